@@ -1,1 +1,42 @@
-//! placeholder
+//! Connect Microsoft 365 accounts, send Teams messages and Outlook mail in a person's name, sync mailboxes both ways: one engine,
+//! embedded in your process.
+//!
+//! # The house
+//!
+//! A room imports the floors below it, never one above; rooms on one floor do not know each other (the ground excepted).
+//!
+//! ```text
+//! front door   engine                                    one short method per verb
+//! activities   auth      outbox      sync                connect · what leaves · what we ask for
+//! tools        vault     trust       graph               secrets · proofs · Microsoft's API
+//! base         store     pipeline    events              durable rows · the only way out · the bell
+//! ground       model  error  seal  clock  random  secret  config  runtime      plain things; no sockets, no SQL
+//! ```
+
+mod clock;
+mod config;
+mod engine;
+mod error;
+mod events;
+mod model;
+mod random;
+mod runtime;
+mod secret;
+
+pub use clock::TestClock;
+pub use config::{Cloud, Config};
+pub use engine::{ChangeStream, Engine, LoopbackSignIn};
+pub use error::{Error, ErrorKind, Remedy, Result};
+pub use events::EventStream;
+pub use model::*;
+pub use secret::{RootKey, Secret};
+
+/// The engine's version, as in `0.1.0`.
+pub fn version() -> String {
+    env!("CARGO_PKG_VERSION").to_owned()
+}
+
+/// 32 fresh random bytes for `RootKey::raw`. Keep them where you keep your other secrets: without them nothing in the store can be read.
+pub fn generate_root_key() -> Result<Vec<u8>> {
+    random::array::<32>().map(Vec::from)
+}

@@ -1,0 +1,156 @@
+//! What a host sets, and what follows from it: endpoints per cloud, limits.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::secret::Secret;
+use std::sync::Arc;
+use url::Url;
+
+/// Which Microsoft cloud to talk to.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cloud {
+    /// login.microsoftonline.com and graph.microsoft.com, GCC included.
+    #[default]
+    Public,
+    /// US Government L4 (GCC High).
+    UsGov,
+    /// US Government L5 (DoD).
+    UsGovDod,
+    /// China, operated by 21Vianet.
+    China,
+    /// Another Entra and Graph, such as the simulator: two origins, `graph` with or without `/v1.0`. Plain HTTP is accepted for loopback hosts only.
+    Custom { login: String, graph: String },
+}
+
+impl Cloud {
+    /// Another Entra and Graph, such as the simulator.
+    pub fn custom(login: impl Into<String>, graph: impl Into<String>) -> Self {
+        Self::Custom { login: login.into(), graph: graph.into() }
+    }
+}
+
+/// How an engine is set up.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Folder of the store, made with mode 0700 if missing. One folder may be opened by several processes.
+    pub data_dir: String,
+    /// Application (client) id of your registration in Entra.
+    pub client_id: String,
+    pub cloud: Cloud,
+    /// Client secret of a confidential client; none for a public client.
+    pub client_secret: Option<Arc<Secret>>,
+    /// Whose sign-in page: `common`, `organizations`, `consumers`, a tenant id or a verified domain.
+    pub tenant: String,
+    /// How long `send` waits for the outcome before it answers `queued`, in milliseconds.
+    pub send_timeout_ms: u32,
+    /// How long a started sign-in stays valid, in seconds, 300 at the most.
+    pub sign_in_seconds: u32,
+    /// Messages asked for per page of a sync, 1 to 1000.
+    pub page_size: u32,
+    /// Folders to sync, by well-known name or id; empty: every folder but junk mail, deleted items, drafts and the outbox.
+    pub folders: Vec<String>,
+    /// Accept TLS 1.2 beside 1.3, for networks whose proxy needs it.
+    pub allow_tls12: bool,
+    /// Proxy as `http://host:port`; without it the environment decides.
+    pub proxy: Option<String>,
+}
+
+impl Config {
+    /// Public cloud, public client, any account, defaults for the rest.
+    pub fn new(data_dir: impl Into<String>, client_id: impl Into<String>) -> Self {
+        Self {
+            data_dir: data_dir.into(),
+            client_id: client_id.into(),
+            cloud: Cloud::Public,
+            client_secret: None,
+            tenant: "common".to_owned(),
+            send_timeout_ms: 30_000,
+            sign_in_seconds: 300,
+            page_size: 100,
+            folders: Vec::new(),
+            allow_tls12: false,
+            proxy: None,
+        }
+    }
+
+    /// Refuses what cannot work, before any disk or network.
+    pub(crate) fn check(&self) -> Result<Endpoints> {
+        if self.data_dir.trim().is_empty() {
+            return Err(Error::invalid("data_dir is empty. Name a folder for the store."));
+        }
+        if self.client_id.is_empty() || self.client_id.len() > 100 || !self.client_id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
+            return Err(Error::invalid("client_id is not an application id. Copy it from your registration in Entra; it looks like 00000000-0000-0000-0000-000000000000."));
+        }
+        if self.tenant.is_empty() || self.tenant.len() > 255 || !self.tenant.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '.') {
+            return Err(Error::invalid("tenant must be common, organizations, consumers, a tenant id or a domain."));
+        }
+        if !(1..=1000).contains(&self.page_size) {
+            return Err(Error::invalid("page_size must be from 1 to 1000."));
+        }
+        if !(1..=300).contains(&self.sign_in_seconds) {
+            return Err(Error::invalid("sign_in_seconds must be from 1 to 300."));
+        }
+        Endpoints::of(&self.cloud)
+    }
+}
+
+/// Where the two services of a cloud live.
+#[derive(Debug, Clone)]
+pub(crate) struct Endpoints {
+    /// Origin of Entra, path `/`.
+    pub login: Url,
+    /// Graph with its version: `…/v1.0/`.
+    pub graph: Url,
+    /// Hosts of upload sessions.
+    pub uploads: Vec<String>,
+    /// Plain HTTP to loopback is allowed: the cloud is `Custom` and both origins are loopback.
+    pub loopback: bool,
+}
+
+impl Endpoints {
+    pub fn of(cloud: &Cloud) -> Result<Self> {
+        let (login, graph, uploads): (&str, &str, &[&str]) = match cloud {
+            Cloud::Public => ("https://login.microsoftonline.com", "https://graph.microsoft.com", &["outlook.office.com", "outlook.office365.com"]),
+            Cloud::UsGov => ("https://login.microsoftonline.us", "https://graph.microsoft.us", &["outlook.office365.us"]),
+            Cloud::UsGovDod => ("https://login.microsoftonline.us", "https://dod-graph.microsoft.us", &["outlook-dod.office365.us"]),
+            Cloud::China => ("https://login.partner.microsoftonline.cn", "https://microsoftgraph.chinacloudapi.cn", &["partner.outlook.cn"]),
+            Cloud::Custom { login, graph } => (login, graph, &[]),
+        };
+        let (login, login_loopback) = origin("login", login)?;
+        let (mut graph, graph_loopback) = origin("graph", graph)?;
+        let path = match graph.path().trim_end_matches('/') {
+            "" => "/v1.0/".to_owned(),
+            given => format!("{given}/"),
+        };
+        graph.set_path(&path);
+        Ok(Self { login, graph, uploads: uploads.iter().map(|h| (*h).to_owned()).collect(), loopback: login_loopback && graph_loopback })
+    }
+
+    /// The prefix of Graph scopes: `https://graph.microsoft.com/`. A custom cloud takes Microsoft's own, since scopes are names, not addresses.
+    pub fn scope_prefix(&self) -> String {
+        match self.graph.host_str() {
+            Some(host) if !self.loopback => format!("https://{host}/"),
+            _ => "https://graph.microsoft.com/".to_owned(),
+        }
+    }
+}
+
+/// An https origin, or an http one on loopback. True when it is loopback.
+fn origin(name: &str, text: &str) -> Result<(Url, bool)> {
+    let refuse = |why: &str| Error::new(ErrorKind::InvalidInput, format!("The {name} address of the cloud {why}."));
+    let url = Url::parse(text).map_err(|_| refuse("is not a URL"))?;
+    if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
+        return Err(refuse("must hold no user, query or fragment"));
+    }
+    let loopback = match url.host() {
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        Some(url::Host::Domain(host)) => host == "localhost",
+        None => return Err(refuse("has no host")),
+    };
+    match url.scheme() {
+        "https" => Ok((url, loopback)),
+        "http" if loopback => Ok((url, true)),
+        _ => Err(refuse("must be https; plain http is for loopback hosts only")),
+    }
+}

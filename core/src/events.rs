@@ -1,0 +1,61 @@
+//! The bell: what just happened, to whoever listens. Bounded; a slow reader loses the oldest and is told how many.
+
+use crate::error::Result;
+use crate::model::Event;
+use tokio::sync::{Mutex, broadcast};
+
+const KEPT: usize = 1024;
+
+/// Rings; held by the rooms that have news.
+#[derive(Debug, Clone)]
+pub struct Bell {
+    sender: std::sync::Arc<std::sync::RwLock<Option<broadcast::Sender<Event>>>>,
+}
+
+impl Bell {
+    pub fn new() -> Self {
+        Self { sender: std::sync::Arc::new(std::sync::RwLock::new(Some(broadcast::Sender::new(KEPT)))) }
+    }
+
+    pub fn ring(&self, event: Event) {
+        if let Some(sender) = self.sender.read().unwrap_or_else(std::sync::PoisonError::into_inner).as_ref() {
+            let _ = sender.send(event); // an error means that nobody listens
+        }
+    }
+
+    pub fn listen(&self) -> EventStream {
+        let receiver = self.sender.read().unwrap_or_else(std::sync::PoisonError::into_inner).as_ref().map(broadcast::Sender::subscribe);
+        EventStream { receiver: Mutex::new(receiver) }
+    }
+
+    /// Ends every stream.
+    pub fn close(&self) {
+        self.sender.write().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+    }
+}
+
+impl Default for Bell {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Live events from the moment it was made.
+#[derive(Debug)]
+pub struct EventStream {
+    receiver: Mutex<Option<broadcast::Receiver<Event>>>,
+}
+
+impl EventStream {
+    /// Waits for the next event; none after shutdown. A cancelled wait loses nothing.
+    pub async fn next(&self) -> Result<Option<Event>> {
+        // Awaited in place and not in a task of its own: a cancelled wait in a task would swallow the event it was given.
+        let mut receiver = self.receiver.lock().await;
+        let Some(receiver) = receiver.as_mut() else { return Ok(None) };
+        match receiver.recv().await {
+            Ok(event) => Ok(Some(event)),
+            Err(broadcast::error::RecvError::Lagged(count)) => Ok(Some(Event::Missed { count })),
+            Err(broadcast::error::RecvError::Closed) => Ok(None),
+        }
+    }
+}

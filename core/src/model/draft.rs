@@ -1,0 +1,89 @@
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BodyType {
+    #[default]
+    Text,
+    Html,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Importance {
+    Low,
+    #[default]
+    Normal,
+    High,
+}
+
+/// A mail address with an optional display name.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Address {
+    pub address: String,
+    pub name: String,
+}
+
+/// A file to send with a mail, below 3 MB.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileAttachment {
+    pub name: String,
+    pub content: Vec<u8>,
+    #[serde(default = "octet_stream")]
+    pub content_type: String,
+}
+
+fn octet_stream() -> String {
+    "application/octet-stream".to_owned()
+}
+
+/// A new mail. To, cc and bcc together 1 to 500 recipients.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct MailDraft {
+    pub account_id: String,
+    pub to: Vec<Address>,
+    pub subject: String,
+    pub body: String,
+    pub body_type: BodyType,
+    pub cc: Vec<Address>,
+    pub bcc: Vec<Address>,
+    pub reply_to: Vec<Address>,
+    pub importance: Importance,
+    pub attachments: Vec<FileAttachment>,
+    /// Idempotency key, unique per account: the same key and content give the same receipt, other content is a Conflict.
+    pub key: Option<String>,
+}
+
+/// A Teams message to one person, found by mail address; the one-to-one chat is made or reused.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ChatDraft {
+    pub account_id: String,
+    pub to: String,
+    pub body: String,
+    pub body_type: BodyType,
+    /// Idempotency key, as in `MailDraft`.
+    pub key: Option<String>,
+}
+
+/// Anything that can be sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Draft {
+    Mail { mail: MailDraft },
+    Chat { chat: ChatDraft },
+}
+
+impl From<MailDraft> for Draft {
+    fn from(mail: MailDraft) -> Self {
+        Self::Mail { mail }
+    }
+}
+
+impl From<ChatDraft> for Draft {
+    fn from(chat: ChatDraft) -> Self {
+        Self::Chat { chat }
+    }
+}

@@ -1,0 +1,112 @@
+use super::draft::{Address, BodyType, Importance};
+use super::rfc3339;
+use serde::{Deserialize, Serialize};
+use std::time::SystemTime;
+
+/// A mail folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Folder {
+    pub id: String,
+    pub account_id: String,
+    pub display_name: String,
+    /// `inbox`, `sentitems` …, when it is one of Microsoft's own.
+    pub well_known_name: Option<String>,
+    /// Messages held here, and Microsoft's own count at the last sync.
+    pub stored: u32,
+    pub total: u32,
+    pub unread: u32,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttachmentInfo {
+    pub id: String,
+    pub name: String,
+    pub content_type: String,
+    /// Bytes.
+    pub size: u32,
+    pub is_inline: bool,
+}
+
+/// A mail as it was at the last sync; its body comes from `body`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    /// Stable as long as the mail is in this mailbox, moves included.
+    pub id: String,
+    pub account_id: String,
+    /// Microsoft's immutable id.
+    pub graph_id: String,
+    pub folder_id: String,
+    pub conversation_id: String,
+    pub internet_message_id: Option<String>,
+    pub subject: String,
+    /// First line or two of the text.
+    pub preview: String,
+    pub from_address: Option<Address>,
+    pub sender_address: Option<Address>,
+    pub to: Vec<Address>,
+    pub cc: Vec<Address>,
+    pub bcc: Vec<Address>,
+    pub reply_to: Vec<Address>,
+    #[serde(with = "rfc3339::option")]
+    pub received_at: Option<SystemTime>,
+    #[serde(with = "rfc3339::option")]
+    pub sent_at: Option<SystemTime>,
+    pub is_read: bool,
+    pub is_draft: bool,
+    pub is_flagged: bool,
+    pub importance: Importance,
+    pub categories: Vec<String>,
+    /// True when it has attachments other than inline ones.
+    pub has_attachments: bool,
+    pub attachments: Vec<AttachmentInfo>,
+    pub web_link: Option<String>,
+}
+
+/// Body of a mail, as stored and in both forms.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MessageBody {
+    /// The form Microsoft delivered, and its content unchanged. Unsafe to show as HTML.
+    pub body_type: BodyType,
+    pub content: String,
+    /// Plain text, made from the HTML where need be.
+    pub text: String,
+    /// HTML that is safe to show: an allow-list of elements, nothing remote.
+    pub html: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct MessageQuery {
+    pub account_id: Option<String>,
+    /// Folder by id or well-known name.
+    pub folder: Option<String>,
+    pub is_read: Option<bool>,
+    pub conversation_id: Option<String>,
+    /// 1 to 500.
+    pub limit: u32,
+    /// `next` of the page before.
+    pub cursor: Option<String>,
+}
+
+impl Default for MessageQuery {
+    fn default() -> Self {
+        Self { account_id: None, folder: None, is_read: None, conversation_id: None, limit: 50, cursor: None }
+    }
+}
+
+/// Newest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MessagePage {
+    pub items: Vec<Message>,
+    /// Cursor of the next page; none at the end.
+    pub next: Option<String>,
+}
+
+/// All mails of one conversation, oldest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MailThread {
+    pub conversation_id: String,
+    pub account_id: String,
+    pub subject: String,
+    pub messages: Vec<Message>,
+}

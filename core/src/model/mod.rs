@@ -1,0 +1,48 @@
+//! What crosses to hosts: plain, owned, no behaviour.
+
+mod account;
+mod draft;
+mod message;
+mod news;
+mod receipt;
+
+pub use account::{Account, AccountFilter, AccountState, ConnectRequest, Feature, SignIn};
+pub use draft::{Address, BodyType, ChatDraft, Draft, FileAttachment, Importance, MailDraft};
+pub use message::{AttachmentInfo, Folder, MailThread, Message, MessageBody, MessagePage, MessageQuery};
+pub use news::{Change, ChangeKind, Event, SyncReport};
+pub use receipt::{OutboxFilter, Receipt, Route, SendState};
+
+/// Serialises times as RFC 3339 text, so that stored records and test reports stay readable.
+pub(crate) mod rfc3339 {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+    use std::time::SystemTime;
+
+    pub fn to_text(at: SystemTime) -> String {
+        jiff::Timestamp::try_from(at).map(|t| t.to_string()).unwrap_or_default()
+    }
+
+    pub fn from_text(text: &str) -> Option<SystemTime> {
+        text.parse::<jiff::Timestamp>().ok().map(SystemTime::from)
+    }
+
+    pub fn serialize<S: Serializer>(at: &SystemTime, out: S) -> Result<S::Ok, S::Error> {
+        to_text(*at).serialize(out)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<SystemTime, D::Error> {
+        let text = String::deserialize(input)?;
+        from_text(&text).ok_or_else(|| D::Error::custom("not an RFC 3339 time"))
+    }
+
+    pub mod option {
+        use super::*;
+
+        pub fn serialize<S: Serializer>(at: &Option<SystemTime>, out: S) -> Result<S::Ok, S::Error> {
+            at.map(to_text).serialize(out)
+        }
+
+        pub fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<Option<SystemTime>, D::Error> {
+            Ok(Option::<String>::deserialize(input)?.as_deref().and_then(from_text))
+        }
+    }
+}

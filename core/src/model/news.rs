@@ -1,0 +1,60 @@
+use super::account::AccountState;
+use super::receipt::Receipt;
+use super::rfc3339;
+use crate::error::ErrorKind;
+use serde::{Deserialize, Serialize};
+use std::time::SystemTime;
+
+/// What a sync did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SyncReport {
+    pub account_id: String,
+    pub folders: u32,
+    pub pages: u32,
+    pub added: u32,
+    pub changed: u32,
+    pub moved: u32,
+    pub removed: u32,
+    /// Folders whose delta state was lost and that were compared anew.
+    pub resynced: u32,
+    /// Items that could not be read and were set aside.
+    pub quarantined: u32,
+    pub duration_ms: u64,
+}
+
+/// Something that just happened; for progress and state. What must not be missed is in `changes`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Event {
+    AccountConnected { account_id: String },
+    AccountChanged { account_id: String, state: AccountState },
+    SendChanged { receipt: Receipt },
+    SyncProgress { account_id: String, folder_id: String, stored: u32, total: u32 },
+    SyncFinished { report: SyncReport },
+    SyncFailed { account_id: String, kind: ErrorKind, reason: String },
+    /// The reader was too slow; this many events were dropped, the oldest first.
+    Missed { count: u64 },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChangeKind {
+    MessageAdded,
+    MessageChanged,
+    MessageMoved,
+    MessageRemoved,
+    AccountChanged,
+    SendChanged,
+}
+
+/// One durable change. Store `cursor` when you have dealt with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    pub cursor: String,
+    pub kind: ChangeKind,
+    pub account_id: String,
+    /// Id of the message or receipt.
+    pub subject_id: Option<String>,
+    #[serde(with = "rfc3339")]
+    pub at: SystemTime,
+}

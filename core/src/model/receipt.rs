@@ -1,0 +1,64 @@
+use super::rfc3339;
+use serde::{Deserialize, Serialize};
+use std::time::SystemTime;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Route {
+    Mail,
+    Chat,
+}
+
+/// `Queued`: stored, not sent. `Sending`: under way. `Sent`: Microsoft has it. `Unknown`: it may have been sent; it is never repeated by itself.
+/// `Failed`: it was not sent. `Cancelled`: taken back before it was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SendState {
+    Queued,
+    Sending,
+    Sent,
+    Unknown,
+    Failed,
+    Cancelled,
+}
+
+/// What became of a draft.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    pub id: String,
+    pub account_id: String,
+    pub route: Route,
+    pub state: SendState,
+    pub key: Option<String>,
+    /// Times it was tried.
+    pub attempts: u32,
+    /// Why it is not sent, and what to do.
+    pub reason: Option<String>,
+    /// Message-ID header of a mail (RFC 5322).
+    pub internet_message_id: Option<String>,
+    /// Microsoft's id of the sent copy or chat message, and of the chat.
+    pub graph_id: Option<String>,
+    pub chat_id: Option<String>,
+    #[serde(with = "rfc3339")]
+    pub created_at: SystemTime,
+    #[serde(with = "rfc3339::option")]
+    pub sent_at: Option<SystemTime>,
+    /// When it will be tried again.
+    #[serde(with = "rfc3339::option")]
+    pub next_attempt_at: Option<SystemTime>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct OutboxFilter {
+    pub account_id: Option<String>,
+    pub state: Option<SendState>,
+    /// Newest first, at most this many, 1 to 1000.
+    pub limit: u32,
+}
+
+impl Default for OutboxFilter {
+    fn default() -> Self {
+        Self { account_id: None, state: None, limit: 100 }
+    }
+}

@@ -1,0 +1,209 @@
+//! Owns Tokio, so that a future handed to a host never needs a reactor of the host's.
+//!
+//! Two words say what happens when a caller stops waiting: [`Runtime::finish`] runs to its end all the same (connect, send,
+//! disconnect); [`Runtime::guard`] is told to stop at its next safe edge (sync).
+
+use crate::error::{Error, ErrorKind, Result};
+use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// Set when work should end at its next safe edge.
+#[derive(Debug, Clone)]
+pub struct Stop {
+    /// The engine is shutting down.
+    all: watch::Receiver<bool>,
+    /// The caller of this one call went away.
+    mine: watch::Receiver<bool>,
+}
+
+impl Stop {
+    pub fn is_set(&self) -> bool {
+        *self.all.borrow() || *self.mine.borrow()
+    }
+
+    /// `Cancelled` or `Closed` when it is set.
+    pub fn check(&self) -> Result<()> {
+        if *self.all.borrow() {
+            return Err(closed());
+        }
+        if *self.mine.borrow() {
+            return Err(Error::new(ErrorKind::Cancelled, "Stopped by the caller; what was done so far is stored."));
+        }
+        Ok(())
+    }
+
+    /// Waits until it is set.
+    pub async fn wait(&self) {
+        let (mut all, mut mine) = (self.all.clone(), self.mine.clone());
+        tokio::select! {
+            _ = all.wait_for(|set| *set) => {}
+            _ = async { if mine.wait_for(|set| *set).await.is_err() { std::future::pending::<()>().await } } => {}
+        }
+    }
+}
+
+pub fn closed() -> Error {
+    Error::new(ErrorKind::Closed, "The engine is shut down. Open it again.")
+}
+
+pub struct Runtime {
+    tokio: Mutex<Option<tokio::runtime::Runtime>>,
+    handle: tokio::runtime::Handle,
+    stop: watch::Sender<bool>,
+    /// Holders of a clone are work that shutdown waits for.
+    alive: Mutex<Option<Arc<()>>>,
+    shutting: AtomicBool,
+    process: u32,
+}
+
+impl Runtime {
+    pub fn start() -> Result<Self> {
+        let tokio = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 8)))
+            .thread_name("tidings")
+            .enable_all()
+            .build()
+            .map_err(|e| Error::internal("No threads could be started.").with_source(e))?;
+        Ok(Self {
+            handle: tokio.handle().clone(),
+            tokio: Mutex::new(Some(tokio)),
+            stop: watch::Sender::new(false),
+            alive: Mutex::new(Some(Arc::new(()))),
+            shutting: AtomicBool::new(false),
+            process: std::process::id(),
+        })
+    }
+
+    /// Refuses a closed engine, and one that a fork copied: its threads did not come along.
+    pub fn check(&self) -> Result<()> {
+        if self.is_forked() {
+            return Err(Error::new(ErrorKind::Forked, "The process was forked after the engine was opened. Open an engine of its own in the child, after the fork."));
+        }
+        if self.shutting.load(Ordering::SeqCst) { Err(closed()) } else { Ok(()) }
+    }
+
+    pub fn is_forked(&self) -> bool {
+        std::process::id() != self.process
+    }
+
+    /// Stops with the engine alone.
+    pub fn stop(&self) -> Stop {
+        Stop { all: self.stop.subscribe(), mine: watch::Sender::new(false).subscribe() }
+    }
+
+    /// Runs `work` to its end, whatever the caller does.
+    pub fn finish<T, F>(&self, work: F) -> impl Future<Output = Result<T>> + Send + use<T, F>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        let task = self.spawn(work);
+        async move { joined(task?.await) }
+    }
+
+    /// Runs `work`; when the caller stops waiting, its [`Stop`] is set and it ends at the next safe edge.
+    pub fn guard<T, F, W>(&self, work: W) -> impl Future<Output = Result<T>> + Send + use<T, F, W>
+    where
+        W: FnOnce(Stop) -> F,
+        T: Send + 'static,
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        let mine = watch::Sender::new(false);
+        let task = self.spawn(work(Stop { all: self.stop.subscribe(), mine: mine.subscribe() }));
+        let waiting = SetOnDrop(mine);
+        async move {
+            let result = joined(task?.await);
+            drop(waiting);
+            result
+        }
+    }
+
+    /// Runs `work` beside everything else until it ends by itself or the engine stops; shutdown waits for it.
+    pub fn background(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let _ = self.spawn(async move {
+            work.await;
+            Ok(())
+        });
+    }
+
+    /// Ends all work, waiting at most `limit` (real time, since it waits for threads).
+    pub async fn shutdown(&self, limit: Duration) {
+        if self.is_forked() {
+            return;
+        }
+        self.shutting.store(true, Ordering::SeqCst);
+        self.stop.send_replace(true);
+        let alive = self.alive.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(alive) = alive {
+            let watching = Arc::downgrade(&alive);
+            drop(alive);
+            // A thread of its own: the caller's future may be polled by a host that has no timer.
+            let (done, wait) = tokio::sync::oneshot::channel::<()>();
+            let spawned = std::thread::Builder::new().name("tidings-shutdown".into()).spawn(move || {
+                let step = Duration::from_millis(2);
+                let mut waited = Duration::ZERO;
+                while watching.strong_count() > 0 && waited < limit {
+                    std::thread::park_timeout(step);
+                    waited += step;
+                }
+                let _ = done.send(());
+            });
+            if spawned.is_ok() {
+                let _ = wait.await;
+            }
+        }
+        self.end();
+    }
+
+    fn end(&self) {
+        if let Some(tokio) = self.tokio.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            tokio.shutdown_background();
+        }
+    }
+
+    fn spawn<T: Send + 'static>(&self, work: impl Future<Output = Result<T>> + Send + 'static) -> Result<tokio::task::JoinHandle<Result<T>>> {
+        self.check()?;
+        let alive = self.alive.lock().unwrap_or_else(PoisonError::into_inner).clone().ok_or_else(closed)?;
+        Ok(self.handle.spawn(async move {
+            let result = work.await;
+            drop(alive);
+            result
+        }))
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        if self.is_forked() {
+            // The threads live in the parent; joining or waking them from here would hang or crash.
+            std::mem::forget(self.tokio.lock().unwrap_or_else(PoisonError::into_inner).take());
+            return;
+        }
+        self.stop.send_replace(true);
+        self.end();
+    }
+}
+
+/// Runs blocking work (SQLite, key derivation) off the async threads, to its end.
+pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    joined(tokio::task::spawn_blocking(work).await)
+}
+
+fn joined<T>(outcome: Result<Result<T>, tokio::task::JoinError>) -> Result<T> {
+    match outcome {
+        Ok(result) => result,
+        Err(e) if e.is_cancelled() => Err(closed()),
+        Err(_) => Err(Error::internal("A defect of Tidings stopped this call; what was stored before is safe. Please report it.")),
+    }
+}
+
+struct SetOnDrop(watch::Sender<bool>);
+
+impl Drop for SetOnDrop {
+    fn drop(&mut self) {
+        self.0.send_replace(true);
+    }
+}
