@@ -1,0 +1,143 @@
+//! Accounts, their tokens and keys, sign-in attempts, leases.
+
+use crate::error::Result;
+use crate::model::{AccountFilter, AccountState, Feature};
+use crate::seal::Sealed;
+
+#[derive(Debug, Clone)]
+pub struct AccountRow {
+    pub id: String,
+    pub owner: String,
+    pub tenant_id: String,
+    pub user_id: String,
+    pub state: AccountState,
+    pub features: Vec<Feature>,
+    pub scopes: Vec<String>,
+    /// Why it is not connected, in our own words.
+    pub problem: Option<String>,
+    /// Address and display name, under the content key.
+    pub profile: Sealed,
+    pub profile_version: i64,
+    /// Bumped by every connect and disconnect; late results of an older generation change nothing.
+    pub generation: i64,
+    pub connected_at: i64,
+}
+
+#[derive(Debug, Clone)]
+pub struct TokenRow {
+    pub account_id: String,
+    /// Bumped by every write; part of where `sealed` is valid.
+    pub version: i64,
+    /// Under the secrets key.
+    pub sealed: Sealed,
+    pub expires_at: i64,
+    pub refreshed_at: i64,
+}
+
+#[derive(Debug, Clone)]
+pub struct NewAttempt {
+    /// SHA-256 of the `state` parameter.
+    pub state_hash: Vec<u8>,
+    pub sealed: Sealed,
+    pub created_at: i64,
+    pub expires_at: i64,
+}
+
+#[derive(Debug, Clone)]
+pub struct AttemptRow {
+    pub state_hash: Vec<u8>,
+    pub sealed: Sealed,
+    pub expires_at: i64,
+}
+
+/// What became of trying to use a sign-in attempt up.
+#[derive(Debug)]
+pub enum Consumed {
+    /// It was waiting and is used up now; nobody else gets it.
+    Fresh(AttemptRow),
+    AlreadyUsed,
+    Expired,
+    Unknown,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum KeyPurpose {
+    /// Wraps the others; wrapped by the root key.
+    Store,
+    /// Tokens, delta links: destroyed at disconnect.
+    Secrets,
+    /// Mail, outbox payloads, names: destroyed at purge.
+    Content,
+}
+
+#[derive(Debug, Clone)]
+pub struct NewKey {
+    pub id: i64,
+    pub purpose: KeyPurpose,
+    pub account_id: Option<String>,
+    pub wrapped: Sealed,
+    pub created_at: i64,
+}
+
+#[derive(Debug, Clone)]
+pub struct KeyRow {
+    pub id: i64,
+    pub purpose: KeyPurpose,
+    pub account_id: Option<String>,
+    /// None once destroyed.
+    pub wrapped: Option<Sealed>,
+    pub is_active: bool,
+    /// Seals reserved so far.
+    pub uses: i64,
+    pub created_at: i64,
+}
+
+/// Who may do a job now. Every write of that job carries `fence`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    pub name: String,
+    pub holder: String,
+    pub fence: i64,
+    pub expires_at: i64,
+}
+
+pub trait AccountStore {
+    fn meta(&self, name: &str) -> Result<Option<Vec<u8>>>;
+    /// Writes only if there is none yet, and answers what is there then: two processes that make a store agree on one.
+    fn meta_or_insert(&self, name: &str, value: &[u8]) -> Result<Vec<u8>>;
+
+    /// The store key and everything that must exist with it, in one step; does nothing if there is one already.
+    fn insert_store_key(&self, key: &NewKey, canary: &Sealed) -> Result<()>;
+    fn canary(&self) -> Result<Option<Sealed>>;
+    fn key(&self, id: i64) -> Result<Option<KeyRow>>;
+    fn active_key(&self, purpose: KeyPurpose, account_id: Option<&str>) -> Result<Option<KeyRow>>;
+    /// Adds to the durable count of uses, before they happen.
+    fn reserve_uses(&self, key_id: i64, count: i64) -> Result<i64>;
+
+    fn insert_attempt(&self, attempt: &NewAttempt) -> Result<()>;
+    /// One atomic update: of several callers one gets `Fresh`. Attempts expired for a day are erased on the way.
+    fn consume_attempt(&self, state_hash: &[u8], now: i64) -> Result<Consumed>;
+
+    /// Account, token and keys in one step, with a change-feed row. An account of the same owner, tenant and user is taken over: its id, mail and
+    /// outbox stay, its generation grows, a new secrets key replaces the old. Answers the row as stored.
+    fn connect_account(&self, account: &AccountRow, token: &TokenRow, keys: &[NewKey], now: i64) -> Result<AccountRow>;
+    fn find_account(&self, owner: &str, tenant_id: &str, user_id: &str) -> Result<Option<AccountRow>>;
+    fn account(&self, id: &str) -> Result<Option<AccountRow>>;
+    fn accounts(&self, filter: &AccountFilter) -> Result<Vec<AccountRow>>;
+    /// False when the generation has moved on.
+    fn set_account_state(&self, id: &str, generation: i64, state: AccountState, problem: Option<&str>, now: i64) -> Result<bool>;
+    /// In one step: state, generation, token row gone, secrets key destroyed, delta cursors gone, unsent sends cancelled with `reason`, change-feed rows.
+    /// Then a truncating checkpoint, so that nothing stays in the write-ahead log. Idempotent. Answers ids of the sends cancelled.
+    fn disconnect_account(&self, id: &str, reason: &str, now: i64) -> Result<Vec<i64>>;
+
+    fn token(&self, account_id: &str) -> Result<Option<TokenRow>>;
+    /// Replaces the row if its version is still `token.version - 1`, the account's generation is unchanged and, when given, the lease is still ours.
+    /// False: somebody else was here.
+    fn save_token(&self, token: &TokenRow, generation: i64, lease: Option<&Lease>, now: i64) -> Result<bool>;
+
+    /// Takes a free or expired lease (fence + 1), or renews our own. None: somebody else holds it.
+    fn take_lease(&self, name: &str, holder: &str, now: i64, for_ms: i64) -> Result<Option<Lease>>;
+    /// False: it was lost.
+    fn renew_lease(&self, lease: &Lease, now: i64, for_ms: i64) -> Result<bool>;
+    fn release_lease(&self, lease: &Lease) -> Result<()>;
+}

@@ -1,0 +1,187 @@
+//! What arrives: folders, messages, bodies, cursors, and the change feed.
+
+use crate::error::Result;
+use crate::model::ChangeKind;
+use crate::seal::Sealed;
+
+/// A folder as Graph lists it.
+#[derive(Debug, Clone)]
+pub struct FolderRow {
+    pub graph_id: String,
+    pub parent_id: Option<String>,
+    pub well_known_name: Option<String>,
+    /// Display name, under the content key; row = graph_id, version = `version`.
+    pub name: Sealed,
+    pub version: i64,
+    pub total: u32,
+    pub unread: u32,
+    /// Chosen for sync.
+    pub is_synced: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct SyncedFolder {
+    pub row: FolderRow,
+    /// Messages held here.
+    pub stored: u32,
+    pub cursor: Option<Cursor>,
+    pub resync: Option<Resync>,
+    /// Rows written by the current pass carry it.
+    pub pass: i64,
+}
+
+/// Where the next request of a folder starts.
+#[derive(Debug, Clone)]
+pub struct Cursor {
+    /// The link, under the secrets key; row = folder graph_id, version = `version`.
+    pub link: Sealed,
+    pub version: i64,
+    /// True: a delta link, the folder was complete at that moment. False: a next link in the middle of a pass.
+    pub is_delta: bool,
+}
+
+/// A folder whose delta state was lost is enumerated anew; what the complete pass did not show is then put to the question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Resync {
+    pub since: i64,
+}
+
+/// What is already here of a message, for the plan.
+#[derive(Debug, Clone)]
+pub struct Known {
+    pub row_id: i64,
+    pub graph_id: String,
+    pub folder_id: String,
+    pub change_key: String,
+    pub version: i64,
+    pub is_removed: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct NewMessage {
+    pub graph_id: String,
+    pub folder_id: String,
+    pub conversation_id: String,
+    pub change_key: String,
+    pub received_at: Option<i64>,
+    pub is_read: bool,
+    pub is_draft: bool,
+    /// The rest of `model::Message`, under the content key; table `messages`, row = graph_id, version = `version`.
+    pub head: Sealed,
+    /// The body, compressed, under the content key; table `bodies`. None: unchanged.
+    pub body: Option<Sealed>,
+    /// Known version + 1.
+    pub version: i64,
+    /// What the change feed shall say; None: nothing worth telling changed (a replay).
+    pub change: Option<ChangeKind>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Quarantined {
+    pub graph_id: Option<String>,
+    /// The raw item, under the content key; table `quarantine`, row = folder id, version 1.
+    pub raw: Sealed,
+    pub reason: String,
+}
+
+/// A page of changes and its cursor, committed together.
+#[derive(Debug, Clone)]
+pub struct PageBatch<'a> {
+    pub account_id: &'a str,
+    pub folder_id: &'a str,
+    /// The account's generation when the sync began.
+    pub generation: i64,
+    /// Lease of the account's sync.
+    pub lease: &'a super::Lease,
+    pub pass: i64,
+    pub upserts: Vec<NewMessage>,
+    /// Ids that the page repeated without news: only marked as seen by this pass.
+    pub seen: Vec<String>,
+    /// Ids that Graph says left this folder: kept as questions until proven.
+    pub suspects: Vec<String>,
+    pub quarantined: Vec<Quarantined>,
+    pub cursor: Cursor,
+    /// The pass is complete: rows of this folder that an older pass wrote become suspects if this was the first pass or a resync.
+    pub completes_pass: bool,
+    pub now: i64,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Applied {
+    /// False: lease or generation lost, nothing was written.
+    pub written: bool,
+    /// Messages held in this folder now.
+    pub stored: u32,
+}
+
+#[derive(Debug, Clone)]
+pub struct MessageRow {
+    pub row_id: i64,
+    pub account_id: String,
+    pub graph_id: String,
+    pub folder_id: String,
+    pub conversation_id: String,
+    pub received_at: Option<i64>,
+    pub is_read: bool,
+    pub is_draft: bool,
+    pub change_key: String,
+    pub head: Sealed,
+    pub version: i64,
+}
+
+/// Which messages, newest first by (received_at, row_id).
+#[derive(Debug, Clone, Default)]
+pub struct MessageWindow {
+    pub account_id: Option<String>,
+    /// Folder graph ids; None: all.
+    pub folder_ids: Option<Vec<String>>,
+    pub is_read: Option<bool>,
+    pub conversation_id: Option<String>,
+    pub limit: u32,
+    /// (received_at, row_id) of the last one seen.
+    pub after: Option<(i64, i64)>,
+    pub oldest_first: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct MailPage {
+    pub rows: Vec<MessageRow>,
+    /// There are more.
+    pub more: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct ChangeRow {
+    pub id: i64,
+    pub kind: ChangeKind,
+    pub account_id: String,
+    /// Row id of the message or outbox item.
+    pub subject: Option<i64>,
+    pub at: i64,
+}
+
+pub trait MailStore {
+    /// Writes the list under the sync lease; folders no longer listed lose their cursor and their messages become suspects.
+    fn save_folders(&self, account_id: &str, generation: i64, lease: &super::Lease, folders: &[FolderRow], now: i64) -> Result<bool>;
+    fn folders(&self, account_id: &str) -> Result<Vec<SyncedFolder>>;
+    /// Drops a lost cursor and begins a resync pass.
+    fn begin_resync(&self, account_id: &str, folder_id: &str, generation: i64, lease: &super::Lease, now: i64) -> Result<bool>;
+    fn known(&self, account_id: &str, graph_ids: &[&str]) -> Result<Vec<Known>>;
+    /// Changes and cursor in one transaction, under lease and generation.
+    fn apply(&self, batch: &PageBatch<'_>) -> Result<Applied>;
+    /// Suspects not yet proven, oldest first: (graph id, folder it left). Those that turned up in another folder meanwhile are dropped on the way.
+    fn suspects(&self, account_id: &str, limit: u32) -> Result<Vec<(String, String)>>;
+    /// Settles questions: `gone` are removed (a tombstone stays), `there` are kept with their new folder; change-feed rows are written. Answers (removed, moved).
+    fn settle_suspects(&self, account_id: &str, generation: i64, lease: &super::Lease, gone: &[String], there: &[(String, String)], now: i64) -> Result<Option<(u32, u32)>>;
+    fn quarantined(&self, account_id: &str) -> Result<u32>;
+
+    fn message(&self, row_id: i64) -> Result<Option<MessageRow>>;
+    fn messages(&self, window: &MessageWindow) -> Result<MailPage>;
+    /// Sealed body and its row version.
+    fn body(&self, row_id: i64) -> Result<Option<(Sealed, i64)>>;
+    /// After the server said yes; `change_key` is the one it answered. Writes a change-feed row when it differs from what was here.
+    fn set_read(&self, row_id: i64, is_read: bool, change_key: Option<&str>, now: i64) -> Result<()>;
+
+    /// Change-feed rows after `after`, in order.
+    fn changes(&self, after: i64, limit: u32) -> Result<Vec<ChangeRow>>;
+}

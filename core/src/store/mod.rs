@@ -1,0 +1,23 @@
+//! Rows in, rows out. Each method is one durable step: a whole transaction, committed when it returns.
+//!
+//! Methods block; callers run them through `runtime::blocking`. Times are milliseconds since 1970. A write that belongs to a
+//! leased job carries the lease's fence and changes nothing once somebody else holds the lease.
+
+mod accounts;
+mod mail;
+mod outbox;
+
+pub use accounts::{
+    AccountRow, AccountStore, AttemptRow, Consumed, KeyPurpose, KeyRow, Lease, NewAttempt, NewKey, TokenRow,
+};
+pub use mail::{
+    Applied, ChangeRow, Cursor, FolderRow, Known, MailPage, MailStore, MessageRow, MessageWindow, NewMessage, PageBatch, Quarantined, Resync,
+    SyncedFolder,
+};
+pub use outbox::{Enqueued, ItemRow, ItemState, NewItem, OutboxStore, Step};
+
+/// What a backend promises; SQLite is one, PostgreSQL can be another.
+pub trait Store: AccountStore + OutboxStore + MailStore + Send + Sync {
+    /// Ends all connections; later calls fail with `Closed`.
+    fn close(&self);
+}
