@@ -14,7 +14,7 @@ pub use mail::{
     Applied, ChangeRow, Cursor, FolderRow, Known, MailPage, MailStore, MessageRow, MessageWindow, NewMessage, PageBatch, Quarantined, Resync,
     SyncedFolder,
 };
-pub use outbox::{Enqueued, ItemRow, ItemState, NewItem, OutboxStore, Step};
+pub use outbox::{Due, Enqueued, ItemRow, ItemState, NewItem, OutboxStore, Step};
 
 /// What a backend promises; SQLite is one, PostgreSQL can be another.
 pub trait Store: AccountStore + OutboxStore + MailStore + Send + Sync {

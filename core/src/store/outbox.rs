@@ -68,6 +68,15 @@ pub enum Enqueued {
     Conflict,
 }
 
+/// When an item will be free to claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Due {
+    /// Its time comes; `now` or earlier means at once.
+    Retry(i64),
+    /// Another worker's claim on it lapses, should that worker be dead.
+    Lapse(i64),
+}
+
 /// One durable transition of a claimed item.
 #[derive(Debug, Clone)]
 pub struct Step {
@@ -95,6 +104,6 @@ pub trait OutboxStore {
     fn renew_claim(&self, item_id: i64, fence: i64, now: i64, lease_ms: i64) -> Result<bool>;
     fn item(&self, id: i64) -> Result<Option<ItemRow>>;
     fn items(&self, filter: &OutboxFilter) -> Result<Vec<ItemRow>>;
-    /// When there will be something to claim; `now` or earlier means at once.
-    fn next_due(&self, now: i64) -> Result<Option<i64>>;
+    /// When there will be something to claim, if ever.
+    fn next_due(&self, now: i64) -> Result<Option<Due>>;
 }
