@@ -21,7 +21,10 @@ mod events;
 mod model;
 mod random;
 mod runtime;
+mod seal;
 mod secret;
+mod store;
+mod vault;
 
 pub use clock::TestClock;
 pub use config::{Cloud, Config};
