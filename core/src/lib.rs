@@ -19,9 +19,12 @@ mod engine;
 mod error;
 mod events;
 mod model;
+mod pipeline;
 mod random;
 mod runtime;
+mod seal;
 mod secret;
+mod store;
 
 pub use clock::TestClock;
 pub use config::{Cloud, Config};
