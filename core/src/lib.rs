@@ -25,6 +25,7 @@ mod runtime;
 mod seal;
 mod secret;
 mod store;
+mod trust;
 
 pub use clock::TestClock;
 pub use config::{Cloud, Config};
