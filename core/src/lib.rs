@@ -13,6 +13,7 @@
 //! ground       model  error  seal  clock  random  secret  config  runtime      plain things; no sockets, no SQL
 //! ```
 
+mod auth;
 mod clock;
 mod config;
 mod engine;
@@ -26,6 +27,7 @@ mod seal;
 mod secret;
 mod store;
 mod trust;
+mod vault;
 
 pub use clock::TestClock;
 pub use config::{Cloud, Config};

@@ -3,7 +3,7 @@
 mod issuers;
 mod jwt;
 
-pub use jwt::Identity;
+pub use jwt::{Identity, is_guid};
 
 use crate::clock::{Clock, to_ms};
 use crate::config::Endpoints;
