@@ -1,7 +1,7 @@
 //! What leaves: one row per send, from the moment it was accepted.
 
 use crate::error::Result;
-use crate::model::{OutboxFilter, Route};
+use crate::model::{OutboxFilter, Route, SendState};
 use crate::seal::Sealed;
 
 /// Where a send stands. `Dispatching` is durable before the request that may have an effect.
@@ -22,6 +22,25 @@ pub enum ItemState {
     Unknown,
     Failed,
     Cancelled,
+}
+
+impl ItemState {
+    /// Work is left to do.
+    pub fn is_open(self) -> bool {
+        !matches!(self, Self::Sent | Self::Unknown | Self::Failed | Self::Cancelled)
+    }
+
+    /// What a receipt calls it.
+    pub fn shown(self) -> SendState {
+        match self {
+            Self::Queued | Self::RetryWait => SendState::Queued,
+            Self::Claimed | Self::Prepared | Self::Dispatching | Self::Reconciling => SendState::Sending,
+            Self::Sent => SendState::Sent,
+            Self::Unknown => SendState::Unknown,
+            Self::Failed => SendState::Failed,
+            Self::Cancelled => SendState::Cancelled,
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -68,10 +87,20 @@ pub enum Enqueued {
     Conflict,
 }
 
+/// When an item will be free to claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Due {
+    /// Its time comes; `now` or earlier means at once.
+    Retry(i64),
+    /// Another worker's claim on it lapses, should that worker be dead.
+    Lapse(i64),
+}
+
 /// One durable transition of a claimed item.
 #[derive(Debug, Clone)]
 pub struct Step {
     pub state: ItemState,
+    /// Sealed for row version `progress_version + 1`, which the row then has. None: as it was.
     pub progress: Option<Sealed>,
     pub reason: Option<String>,
     pub next_at: Option<i64>,
@@ -95,6 +124,6 @@ pub trait OutboxStore {
     fn renew_claim(&self, item_id: i64, fence: i64, now: i64, lease_ms: i64) -> Result<bool>;
     fn item(&self, id: i64) -> Result<Option<ItemRow>>;
     fn items(&self, filter: &OutboxFilter) -> Result<Vec<ItemRow>>;
-    /// When there will be something to claim; `now` or earlier means at once.
-    fn next_due(&self, now: i64) -> Result<Option<i64>>;
+    /// When there will be something to claim, if ever.
+    fn next_due(&self, now: i64) -> Result<Option<Due>>;
 }
