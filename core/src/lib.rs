@@ -19,6 +19,7 @@ mod config;
 mod engine;
 mod error;
 mod events;
+mod graph;
 mod model;
 mod pipeline;
 mod random;
