@@ -45,7 +45,7 @@ pub enum DeltaItem {
     Unreadable { id: Option<String>, raw: String, reason: String },
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MailItem {
     pub id: String,
     pub change_key: String,

@@ -39,8 +39,8 @@ pub struct Caller {
 }
 
 impl Graph {
-    pub fn new(pipeline: Arc<Pipeline>, endpoints: &Endpoints) -> Self {
-        Self { pipeline, root: endpoints.graph.clone() }
+    pub fn new(pipeline: Arc<Pipeline>, endpoints: Endpoints) -> Self {
+        Self { pipeline, root: endpoints.graph }
     }
 
     /// An address below Graph's root. `path` is made of literals and [`segment`]s.
