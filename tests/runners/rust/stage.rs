@@ -64,8 +64,8 @@ impl Stage {
         let mut bytes = std::fs::read(&main).map_err(|e| e.to_string())?;
         match how {
             "flip_page" => {
-                let middle = bytes.len() / 2;
-                bytes.iter_mut().skip(middle).take(64).for_each(|byte| *byte = !*byte);
+                let quarter = bytes.len() / 4;
+                bytes.iter_mut().skip(quarter).take(2 * quarter).for_each(|byte| *byte = !*byte);
             }
             "truncate" => bytes.truncate(bytes.len() / 2),
             "root_key" => self.key = tidings::generate_root_key().map_err(|e| e.to_string())?,
@@ -86,6 +86,14 @@ impl Stage {
             }
         }
         Ok(())
+    }
+
+    /// After somebody else moved the simulator's clock.
+    pub async fn catch_up(&self) -> Result<(), String> {
+        match &self.clock {
+            Some(clock) => self.sim.catch_up(clock).await,
+            None => Ok(()),
+        }
     }
 
     pub fn root_key_forms(&self) -> Vec<Vec<u8>> {

@@ -103,11 +103,12 @@ async fn now_or_later(waiting: &mut Waiting, step: &Value, calls: Vec<JoinHandle
 /// Whatever is done once and at once.
 async fn simple(stage: &mut Stage, waiting: &mut Waiting, step: &Value) -> Outcome {
     if let Some(path) = step["sim"].as_str() {
-        return match (path, step.get("with")) {
+        let answer = match (path, step.get("with")) {
             ("faults", None) => stage.sim.clear_faults().await,
             (path, with) => stage.sim.ask(path, with).await,
-        }
-        .map_err(defect);
+        };
+        stage.catch_up().await.map_err(defect)?;
+        return answer.map_err(defect);
     }
     if let Some(url) = step["browse"].as_str() {
         return stage.sim.browse(url).await.map_err(defect);
