@@ -13,15 +13,21 @@
 //! ground       model  error  seal  clock  random  secret  config  runtime      plain things; no sockets, no SQL
 //! ```
 
+mod auth;
 mod clock;
 mod config;
 mod engine;
 mod error;
 mod events;
 mod model;
+mod pipeline;
 mod random;
 mod runtime;
+mod seal;
 mod secret;
+mod store;
+mod trust;
+mod vault;
 
 pub use clock::TestClock;
 pub use config::{Cloud, Config};

@@ -120,14 +120,19 @@ impl Engine {
     /// Stores the draft, delivers it and answers with the outcome; `queued` when `send_timeout_ms` passed first.
     /// Errors before anything is stored: InvalidInput, LimitExceeded, NotConnected, ConsentMissing, Conflict. After that the receipt tells.
     pub async fn send(&self, draft: Draft) -> Result<Receipt> {
-        let inner = self.inner.clone();
-        self.inner
-            .runtime
-            .finish(async move {
-                let receipt = inner.enqueue(draft).await?;
-                inner.outbox.wait(&receipt.id, inner.send_timeout).await
-            })
-            .await
+        let stored = self.enqueue(draft).await?;
+        let (inner, id) = (self.inner.clone(), stored.id.clone());
+        let outcome = self.inner.runtime.guard(move |stop| async move {
+            tokio::select! {
+                outcome = inner.outbox.wait(&id, inner.send_timeout) => outcome,
+                () = stop.wait() => inner.outbox.receipt(&id).await,
+            }
+        });
+        match outcome.await {
+            // It is stored and goes out at the next open: that is what the receipt says, so an error would mislead.
+            Err(error) if error.kind() == ErrorKind::Closed => Ok(stored),
+            outcome => outcome,
+        }
     }
 
     /// Stores the draft and answers at once; delivery goes on in the background. Errors: as `send` before storing.

@@ -6,9 +6,14 @@
 mod accounts;
 mod mail;
 mod outbox;
+#[allow(clippy::disallowed_methods, clippy::disallowed_types)] // the only room that speaks SQL
+mod sqlite;
+
+#[cfg(test)]
+mod suite;
 
 pub use accounts::{
-    AccountRow, AccountStore, AttemptRow, Consumed, KeyPurpose, KeyRow, Lease, NewAttempt, NewKey, TokenRow,
+    AccountRow, AccountStore, AttemptRow, Consumed, KeyPurpose, KeyRow, Lease, NewAttempt, NewKey, TokenRow, USES_AT_BIRTH,
 };
 pub use mail::{
     Applied, ChangeRow, Cursor, FolderRow, Known, MailPage, MailStore, MessageRow, MessageWindow, NewMessage, PageBatch, Quarantined, Resync,
