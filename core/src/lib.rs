@@ -19,13 +19,16 @@ mod config;
 mod engine;
 mod error;
 mod events;
+mod graph;
 mod model;
+mod outbox;
 mod pipeline;
 mod random;
 mod runtime;
 mod seal;
 mod secret;
 mod store;
+mod sync;
 mod trust;
 mod vault;
 

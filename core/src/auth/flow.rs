@@ -212,12 +212,7 @@ impl Auth {
         };
         let with_content = known.is_none() || self.store.active_key(KeyPurpose::Content, Some(&id))?.is_none();
         let keys = self.vault.new_account_keys(&id, with_content, now)?;
-        let stored = (|| {
             let opened = self.vault.adopt(&id, &keys)?;
-            let content = match opened.content {
-                Some(content) => content,
-                None => self.vault.content(&id)?,
-            };
             let profile_version = known.as_ref().map_or(1, |row| row.profile_version + 1);
             let plain = serde_json::to_vec(profile).map_err(|_| Error::internal("A profile could not be written."))?;
             let version = self.store.token(&id)?.map_or(1, |row| row.version + 1);
@@ -232,19 +227,12 @@ impl Auth {
                 features,
                 scopes,
                 problem: None,
-                profile: content.seal(profile_place(&id, profile_version), &plain)?,
+                profile: opened.content.seal(profile_place(&id, profile_version), &plain)?,
                 profile_version,
                 generation: known.as_ref().map_or(1, |row| row.generation + 1),
                 connected_at: now,
             };
-            let row = self.store.connect_account(&row, &token, &keys, now)?;
-            if row.id == id { Ok(row) } else { Err(Error::internal("Two sign-ins of one person met. Start the sign-in again.")) }
-        })();
-        if stored.is_err() {
-            // Keys that never became durable must not be used again.
-            self.vault.forget(&id);
-        }
-        stored
+            self.store.connect_account(&row, &token, &keys, now)
     }
 }
 

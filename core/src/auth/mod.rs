@@ -6,6 +6,8 @@ mod scopes;
 mod state;
 mod token;
 
+pub use scopes::missing;
+
 use crate::clock::{Clock, from_ms, to_ms};
 use crate::config::Endpoints;
 use crate::error::{Error, ErrorKind, Result};
