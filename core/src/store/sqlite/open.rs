@@ -13,6 +13,9 @@ use std::time::Duration;
 
 pub const FILE: &str = "tidings.db";
 
+/// How the files begin that show us who we are; another process may have one at the same moment.
+const PROBE: &str = ".tidings-";
+
 const MIGRATIONS: &[M<'static>] = &[M::up(include_str!("../migrations/0001_begin.sql"))];
 
 /// Makes or checks the folder and the file in it, and answers where the file is.
@@ -75,7 +78,7 @@ fn private_file() -> fs::OpenOptions {
 
 /// Who we are, learnt from a file we make: the standard library has no other way to ask. It also shows that the folder can be written.
 fn own_id(dir: &Path) -> Result<u32> {
-    let probe = dir.join(format!(".tidings-{}", random::token::<12>()?));
+    let probe = dir.join(format!("{PROBE}{}", random::token::<12>()?));
     let made = private_file().write(true).create_new(true).open(&probe).and_then(|f| f.metadata());
     let removed = fs::remove_file(&probe);
     let id = made.map(|m| owner(&m)).map_err(|e| no_access("The folder of the store cannot be written.", e))?;
@@ -106,7 +109,11 @@ fn check_dir(dir: &Path, me: u32) -> Result<()> {
             let foreign = fs::read_dir(dir)
                 .map_err(|e| no_access("The folder of the store could not be read.", e))?
                 .flatten()
-                .any(|entry| !entry.file_name().to_string_lossy().starts_with(FILE));
+                .any(|entry| {
+                    let name = entry.file_name();
+                    let name = name.to_string_lossy();
+                    !name.starts_with(FILE) && !name.starts_with(PROBE)
+                });
             if foreign {
                 return Err(Error::invalid("data_dir is open to other users and holds other files. Name a folder of its own for the store, or close it (mode 0700)."));
             }
