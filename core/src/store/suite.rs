@@ -175,6 +175,7 @@ pub fn disconnect_ends_everything_at_once(s: &dyn Store) {
     let item = s.item(waiting).unwrap().unwrap();
     assert_eq!((item.state, item.reason.as_deref()), (ItemState::Cancelled, Some("by hand")));
     assert_eq!(s.item(flying).unwrap().unwrap().state, ItemState::Dispatching);
+    assert!(!s.set_account_state("a", 2, AccountState::Connected, None, 51).unwrap(), "only a connect ends it");
     assert!(!s.step(waiting, first.fence, &step(ItemState::Prepared), 51).unwrap());
     let mut done = step(ItemState::Sent);
     done.sent_at = Some(52);
