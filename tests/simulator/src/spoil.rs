@@ -33,7 +33,8 @@ impl Action {
             }
             Action::EmptyPage => {
                 let link = call.url();
-                Some(Answer::json(200, &json!({"@odata.nextLink": link, "value": []})))
+                let context = format!("{}/$metadata#Collection(graph.entity)", call.base());
+                Some(Answer::json(200, &json!({"@odata.context": context, "@odata.nextLink": link, "value": []})))
             }
             _ => None,
         }
