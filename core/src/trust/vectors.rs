@@ -9,7 +9,7 @@ fn file(name: &str) -> Option<Value> {
     Some(serde_json::from_slice(&std::fs::read(std::path::Path::new(&folder).join(name)).unwrap()).unwrap())
 }
 
-/// (header's algorithm, accepted) of a compact token under the keys of its group.
+/// What our policy says of a token under the keys of its group.
 fn accepted(group: &Value, jws: &str) -> bool {
     let keys = group.get("public").or_else(|| group.get("private")).cloned().unwrap_or_default();
     let set = if keys.get("keys").is_some() { keys } else { json!({ "keys": [keys] }) };
@@ -69,8 +69,8 @@ fn json_web_keys() {
 fn json_web_crypto() {
     if let Some((run, _, _, disagreed)) = jose("json_web_crypto_test.json") {
         assert_eq!(run, 83);
-        println!("to look at: {disagreed:?}");
-        assert!(disagreed.len() <= 1, "{disagreed:?}");
+        // 46 is the ROCA key again.
+        assert!(disagreed.iter().all(|id| *id == 46), "{disagreed:?}");
     }
 }
 
