@@ -20,6 +20,7 @@ pub use mail::{
     SyncedFolder,
 };
 pub use outbox::{Due, Enqueued, ItemRow, ItemState, NewItem, OutboxStore, Step};
+pub use sqlite::SqliteStore;
 
 /// What a backend promises; SQLite is one, PostgreSQL can be another.
 pub trait Store: AccountStore + OutboxStore + MailStore + Send + Sync {
