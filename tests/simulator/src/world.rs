@@ -106,6 +106,9 @@ impl World {
             answer.body = json!({"error": {"code": code, "message": message, "innerError": inner}}).to_string().into();
             answer.headers.push(("Content-Type".into(), "application/json".into()));
         }
+        if let Some(kind) = call.prefer("outlook.body-content-type").filter(|_| answer.status == 200) {
+            answer.headers.push(("Preference-Applied".into(), format!("outlook.body-content-type=\"{kind}\"")));
+        }
         answer.headers.push(("request-id".into(), request_id));
         answer.headers.push(("client-request-id".into(), client_id));
         if call.item_of.is_none() {

@@ -1,6 +1,6 @@
 //! From the JSON of a client to a message, with Outlook's rules of what may be written when.
 
-use super::store::{Address, Attachment, Message};
+use super::message::{Address, Attachment, Message};
 use crate::http::{Answer, Bytes, unbase64};
 use serde_json::Value;
 

@@ -1,6 +1,6 @@
 //! Real mail from files, however broken.
 
-use super::store::{Address, Attachment, Message};
+use super::message::{Address, Attachment, Message};
 use crate::http::Bytes;
 use crate::world::World;
 use mail_parser::{Addr, HeaderValue, MessageParser, MimeHeaders, PartType};

@@ -2,7 +2,7 @@
 
 use super::compose::{apply, attachment, blank};
 use super::json::{View, push_attachment, push_message};
-use super::store::Address;
+use super::message::Address;
 use super::{Job, eml, mime, not_found, send};
 use crate::graph::{bad, no_segment, not_allowed};
 use crate::http::{Answer, Bytes, unbase64};

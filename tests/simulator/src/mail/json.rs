@@ -1,6 +1,7 @@
 //! Messages as Graph writes them, straight into text: a folder of ten thousand must not take long.
 
-use super::store::{Address, Attachment, Mailbox, Message};
+use super::message::{Address, Attachment, Message};
+use super::store::Mailbox;
 use crate::clock::push_iso;
 use crate::http::{Call, base64};
 use crate::odata;

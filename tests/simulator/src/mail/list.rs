@@ -2,7 +2,8 @@
 
 use super::Job;
 use super::json::{View, push_message, push_text};
-use super::store::{Mailbox, Message};
+use super::message::Message;
+use super::store::Mailbox;
 use crate::graph::bad;
 use crate::http::{Answer, Bytes};
 use crate::odata::{self, Filter, Row, Value};
@@ -10,7 +11,7 @@ use crate::odata::{self, Filter, Row, Value};
 impl Row for (&Mailbox, &Message) {
     fn get(&self, path: &str) -> Value {
         let (mailbox, m) = self;
-        let address = |who: &Option<super::store::Address>, name: bool| match who {
+        let address = |who: &Option<super::message::Address>, name: bool| match who {
             Some(a) => Value::Text(if name { a.name.clone() } else { a.address.clone() }),
             None => Value::Null,
         };
@@ -41,8 +42,8 @@ impl Row for (&Mailbox, &Message) {
 
     fn items(&self, path: &str) -> Vec<Vec<(String, String)>> {
         let m = self.1;
-        let people = |all: &[super::store::Address]| {
-            let pair = |a: &super::store::Address| vec![("emailAddress/address".to_string(), a.address.clone())];
+        let people = |all: &[super::message::Address]| {
+            let pair = |a: &super::message::Address| vec![("emailAddress/address".to_string(), a.address.clone())];
             all.iter().map(pair).collect()
         };
         match path.to_ascii_lowercase().as_str() {

@@ -1,6 +1,6 @@
 //! A message as MIME: the bytes it was loaded from, or made for the purpose.
 
-use super::store::{Address, Message};
+use super::message::{Address, Message};
 use crate::http::{Bytes, base64};
 
 fn word(text: &str) -> String {

@@ -8,6 +8,7 @@ mod item;
 mod journal;
 pub mod json;
 mod list;
+pub mod message;
 mod mime;
 pub mod send;
 pub mod store;

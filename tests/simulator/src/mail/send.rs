@@ -3,7 +3,7 @@
 use super::compose::{apply, blank};
 use super::item::{bad_mime, matches, new_message_id, own_address, shown};
 use super::json::plain;
-use super::store::{Address, Message};
+use super::message::{Address, Message};
 use super::{Job, eml, not_found};
 use crate::graph::bad;
 use crate::http::{Answer, unbase64};
@@ -192,7 +192,7 @@ pub fn answer(job: &mut Job, key: u32, kind: Kind, at_once: bool) -> Answer {
     let Some(original) = job.mailbox().get(key).cloned() else { return not_found() };
     let mut message = blank(own.clone(), job.now);
     let mark = if kind == Kind::Forward { "Fw: " } else { "Re: " };
-    let (_, marked) = super::store::topic(&original.subject);
+    let (_, marked) = super::message::topic(&original.subject);
     message.subject = if marked { original.subject.clone() } else { format!("{mark}{}", original.subject) };
     message.thread = original.thread;
     if kind == Kind::Forward {
