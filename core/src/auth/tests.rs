@@ -455,3 +455,26 @@ async fn claims_are_handed_to_entra() {
     house.auth.token(account.id.clone(), Some(AccessToken::new("at1")), Some(r#"{"access_token":{}}"#.into())).await.unwrap();
     assert_eq!(house.entra.forms.lock().unwrap().last().unwrap()["claims"], r#"{"access_token":{}}"#);
 }
+
+#[tokio::test]
+async fn a_token_that_could_not_be_stored_is_not_used() {
+    let house = house();
+    let account = house.connect().await;
+    house.clock.advance(3_600_000);
+    let broken: Arc<Mutex<Option<Arc<dyn Store>>>> = Arc::default();
+    let (breaking, entra, now) = (broken.clone(), house.entra.clone(), house.clock.now_ms() as i64);
+    let service = Service::new(move |request, _| {
+        if let Some(store) = breaking.lock().unwrap().as_ref() {
+            store.close();
+        }
+        entra.answer(request, now / 1000)
+    });
+    let (other, store, _pipeline) = open(&house.folder, &service, &house.clock, &house.bell);
+    *broken.lock().unwrap() = Some(store);
+    assert!(other.token(account.id.clone(), None, None).await.is_err());
+    // The old refresh token is what counts, for everybody.
+    assert_eq!(house.store.token(&account.id).unwrap().unwrap().version, 1);
+    house.clock.advance(121_000);
+    house.token(&account, None).await.unwrap();
+    assert_eq!(house.entra.forms.lock().unwrap().last().unwrap()["refresh_token"], "rt1");
+}
