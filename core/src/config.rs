@@ -47,7 +47,7 @@ pub struct Config {
     pub sign_in_seconds: u32,
     /// Messages asked for per page of a sync, 1 to 1000.
     pub page_size: u32,
-    /// Folders to sync, by well-known name or id; empty: every folder but junk mail, deleted items, drafts and the outbox.
+    /// Folders to sync, by well-known name or id; empty: `inbox` and `sentitems`.
     pub folders: Vec<String>,
     /// Accept TLS 1.2 beside 1.3, for networks whose proxy needs it.
     pub allow_tls12: bool,

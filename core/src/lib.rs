@@ -21,12 +21,14 @@ mod error;
 mod events;
 mod graph;
 mod model;
+mod outbox;
 mod pipeline;
 mod random;
 mod runtime;
 mod seal;
 mod secret;
 mod store;
+mod sync;
 mod trust;
 mod vault;
 

@@ -1,0 +1,301 @@
+//! The front door: one short method per verb. What a verb promises is written at the method; how it is kept, in the rooms below.
+
+mod feed;
+mod open;
+mod sign_in;
+
+pub use feed::ChangeStream;
+pub use sign_in::LoopbackSignIn;
+
+use crate::auth::Auth;
+use crate::clock::{Clock, TestClock, to_ms};
+use crate::config::Config;
+use crate::error::{Error, ErrorKind, Result};
+use crate::events::{Bell, EventStream};
+use crate::model::*;
+use crate::outbox::{Outbox, check_draft};
+use crate::runtime::{Runtime, blocking};
+use crate::secret::RootKey;
+use crate::store::{AccountRow, Store};
+use crate::sync::{Reader, Sync};
+use crate::vault::Vault;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// How long shutdown waits for what is under way; what is not done by then is taken up at the next open.
+const SHUTDOWN: Duration = Duration::from_secs(10);
+
+/// Sends cancelled by a disconnect say so.
+const DISCONNECTED: &str = "The account was disconnected before it was sent.";
+
+/// The front door. One engine per process and store is enough; all methods may be called at the same time from any thread.
+/// Durable steps run to their end even when the caller stops waiting.
+#[derive(Clone)]
+pub struct Engine {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    runtime: Runtime,
+    clock: Arc<dyn Clock>,
+    store: Arc<dyn Store>,
+    vault: Vault,
+    auth: Arc<Auth>,
+    outbox: Arc<Outbox>,
+    sync: Arc<Sync>,
+    reader: Reader,
+    bell: Bell,
+    /// Bumped whenever the change feed may have grown.
+    news: watch::Sender<u64>,
+    send_timeout: Duration,
+}
+
+impl Engine {
+    /// Opens or makes the store, and takes up sends left by an earlier process. Touches no network. Errors: InvalidInput, WrongKey, Corrupt, StoreBusy.
+    pub fn open(config: Config, root_key: Arc<RootKey>) -> Result<Self> {
+        open::open(config, root_key, None).map(|inner| Self { inner })
+    }
+
+    /// `open` on a clock that tests move. Errors: as `open`; InvalidInput unless the cloud is `Custom` on loopback.
+    pub fn open_with_clock(config: Config, root_key: Arc<RootKey>, clock: Arc<TestClock>) -> Result<Self> {
+        open::open(config, root_key, Some(clock)).map(|inner| Self { inner })
+    }
+
+    /// Stops new work, lets durable steps end, and closes the store. May be called twice. Streams end.
+    pub async fn shutdown(&self) {
+        if self.inner.runtime.is_forked() {
+            return;
+        }
+        self.inner.bell.close();
+        self.inner.runtime.shutdown(SHUTDOWN).await;
+        self.inner.store.close();
+    }
+
+    /// Starts a sign-in (authorization code with PKCE). Stores the attempt, touches no network. Errors: InvalidInput.
+    /// Source: Microsoft identity platform, OAuth 2.0 authorization code flow; RFC 7636.
+    pub async fn connect(&self, request: ConnectRequest) -> Result<SignIn> {
+        let inner = self.inner.clone();
+        self.inner.runtime.finish(async move { inner.auth.begin(request).await }).await
+    }
+
+    /// Ends a sign-in with the URL the browser came back to. Works once per attempt, also after a restart; runs to its end when the caller stops waiting.
+    /// Errors: InvalidInput, Conflict (already used), Cancelled (declined or expired), ConsentMissing, TokenRejected, Network.
+    pub async fn finish_connect(&self, callback_url: String, binding: String) -> Result<Account> {
+        let inner = self.inner.clone();
+        self.inner
+            .runtime
+            .finish(async move {
+                let account = inner.auth.finish(&callback_url, &binding).await?;
+                inner.account_changed();
+                Ok(account)
+            })
+            .await
+    }
+
+    /// Starts a sign-in whose callback is received on a loopback port of this machine.
+    pub async fn connect_here(&self, request: ConnectRequest) -> Result<Arc<LoopbackSignIn>> {
+        let inner = self.inner.clone();
+        let (sign_in, receiver) = self.inner.runtime.finish(async move { inner.auth.begin_here(request).await }).await?;
+        Ok(Arc::new(LoopbackSignIn::new(self.inner.clone(), sign_in, receiver)))
+    }
+
+    pub async fn accounts(&self, filter: AccountFilter) -> Result<Vec<Account>> {
+        let inner = self.inner.clone();
+        self.inner.runtime.finish(async move { inner.auth.accounts(filter).await }).await
+    }
+
+    /// Errors: NotFound.
+    pub async fn account(&self, account_id: String) -> Result<Account> {
+        let inner = self.inner.clone();
+        self.inner.runtime.finish(async move { inner.auth.account(&account_id).await }).await
+    }
+
+    /// Cancels queued sends, stops syncs and destroys the account's tokens at once; works offline. Synced mail is kept.
+    pub async fn disconnect(&self, account_id: String) -> Result<Account> {
+        let inner = self.inner.clone();
+        self.inner.runtime.finish(async move { inner.disconnect(account_id).await }).await
+    }
+
+    /// Stores the draft, delivers it and answers with the outcome; `queued` when `send_timeout_ms` passed first.
+    /// Errors before anything is stored: InvalidInput, LimitExceeded, NotConnected, ConsentMissing, Conflict. After that the receipt tells.
+    pub async fn send(&self, draft: Draft) -> Result<Receipt> {
+        let stored = self.enqueue(draft).await?;
+        let (inner, id) = (self.inner.clone(), stored.id.clone());
+        let outcome = self.inner.runtime.guard(move |stop| async move {
+            tokio::select! {
+                outcome = inner.outbox.wait(&id, inner.send_timeout) => outcome,
+                () = stop.wait() => inner.outbox.receipt(&id).await,
+            }
+        });
+        match outcome.await {
+            // It is stored and goes out at the next open: that is what the receipt says, so an error would mislead.
+            Err(error) if error.kind() == ErrorKind::Closed => Ok(stored),
+            outcome => outcome,
+        }
+    }
+
+    /// Stores the draft and answers at once; delivery goes on in the background. Errors: as `send` before storing.
+    pub async fn enqueue(&self, draft: Draft) -> Result<Receipt> {
+        let inner = self.inner.clone();
+        self.inner.runtime.finish(async move { inner.enqueue(draft).await }).await
+    }
+
+    /// Errors: NotFound.
+    pub async fn receipt(&self, receipt_id: String) -> Result<Receipt> {
+        let inner = self.inner.clone();
+        self.inner.runtime.finish(async move { inner.outbox.receipt(&receipt_id).await }).await
+    }
+
+    pub async fn outbox(&self, filter: OutboxFilter) -> Result<Vec<Receipt>> {
+        let inner = self.inner.clone();
+        self.inner.runtime.finish(async move { inner.outbox.receipts(filter).await }).await
+    }
+
+    /// Brings the account's folders up to date. Each page is stored with its cursor in one transaction; a cancelled call stops after a page and loses nothing.
+    /// Source: Graph, message: delta. Errors: NotConnected, NeedsReconnect, ConsentMissing, Throttled, Network, Upstream, LinkRejected.
+    pub async fn sync(&self, account_id: String) -> Result<SyncReport> {
+        let inner = self.inner.clone();
+        self.inner
+            .runtime
+            .guard(move |stop| async move {
+                let account = inner.usable(&account_id, Feature::MailSync).await?;
+                inner.sync.run(account, stop).await
+            })
+            .await
+    }
+
+    /// Folders known from the last sync.
+    pub async fn folders(&self, account_id: String) -> Result<Vec<Folder>> {
+        let inner = self.inner.clone();
+        self.inner
+            .runtime
+            .finish(async move {
+                inner.row(&account_id).await?;
+                inner.reader.folders(account_id).await
+            })
+            .await
+    }
+
+    pub async fn messages(&self, query: MessageQuery) -> Result<MessagePage> {
+        let inner = self.inner.clone();
+        self.inner
+            .runtime
+            .finish(async move {
+                if let Some(account_id) = &query.account_id {
+                    inner.row(account_id).await?;
+                }
+                inner.reader.messages(query).await
+            })
+            .await
+    }
+
+    /// Errors: NotFound.
+    pub async fn message(&self, message_id: String) -> Result<Message> {
+        let inner = self.inner.clone();
+        self.inner.runtime.finish(async move { inner.reader.message(&message_id).await }).await
+    }
+
+    /// Errors: NotFound.
+    pub async fn body(&self, message_id: String) -> Result<MessageBody> {
+        let inner = self.inner.clone();
+        self.inner.runtime.finish(async move { inner.reader.body(&message_id).await }).await
+    }
+
+    /// The conversation a message belongs to. Errors: NotFound.
+    pub async fn thread(&self, message_id: String) -> Result<MailThread> {
+        let inner = self.inner.clone();
+        self.inner.runtime.finish(async move { inner.reader.thread(&message_id).await }).await
+    }
+
+    /// Sets the read state in the mailbox, then here. Errors: NotFound, NotConnected, ConsentMissing, Network.
+    pub async fn mark_read(&self, message_id: String, is_read: bool) -> Result<Message> {
+        let inner = self.inner.clone();
+        self.inner
+            .runtime
+            .finish(async move {
+                let account_id = inner.reader.account_of(&message_id).await?;
+                inner.usable(&account_id, Feature::MailSync).await?;
+                inner.reader.mark_read(&message_id, is_read).await.map_err(|e| e.on_account(account_id))
+            })
+            .await
+    }
+
+    /// Live events from now on.
+    pub fn events(&self) -> Arc<EventStream> {
+        Arc::new(self.inner.bell.listen())
+    }
+
+    /// The change feed after `cursor`; from the beginning when none is given.
+    pub fn changes(&self, cursor: Option<String>) -> Arc<ChangeStream> {
+        Arc::new(ChangeStream::new(self.inner.clone(), cursor))
+    }
+}
+
+impl Inner {
+    async fn enqueue(&self, draft: Draft) -> Result<Receipt> {
+        // Before anything is read: what is wrong in itself is wrong for any account.
+        check_draft(&draft)?;
+        let (account_id, feature) = match &draft {
+            Draft::Mail { mail } => (&mail.account_id, Feature::MailSend),
+            Draft::Chat { chat } => (&chat.account_id, Feature::Chat),
+        };
+        self.usable(account_id, feature).await?;
+        let receipt = self.outbox.enqueue(draft).await?;
+        self.bell.ring(Event::SendChanged { receipt: receipt.clone() });
+        Ok(receipt)
+    }
+
+    async fn disconnect(&self, account_id: String) -> Result<Account> {
+        let row = self.row(&account_id).await?;
+        let (store, id, now) = (self.store.clone(), row.id.clone(), to_ms(self.clock.now()));
+        blocking(move || store.disconnect_account(&id, DISCONNECTED, now)).await?;
+        self.vault.forget(&row.id);
+        self.auth.forget(&row.id);
+        let account = self.auth.account(&row.id).await?;
+        self.bell.ring(Event::AccountChanged { account_id: row.id, state: account.state });
+        self.account_changed();
+        Ok(account)
+    }
+
+    fn account_changed(&self) {
+        self.outbox.nudge();
+        self.news.send_modify(|n| *n = n.wrapping_add(1));
+    }
+
+    async fn row(&self, account_id: &str) -> Result<AccountRow> {
+        let (store, id) = (self.store.clone(), account_id.to_owned());
+        blocking(move || store.account(&id)).await?.ok_or_else(|| Error::new(ErrorKind::NotFound, "There is no account with this id."))
+    }
+
+    /// An account that is connected and was granted what the feature needs.
+    async fn usable(&self, account_id: &str, feature: Feature) -> Result<AccountRow> {
+        let row = self.row(account_id).await?;
+        let refuse = |kind, reason: &str| Err(Error::new(kind, reason.to_owned()).on_account(account_id));
+        match row.state {
+            AccountState::Connected => {}
+            AccountState::Disconnected => return refuse(ErrorKind::NotConnected, "The account is disconnected. Connect it again."),
+            AccountState::NeedsReconnect => return refuse(ErrorKind::NeedsReconnect, row.problem.as_deref().unwrap_or("Microsoft asks for a new sign-in. Connect the account again.")),
+            AccountState::AwaitingAdmin => return refuse(ErrorKind::ConsentMissing, "The connection waits for the approval of an administrator."),
+            AccountState::Misconfigured => return refuse(ErrorKind::Forbidden, row.problem.as_deref().unwrap_or("The application's registration in Entra needs attention.")),
+        }
+        // Both: what Microsoft granted for one feature may technically do for another that the person was never asked about.
+        if row.features.contains(&feature) && crate::auth::covers(&row.scopes, feature) {
+            return Ok(row);
+        }
+        refuse(ErrorKind::ConsentMissing, &format!("The account was not connected for {}, or the permission was not granted. Connect it again with this feature.", feature_name(feature)))
+    }
+}
+
+fn feature_name(feature: Feature) -> &'static str {
+    match feature {
+        Feature::Chat => "chat",
+        Feature::Channels => "channels",
+        Feature::People => "people",
+        Feature::MailSend => "mail_send",
+        Feature::MailSync => "mail_sync",
+        Feature::SharedMailboxes => "shared_mailboxes",
+        Feature::Contacts => "contacts",
+        Feature::Calendar => "calendar",
+    }
+}

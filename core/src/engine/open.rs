@@ -1,0 +1,52 @@
+//! Puts the house together.
+
+use super::Inner;
+use crate::auth::{Auth, AuthConfig};
+use crate::clock::{Clock, SystemClock, TestClock, to_ms};
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::events::Bell;
+use crate::graph::Graph;
+use crate::outbox::Outbox;
+use crate::pipeline::{Pipeline, ReqwestTransport};
+use crate::runtime::Runtime;
+use crate::secret::RootKey;
+use crate::store::{SqliteStore, Store};
+use crate::sync::{Reader, Sync};
+use crate::vault::Vault;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// How long one process waits for another's transaction.
+const BUSY: Duration = Duration::from_secs(10);
+
+pub fn open(config: Config, root_key: Arc<RootKey>, test_clock: Option<Arc<TestClock>>) -> Result<Arc<Inner>> {
+    let endpoints = config.check()?;
+    if test_clock.is_some() && !endpoints.loopback {
+        return Err(Error::invalid("A test clock is for Cloud.Custom on loopback addresses only; Microsoft's clock cannot be moved."));
+    }
+    let clock: Arc<dyn Clock> = match test_clock {
+        Some(clock) => Arc::new((*clock).clone()),
+        None => Arc::new(SystemClock::new()),
+    };
+    let transport = Arc::new(ReqwestTransport::new(&config)?);
+    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(Path::new(&config.data_dir), BUSY)?);
+    let vault = Vault::open(store.clone(), root_key, to_ms(clock.now()))?;
+    let bell = Bell::new();
+    let news = watch::Sender::new(0);
+
+    let pipeline = Arc::new(Pipeline::new(endpoints.clone(), transport, clock.clone()));
+    let auth = Auth::new(store.clone(), vault.clone(), pipeline.clone(), clock.clone(), bell.clone(), AuthConfig::of(&config, &endpoints));
+    pipeline.plug_tokens(auth.clone());
+    let graph = Graph::new(pipeline, endpoints);
+    let outbox = Outbox::new(store.clone(), vault.clone(), graph.clone(), clock.clone(), bell.clone());
+    let sync = Sync::new(store.clone(), vault.clone(), graph.clone(), clock.clone(), bell.clone(), news.clone(), config.page_size, config.folders);
+    let reader = Reader { store: store.clone(), vault: vault.clone(), graph, clock: clock.clone(), news: news.clone() };
+
+    let runtime = Runtime::start()?;
+    runtime.background(outbox.clone().run(runtime.stop()));
+    let send_timeout = Duration::from_millis(u64::from(config.send_timeout_ms));
+    Ok(Arc::new(Inner { runtime, clock, store, vault, auth, outbox, sync, reader, bell, news, send_timeout }))
+}

@@ -1,0 +1,155 @@
+//! What the delivery loop and the carriers share: the claimed item, and its durable steps.
+
+use crate::clock::{Clock, to_ms};
+use crate::error::{Error, ErrorKind, Result};
+use crate::graph::{Caller, Graph};
+use crate::model::{Draft, Route};
+use crate::pipeline::Priority;
+use crate::runtime::{Stop, blocking};
+use crate::seal::Place;
+use crate::store::{ItemRow, ItemState, Step, Store};
+use crate::vault::Vault;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a dead worker keeps its item from the others; a living one renews it.
+pub const LEASE_MS: i64 = 60_000;
+
+/// Short waits are sat out in place; longer ones become `RetryWait`, which survives the process.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What is known so far of a send; sealed with the item.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Own Message-ID of a mail.
+    pub internet_message_id: Option<String>,
+    /// Private mark by which the mail is found if its id was never learnt.
+    pub mark: Option<String>,
+    /// Immutable id of the draft, and so of the sent copy; id of the chat message.
+    pub graph_id: Option<String>,
+    pub person_id: Option<String>,
+    pub chat_id: Option<String>,
+}
+
+/// How a send ended, or why it waits.
+#[derive(Debug)]
+pub enum Outcome {
+    Sent,
+    Later(Error),
+    Failed(Error),
+    Unknown(String),
+    /// The claim was lost or the item cancelled; somebody else decides.
+    Lost,
+}
+
+/// What a carrier works with.
+pub struct Tools {
+    pub store: Arc<dyn Store>,
+    pub vault: Vault,
+    pub graph: Graph,
+    pub clock: Arc<dyn Clock>,
+    pub people: super::teams::People,
+}
+
+/// A claimed item in hand.
+pub struct Job {
+    pub tools: Arc<Tools>,
+    pub item: ItemRow,
+    pub draft: Draft,
+    pub progress: Progress,
+    stop: Stop,
+}
+
+impl Job {
+    /// Opens the sealed payload and progress.
+    pub async fn open(tools: Arc<Tools>, item: ItemRow, stop: Stop) -> Result<Self> {
+        blocking(move || {
+            let key = tools.vault.content(&item.account_id)?;
+            let row = item.id.to_string();
+            let payload = key.open(payload_place(&item.account_id, &row), &item.payload)?;
+            let draft = serde_json::from_slice(&payload).map_err(|e| Error::new(ErrorKind::Corrupt, "A stored send cannot be read.").with_source(e))?;
+            let progress = read_progress(&tools.vault, &item)?;
+            Ok(Self { tools, item, draft, progress, stop })
+        })
+        .await
+    }
+
+    pub fn caller(&self) -> Caller {
+        Caller { account_id: self.item.account_id.clone(), priority: Priority::User, max_wait: PATIENCE }
+    }
+
+    pub fn now(&self) -> i64 {
+        to_ms(self.tools.clock.now())
+    }
+
+    /// Waits, unless the engine stops. False: it does.
+    pub async fn pause(&self, how_long: Duration) -> bool {
+        tokio::select! { () = self.tools.clock.pause(how_long) => true, () = self.stop.wait() => false }
+    }
+
+    /// Stores where the send stands, with what is known, and keeps the claim. False: the claim is lost.
+    pub async fn advance(&mut self, state: ItemState) -> Result<bool> {
+        self.write(state, None, None, false).await
+    }
+
+    /// Stores where the send stands and gives the claim back.
+    pub async fn leave(&mut self, state: ItemState, reason: Option<String>, next_at: Option<i64>) -> Result<bool> {
+        self.write(state, reason, next_at, true).await
+    }
+
+    async fn write(&mut self, state: ItemState, reason: Option<String>, next_at: Option<i64>, release: bool) -> Result<bool> {
+        let now = self.now();
+        let terminal = matches!(state, ItemState::Sent | ItemState::Unknown | ItemState::Failed | ItemState::Cancelled);
+        let (tools, item, progress) = (self.tools.clone(), self.item.clone(), self.progress.clone());
+        let version = item.progress_version + 1;
+        let written = blocking(move || {
+            let key = tools.vault.content(&item.account_id)?;
+            let text = serde_json::to_vec(&progress).map_err(|e| Error::internal("The progress of a send cannot be written.").with_source(e))?;
+            let sealed = key.seal(progress_place(&item.account_id, &item.id.to_string(), version), &text)?;
+            let sent_at = (state == ItemState::Sent).then_some(now);
+            let step = Step { state, progress: Some(sealed), reason, next_at, sent_at, release, announce: terminal };
+            let ours = tools.store.step(item.id, item.fence, &step, now)?;
+            if ours && !release {
+                tools.store.renew_claim(item.id, item.fence, now, LEASE_MS)?;
+            }
+            Ok(ours)
+        })
+        .await?;
+        if written {
+            self.item.state = state;
+            self.item.progress_version = version;
+        }
+        Ok(written)
+    }
+}
+
+pub fn payload_place<'a>(account_id: &'a str, row: &'a str) -> Place<'a> {
+    Place { table: "outbox", column: "payload", account_id, row, version: 1 }
+}
+
+fn progress_place<'a>(account_id: &'a str, row: &'a str, version: i64) -> Place<'a> {
+    Place { table: "outbox", column: "progress", account_id, row, version }
+}
+
+/// What is known of a send; blocking.
+pub fn read_progress(vault: &Vault, item: &ItemRow) -> Result<Progress> {
+    let Some(sealed) = &item.progress else { return Ok(Progress::default()) };
+    let plain = vault.content(&item.account_id)?.open(progress_place(&item.account_id, &item.id.to_string(), item.progress_version), sealed)?;
+    serde_json::from_slice(&plain).map_err(|e| Error::new(ErrorKind::Corrupt, "The stored progress of a send cannot be read.").with_source(e))
+}
+
+/// Prepares, or looks for evidence, by route.
+pub async fn prepare(job: &mut Job) -> Result<bool> {
+    match job.item.route {
+        Route::Mail => super::mail::prepare(job).await,
+        Route::Chat => super::teams::prepare(job).await,
+    }
+}
+
+pub async fn dispatch(job: &mut Job) -> Result<()> {
+    match job.item.route {
+        Route::Mail => super::mail::dispatch(job).await,
+        Route::Chat => super::teams::dispatch(job).await,
+    }
+}

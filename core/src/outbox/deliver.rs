@@ -1,0 +1,292 @@
+//! The delivery loop: claim, prepare, dispatch, settle; each step durable before the next.
+
+use super::carrier::{Job, LEASE_MS, Outcome, Tools, dispatch, payload_place, prepare};
+use super::check::check_draft;
+use super::item::{MOST_ATTEMPTS, Start, Verdict, backoff_ms, start, verdict};
+use super::receipt::{id_of, receipt, row_of};
+use super::reconcile::{Finding, reconcile};
+use crate::clock::{Clock, to_ms};
+use crate::error::{Error, ErrorKind, Result};
+use crate::events::Bell;
+use crate::graph::Graph;
+use crate::model::{Draft, Event, OutboxFilter, Receipt, Route, SendState};
+use crate::random;
+use crate::runtime::{Stop, blocking};
+use crate::store::{Due, Enqueued, ItemRow, ItemState, NewItem, Store};
+use crate::vault::Vault;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Notify, Semaphore, watch};
+use tokio::task::JoinSet;
+
+/// Sends under way at the same time, over all accounts.
+const AT_ONCE: usize = 16;
+/// How often a claim is renewed while a request is under way.
+const HEARTBEAT: Duration = Duration::from_secs(20);
+/// How often other processes' rows are looked for when nothing here says so.
+const LOOK_AGAIN: Duration = Duration::from_secs(30);
+
+/// Everything that leaves as a message.
+pub struct Outbox {
+    tools: Arc<Tools>,
+    bell: Bell,
+    /// Rung when there may be something to claim.
+    wake: Arc<Notify>,
+    /// Bumped whenever a send changed its state.
+    settled: watch::Sender<u64>,
+}
+
+impl Outbox {
+    pub fn new(store: Arc<dyn Store>, vault: Vault, graph: Graph, clock: Arc<dyn Clock>, bell: Bell) -> Arc<Self> {
+        let tools = Arc::new(Tools { store, vault, graph, clock, people: super::teams::People::default() });
+        Arc::new(Self { tools, bell, wake: Arc::new(Notify::new()), settled: watch::Sender::new(0) })
+    }
+
+    /// Makes the draft durable. The caller has checked account and permissions; that the account is still connected is checked in the transaction.
+    pub async fn enqueue(&self, draft: Draft) -> Result<Receipt> {
+        check_draft(&draft)?;
+        let tools = self.tools.clone();
+        let row = blocking(move || {
+            let (account_id, route, key) = match &draft {
+                Draft::Mail { mail } => (mail.account_id.clone(), Route::Mail, mail.key.clone()),
+                Draft::Chat { chat } => (chat.account_id.clone(), Route::Chat, chat.key.clone()),
+            };
+            let text = serde_json::to_vec(&draft).map_err(|e| Error::internal("The draft cannot be written.").with_source(e))?;
+            let item = NewItem {
+                lane: lane(&tools.vault, &account_id, &draft)?,
+                content_hash: tools.vault.keyed_hash(&account_id, "outbox content", &[&text])?.to_vec(),
+                created_at: to_ms(tools.clock.now()),
+                account_id: account_id.clone(),
+                route,
+                key,
+            };
+            let content = tools.vault.content(&account_id)?;
+            let seal = |id: i64| content.seal(payload_place(&account_id, &id.to_string()), &text);
+            match tools.store.enqueue(&item, &seal)? {
+                Enqueued::New(row) | Enqueued::Same(row) => receipt(&tools.vault, &row),
+                Enqueued::Conflict => Err(Error::new(ErrorKind::Conflict, "This idempotency key was used for a message with other content. Use a new key for a new message.").on_account(account_id)),
+            }
+        })
+        .await?;
+        self.wake.notify_one();
+        Ok(row)
+    }
+
+    /// Waits for the outcome, at most `limit`; the receipt then says `queued` or `sending`.
+    pub async fn wait(&self, receipt_id: &str, limit: Duration) -> Result<Receipt> {
+        let until = to_ms(self.tools.clock.now()).saturating_add(i64::try_from(limit.as_millis()).unwrap_or(i64::MAX));
+        let mut deadline = self.tools.clock.deadline(limit);
+        let mut settled = self.settled.subscribe();
+        loop {
+            settled.mark_unchanged();
+            let now = self.receipt(receipt_id).await?;
+            let later_than_that = now.next_attempt_at.is_some_and(|at| to_ms(at) >= until);
+            if later_than_that || !matches!(now.state, SendState::Queued | SendState::Sending) {
+                return Ok(now);
+            }
+            tokio::select! {
+                () = &mut deadline => return self.receipt(receipt_id).await,
+                _ = settled.changed() => {}
+                // Another process may be the one that delivers it.
+                () = self.tools.clock.deadline(Duration::from_secs(1)) => {}
+            }
+        }
+    }
+
+    pub async fn receipt(&self, receipt_id: &str) -> Result<Receipt> {
+        let row = row_of(receipt_id).ok_or_else(not_found)?;
+        let tools = self.tools.clone();
+        blocking(move || receipt(&tools.vault, &tools.store.item(row)?.ok_or_else(not_found)?)).await
+    }
+
+    pub async fn receipts(&self, filter: OutboxFilter) -> Result<Vec<Receipt>> {
+        if !(1..=1000).contains(&filter.limit) {
+            return Err(Error::invalid("limit must be from 1 to 1000."));
+        }
+        let tools = self.tools.clone();
+        blocking(move || tools.store.items(&filter)?.iter().map(|row| receipt(&tools.vault, row)).collect()).await
+    }
+
+    /// There may be something to send: an account came back, sends were cancelled.
+    pub fn nudge(&self) {
+        self.settled.send_modify(|n| *n = n.wrapping_add(1));
+        self.wake.notify_one();
+    }
+
+    /// Delivers until told to stop; then lets what is under way end.
+    pub async fn run(self: Arc<Self>, stop: Stop) {
+        let slots = Arc::new(Semaphore::new(AT_ONCE));
+        let mut under_way = JoinSet::new();
+        while !stop.is_set() {
+            let Ok(slot) = slots.clone().acquire_owned().await else { break };
+            while under_way.try_join_next().is_some() {}
+            match self.claim().await {
+                Ok(Some(item)) => {
+                    let (outbox, stop) = (self.clone(), stop.clone());
+                    under_way.spawn(async move {
+                        outbox.deliver(item, stop).await;
+                        drop(slot);
+                        // The next one of its lane may go now.
+                        outbox.wake.notify_one();
+                    });
+                }
+                Ok(None) => self.rest(&stop).await,
+                Err(error) => {
+                    tracing::warn!(kind = ?error.kind(), "the outbox could not be read");
+                    tokio::select! { () = stop.wait() => {}, () = self.tools.clock.deadline(Duration::from_secs(2)) => {} }
+                }
+            }
+        }
+        while under_way.join_next().await.is_some() {}
+    }
+
+    async fn claim(&self) -> Result<Option<ItemRow>> {
+        let tools = self.tools.clone();
+        blocking(move || tools.store.claim(to_ms(tools.clock.now()), LEASE_MS)).await
+    }
+
+    /// Until something is queued, due, or the engine stops.
+    async fn rest(&self, stop: &Stop) {
+        let tools = self.tools.clone();
+        let due = blocking(move || {
+            let now = to_ms(tools.clock.now());
+            Ok((now, tools.store.next_due(now)?))
+        })
+        .await;
+        let wait = |at: i64, now: i64| Duration::from_millis(u64::try_from(at.saturating_sub(now)).unwrap_or(0).max(1));
+        let timer = match due {
+            Ok((now, Some(Due::Retry(at) | Due::Lapse(at)))) => self.tools.clock.pause(wait(at, now)),
+            _ => self.tools.clock.deadline(LOOK_AGAIN),
+        };
+        tokio::select! { () = stop.wait() => {}, () = self.wake.notified() => {}, () = timer => {} }
+    }
+
+    async fn deliver(&self, item: ItemRow, stop: Stop) {
+        let (id, account_id) = (item.id, item.account_id.clone());
+        let mut job = match Job::open(self.tools.clone(), item, stop).await {
+            Ok(job) => job,
+            Err(error) => {
+                tracing::warn!(send = id, kind = ?error.kind(), "a send could not be opened");
+                return;
+            }
+        };
+        let outcome = if job.item.attempts > MOST_ATTEMPTS {
+            Outcome::Failed(Error::internal("It was tried 50 times without an outcome and is parked. Send it again if it still matters."))
+        } else {
+            let heartbeat = self.heartbeat(&job.item);
+            tokio::select! { outcome = attempt(&mut job) => outcome, () = heartbeat => Outcome::Lost }
+        };
+        if let Err(error) = self.settle(&mut job, outcome).await {
+            // The claim lapses and the item is taken up again from the state that is stored.
+            tracing::warn!(send = id, account = account_id, kind = ?error.kind(), "the outcome of a send could not be stored");
+        }
+    }
+
+    /// Keeps the claim while a request is under way; ends when it is lost.
+    fn heartbeat(&self, item: &ItemRow) -> impl Future<Output = ()> + use<> {
+        let (tools, id, fence) = (self.tools.clone(), item.id, item.fence);
+        async move {
+            loop {
+                tools.clock.deadline(HEARTBEAT).await;
+                let tools = tools.clone();
+                let renewed = blocking(move || tools.store.renew_claim(id, fence, to_ms(tools.clock.now()), LEASE_MS)).await;
+                if matches!(renewed, Ok(false)) {
+                    return;
+                }
+            }
+        }
+    }
+
+    async fn settle(&self, job: &mut Job, outcome: Outcome) -> Result<()> {
+        let written = match outcome {
+            Outcome::Lost => false,
+            Outcome::Sent => job.leave(ItemState::Sent, None, None).await?,
+            Outcome::Failed(error) => job.leave(ItemState::Failed, Some(error.reason().to_owned()), None).await?,
+            Outcome::Unknown(reason) => job.leave(ItemState::Unknown, Some(reason), None).await?,
+            Outcome::Later(error) => {
+                // An account that waits for its person is not claimed from, so its sends are due as soon as it is back.
+                let waits_for_person = matches!(error.kind(), ErrorKind::NeedsReconnect | ErrorKind::NotConnected);
+                let wait = if waits_for_person { 0 } else { backoff_ms(job.item.attempts, error.retry_after_ms(), random::jitter()) };
+                let state = if job.item.state == ItemState::Reconciling { ItemState::Reconciling } else { ItemState::RetryWait };
+                let at = job.now().saturating_add(wait);
+                job.leave(state, Some(error.reason().to_owned()), Some(at)).await?
+            }
+        };
+        if written {
+            self.announce(job.item.id).await;
+        }
+        Ok(())
+    }
+
+    async fn announce(&self, id: i64) {
+        if let Ok(receipt) = self.receipt(&id_of(id)).await {
+            self.bell.ring(Event::SendChanged { receipt });
+        }
+        self.settled.send_modify(|n| *n = n.wrapping_add(1));
+    }
+
+    /// Bumped whenever a send changed its state.
+    pub fn settled(&self) -> watch::Receiver<u64> {
+        self.settled.subscribe()
+    }
+}
+
+/// One attempt, from wherever the item was left.
+async fn attempt(job: &mut Job) -> Outcome {
+    let mut next = match start(job.item.state) {
+        Some(next) => next,
+        None => return Outcome::Lost,
+    };
+    // A draft found unsent is dispatched again; more than a few rounds of that mean that something else is wrong.
+    for _ in 0..3 {
+        if next == Start::Prepare {
+            match prepare(job).await {
+                Ok(true) => {}
+                Ok(false) => return Outcome::Lost,
+                // Nothing that others could see has happened yet, so doubt is no danger here.
+                Err(error) if verdict(&error) == Verdict::Refused => return Outcome::Failed(error),
+                Err(error) => return Outcome::Later(error),
+            }
+            next = Start::Dispatch;
+        }
+        if next == Start::Dispatch {
+            match job.advance(ItemState::Dispatching).await {
+                Ok(true) => {}
+                Ok(false) => return Outcome::Lost,
+                Err(error) => return Outcome::Later(error),
+            }
+            match dispatch(job).await {
+                Ok(()) => return Outcome::Sent,
+                Err(error) => match verdict(&error) {
+                    Verdict::Later => return Outcome::Later(error),
+                    Verdict::Refused => return Outcome::Failed(error),
+                    Verdict::Doubt => {}
+                },
+            }
+        }
+        match reconcile(job).await {
+            Ok(Finding::Settled(outcome)) => return outcome,
+            Ok(Finding::NotSent) => next = Start::Dispatch,
+            Err(error) => return Outcome::Later(error),
+        }
+    }
+    Outcome::Later(Error::new(ErrorKind::Upstream, "Microsoft took the mail several times without sending it; it will be tried again."))
+}
+
+/// Messages of one conversation leave in order: a chat by its person, a mail by its set of recipients.
+fn lane(vault: &Vault, account_id: &str, draft: &Draft) -> Result<String> {
+    let (kind, mut people): (&str, Vec<String>) = match draft {
+        Draft::Mail { mail } => ("mail", mail.to.iter().chain(&mail.cc).chain(&mail.bcc).map(|a| a.address.to_lowercase()).collect()),
+        Draft::Chat { chat } => ("chat", vec![chat.to.to_lowercase()]),
+    };
+    people.sort();
+    let parts: Vec<&[u8]> = people.iter().map(String::as_bytes).collect();
+    // Keyed, so that the column tells nothing about who is written to.
+    let hash = vault.keyed_hash(account_id, "outbox lane", &parts)?;
+    let short: String = hash.iter().take(12).map(|b| format!("{b:02x}")).collect();
+    Ok(format!("{account_id}/{kind}/{short}"))
+}
+
+fn not_found() -> Error {
+    Error::new(ErrorKind::NotFound, "There is no send with this id.")
+}

@@ -1,0 +1,89 @@
+//! Mail as draft → send → confirm. The draft has an immutable id that its sent copy keeps, our own Message-ID and a private mark, so that
+//! after any doubt the mailbox itself says what became of it. Source: Graph, outlook-immutable-id and message: send.
+
+use super::carrier::Job;
+use crate::error::{Error, ErrorKind, Result};
+use crate::graph::{MessageState, OutgoingMail};
+use crate::model::{Draft, MailDraft};
+use crate::random;
+use crate::store::ItemState;
+
+/// Makes sure that the draft exists in the mailbox and its id is stored. False: the claim is lost.
+pub async fn prepare(job: &mut Job) -> Result<bool> {
+    if job.progress.mark.is_none() {
+        let id = random::uuid()?;
+        job.progress.internet_message_id = Some(format!("<{id}@tidings.invalid>"));
+        job.progress.mark = Some(random::uuid()?);
+        // Durable before the draft is made: if the answer is lost, the mark is how it is found.
+        if !job.advance(ItemState::Claimed).await? {
+            return Ok(false);
+        }
+    } else if job.progress.graph_id.is_none() {
+        // An earlier attempt may have made the draft without our learning its id.
+        if let Some(found) = by_mark(job).await? {
+            job.progress.graph_id = Some(found.id);
+        }
+    }
+    if job.progress.graph_id.is_none() {
+        job.progress.graph_id = Some(create(job).await?);
+    }
+    job.advance(ItemState::Prepared).await
+}
+
+async fn create(job: &Job) -> Result<String> {
+    let (internet_message_id, mark) = names(job)?;
+    let outgoing = OutgoingMail { draft: mail(job)?, internet_message_id, mark };
+    match job.tools.graph.create_draft(&job.caller(), &outgoing).await {
+        Ok(made) => Ok(made.id),
+        // A draft that nobody sends does no harm, so a doubtful creation is looked up once and otherwise made again later.
+        Err(error) if matches!(error.kind(), ErrorKind::OutcomeUnknown | ErrorKind::Upstream) => match by_mark(job).await? {
+            Some(found) => Ok(found.id),
+            None => Err(Error::new(ErrorKind::Network, "Microsoft did not confirm the draft; it will be made again.").with_request_id(error.request_id().map(str::to_owned))),
+        },
+        Err(error) => Err(error),
+    }
+}
+
+/// Sends the draft by its id.
+pub async fn dispatch(job: &mut Job) -> Result<()> {
+    let id = job.progress.graph_id.clone().ok_or_else(|| Error::internal("A prepared mail has no draft id."))?;
+    match job.tools.graph.send_draft(&job.caller(), &id).await {
+        // A draft that is not there may be one that was sent a moment ago: the mailbox is asked.
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            Err(Error::new(ErrorKind::OutcomeUnknown, "The draft is no longer where it was put.").with_request_id(error.request_id().map(str::to_owned)))
+        }
+        other => other,
+    }
+}
+
+/// What the mailbox says of this mail: by id, then by mark.
+pub async fn evidence(job: &Job) -> Result<Option<MessageState>> {
+    if let Some(id) = &job.progress.graph_id
+        && let Some(state) = job.tools.graph.message_state(&job.caller(), id).await?
+    {
+        return Ok(Some(state));
+    }
+    by_mark(job).await
+}
+
+async fn by_mark(job: &Job) -> Result<Option<MessageState>> {
+    let (_, mark) = names(job)?;
+    let mut found = job.tools.graph.find_by_mark(&job.caller(), mark).await?;
+    // A sent copy outweighs a draft: a doubtful creation may have left two of them.
+    found.sort_by_key(|state| state.is_draft);
+    Ok(found.into_iter().next())
+}
+
+fn names(job: &Job) -> Result<(&str, &str)> {
+    match (&job.progress.internet_message_id, &job.progress.mark) {
+        (Some(id), Some(mark)) => Ok((id, mark)),
+        _ => Err(Error::internal("A mail under way has no mark.")),
+    }
+}
+
+fn mail(job: &Job) -> Result<&MailDraft> {
+    match &job.draft {
+        Draft::Mail { mail } => Ok(mail),
+        Draft::Chat { .. } => Err(Error::internal("A mail in the outbox holds a chat message.")),
+    }
+}

@@ -1,0 +1,21 @@
+//! Everything that leaves as a message.
+//!
+//! A draft is checked, sealed and stored before `enqueue` answers. From then on it belongs to the delivery loop: *claim* it (lease, fence,
+//! attempt counted), *prepare* what the request needs and store that, write *dispatching*, only then make the request, *settle*. A process
+//! killed anywhere in between leaves a row that says how far it came, and the next one takes it up from there ([`item`] has the table).
+//! A request that may have had its effect is never repeated blindly: mail is looked up by the id of its draft, chat stays unknown.
+
+mod carrier;
+mod check;
+mod deliver;
+mod item;
+mod mail;
+mod receipt;
+mod reconcile;
+mod teams;
+
+pub use check::check_draft;
+pub use deliver::Outbox;
+
+#[cfg(test)]
+mod tests;

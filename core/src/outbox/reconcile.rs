@@ -1,0 +1,65 @@
+//! After doubt: ask, never guess.
+
+use super::carrier::{Job, Outcome};
+use super::item::{Verdict, verdict};
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::Route;
+use crate::runtime::closed;
+use crate::store::ItemState;
+use std::time::Duration;
+
+/// What is to be done once the mailbox was asked.
+#[derive(Debug)]
+pub enum Finding {
+    Settled(Outcome),
+    /// The draft is still a draft: it was not sent, and sending it by its id is safe.
+    NotSent,
+}
+
+/// Times a missing sent copy is asked for; it may show up late.
+const LOOKS: u32 = 5;
+
+pub async fn reconcile(job: &mut Job) -> Result<Finding> {
+    match job.item.route {
+        Route::Mail => mail(job).await,
+        // No key to look it up by, and the permissions asked for sending do not read: honest is `unknown`.
+        Route::Chat => Ok(Finding::Settled(Outcome::Unknown(
+            "Microsoft did not confirm the chat message; it may have been delivered. Look into the chat before sending it again.".to_owned(),
+        ))),
+    }
+}
+
+async fn mail(job: &mut Job) -> Result<Finding> {
+    if !job.advance(ItemState::Reconciling).await? {
+        return Ok(Finding::Settled(Outcome::Lost));
+    }
+    let mut drafts_seen = 0;
+    for look in 0..LOOKS {
+        match super::mail::evidence(job).await {
+            Ok(Some(found)) if !found.is_draft => {
+                job.progress.graph_id = Some(found.id);
+                return Ok(Finding::Settled(Outcome::Sent));
+            }
+            Ok(Some(found)) => {
+                job.progress.graph_id = Some(found.id);
+                drafts_seen += 1;
+                // One look may be too early: the service may still be at it.
+                if drafts_seen >= 2 {
+                    return Ok(Finding::NotSent);
+                }
+            }
+            Ok(None) => {}
+            Err(error) if verdict(&error) == Verdict::Refused => {
+                return Ok(Finding::Settled(Outcome::Unknown(format!("Microsoft did not confirm the mail, and asking failed: {error}"))));
+            }
+            // Not reachable: ask again later, the doubt stays.
+            Err(error) => return Ok(Finding::Settled(Outcome::Later(Error::new(ErrorKind::OutcomeUnknown, error.reason().to_owned()).with_retry_after_ms(error.retry_after_ms())))),
+        }
+        if !job.pause(Duration::from_secs(1 << look)).await {
+            return Ok(Finding::Settled(Outcome::Later(closed())));
+        }
+    }
+    Ok(Finding::Settled(Outcome::Unknown(
+        "Microsoft did not confirm the mail, and neither draft nor sent copy can be found. Look into Sent Items before sending it again.".to_owned(),
+    )))
+}

@@ -1,0 +1,34 @@
+//! Mail is written by strangers: what is shown as HTML passes an allow-list, and everything is bounded.
+
+use crate::model::BodyType;
+
+/// HTML larger than this is shown as text only.
+const LARGEST_HTML: usize = 8 * 1024 * 1024;
+
+/// Plain text of a body.
+pub fn text(body_type: BodyType, content: &str) -> String {
+    match body_type {
+        BodyType::Text => content.to_owned(),
+        BodyType::Html if content.len() > LARGEST_HTML => String::new(),
+        BodyType::Html => html2text::config::plain().raw_mode(true).no_link_wrapping().string_from_read(content.as_bytes(), usize::MAX / 4).unwrap_or_default(),
+    }
+}
+
+/// HTML that is safe to show: known elements only, no scripts, styles, forms, SVG or MathML, nothing loaded from elsewhere; links open apart.
+pub fn html(body_type: BodyType, content: &str) -> String {
+    match body_type {
+        BodyType::Text => format!("<pre>{}</pre>", ammonia::clean_text(content)),
+        BodyType::Html if content.len() > LARGEST_HTML => String::new(),
+        BodyType::Html => ammonia::Builder::default()
+            .url_schemes(["http", "https", "mailto", "cid"].into())
+            .attribute_filter(|element, attribute, value| match (element, attribute) {
+                // A remote picture tells its sender that and where the mail was read.
+                ("img", "src") if !value.trim_start().to_ascii_lowercase().starts_with("cid:") => None,
+                ("a", "href") if value.trim_start().to_ascii_lowercase().starts_with("cid:") => None,
+                _ => Some(value.into()),
+            })
+            .link_rel(Some("noopener noreferrer nofollow"))
+            .clean(content)
+            .to_string(),
+    }
+}

@@ -1,0 +1,304 @@
+//! One folder's delta, page by page, one page ahead and no more.
+
+use super::plan::{Plan, Upsert, id_of, plan};
+use super::record::{Head, body_place, pack_body};
+use super::run::Pass;
+use crate::clock::to_ms;
+use crate::error::{Error, ErrorKind, Result};
+use crate::graph::{DeltaAnswer, DeltaFrom, DeltaItem, DeltaPage};
+use crate::model::{AttachmentInfo, BodyType, ChangeKind, Event, SyncReport};
+use crate::runtime::blocking;
+use crate::seal::Place;
+use crate::store::{Applied, Cursor, NewMessage, PageBatch, Quarantined, SyncedFolder};
+use futures_util::{StreamExt, TryStreamExt};
+use std::collections::{HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
+/// What one or more folders brought.
+#[derive(Debug, Clone, Default)]
+pub struct Tally {
+    pub folders: u32,
+    pub pages: u32,
+    pub added: u32,
+    pub changed: u32,
+    pub moved: u32,
+    pub removed: u32,
+    pub resynced: u32,
+    pub quarantined: u32,
+}
+
+impl Tally {
+    pub fn add(&mut self, other: &Tally) {
+        self.pages += other.pages;
+        self.added += other.added;
+        self.changed += other.changed;
+        self.moved += other.moved;
+        self.removed += other.removed;
+        self.resynced += other.resynced;
+        self.quarantined += other.quarantined;
+    }
+
+    pub fn report(&self, account_id: &str) -> SyncReport {
+        SyncReport {
+            account_id: account_id.to_owned(),
+            folders: self.folders,
+            pages: self.pages,
+            added: self.added,
+            changed: self.changed,
+            moved: self.moved,
+            removed: self.removed,
+            resynced: self.resynced,
+            quarantined: self.quarantined,
+            duration_ms: 0,
+        }
+    }
+
+    fn count(&mut self, plan: &Plan) {
+        self.pages += 1;
+        self.quarantined += u32::try_from(plan.unreadable.len()).unwrap_or(u32::MAX);
+        for upsert in &plan.upserts {
+            match upsert.change {
+                ChangeKind::MessageAdded => self.added += 1,
+                ChangeKind::MessageMoved => self.moved += 1,
+                _ => self.changed += 1,
+            }
+        }
+    }
+}
+
+/// Times a folder may lose its delta state within one sync before that is an error.
+const MOST_RESYNCS: u32 = 2;
+
+pub struct FolderSync {
+    pass: Arc<Pass>,
+    folder: SyncedFolder,
+    tally: Tally,
+    /// Links already followed in this round: an endless chain repeats itself.
+    followed: HashSet<u64>,
+}
+
+impl FolderSync {
+    pub fn new(pass: Arc<Pass>, folder: SyncedFolder) -> Self {
+        Self { pass, folder, tally: Tally::default(), followed: HashSet::new() }
+    }
+
+    pub async fn run(mut self) -> Result<Tally> {
+        let mut from = self.start().await?;
+        let mut ready = None;
+        loop {
+            self.pass.between_pages().await?;
+            let answer = match ready.take() {
+                Some(answer) => answer,
+                None => self.fetch(from).await,
+            };
+            let page = match answer? {
+                DeltaAnswer::Page(page) => page,
+                DeltaAnswer::Lost { restart } => {
+                    from = self.resync(restart).await?;
+                    continue;
+                }
+                // Deleted in the mailbox since the list was read; the next list says what became of its mail.
+                DeltaAnswer::FolderGone => return Ok(self.tally),
+            };
+            self.remember(&page)?;
+            let is_last = page.is_delta;
+            let link = page.link.clone();
+            if is_last {
+                self.store(page).await?;
+                return Ok(self.tally);
+            }
+            // While this page is sealed and stored, the next one is on its way.
+            let next = self.link(link);
+            from = next.clone();
+            let (caller, graph) = (self.pass.caller(), self.pass.graph.clone());
+            let (stored, fetched) = tokio::join!(self.store(page), async move { graph.delta_page(&caller, next).await });
+            stored?;
+            ready = Some(fetched);
+        }
+    }
+
+    async fn start(&self) -> Result<DeltaFrom> {
+        let Some(cursor) = self.folder.cursor.clone() else { return Ok(self.beginning()) };
+        let (pass, folder_id) = (self.pass.clone(), self.id());
+        let link = blocking(move || {
+            let plain = pass.vault.secrets(&pass.account.id)?.open(cursor_place(&pass.account.id, &folder_id, cursor.version), &cursor.link)?;
+            String::from_utf8(plain.to_vec()).map_err(|_| Error::new(ErrorKind::Corrupt, "A stored delta link cannot be read."))
+        })
+        .await?;
+        Ok(self.link(link))
+    }
+
+    fn id(&self) -> String {
+        self.folder.row.graph_id.clone()
+    }
+
+    fn beginning(&self) -> DeltaFrom {
+        DeltaFrom::Start { folder_id: self.id(), page_size: self.pass.page_size }
+    }
+
+    fn link(&self, link: String) -> DeltaFrom {
+        DeltaFrom::Link { folder_id: self.id(), link, page_size: self.pass.page_size }
+    }
+
+    async fn fetch(&self, from: DeltaFrom) -> Result<DeltaAnswer> {
+        self.pass.graph.delta_page(&self.pass.caller(), from).await
+    }
+
+    fn remember(&mut self, page: &DeltaPage) -> Result<()> {
+        let mut hasher = DefaultHasher::new();
+        page.link.hash(&mut hasher);
+        if self.followed.insert(hasher.finish()) {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Upstream, "Microsoft's pages of a folder lead in a circle; the sync stopped there. What came before is stored. Sync again later."))
+    }
+
+    /// The delta state is lost: enumerate anew, keep what is here until the new pass is complete.
+    async fn resync(&mut self, restart: Option<String>) -> Result<DeltaFrom> {
+        self.tally.resynced += 1;
+        if self.tally.resynced > MOST_RESYNCS {
+            return Err(Error::new(ErrorKind::Upstream, "Microsoft lost its place in a folder several times in a row. Sync again later; nothing here is lost."));
+        }
+        let (pass, folder_id) = (self.pass.clone(), self.id());
+        if !blocking(move || pass.store.begin_resync(&pass.account.id, &folder_id, pass.account.generation, &pass.lease, pass.now())).await? {
+            return Err(self.pass.taken_over().await);
+        }
+        self.folder.pass += 1;
+        self.folder.cursor = None;
+        self.followed.clear();
+        Ok(restart.map_or_else(|| self.beginning(), |link| self.link(link)))
+    }
+
+    /// Plans a page against what is here, asks for attachment names, and stores it with its cursor.
+    async fn store(&mut self, page: DeltaPage) -> Result<()> {
+        let (pass, folder_id) = (self.pass.clone(), self.id());
+        let DeltaPage { items, link, is_delta } = page;
+        let items = self.complete(items).await?;
+        let (plan, pass) = blocking(move || {
+            let ids: Vec<&str> = items.iter().filter_map(id_of).collect();
+            let known = pass.store.known(&pass.account.id, &ids)?.into_iter().map(|row| (row.graph_id.clone(), row)).collect();
+            Ok((plan(&folder_id, items, &known), pass))
+        })
+        .await?;
+        self.tally.count(&plan);
+        let attachments = self.attachments(&plan).await?;
+        let cursor_version = self.folder.cursor.as_ref().map_or(1, |c| c.version + 1);
+        let (folder_id, pass_no) = (self.id(), self.folder.pass);
+        let news = !plan.upserts.is_empty() || !plan.suspects.is_empty();
+        let (applied, cursor) = blocking(move || write(&pass, &folder_id, pass_no, plan, attachments, &link, is_delta, cursor_version)).await?;
+        if !applied.written {
+            return Err(self.pass.taken_over().await);
+        }
+        self.folder.cursor = Some(cursor);
+        self.folder.stored = applied.stored;
+        if news {
+            self.pass.news.send_modify(|n| *n = n.wrapping_add(1));
+        }
+        self.pass.bell.ring(Event::SyncProgress {
+            account_id: self.pass.account.id.clone(),
+            folder_id: self.id(),
+            stored: applied.stored,
+            total: self.folder.row.total.max(applied.stored),
+        });
+        Ok(())
+    }
+
+    /// An update may hold only what changed. Such items are fetched whole rather than merged, since what is absent cannot be told from what is empty.
+    async fn complete(&self, items: Vec<DeltaItem>) -> Result<Vec<DeltaItem>> {
+        if !items.iter().any(is_partial) {
+            return Ok(items);
+        }
+        let caller = self.pass.caller();
+        let whole = items.into_iter().map(async |item| match item {
+            DeltaItem::Message(part) if part.is_partial => Ok(match self.pass.graph.message(&caller, &part.id).await? {
+                Some(whole) => DeltaItem::Message(Box::new(whole)),
+                None => DeltaItem::Removed { id: part.id },
+            }),
+            other => Ok(other),
+        });
+        futures_util::stream::iter(whole).buffered(4).try_collect().await
+    }
+
+    /// Delta does not list attachments: those of new and changed messages are asked for in batches.
+    async fn attachments(&self, plan: &Plan) -> Result<HashMap<String, Vec<AttachmentInfo>>> {
+        let wanted: Vec<String> = plan.upserts.iter().filter(|u| may_have_attachments(u)).map(|u| u.item.id.clone()).collect();
+        if wanted.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let answers = self.pass.graph.attachments(&self.pass.caller(), &wanted).await?;
+        Ok(answers.into_iter().filter_map(|(id, list)| Some((id, list?))).collect())
+    }
+}
+
+fn is_partial(item: &DeltaItem) -> bool {
+    matches!(item, DeltaItem::Message(item) if item.is_partial)
+}
+
+/// `hasAttachments` is false when there are only inline ones, so the body is looked at too.
+fn may_have_attachments(upsert: &Upsert) -> bool {
+    upsert.item.has_attachments || upsert.item.body.as_ref().is_some_and(|(form, content)| *form == BodyType::Html && content.contains("cid:"))
+}
+
+#[allow(clippy::too_many_arguments)] // one transaction's worth of facts, used in one place
+fn write(
+    pass: &Pass,
+    folder_id: &str,
+    pass_no: i64,
+    plan: Plan,
+    mut attachments: HashMap<String, Vec<AttachmentInfo>>,
+    link: &str,
+    is_delta: bool,
+    cursor_version: i64,
+) -> Result<(Applied, Cursor)> {
+    let account_id = pass.account.id.as_str();
+    let content = pass.vault.content(account_id)?;
+    let mut upserts = Vec::with_capacity(plan.upserts.len());
+    for Upsert { mut item, version, change } in plan.upserts {
+        let body = match item.body.take() {
+            Some((form, text)) => Some(content.seal(body_place(account_id, &item.id, version), &pack_body(form, &text))?),
+            None => None,
+        };
+        let files = attachments.remove(&item.id).unwrap_or_default();
+        let head = Head::of(&mut item, files);
+        upserts.push(NewMessage {
+            head: head.seal(&content, account_id, &item.id, version)?,
+            graph_id: item.id,
+            folder_id: folder_id.to_owned(),
+            conversation_id: item.conversation_id,
+            change_key: item.change_key,
+            received_at: item.received_at.map(to_ms),
+            is_read: item.is_read,
+            is_draft: item.is_draft,
+            body,
+            version,
+            change: Some(change),
+        });
+    }
+    let mut quarantined = Vec::with_capacity(plan.unreadable.len());
+    for item in plan.unreadable {
+        let place = Place { table: "quarantine", column: "raw", account_id, row: folder_id, version: 1 };
+        quarantined.push(Quarantined { raw: content.seal(place, item.raw.as_bytes())?, graph_id: item.id, reason: item.reason });
+    }
+    let sealed_link = pass.vault.secrets(account_id)?.seal(cursor_place(account_id, folder_id, cursor_version), link.as_bytes())?;
+    let cursor = Cursor { link: sealed_link, version: cursor_version, is_delta };
+    let batch = PageBatch {
+        account_id,
+        folder_id,
+        generation: pass.account.generation,
+        lease: &pass.lease,
+        pass: pass_no,
+        upserts,
+        seen: plan.seen,
+        suspects: plan.suspects,
+        quarantined,
+        cursor: cursor.clone(),
+        completes_pass: is_delta,
+        now: pass.now(),
+    };
+    Ok((pass.store.apply(&batch)?, cursor))
+}
+
+fn cursor_place<'a>(account_id: &'a str, folder_id: &'a str, version: i64) -> Place<'a> {
+    Place { table: "folders", column: "cursor", account_id, row: folder_id, version }
+}

@@ -1,0 +1,20 @@
+//! Everything that arrives by asking.
+//!
+//! A sync lists the folders, then walks each chosen folder's delta: fetch a page, [`plan`] it against what is here, seal, and store changes and cursor
+//! in one transaction. That Graph says "removed" is only a question, since a move looks the same; [`removal`] proves it by the immutable id before
+//! anything is dropped. Lost delta state is repaired by a new pass over the folder and the same question for whatever the pass did not show.
+//! One sync per account runs at a time, over all processes: a lease with a fence that every write carries.
+
+mod clean;
+mod folder;
+mod plan;
+mod read;
+mod record;
+mod removal;
+mod run;
+
+pub use read::Reader;
+pub use run::Sync;
+
+#[cfg(test)]
+mod tests;

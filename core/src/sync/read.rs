@@ -1,0 +1,190 @@
+//! What is here: messages, bodies, threads, folders. Nothing of this touches the network, but marking as read.
+
+use super::clean;
+use super::record::{body_place, message, row_of, unpack_body};
+use super::run::folder_place;
+use crate::clock::{Clock, to_ms};
+use crate::error::{Error, ErrorKind, Result};
+use crate::graph::{Caller, Graph};
+use crate::model::{Folder, MailThread, Message, MessageBody, MessagePage, MessageQuery};
+use crate::pipeline::Priority;
+use crate::runtime::blocking;
+use crate::store::{MessageRow, MessageWindow, Store, SyncedFolder};
+use crate::vault::Vault;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// A thread longer than this is cut; the oldest are kept.
+const LONGEST_THREAD: u32 = 500;
+
+#[derive(Clone)]
+pub struct Reader {
+    pub store: Arc<dyn Store>,
+    pub vault: Vault,
+    pub graph: Graph,
+    pub clock: Arc<dyn Clock>,
+    pub news: watch::Sender<u64>,
+}
+
+impl Reader {
+    pub async fn folders(&self, account_id: String) -> Result<Vec<Folder>> {
+        let this = self.clone();
+        blocking(move || {
+            let key = this.vault.content(&account_id)?;
+            this.store.folders(&account_id)?.into_iter().map(|f| folder(&key, &account_id, f)).collect()
+        })
+        .await
+    }
+
+    pub async fn messages(&self, query: MessageQuery) -> Result<MessagePage> {
+        if !(1..=500).contains(&query.limit) {
+            return Err(Error::invalid("limit must be from 1 to 500."));
+        }
+        let after = query.cursor.as_deref().map(parse_cursor).transpose()?;
+        if query.folder.is_some() && query.account_id.is_none() {
+            return Err(Error::invalid("A folder belongs to an account. Pass account_id too."));
+        }
+        let this = self.clone();
+        blocking(move || {
+            let folder_ids = match (&query.folder, &query.account_id) {
+                (Some(folder), Some(account_id)) => Some(vec![this.folder_id(account_id, folder)?]),
+                _ => None,
+            };
+            let window = MessageWindow {
+                account_id: query.account_id,
+                folder_ids,
+                is_read: query.is_read,
+                conversation_id: query.conversation_id,
+                limit: query.limit,
+                after,
+                oldest_first: false,
+            };
+            let page = this.store.messages(&window)?;
+            let next = page.rows.last().filter(|_| page.more).map(cursor_of);
+            Ok(MessagePage { items: this.open(&page.rows)?, next })
+        })
+        .await
+    }
+
+    pub async fn message(&self, message_id: &str) -> Result<Message> {
+        let (this, id) = (self.clone(), message_id.to_owned());
+        blocking(move || {
+            let row = this.row(&id)?;
+            message(&this.vault.content(&row.account_id)?, &row)
+        })
+        .await
+    }
+
+    pub async fn body(&self, message_id: &str) -> Result<MessageBody> {
+        let (this, id) = (self.clone(), message_id.to_owned());
+        blocking(move || {
+            let row = this.row(&id)?;
+            let (sealed, version) = this.store.body(row.row_id)?.ok_or_else(not_found)?;
+            let packed = this.vault.content(&row.account_id)?.open(body_place(&row.account_id, &row.graph_id, version), &sealed)?;
+            let (body_type, content) = unpack_body(&packed)?;
+            let (text, html) = (clean::text(body_type, &content), clean::html(body_type, &content));
+            Ok(MessageBody { body_type, content, text, html })
+        })
+        .await
+    }
+
+    pub async fn thread(&self, message_id: &str) -> Result<MailThread> {
+        let (this, id) = (self.clone(), message_id.to_owned());
+        blocking(move || {
+            let row = this.row(&id)?;
+            let window = MessageWindow {
+                account_id: Some(row.account_id.clone()),
+                conversation_id: Some(row.conversation_id.clone()),
+                limit: LONGEST_THREAD,
+                oldest_first: true,
+                ..MessageWindow::default()
+            };
+            // A message without a conversation is its own.
+            let rows = if row.conversation_id.is_empty() { vec![row.clone()] } else { this.store.messages(&window)?.rows };
+            let messages = this.open(&rows)?;
+            let subject = messages.first().map(|m| m.subject.clone()).unwrap_or_default();
+            Ok(MailThread { conversation_id: row.conversation_id, account_id: row.account_id, subject, messages })
+        })
+        .await
+    }
+
+    /// In the mailbox first, then here: if the process dies in between, the next sync brings it.
+    pub async fn mark_read(&self, message_id: &str, is_read: bool) -> Result<Message> {
+        let (this, id) = (self.clone(), message_id.to_owned());
+        let row = blocking(move || this.row(&id)).await?;
+        let caller = Caller { account_id: row.account_id.clone(), priority: Priority::User, max_wait: Duration::from_secs(30) };
+        let change_key = self.graph.set_read(&caller, &row.graph_id, is_read).await?;
+        let (this, id) = (self.clone(), message_id.to_owned());
+        let written = blocking(move || {
+            this.store.set_read(row.row_id, is_read, change_key.as_deref(), to_ms(this.clock.now()))?;
+            let row = this.row(&id)?;
+            message(&this.vault.content(&row.account_id)?, &row)
+        })
+        .await;
+        self.news.send_modify(|n| *n = n.wrapping_add(1));
+        written
+    }
+
+    /// The account a message belongs to.
+    pub async fn account_of(&self, message_id: &str) -> Result<String> {
+        let (this, id) = (self.clone(), message_id.to_owned());
+        blocking(move || Ok(this.row(&id)?.account_id)).await
+    }
+
+    fn row(&self, id: &str) -> Result<MessageRow> {
+        self.store.message(row_of(id).ok_or_else(not_found)?)?.ok_or_else(not_found)
+    }
+
+    fn open(&self, rows: &[MessageRow]) -> Result<Vec<Message>> {
+        let mut items = Vec::with_capacity(rows.len());
+        let mut keys = std::collections::HashMap::new();
+        for row in rows {
+            if !keys.contains_key(&row.account_id) {
+                keys.insert(row.account_id.clone(), self.vault.content(&row.account_id)?);
+            }
+            if let Some(key) = keys.get(&row.account_id) {
+                items.push(message(key, row)?);
+            }
+        }
+        Ok(items)
+    }
+
+    fn folder_id(&self, account_id: &str, folder: &str) -> Result<String> {
+        self.store
+            .folders(account_id)?
+            .into_iter()
+            .map(|f| f.row)
+            .find(|f| f.graph_id == folder || f.well_known_name.as_deref() == Some(folder))
+            .map(|f| f.graph_id)
+            .ok_or_else(|| Error::new(ErrorKind::NotFound, "No such folder is known here. Sync first, or pass an id from folders."))
+    }
+}
+
+fn folder(key: &crate::vault::DataKey, account_id: &str, folder: SyncedFolder) -> Result<Folder> {
+    let SyncedFolder { row, stored, .. } = folder;
+    let name = key.open(folder_place(account_id, &row.graph_id, row.version), &row.name)?;
+    Ok(Folder {
+        account_id: account_id.to_owned(),
+        display_name: String::from_utf8_lossy(&name).into_owned(),
+        id: row.graph_id,
+        well_known_name: row.well_known_name,
+        stored,
+        total: row.total,
+        unread: row.unread,
+    })
+}
+
+fn cursor_of(row: &MessageRow) -> String {
+    format!("{}.{}", row.received_at.unwrap_or(i64::MIN), row.row_id)
+}
+
+fn parse_cursor(text: &str) -> Result<(i64, i64)> {
+    text.split_once('.')
+        .and_then(|(at, row)| Some((at.parse().ok()?, row.parse().ok()?)))
+        .ok_or_else(|| Error::invalid("cursor is not one that messages gave. Pass `next` of the page before, or none."))
+}
+
+fn not_found() -> Error {
+    Error::new(ErrorKind::NotFound, "There is no message with this id.")
+}

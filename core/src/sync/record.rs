@@ -1,0 +1,156 @@
+//! How a message is kept: columns for what queries need, the rest sealed.
+
+use crate::clock::{from_ms, to_ms};
+use crate::error::{Error, ErrorKind, Result};
+use crate::graph::MailItem;
+use crate::model::{Address, AttachmentInfo, BodyType, Importance, Message};
+use crate::seal::{Place, Sealed};
+use crate::store::MessageRow;
+use crate::vault::DataKey;
+use serde::{Deserialize, Serialize};
+
+/// What is sealed of a message beside its body. Names are short because there is one per mail; a new field gets a default.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Head {
+    #[serde(rename = "mid", skip_serializing_if = "Option::is_none")]
+    pub internet_message_id: Option<String>,
+    #[serde(rename = "sub")]
+    pub subject: String,
+    #[serde(rename = "pre")]
+    pub preview: String,
+    #[serde(rename = "frm", skip_serializing_if = "Option::is_none")]
+    pub from: Option<Address>,
+    #[serde(rename = "snd", skip_serializing_if = "Option::is_none")]
+    pub sender: Option<Address>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub to: Vec<Address>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub cc: Vec<Address>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub bcc: Vec<Address>,
+    #[serde(rename = "rto", skip_serializing_if = "Vec::is_empty")]
+    pub reply_to: Vec<Address>,
+    /// Milliseconds since 1970.
+    #[serde(rename = "snt", skip_serializing_if = "Option::is_none")]
+    pub sent_at: Option<i64>,
+    #[serde(rename = "flg")]
+    pub is_flagged: bool,
+    #[serde(rename = "imp")]
+    pub importance: Importance,
+    #[serde(rename = "cat", skip_serializing_if = "Vec::is_empty")]
+    pub categories: Vec<String>,
+    #[serde(rename = "has")]
+    pub has_attachments: bool,
+    #[serde(rename = "att", skip_serializing_if = "Vec::is_empty")]
+    pub attachments: Vec<AttachmentInfo>,
+    #[serde(rename = "web", skip_serializing_if = "Option::is_none")]
+    pub web_link: Option<String>,
+}
+
+impl Head {
+    /// Takes over what the item holds.
+    pub fn of(item: &mut MailItem, attachments: Vec<AttachmentInfo>) -> Self {
+        use std::mem::take;
+        Self {
+            internet_message_id: item.internet_message_id.take(),
+            subject: take(&mut item.subject),
+            preview: take(&mut item.preview),
+            from: item.from.take(),
+            sender: item.sender.take(),
+            to: take(&mut item.to),
+            cc: take(&mut item.cc),
+            bcc: take(&mut item.bcc),
+            reply_to: take(&mut item.reply_to),
+            sent_at: item.sent_at.map(to_ms),
+            is_flagged: item.is_flagged,
+            importance: item.importance,
+            categories: take(&mut item.categories),
+            has_attachments: item.has_attachments,
+            attachments,
+            web_link: item.web_link.take(),
+        }
+    }
+
+    pub fn seal(&self, key: &DataKey, account_id: &str, graph_id: &str, version: i64) -> Result<Sealed> {
+        let text = serde_json::to_vec(self).map_err(|e| Error::internal("A message cannot be written.").with_source(e))?;
+        key.seal(head_place(account_id, graph_id, version), &text)
+    }
+
+    pub fn open(key: &DataKey, row: &MessageRow) -> Result<Self> {
+        let text = key.open(head_place(&row.account_id, &row.graph_id, row.version), &row.head)?;
+        serde_json::from_slice(&text).map_err(|e| Error::new(ErrorKind::Corrupt, "A stored message cannot be read.").with_source(e))
+    }
+}
+
+fn head_place<'a>(account_id: &'a str, graph_id: &'a str, version: i64) -> Place<'a> {
+    Place { table: "messages", column: "head", account_id, row: graph_id, version }
+}
+
+pub fn body_place<'a>(account_id: &'a str, graph_id: &'a str, version: i64) -> Place<'a> {
+    Place { table: "bodies", column: "body", account_id, row: graph_id, version }
+}
+
+/// One byte for the form, then the content compressed: HTML shrinks to a quarter, which is what makes storing it quick.
+pub fn pack_body(body_type: BodyType, content: &str) -> Vec<u8> {
+    let mut packed = vec![match body_type {
+        BodyType::Text => 0,
+        BodyType::Html => 1,
+    }];
+    packed.extend_from_slice(&lz4_flex::compress_prepend_size(content.as_bytes()));
+    packed
+}
+
+/// The most a body may become; Graph's own page limit is far below.
+const LARGEST_BODY: usize = 64 * 1024 * 1024;
+
+pub fn unpack_body(packed: &[u8]) -> Result<(BodyType, String)> {
+    let broken = || Error::new(ErrorKind::Corrupt, "A stored body cannot be read.");
+    let (form, rest) = packed.split_first().ok_or_else(broken)?;
+    let (size, _) = lz4_flex::block::uncompressed_size(rest).map_err(|_| broken())?;
+    if size > LARGEST_BODY {
+        return Err(broken());
+    }
+    let bytes = lz4_flex::decompress_size_prepended(rest).map_err(|_| broken())?;
+    let content = String::from_utf8(bytes).map_err(|_| broken())?;
+    Ok((if *form == 1 { BodyType::Html } else { BodyType::Text }, content))
+}
+
+/// Row and sealed part together, as hosts see it.
+pub fn message(key: &DataKey, row: &MessageRow) -> Result<Message> {
+    let head = Head::open(key, row)?;
+    Ok(Message {
+        id: id_of(row.row_id),
+        account_id: row.account_id.clone(),
+        graph_id: row.graph_id.clone(),
+        folder_id: row.folder_id.clone(),
+        conversation_id: row.conversation_id.clone(),
+        internet_message_id: head.internet_message_id,
+        subject: head.subject,
+        preview: head.preview,
+        from_address: head.from,
+        sender_address: head.sender,
+        to: head.to,
+        cc: head.cc,
+        bcc: head.bcc,
+        reply_to: head.reply_to,
+        received_at: row.received_at.map(from_ms),
+        sent_at: head.sent_at.map(from_ms),
+        is_read: row.is_read,
+        is_draft: row.is_draft,
+        is_flagged: head.is_flagged,
+        importance: head.importance,
+        categories: head.categories,
+        has_attachments: head.has_attachments,
+        attachments: head.attachments,
+        web_link: head.web_link,
+    })
+}
+
+pub fn id_of(row: i64) -> String {
+    format!("msg_{row}")
+}
+
+pub fn row_of(id: &str) -> Option<i64> {
+    id.strip_prefix("msg_")?.parse().ok()
+}

@@ -1,0 +1,219 @@
+//! One sync of one account: lease, folders, pages, questions, report.
+
+use super::folder::{FolderSync, Tally};
+use super::removal;
+use crate::clock::{Clock, to_ms};
+use crate::error::{Error, ErrorKind, Result};
+use crate::events::Bell;
+use crate::graph::{Caller, Graph, GraphFolder};
+use crate::model::{AccountState, Event, SyncReport};
+use crate::pipeline::Priority;
+use crate::random;
+use crate::runtime::{Stop, blocking};
+use crate::seal::Place;
+use crate::store::{AccountRow, FolderRow, Lease, Store};
+use crate::vault::Vault;
+use futures_util::StreamExt;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// Renewed with every page; a dead process keeps others out this long.
+pub const LEASE_MS: i64 = 120_000;
+/// How long a sync waits in all for Retry-After and outages before it reports them.
+const PATIENCE: Duration = Duration::from_secs(300);
+/// Folders walked at the same time; the mailbox takes four requests at once and the attachments want one.
+const FOLDERS_AT_ONCE: usize = 3;
+/// What is synced when the configuration names nothing.
+const USUAL_FOLDERS: [&str; 2] = ["inbox", "sentitems"];
+
+/// Everything a folder's walk needs; shared by all folders of one sync.
+pub struct Pass {
+    pub store: Arc<dyn Store>,
+    pub vault: Vault,
+    pub graph: Graph,
+    pub clock: Arc<dyn Clock>,
+    pub bell: Bell,
+    pub news: watch::Sender<u64>,
+    pub account: AccountRow,
+    pub lease: Lease,
+    pub page_size: u32,
+    pub stop: Stop,
+}
+
+impl Pass {
+    pub fn caller(&self) -> Caller {
+        Caller { account_id: self.account.id.clone(), priority: Priority::Sync, max_wait: PATIENCE }
+    }
+
+    pub fn now(&self) -> i64 {
+        to_ms(self.clock.now())
+    }
+
+    /// Keeps the lease; between pages is where a sync may be stopped.
+    pub async fn between_pages(&self) -> Result<()> {
+        self.stop.check()?;
+        let (store, lease, now) = (self.store.clone(), self.lease.clone(), self.now());
+        if blocking(move || store.renew_lease(&lease, now, LEASE_MS)).await? { Ok(()) } else { Err(self.taken_over().await) }
+    }
+
+    /// Why a write was refused: the account changed, or another process has the lease.
+    pub async fn taken_over(&self) -> Error {
+        let (store, id) = (self.store.clone(), self.account.id.clone());
+        let now_there = blocking(move || store.account(&id)).await.ok().flatten();
+        match now_there {
+            Some(row) if row.state == AccountState::Disconnected => {
+                Error::new(ErrorKind::NotConnected, "The account was disconnected during the sync; what was synced before is kept.")
+            }
+            Some(row) if row.generation != self.account.generation => Error::new(ErrorKind::Cancelled, "The account was connected anew during the sync. Sync again."),
+            Some(_) => Error::new(ErrorKind::StoreBusy, "Another process took this sync over."),
+            None => Error::new(ErrorKind::NotConnected, "The account is gone."),
+        }
+        .on_account(self.account.id.clone())
+    }
+}
+
+pub struct Sync {
+    store: Arc<dyn Store>,
+    vault: Vault,
+    graph: Graph,
+    clock: Arc<dyn Clock>,
+    bell: Bell,
+    news: watch::Sender<u64>,
+    page_size: u32,
+    folders: Vec<String>,
+    /// One sync per account and process; the lease does the same between processes.
+    running: Mutex<HashMap<String, Weak<tokio::sync::Mutex<()>>>>,
+}
+
+impl Sync {
+    pub fn new(store: Arc<dyn Store>, vault: Vault, graph: Graph, clock: Arc<dyn Clock>, bell: Bell, news: watch::Sender<u64>, page_size: u32, folders: Vec<String>) -> Arc<Self> {
+        Arc::new(Self { store, vault, graph, clock, bell, news, page_size, folders, running: Mutex::default() })
+    }
+
+    /// Brings an account up to date. Stops between pages when told to; what is stored stays.
+    pub async fn run(&self, account: AccountRow, stop: Stop) -> Result<SyncReport> {
+        let account_id = account.id.clone();
+        let result = self.run_alone(account, stop).await.map_err(|e| e.on_account(account_id.clone()));
+        self.bell.ring(match &result {
+            Ok(report) => Event::SyncFinished { report: report.clone() },
+            Err(error) => Event::SyncFailed { account_id, kind: error.kind(), reason: error.reason().to_owned() },
+        });
+        result
+    }
+
+    async fn run_alone(&self, account: AccountRow, stop: Stop) -> Result<SyncReport> {
+        let turn = self.turn(&account.id);
+        let _alone = tokio::select! { guard = turn.lock() => guard, () = stop.wait() => return Err(stop.check().err().unwrap_or_else(crate::runtime::closed)) };
+        let began = self.clock.elapsed();
+        let lease = self.lease(&account.id, &stop).await?;
+        let pass = Arc::new(Pass {
+            store: self.store.clone(),
+            vault: self.vault.clone(),
+            graph: self.graph.clone(),
+            clock: self.clock.clone(),
+            bell: self.bell.clone(),
+            news: self.news.clone(),
+            account,
+            lease: lease.clone(),
+            page_size: self.page_size,
+            stop,
+        });
+        let outcome = self.walk(&pass).await;
+        let store = self.store.clone();
+        let _ = blocking(move || store.release_lease(&lease)).await; // it lapses by itself otherwise
+        let mut report = outcome?;
+        report.duration_ms = u64::try_from(self.clock.elapsed().saturating_sub(began).as_millis()).unwrap_or(u64::MAX);
+        Ok(report)
+    }
+
+    async fn walk(&self, pass: &Arc<Pass>) -> Result<SyncReport> {
+        let listed = self.graph.folders(&pass.caller()).await?;
+        self.save_folders(pass, listed).await?;
+        let (store, id) = (pass.store.clone(), pass.account.id.clone());
+        let folders: Vec<_> = blocking(move || store.folders(&id)).await?.into_iter().filter(|f| f.row.is_synced).collect();
+
+        let mut total = Tally { folders: u32::try_from(folders.len()).unwrap_or(u32::MAX), ..Tally::default() };
+        let mut walks = futures_util::stream::iter(folders.into_iter().map(|folder| FolderSync::new(pass.clone(), folder).run())).buffer_unordered(FOLDERS_AT_ONCE);
+        let mut first_error = None;
+        while let Some(outcome) = walks.next().await {
+            match outcome {
+                Ok(tally) => total.add(&tally),
+                // The other folders' pages are worth having; the first error is what the caller hears.
+                Err(error) => {
+                    let fatal = matches!(error.kind(), ErrorKind::NotConnected | ErrorKind::NeedsReconnect | ErrorKind::Cancelled | ErrorKind::Closed | ErrorKind::StoreBusy);
+                    first_error.get_or_insert(error);
+                    if fatal {
+                        break;
+                    }
+                }
+            }
+        }
+        drop(walks);
+        if let Some(error) = first_error {
+            return Err(error);
+        }
+        let settled = removal::settle(pass).await?;
+        total.removed += settled.removed;
+        total.moved += settled.moved;
+        Ok(total.report(&pass.account.id))
+    }
+
+    /// Stores the folder list; which of them are synced is decided here.
+    async fn save_folders(&self, pass: &Arc<Pass>, listed: Vec<GraphFolder>) -> Result<()> {
+        let chosen: Vec<String> = if self.folders.is_empty() { USUAL_FOLDERS.iter().map(|f| (*f).to_owned()).collect() } else { self.folders.clone() };
+        let work = pass.clone();
+        let written = blocking(move || {
+            let key = work.vault.content(&work.account.id)?;
+            let before: HashMap<String, i64> = work.store.folders(&work.account.id)?.into_iter().map(|f| (f.row.graph_id.clone(), f.row.version)).collect();
+            let mut rows = Vec::with_capacity(listed.len());
+            for folder in listed {
+                let version = before.get(&folder.id).map_or(1, |v| v + 1);
+                let is_synced = !folder.is_search && chosen.iter().any(|name| *name == folder.id || folder.well_known_name.as_deref() == Some(name));
+                let name = key.seal(folder_place(&work.account.id, &folder.id, version), folder.display_name.as_bytes())?;
+                rows.push(FolderRow {
+                    graph_id: folder.id,
+                    parent_id: folder.parent_id,
+                    well_known_name: folder.well_known_name,
+                    name,
+                    version,
+                    total: folder.total,
+                    unread: folder.unread,
+                    is_synced,
+                });
+            }
+            work.store.save_folders(&work.account.id, work.account.generation, &work.lease, &rows, work.now())
+        })
+        .await?;
+        if written { Ok(()) } else { Err(pass.taken_over().await) }
+    }
+
+    fn turn(&self, account_id: &str) -> Arc<tokio::sync::Mutex<()>> {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        running.retain(|_, turn| turn.strong_count() > 0);
+        if let Some(turn) = running.get(account_id).and_then(Weak::upgrade) {
+            return turn;
+        }
+        let turn = Arc::new(tokio::sync::Mutex::new(()));
+        running.insert(account_id.to_owned(), Arc::downgrade(&turn));
+        turn
+    }
+
+    /// Waits until no other process syncs this account.
+    async fn lease(&self, account_id: &str, stop: &Stop) -> Result<Lease> {
+        let (name, holder) = (format!("sync/{account_id}"), random::token::<16>()?);
+        loop {
+            stop.check()?;
+            let (store, name, holder, now) = (self.store.clone(), name.clone(), holder.clone(), to_ms(self.clock.now()));
+            if let Some(lease) = blocking(move || store.take_lease(&name, &holder, now, LEASE_MS)).await? {
+                return Ok(lease);
+            }
+            tokio::select! { () = self.clock.pause(Duration::from_millis(250)) => {}, () = stop.wait() => {} }
+        }
+    }
+}
+
+pub fn folder_place<'a>(account_id: &'a str, graph_id: &'a str, version: i64) -> Place<'a> {
+    Place { table: "folders", column: "name", account_id, row: graph_id, version }
+}
