@@ -253,9 +253,7 @@ async fn a_sign_in_comes_back_to_this_machine() {
     let asked = house.visit(&sign_in.url);
     let port = url::Url::parse(&asked["redirect_uri"]).unwrap().port().unwrap();
     let waiting = tokio::spawn(receiver.callback());
-    use tokio::io::AsyncWriteExt;
-    let mut browser = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-    browser.write_all(format!("GET /?code=c&state={} HTTP/1.1\r\nHost: localhost:{port}\r\n\r\n", asked["state"]).as_bytes()).await.unwrap();
+    crate::pipeline::fake::browse(port, &format!("/?code=c&state={}", asked["state"])).await;
     let callback = waiting.await.unwrap().unwrap();
     let account = house.auth.finish(&callback, &sign_in.binding).await.unwrap();
     assert_eq!(account.state, AccountState::Connected);
@@ -298,7 +296,7 @@ async fn a_caller_who_goes_away_does_not_split_a_renewal() {
         assert!((&mut leaving).now_or_never().is_none());
     }
     for _ in 0..500 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        let _ = blocking(|| { std::thread::park_timeout(Duration::from_millis(5)); Ok(()) }).await;
         if house.store.token(&account.id).unwrap().unwrap().version == 2 {
             break;
         }
