@@ -2,8 +2,8 @@
 
 use super::state::{Refusal, aadsts};
 use super::token::{Ask, Denied, Grant, StoredToken};
-use super::{Auth, Profile, account, profile_place, scopes, token_place};
-use crate::clock::{from_ms, to_ms};
+use super::{Auth, Profile, profile_place, scopes, token_place};
+use crate::clock::from_ms;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Account, AccountState, ConnectRequest, Event, Feature, SignIn};
 use crate::pipeline::{AccessToken, LoopbackReceiver, Purpose, Request};

@@ -19,9 +19,11 @@ mod transport;
 pub use auth::TokenSource;
 pub use hosts::Hosts;
 pub use loopback::LoopbackReceiver;
-pub use request::{AccessToken, MAX_KEYS, MAX_PAGE, MAX_TOKEN, Priority, Purpose, Request, Response, Safety};
+pub use request::{AccessToken, MAX_KEYS, MAX_TOKEN, Priority, Purpose, Request, Response, Safety};
 pub use retry::parse_retry_after;
-pub use transport::{Answer, ReqwestTransport, Sent, Transport, TransportError, Trouble};
+pub use transport::{ReqwestTransport, Transport};
+#[cfg(test)]
+pub use transport::{Answer, Sent, TransportError, Trouble};
 
 use crate::clock::Clock;
 use crate::config::Endpoints;
