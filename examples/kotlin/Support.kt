@@ -2,12 +2,7 @@
 
 package dev.tidings.examples
 
-import dev.tidings.Cloud
-import dev.tidings.Config
-import dev.tidings.Engine
-import dev.tidings.RootKey
-import dev.tidings.TidingsException
-import dev.tidings.generateRootKey
+import dev.tidings.*
 import java.net.URI
 import java.net.http.HttpClient
 import java.net.http.HttpRequest
