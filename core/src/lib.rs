@@ -13,15 +13,24 @@
 //! ground       model  error  seal  clock  random  secret  config  runtime      plain things; no sockets, no SQL
 //! ```
 
+mod auth;
 mod clock;
 mod config;
 mod engine;
 mod error;
 mod events;
+mod graph;
 mod model;
+mod outbox;
+mod pipeline;
 mod random;
 mod runtime;
+mod seal;
 mod secret;
+mod store;
+mod sync;
+mod trust;
+mod vault;
 
 pub use clock::TestClock;
 pub use config::{Cloud, Config};

@@ -3,18 +3,18 @@
 use super::Inner;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Account, SignIn};
-use crate::pipeline::LoopbackReceiver;
+use crate::pipeline::Receiver;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// A sign-in whose callback this process receives itself, on a loopback address (RFC 8252).
 pub struct LoopbackSignIn {
     inner: Arc<Inner>,
     sign_in: SignIn,
-    receiver: Mutex<Option<LoopbackReceiver>>,
+    receiver: Mutex<Option<Receiver>>,
 }
 
 impl LoopbackSignIn {
-    pub(super) fn new(inner: Arc<Inner>, sign_in: SignIn, receiver: LoopbackReceiver) -> Self {
+    pub(super) fn new(inner: Arc<Inner>, sign_in: SignIn, receiver: Receiver) -> Self {
         Self { inner, sign_in, receiver: Mutex::new(Some(receiver)) }
     }
 
@@ -27,25 +27,18 @@ impl LoopbackSignIn {
     pub async fn wait(&self) -> Result<Account> {
         let receiver = self.receiver.lock().unwrap_or_else(PoisonError::into_inner).take();
         let receiver = receiver.ok_or_else(|| Error::new(ErrorKind::Conflict, "This sign-in was already waited for. Start a new one."))?;
-        let (inner, binding) = (self.inner.clone(), self.sign_in.binding.clone());
-        let until = self.sign_in.expires_at;
+        let (inner, sign_in) = (self.inner.clone(), self.sign_in.clone());
         self.inner
             .runtime
             .guard(move |stop| async move {
-                let left = until.duration_since(inner.clock.now()).unwrap_or_default();
-                let callback = tokio::select! {
-                    callback = receiver.callback() => callback?,
-                    () = inner.clock.deadline(left) => {
-                        return Err(Error::new(ErrorKind::Cancelled, "Nobody came back from Microsoft's sign-in page in time. Start the sign-in again."));
-                    }
+                tokio::select! {
+                    account = inner.auth.finish_here(sign_in, receiver) => account.inspect(|_| inner.account_changed()),
                     () = stop.wait() => {
                         stop.check()?;
-                        return Err(Error::new(ErrorKind::Cancelled, "The sign-in was not waited for."));
+                        Err(Error::new(ErrorKind::Cancelled, "The sign-in was not waited for."))
                     }
-                };
-                inner.auth.finish(&callback, &binding).await
+                }
             })
             .await
-            .inspect(|_| self.inner.outbox.nudge())
     }
 }

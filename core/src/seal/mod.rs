@@ -1,5 +1,14 @@
 //! Pure cryptography: the envelope, where it is valid, and the keys. Knows no storage.
 
+mod aad;
+mod cipher;
 mod envelope;
+mod key;
 
+#[cfg(test)]
+mod tests;
+
+pub use aad::Place;
+pub use cipher::Cipher;
 pub use envelope::Sealed;
+pub use key::KeyBytes;

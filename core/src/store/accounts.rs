@@ -70,6 +70,9 @@ pub enum KeyPurpose {
     Content,
 }
 
+/// Uses a key is stored with from the start: those of whoever made it, who seals with it before it is stored.
+pub const USES_AT_BIRTH: i64 = 4_096;
+
 #[derive(Debug, Clone)]
 pub struct NewKey {
     pub id: i64,
@@ -111,7 +114,8 @@ pub trait AccountStore {
     fn canary(&self) -> Result<Option<Sealed>>;
     fn key(&self, id: i64) -> Result<Option<KeyRow>>;
     fn active_key(&self, purpose: KeyPurpose, account_id: Option<&str>) -> Result<Option<KeyRow>>;
-    /// Adds to the durable count of uses, before they happen.
+    /// Adds to the durable count of uses, before they happen, and answers the new count. May be called from within the `seal` of
+    /// `enqueue`; it is then committed with that row.
     fn reserve_uses(&self, key_id: i64, count: i64) -> Result<i64>;
 
     fn insert_attempt(&self, attempt: &NewAttempt) -> Result<()>;

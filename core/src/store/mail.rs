@@ -129,7 +129,7 @@ pub struct MessageRow {
     pub version: i64,
 }
 
-/// Which messages, newest first by (received_at, row_id).
+/// Which messages, newest first by (received_at, row_id); a message without a time counts as received at 0.
 #[derive(Debug, Clone, Default)]
 pub struct MessageWindow {
     pub account_id: Option<String>,

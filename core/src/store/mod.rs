@@ -6,15 +6,21 @@
 mod accounts;
 mod mail;
 mod outbox;
+#[allow(clippy::disallowed_methods, clippy::disallowed_types)] // the only room that speaks SQL
+mod sqlite;
+
+#[cfg(test)]
+mod suite;
 
 pub use accounts::{
-    AccountRow, AccountStore, AttemptRow, Consumed, KeyPurpose, KeyRow, Lease, NewAttempt, NewKey, TokenRow,
+    AccountRow, AccountStore, AttemptRow, Consumed, KeyPurpose, KeyRow, Lease, NewAttempt, NewKey, TokenRow, USES_AT_BIRTH,
 };
 pub use mail::{
     Applied, ChangeRow, Cursor, FolderRow, Known, MailPage, MailStore, MessageRow, MessageWindow, NewMessage, PageBatch, Quarantined, Resync,
     SyncedFolder,
 };
 pub use outbox::{Due, Enqueued, ItemRow, ItemState, NewItem, OutboxStore, Step};
+pub use sqlite::SqliteStore;
 
 /// What a backend promises; SQLite is one, PostgreSQL can be another.
 pub trait Store: AccountStore + OutboxStore + MailStore + Send + Sync {

@@ -1,7 +1,7 @@
 //! What leaves: one row per send, from the moment it was accepted.
 
 use crate::error::Result;
-use crate::model::{OutboxFilter, Route};
+use crate::model::{OutboxFilter, Route, SendState};
 use crate::seal::Sealed;
 
 /// Where a send stands. `Dispatching` is durable before the request that may have an effect.
@@ -22,6 +22,25 @@ pub enum ItemState {
     Unknown,
     Failed,
     Cancelled,
+}
+
+impl ItemState {
+    /// Work is left to do.
+    pub fn is_open(self) -> bool {
+        !matches!(self, Self::Sent | Self::Unknown | Self::Failed | Self::Cancelled)
+    }
+
+    /// What a receipt calls it.
+    pub fn shown(self) -> SendState {
+        match self {
+            Self::Queued | Self::RetryWait => SendState::Queued,
+            Self::Claimed | Self::Prepared | Self::Dispatching | Self::Reconciling => SendState::Sending,
+            Self::Sent => SendState::Sent,
+            Self::Unknown => SendState::Unknown,
+            Self::Failed => SendState::Failed,
+            Self::Cancelled => SendState::Cancelled,
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -81,6 +100,7 @@ pub enum Due {
 #[derive(Debug, Clone)]
 pub struct Step {
     pub state: ItemState,
+    /// Sealed for row version `progress_version + 1`, which the row then has. None: as it was.
     pub progress: Option<Sealed>,
     pub reason: Option<String>,
     pub next_at: Option<i64>,

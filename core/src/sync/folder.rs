@@ -241,7 +241,8 @@ fn write(
             Some((form, text)) => Some(content.seal(body_place(account_id, &item.id, version), &pack_body(form, &text))?),
             None => None,
         };
-        let head = Head::of(&mut item, attachments.remove(&item.id), before);
+        let files = attachments.remove(&item.id);
+        let head = Head::of(&mut item, files, before);
         upserts.push(NewMessage {
             head: head.seal(&content, account_id, &item.id, version)?,
             graph_id: item.id,

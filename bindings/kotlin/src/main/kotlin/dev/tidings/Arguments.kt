@@ -1,0 +1,27 @@
+package dev.tidings
+
+// Shorter ways to say the same.
+
+public suspend fun Engine.send(mail: MailDraft): Receipt = send(Draft.Mail(mail))
+
+public suspend fun Engine.send(chat: ChatDraft): Receipt = send(Draft.Chat(chat))
+
+public suspend fun Engine.enqueue(mail: MailDraft): Receipt = enqueue(Draft.Mail(mail))
+
+public suspend fun Engine.enqueue(chat: ChatDraft): Receipt = enqueue(Draft.Chat(chat))
+
+public suspend fun Engine.accounts(owner: String? = null, state: AccountState? = null): List<Account> = accounts(AccountFilter(owner, state))
+
+public suspend fun Engine.outbox(accountId: String? = null, state: SendState? = null, limit: UInt = 100u): List<Receipt> = outbox(OutboxFilter(accountId, state, limit))
+
+public suspend fun Engine.messages(
+    accountId: String? = null,
+    folder: String? = null,
+    isRead: Boolean? = null,
+    conversationId: String? = null,
+    limit: UInt = 50u,
+    cursor: String? = null,
+): MessagePage = messages(MessageQuery(accountId, folder, isRead, conversationId, limit, cursor))
+
+/** Another Entra and Graph, such as the simulator. */
+public fun Cloud.Companion.custom(login: String, graph: String): Cloud = Cloud.Custom(login, graph)

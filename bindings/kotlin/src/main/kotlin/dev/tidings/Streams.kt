@@ -1,0 +1,24 @@
+package dev.tidings
+
+import kotlinx.coroutines.flow.Flow
+import kotlinx.coroutines.flow.flow
+
+private const val BATCH = 100u
+
+/** Live events from the moment of collecting; ends with the engine. */
+public fun Engine.eventFlow(): Flow<Event> = flow {
+    events().use { stream ->
+        while (true) emit(stream.next() ?: break)
+    }
+}
+
+/** The change feed after [cursor], from the beginning when none is given; ends with the engine. Store [Change.cursor] when you have dealt with a change. */
+public fun Engine.changeFlow(cursor: String? = null): Flow<Change> = flow {
+    changes(cursor).use { stream ->
+        while (true) {
+            val changes = stream.next(BATCH)
+            if (changes.isEmpty()) break
+            changes.forEach { emit(it) }
+        }
+    }
+}

@@ -1,0 +1,87 @@
+import dev.tidings.*
+import kotlinx.coroutines.*
+import kotlinx.coroutines.flow.*
+import kotlin.test.*
+
+class IdiomsTest {
+    private fun config(dataDir: String, cloud: Cloud = Cloud.Public) = Config(dataDir = dataDir, clientId = "00000000-0000-0000-0000-000000000000", cloud = cloud)
+
+    @Test
+    fun `a root key has 32 bytes`() {
+        assertEquals(32, generateRootKey().size)
+        RootKey.raw(generateRootKey()).close()
+        val e = assertFailsWith<TidingsException.InvalidInput> { RootKey.raw(ByteArray(31) { it.toByte() }) }
+        assertEquals(Remedy.DEVELOPER, e.remedy)
+        assertNull(e.accountId)
+    }
+
+    @Test
+    fun `what cannot work is refused at open`() {
+        val key = RootKey.raw(generateRootKey())
+        assertFailsWith<TidingsException.InvalidInput> { Engine.open(config(""), key) }
+        assertFailsWith<TidingsException.InvalidInput> { Engine.open(config("data", Cloud.custom("http://example.com", "http://example.com")), key) }
+    }
+
+    @Test
+    fun `failures are a sealed class`() {
+        val seen = try {
+            RootKey.raw(ByteArray(0))
+            "none"
+        } catch (e: TidingsException) {
+            when (e) {
+                is TidingsException.InvalidInput -> e.reason
+                is TidingsException.Throttled -> "after ${e.retryAfterMs}"
+                else -> "other"
+            }
+        }
+        assertContains(seen, "32 bytes")
+    }
+
+    @Test
+    fun `a cancelled wait ends`() = runBlocking {
+        TestClock(1000u).use { clock ->
+            val waiting = launch { clock.nextWait() }
+            delay(50)
+            withTimeout(2000) { waiting.cancelAndJoin() }
+            assertNull(withTimeoutOrNull(50) { clock.nextWait() })
+            clock.advance(5u)
+            assertEquals(1005uL, clock.nowMs())
+        }
+    }
+
+    @Test
+    fun `a sign-in shows no secret`() {
+        val shown = SignIn("https://example.com/?state=hidden", "hidden", java.time.Instant.EPOCH).toString()
+        assertFalse("hidden" in shown, shown)
+    }
+
+    @Test
+    fun `records are values with defaults`() {
+        val draft = ChatDraft("account", "colleague@contoso.com", "Interview at 3?")
+        assertEquals(draft, draft.copy(bodyType = BodyType.TEXT))
+        assertEquals("application/octet-stream", FileAttachment("a", byteArrayOf()).contentType)
+    }
+
+    /** Needs an engine that opens. */
+    @Test
+    fun `closing ends streams, and a closed engine says so`() = runBlocking {
+        val folder = kotlin.io.path.createTempDirectory().toString()
+        val cloud = Cloud.custom("http://127.0.0.1:9", "http://127.0.0.1:9")
+        val engine = try {
+            Engine.open(config(folder, cloud), RootKey.raw(generateRootKey()))
+        } catch (e: TidingsException.Internal) {
+            org.junit.jupiter.api.Assumptions.abort<Engine>(e.reason)
+        }
+        assertEquals(emptyList(), engine.accounts(owner = "nobody"))
+        val events = async { engine.eventFlow().toList() }
+        val changes = async { engine.changeFlow().toList() }
+        delay(100)
+        engine.shutdown()
+        withTimeout(10_000) {
+            assertEquals(emptyList(), events.await())
+            assertEquals(emptyList(), changes.await())
+        }
+        assertFailsWith<TidingsException.Closed> { engine.accounts() }
+        engine.use { }
+    }
+}

@@ -1,0 +1,76 @@
+'use strict'
+// Dresses the native classes: typed errors, AbortSignal, `for await`, `await using`. What there is to dress is told by `shape`.
+
+const native = require('./load.cjs')
+const { typed, shape } = require('./errors.cjs')
+const { inspect } = require('node:util')
+
+const BATCH = 100
+const asyncDispose = Symbol.asyncDispose ?? Symbol.for('nodejs.asyncDispose')
+
+function plain(call) {
+  return function (...args) {
+    try {
+      return call.apply(this, args)
+    } catch (error) {
+      throw typed(error)
+    }
+  }
+}
+
+/** `arity` arguments, then `{signal}`. */
+function cancellable(call, arity) {
+  return async function (...args) {
+    const signal = args[arity]?.signal
+    signal?.throwIfAborted()
+    const cancel = new native.Cancel()
+    const abort = () => cancel.cancel()
+    signal?.addEventListener('abort', abort, { once: true })
+    try {
+      return masked(await call.apply(this, [...Array.from({ length: arity }, (_, i) => args[i]), cancel]))
+    } catch (error) {
+      if (signal?.aborted) throw signal.reason
+      throw typed(error)
+    } finally {
+      signal?.removeEventListener('abort', abort)
+    }
+  }
+}
+
+/** Hides the secret fields of an answer from console.log. */
+function masked(answer) {
+  if (answer === null || typeof answer !== 'object' || !shape.secret.some((field) => field in answer)) return answer
+  const shown = () => ({ ...answer, ...Object.fromEntries(shape.secret.filter((field) => field in answer).map((field) => [field, '…'])) })
+  return Object.defineProperty(answer, inspect.custom, { value: shown })
+}
+
+async function* items(stream, batched) {
+  for (;;) {
+    const got = await (batched ? stream.next(BATCH) : stream.next())
+    if (got === null || got.length === 0) return
+    if (batched) yield* got
+    else yield got
+  }
+}
+
+const dressed = {}
+for (const [name, { async, plain: plains, static: statics, stream, closable }] of Object.entries(shape.classes)) {
+  const Class = native[name]
+  for (const [method, arity] of Object.entries(async)) Class.prototype[method] = cancellable(Class.prototype[method], arity)
+  for (const method of plains) Class.prototype[method] = plain(Class.prototype[method])
+  if (stream) Class.prototype[Symbol.asyncIterator] = function () { return items(this, stream === 'batch') }
+  if (closable) Class.prototype[asyncDispose] = function () { return this.close() }
+  // Native static methods cannot be replaced, so the class gets a front of its own over the same prototype.
+  const Front = function (...args) {
+    return plain(() => Reflect.construct(Class, args))()
+  }
+  Object.defineProperty(Front, 'name', { value: name })
+  Front.prototype = Class.prototype
+  for (const method of statics) Front[method] = plain((...args) => Class[method](...args))
+  dressed[name] = Front
+}
+for (const name of shape.functions) dressed[name] = plain(native[name])
+
+native.closeAtExit()
+
+module.exports = dressed

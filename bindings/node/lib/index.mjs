@@ -1,0 +1,11 @@
+// The package, for `import`: the names of index.cjs, and nothing of its own.
+import tidings from './index.cjs'
+
+export default tidings
+export const {
+  Engine, EventStream, ChangeStream, LoopbackSignIn, RootKey, Secret, TestClock, version, generateRootKey, mail, chat,
+  TidingsError, InvalidInputError, LimitExceededError, NotConnectedError, NeedsReconnectError, ConsentMissingError, ForbiddenError,
+  NotFoundError, ConflictError, ThrottledError, UpstreamError, NetworkError, OutcomeUnknownError, LinkRejectedError,
+  TokenRejectedError, VaultLockedError, WrongKeyError, CorruptError, StoreBusyError, StoreFullError, CancelledError, ClosedError,
+  ForkedError, InternalError,
+} = tidings

@@ -1,0 +1,568 @@
+// Written from udl/src/tidings.udl by `cargo run -p tidings-generator -- stubs`. Do not edit.
+
+/** Last argument of every asynchronous method. Aborting stops the wait and rejects with the signal's reason; durable steps still run to their end. */
+export interface CallOptions {
+  signal?: AbortSignal;
+}
+
+/** What a failed call means for the caller; each kind asks for a different reaction. */
+export type ErrorKind = 'invalid_input' | 'limit_exceeded' | 'not_connected' | 'needs_reconnect' | 'consent_missing' | 'forbidden' | 'not_found' | 'conflict' | 'throttled' | 'upstream' | 'network' | 'outcome_unknown' | 'link_rejected' | 'token_rejected' | 'vault_locked' | 'wrong_key' | 'corrupt' | 'store_busy' | 'store_full' | 'cancelled' | 'closed' | 'forked' | 'internal';
+
+/** Who can mend it. */
+export type Remedy = 'user' | 'admin' | 'developer' | 'wait' | 'nobody';
+
+/** What a person connects for; the engine derives the smallest set of Microsoft permissions. */
+export type Feature = 'chat' | 'channels' | 'people' | 'mail_send' | 'mail_sync' | 'shared_mailboxes' | 'contacts' | 'calendar';
+
+export type AccountState = 'connected' | 'needs_reconnect' | 'awaiting_admin' | 'misconfigured' | 'disconnected';
+
+export type BodyType = 'text' | 'html';
+
+export type Importance = 'low' | 'normal' | 'high';
+
+export type Route = 'mail' | 'chat';
+
+/** `Queued`: stored, not sent. `Sending`: under way. `Sent`: Microsoft has it. `Unknown`: it may have been sent; it is never repeated by itself.
+ * `Failed`: it was not sent. `Cancelled`: taken back before it was sent. */
+export type SendState = 'queued' | 'sending' | 'sent' | 'unknown' | 'failed' | 'cancelled';
+
+export type ChangeKind = 'message_added' | 'message_changed' | 'message_moved' | 'message_removed' | 'account_changed' | 'send_changed';
+
+/** How an engine is set up. */
+export interface Config {
+  /** Folder of the store, made with mode 0700 if missing. One folder may be opened by several processes. */
+  dataDir: string;
+  /** Application (client) id of your registration in Entra. */
+  clientId: string;
+  cloud: Cloud;
+  /** Client secret of a confidential client; none for a public client. */
+  clientSecret?: Secret | string | null;
+  /** Whose sign-in page: `common`, `organizations`, `consumers`, a tenant id or a verified domain. Default: `"common"`. */
+  tenant?: string;
+  /** How long `send` waits for the outcome before it answers `queued`, in milliseconds. Default: `30000`. */
+  sendTimeoutMs?: number;
+  /** How long a started sign-in stays valid, in seconds, 300 at the most. Default: `300`. */
+  signInSeconds?: number;
+  /** Messages asked for per page of a sync, 1 to 1000. Default: `100`. */
+  pageSize?: number;
+  /** Folders to sync, by well-known name or id; empty: every folder but junk mail, deleted items, drafts and the outbox. Default: `[]`. */
+  folders?: readonly string[];
+  /** Accept TLS 1.2 beside 1.3, for networks whose proxy needs it. Default: `false`. */
+  allowTls12?: boolean;
+  /** Proxy as `http://host:port`; without it the environment decides. */
+  proxy?: string | null;
+}
+
+/** A sign-in to start. */
+export interface ConnectRequest {
+  /** Your own opaque key of the person or team that owns the account, 1 to 200 characters. */
+  owner: string;
+  /** At least one. */
+  features: readonly Feature[];
+  /** Where Microsoft sends the browser back; must be registered in Entra. `connect_here` fills it in. Default: `""`. */
+  redirectUri?: string;
+  /** Address to fill in on Microsoft's page. */
+  loginHint?: string | null;
+  /** Further Microsoft permissions to ask for, as in `Calendars.Read`. Default: `[]`. */
+  extraScopes?: readonly string[];
+}
+
+/** A started sign-in. Send the person to `url`; keep `binding` in that person's session and hand it to `finish_connect`. */
+export interface SignIn {
+  url: string;
+  /** Secret that ties the callback to the browser it was started in. */
+  binding: string;
+  expiresAt: Date;
+}
+
+/** A connected Microsoft 365 account. */
+export interface Account {
+  id: string;
+  owner: string;
+  state: AccountState;
+  /** Address and name as Microsoft gives them; for display, never a key. */
+  address: string;
+  displayName: string;
+  /** Entra tenant id and object id: who it is. */
+  tenantId: string;
+  userId: string;
+  features: Feature[];
+  /** What was really granted. */
+  scopes: string[];
+  /** Features asked for that the granted permissions do not cover. */
+  missing: Feature[];
+  connectedAt: Date;
+  /** Why it is not connected, and what to do. */
+  problem: string | null;
+}
+
+export interface AccountFilter {
+  owner?: string | null;
+  state?: AccountState | null;
+}
+
+/** A mail address with an optional display name. */
+export interface Address {
+  address: string;
+  name: string;
+}
+
+/** A mail address with an optional display name. */
+export type AddressInput = string | {
+  address: string;
+  /** Default: `""`. */
+  name?: string;
+};
+
+/** A file to send with a mail, below 3 MB. */
+export interface FileAttachment {
+  name: string;
+  content: Uint8Array;
+  /** Default: `"application/octet-stream"`. */
+  contentType?: string;
+}
+
+/** A new mail. To, cc and bcc together 1 to 500 recipients. */
+export interface MailDraft {
+  accountId: string;
+  to: AddressInput | readonly AddressInput[];
+  subject: string;
+  body: string;
+  /** Default: `"text"`. */
+  bodyType?: BodyType;
+  /** Default: `[]`. */
+  cc?: AddressInput | readonly AddressInput[];
+  /** Default: `[]`. */
+  bcc?: AddressInput | readonly AddressInput[];
+  /** Default: `[]`. */
+  replyTo?: AddressInput | readonly AddressInput[];
+  /** Default: `"normal"`. */
+  importance?: Importance;
+  /** Default: `[]`. */
+  attachments?: readonly FileAttachment[];
+  /** Idempotency key, unique per account: the same key and content give the same receipt, other content is a Conflict. */
+  key?: string | null;
+}
+
+/** A Teams message to one person, found by mail address; the one-to-one chat is made or reused. */
+export interface ChatDraft {
+  accountId: string;
+  to: string;
+  body: string;
+  /** Default: `"text"`. */
+  bodyType?: BodyType;
+  /** Idempotency key, as in `MailDraft`. */
+  key?: string | null;
+}
+
+/** What became of a draft. */
+export interface Receipt {
+  id: string;
+  accountId: string;
+  route: Route;
+  state: SendState;
+  key: string | null;
+  /** Times it was tried. */
+  attempts: number;
+  /** Why it is not sent, and what to do. */
+  reason: string | null;
+  /** Message-ID header of a mail (RFC 5322). */
+  internetMessageId: string | null;
+  /** Microsoft's id of the sent copy or chat message, and of the chat. */
+  graphId: string | null;
+  chatId: string | null;
+  createdAt: Date;
+  sentAt: Date | null;
+  /** When it will be tried again. */
+  nextAttemptAt: Date | null;
+}
+
+export interface OutboxFilter {
+  accountId?: string | null;
+  state?: SendState | null;
+  /** Newest first, at most this many, 1 to 1000. Default: `100`. */
+  limit?: number;
+}
+
+/** A mail folder. */
+export interface Folder {
+  id: string;
+  accountId: string;
+  displayName: string;
+  /** `inbox`, `sentitems` …, when it is one of Microsoft's own. */
+  wellKnownName: string | null;
+  /** Messages held here, and Microsoft's own count at the last sync. */
+  stored: number;
+  total: number;
+  unread: number;
+}
+
+export interface AttachmentInfo {
+  id: string;
+  name: string;
+  contentType: string;
+  /** Bytes. */
+  size: number;
+  isInline: boolean;
+}
+
+/** A mail as it was at the last sync; its body comes from `body`. */
+export interface Message {
+  /** Stable as long as the mail is in this mailbox, moves included. */
+  id: string;
+  accountId: string;
+  /** Microsoft's immutable id. */
+  graphId: string;
+  folderId: string;
+  conversationId: string;
+  internetMessageId: string | null;
+  subject: string;
+  /** First line or two of the text. */
+  preview: string;
+  fromAddress: Address | null;
+  senderAddress: Address | null;
+  to: Address[];
+  cc: Address[];
+  bcc: Address[];
+  replyTo: Address[];
+  receivedAt: Date | null;
+  sentAt: Date | null;
+  isRead: boolean;
+  isDraft: boolean;
+  isFlagged: boolean;
+  importance: Importance;
+  categories: string[];
+  /** True when it has attachments other than inline ones. */
+  hasAttachments: boolean;
+  attachments: AttachmentInfo[];
+  webLink: string | null;
+}
+
+/** Body of a mail, as stored and in both forms. */
+export interface MessageBody {
+  /** The form Microsoft delivered, and its content unchanged. Unsafe to show as HTML. */
+  bodyType: BodyType;
+  content: string;
+  /** Plain text, made from the HTML where need be. */
+  text: string;
+  /** HTML that is safe to show: an allow-list of elements, nothing remote. */
+  html: string;
+}
+
+export interface MessageQuery {
+  accountId?: string | null;
+  /** Folder by id or well-known name. */
+  folder?: string | null;
+  isRead?: boolean | null;
+  conversationId?: string | null;
+  /** 1 to 500. Default: `50`. */
+  limit?: number;
+  /** `next` of the page before. */
+  cursor?: string | null;
+}
+
+/** Newest first. */
+export interface MessagePage {
+  items: Message[];
+  /** Cursor of the next page; none at the end. */
+  next: string | null;
+}
+
+/** All mails of one conversation, oldest first. */
+export interface MailThread {
+  conversationId: string;
+  accountId: string;
+  subject: string;
+  messages: Message[];
+}
+
+/** What a sync did. */
+export interface SyncReport {
+  accountId: string;
+  folders: number;
+  pages: number;
+  added: number;
+  changed: number;
+  moved: number;
+  removed: number;
+  /** Folders whose delta state was lost and that were compared anew. */
+  resynced: number;
+  /** Items that could not be read and were set aside. */
+  quarantined: number;
+  durationMs: number;
+}
+
+/** One durable change. Store `cursor` when you have dealt with it. */
+export interface Change {
+  cursor: string;
+  kind: ChangeKind;
+  accountId: string;
+  /** Id of the message or receipt. */
+  subjectId: string | null;
+  at: Date;
+}
+
+/** Which Microsoft cloud to talk to. */
+export type Cloud =
+  /** login.microsoftonline.com and graph.microsoft.com, GCC included. */
+  | 'public' | { type: 'public' }
+  /** US Government L4 (GCC High). */
+  | 'us_gov' | { type: 'us_gov' }
+  /** US Government L5 (DoD). */
+  | 'us_gov_dod' | { type: 'us_gov_dod' }
+  /** China, operated by 21Vianet. */
+  | 'china' | { type: 'china' }
+  /** Another Entra and Graph, such as the simulator: two origins, `graph` with or without `/v1.0`. Plain HTTP is accepted for loopback hosts only. */
+  | { type: 'custom'; login: string; graph: string };
+
+/** Anything that can be sent. */
+export type Draft =
+  | { type?: 'mail'; mail: MailDraft }
+  | { type?: 'chat'; chat: ChatDraft };
+
+/** Something that just happened; for progress and state. What must not be missed is in `changes`. */
+export type Event =
+  | { type: 'account_connected'; accountId: string }
+  | { type: 'account_changed'; accountId: string; state: AccountState }
+  | { type: 'send_changed'; receipt: Receipt }
+  | { type: 'sync_progress'; accountId: string; folderId: string; stored: number; total: number }
+  | { type: 'sync_finished'; report: SyncReport }
+  | { type: 'sync_failed'; accountId: string; kind: ErrorKind; reason: string }
+  /** The reader was too slow; this many events were dropped, the oldest first. */
+  | { type: 'missed'; count: number };
+
+/** Every failure of the engine. `reason` says what happened and what to do, in words that may be shown; it never holds a secret, an
+ * address or foreign text. `account_id` names the account, `request_id` Microsoft's request, `retry_after_ms` the wait Microsoft asked for. */
+export class TidingsError extends Error {
+  readonly kind: ErrorKind;
+  readonly reason: string;
+  readonly accountId: string | null;
+  readonly requestId: string | null;
+  readonly retryAfterMs: number | null;
+  readonly remedy: Remedy;
+}
+
+/** An argument is wrong; nothing was sent or stored. Mend the call. */
+export class InvalidInputError extends TidingsError {
+  readonly kind: 'invalid_input';
+}
+
+/** An argument or an answer is larger than the documented limit. */
+export class LimitExceededError extends TidingsError {
+  readonly kind: 'limit_exceeded';
+}
+
+/** No such account, or it is disconnected. */
+export class NotConnectedError extends TidingsError {
+  readonly kind: 'not_connected';
+}
+
+/** Microsoft wants the person to sign in again. */
+export class NeedsReconnectError extends TidingsError {
+  readonly kind: 'needs_reconnect';
+}
+
+/** The person or the administrator has not granted what this needs. */
+export class ConsentMissingError extends TidingsError {
+  readonly kind: 'consent_missing';
+}
+
+/** Signed in, but not allowed. */
+export class ForbiddenError extends TidingsError {
+  readonly kind: 'forbidden';
+}
+
+/** The thing asked for does not exist. */
+export class NotFoundError extends TidingsError {
+  readonly kind: 'not_found';
+}
+
+/** It contradicts what is already there: the same key with other content, a sign-in already used. */
+export class ConflictError extends TidingsError {
+  readonly kind: 'conflict';
+}
+
+/** Microsoft asks to come back later than this call may wait. */
+export class ThrottledError extends TidingsError {
+  readonly kind: 'throttled';
+}
+
+/** Microsoft failed or answered something unreadable. */
+export class UpstreamError extends TidingsError {
+  readonly kind: 'upstream';
+}
+
+/** Microsoft could not be reached; nothing was done. */
+export class NetworkError extends TidingsError {
+  readonly kind: 'network';
+}
+
+/** It may or may not have happened; ask before repeating. */
+export class OutcomeUnknownError extends TidingsError {
+  readonly kind: 'outcome_unknown';
+}
+
+/** An address received or configured is not on the list of allowed hosts; nothing was sent there. */
+export class LinkRejectedError extends TidingsError {
+  readonly kind: 'link_rejected';
+}
+
+/** A token or sign-in answer failed its checks; nothing was stored. */
+export class TokenRejectedError extends TidingsError {
+  readonly kind: 'token_rejected';
+}
+
+/** The store is locked. */
+export class VaultLockedError extends TidingsError {
+  readonly kind: 'vault_locked';
+}
+
+/** The root key is not the one the store was made with. */
+export class WrongKeyError extends TidingsError {
+  readonly kind: 'wrong_key';
+}
+
+/** The store is damaged; it was left as it is. */
+export class CorruptError extends TidingsError {
+  readonly kind: 'corrupt';
+}
+
+/** Another process holds the store for too long. */
+export class StoreBusyError extends TidingsError {
+  readonly kind: 'store_busy';
+}
+
+/** No space left; nothing was lost. */
+export class StoreFullError extends TidingsError {
+  readonly kind: 'store_full';
+}
+
+/** The caller stopped it. */
+export class CancelledError extends TidingsError {
+  readonly kind: 'cancelled';
+}
+
+/** The engine is shut down. */
+export class ClosedError extends TidingsError {
+  readonly kind: 'closed';
+}
+
+/** The process was forked after `open`; open an engine of its own in the child. */
+export class ForkedError extends TidingsError {
+  readonly kind: 'forked';
+}
+
+/** A defect of Tidings. */
+export class InternalError extends TidingsError {
+  readonly kind: 'internal';
+}
+
+/** A value that is never printed and is wiped from memory when dropped. */
+export class Secret {
+  /** Takes the text over. */
+  constructor(value: string);
+}
+
+/** The key that opens the store. It is never written anywhere. */
+export class RootKey {
+  private constructor();
+  /** Exactly 32 random bytes. Errors: InvalidInput when it has another length or is all one byte. */
+  static raw(key: Uint8Array): RootKey;
+}
+
+/** A clock that stands still until a test moves it. For your own tests against the simulator. */
+export class TestClock {
+  /** Starts at this many milliseconds since 1970 (UTC). */
+  constructor(nowMs: number);
+  /** The time it shows, in milliseconds since 1970 (UTC). */
+  nowMs(): number;
+  /** Moves it forward and wakes whoever waited for that. */
+  advance(ms: number): void;
+  /** Waits until the engine has nothing to do but wait (for a Retry-After, a back-off), and tells how many milliseconds that is from now. */
+  nextWait(options?: CallOptions): Promise<number>;
+}
+
+/** A sign-in whose callback this process receives itself, on a loopback address (RFC 8252). */
+export class LoopbackSignIn {
+  private constructor();
+  /** Open this in a browser. */
+  url(): string;
+  /** Waits for the browser to come back and finishes the sign-in. Errors: those of `finish_connect`; Cancelled when the sign-in expired. */
+  wait(options?: CallOptions): Promise<Account>;
+}
+
+/** Live events from the moment it was made. */
+export class EventStream implements AsyncIterable<Event> {
+  private constructor();
+  /** Waits for the next event; none after shutdown. A cancelled wait loses nothing. */
+  next(options?: CallOptions): Promise<Event | null>;
+  [Symbol.asyncIterator](): AsyncIterableIterator<Event>;
+}
+
+/** The change feed: ordered, at least once, survives restarts. */
+export class ChangeStream implements AsyncIterable<Change> {
+  private constructor();
+  /** Waits for at least one change, then gives up to `limit` (1 to 1000) in order; empty after shutdown. A cancelled wait loses nothing. */
+  next(limit: number, options?: CallOptions): Promise<Change[]>;
+  /** Gives up to `limit` changes that are there, without waiting. */
+  ready(limit: number, options?: CallOptions): Promise<Change[]>;
+  [Symbol.asyncIterator](): AsyncIterableIterator<Change>;
+}
+
+/** The front door. One engine per process and store is enough; all methods may be called at the same time from any thread.
+ * Durable steps run to their end even when the caller stops waiting. */
+export class Engine implements AsyncDisposable {
+  private constructor();
+  /** Opens or makes the store, and takes up sends left by an earlier process. Touches no network. Errors: InvalidInput, WrongKey, Corrupt, StoreBusy. */
+  static open(config: Config, rootKey: RootKey | Uint8Array): Engine;
+  /** `open` on a clock that tests move. Errors: as `open`; InvalidInput unless the cloud is `Custom` on loopback. */
+  static openWithClock(config: Config, rootKey: RootKey | Uint8Array, clock: TestClock): Engine;
+  /** Stops new work, lets durable steps end, and closes the store. May be called twice. Streams end. */
+  close(options?: CallOptions): Promise<void>;
+  /** Starts a sign-in (authorization code with PKCE). Stores the attempt, touches no network. Errors: InvalidInput.
+   * Source: Microsoft identity platform, OAuth 2.0 authorization code flow; RFC 7636. */
+  connect(request: ConnectRequest, options?: CallOptions): Promise<SignIn>;
+  /** Ends a sign-in with the URL the browser came back to. Works once per attempt, also after a restart; runs to its end when the caller stops waiting.
+   * Errors: InvalidInput, Conflict (already used), Cancelled (declined or expired), ConsentMissing, TokenRejected, Network. */
+  finishConnect(callbackUrl: string, binding: string, options?: CallOptions): Promise<Account>;
+  /** Starts a sign-in whose callback is received on a loopback port of this machine. */
+  connectHere(request: ConnectRequest, options?: CallOptions): Promise<LoopbackSignIn>;
+  accounts(filter?: AccountFilter, options?: CallOptions): Promise<Account[]>;
+  /** Errors: NotFound. */
+  account(accountId: string, options?: CallOptions): Promise<Account>;
+  /** Cancels queued sends, stops syncs and destroys the account's tokens at once; works offline. Synced mail is kept. */
+  disconnect(accountId: string, options?: CallOptions): Promise<Account>;
+  /** Stores the draft, delivers it and answers with the outcome; `queued` when `send_timeout_ms` passed first.
+   * Errors before anything is stored: InvalidInput, LimitExceeded, NotConnected, ConsentMissing, Conflict. After that the receipt tells. */
+  send(draft: Draft, options?: CallOptions): Promise<Receipt>;
+  /** Stores the draft and answers at once; delivery goes on in the background. Errors: as `send` before storing. */
+  enqueue(draft: Draft, options?: CallOptions): Promise<Receipt>;
+  /** Errors: NotFound. */
+  receipt(receiptId: string, options?: CallOptions): Promise<Receipt>;
+  outbox(filter?: OutboxFilter, options?: CallOptions): Promise<Receipt[]>;
+  /** Brings the account's folders up to date. Each page is stored with its cursor in one transaction; a cancelled call stops after a page and loses nothing.
+   * Source: Graph, message: delta. Errors: NotConnected, NeedsReconnect, ConsentMissing, Throttled, Network, Upstream, LinkRejected. */
+  sync(accountId: string, options?: CallOptions): Promise<SyncReport>;
+  /** Folders known from the last sync. */
+  folders(accountId: string, options?: CallOptions): Promise<Folder[]>;
+  messages(query?: MessageQuery, options?: CallOptions): Promise<MessagePage>;
+  /** Errors: NotFound. */
+  message(messageId: string, options?: CallOptions): Promise<Message>;
+  /** Errors: NotFound. */
+  body(messageId: string, options?: CallOptions): Promise<MessageBody>;
+  /** The conversation a message belongs to. Errors: NotFound. */
+  thread(messageId: string, options?: CallOptions): Promise<MailThread>;
+  /** Sets the read state in the mailbox, then here. Errors: NotFound, NotConnected, ConsentMissing, Network. */
+  markRead(messageId: string, isRead: boolean, options?: CallOptions): Promise<Message>;
+  /** Live events from now on. */
+  events(): EventStream;
+  /** The change feed after `cursor`; from the beginning when none is given. */
+  changes(cursor?: string | null): ChangeStream;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** 32 fresh random bytes for `RootKey.raw`. Keep them where you keep your other secrets: without them nothing in the store can be read. */
+export function generateRootKey(): Buffer;
+
+/** The engine's version, as in `0.1.0`. */
+export function version(): string;

@@ -1,0 +1,32 @@
+//! Engines left open are closed before the interpreter ends: their threads must not call into it afterwards.
+
+use crate::wait::wait;
+use pyo3::prelude::*;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use tidings::Engine;
+
+static OPEN: Mutex<Vec<(u32, Weak<Engine>)>> = Mutex::new(Vec::new());
+
+pub fn remember(engine: &Arc<Engine>) {
+    let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
+    open.retain(|(_, engine)| engine.strong_count() > 0);
+    open.push((std::process::id(), Arc::downgrade(engine)));
+}
+
+/// Closes what this process opened; what a fork copied belongs to the parent.
+#[pyfunction]
+fn _close_all(py: Python<'_>) -> PyResult<()> {
+    let open = std::mem::take(&mut *OPEN.lock().unwrap_or_else(PoisonError::into_inner));
+    for (process, engine) in open {
+        if let (true, Some(engine)) = (process == std::process::id(), engine.upgrade()) {
+            wait(py, engine.shutdown())?;
+        }
+    }
+    Ok(())
+}
+
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    let close_all = wrap_pyfunction!(_close_all, module)?;
+    module.py().import("atexit")?.call_method1("register", (close_all,))?;
+    Ok(())
+}

@@ -1,0 +1,282 @@
+//! Hands out access tokens and renews them: one flight per account in this process, a lease among processes, and **durable before used**.
+
+use super::state::{Class, Refusal};
+use super::token::{Denied, Grant, StoredToken};
+use super::{Auth, token_place};
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{AccountState, Event};
+use crate::pipeline::{AccessToken, TokenSource};
+use crate::random;
+use crate::store::{AccountRow, Lease, TokenRow};
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Shared};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// A token is renewed this long before it ends, and up to a minute earlier, so that accounts connected together do not renew together.
+const EARLY_MS: i64 = 300_000;
+const JITTER_MS: f64 = 60_000.0;
+/// After an early renewal failed, the next try waits this long; the token still lives.
+const LATER_MS: i64 = 60_000;
+/// A token is not handed out for its last moments: it has to arrive, too.
+const LAST_MS: i64 = 10_000;
+const LEASE_MS: i64 = 120_000;
+const LEASE_STEP: Duration = Duration::from_millis(250);
+const LEASE_STEPS: u32 = 240;
+
+type Flight = Shared<BoxFuture<'static, Result<AccessToken>>>;
+
+/// Tokens in memory and renewals under way.
+#[derive(Default)]
+pub(super) struct Desk(Mutex<Table>);
+
+#[derive(Default)]
+struct Table {
+    cached: HashMap<String, Cached>,
+    flights: HashMap<String, Flight>,
+}
+
+struct Cached {
+    token: AccessToken,
+    renew_at: i64,
+    expires_at: i64,
+    generation: i64,
+}
+
+impl Desk {
+    pub fn remember(&self, account_id: &str, token: AccessToken, generation: i64, now: i64, expires_at: i64) {
+        // A short-lived token is renewed in its last third.
+        let early = EARLY_MS.min((expires_at - now) / 3);
+        let renew_at = expires_at - early - (random::jitter() * JITTER_MS.min(early as f64 / 3.0)) as i64;
+        let mut table = self.table();
+        // A late result of an older connection must not replace the token of a newer one.
+        if table.cached.get(account_id).is_none_or(|c| c.generation <= generation) {
+            table.cached.insert(account_id.to_owned(), Cached { token, renew_at, expires_at, generation });
+        }
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a row says to a caller who needs a token.
+enum Row {
+    Usable(AccessToken),
+    Renew { account: AccountRow, token: TokenRow, stored: StoredToken },
+}
+
+impl TokenSource for Auth {
+    fn token(&self, account_id: String, stale: Option<AccessToken>, claims: Option<String>) -> BoxFuture<'static, Result<AccessToken>> {
+        let me = self.me.upgrade();
+        Box::pin(async move { me.ok_or_else(crate::runtime::closed)?.give(account_id, stale, claims).await })
+    }
+}
+
+impl Auth {
+    /// Drops what memory holds of an account: it was disconnected or connected anew.
+    pub fn forget(&self, account_id: &str) {
+        self.desk.table().cached.remove(account_id);
+        self.vault.forget(account_id);
+    }
+
+    async fn give(self: Arc<Self>, account_id: String, stale: Option<AccessToken>, claims: Option<String>) -> Result<AccessToken> {
+        let now = self.now();
+        let living = {
+            let table = self.desk.table();
+            match table.cached.get(&account_id) {
+                Some(c) if Some(&c.token) != stale.as_ref() && now < c.expires_at - LAST_MS => {
+                    if now < c.renew_at {
+                        return Ok(c.token.clone());
+                    }
+                    Some(c.token.clone())
+                }
+                _ => None,
+            }
+        };
+        let flown = self.fly(&account_id, &stale, &claims).await;
+        match (flown, living) {
+            // Somebody else's flight may have come back with the very token that was refused.
+            (Ok(token), None) if Some(&token) == stale.as_ref() => self.fly(&account_id, &stale, &claims).await,
+            (Ok(token), _) => Ok(token),
+            (Err(e), Some(living)) if e.kind() != ErrorKind::NotConnected => {
+                if let Some(c) = self.desk.table().cached.get_mut(&account_id) {
+                    c.renew_at = c.renew_at.max(now.saturating_add(LATER_MS));
+                }
+                tracing::debug!(target: "tidings::auth", kind = ?e.kind(), "an early renewal failed; the token still lives");
+                Ok(living)
+            }
+            (Err(e), _) => Err(e),
+        }
+    }
+
+    /// Joins the renewal under way or starts one, in a task of its own: a caller who goes away must not cut it in two.
+    async fn fly(self: &Arc<Self>, account_id: &str, stale: &Option<AccessToken>, claims: &Option<String>) -> Result<AccessToken> {
+        let flight = {
+            let mut table = self.desk.table();
+            match table.flights.get(account_id) {
+                Some(flight) => flight.clone(),
+                None => {
+                    let (me, id, stale, claims) = (self.clone(), account_id.to_owned(), stale.clone(), claims.clone());
+                    let task = tokio::spawn(async move {
+                        let _landed = Landed { auth: me.clone(), account_id: id.clone() };
+                        me.renew(&id, stale, claims).await
+                    });
+                    let joined = async move { task.await.unwrap_or_else(|_| Err(crate::runtime::closed())) };
+                    let flight = joined.boxed().shared();
+                    table.flights.insert(account_id.to_owned(), flight.clone());
+                    flight
+                }
+            }
+        };
+        flight.await
+    }
+
+    async fn renew(self: &Arc<Self>, account_id: &str, stale: Option<AccessToken>, claims: Option<String>) -> Result<AccessToken> {
+        if let Row::Usable(token) = self.read(account_id, &stale).await? {
+            return Ok(token);
+        }
+        let lease = match self.lease(account_id, &stale).await? {
+            Ok(lease) => lease,
+            Err(token) => return Ok(token),
+        };
+        let renewed = self.renew_under(account_id, &stale, claims.as_deref(), &lease).await;
+        self.release(lease).await;
+        renewed
+    }
+
+    /// Waits for the lease; meanwhile another process may have brought a newer token.
+    async fn lease(&self, account_id: &str, stale: &Option<AccessToken>) -> Result<Result<Lease, AccessToken>> {
+        let name = format!("refresh/{account_id}");
+        let holder = random::token::<12>()?;
+        for _ in 0..LEASE_STEPS {
+            let (name, holder, now) = (name.clone(), holder.clone(), self.now());
+            if let Some(lease) = self.step(move |me| me.store.take_lease(&name, &holder, now, LEASE_MS)).await? {
+                return Ok(Ok(lease));
+            }
+            self.clock.pause(LEASE_STEP).await;
+            if let Row::Usable(token) = self.read(account_id, stale).await? {
+                return Ok(Err(token));
+            }
+        }
+        Err(Error::new(ErrorKind::StoreBusy, "Another process renews this account's token for too long. Try again later."))
+    }
+
+    async fn renew_under(self: &Arc<Self>, account_id: &str, stale: &Option<AccessToken>, claims: Option<&str>, lease: &Lease) -> Result<AccessToken> {
+        // Between the first look and the lease somebody may have been here.
+        let (account, row, stored) = match self.read(account_id, stale).await? {
+            Row::Usable(token) => return Ok(token),
+            Row::Renew { account, token, stored } => (account, token, stored),
+        };
+        match self.entra.refresh(account_id, &stored.refresh_token, claims).await {
+            Ok(grant) => self.keep_renewed(account, row, stored, grant, lease, stale).await,
+            Err(Denied::Failed(error)) => Err(error),
+            Err(Denied::Refused(refusal, request_id)) => self.refused(account, row.version, refusal, stale).await.map_err(|e| e.with_request_id(request_id)),
+        }
+    }
+
+    /// Durable first. A token that could not be stored is not used: the next process would renew with a token that this one has replaced.
+    async fn keep_renewed(&self, account: AccountRow, row: TokenRow, stored: StoredToken, grant: Grant, lease: &Lease, stale: &Option<AccessToken>) -> Result<AccessToken> {
+        let now = self.now();
+        let expires_at = now.saturating_add(i64::try_from(grant.lifetime.as_millis()).unwrap_or(0));
+        let (id, generation, version) = (account.id.clone(), account.generation, row.version + 1);
+        let access_token = grant.access_token.clone();
+        let lease = lease.clone();
+        let saved = self
+            .step(move |me| {
+                let token = StoredToken {
+                    refresh_token: grant.refresh_token.as_deref().cloned().unwrap_or_else(|| stored.refresh_token.clone()),
+                    access_token: grant.access_token.expose(str::to_owned),
+                };
+                let sealed = me.vault.secrets(&id)?.seal(token_place(&id, version), &token.to_json()?)?;
+                let row = TokenRow { account_id: id, version, sealed, expires_at, refreshed_at: now };
+                me.store.save_token(&row, generation, Some(&lease), now)
+            })
+            .await?;
+        if !saved {
+            // Disconnected, connected anew, or another process was quicker; what it stored is what counts.
+            return match self.read(&account.id, stale).await? {
+                Row::Usable(token) => Ok(token),
+                Row::Renew { .. } => Err(Error::new(ErrorKind::StoreBusy, "Another process changed this account meanwhile. Try again.")),
+            };
+        }
+        self.desk.remember(&account.id, access_token.clone(), generation, now, expires_at);
+        if account.state != AccountState::Connected {
+            self.change_state(&account, AccountState::Connected, None).await?;
+        }
+        Ok(access_token)
+    }
+
+    async fn refused(&self, account: AccountRow, version: i64, refusal: Refusal, stale: &Option<AccessToken>) -> Result<AccessToken> {
+        // Re-read first: a refusal of a token that another process has replaced says nothing.
+        let id = account.id.clone();
+        let current = self.step(move |me| me.store.token(&id)).await?;
+        if current.is_some_and(|current| current.version != version)
+            && let Row::Usable(token) = self.read(&account.id, stale).await?
+        {
+            return Ok(token);
+        }
+        if refusal.class() == Class::Outage {
+            return Err(refusal.error(false));
+        }
+        if let Some(state) = refusal.state() {
+            self.change_state(&account, state, Some(refusal.reason())).await?;
+        }
+        Err(refusal.error(false))
+    }
+
+    async fn change_state(&self, account: &AccountRow, state: AccountState, problem: Option<String>) -> Result<()> {
+        if account.state == state && account.problem == problem {
+            return Ok(());
+        }
+        let (id, generation, now) = (account.id.clone(), account.generation, self.now());
+        let changed = self.step(move |me| me.store.set_account_state(&id, generation, state, problem.as_deref(), now)).await?;
+        if changed {
+            if state != AccountState::Connected {
+                self.desk.table().cached.remove(&account.id);
+            }
+            self.bell.ring(Event::AccountChanged { account_id: account.id.clone(), state });
+        }
+        Ok(())
+    }
+
+    /// What the store holds now. A row's token is used if it is not the one that was refused and has a while to live.
+    async fn read(&self, account_id: &str, stale: &Option<AccessToken>) -> Result<Row> {
+        let (id, now) = (account_id.to_owned(), self.now());
+        let row = self
+            .step(move |me| {
+                let account = me.store.account(&id)?.filter(|a| a.state != AccountState::Disconnected);
+                let account = account.ok_or_else(|| Error::new(ErrorKind::NotConnected, "This account is not connected. Connect it again."))?;
+                if matches!(account.state, AccountState::NeedsReconnect | AccountState::AwaitingAdmin) {
+                    let why = account.problem.clone().unwrap_or_else(|| "Microsoft asks for a new sign-in. Connect the account again.".to_owned());
+                    return Err(Error::new(ErrorKind::NeedsReconnect, why));
+                }
+                let token = me.store.token(&id)?.ok_or_else(|| Error::new(ErrorKind::NotConnected, "This account has no token. Connect it again."))?;
+                let plain = me.vault.secrets(&id)?.open(token_place(&id, token.version), &token.sealed)?;
+                let stored = StoredToken::from_json(&plain)?;
+                Ok((account, token, stored))
+            })
+            .await?;
+        let (account, token, stored) = row;
+        let access_token = AccessToken::new(stored.access_token.clone());
+        let lives = token.expires_at.saturating_sub(now) > EARLY_MS.min(token.expires_at.saturating_sub(token.refreshed_at) / 3);
+        if lives && Some(&access_token) != stale.as_ref() {
+            self.desk.remember(account_id, access_token.clone(), account.generation, token.refreshed_at, token.expires_at);
+            return Ok(Row::Usable(access_token));
+        }
+        Ok(Row::Renew { account, token, stored })
+    }
+}
+
+/// Makes room for the next flight when this one has landed, or crashed.
+struct Landed {
+    auth: Arc<Auth>,
+    account_id: String,
+}
+
+impl Drop for Landed {
+    fn drop(&mut self) {
+        self.auth.desk.table().flights.remove(&self.account_id);
+    }
+}

@@ -1,0 +1,302 @@
+//! What the token endpoint is asked, what it answers, and the form in which an account's token is kept.
+
+use super::state::{Refusal, aadsts};
+use crate::config::Endpoints;
+use crate::error::{Error, ErrorKind, Result};
+use crate::pipeline::{AccessToken, MAX_TOKEN, Pipeline, Purpose, Request, Response, Safety};
+use crate::secret::Secret;
+use bytes::Bytes;
+use http::StatusCode;
+use oauth2::basic::{BasicRevocationErrorResponse, BasicTokenIntrospectionResponse, BasicTokenType};
+use oauth2::{
+    AuthType, AuthUrl, AuthorizationCode, Client, ClientId, ClientSecret, EndpointNotSet, EndpointSet, ExtraTokenFields, PkceCodeVerifier, RedirectUrl,
+    RefreshToken, RequestTokenError, StandardRevocableToken, StandardTokenResponse, TokenResponse, TokenUrl,
+};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+const LONGEST_TOKEN: usize = 64 << 10;
+/// Pauses a token request may make in all; the caller's own request waits behind it.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// As it is sealed in the store.
+#[derive(Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
+pub struct StoredToken {
+    pub refresh_token: String,
+    pub access_token: String,
+}
+
+impl StoredToken {
+    pub fn to_json(&self) -> Result<Zeroizing<Vec<u8>>> {
+        serde_json::to_vec(self).map(Zeroizing::new).map_err(|_| Error::internal("A token could not be written."))
+    }
+
+    pub fn from_json(json: &[u8]) -> Result<Self> {
+        serde_json::from_slice(json).map_err(|_| Error::new(ErrorKind::Corrupt, "The stored token cannot be read. Connect the account again."))
+    }
+}
+
+/// A good answer.
+pub struct Grant {
+    pub access_token: AccessToken,
+    pub refresh_token: Option<Zeroizing<String>>,
+    pub id_token: Option<Zeroizing<String>>,
+    pub scopes: Option<Vec<String>>,
+    pub lifetime: Duration,
+}
+
+/// No grant: refused by Entra in its own words, or an error of ours.
+pub enum Denied {
+    Refused(Refusal, Option<String>),
+    Failed(Error),
+}
+
+impl Denied {
+    pub fn into_error(self, while_signing_in: bool) -> Error {
+        match self {
+            Self::Refused(refusal, request_id) => refusal.error(while_signing_in).with_request_id(request_id),
+            Self::Failed(error) => error,
+        }
+    }
+}
+
+/// Entra's endpoints of one tenant, for one application.
+pub struct Entra {
+    pipeline: Arc<Pipeline>,
+    client: EntraClient,
+}
+
+type EntraClient = Client<
+    EntraError,
+    EntraToken,
+    BasicTokenIntrospectionResponse,
+    StandardRevocableToken,
+    BasicRevocationErrorResponse,
+    EndpointSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointSet,
+>;
+type EntraToken = StandardTokenResponse<IdToken, BasicTokenType>;
+
+#[derive(Serialize, Deserialize)]
+pub struct IdToken {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    id_token: Option<String>,
+}
+
+impl ExtraTokenFields for IdToken {}
+
+impl fmt::Debug for IdToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("IdToken(…)")
+    }
+}
+
+/// Entra's error body, as much as decides.
+#[derive(Serialize, Deserialize)]
+pub struct EntraError {
+    error: String,
+    #[serde(default)]
+    error_description: Option<String>,
+    #[serde(default)]
+    error_codes: Option<Vec<u32>>,
+    #[serde(default)]
+    suberror: Option<String>,
+}
+
+impl oauth2::ErrorResponse for EntraError {}
+
+impl fmt::Debug for EntraError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("EntraError")
+    }
+}
+
+impl fmt::Display for EntraError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Entra refused")
+    }
+}
+
+impl From<EntraError> for Refusal {
+    fn from(body: EntraError) -> Self {
+        let aadsts = body.error_codes.and_then(|codes| codes.first().copied()).or_else(|| aadsts(body.error_description.as_deref()?));
+        Self { error: body.error, suberror: body.suberror.unwrap_or_default(), aadsts }
+    }
+}
+
+impl Entra {
+    pub fn new(pipeline: Arc<Pipeline>, endpoints: &Endpoints, tenant: &str, client_id: &str, secret: Option<&Secret>) -> Result<Self> {
+        let address = |last: &str| {
+            let mut url = endpoints.login.clone();
+            url.path_segments_mut().map_err(|()| Error::internal("The login address has no path."))?.pop_if_empty().extend([tenant, "oauth2", "v2.0", last]);
+            Ok::<_, Error>(url)
+        };
+        let mut client = Client::new(ClientId::new(client_id.to_owned()))
+            .set_auth_type(AuthType::RequestBody)
+            .set_auth_uri(AuthUrl::from_url(address("authorize")?))
+            .set_token_uri(TokenUrl::from_url(address("token")?));
+        if let Some(secret) = secret {
+            client = client.set_client_secret(secret.expose(|text| ClientSecret::new(text.to_owned())));
+        }
+        Ok(Self { pipeline, client })
+    }
+
+    pub fn authorize_url(&self, ask: Ask<'_>) -> Result<String> {
+        let redirect = RedirectUrl::new(ask.redirect_uri.to_owned()).map_err(|_| Error::invalid("redirect_uri is not a URL."))?;
+        let verifier = PkceCodeVerifier::new(ask.verifier.to_owned());
+        let state = ask.state.to_owned();
+        let mut request = self
+            .client
+            .authorize_url(move || oauth2::CsrfToken::new(state))
+            .set_redirect_uri(std::borrow::Cow::Owned(redirect))
+            .add_scopes(ask.scopes.iter().map(|s| oauth2::Scope::new(s.clone())))
+            .set_pkce_challenge(oauth2::PkceCodeChallenge::from_code_verifier_sha256(&verifier))
+            .add_extra_param("response_mode", "query")
+            .add_extra_param("nonce", ask.nonce.to_owned());
+        request = match ask.login_hint {
+            Some(hint) => request.add_extra_param("login_hint", hint.to_owned()),
+            // Without it a browser that is signed in somewhere connects that account without asking.
+            None => request.add_extra_param("prompt", "select_account"),
+        };
+        Ok(request.url().0.into())
+    }
+
+    /// The code is good for one use, so this is never repeated in doubt.
+    pub async fn exchange(&self, code: &str, verifier: &str, redirect_uri: &str) -> Result<Grant, Denied> {
+        let redirect = RedirectUrl::new(redirect_uri.to_owned()).map_err(|_| Denied::Failed(Error::internal("The redirect URI of this sign-in is not a URL.")))?;
+        let wire = Wire::new(&self.pipeline, Safety::Once, None);
+        let call = wire.call();
+        let answer = self
+            .client
+            .exchange_code(AuthorizationCode::new(code.to_owned()))
+            .set_pkce_verifier(PkceCodeVerifier::new(verifier.to_owned()))
+            .set_redirect_uri(std::borrow::Cow::Owned(redirect))
+            .request_async(&call)
+            .await;
+        wire.read(answer)
+    }
+
+    /// Microsoft's old refresh tokens stay valid, so this may be repeated.
+    pub async fn refresh(&self, account_id: &str, refresh_token: &str, claims: Option<&str>) -> Result<Grant, Denied> {
+        let token = RefreshToken::new(refresh_token.to_owned());
+        let wire = Wire::new(&self.pipeline, Safety::Repeatable, Some(account_id));
+        let call = wire.call();
+        let mut request = self.client.exchange_refresh_token(&token);
+        if let Some(claims) = claims {
+            request = request.add_extra_param("claims", claims.to_owned());
+        }
+        let answer = request.request_async(&call).await;
+        wire.read(answer)
+    }
+}
+
+/// Parameters of one authorize URL.
+pub struct Ask<'a> {
+    pub redirect_uri: &'a str,
+    pub scopes: &'a [String],
+    pub state: &'a str,
+    pub nonce: &'a str,
+    pub verifier: &'a str,
+    pub login_hint: Option<&'a str>,
+}
+
+/// The oauth2 crate on top of our pipeline. It keeps what the crate does not hand on: our own error, and the request id.
+struct Wire {
+    pipeline: Arc<Pipeline>,
+    safety: Safety,
+    account_id: Option<String>,
+    request_id: Arc<std::sync::Mutex<Option<String>>>,
+}
+
+type Failure = RequestTokenError<Error, EntraError>;
+
+impl Wire {
+    fn new(pipeline: &Arc<Pipeline>, safety: Safety, account_id: Option<&str>) -> Self {
+        Self { pipeline: pipeline.clone(), safety, account_id: account_id.map(str::to_owned), request_id: Arc::default() }
+    }
+
+    fn call(&self) -> impl Fn(oauth2::HttpRequest) -> futures_util::future::BoxFuture<'static, Result<oauth2::HttpResponse>> + Send + Sync + use<> {
+        let (pipeline, safety, account_id, noted) = (self.pipeline.clone(), self.safety, self.account_id.clone(), self.request_id.clone());
+        move |asked| {
+            let (pipeline, account_id, noted) = (pipeline.clone(), account_id.clone(), noted.clone());
+            Box::pin(async move {
+                let response = pipeline.send(request(asked, safety, account_id)?).await?;
+                *noted.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = response.request_id.clone();
+                answer(response)
+            })
+        }
+    }
+
+    fn read(&self, answer: Result<EntraToken, Failure>) -> Result<Grant, Denied> {
+        let request_id = self.request_id.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        let unreadable = |request_id| Denied::Failed(Error::new(ErrorKind::Upstream, "Microsoft's sign-in service answered something unreadable. Try again later.").with_request_id(request_id));
+        match answer {
+            Ok(token) => grant(token).ok_or_else(|| unreadable(request_id)),
+            Err(RequestTokenError::ServerResponse(body)) => Err(Denied::Refused(body.into(), request_id)),
+            Err(RequestTokenError::Request(error)) => Err(Denied::Failed(error)),
+            Err(RequestTokenError::Parse(_, mut body)) => {
+                body.zeroize();
+                Err(unreadable(request_id))
+            }
+            Err(RequestTokenError::Other(_)) => Err(unreadable(request_id)),
+        }
+    }
+}
+
+fn request(asked: oauth2::HttpRequest, safety: Safety, account_id: Option<String>) -> Result<Request> {
+    let (parts, body) = asked.into_parts();
+    let url = parts.uri.to_string().parse().map_err(|_| Error::internal("The token address could not be made."))?;
+    let mut request = Request::get(url, Purpose::Identity);
+    request.method = parts.method;
+    request.headers = parts.headers;
+    request.body = Bytes::from(body);
+    request.safety = safety;
+    request.account_id = account_id;
+    request.max_wait = PATIENCE;
+    request.max_body = MAX_TOKEN;
+    Ok(request)
+}
+
+fn answer(response: Response) -> Result<oauth2::HttpResponse> {
+    // A refusal comes as 400 or 401 with JSON; anything else is a service that is not itself.
+    let expected = matches!(response.status, StatusCode::OK | StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
+    if !expected {
+        let status = response.status.as_u16();
+        return Err(Error::new(ErrorKind::Upstream, format!("Microsoft's sign-in service answered HTTP {status}. Try again later.")).with_request_id(response.request_id));
+    }
+    let mut answer = http::Response::new(response.body.to_vec());
+    *answer.status_mut() = response.status;
+    *answer.headers_mut() = response.headers;
+    // The buffer held tokens. If nobody else looks at it, it is wiped; the copy is wiped by its reader or small and short-lived.
+    if let Ok(mut body) = response.body.try_into_mut() {
+        body.as_mut().zeroize();
+    }
+    Ok(answer)
+}
+
+/// None: it is not a bearer token one can use.
+fn grant(token: EntraToken) -> Option<Grant> {
+    let fits = |text: &str| !text.is_empty() && text.len() <= LONGEST_TOKEN && text.bytes().all(|b| (0x21..0x7f).contains(&b));
+    let access = token.access_token().secret();
+    if !matches!(token.token_type(), BasicTokenType::Bearer) || !fits(access) {
+        return None;
+    }
+    let refresh_token = token.refresh_token().map(|t| Zeroizing::new(t.secret().clone()));
+    if refresh_token.as_ref().is_some_and(|t| !fits(t)) {
+        return None;
+    }
+    Some(Grant {
+        access_token: AccessToken::new(access.clone()),
+        refresh_token,
+        id_token: token.extra_fields().id_token.clone().map(Zeroizing::new),
+        scopes: token.scopes().map(|scopes| super::scopes::granted(&scopes.iter().map(|s| s.as_str()).collect::<Vec<_>>().join(" "))),
+        // Without a lifetime it is taken as short: asking early costs one request.
+        lifetime: token.expires_in().unwrap_or(Duration::from_secs(600)).min(Duration::from_secs(48 * 3600)),
+    })
+}

@@ -1,0 +1,103 @@
+use super::check::check_draft;
+use super::item::{Start, Verdict, backoff_ms, start, verdict};
+use crate::error::{Error, ErrorKind};
+use crate::model::{Address, ChatDraft, Draft, FileAttachment, MailDraft};
+use crate::store::ItemState;
+
+fn mail() -> MailDraft {
+    MailDraft {
+        account_id: "acc_1".into(),
+        to: vec![Address { address: "alex@contoso.com".into(), name: "Alex".into() }],
+        subject: "Interview".into(),
+        body: "At three?".into(),
+        ..MailDraft::default()
+    }
+}
+
+fn kind(draft: impl Into<Draft>) -> Option<ErrorKind> {
+    check_draft(&draft.into()).err().map(|e| e.kind())
+}
+
+#[test]
+fn a_plain_mail_and_chat_pass() {
+    assert_eq!(kind(mail()), None);
+    assert_eq!(kind(ChatDraft { account_id: "a".into(), to: "o'neil+x@sub.contoso.com".into(), body: "Hi".into(), ..ChatDraft::default() }), None);
+}
+
+#[test]
+fn malformed_addresses_are_refused() {
+    for bad in ["", "alex", "@contoso.com", "alex@", "alex@contoso", "a b@contoso.com", "alex@contoso.com\r\nBcc: x@y.z", "a@b@contoso.com", "<alex@contoso.com>", ".a@contoso.com", "a@-x.com", "a@x..com", "a;b@contoso.com", "a\u{2028}b@contoso.com"] {
+        let mut draft = mail();
+        draft.to = vec![Address { address: bad.into(), name: String::new() }];
+        assert_eq!(kind(draft), Some(ErrorKind::InvalidInput), "{bad:?}");
+        let chat = ChatDraft { account_id: "a".into(), to: bad.into(), body: "Hi".into(), ..ChatDraft::default() };
+        assert_eq!(kind(chat), Some(ErrorKind::InvalidInput), "{bad:?}");
+    }
+}
+
+#[test]
+fn line_breaks_in_header_fields_are_refused() {
+    for bad in ["a\rb", "a\nb", "a\r\nBcc: eve@x.com", "a\u{85}b", "a\u{2028}b", "a\u{2029}b", "a\0b"] {
+        let mut subject = mail();
+        subject.subject = bad.into();
+        assert_eq!(kind(subject), Some(ErrorKind::InvalidInput), "{bad:?}");
+        let mut name = mail();
+        name.to[0].name = bad.into();
+        assert_eq!(kind(name), Some(ErrorKind::InvalidInput), "{bad:?}");
+    }
+}
+
+#[test]
+fn five_hundred_recipients_pass_and_one_more_does_not() {
+    let many = |n: usize| (0..n).map(|i| Address { address: format!("p{i}@contoso.com"), name: String::new() }).collect::<Vec<_>>();
+    let mut draft = mail();
+    (draft.to, draft.cc, draft.bcc) = (many(200), many(200), many(100));
+    assert_eq!(kind(draft.clone()), None);
+    draft.bcc = many(101);
+    assert_eq!(kind(draft.clone()), Some(ErrorKind::LimitExceeded));
+    (draft.to, draft.cc, draft.bcc) = (vec![], vec![], vec![]);
+    assert_eq!(kind(draft), Some(ErrorKind::InvalidInput));
+}
+
+#[test]
+fn what_is_too_large_is_refused() {
+    let mut draft = mail();
+    draft.attachments = vec![FileAttachment { name: "cv.pdf".into(), content: vec![0; 3 * 1024 * 1024], content_type: "application/pdf".into() }];
+    assert_eq!(kind(draft.clone()), Some(ErrorKind::LimitExceeded));
+    draft.attachments = (0..3).map(|_| FileAttachment { name: "a".into(), content: vec![0; 1_000_000], content_type: "text/plain".into() }).collect();
+    assert_eq!(kind(draft), Some(ErrorKind::LimitExceeded));
+    let chat = ChatDraft { account_id: "a".into(), to: "b@contoso.com".into(), body: "ü".repeat(14_000), ..ChatDraft::default() };
+    assert_eq!(kind(chat), Some(ErrorKind::LimitExceeded));
+}
+
+#[test]
+fn an_item_is_taken_up_where_it_was_left() {
+    assert_eq!(start(ItemState::Queued), Some(Start::Prepare));
+    assert_eq!(start(ItemState::RetryWait), Some(Start::Prepare));
+    assert_eq!(start(ItemState::Prepared), Some(Start::Dispatch));
+    assert_eq!(start(ItemState::Dispatching), Some(Start::Reconcile), "the request may have been made: ask first");
+    for over in [ItemState::Sent, ItemState::Unknown, ItemState::Failed, ItemState::Cancelled] {
+        assert_eq!(start(over), None);
+    }
+}
+
+#[test]
+fn only_what_cannot_have_been_accepted_is_tried_again() {
+    let of = |kind| verdict(&Error::new(kind, ""));
+    for kind in [ErrorKind::Throttled, ErrorKind::Network, ErrorKind::NeedsReconnect] {
+        assert_eq!(of(kind), Verdict::Later);
+    }
+    for kind in [ErrorKind::OutcomeUnknown, ErrorKind::Upstream] {
+        assert_eq!(of(kind), Verdict::Doubt);
+    }
+    for kind in [ErrorKind::Forbidden, ErrorKind::InvalidInput, ErrorKind::NotFound] {
+        assert_eq!(of(kind), Verdict::Refused);
+    }
+}
+
+#[test]
+fn waits_grow_to_a_quarter_of_an_hour_and_heed_microsoft() {
+    assert_eq!(backoff_ms(1, Some(30_000), 0.5), 30_000);
+    assert!((1_500..=2_000).contains(&backoff_ms(1, None, 0.5)));
+    assert!((675_000..=900_000).contains(&backoff_ms(49, None, 1.0)));
+}

@@ -1,0 +1,95 @@
+//! The only way out. Every request of the engine takes these steps, in this order:
+//!
+//! ```text
+//! trace → hosts → retry { fence → gate → token → transport }
+//! ```
+//!
+//! What an error promises: `Network` = nothing was sent; `OutcomeUnknown` = a request that must not be repeated may have been done;
+//! `Throttled` = refused, nothing was done; everything else came as an answer or is safe to repeat.
+
+mod auth;
+mod gate;
+mod hosts;
+mod loopback;
+mod request;
+mod retry;
+mod trace;
+mod transport;
+
+pub use auth::TokenSource;
+pub use hosts::Hosts;
+pub use loopback::Receiver;
+pub use request::{AccessToken, MAX_KEYS, MAX_PAGE, MAX_TOKEN, Priority, Purpose, Request, Response, Safety};
+pub use retry::parse_retry_after;
+pub use transport::{Answer, Network, Sent, Transport, TransportError, Trouble};
+
+use crate::clock::Clock;
+use crate::config::Endpoints;
+use crate::error::Result;
+use gate::{Gate, Lane};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+pub struct Pipeline {
+    hosts: Hosts,
+    gate: Gate,
+    tokens: auth::Tokens,
+    transport: Arc<dyn Transport>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Pipeline {
+    pub fn new(endpoints: Endpoints, transport: Arc<dyn Transport>, clock: Arc<dyn Clock>) -> Self {
+        Self { hosts: Hosts::new(endpoints), gate: Gate::default(), tokens: auth::Tokens::default(), transport, clock }
+    }
+
+    /// Says who knows the tokens; once, when the engine is put together.
+    pub fn plug_tokens(&self, source: Weak<dyn TokenSource>) {
+        self.tokens.plug(source);
+    }
+
+    pub async fn send(&self, request: Request) -> Result<Response> {
+        let trace = trace::Trace::open(&request)?;
+        self.hosts.check(&request.url, request.purpose)?;
+        let mut headers = request.headers.clone();
+        headers.extend([trace.header()]);
+        let (request, headers, trace) = (&request, &headers, &trace);
+        retry::run(&*self.clock, &self.gate, &lane(request), request, |attempt| async move {
+            let answer = self.tokens.attach_and_send(request, headers.clone(), &*self.transport).await?;
+            trace.note(attempt, &answer);
+            Ok(answer)
+        })
+        .await
+        .map_err(|e| match &request.account_id {
+            Some(account_id) => e.on_account(account_id),
+            None => e,
+        })
+    }
+
+    /// For links in answers.
+    pub fn hosts(&self) -> &Hosts {
+        &self.hosts
+    }
+
+    /// Nobody asks this mailbox again before `wait` is over: what a Retry-After inside a batch says.
+    pub fn hold(&self, account_id: &str, wait: Duration) {
+        let now = self.clock.elapsed();
+        self.gate.fence(&Lane::Mailbox(account_id.to_owned()), now.saturating_add(wait), now);
+    }
+
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+}
+
+fn lane(request: &Request) -> Lane {
+    match (&request.account_id, request.purpose) {
+        (Some(id), Purpose::Identity) => Lane::SignIn(id.clone()),
+        (None, Purpose::Identity) => Lane::SignIn(String::new()),
+        (Some(id), _) => Lane::Mailbox(id.clone()),
+        (None, _) => Lane::None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,141 @@
+//! What goes out and what comes back. Whether a request may be repeated belongs to the request, not to a retry policy.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use std::sync::Arc;
+use std::time::Duration;
+use url::Url;
+use zeroize::Zeroizing;
+
+/// Which service a request is for. Each has its own hosts, and only `Graph` ever gets an Authorization header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    Identity,
+    Graph,
+    Upload,
+}
+
+/// `Once` is repeated only when it is proven that nothing was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Safety {
+    Repeatable,
+    Once,
+}
+
+/// `User` passes `Sync` when slots are scarce.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Priority {
+    User,
+    Sync,
+}
+
+/// A Graph page, decompressed.
+pub const MAX_PAGE: usize = 32 << 20;
+/// An answer of the token endpoint.
+pub const MAX_TOKEN: usize = 256 << 10;
+/// OpenID metadata and signing keys.
+pub const MAX_KEYS: usize = 1 << 20;
+
+/// A bearer token: cheap to share, wiped when the last holder drops it, never printed.
+#[derive(Clone)]
+pub struct AccessToken(Arc<Zeroizing<String>>);
+
+impl AccessToken {
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(Arc::new(Zeroizing::new(text.into())))
+    }
+
+    pub fn expose<T>(&self, use_it: impl FnOnce(&str) -> T) -> T {
+        use_it(&self.0)
+    }
+}
+
+// Compared only with each other, to see whether a token that was refused is still the current one.
+impl PartialEq for AccessToken {
+    fn eq(&self, other: &Self) -> bool {
+        use subtle::ConstantTimeEq;
+        bool::from(self.0.as_bytes().ct_eq(other.0.as_bytes()))
+    }
+}
+
+#[derive(Clone)]
+pub struct Request {
+    pub method: Method,
+    pub url: Url,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+    pub purpose: Purpose,
+    pub safety: Safety,
+    /// Whose token and whose share of the mailbox.
+    pub account_id: Option<String>,
+    /// Used instead of the account's token: the first request of an account that is not stored yet.
+    pub bearer: Option<AccessToken>,
+    pub priority: Priority,
+    /// How long this call may pause in all: Retry-After and back-off.
+    pub max_wait: Duration,
+    /// Largest answer accepted, decompressed.
+    pub max_body: usize,
+}
+
+impl Request {
+    /// A repeatable GET that may pause for ten seconds.
+    pub fn get(url: Url, purpose: Purpose) -> Self {
+        Self {
+            method: Method::GET,
+            url,
+            headers: HeaderMap::from_iter([(http::header::ACCEPT, HeaderValue::from_static("application/json"))]),
+            body: Bytes::new(),
+            purpose,
+            safety: Safety::Repeatable,
+            account_id: None,
+            bearer: None,
+            priority: Priority::User,
+            max_wait: Duration::from_secs(10),
+            max_body: match purpose {
+                Purpose::Identity => MAX_TOKEN,
+                Purpose::Graph | Purpose::Upload => MAX_PAGE,
+            },
+        }
+    }
+
+    pub fn with_body(mut self, method: Method, content_type: &'static str, body: impl Into<Bytes>) -> Self {
+        self.method = method;
+        self.body = body.into();
+        self.headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+        self
+    }
+
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+}
+
+pub struct Response {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+    /// Microsoft's id of this exchange, for a support case.
+    pub request_id: Option<String>,
+}
+
+impl Response {
+    pub fn of(answer: http::Response<Bytes>) -> Self {
+        let (parts, body) = answer.into_parts();
+        let request_id = request_id(&parts.headers);
+        Self { status: parts.status, headers: parts.headers, body, request_id }
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+}
+
+/// The service's id of this exchange. Foreign text, so only what looks like an id is kept.
+fn request_id(headers: &HeaderMap) -> Option<String> {
+    ["request-id", "x-ms-request-id"]
+        .iter()
+        .filter_map(|name| headers.get(*name)?.to_str().ok())
+        .find(|id| !id.is_empty() && id.len() <= 64 && id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'))
+        .map(str::to_owned)
+}

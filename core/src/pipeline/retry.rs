@@ -1,0 +1,223 @@
+//! When a request goes out again, and after how long. `Once` goes again only when it is proven that nothing was done.
+
+use super::gate::{Gate, Lane};
+use super::transport::{Answer, Sent, TransportError, Trouble};
+use super::{Request, Response, Safety};
+use crate::clock::Clock;
+use crate::error::{Error, ErrorKind, Result};
+use crate::random;
+use http::{Method, StatusCode};
+use std::time::{Duration, SystemTime};
+
+/// Attempts of a request that fails; refusals with 429 are bounded by `max_wait` and by [`MOST_REFUSALS`].
+const ATTEMPTS: u32 = 5;
+const MOST_REFUSALS: u32 = 20;
+const LONGEST_WAIT: Duration = Duration::from_secs(3600);
+
+/// What to do after an attempt.
+enum Next {
+    Done(Response),
+    Fail(Error),
+    /// Go again after `wait`; if there is no time or no attempt left, `otherwise` is the answer. `fence`: nobody of this lane may go earlier.
+    Again { wait: Duration, fence: bool, refusal: bool, otherwise: Error },
+}
+
+/// Runs `attempt` until it is done. The wait before an attempt that the lane's fence asks for comes out of the same purse as every other wait.
+pub async fn run<F, Fut>(clock: &dyn Clock, gate: &Gate, lane: &Lane, request: &Request, attempt: F) -> Result<Response>
+where
+    F: Fn(u32) -> Fut,
+    Fut: Future<Output = Result<Answer>>,
+{
+    let mut left = request.max_wait;
+    let (mut failures, mut refusals) = (0, 0);
+    loop {
+        let slot = loop {
+            wait_for_fence(clock, gate, lane, &mut left).await?;
+            let slot = gate.enter(lane, request.priority).await;
+            // Somebody may have been told to wait while this one stood in the queue.
+            if gate.fenced(lane, clock.elapsed()).is_zero() {
+                break slot;
+            }
+        };
+        let answer = attempt(failures + refusals + 1).await?;
+        let next = judge(request, answer, failures, refusals, clock.now());
+        // A slot is for work, not for waiting.
+        drop(slot);
+        let (wait, otherwise) = match next {
+            Next::Done(response) => return Ok(response),
+            Next::Fail(error) => return Err(error),
+            Next::Again { wait, fence, refusal, otherwise } => {
+                if fence {
+                    let now = clock.elapsed();
+                    gate.fence(lane, now.saturating_add(wait), now);
+                }
+                let spent = if refusal { &mut refusals } else { &mut failures };
+                *spent += 1;
+                if failures >= ATTEMPTS || refusals >= MOST_REFUSALS {
+                    return Err(otherwise);
+                }
+                (wait, otherwise)
+            }
+        };
+        if wait > left {
+            return Err(otherwise);
+        }
+        left = left.saturating_sub(wait);
+        if !wait.is_zero() {
+            clock.pause(wait).await;
+        }
+    }
+}
+
+async fn wait_for_fence(clock: &dyn Clock, gate: &Gate, lane: &Lane, left: &mut Duration) -> Result<()> {
+    loop {
+        let wait = gate.fenced(lane, clock.elapsed());
+        if wait.is_zero() {
+            return Ok(());
+        }
+        if wait > *left {
+            return Err(throttled(wait));
+        }
+        *left = left.saturating_sub(wait);
+        clock.pause(wait).await;
+    }
+}
+
+fn judge(request: &Request, answer: Answer, failures: u32, refusals: u32, now: SystemTime) -> Next {
+    let once = request.safety == Safety::Once;
+    let response = match answer {
+        Ok(answer) => Response::of(answer),
+        Err(error) => return no_answer(error, once, failures),
+    };
+    let status = response.status;
+    let asked = retry_after(&response, now);
+    let id = response.request_id.clone();
+    match status.as_u16() {
+        // Refused before anything was done, so even `Once` goes again.
+        429 => {
+            let (wait, fence) = match asked {
+                Some(asked) => (asked.max(if refusals == 0 { Duration::ZERO } else { Duration::from_millis(100) }), true),
+                None if is_concurrency(&response.body) => (jittered(Duration::from_millis(300), Duration::from_millis(1700)), false),
+                None => (backoff(refusals, Duration::from_secs(60)), false),
+            };
+            Next::Again { wait, fence, refusal: true, otherwise: throttled(wait).with_request_id(id) }
+        }
+        200 if request.method == Method::GET && response.body.is_empty() => Next::Again {
+            wait: backoff(failures, Duration::from_secs(4)),
+            fence: false,
+            refusal: false,
+            otherwise: Error::new(ErrorKind::Upstream, "Microsoft answered with nothing. Try again later.").with_request_id(id),
+        },
+        408 | 425 | 500 | 502..=599 if once => Next::Fail(unknown().with_request_id(id)),
+        // 501, 505 … say that the request makes no sense to the server; asking again does not help.
+        501 | 505 | 506 | 508 | 510 | 511 => Next::Done(response),
+        408 | 425 | 500 | 502..=599 => match asked {
+            Some(asked) if status == StatusCode::SERVICE_UNAVAILABLE || status.as_u16() == 504 || status.as_u16() == 509 => {
+                let wait = asked.max(if failures == 0 { Duration::ZERO } else { backoff(failures - 1, Duration::from_secs(8)) });
+                Next::Again { wait, fence: true, refusal: false, otherwise: throttled(wait).with_request_id(id) }
+            }
+            _ => Next::Again {
+                wait: backoff(failures, Duration::from_secs(8)),
+                fence: false,
+                refusal: false,
+                otherwise: Error::new(ErrorKind::Upstream, format!("Microsoft's service failed (HTTP {}). Try again later.", status.as_u16())).with_request_id(id),
+            },
+        },
+        _ => Next::Done(response),
+    }
+}
+
+fn no_answer(error: TransportError, once: bool, failures: u32) -> Next {
+    let wait = backoff(failures, Duration::from_secs(8));
+    let (sent, trouble) = (error.sent, error.trouble);
+    let told = |kind, reason: &str| Error::new(kind, reason).with_source(error);
+    match (sent, trouble) {
+        // Another attempt meets the same certificate.
+        (Sent::No, Trouble::Tls) => Next::Fail(told(
+            ErrorKind::Network,
+            "No secure connection to Microsoft: certificate or TLS version do not fit. If a proxy needs TLS 1.2, set allow_tls12; nothing was sent.",
+        )),
+        (Sent::No, _) => {
+            let otherwise = told(ErrorKind::Network, "Microsoft could not be reached; nothing was sent. Check the network and try again.");
+            Next::Again { wait, fence: false, refusal: false, otherwise }
+        }
+        (Sent::Maybe, _) if once => Next::Fail(unknown()),
+        (Sent::Maybe, Trouble::TooLarge) => Next::Fail(told(ErrorKind::LimitExceeded, "Microsoft's answer is larger than accepted here.")),
+        (Sent::Maybe, _) => {
+            let otherwise = told(ErrorKind::Upstream, "The connection to Microsoft broke before the answer was complete. Try again later.");
+            Next::Again { wait, fence: false, refusal: false, otherwise }
+        }
+    }
+}
+
+fn unknown() -> Error {
+    Error::new(ErrorKind::OutcomeUnknown, "No usable answer came, so it may or may not have been done. It was not repeated.")
+}
+
+fn throttled(wait: Duration) -> Error {
+    let ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+    Error::new(ErrorKind::Throttled, "Microsoft asks to come back later.").with_retry_after_ms(Some(ms))
+}
+
+/// Whole or decimal seconds, or a date; between zero and an hour.
+pub fn retry_after(response: &Response, now: SystemTime) -> Option<Duration> {
+    parse_retry_after(response.header("retry-after")?, now)
+}
+
+pub fn parse_retry_after(text: &str, now: SystemTime) -> Option<Duration> {
+    let text = text.trim();
+    let wait = if text.bytes().all(|b| b.is_ascii_digit() || b == b'.') && !text.is_empty() {
+        let seconds = text.parse::<f64>().ok()?;
+        // Rounded up to a millisecond: back too early counts as ignoring it.
+        Duration::from_millis((seconds.min(LONGEST_WAIT.as_secs_f64()) * 1000.0).ceil() as u64)
+    } else {
+        httpdate::parse_http_date(text).ok()?.duration_since(now).unwrap_or(Duration::ZERO)
+    };
+    Some(wait.min(LONGEST_WAIT))
+}
+
+/// 1, 2, 4 … seconds up to `most`, shortened by up to a half so that many do not come at once.
+fn backoff(n: u32, most: Duration) -> Duration {
+    let full = Duration::from_secs(1 << n.min(10)).min(most);
+    jittered(full / 2, full / 2)
+}
+
+/// Whole milliseconds, since that is what clocks count.
+fn jittered(least: Duration, spread: Duration) -> Duration {
+    Duration::from_millis((least + spread.mul_f64(random::jitter())).as_millis() as u64)
+}
+
+/// Outlook's refusal of a fifth request at a time; over in a moment.
+fn is_concurrency(body: &[u8]) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Body {
+        error: Code,
+    }
+    #[derive(serde::Deserialize)]
+    struct Code {
+        code: String,
+    }
+    serde_json::from_slice::<Body>(body).is_ok_and(|b| ["applicationthrottled", "activitylimitreached"].contains(&b.error.code.to_ascii_lowercase().as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_in_every_form() {
+        let now = httpdate::parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT").unwrap();
+        let wait = |text| parse_retry_after(text, now);
+        assert_eq!(wait("7"), Some(Duration::from_secs(7)));
+        assert_eq!(wait(" 2.128 "), Some(Duration::from_millis(2128)));
+        assert_eq!(wait("0.0001"), Some(Duration::from_millis(1)));
+        assert_eq!(wait("0"), Some(Duration::ZERO));
+        assert_eq!(wait("999999999"), Some(LONGEST_WAIT));
+        assert_eq!(wait("Sun, 06 Nov 1994 08:49:47 GMT"), Some(Duration::from_secs(10)));
+        assert_eq!(wait("Sun, 06 Nov 1994 07:00:00 GMT"), Some(Duration::ZERO));
+        assert_eq!(wait("Fri, 06 Nov 2094 07:00:00 GMT"), Some(LONGEST_WAIT));
+        for bad in ["", "-5", "soon", "1.2.3", "1e9", "inf"] {
+            assert_eq!(wait(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,300 @@
+//! Accounts from connect to disconnect, their tokens, sign-in attempts.
+
+use super::fault::{Fault, Outcome};
+use super::names::Word;
+use super::{ERASE_WAIT, ERASURE_PENDING, SqliteStore, all, announce, exists, first, keys, leases, outbox, run, sealed, word};
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{AccountFilter, AccountState, ChangeKind, Feature};
+use crate::seal::Sealed;
+use crate::store::{AccountRow, AccountStore, AttemptRow, Consumed, KeyPurpose, KeyRow, Lease, NewAttempt, NewKey, TokenRow};
+use rusqlite::{Connection, Row};
+use std::sync::atomic::Ordering;
+
+const DAY_MS: i64 = 86_400_000;
+
+macro_rules! select_account {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, owner, tenant_id, user_id, state, features, scopes, problem, profile, profile_version, generation, connected_at FROM accounts ",
+            $rest
+        )
+    };
+}
+
+fn account_row(row: &Row<'_>) -> Outcome<AccountRow> {
+    let features = strings(row, 5)?.iter().map(|f| Feature::parse(f)).collect::<Result<_>>()?;
+    Ok(AccountRow {
+        id: row.get(0)?,
+        owner: row.get(1)?,
+        tenant_id: row.get(2)?,
+        user_id: row.get(3)?,
+        state: word(row, 4)?,
+        features,
+        scopes: strings(row, 6)?,
+        problem: row.get(7)?,
+        profile: sealed(row, 8)?,
+        profile_version: row.get(9)?,
+        generation: row.get(10)?,
+        connected_at: row.get(11)?,
+    })
+}
+
+fn strings(row: &Row<'_>, column: usize) -> Outcome<Vec<String>> {
+    let text: String = row.get(column)?;
+    serde_json::from_str(&text).map_err(|_| Fault::Ours(super::fault::corrupt("a list")))
+}
+
+pub fn by_id(c: &Connection, id: &str) -> Outcome<Option<AccountRow>> {
+    first(c, select_account!("WHERE id = ?1"), [id], account_row)
+}
+
+fn by_person(c: &Connection, owner: &str, tenant_id: &str, user_id: &str) -> Outcome<Option<AccountRow>> {
+    first(c, select_account!("WHERE owner = ?1 AND tenant_id = ?2 AND user_id = ?3"), (owner, tenant_id, user_id), account_row)
+}
+
+fn put_account(c: &Connection, account: &AccountRow, generation: i64) -> Outcome<()> {
+    let features: Vec<&str> = account.features.iter().map(|f| f.word()).collect();
+    let mut statement = c.prepare_cached(
+        "INSERT INTO accounts (id, owner, tenant_id, user_id, state, features, scopes, problem, profile, profile_version, generation, connected_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+         ON CONFLICT (id) DO UPDATE SET
+           state = excluded.state, features = excluded.features, scopes = excluded.scopes, problem = excluded.problem, profile = excluded.profile,
+           profile_version = excluded.profile_version, generation = excluded.generation, connected_at = excluded.connected_at",
+    )?;
+    statement.execute(rusqlite::params![
+        account.id,
+        account.owner,
+        account.tenant_id,
+        account.user_id,
+        account.state.word(),
+        super::json(&features)?,
+        super::json(&account.scopes)?,
+        account.problem,
+        account.profile.as_bytes(),
+        account.profile_version,
+        generation,
+        account.connected_at,
+    ])?;
+    Ok(())
+}
+
+/// Delta links are sealed with the secrets key, so they go with it; the next pass of each folder is a comparison with what is held.
+fn drop_cursors(c: &Connection, account_id: &str, now: i64) -> Outcome<()> {
+    run(
+        c,
+        "UPDATE folders SET link = NULL, link_is_delta = 0, pass = pass + 1, resync_since = CASE WHEN was_complete = 1 OR stored > 0 THEN ?2 ELSE resync_since END
+         WHERE account_id = ?1 AND link IS NOT NULL",
+        (account_id, now),
+    )?;
+    Ok(())
+}
+
+fn token_row(row: &Row<'_>) -> Outcome<TokenRow> {
+    Ok(TokenRow { account_id: row.get(0)?, version: row.get(1)?, sealed: sealed(row, 2)?, expires_at: row.get(3)?, refreshed_at: row.get(4)? })
+}
+
+impl AccountStore for SqliteStore {
+    fn meta(&self, name: &str) -> Result<Option<Vec<u8>>> {
+        self.read(|c| keys::meta(c, name))
+    }
+
+    fn meta_or_insert(&self, name: &str, value: &[u8]) -> Result<Vec<u8>> {
+        if let Some(found) = self.meta(name)? {
+            return Ok(found);
+        }
+        self.write(|tx| {
+            run(tx, "INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO NOTHING", (name, value))?;
+            Ok(keys::meta(tx, name)?.unwrap_or_default())
+        })
+    }
+
+    fn insert_store_key(&self, key: &NewKey, canary: &Sealed) -> Result<()> {
+        self.put_store_key(key, canary)
+    }
+
+    fn canary(&self) -> Result<Option<Sealed>> {
+        self.read_canary()
+    }
+
+    fn key(&self, id: i64) -> Result<Option<KeyRow>> {
+        self.read(|c| keys::by_id(c, id))
+    }
+
+    fn active_key(&self, purpose: KeyPurpose, account_id: Option<&str>) -> Result<Option<KeyRow>> {
+        self.read(|c| keys::active(c, purpose, account_id.unwrap_or_default()))
+    }
+
+    fn reserve_uses(&self, key_id: i64, count: i64) -> Result<i64> {
+        self.reserve(key_id, count)
+    }
+
+    fn insert_attempt(&self, attempt: &NewAttempt) -> Result<()> {
+        self.write(|tx| {
+            run(
+                tx,
+                "INSERT INTO attempts (state_hash, sealed, created_at, expires_at) VALUES (?1, ?2, ?3, ?4)",
+                (&attempt.state_hash, attempt.sealed.as_bytes(), attempt.created_at, attempt.expires_at),
+            )?;
+            Ok(())
+        })
+    }
+
+    fn consume_attempt(&self, state_hash: &[u8], now: i64) -> Result<Consumed> {
+        self.write(|tx| {
+            run(tx, "DELETE FROM attempts WHERE expires_at < ?1", [now.saturating_sub(DAY_MS)])?;
+            let fresh = first(
+                tx,
+                "UPDATE attempts SET used_at = ?2 WHERE state_hash = ?1 AND used_at = 0 AND expires_at > ?2 RETURNING state_hash, sealed, expires_at",
+                (state_hash, now),
+                |row| Ok(AttemptRow { state_hash: row.get(0)?, sealed: sealed(row, 1)?, expires_at: row.get(2)? }),
+            )?;
+            if let Some(attempt) = fresh {
+                return Ok(Consumed::Fresh(attempt));
+            }
+            let used = first(tx, "SELECT used_at <> 0 FROM attempts WHERE state_hash = ?1", [state_hash], |row| Ok(row.get::<_, bool>(0)?))?;
+            Ok(match used {
+                Some(true) => Consumed::AlreadyUsed,
+                Some(false) => Consumed::Expired,
+                None => Consumed::Unknown,
+            })
+        })
+    }
+
+    fn connect_account(&self, account: &AccountRow, token: &TokenRow, new_keys: &[NewKey], now: i64) -> Result<AccountRow> {
+        let row = self.write(|tx| {
+            let earlier = by_person(tx, &account.owner, &account.tenant_id, &account.user_id)?;
+            let generation = match &earlier {
+                // Everything handed in is sealed for `account.id`; under another id it could never be opened.
+                Some(earlier) if earlier.id != account.id => {
+                    return Err(Error::new(ErrorKind::Conflict, "This person was connected by another call at the same moment. Use that account, or connect again.").into());
+                }
+                Some(earlier) => earlier.generation + 1,
+                None => account.generation.max(1),
+            };
+            put_account(tx, account, generation)?;
+            keys::destroy(tx, KeyPurpose::Secrets, &account.id)?;
+            drop_cursors(tx, &account.id, now)?;
+            for key in new_keys {
+                if key.purpose == KeyPurpose::Content && keys::active(tx, KeyPurpose::Content, &account.id)?.is_some() {
+                    return Err(Error::new(ErrorKind::Conflict, "This account has a key for its mail already. Connect again.").into());
+                }
+                keys::insert(tx, key)?;
+            }
+            run(
+                tx,
+                "INSERT INTO tokens (account_id, version, sealed, expires_at, refreshed_at) VALUES (?1, ?2, ?3, ?4, ?5)
+                 ON CONFLICT (account_id) DO UPDATE SET
+                   version = excluded.version, sealed = excluded.sealed, expires_at = excluded.expires_at, refreshed_at = excluded.refreshed_at",
+                (&account.id, token.version, token.sealed.as_bytes(), token.expires_at, token.refreshed_at),
+            )?;
+            if earlier.is_some() {
+                keys::set_meta(tx, ERASURE_PENDING, b"1")?;
+            }
+            keys::announce_account(tx, &account.id, now)?;
+            Ok((AccountRow { generation, ..account.clone() }, earlier.is_some()))
+        })?;
+        if row.1 {
+            self.must_erase.store(true, Ordering::SeqCst);
+            self.erase_pending(ERASE_WAIT);
+        }
+        Ok(row.0)
+    }
+
+    fn find_account(&self, owner: &str, tenant_id: &str, user_id: &str) -> Result<Option<AccountRow>> {
+        self.read(|c| by_person(c, owner, tenant_id, user_id))
+    }
+
+    fn account(&self, id: &str) -> Result<Option<AccountRow>> {
+        self.read(|c| by_id(c, id))
+    }
+
+    fn accounts(&self, filter: &AccountFilter) -> Result<Vec<AccountRow>> {
+        self.read(|c| {
+            all(
+                c,
+                select_account!("WHERE (?1 IS NULL OR owner = ?1) AND (?2 IS NULL OR state = ?2) ORDER BY num"),
+                (&filter.owner, filter.state.map(Word::word)),
+                account_row,
+            )
+        })
+    }
+
+    fn set_account_state(&self, id: &str, generation: i64, state: AccountState, problem: Option<&str>, now: i64) -> Result<bool> {
+        self.write(|tx| {
+            let same = exists(
+                tx,
+                "SELECT 1 FROM accounts WHERE id = ?1 AND generation = ?2 AND state = ?3 AND problem IS ?4",
+                (id, generation, state.word(), problem),
+            )?;
+            if same {
+                return Ok(true);
+            }
+            let changed = run(tx, "UPDATE accounts SET state = ?3, problem = ?4 WHERE id = ?1 AND generation = ?2", (id, generation, state.word(), problem))?;
+            if changed > 0 {
+                keys::announce_account(tx, id, now)?;
+            }
+            Ok(changed > 0)
+        })
+    }
+
+    fn disconnect_account(&self, id: &str, reason: &str, now: i64) -> Result<Vec<i64>> {
+        let cancelled = self.write(|tx| {
+            let Some(account) = by_id(tx, id)? else { return Ok(Vec::new()) };
+            // Whatever a half-finished earlier call left is taken along: every step below changes nothing when it was done.
+            if account.state != AccountState::Disconnected {
+                run(
+                    tx,
+                    "UPDATE accounts SET state = ?2, problem = ?3, generation = generation + 1 WHERE id = ?1",
+                    (id, AccountState::Disconnected.word(), reason),
+                )?;
+                keys::announce_account(tx, id, now)?;
+            }
+            keys::destroy(tx, KeyPurpose::Secrets, id)?;
+            run(tx, "DELETE FROM tokens WHERE account_id = ?1", [id])?;
+            drop_cursors(tx, id, now)?;
+            let cancelled = outbox::cancel_unsent(tx, id, reason)?;
+            for item in &cancelled {
+                announce(tx, ChangeKind::SendChanged, id, Some(*item), now)?;
+            }
+            keys::set_meta(tx, ERASURE_PENDING, b"1")?;
+            Ok(cancelled)
+        })?;
+        self.must_erase.store(true, Ordering::SeqCst);
+        self.erase_pending(ERASE_WAIT);
+        Ok(cancelled)
+    }
+
+    fn token(&self, account_id: &str) -> Result<Option<TokenRow>> {
+        self.read(|c| first(c, "SELECT account_id, version, sealed, expires_at, refreshed_at FROM tokens WHERE account_id = ?1", [account_id], token_row))
+    }
+
+    fn save_token(&self, token: &TokenRow, generation: i64, lease: Option<&Lease>, _now: i64) -> Result<bool> {
+        self.write(|tx| {
+            if let Some(lease) = lease
+                && !leases::is_held(tx, lease)?
+            {
+                return Ok(false);
+            }
+            let changed = run(
+                tx,
+                "UPDATE tokens SET version = ?2, sealed = ?3, expires_at = ?4, refreshed_at = ?5
+                 WHERE account_id = ?1 AND version = ?2 - 1
+                   AND EXISTS (SELECT 1 FROM accounts WHERE id = ?1 AND generation = ?6 AND state <> 'disconnected')",
+                (&token.account_id, token.version, token.sealed.as_bytes(), token.expires_at, token.refreshed_at, generation),
+            )?;
+            Ok(changed > 0)
+        })
+    }
+
+    fn take_lease(&self, name: &str, holder: &str, now: i64, for_ms: i64) -> Result<Option<Lease>> {
+        self.write(|tx| leases::take(tx, name, holder, now, for_ms))
+    }
+
+    fn renew_lease(&self, lease: &Lease, now: i64, for_ms: i64) -> Result<bool> {
+        self.write(|tx| leases::renew(tx, lease, now, for_ms))
+    }
+
+    fn release_lease(&self, lease: &Lease) -> Result<()> {
+        self.write(|tx| leases::release(tx, lease))
+    }
+}

@@ -1,0 +1,251 @@
+//! One page of a folder's changes, with its cursor, in one transaction.
+
+use super::fault::Outcome;
+use super::folders::Tally;
+use super::{all, exists, first, run};
+use crate::model::ChangeKind;
+use crate::seal::Sealed;
+use crate::store::{Applied, Known, NewMessage, PageBatch, Quarantined};
+use rusqlite::Connection;
+use std::collections::HashMap;
+
+pub fn known(c: &Connection, account_id: &str, graph_ids: &[&str]) -> Outcome<Vec<Known>> {
+    all(
+        c,
+        "SELECT m.id, m.graph_id, m.folder_id, m.change_key, m.version, m.is_removed
+         FROM (SELECT DISTINCT value FROM json_each(?2)) AS wanted CROSS JOIN messages AS m ON m.account_id = ?1 AND m.graph_id = wanted.value",
+        (account_id, super::json(graph_ids)?),
+        |row| {
+            Ok(Known {
+                row_id: row.get(0)?,
+                graph_id: row.get(1)?,
+                folder_id: row.get(2)?,
+                change_key: row.get(3)?,
+                version: row.get(4)?,
+                is_removed: row.get(5)?,
+            })
+        },
+    )
+}
+
+pub fn page(c: &Connection, batch: &PageBatch<'_>) -> Outcome<Applied> {
+    let mut page = Page { c, batch, tally: Tally::default() };
+    page.upserts()?;
+    page.seen()?;
+    page.suspects()?;
+    page.quarantine()?;
+    page.cursor()?;
+    let Page { tally, .. } = page;
+    tally.write(c, batch.account_id)?;
+    let stored = first(c, "SELECT stored FROM folders WHERE account_id = ?1 AND graph_id = ?2", (batch.account_id, batch.folder_id), |row| Ok(row.get(0)?))?;
+    Ok(Applied { written: true, stored: stored.unwrap_or(0) })
+}
+
+struct Page<'a> {
+    c: &'a Connection,
+    batch: &'a PageBatch<'a>,
+    tally: Tally,
+}
+
+impl Page<'_> {
+    fn upserts(&mut self) -> Outcome<()> {
+        let account = self.batch.account_id;
+        if self.batch.upserts.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<&str> = self.batch.upserts.iter().map(|m| m.graph_id.as_str()).collect();
+        let mut here: HashMap<String, Known> = known(self.c, account, &ids)?.into_iter().map(|k| (k.graph_id.clone(), k)).collect();
+        // Both are empty nearly always, and then need no statement per message.
+        let questions = exists(self.c, "SELECT 1 FROM suspects WHERE account_id = ?1", [account])?;
+        let aside = exists(self.c, "SELECT 1 FROM quarantine WHERE account_id = ?1", [account])?;
+        for message in &self.batch.upserts {
+            match here.get(&message.graph_id) {
+                None => {
+                    let row_id = self.insert(message)?;
+                    let known = Known {
+                        row_id,
+                        graph_id: message.graph_id.clone(),
+                        folder_id: message.folder_id.clone(),
+                        change_key: message.change_key.clone(),
+                        version: message.version,
+                        is_removed: false,
+                    };
+                    here.insert(message.graph_id.clone(), known);
+                }
+                // The same page again: what it says is here already.
+                Some(known) if known.version >= message.version => self.mark(&message.graph_id)?,
+                Some(known) => self.update(message, known)?,
+            }
+            if questions {
+                run(self.c, "DELETE FROM suspects WHERE account_id = ?1 AND graph_id = ?2 AND folder_id <> ?3", (account, &message.graph_id, &message.folder_id))?;
+            }
+            if aside {
+                run(self.c, "DELETE FROM quarantine WHERE account_id = ?1 AND graph_id = ?2", (account, &message.graph_id))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn insert(&mut self, m: &NewMessage) -> Outcome<i64> {
+        let mut statement = self.c.prepare_cached(
+            "INSERT INTO messages (account_id, graph_id, folder_id, conversation_id, change_key, received_at, sort_at, is_read, is_draft, pass, version, head)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+        )?;
+        let row_id = statement.insert(rusqlite::params![
+            self.batch.account_id,
+            m.graph_id,
+            m.folder_id,
+            m.conversation_id,
+            m.change_key,
+            m.received_at,
+            m.received_at.unwrap_or(0),
+            m.is_read,
+            m.is_draft,
+            self.batch.pass,
+            m.version,
+            m.head.as_bytes(),
+        ])?;
+        self.tally.came(&m.folder_id);
+        self.body(row_id, m)?;
+        self.tell(row_id, m.change)?;
+        Ok(row_id)
+    }
+
+    fn update(&mut self, m: &NewMessage, known: &Known) -> Outcome<()> {
+        let mut statement = self.c.prepare_cached(
+            "UPDATE messages SET folder_id = ?2, conversation_id = ?3, change_key = ?4, received_at = ?5, sort_at = ?6, is_read = ?7, is_draft = ?8,
+               is_removed = 0, pass = ?9, version = ?10, head = ?11
+             WHERE id = ?1",
+        )?;
+        statement.execute(rusqlite::params![
+            known.row_id,
+            m.folder_id,
+            m.conversation_id,
+            m.change_key,
+            m.received_at,
+            m.received_at.unwrap_or(0),
+            m.is_read,
+            m.is_draft,
+            self.batch.pass,
+            m.version,
+            m.head.as_bytes(),
+        ])?;
+        if known.is_removed {
+            self.tally.came(&m.folder_id);
+        } else if known.folder_id != m.folder_id {
+            self.tally.left(&known.folder_id);
+            self.tally.came(&m.folder_id);
+        }
+        self.body(known.row_id, m)?;
+        // Only a fresh listing brings a removed message back, and to a reader of the feed it is new.
+        self.tell(known.row_id, if known.is_removed { Some(ChangeKind::MessageAdded) } else { m.change })
+    }
+
+    fn body(&self, row_id: i64, m: &NewMessage) -> Outcome<()> {
+        let Some(body) = &m.body else { return Ok(()) };
+        run(
+            self.c,
+            "INSERT INTO bodies (message_id, version, sealed) VALUES (?1, ?2, ?3)
+             ON CONFLICT (message_id) DO UPDATE SET version = excluded.version, sealed = excluded.sealed",
+            (row_id, m.version, body.as_bytes()),
+        )?;
+        Ok(())
+    }
+
+    fn tell(&self, row_id: i64, change: Option<ChangeKind>) -> Outcome<()> {
+        change.map_or(Ok(()), |kind| super::announce(self.c, kind, self.batch.account_id, Some(row_id), self.batch.now))
+    }
+
+    fn mark(&self, graph_id: &str) -> Outcome<()> {
+        // A row that sits elsewhere belongs to that folder's pass.
+        run(
+            self.c,
+            "UPDATE messages SET pass = ?4 WHERE account_id = ?1 AND graph_id = ?2 AND folder_id = ?3 AND pass <> ?4",
+            (self.batch.account_id, graph_id, self.batch.folder_id, self.batch.pass),
+        )?;
+        Ok(())
+    }
+
+    fn seen(&self) -> Outcome<()> {
+        for id in &self.batch.seen {
+            self.mark(id)?;
+        }
+        Ok(())
+    }
+
+    /// Ids that left this folder, if they were in it: a message already found elsewhere has answered the question.
+    fn suspects(&self) -> Outcome<()> {
+        for id in &self.batch.suspects {
+            run(
+                self.c,
+                "INSERT INTO suspects (account_id, graph_id, folder_id, noted_at)
+                 SELECT account_id, graph_id, folder_id, ?4 FROM messages WHERE account_id = ?1 AND graph_id = ?2 AND folder_id = ?3 AND is_removed = 0
+                 ON CONFLICT (account_id, graph_id) DO UPDATE SET folder_id = excluded.folder_id",
+                (self.batch.account_id, id, self.batch.folder_id, self.batch.now),
+            )?;
+        }
+        Ok(())
+    }
+
+    fn quarantine(&self) -> Outcome<()> {
+        let b = self.batch;
+        if b.quarantined.is_empty() {
+            return Ok(());
+        }
+        run(
+            self.c,
+            "DELETE FROM quarantine WHERE account_id = ?1 AND folder_id = ?2 AND graph_id IS NULL AND page_version = ?3",
+            (b.account_id, b.folder_id, b.cursor.version),
+        )?;
+        for Quarantined { graph_id, raw, reason } in &b.quarantined {
+            run(self.c, "DELETE FROM quarantine WHERE account_id = ?1 AND folder_id = ?2 AND graph_id = ?3", (b.account_id, b.folder_id, graph_id))?;
+            run(
+                self.c,
+                "INSERT INTO quarantine (account_id, folder_id, graph_id, page_version, raw, reason, noted_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                (b.account_id, b.folder_id, graph_id, b.cursor.version, raw.as_bytes(), reason, b.now),
+            )?;
+        }
+        Ok(())
+    }
+
+    fn cursor(&self) -> Outcome<()> {
+        let b = self.batch;
+        if b.completes_pass {
+            // Only an enumeration from the start proves absence; a delta round shows just what changed.
+            let enumerated = exists(
+                self.c,
+                "SELECT 1 FROM folders WHERE account_id = ?1 AND graph_id = ?2 AND (was_complete = 0 OR resync_since IS NOT NULL)",
+                (b.account_id, b.folder_id),
+            )?;
+            if enumerated {
+                run(
+                    self.c,
+                    "INSERT INTO suspects (account_id, graph_id, folder_id, noted_at)
+                     SELECT account_id, graph_id, folder_id, ?4 FROM messages WHERE account_id = ?1 AND folder_id = ?2 AND is_removed = 0 AND pass < ?3
+                     ON CONFLICT (account_id, graph_id) DO UPDATE SET folder_id = excluded.folder_id",
+                    (b.account_id, b.folder_id, b.pass, b.now),
+                )?;
+            }
+        }
+        run(
+            self.c,
+            "UPDATE folders SET link = ?3, link_version = ?4, link_is_delta = ?5, was_complete = was_complete OR ?6,
+               resync_since = CASE WHEN ?6 THEN NULL ELSE resync_since END
+             WHERE account_id = ?1 AND graph_id = ?2",
+            (b.account_id, b.folder_id, b.cursor.link.as_bytes(), b.cursor.version, b.cursor.is_delta, b.completes_pass),
+        )?;
+        Ok(())
+    }
+}
+
+/// Head and body of a removed message, gone; the row stays so that a late page cannot bring it back unnoticed.
+pub fn bury(c: &Connection, row_id: i64) -> Outcome<()> {
+    run(c, "UPDATE messages SET is_removed = 1, head = NULL WHERE id = ?1", [row_id])?;
+    run(c, "DELETE FROM bodies WHERE message_id = ?1", [row_id])?;
+    Ok(())
+}
+
+/// A sealed head; a live row without one is damage.
+pub fn head(bytes: Option<Vec<u8>>) -> Outcome<Sealed> {
+    Ok(Sealed::parse(bytes.unwrap_or_default())?)
+}

@@ -1,0 +1,119 @@
+//! Folders, their cursors and passes.
+
+use super::fault::Outcome;
+use super::{all, first, run, sealed};
+use crate::seal::Sealed;
+use crate::store::{Cursor, FolderRow, Resync, SyncedFolder};
+use rusqlite::{Connection, Row};
+use std::collections::HashMap;
+
+fn folder_row(row: &Row<'_>) -> Outcome<SyncedFolder> {
+    let cursor = match row.get::<_, Option<Vec<u8>>>(9)? {
+        Some(link) => Some(Cursor { link: Sealed::parse(link)?, version: row.get(10)?, is_delta: row.get(11)? }),
+        None => None,
+    };
+    Ok(SyncedFolder {
+        row: FolderRow {
+            graph_id: row.get(0)?,
+            parent_id: row.get(1)?,
+            well_known_name: row.get(2)?,
+            name: sealed(row, 3)?,
+            version: row.get(4)?,
+            total: row.get(5)?,
+            unread: row.get(6)?,
+            is_synced: row.get(7)?,
+        },
+        stored: row.get(8)?,
+        cursor,
+        pass: row.get(12)?,
+        resync: row.get::<_, Option<i64>>(13)?.map(|since| Resync { since }),
+    })
+}
+
+pub fn list(c: &Connection, account_id: &str) -> Outcome<Vec<SyncedFolder>> {
+    all(
+        c,
+        "SELECT graph_id, parent_id, well_known_name, name, version, total, unread, is_synced, stored, link, link_version, link_is_delta, pass, resync_since
+         FROM folders WHERE account_id = ?1 AND is_listed = 1 ORDER BY num",
+        [account_id],
+        folder_row,
+    )
+}
+
+/// Writes the list. What is no longer on it keeps its row for its pass number, loses its cursor, and its messages become questions.
+pub fn save(c: &Connection, account_id: &str, folders: &[FolderRow], now: i64) -> Outcome<()> {
+    for f in folders {
+        run(
+            c,
+            "INSERT INTO folders (account_id, graph_id, parent_id, well_known_name, name, version, total, unread, is_synced, stored)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, (SELECT COUNT(*) FROM messages WHERE account_id = ?1 AND folder_id = ?2 AND is_removed = 0))
+             ON CONFLICT (account_id, graph_id) DO UPDATE SET
+               parent_id = excluded.parent_id, well_known_name = excluded.well_known_name, name = excluded.name, version = excluded.version,
+               total = excluded.total, unread = excluded.unread, is_synced = excluded.is_synced, is_listed = 1",
+            rusqlite::params![account_id, f.graph_id, f.parent_id, f.well_known_name, f.name.as_bytes(), f.version, f.total, f.unread, f.is_synced],
+        )?;
+    }
+    let ids: Vec<&str> = folders.iter().map(|f| f.graph_id.as_str()).collect();
+    let gone = all(
+        c,
+        "UPDATE folders SET is_listed = 0, link = NULL, link_is_delta = 0, pass = pass + 1, was_complete = 0, resync_since = NULL
+         WHERE account_id = ?1 AND is_listed = 1 AND graph_id NOT IN (SELECT value FROM json_each(?2)) RETURNING graph_id",
+        (account_id, super::json(&ids)?),
+        |row| Ok(row.get::<_, String>(0)?),
+    )?;
+    for folder in gone {
+        run(
+            c,
+            "INSERT INTO suspects (account_id, graph_id, folder_id, noted_at)
+             SELECT account_id, graph_id, folder_id, ?3 FROM messages WHERE account_id = ?1 AND folder_id = ?2 AND is_removed = 0
+             ON CONFLICT (account_id, graph_id) DO UPDATE SET folder_id = excluded.folder_id",
+            (account_id, folder, now),
+        )?;
+    }
+    Ok(())
+}
+
+pub fn begin_resync(c: &Connection, account_id: &str, folder_id: &str, now: i64) -> Outcome<bool> {
+    let changed = run(
+        c,
+        "UPDATE folders SET link = NULL, link_is_delta = 0, pass = pass + 1, resync_since = ?3 WHERE account_id = ?1 AND graph_id = ?2 AND is_listed = 1",
+        (account_id, folder_id, now),
+    )?;
+    Ok(changed > 0)
+}
+
+/// The pass rows of a folder are marked with now; 0 for a folder that is not known.
+pub fn current_pass(c: &Connection, account_id: &str, folder_id: &str) -> Outcome<i64> {
+    let pass = first(c, "SELECT pass FROM folders WHERE account_id = ?1 AND graph_id = ?2", (account_id, folder_id), |row| Ok(row.get(0)?))?;
+    Ok(pass.unwrap_or(0))
+}
+
+/// Messages that came to and left folders in one transaction. Counting the rows of a large folder at every page would cost more than storing it.
+#[derive(Default)]
+pub struct Tally(HashMap<String, i64>);
+
+impl Tally {
+    pub fn came(&mut self, folder_id: &str) {
+        self.add(folder_id, 1);
+    }
+
+    pub fn left(&mut self, folder_id: &str) {
+        self.add(folder_id, -1);
+    }
+
+    fn add(&mut self, folder_id: &str, n: i64) {
+        match self.0.get_mut(folder_id) {
+            Some(sum) => *sum += n,
+            None => {
+                self.0.insert(folder_id.to_owned(), n);
+            }
+        }
+    }
+
+    pub fn write(self, c: &Connection, account_id: &str) -> Outcome<()> {
+        for (folder, n) in self.0.into_iter().filter(|(_, n)| *n != 0) {
+            run(c, "UPDATE folders SET stored = MAX(0, stored + ?3) WHERE account_id = ?1 AND graph_id = ?2", (account_id, folder, n))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,138 @@
+//! Wrapped keys, their count of uses, and the small facts of `meta`.
+
+use super::fault::Outcome;
+use super::names::Word;
+use super::{SqliteStore, announce, exists, first, run, sealed_opt, word};
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::ChangeKind;
+use crate::seal::Sealed;
+use crate::store::{KeyPurpose, KeyRow, NewKey, USES_AT_BIRTH};
+use rusqlite::{Connection, Row};
+use std::sync::{Mutex, PoisonError};
+use std::thread::ThreadId;
+
+const CANARY: &str = "canary";
+
+/// Which thread is inside `enqueue`'s `seal`, and what it reserved there. It holds the writer, so a reservation cannot be a write of its own; it is
+/// committed with the row.
+#[derive(Debug, Default)]
+pub struct Inside(Mutex<Option<(ThreadId, Vec<(i64, i64)>)>>);
+
+impl Inside {
+    fn slot(&self) -> std::sync::MutexGuard<'_, Option<(ThreadId, Vec<(i64, i64)>)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn is_here(&self) -> bool {
+        matches!(&*self.slot(), Some((thread, _)) if *thread == std::thread::current().id())
+    }
+
+    /// Runs `seal` and answers what it reserved beside its result. Ends even when `seal` panics.
+    pub fn during<T>(&self, seal: impl FnOnce() -> T) -> (T, Vec<(i64, i64)>) {
+        struct Leave<'a>(&'a Inside);
+        impl Drop for Leave<'_> {
+            fn drop(&mut self) {
+                self.0.slot().take();
+            }
+        }
+        *self.slot() = Some((std::thread::current().id(), Vec::new()));
+        let leave = Leave(self);
+        let result = seal();
+        let reserved = self.slot().as_mut().map(|(_, reserved)| std::mem::take(reserved)).unwrap_or_default();
+        drop(leave);
+        (result, reserved)
+    }
+
+    /// Notes a reservation and answers the sum noted for this key.
+    fn note(&self, key_id: i64, count: i64) -> i64 {
+        let mut slot = self.slot();
+        let Some((_, reserved)) = slot.as_mut() else { return count };
+        reserved.push((key_id, count));
+        reserved.iter().filter(|(id, _)| *id == key_id).map(|(_, n)| n).sum()
+    }
+}
+
+pub fn meta(c: &Connection, name: &str) -> Outcome<Option<Vec<u8>>> {
+    first(c, "SELECT value FROM meta WHERE name = ?1", [name], |row| Ok(row.get(0)?))
+}
+
+pub fn set_meta(c: &Connection, name: &str, value: &[u8]) -> Outcome<()> {
+    run(c, "INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value", (name, value))?;
+    Ok(())
+}
+
+pub fn insert(c: &Connection, key: &NewKey) -> Outcome<()> {
+    run(
+        c,
+        "INSERT INTO keys (id, purpose, account_id, wrapped, is_active, uses, created_at) VALUES (?1, ?2, ?3, ?4, 1, ?5, ?6)",
+        (key.id, key.purpose.word(), key.account_id.as_deref().unwrap_or_default(), key.wrapped.as_bytes(), USES_AT_BIRTH, key.created_at),
+    )?;
+    Ok(())
+}
+
+pub fn destroy(c: &Connection, purpose: KeyPurpose, account_id: &str) -> Outcome<usize> {
+    run(c, "UPDATE keys SET wrapped = NULL, is_active = 0 WHERE purpose = ?1 AND account_id = ?2 AND is_active = 1", (purpose.word(), account_id))
+}
+
+fn row(row: &Row<'_>) -> Outcome<KeyRow> {
+    let account_id: String = row.get(2)?;
+    Ok(KeyRow {
+        id: row.get(0)?,
+        purpose: word(row, 1)?,
+        account_id: (!account_id.is_empty()).then_some(account_id),
+        wrapped: sealed_opt(row, 3)?,
+        is_active: row.get(4)?,
+        uses: row.get(5)?,
+        created_at: row.get(6)?,
+    })
+}
+
+pub fn by_id(c: &Connection, id: i64) -> Outcome<Option<KeyRow>> {
+    first(c, "SELECT id, purpose, account_id, wrapped, is_active, uses, created_at FROM keys WHERE id = ?1", [id], row)
+}
+
+pub fn active(c: &Connection, purpose: KeyPurpose, account_id: &str) -> Outcome<Option<KeyRow>> {
+    first(
+        c,
+        "SELECT id, purpose, account_id, wrapped, is_active, uses, created_at FROM keys WHERE purpose = ?1 AND account_id = ?2 AND is_active = 1",
+        (purpose.word(), account_id),
+        row,
+    )
+}
+
+pub fn add_uses(c: &Connection, key_id: i64, count: i64) -> Outcome<i64> {
+    first(c, "UPDATE keys SET uses = uses + ?2 WHERE id = ?1 AND wrapped IS NOT NULL RETURNING uses", (key_id, count), |row| Ok(row.get(0)?))?.ok_or_else(|| gone().into())
+}
+
+fn gone() -> Error {
+    Error::new(ErrorKind::NotConnected, "The key of this account is destroyed. Connect the account again.")
+}
+
+impl SqliteStore {
+    pub(super) fn reserve(&self, key_id: i64, count: i64) -> Result<i64> {
+        if !self.inside.is_here() {
+            return self.write(|tx| add_uses(tx, key_id, count));
+        }
+        let key = self.read(|c| by_id(c, key_id))?.filter(|key| key.wrapped.is_some()).ok_or_else(gone)?;
+        Ok(key.uses + self.inside.note(key_id, count))
+    }
+
+    pub(super) fn put_store_key(&self, key: &NewKey, canary: &Sealed) -> Result<()> {
+        self.write(|tx| {
+            if exists(tx, "SELECT 1 FROM keys WHERE purpose = ?1", [KeyPurpose::Store.word()])? {
+                return Ok(());
+            }
+            insert(tx, key)?;
+            set_meta(tx, CANARY, canary.as_bytes())
+        })
+    }
+
+    pub(super) fn read_canary(&self) -> Result<Option<Sealed>> {
+        self.read(|c| Ok(meta(c, CANARY)?.map(Sealed::parse).transpose()?))
+    }
+}
+
+/// Tells readers of the feed that an account changed.
+pub fn announce_account(c: &Connection, account_id: &str, at: i64) -> Outcome<()> {
+    announce(c, ChangeKind::AccountChanged, account_id, None, at)
+}

@@ -1,0 +1,223 @@
+//! The store in one SQLite file: one connection that writes, a few that read.
+
+mod accounts;
+mod apply;
+mod fault;
+mod folders;
+mod keys;
+mod leases;
+mod mail;
+mod names;
+mod open;
+mod outbox;
+mod suspects;
+
+#[cfg(test)]
+mod tests;
+
+use super::{Lease, Store};
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::ChangeKind;
+use crate::seal::Sealed;
+use fault::{Outcome, explain};
+use names::Word;
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// Readers kept for the next one to come; the last used, with the warmest cache, is on top.
+const READERS_KEPT: usize = 4;
+
+/// How long the checkpoint after a disconnect waits for readers; what it cannot finish then, later writes try again without waiting much.
+const ERASE_WAIT: Duration = Duration::from_millis(500);
+const ERASE_RETRY_WAIT: Duration = Duration::from_millis(5);
+
+pub(super) const ERASURE_PENDING: &str = "erasure_pending";
+
+pub struct SqliteStore {
+    file: PathBuf,
+    busy: Duration,
+    /// None once closed.
+    writer: Mutex<Option<Connection>>,
+    readers: Mutex<Vec<Connection>>,
+    closed: AtomicBool,
+    /// Erased bytes may still be in the write-ahead log.
+    must_erase: AtomicBool,
+    process: u32,
+    pub(super) inside: keys::Inside,
+}
+
+impl SqliteStore {
+    /// Opens the store in `data_dir`, making folder and file if there are none. A write waits for other processes up to `busy_timeout`.
+    pub fn open(data_dir: &Path, busy_timeout: Duration) -> Result<Self> {
+        let file = open::prepare_files(data_dir)?;
+        let writer = open::open_writer(&file, busy_timeout)?;
+        let pending = writer
+            .query_row("SELECT 1 FROM meta WHERE name = ?1", [ERASURE_PENDING], |_| Ok(()))
+            .optional()
+            .map_err(explain)?
+            .is_some();
+        let store = Self {
+            file,
+            busy: busy_timeout,
+            writer: Mutex::new(Some(writer)),
+            readers: Mutex::new(Vec::new()),
+            closed: AtomicBool::new(false),
+            must_erase: AtomicBool::new(pending),
+            process: std::process::id(),
+            inside: keys::Inside::default(),
+        };
+        store.erase_pending(ERASE_RETRY_WAIT);
+        Ok(store)
+    }
+
+    /// One transaction that may write: all of `work` or nothing.
+    fn write<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Outcome<T>) -> Result<T> {
+        self.check()?;
+        if self.inside.is_here() {
+            // The lock below would never come free: a caller inside `enqueue`'s seal asked for another write.
+            return Err(Error::internal("A write was asked for in the middle of another one. Please report it."));
+        }
+        self.erase_pending(ERASE_RETRY_WAIT);
+        let mut slot = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let connection = slot.as_mut().ok_or_else(closed)?;
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(explain)?;
+        let result = work(&transaction)?;
+        transaction.commit().map_err(explain)?;
+        Ok(result)
+    }
+
+    /// One consistent view of the store.
+    fn read<T>(&self, work: impl FnOnce(&Connection) -> Outcome<T>) -> Result<T> {
+        self.check()?;
+        let kept = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let connection = match kept {
+            Some(connection) => connection,
+            None => open::open_reader(&self.file, self.busy)?,
+        };
+        let result = connection.unchecked_transaction().map_err(fault::Fault::from).and_then(|view| {
+            let result = work(&connection);
+            view.finish()?;
+            result
+        })?;
+        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        if readers.len() < READERS_KEPT && !self.closed.load(Ordering::SeqCst) {
+            readers.push(connection);
+        }
+        Ok(result)
+    }
+
+    fn check(&self) -> Result<()> {
+        if std::process::id() != self.process {
+            return Err(Error::new(ErrorKind::Forked, "The process was forked after the store was opened. Open an engine of its own in the child."));
+        }
+        if self.closed.load(Ordering::SeqCst) { Err(closed()) } else { Ok(()) }
+    }
+
+    /// Empties the write-ahead log after secrets were destroyed. If others are reading it stays pending, and the next write or open tries again.
+    fn erase_pending(&self, wait: Duration) {
+        if !self.must_erase.load(Ordering::SeqCst) {
+            return;
+        }
+        let mut slot = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(connection) = slot.as_mut() else { return };
+        let _ = connection.busy_timeout(wait);
+        let blocked = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0)).unwrap_or(true);
+        let _ = connection.busy_timeout(self.busy);
+        if !blocked && connection.execute("DELETE FROM meta WHERE name = ?1", [ERASURE_PENDING]).is_ok() {
+            self.must_erase.store(false, Ordering::SeqCst);
+        }
+    }
+}
+
+impl Store for SqliteStore {
+    fn close(&self) {
+        if std::process::id() != self.process {
+            return;
+        }
+        self.closed.store(true, Ordering::SeqCst);
+        self.readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+}
+
+impl Drop for SqliteStore {
+    fn drop(&mut self) {
+        if std::process::id() != self.process {
+            // These belong to the parent; closing them here would take its locks away.
+            std::mem::forget(self.writer.get_mut().unwrap_or_else(PoisonError::into_inner).take());
+            std::mem::forget(std::mem::take(self.readers.get_mut().unwrap_or_else(PoisonError::into_inner)));
+        }
+    }
+}
+
+impl std::fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SqliteStore")
+    }
+}
+
+fn closed() -> Error {
+    Error::new(ErrorKind::Closed, "The store is closed. Open the engine again.")
+}
+
+/// A sealed column.
+fn sealed(row: &Row<'_>, column: usize) -> Outcome<Sealed> {
+    Ok(Sealed::parse(row.get(column)?)?)
+}
+
+fn sealed_opt(row: &Row<'_>, column: usize) -> Outcome<Option<Sealed>> {
+    Ok(row.get::<_, Option<Vec<u8>>>(column)?.map(Sealed::parse).transpose()?)
+}
+
+/// A column that holds a word.
+fn word<W: Word>(row: &Row<'_>, column: usize) -> Outcome<W> {
+    let text = row.get_ref(column)?.as_str().map_err(rusqlite::Error::from)?;
+    Ok(W::parse(text)?)
+}
+
+/// The first row, if there is one.
+fn first<T>(c: &Connection, sql: &str, params: impl rusqlite::Params, read: impl FnOnce(&Row<'_>) -> Outcome<T>) -> Outcome<Option<T>> {
+    let mut statement = c.prepare_cached(sql)?;
+    let mut rows = statement.query(params)?;
+    rows.next()?.map(read).transpose()
+}
+
+/// Every row.
+fn all<T>(c: &Connection, sql: &str, params: impl rusqlite::Params, mut read: impl FnMut(&Row<'_>) -> Outcome<T>) -> Outcome<Vec<T>> {
+    let mut statement = c.prepare_cached(sql)?;
+    let mut rows = statement.query(params)?;
+    let mut out = Vec::new();
+    while let Some(row) = rows.next()? {
+        out.push(read(row)?);
+    }
+    Ok(out)
+}
+
+/// How many rows a statement changed.
+fn run(c: &Connection, sql: &str, params: impl rusqlite::Params) -> Outcome<usize> {
+    Ok(c.prepare_cached(sql)?.execute(params)?)
+}
+
+fn exists(c: &Connection, sql: &str, params: impl rusqlite::Params) -> Outcome<bool> {
+    Ok(c.prepare_cached(sql)?.exists(params)?)
+}
+
+/// A row of the change feed.
+fn announce(c: &Connection, kind: ChangeKind, account_id: &str, subject: Option<i64>, at: i64) -> Outcome<()> {
+    run(c, "INSERT INTO changes (kind, account_id, subject, at) VALUES (?1, ?2, ?3, ?4)", (kind.word(), account_id, subject, at))?;
+    Ok(())
+}
+
+/// The lease is still ours and the account still the one the job began with.
+fn may_write(c: &Connection, account_id: &str, generation: i64, lease: &Lease) -> Outcome<bool> {
+    Ok(leases::is_held(c, lease)?
+        && exists(c, "SELECT 1 FROM accounts WHERE id = ?1 AND generation = ?2 AND state <> 'disconnected'", (account_id, generation))?)
+}
+
+/// Ids as one JSON parameter for `json_each`, so that a query of any length is one prepared statement.
+fn json<T: serde::Serialize>(values: &[T]) -> Outcome<String> {
+    Ok(serde_json::to_string(values).map_err(|e| Error::internal("Ids could not be written as JSON. Please report it.").with_source(e))?)
+}

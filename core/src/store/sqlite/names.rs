@@ -1,0 +1,74 @@
+//! How states and kinds are spelled in the file. A word is never renamed.
+
+use super::fault::corrupt;
+use crate::error::Result;
+use crate::model::{AccountState, ChangeKind, Feature, Route};
+use crate::store::{ItemState, KeyPurpose};
+
+/// A value stored as a word.
+pub trait Word: Sized + Copy + 'static {
+    const WHAT: &'static str;
+    const ALL: &'static [Self];
+    fn word(self) -> &'static str;
+
+    fn parse(word: &str) -> Result<Self> {
+        Self::ALL.iter().copied().find(|v| v.word() == word).ok_or_else(|| corrupt(Self::WHAT))
+    }
+}
+
+macro_rules! words {
+    ($type:ident, $what:literal, { $($variant:ident = $word:literal),+ $(,)? }) => {
+        impl Word for $type {
+            const WHAT: &'static str = $what;
+            const ALL: &'static [Self] = &[$(Self::$variant),+];
+            fn word(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+        }
+    };
+}
+
+words!(AccountState, "an account state", {
+    Connected = "connected",
+    NeedsReconnect = "needs_reconnect",
+    AwaitingAdmin = "awaiting_admin",
+    Misconfigured = "misconfigured",
+    Disconnected = "disconnected",
+});
+
+words!(Feature, "a feature", {
+    Chat = "chat",
+    Channels = "channels",
+    People = "people",
+    MailSend = "mail_send",
+    MailSync = "mail_sync",
+    SharedMailboxes = "shared_mailboxes",
+    Contacts = "contacts",
+    Calendar = "calendar",
+});
+
+words!(Route, "a route", { Mail = "mail", Chat = "chat" });
+
+words!(KeyPurpose, "a key purpose", { Store = "store", Secrets = "secrets", Content = "content" });
+
+words!(ChangeKind, "a kind of change", {
+    MessageAdded = "message_added",
+    MessageChanged = "message_changed",
+    MessageMoved = "message_moved",
+    MessageRemoved = "message_removed",
+    AccountChanged = "account_changed",
+    SendChanged = "send_changed",
+});
+
+words!(ItemState, "a send state", {
+    Queued = "queued",
+    Claimed = "claimed",
+    Prepared = "prepared",
+    Dispatching = "dispatching",
+    RetryWait = "retry_wait",
+    Reconciling = "reconciling",
+    Sent = "sent",
+    Unknown = "unknown",
+    Failed = "failed",
+    Cancelled = "cancelled",
+});

@@ -1,0 +1,80 @@
+//! Questions: messages said to have left a folder, until the mailbox itself has answered.
+
+use super::fault::Outcome;
+use super::folders::{Tally, current_pass};
+use super::{all, announce, apply, exists, first, run};
+use crate::model::ChangeKind;
+use rusqlite::Connection;
+
+/// A question whose message was removed, or turned up in another folder meanwhile, is answered.
+macro_rules! answered {
+    () => {
+        "NOT EXISTS (SELECT 1 FROM messages m
+           WHERE m.account_id = suspects.account_id AND m.graph_id = suspects.graph_id AND m.folder_id = suspects.folder_id AND m.is_removed = 0)"
+    };
+}
+
+pub fn has_answered(c: &Connection, account_id: &str) -> Outcome<bool> {
+    exists(c, concat!("SELECT 1 FROM suspects WHERE account_id = ?1 AND ", answered!()), [account_id])
+}
+
+pub fn drop_answered(c: &Connection, account_id: &str) -> Outcome<()> {
+    run(c, concat!("DELETE FROM suspects WHERE account_id = ?1 AND ", answered!()), [account_id])?;
+    Ok(())
+}
+
+pub fn list(c: &Connection, account_id: &str, limit: u32) -> Outcome<Vec<(String, String)>> {
+    all(
+        c,
+        concat!("SELECT graph_id, folder_id FROM suspects WHERE account_id = ?1 AND NOT (", answered!(), ") ORDER BY id LIMIT ?2"),
+        (account_id, limit),
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )
+}
+
+/// The live row a question is about; None when there is no such question any more.
+fn asked(c: &Connection, account_id: &str, graph_id: &str) -> Outcome<Option<(i64, String)>> {
+    first(
+        c,
+        "SELECT m.id, m.folder_id FROM suspects s
+         JOIN messages m ON m.account_id = s.account_id AND m.graph_id = s.graph_id AND m.folder_id = s.folder_id AND m.is_removed = 0
+         WHERE s.account_id = ?1 AND s.graph_id = ?2",
+        (account_id, graph_id),
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )
+}
+
+pub fn settle(c: &Connection, account_id: &str, gone: &[String], there: &[(String, String)], now: i64) -> Outcome<(u32, u32)> {
+    let (mut removed, mut moved) = (0, 0);
+    let mut tally = Tally::default();
+    for graph_id in gone {
+        if let Some((row_id, folder)) = asked(c, account_id, graph_id)? {
+            apply::bury(c, row_id)?;
+            tally.left(&folder);
+            announce(c, ChangeKind::MessageRemoved, account_id, Some(row_id), now)?;
+            removed += 1;
+        }
+        forget(c, account_id, graph_id)?;
+    }
+    for (graph_id, folder) in there {
+        if let Some((row_id, old)) = asked(c, account_id, graph_id)? {
+            // Seen just now, so it counts as listed by the pass that folder is in.
+            let pass = current_pass(c, account_id, folder)?;
+            run(c, "UPDATE messages SET folder_id = ?2, pass = ?3 WHERE id = ?1", (row_id, folder, pass))?;
+            if old != *folder {
+                tally.left(&old);
+                tally.came(folder);
+                announce(c, ChangeKind::MessageMoved, account_id, Some(row_id), now)?;
+                moved += 1;
+            }
+        }
+        forget(c, account_id, graph_id)?;
+    }
+    tally.write(c, account_id)?;
+    Ok((removed, moved))
+}
+
+fn forget(c: &Connection, account_id: &str, graph_id: &str) -> Outcome<()> {
+    run(c, "DELETE FROM suspects WHERE account_id = ?1 AND graph_id = ?2", (account_id, graph_id))?;
+    Ok(())
+}

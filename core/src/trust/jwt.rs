@@ -1,0 +1,168 @@
+//! The token checklist. Nothing of a token is believed before its signature is verified, and only RS256 with a key of ours verifies it.
+
+use super::issuers::Key;
+use crate::error::{Error, ErrorKind, Result};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use subtle::ConstantTimeEq;
+
+const LONGEST: usize = 64 << 10;
+const LONGEST_HEADER: usize = 4 << 10;
+/// Clocks differ; five minutes are what Microsoft's own libraries allow.
+const SKEW: i64 = 300;
+
+/// Who somebody is, from a verified token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// Tenant id and object id: the only keys. The rest is for display.
+    pub tenant_id: String,
+    pub user_id: String,
+    pub name: String,
+    pub address: String,
+    /// Who vouched for it, word for word.
+    pub issuer: String,
+}
+
+pub fn rejected(why: &str) -> Error {
+    Error::new(ErrorKind::TokenRejected, format!("Microsoft's answer did not prove who signed in: {why}. Nothing was stored; start the sign-in again."))
+}
+
+/// Only what decides is read; a name given twice is an error of the parser. Microsoft's `x5t` and unknown names are let be, everything that
+/// brings a key along or changes how the token is read is refused.
+#[derive(Deserialize)]
+struct Header {
+    alg: String,
+    kid: Option<String>,
+    typ: Option<String>,
+    crit: Option<IgnoredAny>,
+    b64: Option<IgnoredAny>,
+    zip: Option<IgnoredAny>,
+    enc: Option<IgnoredAny>,
+    jwk: Option<IgnoredAny>,
+    jku: Option<IgnoredAny>,
+    x5u: Option<IgnoredAny>,
+    x5c: Option<IgnoredAny>,
+}
+
+/// A compact token with a header that may be ours; its claims cannot be reached yet.
+pub struct Unverified<'a> {
+    signed: &'a str,
+    payload: &'a str,
+    signature: &'a str,
+    kid: String,
+}
+
+impl<'a> Unverified<'a> {
+    pub fn parse(token: &'a str) -> Result<Self> {
+        if token.len() > LONGEST {
+            return Err(rejected("its token is too long"));
+        }
+        let mut parts = token.split('.');
+        let (Some(header), Some(payload), Some(signature), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
+            return Err(rejected("its token does not have three parts"));
+        };
+        if header.len() > LONGEST_HEADER {
+            return Err(rejected("the header of its token is too long"));
+        }
+        let header = URL_SAFE_NO_PAD.decode(header).map_err(|_| rejected("the header of its token is not base64url"))?;
+        let header: Header = serde_json::from_slice(&header).map_err(|_| rejected("the header of its token cannot be read"))?;
+        if header.alg != "RS256" {
+            return Err(rejected("its token is not signed with RS256"));
+        }
+        if header.typ.is_some_and(|typ| !typ.eq_ignore_ascii_case("JWT")) {
+            return Err(rejected("its token is of another type"));
+        }
+        if header.jwk.is_some() || header.jku.is_some() || header.x5u.is_some() || header.x5c.is_some() {
+            return Err(rejected("its token brings its own key"));
+        }
+        if header.crit.is_some() || header.b64.is_some() || header.zip.is_some() || header.enc.is_some() {
+            return Err(rejected("its token asks for special treatment"));
+        }
+        let kid = header.kid.filter(|kid| !kid.is_empty() && kid.len() <= 256).ok_or_else(|| rejected("its token names no key"))?;
+        if signature.is_empty() {
+            return Err(rejected("its token is not signed"));
+        }
+        let signed = token.get(..token.len() - signature.len() - 1).unwrap_or_default();
+        Ok(Self { signed, payload, signature, kid })
+    }
+
+    pub fn kid(&self) -> &str {
+        &self.kid
+    }
+
+    pub fn payload(&self, key: &Key) -> Result<Vec<u8>> {
+        // Strict base64 here, because the verifier's own decoding may be more forgiving and two spellings of one token are one too many.
+        URL_SAFE_NO_PAD.decode(self.signature).map_err(|_| rejected("the signature of its token is not base64url"))?;
+        let genuine = jsonwebtoken::crypto::verify(self.signature, self.signed.as_bytes(), &key.verifier(), jsonwebtoken::Algorithm::RS256).unwrap_or(false);
+        if !genuine {
+            return Err(rejected("the signature of its token is wrong"));
+        }
+        URL_SAFE_NO_PAD.decode(self.payload).map_err(|_| rejected("its token is not base64url"))
+    }
+
+    pub fn verify(&self, key: &Key) -> Result<Claims> {
+        serde_json::from_slice(&self.payload(key)?).map_err(|_| rejected("its token lacks what it must say, or says it in another form"))
+    }
+}
+
+/// Claims of a verified token. A time that is not a whole number, an audience that is a list, a name twice: the parser refuses.
+#[derive(Deserialize)]
+pub struct Claims {
+    iss: String,
+    aud: String,
+    exp: i64,
+    nbf: i64,
+    iat: i64,
+    #[serde(default)]
+    nonce: Option<String>,
+    #[serde(default)]
+    tid: Option<String>,
+    #[serde(default)]
+    oid: Option<String>,
+    #[serde(default)]
+    preferred_username: Option<String>,
+    #[serde(default)]
+    email: Option<String>,
+    #[serde(default)]
+    name: Option<String>,
+}
+
+impl Claims {
+    /// `issuer` as the metadata of our own tenant setting gives it, perhaps with `{tenantid}`. `now` in seconds since 1970.
+    pub fn check(self, issuer: &str, key: &Key, client_id: &str, nonce: &str, now: i64) -> Result<Identity> {
+        let tenant_id = self.tid.filter(|tid| is_guid(tid)).ok_or_else(|| rejected("its token names no tenant"))?;
+        if self.iss != issuer.replace("{tenantid}", &tenant_id) {
+            return Err(rejected("its token comes from another issuer"));
+        }
+        if key.issuer.as_ref().is_some_and(|of_key| self.iss != of_key.replace("{tenantid}", &tenant_id)) {
+            return Err(rejected("its token is signed with a key of another issuer"));
+        }
+        if self.aud != client_id {
+            return Err(rejected("its token is for another application"));
+        }
+        if now >= self.exp.saturating_add(SKEW) {
+            return Err(rejected("its token has expired; compare this machine's clock"));
+        }
+        if now < self.nbf.saturating_sub(SKEW) {
+            return Err(rejected("its token is not valid yet; compare this machine's clock"));
+        }
+        if now < self.iat.saturating_sub(SKEW) {
+            return Err(rejected("its token was issued in the future; compare this machine's clock"));
+        }
+        let same = self.nonce.is_some_and(|given| bool::from(given.as_bytes().ct_eq(nonce.as_bytes())));
+        if !same {
+            return Err(rejected("its token belongs to another sign-in"));
+        }
+        let user_id = self.oid.filter(|oid| is_guid(oid)).ok_or_else(|| rejected("its token names no person"))?;
+        let shown = |text: Option<String>| text.filter(|t| t.len() <= 1000 && !t.chars().any(char::is_control)).unwrap_or_default();
+        let address = shown(self.email.filter(|e| !e.is_empty()).or(self.preferred_username));
+        Ok(Identity { tenant_id: tenant_id.to_ascii_lowercase(), user_id: user_id.to_ascii_lowercase(), name: shown(self.name), address, issuer: self.iss })
+    }
+}
+
+/// `00000000-0000-0000-0000-000000000000`
+pub fn is_guid(text: &str) -> bool {
+    text.len() == 36 && text.bytes().enumerate().all(|(at, b)| if matches!(at, 8 | 13 | 18 | 23) { b == b'-' } else { b.is_ascii_hexdigit() })
+}

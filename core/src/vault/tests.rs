@@ -1,0 +1,230 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+use super::*;
+use crate::model::{AccountState, Feature, Route};
+use crate::seal::{Place, Sealed};
+use crate::store::{AccountRow, NewItem, SqliteStore, TokenRow};
+use std::path::Path;
+use std::time::Duration;
+
+const SECRET: &[u8] = b"eyJhbGciOi-this-is-the-refresh-token";
+const SUBJECT: &[u8] = b"Interview with Ms. Example on Monday";
+
+fn root(seed: u8) -> Arc<RootKey> {
+    Arc::new(RootKey::raw((seed..seed + 32).collect()).unwrap())
+}
+
+fn store(dir: &Path) -> Arc<SqliteStore> {
+    Arc::new(SqliteStore::open(dir, Duration::from_secs(5)).unwrap())
+}
+
+fn open(dir: &Path) -> (Arc<SqliteStore>, Vault) {
+    let store = store(dir);
+    let vault = Vault::open(store.clone(), root(1), 1).unwrap();
+    (store, vault)
+}
+
+fn profile(account: &str) -> Place<'_> {
+    Place { table: "accounts", column: "profile", account_id: account, row: account, version: 1 }
+}
+
+fn token_place(account: &str) -> Place<'_> {
+    Place { table: "tokens", column: "sealed", account_id: account, row: account, version: 1 }
+}
+
+fn connect(store: &dyn Store, vault: &Vault, id: &str, with_content: bool) -> Vec<NewKey> {
+    let keys = vault.new_account_keys(id, with_content, 1).unwrap();
+    let handles = vault.adopt(id, &keys).unwrap();
+    let account = AccountRow {
+        id: id.to_owned(),
+        owner: "owner".into(),
+        tenant_id: "tenant".into(),
+        user_id: id.to_owned(),
+        state: AccountState::Connected,
+        features: vec![Feature::MailSync],
+        scopes: vec!["Mail.Read".into()],
+        problem: None,
+        profile: handles.content.seal(profile(id), SUBJECT).unwrap(),
+        profile_version: 1,
+        generation: 1,
+        connected_at: 1,
+    };
+    let token = TokenRow { account_id: id.to_owned(), version: 1, sealed: handles.secrets.seal(token_place(id), SECRET).unwrap(), expires_at: 9, refreshed_at: 1 };
+    store.connect_account(&account, &token, &keys, 1).unwrap();
+    keys
+}
+
+#[test]
+fn keys_come_back_after_reopening() {
+    let dir = tempfile::tempdir().unwrap();
+    {
+        let (store, vault) = open(dir.path());
+        connect(&*store, &vault, "a", true);
+        assert!(Arc::strong_count(&store) > 1);
+        std::mem::forget(vault); // as if the process had been killed: nothing is closed
+    }
+    let (store, vault) = open(dir.path());
+    let token = store.token("a").unwrap().unwrap();
+    assert_eq!(vault.secrets("a").unwrap().open(token_place("a"), &token.sealed).unwrap().as_slice(), SECRET);
+    let account = store.account("a").unwrap().unwrap();
+    assert_eq!(vault.content("a").unwrap().open(profile("a"), &account.profile).unwrap().as_slice(), SUBJECT);
+    // A handle of one class opens nothing of the other.
+    assert_eq!(vault.content("a").unwrap().open(token_place("a"), &token.sealed).unwrap_err().kind(), ErrorKind::Corrupt);
+    assert_eq!(vault.content("nobody").unwrap_err().kind(), ErrorKind::NotConnected);
+}
+
+#[test]
+fn a_wrong_key_is_not_damage() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(open(dir.path()));
+    let wrong = Vault::open(store(dir.path()), root(2), 1).unwrap_err();
+    assert_eq!(wrong.kind(), ErrorKind::WrongKey);
+    // The right key still opens it: the failed attempt changed nothing.
+    drop(open(dir.path()));
+}
+
+#[test]
+fn damage_is_not_a_wrong_key() {
+    for statement in [
+        "UPDATE keys SET wrapped = substr(wrapped, 1, 30) || zeroblob(20) || substr(wrapped, 51)",
+        "UPDATE meta SET value = substr(value, 1, 30) || zeroblob(8) WHERE name = 'canary'",
+        "DELETE FROM meta WHERE name = 'canary'",
+        "DELETE FROM keys",
+        "UPDATE keys SET wrapped = NULL",
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        drop(open(dir.path()));
+        tamper(dir.path(), statement);
+        assert_eq!(Vault::open(store(dir.path()), root(1), 1).unwrap_err().kind(), ErrorKind::Corrupt, "{statement}");
+    }
+}
+
+#[allow(clippy::disallowed_methods, clippy::disallowed_types)] // plays the one who alters the file
+fn tamper(dir: &Path, statement: &str) {
+    rusqlite::Connection::open(dir.join("tidings.db")).unwrap().execute_batch(statement).unwrap();
+}
+
+#[test]
+fn keys_cannot_be_swapped() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, vault) = open(dir.path());
+    connect(&*store, &vault, "a", true);
+    drop((store, vault));
+    tamper(
+        dir.path(),
+        "UPDATE keys SET is_active = 0; UPDATE keys SET is_active = 1 WHERE purpose = 'store';
+         UPDATE keys SET purpose = 'secrets', is_active = 1 WHERE purpose = 'content'",
+    );
+    let (_store, vault) = open(dir.path());
+    assert_eq!(vault.secrets("a").unwrap_err().kind(), ErrorKind::Corrupt);
+}
+
+#[test]
+fn many_open_a_new_store_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let sealed: Vec<Sealed> = std::thread::scope(|s| {
+        let threads: Vec<_> = (0..6).map(|_| s.spawn(|| open(dir.path()).1.store_key().seal(profile(""), b"one").unwrap())).collect();
+        threads.into_iter().map(|t| t.join().unwrap()).collect()
+    });
+    let (_store, vault) = open(dir.path());
+    for one in sealed {
+        assert_eq!(vault.store_key().open(profile(""), &one).unwrap().as_slice(), b"one");
+    }
+}
+
+#[test]
+fn another_process_s_disconnect_is_noticed() {
+    let dir = tempfile::tempdir().unwrap();
+    let (first, here) = open(dir.path());
+    let (second, there) = open(dir.path());
+    connect(&*first, &here, "a", true);
+    there.secrets("a").unwrap();
+    first.disconnect_account("a", "by hand", 2).unwrap();
+    assert_eq!(there.secrets("a").unwrap_err().kind(), ErrorKind::NotConnected);
+    there.content("a").unwrap();
+    // Connected again: the new key is used, the content key is still the old one.
+    connect(&*second, &there, "a", false);
+    let token = first.token("a").unwrap().unwrap();
+    assert_eq!(here.secrets("a").unwrap().open(token_place("a"), &token.sealed).unwrap().as_slice(), SECRET);
+    assert_eq!(there.keyed_hash("a", "p", &[b"x"]).unwrap(), here.keyed_hash("a", "p", &[b"x"]).unwrap());
+}
+
+#[test]
+fn uses_are_counted_before_they_happen_and_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store(dir.path());
+    let vault = Vault::open_with(store.clone(), &root(1), 1, 5_000).unwrap();
+    connect(&*store, &vault, "a", true);
+    let key = vault.content("a").unwrap();
+    let mut made = 0;
+    let e = loop {
+        match key.seal(profile("a"), b"x") {
+            Ok(_) => made += 1,
+            Err(e) => break e,
+        }
+    };
+    assert_eq!(e.kind(), ErrorKind::LimitExceeded);
+    // 4,096 belong to whoever made the key; the rest was left.
+    assert_eq!(made, 5_000 - 4_096);
+    let row = store.key(key.id()).unwrap().unwrap();
+    assert!(row.uses >= 5_000);
+}
+
+#[test]
+fn a_seal_inside_enqueue_may_reserve() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, vault) = open(dir.path());
+    connect(&*store, &vault, "a", true);
+    let key = vault.content("a").unwrap(); // no uses reserved yet
+    let before = store.key(key.id()).unwrap().unwrap().uses;
+    let item = NewItem { account_id: "a".into(), route: Route::Mail, lane: "l".into(), key: None, content_hash: vec![1], created_at: 1 };
+    let row = |id: i64| id.to_string();
+    store.enqueue(&item, &|id| key.seal(Place { table: "outbox", column: "payload", account_id: "a", row: &row(id), version: 1 }, SUBJECT)).unwrap();
+    assert_eq!(store.key(key.id()).unwrap().unwrap().uses, before + 4_096);
+    // Also when nothing is enqueued in the end, the uses are spent.
+    let fresh = Vault::open(store.clone(), root(1), 1).unwrap().content("a").unwrap();
+    let refused = store.enqueue(&item, &|_| fresh.seal(profile("a"), b"x").and(Err(Error::internal("no"))));
+    assert!(refused.is_err());
+    assert_eq!(store.key(key.id()).unwrap().unwrap().uses, before + 2 * 4_096);
+}
+
+#[test]
+fn hashes_depend_on_key_purpose_and_split() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, vault) = open(dir.path());
+    connect(&*store, &vault, "a", true);
+    connect(&*store, &vault, "b", true);
+    let hash = |account: &str, purpose: &str, parts: &[&[u8]]| vault.keyed_hash(account, purpose, parts).unwrap();
+    let one = hash("a", "lane", &[b"x", b"y"]);
+    assert_eq!(one, hash("a", "lane", &[b"x", b"y"]));
+    assert_ne!(one, hash("b", "lane", &[b"x", b"y"]));
+    assert_ne!(one, hash("a", "content", &[b"x", b"y"]));
+    assert_ne!(one, hash("a", "lane", &[b"xy"]));
+    vault.forget("a");
+    assert_eq!(one, hash("a", "lane", &[b"x", b"y"]));
+    assert_eq!(format!("{vault:?}{:?}", vault.content("a").unwrap()), "Vault(…)DataKey(…)");
+}
+
+#[test]
+fn after_disconnect_no_file_holds_secret_or_key() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, vault) = open(dir.path());
+    let keys = connect(&*store, &vault, "a", true);
+    let token = store.token("a").unwrap().unwrap().sealed;
+    let wrapped = keys.iter().find(|k| k.purpose == KeyPurpose::Secrets).unwrap().wrapped.clone();
+    // While connected, envelopes are there and plain text is not.
+    assert!(found(dir.path(), wrapped.as_bytes()) && found(dir.path(), token.as_bytes()));
+    assert!(!found(dir.path(), SECRET) && !found(dir.path(), SUBJECT));
+    store.disconnect_account("a", "by hand", 2).unwrap();
+    vault.forget("a");
+    assert!(!found(dir.path(), wrapped.as_bytes()), "the wrapped key outlived the disconnect");
+    assert!(!found(dir.path(), token.as_bytes()), "the token outlived the disconnect");
+    assert!(!found(dir.path(), SECRET) && !found(dir.path(), SUBJECT));
+    root(1).expose(|bytes| assert!(!found(dir.path(), bytes)));
+}
+
+/// Any sixteen bytes of the middle of `needle`, in any file of the store.
+fn found(dir: &Path, needle: &[u8]) -> bool {
+    let middle = &needle[needle.len() / 2 - 8..needle.len() / 2 + 8];
+    std::fs::read_dir(dir).unwrap().any(|entry| std::fs::read(entry.unwrap().path()).unwrap().windows(middle.len()).any(|w| w == middle))
+}

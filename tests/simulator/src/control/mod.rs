@@ -1,0 +1,218 @@
+//! The control endpoints: everything a test does behind Microsoft's back.
+
+mod mail;
+
+use crate::clock::{self, Clock};
+use crate::entra::authorize;
+use crate::http::{Answer, Bytes, Call, Host};
+use crate::server::Shared;
+use crate::world::{ODDITIES, Origins, World};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+pub type Done = Result<Value, String>;
+
+/// The line printed at the start.
+pub fn place(origins: &Origins) -> Value {
+    json!({
+        "login": origins.login, "graph": format!("{}/v1.0", origins.graph), "stranger": origins.stranger,
+        "control": origins.control, "client_id": crate::people::PUBLIC_APP,
+    })
+}
+
+pub async fn handle(shared: &Shared, call: &Call) -> Answer {
+    debug_assert!(call.host == Host::Control);
+    let ask = if call.body.is_empty() {
+        json!({})
+    } else {
+        match call.json() {
+            Some(ask) => ask,
+            None => return Answer::json(400, &json!({"error": "the body is not JSON"})),
+        }
+    };
+    let segments = call.segments();
+    let parts: Vec<&str> = segments.iter().map(String::as_str).collect();
+    if (call.method.as_str(), parts.as_slice()) == ("POST", &["faults", "reached"]) {
+        return reached(shared, &ask).await;
+    }
+    let mut guard = shared.lock();
+    let world = &mut *guard;
+    let done = match (call.method.as_str(), parts.as_slice()) {
+        ("GET", ["control"]) => {
+            let mut line = place(&world.origins);
+            line["now"] = json!(clock::iso_ms(world.now()));
+            Ok(line)
+        }
+        ("POST", ["reset"]) => reset(shared, world, &ask),
+        ("POST", ["clock"]) => move_clock(world, &ask),
+        ("POST", ["people"]) => add_person(world, &ask),
+        ("POST", ["apps"]) => add_app(world, &ask),
+        ("POST", ["signin"]) => sign_in(world, &ask),
+        ("POST", ["auto_approve"]) => auto_approve(world, &ask),
+        ("POST", ["tokens", "expire"]) => person(world, &ask, "as").map(|p| {
+            world.entra.expire(p);
+            json!({})
+        }),
+        ("POST", ["tokens", "revoke"]) => revoke(world, &ask),
+        ("POST", ["mail"]) => mail::add(world, &ask),
+        ("POST", ["mail", "many"]) => mail::many(world, &ask),
+        ("POST", ["mail", "eml"]) => mail::eml(world, &ask),
+        ("POST", ["mail", "change"]) => mail::change(world, &ask),
+        ("POST", ["mail", "move"]) => mail::shift(world, &ask),
+        ("POST", ["mail", "delete"]) => mail::delete(world, &ask),
+        ("POST", ["mail", "list"]) => mail::list(world, &ask),
+        ("POST", ["folders"]) => mail::add_folder(world, &ask),
+        ("POST", ["folders", "delete"]) => mail::delete_folder(world, &ask),
+        ("POST", ["chats", "list"]) => chats(world, &ask),
+        ("POST", ["faults"]) => world.faults.add(&ask).map(|id| json!({"id": id})),
+        ("DELETE", ["faults"]) => {
+            world.faults.clear();
+            Ok(json!({}))
+        }
+        ("POST", ["faults", "release"]) => match world.faults.release(&named(&ask)) {
+            true => Ok(json!({})),
+            false => Err(format!("no such fault: {}", named(&ask))),
+        },
+        ("POST", ["limits"]) => Ok(world.limits.set(&ask)),
+        ("POST", ["oddities"]) => oddities(world, &ask),
+        ("GET", ["oddities"]) => Ok(json!(world.oddities)),
+        ("POST", ["ledger"]) => world.ledger.show(&ask),
+        ("POST", ["record"]) => {
+            world.record.memory = ask["on"].as_bool().unwrap_or(true);
+            Ok(json!({"on": world.record.memory, "dropped": world.record.dropped}))
+        }
+        ("GET", ["exchanges"]) => return Answer::bytes(200, "application/x-ndjson", Bytes::from(world.record.text())),
+        (method, _) => return Answer::json(404, &json!({"error": format!("no such endpoint: {method} {}", call.path)})),
+    };
+    match done {
+        Ok(value) => Answer::json(200, &value),
+        Err(text) => Answer::json(400, &json!({"error": text})),
+    }
+}
+
+/// Of a fault: its id or its name.
+fn named(ask: &Value) -> String {
+    ask["id"].as_str().or(ask["name"].as_str()).unwrap_or("").to_string()
+}
+
+async fn reached(shared: &Shared, ask: &Value) -> Answer {
+    let times = ask["times"].as_u64().unwrap_or(1);
+    let Some(mut met) = shared.lock().faults.met(&named(ask)) else {
+        return Answer::json(404, &json!({"error": format!("no such fault: {}", named(ask))}));
+    };
+    let waiting = met.wait_for(|n| *n >= times);
+    match tokio::time::timeout(Duration::from_secs(30), waiting).await {
+        Ok(Ok(n)) => Answer::json(200, &json!({"times": *n})),
+        Ok(Err(_)) => Answer::json(410, &json!({"error": "the fault was taken away"})),
+        Err(_) => Answer::json(408, &json!({"error": "not reached within 30 seconds"})),
+    }
+}
+
+fn reset(shared: &Shared, world: &mut World, ask: &Value) -> Done {
+    let seed = ask["seed"].as_u64().unwrap_or(shared.seed);
+    let text = ask["clock"].as_str().unwrap_or(&shared.clock);
+    let clock = Clock::parse(text).ok_or_else(|| format!("no time: {text}"))?;
+    let fresh = World::new(world.epoch + 1, seed, clock, world.origins.clone(), world.record.fresh());
+    let old = std::mem::replace(world, fresh);
+    // A large world takes a while to take apart.
+    std::thread::spawn(move || drop(old));
+    Ok(json!({}))
+}
+
+fn move_clock(world: &mut World, ask: &Value) -> Done {
+    if let Some(text) = ask["set"].as_str() {
+        let to = clock::parse(text).ok_or_else(|| format!("no time: {text}"))?;
+        world.clock.set(to);
+    }
+    if let Some(by) = ask["advance_ms"].as_i64() {
+        world.clock.advance(by);
+    }
+    let now = world.now();
+    Ok(json!({"now": clock::iso_ms(now), "now_ms": now}))
+}
+
+pub fn person(world: &World, ask: &Value, field: &str) -> Result<usize, String> {
+    let who = ask[field].as_str().ok_or_else(|| format!("{field} is missing"))?;
+    world.people.find(who).ok_or_else(|| format!("no such person: {who}"))
+}
+
+fn add_person(world: &mut World, ask: &Value) -> Done {
+    let address = ask["address"].as_str().filter(|a| a.contains('@')).ok_or("address is missing")?;
+    let (mailbox, teams) = (ask["mailbox"].as_bool().unwrap_or(true), ask["teams"].as_bool().unwrap_or(true));
+    let at = world.people.add(&mut world.ids, address, ask["name"].as_str(), mailbox, teams);
+    world.furnish();
+    let person = &world.people.people[at];
+    Ok(json!({"id": person.id, "address": person.address}))
+}
+
+fn add_app(world: &mut World, ask: &Value) -> Done {
+    let client_id = ask["client_id"].as_str().ok_or("client_id is missing")?.to_string();
+    let redirects = ask["redirect_uris"].as_array().into_iter().flatten().filter_map(|u| u.as_str().map(String::from)).collect();
+    let secret = ask["secret"].as_str().map(String::from);
+    let public = ask["public"].as_bool().unwrap_or(secret.is_none());
+    world.people.apps.retain(|a| !a.client_id.eq_ignore_ascii_case(&client_id));
+    world.people.apps.push(crate::people::App { client_id: client_id.clone(), secret, redirect_uris: redirects, public });
+    Ok(json!({"client_id": client_id}))
+}
+
+fn sign_in(world: &mut World, ask: &Value) -> Done {
+    let who = person(world, ask, "as")?;
+    let text = ask["url"].as_str().ok_or("url is missing")?;
+    let url = url::Url::parse(text).map_err(|e| e.to_string())?;
+    let mut path = url.path().split('/').filter(|p| !p.is_empty());
+    let tenant = crate::http::decode(path.next().unwrap_or(""), false);
+    if path.collect::<Vec<_>>() != ["oauth2", "v2.0", "authorize"] {
+        return Err(format!("no authorize URL: {text}"));
+    }
+    let decision = ask["decision"].as_str().unwrap_or("approve");
+    let location = authorize::sign_in(world, &tenant, url.query().unwrap_or(""), who, decision)?;
+    Ok(json!({"location": location}))
+}
+
+fn auto_approve(world: &mut World, ask: &Value) -> Done {
+    world.entra.auto_approve = if ask["as"].is_null() { None } else { Some(person(world, ask, "as")?) };
+    Ok(json!({}))
+}
+
+fn revoke(world: &mut World, ask: &Value) -> Done {
+    let who = person(world, ask, "as")?;
+    let reason = ask["reason"].as_str().unwrap_or("admin_revoked");
+    if !["password_changed", "admin_revoked", "inactive", "consent_withdrawn"].contains(&reason) {
+        return Err(format!("no such reason: {reason}"));
+    }
+    let now = world.now();
+    world.entra.revoke(who, reason, now);
+    Ok(json!({}))
+}
+
+fn oddities(world: &mut World, ask: &Value) -> Done {
+    for (name, on) in ask.as_object().into_iter().flatten() {
+        let known = ODDITIES.iter().find(|(n, _)| n == name).ok_or_else(|| format!("no such oddity: {name}"))?;
+        world.oddities.insert(known.0, on.as_bool().ok_or_else(|| format!("{name} is true or false"))?);
+    }
+    Ok(json!(world.oddities))
+}
+
+fn chats(world: &World, ask: &Value) -> Done {
+    let member = if ask["member"].is_null() { None } else { Some(person(world, ask, "member")?) };
+    let address = |p: &usize| world.people.people[*p].address.clone();
+    let items: Vec<Value> = world
+        .teams
+        .chats
+        .iter()
+        .filter(|c| member.is_none_or(|m| c.members.contains(&m)))
+        .map(|c| {
+            let messages: Vec<Value> = c
+                .messages
+                .iter()
+                .map(|m| {
+                    let kind = if m.html { "html" } else { "text" };
+                    json!({"id": m.id.to_string(), "from": address(&m.from), "text": m.content, "content_type": kind})
+                })
+                .collect();
+            let kind = if c.one_on_one { "oneOnOne" } else { "group" };
+            json!({"id": c.id, "type": kind, "members": c.members.iter().map(address).collect::<Vec<_>>(), "messages": messages})
+        })
+        .collect();
+    Ok(json!({"items": items}))
+}

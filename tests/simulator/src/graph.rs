@@ -1,0 +1,163 @@
+//! The front door of Graph: who calls, is it too much, and where does the path lead.
+
+use crate::http::{Answer, Call};
+use crate::server::Arrival;
+use crate::world::World;
+use crate::{mail, teams, users};
+use serde_json::json;
+
+/// What the front door takes.
+const BODY_MAX: usize = 4 << 20;
+
+pub struct Caller {
+    /// None for an app with a token of its own.
+    pub person: Option<usize>,
+    pub tenant: usize,
+    pub scopes: Vec<String>,
+}
+
+impl Caller {
+    pub fn has(&self, any: &[&str]) -> bool {
+        self.person.is_none() || self.scopes.iter().any(|s| any.iter().any(|a| a.eq_ignore_ascii_case(s)))
+    }
+}
+
+pub fn caller(world: &World, call: &Call) -> Result<Caller, Answer> {
+    let refuse = |text: &str| {
+        let challenge = format!(
+            "Bearer realm=\"\", authorization_uri=\"{}/common/oauth2/authorize\", client_id=\"00000003-0000-0000-c000-000000000000\"",
+            world.origins.login
+        );
+        Answer::fail(401, "InvalidAuthenticationToken", text).with("WWW-Authenticate", challenge)
+    };
+    let header = call.header("authorization").unwrap_or("");
+    let token = header.get(..7).filter(|b| b.eq_ignore_ascii_case("bearer ")).and_then(|_| header.get(7..)).unwrap_or("").trim();
+    if token.is_empty() {
+        return Err(refuse("Access token is empty."));
+    }
+    let Some(access) = world.entra.access(token) else {
+        return Err(refuse("CompactToken parsing failed with error code: 80049217"));
+    };
+    if world.now() >= access.expires_ms {
+        return Err(refuse("Lifetime validation failed, the token is expired."));
+    }
+    Ok(Caller { person: access.person, tenant: access.tenant, scopes: access.scopes.clone() })
+}
+
+/// The person a path speaks of: `/me` or `/users/{id}`, and what comes after.
+fn subject<'a>(world: &World, caller: &Caller, parts: &'a [&'a str]) -> Option<(Option<usize>, &'a [&'a str])> {
+    match parts {
+        [me, rest @ ..] if me.eq_ignore_ascii_case("me") => Some((caller.person, rest)),
+        [users, who, rest @ ..] if users.eq_ignore_ascii_case("users") => {
+            let found = world.people.find(who).filter(|p| world.people.people[*p].tenant == caller.tenant);
+            Some((found, rest))
+        }
+        _ => None,
+    }
+}
+
+fn is_mail(name: &str) -> bool {
+    ["mailFolders", "messages", "sendMail"].iter().any(|m| m.eq_ignore_ascii_case(name))
+}
+
+/// The mailbox that a request works on, to count it there.
+pub fn mailbox_of(world: &World, caller: &Caller, call: &Call) -> Option<usize> {
+    let segments = call.segments();
+    let parts: Vec<&str> = segments.iter().skip(1).map(String::as_str).collect();
+    match subject(world, caller, &parts)? {
+        (Some(person), [first, ..]) if is_mail(first) => Some(person),
+        _ => None,
+    }
+}
+
+pub fn handle(world: &mut World, call: &Call, arrival: &Arrival) -> Answer {
+    if call.body.len() > BODY_MAX || call.too_long {
+        return Answer::fail(400, "BadRequest", "The maximum request length supported is 4MB.");
+    }
+    let caller = match caller(world, call) {
+        Ok(caller) => caller,
+        Err(answer) => return answer,
+    };
+    if let Some(mailbox) = arrival.mailbox {
+        let now = world.now();
+        let wait = world.limits.count(mailbox, now);
+        if arrival.too_many && world.limits.throttle {
+            let text = "Application is over its MailboxConcurrency limit.";
+            let answer = Answer::fail(429, "ApplicationThrottled", text);
+            return if world.odd("concurrency_retry_after") { answer.with("Retry-After", "1") } else { answer };
+        }
+        if let Some(seconds) = wait {
+            world.limits.promise(&arrival.person, &call.method, &call.path, now + seconds * 1000);
+            let text = "Application is over its request limit for this mailbox.";
+            return Answer::fail(429, "ApplicationThrottled", text).with("Retry-After", seconds.to_string());
+        }
+    }
+    route(world, &caller, call, arrival)
+}
+
+fn route(world: &mut World, caller: &Caller, call: &Call, arrival: &Arrival) -> Answer {
+    let segments = call.segments();
+    let mut parts: Vec<&str> = segments.iter().map(String::as_str).collect();
+    if parts == ["oidc", "userinfo"] {
+        return users::userinfo(world, caller);
+    }
+    if parts.first() != Some(&"v1.0") {
+        return Answer::fail(400, "BadRequest", "Invalid version.");
+    }
+    parts.remove(0);
+    let method = call.method.as_str();
+    match parts.as_slice() {
+        [users] if users.eq_ignore_ascii_case("users") => return users::list(world, caller, call),
+        [chats, rest @ ..] if chats.eq_ignore_ascii_case("chats") => {
+            return teams::handle(world, caller, call, arrival, None, rest);
+        }
+        _ => {}
+    }
+    let Some((person, rest)) = subject(world, caller, &parts) else { return no_segment(parts.first().unwrap_or(&"")) };
+    let me = parts.first().is_some_and(|p| p.eq_ignore_ascii_case("me"));
+    if me && caller.person.is_none() {
+        return Answer::fail(400, "BadRequest", "/me request is only valid with delegated authentication flow.");
+    }
+    let Some(person) = person else {
+        let who = parts.get(1).unwrap_or(&"");
+        return if rest.first().is_some_and(|r| is_mail(r)) {
+            Answer::fail(404, "ErrorInvalidUser", format!("The requested user '{who}' is invalid."))
+        } else {
+            users::unknown(who)
+        };
+    };
+    match rest {
+        [] if method == "GET" => users::get(world, caller, call, person),
+        [first, ..] if is_mail(first) => mail::handle(world, caller, call, arrival, person, rest),
+        [chats, rest @ ..] if chats.eq_ignore_ascii_case("chats") => {
+            teams::handle(world, caller, call, arrival, Some(person), rest)
+        }
+        [other, ..] => no_segment(other),
+        [] => not_allowed(),
+    }
+}
+
+pub fn no_segment(name: &str) -> Answer {
+    Answer::fail(400, "BadRequest", format!("Resource not found for the segment '{name}'."))
+}
+
+pub fn not_allowed() -> Answer {
+    Answer::fail(405, "Request_BadRequest", "Specified HTTP method is not allowed for the request target.")
+}
+
+pub fn bad(text: impl Into<String>) -> Answer {
+    Answer::fail(400, "BadRequest", text)
+}
+
+/// A collection, with the link to what follows.
+pub fn page(context: String, value: Vec<serde_json::Value>, next: Option<String>, count: Option<usize>) -> Answer {
+    let mut body = json!({"@odata.context": context});
+    if let Some(count) = count {
+        body["@odata.count"] = json!(count);
+    }
+    if let Some(next) = next {
+        body["@odata.nextLink"] = json!(next);
+    }
+    body["value"] = json!(value);
+    Answer::json(200, &body)
+}

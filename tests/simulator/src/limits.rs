@@ -1,0 +1,134 @@
+//! Microsoft's limits, and the promises to come back later that clients must keep.
+
+use serde_json::{Value, json};
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+pub struct Limits {
+    pub concurrency: u32,
+    pub requests_per_10_min: usize,
+    pub page_max: usize,
+    pub token_seconds: i64,
+    pub chat_per_second: f64,
+    pub throttle: bool,
+    in_flight: HashMap<usize, Arc<AtomicU32>>,
+    windows: HashMap<usize, VecDeque<i64>>,
+    /// When the last message of a chat, or of a person, was taken.
+    chats: HashMap<String, i64>,
+    /// Not before then: by person, method and path.
+    promises: HashMap<(String, String, String), i64>,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            concurrency: 4,
+            requests_per_10_min: 10_000,
+            page_max: 1000,
+            token_seconds: 3600,
+            chat_per_second: 1.0,
+            throttle: true,
+            in_flight: HashMap::new(),
+            windows: HashMap::new(),
+            chats: HashMap::new(),
+            promises: HashMap::new(),
+        }
+    }
+}
+
+/// Counts one request on a mailbox for as long as it lives.
+pub struct Flight(Arc<AtomicU32>);
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl Limits {
+    pub fn set(&mut self, ask: &Value) -> Value {
+        if let Some(n) = ask["concurrency"].as_u64() {
+            self.concurrency = n as u32;
+        }
+        if let Some(n) = ask["requests_per_10_min"].as_u64() {
+            self.requests_per_10_min = n as usize;
+        }
+        if let Some(n) = ask["page_max"].as_u64() {
+            self.page_max = (n as usize).max(1);
+        }
+        if let Some(n) = ask["token_seconds"].as_i64() {
+            self.token_seconds = n;
+        }
+        if let Some(n) = ask["chat_per_second"].as_f64() {
+            self.chat_per_second = n;
+        }
+        if let Some(on) = ask["throttle"].as_bool() {
+            self.throttle = on;
+        }
+        json!({
+            "concurrency": self.concurrency, "requests_per_10_min": self.requests_per_10_min, "page_max": self.page_max,
+            "token_seconds": self.token_seconds, "chat_per_second": self.chat_per_second, "throttle": self.throttle,
+        })
+    }
+
+    /// One more request on this mailbox; true when it is one too many.
+    pub fn enter(&mut self, mailbox: usize) -> (Flight, bool) {
+        let counter = self.in_flight.entry(mailbox).or_default().clone();
+        let before = counter.fetch_add(1, Ordering::SeqCst);
+        (Flight(counter), before >= self.concurrency)
+    }
+
+    /// Counts a request against the ten minutes; seconds to wait when there were too many.
+    pub fn count(&mut self, mailbox: usize, now: i64) -> Option<i64> {
+        let window = self.windows.entry(mailbox).or_default();
+        while window.front().is_some_and(|&t| t <= now - 600_000) {
+            window.pop_front();
+        }
+        let full = window.len() >= self.requests_per_10_min;
+        let wait = window.front().map(|&t| (t + 600_000 - now + 999) / 1000);
+        // Refused requests count as well, but the memory for them is bounded.
+        if window.len() < self.requests_per_10_min.saturating_mul(2) {
+            window.push_back(now);
+        }
+        (full && self.throttle).then(|| wait.unwrap_or(1).max(1))
+    }
+
+    /// One message a second for each chat and each person; seconds to wait when it comes too soon.
+    pub fn chat_message(&mut self, chat: &str, person: &str, now: i64) -> Option<i64> {
+        if !self.throttle || self.chat_per_second <= 0.0 {
+            return None;
+        }
+        let gap = (1000.0 / self.chat_per_second) as i64;
+        let keys = [format!("chat {chat}"), format!("person {person}")];
+        if keys.iter().any(|k| self.chats.get(k).is_some_and(|&last| now < last + gap)) {
+            return Some(((gap + 999) / 1000).max(1));
+        }
+        for key in keys {
+            self.chats.insert(key, now);
+        }
+        None
+    }
+
+    pub fn promise(&mut self, person: &str, method: &str, path: &str, until_ms: i64) {
+        if self.promises.len() < 50_000 {
+            self.promises.insert((person.into(), method.into(), path.into()), until_ms);
+        }
+    }
+
+    /// How many milliseconds too early this one comes.
+    pub fn too_early(&mut self, person: &str, method: &str, path: &str, now: i64) -> Option<i64> {
+        if self.promises.is_empty() {
+            return None;
+        }
+        let key = (person.to_string(), method.to_string(), path.to_string());
+        match self.promises.get(&key) {
+            Some(&until) if now < until => Some(until - now),
+            Some(_) => {
+                self.promises.remove(&key);
+                None
+            }
+            None => None,
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! What happened in a folder, in order, each message once: the newest change counts.
+
+use std::collections::{BTreeMap, HashMap};
+
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// It is here, new or altered.
+    Here(u32),
+    Left { id: String, immutable: String, received: i64 },
+}
+
+#[derive(Default)]
+pub struct Journal {
+    log: BTreeMap<u64, Change>,
+    latest: HashMap<u32, u64>,
+}
+
+impl Journal {
+    fn put(&mut self, key: u32, seq: u64, change: Change) {
+        if let Some(old) = self.latest.insert(key, seq) {
+            self.log.remove(&old);
+        }
+        self.log.insert(seq, change);
+    }
+
+    pub fn touch(&mut self, key: u32, seq: u64) {
+        self.put(key, seq, Change::Here(key));
+    }
+
+    pub fn leave(&mut self, key: u32, seq: u64, id: String, immutable: String, received: i64) {
+        self.put(key, seq, Change::Left { id, immutable, received });
+    }
+
+    pub fn after(&self, seq: u64) -> impl Iterator<Item = (u64, &Change)> {
+        self.log.range(seq + 1..).map(|(s, c)| (*s, c))
+    }
+}

@@ -1,0 +1,250 @@
+//! Sending: the copy in Sent Items, the copies that arrive, and what comes back undeliverable.
+
+use super::compose::{apply, blank};
+use super::item::{bad_mime, matches, new_message_id, own_address, shown};
+use super::json::plain;
+use super::store::{Address, Message};
+use super::{Job, eml, not_found};
+use crate::graph::bad;
+use crate::http::{Answer, unbase64};
+use crate::world::World;
+use serde_json::Value;
+
+const RECIPIENTS_MAX: usize = 500;
+
+/// Is anything wrong with sending this?
+fn refusal(world: &World, person: usize, message: &Message) -> Option<Answer> {
+    let all: Vec<&Address> = message.to.iter().chain(&message.cc).chain(&message.bcc).collect();
+    let plausible = |a: &&Address| a.address.split_once('@').is_some_and(|(l, d)| !l.is_empty() && !d.is_empty() && !d.contains(' '));
+    if all.is_empty() || !all.iter().all(plausible) {
+        return Some(Answer::fail(400, "ErrorInvalidRecipients", "At least one recipient is not valid."));
+    }
+    if all.len() > RECIPIENTS_MAX {
+        return Some(Answer::fail(400, "ErrorExceededRecipientLimit", "The message has too many recipients."));
+    }
+    let own = &world.people.people[person].address;
+    let from = message.from.as_ref().map_or(own, |f| &f.address);
+    if !from.eq_ignore_ascii_case(own) {
+        let text = "The user account which was used to submit this request does not have the right to send mail on behalf of the \
+                    specified sending account., Cannot submit message.";
+        return Some(Answer::fail(403, "ErrorSendAsDenied", text));
+    }
+    None
+}
+
+/// The same once more? Clients must not do that, whatever happened to the first answer.
+fn accuse_twice(job: &mut Job, message: &Message) {
+    let text = if message.html { plain(&message.content()) } else { message.content() };
+    let to: Vec<String> = message.to.iter().chain(&message.cc).chain(&message.bcc).map(|a| a.address.to_lowercase()).collect();
+    let person = job.world.people.people[job.person].address.clone();
+    let ledger = &mut job.world.ledger;
+    let same_id = ledger.sent_before(&["id", &person, &message.message_id]);
+    let same_text = ledger.sent_before(&["text", &person, &to.join(" "), &message.subject, text.trim()]);
+    if same_id || same_text {
+        let what = if same_id { &message.message_id } else { &message.subject };
+        ledger.accuse("sent_twice", job.seq, format!("{person} to {}: {what}", to.join(", ")));
+    }
+}
+
+/// Copies into the mailboxes of the simulated world, and reports of what cannot be delivered.
+pub fn deliver(world: &mut World, person: usize, message: &Message) {
+    let now = world.now();
+    let mut seen = Vec::new();
+    for to in message.to.iter().chain(&message.cc).chain(&message.bcc) {
+        let address = to.address.to_lowercase();
+        if seen.contains(&address) {
+            continue;
+        }
+        match world.people.find(&address).filter(|p| world.people.people[*p].mailbox) {
+            Some(reader) => {
+                let mut copy = message.clone();
+                copy.bcc.clear();
+                copy.attachments.iter_mut().for_each(|a| a.id.clear());
+                (copy.is_read, copy.is_draft, copy.received, copy.created, copy.modified) = (false, false, now, now, now);
+                (copy.late, copy.fresh) = (0, false);
+                copy.categories.clear();
+                copy.extended.clear();
+                copy.flag = "notFlagged".into();
+                let mailbox = &mut world.mail[reader];
+                if let Some(thread) = mailbox.thread_for(&copy).filter(|_| copy.in_reply_to.is_some()) {
+                    copy.thread = thread;
+                }
+                let inbox = mailbox.folder("inbox").unwrap_or(0);
+                mailbox.insert(&mut world.ids, inbox, copy);
+            }
+            None if world.people.knows_domain(&address) => undeliverable(world, person, message, &address),
+            None => {}
+        }
+        seen.push(address);
+    }
+}
+
+fn undeliverable(world: &mut World, person: usize, message: &Message, address: &str) {
+    let now = world.now();
+    let own = world.people.people[person].address.clone();
+    let domain = address.rsplit('@').next().unwrap_or("contoso.com").to_string();
+    let postmaster = Address { name: "Microsoft Outlook".into(), address: format!("postmaster@{domain}") };
+    let mut report = blank(postmaster, now);
+    report.subject = format!("Undeliverable: {}", message.subject);
+    report.to = vec![Address { name: world.people.people[person].name.clone(), address: own }];
+    report.set_body(
+        true,
+        format!(
+            "<html><body><p><b>Your message to {address} couldn't be delivered.</b></p><p>{address} wasn't found at {domain}.</p>\
+             <p>550 5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient {address} not found by SMTP address lookup</p></body></html>"
+        ),
+    );
+    (report.is_draft, report.is_read) = (false, false);
+    report.message_id = format!("<{}@{domain}>", world.ids.guid());
+    report.in_reply_to = Some(message.message_id.clone());
+    report.references = vec![message.message_id.clone()];
+    report.thread = message.thread;
+    report.headers = vec![("X-Failed-Recipients".into(), address.to_string())];
+    let mailbox = &mut world.mail[person];
+    let inbox = mailbox.folder("inbox").unwrap_or(0);
+    mailbox.insert(&mut world.ids, inbox, report);
+}
+
+/// The draft goes to Sent Items under the same immutable id, the copies go out.
+pub fn send_draft(job: &mut Job, key: u32) -> Answer {
+    let Some(message) = job.mailbox().get(key).cloned() else { return not_found() };
+    if !message.is_draft {
+        job.world.ledger.accuse("sent_twice", job.seq, format!("{}: no draft any more", message.message_id));
+        return Answer::fail(400, "ErrorInvalidOperation", "The message is not a draft and cannot be sent.");
+    }
+    if let Some(answer) = matches(job, key).err().or_else(|| refusal(job.world, job.person, &message)) {
+        return answer;
+    }
+    accuse_twice(job, &message);
+    let now = job.now;
+    let late = if job.world.odd("sent_copy_late") { 2 } else { 0 };
+    let renamed = job.world.odd("rewritten_message_id").then(|| new_message_id(job, &own_address(job)));
+    let mailbox = &mut job.world.mail[job.person];
+    let sent_items = mailbox.folder("sentitems").unwrap_or(0);
+    mailbox.edit(key, now, |m| {
+        (m.is_draft, m.is_read, m.sent, m.received) = (false, true, now, now);
+        (m.late, m.fresh) = (late, false);
+        if let Some(id) = renamed {
+            m.message_id = id;
+        }
+    });
+    mailbox.shift(&mut job.world.ids, key, sent_items, now);
+    if let Some(sent) = job.mailbox().get(key).cloned() {
+        deliver(job.world, job.person, &sent);
+    }
+    Answer::empty(202)
+}
+
+/// A message that was never a draft.
+fn send_now(job: &mut Job, mut message: Message, keep: bool) -> Answer {
+    if let Some(answer) = refusal(job.world, job.person, &message) {
+        return answer;
+    }
+    if message.message_id.is_empty() {
+        message.message_id = new_message_id(job, &own_address(job));
+    }
+    accuse_twice(job, &message);
+    (message.is_draft, message.is_read, message.sent, message.received) = (false, true, job.now, job.now);
+    let mailbox = &mut job.world.mail[job.person];
+    if message.thread == 0 {
+        message.thread = mailbox.thread_for(&message).unwrap_or_else(|| job.world.ids.next());
+    }
+    if keep {
+        let sent_items = mailbox.folder("sentitems").unwrap_or(0);
+        mailbox.insert(&mut job.world.ids, sent_items, message.clone());
+    }
+    deliver(job.world, job.person, &message);
+    Answer::empty(202)
+}
+
+pub fn send_mail(job: &mut Job) -> Answer {
+    let own = own_address(job);
+    if job.call.header("content-type").is_some_and(|t| t.starts_with("text/plain")) {
+        let Some(raw) = std::str::from_utf8(&job.call.body).ok().and_then(unbase64) else { return bad_mime() };
+        let Ok(mut message) = eml::parse(&raw, job.now) else { return bad_mime() };
+        (message.from, message.sender, message.created) = (Some(own.clone()), Some(own), job.now);
+        return send_now(job, message, true);
+    }
+    let Some(body) = job.call.json() else { return bad("Unable to read JSON request payload.") };
+    let mut message = blank(own, job.now);
+    if let Err(answer) = apply(&mut message, &body["message"], true) {
+        return answer;
+    }
+    let keep = !(body["saveToSentItems"] == false || body["saveToSentItems"] == "false");
+    send_now(job, message, keep)
+}
+
+#[derive(Clone, Copy, PartialEq)]
+pub enum Kind {
+    Reply,
+    ReplyAll,
+    Forward,
+}
+
+/// A reply or a forward, as a draft or sent at once.
+pub fn answer(job: &mut Job, key: u32, kind: Kind, at_once: bool) -> Answer {
+    let body = job.call.json().unwrap_or(Value::Null);
+    let comment = body["comment"].as_str().filter(|c| !c.is_empty());
+    if comment.is_some() && !body["message"]["body"].is_null() {
+        return bad("You cannot specify both comment and message body.");
+    }
+    let own = own_address(job);
+    let Some(original) = job.mailbox().get(key).cloned() else { return not_found() };
+    let mut message = blank(own.clone(), job.now);
+    let mark = if kind == Kind::Forward { "Fw: " } else { "Re: " };
+    let (_, marked) = super::store::topic(&original.subject);
+    message.subject = if marked { original.subject.clone() } else { format!("{mark}{}", original.subject) };
+    message.thread = original.thread;
+    if kind == Kind::Forward {
+        message.attachments = original.attachments.clone();
+        message.attachments.iter_mut().for_each(|a| a.id.clear());
+        message.to = body["toRecipients"].as_array().into_iter().flatten().filter_map(recipient).collect();
+    } else {
+        message.in_reply_to = Some(original.message_id.clone());
+        message.references = original.references.iter().cloned().chain([original.message_id.clone()]).collect();
+        let not_own = |a: &Address| !a.address.eq_ignore_ascii_case(&own.address);
+        message.to = if original.reply_to.is_empty() { original.from.clone().into_iter().collect() } else { original.reply_to.clone() };
+        if kind == Kind::ReplyAll {
+            let known = message.to.clone();
+            let fits = |a: &Address| not_own(a) && !known.iter().any(|k| k.address.eq_ignore_ascii_case(&a.address));
+            message.to.extend(original.to.iter().filter(|a| fits(a)).cloned());
+            message.cc = original.cc.iter().filter(|a| fits(a)).cloned().collect();
+        }
+    }
+    let from = original.from.as_ref().map_or(String::new(), |f| format!("{} &lt;{}&gt;", f.name, f.address));
+    let quoted = if original.html { original.content() } else { format!("<pre>{}</pre>", original.content().replace('<', "&lt;")) };
+    message.set_body(
+        true,
+        format!(
+            "<html><body><div>{}</div><hr><div id=\"divRplyFwdMsg\"><b>From:</b> {from}<br><b>Sent:</b> {}<br>\
+             <b>Subject:</b> {}</div><div>{quoted}</div></body></html>",
+            comment.unwrap_or(""),
+            crate::clock::iso(original.sent),
+            original.subject
+        ),
+    );
+    if !body["message"].is_null()
+        && let Err(answer) = apply(&mut message, &body["message"], true)
+    {
+        return answer;
+    }
+    message.message_id = new_message_id(job, &own);
+    if at_once {
+        return send_now(job, message, true);
+    }
+    message.fresh = true;
+    let (now, marks) = (job.now, job.world.odd("reply_marks_read"));
+    let mailbox = &mut job.world.mail[job.person];
+    if marks && kind != Kind::Forward && !original.is_read {
+        mailbox.edit(key, now, |m| m.is_read = true);
+    }
+    let drafts = mailbox.folder("drafts").unwrap_or(0);
+    let draft = mailbox.insert(&mut job.world.ids, drafts, message);
+    shown(job, 201, draft)
+}
+
+fn recipient(value: &Value) -> Option<Address> {
+    let inner = &value["emailAddress"];
+    let address = inner["address"].as_str()?.to_string();
+    Some(Address { name: inner["name"].as_str().unwrap_or("").to_string(), address })
+}

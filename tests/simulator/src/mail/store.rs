@@ -1,0 +1,385 @@
+//! A mailbox: folders, messages, and the two kinds of ids.
+
+use super::journal::Journal;
+use crate::http::{Bytes, base64};
+use crate::ids::Ids;
+use std::collections::{BTreeSet, HashMap};
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Address {
+    pub name: String,
+    pub address: String,
+}
+
+#[derive(Clone)]
+pub struct Attachment {
+    pub id: String,
+    pub name: String,
+    pub content_type: String,
+    pub inline: bool,
+    pub content_id: Option<String>,
+    pub bytes: Bytes,
+    /// A message in a message: it has MIME, but no contentBytes.
+    pub item: bool,
+}
+
+#[derive(Clone, Default)]
+pub struct Message {
+    pub key: u32,
+    pub folder: usize,
+    /// Made anew at every move.
+    pub id: String,
+    pub immutable: String,
+    pub change: u64,
+    /// When it came into its folder, by the journal's count.
+    pub arrived: u64,
+    pub created: i64,
+    pub modified: i64,
+    pub received: i64,
+    pub sent: i64,
+    pub subject: String,
+    pub html: bool,
+    /// The content as a JSON string, quotes and all, so that serving it is a copy.
+    pub body: String,
+    pub preview: String,
+    pub from: Option<Address>,
+    pub sender: Option<Address>,
+    pub to: Vec<Address>,
+    pub cc: Vec<Address>,
+    pub bcc: Vec<Address>,
+    pub reply_to: Vec<Address>,
+    pub message_id: String,
+    pub in_reply_to: Option<String>,
+    pub references: Vec<String>,
+    pub thread: u64,
+    pub headers: Vec<(String, String)>,
+    pub importance: String,
+    pub is_read: bool,
+    pub is_draft: bool,
+    pub delivery_receipt: bool,
+    pub read_receipt: bool,
+    pub categories: Vec<String>,
+    pub flag: String,
+    pub other_inbox: bool,
+    pub extended: Vec<(String, String)>,
+    pub attachments: Vec<Attachment>,
+    pub raw: Option<Bytes>,
+    /// Reads that still answer 404 after a send.
+    pub late: u8,
+    /// A draft that nobody has changed since a reply made it.
+    pub fresh: bool,
+}
+
+impl Message {
+    pub fn set_body(&mut self, html: bool, content: String) {
+        self.html = html;
+        self.preview = preview(html, &content);
+        self.body = serde_json::Value::String(content).to_string();
+    }
+
+    pub fn content(&self) -> String {
+        serde_json::from_str(&self.body).unwrap_or_default()
+    }
+
+    pub fn change_key(&self) -> String {
+        format!("CQAAABYAAAC{}", base64(&self.change.to_be_bytes()))
+    }
+
+    pub fn etag(&self) -> String {
+        format!("W/\"{}\"", self.change_key())
+    }
+
+    /// As Graph has it, inline pictures do not count.
+    pub fn has_attachments(&self) -> bool {
+        self.attachments.iter().any(|a| !a.inline)
+    }
+}
+
+/// The first words, without markup.
+fn preview(html: bool, content: &str) -> String {
+    let mut out = String::new();
+    let (mut tag, mut space, mut count) = (false, false, 0);
+    for c in content.chars().take(8000) {
+        match c {
+            '<' if html => tag = true,
+            '>' if html && tag => {
+                tag = false;
+                space = true;
+            }
+            _ if tag => {}
+            c if c.is_whitespace() || c.is_control() => space = true,
+            c => {
+                if space && !out.is_empty() {
+                    out.push(' ');
+                    count += 1;
+                }
+                space = false;
+                out.push(c);
+                count += 1;
+            }
+        }
+        if count >= 254 {
+            break;
+        }
+    }
+    out
+}
+
+pub struct Folder {
+    pub id: String,
+    pub name: String,
+    pub well_known: Option<&'static str>,
+    pub parent: usize,
+    pub hidden: bool,
+    pub gone: bool,
+    pub order: BTreeSet<(i64, u32)>,
+    pub unread: usize,
+    pub journal: Journal,
+}
+
+pub const ROOT: usize = 0;
+
+const FOLDERS: [(&str, &str, bool); 11] = [
+    ("msgfolderroot", "Top of Information Store", false),
+    ("inbox", "Inbox", false),
+    ("drafts", "Drafts", false),
+    ("sentitems", "Sent Items", false),
+    ("deleteditems", "Deleted Items", false),
+    ("junkemail", "Junk Email", false),
+    ("archive", "Archive", false),
+    ("outbox", "Outbox", false),
+    ("conversationhistory", "Conversation History", false),
+    ("syncissues", "Sync Issues", true),
+    ("recoverableitemsdeletions", "Deletions", true),
+];
+
+pub struct Mailbox {
+    pub folders: Vec<Folder>,
+    messages: Vec<Option<Box<Message>>>,
+    by_id: HashMap<String, u32>,
+    by_message_id: HashMap<String, u32>,
+    topics: HashMap<String, u64>,
+    /// Counts every change in the mailbox.
+    pub seq: u64,
+    pub folder_journal: Journal,
+    salt: u64,
+}
+
+impl Mailbox {
+    pub fn new(ids: &mut Ids) -> Mailbox {
+        let mut mailbox = Mailbox {
+            folders: Vec::new(),
+            messages: Vec::new(),
+            by_id: HashMap::new(),
+            by_message_id: HashMap::new(),
+            topics: HashMap::new(),
+            seq: 0,
+            folder_journal: Journal::default(),
+            salt: ids.next(),
+        };
+        for (known, name, hidden) in FOLDERS {
+            mailbox.add_folder(ids, name, ROOT, Some(known), hidden);
+        }
+        mailbox
+    }
+
+    pub fn add_folder(
+        &mut self, ids: &mut Ids, name: &str, parent: usize, well_known: Option<&'static str>, hidden: bool,
+    ) -> usize {
+        let id = ids.item("AAMkAGFm");
+        let (order, journal) = (BTreeSet::new(), Journal::default());
+        let name = name.to_string();
+        self.folders.push(Folder { id, name, well_known, parent, hidden, gone: false, order, unread: 0, journal });
+        let at = self.folders.len() - 1;
+        self.seq += 1;
+        self.folder_journal.touch(at as u32, self.seq);
+        at
+    }
+
+    pub fn folder_changed(&mut self, folder: usize) {
+        self.seq += 1;
+        self.folder_journal.touch(folder as u32, self.seq);
+    }
+
+    /// By id or well-known name, as in a URL.
+    pub fn folder(&self, name: &str) -> Option<usize> {
+        let known = |f: &Folder| f.id == name || f.well_known.is_some_and(|w| w.eq_ignore_ascii_case(name));
+        self.folders.iter().position(|f| !f.gone && known(f))
+    }
+
+    /// As the control endpoints name it, by display name as well.
+    pub fn folder_loosely(&self, name: &str) -> Option<usize> {
+        self.folder(name).or_else(|| self.folders.iter().position(|f| !f.gone && f.name.eq_ignore_ascii_case(name)))
+    }
+
+    pub fn children(&self, parent: usize, hidden: bool) -> Vec<usize> {
+        let fits = |(at, f): &(usize, &Folder)| *at != ROOT && !f.gone && f.parent == parent && (hidden || !f.hidden);
+        self.folders.iter().enumerate().filter(fits).map(|(at, _)| at).collect()
+    }
+
+    /// The folder, and all below it, with everything in them.
+    pub fn drop_folder(&mut self, folder: usize) {
+        for child in self.children(folder, true) {
+            self.drop_folder(child);
+        }
+        let keys: Vec<u32> = self.folders[folder].order.iter().map(|(_, k)| *k).collect();
+        for key in keys {
+            self.remove(key);
+        }
+        self.seq += 1;
+        let id = self.folders[folder].id.clone();
+        self.folders[folder].gone = true;
+        self.folder_journal.leave(folder as u32, self.seq, id.clone(), id, 0);
+    }
+
+    pub fn find(&self, id: &str) -> Option<u32> {
+        self.by_id.get(id).copied()
+    }
+
+    /// By id, or by exact subject: the newest.
+    pub fn find_loosely(&self, name: &str) -> Option<u32> {
+        self.find(name).or_else(|| self.all().filter(|m| m.subject == name).max_by_key(|m| (m.received, m.key)).map(|m| m.key))
+    }
+
+    pub fn get(&self, key: u32) -> Option<&Message> {
+        self.messages.get(key as usize).and_then(|m| m.as_deref())
+    }
+
+    /// To change it; whoever does calls `touch` afterwards.
+    pub fn get_mut(&mut self, key: u32) -> Option<&mut Message> {
+        self.messages.get_mut(key as usize).and_then(|m| m.as_deref_mut())
+    }
+
+    pub fn all(&self) -> impl Iterator<Item = &Message> {
+        self.messages.iter().filter_map(|m| m.as_deref())
+    }
+
+    /// The conversation that a message belongs to: by what it answers, or by its subject when it is a reply.
+    pub fn thread_for(&self, message: &Message) -> Option<u64> {
+        let answered = message.in_reply_to.iter().chain(message.references.iter().rev());
+        let known = answered.filter_map(|id| self.by_message_id.get(id)).find_map(|k| self.get(*k)).map(|m| m.thread);
+        known.or_else(|| {
+            let (topic, is_reply) = topic(&message.subject);
+            if is_reply { self.topics.get(&topic).copied() } else { None }
+        })
+    }
+
+    pub fn conversation_id(&self, thread: u64) -> String {
+        let mixed = thread.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ self.salt;
+        format!("AAQkAGI2{}", base64(&[thread.to_be_bytes(), mixed.to_be_bytes()].concat()).replace('+', "-").replace('/', "_"))
+    }
+
+    /// Puts a message into a folder; ids and, when it has none, its thread are made here.
+    pub fn insert(&mut self, ids: &mut Ids, folder: usize, mut message: Message) -> u32 {
+        let key = self.messages.len() as u32;
+        message.key = key;
+        message.id = ids.item("AAMkAGI2");
+        message.immutable = ids.item("AAkALgAA");
+        if message.thread == 0 {
+            message.thread = self.thread_for(&message).unwrap_or_else(|| ids.next());
+        }
+        if message.created == 0 {
+            message.created = message.received;
+        }
+        for attachment in message.attachments.iter_mut().filter(|a| a.id.is_empty()) {
+            attachment.id = ids.item("AAMkAGI2AtC");
+        }
+        self.by_id.insert(message.id.clone(), key);
+        self.by_id.insert(message.immutable.clone(), key);
+        if !message.message_id.is_empty() {
+            self.by_message_id.entry(message.message_id.clone()).or_insert(key);
+        }
+        let (topic, _) = topic(&message.subject);
+        if !topic.is_empty() {
+            self.topics.insert(topic, message.thread);
+        }
+        self.messages.push(Some(Box::new(message)));
+        self.enter(key, folder);
+        key
+    }
+
+    fn enter(&mut self, key: u32, folder: usize) {
+        self.seq += 1;
+        let seq = self.seq;
+        let Some(message) = self.messages.get_mut(key as usize).and_then(|m| m.as_deref_mut()) else { return };
+        (message.folder, message.arrived, message.change) = (folder, seq, seq);
+        let place = &mut self.folders[folder];
+        place.order.insert((message.received, key));
+        place.unread += usize::from(!message.is_read);
+        place.journal.touch(key, seq);
+    }
+
+    fn leave(&mut self, key: u32) {
+        self.seq += 1;
+        let seq = self.seq;
+        let Some(message) = self.messages.get_mut(key as usize).and_then(|m| m.as_deref_mut()) else { return };
+        let place = &mut self.folders[message.folder];
+        place.order.remove(&(message.received, key));
+        place.unread -= usize::from(!message.is_read).min(place.unread);
+        place.journal.leave(key, seq, message.id.clone(), message.immutable.clone(), message.received);
+        self.by_id.remove(&message.id);
+    }
+
+    /// To another folder: a new default id, the same immutable one.
+    pub fn shift(&mut self, ids: &mut Ids, key: u32, folder: usize, now: i64) {
+        self.leave(key);
+        let id = ids.item("AAMkAGI2");
+        if let Some(message) = self.get_mut(key) {
+            message.id = id.clone();
+            message.modified = now;
+        }
+        self.by_id.insert(id, key);
+        self.enter(key, folder);
+    }
+
+    pub fn remove(&mut self, key: u32) {
+        self.leave(key);
+        let Some(message) = self.messages.get_mut(key as usize).and_then(Option::take) else { return };
+        self.by_id.remove(&message.immutable);
+        if self.by_message_id.get(&message.message_id) == Some(&key) {
+            self.by_message_id.remove(&message.message_id);
+        }
+    }
+
+    /// Changes a message, and tells the journal.
+    pub fn edit(&mut self, key: u32, now: i64, change: impl FnOnce(&mut Message)) {
+        self.seq += 1;
+        let seq = self.seq;
+        let Some(message) = self.messages.get_mut(key as usize).and_then(|m| m.as_deref_mut()) else { return };
+        let (received, was_read, old_id) = (message.received, message.is_read, message.message_id.clone());
+        change(message);
+        message.modified = now;
+        message.change = seq;
+        let place = &mut self.folders[message.folder];
+        if received != message.received {
+            place.order.remove(&(received, key));
+            place.order.insert((message.received, key));
+        }
+        match (was_read, message.is_read) {
+            (false, true) => place.unread -= 1.min(place.unread),
+            (true, false) => place.unread += 1,
+            _ => {}
+        }
+        place.journal.touch(key, seq);
+        if old_id != message.message_id {
+            self.by_message_id.remove(&old_id);
+            self.by_message_id.insert(message.message_id.clone(), key);
+        }
+    }
+}
+
+/// The subject without the marks of a reply, and whether there were any.
+pub fn topic(subject: &str) -> (String, bool) {
+    let mut rest = subject.trim();
+    let mut reply = false;
+    'again: loop {
+        for mark in ["re:", "fw:", "fwd:", "aw:", "wg:"] {
+            if rest.get(..mark.len()).is_some_and(|r| r.eq_ignore_ascii_case(mark)) {
+                rest = rest.get(mark.len()..).unwrap_or("").trim_start();
+                reply = true;
+                continue 'again;
+            }
+        }
+        return (rest.to_lowercase(), reply);
+    }
+}

@@ -1,0 +1,346 @@
+//! The listeners: one connection after another, each owned here so that it can be cut.
+
+use crate::faults::{self, Action, Hit};
+use crate::http::{Answer, Call, Host};
+use crate::ledger::Row;
+use crate::limits::Flight;
+use crate::world::World;
+use crate::{batch, control, entra, graph};
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::{Request, Response};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::net::TcpListener;
+
+pub struct Shared {
+    pub world: Mutex<World>,
+    pub seed: u64,
+    pub clock: String,
+}
+
+impl Shared {
+    pub fn lock(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap_or_else(|e| e.into_inner())
+    }
+}
+
+/// What goes back to the client.
+pub enum Reply {
+    Whole(Answer),
+    /// The answer breaks off after so many bytes.
+    Part(Answer, usize),
+    /// Not a byte.
+    Cut,
+}
+
+/// Nothing is held in memory beyond this; what is longer is read and thrown away.
+const HELD: usize = 40 << 20;
+
+pub async fn listen(listener: TcpListener, host: Host, shared: Arc<Shared>) {
+    loop {
+        let Ok((stream, _)) = listener.accept().await else { continue };
+        let _ = stream.set_nodelay(true);
+        let shared = shared.clone();
+        tokio::spawn(async move {
+            let service = hyper::service::service_fn(move |request| serve(request, host, shared.clone()));
+            let io = hyper_util::rt::TokioIo::new(stream);
+            // An error here is a connection that was cut, by the client or on purpose.
+            let _ = hyper::server::conn::http1::Builder::new().serve_connection(io, service).await;
+        });
+    }
+}
+
+#[derive(Debug)]
+struct CutOff;
+
+impl std::fmt::Display for CutOff {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("cut on purpose")
+    }
+}
+
+impl std::error::Error for CutOff {}
+
+async fn serve(request: Request<Incoming>, host: Host, shared: Arc<Shared>) -> Result<Response<Outgoing>, CutOff> {
+    let call = read(request, host, &shared).await?;
+    if host == Host::Control {
+        return Ok(respond(control::handle(&shared, &call).await, None, None));
+    }
+    let (arrival, flight) = arrive(&shared, &call);
+    // In a task of its own: a client that goes away does not undo what it asked for.
+    let task = tokio::spawn(process(shared, call, arrival));
+    match task.await {
+        Ok(Reply::Whole(answer)) => Ok(respond(answer, None, flight)),
+        Ok(Reply::Part(answer, bytes)) => Ok(respond(answer, Some(bytes), flight)),
+        Ok(Reply::Cut) | Err(_) => Err(CutOff),
+    }
+}
+
+async fn read(request: Request<Incoming>, host: Host, shared: &Shared) -> Result<Call, CutOff> {
+    let (parts, mut body) = request.into_parts();
+    let mut held = BytesMut::new();
+    let mut too_long = false;
+    while let Some(frame) = body.frame().await {
+        let data = frame.map_err(|_| CutOff)?.into_data().unwrap_or_default();
+        too_long |= held.len() + data.len() > HELD;
+        if !too_long {
+            held.extend_from_slice(&data);
+        }
+    }
+    let headers: Vec<(String, String)> = parts
+        .headers
+        .iter()
+        .map(|(k, v)| (k.as_str().to_string(), String::from_utf8_lossy(v.as_bytes()).into_owned()))
+        .collect();
+    let named = headers.iter().find(|(k, _)| k == "host").map(|(_, v)| format!("http://{v}"));
+    let origin = named.unwrap_or_else(|| {
+        let world = shared.lock();
+        match host {
+            Host::Login => world.origins.login.clone(),
+            Host::Graph => world.origins.graph.clone(),
+            Host::Stranger => world.origins.stranger.clone(),
+            Host::Control => world.origins.control.clone(),
+        }
+    });
+    Ok(Call {
+        host,
+        method: parts.method.as_str().to_string(),
+        path: parts.uri.path().to_string(),
+        query: parts.uri.query().unwrap_or("").to_string(),
+        headers,
+        body: held.freeze(),
+        too_long,
+        origin,
+        item_of: None,
+    })
+}
+
+/// A request that has been written down and has met its fault.
+pub struct Arrival {
+    pub seq: u64,
+    pub epoch: u64,
+    pub person: String,
+    pub mailbox: Option<usize>,
+    pub too_many: bool,
+    pub hit: Option<Hit>,
+}
+
+fn arrive(shared: &Shared, call: &Call) -> (Arrival, Option<Flight>) {
+    let mut world = shared.lock();
+    let mut arrival = write_down(&mut world, call);
+    let mut flight = None;
+    if let Some(mailbox) = arrival.mailbox {
+        let (entered, too_many) = world.limits.enter(mailbox);
+        flight = Some(entered);
+        arrival.too_many = too_many;
+        if too_many {
+            let text = format!("{} {} with {} others under way on this mailbox", call.method, call.path, world.limits.concurrency);
+            world.ledger.accuse("too_many_at_once", arrival.seq, text);
+        }
+    }
+    (arrival, flight)
+}
+
+/// The row in the ledger, the accusations that need no answer, and the fault.
+pub fn write_down(world: &mut World, call: &Call) -> Arrival {
+    let hit = world.faults.meet(call);
+    let caller = if call.host == Host::Graph { graph::caller(world, call).ok() } else { None };
+    let address = caller.as_ref().and_then(|c| c.person).map(|p| world.people.people[p].address.clone());
+    let person = address.clone().unwrap_or_default();
+    let mailbox = caller.as_ref().and_then(|c| graph::mailbox_of(world, c, call));
+    let now = world.now();
+    let seq = world.ledger.add(Row {
+        seq: 0,
+        at_ms: now,
+        host: call.host.name(),
+        method: call.method.clone(),
+        path: crate::http::decode(&call.path, false),
+        query: crate::http::decode(&call.query, true),
+        status: 0,
+        person: address,
+        has_authorization: call.header("authorization").is_some(),
+        prefer: call.header("prefer").map(String::from),
+        fault: hit.as_ref().map(|h| h.label.clone()),
+        batch: call.item_of,
+    });
+    let bearer = call.header("authorization").is_some_and(|a| !a.to_ascii_lowercase().starts_with("basic "));
+    match call.host {
+        Host::Stranger => {
+            world.ledger.accuse("wrong_host", seq, format!("{} {} at the stranger", call.method, call.path));
+            if call.header("authorization").is_some() {
+                world.ledger.accuse("token_leak", seq, "Authorization sent to the stranger");
+            }
+        }
+        Host::Login if bearer => world.ledger.accuse("token_leak", seq, "Authorization sent to the login host"),
+        _ => {}
+    }
+    let secret = ["client_secret", "refresh_token", "access_token", "code_verifier", "client_assertion", "password"];
+    for (name, _) in call.params() {
+        if secret.contains(&name.to_ascii_lowercase().as_str()) {
+            world.ledger.accuse("plain_body", seq, format!("{name} in the query"));
+        }
+    }
+    if let Some(early) = world.limits.too_early(&person, &call.method, &call.path, now) {
+        world.ledger.accuse("too_early", seq, format!("{} {} came {early} ms before Retry-After", call.method, call.path));
+    }
+    Arrival { seq, epoch: world.epoch, person, mailbox, too_many: false, hit }
+}
+
+async fn process(shared: Arc<Shared>, call: Call, mut arrival: Arrival) -> Reply {
+    let action = arrival.hit.as_ref().map(|h| h.action.clone());
+    if matches!(action, Some(Action::Refused)) {
+        shared.lock().record.add(&call, None);
+        return Reply::Cut;
+    }
+    if matches!(action, Some(Action::Hold { after: false })) {
+        if let Some(hit) = &mut arrival.hit {
+            hit.held().await;
+        }
+    }
+    let (answer, broken) = {
+        let mut world = shared.lock();
+        if world.epoch != arrival.epoch {
+            return Reply::Cut;
+        }
+        act(&mut world, &call, &arrival)
+    };
+    match action {
+        Some(Action::Slow(ms)) => tokio::time::sleep(Duration::from_millis(ms)).await,
+        Some(Action::Hold { after: true }) => {
+            if let Some(hit) = &mut arrival.hit {
+                hit.held().await;
+            }
+        }
+        _ => {}
+    }
+    let mut world = shared.lock();
+    let lost = broken || matches!(action, Some(Action::LostAnswer));
+    let lies = action.as_ref().is_some_and(Action::lies);
+    if world.epoch == arrival.epoch {
+        world.ledger.answered(arrival.seq, answer.status);
+        let told = !(lost || lies) || matches!(action, Some(Action::Status(_)));
+        world.record.add(&call, told.then_some(&answer));
+    }
+    match action {
+        _ if lost => Reply::Cut,
+        Some(Action::CutBody(bytes)) => Reply::Part(answer, bytes),
+        _ => Reply::Whole(answer),
+    }
+}
+
+/// The effect and the answer; true when an item of a batch demands that the connection be cut.
+pub fn act(world: &mut World, call: &Call, arrival: &Arrival) -> (Answer, bool) {
+    let action = arrival.hit.as_ref().map(|h| &h.action);
+    if let Some(answer) = action.and_then(|a| a.instead(world, call, &arrival.person)) {
+        return (dress(world, call, answer), false);
+    }
+    let mut broken = false;
+    let answer = match call.host {
+        Host::Login => entra::handle(world, call, arrival.seq),
+        Host::Graph if batch::is_batch(call) => {
+            let throttle = match action {
+                Some(Action::ThrottleItem(seconds)) => Some(*seconds),
+                _ => None,
+            };
+            let (answer, cut) = batch::handle(world, call, arrival.seq, throttle);
+            broken = cut;
+            answer
+        }
+        Host::Graph => graph::handle(world, call, arrival),
+        _ => Answer::raw_json(200, "{}".into()),
+    };
+    let nth = arrival.hit.as_ref().map_or(0, |h| h.nth);
+    let answer = match action {
+        Some(action) => action.spoil(world, call, nth, answer),
+        None => answer,
+    };
+    if call.host == Host::Graph {
+        faults::remember_page(world, call, &answer);
+    }
+    (dress(world, call, answer), broken)
+}
+
+fn dress(world: &mut World, call: &Call, answer: Answer) -> Answer {
+    match call.host {
+        Host::Graph => world.finish(call, answer),
+        _ => {
+            let now = world.now();
+            answer.with("Date", crate::clock::http_date(now)).with("Cache-Control", "no-store")
+        }
+    }
+}
+
+/// The body on its way out. It holds the place among the requests under way until it is written.
+pub struct Outgoing {
+    data: Option<Bytes>,
+    length: u64,
+    /// Break off once the data is out.
+    cut: bool,
+    waited: bool,
+    flight: Option<Flight>,
+}
+
+fn respond(answer: Answer, cut: Option<usize>, flight: Option<Flight>) -> Response<Outgoing> {
+    let mut builder = Response::builder().status(answer.status);
+    for (name, value) in &answer.headers {
+        builder = builder.header(name, value);
+    }
+    let length = answer.body.len() as u64;
+    let data = match cut {
+        Some(bytes) => answer.body.slice(..bytes.min(answer.body.len())),
+        None => answer.body,
+    };
+    let body = Outgoing { data: Some(data).filter(|d| !d.is_empty()), length, cut: cut.is_some(), waited: false, flight };
+    builder.body(body).unwrap_or_else(|_| {
+        // Only a scripted header of an impossible form leads here.
+        let empty = Outgoing { data: None, length: 0, cut: false, waited: false, flight: None };
+        let mut answer = Response::new(empty);
+        *answer.status_mut() = hyper::StatusCode::INTERNAL_SERVER_ERROR;
+        answer
+    })
+}
+
+impl Body for Outgoing {
+    type Data = Bytes;
+    type Error = CutOffBody;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, CutOffBody>>> {
+        if let Some(data) = self.data.take() {
+            return Poll::Ready(Some(Ok(Frame::data(data))));
+        }
+        if self.cut {
+            // Once round the loop, so that what there is leaves before the cut.
+            if !self.waited {
+                self.waited = true;
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            return Poll::Ready(Some(Err(CutOffBody)));
+        }
+        self.flight = None;
+        Poll::Ready(None)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.data.is_none() && !self.cut
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.length)
+    }
+}
+
+#[derive(Debug)]
+pub struct CutOffBody;
+
+impl std::fmt::Display for CutOffBody {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("cut on purpose")
+    }
+}
+
+impl std::error::Error for CutOffBody {}

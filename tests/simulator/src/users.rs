@@ -1,0 +1,110 @@
+//! People, as the directory tells of them.
+
+use crate::graph::{Caller, bad};
+use crate::http::{Answer, Call};
+use crate::odata::{self, Row, Value};
+use crate::world::World;
+use serde_json::json;
+
+const READ: [&str; 6] = [
+    "User.ReadBasic.All", "User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All",
+    "Directory.AccessAsUser.All",
+];
+
+fn denied() -> Answer {
+    Answer::fail(403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.")
+}
+
+pub fn unknown(who: &str) -> Answer {
+    let text = format!("Resource '{who}' does not exist or one of its queried reference-property objects are not present.");
+    Answer::fail(404, "Request_ResourceNotFound", text)
+}
+
+pub fn userinfo(world: &World, caller: &Caller) -> Answer {
+    let Some(person) = caller.person else { return denied() };
+    let p = &world.people.people[person];
+    Answer::json(200, &json!({"sub": p.id, "name": p.name, "email": p.address, "preferred_username": p.address}))
+}
+
+fn object(world: &World, person: usize, select: &[String]) -> serde_json::Value {
+    let all = world.people.json(person, world.odd("null_mail"));
+    if select.is_empty() {
+        return all;
+    }
+    let p = &world.people.people[person];
+    let mut out = serde_json::Map::new();
+    for name in select {
+        let known = all.as_object().and_then(|o| o.iter().find(|(k, _)| k.eq_ignore_ascii_case(name)));
+        match known {
+            Some((key, value)) => out.insert(key.clone(), value.clone()),
+            None if name == "accountEnabled" => out.insert(name.clone(), json!(true)),
+            None if name == "userType" => out.insert(name.clone(), json!("Member")),
+            None if name == "proxyAddresses" => out.insert(name.clone(), json!([format!("SMTP:{}", p.address)])),
+            None => None,
+        };
+    }
+    serde_json::Value::Object(out)
+}
+
+pub fn get(world: &World, caller: &Caller, call: &Call, person: usize) -> Answer {
+    let own = caller.person == Some(person) && caller.has(&["User.Read", "User.ReadWrite"]);
+    if !own && !caller.has(&READ) {
+        return denied();
+    }
+    let select = odata::names(call.param("$select"));
+    let mut user = object(world, person, &select);
+    let suffix = if select.is_empty() { String::new() } else { format!("({})", select.join(",")) };
+    user["@odata.context"] = json!(format!("{}/$metadata#users{suffix}/$entity", call.base()));
+    Answer::json(200, &user)
+}
+
+struct UserRow<'a>(&'a crate::people::Person);
+
+impl Row for UserRow<'_> {
+    fn get(&self, path: &str) -> Value {
+        match path.to_ascii_lowercase().as_str() {
+            "mail" | "userprincipalname" => Value::Text(self.0.address.clone()),
+            "displayname" => Value::Text(self.0.name.clone()),
+            "id" => Value::Text(self.0.id.clone()),
+            "accountenabled" => Value::Bool(true),
+            "usertype" => Value::Text("Member".into()),
+            _ => Value::Null,
+        }
+    }
+
+    fn items(&self, path: &str) -> Vec<Vec<(String, String)>> {
+        match path.to_ascii_lowercase().as_str() {
+            "proxyaddresses" => vec![vec![(String::new(), format!("SMTP:{}", self.0.address))]],
+            _ => Vec::new(),
+        }
+    }
+}
+
+pub fn list(world: &World, caller: &Caller, call: &Call) -> Answer {
+    if call.method != "GET" {
+        return crate::graph::not_allowed();
+    }
+    if !caller.has(&READ) {
+        return denied();
+    }
+    let filter = match call.param("$filter").map(|f| odata::parse(&f)).transpose() {
+        Ok(filter) => filter,
+        Err(text) => return Answer::fail(400, "Request_UnsupportedQuery", text),
+    };
+    let top = match call.param("$top").map(|t| t.parse::<usize>()) {
+        None => 100,
+        Some(Ok(n)) if (1..=999).contains(&n) => n,
+        Some(_) => return bad("Invalid page size specified."),
+    };
+    let skip = call.param("$skiptoken").and_then(|t| t.strip_prefix('s').and_then(|n| n.parse().ok())).unwrap_or(0);
+    let select = odata::names(call.param("$select"));
+    let people = world.people.people.iter().enumerate();
+    let fits: Vec<usize> = people
+        .filter(|(_, p)| p.tenant == caller.tenant && filter.as_ref().is_none_or(|f| f.holds(&UserRow(p))))
+        .map(|(n, _)| n)
+        .collect();
+    let value: Vec<_> = fits.iter().skip(skip).take(top).map(|p| object(world, *p, &select)).collect();
+    let next = (skip + top < fits.len()).then(|| odata::relink(call, "$skiptoken", &format!("s{}", skip + top)));
+    let count = (call.param("$count").as_deref() == Some("true")).then_some(fits.len());
+    crate::graph::page(format!("{}/$metadata#users", call.base()), value, next, count)
+}

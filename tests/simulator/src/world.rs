@@ -1,0 +1,118 @@
+//! All that a reset throws away.
+
+use crate::clock::Clock;
+use crate::entra::Entra;
+use crate::faults::Faults;
+use crate::http::{Answer, Call};
+use crate::ids::Ids;
+use crate::ledger::Ledger;
+use crate::limits::Limits;
+use crate::mail::store::Mailbox;
+use crate::people::People;
+use crate::record::Record;
+use crate::teams::Teams;
+use serde_json::json;
+use std::collections::BTreeMap;
+
+/// Where the four listeners are.
+#[derive(Clone, Default, Debug)]
+pub struct Origins {
+    pub login: String,
+    pub graph: String,
+    pub stranger: String,
+    pub control: String,
+}
+
+pub struct World {
+    /// Tells a request that began before a reset from those after it.
+    pub epoch: u64,
+    pub origins: Origins,
+    pub ids: Ids,
+    pub clock: Clock,
+    pub people: People,
+    pub entra: Entra,
+    pub mail: Vec<Mailbox>,
+    pub teams: Teams,
+    pub faults: Faults,
+    pub limits: Limits,
+    pub ledger: Ledger,
+    pub record: Record,
+    pub oddities: BTreeMap<&'static str, bool>,
+    /// Signs delta tokens.
+    pub secret: String,
+}
+
+pub const ODDITIES: [(&str, bool); 7] = [
+    ("sent_copy_late", false),
+    ("reply_marks_read", false),
+    ("fresh_draft_conflict", false),
+    ("rewritten_message_id", false),
+    ("null_mail", false),
+    ("concurrency_retry_after", false),
+    ("scopes_in_full", false),
+];
+
+impl World {
+    pub fn new(epoch: u64, seed: u64, clock: Clock, origins: Origins, record: Record) -> World {
+        let mut ids = Ids::new(seed);
+        let people = People::start(&mut ids);
+        let secret = ids.text(32);
+        let mut world = World {
+            epoch,
+            origins,
+            clock,
+            entra: Entra::default(),
+            mail: Vec::new(),
+            teams: Teams::default(),
+            faults: Faults::default(),
+            limits: Limits::default(),
+            ledger: Ledger::default(),
+            record,
+            oddities: ODDITIES.into_iter().collect(),
+            secret,
+            ids,
+            people,
+        };
+        world.furnish();
+        world
+    }
+
+    /// Every person has a mailbox in the list, used or not, at the same place.
+    pub fn furnish(&mut self) {
+        while self.mail.len() < self.people.people.len() {
+            let mailbox = Mailbox::new(&mut self.ids);
+            self.mail.push(mailbox);
+        }
+    }
+
+    pub fn now(&self) -> i64 {
+        self.clock.now_ms()
+    }
+
+    pub fn odd(&self, name: &str) -> bool {
+        self.oddities.get(name).copied().unwrap_or(false)
+    }
+
+    /// The headers that Graph puts on everything, and the envelope of an error.
+    pub fn finish(&mut self, call: &Call, mut answer: Answer) -> Answer {
+        let request_id = self.ids.guid();
+        let client_id = call.header("client-request-id").map(String::from).unwrap_or_else(|| request_id.clone());
+        let now = self.now();
+        if let Some((code, message)) = answer.error.take() {
+            let date = crate::clock::iso(now);
+            let inner = json!({
+                "date": date.trim_end_matches('Z'), "request-id": request_id, "client-request-id": client_id,
+            });
+            answer.body = json!({"error": {"code": code, "message": message, "innerError": inner}}).to_string().into();
+            answer.headers.push(("Content-Type".into(), "application/json".into()));
+        }
+        answer.headers.push(("request-id".into(), request_id));
+        answer.headers.push(("client-request-id".into(), client_id));
+        if call.item_of.is_none() {
+            answer.headers.push(("Date".into(), crate::clock::http_date(now)));
+            let diagnostic = r#"{"ServerInfo":{"DataCenter":"Simulated","Slice":"E","Ring":"1","ScaleUnit":"000","RoleInstance":"SIM0"}}"#;
+            answer.headers.push(("x-ms-ags-diagnostic".into(), diagnostic.into()));
+        }
+        answer
+    }
+}

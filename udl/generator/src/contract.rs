@@ -1,0 +1,227 @@
+//! The UDL as this crate sees it, and the few rules by which a face follows from it.
+
+use heck::ToSnakeCase;
+pub use uniffi_meta::{ConstructorMetadata as Constructor, EnumMetadata as Enum, FieldMetadata as Field, FnMetadata as Function};
+pub use uniffi_meta::{FnParamMetadata as Param, MethodMetadata as Method, RecordMetadata as Record, Type};
+use uniffi_meta::{DefaultValueMetadata as Default, LiteralMetadata as Literal, Metadata, ObjectMetadata};
+
+pub const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../src/tidings.udl");
+
+/// Fields that no text form may show.
+const SECRET: [(&str, &str); 2] = [("SignIn", "url"), ("SignIn", "binding")];
+
+pub struct Contract {
+    pub functions: Vec<Function>,
+    pub records: Vec<Record>,
+    /// Enums of bare names.
+    pub flats: Vec<Enum>,
+    /// Enums whose variants carry data.
+    pub unions: Vec<Enum>,
+    /// One variant per kind of failure.
+    pub errors: Vec<Enum>,
+    pub objects: Vec<Object>,
+}
+
+pub struct Object {
+    pub meta: ObjectMetadata,
+    pub constructors: Vec<Constructor>,
+    pub methods: Vec<Method>,
+}
+
+impl Contract {
+    pub fn read() -> Result<Self, Box<dyn std::error::Error>> {
+        let udl = std::fs::read_to_string(PATH)?;
+        let group = uniffi_udl::parse_udl(&udl, "tidings")?;
+        let mut it = Self { functions: vec![], records: vec![], flats: vec![], unions: vec![], errors: vec![], objects: vec![] };
+        let (mut constructors, mut methods) = (vec![], vec![]);
+        for item in group.items {
+            match item {
+                Metadata::Func(f) => it.functions.push(f),
+                Metadata::Record(r) => it.records.push(r),
+                Metadata::Enum(e) if e.shape.is_error() => it.errors.push(e),
+                Metadata::Enum(e) if is_flat(&e) => it.flats.push(e),
+                Metadata::Enum(e) => it.unions.push(e),
+                Metadata::Object(meta) => it.objects.push(Object { meta, constructors: vec![], methods: vec![] }),
+                Metadata::Constructor(c) => constructors.push(c),
+                Metadata::Method(m) => methods.push(m),
+                Metadata::Namespace(_) | Metadata::UdlFile(_) => {}
+                other => return Err(format!("{other:?} has no glue yet").into()),
+            }
+        }
+        // The parser sorts by name; readers want the order of the file.
+        let place = |word: &str, name: &str, from: usize| udl.get(from..).and_then(|rest| rest.find(&format!("{word}{name}"))).unwrap_or(usize::MAX);
+        it.records.sort_by_key(|r| place("dictionary ", &format!("{} {{", r.name), 0));
+        it.flats.sort_by_key(|e| place("enum ", &format!("{} {{", e.name), 0));
+        it.unions.sort_by_key(|e| place("interface ", &format!("{} {{", e.name), 0));
+        it.objects.sort_by_key(|o| place("interface ", &format!("{} {{", o.meta.name), 0));
+        for object in &mut it.objects {
+            let start = place("interface ", &format!("{} {{", object.meta.name), 0);
+            object.constructors = constructors.iter().filter(|c| c.self_name == object.meta.name).cloned().collect();
+            object.methods = methods.iter().filter(|m| m.self_name == object.meta.name).cloned().collect();
+            object.methods.sort_by_key(|m| place(" ", &format!("{}(", m.name), start));
+        }
+        Ok(it)
+    }
+
+    pub fn record(&self, ty: &Type) -> Option<&Record> {
+        matches!(ty, Type::Record { .. }).then(|| self.records.iter().find(|r| Some(r.name.as_str()) == name_of(ty))).flatten()
+    }
+
+    pub fn object(&self, ty: &Type) -> Option<&Object> {
+        matches!(ty, Type::Object { .. }).then(|| self.objects.iter().find(|o| Some(o.meta.name.as_str()) == name_of(ty))).flatten()
+    }
+
+    /// Records that calls take, or that they answer with.
+    pub fn crossing(&self, inward: bool) -> Vec<&str> {
+        let mut found: Vec<&Record> = vec![];
+        let calls = self.objects.iter().flat_map(|o| {
+            let outs = o.methods.iter().filter_map(|m| m.return_type.as_ref());
+            let ins = o.methods.iter().flat_map(|m| &m.inputs).chain(o.constructors.iter().flat_map(|c| &c.inputs)).map(|i| &i.ty);
+            if inward { ins.collect::<Vec<_>>() } else { outs.collect() }
+        });
+        let mut open: Vec<&Type> = calls.collect();
+        while let Some(ty) = open.pop() {
+            if let Type::Optional { inner_type } | Type::Sequence { inner_type } = ty {
+                open.push(inner_type);
+            } else if let Some(record) = self.record(ty) {
+                if !found.contains(&record) {
+                    found.push(record);
+                    open.extend(record.fields.iter().map(|f| &f.ty));
+                }
+            } else if let Some(union) = self.unions.iter().find(|u| Some(u.name.as_str()) == name_of(ty)) {
+                open.extend(union.variants.iter().flat_map(|v| &v.fields).map(|f| &f.ty));
+            }
+        }
+        found.iter().map(|r| r.name.as_str()).collect()
+    }
+
+    /// Records that hold objects are equal only to themselves.
+    pub fn has_equality(&self, r: &Record) -> bool {
+        !r.fields.iter().any(|f| match &f.ty {
+            Type::Optional { inner_type } => self.object(inner_type).is_some(),
+            ty => self.object(ty).is_some(),
+        })
+    }
+
+    /// A method that takes one record can also be given the record's fields.
+    pub fn takes_fields<'a>(&'a self, method: &Method) -> Option<&'a Record> {
+        if let [input] = method.inputs.as_slice() { self.record(&input.ty) } else { None }
+    }
+}
+
+impl Object {
+    pub fn has_async(&self) -> bool {
+        self.methods.iter().any(|m| m.is_async)
+    }
+
+    /// An object with `shutdown` is closed by the host, at exit at the latest.
+    pub fn is_closable(&self) -> bool {
+        self.methods.iter().any(|m| m.name == "shutdown")
+    }
+
+    /// An object with an async `next` can be looped over: the method, and what it yields one by one.
+    pub fn stream(&self) -> Option<(&Method, &Type)> {
+        let next = self.methods.iter().find(|m| m.name == "next" && m.is_async)?;
+        match next.return_type.as_ref()? {
+            Type::Optional { inner_type } | Type::Sequence { inner_type } => Some((next, inner_type)),
+            _ => None,
+        }
+    }
+
+    /// An object that only holds one value is also accepted as that value.
+    pub fn holds(&self) -> Option<(&Constructor, &Type)> {
+        match (self.methods.as_slice(), self.constructors.as_slice()) {
+            ([], [only]) if only.inputs.len() == 1 => only.inputs.first().map(|i| (only, &i.ty)),
+            _ => None,
+        }
+    }
+}
+
+/// A record with one required text field is also accepted as that text, and a list of such as one of them.
+pub fn short_form(record: &Record) -> Option<&str> {
+    let mut required = record.fields.iter().filter(|f| f.default.is_none());
+    match (required.next(), required.next(), record.fields.len() > 1) {
+        (Some(field), None, true) if field.ty == Type::String => Some(&field.name),
+        _ => None,
+    }
+}
+
+/// A variant that only wraps a record is also accepted as that record.
+pub fn wraps(fields: &[Field]) -> Option<&Field> {
+    if let [field] = fields { matches!(field.ty, Type::Record { .. }).then_some(field) } else { None }
+}
+
+pub fn is_flat(e: &Enum) -> bool {
+    e.variants.iter().all(|v| v.fields.is_empty())
+}
+
+pub fn is_secret(record: &str, field: &str) -> bool {
+    SECRET.contains(&(record, field))
+}
+
+pub fn name_of(ty: &Type) -> Option<&str> {
+    match ty {
+        Type::Record { name, .. } | Type::Enum { name, .. } | Type::Object { name, .. } => Some(name),
+        _ => None,
+    }
+}
+
+/// `shutdown` is called `close` where closing is an idiom of the language.
+pub fn face_name(method: &str) -> &str {
+    if method == "shutdown" { "close" } else { method }
+}
+
+/// The core's type.
+pub fn rust(ty: &Type) -> String {
+    match ty {
+        Type::String => "String".into(),
+        Type::Boolean => "bool".into(),
+        Type::UInt32 => "u32".into(),
+        Type::UInt64 => "u64".into(),
+        Type::Bytes => "Vec<u8>".into(),
+        Type::Timestamp => "SystemTime".into(),
+        Type::Optional { inner_type } => format!("Option<{}>", rust(inner_type)),
+        Type::Sequence { inner_type } => format!("Vec<{}>", rust(inner_type)),
+        Type::Record { name, .. } | Type::Enum { name, .. } => format!("tidings::{name}"),
+        Type::Object { name, .. } => format!("Arc<tidings::{name}>"),
+        // It happens in the build, to whoever adds such a type.
+        #[allow(clippy::panic)]
+        other => panic!("{other:?} has no glue yet"),
+    }
+}
+
+pub fn rust_or_unit(ty: &Option<Type>) -> String {
+    ty.as_ref().map_or("()".into(), rust)
+}
+
+/// A default as a Rust expression, and as the text that Python and TypeScript readers see.
+pub fn default(value: &Option<Default>) -> Option<(String, String)> {
+    let Some(Default::Literal(literal)) = value else { return None };
+    Some(match literal {
+        Literal::Boolean(b) => (b.to_string(), b.to_string()),
+        Literal::String(s) => (format!("{s:?}.to_owned()"), format!("{s:?}")),
+        Literal::UInt(n, ..) => (n.to_string(), n.to_string()),
+        Literal::Int(n, ..) => (n.to_string(), n.to_string()),
+        Literal::Enum(variant, ty) => (format!("{}::{variant}", rust(ty)), format!("{:?}", variant.to_snake_case())),
+        Literal::EmptySequence => ("Vec::new()".into(), "[]".into()),
+        Literal::None => ("None".into(), "null".into()),
+        #[allow(clippy::panic)]
+        other => panic!("the default {other:?} has no glue yet"),
+    })
+}
+
+/// Fills `$name` places of a template.
+pub fn fill(template: &str, values: &[(&str, &str)]) -> String {
+    let mut values = values.to_vec();
+    values.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
+    values.iter().fold(template.to_owned(), |text, (name, value)| text.replace(&format!("${name}"), value))
+}
+
+pub fn each<T>(items: impl IntoIterator<Item = T>, separator: &str, write: impl FnMut(T) -> String) -> String {
+    items.into_iter().map(write).collect::<Vec<_>>().join(separator)
+}
+
+/// The contract's comment, trimmed, line by line.
+pub fn lines(docs: &Option<String>) -> Vec<&str> {
+    docs.as_deref().map(|d| d.trim().lines().map(str::trim).collect()).unwrap_or_default()
+}

@@ -1,0 +1,28 @@
+//! Reads `tidings.udl` and writes what Python and Node need: the glue at build time, the typings for the repository.
+//!
+//! - `contract.rs` the UDL as this crate sees it, and the few rules by which a face follows from it
+//! - `python.rs`   PyO3 glue · `pyi.rs` the Python stub
+//! - `node.rs`     N-API glue · `dts.rs` the TypeScript declarations
+
+mod contract;
+mod dts;
+mod node;
+mod pyi;
+mod python;
+
+pub use contract::Contract;
+pub use dts::dts;
+pub use node::glue as node_glue;
+pub use pyi::pyi;
+pub use python::glue as python_glue;
+
+/// The checked-in typings: where they lie in the repository, and what writes them.
+pub const TYPINGS: [(&str, fn(&Contract) -> String); 2] = [("bindings/python/tidings/_native.pyi", pyi), ("bindings/node/lib/native.d.ts", dts)];
+
+/// For a `build.rs`: writes `$OUT_DIR/glue.rs`.
+pub fn build(glue: fn(&Contract) -> String) -> Result<(), Box<dyn std::error::Error>> {
+    println!("cargo:rerun-if-changed={}", contract::PATH);
+    let out = std::env::var("OUT_DIR")?;
+    std::fs::write(std::path::Path::new(&out).join("glue.rs"), glue(&Contract::read()?))?;
+    Ok(())
+}
