@@ -10,7 +10,7 @@ use std::path::PathBuf;
 pub fn print(messages: u32, engine: &[Measured], plain: &[Measured], ciphers: &[Speed]) -> Outcome<()> {
     let (ours, theirs) = (Middle::of(messages, engine), Middle::of(messages, plain));
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_header(["", "tidings", "plain", "ratio"]);
+    table.load_style(presets::UTF8_FULL_CONDENSED).set_header(["", "tidings", "plain", "ratio"]);
     let mut row = |name: String, ours: f64, theirs: f64| {
         table.add_row([name, figure(ours), figure(theirs), format!("{:.2}", ours / theirs)]);
     };
