@@ -23,7 +23,9 @@ place() {
   cmp -s "$1" "$2" || { cp "$1" "$2.new" && mv "$2.new" "$2"; }
 }
 
-build() { cargo build -q --profile "$profile" "$@"; }
+# Whoever has built the workspace says so with TIDINGS_BUILT: other sets of features would build the large dependencies again.
+built_already=${TIDINGS_BUILT:-}
+build() { [ -n "$built_already" ] || cargo build -q --profile "$profile" "$@"; }
 
 python() {
   build -p tidings-python
@@ -37,7 +39,7 @@ node() {
 
 # The sources are read from an unstripped library, so they are always made from the dev build.
 kotlin() {
-  cargo build -q -p tidings-uniffi --features bindgen
+  [ -n "$built_already" ] || cargo build -q -p tidings-uniffi --features bindgen
   build -p tidings-uniffi --features bindgen
   local library=$target/debug/${prefix}tidings_uniffi.$suffix stamp=$target/generated/stamp
   if ! [ "$stamp" -nt "$library" ] || ! [ -e bindings/kotlin/generated/kotlin/dev/tidings/tidings.kt ]; then

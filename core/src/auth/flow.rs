@@ -6,7 +6,7 @@ use super::{Auth, Profile, account, profile_place, scopes, token_place};
 use crate::clock::{from_ms, to_ms};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Account, AccountState, ConnectRequest, Event, Feature, SignIn};
-use crate::pipeline::{AccessToken, Purpose, Receiver, Request};
+use crate::pipeline::{AccessToken, LoopbackReceiver, Purpose, Request};
 use crate::random;
 use crate::seal::Place;
 use crate::store::{AccountRow, Consumed, KeyPurpose, Lease, NewAttempt, TokenRow};
@@ -41,8 +41,8 @@ pub(super) struct Attempt {
 impl Auth {
     /// Starts a sign-in. Nothing leaves this machine.
     pub async fn begin(&self, request: ConnectRequest) -> Result<SignIn> {
-        let features = check(&request, &self.endpoints.scope_prefix())?;
-        let asked = scopes::asked(&features, &request.extra_scopes, &self.endpoints.scope_prefix());
+        let features = check(&request, &self.config.endpoints.scope_prefix())?;
+        let asked = scopes::asked(&features, &request.extra_scopes, &self.config.endpoints.scope_prefix());
         let state = Zeroizing::new(random::token::<32>()?);
         let attempt = Attempt {
             owner: request.owner,
@@ -63,7 +63,7 @@ impl Auth {
         })?;
         let binding = attempt.binding.clone();
         let created_at = self.now();
-        let expires_at = created_at.saturating_add(i64::from(self.settings.sign_in_seconds) * 1000);
+        let expires_at = created_at.saturating_add(i64::from(self.config.sign_in_seconds) * 1000);
         let hash = hash(&state);
         self.step(move |me| {
             let plain = Zeroizing::new(serde_json::to_vec(&attempt).map_err(|_| Error::internal("A sign-in could not be written."))?);
@@ -74,24 +74,18 @@ impl Auth {
         Ok(SignIn { url, binding, expires_at: from_ms(expires_at) })
     }
 
-    /// Starts a sign-in that comes back to a port of this machine.
-    pub async fn begin_here(&self, mut request: ConnectRequest) -> Result<(SignIn, Receiver)> {
-        let receiver = Receiver::open().await?;
+    /// Starts a sign-in that comes back to a port of this machine; hand what the receiver gets to [`finish`](Self::finish).
+    pub async fn begin_here(&self, mut request: ConnectRequest) -> Result<(SignIn, LoopbackReceiver)> {
+        let receiver = LoopbackReceiver::open().await?;
         request.redirect_uri = receiver.redirect_uri();
-        Ok((self.begin(request).await?, receiver))
-    }
-
-    /// Waits for the browser and finishes.
-    pub async fn finish_here(&self, sign_in: SignIn, receiver: Receiver) -> Result<Account> {
-        let state = Url::parse(&sign_in.url).ok().and_then(|url| url.query_pairs().find(|(name, _)| name == "state").map(|(_, value)| value.into_owned()));
-        let state = Zeroizing::new(state.ok_or_else(|| Error::invalid("The sign-in has no state."))?);
-        let left = sign_in.expires_at.duration_since(self.clock.now()).unwrap_or(Duration::ZERO);
-        let callback = receiver.wait(&state, self.clock.deadline(left)).await?;
-        self.finish(callback, sign_in.binding).await
+        let sign_in = self.begin(request).await?;
+        let state = Url::parse(&sign_in.url).ok().and_then(|url| url.query_pairs().find(|(name, _)| name == "state").map(|(_, value)| Zeroizing::new(value.into_owned())));
+        let state = state.ok_or_else(|| Error::internal("A sign-in was started without a state."))?;
+        Ok((sign_in, receiver.expect(&state)))
     }
 
     /// Ends a sign-in: uses the attempt up, exchanges the code, verifies who it is, stores account, keys and token in one step.
-    pub async fn finish(&self, callback: String, binding: String) -> Result<Account> {
+    pub async fn finish(&self, callback: &str, binding: &str) -> Result<Account> {
         let callback = Callback::parse(callback)?;
         let attempt = self.consume(&callback).await?;
         // The attempt is gone already: whoever guesses gets one guess.
@@ -129,8 +123,8 @@ impl Auth {
     async fn identify(&self, grant: &Grant, nonce: &str, iss: Option<&str>) -> Result<Identity> {
         let refuse = |why: &str| Error::new(ErrorKind::TokenRejected, format!("{why} Nothing was stored; start the sign-in again."));
         let id_token = grant.id_token.as_ref().ok_or_else(|| refuse("Microsoft did not say who signed in."))?;
-        let tenant = self.settings.tenant.to_ascii_lowercase();
-        let identity = self.trust.id_token(id_token, &self.settings.tenant, &self.settings.client_id, nonce).await?;
+        let tenant = self.config.tenant.to_ascii_lowercase();
+        let identity = self.trust.id_token(id_token, &self.config.tenant, &self.config.client_id, nonce).await?;
         // RFC 9207: whoever answers the browser must be who answered the token request.
         if iss.is_some_and(|iss| iss != identity.issuer) {
             return Err(refuse("The callback names another issuer than the token."));
@@ -155,7 +149,7 @@ impl Auth {
             mail: Option<String>,
             user_principal_name: Option<String>,
         }
-        let mut url = self.endpoints.graph.join("me").map_err(|_| Error::internal("The Graph address is not usable."))?;
+        let mut url = self.config.endpoints.graph.join("me").map_err(|_| Error::internal("The Graph address is not usable."))?;
         url.set_query(Some("$select=id,displayName,mail,userPrincipalName"));
         let mut request = Request::get(url, Purpose::Graph);
         request.bearer = Some(token);
@@ -300,8 +294,7 @@ struct Callback {
 }
 
 impl Callback {
-    fn parse(text: String) -> Result<Self> {
-        let text = Zeroizing::new(text);
+    fn parse(text: &str) -> Result<Self> {
         if text.len() > LONGEST_CALLBACK {
             return Err(Error::new(ErrorKind::LimitExceeded, "The callback is longer than 16 KB."));
         }
@@ -309,11 +302,11 @@ impl Callback {
             return Err(Error::invalid("The callback holds control characters."));
         }
         let (url, query) = if text.starts_with("https://") || text.starts_with("http://") {
-            let url = Url::parse(&text).map_err(|_| Error::invalid("The callback is not a URL."))?;
+            let url = Url::parse(text).map_err(|_| Error::invalid("The callback is not a URL."))?;
             let query = Zeroizing::new(url.query().unwrap_or_default().to_owned());
             (Some(url), query)
         } else {
-            (None, Zeroizing::new(text.strip_prefix('?').unwrap_or(&text).to_owned()))
+            (None, Zeroizing::new(text.strip_prefix('?').unwrap_or(text).to_owned()))
         };
         const NAMES: [&str; 6] = ["state", "code", "error", "error_description", "error_subcode", "iss"];
         let mut found: [Option<Zeroizing<String>>; 6] = Default::default();
@@ -393,19 +386,19 @@ mod tests {
 
     #[test]
     fn a_callback_is_read_strictly() {
-        let ok = Callback::parse("https://app.example/cb?code=a%20b&state=s&session_state=x&session_state=y".into()).unwrap();
+        let ok = Callback::parse("https://app.example/cb?code=a%20b&state=s&session_state=x&session_state=y").unwrap();
         assert_eq!((ok.state.as_str(), ok.code().unwrap()), ("s", "a b"));
-        assert!(Callback::parse("?code=1&state=s".into()).is_ok());
-        assert!(Callback::parse("code=1&state=s".into()).is_ok());
+        assert!(Callback::parse("?code=1&state=s").is_ok());
+        assert!(Callback::parse("code=1&state=s").is_ok());
         for bad in ["code=1", "code=1&state=", "code=1&code=2&state=s", "state=s&st%61te=t", "state=s&code=%zz", "state=s&code=%f", "state=%ff", "state=s\n"] {
-            assert_eq!(Callback::parse(bad.into()).err().expect(bad).kind(), ErrorKind::InvalidInput, "{bad}");
+            assert_eq!(Callback::parse(bad).err().expect(bad).kind(), ErrorKind::InvalidInput, "{bad}");
         }
-        assert_eq!(Callback::parse(format!("state=s&x={}", "a".repeat(20_000))).err().unwrap().kind(), ErrorKind::LimitExceeded);
+        assert_eq!(Callback::parse(&format!("state=s&x={}", "a".repeat(20_000))).err().unwrap().kind(), ErrorKind::LimitExceeded);
     }
 
     #[test]
     fn a_callback_must_have_come_to_the_redirect_uri() {
-        let came = |to: &str, expected: &str| Callback::parse(format!("{to}?state=s&code=c")).unwrap().came_to(expected).is_ok();
+        let came = |to: &str, expected: &str| Callback::parse(&format!("{to}?state=s&code=c")).unwrap().came_to(expected).is_ok();
         assert!(came("https://app.example/cb", "https://app.example/cb"));
         assert!(came("https://app.example/cb/", "https://app.example/cb"));
         assert!(came("http://localhost:9999/", "http://localhost:1234"));
@@ -417,13 +410,13 @@ mod tests {
 
     #[test]
     fn errors_of_the_callback_keep_no_foreign_text() {
-        let declined = Callback::parse("error=access_denied&error_description=AADSTS65004%3a+<script>&state=s".into()).unwrap();
+        let declined = Callback::parse("error=access_denied&error_description=AADSTS65004%3a+<script>&state=s").unwrap();
         let error = declined.code().err().unwrap();
         assert_eq!(error.kind(), ErrorKind::Cancelled);
         assert!(error.reason().contains("AADSTS65004") && !error.reason().contains("script"));
-        let admin = Callback::parse("error=access_denied&error_description=AADSTS90094&state=s".into()).unwrap();
+        let admin = Callback::parse("error=access_denied&error_description=AADSTS90094&state=s").unwrap();
         assert_eq!(admin.code().err().unwrap().kind(), ErrorKind::ConsentMissing);
-        assert_eq!(Callback::parse("state=s".into()).unwrap().code().err().unwrap().kind(), ErrorKind::InvalidInput);
+        assert_eq!(Callback::parse("state=s").unwrap().code().err().unwrap().kind(), ErrorKind::InvalidInput);
     }
 
     #[test]

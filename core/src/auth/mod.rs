@@ -6,13 +6,13 @@ mod scopes;
 mod state;
 mod token;
 
-pub use scopes::missing;
+pub use scopes::covers;
 
 use crate::clock::{Clock, from_ms, to_ms};
-use crate::config::Endpoints;
+use crate::config::{Config, Endpoints};
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::Bell;
-use crate::model::{Account, AccountState};
+use crate::model::{Account, AccountFilter, AccountState};
 use crate::pipeline::Pipeline;
 use crate::runtime::blocking;
 use crate::secret::Secret;
@@ -24,11 +24,24 @@ use serde::{Deserialize, Serialize};
 use std::sync::{Arc, Weak};
 
 /// What the host configured, as far as signing in goes.
-pub struct Settings {
+pub struct AuthConfig {
+    pub endpoints: Endpoints,
     pub client_id: String,
     pub client_secret: Option<Arc<Secret>>,
     pub tenant: String,
     pub sign_in_seconds: u32,
+}
+
+impl AuthConfig {
+    pub fn of(config: &Config, endpoints: &Endpoints) -> Self {
+        Self {
+            endpoints: endpoints.clone(),
+            client_id: config.client_id.clone(),
+            client_secret: config.client_secret.clone(),
+            tenant: config.tenant.clone(),
+            sign_in_seconds: config.sign_in_seconds,
+        }
+    }
 }
 
 pub struct Auth {
@@ -39,22 +52,34 @@ pub struct Auth {
     entra: token::Entra,
     clock: Arc<dyn Clock>,
     bell: Bell,
-    endpoints: Endpoints,
-    settings: Settings,
+    config: AuthConfig,
     desk: refresh::Desk,
     /// For tasks that outlive their caller.
     me: Weak<Auth>,
 }
 
 impl Auth {
-    pub fn new(store: Arc<dyn Store>, vault: Vault, pipeline: Arc<Pipeline>, clock: Arc<dyn Clock>, bell: Bell, endpoints: Endpoints, settings: Settings) -> Result<Arc<Self>> {
-        let trust = Trust::new(pipeline.clone(), &endpoints, clock.clone());
-        let entra = token::Entra::new(pipeline.clone(), &endpoints, &settings.tenant, &settings.client_id, settings.client_secret.as_deref())?;
-        Ok(Arc::new_cyclic(|me| Self { store, vault, pipeline, trust, entra, clock, bell, endpoints, settings, desk: refresh::Desk::default(), me: me.clone() }))
+    pub fn new(store: Arc<dyn Store>, vault: Vault, pipeline: Arc<Pipeline>, clock: Arc<dyn Clock>, bell: Bell, config: AuthConfig) -> Arc<Self> {
+        let trust = Trust::new(pipeline.clone(), &config.endpoints, clock.clone());
+        let entra = token::Entra::new(pipeline.clone(), &config.endpoints, &config.tenant, &config.client_id, config.client_secret.as_deref());
+        Arc::new_cyclic(|me| Self { store, vault, pipeline, trust, entra, clock, bell, config, desk: refresh::Desk::default(), me: me.clone() })
+    }
+
+    pub async fn accounts(&self, filter: AccountFilter) -> Result<Vec<Account>> {
+        self.step(move |me| me.store.accounts(&filter)?.iter().map(|row| me.describe(row)).collect()).await
+    }
+
+    pub async fn account(&self, account_id: &str) -> Result<Account> {
+        let id = account_id.to_owned();
+        self.step(move |me| {
+            let row = me.store.account(&id)?.ok_or_else(|| Error::new(ErrorKind::NotFound, "There is no account with this id."))?;
+            me.describe(&row)
+        })
+        .await
     }
 
     /// An account as hosts see it. Blocks.
-    pub fn describe(&self, row: &AccountRow) -> Result<Account> {
+    fn describe(&self, row: &AccountRow) -> Result<Account> {
         let profile = match self.vault.content(&row.id).and_then(|key| key.open(profile_place(&row.id, row.profile_version), &row.profile)) {
             Ok(plain) => serde_json::from_slice(&plain).map_err(|_| Error::new(ErrorKind::Corrupt, "The stored name of an account cannot be read."))?,
             // After a purge the key is gone, and with it name and address.

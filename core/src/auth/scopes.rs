@@ -64,11 +64,15 @@ pub fn granted(text: &str) -> Vec<String> {
     text.split_ascii_whitespace().filter(|s| s.len() <= 300).take(200).map(|s| short(s).to_owned()).filter(|s| !s.is_empty()).collect()
 }
 
+/// What was granted is enough for this feature.
+pub fn covers(granted: &[String], feature: Feature) -> bool {
+    let has = |name: &str| granted.iter().any(|g| short(g).eq_ignore_ascii_case(name));
+    needs(feature).iter().all(|scope| has(scope) || holders(scope).iter().any(|larger| has(larger)))
+}
+
 /// Features that the granted permissions do not cover.
 pub fn missing(features: &[Feature], granted: &[String]) -> Vec<Feature> {
-    let has = |name: &str| granted.iter().any(|g| short(g).eq_ignore_ascii_case(name));
-    let covered = |scope: &&str| has(scope) || holders(scope).iter().any(|larger| has(larger));
-    features.iter().filter(|f| !needs(**f).iter().all(|scope| covered(&scope))).copied().collect()
+    features.iter().filter(|feature| !covers(granted, **feature)).copied().collect()
 }
 
 #[cfg(test)]

@@ -131,20 +131,20 @@ impl From<EntraError> for Refusal {
 }
 
 impl Entra {
-    pub fn new(pipeline: Arc<Pipeline>, endpoints: &Endpoints, tenant: &str, client_id: &str, secret: Option<&Secret>) -> Result<Self> {
+    pub fn new(pipeline: Arc<Pipeline>, endpoints: &Endpoints, tenant: &str, client_id: &str, secret: Option<&Secret>) -> Self {
         let address = |last: &str| {
             let mut url = endpoints.login.clone();
-            url.path_segments_mut().map_err(|()| Error::internal("The login address has no path."))?.pop_if_empty().extend([tenant, "oauth2", "v2.0", last]);
-            Ok::<_, Error>(url)
+            url.set_path(&format!("{}/{tenant}/oauth2/v2.0/{last}", endpoints.login.path().trim_end_matches('/')));
+            url
         };
         let mut client = Client::new(ClientId::new(client_id.to_owned()))
             .set_auth_type(AuthType::RequestBody)
-            .set_auth_uri(AuthUrl::from_url(address("authorize")?))
-            .set_token_uri(TokenUrl::from_url(address("token")?));
+            .set_auth_uri(AuthUrl::from_url(address("authorize")))
+            .set_token_uri(TokenUrl::from_url(address("token")));
         if let Some(secret) = secret {
             client = client.set_client_secret(secret.expose(|text| ClientSecret::new(text.to_owned())));
         }
-        Ok(Self { pipeline, client })
+        Self { pipeline, client }
     }
 
     pub fn authorize_url(&self, ask: Ask<'_>) -> Result<String> {

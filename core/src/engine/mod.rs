@@ -86,7 +86,7 @@ impl Engine {
         self.inner
             .runtime
             .finish(async move {
-                let account = inner.auth.finish(callback_url, binding).await?;
+                let account = inner.auth.finish(&callback_url, &binding).await?;
                 inner.account_changed();
                 Ok(account)
             })
@@ -102,13 +102,13 @@ impl Engine {
 
     pub async fn accounts(&self, filter: AccountFilter) -> Result<Vec<Account>> {
         let inner = self.inner.clone();
-        self.inner.runtime.finish(async move { inner.accounts(filter).await }).await
+        self.inner.runtime.finish(async move { inner.auth.accounts(filter).await }).await
     }
 
     /// Errors: NotFound.
     pub async fn account(&self, account_id: String) -> Result<Account> {
         let inner = self.inner.clone();
-        self.inner.runtime.finish(async move { inner.account(&account_id).await }).await
+        self.inner.runtime.finish(async move { inner.auth.account(&account_id).await }).await
     }
 
     /// Cancels queued sends, stops syncs and destroys the account's tokens at once; works offline. Synced mail is kept.
@@ -252,21 +252,10 @@ impl Inner {
         blocking(move || store.disconnect_account(&id, DISCONNECTED, now)).await?;
         self.vault.forget(&row.id);
         self.auth.forget(&row.id);
-        let account = self.account(&row.id).await?;
+        let account = self.auth.account(&row.id).await?;
         self.bell.ring(Event::AccountChanged { account_id: row.id, state: account.state });
         self.account_changed();
         Ok(account)
-    }
-
-    async fn accounts(&self, filter: AccountFilter) -> Result<Vec<Account>> {
-        let (store, auth) = (self.store.clone(), self.auth.clone());
-        blocking(move || store.accounts(&filter)?.iter().map(|row| auth.describe(row)).collect()).await
-    }
-
-    async fn account(&self, account_id: &str) -> Result<Account> {
-        let row = self.row(account_id).await?;
-        let auth = self.auth.clone();
-        blocking(move || auth.describe(&row)).await
     }
 
     fn account_changed(&self) {
@@ -290,7 +279,7 @@ impl Inner {
             AccountState::AwaitingAdmin => return refuse(ErrorKind::ConsentMissing, "The connection waits for the approval of an administrator."),
             AccountState::Misconfigured => return refuse(ErrorKind::Forbidden, row.problem.as_deref().unwrap_or("The application's registration in Entra needs attention.")),
         }
-        if crate::auth::missing(&[feature], &row.scopes).is_empty() {
+        if crate::auth::covers(&row.scopes, feature) {
             return Ok(row);
         }
         refuse(ErrorKind::ConsentMissing, &format!("The account was not granted what {} needs. Connect it again with this feature.", feature_name(feature)))

@@ -1,14 +1,14 @@
 //! Puts the house together.
 
 use super::Inner;
-use crate::auth::{Auth, Settings};
+use crate::auth::{Auth, AuthConfig};
 use crate::clock::{Clock, SystemClock, TestClock, to_ms};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::events::Bell;
 use crate::graph::Graph;
 use crate::outbox::Outbox;
-use crate::pipeline::{Network, Pipeline, TokenSource};
+use crate::pipeline::{Pipeline, ReqwestTransport};
 use crate::runtime::Runtime;
 use crate::secret::RootKey;
 use crate::store::{SqliteStore, Store};
@@ -31,23 +31,15 @@ pub fn open(config: Config, root_key: Arc<RootKey>, test_clock: Option<Arc<TestC
         Some(clock) => Arc::new((*clock).clone()),
         None => Arc::new(SystemClock::new()),
     };
-    let transport = Arc::new(Network::new(config.allow_tls12, config.proxy.as_deref(), endpoints.loopback)?);
+    let transport = Arc::new(ReqwestTransport::new(&config)?);
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(Path::new(&config.data_dir), BUSY)?);
     let vault = Vault::open(store.clone(), root_key, to_ms(clock.now()))?;
     let bell = Bell::new();
     let news = watch::Sender::new(0);
 
     let pipeline = Arc::new(Pipeline::new(endpoints.clone(), transport, clock.clone()));
-    let settings = Settings {
-        client_id: config.client_id,
-        client_secret: config.client_secret,
-        tenant: config.tenant,
-        sign_in_seconds: config.sign_in_seconds,
-    };
-    let auth = Auth::new(store.clone(), vault.clone(), pipeline.clone(), clock.clone(), bell.clone(), endpoints.clone(), settings)?;
-    let tokens: Arc<dyn TokenSource> = auth.clone();
-    // Weak: the pipeline belongs to what it gets its tokens from.
-    pipeline.plug_tokens(Arc::downgrade(&tokens));
+    let auth = Auth::new(store.clone(), vault.clone(), pipeline.clone(), clock.clone(), bell.clone(), AuthConfig::of(&config, &endpoints));
+    pipeline.plug_tokens(auth.clone());
     let graph = Graph::new(pipeline, endpoints);
     let outbox = Outbox::new(store.clone(), vault.clone(), graph.clone(), clock.clone(), bell.clone());
     let sync = Sync::new(store.clone(), vault.clone(), graph.clone(), clock.clone(), bell.clone(), news.clone(), config.page_size, config.folders);

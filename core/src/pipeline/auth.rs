@@ -23,8 +23,8 @@ pub struct Tokens {
 }
 
 impl Tokens {
-    pub fn plug(&self, source: Weak<dyn TokenSource>) {
-        *self.source.write().unwrap_or_else(PoisonError::into_inner) = Some(source);
+    pub fn plug(&self, source: &Arc<dyn TokenSource>) {
+        *self.source.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::downgrade(source));
     }
 
     /// One attempt: the token, the exchange, and after a 401 both once more.
@@ -53,9 +53,20 @@ impl Tokens {
         };
         let source: Option<Arc<dyn TokenSource>> = self.source.read().unwrap_or_else(PoisonError::into_inner).as_ref().and_then(Weak::upgrade);
         match source {
-            Some(source) => source.token(account_id.clone(), stale, claims).await.map(Some).map_err(|e| e.on_account(account_id)),
+            Some(source) => source.token(account_id, stale, claims).await.map(Some).map_err(nothing_sent),
             None => Err(crate::runtime::closed()),
         }
+    }
+}
+
+/// Whatever became of the token request, this one was not sent; its error must not leave that open.
+fn nothing_sent(error: Error) -> Error {
+    match error.kind() {
+        ErrorKind::Upstream | ErrorKind::OutcomeUnknown => Error::new(ErrorKind::Network, error.reason())
+            .with_request_id(error.request_id().map(str::to_owned))
+            .with_retry_after_ms(error.retry_after_ms())
+            .with_source(error),
+        _ => error,
     }
 }
 

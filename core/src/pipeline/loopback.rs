@@ -1,11 +1,12 @@
 //! Receives one sign-in on this machine (RFC 8252): a literal loopback address, a random port, one path, one expected state, then closed.
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use std::net::Ipv4Addr;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
+use zeroize::Zeroizing;
 
 const MAX_HEAD: usize = 24 << 10;
 const MAX_CONNECTIONS: usize = 16;
@@ -13,17 +14,19 @@ const PAGE: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><ti
 const OTHER: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Nothing here</title><p>Nothing here.</p></html>";
 
 #[derive(Debug)]
-pub struct Receiver {
+pub struct LoopbackReceiver {
     listener: TcpListener,
     port: u16,
+    /// Of the sign-in waited for; empty: none yet.
+    state: Zeroizing<String>,
 }
 
-impl Receiver {
+impl LoopbackReceiver {
     pub async fn open() -> Result<Self> {
         let failed = |e: std::io::Error| Error::internal("No local port could be opened for the sign-in.").with_source(e);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(failed)?;
         let port = listener.local_addr().map_err(failed)?.port();
-        Ok(Self { listener, port })
+        Ok(Self { listener, port, state: Zeroizing::default() })
     }
 
     /// Entra ignores the port of `http://localhost`, and only of that, so this matches a registration of `http://localhost`.
@@ -31,17 +34,21 @@ impl Receiver {
         format!("http://localhost:{}", self.port)
     }
 
-    /// Waits for the browser to come back with `state`; everything else that knocks is sent away. `deadline` ends the wait.
-    pub async fn wait(self, state: &str, deadline: impl Future<Output = ()>) -> Result<String> {
+    /// Only a callback with this state ends the wait.
+    pub fn expect(mut self, state: &str) -> Self {
+        self.state = Zeroizing::new(state.to_owned());
+        self
+    }
+
+    /// Waits for the browser to come back and answers the whole callback URL; everything else that knocks is sent away. Dropping it ends the wait.
+    pub async fn callback(self) -> Result<String> {
         let mut visits: JoinSet<Option<String>> = JoinSet::new();
-        tokio::pin!(deadline);
         loop {
             tokio::select! {
-                () = &mut deadline => return Err(Error::new(ErrorKind::Cancelled, "Nobody signed in in time. Start the sign-in again.")),
                 // A browser opens connections ahead of need, so one that says nothing must not hold up the one that does.
                 visit = self.listener.accept(), if visits.len() < MAX_CONNECTIONS => {
                     if let Ok((stream, _)) = visit {
-                        visits.spawn(serve(stream, self.port, state.to_owned()));
+                        visits.spawn(serve(stream, self.port, self.state.clone()));
                     }
                 }
                 Some(done) = visits.join_next() => {
@@ -55,12 +62,12 @@ impl Receiver {
 }
 
 /// The callback URL if this request is the one waited for.
-async fn serve(mut stream: TcpStream, port: u16, state: String) -> Option<String> {
+async fn serve(mut stream: TcpStream, port: u16, state: Zeroizing<String>) -> Option<String> {
     // Real time: this limits a stranger's connection, not work of the engine.
     #[allow(clippy::disallowed_methods)]
     let head = tokio::time::timeout(Duration::from_secs(20), head(&mut stream)).await.ok()??;
     let target = wanted(&head, port);
-    let found = target.filter(|target| target.split_once('?').is_some_and(|(_, query)| url::form_urlencoded::parse(query.as_bytes()).any(|(n, v)| n == "state" && v == state)));
+    let found = target.filter(|target| target.split_once('?').is_some_and(|(_, query)| url::form_urlencoded::parse(query.as_bytes()).any(|(n, v)| n == "state" && !state.is_empty() && v == state.as_str())));
     let (status, page) = if found.is_some() { ("200 OK", PAGE) } else { ("404 Not Found", OTHER) };
     let answer = format!(
         "HTTP/1.1 {status}\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: {}\r\nCache-Control: no-store\r\nReferrer-Policy: no-referrer\r\nContent-Security-Policy: default-src 'none'\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n{page}",
@@ -111,9 +118,9 @@ mod tests {
 
     #[tokio::test]
     async fn only_the_expected_callback_ends_the_wait() {
-        let receiver = Receiver::open().await.unwrap();
+        let receiver = LoopbackReceiver::open().await.unwrap().expect("s1");
         let port = receiver.port;
-        let waiting = tokio::spawn(async move { receiver.wait("s1", std::future::pending()).await });
+        let waiting = tokio::spawn(receiver.callback());
         let _silent = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.unwrap();
         for other in [
             format!("GET /favicon.ico HTTP/1.1\r\nHost: localhost:{port}\r\n\r\n"),
@@ -126,12 +133,5 @@ mod tests {
         let answer = ask(port, &format!("GET /?code=c%20d&state=s1 HTTP/1.1\r\nHost: localhost:{port}\r\n\r\n")).await;
         assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("close this window"));
         assert_eq!(waiting.await.unwrap().unwrap(), format!("http://localhost:{port}/?code=c%20d&state=s1"));
-    }
-
-    #[tokio::test]
-    async fn the_deadline_ends_it() {
-        let receiver = Receiver::open().await.unwrap();
-        let ended = receiver.wait("s1", std::future::ready(())).await;
-        assert_eq!(ended.unwrap_err().kind(), ErrorKind::Cancelled);
     }
 }

@@ -18,16 +18,16 @@ mod transport;
 
 pub use auth::TokenSource;
 pub use hosts::Hosts;
-pub use loopback::Receiver;
+pub use loopback::LoopbackReceiver;
 pub use request::{AccessToken, MAX_KEYS, MAX_PAGE, MAX_TOKEN, Priority, Purpose, Request, Response, Safety};
 pub use retry::parse_retry_after;
-pub use transport::{Answer, Network, Sent, Transport, TransportError, Trouble};
+pub use transport::{Answer, ReqwestTransport, Sent, Transport, TransportError, Trouble};
 
 use crate::clock::Clock;
 use crate::config::Endpoints;
 use crate::error::Result;
 use gate::{Gate, Lane};
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 pub struct Pipeline {
@@ -44,8 +44,8 @@ impl Pipeline {
     }
 
     /// Says who knows the tokens; once, when the engine is put together.
-    pub fn plug_tokens(&self, source: Weak<dyn TokenSource>) {
-        self.tokens.plug(source);
+    pub fn plug_tokens(&self, source: Arc<dyn TokenSource>) {
+        self.tokens.plug(&source);
     }
 
     pub async fn send(&self, request: Request) -> Result<Response> {

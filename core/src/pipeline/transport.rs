@@ -1,5 +1,6 @@
 //! The seam at the bottom: tests give a closure, the product gives reqwest on rustls with aws-lc-rs.
 
+use crate::config::{Config, Endpoints};
 use crate::error::{Error, Result};
 use bytes::{Bytes, BytesMut};
 use futures_util::future::BoxFuture;
@@ -81,16 +82,17 @@ where
 }
 
 /// The real network.
-pub struct Network {
+pub struct ReqwestTransport {
     client: reqwest::Client,
 }
 
-impl Network {
-    /// `loopback`: the cloud is a simulator on this machine, so no proxy is ever asked.
-    pub fn new(allow_tls12: bool, proxy: Option<&str>, loopback: bool) -> Result<Self> {
+impl ReqwestTransport {
+    pub fn new(config: &Config) -> Result<Self> {
+        // A simulator on this machine is never asked for through a proxy.
+        let loopback = Endpoints::of(&config.cloud)?.loopback;
         // One provider for the whole engine. A host that has installed one of its own before keeps it.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let oldest = if allow_tls12 { reqwest::tls::Version::TLS_1_2 } else { reqwest::tls::Version::TLS_1_3 };
+        let oldest = if config.allow_tls12 { reqwest::tls::Version::TLS_1_2 } else { reqwest::tls::Version::TLS_1_3 };
         let mut client = reqwest::Client::builder()
             .tls_version_min(oldest)
             .redirect(reqwest::redirect::Policy::none())
@@ -106,7 +108,7 @@ impl Network {
             .gzip(true);
         if loopback {
             client = client.no_proxy();
-        } else if let Some(proxy) = proxy {
+        } else if let Some(proxy) = &config.proxy {
             let unusable = || Error::invalid("proxy is not an address such as http://proxy.example:8080.");
             let address = url::Url::parse(proxy).map_err(|_| unusable())?;
             if !matches!(address.scheme(), "http" | "https") || !address.has_host() {
@@ -121,7 +123,7 @@ impl Network {
     }
 }
 
-impl Transport for Network {
+impl Transport for ReqwestTransport {
     fn call(&self, request: http::Request<Bytes>, max_body: usize) -> BoxFuture<'static, Answer> {
         let client = self.client.clone();
         Box::pin(async move {

@@ -14,7 +14,7 @@ pub fn load_path(world: &mut World, who: &str, folder: &str, path: &Path) -> Res
     let meta = std::fs::metadata(path).map_err(|e| format!("{}: {e}", path.display()))?;
     if meta.is_dir() {
         let listed = std::fs::read_dir(path).map_err(|e| format!("{}: {e}", path.display()))?;
-        files.extend(listed.filter_map(|f| f.ok()).map(|f| f.path()).filter(|p| p.is_file()));
+        files.extend(listed.filter_map(|f| f.ok()).map(|f| f.path()).filter(|p| p.is_file() && is_mail(p)));
         files.sort();
     } else {
         files.push(path.to_path_buf());
@@ -28,6 +28,13 @@ pub fn load_path(world: &mut World, who: &str, folder: &str, path: &Path) -> Res
         }
     }
     Ok(json!({"count": count, "refused": refused}))
+}
+
+/// Collections of mail have other files beside the mails; those named outright are always read.
+fn is_mail(path: &Path) -> bool {
+    let hidden = path.file_name().is_some_and(|n| n.to_string_lossy().starts_with('.'));
+    let other = path.extension().is_some_and(|e| ["json", "md", "csv", "html", "zip", "js"].iter().any(|o| e.eq_ignore_ascii_case(o)));
+    !hidden && !other
 }
 
 pub fn place(world: &World, who: &str, folder: &str) -> Result<(usize, usize), String> {
@@ -110,10 +117,32 @@ pub fn parse(raw: &[u8], now: i64) -> Result<Message, String> {
             message.set_body(false, text.unwrap_or("").to_string());
         }
     }
-    for (n, part) in mail.attachments().enumerate() {
+    let mut parts: Vec<&mail_parser::MessagePart> = mail.attachments().collect();
+    if message.content().trim().is_empty()
+        && let Some((html, text)) = parts.first().and_then(|p| broken_text(p))
+    {
+        message.set_body(html, text);
+        parts.remove(0);
+    }
+    for (n, part) in parts.into_iter().enumerate() {
         message.attachments.push(attachment(raw, part, n));
     }
     Ok(message)
+}
+
+/// Text whose encoding or boundaries are so broken that the parser took it for a file.
+fn broken_text(part: &mail_parser::MessagePart) -> Option<(bool, String)> {
+    let kind = part.content_type();
+    let readable = kind.is_none_or(|t| ["text", "multipart"].iter().any(|k| t.ctype().eq_ignore_ascii_case(k)));
+    if !readable || part.attachment_name().is_some() || matches!(part.body, PartType::Message(_)) {
+        return None;
+    }
+    let html = kind.and_then(|t| t.subtype()).is_some_and(|s| s.eq_ignore_ascii_case("html"));
+    let plain = String::from_utf8_lossy(part.contents()).into_owned();
+    let encoded = part.content_transfer_encoding().is_some_and(|e| e.trim().eq_ignore_ascii_case("base64"));
+    let letters: String = plain.chars().filter(|c| c.is_ascii_alphanumeric() || "+/".contains(*c)).collect();
+    let decoded = if encoded { crate::http::unbase64(letters.get(..letters.len() / 4 * 4).unwrap_or("")) } else { None };
+    Some((html, decoded.map_or(plain, |d| String::from_utf8_lossy(&d).into_owned())))
 }
 
 fn importance(mail: &mail_parser::Message) -> String {

@@ -1,0 +1,42 @@
+# What there is to do here; `make help` lists it.
+SHELL := bash
+.DEFAULT_GOAL := help
+
+.PHONY: help quickstart test test-rust test-python test-node test-kotlin drift lint bench clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+quickstart: ## connect, send and sync against the simulator; needs Rust only
+	@tests/tools/need.sh cargo cc
+	@cargo run -p tidings-examples --bin quickstart
+
+test: ## everything, in four languages; results in target/results.json
+	@tests/tools/test.sh rust python node kotlin
+
+test-rust: ## the Rust tests, the real mail and the scenarios in Rust
+	@tests/tools/test.sh rust
+
+test-python: ## the Python tests and the scenarios in Python
+	@tests/tools/test.sh python
+
+test-node: ## the Node tests and the scenarios in Node
+	@tests/tools/test.sh node
+
+test-kotlin: ## the Kotlin tests and the scenarios in Kotlin
+	@tests/tools/test.sh kotlin
+
+drift: ## draw the import arrows, compare the four faces, show long files
+	@tests/tools/need.sh cargo cc
+	@cargo test -p tidings-tests --test layers --test surface --test tidy -- --nocapture
+
+lint: ## clippy over everything
+	@tests/tools/need.sh cargo cc
+	@cargo clippy --workspace --all-targets
+
+bench: ## ratios against plain baselines, in one run
+	@tests/tools/need.sh cargo cc
+	@cargo run --profile bench -p tidings-examples --bin bench
+
+clean: ## remove what was built and downloaded here
+	@rm -rf target bindings/node/node_modules tests/node_modules bindings/kotlin/target bindings/kotlin/generated

@@ -1,0 +1,96 @@
+// Promises, loops and closing.
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { setTimeout as sleep } from 'node:timers/promises'
+import test from 'node:test'
+import { inspect } from 'node:util'
+import { ClosedError, NotFoundError, chat, mail } from '../lib/index.mjs'
+import { opened } from './engines.mjs'
+
+const collect = async (stream) => {
+  const items = []
+  for await (const item of stream) items.push(item)
+  return items
+}
+
+test('methods take plain objects, or nothing where all has a default', async (t) => {
+  const engine = opened(t)
+  if (!engine) return
+  assert.deepEqual(await engine.accounts(), [])
+  assert.deepEqual(await engine.accounts({ owner: 'nobody' }, { signal: AbortSignal.timeout(10_000) }), [])
+  assert.deepEqual(await engine.outbox({ state: 'queued', limit: 5 }), [])
+  assert.deepEqual(await engine.messages({ folder: 'inbox' }), { items: [], next: null })
+  await assert.rejects(engine.account('nobody'), NotFoundError)
+  await assert.rejects(engine.connect({ owner: 'x', features: ['fax'] }), { name: 'InvalidInputError', message: /^features\[0\] is not one of/ })
+  const signIn = await engine.connect({ owner: 'recruiter-42', features: ['chat'], redirectUri: 'http://localhost:1234/callback' })
+  assert.ok(signIn.expiresAt instanceof Date)
+  assert.ok(!inspect(signIn).includes(signIn.binding))
+  for (const draft of [{ chat: { accountId: 'a', to: 'b@contoso.com', body: 'Hi' } }, chat({ accountId: 'a', to: 'b@contoso.com', body: 'Hi' }), mail({ accountId: 'a', to: 'b@contoso.com', subject: 'Hi', body: 'Text' })]) {
+    await assert.rejects(engine.send(draft), (e) => e.kind === 'not_connected' || e.kind === 'not_found')
+  }
+  await engine.close()
+})
+
+test('a closed engine says so, and its loops end', async (t) => {
+  const engine = opened(t)
+  if (!engine) return
+  const loops = [collect(engine.events()), collect(engine.changes()), collect(engine.changes(null))]
+  await sleep(50)
+  await engine.close()
+  await engine.close()
+  assert.deepEqual(await Promise.all(loops), [[], [], []])
+  await assert.rejects(engine.accounts(), ClosedError)
+})
+
+test('an aborted next leaves the stream usable', async (t) => {
+  const engine = opened(t)
+  if (!engine) return
+  const events = engine.events()
+  await assert.rejects(events.next({ signal: AbortSignal.timeout(30) }), { name: 'TimeoutError' })
+  const ended = events.next()
+  await engine[Symbol.asyncDispose ?? Symbol.for('nodejs.asyncDispose')]()
+  assert.equal(await ended, null)
+})
+
+/** Whether engines open here; leaves none behind. */
+async function canOpen(t) {
+  const engine = opened(t)
+  await engine?.close()
+  return engine !== undefined
+}
+
+/** Runs `code`, in which `engine` is open, in a process of its own. */
+function run(code) {
+  const open = `import { opened } from ${JSON.stringify(new URL('./engines.mjs', import.meta.url))}; const engine = opened({ skip() {} });`
+  const { status, signal, stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', open + code], { encoding: 'utf8', timeout: 30_000 })
+  assert.equal(status, 0, `${signal} ${stderr}`)
+  return stdout
+}
+
+test('an engine left open does not hold the process', async (t) => {
+  if (!(await canOpen(t))) return
+  assert.equal(run(`console.log('end')`), 'end\n')
+})
+
+test('a pending next does not hold the process after close', async (t) => {
+  if (!(await canOpen(t))) return
+  assert.equal(run(`engine.events().next().then(console.log); engine.changes().next(5).then(console.log); await engine.close(); console.log('end')`).split('\n').sort().join(' '), ' [] end null')
+})
+
+test('a process may exit while a next is pending', async (t) => {
+  if (!(await canOpen(t))) return
+  assert.equal(run(`engine.events().next(); setTimeout(() => { console.log('end'); process.exit() }, 50)`), 'end\n')
+})
+
+test('a worker may end with its engine open', async (t) => {
+  if (!(await canOpen(t))) return
+  const worker = `import { parentPort } from 'node:worker_threads'; import { opened } from ${JSON.stringify(new URL('./engines.mjs', import.meta.url))}; const engine = opened({ skip() {} }); engine.events().next(); engine.accounts().then((a) => parentPort.postMessage(a))`
+  const out = run(`import { Worker } from 'node:worker_threads'; import { once } from 'node:events';
+    for (let i = 0; i < 3; i++) {
+      const worker = new Worker(new URL('data:text/javascript,' + encodeURIComponent(${JSON.stringify(worker)})));
+      console.log(JSON.stringify((await once(worker, 'message'))[0]));
+      await worker.terminate();
+    }
+    console.log(JSON.stringify(await engine.accounts())); await engine.close()`)
+  assert.equal(out, '[]\n'.repeat(4))
+})

@@ -1,0 +1,42 @@
+// Read by tsc, not run: what must type-check, and what must not.
+import { Engine, Secret, RootKey, ThrottledError, TidingsError, chat, generateRootKey, mail } from 'tidings'
+import type { Account, Change, Cloud, Config, Event, MessagePage, Receipt } from 'tidings'
+
+const same = <T>(value: T): T => value
+
+export async function uses(account: Account, url: string, signal: AbortSignal): Promise<void> {
+  const cloud: Cloud = { type: 'custom', login: url, graph: url }
+  const config: Config = { dataDir: 'data', clientId: 'id', cloud, clientSecret: 'secret' }
+  const engine = Engine.open({ ...config, clientSecret: new Secret('secret'), cloud: 'public' }, generateRootKey())
+  Engine.open(config, RootKey.raw(generateRootKey()))
+  const { binding, expiresAt } = await engine.connect({ owner: 'recruiter-42', features: ['chat', 'mail_send'], redirectUri: url }, { signal })
+  same<Date>(expiresAt)
+  same<Account>(await engine.finishConnect(url, binding))
+  const receipt = same<Receipt>(await engine.send(chat({ accountId: account.id, to: 'a@contoso.com', body: 'Hi' }), { signal }))
+  await engine.send({ mail: { accountId: account.id, to: ['a@contoso.com', { address: 'b@contoso.com' }], subject: 'Hi', body: 'Text' } })
+  await engine.enqueue(mail({ accountId: account.id, to: 'a@contoso.com', subject: 'Hi', body: 'Text', attachments: [{ name: 'a', content: new Uint8Array() }] }))
+  same<Account[]>(await engine.accounts())
+  const page = same<MessagePage>(await engine.messages({ folder: 'inbox', isRead: false }))
+  same<string | undefined>(page.items[0]?.fromAddress?.name)
+  for await (const event of engine.events()) {
+    same<Event>(event)
+    if (event.type === 'sync_finished') same<number>(event.report.durationMs)
+    else if (event.type === 'missed') same<number>(event.count)
+  }
+  for await (const change of engine.changes('cursor')) same<Change>(change)
+  try {
+    await engine.sync(account.id)
+  } catch (e) {
+    if (e instanceof ThrottledError) same<number | null>(e.retryAfterMs)
+    else if (e instanceof TidingsError && e.kind === 'closed') same<string>(e.reason)
+  }
+  // @ts-expect-error there is no such feature
+  await engine.connect({ owner: 'x', features: ['fax'] })
+  // @ts-expect-error a draft is not a text
+  await engine.send('text')
+  // @ts-expect-error engines are opened
+  new Engine()
+  // @ts-expect-error a state is one of the known
+  receipt.state = 'lost'
+  await engine.close()
+}

@@ -1,0 +1,142 @@
+"""Coroutines, cancelling, closing, loops; and the same without asyncio."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+import tidings
+from conftest import NOWHERE
+
+
+def test_a_cancelled_wait_ends():
+    async def main():
+        clock = tidings.TestClock(1000)
+        waiting = asyncio.create_task(clock.next_wait())
+        await asyncio.sleep(0.05)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(clock.next_wait(), 0.05)
+        clock.advance(5)
+        assert clock.now_ms() == 1005
+
+    asyncio.run(main())
+
+
+def test_methods_take_a_record_or_its_fields(engine):
+    async def main():
+        async with engine:
+            one, two, three = await asyncio.gather(engine.accounts(owner="nobody"), engine.accounts(tidings.AccountFilter(owner="nobody")), engine.accounts())
+            assert one == two == three == []
+            assert await engine.outbox(state="queued", limit=5) == []
+            assert (await engine.messages(folder="inbox")).items == []
+            with pytest.raises(tidings.InvalidInputError):
+                await engine.accounts(tidings.AccountFilter(), owner="nobody")
+            with pytest.raises(TypeError):
+                await engine.connect(features=["chat"])
+            sign_in = await engine.connect(owner="recruiter-42", features=["chat", "mail_send"], redirect_uri="http://localhost:1234/callback")
+            assert sign_in.url.startswith(NOWHERE)
+            with pytest.raises(tidings.NotFoundError):
+                await engine.account("nobody")
+
+    asyncio.run(main())
+
+
+def test_a_closed_engine_says_so(engine):
+    async def main():
+        async with engine as same:
+            assert same is engine
+        await engine.close()
+        with pytest.raises(tidings.ClosedError) as caught:
+            await engine.accounts()
+        assert caught.value.kind is tidings.ErrorKind.CLOSED
+        with pytest.raises(tidings.ClosedError):
+            await engine.send(tidings.Chat("account", to="a@contoso.com", body="Hi"))
+
+    asyncio.run(main())
+
+
+def test_closing_ends_loops(engine):
+    async def collect(stream):
+        return [item async for item in stream]
+
+    async def main():
+        loops = [asyncio.create_task(collect(stream)) for stream in (engine.events(), engine.changes(), engine.changes(None))]
+        await asyncio.sleep(0.1)
+        await engine.close()
+        assert await asyncio.wait_for(asyncio.gather(*loops), 10) == [[], [], []]
+
+    asyncio.run(main())
+
+
+def test_a_cancelled_loop_leaves_the_engine_usable(engine):
+    async def main():
+        async with engine:
+            with pytest.raises(asyncio.TimeoutError):
+                await asyncio.wait_for(anext(engine.events()), 0.05)
+            assert await engine.accounts() == []
+
+    asyncio.run(main())
+
+
+def test_the_twin_blocks_and_lets_others_run(blocking):
+    with blocking as engine:
+        assert engine.accounts(owner="nobody") == []
+        found = []
+        reader = threading.Thread(target=lambda: found.extend(engine.events()))
+        reader.start()
+        time.sleep(0.1)
+        assert reader.is_alive()
+    reader.join(10)
+    assert not reader.is_alive()
+    assert list(engine.changes()) == []
+    with pytest.raises(tidings.ClosedError):
+        engine.accounts()
+
+
+def test_ctrl_c_ends_a_blocking_wait():
+    clock = tidings.BlockingTestClock(0)
+    threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        clock.next_wait()
+    assert time.monotonic() - started < 5
+
+
+OPEN = f"""
+import sys, tidings
+config = tidings.Config(sys.argv[1], "00000000-0000-0000-0000-000000000000", tidings.Cloud.Custom({NOWHERE!r}, {NOWHERE!r}))
+engine = tidings.Engine.open(config, tidings.generate_root_key())
+"""
+
+
+def run(code: str, folder) -> str:
+    done = subprocess.run([sys.executable, "-c", OPEN + code, str(folder)], cwd=tidings.__path__[0] + "/..", timeout=30, capture_output=True, text=True)
+    assert done.returncode == 0, (done.returncode, done.stderr)
+    return done.stdout
+
+
+def test_an_engine_left_open_does_not_hold_the_process(engine, tmp_path):
+    assert run("import asyncio\nasync def main(): asyncio.create_task(anext(engine.events())); await asyncio.sleep(0.05)\nasyncio.run(main())\nprint('end')", tmp_path / "other") == "end\n"
+    assert run("events = engine.events(); waiting = events.next(); print('end')", tmp_path / "third") == "end\n"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_fork_is_told_to_open_its_own(engine, tmp_path):
+    code = """
+import asyncio, os
+child = os.fork()
+if child == 0:
+    try: asyncio.run(engine.accounts())
+    except tidings.ForkedError: sys.exit(7)
+    sys.exit(1)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), asyncio.run(engine.accounts()))
+"""
+    assert run(code, tmp_path / "other") == "7 []\n"

@@ -1,0 +1,118 @@
+"""Records, enums and exceptions behave like Python's own."""
+
+import datetime
+import subprocess
+import sys
+
+import pytest
+
+import tidings
+from tidings import Address, Cloud, ErrorKind, Event, Feature, Importance, Remedy
+
+CLIENT = "00000000-0000-0000-0000-000000000000"
+
+
+def test_a_root_key_has_32_bytes():
+    key = tidings.generate_root_key()
+    assert isinstance(key, bytes) and len(key) == 32
+    tidings.RootKey.raw(key)
+    with pytest.raises(tidings.InvalidInputError) as caught:
+        tidings.RootKey.raw(key[:31])
+    assert caught.value.kind is ErrorKind.INVALID_INPUT
+    assert caught.value.remedy is Remedy.DEVELOPER
+    assert caught.value.reason == str(caught.value)
+    assert (caught.value.account_id, caught.value.request_id, caught.value.retry_after_ms) == (None, None, None)
+
+
+@pytest.mark.parametrize("engine", [tidings.Engine, tidings.BlockingEngine])
+@pytest.mark.parametrize(
+    "config",
+    [
+        tidings.Config("", CLIENT, Cloud.Public()),
+        tidings.Config("data", "", Cloud.Public()),
+        tidings.Config("data", CLIENT, Cloud.Custom("http://example.com", "http://example.com")),
+        tidings.Config("data", CLIENT, Cloud.Public(), page_size=0),
+    ],
+)
+def test_what_cannot_work_is_refused_at_open(engine, config):
+    with pytest.raises(tidings.InvalidInputError):
+        engine.open(config, tidings.generate_root_key())
+
+
+def test_every_kind_has_its_exception():
+    for kind in ErrorKind:
+        name = "".join(part.capitalize() for part in kind.value.split("_")) + "Error"
+        error = getattr(tidings, name)
+        assert issubclass(error, tidings.TidingsError) and error.kind is kind
+        assert error("why", retry_after_ms=5).retry_after_ms == 5
+
+
+def test_records_are_values():
+    draft = tidings.Mail("account", to="a@contoso.com", subject="Hi", body="Text", importance="high")
+    assert draft == tidings.MailDraft(account_id="account", to=[Address("a@contoso.com")], subject="Hi", body="Text", importance=Importance.HIGH)
+    assert draft != tidings.Mail("account", to="b@contoso.com", subject="Hi", body="Text", importance="high")
+    assert draft.body_type is tidings.BodyType.TEXT and draft.cc == [] and draft.key is None
+    with pytest.raises(AttributeError):
+        draft.subject = "other"
+    assert tidings.Chat("account", to="a@contoso.com", body="Hi").body == "Hi"
+
+
+def test_addresses_may_be_texts():
+    both = tidings.Mail("account", ["a@contoso.com", Address("b@contoso.com", "B")], "Hi", "Text")
+    assert both.to == [Address("a@contoso.com"), Address("b@contoso.com", name="B")]
+    match both.to[1]:
+        case Address(address, name):
+            assert (address, name) == ("b@contoso.com", "B")
+
+
+def test_enums_are_texts():
+    request = tidings.ConnectRequest(owner="recruiter-42", features=["chat", Feature.MAIL_SEND])
+    assert request.features == [Feature.CHAT, Feature.MAIL_SEND] == ["chat", "mail_send"]
+    with pytest.raises(tidings.InvalidInputError, match="mail_sync"):
+        tidings.ConnectRequest(owner="recruiter-42", features=["fax"])
+    with pytest.raises(TypeError):
+        tidings.ConnectRequest(owner="recruiter-42", features="chat")
+    assert f"{Feature.MAIL_SEND}" == "mail_send"
+
+
+def test_enums_with_data_match():
+    report = tidings.SyncReport("account", 1, 2, 3, 4, 5, 6, 7, 8, 9)
+    match Event.SyncFinished(report=report):
+        case Event.SyncFinished(found):
+            assert found == report
+        case other:
+            pytest.fail(repr(other))
+    assert Cloud.Custom("l", "g") == Cloud.Custom(login="l", graph="g") != Cloud.Public()
+    assert isinstance(Cloud.Public(), Cloud)
+
+
+def test_times_are_aware():
+    at = datetime.datetime(2030, 1, 2, 3, 4, 5, 678900, tzinfo=datetime.timezone.utc)
+    assert tidings.SignIn("u", "b", at).expires_at == at
+    assert tidings.SignIn("u", "b", at).expires_at.tzinfo is not None
+    with pytest.raises(TypeError):
+        tidings.SignIn("u", "b", at.replace(tzinfo=None))
+
+
+def test_secrets_are_not_shown():
+    at = datetime.datetime.now(datetime.timezone.utc)
+    config = tidings.Config("data", CLIENT, Cloud.Public(), client_secret="hidden")
+    for shown in (tidings.SignIn("https://x/?state=hidden", "hidden", at), config, config.client_secret, tidings.FileAttachment("a", b"hidden")):
+        assert "hidden" not in repr(shown)
+
+
+@pytest.mark.parametrize("limit", [-1, 2**32])
+def test_numbers_out_of_range_are_refused(limit):
+    with pytest.raises(tidings.InvalidInputError):
+        tidings.MessageQuery(limit=limit)
+
+
+def test_half_characters_are_refused():
+    with pytest.raises(tidings.InvalidInputError):
+        Address("\ud800")
+
+
+def test_import_is_quick():
+    code = "import sys, time; t = time.perf_counter(); import tidings; t = time.perf_counter() - t; assert 'asyncio' not in sys.modules; print(t)"
+    run = lambda: float(subprocess.run([sys.executable, "-c", code], cwd=tidings.__path__[0] + "/..", check=True, capture_output=True, text=True).stdout)
+    assert min(run() for _ in range(5)) < 0.05

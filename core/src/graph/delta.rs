@@ -1,0 +1,279 @@
+//! Pages of changes of one folder. What a page cannot say for sure is said so: a lost cursor, an item that cannot be read, an item that is only a part.
+
+use super::wire::{self, ItemBody, Page, Recipient};
+use super::{Caller, Graph, IMMUTABLE, PREFER, fault, segment};
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{Address, BodyType, Importance, rfc3339};
+use crate::pipeline::{Purpose, Response};
+use http::HeaderValue;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use std::time::SystemTime;
+
+/// Properties of a message that are asked for, always all and by name.
+pub(super) const MESSAGE: &str = "id,changeKey,parentFolderId,conversationId,internetMessageId,subject,bodyPreview,from,sender,toRecipients,ccRecipients,\
+bccRecipients,replyTo,receivedDateTime,sentDateTime,isRead,isDraft,flag,importance,categories,hasAttachments,webLink,body";
+
+#[derive(Debug, Clone)]
+pub enum DeltaFrom {
+    Start { folder_id: String, page_size: u32 },
+    /// A link of an earlier page, as it was stored.
+    Link { folder_id: String, link: String, page_size: u32 },
+}
+
+#[derive(Debug)]
+pub enum DeltaAnswer {
+    Page(DeltaPage),
+    /// The cursor is no longer known: the folder has to be enumerated anew, from `restart` if Microsoft named a place.
+    Lost { restart: Option<String> },
+    FolderGone,
+}
+
+#[derive(Debug)]
+pub struct DeltaPage {
+    pub items: Vec<DeltaItem>,
+    pub link: String,
+    /// The round is complete; `link` starts the next one.
+    pub is_delta: bool,
+}
+
+#[derive(Debug)]
+pub enum DeltaItem {
+    Message(Box<MailItem>),
+    /// It left this folder: deleted or moved, which Graph does not tell.
+    Removed { id: String, reason: String },
+    Unreadable { id: Option<String>, raw: String, reason: String },
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MailItem {
+    pub id: String,
+    pub change_key: String,
+    pub folder_id: String,
+    pub conversation_id: String,
+    pub internet_message_id: Option<String>,
+    pub subject: String,
+    pub preview: String,
+    pub from: Option<Address>,
+    pub sender: Option<Address>,
+    pub to: Vec<Address>,
+    pub cc: Vec<Address>,
+    pub bcc: Vec<Address>,
+    pub reply_to: Vec<Address>,
+    pub received_at: Option<SystemTime>,
+    pub sent_at: Option<SystemTime>,
+    pub is_read: bool,
+    pub is_draft: bool,
+    pub is_flagged: bool,
+    pub importance: Importance,
+    pub categories: Vec<String>,
+    pub has_attachments: bool,
+    pub web_link: Option<String>,
+    pub body: Option<(BodyType, String)>,
+    /// Properties asked for are missing, so this is a change of a known message and not a whole one.
+    pub is_partial: bool,
+}
+
+impl Graph {
+    pub async fn delta_page(&self, caller: &Caller, from: DeltaFrom) -> Result<DeltaAnswer> {
+        let (folder_id, followed, page_size) = match from {
+            DeltaFrom::Start { folder_id, page_size } => (folder_id, None, page_size),
+            DeltaFrom::Link { folder_id, link, page_size } => (folder_id, Some(link), page_size),
+        };
+        let url = match &followed {
+            // A stored link is received data like a fresh one.
+            Some(link) => self.pipeline.hosts().received(link, Purpose::Graph)?,
+            None => self.url(&format!("me/mailFolders/{}/messages/delta", segment(&folder_id)?), &[("$select", MESSAGE)])?,
+        };
+        // Headers are not part of a link; the ids of a page follow the header of its own request.
+        let prefer = HeaderValue::from_str(&format!("{IMMUTABLE}, odata.maxpagesize={}", page_size.clamp(1, 1000))).map_err(|_| Error::internal("A header could not be made."))?;
+        let response = self.pipeline.send(self.get(caller, url).header(PREFER, prefer)).await?;
+        if response.status.is_success() {
+            return self.page(&folder_id, followed.as_deref(), &response).map(DeltaAnswer::Page).map_err(|e| e.with_request_id(response.request_id).on_account(&caller.account_id));
+        }
+        if let Some(answer) = self.lost(&response) {
+            return Ok(answer);
+        }
+        Err(fault::error(response.status, &response.body).with_request_id(response.request_id).on_account(&caller.account_id))
+    }
+
+    fn page(&self, folder_id: &str, followed: Option<&str>, response: &Response) -> Result<DeltaPage> {
+        if wire::too_deep(&response.body) {
+            return Err(wire::unreadable());
+        }
+        let text = wire::text(&response.body);
+        let page: Page<'_> = serde_json::from_str(&text).map_err(|_| wire::unreadable())?;
+        let (link, is_delta) = match (page.next_link, page.delta_link) {
+            (Some(next), None) => (next, false),
+            (None, Some(delta)) => (delta, true),
+            _ => return Err(Error::new(ErrorKind::Upstream, "A page of changes says neither where it goes on nor that it is the last.")),
+        };
+        // The same cursor again after a complete round means that nothing happened; the same next page means that it would never end.
+        if !is_delta && followed == Some(link.as_str()) {
+            return Err(Error::new(ErrorKind::Upstream, "A page of changes leads to itself, so the list would never end."));
+        }
+        self.pipeline.hosts().received(&link, Purpose::Graph)?;
+        Ok(DeltaPage { items: page.value.into_iter().map(|raw| item(raw, folder_id)).collect(), link, is_delta })
+    }
+
+    /// What a refusal means for the cursor; None: nothing, it is an ordinary error.
+    fn lost(&self, response: &Response) -> Option<DeltaAnswer> {
+        let code = fault::code(&response.body);
+        let forgotten = ["syncstatenotfound", "resyncrequired", "syncstateinvalid", "invalidsyncstatedata"].contains(&code.as_str());
+        match response.status.as_u16() {
+            410 => {}
+            400 | 404 if forgotten => {}
+            404 if ["erroritemnotfound", "errorsyncfoldernotfound", "errorfoldernotfound", "resourcenotfound", "itemnotfound"].contains(&code.as_str()) => return Some(DeltaAnswer::FolderGone),
+            _ => return None,
+        }
+        // A place outside of Graph is not followed; the folder's own address does as well.
+        let restart = response.header("location").filter(|place| self.pipeline.hosts().received(place, Purpose::Graph).is_ok()).map(str::to_owned);
+        Some(DeltaAnswer::Lost { restart })
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WireMessage {
+    id: String,
+    #[serde(rename = "@odata.etag", default)]
+    etag: Option<String>,
+    #[serde(default)]
+    change_key: Option<String>,
+    #[serde(default, deserialize_with = "wire::present")]
+    parent_folder_id: Option<Option<String>>,
+    #[serde(default)]
+    conversation_id: Option<String>,
+    #[serde(default)]
+    internet_message_id: Option<String>,
+    #[serde(default, deserialize_with = "wire::present")]
+    subject: Option<Option<String>>,
+    #[serde(default)]
+    body_preview: Option<String>,
+    #[serde(default)]
+    from: Option<Recipient>,
+    #[serde(default)]
+    sender: Option<Recipient>,
+    #[serde(default, deserialize_with = "wire::present")]
+    to_recipients: Option<Option<Vec<Recipient>>>,
+    #[serde(default)]
+    cc_recipients: Option<Vec<Recipient>>,
+    #[serde(default)]
+    bcc_recipients: Option<Vec<Recipient>>,
+    #[serde(default)]
+    reply_to: Option<Vec<Recipient>>,
+    #[serde(default)]
+    received_date_time: Option<String>,
+    #[serde(default)]
+    sent_date_time: Option<String>,
+    #[serde(default, deserialize_with = "wire::present")]
+    is_read: Option<Option<bool>>,
+    #[serde(default)]
+    is_draft: Option<bool>,
+    #[serde(default)]
+    flag: Option<Flag>,
+    #[serde(default)]
+    importance: Option<String>,
+    #[serde(default)]
+    categories: Option<Vec<String>>,
+    #[serde(default)]
+    has_attachments: Option<bool>,
+    #[serde(default)]
+    web_link: Option<String>,
+    #[serde(default, deserialize_with = "wire::present")]
+    body: Option<Option<ItemBody>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Flag {
+    #[serde(default)]
+    flag_status: Option<String>,
+}
+
+/// What is read of every item first, however bad the rest is.
+#[derive(Deserialize)]
+struct Marks {
+    #[serde(default)]
+    id: Option<String>,
+    #[serde(rename = "@removed", default)]
+    removed: Option<Removed>,
+}
+
+#[derive(Deserialize)]
+struct Removed {
+    #[serde(default)]
+    reason: Option<String>,
+}
+
+fn item(raw: &RawValue, folder_id: &str) -> DeltaItem {
+    let marks = serde_json::from_str::<Marks>(raw.get());
+    let id = marks.as_ref().ok().and_then(|m| m.id.clone()).filter(|id| is_id(id));
+    let unreadable = |id: Option<String>, reason: &str| DeltaItem::Unreadable { id, raw: raw.get().to_owned(), reason: reason.to_owned() };
+    let Some(id) = id else { return unreadable(None, "it has no usable id") };
+    if let Some(removed) = marks.ok().and_then(|m| m.removed) {
+        return DeltaItem::Removed { id, reason: removed.reason.filter(|r| r == "deleted" || r == "changed").unwrap_or_default() };
+    }
+    match serde_json::from_str::<WireMessage>(raw.get()) {
+        Ok(wire) => match message(wire, folder_id) {
+            Ok(message) => DeltaItem::Message(Box::new(message)),
+            Err(reason) => unreadable(Some(id), reason),
+        },
+        Err(_) => unreadable(Some(id), "a property has another form than documented"),
+    }
+}
+
+/// Something that can stand in a path and in the store.
+fn is_id(id: &str) -> bool {
+    !id.is_empty() && id.len() <= 2048 && !id.chars().any(char::is_control)
+}
+
+/// A message as the rest of the engine sees it.
+pub(super) fn read_message(body: &[u8], folder_id: &str) -> Result<MailItem> {
+    let wire: WireMessage = wire::read(body)?;
+    message(wire, folder_id).map_err(|_| wire::unreadable())
+}
+
+fn message(wire: WireMessage, folder_id: &str) -> Result<MailItem, &'static str> {
+    let is_partial = wire.parent_folder_id.is_none() || wire.subject.is_none() || wire.to_recipients.is_none() || wire.is_read.is_none() || wire.body.is_none();
+    let time = |text: Option<String>| match text {
+        Some(text) => rfc3339::from_text(&text).map(Some).ok_or("a time is not a time"),
+        None => Ok(None),
+    };
+    let addresses = |list: Option<Vec<Recipient>>| list.unwrap_or_default().into_iter().map(Address::from).collect::<Vec<_>>();
+    let parent = wire.parent_folder_id.flatten().filter(|id| !id.is_empty());
+    if parent.as_ref().is_some_and(|id| !is_id(id)) {
+        return Err("its folder has no usable id");
+    }
+    Ok(MailItem {
+        id: wire.id,
+        change_key: wire.change_key.or_else(|| wire.etag.as_deref().and_then(change_key)).unwrap_or_default(),
+        folder_id: parent.unwrap_or_else(|| folder_id.to_owned()),
+        conversation_id: wire.conversation_id.unwrap_or_default(),
+        internet_message_id: wire.internet_message_id,
+        subject: wire.subject.flatten().unwrap_or_default(),
+        preview: wire.body_preview.unwrap_or_default(),
+        from: wire.from.map(Address::from),
+        sender: wire.sender.map(Address::from),
+        to: addresses(wire.to_recipients.flatten()),
+        cc: addresses(wire.cc_recipients),
+        bcc: addresses(wire.bcc_recipients),
+        reply_to: addresses(wire.reply_to),
+        received_at: time(wire.received_date_time)?,
+        sent_at: time(wire.sent_date_time)?,
+        is_read: wire.is_read.flatten().unwrap_or_default(),
+        is_draft: wire.is_draft.unwrap_or_default(),
+        is_flagged: wire.flag.and_then(|f| f.flag_status).is_some_and(|s| s.eq_ignore_ascii_case("flagged")),
+        importance: wire.importance.as_deref().map(wire::importance).unwrap_or_default(),
+        categories: wire.categories.unwrap_or_default(),
+        has_attachments: wire.has_attachments.unwrap_or_default(),
+        web_link: wire.web_link,
+        body: wire.body.flatten().map(|body| (body.kind(), body.content.unwrap_or_default())),
+        is_partial,
+    })
+}
+
+/// `CQAAABYAAA` of `W/"CQAAABYAAA"`.
+pub(super) fn change_key(etag: &str) -> Option<String> {
+    etag.strip_prefix("W/").unwrap_or(etag).strip_prefix('"')?.strip_suffix('"').filter(|key| !key.is_empty()).map(str::to_owned)
+}

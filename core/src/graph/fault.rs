@@ -1,0 +1,94 @@
+//! Graph's refusals, in one table. Status and code decide, never the message, which is written for people and changes.
+
+use crate::error::{Error, ErrorKind, Remedy};
+use http::StatusCode;
+use serde::Deserialize;
+
+/// The code of `{"error":{"code":…}}` in lower case, since its spelling varies by service; empty if there is none.
+pub fn code(body: &[u8]) -> String {
+    #[derive(Deserialize)]
+    struct Body {
+        error: Inner,
+    }
+    #[derive(Deserialize)]
+    struct Inner {
+        #[serde(default)]
+        code: String,
+    }
+    // Foreign text: only what looks like a name is kept.
+    let name = |c: &str| c.len() <= 100 && c.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'.');
+    serde_json::from_slice::<Body>(body).map(|b| b.error.code.to_ascii_lowercase()).ok().filter(|c| name(c)).unwrap_or_default()
+}
+
+pub fn error(status: StatusCode, body: &[u8]) -> Error {
+    let code = code(body);
+    let (kind, reason) = told(status.as_u16(), &code);
+    let named = if code.is_empty() { String::new() } else { format!(", {code}") };
+    let error = Error::new(kind, format!("{reason} (HTTP {}{named}).", status.as_u16()));
+    match code.as_str() {
+        "errorquotaexceeded" | "quotalimitreached" => error.with_remedy(Remedy::User),
+        "mailboxnotenabledforrestapi" | "errormailboxnotenabledforrestapi" => error.with_remedy(Remedy::Admin),
+        _ => error,
+    }
+}
+
+fn told(status: u16, code: &str) -> (ErrorKind, &'static str) {
+    use ErrorKind::{Conflict, Forbidden, InvalidInput, LimitExceeded, NeedsReconnect, NotFound, Throttled, Upstream};
+    // Codes that mean the same under whatever status they come.
+    let by_code = match code {
+        "mailboxnotenabledforrestapi" | "errormailboxnotenabledforrestapi" => {
+            Some((Forbidden, "This account has no mailbox that programs may use: no licence, or it is kept on premises. Ask an administrator"))
+        }
+        "errorsendasdenied" => Some((Forbidden, "This account may not send in that name")),
+        "erroraccessdenied" | "authorization_requestdenied" | "accessdenied" => Some((Forbidden, "Microsoft does not allow this account to do that; a permission or a right is missing")),
+        "errorquotaexceeded" | "quotalimitreached" => Some((LimitExceeded, "The mailbox is full. Make room, then try again")),
+        "errormessagesizeexceeded" => Some((LimitExceeded, "The message is larger than this mailbox may send")),
+        "errorinvalidrecipients" => Some((InvalidInput, "A recipient is not a valid address")),
+        "erroritemnotfound" | "errorsyncfoldernotfound" | "itemnotfound" | "request_resourcenotfound" | "resourcenotfound" | "errorfoldernotfound" => {
+            Some((NotFound, "Microsoft does not have it, or no longer"))
+        }
+        "errorinvaliduser" | "errornonexistentmailbox" => Some((NotFound, "There is no such person or mailbox")),
+        "errorserverbusy" | "errormailboxstoreunavailable" | "errorinternalservertransienterror" | "servicenotavailable" => Some((Upstream, "Microsoft's service is busy. Try again later")),
+        "toomanyrequests" | "applicationthrottled" | "activitylimitreached" => Some((Throttled, "Microsoft asks to come back later")),
+        "errorirresolvableconflict" | "resourcemodified" => Some((Conflict, "It was changed by somebody else at the same moment. Read it again")),
+        _ => None,
+    };
+    if let Some(told) = by_code {
+        return told;
+    }
+    match status {
+        401 => (NeedsReconnect, "Microsoft does not accept this account's sign-in. Connect the account again"),
+        403 => (Forbidden, "Microsoft does not allow this account to do that; a permission, licence or policy is in the way"),
+        404 => (NotFound, "Microsoft does not have it, or no longer"),
+        409 | 412 => (Conflict, "It contradicts what Microsoft has"),
+        413 => (LimitExceeded, "It is larger than Microsoft accepts"),
+        429 => (Throttled, "Microsoft asks to come back later"),
+        507 | 509 => (LimitExceeded, "A quota of Microsoft is used up"),
+        400..=499 => (InvalidInput, "Microsoft refused the request as it stands"),
+        _ => (Upstream, "Microsoft's service answered something that cannot be used. Try again later"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_decide_whatever_their_spelling() {
+        for (status, body, kind) in [
+            (404, r#"{"error":{"code":"ErrorItemNotFound","message":"x"}}"#, ErrorKind::NotFound),
+            (404, r#"{"error":{"code":"MailboxNotEnabledForRESTAPI"}}"#, ErrorKind::Forbidden),
+            (403, r#"{"error":{"code":"ErrorSendAsDenied"}}"#, ErrorKind::Forbidden),
+            (429, r#"{"error":{"code":"ERRORQUOTAEXCEEDED"}}"#, ErrorKind::LimitExceeded),
+            (429, "{}", ErrorKind::Throttled),
+            (401, "", ErrorKind::NeedsReconnect),
+            (400, r#"{"error":{"code":"<script>"}}"#, ErrorKind::InvalidInput),
+            (412, "", ErrorKind::Conflict),
+            (503, "", ErrorKind::Upstream),
+        ] {
+            let error = error(StatusCode::from_u16(status).unwrap(), body.as_bytes());
+            assert_eq!(error.kind(), kind, "{status} {body}");
+            assert!(!error.reason().contains('<') && !error.reason().contains('x') || error.reason().contains("exceeded") || kind != ErrorKind::NotFound);
+        }
+    }
+}

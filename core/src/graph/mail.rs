@@ -1,0 +1,346 @@
+//! Folders, messages, drafts.
+
+use super::delta::{MESSAGE, MailItem, change_key, read_message};
+use super::wire::{self, ItemBody, Page, Recipient};
+use super::{Caller, Graph, literal, segment};
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{Address, AttachmentInfo, MailDraft};
+use crate::pipeline::{Purpose, Safety};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
+use http::Method;
+use serde::{Deserialize, Serialize};
+use std::collections::{HashMap, HashSet};
+
+const FOLDER: &str = "id,parentFolderId,displayName,childFolderCount,totalItemCount,unreadItemCount";
+const STATE: &str = "id,isDraft,parentFolderId,internetMessageId";
+const WELL_KNOWN: [&str; 7] = ["inbox", "sentitems", "drafts", "deleteditems", "junkemail", "archive", "outbox"];
+/// A private property on every draft made here, by which it is found again when its id was never learnt.
+const MARK: &str = "String {6b1f0f0a-5c0c-4b0e-9c52-7a1d3f5e8b24} Name TidingsMark";
+const MOST_FOLDERS: usize = 20_000;
+const MOST_PAGES: usize = 1_000;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Me {
+    pub id: String,
+    pub address: String,
+    pub name: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GraphFolder {
+    pub id: String,
+    pub parent_id: Option<String>,
+    pub display_name: String,
+    /// `inbox`, `sentitems` …
+    pub well_known_name: Option<String>,
+    pub total: u32,
+    pub unread: u32,
+    /// A search folder: it shows messages of others and holds none.
+    pub is_search: bool,
+}
+
+/// What became of a message that left a folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Proof {
+    Gone,
+    There { folder_id: String },
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct OutgoingMail<'a> {
+    pub draft: &'a MailDraft,
+    pub internet_message_id: &'a str,
+    pub mark: &'a str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DraftMade {
+    pub id: String,
+    #[serde(default)]
+    pub internet_message_id: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MessageState {
+    pub id: String,
+    #[serde(default)]
+    pub is_draft: bool,
+    #[serde(rename = "parentFolderId", default)]
+    pub folder_id: String,
+    #[serde(default)]
+    pub internet_message_id: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WireFolder {
+    id: String,
+    #[serde(rename = "@odata.type", default)]
+    kind: Option<String>,
+    #[serde(default)]
+    parent_folder_id: Option<String>,
+    #[serde(default)]
+    display_name: Option<String>,
+    #[serde(default)]
+    child_folder_count: Option<u32>,
+    #[serde(default)]
+    total_item_count: Option<i64>,
+    #[serde(default)]
+    unread_item_count: Option<i64>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct WireDraft<'a> {
+    subject: &'a str,
+    body: ItemBody,
+    importance: &'static str,
+    internet_message_id: &'a str,
+    to_recipients: Vec<Recipient>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    cc_recipients: Vec<Recipient>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    bcc_recipients: Vec<Recipient>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    reply_to: Vec<Recipient>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    attachments: Vec<WireFile<'a>>,
+    single_value_extended_properties: [Property<'a>; 1],
+}
+
+#[derive(Serialize)]
+struct Property<'a> {
+    id: &'static str,
+    value: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct WireFile<'a> {
+    #[serde(rename = "@odata.type")]
+    kind: &'static str,
+    name: &'a str,
+    content_type: &'a str,
+    content_bytes: String,
+}
+
+impl Graph {
+    /// Who the token belongs to.
+    pub async fn me(&self, caller: &Caller) -> Result<Me> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Wire {
+            id: String,
+            display_name: Option<String>,
+            mail: Option<String>,
+            user_principal_name: Option<String>,
+        }
+        let response = self.ask(self.get(caller, self.url("me", &[("$select", "id,displayName,mail,userPrincipalName")])?)).await?;
+        let wire: Wire = wire::read(&response.body)?;
+        let address = wire.mail.filter(|m| !m.is_empty()).or(wire.user_principal_name).unwrap_or_default();
+        Ok(Me { id: wire.id, address, name: wire.display_name.unwrap_or_default() })
+    }
+
+    /// All folders of all levels, parents before children.
+    pub async fn folders(&self, caller: &Caller) -> Result<Vec<GraphFolder>> {
+        let names = self.well_known(caller).await?;
+        let mut folders: Vec<GraphFolder> = Vec::new();
+        let mut seen = HashSet::new();
+        let mut open = vec!["me/mailFolders".to_owned()];
+        while let Some(path) = open.pop() {
+            let url = self.url(&path, &[("$select", FOLDER), ("$top", "100")])?;
+            let Some(list) = self.list::<WireFolder>(caller, url).await? else { continue }; // deleted since its parent was read
+            for wire in list {
+                if !seen.insert(wire.id.clone()) {
+                    continue;
+                }
+                if folders.len() >= MOST_FOLDERS {
+                    return Err(Error::new(ErrorKind::LimitExceeded, "This mailbox has more than 20,000 folders."));
+                }
+                if wire.child_folder_count.unwrap_or(0) > 0 {
+                    open.push(format!("me/mailFolders/{}/childFolders", segment(&wire.id)?));
+                }
+                let count = |n: Option<i64>| u32::try_from(n.unwrap_or(0).max(0)).unwrap_or(u32::MAX);
+                folders.push(GraphFolder {
+                    well_known_name: names.get(&wire.id).map(|name| (*name).to_owned()),
+                    is_search: wire.kind.as_deref().is_some_and(|k| k.ends_with("mailSearchFolder")),
+                    parent_id: wire.parent_folder_id,
+                    display_name: wire.display_name.unwrap_or_default(),
+                    total: count(wire.total_item_count),
+                    unread: count(wire.unread_item_count),
+                    id: wire.id,
+                });
+            }
+        }
+        Ok(folders)
+    }
+
+    /// Ids of Microsoft's own folders: their display names depend on the mailbox's language, and not every mailbox has all.
+    async fn well_known(&self, caller: &Caller) -> Result<HashMap<String, &'static str>> {
+        #[derive(Deserialize)]
+        struct Wire {
+            id: String,
+        }
+        let paths: Vec<String> = WELL_KNOWN.iter().map(|name| format!("/me/mailFolders/{name}?$select=id")).collect();
+        let found = self.batch_get(caller, &paths).await?;
+        let read = |(name, body): (&'static str, Option<String>)| Some(wire::read::<Wire>(body?.as_bytes()).map(|w| (w.id, name)));
+        WELL_KNOWN.into_iter().zip(found).filter_map(read).collect()
+    }
+
+    /// Every item of every page; None: there is no such collection.
+    async fn list<T: for<'a> Deserialize<'a>>(&self, caller: &Caller, first: url::Url) -> Result<Option<Vec<T>>> {
+        let mut items = Vec::new();
+        let mut url = first;
+        for _ in 0..MOST_PAGES {
+            let Some(response) = self.look(self.get(caller, url.clone())).await? else { return Ok(None) };
+            let page: Page<'_> = wire::read(&response.body)?;
+            for raw in page.value {
+                items.push(serde_json::from_str(raw.get()).map_err(|_| wire::unreadable())?);
+            }
+            let Some(link) = page.next_link else { return Ok(Some(items)) };
+            let next = self.pipeline.hosts().received(&link, Purpose::Graph)?;
+            if next == url {
+                break;
+            }
+            url = next;
+        }
+        Err(Error::new(ErrorKind::Upstream, "A list of Microsoft's does not end."))
+    }
+
+    /// One message as a delta would show it; None: it is gone.
+    pub async fn message(&self, caller: &Caller, id: &str) -> Result<Option<MailItem>> {
+        let url = self.url(&format!("me/messages/{}", segment(id)?), &[("$select", MESSAGE)])?;
+        match self.look(self.get(caller, url)).await? {
+            Some(response) => read_message(&response.body, "").map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// What is attached to these messages, in their order; None: the message is gone.
+    pub async fn attachments(&self, caller: &Caller, ids: &[String]) -> Result<Vec<(String, Option<Vec<AttachmentInfo>>)>> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Wire {
+            id: String,
+            name: Option<String>,
+            content_type: Option<String>,
+            size: Option<i64>,
+            is_inline: Option<bool>,
+        }
+        let info = |w: Wire| AttachmentInfo {
+            id: w.id,
+            name: w.name.unwrap_or_default(),
+            content_type: w.content_type.unwrap_or_default(),
+            size: u32::try_from(w.size.unwrap_or(0).max(0)).unwrap_or(u32::MAX),
+            is_inline: w.is_inline.unwrap_or_default(),
+        };
+        let path = |id: &String| Ok(format!("/me/messages/{}/attachments?$select=id,name,contentType,size,isInline", segment(id)?));
+        let found = self.batch_get(caller, &ids.iter().map(path).collect::<Result<Vec<_>>>()?).await?;
+        let mut all = Vec::with_capacity(ids.len());
+        for (id, body) in ids.iter().zip(found) {
+            let Some(body) = body else {
+                all.push((id.clone(), None));
+                continue;
+            };
+            let page: Page<'_> = wire::read(body.as_bytes())?;
+            let mut list = page.value.iter().map(|raw| serde_json::from_str(raw.get()).map(info).map_err(|_| wire::unreadable())).collect::<Result<Vec<_>>>()?;
+            if let Some(link) = &page.next_link {
+                let rest = self.list::<Wire>(caller, self.pipeline.hosts().received(link, Purpose::Graph)?).await?;
+                list.extend(rest.into_iter().flatten().map(info));
+            }
+            all.push((id.clone(), Some(list)));
+        }
+        Ok(all)
+    }
+
+    /// Whether these messages still exist, and where: a delta's "removed" does not tell a deletion from a move.
+    pub async fn prove(&self, caller: &Caller, ids: &[String]) -> Result<Vec<(String, Proof)>> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Wire {
+            parent_folder_id: String,
+        }
+        let path = |id: &String| Ok(format!("/me/messages/{}?$select=id,parentFolderId", segment(id)?));
+        let found = self.batch_get(caller, &ids.iter().map(path).collect::<Result<Vec<_>>>()?).await?;
+        let proof = |(id, body): (&String, Option<String>)| match body {
+            Some(body) => wire::read::<Wire>(body.as_bytes()).map(|w| (id.clone(), Proof::There { folder_id: w.parent_folder_id })),
+            None => Ok((id.clone(), Proof::Gone)),
+        };
+        ids.iter().zip(found).map(proof).collect()
+    }
+
+    /// Answers the new change key, if the service tells it.
+    pub async fn set_read(&self, caller: &Caller, id: &str, is_read: bool) -> Result<Option<String>> {
+        #[derive(Default, Deserialize)]
+        #[serde(default)]
+        struct Wire {
+            #[serde(rename = "changeKey")]
+            change_key: Option<String>,
+            #[serde(rename = "@odata.etag")]
+            etag: Option<String>,
+        }
+        let url = self.url(&format!("me/messages/{}", segment(id)?), &[])?;
+        let body = serde_json::json!({ "isRead": is_read }).to_string().into_bytes();
+        let response = self.ask(self.write(caller, Method::PATCH, url, body, Safety::Repeatable)).await?;
+        let wire: Wire = wire::read(&response.body).unwrap_or_default();
+        Ok(wire.change_key.or_else(|| change_key(&wire.etag?)))
+    }
+
+    /// Not sent yet, and not repeated in doubt: after `OutcomeUnknown`, [`find_by_mark`](Self::find_by_mark) tells whether it was made.
+    pub async fn create_draft(&self, caller: &Caller, mail: &OutgoingMail<'_>) -> Result<DraftMade> {
+        let draft = mail.draft;
+        let recipients = |list: &[Address]| list.iter().map(Recipient::from).collect::<Vec<_>>();
+        let wire = WireDraft {
+            subject: &draft.subject,
+            body: ItemBody::new(draft.body_type, &draft.body),
+            importance: wire::importance_name(draft.importance),
+            internet_message_id: mail.internet_message_id,
+            to_recipients: recipients(&draft.to),
+            cc_recipients: recipients(&draft.cc),
+            bcc_recipients: recipients(&draft.bcc),
+            reply_to: recipients(&draft.reply_to),
+            attachments: draft
+                .attachments
+                .iter()
+                .map(|file| WireFile {
+                    kind: "#microsoft.graph.fileAttachment",
+                    name: &file.name,
+                    content_type: &file.content_type,
+                    content_bytes: STANDARD.encode(&file.content),
+                })
+                .collect(),
+            single_value_extended_properties: [Property { id: MARK, value: mail.mark }],
+        };
+        let body = serde_json::to_vec(&wire).map_err(|_| Error::internal("A draft could not be written."))?;
+        let response = self.ask(self.write(caller, Method::POST, self.url("me/messages", &[])?, body, Safety::Once)).await?;
+        wire::read(&response.body).map_err(|_| Error::new(ErrorKind::OutcomeUnknown, "The draft was made, but Microsoft's answer could not be read.").with_request_id(response.request_id))
+    }
+
+    /// Accepted for delivery when this returns.
+    pub async fn send_draft(&self, caller: &Caller, id: &str) -> Result<()> {
+        let url = self.url(&format!("me/messages/{}/send", segment(id)?), &[])?;
+        let mut request = self.write(caller, Method::POST, url, Vec::new(), Safety::Once).header(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        request.headers.remove(CONTENT_TYPE);
+        self.ask(request).await.map(drop)
+    }
+
+    /// None: the mailbox does not have it (yet).
+    pub async fn message_state(&self, caller: &Caller, id: &str) -> Result<Option<MessageState>> {
+        let url = self.url(&format!("me/messages/{}", segment(id)?), &[("$select", STATE)])?;
+        match self.look(self.get(caller, url)).await? {
+            Some(response) => wire::read(&response.body).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Messages that carry this mark, wherever they are.
+    pub async fn find_by_mark(&self, caller: &Caller, mark: &str) -> Result<Vec<MessageState>> {
+        let filter = format!("singleValueExtendedProperties/Any(ep: ep/id eq {} and ep/value eq {})", literal(MARK), literal(mark));
+        let url = self.url("me/messages", &[("$filter", &filter), ("$select", STATE)])?;
+        Ok(self.list(caller, url).await?.unwrap_or_default())
+    }
+}

@@ -1,0 +1,123 @@
+//! Microsoft Graph: one function per operation. What it looks like on the wire stays in this room.
+
+mod batch;
+mod delta;
+mod fault;
+mod mail;
+mod teams;
+mod wire;
+
+pub use delta::{DeltaAnswer, DeltaFrom, DeltaItem, DeltaPage, MailItem};
+pub use mail::{DraftMade, GraphFolder, Me, MessageState, OutgoingMail, Proof};
+pub use teams::Person;
+
+use crate::config::Endpoints;
+use crate::error::{Error, ErrorKind, Result};
+use crate::pipeline::{Pipeline, Priority, Purpose, Request, Response, Safety};
+use http::{HeaderName, HeaderValue, Method};
+use std::sync::Arc;
+use std::time::Duration;
+use url::Url;
+
+const JSON: &str = "application/json";
+/// Ids that stay the same when a message is moved; to be said on every single request.
+const IMMUTABLE: &str = "IdType=\"ImmutableId\"";
+
+#[derive(Clone)]
+pub struct Graph {
+    pipeline: Arc<Pipeline>,
+    root: Url,
+}
+
+/// Whose token a request uses, and how patient it is.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    pub account_id: String,
+    pub priority: Priority,
+    /// How long one request may pause in all: Retry-After and back-off.
+    pub max_wait: Duration,
+}
+
+impl Graph {
+    pub fn new(pipeline: Arc<Pipeline>, endpoints: Endpoints) -> Self {
+        Self { pipeline, root: endpoints.graph }
+    }
+
+    /// An address below Graph's root. `path` is made of literals and [`segment`]s.
+    fn url(&self, path: &str, query: &[(&str, &str)]) -> Result<Url> {
+        let mut text = format!("{}{path}", self.root);
+        for (n, (name, value)) in query.iter().enumerate() {
+            text.push_str(if n == 0 { "?" } else { "&" });
+            text.push_str(name);
+            text.push('=');
+            text.push_str(&encoded(value, b",$()/:'=-._~"));
+        }
+        Url::parse(&text).map_err(|_| Error::internal("A Graph address could not be made."))
+    }
+
+    fn get(&self, caller: &Caller, url: Url) -> Request {
+        let mut request = Request::get(url, Purpose::Graph).header(PREFER, HeaderValue::from_static(IMMUTABLE));
+        request.account_id = Some(caller.account_id.clone());
+        request.priority = caller.priority;
+        request.max_wait = caller.max_wait;
+        request
+    }
+
+    fn write(&self, caller: &Caller, method: Method, url: Url, body: Vec<u8>, safety: Safety) -> Request {
+        let mut request = self.get(caller, url).with_body(method, JSON, body);
+        request.safety = safety;
+        request
+    }
+
+    /// Sends, and takes everything but success as an error.
+    async fn ask(&self, request: Request) -> Result<Response> {
+        let account_id = request.account_id.clone();
+        let response = self.pipeline.send(request).await?;
+        if response.status.is_success() {
+            return Ok(response);
+        }
+        let error = fault::error(response.status, &response.body).with_request_id(response.request_id);
+        Err(match account_id {
+            Some(id) => error.on_account(id),
+            None => error,
+        })
+    }
+
+    /// As [`ask`](Self::ask), but a thing that does not exist is an answer.
+    async fn look(&self, request: Request) -> Result<Option<Response>> {
+        match self.ask(request).await {
+            Ok(response) => Ok(Some(response)),
+            Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(e),
+        }
+    }
+}
+
+const PREFER: HeaderName = HeaderName::from_static("prefer");
+
+/// An id as one path segment. Empty and dot segments would become another path.
+fn segment(id: &str) -> Result<String> {
+    if id.is_empty() || id == "." || id == ".." || id.len() > 4096 {
+        return Err(Error::invalid("An id is empty or cannot be part of an address."));
+    }
+    Ok(encoded(id, b"-._~"))
+}
+
+fn encoded(text: &str, kept: &[u8]) -> String {
+    text.bytes().fold(String::with_capacity(text.len()), |mut out, b| {
+        if b.is_ascii_alphanumeric() || kept.contains(&b) {
+            out.push(char::from(b));
+        } else {
+            out.push_str(&format!("%{b:02X}"));
+        }
+        out
+    })
+}
+
+/// A string literal of OData: quotes are doubled.
+fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,206 @@
+/** What stands on the stage while a scenario runs: store, key, clock, engines, and the second process. */
+package dev.tidings.scenarios
+
+import com.fasterxml.jackson.databind.JsonNode
+import com.fasterxml.jackson.databind.node.ObjectNode
+import com.fasterxml.jackson.databind.node.TextNode
+import dev.tidings.Config
+import dev.tidings.Draft
+import dev.tidings.Engine
+import dev.tidings.RootKey
+import dev.tidings.TestClock
+import dev.tidings.TidingsException
+import dev.tidings.generateRootKey
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.Job
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.withContext
+import java.io.File
+import java.lang.reflect.InvocationTargetException
+import java.nio.file.Files
+import kotlin.reflect.full.callSuspendBy
+import kotlin.reflect.full.memberFunctions
+import kotlin.reflect.full.valueParameters
+import kotlin.reflect.typeOf
+
+private val FINAL = setOf("sent", "unknown", "failed", "cancelled")
+
+/** What went wrong, in words for the report. */
+class Failed(message: String) : Exception(message)
+
+/** A call failed; the error as a record. */
+class Refused(val record: JsonNode) : Exception(record.toString())
+
+class Stage private constructor(val sim: Sim, scenario: JsonNode, val clock: TestClock?) {
+    private val folder = Files.createTempDirectory("tidings-").toFile()
+    private val store = File(folder, "store")
+    val rightKey = generateRootKey()
+    private var key = rightKey
+    private val players = mutableMapOf<String, Player>()
+    private var mover: Job? = null
+    private val settings = JSON.createObjectNode().put("data_dir", store.path).put("client_id", sim.urls!!["client_id"].asText())
+
+    init {
+        settings.putObject("cloud").putObject("custom").put("login", sim.urls!!["login"].asText()).put("graph", sim.urls["graph"].asText())
+        scenario["engine"]?.let { settings.setAll<ObjectNode>(it as ObjectNode) }
+    }
+
+    companion object {
+        suspend fun set(sim: Sim, scenario: JsonNode, scope: CoroutineScope): Stage {
+            val time = scenario["clock"] ?: TextNode("2026-01-15T09:00:00Z")
+            sim.ask("reset", JSON.createObjectNode().set("clock", time))
+            val clock = if (time.asText() == "wall") null else TestClock(sim.now().toULong())
+            val stage = Stage(sim, scenario, clock)
+            stage.mover = clock?.let { scope.launch(Dispatchers.Default) { sim.follow(it) } }
+            return stage
+        }
+    }
+
+    /** Opens an engine; `given` changes settings for this one time, `root_key` among them. */
+    fun open(name: String, given: JsonNode) {
+        val merged = settings.deepCopy().setAll<ObjectNode>(given as ObjectNode)
+        players[name] = Player(merged, given["root_key"]?.asText()?.toByteArray() ?: key, clock)
+    }
+
+    fun player(name: String): Player {
+        if (name !in players && name != "first") open(name, JSON.createObjectNode())
+        return players[name] ?: throw Failed("no engine is open")
+    }
+
+    fun damage(how: String) {
+        if (how == "root_key") key = generateRootKey()
+        else if (how == "right_key") key = rightKey
+        else {
+            val main = files().filter { !it.name.endsWith("-wal") && !it.name.endsWith("-shm") }.maxBy { it.length() }
+            val bytes = main.readBytes()
+            val quarter = bytes.size / 4
+            if (how == "flip_page") for (i in quarter until 3 * quarter) bytes[i] = bytes[i].toInt().inv().toByte()
+            main.writeBytes(if (how == "truncate") bytes.copyOf(bytes.size / 2) else bytes)
+        }
+    }
+
+    /** None of these may stand in any file of the store. */
+    fun checkDisk(secrets: Collection<ByteArray>) {
+        for (file in files()) {
+            val bytes = String(file.readBytes(), Charsets.ISO_8859_1)
+            val found = secrets.firstOrNull { it.isNotEmpty() && String(it, Charsets.ISO_8859_1) in bytes }
+            if (found != null) throw Failed("${file.name} holds ${String(found)} in the clear")
+        }
+    }
+
+    /** A second process of this language on the same store. With `killAt` it is killed when that fault is reached. */
+    suspend fun child(verb: String, given: JsonNode, killAt: String?): JsonNode {
+        val order = JSON.createObjectNode().put("control", sim.control).put("key", key.hex()).put("verb", verb)
+        order.set<ObjectNode>("settings", settings)
+        order.set<ObjectNode>("with", given)
+        clock?.let { order.put("now_ms", it.nowMs().toLong()) }
+        val java = File(System.getProperty("java.home"), "bin/java").path
+        val properties = listOf("tidings.root", "jna.library.path").mapNotNull { name -> System.getProperty(name)?.let { "-D$name=$it" } }
+        val command = listOf(java) + properties + listOf("-cp", System.getProperty("java.class.path"), "dev.tidings.scenarios.RunnerKt", "--child")
+        val process = ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start()
+        process.outputStream.use { JSON.writeValue(it, order) }
+        try {
+            if (killAt != null) {
+                sim.ask("faults/reached", JSON.createObjectNode().put("name", killAt))
+                process.destroyForcibly() // SIGKILL
+                withContext(Dispatchers.IO) { process.waitFor() }
+                return canonical(null)
+            }
+            val said = JSON.readTree(withContext(Dispatchers.IO) { process.inputStream.readAllBytes() })
+            said["error"]?.let { throw Refused(it) }
+            return said["ok"]
+        } finally {
+            clock?.let { sim.catchUp(it) }
+        }
+    }
+
+    /** Everything off the stage; engines end as a host would end them. */
+    suspend fun clear() {
+        players.values.forEach { it.engine.shutdown() }
+        mover?.cancel()
+    }
+
+    private fun files(): List<File> = store.listFiles().orEmpty().filter(File::isFile)
+}
+
+fun ByteArray.hex() = joinToString("") { "%02x".format(it) }
+
+/** An engine and the stream that was opened with it. */
+class Player(settings: JsonNode, key: ByteArray, clock: TestClock?) {
+    val engine: Engine
+    private val events: dev.tidings.EventStream
+
+    init {
+        val config = record(Config::class, settings) as Config
+        engine = if (clock == null) Engine.open(config, RootKey.raw(key)) else Engine.openWithClock(config, RootKey.raw(key), clock)
+        events = engine.events()
+    }
+
+    suspend fun call(verb: String, given: JsonNode): JsonNode = canonical(
+        when (verb) {
+            "send" -> engine.send(draft(given))
+            "enqueue" -> engine.enqueue(draft(given))
+            "changes" -> engine.changes(given["cursor"]?.asText()).ready(given["limit"]?.asInt()?.toUInt() ?: 1000u)
+            "events" -> return eventsUntil(given["until"].asText())
+            "settled" -> return settled(given["receipt_id"].asText())
+            "close" -> engine.shutdown()
+            else -> byName(verb, given)
+        },
+    )
+
+    /** Calls the method of this name: its one record made of the fields, or its arguments by their names. */
+    private suspend fun byName(verb: String, given: JsonNode): Any? {
+        val method = engine::class.memberFunctions.first { it.name == camel(verb) }
+        val single = method.valueParameters.singleOrNull()?.takeIf { it.type != typeOf<String>() }
+        val arguments = method.valueParameters.associateWith { build(it.type, if (it == single) given else given[snake(it.name!!)]) }
+        try {
+            return method.callSuspendBy(arguments + (method.parameters.first() to engine))
+        } catch (e: InvocationTargetException) {
+            throw e.targetException
+        }
+    }
+
+    private fun draft(given: JsonNode): Draft {
+        val tag = if (given.has("chat")) "chat" else "mail"
+        return build(typeOf<Draft>(), JSON.createObjectNode().set(tag, given)) as Draft
+    }
+
+    /** Types of the events up to the one named. */
+    private suspend fun eventsUntil(until: String): JsonNode {
+        val types = JSON.createArrayNode()
+        while (types.lastOrNull()?.asText() != until) {
+            val event = events.next() ?: throw Failed("the stream ended before $until; saw $types")
+            types.add(canonical(event).fieldNames().next())
+        }
+        return types
+    }
+
+    /** Waits for the receipt's end along the change feed, which rings for every change of it. */
+    private suspend fun settled(receiptId: String): JsonNode {
+        val feed = engine.changes(null)
+        while (true) {
+            val receipt = canonical(engine.receipt(receiptId))
+            if (receipt["state"].asText() in FINAL) return receipt
+            feed.next(1000u)
+        }
+    }
+}
+
+/** The second process of a scenario: one verb on the store it is told, then the end. */
+suspend fun CoroutineScope.serve(order: JsonNode) {
+    val sim = Sim(order["control"].asText(), null)
+    val clock = order["now_ms"]?.let { TestClock(it.asLong().toULong()) }
+    val mover = clock?.let { launch(Dispatchers.Default) { sim.follow(it) } }
+    val said = JSON.createObjectNode()
+    try {
+        val key = order["key"].asText().chunked(2).map { it.toInt(16).toByte() }.toByteArray()
+        val player = Player(order["settings"], key, clock)
+        said.set<ObjectNode>("ok", player.call(order["verb"].asText(), order["with"]))
+        player.engine.shutdown()
+    } catch (e: TidingsException) {
+        said.set<ObjectNode>("error", refusal(e))
+    }
+    mover?.cancel()
+    println(said)
+}

@@ -1,0 +1,134 @@
+/** One scenario, step by step. */
+package dev.tidings.scenarios
+
+import com.fasterxml.jackson.databind.JsonNode
+import com.fasterxml.jackson.databind.node.NullNode
+import com.fasterxml.jackson.databind.node.ObjectNode
+import dev.tidings.ConnectRequest
+import dev.tidings.TidingsException
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.Deferred
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.async
+import kotlinx.coroutines.awaitAll
+import kotlinx.coroutines.coroutineScope
+
+private val ACTIONS = listOf("sim", "do", "sign_in", "let", "join", "child", "browse", "check_disk", "damage")
+private val TOKEN = Regex("""(?:access_token|refresh_token|id_token)\\?":\s*\\?"([^"\\]{16,})""")
+
+/** What came of one call: a value, or a failure of the engine. */
+private typealias Outcome = Result<JsonNode>
+
+suspend fun run(sim: Sim, scenario: JsonNode): Unit = coroutineScope {
+    val known = listOf("login", "graph", "stranger", "client_id").associateWith { sim.urls!![it] }.toMutableMap()
+    val stage = Stage.set(sim, scenario, this)
+    val waiting = mutableMapOf<String, Deferred<List<Outcome>>>()
+    try {
+        play(stage, known, waiting, scenario)
+    } finally {
+        waiting.values.forEach { it.cancel() }
+        sim.clearFaults() // nothing held may keep an engine from closing
+        stage.clear()
+    }
+    val allowed = scenario["accusations"]?.map(JsonNode::asText).orEmpty()
+    sim.ask("ledger", JSON.createObjectNode())["accusations"].firstOrNull { it["kind"].asText() !in allowed }?.let { throw Failed("the simulator accuses: ${short(it)}") }
+    val exchanges = sim.ask("exchanges").let { if (it.isTextual) it.asText() else it.toString() }
+    val tokens = TOKEN.findAll(exchanges).map { it.groupValues[1].toByteArray() }.toList()
+    val keys = listOf(stage.rightKey, stage.rightKey.hex().toByteArray())
+    stage.checkDisk(tokens + keys + listOfNotNull(known["canary"]?.asText()?.toByteArray()))
+}
+
+private suspend fun CoroutineScope.play(stage: Stage, known: MutableMap<String, JsonNode>, waiting: MutableMap<String, Deferred<List<Outcome>>>, scenario: JsonNode) {
+    if (scenario["open"]?.asBoolean() != false) stage.open("first", JSON.createObjectNode())
+    for ((number, step) in scenario["steps"].withIndex()) {
+        val what = try {
+            // `expect` and `error` are filled in after the step, so that they may name what it saved.
+            val action = fill((step.deepCopy<JsonNode>() as ObjectNode).without(listOf("expect", "error")), known)
+            val outcomes = act(stage, waiting, action)
+            step["save"]?.let { name ->
+                val saved = outcomes.map { it.getOrElse { NullNode.instance } }
+                known[name.asText()] = saved.singleOrNull() ?: JSON.createArrayNode().addAll(saved)
+            }
+            val (expect, error) = listOf("expect", "error").map { part -> step[part]?.let { fill(it, known) } }
+            outcomes.firstNotNullOfOrNull { judge(it, expect, error) }
+        } catch (e: Failed) {
+            e.message
+        }
+        val name = ACTIONS.first(step::has)
+        if (what != null) throw Failed("step ${number + 1} ($name ${short(step[name])}): $what ${step["why"]?.asText().orEmpty()}")
+    }
+}
+
+/** The one thing a step does: its outcome, or one for each of `times` calls. */
+private suspend fun CoroutineScope.act(stage: Stage, waiting: MutableMap<String, Deferred<List<Outcome>>>, step: JsonNode): List<Outcome> {
+    val given = step["with"] ?: JSON.createObjectNode()
+    val on = step["on"]?.asText() ?: "first"
+    val verb = step["do"]?.asText()
+    step["join"]?.let { return waiting.getValue(it.asText()).await() }
+    val calls: List<suspend () -> JsonNode> = when {
+        step.has("child") -> listOf { stage.child(step["child"].asText(), given, step["kill_at"]?.asText()) }
+        verb == "connect_here" -> {
+            val signIn = caught { stage.player(on).engine.connectHere(record(ConnectRequest::class, given) as ConnectRequest) }.getOrElse { return listOf(Result.failure(it)) }
+            waiting[step["background"].asText()] = async(Dispatchers.Default) { listOf(caught { canonical(signIn.wait()) }) }
+            return listOf(Result.success(JSON.createObjectNode().put("url", signIn.url())))
+        }
+        verb != null && verb != "open" -> stage.player(on).let { player -> List(step["times"]?.asInt() ?: 1) { { player.call(verb, given) } } }
+        else -> listOf { simple(stage, step, given, on) }
+    }
+    val running = async(Dispatchers.Default) { calls.map { call -> async { caught { call() } } }.awaitAll() }
+    val name = step["background"]?.asText() ?: return running.await()
+    waiting[name] = running
+    return listOf(Result.success(NullNode.instance))
+}
+
+/** The outcome, a failure of the engine as a value. */
+private suspend fun <T> caught(call: suspend () -> T): Result<T> = try {
+    Result.success(call())
+} catch (e: TidingsException) {
+    Result.failure(Refused(refusal(e)))
+} catch (e: Refused) {
+    Result.failure(e)
+}
+
+/** Whatever is done once and at once. */
+private suspend fun simple(stage: Stage, step: JsonNode, given: JsonNode, on: String): JsonNode {
+    val sim = stage.sim
+    when (ACTIONS.first(step::has)) {
+        "sim" -> {
+            val path = step["sim"].asText()
+            if (path == "faults" && !step.has("with")) return sim.clearFaults()
+            val answer = sim.ask(path, step["with"])
+            if (path == "clock") stage.clock?.let { sim.catchUp(it) }
+            return answer
+        }
+        "browse" -> return sim.browse(step["browse"].asText())
+        "let" -> return step["let"]
+        "damage" -> stage.damage(step["damage"].asText())
+        "check_disk" -> stage.checkDisk(step["check_disk"].map { it.asText().toByteArray() })
+        "sign_in" -> return signIn(stage, step["sign_in"])
+        else -> stage.open(on, given)
+    }
+    return NullNode.instance
+}
+
+/** connect, the simulator's sign-in page, finish_connect. */
+private suspend fun signIn(stage: Stage, request: JsonNode): JsonNode {
+    val player = stage.player("first")
+    val asked = JSON.createObjectNode().put("owner", "owner-1").put("redirect_uri", "http://localhost/callback")
+    asked.putArray("features").add("chat").add("mail_send").add("mail_sync")
+    asked.setAll<ObjectNode>((request.deepCopy<JsonNode>() as ObjectNode).without("as") as ObjectNode)
+    val started = player.call("connect", asked)
+    val page = stage.sim.ask("signin", JSON.createObjectNode().put("url", started["url"].asText()).put("as", request["as"].asText()))
+    return player.call("finish_connect", JSON.createObjectNode().put("callback_url", page["location"].asText()).put("binding", started["binding"].asText()))
+}
+
+/** What is wrong with an outcome. */
+private fun judge(outcome: Outcome, expect: JsonNode?, error: JsonNode?): String? {
+    val refused = outcome.exceptionOrNull() as Refused?
+    return when {
+        refused != null && error != null -> mismatch(error, refused.record, "error")
+        refused != null -> "failed: ${short(refused.record)}"
+        error != null -> "expected error ${short(error)}, saw ${short(outcome.getOrThrow())}"
+        else -> expect?.let { mismatch(it, outcome.getOrThrow()) }
+    }
+}

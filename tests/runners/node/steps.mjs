@@ -1,0 +1,125 @@
+// One scenario, step by step.
+
+import { mismatch, short } from './matching.mjs'
+import { Refused, Stage } from './stage.mjs'
+import { canonical, fill, refusal, toNode } from './values.mjs'
+
+const ACTIONS = ['sim', 'do', 'sign_in', 'let', 'join', 'child', 'browse', 'check_disk', 'damage']
+const TOKEN = /(?:access_token|refresh_token|id_token)\\?":\s*\\?"([^"\\]{16,})/g
+
+export async function run(sim, scenario) {
+  const known = Object.fromEntries(['login', 'graph', 'stranger', 'client_id'].map((key) => [key, sim.urls[key]]))
+  const stage = await Stage.set(sim, scenario)
+  try {
+    await play(stage, known, scenario)
+  } finally {
+    await sim.clearFaults() // nothing held may keep an engine from closing
+    await stage.clear()
+  }
+  for (const accusation of (await sim.ask('ledger', {})).accusations) {
+    if (!(scenario.accusations ?? []).includes(accusation.kind)) throw failed(`the simulator accuses: ${short(accusation)}`)
+  }
+  const exchanges = await sim.ask('exchanges')
+  const text = typeof exchanges === 'string' ? exchanges : JSON.stringify(exchanges)
+  const secrets = [...new Set([...text.matchAll(TOKEN)].map((match) => match[1])), stage.rightKey, stage.rightKey.toString('hex')]
+  stage.checkDisk(known.canary ? [...secrets, known.canary] : secrets)
+}
+
+async function play(stage, known, scenario) {
+  const waiting = new Map()
+  if (scenario.open ?? true) stage.open('first', {})
+  for (const [number, step] of scenario.steps.entries()) {
+    let what
+    try {
+      // `expect` and `error` are filled in after the step, so that they may name what it saved.
+      const { expect, error, ...action } = step
+      const outcomes = await act(stage, waiting, fill(action, known))
+      if (step.save) {
+        const saved = outcomes.map((outcome) => (outcome instanceof Refused ? null : outcome))
+        known[step.save] = saved.length === 1 ? saved[0] : saved
+      }
+      const wanted = fill({ expect, error }, known)
+      for (const outcome of outcomes) what ??= judge(outcome, wanted)
+    } catch (error) {
+      what = error.message
+    }
+    const name = ACTIONS.find((action) => action in step)
+    if (what) throw failed(`step ${number + 1} (${name} ${short(step[name])}): ${what} ${step.why ?? ''}`)
+  }
+}
+
+/** The one thing a step does: its outcome, or one for each of `times` calls. */
+async function act(stage, waiting, step) {
+  const given = step.with ?? {}
+  const on = step.on ?? 'first'
+  let calls
+  if (step.join) {
+    return waiting.get(step.join)
+  } else if (step.child) {
+    calls = [stage.child(step.child, given, step.kill_at)]
+  } else if (step.do === 'connect_here') {
+    const signIn = await stage.player(on).engine.connectHere(toNode(given))
+    waiting.set(step.background, gather([signIn.wait().then(canonical)]))
+    return [{ url: signIn.url() }]
+  } else if (step.do && step.do !== 'open') {
+    const player = stage.player(on)
+    calls = Array.from({ length: step.times ?? 1 }, () => player.call(step.do, given))
+  } else {
+    calls = [simple(stage, step, given, on)]
+  }
+  if (step.background) {
+    waiting.set(step.background, gather(calls))
+    return [null]
+  }
+  return gather(calls)
+}
+
+/** The outcomes, a failure of the engine as a value. */
+const gather = (calls) =>
+  Promise.all(
+    calls.map((call) =>
+      call.catch((error) => {
+        if (error instanceof Refused) return error
+        const record = refusal(error)
+        if (record) return new Refused(record)
+        throw error
+      }),
+    ),
+  )
+
+/** Whatever is done once and at once. */
+async function simple(stage, step, given, on) {
+  const { sim } = stage
+  if (step.sim) {
+    if (step.sim === 'faults' && !step.with) return sim.clearFaults()
+    const answer = await sim.ask(step.sim, step.with)
+    if (step.sim === 'clock' && stage.clock) await sim.catchUp(stage.clock)
+    return answer
+  }
+  if (step.browse) return sim.browse(step.browse)
+  if (step.let) return step.let
+  if (step.damage) return stage.damage(step.damage)
+  if (step.check_disk) return stage.checkDisk(step.check_disk)
+  if (step.sign_in) return signIn(stage, step.sign_in)
+  return stage.open(on, given)
+}
+
+/** connect, the simulator's sign-in page, finish_connect. */
+async function signIn(stage, { as, ...request }) {
+  const player = stage.player('first')
+  const usual = { owner: 'owner-1', features: ['chat', 'mail_send', 'mail_sync'], redirect_uri: 'http://localhost/callback' }
+  const started = await player.call('connect', { ...usual, ...request })
+  const page = await stage.sim.ask('signin', { url: started.url, as })
+  return player.call('finish_connect', { callback_url: page.location, binding: started.binding })
+}
+
+/** What is wrong with an outcome. */
+function judge(outcome, { expect, error }) {
+  if (outcome instanceof Refused) return error ? mismatch(error, outcome.record, 'error') : `failed: ${short(outcome.record)}`
+  if (error) return `expected error ${short(error)}, saw ${short(outcome)}`
+  return expect === undefined ? undefined : mismatch(expect, outcome ?? null)
+}
+
+function failed(message) {
+  return Object.assign(new Error(message), { failed: true })
+}

@@ -1,0 +1,70 @@
+// Scenario values: `$name.path` filled in, `repeat` unrolled; plain objects of the Node interface to and from JSON.
+
+import { TidingsError } from '../../../bindings/node/lib/index.mjs'
+
+const NAME = /\$([a-z][a-z0-9_]*(?:\.[A-Za-z0-9_]+)*)/g
+
+/**
+ * The value with every `$name` replaced. A text that is nothing but a name becomes the value itself, and the name must be known; inside a
+ * longer text an unknown name stays as it is (it may be a `$filter`).
+ */
+export function fill(value, known) {
+  if (typeof value === 'string') {
+    if (value.match(NAME)?.[0] === value) {
+      const found = lookup(known, value.slice(1))
+      if (found === undefined) throw new Error(`${value} is not known`)
+      return found
+    }
+    return value.replace(NAME, (whole, path) => lookup(known, path) ?? whole)
+  }
+  if (Array.isArray(value)) return value.map((item) => fill(item, known))
+  if (value === null || typeof value !== 'object') return value
+  if ('repeat' in value && 'text' in value) return value.text.repeat(value.repeat)
+  if ('repeat' in value) return Array.from({ length: value.repeat }, (_, i) => fill(value.of, { ...known, i: i + 1 }))
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, fill(item, known)]))
+}
+
+function lookup(known, path) {
+  return path.split('.').reduce((value, part) => value?.[part], known)
+}
+
+export const camel = (name) => name.replace(/_([a-z])/g, (_, letter) => letter.toUpperCase())
+const snake = (name) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+
+const keys = (object, rename) => Object.fromEntries(Object.entries(object).map(([key, value]) => [rename(key), value]))
+
+/** Names in camelCase, all the way down. */
+export function toNode(value) {
+  if (Array.isArray(value)) return value.map(toNode)
+  if (value === null || typeof value !== 'object' || Buffer.isBuffer(value)) return value
+  return keys(Object.fromEntries(Object.entries(value).map(([key, item]) => [key, toNode(item)])), camel)
+}
+
+export function config({ cloud, ...settings }) {
+  return { ...toNode(settings), cloud: typeof cloud === 'string' ? cloud : { type: 'custom', ...cloud.custom } }
+}
+
+export function draft(given) {
+  if (given.chat) return { chat: toNode(given.chat) }
+  const files = given.mail.attachments?.map((file) => ({ ...file, content: Buffer.from(file.content) }))
+  return { mail: toNode(files ? { ...given.mail, attachments: files } : given.mail) }
+}
+
+/** As JSON: snake_case names, times as RFC 3339, data enums as `{variant: {fields}}`. */
+export function canonical(value) {
+  if (value === undefined || value === null) return null
+  if (value instanceof Date) return value.toISOString().replace(/\.?0*Z$/, 'Z')
+  if (typeof value === 'bigint') return Number(value)
+  if (Array.isArray(value)) return value.map(canonical)
+  if (typeof value !== 'object') return value
+  const { type, ...fields } = value
+  const record = keys(Object.fromEntries(Object.entries(fields).map(([key, item]) => [key, canonical(item)])), snake)
+  return type === undefined ? record : { [type]: record }
+}
+
+/** The error as a record; nothing when it is not one of tidings. */
+export function refusal(error) {
+  if (!(error instanceof TidingsError)) return undefined
+  const { kind, reason, accountId, requestId, retryAfterMs, remedy } = error
+  return canonical({ kind, reason, accountId, requestId, retryAfterMs, remedy })
+}

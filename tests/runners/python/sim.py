@@ -1,0 +1,68 @@
+"""The simulator: one process for the whole run, and its control endpoints."""
+
+import asyncio
+import json
+import os
+import subprocess
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+# The simulator is on this machine; a proxy of the environment is not for it.
+WEB = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+class Sim:
+    def __init__(self, control, urls=None):
+        self.control, self.urls, self.process = control, urls, None
+
+    @classmethod
+    def start(cls, root: Path, language: str) -> "Sim":
+        target = Path(os.environ.get("CARGO_TARGET_DIR", root / "target"))
+        command = [os.environ.get("TIDINGS_SIM", str(target / "debug/m365-sim")), "--with-parent"]
+        if "RECORD" in os.environ:
+            command += ["--record", str(root / f"target/exchanges-{language}.jsonl")]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        urls = json.loads(process.stdout.readline())
+        sim = cls(urls["control"], urls)
+        sim.process = process  # it ends when our end of its standard input closes
+        return sim
+
+    async def ask(self, path: str, body=None, method=None):
+        """POST with a body, GET without."""
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"{self.control}/{path}", data, {"content-type": "application/json"}, method=method)
+        try:
+            text = await asyncio.to_thread(lambda: WEB.open(request, timeout=60).read().decode())
+        except urllib.error.HTTPError as e:
+            raise RuntimeError(f"simulator, {path}: {e.code} {e.read().decode()}") from None
+        try:
+            return json.loads(text)
+        except ValueError:
+            return text
+
+    async def clear_faults(self):
+        await self.ask("faults", method="DELETE")
+
+    async def browse(self, url: str):
+        """Fetches an address as a browser would."""
+        try:
+            return {"status": await asyncio.to_thread(lambda: WEB.open(url, timeout=60).status)}
+        except urllib.error.HTTPError as e:
+            return {"status": e.code}
+
+    async def now(self, advance_ms=0) -> int:
+        return (await self.ask("clock", {"advance_ms": advance_ms}))["now_ms"]
+
+    async def catch_up(self, clock):
+        """The simulator's clock is the truth; the engine's follows it, whoever moved it."""
+        clock.advance(max(0, await self.now() - clock.now_ms()))
+
+    async def follow(self, clock):
+        """Whenever the engine waits, moves both clocks to where it waits for."""
+        while True:
+            wake = clock.now_ms() + await clock.next_wait()
+            now = await self.now()
+            if wake > now:
+                await self.now(wake - now)
+            await self.catch_up(clock)

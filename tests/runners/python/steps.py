@@ -1,0 +1,138 @@
+"""One scenario, step by step."""
+
+import asyncio
+import re
+
+import tidings
+import values
+from matching import mismatch, short
+from stage import Refused, Stage
+
+ACTIONS = ("sim", "do", "sign_in", "let", "join", "child", "browse", "check_disk", "damage")
+TOKEN = re.compile(r'(?:access_token|refresh_token|id_token)\\?":\s*\\?"([^"\\]{16,})')
+
+
+class Failed(Exception):
+    """What went wrong, in words for the report."""
+
+
+async def run(sim, scenario: dict):
+    known = {key: sim.urls[key] for key in ("login", "graph", "stranger", "client_id")}
+    stage, waiting = await Stage.set(sim, scenario), {}
+    try:
+        await play(stage, known, waiting, scenario)
+    finally:
+        for task in waiting.values():
+            task.cancel()
+        await sim.clear_faults()  # nothing held may keep an engine from closing
+        await stage.clear()
+    ledger = await sim.ask("ledger", {})
+    for accusation in ledger["accusations"]:
+        if accusation["kind"] not in scenario.get("accusations", []):
+            raise Failed(f"the simulator accuses: {short(accusation)}")
+    exchanges = await sim.ask("exchanges")
+    tokens = set(TOKEN.findall(exchanges if isinstance(exchanges, str) else short(exchanges)))
+    secrets = [t.encode() for t in tokens] + [stage.right_key, stage.right_key.hex().encode()]
+    if "canary" in known:
+        secrets.append(known["canary"].encode())
+    stage.check_disk(secrets)
+
+
+async def play(stage: Stage, known: dict, waiting: dict, scenario: dict):
+    if scenario.get("open", True):
+        stage.open("first", {})
+    for number, step in enumerate(scenario["steps"], 1):
+        try:
+            # `expect` and `error` are filled in after the step, so that they may name what it saved.
+            action = values.fill({k: v for k, v in step.items() if k not in ("expect", "error")}, known)
+            outcomes = await act(stage, waiting, action)
+            if "save" in step:
+                saved = [None if isinstance(o, Refused) else o for o in outcomes]
+                known[step["save"]] = saved[0] if len(saved) == 1 else saved
+            expect, error = values.fill([step.get("expect"), step.get("error")], known)
+            what = next(filter(None, (judge(outcome, expect, error) for outcome in outcomes)), None)
+        except (LookupError, RuntimeError) as e:
+            what = str(e)
+        if what:
+            name = next(k for k in ACTIONS if k in step)
+            raise Failed(f"step {number} ({name} {short(step[name])}): {what} {step.get('why', '')}")
+
+
+async def act(stage: Stage, waiting: dict, step: dict) -> list:
+    """The one thing a step does: its outcome, or one for each of `times` calls."""
+    given, on = step.get("with", {}), step.get("on", "first")
+    if "join" in step:
+        return await waiting.pop(step["join"])
+    if "child" in step:
+        calls = [stage.child(step["child"], given, step.get("kill_at"))]
+    elif step.get("do") == "connect_here":
+        sign_in = await stage.player(on).engine.connect_here(**given)
+        waiting[step["background"]] = asyncio.create_task(gather([later(sign_in)]))
+        return [{"url": sign_in.url()}]
+    elif "do" in step and step["do"] != "open":
+        calls = [stage.player(on).call(step["do"], given) for _ in range(step.get("times", 1))]
+    else:
+        calls = [simple(stage, step, given, on)]
+    if "background" in step:
+        waiting[step["background"]] = asyncio.create_task(gather(calls))
+        return [None]
+    return await gather(calls)
+
+
+async def later(sign_in):
+    return values.canonical(await sign_in.wait())
+
+
+async def gather(calls) -> list:
+    return await asyncio.gather(*map(caught, calls))
+
+
+async def caught(call):
+    """The outcome, a failure of the engine as a value."""
+    try:
+        return await call
+    except tidings.TidingsError as e:
+        return Refused(values.error(e))
+    except Refused as refused:
+        return refused
+
+
+async def simple(stage: Stage, step: dict, given: dict, on: str):
+    """Whatever is done once and at once."""
+    sim = stage.sim
+    if "sim" in step:
+        if step["sim"] == "faults" and "with" not in step:
+            return await sim.clear_faults()
+        answer = await sim.ask(step["sim"], step.get("with"))
+        if step["sim"] == "clock" and stage.clock:
+            await sim.catch_up(stage.clock)
+        return answer
+    if "browse" in step:
+        return await sim.browse(step["browse"])
+    if "let" in step:
+        return step["let"]
+    if "damage" in step:
+        return stage.damage(step["damage"])
+    if "check_disk" in step:
+        return stage.check_disk([text.encode() for text in step["check_disk"]])
+    if "sign_in" in step:
+        return await sign_in(stage, dict(step["sign_in"]))
+    return stage.open(on, given)
+
+
+async def sign_in(stage: Stage, request: dict):
+    """connect, the simulator's sign-in page, finish_connect."""
+    person, player = request.pop("as"), stage.player("first")
+    usual = {"owner": "owner-1", "features": ["chat", "mail_send", "mail_sync"], "redirect_uri": "http://localhost/callback"}
+    started = await player.call("connect", usual | request)
+    page = await stage.sim.ask("signin", {"url": started["url"], "as": person})
+    return await player.call("finish_connect", {"callback_url": page["location"], "binding": started["binding"]})
+
+
+def judge(outcome, expect, error):
+    """What is wrong with an outcome."""
+    if isinstance(outcome, Refused):
+        return mismatch(error, outcome.record, "error") if error else f"failed: {outcome}"
+    if error:
+        return f"expected error {short(error)}, saw {short(outcome)}"
+    return None if expect is None else mismatch(expect, outcome)

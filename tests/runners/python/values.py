@@ -1,0 +1,98 @@
+"""Scenario values: `$name.path` filled in, `repeat` unrolled; records of tidings to and from JSON."""
+
+import enum
+import re
+from datetime import datetime, timezone
+
+import tidings
+
+NAME = re.compile(r"\$([a-z][a-z0-9_]*(?:\.[A-Za-z0-9_]+)*)")
+
+
+def fill(value, known: dict):
+    """The value with every `$name` replaced. A text that is nothing but a name becomes the value itself, and the name must be known;
+    inside a longer text an unknown name stays as it is (it may be a `$filter`)."""
+    if isinstance(value, str):
+        whole = NAME.fullmatch(value)
+        if whole:
+            return lookup(known, whole[1])
+        return NAME.sub(lambda m: plain(lookup(known, m[1], m[0])), value)
+    if isinstance(value, list):
+        return [fill(item, known) for item in value]
+    if isinstance(value, dict) and "repeat" in value:
+        if "text" in value:
+            return value["text"] * value["repeat"]
+        return [fill(value["of"], known | {"i": i}) for i in range(1, value["repeat"] + 1)]
+    if isinstance(value, dict):
+        return {key: fill(item, known) for key, item in value.items()}
+    return value
+
+
+def lookup(known: dict, path: str, *otherwise):
+    value = known
+    try:
+        for part in path.split("."):
+            value = value[int(part) if isinstance(value, list) else part]
+        return value
+    except (KeyError, IndexError, ValueError, TypeError):
+        if otherwise:
+            return otherwise[0]
+        raise LookupError(f"${path} is not known") from None
+
+
+def plain(value) -> str:
+    return value if isinstance(value, str) else str(value)
+
+
+def config(settings: dict) -> tidings.Config:
+    given = dict(settings)
+    given.pop("root_key", None)
+    if "cloud" in given:
+        given["cloud"] = cloud(given["cloud"])
+    if "client_secret" in given:
+        given["client_secret"] = tidings.Secret(given["client_secret"])
+    return tidings.Config(**given)
+
+
+def cloud(value) -> tidings.Cloud:
+    if isinstance(value, dict):
+        return tidings.Cloud.Custom(**value["custom"])
+    return getattr(tidings.Cloud, "".join(word.title() for word in value.split("_")))()
+
+
+def draft(given: dict):
+    if "chat" in given:
+        return tidings.Chat(**given["chat"])
+    mail = dict(given["mail"])
+    for part in ("to", "cc", "bcc", "reply_to"):
+        if part in mail:
+            mail[part] = [tidings.Address(**address) for address in mail[part]]
+    if "attachments" in mail:  # a scenario writes the content of a file as text
+        mail["attachments"] = [tidings.FileAttachment(**file | {"content": file["content"].encode()}) for file in mail["attachments"]]
+    return tidings.Mail(**mail)
+
+
+def canonical(value):
+    """As JSON: snake_case names, enums as text, times as RFC 3339, data enums as `{variant: {fields}}`."""
+    if isinstance(value, enum.Enum):
+        return value.value
+    if isinstance(value, datetime):
+        text = value.astimezone(timezone.utc).isoformat().removesuffix("+00:00")
+        return (text.rstrip("0") if "." in text else text) + "Z"
+    if isinstance(value, (list, tuple)):
+        return [canonical(item) for item in value]
+    if isinstance(value, bytes):
+        return list(value)
+    if hasattr(value, "__match_args__"):
+        fields = {name: canonical(getattr(value, name)) for name in value.__match_args__}
+        outer, _, inner = type(value).__qualname__.rpartition(".")
+        return {snake(inner): fields} if outer else fields
+    return value
+
+
+def snake(name: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
+def error(e: tidings.TidingsError) -> dict:
+    return {name: canonical(getattr(e, name)) for name in ("kind", "reason", "account_id", "request_id", "retry_after_ms", "remedy")}

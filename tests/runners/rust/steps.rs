@@ -1,0 +1,185 @@
+//! One scenario, step by step.
+
+use crate::matching::{mismatch, short};
+use tidings_tests::sim::{Sim, text};
+use crate::stage::Stage;
+use crate::values::{Vars, fill};
+use crate::verbs::{self, Outcome, defect};
+use regex::Regex;
+use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::sync::Arc;
+use tokio::task::JoinHandle;
+
+/// What came of a step: one outcome, or one for each of `times` calls.
+type Outcomes = Vec<Outcome>;
+type Waiting = HashMap<String, JoinHandle<Outcomes>>;
+
+const ACTIONS: [&str; 9] = ["sim", "do", "sign_in", "let", "join", "child", "browse", "check_disk", "damage"];
+
+/// Runs it; says what went wrong.
+pub async fn run(sim: Arc<Sim>, scenario: &Value) -> Result<(), String> {
+    let mut vars: Vars = ["login", "graph", "stranger", "client_id"].iter().map(|k| ((*k).to_owned(), sim.urls[*k].clone())).collect();
+    let mut stage = Stage::set(sim.clone(), scenario).await?;
+    let mut waiting = Waiting::new();
+    let result = play(&mut stage, &mut vars, &mut waiting, scenario).await;
+    for (_, task) in waiting {
+        task.abort();
+    }
+    sim.clear_faults().await?; // nothing held may keep an engine from closing
+    stage.clear().await;
+    result?;
+    accusations(&sim, scenario).await?;
+    let mut secrets = tokens(&sim).await?;
+    secrets.extend(stage.root_key_forms());
+    secrets.extend(vars.get("canary").map(|c| text(c).into_bytes()));
+    stage.check_disk(&secrets)
+}
+
+async fn play(stage: &mut Stage, vars: &mut Vars, waiting: &mut Waiting, scenario: &Value) -> Result<(), String> {
+    if scenario["open"].as_bool().unwrap_or(true) {
+        stage.open("first", &json!({})).map_err(|e| format!("the engine did not open: {e}"))?;
+    }
+    for (number, step) in scenario["steps"].as_array().into_iter().flatten().enumerate() {
+        let fail = |what: String| {
+            let action = ACTIONS.iter().find(|k| step.get(**k).is_some()).map_or_else(String::new, |k| format!("{k} {}", short(&step[*k])));
+            format!("step {} ({action}): {what} {}", number + 1, text(&step["why"]))
+        };
+        // `expect` and `error` are filled in after the step, so that they may name what it saved.
+        let mut action = step.clone();
+        let after = action.as_object_mut().map(|a| (a.remove("expect"), a.remove("error"))).unwrap_or_default();
+        let outcomes = act(stage, waiting, &fill(&action, vars).map_err(&fail)?).await;
+        if let Some(name) = step["save"].as_str() {
+            let mut values: Vec<Value> = outcomes.iter().map(|o| o.clone().unwrap_or_default()).collect();
+            let value = if values.len() == 1 { values.remove(0) } else { Value::Array(values) };
+            vars.insert(name.to_owned(), value);
+        }
+        let filled = |part: Option<Value>| part.map(|p| fill(&p, vars)).transpose().map_err(&fail);
+        let (expect, error) = (filled(after.0)?, filled(after.1)?);
+        if let Some(what) = outcomes.into_iter().find_map(|outcome| judge(outcome, expect.as_ref(), error.as_ref())) {
+            return Err(fail(what));
+        }
+    }
+    Ok(())
+}
+
+async fn act(stage: &mut Stage, waiting: &mut Waiting, step: &Value) -> Outcomes {
+    if let Some(name) = step["join"].as_str() {
+        return match waiting.remove(name) {
+            Some(task) => task.await.unwrap_or_else(|e| vec![Err(defect(e.to_string()))]),
+            None => vec![Err(defect(format!("nothing runs as {name}")))],
+        };
+    }
+    match (step["child"].as_str(), step["do"].as_str()) {
+        (Some(verb), _) => {
+            let call = stage.child(verb, given(step), step["kill_at"].as_str().map(str::to_owned));
+            now_or_later(waiting, step, vec![tokio::spawn(call)]).await
+        }
+        (None, Some(verb)) if !["open", "connect_here"].contains(&verb) => {
+            let player = match stage.player(step["on"].as_str().unwrap_or("first")) {
+                Ok(player) => player,
+                Err(error) => return vec![Err(error)],
+            };
+            let calls = (0..step["times"].as_u64().unwrap_or(1)).map(|_| tokio::spawn(verbs::call(player.clone(), verb.to_owned(), given(step))));
+            now_or_later(waiting, step, calls.collect()).await
+        }
+        _ => vec![simple(stage, waiting, step).await],
+    }
+}
+
+async fn now_or_later(waiting: &mut Waiting, step: &Value, calls: Vec<JoinHandle<Outcome>>) -> Outcomes {
+    let all = async move {
+        let mut outcomes = Vec::new();
+        for call in calls {
+            outcomes.push(call.await.unwrap_or_else(|e| Err(defect(e.to_string()))));
+        }
+        outcomes
+    };
+    let Some(name) = step["background"].as_str() else { return all.await };
+    waiting.insert(name.to_owned(), tokio::spawn(all));
+    vec![Ok(Value::Null)]
+}
+
+/// Whatever is done once and at once.
+async fn simple(stage: &mut Stage, waiting: &mut Waiting, step: &Value) -> Outcome {
+    if let Some(path) = step["sim"].as_str() {
+        let answer = match (path, step.get("with")) {
+            ("faults", None) => stage.sim.clear_faults().await,
+            (path, with) => stage.sim.ask(path, with).await,
+        };
+        stage.catch_up().await.map_err(defect)?;
+        return answer.map_err(defect);
+    }
+    if let Some(url) = step["browse"].as_str() {
+        return stage.sim.browse(url).await.map_err(defect);
+    }
+    if let Some(values) = step.get("let") {
+        return Ok(values.clone());
+    }
+    if let Some(request) = step.get("sign_in") {
+        return sign_in(stage, request).await;
+    }
+    if let Some(how) = step["damage"].as_str() {
+        return stage.damage(how).map(|()| Value::Null).map_err(defect);
+    }
+    if let Some(texts) = step["check_disk"].as_array() {
+        let texts: Vec<Vec<u8>> = texts.iter().map(|t| text(t).into_bytes()).collect();
+        return stage.check_disk(&texts).map(|()| Value::Null).map_err(defect);
+    }
+    let on = step["on"].as_str().unwrap_or("first");
+    match step["do"].as_str() {
+        Some("open") => stage.open(on, &given(step)),
+        Some("connect_here") => {
+            let sign_in = stage.player(on)?.engine.connect_here(verbs::record(&given(step))?).await.map_err(verbs::error)?;
+            let url = sign_in.url();
+            waiting.insert(text(&step["background"]), tokio::spawn(async move { vec![verbs::out(sign_in.wait().await)] }));
+            Ok(json!({ "url": url }))
+        }
+        _ => Err(defect("a step without an action")),
+    }
+}
+
+fn given(step: &Value) -> Value {
+    step.get("with").cloned().unwrap_or_else(|| json!({}))
+}
+
+/// connect, the simulator's sign-in page, finish_connect.
+async fn sign_in(stage: &mut Stage, request: &Value) -> Outcome {
+    let mut asked = json!({ "owner": "owner-1", "features": ["chat", "mail_send", "mail_sync"], "redirect_uri": "http://localhost/callback" });
+    for (key, value) in request.as_object().into_iter().flatten().filter(|(key, _)| *key != "as") {
+        asked[key] = value.clone();
+    }
+    let player = stage.player("first")?;
+    let started = verbs::call(player.clone(), "connect".into(), asked).await?;
+    let page = stage.sim.ask("signin", Some(&json!({ "url": started["url"], "as": request["as"] }))).await.map_err(defect)?;
+    verbs::call(player, "finish_connect".into(), json!({ "callback_url": page["location"], "binding": started["binding"] })).await
+}
+
+/// What is wrong with an outcome.
+fn judge(outcome: Outcome, expect: Option<&Value>, error: Option<&Value>) -> Option<String> {
+    match (outcome, error) {
+        (Ok(value), Some(error)) => Some(format!("expected error {}, saw {}", short(error), short(&value))),
+        (Err(saw), Some(error)) => mismatch(error, &saw, "error"),
+        (Err(saw), None) => Some(format!("failed: {}", short(&saw))),
+        (Ok(value), None) => expect.and_then(|expect| mismatch(expect, &value, "")),
+    }
+}
+
+/// The simulator accuses nobody, unless the scenario says so.
+async fn accusations(sim: &Sim, scenario: &Value) -> Result<(), String> {
+    let ledger = sim.ask("ledger", Some(&json!({}))).await?;
+    let allowed = scenario["accusations"].as_array().cloned().unwrap_or_default();
+    let accusation = ledger["accusations"].as_array().into_iter().flatten().find(|a| !allowed.contains(&a["kind"]));
+    accusation.map_or(Ok(()), |a| Err(format!("the simulator accuses: {}", short(a))))
+}
+
+/// Every token that went over the wire.
+async fn tokens(sim: &Sim) -> Result<Vec<Vec<u8>>, String> {
+    let exchanges = sim.ask("exchanges", None).await?;
+    let text = exchanges.as_str().map_or_else(|| exchanges.to_string(), str::to_owned);
+    let token = Regex::new(r#"(?:access_token|refresh_token|id_token)\\?":\s*\\?"([^"\\]{16,})"#).map_err(|e| e.to_string())?;
+    let mut found: Vec<Vec<u8>> = token.captures_iter(&text).map(|c| c[1].as_bytes().to_vec()).collect();
+    found.sort();
+    found.dedup();
+    Ok(found)
+}

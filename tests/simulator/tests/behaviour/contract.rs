@@ -1,0 +1,91 @@
+use crate::client::*;
+use serde_json::json;
+
+/// A typical session is written down; a contract checker, where GRAPH_CONTRACT names one, must find nothing wrong with it.
+#[tokio::test]
+async fn a_session_keeps_to_the_contract() {
+    let world = world().await;
+    world.control("/record", json!({"on": true})).await;
+    let adele = world.person("adele").await;
+    world.control("/mail/many", json!({"mailbox": "adele@contoso.com", "count": 12, "subject": "M"})).await;
+    let ask = json!({"mailbox": "adele@contoso.com", "subject": "A", "html": "<p>\u{0}x</p>", "attachments": [{"name": "a", "text": "b"}]});
+    let with_file = world.control("/mail", ask).await["id"].as_str().unwrap().to_string();
+    let eml = "U3ViamVjdDogbm8gaGVhZGVycyBhdCBhbGwKCgBoaQ==";
+    world.control("/mail/eml", json!({"mailbox": "adele@contoso.com", "base64": eml})).await;
+    for path in [
+        "/me", "/me?$select=id,displayName,mail,userPrincipalName", "/users/alex@contoso.com", "/users/ghost@contoso.com",
+        "/users?$filter=mail%20eq%20'alex@contoso.com'", "/me/mailFolders?$top=3", "/me/mailFolders?includeHiddenFolders=true",
+        "/me/mailFolders/inbox", "/me/mailFolders/inbox/childFolders", "/me/messages?$top=3&$count=true", "/me/messages/$count",
+        "/me/messages?$filter=isRead%20eq%20false&$select=subject", "/me/messages/AAMkAGI2AAAAAAAAAAAAAAAAAAAA",
+    ] {
+        adele.get(path).await;
+    }
+    let (items, inbox) = adele.round("/me/mailFolders/inbox/messages/delta", 5).await;
+    adele.round("/me/mailFolders/delta?$select=displayName", 5).await;
+    let first = format!("/me/messages/{}", items[0]["id"].as_str().unwrap());
+    adele.send("PATCH", &first, Some(json!({"isRead": true, "flag": {"flagStatus": "flagged"}}))).await;
+    adele.post(&format!("{first}/move"), json!({"destinationId": "archive"})).await;
+    adele.post(&format!("{first}/copy"), json!({"destinationId": "inbox"})).await;
+    adele.round(&inbox, 5).await;
+    for tail in [
+        "", "/attachments", "/attachments?$select=id,name,contentType,size,isInline", "/$value", "?$expand=attachments($select=id,name)",
+        "?$select=internetMessageHeaders,uniqueBody",
+    ] {
+        adele.get(&format!("/me/messages/{with_file}{tail}")).await;
+    }
+    let body = json!({
+        "subject": "D", "body": {"contentType": "html", "content": "x"}, "toRecipients": to("alex@contoso.com"),
+        "ccRecipients": to("ghost@contoso.com"), "internetMessageHeaders": [{"name": "x-a", "value": "b"}],
+        "singleValueExtendedProperties": [{"id": "String {00020329-0000-0000-C000-000000000046} Name K", "value": "v"}],
+        "attachments": [{"@odata.type": "#microsoft.graph.fileAttachment", "name": "a", "contentBytes": "aGk="}],
+    });
+    let draft = adele.post("/me/messages", body).await.json();
+    let draft = format!("/me/messages/{}", draft["id"].as_str().unwrap());
+    adele.send("PATCH", &draft, Some(json!({"subject": "E"}))).await;
+    adele.send("POST", &format!("{draft}/send"), None).await;
+    adele.get(&format!("{draft}?$expand=singleValueExtendedProperties($filter=id%20eq%20'String%20%7B00020329-0000-0000-C000-000000000046%7D%20Name%20K')")).await;
+    adele.post(&format!("/me/messages/{with_file}/createReply"), json!({"comment": "c"})).await;
+    adele.post(&format!("/me/messages/{with_file}/replyAll"), json!({"comment": "c"})).await;
+    let forward = json!({"comment": "c", "toRecipients": to("megan@contoso.com")});
+    adele.post(&format!("/me/messages/{with_file}/forward"), forward).await;
+    let mail = json!({"message": {"subject": "S", "body": {"contentType": "Text", "content": "t"}, "toRecipients": to("alex@contoso.com")}});
+    adele.post("/me/sendMail", mail).await;
+    adele.send("DELETE", &first, None).await;
+    let member = |who: &str| {
+        json!({
+            "@odata.type": "#microsoft.graph.aadUserConversationMember", "roles": ["owner"],
+            "user@odata.bind": format!("{}/users('{who}')", world.sim.graph()),
+        })
+    };
+    let chat = json!({"chatType": "oneOnOne", "members": [member("adele@contoso.com"), member("alex@contoso.com")]});
+    let chat = adele.post("/chats", chat).await.json();
+    let chat = format!("/chats/{}", chat["id"].as_str().unwrap());
+    for text in ["one", "two"] {
+        adele.post(&format!("{chat}/messages"), json!({"body": {"contentType": "html", "content": text}})).await;
+    }
+    for path in [format!("{chat}/messages?$top=1"), format!("{chat}/members"), chat.clone(), "/me/chats?$expand=members,lastMessagePreview".into()] {
+        adele.get(&path).await;
+    }
+    let items = json!([
+        {"id": "1", "method": "GET", "url": "/me"},
+        {"id": "2", "method": "PATCH", "url": format!("/me/messages/{with_file}"), "headers": {"Content-Type": "application/json"}, "body": {"isRead": true}},
+        {"id": "3", "method": "GET", "url": "/me/messages/AAMkAGI2AAAAAAAAAAAAAAAAAAAA", "headers": {"Prefer": IMMUTABLE}},
+        {"id": "4", "method": "GET", "url": "/me", "dependsOn": ["3"]},
+    ]);
+    adele.post("/$batch", json!({"requests": items})).await;
+    let exchanges = http("GET", &format!("{}/exchanges", world.sim.control()), &[], b"").await.unwrap().body;
+    assert!(exchanges.iter().filter(|b| **b == b'\n').count() > 50);
+    assert!(world.accusations().await.is_empty(), "{:?}", world.accusations().await);
+
+    let Ok(folder) = std::env::var("GRAPH_CONTRACT") else { return };
+    let file = std::env::temp_dir().join(format!("m365-sim-{}.jsonl", std::process::id()));
+    std::fs::write(&file, exchanges).unwrap();
+    let checked = std::process::Command::new("python3")
+        .arg(std::path::Path::new(&folder).join("check.py"))
+        .args(["--base", &world.sim.graph(), "--skip-other"])
+        .arg(&file)
+        .output()
+        .expect("python3 runs");
+    let _ = std::fs::remove_file(&file);
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stdout));
+}

@@ -1,0 +1,61 @@
+use crate::client::*;
+use serde_json::{Value, json};
+
+fn chat_with(world: &World, who: &[&str]) -> Value {
+    let member = |w: &&str| {
+        json!({
+            "@odata.type": "#microsoft.graph.aadUserConversationMember", "roles": ["owner"],
+            "user@odata.bind": format!("{}/users('{w}')", world.sim.graph()),
+        })
+    };
+    json!({"chatType": "oneOnOne", "members": who.iter().map(member).collect::<Vec<_>>()})
+}
+
+#[tokio::test]
+async fn a_chat_of_two_is_made_once() {
+    let world = world().await;
+    let adele = world.person("adele").await;
+    let found = adele.get("/users?$filter=mail eq 'ALEX@contoso.com'").await.json();
+    let alex = found["value"][0]["id"].as_str().unwrap().to_string();
+    let first = adele.post("/chats", chat_with(&world, &["adele@contoso.com", &alex])).await;
+    let again = adele.post("/chats", chat_with(&world, &["alex@contoso.com", "adele@contoso.com"])).await;
+    assert_eq!((first.status, again.status, &first.json()["id"]), (201, 201, &again.json()["id"]));
+    let own = adele.post("/chats", chat_with(&world, &["adele@contoso.com", "adele@contoso.com"])).await;
+    assert_eq!(own.json()["error"]["message"], "Duplicate chat members is specified in the request body.");
+    let nobody = adele.post("/chats", json!({"chatType": "oneOnOne"})).await;
+    assert_eq!(nobody.json()["error"]["message"], "Chat members cannot be null. (Parameter 'Members')");
+    let stranger = adele.post("/chats", chat_with(&world, &["adele@contoso.com", "ghost@contoso.com"])).await;
+    assert_eq!(stranger.status, 404);
+    assert_eq!(adele.post("/me/chats", json!({})).await.status, 405);
+    let members = adele.get(&format!("/chats/{}/members", first.json()["id"].as_str().unwrap())).await.json();
+    assert_eq!(members["value"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn one_message_a_second_and_not_too_long() {
+    let world = world().await;
+    let adele = world.person("adele").await;
+    let chat = adele.post("/chats", chat_with(&world, &["adele@contoso.com", "alex@contoso.com"])).await.json();
+    let path = format!("/chats/{}/messages", chat["id"].as_str().unwrap());
+    let say = |text: &str| json!({"body": {"contentType": "text", "content": text}});
+    let first = adele.post(&path, say("one")).await;
+    assert_eq!((first.status, &first.json()["body"]["content"]), (201, &json!("one")));
+    let soon = adele.post(&path, say("two")).await;
+    assert_eq!((soon.status, soon.header("retry-after")), (429, Some("1")));
+    world.advance(1000).await;
+    assert_eq!(adele.post(&path, say("two")).await.status, 201);
+    assert!(world.accusations().await.is_empty());
+    world.advance(1000).await;
+    assert_eq!(adele.post(&path, say("two")).await.status, 201);
+    assert_eq!(world.accusations().await, ["sent_twice"]);
+    let long = adele.post(&path, say(&"a".repeat(28 * 1024 + 1))).await;
+    assert_eq!((long.status, long.code().as_str()), (413, "RequestEntityTooLarge"));
+    let newest = adele.get(&format!("{path}?$top=2")).await.json();
+    assert_eq!(newest["value"].as_array().unwrap().len(), 2);
+    assert!(newest["@odata.nextLink"].is_string());
+    assert_eq!(adele.get(&format!("{path}?$top=51")).await.status, 400);
+    let seen = world.control("/chats/list", json!({"member": "alex@contoso.com"})).await;
+    assert_eq!(seen["items"][0]["messages"][0], json!({"id": first.json()["id"], "from": "adele@contoso.com", "text": "one", "content_type": "text"}));
+    let megan = world.person("megan").await;
+    assert_eq!(megan.get(&path).await.status, 404);
+}

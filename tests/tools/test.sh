@@ -1,0 +1,85 @@
+#!/usr/bin/env bash
+# Tests of the languages named: test.sh rust|python|node|kotlin…  Whatever fails, the rest goes on; the closing line tells.
+set -uo pipefail
+cd "$(dirname "$0")/../.."
+root=$PWD
+. tests/tools/steps.sh
+
+for language in "$@"; do
+  case $language in
+    rust) tools="cargo cc node npm" ;;
+    python) tools="cargo cc python3" ;;
+    node) tools="cargo cc node npm" ;;
+    kotlin) tools="cargo cc java mvn" ;;
+    *) echo "usage: $0 rust|python|node|kotlin…" >&2; exit 2 ;;
+  esac
+  need+=($tools)
+done
+tests/tools/need.sh $(printf '%s\n' "${need[@]}" | sort -u) || exit 2
+languages="$*"
+wants() { [[ " $languages " == *" $1 "* ]]; }
+
+started=$(now_ms)
+mkdir -p "$logs"
+rm -f "$logs"/*.result "$logs"/*.log target/results*.json target/exchanges-*.jsonl
+
+built=${CARGO_TARGET_DIR:-$root/target}
+venv=$root/target/venv
+# One set of features for everything, or Cargo would build the large dependencies twice.
+cargo_flags=(--workspace --features tidings-uniffi/bindgen)
+
+python_env() {
+  [ -x "$venv/bin/python" ] || python3 -m venv "$venv"
+  "$venv/bin/pip" install -q --disable-pip-version-check pytest mypy typing_extensions
+}
+node_modules() { (cd "$1" && npm ci --no-audit --no-fund --ignore-scripts); }
+# The dependencies, and the plugins that compile and test.
+maven() { (cd bindings/kotlin && mvn -B -ntp -q dependency:go-offline); }
+downloads() {
+  wants python && step get-python python_env
+  { wants node || wants rust; } && step get-node-tests node_modules tests
+  wants node && [ -f bindings/node/package-lock.json ] && step get-node node_modules bindings/node
+  wants kotlin && step get-maven maven
+  true
+}
+
+export -f python_env node_modules maven
+export venv
+
+rust_lane() {
+  step rust cargo test "${cargo_flags[@]}" --no-fail-fast -- --nocapture
+  step scenarios-rust "$built/debug/scenarios"
+}
+python_lane() {
+  step python "$venv/bin/python" -m pytest -q bindings/python
+  step python-types "$venv/bin/mypy" --strict bindings/python/tidings
+  step scenarios-python "$venv/bin/python" tests/runners/python/runner.py
+}
+node_lane() {
+  step node node --test --test-reporter=tap bindings/node/tests/
+  [ -x bindings/node/node_modules/.bin/tsc ] && step node-types bindings/node/node_modules/.bin/tsc -p bindings/node
+  step scenarios-node node tests/runners/node/runner.mjs
+}
+kotlin_lane() {
+  step kotlin mvn -B -ntp -f bindings/kotlin/pom.xml verify
+  local kotlin=bindings/kotlin/target
+  step scenarios-kotlin java -Dtidings.root="$root" -cp "$kotlin/test-classes:$kotlin/classes:$(cat $kotlin/classpath.txt)" dev.tidings.scenarios.RunnerKt
+}
+
+downloads &
+if step build cargo build "${cargo_flags[@]}" --all-targets; then
+  for language in python node kotlin; do
+    wants $language && step place-$language env TIDINGS_BUILT=1 bindings/build.sh $language
+  done
+fi
+wait
+
+# Two lanes for two cores; Cargo's in the first, the longest of the others last.
+{ wants rust && rust_lane; } &
+for language in python node kotlin; do wants $language && ${language}_lane; done
+wait
+step results node tests/tools/merge.mjs
+if [ -n "${CONTRACT:-}" ]; then
+  for file in target/exchanges-*.jsonl; do step "contract-$(basename "${file#*-}" .jsonl)" tests/tools/contract.sh "$CONTRACT" "$file"; done
+fi
+closing $(($(now_ms) - started))
