@@ -2,6 +2,7 @@
 
 import json
 import os
+import urllib.error
 import urllib.request
 
 from tidings import Cloud, Config
@@ -27,8 +28,12 @@ def control(path: str, body: dict) -> dict:
     url = f"{os.environ['TIDINGS_CONTROL']}/{path}"
     request = urllib.request.Request(url, json.dumps(body).encode(), {"content-type": "application/json"})
     # Without the proxy of the environment: the simulator is on this machine.
-    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request) as answer:
-        return json.load(answer)
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(request) as answer:
+            return json.load(answer)
+    except urllib.error.HTTPError as error:
+        raise RuntimeError(f"The simulator refused /{path}: {error.code} {error.read().decode()}") from None
 
 
 def sign_in_as(url: str, address: str) -> str:
