@@ -12,7 +12,7 @@ fn item(id: &str, change_key: &str) -> DeltaItem {
 }
 
 fn gone(id: &str) -> DeltaItem {
-    DeltaItem::Removed { id: id.into(), reason: "deleted".into() }
+    DeltaItem::Removed { id: id.into() }
 }
 
 fn known(rows: &[(&str, &str, &str)]) -> HashMap<String, Known> {

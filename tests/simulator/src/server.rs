@@ -1,18 +1,18 @@
 //! The listeners: one connection after another, each owned here so that it can be cut.
 
-use crate::faults::{self, Action, Hit};
+use crate::faults::{Action, Hit};
 use crate::http::{Answer, Call, Host};
 use crate::ledger::Row;
 use crate::limits::Flight;
+use crate::outgoing::{CutOff, Outgoing, respond};
 use crate::world::World;
-use crate::{batch, control, entra, graph};
-use bytes::{Bytes, BytesMut};
+use crate::{batch, control, entra, graph, spoil};
+use bytes::BytesMut;
 use http_body_util::BodyExt;
-use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::body::Incoming;
 use hyper::{Request, Response};
-use std::pin::Pin;
+use sha2::{Digest, Sha256};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::net::TcpListener;
 
@@ -20,6 +20,7 @@ pub struct Shared {
     pub world: Mutex<World>,
     pub seed: u64,
     pub clock: String,
+    pub auto_approve: Option<String>,
 }
 
 impl Shared {
@@ -42,7 +43,9 @@ const HELD: usize = 40 << 20;
 
 pub async fn listen(listener: TcpListener, host: Host, shared: Arc<Shared>) {
     loop {
-        let Ok((stream, _)) = listener.accept().await else { continue };
+        let Ok((stream, _)) = listener.accept().await else {
+            continue;
+        };
         let _ = stream.set_nodelay(true);
         let shared = shared.clone();
         tokio::spawn(async move {
@@ -53,17 +56,6 @@ pub async fn listen(listener: TcpListener, host: Host, shared: Arc<Shared>) {
         });
     }
 }
-
-#[derive(Debug)]
-struct CutOff;
-
-impl std::fmt::Display for CutOff {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("cut on purpose")
-    }
-}
-
-impl std::error::Error for CutOff {}
 
 async fn serve(request: Request<Incoming>, host: Host, shared: Arc<Shared>) -> Result<Response<Outgoing>, CutOff> {
     let call = read(request, host, &shared).await?;
@@ -91,11 +83,8 @@ async fn read(request: Request<Incoming>, host: Host, shared: &Shared) -> Result
             held.extend_from_slice(&data);
         }
     }
-    let headers: Vec<(String, String)> = parts
-        .headers
-        .iter()
-        .map(|(k, v)| (k.as_str().to_string(), String::from_utf8_lossy(v.as_bytes()).into_owned()))
-        .collect();
+    let headers: Vec<(String, String)> =
+        parts.headers.iter().map(|(k, v)| (k.as_str().to_string(), String::from_utf8_lossy(v.as_bytes()).into_owned())).collect();
     let named = headers.iter().find(|(k, _)| k == "host").map(|(_, v)| format!("http://{v}"));
     let origin = named.unwrap_or_else(|| {
         let world = shared.lock();
@@ -138,7 +127,8 @@ fn arrive(shared: &Shared, call: &Call) -> (Arrival, Option<Flight>) {
         flight = Some(entered);
         arrival.too_many = too_many;
         if too_many {
-            let text = format!("{} {} with {} others under way on this mailbox", call.method, call.path, world.limits.concurrency);
+            let text =
+                format!("{} {} with {} others under way on this mailbox", call.method, call.path, world.limits.concurrency);
             world.ledger.accuse("too_many_at_once", arrival.seq, text);
         }
     }
@@ -150,7 +140,11 @@ pub fn write_down(world: &mut World, call: &Call) -> Arrival {
     let hit = world.faults.meet(call);
     let caller = if call.host == Host::Graph { graph::caller(world, call).ok() } else { None };
     let address = caller.as_ref().and_then(|c| c.person).map(|p| world.people.people[p].address.clone());
-    let person = address.clone().unwrap_or_default();
+    // At the login host nobody is known yet; there the same body is the same asker.
+    let person = match call.host {
+        Host::Login => crate::http::base64url(&Sha256::digest(&call.body)),
+        _ => address.clone().unwrap_or_default(),
+    };
     let mailbox = caller.as_ref().and_then(|c| graph::mailbox_of(world, c, call));
     let now = world.now();
     let seq = world.ledger.add(Row {
@@ -196,10 +190,8 @@ async fn process(shared: Arc<Shared>, call: Call, mut arrival: Arrival) -> Reply
         shared.lock().record.add(&call, None);
         return Reply::Cut;
     }
-    if matches!(action, Some(Action::Hold { after: false })) {
-        if let Some(hit) = &mut arrival.hit {
-            hit.held().await;
-        }
+    if let (Some(Action::Hold { after: false }), Some(hit)) = (&action, &mut arrival.hit) {
+        hit.held().await;
     }
     let (answer, broken) = {
         let mut world = shared.lock();
@@ -222,7 +214,7 @@ async fn process(shared: Arc<Shared>, call: Call, mut arrival: Arrival) -> Reply
     let lies = action.as_ref().is_some_and(Action::lies);
     if world.epoch == arrival.epoch {
         world.ledger.answered(arrival.seq, answer.status);
-        let told = !(lost || lies) || matches!(action, Some(Action::Status(_)));
+        let told = !(lost || lies);
         world.record.add(&call, told.then_some(&answer));
     }
     match action {
@@ -259,7 +251,7 @@ pub fn act(world: &mut World, call: &Call, arrival: &Arrival) -> (Answer, bool) 
         None => answer,
     };
     if call.host == Host::Graph {
-        faults::remember_page(world, call, &answer);
+        spoil::remember_page(world, call, &answer);
     }
     (dress(world, call, answer), broken)
 }
@@ -273,74 +265,3 @@ fn dress(world: &mut World, call: &Call, answer: Answer) -> Answer {
         }
     }
 }
-
-/// The body on its way out. It holds the place among the requests under way until it is written.
-pub struct Outgoing {
-    data: Option<Bytes>,
-    length: u64,
-    /// Break off once the data is out.
-    cut: bool,
-    waited: bool,
-    flight: Option<Flight>,
-}
-
-fn respond(answer: Answer, cut: Option<usize>, flight: Option<Flight>) -> Response<Outgoing> {
-    let mut builder = Response::builder().status(answer.status);
-    for (name, value) in &answer.headers {
-        builder = builder.header(name, value);
-    }
-    let length = answer.body.len() as u64;
-    let data = match cut {
-        Some(bytes) => answer.body.slice(..bytes.min(answer.body.len())),
-        None => answer.body,
-    };
-    let body = Outgoing { data: Some(data).filter(|d| !d.is_empty()), length, cut: cut.is_some(), waited: false, flight };
-    builder.body(body).unwrap_or_else(|_| {
-        // Only a scripted header of an impossible form leads here.
-        let empty = Outgoing { data: None, length: 0, cut: false, waited: false, flight: None };
-        let mut answer = Response::new(empty);
-        *answer.status_mut() = hyper::StatusCode::INTERNAL_SERVER_ERROR;
-        answer
-    })
-}
-
-impl Body for Outgoing {
-    type Data = Bytes;
-    type Error = CutOffBody;
-
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, CutOffBody>>> {
-        if let Some(data) = self.data.take() {
-            return Poll::Ready(Some(Ok(Frame::data(data))));
-        }
-        if self.cut {
-            // Once round the loop, so that what there is leaves before the cut.
-            if !self.waited {
-                self.waited = true;
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
-            }
-            return Poll::Ready(Some(Err(CutOffBody)));
-        }
-        self.flight = None;
-        Poll::Ready(None)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.data.is_none() && !self.cut
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.length)
-    }
-}
-
-#[derive(Debug)]
-pub struct CutOffBody;
-
-impl std::fmt::Display for CutOffBody {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("cut on purpose")
-    }
-}
-
-impl std::error::Error for CutOffBody {}

@@ -12,7 +12,7 @@ mod open;
 mod outbox;
 mod suspects;
 
-#[cfg(test)]
+#[cfg(all(test, unix))] // they look at modes, owners and links
 mod tests;
 
 use super::{Lease, Store};
@@ -138,6 +138,7 @@ impl Store for SqliteStore {
             return;
         }
         self.closed.store(true, Ordering::SeqCst);
+        // Readers first, for the reason told at Drop.
         self.readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
         self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
@@ -149,7 +150,10 @@ impl Drop for SqliteStore {
             // These belong to the parent; closing them here would take its locks away.
             std::mem::forget(self.writer.get_mut().unwrap_or_else(PoisonError::into_inner).take());
             std::mem::forget(std::mem::take(self.readers.get_mut().unwrap_or_else(PoisonError::into_inner)));
+            return;
         }
+        // Readers first: only the last connection to go empties the write-ahead log, and only one that may write can.
+        self.close();
     }
 }
 

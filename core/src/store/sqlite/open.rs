@@ -13,6 +13,9 @@ use std::time::Duration;
 
 pub const FILE: &str = "tidings.db";
 
+/// How the files begin that show us who we are; another process may have one at the same moment.
+const PROBE: &str = ".tidings-";
+
 const MIGRATIONS: &[M<'static>] = &[M::up(include_str!("../migrations/0001_begin.sql"))];
 
 /// Makes or checks the folder and the file in it, and answers where the file is.
@@ -25,19 +28,29 @@ pub fn prepare_files(data_dir: &Path) -> Result<PathBuf> {
     }
     // From here on without links in the way: SQLite is told to follow none.
     let dir = fs::canonicalize(data_dir).map_err(|e| no_access("The folder of the store could not be found.", e))?;
-    let me = own_id(&dir)?;
-    check_dir(&dir, me)?;
+    let probe = Probe::make(&dir)?;
+    check_dir(&dir, probe.me)?;
     let file = dir.join(FILE);
     for name in [FILE, "tidings.db-wal", "tidings.db-shm", "tidings.db-journal"] {
-        check_file(&dir.join(name), me)?;
+        check_file(&dir.join(name), probe.me)?;
     }
-    // SQLite gives -wal and -shm the mode of the database file, so this one line decides about all three.
-    match private_file().write(true).create_new(true).open(&file) {
-        Ok(_) => {}
-        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {}
-        Err(e) => return Err(no_access("The store could not be made.", e)),
-    }
+    make_file(&probe, &file)?;
     Ok(file)
+}
+
+/// SQLite gives -wal and -shm the mode of the database file, so its mode decides about all three. The file is linked into place closed: closing a
+/// descriptor of a database takes away every lock this process holds on it (POSIX), and another engine of ours may just have opened it.
+fn make_file(probe: &Probe, file: &Path) -> Result<()> {
+    use std::io::ErrorKind::AlreadyExists;
+    let linked = fs::hard_link(&probe.path, file).or_else(|e| match e.kind() {
+        AlreadyExists => Err(e),
+        // Some file systems know no links.
+        _ => private_file().write(true).create_new(true).open(file).map(drop),
+    });
+    match linked {
+        Err(e) if e.kind() != AlreadyExists => Err(no_access("The store could not be made.", e)),
+        _ => Ok(()),
+    }
 }
 
 fn no_access(what: &str, e: std::io::Error) -> Error {
@@ -73,14 +86,25 @@ fn private_file() -> fs::OpenOptions {
     fs::OpenOptions::new()
 }
 
-/// Who we are, learnt from a file we make: the standard library has no other way to ask. It also shows that the folder can be written.
-fn own_id(dir: &Path) -> Result<u32> {
-    let probe = dir.join(format!(".tidings-{}", random::token::<12>()?));
-    let made = private_file().write(true).create_new(true).open(&probe).and_then(|f| f.metadata());
-    let removed = fs::remove_file(&probe);
-    let id = made.map(|m| owner(&m)).map_err(|e| no_access("The folder of the store cannot be written.", e))?;
-    removed.map_err(|e| no_access("The folder of the store cannot be written.", e))?;
-    Ok(id)
+/// An empty private file, removed when dropped. Its owner tells who we are: the standard library has no other way to ask.
+struct Probe {
+    path: PathBuf,
+    me: u32,
+}
+
+impl Probe {
+    fn make(dir: &Path) -> Result<Self> {
+        let path = dir.join(format!("{PROBE}{}", random::token::<12>()?));
+        let made = private_file().write(true).create_new(true).open(&path).and_then(|file| file.metadata());
+        let me = made.map(|found| owner(&found)).map_err(|e| no_access("The folder of the store cannot be written.", e))?;
+        Ok(Self { path, me })
+    }
+}
+
+impl Drop for Probe {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.path);
+    }
 }
 
 #[cfg(unix)]
@@ -106,7 +130,11 @@ fn check_dir(dir: &Path, me: u32) -> Result<()> {
             let foreign = fs::read_dir(dir)
                 .map_err(|e| no_access("The folder of the store could not be read.", e))?
                 .flatten()
-                .any(|entry| !entry.file_name().to_string_lossy().starts_with(FILE));
+                .any(|entry| {
+                    let name = entry.file_name();
+                    let name = name.to_string_lossy();
+                    !name.starts_with(FILE) && !name.starts_with(PROBE)
+                });
             if foreign {
                 return Err(Error::invalid("data_dir is open to other users and holds other files. Name a folder of its own for the store, or close it (mode 0700)."));
             }

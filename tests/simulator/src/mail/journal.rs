@@ -1,4 +1,5 @@
-//! What happened in a folder, in order, each message once: the newest change counts.
+//! What happened in a folder, in order. Of a message that is here the newest change counts; each time
+//! that one left is kept, for its default id never comes back.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -6,7 +7,11 @@ use std::collections::{BTreeMap, HashMap};
 pub enum Change {
     /// It is here, new or altered.
     Here(u32),
-    Left { id: String, immutable: String, received: i64 },
+    Left {
+        id: String,
+        immutable: String,
+        received: i64,
+    },
 }
 
 #[derive(Default)]
@@ -16,19 +21,18 @@ pub struct Journal {
 }
 
 impl Journal {
-    fn put(&mut self, key: u32, seq: u64, change: Change) {
+    pub fn touch(&mut self, key: u32, seq: u64) {
         if let Some(old) = self.latest.insert(key, seq) {
             self.log.remove(&old);
         }
-        self.log.insert(seq, change);
-    }
-
-    pub fn touch(&mut self, key: u32, seq: u64) {
-        self.put(key, seq, Change::Here(key));
+        self.log.insert(seq, Change::Here(key));
     }
 
     pub fn leave(&mut self, key: u32, seq: u64, id: String, immutable: String, received: i64) {
-        self.put(key, seq, Change::Left { id, immutable, received });
+        if let Some(old) = self.latest.remove(&key) {
+            self.log.remove(&old);
+        }
+        self.log.insert(seq, Change::Left { id, immutable, received });
     }
 
     pub fn after(&self, seq: u64) -> impl Iterator<Item = (u64, &Change)> {

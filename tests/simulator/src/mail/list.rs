@@ -2,7 +2,8 @@
 
 use super::Job;
 use super::json::{View, push_message, push_text};
-use super::store::{Mailbox, Message};
+use super::message::Message;
+use super::store::Mailbox;
 use crate::graph::bad;
 use crate::http::{Answer, Bytes};
 use crate::odata::{self, Filter, Row, Value};
@@ -10,7 +11,7 @@ use crate::odata::{self, Filter, Row, Value};
 impl Row for (&Mailbox, &Message) {
     fn get(&self, path: &str) -> Value {
         let (mailbox, m) = self;
-        let address = |who: &Option<super::store::Address>, name: bool| match who {
+        let address = |who: &Option<super::message::Address>, name: bool| match who {
             Some(a) => Value::Text(if name { a.name.clone() } else { a.address.clone() }),
             None => Value::Null,
         };
@@ -41,8 +42,8 @@ impl Row for (&Mailbox, &Message) {
 
     fn items(&self, path: &str) -> Vec<Vec<(String, String)>> {
         let m = self.1;
-        let people = |all: &[super::store::Address]| {
-            let pair = |a: &super::store::Address| vec![("emailAddress/address".to_string(), a.address.clone())];
+        let people = |all: &[super::message::Address]| {
+            let pair = |a: &super::message::Address| vec![("emailAddress/address".to_string(), a.address.clone())];
             all.iter().map(pair).collect()
         };
         match path.to_ascii_lowercase().as_str() {
@@ -78,7 +79,9 @@ fn filter_of(job: &Job) -> Result<Option<Filter>, Answer> {
 }
 
 fn fits(mailbox: &Mailbox, key: u32, filter: &Option<Filter>, search: &Option<String>) -> bool {
-    let Some(message) = mailbox.get(key) else { return false };
+    let Some(message) = mailbox.get(key) else {
+        return false;
+    };
     filter.as_ref().is_none_or(|f| f.holds(&(mailbox, message)))
         && search.as_ref().is_none_or(|s| {
             let from = message.from.as_ref().map_or("", |f| &f.address);
@@ -125,7 +128,9 @@ pub fn messages(job: &mut Job, folder: Option<usize>) -> Answer {
     let top = match number("$top") {
         None => preferred.unwrap_or(10),
         Some(Ok(n)) if (1..=1000).contains(&n) => n,
-        Some(_) => return bad("The value of the $top query option is not valid: it must be between 1 and 1000."),
+        Some(_) => {
+            return bad("The value of the $top query option is not valid: it must be between 1 and 1000.");
+        }
     };
     let top = top.clamp(1, job.world.limits.page_max);
     let skip = match number("$skip") {
@@ -169,7 +174,9 @@ pub fn messages(job: &mut Job, folder: Option<usize>) -> Answer {
     out.push_str(",\"value\":[");
     let mailbox = job.mailbox();
     for (n, key) in keys.iter().skip(skip).take(top).enumerate() {
-        let Some(message) = mailbox.get(*key) else { continue };
+        let Some(message) = mailbox.get(*key) else {
+            continue;
+        };
         if n > 0 {
             out.push(',');
         }
@@ -188,12 +195,14 @@ fn sort(mailbox: &Mailbox, keys: &mut [u32], order: Option<&str>) {
     let mut words = order.split(',').next().unwrap_or("").split_whitespace();
     let name = words.next().unwrap_or("");
     let down = words.next() == Some("desc");
-    let rank = |key: &u32| mailbox.get(*key).map(|m| match (mailbox, m).get(name) {
-        Value::Time(ms) => (ms, String::new(), m.received, m.key),
-        Value::Bool(yes) => (i64::from(yes), String::new(), m.received, m.key),
-        Value::Text(text) => (0, text.to_lowercase(), m.received, m.key),
-        _ => (0, String::new(), m.received, m.key),
-    });
+    let rank = |key: &u32| {
+        mailbox.get(*key).map(|m| match (mailbox, m).get(name) {
+            Value::Time(ms) => (ms, String::new(), m.received, m.key),
+            Value::Bool(yes) => (i64::from(yes), String::new(), m.received, m.key),
+            Value::Text(text) => (0, text.to_lowercase(), m.received, m.key),
+            _ => (0, String::new(), m.received, m.key),
+        })
+    };
     if name == "receiveddatetime" && down {
         return;
     }

@@ -53,10 +53,33 @@ async fn a_held_request_waits_alone() {
 }
 
 #[tokio::test]
+async fn a_client_that_goes_away_undoes_nothing() {
+    let world = world().await;
+    let adele = world.person("adele").await;
+    let fault = json!({"name": "gate", "match": {"method": "POST", "path": "/messages"}, "do": {"hold": "before"}});
+    world.control("/faults", fault).await;
+    let reached = world.control("/faults/reached", json!({"name": "gate"}));
+    tokio::select! {
+        _ = adele.try_call("POST", "/me/messages", IMMUTABLE, Some(json!({"subject": "kept"}))) => panic!("it is held"),
+        _ = reached => {}
+    }
+    world.control("/faults/release", json!({"name": "gate"})).await;
+    let kept = async {
+        let ask = json!({"mailbox": "adele@contoso.com"});
+        while world.control("/mail/list", ask.clone()).await["total"] == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(20), kept).await.expect("the draft is made all the same");
+}
+
+#[tokio::test]
 async fn the_fifth_at_once_is_refused_and_accused() {
     let world = world().await;
     let adele = world.person("adele").await;
-    world.control("/faults", json!({"name": "gate", "match": {"path": "/me/mailFolders"}, "times": 4, "do": {"hold": "before"}})).await;
+    world
+        .control("/faults", json!({"name": "gate", "match": {"path": "/me/mailFolders"}, "times": 4, "do": {"hold": "before"}}))
+        .await;
     let ask = || adele.get("/me/mailFolders");
     let fifth = async {
         world.control("/faults/reached", json!({"name": "gate", "times": 4})).await;

@@ -24,7 +24,10 @@ async fn a_code_is_good_once_and_with_its_verifier() {
     let code = field(&location, "code").unwrap();
     let client = world.sim.client_id();
     let wrong = [
-        ("client_id", client), ("grant_type", "authorization_code"), ("code", &code), ("redirect_uri", REDIRECT),
+        ("client_id", client),
+        ("grant_type", "authorization_code"),
+        ("code", &code),
+        ("redirect_uri", REDIRECT),
         ("code_verifier", "another-verifier-that-is-long-enough-0123456789"),
     ];
     let refused = world.token(&wrong).await;
@@ -143,6 +146,25 @@ async fn tokens_and_scopes_are_looked_at() {
     assert!(chats.json()["error"]["message"].as_str().unwrap().starts_with("Missing scope permissions"));
     let people = alex.get("/users").await;
     assert_eq!((people.status, people.code().as_str()), (403, "Authorization_RequestDenied"));
-    let app = world.token(&[("client_id", "4f2b6f0a-0000-4000-8000-000000000002"), ("grant_type", "client_credentials")]).await;
-    assert_eq!((app.status, app.json()["error_codes"][0].as_u64()), (401, Some(7_000_218)));
+}
+
+#[tokio::test]
+async fn an_app_can_act_on_its_own() {
+    let world = world().await;
+    let id = ("client_id", "4f2b6f0a-0000-4000-8000-000000000002");
+    let grant = ("grant_type", "client_credentials");
+    let bare = world.token(&[id, grant]).await;
+    assert_eq!((bare.status, bare.json()["error_codes"][0].as_u64()), (401, Some(7_000_218)));
+    let secret = ("client_secret", "simulator-secret");
+    let scope = ("scope", "https://graph.microsoft.com/.default");
+    assert_eq!(world.token(&[id, grant, secret, scope]).await.json()["error_codes"], json!([9_001_023]));
+    let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs([id, grant, secret, scope]).finish();
+    let own = format!("{}/contoso.com/oauth2/v2.0/token", world.sim.login());
+    let tokens = http("POST", &own, &[], body.as_bytes()).await.unwrap().json();
+    assert!(tokens["refresh_token"].is_null());
+    let app = Person { world: &world, token: tokens["access_token"].as_str().unwrap().into() };
+    assert_eq!(app.get("/users/adele@contoso.com/messages").await.status, 200);
+    assert_eq!(app.get("/users/fred@fabrikam.com/messages").await.code(), "ErrorInvalidUser");
+    assert_eq!(app.get("/me").await.status, 400);
+    assert_eq!(app.post("/chats", json!({})).await.status, 403);
 }

@@ -1,0 +1,149 @@
+//! Chats and their messages.
+
+mod chats;
+mod messages;
+
+use crate::graph::{Caller, bad, no_segment, not_allowed, page};
+use crate::http::{Answer, Call};
+use crate::odata;
+use crate::server::Arrival;
+use crate::world::World;
+use serde_json::{Value, json};
+
+pub struct ChatMessage {
+    pub id: i64,
+    pub from: usize,
+    pub html: bool,
+    pub content: String,
+    importance: String,
+    subject: Option<String>,
+    mentions: Value,
+    attachments: Value,
+}
+
+pub struct Chat {
+    pub id: String,
+    pub one_on_one: bool,
+    topic: Option<String>,
+    pub members: Vec<usize>,
+    created: i64,
+    updated: i64,
+    tenant: usize,
+    pub messages: Vec<ChatMessage>,
+}
+
+#[derive(Default)]
+pub struct Teams {
+    pub chats: Vec<Chat>,
+}
+
+fn denied(caller: &Caller, needed: &str) -> Answer {
+    let text = match caller.person {
+        Some(_) => format!(
+            "Missing scope permissions on the request. API requires one of '{needed}'. Scopes on the request '{}'",
+            caller.scopes.join(", ")
+        ),
+        None => format!("Missing role permissions on the request. API requires one of '{needed}'. Roles on the request ''."),
+    };
+    Answer::fail(403, "Forbidden", text)
+}
+
+fn not_found(text: &str) -> Answer {
+    Answer::fail(404, "NotFound", text)
+}
+
+const READ: [&str; 4] = ["Chat.ReadBasic", "Chat.Read", "Chat.ReadWrite", "Chat.ReadWrite.All"];
+const READ_MESSAGES: [&str; 3] = ["Chat.Read", "Chat.ReadWrite", "Chat.ReadWrite.All"];
+const CREATE: [&str; 3] = ["Chat.Create", "Chat.ReadWrite", "Chat.ReadWrite.All"];
+const SEND: [&str; 4] = ["ChatMessage.Send", "Chat.ReadWrite", "Chat.ReadWrite.All", "Group.ReadWrite.All"];
+
+/// `person` is set for the paths below a user, which are for reading alone.
+pub fn handle(
+    world: &mut World,
+    caller: &Caller,
+    call: &Call,
+    arrival: &Arrival,
+    person: Option<usize>,
+    rest: &[&str],
+) -> Answer {
+    let method = call.method.as_str();
+    let below_user = person.is_some();
+    let Some(me) = person.or(caller.person) else {
+        return denied(caller, "Teamwork.Migrate.All");
+    };
+    if caller.person.is_some_and(|p| p != me) {
+        return Answer::fail(403, "Forbidden", "Forbidden");
+    }
+    if method == "POST" && caller.person.is_none() {
+        return denied(caller, "Teamwork.Migrate.All");
+    }
+    let teams = world.people.people[me].teams;
+    let licence = || {
+        Answer::fail(
+            403,
+            "Forbidden",
+            "Failed to get license information for the user. Ensure user has a valid Office365 license assigned to them.",
+        )
+    };
+    if !teams {
+        return licence();
+    }
+    let Some((id, rest)) = rest.split_first() else {
+        return match method {
+            "GET" if !caller.has(&READ) => denied(caller, &READ.join(", ")),
+            "GET" => chats::list(world, call, me),
+            "POST" if below_user => not_allowed(),
+            "POST" if !caller.has(&CREATE) => denied(caller, &CREATE.join(", ")),
+            "POST" => chats::create(world, call, me),
+            _ => not_allowed(),
+        };
+    };
+    let known = world.teams.chats.iter().position(|c| c.id == *id && (caller.person.is_none() || c.members.contains(&me)));
+    let Some(chat) = known else {
+        return not_found("NotFound");
+    };
+    match (method, rest) {
+        ("GET", []) if caller.has(&READ) => {
+            let mut shown = chats::chat_json(world, chat, &expanded(call));
+            shown["@odata.context"] = json!(format!("{}/$metadata#chats/$entity", call.base()));
+            Answer::json(200, &shown)
+        }
+        ("GET", ["members"]) if caller.has(&READ) => {
+            let members = chats::members(world, chat);
+            let context = format!("{}/$metadata#chats('{id}')/members", call.base());
+            let count = members.len();
+            page(context, members, None, Some(count))
+        }
+        ("GET", []) | ("GET", ["members"]) => denied(caller, &READ.join(", ")),
+        ("GET", ["messages", ..]) if !caller.has(&READ_MESSAGES) => denied(caller, &READ_MESSAGES.join(", ")),
+        ("GET", ["messages"]) => messages::list(world, call, chat),
+        ("GET", ["messages", one]) => {
+            let found = world.teams.chats[chat].messages.iter().position(|m| m.id.to_string() == *one);
+            match found {
+                Some(at) => Answer::json(200, &messages::with_context(world, call, chat, at)),
+                None => not_found("NotFound"),
+            }
+        }
+        ("POST", ["messages"]) if below_user => bad("Write requests are only supported on contained entities"),
+        ("POST", ["messages"]) if !caller.has(&SEND) => denied(caller, "ChatMessage.Send, Chat.ReadWrite, Group.ReadWrite.All"),
+        ("POST", ["messages"]) => messages::post(world, call, arrival, chat, me),
+        (_, []) | (_, ["members" | "messages", ..]) => not_allowed(),
+        (_, [other, ..]) => no_segment(other),
+    }
+}
+
+fn expanded(call: &Call) -> Vec<String> {
+    odata::expansions(&call.param("$expand").unwrap_or_default()).into_iter().map(|(name, _)| name.to_lowercase()).collect()
+}
+
+fn size(call: &Call, default: usize) -> Result<usize, Answer> {
+    match call.param("$top").map(|t| t.parse::<usize>()) {
+        None => Ok(default),
+        Some(Ok(n)) if (1..=50).contains(&n) => Ok(n),
+        Some(_) => Err(bad("The limit of '50' for Top query has been exceeded.")),
+    }
+}
+
+fn skipped(call: &Call) -> usize {
+    call.param("$skiptoken").and_then(|t| t.strip_prefix('c').and_then(|n| n.parse().ok())).unwrap_or(0)
+}
