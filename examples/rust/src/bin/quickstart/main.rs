@@ -7,6 +7,7 @@
 //! TIDINGS_TENANT      whose sign-in page (default: common)
 //! TIDINGS_TO          address to send a Teams message and a mail to; nothing is sent without it
 //! TIDINGS_FOLDERS     folders to sync, separated by commas (default: inbox, sentitems)
+//! TIDINGS_LOGIN       with TIDINGS_GRAPH: addresses of another cloud's Entra and Graph (default: Microsoft's public cloud)
 //! TIDINGS_DATA        folder of the store, to keep it (default: a temporary one); the root key is kept beside it
 //! ```
 

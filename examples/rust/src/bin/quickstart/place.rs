@@ -40,6 +40,9 @@ impl Place {
     fn real(client_id: String) -> Outcome<Self> {
         let (folder, data, root_key) = store()?;
         let mut config = Config::new(data, client_id);
+        if let (Some(login), Some(graph)) = (setting("TIDINGS_LOGIN"), setting("TIDINGS_GRAPH")) {
+            config.cloud = Cloud::custom(login, graph);
+        }
         config.tenant = setting("TIDINGS_TENANT").unwrap_or(config.tenant);
         config.folders = setting("TIDINGS_FOLDERS").map(|names| names.split(',').map(|name| name.trim().to_owned()).collect()).unwrap_or_default();
         let to = setting("TIDINGS_TO").map(|to| Recipients { chat: to.clone(), mail: to });
@@ -123,7 +126,10 @@ fn kept_key(path: &Path) -> Outcome<Vec<u8>> {
             file.sync_all()?;
             Ok(key)
         }
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(fs::read(path)?),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            let key = fs::read(path).map_err(|error| format!("The root key in {} cannot be read ({error}).", path.display()))?;
+            if key.len() == 32 { Ok(key) } else { Err(format!("{} is no root key of 32 bytes. Put the right file back, or choose another TIDINGS_DATA.", path.display()).into()) }
+        }
         Err(error) => Err(format!("The root key cannot be kept in {} ({error}). Choose a TIDINGS_DATA whose parent folder exists and is yours.", path.display()).into()),
     }
 }

@@ -24,8 +24,12 @@ pub async fn sync(engine: &Engine, account: &Account) -> Outcome<Synced> {
     } else {
         let _ = watching.await; // ends with SyncFinished
     }
-    bar.finish_and_clear();
-    Ok(Synced { report: report?, time })
+    bar.abandon(); // the full bar stays
+    let report = report?;
+    if report.folders == 0 {
+        return Err("The mailbox has none of the folders in TIDINGS_FOLDERS. Use names such as inbox, sentitems or archive, or ids.".into());
+    }
+    Ok(Synced { report, time })
 }
 
 /// Folders are walked side by side and report one by one; the bar shows their sum.

@@ -20,7 +20,11 @@ pub fn print(found: &Findings) {
     let Findings { account, sent, synced, marked, again, time } = found;
     let report = &synced.report;
     let mut table = Table::new();
-    table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_style(presets::UTF8_FULL_CONDENSED);
+    // Some terminals say that they have no width at all; folding a table into that makes it unreadable.
+    if table.width().is_some_and(|width| width >= 60) {
+        table.set_content_arrangement(ContentArrangement::Dynamic);
+    }
     let rate = f64::from(report.added) / synced.time.as_secs_f64().max(0.001);
     let rows = [
         ("Account", format!("{} <{}>, {}", account.display_name, account.address, word(account.state))),
