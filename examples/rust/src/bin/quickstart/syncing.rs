@@ -1,7 +1,7 @@
 //! Syncing, with a progress bar fed by the engine's events.
 
 use super::{Outcome, place::Place};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -49,8 +49,12 @@ async fn watch(events: Arc<EventStream>, bar: ProgressBar) {
 }
 
 fn bar() -> ProgressBar {
-    let style = ProgressStyle::with_template("Syncing  {bar:40} {pos}/{len} messages, {per_sec}");
-    ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+    let style = ProgressStyle::with_template("Syncing  {bar:40} {pos}/{len} messages, {rate}").unwrap_or_else(|_| ProgressStyle::default_bar());
+    // Its own `per_sec` shows fractions of a message.
+    let style = style.with_key("rate", |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+        let _ = write!(out, "{:.0} per second", state.per_sec());
+    });
+    ProgressBar::new(0).with_style(style)
 }
 
 /// Sets the read state of one mail. In the simulator an unread one is marked as read; in a real mailbox one that is read already is set to
