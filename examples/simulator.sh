@@ -78,10 +78,15 @@ readme_program() {
   awk -v opening="\`\`\`$1 run" '$0 == opening { inside = 1; next } inside && $0 == "```" { exit } inside' "$root/README.md" | sed "s/$from/$to/" >"$2/$file"
 }
 
-# compare NAME EXPECTED ACTUAL
+# compare NAME EXPECTED ACTUAL: what was printed, and that the simulator has nothing to accuse the engine of.
 passed=0
 failed=0
 compare() {
+  local accused
+  accused=$(control ledger '{}' | sed -n 's/.*"accusations":\(\[[^]]*\]\).*/\1/p')
+  if [ "$accused" != "[]" ]; then
+    echo "the simulator accuses: $accused" >>"$3"
+  fi
   if diff -u "$2" "$3" >"$work/diff"; then
     passed=$((passed + 1))
     echo "ok      $1"
