@@ -3,7 +3,7 @@
 use super::*;
 use crate::model::{AccountState, Feature, Route};
 use crate::seal::{Place, Sealed};
-use crate::store::{AccountRow, NewItem, SqliteStore, TokenRow};
+use crate::store::{AccountRow, NewItem, SqliteStore, TokenRow, tamper};
 use std::path::Path;
 use std::time::Duration;
 
@@ -97,11 +97,6 @@ fn damage_is_not_a_wrong_key() {
         tamper(dir.path(), statement);
         assert_eq!(Vault::open(store(dir.path()), root(1), 1).unwrap_err().kind(), ErrorKind::Corrupt, "{statement}");
     }
-}
-
-#[allow(clippy::disallowed_methods, clippy::disallowed_types)] // plays the one who alters the file
-fn tamper(dir: &Path, statement: &str) {
-    rusqlite::Connection::open(dir.join("tidings.db")).unwrap().execute_batch(statement).unwrap();
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod accounts;
 mod apply;
 mod fault;
+mod files;
 mod folders;
 mod keys;
 mod leases;
@@ -13,7 +14,7 @@ mod outbox;
 mod suspects;
 
 #[cfg(all(test, unix))] // they look at modes, owners and links
-mod tests;
+pub mod tests;
 
 use super::{Lease, Store};
 use crate::error::{Error, ErrorKind, Result};
@@ -52,7 +53,7 @@ pub struct SqliteStore {
 impl SqliteStore {
     /// Opens the store in `data_dir`, making folder and file if there are none. A write waits for other processes up to `busy_timeout`.
     pub fn open(data_dir: &Path, busy_timeout: Duration) -> Result<Self> {
-        let file = open::prepare_files(data_dir)?;
+        let file = files::prepare(data_dir)?;
         let writer = open::open_writer(&file, busy_timeout)?;
         let pending = writer
             .query_row("SELECT 1 FROM meta WHERE name = ?1", [ERASURE_PENDING], |_| Ok(()))

@@ -20,8 +20,13 @@ fn made() -> Made {
     Made { store: open(dir.path()).unwrap(), dir }
 }
 
+/// Plays the one who alters the file.
+pub fn tamper(dir: &Path, statement: &str) {
+    raw(dir).execute_batch(statement).unwrap();
+}
+
 fn raw(dir: &Path) -> Connection {
-    Connection::open(dir.join(open::FILE)).unwrap()
+    Connection::open(dir.join(files::FILE)).unwrap()
 }
 
 store_suite!(made, [
@@ -135,7 +140,8 @@ fn foreign_owners_are_refused() {
 
 #[test]
 fn newer_foreign_altered_and_damaged_files_are_told_apart_and_left_alone() {
-    let cases: [(&str, fn(&Path), ErrorKind); 5] = [
+    type Case = (&'static str, fn(&Path), ErrorKind);
+    let cases: [Case; 5] = [
         ("newer", |d| raw(d).execute_batch("PRAGMA user_version = 99").unwrap(), ErrorKind::InvalidInput),
         ("altered", |d| raw(d).execute_batch("CREATE TABLE more (x)").unwrap(), ErrorKind::Corrupt),
         ("trigger", |d| raw(d).execute_batch("CREATE TRIGGER t AFTER INSERT ON tokens BEGIN SELECT 1; END").unwrap(), ErrorKind::Corrupt),
