@@ -30,10 +30,9 @@ pub fn jitter() -> f64 {
 /// A random UUID, version 4 (RFC 9562).
 pub fn uuid() -> Result<String> {
     let mut b = array::<16>()?;
-    if let [_, _, _, _, _, _, version, _, variant, ..] = &mut b {
-        *version = (*version & 0x0f) | 0x40;
-        *variant = (*variant & 0x3f) | 0x80;
-    }
+    let [_, _, _, _, _, _, version, _, variant, ..] = &mut b;
+    *version = (*version & 0x0f) | 0x40;
+    *variant = (*variant & 0x3f) | 0x80;
     let n = u128::from_be_bytes(b);
     Ok(format!("{:08x}-{:04x}-{:04x}-{:04x}-{:012x}", n >> 96, (n >> 80) & 0xffff, (n >> 64) & 0xffff, (n >> 48) & 0xffff, n & 0xffff_ffff_ffff))
 }

@@ -4,6 +4,8 @@
 //! - `value.rs`   how values cross · `error.rs` how failures cross
 //! - `promise.rs` promises that can be cancelled · `at_exit.rs` engines left open
 
+#![cfg_attr(test, allow(dead_code))] // napi exports nothing into a test
+
 mod at_exit;
 mod error;
 mod promise;
@@ -12,7 +14,7 @@ mod value;
 
 mod glue {
     // napi's macros register each export with Node, which counts as unsafe code.
-    #![allow(unsafe_code, clippy::new_without_default, clippy::should_implement_trait, clippy::wrong_self_convention, clippy::unwrap_used)]
+    #![allow(unsafe_code, clippy::new_without_default, clippy::should_implement_trait, clippy::wrong_self_convention, clippy::unit_arg)]
     use crate::at_exit;
     use crate::error::{Read, Refusal, reject};
     use crate::promise::{Cancel, promise};

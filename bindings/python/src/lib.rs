@@ -1,18 +1,24 @@
 //! The native half of the Python package, `tidings._native`.
 //!
 //! - `glue`      classes and methods, written from the contract at build time
-//! - `value.rs`  how values cross · `error.rs` how failures cross
+//! - `value.rs`  how values cross, `record.rs` records and `union.rs` enums with data among them, `object.rs` objects · `error.rs` how failures cross
 //! - `wait.rs`   blocking calls · `stream.rs` loops over streams · `at_exit.rs` engines left open
 
 mod at_exit;
 mod error;
+#[macro_use]
+mod object;
+#[macro_use]
+mod record;
 mod stream;
+#[macro_use]
+mod union;
 #[macro_use]
 mod value;
 mod wait;
 
 mod glue {
-    #![allow(clippy::too_many_arguments, clippy::new_ret_no_self, clippy::self_named_constructors, clippy::clone_on_copy, clippy::large_enum_variant)]
+    #![allow(clippy::too_many_arguments, clippy::new_ret_no_self, clippy::self_named_constructors, clippy::clone_on_copy, clippy::large_enum_variant, clippy::unit_arg, clippy::wrong_self_convention)]
     use crate::at_exit;
     use crate::error::{expected, raise};
     use crate::stream::{AHEAD, Ahead};

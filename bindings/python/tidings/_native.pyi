@@ -709,7 +709,7 @@ class Cloud:
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
-_Cloud: TypeAlias = Cloud
+_Cloud: TypeAlias = Cloud | Literal["public"] | Literal["us_gov"] | Literal["us_gov_dod"] | Literal["china"]
 
 @disjoint_base
 class Draft:

@@ -279,10 +279,11 @@ impl Inner {
             AccountState::AwaitingAdmin => return refuse(ErrorKind::ConsentMissing, "The connection waits for the approval of an administrator."),
             AccountState::Misconfigured => return refuse(ErrorKind::Forbidden, row.problem.as_deref().unwrap_or("The application's registration in Entra needs attention.")),
         }
-        if crate::auth::covers(&row.scopes, feature) {
+        // Both: what Microsoft granted for one feature may technically do for another that the person was never asked about.
+        if row.features.contains(&feature) && crate::auth::covers(&row.scopes, feature) {
             return Ok(row);
         }
-        refuse(ErrorKind::ConsentMissing, &format!("The account was not granted what {} needs. Connect it again with this feature.", feature_name(feature)))
+        refuse(ErrorKind::ConsentMissing, &format!("The account was not connected for {}, or the permission was not granted. Connect it again with this feature.", feature_name(feature)))
     }
 }
 

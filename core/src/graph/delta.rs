@@ -41,7 +41,7 @@ pub struct DeltaPage {
 pub enum DeltaItem {
     Message(Box<MailItem>),
     /// It left this folder: deleted or moved, which Graph does not tell.
-    Removed { id: String, reason: String },
+    Removed { id: String },
     Unreadable { id: Option<String>, raw: String, reason: String },
 }
 
@@ -197,13 +197,7 @@ struct Marks {
     #[serde(default)]
     id: Option<String>,
     #[serde(rename = "@removed", default)]
-    removed: Option<Removed>,
-}
-
-#[derive(Deserialize)]
-struct Removed {
-    #[serde(default)]
-    reason: Option<String>,
+    removed: Option<serde::de::IgnoredAny>,
 }
 
 fn item(raw: &RawValue, folder_id: &str) -> DeltaItem {
@@ -211,8 +205,9 @@ fn item(raw: &RawValue, folder_id: &str) -> DeltaItem {
     let id = marks.as_ref().ok().and_then(|m| m.id.clone()).filter(|id| is_id(id));
     let unreadable = |id: Option<String>, reason: &str| DeltaItem::Unreadable { id, raw: raw.get().to_owned(), reason: reason.to_owned() };
     let Some(id) = id else { return unreadable(None, "it has no usable id") };
-    if let Some(removed) = marks.ok().and_then(|m| m.removed) {
-        return DeltaItem::Removed { id, reason: removed.reason.filter(|r| r == "deleted" || r == "changed").unwrap_or_default() };
+    // Graph's reason says `deleted` of a move as well, so it is not read.
+    if marks.ok().and_then(|m| m.removed).is_some() {
+        return DeltaItem::Removed { id };
     }
     match serde_json::from_str::<WireMessage>(raw.get()) {
         Ok(wire) => match message(wire, folder_id) {

@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long a worker may hold an item without a step; longer than any single request.
-pub const LEASE_MS: i64 = 150_000;
+/// How long a dead worker keeps its item from the others; a living one renews it.
+pub const LEASE_MS: i64 = 60_000;
 
 /// Short waits are sat out in place; longer ones become `RetryWait`, which survives the process.
 const PATIENCE: Duration = Duration::from_secs(5);

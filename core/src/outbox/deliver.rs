@@ -21,6 +21,8 @@ use tokio::task::JoinSet;
 
 /// Sends under way at the same time, over all accounts.
 const AT_ONCE: usize = 16;
+/// How often a claim is renewed while a request is under way.
+const HEARTBEAT: Duration = Duration::from_secs(20);
 /// How often other processes' rows are looked for when nothing here says so.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
 
@@ -153,9 +155,7 @@ impl Outbox {
         .await;
         let wait = |at: i64, now: i64| Duration::from_millis(u64::try_from(at.saturating_sub(now)).unwrap_or(0).max(1));
         let timer = match due {
-            Ok((now, Some(Due::Retry(at)))) => self.tools.clock.pause(wait(at, now)),
-            // Somebody else is at it; that is a limit, not a wait of ours.
-            Ok((now, Some(Due::Lapse(at)))) => self.tools.clock.deadline(wait(at, now).min(LOOK_AGAIN)),
+            Ok((now, Some(Due::Retry(at) | Due::Lapse(at)))) => self.tools.clock.pause(wait(at, now)),
             _ => self.tools.clock.deadline(LOOK_AGAIN),
         };
         tokio::select! { () = stop.wait() => {}, () = self.wake.notified() => {}, () = timer => {} }
@@ -173,11 +173,27 @@ impl Outbox {
         let outcome = if job.item.attempts > MOST_ATTEMPTS {
             Outcome::Failed(Error::internal("It was tried 50 times without an outcome and is parked. Send it again if it still matters."))
         } else {
-            attempt(&mut job).await
+            let heartbeat = self.heartbeat(&job.item);
+            tokio::select! { outcome = attempt(&mut job) => outcome, () = heartbeat => Outcome::Lost }
         };
         if let Err(error) = self.settle(&mut job, outcome).await {
             // The claim lapses and the item is taken up again from the state that is stored.
             tracing::warn!(send = id, account = account_id, kind = ?error.kind(), "the outcome of a send could not be stored");
+        }
+    }
+
+    /// Keeps the claim while a request is under way; ends when it is lost.
+    fn heartbeat(&self, item: &ItemRow) -> impl Future<Output = ()> + use<> {
+        let (tools, id, fence) = (self.tools.clone(), item.id, item.fence);
+        async move {
+            loop {
+                tools.clock.deadline(HEARTBEAT).await;
+                let tools = tools.clone();
+                let renewed = blocking(move || tools.store.renew_claim(id, fence, to_ms(tools.clock.now()), LEASE_MS)).await;
+                if matches!(renewed, Ok(false)) {
+                    return;
+                }
+            }
         }
     }
 

@@ -92,4 +92,6 @@ fn lane(request: &Request) -> Lane {
 }
 
 #[cfg(test)]
+pub mod fake;
+#[cfg(test)]
 mod tests;

@@ -1,0 +1,271 @@
+use super::fake::{Service, breaks, clock, passed_ms, says, says_with};
+use super::*;
+use crate::error::{Error, ErrorKind};
+use futures_util::future::BoxFuture;
+use http::{HeaderValue, Method};
+use std::sync::Mutex;
+use url::Url;
+
+/// Tokens t0, t1 …: a new one for every stale one. Remembers the claims asked for.
+#[derive(Default)]
+struct Numbered {
+    next: Mutex<u32>,
+    claims: Mutex<Vec<Option<String>>>,
+    fails: Option<ErrorKind>,
+}
+
+impl TokenSource for Numbered {
+    fn token(&self, _account: String, stale: Option<AccessToken>, claims: Option<String>) -> BoxFuture<'static, Result<AccessToken>> {
+        let mut next = self.next.lock().unwrap();
+        if stale.is_some() {
+            *next += 1;
+            self.claims.lock().unwrap().push(claims);
+        }
+        let answer = match self.fails {
+            Some(kind) => Err(Error::new(kind, "no token")),
+            None => Ok(AccessToken::new(format!("t{next}"))),
+        };
+        Box::pin(std::future::ready(answer))
+    }
+}
+
+fn plugged(service: &Arc<Service>, clock: &crate::clock::TestClock, source: Numbered) -> (Arc<Pipeline>, Arc<Numbered>) {
+    let pipeline = service.pipeline(clock);
+    let source = Arc::new(source);
+    let plugged: Arc<dyn TokenSource> = source.clone();
+    pipeline.plug_tokens(plugged);
+    (pipeline, source)
+}
+
+fn request(safety: Safety, max_wait: u64) -> Request {
+    let mut request = Request::get(Url::parse("https://graph.microsoft.com/v1.0/me").unwrap(), Purpose::Graph);
+    if safety == Safety::Once {
+        request = request.with_body(Method::POST, "application/json", "{}");
+    }
+    request.safety = safety;
+    request.account_id = Some("acc".into());
+    request.max_wait = Duration::from_secs(max_wait);
+    request
+}
+
+#[tokio::test]
+async fn the_retry_table() {
+    use Safety::{Once, Repeatable};
+    let busy = || says(503, "");
+    let ok = || says(200, "{}");
+    let refused = |wait: &str| says_with(429, ("retry-after", wait), "");
+    // (safety, answers, kind at the end or None for success, requests made)
+    let table: Vec<(Safety, Vec<Answer>, Option<ErrorKind>, usize)> = vec![
+        (Repeatable, vec![ok()], None, 1),
+        (Repeatable, vec![busy(), busy(), ok()], None, 3),
+        (Repeatable, vec![says(500, "")], Some(ErrorKind::Upstream), 5),
+        (Repeatable, vec![breaks(Sent::Maybe), ok()], None, 2),
+        (Repeatable, vec![breaks(Sent::Maybe)], Some(ErrorKind::Upstream), 5),
+        (Repeatable, vec![breaks(Sent::No)], Some(ErrorKind::Network), 5),
+        (Repeatable, vec![says(200, ""), ok()], None, 2),
+        (Repeatable, vec![says(200, "")], Some(ErrorKind::Upstream), 5),
+        (Repeatable, vec![says(408, ""), ok()], None, 2),
+        (Repeatable, vec![refused("3"), refused("2.5"), ok()], None, 3),
+        (Repeatable, vec![says(404, "")], None, 1),
+        (Repeatable, vec![says(501, "")], None, 1),
+        (Once, vec![says(202, "")], None, 1),
+        (Once, vec![breaks(Sent::No), says(202, "")], None, 2),
+        (Once, vec![breaks(Sent::No)], Some(ErrorKind::Network), 5),
+        (Once, vec![refused("1"), says(202, "")], None, 2),
+        (Once, vec![says(429, ""), says(202, "")], None, 2),
+        (Once, vec![says(401, ""), says(202, "")], None, 2),
+        (Once, vec![breaks(Sent::Maybe), ok()], Some(ErrorKind::OutcomeUnknown), 1),
+        (Once, vec![refused("1"), breaks(Sent::Maybe), ok()], Some(ErrorKind::OutcomeUnknown), 2),
+        (Once, vec![says(500, ""), ok()], Some(ErrorKind::OutcomeUnknown), 1),
+        (Once, vec![says_with(503, ("retry-after", "1"), ""), ok()], Some(ErrorKind::OutcomeUnknown), 1),
+        (Once, vec![says(504, ""), ok()], Some(ErrorKind::OutcomeUnknown), 1),
+        (Once, vec![says(408, ""), ok()], Some(ErrorKind::OutcomeUnknown), 1),
+    ];
+    for (n, (safety, answers, kind, calls)) in table.into_iter().enumerate() {
+        let clock = clock();
+        let service = Service::script(answers);
+        let (pipeline, _source) = plugged(&service, &clock, Numbered::default());
+        let ended = pipeline.send(request(safety, 100)).await;
+        assert_eq!(ended.as_ref().err().map(Error::kind), kind, "row {n}");
+        assert_eq!(service.calls(), calls, "row {n}");
+        if let Err(e) = ended {
+            assert_eq!(e.account_id(), Some("acc"), "row {n}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_retry_after_is_waited_for_and_holds_the_whole_mailbox() {
+    let clock = clock();
+    let service = Service::script(vec![says_with(429, ("retry-after", "7"), ""), says(200, "{}")]);
+    let (pipeline, _source) = plugged(&service, &clock, Numbered::default());
+    pipeline.send(request(Safety::Repeatable, 60)).await.unwrap();
+    assert_eq!(passed_ms(&clock), 7000);
+
+    // Longer than this call may wait: it says so at once, and nobody else of this mailbox tries either.
+    let service = Service::script(vec![says_with(429, ("retry-after", "120"), "")]);
+    let (pipeline, _source) = plugged(&service, &clock, Numbered::default());
+    let told = pipeline.send(request(Safety::Repeatable, 10)).await.err().unwrap();
+    assert_eq!((told.kind(), told.retry_after_ms()), (ErrorKind::Throttled, Some(120_000)));
+    let told = pipeline.send(request(Safety::Once, 10)).await.err().unwrap();
+    assert_eq!((told.kind(), service.calls()), (ErrorKind::Throttled, 1));
+    let mut other = request(Safety::Repeatable, 0);
+    other.account_id = Some("other".into());
+    let _ = pipeline.send(other).await;
+    assert_eq!(service.calls(), 2);
+}
+
+#[tokio::test]
+async fn a_concurrency_refusal_is_over_in_a_moment() {
+    let clock = clock();
+    let service = Service::script(vec![says(429, r#"{"error":{"code":"ApplicationThrottled"}}"#), says(200, "{}")]);
+    let (pipeline, _source) = plugged(&service, &clock, Numbered::default());
+    pipeline.send(request(Safety::Repeatable, 10)).await.unwrap();
+    assert!((300..=2000).contains(&passed_ms(&clock)), "{}", passed_ms(&clock));
+}
+
+#[tokio::test]
+async fn credentials_go_to_graph_and_nowhere_else() {
+    let clock = clock();
+    let service = Service::script(vec![says(200, "{}")]);
+    let (pipeline, _source) = plugged(&service, &clock, Numbered::default());
+    for (purpose, url, expected) in [
+        (Purpose::Graph, "https://graph.microsoft.com/v1.0/me", Some("Bearer t0")),
+        (Purpose::Identity, "https://login.microsoftonline.com/common/oauth2/v2.0/token", None),
+        (Purpose::Upload, "https://outlook.office.com/api/upload?authtoken=x", None),
+    ] {
+        let mut request = Request::get(Url::parse(url).unwrap(), purpose).header(http::header::AUTHORIZATION, HeaderValue::from_static("Bearer smuggled"));
+        request.account_id = Some("acc".into());
+        request.bearer = (purpose != Purpose::Graph).then(|| AccessToken::new("smuggled"));
+        pipeline.send(request).await.unwrap();
+        let seen = service.seen.lock().unwrap().pop().unwrap();
+        assert_eq!(seen.headers().get("authorization").map(|v| v.to_str().unwrap()), expected, "{url}");
+        assert!(crate::trust::is_guid(seen.headers()["client-request-id"].to_str().unwrap()));
+    }
+    let wrong = Request::get(Url::parse("https://evil.example/v1.0/me").unwrap(), Purpose::Graph);
+    assert_eq!(pipeline.send(wrong).await.err().unwrap().kind(), ErrorKind::LinkRejected);
+    assert_eq!(service.calls(), 0);
+}
+
+#[tokio::test]
+async fn a_401_gets_one_fresh_token_and_the_challenge() {
+    use base64::Engine as _;
+    let claims = r#"{"access_token":{"nbf":{"essential":true,"value":"1"}}}"#;
+    let challenge = format!("Bearer error=\"insufficient_claims\", claims=\"{}\"", base64::engine::general_purpose::STANDARD.encode(claims));
+    let clock = clock();
+    let service = Service::script(vec![says_with(401, ("www-authenticate", &challenge), ""), says(200, "{}")]);
+    let (pipeline, source) = plugged(&service, &clock, Numbered::default());
+    pipeline.send(request(Safety::Repeatable, 0)).await.unwrap();
+    assert_eq!(*source.claims.lock().unwrap(), vec![Some(claims.to_owned())]);
+    let used: Vec<String> = service.seen.lock().unwrap().iter().map(|r| r.headers()["authorization"].to_str().unwrap().to_owned()).collect();
+    assert_eq!(used, ["Bearer t0", "Bearer t1"]);
+
+    // Refused again: that is the answer.
+    let service = Service::script(vec![says(401, "")]);
+    let (pipeline, _source) = plugged(&service, &clock, Numbered::default());
+    assert_eq!(pipeline.send(request(Safety::Repeatable, 0)).await.unwrap().status.as_u16(), 401);
+    assert_eq!(service.calls(), 2);
+
+    // Not a matter of the token.
+    let import = r#"{"error":{"code":"Unauthorized","message":"Message POST is allowed in application-only context only for import purposes. Refer to x"}}"#;
+    let service = Service::script(vec![says(401, import)]);
+    let (pipeline, source) = plugged(&service, &clock, Numbered::default());
+    assert_eq!(pipeline.send(request(Safety::Once, 0)).await.unwrap().status.as_u16(), 401);
+    assert_eq!((service.calls(), source.claims.lock().unwrap().len()), (1, 0));
+}
+
+#[tokio::test]
+async fn without_a_token_nothing_is_sent_and_the_error_says_so() {
+    let clock = clock();
+    for (fails, told) in [(ErrorKind::Upstream, ErrorKind::Network), (ErrorKind::OutcomeUnknown, ErrorKind::Network), (ErrorKind::NeedsReconnect, ErrorKind::NeedsReconnect)] {
+        let service = Service::script(vec![says(200, "{}")]);
+        let (pipeline, _source) = plugged(&service, &clock, Numbered { fails: Some(fails), ..Default::default() });
+        let error = pipeline.send(request(Safety::Once, 0)).await.err().unwrap();
+        assert_eq!((error.kind(), service.calls(), error.account_id()), (told, 0, Some("acc")));
+    }
+}
+
+#[tokio::test]
+async fn large_answers_are_refused() {
+    let clock = clock();
+    let service = Service::script(vec![says(200, vec![b' '; 2000])]);
+    let (pipeline, _source) = plugged(&service, &clock, Numbered::default());
+    let mut page = request(Safety::Repeatable, 100);
+    page.max_body = 1000;
+    assert_eq!(pipeline.send(page).await.err().unwrap().kind(), ErrorKind::LimitExceeded);
+    assert_eq!(service.calls(), 1);
+}
+
+#[tokio::test]
+async fn request_ids_are_kept_when_they_look_like_ids() {
+    let clock = clock();
+    for (given, kept) in [("0c0c-1", Some("0c0c-1")), ("<script>", None)] {
+        let service = Service::script(vec![says_with(404, ("request-id", given), "")]);
+        let (pipeline, _source) = plugged(&service, &clock, Numbered::default());
+        assert_eq!(pipeline.send(request(Safety::Repeatable, 0)).await.unwrap().request_id.as_deref(), kept);
+    }
+}
+
+/// A service on a loopback port, spoken to with the real client.
+mod real {
+    use super::super::*;
+    use crate::config::{Cloud, Config};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    async fn serve(answers: Vec<&'static str>) -> (Config, tokio::task::JoinHandle<Vec<String>>) {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let origin = format!("http://{}", listener.local_addr().unwrap());
+        let task = tokio::spawn(async move {
+            let mut asked = Vec::new();
+            for answer in answers {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut head = vec![0; 8192];
+                let n = stream.read(&mut head).await.unwrap();
+                asked.push(String::from_utf8_lossy(&head[..n]).into_owned());
+                stream.write_all(answer.as_bytes()).await.unwrap();
+                stream.shutdown().await.unwrap();
+            }
+            asked
+        });
+        let mut config = Config::new("unused", "client");
+        config.cloud = Cloud::custom(&origin, &origin);
+        config.proxy = Some("http://127.0.0.1:1".into());
+        (config, task)
+    }
+
+    fn get(config: &Config, path: &str) -> http::Request<bytes::Bytes> {
+        let mut request = http::Request::new(bytes::Bytes::new());
+        *request.uri_mut() = format!("{}{path}", crate::config::Endpoints::of(&config.cloud).unwrap().login).parse().unwrap();
+        request
+    }
+
+    #[tokio::test]
+    async fn no_redirects_no_proxy_and_no_large_bodies() {
+        let (config, served) = serve(vec![
+            "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nlonger than ten bytes",
+            "HTTP/1.1 200 OK\r\nContent-Length: 99\r\nConnection: close\r\n\r\ncut",
+        ])
+        .await;
+        let network = ReqwestTransport::new(&config).unwrap();
+        assert_eq!(network.call(get(&config, "a"), 100).await.unwrap().status().as_u16(), 302);
+        let large = network.call(get(&config, "b"), 10).await.unwrap_err();
+        assert_eq!((large.sent, large.trouble), (Sent::Maybe, Trouble::TooLarge));
+        let cut = network.call(get(&config, "c"), 100).await.unwrap_err();
+        assert_eq!((cut.sent, cut.trouble), (Sent::Maybe, Trouble::Broken));
+        served.await.unwrap();
+        let refused = network.call(get(&config, "d"), 100).await.unwrap_err();
+        assert_eq!((refused.sent, refused.trouble), (Sent::No, Trouble::Connect));
+    }
+
+    #[tokio::test]
+    async fn an_empty_post_says_its_length() {
+        let (config, served) = serve(vec!["HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"]).await;
+        let mut post = get(&config, "send");
+        *post.method_mut() = http::Method::POST;
+        post.headers_mut().insert("content-length", "0".parse().unwrap());
+        ReqwestTransport::new(&config).unwrap().call(post, 100).await.unwrap();
+        let asked = served.await.unwrap().pop().unwrap().to_ascii_lowercase();
+        assert_eq!(asked.matches("content-length: 0").count(), 1, "{asked}");
+    }
+}

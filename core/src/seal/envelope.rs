@@ -1,6 +1,7 @@
 //! The envelope: format byte, algorithm byte, key id (8), nonce (12), ciphertext, tag (16). There is no other form and no plain one.
 
 use crate::error::{Error, ErrorKind, Result};
+use std::fmt;
 
 /// Format 1: everything is laid out as the constants below say.
 pub const FORMAT: u8 = 1;
@@ -13,8 +14,14 @@ pub const TAG_LEN: usize = 16;
 pub const HEADER_LEN: usize = 2 + KEY_ID_LEN + NONCE_LEN;
 
 /// Bytes that only this room can make; the store takes no others for secrets and content.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Sealed(Vec<u8>);
+
+impl fmt::Debug for Sealed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Sealed({} bytes)", self.0.len())
+    }
+}
 
 /// An envelope taken apart; nothing is verified yet.
 pub struct Parts<'a> {

@@ -120,6 +120,7 @@ fn nothing_but_the_envelope_parses() {
     let (cipher, _) = cipher();
     let bytes = cipher.seal(PLACE, b"").unwrap().as_bytes().to_vec();
     assert_eq!(bytes.len(), 38);
+    assert_eq!(format!("{:?}", Sealed::parse(bytes.clone()).unwrap()), "Sealed(38 bytes)");
     assert_eq!(Sealed::parse(bytes.clone()).unwrap().key_id(), 7);
     let kind = |bytes: Vec<u8>| Sealed::parse(bytes).unwrap_err().kind();
     assert_eq!(kind(Vec::new()), ErrorKind::Corrupt);

@@ -21,6 +21,8 @@ pub use mail::{
 };
 pub use outbox::{Due, Enqueued, ItemRow, ItemState, NewItem, OutboxStore, Step};
 pub use sqlite::SqliteStore;
+#[cfg(all(test, unix))]
+pub use sqlite::tests::tamper;
 
 /// What a backend promises; SQLite is one, PostgreSQL can be another.
 pub trait Store: AccountStore + OutboxStore + MailStore + Send + Sync {

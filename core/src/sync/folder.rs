@@ -5,11 +5,12 @@ use super::record::{Head, body_place, pack_body};
 use super::run::Pass;
 use crate::clock::to_ms;
 use crate::error::{Error, ErrorKind, Result};
-use crate::graph::{DeltaAnswer, DeltaFrom, DeltaPage};
+use crate::graph::{DeltaAnswer, DeltaFrom, DeltaItem, DeltaPage};
 use crate::model::{AttachmentInfo, BodyType, ChangeKind, Event, SyncReport};
 use crate::runtime::blocking;
 use crate::seal::Place;
 use crate::store::{Applied, Cursor, NewMessage, PageBatch, Quarantined, SyncedFolder};
+use futures_util::{StreamExt, TryStreamExt};
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -173,6 +174,7 @@ impl FolderSync {
     async fn store(&mut self, page: DeltaPage) -> Result<()> {
         let (pass, folder_id) = (self.pass.clone(), self.id());
         let DeltaPage { items, link, is_delta } = page;
+        let items = self.complete(items).await?;
         let (plan, pass) = blocking(move || {
             let ids: Vec<&str> = items.iter().filter_map(id_of).collect();
             let known = pass.store.known(&pass.account.id, &ids)?.into_iter().map(|row| (row.graph_id.clone(), row)).collect();
@@ -202,6 +204,22 @@ impl FolderSync {
         Ok(())
     }
 
+    /// An update may hold only what changed. Such items are fetched whole rather than merged, since what is absent cannot be told from what is empty.
+    async fn complete(&self, items: Vec<DeltaItem>) -> Result<Vec<DeltaItem>> {
+        if !items.iter().any(is_partial) {
+            return Ok(items);
+        }
+        let caller = self.pass.caller();
+        let whole = items.into_iter().map(async |item| match item {
+            DeltaItem::Message(part) if part.is_partial => Ok(match self.pass.graph.message(&caller, &part.id).await? {
+                Some(whole) => DeltaItem::Message(Box::new(whole)),
+                None => DeltaItem::Removed { id: part.id },
+            }),
+            other => Ok(other),
+        });
+        futures_util::stream::iter(whole).buffered(4).try_collect().await
+    }
+
     /// Delta does not list attachments: those of new and changed messages are asked for in batches.
     async fn attachments(&self, plan: &Plan) -> Result<HashMap<String, Vec<AttachmentInfo>>> {
         let wanted: Vec<String> = plan.upserts.iter().filter(|u| may_have_attachments(u)).map(|u| u.item.id.clone()).collect();
@@ -211,6 +229,10 @@ impl FolderSync {
         let answers = self.pass.graph.attachments(&self.pass.caller(), &wanted).await?;
         Ok(answers.into_iter().filter_map(|(id, list)| Some((id, list?))).collect())
     }
+}
+
+fn is_partial(item: &DeltaItem) -> bool {
+    matches!(item, DeltaItem::Message(item) if item.is_partial)
 }
 
 /// `hasAttachments` is false when there are only inline ones, so the body is looked at too.
@@ -232,17 +254,13 @@ fn write(
     let account_id = pass.account.id.as_str();
     let content = pass.vault.content(account_id)?;
     let mut upserts = Vec::with_capacity(plan.upserts.len());
-    for Upsert { mut item, version, change, merge_with } in plan.upserts {
-        let before = match merge_with {
-            Some(row) => pass.store.message(row)?.map(|row| Head::open(&content, &row)).transpose()?,
-            None => None,
-        };
+    for Upsert { mut item, version, change } in plan.upserts {
         let body = match item.body.take() {
             Some((form, text)) => Some(content.seal(body_place(account_id, &item.id, version), &pack_body(form, &text))?),
             None => None,
         };
-        let files = attachments.remove(&item.id);
-        let head = Head::of(&mut item, files, before);
+        let files = attachments.remove(&item.id).unwrap_or_default();
+        let head = Head::of(&mut item, files);
         upserts.push(NewMessage {
             head: head.seal(&content, account_id, &item.id, version)?,
             graph_id: item.id,

@@ -22,8 +22,6 @@ pub struct Upsert {
     /// Version to write: the known one + 1.
     pub version: i64,
     pub change: ChangeKind,
-    /// The row to merge with, when the item holds only what changed.
-    pub merge_with: Option<i64>,
 }
 
 #[derive(Debug)]
@@ -55,7 +53,7 @@ pub fn plan(folder_id: &str, items: Vec<DeltaItem>, known: &HashMap<String, Know
             }
             DeltaItem::Unreadable { id, raw, reason } => plan.unreadable.push(Unreadable { id, raw, reason }),
             DeltaItem::Message(item) => match known.get(&item.id) {
-                None => plan.upserts.push(Upsert { item: *item, version: 1, change: ChangeKind::MessageAdded, merge_with: None }),
+                None => plan.upserts.push(Upsert { item: *item, version: 1, change: ChangeKind::MessageAdded }),
                 Some(row) => {
                     let change = if row.is_removed {
                         ChangeKind::MessageAdded
@@ -67,8 +65,7 @@ pub fn plan(folder_id: &str, items: Vec<DeltaItem>, known: &HashMap<String, Know
                     } else {
                         ChangeKind::MessageChanged
                     };
-                    let merge_with = item.is_partial.then_some(row.row_id);
-                    plan.upserts.push(Upsert { item: *item, version: row.version + 1, change, merge_with });
+                    plan.upserts.push(Upsert { item: *item, version: row.version + 1, change });
                 }
             },
         }

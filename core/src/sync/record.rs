@@ -49,35 +49,27 @@ pub struct Head {
 }
 
 impl Head {
-    /// Takes what the item holds; of a partial item, only what it says.
-    pub fn of(item: &mut MailItem, attachments: Option<Vec<AttachmentInfo>>, before: Option<Head>) -> Self {
-        let partial = item.is_partial;
-        let mut head = before.unwrap_or_default();
-        let take = std::mem::take::<String>;
-        if !partial || !item.subject.is_empty() {
-            head.subject = take(&mut item.subject);
+    /// Takes over what the item holds.
+    pub fn of(item: &mut MailItem, attachments: Vec<AttachmentInfo>) -> Self {
+        use std::mem::take;
+        Self {
+            internet_message_id: item.internet_message_id.take(),
+            subject: take(&mut item.subject),
+            preview: take(&mut item.preview),
+            from: item.from.take(),
+            sender: item.sender.take(),
+            to: take(&mut item.to),
+            cc: take(&mut item.cc),
+            bcc: take(&mut item.bcc),
+            reply_to: take(&mut item.reply_to),
+            sent_at: item.sent_at.map(to_ms),
+            is_flagged: item.is_flagged,
+            importance: item.importance,
+            categories: take(&mut item.categories),
+            has_attachments: item.has_attachments,
+            attachments,
+            web_link: item.web_link.take(),
         }
-        if !partial || !item.preview.is_empty() {
-            head.preview = take(&mut item.preview);
-        }
-        for (from, to) in [(&mut item.to, &mut head.to), (&mut item.cc, &mut head.cc), (&mut item.bcc, &mut head.bcc), (&mut item.reply_to, &mut head.reply_to)] {
-            if !partial || !from.is_empty() {
-                *to = std::mem::take(from);
-            }
-        }
-        if !partial || !item.categories.is_empty() {
-            head.categories = std::mem::take(&mut item.categories);
-        }
-        head.internet_message_id = item.internet_message_id.take().or(head.internet_message_id);
-        head.from = item.from.take().or(head.from);
-        head.sender = item.sender.take().or(head.sender);
-        head.sent_at = item.sent_at.map(to_ms).or(head.sent_at);
-        head.web_link = item.web_link.take().or(head.web_link);
-        head.is_flagged = item.is_flagged;
-        head.importance = item.importance;
-        head.has_attachments = item.has_attachments;
-        head.attachments = attachments.unwrap_or(head.attachments);
-        head
     }
 
     pub fn seal(&self, key: &DataKey, account_id: &str, graph_id: &str, version: i64) -> Result<Sealed> {

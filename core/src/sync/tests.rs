@@ -12,7 +12,7 @@ fn item(id: &str, change_key: &str) -> DeltaItem {
 }
 
 fn gone(id: &str) -> DeltaItem {
-    DeltaItem::Removed { id: id.into(), reason: "deleted".into() }
+    DeltaItem::Removed { id: id.into() }
 }
 
 fn known(rows: &[(&str, &str, &str)]) -> HashMap<String, Known> {
@@ -64,7 +64,7 @@ fn html_to_show_holds_nothing_that_acts_or_loads() {
         assert!(!html.contains(bad), "{bad} in {html}");
     }
     assert!(html.contains("cid:logo") && html.contains("https://ok.example"));
-    assert_eq!(clean::html(BodyType::Text, "a < b"), "<pre>a&#32;&lt;&#32;b</pre>");
+    assert!(clean::html(BodyType::Text, "a<b>").starts_with("<pre>a&lt;b&gt;"));
     assert_eq!(clean::text(BodyType::Html, "<p>Hello <b>you</b></p>").trim(), "Hello you");
 }
 

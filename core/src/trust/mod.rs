@@ -32,4 +32,8 @@ impl Trust {
 }
 
 #[cfg(test)]
+pub mod fake;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vectors;

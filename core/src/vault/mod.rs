@@ -6,7 +6,7 @@
 mod data_key;
 mod keyring;
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests;
 
 pub use data_key::DataKey;

@@ -3,7 +3,7 @@
 use super::*;
 use crate::model::{AccountState, Feature, Route};
 use crate::seal::{Place, Sealed};
-use crate::store::{AccountRow, NewItem, SqliteStore, TokenRow};
+use crate::store::{AccountRow, NewItem, SqliteStore, TokenRow, tamper};
 use std::path::Path;
 use std::time::Duration;
 
@@ -14,11 +14,11 @@ fn root(seed: u8) -> Arc<RootKey> {
     Arc::new(RootKey::raw((seed..seed + 32).collect()).unwrap())
 }
 
-fn store(dir: &Path) -> Arc<SqliteStore> {
+fn store(dir: &Path) -> Arc<dyn Store> {
     Arc::new(SqliteStore::open(dir, Duration::from_secs(5)).unwrap())
 }
 
-fn open(dir: &Path) -> (Arc<SqliteStore>, Vault) {
+fn open(dir: &Path) -> (Arc<dyn Store>, Vault) {
     let store = store(dir);
     let vault = Vault::open(store.clone(), root(1), 1).unwrap();
     (store, vault)
@@ -86,8 +86,8 @@ fn a_wrong_key_is_not_damage() {
 #[test]
 fn damage_is_not_a_wrong_key() {
     for statement in [
-        "UPDATE keys SET wrapped = substr(wrapped, 1, 30) || zeroblob(20) || substr(wrapped, 51)",
-        "UPDATE meta SET value = substr(value, 1, 30) || zeroblob(8) WHERE name = 'canary'",
+        "UPDATE keys SET wrapped = CAST(substr(wrapped, 1, 30) || x'0102030405' || substr(wrapped, 36) AS BLOB)",
+        "UPDATE meta SET value = CAST(substr(value, 1, 30) || x'0102030405060708' AS BLOB) WHERE name = 'canary'",
         "DELETE FROM meta WHERE name = 'canary'",
         "DELETE FROM keys",
         "UPDATE keys SET wrapped = NULL",
@@ -97,11 +97,6 @@ fn damage_is_not_a_wrong_key() {
         tamper(dir.path(), statement);
         assert_eq!(Vault::open(store(dir.path()), root(1), 1).unwrap_err().kind(), ErrorKind::Corrupt, "{statement}");
     }
-}
-
-#[allow(clippy::disallowed_methods, clippy::disallowed_types)] // plays the one who alters the file
-fn tamper(dir: &Path, statement: &str) {
-    rusqlite::Connection::open(dir.join("tidings.db")).unwrap().execute_batch(statement).unwrap();
 }
 
 #[test]

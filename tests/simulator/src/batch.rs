@@ -35,7 +35,9 @@ fn read(value: &Value) -> Result<Item, String> {
         Value::Null => Bytes::new(),
         Value::String(text) => crate::http::unbase64(text).unwrap_or_else(|| text.clone().into_bytes()).into(),
         body if headers.iter().any(|(k, _)| k.eq_ignore_ascii_case("content-type")) => body.to_string().into(),
-        _ => return Err("Write request with body must specify a valid 'Content-Type' header.".into()),
+        _ => {
+            return Err("Write request with body must specify a valid 'Content-Type' header.".into());
+        }
     };
     let after = value["dependsOn"].as_array().into_iter().flatten().filter_map(|d| d.as_str().map(str::to_lowercase)).collect();
     Ok(Item { id: text("id")?, method: text("method")?.to_uppercase(), url: text("url")?, headers, body, after })
@@ -79,14 +81,15 @@ pub fn handle(world: &mut World, call: &Call, seq: u64, throttle: Option<f64>) -
         Ok(items) => items,
         Err(text) => return (bad(text), false),
     };
-    let unlucky = throttle.map(|seconds| (world.ids.below(items.len()), seconds));
+    let unlucky = throttle.map(|seconds| (world.noise.below(items.len()), seconds));
     let mut failed: HashMap<String, bool> = HashMap::new();
     let mut parts: Vec<String> = Vec::new();
     let mut broken = false;
     for (n, item) in items.iter().enumerate() {
         let answer = if item.after.iter().any(|d| failed.get(d).copied().unwrap_or(true)) {
             let inner = inner_call(call, item, seq);
-            let answer = Answer::fail(424, "FailedDependency", "Failed dependency: a request that this one depends on has failed.");
+            let answer =
+                Answer::fail(424, "FailedDependency", "Failed dependency: a request that this one depends on has failed.");
             world.finish(&inner, answer)
         } else {
             let refused = unlucky.filter(|(at, _)| *at == n).map(|(_, seconds)| seconds);
@@ -97,7 +100,7 @@ pub fn handle(world: &mut World, call: &Call, seq: u64, throttle: Option<f64>) -
     }
     // Answers come in any order.
     for at in (1..parts.len()).rev() {
-        let other = world.ids.below(at + 1);
+        let other = world.noise.below(at + 1);
         parts.swap(at, other);
     }
     (Answer::raw_json(200, format!("{{\"responses\":[{}]}}", parts.join(","))), broken)

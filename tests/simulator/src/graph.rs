@@ -113,7 +113,9 @@ fn route(world: &mut World, caller: &Caller, call: &Call, arrival: &Arrival) -> 
         }
         _ => {}
     }
-    let Some((person, rest)) = subject(world, caller, &parts) else { return no_segment(parts.first().unwrap_or(&"")) };
+    let Some((person, rest)) = subject(world, caller, &parts) else {
+        return no_segment(parts.first().unwrap_or(&""));
+    };
     let me = parts.first().is_some_and(|p| p.eq_ignore_ascii_case("me"));
     if me && caller.person.is_none() {
         return Answer::fail(400, "BadRequest", "/me request is only valid with delegated authentication flow.");

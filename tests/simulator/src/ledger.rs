@@ -36,7 +36,7 @@ pub struct Ledger {
     /// What was sent, to know it again.
     sent: HashSet<u64>,
     /// Next links given out, by path and skip.
-    links: HashMap<(String, String), String>,
+    links: HashMap<(String, String), Vec<String>>,
 }
 
 impl Ledger {
@@ -74,14 +74,18 @@ impl Ledger {
 
     pub fn gave_link(&mut self, path: &str, skip: &str, link: &str) {
         if self.links.len() < 10_000 {
-            self.links.insert((path.into(), skip.into()), link.into());
+            let known = self.links.entry((path.into(), skip.into())).or_default();
+            if known.len() < 50 && !known.iter().any(|k| k == link) {
+                known.push(link.into());
+            }
         }
     }
 
-    /// A link given out for the same place that reads otherwise.
+    /// Were links given out for the same place, and all of them read otherwise?
     pub fn changed_link(&self, path: &str, skip: &str, link: &str) -> bool {
         let decoded = |s: &str| crate::http::decode(s, true);
-        self.links.get(&(path.into(), skip.into())).is_some_and(|known| decoded(known) != decoded(link))
+        let known = self.links.get(&(path.into(), skip.into()));
+        known.is_some_and(|known| known.iter().all(|k| decoded(k) != decoded(link)))
     }
 
     /// POST /ledger

@@ -88,7 +88,7 @@ impl Simulator {
         for (who, folder) in &options.mail {
             mail::eml::load_path(&mut world, who, "inbox", folder).map_err(wrong)?;
         }
-        let shared = Arc::new(Shared { world: Mutex::new(world), seed, clock: clock_text });
+        let shared = Arc::new(Shared { world: Mutex::new(world), seed, clock: clock_text, auto_approve: options.auto_approve });
         let hosts = [Host::Login, Host::Graph, Host::Stranger, Host::Control];
         let tasks = listeners
             .into_iter()

@@ -57,7 +57,9 @@ impl Filter {
         match self {
             Filter::And(a, b) | Filter::Or(a, b) => [a.properties(), b.properties()].concat(),
             Filter::Not(a) => a.properties(),
-            Filter::Compare(name, ..) | Filter::Call(_, name, _) | Filter::Any(name, ..) => vec![name],
+            Filter::Compare(name, ..) | Filter::Call(_, name, _) | Filter::Any(name, ..) => {
+                vec![name]
+            }
         }
     }
 }
@@ -132,7 +134,9 @@ fn tokens(text: &str) -> Result<Vec<Token>, String> {
                         }
                         Some('\'') => break,
                         Some(c) => inside.push(c),
-                        None => return Err("There is an unterminated string literal in the filter.".into()),
+                        None => {
+                            return Err("There is an unterminated string literal in the filter.".into());
+                        }
                     }
                 }
                 out.push(Token::Text(inside));
@@ -221,9 +225,13 @@ impl Parser {
             self.expect(')')?;
             return Ok(inner);
         }
-        let Some(Token::Word(name)) = self.next() else { return Err("Invalid filter clause: a property expected.".into()) };
+        let Some(Token::Word(name)) = self.next() else {
+            return Err("Invalid filter clause: a property expected.".into());
+        };
         if !self.mark('(') {
-            let Some(Token::Word(op)) = self.next() else { return Err("Invalid filter clause: an operator expected.".into()) };
+            let Some(Token::Word(op)) = self.next() else {
+                return Err("Invalid filter clause: an operator expected.".into());
+            };
             let op = op.to_ascii_lowercase();
             if !["eq", "ne", "gt", "ge", "lt", "le"].contains(&op.as_str()) {
                 return Err(format!("Invalid filter clause: '{op}' is no operator."));
@@ -233,7 +241,9 @@ impl Parser {
         let lower = name.to_ascii_lowercase();
         if let Some(path) = lower.strip_suffix("/any") {
             let path = name.get(..path.len()).unwrap_or("").to_string();
-            let Some(Token::Word(variable)) = self.next() else { return Err("Invalid filter clause: a variable expected.".into()) };
+            let Some(Token::Word(variable)) = self.next() else {
+                return Err("Invalid filter clause: a variable expected.".into());
+            };
             self.expect(':')?;
             let inner = self.or()?;
             self.expect(')')?;
@@ -242,9 +252,13 @@ impl Parser {
         if !["startswith", "endswith", "contains"].contains(&lower.as_str()) {
             return Err(format!("An unknown function with name '{name}' was found."));
         }
-        let Some(Token::Word(property)) = self.next() else { return Err("Invalid filter clause: a property expected.".into()) };
+        let Some(Token::Word(property)) = self.next() else {
+            return Err("Invalid filter clause: a property expected.".into());
+        };
         self.expect(',')?;
-        let Some(Token::Text(part)) = self.next() else { return Err("Invalid filter clause: text expected.".into()) };
+        let Some(Token::Text(part)) = self.next() else {
+            return Err("Invalid filter clause: text expected.".into());
+        };
         self.expect(')')?;
         // `startswith(…) eq true` says the same.
         if self.word("eq") {

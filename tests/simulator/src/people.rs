@@ -120,7 +120,9 @@ impl App {
             if registered == uri {
                 return true;
             }
-            let (Ok(known), Ok(given)) = (url::Url::parse(registered), url::Url::parse(uri)) else { return false };
+            let (Ok(known), Ok(given)) = (url::Url::parse(registered), url::Url::parse(uri)) else {
+                return false;
+            };
             let local = |u: &url::Url| u.scheme() == "http" && matches!(u.host_str(), Some("localhost" | "127.0.0.1"));
             local(&known)
                 && local(&given)

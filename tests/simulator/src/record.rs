@@ -58,7 +58,9 @@ impl Record {
             self.size += line.len();
             self.lines.push_back(line);
             while self.size > CAP {
-                let Some(old) = self.lines.pop_front() else { break };
+                let Some(old) = self.lines.pop_front() else {
+                    break;
+                };
                 self.size -= old.len();
                 self.dropped += 1;
             }

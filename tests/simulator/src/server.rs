@@ -20,6 +20,7 @@ pub struct Shared {
     pub world: Mutex<World>,
     pub seed: u64,
     pub clock: String,
+    pub auto_approve: Option<String>,
 }
 
 impl Shared {
@@ -42,7 +43,9 @@ const HELD: usize = 40 << 20;
 
 pub async fn listen(listener: TcpListener, host: Host, shared: Arc<Shared>) {
     loop {
-        let Ok((stream, _)) = listener.accept().await else { continue };
+        let Ok((stream, _)) = listener.accept().await else {
+            continue;
+        };
         let _ = stream.set_nodelay(true);
         let shared = shared.clone();
         tokio::spawn(async move {
@@ -80,11 +83,8 @@ async fn read(request: Request<Incoming>, host: Host, shared: &Shared) -> Result
             held.extend_from_slice(&data);
         }
     }
-    let headers: Vec<(String, String)> = parts
-        .headers
-        .iter()
-        .map(|(k, v)| (k.as_str().to_string(), String::from_utf8_lossy(v.as_bytes()).into_owned()))
-        .collect();
+    let headers: Vec<(String, String)> =
+        parts.headers.iter().map(|(k, v)| (k.as_str().to_string(), String::from_utf8_lossy(v.as_bytes()).into_owned())).collect();
     let named = headers.iter().find(|(k, _)| k == "host").map(|(_, v)| format!("http://{v}"));
     let origin = named.unwrap_or_else(|| {
         let world = shared.lock();
@@ -127,7 +127,8 @@ fn arrive(shared: &Shared, call: &Call) -> (Arrival, Option<Flight>) {
         flight = Some(entered);
         arrival.too_many = too_many;
         if too_many {
-            let text = format!("{} {} with {} others under way on this mailbox", call.method, call.path, world.limits.concurrency);
+            let text =
+                format!("{} {} with {} others under way on this mailbox", call.method, call.path, world.limits.concurrency);
             world.ledger.accuse("too_many_at_once", arrival.seq, text);
         }
     }

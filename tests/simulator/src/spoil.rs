@@ -33,7 +33,8 @@ impl Action {
             }
             Action::EmptyPage => {
                 let link = call.url();
-                Some(Answer::json(200, &json!({"@odata.nextLink": link, "value": []})))
+                let context = format!("{}/$metadata#Collection(graph.entity)", call.base());
+                Some(Answer::json(200, &json!({"@odata.context": context, "@odata.nextLink": link, "value": []})))
             }
             _ => None,
         }
@@ -68,7 +69,9 @@ impl Action {
             Action::Replay => {
                 let before = world.faults.last_page(&page_key(call));
                 let old = before.and_then(|b| serde_json::from_slice::<Value>(&b).ok());
-                let Some(Value::Array(mut items)) = old.map(|mut o| o["value"].take()) else { return answer };
+                let Some(Value::Array(mut items)) = old.map(|mut o| o["value"].take()) else {
+                    return answer;
+                };
                 edit(answer, &mut |page| {
                     if let Some(value) = page["value"].as_array_mut() {
                         items.append(value);
@@ -112,9 +115,9 @@ pub fn remember_page(world: &mut World, call: &Call, answer: &Answer) {
 /// The delta from its beginning, with what the token had selected.
 fn fresh_delta(world: &World, call: &Call) -> String {
     let token = call.param("$deltatoken").or_else(|| call.param("$skiptoken")).unwrap_or_default();
-    let options = crate::mail::token::open(&world.secret, &token).map(|t| t.query).unwrap_or_else(|| {
-        if token.is_empty() { call.query.clone() } else { String::new() }
-    });
+    let options = crate::mail::token::open(&world.secret, &token)
+        .map(|t| t.query)
+        .unwrap_or_else(|| if token.is_empty() { call.query.clone() } else { String::new() });
     let url = format!("{}{}", call.origin, call.path);
     if options.is_empty() { url } else { format!("{url}?{options}") }
 }

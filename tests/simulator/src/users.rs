@@ -7,7 +7,11 @@ use crate::world::World;
 use serde_json::json;
 
 const READ: [&str; 6] = [
-    "User.ReadBasic.All", "User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All",
+    "User.ReadBasic.All",
+    "User.Read.All",
+    "User.ReadWrite.All",
+    "Directory.Read.All",
+    "Directory.ReadWrite.All",
     "Directory.AccessAsUser.All",
 ];
 
@@ -21,7 +25,9 @@ pub fn unknown(who: &str) -> Answer {
 }
 
 pub fn userinfo(world: &World, caller: &Caller) -> Answer {
-    let Some(person) = caller.person else { return denied() };
+    let Some(person) = caller.person else {
+        return denied();
+    };
     let p = &world.people.people[person];
     Answer::json(200, &json!({"sub": p.id, "name": p.name, "email": p.address, "preferred_username": p.address}))
 }

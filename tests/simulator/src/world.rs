@@ -28,6 +28,8 @@ pub struct World {
     pub epoch: u64,
     pub origins: Origins,
     pub ids: Ids,
+    /// For what every request uses up: kept apart, so that the ids of things do not depend on how many there were.
+    pub noise: Ids,
     pub clock: Clock,
     pub people: People,
     pub entra: Entra,
@@ -57,6 +59,7 @@ impl World {
         let mut ids = Ids::new(seed);
         let people = People::start(&mut ids);
         let secret = ids.text(32);
+        let noise = Ids::new(!seed);
         let mut world = World {
             epoch,
             origins,
@@ -70,6 +73,7 @@ impl World {
             record,
             oddities: ODDITIES.into_iter().collect(),
             secret,
+            noise,
             ids,
             people,
         };
@@ -95,7 +99,7 @@ impl World {
 
     /// The headers that Graph puts on everything, and the envelope of an error.
     pub fn finish(&mut self, call: &Call, mut answer: Answer) -> Answer {
-        let request_id = self.ids.guid();
+        let request_id = self.noise.guid();
         let client_id = call.header("client-request-id").map(String::from).unwrap_or_else(|| request_id.clone());
         let now = self.now();
         if let Some((code, message)) = answer.error.take() {
@@ -113,7 +117,8 @@ impl World {
         answer.headers.push(("client-request-id".into(), client_id));
         if call.item_of.is_none() {
             answer.headers.push(("Date".into(), crate::clock::http_date(now)));
-            let diagnostic = r#"{"ServerInfo":{"DataCenter":"Simulated","Slice":"E","Ring":"1","ScaleUnit":"000","RoleInstance":"SIM0"}}"#;
+            let diagnostic =
+                r#"{"ServerInfo":{"DataCenter":"Simulated","Slice":"E","Ring":"1","ScaleUnit":"000","RoleInstance":"SIM0"}}"#;
             answer.headers.push(("x-ms-ags-diagnostic".into(), diagnostic.into()));
         }
         answer

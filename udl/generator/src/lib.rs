@@ -16,11 +16,13 @@ pub use node::glue as node_glue;
 pub use pyi::pyi;
 pub use python::glue as python_glue;
 
+type Writer = fn(&Contract) -> String;
+
 /// The checked-in typings: where they lie in the repository, and what writes them.
-pub const TYPINGS: [(&str, fn(&Contract) -> String); 2] = [("bindings/python/tidings/_native.pyi", pyi), ("bindings/node/lib/native.d.ts", dts)];
+pub const TYPINGS: [(&str, Writer); 2] = [("bindings/python/tidings/_native.pyi", pyi), ("bindings/node/lib/native.d.ts", dts)];
 
 /// For a `build.rs`: writes `$OUT_DIR/glue.rs`.
-pub fn build(glue: fn(&Contract) -> String) -> Result<(), Box<dyn std::error::Error>> {
+pub fn build(glue: Writer) -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed={}", contract::PATH);
     let out = std::env::var("OUT_DIR")?;
     std::fs::write(std::path::Path::new(&out).join("glue.rs"), glue(&Contract::read()?))?;

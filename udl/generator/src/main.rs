@@ -32,14 +32,10 @@ fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
 
 /// The lines between the first and the last that differ.
 fn show_difference(path: &str, found: &str, wanted: &str) {
-    let (found, wanted): (Vec<_>, Vec<_>) = (found.lines().collect(), wanted.lines().collect());
-    let same = |pairs: &mut dyn Iterator<Item = (&&str, &&str)>| pairs.take_while(|(a, b)| a == b).count();
-    let head = same(&mut found.iter().zip(&wanted));
-    let tail = same(&mut found.iter().skip(head).rev().zip(wanted.iter().skip(head).rev()));
+    let head = found.lines().zip(wanted.lines()).take_while(|(a, b)| a == b).count();
+    let tail = found.lines().skip(head).collect::<Vec<_>>().iter().rev().zip(wanted.lines().skip(head).collect::<Vec<_>>().iter().rev()).take_while(|(a, b)| a == b).count();
     eprintln!("{path} does not follow the contract; write it with `cargo run -p tidings-generator -- stubs`. From line {}:", head + 1);
-    for (sign, lines) in [('-', &found), ('+', &wanted)] {
-        for line in lines.iter().take(lines.len() - tail).skip(head) {
-            eprintln!("{sign} {line}");
-        }
+    for (sign, text) in [('-', found), ('+', wanted)] {
+        text.lines().take(text.lines().count() - tail).skip(head).for_each(|line| eprintln!("{sign} {line}"));
     }
 }

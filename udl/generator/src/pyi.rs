@@ -44,7 +44,11 @@ from typing_extensions import Self, disjoint_base
             out += &format!("    @final\n    class {}({}):\n{}{}", v.name, u.name, docs(&v.docstring, 8), members(contract, &v.fields, 8));
         }
         out += "    def __eq__(self, other: object, /) -> bool: ...\n    __hash__: ClassVar[None]  # type: ignore[assignment]\n";
-        let also = each(u.variants.iter().filter_map(|v| wraps(&v.fields)), "", |f| format!(" | {}", outward(&f.ty)));
+        let also = each(&u.variants, "", |v| match wraps(&v.fields) {
+            Some(f) => format!(" | {}", outward(&f.ty)),
+            None if v.fields.is_empty() => format!(" | Literal[{:?}]", v.name.to_snake_case()),
+            None => String::new(),
+        });
         out += &format!("\n_{0}: TypeAlias = {0}{also}\n", u.name);
     }
     for o in &contract.objects {

@@ -38,6 +38,13 @@ pub fn glue(contract: &Contract) -> String {
     out + &format!("fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {{ {functions} {classes} Ok(()) }}\n")
 }
 
+const ERROR: &str = "class TidingsError(Exception):
+    kind = ErrorKind.INTERNAL
+    def __init__(self, reason, *, account_id=None, request_id=None, retry_after_ms=None, remedy=Remedy.NOBODY):
+        super().__init__(reason)
+        vars(self).update(reason=reason, account_id=account_id, request_id=request_id, retry_after_ms=retry_after_ms, remedy=Remedy(remedy))
+";
+
 /// Enums and exceptions are plain Python, run once when the module is made.
 fn prelude(contract: &Contract) -> String {
     let mut out = String::from("import enum\n");
@@ -46,112 +53,32 @@ fn prelude(contract: &Contract) -> String {
         out += &format!("class {}(str, enum.Enum):\n{}    __str__ = str.__str__\n", e.name, quote(&e.docstring));
         out += &each(&e.variants, "", |v| format!("    {} = {:?}\n", v.name.to_shouty_snake_case(), v.name.to_snake_case()));
     }
-    for e in &contract.errors {
-        out += &fill(
-            "class TidingsError(Exception):
-$docs    kind = ErrorKind.INTERNAL
-    def __init__(self, reason, *, account_id=None, request_id=None, retry_after_ms=None, remedy=Remedy.NOBODY):
-        super().__init__(reason)
-        self.reason = reason
-        self.account_id = account_id
-        self.request_id = request_id
-        self.retry_after_ms = retry_after_ms
-        self.remedy = Remedy(remedy)
-",
-            &[("docs", &quote(&e.docstring))],
-        );
+    out += ERROR;
+    for e in contract.errors.iter() {
+        out += &format!("TidingsError.__doc__ = {:?}\n", lines(&e.docstring).join("\n"));
         out += &each(&e.variants, "", |v| format!("class {}Error(TidingsError):\n{}    kind = ErrorKind.{}\n", v.name, quote(&v.docstring), v.name.to_shouty_snake_case()));
     }
     out + "for _it in list(vars().values()):\n    if isinstance(_it, type) and _it.__module__ == __name__:\n        _it.__module__ = \"tidings\"\ndel enum, _it\n"
 }
 
 fn record(contract: &Contract, r: &Record) -> String {
-    let short = short_form(r).map_or(String::new(), |field| {
-        let rest = each(r.fields.iter().filter(|f| f.name != field), ", ", |f| format!("{}: {}", f.name, default(&f.default).map(|d| d.0).unwrap_or_default()));
-        let make = format!("tidings::{} {{ {field}: String::from_py(it)?, {rest} }}", r.name);
-        format!("if it.is_instance_of::<PyString>() {{ return Ok({make}); }}")
+    let equal = if contract.has_equality(r) { "equal" } else { "" };
+    let hidden = each(r.fields.iter().filter(|f| is_secret(&r.name, &f.name)), " ", |f| format!("{:?}", f.name));
+    let fields = each(&r.fields, ", ", |f| {
+        let default = default(&f.default).map_or(String::new(), |(value, _)| format!(" = {value}"));
+        format!("{}{}: {}{default}", docs(&f.docstring), f.name, rust(&f.ty))
     });
-    let many = if short.is_empty() { "" } else { "fn many(it: &Bound<'_, PyAny>) -> PyResult<Vec<Self>> { one_or_many(it) }" };
-    let eq = "fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool { other.cast::<Self>().is_ok_and(|other| other.get().0 == self.0) }";
-    fill(
-        r#"
-$docs#[pyclass(frozen, name = "$name", module = "tidings")]
-pub struct Py$name(tidings::$name);
-#[pymethods]
-impl Py$name {
-    #[new]
-    #[pyo3(signature = ($signature))]
-    fn new($params) -> Self { Self(tidings::$name { $fields }) }
-    $getters
-    #[classattr]
-    fn __match_args__(py: Python<'_>) -> PyResult<Py<PyTuple>> { Ok(PyTuple::new(py, [$names])?.unbind()) }
-    fn __repr__(it: &Bound<'_, Self>) -> PyResult<String> { repr(it, "$name", &[$names], &[$hidden]) }
-    $eq
-}
-impl Value for tidings::$name {
-    fn to_py(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> { Ok(Bound::new(py, Py$name(self))?.into_any()) }
-    fn from_py(it: &Bound<'_, PyAny>) -> PyResult<Self> {
-        $short
-        Ok(it.cast::<Py$name>().map_err(|_| expected("$name", it))?.get().0.clone())
-    }
-    $many
-}
-"#,
-        &[
-            ("docs", &docs(&r.docstring)),
-            ("name", &r.name),
-            ("signature", &signature(false, r.fields.iter().map(|f| (f.name.as_str(), &f.ty, default(&f.default))))),
-            ("params", &each(&r.fields, ", ", |f| format!("{}: V<{}>", f.name, rust(&f.ty)))),
-            ("fields", &each(&r.fields, ", ", |f| format!("{0}: {0}.0", f.name))),
-            ("getters", &each(&r.fields, "\n    ", |f| format!("{}#[getter] fn {1}(&self) -> V<{2}> {{ V(self.0.{1}.clone()) }}", docs(&f.docstring), f.name, rust(&f.ty)))),
-            ("names", &each(&r.fields, ", ", |f| format!("{:?}", f.name))),
-            ("hidden", &each(r.fields.iter().filter(|f| is_secret(&r.name, &f.name)), ", ", |f| format!("{:?}", f.name))),
-            ("eq", if contract.has_equality(r) { eq } else { "" }),
-            ("short", &short),
-            ("many", many),
-        ],
-    )
+    let short = short_form(r).unwrap_or_default();
+    format!("record!({}Py{1} {1} {1:?} [{equal}] short({short}) hidden({hidden}) {{ {fields} }});\n", docs(&r.docstring), r.name)
 }
 
 fn union(u: &Enum) -> String {
-    let held = |v: &uniffi_meta::VariantMetadata| each(&v.fields, ", ", |f| f.name.clone());
-    let core = |v: &uniffi_meta::VariantMetadata, inner: String| format!("tidings::{}::{}{}", u.name, v.name, if v.fields.is_empty() { String::new() } else { format!(" {{ {inner} }}") });
-    fill(
-        r#"
-$docs#[pyclass(frozen, name = "$name", module = "tidings")]
-pub enum Py$name { $variants }
-impl Py$name {
-    fn core(&self) -> tidings::$name { match self { $to_core } }
-}
-#[pymethods]
-impl Py$name {
-    fn __repr__(it: &Bound<'_, Self>) -> PyResult<String> { match it.get() { $reprs } }
-    fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool { other.cast::<Self>().is_ok_and(|other| other.get().core() == self.core()) }
-}
-impl Value for tidings::$name {
-    fn to_py(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> { Ok(match self { $from_core }.into_pyobject(py)?.into_any()) }
-    fn from_py(it: &Bound<'_, PyAny>) -> PyResult<Self> {
-        $short
-        Ok(it.cast::<Py$name>().map_err(|_| expected("$name", it))?.get().core())
-    }
-}
-"#,
-        &[
-            ("docs", &docs(&u.docstring)),
-            ("name", &u.name),
-            ("variants", &each(&u.variants, ", ", |v| format!("{}{} {{ {} }}", docs(&v.docstring), v.name, each(&v.fields, ", ", |f| format!("{}: V<{}>", f.name, rust(&f.ty)))))),
-            ("to_core", &each(&u.variants, ", ", |v| format!("Self::{} {{ {} }} => {}", v.name, held(v), core(v, each(&v.fields, ", ", |f| format!("{0}: {0}.0.clone()", f.name)))))),
-            ("from_core", &each(&u.variants, ", ", |v| format!("{} => Py{}::{} {{ {} }}", core(v, held(v)), u.name, v.name, each(&v.fields, ", ", |f| format!("{0}: V({0})", f.name))))),
-            ("reprs", &each(&u.variants, ", ", |v| format!("Self::{1} {{ .. }} => repr(it, \"{0}.{1}\", &[{2}], &[])", u.name, v.name, each(&v.fields, ", ", |f| format!("{:?}", f.name))))),
-            (
-                "short",
-                &each(&u.variants, "\n        ", |v| match wraps(&v.fields) {
-                    Some(f) => format!("if it.is_instance_of::<Py{}>() {{ return Ok({}); }}", name_of(&f.ty).unwrap_or_default(), core(v, format!("{}: Value::from_py(it)?", f.name))),
-                    None => String::new(),
-                }),
-            ),
-        ],
-    )
+    let variants = each(&u.variants, ", ", |v| {
+        let wraps = wraps(&v.fields).map_or(String::new(), |f| format!("wraps({}: Py{})", f.name, name_of(&f.ty).unwrap_or_default()));
+        let fields = each(&v.fields, ", ", |f| format!("{}: {}", f.name, rust(&f.ty)));
+        format!("{}{} {:?} {wraps} {{ {fields} }}", docs(&v.docstring), v.name, v.name.to_snake_case())
+    });
+    format!("union!({}Py{1} {1} {1:?} {{ {variants} }});\n", docs(&u.docstring), u.name)
 }
 
 fn object(contract: &Contract, o: &Object, blocking: bool) -> String {
@@ -190,61 +117,32 @@ fn object(contract: &Contract, o: &Object, blocking: bool) -> String {
     async fn __aexit__(&self, _exc: Py<PyTuple>) -> PyResult<()> { self.0.shutdown().await; Ok(()) }\n"
         };
     }
-    let twin = if o.has_async() { format!("if let Ok(it) = it.cast::<PyBlocking{}>() {{ return Ok(it.get().0.clone()); }}", o.meta.name) } else { String::new() };
-    let short = o.holds().map_or(String::new(), |(c, ty)| {
-        let call = format!("tidings::{}::{}(<{}>::from_py(it)?)", o.meta.name, c.name, rust(ty));
-        let test = if *ty == Type::Bytes { "PyBytes" } else { "PyString" };
-        format!("if it.is_instance_of::<{test}>() {{ return {}; }}", outcome(&call, c.throws.is_some(), "Arc::new"))
-    });
-    let value = fill(
-        r#"impl Value for Arc<tidings::$name> {
-    fn to_py(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> { Ok(Bound::new(py, Py$name::of(self))?.into_any()) }
-    fn from_py(it: &Bound<'_, PyAny>) -> PyResult<Self> {
-        $short
-        $twin
-        Ok(it.cast::<Py$name>().map_err(|_| expected("$name", it))?.get().0.clone())
+    let (docs, name) = (docs(&o.meta.docstring), &o.meta.name);
+    let remember = if o.is_closable() { "at_exit::remember" } else { "" };
+    let mut out = format!("object!({docs}Py{class} {name} {class:?} ahead({}) at_exit({remember}));\n#[pymethods]\nimpl Py{class} {{\n    {body}}}\n", ahead.unwrap_or_default());
+    if !blocking {
+        let twin = if o.has_async() { format!("PyBlocking{name}") } else { String::new() };
+        let made = o.holds().map_or(String::new(), |(c, ty)| {
+            let from = if *ty == Type::Bytes { "PyBytes" } else { "PyString" };
+            if c.is_primary() { from.into() } else { format!("{from} {:?}", c.name) }
+        });
+        out += &format!("object_value!(Py{name} {name} {name:?} twin({twin}) made({made}));\n");
     }
-}
-"#,
-        &[("name", &o.meta.name), ("short", &short), ("twin", &twin)],
-    );
-    fill(
-        r#"
-$docs#[pyclass(frozen, name = "$class", module = "tidings")]
-pub struct Py$class(Arc<tidings::$name>$ahead);
-impl Py$class {
-    fn of(inner: Arc<tidings::$name>) -> Self { $remember Self(inner$empty) }
-}
-#[pymethods]
-impl Py$class {
-    $body
-}
-$value"#,
-        &[
-            ("docs", &docs(&o.meta.docstring)),
-            ("class", &class),
-            ("name", &o.meta.name),
-            ("ahead", &ahead.as_ref().map_or(String::new(), |item| format!(", Ahead<{item}>"))),
-            ("empty", if ahead.is_some() { ", Ahead::default()" } else { "" }),
-            ("remember", if o.is_closable() { "at_exit::remember(&inner);" } else { "" }),
-            ("body", &body),
-            ("value", if blocking { "" } else { &value }),
-        ],
-    )
+    out
 }
 
 fn constructor(o: &Object, c: &Constructor) -> String {
     let attribute = if c.is_primary() { "#[new]" } else { "#[staticmethod]" };
     let call = format!("tidings::{}::{}({})", o.meta.name, c.name, each(&c.inputs, ", ", |i| format!("{}.0", i.name)));
     let call = if c.throws.is_some() { format!("py.detach(|| {call}).map_err(raise)?") } else { format!("py.detach(|| {call})") };
-    let signature = signature(true, c.inputs.iter().map(|i| (i.name.as_str(), &i.ty, None)));
+    let signature = signature(&c.inputs);
     format!("{}{attribute} #[pyo3(signature = ({signature}))] fn {}(py: Python<'_>, {}) -> PyResult<Self> {{ Ok(Self::of(Arc::new({call}))) }}\n    ", docs(&c.docstring), c.name, params(&c.inputs))
 }
 
 fn method(contract: &Contract, m: &Method, blocking: bool) -> String {
     let mut shown = String::new();
     let (mut takes, mut params, mut args) = (
-        signature(true, m.inputs.iter().map(|i| (i.name.as_str(), &i.ty, None))),
+        signature(&m.inputs),
         params(&m.inputs),
         each(&m.inputs, ", ", |i| format!("{}.0", i.name)),
     );
@@ -279,12 +177,8 @@ fn params(inputs: &[Param]) -> String {
 }
 
 /// Optional arguments without a default are none when left out.
-fn signature<'a>(is_call: bool, arguments: impl Iterator<Item = (&'a str, &'a Type, Option<(String, String)>)>) -> String {
-    each(arguments, ", ", |(name, ty, default)| match default {
-        Some((value, _)) => format!("{name} = V({value})"),
-        None if is_call && matches!(ty, Type::Optional { .. }) => format!("{name} = V(None)"),
-        None => name.to_owned(),
-    })
+fn signature(inputs: &[Param]) -> String {
+    each(inputs, ", ", |i| if matches!(i.ty, Type::Optional { .. }) { format!("{} = V(None)", i.name) } else { i.name.clone() })
 }
 
 fn docs(docs: &Option<String>) -> String {

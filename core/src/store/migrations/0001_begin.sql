@@ -82,6 +82,8 @@ CREATE TABLE outbox (
 ) STRICT;
 CREATE UNIQUE INDEX outbox_key ON outbox (account_id, key) WHERE key IS NOT NULL;
 CREATE INDEX outbox_open ON outbox (account_id, lane, id) WHERE is_open = 1;
+-- Claims take the oldest: in this order they stop at the first they find.
+CREATE INDEX outbox_order ON outbox (id) WHERE is_open = 1;
 CREATE INDEX outbox_state ON outbox (state, id);
 
 CREATE TABLE folders (

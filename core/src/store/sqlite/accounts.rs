@@ -229,7 +229,8 @@ impl AccountStore for SqliteStore {
             if same {
                 return Ok(true);
             }
-            let changed = run(tx, "UPDATE accounts SET state = ?3, problem = ?4 WHERE id = ?1 AND generation = ?2", (id, generation, state.word(), problem))?;
+            // Only a new connect ends a disconnect.
+            let changed = run(tx, "UPDATE accounts SET state = ?3, problem = ?4 WHERE id = ?1 AND generation = ?2 AND state <> 'disconnected'", (id, generation, state.word(), problem))?;
             if changed > 0 {
                 keys::announce_account(tx, id, now)?;
             }

@@ -8,7 +8,7 @@ use crate::model::ChangeKind;
 use crate::seal::Sealed;
 use crate::store::{KeyPurpose, KeyRow, NewKey, USES_AT_BIRTH};
 use rusqlite::{Connection, Row};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::ThreadId;
 
 const CANARY: &str = "canary";
@@ -16,10 +16,13 @@ const CANARY: &str = "canary";
 /// Which thread is inside `enqueue`'s `seal`, and what it reserved there. It holds the writer, so a reservation cannot be a write of its own; it is
 /// committed with the row.
 #[derive(Debug, Default)]
-pub struct Inside(Mutex<Option<(ThreadId, Vec<(i64, i64)>)>>);
+pub struct Inside(Mutex<Option<Visit>>);
+
+/// Reserved: (key id, uses).
+type Visit = (ThreadId, Vec<(i64, i64)>);
 
 impl Inside {
-    fn slot(&self) -> std::sync::MutexGuard<'_, Option<(ThreadId, Vec<(i64, i64)>)>> {
+    fn slot(&self) -> MutexGuard<'_, Option<Visit>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -28,7 +28,7 @@ fn message_row(row: &Row<'_>) -> Outcome<MessageRow> {
 }
 
 /// A window as SQL. The text is made of our own words alone; there are few variants, so each stays prepared.
-fn window_sql(window: &MessageWindow) -> Outcome<(String, Vec<Value>)> {
+pub(super) fn window_sql(window: &MessageWindow) -> Outcome<(String, Vec<Value>)> {
     let mut values = Vec::new();
     let mut sql = format!("SELECT {COLUMNS} FROM messages WHERE is_removed = 0");
     let mut bind = |sql: &mut String, before: &str, value: Value, after: &str| {

@@ -3,6 +3,7 @@
 mod accounts;
 mod apply;
 mod fault;
+mod files;
 mod folders;
 mod keys;
 mod leases;
@@ -12,8 +13,8 @@ mod open;
 mod outbox;
 mod suspects;
 
-#[cfg(test)]
-mod tests;
+#[cfg(all(test, unix))] // they look at modes, owners and links
+pub mod tests;
 
 use super::{Lease, Store};
 use crate::error::{Error, ErrorKind, Result};
@@ -52,7 +53,7 @@ pub struct SqliteStore {
 impl SqliteStore {
     /// Opens the store in `data_dir`, making folder and file if there are none. A write waits for other processes up to `busy_timeout`.
     pub fn open(data_dir: &Path, busy_timeout: Duration) -> Result<Self> {
-        let file = open::prepare_files(data_dir)?;
+        let file = files::prepare(data_dir)?;
         let writer = open::open_writer(&file, busy_timeout)?;
         let pending = writer
             .query_row("SELECT 1 FROM meta WHERE name = ?1", [ERASURE_PENDING], |_| Ok(()))
@@ -138,6 +139,7 @@ impl Store for SqliteStore {
             return;
         }
         self.closed.store(true, Ordering::SeqCst);
+        // Readers first, for the reason told at Drop.
         self.readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
         self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
@@ -149,7 +151,10 @@ impl Drop for SqliteStore {
             // These belong to the parent; closing them here would take its locks away.
             std::mem::forget(self.writer.get_mut().unwrap_or_else(PoisonError::into_inner).take());
             std::mem::forget(std::mem::take(self.readers.get_mut().unwrap_or_else(PoisonError::into_inner)));
+            return;
         }
+        // Readers first: only the last connection to go empties the write-ahead log, and only one that may write can.
+        self.close();
     }
 }
 

@@ -1,142 +1,15 @@
-//! Opening: the folder, the file, a connection's settings, the schema.
+//! Opening: a connection's settings, the schema.
 
 use super::fault::{Outcome, explain};
 use crate::error::{Error, ErrorKind, Result};
-use crate::random;
 use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use rusqlite_migration::{M, Migrations, SchemaVersion};
-use std::fs::{self, Metadata};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
-pub const FILE: &str = "tidings.db";
-
 const MIGRATIONS: &[M<'static>] = &[M::up(include_str!("../migrations/0001_begin.sql"))];
-
-/// Makes or checks the folder and the file in it, and answers where the file is.
-pub fn prepare_files(data_dir: &Path) -> Result<PathBuf> {
-    match fs::symlink_metadata(data_dir) {
-        Ok(found) if found.is_dir() => {}
-        Ok(found) if found.is_symlink() => return Err(Error::invalid("data_dir is a symbolic link. Name the folder itself.")),
-        Ok(_) => return Err(Error::invalid("data_dir is not a folder. Name a folder for the store.")),
-        Err(_) => make_dir(data_dir)?,
-    }
-    // From here on without links in the way: SQLite is told to follow none.
-    let dir = fs::canonicalize(data_dir).map_err(|e| no_access("The folder of the store could not be found.", e))?;
-    let me = own_id(&dir)?;
-    check_dir(&dir, me)?;
-    let file = dir.join(FILE);
-    for name in [FILE, "tidings.db-wal", "tidings.db-shm", "tidings.db-journal"] {
-        check_file(&dir.join(name), me)?;
-    }
-    // SQLite gives -wal and -shm the mode of the database file, so this one line decides about all three.
-    match private_file().write(true).create_new(true).open(&file) {
-        Ok(_) => {}
-        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {}
-        Err(e) => return Err(no_access("The store could not be made.", e)),
-    }
-    Ok(file)
-}
-
-fn no_access(what: &str, e: std::io::Error) -> Error {
-    let kind = match e.kind() {
-        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => ErrorKind::StoreFull,
-        std::io::ErrorKind::NotADirectory | std::io::ErrorKind::InvalidFilename => ErrorKind::InvalidInput,
-        _ => ErrorKind::Forbidden,
-    };
-    Error::new(kind, format!("{what} Check that data_dir can be used by this user.")).with_source(e)
-}
-
-#[cfg(unix)]
-fn make_dir(dir: &Path) -> Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|e| no_access("The folder of the store could not be made.", e))
-}
-
-#[cfg(not(unix))]
-fn make_dir(dir: &Path) -> Result<()> {
-    fs::create_dir_all(dir).map_err(|e| no_access("The folder of the store could not be made.", e))
-}
-
-#[cfg(unix)]
-fn private_file() -> fs::OpenOptions {
-    use std::os::unix::fs::OpenOptionsExt;
-    let mut options = fs::OpenOptions::new();
-    options.mode(0o600);
-    options
-}
-
-#[cfg(not(unix))]
-fn private_file() -> fs::OpenOptions {
-    fs::OpenOptions::new()
-}
-
-/// Who we are, learnt from a file we make: the standard library has no other way to ask. It also shows that the folder can be written.
-fn own_id(dir: &Path) -> Result<u32> {
-    let probe = dir.join(format!(".tidings-{}", random::token::<12>()?));
-    let made = private_file().write(true).create_new(true).open(&probe).and_then(|f| f.metadata());
-    let removed = fs::remove_file(&probe);
-    let id = made.map(|m| owner(&m)).map_err(|e| no_access("The folder of the store cannot be written.", e))?;
-    removed.map_err(|e| no_access("The folder of the store cannot be written.", e))?;
-    Ok(id)
-}
-
-#[cfg(unix)]
-fn owner(found: &Metadata) -> u32 {
-    std::os::unix::fs::MetadataExt::uid(found)
-}
-
-#[cfg(not(unix))]
-fn owner(_: &Metadata) -> u32 {
-    0
-}
-
-fn check_dir(dir: &Path, me: u32) -> Result<()> {
-    let found = fs::symlink_metadata(dir).map_err(|e| no_access("The folder of the store could not be read.", e))?;
-    if owner(&found) != me {
-        return Err(Error::new(ErrorKind::Forbidden, "data_dir belongs to another user. Name a folder of this user."));
-    }
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        if found.permissions().mode() & 0o077 != 0 {
-            // A folder of our own, or an empty one, is closed; one that others use is not ours to close.
-            let foreign = fs::read_dir(dir)
-                .map_err(|e| no_access("The folder of the store could not be read.", e))?
-                .flatten()
-                .any(|entry| !entry.file_name().to_string_lossy().starts_with(FILE));
-            if foreign {
-                return Err(Error::invalid("data_dir is open to other users and holds other files. Name a folder of its own for the store, or close it (mode 0700)."));
-            }
-            fs::set_permissions(dir, fs::Permissions::from_mode(0o700)).map_err(|e| no_access("The folder of the store could not be closed to others.", e))?;
-        }
-    }
-    Ok(())
-}
-
-fn check_file(file: &Path, me: u32) -> Result<()> {
-    let found = match fs::symlink_metadata(file) {
-        Ok(found) => found,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        Err(e) => return Err(no_access("A file of the store could not be read.", e)),
-    };
-    if !found.is_file() {
-        return Err(Error::invalid("A file of the store is a symbolic link or no plain file. Put the store itself into data_dir."));
-    }
-    if owner(&found) != me {
-        return Err(Error::new(ErrorKind::Forbidden, "A file of the store belongs to another user. Give it to this user or name another folder."));
-    }
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        if found.permissions().mode() & 0o077 != 0 {
-            fs::set_permissions(file, fs::Permissions::from_mode(0o600)).map_err(|e| no_access("A file of the store could not be closed to others.", e))?;
-        }
-    }
-    Ok(())
-}
 
 /// The one connection that writes; brings a new or older file up to date.
 pub fn open_writer(file: &Path, busy: Duration) -> Result<Connection> {

@@ -30,6 +30,17 @@ macro_rules! heads {
     };
 }
 
+/// The oldest that may be claimed at ?1.
+macro_rules! oldest_due {
+    () => {
+        concat!(
+            "SELECT o.id FROM outbox o INDEXED BY outbox_order WHERE ",
+            heads!(),
+            " AND o.lease_until <= ?1 AND COALESCE(o.next_at, 0) <= ?1 ORDER BY o.id LIMIT 1"
+        )
+    };
+}
+
 fn item_row(row: &Row<'_>) -> Outcome<ItemRow> {
     Ok(ItemRow {
         id: row.get(0)?,
@@ -115,8 +126,8 @@ impl OutboxStore for SqliteStore {
     }
 
     fn claim(&self, now: i64, lease_ms: i64) -> Result<Option<ItemRow>> {
-        // Asked without the writer's lock first: workers ask often and mostly in vain.
-        if !matches!(self.next_due(now)?, Some(Due::Retry(at) | Due::Lapse(at)) if at <= now) {
+        // Looked for without the writer's lock first: workers ask often and mostly in vain.
+        if !self.read(|c| super::exists(c, oldest_due!(), [now]))? {
             return Ok(None);
         }
         self.write(|tx| {
@@ -125,9 +136,9 @@ impl OutboxStore for SqliteStore {
                 concat!(
                     "UPDATE outbox SET attempts = attempts + 1, fence = fence + 1, lease_until = ?2,
                        state = CASE WHEN state IN ('queued', 'retry_wait') THEN 'claimed' ELSE state END
-                     WHERE id = (SELECT o.id FROM outbox o WHERE ",
-                    heads!(),
-                    " AND o.lease_until <= ?1 AND COALESCE(o.next_at, 0) <= ?1 ORDER BY o.id LIMIT 1) RETURNING ",
+                     WHERE id = (",
+                    oldest_due!(),
+                    ") RETURNING ",
                     columns!()
                 ),
                 (now, now.saturating_add(lease_ms)),

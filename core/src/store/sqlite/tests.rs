@@ -1,0 +1,410 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+use super::*;
+use crate::store::suite::{self, store_suite};
+use crate::store::{AccountStore, MailStore, NewMessage};
+use proptest::prelude::*;
+use std::os::unix::fs::PermissionsExt;
+
+struct Made {
+    store: SqliteStore,
+    dir: tempfile::TempDir,
+}
+
+fn open(dir: &Path) -> Result<SqliteStore> {
+    SqliteStore::open(dir, Duration::from_millis(200))
+}
+
+fn made() -> Made {
+    let dir = tempfile::tempdir().unwrap();
+    Made { store: open(dir.path()).unwrap(), dir }
+}
+
+/// Plays the one who alters the file.
+pub fn tamper(dir: &Path, statement: &str) {
+    raw(dir).execute_batch(statement).unwrap();
+}
+
+fn raw(dir: &Path) -> Connection {
+    Connection::open(dir.join(files::FILE)).unwrap()
+}
+
+store_suite!(made, [
+    meta_is_written_once,
+    the_first_store_key_stays,
+    an_attempt_is_used_up_once,
+    an_account_comes_back_as_stored,
+    connecting_again_takes_over,
+    a_token_is_saved_by_its_holder,
+    a_lease_has_one_holder,
+    disconnect_ends_everything_at_once,
+    a_key_is_taken_once,
+    lanes_keep_their_order,
+    a_lapsed_claim_is_taken_over_where_it_stood,
+    the_outbox_is_listed_newest_first,
+    a_page_and_its_cursor_are_one,
+    the_same_page_twice_changes_nothing,
+    a_stranger_writes_nothing,
+    a_move_is_no_removal,
+    questions_are_settled,
+    a_complete_pass_asks_for_what_it_did_not_show,
+    a_folder_that_is_gone_asks_for_its_mail,
+    lists_are_paged_without_gaps,
+    reading_is_told_once,
+    a_closed_store_says_so,
+]);
+
+#[test]
+fn settings_are_what_the_rules_say() {
+    let made = made();
+    let slot = made.store.writer.lock().unwrap();
+    let writer = slot.as_ref().unwrap();
+    let pragma = |name: &str| writer.query_row(&format!("PRAGMA {name}"), [], |r| r.get::<_, rusqlite::types::Value>(0)).map(|v| format!("{v:?}")).unwrap();
+    for (name, value) in [
+        ("page_size", "Integer(16384)"),
+        ("journal_mode", "Text(\"wal\")"),
+        ("synchronous", "Integer(2)"),
+        ("secure_delete", "Integer(1)"),
+        ("temp_store", "Integer(2)"),
+        ("foreign_keys", "Integer(1)"),
+        ("trusted_schema", "Integer(0)"),
+        ("cell_size_check", "Integer(1)"),
+        ("busy_timeout", "Integer(200)"),
+        ("user_version", "Integer(1)"),
+        ("mmap_size", "Integer(0)"),
+    ] {
+        assert_eq!(pragma(name), value, "{name}");
+    }
+    assert!(writer.execute_batch("PRAGMA writable_schema = ON; DELETE FROM sqlite_schema").is_err());
+}
+
+#[test]
+fn folder_and_files_are_closed_to_others() {
+    let parent = tempfile::tempdir().unwrap();
+    let dir = parent.path().join("new/store");
+    let store = open(&dir).unwrap();
+    suite::connect(&store, "a");
+    let mode = |p: &Path| std::fs::metadata(p).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&dir), 0o700);
+    for entry in std::fs::read_dir(&dir).unwrap() {
+        assert_eq!(mode(&entry.unwrap().path()), 0o600);
+    }
+    assert_eq!(std::fs::read_dir(&dir).unwrap().count(), 3, "database, log and index, nothing else");
+}
+
+#[test]
+fn open_folders_are_closed_or_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let open_up = || std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    open_up();
+    drop(open(dir.path()).unwrap());
+    assert_eq!(std::fs::metadata(dir.path()).unwrap().permissions().mode() & 0o777, 0o700);
+    open_up();
+    std::fs::write(dir.path().join("others.txt"), "x").unwrap();
+    assert_eq!(open(dir.path()).unwrap_err().kind(), ErrorKind::InvalidInput);
+}
+
+#[test]
+fn links_and_odd_things_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let real = dir.path().join("real");
+    drop(open(&real).unwrap());
+    let kind = |p: &Path| open(p).unwrap_err().kind();
+    let link = dir.path().join("link");
+    std::os::unix::fs::symlink(&real, &link).unwrap();
+    assert_eq!(kind(&link), ErrorKind::InvalidInput);
+    let other = dir.path().join("other");
+    std::fs::create_dir(&other).unwrap();
+    for name in ["tidings.db", "tidings.db-wal"] {
+        std::os::unix::fs::symlink(real.join("tidings.db"), other.join(name)).unwrap();
+        assert_eq!(kind(&other), ErrorKind::InvalidInput, "{name}");
+        std::fs::remove_file(other.join(name)).unwrap();
+    }
+    let file = dir.path().join("file");
+    std::fs::write(&file, "x").unwrap();
+    assert_eq!(kind(&file), ErrorKind::InvalidInput);
+    assert_eq!(kind(&file.join("below")), ErrorKind::InvalidInput);
+}
+
+#[test]
+fn foreign_owners_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(open(dir.path()).unwrap());
+    // Only root can give files away; elsewhere there is nothing to try.
+    if std::os::unix::fs::chown(dir.path().join("tidings.db"), Some(12_345), None).is_ok() {
+        assert_eq!(open(dir.path()).unwrap_err().kind(), ErrorKind::Forbidden);
+        std::os::unix::fs::chown(dir.path(), Some(12_345), None).unwrap();
+        assert_eq!(open(dir.path()).unwrap_err().kind(), ErrorKind::Forbidden);
+    }
+}
+
+#[test]
+fn newer_foreign_altered_and_damaged_files_are_told_apart_and_left_alone() {
+    type Case = (&'static str, fn(&Path), ErrorKind);
+    let cases: [Case; 5] = [
+        ("newer", |d| raw(d).execute_batch("PRAGMA user_version = 99").unwrap(), ErrorKind::InvalidInput),
+        ("altered", |d| raw(d).execute_batch("CREATE TABLE more (x)").unwrap(), ErrorKind::Corrupt),
+        ("trigger", |d| raw(d).execute_batch("CREATE TRIGGER t AFTER INSERT ON tokens BEGIN SELECT 1; END").unwrap(), ErrorKind::Corrupt),
+        ("no database", |d| std::fs::write(d.join("tidings.db"), vec![b'x'; 40_000]).unwrap(), ErrorKind::Corrupt),
+        ("foreign", |d| {
+            std::fs::remove_file(d.join("tidings.db")).unwrap();
+            raw(d).execute_batch("CREATE TABLE theirs (x)").unwrap();
+        }, ErrorKind::InvalidInput),
+    ];
+    for (name, harm, kind) in cases {
+        let dir = tempfile::tempdir().unwrap();
+        drop(open(dir.path()).unwrap());
+        harm(dir.path());
+        let before = std::fs::read(dir.path().join("tidings.db")).unwrap();
+        assert_eq!(open(dir.path()).unwrap_err().kind(), kind, "{name}");
+        assert_eq!(open(dir.path()).unwrap_err().kind(), kind, "{name}, again");
+        if name == "no database" {
+            assert!(std::fs::read(dir.path().join("tidings.db")).unwrap() == before);
+        }
+    }
+}
+
+#[test]
+fn a_damaged_page_is_reported_as_damage() {
+    let dir = tempfile::tempdir().unwrap();
+    {
+        let store = open(dir.path()).unwrap();
+        suite::connect(&store, "a");
+        let lease = suite::lease(&store);
+        store.save_folders("a", 1, &lease, &[suite::folder("in")], 1).unwrap();
+        let many = (0..400).map(|n| suite::message(&format!("m{n}"), "in", 1)).collect();
+        suite::apply(&store, &lease, many, |_| {});
+    }
+    let file = dir.path().join("tidings.db");
+    let mut bytes = std::fs::read(&file).unwrap();
+    let from = 16_384; // all but the schema
+    bytes[from..].fill(0xa5);
+    std::fs::write(&file, &bytes).unwrap();
+    let kind = open(dir.path()).and_then(|s| s.messages(&suite::window()).map(drop).and(s.known("a", &["m1", "m399"]).map(drop))).unwrap_err().kind();
+    assert_eq!(kind, ErrorKind::Corrupt);
+    assert!(std::fs::read(&file).unwrap() == bytes, "left as it was");
+}
+
+#[test]
+fn a_held_lock_is_busy_and_no_damage() {
+    let made = made();
+    let other = raw(made.dir.path());
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    assert_eq!(made.store.meta_or_insert("x", b"1").unwrap_err().kind(), ErrorKind::StoreBusy);
+    assert_eq!(made.store.meta("x").unwrap(), None, "reading goes on");
+    other.execute_batch("COMMIT").unwrap();
+    made.store.meta_or_insert("x", b"1").unwrap();
+}
+
+#[test]
+fn codes_keep_their_meaning() {
+    use rusqlite::ffi;
+    let kind = |code| explain(rusqlite::Error::SqliteFailure(ffi::Error::new(code), None)).kind();
+    for (code, expected) in [
+        (ffi::SQLITE_CORRUPT, ErrorKind::Corrupt),
+        (ffi::SQLITE_CORRUPT_INDEX, ErrorKind::Corrupt),
+        (ffi::SQLITE_NOTADB, ErrorKind::Corrupt),
+        (ffi::SQLITE_BUSY, ErrorKind::StoreBusy),
+        (ffi::SQLITE_BUSY_SNAPSHOT, ErrorKind::StoreBusy),
+        (ffi::SQLITE_LOCKED, ErrorKind::StoreBusy),
+        (ffi::SQLITE_FULL, ErrorKind::StoreFull),
+        (ffi::SQLITE_READONLY, ErrorKind::Forbidden),
+        (ffi::SQLITE_CANTOPEN, ErrorKind::Forbidden),
+        (ffi::SQLITE_IOERR, ErrorKind::Internal),
+        (ffi::SQLITE_CONSTRAINT_UNIQUE, ErrorKind::Internal),
+    ] {
+        assert_eq!(kind(code), expected, "{code}");
+    }
+}
+
+#[test]
+fn a_full_store_loses_nothing() {
+    let made = made();
+    {
+        let slot = made.store.writer.lock().unwrap();
+        let pages: i64 = slot.as_ref().unwrap().query_row("PRAGMA page_count", [], |r| r.get(0)).unwrap();
+        slot.as_ref().unwrap().query_row(&format!("PRAGMA max_page_count = {}", pages + 1), [], |_| Ok(())).unwrap();
+    }
+    made.store.meta_or_insert("small", b"x").unwrap();
+    assert_eq!(made.store.meta_or_insert("large", &vec![7; 200_000]).unwrap_err().kind(), ErrorKind::StoreFull);
+    assert_eq!(made.store.meta("small").unwrap().unwrap(), b"x");
+    assert_eq!(made.store.meta("large").unwrap(), None);
+}
+
+#[test]
+fn several_processes_worth_of_stores_make_one_file_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store");
+    std::thread::scope(|s| {
+        let opened: Vec<_> = (0..8).map(|_| s.spawn(|| SqliteStore::open(&path, Duration::from_secs(5)).map(drop))).collect();
+        for one in opened {
+            one.join().unwrap().unwrap();
+        }
+    });
+}
+
+#[test]
+fn lists_read_along_an_index() {
+    let made = made();
+    let slot = made.store.writer.lock().unwrap();
+    let writer = slot.as_ref().unwrap();
+    let plan = |(sql, values): (String, Vec<rusqlite::types::Value>)| {
+        let mut statement = writer.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        statement.query_map(rusqlite::params_from_iter(values), |r| r.get::<_, String>(3)).unwrap().map(|line| line.unwrap()).collect::<Vec<_>>().join("; ")
+    };
+    let window = |account: bool, folder: bool, conversation: bool, after: bool| crate::store::MessageWindow {
+        account_id: account.then(|| "a".into()),
+        folder_ids: folder.then(|| vec!["f".into()]),
+        conversation_id: conversation.then(|| "c".into()),
+        after: after.then_some((1, 1)),
+        ..suite::window()
+    };
+    for (index, window) in [
+        ("messages_by_time", window(false, false, false, true)),
+        ("messages_by_account", window(true, false, false, true)),
+        ("messages_by_folder", window(true, true, false, false)),
+        ("messages_by_folder", window(true, true, false, true)),
+        ("messages_by_conversation", window(true, false, true, false)),
+    ] {
+        let plan = plan(mail::window_sql(&window).unwrap());
+        assert!(plan.contains(index) && !plan.contains("TEMP B-TREE"), "{plan}");
+    }
+}
+
+#[test]
+fn one_claim_goes_to_one_worker() {
+    let made = made();
+    let other = open(made.dir.path()).unwrap();
+    suite::connect(&made.store, "a");
+    use crate::store::{NewItem, OutboxStore};
+    for n in 0..20 {
+        let item = NewItem { account_id: "a".into(), route: crate::model::Route::Chat, lane: n.to_string(), key: None, content_hash: vec![], created_at: 1 };
+        made.store.enqueue(&item, &|_| Ok(suite::sealed("p"))).unwrap();
+    }
+    let claim_all = |store: &SqliteStore| std::iter::from_fn(|| store.claim(1, 1_000).unwrap()).map(|i| i.id).collect::<Vec<_>>();
+    let (mut here, there) = std::thread::scope(|s| {
+        let there = s.spawn(|| claim_all(&other));
+        (claim_all(&made.store), there.join().unwrap())
+    });
+    here.extend(there);
+    here.sort_unstable();
+    assert_eq!(here, (1..=20).collect::<Vec<i64>>());
+}
+
+#[test]
+fn what_was_committed_survives_a_kill() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).unwrap();
+    suite::connect(&store, "a");
+    let lease = suite::lease(&store);
+    store.save_folders("a", 1, &lease, &[suite::folder("in")], 1).unwrap();
+    suite::apply(&store, &lease, vec![suite::message("m", "in", 1)], |_| {});
+    {
+        // In the middle of a transaction …
+        let slot = store.writer.lock().unwrap();
+        slot.as_ref().unwrap().execute_batch("BEGIN IMMEDIATE; DELETE FROM bodies; DELETE FROM messages;").unwrap();
+    }
+    // … the files are taken as a power cut would leave them.
+    let copy = tempfile::tempdir().unwrap();
+    for name in ["tidings.db", "tidings.db-wal"] {
+        std::fs::copy(dir.path().join(name), copy.path().join(name)).unwrap();
+    }
+    let after = open(copy.path()).unwrap();
+    assert_eq!(after.messages(&suite::window()).unwrap().rows.len(), 1);
+    assert_eq!(after.folders("a").unwrap()[0].cursor.as_ref().unwrap().version, 1);
+    let check: String = raw(copy.path()).query_row("PRAGMA integrity_check", [], |r| r.get(0)).unwrap();
+    assert_eq!(check, "ok");
+}
+
+#[test]
+fn a_blocked_erasure_is_finished_later() {
+    let made = made();
+    suite::connect(&made.store, "a");
+    let token = made.store.token("a").unwrap().unwrap().sealed;
+    let log = made.dir.path().join("tidings.db-wal");
+    let holds = |path: &Path| std::fs::read(path).unwrap().windows(24).any(|w| w == &token.as_bytes()[10..34]);
+    let reader = raw(made.dir.path());
+    reader.execute_batch("BEGIN; SELECT * FROM tokens").unwrap();
+    made.store.disconnect_account("a", "by hand", 1).unwrap();
+    assert!(made.store.meta(ERASURE_PENDING).unwrap().is_some() && holds(&log));
+    reader.execute_batch("COMMIT").unwrap();
+    made.store.take_lease("any", "write", 1, 1).unwrap();
+    assert!(made.store.meta(ERASURE_PENDING).unwrap().is_none());
+    assert!(!holds(&log) && !holds(&made.dir.path().join("tidings.db")));
+    // Or at the next open, when the process ended before.
+    made.store.meta_or_insert(ERASURE_PENDING, b"1").unwrap();
+    assert!(open(made.dir.path()).unwrap().meta(ERASURE_PENDING).unwrap().is_none());
+}
+
+#[test]
+fn ten_thousand_messages_in_pages() {
+    let made = made();
+    suite::connect(&made.store, "a");
+    let lease = suite::lease(&made.store);
+    made.store.save_folders("a", 1, &lease, &[suite::folder("in")], 1).unwrap();
+    let (head, body) = (suite::sealed(&"h".repeat(900)), suite::sealed(&"b".repeat(3_000)));
+    let pages: Vec<Vec<NewMessage>> = (0..100)
+        .map(|p| {
+            (0..100)
+                .map(|n| NewMessage {
+                    head: head.clone(),
+                    body: Some(body.clone()),
+                    received_at: Some(1_700_000_000_000 - i64::from(p * 100 + n) * 60_000),
+                    conversation_id: format!("AAQkADk2{:0>90}", (p * 100 + n) / 3),
+                    ..suite::message(&format!("AAkALgAAAAAAHYQDEapmEc2byACqAC{:0>100}", (p * 7_919 + n * 104_729) % 1_000_003), "in", 1)
+                })
+                .collect()
+        })
+        .collect();
+    #[allow(clippy::disallowed_methods)] // a measurement, no product code
+    let start = std::time::Instant::now();
+    let mut stored = 0;
+    for page in pages {
+        let ids: Vec<&str> = page.iter().map(|m| m.graph_id.as_str()).collect();
+        assert!(made.store.known("a", &ids).unwrap().is_empty());
+        stored = suite::apply(&made.store, &lease, page, |_| {}).stored;
+    }
+    assert_eq!(stored, 10_000);
+    println!("10,000 messages applied in {:?}", start.elapsed());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Pages as a server may send them: additions, changes, moves, suspects, in any order. Each is applied twice; the second time nothing happens.
+    #[test]
+    fn applying_a_page_twice_changes_nothing(pages in proptest::collection::vec(
+        (any::<bool>(), proptest::collection::hash_map(0u8..8, 1i64..4, 0..6), proptest::collection::vec(0u8..8, 0..3), any::<bool>()), 1..8))
+    {
+        let made = made();
+        suite::connect(&made.store, "a");
+        let lease = suite::lease(&made.store);
+        made.store.save_folders("a", 1, &lease, &[suite::folder("in"), suite::folder("out")], 1).unwrap();
+        for (n, (first, upserts, suspects, completes)) in pages.into_iter().enumerate() {
+            let folder = if first { "in" } else { "out" };
+            let mut batch = suite::page("a", &lease, upserts.into_iter().map(|(id, version)| suite::message(&format!("m{id}"), folder, version)).collect());
+            batch.folder_id = folder;
+            batch.suspects = suspects.into_iter().map(|id| format!("m{id}")).collect();
+            batch.completes_pass = completes;
+            batch.cursor.version = i64::try_from(n).unwrap() + 1;
+            made.store.apply(&batch).unwrap();
+            let once = picture(&made.store);
+            made.store.apply(&batch).unwrap();
+            prop_assert_eq!(&once, &picture(&made.store));
+            // The counters kept on the way are those a count gives.
+            for f in made.store.folders("a").unwrap() {
+                let window = crate::store::MessageWindow { folder_ids: Some(vec![f.row.graph_id.clone()]), ..suite::window() };
+                prop_assert_eq!(f.stored as usize, made.store.messages(&window).unwrap().rows.len());
+            }
+            let gone: Vec<String> = made.store.suspects("a", 1).unwrap().into_iter().map(|(id, _)| id).collect();
+            made.store.settle_suspects("a", 1, &lease, &gone, &[], 1).unwrap();
+        }
+    }
+}
+
+/// All that can be seen of a store's mail.
+fn picture(store: &SqliteStore) -> String {
+    let rows: Vec<_> = store.messages(&suite::window()).unwrap().rows.into_iter().map(|r| (r.row_id, r.graph_id, r.folder_id, r.version, r.head)).collect();
+    let folders: Vec<_> = store.folders("a").unwrap().into_iter().map(|f| (f.stored, f.pass, f.resync, f.cursor.map(|c| c.version))).collect();
+    format!("{rows:?} {folders:?} {:?} {:?}", store.suspects("a", 100).unwrap(), store.changes(0, 10_000).unwrap().len())
+}

@@ -19,7 +19,10 @@ fn place(world: &World, ask: &Value) -> Result<(usize, usize), String> {
 /// A message named by id or subject.
 fn named(world: &World, ask: &Value) -> Result<(usize, u32), String> {
     let owner = person(world, ask, "mailbox")?;
-    let name = ask["id"].as_str().or(if ask["id"].is_null() { ask["subject"].as_str() } else { None }).ok_or("id or subject is missing")?;
+    let name = ask["id"]
+        .as_str()
+        .or(if ask["id"].is_null() { ask["subject"].as_str() } else { None })
+        .ok_or("id or subject is missing")?;
     let key = world.mail[owner].find_loosely(name).ok_or_else(|| format!("no such message: {name}"))?;
     Ok((owner, key))
 }

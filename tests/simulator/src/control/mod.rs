@@ -81,8 +81,12 @@ pub async fn handle(shared: &Shared, call: &Call) -> Answer {
             world.record.memory = ask["on"].as_bool().unwrap_or(true);
             Ok(json!({"on": world.record.memory, "dropped": world.record.dropped}))
         }
-        ("GET", ["exchanges"]) => return Answer::bytes(200, "application/x-ndjson", Bytes::from(world.record.text())),
-        (method, _) => return Answer::json(404, &json!({"error": format!("no such endpoint: {method} {}", call.path)})),
+        ("GET", ["exchanges"]) => {
+            return Answer::bytes(200, "application/x-ndjson", Bytes::from(world.record.text()));
+        }
+        (method, _) => {
+            return Answer::json(404, &json!({"error": format!("no such endpoint: {method} {}", call.path)}));
+        }
     };
     match done {
         Ok(value) => Answer::json(200, &value),
@@ -112,7 +116,8 @@ fn reset(shared: &Shared, world: &mut World, ask: &Value) -> Done {
     let seed = ask["seed"].as_u64().unwrap_or(shared.seed);
     let text = ask["clock"].as_str().unwrap_or(&shared.clock);
     let clock = Clock::parse(text).ok_or_else(|| format!("no time: {text}"))?;
-    let fresh = World::new(world.epoch + 1, seed, clock, world.origins.clone(), world.record.fresh());
+    let mut fresh = World::new(world.epoch + 1, seed, clock, world.origins.clone(), world.record.fresh());
+    fresh.entra.auto_approve = shared.auto_approve.as_deref().and_then(|who| fresh.people.find(who));
     let old = std::mem::replace(world, fresh);
     // A large world takes a while to take apart.
     std::thread::spawn(move || drop(old));

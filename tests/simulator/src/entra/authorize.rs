@@ -64,8 +64,17 @@ pub fn check(world: &World, tenant: &str, query: &str) -> Result<Request, Refusa
     };
     match get("response_type").as_deref() {
         Some("code") => {}
-        None => return back(request, "invalid_request", 900_144, "The request body must contain the following parameter: 'response_type'."),
-        Some(_) => return back(request, "unsupported_response_type", 700_051, "response_type is not enabled for the application."),
+        None => {
+            return back(
+                request,
+                "invalid_request",
+                900_144,
+                "The request body must contain the following parameter: 'response_type'.",
+            );
+        }
+        Some(_) => {
+            return back(request, "unsupported_response_type", 700_051, "response_type is not enabled for the application.");
+        }
     }
     if request.scopes.is_empty() {
         return back(request, "invalid_request", 900_144, "The request body must contain the following parameter: 'scope'.");
@@ -122,13 +131,8 @@ pub fn show(world: &mut World, call: &Call, tenant: &str, seq: u64) -> Answer {
         Some(person) if request.prompt != "select_account" => ask_consent(world, call, &request, &call.query, person),
         _ => {
             let fits = |tenant: usize| request.tenant.is_none_or(|t| t == tenant);
-            let people: Vec<(String, String)> = world
-                .people
-                .people
-                .iter()
-                .filter(|p| fits(p.tenant))
-                .map(|p| (p.address.clone(), p.name.clone()))
-                .collect();
+            let people: Vec<(String, String)> =
+                world.people.people.iter().filter(|p| fits(p.tenant)).map(|p| (p.address.clone(), p.name.clone())).collect();
             Answer::html(200, page::pick(&call.path, &call.query, &people))
         }
     }
@@ -188,7 +192,9 @@ fn finish(world: &mut World, request: &Request, person: usize, decision: &str) -
     let home = world.people.people[person].tenant;
     if request.tenant.is_some_and(|t| t != home) {
         let address = &world.people.people[person].address;
-        return Err(format!("AADSTS50020: User account '{address}' does not exist in this tenant and cannot access the application."));
+        return Err(format!(
+            "AADSTS50020: User account '{address}' does not exist in this tenant and cannot access the application."
+        ));
     }
     match decision {
         "approve" => {}
@@ -204,7 +210,7 @@ fn finish(world: &mut World, request: &Request, person: usize, decision: &str) -
         other => return Err(format!("no such decision: {other}")),
     }
     world.entra.consent(&request.client_id, person, &request.scopes);
-    let code = format!("1.{}", world.ids.text(90));
+    let code = format!("1.{}", world.noise.text(90));
     let issued_ms = world.now();
     world.entra.codes.insert(
         code.clone(),
@@ -219,7 +225,7 @@ fn finish(world: &mut World, request: &Request, person: usize, decision: &str) -
             used: false,
         },
     );
-    let session = world.ids.guid();
+    let session = world.noise.guid();
     Ok(request.back(&[("code", &code), ("session_state", &session)]))
 }
 
@@ -240,7 +246,9 @@ impl Request {
 
 impl Back {
     fn location(&self) -> String {
-        let Ok(mut url) = url::Url::parse(&self.uri) else { return self.uri.clone() };
+        let Ok(mut url) = url::Url::parse(&self.uri) else {
+            return self.uri.clone();
+        };
         if self.mode == "fragment" {
             let text = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.fields).finish();
             url.set_fragment(Some(&text));

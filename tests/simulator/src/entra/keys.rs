@@ -38,7 +38,9 @@ fn numbers(der: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 pub fn jwks(login: &str) -> Value {
-    let Some((n, e)) = key().and_then(|k| numbers(k.public_key().as_ref())) else { return json!({"keys": []}) };
+    let Some((n, e)) = key().and_then(|k| numbers(k.public_key().as_ref())) else {
+        return json!({"keys": []});
+    };
     json!({"keys": [{
         "kty": "RSA", "use": "sig", "kid": KID, "x5t": KID, "n": base64url(n), "e": base64url(e), "alg": "RS256",
         "issuer": format!("{login}/{{tenantid}}/v2.0"),

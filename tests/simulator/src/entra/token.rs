@@ -13,7 +13,7 @@ const REFRESH_MS: i64 = 90 * 24 * 3_600_000;
 
 /// Entra's error body.
 pub fn fail(world: &mut World, status: u16, error: &str, number: u32, sub: Option<&str>, text: &str) -> Answer {
-    let (trace, correlation) = (world.ids.guid(), world.ids.guid());
+    let (trace, correlation) = (world.noise.guid(), world.noise.guid());
     let stamp = clock::iso(world.now()).replace('T', " ");
     let mut body = json!({
         "error": error,
@@ -47,9 +47,10 @@ pub fn handle(world: &mut World, call: &Call, tenant: &str, seq: u64) -> Answer 
     let mut fields = form(&String::from_utf8_lossy(&call.body));
     // HTTP Basic is the other way to say who the client is.
     let basic = call.header("authorization").and_then(|a| a.strip_prefix("Basic ")).and_then(unbase64);
-    if let Some((id, secret)) = basic.and_then(|b| String::from_utf8(b).ok()).and_then(|t| {
-        t.split_once(':').map(|(id, secret)| (decode(id, true), decode(secret, true)))
-    }) {
+    if let Some((id, secret)) = basic
+        .and_then(|b| String::from_utf8(b).ok())
+        .and_then(|t| t.split_once(':').map(|(id, secret)| (decode(id, true), decode(secret, true))))
+    {
         fields.push(("client_id".into(), id));
         fields.push(("client_secret".into(), secret));
     }
@@ -232,14 +233,20 @@ fn app_only(world: &mut World, tenant: &str, get: Get) -> Result<Answer, Answer>
         scopes: Vec::new(),
         expires_ms: world.now() + seconds * 1000,
     };
-    let token = world.entra.give_access(&mut world.ids, access);
+    let token = world.entra.give_access(&mut world.noise, access);
     let body = json!({"token_type": "Bearer", "expires_in": seconds, "ext_expires_in": seconds, "access_token": token});
     Ok(Answer::json(200, &body))
 }
 
 /// The 200 for a person: an access token, and what else was asked for.
 fn give(
-    world: &mut World, call: &Call, client_id: &str, person: usize, scopes: Vec<String>, nonce: Option<String>, info: bool,
+    world: &mut World,
+    call: &Call,
+    client_id: &str,
+    person: usize,
+    scopes: Vec<String>,
+    nonce: Option<String>,
+    info: bool,
 ) -> Answer {
     let now = world.now();
     let seconds = world.limits.token_seconds;
@@ -250,7 +257,7 @@ fn give(
         scopes: graph.clone(),
         expires_ms: now + seconds * 1000,
     };
-    let token = world.entra.give_access(&mut world.ids, access);
+    let token = world.entra.give_access(&mut world.noise, access);
     let full = world.odd("scopes_in_full");
     let told: Vec<String> =
         graph.iter().map(|s| if full { format!("https://graph.microsoft.com/{s}") } else { s.clone() }).collect();
@@ -259,7 +266,7 @@ fn give(
     });
     let has = |name: &str| scopes.iter().any(|s| s == name);
     if has("offline_access") {
-        let refresh = format!("1.{}", world.ids.text(400));
+        let refresh = format!("1.{}", world.noise.text(400));
         let serial = world.entra.next_serial();
         let kept = Refresh { client_id: client_id.to_string(), person, scopes: scopes.clone(), serial, issued_ms: now };
         world.entra.refresh.insert(refresh.clone(), kept);

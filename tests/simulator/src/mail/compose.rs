@@ -36,7 +36,9 @@ const DRAFT_ONLY: [&str; 6] = ["subject", "body", "replyTo", "internetMessageId"
 
 /// Writes what the client sent into the message. `new` is a message that is just being made.
 pub fn apply(message: &mut Message, body: &Value, new: bool) -> Result<(), Answer> {
-    let Some(fields) = body.as_object() else { return Err(bad("The request body is no message.".into())) };
+    let Some(fields) = body.as_object() else {
+        return Err(bad("The request body is no message.".into()));
+    };
     for (name, value) in fields {
         if !new && !message.is_draft && DRAFT_ONLY.contains(&name.as_str()) {
             let text = format!("Update operation is invalid for the property '{name}' of a message that is no draft.");
@@ -85,14 +87,29 @@ pub fn apply(message: &mut Message, body: &Value, new: bool) -> Result<(), Answe
                     message.attachments.push(attachment(one)?);
                 }
             }
-            "id" | "isDraft" | "conversationId" | "hasAttachments" | "parentFolderId" | "changeKey" | "webLink" | "bodyPreview"
-            | "createdDateTime" | "lastModifiedDateTime" | "receivedDateTime" | "sentDateTime" | "internetMessageHeaders"
-            | "conversationIndex" | "uniqueBody" | "attachments" => {
+            "id"
+            | "isDraft"
+            | "conversationId"
+            | "hasAttachments"
+            | "parentFolderId"
+            | "changeKey"
+            | "webLink"
+            | "bodyPreview"
+            | "createdDateTime"
+            | "lastModifiedDateTime"
+            | "receivedDateTime"
+            | "sentDateTime"
+            | "internetMessageHeaders"
+            | "conversationIndex"
+            | "uniqueBody"
+            | "attachments" => {
                 let text = format!("The property '{name}' cannot be set.");
                 return Err(Answer::fail(400, "ErrorInvalidPropertySet", text));
             }
             name if name.starts_with('@') => {}
-            name => return Err(bad(format!("The property '{name}' does not exist on type 'microsoft.graph.message'."))),
+            name => {
+                return Err(bad(format!("The property '{name}' does not exist on type 'microsoft.graph.message'.")));
+            }
         }
     }
     Ok(())

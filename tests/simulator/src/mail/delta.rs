@@ -1,8 +1,8 @@
 //! What changed in a folder since a token, page by page.
 
 use super::Job;
-use super::json::{View, push_message, push_text};
 use super::journal::Change;
+use super::json::{View, push_message, push_text};
 use super::store::Mailbox;
 use super::token::{Token, open, seal};
 use crate::graph::bad;
@@ -26,7 +26,9 @@ fn start(job: &mut Job) -> Result<Start, Answer> {
     let call = job.call;
     let params = call.params();
     let given = params.iter().find(|(k, _)| matches!(k.to_ascii_lowercase().as_str(), "$deltatoken" | "$skiptoken"));
-    let Some((_, text)) = given.filter(|(_, v)| !v.is_empty()) else { return Ok(Start::Fresh) };
+    let Some((_, text)) = given.filter(|(_, v)| !v.is_empty()) else {
+        return Ok(Start::Fresh);
+    };
     let accuse = |job: &mut Job, why: &str| {
         let text = format!("{}: {why}", call.path);
         job.world.ledger.accuse("rebuilt_link", job.seq, text);
@@ -104,7 +106,9 @@ pub fn messages(job: &mut Job, folder: usize) -> Answer {
     };
     let filter = match option(&query, "$filter").map(|f| odata::parse(&f)).transpose() {
         Ok(filter) if filter.as_ref().is_none_or(only_received) => filter,
-        Ok(_) => return Answer::fail(400, "ErrorInvalidUrlQueryFilter", "The query filter is not supported for change tracking."),
+        Ok(_) => {
+            return Answer::fail(400, "ErrorInvalidUrlQueryFilter", "The query filter is not supported for change tracking.");
+        }
         Err(text) => return bad(text),
     };
     let order = option(&query, "$orderby");
@@ -190,9 +194,7 @@ fn keeps(filter: &Option<Filter>, received: i64) -> bool {
 }
 
 /// The newest first, as long as the token walks by date.
-fn walk_by_date(
-    mailbox: &Mailbox, folder: usize, token: &mut Token, filter: &Option<Filter>, size: usize, out: &mut Vec<Entry>,
-) {
+fn walk_by_date(mailbox: &Mailbox, folder: usize, token: &mut Token, filter: &Option<Filter>, size: usize, out: &mut Vec<Entry>) {
     let Some(from) = token.walk else { return };
     let mut rest = mailbox.folders[folder].order.range(..from).rev().peekable();
     while out.len() < size {
@@ -218,8 +220,14 @@ fn walk_by_date(
 /// Changes in the order in which they happened; true when there are more.
 #[allow(clippy::too_many_arguments)]
 fn walk_journal(
-    mailbox: &Mailbox, folder: usize, token: &mut Token, filter: &Option<Filter>, kinds: Option<&str>, immutable: bool,
-    size: usize, out: &mut Vec<Entry>,
+    mailbox: &Mailbox,
+    folder: usize,
+    token: &mut Token,
+    filter: &Option<Filter>,
+    kinds: Option<&str>,
+    immutable: bool,
+    size: usize,
+    out: &mut Vec<Entry>,
 ) -> bool {
     let wanted = |kind: &str| kinds.is_none_or(|k| k.split(',').any(|k| k.trim() == kind));
     let base = token.at;
@@ -229,8 +237,10 @@ fn walk_journal(
                 .get(*key)
                 .filter(|m| keeps(filter, m.received) && wanted(if m.arrived > base { "created" } else { "updated" }))
                 .map(|_| Entry::Here(*key)),
-            Change::Left { id, immutable: kept, received } => (seq > token.start && keeps(filter, *received) && wanted("deleted"))
-                .then(|| Entry::Left(if immutable { kept.clone() } else { id.clone() })),
+            Change::Left { id, immutable: kept, received } => {
+                (seq > token.start && keeps(filter, *received) && wanted("deleted"))
+                    .then(|| Entry::Left(if immutable { kept.clone() } else { id.clone() }))
+            }
         };
         if entry.is_some() && out.len() >= size {
             return true;
@@ -271,9 +281,9 @@ pub fn folders(job: &mut Job) -> Answer {
                 let shown = mailbox.folders.get(*at as usize).is_some_and(|f| !f.hidden && !f.gone);
                 (shown && *at as usize != super::store::ROOT).then(|| super::folders::json(mailbox, *at as usize, &select))
             }
-            Change::Left { id, .. } => (seq > token.start).then(|| {
-                serde_json::json!({"@odata.type": "#microsoft.graph.mailFolder", "id": id, "@removed": {"reason": "deleted"}})
-            }),
+            Change::Left { id, .. } => (seq > token.start).then(
+                || serde_json::json!({"@odata.type": "#microsoft.graph.mailFolder", "id": id, "@removed": {"reason": "deleted"}}),
+            ),
         };
         if item.is_some() && items.len() >= size {
             more = true;

@@ -33,7 +33,8 @@ pub fn load_path(world: &mut World, who: &str, folder: &str, path: &Path) -> Res
 /// Collections of mail have other files beside the mails; those named outright are always read.
 fn is_mail(path: &Path) -> bool {
     let hidden = path.file_name().is_some_and(|n| n.to_string_lossy().starts_with('.'));
-    let other = path.extension().is_some_and(|e| ["json", "md", "csv", "html", "zip", "js"].iter().any(|o| e.eq_ignore_ascii_case(o)));
+    let other =
+        path.extension().is_some_and(|e| ["json", "md", "csv", "html", "zip", "js"].iter().any(|o| e.eq_ignore_ascii_case(o)));
     !hidden && !other
 }
 
@@ -104,11 +105,8 @@ pub fn parse(raw: &[u8], now: i64) -> Result<Message, String> {
         sent: sent.unwrap_or(received),
         ..Message::default()
     };
-    message.headers = mail
-        .headers_raw()
-        .map(|(name, value)| (name.to_string(), clean(value)))
-        .filter(|(name, _)| !name.is_empty())
-        .collect();
+    message.headers =
+        mail.headers_raw().map(|(name, value)| (name.to_string(), clean(value))).filter(|(name, _)| !name.is_empty()).collect();
     let html_part = mail.html_body.iter().find_map(|n| mail.part(*n)).filter(|p| matches!(p.body, PartType::Html(_)));
     match html_part {
         Some(part) => message.set_body(true, part.text_contents().unwrap_or("").to_string()),

@@ -91,7 +91,9 @@ fn exists() -> Answer {
 }
 
 pub fn create(job: &mut Job, parent: usize) -> Answer {
-    let Some(name) = name_of(job) else { return bad("The folder needs a displayName.") };
+    let Some(name) = name_of(job) else {
+        return bad("The folder needs a displayName.");
+    };
     let hidden = job.call.json().is_some_and(|b| b["isHidden"] == true);
     if taken(job.mailbox(), parent, &name) {
         return exists();
@@ -101,7 +103,9 @@ pub fn create(job: &mut Job, parent: usize) -> Answer {
 }
 
 pub fn rename(job: &mut Job, at: usize) -> Answer {
-    let Some(name) = name_of(job) else { return bad("The folder needs a displayName.") };
+    let Some(name) = name_of(job) else {
+        return bad("The folder needs a displayName.");
+    };
     let mailbox = job.mailbox();
     if mailbox.folders[at].well_known.is_some() {
         return Answer::fail(400, "ErrorCannotUpdateDistinguishedFolder", "A distinguished folder cannot be renamed.");
@@ -126,7 +130,9 @@ pub fn delete(job: &mut Job, at: usize) -> Answer {
 pub fn shift(job: &mut Job, at: usize) -> Answer {
     let to = job.call.json().and_then(|b| b["destinationId"].as_str().map(String::from)).unwrap_or_default();
     let mailbox = job.mailbox();
-    let Some(to) = mailbox.folder(&to) else { return not_found() };
+    let Some(to) = mailbox.folder(&to) else {
+        return not_found();
+    };
     let mut above = to;
     while above != ROOT {
         if above == at {

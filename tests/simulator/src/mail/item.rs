@@ -23,7 +23,9 @@ pub fn shown(job: &mut Job, status: u16, key: u32) -> Answer {
     };
     let context = job.context("messages/$entity");
     let mailbox = job.mailbox();
-    let Some(message) = mailbox.get(key) else { return not_found() };
+    let Some(message) = mailbox.get(key) else {
+        return not_found();
+    };
     let mut out = String::with_capacity(message.body.len() + 2048);
     push_message(&mut out, mailbox, message, &view, Some(&context));
     Answer::raw_json(status, out)
@@ -35,13 +37,19 @@ pub fn create(job: &mut Job, folder: Option<usize>) -> Answer {
     let own = own_address(job);
     let is_mime = job.call.header("content-type").is_some_and(|t| t.starts_with("text/plain"));
     let mut message = if is_mime {
-        let Some(raw) = std::str::from_utf8(&job.call.body).ok().and_then(unbase64) else { return bad_mime() };
-        let Ok(mut parsed) = eml::parse(&raw, job.now) else { return bad_mime() };
+        let Some(raw) = std::str::from_utf8(&job.call.body).ok().and_then(unbase64) else {
+            return bad_mime();
+        };
+        let Ok(mut parsed) = eml::parse(&raw, job.now) else {
+            return bad_mime();
+        };
         (parsed.received, parsed.sent, parsed.created) = (job.now, job.now, job.now);
         (parsed.from, parsed.sender, parsed.is_draft, parsed.is_read) = (Some(own.clone()), Some(own.clone()), true, true);
         parsed
     } else {
-        let Some(body) = job.call.json() else { return Answer::fail(400, "BadRequest", "Unable to read JSON request payload.") };
+        let Some(body) = job.call.json() else {
+            return Answer::fail(400, "BadRequest", "Unable to read JSON request payload.");
+        };
         let mut message = blank(own.clone(), job.now);
         if let Err(answer) = apply(&mut message, &body, true) {
             return answer;
@@ -104,7 +112,9 @@ pub fn matches(job: &mut Job, key: u32) -> Result<(), Answer> {
     let conflict = || Answer::fail(412, "ErrorIrresolvableConflict", text);
     let odd = job.world.odd("fresh_draft_conflict");
     let wanted = job.call.header("if-match").map(String::from);
-    let Some(message) = job.mailbox().get_mut(key) else { return Err(not_found()) };
+    let Some(message) = job.mailbox().get_mut(key) else {
+        return Err(not_found());
+    };
     if odd && std::mem::take(&mut message.fresh) {
         return Err(conflict());
     }
@@ -115,13 +125,17 @@ pub fn matches(job: &mut Job, key: u32) -> Result<(), Answer> {
 }
 
 fn patch(job: &mut Job, key: u32) -> Answer {
-    let Some(body) = job.call.json() else { return Answer::fail(400, "BadRequest", "Unable to read JSON request payload.") };
+    let Some(body) = job.call.json() else {
+        return Answer::fail(400, "BadRequest", "Unable to read JSON request payload.");
+    };
     if let Err(answer) = matches(job, key) {
         return answer;
     }
     let now = job.now;
     let mailbox = job.mailbox();
-    let Some(mut changed) = mailbox.get(key).cloned() else { return not_found() };
+    let Some(mut changed) = mailbox.get(key).cloned() else {
+        return not_found();
+    };
     if let Err(answer) = apply(&mut changed, &body, false) {
         return answer;
     }
@@ -143,11 +157,17 @@ fn delete(job: &mut Job, key: u32) -> Answer {
 
 fn transfer(job: &mut Job, key: u32, copy: bool) -> Answer {
     let to = job.call.json().and_then(|b| b["destinationId"].as_str().map(String::from));
-    let Some(to) = to else { return bad("The request needs a destinationId.") };
+    let Some(to) = to else {
+        return bad("The request needs a destinationId.");
+    };
     let now = job.now;
     let mailbox = &mut job.world.mail[job.person];
-    let Some(folder) = mailbox.folder(&to) else { return not_found() };
-    let Some(message) = mailbox.get(key) else { return not_found() };
+    let Some(folder) = mailbox.folder(&to) else {
+        return not_found();
+    };
+    let Some(message) = mailbox.get(key) else {
+        return not_found();
+    };
     let key = if copy {
         let mut twin = message.clone();
         twin.modified = now;
@@ -168,7 +188,9 @@ fn attachments(job: &mut Job, key: u32, rest: &[&str]) -> Answer {
         return match method {
             "GET" => {
                 let context = job.context("messages/attachments");
-                let Some(message) = job.mailbox().get(key) else { return not_found() };
+                let Some(message) = job.mailbox().get(key) else {
+                    return not_found();
+                };
                 let mut out = String::from("{\"@odata.context\":");
                 super::json::push_text(&mut out, &context);
                 out.push_str(",\"value\":[");
@@ -188,8 +210,12 @@ fn attachments(job: &mut Job, key: u32, rest: &[&str]) -> Answer {
     let context = job.context("messages/attachments/$entity");
     let now = job.now;
     let mailbox = job.mailbox();
-    let Some(message) = mailbox.get(key) else { return not_found() };
-    let Some(found) = message.attachments.iter().find(|a| a.id == *id) else { return not_found() };
+    let Some(message) = mailbox.get(key) else {
+        return not_found();
+    };
+    let Some(found) = message.attachments.iter().find(|a| a.id == *id) else {
+        return not_found();
+    };
     match (method, rest) {
         ("GET", []) => {
             let mut out = String::new();
@@ -220,8 +246,12 @@ fn attach(job: &mut Job, key: u32) -> Answer {
     let context = job.context("messages/attachments/$entity");
     let mailbox = job.mailbox();
     mailbox.edit(key, now, |m| m.attachments.push(made));
-    let Some(message) = mailbox.get(key) else { return not_found() };
-    let Some(made) = message.attachments.iter().find(|a| a.id == id) else { return not_found() };
+    let Some(message) = mailbox.get(key) else {
+        return not_found();
+    };
+    let Some(made) = message.attachments.iter().find(|a| a.id == id) else {
+        return not_found();
+    };
     let mut out = String::new();
     push_attachment(&mut out, message, made, &[], Some(&context));
     Answer::bytes(201, "application/json", Bytes::from(out))

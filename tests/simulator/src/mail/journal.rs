@@ -7,7 +7,11 @@ use std::collections::{BTreeMap, HashMap};
 pub enum Change {
     /// It is here, new or altered.
     Here(u32),
-    Left { id: String, immutable: String, received: i64 },
+    Left {
+        id: String,
+        immutable: String,
+        received: i64,
+    },
 }
 
 #[derive(Default)]

@@ -8,10 +8,35 @@ use crate::odata;
 
 /// All properties of a message that can be selected; those from `HIDDEN` on only when they are.
 const FIELDS: [&str; 30] = [
-    "id", "createdDateTime", "lastModifiedDateTime", "changeKey", "categories", "receivedDateTime", "sentDateTime",
-    "hasAttachments", "internetMessageId", "subject", "bodyPreview", "importance", "parentFolderId", "conversationId",
-    "conversationIndex", "isDeliveryReceiptRequested", "isReadReceiptRequested", "isRead", "isDraft", "webLink",
-    "inferenceClassification", "body", "sender", "from", "toRecipients", "ccRecipients", "bccRecipients", "replyTo", "flag",
+    "id",
+    "createdDateTime",
+    "lastModifiedDateTime",
+    "changeKey",
+    "categories",
+    "receivedDateTime",
+    "sentDateTime",
+    "hasAttachments",
+    "internetMessageId",
+    "subject",
+    "bodyPreview",
+    "importance",
+    "parentFolderId",
+    "conversationId",
+    "conversationIndex",
+    "isDeliveryReceiptRequested",
+    "isReadReceiptRequested",
+    "isRead",
+    "isDraft",
+    "webLink",
+    "inferenceClassification",
+    "body",
+    "sender",
+    "from",
+    "toRecipients",
+    "ccRecipients",
+    "bccRecipients",
+    "replyTo",
+    "flag",
     "internetMessageHeaders",
 ];
 const HIDDEN: usize = 29;
@@ -38,7 +63,9 @@ impl View {
                 None if name.eq_ignore_ascii_case("uniqueBody") => unique_body = true,
                 None if name == "*" => fields |= (1u32 << HIDDEN) - 1,
                 None if name.starts_with('@') => {}
-                None => return Err(format!("Could not find a property named '{name}' on type 'microsoft.graph.message'.")),
+                None => {
+                    return Err(format!("Could not find a property named '{name}' on type 'microsoft.graph.message'."));
+                }
             }
         }
         let mut view = View {
@@ -55,10 +82,13 @@ impl View {
                 "attachments" => view.attachments = Some(odata::names(option("$select"))),
                 "singlevalueextendedproperties" => {
                     let filter = option("$filter").unwrap_or_default();
-                    view.extended = filter.split_once('\'').and_then(|(_, r)| r.rsplit_once('\'')).map(|(id, _)| id.replace("''", "'"));
+                    view.extended =
+                        filter.split_once('\'').and_then(|(_, r)| r.rsplit_once('\'')).map(|(id, _)| id.replace("''", "'"));
                 }
                 "multivalueextendedproperties" | "extensions" => {}
-                _ => return Err(format!("Could not find a property named '{name}' on type 'microsoft.graph.message'.")),
+                _ => {
+                    return Err(format!("Could not find a property named '{name}' on type 'microsoft.graph.message'."));
+                }
             }
         }
         Ok(view)
@@ -114,7 +144,11 @@ fn push_body(out: &mut String, message: &Message, as_text: bool) {
         out.push_str("{\"contentType\":\"text\",\"content\":");
         push_text(out, &plain(&message.content()));
     } else {
-        out.push_str(if message.html { "{\"contentType\":\"html\",\"content\":" } else { "{\"contentType\":\"text\",\"content\":" });
+        out.push_str(if message.html {
+            "{\"contentType\":\"html\",\"content\":"
+        } else {
+            "{\"contentType\":\"text\",\"content\":"
+        });
         out.push_str(&message.body);
     }
     out.push('}');
@@ -241,7 +275,9 @@ fn push_field(out: &mut String, mailbox: &Mailbox, m: &Message, view: &View, fie
 }
 
 pub fn push_attachment(out: &mut String, m: &Message, a: &Attachment, select: &[String], context: Option<&str>) {
-    let wanted = |name: &str| select.is_empty() || select.iter().any(|s| s.rsplit('/').next().is_some_and(|s| s.eq_ignore_ascii_case(name)));
+    let wanted = |name: &str| {
+        select.is_empty() || select.iter().any(|s| s.rsplit('/').next().is_some_and(|s| s.eq_ignore_ascii_case(name)))
+    };
     out.push('{');
     if let Some(context) = context {
         out.push_str("\"@odata.context\":");

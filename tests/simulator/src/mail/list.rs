@@ -79,7 +79,9 @@ fn filter_of(job: &Job) -> Result<Option<Filter>, Answer> {
 }
 
 fn fits(mailbox: &Mailbox, key: u32, filter: &Option<Filter>, search: &Option<String>) -> bool {
-    let Some(message) = mailbox.get(key) else { return false };
+    let Some(message) = mailbox.get(key) else {
+        return false;
+    };
     filter.as_ref().is_none_or(|f| f.holds(&(mailbox, message)))
         && search.as_ref().is_none_or(|s| {
             let from = message.from.as_ref().map_or("", |f| &f.address);
@@ -126,7 +128,9 @@ pub fn messages(job: &mut Job, folder: Option<usize>) -> Answer {
     let top = match number("$top") {
         None => preferred.unwrap_or(10),
         Some(Ok(n)) if (1..=1000).contains(&n) => n,
-        Some(_) => return bad("The value of the $top query option is not valid: it must be between 1 and 1000."),
+        Some(_) => {
+            return bad("The value of the $top query option is not valid: it must be between 1 and 1000.");
+        }
     };
     let top = top.clamp(1, job.world.limits.page_max);
     let skip = match number("$skip") {
@@ -170,7 +174,9 @@ pub fn messages(job: &mut Job, folder: Option<usize>) -> Answer {
     out.push_str(",\"value\":[");
     let mailbox = job.mailbox();
     for (n, key) in keys.iter().skip(skip).take(top).enumerate() {
-        let Some(message) = mailbox.get(*key) else { continue };
+        let Some(message) = mailbox.get(*key) else {
+            continue;
+        };
         if n > 0 {
             out.push(',');
         }
@@ -189,12 +195,14 @@ fn sort(mailbox: &Mailbox, keys: &mut [u32], order: Option<&str>) {
     let mut words = order.split(',').next().unwrap_or("").split_whitespace();
     let name = words.next().unwrap_or("");
     let down = words.next() == Some("desc");
-    let rank = |key: &u32| mailbox.get(*key).map(|m| match (mailbox, m).get(name) {
-        Value::Time(ms) => (ms, String::new(), m.received, m.key),
-        Value::Bool(yes) => (i64::from(yes), String::new(), m.received, m.key),
-        Value::Text(text) => (0, text.to_lowercase(), m.received, m.key),
-        _ => (0, String::new(), m.received, m.key),
-    });
+    let rank = |key: &u32| {
+        mailbox.get(*key).map(|m| match (mailbox, m).get(name) {
+            Value::Time(ms) => (ms, String::new(), m.received, m.key),
+            Value::Bool(yes) => (i64::from(yes), String::new(), m.received, m.key),
+            Value::Text(text) => (0, text.to_lowercase(), m.received, m.key),
+            _ => (0, String::new(), m.received, m.key),
+        })
+    };
     if name == "receiveddatetime" && down {
         return;
     }

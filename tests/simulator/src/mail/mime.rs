@@ -12,7 +12,9 @@ fn word(text: &str) -> String {
 }
 
 fn list(all: &[Address]) -> String {
-    let one = |a: &Address| if a.name.is_empty() { a.address.clone() } else { format!("\"{}\" <{}>", word(&a.name), a.address) };
+    let one = |a: &Address| {
+        if a.name.is_empty() { a.address.clone() } else { format!("\"{}\" <{}>", word(&a.name), a.address) }
+    };
     all.iter().map(one).collect::<Vec<_>>().join(",\r\n ")
 }
 

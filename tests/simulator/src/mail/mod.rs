@@ -94,8 +94,12 @@ pub fn handle(world: &mut World, caller: &Caller, call: &Call, arrival: &Arrival
 }
 
 fn folder(job: &mut Job, rest: &[&str]) -> Answer {
-    let Some((name, rest)) = rest.split_first() else { return not_allowed() };
-    let Some(folder) = job.mailbox().folder(name) else { return not_found() };
+    let Some((name, rest)) = rest.split_first() else {
+        return not_allowed();
+    };
+    let Some(folder) = job.mailbox().folder(name) else {
+        return not_found();
+    };
     let method = job.call.method.as_str();
     let Some((first, more)) = rest.split_first() else {
         return match method {
@@ -128,7 +132,9 @@ fn messages(job: &mut Job, folder: Option<usize>, rest: &[&str]) -> Answer {
         };
     };
     if id.eq_ignore_ascii_case("delta") && rest.is_empty() && method == "GET" {
-        let Some(folder) = folder else { return no_segment("delta") };
+        let Some(folder) = folder else {
+            return no_segment("delta");
+        };
         job.accuse_ids();
         return delta::messages(job, folder);
     }

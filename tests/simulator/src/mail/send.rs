@@ -15,7 +15,8 @@ const RECIPIENTS_MAX: usize = 500;
 /// Is anything wrong with sending this?
 fn refusal(world: &World, person: usize, message: &Message) -> Option<Answer> {
     let all: Vec<&Address> = message.to.iter().chain(&message.cc).chain(&message.bcc).collect();
-    let plausible = |a: &&Address| a.address.split_once('@').is_some_and(|(l, d)| !l.is_empty() && !d.is_empty() && !d.contains(' '));
+    let plausible =
+        |a: &&Address| a.address.split_once('@').is_some_and(|(l, d)| !l.is_empty() && !d.is_empty() && !d.contains(' '));
     if all.is_empty() || !all.iter().all(plausible) {
         return Some(Answer::fail(400, "ErrorInvalidRecipients", "At least one recipient is not valid."));
     }
@@ -107,7 +108,9 @@ fn undeliverable(world: &mut World, person: usize, message: &Message, address: &
 
 /// The draft goes to Sent Items under the same immutable id, the copies go out.
 pub fn send_draft(job: &mut Job, key: u32) -> Answer {
-    let Some(message) = job.mailbox().get(key).cloned() else { return not_found() };
+    let Some(message) = job.mailbox().get(key).cloned() else {
+        return not_found();
+    };
     if !message.is_draft {
         job.world.ledger.accuse("sent_twice", job.seq, format!("{}: no draft any more", message.message_id));
         return Answer::fail(400, "ErrorInvalidOperation", "The message is not a draft and cannot be sent.");
@@ -160,12 +163,18 @@ fn send_now(job: &mut Job, mut message: Message, keep: bool) -> Answer {
 pub fn send_mail(job: &mut Job) -> Answer {
     let own = own_address(job);
     if job.call.header("content-type").is_some_and(|t| t.starts_with("text/plain")) {
-        let Some(raw) = std::str::from_utf8(&job.call.body).ok().and_then(unbase64) else { return bad_mime() };
-        let Ok(mut message) = eml::parse(&raw, job.now) else { return bad_mime() };
+        let Some(raw) = std::str::from_utf8(&job.call.body).ok().and_then(unbase64) else {
+            return bad_mime();
+        };
+        let Ok(mut message) = eml::parse(&raw, job.now) else {
+            return bad_mime();
+        };
         (message.from, message.sender, message.created) = (Some(own.clone()), Some(own), job.now);
         return send_now(job, message, true);
     }
-    let Some(body) = job.call.json() else { return bad("Unable to read JSON request payload.") };
+    let Some(body) = job.call.json() else {
+        return bad("Unable to read JSON request payload.");
+    };
     let mut message = blank(own, job.now);
     if let Err(answer) = apply(&mut message, &body["message"], true) {
         return answer;
@@ -189,7 +198,9 @@ pub fn answer(job: &mut Job, key: u32, kind: Kind, at_once: bool) -> Answer {
         return bad("You cannot specify both comment and message body.");
     }
     let own = own_address(job);
-    let Some(original) = job.mailbox().get(key).cloned() else { return not_found() };
+    let Some(original) = job.mailbox().get(key).cloned() else {
+        return not_found();
+    };
     let mut message = blank(own.clone(), job.now);
     let mark = if kind == Kind::Forward { "Fw: " } else { "Re: " };
     let (_, marked) = super::message::topic(&original.subject);
@@ -203,7 +214,8 @@ pub fn answer(job: &mut Job, key: u32, kind: Kind, at_once: bool) -> Answer {
         message.in_reply_to = Some(original.message_id.clone());
         message.references = original.references.iter().cloned().chain([original.message_id.clone()]).collect();
         let not_own = |a: &Address| !a.address.eq_ignore_ascii_case(&own.address);
-        message.to = if original.reply_to.is_empty() { original.from.clone().into_iter().collect() } else { original.reply_to.clone() };
+        message.to =
+            if original.reply_to.is_empty() { original.from.clone().into_iter().collect() } else { original.reply_to.clone() };
         if kind == Kind::ReplyAll {
             let known = message.to.clone();
             let fits = |a: &Address| not_own(a) && !known.iter().any(|k| k.address.eq_ignore_ascii_case(&a.address));
@@ -212,7 +224,8 @@ pub fn answer(job: &mut Job, key: u32, kind: Kind, at_once: bool) -> Answer {
         }
     }
     let from = original.from.as_ref().map_or(String::new(), |f| format!("{} &lt;{}&gt;", f.name, f.address));
-    let quoted = if original.html { original.content() } else { format!("<pre>{}</pre>", original.content().replace('<', "&lt;")) };
+    let quoted =
+        if original.html { original.content() } else { format!("<pre>{}</pre>", original.content().replace('<', "&lt;")) };
     message.set_body(
         true,
         format!(

@@ -65,7 +65,12 @@ impl Mailbox {
     }
 
     pub fn add_folder(
-        &mut self, ids: &mut Ids, name: &str, parent: usize, well_known: Option<&'static str>, hidden: bool,
+        &mut self,
+        ids: &mut Ids,
+        name: &str,
+        parent: usize,
+        well_known: Option<&'static str>,
+        hidden: bool,
     ) -> usize {
         let id = ids.item("AAMkAGFm");
         let (order, journal) = (BTreeSet::new(), Journal::default());
@@ -182,7 +187,9 @@ impl Mailbox {
     fn enter(&mut self, key: u32, folder: usize) {
         self.seq += 1;
         let seq = self.seq;
-        let Some(message) = self.messages.get_mut(key as usize).and_then(|m| m.as_deref_mut()) else { return };
+        let Some(message) = self.messages.get_mut(key as usize).and_then(|m| m.as_deref_mut()) else {
+            return;
+        };
         (message.folder, message.arrived, message.change) = (folder, seq, seq);
         let place = &mut self.folders[folder];
         place.order.insert((message.received, key));
@@ -193,7 +200,9 @@ impl Mailbox {
     fn leave(&mut self, key: u32) {
         self.seq += 1;
         let seq = self.seq;
-        let Some(message) = self.messages.get_mut(key as usize).and_then(|m| m.as_deref_mut()) else { return };
+        let Some(message) = self.messages.get_mut(key as usize).and_then(|m| m.as_deref_mut()) else {
+            return;
+        };
         let place = &mut self.folders[message.folder];
         place.order.remove(&(message.received, key));
         place.unread -= usize::from(!message.is_read).min(place.unread);
@@ -215,7 +224,9 @@ impl Mailbox {
 
     pub fn remove(&mut self, key: u32) {
         self.leave(key);
-        let Some(message) = self.messages.get_mut(key as usize).and_then(Option::take) else { return };
+        let Some(message) = self.messages.get_mut(key as usize).and_then(Option::take) else {
+            return;
+        };
         self.by_id.remove(&message.immutable);
         if self.by_message_id.get(&message.message_id) == Some(&key) {
             self.by_message_id.remove(&message.message_id);
@@ -226,7 +237,9 @@ impl Mailbox {
     pub fn edit(&mut self, key: u32, now: i64, change: impl FnOnce(&mut Message)) {
         self.seq += 1;
         let seq = self.seq;
-        let Some(message) = self.messages.get_mut(key as usize).and_then(|m| m.as_deref_mut()) else { return };
+        let Some(message) = self.messages.get_mut(key as usize).and_then(|m| m.as_deref_mut()) else {
+            return;
+        };
         let (received, was_read, old_id) = (message.received, message.is_read, message.message_id.clone());
         change(message);
         message.modified = now;

@@ -31,7 +31,13 @@ pub fn seal(secret: &str, token: &Token) -> String {
     let walk = token.walk.map(|(r, k)| format!("{r} {k}")).unwrap_or_default();
     let Token { epoch, person, path, query, at, start, told, .. } = token;
     let fields = [
-        epoch.to_string(), person.to_string(), path.clone(), query.clone(), at.to_string(), start.to_string(), walk,
+        epoch.to_string(),
+        person.to_string(),
+        path.clone(),
+        query.clone(),
+        at.to_string(),
+        start.to_string(),
+        walk,
         told.to_string(),
     ];
     let payload = base64url(fields.join(&SEPARATOR.to_string()).as_bytes());

@@ -99,7 +99,9 @@ fn bound(member: &Value) -> Option<String> {
 }
 
 pub fn create(world: &mut World, call: &Call, me: usize) -> Answer {
-    let Some(body) = call.json() else { return bad("Invalid request body was sent.") };
+    let Some(body) = call.json() else {
+        return bad("Invalid request body was sent.");
+    };
     let Some(asked) = body["members"].as_array().filter(|m| !m.is_empty()) else {
         return bad("Chat members cannot be null. (Parameter 'Members')");
     };
@@ -112,14 +114,17 @@ pub fn create(world: &mut World, call: &Call, me: usize) -> Answer {
     let mut members: Vec<usize> = Vec::new();
     for member in asked {
         if member["@odata.type"].as_str() != Some("#microsoft.graph.aadUserConversationMember") {
-            let text = "The provided '#microsoft.graph.aadUserConversationMember' for 'odata.type' is not valid for this operation.";
+            let text =
+                "The provided '#microsoft.graph.aadUserConversationMember' for 'odata.type' is not valid for this operation.";
             return bad(text);
         }
         let roles = member["roles"].as_array().map_or(0, Vec::len);
         if roles == 0 {
             return bad("Roles cannot be empty for a chat member.");
         }
-        let Some(who) = bound(member) else { return bad("Invalid user@odata.bind for a chat member.") };
+        let Some(who) = bound(member) else {
+            return bad("Invalid user@odata.bind for a chat member.");
+        };
         // People of other tenants are found only when their tenant is named.
         let named = member["tenantId"].as_str();
         let found = world.people.find(&who).filter(|p| {
@@ -155,7 +160,16 @@ pub fn create(world: &mut World, call: &Call, me: usize) -> Answer {
             };
             let now = world.now();
             let topic = body["topic"].as_str().map(String::from);
-            world.teams.chats.push(Chat { id, one_on_one, topic, members, created: now, updated: now, tenant, messages: Vec::new() });
+            world.teams.chats.push(Chat {
+                id,
+                one_on_one,
+                topic,
+                members,
+                created: now,
+                updated: now,
+                tenant,
+                messages: Vec::new(),
+            });
             world.teams.chats.len() - 1
         }
     };

@@ -86,8 +86,12 @@ pub fn list(world: &World, call: &Call, at: usize) -> Answer {
 }
 
 pub fn post(world: &mut World, call: &Call, arrival: &Arrival, at: usize, me: usize) -> Answer {
-    let Some(body) = call.json() else { return bad("Invalid request body was sent.") };
-    let Some(content) = body["body"]["content"].as_str() else { return bad("Missing body content") };
+    let Some(body) = call.json() else {
+        return bad("Invalid request body was sent.");
+    };
+    let Some(content) = body["body"]["content"].as_str() else {
+        return bad("Missing body content");
+    };
     let html = body["body"]["contentType"].as_str().is_some_and(|t| t.eq_ignore_ascii_case("html"));
     let attachments = if body["attachments"].is_array() { body["attachments"].clone() } else { json!([]) };
     let mut mentions = if body["mentions"].is_array() { body["mentions"].clone() } else { json!([]) };

@@ -58,10 +58,19 @@ const CREATE: [&str; 3] = ["Chat.Create", "Chat.ReadWrite", "Chat.ReadWrite.All"
 const SEND: [&str; 4] = ["ChatMessage.Send", "Chat.ReadWrite", "Chat.ReadWrite.All", "Group.ReadWrite.All"];
 
 /// `person` is set for the paths below a user, which are for reading alone.
-pub fn handle(world: &mut World, caller: &Caller, call: &Call, arrival: &Arrival, person: Option<usize>, rest: &[&str]) -> Answer {
+pub fn handle(
+    world: &mut World,
+    caller: &Caller,
+    call: &Call,
+    arrival: &Arrival,
+    person: Option<usize>,
+    rest: &[&str],
+) -> Answer {
     let method = call.method.as_str();
     let below_user = person.is_some();
-    let Some(me) = person.or(caller.person) else { return denied(caller, "Teamwork.Migrate.All") };
+    let Some(me) = person.or(caller.person) else {
+        return denied(caller, "Teamwork.Migrate.All");
+    };
     if caller.person.is_some_and(|p| p != me) {
         return Answer::fail(403, "Forbidden", "Forbidden");
     }
@@ -69,7 +78,13 @@ pub fn handle(world: &mut World, caller: &Caller, call: &Call, arrival: &Arrival
         return denied(caller, "Teamwork.Migrate.All");
     }
     let teams = world.people.people[me].teams;
-    let licence = || Answer::fail(403, "Forbidden", "Failed to get license information for the user. Ensure user has a valid Office365 license assigned to them.");
+    let licence = || {
+        Answer::fail(
+            403,
+            "Forbidden",
+            "Failed to get license information for the user. Ensure user has a valid Office365 license assigned to them.",
+        )
+    };
     if !teams {
         return licence();
     }
@@ -84,7 +99,9 @@ pub fn handle(world: &mut World, caller: &Caller, call: &Call, arrival: &Arrival
         };
     };
     let known = world.teams.chats.iter().position(|c| c.id == *id && (caller.person.is_none() || c.members.contains(&me)));
-    let Some(chat) = known else { return not_found("NotFound") };
+    let Some(chat) = known else {
+        return not_found("NotFound");
+    };
     match (method, rest) {
         ("GET", []) if caller.has(&READ) => {
             let mut shown = chats::chat_json(world, chat, &expanded(call));

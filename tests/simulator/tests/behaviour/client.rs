@@ -116,7 +116,10 @@ impl World {
 
     pub async fn redeem(&self, code: &str) -> Reply {
         let fields = [
-            ("client_id", self.sim.client_id()), ("grant_type", "authorization_code"), ("code", code), ("redirect_uri", REDIRECT),
+            ("client_id", self.sim.client_id()),
+            ("grant_type", "authorization_code"),
+            ("code", code),
+            ("redirect_uri", REDIRECT),
             ("code_verifier", VERIFIER),
         ];
         self.token(&fields).await

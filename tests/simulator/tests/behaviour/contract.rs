@@ -13,10 +13,19 @@ async fn a_session_keeps_to_the_contract() {
     let eml = "U3ViamVjdDogbm8gaGVhZGVycyBhdCBhbGwKCgBoaQ==";
     world.control("/mail/eml", json!({"mailbox": "adele@contoso.com", "base64": eml})).await;
     for path in [
-        "/me", "/me?$select=id,displayName,mail,userPrincipalName", "/users/alex@contoso.com", "/users/ghost@contoso.com",
-        "/users?$filter=mail%20eq%20'alex@contoso.com'", "/me/mailFolders?$top=3", "/me/mailFolders?includeHiddenFolders=true",
-        "/me/mailFolders/inbox", "/me/mailFolders/inbox/childFolders", "/me/messages?$top=3&$count=true", "/me/messages/$count",
-        "/me/messages?$filter=isRead%20eq%20false&$select=subject", "/me/messages/AAMkAGI2AAAAAAAAAAAAAAAAAAAA",
+        "/me",
+        "/me?$select=id,displayName,mail,userPrincipalName",
+        "/users/alex@contoso.com",
+        "/users/ghost@contoso.com",
+        "/users?$filter=mail%20eq%20'alex@contoso.com'",
+        "/me/mailFolders?$top=3",
+        "/me/mailFolders?includeHiddenFolders=true",
+        "/me/mailFolders/inbox",
+        "/me/mailFolders/inbox/childFolders",
+        "/me/messages?$top=3&$count=true",
+        "/me/messages/$count",
+        "/me/messages?$filter=isRead%20eq%20false&$select=subject",
+        "/me/messages/AAMkAGI2AAAAAAAAAAAAAAAAAAAA",
     ] {
         adele.get(path).await;
     }
@@ -28,7 +37,11 @@ async fn a_session_keeps_to_the_contract() {
     adele.post(&format!("{first}/copy"), json!({"destinationId": "inbox"})).await;
     adele.round(&inbox, 5).await;
     for tail in [
-        "", "/attachments", "/attachments?$select=id,name,contentType,size,isInline", "/$value", "?$expand=attachments($select=id,name)",
+        "",
+        "/attachments",
+        "/attachments?$select=id,name,contentType,size,isInline",
+        "/$value",
+        "?$expand=attachments($select=id,name)",
         "?$select=internetMessageHeaders,uniqueBody",
     ] {
         adele.get(&format!("/me/messages/{with_file}{tail}")).await;
@@ -63,7 +76,12 @@ async fn a_session_keeps_to_the_contract() {
     for text in ["one", "two"] {
         adele.post(&format!("{chat}/messages"), json!({"body": {"contentType": "html", "content": text}})).await;
     }
-    for path in [format!("{chat}/messages?$top=1"), format!("{chat}/members"), chat.clone(), "/me/chats?$expand=members,lastMessagePreview".into()] {
+    for path in [
+        format!("{chat}/messages?$top=1"),
+        format!("{chat}/members"),
+        chat.clone(),
+        "/me/chats?$expand=members,lastMessagePreview".into(),
+    ] {
         adele.get(&path).await;
     }
     let items = json!([
@@ -77,7 +95,9 @@ async fn a_session_keeps_to_the_contract() {
     assert!(exchanges.iter().filter(|b| **b == b'\n').count() > 40);
     assert!(world.accusations().await.is_empty(), "{:?}", world.accusations().await);
 
-    let Ok(folder) = std::env::var("GRAPH_CONTRACT") else { return };
+    let Ok(folder) = std::env::var("GRAPH_CONTRACT") else {
+        return;
+    };
     let file = std::env::temp_dir().join(format!("m365-sim-{}.jsonl", std::process::id()));
     std::fs::write(&file, exchanges).unwrap();
     let checked = std::process::Command::new("python3")

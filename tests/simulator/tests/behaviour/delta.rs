@@ -32,8 +32,9 @@ async fn a_move_leaves_one_folder_and_enters_another() {
     many(&world, 2).await;
     let (_, inbox) = adele.round(DELTA, 10).await;
     let (_, archive) = adele.round("/me/mailFolders/archive/messages/delta", 10).await;
-    let id = world.control("/mail/move", json!({"mailbox": "adele@contoso.com", "subject": "M 1", "folder": "archive"})).await["id"]
-        .clone();
+    let id =
+        world.control("/mail/move", json!({"mailbox": "adele@contoso.com", "subject": "M 1", "folder": "archive"})).await["id"]
+            .clone();
     world.control("/mail/change", json!({"mailbox": "adele@contoso.com", "subject": "M 2", "is_read": true})).await;
     let (left, _) = adele.round(&inbox, 10).await;
     let removed: Vec<&Value> = left.iter().filter(|i| !i["@removed"].is_null()).collect();

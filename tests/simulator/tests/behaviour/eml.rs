@@ -18,7 +18,10 @@ async fn a_mail_with_parts_is_taken_apart() {
         Content-Type: multipart/mixed; boundary=B\r\n\r\n--B\r\nContent-Type: text/html\r\n\r\n<p>Hi</p>\r\n\
         --B\r\nContent-Type: image/png; name=p.png\r\nContent-Transfer-Encoding: base64\r\n\r\niVBORw0K\r\n--B--\r\n";
     let item = load(&world, raw).await;
-    assert_eq!((&item["subject"], &item["received"], &item["sent"]), (&json!("Gr\u{fc}\u{df}e"), &json!("2026-01-14T09:00:05Z"), &json!("2026-01-14T09:00:00Z")));
+    assert_eq!(
+        (&item["subject"], &item["received"], &item["sent"]),
+        (&json!("Gr\u{fc}\u{df}e"), &json!("2026-01-14T09:00:05Z"), &json!("2026-01-14T09:00:00Z"))
+    );
     assert_eq!(item["to"].as_array().unwrap().len(), 2);
     assert_eq!((&item["body_type"], &item["attachments"]), (&json!("html"), &json!(["p.png"])));
     let adele = world.person("adele").await;
@@ -37,7 +40,8 @@ async fn broken_mail_passes() {
         b"\0\0\0".to_vec(),
         b"Subject: no more than this".to_vec(),
         b"From: x\r\nDate: Thu, 01 Jan 1970 00:00:00 +0000\r\n\r\na\0b\xff\xfe".to_vec(),
-        b"From: <>\r\nDate: Sun, 01 Jan 2040 00:00:00 +0000\r\nContent-Type: text/plain; charset=no-such\r\n\r\n\xe4\xf6".to_vec(),
+        b"From: <>\r\nDate: Sun, 01 Jan 2040 00:00:00 +0000\r\nContent-Type: text/plain; charset=no-such\r\n\r\n\xe4\xf6"
+            .to_vec(),
         format!("From: a@b.c\r\nTo: {many}\r\nSubject: crowd\r\n\r\nhi").into_bytes(),
         b"Content-Type: multipart/mixed; boundary=x\r\n\r\n--y\r\nnever closed".to_vec(),
     ];
@@ -54,7 +58,9 @@ async fn broken_mail_passes() {
 /// The public corpus of spam and ham, where it is at hand: EML_CORPUS names the folder with its folders.
 #[tokio::test]
 async fn every_mail_of_the_corpus_loads() {
-    let Ok(corpus) = std::env::var("EML_CORPUS") else { return };
+    let Ok(corpus) = std::env::var("EML_CORPUS") else {
+        return;
+    };
     let world = world().await;
     let mut count = 0;
     for folder in std::fs::read_dir(corpus).unwrap().filter_map(|f| f.ok()).filter(|f| f.path().is_dir()) {

@@ -77,7 +77,9 @@ async fn a_client_that_goes_away_undoes_nothing() {
 async fn the_fifth_at_once_is_refused_and_accused() {
     let world = world().await;
     let adele = world.person("adele").await;
-    world.control("/faults", json!({"name": "gate", "match": {"path": "/me/mailFolders"}, "times": 4, "do": {"hold": "before"}})).await;
+    world
+        .control("/faults", json!({"name": "gate", "match": {"path": "/me/mailFolders"}, "times": 4, "do": {"hold": "before"}}))
+        .await;
     let ask = || adele.get("/me/mailFolders");
     let fifth = async {
         world.control("/faults/reached", json!({"name": "gate", "times": 4})).await;

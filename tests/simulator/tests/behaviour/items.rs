@@ -15,7 +15,8 @@ async fn lists_page_filter_and_count() {
     adele.get(&changed).await;
     assert_eq!(world.accusations().await, ["rebuilt_link"]);
     let since = "receivedDateTime ge 2026-01-15T08:58:00Z";
-    let some = adele.get(&format!("/me/messages?$filter={since} and isRead eq false&$orderby=receivedDateTime desc")).await.json();
+    let some =
+        adele.get(&format!("/me/messages?$filter={since} and isRead eq false&$orderby=receivedDateTime desc")).await.json();
     assert_eq!(some["value"].as_array().unwrap().len(), 3);
     let complex = adele.get("/me/messages?$filter=isRead eq false&$orderby=receivedDateTime desc").await;
     assert_eq!(complex.code(), "InefficientFilter");

@@ -25,7 +25,9 @@ async fn a_sent_draft_keeps_its_id_and_arrives() {
     assert_eq!(adele.send("POST", &format!("{path}/send"), None).await.status, 202);
     let sent = adele.get(&path).await.json();
     assert_eq!((&sent["isDraft"], &sent["internetMessageId"]), (&json!(false), &made["internetMessageId"]));
-    let found = format!("/me/mailFolders/sentitems/messages?$filter=singleValueExtendedProperties/Any(ep: ep/id eq '{MARK}' and ep/value eq 'K-1')");
+    let found = format!(
+        "/me/mailFolders/sentitems/messages?$filter=singleValueExtendedProperties/Any(ep: ep/id eq '{MARK}' and ep/value eq 'K-1')"
+    );
     assert_eq!(adele.get(&found).await.json()["value"][0]["id"], made["id"]);
     let wrong_case = found.replace("Name Key", "Name key");
     assert!(adele.get(&wrong_case).await.json()["value"].as_array().unwrap().is_empty());

@@ -24,7 +24,10 @@ async fn a_code_is_good_once_and_with_its_verifier() {
     let code = field(&location, "code").unwrap();
     let client = world.sim.client_id();
     let wrong = [
-        ("client_id", client), ("grant_type", "authorization_code"), ("code", &code), ("redirect_uri", REDIRECT),
+        ("client_id", client),
+        ("grant_type", "authorization_code"),
+        ("code", &code),
+        ("redirect_uri", REDIRECT),
         ("code_verifier", "another-verifier-that-is-long-enough-0123456789"),
     ];
     let refused = world.token(&wrong).await;

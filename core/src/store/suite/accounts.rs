@@ -1,0 +1,150 @@
+//! Keys, attempts, accounts, tokens, leases.
+
+use super::*;
+use crate::error::ErrorKind;
+use crate::model::AccountFilter;
+
+pub fn meta_is_written_once(s: &dyn Store) {
+    assert_eq!(s.meta("m").unwrap(), None);
+    assert_eq!(s.meta_or_insert("m", b"one").unwrap(), b"one");
+    assert_eq!(s.meta_or_insert("m", b"two").unwrap(), b"one");
+    assert_eq!(s.meta("m").unwrap().unwrap(), b"one");
+}
+
+pub fn the_first_store_key_stays(s: &dyn Store) {
+    let new = |id| NewKey { id, purpose: KeyPurpose::Store, account_id: None, wrapped: sealed("k"), created_at: 1 };
+    let canary = sealed("canary");
+    s.insert_store_key(&new(1), &canary).unwrap();
+    s.insert_store_key(&new(2), &sealed("other")).unwrap();
+    assert_eq!(s.active_key(KeyPurpose::Store, None).unwrap().unwrap().id, 1);
+    assert_eq!(s.canary().unwrap().unwrap(), canary);
+    assert_eq!(s.reserve_uses(1, 10).unwrap(), USES_AT_BIRTH + 10);
+    assert_eq!(s.reserve_uses(1, 5).unwrap(), USES_AT_BIRTH + 15);
+    assert!(s.reserve_uses(99, 1).is_err());
+}
+
+pub fn an_attempt_is_used_up_once(s: &dyn Store) {
+    let attempt = |hash: &[u8]| NewAttempt { state_hash: hash.to_vec(), sealed: sealed("attempt"), created_at: 0, expires_at: 100 };
+    s.insert_attempt(&attempt(b"a")).unwrap();
+    s.insert_attempt(&attempt(b"b")).unwrap();
+    assert!(matches!(s.consume_attempt(b"a", 50).unwrap(), Consumed::Fresh(row) if row.expires_at == 100));
+    assert!(matches!(s.consume_attempt(b"a", 51).unwrap(), Consumed::AlreadyUsed));
+    assert!(matches!(s.consume_attempt(b"b", 100).unwrap(), Consumed::Expired));
+    assert!(matches!(s.consume_attempt(b"c", 50).unwrap(), Consumed::Unknown));
+    // A day later they are gone.
+    assert!(matches!(s.consume_attempt(b"a", 100 + 86_400_001).unwrap(), Consumed::Unknown));
+}
+
+pub fn an_account_comes_back_as_stored(s: &dyn Store) {
+    let row = connect(s, "a");
+    let read = s.account("a").unwrap().unwrap();
+    for found in [&row, &read, &s.find_account("owner", "t", "user-a").unwrap().unwrap()] {
+        assert_eq!((found.features.as_slice(), found.scopes.len(), found.generation), ([Feature::Chat, Feature::MailSync].as_slice(), 2, 1));
+        assert_eq!(found.state, AccountState::Connected);
+    }
+    connect(s, "b");
+    let list = |owner: Option<&str>, state| s.accounts(&AccountFilter { owner: owner.map(Into::into), state }).unwrap().len();
+    assert_eq!(list(None, None), 2);
+    assert_eq!(list(Some("owner"), Some(AccountState::Connected)), 2);
+    assert_eq!(list(Some("OWNER"), None), 0);
+    assert_eq!(list(None, Some(AccountState::Disconnected)), 0);
+    assert!(s.account("A").unwrap().is_none());
+    let kinds: Vec<_> = s.changes(0, 10).unwrap().into_iter().map(|c| (c.kind, c.account_id)).collect();
+    assert_eq!(kinds, [(ChangeKind::AccountChanged, "a".into()), (ChangeKind::AccountChanged, "b".into())]);
+}
+
+pub fn connecting_again_takes_over(s: &dyn Store) {
+    connect(s, "a");
+    let old = s.active_key(KeyPurpose::Secrets, Some("a")).unwrap().unwrap();
+    let lease = lease(s);
+    s.save_folders("a", 1, &lease, &[folder("in")], 1).unwrap();
+    apply(s, &lease, vec![message("m", "in", 1)], |_| {});
+    let again = s.connect_account(&AccountRow { scopes: vec![], ..account("a") }, &token("a", 4), &[key(77, KeyPurpose::Secrets, "a")], 20).unwrap();
+    assert_eq!((again.generation, again.scopes.len()), (2, 0));
+    let new = s.active_key(KeyPurpose::Secrets, Some("a")).unwrap().unwrap();
+    assert!(new.id == 77 && s.key(old.id).unwrap().unwrap().wrapped.is_none());
+    assert_eq!(s.token("a").unwrap().unwrap().version, 4);
+    assert!(s.active_key(KeyPurpose::Content, Some("a")).unwrap().is_some());
+    // The delta link could not be read any more; the next pass compares.
+    let folder = s.folders("a").unwrap().remove(0);
+    assert!(folder.cursor.is_none() && folder.resync.is_some() && folder.pass == 2 && folder.stored == 1);
+    // Somebody who made up another id for the same person is told so.
+    let other = AccountRow { user_id: "user-a".into(), ..account("x") };
+    assert_eq!(s.connect_account(&other, &token("x", 1), &[], 20).unwrap_err().kind(), ErrorKind::Conflict);
+    assert!(s.account("x").unwrap().is_none());
+    // Late results of the first connection change nothing.
+    assert!(!s.set_account_state("a", 1, AccountState::NeedsReconnect, None, 30).unwrap());
+    assert!(!s.save_token(&token("a", 5), 1, None, 30).unwrap());
+    assert!(!s.begin_resync("a", "in", 1, &lease, 30).unwrap());
+    assert!(s.set_account_state("a", 2, AccountState::NeedsReconnect, Some("why"), 30).unwrap());
+    assert_eq!(s.account("a").unwrap().unwrap().problem.as_deref(), Some("why"));
+}
+
+pub fn a_token_is_saved_by_its_holder(s: &dyn Store) {
+    connect(s, "a");
+    let mine = s.take_lease("refresh:a", "me", 0, 10).unwrap().unwrap();
+    assert!(s.save_token(&token("a", 2), 1, Some(&mine), 1).unwrap());
+    assert!(!s.save_token(&token("a", 2), 1, Some(&mine), 1).unwrap(), "the same version twice");
+    let theirs = s.take_lease("refresh:a", "they", 20, 10).unwrap().unwrap();
+    assert!(!s.save_token(&token("a", 3), 1, Some(&mine), 21).unwrap(), "the lease was lost");
+    assert!(s.save_token(&token("a", 3), 1, Some(&theirs), 21).unwrap());
+    assert!(!s.save_token(&token("a", 4), 9, Some(&theirs), 21).unwrap(), "another generation");
+}
+
+pub fn a_lease_has_one_holder(s: &dyn Store) {
+    let a = s.take_lease("l", "a", 0, 10).unwrap().unwrap();
+    assert!(s.take_lease("l", "b", 9, 10).unwrap().is_none());
+    assert_eq!(s.take_lease("l", "a", 5, 10).unwrap().unwrap().fence, a.fence);
+    assert!(s.renew_lease(&a, 8, 10).unwrap());
+    assert!(s.take_lease("l", "b", 17, 10).unwrap().is_none());
+    let b = s.take_lease("l", "b", 18, 10).unwrap().unwrap();
+    assert_eq!(b.fence, a.fence + 1);
+    assert!(!s.renew_lease(&a, 19, 10).unwrap());
+    s.release_lease(&a).unwrap();
+    assert!(s.renew_lease(&b, 19, 10).unwrap());
+    s.release_lease(&b).unwrap();
+    assert_eq!(s.take_lease("l", "a", 20, 10).unwrap().unwrap().fence, b.fence + 1);
+}
+
+pub fn disconnect_ends_everything_at_once(s: &dyn Store) {
+    connect(s, "a");
+    let lease = lease(s);
+    s.save_folders("a", 1, &lease, &[folder("in")], 1).unwrap();
+    apply(s, &lease, vec![message("m", "in", 1)], |_| {});
+    let waiting = enqueue(s, "a", "l1", None);
+    let flying = enqueue(s, "a", "l2", None);
+    let (first, second) = (s.claim(1, 100).unwrap().unwrap(), s.claim(1, 100).unwrap().unwrap());
+    assert_eq!((first.id, second.id), (waiting, flying));
+    s.step(flying, second.fence, &step(ItemState::Dispatching), 1).unwrap();
+    let before = s.changes(0, 100).unwrap().last().unwrap().id;
+    assert_eq!(s.disconnect_account("a", "by hand", 50).unwrap(), [waiting]);
+    assert_eq!(s.disconnect_account("a", "by hand", 51).unwrap(), Vec::<i64>::new());
+    let row = s.account("a").unwrap().unwrap();
+    assert_eq!((row.state, row.generation, row.problem.as_deref()), (AccountState::Disconnected, 2, Some("by hand")));
+    assert!(s.token("a").unwrap().is_none() && s.active_key(KeyPurpose::Secrets, Some("a")).unwrap().is_none());
+    assert!(s.active_key(KeyPurpose::Content, Some("a")).unwrap().is_some(), "mail stays readable");
+    assert!(s.folders("a").unwrap()[0].cursor.is_none());
+    let item = s.item(waiting).unwrap().unwrap();
+    assert_eq!((item.state, item.reason.as_deref()), (ItemState::Cancelled, Some("by hand")));
+    assert_eq!(s.item(flying).unwrap().unwrap().state, ItemState::Dispatching);
+    assert!(!s.set_account_state("a", 2, AccountState::Connected, None, 51).unwrap(), "only a connect ends it");
+    assert!(!s.step(waiting, first.fence, &step(ItemState::Prepared), 51).unwrap());
+    let mut done = step(ItemState::Sent);
+    done.sent_at = Some(52);
+    assert!(s.step(flying, second.fence, &done, 52).unwrap(), "what left before is told");
+    assert!(s.claim(1_000, 1).unwrap().is_none() && s.next_due(1_000).unwrap().is_none());
+    let told: Vec<_> = s.changes(before, 100).unwrap().into_iter().map(|c| (c.kind, c.subject)).collect();
+    assert_eq!(told, [(ChangeKind::AccountChanged, None), (ChangeKind::SendChanged, Some(waiting)), (ChangeKind::SendChanged, Some(flying))]);
+    let late = page("a", &lease, vec![message("n", "in", 1)]);
+    assert!(!s.apply(&late).unwrap().written);
+    assert_eq!(s.messages(&window()).unwrap().rows.len(), 1);
+    assert!(matches!(s.enqueue(&item_of("a", "l", None), &|_| Ok(sealed("p"))), Err(e) if e.kind() == ErrorKind::NotConnected));
+}
+
+pub fn a_closed_store_says_so(s: &dyn Store) {
+    connect(s, "a");
+    s.close();
+    s.close();
+    assert_eq!(s.account("a").unwrap_err().kind(), ErrorKind::Closed);
+    assert_eq!(s.disconnect_account("a", "r", 1).unwrap_err().kind(), ErrorKind::Closed);
+}

@@ -1,0 +1,186 @@
+//! Pages, moves, questions, lists, the feed.
+
+use super::*;
+
+pub fn a_page_and_its_cursor_are_one(s: &dyn Store) {
+    let lease = mailbox(s);
+    let since = last(s);
+    let applied = apply(s, &lease, vec![message("m", "in", 1), message("M", "in", 1)], |_| {});
+    assert!(applied.written && applied.stored == 2, "ids differ by letter case");
+    let folder = s.folders("a").unwrap().remove(0);
+    assert_eq!((folder.stored, folder.cursor.as_ref().unwrap().version, folder.cursor.unwrap().is_delta), (2, 1, false));
+    assert_eq!(told(s, since), [ChangeKind::MessageAdded, ChangeKind::MessageAdded]);
+    let known = s.known("a", &["m", "none", "M", "m"]).unwrap();
+    assert_eq!(known.len(), 2);
+    assert!(s.known("b", &["m"]).unwrap().is_empty() && s.known("a", &[]).unwrap().is_empty());
+    let row = s.message(id_of(s, "m")).unwrap().unwrap();
+    assert_eq!((row.graph_id.as_str(), row.version, row.change_key.as_str()), ("m", 1, "ck1"));
+    assert_eq!(s.body(row.row_id).unwrap().unwrap().1, 1);
+    // A head alone: the body stays, at the version it was sealed for.
+    apply(s, &lease, vec![NewMessage { body: None, is_read: true, ..message("m", "in", 2) }], |_| {});
+    assert_eq!(s.message(row.row_id).unwrap().unwrap().version, 2);
+    assert_eq!(s.body(row.row_id).unwrap().unwrap().1, 1);
+    assert_eq!(s.messages(&MessageWindow { is_read: Some(true), ..window() }).unwrap().rows.len(), 1);
+}
+
+pub fn the_same_page_twice_changes_nothing(s: &dyn Store) {
+    let lease = mailbox(s);
+    let mut batch = page("a", &lease, vec![message("m", "in", 1), message("n", "in", 1)]);
+    batch.quarantined = vec![
+        Quarantined { graph_id: None, raw: sealed("raw"), reason: "unreadable".into() },
+        Quarantined { graph_id: Some("q".into()), raw: sealed("raw"), reason: "unreadable".into() },
+    ];
+    s.apply(&batch).unwrap();
+    let since = last(s);
+    let again = s.apply(&batch).unwrap();
+    assert!(again.written && again.stored == 2);
+    assert_eq!(told(s, since), []);
+    assert_eq!(s.quarantined("a").unwrap(), 2);
+    // Once readable it leaves the quarantine.
+    apply(s, &lease, vec![message("q", "in", 1)], |_| {});
+    assert_eq!(s.quarantined("a").unwrap(), 1);
+}
+
+pub fn a_stranger_writes_nothing(s: &dyn Store) {
+    let lease = mailbox(s);
+    let lost = Lease { fence: lease.fence - 1, ..lease.clone() };
+    assert!(!apply(s, &lost, vec![message("m", "in", 1)], |_| {}).written);
+    assert!(!apply(s, &lease, vec![message("m", "in", 1)], |b| b.generation = 2).written);
+    assert!(!apply(s, &lease, vec![message("m", "in", 1)], |b| b.folder_id = "nowhere").written);
+    assert!(!s.save_folders("a", 1, &lost, &[], 1).unwrap());
+    assert!(!s.begin_resync("a", "in", 1, &lost, 1).unwrap());
+    assert!(s.settle_suspects("a", 1, &lost, &["m".into()], &[], 1).unwrap().is_none());
+    assert!(s.messages(&window()).unwrap().rows.is_empty());
+    assert_eq!(s.folders("a").unwrap().len(), 2);
+}
+
+pub fn a_move_is_no_removal(s: &dyn Store) {
+    let lease = mailbox(s);
+    apply(s, &lease, vec![message("m", "in", 1)], |_| {});
+    let row = id_of(s, "m");
+    apply(s, &lease, vec![], |b| b.suspects = vec!["m".into(), "stranger".into()]);
+    assert_eq!(s.suspects("a", 10).unwrap(), [("m".to_owned(), "in".to_owned())]);
+    // It turns up elsewhere: the question is answered and the row is the same.
+    let since = last(s);
+    let moved = NewMessage { change: Some(ChangeKind::MessageMoved), ..message("m", "out", 2) };
+    apply(s, &lease, vec![moved], |b| b.folder_id = "out");
+    assert!(s.suspects("a", 10).unwrap().is_empty());
+    assert_eq!(told(s, since), [ChangeKind::MessageMoved]);
+    let now = s.message(row).unwrap().unwrap();
+    assert_eq!(now.folder_id, "out");
+    let stored: Vec<_> = s.folders("a").unwrap().into_iter().map(|f| f.stored).collect();
+    assert_eq!(stored, [0, 1]);
+    // The page of the old folder comes late: no question at all.
+    apply(s, &lease, vec![], |b| b.suspects = vec!["m".into()]);
+    assert!(s.suspects("a", 10).unwrap().is_empty());
+}
+
+pub fn questions_are_settled(s: &dyn Store) {
+    let lease = mailbox(s);
+    apply(s, &lease, ["gone", "moved", "stays"].map(|id| message(id, "in", 1)).to_vec(), |_| {});
+    let (gone, moved) = (id_of(s, "gone"), id_of(s, "moved"));
+    apply(s, &lease, vec![], |b| b.suspects = ["gone", "moved", "stays"].map(Into::into).to_vec());
+    assert_eq!(s.suspects("a", 2).unwrap().len(), 2);
+    let since = last(s);
+    let there = [("moved".to_owned(), "out".to_owned()), ("stays".to_owned(), "in".to_owned())];
+    // What was never asked is not removed, whatever is claimed.
+    let settled = s.settle_suspects("a", 1, &lease, &["gone".into(), "unasked".into()], &there, 9).unwrap();
+    assert_eq!(settled, Some((1, 1)));
+    assert_eq!(told(s, since), [ChangeKind::MessageRemoved, ChangeKind::MessageMoved]);
+    assert!(s.suspects("a", 10).unwrap().is_empty());
+    assert!(s.message(gone).unwrap().is_none() && s.body(gone).unwrap().is_none());
+    assert!(s.known("a", &["gone"]).unwrap()[0].is_removed);
+    assert_eq!(s.message(moved).unwrap().unwrap().folder_id, "out");
+    let stored: Vec<_> = s.folders("a").unwrap().into_iter().map(|f| f.stored).collect();
+    assert_eq!(stored, [1, 1]);
+    assert_eq!(s.settle_suspects("a", 1, &lease, &["stays".into()], &[], 9).unwrap(), Some((0, 0)));
+    assert_eq!(s.messages(&window()).unwrap().rows.len(), 2);
+    // A replay of the page that first brought it does not bring it back …
+    let since = last(s);
+    apply(s, &lease, vec![message("gone", "in", 1)], |_| {});
+    apply(s, &lease, vec![], |b| b.seen = vec!["gone".into()]);
+    assert!(s.message(gone).unwrap().is_none() && told(s, since).is_empty());
+    // … a fresh listing does, under its old id and as an addition.
+    apply(s, &lease, vec![message("gone", "in", 2)], |_| {});
+    assert_eq!(told(s, since), [ChangeKind::MessageAdded]);
+    assert_eq!(s.message(gone).unwrap().unwrap().version, 2);
+    assert_eq!(s.folders("a").unwrap()[0].stored, 2);
+}
+
+pub fn a_complete_pass_asks_for_what_it_did_not_show(s: &dyn Store) {
+    let lease = mailbox(s);
+    apply(s, &lease, ["a", "b", "c"].map(|id| message(id, "in", 1)).to_vec(), |b| b.completes_pass = true);
+    assert!(s.suspects("a", 10).unwrap().is_empty());
+    // An ordinary delta round shows only what changed and asks nothing.
+    apply(s, &lease, vec![], |b| b.completes_pass = true);
+    assert!(s.suspects("a", 10).unwrap().is_empty());
+    assert!(s.begin_resync("a", "in", 1, &lease, 7).unwrap());
+    let folder = s.folders("a").unwrap().remove(0);
+    assert_eq!((folder.pass, folder.resync, folder.cursor.is_none()), (2, Some(Resync { since: 7 }), true));
+    apply(s, &lease, vec![message("b", "in", 2)], |b| { b.pass = 2; b.seen = vec!["a".into()]; });
+    assert!(s.suspects("a", 10).unwrap().is_empty(), "half a pass proves nothing");
+    apply(s, &lease, vec![message("d", "in", 1)], |b| { b.pass = 2; b.completes_pass = true; b.cursor.is_delta = true; });
+    assert_eq!(s.suspects("a", 10).unwrap(), [("c".to_owned(), "in".to_owned())]);
+    let folder = s.folders("a").unwrap().remove(0);
+    assert!(folder.resync.is_none() && folder.cursor.unwrap().is_delta);
+}
+
+pub fn a_folder_that_is_gone_asks_for_its_mail(s: &dyn Store) {
+    let lease = mailbox(s);
+    apply(s, &lease, vec![message("m", "in", 1)], |b| b.completes_pass = true);
+    assert!(s.save_folders("a", 1, &lease, &[FolderRow { total: 9, ..folder("out") }], 5).unwrap());
+    let folders = s.folders("a").unwrap();
+    assert_eq!((folders.len(), folders[0].row.total), (1, 9));
+    assert_eq!(s.suspects("a", 10).unwrap(), [("m".to_owned(), "in".to_owned())]);
+    assert_eq!(s.settle_suspects("a", 1, &lease, &[], &[("m".into(), "out".into())], 6).unwrap(), Some((0, 1)));
+    assert_eq!(s.folders("a").unwrap()[0].stored, 1);
+    // It returns: enumerated anew, with a pass of its own.
+    s.save_folders("a", 1, &lease, &[folder("in"), folder("out")], 7).unwrap();
+    let back = s.folders("a").unwrap().into_iter().find(|f| f.row.graph_id == "in").unwrap();
+    assert!(back.cursor.is_none() && back.pass == 2 && back.stored == 0);
+}
+
+pub fn lists_are_paged_without_gaps(s: &dyn Store) {
+    let lease = mailbox(s);
+    let many = (0..25).map(|n| {
+        let received_at = if n == 0 { None } else { Some(1_000 + i64::from(n / 3)) };
+        NewMessage { received_at, conversation_id: format!("c{}", n % 2), ..message(&format!("m{n}"), if n % 5 == 0 { "out" } else { "in" }, 1) }
+    });
+    apply(s, &lease, many.collect(), |_| {});
+    for oldest_first in [false, true] {
+        let mut window = MessageWindow { limit: 7, oldest_first, account_id: Some("a".into()), ..MessageWindow::default() };
+        let mut seen = Vec::new();
+        loop {
+            let page = s.messages(&window).unwrap();
+            seen.extend(page.rows.iter().map(|r| (r.received_at.unwrap_or(0), r.row_id)));
+            if !page.more {
+                break;
+            }
+            window.after = seen.last().copied();
+        }
+        let mut sorted = seen.clone();
+        sorted.sort_unstable();
+        if !oldest_first {
+            sorted.reverse();
+        }
+        assert_eq!((seen.len(), &seen), (25, &sorted));
+    }
+    let count = |w: MessageWindow| s.messages(&w).unwrap().rows.len();
+    assert_eq!(count(MessageWindow { folder_ids: Some(vec!["out".into()]), ..window() }), 5);
+    assert_eq!(count(MessageWindow { folder_ids: Some(vec!["in".into(), "out".into()]), account_id: Some("a".into()), ..window() }), 25);
+    assert_eq!(count(MessageWindow { folder_ids: Some(vec![]), ..window() }), 0);
+    assert_eq!(count(MessageWindow { conversation_id: Some("c1".into()), account_id: Some("a".into()), ..window() }), 12);
+    assert_eq!(count(MessageWindow { account_id: Some("b".into()), ..window() }), 0);
+}
+
+pub fn reading_is_told_once(s: &dyn Store) {
+    let lease = mailbox(s);
+    apply(s, &lease, vec![message("m", "in", 1)], |_| {});
+    let (row, since) = (id_of(s, "m"), last(s));
+    s.set_read(row, true, Some("ck9"), 5).unwrap();
+    s.set_read(row, true, None, 6).unwrap();
+    let now = s.message(row).unwrap().unwrap();
+    assert!(now.is_read && now.change_key == "ck9" && now.version == 1);
+    assert_eq!(told(s, since), [ChangeKind::MessageChanged]);
+    assert_eq!(s.changes(since, 0).unwrap().len(), 0);
+}

@@ -1,0 +1,146 @@
+//! What every backend must do. `store_suite!` makes a test of each function; a backend hands in how to make an empty store.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+mod accounts;
+mod mail;
+mod outbox;
+
+pub use accounts::*;
+pub use mail::*;
+pub use outbox::*;
+
+use super::*;
+use crate::model::{AccountState, ChangeKind, Feature, Route};
+use crate::seal::{Cipher, KeyBytes, Place, Sealed};
+
+macro_rules! store_suite {
+    ($make:expr, [$($name:ident),+ $(,)?]) => {
+        $(#[test]
+        fn $name() {
+            let made = $make();
+            $crate::store::suite::$name(&made.store);
+        })+
+    };
+}
+pub(super) use store_suite;
+
+pub fn sealed(text: &str) -> Sealed {
+    let key = KeyBytes::from_slice(&[7; 32]).unwrap();
+    Cipher::new(b"suite", 1, &key).seal(Place { table: "t", column: "c", account_id: "", row: "", version: 1 }, text.as_bytes()).unwrap()
+}
+
+fn key(id: i64, purpose: KeyPurpose, account: &str) -> NewKey {
+    NewKey { id, purpose, account_id: Some(account.to_owned()), wrapped: sealed("key"), created_at: 1 }
+}
+
+fn account(id: &str) -> AccountRow {
+    AccountRow {
+        id: id.to_owned(),
+        owner: "owner".into(),
+        tenant_id: "t".into(),
+        user_id: format!("user-{id}"),
+        state: AccountState::Connected,
+        features: vec![Feature::Chat, Feature::MailSync],
+        scopes: vec!["Mail.Read".into(), "Chat.ReadWrite".into()],
+        problem: None,
+        profile: sealed("profile"),
+        profile_version: 1,
+        generation: 1,
+        connected_at: 5,
+    }
+}
+
+fn token(id: &str, version: i64) -> TokenRow {
+    TokenRow { account_id: id.to_owned(), version, sealed: sealed("token"), expires_at: 100, refreshed_at: 1 }
+}
+
+pub fn connect(s: &dyn Store, id: &str) -> AccountRow {
+    let n = s.key(1).unwrap().map_or(1, |_| 1 + s.changes(0, 10_000).unwrap().len() as i64 * 10);
+    s.connect_account(&account(id), &token(id, 1), &[key(n, KeyPurpose::Secrets, id), key(n + 1, KeyPurpose::Content, id)], 10).unwrap()
+}
+
+fn item_of(account: &str, lane: &str, key: Option<&str>) -> NewItem {
+    NewItem { account_id: account.into(), route: Route::Mail, lane: lane.into(), key: key.map(Into::into), content_hash: vec![1], created_at: 1 }
+}
+
+fn enqueue(s: &dyn Store, account: &str, lane: &str, key: Option<&str>) -> i64 {
+    match s.enqueue(&item_of(account, lane, key), &|_| Ok(sealed("payload"))).unwrap() {
+        Enqueued::New(row) => row.id,
+        other => panic!("{other:?}"),
+    }
+}
+
+pub fn step(state: ItemState) -> Step {
+    Step { state, progress: None, reason: None, next_at: None, sent_at: None, release: !state.is_open(), announce: true }
+}
+
+pub fn lease(s: &dyn Store) -> Lease {
+    s.take_lease("sync:a", "me", 0, 1_000_000).unwrap().unwrap()
+}
+
+pub fn folder(id: &str) -> FolderRow {
+    FolderRow { graph_id: id.into(), parent_id: None, well_known_name: None, name: sealed(id), version: 1, total: 3, unread: 1, is_synced: true }
+}
+
+pub fn message(id: &str, folder: &str, version: i64) -> NewMessage {
+    NewMessage {
+        graph_id: id.into(),
+        folder_id: folder.into(),
+        conversation_id: "c".into(),
+        change_key: format!("ck{version}"),
+        received_at: Some(1_000),
+        is_read: false,
+        is_draft: false,
+        head: sealed("head"),
+        body: Some(sealed("body")),
+        version,
+        change: Some(if version == 1 { ChangeKind::MessageAdded } else { ChangeKind::MessageChanged }),
+    }
+}
+
+pub fn page<'a>(account_id: &'a str, lease: &'a Lease, upserts: Vec<NewMessage>) -> PageBatch<'a> {
+    PageBatch {
+        account_id,
+        folder_id: "in",
+        generation: 1,
+        lease,
+        pass: 1,
+        upserts,
+        seen: vec![],
+        suspects: vec![],
+        quarantined: vec![],
+        cursor: Cursor { link: sealed("link"), version: 1, is_delta: false },
+        completes_pass: false,
+        now: 100,
+    }
+}
+
+pub fn apply(s: &dyn Store, lease: &Lease, upserts: Vec<NewMessage>, change: impl FnOnce(&mut PageBatch<'_>)) -> Applied {
+    let mut batch = page("a", lease, upserts);
+    change(&mut batch);
+    s.apply(&batch).unwrap()
+}
+
+pub fn window() -> MessageWindow {
+    MessageWindow { limit: 100, ..MessageWindow::default() }
+}
+
+fn mailbox(s: &dyn Store) -> Lease {
+    connect(s, "a");
+    let lease = lease(s);
+    assert!(s.save_folders("a", 1, &lease, &[folder("in"), folder("out")], 1).unwrap());
+    lease
+}
+
+/// Kinds in the feed after the ones `since`.
+fn told(s: &dyn Store, since: i64) -> Vec<ChangeKind> {
+    s.changes(since, 1_000).unwrap().into_iter().map(|c| c.kind).collect()
+}
+
+fn last(s: &dyn Store) -> i64 {
+    s.changes(0, 10_000).unwrap().last().map_or(0, |c| c.id)
+}
+
+fn id_of(s: &dyn Store, graph_id: &str) -> i64 {
+    s.known("a", &[graph_id]).unwrap()[0].row_id
+}
