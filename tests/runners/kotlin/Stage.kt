@@ -115,11 +115,13 @@ class Stage private constructor(val sim: Sim, scenario: JsonNode, val clock: Tes
         }
     }
 
-    /** Everything off the stage; engines end as a host would end them. */
+    /** The engines off the stage, as a host would end them. The files stay until `remove`. */
     suspend fun clear() {
         players.values.forEach { it.engine.shutdown() }
         mover?.cancel()
     }
+
+    fun remove() = folder.deleteRecursively()
 
     private fun files(): List<File> = store.listFiles().orEmpty().filter(File::isFile)
 }

@@ -36,10 +36,11 @@ suspend fun run(sim: Sim, scenario: JsonNode): Unit = coroutineScope {
     val tokens = TOKEN.findAll(exchanges).map { it.groupValues[1].toByteArray() }.toList()
     val keys = listOf(stage.rightKey, stage.rightKey.hex().toByteArray())
     stage.checkDisk(tokens + keys + listOfNotNull(known["canary"]?.asText()?.toByteArray()))
+    stage.remove()
 }
 
 private suspend fun CoroutineScope.play(stage: Stage, known: MutableMap<String, JsonNode>, waiting: MutableMap<String, Deferred<List<Outcome>>>, scenario: JsonNode) {
-    if (scenario["open"]?.asBoolean() != false) stage.open("first", JSON.createObjectNode())
+    if (scenario["open"]?.asBoolean() != false) caught { stage.open("first", JSON.createObjectNode()) }.onFailure { throw Failed("the engine did not open: ${it.message}") }
     for ((number, step) in scenario["steps"].withIndex()) {
         val what = try {
             // `expect` and `error` are filled in after the step, so that they may name what it saved.

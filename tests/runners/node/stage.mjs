@@ -107,11 +107,14 @@ export class Stage {
     }
   }
 
-  /** Everything off the stage; engines end as a host would end them. */
+  /** The engines off the stage, as a host would end them. The files stay until `remove`. */
   async clear() {
     for (const player of this.players.values()) await player.engine.close()
     this.over.abort()
-    process.on('exit', () => rmSync(this.folder, { recursive: true, force: true }))
+  }
+
+  remove() {
+    rmSync(this.folder, { recursive: true, force: true })
   }
 
   files() {

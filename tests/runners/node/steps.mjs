@@ -23,11 +23,16 @@ export async function run(sim, scenario) {
   const text = typeof exchanges === 'string' ? exchanges : JSON.stringify(exchanges)
   const secrets = [...new Set([...text.matchAll(TOKEN)].map((match) => match[1])), stage.rightKey, stage.rightKey.toString('hex')]
   stage.checkDisk(known.canary ? [...secrets, known.canary] : secrets)
+  stage.remove()
 }
 
 async function play(stage, known, scenario) {
   const waiting = new Map()
-  if (scenario.open ?? true) stage.open('first', {})
+  try {
+    if (scenario.open ?? true) stage.open('first', {})
+  } catch (error) {
+    throw failed(`the engine did not open: ${error.message}`)
+  }
   for (const [number, step] of scenario.steps.entries()) {
     let what
     try {

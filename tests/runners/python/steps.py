@@ -40,7 +40,10 @@ async def run(sim, scenario: dict):
 
 async def play(stage: Stage, known: dict, waiting: dict, scenario: dict):
     if scenario.get("open", True):
-        stage.open("first", {})
+        try:
+            stage.open("first", {})
+        except tidings.TidingsError as e:
+            raise Failed(f"the engine did not open: {short(values.error(e))}") from None
     for number, step in enumerate(scenario["steps"], 1):
         try:
             # `expect` and `error` are filled in after the step, so that they may name what it saved.

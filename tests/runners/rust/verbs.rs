@@ -103,7 +103,7 @@ fn draft(with: &Value) -> Result<Draft, Value> {
     }
     let mut mail = with["mail"].clone();
     // A scenario writes the content of a file as text.
-    for file in mail["attachments"].as_array_mut().into_iter().flatten() {
+    for file in mail.get_mut("attachments").and_then(Value::as_array_mut).into_iter().flatten() {
         let bytes = file["content"].as_str().map(|text| text.as_bytes().to_vec());
         file["content"] = json!(bytes);
     }
