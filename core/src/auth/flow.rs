@@ -2,8 +2,8 @@
 
 use super::state::{Refusal, aadsts};
 use super::token::{Ask, Denied, Grant, StoredToken};
-use super::{Auth, Profile, account, profile_place, scopes, token_place};
-use crate::clock::{from_ms, to_ms};
+use super::{Auth, Profile, profile_place, scopes, token_place};
+use crate::clock::from_ms;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Account, AccountState, ConnectRequest, Event, Feature, SignIn};
 use crate::pipeline::{AccessToken, LoopbackReceiver, Purpose, Request};
@@ -87,12 +87,7 @@ impl Auth {
     /// Ends a sign-in: uses the attempt up, exchanges the code, verifies who it is, stores account, keys and token in one step.
     pub async fn finish(&self, callback: &str, binding: &str) -> Result<Account> {
         let callback = Callback::parse(callback)?;
-        let attempt = self.consume(&callback).await?;
-        // The attempt is gone already: whoever guesses gets one guess.
-        if !bool::from(attempt.binding.as_bytes().ct_eq(binding.as_bytes())) {
-            return Err(Error::new(ErrorKind::TokenRejected, "This callback belongs to a sign-in that another browser started. The sign-in is void; start it again."));
-        }
-        callback.came_to(&attempt.redirect_uri)?;
+        let attempt = self.consume(&callback, binding).await?;
         let code = callback.code()?;
         let grant = self.entra.exchange(code, &attempt.verifier, &attempt.redirect_uri).await.map_err(told)?;
         let identity = self.identify(&grant, &attempt.nonce, callback.iss.as_deref().map(String::as_str)).await?;
@@ -105,19 +100,30 @@ impl Auth {
         self.step(move |me| me.describe(&row)).await
     }
 
-    async fn consume(&self, callback: &Callback) -> Result<Attempt> {
+    /// Checks that the callback came to the browser and the address it was meant for, then uses the attempt up in one atomic step: whoever has only
+    /// one half of it (a stolen callback, a stolen session) neither gets in nor spoils the sign-in of the one who has both.
+    async fn consume(&self, callback: &Callback, binding: &str) -> Result<Attempt> {
         let hash = hash(&callback.state);
-        let now = self.now();
-        self.step(move |me| match me.store.consume_attempt(&hash, now)? {
-            Consumed::Fresh(row) => {
+        let wanted = hash.clone();
+        let attempt: Attempt = self
+            .step(move |me| {
+                let hash = wanted;
+                let row = me.store.attempt(&hash)?.ok_or_else(unknown)?;
                 let plain = me.vault.store_key().open(place(&hex(&hash)), &row.sealed)?;
                 serde_json::from_slice(&plain).map_err(|_| Error::new(ErrorKind::Corrupt, "The stored sign-in cannot be read. Start it again."))
-            }
+            })
+            .await?;
+        if !bool::from(attempt.binding.as_bytes().ct_eq(binding.as_bytes())) {
+            return Err(Error::new(ErrorKind::TokenRejected, "The binding is not the one of this sign-in: the callback belongs to another browser or attempt. Pass the binding that connect gave for it."));
+        }
+        callback.came_to(&attempt.redirect_uri)?;
+        let now = self.now();
+        match self.step(move |me| me.store.consume_attempt(&hash, now)).await? {
+            Consumed::Fresh => Ok(attempt),
             Consumed::AlreadyUsed => Err(Error::new(ErrorKind::Conflict, "This sign-in was finished already. Start a new one if it failed.")),
             Consumed::Expired => Err(Error::new(ErrorKind::Cancelled, "This sign-in took too long and has expired. Start it again.")),
-            Consumed::Unknown => Err(Error::invalid("This callback belongs to no sign-in started here.")),
-        })
-        .await
+            Consumed::Unknown => Err(unknown()),
+        }
     }
 
     async fn identify(&self, grant: &Grant, nonce: &str, iss: Option<&str>) -> Result<Identity> {
@@ -378,6 +384,10 @@ fn hash(text: &str) -> Vec<u8> {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+fn unknown() -> Error {
+    Error::invalid("This callback belongs to no sign-in started here. Start one with connect.")
 }
 
 #[cfg(test)]

@@ -64,7 +64,13 @@ impl Desk {
 /// What a row says to a caller who needs a token.
 enum Row {
     Usable(AccessToken),
-    Renew { account: AccountRow, token: TokenRow, stored: StoredToken },
+    Renew(Box<Held>),
+}
+
+struct Held {
+    account: AccountRow,
+    token: TokenRow,
+    stored: StoredToken,
 }
 
 impl TokenSource for Auth {
@@ -165,9 +171,9 @@ impl Auth {
 
     async fn renew_under(self: &Arc<Self>, account_id: &str, stale: &Option<AccessToken>, claims: Option<&str>, lease: &Lease) -> Result<AccessToken> {
         // Between the first look and the lease somebody may have been here.
-        let (account, row, stored) = match self.read(account_id, stale).await? {
+        let Held { account, token: row, stored } = match self.read(account_id, stale).await? {
             Row::Usable(token) => return Ok(token),
-            Row::Renew { account, token, stored } => (account, token, stored),
+            Row::Renew(held) => *held,
         };
         match self.entra.refresh(account_id, &stored.refresh_token, claims).await {
             Ok(grant) => self.keep_renewed(account, row, stored, grant, lease, stale).await,
@@ -198,7 +204,7 @@ impl Auth {
             // Disconnected, connected anew, or another process was quicker; what it stored is what counts.
             return match self.read(&account.id, stale).await? {
                 Row::Usable(token) => Ok(token),
-                Row::Renew { .. } => Err(Error::new(ErrorKind::StoreBusy, "Another process changed this account meanwhile. Try again.")),
+                Row::Renew(_) => Err(Error::new(ErrorKind::StoreBusy, "Another process changed this account meanwhile. Try again.")),
             };
         }
         self.desk.remember(&account.id, access_token.clone(), generation, now, expires_at);
@@ -265,7 +271,7 @@ impl Auth {
             self.desk.remember(account_id, access_token.clone(), account.generation, token.refreshed_at, token.expires_at);
             return Ok(Row::Usable(access_token));
         }
-        Ok(Row::Renew { account, token, stored })
+        Ok(Row::Renew(Box::new(Held { account, token, stored })))
     }
 }
 

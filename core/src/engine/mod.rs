@@ -270,7 +270,8 @@ impl Inner {
 
     /// An account that is connected and was granted what the feature needs.
     async fn usable(&self, account_id: &str, feature: Feature) -> Result<AccountRow> {
-        let row = self.row(account_id).await?;
+        let (store, id) = (self.store.clone(), account_id.to_owned());
+        let row = blocking(move || store.account(&id)).await?.ok_or_else(|| Error::new(ErrorKind::NotConnected, "There is no account with this id. Connect one."))?;
         let refuse = |kind, reason: &str| Err(Error::new(kind, reason.to_owned()).on_account(account_id));
         match row.state {
             AccountState::Connected => {}

@@ -22,13 +22,6 @@ const MOST_FOLDERS: usize = 20_000;
 const MOST_PAGES: usize = 1_000;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Me {
-    pub id: String,
-    pub address: String,
-    pub name: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GraphFolder {
     pub id: String,
     pub parent_id: Option<String>,
@@ -129,22 +122,6 @@ struct WireFile<'a> {
 }
 
 impl Graph {
-    /// Who the token belongs to.
-    pub async fn me(&self, caller: &Caller) -> Result<Me> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Wire {
-            id: String,
-            display_name: Option<String>,
-            mail: Option<String>,
-            user_principal_name: Option<String>,
-        }
-        let response = self.ask(self.get(caller, self.url("me", &[("$select", "id,displayName,mail,userPrincipalName")])?)).await?;
-        let wire: Wire = wire::read(&response.body)?;
-        let address = wire.mail.filter(|m| !m.is_empty()).or(wire.user_principal_name).unwrap_or_default();
-        Ok(Me { id: wire.id, address, name: wire.display_name.unwrap_or_default() })
-    }
-
     /// All folders of all levels, parents before children.
     pub async fn folders(&self, caller: &Caller) -> Result<Vec<GraphFolder>> {
         let names = self.well_known(caller).await?;

@@ -8,8 +8,7 @@ mod teams;
 mod wire;
 
 pub use delta::{DeltaAnswer, DeltaFrom, DeltaItem, DeltaPage, MailItem};
-pub use mail::{DraftMade, GraphFolder, Me, MessageState, OutgoingMail, Proof};
-pub use teams::Person;
+pub use mail::{GraphFolder, MessageState, OutgoingMail, Proof};
 
 use crate::config::Endpoints;
 use crate::error::{Error, ErrorKind, Result};

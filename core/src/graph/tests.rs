@@ -1,0 +1,340 @@
+use super::*;
+use crate::clock::TestClock;
+use crate::config::Cloud;
+use crate::model::{Address, BodyType, FileAttachment, Importance, MailDraft};
+use crate::pipeline::fake::{Seen, Service, breaks, clock, passed_ms, says, says_with};
+use crate::pipeline::{AccessToken, Answer, Sent, TokenSource};
+use futures_util::future::BoxFuture;
+use serde_json::{Value, json};
+
+struct Always;
+
+impl TokenSource for Always {
+    fn token(&self, _: String, _: Option<AccessToken>, _: Option<String>) -> BoxFuture<'static, Result<AccessToken>> {
+        Box::pin(std::future::ready(Ok(AccessToken::new("t"))))
+    }
+}
+
+struct Bench {
+    graph: Graph,
+    service: Arc<Service>,
+    clock: TestClock,
+    _tokens: Arc<dyn TokenSource>,
+}
+
+fn bench(service: Arc<Service>) -> Bench {
+    let clock = clock();
+    let pipeline = service.pipeline(&clock);
+    let tokens: Arc<dyn TokenSource> = Arc::new(Always);
+    pipeline.plug_tokens(tokens.clone());
+    Bench { graph: Graph::new(pipeline, Endpoints::of(&Cloud::Public).unwrap()), service, clock, _tokens: tokens }
+}
+
+fn answers(list: Vec<Answer>) -> Bench {
+    bench(Service::script(list))
+}
+
+fn caller() -> Caller {
+    Caller { account_id: "acc".into(), priority: Priority::User, max_wait: Duration::from_secs(60) }
+}
+
+impl Bench {
+    fn last(&self) -> (String, Value) {
+        let seen = self.service.seen.lock().unwrap();
+        let last = seen.last().unwrap();
+        assert!(last.headers()["prefer"].to_str().unwrap().contains("IdType=\"ImmutableId\""));
+        (format!("{} {}", last.method(), last.uri()), serde_json::from_slice(last.body()).unwrap_or_default())
+    }
+
+    async fn start(&self) -> Result<DeltaAnswer> {
+        self.graph.delta_page(&caller(), DeltaFrom::Start { folder_id: "f1".into(), page_size: 50 }).await
+    }
+}
+
+const DELTA: &str = "https://graph.microsoft.com/v1.0/me/mailFolders('f1')/messages/delta?$deltatoken=d1";
+const NEXT: &str = "https://graph.microsoft.com/v1.0/me/mailFolders('f1')/messages/delta?$skiptoken=s1";
+
+fn message(id: &str) -> Value {
+    json!({
+        "@odata.etag": "W/\"ck1\"", "id": id, "changeKey": "ck1", "parentFolderId": "f1", "conversationId": "c1", "internetMessageId": "<m@x>", "subject": "Hello\u{0} wörld",
+        "bodyPreview": "Hi", "from": { "emailAddress": { "name": "Ann", "address": "ann@x" } }, "sender": null, "toRecipients": [{ "emailAddress": { "address": "bob@x" } }],
+        "ccRecipients": [], "bccRecipients": [], "replyTo": [], "receivedDateTime": "2026-01-02T03:04:05Z", "sentDateTime": null, "isRead": true, "isDraft": false,
+        "flag": { "flagStatus": "flagged" }, "importance": "high", "categories": ["red"], "hasAttachments": true, "webLink": "https://outlook/x",
+        "body": { "contentType": "html", "content": "<p>Hi</p>" }, "unknown": [[[1]]]
+    })
+}
+
+#[tokio::test]
+async fn a_page_is_read_item_by_item() {
+    let mut odd = message("m2");
+    odd["isRead"] = json!("perhaps");
+    let mut late = message("m3");
+    late["receivedDateTime"] = json!("yesterday");
+    let bare = json!({ "id": "m4", "isRead": false });
+    let body = json!({ "value": [
+        message("m1"), odd, late, bare, { "id": "m5", "@removed": { "reason": "deleted" } }, { "subject": "no id" }, { "id": "" }, 7, { "id": 7 },
+    ], "@odata.nextLink": NEXT });
+    // A lone surrogate cannot be text; the other items do not suffer.
+    let text = body.to_string().replacen("\"value\":[", r#""value":[{"id":"m0","subject":"\ud800"},"#, 1);
+    let bench = answers(vec![says(200, text)]);
+    let DeltaAnswer::Page(page) = bench.start().await.unwrap() else { panic!("no page") };
+    assert_eq!((page.link.as_str(), page.is_delta), (NEXT, false));
+    let told: Vec<String> = page
+        .items
+        .iter()
+        .map(|item| match item {
+            DeltaItem::Message(m) => format!("{}{}", m.id, if m.is_partial { " partial" } else { "" }),
+            DeltaItem::Removed { id } => format!("{id} removed"),
+            DeltaItem::Unreadable { id, raw, .. } => format!("? {} {}", id.as_deref().unwrap_or("-"), !raw.is_empty()),
+        })
+        .collect();
+    assert_eq!(told, ["? m0 true", "m1", "? m2 true", "? m3 true", "m4 partial", "m5 removed", "? - true", "? - true", "? - true", "? - true"]);
+    let DeltaItem::Message(m) = &page.items[1] else { panic!("no message") };
+    let address = |name: &str, address: &str| Address { name: name.into(), address: address.into() };
+    assert_eq!((m.subject.as_str(), m.change_key.as_str(), m.from.clone(), m.sender.clone()), ("Hello\u{0} wörld", "ck1", Some(address("Ann", "ann@x")), None));
+    assert_eq!((m.to.clone(), m.importance, m.is_flagged, m.is_read), (vec![address("", "bob@x")], Importance::High, true, true));
+    assert_eq!((m.body.clone(), m.sent_at), (Some((BodyType::Html, "<p>Hi</p>".into())), None));
+    let (asked, _) = bench.last();
+    assert!(asked.starts_with("GET https://graph.microsoft.com/v1.0/me/mailFolders/f1/messages/delta?$select=id,changeKey,") && asked.ends_with(",webLink,body"), "{asked}");
+    assert_eq!(bench.service.seen.lock().unwrap()[0].headers()["prefer"], "IdType=\"ImmutableId\", odata.maxpagesize=50");
+}
+
+#[tokio::test]
+async fn links_are_followed_as_they_are_and_only_to_graph() {
+    let done = || says(200, json!({ "value": [], "@odata.deltaLink": DELTA }).to_string());
+    let from = |link: &str| DeltaFrom::Link { folder_id: "f1".into(), link: link.into(), page_size: 10 };
+    let bench = answers(vec![done()]);
+    // Nothing happened since: the same link again is no loop.
+    let DeltaAnswer::Page(page) = bench.graph.delta_page(&caller(), from(DELTA)).await.unwrap() else { panic!("no page") };
+    assert!(page.is_delta && page.items.is_empty());
+    assert_eq!(bench.last().0, format!("GET {DELTA}"));
+    let refused = bench.graph.delta_page(&caller(), from("https://evil.example/v1.0/me/messages/delta")).await.unwrap_err();
+    assert_eq!((refused.kind(), bench.service.calls()), (ErrorKind::LinkRejected, 1));
+
+    for (body, kind) in [
+        (json!({ "value": [], "@odata.nextLink": NEXT }), ErrorKind::Upstream),
+        (json!({ "value": [] }), ErrorKind::Upstream),
+        (json!({ "value": [], "@odata.nextLink": NEXT, "@odata.deltaLink": DELTA }), ErrorKind::Upstream),
+        (json!({ "value": [], "@odata.nextLink": "https://evil.example/v1.0/x" }), ErrorKind::LinkRejected),
+        (json!({ "value": [], "@odata.deltaLink": "http://graph.microsoft.com/v1.0/x" }), ErrorKind::LinkRejected),
+        (json!({ "value": {} }), ErrorKind::Upstream),
+        (json!([]), ErrorKind::Upstream),
+    ] {
+        let bench = answers(vec![says(200, body.to_string())]);
+        assert_eq!(bench.graph.delta_page(&caller(), from(NEXT)).await.unwrap_err().kind(), kind, "{body}");
+    }
+    let deep = format!(r#"{{"value":[{}{}],"@odata.deltaLink":"{DELTA}"}}"#, "[".repeat(80), "]".repeat(80));
+    assert_eq!(answers(vec![says(200, deep)]).graph.delta_page(&caller(), from(NEXT)).await.unwrap_err().kind(), ErrorKind::Upstream);
+}
+
+#[tokio::test]
+async fn a_lost_cursor_is_told_from_a_lost_folder() {
+    let code = |status: u16, code: &str| says(status, json!({ "error": { "code": code } }).to_string());
+    let table: Vec<(Answer, &str)> = vec![
+        (says(410, ""), "lost"),
+        (says_with(410, ("location", DELTA), ""), "lost at"),
+        (says_with(410, ("location", "https://evil.example/"), ""), "lost"),
+        (code(404, "SyncStateNotFound"), "lost"),
+        (code(404, "syncstatenotfound"), "lost"),
+        (code(400, "resyncRequired"), "lost"),
+        (code(400, "SyncStateInvalid"), "lost"),
+        (code(400, "InvalidSyncStateData"), "lost"),
+        (code(404, "ErrorItemNotFound"), "gone"),
+        (code(404, "ErrorSyncFolderNotFound"), "gone"),
+        (code(404, "MailboxNotEnabledForRESTAPI"), "forbidden"),
+        (code(403, "ErrorAccessDenied"), "forbidden"),
+    ];
+    for (answer, expected) in table {
+        let told = match answers(vec![answer]).start().await {
+            Ok(DeltaAnswer::Lost { restart: Some(_) }) => "lost at",
+            Ok(DeltaAnswer::Lost { restart: None }) => "lost",
+            Ok(DeltaAnswer::FolderGone) => "gone",
+            Ok(DeltaAnswer::Page(_)) => "page",
+            Err(e) if e.kind() == ErrorKind::Forbidden => "forbidden",
+            Err(_) => "error",
+        };
+        assert_eq!(told, expected);
+    }
+}
+
+/// Answers a batch by path; the closure gets the path and the number of the batch.
+fn batches(answer: impl Fn(&str, usize) -> Value + Send + Sync + 'static) -> Bench {
+    bench(Service::new(move |request: &Seen, n| {
+        assert!(request.uri().path().ends_with("/v1.0/$batch"));
+        let body: Value = serde_json::from_slice(request.body()).unwrap();
+        let items = body["requests"].as_array().unwrap();
+        assert!(items.len() <= 20);
+        let mut responses: Vec<Value> = items
+            .iter()
+            .map(|item| {
+                assert_eq!((item["method"].as_str(), item["headers"]["Prefer"].as_str()), (Some("GET"), Some("IdType=\"ImmutableId\"")));
+                let mut response = answer(item["url"].as_str().unwrap(), n);
+                response["id"] = item["id"].clone();
+                response
+            })
+            .collect();
+        responses.reverse(); // any order
+        says(200, json!({ "responses": responses }).to_string())
+    }))
+}
+
+#[tokio::test]
+async fn removals_are_proven_in_batches_of_twenty() {
+    let bench = batches(|path, _| {
+        let id = path.strip_prefix("/me/messages/").unwrap().split('?').next().unwrap();
+        match id {
+            "m3" => json!({ "status": 404, "body": { "error": { "code": "ErrorItemNotFound" } } }),
+            _ => json!({ "status": 200, "body": { "id": id, "parentFolderId": format!("of {id}") } }),
+        }
+    });
+    let ids: Vec<String> = (0..45).map(|n| format!("m{n}")).collect();
+    let proofs = bench.graph.prove(&caller(), &ids).await.unwrap();
+    assert_eq!(bench.service.calls(), 3);
+    for (n, (id, proof)) in proofs.iter().enumerate() {
+        assert_eq!(id, &ids[n]);
+        let expected = if n == 3 { Proof::Gone } else { Proof::There { folder_id: format!("of m{n}") } };
+        assert_eq!(*proof, expected);
+    }
+}
+
+#[tokio::test]
+async fn a_throttled_item_goes_again_alone_after_its_own_wait() {
+    let bench = batches(|path, n| match (path.contains("/m1/") || path.contains("/m1?"), n) {
+        (true, 0) => json!({ "status": 429, "headers": { "Retry-After": "4" }, "body": { "error": { "code": "TooManyRequests" } } }),
+        (true, 1) => json!({ "status": 503, "body": {} }),
+        _ => json!({ "status": 200, "body": { "value": [{ "id": "a1", "name": "x.pdf", "contentType": "application/pdf", "size": 12, "isInline": false }] } }),
+    });
+    let ids = ["m0".to_owned(), "m1".to_owned(), "m2/..".to_owned()];
+    let found = bench.graph.attachments(&caller(), &ids).await.unwrap();
+    assert!(found.iter().all(|(_, list)| list.as_ref().is_some_and(|l| l.len() == 1 && l[0].name == "x.pdf" && l[0].size == 12)));
+    assert!((4300..=6000).contains(&passed_ms(&bench.clock)), "{}", passed_ms(&bench.clock));
+    let sizes: Vec<usize> = bench.service.seen.lock().unwrap().iter().map(|r| serde_json::from_slice::<Value>(r.body()).unwrap()["requests"].as_array().unwrap().len()).collect();
+    assert_eq!(sizes, [3, 1, 1]);
+    let first: Value = serde_json::from_slice(bench.service.seen.lock().unwrap()[0].body()).unwrap();
+    assert_eq!(first["requests"][2]["url"], "/me/messages/m2%2F../attachments?$select=id,name,contentType,size,isInline");
+
+    let never = batches(|_, _| json!({ "status": 429, "headers": { "Retry-After": "4000" } }));
+    let told = never.graph.prove(&caller(), &["m".to_owned()]).await.unwrap_err();
+    assert_eq!((told.kind(), never.service.calls()), (ErrorKind::Throttled, 1));
+    let denied = batches(|_, _| json!({ "status": 403, "body": { "error": { "code": "ErrorAccessDenied" } } }));
+    assert_eq!(denied.graph.prove(&caller(), &["m".to_owned()]).await.unwrap_err().kind(), ErrorKind::Forbidden);
+    let silent = answers(vec![says(200, r#"{"responses":[]}"#)]);
+    assert_eq!(silent.graph.prove(&caller(), &["m".to_owned()]).await.unwrap_err().kind(), ErrorKind::Upstream);
+}
+
+#[tokio::test]
+async fn folders_of_all_levels_with_their_own_names() {
+    let bench = bench(Service::new(|request: &Seen, _| {
+        let page = |value: Value| says(200, json!({ "value": value }).to_string());
+        let uri = request.uri().to_string();
+        if uri.ends_with("$batch") {
+            let body: Value = serde_json::from_slice(request.body()).unwrap();
+            let responses: Vec<Value> = body["requests"].as_array().unwrap().iter().map(|item| match item["url"].as_str().unwrap() {
+                "/me/mailFolders/inbox?$select=id" => json!({ "id": item["id"], "status": 200, "body": { "id": "in" } }),
+                _ => json!({ "id": item["id"], "status": 404, "body": { "error": { "code": "ErrorItemNotFound" } } }),
+            }).collect();
+            return says(200, json!({ "responses": responses }).to_string());
+        }
+        match uri.as_str() {
+            u if u.contains("skip=1") => page(json!([{ "id": "s", "@odata.type": "#microsoft.graph.mailSearchFolder", "displayName": "Unread" }])),
+            u if u.contains("/in/childFolders") => page(json!([{ "id": "sub", "parentFolderId": "in", "displayName": "Sub", "childFolderCount": 0 }])),
+            _ => says(200, json!({
+                "value": [{ "id": "in", "parentFolderId": "root", "displayName": "Posteingang", "childFolderCount": 1, "totalItemCount": 5, "unreadItemCount": 2 }],
+                "@odata.nextLink": "https://graph.microsoft.com/v1.0/me/mailFolders?$skip=1",
+            }).to_string()),
+        }
+    }));
+    let folders = bench.graph.folders(&caller()).await.unwrap();
+    let told: Vec<(&str, Option<&str>, bool, u32)> = folders.iter().map(|f| (f.id.as_str(), f.well_known_name.as_deref(), f.is_search, f.total)).collect();
+    assert_eq!(told, [("in", Some("inbox"), false, 5), ("s", None, true, 0), ("sub", None, false, 0)]);
+}
+
+#[tokio::test]
+async fn a_draft_is_made_with_its_marks_and_sent_by_id() {
+    let bench = answers(vec![says(201, r#"{"id":"AA/k=","internetMessageId":"<m@x>"}"#), says(202, "")]);
+    let address = |a: &str| Address { address: a.into(), name: String::new() };
+    let draft = MailDraft {
+        to: vec![Address { name: "Bob".into(), ..address("bob@x") }],
+        cc: vec![address("cc@x")],
+        subject: "S".into(),
+        body: "<p>x</p>".into(),
+        body_type: BodyType::Html,
+        attachments: vec![FileAttachment { name: "a.txt".into(), content: b"hi".to_vec(), content_type: "text/plain".into() }],
+        ..Default::default()
+    };
+    let made = bench.graph.create_draft(&caller(), &OutgoingMail { draft: &draft, internet_message_id: "<m@x>", mark: "k1" }).await.unwrap();
+    let (asked, body) = bench.last();
+    assert_eq!(asked, "POST https://graph.microsoft.com/v1.0/me/messages");
+    assert_eq!(body, json!({
+        "subject": "S", "body": { "contentType": "html", "content": "<p>x</p>" }, "importance": "normal", "internetMessageId": "<m@x>",
+        "toRecipients": [{ "emailAddress": { "name": "Bob", "address": "bob@x" } }], "ccRecipients": [{ "emailAddress": { "address": "cc@x" } }],
+        "attachments": [{ "@odata.type": "#microsoft.graph.fileAttachment", "name": "a.txt", "contentType": "text/plain", "contentBytes": "aGk=" }],
+        "singleValueExtendedProperties": [{ "id": "String {6b1f0f0a-5c0c-4b0e-9c52-7a1d3f5e8b24} Name TidingsMark", "value": "k1" }],
+    }));
+    bench.graph.send_draft(&caller(), &made.id).await.unwrap();
+    assert_eq!(bench.last().0, "POST https://graph.microsoft.com/v1.0/me/messages/AA%2Fk%3D/send");
+    let seen = bench.service.seen.lock().unwrap();
+    let sent = seen.last().unwrap();
+    assert_eq!((sent.headers()["content-length"].to_str().unwrap(), sent.headers().get("content-type"), sent.body().len()), ("0", None, 0));
+}
+
+#[tokio::test]
+async fn what_must_not_happen_twice_is_never_repeated_in_doubt() {
+    for broken in [|| breaks(Sent::Maybe), || says(500, ""), || says(503, "")] {
+        let bench = answers(vec![broken()]);
+        assert_eq!(bench.graph.send_draft(&caller(), "d").await.unwrap_err().kind(), ErrorKind::OutcomeUnknown);
+        assert_eq!(bench.graph.post_chat_message(&caller(), "c", "x", BodyType::Text).await.unwrap_err().kind(), ErrorKind::OutcomeUnknown);
+        assert_eq!(bench.service.calls(), 2);
+    }
+    let garbled = answers(vec![says(201, "<html>")]);
+    assert_eq!(garbled.graph.post_chat_message(&caller(), "c", "x", BodyType::Text).await.unwrap_err().kind(), ErrorKind::OutcomeUnknown);
+}
+
+#[tokio::test]
+async fn states_marks_and_read_flags() {
+    let bench = answers(vec![says(200, r#"{"id":"m","isDraft":true,"parentFolderId":"f","internetMessageId":null}"#), says(404, r#"{"error":{"code":"ErrorItemNotFound"}}"#)]);
+    let state = bench.graph.message_state(&caller(), "m").await.unwrap().unwrap();
+    assert!(state.is_draft && state.folder_id == "f");
+    assert_eq!(bench.graph.message_state(&caller(), "m").await.unwrap(), None);
+
+    let bench = answers(vec![says(200, r#"{"value":[{"id":"m","isDraft":false,"parentFolderId":"f"}]}"#)]);
+    assert_eq!(bench.graph.find_by_mark(&caller(), "o'k").await.unwrap().len(), 1);
+    let asked = bench.last().0;
+    assert!(asked.contains("ep/id%20eq%20%27String%20%7B6b1f0f0a-") && asked.contains("ep/value%20eq%20%27o%27%27k%27)"), "{asked}");
+
+    let bench = answers(vec![says(200, r#"{"@odata.etag":"W/\"ck9\"","id":"m"}"#), says(204, ""), says(404, "")]);
+    assert_eq!(bench.graph.set_read(&caller(), "m", true).await.unwrap().as_deref(), Some("ck9"));
+    assert_eq!(bench.last(), ("PATCH https://graph.microsoft.com/v1.0/me/messages/m".into(), json!({ "isRead": true })));
+    assert_eq!(bench.graph.set_read(&caller(), "m", true).await.unwrap(), None);
+    assert_eq!(bench.graph.set_read(&caller(), "m", true).await.unwrap_err().kind(), ErrorKind::NotFound);
+    for id in ["", ".", ".."] {
+        assert_eq!(bench.graph.set_read(&caller(), id, true).await.unwrap_err().kind(), ErrorKind::InvalidInput);
+    }
+}
+
+#[tokio::test]
+async fn a_person_is_looked_for_in_three_ways() {
+    let none = || says(200, r#"{"value":[]}"#);
+    let missing = || says(404, r#"{"error":{"code":"Request_ResourceNotFound"}}"#);
+    let bench = answers(vec![missing(), none(), says(200, r#"{"value":[{"id":"p1"}]}"#)]);
+    assert_eq!(bench.graph.find_person(&caller(), "o'neil#x@c").await.unwrap(), Some(teams::Person { id: "p1".into() }));
+    let asked: Vec<String> = bench.service.seen.lock().unwrap().iter().map(|r| r.uri().to_string()).collect();
+    assert_eq!(asked[0], "https://graph.microsoft.com/v1.0/users/o%27neil%23x%40c?$select=id");
+    assert_eq!(asked[1], "https://graph.microsoft.com/v1.0/users?$filter=mail%20eq%20%27o%27%27neil%23x%40c%27&$select=id&$top=2");
+    assert!(asked[2].contains("proxyAddresses/any(p:p%20eq%20%27smtp:o%27%27neil%23x%40c%27)"), "{}", asked[2]);
+
+    assert_eq!(answers(vec![says(200, r#"{"id":"p2"}"#)]).graph.find_person(&caller(), "a").await.unwrap(), Some(teams::Person { id: "p2".into() }));
+    assert_eq!(answers(vec![missing(), none(), says(403, "")]).graph.find_person(&caller(), "a").await.unwrap(), None);
+    let two = answers(vec![missing(), says(200, r#"{"value":[{"id":"a"},{"id":"b"}]}"#)]);
+    assert_eq!(two.graph.find_person(&caller(), "a").await.unwrap_err().kind(), ErrorKind::Conflict);
+}
+
+#[tokio::test]
+async fn chats_and_posts_have_their_exact_form() {
+    let bench = answers(vec![says(201, r#"{"id":"19:a_b@unq.gbl.spaces"}"#), says(201, r#"{"id":"1616990032035"}"#)]);
+    let chat = bench.graph.one_to_one_chat(&caller(), "me1", "you2").await.unwrap();
+    let member = |id: &str| json!({ "@odata.type": "#microsoft.graph.aadUserConversationMember", "roles": ["owner"], "user@odata.bind": format!("https://graph.microsoft.com/v1.0/users('{id}')") });
+    assert_eq!(bench.last(), ("POST https://graph.microsoft.com/v1.0/chats".into(), json!({ "chatType": "oneOnOne", "members": [member("me1"), member("you2")] })));
+    assert_eq!(bench.graph.post_chat_message(&caller(), &chat, "hi", BodyType::Text).await.unwrap(), "1616990032035");
+    assert_eq!(bench.last(), ("POST https://graph.microsoft.com/v1.0/chats/19%3Aa_b%40unq.gbl.spaces/messages".into(), json!({ "body": { "contentType": "text", "content": "hi" } })));
+}

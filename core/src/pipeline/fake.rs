@@ -101,3 +101,10 @@ pub fn clock() -> TestClock {
 pub fn passed_ms(clock: &TestClock) -> u64 {
     u64::try_from(clock.elapsed().as_millis()).unwrap()
 }
+
+/// A browser that opens this path of a local port.
+pub async fn browse(port: u16, path: &str) {
+    use tokio::io::AsyncWriteExt;
+    let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: localhost:{port}\r\n\r\n").as_bytes()).await.unwrap();
+}

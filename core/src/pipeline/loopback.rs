@@ -64,7 +64,6 @@ impl LoopbackReceiver {
 /// The callback URL if this request is the one waited for.
 async fn serve(mut stream: TcpStream, port: u16, state: Zeroizing<String>) -> Option<String> {
     // Real time: this limits a stranger's connection, not work of the engine.
-    #[allow(clippy::disallowed_methods)]
     let head = tokio::time::timeout(Duration::from_secs(20), head(&mut stream)).await.ok()??;
     let target = wanted(&head, port);
     let found = target.filter(|target| target.split_once('?').is_some_and(|(_, query)| url::form_urlencoded::parse(query.as_bytes()).any(|(n, v)| n == "state" && !state.is_empty() && v == state.as_str())));

@@ -12,6 +12,8 @@ use zeroize::Zeroizing;
 pub enum Purpose {
     Identity,
     Graph,
+    /// Pre-authorised addresses of large attachments. Decided here ahead of the first operation that uploads.
+    #[allow(dead_code)]
     Upload,
 }
 

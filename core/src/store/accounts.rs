@@ -45,16 +45,14 @@ pub struct NewAttempt {
 
 #[derive(Debug, Clone)]
 pub struct AttemptRow {
-    pub state_hash: Vec<u8>,
     pub sealed: Sealed,
-    pub expires_at: i64,
 }
 
 /// What became of trying to use a sign-in attempt up.
 #[derive(Debug)]
 pub enum Consumed {
     /// It was waiting and is used up now; nobody else gets it.
-    Fresh(AttemptRow),
+    Fresh,
     AlreadyUsed,
     Expired,
     Unknown,
@@ -119,6 +117,8 @@ pub trait AccountStore {
     fn reserve_uses(&self, key_id: i64, count: i64) -> Result<i64>;
 
     fn insert_attempt(&self, attempt: &NewAttempt) -> Result<()>;
+    /// Looks without using it up, so that a callback from the wrong browser costs the right one nothing.
+    fn attempt(&self, state_hash: &[u8]) -> Result<Option<AttemptRow>>;
     /// One atomic update: of several callers one gets `Fresh`. Attempts expired for a day are erased on the way.
     fn consume_attempt(&self, state_hash: &[u8], now: i64) -> Result<Consumed>;
 

@@ -5,12 +5,18 @@ use crate::model::BodyType;
 /// HTML larger than this is shown as text only.
 const LARGEST_HTML: usize = 8 * 1024 * 1024;
 
+/// Characters in a line of text made from HTML, as mail has it (RFC 3676).
+const WIDTH: usize = 78;
+
 /// Plain text of a body.
 pub fn text(body_type: BodyType, content: &str) -> String {
     match body_type {
         BodyType::Text => content.to_owned(),
         BodyType::Html if content.len() > LARGEST_HTML => String::new(),
-        BodyType::Html => html2text::config::plain().raw_mode(true).no_link_wrapping().string_from_read(content.as_bytes(), usize::MAX / 4).unwrap_or_default(),
+        BodyType::Html => html2text::config::with_decorator(html2text::render::TrivialDecorator::new())
+            .raw_mode(true)
+            .string_from_read(content.as_bytes(), WIDTH)
+            .unwrap_or_default(),
     }
 }
 

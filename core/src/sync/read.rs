@@ -175,8 +175,9 @@ fn folder(key: &crate::vault::DataKey, account_id: &str, folder: SyncedFolder) -
     })
 }
 
+/// Messages without a time sort as 1970, here as in the store.
 fn cursor_of(row: &MessageRow) -> String {
-    format!("{}.{}", row.received_at.unwrap_or(i64::MIN), row.row_id)
+    format!("{}.{}", row.received_at.unwrap_or(0), row.row_id)
 }
 
 fn parse_cursor(text: &str) -> Result<(i64, i64)> {

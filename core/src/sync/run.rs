@@ -134,6 +134,11 @@ impl Sync {
         let (store, id) = (pass.store.clone(), pass.account.id.clone());
         let folders: Vec<_> = blocking(move || store.folders(&id)).await?.into_iter().filter(|f| f.row.is_synced).collect();
 
+        if folders.is_empty() {
+            let names = if self.folders.is_empty() { USUAL_FOLDERS.join(", ") } else { self.folders.join(", ") };
+            return Err(Error::invalid(format!("The mailbox has none of the folders to sync ({names}). Name them in Config.folders by well-known name or id.")));
+        }
+
         let mut total = Tally { folders: u32::try_from(folders.len()).unwrap_or(u32::MAX), ..Tally::default() };
         let mut walks = futures_util::stream::iter(folders.into_iter().map(|folder| FolderSync::new(pass.clone(), folder).run())).buffer_unordered(FOLDERS_AT_ONCE);
         let mut first_error = None;

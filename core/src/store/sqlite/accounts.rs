@@ -139,17 +139,18 @@ impl AccountStore for SqliteStore {
         })
     }
 
+    fn attempt(&self, state_hash: &[u8]) -> Result<Option<AttemptRow>> {
+        self.read(|c| {
+            first(c, "SELECT sealed FROM attempts WHERE state_hash = ?1", [state_hash], |row| Ok(AttemptRow { sealed: sealed(row, 0)? }))
+        })
+    }
+
     fn consume_attempt(&self, state_hash: &[u8], now: i64) -> Result<Consumed> {
         self.write(|tx| {
             run(tx, "DELETE FROM attempts WHERE expires_at < ?1", [now.saturating_sub(DAY_MS)])?;
-            let fresh = first(
-                tx,
-                "UPDATE attempts SET used_at = ?2 WHERE state_hash = ?1 AND used_at = 0 AND expires_at > ?2 RETURNING state_hash, sealed, expires_at",
-                (state_hash, now),
-                |row| Ok(AttemptRow { state_hash: row.get(0)?, sealed: sealed(row, 1)?, expires_at: row.get(2)? }),
-            )?;
-            if let Some(attempt) = fresh {
-                return Ok(Consumed::Fresh(attempt));
+            let fresh = run(tx, "UPDATE attempts SET used_at = ?2 WHERE state_hash = ?1 AND used_at = 0 AND expires_at > ?2", (state_hash, now))?;
+            if fresh == 1 {
+                return Ok(Consumed::Fresh);
             }
             let used = first(tx, "SELECT used_at <> 0 FROM attempts WHERE state_hash = ?1", [state_hash], |row| Ok(row.get::<_, bool>(0)?))?;
             Ok(match used {

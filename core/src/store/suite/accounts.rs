@@ -27,7 +27,7 @@ pub fn an_attempt_is_used_up_once(s: &dyn Store) {
     let attempt = |hash: &[u8]| NewAttempt { state_hash: hash.to_vec(), sealed: sealed("attempt"), created_at: 0, expires_at: 100 };
     s.insert_attempt(&attempt(b"a")).unwrap();
     s.insert_attempt(&attempt(b"b")).unwrap();
-    assert!(matches!(s.consume_attempt(b"a", 50).unwrap(), Consumed::Fresh(row) if row.expires_at == 100));
+    assert!(matches!(s.consume_attempt(b"a", 50).unwrap(), Consumed::Fresh));
     assert!(matches!(s.consume_attempt(b"a", 51).unwrap(), Consumed::AlreadyUsed));
     assert!(matches!(s.consume_attempt(b"b", 100).unwrap(), Consumed::Expired));
     assert!(matches!(s.consume_attempt(b"c", 50).unwrap(), Consumed::Unknown));

@@ -1,0 +1,25 @@
+//! The case "engine": everything that `sync` does, with the store sealed.
+
+use super::{Outcome, measure};
+use std::time::Instant;
+use tidings::{ConnectRequest, Feature};
+use tidings_examples::control::Control;
+
+pub async fn run() -> Outcome<()> {
+    let engine = tidings_examples::open()?;
+    let request = ConnectRequest {
+        owner: "bench".into(),
+        features: vec![Feature::MailSync],
+        redirect_uri: "http://localhost/callback".into(),
+        ..ConnectRequest::default()
+    };
+    let sign_in = engine.connect(request).await?;
+    let callback = Control::from_env()?.sign_in(&sign_in.url, "adele@contoso.com").await?;
+    let account = engine.finish_connect(callback, sign_in.binding).await?;
+
+    let began = Instant::now();
+    let report = engine.sync(account.id).await?;
+    let seconds = began.elapsed().as_secs_f64();
+    engine.shutdown().await;
+    measure::answer(seconds, report.added)
+}

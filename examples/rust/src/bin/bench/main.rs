@@ -1,0 +1,73 @@
+//! Two ratios from one run on one machine, since bare figures say more about the machine than about the engine:
+//! a sync into the sealed store beside a plain loop that downloads, parses and inserts; AES-256-GCM of the crate that seals beside that of aws-lc-rs.
+//!
+//! `bench` measures and prints; `bench case NAME` is what it starts as a child, so that each case has its own peak of memory.
+
+mod ciphers;
+mod engine;
+mod mails;
+mod measure;
+mod plain;
+mod report;
+mod token;
+
+use measure::{Measured, Task};
+use serde_json::json;
+use std::process::ExitCode;
+use tidings_examples::control::Control;
+
+pub type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+/// Rounds of engine and plain loop, in turns: what disturbs one is likely to disturb the other.
+const ROUNDS: usize = 3;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("bench: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let outcome = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => runtime.block_on(whole()),
+        ["case", "engine"] => runtime.block_on(engine::run()),
+        ["case", "plain"] => runtime.block_on(plain::run()),
+        _ => Err("usage: bench".into()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn whole() -> Outcome<()> {
+    let messages = std::env::var("TIDINGS_BENCH_MESSAGES").ok().and_then(|n| n.parse().ok()).unwrap_or(10_000);
+    let simulator = m365_sim::Simulator::start(m365_sim::Options::default()).await?;
+    let control = Control::new(simulator.control());
+    // The plain loop knows no limits; the engine keeps to them anyway, so lifting them favours neither.
+    control.post("limits", json!({ "throttle": false })).await?;
+    println!("Filling a simulated mailbox with {messages} mails …");
+    mails::fill(&control, messages).await?;
+
+    let task = Task {
+        login: simulator.login().to_owned(),
+        graph: simulator.graph(),
+        control: simulator.control().to_owned(),
+        client_id: simulator.client_id().to_owned(),
+        messages,
+    };
+    let (mut engine, mut plain): (Vec<Measured>, Vec<Measured>) = (Vec::new(), Vec::new());
+    for round in 1..=ROUNDS {
+        println!("Round {round} of {ROUNDS}: engine, then the plain loop …");
+        engine.push(measure::child("engine", &task).await?);
+        plain.push(measure::child("plain", &task).await?);
+    }
+    println!("AES-256-GCM …");
+    let ciphers = ciphers::compare()?;
+    report::print(messages, &engine, &plain, &ciphers)
+}

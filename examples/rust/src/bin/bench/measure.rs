@@ -1,0 +1,71 @@
+//! One case in a process of its own: started, told what to do, asked for time and peak of memory.
+
+use super::Outcome;
+use serde::{Deserialize, Serialize};
+use std::process::Stdio;
+use tokio::process::Command;
+
+/// What a case is told, in its environment.
+pub struct Task {
+    pub login: String,
+    pub graph: String,
+    pub control: String,
+    pub client_id: String,
+    pub messages: u32,
+}
+
+/// What a case answers, as its last line.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+pub struct Measured {
+    pub seconds: f64,
+    /// Where the system tells it (Linux).
+    pub peak_kb: Option<u64>,
+    /// Of the files of the store.
+    pub disk_kb: u64,
+}
+
+pub async fn child(name: &str, task: &Task) -> Outcome<Measured> {
+    let folder = tempfile::tempdir()?;
+    let child = Command::new(std::env::current_exe()?)
+        .args(["case", name])
+        .env("TIDINGS_LOGIN", &task.login)
+        .env("TIDINGS_GRAPH", &task.graph)
+        .env("TIDINGS_CONTROL", &task.control)
+        .env("TIDINGS_CLIENT_ID", &task.client_id)
+        .env("TIDINGS_BENCH_MESSAGES", task.messages.to_string())
+        .env("TIDINGS_DATA", folder.path().join("store"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()?;
+    let output = child.wait_with_output().await?;
+    if !output.status.success() {
+        return Err(format!("The case {name} failed; what it said stands above.").into());
+    }
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
+
+/// Says what was measured, at the end of a case.
+pub fn answer(seconds: f64, stored: u32) -> Outcome<()> {
+    let expected: u32 = tidings_examples::env("TIDINGS_BENCH_MESSAGES")?.parse()?;
+    if stored != expected {
+        return Err(format!("{stored} messages were stored, {expected} are in the mailbox.").into());
+    }
+    let measured = Measured { seconds, peak_kb: peak_kb(), disk_kb: disk_kb()? };
+    println!("{}", serde_json::to_string(&measured)?);
+    Ok(())
+}
+
+/// The most memory this process ever held, as the kernel counts it.
+fn peak_kb() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?.trim().trim_end_matches("kB").trim().parse().ok()
+}
+
+fn disk_kb() -> Outcome<u64> {
+    let mut bytes = 0;
+    for entry in std::fs::read_dir(tidings_examples::env("TIDINGS_DATA")?)? {
+        bytes += entry?.metadata()?.len();
+    }
+    Ok(bytes / 1024)
+}

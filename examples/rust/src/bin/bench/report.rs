@@ -1,0 +1,75 @@
+//! The closing table and `target/bench.json`.
+
+use super::Outcome;
+use super::ciphers::Speed;
+use super::measure::Measured;
+use comfy_table::{CellAlignment, Table, presets};
+use serde_json::json;
+use std::path::PathBuf;
+
+pub fn print(messages: u32, engine: &[Measured], plain: &[Measured], ciphers: &[Speed]) -> Outcome<()> {
+    let (ours, theirs) = (Middle::of(messages, engine), Middle::of(messages, plain));
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_FULL_CONDENSED).set_header(["", "tidings", "plain", "ratio"]);
+    let mut row = |name: String, ours: f64, theirs: f64| {
+        table.add_row([name, figure(ours), figure(theirs), format!("{:.2}", ours / theirs)]);
+    };
+    row("sync, messages per second".into(), ours.rate, theirs.rate);
+    row("sync, peak memory, MB".into(), ours.peak_mb, theirs.peak_mb);
+    row("sync, store on disk, MB".into(), ours.disk_mb, theirs.disk_mb);
+    for speed in ciphers {
+        row(format!("AES-256-GCM, {}, MB per second", speed.size), speed.aes_gcm, speed.aws_lc_rs);
+    }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    println!("{table}");
+    println!("plain: a loop that downloads, parses and inserts in clear; for AES-256-GCM: aws-lc-rs. Sync: middle of {} runs, {messages} messages.", engine.len());
+
+    let file = target().join("bench.json");
+    let report = json!({
+        "messages": messages,
+        "profile": if cfg!(debug_assertions) { "dev" } else { "optimised" },
+        "sync": {
+            "engine": { "messages_per_second": ours.rate, "peak_mb": ours.peak_mb, "disk_mb": ours.disk_mb, "runs": engine },
+            "plain": { "messages_per_second": theirs.rate, "peak_mb": theirs.peak_mb, "disk_mb": theirs.disk_mb, "runs": plain },
+            "ratio": ours.rate / theirs.rate,
+        },
+        "aes_256_gcm_mb_per_second": ciphers,
+    });
+    std::fs::write(&file, serde_json::to_string_pretty(&report)?)?;
+    println!("Written to {}", file.display());
+    Ok(())
+}
+
+struct Middle {
+    rate: f64,
+    peak_mb: f64,
+    disk_mb: f64,
+}
+
+impl Middle {
+    fn of(messages: u32, runs: &[Measured]) -> Self {
+        Self {
+            rate: f64::from(messages) / middle(runs.iter().map(|run| run.seconds)),
+            peak_mb: middle(runs.iter().map(|run| run.peak_kb.map_or(f64::NAN, |kb| kb as f64 / 1024.0))),
+            disk_mb: middle(runs.iter().map(|run| run.disk_kb as f64 / 1024.0)),
+        }
+    }
+}
+
+fn middle(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+fn figure(value: f64) -> String {
+    if value < 100.0 { format!("{value:.1}") } else { format!("{value:.0}") }
+}
+
+/// The program lies in `target/PROFILE`; the report belongs beside the profiles.
+fn target() -> PathBuf {
+    let program = std::env::current_exe().ok();
+    program.as_deref().and_then(|path| path.parent()?.parent()).map_or_else(|| "target".into(), PathBuf::from)
+}
