@@ -52,12 +52,10 @@ rust_lane() {
 }
 python_lane() {
   step python "$venv/bin/python" -m pytest -q bindings/python
-  step python-types "$venv/bin/mypy" --strict bindings/python/tidings
   step scenarios-python "$venv/bin/python" tests/runners/python/runner.py
 }
 node_lane() {
   step node node --test --test-reporter=tap bindings/node/tests/
-  [ -x bindings/node/node_modules/.bin/tsc ] && step node-types bindings/node/node_modules/.bin/tsc -p bindings/node
   step scenarios-node node tests/runners/node/runner.mjs
 }
 kotlin_lane() {
