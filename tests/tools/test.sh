@@ -8,7 +8,7 @@ root=$PWD
 for language in "$@"; do
   case $language in
     rust) tools="cargo cc node npm curl" ;;
-    python) tools="cargo cc python3 curl" ;;
+    python) tools="cargo cc python3 node curl" ;;
     node) tools="cargo cc node npm curl" ;;
     kotlin) tools="cargo cc node java mvn curl" ;;
     *) echo "usage: $0 rust|python|node|kotlin…" >&2; exit 2 ;;
