@@ -7,7 +7,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::{AccountState, Event};
 use crate::pipeline::{AccessToken, TokenSource};
 use crate::random;
-use crate::store::{AccountRow, Lease, TokenRow};
+use crate::store::{AccountRow, LEASE_MS, Lease, TokenRow, heartbeat};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use std::collections::HashMap;
@@ -21,7 +21,6 @@ const JITTER_MS: f64 = 60_000.0;
 const LATER_MS: i64 = 60_000;
 /// A token is not handed out for its last moments: it has to arrive, too.
 const LAST_MS: i64 = 10_000;
-const LEASE_MS: i64 = 120_000;
 const LEASE_STEP: Duration = Duration::from_millis(250);
 const LEASE_STEPS: u32 = 240;
 
@@ -175,7 +174,19 @@ impl Auth {
             Row::Usable(token) => return Ok(token),
             Row::Renew(held) => *held,
         };
-        match self.entra.refresh(account_id, &stored.refresh_token, claims).await {
+        let beat = {
+            let (store, lease) = (self.store.clone(), lease.clone());
+            heartbeat(self.clock.clone(), move |now| store.renew_lease(&lease, now, LEASE_MS))
+        };
+        let answer = {
+            let mut request = std::pin::pin!(self.entra.refresh(account_id, &stored.refresh_token, claims));
+            // A lease that is lost does not stop the request: what it brings is stored only if nobody else stored anything meanwhile.
+            tokio::select! {
+                answer = &mut request => answer,
+                () = beat => request.await,
+            }
+        };
+        match answer {
             Ok(grant) => self.keep_renewed(account, row, stored, grant, lease, stale).await,
             Err(Denied::Failed(error)) => Err(error),
             Err(Denied::Refused(refusal, request_id)) => self.refused(account, row.version, refusal, stale).await.map_err(|e| e.with_request_id(request_id)),

@@ -7,14 +7,11 @@ use crate::model::{Draft, Route};
 use crate::pipeline::Priority;
 use crate::runtime::{Stop, blocking};
 use crate::seal::Place;
-use crate::store::{ItemRow, ItemState, Step, Store};
+use crate::store::{ItemRow, ItemState, LEASE_MS, Step, Store};
 use crate::vault::Vault;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
-
-/// How long a dead worker keeps its item from the others; a living one renews it.
-pub const LEASE_MS: i64 = 60_000;
 
 /// Short waits are sat out in place; longer ones become `RetryWait`, which survives the process.
 const PATIENCE: Duration = Duration::from_secs(5);

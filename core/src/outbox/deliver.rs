@@ -1,6 +1,6 @@
 //! The delivery loop: claim, prepare, dispatch, settle; each step durable before the next.
 
-use super::carrier::{Job, LEASE_MS, Outcome, Tools, dispatch, payload_place, prepare};
+use super::carrier::{Job, Outcome, Tools, dispatch, payload_place, prepare};
 use super::check::check_draft;
 use super::item::{MOST_ATTEMPTS, Start, Verdict, backoff_ms, start, verdict};
 use super::receipt::{id_of, receipt, row_of};
@@ -12,7 +12,7 @@ use crate::graph::Graph;
 use crate::model::{Draft, Event, OutboxFilter, Receipt, Route, SendState};
 use crate::random;
 use crate::runtime::{Stop, blocking};
-use crate::store::{Due, Enqueued, ItemRow, ItemState, NewItem, Store};
+use crate::store::{Due, Enqueued, ItemRow, ItemState, LEASE_MS, NewItem, Store, heartbeat};
 use crate::vault::Vault;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,8 +21,6 @@ use tokio::task::JoinSet;
 
 /// Sends under way at the same time, over all accounts.
 const AT_ONCE: usize = 16;
-/// How often a claim is renewed while a request is under way.
-const HEARTBEAT: Duration = Duration::from_secs(20);
 /// How often other processes' rows are looked for when nothing here says so.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
 
@@ -184,17 +182,8 @@ impl Outbox {
 
     /// Keeps the claim while a request is under way; ends when it is lost.
     fn heartbeat(&self, item: &ItemRow) -> impl Future<Output = ()> + use<> {
-        let (tools, id, fence) = (self.tools.clone(), item.id, item.fence);
-        async move {
-            loop {
-                tools.clock.deadline(HEARTBEAT).await;
-                let tools = tools.clone();
-                let renewed = blocking(move || tools.store.renew_claim(id, fence, to_ms(tools.clock.now()), LEASE_MS)).await;
-                if matches!(renewed, Ok(false)) {
-                    return;
-                }
-            }
-        }
+        let (store, id, fence) = (self.tools.store.clone(), item.id, item.fence);
+        heartbeat(self.tools.clock.clone(), move |now| store.renew_claim(id, fence, now, LEASE_MS))
     }
 
     async fn settle(&self, job: &mut Job, outcome: Outcome) -> Result<()> {

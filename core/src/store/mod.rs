@@ -4,6 +4,7 @@
 //! leased job carries the lease's fence and changes nothing once somebody else holds the lease.
 
 mod accounts;
+mod lease;
 mod mail;
 mod outbox;
 #[allow(clippy::disallowed_methods, clippy::disallowed_types)] // the only room that speaks SQL
@@ -15,6 +16,7 @@ mod suite;
 pub use accounts::{
     AccountRow, AccountStore, AttemptRow, Consumed, KeyPurpose, KeyRow, Lease, NewAttempt, NewKey, TokenRow, USES_AT_BIRTH,
 };
+pub use lease::{LEASE_MS, heartbeat};
 pub use mail::{
     Applied, ChangeRow, Cursor, FolderRow, Known, MailPage, MailStore, MessageRow, MessageWindow, NewMessage, PageBatch, Quarantined, Resync,
     SyncedFolder,

@@ -87,7 +87,7 @@ impl FolderSync {
         let mut from = self.start().await?;
         let mut ready = None;
         loop {
-            self.pass.between_pages().await?;
+            self.pass.stop.check()?;
             let answer = match ready.take() {
                 Some(answer) => answer,
                 None => self.fetch(from).await,

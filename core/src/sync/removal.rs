@@ -18,7 +18,7 @@ pub struct Settled {
 pub async fn settle(pass: &Arc<Pass>) -> Result<Settled> {
     let mut settled = Settled::default();
     loop {
-        pass.between_pages().await?;
+        pass.stop.check()?;
         let work = pass.clone();
         let questions = blocking(move || work.store.suspects(&work.account.id, AT_ONCE)).await?;
         if questions.is_empty() {

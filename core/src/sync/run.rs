@@ -11,7 +11,7 @@ use crate::pipeline::Priority;
 use crate::random;
 use crate::runtime::{Stop, blocking};
 use crate::seal::Place;
-use crate::store::{AccountRow, FolderRow, Lease, Store};
+use crate::store::{AccountRow, FolderRow, LEASE_MS, Lease, Store, heartbeat};
 use crate::vault::Vault;
 use futures_util::StreamExt;
 use std::collections::HashMap;
@@ -19,8 +19,6 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// Renewed with every page; a dead process keeps others out this long.
-pub const LEASE_MS: i64 = 120_000;
 /// How long a sync waits in all for Retry-After and outages before it reports them.
 const PATIENCE: Duration = Duration::from_secs(300);
 /// Folders walked at the same time; the mailbox takes four requests at once and the attachments want one.
@@ -49,13 +47,6 @@ impl Pass {
 
     pub fn now(&self) -> i64 {
         to_ms(self.clock.now())
-    }
-
-    /// Keeps the lease; between pages is where a sync may be stopped.
-    pub async fn between_pages(&self) -> Result<()> {
-        self.stop.check()?;
-        let (store, lease, now) = (self.store.clone(), self.lease.clone(), self.now());
-        if blocking(move || store.renew_lease(&lease, now, LEASE_MS)).await? { Ok(()) } else { Err(self.taken_over().await) }
     }
 
     /// Why a write was refused: the account changed, or another process has the lease.
@@ -120,7 +111,11 @@ impl Sync {
             page_size: self.page_size,
             stop,
         });
-        let outcome = self.walk(&pass).await;
+        let beat = {
+            let (store, lease) = (self.store.clone(), lease.clone());
+            heartbeat(self.clock.clone(), move |now| store.renew_lease(&lease, now, LEASE_MS))
+        };
+        let outcome = tokio::select! { outcome = self.walk(&pass) => outcome, () = beat => Err(pass.taken_over().await) };
         let store = self.store.clone();
         let _ = blocking(move || store.release_lease(&lease)).await; // it lapses by itself otherwise
         let mut report = outcome?;

@@ -25,6 +25,11 @@ pub fn print(messages: u32, engine: &[Measured], plain: &[Measured], ciphers: &[
     }
     println!("{table}");
     println!("plain: a loop that downloads, parses and inserts in clear; for AES-256-GCM: aws-lc-rs. Sync: middle of {} runs, {messages} messages.", engine.len());
+    // Said, since it flatters: what both pay draws the ratio towards 1.
+    println!("The simulator runs on the same machine; its own work is part of both rates.");
+    if cfg!(debug_assertions) {
+        println!("Built without optimisation: these figures mean little. Use `make bench`.");
+    }
 
     let file = target().join("bench.json");
     let report = json!({
