@@ -28,7 +28,7 @@ test-kotlin: ## the Kotlin tests and the scenarios in Kotlin
 
 drift: ## draw the import arrows, compare the four faces, show long files
 	@tests/tools/need.sh cargo cc
-	@cargo test -p tidings-tests --test layers --test surface --test tidy -- --nocapture
+	@cargo test --workspace --features tidings-uniffi/bindgen --test layers --test surface --test tidy -- --nocapture
 
 lint: ## clippy over everything
 	@tests/tools/need.sh cargo cc

@@ -8,6 +8,7 @@ for tool in "$@"; do
     python3) hint="Python 3.11 or newer with venv: apt install python3 python3-venv" ;;
     node | npm) hint="Node.js 20 or newer with npm: https://nodejs.org" ;;
     java) hint="a JDK, 17 or newer: apt install openjdk-17-jdk-headless" ;;
+    curl) hint="curl: apt install curl" ;;
     mvn) hint="Maven 3.8 or newer: apt install maven" ;;
     *) hint="$tool" ;;
   esac

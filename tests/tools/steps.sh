@@ -34,7 +34,8 @@ seconds() { printf '%d.%d s' $(($1 / 1000)) $(($1 % 1000 / 100)); }
 count() {
   awk -v rc="$2" '
     /^test result:/ { p += $4; f += $6 }                                        # cargo test
-    /^(rust|python|node|kotlin): [0-9]+ passed, [0-9]+ failed$/ { p += $2; f += $4 }   # the scenario runners
+    /^(rust|python|node|kotlin): [0-9]+ passed, [0-9]+ failed$/ { p += $2; f += $4 }   # the scenarios
+    /^[0-9]+ passed, [0-9]+ failed$/ { p += $1; f += $3 }                       # the examples
     /^# pass [0-9]+$/ { p += $3 }                                               # node --test
     /^# fail [0-9]+$/ { f += $3 }
     / in [0-9.]+s( \(.*\))?( =+)?$/ && /[0-9]+ (passed|failed|error)/ {         # pytest

@@ -7,10 +7,10 @@ root=$PWD
 
 for language in "$@"; do
   case $language in
-    rust) tools="cargo cc node npm" ;;
-    python) tools="cargo cc python3" ;;
-    node) tools="cargo cc node npm" ;;
-    kotlin) tools="cargo cc java mvn" ;;
+    rust) tools="cargo cc node npm curl" ;;
+    python) tools="cargo cc python3 node curl" ;;
+    node) tools="cargo cc node npm curl" ;;
+    kotlin) tools="cargo cc node java mvn curl" ;;
     *) echo "usage: $0 rust|python|node|kotlin…" >&2; exit 2 ;;
   esac
   need+=($tools)
@@ -46,24 +46,31 @@ downloads() {
 export -f python_env node_modules maven
 export venv
 
+# The stories, and the program that README.md shows.
+examples() {
+  step "examples-$1" examples/run.sh "$1"
+  step "readme-$1" examples/readme.sh "$1"
+}
 rust_lane() {
   step rust cargo test "${cargo_flags[@]}" --no-fail-fast -- --nocapture
   step scenarios-rust "$built/debug/scenarios"
+  examples rust
 }
 python_lane() {
   step python "$venv/bin/python" -m pytest -q bindings/python
-  step python-types "$venv/bin/mypy" --strict bindings/python/tidings
   step scenarios-python "$venv/bin/python" tests/runners/python/runner.py
+  examples python
 }
 node_lane() {
   step node node --test --test-reporter=tap bindings/node/tests/
-  [ -x bindings/node/node_modules/.bin/tsc ] && step node-types bindings/node/node_modules/.bin/tsc -p bindings/node
   step scenarios-node node tests/runners/node/runner.mjs
+  examples node
 }
 kotlin_lane() {
   step kotlin mvn -B -ntp -f bindings/kotlin/pom.xml verify
   local kotlin=bindings/kotlin/target
   step scenarios-kotlin java -Dtidings.root="$root" -cp "$kotlin/test-classes:$kotlin/classes:$(cat $kotlin/classpath.txt)" dev.tidings.scenarios.RunnerKt
+  examples kotlin # last: they are compiled to the place where the runner was
 }
 
 downloads &

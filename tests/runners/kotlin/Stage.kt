@@ -50,6 +50,7 @@ class Stage private constructor(val sim: Sim, scenario: JsonNode, val clock: Tes
         suspend fun set(sim: Sim, scenario: JsonNode, scope: CoroutineScope): Stage {
             val time = scenario["clock"] ?: TextNode("2026-01-15T09:00:00Z")
             sim.ask("reset", JSON.createObjectNode().set("clock", time))
+            sim.ask("record", JSON.createObjectNode().put("on", true)) // to know the tokens that may not be found on disk
             val clock = if (time.asText() == "wall") null else TestClock(sim.now().toULong())
             val stage = Stage(sim, scenario, clock)
             stage.mover = clock?.let { scope.launch(Dispatchers.Default) { sim.follow(it) } }

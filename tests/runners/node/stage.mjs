@@ -31,6 +31,7 @@ export class Stage {
     const stage = new Stage()
     const time = scenario.clock ?? '2026-01-15T09:00:00Z'
     await sim.ask('reset', { clock: time })
+    await sim.ask('record', { on: true }) // to know the tokens that may not be found on disk
     stage.sim = sim
     stage.folder = mkdtempSync(join(tmpdir(), 'tidings-'))
     stage.store = join(stage.folder, 'store')

@@ -29,6 +29,7 @@ class Stage:
     async def set(cls, sim: Sim, scenario: dict) -> "Stage":
         time = scenario.get("clock", "2026-01-15T09:00:00Z")
         await sim.ask("reset", {"clock": time})
+        await sim.ask("record", {"on": True})  # to know the tokens that may not be found on disk
         stage = cls(sim, scenario)
         if time != "wall":
             stage.clock = tidings.TestClock(await sim.now())

@@ -28,6 +28,7 @@ impl Stage {
     pub async fn set(sim: Arc<Sim>, scenario: &Value) -> Result<Self, String> {
         let time = scenario["clock"].as_str().unwrap_or("2026-01-15T09:00:00Z");
         sim.ask("reset", Some(&json!({ "clock": time }))).await?;
+        sim.ask("record", Some(&json!({ "on": true }))).await?; // to know the tokens that may not be found on disk
         let now_ms = sim.ask("clock", Some(&json!({ "advance_ms": 0 }))).await?["now_ms"].as_u64().unwrap_or_default();
         let clock = (time != "wall").then(|| Arc::new(TestClock::new(now_ms)));
         let mover = clock.clone().map(|clock| tokio::spawn(sim.clone().follow(clock)));
