@@ -91,3 +91,27 @@ proptest! {
         prop_assert!(plan("inbox", page(), &here).upserts.is_empty());
     }
 }
+
+/// The list goes on after a page that ends with a message without a time; such messages count as received at 0.
+#[test]
+fn a_page_may_end_with_a_message_without_a_time() {
+    use super::read::{cursor_of, parse_cursor};
+    use crate::seal::{Cipher, KeyBytes, Place};
+    use crate::store::MessageRow;
+    let place = Place { table: "t", column: "c", account_id: "a", row: "g", version: 1 };
+    let head = Cipher::new(b"store", 1, &KeyBytes::from_slice(&[7; 32]).unwrap()).seal(place, b"").unwrap();
+    let row = MessageRow {
+        row_id: 7,
+        account_id: "a".into(),
+        graph_id: "g".into(),
+        folder_id: "f".into(),
+        conversation_id: "c".into(),
+        received_at: None,
+        is_read: false,
+        is_draft: true,
+        change_key: String::new(),
+        head,
+        version: 1,
+    };
+    assert_eq!(parse_cursor(&cursor_of(&row)).unwrap(), (0, 7));
+}
