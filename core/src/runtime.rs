@@ -6,7 +6,7 @@
 use crate::error::{Error, ErrorKind, Result};
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -55,6 +55,8 @@ pub struct Runtime {
     stop: watch::Sender<bool>,
     /// Holders of a clone are work that shutdown waits for.
     alive: Mutex<Option<Arc<()>>>,
+    /// Sees them after the first shutdown took `alive`: a second one waits as well, since whoever calls it closes the store next.
+    watching: Weak<()>,
     shutting: AtomicBool,
     process: u32,
 }
@@ -67,11 +69,13 @@ impl Runtime {
             .enable_all()
             .build()
             .map_err(|e| Error::internal("No threads could be started.").with_source(e))?;
+        let alive = Arc::new(());
         Ok(Self {
             handle: tokio.handle().clone(),
             tokio: Mutex::new(Some(tokio)),
             stop: watch::Sender::new(false),
-            alive: Mutex::new(Some(Arc::new(()))),
+            watching: Arc::downgrade(&alive),
+            alive: Mutex::new(Some(alive)),
             shutting: AtomicBool::new(false),
             process: std::process::id(),
         })
@@ -136,10 +140,9 @@ impl Runtime {
         }
         self.shutting.store(true, Ordering::SeqCst);
         self.stop.send_replace(true);
-        let alive = self.alive.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(alive) = alive {
-            let watching = Arc::downgrade(&alive);
-            drop(alive);
+        drop(self.alive.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let watching = self.watching.clone();
+        if watching.strong_count() > 0 {
             // A thread of its own: the caller's future may be polled by a host that has no timer.
             let (done, wait) = tokio::sync::oneshot::channel::<()>();
             let spawned = std::thread::Builder::new().name("tidings-shutdown".into()).spawn(move || {
@@ -205,5 +208,34 @@ struct SetOnDrop(watch::Sender<bool>);
 impl Drop for SetOnDrop {
     fn drop(&mut self) {
         self.0.send_replace(true);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_second_shutdown_waits_too() {
+        let runtime = Runtime::start().unwrap();
+        let (began, working) = tokio::sync::oneshot::channel();
+        let done = Arc::new(AtomicBool::new(false));
+        let ends = done.clone();
+        runtime.background(async move {
+            let _ = began.send(());
+            let _ = blocking(move || {
+                std::thread::park_timeout(Duration::from_millis(300));
+                ends.store(true, Ordering::SeqCst);
+                Ok(())
+            })
+            .await;
+        });
+        working.await.unwrap();
+        let limit = Duration::from_secs(20);
+        let second = async {
+            runtime.shutdown(limit).await;
+            assert!(done.load(Ordering::SeqCst), "the store would be closed under it");
+        };
+        tokio::join!(runtime.shutdown(limit), second);
     }
 }

@@ -270,7 +270,14 @@ impl Auth {
                     return Err(Error::new(ErrorKind::NeedsReconnect, why));
                 }
                 let token = me.store.token(&id)?.ok_or_else(|| Error::new(ErrorKind::NotConnected, "This account has no token. Connect it again."))?;
-                let plain = me.vault.secrets(&id)?.open(token_place(&id, token.version), &token.sealed)?;
+                let opened = me.vault.secrets(&id)?.open(token_place(&id, token.version), &token.sealed);
+                let plain = match opened {
+                    // Connected anew between two of these looks: the new key does not open the old token, and nothing is damaged.
+                    Err(e) if e.kind() == ErrorKind::Corrupt && me.store.account(&id)?.is_none_or(|now| now.generation != account.generation) => {
+                        return Err(Error::new(ErrorKind::StoreBusy, "The account was connected anew at this moment. Try again."));
+                    }
+                    opened => opened?,
+                };
                 let stored = StoredToken::from_json(&plain)?;
                 Ok((account, token, stored))
             })

@@ -476,3 +476,25 @@ async fn a_token_that_could_not_be_stored_is_not_used() {
     house.token(&account, None).await.unwrap();
     assert_eq!(house.entra.forms.lock().unwrap().last().unwrap()["refresh_token"], "rt1");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reconnect_between_two_looks_is_no_damage() {
+    let house = house();
+    let account = house.connect().await;
+    let (other, _store, _pipeline) = open(&house.folder, &house.service, &house.clock, &house.bell);
+    let (over, id) = (Arc::new(std::sync::atomic::AtomicBool::new(false)), account.id.clone());
+    let ended = over.clone();
+    let reading = tokio::spawn(async move {
+        let mut damaged = 0;
+        while !ended.load(std::sync::atomic::Ordering::SeqCst) {
+            other.forget(&id);
+            damaged += u32::from(other.token(id.clone(), None, None).await.is_err_and(|e| e.kind() == ErrorKind::Corrupt));
+        }
+        damaged
+    });
+    for _ in 0..60 {
+        house.connect().await;
+    }
+    over.store(true, std::sync::atomic::Ordering::SeqCst);
+    assert_eq!(reading.await.unwrap(), 0);
+}

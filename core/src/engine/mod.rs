@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::{Bell, EventStream};
 use crate::model::*;
-use crate::outbox::{Outbox, check_draft};
+use crate::outbox::{DISCONNECTED, Outbox, check_draft};
 use crate::runtime::{Runtime, blocking};
 use crate::secret::RootKey;
 use crate::store::{AccountRow, Store};
@@ -25,9 +25,6 @@ use tokio::sync::watch;
 
 /// How long shutdown waits for what is under way; what is not done by then is taken up at the next open.
 const SHUTDOWN: Duration = Duration::from_secs(10);
-
-/// Sends cancelled by a disconnect say so.
-const DISCONNECTED: &str = "The account was disconnected before it was sent.";
 
 /// The front door. One engine per process and store is enough; all methods may be called at the same time from any thread.
 /// Durable steps run to their end even when the caller stops waiting.
@@ -128,11 +125,8 @@ impl Engine {
                 () = stop.wait() => inner.outbox.receipt(&id).await,
             }
         });
-        match outcome.await {
-            // It is stored and goes out at the next open: that is what the receipt says, so an error would mislead.
-            Err(error) if error.kind() == ErrorKind::Closed => Ok(stored),
-            outcome => outcome,
-        }
+        // It is stored and goes out, now or at the next open. An error here would say that nothing was accepted, and the message be sent again.
+        Ok(outcome.await.unwrap_or(stored))
     }
 
     /// Stores the draft and answers at once; delivery goes on in the background. Errors: as `send` before storing.

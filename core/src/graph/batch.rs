@@ -14,6 +14,9 @@ const MOST_ITEMS: usize = 20;
 /// Rounds in which an item that was refused or failed goes again.
 const ROUNDS: u32 = 6;
 
+/// Which refusals of an item mean that there is nothing.
+pub(super) type Absent = fn(StatusCode, &[u8]) -> bool;
+
 #[derive(Serialize)]
 struct Envelope<'a> {
     requests: Vec<Item<'a>>,
@@ -45,32 +48,32 @@ struct Answer<'a> {
 }
 
 impl Graph {
-    /// GETs of `paths` below Graph's root (`/me/…`), in their order; None: not found. Any other refusal of an item is an error of the whole.
-    pub(super) async fn batch_get(&self, caller: &Caller, paths: &[String]) -> Result<Vec<Option<String>>> {
+    /// GETs of `paths` below Graph's root (`/me/…`), in their order; None: `absent` says so of its answer. Any other refusal of an item is an error of the whole.
+    pub(super) async fn batch_get(&self, caller: &Caller, paths: &[String], absent: Absent) -> Result<Vec<Option<String>>> {
         let mut found: Vec<Option<String>> = Vec::with_capacity(paths.len());
         for chunk in paths.chunks(MOST_ITEMS) {
             let mut open: Vec<usize> = (0..chunk.len()).collect();
             let mut done: HashMap<usize, Option<String>> = HashMap::new();
             let mut round = 0;
             while !open.is_empty() {
-                let again = self.round(caller, chunk, &open, &mut done).await?;
+                let again = self.round(caller, chunk, &open, absent, &mut done).await?;
                 open = again.open;
                 if open.is_empty() {
                     break;
                 }
+                // The fence makes the next round wait out of the caller's own purse, and everybody else's request on this mailbox with it.
+                self.pipeline.hold(&caller.account_id, again.wait);
                 round += 1;
                 if round >= ROUNDS {
                     return Err(again.why.on_account(&caller.account_id));
                 }
-                // The fence makes the next round wait out of the caller's own purse, and everybody else's request on this mailbox with it.
-                self.pipeline.hold(&caller.account_id, again.wait);
             }
             found.extend((0..chunk.len()).map(|n| done.remove(&n).flatten()));
         }
         Ok(found)
     }
 
-    async fn round(&self, caller: &Caller, paths: &[String], open: &[usize], done: &mut HashMap<usize, Option<String>>) -> Result<Again> {
+    async fn round(&self, caller: &Caller, paths: &[String], open: &[usize], absent: Absent, done: &mut HashMap<usize, Option<String>>) -> Result<Again> {
         let headers = BTreeMap::from([("Prefer", IMMUTABLE)]);
         let requests = open.iter().filter_map(|n| Some(Item { id: (n + 1).to_string(), method: "GET", url: paths.get(*n)?, headers: headers.clone() })).collect();
         let body = serde_json::to_vec(&Envelope { requests }).map_err(|_| Error::internal("A batch could not be written."))?;
@@ -92,11 +95,12 @@ impl Graph {
                 done.insert(*n, Some(body.to_owned()));
                 continue;
             }
+            if absent(status, body.as_bytes()) {
+                done.insert(*n, None);
+                continue;
+            }
             let error = fault::error(status, body.as_bytes()).with_request_id(response.request_id.clone());
             match error.kind() {
-                ErrorKind::NotFound => {
-                    done.insert(*n, None);
-                }
                 ErrorKind::Throttled | ErrorKind::Upstream => {
                     let wait = answer.wait(self.pipeline.clock().now());
                     again.wait = again.wait.max(wait);

@@ -20,6 +20,16 @@ pub fn code(body: &[u8]) -> String {
     serde_json::from_slice::<Body>(body).map(|b| b.error.code.to_ascii_lowercase()).ok().filter(|c| name(c)).unwrap_or_default()
 }
 
+/// The service looked and has no such item. Any other 404 (no such mailbox, nothing said at all) proves nothing of the item.
+pub fn is_item_gone(status: StatusCode, body: &[u8]) -> bool {
+    status == StatusCode::NOT_FOUND && ["erroritemnotfound", "itemnotfound"].contains(&code(body).as_str())
+}
+
+/// It is not there, for whatever reason.
+pub fn is_absent(status: StatusCode, body: &[u8]) -> bool {
+    told(status.as_u16(), &code(body)).0 == ErrorKind::NotFound
+}
+
 pub fn error(status: StatusCode, body: &[u8]) -> Error {
     let code = code(body);
     let (kind, reason) = told(status.as_u16(), &code);

@@ -2,13 +2,13 @@
 
 use super::delta::{MESSAGE, MailItem, change_key, read_message};
 use super::wire::{self, ItemBody, Page, Recipient};
-use super::{Caller, Graph, literal, segment};
+use super::{Caller, Graph, fault, literal, segment};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Address, AttachmentInfo, MailDraft};
 use crate::pipeline::{Purpose, Safety};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, IF_MATCH};
 use http::Method;
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
@@ -130,7 +130,12 @@ impl Graph {
         let mut open = vec!["me/mailFolders".to_owned()];
         while let Some(path) = open.pop() {
             let url = self.url(&path, &[("$select", FOLDER), ("$top", "100")])?;
-            let Some(list) = self.list::<WireFolder>(caller, url).await? else { continue }; // deleted since its parent was read
+            let list = match self.list::<WireFolder>(caller, url).await? {
+                Some(list) => list,
+                // A mailbox always has folders: this one cannot be reached, which must not look as if all of them were deleted.
+                None if folders.is_empty() => return Err(Error::new(ErrorKind::NotFound, "Microsoft has no mailbox for this account now. Try again later, or ask an administrator.").on_account(&caller.account_id)),
+                None => continue, // deleted since its parent was read
+            };
             for wire in list {
                 if !seen.insert(wire.id.clone()) {
                     continue;
@@ -163,7 +168,7 @@ impl Graph {
             id: String,
         }
         let paths: Vec<String> = WELL_KNOWN.iter().map(|name| format!("/me/mailFolders/{name}?$select=id")).collect();
-        let found = self.batch_get(caller, &paths).await?;
+        let found = self.batch_get(caller, &paths, fault::is_absent).await?;
         let read = |(name, body): (&'static str, Option<String>)| Some(wire::read::<Wire>(body?.as_bytes()).map(|w| (w.id, name)));
         WELL_KNOWN.into_iter().zip(found).filter_map(read).collect()
     }
@@ -216,7 +221,7 @@ impl Graph {
             is_inline: w.is_inline.unwrap_or_default(),
         };
         let path = |id: &String| Ok(format!("/me/messages/{}/attachments?$select=id,name,contentType,size,isInline", segment(id)?));
-        let found = self.batch_get(caller, &ids.iter().map(path).collect::<Result<Vec<_>>>()?).await?;
+        let found = self.batch_get(caller, &ids.iter().map(path).collect::<Result<Vec<_>>>()?, fault::is_absent).await?;
         let mut all = Vec::with_capacity(ids.len());
         for (id, body) in ids.iter().zip(found) {
             let Some(body) = body else {
@@ -242,7 +247,7 @@ impl Graph {
             parent_folder_id: String,
         }
         let path = |id: &String| Ok(format!("/me/messages/{}?$select=id,parentFolderId", segment(id)?));
-        let found = self.batch_get(caller, &ids.iter().map(path).collect::<Result<Vec<_>>>()?).await?;
+        let found = self.batch_get(caller, &ids.iter().map(path).collect::<Result<Vec<_>>>()?, fault::is_item_gone).await?;
         let proof = |(id, body): (&String, Option<String>)| match body {
             Some(body) => wire::read::<Wire>(body.as_bytes()).map(|w| (id.clone(), Proof::There { folder_id: w.parent_folder_id })),
             None => Ok((id.clone(), Proof::Gone)),
@@ -250,8 +255,8 @@ impl Graph {
         ids.iter().zip(found).map(proof).collect()
     }
 
-    /// Answers the new change key, if the service tells it.
-    pub async fn set_read(&self, caller: &Caller, id: &str, is_read: bool) -> Result<Option<String>> {
+    /// Answers the new change key if it stands for this change alone: nothing else was changed since `known`.
+    pub async fn set_read(&self, caller: &Caller, id: &str, is_read: bool, known: &str) -> Result<Option<String>> {
         #[derive(Default, Deserialize)]
         #[serde(default)]
         struct Wire {
@@ -262,7 +267,14 @@ impl Graph {
         }
         let url = self.url(&format!("me/messages/{}", segment(id)?), &[])?;
         let body = serde_json::json!({ "isRead": is_read }).to_string().into_bytes();
-        let response = self.ask(self.write(caller, Method::PATCH, url, body, Safety::Repeatable)).await?;
+        let request = self.write(caller, Method::PATCH, url, body, Safety::Repeatable);
+        let condition = HeaderValue::from_str(&format!("W/\"{known}\"")).ok().filter(|_| !known.is_empty());
+        let Some(condition) = condition else { return self.ask(request).await.map(|_| None) };
+        let response = match self.ask(request.clone().header(IF_MATCH, condition)).await {
+            // Somebody else's change is in between; the next sync has to show it, so the key that would hide it is not learnt.
+            Err(e) if e.kind() == ErrorKind::Conflict => return self.ask(request).await.map(|_| None),
+            answer => answer?,
+        };
         let wire: Wire = wire::read(&response.body).unwrap_or_default();
         Ok(wire.change_key.or_else(|| change_key(&wire.etag?)))
     }

@@ -55,6 +55,8 @@ pub struct Job {
     pub item: ItemRow,
     pub draft: Draft,
     pub progress: Progress,
+    /// A request of this attempt was in doubt.
+    pub doubted: bool,
     stop: Stop,
 }
 
@@ -67,7 +69,7 @@ impl Job {
             let payload = key.open(payload_place(&item.account_id, &row), &item.payload)?;
             let draft = serde_json::from_slice(&payload).map_err(|e| Error::new(ErrorKind::Corrupt, "A stored send cannot be read.").with_source(e))?;
             let progress = read_progress(&tools.vault, &item)?;
-            Ok(Self { tools, item, draft, progress, stop })
+            Ok(Self { tools, item, draft, progress, doubted: false, stop })
         })
         .await
     }

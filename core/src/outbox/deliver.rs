@@ -4,15 +4,15 @@ use super::carrier::{Job, Outcome, Tools, dispatch, payload_place, prepare};
 use super::check::check_draft;
 use super::item::{MOST_ATTEMPTS, Start, Verdict, backoff_ms, start, verdict};
 use super::receipt::{id_of, receipt, row_of};
-use super::reconcile::{Finding, reconcile};
+use super::reconcile::{Finding, reconcile, sent_copy};
 use crate::clock::{Clock, to_ms};
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::Bell;
 use crate::graph::Graph;
-use crate::model::{Draft, Event, OutboxFilter, Receipt, Route, SendState};
+use crate::model::{AccountState, Draft, Event, OutboxFilter, Receipt, Route, SendState};
 use crate::random;
 use crate::runtime::{Stop, blocking};
-use crate::store::{Due, Enqueued, ItemRow, ItemState, LEASE_MS, NewItem, Store, heartbeat};
+use crate::store::{Due, Enqueued, ItemRow, ItemState, LEASE_MS, NewItem, Step, Store, heartbeat};
 use crate::vault::Vault;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +21,8 @@ use tokio::task::JoinSet;
 
 /// Sends under way at the same time, over all accounts.
 const AT_ONCE: usize = 16;
+/// Why sends are taken back when their account goes.
+pub const DISCONNECTED: &str = "The account was disconnected before it was sent.";
 /// How often other processes' rows are looked for when nothing here says so.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
 
@@ -167,15 +169,17 @@ impl Outbox {
 
     async fn deliver(&self, item: ItemRow, stop: Stop) {
         let (id, account_id) = (item.id, item.account_id.clone());
+        let found = (item.id, item.fence, item.state, item.attempts);
         let mut job = match Job::open(self.tools.clone(), item, stop).await {
             Ok(job) => job,
             Err(error) => {
                 tracing::warn!(send = id, kind = ?error.kind(), "a send could not be opened");
+                self.park(found, &error).await;
                 return;
             }
         };
         let outcome = if job.item.attempts > MOST_ATTEMPTS {
-            Outcome::Failed(Error::internal("It was tried 50 times without an outcome and is parked. Send it again if it still matters."))
+            given_up(job.item.state)
         } else {
             let heartbeat = self.heartbeat(&job.item);
             tokio::select! { outcome = attempt(&mut job) => outcome, () = heartbeat => Outcome::Lost }
@@ -183,6 +187,28 @@ impl Outbox {
         if let Err(error) = self.settle(&mut job, outcome).await {
             // The claim lapses and the item is taken up again from the state that is stored.
             tracing::warn!(send = id, account = account_id, kind = ?error.kind(), "the outcome of a send could not be stored");
+        }
+    }
+
+    /// Settles an item that cannot even be opened, so that it does not block its lane for ever. What is wrong for the moment only is left to lapse.
+    async fn park(&self, (id, fence, state, attempts): (i64, i64, ItemState, u32), error: &Error) {
+        let outcome = match verdict(error) {
+            Verdict::Refused if start(state) != Some(Start::Reconcile) => Outcome::Failed(error.clone()),
+            Verdict::Refused => Outcome::Unknown(format!("It may have been sent, and what is stored of it cannot be read: {}", error.reason())),
+            _ if attempts > MOST_ATTEMPTS => given_up(state),
+            _ => return,
+        };
+        let (state, reason) = match outcome {
+            Outcome::Unknown(reason) => (ItemState::Unknown, reason),
+            Outcome::Failed(error) => (ItemState::Failed, error.reason().to_owned()),
+            Outcome::Sent | Outcome::Later(_) | Outcome::Lost => return,
+        };
+        let tools = self.tools.clone();
+        let step = Step { state, progress: None, reason: Some(reason), next_at: None, sent_at: None, release: true, announce: true };
+        match blocking(move || tools.store.step(id, fence, &step, to_ms(tools.clock.now()))).await {
+            Ok(true) => self.announce(id).await,
+            Ok(false) => {}
+            Err(error) => tracing::warn!(send = id, kind = ?error.kind(), "a send could not be parked"),
         }
     }
 
@@ -199,18 +225,31 @@ impl Outbox {
             Outcome::Failed(error) => job.leave(ItemState::Failed, Some(error.reason().to_owned()), None).await?,
             Outcome::Unknown(reason) => job.leave(ItemState::Unknown, Some(reason), None).await?,
             Outcome::Later(error) => {
-                // An account that waits for its person is not claimed from, so its sends are due as soon as it is back.
-                let waits_for_person = matches!(error.kind(), ErrorKind::NeedsReconnect | ErrorKind::NotConnected);
-                let wait = if waits_for_person { 0 } else { backoff_ms(job.item.attempts, error.retry_after_ms(), random::jitter()) };
-                let state = if job.item.state == ItemState::Reconciling { ItemState::Reconciling } else { ItemState::RetryWait };
-                let at = job.now().saturating_add(wait);
-                job.leave(state, Some(error.reason().to_owned()), Some(at)).await?
+                let account = self.account_state(&job.item.account_id).await?;
+                let reconciling = job.item.state == ItemState::Reconciling;
+                if account == Some(AccountState::Disconnected) && !reconciling {
+                    // The disconnect cancelled what was waiting; this one was under way then, and has turned out not to be sent.
+                    job.leave(ItemState::Cancelled, Some(DISCONNECTED.to_owned()), None).await?
+                } else {
+                    // An account that waits for its person is not claimed from, so its sends are due as soon as it is back. Microsoft may refuse a
+                    // sign-in that still counts as connected here: that one waits like any other.
+                    let waits_for_person = account != Some(AccountState::Connected);
+                    let wait = if waits_for_person { 0 } else { backoff_ms(job.item.attempts, error.retry_after_ms(), random::jitter()) };
+                    let state = if reconciling { ItemState::Reconciling } else { ItemState::RetryWait };
+                    let at = job.now().saturating_add(wait);
+                    job.leave(state, Some(error.reason().to_owned()), Some(at)).await?
+                }
             }
         };
         if written {
             self.announce(job.item.id).await;
         }
         Ok(())
+    }
+
+    async fn account_state(&self, account_id: &str) -> Result<Option<AccountState>> {
+        let (tools, id) = (self.tools.clone(), account_id.to_owned());
+        blocking(move || Ok(tools.store.account(&id)?.map(|row| row.state))).await
     }
 
     async fn announce(&self, id: i64) {
@@ -224,6 +263,14 @@ impl Outbox {
     pub fn settled(&self) -> watch::Receiver<u64> {
         self.settled.subscribe()
     }
+}
+
+/// What an item becomes that was tried too often: a request that may have been made is not called failed.
+fn given_up(state: ItemState) -> Outcome {
+    if start(state) == Some(Start::Reconcile) {
+        return Outcome::Unknown("It may have been sent; 50 attempts to find out did not tell. Look into the mailbox before sending it again.".to_owned());
+    }
+    Outcome::Failed(Error::internal("It was tried 50 times without an outcome and is parked. Send it again if it still matters."))
 }
 
 /// One attempt, from wherever the item was left.
@@ -254,7 +301,7 @@ async fn attempt(job: &mut Job) -> Outcome {
                 Ok(()) => return Outcome::Sent,
                 Err(error) => match verdict(&error) {
                     Verdict::Later => return Outcome::Later(error),
-                    Verdict::Refused => return Outcome::Failed(error),
+                    Verdict::Refused => return refused(job, error).await,
                     Verdict::Doubt => {}
                 },
             }
@@ -266,6 +313,22 @@ async fn attempt(job: &mut Job) -> Outcome {
         }
     }
     Outcome::Later(Error::new(ErrorKind::Upstream, "Microsoft took the mail several times without sending it; it will be tried again."))
+}
+
+/// A refusal of the first request is the last word. After earlier ones it may be about a mail that one of them did send.
+async fn refused(job: &mut Job, error: Error) -> Outcome {
+    if job.item.attempts <= 1 && !job.doubted {
+        return Outcome::Failed(error);
+    }
+    match sent_copy(job).await {
+        Ok(true) => Outcome::Sent,
+        Ok(false) => Outcome::Failed(error),
+        // Reconciling: the next attempt asks before it does anything else.
+        Err(unsure) => match job.advance(ItemState::Reconciling).await {
+            Ok(false) => Outcome::Lost,
+            _ => Outcome::Later(unsure),
+        },
+    }
 }
 
 /// Messages of one conversation leave in order: a chat by its person, a mail by its set of recipients.

@@ -56,14 +56,14 @@ pub async fn dispatch(job: &mut Job) -> Result<()> {
     }
 }
 
-/// What the mailbox says of this mail: by id, then by mark.
+/// What the mailbox says of this mail: by id, then by mark. Under the mark only a sent copy counts: a doubtful creation may have left a second draft,
+/// and that one says nothing of the first, which may be on its way at this moment.
 pub async fn evidence(job: &Job) -> Result<Option<MessageState>> {
-    if let Some(id) = &job.progress.graph_id
-        && let Some(state) = job.tools.graph.message_state(&job.caller(), id).await?
-    {
-        return Ok(Some(state));
+    let Some(id) = &job.progress.graph_id else { return by_mark(job).await };
+    match job.tools.graph.message_state(&job.caller(), id).await? {
+        Some(state) => Ok(Some(state)),
+        None => Ok(by_mark(job).await?.filter(|found| !found.is_draft)),
     }
-    by_mark(job).await
 }
 
 async fn by_mark(job: &Job) -> Result<Option<MessageState>> {

@@ -15,7 +15,7 @@ mod reconcile;
 mod teams;
 
 pub use check::check_draft;
-pub use deliver::Outbox;
+pub use deliver::{DISCONNECTED, Outbox};
 
 #[cfg(test)]
 mod tests;

@@ -29,7 +29,23 @@ pub async fn reconcile(job: &mut Job) -> Result<Finding> {
     }
 }
 
+/// Whether a sent copy is there.
+pub async fn sent_copy(job: &mut Job) -> Result<bool> {
+    if job.item.route != Route::Mail {
+        return Ok(false);
+    }
+    let found = super::mail::evidence(job).await?.filter(|found| !found.is_draft);
+    Ok(match found {
+        Some(found) => {
+            job.progress.graph_id = Some(found.id);
+            true
+        }
+        None => false,
+    })
+}
+
 async fn mail(job: &mut Job) -> Result<Finding> {
+    job.doubted = true;
     if !job.advance(ItemState::Reconciling).await? {
         return Ok(Finding::Settled(Outcome::Lost));
     }

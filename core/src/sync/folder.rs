@@ -90,12 +90,17 @@ impl FolderSync {
             self.pass.stop.check()?;
             let answer = match ready.take() {
                 Some(answer) => answer,
-                None => self.fetch(from).await,
+                None => fetch(&self.pass, from).await,
             };
             let page = match answer? {
                 DeltaAnswer::Page(page) => page,
                 DeltaAnswer::Lost { restart } => {
                     from = self.resync(restart).await?;
+                    continue;
+                }
+                // The list read a moment ago has it, so it is rather the link that leads nowhere; else this folder would stand still for ever.
+                DeltaAnswer::FolderGone if self.folder.cursor.is_some() => {
+                    from = self.resync(None).await?;
                     continue;
                 }
                 // Deleted in the mailbox since the list was read; the next list says what became of its mail.
@@ -111,8 +116,8 @@ impl FolderSync {
             // While this page is sealed and stored, the next one is on its way.
             let next = self.link(link);
             from = next.clone();
-            let (caller, graph) = (self.pass.caller(), self.pass.graph.clone());
-            let (stored, fetched) = tokio::join!(self.store(page), async move { graph.delta_page(&caller, next).await });
+            let pass = self.pass.clone();
+            let (stored, fetched) = tokio::join!(self.store(page), fetch(&pass, next));
             stored?;
             ready = Some(fetched);
         }
@@ -125,8 +130,13 @@ impl FolderSync {
             let plain = pass.vault.secrets(&pass.account.id)?.open(cursor_place(&pass.account.id, &folder_id, cursor.version), &cursor.link)?;
             String::from_utf8(plain.to_vec()).map_err(|_| Error::new(ErrorKind::Corrupt, "A stored delta link cannot be read."))
         })
-        .await?;
-        Ok(self.link(link))
+        .await;
+        match link {
+            Ok(link) => Ok(self.link(link)),
+            // Connected anew since the folders were read: the new key does not open the old link, and nothing is damaged.
+            Err(e) if e.kind() == ErrorKind::Corrupt && self.pass.is_over().await => Err(self.pass.taken_over().await),
+            Err(e) => Err(e),
+        }
     }
 
     fn id(&self) -> String {
@@ -139,10 +149,6 @@ impl FolderSync {
 
     fn link(&self, link: String) -> DeltaFrom {
         DeltaFrom::Link { folder_id: self.id(), link, page_size: self.pass.page_size }
-    }
-
-    async fn fetch(&self, from: DeltaFrom) -> Result<DeltaAnswer> {
-        self.pass.graph.delta_page(&self.pass.caller(), from).await
     }
 
     fn remember(&mut self, page: &DeltaPage) -> Result<()> {
@@ -211,7 +217,7 @@ impl FolderSync {
         }
         let caller = self.pass.caller();
         let whole = items.into_iter().map(async |item| match item {
-            DeltaItem::Message(part) if part.is_partial => Ok(match self.pass.graph.message(&caller, &part.id).await? {
+            DeltaItem::Message(part) if part.is_partial => Ok(match self.pass.ask(self.pass.graph.message(&caller, &part.id)).await? {
                 Some(whole) => DeltaItem::Message(Box::new(whole)),
                 None => DeltaItem::Removed { id: part.id },
             }),
@@ -226,9 +232,14 @@ impl FolderSync {
         if wanted.is_empty() {
             return Ok(HashMap::new());
         }
-        let answers = self.pass.graph.attachments(&self.pass.caller(), &wanted).await?;
+        let answers = self.pass.ask(self.pass.graph.attachments(&self.pass.caller(), &wanted)).await?;
         Ok(answers.into_iter().filter_map(|(id, list)| Some((id, list?))).collect())
     }
+}
+
+async fn fetch(pass: &Pass, from: DeltaFrom) -> Result<DeltaAnswer> {
+    let caller = pass.caller();
+    pass.ask(pass.graph.delta_page(&caller, from)).await
 }
 
 fn is_partial(item: &DeltaItem) -> bool {

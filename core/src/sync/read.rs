@@ -113,7 +113,7 @@ impl Reader {
         let (this, id) = (self.clone(), message_id.to_owned());
         let row = blocking(move || this.row(&id)).await?;
         let caller = Caller { account_id: row.account_id.clone(), priority: Priority::User, max_wait: Duration::from_secs(30) };
-        let change_key = self.graph.set_read(&caller, &row.graph_id, is_read).await?;
+        let change_key = self.graph.set_read(&caller, &row.graph_id, is_read, &row.change_key).await?;
         let (this, id) = (self.clone(), message_id.to_owned());
         let written = blocking(move || {
             this.store.set_read(row.row_id, is_read, change_key.as_deref(), to_ms(this.clock.now()))?;
@@ -175,12 +175,12 @@ fn folder(key: &crate::vault::DataKey, account_id: &str, folder: SyncedFolder) -
     })
 }
 
-/// Messages without a time sort as 1970, here as in the store.
-fn cursor_of(row: &MessageRow) -> String {
+/// A message without a time counts as received at 0, as in [`MessageWindow`].
+pub(super) fn cursor_of(row: &MessageRow) -> String {
     format!("{}.{}", row.received_at.unwrap_or(0), row.row_id)
 }
 
-fn parse_cursor(text: &str) -> Result<(i64, i64)> {
+pub(super) fn parse_cursor(text: &str) -> Result<(i64, i64)> {
     text.split_once('.')
         .and_then(|(at, row)| Some((at.parse().ok()?, row.parse().ok()?)))
         .ok_or_else(|| Error::invalid("cursor is not one that messages gave. Pass `next` of the page before, or none."))

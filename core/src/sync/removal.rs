@@ -26,7 +26,7 @@ pub async fn settle(pass: &Arc<Pass>) -> Result<Settled> {
         }
         let ids: Vec<String> = questions.into_iter().map(|(id, _)| id).collect();
         let (mut gone, mut there) = (Vec::new(), Vec::new());
-        for (id, proof) in pass.graph.prove(&pass.caller(), &ids).await? {
+        for (id, proof) in pass.ask(pass.graph.prove(&pass.caller(), &ids)).await? {
             match proof {
                 Proof::Gone => gone.push(id),
                 Proof::There { folder_id } => there.push((id, folder_id)),

@@ -49,6 +49,20 @@ impl Pass {
         to_ms(self.clock.now())
     }
 
+    /// A question to the mailbox, given up when the sync is stopped: it may be waiting minutes for a Retry-After, and asking again costs nothing.
+    pub async fn ask<T>(&self, question: impl Future<Output = Result<T>>) -> Result<T> {
+        tokio::select! {
+            answer = question => answer,
+            () = self.stop.wait() => Err(self.stop.check().err().unwrap_or_else(crate::runtime::closed)),
+        }
+    }
+
+    /// The account is no longer the one this sync began with.
+    pub async fn is_over(&self) -> bool {
+        let (store, id) = (self.store.clone(), self.account.id.clone());
+        blocking(move || store.account(&id)).await.is_ok_and(|row| row.is_none_or(|row| row.generation != self.account.generation))
+    }
+
     /// Why a write was refused: the account changed, or another process has the lease.
     pub async fn taken_over(&self) -> Error {
         let (store, id) = (self.store.clone(), self.account.id.clone());
@@ -124,7 +138,7 @@ impl Sync {
     }
 
     async fn walk(&self, pass: &Arc<Pass>) -> Result<SyncReport> {
-        let listed = self.graph.folders(&pass.caller()).await?;
+        let listed = pass.ask(self.graph.folders(&pass.caller())).await?;
         self.save_folders(pass, listed).await?;
         let (store, id) = (pass.store.clone(), pass.account.id.clone());
         let folders: Vec<_> = blocking(move || store.folders(&id)).await?.into_iter().filter(|f| f.row.is_synced).collect();

@@ -91,3 +91,161 @@ proptest! {
         prop_assert!(plan("inbox", page(), &here).upserts.is_empty());
     }
 }
+
+/// The list goes on after a page that ends with a message without a time; such messages count as received at 0.
+#[test]
+fn a_page_may_end_with_a_message_without_a_time() {
+    use super::read::{cursor_of, parse_cursor};
+    use crate::seal::{Cipher, KeyBytes, Place};
+    use crate::store::MessageRow;
+    let place = Place { table: "t", column: "c", account_id: "a", row: "g", version: 1 };
+    let head = Cipher::new(b"store", 1, &KeyBytes::from_slice(&[7; 32]).unwrap()).seal(place, b"").unwrap();
+    let row = MessageRow {
+        row_id: 7,
+        account_id: "a".into(),
+        graph_id: "g".into(),
+        folder_id: "f".into(),
+        conversation_id: "c".into(),
+        received_at: None,
+        is_read: false,
+        is_draft: true,
+        change_key: String::new(),
+        head,
+        version: 1,
+    };
+    assert_eq!(parse_cursor(&cursor_of(&row)).unwrap(), (0, 7));
+}
+
+mod walk {
+    //! A whole sync on a real store, against a service made of a closure.
+
+    use crate::clock::TestClock;
+    use crate::config::{Cloud, Endpoints};
+    use crate::error::{ErrorKind, Result};
+    use crate::events::Bell;
+    use crate::graph::Graph;
+    use crate::model::{AccountState, Feature, SyncReport};
+    use crate::pipeline::fake::{Seen, Service, says, says_with};
+    use crate::pipeline::{AccessToken, Answer, TokenSource};
+    use crate::runtime::Runtime;
+    use crate::seal::Place;
+    use crate::secret::RootKey;
+    use crate::store::{AccountRow, SqliteStore, Store, TokenRow};
+    use crate::sync::Sync;
+    use crate::vault::Vault;
+    use futures_util::future::BoxFuture;
+    use serde_json::{Value, json};
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::Arc;
+    use std::time::Duration;
+    use tokio::sync::watch;
+
+    struct Always;
+
+    impl TokenSource for Always {
+        fn token(&self, _: String, _: Option<AccessToken>, _: Option<String>) -> BoxFuture<'static, Result<AccessToken>> {
+            Box::pin(std::future::ready(Ok(AccessToken::new("t"))))
+        }
+    }
+
+    struct House {
+        sync: Arc<Sync>,
+        account: AccountRow,
+        service: Arc<Service>,
+        store: Arc<dyn Store>,
+        runtime: Arc<Runtime>,
+        _tokens: Arc<dyn TokenSource>,
+        _folder: tempfile::TempDir,
+    }
+
+    /// A mailbox with the inbox `in`; `answer` is asked about everything but folders.
+    fn house(clock: TestClock, answer: impl Fn(&Seen) -> Answer + Send + std::marker::Sync + 'static) -> House {
+        let service = Service::new(move |request, _| match request.uri().path() {
+            "/v1.0/$batch" if String::from_utf8_lossy(request.body()).contains("mailFolders") => {
+                let body: Value = serde_json::from_slice(request.body()).unwrap();
+                let items = body["requests"].as_array().unwrap().iter().map(|item| match item["url"].as_str().unwrap().contains("inbox") {
+                    true => json!({ "id": item["id"], "status": 200, "body": { "id": "in" } }),
+                    false => json!({ "id": item["id"], "status": 404, "body": { "error": { "code": "ErrorItemNotFound" } } }),
+                });
+                says(200, json!({ "responses": items.collect::<Vec<_>>() }).to_string())
+            }
+            "/v1.0/me/mailFolders" => says(200, json!({ "value": [{ "id": "in", "displayName": "Inbox" }] }).to_string()),
+            _ => answer(request),
+        });
+        let folder = tempfile::tempdir().unwrap();
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&folder.path().join("store"), Duration::from_secs(5)).unwrap());
+        let vault = Vault::open(store.clone(), Arc::new(RootKey::raw((0..32).collect()).unwrap()), 0).unwrap();
+        let keys = vault.new_account_keys("a", true, 1).unwrap();
+        let handles = vault.adopt("a", &keys).unwrap();
+        let place = |table, column| Place { table, column, account_id: "a", row: "a", version: 1 };
+        let account = AccountRow {
+            id: "a".into(),
+            owner: "owner".into(),
+            tenant_id: "tenant".into(),
+            user_id: "me".into(),
+            state: AccountState::Connected,
+            features: vec![Feature::MailSync],
+            scopes: vec![],
+            problem: None,
+            profile: handles.content.seal(place("accounts", "profile"), b"{}").unwrap(),
+            profile_version: 1,
+            generation: 1,
+            connected_at: 1,
+        };
+        let token = TokenRow { account_id: "a".into(), version: 1, sealed: handles.secrets.seal(place("tokens", "sealed"), b"{}").unwrap(), expires_at: i64::MAX, refreshed_at: 1 };
+        let account = store.connect_account(&account, &token, &keys, 1).unwrap();
+        let pipeline = service.pipeline(&clock);
+        let tokens: Arc<dyn TokenSource> = Arc::new(Always);
+        pipeline.plug_tokens(tokens.clone());
+        let graph = Graph::new(pipeline, Endpoints::of(&Cloud::Public).unwrap());
+        let sync = Sync::new(store.clone(), vault, graph, Arc::new(clock), Bell::new(), watch::Sender::new(0), 50, vec![]);
+        House { sync, account, service, store, runtime: Arc::new(Runtime::start().unwrap()), _tokens: tokens, _folder: folder }
+    }
+
+    impl House {
+        async fn sync(&self) -> Result<SyncReport> {
+            self.sync.run(self.account.clone(), self.runtime.stop()).await
+        }
+    }
+
+    const LINK: &str = "https://graph.microsoft.com/v1.0/me/mailFolders/in/messages/delta?$deltatoken=";
+
+    fn last_page(items: Value, token: &str) -> Answer {
+        says(200, json!({ "value": items, "@odata.deltaLink": format!("{LINK}{token}") }).to_string())
+    }
+
+    #[tokio::test]
+    async fn a_link_that_leads_nowhere_does_not_stop_a_folder_for_ever() {
+        let house = house(crate::pipeline::fake::clock(), |request| match request.uri().query() {
+            Some(query) if query.contains("deltatoken=one") => says(404, r#"{"error":{"code":"ResourceNotFound"}}"#),
+            Some(query) if query.contains("deltatoken") => last_page(json!([]), "three"),
+            _ => last_page(json!([]), if request.uri().path().contains("delta") { "one" } else { "?" }),
+        });
+        assert_eq!(house.sync().await.unwrap().resynced, 0);
+        assert_eq!(house.sync().await.unwrap().resynced, 1);
+        assert!(house.store.folders("a").unwrap()[0].cursor.is_some());
+    }
+
+    #[tokio::test]
+    async fn a_sync_that_waits_for_microsoft_can_be_stopped() {
+        // This clock stands still: the wait would never end.
+        let asked = Arc::new(AtomicBool::new(false));
+        let seen = asked.clone();
+        let house = house(TestClock::new(1_790_000_000_000), move |_| {
+            seen.store(true, Ordering::SeqCst);
+            says_with(429, ("retry-after", "200"), "")
+        });
+        let runtime = house.runtime.clone();
+        let stopping = async {
+            while !asked.load(Ordering::SeqCst) {
+                tokio::task::yield_now().await;
+            }
+            runtime.shutdown(Duration::from_secs(1)).await;
+        };
+        let both = async { tokio::join!(house.sync(), stopping).0 };
+        let outcome = tokio::time::timeout(Duration::from_secs(10), both).await.expect("it waits all the same");
+        assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Closed);
+        assert!(house.store.take_lease("sync/a", "next", 1_790_000_000_001, 1).unwrap().is_some(), "and leaves the lease to the next one");
+        assert!(house.service.calls() > 0);
+    }
+}
