@@ -45,7 +45,7 @@ export interface Config {
   signInSeconds?: number;
   /** Messages asked for per page of a sync, 1 to 1000. Default: `100`. */
   pageSize?: number;
-  /** Folders to sync, by well-known name or id; empty: every folder but junk mail, deleted items, drafts and the outbox. Default: `[]`. */
+  /** Folders to sync, by well-known name or id; empty: `inbox` and `sentitems`. Default: `[]`. */
   folders?: readonly string[];
   /** Accept TLS 1.2 beside 1.3, for networks whose proxy needs it. Default: `false`. */
   allowTls12?: boolean;
@@ -234,6 +234,7 @@ export interface Message {
   categories: string[];
   /** True when it has attachments other than inline ones. */
   hasAttachments: boolean;
+  /** Inline ones as well, where there are others or the HTML shows them. */
   attachments: AttachmentInfo[];
   webLink: string | null;
 }
@@ -251,7 +252,7 @@ export interface MessageBody {
 
 export interface MessageQuery {
   accountId?: string | null;
-  /** Folder by id or well-known name. */
+  /** Folder by id or well-known name; without an account, that folder of all accounts. */
   folder?: string | null;
   isRead?: boolean | null;
   conversationId?: string | null;

@@ -227,7 +227,7 @@ class Config:
         """Messages asked for per page of a sync, 1 to 1000."""
     @property
     def folders(self) -> list[str]:
-        """Folders to sync, by well-known name or id; empty: every folder but junk mail, deleted items, drafts and the outbox."""
+        """Folders to sync, by well-known name or id; empty: `inbox` and `sentitems`."""
     @property
     def allow_tls12(self) -> bool:
         """Accept TLS 1.2 beside 1.3, for networks whose proxy needs it."""
@@ -549,7 +549,8 @@ class Message:
     def has_attachments(self) -> bool:
         """True when it has attachments other than inline ones."""
     @property
-    def attachments(self) -> list[AttachmentInfo]: ...
+    def attachments(self) -> list[AttachmentInfo]:
+        """Inline ones as well, where there are others or the HTML shows them."""
     @property
     def web_link(self) -> str | None: ...
     def __eq__(self, other: object, /) -> bool: ...
@@ -582,7 +583,7 @@ class MessageQuery:
     def account_id(self) -> str | None: ...
     @property
     def folder(self) -> str | None:
-        """Folder by id or well-known name."""
+        """Folder by id or well-known name; without an account, that folder of all accounts."""
     @property
     def is_read(self) -> bool | None: ...
     @property

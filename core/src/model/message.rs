@@ -58,6 +58,7 @@ pub struct Message {
     pub categories: Vec<String>,
     /// True when it has attachments other than inline ones.
     pub has_attachments: bool,
+    /// Inline ones as well, where there are others or the HTML shows them.
     pub attachments: Vec<AttachmentInfo>,
     pub web_link: Option<String>,
 }
@@ -78,7 +79,7 @@ pub struct MessageBody {
 #[serde(default)]
 pub struct MessageQuery {
     pub account_id: Option<String>,
-    /// Folder by id or well-known name.
+    /// Folder by id or well-known name; without an account, that folder of all accounts.
     pub folder: Option<String>,
     pub is_read: Option<bool>,
     pub conversation_id: Option<String>,

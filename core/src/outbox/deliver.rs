@@ -128,7 +128,10 @@ impl Outbox {
                         outbox.wake.notify_one();
                     });
                 }
-                Ok(None) => self.rest(&stop).await,
+                Ok(None) => {
+                    let idle = under_way.is_empty();
+                    tokio::select! { () = self.rest(&stop, idle) => {}, Some(_) = under_way.join_next() => {} }
+                }
                 Err(error) => {
                     tracing::warn!(kind = ?error.kind(), "the outbox could not be read");
                     tokio::select! { () = stop.wait() => {}, () = self.tools.clock.deadline(Duration::from_secs(2)) => {} }
@@ -144,7 +147,7 @@ impl Outbox {
     }
 
     /// Until something is queued, due, or the engine stops.
-    async fn rest(&self, stop: &Stop) {
+    async fn rest(&self, stop: &Stop, idle: bool) {
         let tools = self.tools.clone();
         let due = blocking(move || {
             let now = to_ms(tools.clock.now());
@@ -153,7 +156,10 @@ impl Outbox {
         .await;
         let wait = |at: i64, now: i64| Duration::from_millis(u64::try_from(at.saturating_sub(now)).unwrap_or(0).max(1));
         let timer = match due {
-            Ok((now, Some(Due::Retry(at) | Due::Lapse(at)))) => self.tools.clock.pause(wait(at, now)),
+            Ok((now, Some(Due::Retry(at)))) => self.tools.clock.pause(wait(at, now)),
+            // With nothing in hand here, the claim is another worker's, perhaps a dead one's. What is in hand here wakes this loop when it is done.
+            Ok((now, Some(Due::Lapse(at)))) if idle => self.tools.clock.pause(wait(at, now)),
+            Ok((now, Some(Due::Lapse(at)))) => self.tools.clock.deadline(wait(at, now).min(LOOK_AGAIN)),
             _ => self.tools.clock.deadline(LOOK_AGAIN),
         };
         tokio::select! { () = stop.wait() => {}, () = self.wake.notified() => {}, () = timer => {} }

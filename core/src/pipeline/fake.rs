@@ -13,9 +13,11 @@ pub const START_MS: u64 = 1_790_000_000_000;
 /// A request as the service saw it.
 pub type Seen = http::Request<Bytes>;
 
+type Answering = dyn Fn(&Seen, usize) -> Answer + Send + Sync;
+
 /// Answers by closure and remembers what was asked.
 pub struct Service {
-    answer: Box<dyn Fn(&Seen, usize) -> Answer + Send + Sync>,
+    answer: Box<Answering>,
     pub seen: Mutex<Vec<Seen>>,
 }
 

@@ -13,11 +13,21 @@ pub fn text(body_type: BodyType, content: &str) -> String {
     match body_type {
         BodyType::Text => content.to_owned(),
         BodyType::Html if content.len() > LARGEST_HTML => String::new(),
-        BodyType::Html => html2text::config::with_decorator(html2text::render::TrivialDecorator::new())
-            .raw_mode(true)
-            .string_from_read(content.as_bytes(), WIDTH)
-            .unwrap_or_default(),
+        BodyType::Html => laid_out(content).unwrap_or_else(|| stripped(content)),
     }
+}
+
+/// Text with paragraphs, lists and tables. None: this HTML was too much for the parser. Strangers wrote it, so even a crash of the parser
+/// must not take the body away.
+fn laid_out(content: &str) -> Option<String> {
+    let parse = || html2text::config::with_decorator(html2text::render::TrivialDecorator::new()).raw_mode(true).string_from_read(content.as_bytes(), WIDTH).ok();
+    std::panic::catch_unwind(parse).ok().flatten()
+}
+
+/// The text alone.
+fn stripped(content: &str) -> String {
+    let text = ammonia::Builder::empty().clean(content).to_string();
+    text.replace("&nbsp;", " ").replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 }
 
 /// HTML that is safe to show: known elements only, no scripts, styles, forms, SVG or MathML, nothing loaded from elsewhere; links open apart.

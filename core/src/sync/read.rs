@@ -6,7 +6,7 @@ use super::run::folder_place;
 use crate::clock::{Clock, to_ms};
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{Caller, Graph};
-use crate::model::{Folder, MailThread, Message, MessageBody, MessagePage, MessageQuery};
+use crate::model::{AccountFilter, Folder, MailThread, Message, MessageBody, MessagePage, MessageQuery};
 use crate::pipeline::Priority;
 use crate::runtime::blocking;
 use crate::store::{MessageRow, MessageWindow, Store, SyncedFolder};
@@ -42,14 +42,13 @@ impl Reader {
             return Err(Error::invalid("limit must be from 1 to 500."));
         }
         let after = query.cursor.as_deref().map(parse_cursor).transpose()?;
-        if query.folder.is_some() && query.account_id.is_none() {
-            return Err(Error::invalid("A folder belongs to an account. Pass account_id too."));
-        }
         let this = self.clone();
         blocking(move || {
             let folder_ids = match (&query.folder, &query.account_id) {
-                (Some(folder), Some(account_id)) => Some(vec![this.folder_id(account_id, folder)?]),
-                _ => None,
+                (Some(folder), Some(account_id)) => Some(vec![this.folder_id(account_id, folder)?.ok_or_else(no_folder)?]),
+                // Without an account: the inboxes of all, say.
+                (Some(folder), None) => Some(this.folder_ids(folder)?),
+                (None, _) => None,
             };
             let window = MessageWindow {
                 account_id: query.account_id,
@@ -150,14 +149,15 @@ impl Reader {
         Ok(items)
     }
 
-    fn folder_id(&self, account_id: &str, folder: &str) -> Result<String> {
-        self.store
-            .folders(account_id)?
-            .into_iter()
-            .map(|f| f.row)
-            .find(|f| f.graph_id == folder || f.well_known_name.as_deref() == Some(folder))
-            .map(|f| f.graph_id)
-            .ok_or_else(|| Error::new(ErrorKind::NotFound, "No such folder is known here. Sync first, or pass an id from folders."))
+    fn folder_id(&self, account_id: &str, folder: &str) -> Result<Option<String>> {
+        let mut rows = self.store.folders(account_id)?.into_iter().map(|f| f.row);
+        Ok(rows.find(|f| f.graph_id == folder || f.well_known_name.as_deref() == Some(folder)).map(|f| f.graph_id))
+    }
+
+    fn folder_ids(&self, folder: &str) -> Result<Vec<String>> {
+        let accounts = self.store.accounts(&AccountFilter::default())?;
+        let found: Vec<Option<String>> = accounts.iter().map(|account| self.folder_id(&account.id, folder)).collect::<Result<_>>()?;
+        Ok(found.into_iter().flatten().collect())
     }
 }
 
@@ -184,6 +184,10 @@ fn parse_cursor(text: &str) -> Result<(i64, i64)> {
     text.split_once('.')
         .and_then(|(at, row)| Some((at.parse().ok()?, row.parse().ok()?)))
         .ok_or_else(|| Error::invalid("cursor is not one that messages gave. Pass `next` of the page before, or none."))
+}
+
+fn no_folder() -> Error {
+    Error::new(ErrorKind::NotFound, "No such folder is known here. Sync first, or pass an id from folders.")
 }
 
 fn not_found() -> Error {
