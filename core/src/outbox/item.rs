@@ -7,7 +7,7 @@
 //!                                                        └─ in doubt → reconciling ─evidence→ sent · dispatching · unknown
 //! ```
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Remedy};
 use crate::store::ItemState;
 
 /// What a worker does first with an item it claimed: it may be a crashed worker's.
@@ -42,6 +42,8 @@ pub enum Verdict {
 
 pub fn verdict(error: &Error) -> Verdict {
     match error.kind() {
+        // The application's registration is at fault (an expired secret), not this message.
+        ErrorKind::Forbidden if error.remedy() == Remedy::Developer => Verdict::Later,
         // These say that nothing was sent, or that the service turned it away unread.
         ErrorKind::Throttled | ErrorKind::Network | ErrorKind::StoreBusy | ErrorKind::StoreFull => Verdict::Later,
         // The person can mend it; the send waits for the reconnect.
