@@ -38,7 +38,7 @@ count() {
     /^[0-9]+ passed, [0-9]+ failed$/ { p += $1; f += $3 }                       # the examples
     /^# pass [0-9]+$/ { p += $3 }                                               # node --test
     /^# fail [0-9]+$/ { f += $3 }
-    / in [0-9.]+s( \(.*\))?( =+)?$/ && /[0-9]+ (passed|failed|error)/ {         # pytest
+    !/^test result:/ && / in [0-9.]+s( \(.*\))?( =+)?$/ && /[0-9]+ (passed|failed|error)/ {   # pytest
       for (i = 2; i <= NF; i++) {
         if ($i ~ /^passed/) p += $(i - 1)
         if ($i ~ /^(failed|errors?)/) f += $(i - 1)
