@@ -16,7 +16,8 @@ pub enum Finding {
     NotSent,
 }
 
-/// Times a missing sent copy is asked for; it may show up late.
+/// Times the mailbox is asked, after 0, 1, 3, 7 and 15 seconds: Exchange accepts a mail before it moves it, so a draft that is still there right
+/// after a lost answer may be on its way out.
 const LOOKS: u32 = 5;
 
 pub async fn reconcile(job: &mut Job) -> Result<Finding> {
@@ -49,8 +50,11 @@ async fn mail(job: &mut Job) -> Result<Finding> {
     if !job.advance(ItemState::Reconciling).await? {
         return Ok(Finding::Settled(Outcome::Lost));
     }
-    let mut drafts_seen = 0;
+    let mut is_draft = false;
     for look in 0..LOOKS {
+        if look > 0 && !job.pause(Duration::from_secs(1 << (look - 1))).await {
+            return Ok(Finding::Settled(Outcome::Later(closed())));
+        }
         match super::mail::evidence(job).await {
             Ok(Some(found)) if !found.is_draft => {
                 job.progress.graph_id = Some(found.id);
@@ -58,22 +62,18 @@ async fn mail(job: &mut Job) -> Result<Finding> {
             }
             Ok(Some(found)) => {
                 job.progress.graph_id = Some(found.id);
-                drafts_seen += 1;
-                // One look may be too early: the service may still be at it.
-                if drafts_seen >= 2 {
-                    return Ok(Finding::NotSent);
-                }
+                is_draft = true;
             }
-            Ok(None) => {}
+            Ok(None) => is_draft = false,
             Err(error) if verdict(&error) == Verdict::Refused => {
                 return Ok(Finding::Settled(Outcome::Unknown(format!("Microsoft did not confirm the mail, and asking failed: {error}"))));
             }
             // Not reachable: ask again later, the doubt stays.
             Err(error) => return Ok(Finding::Settled(Outcome::Later(Error::new(ErrorKind::OutcomeUnknown, error.reason().to_owned()).with_retry_after_ms(error.retry_after_ms())))),
         }
-        if !job.pause(Duration::from_secs(1 << look)).await {
-            return Ok(Finding::Settled(Outcome::Later(closed())));
-        }
+    }
+    if is_draft {
+        return Ok(Finding::NotSent);
     }
     Ok(Finding::Settled(Outcome::Unknown(
         "Microsoft did not confirm the mail, and neither draft nor sent copy can be found. Look into Sent Items before sending it again.".to_owned(),
