@@ -16,7 +16,7 @@ pub use accounts::{
     AccountRow, AccountStore, AttemptRow, Consumed, KeyPurpose, KeyRow, Lease, NewAttempt, NewKey, TokenRow, USES_AT_BIRTH,
 };
 pub use mail::{
-    Applied, ChangeRow, Cursor, FolderRow, Known, MailPage, MailStore, MessageRow, MessageWindow, NewMessage, PageBatch, Quarantined, Resync,
+    Applied, ChangeRow, Cursor, FolderRow, Known, MailPage, MailStore, MessageRow, MessageWindow, NewMessage, PageBatch, Quarantined,
     SyncedFolder,
 };
 pub use outbox::{Due, Enqueued, ItemRow, ItemState, NewItem, OutboxStore, Step};
