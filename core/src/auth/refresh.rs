@@ -86,6 +86,11 @@ impl Auth {
         self.vault.forget(account_id);
     }
 
+    /// Renews the token of an account that was misconfigured, if that is possible now; the account is then connected again.
+    pub async fn try_again(&self, account_id: &str) -> Result<()> {
+        self.token(account_id.to_owned(), None, None).await.map(drop)
+    }
+
     async fn give(self: Arc<Self>, account_id: String, stale: Option<AccessToken>, claims: Option<String>) -> Result<AccessToken> {
         let now = self.now();
         let living = {

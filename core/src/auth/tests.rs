@@ -375,9 +375,15 @@ async fn a_final_refusal_changes_the_state_and_keeps_the_reason() {
         // The refresh token is still there.
         assert_eq!(house.store.token(&account.id).unwrap().unwrap().version, 1);
         let asked = house.entra.asked();
+        if state == AccountState::Misconfigured {
+            house.entra.refuses(status, error, number);
+            assert_eq!(house.auth.try_again(&account.id).await.unwrap_err().kind(), ErrorKind::Forbidden);
+            assert_eq!(house.state(&account).await.0, state);
+            // Mended by whoever registered the application: the next call finds out.
+            house.auth.try_again(&account.id).await.unwrap();
+        }
         let next = house.token(&account, None).await;
         if state == AccountState::Misconfigured {
-            // Mended by whoever registered the application: it goes on by itself.
             assert_eq!(next.unwrap(), "at2");
             assert_eq!(house.state(&account).await.0, AccountState::Connected);
         } else {

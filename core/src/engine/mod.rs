@@ -264,8 +264,16 @@ impl Inner {
 
     /// An account that is connected and was granted what the feature needs.
     async fn usable(&self, account_id: &str, feature: Feature) -> Result<AccountRow> {
-        let (store, id) = (self.store.clone(), account_id.to_owned());
-        let row = blocking(move || store.account(&id)).await?.ok_or_else(|| Error::new(ErrorKind::NotConnected, "There is no account with this id. Connect one."))?;
+        let look = || {
+            let (store, id) = (self.store.clone(), account_id.to_owned());
+            blocking(move || store.account(&id)?.ok_or_else(|| Error::new(ErrorKind::NotConnected, "There is no account with this id. Connect one.")))
+        };
+        let mut row = look().await?;
+        if row.state == AccountState::Misconfigured {
+            // Perhaps mended meanwhile. Only a renewal can tell, and nothing else would ask for one.
+            self.auth.try_again(account_id).await.map_err(|e| e.on_account(account_id))?;
+            row = look().await?;
+        }
         let refuse = |kind, reason: &str| Err(Error::new(kind, reason.to_owned()).on_account(account_id));
         match row.state {
             AccountState::Connected => {}

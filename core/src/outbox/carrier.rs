@@ -25,7 +25,6 @@ pub struct Progress {
     pub mark: Option<String>,
     /// Immutable id of the draft, and so of the sent copy; id of the chat message.
     pub graph_id: Option<String>,
-    pub person_id: Option<String>,
     pub chat_id: Option<String>,
 }
 

@@ -4,13 +4,13 @@ use super::carrier::read_progress;
 use crate::clock::from_ms;
 use crate::error::Result;
 use crate::model::{Receipt, SendState};
-use crate::store::{ItemRow, ItemState};
+use crate::store::ItemRow;
 use crate::vault::Vault;
 
 /// Blocking: opens the sealed part.
 pub fn receipt(vault: &Vault, item: &ItemRow) -> Result<Receipt> {
     let progress = read_progress(vault, item)?;
-    let state = public_state(item.state);
+    let state = item.state.shown();
     let delivered = state == SendState::Sent;
     Ok(Receipt {
         id: id_of(item.id),
@@ -27,17 +27,6 @@ pub fn receipt(vault: &Vault, item: &ItemRow) -> Result<Receipt> {
         sent_at: item.sent_at.map(from_ms),
         next_attempt_at: if state == SendState::Queued { item.next_at.map(from_ms) } else { None },
     })
-}
-
-pub fn public_state(state: ItemState) -> SendState {
-    match state {
-        ItemState::Queued | ItemState::RetryWait => SendState::Queued,
-        ItemState::Claimed | ItemState::Prepared | ItemState::Dispatching | ItemState::Reconciling => SendState::Sending,
-        ItemState::Sent => SendState::Sent,
-        ItemState::Unknown => SendState::Unknown,
-        ItemState::Failed => SendState::Failed,
-        ItemState::Cancelled => SendState::Cancelled,
-    }
 }
 
 pub fn id_of(row: i64) -> String {

@@ -59,7 +59,6 @@ pub async fn prepare(job: &mut Job) -> Result<bool> {
         }
         let chat_id = job.tools.graph.one_to_one_chat(&caller, &account.user_id, &person.id).await?;
         job.tools.people.keep(&account_id, &to, &chat_id);
-        job.progress.person_id = Some(person.id);
         job.progress.chat_id = Some(chat_id);
     }
     job.advance(ItemState::Prepared).await

@@ -113,6 +113,7 @@ mod delivery {
     use crate::graph::Graph;
     use crate::model::{AccountState, Feature, Receipt, Route, SendState};
     use crate::outbox::Outbox;
+    use crate::outbox::carrier::payload_place;
     use crate::pipeline::fake::{Seen, Service, breaks, clock, says};
     use crate::pipeline::{AccessToken, Answer, Sent, TokenSource};
     use crate::runtime::Runtime;
@@ -310,14 +311,12 @@ mod delivery {
             "/v1.0/users/alex%40contoso.com" | "/v1.0/users/alex@contoso.com" => says(200, r#"{"id":"you"}"#),
             _ => says(201, r#"{"id":"1"}"#),
         });
-        let after = house.outbox.enqueue(chat().into()).await.unwrap();
-        let lane = house.store.item(1).unwrap().unwrap().lane;
-        assert!(house.store.step(1, 0, &Step { state: ItemState::Cancelled, progress: None, reason: None, next_at: None, sent_at: None, release: true, announce: false }, 1).unwrap());
-        let damaged = NewItem { account_id: "a".into(), route: Route::Chat, lane, key: None, content_hash: vec![1], created_at: 1 };
-        let elsewhere = Place { table: "outbox", column: "payload", account_id: "a", row: "another", version: 1 };
-        house.store.enqueue(&damaged, &|_| house.vault.content("a")?.seal(elsewhere, b"{}")).unwrap();
-        let next = house.deliver(ChatDraft { body: "next".into(), ..chat() }).await;
-        assert_eq!((next.state, house.outbox.receipt("snd_2").await.unwrap().state), (SendState::Sent, SendState::Failed));
-        assert_eq!(house.outbox.receipt(&after.id).await.unwrap().state, SendState::Cancelled);
+        let content = house.vault.content("a").unwrap();
+        let item = || NewItem { account_id: "a".into(), route: Route::Chat, lane: "l".into(), key: None, content_hash: vec![1], created_at: 1 };
+        // Sealed for another row: the first cannot be opened, the second can.
+        house.store.enqueue(&item(), &|_| content.seal(payload_place("a", "7"), b"{}")).unwrap();
+        let text = serde_json::to_vec(&Draft::from(chat())).unwrap();
+        house.store.enqueue(&item(), &|id| content.seal(payload_place("a", &id.to_string()), &text)).unwrap();
+        assert_eq!((house.settle("snd_2").await.state, house.settle("snd_1").await.state), (SendState::Sent, SendState::Failed));
     }
 }

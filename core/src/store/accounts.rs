@@ -83,14 +83,10 @@ pub struct NewKey {
 #[derive(Debug, Clone)]
 pub struct KeyRow {
     pub id: i64,
-    pub purpose: KeyPurpose,
-    pub account_id: Option<String>,
     /// None once destroyed.
     pub wrapped: Option<Sealed>,
-    pub is_active: bool,
     /// Seals reserved so far.
     pub uses: i64,
-    pub created_at: i64,
 }
 
 /// Who may do a job now. Every write of that job carries `fence`.
@@ -110,6 +106,8 @@ pub trait AccountStore {
     /// The store key and everything that must exist with it, in one step; does nothing if there is one already.
     fn insert_store_key(&self, key: &NewKey, canary: &Sealed) -> Result<()>;
     fn canary(&self) -> Result<Option<Sealed>>;
+    /// A key whatever became of it.
+    #[cfg(test)]
     fn key(&self, id: i64) -> Result<Option<KeyRow>>;
     fn active_key(&self, purpose: KeyPurpose, account_id: Option<&str>) -> Result<Option<KeyRow>>;
     /// Adds to the durable count of uses, before they happen, and answers the new count. May be called from within the `seal` of

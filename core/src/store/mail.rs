@@ -25,7 +25,6 @@ pub struct SyncedFolder {
     /// Messages held here.
     pub stored: u32,
     pub cursor: Option<Cursor>,
-    pub resync: Option<Resync>,
     /// Rows written by the current pass carry it.
     pub pass: i64,
 }
@@ -38,12 +37,6 @@ pub struct Cursor {
     pub version: i64,
     /// True: a delta link, the folder was complete at that moment. False: a next link in the middle of a pass.
     pub is_delta: bool,
-}
-
-/// A folder whose delta state was lost is enumerated anew; what the complete pass did not show is then put to the question.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Resync {
-    pub since: i64,
 }
 
 /// What is already here of a message, for the plan.
@@ -173,6 +166,7 @@ pub trait MailStore {
     fn suspects(&self, account_id: &str, limit: u32) -> Result<Vec<(String, String)>>;
     /// Settles questions: `gone` are removed (a tombstone stays), `there` are kept with their new folder; change-feed rows are written. Answers (removed, moved).
     fn settle_suspects(&self, account_id: &str, generation: i64, lease: &super::Lease, gone: &[String], there: &[(String, String)], now: i64) -> Result<Option<(u32, u32)>>;
+    #[cfg(test)]
     fn quarantined(&self, account_id: &str) -> Result<u32>;
 
     fn message(&self, row_id: i64) -> Result<Option<MessageRow>>;

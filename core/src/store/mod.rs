@@ -18,7 +18,7 @@ pub use accounts::{
 };
 pub use lease::{LEASE_MS, heartbeat};
 pub use mail::{
-    Applied, ChangeRow, Cursor, FolderRow, Known, MailPage, MailStore, MessageRow, MessageWindow, NewMessage, PageBatch, Quarantined, Resync,
+    Applied, ChangeRow, Cursor, FolderRow, Known, MailPage, MailStore, MessageRow, MessageWindow, NewMessage, PageBatch, Quarantined,
     SyncedFolder,
 };
 pub use outbox::{Due, Enqueued, ItemRow, ItemState, NewItem, OutboxStore, Step};

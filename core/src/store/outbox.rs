@@ -60,7 +60,6 @@ pub struct ItemRow {
     pub id: i64,
     pub account_id: String,
     pub route: Route,
-    pub lane: String,
     pub key: Option<String>,
     pub state: ItemState,
     /// Counted before each attempt.
@@ -75,7 +74,6 @@ pub struct ItemRow {
     pub sent_at: Option<i64>,
     pub next_at: Option<i64>,
     pub fence: i64,
-    pub lease_until: i64,
 }
 
 #[derive(Debug)]

@@ -116,6 +116,7 @@ impl AccountStore for SqliteStore {
         self.read_canary()
     }
 
+    #[cfg(test)]
     fn key(&self, id: i64) -> Result<Option<KeyRow>> {
         self.read(|c| keys::by_id(c, id))
     }

@@ -3,7 +3,7 @@
 use super::fault::Outcome;
 use super::{all, first, run, sealed};
 use crate::seal::Sealed;
-use crate::store::{Cursor, FolderRow, Resync, SyncedFolder};
+use crate::store::{Cursor, FolderRow, SyncedFolder};
 use rusqlite::{Connection, Row};
 use std::collections::HashMap;
 
@@ -26,14 +26,13 @@ fn folder_row(row: &Row<'_>) -> Outcome<SyncedFolder> {
         stored: row.get(8)?,
         cursor,
         pass: row.get(12)?,
-        resync: row.get::<_, Option<i64>>(13)?.map(|since| Resync { since }),
     })
 }
 
 pub fn list(c: &Connection, account_id: &str) -> Outcome<Vec<SyncedFolder>> {
     all(
         c,
-        "SELECT graph_id, parent_id, well_known_name, name, version, total, unread, is_synced, stored, link, link_version, link_is_delta, pass, resync_since
+        "SELECT graph_id, parent_id, well_known_name, name, version, total, unread, is_synced, stored, link, link_version, link_is_delta, pass
          FROM folders WHERE account_id = ?1 AND is_listed = 1 ORDER BY num",
         [account_id],
         folder_row,

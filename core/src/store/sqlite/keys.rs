@@ -2,7 +2,7 @@
 
 use super::fault::Outcome;
 use super::names::Word;
-use super::{SqliteStore, announce, exists, first, run, sealed_opt, word};
+use super::{SqliteStore, announce, exists, first, run, sealed_opt};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::ChangeKind;
 use crate::seal::Sealed;
@@ -78,26 +78,17 @@ pub fn destroy(c: &Connection, purpose: KeyPurpose, account_id: &str) -> Outcome
 }
 
 fn row(row: &Row<'_>) -> Outcome<KeyRow> {
-    let account_id: String = row.get(2)?;
-    Ok(KeyRow {
-        id: row.get(0)?,
-        purpose: word(row, 1)?,
-        account_id: (!account_id.is_empty()).then_some(account_id),
-        wrapped: sealed_opt(row, 3)?,
-        is_active: row.get(4)?,
-        uses: row.get(5)?,
-        created_at: row.get(6)?,
-    })
+    Ok(KeyRow { id: row.get(0)?, wrapped: sealed_opt(row, 1)?, uses: row.get(2)? })
 }
 
 pub fn by_id(c: &Connection, id: i64) -> Outcome<Option<KeyRow>> {
-    first(c, "SELECT id, purpose, account_id, wrapped, is_active, uses, created_at FROM keys WHERE id = ?1", [id], row)
+    first(c, "SELECT id, wrapped, uses FROM keys WHERE id = ?1", [id], row)
 }
 
 pub fn active(c: &Connection, purpose: KeyPurpose, account_id: &str) -> Outcome<Option<KeyRow>> {
     first(
         c,
-        "SELECT id, purpose, account_id, wrapped, is_active, uses, created_at FROM keys WHERE purpose = ?1 AND account_id = ?2 AND is_active = 1",
+        "SELECT id, wrapped, uses FROM keys WHERE purpose = ?1 AND account_id = ?2 AND is_active = 1",
         (purpose.word(), account_id),
         row,
     )

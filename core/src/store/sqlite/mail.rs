@@ -120,6 +120,7 @@ impl MailStore for SqliteStore {
         })
     }
 
+    #[cfg(test)]
     fn quarantined(&self, account_id: &str) -> Result<u32> {
         self.read(|c| Ok(first(c, "SELECT COUNT(*) FROM quarantine WHERE account_id = ?1", [account_id], |row| Ok(row.get(0)?))?.unwrap_or(0)))
     }

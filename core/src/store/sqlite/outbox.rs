@@ -11,7 +11,7 @@ use rusqlite::{Connection, Row};
 
 macro_rules! columns {
     () => {
-        "id, account_id, route, lane, key, state, attempts, payload, progress, progress_version, reason, created_at, sent_at, next_at, fence, lease_until"
+        "id, account_id, route, key, state, attempts, payload, progress, progress_version, reason, created_at, sent_at, next_at, fence"
     };
 }
 
@@ -46,19 +46,17 @@ fn item_row(row: &Row<'_>) -> Outcome<ItemRow> {
         id: row.get(0)?,
         account_id: row.get(1)?,
         route: word(row, 2)?,
-        lane: row.get(3)?,
-        key: row.get(4)?,
-        state: word(row, 5)?,
-        attempts: row.get(6)?,
-        payload: sealed(row, 7)?,
-        progress: sealed_opt(row, 8)?,
-        progress_version: row.get(9)?,
-        reason: row.get(10)?,
-        created_at: row.get(11)?,
-        sent_at: row.get(12)?,
-        next_at: row.get(13)?,
-        fence: row.get(14)?,
-        lease_until: row.get(15)?,
+        key: row.get(3)?,
+        state: word(row, 4)?,
+        attempts: row.get(5)?,
+        payload: sealed(row, 6)?,
+        progress: sealed_opt(row, 7)?,
+        progress_version: row.get(8)?,
+        reason: row.get(9)?,
+        created_at: row.get(10)?,
+        sent_at: row.get(11)?,
+        next_at: row.get(12)?,
+        fence: row.get(13)?,
     })
 }
 

@@ -405,6 +405,6 @@ proptest! {
 /// All that can be seen of a store's mail.
 fn picture(store: &SqliteStore) -> String {
     let rows: Vec<_> = store.messages(&suite::window()).unwrap().rows.into_iter().map(|r| (r.row_id, r.graph_id, r.folder_id, r.version, r.head)).collect();
-    let folders: Vec<_> = store.folders("a").unwrap().into_iter().map(|f| (f.stored, f.pass, f.resync, f.cursor.map(|c| c.version))).collect();
+    let folders: Vec<_> = store.folders("a").unwrap().into_iter().map(|f| (f.stored, f.pass, f.cursor.map(|c| c.version))).collect();
     format!("{rows:?} {folders:?} {:?} {:?}", store.suspects("a", 100).unwrap(), store.changes(0, 10_000).unwrap().len())
 }
