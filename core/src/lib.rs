@@ -39,6 +39,7 @@ pub use engine::{ChangeStream, Engine, LoopbackSignIn};
 pub use error::{Error, ErrorKind, Remedy, Result};
 pub use events::EventStream;
 pub use model::*;
+pub use runtime::threads_ended;
 pub use secret::{RootKey, Secret};
 
 /// The engine's version, as in `0.1.0`.

@@ -5,7 +5,7 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use std::future::Future;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -50,7 +50,7 @@ pub fn closed() -> Error {
 }
 
 pub struct Runtime {
-    tokio: Mutex<Option<tokio::runtime::Runtime>>,
+    tokio: Arc<Mutex<Option<tokio::runtime::Runtime>>>,
     handle: tokio::runtime::Handle,
     stop: watch::Sender<bool>,
     /// Holders of a clone are work that shutdown waits for.
@@ -72,7 +72,7 @@ impl Runtime {
         let alive = Arc::new(());
         Ok(Self {
             handle: tokio.handle().clone(),
-            tokio: Mutex::new(Some(tokio)),
+            tokio: Arc::new(Mutex::new(Some(tokio))),
             stop: watch::Sender::new(false),
             watching: Arc::downgrade(&alive),
             alive: Mutex::new(Some(alive)),
@@ -141,28 +141,32 @@ impl Runtime {
         self.shutting.store(true, Ordering::SeqCst);
         self.stop.send_replace(true);
         drop(self.alive.lock().unwrap_or_else(PoisonError::into_inner).take());
-        let watching = self.watching.clone();
-        if watching.strong_count() > 0 {
-            // A thread of its own: the caller's future may be polled by a host that has no timer.
-            let (done, wait) = tokio::sync::oneshot::channel::<()>();
-            let spawned = std::thread::Builder::new().name("tidings-shutdown".into()).spawn(move || {
-                let step = Duration::from_millis(2);
-                let mut waited = Duration::ZERO;
-                while watching.strong_count() > 0 && waited < limit {
-                    std::thread::park_timeout(step);
-                    waited += step;
-                }
-                let _ = done.send(());
-            });
-            if spawned.is_ok() {
-                let _ = wait.await;
+        let (watching, tokio) = (self.watching.clone(), self.tokio.clone());
+        let (done, wait) = tokio::sync::oneshot::channel::<()>();
+        let ending = Ending::begin();
+        // A thread of its own: the caller's future may be polled by a host that has no timer.
+        let spawned = std::thread::Builder::new().name("tidings-shutdown".into()).spawn(move || {
+            let step = Duration::from_millis(2);
+            let mut waited = Duration::ZERO;
+            while watching.strong_count() > 0 && waited < limit {
+                std::thread::park_timeout(step);
+                waited += step;
             }
+            // The threads are waited for: a host that ends right after this must not meet one that is still calling into it.
+            if let Some(tokio) = take(&tokio) {
+                tokio.shutdown_timeout(THREADS);
+            }
+            let _ = done.send(());
+            drop(ending);
+        });
+        if spawned.is_ok() {
+            let _ = wait.await;
         }
         self.end();
     }
 
     fn end(&self) {
-        if let Some(tokio) = self.tokio.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        if let Some(tokio) = take(&self.tokio) {
             tokio.shutdown_background();
         }
     }
@@ -182,12 +186,51 @@ impl Drop for Runtime {
     fn drop(&mut self) {
         if self.is_forked() {
             // The threads live in the parent; joining or waking them from here would hang or crash.
-            std::mem::forget(self.tokio.lock().unwrap_or_else(PoisonError::into_inner).take());
+            std::mem::forget(take(&self.tokio));
             return;
         }
         self.stop.send_replace(true);
         self.end();
     }
+}
+
+fn take(tokio: &Mutex<Option<tokio::runtime::Runtime>>) -> Option<tokio::runtime::Runtime> {
+    tokio.lock().unwrap_or_else(PoisonError::into_inner).take()
+}
+
+/// How long threads may take to end once their work has.
+const THREADS: Duration = Duration::from_secs(2);
+
+/// Shutdowns of this process whose thread has not quite ended.
+static ENDING: AtomicUsize = AtomicUsize::new(0);
+
+struct Ending;
+
+impl Ending {
+    fn begin() -> Self {
+        ENDING.fetch_add(1, Ordering::SeqCst);
+        Self
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        ENDING.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// For exit hooks of the faces: blocks until the threads of every engine that was shut down have ended. False: `limit` passed first.
+pub fn threads_ended(limit: Duration) -> bool {
+    let step = Duration::from_millis(1);
+    let mut waited = Duration::ZERO;
+    while ENDING.load(Ordering::SeqCst) > 0 {
+        if waited >= limit {
+            return false;
+        }
+        std::thread::park_timeout(step);
+        waited += step;
+    }
+    true
 }
 
 /// Runs blocking work (SQLite, key derivation) off the async threads, to its end.

@@ -3,7 +3,11 @@
 use crate::wait::wait;
 use pyo3::prelude::*;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 use tidings::Engine;
+
+/// Longer than any engine's threads take to end.
+const THREADS: Duration = Duration::from_secs(5);
 
 static OPEN: Mutex<Vec<(u32, Weak<Engine>)>> = Mutex::new(Vec::new());
 
@@ -22,6 +26,8 @@ fn _close_all(py: Python<'_>) -> PyResult<()> {
             wait(py, engine.shutdown())?;
         }
     }
+    // The one that said "done" may still hold the interpreter's lock; ending now would abort the process.
+    py.detach(|| tidings::threads_ended(THREADS));
     Ok(())
 }
 

@@ -49,13 +49,14 @@ pub fn verdict(error: &Error) -> Verdict {
         // The person can mend it; the send waits for the reconnect.
         ErrorKind::NeedsReconnect | ErrorKind::NotConnected => Verdict::Later,
         ErrorKind::Closed | ErrorKind::Cancelled | ErrorKind::Forked => Verdict::Later,
-        ErrorKind::OutcomeUnknown | ErrorKind::Upstream | ErrorKind::LinkRejected => Verdict::Doubt,
+        ErrorKind::OutcomeUnknown | ErrorKind::Upstream => Verdict::Doubt,
         ErrorKind::InvalidInput
         | ErrorKind::LimitExceeded
         | ErrorKind::ConsentMissing
         | ErrorKind::Forbidden
         | ErrorKind::NotFound
         | ErrorKind::Conflict
+        | ErrorKind::LinkRejected
         | ErrorKind::TokenRejected
         | ErrorKind::VaultLocked
         | ErrorKind::WrongKey

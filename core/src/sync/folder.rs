@@ -73,6 +73,8 @@ const MOST_RESYNCS: u32 = 2;
 pub struct FolderSync {
     pass: Arc<Pass>,
     folder: SyncedFolder,
+    /// Messages asked for per page; smaller after a page that was too large.
+    page_size: u32,
     tally: Tally,
     /// Links already followed in this round: an endless chain repeats itself.
     followed: HashSet<u64>,
@@ -80,7 +82,8 @@ pub struct FolderSync {
 
 impl FolderSync {
     pub fn new(pass: Arc<Pass>, folder: SyncedFolder) -> Self {
-        Self { pass, folder, tally: Tally::default(), followed: HashSet::new() }
+        let page_size = pass.page_size;
+        Self { pass, folder, page_size, tally: Tally::default(), followed: HashSet::new() }
     }
 
     pub async fn run(mut self) -> Result<Tally> {
@@ -90,9 +93,18 @@ impl FolderSync {
             self.pass.stop.check()?;
             let answer = match ready.take() {
                 Some(answer) => answer,
-                None => fetch(&self.pass, from).await,
+                None => fetch(&self.pass, from.clone()).await,
             };
-            let page = match answer? {
+            let page = match answer {
+                // A few large mails fill a page: ask for fewer of them.
+                Err(error) if error.kind() == ErrorKind::LimitExceeded && self.page_size > 1 => {
+                    self.page_size = (self.page_size / 4).max(1);
+                    from = self.smaller(from);
+                    continue;
+                }
+                answer => answer?,
+            };
+            let page = match page {
                 DeltaAnswer::Page(page) => page,
                 DeltaAnswer::Lost { restart } => {
                     from = self.resync(restart).await?;
@@ -144,11 +156,18 @@ impl FolderSync {
     }
 
     fn beginning(&self) -> DeltaFrom {
-        DeltaFrom::Start { folder_id: self.id(), page_size: self.pass.page_size }
+        DeltaFrom::Start { folder_id: self.id(), page_size: self.page_size }
     }
 
     fn link(&self, link: String) -> DeltaFrom {
-        DeltaFrom::Link { folder_id: self.id(), link, page_size: self.pass.page_size }
+        DeltaFrom::Link { folder_id: self.id(), link, page_size: self.page_size }
+    }
+
+    fn smaller(&self, from: DeltaFrom) -> DeltaFrom {
+        match from {
+            DeltaFrom::Start { .. } => self.beginning(),
+            DeltaFrom::Link { link, .. } => self.link(link),
+        }
     }
 
     fn remember(&mut self, page: &DeltaPage) -> Result<()> {
@@ -217,10 +236,15 @@ impl FolderSync {
         }
         let caller = self.pass.caller();
         let whole = items.into_iter().map(async |item| match item {
-            DeltaItem::Message(part) if part.is_partial => Ok(match self.pass.ask(self.pass.graph.message(&caller, &part.id)).await? {
-                Some(whole) => DeltaItem::Message(Box::new(whole)),
-                None => DeltaItem::Removed { id: part.id },
-            }),
+            DeltaItem::Message(part) if part.is_partial => match self.pass.ask(self.pass.graph.message(&caller, &part.id)).await {
+                Ok(Some(whole)) => Ok(DeltaItem::Message(Box::new(whole))),
+                Ok(None) => Ok(DeltaItem::Removed { id: part.id }),
+                // Something is wrong with this one mail; it must not keep the others out.
+                Err(error) if matches!(error.kind(), ErrorKind::Upstream | ErrorKind::InvalidInput | ErrorKind::Forbidden) => {
+                    Ok(DeltaItem::Unreadable { id: Some(part.id), raw: String::new(), reason: error.reason().to_owned() })
+                }
+                Err(error) => Err(error),
+            },
             other => Ok(other),
         });
         futures_util::stream::iter(whole).buffered(4).try_collect().await

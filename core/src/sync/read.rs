@@ -6,7 +6,7 @@ use super::run::folder_place;
 use crate::clock::{Clock, to_ms};
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{Caller, Graph};
-use crate::model::{AccountFilter, Folder, MailThread, Message, MessageBody, MessagePage, MessageQuery};
+use crate::model::{AccountFilter, BodyType, Folder, MailThread, Message, MessageBody, MessagePage, MessageQuery};
 use crate::pipeline::Priority;
 use crate::runtime::blocking;
 use crate::store::{MessageRow, MessageWindow, Store, SyncedFolder};
@@ -15,8 +15,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// A thread longer than this is cut; the oldest are kept.
-const LONGEST_THREAD: u32 = 500;
+/// Rows read at a time of a long thread.
+const THREAD_PAGE: u32 = 500;
 
 #[derive(Clone)]
 pub struct Reader {
@@ -79,7 +79,10 @@ impl Reader {
         let (this, id) = (self.clone(), message_id.to_owned());
         blocking(move || {
             let row = this.row(&id)?;
-            let (sealed, version) = this.store.body(row.row_id)?.ok_or_else(not_found)?;
+            // Microsoft may send no body at all.
+            let Some((sealed, version)) = this.store.body(row.row_id)? else {
+                return Ok(MessageBody { body_type: BodyType::Text, content: String::new(), text: String::new(), html: String::new() });
+            };
             let packed = this.vault.content(&row.account_id)?.open(body_place(&row.account_id, &row.graph_id, version), &sealed)?;
             let (body_type, content) = unpack_body(&packed)?;
             let (text, html) = (clean::text(body_type, &content), clean::html(body_type, &content));
@@ -92,16 +95,27 @@ impl Reader {
         let (this, id) = (self.clone(), message_id.to_owned());
         blocking(move || {
             let row = this.row(&id)?;
-            let window = MessageWindow {
-                account_id: Some(row.account_id.clone()),
-                conversation_id: Some(row.conversation_id.clone()),
-                limit: LONGEST_THREAD,
-                oldest_first: true,
-                ..MessageWindow::default()
-            };
+            let mut messages = Vec::new();
             // A message without a conversation is its own.
-            let rows = if row.conversation_id.is_empty() { vec![row.clone()] } else { this.store.messages(&window)?.rows };
-            let messages = this.open(&rows)?;
+            if row.conversation_id.is_empty() {
+                messages = this.open(std::slice::from_ref(&row))?;
+            } else {
+                let mut window = MessageWindow {
+                    account_id: Some(row.account_id.clone()),
+                    conversation_id: Some(row.conversation_id.clone()),
+                    limit: THREAD_PAGE,
+                    oldest_first: true,
+                    ..MessageWindow::default()
+                };
+                loop {
+                    let page = this.store.messages(&window)?;
+                    messages.extend(this.open(&page.rows)?);
+                    window.after = page.rows.last().map(|last| (last.received_at.unwrap_or(0), last.row_id));
+                    if !page.more {
+                        break;
+                    }
+                }
+            }
             let subject = messages.first().map(|m| m.subject.clone()).unwrap_or_default();
             Ok(MailThread { conversation_id: row.conversation_id, account_id: row.account_id, subject, messages })
         })
