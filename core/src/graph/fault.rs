@@ -30,6 +30,13 @@ pub fn is_absent(status: StatusCode, body: &[u8]) -> bool {
     told(status.as_u16(), &code(body)).0 == ErrorKind::NotFound
 }
 
+/// Asking again brings nothing, now or later: it is not there, it is broken, or it may not be read.
+pub fn is_lasting(status: StatusCode, body: &[u8]) -> bool {
+    let code = code(body);
+    let (kind, _) = told(status.as_u16(), &code);
+    code == "errorcorruptdata" || !matches!(kind, ErrorKind::Throttled | ErrorKind::Upstream | ErrorKind::NeedsReconnect)
+}
+
 pub fn error(status: StatusCode, body: &[u8]) -> Error {
     let code = code(body);
     let (kind, reason) = told(status.as_u16(), &code);

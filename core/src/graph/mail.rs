@@ -202,7 +202,7 @@ impl Graph {
         }
     }
 
-    /// What is attached to these messages, in their order; None: the message is gone.
+    /// What is attached to these messages, in their order; None: it cannot be told, and one broken mail is no reason to stop at it for ever.
     pub async fn attachments(&self, caller: &Caller, ids: &[String]) -> Result<Vec<(String, Option<Vec<AttachmentInfo>>)>> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
@@ -221,7 +221,7 @@ impl Graph {
             is_inline: w.is_inline.unwrap_or_default(),
         };
         let path = |id: &String| Ok(format!("/me/messages/{}/attachments?$select=id,name,contentType,size,isInline", segment(id)?));
-        let found = self.batch_get(caller, &ids.iter().map(path).collect::<Result<Vec<_>>>()?, fault::is_absent).await?;
+        let found = self.batch_get(caller, &ids.iter().map(path).collect::<Result<Vec<_>>>()?, fault::is_lasting).await?;
         let mut all = Vec::with_capacity(ids.len());
         for (id, body) in ids.iter().zip(found) {
             let Some(body) = body else {

@@ -336,6 +336,21 @@ async fn only_a_missing_item_proves_a_removal() {
 }
 
 #[tokio::test]
+async fn a_mail_whose_attachments_cannot_be_listed_does_not_stop_the_others() {
+    let ids = ["m0".to_owned(), "m1".to_owned()];
+    for (status, code) in [(500, "ErrorCorruptData"), (403, "ErrorAccessDenied"), (400, "ErrorInvalidRequest"), (404, "ErrorItemNotFound")] {
+        let bench = batches(move |path, _| match path.contains("/m0/") {
+            true => json!({ "status": status, "body": { "error": { "code": code } } }),
+            false => json!({ "status": 200, "body": { "value": [{ "id": "a" }] } }),
+        });
+        let found = bench.graph.attachments(&caller(), &ids).await.unwrap();
+        assert!(found[0].1.is_none() && found[1].1.as_ref().is_some_and(|list| list.len() == 1), "{code}");
+    }
+    let busy = batches(|_, _| json!({ "status": 503, "body": {} }));
+    assert_eq!(busy.graph.attachments(&caller(), &ids).await.unwrap_err().kind(), ErrorKind::Upstream);
+}
+
+#[tokio::test]
 async fn a_mailbox_out_of_reach_is_not_a_mailbox_without_folders() {
     let bench = bench(Service::new(|request: &Seen, _| {
         if !request.uri().path().ends_with("$batch") {
