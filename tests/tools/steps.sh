@@ -11,7 +11,8 @@ step() {
   start=$(now_ms)
   # `timeout` knows programs alone; a function is handed to a shell that was given it by `export -f`.
   if declare -F "$1" >/dev/null; then set -- bash -c '"$@"' step "$@"; fi
-  timeout 1200 "$@" >"$logs/$name.log" 2>&1
+  # In our own process group, so that Ctrl-C ends it with us.
+  timeout --foreground -k 10 1200 "$@" >"$logs/$name.log" 2>&1
   rc=$?
   end=$(now_ms)
   counted=$(count "$logs/$name.log" $rc)
