@@ -3,7 +3,7 @@
 use super::Inner;
 use crate::auth::{Auth, AuthConfig};
 use crate::clock::{Clock, SystemClock, TestClock, to_ms};
-use crate::config::Config;
+use crate::config::{Config, Endpoints};
 use crate::error::{Error, Result};
 use crate::events::Bell;
 use crate::graph::Graph;
@@ -22,6 +22,19 @@ use tokio::sync::watch;
 /// How long one process waits for another's transaction.
 const BUSY: Duration = Duration::from_secs(10);
 
+/// A store holds tokens of one cloud; opened with another, it would hand them to strangers. Loopback clouds differ by port at every start of a test.
+fn same_cloud(store: &dyn Store, endpoints: &Endpoints) -> Result<()> {
+    let cloud = if endpoints.loopback {
+        "loopback".to_owned()
+    } else {
+        format!("{} {}", endpoints.login.origin().ascii_serialization(), endpoints.graph.origin().ascii_serialization())
+    };
+    if store.meta_or_insert("cloud", cloud.as_bytes())? == cloud.as_bytes() {
+        return Ok(());
+    }
+    Err(Error::invalid("This store was made with another cloud, whose tokens must not be sent to this one. Open it with the cloud it was made with, or name another data_dir."))
+}
+
 pub fn open(config: Config, root_key: Arc<RootKey>, test_clock: Option<Arc<TestClock>>) -> Result<Arc<Inner>> {
     let endpoints = config.check()?;
     if test_clock.is_some() && !endpoints.loopback {
@@ -34,6 +47,7 @@ pub fn open(config: Config, root_key: Arc<RootKey>, test_clock: Option<Arc<TestC
     let transport = Arc::new(ReqwestTransport::new(&config)?);
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(Path::new(&config.data_dir), BUSY)?);
     let vault = Vault::open(store.clone(), root_key, to_ms(clock.now()))?;
+    same_cloud(&*store, &endpoints)?;
     let bell = Bell::new();
     let news = watch::Sender::new(0);
 

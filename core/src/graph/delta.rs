@@ -2,6 +2,7 @@
 
 use super::wire::{self, ItemBody, Page, Recipient};
 use super::{Caller, Graph, IMMUTABLE, PREFER, fault, segment};
+use crate::clock::to_ms;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Address, BodyType, Importance, rfc3339};
 use crate::pipeline::{Purpose, Response};
@@ -229,12 +230,13 @@ pub(super) fn read_message(body: &[u8], folder_id: &str) -> Result<MailItem> {
     message(wire, folder_id).map_err(|_| wire::unreadable())
 }
 
+/// The year 9999, which stands for "never", and where calendars of some languages end.
+const LAST_TIME_MS: i64 = 253_370_764_800_000;
+
 fn message(wire: WireMessage, folder_id: &str) -> Result<MailItem, &'static str> {
     let is_partial = wire.parent_folder_id.is_none() || wire.subject.is_none() || wire.to_recipients.is_none() || wire.is_read.is_none() || wire.body.is_none();
-    let time = |text: Option<String>| match text {
-        Some(text) => rfc3339::from_text(&text).map(Some).ok_or("a time is not a time"),
-        None => Ok(None),
-    };
+    // A time that is none (year 1 for "no time", year 9999 for "never", no zone) is no reason to hide a mail.
+    let time = |text: Option<String>| rfc3339::from_text(&text?).filter(|at| (0..LAST_TIME_MS).contains(&to_ms(*at)));
     let addresses = |list: Option<Vec<Recipient>>| list.unwrap_or_default().into_iter().map(Address::from).collect::<Vec<_>>();
     let parent = wire.parent_folder_id.flatten().filter(|id| !id.is_empty());
     if parent.as_ref().is_some_and(|id| !is_id(id)) {
@@ -254,8 +256,8 @@ fn message(wire: WireMessage, folder_id: &str) -> Result<MailItem, &'static str>
         cc: addresses(wire.cc_recipients),
         bcc: addresses(wire.bcc_recipients),
         reply_to: addresses(wire.reply_to),
-        received_at: time(wire.received_date_time)?,
-        sent_at: time(wire.sent_date_time)?,
+        received_at: time(wire.received_date_time),
+        sent_at: time(wire.sent_date_time),
         is_read: wire.is_read.flatten().unwrap_or_default(),
         is_draft: wire.is_draft.unwrap_or_default(),
         is_flagged: wire.flag.and_then(|f| f.flag_status).is_some_and(|s| s.eq_ignore_ascii_case("flagged")),

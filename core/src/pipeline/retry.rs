@@ -6,7 +6,7 @@ use super::{Request, Response, Safety};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::random;
-use http::{Method, StatusCode};
+use http::Method;
 use std::time::{Duration, SystemTime};
 
 /// Attempts of a request that fails; refusals with 429 are bounded by `max_wait` and by [`MOST_REFUSALS`].
@@ -40,7 +40,7 @@ where
             }
         };
         let answer = attempt(failures + refusals + 1).await?;
-        let next = judge(request, answer, failures, refusals, clock.now());
+        let next = judge(request, answer, failures, refusals, (clock, gate, lane));
         // A slot is for work, not for waiting.
         drop(slot);
         let (wait, otherwise) = match next {
@@ -83,7 +83,8 @@ async fn wait_for_fence(clock: &dyn Clock, gate: &Gate, lane: &Lane, left: &mut 
     }
 }
 
-fn judge(request: &Request, answer: Answer, failures: u32, refusals: u32, now: SystemTime) -> Next {
+fn judge(request: &Request, answer: Answer, failures: u32, refusals: u32, (clock, gate, lane): (&dyn Clock, &Gate, &Lane)) -> Next {
+    let now = clock.now();
     let once = request.safety == Safety::Once;
     let response = match answer {
         Ok(answer) => Response::of(answer),
@@ -108,15 +109,21 @@ fn judge(request: &Request, answer: Answer, failures: u32, refusals: u32, now: S
             refusal: false,
             otherwise: Error::new(ErrorKind::Upstream, "Microsoft answered with nothing. Try again later.").with_request_id(id),
         },
-        408 | 425 | 500 | 502..=599 if once => Next::Fail(unknown().with_request_id(id)),
+        408 | 425 | 500 | 502..=599 if once => {
+            if let Some(asked) = asked {
+                let now = clock.elapsed();
+                gate.fence(lane, now.saturating_add(asked), now);
+            }
+            Next::Fail(unknown().with_request_id(id))
+        }
         // 501, 505 … say that the request makes no sense to the server; asking again does not help.
         501 | 505 | 506 | 508 | 510 | 511 => Next::Done(response),
         408 | 425 | 500 | 502..=599 => match asked {
-            Some(asked) if status == StatusCode::SERVICE_UNAVAILABLE || status.as_u16() == 504 || status.as_u16() == 509 => {
+            Some(asked) => {
                 let wait = asked.max(if failures == 0 { Duration::ZERO } else { backoff(failures - 1, Duration::from_secs(8)) });
                 Next::Again { wait, fence: true, refusal: false, otherwise: throttled(wait).with_request_id(id) }
             }
-            _ => Next::Again {
+            None => Next::Again {
                 wait: backoff(failures, Duration::from_secs(8)),
                 fence: false,
                 refusal: false,

@@ -26,28 +26,34 @@ fn laid_out(content: &str) -> Option<String> {
 
 /// Whether the parsers get through it in reasonable time: they take time by the square of depth and of attributes, and strangers know that.
 fn is_tame(content: &str) -> bool {
-    const DEEPEST: i64 = 400;
+    const DEEPEST: i64 = 1_000;
+    /// Elements without an end, or whose end the parser adds itself: they do not nest.
+    const FLAT: [&str; 20] = ["br", "img", "hr", "meta", "link", "input", "col", "area", "base", "wbr", "p", "li", "td", "tr", "th", "dt", "dd", "option", "tbody", "thead"];
     const MOST_ATTRIBUTES: u32 = 400;
     if content.len() > LARGEST_HTML {
         return false;
     }
     let (mut depth, mut attributes, mut quote, mut in_tag) = (0_i64, 0_u32, None, false);
-    let mut bytes = content.bytes().peekable();
-    while let Some(byte) = bytes.next() {
+    for (at, byte) in content.bytes().enumerate() {
         match (in_tag, quote, byte) {
-            (false, _, b'<') => match bytes.peek() {
-                Some(b'/') => (in_tag, depth) = (true, (depth - 1).max(0)),
-                Some(next) if next.is_ascii_alphabetic() => (in_tag, attributes, depth) = (true, 0, depth + 1),
-                _ => {}
-            },
+            (false, _, b'<') => {
+                let tag = content.get(at + 1..).unwrap_or_default();
+                let (step, tag) = tag.strip_prefix('/').map_or((1, tag), |tag| (-1, tag));
+                let name = tag.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
+                if !name.is_empty() {
+                    (in_tag, attributes) = (true, 0);
+                    if !FLAT.iter().any(|flat| flat.eq_ignore_ascii_case(name)) {
+                        depth = (depth + step).max(0);
+                    }
+                }
+            }
             (true, None, b'>') => in_tag = false,
             (true, None, b'"' | b'\'') => quote = Some(byte),
             (true, Some(open), _) if open == byte => quote = None,
             (true, None, b'=' | b' ' | b'\n' | b'\t' | b'/') => attributes += 1,
             _ => {}
         }
-        // Elements that are never closed (br, img, p) count as depth too, so that bound is a wide one.
-        if attributes > 2 * MOST_ATTRIBUTES || depth > DEEPEST + i64::try_from(content.len() / 100).unwrap_or(i64::MAX) {
+        if attributes > 2 * MOST_ATTRIBUTES || depth > DEEPEST {
             return false;
         }
     }

@@ -68,6 +68,22 @@ fn html_to_show_holds_nothing_that_acts_or_loads() {
     assert_eq!(clean::text(BodyType::Html, "<p>Hello <b>you</b></p>").trim(), "Hello you");
 }
 
+#[test]
+fn html_made_to_stall_the_parsers_still_gives_its_text() {
+    for hostile in [
+        format!("{}deep", "<div>".repeat(100_000)),
+        format!("<p {}>many attributes", (0..50_000).map(|n| format!("a{n}=1 ")).collect::<String>()),
+        format!("<b>{}large", " x".repeat(5_000_000)),
+    ] {
+        let (text, html) = (clean::text(BodyType::Html, &hostile), clean::html(BodyType::Html, &hostile));
+        let last = hostile.rsplit(['>', ' ']).next().unwrap_or_default();
+        assert!(text.ends_with(last) && html.contains(last) && !html.contains("<div>"), "{last}");
+    }
+    // Newsletters with thousands of line breaks and cells are not taken for that.
+    let letter = format!("<table>{}</table>", "<tr><td>a<br>b<img src=cid:x></td></tr>".repeat(3_000));
+    assert!(clean::html(BodyType::Html, &letter).contains("<table>"));
+}
+
 proptest! {
     #[test]
     fn a_body_comes_out_as_it_went_in(text in "\\PC{0,400}", html: bool) {
