@@ -128,7 +128,8 @@ pub trait AccountStore {
     fn accounts(&self, filter: &AccountFilter) -> Result<Vec<AccountRow>>;
     /// False when the generation has moved on.
     fn set_account_state(&self, id: &str, generation: i64, state: AccountState, problem: Option<&str>, now: i64) -> Result<bool>;
-    /// In one step: state, generation, token row gone, secrets key destroyed, delta cursors gone, unsent sends cancelled with `reason`, change-feed rows.
+    /// In one step: state, generation, token row gone, secrets key destroyed, delta cursors gone, unsent sends cancelled with `reason`, those a dead
+    /// worker left in doubt unknown, change-feed rows.
     /// Then a truncating checkpoint, so that nothing stays in the write-ahead log. Idempotent. Answers ids of the sends cancelled.
     fn disconnect_account(&self, id: &str, reason: &str, now: i64) -> Result<Vec<i64>>;
 

@@ -1,9 +1,7 @@
 //! Mail is written by strangers: what is shown as HTML passes an allow-list, and everything is bounded.
 
+use super::tame::is_tame;
 use crate::model::BodyType;
-
-/// HTML larger than this is shown as text only.
-const LARGEST_HTML: usize = 8 * 1024 * 1024;
 
 /// Characters in a line of text made from HTML, as mail has it (RFC 3676).
 const WIDTH: usize = 78;
@@ -22,42 +20,6 @@ pub fn text(body_type: BodyType, content: &str) -> String {
 fn laid_out(content: &str) -> Option<String> {
     let parse = || html2text::config::with_decorator(html2text::render::TrivialDecorator::new()).raw_mode(true).string_from_read(content.as_bytes(), WIDTH).ok();
     std::panic::catch_unwind(parse).ok().flatten()
-}
-
-/// Whether the parsers get through it in reasonable time: they take time by the square of depth and of attributes, and strangers know that.
-fn is_tame(content: &str) -> bool {
-    const DEEPEST: i64 = 1_000;
-    /// Elements without an end, or whose end the parser adds itself: they do not nest.
-    const FLAT: [&str; 20] = ["br", "img", "hr", "meta", "link", "input", "col", "area", "base", "wbr", "p", "li", "td", "tr", "th", "dt", "dd", "option", "tbody", "thead"];
-    const MOST_ATTRIBUTES: u32 = 400;
-    if content.len() > LARGEST_HTML {
-        return false;
-    }
-    let (mut depth, mut attributes, mut quote, mut in_tag) = (0_i64, 0_u32, None, false);
-    for (at, byte) in content.bytes().enumerate() {
-        match (in_tag, quote, byte) {
-            (false, _, b'<') => {
-                let tag = content.get(at + 1..).unwrap_or_default();
-                let (step, tag) = tag.strip_prefix('/').map_or((1, tag), |tag| (-1, tag));
-                let name = tag.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
-                if !name.is_empty() {
-                    (in_tag, attributes) = (true, 0);
-                    if !FLAT.iter().any(|flat| flat.eq_ignore_ascii_case(name)) {
-                        depth = (depth + step).max(0);
-                    }
-                }
-            }
-            (true, None, b'>') => in_tag = false,
-            (true, None, b'"' | b'\'') => quote = Some(byte),
-            (true, Some(open), _) if open == byte => quote = None,
-            (true, None, b'=' | b' ' | b'\n' | b'\t' | b'/') => attributes += 1,
-            _ => {}
-        }
-        if attributes > 2 * MOST_ATTRIBUTES || depth > DEEPEST {
-            return false;
-        }
-    }
-    true
 }
 
 /// The text alone, in one pass over the bytes and without a parser.

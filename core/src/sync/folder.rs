@@ -69,6 +69,8 @@ impl Tally {
 
 /// Times a folder may lose its delta state within one sync before that is an error.
 const MOST_RESYNCS: u32 = 2;
+/// Empty pages in a row before a folder's pages count as endless.
+const MOST_EMPTY_PAGES: u32 = 1_000;
 
 pub struct FolderSync {
     pass: Arc<Pass>,
@@ -76,14 +78,15 @@ pub struct FolderSync {
     /// Messages asked for per page; smaller after a page that was too large.
     page_size: u32,
     tally: Tally,
-    /// Links already followed in this round: an endless chain repeats itself.
+    /// Links already followed in this round.
     followed: HashSet<u64>,
+    empty_pages: u32,
 }
 
 impl FolderSync {
     pub fn new(pass: Arc<Pass>, folder: SyncedFolder) -> Self {
         let page_size = pass.page_size;
-        Self { pass, folder, page_size, tally: Tally::default(), followed: HashSet::new() }
+        Self { pass, folder, page_size, tally: Tally::default(), followed: HashSet::new(), empty_pages: 0 }
     }
 
     pub async fn run(mut self) -> Result<Tally> {
@@ -170,7 +173,12 @@ impl FolderSync {
         }
     }
 
+    /// Refuses pages that lead nowhere: in a circle, or on and on without a mail.
     fn remember(&mut self, page: &DeltaPage) -> Result<()> {
+        self.empty_pages = if page.items.is_empty() { self.empty_pages + 1 } else { 0 };
+        if self.empty_pages > MOST_EMPTY_PAGES {
+            return Err(Error::new(ErrorKind::Upstream, "Microsoft's pages of a folder go on without any mail; the sync stopped there. Sync again later."));
+        }
         let mut hasher = DefaultHasher::new();
         page.link.hash(&mut hasher);
         if self.followed.insert(hasher.finish()) {

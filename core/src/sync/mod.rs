@@ -12,6 +12,7 @@ mod read;
 mod record;
 mod removal;
 mod run;
+mod tame;
 
 pub use read::Reader;
 pub use run::Sync;

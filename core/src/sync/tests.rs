@@ -74,6 +74,11 @@ fn html_made_to_stall_the_parsers_still_gives_its_text() {
         format!("{}deep", "<div>".repeat(100_000)),
         format!("<p {}>many attributes", (0..50_000).map(|n| format!("a{n}=1 ")).collect::<String>()),
         format!("<b>{}large", " x".repeat(5_000_000)),
+        // Disguises: a quote that is none, a comment that is over, raw text that ends.
+        format!("<a b=x'>{}quote", "<div>".repeat(20_000)),
+        format!("<!-->{}comment", "<div>".repeat(20_000)),
+        format!("<style><a b=\"</style>{}style", "<div>".repeat(20_000)),
+        format!("{}fonts", "<p><font size=1>".repeat(5_000)),
     ] {
         let (text, html) = (clean::text(BodyType::Html, &hostile), clean::html(BodyType::Html, &hostile));
         let last = hostile.rsplit(['>', ' ']).next().unwrap_or_default();

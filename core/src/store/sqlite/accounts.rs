@@ -256,7 +256,8 @@ impl AccountStore for SqliteStore {
             run(tx, "DELETE FROM tokens WHERE account_id = ?1", [id])?;
             drop_cursors(tx, id, now)?;
             let cancelled = outbox::cancel_unsent(tx, id, reason)?;
-            for item in &cancelled {
+            let in_doubt = outbox::leave_in_doubt(tx, id, now)?;
+            for item in cancelled.iter().chain(&in_doubt) {
                 announce(tx, ChangeKind::SendChanged, id, Some(*item), now)?;
             }
             keys::set_meta(tx, ERASURE_PENDING, b"1")?;

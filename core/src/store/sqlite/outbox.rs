@@ -73,6 +73,18 @@ pub fn cancel_unsent(c: &Connection, account_id: &str, reason: &str) -> Outcome<
     Ok(ids)
 }
 
+/// What a dead worker left with a request made: nobody will be able to ask about it any more.
+pub fn leave_in_doubt(c: &Connection, account_id: &str, now: i64) -> Outcome<Vec<i64>> {
+    all(
+        c,
+        "UPDATE outbox SET state = 'unknown', is_open = 0, next_at = NULL, lease_until = 0, fence = fence + 1,
+           reason = 'The account was disconnected before it could be found out whether this was sent. Look into the mailbox before sending it again.'
+         WHERE account_id = ?1 AND is_open = 1 AND state IN ('dispatching', 'reconciling') AND lease_until <= ?2 RETURNING id",
+        (account_id, now),
+        |row| Ok(row.get::<_, i64>(0)?),
+    )
+}
+
 fn by_key(c: &Connection, item: &NewItem) -> Outcome<Option<Enqueued>> {
     let Some(key) = &item.key else { return Ok(None) };
     let Some((id, hash)) =

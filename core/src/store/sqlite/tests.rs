@@ -38,6 +38,7 @@ store_suite!(made, [
     a_token_is_saved_by_its_holder,
     a_lease_has_one_holder,
     disconnect_ends_everything_at_once,
+    disconnect_settles_what_a_dead_worker_left,
     a_key_is_taken_once,
     lanes_keep_their_order,
     a_lapsed_claim_is_taken_over_where_it_stood,

@@ -106,6 +106,17 @@ pub fn a_lease_has_one_holder(s: &dyn Store) {
     assert_eq!(s.take_lease("l", "a", 20, 10).unwrap().unwrap().fence, b.fence + 1);
 }
 
+pub fn disconnect_settles_what_a_dead_worker_left(s: &dyn Store) {
+    connect(s, "a");
+    let flying = enqueue(s, "a", "l", None);
+    let claimed = s.claim(1, 100).unwrap().unwrap();
+    s.step(flying, claimed.fence, &step(ItemState::Dispatching), 1).unwrap();
+    s.disconnect_account("a", "by hand", 200).unwrap();
+    let item = s.item(flying).unwrap().unwrap();
+    assert_eq!(item.state, ItemState::Unknown);
+    assert!(item.reason.is_some_and(|reason| reason.contains("Look into the mailbox")));
+}
+
 pub fn disconnect_ends_everything_at_once(s: &dyn Store) {
     connect(s, "a");
     let lease = lease(s);
