@@ -5,11 +5,11 @@ use super::record::{Head, body_place, pack_body};
 use super::run::Pass;
 use crate::clock::to_ms;
 use crate::error::{Error, ErrorKind, Result};
-use crate::graph::{DeltaAnswer, DeltaFrom, DeltaItem, DeltaPage};
+use crate::graph::{DeltaAnswer, DeltaFrom, DeltaItem, DeltaPage, MailItem};
 use crate::model::{AttachmentInfo, BodyType, ChangeKind, Event, SyncReport};
 use crate::runtime::blocking;
 use crate::seal::Place;
-use crate::store::{Applied, Cursor, NewMessage, PageBatch, Quarantined, SyncedFolder};
+use crate::store::{Applied, Cursor, Known, NewMessage, PageBatch, Quarantined, SyncedFolder};
 use futures_util::{StreamExt, TryStreamExt};
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -26,6 +26,8 @@ pub struct Tally {
     pub removed: u32,
     pub resynced: u32,
     pub quarantined: u32,
+    /// The change feed may have grown.
+    pub tells_news: bool,
 }
 
 impl Tally {
@@ -54,16 +56,18 @@ impl Tally {
         }
     }
 
-    fn count(&mut self, plan: &Plan) {
-        self.pages += 1;
-        self.quarantined += u32::try_from(plan.unreadable.len()).unwrap_or(u32::MAX);
+    /// What a page brings.
+    fn of(plan: &Plan) -> Self {
+        let mut tally = Self { pages: 1, quarantined: u32::try_from(plan.unreadable.len()).unwrap_or(u32::MAX), ..Self::default() };
+        tally.tells_news = !plan.upserts.is_empty() || !plan.suspects.is_empty();
         for upsert in &plan.upserts {
             match upsert.change {
-                ChangeKind::MessageAdded => self.added += 1,
-                ChangeKind::MessageMoved => self.moved += 1,
-                _ => self.changed += 1,
+                ChangeKind::MessageAdded => tally.added += 1,
+                ChangeKind::MessageMoved => tally.moved += 1,
+                _ => tally.changed += 1,
             }
         }
+        tally
     }
 }
 
@@ -208,24 +212,27 @@ impl FolderSync {
         let (pass, folder_id) = (self.pass.clone(), self.id());
         let DeltaPage { items, link, is_delta } = page;
         let items = self.complete(items).await?;
-        let (plan, pass) = blocking(move || {
-            let ids: Vec<&str> = items.iter().filter_map(id_of).collect();
-            let known = pass.store.known(&pass.account.id, &ids)?.into_iter().map(|row| (row.graph_id.clone(), row)).collect();
-            Ok((plan(&folder_id, items, &known), pass))
+        let attachments = self.attachments(&items).await?;
+        let cursor_version = self.folder.cursor.as_ref().map_or(1, |c| c.version + 1);
+        let pass_no = self.folder.pass;
+        // Two folders may bring the same mail at once (it was moved meanwhile): what is known must not change between the plan and its writing.
+        let turn = self.pass.writing.lock().await;
+        let (applied, cursor, counted) = blocking(move || {
+            let known = items_known(&pass, &items)?;
+            let plan = plan(&folder_id, items, &known);
+            let counted = Tally::of(&plan);
+            let (applied, cursor) = write(&pass, &folder_id, pass_no, plan, attachments, &link, is_delta, cursor_version)?;
+            Ok((applied, cursor, counted))
         })
         .await?;
-        self.tally.count(&plan);
-        let attachments = self.attachments(&plan).await?;
-        let cursor_version = self.folder.cursor.as_ref().map_or(1, |c| c.version + 1);
-        let (folder_id, pass_no) = (self.id(), self.folder.pass);
-        let news = !plan.upserts.is_empty() || !plan.suspects.is_empty();
-        let (applied, cursor) = blocking(move || write(&pass, &folder_id, pass_no, plan, attachments, &link, is_delta, cursor_version)).await?;
+        drop(turn);
         if !applied.written {
             return Err(self.pass.taken_over().await);
         }
         self.folder.cursor = Some(cursor);
         self.folder.stored = applied.stored;
-        if news {
+        self.tally.add(&counted);
+        if counted.tells_news {
             self.pass.news.send_modify(|n| *n = n.wrapping_add(1));
         }
         self.pass.bell.ring(Event::SyncProgress {
@@ -259,14 +266,29 @@ impl FolderSync {
     }
 
     /// Delta does not list attachments: those of new and changed messages are asked for in batches.
-    async fn attachments(&self, plan: &Plan) -> Result<HashMap<String, Vec<AttachmentInfo>>> {
-        let wanted: Vec<String> = plan.upserts.iter().filter(|u| may_have_attachments(u)).map(|u| u.item.id.clone()).collect();
+    async fn attachments(&self, items: &[DeltaItem]) -> Result<HashMap<String, Vec<AttachmentInfo>>> {
+        let candidates: Vec<(String, String)> = items.iter().filter_map(with_attachments).map(|item| (item.id.clone(), item.change_key.clone())).collect();
+        if candidates.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let pass = self.pass.clone();
+        let wanted: Vec<String> = blocking(move || {
+            let ids: Vec<&str> = candidates.iter().map(|(id, _)| id.as_str()).collect();
+            let known: HashMap<String, String> = pass.store.known(&pass.account.id, &ids)?.into_iter().map(|row| (row.graph_id, row.change_key)).collect();
+            Ok(candidates.into_iter().filter(|(id, key)| key.is_empty() || known.get(id) != Some(key)).map(|(id, _)| id).collect())
+        })
+        .await?;
         if wanted.is_empty() {
             return Ok(HashMap::new());
         }
         let answers = self.pass.ask(self.pass.graph.attachments(&self.pass.caller(), &wanted)).await?;
         Ok(answers.into_iter().filter_map(|(id, list)| Some((id, list?))).collect())
     }
+}
+
+fn items_known(pass: &Pass, items: &[DeltaItem]) -> Result<HashMap<String, Known>> {
+    let ids: Vec<&str> = items.iter().filter_map(id_of).collect();
+    Ok(pass.store.known(&pass.account.id, &ids)?.into_iter().map(|row| (row.graph_id.clone(), row)).collect())
 }
 
 async fn fetch(pass: &Pass, from: DeltaFrom) -> Result<DeltaAnswer> {
@@ -279,8 +301,10 @@ fn is_partial(item: &DeltaItem) -> bool {
 }
 
 /// `hasAttachments` is false when there are only inline ones, so the body is looked at too.
-fn may_have_attachments(upsert: &Upsert) -> bool {
-    upsert.item.has_attachments || upsert.item.body.as_ref().is_some_and(|(form, content)| *form == BodyType::Html && content.contains("cid:"))
+fn with_attachments(item: &DeltaItem) -> Option<&MailItem> {
+    let DeltaItem::Message(item) = item else { return None };
+    let shows_some = item.body.as_ref().is_some_and(|(form, content)| *form == BodyType::Html && content.contains("cid:"));
+    (item.has_attachments || shows_some).then_some(item)
 }
 
 #[allow(clippy::too_many_arguments)] // one transaction's worth of facts, used in one place

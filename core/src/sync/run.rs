@@ -38,6 +38,8 @@ pub struct Pass {
     pub lease: Lease,
     pub page_size: u32,
     pub stop: Stop,
+    /// Held by the folder whose page is being planned and written.
+    pub writing: tokio::sync::Mutex<()>,
 }
 
 impl Pass {
@@ -124,6 +126,7 @@ impl Sync {
             lease: lease.clone(),
             page_size: self.page_size,
             stop,
+            writing: tokio::sync::Mutex::new(()),
         });
         let beat = {
             let (store, lease) = (self.store.clone(), lease.clone());
