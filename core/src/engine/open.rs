@@ -56,8 +56,8 @@ pub fn open(config: Config, root_key: Arc<RootKey>, test_clock: Option<Arc<TestC
     pipeline.plug_tokens(auth.clone());
     let graph = Graph::new(pipeline, endpoints);
     let outbox = Outbox::new(store.clone(), vault.clone(), graph.clone(), clock.clone(), bell.clone());
-    let sync = Sync::new(store.clone(), vault.clone(), graph.clone(), clock.clone(), bell.clone(), news.clone(), config.page_size, config.folders);
     let reader = Reader { store: store.clone(), vault: vault.clone(), graph, clock: clock.clone(), news: news.clone() };
+    let sync = Sync::new(reader.clone(), bell.clone(), config.page_size, config.folders);
 
     let runtime = Runtime::start()?;
     runtime.background(outbox.clone().run(runtime.stop()));

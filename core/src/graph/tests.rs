@@ -336,6 +336,19 @@ async fn only_a_missing_item_proves_a_removal() {
 }
 
 #[tokio::test]
+async fn a_removal_that_cannot_be_proven_keeps_no_other_back() {
+    let bench = batches(|path, _| match path {
+        path if path.contains("/m0?") => json!({ "status": 403, "body": { "error": { "code": "ErrorAccessDenied" } } }),
+        path if path.contains("/m1?") => json!({ "status": 404, "body": { "error": { "code": "ErrorItemNotFound" } } }),
+        path if path.contains("/m2?") => json!({ "status": 200, "body": { "id": "m2", "parentFolderId": null } }),
+        _ => json!({ "status": 200, "body": { "id": "m3", "parentFolderId": "f" } }),
+    });
+    let ids = ["m0", "m1", "m2", "m3"].map(str::to_owned);
+    let told = bench.graph.prove(&caller(), &ids).await.unwrap();
+    assert!(matches!(&told[..], [(gone, Proof::Gone), (there, Proof::There { folder_id })] if gone == "m1" && there == "m3" && folder_id == "f"));
+}
+
+#[tokio::test]
 async fn a_mail_whose_attachments_cannot_be_listed_does_not_stop_the_others() {
     let ids = ["m0".to_owned(), "m1".to_owned()];
     for (status, code) in [(500, "ErrorCorruptData"), (403, "ErrorAccessDenied"), (400, "ErrorInvalidRequest"), (404, "ErrorItemNotFound")] {

@@ -32,11 +32,17 @@ pub async fn settle(pass: &Arc<Pass>) -> Result<Settled> {
                 Proof::There { folder_id } => there.push((id, folder_id)),
             }
         }
+        let (asked, told) = (ids.len(), gone.len() + there.len());
         let work = pass.clone();
         let written = blocking(move || work.store.settle_suspects(&work.account.id, work.account.generation, &work.lease, &gone, &there, work.now())).await?;
         let Some((removed, moved)) = written else { return Err(pass.taken_over().await) };
+        let open = told < asked;
         settled.removed += removed;
         settled.moved += moved;
         pass.news.send_modify(|n| *n = n.wrapping_add(1));
+        if open {
+            // What Graph would not tell stays a question for the next sync.
+            return Ok(settled);
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! One sync of one account: lease, folders, pages, questions, report.
 
 use super::folder::{FolderSync, Tally};
+use super::read::Reader;
 use super::removal;
 use crate::clock::{Clock, to_ms};
 use crate::error::{Error, ErrorKind, Result};
@@ -95,7 +96,9 @@ pub struct Sync {
 }
 
 impl Sync {
-    pub fn new(store: Arc<dyn Store>, vault: Vault, graph: Graph, clock: Arc<dyn Clock>, bell: Bell, news: watch::Sender<u64>, page_size: u32, folders: Vec<String>) -> Arc<Self> {
+    /// Works with what the reader works with.
+    pub fn new(reader: Reader, bell: Bell, page_size: u32, folders: Vec<String>) -> Arc<Self> {
+        let Reader { store, vault, graph, clock, news } = reader;
         Arc::new(Self { store, vault, graph, clock, bell, news, page_size, folders, running: Mutex::default() })
     }
 

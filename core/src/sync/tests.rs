@@ -152,7 +152,7 @@ mod walk {
     use crate::seal::Place;
     use crate::secret::RootKey;
     use crate::store::{AccountRow, SqliteStore, Store, TokenRow};
-    use crate::sync::Sync;
+    use crate::sync::{Reader, Sync};
     use crate::vault::Vault;
     use futures_util::future::BoxFuture;
     use serde_json::{Value, json};
@@ -219,7 +219,8 @@ mod walk {
         let tokens: Arc<dyn TokenSource> = Arc::new(Always);
         pipeline.plug_tokens(tokens.clone());
         let graph = Graph::new(pipeline, Endpoints::of(&Cloud::Public).unwrap());
-        let sync = Sync::new(store.clone(), vault, graph, Arc::new(clock), Bell::new(), watch::Sender::new(0), 50, vec![]);
+        let reader = Reader { store: store.clone(), vault, graph, clock: Arc::new(clock), news: watch::Sender::new(0) };
+        let sync = Sync::new(reader, Bell::new(), 50, vec![]);
         House { sync, account, service, store, runtime: Arc::new(Runtime::start().unwrap()), _tokens: tokens, _folder: folder }
     }
 
