@@ -289,7 +289,9 @@ impl Auth {
             .await?;
         let (account, token, stored) = row;
         let access_token = AccessToken::new(stored.access_token.clone());
-        let lives = token.expires_at.saturating_sub(now) > EARLY_MS.min(token.expires_at.saturating_sub(token.refreshed_at) / 3);
+        // Of a misconfigured account only a renewal tells whether it is mended, however long the stored token has to live.
+        let mended = account.state != AccountState::Misconfigured;
+        let lives = mended && token.expires_at.saturating_sub(now) > EARLY_MS.min(token.expires_at.saturating_sub(token.refreshed_at) / 3);
         if lives && Some(&access_token) != stale.as_ref() {
             self.desk.remember(account_id, access_token.clone(), account.generation, token.refreshed_at, token.expires_at);
             return Ok(Row::Usable(access_token));

@@ -34,7 +34,7 @@ pub fn is_absent(status: StatusCode, body: &[u8]) -> bool {
 pub fn is_lasting(status: StatusCode, body: &[u8]) -> bool {
     let code = code(body);
     let (kind, _) = told(status.as_u16(), &code);
-    code == "errorcorruptdata" || !matches!(kind, ErrorKind::Throttled | ErrorKind::Upstream | ErrorKind::NeedsReconnect)
+    matches!(code.as_str(), "errorcorruptdata" | "errorcannotopenfileattachment") || !matches!(kind, ErrorKind::Throttled | ErrorKind::Upstream | ErrorKind::NeedsReconnect)
 }
 
 pub fn error(status: StatusCode, body: &[u8]) -> Error {

@@ -351,7 +351,7 @@ async fn a_removal_that_cannot_be_proven_keeps_no_other_back() {
 #[tokio::test]
 async fn a_mail_whose_attachments_cannot_be_listed_does_not_stop_the_others() {
     let ids = ["m0".to_owned(), "m1".to_owned()];
-    for (status, code) in [(500, "ErrorCorruptData"), (403, "ErrorAccessDenied"), (400, "ErrorInvalidRequest"), (404, "ErrorItemNotFound")] {
+    for (status, code) in [(500, "ErrorCorruptData"), (500, "ErrorCannotOpenFileAttachment"), (403, "ErrorAccessDenied"), (400, "ErrorInvalidRequest"), (404, "ErrorItemNotFound")] {
         let bench = batches(move |path, _| match path.contains("/m0/") {
             true => json!({ "status": status, "body": { "error": { "code": code } } }),
             false => json!({ "status": 200, "body": { "value": [{ "id": "a" }] } }),
