@@ -504,3 +504,15 @@ async fn a_reconnect_between_two_looks_is_no_damage() {
     over.store(true, std::sync::atomic::Ordering::SeqCst);
     assert_eq!(reading.await.unwrap(), 0);
 }
+
+#[tokio::test]
+async fn a_mended_registration_is_found_out_while_the_stored_token_still_lives() {
+    let house = house();
+    let account = house.connect().await;
+    // Graph refused the token long before its end, and the client secret had expired.
+    house.entra.refuses(401, "invalid_client", 7000222);
+    house.token(&account, Some("at1")).await.unwrap_err();
+    assert_eq!(house.state(&account).await.0, AccountState::Misconfigured);
+    house.auth.try_again(&account.id).await.unwrap();
+    assert_eq!(house.state(&account).await.0, AccountState::Connected);
+}
