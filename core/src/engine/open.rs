@@ -64,3 +64,24 @@ pub fn open(config: Config, root_key: Arc<RootKey>, test_clock: Option<Arc<TestC
     let send_timeout = Duration::from_millis(u64::from(config.send_timeout_ms));
     Ok(Arc::new(Inner { runtime, clock, store, vault, auth, outbox, sync, reader, bell, news, send_timeout }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Cloud;
+    use crate::error::ErrorKind;
+
+    #[test]
+    fn a_store_opens_with_its_own_cloud_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = Arc::new(RootKey::raw((0..32).collect()).unwrap());
+        let mut config = Config::new(folder.path().join("store").to_string_lossy(), "00000000-0000-0000-0000-000000000000");
+        drop(open(config.clone(), key.clone(), None).unwrap());
+        for other in [Cloud::UsGov, Cloud::custom("http://127.0.0.1:9", "http://127.0.0.1:9")] {
+            config.cloud = other;
+            assert_eq!(open(config.clone(), key.clone(), None).err().map(|e| e.kind()), Some(ErrorKind::InvalidInput));
+        }
+        config.cloud = Cloud::Public;
+        assert!(open(config, key, None).is_ok());
+    }
+}
