@@ -1,7 +1,7 @@
 //! What a host sets, and what follows from it: endpoints per cloud, limits.
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::secret::Secret;
+use crate::secret::{ClientCertificate, Secret};
 use std::sync::Arc;
 use url::Url;
 
@@ -29,6 +29,27 @@ impl Cloud {
     }
 }
 
+/// What the store does with mail. Tokens and keys are always sealed.
+/// `Sealed`: subjects, addresses and bodies are encrypted. `Clear`: there is a full-text index beside them, which whoever has the file can read; `search` uses it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Content {
+    #[default]
+    Sealed,
+    Clear,
+}
+
+/// A further application of yours in Entra, chosen by its name in `connect`.
+#[derive(Debug, Clone)]
+pub struct App {
+    /// 1 to 50 letters, digits, `-` or `_`; `default` is the one of `Config` itself.
+    pub name: String,
+    pub client_id: String,
+    pub client_secret: Option<Arc<Secret>>,
+    pub certificate: Option<Arc<ClientCertificate>>,
+    pub tenant: String,
+}
+
 /// How an engine is set up.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -39,8 +60,14 @@ pub struct Config {
     pub cloud: Cloud,
     /// Client secret of a confidential client; none for a public client.
     pub client_secret: Option<Arc<Secret>>,
+    /// Certificate instead of a client secret.
+    pub certificate: Option<Arc<ClientCertificate>>,
     /// Whose sign-in page: `common`, `organizations`, `consumers`, a tenant id or a verified domain.
     pub tenant: String,
+    /// Further applications.
+    pub apps: Vec<App>,
+    /// Chosen when the store is made; opening it with the other is an error.
+    pub content: Content,
     /// How long `send` waits for the outcome before it answers `queued`, in milliseconds.
     pub send_timeout_ms: u32,
     /// How long a started sign-in stays valid, in seconds, 300 at the most.
@@ -53,6 +80,8 @@ pub struct Config {
     pub allow_tls12: bool,
     /// Proxy as `http://host:port`; without it the environment decides.
     pub proxy: Option<String>,
+    /// Further certificate authorities to trust, as PEM: those of a proxy that looks into TLS. The system's are trusted anyway.
+    pub ca_certificates: Option<String>,
 }
 
 impl Config {
@@ -63,13 +92,17 @@ impl Config {
             client_id: client_id.into(),
             cloud: Cloud::Public,
             client_secret: None,
+            certificate: None,
             tenant: "common".to_owned(),
+            apps: Vec::new(),
+            content: Content::Sealed,
             send_timeout_ms: 30_000,
             sign_in_seconds: 300,
             page_size: 100,
             folders: Vec::new(),
             allow_tls12: false,
             proxy: None,
+            ca_certificates: None,
         }
     }
 

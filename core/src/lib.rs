@@ -10,7 +10,7 @@
 //! activities   auth      outbox      sync                connect · what leaves · what we ask for
 //! tools        vault     trust       graph               secrets · proofs · Microsoft's API
 //! base         store     pipeline    events              durable rows · the only way out · the bell
-//! ground       model  error  seal  clock  random  secret  config  runtime      plain things; no sockets, no SQL
+//! ground       model  error  seal  clock  random  secret  config  runtime  logs    plain things; no sockets, no SQL
 //! ```
 
 mod auth;
@@ -20,6 +20,7 @@ mod engine;
 mod error;
 mod events;
 mod graph;
+mod logs;
 mod model;
 mod outbox;
 #[allow(clippy::disallowed_methods, clippy::disallowed_types)] // the only way out
@@ -34,13 +35,14 @@ mod trust;
 mod vault;
 
 pub use clock::TestClock;
-pub use config::{Cloud, Config};
-pub use engine::{ChangeStream, Engine, LoopbackSignIn};
+pub use config::{App, Cloud, Config, Content};
+pub use engine::{ChangeStream, DeviceSignIn, Engine, LoopbackSignIn};
 pub use error::{Error, ErrorKind, Remedy, Result};
 pub use events::EventStream;
+pub use logs::{LogStream, logs};
 pub use model::*;
 pub use runtime::threads_ended;
-pub use secret::{RootKey, Secret};
+pub use secret::{ClientCertificate, RootKey, Secret};
 
 /// The engine's version, as in `0.1.0`.
 pub fn version() -> String {
@@ -50,4 +52,10 @@ pub fn version() -> String {
 /// 32 fresh random bytes for `RootKey::raw`. Keep them where you keep your other secrets: without them nothing in the store can be read.
 pub fn generate_root_key() -> Result<Vec<u8>> {
     random::array::<32>().map(Vec::from)
+}
+
+/// The wrapped key that `RootKey::unwrapped` left with the store in this folder; none if there is no store yet, or it has another kind of key.
+/// Needs no key. Errors: InvalidInput, Corrupt, StoreBusy.
+pub fn wrapped_root_key(_data_dir: String) -> Result<Option<Vec<u8>>> {
+    Err(Error::internal("Not built yet."))
 }

@@ -43,6 +43,24 @@ impl RootKey {
         Ok(Self(bytes))
     }
 
+    /// From a passphrase of at least 12 characters, through Argon2id (RFC 9106: 64 MiB, 3 passes); salt and costs are kept with the store.
+    /// Errors: InvalidInput.
+    pub fn passphrase(_passphrase: String) -> Result<Self> {
+        Err(Error::internal("Not built yet."))
+    }
+
+    /// From the key store of the operating system (Keychain, Credential Manager, Secret Service); made there when there is none under these names.
+    /// Blocks while the system asks the person. Errors: InvalidInput, VaultLocked when the key store cannot be used.
+    pub fn from_keyring(_service: String, _user: String) -> Result<Self> {
+        Err(Error::internal("Not built yet."))
+    }
+
+    /// A key that your KMS has unwrapped: exactly 32 bytes. `wrapped` (1 byte to 16 KB) is kept with the store; `wrapped_root_key` gives it back for
+    /// the next start. Errors: InvalidInput.
+    pub fn unwrapped(_key: Vec<u8>, _wrapped: Vec<u8>) -> Result<Self> {
+        Err(Error::internal("Not built yet."))
+    }
+
     /// Lends the bytes to `use_it`; do not keep them.
     pub fn expose<T>(&self, use_it: impl FnOnce(&[u8; 32]) -> T) -> T {
         use_it(&self.0)
@@ -52,5 +70,22 @@ impl RootKey {
 impl fmt::Debug for RootKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("RootKey(…)")
+    }
+}
+
+/// A certificate that proves which application asks, instead of a client secret. Never printed.
+/// Source: Microsoft identity platform, certificate credentials.
+pub struct ClientCertificate {}
+
+impl ClientCertificate {
+    /// Both as PEM; the private key is RSA of 2048 bits or more, unencrypted. Errors: InvalidInput.
+    pub fn from_pem(_certificate: String, _private_key: String) -> Result<Self> {
+        Err(Error::internal("Not built yet."))
+    }
+}
+
+impl fmt::Debug for ClientCertificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ClientCertificate(…)")
     }
 }

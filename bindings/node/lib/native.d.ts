@@ -11,10 +11,32 @@ export type ErrorKind = 'invalid_input' | 'limit_exceeded' | 'not_connected' | '
 /** Who can mend it. */
 export type Remedy = 'user' | 'admin' | 'developer' | 'wait' | 'nobody';
 
+/** What the store does with mail. Tokens and keys are always sealed.
+ * `Sealed`: subjects, addresses and bodies are encrypted. `Clear`: there is a full-text index beside them, which whoever has the file can read; `search` uses it. */
+export type Content = 'sealed' | 'clear';
+
 /** What a person connects for; the engine derives the smallest set of Microsoft permissions. */
 export type Feature = 'chat' | 'channels' | 'people' | 'mail_send' | 'mail_sync' | 'shared_mailboxes' | 'contacts' | 'calendar';
 
-export type AccountState = 'connected' | 'needs_reconnect' | 'awaiting_admin' | 'misconfigured' | 'disconnected';
+export type AccountState = 'connected' | 'needs_reconnect' | 'awaiting_admin' | 'declined' | 'misconfigured' | 'disconnected';
+
+/** `Person`: one person's mailbox and chats. `Tenant`: a whole organisation, without a person. `Link`: a person who is known, whose data is not touched. */
+export type AccountKind = 'person' | 'tenant' | 'link';
+
+/** `NotAsked`: the account has no mail feature. `Unlicensed`: no Exchange Online licence. `OnPremises`: it is on a server of the organisation's own, which
+ * Graph cannot reach. `Forbidden`: the permission is missing. `Unreachable`: no answer; try again. */
+export type MailboxState = 'not_asked' | 'reachable' | 'unlicensed' | 'on_premises' | 'forbidden' | 'unreachable';
+
+/** `Healthy`: a success within 25 hours. `NeverSynced`: nothing was fetched yet. `Stale`: the last success is older. `Error`: it does not work. */
+export type Badge = 'healthy' | 'never_synced' | 'stale' | 'error';
+
+/** How news of a mailbox come: `Manual` when the host calls `sync`. */
+export type Transport = 'manual' | 'polling' | 'push';
+
+export type AuditKind = 'store_made' | 'signed_in' | 'sign_in_refused' | 'approval_asked' | 'state_changed' | 'disconnected' | 'content_read' | 'send_queued' | 'send_settled' | 'key_rotated' | 'key_destroyed' | 'owner_deleted' | 'owner_restored' | 'purged';
+
+/** `Changed`: a record is not as it was written. `Missing`: one is gone. `Swapped`: one stands in another's place. `TailMissing`: the end is gone. */
+export type AuditFault = 'changed' | 'missing' | 'swapped' | 'tail_missing';
 
 export type BodyType = 'text' | 'html';
 
@@ -28,6 +50,19 @@ export type SendState = 'queued' | 'sending' | 'sent' | 'unknown' | 'failed' | '
 
 export type ChangeKind = 'message_added' | 'message_changed' | 'message_moved' | 'message_removed' | 'account_changed' | 'send_changed';
 
+export type LogLevel = 'error' | 'warn' | 'info' | 'debug' | 'trace';
+
+/** A further application of yours in Entra, chosen by its name in `connect`. */
+export interface App {
+  /** 1 to 50 letters, digits, `-` or `_`; `default` is the one of `Config` itself. */
+  name: string;
+  clientId: string;
+  clientSecret?: Secret | string | null;
+  certificate?: ClientCertificate | null;
+  /** Default: `"common"`. */
+  tenant?: string;
+}
+
 /** How an engine is set up. */
 export interface Config {
   /** Folder of the store, made with mode 0700 if missing. One folder may be opened by several processes. */
@@ -37,8 +72,14 @@ export interface Config {
   cloud: Cloud;
   /** Client secret of a confidential client; none for a public client. */
   clientSecret?: Secret | string | null;
+  /** Certificate instead of a client secret. */
+  certificate?: ClientCertificate | null;
   /** Whose sign-in page: `common`, `organizations`, `consumers`, a tenant id or a verified domain. Default: `"common"`. */
   tenant?: string;
+  /** Further applications. Default: `[]`. */
+  apps?: readonly App[];
+  /** Chosen when the store is made; opening it with the other is an error. Default: `"sealed"`. */
+  content?: Content;
   /** How long `send` waits for the outcome before it answers `queued`, in milliseconds. Default: `30000`. */
   sendTimeoutMs?: number;
   /** How long a started sign-in stays valid, in seconds, 300 at the most. Default: `300`. */
@@ -51,6 +92,8 @@ export interface Config {
   allowTls12?: boolean;
   /** Proxy as `http://host:port`; without it the environment decides. */
   proxy?: string | null;
+  /** Further certificate authorities to trust, as PEM: those of a proxy that looks into TLS. The system's are trusted anyway. */
+  caCertificates?: string | null;
 }
 
 /** A sign-in to start. */
@@ -65,6 +108,92 @@ export interface ConnectRequest {
   loginHint?: string | null;
   /** Further Microsoft permissions to ask for, as in `Calendars.Read`. Default: `[]`. */
   extraScopes?: readonly string[];
+  /** Name of the application to connect through; none: the one of `Config` itself. */
+  app?: string | null;
+  /** Tenant id or domain to sign in to, for guests; none: the one of the application. */
+  tenant?: string | null;
+  /** Anything you want to find again at the account, at most 1000 characters; stored sealed. */
+  context?: string | null;
+}
+
+/** An organisation to connect, by its administrator. */
+export interface TenantRequest {
+  /** As in `ConnectRequest`. */
+  owner: string;
+  redirectUri: string;
+  app?: string | null;
+  /** Tenant id or domain, when it is known. */
+  tenant?: string | null;
+  context?: string | null;
+}
+
+/** A person to get to know without touching any data: `openid profile User.Read`, nothing lasting. */
+export interface LinkRequest {
+  /** Your own key of that person, 1 to 200 characters. */
+  owner: string;
+  redirectUri: string;
+  app?: string | null;
+  /** Tenant id or domain the person must belong to. */
+  tenant?: string | null;
+  loginHint?: string | null;
+  context?: string | null;
+}
+
+/** What an administrator has to approve. Send the administrator's browser to `url`, or hand `sheet` to the IT department. */
+export interface Approval {
+  accountId: string;
+  /** Microsoft's page for administrators; comes back to the redirect URI, for `finish_connect`. */
+  url: string;
+  /** Secret that ties the callback to the browser it was started in. */
+  binding: string;
+  expiresAt: Date;
+  /** Text for the box in which Microsoft asks the person why. */
+  justification: string;
+  /** Markdown: application id, each permission with its reason, what is not accessed, what to do. */
+  sheet: string;
+}
+
+/** One permission of Microsoft's, explained. */
+export interface Permission {
+  /** Microsoft's name, as in `Mail.Send`. */
+  name: string;
+  /** What it is, in a few words for the person who is asked. */
+  title: string;
+  /** Why it is asked for. */
+  reason: string;
+  /** Features that need it. */
+  features: Feature[];
+  /** Microsoft lets only an administrator grant it. */
+  needsAdmin: boolean;
+  /** Whether the account asked about has it; none without an account. */
+  granted: boolean | null;
+}
+
+/** Permissions, and what they leave alone. */
+export interface PermissionList {
+  items: Permission[];
+  /** What is not accessed, in sentences for the person who is asked. */
+  notAccessed: string[];
+}
+
+/** What to explain: the permissions that features need or, with an account, those it was granted as well. */
+export interface PermissionQuery {
+  /** Default: `[]`. */
+  features?: readonly Feature[];
+  /** Default: `[]`. */
+  extraScopes?: readonly string[];
+  accountId?: string | null;
+}
+
+/** What `verify` found. */
+export interface Verification {
+  /** As it is now; name and address are brought up to date. */
+  account: Account;
+  mailbox: MailboxState;
+  /** The test message, if one was asked for. */
+  testMessage: Receipt | null;
+  /** What does not work and what to do, in words; empty when all is well. */
+  problems: string[];
 }
 
 /** A started sign-in. Send the person to `url`; keep `binding` in that person's session and hand it to `finish_connect`. */
@@ -79,11 +208,15 @@ export interface SignIn {
 export interface Account {
   id: string;
   owner: string;
+  kind: AccountKind;
   state: AccountState;
+  /** Application it was connected through. */
+  app: string;
+  context: string | null;
   /** Address and name as Microsoft gives them; for display, never a key. */
   address: string;
   displayName: string;
-  /** Entra tenant id and object id: who it is. */
+  /** Entra tenant id and object id: who it is. Empty until somebody has signed in. */
   tenantId: string;
   userId: string;
   features: Feature[];
@@ -94,11 +227,127 @@ export interface Account {
   connectedAt: Date;
   /** Why it is not connected, and what to do. */
   problem: string | null;
+  /** What will not work although it is connected, why, and what to do. */
+  warnings: string[];
+  /** When access ends for good, since no lasting access (`offline_access`) was granted. */
+  accessEndsAt: Date | null;
 }
 
 export interface AccountFilter {
   owner?: string | null;
   state?: AccountState | null;
+}
+
+/** How an account is doing, from recorded facts. */
+export interface AccountHealth {
+  accountId: string;
+  badge: Badge;
+  state: AccountState;
+  transport: Transport;
+  /** Last complete sync. */
+  lastSuccessAt: Date | null;
+  /** Last failure since then. */
+  lastErrorAt: Date | null;
+  lastErrorKind: ErrorKind | null;
+  lastError: string | null;
+  /** What to do, in words; empty when there is nothing to do. */
+  nextStep: string;
+}
+
+/** All accounts of an owner; the badge is that of the worst. */
+export interface Health {
+  owner: string;
+  badge: Badge;
+  accounts: AccountHealth[];
+}
+
+/** Which keys to replace. Nothing stops meanwhile; a rotation that was cut off goes on with the next one. */
+export interface KeyRotation {
+  /** The new key that opens the store; other processes need it at their next start. */
+  newRootKey?: RootKey | Uint8Array | null;
+  /** The key between root key and accounts. Default: `true`. */
+  storeKey?: boolean;
+  /** Keys of tokens and mail; everything sealed with them is sealed anew. Default: `true`. */
+  dataKeys?: boolean;
+  /** Data keys of this account only. */
+  accountId?: string | null;
+}
+
+/** What a rotation did. */
+export interface RotationReport {
+  rootKey: boolean;
+  storeKey: boolean;
+  /** Data keys replaced. */
+  dataKeys: number;
+  /** Values sealed anew. */
+  values: number;
+  durationMs: number;
+}
+
+/** One entry of the audit log. Never holds content, addresses or secrets. */
+export interface AuditRecord {
+  /** 1, 2, 3 …, without gaps. */
+  number: number;
+  at: Date;
+  kind: AuditKind;
+  accountId: string | null;
+  /** Id of the message or receipt, or a keyed hash of the owner. */
+  subject: string | null;
+  /** What happened, in words. */
+  detail: string;
+  /** Keyed hash over this record and the hash before it, in hex. */
+  hash: string;
+}
+
+/** Oldest first. */
+export interface AuditPage {
+  items: AuditRecord[];
+  /** Cursor for what comes after; none when there are no records at all. */
+  next: string | null;
+}
+
+/** The end of the log at some moment. Keep it elsewhere: a log cut off behind the store's back shows against it. */
+export interface AuditHead {
+  number: number;
+  hash: string;
+}
+
+/** The end of the log at some moment. Keep it elsewhere: a log cut off behind the store's back shows against it. */
+export interface AuditHeadInput {
+  number: number;
+  hash: string;
+}
+
+/** Whether the log is as it was written. */
+export interface AuditVerdict {
+  intact: boolean;
+  records: number;
+  head: AuditHead | null;
+  fault: AuditFault | null;
+  /** Number of the first record that is wrong or gone. */
+  at: number | null;
+  reason: string;
+}
+
+/** What to purge: an account, or everything of an owner. Exactly one of them. */
+export interface PurgeRequest {
+  accountId?: string | null;
+  owner?: string | null;
+}
+
+/** A purge that has ended; it is also in the audit log. */
+export interface PurgeReport {
+  accountIds: string[];
+  /** Mails, sends and other rows erased. */
+  rows: number;
+  finishedAt: Date;
+}
+
+/** An owner who was deleted: all accounts are disconnected, what is held of them is purged at `purge_at`. */
+export interface OwnerDeletion {
+  owner: string;
+  accountIds: string[];
+  purgeAt: Date;
 }
 
 /** A mail address with an optional display name. */
@@ -277,6 +526,15 @@ export interface MailThread {
   messages: Message[];
 }
 
+/** Words to look for in subjects, names, addresses and bodies; all of them must be there. */
+export type SearchQuery = string | {
+  /** 1 to 200 characters. */
+  text: string;
+  accountId?: string | null;
+  /** 1 to 500. Default: `50`. */
+  limit?: number;
+};
+
 /** What a sync did. */
 export interface SyncReport {
   accountId: string;
@@ -301,6 +559,38 @@ export interface Change {
   /** Id of the message or receipt. */
   subjectId: string | null;
   at: Date;
+}
+
+export interface LogField {
+  name: string;
+  value: string;
+}
+
+/** One log record, without line breaks or control characters. */
+export interface LogRecord {
+  at: Date;
+  level: LogLevel;
+  /** Part of the engine, as in `tidings::auth`. */
+  target: string;
+  message: string;
+  fields: LogField[];
+}
+
+/** Counts since the engine was opened, in this process. */
+export interface Metrics {
+  /** HTTP requests sent, those answered 429, those sent again, those that ended in an error. */
+  requests: number;
+  throttled: number;
+  retries: number;
+  failures: number;
+  tokensRenewed: number;
+  sendsQueued: number;
+  sendsSent: number;
+  sendsFailed: number;
+  sendsUnknown: number;
+  syncs: number;
+  pages: number;
+  messagesStored: number;
 }
 
 /** Which Microsoft cloud to talk to. */
@@ -469,6 +759,23 @@ export class RootKey {
   private constructor();
   /** Exactly 32 random bytes. Errors: InvalidInput when it has another length or is all one byte. */
   static raw(key: Uint8Array): RootKey;
+  /** From a passphrase of at least 12 characters, through Argon2id (RFC 9106: 64 MiB, 3 passes); salt and costs are kept with the store.
+   * Errors: InvalidInput. */
+  static passphrase(passphrase: string): RootKey;
+  /** From the key store of the operating system (Keychain, Credential Manager, Secret Service); made there when there is none under these names.
+   * Blocks while the system asks the person. Errors: InvalidInput, VaultLocked when the key store cannot be used. */
+  static fromKeyring(service: string, user: string): RootKey;
+  /** A key that your KMS has unwrapped: exactly 32 bytes. `wrapped` (1 byte to 16 KB) is kept with the store; `wrapped_root_key` gives it back for
+   * the next start. Errors: InvalidInput. */
+  static unwrapped(key: Uint8Array, wrapped: Uint8Array): RootKey;
+}
+
+/** A certificate that proves which application asks, instead of a client secret. Never printed.
+ * Source: Microsoft identity platform, certificate credentials. */
+export class ClientCertificate {
+  private constructor();
+  /** Both as PEM; the private key is RSA of 2048 bits or more, unencrypted. Errors: InvalidInput. */
+  static fromPem(certificate: string, privateKey: string): ClientCertificate;
 }
 
 /** A clock that stands still until a test moves it. For your own tests against the simulator. */
@@ -492,6 +799,19 @@ export class LoopbackSignIn {
   wait(options?: CallOptions): Promise<Account>;
 }
 
+/** A sign-in on another device, by a code (RFC 8628). */
+export class DeviceSignIn {
+  private constructor();
+  /** What the person types in at `verification_uri`. */
+  userCode(): string;
+  verificationUri(): string;
+  /** Microsoft's own sentence for the person, with address and code. */
+  message(): string;
+  expiresAt(): Date;
+  /** Waits until the person has signed in and finishes. Errors: those of `finish_connect`; Cancelled when declined or expired. */
+  wait(options?: CallOptions): Promise<Account>;
+}
+
 /** Live events from the moment it was made. */
 export class EventStream implements AsyncIterable<Event> {
   private constructor();
@@ -510,6 +830,14 @@ export class ChangeStream implements AsyncIterable<Change> {
   [Symbol.asyncIterator](): AsyncIterableIterator<Change>;
 }
 
+/** Log records from the moment it was made. A reader who is too slow loses the oldest. */
+export class LogStream implements AsyncIterable<LogRecord> {
+  private constructor();
+  /** Waits for the next record. A cancelled wait loses nothing. */
+  next(options?: CallOptions): Promise<LogRecord | null>;
+  [Symbol.asyncIterator](): AsyncIterableIterator<LogRecord>;
+}
+
 /** The front door. One engine per process and store is enough; all methods may be called at the same time from any thread.
  * Durable steps run to their end even when the caller stops waiting. */
 export class Engine implements AsyncDisposable {
@@ -518,21 +846,64 @@ export class Engine implements AsyncDisposable {
   static open(config: Config, rootKey: RootKey | Uint8Array): Engine;
   /** `open` on a clock that tests move. Errors: as `open`; InvalidInput unless the cloud is `Custom` on loopback. */
   static openWithClock(config: Config, rootKey: RootKey | Uint8Array, clock: TestClock): Engine;
+  /** `open` with the settings of a `tidings.toml`, in which `${NAME}` stands for an environment variable. Unknown keys are errors.
+   * Errors: as `open`. */
+  static openFile(path: string, rootKey: RootKey | Uint8Array): Engine;
   /** Stops new work, lets durable steps end, and closes the store. May be called twice. Streams end. */
   close(options?: CallOptions): Promise<void>;
   /** Starts a sign-in (authorization code with PKCE). Stores the attempt, touches no network. Errors: InvalidInput.
    * Source: Microsoft identity platform, OAuth 2.0 authorization code flow; RFC 7636. */
   connect(request: ConnectRequest, options?: CallOptions): Promise<SignIn>;
   /** Ends a sign-in with the URL the browser came back to. Works once per attempt, also after a restart; runs to its end when the caller stops waiting.
-   * Errors: InvalidInput, Conflict (already used), Cancelled (declined or expired), ConsentMissing, TokenRejected, Network. */
+   * Also takes the callback of an `Approval`. Errors: InvalidInput, Conflict (already used, or another person than the account's), Cancelled (declined or
+   * expired), ConsentMissing (an administrator must approve first: `account_id` names the stored account, for `approval`), TokenRejected, Network. */
   finishConnect(callbackUrl: string, binding: string, options?: CallOptions): Promise<Account>;
   /** Starts a sign-in whose callback is received on a loopback port of this machine. */
   connectHere(request: ConnectRequest, options?: CallOptions): Promise<LoopbackSignIn>;
+  /** Starts a sign-in by a code that the person types in on any device. Errors: InvalidInput, Network, Forbidden (public client flows are not allowed).
+   * Source: Microsoft identity platform, device authorization grant; RFC 8628. */
+  connectDevice(request: ConnectRequest, options?: CallOptions): Promise<DeviceSignIn>;
+  /** Starts to connect an organisation. The sign-in proves which one; the account it gives awaits the administrator's `approval` and then gets
+   * tokens of its own. Errors: InvalidInput.
+   * Source: Microsoft identity platform, admin consent; OAuth 2.0 client credentials flow. */
+  connectTenant(request: TenantRequest, options?: CallOptions): Promise<SignIn>;
+  /** Starts a sign-in that only tells who somebody is. Errors: InvalidInput. */
+  linkPerson(request: LinkRequest, options?: CallOptions): Promise<SignIn>;
+  /** Starts a new sign-in for an account that has one; it keeps its id, mail and queue, and only the same person may finish it. What Microsoft asked for
+   * (claims) is passed on. Errors: InvalidInput, NotFound. */
+  reconnect(accountId: string, redirectUri: string, options?: CallOptions): Promise<SignIn>;
+  /** Starts a sign-in that asks for further features, beside those the account has. Errors: InvalidInput, NotFound. */
+  addFeatures(accountId: string, features: readonly Feature[], redirectUri: string, options?: CallOptions): Promise<SignIn>;
+  /** What an administrator has to approve for this account: link, texts. The link is valid as long as a sign-in; ask again for another.
+   * Errors: InvalidInput, NotFound. */
+  approval(accountId: string, redirectUri: string, options?: CallOptions): Promise<Approval>;
+  /** Looks whether the approval came without a callback: an organisation's account is then connected. A person's account says that the person signs in again.
+   * Errors: NotFound, Network, ConsentMissing (not yet). */
+  resume(accountId: string, options?: CallOptions): Promise<Account>;
+  /** Asks Microsoft who the account is and whether its mailbox can be reached; sends a mail to itself if a test message is asked for.
+   * Errors: NotFound, NotConnected, NeedsReconnect, Network. */
+  verify(accountId: string, testMessage: boolean, options?: CallOptions): Promise<Verification>;
+  /** Explains permissions to the person who is asked for them. Errors: InvalidInput, NotFound. */
+  permissions(query?: PermissionQuery, options?: CallOptions): Promise<PermissionList>;
   accounts(filter?: AccountFilter, options?: CallOptions): Promise<Account[]>;
   /** Errors: NotFound. */
   account(accountId: string, options?: CallOptions): Promise<Account>;
   /** Cancels queued sends, stops syncs and destroys the account's tokens at once; works offline. Synced mail is kept. */
   disconnect(accountId: string, options?: CallOptions): Promise<Account>;
+  /** How all accounts of an owner are doing. Touches no network. */
+  health(owner: string, options?: CallOptions): Promise<Health>;
+  /** Destroys the content key at once, then erases every row. What was begun is ended at the next open. Errors: InvalidInput, NotFound. */
+  purge(request?: PurgeRequest, options?: CallOptions): Promise<PurgeReport>;
+  /** Disconnects all accounts of an owner and purges them in 30 days. */
+  deleteOwner(owner: string, options?: CallOptions): Promise<OwnerDeletion>;
+  /** Takes `delete_owner` back, as long as nothing is purged; the accounts stay disconnected. Errors: NotFound. */
+  restoreOwner(owner: string, options?: CallOptions): Promise<void>;
+  /** Replaces keys while everything goes on. Errors: InvalidInput, StoreBusy when another rotation runs. */
+  rotateKeys(rotation?: KeyRotation, options?: CallOptions): Promise<RotationReport>;
+  /** The audit log after `cursor`, up to `limit` records (1 to 1000). Errors: InvalidInput. */
+  audit(limit: number, cursor?: string | null, options?: CallOptions): Promise<AuditPage>;
+  /** Checks the audit log record by record, and its end against `expected` if given. */
+  verifyAudit(expected?: AuditHeadInput | null, options?: CallOptions): Promise<AuditVerdict>;
   /** Stores the draft, delivers it and answers with the outcome; `queued` when `send_timeout_ms` passed first.
    * Errors before anything is stored: InvalidInput, LimitExceeded, NotConnected, ConsentMissing, Conflict. After that the receipt tells. */
   send(draft: Draft, options?: CallOptions): Promise<Receipt>;
@@ -551,10 +922,14 @@ export class Engine implements AsyncDisposable {
   message(messageId: string, options?: CallOptions): Promise<Message>;
   /** Errors: NotFound. */
   body(messageId: string, options?: CallOptions): Promise<MessageBody>;
+  /** Best matches first. Errors: InvalidInput, also when the store's content is sealed. */
+  search(query: SearchQuery, options?: CallOptions): Promise<Message[]>;
   /** The conversation a message belongs to. Errors: NotFound. */
   thread(messageId: string, options?: CallOptions): Promise<MailThread>;
   /** Sets the read state in the mailbox, then here. Errors: NotFound, NotConnected, ConsentMissing, Network. */
   markRead(messageId: string, isRead: boolean, options?: CallOptions): Promise<Message>;
+  /** Counts since the engine was opened. */
+  metrics(): Metrics;
   /** Live events from now on. */
   events(): EventStream;
   /** The change feed after `cursor`; from the beginning when none is given. */
@@ -565,5 +940,13 @@ export class Engine implements AsyncDisposable {
 /** 32 fresh random bytes for `RootKey.raw`. Keep them where you keep your other secrets: without them nothing in the store can be read. */
 export function generateRootKey(): Buffer;
 
+/** What the engines of this process log from now on, at this level and above. Never holds secrets, addresses or subjects.
+ * Errors: Conflict when the process has a `tracing` subscriber of its own; the records are there then. */
+export function logs(level: LogLevel): LogStream;
+
 /** The engine's version, as in `0.1.0`. */
 export function version(): string;
+
+/** The wrapped key that `RootKey.unwrapped` left with the store in this folder; none if there is no store yet, or it has another kind of key.
+ * Needs no key. Errors: InvalidInput, Corrupt, StoreBusy. */
+export function wrappedRootKey(dataDir: string): Buffer | null;

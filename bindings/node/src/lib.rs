@@ -23,6 +23,7 @@ mod glue {
     use napi::JsValue;
     use napi_derive::napi;
     use std::sync::Arc;
+    use std::time::SystemTime;
 
     include!(concat!(env!("OUT_DIR"), "/glue.rs"));
 }

@@ -47,6 +47,15 @@ class Remedy(str, enum.Enum):
 
 _Remedy: TypeAlias = Remedy | Literal["user", "admin", "developer", "wait", "nobody"]
 
+class Content(str, enum.Enum):
+    """What the store does with mail. Tokens and keys are always sealed.
+    `Sealed`: subjects, addresses and bodies are encrypted. `Clear`: there is a full-text index beside them, which whoever has the file can read; `search` uses it."""
+    SEALED = "sealed"
+    CLEAR = "clear"
+    def __new__(cls, value: object) -> Self: ...
+
+_Content: TypeAlias = Content | Literal["sealed", "clear"]
+
 class Feature(str, enum.Enum):
     """What a person connects for; the engine derives the smallest set of Microsoft permissions."""
     CHAT = "chat"
@@ -65,11 +74,82 @@ class AccountState(str, enum.Enum):
     CONNECTED = "connected"
     NEEDS_RECONNECT = "needs_reconnect"
     AWAITING_ADMIN = "awaiting_admin"
+    DECLINED = "declined"
     MISCONFIGURED = "misconfigured"
     DISCONNECTED = "disconnected"
     def __new__(cls, value: object) -> Self: ...
 
-_AccountState: TypeAlias = AccountState | Literal["connected", "needs_reconnect", "awaiting_admin", "misconfigured", "disconnected"]
+_AccountState: TypeAlias = AccountState | Literal["connected", "needs_reconnect", "awaiting_admin", "declined", "misconfigured", "disconnected"]
+
+class AccountKind(str, enum.Enum):
+    """`Person`: one person's mailbox and chats. `Tenant`: a whole organisation, without a person. `Link`: a person who is known, whose data is not touched."""
+    PERSON = "person"
+    TENANT = "tenant"
+    LINK = "link"
+    def __new__(cls, value: object) -> Self: ...
+
+_AccountKind: TypeAlias = AccountKind | Literal["person", "tenant", "link"]
+
+class MailboxState(str, enum.Enum):
+    """`NotAsked`: the account has no mail feature. `Unlicensed`: no Exchange Online licence. `OnPremises`: it is on a server of the organisation's own, which
+    Graph cannot reach. `Forbidden`: the permission is missing. `Unreachable`: no answer; try again."""
+    NOT_ASKED = "not_asked"
+    REACHABLE = "reachable"
+    UNLICENSED = "unlicensed"
+    ON_PREMISES = "on_premises"
+    FORBIDDEN = "forbidden"
+    UNREACHABLE = "unreachable"
+    def __new__(cls, value: object) -> Self: ...
+
+_MailboxState: TypeAlias = MailboxState | Literal["not_asked", "reachable", "unlicensed", "on_premises", "forbidden", "unreachable"]
+
+class Badge(str, enum.Enum):
+    """`Healthy`: a success within 25 hours. `NeverSynced`: nothing was fetched yet. `Stale`: the last success is older. `Error`: it does not work."""
+    HEALTHY = "healthy"
+    NEVER_SYNCED = "never_synced"
+    STALE = "stale"
+    ERROR = "error"
+    def __new__(cls, value: object) -> Self: ...
+
+_Badge: TypeAlias = Badge | Literal["healthy", "never_synced", "stale", "error"]
+
+class Transport(str, enum.Enum):
+    """How news of a mailbox come: `Manual` when the host calls `sync`."""
+    MANUAL = "manual"
+    POLLING = "polling"
+    PUSH = "push"
+    def __new__(cls, value: object) -> Self: ...
+
+_Transport: TypeAlias = Transport | Literal["manual", "polling", "push"]
+
+class AuditKind(str, enum.Enum):
+    STORE_MADE = "store_made"
+    SIGNED_IN = "signed_in"
+    SIGN_IN_REFUSED = "sign_in_refused"
+    APPROVAL_ASKED = "approval_asked"
+    STATE_CHANGED = "state_changed"
+    DISCONNECTED = "disconnected"
+    CONTENT_READ = "content_read"
+    SEND_QUEUED = "send_queued"
+    SEND_SETTLED = "send_settled"
+    KEY_ROTATED = "key_rotated"
+    KEY_DESTROYED = "key_destroyed"
+    OWNER_DELETED = "owner_deleted"
+    OWNER_RESTORED = "owner_restored"
+    PURGED = "purged"
+    def __new__(cls, value: object) -> Self: ...
+
+_AuditKind: TypeAlias = AuditKind | Literal["store_made", "signed_in", "sign_in_refused", "approval_asked", "state_changed", "disconnected", "content_read", "send_queued", "send_settled", "key_rotated", "key_destroyed", "owner_deleted", "owner_restored", "purged"]
+
+class AuditFault(str, enum.Enum):
+    """`Changed`: a record is not as it was written. `Missing`: one is gone. `Swapped`: one stands in another's place. `TailMissing`: the end is gone."""
+    CHANGED = "changed"
+    MISSING = "missing"
+    SWAPPED = "swapped"
+    TAIL_MISSING = "tail_missing"
+    def __new__(cls, value: object) -> Self: ...
+
+_AuditFault: TypeAlias = AuditFault | Literal["changed", "missing", "swapped", "tail_missing"]
 
 class BodyType(str, enum.Enum):
     TEXT = "text"
@@ -116,6 +196,16 @@ class ChangeKind(str, enum.Enum):
     def __new__(cls, value: object) -> Self: ...
 
 _ChangeKind: TypeAlias = ChangeKind | Literal["message_added", "message_changed", "message_moved", "message_removed", "account_changed", "send_changed"]
+
+class LogLevel(str, enum.Enum):
+    ERROR = "error"
+    WARN = "warn"
+    INFO = "info"
+    DEBUG = "debug"
+    TRACE = "trace"
+    def __new__(cls, value: object) -> Self: ...
+
+_LogLevel: TypeAlias = LogLevel | Literal["error", "warn", "info", "debug", "trace"]
 
 class TidingsError(Exception):
     """Every failure of the engine. `reason` says what happened and what to do, in words that may be shown; it never holds a secret, an
@@ -198,10 +288,27 @@ class InternalError(TidingsError):
     """A defect of Tidings."""
 
 @final
+class App:
+    """A further application of yours in Entra, chosen by its name in `connect`."""
+    __match_args__ = ("name", "client_id", "client_secret", "certificate", "tenant")
+    def __new__(cls, name: str, client_id: str, client_secret: _Secret | None = ..., certificate: _ClientCertificate | None = ..., tenant: str = ...) -> Self: ...
+    @property
+    def name(self) -> str:
+        """1 to 50 letters, digits, `-` or `_`; `default` is the one of `Config` itself."""
+    @property
+    def client_id(self) -> str: ...
+    @property
+    def client_secret(self) -> Secret | None: ...
+    @property
+    def certificate(self) -> ClientCertificate | None: ...
+    @property
+    def tenant(self) -> str: ...
+
+@final
 class Config:
     """How an engine is set up."""
-    __match_args__ = ("data_dir", "client_id", "cloud", "client_secret", "tenant", "send_timeout_ms", "sign_in_seconds", "page_size", "folders", "allow_tls12", "proxy")
-    def __new__(cls, data_dir: str, client_id: str, cloud: _Cloud, client_secret: _Secret | None = ..., tenant: str = ..., send_timeout_ms: int = ..., sign_in_seconds: int = ..., page_size: int = ..., folders: Sequence[str] = ..., allow_tls12: bool = ..., proxy: str | None = ...) -> Self: ...
+    __match_args__ = ("data_dir", "client_id", "cloud", "client_secret", "certificate", "tenant", "apps", "content", "send_timeout_ms", "sign_in_seconds", "page_size", "folders", "allow_tls12", "proxy", "ca_certificates")
+    def __new__(cls, data_dir: str, client_id: str, cloud: _Cloud, client_secret: _Secret | None = ..., certificate: _ClientCertificate | None = ..., tenant: str = ..., apps: Sequence[App] = ..., content: _Content = ..., send_timeout_ms: int = ..., sign_in_seconds: int = ..., page_size: int = ..., folders: Sequence[str] = ..., allow_tls12: bool = ..., proxy: str | None = ..., ca_certificates: str | None = ...) -> Self: ...
     @property
     def data_dir(self) -> str:
         """Folder of the store, made with mode 0700 if missing. One folder may be opened by several processes."""
@@ -214,8 +321,17 @@ class Config:
     def client_secret(self) -> Secret | None:
         """Client secret of a confidential client; none for a public client."""
     @property
+    def certificate(self) -> ClientCertificate | None:
+        """Certificate instead of a client secret."""
+    @property
     def tenant(self) -> str:
         """Whose sign-in page: `common`, `organizations`, `consumers`, a tenant id or a verified domain."""
+    @property
+    def apps(self) -> list[App]:
+        """Further applications."""
+    @property
+    def content(self) -> Content:
+        """Chosen when the store is made; opening it with the other is an error."""
     @property
     def send_timeout_ms(self) -> int:
         """How long `send` waits for the outcome before it answers `queued`, in milliseconds."""
@@ -234,12 +350,15 @@ class Config:
     @property
     def proxy(self) -> str | None:
         """Proxy as `http://host:port`; without it the environment decides."""
+    @property
+    def ca_certificates(self) -> str | None:
+        """Further certificate authorities to trust, as PEM: those of a proxy that looks into TLS. The system's are trusted anyway."""
 
 @final
 class ConnectRequest:
     """A sign-in to start."""
-    __match_args__ = ("owner", "features", "redirect_uri", "login_hint", "extra_scopes")
-    def __new__(cls, owner: str, features: Sequence[_Feature], redirect_uri: str = ..., login_hint: str | None = ..., extra_scopes: Sequence[str] = ...) -> Self: ...
+    __match_args__ = ("owner", "features", "redirect_uri", "login_hint", "extra_scopes", "app", "tenant", "context")
+    def __new__(cls, owner: str, features: Sequence[_Feature], redirect_uri: str = ..., login_hint: str | None = ..., extra_scopes: Sequence[str] = ..., app: str | None = ..., tenant: str | None = ..., context: str | None = ...) -> Self: ...
     @property
     def owner(self) -> str:
         """Your own opaque key of the person or team that owns the account, 1 to 200 characters."""
@@ -255,6 +374,153 @@ class ConnectRequest:
     @property
     def extra_scopes(self) -> list[str]:
         """Further Microsoft permissions to ask for, as in `Calendars.Read`."""
+    @property
+    def app(self) -> str | None:
+        """Name of the application to connect through; none: the one of `Config` itself."""
+    @property
+    def tenant(self) -> str | None:
+        """Tenant id or domain to sign in to, for guests; none: the one of the application."""
+    @property
+    def context(self) -> str | None:
+        """Anything you want to find again at the account, at most 1000 characters; stored sealed."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class TenantRequest:
+    """An organisation to connect, by its administrator."""
+    __match_args__ = ("owner", "redirect_uri", "app", "tenant", "context")
+    def __new__(cls, owner: str, redirect_uri: str, app: str | None = ..., tenant: str | None = ..., context: str | None = ...) -> Self: ...
+    @property
+    def owner(self) -> str:
+        """As in `ConnectRequest`."""
+    @property
+    def redirect_uri(self) -> str: ...
+    @property
+    def app(self) -> str | None: ...
+    @property
+    def tenant(self) -> str | None:
+        """Tenant id or domain, when it is known."""
+    @property
+    def context(self) -> str | None: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class LinkRequest:
+    """A person to get to know without touching any data: `openid profile User.Read`, nothing lasting."""
+    __match_args__ = ("owner", "redirect_uri", "app", "tenant", "login_hint", "context")
+    def __new__(cls, owner: str, redirect_uri: str, app: str | None = ..., tenant: str | None = ..., login_hint: str | None = ..., context: str | None = ...) -> Self: ...
+    @property
+    def owner(self) -> str:
+        """Your own key of that person, 1 to 200 characters."""
+    @property
+    def redirect_uri(self) -> str: ...
+    @property
+    def app(self) -> str | None: ...
+    @property
+    def tenant(self) -> str | None:
+        """Tenant id or domain the person must belong to."""
+    @property
+    def login_hint(self) -> str | None: ...
+    @property
+    def context(self) -> str | None: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class Approval:
+    """What an administrator has to approve. Send the administrator's browser to `url`, or hand `sheet` to the IT department."""
+    __match_args__ = ("account_id", "url", "binding", "expires_at", "justification", "sheet")
+    def __new__(cls, account_id: str, url: str, binding: str, expires_at: datetime, justification: str, sheet: str) -> Self: ...
+    @property
+    def account_id(self) -> str: ...
+    @property
+    def url(self) -> str:
+        """Microsoft's page for administrators; comes back to the redirect URI, for `finish_connect`."""
+    @property
+    def binding(self) -> str:
+        """Secret that ties the callback to the browser it was started in."""
+    @property
+    def expires_at(self) -> datetime: ...
+    @property
+    def justification(self) -> str:
+        """Text for the box in which Microsoft asks the person why."""
+    @property
+    def sheet(self) -> str:
+        """Markdown: application id, each permission with its reason, what is not accessed, what to do."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class Permission:
+    """One permission of Microsoft's, explained."""
+    __match_args__ = ("name", "title", "reason", "features", "needs_admin", "granted")
+    def __new__(cls, name: str, title: str, reason: str, features: Sequence[_Feature], needs_admin: bool, granted: bool | None) -> Self: ...
+    @property
+    def name(self) -> str:
+        """Microsoft's name, as in `Mail.Send`."""
+    @property
+    def title(self) -> str:
+        """What it is, in a few words for the person who is asked."""
+    @property
+    def reason(self) -> str:
+        """Why it is asked for."""
+    @property
+    def features(self) -> list[Feature]:
+        """Features that need it."""
+    @property
+    def needs_admin(self) -> bool:
+        """Microsoft lets only an administrator grant it."""
+    @property
+    def granted(self) -> bool | None:
+        """Whether the account asked about has it; none without an account."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class PermissionList:
+    """Permissions, and what they leave alone."""
+    __match_args__ = ("items", "not_accessed")
+    def __new__(cls, items: Sequence[Permission], not_accessed: Sequence[str]) -> Self: ...
+    @property
+    def items(self) -> list[Permission]: ...
+    @property
+    def not_accessed(self) -> list[str]:
+        """What is not accessed, in sentences for the person who is asked."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class PermissionQuery:
+    """What to explain: the permissions that features need or, with an account, those it was granted as well."""
+    __match_args__ = ("features", "extra_scopes", "account_id")
+    def __new__(cls, features: Sequence[_Feature] = ..., extra_scopes: Sequence[str] = ..., account_id: str | None = ...) -> Self: ...
+    @property
+    def features(self) -> list[Feature]: ...
+    @property
+    def extra_scopes(self) -> list[str]: ...
+    @property
+    def account_id(self) -> str | None: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class Verification:
+    """What `verify` found."""
+    __match_args__ = ("account", "mailbox", "test_message", "problems")
+    def __new__(cls, account: Account, mailbox: _MailboxState, test_message: Receipt | None, problems: Sequence[str]) -> Self: ...
+    @property
+    def account(self) -> Account:
+        """As it is now; name and address are brought up to date."""
+    @property
+    def mailbox(self) -> MailboxState: ...
+    @property
+    def test_message(self) -> Receipt | None:
+        """The test message, if one was asked for."""
+    @property
+    def problems(self) -> list[str]:
+        """What does not work and what to do, in words; empty when all is well."""
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -276,14 +542,21 @@ class SignIn:
 @final
 class Account:
     """A connected Microsoft 365 account."""
-    __match_args__ = ("id", "owner", "state", "address", "display_name", "tenant_id", "user_id", "features", "scopes", "missing", "connected_at", "problem")
-    def __new__(cls, id: str, owner: str, state: _AccountState, address: str, display_name: str, tenant_id: str, user_id: str, features: Sequence[_Feature], scopes: Sequence[str], missing: Sequence[_Feature], connected_at: datetime, problem: str | None) -> Self: ...
+    __match_args__ = ("id", "owner", "kind", "state", "app", "context", "address", "display_name", "tenant_id", "user_id", "features", "scopes", "missing", "connected_at", "problem", "warnings", "access_ends_at")
+    def __new__(cls, id: str, owner: str, kind: _AccountKind, state: _AccountState, app: str, context: str | None, address: str, display_name: str, tenant_id: str, user_id: str, features: Sequence[_Feature], scopes: Sequence[str], missing: Sequence[_Feature], connected_at: datetime, problem: str | None, warnings: Sequence[str], access_ends_at: datetime | None) -> Self: ...
     @property
     def id(self) -> str: ...
     @property
     def owner(self) -> str: ...
     @property
+    def kind(self) -> AccountKind: ...
+    @property
     def state(self) -> AccountState: ...
+    @property
+    def app(self) -> str:
+        """Application it was connected through."""
+    @property
+    def context(self) -> str | None: ...
     @property
     def address(self) -> str:
         """Address and name as Microsoft gives them; for display, never a key."""
@@ -291,7 +564,7 @@ class Account:
     def display_name(self) -> str: ...
     @property
     def tenant_id(self) -> str:
-        """Entra tenant id and object id: who it is."""
+        """Entra tenant id and object id: who it is. Empty until somebody has signed in."""
     @property
     def user_id(self) -> str: ...
     @property
@@ -307,6 +580,12 @@ class Account:
     @property
     def problem(self) -> str | None:
         """Why it is not connected, and what to do."""
+    @property
+    def warnings(self) -> list[str]:
+        """What will not work although it is connected, why, and what to do."""
+    @property
+    def access_ends_at(self) -> datetime | None:
+        """When access ends for good, since no lasting access (`offline_access`) was granted."""
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -318,6 +597,200 @@ class AccountFilter:
     def owner(self) -> str | None: ...
     @property
     def state(self) -> AccountState | None: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class AccountHealth:
+    """How an account is doing, from recorded facts."""
+    __match_args__ = ("account_id", "badge", "state", "transport", "last_success_at", "last_error_at", "last_error_kind", "last_error", "next_step")
+    def __new__(cls, account_id: str, badge: _Badge, state: _AccountState, transport: _Transport, last_success_at: datetime | None, last_error_at: datetime | None, last_error_kind: _ErrorKind | None, last_error: str | None, next_step: str) -> Self: ...
+    @property
+    def account_id(self) -> str: ...
+    @property
+    def badge(self) -> Badge: ...
+    @property
+    def state(self) -> AccountState: ...
+    @property
+    def transport(self) -> Transport: ...
+    @property
+    def last_success_at(self) -> datetime | None:
+        """Last complete sync."""
+    @property
+    def last_error_at(self) -> datetime | None:
+        """Last failure since then."""
+    @property
+    def last_error_kind(self) -> ErrorKind | None: ...
+    @property
+    def last_error(self) -> str | None: ...
+    @property
+    def next_step(self) -> str:
+        """What to do, in words; empty when there is nothing to do."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class Health:
+    """All accounts of an owner; the badge is that of the worst."""
+    __match_args__ = ("owner", "badge", "accounts")
+    def __new__(cls, owner: str, badge: _Badge, accounts: Sequence[AccountHealth]) -> Self: ...
+    @property
+    def owner(self) -> str: ...
+    @property
+    def badge(self) -> Badge: ...
+    @property
+    def accounts(self) -> list[AccountHealth]: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class KeyRotation:
+    """Which keys to replace. Nothing stops meanwhile; a rotation that was cut off goes on with the next one."""
+    __match_args__ = ("new_root_key", "store_key", "data_keys", "account_id")
+    def __new__(cls, new_root_key: _RootKey | None = ..., store_key: bool = ..., data_keys: bool = ..., account_id: str | None = ...) -> Self: ...
+    @property
+    def new_root_key(self) -> RootKey | None:
+        """The new key that opens the store; other processes need it at their next start."""
+    @property
+    def store_key(self) -> bool:
+        """The key between root key and accounts."""
+    @property
+    def data_keys(self) -> bool:
+        """Keys of tokens and mail; everything sealed with them is sealed anew."""
+    @property
+    def account_id(self) -> str | None:
+        """Data keys of this account only."""
+
+@final
+class RotationReport:
+    """What a rotation did."""
+    __match_args__ = ("root_key", "store_key", "data_keys", "values", "duration_ms")
+    def __new__(cls, root_key: bool, store_key: bool, data_keys: int, values: int, duration_ms: int) -> Self: ...
+    @property
+    def root_key(self) -> bool: ...
+    @property
+    def store_key(self) -> bool: ...
+    @property
+    def data_keys(self) -> int:
+        """Data keys replaced."""
+    @property
+    def values(self) -> int:
+        """Values sealed anew."""
+    @property
+    def duration_ms(self) -> int: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class AuditRecord:
+    """One entry of the audit log. Never holds content, addresses or secrets."""
+    __match_args__ = ("number", "at", "kind", "account_id", "subject", "detail", "hash")
+    def __new__(cls, number: int, at: datetime, kind: _AuditKind, account_id: str | None, subject: str | None, detail: str, hash: str) -> Self: ...
+    @property
+    def number(self) -> int:
+        """1, 2, 3 …, without gaps."""
+    @property
+    def at(self) -> datetime: ...
+    @property
+    def kind(self) -> AuditKind: ...
+    @property
+    def account_id(self) -> str | None: ...
+    @property
+    def subject(self) -> str | None:
+        """Id of the message or receipt, or a keyed hash of the owner."""
+    @property
+    def detail(self) -> str:
+        """What happened, in words."""
+    @property
+    def hash(self) -> str:
+        """Keyed hash over this record and the hash before it, in hex."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class AuditPage:
+    """Oldest first."""
+    __match_args__ = ("items", "next")
+    def __new__(cls, items: Sequence[AuditRecord], next: str | None) -> Self: ...
+    @property
+    def items(self) -> list[AuditRecord]: ...
+    @property
+    def next(self) -> str | None:
+        """Cursor for what comes after; none when there are no records at all."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class AuditHead:
+    """The end of the log at some moment. Keep it elsewhere: a log cut off behind the store's back shows against it."""
+    __match_args__ = ("number", "hash")
+    def __new__(cls, number: int, hash: str) -> Self: ...
+    @property
+    def number(self) -> int: ...
+    @property
+    def hash(self) -> str: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class AuditVerdict:
+    """Whether the log is as it was written."""
+    __match_args__ = ("intact", "records", "head", "fault", "at", "reason")
+    def __new__(cls, intact: bool, records: int, head: AuditHead | None, fault: _AuditFault | None, at: int | None, reason: str) -> Self: ...
+    @property
+    def intact(self) -> bool: ...
+    @property
+    def records(self) -> int: ...
+    @property
+    def head(self) -> AuditHead | None: ...
+    @property
+    def fault(self) -> AuditFault | None: ...
+    @property
+    def at(self) -> int | None:
+        """Number of the first record that is wrong or gone."""
+    @property
+    def reason(self) -> str: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class PurgeRequest:
+    """What to purge: an account, or everything of an owner. Exactly one of them."""
+    __match_args__ = ("account_id", "owner")
+    def __new__(cls, account_id: str | None = ..., owner: str | None = ...) -> Self: ...
+    @property
+    def account_id(self) -> str | None: ...
+    @property
+    def owner(self) -> str | None: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class PurgeReport:
+    """A purge that has ended; it is also in the audit log."""
+    __match_args__ = ("account_ids", "rows", "finished_at")
+    def __new__(cls, account_ids: Sequence[str], rows: int, finished_at: datetime) -> Self: ...
+    @property
+    def account_ids(self) -> list[str]: ...
+    @property
+    def rows(self) -> int:
+        """Mails, sends and other rows erased."""
+    @property
+    def finished_at(self) -> datetime: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class OwnerDeletion:
+    """An owner who was deleted: all accounts are disconnected, what is held of them is purged at `purge_at`."""
+    __match_args__ = ("owner", "account_ids", "purge_at")
+    def __new__(cls, owner: str, account_ids: Sequence[str], purge_at: datetime) -> Self: ...
+    @property
+    def owner(self) -> str: ...
+    @property
+    def account_ids(self) -> list[str]: ...
+    @property
+    def purge_at(self) -> datetime: ...
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -627,6 +1100,25 @@ class MailThread:
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
 @final
+class SearchQuery:
+    """Words to look for in subjects, names, addresses and bodies; all of them must be there."""
+    __match_args__ = ("text", "account_id", "limit")
+    def __new__(cls, text: str, account_id: str | None = ..., limit: int = ...) -> Self: ...
+    @property
+    def text(self) -> str:
+        """1 to 200 characters."""
+    @property
+    def account_id(self) -> str | None: ...
+    @property
+    def limit(self) -> int:
+        """1 to 500."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+# A text stands for the text alone.
+_SearchQuery: TypeAlias = SearchQuery | str
+
+@final
 class SyncReport:
     """What a sync did."""
     __match_args__ = ("account_id", "folders", "pages", "added", "changed", "moved", "removed", "resynced", "quarantined", "duration_ms")
@@ -672,6 +1164,69 @@ class Change:
         """Id of the message or receipt."""
     @property
     def at(self) -> datetime: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class LogField:
+    __match_args__ = ("name", "value")
+    def __new__(cls, name: str, value: str) -> Self: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def value(self) -> str: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class LogRecord:
+    """One log record, without line breaks or control characters."""
+    __match_args__ = ("at", "level", "target", "message", "fields")
+    def __new__(cls, at: datetime, level: _LogLevel, target: str, message: str, fields: Sequence[LogField]) -> Self: ...
+    @property
+    def at(self) -> datetime: ...
+    @property
+    def level(self) -> LogLevel: ...
+    @property
+    def target(self) -> str:
+        """Part of the engine, as in `tidings::auth`."""
+    @property
+    def message(self) -> str: ...
+    @property
+    def fields(self) -> list[LogField]: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class Metrics:
+    """Counts since the engine was opened, in this process."""
+    __match_args__ = ("requests", "throttled", "retries", "failures", "tokens_renewed", "sends_queued", "sends_sent", "sends_failed", "sends_unknown", "syncs", "pages", "messages_stored")
+    def __new__(cls, requests: int, throttled: int, retries: int, failures: int, tokens_renewed: int, sends_queued: int, sends_sent: int, sends_failed: int, sends_unknown: int, syncs: int, pages: int, messages_stored: int) -> Self: ...
+    @property
+    def requests(self) -> int:
+        """HTTP requests sent, those answered 429, those sent again, those that ended in an error."""
+    @property
+    def throttled(self) -> int: ...
+    @property
+    def retries(self) -> int: ...
+    @property
+    def failures(self) -> int: ...
+    @property
+    def tokens_renewed(self) -> int: ...
+    @property
+    def sends_queued(self) -> int: ...
+    @property
+    def sends_sent(self) -> int: ...
+    @property
+    def sends_failed(self) -> int: ...
+    @property
+    def sends_unknown(self) -> int: ...
+    @property
+    def syncs(self) -> int: ...
+    @property
+    def pages(self) -> int: ...
+    @property
+    def messages_stored(self) -> int: ...
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -809,8 +1364,30 @@ class RootKey:
     @staticmethod
     def raw(key: bytes) -> RootKey:
         """Exactly 32 random bytes. Errors: InvalidInput when it has another length or is all one byte."""
+    @staticmethod
+    def passphrase(passphrase: str) -> RootKey:
+        """From a passphrase of at least 12 characters, through Argon2id (RFC 9106: 64 MiB, 3 passes); salt and costs are kept with the store.
+        Errors: InvalidInput."""
+    @staticmethod
+    def from_keyring(service: str, user: str) -> RootKey:
+        """From the key store of the operating system (Keychain, Credential Manager, Secret Service); made there when there is none under these names.
+        Blocks while the system asks the person. Errors: InvalidInput, VaultLocked when the key store cannot be used."""
+    @staticmethod
+    def unwrapped(key: bytes, wrapped: bytes) -> RootKey:
+        """A key that your KMS has unwrapped: exactly 32 bytes. `wrapped` (1 byte to 16 KB) is kept with the store; `wrapped_root_key` gives it back for
+        the next start. Errors: InvalidInput."""
 
 _RootKey: TypeAlias = RootKey | bytes
+
+@final
+class ClientCertificate:
+    """A certificate that proves which application asks, instead of a client secret. Never printed.
+    Source: Microsoft identity platform, certificate credentials."""
+    @staticmethod
+    def from_pem(certificate: str, private_key: str) -> ClientCertificate:
+        """Both as PEM; the private key is RSA of 2048 bits or more, unencrypted. Errors: InvalidInput."""
+
+_ClientCertificate: TypeAlias = ClientCertificate
 
 @final
 class TestClock:
@@ -857,6 +1434,36 @@ class BlockingLoopbackSignIn:
 _LoopbackSignIn: TypeAlias = LoopbackSignIn | BlockingLoopbackSignIn
 
 @final
+class DeviceSignIn:
+    """A sign-in on another device, by a code (RFC 8628)."""
+    def user_code(self) -> str:
+        """What the person types in at `verification_uri`."""
+    def verification_uri(self) -> str:
+        ...
+    def message(self) -> str:
+        """Microsoft's own sentence for the person, with address and code."""
+    def expires_at(self) -> datetime:
+        ...
+    async def wait(self) -> Account:
+        """Waits until the person has signed in and finishes. Errors: those of `finish_connect`; Cancelled when declined or expired."""
+
+@final
+class BlockingDeviceSignIn:
+    """A sign-in on another device, by a code (RFC 8628)."""
+    def user_code(self) -> str:
+        """What the person types in at `verification_uri`."""
+    def verification_uri(self) -> str:
+        ...
+    def message(self) -> str:
+        """Microsoft's own sentence for the person, with address and code."""
+    def expires_at(self) -> datetime:
+        ...
+    def wait(self) -> Account:
+        """Waits until the person has signed in and finishes. Errors: those of `finish_connect`; Cancelled when declined or expired."""
+
+_DeviceSignIn: TypeAlias = DeviceSignIn | BlockingDeviceSignIn
+
+@final
 class EventStream:
     """Live events from the moment it was made."""
     async def next(self) -> Event | None:
@@ -897,6 +1504,24 @@ class BlockingChangeStream:
 _ChangeStream: TypeAlias = ChangeStream | BlockingChangeStream
 
 @final
+class LogStream:
+    """Log records from the moment it was made. A reader who is too slow loses the oldest."""
+    async def next(self) -> LogRecord | None:
+        """Waits for the next record. A cancelled wait loses nothing."""
+    def __aiter__(self) -> Self: ...
+    async def __anext__(self) -> LogRecord: ...
+
+@final
+class BlockingLogStream:
+    """Log records from the moment it was made. A reader who is too slow loses the oldest."""
+    def next(self) -> LogRecord | None:
+        """Waits for the next record. A cancelled wait loses nothing."""
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> LogRecord: ...
+
+_LogStream: TypeAlias = LogStream | BlockingLogStream
+
+@final
 class Engine:
     """The front door. One engine per process and store is enough; all methods may be called at the same time from any thread.
     Durable steps run to their end even when the caller stops waiting."""
@@ -906,6 +1531,10 @@ class Engine:
     @staticmethod
     def open_with_clock(config: Config, root_key: _RootKey, clock: _TestClock) -> Engine:
         """`open` on a clock that tests move. Errors: as `open`; InvalidInput unless the cloud is `Custom` on loopback."""
+    @staticmethod
+    def open_file(path: str, root_key: _RootKey) -> Engine:
+        """`open` with the settings of a `tidings.toml`, in which `${NAME}` stands for an environment variable. Unknown keys are errors.
+        Errors: as `open`."""
     async def close(self) -> None:
         """Stops new work, lets durable steps end, and closes the store. May be called twice. Streams end."""
     @overload
@@ -913,15 +1542,53 @@ class Engine:
         """Starts a sign-in (authorization code with PKCE). Stores the attempt, touches no network. Errors: InvalidInput.
         Source: Microsoft identity platform, OAuth 2.0 authorization code flow; RFC 7636."""
     @overload
-    async def connect(self, *, owner: str, features: Sequence[_Feature], redirect_uri: str = ..., login_hint: str | None = ..., extra_scopes: Sequence[str] = ...) -> SignIn: ...
+    async def connect(self, *, owner: str, features: Sequence[_Feature], redirect_uri: str = ..., login_hint: str | None = ..., extra_scopes: Sequence[str] = ..., app: str | None = ..., tenant: str | None = ..., context: str | None = ...) -> SignIn: ...
     async def finish_connect(self, callback_url: str, binding: str) -> Account:
         """Ends a sign-in with the URL the browser came back to. Works once per attempt, also after a restart; runs to its end when the caller stops waiting.
-        Errors: InvalidInput, Conflict (already used), Cancelled (declined or expired), ConsentMissing, TokenRejected, Network."""
+        Also takes the callback of an `Approval`. Errors: InvalidInput, Conflict (already used, or another person than the account's), Cancelled (declined or
+        expired), ConsentMissing (an administrator must approve first: `account_id` names the stored account, for `approval`), TokenRejected, Network."""
     @overload
     async def connect_here(self, request: ConnectRequest) -> LoopbackSignIn:
         """Starts a sign-in whose callback is received on a loopback port of this machine."""
     @overload
-    async def connect_here(self, *, owner: str, features: Sequence[_Feature], redirect_uri: str = ..., login_hint: str | None = ..., extra_scopes: Sequence[str] = ...) -> LoopbackSignIn: ...
+    async def connect_here(self, *, owner: str, features: Sequence[_Feature], redirect_uri: str = ..., login_hint: str | None = ..., extra_scopes: Sequence[str] = ..., app: str | None = ..., tenant: str | None = ..., context: str | None = ...) -> LoopbackSignIn: ...
+    @overload
+    async def connect_device(self, request: ConnectRequest) -> DeviceSignIn:
+        """Starts a sign-in by a code that the person types in on any device. Errors: InvalidInput, Network, Forbidden (public client flows are not allowed).
+        Source: Microsoft identity platform, device authorization grant; RFC 8628."""
+    @overload
+    async def connect_device(self, *, owner: str, features: Sequence[_Feature], redirect_uri: str = ..., login_hint: str | None = ..., extra_scopes: Sequence[str] = ..., app: str | None = ..., tenant: str | None = ..., context: str | None = ...) -> DeviceSignIn: ...
+    @overload
+    async def connect_tenant(self, request: TenantRequest) -> SignIn:
+        """Starts to connect an organisation. The sign-in proves which one; the account it gives awaits the administrator's `approval` and then gets
+        tokens of its own. Errors: InvalidInput.
+        Source: Microsoft identity platform, admin consent; OAuth 2.0 client credentials flow."""
+    @overload
+    async def connect_tenant(self, *, owner: str, redirect_uri: str, app: str | None = ..., tenant: str | None = ..., context: str | None = ...) -> SignIn: ...
+    @overload
+    async def link_person(self, request: LinkRequest) -> SignIn:
+        """Starts a sign-in that only tells who somebody is. Errors: InvalidInput."""
+    @overload
+    async def link_person(self, *, owner: str, redirect_uri: str, app: str | None = ..., tenant: str | None = ..., login_hint: str | None = ..., context: str | None = ...) -> SignIn: ...
+    async def reconnect(self, account_id: str, redirect_uri: str) -> SignIn:
+        """Starts a new sign-in for an account that has one; it keeps its id, mail and queue, and only the same person may finish it. What Microsoft asked for
+        (claims) is passed on. Errors: InvalidInput, NotFound."""
+    async def add_features(self, account_id: str, features: Sequence[_Feature], redirect_uri: str) -> SignIn:
+        """Starts a sign-in that asks for further features, beside those the account has. Errors: InvalidInput, NotFound."""
+    async def approval(self, account_id: str, redirect_uri: str) -> Approval:
+        """What an administrator has to approve for this account: link, texts. The link is valid as long as a sign-in; ask again for another.
+        Errors: InvalidInput, NotFound."""
+    async def resume(self, account_id: str) -> Account:
+        """Looks whether the approval came without a callback: an organisation's account is then connected. A person's account says that the person signs in again.
+        Errors: NotFound, Network, ConsentMissing (not yet)."""
+    async def verify(self, account_id: str, test_message: bool) -> Verification:
+        """Asks Microsoft who the account is and whether its mailbox can be reached; sends a mail to itself if a test message is asked for.
+        Errors: NotFound, NotConnected, NeedsReconnect, Network."""
+    @overload
+    async def permissions(self, query: PermissionQuery) -> PermissionList:
+        """Explains permissions to the person who is asked for them. Errors: InvalidInput, NotFound."""
+    @overload
+    async def permissions(self, *, features: Sequence[_Feature] = ..., extra_scopes: Sequence[str] = ..., account_id: str | None = ...) -> PermissionList: ...
     @overload
     async def accounts(self, filter: AccountFilter) -> list[Account]:
         ...
@@ -931,6 +1598,26 @@ class Engine:
         """Errors: NotFound."""
     async def disconnect(self, account_id: str) -> Account:
         """Cancels queued sends, stops syncs and destroys the account's tokens at once; works offline. Synced mail is kept."""
+    async def health(self, owner: str) -> Health:
+        """How all accounts of an owner are doing. Touches no network."""
+    @overload
+    async def purge(self, request: PurgeRequest) -> PurgeReport:
+        """Destroys the content key at once, then erases every row. What was begun is ended at the next open. Errors: InvalidInput, NotFound."""
+    @overload
+    async def purge(self, *, account_id: str | None = ..., owner: str | None = ...) -> PurgeReport: ...
+    async def delete_owner(self, owner: str) -> OwnerDeletion:
+        """Disconnects all accounts of an owner and purges them in 30 days."""
+    async def restore_owner(self, owner: str) -> None:
+        """Takes `delete_owner` back, as long as nothing is purged; the accounts stay disconnected. Errors: NotFound."""
+    @overload
+    async def rotate_keys(self, rotation: KeyRotation) -> RotationReport:
+        """Replaces keys while everything goes on. Errors: InvalidInput, StoreBusy when another rotation runs."""
+    @overload
+    async def rotate_keys(self, *, new_root_key: _RootKey | None = ..., store_key: bool = ..., data_keys: bool = ..., account_id: str | None = ...) -> RotationReport: ...
+    async def audit(self, limit: int, cursor: str | None = ...) -> AuditPage:
+        """The audit log after `cursor`, up to `limit` records (1 to 1000). Errors: InvalidInput."""
+    async def verify_audit(self, expected: AuditHead | None = ...) -> AuditVerdict:
+        """Checks the audit log record by record, and its end against `expected` if given."""
     async def send(self, draft: _Draft) -> Receipt:
         """Stores the draft, delivers it and answers with the outcome; `queued` when `send_timeout_ms` passed first.
         Errors before anything is stored: InvalidInput, LimitExceeded, NotConnected, ConsentMissing, Conflict. After that the receipt tells."""
@@ -957,10 +1644,17 @@ class Engine:
         """Errors: NotFound."""
     async def body(self, message_id: str) -> MessageBody:
         """Errors: NotFound."""
+    @overload
+    async def search(self, query: SearchQuery) -> list[Message]:
+        """Best matches first. Errors: InvalidInput, also when the store's content is sealed."""
+    @overload
+    async def search(self, *, text: str, account_id: str | None = ..., limit: int = ...) -> list[Message]: ...
     async def thread(self, message_id: str) -> MailThread:
         """The conversation a message belongs to. Errors: NotFound."""
     async def mark_read(self, message_id: str, is_read: bool) -> Message:
         """Sets the read state in the mailbox, then here. Errors: NotFound, NotConnected, ConsentMissing, Network."""
+    def metrics(self) -> Metrics:
+        """Counts since the engine was opened."""
     def events(self) -> EventStream:
         """Live events from now on."""
     def changes(self, cursor: str | None = ...) -> ChangeStream:
@@ -978,6 +1672,10 @@ class BlockingEngine:
     @staticmethod
     def open_with_clock(config: Config, root_key: _RootKey, clock: _TestClock) -> BlockingEngine:
         """`open` on a clock that tests move. Errors: as `open`; InvalidInput unless the cloud is `Custom` on loopback."""
+    @staticmethod
+    def open_file(path: str, root_key: _RootKey) -> BlockingEngine:
+        """`open` with the settings of a `tidings.toml`, in which `${NAME}` stands for an environment variable. Unknown keys are errors.
+        Errors: as `open`."""
     def close(self) -> None:
         """Stops new work, lets durable steps end, and closes the store. May be called twice. Streams end."""
     @overload
@@ -985,15 +1683,53 @@ class BlockingEngine:
         """Starts a sign-in (authorization code with PKCE). Stores the attempt, touches no network. Errors: InvalidInput.
         Source: Microsoft identity platform, OAuth 2.0 authorization code flow; RFC 7636."""
     @overload
-    def connect(self, *, owner: str, features: Sequence[_Feature], redirect_uri: str = ..., login_hint: str | None = ..., extra_scopes: Sequence[str] = ...) -> SignIn: ...
+    def connect(self, *, owner: str, features: Sequence[_Feature], redirect_uri: str = ..., login_hint: str | None = ..., extra_scopes: Sequence[str] = ..., app: str | None = ..., tenant: str | None = ..., context: str | None = ...) -> SignIn: ...
     def finish_connect(self, callback_url: str, binding: str) -> Account:
         """Ends a sign-in with the URL the browser came back to. Works once per attempt, also after a restart; runs to its end when the caller stops waiting.
-        Errors: InvalidInput, Conflict (already used), Cancelled (declined or expired), ConsentMissing, TokenRejected, Network."""
+        Also takes the callback of an `Approval`. Errors: InvalidInput, Conflict (already used, or another person than the account's), Cancelled (declined or
+        expired), ConsentMissing (an administrator must approve first: `account_id` names the stored account, for `approval`), TokenRejected, Network."""
     @overload
     def connect_here(self, request: ConnectRequest) -> BlockingLoopbackSignIn:
         """Starts a sign-in whose callback is received on a loopback port of this machine."""
     @overload
-    def connect_here(self, *, owner: str, features: Sequence[_Feature], redirect_uri: str = ..., login_hint: str | None = ..., extra_scopes: Sequence[str] = ...) -> BlockingLoopbackSignIn: ...
+    def connect_here(self, *, owner: str, features: Sequence[_Feature], redirect_uri: str = ..., login_hint: str | None = ..., extra_scopes: Sequence[str] = ..., app: str | None = ..., tenant: str | None = ..., context: str | None = ...) -> BlockingLoopbackSignIn: ...
+    @overload
+    def connect_device(self, request: ConnectRequest) -> BlockingDeviceSignIn:
+        """Starts a sign-in by a code that the person types in on any device. Errors: InvalidInput, Network, Forbidden (public client flows are not allowed).
+        Source: Microsoft identity platform, device authorization grant; RFC 8628."""
+    @overload
+    def connect_device(self, *, owner: str, features: Sequence[_Feature], redirect_uri: str = ..., login_hint: str | None = ..., extra_scopes: Sequence[str] = ..., app: str | None = ..., tenant: str | None = ..., context: str | None = ...) -> BlockingDeviceSignIn: ...
+    @overload
+    def connect_tenant(self, request: TenantRequest) -> SignIn:
+        """Starts to connect an organisation. The sign-in proves which one; the account it gives awaits the administrator's `approval` and then gets
+        tokens of its own. Errors: InvalidInput.
+        Source: Microsoft identity platform, admin consent; OAuth 2.0 client credentials flow."""
+    @overload
+    def connect_tenant(self, *, owner: str, redirect_uri: str, app: str | None = ..., tenant: str | None = ..., context: str | None = ...) -> SignIn: ...
+    @overload
+    def link_person(self, request: LinkRequest) -> SignIn:
+        """Starts a sign-in that only tells who somebody is. Errors: InvalidInput."""
+    @overload
+    def link_person(self, *, owner: str, redirect_uri: str, app: str | None = ..., tenant: str | None = ..., login_hint: str | None = ..., context: str | None = ...) -> SignIn: ...
+    def reconnect(self, account_id: str, redirect_uri: str) -> SignIn:
+        """Starts a new sign-in for an account that has one; it keeps its id, mail and queue, and only the same person may finish it. What Microsoft asked for
+        (claims) is passed on. Errors: InvalidInput, NotFound."""
+    def add_features(self, account_id: str, features: Sequence[_Feature], redirect_uri: str) -> SignIn:
+        """Starts a sign-in that asks for further features, beside those the account has. Errors: InvalidInput, NotFound."""
+    def approval(self, account_id: str, redirect_uri: str) -> Approval:
+        """What an administrator has to approve for this account: link, texts. The link is valid as long as a sign-in; ask again for another.
+        Errors: InvalidInput, NotFound."""
+    def resume(self, account_id: str) -> Account:
+        """Looks whether the approval came without a callback: an organisation's account is then connected. A person's account says that the person signs in again.
+        Errors: NotFound, Network, ConsentMissing (not yet)."""
+    def verify(self, account_id: str, test_message: bool) -> Verification:
+        """Asks Microsoft who the account is and whether its mailbox can be reached; sends a mail to itself if a test message is asked for.
+        Errors: NotFound, NotConnected, NeedsReconnect, Network."""
+    @overload
+    def permissions(self, query: PermissionQuery) -> PermissionList:
+        """Explains permissions to the person who is asked for them. Errors: InvalidInput, NotFound."""
+    @overload
+    def permissions(self, *, features: Sequence[_Feature] = ..., extra_scopes: Sequence[str] = ..., account_id: str | None = ...) -> PermissionList: ...
     @overload
     def accounts(self, filter: AccountFilter) -> list[Account]:
         ...
@@ -1003,6 +1739,26 @@ class BlockingEngine:
         """Errors: NotFound."""
     def disconnect(self, account_id: str) -> Account:
         """Cancels queued sends, stops syncs and destroys the account's tokens at once; works offline. Synced mail is kept."""
+    def health(self, owner: str) -> Health:
+        """How all accounts of an owner are doing. Touches no network."""
+    @overload
+    def purge(self, request: PurgeRequest) -> PurgeReport:
+        """Destroys the content key at once, then erases every row. What was begun is ended at the next open. Errors: InvalidInput, NotFound."""
+    @overload
+    def purge(self, *, account_id: str | None = ..., owner: str | None = ...) -> PurgeReport: ...
+    def delete_owner(self, owner: str) -> OwnerDeletion:
+        """Disconnects all accounts of an owner and purges them in 30 days."""
+    def restore_owner(self, owner: str) -> None:
+        """Takes `delete_owner` back, as long as nothing is purged; the accounts stay disconnected. Errors: NotFound."""
+    @overload
+    def rotate_keys(self, rotation: KeyRotation) -> RotationReport:
+        """Replaces keys while everything goes on. Errors: InvalidInput, StoreBusy when another rotation runs."""
+    @overload
+    def rotate_keys(self, *, new_root_key: _RootKey | None = ..., store_key: bool = ..., data_keys: bool = ..., account_id: str | None = ...) -> RotationReport: ...
+    def audit(self, limit: int, cursor: str | None = ...) -> AuditPage:
+        """The audit log after `cursor`, up to `limit` records (1 to 1000). Errors: InvalidInput."""
+    def verify_audit(self, expected: AuditHead | None = ...) -> AuditVerdict:
+        """Checks the audit log record by record, and its end against `expected` if given."""
     def send(self, draft: _Draft) -> Receipt:
         """Stores the draft, delivers it and answers with the outcome; `queued` when `send_timeout_ms` passed first.
         Errors before anything is stored: InvalidInput, LimitExceeded, NotConnected, ConsentMissing, Conflict. After that the receipt tells."""
@@ -1029,10 +1785,17 @@ class BlockingEngine:
         """Errors: NotFound."""
     def body(self, message_id: str) -> MessageBody:
         """Errors: NotFound."""
+    @overload
+    def search(self, query: SearchQuery) -> list[Message]:
+        """Best matches first. Errors: InvalidInput, also when the store's content is sealed."""
+    @overload
+    def search(self, *, text: str, account_id: str | None = ..., limit: int = ...) -> list[Message]: ...
     def thread(self, message_id: str) -> MailThread:
         """The conversation a message belongs to. Errors: NotFound."""
     def mark_read(self, message_id: str, is_read: bool) -> Message:
         """Sets the read state in the mailbox, then here. Errors: NotFound, NotConnected, ConsentMissing, Network."""
+    def metrics(self) -> Metrics:
+        """Counts since the engine was opened."""
     def events(self) -> BlockingEventStream:
         """Live events from now on."""
     def changes(self, cursor: str | None = ...) -> BlockingChangeStream:
@@ -1045,5 +1808,13 @@ _Engine: TypeAlias = Engine | BlockingEngine
 def generate_root_key() -> bytes:
     """32 fresh random bytes for `RootKey.raw`. Keep them where you keep your other secrets: without them nothing in the store can be read."""
 
+def logs(level: _LogLevel) -> LogStream:
+    """What the engines of this process log from now on, at this level and above. Never holds secrets, addresses or subjects.
+    Errors: Conflict when the process has a `tracing` subscriber of its own; the records are there then."""
+
 def version() -> str:
     """The engine's version, as in `0.1.0`."""
+
+def wrapped_root_key(data_dir: str) -> bytes | None:
+    """The wrapped key that `RootKey.unwrapped` left with the store in this folder; none if there is no store yet, or it has another kind of key.
+    Needs no key. Errors: InvalidInput, Corrupt, StoreBusy."""

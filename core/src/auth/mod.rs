@@ -12,7 +12,7 @@ use crate::clock::{Clock, from_ms, to_ms};
 use crate::config::{Config, Endpoints};
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::Bell;
-use crate::model::{Account, AccountFilter, AccountState};
+use crate::model::{Account, AccountFilter, AccountKind, AccountState};
 use crate::pipeline::Pipeline;
 use crate::runtime::blocking;
 use crate::secret::Secret;
@@ -126,7 +126,10 @@ fn account(row: &AccountRow, profile: Profile) -> Account {
     Account {
         id: row.id.clone(),
         owner: row.owner.clone(),
+        kind: AccountKind::Person,
         state: row.state,
+        app: "default".to_owned(),
+        context: None,
         address: profile.address,
         display_name: profile.display_name,
         tenant_id: row.tenant_id.clone(),
@@ -136,6 +139,8 @@ fn account(row: &AccountRow, profile: Profile) -> Account {
         missing: scopes::missing(&row.features, &row.scopes),
         connected_at: from_ms(row.connected_at),
         problem: row.problem.clone().filter(|_| row.state != AccountState::Connected),
+        warnings: Vec::new(),
+        access_ends_at: None,
     }
 }
 

@@ -270,7 +270,7 @@ impl Auth {
             .step(move |me| {
                 let account = me.store.account(&id)?.filter(|a| a.state != AccountState::Disconnected);
                 let account = account.ok_or_else(|| Error::new(ErrorKind::NotConnected, "This account is not connected. Connect it again."))?;
-                if matches!(account.state, AccountState::NeedsReconnect | AccountState::AwaitingAdmin) {
+                if matches!(account.state, AccountState::NeedsReconnect | AccountState::AwaitingAdmin | AccountState::Declined) {
                     let why = account.problem.clone().unwrap_or_else(|| "Microsoft asks for a new sign-in. Connect the account again.".to_owned());
                     return Err(Error::new(ErrorKind::NeedsReconnect, why));
                 }

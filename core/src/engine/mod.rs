@@ -1,9 +1,14 @@
 //! The front door: one short method per verb. What a verb promises is written at the method; how it is kept, in the rooms below.
 
+mod accounts;
+mod connect;
+mod device;
 mod feed;
+mod keeping;
 mod open;
 mod sign_in;
 
+pub use device::DeviceSignIn;
 pub use feed::ChangeStream;
 pub use sign_in::LoopbackSignIn;
 
@@ -280,6 +285,7 @@ impl Inner {
             AccountState::Disconnected => return refuse(ErrorKind::NotConnected, "The account is disconnected. Connect it again."),
             AccountState::NeedsReconnect => return refuse(ErrorKind::NeedsReconnect, row.problem.as_deref().unwrap_or("Microsoft asks for a new sign-in. Connect the account again.")),
             AccountState::AwaitingAdmin => return refuse(ErrorKind::ConsentMissing, "The connection waits for the approval of an administrator."),
+            AccountState::Declined => return refuse(ErrorKind::ConsentMissing, "The approval was declined. Ask for it again."),
             AccountState::Misconfigured => return refuse(ErrorKind::Forbidden, row.problem.as_deref().unwrap_or("The application's registration in Entra needs attention.")),
         }
         // Both: what Microsoft granted for one feature may technically do for another that the person was never asked about.

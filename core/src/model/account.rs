@@ -22,8 +22,19 @@ pub enum AccountState {
     Connected,
     NeedsReconnect,
     AwaitingAdmin,
+    Declined,
     Misconfigured,
     Disconnected,
+}
+
+/// `Person`: one person's mailbox and chats. `Tenant`: a whole organisation, without a person. `Link`: a person who is known, whose data is not touched.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AccountKind {
+    #[default]
+    Person,
+    Tenant,
+    Link,
 }
 
 /// A sign-in to start.
@@ -40,6 +51,61 @@ pub struct ConnectRequest {
     pub login_hint: Option<String>,
     /// Further Microsoft permissions to ask for, as in `Calendars.Read`.
     pub extra_scopes: Vec<String>,
+    /// Name of the application to connect through; none: the one of `Config` itself.
+    pub app: Option<String>,
+    /// Tenant id or domain to sign in to, for guests; none: the one of the application.
+    pub tenant: Option<String>,
+    /// Anything you want to find again at the account, at most 1000 characters; stored sealed.
+    pub context: Option<String>,
+}
+
+/// An organisation to connect, by its administrator.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TenantRequest {
+    /// As in `ConnectRequest`.
+    pub owner: String,
+    pub redirect_uri: String,
+    pub app: Option<String>,
+    /// Tenant id or domain, when it is known.
+    pub tenant: Option<String>,
+    pub context: Option<String>,
+}
+
+/// A person to get to know without touching any data: `openid profile User.Read`, nothing lasting.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LinkRequest {
+    /// Your own key of that person, 1 to 200 characters.
+    pub owner: String,
+    pub redirect_uri: String,
+    pub app: Option<String>,
+    /// Tenant id or domain the person must belong to.
+    pub tenant: Option<String>,
+    pub login_hint: Option<String>,
+    pub context: Option<String>,
+}
+
+/// What an administrator has to approve. Send the administrator's browser to `url`, or hand `sheet` to the IT department.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approval {
+    pub account_id: String,
+    /// Microsoft's page for administrators; comes back to the redirect URI, for `finish_connect`.
+    pub url: String,
+    /// Secret that ties the callback to the browser it was started in.
+    pub binding: String,
+    #[serde(with = "rfc3339")]
+    pub expires_at: SystemTime,
+    /// Text for the box in which Microsoft asks the person why.
+    pub justification: String,
+    /// Markdown: application id, each permission with its reason, what is not accessed, what to do.
+    pub sheet: String,
+}
+
+impl std::fmt::Debug for Approval {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Approval").field("account_id", &self.account_id).field("expires_at", &self.expires_at).finish_non_exhaustive()
+    }
 }
 
 /// A started sign-in. Send the person to `url`; keep `binding` in that person's session and hand it to `finish_connect`.
@@ -64,11 +130,15 @@ impl std::fmt::Debug for SignIn {
 pub struct Account {
     pub id: String,
     pub owner: String,
+    pub kind: AccountKind,
     pub state: AccountState,
+    /// Application it was connected through.
+    pub app: String,
+    pub context: Option<String>,
     /// Address and name as Microsoft gives them; for display, never a key.
     pub address: String,
     pub display_name: String,
-    /// Entra tenant id and object id: who it is.
+    /// Entra tenant id and object id: who it is. Empty until somebody has signed in.
     pub tenant_id: String,
     pub user_id: String,
     pub features: Vec<Feature>,
@@ -80,6 +150,11 @@ pub struct Account {
     pub connected_at: SystemTime,
     /// Why it is not connected, and what to do.
     pub problem: Option<String>,
+    /// What will not work although it is connected, why, and what to do.
+    pub warnings: Vec<String>,
+    /// When access ends for good, since no lasting access (`offline_access`) was granted.
+    #[serde(with = "rfc3339::option")]
+    pub access_ends_at: Option<SystemTime>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

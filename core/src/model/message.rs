@@ -111,3 +111,20 @@ pub struct MailThread {
     pub subject: String,
     pub messages: Vec<Message>,
 }
+
+/// Words to look for in subjects, names, addresses and bodies; all of them must be there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SearchQuery {
+    /// 1 to 200 characters.
+    pub text: String,
+    pub account_id: Option<String>,
+    /// 1 to 500.
+    pub limit: u32,
+}
+
+impl Default for SearchQuery {
+    fn default() -> Self {
+        Self { text: String::new(), account_id: None, limit: 50 }
+    }
+}

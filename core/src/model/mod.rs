@@ -2,14 +2,22 @@
 
 mod account;
 mod draft;
+mod health;
+mod keeping;
 mod message;
 mod news;
+mod permission;
 mod receipt;
 
-pub use account::{Account, AccountFilter, AccountState, ConnectRequest, Feature, SignIn};
+pub use account::{Account, AccountFilter, AccountKind, AccountState, Approval, ConnectRequest, Feature, LinkRequest, SignIn, TenantRequest};
 pub use draft::{Address, BodyType, ChatDraft, Draft, FileAttachment, Importance, MailDraft};
-pub use message::{AttachmentInfo, Folder, MailThread, Message, MessageBody, MessagePage, MessageQuery};
+pub use health::{AccountHealth, Badge, Health, LogField, LogLevel, LogRecord, Metrics, Transport};
+pub use keeping::{
+    AuditFault, AuditHead, AuditKind, AuditPage, AuditRecord, AuditVerdict, KeyRotation, OwnerDeletion, PurgeReport, PurgeRequest, RotationReport,
+};
+pub use message::{AttachmentInfo, Folder, MailThread, Message, MessageBody, MessagePage, MessageQuery, SearchQuery};
 pub use news::{Change, ChangeKind, Event, SyncReport};
+pub use permission::{MailboxState, Permission, PermissionList, PermissionQuery, Verification};
 pub use receipt::{OutboxFilter, Receipt, Route, SendState};
 
 /// Serialises times as RFC 3339 text, so that stored records and test reports stay readable.

@@ -92,8 +92,7 @@ pub fn config(with: &Value) -> Result<Config, Value> {
         folders: with.get("folders").map_or(Ok(usual.folders), record)?,
         allow_tls12: with["allow_tls12"].as_bool().unwrap_or_default(),
         proxy: text("proxy"),
-        data_dir: usual.data_dir,
-        client_id: usual.client_id,
+        ..usual
     })
 }
 

@@ -8,7 +8,7 @@ use uniffi_meta::{DefaultValueMetadata as Default, LiteralMetadata as Literal, M
 pub const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../src/tidings.udl");
 
 /// Fields that no text form may show.
-const SECRET: [(&str, &str); 2] = [("SignIn", "url"), ("SignIn", "binding")];
+const SECRET: [(&str, &str); 4] = [("SignIn", "url"), ("SignIn", "binding"), ("Approval", "url"), ("Approval", "binding")];
 
 pub struct Contract {
     pub functions: Vec<Function>,
@@ -57,6 +57,7 @@ impl Contract {
         for object in &mut it.objects {
             let start = place("interface ", &format!("{} {{", object.meta.name), 0);
             object.constructors = constructors.iter().filter(|c| c.self_name == object.meta.name).cloned().collect();
+            object.constructors.sort_by_key(|c| if c.is_primary() { 0 } else { place("Name=", &c.name, start) });
             object.methods = methods.iter().filter(|m| m.self_name == object.meta.name).cloned().collect();
             object.methods.sort_by_key(|m| place(" ", &format!("{}(", m.name), start));
         }
@@ -128,12 +129,10 @@ impl Object {
         }
     }
 
-    /// An object that only holds one value is also accepted as that value.
+    /// An object that only holds what its first constructor takes is also accepted as that value.
     pub fn holds(&self) -> Option<(&Constructor, &Type)> {
-        match (self.methods.as_slice(), self.constructors.as_slice()) {
-            ([], [only]) if only.inputs.len() == 1 => only.inputs.first().map(|i| (only, &i.ty)),
-            _ => None,
-        }
+        let first = self.constructors.first().filter(|_| self.methods.is_empty())?;
+        if let [only] = first.inputs.as_slice() { Some((first, &only.ty)) } else { None }
     }
 }
 

@@ -60,7 +60,7 @@ export interface CallOptions {
     for o in &contract.objects {
         out += &object(contract, &outs, o);
     }
-    out + &each(&contract.functions, "", |f| format!("\n{}export function {}(): {};\n", docs(&f.docstring, 0), camel(&f.name), answer(&f.return_type)))
+    out + &each(&contract.functions, "", |f| format!("\n{}export function {}({}): {};\n", docs(&f.docstring, 0), camel(&f.name), inputs(contract, &outs, &f.inputs), answer(&f.return_type)))
 }
 
 fn object(contract: &Contract, outs: &[&str], o: &Object) -> String {

@@ -20,8 +20,8 @@ pub fn glue(contract: &Contract) -> String {
     }
     out += &each(&contract.objects, "", object);
     for f in &contract.functions {
-        let call = outcome(&format!("tidings::{}()", f.name), f.throws.is_some());
-        out += &format!("#[napi(js_name = {:?})]\npub fn {}() -> Result<V<{}>> {{ {call} }}\n", f.name.to_lower_camel_case(), f.name, rust_or_unit(&f.return_type));
+        let call = outcome(&format!("tidings::{}({})", f.name, args(&f.inputs)), f.throws.is_some());
+        out += &format!("#[napi(js_name = {:?})]\npub fn {}({}) -> Result<V<{}>> {{ {call} }}\n", f.name.to_lower_camel_case(), f.name, params(&f.inputs), rust_or_unit(&f.return_type));
     }
     out + &format!("/// What the layer of JavaScript needs to know, as JSON.\n#[napi]\npub fn shape() -> &'static str {{ r#\"{}\"# }}\n", shape(contract))
 }

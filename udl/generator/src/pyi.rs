@@ -60,7 +60,7 @@ from typing_extensions import Self, disjoint_base
         let held = o.holds().map_or(String::new(), |(_, ty)| format!(" | {}", outward(ty)));
         out += &format!("\n_{0}: TypeAlias = {0}{twin}{held}\n", o.meta.name);
     }
-    out + &each(&contract.functions, "", |f| format!("\ndef {}() -> {}:\n{}", f.name, answer(&f.return_type), docs_or_dots(&f.docstring, 4)))
+    out + &each(&contract.functions, "", |f| format!("\ndef {}({}) -> {}:\n{}", f.name, inputs(contract, &f.inputs), answer(&f.return_type), docs_or_dots(&f.docstring, 4)))
 }
 
 fn members(contract: &Contract, fields: &[Field], indent: usize) -> String {

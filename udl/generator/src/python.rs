@@ -28,8 +28,8 @@ pub fn glue(contract: &Contract) -> String {
         }
     }
     for f in &contract.functions {
-        let call = outcome(&format!("tidings::{}()", f.name), f.throws.is_some(), "V");
-        out += &format!("{}#[pyfunction]\npub fn {}() -> PyResult<V<{}>> {{ {call} }}\n", docs(&f.docstring), f.name, rust_or_unit(&f.return_type));
+        let call = outcome(&format!("tidings::{}({})", f.name, each(&f.inputs, ", ", |i| format!("{}.0", i.name))), f.throws.is_some(), "V");
+        out += &format!("{}#[pyfunction] #[pyo3(signature = ({}))]\npub fn {}({}) -> PyResult<V<{}>> {{ {call} }}\n", docs(&f.docstring), signature(&f.inputs), f.name, params(&f.inputs), rust_or_unit(&f.return_type));
     }
     let kinds = each(contract.errors.iter().flat_map(|e| &e.variants), ", ", |v| format!("tidings::ErrorKind::{0} => \"{0}Error\"", v.name));
     out += &format!("fn error_class(kind: tidings::ErrorKind) -> &'static str {{ match kind {{ {kinds} }} }}\n");

@@ -32,6 +32,7 @@ words!(AccountState, "an account state", {
     Connected = "connected",
     NeedsReconnect = "needs_reconnect",
     AwaitingAdmin = "awaiting_admin",
+    Declined = "declined",
     Misconfigured = "misconfigured",
     Disconnected = "disconnected",
 });

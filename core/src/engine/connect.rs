@@ -1,0 +1,61 @@
+//! Verbs of signing in and consenting.
+
+use super::Engine;
+use crate::error::{Error, Result};
+use super::DeviceSignIn;
+use crate::model::*;
+use std::sync::Arc;
+
+impl Engine {
+    /// Starts a sign-in by a code that the person types in on any device. Errors: InvalidInput, Network, Forbidden (public client flows are not allowed).
+    /// Source: Microsoft identity platform, device authorization grant; RFC 8628.
+    pub async fn connect_device(&self, _request: ConnectRequest) -> Result<Arc<DeviceSignIn>> {
+        Err(Error::internal("Not built yet."))
+    }
+
+    /// Starts to connect an organisation. The sign-in proves which one; the account it gives awaits the administrator's `approval` and then gets
+    /// tokens of its own. Errors: InvalidInput.
+    /// Source: Microsoft identity platform, admin consent; OAuth 2.0 client credentials flow.
+    pub async fn connect_tenant(&self, _request: TenantRequest) -> Result<SignIn> {
+        Err(Error::internal("Not built yet."))
+    }
+
+    /// Starts a sign-in that only tells who somebody is. Errors: InvalidInput.
+    pub async fn link_person(&self, _request: LinkRequest) -> Result<SignIn> {
+        Err(Error::internal("Not built yet."))
+    }
+
+    /// Starts a new sign-in for an account that has one; it keeps its id, mail and queue, and only the same person may finish it. What Microsoft asked for
+    /// (claims) is passed on. Errors: InvalidInput, NotFound.
+    pub async fn reconnect(&self, _account_id: String, _redirect_uri: String) -> Result<SignIn> {
+        Err(Error::internal("Not built yet."))
+    }
+
+    /// Starts a sign-in that asks for further features, beside those the account has. Errors: InvalidInput, NotFound.
+    pub async fn add_features(&self, _account_id: String, _features: Vec<Feature>, _redirect_uri: String) -> Result<SignIn> {
+        Err(Error::internal("Not built yet."))
+    }
+
+    /// What an administrator has to approve for this account: link, texts. The link is valid as long as a sign-in; ask again for another.
+    /// Errors: InvalidInput, NotFound.
+    pub async fn approval(&self, _account_id: String, _redirect_uri: String) -> Result<Approval> {
+        Err(Error::internal("Not built yet."))
+    }
+
+    /// Looks whether the approval came without a callback: an organisation's account is then connected. A person's account says that the person signs in again.
+    /// Errors: NotFound, Network, ConsentMissing (not yet).
+    pub async fn resume(&self, _account_id: String) -> Result<Account> {
+        Err(Error::internal("Not built yet."))
+    }
+
+    /// Asks Microsoft who the account is and whether its mailbox can be reached; sends a mail to itself if a test message is asked for.
+    /// Errors: NotFound, NotConnected, NeedsReconnect, Network.
+    pub async fn verify(&self, _account_id: String, _test_message: bool) -> Result<Verification> {
+        Err(Error::internal("Not built yet."))
+    }
+
+    /// Explains permissions to the person who is asked for them. Errors: InvalidInput, NotFound.
+    pub async fn permissions(&self, _query: PermissionQuery) -> Result<PermissionList> {
+        Err(Error::internal("Not built yet."))
+    }
+}

@@ -1,0 +1,97 @@
+use super::account::AccountState;
+use super::rfc3339;
+use crate::error::ErrorKind;
+use serde::{Deserialize, Serialize};
+use std::time::SystemTime;
+
+/// `Healthy`: a success within 25 hours. `NeverSynced`: nothing was fetched yet. `Stale`: the last success is older. `Error`: it does not work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Badge {
+    Healthy,
+    NeverSynced,
+    Stale,
+    Error,
+}
+
+/// How news of a mailbox come: `Manual` when the host calls `sync`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Transport {
+    Manual,
+    Polling,
+    Push,
+}
+
+/// How an account is doing, from recorded facts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountHealth {
+    pub account_id: String,
+    pub badge: Badge,
+    pub state: AccountState,
+    pub transport: Transport,
+    /// Last complete sync.
+    #[serde(with = "rfc3339::option")]
+    pub last_success_at: Option<SystemTime>,
+    /// Last failure since then.
+    #[serde(with = "rfc3339::option")]
+    pub last_error_at: Option<SystemTime>,
+    pub last_error_kind: Option<ErrorKind>,
+    pub last_error: Option<String>,
+    /// What to do, in words; empty when there is nothing to do.
+    pub next_step: String,
+}
+
+/// All accounts of an owner; the badge is that of the worst.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Health {
+    pub owner: String,
+    pub badge: Badge,
+    pub accounts: Vec<AccountHealth>,
+}
+
+/// Counts since the engine was opened, in this process.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Metrics {
+    /// HTTP requests sent, those answered 429, those sent again, those that ended in an error.
+    pub requests: u64,
+    pub throttled: u64,
+    pub retries: u64,
+    pub failures: u64,
+    pub tokens_renewed: u64,
+    pub sends_queued: u64,
+    pub sends_sent: u64,
+    pub sends_failed: u64,
+    pub sends_unknown: u64,
+    pub syncs: u64,
+    pub pages: u64,
+    pub messages_stored: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogLevel {
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogField {
+    pub name: String,
+    pub value: String,
+}
+
+/// One log record, without line breaks or control characters.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogRecord {
+    #[serde(with = "rfc3339")]
+    pub at: SystemTime,
+    pub level: LogLevel,
+    /// Part of the engine, as in `tidings::auth`.
+    pub target: String,
+    pub message: String,
+    pub fields: Vec<LogField>,
+}
