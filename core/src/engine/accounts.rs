@@ -1,6 +1,7 @@
 //! Verbs that tell how things are.
 
 use super::Engine;
+use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::model::*;
 use crate::secret::RootKey;
@@ -9,8 +10,8 @@ use std::sync::Arc;
 impl Engine {
     /// `open` with the settings of a `tidings.toml`, in which `${NAME}` stands for an environment variable. Unknown keys are errors.
     /// Errors: as `open`.
-    pub fn open_file(_path: String, _root_key: Arc<RootKey>) -> Result<Self> {
-        Err(Error::internal("Not built yet."))
+    pub fn open_file(path: String, root_key: Arc<RootKey>) -> Result<Self> {
+        Self::open(Config::from_file(&path)?, root_key)
     }
 
     /// How all accounts of an owner are doing. Touches no network.
