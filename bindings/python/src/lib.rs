@@ -42,8 +42,8 @@ mod glue {
         crate::value::keep_names(&names);
         crate::error::keep_classes(error_class);
         register(module)?;
-        module.delattr("__all__")?; // PyO3 lists only its own classes there, not the enums and exceptions
         module.add_class::<crate::logs::LogPump>()?;
+        module.delattr("__all__")?; // PyO3 lists only its own classes there, not the enums and exceptions
         at_exit::register(module)
     }
 }
