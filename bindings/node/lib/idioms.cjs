@@ -69,8 +69,11 @@ for (const [name, { async, plain: plains, static: statics, stream, closable }] o
   Front.prototype = Class.prototype
   for (const method of statics) {
     // A method with a sister for files takes a path in place of its record.
-    const file = statics.includes(`${method}File`) && ((path, ...rest) => Class[`${method}File`](path instanceof URL ? fileURLToPath(path) : path, ...rest))
-    Front[method] = plain((first, ...rest) => (file && (typeof first === 'string' || first instanceof URL) ? file : Class[method])(first, ...rest))
+    const file = statics.includes(`${method}File`) ? `${method}File` : undefined
+    Front[method] = plain((first, ...rest) => {
+      if (file && first instanceof URL) return Class[file](fileURLToPath(first), ...rest)
+      return Class[file && typeof first === 'string' ? file : method](first, ...rest)
+    })
   }
   dressed[name] = Front
 }
