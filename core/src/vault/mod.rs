@@ -3,6 +3,7 @@
 //! The root key of the host wraps the store key, the store key wraps two data keys per account: one for secrets, destroyed at disconnect, and one for
 //! content. A destroyed key is the deletion of everything sealed with it.
 
+mod audit;
 mod data_key;
 mod keyring;
 
@@ -56,6 +57,7 @@ impl Vault {
 
     fn open_with(store: Arc<dyn Store>, root: &RootKey, now: i64, most_uses: i64) -> Result<Self> {
         let (ring, store_key) = Keyring::unlock(store, root, now, most_uses)?;
+        audit::plug(&*ring.store, &ring.store_id, &store_key, now)?;
         Ok(Self(Arc::new(Inner { ring, store_key, content: Mutex::default(), secrets: Mutex::default() })))
     }
 

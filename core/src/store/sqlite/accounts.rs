@@ -2,13 +2,13 @@
 
 use super::fault::{Fault, Outcome};
 use super::names::Word;
-use super::{ERASE_WAIT, ERASURE_PENDING, SqliteStore, all, announce, exists, first, keys, leases, outbox, run, sealed, word};
+use super::ending::{destroy_key, mark_erasure};
+use super::{ERASE_WAIT, SqliteStore, all, exists, first, keys, leases, purge, run, sealed, word};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{AccountFilter, AccountState, ChangeKind, Feature};
+use crate::model::{AccountFilter, AccountState, AuditKind, Feature};
 use crate::seal::Sealed;
-use crate::store::{AccountRow, AccountStore, AttemptRow, Consumed, KeyPurpose, KeyRow, Lease, NewAttempt, NewKey, TokenRow};
+use crate::store::{AccountRow, AccountStore, AttemptRow, Consumed, Entry, KeyPurpose, KeyRow, Lease, NewAttempt, NewKey, TokenRow};
 use rusqlite::{Connection, Row};
-use std::sync::atomic::Ordering;
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -44,8 +44,9 @@ fn strings(row: &Row<'_>, column: usize) -> Outcome<Vec<String>> {
     serde_json::from_str(&text).map_err(|_| Fault::Ours(super::fault::corrupt("a list")))
 }
 
+/// A row without an owner is being purged, and is gone for everybody.
 pub fn by_id(c: &Connection, id: &str) -> Outcome<Option<AccountRow>> {
-    first(c, select_account!("WHERE id = ?1"), [id], account_row)
+    first(c, select_account!("WHERE id = ?1 AND owner <> ''"), [id], account_row)
 }
 
 fn by_person(c: &Connection, owner: &str, tenant_id: &str, user_id: &str) -> Outcome<Option<AccountRow>> {
@@ -79,7 +80,7 @@ fn put_account(c: &Connection, account: &AccountRow, generation: i64) -> Outcome
 }
 
 /// Delta links are sealed with the secrets key, so they go with it; the next pass of each folder is a comparison with what is held.
-fn drop_cursors(c: &Connection, account_id: &str, now: i64) -> Outcome<()> {
+pub fn drop_cursors(c: &Connection, account_id: &str, now: i64) -> Outcome<()> {
     run(
         c,
         "UPDATE folders SET link = NULL, link_is_delta = 0, pass = pass + 1, resync_since = CASE WHEN was_complete = 1 OR stored > 0 THEN ?2 ELSE resync_since END
@@ -173,8 +174,12 @@ impl AccountStore for SqliteStore {
                 Some(earlier) => earlier.generation + 1,
                 None => account.generation.max(1),
             };
+            purge::refuse_deleted(tx, &account.owner)?;
             put_account(tx, account, generation)?;
-            keys::destroy(tx, KeyPurpose::Secrets, &account.id)?;
+            let detail = if earlier.is_some() { "A sign-in renewed the account." } else { "A sign-in connected the account." };
+            let mut entries = vec![Entry::new(AuditKind::SignedIn, detail).on(&account.id).about(self.owner_mark(&account.owner)?)];
+            entries.extend(destroy_key(tx, KeyPurpose::Secrets, &account.id)?);
+            self.note(tx, &entries, now)?;
             drop_cursors(tx, &account.id, now)?;
             for key in new_keys {
                 if key.purpose == KeyPurpose::Content && keys::active(tx, KeyPurpose::Content, &account.id)?.is_some() {
@@ -190,14 +195,13 @@ impl AccountStore for SqliteStore {
                 (&account.id, token.version, token.sealed.as_bytes(), token.expires_at, token.refreshed_at),
             )?;
             if earlier.is_some() {
-                keys::set_meta(tx, ERASURE_PENDING, b"1")?;
+                mark_erasure(tx)?;
             }
             keys::announce_account(tx, &account.id, now)?;
             Ok((AccountRow { generation, ..account.clone() }, earlier.is_some()))
         })?;
         if row.1 {
-            self.must_erase.store(true, Ordering::SeqCst);
-            self.erase_pending(ERASE_WAIT);
+            self.erase_now(ERASE_WAIT);
         }
         Ok(row.0)
     }
@@ -214,7 +218,7 @@ impl AccountStore for SqliteStore {
         self.read(|c| {
             all(
                 c,
-                select_account!("WHERE (?1 IS NULL OR owner = ?1) AND (?2 IS NULL OR state = ?2) ORDER BY num"),
+                select_account!("WHERE owner <> '' AND (?1 IS NULL OR owner = ?1) AND (?2 IS NULL OR state = ?2) ORDER BY num"),
                 (&filter.owner, filter.state.map(Word::word)),
                 account_row,
             )
@@ -235,36 +239,15 @@ impl AccountStore for SqliteStore {
             let changed = run(tx, "UPDATE accounts SET state = ?3, problem = ?4 WHERE id = ?1 AND generation = ?2 AND state <> 'disconnected'", (id, generation, state.word(), problem))?;
             if changed > 0 {
                 keys::announce_account(tx, id, now)?;
+                self.note(tx, &[Entry::new(AuditKind::StateChanged, format!("The account is now {}.", state.word())).on(id)], now)?;
             }
             Ok(changed > 0)
         })
     }
 
     fn disconnect_account(&self, id: &str, reason: &str, now: i64) -> Result<Vec<i64>> {
-        let cancelled = self.write(|tx| {
-            let Some(account) = by_id(tx, id)? else { return Ok(Vec::new()) };
-            // Whatever a half-finished earlier call left is taken along: every step below changes nothing when it was done.
-            if account.state != AccountState::Disconnected {
-                run(
-                    tx,
-                    "UPDATE accounts SET state = ?2, problem = ?3, generation = generation + 1 WHERE id = ?1",
-                    (id, AccountState::Disconnected.word(), reason),
-                )?;
-                keys::announce_account(tx, id, now)?;
-            }
-            keys::destroy(tx, KeyPurpose::Secrets, id)?;
-            run(tx, "DELETE FROM tokens WHERE account_id = ?1", [id])?;
-            drop_cursors(tx, id, now)?;
-            let cancelled = outbox::cancel_unsent(tx, id, reason)?;
-            let in_doubt = outbox::leave_in_doubt(tx, id, now)?;
-            for item in cancelled.iter().chain(&in_doubt) {
-                announce(tx, ChangeKind::SendChanged, id, Some(*item), now)?;
-            }
-            keys::set_meta(tx, ERASURE_PENDING, b"1")?;
-            Ok(cancelled)
-        })?;
-        self.must_erase.store(true, Ordering::SeqCst);
-        self.erase_pending(ERASE_WAIT);
+        let cancelled = self.write(|tx| self.disconnect(tx, id, reason, now))?;
+        self.erase_now(ERASE_WAIT);
         Ok(cancelled)
     }
 
