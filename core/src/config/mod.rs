@@ -3,10 +3,6 @@
 mod file;
 mod section;
 
-#[cfg(test)]
-mod file_tests;
-#[cfg(test)]
-mod tests;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::{ClientCertificate, Secret};

@@ -17,6 +17,7 @@ use crate::clock::{Clock, TestClock, to_ms};
 use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::{Bell, EventStream};
+use crate::keeping::Keeping;
 use crate::model::*;
 use crate::outbox::{DISCONNECTED, Outbox, check_draft};
 use crate::runtime::{Runtime, blocking};
@@ -47,6 +48,7 @@ struct Inner {
     outbox: Arc<Outbox>,
     sync: Arc<Sync>,
     reader: Reader,
+    keeping: Keeping,
     bell: Bell,
     /// Bumped whenever the change feed may have grown.
     news: watch::Sender<u64>,
@@ -78,7 +80,7 @@ impl Engine {
     /// Source: Microsoft identity platform, OAuth 2.0 authorization code flow; RFC 7636.
     pub async fn connect(&self, request: ConnectRequest) -> Result<SignIn> {
         let inner = self.inner.clone();
-        self.inner.runtime.finish(async move { inner.auth.begin(request).await }).await
+        self.inner.runtime.finish(async move { inner.begin(request).await }).await
     }
 
     /// Ends a sign-in with the URL the browser came back to. Works once per attempt, also after a restart; runs to its end when the caller stops waiting.
@@ -88,7 +90,7 @@ impl Engine {
         self.inner
             .runtime
             .finish(async move {
-                let account = inner.auth.finish(&callback_url, &binding).await?;
+                let account = inner.finish_sign_in(&callback_url, &binding).await?;
                 inner.account_changed();
                 Ok(account)
             })
@@ -98,7 +100,10 @@ impl Engine {
     /// Starts a sign-in whose callback is received on a loopback port of this machine.
     pub async fn connect_here(&self, request: ConnectRequest) -> Result<Arc<LoopbackSignIn>> {
         let inner = self.inner.clone();
-        let (sign_in, receiver) = self.inner.runtime.finish(async move { inner.auth.begin_here(request).await }).await?;
+        let (sign_in, receiver) = self.inner.runtime.finish(async move {
+            inner.keeping.check_not_deleted(&request.owner).await?;
+            inner.auth.begin_here(request).await
+        }).await?;
         Ok(Arc::new(LoopbackSignIn::new(self.inner.clone(), sign_in, receiver)))
     }
 
@@ -243,6 +248,20 @@ impl Inner {
         let receipt = self.outbox.enqueue(draft).await?;
         self.bell.ring(Event::SendChanged { receipt: receipt.clone() });
         Ok(receipt)
+    }
+
+    async fn begin(&self, request: ConnectRequest) -> Result<SignIn> {
+        self.keeping.check_not_deleted(&request.owner).await?;
+        self.auth.begin(request).await
+    }
+
+    /// A sign-in that was refused is recorded.
+    async fn finish_sign_in(&self, callback_url: &str, binding: &str) -> Result<Account> {
+        let outcome = self.auth.finish(callback_url, binding).await;
+        if let Err(error) = &outcome {
+            self.keeping.sign_in_refused(error).await;
+        }
+        outcome
     }
 
     async fn disconnect(&self, account_id: String) -> Result<Account> {
