@@ -4,6 +4,7 @@
 //! leased job carries the lease's fence and changes nothing once somebody else holds the lease.
 
 mod accounts;
+mod health;
 mod lease;
 mod mail;
 mod outbox;
@@ -16,6 +17,7 @@ mod suite;
 pub use accounts::{
     AccountRow, AccountStore, AttemptRow, Consumed, KeyPurpose, KeyRow, Lease, NewAttempt, NewKey, TokenRow, USES_AT_BIRTH,
 };
+pub use health::{HealthError, HealthRow, HealthStore};
 pub use lease::{LEASE_MS, heartbeat};
 pub use mail::{
     Applied, ChangeRow, Cursor, FolderRow, Known, MailPage, MailStore, MessageRow, MessageWindow, NewMessage, PageBatch, Quarantined,
@@ -25,9 +27,11 @@ pub use outbox::{Due, Enqueued, ItemRow, ItemState, NewItem, OutboxStore, Step};
 pub use sqlite::SqliteStore;
 #[cfg(all(test, unix))]
 pub use sqlite::tests::tamper;
+#[cfg(test)]
+pub use suite::account as suite_account;
 
 /// What a backend promises; SQLite is one, PostgreSQL can be another.
-pub trait Store: AccountStore + OutboxStore + MailStore + Send + Sync {
+pub trait Store: AccountStore + OutboxStore + MailStore + HealthStore + Send + Sync {
     /// Ends all connections; later calls fail with `Closed`.
     fn close(&self);
 }

@@ -5,6 +5,7 @@ mod apply;
 mod fault;
 mod files;
 mod folders;
+mod health;
 mod keys;
 mod leases;
 mod mail;
