@@ -14,11 +14,6 @@ impl Engine {
         Self::open(Config::from_file(&path)?, root_key)
     }
 
-    /// How all accounts of an owner are doing. Touches no network.
-    pub async fn health(&self, _owner: String) -> Result<Health> {
-        Err(Error::internal("Not built yet."))
-    }
-
     /// Best matches first. Errors: InvalidInput, also when the store's content is sealed.
     pub async fn search(&self, _query: SearchQuery) -> Result<Vec<Message>> {
         Err(Error::internal("Not built yet."))
@@ -26,6 +21,6 @@ impl Engine {
 
     /// Counts since the engine was opened.
     pub fn metrics(&self) -> Metrics {
-        Metrics::default()
+        self.inner.meters.snapshot()
     }
 }
