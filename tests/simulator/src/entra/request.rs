@@ -170,7 +170,8 @@ pub fn check(world: &World, tenant: &str, query: &str) -> Result<Request, Refusa
         return back(request, "invalid_request", 70_007, "The response_mode is not supported.");
     }
     if get("claims").is_some_and(|c| serde_json::from_str::<serde_json::Map<_, _>>(&c).is_err()) {
-        return back(request, "invalid_request", 50_146, "The claims parameter is not a JSON object.");
+        let text = "Invalid request. The request is malformed or invalid: 'claims' is not a JSON object.";
+        return back(request, "invalid_request", 9_002_313, text);
     }
     Ok(request)
 }
