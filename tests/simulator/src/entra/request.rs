@@ -128,7 +128,7 @@ pub fn check(world: &World, tenant: &str, query: &str) -> Result<Request, Refusa
     let request = Request {
         client_id: get("client_id").unwrap_or_default(),
         redirect_uri,
-        scopes: get("scope").unwrap_or_default().split_whitespace().map(String::from).collect(),
+        scopes: asked(&app, &get("scope").unwrap_or_default()),
         state: get("state"),
         nonce: get("nonce"),
         challenge: get("code_challenge").map(|c| (c, method.as_deref() == Some("S256"))),
@@ -174,6 +174,18 @@ pub fn check(world: &World, tenant: &str, query: &str) -> Result<Request, Refusa
         return back(request, "invalid_request", 9_002_313, text);
     }
     Ok(request)
+}
+
+/// The scopes of a request; `.default` stands for all that the registration names.
+pub fn asked(app: &App, text: &str) -> Vec<String> {
+    let mut scopes = Vec::new();
+    for scope in text.split_whitespace() {
+        match &app.permissions {
+            Some(list) if short(scope) == ".default" => scopes.extend(list.iter().cloned()),
+            _ => scopes.push(scope.to_string()),
+        }
+    }
+    scopes
 }
 
 /// A scope of sign-in, or one that looks like Graph's.
