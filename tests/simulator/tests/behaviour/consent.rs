@@ -128,3 +128,55 @@ async fn the_first_page_answers_in_its_own_way_and_serves_a_browser() {
     let token = world.form("/contoso.com/oauth2/v2.0/token", &fields).await.json();
     assert_eq!(said(token["access_token"].as_str().unwrap())["roles"][0], "User.Read.All");
 }
+
+#[tokio::test]
+async fn a_browser_meets_the_same_walls() {
+    let world = world().await;
+    world.control("/tenants", json!({"domain": "contoso.com", "consent": "admin_with_requests"})).await;
+    let url = world.authorize_url(SCOPE, "");
+    let query = url.split_once('?').unwrap().1;
+    let path = "/common/oauth2/v2.0/authorize";
+    let adele = [("request", query), ("as", "adele@contoso.com")];
+    let asked = String::from_utf8(world.form(path, &adele).await.body).unwrap();
+    assert!(asked.contains("Approval required") && asked.contains("value=\"request\""));
+    let press = async |decision| world.form(path, &[adele[0], adele[1], ("decision", decision)]).await;
+    assert!(String::from_utf8(press("request").await.body).unwrap().contains("Request sent"));
+    // No decision of a browser's own making leads past the wall.
+    assert_eq!(press("approve").await.status, 200);
+    let back = press("admin_required").await;
+    assert_eq!(field(back.header("location").unwrap(), "error").as_deref(), Some("access_denied"));
+    world.control("/people", json!({"address": "adele@contoso.com", "admin": true})).await;
+    assert!(field(press("approve").await.header("location").unwrap(), "code").is_some());
+}
+
+#[tokio::test]
+async fn codes_and_refresh_tokens_stay_with_their_tenant() {
+    let world = world().await;
+    let code = field(&world.approve("adele@contoso.com", SCOPE).await, "code").unwrap();
+    let client = ("client_id", world.sim.client_id());
+    let fields =
+        [client, ("grant_type", "authorization_code"), ("code", &code), ("redirect_uri", REDIRECT), ("code_verifier", VERIFIER)];
+    assert_eq!(number(&world.form("/fabrikam.com/oauth2/v2.0/token", &fields).await), 700_005);
+    let tokens = world.form("/contoso.com/oauth2/v2.0/token", &fields).await.json();
+    let fields = [client, ("grant_type", "refresh_token"), ("refresh_token", tokens["refresh_token"].as_str().unwrap())];
+    assert_eq!(number(&world.form("/fabrikam.com/oauth2/v2.0/token", &fields).await), 50_020);
+    assert_eq!(world.form("/contoso.com/oauth2/v2.0/token", &fields).await.status, 200);
+}
+
+#[tokio::test]
+async fn what_post_people_does_not_name_stays() {
+    let world = world().await;
+    let set = async |more: serde_json::Value| {
+        let mut ask = json!({"address": "alex@contoso.com"});
+        ask.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        world.control("/people", ask).await;
+    };
+    set(json!({"mailbox": "unlicensed", "teams": false})).await;
+    set(json!({"name": "Alex Other"})).await;
+    let alex = world.person("alex").await;
+    assert_eq!(alex.get("/me").await.json()["displayName"], "Alex Other");
+    assert_eq!(alex.get("/me/messages").await.status, 404);
+    assert_eq!(alex.get("/me/chats").await.status, 403);
+    set(json!({"mailbox": true})).await;
+    assert_eq!(alex.get("/me/messages").await.status, 200);
+}
