@@ -35,8 +35,8 @@ impl SqliteStore {
         if account.state != AccountState::Disconnected {
             run(
                 c,
-                "UPDATE accounts SET state = ?2, problem = ?3, generation = generation + 1 WHERE id = ?1",
-                (id, AccountState::Disconnected.word(), reason),
+                "UPDATE accounts SET state = ?2, problem = ?3, generation = generation + 1, state_since = ?4, claims = NULL, access_ends_at = NULL WHERE id = ?1",
+                (id, AccountState::Disconnected.word(), reason, now),
             )?;
             keys::announce_account(c, id, now)?;
             entries.push(Entry::new(AuditKind::Disconnected, "The account was disconnected.").on(id));

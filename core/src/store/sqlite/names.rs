@@ -2,7 +2,7 @@
 
 use super::fault::corrupt;
 use crate::error::Result;
-use crate::model::{AccountState, AuditKind, ChangeKind, Feature, Route};
+use crate::model::{AccountKind, AccountState, AuditKind, ChangeKind, Feature, Route};
 use crate::store::{ItemState, KeyPurpose};
 
 /// A value stored as a word.
@@ -36,6 +36,8 @@ words!(AccountState, "an account state", {
     Misconfigured = "misconfigured",
     Disconnected = "disconnected",
 });
+
+words!(AccountKind, "a kind of account", { Person = "person", Tenant = "tenant", Link = "link" });
 
 words!(Feature, "a feature", {
     Chat = "chat",
