@@ -1,5 +1,6 @@
 //! Entra: signing in, keeping the tokens, handing them out. The diagram is in [`state`].
 
+mod assertion;
 mod flow;
 mod permissions;
 mod reach;

@@ -4,6 +4,7 @@ mod accounts;
 mod connect;
 mod device;
 mod feed;
+mod health;
 mod keeping;
 mod open;
 mod sign_in;
@@ -18,6 +19,7 @@ use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::{Bell, EventStream};
 use crate::keeping::Keeping;
+use crate::metrics::Meters;
 use crate::model::*;
 use crate::outbox::{DISCONNECTED, Outbox, check_draft};
 use crate::runtime::{Runtime, blocking};
@@ -53,6 +55,7 @@ struct Inner {
     /// Bumped whenever the change feed may have grown.
     news: watch::Sender<u64>,
     send_timeout: Duration,
+    meters: Meters,
 }
 
 impl Engine {
@@ -74,6 +77,7 @@ impl Engine {
         self.inner.bell.close();
         self.inner.runtime.shutdown(SHUTDOWN).await;
         self.inner.store.close();
+        tracing::info!(target: "tidings::engine", "closed");
     }
 
     /// Starts a sign-in (authorization code with PKCE). Stores the attempt, touches no network. Errors: InvalidInput.
@@ -90,7 +94,7 @@ impl Engine {
         self.inner
             .runtime
             .finish(async move {
-                let account = inner.finish_sign_in(&callback_url, &binding).await?;
+                let account = told(inner.finish_sign_in(&callback_url, &binding).await)?;
                 inner.account_changed();
                 Ok(account)
             })
@@ -270,6 +274,7 @@ impl Inner {
         blocking(move || store.disconnect_account(&id, DISCONNECTED, now)).await?;
         self.vault.forget(&row.id);
         self.auth.forget(&row.id);
+        tracing::info!(target: "tidings::engine", account = row.id, "disconnected");
         let account = self.auth.account(&row.id).await?;
         self.bell.ring(Event::AccountChanged { account_id: row.id, state: account.state });
         self.account_changed();
@@ -313,6 +318,17 @@ impl Inner {
         }
         refuse(ErrorKind::ConsentMissing, &format!("The account was not connected for {}, or the permission was not granted. Connect it again with this feature.", feature_name(feature)))
     }
+}
+
+/// A line in the log about how a sign-in ended, however it was begun.
+fn told(outcome: Result<Account>) -> Result<Account> {
+    match &outcome {
+        Ok(account) => tracing::info!(target: "tidings::auth", account = account.id, state = ?account.state, "sign-in finished"),
+        Err(error) => {
+            tracing::warn!(target: "tidings::auth", account = error.account_id(), kind = ?error.kind(), request_id = error.request_id(), "sign-in refused");
+        }
+    }
+    outcome
 }
 
 fn feature_name(feature: Feature) -> &'static str {

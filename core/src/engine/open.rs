@@ -55,6 +55,7 @@ pub fn open(config: Config, root_key: Arc<RootKey>, test_clock: Option<Arc<TestC
     let pipeline = Arc::new(Pipeline::new(endpoints.clone(), transport, clock.clone()));
     let auth = Auth::new(store.clone(), vault.clone(), pipeline.clone(), clock.clone(), bell.clone(), AuthConfig::of(&config, &endpoints));
     pipeline.plug_tokens(auth.clone());
+    let meters = pipeline.meters().clone();
     let graph = Graph::new(pipeline, endpoints);
     let outbox = Outbox::new(store.clone(), vault.clone(), graph.clone(), clock.clone(), bell.clone());
     let reader = Reader { store: store.clone(), vault: vault.clone(), graph, clock: clock.clone(), news: news.clone() };
@@ -68,7 +69,8 @@ pub fn open(config: Config, root_key: Arc<RootKey>, test_clock: Option<Arc<TestC
     runtime.background(outbox.clone().run(runtime.stop()));
     runtime.background(keeping.clone().sweep(runtime.stop()));
     let send_timeout = Duration::from_millis(u64::from(config.send_timeout_ms));
-    Ok(Arc::new(Inner { runtime, clock, store, vault, auth, outbox, sync, reader, keeping, bell, news, send_timeout }))
+    tracing::info!(target: "tidings::engine", version = env!("CARGO_PKG_VERSION"), content = ?config.content, "opened");
+    Ok(Arc::new(Inner { runtime, clock, store, vault, auth, outbox, sync, reader, keeping, bell, news, send_timeout, meters }))
 }
 
 #[cfg(test)]

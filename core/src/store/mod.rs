@@ -5,6 +5,7 @@
 
 mod accounts;
 mod audit;
+mod health;
 mod lease;
 mod mail;
 mod outbox;
@@ -19,6 +20,7 @@ pub use accounts::{
     AccountRow, AccountStore, AttemptRow, Consumed, KeyPurpose, KeyRow, Lease, NewAttempt, NewKey, TokenRow, USES_AT_BIRTH,
 };
 pub use audit::{AuditEnd, AuditExtent, AuditRow, AuditStore, BEGINNING, Entry, Notary};
+pub use health::{HealthError, HealthRow, HealthStore};
 pub use lease::{LEASE_MS, heartbeat};
 pub use mail::{
     Applied, ChangeRow, Cursor, FolderRow, Known, MailPage, MailStore, MessageRow, MessageWindow, NewMessage, PageBatch, Quarantined,
@@ -29,9 +31,11 @@ pub use purge::{PurgeRow, PurgeStore};
 pub use sqlite::SqliteStore;
 #[cfg(all(test, unix))]
 pub use sqlite::tests::tamper;
+#[cfg(test)]
+pub use suite::account as suite_account;
 
 /// What a backend promises; SQLite is one, PostgreSQL can be another.
-pub trait Store: AccountStore + OutboxStore + MailStore + AuditStore + PurgeStore + Send + Sync {
+pub trait Store: AccountStore + OutboxStore + MailStore + AuditStore + PurgeStore + HealthStore + Send + Sync {
     /// Ends all connections; later calls fail with `Closed`.
     fn close(&self);
 }

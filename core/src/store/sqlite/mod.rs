@@ -7,6 +7,7 @@ mod ending;
 mod fault;
 mod files;
 mod folders;
+mod health;
 mod keys;
 mod leases;
 mod mail;

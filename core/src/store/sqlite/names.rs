@@ -1,7 +1,7 @@
 //! How states and kinds are spelled in the file. A word is never renamed.
 
 use super::fault::corrupt;
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::model::{AccountKind, AccountState, AuditKind, ChangeKind, Feature, Route};
 use crate::store::{ItemState, KeyPurpose};
 
@@ -91,4 +91,30 @@ words!(ItemState, "a send state", {
     Unknown = "unknown",
     Failed = "failed",
     Cancelled = "cancelled",
+});
+
+words!(ErrorKind, "a kind of error", {
+    InvalidInput = "invalid_input",
+    LimitExceeded = "limit_exceeded",
+    NotConnected = "not_connected",
+    NeedsReconnect = "needs_reconnect",
+    ConsentMissing = "consent_missing",
+    Forbidden = "forbidden",
+    NotFound = "not_found",
+    Conflict = "conflict",
+    Throttled = "throttled",
+    Upstream = "upstream",
+    Network = "network",
+    OutcomeUnknown = "outcome_unknown",
+    LinkRejected = "link_rejected",
+    TokenRejected = "token_rejected",
+    VaultLocked = "vault_locked",
+    WrongKey = "wrong_key",
+    Corrupt = "corrupt",
+    StoreBusy = "store_busy",
+    StoreFull = "store_full",
+    Cancelled = "cancelled",
+    Closed = "closed",
+    Forked = "forked",
+    Internal = "internal",
 });
