@@ -21,7 +21,7 @@ pub use health::{HealthError, HealthRow, HealthStore};
 pub use lease::{LEASE_MS, heartbeat};
 pub use mail::{
     Applied, ChangeRow, Cursor, FolderRow, Known, MailPage, MailStore, MessageRow, MessageWindow, NewMessage, PageBatch, Quarantined,
-    SyncedFolder,
+    SearchText, SyncedFolder,
 };
 pub use outbox::{Due, Enqueued, ItemRow, ItemState, NewItem, OutboxStore, Step};
 pub use sqlite::SqliteStore;

@@ -4,6 +4,7 @@ use super::clean;
 use super::record::{body_place, message, row_of, unpack_body};
 use super::run::folder_place;
 use crate::clock::{Clock, to_ms};
+use crate::config::Content;
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{Caller, Graph};
 use crate::model::{AccountFilter, BodyType, Folder, MailThread, Message, MessageBody, MessagePage, MessageQuery};
@@ -25,6 +26,7 @@ pub struct Reader {
     pub graph: Graph,
     pub clock: Arc<dyn Clock>,
     pub news: watch::Sender<u64>,
+    pub content: Content,
 }
 
 impl Reader {
@@ -149,7 +151,7 @@ impl Reader {
         self.store.message(row_of(id).ok_or_else(not_found)?)?.ok_or_else(not_found)
     }
 
-    fn open(&self, rows: &[MessageRow]) -> Result<Vec<Message>> {
+    pub(super) fn open(&self, rows: &[MessageRow]) -> Result<Vec<Message>> {
         let mut items = Vec::with_capacity(rows.len());
         let mut keys = std::collections::HashMap::new();
         for row in rows {

@@ -219,7 +219,7 @@ mod walk {
         let tokens: Arc<dyn TokenSource> = Arc::new(Always);
         pipeline.plug_tokens(tokens.clone());
         let graph = Graph::new(pipeline, Endpoints::of(&Cloud::Public).unwrap());
-        let reader = Reader { store: store.clone(), vault, graph, clock: Arc::new(clock), news: watch::Sender::new(0) };
+        let reader = Reader { store: store.clone(), vault, graph, clock: Arc::new(clock), news: watch::Sender::new(0), content: crate::config::Content::Sealed };
         let sync = Sync::new(reader, Bell::new(), 50, vec![]);
         House { sync, account, service, store, runtime: Arc::new(Runtime::start().unwrap()), _tokens: tokens, _folder: folder }
     }

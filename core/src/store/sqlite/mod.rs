@@ -12,6 +12,7 @@ mod mail;
 mod names;
 mod open;
 mod outbox;
+mod search;
 mod suspects;
 
 #[cfg(all(test, unix))] // they look at modes, owners and links

@@ -12,6 +12,7 @@ use std::time::Duration;
 pub(super) const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("../migrations/0001_begin.sql")),
     M::up(include_str!("../migrations/0004_health.sql")),
+    M::up(include_str!("../migrations/0005_search.sql")),
 ];
 
 /// The one connection that writes; brings a new or older file up to date.
