@@ -1,7 +1,7 @@
 //! Full-text search, which only stores with clear content have.
 
 use super::clean;
-use super::read::Reader;
+use super::read::{Reader, counted};
 use crate::config::Content;
 use crate::error::{Error, Result};
 use crate::graph::MailItem;
@@ -23,7 +23,12 @@ impl Reader {
             return Err(Error::invalid("The mail of this store is sealed, so there is no index to search. Search needs a store that was made with content clear."));
         }
         let this = self.clone();
-        blocking(move || this.open(&this.store.search(&words, query.account_id.as_deref(), query.limit)?)).await
+        blocking(move || {
+            let found = this.open(&this.store.search(&words, query.account_id.as_deref(), query.limit)?)?;
+            this.record(query.account_id.as_deref(), None, counted("Results of a search were read", found.len()))?;
+            Ok(found)
+        })
+        .await
     }
 }
 

@@ -13,12 +13,13 @@ pub struct Caller {
     /// None for an app with a token of its own.
     pub person: Option<usize>,
     pub tenant: usize,
+    /// Of an app on its own: its roles.
     pub scopes: Vec<String>,
 }
 
 impl Caller {
     pub fn has(&self, any: &[&str]) -> bool {
-        self.person.is_none() || self.scopes.iter().any(|s| any.iter().any(|a| a.eq_ignore_ascii_case(s)))
+        self.scopes.iter().any(|s| any.iter().any(|a| a.eq_ignore_ascii_case(s)))
     }
 }
 

@@ -1,5 +1,6 @@
 //! A small Microsoft 365 with memory, for tests. README.md beside this crate is its manual.
 
+mod apps;
 mod batch;
 mod clock;
 mod control;

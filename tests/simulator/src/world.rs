@@ -44,7 +44,7 @@ pub struct World {
     pub secret: String,
 }
 
-pub const ODDITIES: [(&str, bool); 7] = [
+pub const ODDITIES: [(&str, bool); 11] = [
     ("sent_copy_late", false),
     ("reply_marks_read", false),
     ("fresh_draft_conflict", false),
@@ -52,6 +52,10 @@ pub const ODDITIES: [(&str, bool); 7] = [
     ("null_mail", false),
     ("concurrency_retry_after", false),
     ("scopes_in_full", false),
+    ("late_consent", false),
+    ("many_keys", false),
+    ("huge_token_answer", false),
+    ("shuffled_challenge", false),
 ];
 
 impl World {

@@ -11,6 +11,8 @@ use std::time::Duration;
 
 pub(super) const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("../migrations/0001_begin.sql")),
+    M::up(include_str!("../migrations/0002_accounts.sql")),
+    M::up(include_str!("../migrations/0003_audit.sql")),
     M::up(include_str!("../migrations/0004_health.sql")),
     M::up(include_str!("../migrations/0005_search.sql")),
 ];

@@ -35,6 +35,8 @@ store_suite!(made, [
     an_attempt_is_used_up_once,
     an_account_comes_back_as_stored,
     connecting_again_takes_over,
+    what_a_connection_knows_comes_back,
+    a_waiting_account_makes_room_for_the_known_one,
     a_token_is_saved_by_its_holder,
     a_lease_has_one_holder,
     disconnect_ends_everything_at_once,
