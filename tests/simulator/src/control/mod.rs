@@ -17,6 +17,8 @@ pub fn place(origins: &Origins) -> Value {
     json!({
         "login": origins.login, "graph": format!("{}/v1.0", origins.graph), "stranger": origins.stranger,
         "control": origins.control, "client_id": crate::people::PUBLIC_APP,
+        "tls": {"login": origins.tls.0, "graph": format!("{}/v1.0", origins.tls.1), "ca": origins.ca},
+        "tls12": {"login": origins.tls12.0, "graph": format!("{}/v1.0", origins.tls12.1)},
     })
 }
 

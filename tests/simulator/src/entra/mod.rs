@@ -66,7 +66,7 @@ fn metadata(world: &mut World, call: &Call, tenant: &str) -> Answer {
     }
     let named = world.people.tenant(tenant).map(|t| world.people.tenants[t].id.clone());
     let issued = named.unwrap_or_else(|| "{tenantid}".into());
-    let (login, graph) = (&call.origin, &world.origins.graph);
+    let (login, (_, graph)) = (&call.origin, world.origins.beside(&call.origin));
     let at = |path: &str| format!("{login}/{tenant}/{path}");
     Answer::json(
         200,
@@ -91,7 +91,7 @@ fn metadata(world: &mut World, call: &Call, tenant: &str) -> Answer {
             "tenant_region_scope": null,
             "cloud_instance_name": "microsoftonline.com",
             "cloud_graph_host_name": "graph.windows.net",
-            "msgraph_host": graph.trim_start_matches("http://"),
+            "msgraph_host": graph.rsplit('/').next(),
         }),
     )
 }
