@@ -11,8 +11,9 @@ use rusqlite::{Connection, Row};
 /// Everything that is held of an account, in the order in which it can go: who refers comes before who is referred to. ?1 is the account, ?2 how many
 /// rows at the most. A table with a column `account_id` that is neither here nor in [`KEPT`] fails a test.
 pub(super) const HELD: &[(&str, &str)] = &[
-    ("bodies", "DELETE FROM bodies WHERE message_id IN (SELECT b.message_id FROM messages m JOIN bodies b ON b.message_id = m.id WHERE m.account_id = ?1 LIMIT ?2)"),
+    // First, since it is the one thing here that no key protects.
     ("search", "DELETE FROM search WHERE rowid IN (SELECT m.id FROM messages m JOIN search_docsize d ON d.id = m.id WHERE m.account_id = ?1 LIMIT ?2)"),
+    ("bodies", "DELETE FROM bodies WHERE message_id IN (SELECT b.message_id FROM messages m JOIN bodies b ON b.message_id = m.id WHERE m.account_id = ?1 LIMIT ?2)"),
     ("messages", "DELETE FROM messages WHERE id IN (SELECT id FROM messages WHERE account_id = ?1 LIMIT ?2)"),
     ("suspects", "DELETE FROM suspects WHERE id IN (SELECT id FROM suspects WHERE account_id = ?1 LIMIT ?2)"),
     ("quarantine", "DELETE FROM quarantine WHERE id IN (SELECT id FROM quarantine WHERE account_id = ?1 LIMIT ?2)"),
