@@ -5,12 +5,14 @@ mod accounts;
 mod health;
 mod mail;
 mod outbox;
+mod search;
 
 pub use accounts::*;
 pub use health::*;
 pub use mail::*;
 pub use outbox::*;
 pub use purge::*;
+pub use search::*;
 
 use super::*;
 use crate::model::{AccountState, ChangeKind, Feature, Route};
@@ -109,6 +111,7 @@ pub fn message(id: &str, folder: &str, version: i64) -> NewMessage {
         is_draft: false,
         head: sealed("head"),
         body: Some(sealed("body")),
+        search: None,
         version,
         change: Some(if version == 1 { ChangeKind::MessageAdded } else { ChangeKind::MessageChanged }),
     }
