@@ -218,21 +218,14 @@ impl Auth {
             let version = self.store.token(&id)?.map_or(1, |row| row.version + 1);
             let token = StoredToken { refresh_token: grant.refresh_token.as_deref().cloned().unwrap_or_default(), access_token: grant.access_token.expose(str::to_owned) };
             let token = TokenRow { account_id: id.clone(), version, sealed: opened.secrets.seal(token_place(&id, version), &token.to_json()?)?, expires_at, refreshed_at: now };
-            let row = AccountRow {
-                id: id.clone(),
-                owner,
-                tenant_id: identity.tenant_id.clone(),
-                user_id: identity.user_id.clone(),
-                state: AccountState::Connected,
-                features,
-                scopes,
-                problem: None,
-                profile: opened.content.seal(profile_place(&id, profile_version), &plain)?,
-                profile_version,
-                generation: known.as_ref().map_or(1, |row| row.generation + 1),
-                connected_at: now,
-            };
-            self.store.connect_account(&row, &token, &keys, now)
+            let mut row = AccountRow::new(id.clone(), owner, opened.content.seal(profile_place(&id, profile_version), &plain)?, now);
+            row.tenant_id = identity.tenant_id.clone();
+            row.user_id = identity.user_id.clone();
+            row.features = features;
+            row.scopes = scopes;
+            row.profile_version = profile_version;
+            row.generation = known.as_ref().map_or(1, |row| row.generation + 1);
+            self.store.connect_account(&row, Some(&token), &keys, None, now)
     }
 }
 

@@ -1,6 +1,9 @@
 //! Entra: signing in, keeping the tokens, handing them out. The diagram is in [`state`].
 
+mod assertion;
 mod flow;
+mod permissions;
+mod reach;
 mod refresh;
 mod scopes;
 mod state;

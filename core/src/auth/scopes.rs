@@ -66,8 +66,13 @@ pub fn granted(text: &str) -> Vec<String> {
 
 /// What was granted is enough for this feature.
 pub fn covers(granted: &[String], feature: Feature) -> bool {
-    let has = |name: &str| granted.iter().any(|g| short(g).eq_ignore_ascii_case(name));
-    needs(feature).iter().all(|scope| has(scope) || holders(scope).iter().any(|larger| has(larger)))
+    needs(feature).iter().all(|scope| has(granted, scope))
+}
+
+/// It was granted, by itself or within a larger permission.
+pub fn has(granted: &[String], scope: &str) -> bool {
+    let given = |name: &str| granted.iter().any(|g| short(g).eq_ignore_ascii_case(name));
+    given(scope) || holders(scope).iter().any(|larger| given(larger))
 }
 
 /// Features that the granted permissions do not cover.

@@ -516,3 +516,5 @@ async fn a_mended_registration_is_found_out_while_the_stored_token_still_lives()
     house.auth.try_again(&account.id).await.unwrap();
     assert_eq!(house.state(&account).await.0, AccountState::Connected);
 }
+
+mod logged;

@@ -1,10 +1,12 @@
 //! What the token endpoint is asked, what it answers, and the form in which an account's token is kept.
 
+use super::assertion::Proof;
 use super::state::{Refusal, aadsts};
+use crate::clock::Clock;
 use crate::config::Endpoints;
 use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::{AccessToken, MAX_TOKEN, Pipeline, Purpose, Request, Response, Safety};
-use crate::secret::Secret;
+use crate::secret::{ClientCertificate, Secret};
 use bytes::Bytes;
 use http::StatusCode;
 use oauth2::basic::{BasicRevocationErrorResponse, BasicTokenIntrospectionResponse, BasicTokenType};
@@ -67,6 +69,8 @@ impl Denied {
 pub struct Entra {
     pipeline: Arc<Pipeline>,
     client: EntraClient,
+    /// Stands in for the client secret in every token request.
+    proof: Option<Arc<Proof>>,
 }
 
 type EntraClient = Client<
@@ -144,7 +148,14 @@ impl Entra {
         if let Some(secret) = secret {
             client = client.set_client_secret(secret.expose(|text| ClientSecret::new(text.to_owned())));
         }
-        Self { pipeline, client }
+        Self { pipeline, client, proof: None }
+    }
+
+    /// Proves by certificate which application asks.
+    pub fn proven_by(mut self, certificate: Arc<ClientCertificate>, clock: Arc<dyn Clock>) -> Self {
+        let (client_id, audience) = (self.client.client_id().to_string(), self.client.token_uri().to_string());
+        self.proof = Some(Arc::new(Proof { certificate, client_id, audience, clock }));
+        self
     }
 
     pub fn authorize_url(&self, ask: Ask<'_>) -> Result<String> {
@@ -170,7 +181,7 @@ impl Entra {
     /// The code is good for one use, so this is never repeated in doubt.
     pub async fn exchange(&self, code: &str, verifier: &str, redirect_uri: &str) -> Result<Grant, Denied> {
         let redirect = RedirectUrl::new(redirect_uri.to_owned()).map_err(|_| Denied::Failed(Error::internal("The redirect URI of this sign-in is not a URL.")))?;
-        let wire = Wire::new(&self.pipeline, Safety::Once, None);
+        let wire = Wire::new(self, Safety::Once, None);
         let call = wire.call();
         let answer = self
             .client
@@ -185,7 +196,7 @@ impl Entra {
     /// Microsoft's old refresh tokens stay valid, so this may be repeated.
     pub async fn refresh(&self, account_id: &str, refresh_token: &str, claims: Option<&str>) -> Result<Grant, Denied> {
         let token = RefreshToken::new(refresh_token.to_owned());
-        let wire = Wire::new(&self.pipeline, Safety::Repeatable, Some(account_id));
+        let wire = Wire::new(self, Safety::Repeatable, Some(account_id));
         let call = wire.call();
         let mut request = self.client.exchange_refresh_token(&token);
         if let Some(claims) = claims {
@@ -209,6 +220,7 @@ pub struct Ask<'a> {
 /// The oauth2 crate on top of our pipeline. It keeps what the crate does not hand on: our own error, and the request id.
 struct Wire {
     pipeline: Arc<Pipeline>,
+    proof: Option<Arc<Proof>>,
     safety: Safety,
     account_id: Option<String>,
     request_id: Arc<std::sync::Mutex<Option<String>>>,
@@ -217,15 +229,18 @@ struct Wire {
 type Failure = RequestTokenError<Error, EntraError>;
 
 impl Wire {
-    fn new(pipeline: &Arc<Pipeline>, safety: Safety, account_id: Option<&str>) -> Self {
-        Self { pipeline: pipeline.clone(), safety, account_id: account_id.map(str::to_owned), request_id: Arc::default() }
+    fn new(entra: &Entra, safety: Safety, account_id: Option<&str>) -> Self {
+        Self { pipeline: entra.pipeline.clone(), proof: entra.proof.clone(), safety, account_id: account_id.map(str::to_owned), request_id: Arc::default() }
     }
 
     fn call(&self) -> impl Fn(oauth2::HttpRequest) -> futures_util::future::BoxFuture<'static, Result<oauth2::HttpResponse>> + Send + Sync + use<> {
-        let (pipeline, safety, account_id, noted) = (self.pipeline.clone(), self.safety, self.account_id.clone(), self.request_id.clone());
-        move |asked| {
-            let (pipeline, account_id, noted) = (pipeline.clone(), account_id.clone(), noted.clone());
+        let (pipeline, proof, safety, account_id, noted) = (self.pipeline.clone(), self.proof.clone(), self.safety, self.account_id.clone(), self.request_id.clone());
+        move |mut asked| {
+            let (pipeline, proof, account_id, noted) = (pipeline.clone(), proof.clone(), account_id.clone(), noted.clone());
             Box::pin(async move {
+                if let Some(proof) = proof {
+                    proof.attach(asked.body_mut())?;
+                }
                 let response = pipeline.send(request(asked, safety, account_id)?).await?;
                 *noted.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = response.request_id.clone();
                 answer(response)

@@ -55,7 +55,8 @@ impl Engine {
     }
 
     /// Explains permissions to the person who is asked for them. Errors: InvalidInput, NotFound.
-    pub async fn permissions(&self, _query: PermissionQuery) -> Result<PermissionList> {
-        Err(Error::internal("Not built yet."))
+    pub async fn permissions(&self, query: PermissionQuery) -> Result<PermissionList> {
+        let inner = self.inner.clone();
+        self.inner.runtime.finish(async move { inner.auth.permissions(query).await }).await
     }
 }

@@ -43,7 +43,7 @@ impl LoopbackSignIn {
                         return Err(Error::new(ErrorKind::Cancelled, "The sign-in was not waited for."));
                     }
                 };
-                inner.auth.finish(&callback, &binding).await
+                super::told(inner.finish_sign_in(&callback, &binding).await)
             })
             .await
             .inspect(|_| self.inner.outbox.nudge())

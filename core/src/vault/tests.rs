@@ -36,21 +36,15 @@ fn connect(store: &dyn Store, vault: &Vault, id: &str, with_content: bool) -> Ve
     let keys = vault.new_account_keys(id, with_content, 1).unwrap();
     let handles = vault.adopt(id, &keys).unwrap();
     let account = AccountRow {
-        id: id.to_owned(),
-        owner: "owner".into(),
-        tenant_id: "tenant".into(),
+                tenant_id: "tenant".into(),
         user_id: id.to_owned(),
         state: AccountState::Connected,
         features: vec![Feature::MailSync],
         scopes: vec!["Mail.Read".into()],
-        problem: None,
-        profile: handles.content.seal(profile(id), SUBJECT).unwrap(),
-        profile_version: 1,
-        generation: 1,
-        connected_at: 1,
+        ..AccountRow::new(id, "owner", handles.content.seal(profile(id), SUBJECT).unwrap(), 1)
     };
     let token = TokenRow { account_id: id.to_owned(), version: 1, sealed: handles.secrets.seal(token_place(id), SECRET).unwrap(), expires_at: 9, refreshed_at: 1 };
-    store.connect_account(&account, &token, &keys, 1).unwrap();
+    store.connect_account(&account, Some(&token), &keys, None, 1).unwrap();
     keys
 }
 

@@ -35,6 +35,8 @@ store_suite!(made, [
     an_attempt_is_used_up_once,
     an_account_comes_back_as_stored,
     connecting_again_takes_over,
+    what_a_connection_knows_comes_back,
+    a_waiting_account_makes_room_for_the_known_one,
     a_token_is_saved_by_its_holder,
     a_lease_has_one_holder,
     disconnect_ends_everything_at_once,
@@ -53,6 +55,7 @@ store_suite!(made, [
     lists_are_paged_without_gaps,
     reading_is_told_once,
     a_closed_store_says_so,
+    health_is_the_last_success_and_what_failed_since,
 ]);
 
 #[test]
@@ -71,7 +74,7 @@ fn settings_are_what_the_rules_say() {
         ("trusted_schema", "Integer(0)"),
         ("cell_size_check", "Integer(1)"),
         ("busy_timeout", "Integer(200)"),
-        ("user_version", "Integer(1)"),
+        ("user_version", &format!("Integer({})", open::MIGRATIONS.len())),
         ("mmap_size", "Integer(0)"),
     ] {
         assert_eq!(pragma(name), value, "{name}");

@@ -2,10 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod accounts;
+mod health;
 mod mail;
 mod outbox;
 
 pub use accounts::*;
+pub use health::*;
 pub use mail::*;
 pub use outbox::*;
 
@@ -33,20 +35,14 @@ fn key(id: i64, purpose: KeyPurpose, account: &str) -> NewKey {
     NewKey { id, purpose, account_id: Some(account.to_owned()), wrapped: sealed("key"), created_at: 1 }
 }
 
-fn account(id: &str) -> AccountRow {
+pub fn account(id: &str) -> AccountRow {
     AccountRow {
-        id: id.to_owned(),
-        owner: "owner".into(),
-        tenant_id: "t".into(),
+                tenant_id: "t".into(),
         user_id: format!("user-{id}"),
         state: AccountState::Connected,
         features: vec![Feature::Chat, Feature::MailSync],
         scopes: vec!["Mail.Read".into(), "Chat.ReadWrite".into()],
-        problem: None,
-        profile: sealed("profile"),
-        profile_version: 1,
-        generation: 1,
-        connected_at: 5,
+        ..AccountRow::new(id, "owner", sealed("profile"), 5)
     }
 }
 
@@ -56,7 +52,7 @@ fn token(id: &str, version: i64) -> TokenRow {
 
 pub fn connect(s: &dyn Store, id: &str) -> AccountRow {
     let n = s.key(1).unwrap().map_or(1, |_| 1 + s.changes(0, 10_000).unwrap().len() as i64 * 10);
-    s.connect_account(&account(id), &token(id, 1), &[key(n, KeyPurpose::Secrets, id), key(n + 1, KeyPurpose::Content, id)], 10).unwrap()
+    s.connect_account(&account(id), Some(&token(id, 1)), &[key(n, KeyPurpose::Secrets, id), key(n + 1, KeyPurpose::Content, id)], None, 10).unwrap()
 }
 
 fn item_of(account: &str, lane: &str, key: Option<&str>) -> NewItem {
