@@ -13,7 +13,7 @@ import kotlinx.coroutines.async
 import kotlinx.coroutines.awaitAll
 import kotlinx.coroutines.coroutineScope
 
-private val ACTIONS = listOf("sim", "do", "sign_in", "let", "join", "child", "browse", "check_disk", "damage")
+private val ACTIONS = listOf("sim", "do", "sign_in", "let", "cut", "join", "child", "browse", "check_disk", "damage")
 private val TOKEN = Regex("""(?:access_token|refresh_token|id_token)\\?":\s*\\?"([^"\\]{16,})""")
 
 /** What came of one call: a value, or a failure of the engine. */
@@ -120,6 +120,7 @@ private suspend fun simple(stage: Stage, step: JsonNode, given: JsonNode, on: St
         }
         "browse" -> return sim.browse(step["browse"].asText())
         "let" -> return step["let"]
+        "cut" -> return canonical(Regex(step["by"].asText()).find(step["cut"].asText())?.groupValues?.get(1) ?: throw Failed("nothing to cut out"))
         "damage" -> stage.damage(step["damage"])
         "check_disk" -> stage.checkDisk(step["check_disk"].map { it.asText().toByteArray() })
         "sign_in" -> return signIn(stage, step["sign_in"])
