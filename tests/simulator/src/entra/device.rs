@@ -2,6 +2,7 @@
 
 use super::authorize::{Choice, fits, granted};
 use super::consent::{self, Hurdle};
+use super::grants::MARK;
 use super::issue::{Grant, give};
 use super::keys::Tamper;
 use super::request::{Door, asked, audience, plausible, undeclared};
@@ -69,7 +70,7 @@ fn begin(world: &mut World, call: &Call, tenant: &str) -> Result<Answer, Answer>
     }
     let letters = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
     let user_code: String = (0..9).map(|_| letters[world.noise.below(letters.len())] as char).collect();
-    let code = format!("1{}", world.noise.text(160));
+    let code = format!("1{MARK}{}", world.noise.text(140));
     let issued_ms = world.now();
     world.entra.devices.push(Device {
         code: code.clone(),
