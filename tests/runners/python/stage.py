@@ -131,6 +131,8 @@ class Stage:
             await player.engine.close()
         if self.mover:
             self.mover.cancel()
+        if (evidence := os.environ.get("TIDINGS_EVIDENCE")) and self.store.exists():  # for the search of the whole run
+            copy(self.store, Path(evidence) / f"python-{Path(self.folder.name).name}")
 
     def files(self):
         return [f for f in self.store.iterdir() if f.is_file()] if self.store.exists() else []

@@ -177,6 +177,13 @@ impl Stage {
         if let Some(mover) = self.mover.take() {
             mover.abort();
         }
+        self.keep();
+    }
+
+    /// For the search of the whole run.
+    fn keep(&self) {
+        let (Some(folder), Some(name)) = (std::env::var_os("TIDINGS_EVIDENCE"), self.folder.path().file_name()) else { return };
+        let _ = copy(&self.folder.path().join("store"), &Path::new(&folder).join(format!("rust-{}", name.to_string_lossy())));
     }
 
     fn files(&self) -> Vec<PathBuf> {
