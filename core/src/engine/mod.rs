@@ -82,15 +82,18 @@ impl Engine {
     }
 
     /// Ends a sign-in with the URL the browser came back to. Works once per attempt, also after a restart; runs to its end when the caller stops waiting.
-    /// Errors: InvalidInput, Conflict (already used), Cancelled (declined or expired), ConsentMissing, TokenRejected, Network.
+    /// Also takes the callback of an `Approval`. Errors: InvalidInput, Conflict (already used, or another person than the account's), Cancelled (declined or
+    /// expired), ConsentMissing (an administrator must approve first: `account_id` names the stored account, for `approval`), Forbidden (a policy, a wrong
+    /// registration), TokenRejected (it failed its checks, or Microsoft does not take its code any more: start again), Network.
     pub async fn finish_connect(&self, callback_url: String, binding: String) -> Result<Account> {
         let inner = self.inner.clone();
         self.inner
             .runtime
             .finish(async move {
-                let account = inner.auth.finish(&callback_url, &binding).await?;
+                let account = inner.auth.finish(&callback_url, &binding).await;
+                // A refusal can leave an account as well, one that waits for an administrator.
                 inner.account_changed();
-                Ok(account)
+                account
             })
             .await
     }
@@ -288,23 +291,9 @@ impl Inner {
             AccountState::Declined => return refuse(ErrorKind::ConsentMissing, "The approval was declined. Ask for it again."),
             AccountState::Misconfigured => return refuse(ErrorKind::Forbidden, row.problem.as_deref().unwrap_or("The application's registration in Entra needs attention.")),
         }
-        // Both: what Microsoft granted for one feature may technically do for another that the person was never asked about.
-        if row.features.contains(&feature) && crate::auth::covers(&row.scopes, feature) {
+        if crate::auth::allows(&row, feature) {
             return Ok(row);
         }
-        refuse(ErrorKind::ConsentMissing, &format!("The account was not connected for {}, or the permission was not granted. Connect it again with this feature.", feature_name(feature)))
-    }
-}
-
-fn feature_name(feature: Feature) -> &'static str {
-    match feature {
-        Feature::Chat => "chat",
-        Feature::Channels => "channels",
-        Feature::People => "people",
-        Feature::MailSend => "mail_send",
-        Feature::MailSync => "mail_sync",
-        Feature::SharedMailboxes => "shared_mailboxes",
-        Feature::Contacts => "contacts",
-        Feature::Calendar => "calendar",
+        refuse(ErrorKind::ConsentMissing, &format!("The account was not connected for {}, or the permission was not granted. Connect it again with this feature.", crate::auth::feature_name(feature)))
     }
 }

@@ -43,9 +43,10 @@ impl LoopbackSignIn {
                         return Err(Error::new(ErrorKind::Cancelled, "The sign-in was not waited for."));
                     }
                 };
-                inner.auth.finish(&callback, &binding).await
+                let account = inner.auth.finish(&callback, &binding).await;
+                inner.account_changed();
+                account
             })
             .await
-            .inspect(|_| self.inner.outbox.nudge())
     }
 }
