@@ -1,7 +1,8 @@
 //! What the token endpoint is asked, what it answers, and the form in which an account's token is kept.
 
+use super::assertion::Proof;
 use super::state::{Refusal, aadsts};
-use crate::clock::{Clock, to_ms};
+use crate::clock::Clock;
 use crate::config::Endpoints;
 use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::{AccessToken, MAX_TOKEN, Pipeline, Purpose, Request, Response, Safety};
@@ -198,12 +199,11 @@ impl Entra {
         }
     }
 
-    /// Parameters that prove the application by its certificate; none otherwise. Made anew for each request, since each counts once.
-    fn assertion(&self, tenant: &str) -> Result<Vec<(&'static str, String)>, Denied> {
-        let Credential::Certificate(certificate) = &self.credential else { return Ok(Vec::new()) };
-        let audience = self.address(tenant, "oauth2/v2.0/token");
-        let assertion = assert(certificate, &self.client_id, audience.as_str(), to_ms(self.clock.now()) / 1000).map_err(Denied::Failed)?;
-        Ok(vec![("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer".to_owned()), ("client_assertion", assertion)])
+    /// Stands in for a client secret in every request of the token endpoint; none without a certificate.
+    fn proof(&self, tenant: &str) -> Option<Arc<Proof>> {
+        let Credential::Certificate(certificate) = &self.credential else { return None };
+        let audience = self.address(tenant, "oauth2/v2.0/token").into();
+        Some(Arc::new(Proof { certificate: certificate.clone(), client_id: self.client_id.clone(), audience, clock: self.clock.clone() }))
     }
 
     /// Microsoft's page for administrators.
@@ -245,16 +245,13 @@ impl Entra {
     /// The code is good for one use, so this is never repeated in doubt.
     pub async fn exchange(&self, tenant: &str, code: &str, verifier: &str, redirect_uri: &str) -> Result<Grant, Denied> {
         let redirect = RedirectUrl::new(redirect_uri.to_owned()).map_err(|_| Denied::Failed(Error::internal("The redirect URI of this sign-in is not a URL.")))?;
-        let wire = Wire::new(&self.pipeline, Safety::Once, None);
+        let wire = Wire::new(self, tenant, Safety::Once, None);
         let call = wire.call();
         let client = self.client(tenant);
-        let mut request = client
+        let request = client
             .exchange_code(AuthorizationCode::new(code.to_owned()))
             .set_pkce_verifier(PkceCodeVerifier::new(verifier.to_owned()))
             .set_redirect_uri(std::borrow::Cow::Owned(redirect));
-        for (name, value) in self.assertion(tenant)? {
-            request = request.add_extra_param(name, value);
-        }
         let answer = request.request_async(&call).await;
         wire.read(answer)
     }
@@ -262,13 +259,10 @@ impl Entra {
     /// Microsoft's old refresh tokens stay valid, so this may be repeated.
     pub async fn refresh(&self, tenant: &str, account_id: &str, refresh_token: &str, claims: Option<&str>) -> Result<Grant, Denied> {
         let token = RefreshToken::new(refresh_token.to_owned());
-        let wire = Wire::new(&self.pipeline, Safety::Repeatable, Some(account_id));
+        let wire = Wire::new(self, tenant, Safety::Repeatable, Some(account_id));
         let call = wire.call();
         let client = self.client(tenant);
         let mut request = client.exchange_refresh_token(&token);
-        for (name, value) in self.assertion(tenant)? {
-            request = request.add_extra_param(name, value);
-        }
         if let Some(claims) = claims {
             request = request.add_extra_param("claims", claims.to_owned());
         }
@@ -278,13 +272,10 @@ impl Entra {
 
     /// A token of the application itself, for an organisation whose administrator has approved it. `tenant`: its id.
     pub async fn app_only(&self, tenant: &str, account_id: &str, claims: Option<&str>) -> Result<Grant, Denied> {
-        let wire = Wire::new(&self.pipeline, Safety::Repeatable, Some(account_id));
+        let wire = Wire::new(self, tenant, Safety::Repeatable, Some(account_id));
         let call = wire.call();
         let client = self.client(tenant);
         let mut request = client.exchange_client_credentials().add_scope(oauth2::Scope::new(format!("{}.default", self.graph_prefix)));
-        for (name, value) in self.assertion(tenant)? {
-            request = request.add_extra_param(name, value);
-        }
         if let Some(claims) = claims {
             request = request.add_extra_param("claims", claims.to_owned());
         }
@@ -305,14 +296,10 @@ pub struct Ask<'a> {
     pub claims: Option<&'a str>,
 }
 
-/// A signed proof that the application holds the certificate's key.
-fn assert(_certificate: &ClientCertificate, _client_id: &str, _audience: &str, _now: i64) -> Result<String> {
-    Err(Error::internal("Not built yet."))
-}
-
 /// The oauth2 crate on top of our pipeline. It keeps what the crate does not hand on: our own error, and the request id.
 struct Wire {
     pipeline: Arc<Pipeline>,
+    proof: Option<Arc<Proof>>,
     safety: Safety,
     account_id: Option<String>,
     request_id: Arc<std::sync::Mutex<Option<String>>>,
@@ -321,15 +308,18 @@ struct Wire {
 type Failure = RequestTokenError<Error, EntraError>;
 
 impl Wire {
-    fn new(pipeline: &Arc<Pipeline>, safety: Safety, account_id: Option<&str>) -> Self {
-        Self { pipeline: pipeline.clone(), safety, account_id: account_id.map(str::to_owned), request_id: Arc::default() }
+    fn new(entra: &Entra, tenant: &str, safety: Safety, account_id: Option<&str>) -> Self {
+        Self { pipeline: entra.pipeline.clone(), proof: entra.proof(tenant), safety, account_id: account_id.map(str::to_owned), request_id: Arc::default() }
     }
 
     fn call(&self) -> impl Fn(oauth2::HttpRequest) -> futures_util::future::BoxFuture<'static, Result<oauth2::HttpResponse>> + Send + Sync + use<> {
-        let (pipeline, safety, account_id, noted) = (self.pipeline.clone(), self.safety, self.account_id.clone(), self.request_id.clone());
-        move |asked| {
-            let (pipeline, account_id, noted) = (pipeline.clone(), account_id.clone(), noted.clone());
+        let (pipeline, proof, safety, account_id, noted) = (self.pipeline.clone(), self.proof.clone(), self.safety, self.account_id.clone(), self.request_id.clone());
+        move |mut asked| {
+            let (pipeline, proof, account_id, noted) = (pipeline.clone(), proof.clone(), account_id.clone(), noted.clone());
             Box::pin(async move {
+                if let Some(proof) = proof {
+                    proof.attach(asked.body_mut())?;
+                }
                 let response = pipeline.send(request(asked, safety, account_id)?).await?;
                 *noted.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = response.request_id.clone();
                 answer(response)
