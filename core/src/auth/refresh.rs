@@ -13,6 +13,7 @@ use futures_util::future::{BoxFuture, Shared};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tracing::Instrument;
 
 /// A token is renewed this long before it ends, and up to a minute earlier, so that accounts connected together do not renew together.
 const EARLY_MS: i64 = 300_000;
@@ -131,7 +132,8 @@ impl Auth {
                     let (me, id, stale, claims) = (self.clone(), account_id.to_owned(), stale.clone(), claims.clone());
                     let task = tokio::spawn(async move {
                         let _landed = Landed { auth: me.clone(), account_id: id.clone() };
-                        me.renew(&id, stale, claims).await
+                        let span = tracing::info_span!(target: "tidings::auth", "tidings.token", account = id);
+                        me.renew(&id, stale, claims).instrument(span).await
                     });
                     let joined = async move { task.await.unwrap_or_else(|_| Err(crate::runtime::closed())) };
                     let flight = joined.boxed().shared();
@@ -201,7 +203,10 @@ impl Auth {
         };
         match answer {
             Ok(grant) => self.keep_renewed(account, row, stored, grant, lease, stale).await,
-            Err(Denied::Failed(error)) => Err(error),
+            Err(Denied::Failed(error)) => {
+                tracing::warn!(target: "tidings::auth", account = account_id, kind = ?error.kind(), request_id = error.request_id(), "token not renewed");
+                Err(error)
+            }
             Err(Denied::Refused(refusal, request_id)) => self.refused(account, row.version, refusal, stale).await.map_err(|e| e.with_request_id(request_id)),
         }
     }
@@ -232,6 +237,8 @@ impl Auth {
             };
         }
         self.desk.remember(&account.id, access_token.clone(), generation, now, expires_at);
+        self.pipeline.meters().tokens_renewed.up();
+        tracing::info!(target: "tidings::auth", account = account.id, "token renewed");
         if account.state != AccountState::Connected {
             self.change_state(&account, AccountState::Connected, None).await?;
         }
@@ -247,6 +254,7 @@ impl Auth {
         {
             return Ok(token);
         }
+        tracing::warn!(target: "tidings::auth", account = account.id, kind = ?refusal.error(false).kind(), "token refused");
         if refusal.class() == Class::Outage {
             return Err(refusal.error(false));
         }
@@ -266,6 +274,7 @@ impl Auth {
             if state != AccountState::Connected {
                 self.desk.table().cached.remove(&account.id);
             }
+            tracing::info!(target: "tidings::auth", account = account.id, ?state, "the account changed its state");
             self.bell.ring(Event::AccountChanged { account_id: account.id.clone(), state });
         }
         Ok(())

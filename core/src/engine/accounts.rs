@@ -1,6 +1,7 @@
 //! Verbs that tell how things are.
 
 use super::Engine;
+use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::model::*;
 use crate::secret::RootKey;
@@ -9,13 +10,8 @@ use std::sync::Arc;
 impl Engine {
     /// `open` with the settings of a `tidings.toml`, in which `${NAME}` stands for an environment variable. Unknown keys are errors.
     /// Errors: as `open`.
-    pub fn open_file(_path: String, _root_key: Arc<RootKey>) -> Result<Self> {
-        Err(Error::internal("Not built yet."))
-    }
-
-    /// How all accounts of an owner are doing. Touches no network.
-    pub async fn health(&self, _owner: String) -> Result<Health> {
-        Err(Error::internal("Not built yet."))
+    pub fn open_file(path: String, root_key: Arc<RootKey>) -> Result<Self> {
+        Self::open(Config::from_file(&path)?, root_key)
     }
 
     /// Best matches first. Errors: InvalidInput, also when the store's content is sealed.
@@ -25,6 +21,6 @@ impl Engine {
 
     /// Counts since the engine was opened.
     pub fn metrics(&self) -> Metrics {
-        Metrics::default()
+        self.inner.meters.snapshot()
     }
 }

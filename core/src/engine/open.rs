@@ -7,6 +7,7 @@ use crate::config::{Config, Endpoints};
 use crate::error::{Error, Result};
 use crate::events::Bell;
 use crate::graph::Graph;
+use crate::keeping::Keeping;
 use crate::outbox::Outbox;
 use crate::pipeline::{Pipeline, ReqwestTransport};
 use crate::runtime::Runtime;
@@ -54,15 +55,22 @@ pub fn open(config: Config, root_key: Arc<RootKey>, test_clock: Option<Arc<TestC
     let pipeline = Arc::new(Pipeline::new(endpoints.clone(), transport, clock.clone()));
     let auth = Auth::new(store.clone(), vault.clone(), pipeline.clone(), clock.clone(), bell.clone(), AuthConfig::of(&config, &endpoints));
     pipeline.plug_tokens(auth.clone());
+    let meters = pipeline.meters().clone();
     let graph = Graph::new(pipeline, endpoints);
     let outbox = Outbox::new(store.clone(), vault.clone(), graph.clone(), clock.clone(), bell.clone());
     let reader = Reader { store: store.clone(), vault: vault.clone(), graph, clock: clock.clone(), news: news.clone() };
     let sync = Sync::new(reader.clone(), bell.clone(), config.page_size, config.folders);
 
+    let memory = auth.clone();
+    let forget = Arc::new(move |account_id: &str| memory.forget(account_id));
+    let keeping = Keeping { store: store.clone(), clock: clock.clone(), bell: bell.clone(), forget, news: news.clone() };
+
     let runtime = Runtime::start()?;
     runtime.background(outbox.clone().run(runtime.stop()));
+    runtime.background(keeping.clone().sweep(runtime.stop()));
     let send_timeout = Duration::from_millis(u64::from(config.send_timeout_ms));
-    Ok(Arc::new(Inner { runtime, clock, store, vault, auth, outbox, sync, reader, bell, news, send_timeout }))
+    tracing::info!(target: "tidings::engine", version = env!("CARGO_PKG_VERSION"), content = ?config.content, "opened");
+    Ok(Arc::new(Inner { runtime, clock, store, vault, auth, outbox, sync, reader, keeping, bell, news, send_timeout, meters }))
 }
 
 #[cfg(test)]

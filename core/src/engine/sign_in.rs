@@ -43,7 +43,7 @@ impl LoopbackSignIn {
                         return Err(Error::new(ErrorKind::Cancelled, "The sign-in was not waited for."));
                     }
                 };
-                let account = inner.auth.finish(&callback, &binding).await;
+                let account = super::told(inner.finish_sign_in(&callback, &binding).await);
                 inner.account_changed();
                 account
             })

@@ -232,6 +232,9 @@ impl FolderSync {
         self.folder.cursor = Some(cursor);
         self.folder.stored = applied.stored;
         self.tally.add(&counted);
+        let meters = self.pass.graph.meters();
+        meters.pages.up();
+        meters.messages_stored.add(counted.added + counted.changed + counted.moved);
         if counted.tells_news {
             self.pass.news.send_modify(|n| *n = n.wrapping_add(1));
         }

@@ -18,6 +18,7 @@ use std::time::Duration;
 
 mod apps;
 mod consent;
+mod logged;
 mod organisations;
 mod people;
 mod renewal;

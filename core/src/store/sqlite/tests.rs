@@ -55,6 +55,7 @@ store_suite!(made, [
     lists_are_paged_without_gaps,
     reading_is_told_once,
     a_closed_store_says_so,
+    health_is_the_last_success_and_what_failed_since,
 ]);
 
 #[test]
@@ -73,7 +74,7 @@ fn settings_are_what_the_rules_say() {
         ("trusted_schema", "Integer(0)"),
         ("cell_size_check", "Integer(1)"),
         ("busy_timeout", "Integer(200)"),
-        ("user_version", "Integer(2)"),
+        ("user_version", &format!("Integer({})", open::MIGRATIONS.len())),
         ("mmap_size", "Integer(0)"),
     ] {
         assert_eq!(pragma(name), value, "{name}");

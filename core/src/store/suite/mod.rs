@@ -2,10 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod accounts;
+mod health;
 mod mail;
 mod outbox;
 
 pub use accounts::*;
+pub use health::*;
 pub use mail::*;
 pub use outbox::*;
 
@@ -33,7 +35,7 @@ fn key(id: i64, purpose: KeyPurpose, account: &str) -> NewKey {
     NewKey { id, purpose, account_id: Some(account.to_owned()), wrapped: sealed("key"), created_at: 1 }
 }
 
-fn account(id: &str) -> AccountRow {
+pub fn account(id: &str) -> AccountRow {
     AccountRow {
                 tenant_id: "t".into(),
         user_id: format!("user-{id}"),
