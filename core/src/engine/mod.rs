@@ -93,15 +93,7 @@ impl Engine {
     /// registration), TokenRejected (it failed its checks, or Microsoft does not take its code any more: start again), Network.
     pub async fn finish_connect(&self, callback_url: String, binding: String) -> Result<Account> {
         let inner = self.inner.clone();
-        self.inner
-            .runtime
-            .finish(async move {
-                let account = told(inner.finish_sign_in(&callback_url, &binding).await);
-                // A refusal can leave an account as well, one that waits for an administrator.
-                inner.account_changed();
-                account
-            })
-            .await
+        self.inner.runtime.finish(async move { inner.finish_sign_in(&callback_url, &binding).await }).await
     }
 
     /// Starts a sign-in whose callback is received on a loopback port of this machine.
@@ -268,6 +260,9 @@ impl Inner {
         if let Err(error) = &outcome {
             self.keeping.sign_in_refused(error).await;
         }
+        told(&outcome);
+        // A refusal can leave an account as well, one that waits for an administrator.
+        self.account_changed();
         outcome
     }
 
@@ -323,12 +318,11 @@ impl Inner {
 }
 
 /// A line in the log about how a sign-in ended, however it was begun.
-fn told(outcome: Result<Account>) -> Result<Account> {
-    match &outcome {
+fn told(outcome: &Result<Account>) {
+    match outcome {
         Ok(account) => tracing::info!(target: "tidings::auth", account = account.id, state = ?account.state, "sign-in finished"),
         Err(error) => {
             tracing::warn!(target: "tidings::auth", account = error.account_id(), kind = ?error.kind(), request_id = error.request_id(), "sign-in refused");
         }
     }
-    outcome
 }

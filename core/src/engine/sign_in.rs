@@ -43,9 +43,7 @@ impl LoopbackSignIn {
                         return Err(Error::new(ErrorKind::Cancelled, "The sign-in was not waited for."));
                     }
                 };
-                let account = super::told(inner.finish_sign_in(&callback, &binding).await);
-                inner.account_changed();
-                account
+                inner.finish_sign_in(&callback, &binding).await
             })
             .await
     }
