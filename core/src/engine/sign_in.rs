@@ -46,6 +46,5 @@ impl LoopbackSignIn {
                 inner.finish_sign_in(&callback, &binding).await
             })
             .await
-            .inspect(|_| self.inner.outbox.nudge())
     }
 }
