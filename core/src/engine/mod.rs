@@ -9,6 +9,11 @@ mod keeping;
 mod open;
 mod sign_in;
 
+#[cfg(all(test, unix))]
+mod audit_tests;
+#[cfg(all(test, unix))]
+mod erasure_tests;
+
 pub use device::DeviceSignIn;
 pub use feed::ChangeStream;
 pub use sign_in::LoopbackSignIn;
