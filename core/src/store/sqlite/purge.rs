@@ -57,16 +57,15 @@ pub fn is_deleted(c: &Connection, owner: &str) -> Outcome<bool> {
     exists(c, "SELECT 1 FROM owners WHERE owner = ?1", [owner])
 }
 
-/// An owner who is to be purged gets no new accounts: they would be erased with the old ones.
-pub fn refuse_deleted(c: &Connection, owner: &str) -> Outcome<()> {
+/// An owner who is to be purged gets no new accounts: they would be erased with the old ones. Nor does an account that was purged come back.
+pub fn refuse_deleted(c: &Connection, owner: &str, account_id: &str) -> Outcome<()> {
     if is_deleted(c, owner)? {
-        return Err(deleted().into());
+        return Err(Error::new(ErrorKind::Conflict, "This owner was deleted and is about to be purged. Call restore_owner first, then connect again.").into());
+    }
+    if exists(c, "SELECT 1 FROM purges WHERE account_id = ?1", [account_id])? {
+        return Err(Error::new(ErrorKind::NotFound, "The account was purged meanwhile. Connect it anew.").into());
     }
     Ok(())
-}
-
-pub fn deleted() -> Error {
-    Error::new(ErrorKind::Conflict, "This owner was deleted and is about to be purged. Call restore_owner first, then connect again.")
 }
 
 fn of_owner(c: &Connection, owner: &str) -> Outcome<Vec<String>> {
@@ -81,7 +80,7 @@ impl SqliteStore {
         // The row stays for those who refer to it until they are gone. Whose it was is gone at once, and a row without an owner is not shown.
         run(
             c,
-            "UPDATE accounts SET owner = '', tenant_id = '', user_id = id, problem = ?2, generation = generation + 1 WHERE id = ?1",
+            "UPDATE accounts SET owner = '', tenant_id = '', user_id = id, authority = '', problem = ?2, generation = generation + 1 WHERE id = ?1",
             (id, reason),
         )?;
         let owner = self.owner_mark(&account.owner)?;

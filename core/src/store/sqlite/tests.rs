@@ -12,7 +12,9 @@ struct Made {
 }
 
 fn open(dir: &Path) -> Result<SqliteStore> {
-    SqliteStore::open(dir, Duration::from_millis(200))
+    let store = SqliteStore::open(dir, Duration::from_millis(200))?;
+    suite::with_log(&store);
+    Ok(store)
 }
 
 fn made() -> Made {
