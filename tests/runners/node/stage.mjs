@@ -96,7 +96,7 @@ export class Stage {
       const data = readFileSync(main)
       const quarter = Math.floor(data.length / 4)
       if (how === 'flip_page') for (let i = quarter; i < 3 * quarter; i++) data[i] ^= 255
-      if (how.replace) replace(data, ...how.replace.map((text) => Buffer.from(text)))
+      if (typeof how === 'object') replace(data, ...how.replace.map((text) => Buffer.from(text)))
       writeFileSync(main, how === 'truncate' ? data.subarray(0, Math.floor(data.length / 2)) : data)
     }
     return null

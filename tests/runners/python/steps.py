@@ -8,7 +8,7 @@ import values
 from matching import mismatch, short
 from stage import Refused, Stage
 
-ACTIONS = ("sim", "do", "sign_in", "let", "join", "child", "browse", "check_disk", "damage")
+ACTIONS = ("sim", "do", "sign_in", "let", "cut", "join", "child", "browse", "check_disk", "damage")
 TOKEN = re.compile(r'(?:access_token|refresh_token|id_token)\\?":\s*\\?"([^"\\]{16,})')
 
 
@@ -127,6 +127,11 @@ async def simple(stage: Stage, step: dict, given: dict, on: str):
         return await sim.browse(step["browse"])
     if "let" in step:
         return step["let"]
+    if "cut" in step:
+        found = re.search(step["by"], step["cut"])
+        if not found:
+            raise RuntimeError("nothing to cut out")
+        return found[1]
     if "damage" in step:
         return stage.damage(step["damage"])
     if "check_disk" in step:

@@ -18,7 +18,7 @@ type Outcomes = Vec<Outcome>;
 const ONCE: [&str; 5] = ["open", "open_file", "wrapped_root_key", "connect_here", "connect_device"];
 type Waiting = HashMap<String, JoinHandle<Outcomes>>;
 
-const ACTIONS: [&str; 9] = ["sim", "do", "sign_in", "let", "join", "child", "browse", "check_disk", "damage"];
+const ACTIONS: [&str; 10] = ["sim", "do", "sign_in", "let", "cut", "join", "child", "browse", "check_disk", "damage"];
 
 /// Runs it; says what went wrong.
 pub async fn run(sim: Arc<Sim>, logs: &Logs, scenario: &Value) -> Result<(), String> {
@@ -135,6 +135,10 @@ async fn simple(stage: &mut Stage, waiting: &mut Waiting, step: &Value) -> Outco
     }
     if let Some(values) = step.get("let") {
         return Ok(values.clone());
+    }
+    if let Some(from) = step["cut"].as_str() {
+        let found = Regex::new(&text(&step["by"])).map_err(|e| defect(e.to_string()))?.captures(from).and_then(|c| c.get(1)).map(|part| json!(part.as_str()));
+        return found.ok_or_else(|| defect("nothing to cut out"));
     }
     if let Some(request) = step.get("sign_in") {
         return sign_in(stage, request).await;
