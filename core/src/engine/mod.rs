@@ -94,7 +94,7 @@ impl Engine {
         self.inner
             .runtime
             .finish(async move {
-                let account = told(inner.finish_sign_in(&callback_url, &binding).await)?;
+                let account = inner.finish_sign_in(&callback_url, &binding).await?;
                 inner.account_changed();
                 Ok(account)
             })
@@ -265,6 +265,7 @@ impl Inner {
         if let Err(error) = &outcome {
             self.keeping.sign_in_refused(error).await;
         }
+        told(&outcome);
         outcome
     }
 
@@ -321,14 +322,13 @@ impl Inner {
 }
 
 /// A line in the log about how a sign-in ended, however it was begun.
-fn told(outcome: Result<Account>) -> Result<Account> {
-    match &outcome {
+fn told(outcome: &Result<Account>) {
+    match outcome {
         Ok(account) => tracing::info!(target: "tidings::auth", account = account.id, state = ?account.state, "sign-in finished"),
         Err(error) => {
             tracing::warn!(target: "tidings::auth", account = error.account_id(), kind = ?error.kind(), request_id = error.request_id(), "sign-in refused");
         }
     }
-    outcome
 }
 
 fn feature_name(feature: Feature) -> &'static str {

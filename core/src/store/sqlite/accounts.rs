@@ -111,16 +111,27 @@ pub fn drop_cursors(c: &Connection, account_id: &str, now: i64) -> Outcome<()> {
 }
 
 /// An account nobody ever signed in to holds nothing but its keys.
-fn erase_unused(c: &Connection, account_id: &str, now: i64) -> Outcome<()> {
+fn erase_unused(c: &Connection, account_id: &str, now: i64) -> Outcome<Vec<Entry>> {
+    let mut entries = Vec::new();
     for purpose in [KeyPurpose::Secrets, KeyPurpose::Content] {
-        keys::destroy(c, purpose, account_id)?;
+        entries.extend(destroy_key(c, purpose, account_id)?);
     }
     run(c, "DELETE FROM tokens WHERE account_id = ?1", [account_id])?;
     if run(c, "DELETE FROM accounts WHERE id = ?1", [account_id])? > 0 {
         keys::announce_account(c, account_id, now)?;
         mark_erasure(c)?;
     }
-    Ok(())
+    Ok(entries)
+}
+
+/// What is recorded of an account that a sign-in has stored.
+fn stored(account: &AccountRow, renewed: bool) -> Entry {
+    let entry = match account.state {
+        AccountState::Connected if renewed => Entry::new(AuditKind::SignedIn, "A sign-in renewed the account."),
+        AccountState::Connected => Entry::new(AuditKind::SignedIn, "A sign-in connected the account."),
+        state => Entry::new(AuditKind::StateChanged, format!("The account is now {}.", state.word())),
+    };
+    entry.on(&account.id)
 }
 
 fn token_row(row: &Row<'_>) -> Outcome<TokenRow> {
@@ -207,9 +218,10 @@ impl AccountStore for SqliteStore {
 
     fn connect_account(&self, account: &AccountRow, token: Option<&TokenRow>, new_keys: &[NewKey], replaces: Option<&str>, now: i64) -> Result<AccountRow> {
         let row = self.write(|tx| {
-            purge::refuse_deleted(tx, &account.owner)?;
+            purge::refuse_deleted(tx, &account.owner, &account.id)?;
+            let mut entries = Vec::new();
             if let Some(id) = replaces.filter(|id| *id != account.id) {
-                erase_unused(tx, id, now)?;
+                entries.extend(erase_unused(tx, id, now)?);
             }
             // Everything handed in is sealed for `account.id`; under another id it could never be opened.
             if by_person(tx, &account.owner, &account.tenant_id, &account.user_id)?.is_some_and(|earlier| earlier.id != account.id) {
@@ -218,8 +230,7 @@ impl AccountStore for SqliteStore {
             let earlier = by_id(tx, &account.id)?;
             let generation = earlier.as_ref().map_or(account.generation.max(1), |earlier| earlier.generation + 1);
             put_account(tx, account, generation)?;
-            let detail = if earlier.is_some() { "A sign-in renewed the account." } else { "A sign-in connected the account." };
-            let mut entries = vec![Entry::new(AuditKind::SignedIn, detail).on(&account.id).about(self.owner_mark(&account.owner)?)];
+            entries.push(stored(account, earlier.is_some()).about(self.owner_mark(&account.owner)?));
             entries.extend(destroy_key(tx, KeyPurpose::Secrets, &account.id)?);
             self.note(tx, &entries, now)?;
             drop_cursors(tx, &account.id, now)?;

@@ -11,6 +11,8 @@ use rusqlite::{Connection, Row};
 /// Everything that is held of an account, in the order in which it can go: who refers comes before who is referred to. ?1 is the account, ?2 how many
 /// rows at the most. A table with a column `account_id` that is neither here nor in [`KEPT`] fails a test.
 pub(super) const HELD: &[(&str, &str)] = &[
+    // First, since it is the one thing here that no key protects.
+    ("search", "DELETE FROM search WHERE rowid IN (SELECT m.id FROM messages m JOIN search_docsize d ON d.id = m.id WHERE m.account_id = ?1 LIMIT ?2)"),
     ("bodies", "DELETE FROM bodies WHERE message_id IN (SELECT b.message_id FROM messages m JOIN bodies b ON b.message_id = m.id WHERE m.account_id = ?1 LIMIT ?2)"),
     ("messages", "DELETE FROM messages WHERE id IN (SELECT id FROM messages WHERE account_id = ?1 LIMIT ?2)"),
     ("suspects", "DELETE FROM suspects WHERE id IN (SELECT id FROM suspects WHERE account_id = ?1 LIMIT ?2)"),
@@ -18,6 +20,7 @@ pub(super) const HELD: &[(&str, &str)] = &[
     ("outbox", "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE account_id = ?1 LIMIT ?2)"),
     ("folders", "DELETE FROM folders WHERE num IN (SELECT num FROM folders WHERE account_id = ?1 LIMIT ?2)"),
     ("changes", "DELETE FROM changes WHERE id IN (SELECT id FROM changes WHERE account_id = ?1 LIMIT ?2)"),
+    ("health", "DELETE FROM health WHERE account_id = ?1 AND ?2 > 0"),
     ("tokens", "DELETE FROM tokens WHERE account_id = ?1 AND ?2 > 0"),
     ("leases", "DELETE FROM leases WHERE name IN (SELECT name FROM leases WHERE instr(name, ?1) > 0 LIMIT ?2)"),
 ];
@@ -54,16 +57,15 @@ pub fn is_deleted(c: &Connection, owner: &str) -> Outcome<bool> {
     exists(c, "SELECT 1 FROM owners WHERE owner = ?1", [owner])
 }
 
-/// An owner who is to be purged gets no new accounts: they would be erased with the old ones.
-pub fn refuse_deleted(c: &Connection, owner: &str) -> Outcome<()> {
+/// An owner who is to be purged gets no new accounts: they would be erased with the old ones. Nor does an account that was purged come back.
+pub fn refuse_deleted(c: &Connection, owner: &str, account_id: &str) -> Outcome<()> {
     if is_deleted(c, owner)? {
-        return Err(deleted().into());
+        return Err(Error::new(ErrorKind::Conflict, "This owner was deleted and is about to be purged. Call restore_owner first, then connect again.").into());
+    }
+    if exists(c, "SELECT 1 FROM purges WHERE account_id = ?1", [account_id])? {
+        return Err(Error::new(ErrorKind::NotFound, "The account was purged meanwhile. Connect it anew.").into());
     }
     Ok(())
-}
-
-pub fn deleted() -> Error {
-    Error::new(ErrorKind::Conflict, "This owner was deleted and is about to be purged. Call restore_owner first, then connect again.")
 }
 
 fn of_owner(c: &Connection, owner: &str) -> Outcome<Vec<String>> {
@@ -78,7 +80,7 @@ impl SqliteStore {
         // The row stays for those who refer to it until they are gone. Whose it was is gone at once, and a row without an owner is not shown.
         run(
             c,
-            "UPDATE accounts SET owner = '', tenant_id = '', user_id = id, problem = ?2, generation = generation + 1 WHERE id = ?1",
+            "UPDATE accounts SET owner = '', tenant_id = '', user_id = id, authority = '', problem = ?2, generation = generation + 1 WHERE id = ?1",
             (id, reason),
         )?;
         let owner = self.owner_mark(&account.owner)?;

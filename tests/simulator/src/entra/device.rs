@@ -4,7 +4,7 @@ use super::authorize::{Choice, fits, granted};
 use super::consent::{self, Hurdle};
 use super::issue::{Grant, give};
 use super::keys::Tamper;
-use super::request::{Door, audience, plausible, undeclared};
+use super::request::{Door, asked, audience, plausible, undeclared};
 use super::token::{Get, fail, need, no_tenant, unknown_app};
 use super::{page, policy, tenant_known};
 use crate::http::{Answer, Call, form};
@@ -58,7 +58,7 @@ fn begin(world: &mut World, call: &Call, tenant: &str) -> Result<Answer, Answer>
     if let Err((number, text)) = audience(world, &app, tenant, door) {
         return Err(fail(world, 400, "invalid_request", number, None, &text));
     }
-    let scopes: Vec<String> = scope.split_whitespace().map(String::from).collect();
+    let scopes = asked(&app, &scope);
     if let Some(odd) = scopes.iter().find(|s| !plausible(s)) {
         let text = format!("The provided value for the input parameter 'scope' is not valid. The scope {odd} is not valid.");
         return Err(fail(world, 400, "invalid_scope", 70_011, None, &text));

@@ -81,8 +81,5 @@ pub fn give(world: &mut World, call: &Call, grant: Grant) -> Answer {
         let text: Value = json!({"uid": who.oid, "utid": tenant});
         body["client_info"] = json!(base64url(text.to_string().as_bytes()));
     }
-    if world.odd("huge_token_answer") {
-        body["padding"] = json!("x".repeat(10 << 20));
-    }
     Answer::json(200, &body)
 }
