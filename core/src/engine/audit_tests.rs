@@ -57,7 +57,6 @@ pub(super) fn fill(engine: &Engine, id: &str, owner: &str, messages: usize) {
                 is_draft: false,
                 head: seal(place("messages", "head", id, &graph_id, 1), format!(r#"{{"sub":"Subject {n}"}}"#).as_bytes()),
                 body: Some(seal(place("bodies", "body", id, &graph_id, 1), &body)),
-                search: None,
                 version: 1,
                 change: Some(ChangeKind::MessageAdded),
                 graph_id,
