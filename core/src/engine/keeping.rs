@@ -3,6 +3,8 @@
 use super::Engine;
 use crate::error::{Error, Result};
 use crate::model::*;
+use crate::runtime::blocking;
+use crate::vault::Order;
 
 impl Engine {
     /// Destroys the content key at once, then erases every row. What was begun is ended at the next open. Errors: InvalidInput, NotFound.
@@ -21,8 +23,11 @@ impl Engine {
     }
 
     /// Replaces keys while everything goes on. Errors: InvalidInput, StoreBusy when another rotation runs.
-    pub async fn rotate_keys(&self, _rotation: KeyRotation) -> Result<RotationReport> {
-        Err(Error::internal("Not built yet."))
+    pub async fn rotate_keys(&self, rotation: KeyRotation) -> Result<RotationReport> {
+        let (vault, clock) = (self.inner.vault.clone(), self.inner.clock.clone());
+        let KeyRotation { new_root_key, store_key, data_keys, account_id } = rotation;
+        let order = Order { new_root: new_root_key, store_key, data_keys, account_id };
+        self.inner.runtime.guard(move |stop| blocking(move || vault.rotate(&order, &*clock, Some(&stop)))).await
     }
 
     /// The audit log after `cursor`, up to `limit` records (1 to 1000). Errors: InvalidInput.

@@ -4,6 +4,7 @@
 //! leased job carries the lease's fence and changes nothing once somebody else holds the lease.
 
 mod accounts;
+mod keyring;
 mod lease;
 mod mail;
 mod outbox;
@@ -16,6 +17,7 @@ mod suite;
 pub use accounts::{
     AccountRow, AccountStore, AttemptRow, Consumed, KeyPurpose, KeyRow, Lease, NewAttempt, NewKey, TokenRow, USES_AT_BIRTH,
 };
+pub use keyring::{KeyFate, KeyStore, NewRoot, ROOT_KDF, ROOT_WRAPPED, Retired, RingKey, SealedValue, Spot, is_outdated, outdated};
 pub use lease::{LEASE_MS, heartbeat};
 pub use mail::{
     Applied, ChangeRow, Cursor, FolderRow, Known, MailPage, MailStore, MessageRow, MessageWindow, NewMessage, PageBatch, Quarantined,
@@ -27,7 +29,7 @@ pub use sqlite::SqliteStore;
 pub use sqlite::tests::tamper;
 
 /// What a backend promises; SQLite is one, PostgreSQL can be another.
-pub trait Store: AccountStore + OutboxStore + MailStore + Send + Sync {
+pub trait Store: AccountStore + KeyStore + OutboxStore + MailStore + Send + Sync {
     /// Ends all connections; later calls fail with `Closed`.
     fn close(&self);
 }

@@ -108,8 +108,8 @@ impl AccountStore for SqliteStore {
         })
     }
 
-    fn insert_store_key(&self, key: &NewKey, canary: &Sealed) -> Result<()> {
-        self.put_store_key(key, canary)
+    fn insert_store_key(&self, key: &NewKey, canary: &Sealed, wrapped_root: Option<&[u8]>) -> Result<()> {
+        self.put_store_key(key, canary, wrapped_root)
     }
 
     fn canary(&self) -> Result<Option<Sealed>> {
@@ -131,6 +131,7 @@ impl AccountStore for SqliteStore {
 
     fn insert_attempt(&self, attempt: &NewAttempt) -> Result<()> {
         self.write(|tx| {
+            keys::check_active(tx, [&attempt.sealed])?;
             run(
                 tx,
                 "INSERT INTO attempts (state_hash, sealed, created_at, expires_at) VALUES (?1, ?2, ?3, ?4)",
@@ -189,6 +190,7 @@ impl AccountStore for SqliteStore {
                    version = excluded.version, sealed = excluded.sealed, expires_at = excluded.expires_at, refreshed_at = excluded.refreshed_at",
                 (&account.id, token.version, token.sealed.as_bytes(), token.expires_at, token.refreshed_at),
             )?;
+            keys::check_active(tx, [&account.profile, &token.sealed])?;
             if earlier.is_some() {
                 keys::set_meta(tx, ERASURE_PENDING, b"1")?;
             }
@@ -286,6 +288,9 @@ impl AccountStore for SqliteStore {
                    AND EXISTS (SELECT 1 FROM accounts WHERE id = ?1 AND generation = ?6 AND state <> 'disconnected')",
                 (&token.account_id, token.version, token.sealed.as_bytes(), token.expires_at, token.refreshed_at, generation),
             )?;
+            if changed > 0 {
+                keys::check_active(tx, [&token.sealed])?;
+            }
             Ok(changed > 0)
         })
     }

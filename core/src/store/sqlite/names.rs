@@ -50,7 +50,7 @@ words!(Feature, "a feature", {
 
 words!(Route, "a route", { Mail = "mail", Chat = "chat" });
 
-words!(KeyPurpose, "a key purpose", { Store = "store", Secrets = "secrets", Content = "content" });
+words!(KeyPurpose, "a key purpose", { Store = "store", Secrets = "secrets", Content = "content", Hashes = "hashes" });
 
 words!(ChangeKind, "a kind of change", {
     MessageAdded = "message_added",

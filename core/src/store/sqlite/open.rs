@@ -9,7 +9,7 @@ use rusqlite_migration::{M, Migrations, SchemaVersion};
 use std::path::Path;
 use std::time::Duration;
 
-const MIGRATIONS: &[M<'static>] = &[M::up(include_str!("../migrations/0001_begin.sql"))];
+const MIGRATIONS: &[M<'static>] = &[M::up(include_str!("../migrations/0001_begin.sql")), M::up(include_str!("../migrations/0006_keys.sql"))];
 
 /// The one connection that writes; brings a new or older file up to date.
 pub fn open_writer(file: &Path, busy: Duration) -> Result<Connection> {
