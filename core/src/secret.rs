@@ -1,6 +1,9 @@
 //! Values that are wiped when dropped and never printed.
 
+mod certificate;
 mod keystore;
+
+pub use certificate::ClientCertificate;
 
 use crate::error::{Error, Result};
 use std::fmt;
@@ -114,22 +117,5 @@ fn key_bytes(key: Vec<u8>, advice: &str) -> Result<Zeroizing<[u8; 32]>> {
 impl fmt::Debug for RootKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("RootKey(…)")
-    }
-}
-
-/// A certificate that proves which application asks, instead of a client secret. Never printed.
-/// Source: Microsoft identity platform, certificate credentials.
-pub struct ClientCertificate {}
-
-impl ClientCertificate {
-    /// Both as PEM; the private key is RSA of 2048 bits or more, unencrypted. Errors: InvalidInput.
-    pub fn from_pem(_certificate: String, _private_key: String) -> Result<Self> {
-        Err(Error::internal("Not built yet."))
-    }
-}
-
-impl fmt::Debug for ClientCertificate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ClientCertificate(…)")
     }
 }

@@ -843,7 +843,7 @@ export class LogStream implements AsyncIterable<LogRecord> {
 export class Engine implements AsyncDisposable {
   private constructor();
   /** Opens or makes the store, and takes up sends left by an earlier process. Touches no network. Errors: InvalidInput, WrongKey, Corrupt, StoreBusy. */
-  static open(config: Config, rootKey: RootKey | Uint8Array): Engine;
+  static open(config: Config | string | URL, rootKey: RootKey | Uint8Array): Engine;
   /** `open` on a clock that tests move. Errors: as `open`; InvalidInput unless the cloud is `Custom` on loopback. */
   static openWithClock(config: Config, rootKey: RootKey | Uint8Array, clock: TestClock): Engine;
   /** `open` with the settings of a `tidings.toml`, in which `${NAME}` stands for an environment variable. Unknown keys are errors.
@@ -890,7 +890,7 @@ export class Engine implements AsyncDisposable {
   account(accountId: string, options?: CallOptions): Promise<Account>;
   /** Cancels queued sends, stops syncs and destroys the account's tokens at once; works offline. Synced mail is kept. */
   disconnect(accountId: string, options?: CallOptions): Promise<Account>;
-  /** How all accounts of an owner are doing. Touches no network. */
+  /** How all accounts of an owner are doing. Touches no network. Errors: NotFound. */
   health(owner: string, options?: CallOptions): Promise<Health>;
   /** Destroys the content key at once, then erases every row. What was begun is ended at the next open. Errors: InvalidInput, NotFound. */
   purge(request?: PurgeRequest, options?: CallOptions): Promise<PurgeReport>;

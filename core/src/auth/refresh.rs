@@ -4,7 +4,7 @@ use super::state::{Class, Refusal};
 use super::token::{Denied, Grant, StoredToken};
 use super::{Auth, token_place};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{AccountState, Event};
+use crate::model::{AccountKind, AccountState, Event};
 use crate::pipeline::{AccessToken, TokenSource};
 use crate::random;
 use crate::store::{AccountRow, LEASE_MS, Lease, TokenRow, heartbeat};
@@ -13,6 +13,7 @@ use futures_util::future::{BoxFuture, Shared};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tracing::Instrument;
 
 /// A token is renewed this long before it ends, and up to a minute earlier, so that accounts connected together do not renew together.
 const EARLY_MS: i64 = 300_000;
@@ -131,7 +132,8 @@ impl Auth {
                     let (me, id, stale, claims) = (self.clone(), account_id.to_owned(), stale.clone(), claims.clone());
                     let task = tokio::spawn(async move {
                         let _landed = Landed { auth: me.clone(), account_id: id.clone() };
-                        me.renew(&id, stale, claims).await
+                        let span = tracing::info_span!(target: "tidings::auth", "tidings.token", account = id);
+                        me.renew(&id, stale, claims).instrument(span).await
                     });
                     let joined = async move { task.await.unwrap_or_else(|_| Err(crate::runtime::closed())) };
                     let flight = joined.boxed().shared();
@@ -183,8 +185,16 @@ impl Auth {
             let (store, lease) = (self.store.clone(), lease.clone());
             heartbeat(self.clock.clone(), move |now| store.renew_lease(&lease, now, LEASE_MS))
         };
+        let app = self.app_of(&account)?;
         let answer = {
-            let mut request = std::pin::pin!(self.entra.refresh(account_id, &stored.refresh_token, claims));
+            let mut request = std::pin::pin!(async {
+                let tenant = self.tenant_of(&account, app);
+                match account.kind {
+                    // An organisation's account has no refresh token; the application asks in its own name.
+                    AccountKind::Tenant => app.entra.app_only(tenant, account_id, claims).await,
+                    AccountKind::Person | AccountKind::Link => app.entra.refresh(tenant, account_id, &stored.refresh_token, claims).await,
+                }
+            });
             // A lease that is lost does not stop the request: what it brings is stored only if nobody else stored anything meanwhile.
             tokio::select! {
                 answer = &mut request => answer,
@@ -193,7 +203,10 @@ impl Auth {
         };
         match answer {
             Ok(grant) => self.keep_renewed(account, row, stored, grant, lease, stale).await,
-            Err(Denied::Failed(error)) => Err(error),
+            Err(Denied::Failed(error)) => {
+                tracing::warn!(target: "tidings::auth", account = account_id, kind = ?error.kind(), request_id = error.request_id(), "token not renewed");
+                Err(error)
+            }
             Err(Denied::Refused(refusal, request_id)) => self.refused(account, row.version, refusal, stale).await.map_err(|e| e.with_request_id(request_id)),
         }
     }
@@ -224,6 +237,8 @@ impl Auth {
             };
         }
         self.desk.remember(&account.id, access_token.clone(), generation, now, expires_at);
+        self.pipeline.meters().tokens_renewed.up();
+        tracing::info!(target: "tidings::auth", account = account.id, "token renewed");
         if account.state != AccountState::Connected {
             self.change_state(&account, AccountState::Connected, None).await?;
         }
@@ -239,6 +254,7 @@ impl Auth {
         {
             return Ok(token);
         }
+        tracing::warn!(target: "tidings::auth", account = account.id, kind = ?refusal.error(false).kind(), "token refused");
         if refusal.class() == Class::Outage {
             return Err(refusal.error(false));
         }
@@ -258,6 +274,7 @@ impl Auth {
             if state != AccountState::Connected {
                 self.desk.table().cached.remove(&account.id);
             }
+            tracing::info!(target: "tidings::auth", account = account.id, ?state, "the account changed its state");
             self.bell.ring(Event::AccountChanged { account_id: account.id.clone(), state });
         }
         Ok(())
@@ -292,9 +309,17 @@ impl Auth {
         // Of a misconfigured account only a renewal tells whether it is mended, however long the stored token has to live.
         let mended = account.state != AccountState::Misconfigured;
         let lives = mended && token.expires_at.saturating_sub(now) > EARLY_MS.min(token.expires_at.saturating_sub(token.refreshed_at) / 3);
+        // Without a refresh token the token is used to its end, and then there is nothing left to ask with.
+        let lasts = !stored.refresh_token.is_empty() || account.kind == AccountKind::Tenant;
+        let lives = lives || (!lasts && mended && token.expires_at.saturating_sub(now) > LAST_MS);
         if lives && Some(&access_token) != stale.as_ref() {
             self.desk.remember(account_id, access_token.clone(), account.generation, token.refreshed_at, token.expires_at);
             return Ok(Row::Usable(access_token));
+        }
+        if !lasts {
+            let why = "Microsoft gave no lasting access (offline_access), and what it gave has ended. Sign in again and allow it.";
+            self.change_state(&account, AccountState::NeedsReconnect, Some(why.to_owned())).await?;
+            return Err(Error::new(ErrorKind::NeedsReconnect, why));
         }
         Ok(Row::Renew(Box::new(Held { account, token, stored })))
     }

@@ -4,6 +4,7 @@ mod accounts;
 mod connect;
 mod device;
 mod feed;
+mod health;
 mod keeping;
 mod open;
 mod sign_in;
@@ -17,6 +18,8 @@ use crate::clock::{Clock, TestClock, to_ms};
 use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::{Bell, EventStream};
+use crate::keeping::Keeping;
+use crate::metrics::Meters;
 use crate::model::*;
 use crate::outbox::{DISCONNECTED, Outbox, check_draft};
 use crate::runtime::{Runtime, blocking};
@@ -47,10 +50,12 @@ struct Inner {
     outbox: Arc<Outbox>,
     sync: Arc<Sync>,
     reader: Reader,
+    keeping: Keeping,
     bell: Bell,
     /// Bumped whenever the change feed may have grown.
     news: watch::Sender<u64>,
     send_timeout: Duration,
+    meters: Meters,
 }
 
 impl Engine {
@@ -72,33 +77,32 @@ impl Engine {
         self.inner.bell.close();
         self.inner.runtime.shutdown(SHUTDOWN).await;
         self.inner.store.close();
+        tracing::info!(target: "tidings::engine", "closed");
     }
 
     /// Starts a sign-in (authorization code with PKCE). Stores the attempt, touches no network. Errors: InvalidInput.
     /// Source: Microsoft identity platform, OAuth 2.0 authorization code flow; RFC 7636.
     pub async fn connect(&self, request: ConnectRequest) -> Result<SignIn> {
         let inner = self.inner.clone();
-        self.inner.runtime.finish(async move { inner.auth.begin(request).await }).await
+        self.inner.runtime.finish(async move { inner.begin(request).await }).await
     }
 
     /// Ends a sign-in with the URL the browser came back to. Works once per attempt, also after a restart; runs to its end when the caller stops waiting.
-    /// Errors: InvalidInput, Conflict (already used), Cancelled (declined or expired), ConsentMissing, TokenRejected, Network.
+    /// Also takes the callback of an `Approval`. Errors: InvalidInput, Conflict (already used, or another person than the account's), Cancelled (declined or
+    /// expired), ConsentMissing (an administrator must approve first: `account_id` names the stored account, for `approval`), Forbidden (a policy, a wrong
+    /// registration), TokenRejected (it failed its checks, or Microsoft does not take its code any more: start again), Network.
     pub async fn finish_connect(&self, callback_url: String, binding: String) -> Result<Account> {
         let inner = self.inner.clone();
-        self.inner
-            .runtime
-            .finish(async move {
-                let account = inner.auth.finish(&callback_url, &binding).await?;
-                inner.account_changed();
-                Ok(account)
-            })
-            .await
+        self.inner.runtime.finish(async move { inner.finish_sign_in(&callback_url, &binding).await }).await
     }
 
     /// Starts a sign-in whose callback is received on a loopback port of this machine.
     pub async fn connect_here(&self, request: ConnectRequest) -> Result<Arc<LoopbackSignIn>> {
         let inner = self.inner.clone();
-        let (sign_in, receiver) = self.inner.runtime.finish(async move { inner.auth.begin_here(request).await }).await?;
+        let (sign_in, receiver) = self.inner.runtime.finish(async move {
+            inner.keeping.check_not_deleted(&request.owner).await?;
+            inner.auth.begin_here(request).await
+        }).await?;
         Ok(Arc::new(LoopbackSignIn::new(self.inner.clone(), sign_in, receiver)))
     }
 
@@ -245,12 +249,30 @@ impl Inner {
         Ok(receipt)
     }
 
+    async fn begin(&self, request: ConnectRequest) -> Result<SignIn> {
+        self.keeping.check_not_deleted(&request.owner).await?;
+        self.auth.begin(request).await
+    }
+
+    /// A sign-in that was refused is recorded.
+    async fn finish_sign_in(&self, callback_url: &str, binding: &str) -> Result<Account> {
+        let outcome = self.auth.finish(callback_url, binding).await;
+        if let Err(error) = &outcome {
+            self.keeping.sign_in_refused(error).await;
+        }
+        told(&outcome);
+        // A refusal can leave an account as well, one that waits for an administrator.
+        self.account_changed();
+        outcome
+    }
+
     async fn disconnect(&self, account_id: String) -> Result<Account> {
         let row = self.row(&account_id).await?;
         let (store, id, now) = (self.store.clone(), row.id.clone(), to_ms(self.clock.now()));
         blocking(move || store.disconnect_account(&id, DISCONNECTED, now)).await?;
         self.vault.forget(&row.id);
         self.auth.forget(&row.id);
+        tracing::info!(target: "tidings::engine", account = row.id, "disconnected");
         let account = self.auth.account(&row.id).await?;
         self.bell.ring(Event::AccountChanged { account_id: row.id, state: account.state });
         self.account_changed();
@@ -288,23 +310,19 @@ impl Inner {
             AccountState::Declined => return refuse(ErrorKind::ConsentMissing, "The approval was declined. Ask for it again."),
             AccountState::Misconfigured => return refuse(ErrorKind::Forbidden, row.problem.as_deref().unwrap_or("The application's registration in Entra needs attention.")),
         }
-        // Both: what Microsoft granted for one feature may technically do for another that the person was never asked about.
-        if row.features.contains(&feature) && crate::auth::covers(&row.scopes, feature) {
+        if crate::auth::allows(&row, feature) {
             return Ok(row);
         }
-        refuse(ErrorKind::ConsentMissing, &format!("The account was not connected for {}, or the permission was not granted. Connect it again with this feature.", feature_name(feature)))
+        refuse(ErrorKind::ConsentMissing, &format!("The account was not connected for {}, or the permission was not granted. Connect it again with this feature.", crate::auth::feature_name(feature)))
     }
 }
 
-fn feature_name(feature: Feature) -> &'static str {
-    match feature {
-        Feature::Chat => "chat",
-        Feature::Channels => "channels",
-        Feature::People => "people",
-        Feature::MailSend => "mail_send",
-        Feature::MailSync => "mail_sync",
-        Feature::SharedMailboxes => "shared_mailboxes",
-        Feature::Contacts => "contacts",
-        Feature::Calendar => "calendar",
+/// A line in the log about how a sign-in ended, however it was begun.
+fn told(outcome: &Result<Account>) {
+    match outcome {
+        Ok(account) => tracing::info!(target: "tidings::auth", account = account.id, state = ?account.state, "sign-in finished"),
+        Err(error) => {
+            tracing::warn!(target: "tidings::auth", account = error.account_id(), kind = ?error.kind(), request_id = error.request_id(), "sign-in refused");
+        }
     }
 }

@@ -153,21 +153,15 @@ mod delivery {
         let handles = vault.adopt("a", &keys).unwrap();
         let place = |table, column| Place { table, column, account_id: "a", row: "a", version: 1 };
         let account = AccountRow {
-            id: "a".into(),
-            owner: "owner".into(),
-            tenant_id: "tenant".into(),
+                        tenant_id: "tenant".into(),
             user_id: "me".into(),
             state: AccountState::Connected,
             features: vec![Feature::MailSend, Feature::Chat],
             scopes: vec![],
-            problem: None,
-            profile: handles.content.seal(place("accounts", "profile"), b"{}").unwrap(),
-            profile_version: 1,
-            generation: 1,
-            connected_at: 1,
+            ..AccountRow::new("a", "owner", handles.content.seal(place("accounts", "profile"), b"{}").unwrap(), 1)
         };
         let token = TokenRow { account_id: "a".into(), version: 1, sealed: handles.secrets.seal(place("tokens", "sealed"), b"{}").unwrap(), expires_at: i64::MAX, refreshed_at: 1 };
-        store.connect_account(&account, &token, &keys, 1).unwrap();
+        store.connect_account(&account, Some(&token), &keys, None, 1).unwrap();
         let pipeline = service.pipeline(&clock);
         let tokens: Arc<dyn TokenSource> = Arc::new(Always);
         pipeline.plug_tokens(tokens.clone());

@@ -3,6 +3,7 @@
 use super::transport::{Answer, Transport};
 use super::{AccessToken, Purpose, Request};
 use crate::error::{Error, ErrorKind, Result};
+use crate::metrics::Meters;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
 use bytes::Bytes;
@@ -16,13 +17,17 @@ pub trait TokenSource: Send + Sync {
     fn token(&self, account_id: String, stale: Option<AccessToken>, claims: Option<String>) -> BoxFuture<'static, Result<AccessToken>>;
 }
 
-#[derive(Default)]
 pub struct Tokens {
     // Weak: the source holds the pipeline.
     source: RwLock<Option<Weak<dyn TokenSource>>>,
+    meters: Meters,
 }
 
 impl Tokens {
+    pub fn new(meters: Meters) -> Self {
+        Self { source: RwLock::default(), meters }
+    }
+
     pub fn plug(&self, source: &Arc<dyn TokenSource>) {
         *self.source.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::downgrade(source));
     }
@@ -37,6 +42,7 @@ impl Tokens {
         }
         let claims = challenge(refused.headers());
         let fresh = self.token(request, Some(stale), claims).await?;
+        self.meters.retries.up();
         Ok(transport.call(build(request, headers, fresh.as_ref())?, request.max_body).await)
     }
 

@@ -1,18 +1,28 @@
 //! Accounts, their tokens and keys, sign-in attempts, leases.
 
 use crate::error::Result;
-use crate::model::{AccountFilter, AccountState, Feature};
+use crate::model::{AccountFilter, AccountKind, AccountState, Feature};
 use crate::seal::Sealed;
 
 #[derive(Debug, Clone)]
 pub struct AccountRow {
     pub id: String,
     pub owner: String,
+    /// With `user_id` and `owner` unique. For display and comparison use [`tenant`](Self::tenant) and [`person`](Self::person).
     pub tenant_id: String,
     pub user_id: String,
+    pub kind: AccountKind,
+    /// Name of the application it was connected through.
+    pub app: String,
+    /// Tenant or domain its tokens are asked at; empty: the application's own.
+    pub authority: String,
     pub state: AccountState,
+    /// Since when it is in this state.
+    pub state_since: i64,
     pub features: Vec<Feature>,
     pub scopes: Vec<String>,
+    /// Permissions asked for beside those of the features.
+    pub extra_scopes: Vec<String>,
     /// Why it is not connected, in our own words.
     pub problem: Option<String>,
     /// Address and display name, under the content key.
@@ -21,6 +31,65 @@ pub struct AccountRow {
     /// Bumped by every connect and disconnect; late results of an older generation change nothing.
     pub generation: i64,
     pub connected_at: i64,
+    /// When access ends for good, since no lasting access was granted.
+    pub access_ends_at: Option<i64>,
+    /// What Microsoft asked for at its last refusal, under the secrets key.
+    pub claims: Option<Sealed>,
+    pub claims_version: i64,
+}
+
+impl AccountRow {
+    /// A person's account, connected now; nothing is known of the person yet.
+    pub fn new(id: impl Into<String>, owner: impl Into<String>, profile: Sealed, now: i64) -> Self {
+        Self {
+            id: id.into(),
+            owner: owner.into(),
+            tenant_id: String::new(),
+            user_id: String::new(),
+            kind: AccountKind::Person,
+            app: "default".to_owned(),
+            authority: String::new(),
+            state: AccountState::Connected,
+            state_since: now,
+            features: Vec::new(),
+            scopes: Vec::new(),
+            extra_scopes: Vec::new(),
+            problem: None,
+            profile,
+            profile_version: 1,
+            generation: 1,
+            connected_at: now,
+            access_ends_at: None,
+            claims: None,
+            claims_version: 0,
+        }
+    }
+
+    /// `user_id` of an account that waits for its first sign-in. Holds a slash, which no id of Microsoft's does.
+    pub fn nobody(account_id: &str) -> String {
+        format!("nobody/{account_id}")
+    }
+
+    /// `user_id` of an organisation: one account per application.
+    pub fn organisation(app: &str) -> String {
+        format!("tenant/{app}")
+    }
+
+    /// `user_id` of a person who is only known: beside the account that the same owner may have connected of the same person.
+    pub fn known(user_id: &str) -> String {
+        format!("link/{user_id}")
+    }
+
+    /// Entra tenant id, once somebody has proven it.
+    pub fn tenant(&self) -> Option<&str> {
+        Some(self.tenant_id.as_str()).filter(|id| !id.is_empty())
+    }
+
+    /// Object id of the person, once somebody has signed in.
+    pub fn person(&self) -> Option<&str> {
+        let id = self.user_id.strip_prefix("link/").unwrap_or(&self.user_id);
+        Some(id).filter(|id| !id.is_empty() && !id.contains('/'))
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -46,6 +115,8 @@ pub struct NewAttempt {
 #[derive(Debug, Clone)]
 pub struct AttemptRow {
     pub sealed: Sealed,
+    pub is_used: bool,
+    pub expires_at: i64,
 }
 
 /// What became of trying to use a sign-in attempt up.
@@ -68,6 +139,8 @@ pub enum KeyPurpose {
     Content,
     /// Keyed hashes of an account, kept apart once its first content key is replaced, so that they stay what they were.
     Hashes,
+    /// Signs the audit log; one per store.
+    Audit,
 }
 
 /// Uses a key is stored with from the start: those of whoever made it, who seals with it before it is stored.
@@ -122,15 +195,24 @@ pub trait AccountStore {
     fn attempt(&self, state_hash: &[u8]) -> Result<Option<AttemptRow>>;
     /// One atomic update: of several callers one gets `Fresh`. Attempts expired for a day are erased on the way.
     fn consume_attempt(&self, state_hash: &[u8], now: i64) -> Result<Consumed>;
+    /// Gives a used attempt back: it is proven that nothing was done with it.
+    fn return_attempt(&self, state_hash: &[u8]) -> Result<()>;
 
-    /// Account, token and keys in one step, with a change-feed row. An account of the same owner, tenant and user is taken over: its id, mail and
-    /// outbox stay, its generation grows, a new secrets key replaces the old. Answers the row as stored.
-    fn connect_account(&self, account: &AccountRow, token: &TokenRow, keys: &[NewKey], now: i64) -> Result<AccountRow>;
+    /// Account, token and keys in one step, with a change-feed row. An account with this id is taken over: its mail and outbox stay, its generation
+    /// grows, a new secrets key replaces the old, tokens not given are gone. Another account of the same owner, tenant and user is a Conflict.
+    /// `replaces`: an account nobody ever signed in to, erased in the same step. Answers the row as stored.
+    fn connect_account(&self, account: &AccountRow, token: Option<&TokenRow>, keys: &[NewKey], replaces: Option<&str>, now: i64) -> Result<AccountRow>;
     fn find_account(&self, owner: &str, tenant_id: &str, user_id: &str) -> Result<Option<AccountRow>>;
     fn account(&self, id: &str) -> Result<Option<AccountRow>>;
     fn accounts(&self, filter: &AccountFilter) -> Result<Vec<AccountRow>>;
     /// False when the generation has moved on.
     fn set_account_state(&self, id: &str, generation: i64, state: AccountState, problem: Option<&str>, now: i64) -> Result<bool>;
+    /// Begins the time anew that an account may wait in its state. False when the generation or the state has moved on.
+    fn restart_wait(&self, id: &str, generation: i64, state: AccountState, now: i64) -> Result<bool>;
+    /// What the account is to be asked for from now on. False when the generation has moved on.
+    fn set_features(&self, id: &str, generation: i64, features: &[Feature], now: i64) -> Result<bool>;
+    /// Keeps what Microsoft asked for; `version` is the one it was sealed for, the row's and one. False when somebody else was here.
+    fn set_claims(&self, id: &str, generation: i64, claims: Option<&Sealed>, version: i64) -> Result<bool>;
     /// In one step: state, generation, token row gone, secrets key destroyed, delta cursors gone, unsent sends cancelled with `reason`, those a dead
     /// worker left in doubt unknown, change-feed rows.
     /// Then a truncating checkpoint, so that nothing stays in the write-ahead log. Idempotent. Answers ids of the sends cancelled.

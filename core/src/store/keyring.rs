@@ -94,9 +94,9 @@ pub trait KeyStore {
     /// Puts the new envelopes in place of the old ones, where these still stand; renews the lease. None: it was lost. Answers how many were replaced.
     fn reseal(&self, lease: &Lease, values: &[(SealedValue, Sealed)], now: i64) -> Result<Option<u64>>;
     /// Destroys a key that is not active, in a step that first proves that no value needs it.
-    fn retire_key(&self, lease: &Lease, key_id: i64) -> Result<Retired>;
+    fn retire_key(&self, lease: &Lease, key_id: i64, now: i64) -> Result<Retired>;
     /// False: lease lost, or another root key came between.
-    fn change_root(&self, lease: &Lease, root: &NewRoot<'_>) -> Result<bool>;
+    fn change_root(&self, lease: &Lease, root: &NewRoot<'_>, now: i64) -> Result<bool>;
     /// Empties the write-ahead log of what was destroyed.
     fn finish_erasure(&self);
 

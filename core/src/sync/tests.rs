@@ -141,7 +141,7 @@ mod walk {
     //! A whole sync on a real store, against a service made of a closure.
 
     use crate::clock::TestClock;
-    use crate::config::{Cloud, Endpoints};
+    use crate::config::{Cloud, Content, Endpoints};
     use crate::error::{ErrorKind, Result};
     use crate::events::Bell;
     use crate::graph::Graph;
@@ -171,6 +171,7 @@ mod walk {
 
     struct House {
         sync: Arc<Sync>,
+        reader: Reader,
         account: AccountRow,
         service: Arc<Service>,
         store: Arc<dyn Store>,
@@ -181,6 +182,10 @@ mod walk {
 
     /// A mailbox with the inbox `in`; `answer` is asked about everything but folders.
     fn house(clock: TestClock, answer: impl Fn(&Seen) -> Answer + Send + std::marker::Sync + 'static) -> House {
+        house_of(clock, Content::Sealed, answer)
+    }
+
+    fn house_of(clock: TestClock, content: Content, answer: impl Fn(&Seen) -> Answer + Send + std::marker::Sync + 'static) -> House {
         let service = Service::new(move |request, _| match request.uri().path() {
             "/v1.0/$batch" if String::from_utf8_lossy(request.body()).contains("mailFolders") => {
                 let body: Value = serde_json::from_slice(request.body()).unwrap();
@@ -200,28 +205,22 @@ mod walk {
         let handles = vault.adopt("a", &keys).unwrap();
         let place = |table, column| Place { table, column, account_id: "a", row: "a", version: 1 };
         let account = AccountRow {
-            id: "a".into(),
-            owner: "owner".into(),
-            tenant_id: "tenant".into(),
+                        tenant_id: "tenant".into(),
             user_id: "me".into(),
             state: AccountState::Connected,
             features: vec![Feature::MailSync],
             scopes: vec![],
-            problem: None,
-            profile: handles.content.seal(place("accounts", "profile"), b"{}").unwrap(),
-            profile_version: 1,
-            generation: 1,
-            connected_at: 1,
+            ..AccountRow::new("a", "owner", handles.content.seal(place("accounts", "profile"), b"{}").unwrap(), 1)
         };
         let token = TokenRow { account_id: "a".into(), version: 1, sealed: handles.secrets.seal(place("tokens", "sealed"), b"{}").unwrap(), expires_at: i64::MAX, refreshed_at: 1 };
-        let account = store.connect_account(&account, &token, &keys, 1).unwrap();
+        let account = store.connect_account(&account, Some(&token), &keys, None, 1).unwrap();
         let pipeline = service.pipeline(&clock);
         let tokens: Arc<dyn TokenSource> = Arc::new(Always);
         pipeline.plug_tokens(tokens.clone());
         let graph = Graph::new(pipeline, Endpoints::of(&Cloud::Public).unwrap());
-        let reader = Reader { store: store.clone(), vault, graph, clock: Arc::new(clock), news: watch::Sender::new(0) };
-        let sync = Sync::new(reader, Bell::new(), 50, vec![]);
-        House { sync, account, service, store, runtime: Arc::new(Runtime::start().unwrap()), _tokens: tokens, _folder: folder }
+        let reader = Reader { store: store.clone(), vault, graph, clock: Arc::new(clock), news: watch::Sender::new(0), content };
+        let sync = Sync::new(reader.clone(), Bell::new(), 50, vec![]);
+        House { sync, reader, account, service, store, runtime: Arc::new(Runtime::start().unwrap()), _tokens: tokens, _folder: folder }
     }
 
     impl House {
@@ -229,6 +228,8 @@ mod walk {
             self.sync.run(self.account.clone(), self.runtime.stop()).await
         }
     }
+
+    mod facts;
 
     const LINK: &str = "https://graph.microsoft.com/v1.0/me/mailFolders/in/messages/delta?$deltatoken=";
 

@@ -70,6 +70,7 @@ pub fn place<'a>(purpose: KeyPurpose, account_id: &'a str, id: &'a str) -> Place
         KeyPurpose::Secrets => "wrapped secrets key",
         KeyPurpose::Content => "wrapped content key",
         KeyPurpose::Hashes => "wrapped hashes key",
+        KeyPurpose::Audit => "wrapped audit key",
     };
     Place { table: "keys", column, account_id, row: id, version: 1 }
 }

@@ -3,6 +3,7 @@
 //! The root key of the host wraps the store key, the store key wraps two data keys per account: one for secrets, destroyed at disconnect, and one for
 //! content. A destroyed key is the deletion of everything sealed with it. Each of them can be replaced while the store is in use (`rotate`).
 
+mod audit;
 mod base;
 mod kdf;
 mod ring;
@@ -72,6 +73,8 @@ impl Vault {
         let root = Arc::new(RootSlot::unlock(&*store, &store_id, key, now)?);
         let base = Arc::new(Base { store, store_id, limits });
         let store_key = DataKey::load(base.clone(), Wrapper::Root(root.clone()), KeyPurpose::Store, "")?;
+        let wrapper = Wrapper::Store(store_key.clone());
+        retried(&store_key, || audit::plug(&base, &wrapper, now))?;
         Ok(Self(Arc::new(Inner {
             base,
             root,
@@ -118,29 +121,30 @@ impl Vault {
 
     /// The key of mail, outbox and names; stays usable after a disconnect. `NotConnected` once it is destroyed.
     pub fn content(&self, account_id: &str) -> Result<DataKey> {
-        if let Some(key) = lock(&self.0.content).get(account_id) {
-            return Ok(key.clone());
-        }
-        let key = self.ring(KeyPurpose::Content, account_id)?;
-        // The first one in stays, so that all share one block of uses.
-        Ok(lock(&self.0.content).entry(account_id.to_owned()).or_insert(key).clone())
+        self.current(KeyPurpose::Content, &self.0.content, account_id)
     }
 
-    /// The key of tokens and delta links. Looks at the key row each time, since another process may have disconnected the account.
+    /// The key of tokens and delta links.
     pub fn secrets(&self, account_id: &str) -> Result<DataKey> {
-        let Some(row) = self.0.base.store.active_key(KeyPurpose::Secrets, Some(account_id))? else {
-            lock(&self.0.secrets).remove(account_id);
+        self.current(KeyPurpose::Secrets, &self.0.secrets, account_id)
+    }
+
+    /// Looks at the key row each time, since another process may have disconnected or purged the account, or replaced the key.
+    fn current(&self, purpose: KeyPurpose, rings: &Mutex<HashMap<String, DataKey>>, account_id: &str) -> Result<DataKey> {
+        let Some(row) = self.0.base.store.active_key(purpose, Some(account_id))? else {
+            self.forget(account_id);
             return Err(destroyed(account_id));
         };
-        let known = lock(&self.0.secrets).get(account_id).cloned();
+        let known = lock(rings).get(account_id).cloned();
         if let Some(key) = known {
             if key.active_id() != row.id {
                 key.reload()?;
             }
             return Ok(key);
         }
-        let key = self.ring(KeyPurpose::Secrets, account_id)?;
-        Ok(lock(&self.0.secrets).entry(account_id.to_owned()).or_insert(key).clone())
+        let key = self.ring(purpose, account_id)?;
+        // The first one in stays, so that all share one block of uses.
+        Ok(lock(rings).entry(account_id.to_owned()).or_insert(key).clone())
     }
 
     fn ring(&self, purpose: KeyPurpose, account_id: &str) -> Result<DataKey> {
@@ -191,6 +195,10 @@ impl Vault {
     }
 
     fn hash_key(&self, account_id: &str) -> Result<Arc<KeyBytes>> {
+        if self.0.base.store.active_key(KeyPurpose::Content, Some(account_id))?.is_none() {
+            self.forget(account_id);
+            return Err(destroyed(account_id));
+        }
         if let Some(key) = lock(&self.0.hashes).get(account_id) {
             return Ok(key.clone());
         }
@@ -221,6 +229,17 @@ pub fn wrapped_root_key(data_dir: &Path) -> Result<Option<Vec<u8>>> {
         Some(wrapped) if !(1..=RootKey::MOST_WRAPPED).contains(&wrapped.len()) => Err(base::corrupt()),
         found => Ok(found),
     }
+}
+
+/// Like `again`, before there is a vault.
+fn retried<T>(store_key: &DataKey, mut work: impl FnMut() -> Result<T>) -> Result<T> {
+    for _ in 0..AGAIN {
+        match work() {
+            Err(e) if is_outdated(&e) => store_key.reload()?,
+            result => return result,
+        }
+    }
+    work()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

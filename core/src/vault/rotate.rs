@@ -17,12 +17,14 @@ use crate::secret::RootKey;
 use crate::store::{KeyPurpose, LEASE_MS, Lease, NewRoot, Retired, RingKey};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use std::time::Duration;
 
 const LEASE: &str = "rotate_keys";
 const MARK: &str = "key_rotation";
 
 /// Values sealed anew in one transaction.
 const BATCH: u32 = 200;
+const BREATH: Duration = Duration::from_millis(3);
 
 /// What to replace.
 #[derive(Debug, Clone, Default)]
@@ -64,6 +66,10 @@ impl Vault {
         {
             return Err(Error::new(ErrorKind::NotFound, "There is no account with this id.").on_account(id.as_str()));
         }
+        // Told before anything is begun: a store key wrapped by a root key that is gone would open for nobody.
+        if (order.store_key || order.new_root.is_some()) && self.0.base.store.canary()?.as_ref() != Some(&self.0.root.canary()) {
+            return Err(base::older_root());
+        }
         let started = clock.elapsed();
         // First, since a passphrase takes its time.
         let root = order.new_root.as_ref().map(|key| Root::fresh(&self.0.base.store_id, key)).transpose()?;
@@ -79,7 +85,7 @@ impl Vault {
             KeyPurpose::Secrets | KeyPurpose::Content => key.uses >= limits.due || now.saturating_sub(key.created_at) >= limits.age,
             // By uses alone: with a new store key, processes that have an older root key must be opened again.
             KeyPurpose::Store => key.uses >= limits.due,
-            KeyPurpose::Hashes => false,
+            KeyPurpose::Hashes | KeyPurpose::Audit => false,
         };
         let keys = self.0.base.store.live_keys()?;
         let left_over = keys.iter().any(|key| !key.is_active) || self.0.base.store.meta(MARK)?.is_some();
@@ -198,7 +204,7 @@ impl Job<'_> {
         loop {
             let values = store.sealed_with(key_id, BATCH)?;
             if values.is_empty() {
-                match store.retire_key(&self.lease, key_id)? {
+                match store.retire_key(&self.lease, key_id, self.now())? {
                     Retired::Destroyed => return self.ours(true),
                     Retired::Lost => return self.ours(false),
                     Retired::Needed => continue,
@@ -220,6 +226,8 @@ impl Job<'_> {
                 count => {
                     let count = count?;
                     self.report.values += count.unwrap_or(0);
+                    // Whoever waits for the store gets a turn: SQLite's queue knows no order.
+                    std::thread::park_timeout(BREATH);
                     self.ours(count.is_some())?;
                 }
             }
@@ -229,9 +237,9 @@ impl Job<'_> {
     /// The handle others use too, so that they seal with the new key at once.
     fn ring(&self, key: &RingKey) -> Result<DataKey> {
         match key.purpose {
-            KeyPurpose::Store => Ok(self.vault.store_key()),
             KeyPurpose::Secrets => self.vault.secrets(&key.account_id),
-            KeyPurpose::Content | KeyPurpose::Hashes => self.vault.content(&key.account_id),
+            KeyPurpose::Content => self.vault.content(&key.account_id),
+            KeyPurpose::Store | KeyPurpose::Hashes | KeyPurpose::Audit => Ok(self.vault.store_key()),
         }
     }
 
@@ -245,6 +253,7 @@ impl Job<'_> {
 
     /// All that hangs on the root key changes over in one step: before it the old key opens the store, after it the new one.
     fn root_key(&mut self, root: Root) -> Result<()> {
+        let now = self.now();
         let Self { vault, lease, .. } = self;
         let old_canary = vault.0.root.canary();
         let mut store_keys = Vec::new();
@@ -253,7 +262,7 @@ impl Job<'_> {
             store_keys.push((row.id, key.expose(|bytes| root.wrap_key(place(KeyPurpose::Store, "", &row.id.to_string()), bytes))?));
         }
         let new = NewRoot { old_canary: &old_canary, canary: root.canary(), store_keys: &store_keys, kdf: root.kdf.as_deref(), wrapped: root.wrapped.as_deref() };
-        if !vault.0.base.store.change_root(lease, &new)? {
+        if !vault.0.base.store.change_root(lease, &new, now)? {
             let older = vault.0.base.store.canary()?.as_ref() != Some(&old_canary);
             return if older { Err(base::older_root()) } else { self.ours(false) };
         }

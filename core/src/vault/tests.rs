@@ -11,11 +11,11 @@ use std::time::Duration;
 const SECRET: &[u8] = b"eyJhbGciOi-this-is-the-refresh-token";
 const SUBJECT: &[u8] = b"Interview with Ms. Example on Monday";
 
-fn root(seed: u8) -> Arc<RootKey> {
+pub fn root(seed: u8) -> Arc<RootKey> {
     Arc::new(RootKey::raw((seed..seed + 32).collect()).unwrap())
 }
 
-fn store(dir: &Path) -> Arc<dyn Store> {
+pub fn store(dir: &Path) -> Arc<dyn Store> {
     Arc::new(SqliteStore::open(dir, Duration::from_secs(5)).unwrap())
 }
 
@@ -25,33 +25,27 @@ fn open(dir: &Path) -> (Arc<dyn Store>, Vault) {
     (store, vault)
 }
 
-fn profile(account: &str) -> Place<'_> {
+pub fn profile(account: &str) -> Place<'_> {
     Place { table: "accounts", column: "profile", account_id: account, row: account, version: 1 }
 }
 
-fn token_place(account: &str) -> Place<'_> {
+pub fn token_place(account: &str) -> Place<'_> {
     Place { table: "tokens", column: "sealed", account_id: account, row: account, version: 1 }
 }
 
-fn connect(store: &dyn Store, vault: &Vault, id: &str, with_content: bool) -> Vec<NewKey> {
+pub fn connect(store: &dyn Store, vault: &Vault, id: &str, with_content: bool) -> Vec<NewKey> {
     let keys = vault.new_account_keys(id, with_content, 1).unwrap();
     let handles = vault.adopt(id, &keys).unwrap();
     let account = AccountRow {
-        id: id.to_owned(),
-        owner: "owner".into(),
-        tenant_id: "tenant".into(),
+                tenant_id: "tenant".into(),
         user_id: id.to_owned(),
         state: AccountState::Connected,
         features: vec![Feature::MailSync],
         scopes: vec!["Mail.Read".into()],
-        problem: None,
-        profile: handles.content.seal(profile(id), SUBJECT).unwrap(),
-        profile_version: 1,
-        generation: 1,
-        connected_at: 1,
+        ..AccountRow::new(id, "owner", handles.content.seal(profile(id), SUBJECT).unwrap(), 1)
     };
     let token = TokenRow { account_id: id.to_owned(), version: 1, sealed: handles.secrets.seal(token_place(id), SECRET).unwrap(), expires_at: 9, refreshed_at: 1 };
-    store.connect_account(&account, &token, &keys, 1).unwrap();
+    store.connect_account(&account, Some(&token), &keys, None, 1).unwrap();
     keys
 }
 
@@ -108,7 +102,7 @@ fn keys_cannot_be_swapped() {
     drop((store, vault));
     tamper(
         dir.path(),
-        "UPDATE keys SET is_active = 0; UPDATE keys SET is_active = 1 WHERE purpose = 'store'; DELETE FROM keys WHERE purpose = 'secrets';
+        "UPDATE keys SET is_active = 0; UPDATE keys SET is_active = 1 WHERE purpose IN ('store', 'audit'); DELETE FROM keys WHERE purpose = 'secrets';
          UPDATE keys SET purpose = 'secrets', is_active = 1 WHERE purpose = 'content'",
     );
     let (_store, vault) = open(dir.path());

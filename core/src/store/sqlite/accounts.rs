@@ -2,20 +2,21 @@
 
 use super::fault::{Fault, Outcome};
 use super::names::Word;
-use super::{ERASE_WAIT, ERASURE_PENDING, SqliteStore, all, announce, exists, first, keys, leases, outbox, run, sealed, word};
+use super::ending::{destroy_key, mark_erasure};
+use super::{ERASE_WAIT, SqliteStore, all, exists, first, keys, leases, purge, run, sealed, sealed_opt, word};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{AccountFilter, AccountState, ChangeKind, Feature};
+use crate::model::{AccountFilter, AccountState, AuditKind, Feature};
 use crate::seal::Sealed;
-use crate::store::{AccountRow, AccountStore, AttemptRow, Consumed, KeyPurpose, KeyRow, Lease, NewAttempt, NewKey, TokenRow};
+use crate::store::{AccountRow, AccountStore, AttemptRow, Consumed, Entry, KeyPurpose, KeyRow, Lease, NewAttempt, NewKey, TokenRow};
 use rusqlite::{Connection, Row};
-use std::sync::atomic::Ordering;
 
 const DAY_MS: i64 = 86_400_000;
 
 macro_rules! select_account {
     ($rest:literal) => {
         concat!(
-            "SELECT id, owner, tenant_id, user_id, state, features, scopes, problem, profile, profile_version, generation, connected_at FROM accounts ",
+            "SELECT id, owner, tenant_id, user_id, state, features, scopes, problem, profile, profile_version, generation, connected_at, \
+             kind, app, authority, extra_scopes, state_since, access_ends_at, claims, claims_version FROM accounts ",
             $rest
         )
     };
@@ -36,6 +37,14 @@ fn account_row(row: &Row<'_>) -> Outcome<AccountRow> {
         profile_version: row.get(9)?,
         generation: row.get(10)?,
         connected_at: row.get(11)?,
+        kind: word(row, 12)?,
+        app: row.get(13)?,
+        authority: row.get(14)?,
+        extra_scopes: strings(row, 15)?,
+        state_since: row.get(16)?,
+        access_ends_at: row.get(17)?,
+        claims: sealed_opt(row, 18)?,
+        claims_version: row.get(19)?,
     })
 }
 
@@ -44,8 +53,9 @@ fn strings(row: &Row<'_>, column: usize) -> Outcome<Vec<String>> {
     serde_json::from_str(&text).map_err(|_| Fault::Ours(super::fault::corrupt("a list")))
 }
 
+/// A row without an owner is being purged, and is gone for everybody.
 pub fn by_id(c: &Connection, id: &str) -> Outcome<Option<AccountRow>> {
-    first(c, select_account!("WHERE id = ?1"), [id], account_row)
+    first(c, select_account!("WHERE id = ?1 AND owner <> ''"), [id], account_row)
 }
 
 fn by_person(c: &Connection, owner: &str, tenant_id: &str, user_id: &str) -> Outcome<Option<AccountRow>> {
@@ -55,10 +65,13 @@ fn by_person(c: &Connection, owner: &str, tenant_id: &str, user_id: &str) -> Out
 fn put_account(c: &Connection, account: &AccountRow, generation: i64) -> Outcome<()> {
     let features: Vec<&str> = account.features.iter().map(|f| f.word()).collect();
     let mut statement = c.prepare_cached(
-        "INSERT INTO accounts (id, owner, tenant_id, user_id, state, features, scopes, problem, profile, profile_version, generation, connected_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+        "INSERT INTO accounts (id, owner, tenant_id, user_id, state, features, scopes, problem, profile, profile_version, generation, connected_at,
+           kind, app, authority, extra_scopes, state_since, access_ends_at, claims, claims_version)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)
          ON CONFLICT (id) DO UPDATE SET
-           state = excluded.state, features = excluded.features, scopes = excluded.scopes, problem = excluded.problem, profile = excluded.profile,
+           tenant_id = excluded.tenant_id, user_id = excluded.user_id, kind = excluded.kind, app = excluded.app, authority = excluded.authority,
+           extra_scopes = excluded.extra_scopes, state_since = excluded.state_since, access_ends_at = excluded.access_ends_at, claims = excluded.claims,
+           claims_version = excluded.claims_version, state = excluded.state, features = excluded.features, scopes = excluded.scopes, problem = excluded.problem, profile = excluded.profile,
            profile_version = excluded.profile_version, generation = excluded.generation, connected_at = excluded.connected_at",
     )?;
     statement.execute(rusqlite::params![
@@ -74,12 +87,20 @@ fn put_account(c: &Connection, account: &AccountRow, generation: i64) -> Outcome
         account.profile_version,
         generation,
         account.connected_at,
+        account.kind.word(),
+        account.app,
+        account.authority,
+        super::json(&account.extra_scopes)?,
+        account.state_since,
+        account.access_ends_at,
+        account.claims.as_ref().map(Sealed::as_bytes),
+        account.claims_version,
     ])?;
     Ok(())
 }
 
 /// Delta links are sealed with the secrets key, so they go with it; the next pass of each folder is a comparison with what is held.
-fn drop_cursors(c: &Connection, account_id: &str, now: i64) -> Outcome<()> {
+pub fn drop_cursors(c: &Connection, account_id: &str, now: i64) -> Outcome<()> {
     run(
         c,
         "UPDATE folders SET link = NULL, link_is_delta = 0, pass = pass + 1, resync_since = CASE WHEN was_complete = 1 OR stored > 0 THEN ?2 ELSE resync_since END
@@ -87,6 +108,30 @@ fn drop_cursors(c: &Connection, account_id: &str, now: i64) -> Outcome<()> {
         (account_id, now),
     )?;
     Ok(())
+}
+
+/// An account nobody ever signed in to holds nothing but its keys.
+fn erase_unused(c: &Connection, account_id: &str, now: i64) -> Outcome<Vec<Entry>> {
+    let mut entries = Vec::new();
+    for purpose in [KeyPurpose::Secrets, KeyPurpose::Content] {
+        entries.extend(destroy_key(c, purpose, account_id)?);
+    }
+    run(c, "DELETE FROM tokens WHERE account_id = ?1", [account_id])?;
+    if run(c, "DELETE FROM accounts WHERE id = ?1", [account_id])? > 0 {
+        keys::announce_account(c, account_id, now)?;
+        mark_erasure(c)?;
+    }
+    Ok(entries)
+}
+
+/// What is recorded of an account that a sign-in has stored.
+fn stored(account: &AccountRow, renewed: bool) -> Entry {
+    let entry = match account.state {
+        AccountState::Connected if renewed => Entry::new(AuditKind::SignedIn, "A sign-in renewed the account."),
+        AccountState::Connected => Entry::new(AuditKind::SignedIn, "A sign-in connected the account."),
+        state => Entry::new(AuditKind::StateChanged, format!("The account is now {}.", state.word())),
+    };
+    entry.on(&account.id)
 }
 
 fn token_row(row: &Row<'_>) -> Outcome<TokenRow> {
@@ -143,7 +188,9 @@ impl AccountStore for SqliteStore {
 
     fn attempt(&self, state_hash: &[u8]) -> Result<Option<AttemptRow>> {
         self.read(|c| {
-            first(c, "SELECT sealed FROM attempts WHERE state_hash = ?1", [state_hash], |row| Ok(AttemptRow { sealed: sealed(row, 0)? }))
+            first(c, "SELECT sealed, used_at <> 0, expires_at FROM attempts WHERE state_hash = ?1", [state_hash], |row| {
+                Ok(AttemptRow { sealed: sealed(row, 0)?, is_used: row.get(1)?, expires_at: row.get(2)? })
+            })
         })
     }
 
@@ -163,19 +210,30 @@ impl AccountStore for SqliteStore {
         })
     }
 
-    fn connect_account(&self, account: &AccountRow, token: &TokenRow, new_keys: &[NewKey], now: i64) -> Result<AccountRow> {
+    fn return_attempt(&self, state_hash: &[u8]) -> Result<()> {
+        self.write(|tx| {
+            run(tx, "UPDATE attempts SET used_at = 0 WHERE state_hash = ?1", [state_hash])?;
+            Ok(())
+        })
+    }
+
+    fn connect_account(&self, account: &AccountRow, token: Option<&TokenRow>, new_keys: &[NewKey], replaces: Option<&str>, now: i64) -> Result<AccountRow> {
         let row = self.write(|tx| {
-            let earlier = by_person(tx, &account.owner, &account.tenant_id, &account.user_id)?;
-            let generation = match &earlier {
-                // Everything handed in is sealed for `account.id`; under another id it could never be opened.
-                Some(earlier) if earlier.id != account.id => {
-                    return Err(Error::new(ErrorKind::Conflict, "This person was connected by another call at the same moment. Use that account, or connect again.").into());
-                }
-                Some(earlier) => earlier.generation + 1,
-                None => account.generation.max(1),
-            };
+            purge::refuse_deleted(tx, &account.owner, &account.id)?;
+            let mut entries = Vec::new();
+            if let Some(id) = replaces.filter(|id| *id != account.id) {
+                entries.extend(erase_unused(tx, id, now)?);
+            }
+            // Everything handed in is sealed for `account.id`; under another id it could never be opened.
+            if by_person(tx, &account.owner, &account.tenant_id, &account.user_id)?.is_some_and(|earlier| earlier.id != account.id) {
+                return Err(Error::new(ErrorKind::Conflict, "This person was connected by another call at the same moment. Use that account, or connect again.").into());
+            }
+            let earlier = by_id(tx, &account.id)?;
+            let generation = earlier.as_ref().map_or(account.generation.max(1), |earlier| earlier.generation + 1);
             put_account(tx, account, generation)?;
-            keys::destroy(tx, KeyPurpose::Secrets, &account.id)?;
+            entries.push(stored(account, earlier.is_some()).about(self.owner_mark(&account.owner)?));
+            entries.extend(destroy_key(tx, KeyPurpose::Secrets, &account.id)?);
+            self.note(tx, &entries, now)?;
             drop_cursors(tx, &account.id, now)?;
             for key in new_keys {
                 if key.purpose == KeyPurpose::Content && keys::active(tx, KeyPurpose::Content, &account.id)?.is_some() {
@@ -183,23 +241,25 @@ impl AccountStore for SqliteStore {
                 }
                 keys::insert(tx, key)?;
             }
-            run(
+            run(tx, "DELETE FROM tokens WHERE account_id = ?1 AND ?2", (&account.id, token.is_none()))?;
+            if let Some(token) = token {
+                run(
                 tx,
                 "INSERT INTO tokens (account_id, version, sealed, expires_at, refreshed_at) VALUES (?1, ?2, ?3, ?4, ?5)
                  ON CONFLICT (account_id) DO UPDATE SET
                    version = excluded.version, sealed = excluded.sealed, expires_at = excluded.expires_at, refreshed_at = excluded.refreshed_at",
                 (&account.id, token.version, token.sealed.as_bytes(), token.expires_at, token.refreshed_at),
-            )?;
-            keys::check_active(tx, [&account.profile, &token.sealed])?;
+                )?;
+            }
+            keys::check_active(tx, [Some(&account.profile), account.claims.as_ref(), token.map(|token| &token.sealed)].into_iter().flatten())?;
             if earlier.is_some() {
-                keys::set_meta(tx, ERASURE_PENDING, b"1")?;
+                mark_erasure(tx)?;
             }
             keys::announce_account(tx, &account.id, now)?;
             Ok((AccountRow { generation, ..account.clone() }, earlier.is_some()))
         })?;
         if row.1 {
-            self.must_erase.store(true, Ordering::SeqCst);
-            self.erase_pending(ERASE_WAIT);
+            self.erase_now(ERASE_WAIT);
         }
         Ok(row.0)
     }
@@ -216,7 +276,7 @@ impl AccountStore for SqliteStore {
         self.read(|c| {
             all(
                 c,
-                select_account!("WHERE (?1 IS NULL OR owner = ?1) AND (?2 IS NULL OR state = ?2) ORDER BY num"),
+                select_account!("WHERE owner <> '' AND (?1 IS NULL OR owner = ?1) AND (?2 IS NULL OR state = ?2) ORDER BY num"),
                 (&filter.owner, filter.state.map(Word::word)),
                 account_row,
             )
@@ -234,7 +294,24 @@ impl AccountStore for SqliteStore {
                 return Ok(true);
             }
             // Only a new connect ends a disconnect.
-            let changed = run(tx, "UPDATE accounts SET state = ?3, problem = ?4 WHERE id = ?1 AND generation = ?2 AND state <> 'disconnected'", (id, generation, state.word(), problem))?;
+            let changed = run(tx, "UPDATE accounts SET state_since = CASE WHEN state = ?3 THEN state_since ELSE ?5 END, state = ?3, problem = ?4
+                 WHERE id = ?1 AND generation = ?2 AND state <> 'disconnected'", (id, generation, state.word(), problem, now))?;
+            if changed > 0 {
+                keys::announce_account(tx, id, now)?;
+                self.note(tx, &[Entry::new(AuditKind::StateChanged, format!("The account is now {}.", state.word())).on(id)], now)?;
+            }
+            Ok(changed > 0)
+        })
+    }
+
+    fn restart_wait(&self, id: &str, generation: i64, state: AccountState, now: i64) -> Result<bool> {
+        self.write(|tx| Ok(run(tx, "UPDATE accounts SET state_since = ?4 WHERE id = ?1 AND generation = ?2 AND state = ?3", (id, generation, state.word(), now))? > 0))
+    }
+
+    fn set_features(&self, id: &str, generation: i64, features: &[Feature], now: i64) -> Result<bool> {
+        let words: Vec<&str> = features.iter().map(|f| f.word()).collect();
+        self.write(|tx| {
+            let changed = run(tx, "UPDATE accounts SET features = ?3 WHERE id = ?1 AND generation = ?2 AND state <> 'disconnected'", (id, generation, super::json(&words)?))?;
             if changed > 0 {
                 keys::announce_account(tx, id, now)?;
             }
@@ -242,31 +319,23 @@ impl AccountStore for SqliteStore {
         })
     }
 
+    fn set_claims(&self, id: &str, generation: i64, claims: Option<&Sealed>, version: i64) -> Result<bool> {
+        self.write(|tx| {
+            let changed = run(
+                tx,
+                "UPDATE accounts SET claims = ?3, claims_version = ?4 WHERE id = ?1 AND generation = ?2 AND claims_version = ?4 - 1",
+                (id, generation, claims.map(Sealed::as_bytes), version),
+            )?;
+            if changed > 0 {
+                keys::check_active(tx, claims)?;
+            }
+            Ok(changed > 0)
+        })
+    }
+
     fn disconnect_account(&self, id: &str, reason: &str, now: i64) -> Result<Vec<i64>> {
-        let cancelled = self.write(|tx| {
-            let Some(account) = by_id(tx, id)? else { return Ok(Vec::new()) };
-            // Whatever a half-finished earlier call left is taken along: every step below changes nothing when it was done.
-            if account.state != AccountState::Disconnected {
-                run(
-                    tx,
-                    "UPDATE accounts SET state = ?2, problem = ?3, generation = generation + 1 WHERE id = ?1",
-                    (id, AccountState::Disconnected.word(), reason),
-                )?;
-                keys::announce_account(tx, id, now)?;
-            }
-            keys::destroy(tx, KeyPurpose::Secrets, id)?;
-            run(tx, "DELETE FROM tokens WHERE account_id = ?1", [id])?;
-            drop_cursors(tx, id, now)?;
-            let cancelled = outbox::cancel_unsent(tx, id, reason)?;
-            let in_doubt = outbox::leave_in_doubt(tx, id, now)?;
-            for item in cancelled.iter().chain(&in_doubt) {
-                announce(tx, ChangeKind::SendChanged, id, Some(*item), now)?;
-            }
-            keys::set_meta(tx, ERASURE_PENDING, b"1")?;
-            Ok(cancelled)
-        })?;
-        self.must_erase.store(true, Ordering::SeqCst);
-        self.erase_pending(ERASE_WAIT);
+        let cancelled = self.write(|tx| self.disconnect(tx, id, reason, now))?;
+        self.erase_now(ERASE_WAIT);
         Ok(cancelled)
     }
 

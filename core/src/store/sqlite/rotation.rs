@@ -1,16 +1,17 @@
 //! Replacing keys: succession, sealing anew, the end of the old one.
 
+use super::ending::mark_erasure;
 use super::fault::Outcome;
 use super::keys::{self, CANARY};
 use super::names::Word;
 use super::sealed_columns::SEALED_COLUMNS;
-use super::{ERASE_WAIT, ERASURE_PENDING, SqliteStore, all, exists, first, leases, run, sealed, word};
+use super::{ERASE_RETRY_WAIT, ERASE_WAIT, SqliteStore, all, exists, first, leases, run, sealed, word};
 use crate::error::Result;
 use crate::seal::Sealed;
-use crate::store::{KeyFate, KeyPurpose, KeyStore, LEASE_MS, Lease, NewKey, NewRoot, ROOT_KDF, ROOT_WRAPPED, Retired, RingKey, SealedValue, Spot, outdated};
+use crate::model::AuditKind;
+use crate::store::{Entry, KeyFate, KeyPurpose, KeyStore, LEASE_MS, Lease, NewKey, NewRoot, ROOT_KDF, ROOT_WRAPPED, Retired, RingKey, SealedValue, Spot, outdated};
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 use rusqlite::{Connection, Row, ToSql};
-use std::sync::atomic::Ordering;
 
 /// Bytes of envelopes held at a time.
 const BATCH_BYTES: usize = 8 << 20;
@@ -55,15 +56,34 @@ fn is_needed(c: &Connection, key_id: i64) -> Outcome<bool> {
     Ok(false)
 }
 
-fn forget_soon(c: &Connection) -> Outcome<()> {
-    keys::set_meta(c, ERASURE_PENDING, b"1")
-}
-
 fn put_fact(c: &Connection, name: &str, value: Option<&[u8]>) -> Outcome<()> {
     match value {
         Some(value) => keys::set_meta(c, name, value),
         None => run(c, "DELETE FROM meta WHERE name = ?1", [name]).map(drop),
     }
+}
+
+fn called(purpose: KeyPurpose) -> &'static str {
+    match purpose {
+        KeyPurpose::Store => "The key of the store",
+        KeyPurpose::Secrets => "The key of an account's tokens",
+        KeyPurpose::Content => "The key of an account's mail",
+        KeyPurpose::Hashes => "The key of an account's hashes",
+        KeyPurpose::Audit => "The key of the audit log",
+    }
+}
+
+fn about(kind: AuditKind, detail: String, account_id: Option<&str>) -> Entry {
+    let entry = Entry::new(kind, detail);
+    match account_id.filter(|id| !id.is_empty()) {
+        Some(id) => entry.on(id),
+        None => entry,
+    }
+}
+
+/// A key that is replaced because of its uses knows no time of day but that of the key before it; the log does not go back.
+fn no_earlier(c: &Connection, at: i64) -> Outcome<i64> {
+    Ok(first(c, "SELECT at FROM audit ORDER BY number DESC LIMIT 1", [], |row| Ok(row.get::<_, i64>(0)?))?.unwrap_or(at).max(at))
 }
 
 /// Ours still, and for another while: a long job renews its lease by working.
@@ -116,6 +136,9 @@ impl KeyStore for SqliteStore {
             for key in new {
                 keys::insert(tx, key)?;
             }
+            let Some(first) = new.first() else { return Ok(true) };
+            let detail = format!("{} was replaced by a new one.", called(first.purpose));
+            self.note(tx, &[about(AuditKind::KeyRotated, detail, first.account_id.as_deref())], no_earlier(tx, first.created_at)?)?;
             Ok(true)
         })
     }
@@ -166,7 +189,7 @@ impl KeyStore for SqliteStore {
         })
     }
 
-    fn retire_key(&self, lease: &Lease, key_id: i64) -> Result<Retired> {
+    fn retire_key(&self, lease: &Lease, key_id: i64, now: i64) -> Result<Retired> {
         let outcome = self.write(|tx| {
             if !leases::is_held(tx, lease)? {
                 return Ok(Retired::Lost);
@@ -174,17 +197,26 @@ impl KeyStore for SqliteStore {
             if is_needed(tx, key_id)? {
                 return Ok(Retired::Needed);
             }
-            run(tx, "UPDATE keys SET wrapped = NULL WHERE id = ?1 AND is_active = 0", [key_id])?;
-            forget_soon(tx)?;
+            let gone = first(
+                tx,
+                "UPDATE keys SET wrapped = NULL WHERE id = ?1 AND is_active = 0 AND wrapped IS NOT NULL RETURNING purpose, account_id",
+                [key_id],
+                |row| Ok((word::<KeyPurpose>(row, 0)?, row.get::<_, String>(1)?)),
+            )?;
+            if let Some((purpose, account_id)) = gone {
+                let detail = format!("{} that was replaced is destroyed; nothing needs it any more.", called(purpose));
+                self.note(tx, &[about(AuditKind::KeyDestroyed, detail, Some(&account_id))], now)?;
+            }
+            mark_erasure(tx)?;
             Ok(Retired::Destroyed)
         })?;
         if outcome == Retired::Destroyed {
-            self.must_erase.store(true, Ordering::SeqCst);
+            self.erase_now(ERASE_RETRY_WAIT);
         }
         Ok(outcome)
     }
 
-    fn change_root(&self, lease: &Lease, root: &NewRoot<'_>) -> Result<bool> {
+    fn change_root(&self, lease: &Lease, root: &NewRoot<'_>, now: i64) -> Result<bool> {
         let changed = self.write(|tx| {
             if !leases::is_held(tx, lease)? || keys::meta(tx, CANARY)?.as_deref() != Some(root.old_canary.as_bytes()) {
                 return Ok(false);
@@ -201,17 +233,18 @@ impl KeyStore for SqliteStore {
             keys::set_meta(tx, CANARY, root.canary.as_bytes())?;
             put_fact(tx, ROOT_KDF, root.kdf)?;
             put_fact(tx, ROOT_WRAPPED, root.wrapped)?;
-            forget_soon(tx)?;
+            self.note(tx, &[about(AuditKind::KeyRotated, "The root key was replaced by a new one.".to_owned(), None)], now)?;
+            mark_erasure(tx)?;
             Ok(true)
         })?;
         if changed {
-            self.must_erase.store(true, Ordering::SeqCst);
+            self.erase_now(ERASE_RETRY_WAIT);
         }
         Ok(changed)
     }
 
     fn finish_erasure(&self) {
-        self.erase_pending(ERASE_WAIT);
+        let _ = self.erase_pending(ERASE_WAIT);
     }
 
     fn mark_rotation(&self, lease: &Lease, mark: Option<&[u8]>) -> Result<bool> {

@@ -32,6 +32,7 @@ pub const SEALED_COLUMNS: &[SealedColumn] = &[
     sealed_column!("keys"."wrapped", at "id", place "'wrapped ' || t.purpose || ' key'", account "t.account_id", row "CAST(t.id AS TEXT)", version "1"),
     sealed_column!("attempts"."sealed", at "state_hash", place "'sealed'", account "''", row "lower(hex(t.state_hash))", version "1"),
     sealed_column!("accounts"."profile", at "num", place "'profile'", account "t.id", row "t.id", version "t.profile_version"),
+    sealed_column!("accounts"."claims", at "num", place "'claims'", account "t.id", row "t.id", version "t.claims_version"),
     sealed_column!("tokens"."sealed", at "rowid", place "'sealed'", account "t.account_id", row "t.account_id", version "t.version"),
     sealed_column!("folders"."name", at "num", place "'name'", account "t.account_id", row "t.graph_id", version "t.version"),
     sealed_column!("folders"."link", at "num", place "'cursor'", account "t.account_id", row "t.graph_id", version "t.link_version"),
@@ -44,4 +45,4 @@ pub const SEALED_COLUMNS: &[SealedColumn] = &[
 
 /// BLOB columns that hold no envelope of a store or data key.
 #[cfg(test)]
-pub const OTHER_BLOBS: &[(&str, &str)] = &[("meta", "value"), ("attempts", "state_hash"), ("outbox", "content_hash")];
+pub const OTHER_BLOBS: &[(&str, &str)] = &[("meta", "value"), ("attempts", "state_hash"), ("outbox", "content_hash"), ("audit", "hash")];

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::error::ErrorKind;
-use crate::model::AccountFilter;
+use crate::model::{AccountFilter, AccountKind};
 
 pub fn meta_is_written_once(s: &dyn Store) {
     assert_eq!(s.meta("m").unwrap(), None);
@@ -30,6 +30,10 @@ pub fn an_attempt_is_used_up_once(s: &dyn Store) {
     s.insert_attempt(&attempt(b"b")).unwrap();
     assert!(matches!(s.consume_attempt(b"a", 50).unwrap(), Consumed::Fresh));
     assert!(matches!(s.consume_attempt(b"a", 51).unwrap(), Consumed::AlreadyUsed));
+    let used = s.attempt(b"a").unwrap().unwrap();
+    assert_eq!((used.is_used, used.expires_at), (true, 100));
+    s.return_attempt(b"a").unwrap();
+    assert!(matches!(s.consume_attempt(b"a", 52).unwrap(), Consumed::Fresh));
     assert!(matches!(s.consume_attempt(b"b", 100).unwrap(), Consumed::Expired));
     assert!(matches!(s.consume_attempt(b"c", 50).unwrap(), Consumed::Unknown));
     // A day later they are gone.
@@ -60,7 +64,7 @@ pub fn connecting_again_takes_over(s: &dyn Store) {
     let lease = lease(s);
     s.save_folders("a", 1, &lease, &[folder("in")], 1).unwrap();
     apply(s, &lease, vec![message("m", "in", 1)], |_| {});
-    let again = s.connect_account(&AccountRow { scopes: vec![], ..account("a") }, &token("a", 4), &[key(77, KeyPurpose::Secrets, "a")], 20).unwrap();
+    let again = s.connect_account(&AccountRow { scopes: vec![], ..account("a") }, Some(&token("a", 4)), &[key(77, KeyPurpose::Secrets, "a")], None, 20).unwrap();
     assert_eq!((again.generation, again.scopes.len()), (2, 0));
     let new = s.active_key(KeyPurpose::Secrets, Some("a")).unwrap().unwrap();
     assert!(new.id == 77 && s.key(old.id).unwrap().unwrap().wrapped.is_none());
@@ -71,7 +75,7 @@ pub fn connecting_again_takes_over(s: &dyn Store) {
     assert!(folder.cursor.is_none() && folder.pass == 2 && folder.stored == 1);
     // Somebody who made up another id for the same person is told so.
     let other = AccountRow { user_id: "user-a".into(), ..account("x") };
-    assert_eq!(s.connect_account(&other, &token("x", 1), &[], 20).unwrap_err().kind(), ErrorKind::Conflict);
+    assert_eq!(s.connect_account(&other, Some(&token("x", 1)), &[], None, 20).unwrap_err().kind(), ErrorKind::Conflict);
     assert!(s.account("x").unwrap().is_none());
     // Late results of the first connection change nothing.
     assert!(!s.set_account_state("a", 1, AccountState::NeedsReconnect, None, 30).unwrap());
@@ -79,6 +83,52 @@ pub fn connecting_again_takes_over(s: &dyn Store) {
     assert!(!s.begin_resync("a", "in", 1, &lease, 30).unwrap());
     assert!(s.set_account_state("a", 2, AccountState::NeedsReconnect, Some("why"), 30).unwrap());
     assert_eq!(s.account("a").unwrap().unwrap().problem.as_deref(), Some("why"));
+}
+
+pub fn what_a_connection_knows_comes_back(s: &dyn Store) {
+    let claims = sealed("claims");
+    let row = AccountRow {
+        kind: AccountKind::Tenant,
+        app: "other".into(),
+        authority: "contoso.example".into(),
+        extra_scopes: vec!["Calendars.Read".into()],
+        access_ends_at: Some(99),
+        state: AccountState::AwaitingAdmin,
+        state_since: 7,
+        user_id: AccountRow::organisation("other"),
+        ..account("a")
+    };
+    s.connect_account(&row, None, &[key(1, KeyPurpose::Secrets, "a"), key(2, KeyPurpose::Content, "a")], None, 10).unwrap();
+    assert!(s.token("a").unwrap().is_none());
+    assert!(s.set_claims("a", 1, Some(&claims), 1).unwrap());
+    assert!(!s.set_claims("a", 1, Some(&claims), 1).unwrap(), "somebody else was here");
+    assert!(s.set_features("a", 1, &[Feature::People], 11).unwrap());
+    let read = s.account("a").unwrap().unwrap();
+    assert_eq!((read.kind, read.app.as_str(), read.authority.as_str()), (AccountKind::Tenant, "other", "contoso.example"));
+    assert_eq!((read.extra_scopes.as_slice(), read.access_ends_at, read.state_since), (["Calendars.Read".to_owned()].as_slice(), Some(99), 7));
+    assert_eq!((read.claims, read.features.as_slice()), (Some(claims), [Feature::People].as_slice()));
+    assert_eq!((read.tenant_id.as_str(), read.user_id.contains('/')), ("t", true));
+    // The time of a state begins with it, and can begin anew.
+    assert!(s.set_account_state("a", 1, AccountState::AwaitingAdmin, Some("why"), 20).unwrap());
+    assert_eq!(s.account("a").unwrap().unwrap().state_since, 7);
+    assert!(s.restart_wait("a", 1, AccountState::AwaitingAdmin, 21).unwrap() && !s.restart_wait("a", 1, AccountState::Declined, 22).unwrap());
+    assert_eq!(s.account("a").unwrap().unwrap().state_since, 21);
+    s.set_account_state("a", 1, AccountState::Declined, None, 30).unwrap();
+    assert_eq!(s.account("a").unwrap().unwrap().state_since, 30);
+}
+
+pub fn a_waiting_account_makes_room_for_the_known_one(s: &dyn Store) {
+    connect(s, "a");
+    let waiting = AccountRow { user_id: AccountRow::nobody("w"), tenant_id: String::new(), state: AccountState::AwaitingAdmin, ..account("w") };
+    assert_eq!((waiting.tenant(), waiting.person()), (None, None));
+    s.connect_account(&waiting, None, &[key(501, KeyPurpose::Secrets, "w"), key(502, KeyPurpose::Content, "w")], None, 11).unwrap();
+    let again = s.connect_account(&account("a"), Some(&token("a", 2)), &[key(503, KeyPurpose::Secrets, "a")], Some("w"), 12).unwrap();
+    assert_eq!((again.generation, s.account("w").unwrap().is_none()), (2, true));
+    assert!(s.active_key(KeyPurpose::Content, Some("w")).unwrap().is_none() && s.active_key(KeyPurpose::Content, Some("a")).unwrap().is_some());
+    // Without another account the waiting one gets the person itself.
+    s.connect_account(&waiting, None, &[key(504, KeyPurpose::Secrets, "w"), key(505, KeyPurpose::Content, "w")], None, 13).unwrap();
+    let known = s.connect_account(&account("w"), Some(&token("w", 1)), &[key(506, KeyPurpose::Secrets, "w")], None, 14).unwrap();
+    assert_eq!((known.generation, s.find_account("owner", "t", "user-w").unwrap().map(|row| row.id)), (2, Some("w".into())));
 }
 
 pub fn a_token_is_saved_by_its_holder(s: &dyn Store) {

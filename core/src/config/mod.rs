@@ -1,7 +1,12 @@
 //! What a host sets, and what follows from it: endpoints per cloud, limits.
 
+mod file;
+mod section;
+
+
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::{ClientCertificate, Secret};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use url::Url;
 
@@ -106,25 +111,63 @@ impl Config {
         }
     }
 
+    /// The settings of a `tidings.toml`.
+    pub(crate) fn from_file(path: &str) -> Result<Self> {
+        file::read(std::path::Path::new(path))
+    }
+
     /// Refuses what cannot work, before any disk or network.
     pub(crate) fn check(&self) -> Result<Endpoints> {
         if self.data_dir.trim().is_empty() {
             return Err(Error::invalid("data_dir is empty. Name a folder for the store."));
         }
-        if self.client_id.is_empty() || self.client_id.len() > 100 || !self.client_id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
-            return Err(Error::invalid("client_id is not an application id. Copy it from your registration in Entra; it looks like 00000000-0000-0000-0000-000000000000."));
-        }
-        if self.tenant.is_empty() || self.tenant.len() > 255 || !self.tenant.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '.') {
-            return Err(Error::invalid("tenant must be common, organizations, consumers, a tenant id or a domain."));
-        }
+        let endpoints = Endpoints::of(&self.cloud)?;
+        check_app("", &self.client_id, &self.tenant, self.client_secret.is_some() && self.certificate.is_some(), &endpoints)?;
+        self.check_apps(&endpoints)?;
         if !(1..=1000).contains(&self.page_size) {
             return Err(Error::invalid("page_size must be from 1 to 1000."));
         }
         if !(1..=300).contains(&self.sign_in_seconds) {
             return Err(Error::invalid("sign_in_seconds must be from 1 to 300."));
         }
-        Endpoints::of(&self.cloud)
+        Ok(endpoints)
     }
+
+    fn check_apps(&self, endpoints: &Endpoints) -> Result<()> {
+        if self.apps.len() > MOST_APPS {
+            return Err(Error::invalid("apps holds more than 100 applications."));
+        }
+        let mut seen = BTreeSet::from([DEFAULT_APP]);
+        for app in &self.apps {
+            let fits = (1..=50).contains(&app.name.len()) && app.name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+            if !fits {
+                return Err(Error::invalid("The name of an application in apps must be 1 to 50 letters, digits, - or _."));
+            }
+            if !seen.insert(&app.name) {
+                let why = if app.name == DEFAULT_APP { "is the application of the configuration itself" } else { "is there twice" };
+                return Err(Error::invalid(format!("The application “{}” in apps {why}. Give each its own name.", app.name)));
+            }
+            check_app(&format!("Application “{}” in apps: ", app.name), &app.client_id, &app.tenant, app.client_secret.is_some() && app.certificate.is_some(), endpoints)?;
+        }
+        Ok(())
+    }
+}
+
+/// Name of the application of `Config` itself.
+pub(crate) const DEFAULT_APP: &str = "default";
+const MOST_APPS: usize = 100;
+/// Tenant of all personal accounts.
+pub(crate) const PERSONAL_TENANT: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
+
+fn check_app(whose: &str, client_id: &str, tenant: &str, two_proofs: bool, endpoints: &Endpoints) -> Result<()> {
+    let refuse = |why: &str| Err(Error::invalid(format!("{whose}{why}")));
+    if client_id.is_empty() || client_id.len() > 100 || !client_id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
+        return refuse("client_id is not an application id. Copy it from your registration in Entra; it looks like 00000000-0000-0000-0000-000000000000.");
+    }
+    if two_proofs {
+        return refuse("client_secret and certificate are both given. Give the one that the registration in Entra has.");
+    }
+    endpoints.check_tenant(tenant).map_err(|e| Error::invalid(format!("{whose}{}", e.reason())))
 }
 
 /// Where the two services of a cloud live.
@@ -138,6 +181,8 @@ pub(crate) struct Endpoints {
     pub uploads: Vec<String>,
     /// Plain HTTP to loopback is allowed: the cloud is `Custom` and both origins are loopback.
     pub loopback: bool,
+    /// Personal accounts exist in this cloud.
+    pub personal: bool,
 }
 
 impl Endpoints {
@@ -156,7 +201,18 @@ impl Endpoints {
             given => format!("{given}/"),
         };
         graph.set_path(&path);
-        Ok(Self { login, graph, uploads: uploads.iter().map(|h| (*h).to_owned()).collect(), loopback: login_loopback && graph_loopback })
+        Ok(Self { login, graph, uploads: uploads.iter().map(|h| (*h).to_owned()).collect(), loopback: login_loopback && graph_loopback, personal: matches!(cloud, Cloud::Public | Cloud::Custom { .. }) })
+    }
+
+    /// Whose sign-in page may be used in this cloud.
+    pub fn check_tenant(&self, tenant: &str) -> Result<()> {
+        if tenant.is_empty() || tenant.len() > 255 || !tenant.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '.') || tenant.starts_with('.') {
+            return Err(Error::invalid("tenant must be common, organizations, consumers, a tenant id or a domain."));
+        }
+        if !self.personal && is_personal(tenant) {
+            return Err(Error::invalid("Personal Microsoft accounts exist in the public cloud only. Set tenant to organizations, a tenant id or a domain, or use the public cloud."));
+        }
+        Ok(())
     }
 
     /// The prefix of Graph scopes: `https://graph.microsoft.com/`. A custom cloud takes Microsoft's own, since scopes are names, not addresses.
@@ -166,6 +222,11 @@ impl Endpoints {
             _ => "https://graph.microsoft.com/".to_owned(),
         }
     }
+}
+
+/// A tenant setting that takes personal accounts only.
+pub(crate) fn is_personal(tenant: &str) -> bool {
+    tenant.eq_ignore_ascii_case("consumers") || tenant.eq_ignore_ascii_case(PERSONAL_TENANT)
 }
 
 /// An https origin, or an http one on loopback. True when it is loopback.
@@ -187,3 +248,8 @@ fn origin(name: &str, text: &str) -> Result<(Url, bool)> {
         _ => Err(refuse("must be https; plain http is for loopback hosts only")),
     }
 }
+
+#[cfg(test)]
+mod file_tests;
+#[cfg(test)]
+mod tests;

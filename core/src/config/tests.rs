@@ -1,0 +1,38 @@
+use super::*;
+
+const CLIENT: &str = "00000000-0000-0000-0000-000000000000";
+
+fn app(name: &str) -> App {
+    App { name: name.into(), client_id: CLIENT.into(), client_secret: None, certificate: None, tenant: "common".into() }
+}
+
+fn refusal(change: impl FnOnce(&mut Config)) -> String {
+    let mut config = Config::new("folder", CLIENT);
+    change(&mut config);
+    config.check().err().map(|e| e.reason().to_owned()).unwrap_or_default()
+}
+
+#[test]
+fn applications_are_told_apart_by_good_names() {
+    assert_eq!(refusal(|c| c.apps = vec![app("one"), app("two_2-x")]), "");
+    assert!(refusal(|c| c.apps = vec![app("one"), app("one")]).contains("“one” in apps is there twice"));
+    assert!(refusal(|c| c.apps = vec![app("default")]).contains("configuration itself"));
+    for bad in ["", "a b", "ä", "a/b", &"a".repeat(51)] {
+        assert!(refusal(|c| c.apps = vec![app(bad)]).contains("1 to 50"), "{bad}");
+    }
+    assert!(refusal(|c| c.apps = vec![App { client_id: "not an id".into(), ..app("one") }]).contains("“one” in apps: client_id"));
+    assert!(refusal(|c| c.apps = vec![App { tenant: "a b".into(), ..app("one") }]).contains("“one” in apps: tenant"));
+    assert!(refusal(|c| c.apps = (0..101).map(|n| app(&format!("a{n}"))).collect()).contains("100"));
+}
+
+#[test]
+fn personal_accounts_are_of_the_public_cloud() {
+    for tenant in ["consumers", "Consumers", PERSONAL_TENANT] {
+        assert_eq!(refusal(|c| c.tenant = tenant.into()), "");
+        for cloud in [Cloud::UsGov, Cloud::UsGovDod, Cloud::China] {
+            assert!(refusal(|c| (c.tenant, c.cloud) = (tenant.into(), cloud.clone())).contains("public cloud only"));
+        }
+    }
+    assert_eq!(refusal(|c| (c.tenant, c.cloud) = ("organizations".into(), Cloud::China)), "");
+    assert!(refusal(|c| (c.apps, c.cloud) = (vec![App { tenant: "consumers".into(), ..app("one") }], Cloud::UsGov)).contains("“one” in apps: Personal"));
+}

@@ -1,0 +1,48 @@
+//! Who signs the audit log: a key of its own, random, wrapped by the store key like the others.
+
+use super::base::{Base, Wrapper, corrupt, new_id};
+use crate::error::Result;
+use crate::seal::KeyBytes;
+use crate::store::{KeyPurpose, NewKey, Notary};
+use std::sync::Arc;
+
+struct Scribe {
+    records: KeyBytes,
+    owners: KeyBytes,
+}
+
+impl Scribe {
+    fn new(key: &KeyBytes, store_id: &[u8]) -> Result<Self> {
+        Ok(Self { records: key.derive(store_id, &[b"audit", b"records"])?, owners: key.derive(store_id, &[b"audit", b"owners"])? })
+    }
+}
+
+impl Notary for Scribe {
+    fn sign(&self, parts: &[&[u8]]) -> Result<[u8; 32]> {
+        self.records.mac(parts)
+    }
+
+    fn owner(&self, owner: &str) -> Result<String> {
+        let hash = self.owners.mac(&[owner.as_bytes()])?;
+        // Half of it tells owners apart, and reads better.
+        let shown: String = hash.iter().take(16).map(|b| format!("{b:02x}")).collect();
+        Ok(format!("own_{shown}"))
+    }
+}
+
+/// Makes the log of a new store, and lets the store write it from now on.
+pub fn plug(base: &Base, store_key: &Wrapper, now: i64) -> Result<()> {
+    let store = &base.store;
+    if store.active_key(KeyPurpose::Audit, None)?.is_none() {
+        let (id, key) = (new_id()?, KeyBytes::random()?);
+        let wrapped = store_key.wrap(KeyPurpose::Audit, "", id, &key)?;
+        let scribe = Scribe::new(&key, &base.store_id)?;
+        store.begin_audit(&NewKey { id, purpose: KeyPurpose::Audit, account_id: None, wrapped, created_at: now }, &scribe, now)?;
+    }
+    // Read back even if just written: another process may have been first.
+    let row = store.active_key(KeyPurpose::Audit, None)?.ok_or_else(corrupt)?;
+    let wrapped = row.wrapped.ok_or_else(corrupt)?;
+    let key = store_key.open(base, KeyPurpose::Audit, "", row.id, &wrapped)?;
+    store.plug_notary(Arc::new(Scribe::new(&key, &base.store_id)?));
+    Ok(())
+}
