@@ -4,6 +4,7 @@
 /// One sealed column, as the statements that find, replace and look for values of a key.
 pub struct SealedColumn {
     pub table: &'static str,
+    #[cfg(test)]
     pub column: &'static str,
     /// ?1: first bytes of the envelope, ?2: limit. Answers: where, place's column, account, row, version, envelope.
     pub find: &'static str,
@@ -17,6 +18,7 @@ macro_rules! sealed_column {
     ($table:literal . $column:literal, at $at:literal, place $place:literal, account $account:literal, row $row:literal, version $version:literal $(, join $join:literal)?) => {
         SealedColumn {
             table: $table,
+            #[cfg(test)]
             column: $column,
             find: concat!(
                 "SELECT t.", $at, ", ", $place, ", ", $account, ", ", $row, ", ", $version, ", t.", $column, " FROM ", $table, " AS t ", $($join,)?
