@@ -4,9 +4,6 @@ mod audit;
 mod owners;
 mod purge;
 
-#[cfg(all(test, unix))]
-mod tests;
-
 use crate::clock::{Clock, to_ms};
 use crate::error::{Error, Result};
 use crate::events::Bell;

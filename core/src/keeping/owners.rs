@@ -58,7 +58,7 @@ impl Keeping {
         }
     }
 
-    pub(super) async fn sweep_once(&self) {
+    pub async fn sweep_once(&self) {
         let now = self.now();
         let due = self.step(move |store| store.due_owners(now)).await.unwrap_or_default();
         for owner in due {

@@ -37,11 +37,8 @@ fn words(text: &str) -> Result<Vec<String>> {
     if !(1..=LONGEST_QUERY).contains(&text.chars().count()) {
         return Err(Error::invalid("text must be 1 to 200 characters."));
     }
-    let words: Vec<String> = text
-        .split(|c: char| c.is_whitespace() || c.is_control())
-        .filter(|word| word.chars().any(char::is_alphanumeric))
-        .map(str::to_owned)
-        .collect();
+    let parts = text.split(|c: char| c.is_whitespace() || c.is_control());
+    let words: Vec<String> = parts.filter(|word| word.chars().any(char::is_alphanumeric)).map(str::to_owned).collect();
     if words.is_empty() { Err(Error::invalid("text holds no word to look for.")) } else { Ok(words) }
 }
 
@@ -74,7 +71,7 @@ mod tests {
     #[test]
     fn a_query_is_words_and_nothing_else() {
         assert_eq!(words("  offer\tMüller \"x-7\" * \u{0} - ").unwrap(), ["offer", "Müller", "\"x-7\""]);
-        for bad in [String::new(), "x".repeat(201), "* \" ( )".into(), "\u{0}".into()] {
+        for bad in [String::new(), "x".repeat(201), "* \" ( )".into(), "\u{0}".into(), " ".into()] {
             assert!(words(&bad).is_err(), "{bad}");
         }
         assert!(words(&"ü".repeat(200)).is_ok());

@@ -15,6 +15,7 @@ import dev.tidings.open
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.Job
+import kotlinx.coroutines.delay
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.withContext
 import java.io.File
@@ -117,8 +118,8 @@ class Stage private constructor(val sim: Sim, known: MutableMap<String, JsonNode
         }
     }
 
-    /** A second process of this language on the same store. With `killAt` it is killed when that fault is reached. */
-    suspend fun child(verb: String, given: JsonNode, killAt: String?): JsonNode {
+    /** A second process of this language on the same store, killed when that fault is reached, or so long after it opened the store. */
+    suspend fun child(verb: String, given: JsonNode, killAt: String?, killAfterMs: Long?): JsonNode {
         val order = JSON.createObjectNode().put("control", sim.control).put("key", key.hex()).put("verb", verb)
         order.set<ObjectNode>("settings", settings)
         order.set<ObjectNode>("with", given)
@@ -129,13 +130,18 @@ class Stage private constructor(val sim: Sim, known: MutableMap<String, JsonNode
         val process = ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start()
         process.outputStream.use { JSON.writeValue(it, order) }
         try {
-            if (killAt != null) {
-                sim.ask("faults/reached", JSON.createObjectNode().put("name", killAt))
+            if (killAt != null || killAfterMs != null) {
+                if (killAt != null) {
+                    sim.ask("faults/reached", JSON.createObjectNode().put("name", killAt))
+                } else {
+                    withContext(Dispatchers.IO) { process.inputStream.bufferedReader().readLine() }
+                    delay(killAfterMs!!)
+                }
                 process.destroyForcibly() // SIGKILL
                 withContext(Dispatchers.IO) { process.waitFor() }
                 return canonical(null)
             }
-            val said = JSON.readTree(withContext(Dispatchers.IO) { process.inputStream.readAllBytes() })
+            val said = JSON.readTree(withContext(Dispatchers.IO) { process.inputStream.bufferedReader().readLines().last() })
             said["error"]?.let { throw Refused(it) }
             return said["ok"]
         } finally {
@@ -252,6 +258,7 @@ suspend fun CoroutineScope.serve(order: JsonNode) {
     try {
         val key = order["key"].asText().chunked(2).map { it.toInt(16).toByte() }.toByteArray()
         val player = Player.onStage(order["settings"], key, clock)
+        println("opened")
         said.set<ObjectNode>("ok", player.call(order["verb"].asText(), order["with"]))
         player.engine.shutdown()
     } catch (e: TidingsException) {

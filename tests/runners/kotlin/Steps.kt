@@ -52,7 +52,7 @@ private suspend fun CoroutineScope.play(stage: Stage, logs: Logs, known: Mutable
             // `expect` and `error` are filled in after the step, so that they may name what it saved.
             val action = fill((step.deepCopy<JsonNode>() as ObjectNode).without(listOf("expect", "error")), known)
             val outcomes = act(stage, logs, waiting, action)
-            if ("rotate_keys" in listOf(step["do"]?.asText(), step["child"]?.asText()) && !step.has("kill_at") && !step.has("background")) {
+            if ("rotate_keys" in listOf(step["do"]?.asText(), step["child"]?.asText()) && !step.has("kill_at") && !step.has("kill_after_ms") && !step.has("background")) {
                 action["with"]?.get("new_root_key")?.takeIf { outcomes.first().isSuccess }?.let { stage.useKey(it.asText()) }
             }
             step["save"]?.let { name ->
@@ -76,7 +76,7 @@ private suspend fun CoroutineScope.act(stage: Stage, logs: Logs, waiting: Mutabl
     val verb = step["do"]?.asText()
     step["join"]?.let { return waiting.getValue(it.asText()).await() }
     val calls: List<suspend () -> JsonNode> = when {
-        step.has("child") -> listOf { stage.child(step["child"].asText(), given, step["kill_at"]?.asText()) }
+        step.has("child") -> listOf { stage.child(step["child"].asText(), given, step["kill_at"]?.asText(), step["kill_after_ms"]?.asLong()) }
         verb == "connect_here" -> {
             val signIn = caught { stage.player(on).engine.connectHere(record(ConnectRequest::class, given) as ConnectRequest) }.getOrElse { return listOf(Result.failure(it)) }
             waiting[step["background"].asText()] = async(Dispatchers.Default) { listOf(caught { canonical(signIn.wait()) }) }

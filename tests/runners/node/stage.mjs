@@ -6,6 +6,7 @@ import { cpSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, sta
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { text } from 'node:stream/consumers'
+import { setTimeout as pass } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { Engine, TestClock, generateRootKey, wrappedRootKey } from '../../../bindings/node/lib/index.mjs'
 import { Sim } from './sim.mjs'
@@ -112,8 +113,8 @@ export class Stage {
     return null
   }
 
-  /** A second process of this language on the same store. With `killAt` it is killed when that fault is reached. */
-  async child(verb, given, killAt) {
+  /** A second process of this language on the same store, killed when that fault is reached, or so long after it opened the store. */
+  async child(verb, given, killAt, killAfterMs) {
     const order = {
       control: this.sim.control, settings: this.settings, key: this.key.toString('hex'),
       now_ms: this.clock ? Number(this.clock.nowMs()) : null, verb, with: given,
@@ -123,13 +124,14 @@ export class Stage {
     const ended = once(child, 'exit')
     child.stdin.end(JSON.stringify(order))
     try {
-      if (killAt) {
-        await this.sim.ask('faults/reached', { name: killAt })
+      if (killAt || killAfterMs !== undefined) {
+        if (killAt) await this.sim.ask('faults/reached', { name: killAt })
+        else await once(child.stdout, 'data').then(() => pass(killAfterMs))
         child.kill('SIGKILL')
         await ended
         return null
       }
-      const said = JSON.parse(await text(child.stdout))
+      const said = JSON.parse((await text(child.stdout)).trim().split('\n').at(-1))
       if (said.error) throw new Refused(said.error)
       return said.ok
     } finally {
@@ -225,6 +227,7 @@ export async function serve(order) {
   let said
   try {
     const player = Player.onStage(order.settings, Buffer.from(order.key, 'hex'), clock)
+    process.stdout.write('opened\n')
     said = { ok: await player.call(order.verb, order.with) }
     await player.engine.close()
   } catch (error) {

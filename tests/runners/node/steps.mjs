@@ -49,7 +49,7 @@ async function play(stage, logs, known, scenario) {
       const { expect, error, ...action } = step
       const filled = fill(action, known)
       const outcomes = await act(stage, logs, waiting, filled)
-      if ([step.do, step.child].includes('rotate_keys') && !step.kill_at && !step.background) {
+      if ([step.do, step.child].includes('rotate_keys') && !step.kill_at && step.kill_after_ms === undefined && !step.background) {
         const key = filled.with?.new_root_key
         if (key && !(outcomes[0] instanceof Refused)) stage.useKey(key)
       }
@@ -75,7 +75,7 @@ async function act(stage, logs, waiting, step) {
   if (step.join) {
     return waiting.get(step.join)
   } else if (step.child) {
-    calls = [stage.child(step.child, given, step.kill_at)]
+    calls = [stage.child(step.child, given, step.kill_at, step.kill_after_ms)]
   } else if (step.do === 'logs') {
     calls = [logs.all()]
   } else if (step.do === 'connect_here' || step.do === 'connect_device') {

@@ -53,7 +53,7 @@ async def play(stage: Stage, logs, known: dict, waiting: dict, scenario: dict):
             # `expect` and `error` are filled in after the step, so that they may name what it saved.
             action = values.fill({k: v for k, v in step.items() if k not in ("expect", "error")}, known)
             outcomes = await act(stage, logs, waiting, action)
-            if "rotate_keys" in (action.get("do"), action.get("child")) and not {"kill_at", "background"} & action.keys():
+            if "rotate_keys" in (action.get("do"), action.get("child")) and not {"kill_at", "kill_after_ms", "background"} & action.keys():
                 if "new_root_key" in action.get("with", {}) and not isinstance(outcomes[0], Refused):
                     stage.use_key(action["with"]["new_root_key"])
             if "save" in step:
@@ -74,7 +74,7 @@ async def act(stage: Stage, logs, waiting: dict, step: dict) -> list:
     if "join" in step:
         return await waiting.pop(step["join"])
     if "child" in step:
-        calls = [stage.child(step["child"], given, step.get("kill_at"))]
+        calls = [stage.child(step["child"], given, step.get("kill_at"), step.get("kill_after_ms"))]
     elif step.get("do") == "logs":
         calls = [logs.all()]
     elif step.get("do") in ("connect_here", "connect_device"):

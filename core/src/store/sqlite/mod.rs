@@ -22,6 +22,8 @@ mod suspects;
 
 #[cfg(all(test, unix))] // they look at modes, owners and links
 pub mod tests;
+#[cfg(all(test, unix))]
+mod erasure_tests;
 
 use super::{Lease, Notary, Store};
 use crate::error::{Error, ErrorKind, Result};

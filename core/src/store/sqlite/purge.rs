@@ -22,6 +22,7 @@ pub(super) const HELD: &[(&str, &str)] = &[
     ("changes", "DELETE FROM changes WHERE id IN (SELECT id FROM changes WHERE account_id = ?1 LIMIT ?2)"),
     ("health", "DELETE FROM health WHERE account_id = ?1 AND ?2 > 0"),
     ("tokens", "DELETE FROM tokens WHERE account_id = ?1 AND ?2 > 0"),
+    ("health", "DELETE FROM health WHERE account_id = ?1 AND ?2 > 0"),
     ("leases", "DELETE FROM leases WHERE name IN (SELECT name FROM leases WHERE instr(name, ?1) > 0 LIMIT ?2)"),
 ];
 

@@ -6,18 +6,18 @@ use crate::store::{AccountStore, MailStore, NewMessage};
 use proptest::prelude::*;
 use std::os::unix::fs::PermissionsExt;
 
-struct Made {
-    store: SqliteStore,
-    dir: tempfile::TempDir,
+pub(super) struct Made {
+    pub(super) store: SqliteStore,
+    pub(super) dir: tempfile::TempDir,
 }
 
-fn open(dir: &Path) -> Result<SqliteStore> {
+pub(super) fn open(dir: &Path) -> Result<SqliteStore> {
     let store = SqliteStore::open(dir, Duration::from_millis(200))?;
     suite::with_log(&store);
     Ok(store)
 }
 
-fn made() -> Made {
+pub(super) fn made() -> Made {
     let dir = tempfile::tempdir().unwrap();
     Made { store: open(dir.path()).unwrap(), dir }
 }
@@ -27,7 +27,7 @@ pub fn tamper(dir: &Path, statement: &str) {
     raw(dir).execute_batch(statement).unwrap();
 }
 
-fn raw(dir: &Path) -> Connection {
+pub(super) fn raw(dir: &Path) -> Connection {
     Connection::open(dir.join(files::FILE)).unwrap()
 }
 
@@ -60,6 +60,14 @@ store_suite!(made, [
     the_index_follows_the_messages,
     a_query_is_no_language,
     health_is_the_last_success_and_what_failed_since,
+    steps_leave_records,
+    records_are_chained,
+    a_log_is_begun_once,
+    a_purge_ends_reading_at_once,
+    a_purge_erases_in_pieces_and_ends_once,
+    a_purged_account_does_not_come_back,
+    an_owner_is_deleted_and_restored,
+    an_owner_is_purged_whole,
 ]);
 
 #[test]

@@ -2,12 +2,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod accounts;
+mod audit;
 mod health;
 mod mail;
 mod outbox;
+mod purge;
 mod search;
 
 pub use accounts::*;
+pub use audit::*;
 pub use health::*;
 pub use mail::*;
 pub use outbox::*;
