@@ -7,10 +7,10 @@
 //!
 //! ```text
 //! front door   engine                                    one short method per verb
-//! activities   auth      outbox      sync                connect · what leaves · what we ask for
+//! activities   auth      outbox      sync      keeping    connect · what leaves · what we ask for · what is proven and erased
 //! tools        vault     trust       graph               secrets · proofs · Microsoft's API
 //! base         store     pipeline    events              durable rows · the only way out · the bell
-//! ground       model  error  seal  clock  random  secret  config  runtime  logs    plain things; no sockets, no SQL
+//! ground       model  error  seal  clock  random  secret  config  runtime  logs  metrics    plain things; no sockets, no SQL
 //! ```
 
 mod auth;
@@ -20,7 +20,9 @@ mod engine;
 mod error;
 mod events;
 mod graph;
+mod keeping;
 mod logs;
+mod metrics;
 mod model;
 mod outbox;
 #[allow(clippy::disallowed_methods, clippy::disallowed_types)] // the only way out

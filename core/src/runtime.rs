@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use tokio::sync::watch;
+use tracing::Instrument;
 
 /// Set when work should end at its next safe edge.
 #[derive(Debug, Clone)]
@@ -104,7 +105,8 @@ impl Runtime {
         T: Send + 'static,
         F: Future<Output = Result<T>> + Send + 'static,
     {
-        let task = self.spawn(work);
+        // Below the caller's span, so that a host's traces hang together.
+        let task = self.spawn(work.in_current_span());
         async move { joined(task?.await) }
     }
 
@@ -116,7 +118,7 @@ impl Runtime {
         F: Future<Output = Result<T>> + Send + 'static,
     {
         let mine = watch::Sender::new(false);
-        let task = self.spawn(work(Stop { all: self.stop.subscribe(), mine: mine.subscribe() }));
+        let task = self.spawn(work(Stop { all: self.stop.subscribe(), mine: mine.subscribe() }).in_current_span());
         let waiting = SetOnDrop(mine);
         async move {
             let result = joined(task?.await);

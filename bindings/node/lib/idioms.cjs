@@ -4,6 +4,7 @@
 const native = require('./load.cjs')
 const { typed, shape } = require('./errors.cjs')
 const { inspect } = require('node:util')
+const { fileURLToPath } = require('node:url')
 
 const BATCH = 100
 const asyncDispose = Symbol.asyncDispose ?? Symbol.for('nodejs.asyncDispose')
@@ -66,10 +67,38 @@ for (const [name, { async, plain: plains, static: statics, stream, closable }] o
   }
   Object.defineProperty(Front, 'name', { value: name })
   Front.prototype = Class.prototype
-  for (const method of statics) Front[method] = plain((...args) => Class[method](...args))
+  for (const method of statics) {
+    // A method with a sister for files takes a path in place of its record.
+    const file = statics.includes(`${method}File`) ? `${method}File` : undefined
+    Front[method] = plain((first, ...rest) => {
+      if (file && first instanceof URL) return Class[file](fileURLToPath(first), ...rest)
+      return Class[file && typeof first === 'string' ? file : method](first, ...rest)
+    })
+  }
   dressed[name] = Front
 }
 for (const name of shape.functions) dressed[name] = plain(native[name])
+
+/** Calls `callback` with each log record; gives a function that stops it. */
+dressed.onLog = function (callback, level = 'info') {
+  if (typeof callback !== 'function') throw new TypeError('onLog needs a function to call.')
+  const cancel = new native.Cancel()
+  let stopped = false
+  // What a callback throws would otherwise end the process, from a stack the host has no part in.
+  const tell = (record) => {
+    if (stopped) return
+    try {
+      callback(record)
+    } catch (error) {
+      process.emitWarning(`The callback of onLog failed: ${error?.stack ?? error}`, 'TidingsWarning')
+    }
+  }
+  plain(native.followLogs)(level, tell, cancel)
+  return () => {
+    stopped = true
+    cancel.cancel()
+  }
+}
 
 native.closeAtExit()
 

@@ -3,7 +3,8 @@ import tidings from './index.cjs'
 
 export default tidings
 export const {
-  Engine, EventStream, ChangeStream, LoopbackSignIn, RootKey, Secret, TestClock, version, generateRootKey, mail, chat,
+  Engine, EventStream, ChangeStream, LogStream, LoopbackSignIn, DeviceSignIn, RootKey, Secret, ClientCertificate, TestClock,
+  version, generateRootKey, wrappedRootKey, logs, onLog, mail, chat,
   TidingsError, InvalidInputError, LimitExceededError, NotConnectedError, NeedsReconnectError, ConsentMissingError, ForbiddenError,
   NotFoundError, ConflictError, ThrottledError, UpstreamError, NetworkError, OutcomeUnknownError, LinkRejectedError,
   TokenRejectedError, VaultLockedError, WrongKeyError, CorruptError, StoreBusyError, StoreFullError, CancelledError, ClosedError,

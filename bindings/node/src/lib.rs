@@ -2,12 +2,13 @@
 //!
 //! - `glue`       classes and methods, written from the contract at build time
 //! - `value.rs`   how values cross · `error.rs` how failures cross
-//! - `promise.rs` promises that can be cancelled · `at_exit.rs` engines left open
+//! - `promise.rs` promises that can be cancelled · `at_exit.rs` engines left open · `logs.rs` log records for a callback
 
 #![cfg_attr(test, allow(dead_code))] // napi exports nothing into a test
 
 mod at_exit;
 mod error;
+mod logs;
 mod promise;
 #[macro_use]
 mod value;

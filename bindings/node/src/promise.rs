@@ -38,13 +38,20 @@ impl Default for Cancel {
     }
 }
 
+impl Cancel {
+    /// For the one call it serves.
+    pub fn take(&self) -> Option<AbortRegistration> {
+        self.registration.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
 /// A promise of what `work` gives. Cancelling drops `work`, which the core treats as a caller who went away.
 pub fn promise<'env, T, F>(env: &'env Env, cancel: &Cancel, work: F) -> Result<PromiseRaw<'env, V<T>>>
 where
     T: Value + Send + 'static,
     F: Future<Output = tidings::Result<T>> + Send + 'static,
 {
-    let registration = cancel.registration.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let registration = cancel.take();
     let work = async move {
         match registration {
             Some(registration) => Abortable::new(work, registration).await.unwrap_or_else(|_| Err(stopped())),

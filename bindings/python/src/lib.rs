@@ -2,10 +2,11 @@
 //!
 //! - `glue`      classes and methods, written from the contract at build time
 //! - `value.rs`  how values cross, `record.rs` records and `union.rs` enums with data among them, `object.rs` objects · `error.rs` how failures cross
-//! - `wait.rs`   blocking calls · `stream.rs` loops over streams · `at_exit.rs` engines left open
+//! - `wait.rs`   blocking calls · `stream.rs` loops over streams · `at_exit.rs` engines left open · `logs.rs` records for the standard `logging`
 
 mod at_exit;
 mod error;
+mod logs;
 #[macro_use]
 mod object;
 #[macro_use]
@@ -22,7 +23,7 @@ mod glue {
     use crate::at_exit;
     use crate::error::{expected, raise};
     use crate::stream::{AHEAD, Ahead};
-    use crate::value::{V, Value, given, one_or_many, repr};
+    use crate::value::{FileOr, V, Value, given, one_or_many, repr};
     use crate::wait::wait;
     use pyo3::exceptions::PyStopAsyncIteration;
     use pyo3::prelude::*;
@@ -41,6 +42,7 @@ mod glue {
         crate::value::keep_names(&names);
         crate::error::keep_classes(error_class);
         register(module)?;
+        module.add_class::<crate::logs::LogPump>()?;
         module.delattr("__all__")?; // PyO3 lists only its own classes there, not the enums and exceptions
         at_exit::register(module)
     }

@@ -40,6 +40,9 @@ macro_rules! record {
                     let _ = stringify!($short);
                     return Self::from_py(&it.py().get_type::<$class>().call1((it,))?);
                 })?
+                if let Ok(fields) = it.cast::<PyDict>() {
+                    return Self::from_py(&it.py().get_type::<$class>().call((), Some(fields))?);
+                }
                 Ok(it.cast::<$class>().map_err(|_| expected($shown, it))?.get().0.clone())
             }
             $(fn many(it: &Bound<'_, PyAny>) -> PyResult<Vec<Self>> {

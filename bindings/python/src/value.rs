@@ -50,6 +50,25 @@ impl<'py, T: Value> IntoPyObject<'py> for V<T> {
     }
 }
 
+/// A record, or a file that holds it: a text or a path.
+pub enum FileOr<T> {
+    File(String),
+    Value(T),
+}
+
+impl<'a, 'py, T: Value> FromPyObject<'a, 'py> for FileOr<T> {
+    type Error = PyErr;
+    fn extract(it: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        if it.is_instance_of::<PyString>() {
+            return String::from_py(&it).map(Self::File);
+        }
+        if it.hasattr("__fspath__")? {
+            return String::from_py(&it.call_method0("__fspath__")?).map(Self::File);
+        }
+        T::from_py(&it).map(Self::Value)
+    }
+}
+
 macro_rules! plain {
     ($($ty:ty, $name:literal;)*) => {
         $(impl Value for $ty {

@@ -1,11 +1,12 @@
 # Written from udl/src/tidings.udl by `cargo run -p tidings-generator -- stubs`. Do not edit.
 import enum
+import os
 from collections.abc import Sequence
 from datetime import datetime
 from types import TracebackType
-from typing import ClassVar, Literal, TypeAlias, final, overload
+from typing import ClassVar, Literal, TypeAlias, TypedDict, final, overload
 
-from typing_extensions import Self, disjoint_base
+from typing_extensions import NotRequired, Self, disjoint_base
 
 class ErrorKind(str, enum.Enum):
     """What a failed call means for the caller; each kind asks for a different reaction."""
@@ -304,11 +305,20 @@ class App:
     @property
     def tenant(self) -> str: ...
 
+class _AppFields(TypedDict):
+    name: str
+    client_id: str
+    client_secret: NotRequired[_Secret | None]
+    certificate: NotRequired[_ClientCertificate | None]
+    tenant: NotRequired[str]
+
+_App: TypeAlias = App | _AppFields
+
 @final
 class Config:
     """How an engine is set up."""
     __match_args__ = ("data_dir", "client_id", "cloud", "client_secret", "certificate", "tenant", "apps", "content", "send_timeout_ms", "sign_in_seconds", "page_size", "folders", "allow_tls12", "proxy", "ca_certificates")
-    def __new__(cls, data_dir: str, client_id: str, cloud: _Cloud, client_secret: _Secret | None = ..., certificate: _ClientCertificate | None = ..., tenant: str = ..., apps: Sequence[App] = ..., content: _Content = ..., send_timeout_ms: int = ..., sign_in_seconds: int = ..., page_size: int = ..., folders: Sequence[str] = ..., allow_tls12: bool = ..., proxy: str | None = ..., ca_certificates: str | None = ...) -> Self: ...
+    def __new__(cls, data_dir: str, client_id: str, cloud: _Cloud, client_secret: _Secret | None = ..., certificate: _ClientCertificate | None = ..., tenant: str = ..., apps: Sequence[_App] = ..., content: _Content = ..., send_timeout_ms: int = ..., sign_in_seconds: int = ..., page_size: int = ..., folders: Sequence[str] = ..., allow_tls12: bool = ..., proxy: str | None = ..., ca_certificates: str | None = ...) -> Self: ...
     @property
     def data_dir(self) -> str:
         """Folder of the store, made with mode 0700 if missing. One folder may be opened by several processes."""
@@ -806,8 +816,12 @@ class Address:
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
+class _AddressFields(TypedDict):
+    address: str
+    name: NotRequired[str]
+
 # A text stands for the address alone.
-_Address: TypeAlias = Address | str
+_Address: TypeAlias = Address | _AddressFields | str
 
 @final
 class FileAttachment:
@@ -823,11 +837,18 @@ class FileAttachment:
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
+class _FileAttachmentFields(TypedDict):
+    name: str
+    content: bytes
+    content_type: NotRequired[str]
+
+_FileAttachment: TypeAlias = FileAttachment | _FileAttachmentFields
+
 @final
 class MailDraft:
     """A new mail. To, cc and bcc together 1 to 500 recipients."""
     __match_args__ = ("account_id", "to", "subject", "body", "body_type", "cc", "bcc", "reply_to", "importance", "attachments", "key")
-    def __new__(cls, account_id: str, to: _Address | Sequence[_Address], subject: str, body: str, body_type: _BodyType = ..., cc: _Address | Sequence[_Address] = ..., bcc: _Address | Sequence[_Address] = ..., reply_to: _Address | Sequence[_Address] = ..., importance: _Importance = ..., attachments: Sequence[FileAttachment] = ..., key: str | None = ...) -> Self: ...
+    def __new__(cls, account_id: str, to: _Address | Sequence[_Address], subject: str, body: str, body_type: _BodyType = ..., cc: _Address | Sequence[_Address] = ..., bcc: _Address | Sequence[_Address] = ..., reply_to: _Address | Sequence[_Address] = ..., importance: _Importance = ..., attachments: Sequence[_FileAttachment] = ..., key: str | None = ...) -> Self: ...
     @property
     def account_id(self) -> str: ...
     @property
@@ -1526,7 +1547,7 @@ class Engine:
     """The front door. One engine per process and store is enough; all methods may be called at the same time from any thread.
     Durable steps run to their end even when the caller stops waiting."""
     @staticmethod
-    def open(config: Config, root_key: _RootKey) -> Engine:
+    def open(config: Config | str | os.PathLike[str], root_key: _RootKey) -> Engine:
         """Opens or makes the store, and takes up sends left by an earlier process. Touches no network. Errors: InvalidInput, WrongKey, Corrupt, StoreBusy."""
     @staticmethod
     def open_with_clock(config: Config, root_key: _RootKey, clock: _TestClock) -> Engine:
@@ -1546,7 +1567,9 @@ class Engine:
     async def finish_connect(self, callback_url: str, binding: str) -> Account:
         """Ends a sign-in with the URL the browser came back to. Works once per attempt, also after a restart; runs to its end when the caller stops waiting.
         Also takes the callback of an `Approval`. Errors: InvalidInput, Conflict (already used, or another person than the account's), Cancelled (declined or
-        expired), ConsentMissing (an administrator must approve first: `account_id` names the stored account, for `approval`), TokenRejected, Network."""
+        expired), ConsentMissing (an administrator must approve first: `account_id` names the stored account, for `approval`), Forbidden (a policy, a wrong
+        registration), TokenRejected (it failed its checks, or Microsoft does not take its code any more: start again), Network (the same callback can be
+        brought again)."""
     @overload
     async def connect_here(self, request: ConnectRequest) -> LoopbackSignIn:
         """Starts a sign-in whose callback is received on a loopback port of this machine."""
@@ -1561,7 +1584,7 @@ class Engine:
     @overload
     async def connect_tenant(self, request: TenantRequest) -> SignIn:
         """Starts to connect an organisation. The sign-in proves which one; the account it gives awaits the administrator's `approval` and then gets
-        tokens of its own. Errors: InvalidInput.
+        tokens of its own. Errors: InvalidInput, Forbidden (personal accounts).
         Source: Microsoft identity platform, admin consent; OAuth 2.0 client credentials flow."""
     @overload
     async def connect_tenant(self, *, owner: str, redirect_uri: str, app: str | None = ..., tenant: str | None = ..., context: str | None = ...) -> SignIn: ...
@@ -1577,10 +1600,10 @@ class Engine:
         """Starts a sign-in that asks for further features, beside those the account has. Errors: InvalidInput, NotFound."""
     async def approval(self, account_id: str, redirect_uri: str) -> Approval:
         """What an administrator has to approve for this account: link, texts. The link is valid as long as a sign-in; ask again for another.
-        Errors: InvalidInput, NotFound."""
+        Errors: InvalidInput, NotFound, Forbidden (personal accounts)."""
     async def resume(self, account_id: str) -> Account:
         """Looks whether the approval came without a callback: an organisation's account is then connected. A person's account says that the person signs in again.
-        Errors: NotFound, Network, ConsentMissing (not yet)."""
+        Errors: NotFound, NotConnected, Network, ConsentMissing (not yet), Forbidden (a wrong registration)."""
     async def verify(self, account_id: str, test_message: bool) -> Verification:
         """Asks Microsoft who the account is and whether its mailbox can be reached; sends a mail to itself if a test message is asked for.
         Errors: NotFound, NotConnected, NeedsReconnect, Network."""
@@ -1599,7 +1622,7 @@ class Engine:
     async def disconnect(self, account_id: str) -> Account:
         """Cancels queued sends, stops syncs and destroys the account's tokens at once; works offline. Synced mail is kept."""
     async def health(self, owner: str) -> Health:
-        """How all accounts of an owner are doing. Touches no network."""
+        """How all accounts of an owner are doing. Touches no network. Errors: NotFound."""
     @overload
     async def purge(self, request: PurgeRequest) -> PurgeReport:
         """Destroys the content key at once, then erases every row. What was begun is ended at the next open. Errors: InvalidInput, NotFound."""
@@ -1667,7 +1690,7 @@ class BlockingEngine:
     """The front door. One engine per process and store is enough; all methods may be called at the same time from any thread.
     Durable steps run to their end even when the caller stops waiting."""
     @staticmethod
-    def open(config: Config, root_key: _RootKey) -> BlockingEngine:
+    def open(config: Config | str | os.PathLike[str], root_key: _RootKey) -> BlockingEngine:
         """Opens or makes the store, and takes up sends left by an earlier process. Touches no network. Errors: InvalidInput, WrongKey, Corrupt, StoreBusy."""
     @staticmethod
     def open_with_clock(config: Config, root_key: _RootKey, clock: _TestClock) -> BlockingEngine:
@@ -1687,7 +1710,9 @@ class BlockingEngine:
     def finish_connect(self, callback_url: str, binding: str) -> Account:
         """Ends a sign-in with the URL the browser came back to. Works once per attempt, also after a restart; runs to its end when the caller stops waiting.
         Also takes the callback of an `Approval`. Errors: InvalidInput, Conflict (already used, or another person than the account's), Cancelled (declined or
-        expired), ConsentMissing (an administrator must approve first: `account_id` names the stored account, for `approval`), TokenRejected, Network."""
+        expired), ConsentMissing (an administrator must approve first: `account_id` names the stored account, for `approval`), Forbidden (a policy, a wrong
+        registration), TokenRejected (it failed its checks, or Microsoft does not take its code any more: start again), Network (the same callback can be
+        brought again)."""
     @overload
     def connect_here(self, request: ConnectRequest) -> BlockingLoopbackSignIn:
         """Starts a sign-in whose callback is received on a loopback port of this machine."""
@@ -1702,7 +1727,7 @@ class BlockingEngine:
     @overload
     def connect_tenant(self, request: TenantRequest) -> SignIn:
         """Starts to connect an organisation. The sign-in proves which one; the account it gives awaits the administrator's `approval` and then gets
-        tokens of its own. Errors: InvalidInput.
+        tokens of its own. Errors: InvalidInput, Forbidden (personal accounts).
         Source: Microsoft identity platform, admin consent; OAuth 2.0 client credentials flow."""
     @overload
     def connect_tenant(self, *, owner: str, redirect_uri: str, app: str | None = ..., tenant: str | None = ..., context: str | None = ...) -> SignIn: ...
@@ -1718,10 +1743,10 @@ class BlockingEngine:
         """Starts a sign-in that asks for further features, beside those the account has. Errors: InvalidInput, NotFound."""
     def approval(self, account_id: str, redirect_uri: str) -> Approval:
         """What an administrator has to approve for this account: link, texts. The link is valid as long as a sign-in; ask again for another.
-        Errors: InvalidInput, NotFound."""
+        Errors: InvalidInput, NotFound, Forbidden (personal accounts)."""
     def resume(self, account_id: str) -> Account:
         """Looks whether the approval came without a callback: an organisation's account is then connected. A person's account says that the person signs in again.
-        Errors: NotFound, Network, ConsentMissing (not yet)."""
+        Errors: NotFound, NotConnected, Network, ConsentMissing (not yet), Forbidden (a wrong registration)."""
     def verify(self, account_id: str, test_message: bool) -> Verification:
         """Asks Microsoft who the account is and whether its mailbox can be reached; sends a mail to itself if a test message is asked for.
         Errors: NotFound, NotConnected, NeedsReconnect, Network."""
@@ -1740,7 +1765,7 @@ class BlockingEngine:
     def disconnect(self, account_id: str) -> Account:
         """Cancels queued sends, stops syncs and destroys the account's tokens at once; works offline. Synced mail is kept."""
     def health(self, owner: str) -> Health:
-        """How all accounts of an owner are doing. Touches no network."""
+        """How all accounts of an owner are doing. Touches no network. Errors: NotFound."""
     @overload
     def purge(self, request: PurgeRequest) -> PurgeReport:
         """Destroys the content key at once, then erases every row. What was begun is ended at the next open. Errors: InvalidInput, NotFound."""
@@ -1805,10 +1830,20 @@ class BlockingEngine:
 
 _Engine: TypeAlias = Engine | BlockingEngine
 
+@final
+class _LogPump:
+    def __new__(cls, level: _LogLevel) -> Self: ...
+    def next(self) -> LogRecord | None: ...
+    def stop(self) -> None: ...
+
 def generate_root_key() -> bytes:
     """32 fresh random bytes for `RootKey.raw`. Keep them where you keep your other secrets: without them nothing in the store can be read."""
 
 def logs(level: _LogLevel) -> LogStream:
+    """What the engines of this process log from now on, at this level and above. Never holds secrets, addresses or subjects.
+    Errors: Conflict when the process has a `tracing` subscriber of its own; the records are there then."""
+
+def blocking_logs(level: _LogLevel) -> BlockingLogStream:
     """What the engines of this process log from now on, at this level and above. Never holds secrets, addresses or subjects.
     Errors: Conflict when the process has a `tracing` subscriber of its own; the records are there then."""
 

@@ -13,6 +13,7 @@ use futures_util::future::{BoxFuture, Shared};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tracing::Instrument;
 
 /// A token is renewed this long before it ends, and up to a minute earlier, so that accounts connected together do not renew together.
 const EARLY_MS: i64 = 300_000;
@@ -188,7 +189,8 @@ impl Auth {
         let (me, id, asked) = (self.clone(), account_id.to_owned(), claims.clone());
         let task = tokio::spawn(async move {
             let _landed = Landed { auth: me.clone(), account_id: id.clone() };
-            me.renew(&id, stale, asked).await
+            let span = tracing::info_span!(target: "tidings::auth", "tidings.token", account = id);
+            me.renew(&id, stale, asked).instrument(span).await
         });
         let joined = async move { task.await.unwrap_or_else(|_| Err(crate::runtime::closed())) };
         let flight = joined.boxed().shared();
@@ -254,7 +256,10 @@ impl Auth {
         };
         match answer {
             Ok(grant) => self.keep_renewed(account, row, stored, grant, lease, stale, claims).await,
-            Err(Denied::Failed(error)) => Err(error),
+            Err(Denied::Failed(error)) => {
+                tracing::warn!(target: "tidings::auth", account = account_id, kind = ?error.kind(), request_id = error.request_id(), "token not renewed");
+                Err(error)
+            }
             Err(Denied::Refused(refusal, request_id)) => self.turned_down(account, row.version, refusal, stale, claims).await.map_err(|e| e.with_request_id(request_id)),
         }
     }
@@ -286,6 +291,8 @@ impl Auth {
             };
         }
         self.desk.remember_with(&account.id, access_token.clone(), generation, now, expires_at, claims.map(str::to_owned));
+        self.pipeline.meters().tokens_renewed.up();
+        tracing::info!(target: "tidings::auth", account = account.id, "token renewed");
         if account.state != AccountState::Connected {
             self.change_state(&account, AccountState::Connected, None).await?;
         }
@@ -301,6 +308,8 @@ impl Auth {
         {
             return Ok(token);
         }
+        tracing::warn!(target: "tidings::auth", account = account.id, kind = ?refusal.error(false).kind(), "token refused");
+        tracing::warn!(target: "tidings::auth", account = account.id, kind = ?refusal.error(false).kind(), "token refused");
         if refusal.class() == Class::Outage {
             return Err(refusal.error(false));
         }
@@ -362,6 +371,7 @@ impl Auth {
             if state != AccountState::Connected {
                 self.desk.table().cached.remove(&account.id);
             }
+            tracing::info!(target: "tidings::auth", account = account.id, ?state, "the account changed its state");
             self.bell.ring(Event::AccountChanged { account_id: account.id.clone(), state });
         }
         Ok(())

@@ -1,7 +1,8 @@
 //! Verbs that tell how things are.
 
 use super::Engine;
-use crate::error::{Error, Result};
+use crate::config::Config;
+use crate::error::Result;
 use crate::model::*;
 use crate::secret::RootKey;
 use std::sync::Arc;
@@ -9,22 +10,26 @@ use std::sync::Arc;
 impl Engine {
     /// `open` with the settings of a `tidings.toml`, in which `${NAME}` stands for an environment variable. Unknown keys are errors.
     /// Errors: as `open`.
-    pub fn open_file(_path: String, _root_key: Arc<RootKey>) -> Result<Self> {
-        Err(Error::internal("Not built yet."))
-    }
-
-    /// How all accounts of an owner are doing. Touches no network.
-    pub async fn health(&self, _owner: String) -> Result<Health> {
-        Err(Error::internal("Not built yet."))
+    pub fn open_file(path: String, root_key: Arc<RootKey>) -> Result<Self> {
+        Self::open(Config::from_file(&path)?, root_key)
     }
 
     /// Best matches first. Errors: InvalidInput, also when the store's content is sealed.
-    pub async fn search(&self, _query: SearchQuery) -> Result<Vec<Message>> {
-        Err(Error::internal("Not built yet."))
+    pub async fn search(&self, query: SearchQuery) -> Result<Vec<Message>> {
+        let inner = self.inner.clone();
+        self.inner
+            .runtime
+            .finish(async move {
+                if let Some(account_id) = &query.account_id {
+                    inner.row(account_id).await?;
+                }
+                inner.reader.search(query).await
+            })
+            .await
     }
 
     /// Counts since the engine was opened.
     pub fn metrics(&self) -> Metrics {
-        Metrics::default()
+        self.inner.meters.snapshot()
     }
 }

@@ -4,9 +4,15 @@ mod accounts;
 mod connect;
 mod device;
 mod feed;
+mod health;
 mod keeping;
 mod open;
 mod sign_in;
+
+#[cfg(all(test, unix))]
+mod audit_tests;
+#[cfg(all(test, unix))]
+mod erasure_tests;
 
 pub use device::DeviceSignIn;
 pub use feed::ChangeStream;
@@ -17,6 +23,8 @@ use crate::clock::{Clock, TestClock, to_ms};
 use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::{Bell, EventStream};
+use crate::keeping::Keeping;
+use crate::metrics::Meters;
 use crate::model::*;
 use crate::outbox::{DISCONNECTED, Outbox, check_draft};
 use crate::runtime::{Runtime, blocking};
@@ -47,10 +55,12 @@ struct Inner {
     outbox: Arc<Outbox>,
     sync: Arc<Sync>,
     reader: Reader,
+    keeping: Keeping,
     bell: Bell,
     /// Bumped whenever the change feed may have grown.
     news: watch::Sender<u64>,
     send_timeout: Duration,
+    meters: Meters,
 }
 
 impl Engine {
@@ -72,36 +82,33 @@ impl Engine {
         self.inner.bell.close();
         self.inner.runtime.shutdown(SHUTDOWN).await;
         self.inner.store.close();
+        tracing::info!(target: "tidings::engine", "closed");
     }
 
     /// Starts a sign-in (authorization code with PKCE). Stores the attempt, touches no network. Errors: InvalidInput.
     /// Source: Microsoft identity platform, OAuth 2.0 authorization code flow; RFC 7636.
     pub async fn connect(&self, request: ConnectRequest) -> Result<SignIn> {
         let inner = self.inner.clone();
-        self.inner.runtime.finish(async move { inner.auth.begin(request).await }).await
+        self.inner.runtime.finish(async move { inner.begin(request).await }).await
     }
 
     /// Ends a sign-in with the URL the browser came back to. Works once per attempt, also after a restart; runs to its end when the caller stops waiting.
     /// Also takes the callback of an `Approval`. Errors: InvalidInput, Conflict (already used, or another person than the account's), Cancelled (declined or
     /// expired), ConsentMissing (an administrator must approve first: `account_id` names the stored account, for `approval`), Forbidden (a policy, a wrong
-    /// registration), TokenRejected (it failed its checks, or Microsoft does not take its code any more: start again), Network.
+    /// registration), TokenRejected (it failed its checks, or Microsoft does not take its code any more: start again), Network (the same callback can be
+    /// brought again).
     pub async fn finish_connect(&self, callback_url: String, binding: String) -> Result<Account> {
         let inner = self.inner.clone();
-        self.inner
-            .runtime
-            .finish(async move {
-                let account = inner.auth.finish(&callback_url, &binding).await;
-                // A refusal can leave an account as well, one that waits for an administrator.
-                inner.account_changed();
-                account
-            })
-            .await
+        self.inner.runtime.finish(async move { inner.finish_sign_in(&callback_url, &binding).await }).await
     }
 
     /// Starts a sign-in whose callback is received on a loopback port of this machine.
     pub async fn connect_here(&self, request: ConnectRequest) -> Result<Arc<LoopbackSignIn>> {
         let inner = self.inner.clone();
-        let (sign_in, receiver) = self.inner.runtime.finish(async move { inner.auth.begin_here(request).await }).await?;
+        let (sign_in, receiver) = self.inner.runtime.finish(async move {
+            inner.keeping.check_not_deleted(&request.owner).await?;
+            inner.auth.begin_here(request).await
+        }).await?;
         Ok(Arc::new(LoopbackSignIn::new(self.inner.clone(), sign_in, receiver)))
     }
 
@@ -248,12 +255,30 @@ impl Inner {
         Ok(receipt)
     }
 
+    async fn begin(&self, request: ConnectRequest) -> Result<SignIn> {
+        self.keeping.check_not_deleted(&request.owner).await?;
+        self.auth.begin(request).await
+    }
+
+    /// A sign-in that was refused is recorded.
+    async fn finish_sign_in(&self, callback_url: &str, binding: &str) -> Result<Account> {
+        let outcome = self.auth.finish(callback_url, binding).await;
+        if let Err(error) = &outcome {
+            self.keeping.sign_in_refused(error).await;
+        }
+        told(&outcome);
+        // A refusal can leave an account as well, one that waits for an administrator.
+        self.account_changed();
+        outcome
+    }
+
     async fn disconnect(&self, account_id: String) -> Result<Account> {
         let row = self.row(&account_id).await?;
         let (store, id, now) = (self.store.clone(), row.id.clone(), to_ms(self.clock.now()));
         blocking(move || store.disconnect_account(&id, DISCONNECTED, now)).await?;
         self.vault.forget(&row.id);
         self.auth.forget(&row.id);
+        tracing::info!(target: "tidings::engine", account = row.id, "disconnected");
         let account = self.auth.account(&row.id).await?;
         self.bell.ring(Event::AccountChanged { account_id: row.id, state: account.state });
         self.account_changed();
@@ -295,5 +320,15 @@ impl Inner {
             return Ok(row);
         }
         refuse(ErrorKind::ConsentMissing, &format!("The account was not connected for {}, or the permission was not granted. Connect it again with this feature.", crate::auth::feature_name(feature)))
+    }
+}
+
+/// A line in the log about how a sign-in ended, however it was begun.
+fn told(outcome: &Result<Account>) {
+    match outcome {
+        Ok(account) => tracing::info!(target: "tidings::auth", account = account.id, state = ?account.state, "sign-in finished"),
+        Err(error) => {
+            tracing::warn!(target: "tidings::auth", account = error.account_id(), kind = ?error.kind(), request_id = error.request_id(), "sign-in refused");
+        }
     }
 }

@@ -12,6 +12,7 @@ pub use mail::{GraphFolder, MessageState, OutgoingMail, Proof};
 
 use crate::config::Endpoints;
 use crate::error::{Error, ErrorKind, Result};
+use crate::metrics::Meters;
 use crate::pipeline::{Pipeline, Priority, Purpose, Request, Response, Safety};
 use http::{HeaderName, HeaderValue, Method};
 use std::sync::Arc;
@@ -40,6 +41,10 @@ pub struct Caller {
 impl Graph {
     pub fn new(pipeline: Arc<Pipeline>, endpoints: Endpoints) -> Self {
         Self { pipeline, root: endpoints.graph }
+    }
+
+    pub fn meters(&self) -> &Meters {
+        self.pipeline.meters()
     }
 
     /// An address below Graph's root. `path` is made of literals and [`segment`]s.

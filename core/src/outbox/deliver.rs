@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinSet;
+use tracing::Instrument;
 
 /// Sends under way at the same time, over all accounts.
 const AT_ONCE: usize = 16;
@@ -63,7 +64,12 @@ impl Outbox {
             let content = tools.vault.content(&account_id)?;
             let seal = |id: i64| content.seal(payload_place(&account_id, &id.to_string()), &text);
             match tools.store.enqueue(&item, &seal)? {
-                Enqueued::New(row) | Enqueued::Same(row) => receipt(&tools.vault, &row),
+                Enqueued::New(row) => {
+                    tools.graph.meters().sends_queued.up();
+                    tracing::debug!(target: "tidings::outbox", send = row.id, account = account_id, "queued");
+                    receipt(&tools.vault, &row)
+                }
+                Enqueued::Same(row) => receipt(&tools.vault, &row),
                 Enqueued::Conflict => Err(Error::new(ErrorKind::Conflict, "This idempotency key was used for a message with other content. Use a new key for a new message.").on_account(account_id)),
             }
         })
@@ -135,7 +141,7 @@ impl Outbox {
                     tokio::select! { () = self.rest(&stop, idle) => {}, Some(_) = under_way.join_next() => {} }
                 }
                 Err(error) => {
-                    tracing::warn!(kind = ?error.kind(), "the outbox could not be read");
+                    tracing::warn!(target: "tidings::outbox", kind = ?error.kind(), "the outbox could not be read");
                     tokio::select! { () = stop.wait() => {}, () = self.tools.clock.deadline(Duration::from_secs(2)) => {} }
                 }
             }
@@ -173,7 +179,7 @@ impl Outbox {
         let mut job = match Job::open(self.tools.clone(), item, stop).await {
             Ok(job) => job,
             Err(error) => {
-                tracing::warn!(send = id, kind = ?error.kind(), "a send could not be opened");
+                tracing::warn!(target: "tidings::outbox", send = id, kind = ?error.kind(), "a send could not be opened");
                 self.park(found, &error).await;
                 return;
             }
@@ -182,11 +188,13 @@ impl Outbox {
             given_up(job.item.state)
         } else {
             let heartbeat = self.heartbeat(&job.item);
-            tokio::select! { outcome = attempt(&mut job) => outcome, () = heartbeat => Outcome::Lost }
+            let span = tracing::info_span!(target: "tidings::outbox", "tidings.send", send = id, account = account_id, attempt = job.item.attempts);
+            let attempt = attempt(&mut job).instrument(span);
+            tokio::select! { outcome = attempt => outcome, () = heartbeat => Outcome::Lost }
         };
         if let Err(error) = self.settle(&mut job, outcome).await {
             // The claim lapses and the item is taken up again from the state that is stored.
-            tracing::warn!(send = id, account = account_id, kind = ?error.kind(), "the outcome of a send could not be stored");
+            tracing::warn!(target: "tidings::outbox", send = id, account = account_id, kind = ?error.kind(), "the outcome of a send could not be stored");
         }
     }
 
@@ -206,9 +214,12 @@ impl Outbox {
         let tools = self.tools.clone();
         let step = Step { state, progress: None, reason: Some(reason), next_at: None, sent_at: None, release: true, announce: true };
         match blocking(move || tools.store.step(id, fence, &step, to_ms(tools.clock.now()))).await {
-            Ok(true) => self.announce(id).await,
+            Ok(true) => {
+                self.tell(id, None, state, Some(error));
+                self.announce(id).await;
+            }
             Ok(false) => {}
-            Err(error) => tracing::warn!(send = id, kind = ?error.kind(), "a send could not be parked"),
+            Err(error) => tracing::warn!(target: "tidings::outbox", send = id, kind = ?error.kind(), "a send could not be parked"),
         }
     }
 
@@ -219,6 +230,10 @@ impl Outbox {
     }
 
     async fn settle(&self, job: &mut Job, outcome: Outcome) -> Result<()> {
+        let failed = match &outcome {
+            Outcome::Later(error) | Outcome::Failed(error) => Some(error.clone()),
+            Outcome::Sent | Outcome::Unknown(_) | Outcome::Lost => None,
+        };
         let written = match outcome {
             Outcome::Lost => false,
             Outcome::Sent => job.leave(ItemState::Sent, None, None).await?,
@@ -242,9 +257,30 @@ impl Outbox {
             }
         };
         if written {
+            self.tell(job.item.id, Some(&job.item), job.item.state, failed.as_ref());
             self.announce(job.item.id).await;
         }
         Ok(())
+    }
+
+    /// A line in the log and a count.
+    fn tell(&self, send: i64, item: Option<&ItemRow>, state: ItemState, error: Option<&Error>) {
+        let (account, attempt) = (item.map(|i| i.account_id.as_str()), item.map(|i| i.attempts));
+        let (kind, request_id) = (error.map(|e| tracing::field::debug(e.kind())), error.and_then(Error::request_id));
+        let meters = self.tools.graph.meters();
+        match state {
+            ItemState::Sent => meters.sends_sent.up(),
+            ItemState::Failed => meters.sends_failed.up(),
+            ItemState::Unknown => meters.sends_unknown.up(),
+            _ => {}
+        }
+        if matches!(state, ItemState::Failed | ItemState::Unknown) {
+            tracing::warn!(target: "tidings::outbox", send, account, attempt, ?state, kind, request_id, "settled");
+        } else if state.is_open() {
+            tracing::info!(target: "tidings::outbox", send, account, attempt, ?state, kind, request_id, "waits for another attempt");
+        } else {
+            tracing::info!(target: "tidings::outbox", send, account, attempt, ?state, kind, request_id, "settled");
+        }
     }
 
     async fn account_state(&self, account_id: &str) -> Result<Option<AccountState>> {

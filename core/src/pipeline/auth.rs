@@ -4,6 +4,7 @@ use super::challenge;
 use super::transport::{Answer, Transport};
 use super::{AccessToken, Purpose, Request};
 use crate::error::{Error, ErrorKind, Result};
+use crate::metrics::Meters;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::header::{AUTHORIZATION, HeaderValue};
@@ -23,13 +24,17 @@ pub trait TokenSource: Send + Sync {
     }
 }
 
-#[derive(Default)]
 pub struct Tokens {
     // Weak: the source holds the pipeline.
     source: RwLock<Option<Weak<dyn TokenSource>>>,
+    meters: Meters,
 }
 
 impl Tokens {
+    pub fn new(meters: Meters) -> Self {
+        Self { source: RwLock::default(), meters }
+    }
+
     pub fn plug(&self, source: &Arc<dyn TokenSource>) {
         *self.source.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::downgrade(source));
     }
@@ -55,6 +60,7 @@ impl Tokens {
             }
             tried.push(claims.clone());
             token = self.token(request, Some(stale), claims).await?;
+            self.meters.retries.up();
         }
     }
 

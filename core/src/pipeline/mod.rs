@@ -16,6 +16,7 @@ mod hosts;
 mod loopback;
 mod request;
 mod retry;
+mod tls;
 mod trace;
 #[allow(clippy::disallowed_methods, clippy::disallowed_types)]
 mod transport;
@@ -32,9 +33,11 @@ pub use transport::{Answer, Sent, TransportError, Trouble};
 use crate::clock::Clock;
 use crate::config::Endpoints;
 use crate::error::Result;
+use crate::metrics::Meters;
 use gate::{Gate, Lane};
 use std::sync::Arc;
 use std::time::Duration;
+use tracing::Instrument;
 
 pub struct Pipeline {
     hosts: Hosts,
@@ -42,11 +45,14 @@ pub struct Pipeline {
     tokens: auth::Tokens,
     transport: Arc<dyn Transport>,
     clock: Arc<dyn Clock>,
+    meters: Meters,
 }
 
 impl Pipeline {
     pub fn new(endpoints: Endpoints, transport: Arc<dyn Transport>, clock: Arc<dyn Clock>) -> Self {
-        Self { hosts: Hosts::new(endpoints), gate: Gate::default(), tokens: auth::Tokens::default(), transport, clock }
+        let meters = Meters::default();
+        let transport = Arc::new(transport::Counted::new(transport, meters.clone()));
+        Self { hosts: Hosts::new(endpoints), gate: Gate::default(), tokens: auth::Tokens::new(meters.clone()), transport, clock, meters }
     }
 
     /// Says who knows the tokens; once, when the engine is put together.
@@ -60,16 +66,30 @@ impl Pipeline {
         let mut headers = request.headers.clone();
         headers.extend([trace.header()]);
         let (request, headers, trace) = (&request, &headers, &trace);
-        retry::run(&*self.clock, &self.gate, &lane(request), request, |attempt| async move {
+        let (lane, began) = (lane(request), self.clock.elapsed());
+        let sending = retry::run(&*self.clock, &self.gate, &lane, request, |attempt| async move {
+            if attempt > 1 {
+                self.meters.retries.up();
+                trace.again(attempt);
+            }
             let answer = self.tokens.attach_and_send(request, headers.clone(), &*self.transport).await?;
             trace.note(attempt, &answer);
             Ok(answer)
+        });
+        let outcome = sending.instrument(trace.span().clone()).await;
+        trace.close(&outcome, self.clock.elapsed().saturating_sub(began));
+        outcome.map_err(|e| {
+            self.meters.failures.up();
+            match &request.account_id {
+                Some(account_id) => e.on_account(account_id),
+                None => e,
+            }
         })
-        .await
-        .map_err(|e| match &request.account_id {
-            Some(account_id) => e.on_account(account_id),
-            None => e,
-        })
+    }
+
+    /// Counts of this engine, of which this room keeps its own.
+    pub fn meters(&self) -> &Meters {
+        &self.meters
     }
 
     /// For links in answers.

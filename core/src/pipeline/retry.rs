@@ -4,7 +4,7 @@ use super::gate::{Gate, Lane};
 use super::transport::{Answer, Sent, TransportError, Trouble};
 use super::{Request, Response, Safety};
 use crate::clock::Clock;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Remedy, Result};
 use crate::random;
 use http::Method;
 use std::time::{Duration, SystemTime};
@@ -139,11 +139,25 @@ fn no_answer(error: TransportError, once: bool, failures: u32) -> Next {
     let (sent, trouble) = (error.sent, error.trouble);
     let told = |kind, reason: &str| Error::new(kind, reason).with_source(error);
     match (sent, trouble) {
-        // Another attempt meets the same certificate.
-        (Sent::No, Trouble::Tls) => Next::Fail(told(
-            ErrorKind::Network,
-            "No secure connection to Microsoft: certificate or TLS version do not fit. If a proxy needs TLS 1.2, set allow_tls12; nothing was sent.",
-        )),
+        // Another attempt meets the same certificate. Who mends it is whoever runs this program, so waiting is no remedy.
+        (Sent::No, Trouble::Certificate) => Next::Fail(
+            told(
+                ErrorKind::Network,
+                "No secure connection to Microsoft: the certificate shown is not trusted here; nothing was sent. If a proxy looks into TLS, set ca_certificates to its authority; otherwise check this machine's date and its certificates.",
+            )
+            .with_remedy(Remedy::Developer),
+        ),
+        (Sent::No, Trouble::TlsVersion) => Next::Fail(
+            told(
+                ErrorKind::Network,
+                "No secure connection to Microsoft: TLS 1.3 is not spoken on the way there; nothing was sent. If a proxy needs TLS 1.2, set allow_tls12.",
+            )
+            .with_remedy(Remedy::Developer),
+        ),
+        (Sent::No, Trouble::Tls) => Next::Fail(
+            told(ErrorKind::Network, "No secure connection to Microsoft; nothing was sent. If a proxy stands in between, set ca_certificates or allow_tls12 as it needs.")
+                .with_remedy(Remedy::Developer),
+        ),
         (Sent::No, _) => {
             let otherwise = told(ErrorKind::Network, "Microsoft could not be reached; nothing was sent. Check the network and try again.");
             Next::Again { wait, fence: false, refusal: false, otherwise }

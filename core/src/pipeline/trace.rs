@@ -1,10 +1,13 @@
 //! What may be logged of a request: names from a list; everything else is masked. An address or an id never reaches a log.
 
-use super::Request;
-use super::transport::Answer;
+use super::transport::{Answer, Negotiated};
+use super::{Request, Response};
 use crate::error::{Error, Result};
 use crate::random;
 use http::{HeaderName, HeaderValue};
+use std::time::Duration;
+use tracing::Span;
+use tracing::field::Empty;
 use url::Url;
 
 const SEGMENTS: &[&str] = &[
@@ -17,12 +20,51 @@ const PARAMETERS: &[&str] = &["$select", "$top", "$filter", "$expand", "$skip", 
 pub struct Trace {
     id: HeaderValue,
     shown: String,
+    span: Span,
 }
 
 impl Trace {
     pub fn open(request: &Request) -> Result<Self> {
         let id = HeaderValue::from_str(&random::uuid()?).map_err(|_| Error::internal("A request id could not be made."))?;
-        Ok(Self { id, shown: format!("{} {}", request.method, redact(&request.url)) })
+        let span = tracing::info_span!(
+            target: "tidings::http", "tidings.request",
+            method = %request.method, host = request.url.host_str().unwrap_or_default(), path = %redacted_path(&request.url),
+            account = request.account_id.as_deref(), status = Empty, request_id = Empty, kind = Empty,
+        );
+        Ok(Self { id, shown: format!("{} {}", request.method, redact(&request.url)), span })
+    }
+
+    /// Around all attempts.
+    pub fn span(&self) -> &Span {
+        &self.span
+    }
+
+    pub fn again(&self, attempt: u32) {
+        tracing::debug!(target: "tidings::http", request = %self.shown, client_request_id = self.id(), attempt, "sent again");
+    }
+
+    /// What all attempts came to.
+    pub fn close(&self, outcome: &Result<Response>, took: Duration) {
+        let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        match outcome {
+            Ok(response) => {
+                let request_id = response.request_id.as_deref();
+                self.span.record("status", response.status.as_u16());
+                self.span.record("request_id", request_id);
+                let status = response.status.as_u16();
+                tracing::debug!(target: "tidings::http", request = %self.shown, client_request_id = self.id(), status, request_id, ms, "done");
+            }
+            Err(error) => {
+                let (kind, request_id) = (error.kind(), error.request_id());
+                self.span.record("kind", tracing::field::debug(kind));
+                self.span.record("request_id", request_id);
+                tracing::info!(target: "tidings::http", request = %self.shown, client_request_id = self.id(), ?kind, request_id, ms, "a request failed");
+            }
+        }
+    }
+
+    fn id(&self) -> &str {
+        self.id.to_str().unwrap_or_default()
     }
 
     pub fn header(&self) -> (HeaderName, HeaderValue) {
@@ -30,11 +72,15 @@ impl Trace {
     }
 
     pub fn note(&self, attempt: u32, answer: &Answer) {
-        let client_request_id = self.id.to_str().unwrap_or_default();
+        let client_request_id = self.id();
         match answer {
             Ok(answer) => {
                 let (status, bytes) = (answer.status().as_u16(), answer.body().len());
-                tracing::debug!(target: "tidings::http", request = %self.shown, client_request_id, attempt, status, bytes, "answered");
+                if status == 429 {
+                    tracing::info!(target: "tidings::http", request = %self.shown, client_request_id, attempt, status, "throttled");
+                }
+                let tls = answer.extensions().get::<Negotiated>().map(|n| n.0);
+                tracing::debug!(target: "tidings::http", request = %self.shown, client_request_id, attempt, status, bytes, tls, "answered");
             }
             Err(error) => tracing::debug!(target: "tidings::http", request = %self.shown, client_request_id, attempt, trouble = ?error.trouble, "no answer"),
         }
@@ -43,13 +89,17 @@ impl Trace {
 
 /// `https://graph.microsoft.com/v1.0/me/messages/…?$select=…`
 pub fn redact(url: &Url) -> String {
-    let path: Vec<&str> = url.path_segments().into_iter().flatten().map(|s| if s.is_empty() || SEGMENTS.contains(&s) { s } else { "…" }).collect();
     let query: Vec<String> = url
         .query_pairs()
         .map(|(name, _)| format!("{}=…", PARAMETERS.iter().find(|known| **known == name).copied().unwrap_or("…")))
         .collect();
     let mark = if query.is_empty() { "" } else { "?" };
-    format!("{}/{}{mark}{}", url.origin().ascii_serialization(), path.join("/"), query.join("&"))
+    format!("{}{}{mark}{}", url.origin().ascii_serialization(), redacted_path(url), query.join("&"))
+}
+
+fn redacted_path(url: &Url) -> String {
+    let path: Vec<&str> = url.path_segments().into_iter().flatten().map(|s| if s.is_empty() || SEGMENTS.contains(&s) { s } else { "…" }).collect();
+    format!("/{}", path.join("/"))
 }
 
 #[cfg(test)]

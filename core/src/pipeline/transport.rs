@@ -1,7 +1,9 @@
 //! The seam at the bottom: tests give a closure, the product gives reqwest on rustls with aws-lc-rs.
 
 use crate::config::{Config, Endpoints};
+use super::tls;
 use crate::error::{Error, Result};
+use crate::metrics::Meters;
 use bytes::{Bytes, BytesMut};
 use futures_util::future::BoxFuture;
 use std::error::Error as StdError;
@@ -26,7 +28,11 @@ pub enum Sent {
 pub enum Trouble {
     /// No connection: refused, no such host, no route.
     Connect,
-    /// No secure connection: the versions or the certificate do not fit.
+    /// No secure connection: whoever answers shows a certificate that nobody trusted here has signed, or one for another name or time.
+    Certificate,
+    /// No secure connection: the other side does not speak the versions accepted here.
+    TlsVersion,
+    /// No secure connection, for another reason.
     Tls,
     TimedOut,
     /// Reset, cut off, or not HTTP.
@@ -81,6 +87,36 @@ where
     }
 }
 
+/// Protocol of the connection an answer came over; kept with the answer, for the log.
+#[derive(Debug, Clone, Copy)]
+pub struct Negotiated(pub &'static str);
+
+/// Counts what passes.
+pub struct Counted {
+    inner: Arc<dyn Transport>,
+    meters: Meters,
+}
+
+impl Counted {
+    pub fn new(inner: Arc<dyn Transport>, meters: Meters) -> Self {
+        Self { inner, meters }
+    }
+}
+
+impl Transport for Counted {
+    fn call(&self, request: http::Request<Bytes>, max_body: usize) -> BoxFuture<'static, Answer> {
+        self.meters.requests.up();
+        let (answer, meters) = (self.inner.call(request, max_body), self.meters.clone());
+        Box::pin(async move {
+            let answer = answer.await;
+            if answer.as_ref().is_ok_and(|answer| answer.status() == http::StatusCode::TOO_MANY_REQUESTS) {
+                meters.throttled.up();
+            }
+            answer
+        })
+    }
+}
+
 /// The real network.
 pub struct ReqwestTransport {
     client: reqwest::Client,
@@ -95,6 +131,8 @@ impl ReqwestTransport {
         let oldest = if config.allow_tls12 { reqwest::tls::Version::TLS_1_2 } else { reqwest::tls::Version::TLS_1_3 };
         let mut client = reqwest::Client::builder()
             .tls_version_min(oldest)
+            .tls_info(true)
+            .tls_certs_merge(tls::authorities(config.ca_certificates.as_deref())?)
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
             .retry(reqwest::retry::never())
@@ -106,21 +144,27 @@ impl ReqwestTransport {
             .http1_max_headers(200)
             .http2_max_header_list_size(MAX_HEADERS as u32)
             .gzip(true);
-        if loopback {
-            client = client.no_proxy();
-        } else if let Some(proxy) = &config.proxy {
-            let unusable = || Error::invalid("proxy is not an address such as http://proxy.example:8080.");
-            let address = url::Url::parse(proxy).map_err(|_| unusable())?;
-            if !matches!(address.scheme(), "http" | "https") || !address.has_host() {
-                return Err(unusable());
-            }
-            client = client.proxy(reqwest::Proxy::all(address).map_err(|_| unusable())?.no_proxy(reqwest::NoProxy::from_string("localhost,127.0.0.0/8,::1")));
-        }
+        // Read even when it is not used, so that a mistake shows before the day it matters.
+        let proxy = config.proxy.as_deref().map(proxy).transpose()?;
+        client = match proxy {
+            _ if loopback => client.no_proxy(),
+            Some(proxy) => client.proxy(proxy),
+            None => client,
+        };
         let client = client
             .build()
             .map_err(|e| Error::internal("The network could not be set up; the system's certificates may be missing (package ca-certificates).").with_source(e))?;
         Ok(Self { client })
     }
+}
+
+fn proxy(text: &str) -> Result<reqwest::Proxy> {
+    let unusable = || Error::invalid("proxy is not an address such as http://proxy.example:8080.");
+    let address = url::Url::parse(text).map_err(|_| unusable())?;
+    if !matches!(address.scheme(), "http" | "https") || !address.has_host() {
+        return Err(unusable());
+    }
+    Ok(reqwest::Proxy::all(address).map_err(|_| unusable())?.no_proxy(reqwest::NoProxy::from_string("localhost,127.0.0.0/8,::1")))
 }
 
 impl Transport for ReqwestTransport {
@@ -146,6 +190,9 @@ impl Transport for ReqwestTransport {
                 body.extend_from_slice(&part);
             }
             let mut whole = http::Response::new(body.freeze());
+            if let Some(version) = answer.extensions().get::<reqwest::tls::TlsInfo>().and_then(reqwest::tls::TlsInfo::version) {
+                whole.extensions_mut().insert(Negotiated(if version == reqwest::tls::Version::TLS_1_3 { "1.3" } else { "1.2" }));
+            }
             *whole.status_mut() = answer.status();
             *whole.headers_mut() = std::mem::take(answer.headers_mut());
             Ok(whole)
@@ -157,8 +204,8 @@ fn failed(error: reqwest::Error, sent: Sent) -> TransportError {
     // The address may hold a code or a token; an error ends up in logs.
     let error = error.without_url();
     let connecting = error.is_connect();
-    let trouble = if is_tls(&error) {
-        Trouble::Tls
+    let trouble = if let Some(trouble) = tls::trouble(&error) {
+        trouble
     } else if error.is_timeout() {
         Trouble::TimedOut
     } else if connecting {
@@ -167,19 +214,4 @@ fn failed(error: reqwest::Error, sent: Sent) -> TransportError {
         Trouble::Broken
     };
     TransportError { sent: if connecting { Sent::No } else { sent }, trouble, source: Some(Arc::new(error)) }
-}
-
-/// rustls hides inside an I/O error inside a connection error.
-fn is_tls(error: &(dyn StdError + 'static)) -> bool {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if error.is::<rustls::Error>() {
-            return true;
-        }
-        next = match error.downcast_ref::<std::io::Error>().and_then(|io| io.get_ref()) {
-            Some(inner) => Some(inner),
-            None => error.source(),
-        };
-    }
-    false
 }

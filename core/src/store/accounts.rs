@@ -137,6 +137,8 @@ pub enum KeyPurpose {
     Secrets,
     /// Mail, outbox payloads, names: destroyed at purge.
     Content,
+    /// Signs the audit log; one per store.
+    Audit,
 }
 
 /// Uses a key is stored with from the start: those of whoever made it, who seals with it before it is stored.

@@ -4,9 +4,12 @@
 //! leased job carries the lease's fence and changes nothing once somebody else holds the lease.
 
 mod accounts;
+mod audit;
+mod health;
 mod lease;
 mod mail;
 mod outbox;
+mod purge;
 #[allow(clippy::disallowed_methods, clippy::disallowed_types)] // the only room that speaks SQL
 mod sqlite;
 
@@ -16,18 +19,23 @@ mod suite;
 pub use accounts::{
     AccountRow, AccountStore, AttemptRow, Consumed, KeyPurpose, KeyRow, Lease, NewAttempt, NewKey, TokenRow, USES_AT_BIRTH,
 };
+pub use audit::{AuditEnd, AuditExtent, AuditRow, AuditStore, BEGINNING, Entry, Notary};
+pub use health::{HealthError, HealthRow, HealthStore};
 pub use lease::{LEASE_MS, heartbeat};
 pub use mail::{
     Applied, ChangeRow, Cursor, FolderRow, Known, MailPage, MailStore, MessageRow, MessageWindow, NewMessage, PageBatch, Quarantined,
-    SyncedFolder,
+    SearchText, SyncedFolder,
 };
 pub use outbox::{Due, Enqueued, ItemRow, ItemState, NewItem, OutboxStore, Step};
+pub use purge::{PurgeRow, PurgeStore};
 pub use sqlite::SqliteStore;
 #[cfg(all(test, unix))]
 pub use sqlite::tests::tamper;
+#[cfg(test)]
+pub use suite::account as suite_account;
 
 /// What a backend promises; SQLite is one, PostgreSQL can be another.
-pub trait Store: AccountStore + OutboxStore + MailStore + Send + Sync {
+pub trait Store: AccountStore + OutboxStore + MailStore + HealthStore + AuditStore + PurgeStore + Send + Sync {
     /// Ends all connections; later calls fail with `Closed`.
     fn close(&self);
 }

@@ -4,13 +4,14 @@ use super::clean;
 use super::record::{body_place, message, row_of, unpack_body};
 use super::run::folder_place;
 use crate::clock::{Clock, to_ms};
+use crate::config::Content;
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{Caller, Graph};
-use crate::model::{AccountFilter, BodyType, Folder, MailThread, Message, MessageBody, MessagePage, MessageQuery};
+use crate::model::{AccountFilter, AuditKind, BodyType, Folder, MailThread, Message, MessageBody, MessagePage, MessageQuery};
 use crate::pipeline::Priority;
 use crate::runtime::blocking;
-use crate::store::{MessageRow, MessageWindow, Store, SyncedFolder};
-use crate::vault::Vault;
+use crate::store::{Entry, MessageRow, MessageWindow, Store, SyncedFolder};
+use crate::vault::{DataKey, Vault};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -25,6 +26,7 @@ pub struct Reader {
     pub graph: Graph,
     pub clock: Arc<dyn Clock>,
     pub news: watch::Sender<u64>,
+    pub content: Content,
 }
 
 impl Reader {
@@ -61,7 +63,9 @@ impl Reader {
             };
             let page = this.store.messages(&window)?;
             let next = page.rows.last().filter(|_| page.more).map(cursor_of);
-            Ok(MessagePage { items: this.open(&page.rows)?, next })
+            let items = this.open(&page.rows)?;
+            this.record(window.account_id.as_deref(), None, counted("A list of messages was read", items.len()))?;
+            Ok(MessagePage { items, next })
         })
         .await
     }
@@ -70,7 +74,9 @@ impl Reader {
         let (this, id) = (self.clone(), message_id.to_owned());
         blocking(move || {
             let row = this.row(&id)?;
-            message(&this.vault.content(&row.account_id)?, &row)
+            let message = message(&this.key(&row)?, &row)?;
+            this.record(Some(&row.account_id), Some(id), "A message was read.")?;
+            Ok(message)
         })
         .await
     }
@@ -79,14 +85,9 @@ impl Reader {
         let (this, id) = (self.clone(), message_id.to_owned());
         blocking(move || {
             let row = this.row(&id)?;
-            // Microsoft may send no body at all.
-            let Some((sealed, version)) = this.store.body(row.row_id)? else {
-                return Ok(MessageBody { body_type: BodyType::Text, content: String::new(), text: String::new(), html: String::new() });
-            };
-            let packed = this.vault.content(&row.account_id)?.open(body_place(&row.account_id, &row.graph_id, version), &sealed)?;
-            let (body_type, content) = unpack_body(&packed)?;
-            let (text, html) = (clean::text(body_type, &content), clean::html(body_type, &content));
-            Ok(MessageBody { body_type, content, text, html })
+            let body = this.read_body(&row)?;
+            this.record(Some(&row.account_id), Some(id), "A body was read.")?;
+            Ok(body)
         })
         .await
     }
@@ -116,6 +117,7 @@ impl Reader {
                     }
                 }
             }
+            this.record(Some(&row.account_id), Some(id), counted("A conversation was read", messages.len()))?;
             let subject = messages.first().map(|m| m.subject.clone()).unwrap_or_default();
             Ok(MailThread { conversation_id: row.conversation_id, account_id: row.account_id, subject, messages })
         })
@@ -132,7 +134,9 @@ impl Reader {
         let written = blocking(move || {
             this.store.set_read(row.row_id, is_read, change_key.as_deref(), to_ms(this.clock.now()))?;
             let row = this.row(&id)?;
-            message(&this.vault.content(&row.account_id)?, &row)
+            let message = message(&this.key(&row)?, &row)?;
+            this.record(Some(&row.account_id), Some(id), "A message was marked and read.")?;
+            Ok(message)
         })
         .await;
         self.news.send_modify(|n| *n = n.wrapping_add(1));
@@ -149,14 +153,42 @@ impl Reader {
         self.store.message(row_of(id).ok_or_else(not_found)?)?.ok_or_else(not_found)
     }
 
-    fn open(&self, rows: &[MessageRow]) -> Result<Vec<Message>> {
+    /// Who reads content leaves a record of it, before anything is handed out. No record, no content.
+    pub(super) fn record(&self, account_id: Option<&str>, subject: Option<String>, detail: impl Into<String>) -> Result<()> {
+        let entry = Entry { account_id: account_id.map(str::to_owned), subject, ..Entry::new(AuditKind::ContentRead, detail) };
+        self.store.record(&[entry], to_ms(self.clock.now()))
+    }
+
+    fn read_body(&self, row: &MessageRow) -> Result<MessageBody> {
+        // Microsoft may send no body at all.
+        let Some((sealed, version)) = self.store.body(row.row_id)? else {
+            return Ok(MessageBody { body_type: BodyType::Text, content: String::new(), text: String::new(), html: String::new() });
+        };
+        let packed = self.key(row)?.open(body_place(&row.account_id, &row.graph_id, version), &sealed)?;
+        let (body_type, content) = unpack_body(&packed)?;
+        let (text, html) = (clean::text(body_type, &content), clean::html(body_type, &content));
+        Ok(MessageBody { body_type, content, text, html })
+    }
+
+    /// A message whose key is destroyed is being purged: it is gone, though its row may still be there.
+    fn key(&self, row: &MessageRow) -> Result<DataKey> {
+        self.vault.content(&row.account_id).map_err(|e| if e.kind() == ErrorKind::NotConnected { not_found() } else { e })
+    }
+
+    pub(super) fn open(&self, rows: &[MessageRow]) -> Result<Vec<Message>> {
         let mut items = Vec::with_capacity(rows.len());
         let mut keys = std::collections::HashMap::new();
         for row in rows {
             if !keys.contains_key(&row.account_id) {
-                keys.insert(row.account_id.clone(), self.vault.content(&row.account_id)?);
+                let key = match self.key(row) {
+                    Ok(key) => Some(key),
+                    // A list of several accounts goes on without the one that is being purged.
+                    Err(e) if e.kind() == ErrorKind::NotFound => None,
+                    Err(e) => return Err(e),
+                };
+                keys.insert(row.account_id.clone(), key);
             }
-            if let Some(key) = keys.get(&row.account_id) {
+            if let Some(Some(key)) = keys.get(&row.account_id) {
                 items.push(message(key, row)?);
             }
         }
@@ -175,7 +207,7 @@ impl Reader {
     }
 }
 
-fn folder(key: &crate::vault::DataKey, account_id: &str, folder: SyncedFolder) -> Result<Folder> {
+fn folder(key: &DataKey, account_id: &str, folder: SyncedFolder) -> Result<Folder> {
     let SyncedFolder { row, stored, .. } = folder;
     let name = key.open(folder_place(account_id, &row.graph_id, row.version), &row.name)?;
     Ok(Folder {
@@ -198,6 +230,10 @@ pub(super) fn parse_cursor(text: &str) -> Result<(i64, i64)> {
     text.split_once('.')
         .and_then(|(at, row)| Some((at.parse().ok()?, row.parse().ok()?)))
         .ok_or_else(|| Error::invalid("cursor is not one that messages gave. Pass `next` of the page before, or none."))
+}
+
+pub(super) fn counted(what: &str, messages: usize) -> String {
+    format!("{what}, {messages} of them.")
 }
 
 fn no_folder() -> Error {

@@ -4,6 +4,7 @@ use super::folder::{FolderSync, Tally};
 use super::read::Reader;
 use super::removal;
 use crate::clock::{Clock, to_ms};
+use crate::config::Content;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::Bell;
 use crate::graph::{Caller, Graph, GraphFolder};
@@ -12,13 +13,14 @@ use crate::pipeline::Priority;
 use crate::random;
 use crate::runtime::{Stop, blocking};
 use crate::seal::Place;
-use crate::store::{AccountRow, FolderRow, LEASE_MS, Lease, Store, heartbeat};
+use crate::store::{AccountRow, FolderRow, HealthError, LEASE_MS, Lease, Store, heartbeat};
 use crate::vault::Vault;
 use futures_util::StreamExt;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use tokio::sync::watch;
+use tracing::Instrument;
 
 /// How long a sync waits in all for Retry-After and outages before it reports them.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -38,6 +40,8 @@ pub struct Pass {
     pub account: AccountRow,
     pub lease: Lease,
     pub page_size: u32,
+    /// Whether the full-text index is filled.
+    pub content: Content,
     pub stop: Stop,
     /// Held by the folder whose page is being planned and written.
     pub writing: tokio::sync::Mutex<()>,
@@ -89,28 +93,69 @@ pub struct Sync {
     clock: Arc<dyn Clock>,
     bell: Bell,
     news: watch::Sender<u64>,
+    content: Content,
     page_size: u32,
     folders: Vec<String>,
     /// One sync per account and process; the lease does the same between processes.
     running: Mutex<HashMap<String, Weak<tokio::sync::Mutex<()>>>>,
+    /// When accounts were synced completely by this process: wall time as it is stored, and monotonic.
+    successes: Mutex<HashMap<String, (i64, Duration)>>,
 }
 
 impl Sync {
     /// Works with what the reader works with.
     pub fn new(reader: Reader, bell: Bell, page_size: u32, folders: Vec<String>) -> Arc<Self> {
-        let Reader { store, vault, graph, clock, news } = reader;
-        Arc::new(Self { store, vault, graph, clock, bell, news, page_size, folders, running: Mutex::default() })
+        let Reader { store, vault, graph, clock, news, content } = reader;
+        Arc::new(Self { store, vault, graph, clock, bell, news, content, page_size, folders, running: Mutex::default(), successes: Mutex::default() })
     }
 
     /// Brings an account up to date. Stops between pages when told to; what is stored stays.
     pub async fn run(&self, account: AccountRow, stop: Stop) -> Result<SyncReport> {
         let account_id = account.id.clone();
-        let result = self.run_alone(account, stop).await.map_err(|e| e.on_account(account_id.clone()));
+        let span = tracing::info_span!(target: "tidings::sync", "tidings.sync", account = account_id);
+        let result = self.run_alone(account, stop).instrument(span).await.map_err(|e| e.on_account(account_id.clone()));
+        self.note(&account_id, &result).await;
         self.bell.ring(match &result {
             Ok(report) => Event::SyncFinished { report: report.clone() },
             Err(error) => Event::SyncFailed { account_id, kind: error.kind(), reason: error.reason().to_owned() },
         });
         result
+    }
+
+    /// How long ago, by a clock that cannot be set, the success stored as `at` was; None if it was another process's.
+    pub fn since_success(&self, account_id: &str, at: Option<i64>) -> Option<Duration> {
+        let successes = self.successes.lock().unwrap_or_else(PoisonError::into_inner);
+        successes.get(account_id).filter(|(wall, _)| Some(*wall) == at).map(|(_, elapsed)| self.clock.elapsed().saturating_sub(*elapsed))
+    }
+
+    /// Leaves the facts that health is judged by, a line in the log, a count.
+    async fn note(&self, account_id: &str, result: &Result<SyncReport>) {
+        let (store, id, now) = (self.store.clone(), account_id.to_owned(), to_ms(self.clock.now()));
+        let noted = match result {
+            Ok(r) => {
+                self.graph.meters().syncs.up();
+                tracing::info!(
+                    target: "tidings::sync", account = account_id, ms = r.duration_ms, folders = r.folders, pages = r.pages, added = r.added, changed = r.changed,
+                    moved = r.moved, removed = r.removed, resynced = r.resynced, quarantined = r.quarantined, "synced"
+                );
+                self.successes.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), (now, self.clock.elapsed()));
+                blocking(move || store.note_success(&id, now)).await
+            }
+            Err(error) => {
+                let (kind, request_id) = (error.kind(), error.request_id());
+                // These say nothing about the account: somebody stopped it, or its state tells already.
+                if matches!(kind, ErrorKind::Cancelled | ErrorKind::Closed | ErrorKind::Forked | ErrorKind::NotConnected) {
+                    tracing::info!(target: "tidings::sync", account = account_id, ?kind, "a sync was stopped");
+                    return;
+                }
+                tracing::warn!(target: "tidings::sync", account = account_id, ?kind, request_id, reason = error.reason(), "a sync failed");
+                let error = HealthError { at: now, kind, reason: error.reason().to_owned() };
+                blocking(move || store.note_failure(&id, &error)).await
+            }
+        };
+        if let Err(error) = noted {
+            tracing::warn!(target: "tidings::sync", account = account_id, kind = ?error.kind(), "the outcome of a sync could not be noted");
+        }
     }
 
     async fn run_alone(&self, account: AccountRow, stop: Stop) -> Result<SyncReport> {
@@ -128,6 +173,7 @@ impl Sync {
             account,
             lease: lease.clone(),
             page_size: self.page_size,
+            content: self.content,
             stop,
             writing: tokio::sync::Mutex::new(()),
         });

@@ -71,6 +71,7 @@ pub fn place<'a>(purpose: KeyPurpose, account_id: &'a str, id: &'a str) -> Place
         KeyPurpose::Store => "wrapped store key",
         KeyPurpose::Secrets => "wrapped secrets key",
         KeyPurpose::Content => "wrapped content key",
+        KeyPurpose::Audit => "wrapped audit key",
     };
     Place { table: "keys", column, account_id, row: id, version: 1 }
 }

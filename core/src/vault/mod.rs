@@ -3,6 +3,7 @@
 //! The root key of the host wraps the store key, the store key wraps two data keys per account: one for secrets, destroyed at disconnect, and one for
 //! content. A destroyed key is the deletion of everything sealed with it.
 
+mod audit;
 mod data_key;
 mod keyring;
 
@@ -56,6 +57,7 @@ impl Vault {
 
     fn open_with(store: Arc<dyn Store>, root: &RootKey, now: i64, most_uses: i64) -> Result<Self> {
         let (ring, store_key) = Keyring::unlock(store, root, now, most_uses)?;
+        audit::plug(&*ring.store, &ring.store_id, &store_key, now)?;
         Ok(Self(Arc::new(Inner { ring, store_key, content: Mutex::default(), secrets: Mutex::default() })))
     }
 
@@ -123,11 +125,15 @@ impl Vault {
         entry.hashes.derive(&self.0.ring.store_id, &[b"purpose", purpose.as_bytes()])?.mac(parts)
     }
 
+    /// Looks at the key row each time, since another process may have purged the account.
     fn content_entry(&self, account_id: &str) -> Result<Content> {
-        if let Some(entry) = lock(&self.0.content).get(account_id) {
+        let Some(row) = self.0.ring.store.active_key(KeyPurpose::Content, Some(account_id))? else {
+            lock(&self.0.content).remove(account_id);
+            return Err(destroyed(account_id));
+        };
+        if let Some(entry) = lock(&self.0.content).get(account_id).filter(|entry| entry.key.id() == row.id) {
             return Ok(entry.clone());
         }
-        let row = self.0.ring.store.active_key(KeyPurpose::Content, Some(account_id))?.ok_or_else(|| destroyed(account_id))?;
         let wrapped = row.wrapped.ok_or_else(|| destroyed(account_id))?;
         let bytes = self.unwrap(KeyPurpose::Content, account_id, row.id, &wrapped)?;
         let hashes = Arc::new(bytes.derive(&self.0.ring.store_id, &[b"keyed hash"])?);

@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { parse } from 'smol-toml'
+import { Logs } from './logs.mjs'
 import { ROOT, Sim } from './sim.mjs'
 import { serve } from './stage.mjs'
 import { run } from './steps.mjs'
@@ -13,13 +14,14 @@ const LIMIT_MS = 120_000
 
 async function main(named) {
   const sim = await Sim.start('node')
+  const logs = new Logs()
   const results = []
   for (const file of files(named)) {
     const scenario = parse(readFileSync(file, 'utf8'))
     const started = performance.now()
     const result = { file: basename(file, '.toml'), name: scenario.name, proves: scenario.proves, outcome: 'passed' }
     try {
-      await within(run(sim, scenario))
+      await within(run(sim, logs, scenario))
     } catch (error) {
       Object.assign(result, { outcome: 'failed', reason: error.failed ? error.message : String(error.stack ?? error) })
     }

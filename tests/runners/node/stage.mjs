@@ -2,20 +2,23 @@
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { text } from 'node:stream/consumers'
+import { setTimeout as pass } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { Engine, RootKey, TestClock, generateRootKey } from '../../../bindings/node/lib/index.mjs'
+import { Engine, TestClock, generateRootKey, wrappedRootKey } from '../../../bindings/node/lib/index.mjs'
 import { Sim } from './sim.mjs'
-import { camel, canonical, config, draft, refusal, toNode } from './values.mjs'
+import { camel, canonical, config, draft, fill, refusal, rootKey, secretsOf, toNode } from './values.mjs'
 
 const FINAL = ['sent', 'unknown', 'failed', 'cancelled']
 /** Verbs whose arguments are not one record. */
 const PLAIN = {
   finish_connect: ['callback_url', 'binding'], account: ['account_id'], disconnect: ['account_id'], receipt: ['receipt_id'], sync: ['account_id'],
-  folders: ['account_id'], message: ['message_id'], body: ['message_id'], thread: ['message_id'], mark_read: ['message_id', 'is_read'], close: [],
+  folders: ['account_id'], message: ['message_id'], body: ['message_id'], thread: ['message_id'], mark_read: ['message_id', 'is_read'], close: [], metrics: [],
+  reconnect: ['account_id', 'redirect_uri'], add_features: ['account_id', 'features', 'redirect_uri'], approval: ['account_id', 'redirect_uri'], resume: ['account_id'],
+  health: ['owner'], delete_owner: ['owner'], restore_owner: ['owner'],
 }
 
 /** A call failed; the error as a record. */
@@ -27,7 +30,8 @@ export class Refused extends Error {
 }
 
 export class Stage {
-  static async set(sim, scenario) {
+  /** `known` are the values that the settings of the file may name; `data_dir` comes to them. */
+  static async set(sim, known, scenario) {
     const stage = new Stage()
     const time = scenario.clock ?? '2026-01-15T09:00:00Z'
     await sim.ask('reset', { clock: time })
@@ -37,7 +41,10 @@ export class Stage {
     stage.store = join(stage.folder, 'store')
     stage.key = stage.rightKey = Buffer.from(generateRootKey())
     const { login, graph, client_id } = sim.urls
-    stage.settings = { data_dir: stage.store, client_id, cloud: { custom: { login, graph } }, ...scenario.engine }
+    known.data_dir = stage.store
+    stage.settings = { data_dir: stage.store, client_id, cloud: { custom: { login, graph } }, ...fill(scenario.engine ?? {}, known) }
+    // Texts that may stand nowhere: keys, passphrases, client secrets.
+    stage.secrets = [stage.key, stage.key.toString('hex'), ...secretsOf(stage.settings)]
     stage.players = new Map()
     stage.over = new AbortController()
     if (time !== 'wall') {
@@ -47,11 +54,30 @@ export class Stage {
     return stage
   }
 
-  /** Opens an engine; `given` changes settings for this one time, `root_key` among them. */
+  /** Opens an engine; `given` changes settings for this one time, the key among them. */
   open(name, given) {
-    const { root_key, ...settings } = { ...this.settings, ...given }
-    this.players.set(name, new Player(settings, root_key === undefined ? this.key : Buffer.from(root_key), this.clock))
+    this.secrets.push(...secretsOf(given))
+    this.players.set(name, Player.onStage({ ...this.settings, ...given }, this.key, this.clock))
     return null
+  }
+
+  /** Writes the file beside the store, sets the variables it names, and opens the first engine with it. */
+  openFile({ toml, env }) {
+    const file = join(this.folder, 'tidings.toml')
+    writeFileSync(file, toml)
+    Object.assign(process.env, env)
+    this.players.set('first', new Player(Engine.open(file, this.key)))
+    return null
+  }
+
+  wrappedRootKey() {
+    return wrappedRootKey(this.store)?.toString() ?? null
+  }
+
+  /** A rotation has replaced the root key: engines are opened with this one from here on. */
+  useKey(key) {
+    this.key = Buffer.from(key)
+    this.secrets.push(this.key, this.key.toString('hex'))
   }
 
   player(name) {
@@ -60,14 +86,18 @@ export class Stage {
   }
 
   damage(how) {
+    const kept = join(this.folder, 'kept')
     if (how === 'root_key') this.key = Buffer.from(generateRootKey())
     else if (how === 'right_key') this.key = this.rightKey
+    else if (how === 'keep') copy(this.store, kept)
+    else if (how === 'restore') copy(kept, this.store)
     else {
       const size = (file) => statSync(file).size
       const main = this.files().filter((f) => !/-(wal|shm)$/.test(f)).sort((a, b) => size(b) - size(a))[0]
       const data = readFileSync(main)
       const quarter = Math.floor(data.length / 4)
       if (how === 'flip_page') for (let i = quarter; i < 3 * quarter; i++) data[i] ^= 255
+      if (typeof how === 'object') replace(data, ...how.replace.map((text) => Buffer.from(text)))
       writeFileSync(main, how === 'truncate' ? data.subarray(0, Math.floor(data.length / 2)) : data)
     }
     return null
@@ -83,8 +113,8 @@ export class Stage {
     return null
   }
 
-  /** A second process of this language on the same store. With `killAt` it is killed when that fault is reached. */
-  async child(verb, given, killAt) {
+  /** A second process of this language on the same store, killed when that fault is reached, or so long after it opened the store. */
+  async child(verb, given, killAt, killAfterMs) {
     const order = {
       control: this.sim.control, settings: this.settings, key: this.key.toString('hex'),
       now_ms: this.clock ? Number(this.clock.nowMs()) : null, verb, with: given,
@@ -94,13 +124,14 @@ export class Stage {
     const ended = once(child, 'exit')
     child.stdin.end(JSON.stringify(order))
     try {
-      if (killAt) {
-        await this.sim.ask('faults/reached', { name: killAt })
+      if (killAt || killAfterMs !== undefined) {
+        if (killAt) await this.sim.ask('faults/reached', { name: killAt })
+        else await once(child.stdout, 'data').then(() => pass(killAfterMs))
         child.kill('SIGKILL')
         await ended
         return null
       }
-      const said = JSON.parse(await text(child.stdout))
+      const said = JSON.parse((await text(child.stdout)).trim().split('\n').at(-1))
       if (said.error) throw new Refused(said.error)
       return said.ok
     } finally {
@@ -115,6 +146,8 @@ export class Stage {
   }
 
   remove() {
+    const evidence = process.env.TIDINGS_EVIDENCE // for the search of the whole run
+    if (evidence && existsSync(this.store)) copy(this.store, join(evidence, `node-${basename(this.folder)}`))
     rmSync(this.folder, { recursive: true, force: true })
   }
 
@@ -123,15 +156,39 @@ export class Stage {
   }
 }
 
+/** Everything of one folder to another, which holds nothing else afterwards. */
+function copy(from, to) {
+  rmSync(to, { recursive: true, force: true })
+  cpSync(from, to, { recursive: true })
+}
+
+/** In every place of the bytes. */
+function replace(data, before, after) {
+  if (!data.includes(before) || before.length !== after.length) throw new Error('the main file does not hold that text, or the texts differ in length')
+  for (let at = data.indexOf(before); at >= 0; at = data.indexOf(before, at + 1)) after.copy(data, at)
+}
+
 /** An engine and the stream that was opened with it. */
 class Player {
-  constructor(settings, key, clock) {
-    this.engine = clock ? Engine.openWithClock(config(settings), RootKey.raw(key), clock) : Engine.open(config(settings), RootKey.raw(key))
-    this.events = this.engine.events()
+  constructor(engine) {
+    this.engine = engine
+    this.events = engine.events()
+  }
+
+  static onStage(settings, key, clock) {
+    const [made, root] = [config(settings), rootKey(settings, key)]
+    return new Player(clock ? Engine.openWithClock(made, root, clock) : Engine.open(made, root))
   }
 
   async call(verb, given) {
     if (verb === 'send' || verb === 'enqueue') return canonical(await this.engine[verb](draft(given)))
+    if (verb === 'audit') return canonical(await this.engine.audit(given.limit ?? 1000, given.cursor))
+    if (verb === 'verify_audit') return canonical(await this.engine.verifyAudit(given.expected))
+    if (verb === 'verify') return canonical(await this.engine.verify(given.account_id, given.test_message ?? false))
+    if (verb === 'rotate_keys') {
+      const { new_root_key, ...rotation } = given
+      return canonical(await this.engine.rotateKeys(toNode(new_root_key ? { newRootKey: Buffer.from(new_root_key), ...rotation } : rotation)))
+    }
     if (verb === 'changes') return canonical(await this.engine.changes(given.cursor).ready(given.limit ?? 1000))
     if (verb === 'events') return this.eventsUntil(given.until)
     if (verb === 'settled') return this.settled(given.receipt_id)
@@ -169,7 +226,8 @@ export async function serve(order) {
   if (clock) sim.follow(clock, over.signal).catch(() => {}) // ends with the process
   let said
   try {
-    const player = new Player(order.settings, Buffer.from(order.key, 'hex'), clock)
+    const player = Player.onStage(order.settings, Buffer.from(order.key, 'hex'), clock)
+    process.stdout.write('opened\n')
     said = { ok: await player.call(order.verb, order.with) }
     await player.engine.close()
   } catch (error) {

@@ -2,16 +2,23 @@
 
 import { mismatch, short } from './matching.mjs'
 import { Refused, Stage } from './stage.mjs'
-import { canonical, fill, refusal, toNode } from './values.mjs'
+import { camel, canonical, fill, refusal, toNode } from './values.mjs'
 
-const ACTIONS = ['sim', 'do', 'sign_in', 'let', 'join', 'child', 'browse', 'check_disk', 'damage']
+const ACTIONS = ['sim', 'do', 'sign_in', 'let', 'cut', 'join', 'child', 'browse', 'check_disk', 'damage']
 const TOKEN = /(?:access_token|refresh_token|id_token)\\?":\s*\\?"([^"\\]{16,})/g
 
-export async function run(sim, scenario) {
+/** Verbs that change the stage, or that the engine need not be open for. */
+const ONCE = ['open', 'open_file', 'wrapped_root_key']
+
+export async function run(sim, logs, scenario) {
+  await logs.begin()
   const known = Object.fromEntries(['login', 'graph', 'stranger', 'client_id'].map((key) => [key, sim.urls[key]]))
-  const stage = await Stage.set(sim, scenario)
+  for (const group of ['tls', 'tls12']) {
+    for (const [name, value] of Object.entries(sim.urls[group] ?? {})) known[`${group}_${name}`] = value
+  }
+  const stage = await Stage.set(sim, known, scenario)
   try {
-    await play(stage, known, scenario)
+    await play(stage, logs, known, scenario)
   } finally {
     await sim.clearFaults() // nothing held may keep an engine from closing
     await stage.clear()
@@ -21,12 +28,14 @@ export async function run(sim, scenario) {
   }
   const exchanges = await sim.ask('exchanges')
   const text = typeof exchanges === 'string' ? exchanges : JSON.stringify(exchanges)
-  const secrets = [...new Set([...text.matchAll(TOKEN)].map((match) => match[1])), stage.rightKey, stage.rightKey.toString('hex')]
-  stage.checkDisk(known.canary ? [...secrets, known.canary] : secrets)
+  const secrets = [...new Set([...text.matchAll(TOKEN)].map((match) => match[1])), ...stage.secrets]
+  if (known.canary) secrets.push(known.canary)
+  stage.checkDisk(secrets)
+  await logs.check(secrets)
   stage.remove()
 }
 
-async function play(stage, known, scenario) {
+async function play(stage, logs, known, scenario) {
   const waiting = new Map()
   try {
     if (scenario.open ?? true) stage.open('first', {})
@@ -38,7 +47,12 @@ async function play(stage, known, scenario) {
     try {
       // `expect` and `error` are filled in after the step, so that they may name what it saved.
       const { expect, error, ...action } = step
-      const outcomes = await act(stage, waiting, fill(action, known))
+      const filled = fill(action, known)
+      const outcomes = await act(stage, logs, waiting, filled)
+      if ([step.do, step.child].includes('rotate_keys') && !step.kill_at && step.kill_after_ms === undefined && !step.background) {
+        const key = filled.with?.new_root_key
+        if (key && !(outcomes[0] instanceof Refused)) stage.useKey(key)
+      }
       if (step.save) {
         const saved = outcomes.map((outcome) => (outcome instanceof Refused ? null : outcome))
         known[step.save] = saved.length === 1 ? saved[0] : saved
@@ -54,19 +68,23 @@ async function play(stage, known, scenario) {
 }
 
 /** The one thing a step does: its outcome, or one for each of `times` calls. */
-async function act(stage, waiting, step) {
+async function act(stage, logs, waiting, step) {
   const given = step.with ?? {}
   const on = step.on ?? 'first'
   let calls
   if (step.join) {
     return waiting.get(step.join)
   } else if (step.child) {
-    calls = [stage.child(step.child, given, step.kill_at)]
-  } else if (step.do === 'connect_here') {
-    const signIn = await stage.player(on).engine.connectHere(toNode(given))
+    calls = [stage.child(step.child, given, step.kill_at, step.kill_after_ms)]
+  } else if (step.do === 'logs') {
+    calls = [logs.all()]
+  } else if (step.do === 'connect_here' || step.do === 'connect_device') {
+    const [signIn] = await gather([stage.player(on).engine[camel(step.do)](toNode(given))])
+    if (signIn instanceof Refused) return [signIn]
     waiting.set(step.background, gather([signIn.wait().then(canonical)]))
-    return [{ url: signIn.url() }]
-  } else if (step.do && step.do !== 'open') {
+    const shown = step.do === 'connect_here' ? ['url'] : ['user_code', 'verification_uri', 'message', 'expires_at']
+    return [Object.fromEntries(shown.map((name) => [name, canonical(signIn[camel(name)]())]))]
+  } else if (step.do && !ONCE.includes(step.do)) {
     const player = stage.player(on)
     calls = Array.from({ length: step.times ?? 1 }, () => player.call(step.do, given))
   } else {
@@ -103,9 +121,16 @@ async function simple(stage, step, given, on) {
   }
   if (step.browse) return sim.browse(step.browse)
   if (step.let) return step.let
+  if (step.cut) {
+    const found = step.cut.match(new RegExp(step.by))
+    if (!found) throw new Error('nothing to cut out')
+    return found[1]
+  }
   if (step.damage) return stage.damage(step.damage)
   if (step.check_disk) return stage.checkDisk(step.check_disk)
   if (step.sign_in) return signIn(stage, step.sign_in)
+  if (step.do === 'open_file') return stage.openFile(given)
+  if (step.do === 'wrapped_root_key') return stage.wrappedRootKey()
   return stage.open(on, given)
 }
 

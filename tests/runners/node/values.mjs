@@ -1,6 +1,6 @@
 // Scenario values: `$name.path` filled in, `repeat` unrolled; plain objects of the Node interface to and from JSON.
 
-import { TidingsError } from '../../../bindings/node/lib/index.mjs'
+import { ClientCertificate, RootKey, TidingsError } from '../../../bindings/node/lib/index.mjs'
 
 const NAME = /\$([a-z][a-z0-9_]*(?:\.[A-Za-z0-9_]+)*)/g
 
@@ -40,8 +40,29 @@ export function toNode(value) {
   return keys(Object.fromEntries(Object.entries(value).map(([key, item]) => [key, toNode(item)])), camel)
 }
 
-export function config({ cloud, ...settings }) {
-  return { ...toNode(settings), cloud: typeof cloud === 'string' ? cloud : { type: 'custom', ...cloud.custom } }
+export function config(given) {
+  const { root_key, passphrase, kms, keyring, cloud, apps, ...settings } = given
+  const more = apps ? { apps: apps.map(certified) } : {}
+  return { ...certified(settings), ...more, cloud: typeof cloud === 'string' ? cloud : { type: 'custom', ...cloud.custom } }
+}
+
+function certified({ certificate, ...settings }) {
+  const more = certificate ? { certificate: ClientCertificate.fromPem(certificate.certificate, certificate.private_key) } : {}
+  return { ...toNode(settings), ...more }
+}
+
+/** The key that the settings name; without one, the scenario's own. */
+export function rootKey({ root_key, passphrase, kms, keyring }, usual) {
+  if (passphrase !== undefined) return RootKey.passphrase(passphrase)
+  if (kms) return RootKey.unwrapped(Buffer.from(kms.key), Buffer.from(kms.wrapped))
+  if (keyring) return RootKey.fromKeyring(keyring.service, keyring.user)
+  return RootKey.raw(root_key === undefined ? usual : Buffer.from(root_key))
+}
+
+/** Texts of the settings that may stand nowhere: not on disk, not in a record. */
+export function secretsOf({ root_key, passphrase, kms, apps, ...own }) {
+  const ofApps = [own, ...(apps ?? [])].flatMap((app) => [app.client_secret, app.certificate?.private_key])
+  return [root_key, passphrase, kms?.key, ...ofApps].filter((text) => text)
 }
 
 export function draft(given) {

@@ -12,6 +12,7 @@ sys.path.insert(0, str(ROOT / "bindings/python"))
 
 import stage  # noqa: E402  (after the path is set)
 import steps  # noqa: E402
+from logs import Logs  # noqa: E402
 from sim import Sim  # noqa: E402
 
 # Longest a scenario may take, in seconds, so that one that hangs does not stall the rest.
@@ -19,14 +20,14 @@ LIMIT = 120
 
 
 async def main(named: list[str]) -> int:
-    sim = Sim.start(ROOT, "python")
+    sim, logs = Sim.start(ROOT, "python"), Logs()
     results = []
     for file in files(named):
         scenario = tomllib.loads(file.read_text())
         started = time.monotonic()
         result = {"file": file.stem, "name": scenario["name"], "proves": scenario["proves"], "outcome": "passed"}
         try:
-            await asyncio.wait_for(steps.run(sim, scenario), LIMIT)
+            await asyncio.wait_for(steps.run(sim, logs, scenario), LIMIT)
         except asyncio.TimeoutError:
             result |= {"outcome": "failed", "reason": f"did not end within {LIMIT} s"}
         except Exception as e:  # a defect of one scenario or of the engine must not stop the rest

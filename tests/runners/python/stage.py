@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -14,7 +16,7 @@ FINAL = {"sent", "unknown", "failed", "cancelled"}
 
 
 class Stage:
-    def __init__(self, sim: Sim, scenario: dict):
+    def __init__(self, sim: Sim, known: dict, scenario: dict):
         self.sim, self.folder = sim, tempfile.TemporaryDirectory()
         self.store = Path(self.folder.name) / "store"
         self.key = self.right_key = tidings.generate_root_key()
@@ -22,42 +24,73 @@ class Stage:
         self.settings = {
             "data_dir": str(self.store), "client_id": urls["client_id"],
             "cloud": {"custom": {"login": urls["login"], "graph": urls["graph"]}},
-        } | scenario.get("engine", {})
+        }
+        known["data_dir"] = str(self.store)
+        self.settings |= values.fill(scenario.get("engine", {}), known)
+        # Texts that may stand nowhere: keys, passphrases, client secrets.
+        self.secrets = [self.key, self.key.hex().encode(), *values.secrets(self.settings)]
         self.clock, self.mover, self.players = None, None, {}
 
     @classmethod
-    async def set(cls, sim: Sim, scenario: dict) -> "Stage":
+    async def set(cls, sim: Sim, known: dict, scenario: dict) -> "Stage":
+        """`known` are the values that the settings of the file may name; `data_dir` comes to them."""
         time = scenario.get("clock", "2026-01-15T09:00:00Z")
         await sim.ask("reset", {"clock": time})
         await sim.ask("record", {"on": True})  # to know the tokens that may not be found on disk
-        stage = cls(sim, scenario)
+        stage = cls(sim, known, scenario)
         if time != "wall":
             stage.clock = tidings.TestClock(await sim.now())
             stage.mover = asyncio.create_task(sim.follow(stage.clock))
         return stage
 
     def open(self, name: str, given: dict):
-        """Opens an engine; `given` changes settings for this one time, `root_key` among them."""
-        key = given["root_key"].encode() if "root_key" in given else self.key
-        self.players[name] = Player(self.settings | given, key, self.clock)
+        """Opens an engine; `given` changes settings for this one time, the key among them."""
+        self.secrets += values.secrets(given)
+        self.players[name] = Player.on_stage(self.settings | given, self.key, self.clock)
+
+    def open_file(self, given: dict):
+        """Writes the file beside the store, sets the variables it names, and opens the first engine with it."""
+        file = self.store.with_name("tidings.toml")
+        file.write_text(given["toml"])
+        os.environ.update(given.get("env", {}))
+        self.players["first"] = Player(tidings.Engine.open(file, self.key))
+
+    def wrapped_root_key(self):
+        wrapped = tidings.wrapped_root_key(str(self.store))
+        return wrapped and wrapped.decode()
+
+    def use_key(self, key: str):
+        """A rotation has replaced the root key: engines are opened with this one from here on."""
+        self.key = key.encode()
+        self.secrets += [self.key, self.key.hex().encode()]
 
     def player(self, name: str) -> "Player":
         if name not in self.players and name != "first":
             self.open(name, {})
         return self.players[name]
 
-    def damage(self, how: str):
+    def damage(self, how):
+        kept = self.store.with_name("kept")
         if how == "root_key":
             self.key = tidings.generate_root_key()
         elif how == "right_key":
             self.key = self.right_key
+        elif how == "keep":
+            copy(self.store, kept)
+        elif how == "restore":
+            copy(kept, self.store)
         else:
             main = max((f for f in self.files() if not f.name.endswith(("-wal", "-shm"))), key=lambda f: f.stat().st_size)
             data = bytearray(main.read_bytes())
             if how == "flip_page":
                 data[len(data) // 4 : len(data) * 3 // 4] = bytes(b ^ 255 for b in data[len(data) // 4 : len(data) * 3 // 4])
-            else:
+            elif how == "truncate":
                 del data[len(data) // 2 :]
+            else:
+                old, new = (text.encode() for text in how["replace"])
+                if old not in data or len(old) != len(new):
+                    raise RuntimeError("the main file does not hold that text, or the texts differ in length")
+                data = data.replace(old, new)
             main.write_bytes(data)
 
     def check_disk(self, secrets):
@@ -68,8 +101,8 @@ class Stage:
                 if secret and secret in data:
                     raise RuntimeError(f"{file.name} holds {secret!r} in the clear")
 
-    async def child(self, verb: str, given: dict, kill_at: str | None):
-        """A second process of this language on the same store. With `kill_at` it is killed when that fault is reached."""
+    async def child(self, verb: str, given: dict, kill_at: str | None, kill_after_ms: int | None):
+        """A second process of this language on the same store, killed when that fault is reached, or so long after it opened the store."""
         order = {
             "control": self.sim.control, "settings": self.settings, "key": self.key.hex(),
             "now_ms": self.clock and self.clock.now_ms(), "verb": verb, "with": given,
@@ -84,7 +117,13 @@ class Stage:
                 process.kill()
                 await process.wait()
                 return None
-            said = json.loads((await process.communicate())[0])
+            if kill_after_ms is not None:
+                await process.stdout.readline()
+                await asyncio.sleep(kill_after_ms / 1000)
+                process.kill()
+                await process.wait()
+                return None
+            said = json.loads((await process.communicate())[0].splitlines()[-1])
         finally:
             if self.clock:
                 await self.sim.catch_up(self.clock)
@@ -98,9 +137,17 @@ class Stage:
             await player.engine.close()
         if self.mover:
             self.mover.cancel()
+        if (evidence := os.environ.get("TIDINGS_EVIDENCE")) and self.store.exists():  # for the search of the whole run
+            copy(self.store, Path(evidence) / f"python-{Path(self.folder.name).name}")
 
     def files(self):
         return [f for f in self.store.iterdir() if f.is_file()] if self.store.exists() else []
+
+
+def copy(source: Path, to: Path):
+    """Everything of one folder to another, which holds nothing else afterwards."""
+    shutil.rmtree(to, ignore_errors=True)
+    shutil.copytree(source, to)
 
 
 class Refused(Exception):
@@ -114,15 +161,29 @@ class Refused(Exception):
 class Player:
     """An engine and the stream that was opened with it."""
 
-    def __init__(self, settings: dict, key: bytes, clock):
-        config, key = values.config(settings), tidings.RootKey.raw(key)
-        self.engine = tidings.Engine.open_with_clock(config, key, clock) if clock else tidings.Engine.open(config, key)
-        self.events = self.engine.events()
+    def __init__(self, engine: tidings.Engine):
+        self.engine, self.events = engine, engine.events()
+
+    @classmethod
+    def on_stage(cls, settings: dict, key: bytes, clock) -> "Player":
+        config, key = values.config(settings), values.root_key(settings, key)
+        return cls(tidings.Engine.open_with_clock(config, key, clock) if clock else tidings.Engine.open(config, key))
 
     async def call(self, verb: str, given: dict):
         engine = self.engine
         if verb in ("send", "enqueue"):
             outcome = await getattr(engine, verb)(values.draft(given))
+        elif verb == "metrics":
+            outcome = engine.metrics()
+        elif verb == "audit":
+            outcome = await engine.audit(given.get("limit", 1000), given.get("cursor"))
+        elif verb == "verify_audit":
+            expected = given.get("expected")
+            outcome = await engine.verify_audit(expected and tidings.AuditHead(**expected))
+        elif verb == "verify":
+            outcome = await engine.verify(given["account_id"], given.get("test_message", False))
+        elif verb == "rotate_keys" and "new_root_key" in given:
+            outcome = await engine.rotate_keys(**given | {"new_root_key": given["new_root_key"].encode()})
         elif verb == "changes":
             outcome = await engine.changes(given.get("cursor")).ready(given.get("limit", 1000))
         elif verb == "events":
@@ -156,7 +217,8 @@ async def serve(order: dict):
     clock = order["now_ms"] and tidings.TestClock(order["now_ms"])
     mover = asyncio.create_task(sim.follow(clock)) if clock else None
     try:
-        player = Player(order["settings"], bytes.fromhex(order["key"]), clock)
+        player = Player.on_stage(order["settings"], bytes.fromhex(order["key"]), clock)
+        print("opened", flush=True)
         said = {"ok": await player.call(order["verb"], order["with"])}
         await player.engine.close()
     except tidings.TidingsError as e:

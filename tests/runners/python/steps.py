@@ -8,7 +8,7 @@ import values
 from matching import mismatch, short
 from stage import Refused, Stage
 
-ACTIONS = ("sim", "do", "sign_in", "let", "join", "child", "browse", "check_disk", "damage")
+ACTIONS = ("sim", "do", "sign_in", "let", "cut", "join", "child", "browse", "check_disk", "damage")
 TOKEN = re.compile(r'(?:access_token|refresh_token|id_token)\\?":\s*\\?"([^"\\]{16,})')
 
 
@@ -16,11 +16,14 @@ class Failed(Exception):
     """What went wrong, in words for the report."""
 
 
-async def run(sim, scenario: dict):
+async def run(sim, logs, scenario: dict):
+    await logs.begin()
     known = {key: sim.urls[key] for key in ("login", "graph", "stranger", "client_id")}
-    stage, waiting = await Stage.set(sim, scenario), {}
+    for group in ("tls", "tls12"):
+        known |= {f"{group}_{name}": value for name, value in sim.urls.get(group, {}).items()}
+    stage, waiting = await Stage.set(sim, known, scenario), {}
     try:
-        await play(stage, known, waiting, scenario)
+        await play(stage, logs, known, waiting, scenario)
     finally:
         for task in waiting.values():
             task.cancel()
@@ -32,13 +35,14 @@ async def run(sim, scenario: dict):
             raise Failed(f"the simulator accuses: {short(accusation)}")
     exchanges = await sim.ask("exchanges")
     tokens = set(TOKEN.findall(exchanges if isinstance(exchanges, str) else short(exchanges)))
-    secrets = [t.encode() for t in tokens] + [stage.right_key, stage.right_key.hex().encode()]
+    secrets = [t.encode() for t in tokens] + stage.secrets
     if "canary" in known:
         secrets.append(known["canary"].encode())
     stage.check_disk(secrets)
+    await logs.check(secrets)
 
 
-async def play(stage: Stage, known: dict, waiting: dict, scenario: dict):
+async def play(stage: Stage, logs, known: dict, waiting: dict, scenario: dict):
     if scenario.get("open", True):
         try:
             stage.open("first", {})
@@ -48,31 +52,40 @@ async def play(stage: Stage, known: dict, waiting: dict, scenario: dict):
         try:
             # `expect` and `error` are filled in after the step, so that they may name what it saved.
             action = values.fill({k: v for k, v in step.items() if k not in ("expect", "error")}, known)
-            outcomes = await act(stage, waiting, action)
+            outcomes = await act(stage, logs, waiting, action)
+            if "rotate_keys" in (action.get("do"), action.get("child")) and not {"kill_at", "kill_after_ms", "background"} & action.keys():
+                if "new_root_key" in action.get("with", {}) and not isinstance(outcomes[0], Refused):
+                    stage.use_key(action["with"]["new_root_key"])
             if "save" in step:
                 saved = [None if isinstance(o, Refused) else o for o in outcomes]
                 known[step["save"]] = saved[0] if len(saved) == 1 else saved
             expect, error = values.fill([step.get("expect"), step.get("error")], known)
             what = next(filter(None, (judge(outcome, expect, error) for outcome in outcomes)), None)
-        except (LookupError, RuntimeError) as e:
+        except (LookupError, RuntimeError, OSError) as e:
             what = str(e)
         if what:
             name = next(k for k in ACTIONS if k in step)
             raise Failed(f"step {number} ({name} {short(step[name])}): {what} {step.get('why', '')}")
 
 
-async def act(stage: Stage, waiting: dict, step: dict) -> list:
+async def act(stage: Stage, logs, waiting: dict, step: dict) -> list:
     """The one thing a step does: its outcome, or one for each of `times` calls."""
     given, on = step.get("with", {}), step.get("on", "first")
     if "join" in step:
         return await waiting.pop(step["join"])
     if "child" in step:
-        calls = [stage.child(step["child"], given, step.get("kill_at"))]
-    elif step.get("do") == "connect_here":
-        sign_in = await stage.player(on).engine.connect_here(**given)
+        calls = [stage.child(step["child"], given, step.get("kill_at"), step.get("kill_after_ms"))]
+    elif step.get("do") == "logs":
+        calls = [logs.all()]
+    elif step.get("do") in ("connect_here", "connect_device"):
+        try:
+            sign_in = await getattr(stage.player(on).engine, step["do"])(**given)
+        except tidings.TidingsError as e:
+            return [Refused(values.error(e))]
         waiting[step["background"]] = asyncio.create_task(gather([later(sign_in)]))
-        return [{"url": sign_in.url()}]
-    elif "do" in step and step["do"] != "open":
+        shown = ("url",) if step["do"] == "connect_here" else ("user_code", "verification_uri", "message", "expires_at")
+        return [{name: values.canonical(getattr(sign_in, name)()) for name in shown}]
+    elif "do" in step and step["do"] not in ("open", "open_file", "wrapped_root_key"):
         calls = [stage.player(on).call(step["do"], given) for _ in range(step.get("times", 1))]
     else:
         calls = [simple(stage, step, given, on)]
@@ -114,12 +127,21 @@ async def simple(stage: Stage, step: dict, given: dict, on: str):
         return await sim.browse(step["browse"])
     if "let" in step:
         return step["let"]
+    if "cut" in step:
+        found = re.search(step["by"], step["cut"])
+        if not found:
+            raise RuntimeError("nothing to cut out")
+        return found[1]
     if "damage" in step:
         return stage.damage(step["damage"])
     if "check_disk" in step:
         return stage.check_disk([text.encode() for text in step["check_disk"]])
     if "sign_in" in step:
         return await sign_in(stage, dict(step["sign_in"]))
+    if step["do"] == "open_file":
+        return stage.open_file(given)
+    if step["do"] == "wrapped_root_key":
+        return stage.wrapped_root_key()
     return stage.open(on, given)
 
 

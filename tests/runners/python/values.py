@@ -45,13 +45,39 @@ def plain(value) -> str:
 
 
 def config(settings: dict) -> tidings.Config:
-    given = dict(settings)
-    given.pop("root_key", None)
+    given = {key: value for key, value in settings.items() if key not in ("root_key", "passphrase", "kms", "keyring")}
     if "cloud" in given:
         given["cloud"] = cloud(given["cloud"])
     if "client_secret" in given:
         given["client_secret"] = tidings.Secret(given["client_secret"])
-    return tidings.Config(**given)
+    if "apps" in given:
+        given["apps"] = [certified(app) for app in given["apps"]]
+    return tidings.Config(**certified(given))
+
+
+def certified(given: dict) -> dict:
+    if "certificate" not in given:
+        return given
+    return given | {"certificate": tidings.ClientCertificate.from_pem(**given["certificate"])}
+
+
+def root_key(settings: dict, usual: bytes) -> tidings.RootKey:
+    """The key that the settings name; without one, the scenario's own."""
+    if "passphrase" in settings:
+        return tidings.RootKey.passphrase(settings["passphrase"])
+    if "kms" in settings:
+        return tidings.RootKey.unwrapped(*(settings["kms"][part].encode() for part in ("key", "wrapped")))
+    if "keyring" in settings:
+        return tidings.RootKey.from_keyring(**settings["keyring"])
+    return tidings.RootKey.raw(settings["root_key"].encode() if "root_key" in settings else usual)
+
+
+def secrets(settings: dict) -> list[bytes]:
+    """Texts of the settings that may stand nowhere: not on disk, not in a record."""
+    apps = [settings, *settings.get("apps", [])]
+    found = [settings.get("root_key"), settings.get("passphrase"), settings.get("kms", {}).get("key")]
+    found += [app.get("client_secret") for app in apps] + [app.get("certificate", {}).get("private_key") for app in apps]
+    return [text.encode() for text in found if text]
 
 
 def cloud(value) -> tidings.Cloud:

@@ -1,7 +1,7 @@
 //! The second process of a scenario: one verb on the store it is told, then the end.
 
 use tidings_tests::sim::{Sim, text};
-use crate::stage;
+use crate::opening;
 use crate::verbs;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -16,9 +16,10 @@ pub async fn serve() {
     }
     let hex = text(&order["key"]);
     let key = (0..hex.len()).step_by(2).filter_map(|i| hex.get(i..i + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok())).collect();
-    let said = match stage::open(&order["settings"], key, clock) {
+    let said = match opening::open(&order["settings"], key, clock) {
         Err(error) => Err(error),
         Ok(player) => {
+            println!("opened");
             let outcome = verbs::call(player.clone(), text(&order["verb"]), order["with"].clone()).await;
             player.engine.shutdown().await;
             outcome

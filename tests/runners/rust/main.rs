@@ -1,7 +1,9 @@
 //! Runs the scenarios through the Rust interface. `scenarios [FILE…]`; `--child` is the second process of a scenario.
 
 mod child;
+mod logs;
 mod matching;
+mod opening;
 mod stage;
 mod steps;
 mod values;
@@ -25,12 +27,13 @@ async fn main() {
     }
     let root = root();
     let sim = Arc::new(Sim::start(&root, "rust").await);
+    let logs = logs::Logs::listen();
     let mut results = Vec::new();
     let mut failed = 0;
     for file in files(&root, &named) {
         let scenario = read(&file);
         let started = Instant::now();
-        let outcome = match tokio::time::timeout(LIMIT, steps::run(sim.clone(), &scenario)).await {
+        let outcome = match tokio::time::timeout(LIMIT, steps::run(sim.clone(), &logs, &scenario)).await {
             Ok(outcome) => outcome,
             Err(_) => Err(format!("did not end within {} s", LIMIT.as_secs())),
         };

@@ -1,14 +1,16 @@
 //! What stands on the stage while a scenario runs: store, key, clock, engines, and the second process.
 
 use tidings_tests::sim::Sim;
-use crate::verbs::{self, Outcome, Player, config, error};
+use crate::opening;
+use crate::values::{Vars, fill};
+use crate::verbs::{self, Outcome, Player};
 use serde_json::{Value, json};
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
-use tidings::{Engine, RootKey, TestClock};
-use tokio::io::AsyncWriteExt;
+use tidings::TestClock;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::Command;
 use tokio::task::JoinHandle;
 
@@ -18,6 +20,8 @@ pub struct Stage {
     /// The key in use, and the one the store was made with.
     key: Vec<u8>,
     right_key: Vec<u8>,
+    /// Texts that may stand nowhere: keys, passphrases, client secrets.
+    secrets: Vec<Vec<u8>>,
     settings: Value,
     clock: Option<Arc<TestClock>>,
     mover: Option<JoinHandle<()>>,
@@ -25,7 +29,8 @@ pub struct Stage {
 }
 
 impl Stage {
-    pub async fn set(sim: Arc<Sim>, scenario: &Value) -> Result<Self, String> {
+    /// `vars` are what the settings of the file may name; `data_dir` comes to them.
+    pub async fn set(sim: Arc<Sim>, vars: &mut Vars, scenario: &Value) -> Result<Self, String> {
         let time = scenario["clock"].as_str().unwrap_or("2026-01-15T09:00:00Z");
         sim.ask("reset", Some(&json!({ "clock": time }))).await?;
         sim.ask("record", Some(&json!({ "on": true }))).await?; // to know the tokens that may not be found on disk
@@ -33,23 +38,50 @@ impl Stage {
         let clock = (time != "wall").then(|| Arc::new(TestClock::new(now_ms)));
         let mover = clock.clone().map(|clock| tokio::spawn(sim.clone().follow(clock)));
         let folder = tempfile::tempdir().map_err(|e| e.to_string())?;
+        let store = json!(folder.path().join("store"));
+        vars.insert("data_dir".into(), store.clone());
         let mut settings = json!({
-            "data_dir": folder.path().join("store"), "client_id": sim.urls["client_id"],
+            "data_dir": store, "client_id": sim.urls["client_id"],
             "cloud": { "custom": { "login": sim.urls["login"], "graph": sim.urls["graph"] } },
         });
-        merge(&mut settings, &scenario["engine"]);
+        merge(&mut settings, &fill(&scenario["engine"], vars)?);
         let key = tidings::generate_root_key().map_err(|e| e.to_string())?;
-        Ok(Self { sim, folder, right_key: key.clone(), key, settings, clock, mover, players: HashMap::new() })
+        let secrets = [key_forms(&key), opening::secrets(&settings)].concat();
+        Ok(Self { sim, folder, right_key: key.clone(), key, secrets, settings, clock, mover, players: HashMap::new() })
     }
 
-    /// Opens an engine; `with` changes settings for this one time, `root_key` among them.
+    /// Opens an engine; `with` changes settings for this one time, the key among them.
     pub fn open(&mut self, name: &str, with: &Value) -> Outcome {
         let mut settings = self.settings.clone();
         merge(&mut settings, with);
-        let key = with["root_key"].as_str().map_or_else(|| self.key.clone(), |text| text.as_bytes().to_vec());
-        let player = open(&settings, key, self.clock.clone())?;
+        self.secrets.extend(opening::secrets(with));
+        let player = opening::open(&settings, self.key.clone(), self.clock.clone())?;
         self.players.insert(name.to_owned(), player);
         Ok(Value::Null)
+    }
+
+    /// Writes the file beside the store, sets the variables it names, and opens the first engine with it.
+    pub fn open_file(&mut self, with: &Value) -> Outcome {
+        let path = self.folder.path().join("tidings.toml");
+        std::fs::write(&path, with["toml"].as_str().unwrap_or_default()).map_err(|e| verbs::defect(e.to_string()))?;
+        for (name, value) in with["env"].as_object().into_iter().flatten() {
+            // Safe as long as nobody else reads the environment just now; a runner plays one scenario at a time.
+            unsafe { std::env::set_var(name, value.as_str().unwrap_or_default()) };
+        }
+        let player = opening::open_file(&path.to_string_lossy(), self.key.clone())?;
+        self.players.insert("first".to_owned(), player);
+        Ok(Value::Null)
+    }
+
+    pub fn wrapped_root_key(&self) -> Outcome {
+        let wrapped = tidings::wrapped_root_key(self.folder.path().join("store").to_string_lossy().into_owned()).map_err(verbs::error)?;
+        Ok(json!(wrapped.map(|bytes| String::from_utf8_lossy(&bytes).into_owned())))
+    }
+
+    /// A rotation has replaced the root key: engines are opened with this one from here on.
+    pub fn use_key(&mut self, key: &str) {
+        self.key = key.as_bytes().to_vec();
+        self.secrets.extend(key_forms(&self.key));
     }
 
     pub fn player(&mut self, name: &str) -> Result<Player, Value> {
@@ -59,19 +91,37 @@ impl Stage {
         self.players.get(name).cloned().ok_or_else(|| verbs::defect("no engine is open"))
     }
 
-    pub fn damage(&mut self, how: &str) -> Result<(), String> {
+    pub fn damage(&mut self, how: &Value) -> Result<(), String> {
+        let kept = self.folder.path().join("kept");
+        match how.as_str() {
+            Some("root_key") => self.key = tidings::generate_root_key().map_err(|e| e.to_string())?,
+            Some("right_key") => self.key = self.right_key.clone(),
+            Some("keep") => return copy(&self.folder.path().join("store"), &kept),
+            Some("restore") => return copy(&kept, &self.folder.path().join("store")),
+            Some("flip_page") => self.change(|bytes| {
+                let quarter = bytes.len() / 4;
+                bytes.iter_mut().skip(quarter).take(2 * quarter).for_each(|byte| *byte = !*byte);
+                true
+            })?,
+            Some("truncate") => self.change(|bytes| {
+                bytes.truncate(bytes.len() / 2);
+                true
+            })?,
+            _ => match how["replace"].as_array().map(|pair| pair.iter().filter_map(Value::as_str).collect::<Vec<_>>()).as_deref() {
+                Some([old, new]) if old.len() == new.len() => self.change(|bytes| replace(bytes, old.as_bytes(), new.as_bytes()))?,
+                _ => return Err(format!("no damage {how}")),
+            },
+        }
+        Ok(())
+    }
+
+    /// Changes the bytes of the main file; an error when there was nothing to change.
+    fn change(&self, how: impl FnOnce(&mut Vec<u8>) -> bool) -> Result<(), String> {
         let main = self.files().into_iter().filter(|p| !p.to_string_lossy().ends_with("-wal") && !p.to_string_lossy().ends_with("-shm"));
         let main = main.max_by_key(|p| p.metadata().map_or(0, |m| m.len())).ok_or("the store has no files")?;
         let mut bytes = std::fs::read(&main).map_err(|e| e.to_string())?;
-        match how {
-            "flip_page" => {
-                let quarter = bytes.len() / 4;
-                bytes.iter_mut().skip(quarter).take(2 * quarter).for_each(|byte| *byte = !*byte);
-            }
-            "truncate" => bytes.truncate(bytes.len() / 2),
-            "root_key" => self.key = tidings::generate_root_key().map_err(|e| e.to_string())?,
-            "right_key" => self.key = self.right_key.clone(),
-            other => return Err(format!("no damage {other}")),
+        if !how(&mut bytes) {
+            return Err("the main file does not hold that text".into());
         }
         std::fs::write(&main, bytes).map_err(|e| e.to_string())
     }
@@ -97,13 +147,13 @@ impl Stage {
         }
     }
 
-    pub fn root_key_forms(&self) -> Vec<Vec<u8>> {
-        let hex: String = self.right_key.iter().map(|b| format!("{b:02x}")).collect();
-        vec![self.right_key.clone(), hex.into_bytes()]
+    /// What the scenario's keys and settings hold that may stand nowhere.
+    pub fn secrets(&self) -> Vec<Vec<u8>> {
+        self.secrets.clone()
     }
 
-    /// A second process of this language on the same store. With `kill_at` it is killed when that fault is reached.
-    pub fn child(&self, verb: &str, with: Value, kill_at: Option<String>) -> impl Future<Output = Outcome> + Send + use<> {
+    /// A second process of this language on the same store, which may be killed on the way.
+    pub fn child(&self, verb: &str, with: Value, kill: Kill) -> impl Future<Output = Outcome> + Send + use<> {
         let key: String = self.key.iter().map(|b| format!("{b:02x}")).collect();
         let order = json!({
             "control": self.sim.urls["control"], "settings": self.settings, "key": key,
@@ -111,7 +161,7 @@ impl Stage {
         });
         let (sim, clock) = (self.sim.clone(), self.clock.clone());
         async move {
-            let outcome = run_child(&sim, order, kill_at).await.unwrap_or_else(|e| Err(verbs::defect(e)));
+            let outcome = run_child(&sim, order, kill).await.unwrap_or_else(|e| Err(verbs::defect(e)));
             if let Some(clock) = clock {
                 sim.catch_up(&clock).await.map_err(verbs::defect)?;
             }
@@ -127,6 +177,13 @@ impl Stage {
         if let Some(mover) = self.mover.take() {
             mover.abort();
         }
+        self.keep();
+    }
+
+    /// For the search of the whole run.
+    fn keep(&self) {
+        let (Some(folder), Some(name)) = (std::env::var_os("TIDINGS_EVIDENCE"), self.folder.path().file_name()) else { return };
+        let _ = copy(&self.folder.path().join("store"), &Path::new(&folder).join(format!("rust-{}", name.to_string_lossy())));
     }
 
     fn files(&self) -> Vec<PathBuf> {
@@ -135,29 +192,74 @@ impl Stage {
     }
 }
 
-pub fn open(settings: &Value, key: Vec<u8>, clock: Option<Arc<TestClock>>) -> Result<Player, Value> {
-    let (config, key) = (config(settings)?, Arc::new(RootKey::raw(key).map_err(error)?));
-    let engine = match clock {
-        Some(clock) => Engine::open_with_clock(config, key, clock),
-        None => Engine::open(config, key),
-    };
-    let engine = Arc::new(engine.map_err(error)?);
-    Ok(Player { events: engine.events(), engine })
+/// As bytes and in hex.
+fn key_forms(key: &[u8]) -> Vec<Vec<u8>> {
+    let hex: String = key.iter().map(|b| format!("{b:02x}")).collect();
+    vec![key.to_vec(), hex.into_bytes()]
 }
 
-async fn run_child(sim: &Sim, order: Value, kill_at: Option<String>) -> Result<Outcome, String> {
+/// Everything of one folder to another, which holds nothing else afterwards.
+fn copy(from: &Path, to: &Path) -> Result<(), String> {
+    let fail = |e: std::io::Error| e.to_string();
+    if to.exists() {
+        std::fs::remove_dir_all(to).map_err(fail)?;
+    }
+    std::fs::create_dir_all(to).map_err(fail)?;
+    for entry in std::fs::read_dir(from).map_err(fail)?.flatten().filter(|e| e.path().is_file()) {
+        std::fs::copy(entry.path(), to.join(entry.file_name())).map_err(fail)?;
+    }
+    Ok(())
+}
+
+/// In every place; false when there is none.
+fn replace(bytes: &mut [u8], old: &[u8], new: &[u8]) -> bool {
+    let places: Vec<usize> = bytes.windows(old.len()).enumerate().filter(|(_, window)| *window == old).map(|(at, _)| at).collect();
+    for at in &places {
+        bytes.iter_mut().skip(*at).zip(new).for_each(|(byte, new)| *byte = *new);
+    }
+    !places.is_empty()
+}
+
+/// When a second process is killed: when a fault is reached, or so long after it opened the store.
+pub enum Kill {
+    Never,
+    At(String),
+    After(std::time::Duration),
+}
+
+impl Kill {
+    pub fn of(step: &Value) -> Self {
+        match (step["kill_at"].as_str(), step["kill_after_ms"].as_u64()) {
+            (Some(fault), _) => Self::At(fault.to_owned()),
+            (None, Some(ms)) => Self::After(std::time::Duration::from_millis(ms)),
+            (None, None) => Self::Never,
+        }
+    }
+}
+
+async fn run_child(sim: &Sim, order: Value, kill: Kill) -> Result<Outcome, String> {
     let me = std::env::current_exe().map_err(|e| e.to_string())?;
     let mut child = Command::new(me).arg("--child").stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true).spawn().map_err(|e| e.to_string())?;
     let mut input = child.stdin.take().ok_or("no pipe")?;
     input.write_all(order.to_string().as_bytes()).await.map_err(|e| e.to_string())?;
     drop(input);
-    if let Some(fault) = kill_at {
-        sim.reached(&fault).await?;
+    match &kill {
+        Kill::At(fault) => sim.reached(fault).await?,
+        Kill::After(time) => {
+            let mut first = String::new();
+            let output = child.stdout.as_mut().ok_or("no pipe")?;
+            BufReader::new(output).read_line(&mut first).await.map_err(|e| e.to_string())?;
+            tokio::time::sleep(*time).await;
+        }
+        Kill::Never => {}
+    }
+    if !matches!(kill, Kill::Never) {
         child.kill().await.map_err(|e| e.to_string())?; // SIGKILL, and waits for its end
         return Ok(Ok(Value::Null));
     }
     let done = child.wait_with_output().await.map_err(|e| e.to_string())?;
-    let said: Value = serde_json::from_slice(&done.stdout).map_err(|e| format!("the child process said {:?}: {e}", String::from_utf8_lossy(&done.stdout)))?;
+    let output = String::from_utf8_lossy(&done.stdout);
+    let said: Value = serde_json::from_str(output.lines().last().unwrap_or_default()).map_err(|e| format!("the child process said {output:?}: {e}"))?;
     Ok(match said.get("error") {
         Some(error) => Err(error.clone()),
         None => Ok(said["ok"].clone()),

@@ -1,8 +1,9 @@
 //! One scenario, step by step.
 
+use crate::logs::Logs;
 use crate::matching::{mismatch, short};
 use tidings_tests::sim::{Sim, text};
-use crate::stage::Stage;
+use crate::stage::{Kill, Stage};
 use crate::values::{Vars, fill};
 use crate::verbs::{self, Outcome, defect};
 use regex::Regex;
@@ -13,16 +14,19 @@ use tokio::task::JoinHandle;
 
 /// What came of a step: one outcome, or one for each of `times` calls.
 type Outcomes = Vec<Outcome>;
+/// Verbs that change the stage, or that the engine need not be open for.
+const ONCE: [&str; 5] = ["open", "open_file", "wrapped_root_key", "connect_here", "connect_device"];
 type Waiting = HashMap<String, JoinHandle<Outcomes>>;
 
-const ACTIONS: [&str; 9] = ["sim", "do", "sign_in", "let", "join", "child", "browse", "check_disk", "damage"];
+const ACTIONS: [&str; 10] = ["sim", "do", "sign_in", "let", "cut", "join", "child", "browse", "check_disk", "damage"];
 
 /// Runs it; says what went wrong.
-pub async fn run(sim: Arc<Sim>, scenario: &Value) -> Result<(), String> {
-    let mut vars: Vars = ["login", "graph", "stranger", "client_id"].iter().map(|k| ((*k).to_owned(), sim.urls[*k].clone())).collect();
-    let mut stage = Stage::set(sim.clone(), scenario).await?;
+pub async fn run(sim: Arc<Sim>, logs: &Logs, scenario: &Value) -> Result<(), String> {
+    logs.begin().await;
+    let mut vars = known(&sim.urls);
+    let mut stage = Stage::set(sim.clone(), &mut vars, scenario).await?;
     let mut waiting = Waiting::new();
-    let result = play(&mut stage, &mut vars, &mut waiting, scenario).await;
+    let result = play(&mut stage, logs, &mut vars, &mut waiting, scenario).await;
     for (_, task) in waiting {
         task.abort();
     }
@@ -31,12 +35,22 @@ pub async fn run(sim: Arc<Sim>, scenario: &Value) -> Result<(), String> {
     result?;
     accusations(&sim, scenario).await?;
     let mut secrets = tokens(&sim).await?;
-    secrets.extend(stage.root_key_forms());
+    secrets.extend(stage.secrets());
     secrets.extend(vars.get("canary").map(|c| text(c).into_bytes()));
-    stage.check_disk(&secrets)
+    stage.check_disk(&secrets)?;
+    logs.check(&secrets).await
 }
 
-async fn play(stage: &mut Stage, vars: &mut Vars, waiting: &mut Waiting, scenario: &Value) -> Result<(), String> {
+/// Variables that are there from the start: `login`, …, `tls_login`, ….
+fn known(urls: &Value) -> Vars {
+    let mut vars: Vars = ["login", "graph", "stranger", "client_id"].iter().map(|k| ((*k).to_owned(), urls[*k].clone())).collect();
+    for group in ["tls", "tls12"] {
+        vars.extend(urls[group].as_object().into_iter().flatten().map(|(name, value)| (format!("{group}_{name}"), value.clone())));
+    }
+    vars
+}
+
+async fn play(stage: &mut Stage, logs: &Logs, vars: &mut Vars, waiting: &mut Waiting, scenario: &Value) -> Result<(), String> {
     if scenario["open"].as_bool().unwrap_or(true) {
         stage.open("first", &json!({})).map_err(|e| format!("the engine did not open: {e}"))?;
     }
@@ -48,7 +62,12 @@ async fn play(stage: &mut Stage, vars: &mut Vars, waiting: &mut Waiting, scenari
         // `expect` and `error` are filled in after the step, so that they may name what it saved.
         let mut action = step.clone();
         let after = action.as_object_mut().map(|a| (a.remove("expect"), a.remove("error"))).unwrap_or_default();
-        let outcomes = act(stage, waiting, &fill(&action, vars).map_err(&fail)?).await;
+        let action = fill(&action, vars).map_err(&fail)?;
+        let outcomes = act(stage, logs, waiting, &action).await;
+        let rotated = [&action["do"], &action["child"]].iter().any(|verb| **verb == "rotate_keys") && ["kill_at", "kill_after_ms", "background"].iter().all(|key| action.get(*key).is_none());
+        if let (true, Some(key), Some(Ok(_))) = (rotated, action["with"]["new_root_key"].as_str(), outcomes.first()) {
+            stage.use_key(key);
+        }
         if let Some(name) = step["save"].as_str() {
             let mut values: Vec<Value> = outcomes.iter().map(|o| o.clone().unwrap_or_default()).collect();
             let value = if values.len() == 1 { values.remove(0) } else { Value::Array(values) };
@@ -63,7 +82,7 @@ async fn play(stage: &mut Stage, vars: &mut Vars, waiting: &mut Waiting, scenari
     Ok(())
 }
 
-async fn act(stage: &mut Stage, waiting: &mut Waiting, step: &Value) -> Outcomes {
+async fn act(stage: &mut Stage, logs: &Logs, waiting: &mut Waiting, step: &Value) -> Outcomes {
     if let Some(name) = step["join"].as_str() {
         return match waiting.remove(name) {
             Some(task) => task.await.unwrap_or_else(|e| vec![Err(defect(e.to_string()))]),
@@ -72,10 +91,11 @@ async fn act(stage: &mut Stage, waiting: &mut Waiting, step: &Value) -> Outcomes
     }
     match (step["child"].as_str(), step["do"].as_str()) {
         (Some(verb), _) => {
-            let call = stage.child(verb, given(step), step["kill_at"].as_str().map(str::to_owned));
+            let call = stage.child(verb, given(step), Kill::of(step));
             now_or_later(waiting, step, vec![tokio::spawn(call)]).await
         }
-        (None, Some(verb)) if !["open", "connect_here"].contains(&verb) => {
+        (None, Some("logs")) => vec![logs.all().await],
+        (None, Some(verb)) if !ONCE.contains(&verb) => {
             let player = match stage.player(step["on"].as_str().unwrap_or("first")) {
                 Ok(player) => player,
                 Err(error) => return vec![Err(error)],
@@ -116,10 +136,14 @@ async fn simple(stage: &mut Stage, waiting: &mut Waiting, step: &Value) -> Outco
     if let Some(values) = step.get("let") {
         return Ok(values.clone());
     }
+    if let Some(from) = step["cut"].as_str() {
+        let found = Regex::new(&text(&step["by"])).map_err(|e| defect(e.to_string()))?.captures(from).and_then(|c| c.get(1)).map(|part| json!(part.as_str()));
+        return found.ok_or_else(|| defect("nothing to cut out"));
+    }
     if let Some(request) = step.get("sign_in") {
         return sign_in(stage, request).await;
     }
-    if let Some(how) = step["damage"].as_str() {
+    if let Some(how) = step.get("damage") {
         return stage.damage(how).map(|()| Value::Null).map_err(defect);
     }
     if let Some(texts) = step["check_disk"].as_array() {
@@ -129,6 +153,14 @@ async fn simple(stage: &mut Stage, waiting: &mut Waiting, step: &Value) -> Outco
     let on = step["on"].as_str().unwrap_or("first");
     match step["do"].as_str() {
         Some("open") => stage.open(on, &given(step)),
+        Some("open_file") => stage.open_file(&given(step)),
+        Some("wrapped_root_key") => stage.wrapped_root_key(),
+        Some("connect_device") => {
+            let sign_in = stage.player(on)?.engine.connect_device(verbs::record(&given(step))?).await.map_err(verbs::error)?;
+            let shown = json!({ "user_code": sign_in.user_code(), "verification_uri": sign_in.verification_uri(), "message": sign_in.message(), "expires_at": rfc3339(sign_in.expires_at()) });
+            waiting.insert(text(&step["background"]), tokio::spawn(async move { vec![verbs::out(sign_in.wait().await)] }));
+            Ok(shown)
+        }
         Some("connect_here") => {
             let sign_in = stage.player(on)?.engine.connect_here(verbs::record(&given(step))?).await.map_err(verbs::error)?;
             let url = sign_in.url();
@@ -137,6 +169,12 @@ async fn simple(stage: &mut Stage, waiting: &mut Waiting, step: &Value) -> Outco
         }
         _ => Err(defect("a step without an action")),
     }
+}
+
+/// As the interface's own records write it.
+fn rfc3339(at: std::time::SystemTime) -> Value {
+    let carrier = tidings::SignIn { url: String::new(), binding: String::new(), expires_at: at };
+    serde_json::to_value(carrier).map(|record| record["expires_at"].clone()).unwrap_or_default()
 }
 
 fn given(step: &Value) -> Value {

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::sync::Arc;
-use tidings::{ChatDraft, Cloud, Config, Draft, Engine, Error, Event, EventStream, MailDraft, SendState};
+use tidings::{ChatDraft, Draft, Engine, Error, Event, EventStream, KeyRotation, MailDraft, RootKey, SendState};
 
 /// The outcome of a call, or its error as a record.
 pub type Outcome = Result<Value, Value>;
@@ -27,6 +27,23 @@ pub async fn call(on: Player, verb: String, with: Value) -> Outcome {
         }
         "connect" => out(engine.connect(record(&with)?).await),
         "finish_connect" => out(engine.finish_connect(must("callback_url"), must("binding")).await),
+        "connect_tenant" => out(engine.connect_tenant(record(&with)?).await),
+        "link_person" => out(engine.link_person(record(&with)?).await),
+        "reconnect" => out(engine.reconnect(must("account_id"), must("redirect_uri")).await),
+        "add_features" => out(engine.add_features(must("account_id"), record(&with["features"])?, must("redirect_uri")).await),
+        "approval" => out(engine.approval(must("account_id"), must("redirect_uri")).await),
+        "resume" => out(engine.resume(must("account_id")).await),
+        "verify" => out(engine.verify(must("account_id"), with["test_message"].as_bool().unwrap_or_default()).await),
+        "permissions" => out(engine.permissions(record(&with)?).await),
+        "health" => out(engine.health(must("owner")).await),
+        "purge" => out(engine.purge(record(&with)?).await),
+        "delete_owner" => out(engine.delete_owner(must("owner")).await),
+        "restore_owner" => out(engine.restore_owner(must("owner")).await),
+        "rotate_keys" => out(engine.rotate_keys(rotation(&with)?).await),
+        "audit" => out(engine.audit(with["limit"].as_u64().map_or(1000, small), text("cursor")).await),
+        "verify_audit" => out(engine.verify_audit(with.get("expected").map(record).transpose()?).await),
+        "search" => out(engine.search(record(&with)?).await),
+        "metrics" => out(Ok(engine.metrics())),
         "accounts" => out(engine.accounts(record(&with)?).await),
         "account" => out(engine.account(must("account_id")).await),
         "disconnect" => out(engine.disconnect(must("account_id")).await),
@@ -77,22 +94,14 @@ async fn settled(engine: &Engine, receipt_id: &str) -> Outcome {
     }
 }
 
-/// The usual settings, changed by what a scenario names.
-pub fn config(with: &Value) -> Result<Config, Value> {
-    let text = |name: &str| with[name].as_str().map(str::to_owned);
-    let number = |name: &str, usual: u32| with[name].as_u64().map_or(usual, small);
-    let usual = Config::new(text("data_dir").unwrap_or_default(), text("client_id").unwrap_or_default());
-    Ok(Config {
-        cloud: with.get("cloud").map_or(Ok(Cloud::Public), record)?,
-        client_secret: text("client_secret").map(|s| Arc::new(tidings::Secret::new(s))),
-        tenant: text("tenant").unwrap_or(usual.tenant),
-        send_timeout_ms: number("send_timeout_ms", usual.send_timeout_ms),
-        sign_in_seconds: number("sign_in_seconds", usual.sign_in_seconds),
-        page_size: number("page_size", usual.page_size),
-        folders: with.get("folders").map_or(Ok(usual.folders), record)?,
-        allow_tls12: with["allow_tls12"].as_bool().unwrap_or_default(),
-        proxy: text("proxy"),
-        ..usual
+fn rotation(with: &Value) -> Result<KeyRotation, Value> {
+    let usual = KeyRotation::default();
+    let new = with["new_root_key"].as_str().map(|key| RootKey::raw(key.as_bytes().to_vec())).transpose().map_err(error)?;
+    Ok(KeyRotation {
+        new_root_key: new.map(Arc::new),
+        store_key: with["store_key"].as_bool().unwrap_or(usual.store_key),
+        data_keys: with["data_keys"].as_bool().unwrap_or(usual.data_keys),
+        account_id: with["account_id"].as_str().map(str::to_owned),
     })
 }
 
@@ -110,8 +119,7 @@ fn draft(with: &Value) -> Result<Draft, Value> {
 }
 
 pub fn record<T: DeserializeOwned>(value: &Value) -> Result<T, Value> {
-    let value = if value.is_null() { json!({}) } else { value.clone() };
-    serde_json::from_value(value).map_err(|e| defect(e.to_string()))
+    serde_json::from_value(if value.is_null() { json!({}) } else { value.clone() }).map_err(|e| defect(e.to_string()))
 }
 
 pub fn out<T: Serialize>(result: tidings::Result<T>) -> Outcome {

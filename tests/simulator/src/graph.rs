@@ -13,12 +13,13 @@ pub struct Caller {
     /// None for an app with a token of its own.
     pub person: Option<usize>,
     pub tenant: usize,
+    /// Of an app on its own: its roles.
     pub scopes: Vec<String>,
 }
 
 impl Caller {
     pub fn has(&self, any: &[&str]) -> bool {
-        self.person.is_none() || self.scopes.iter().any(|s| any.iter().any(|a| a.eq_ignore_ascii_case(s)))
+        self.scopes.iter().any(|s| any.iter().any(|a| a.eq_ignore_ascii_case(s)))
     }
 }
 
@@ -26,7 +27,7 @@ pub fn caller(world: &World, call: &Call) -> Result<Caller, Answer> {
     let refuse = |text: &str| {
         let challenge = format!(
             "Bearer realm=\"\", authorization_uri=\"{}/common/oauth2/authorize\", client_id=\"00000003-0000-0000-c000-000000000000\"",
-            world.origins.login
+            world.origins.beside(&call.origin).0
         );
         Answer::fail(401, "InvalidAuthenticationToken", text).with("WWW-Authenticate", challenge)
     };
@@ -129,6 +130,7 @@ fn route(world: &mut World, caller: &Caller, call: &Call, arrival: &Arrival) -> 
         };
     };
     match rest {
+        [licences] if licences.eq_ignore_ascii_case("licenseDetails") => users::licences(world, caller, call, person),
         [] if method == "GET" => users::get(world, caller, call, person),
         [first, ..] if is_mail(first) => mail::handle(world, caller, call, arrival, person, rest),
         [chats, rest @ ..] if chats.eq_ignore_ascii_case("chats") => {

@@ -34,7 +34,7 @@ pub struct Call {
     pub body: Bytes,
     /// The body was longer than anyone wants to hold.
     pub too_long: bool,
-    /// `http://host:port` as the client wrote it, so that links stay on its host.
+    /// `http://host:port`, or https, as the client wrote it, so that links stay on its host.
     pub origin: String,
     /// The number of the envelope, for an item of a `$batch`.
     pub item_of: Option<u64>,

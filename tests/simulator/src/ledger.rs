@@ -17,6 +17,8 @@ pub struct Row {
     pub person: Option<String>,
     pub has_authorization: bool,
     pub prefer: Option<String>,
+    /// A `claims` parameter was sent to Entra.
+    pub claims: bool,
     pub fault: Option<String>,
     pub batch: Option<u64>,
 }
@@ -121,7 +123,7 @@ impl Row {
             "seq": self.seq, "at_ms": self.at_ms, "host": self.host, "method": self.method, "path": self.path,
             "query": self.query, "status": self.status, "person": self.person,
             "has_authorization": self.has_authorization, "prefer": self.prefer, "fault": self.fault,
-            "batch": self.batch,
+            "batch": self.batch, "claims": self.claims,
         })
     }
 }

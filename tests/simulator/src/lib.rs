@@ -1,5 +1,6 @@
 //! A small Microsoft 365 with memory, for tests. README.md beside this crate is its manual.
 
+mod apps;
 mod batch;
 mod clock;
 mod control;
@@ -18,6 +19,7 @@ mod record;
 mod server;
 mod spoil;
 mod teams;
+mod tls;
 mod users;
 mod world;
 
@@ -38,7 +40,7 @@ pub struct Options {
     /// `wall`, or an RFC 3339 time at which the clock stands.
     pub clock: Option<String>,
     pub seed: Option<u64>,
-    /// Login here, Graph, stranger and control on the next three.
+    /// Login here; Graph, stranger, control, and the four TLS listeners on the next ones.
     pub port: Option<u16>,
     /// Address and folder of `.eml` files.
     pub mail: Vec<(String, PathBuf)>,
@@ -46,7 +48,7 @@ pub struct Options {
     pub auto_approve: Option<String>,
 }
 
-/// Four running servers; they stop when this is dropped.
+/// The running servers; they stop when this is dropped.
 pub struct Simulator {
     shared: Arc<Shared>,
     origins: Origins,
@@ -60,17 +62,27 @@ impl Simulator {
         let clock_text = options.clock.clone().unwrap_or_else(|| "wall".into());
         let clock = Clock::parse(&clock_text).ok_or_else(|| wrong(format!("no time: {clock_text}")))?;
         let mut listeners = Vec::new();
-        for n in 0..4u16 {
+        for n in 0..8u16 {
             let port = options.port.map_or(0, |p| p.saturating_add(n));
             listeners.push(TcpListener::bind(("127.0.0.1", port)).await?);
         }
-        let mut addresses = Vec::new();
-        for listener in &listeners {
-            addresses.push(format!("http://{}", listener.local_addr()?));
+        let tls = tls::make()?;
+        let mut at = Vec::new();
+        for (n, listener) in listeners.iter().enumerate() {
+            let scheme = if n < 4 { "http" } else { "https" };
+            at.push(format!("{scheme}://{}", listener.local_addr()?));
         }
-        let mut at = addresses.into_iter();
+        let mut at = at.into_iter();
         let mut next = || at.next().unwrap_or_default();
-        let origins = Origins { login: next(), graph: next(), stranger: next(), control: next() };
+        let origins = Origins {
+            login: next(),
+            graph: next(),
+            stranger: next(),
+            control: next(),
+            tls: (next(), next()),
+            tls12: (next(), next()),
+            ca: tls.ca.clone(),
+        };
         let file = match &options.record {
             Some(path) => {
                 let file = std::fs::OpenOptions::new().create(true).append(true).open(path)?;
@@ -89,11 +101,21 @@ impl Simulator {
             mail::eml::load_path(&mut world, who, "inbox", folder).map_err(wrong)?;
         }
         let shared = Arc::new(Shared { world: Mutex::new(world), seed, clock: clock_text, auto_approve: options.auto_approve });
-        let hosts = [Host::Login, Host::Graph, Host::Stranger, Host::Control];
+        let (modern, old) = (Some(tls.modern), Some(tls.old));
+        let hosts = [
+            (Host::Login, None),
+            (Host::Graph, None),
+            (Host::Stranger, None),
+            (Host::Control, None),
+            (Host::Login, modern.clone()),
+            (Host::Graph, modern),
+            (Host::Login, old.clone()),
+            (Host::Graph, old),
+        ];
         let tasks = listeners
             .into_iter()
             .zip(hosts)
-            .map(|(listener, host)| tokio::spawn(server::listen(listener, host, shared.clone())))
+            .map(|(listener, (host, tls))| tokio::spawn(server::listen(listener, host, tls, shared.clone())))
             .collect();
         Ok(Simulator { shared, origins, tasks })
     }

@@ -1,28 +1,57 @@
-//! Tenants, people and registered apps.
+//! Tenants and people, and which apps there are.
 
+pub use crate::apps::App;
 use crate::ids::Ids;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+/// The tenant that all personal accounts are in.
+pub const PERSONAL: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
+
+/// Who may agree to what an app asks for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Consent {
+    /// Everyone for themselves, save what always needs an administrator.
+    Users,
+    Admin,
+    /// People may ask their administrator on Microsoft's page.
+    AdminWithRequests,
+}
 
 pub struct Tenant {
     pub id: String,
     pub domain: String,
+    pub consent: Consent,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Mailbox {
+    Ready,
+    Missing,
+    Unlicensed,
+    OnPremises,
+}
+
+/// What Conditional Access, or the administrator, has against a person.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Policy {
+    Mfa,
+    Blocked,
+    Disabled,
 }
 
 pub struct Person {
+    /// Graph's.
     pub id: String,
+    /// Entra's; another one for personal accounts alone.
+    pub oid: String,
     pub address: String,
     pub name: String,
     pub tenant: usize,
-    pub mailbox: bool,
+    pub mailbox: Mailbox,
     pub teams: bool,
-}
-
-pub struct App {
-    pub client_id: String,
-    pub secret: Option<String>,
-    pub redirect_uris: Vec<String>,
-    /// May redeem without a secret.
-    pub public: bool,
+    pub admin: bool,
+    pub policy: Option<Policy>,
 }
 
 pub const PUBLIC_APP: &str = "4f2b6f0a-0000-4000-8000-000000000001";
@@ -35,6 +64,11 @@ pub struct People {
     pub apps: Vec<App>,
 }
 
+/// Is this an address of Microsoft's own, which no organisation stands behind?
+fn is_personal(domain: &str) -> bool {
+    matches!(domain, "outlook.com" | "hotmail.com" | "live.com")
+}
+
 impl People {
     pub fn start(ids: &mut Ids) -> People {
         let mut all = People::default();
@@ -44,41 +78,59 @@ impl People {
             ("megan@contoso.com", "Megan Bowen"),
             ("nestor@contoso.com", "Nestor Wilke"),
             ("fred@fabrikam.com", "Fred Fabrikam"),
+            ("zoe@outlook.com", "Zoe Private"),
         ] {
-            all.add(ids, address, Some(name), true, true);
+            let at = all.add(ids, address, Some(name));
+            all.people[at].admin = address.starts_with("nestor");
         }
-        let redirects = || vec!["http://localhost".into(), "http://127.0.0.1".into(), "https://app.example/callback".into()];
-        all.apps.push(App { client_id: PUBLIC_APP.into(), secret: None, redirect_uris: redirects(), public: true });
-        let secret = Some("simulator-secret".into());
-        all.apps.push(App { client_id: SECRET_APP.into(), secret, redirect_uris: redirects(), public: false });
+        all.apps.push(App::new(PUBLIC_APP, None));
+        all.apps.push(App::new(SECRET_APP, Some("simulator-secret")));
         all
     }
 
-    pub fn add(&mut self, ids: &mut Ids, address: &str, name: Option<&str>, mailbox: bool, teams: bool) -> usize {
-        let (local, domain) = address.split_once('@').unwrap_or((address, "contoso.com"));
+    /// The tenant of a domain, made if new.
+    pub fn tenant_for(&mut self, ids: &mut Ids, domain: &str) -> usize {
         let domain = domain.to_lowercase();
-        let tenant = match self.tenants.iter().position(|t| t.domain == domain) {
-            Some(t) => t,
+        let (name, id) = if is_personal(&domain) { ("consumers".into(), Some(PERSONAL.into())) } else { (domain, None) };
+        match self.tenants.iter().position(|t| t.domain == name) {
+            Some(at) => at,
             None => {
-                self.tenants.push(Tenant { id: ids.guid(), domain: domain.clone() });
+                self.tenants.push(Tenant { id: id.unwrap_or_else(|| ids.guid()), domain: name, consent: Consent::Users });
                 self.tenants.len() - 1
             }
-        };
+        }
+    }
+
+    /// The person of this address, made if new.
+    pub fn add(&mut self, ids: &mut Ids, address: &str, name: Option<&str>) -> usize {
+        let (local, domain) = address.split_once('@').unwrap_or((address, "contoso.com"));
+        let domain = domain.to_lowercase();
+        let tenant = self.tenant_for(ids, &domain);
         let address = format!("{local}@{domain}");
         if let Some(known) = self.find(&address) {
             let person = &mut self.people[known];
             person.name = name.map(String::from).unwrap_or_else(|| person.name.clone());
-            (person.mailbox, person.teams) = (mailbox, teams);
             return known;
         }
+        let personal = is_personal(&domain);
+        let (id, oid) = if personal {
+            let digest: String = Sha256::digest(address.as_bytes()).iter().take(8).map(|b| format!("{b:02x}")).collect();
+            let oid = format!("00000000-0000-0000-{}-{}", &digest[..4], &digest[4..]);
+            (digest, oid)
+        } else {
+            let id = ids.guid();
+            (id.clone(), id)
+        };
         let name = name.unwrap_or(local).to_string();
-        self.people.push(Person { id: ids.guid(), address, name, tenant, mailbox, teams });
+        let (mailbox, teams) = (Mailbox::Ready, !personal);
+        self.people.push(Person { id, oid, address, name, tenant, mailbox, teams, admin: false, policy: None });
         self.people.len() - 1
     }
 
     /// By id, address or user principal name.
     pub fn find(&self, who: &str) -> Option<usize> {
-        self.people.iter().position(|p| p.address.eq_ignore_ascii_case(who) || p.id.eq_ignore_ascii_case(who))
+        let is = |text: &str| text.eq_ignore_ascii_case(who);
+        self.people.iter().position(|p| is(&p.address) || is(&p.id) || is(&p.oid))
     }
 
     pub fn tenant(&self, name: &str) -> Option<usize> {
@@ -87,6 +139,10 @@ impl People {
 
     pub fn tenant_of(&self, person: usize) -> &Tenant {
         &self.tenants[self.people[person].tenant]
+    }
+
+    pub fn is_personal(&self, person: usize) -> bool {
+        self.tenant_of(person).id == PERSONAL
     }
 
     pub fn app(&self, client_id: &str) -> Option<&App> {
@@ -103,31 +159,11 @@ impl People {
     pub fn json(&self, person: usize, null_mail: bool) -> Value {
         let p = &self.people[person];
         let (given, surname) = p.name.split_once(' ').unwrap_or((&p.name, ""));
-        let mail = if null_mail { Value::Null } else { json!(p.address) };
+        let mail = if null_mail || self.is_personal(person) { Value::Null } else { json!(p.address) };
         json!({
             "businessPhones": [], "displayName": p.name, "givenName": given, "jobTitle": null, "mail": mail,
             "mobilePhone": null, "officeLocation": null, "preferredLanguage": "en-US", "surname": surname,
             "userPrincipalName": p.address, "id": p.id,
-        })
-    }
-}
-
-impl App {
-    /// Exact match, save that the port of a loopback address is of no account, and that the
-    /// registered `http://localhost` stands for every path below it.
-    pub fn takes_redirect(&self, uri: &str) -> bool {
-        self.redirect_uris.iter().any(|registered| {
-            if registered == uri {
-                return true;
-            }
-            let (Ok(known), Ok(given)) = (url::Url::parse(registered), url::Url::parse(uri)) else {
-                return false;
-            };
-            let local = |u: &url::Url| u.scheme() == "http" && matches!(u.host_str(), Some("localhost" | "127.0.0.1"));
-            local(&known)
-                && local(&given)
-                && known.host_str() == given.host_str()
-                && (known.path() == "/" || known.path() == given.path())
         })
     }
 }

@@ -14,7 +14,9 @@ use hyper::{Request, Response};
 use sha2::{Digest, Sha256};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 
 pub struct Shared {
     pub world: Mutex<World>,
@@ -41,24 +43,34 @@ pub enum Reply {
 /// Nothing is held in memory beyond this; what is longer is read and thrown away.
 const HELD: usize = 40 << 20;
 
-pub async fn listen(listener: TcpListener, host: Host, shared: Arc<Shared>) {
+pub async fn listen(listener: TcpListener, host: Host, tls: Option<TlsAcceptor>, shared: Arc<Shared>) {
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             continue;
         };
         let _ = stream.set_nodelay(true);
-        let shared = shared.clone();
+        let (shared, tls) = (shared.clone(), tls.clone());
         tokio::spawn(async move {
-            let service = hyper::service::service_fn(move |request| serve(request, host, shared.clone()));
-            let io = hyper_util::rt::TokioIo::new(stream);
-            // An error here is a connection that was cut, by the client or on purpose.
-            let _ = hyper::server::conn::http1::Builder::new().serve_connection(io, service).await;
+            let Some(tls) = tls else {
+                return talk(stream, host, "http", shared).await;
+            };
+            // A client that does not trust us, or speaks another version, goes away here.
+            if let Ok(stream) = tls.accept(stream).await {
+                talk(stream, host, "https", shared).await;
+            }
         });
     }
 }
 
-async fn serve(request: Request<Incoming>, host: Host, shared: Arc<Shared>) -> Result<Response<Outgoing>, CutOff> {
-    let call = read(request, host, &shared).await?;
+async fn talk(stream: impl AsyncRead + AsyncWrite + Unpin, host: Host, scheme: &'static str, shared: Arc<Shared>) {
+    let service = hyper::service::service_fn(move |request| serve(request, host, scheme, shared.clone()));
+    let io = hyper_util::rt::TokioIo::new(stream);
+    // An error here is a connection that was cut, by the client or on purpose.
+    let _ = hyper::server::conn::http1::Builder::new().serve_connection(io, service).await;
+}
+
+async fn serve(request: Request<Incoming>, host: Host, scheme: &str, shared: Arc<Shared>) -> Result<Response<Outgoing>, CutOff> {
+    let call = read(request, host, scheme, &shared).await?;
     if host == Host::Control {
         return Ok(respond(control::handle(&shared, &call).await, None, None));
     }
@@ -72,7 +84,7 @@ async fn serve(request: Request<Incoming>, host: Host, shared: Arc<Shared>) -> R
     }
 }
 
-async fn read(request: Request<Incoming>, host: Host, shared: &Shared) -> Result<Call, CutOff> {
+async fn read(request: Request<Incoming>, host: Host, scheme: &str, shared: &Shared) -> Result<Call, CutOff> {
     let (parts, mut body) = request.into_parts();
     let mut held = BytesMut::new();
     let mut too_long = false;
@@ -85,7 +97,7 @@ async fn read(request: Request<Incoming>, host: Host, shared: &Shared) -> Result
     }
     let headers: Vec<(String, String)> =
         parts.headers.iter().map(|(k, v)| (k.as_str().to_string(), String::from_utf8_lossy(v.as_bytes()).into_owned())).collect();
-    let named = headers.iter().find(|(k, _)| k == "host").map(|(_, v)| format!("http://{v}"));
+    let named = headers.iter().find(|(k, _)| k == "host").map(|(_, v)| format!("{scheme}://{v}"));
     let origin = named.unwrap_or_else(|| {
         let world = shared.lock();
         match host {
@@ -158,6 +170,7 @@ pub fn write_down(world: &mut World, call: &Call) -> Arrival {
         person: address,
         has_authorization: call.header("authorization").is_some(),
         prefer: call.header("prefer").map(String::from),
+        claims: call.host == Host::Login && asks_claims(call),
         fault: hit.as_ref().map(|h| h.label.clone()),
         batch: call.item_of,
     });
@@ -182,6 +195,12 @@ pub fn write_down(world: &mut World, call: &Call) -> Arrival {
         world.ledger.accuse("too_early", seq, format!("{} {} came {early} ms before Retry-After", call.method, call.path));
     }
     Arrival { seq, epoch: world.epoch, person, mailbox, too_many: false, hit }
+}
+
+/// Does the request to Entra have a `claims` parameter?
+fn asks_claims(call: &Call) -> bool {
+    let body = crate::http::form(&String::from_utf8_lossy(&call.body));
+    call.params().iter().chain(&body).any(|(name, value)| name == "claims" && !value.is_empty())
 }
 
 async fn process(shared: Arc<Shared>, call: Call, mut arrival: Arrival) -> Reply {

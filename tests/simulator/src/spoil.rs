@@ -5,6 +5,21 @@ use crate::http::{Answer, Bytes, Call, Host};
 use crate::world::World;
 use serde_json::{Value, json};
 
+/// The header that asks for claims. Shuffled: after challenges of other schemes, behind texts that look like parameters,
+/// with the claims last.
+fn challenge(login: &str, claims: &str, shuffled: bool) -> String {
+    let place = format!("authorization_uri=\"{login}/common/oauth2/authorize\"");
+    let client = "client_id=\"00000003-0000-0000-c000-000000000000\"";
+    if !shuffled {
+        return format!("Bearer realm=\"\", {place}, {client}, error=\"insufficient_claims\", claims=\"{claims}\"");
+    }
+    format!(
+        "PoP alg=\"RS256\", nonce=\"Bearer claims, of no use\", Negotiate, Bearer {client}, \
+         errorDescription=\"Continuous access evaluation, claims=none, resulted in \\\"challenge\\\"\", realm=\"\", \
+         error=\"insufficient_claims\", {place}, claims=\"{claims}\""
+    )
+}
+
 impl Action {
     /// The answer in place of any effect, for those faults that have one.
     pub fn instead(&self, world: &mut World, call: &Call, person: &str) -> Option<Answer> {
@@ -16,12 +31,8 @@ impl Action {
                     world.entra.forget_access(token);
                 }
                 let claims = format!(r#"{{"access_token":{{"nbf":{{"essential":true,"value":"{}"}}}}}}"#, world.now() / 1000);
-                let challenge = format!(
-                    "Bearer realm=\"\", authorization_uri=\"{}/common/oauth2/authorize\", \
-                     client_id=\"00000003-0000-0000-c000-000000000000\", error=\"insufficient_claims\", claims=\"{}\"",
-                    world.origins.login,
-                    crate::http::base64(claims.as_bytes())
-                );
+                let claims = crate::http::base64(claims.as_bytes());
+                let challenge = challenge(world.origins.beside(&call.origin).0, &claims, world.odd("shuffled_challenge"));
                 let text = "Continuous access evaluation resulted in challenge with result: InteractionRequired and code: \
                             TokenIssuedBeforeRevocationTimestamp";
                 Some(Answer::fail(401, "InvalidAuthenticationToken", text).with("WWW-Authenticate", challenge))

@@ -3,6 +3,7 @@
 use crate::graph::{Caller, bad};
 use crate::http::{Answer, Call};
 use crate::odata::{self, Row, Value};
+use crate::people::Mailbox;
 use crate::world::World;
 use serde_json::json;
 
@@ -62,6 +63,34 @@ pub fn get(world: &World, caller: &Caller, call: &Call, person: usize) -> Answer
     let suffix = if select.is_empty() { String::new() } else { format!("({})", select.join(",")) };
     user["@odata.context"] = json!(format!("{}/$metadata#users{suffix}/$entity", call.base()));
     Answer::json(200, &user)
+}
+
+/// GET /me/licenseDetails: which products a person has, and what of them works.
+pub fn licences(world: &World, caller: &Caller, call: &Call, person: usize) -> Answer {
+    if call.method != "GET" {
+        return crate::graph::not_allowed();
+    }
+    let own = caller.person == Some(person) && caller.has(&["User.Read", "User.ReadWrite"]);
+    let others = caller.has(&["User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"]);
+    if world.people.is_personal(person) || !(own || others) {
+        return denied();
+    }
+    let p = &world.people.people[person];
+    let plan = |id: &str, name: &str| json!({"servicePlanId": id, "servicePlanName": name, "provisioningStatus": "Success", "appliesTo": "User"});
+    let mut plans = Vec::new();
+    // A mailbox that the organisation keeps in its own house comes with a licence all the same.
+    if matches!(p.mailbox, Mailbox::Ready | Mailbox::OnPremises) {
+        plans.push(plan("efb87545-963c-4e0d-99df-69c6916d9eb0", "EXCHANGE_S_ENTERPRISE"));
+    }
+    if p.teams {
+        plans.push(plan("57ff2da0-773e-42df-b2af-ffb7a2317929", "TEAMS1"));
+    }
+    plans.push(plan("43de0ff5-c92c-492b-9116-175376d08c38", "OFFICESUBSCRIPTION"));
+    let value = json!({
+        "id": crate::http::base64url(p.oid.as_bytes()), "skuId": "6fd2c87f-b296-42f0-b197-1e91e994b900",
+        "skuPartNumber": "ENTERPRISEPACK", "servicePlans": plans,
+    });
+    crate::graph::page(format!("{}/$metadata#users('{}')/licenseDetails", call.base(), p.id), vec![value], None, None)
 }
 
 struct UserRow<'a>(&'a crate::people::Person);

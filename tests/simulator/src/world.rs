@@ -14,13 +14,31 @@ use crate::teams::Teams;
 use serde_json::json;
 use std::collections::BTreeMap;
 
-/// Where the four listeners are.
+/// Where the listeners are.
 #[derive(Clone, Default, Debug)]
 pub struct Origins {
     pub login: String,
     pub graph: String,
     pub stranger: String,
     pub control: String,
+    /// Login and Graph again, over TLS 1.2 and 1.3.
+    pub tls: (String, String),
+    /// The same over TLS 1.2 alone.
+    pub tls12: (String, String),
+    /// The certificate behind both, PEM.
+    pub ca: String,
+}
+
+impl Origins {
+    /// Login and Graph, as one sees them who came by this origin.
+    pub fn beside(&self, origin: &str) -> (&str, &str) {
+        let port = |o: &str| o.rsplit(':').next().unwrap_or("").to_string();
+        let here = |pair: &(String, String)| [&pair.0, &pair.1].iter().any(|o| port(o) == port(origin));
+        match [&self.tls, &self.tls12].into_iter().find(|pair| here(pair)) {
+            Some((login, graph)) => (login, graph),
+            None => (&self.login, &self.graph),
+        }
+    }
 }
 
 pub struct World {
@@ -44,7 +62,7 @@ pub struct World {
     pub secret: String,
 }
 
-pub const ODDITIES: [(&str, bool); 7] = [
+pub const ODDITIES: [(&str, bool); 11] = [
     ("sent_copy_late", false),
     ("reply_marks_read", false),
     ("fresh_draft_conflict", false),
@@ -52,6 +70,10 @@ pub const ODDITIES: [(&str, bool); 7] = [
     ("null_mail", false),
     ("concurrency_retry_after", false),
     ("scopes_in_full", false),
+    ("late_consent", false),
+    ("many_keys", false),
+    ("huge_token_answer", false),
+    ("shuffled_challenge", false),
 ];
 
 impl World {

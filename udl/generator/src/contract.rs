@@ -104,6 +104,12 @@ impl Contract {
         })
     }
 
+    /// Records that others hold lists of; they are written as bare fields more often than not.
+    pub fn is_listed(&self, r: &Record) -> bool {
+        let listed = |f: &Field| matches!(&f.ty, Type::Sequence { inner_type } if name_of(inner_type) == Some(&r.name));
+        self.crossing(true).contains(&r.name.as_str()) && self.records.iter().any(|other| self.crossing(true).contains(&other.name.as_str()) && other.fields.iter().any(listed))
+    }
+
     /// A method that takes one record can also be given the record's fields.
     pub fn takes_fields<'a>(&'a self, method: &Method) -> Option<&'a Record> {
         if let [input] = method.inputs.as_slice() { self.record(&input.ty) } else { None }
@@ -127,6 +133,12 @@ impl Object {
             Type::Optional { inner_type } | Type::Sequence { inner_type } => Some((next, inner_type)),
             _ => None,
         }
+    }
+
+    /// A constructor of a record also takes the path of a file, where there is one for files: `open` and `open_file`.
+    pub fn for_file(&self, c: &Constructor) -> Option<&Constructor> {
+        let of_record = matches!(c.inputs.first()?.ty, Type::Record { .. });
+        self.constructors.iter().find(|f| of_record && f.name == format!("{}_file", c.name) && f.inputs.len() == c.inputs.len())
     }
 
     /// An object that only holds what its first constructor takes is also accepted as that value.

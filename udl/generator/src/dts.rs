@@ -74,7 +74,10 @@ fn object(contract: &Contract, outs: &[&str], o: &Object) -> String {
         out += "  private constructor();\n";
     }
     for c in &o.constructors {
-        let inputs = inputs(contract, outs, &c.inputs);
+        let mut inputs = inputs(contract, outs, &c.inputs);
+        if o.for_file(c).is_some() {
+            inputs = inputs.replacen(", ", " | string | URL, ", 1);
+        }
         out += &docs(&c.docstring, 2);
         out += &if c.is_primary() { format!("  constructor({inputs});\n") } else { format!("  static {}({inputs}): {};\n", camel(&c.name), o.meta.name) };
     }

@@ -7,12 +7,13 @@ pub fn pyi(contract: &Contract) -> String {
     let mut out = String::from(
         "# Written from udl/src/tidings.udl by `cargo run -p tidings-generator -- stubs`. Do not edit.
 import enum
+import os
 from collections.abc import Sequence
 from datetime import datetime
 from types import TracebackType
-from typing import ClassVar, Literal, TypeAlias, final, overload
+from typing import ClassVar, Literal, TypeAlias, TypedDict, final, overload
 
-from typing_extensions import Self, disjoint_base
+from typing_extensions import NotRequired, Self, disjoint_base
 ",
     );
     for e in &contract.flats {
@@ -34,8 +35,18 @@ from typing_extensions import Self, disjoint_base
         if contract.has_equality(r) {
             out += "    def __eq__(self, other: object, /) -> bool: ...\n    __hash__: ClassVar[None]  # type: ignore[assignment]\n";
         }
+        if contract.is_listed(r) {
+            out += &format!("\nclass _{}Fields(TypedDict):\n", r.name);
+            out += &each(&r.fields, "", |f| {
+                let ty = inward(contract, &f.ty);
+                format!("    {}: {}\n", f.name, if f.default.is_some() { format!("NotRequired[{ty}]") } else { ty })
+            });
+        }
+        let fields = if contract.is_listed(r) { format!(" | _{}Fields", r.name) } else { String::new() };
         if let Some(field) = short_form(r) {
-            out += &format!("\n# A text stands for the {field} alone.\n_{0}: TypeAlias = {0} | str\n", r.name);
+            out += &format!("\n# A text stands for the {field} alone.\n_{0}: TypeAlias = {0}{fields} | str\n", r.name);
+        } else if contract.is_listed(r) {
+            out += &format!("\n_{0}: TypeAlias = {0}{fields}\n", r.name);
         }
     }
     for u in &contract.unions {
@@ -60,8 +71,23 @@ from typing_extensions import Self, disjoint_base
         let held = o.holds().map_or(String::new(), |(_, ty)| format!(" | {}", outward(ty)));
         out += &format!("\n_{0}: TypeAlias = {0}{twin}{held}\n", o.meta.name);
     }
-    out + &each(&contract.functions, "", |f| format!("\ndef {}({}) -> {}:\n{}", f.name, inputs(contract, &f.inputs), answer(&f.return_type), docs_or_dots(&f.docstring, 4)))
+    out += PUMP;
+    out + &each(&contract.functions, "", |f| {
+        let rest = |twin: &str| format!("({}) -> {twin}{}:\n{}", inputs(contract, &f.inputs), answer(&f.return_type), docs_or_dots(&f.docstring, 4));
+        let blocks = f.return_type.as_ref().and_then(|ty| contract.object(ty)).is_some_and(Object::has_async);
+        let twin = if blocks { format!("\ndef blocking_{}{}", f.name, rest("Blocking")) } else { String::new() };
+        format!("\ndef {}{}{twin}", f.name, rest(""))
+    })
 }
+
+/// Written by hand in the Python crate, for the package's own use.
+const PUMP: &str = "
+@final
+class _LogPump:
+    def __new__(cls, level: _LogLevel) -> Self: ...
+    def next(self) -> LogRecord | None: ...
+    def stop(self) -> None: ...
+";
 
 fn members(contract: &Contract, fields: &[Field], indent: usize) -> String {
     let pad = " ".repeat(indent);
@@ -81,7 +107,10 @@ fn argument(contract: &Contract, f: &Field) -> String {
 fn object(contract: &Contract, o: &Object, blocking: bool) -> String {
     let mut out = format!("\n@final\nclass {}{}:\n{}", if blocking { "Blocking" } else { "" }, o.meta.name, docs(&o.meta.docstring, 4));
     for c in &o.constructors {
-        let inputs = inputs(contract, &c.inputs);
+        let mut inputs = inputs(contract, &c.inputs);
+        if o.for_file(c).is_some() {
+            inputs = inputs.replacen(", ", " | str | os.PathLike[str], ", 1);
+        }
         out += &if c.is_primary() {
             format!("    def __new__(cls, {inputs}) -> Self:\n")
         } else {
@@ -130,7 +159,7 @@ fn inward(contract: &Contract, ty: &Type) -> String {
             format!("{one} | Sequence[{one}]")
         }
         Type::Sequence { inner_type } => format!("Sequence[{}]", inward(contract, inner_type)),
-        Type::Record { name, .. } if contract.record(ty).is_none_or(|r| short_form(r).is_none()) => name.clone(),
+        Type::Record { name, .. } if contract.record(ty).is_none_or(|r| short_form(r).is_none() && !contract.is_listed(r)) => name.clone(),
         Type::Record { name, .. } | Type::Enum { name, .. } | Type::Object { name, .. } => format!("_{name}"),
         _ => outward(ty),
     }

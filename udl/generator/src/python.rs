@@ -5,7 +5,7 @@ use heck::{ToShoutySnakeCase, ToSnakeCase};
 
 pub fn glue(contract: &Contract) -> String {
     let mut out = String::new();
-    let mut classes = vec![];
+    let (mut classes, mut functions) = (vec![], vec![]);
     out += &format!("const PRELUDE: &std::ffi::CStr = cr#\"{}\"#;\n", prelude(contract));
     for e in contract.flats.iter() {
         let names = each(&e.variants, ", ", |v| format!("{} = {:?}", v.name, v.name.to_snake_case()));
@@ -28,12 +28,16 @@ pub fn glue(contract: &Contract) -> String {
         }
     }
     for f in &contract.functions {
-        let call = outcome(&format!("tidings::{}({})", f.name, each(&f.inputs, ", ", |i| format!("{}.0", i.name))), f.throws.is_some(), "V");
-        out += &format!("{}#[pyfunction] #[pyo3(signature = ({}))]\npub fn {}({}) -> PyResult<V<{}>> {{ {call} }}\n", docs(&f.docstring), signature(&f.inputs), f.name, params(&f.inputs), rust_or_unit(&f.return_type));
+        out += &function(f, None);
+        if let Some(o) = f.return_type.as_ref().and_then(|ty| contract.object(ty)).filter(|o| o.has_async()) {
+            out += &function(f, Some(o));
+            functions.push(format!("blocking_{}", f.name));
+        }
+        functions.push(f.name.clone());
     }
     let kinds = each(contract.errors.iter().flat_map(|e| &e.variants), ", ", |v| format!("tidings::ErrorKind::{0} => \"{0}Error\"", v.name));
     out += &format!("fn error_class(kind: tidings::ErrorKind) -> &'static str {{ match kind {{ {kinds} }} }}\n");
-    let functions = each(&contract.functions, " ", |f| format!("module.add_function(wrap_pyfunction!({}, module)?)?;", f.name));
+    let functions = each(&functions, " ", |f| format!("module.add_function(wrap_pyfunction!({f}, module)?)?;"));
     let classes = each(&classes, " ", |c| format!("module.add_class::<Py{c}>()?;"));
     out + &format!("fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {{ {functions} {classes} Ok(()) }}\n")
 }
@@ -59,6 +63,16 @@ fn prelude(contract: &Contract) -> String {
         out += &each(&e.variants, "", |v| format!("class {}Error(TidingsError):\n{}    kind = ErrorKind.{}\n", v.name, quote(&v.docstring), v.name.to_shouty_snake_case()));
     }
     out + "for _it in list(vars().values()):\n    if isinstance(_it, type) and _it.__module__ == __name__:\n        _it.__module__ = \"tidings\"\ndel enum, _it\n"
+}
+
+/// For what has asynchronous methods there is a twin that gives the blocking class.
+fn function(f: &Function, blocking: Option<&Object>) -> String {
+    let (name, answer, wrap) = match blocking {
+        Some(o) => (format!("blocking_{}", f.name), format!("PyBlocking{}", o.meta.name), format!("PyBlocking{}::of", o.meta.name)),
+        None => (f.name.clone(), format!("V<{}>", rust_or_unit(&f.return_type)), "V".into()),
+    };
+    let call = outcome(&format!("tidings::{}({})", f.name, each(&f.inputs, ", ", |i| format!("{}.0", i.name))), f.throws.is_some(), &wrap);
+    format!("{}#[pyfunction] #[pyo3(signature = ({}))]\npub fn {name}({}) -> PyResult<{answer}> {{ {call} }}\n", docs(&f.docstring), signature(&f.inputs), params(&f.inputs))
 }
 
 fn record(contract: &Contract, r: &Record) -> String {
@@ -134,9 +148,18 @@ fn object(contract: &Contract, o: &Object, blocking: bool) -> String {
 fn constructor(o: &Object, c: &Constructor) -> String {
     let attribute = if c.is_primary() { "#[new]" } else { "#[staticmethod]" };
     let call = format!("tidings::{}::{}({})", o.meta.name, c.name, each(&c.inputs, ", ", |i| format!("{}.0", i.name)));
+    let mut params = params(&c.inputs);
+    let call = match (o.for_file(c), c.inputs.as_slice()) {
+        (Some(file), [first, rest @ ..]) => {
+            let rest = each(rest, "", |i| format!(", {}.0", i.name));
+            params = params.replacen(": V<", ": FileOr<", 1);
+            format!("match {0} {{ FileOr::File(path) => tidings::{1}::{2}(path{rest}), FileOr::Value({0}) => tidings::{1}::{3}({0}{rest}) }}", first.name, o.meta.name, file.name, c.name)
+        }
+        _ => call,
+    };
     let call = if c.throws.is_some() { format!("py.detach(|| {call}).map_err(raise)?") } else { format!("py.detach(|| {call})") };
     let signature = signature(&c.inputs);
-    format!("{}{attribute} #[pyo3(signature = ({signature}))] fn {}(py: Python<'_>, {}) -> PyResult<Self> {{ Ok(Self::of(Arc::new({call}))) }}\n    ", docs(&c.docstring), c.name, params(&c.inputs))
+    format!("{}{attribute} #[pyo3(signature = ({signature}))] fn {}(py: Python<'_>, {}) -> PyResult<Self> {{ Ok(Self::of(Arc::new({call}))) }}\n    ", docs(&c.docstring), c.name, params)
 }
 
 fn method(contract: &Contract, m: &Method, blocking: bool) -> String {

@@ -13,14 +13,8 @@ impl BindgenPathsLayer for Here {
     }
 }
 
-/// UniFFI prints every field of a record; these two must not reach a log.
-const KOTLIN: (&str, &str) = ("data class SignIn (", "    override fun toString() = \"SignIn(url=…, binding=…, expiresAt=$expiresAt)\"\n\n    companion object\n");
-const SWIFT: &str = "
-extension SignIn: CustomStringConvertible, CustomDebugStringConvertible {
-    public var description: String { \"SignIn(url: …, binding: …, expiresAt: \\(expiresAt))\" }
-    public var debugDescription: String { description }
-}
-";
+/// UniFFI prints every field of a record; link and binding must not reach a log. The record, what its text begins with, its other fields.
+const SECRET: [(&str, &str, &[&str]); 2] = [("SignIn", "url, binding", &["expiresAt"]), ("Approval", "url, binding", &["accountId", "expiresAt"])];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -33,13 +27,43 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let options = GenerateOptions { languages: vec![language], source: library.clone().into(), out_dir: folder.into(), ..Default::default() };
         generate_with_bindgen_paths(options, paths)?;
     }
-    let file = format!("{kotlin}/dev/tidings/tidings.kt");
-    let source = std::fs::read_to_string(&file)?;
-    let (head, tail) = source.split_once(KOTLIN.0).ok_or("SignIn is not where it used to be")?;
-    let tail = tail.replacen("    companion object\n", KOTLIN.1, 1);
-    std::fs::write(file, [head, KOTLIN.0, &tail].concat())?;
-    let file = format!("{swift}/Tidings.swift");
-    let source = std::fs::read_to_string(&file)?;
-    std::fs::write(file, source + SWIFT)?;
+    let (mut kotlin, mut swift) = (Source::read(format!("{kotlin}/dev/tidings/tidings.kt"))?, Source::read(format!("{swift}/Tidings.swift"))?);
+    for (record, hidden, shown) in SECRET {
+        let parts = |equals: &str, value: fn(&str) -> String| {
+            let hidden = hidden.split(", ").map(|field| format!("{field}{equals}…"));
+            hidden.chain(shown.iter().map(|field| format!("{field}{equals}{}", value(field)))).collect::<Vec<_>>().join(", ")
+        };
+        kotlin.mark(&format!("data class {record} ("), "    companion object\n", &format!("    override fun toString() = \"{record}({})\"\n\n", parts("=", |f| format!("${f}"))))?;
+        swift.text += &format!(
+            "\nextension {record}: CustomStringConvertible, CustomDebugStringConvertible {{\n    public var description: String {{ \"{record}({})\" }}\n    public var debugDescription: String {{ description }}\n}}\n",
+            parts(": ", |f| format!("\\({f})"))
+        );
+    }
+    kotlin.write()?;
+    swift.write()?;
     Ok(())
+}
+
+struct Source {
+    file: String,
+    text: String,
+}
+
+impl Source {
+    fn read(file: String) -> std::io::Result<Self> {
+        let text = std::fs::read_to_string(&file)?;
+        Ok(Self { file, text })
+    }
+
+    /// Puts `what` in front of the first `before` after `start`.
+    fn mark(&mut self, start: &str, before: &str, what: &str) -> Result<(), String> {
+        let from = self.text.find(start).ok_or_else(|| format!("{start} is not where it used to be"))?;
+        let at = self.text.get(from..).and_then(|rest| rest.find(before)).ok_or_else(|| format!("{start} has no {before}"))?;
+        self.text.insert_str(from + at, what);
+        Ok(())
+    }
+
+    fn write(self) -> std::io::Result<()> {
+        std::fs::write(self.file, self.text)
+    }
 }

@@ -2,13 +2,13 @@
 
 use super::fault::{Fault, Outcome};
 use super::names::Word;
-use super::{ERASE_WAIT, ERASURE_PENDING, SqliteStore, all, announce, exists, first, keys, leases, outbox, run, sealed, sealed_opt, word};
+use super::ending::{destroy_key, mark_erasure};
+use super::{ERASE_WAIT, SqliteStore, all, exists, first, keys, leases, purge, run, sealed, sealed_opt, word};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{AccountFilter, AccountState, ChangeKind, Feature};
+use crate::model::{AccountFilter, AccountState, AuditKind, Feature};
 use crate::seal::Sealed;
-use crate::store::{AccountRow, AccountStore, AttemptRow, Consumed, KeyPurpose, KeyRow, Lease, NewAttempt, NewKey, TokenRow};
+use crate::store::{AccountRow, AccountStore, AttemptRow, Consumed, Entry, KeyPurpose, KeyRow, Lease, NewAttempt, NewKey, TokenRow};
 use rusqlite::{Connection, Row};
-use std::sync::atomic::Ordering;
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -53,8 +53,9 @@ fn strings(row: &Row<'_>, column: usize) -> Outcome<Vec<String>> {
     serde_json::from_str(&text).map_err(|_| Fault::Ours(super::fault::corrupt("a list")))
 }
 
+/// A row without an owner is being purged, and is gone for everybody.
 pub fn by_id(c: &Connection, id: &str) -> Outcome<Option<AccountRow>> {
-    first(c, select_account!("WHERE id = ?1"), [id], account_row)
+    first(c, select_account!("WHERE id = ?1 AND owner <> ''"), [id], account_row)
 }
 
 fn by_person(c: &Connection, owner: &str, tenant_id: &str, user_id: &str) -> Outcome<Option<AccountRow>> {
@@ -99,7 +100,7 @@ fn put_account(c: &Connection, account: &AccountRow, generation: i64) -> Outcome
 }
 
 /// Delta links are sealed with the secrets key, so they go with it; the next pass of each folder is a comparison with what is held.
-fn drop_cursors(c: &Connection, account_id: &str, now: i64) -> Outcome<()> {
+pub fn drop_cursors(c: &Connection, account_id: &str, now: i64) -> Outcome<()> {
     run(
         c,
         "UPDATE folders SET link = NULL, link_is_delta = 0, pass = pass + 1, resync_since = CASE WHEN was_complete = 1 OR stored > 0 THEN ?2 ELSE resync_since END
@@ -110,16 +111,27 @@ fn drop_cursors(c: &Connection, account_id: &str, now: i64) -> Outcome<()> {
 }
 
 /// An account nobody ever signed in to holds nothing but its keys.
-fn erase_unused(c: &Connection, account_id: &str, now: i64) -> Outcome<()> {
+fn erase_unused(c: &Connection, account_id: &str, now: i64) -> Outcome<Vec<Entry>> {
+    let mut entries = Vec::new();
     for purpose in [KeyPurpose::Secrets, KeyPurpose::Content] {
-        keys::destroy(c, purpose, account_id)?;
+        entries.extend(destroy_key(c, purpose, account_id)?);
     }
     run(c, "DELETE FROM tokens WHERE account_id = ?1", [account_id])?;
     if run(c, "DELETE FROM accounts WHERE id = ?1", [account_id])? > 0 {
         keys::announce_account(c, account_id, now)?;
-        keys::set_meta(c, ERASURE_PENDING, b"1")?;
+        mark_erasure(c)?;
     }
-    Ok(())
+    Ok(entries)
+}
+
+/// What is recorded of an account that a sign-in has stored.
+fn stored(account: &AccountRow, renewed: bool) -> Entry {
+    let entry = match account.state {
+        AccountState::Connected if renewed => Entry::new(AuditKind::SignedIn, "A sign-in renewed the account."),
+        AccountState::Connected => Entry::new(AuditKind::SignedIn, "A sign-in connected the account."),
+        state => Entry::new(AuditKind::StateChanged, format!("The account is now {}.", state.word())),
+    };
+    entry.on(&account.id)
 }
 
 fn token_row(row: &Row<'_>) -> Outcome<TokenRow> {
@@ -206,8 +218,10 @@ impl AccountStore for SqliteStore {
 
     fn connect_account(&self, account: &AccountRow, token: Option<&TokenRow>, new_keys: &[NewKey], replaces: Option<&str>, now: i64) -> Result<AccountRow> {
         let row = self.write(|tx| {
+            purge::refuse_deleted(tx, &account.owner, &account.id)?;
+            let mut entries = Vec::new();
             if let Some(id) = replaces.filter(|id| *id != account.id) {
-                erase_unused(tx, id, now)?;
+                entries.extend(erase_unused(tx, id, now)?);
             }
             // Everything handed in is sealed for `account.id`; under another id it could never be opened.
             if by_person(tx, &account.owner, &account.tenant_id, &account.user_id)?.is_some_and(|earlier| earlier.id != account.id) {
@@ -216,7 +230,9 @@ impl AccountStore for SqliteStore {
             let earlier = by_id(tx, &account.id)?;
             let generation = earlier.as_ref().map_or(account.generation.max(1), |earlier| earlier.generation + 1);
             put_account(tx, account, generation)?;
-            keys::destroy(tx, KeyPurpose::Secrets, &account.id)?;
+            entries.push(stored(account, earlier.is_some()).about(self.owner_mark(&account.owner)?));
+            entries.extend(destroy_key(tx, KeyPurpose::Secrets, &account.id)?);
+            self.note(tx, &entries, now)?;
             drop_cursors(tx, &account.id, now)?;
             for key in new_keys {
                 if key.purpose == KeyPurpose::Content && keys::active(tx, KeyPurpose::Content, &account.id)?.is_some() {
@@ -235,14 +251,13 @@ impl AccountStore for SqliteStore {
                 )?;
             }
             if earlier.is_some() {
-                keys::set_meta(tx, ERASURE_PENDING, b"1")?;
+                mark_erasure(tx)?;
             }
             keys::announce_account(tx, &account.id, now)?;
             Ok((AccountRow { generation, ..account.clone() }, earlier.is_some()))
         })?;
         if row.1 {
-            self.must_erase.store(true, Ordering::SeqCst);
-            self.erase_pending(ERASE_WAIT);
+            self.erase_now(ERASE_WAIT);
         }
         Ok(row.0)
     }
@@ -259,7 +274,7 @@ impl AccountStore for SqliteStore {
         self.read(|c| {
             all(
                 c,
-                select_account!("WHERE (?1 IS NULL OR owner = ?1) AND (?2 IS NULL OR state = ?2) ORDER BY num"),
+                select_account!("WHERE owner <> '' AND (?1 IS NULL OR owner = ?1) AND (?2 IS NULL OR state = ?2) ORDER BY num"),
                 (&filter.owner, filter.state.map(Word::word)),
                 account_row,
             )
@@ -281,6 +296,7 @@ impl AccountStore for SqliteStore {
                  WHERE id = ?1 AND generation = ?2 AND state <> 'disconnected'", (id, generation, state.word(), problem, now))?;
             if changed > 0 {
                 keys::announce_account(tx, id, now)?;
+                self.note(tx, &[Entry::new(AuditKind::StateChanged, format!("The account is now {}.", state.word())).on(id)], now)?;
             }
             Ok(changed > 0)
         })
@@ -313,30 +329,8 @@ impl AccountStore for SqliteStore {
     }
 
     fn disconnect_account(&self, id: &str, reason: &str, now: i64) -> Result<Vec<i64>> {
-        let cancelled = self.write(|tx| {
-            let Some(account) = by_id(tx, id)? else { return Ok(Vec::new()) };
-            // Whatever a half-finished earlier call left is taken along: every step below changes nothing when it was done.
-            if account.state != AccountState::Disconnected {
-                run(
-                    tx,
-                    "UPDATE accounts SET state = ?2, problem = ?3, generation = generation + 1, state_since = ?4, claims = NULL, access_ends_at = NULL WHERE id = ?1",
-                    (id, AccountState::Disconnected.word(), reason, now),
-                )?;
-                keys::announce_account(tx, id, now)?;
-            }
-            keys::destroy(tx, KeyPurpose::Secrets, id)?;
-            run(tx, "DELETE FROM tokens WHERE account_id = ?1", [id])?;
-            drop_cursors(tx, id, now)?;
-            let cancelled = outbox::cancel_unsent(tx, id, reason)?;
-            let in_doubt = outbox::leave_in_doubt(tx, id, now)?;
-            for item in cancelled.iter().chain(&in_doubt) {
-                announce(tx, ChangeKind::SendChanged, id, Some(*item), now)?;
-            }
-            keys::set_meta(tx, ERASURE_PENDING, b"1")?;
-            Ok(cancelled)
-        })?;
-        self.must_erase.store(true, Ordering::SeqCst);
-        self.erase_pending(ERASE_WAIT);
+        let cancelled = self.write(|tx| self.disconnect(tx, id, reason, now))?;
+        self.erase_now(ERASE_WAIT);
         Ok(cancelled)
     }
 

@@ -2,21 +2,28 @@
 
 mod accounts;
 mod apply;
+mod audit;
+mod ending;
 mod fault;
 mod files;
 mod folders;
+mod health;
 mod keys;
 mod leases;
 mod mail;
 mod names;
 mod open;
 mod outbox;
+mod purge;
+mod search;
 mod suspects;
 
 #[cfg(all(test, unix))] // they look at modes, owners and links
 pub mod tests;
+#[cfg(all(test, unix))]
+mod erasure_tests;
 
-use super::{Lease, Store};
+use super::{Lease, Notary, Store};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::ChangeKind;
 use crate::seal::Sealed;
@@ -25,7 +32,7 @@ use names::Word;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 /// Readers kept for the next one to come; the last used, with the warmest cache, is on top.
@@ -47,6 +54,8 @@ pub struct SqliteStore {
     /// Erased bytes may still be in the write-ahead log.
     must_erase: AtomicBool,
     process: u32,
+    /// Signs the audit log.
+    notary: OnceLock<Arc<dyn Notary>>,
     pub(super) inside: keys::Inside,
 }
 
@@ -68,6 +77,7 @@ impl SqliteStore {
             closed: AtomicBool::new(false),
             must_erase: AtomicBool::new(pending),
             process: std::process::id(),
+            notary: OnceLock::new(),
             inside: keys::Inside::default(),
         };
         store.erase_pending(ERASE_RETRY_WAIT);
@@ -86,7 +96,12 @@ impl SqliteStore {
         let connection = slot.as_mut().ok_or_else(closed)?;
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(explain)?;
         let result = work(&transaction)?;
+        // Another process may have died between its mark and emptying the log.
+        let marked = exists(&transaction, "SELECT 1 FROM meta WHERE name = ?1", [ERASURE_PENDING])?;
         transaction.commit().map_err(explain)?;
+        if marked {
+            self.must_erase.store(true, Ordering::SeqCst);
+        }
         Ok(result)
     }
 
@@ -117,20 +132,47 @@ impl SqliteStore {
         if self.closed.load(Ordering::SeqCst) { Err(closed()) } else { Ok(()) }
     }
 
-    /// Empties the write-ahead log after secrets were destroyed. If others are reading it stays pending, and the next write or open tries again.
-    fn erase_pending(&self, wait: Duration) {
+    /// Empties the write-ahead log after secrets were destroyed. If others are reading it stays pending, and the next write or open tries again. True:
+    /// nothing is pending.
+    fn erase_pending(&self, wait: Duration) -> bool {
         if !self.must_erase.load(Ordering::SeqCst) {
-            return;
+            return true;
         }
         let mut slot = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(connection) = slot.as_mut() else { return };
+        let Some(connection) = slot.as_mut() else { return false };
         let _ = connection.busy_timeout(wait);
-        let blocked = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0)).unwrap_or(true);
+        let emptied = empty_log(connection).unwrap_or(false);
         let _ = connection.busy_timeout(self.busy);
-        if !blocked && connection.execute("DELETE FROM meta WHERE name = ?1", [ERASURE_PENDING]).is_ok() {
+        if emptied {
             self.must_erase.store(false, Ordering::SeqCst);
         }
+        emptied
     }
+
+    /// After a step that destroyed something.
+    fn erase_now(&self, wait: Duration) -> bool {
+        self.must_erase.store(true, Ordering::SeqCst);
+        self.erase_pending(wait)
+    }
+
+    /// Looks for what other processes left pending.
+    fn look_for_marks(&self) -> Result<()> {
+        if self.read(|c| exists(c, "SELECT 1 FROM meta WHERE name = ?1", [ERASURE_PENDING]))? {
+            self.must_erase.store(true, Ordering::SeqCst);
+        }
+        Ok(())
+    }
+}
+
+/// True when the log is empty and no mark is left. A mark that came after this one looked belongs to somebody whose bytes may be in the log again.
+fn empty_log(connection: &Connection) -> rusqlite::Result<bool> {
+    let mark = |c: &Connection| c.query_row("SELECT value FROM meta WHERE name = ?1", [ERASURE_PENDING], |row| row.get::<_, Vec<u8>>(0)).optional();
+    let seen = mark(connection)?;
+    if connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0))? {
+        return Ok(false);
+    }
+    connection.execute("DELETE FROM meta WHERE name = ?1 AND value = ?2", (ERASURE_PENDING, &seen))?;
+    Ok(mark(connection)?.is_none())
 }
 
 impl Store for SqliteStore {

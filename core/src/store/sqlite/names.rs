@@ -1,8 +1,8 @@
 //! How states and kinds are spelled in the file. A word is never renamed.
 
 use super::fault::corrupt;
-use crate::error::Result;
-use crate::model::{AccountKind, AccountState, ChangeKind, Feature, Route};
+use crate::error::{ErrorKind, Result};
+use crate::model::{AccountKind, AccountState, AuditKind, ChangeKind, Feature, Route};
 use crate::store::{ItemState, KeyPurpose};
 
 /// A value stored as a word.
@@ -52,7 +52,7 @@ words!(Feature, "a feature", {
 
 words!(Route, "a route", { Mail = "mail", Chat = "chat" });
 
-words!(KeyPurpose, "a key purpose", { Store = "store", Secrets = "secrets", Content = "content" });
+words!(KeyPurpose, "a key purpose", { Store = "store", Secrets = "secrets", Content = "content", Audit = "audit" });
 
 words!(ChangeKind, "a kind of change", {
     MessageAdded = "message_added",
@@ -61,6 +61,23 @@ words!(ChangeKind, "a kind of change", {
     MessageRemoved = "message_removed",
     AccountChanged = "account_changed",
     SendChanged = "send_changed",
+});
+
+words!(AuditKind, "a kind of audit record", {
+    StoreMade = "store_made",
+    SignedIn = "signed_in",
+    SignInRefused = "sign_in_refused",
+    ApprovalAsked = "approval_asked",
+    StateChanged = "state_changed",
+    Disconnected = "disconnected",
+    ContentRead = "content_read",
+    SendQueued = "send_queued",
+    SendSettled = "send_settled",
+    KeyRotated = "key_rotated",
+    KeyDestroyed = "key_destroyed",
+    OwnerDeleted = "owner_deleted",
+    OwnerRestored = "owner_restored",
+    Purged = "purged",
 });
 
 words!(ItemState, "a send state", {
@@ -74,4 +91,30 @@ words!(ItemState, "a send state", {
     Unknown = "unknown",
     Failed = "failed",
     Cancelled = "cancelled",
+});
+
+words!(ErrorKind, "a kind of error", {
+    InvalidInput = "invalid_input",
+    LimitExceeded = "limit_exceeded",
+    NotConnected = "not_connected",
+    NeedsReconnect = "needs_reconnect",
+    ConsentMissing = "consent_missing",
+    Forbidden = "forbidden",
+    NotFound = "not_found",
+    Conflict = "conflict",
+    Throttled = "throttled",
+    Upstream = "upstream",
+    Network = "network",
+    OutcomeUnknown = "outcome_unknown",
+    LinkRejected = "link_rejected",
+    TokenRejected = "token_rejected",
+    VaultLocked = "vault_locked",
+    WrongKey = "wrong_key",
+    Corrupt = "corrupt",
+    StoreBusy = "store_busy",
+    StoreFull = "store_full",
+    Cancelled = "cancelled",
+    Closed = "closed",
+    Forked = "forked",
+    Internal = "internal",
 });

@@ -9,7 +9,13 @@ use rusqlite_migration::{M, Migrations, SchemaVersion};
 use std::path::Path;
 use std::time::Duration;
 
-const MIGRATIONS: &[M<'static>] = &[M::up(include_str!("../migrations/0001_begin.sql")), M::up(include_str!("../migrations/0002_accounts.sql"))];
+pub(super) const MIGRATIONS: &[M<'static>] = &[
+    M::up(include_str!("../migrations/0001_begin.sql")),
+    M::up(include_str!("../migrations/0002_accounts.sql")),
+    M::up(include_str!("../migrations/0003_audit.sql")),
+    M::up(include_str!("../migrations/0004_health.sql")),
+    M::up(include_str!("../migrations/0005_search.sql")),
+];
 
 /// The one connection that writes; brings a new or older file up to date.
 pub fn open_writer(file: &Path, busy: Duration) -> Result<Connection> {

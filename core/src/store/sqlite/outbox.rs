@@ -4,9 +4,9 @@ use super::fault::Outcome;
 use super::names::Word;
 use super::{SqliteStore, all, announce, first, keys, run, sealed, sealed_opt, word};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{ChangeKind, OutboxFilter};
+use crate::model::{AuditKind, ChangeKind, OutboxFilter};
 use crate::seal::Sealed;
-use crate::store::{Due, Enqueued, ItemRow, ItemState, NewItem, OutboxStore, Step};
+use crate::store::{Due, Enqueued, Entry, ItemRow, ItemState, NewItem, OutboxStore, Step};
 use rusqlite::{Connection, Row};
 
 macro_rules! columns {
@@ -58,6 +58,20 @@ fn item_row(row: &Row<'_>) -> Outcome<ItemRow> {
         next_at: row.get(12)?,
         fence: row.get(13)?,
     })
+}
+
+/// What hosts call an item, for the audit log.
+pub fn shown_id(id: i64) -> String {
+    format!("snd_{id}")
+}
+
+fn settled(state: ItemState) -> &'static str {
+    match state {
+        ItemState::Sent => "It was sent.",
+        ItemState::Failed => "It was not sent.",
+        ItemState::Cancelled => "The send was cancelled.",
+        _ => "It is unknown whether it was sent.",
+    }
 }
 
 /// Takes back what nobody outside has seen. A request that may have had an effect keeps its state: it is no longer ours to call unsent.
@@ -123,6 +137,7 @@ impl OutboxStore for SqliteStore {
             for (key, count) in reserved {
                 keys::add_uses(tx, key, count)?;
             }
+            self.note(tx, &[Entry::new(AuditKind::SendQueued, "A send was accepted.").on(&item.account_id).about(shown_id(id))], item.created_at)?;
             let row = first(tx, select_item!("WHERE id = ?1"), [id], item_row)?;
             Ok(Enqueued::New(row.ok_or_else(|| Error::internal("A row just written could not be read. Please report it."))?))
         });
@@ -180,6 +195,9 @@ impl OutboxStore for SqliteStore {
             let Some(account) = account else { return Ok(false) };
             if step.announce {
                 announce(tx, ChangeKind::SendChanged, &account, Some(item_id), now)?;
+            }
+            if !step.state.is_open() {
+                self.note(tx, &[Entry::new(AuditKind::SendSettled, settled(step.state)).on(account).about(shown_id(item_id))], now)?;
             }
             Ok(true)
         })

@@ -1,9 +1,9 @@
 //! The control endpoints: everything a test does behind Microsoft's back.
 
+mod directory;
 mod mail;
 
 use crate::clock::{self, Clock};
-use crate::entra::authorize;
 use crate::http::{Answer, Bytes, Call, Host};
 use crate::server::Shared;
 use crate::world::{ODDITIES, Origins, World};
@@ -17,6 +17,8 @@ pub fn place(origins: &Origins) -> Value {
     json!({
         "login": origins.login, "graph": format!("{}/v1.0", origins.graph), "stranger": origins.stranger,
         "control": origins.control, "client_id": crate::people::PUBLIC_APP,
+        "tls": {"login": origins.tls.0, "graph": format!("{}/v1.0", origins.tls.1), "ca": origins.ca},
+        "tls12": {"login": origins.tls12.0, "graph": format!("{}/v1.0", origins.tls12.1)},
     })
 }
 
@@ -45,9 +47,14 @@ pub async fn handle(shared: &Shared, call: &Call) -> Answer {
         }
         ("POST", ["reset"]) => reset(shared, world, &ask),
         ("POST", ["clock"]) => move_clock(world, &ask),
-        ("POST", ["people"]) => add_person(world, &ask),
-        ("POST", ["apps"]) => add_app(world, &ask),
-        ("POST", ["signin"]) => sign_in(world, &ask),
+        ("POST", ["people"]) => directory::add_person(world, &ask),
+        ("POST", ["tenants"]) => directory::add_tenant(world, &ask),
+        ("POST", ["apps"]) => directory::add_app(world, &ask),
+        ("POST", ["apps", "delete"]) => directory::delete_app(world, &ask),
+        ("POST", ["approve"]) => directory::approve(world, &ask),
+        ("POST", ["withdraw"]) => directory::withdraw(world, &ask),
+        ("POST", ["signin"]) => directory::sign_in(world, &ask),
+        ("POST", ["device"]) => directory::enter_code(world, &ask),
         ("POST", ["auto_approve"]) => auto_approve(world, &ask),
         ("POST", ["tokens", "expire"]) => person(world, &ask, "as").map(|p| {
             world.entra.expire(p);
@@ -139,39 +146,6 @@ fn move_clock(world: &mut World, ask: &Value) -> Done {
 pub fn person(world: &World, ask: &Value, field: &str) -> Result<usize, String> {
     let who = ask[field].as_str().ok_or_else(|| format!("{field} is missing"))?;
     world.people.find(who).ok_or_else(|| format!("no such person: {who}"))
-}
-
-fn add_person(world: &mut World, ask: &Value) -> Done {
-    let address = ask["address"].as_str().filter(|a| a.contains('@')).ok_or("address is missing")?;
-    let (mailbox, teams) = (ask["mailbox"].as_bool().unwrap_or(true), ask["teams"].as_bool().unwrap_or(true));
-    let at = world.people.add(&mut world.ids, address, ask["name"].as_str(), mailbox, teams);
-    world.furnish();
-    let person = &world.people.people[at];
-    Ok(json!({"id": person.id, "address": person.address}))
-}
-
-fn add_app(world: &mut World, ask: &Value) -> Done {
-    let client_id = ask["client_id"].as_str().ok_or("client_id is missing")?.to_string();
-    let redirects = ask["redirect_uris"].as_array().into_iter().flatten().filter_map(|u| u.as_str().map(String::from)).collect();
-    let secret = ask["secret"].as_str().map(String::from);
-    let public = ask["public"].as_bool().unwrap_or(secret.is_none());
-    world.people.apps.retain(|a| !a.client_id.eq_ignore_ascii_case(&client_id));
-    world.people.apps.push(crate::people::App { client_id: client_id.clone(), secret, redirect_uris: redirects, public });
-    Ok(json!({"client_id": client_id}))
-}
-
-fn sign_in(world: &mut World, ask: &Value) -> Done {
-    let who = person(world, ask, "as")?;
-    let text = ask["url"].as_str().ok_or("url is missing")?;
-    let url = url::Url::parse(text).map_err(|e| e.to_string())?;
-    let mut path = url.path().split('/').filter(|p| !p.is_empty());
-    let tenant = crate::http::decode(path.next().unwrap_or(""), false);
-    if path.collect::<Vec<_>>() != ["oauth2", "v2.0", "authorize"] {
-        return Err(format!("no authorize URL: {text}"));
-    }
-    let decision = ask["decision"].as_str().unwrap_or("approve");
-    let location = authorize::sign_in(world, &tenant, url.query().unwrap_or(""), who, decision)?;
-    Ok(json!({"location": location}))
 }
 
 fn auto_approve(world: &mut World, ask: &Value) -> Done {

@@ -1,115 +1,59 @@
-//! The authorize endpoint: is the request sound, who signs in, what does the app get back.
+//! The authorize endpoint: who signs in, what do they agree to, what does the app get back.
 
-use super::grants::{Code, is_oidc, short};
-use super::{is_alias, page, tenant_known};
+use super::consent::{self, Hurdle};
+use super::grants::{Code, MARK};
+use super::keys::Tamper;
+use super::request::{Back, Refusal, Request, check};
+use super::{page, policy};
 use crate::http::{Answer, Call, form};
 use crate::world::World;
+use serde_json::{Value, json};
 
-pub struct Request {
-    client_id: String,
-    redirect_uri: String,
-    scopes: Vec<String>,
-    state: Option<String>,
-    nonce: Option<String>,
-    challenge: Option<(String, bool)>,
-    mode: String,
-    prompt: String,
-    hint: Option<String>,
-    tenant: Option<usize>,
+/// What a person did on Microsoft's pages.
+#[derive(Default)]
+pub struct Choice {
+    pub decision: String,
+    /// What is granted of what was asked; None: all of it.
+    pub scopes: Option<Vec<String>>,
+    /// What is wrong with the id token that will come of it.
+    pub tamper: Option<Tamper>,
 }
 
-/// A request that cannot go on.
-pub enum Refusal {
-    /// Shown to the person; the app never hears of it.
+impl Choice {
+    pub fn decided(decision: &str) -> Choice {
+        Choice { decision: decision.into(), ..Choice::default() }
+    }
+}
+
+/// Where it ends.
+pub enum End {
+    Back(Back),
+    /// The browser stays at Microsoft, the app hears nothing.
     Page(String),
-    /// Told to the app.
-    Back(Box<Request>, &'static str, String),
 }
 
-pub fn check(world: &World, tenant: &str, query: &str) -> Result<Request, Refusal> {
-    let pairs = form(query);
-    let get = |name: &str| pairs.iter().find(|(k, _)| k == name).map(|(_, v)| v.clone()).filter(|v| !v.is_empty());
-    let page = |number: u32, text: String| Refusal::Page(format!("AADSTS{number}: {text}"));
-    let missing = |name: &str| page(900_144, format!("The request body must contain the following parameter: '{name}'."));
-    if !tenant_known(world, tenant) {
-        return Err(page(90_002, format!("Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID.")));
-    }
-    let client_id = get("client_id").ok_or_else(|| missing("client_id"))?;
-    let Some(app) = world.people.app(&client_id) else {
-        return Err(page(700_016, super::token::unknown_app(&client_id, tenant)));
-    };
-    let redirect_uri = get("redirect_uri").ok_or_else(|| missing("redirect_uri"))?;
-    if !app.takes_redirect(&redirect_uri) {
-        let text = format!(
-            "The redirect URI '{redirect_uri}' specified in the request does not match the redirect URIs configured for the \
-             application '{client_id}'."
-        );
-        return Err(page(50_011, text));
-    }
-    let method = get("code_challenge_method");
-    let request = Request {
-        client_id,
-        redirect_uri,
-        scopes: get("scope").unwrap_or_default().split_whitespace().map(String::from).collect(),
-        state: get("state"),
-        nonce: get("nonce"),
-        challenge: get("code_challenge").map(|c| (c, method.as_deref() == Some("S256"))),
-        mode: get("response_mode").unwrap_or_else(|| "query".into()),
-        prompt: get("prompt").unwrap_or_default(),
-        hint: get("login_hint"),
-        tenant: if is_alias(tenant) { None } else { world.people.tenant(tenant) },
-    };
-    let back = |request: Request, error, number: u32, text: &str| {
-        Err(Refusal::Back(Box::new(request), error, format!("AADSTS{number}: {text}")))
-    };
-    match get("response_type").as_deref() {
-        Some("code") => {}
-        None => {
-            return back(
-                request,
-                "invalid_request",
-                900_144,
-                "The request body must contain the following parameter: 'response_type'.",
-            );
-        }
-        Some(_) => {
-            return back(request, "unsupported_response_type", 700_051, "response_type is not enabled for the application.");
+impl End {
+    fn answer(self) -> Answer {
+        match self {
+            End::Back(back) => back.answer(),
+            End::Page(text) => Answer::html(200, page::error(&text)),
         }
     }
-    if request.scopes.is_empty() {
-        return back(request, "invalid_request", 900_144, "The request body must contain the following parameter: 'scope'.");
-    }
-    if let Some(odd) = request.scopes.iter().find(|s| !plausible(s)) {
-        let text = format!("The application asked for scope '{odd}' that doesn't exist on the resource.");
-        return back(request, "invalid_client", 650_053, &text);
-    }
-    if method.is_some_and(|m| m != "S256" && m != "plain") {
-        return back(request, "invalid_request", 501_490, "The code_challenge_method is not supported.");
-    }
-    if request.challenge.as_ref().is_some_and(|(c, _)| !(43..=128).contains(&c.len())) {
-        return back(request, "invalid_request", 501_491, "Invalid size of Code_Challenge parameter.");
-    }
-    if !matches!(request.mode.as_str(), "query" | "fragment" | "form_post") {
-        return back(request, "invalid_request", 70_007, "The response_mode is not supported.");
-    }
-    Ok(request)
-}
 
-/// A scope of sign-in, or one that looks like Graph's.
-fn plausible(scope: &str) -> bool {
-    if is_oidc(scope) {
-        return true;
+    /// For the control endpoint.
+    pub fn told(self) -> Value {
+        match self {
+            End::Back(back) => json!({"location": back.location()}),
+            End::Page(text) => json!({"location": null, "page": text}),
+        }
     }
-    let name = short(scope);
-    let words = name.split('.').all(|w| !w.is_empty() && w.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'));
-    name == ".default" || (name.contains('.') && words)
 }
 
 /// GET: the first page, or the redirect at once.
 pub fn show(world: &mut World, call: &Call, tenant: &str, seq: u64) -> Answer {
     let request = match check(world, tenant, &call.query) {
         Ok(request) => request,
-        Err(refusal) => return refuse(refusal),
+        Err(refusal) => return refuse(refusal).answer(),
     };
     match &request.challenge {
         Some((_, true)) => {}
@@ -117,10 +61,7 @@ pub fn show(world: &mut World, call: &Call, tenant: &str, seq: u64) -> Answer {
         None => world.ledger.accuse("bad_pkce", seq, "authorize without a code_challenge"),
     }
     if let Some(person) = world.entra.auto_approve {
-        return match finish(world, &request, person, "approve") {
-            Ok(back) => back.answer(),
-            Err(text) => Answer::html(200, page::error(&text)),
-        };
+        return finish(world, &request, person, &Choice::decided("approve")).answer();
     }
     if request.prompt == "none" {
         let text = "AADSTS50058: A silent sign-in request was sent but no user is signed in.";
@@ -130,23 +71,26 @@ pub fn show(world: &mut World, call: &Call, tenant: &str, seq: u64) -> Answer {
     match hinted {
         Some(person) if request.prompt != "select_account" => ask_consent(world, call, &request, &call.query, person),
         _ => {
-            let fits = |tenant: usize| request.tenant.is_none_or(|t| t == tenant);
-            let people: Vec<(String, String)> =
-                world.people.people.iter().filter(|p| fits(p.tenant)).map(|p| (p.address.clone(), p.name.clone())).collect();
+            let all = world.people.people.iter().enumerate().filter(|(n, _)| request.door.admits(world, *n));
+            let people: Vec<(String, String)> = all.map(|(_, p)| (p.address.clone(), p.name.clone())).collect();
             Answer::html(200, page::pick(&call.path, &call.query, &people))
         }
     }
 }
 
 fn ask_consent(world: &mut World, call: &Call, request: &Request, query: &str, person: usize) -> Answer {
-    if request.prompt != "consent" && world.entra.consented(&request.client_id, person, &request.scopes) {
-        return match finish(world, request, person, "approve") {
-            Ok(back) => back.answer(),
-            Err(text) => Answer::html(200, page::error(&text)),
-        };
+    let who = &world.people.people[person];
+    let anew = request.prompt == "consent";
+    let settled = world.entra.consented(&request.client_id, person, who.tenant, &request.scopes);
+    let kept_out = !request.door.admits(world, person) || policy::page(world, person).is_err();
+    if kept_out || (settled && !anew) {
+        return finish(world, request, person, &Choice::decided("approve")).answer();
     }
-    let address = &world.people.people[person].address;
-    Answer::html(200, page::consent(&call.path, query, address, &request.scopes))
+    let address = who.address.clone();
+    match consent::hurdle(world, &request.client_id, person, &request.scopes, anew) {
+        None => Answer::html(200, page::consent(&call.path, query, &address, &request.scopes)),
+        Some(hurdle) => Answer::html(200, page::needs_admin(&call.path, query, &address, matches!(hurdle, Hurdle::Request))),
+    }
 }
 
 /// POST: what the person pressed.
@@ -156,61 +100,97 @@ pub fn decided(world: &mut World, call: &Call, tenant: &str) -> Answer {
     let query = get("request").unwrap_or("");
     let request = match check(world, tenant, query) {
         Ok(request) => request,
-        Err(refusal) => return refuse(refusal),
+        Err(refusal) => return refuse(refusal).answer(),
     };
     let Some(person) = get("as").and_then(|who| world.people.find(who)) else {
         return Answer::html(200, page::error("AADSTS50034: The user account does not exist in the directory."));
     };
     match get("decision") {
         None => ask_consent(world, call, &request, query, person),
-        Some(decision) => match finish(world, &request, person, decision) {
-            Ok(back) => back.answer(),
-            Err(text) => Answer::html(200, page::error(&text)),
-        },
+        Some(decision) => finish(world, &request, person, &Choice::decided(decision)).answer(),
     }
 }
 
-fn refuse(refusal: Refusal) -> Answer {
+fn refuse(refusal: Refusal) -> End {
     match refusal {
-        Refusal::Page(text) => Answer::html(200, page::error(&text)),
-        Refusal::Back(request, error, text) => request.back(&[("error", error), ("error_description", &text)]).answer(),
+        Refusal::Page(text) => End::Page(text),
+        Refusal::Back(request, error, text) => End::Back(request.back(&[("error", error), ("error_description", &text)])),
     }
 }
 
 /// For the control endpoint: where the browser is sent, or what the page says.
-pub fn sign_in(world: &mut World, tenant: &str, query: &str, person: usize, decision: &str) -> Result<String, String> {
+pub fn sign_in(world: &mut World, tenant: &str, query: &str, person: usize, choice: &Choice) -> End {
     match check(world, tenant, query) {
-        Ok(request) => finish(world, &request, person, decision).map(|back| back.location()),
-        Err(Refusal::Page(text)) => Err(text),
-        Err(Refusal::Back(request, error, text)) => {
-            Ok(request.back(&[("error", error), ("error_description", &text)]).location())
-        }
+        Ok(request) => finish(world, &request, person, choice),
+        Err(refusal) => refuse(refusal),
     }
 }
 
-fn finish(world: &mut World, request: &Request, person: usize, decision: &str) -> Result<Back, String> {
-    let home = world.people.people[person].tenant;
-    if request.tenant.is_some_and(|t| t != home) {
-        let address = &world.people.people[person].address;
-        return Err(format!(
-            "AADSTS50020: User account '{address}' does not exist in this tenant and cannot access the application."
-        ));
+/// Why this person cannot come in by this door.
+pub fn kept_out(world: &World, person: usize) -> String {
+    let address = &world.people.people[person].address;
+    if world.people.is_personal(person) {
+        return format!(
+            "AADSTS500200: User account '{address}' is a personal Microsoft account. Personal Microsoft accounts are not supported \
+             for this application unless explicitly invited to an organization."
+        );
     }
-    match decision {
-        "approve" => {}
+    format!("AADSTS50020: User account '{address}' does not exist in this tenant and cannot access the application.")
+}
+
+/// What a person gets of what was asked.
+pub fn granted(world: &World, person: usize, asked: &[String], only: Option<&[String]>) -> Vec<String> {
+    use super::grants::short;
+    let personal = world.people.is_personal(person);
+    let chosen = |s: &String| only.is_none_or(|list| list.iter().any(|o| short(o).eq_ignore_ascii_case(short(s))));
+    asked.iter().filter(|s| chosen(s) && !(personal && consent::work_only(s))).cloned().collect()
+}
+
+/// May an account of this kind use this app? The page, if not.
+pub fn fits(world: &World, client_id: &str, person: usize) -> Result<(), String> {
+    use crate::apps::Audience;
+    let Some(app) = world.people.app(client_id) else { return Ok(()) };
+    match &app.audience {
+        Audience::Work if world.people.is_personal(person) => Err(format!(
+            "unauthorized_client: The client does not exist or is not enabled for consumers. If you are the application \
+             developer, configure a new application through the App Registrations in the Azure Portal. ({client_id})"
+        )),
+        Audience::Single(domain) if world.people.tenant_of(person).domain != *domain => Err(kept_out(world, person)),
+        _ => Ok(()),
+    }
+}
+
+fn finish(world: &mut World, request: &Request, person: usize, choice: &Choice) -> End {
+    if !request.door.admits(world, person) {
+        return End::Page(kept_out(world, person));
+    }
+    let barred = fits(world, &request.client_id, person).and_then(|()| policy::page(world, person));
+    if let Err(text) = barred {
+        return End::Page(text);
+    }
+    let needs_admin = "AADSTS90094: The grant requires admin permission.";
+    match choice.decision.as_str() {
         "decline" => {
             let text = "AADSTS65004: User declined to consent to access the app.";
             let fields = [("error", "access_denied"), ("error_subcode", "cancel"), ("error_description", text)];
-            return Ok(request.back(&fields));
+            return End::Back(request.back(&fields));
         }
         "admin_required" => {
-            let text = "AADSTS90094: The grant requires admin permission.";
-            return Ok(request.back(&[("error", "access_denied"), ("error_description", text)]));
+            return End::Back(request.back(&[("error", "access_denied"), ("error_description", needs_admin)]));
         }
-        other => return Err(format!("no such decision: {other}")),
+        "request" => return End::Page(page::REQUESTED.into()),
+        _ => {}
     }
-    world.entra.consent(&request.client_id, person, &request.scopes);
-    let code = format!("1.{}", world.noise.text(90));
+    match consent::hurdle(world, &request.client_id, person, &request.scopes, request.prompt == "consent") {
+        None => {}
+        Some(Hurdle::Request) => return End::Page(page::REQUEST.into()),
+        Some(Hurdle::Admin) => {
+            return End::Back(request.back(&[("error", "access_denied"), ("error_description", needs_admin)]));
+        }
+    }
+    let scopes = granted(world, person, &request.scopes, choice.scopes.as_deref());
+    world.entra.consent(&request.client_id, person, &scopes);
+    let code = format!("1.{MARK}{}", world.noise.text(90));
     let issued_ms = world.now();
     world.entra.codes.insert(
         code.clone(),
@@ -218,50 +198,14 @@ fn finish(world: &mut World, request: &Request, person: usize, decision: &str) -
             client_id: request.client_id.clone(),
             redirect_uri: request.redirect_uri.clone(),
             person,
-            scopes: request.scopes.clone(),
+            scopes,
             challenge: request.challenge.clone(),
             nonce: request.nonce.clone(),
+            tamper: choice.tamper,
             issued_ms,
             used: false,
         },
     );
     let session = world.noise.guid();
-    Ok(request.back(&[("code", &code), ("session_state", &session)]))
-}
-
-/// What goes to the redirect URI.
-struct Back {
-    uri: String,
-    mode: String,
-    fields: Vec<(String, String)>,
-}
-
-impl Request {
-    fn back(&self, fields: &[(&str, &str)]) -> Back {
-        let mut fields: Vec<(String, String)> = fields.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
-        fields.extend(self.state.clone().map(|s| ("state".to_string(), s)));
-        Back { uri: self.redirect_uri.clone(), mode: self.mode.clone(), fields }
-    }
-}
-
-impl Back {
-    fn location(&self) -> String {
-        let Ok(mut url) = url::Url::parse(&self.uri) else {
-            return self.uri.clone();
-        };
-        if self.mode == "fragment" {
-            let text = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.fields).finish();
-            url.set_fragment(Some(&text));
-        } else {
-            url.query_pairs_mut().extend_pairs(&self.fields);
-        }
-        url.to_string()
-    }
-
-    fn answer(&self) -> Answer {
-        match self.mode.as_str() {
-            "form_post" => Answer::html(200, page::post_back(&self.uri, &self.fields)),
-            _ => Answer::redirect(&self.location()),
-        }
-    }
+    End::Back(request.back(&[("code", &code), ("session_state", &session)]))
 }

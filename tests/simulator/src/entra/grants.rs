@@ -1,7 +1,15 @@
-//! What Entra has given out: codes, refresh tokens, access tokens, consents.
+//! What Entra has given out: codes, refresh tokens, access tokens.
 
+use super::consent::Approval;
+use super::device::Device;
+use super::keys::Tamper;
+use crate::http::base64url;
 use crate::ids::Ids;
-use std::collections::{BTreeSet, HashMap};
+use serde_json::{Value, json};
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+/// Stands in every code and token given out, so that whoever finds it in a file or a log has found a leak.
+pub const MARK: &str = "CanaryOfTheSimulator";
 
 #[derive(Clone)]
 pub struct Code {
@@ -12,6 +20,7 @@ pub struct Code {
     /// Challenge, and whether it is S256.
     pub challenge: Option<(String, bool)>,
     pub nonce: Option<String>,
+    pub tamper: Option<Tamper>,
     pub issued_ms: i64,
     pub used: bool,
 }
@@ -31,6 +40,7 @@ pub struct Access {
     /// None for a token of the app's own.
     pub person: Option<usize>,
     pub tenant: usize,
+    /// Of an app's own token: its roles.
     pub scopes: Vec<String>,
     pub expires_ms: i64,
 }
@@ -40,9 +50,16 @@ pub struct Entra {
     pub codes: HashMap<String, Code>,
     pub refresh: HashMap<String, Refresh>,
     access: HashMap<String, Access>,
+    pub devices: Vec<Device>,
     pub consents: HashMap<(String, usize), BTreeSet<String>>,
+    /// What an administrator has agreed to for everyone, by app and tenant.
+    pub approvals: HashMap<(String, usize), Approval>,
     /// Everything up to this serial is void, and why.
     pub revoked: HashMap<usize, (u64, String, i64)>,
+    /// What was issued up to this serial came about without a second factor.
+    pub without_mfa: HashMap<usize, u64>,
+    /// Client assertions seen, by app and `jti`.
+    pub assertions: HashSet<(String, String)>,
     pub auto_approve: Option<usize>,
     serial: u64,
 }
@@ -53,12 +70,22 @@ impl Entra {
         self.serial
     }
 
-    pub fn give_access(&mut self, ids: &mut Ids, access: Access) -> String {
+    /// With claims the token reads as a JWT, without them as the lump that personal accounts get. Nobody but Graph can
+    /// check either: the signature is noise.
+    pub fn give_access(&mut self, ids: &mut Ids, access: Access, claims: Option<Value>) -> String {
         if self.access.len() > 20_000 {
             let oldest = access.expires_ms - 24 * 3_600_000;
             self.access.retain(|_, a| a.expires_ms > oldest);
         }
-        let token = format!("EwB{}", ids.text(120));
+        let token = match claims {
+            Some(mut claims) => {
+                claims["uti"] = json!(ids.text(22));
+                let header = json!({"typ": "JWT", "nonce": ids.text(43), "alg": "RS256", "kid": "graph-only"}).to_string();
+                let signature = format!("{MARK}{}", ids.text(342 - MARK.len()));
+                format!("{}.{}.{signature}", base64url(header.as_bytes()), base64url(claims.to_string().as_bytes()))
+            }
+            None => format!("EwB{MARK}{}", ids.text(120)),
+        };
         self.access.insert(token.clone(), access);
         token
     }
@@ -86,16 +113,6 @@ impl Entra {
         if reason == "consent_withdrawn" {
             self.consents.retain(|(_, p), _| *p != person);
         }
-    }
-
-    pub fn consent(&mut self, client_id: &str, person: usize, scopes: &[String]) {
-        let known = self.consents.entry((client_id.to_lowercase(), person)).or_default();
-        known.extend(scopes.iter().map(|s| short(s).to_lowercase()));
-    }
-
-    pub fn consented(&self, client_id: &str, person: usize, scopes: &[String]) -> bool {
-        let known = self.consents.get(&(client_id.to_lowercase(), person));
-        scopes.iter().all(|s| known.is_some_and(|k| k.contains(&short(s).to_lowercase())))
     }
 }
 

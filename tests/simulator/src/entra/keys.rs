@@ -1,22 +1,82 @@
-//! The signing key, made once for the whole process, and id tokens signed with it.
+//! The signing keys, made once for the whole process, and id tokens signed with them, well or badly.
 
 use crate::http::base64url;
+use crate::ids::Ids;
+use crate::people::PERSONAL;
+use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair, KeySize};
 use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256};
 use serde_json::{Value, json};
 use std::sync::OnceLock;
 
-const KID: &str = "simulated-signing-key-1";
+/// One for the tenants of organisations, one for personal accounts, and one that nobody knows.
+const KIDS: [&str; 3] = ["simulated-signing-key-1", "simulated-personal-key-1", "simulated-foreign-key-1"];
 
-fn key() -> Option<&'static KeyPair> {
-    static KEY: OnceLock<Option<KeyPair>> = OnceLock::new();
-    KEY.get_or_init(|| KeyPair::generate(KeySize::Rsa2048).ok()).as_ref()
+/// What is wrong with an id token on purpose.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Tamper {
+    AlgNone,
+    Hs256,
+    ForeignKid,
+    WrongTenant,
+    WrongNonce,
+    WrongAudience,
+    WrongIssuer,
+    Expired,
+    NotYet,
+    /// No id token at all.
+    Missing,
+}
+
+impl Tamper {
+    pub fn parse(name: &str) -> Option<Tamper> {
+        Some(match name {
+            "alg_none" => Tamper::AlgNone,
+            "hs256" => Tamper::Hs256,
+            "foreign_kid" => Tamper::ForeignKid,
+            "wrong_tenant" => Tamper::WrongTenant,
+            "wrong_nonce" => Tamper::WrongNonce,
+            "wrong_audience" => Tamper::WrongAudience,
+            "wrong_issuer" => Tamper::WrongIssuer,
+            "expired" => Tamper::Expired,
+            "not_yet" => Tamper::NotYet,
+            "none" => Tamper::Missing,
+            _ => return None,
+        })
+    }
+
+    /// Those that lie in what the token says; the others are about its signature.
+    pub fn twist(self, claims: &mut Value) {
+        let now = claims["iat"].as_i64().unwrap_or(0);
+        match self {
+            Tamper::WrongTenant => claims["tid"] = json!("72f988bf-86f1-41af-91ab-2d7cd011db47"),
+            Tamper::WrongNonce => claims["nonce"] = json!("a-nonce-of-someone-else"),
+            Tamper::WrongAudience => claims["aud"] = json!("4f2b6f0a-0000-4000-8000-0000000000ff"),
+            Tamper::WrongIssuer => {
+                let tenant = claims["tid"].as_str().unwrap_or("").to_string();
+                claims["iss"] = json!(format!("https://login.example/{tenant}/v2.0"));
+            }
+            Tamper::Expired => {
+                (claims["iat"], claims["nbf"], claims["exp"]) = (json!(now - 7200), json!(now - 7200), json!(now - 3600));
+            }
+            Tamper::NotYet => {
+                (claims["iat"], claims["nbf"], claims["exp"]) = (json!(now + 3600), json!(now + 3600), json!(now + 7200));
+            }
+            _ => {}
+        }
+    }
+}
+
+fn key(which: usize) -> Option<&'static KeyPair> {
+    static KEYS: [OnceLock<Option<KeyPair>>; 3] = [const { OnceLock::new() }; 3];
+    KEYS.get(which)?.get_or_init(|| KeyPair::generate(KeySize::Rsa2048).ok()).as_ref()
 }
 
 /// Making a key takes a moment; nobody needs to wait for it.
 pub fn warm_up() {
-    key();
+    key(0);
+    key(1);
 }
 
 /// Modulus and exponent out of the DER form of an RSA public key.
@@ -37,20 +97,46 @@ fn numbers(der: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((n.strip_prefix(&[0]).unwrap_or(n), e))
 }
 
-pub fn jwks(login: &str) -> Value {
-    let Some((n, e)) = key().and_then(|k| numbers(k.public_key().as_ref())) else {
-        return json!({"keys": []});
+/// The keys; `fill` puts ten thousand others before them.
+pub fn jwks(login: &str, fill: Option<&mut Ids>) -> Value {
+    let entry = |kid: &str, n: String, e: String, tenant: &str| {
+        json!({
+            "kty": "RSA", "use": "sig", "kid": kid, "x5t": kid, "n": n, "e": e, "alg": "RS256",
+            "issuer": format!("{login}/{tenant}/v2.0"),
+        })
     };
-    json!({"keys": [{
-        "kty": "RSA", "use": "sig", "kid": KID, "x5t": KID, "n": base64url(n), "e": base64url(e), "alg": "RS256",
-        "issuer": format!("{login}/{{tenantid}}/v2.0"),
-    }]})
+    let mut keys = Vec::new();
+    if let Some(ids) = fill {
+        keys.extend((0..10_000).map(|n| entry(&format!("old-key-{n}"), ids.text(342), "AQAB".into(), "{tenantid}")));
+    }
+    for (which, tenant) in ["{tenantid}", PERSONAL].into_iter().enumerate() {
+        if let Some((n, e)) = key(which).and_then(|k| numbers(k.public_key().as_ref())) {
+            keys.push(entry(KIDS[which], base64url(n), base64url(e), tenant));
+        }
+    }
+    json!({"keys": keys})
 }
 
-pub fn sign(claims: &Value) -> String {
-    let header = json!({"typ": "JWT", "alg": "RS256", "kid": KID}).to_string();
+pub fn sign(claims: &Value, personal: bool, tamper: Option<Tamper>) -> String {
+    let own = usize::from(personal);
+    let which = if tamper == Some(Tamper::ForeignKid) { 2 } else { own };
+    let algorithm = match tamper {
+        Some(Tamper::AlgNone) => "none",
+        Some(Tamper::Hs256) => "HS256",
+        _ => "RS256",
+    };
+    let header = json!({"typ": "JWT", "alg": algorithm, "kid": KIDS[which]}).to_string();
     let text = format!("{}.{}", base64url(header.as_bytes()), base64url(claims.to_string().as_bytes()));
-    let Some(key) = key() else { return text };
+    let Some(key) = key(which) else { return text };
+    match tamper {
+        Some(Tamper::AlgNone) => return format!("{text}."),
+        // The old trick: the public key, which everyone has, taken for a shared secret.
+        Some(Tamper::Hs256) => {
+            let shared = hmac::Key::new(hmac::HMAC_SHA256, key.public_key().as_ref());
+            return format!("{text}.{}", base64url(hmac::sign(&shared, text.as_bytes()).as_ref()));
+        }
+        _ => {}
+    }
     let mut signature = vec![0; key.public_modulus_len()];
     match key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), text.as_bytes(), &mut signature) {
         Ok(()) => format!("{text}.{}", base64url(&signature)),

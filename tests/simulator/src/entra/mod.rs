@@ -1,9 +1,18 @@
 //! Entra: discovery, sign-in and tokens.
 
+pub mod adminconsent;
+mod app_only;
 pub mod authorize;
+mod client;
+pub mod consent;
+pub mod device;
 pub mod grants;
+mod issue;
 pub mod keys;
 mod page;
+pub mod policy;
+mod redeem;
+mod request;
 mod token;
 
 pub use grants::Entra;
@@ -17,10 +26,19 @@ pub fn handle(world: &mut World, call: &Call, seq: u64) -> Answer {
     let parts: Vec<&str> = segments.iter().map(String::as_str).collect();
     match (call.method.as_str(), parts.as_slice()) {
         ("GET", [tenant, "v2.0", ".well-known", "openid-configuration"]) => metadata(world, call, tenant),
-        ("GET", [_, "discovery", "v2.0", "keys"]) => Answer::json(200, &keys::jwks(&call.origin)),
+        ("GET", [_, "discovery", "v2.0", "keys"]) => {
+            let many = world.odd("many_keys");
+            Answer::json(200, &keys::jwks(&call.origin, many.then_some(&mut world.noise)))
+        }
         ("GET", [tenant, "oauth2", "v2.0", "authorize"]) => authorize::show(world, call, tenant, seq),
         ("POST", [tenant, "oauth2", "v2.0", "authorize"]) => authorize::decided(world, call, tenant),
         ("POST", [tenant, "oauth2", "v2.0", "token"]) => token::handle(world, call, tenant, seq),
+        ("POST", [tenant, "oauth2", "v2.0", "devicecode"]) => device::start(world, call, tenant),
+        ("GET" | "POST", ["devicelogin"]) => device::show(world, call),
+        ("GET", [tenant, "v2.0", "adminconsent"]) => adminconsent::show(world, call, tenant, true),
+        ("POST", [tenant, "v2.0", "adminconsent"]) => adminconsent::decided(world, call, tenant, true),
+        ("GET", [tenant, "adminconsent"]) => adminconsent::show(world, call, tenant, false),
+        ("POST", [tenant, "adminconsent"]) => adminconsent::decided(world, call, tenant, false),
         ("GET", [_, "oauth2", "v2.0", "token"]) => {
             let text = "Endpoint only accepts POST requests. Received a GET request.";
             token::fail(world, 400, "invalid_request", 900561, None, text)
@@ -48,7 +66,7 @@ fn metadata(world: &mut World, call: &Call, tenant: &str) -> Answer {
     }
     let named = world.people.tenant(tenant).map(|t| world.people.tenants[t].id.clone());
     let issued = named.unwrap_or_else(|| "{tenantid}".into());
-    let (login, graph) = (&call.origin, &world.origins.graph);
+    let (login, (_, graph)) = (&call.origin, world.origins.beside(&call.origin));
     let at = |path: &str| format!("{login}/{tenant}/{path}");
     Answer::json(
         200,
@@ -73,7 +91,7 @@ fn metadata(world: &mut World, call: &Call, tenant: &str) -> Answer {
             "tenant_region_scope": null,
             "cloud_instance_name": "microsoftonline.com",
             "cloud_graph_host_name": "graph.windows.net",
-            "msgraph_host": graph.trim_start_matches("http://"),
+            "msgraph_host": graph.rsplit('/').next(),
         }),
     )
 }

@@ -48,6 +48,69 @@ pub fn consent(action: &str, query: &str, address: &str, scopes: &[String]) -> S
     frame("Permissions requested", &form)
 }
 
+/// What Microsoft says where people may ask their administrator for approval.
+pub const REQUEST: &str = "Approval required. This app requires your admin's approval to do what it asks for. Enter justification for \
+                           requesting this app. (AADSTS90095: Admin consent is required; request access.)";
+pub const REQUESTED: &str = "Approval required. Request sent. Your admin has received your request and will review it.";
+
+/// The dead end of a person who may not agree.
+pub fn needs_admin(action: &str, query: &str, address: &str, may_ask: bool) -> String {
+    let (title, text, ask) = match may_ask {
+        true => {
+            ("Approval required", REQUEST, "<button class=\"yes\" name=\"decision\" value=\"request\">Request approval</button>")
+        }
+        false => (
+            "Need admin approval",
+            "This app needs permission to access resources in your organization that only an admin can grant. Please ask an admin to \
+             grant permission to this app before you can use it. (AADSTS90094)",
+            "",
+        ),
+    };
+    let form = format!(
+        "<p>{}</p><p>{text}</p><form method=\"post\" action=\"{}\">{}{}{ask}\
+         <button name=\"decision\" value=\"admin_required\">Return to the application without granting consent</button></form>",
+        escape(address),
+        escape(action),
+        hidden("request", query),
+        hidden("as", address),
+    );
+    frame(title, &form)
+}
+
+/// The consent page of an administrator, who decides for everyone.
+pub fn admin_consent(action: &str, query: &str, address: &str, permissions: &[String]) -> String {
+    let list: String = permissions.iter().map(|s| format!("<li>{}</li>", escape(s))).collect();
+    let form = format!(
+        "<p>{}</p><p>Review for your organization. If you accept, this app will get access for all users in your organization:</p>\
+         <ul>{list}</ul><form method=\"post\" action=\"{}\">{}{}\
+         <button class=\"yes\" name=\"decision\" value=\"approve\">Accept</button>\
+         <button name=\"decision\" value=\"decline\">Cancel</button></form>",
+        escape(address),
+        escape(action),
+        hidden("request", query),
+        hidden("as", address),
+    );
+    frame("Permissions requested", &form)
+}
+
+pub fn said(title: &str, text: &str) -> String {
+    frame(title, &format!("<p>{}</p>", escape(text)))
+}
+
+/// Where a code from another device is typed in.
+pub fn device(action: &str, people: &[(String, String)]) -> String {
+    let options: String =
+        people.iter().map(|(address, name)| format!("<option value=\"{}\">{}</option>", escape(address), escape(name))).collect();
+    let form = format!(
+        "<form method=\"post\" action=\"{}\"><p><label>Code <input name=\"user_code\" autofocus></label></p>\
+         <p><label>Account <select name=\"as\">{options}</select></label></p>\
+         <button class=\"yes\" name=\"decision\" value=\"approve\">Continue</button>\
+         <button name=\"decision\" value=\"decline\">Cancel</button></form>",
+        escape(action)
+    );
+    frame("Enter code", &form)
+}
+
 pub fn error(text: &str) -> String {
     frame("Sorry, but we’re having trouble signing you in.", &format!("<p>{}</p>", escape(text)))
 }

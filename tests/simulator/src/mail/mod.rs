@@ -73,7 +73,7 @@ pub fn handle(world: &mut World, caller: &Caller, call: &Call, arrival: &Arrival
     if !allowed(caller, call, rest) || caller.person.is_some_and(|p| p != person) {
         return denied();
     }
-    if !world.people.people[person].mailbox {
+    if world.people.people[person].mailbox != crate::people::Mailbox::Ready {
         let text = "The mailbox is either inactive, soft-deleted, or is hosted on-premise.";
         return Answer::fail(404, "MailboxNotEnabledForRESTAPI", text);
     }

@@ -7,6 +7,7 @@ use super::message::{Address, Message};
 use super::{Job, eml, not_found};
 use crate::graph::bad;
 use crate::http::{Answer, unbase64};
+use crate::people::Mailbox;
 use crate::world::World;
 use serde_json::Value;
 
@@ -56,7 +57,7 @@ pub fn deliver(world: &mut World, person: usize, message: &Message) {
         if seen.contains(&address) {
             continue;
         }
-        match world.people.find(&address).filter(|p| world.people.people[*p].mailbox) {
+        match world.people.find(&address).filter(|p| world.people.people[*p].mailbox == Mailbox::Ready) {
             Some(reader) => {
                 let mut copy = message.clone();
                 copy.bcc.clear();

@@ -43,7 +43,10 @@ fn denied(caller: &Caller, needed: &str) -> Answer {
             "Missing scope permissions on the request. API requires one of '{needed}'. Scopes on the request '{}'",
             caller.scopes.join(", ")
         ),
-        None => format!("Missing role permissions on the request. API requires one of '{needed}'. Roles on the request ''."),
+        None => format!(
+            "Missing role permissions on the request. API requires one of '{needed}'. Roles on the request '{}'.",
+            caller.scopes.join(", ")
+        ),
     };
     Answer::fail(403, "Forbidden", text)
 }
@@ -52,8 +55,9 @@ fn not_found(text: &str) -> Answer {
     Answer::fail(404, "NotFound", text)
 }
 
-const READ: [&str; 4] = ["Chat.ReadBasic", "Chat.Read", "Chat.ReadWrite", "Chat.ReadWrite.All"];
-const READ_MESSAGES: [&str; 3] = ["Chat.Read", "Chat.ReadWrite", "Chat.ReadWrite.All"];
+const READ: [&str; 6] =
+    ["Chat.ReadBasic", "Chat.Read", "Chat.ReadWrite", "Chat.ReadBasic.All", "Chat.Read.All", "Chat.ReadWrite.All"];
+const READ_MESSAGES: [&str; 4] = ["Chat.Read", "Chat.ReadWrite", "Chat.Read.All", "Chat.ReadWrite.All"];
 const CREATE: [&str; 3] = ["Chat.Create", "Chat.ReadWrite", "Chat.ReadWrite.All"];
 const SEND: [&str; 4] = ["ChatMessage.Send", "Chat.ReadWrite", "Chat.ReadWrite.All", "Group.ReadWrite.All"];
 

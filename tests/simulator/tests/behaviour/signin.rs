@@ -160,6 +160,9 @@ async fn an_app_can_act_on_its_own() {
     assert_eq!(world.token(&[id, grant, secret, scope]).await.json()["error_codes"], json!([9_001_023]));
     let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs([id, grant, secret, scope]).finish();
     let own = format!("{}/contoso.com/oauth2/v2.0/token", world.sim.login());
+    let unknown = http("POST", &own, &[], body.as_bytes()).await.unwrap();
+    assert_eq!((unknown.status, unknown.json()["error_codes"][0].as_u64()), (400, Some(700_016)));
+    world.control("/approve", json!({"domain": "contoso.com", "client_id": id.1})).await;
     let tokens = http("POST", &own, &[], body.as_bytes()).await.unwrap().json();
     assert!(tokens["refresh_token"].is_null());
     let app = Person { world: &world, token: tokens["access_token"].as_str().unwrap().into() };

@@ -1,5 +1,7 @@
 package dev.tidings
 
+import java.nio.file.Path
+
 // Shorter ways to say the same.
 
 public suspend fun Engine.send(mail: MailDraft): Receipt = send(Draft.Mail(mail))
@@ -25,3 +27,21 @@ public suspend fun Engine.messages(
 
 /** Another Entra and Graph, such as the simulator. */
 public fun Cloud.Companion.custom(login: String, graph: String): Cloud = Cloud.Custom(login, graph)
+
+/** [Engine.openFile] under the name one looks for. */
+public fun Engine.Companion.open(path: String, rootKey: RootKey): Engine = openFile(path, rootKey)
+
+public fun Engine.Companion.open(path: Path, rootKey: RootKey): Engine = openFile(path.toString(), rootKey)
+
+/** Everything of one account. */
+public suspend fun Engine.purge(accountId: String): PurgeReport = purge(PurgeRequest(accountId = accountId))
+
+/** Everything of an owner. */
+public suspend fun Engine.purgeOwner(owner: String): PurgeReport = purge(PurgeRequest(owner = owner))
+
+public suspend fun Engine.rotateKeys(newRootKey: RootKey? = null, storeKey: Boolean = true, dataKeys: Boolean = true, accountId: String? = null): RotationReport =
+    rotateKeys(KeyRotation(newRootKey, storeKey, dataKeys, accountId))
+
+public suspend fun Engine.permissions(vararg features: Feature, accountId: String? = null): PermissionList = permissions(PermissionQuery(features.toList(), accountId = accountId))
+
+public suspend fun Engine.search(text: String, accountId: String? = null, limit: UInt = 50u): List<Message> = search(SearchQuery(text, accountId, limit))

@@ -12,6 +12,13 @@ public fun Engine.eventFlow(): Flow<Event> = flow {
     }
 }
 
+/** What the engines of this process log from the moment of collecting, at this [level] and above; ends when collecting is cancelled. */
+public fun logFlow(level: LogLevel = LogLevel.INFO): Flow<LogRecord> = flow {
+    logs(level).use { stream ->
+        while (true) emit(stream.next() ?: break)
+    }
+}
+
 /** The change feed after [cursor], from the beginning when none is given; ends with the engine. Store [Change.cursor] when you have dealt with a change. */
 public fun Engine.changeFlow(cursor: String? = null): Flow<Change> = flow {
     changes(cursor).use { stream ->

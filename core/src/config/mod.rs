@@ -1,5 +1,9 @@
 //! What a host sets, and what follows from it: endpoints per cloud, limits.
 
+mod file;
+mod section;
+
+
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::{ClientCertificate, Secret};
 use std::collections::BTreeSet;
@@ -105,6 +109,11 @@ impl Config {
             proxy: None,
             ca_certificates: None,
         }
+    }
+
+    /// The settings of a `tidings.toml`.
+    pub(crate) fn from_file(path: &str) -> Result<Self> {
+        file::read(std::path::Path::new(path))
     }
 
     /// Refuses what cannot work, before any disk or network.
@@ -240,5 +249,7 @@ fn origin(name: &str, text: &str) -> Result<(Url, bool)> {
     }
 }
 
+#[cfg(test)]
+mod file_tests;
 #[cfg(test)]
 mod tests;

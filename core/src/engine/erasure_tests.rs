@@ -1,0 +1,195 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+//! Disconnecting, purging, deleting owners: what is left, and when it can no longer be read.
+
+use super::audit_tests::{START, clock, engine, fill, first_message};
+use super::*;
+use crate::clock::from_ms;
+use std::path::Path;
+
+const DAY: u64 = 86_400_000;
+
+/// Files of the store that hold this text.
+fn holding(dir: &Path, text: &str) -> Vec<String> {
+    let files = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    files.filter(|file| std::fs::read(file).unwrap().windows(text.len()).any(|w| w == text.as_bytes())).map(|f| f.file_name().unwrap().to_string_lossy().into_owned()).collect()
+}
+
+fn account(id: &str) -> PurgeRequest {
+    PurgeRequest { account_id: Some(id.into()), owner: None }
+}
+
+fn of(owner: &str) -> PurgeRequest {
+    PurgeRequest { account_id: None, owner: Some(owner.into()) }
+}
+
+async fn kinds(engine: &Engine) -> Vec<AuditKind> {
+    engine.audit(1000, None).await.unwrap().items.into_iter().map(|r| r.kind).collect()
+}
+
+/// Waits, woken by the change feed, until a purge has ended.
+async fn ended(engine: &Engine, account_id: &str) {
+    let feed = engine.changes(None);
+    while engine.inner.store.purge(account_id).unwrap().is_none_or(|purge| purge.ended_at.is_none()) {
+        feed.next(1000).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_purge_leaves_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = dir.path().join("store");
+    let engine = engine(&store, &clock());
+    fill(&engine, "acc_a", "canary-owner", 700);
+    fill(&engine, "acc_b", "neighbour", 5);
+    let draft = MailDraft { account_id: "acc_a".into(), to: vec![Address { address: "a@example.com".into(), name: String::new() }], subject: "s".into(), body: "b".into(), key: Some("canary-owner-key".into()), ..Default::default() };
+    engine.enqueue(Draft::Mail { mail: draft }).await.unwrap();
+    assert!(!holding(&store, "canary-owner").is_empty());
+    let report = engine.purge(account("acc_a")).await.unwrap();
+    assert_eq!((report.account_ids, report.finished_at), (vec!["acc_a".to_owned()], from_ms(START as i64)));
+    assert!(report.rows > 2_100, "messages, bodies, changes and more: {}", report.rows);
+    assert_eq!(holding(&store, "canary-owner"), Vec::<String>::new());
+    assert_eq!(engine.account("acc_a".into()).await.unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(engine.purge(account("acc_a")).await.unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(engine.disconnect("acc_a".into()).await.unwrap_err().kind(), ErrorKind::NotFound);
+    let left: Vec<_> = engine.accounts(AccountFilter::default()).await.unwrap().into_iter().map(|a| a.id).collect();
+    assert_eq!(left, ["acc_b"]);
+    assert_eq!(engine.messages(MessageQuery::default()).await.unwrap().items.len(), 5);
+    assert!(engine.outbox(OutboxFilter { limit: 10, ..Default::default() }).await.unwrap().is_empty());
+    let log = kinds(&engine).await;
+    assert!(log.ends_with(&[AuditKind::Disconnected, AuditKind::KeyDestroyed, AuditKind::SendSettled, AuditKind::KeyDestroyed, AuditKind::Purged, AuditKind::ContentRead]), "{log:?}");
+    assert!(engine.verify_audit(None).await.unwrap().intact);
+    engine.shutdown().await;
+    assert_eq!(holding(&store, "canary-owner"), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn what_to_purge_is_checked_first() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = engine(&dir.path().join("store"), &clock());
+    for request in [PurgeRequest::default(), PurgeRequest { account_id: Some("a".into()), owner: Some("o".into()) }, of(""), of(&"x".repeat(201)), of("a\nb")] {
+        assert_eq!(engine.purge(request).await.unwrap_err().kind(), ErrorKind::InvalidInput);
+    }
+    for request in [account("acc_x"), account(""), of("nobody")] {
+        assert_eq!(engine.purge(request).await.unwrap_err().kind(), ErrorKind::NotFound);
+    }
+    assert_eq!(engine.delete_owner(String::new()).await.unwrap_err().kind(), ErrorKind::InvalidInput);
+    assert_eq!(engine.restore_owner("nobody".into()).await.unwrap_err().kind(), ErrorKind::NotFound);
+    engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_purge_that_was_cut_off_ends_at_the_next_open() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = dir.path().join("store");
+    for pieces in [0, 1, 7, 1_000] {
+        let owner = format!("canary-{pieces}");
+        let id = format!("acc_{pieces}");
+        {
+            let engine = engine(&store, &clock());
+            fill(&engine, &id, &owner, 20);
+            let begun = engine.inner.store.begin_purge(std::slice::from_ref(&id), None, "purged", 1).unwrap();
+            assert_eq!(begun.len(), 1);
+            for _ in 0..pieces {
+                if !engine.inner.store.erase_some(&id, 5, 2).unwrap() {
+                    break;
+                }
+            }
+            assert!(engine.inner.store.purge(&id).unwrap().unwrap().ended_at.is_none());
+            // Gone already, whatever is still in the file.
+            assert!(engine.messages(MessageQuery::default()).await.unwrap().items.is_empty());
+        }
+        let engine = engine(&store, &clock());
+        ended(&engine, &id).await;
+        assert_eq!(holding(&store, &owner), Vec::<String>::new());
+        assert_eq!(kinds(&engine).await.last(), Some(&AuditKind::Purged));
+        engine.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn another_process_reads_nothing_of_what_was_purged() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = dir.path().join("store");
+    let (one, two) = (engine(&store, &clock()), engine(&store, &clock()));
+    fill(&one, "acc_a", "owner", 20);
+    fill(&one, "acc_b", "neighbour", 2);
+    // Keys and rows are in its memory.
+    let id = two.messages(MessageQuery { account_id: Some("acc_a".into()), ..MessageQuery::default() }).await.unwrap().items[0].id.clone();
+    assert!(two.body(id.clone()).await.is_ok());
+    one.inner.store.begin_purge(&["acc_a".to_owned()], None, "purged", 1).unwrap();
+    for kind in [two.message(id.clone()).await.err(), two.thread(id.clone()).await.err(), two.body(id.clone()).await.err()] {
+        assert_eq!(kind.map(|e| e.kind()), Some(ErrorKind::NotFound));
+    }
+    assert_eq!(two.messages(MessageQuery::default()).await.unwrap().items.len(), 2, "the neighbour's are listed all the same");
+    assert_eq!(two.sync("acc_a".into()).await.unwrap_err().kind(), ErrorKind::NotConnected);
+    assert_eq!(two.folders("acc_a".into()).await.unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(two.mark_read(id, true).await.unwrap_err().kind(), ErrorKind::NotConnected);
+    // Either may end it; both asking at once end it once.
+    let (a, b) = tokio::join!(one.purge(account("acc_a")), two.purge(account("acc_a")));
+    assert_eq!(a.unwrap().rows, b.unwrap().rows);
+    assert_eq!(kinds(&one).await.iter().filter(|kind| **kind == AuditKind::Purged).count(), 1);
+    one.shutdown().await;
+    two.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_deleted_owner_is_purged_after_thirty_days() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = dir.path().join("store");
+    let clock = clock();
+    let engine = engine(&store, &clock);
+    fill(&engine, "acc_a", "canary-owner", 5);
+    fill(&engine, "acc_b", "canary-owner", 0);
+    let deletion = engine.delete_owner("canary-owner".into()).await.unwrap();
+    assert_eq!((deletion.account_ids.len(), deletion.purge_at), (2, from_ms((START + 30 * DAY) as i64)));
+    assert!(engine.accounts(AccountFilter::default()).await.unwrap().iter().all(|a| a.state == AccountState::Disconnected));
+    assert_eq!(first_message(&engine).await.subject, "Subject 4", "until then it can be read");
+    let request = ConnectRequest { owner: "canary-owner".into(), features: vec![Feature::Chat], redirect_uri: "http://localhost/cb".into(), ..Default::default() };
+    assert_eq!(engine.connect(request.clone()).await.unwrap_err().kind(), ErrorKind::Conflict);
+    engine.restore_owner("canary-owner".into()).await.unwrap();
+    assert_eq!(engine.restore_owner("canary-owner".into()).await.unwrap_err().kind(), ErrorKind::NotFound);
+    assert!(engine.connect(request).await.is_ok());
+    // Taken back: nothing happens when the time comes.
+    clock.advance(31 * DAY);
+    engine.inner.keeping.sweep_once().await;
+    assert_eq!(engine.accounts(AccountFilter::default()).await.unwrap().len(), 2);
+    let again = engine.delete_owner("canary-owner".into()).await.unwrap();
+    assert_eq!(again.purge_at, from_ms((START + 61 * DAY) as i64));
+    clock.advance(30 * DAY);
+    ended(&engine, "acc_a").await;
+    ended(&engine, "acc_b").await;
+    assert!(engine.accounts(AccountFilter::default()).await.unwrap().is_empty());
+    assert_eq!(holding(&store, "canary-owner"), Vec::<String>::new());
+    assert!(engine.verify_audit(None).await.unwrap().intact);
+    engine.shutdown().await;
+}
+
+/// How long it takes until nothing can be decrypted any more, printed for whoever wants to know.
+#[tokio::test]
+#[allow(clippy::disallowed_methods)] // real time is what is measured
+async fn disconnect_and_purge_of_a_large_account_are_quick() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = engine(&dir.path().join("store"), &clock());
+    let started = std::time::Instant::now();
+    fill(&engine, "acc_a", "owner", 5_000);
+    println!("filled 5,000 messages in {} ms", started.elapsed().as_millis());
+    let started = std::time::Instant::now();
+    for _ in 0..100 {
+        engine.messages(MessageQuery::default()).await.unwrap();
+    }
+    println!("messages (50 of them): {:.2} ms each", started.elapsed().as_secs_f64() * 10.0);
+    let started = std::time::Instant::now();
+    engine.disconnect("acc_a".into()).await.unwrap();
+    println!("disconnect, secrets undecryptable and out of the log: {} ms", started.elapsed().as_millis());
+    assert!(engine.inner.vault.secrets("acc_a").is_err());
+    let started = std::time::Instant::now();
+    engine.inner.store.begin_purge(&["acc_a".to_owned()], None, "purged", 1).unwrap();
+    println!("purge, content undecryptable: {} ms", started.elapsed().as_millis());
+    assert!(engine.inner.vault.content("acc_a").is_err());
+    let report = engine.purge(account("acc_a")).await.unwrap();
+    println!("purge, {} rows erased after {} ms", report.rows, started.elapsed().as_millis());
+    let started = std::time::Instant::now();
+    assert!(engine.verify_audit(None).await.unwrap().intact);
+    println!("verify of {} records: {} ms", engine.inner.store.audit_extent().unwrap().records, started.elapsed().as_millis());
+    engine.shutdown().await;
+}

@@ -1,0 +1,188 @@
+//! How accounts are doing: judged from recorded facts when somebody asks, so that a badge cannot be out of date.
+
+use super::{Engine, Inner};
+use crate::clock::{from_ms, to_ms};
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{AccountFilter, AccountHealth, AccountState, Badge, Feature, Health, Transport};
+use crate::runtime::blocking;
+use crate::store::{AccountRow, HealthError, HealthRow};
+use std::time::Duration;
+
+/// A daily sync that is an hour late is still healthy.
+const FRESH_MS: i64 = 25 * 3_600_000;
+/// How far two clocks of one company are apart; more than that, and time went back.
+const SKEW_MS: i64 = 5 * 60_000;
+
+impl Engine {
+    /// How all accounts of an owner are doing. Touches no network. Errors: NotFound.
+    pub async fn health(&self, owner: String) -> Result<Health> {
+        let inner = self.inner.clone();
+        self.inner.runtime.finish(async move { inner.health(owner).await }).await
+    }
+}
+
+impl Inner {
+    async fn health(&self, owner: String) -> Result<Health> {
+        let (store, of) = (self.store.clone(), owner.clone());
+        let rows = blocking(move || {
+            let rows = store.accounts(&AccountFilter { owner: Some(of), state: None })?;
+            rows.into_iter().map(|row| Ok((store.health(&row.id)?, row))).collect::<Result<Vec<_>>>()
+        })
+        .await?;
+        let now = to_ms(self.clock.now());
+        let accounts: Vec<AccountHealth> = rows.iter().map(|(facts, row)| judge(row, facts, now, self.sync.since_success(&row.id, facts.last_success_at))).collect();
+        let badge = accounts.iter().map(|a| a.badge).max();
+        let badge = badge.ok_or_else(|| Error::new(ErrorKind::NotFound, "This owner has no account. Connect one first."))?;
+        Ok(Health { owner, badge, accounts })
+    }
+}
+
+/// `since`: monotonic time since that success, if it happened in this process; wall time alone could be set back.
+fn judge(row: &AccountRow, facts: &HealthRow, now: i64, since: Option<Duration>) -> AccountHealth {
+    // What failed before the account was connected anew is over.
+    let error = facts.error.as_ref().filter(|error| error.at >= row.connected_at);
+    let (badge, next_step) = verdict(row, facts.last_success_at, error, now, since);
+    let connected = row.state == AccountState::Connected;
+    AccountHealth {
+        account_id: row.id.clone(),
+        badge,
+        state: row.state,
+        transport: Transport::Manual,
+        last_success_at: facts.last_success_at.map(from_ms),
+        last_error_at: error.map(|e| from_ms(e.at)),
+        last_error_kind: error.map(|e| e.kind),
+        last_error: error.map(|e| e.reason.clone()).or_else(|| row.problem.clone().filter(|_| !connected)),
+        next_step,
+    }
+}
+
+fn verdict(row: &AccountRow, success: Option<i64>, error: Option<&HealthError>, now: i64, since: Option<Duration>) -> (Badge, String) {
+    if row.state != AccountState::Connected {
+        return (Badge::Error, of_state(row.state).to_owned());
+    }
+    if !row.features.contains(&Feature::MailSync) {
+        return (Badge::Healthy, String::new());
+    }
+    if !crate::auth::allows(row, Feature::MailSync) {
+        return (if success.is_some() { Badge::Stale } else { Badge::NeverSynced }, of_kind(ErrorKind::ConsentMissing).to_owned());
+    }
+    if let Some(error) = error.filter(|error| !error.kind.is_retryable()) {
+        return (Badge::Error, of_kind(error.kind).to_owned());
+    }
+    let Some(success) = success else {
+        return (Badge::NeverSynced, if error.is_some() { "Sync it again; nothing was fetched completely yet." } else { "Sync it; nothing was fetched yet." }.to_owned());
+    };
+    if success > now.saturating_add(SKEW_MS) {
+        return (Badge::Stale, "The last sync lies in the future, so this machine's clock was set back. Set the clock right and sync again.".to_owned());
+    }
+    let counted = since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX));
+    match (now.saturating_sub(success).max(counted) <= FRESH_MS, error) {
+        (true, None) => (Badge::Healthy, String::new()),
+        (true, Some(error)) => (Badge::Healthy, of_kind(error.kind).to_owned()),
+        (false, None) => (Badge::Stale, "Sync it; the last complete sync is more than 25 hours ago.".to_owned()),
+        (false, Some(error)) => (Badge::Stale, format!("{} The last complete sync is more than 25 hours ago.", of_kind(error.kind))),
+    }
+}
+
+fn of_state(state: AccountState) -> &'static str {
+    match state {
+        AccountState::Connected => "",
+        AccountState::NeedsReconnect => "Let the person sign in again: start a reconnect.",
+        AccountState::AwaitingAdmin => "Send an administrator the link that approval gives.",
+        AccountState::Declined => "Talk to the administrator, then ask again with approval.",
+        AccountState::Misconfigured => "Let the developer mend the application's registration in Entra; the next call tries it again.",
+        AccountState::Disconnected => "Connect it again, or purge it.",
+    }
+}
+
+fn of_kind(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::Network => "Nothing needs mending here: check the network if it lasts, and sync again.",
+        ErrorKind::Throttled | ErrorKind::Upstream | ErrorKind::StoreBusy => "Nothing needs mending here: sync again later.",
+        ErrorKind::NeedsReconnect | ErrorKind::NotConnected | ErrorKind::TokenRejected => "Let the person sign in again: start a reconnect.",
+        ErrorKind::ConsentMissing => "A permission is missing: connect it again with mail_sync, or send an administrator the link that approval gives.",
+        ErrorKind::Forbidden => "Let an administrator look at the mailbox and its policies, then sync again.",
+        ErrorKind::InvalidInput => "Let the developer mend the settings that the error names, then sync again.",
+        ErrorKind::StoreFull => "Free some disk space, then sync again.",
+        ErrorKind::Corrupt => "Keep a copy of the store and restore it from a backup.",
+        ErrorKind::WrongKey | ErrorKind::VaultLocked => "Open the store with its own root key, then sync again.",
+        ErrorKind::NotFound
+        | ErrorKind::LimitExceeded
+        | ErrorKind::Conflict
+        | ErrorKind::OutcomeUnknown
+        | ErrorKind::LinkRejected
+        | ErrorKind::Cancelled
+        | ErrorKind::Closed
+        | ErrorKind::Forked
+        | ErrorKind::Internal => "Sync again; if it fails the same way, report it with the log.",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::suite_account;
+
+    const NOW: i64 = 1_790_000_000_000;
+    const HOUR: i64 = 3_600_000;
+
+    fn row(state: AccountState) -> AccountRow {
+        AccountRow { state, features: vec![Feature::MailSync], scopes: vec!["Mail.ReadWrite".into()], connected_at: NOW - 1_000 * HOUR, ..suite_account("a") }
+    }
+
+    fn of(success: Option<i64>, error: Option<(i64, ErrorKind)>) -> AccountHealth {
+        let error = error.map(|(at, kind)| HealthError { at, kind, reason: "why".into() });
+        judge(&row(AccountState::Connected), &HealthRow { last_success_at: success, error }, NOW, None)
+    }
+
+    #[test]
+    fn badges_follow_the_facts() {
+        for (success, error, wanted) in [
+            (None, None, Badge::NeverSynced),
+            (Some(NOW), None, Badge::Healthy),
+            (Some(NOW - 25 * HOUR), None, Badge::Healthy),
+            (Some(NOW - 25 * HOUR - 1), None, Badge::Stale),
+            (Some(NOW + SKEW_MS), None, Badge::Healthy),
+            (Some(NOW + SKEW_MS + 1), None, Badge::Stale),
+            (Some(NOW - HOUR), Some((NOW, ErrorKind::Network)), Badge::Healthy),
+            (Some(NOW - HOUR), Some((NOW, ErrorKind::Throttled)), Badge::Healthy),
+            (Some(NOW - 26 * HOUR), Some((NOW, ErrorKind::Upstream)), Badge::Stale),
+            (None, Some((NOW, ErrorKind::Network)), Badge::NeverSynced),
+            (Some(NOW - HOUR), Some((NOW, ErrorKind::Forbidden)), Badge::Error),
+            (None, Some((NOW, ErrorKind::Internal)), Badge::Error),
+            // Before the last sign-in.
+            (None, Some((NOW - 2_000 * HOUR, ErrorKind::NeedsReconnect)), Badge::NeverSynced),
+        ] {
+            let health = of(success, error);
+            assert_eq!(health.badge, wanted, "{success:?} {error:?}");
+            assert_eq!(health.next_step.is_empty(), wanted == Badge::Healthy && error.is_none(), "{}", health.next_step);
+            let told = error.filter(|(at, _)| *at > NOW - 1_000 * HOUR);
+            assert_eq!((health.last_error_kind, health.last_error.as_deref()), (told.map(|e| e.1), told.map(|_| "why")));
+        }
+    }
+
+    #[test]
+    fn a_clock_that_went_back_does_not_make_it_fresh() {
+        let facts = HealthRow { last_success_at: Some(NOW - HOUR), error: None };
+        let account = row(AccountState::Connected);
+        assert_eq!(judge(&account, &facts, NOW, Some(Duration::from_secs(26 * 3600))).badge, Badge::Stale);
+        assert_eq!(judge(&account, &facts, NOW, Some(Duration::from_secs(2 * 3600))).badge, Badge::Healthy);
+        assert!(of(Some(NOW + HOUR), None).next_step.contains("clock was set back"));
+    }
+
+    #[test]
+    fn states_come_first_and_accounts_without_mail_are_judged_by_them_alone() {
+        let facts = HealthRow { last_success_at: Some(NOW), error: None };
+        for state in [AccountState::NeedsReconnect, AccountState::AwaitingAdmin, AccountState::Declined, AccountState::Misconfigured, AccountState::Disconnected] {
+            let health = judge(&AccountRow { problem: Some("the problem".into()), ..row(state) }, &facts, NOW, None);
+            assert_eq!((health.badge, health.last_error.as_deref()), (Badge::Error, Some("the problem")));
+            assert!(!health.next_step.is_empty());
+        }
+        let sender = AccountRow { features: vec![Feature::MailSend, Feature::Chat], ..row(AccountState::Connected) };
+        assert_eq!(judge(&sender, &HealthRow::default(), NOW, None).badge, Badge::Healthy);
+        let refused = AccountRow { scopes: vec!["User.Read".into()], ..row(AccountState::Connected) };
+        let health = judge(&refused, &HealthRow::default(), NOW, None);
+        assert!(health.badge == Badge::NeverSynced && health.next_step.contains("permission"));
+        assert!(Badge::Healthy < Badge::NeverSynced && Badge::NeverSynced < Badge::Stale && Badge::Stale < Badge::Error, "the worst is the greatest");
+    }
+}

@@ -1,0 +1,49 @@
+//! What is kept and for how long: the audit log read and proven, accounts erased, owners deleted.
+
+mod audit;
+mod owners;
+mod purge;
+
+use crate::clock::{Clock, to_ms};
+use crate::error::{Error, Result};
+use crate::events::Bell;
+use crate::runtime::blocking;
+use crate::store::Store;
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// Drops what memory holds of an account.
+pub type Forget = Arc<dyn Fn(&str) + Send + Sync>;
+
+#[derive(Clone)]
+pub struct Keeping {
+    pub store: Arc<dyn Store>,
+    pub clock: Arc<dyn Clock>,
+    pub bell: Bell,
+    pub forget: Forget,
+    /// Bumped whenever the change feed may have grown.
+    pub news: watch::Sender<u64>,
+}
+
+impl Keeping {
+    fn now(&self) -> i64 {
+        to_ms(self.clock.now())
+    }
+
+    /// Runs a blocking step of the store.
+    async fn step<T: Send + 'static>(&self, work: impl FnOnce(&dyn Store) -> Result<T> + Send + 'static) -> Result<T> {
+        let store = self.store.clone();
+        blocking(move || work(&*store)).await
+    }
+
+    fn told(&self) {
+        self.news.send_modify(|n| *n = n.wrapping_add(1));
+    }
+}
+
+fn check_owner(owner: &str) -> Result<()> {
+    if !(1..=200).contains(&owner.chars().count()) || owner.chars().any(char::is_control) {
+        return Err(Error::invalid("owner must be 1 to 200 characters, none of them a control character."));
+    }
+    Ok(())
+}

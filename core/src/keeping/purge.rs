@@ -1,0 +1,144 @@
+//! Purge: undecryptable at once, then erased in small transactions that go on at the next open if they are cut off, then the recorded end.
+
+use super::{Keeping, check_owner};
+use crate::clock::from_ms;
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{AccountFilter, AccountState, Event, PurgeReport, PurgeRequest};
+use crate::random;
+use crate::store::{LEASE_MS, Lease, heartbeat};
+use std::time::Duration;
+
+/// Rows erased in one transaction: others wait for the writer no longer than that takes.
+const CHUNK: u32 = 500;
+/// How often and how long the write-ahead log is tried to be emptied while others read it.
+const FLUSHES: u32 = 40;
+const FLUSH_WAIT: Duration = Duration::from_millis(250);
+const LEASE_WAIT: Duration = Duration::from_millis(250);
+
+const PURGED: &str = "The account was purged.";
+
+impl Keeping {
+    pub async fn purge(&self, request: PurgeRequest) -> Result<PurgeReport> {
+        let ids = match (request.account_id, request.owner) {
+            (Some(account_id), None) => self.begin_account(account_id).await?,
+            (None, Some(owner)) => {
+                check_owner(&owner)?;
+                self.begin_owner(owner).await?
+            }
+            _ => return Err(Error::invalid("Name either account_id or owner, not both and not none.")),
+        };
+        let (mut rows, mut finished_at) = (0u64, self.now());
+        for id in &ids {
+            let (erased, ended_at) = self.carry_on(id).await?;
+            rows = rows.saturating_add(erased);
+            finished_at = finished_at.max(ended_at);
+        }
+        Ok(PurgeReport { account_ids: ids, rows, finished_at: from_ms(finished_at) })
+    }
+
+    async fn begin_account(&self, account_id: String) -> Result<Vec<String>> {
+        let (id, now) = (account_id.clone(), self.now());
+        let begun = self.step(move |store| store.begin_purge(&[id], None, PURGED, now)).await?;
+        if begun.is_empty() {
+            // Begun before and cut off: this call ends it.
+            let id = account_id.clone();
+            let known = self.step(move |store| store.purge(&id)).await?;
+            return match known {
+                Some(purge) if purge.ended_at.is_none() => Ok(vec![account_id]),
+                _ => Err(Error::new(ErrorKind::NotFound, "There is no account with this id.")),
+            };
+        }
+        self.gone(&begun);
+        Ok(begun)
+    }
+
+    async fn begin_owner(&self, owner: String) -> Result<Vec<String>> {
+        let now = self.now();
+        let known = owner.clone();
+        let known = self
+            .step(move |store| Ok(store.is_deleted(&known)? || !store.accounts(&AccountFilter { owner: Some(known), state: None })?.is_empty()))
+            .await?;
+        if !known {
+            return Err(Error::new(ErrorKind::NotFound, "There is no account of this owner."));
+        }
+        let begun = self.step(move |store| store.begin_purge(&[], Some(&owner), PURGED, now)).await?;
+        self.gone(&begun);
+        Ok(begun)
+    }
+
+    /// A deleted owner whose time has come. Nothing happens if the deletion was taken back.
+    pub(super) async fn purge_due(&self, owner: String) -> Result<()> {
+        let now = self.now();
+        let begun = self
+            .step(move |store| if store.is_deleted(&owner)? { store.begin_purge(&[], Some(&owner), PURGED, now) } else { Ok(Vec::new()) })
+            .await?;
+        self.gone(&begun);
+        for id in begun {
+            self.carry_on(&id).await?;
+        }
+        Ok(())
+    }
+
+    fn gone(&self, account_ids: &[String]) {
+        for id in account_ids {
+            (self.forget)(id);
+            self.bell.ring(Event::AccountChanged { account_id: id.clone(), state: AccountState::Disconnected });
+        }
+        self.told();
+    }
+
+    /// Erases what is left of a purge that has begun, by one process at a time, and records the end. Answers the rows erased and when it ended.
+    pub(super) async fn carry_on(&self, account_id: &str) -> Result<(u64, i64)> {
+        let holder = random::token::<12>()?;
+        loop {
+            let id = account_id.to_owned();
+            let purge = self.step(move |store| store.purge(&id)).await?.ok_or_else(|| Error::internal("A purge that was begun is not noted. Please report it."))?;
+            if let Some(ended_at) = purge.ended_at {
+                return Ok((purge.erased, ended_at));
+            }
+            let (by, now) = (holder.clone(), self.now());
+            let lease = self.step(move |store| store.take_lease("purge", &by, now, LEASE_MS)).await?;
+            let Some(lease) = lease else {
+                self.clock.pause(LEASE_WAIT).await;
+                continue;
+            };
+            let ended = self.under(&lease, account_id).await;
+            let _ = self.step(move |store| store.release_lease(&lease)).await;
+            ended?;
+        }
+    }
+
+    async fn under(&self, lease: &Lease, account_id: &str) -> Result<()> {
+        let (store, mine) = (self.store.clone(), lease.clone());
+        let beat = heartbeat(self.clock.clone(), move |now| store.renew_lease(&mine, now, LEASE_MS));
+        // Every step changes nothing when it was done, so one that comes late does no harm.
+        tokio::select! {
+            ended = self.erase(account_id) => ended,
+            () = beat => Ok(()),
+        }
+    }
+
+    async fn erase(&self, account_id: &str) -> Result<()> {
+        loop {
+            let (id, now) = (account_id.to_owned(), self.now());
+            if !self.step(move |store| store.erase_some(&id, CHUNK, now)).await? {
+                break;
+            }
+        }
+        let mut flushes = 0;
+        while !self.step(|store| store.flush_erased()).await? {
+            flushes += 1;
+            if flushes == FLUSHES {
+                return Err(Error::new(
+                    ErrorKind::StoreBusy,
+                    "Everything is erased, but another process reads the store and keeps older bytes in its log. The purge ends by itself once that process is done; call again to wait for it.",
+                ));
+            }
+            self.clock.pause(FLUSH_WAIT).await;
+        }
+        let (id, now) = (account_id.to_owned(), self.now());
+        self.step(move |store| store.end_purge(&id, now)).await?;
+        self.told();
+        Ok(())
+    }
+}

@@ -1,0 +1,27 @@
+//! Facts that health is judged by.
+
+use crate::error::{ErrorKind, Result};
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HealthRow {
+    /// Last complete sync.
+    pub last_success_at: Option<i64>,
+    /// What failed since then.
+    pub error: Option<HealthError>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HealthError {
+    pub at: i64,
+    pub kind: ErrorKind,
+    pub reason: String,
+}
+
+pub trait HealthStore {
+    /// A complete sync; clears what failed before.
+    fn note_success(&self, account_id: &str, at: i64) -> Result<()>;
+    /// `reason` in our own words. Does nothing for an account that is gone.
+    fn note_failure(&self, account_id: &str, error: &HealthError) -> Result<()>;
+    /// An account that nothing happened to has the default.
+    fn health(&self, account_id: &str) -> Result<HealthRow>;
+}

@@ -1,0 +1,59 @@
+//! How accounts end: disconnected at once, whatever state they are in, and told.
+
+use super::fault::Outcome;
+use super::names::Word;
+use super::{ERASURE_PENDING, SqliteStore, accounts, announce, keys, outbox, run};
+use crate::model::{AccountState, AuditKind, ChangeKind};
+use crate::random;
+use crate::store::{Entry, KeyPurpose};
+use rusqlite::Connection;
+
+/// Notes that erased bytes may still be in the write-ahead log. Each mark is another one: whoever emptied the log takes back the mark seen before
+/// that, never one that came meanwhile.
+pub fn mark_erasure(c: &Connection) -> Outcome<()> {
+    keys::set_meta(c, ERASURE_PENDING, &random::array::<16>()?)
+}
+
+/// The record that belongs to a key that was destroyed, if there was one.
+pub fn destroy_key(c: &Connection, purpose: KeyPurpose, account_id: &str) -> Outcome<Option<Entry>> {
+    if keys::destroy(c, purpose, account_id)? == 0 {
+        return Ok(None);
+    }
+    let detail = match purpose {
+        KeyPurpose::Content => "The key of an account's mail was destroyed.",
+        _ => "The key of an account's tokens was destroyed.",
+    };
+    Ok(Some(Entry::new(AuditKind::KeyDestroyed, detail).on(account_id)))
+}
+
+impl SqliteStore {
+    /// Idempotent: whatever a half-finished earlier call left is taken along, and every step changes nothing when it was done. Answers ids of the
+    /// sends cancelled.
+    pub(super) fn disconnect(&self, c: &Connection, id: &str, reason: &str, now: i64) -> Outcome<Vec<i64>> {
+        let Some(account) = accounts::by_id(c, id)? else { return Ok(Vec::new()) };
+        let mut entries = Vec::new();
+        if account.state != AccountState::Disconnected {
+            run(
+                c,
+                "UPDATE accounts SET state = ?2, problem = ?3, generation = generation + 1, state_since = ?4, claims = NULL, access_ends_at = NULL WHERE id = ?1",
+                (id, AccountState::Disconnected.word(), reason, now),
+            )?;
+            keys::announce_account(c, id, now)?;
+            entries.push(Entry::new(AuditKind::Disconnected, "The account was disconnected.").on(id));
+        }
+        entries.extend(destroy_key(c, KeyPurpose::Secrets, id)?);
+        run(c, "DELETE FROM tokens WHERE account_id = ?1", [id])?;
+        accounts::drop_cursors(c, id, now)?;
+        let cancelled = outbox::cancel_unsent(c, id, reason)?;
+        let in_doubt = outbox::leave_in_doubt(c, id, now)?;
+        for (items, detail) in [(&cancelled, "The send was cancelled."), (&in_doubt, "It is unknown whether it was sent.")] {
+            for item in items {
+                announce(c, ChangeKind::SendChanged, id, Some(*item), now)?;
+                entries.push(Entry::new(AuditKind::SendSettled, detail).on(id).about(outbox::shown_id(*item)));
+            }
+        }
+        self.note(c, &entries, now)?;
+        mark_erasure(c)?;
+        Ok(cancelled)
+    }
+}

@@ -1,0 +1,205 @@
+//! Erasing accounts: one step that makes them undecryptable and unfindable, then rows in small transactions, then the recorded end.
+
+use super::ending::{destroy_key, mark_erasure};
+use super::fault::Outcome;
+use super::{ERASE_WAIT, SqliteStore, accounts, all, exists, first, keys, run};
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::AuditKind;
+use crate::store::{Entry, KeyPurpose, PurgeRow, PurgeStore};
+use rusqlite::{Connection, Row};
+
+/// Everything that is held of an account, in the order in which it can go: who refers comes before who is referred to. ?1 is the account, ?2 how many
+/// rows at the most. A table with a column `account_id` that is neither here nor in [`KEPT`] fails a test.
+pub(super) const HELD: &[(&str, &str)] = &[
+    // First, since it is the one thing here that no key protects.
+    ("search", "DELETE FROM search WHERE rowid IN (SELECT m.id FROM messages m JOIN search_docsize d ON d.id = m.id WHERE m.account_id = ?1 LIMIT ?2)"),
+    ("bodies", "DELETE FROM bodies WHERE message_id IN (SELECT b.message_id FROM messages m JOIN bodies b ON b.message_id = m.id WHERE m.account_id = ?1 LIMIT ?2)"),
+    ("messages", "DELETE FROM messages WHERE id IN (SELECT id FROM messages WHERE account_id = ?1 LIMIT ?2)"),
+    ("suspects", "DELETE FROM suspects WHERE id IN (SELECT id FROM suspects WHERE account_id = ?1 LIMIT ?2)"),
+    ("quarantine", "DELETE FROM quarantine WHERE id IN (SELECT id FROM quarantine WHERE account_id = ?1 LIMIT ?2)"),
+    ("outbox", "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE account_id = ?1 LIMIT ?2)"),
+    ("folders", "DELETE FROM folders WHERE num IN (SELECT num FROM folders WHERE account_id = ?1 LIMIT ?2)"),
+    ("changes", "DELETE FROM changes WHERE id IN (SELECT id FROM changes WHERE account_id = ?1 LIMIT ?2)"),
+    ("health", "DELETE FROM health WHERE account_id = ?1 AND ?2 > 0"),
+    ("tokens", "DELETE FROM tokens WHERE account_id = ?1 AND ?2 > 0"),
+    ("health", "DELETE FROM health WHERE account_id = ?1 AND ?2 > 0"),
+    ("leases", "DELETE FROM leases WHERE name IN (SELECT name FROM leases WHERE instr(name, ?1) > 0 LIMIT ?2)"),
+];
+
+/// Tables that keep an account's id, and nothing else of it: that a key existed, what happened, that it was purged.
+#[cfg(test)]
+pub(super) const KEPT: &[&str] = &["keys", "audit", "purges"];
+
+fn purge_row(row: &Row<'_>) -> Outcome<PurgeRow> {
+    let erased: i64 = row.get(1)?;
+    Ok(PurgeRow { account_id: row.get(0)?, erased: erased.unsigned_abs(), ended_at: row.get(2)? })
+}
+
+fn by_account(c: &Connection, account_id: &str) -> Outcome<Option<PurgeRow>> {
+    first(c, "SELECT account_id, erased, ended_at FROM purges WHERE account_id = ?1", [account_id], purge_row)
+}
+
+fn is_open(c: &Connection, account_id: &str) -> Outcome<bool> {
+    exists(c, "SELECT 1 FROM purges WHERE account_id = ?1 AND ended_at IS NULL", [account_id])
+}
+
+fn add_erased(c: &Connection, account_id: &str, rows: usize) -> Outcome<()> {
+    run(c, "UPDATE purges SET erased = erased + ?2 WHERE account_id = ?1", (account_id, i64::try_from(rows).unwrap_or(i64::MAX)))?;
+    Ok(())
+}
+
+/// Sign-ins that are over: they hold, sealed, whom they were for.
+fn drop_attempts(c: &Connection, now: i64) -> Outcome<()> {
+    run(c, "DELETE FROM attempts WHERE expires_at <= ?1 OR used_at <> 0", [now])?;
+    Ok(())
+}
+
+pub fn is_deleted(c: &Connection, owner: &str) -> Outcome<bool> {
+    exists(c, "SELECT 1 FROM owners WHERE owner = ?1", [owner])
+}
+
+/// An owner who is to be purged gets no new accounts: they would be erased with the old ones. Nor does an account that was purged come back.
+pub fn refuse_deleted(c: &Connection, owner: &str, account_id: &str) -> Outcome<()> {
+    if is_deleted(c, owner)? {
+        return Err(Error::new(ErrorKind::Conflict, "This owner was deleted and is about to be purged. Call restore_owner first, then connect again.").into());
+    }
+    if exists(c, "SELECT 1 FROM purges WHERE account_id = ?1", [account_id])? {
+        return Err(Error::new(ErrorKind::NotFound, "The account was purged meanwhile. Connect it anew.").into());
+    }
+    Ok(())
+}
+
+fn of_owner(c: &Connection, owner: &str) -> Outcome<Vec<String>> {
+    all(c, "SELECT id FROM accounts WHERE owner = ?1 ORDER BY num", [owner], |row| Ok(row.get(0)?))
+}
+
+impl SqliteStore {
+    fn begin(&self, c: &Connection, id: &str, reason: &str, now: i64) -> Outcome<bool> {
+        let Some(account) = accounts::by_id(c, id)? else { return Ok(false) };
+        self.disconnect(c, id, reason, now)?;
+        let destroyed = destroy_key(c, KeyPurpose::Content, id)?;
+        // The row stays for those who refer to it until they are gone. Whose it was is gone at once, and a row without an owner is not shown.
+        run(
+            c,
+            "UPDATE accounts SET owner = '', tenant_id = '', user_id = id, authority = '', problem = ?2, generation = generation + 1 WHERE id = ?1",
+            (id, reason),
+        )?;
+        let owner = self.owner_mark(&account.owner)?;
+        run(c, "INSERT INTO purges (account_id, owner, begun_at) VALUES (?1, ?2, ?3) ON CONFLICT (account_id) DO NOTHING", (id, owner, now))?;
+        keys::announce_account(c, id, now)?;
+        self.note(c, destroyed.as_slice(), now)?;
+        Ok(true)
+    }
+
+    fn erase(&self, c: &Connection, id: &str, limit: u32, now: i64) -> Outcome<bool> {
+        if !is_open(c, id)? {
+            return Ok(false);
+        }
+        let mut left = usize::try_from(limit).unwrap_or(usize::MAX);
+        for (_, statement) in HELD {
+            let erased = run(c, statement, (id, i64::try_from(left).unwrap_or(i64::MAX)))?;
+            add_erased(c, id, erased)?;
+            left = left.saturating_sub(erased);
+            if left == 0 {
+                return Ok(true);
+            }
+        }
+        // Everything above is empty in this very transaction, so nothing refers to the account any more.
+        let erased = run(c, "DELETE FROM accounts WHERE id = ?1 AND owner = ''", [id])?;
+        add_erased(c, id, erased)?;
+        drop_attempts(c, now)?;
+        mark_erasure(c)?;
+        Ok(false)
+    }
+}
+
+impl PurgeStore for SqliteStore {
+    fn begin_purge(&self, account_ids: &[String], owner: Option<&str>, reason: &str, now: i64) -> Result<Vec<String>> {
+        let begun = self.write(|tx| {
+            let mut ids = account_ids.to_vec();
+            if let Some(owner) = owner {
+                ids.extend(of_owner(tx, owner)?);
+                run(tx, "DELETE FROM owners WHERE owner = ?1", [owner])?;
+            }
+            let mut begun = Vec::new();
+            for id in ids {
+                if self.begin(tx, &id, reason, now)? {
+                    begun.push(id);
+                }
+            }
+            mark_erasure(tx)?;
+            Ok(begun)
+        })?;
+        self.erase_now(ERASE_WAIT);
+        Ok(begun)
+    }
+
+    fn purge(&self, account_id: &str) -> Result<Option<PurgeRow>> {
+        self.read(|c| by_account(c, account_id))
+    }
+
+    fn open_purges(&self) -> Result<Vec<String>> {
+        self.read(|c| all(c, "SELECT account_id FROM purges WHERE ended_at IS NULL ORDER BY begun_at, account_id", [], |row| Ok(row.get(0)?)))
+    }
+
+    fn erase_some(&self, account_id: &str, limit: u32, now: i64) -> Result<bool> {
+        self.write(|tx| self.erase(tx, account_id, limit, now))
+    }
+
+    fn flush_erased(&self) -> Result<bool> {
+        self.look_for_marks()?;
+        Ok(self.erase_now(ERASE_WAIT))
+    }
+
+    fn end_purge(&self, account_id: &str, now: i64) -> Result<Option<PurgeRow>> {
+        self.write(|tx| {
+            let ended = run(tx, "UPDATE purges SET ended_at = ?2 WHERE account_id = ?1 AND ended_at IS NULL", (account_id, now))?;
+            let row = by_account(tx, account_id)?;
+            if let Some(row) = row.as_ref().filter(|_| ended > 0) {
+                let owner: Option<String> = first(tx, "SELECT owner FROM purges WHERE account_id = ?1", [account_id], |row| Ok(row.get(0)?))?;
+                let mut entry = Entry::new(AuditKind::Purged, format!("Everything of the account was erased, {} rows.", row.erased)).on(account_id);
+                entry.subject = owner;
+                self.note(tx, &[entry], now)?;
+                // The feed had its rows erased; this one tells its readers to drop what they have.
+                keys::announce_account(tx, account_id, now)?;
+            }
+            Ok(row)
+        })
+    }
+
+    fn delete_owner(&self, owner: &str, reason: &str, now: i64, purge_at: i64) -> Result<(Vec<String>, i64)> {
+        let deleted = self.write(|tx| {
+            let ids = of_owner(tx, owner)?;
+            for id in &ids {
+                self.disconnect(tx, id, reason, now)?;
+            }
+            let new = run(tx, "INSERT INTO owners (owner, deleted_at, purge_at) VALUES (?1, ?2, ?3) ON CONFLICT (owner) DO NOTHING", (owner, now, purge_at))?;
+            if new > 0 {
+                let detail = format!("The owner was deleted, with {} accounts.", ids.len());
+                self.note(tx, &[Entry::new(AuditKind::OwnerDeleted, detail).about(self.owner_mark(owner)?)], now)?;
+            }
+            let due = first(tx, "SELECT purge_at FROM owners WHERE owner = ?1", [owner], |row| Ok(row.get(0)?))?;
+            Ok((ids, due.unwrap_or(purge_at)))
+        })?;
+        self.erase_now(ERASE_WAIT);
+        Ok(deleted)
+    }
+
+    fn restore_owner(&self, owner: &str, now: i64) -> Result<bool> {
+        self.write(|tx| {
+            let found = run(tx, "DELETE FROM owners WHERE owner = ?1", [owner])? > 0;
+            if found {
+                self.note(tx, &[Entry::new(AuditKind::OwnerRestored, "The deletion of the owner was taken back.").about(self.owner_mark(owner)?)], now)?;
+            }
+            Ok(found)
+        })
+    }
+
+    fn is_deleted(&self, owner: &str) -> Result<bool> {
+        self.read(|c| is_deleted(c, owner))
+    }
+
+    fn due_owners(&self, now: i64) -> Result<Vec<String>> {
+        self.read(|c| all(c, "SELECT owner FROM owners WHERE purge_at <= ?1 ORDER BY purge_at", [now], |row| Ok(row.get(0)?)))
+    }
+}

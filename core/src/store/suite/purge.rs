@@ -1,0 +1,115 @@
+//! Erasing accounts, and owners who are deleted.
+
+use super::*;
+use crate::error::ErrorKind;
+use crate::model::AccountFilter;
+
+fn ids(s: &dyn Store) -> Vec<String> {
+    s.accounts(&AccountFilter::default()).unwrap().into_iter().map(|a| a.id).collect()
+}
+
+fn begin(s: &dyn Store, id: &str) -> Vec<String> {
+    s.begin_purge(&[id.to_owned()], None, "purged", 70).unwrap()
+}
+
+pub fn a_purge_ends_reading_at_once(s: &dyn Store) {
+    let lease = mailbox(s);
+    apply(s, &lease, vec![message("m", "in", 1)], |_| {});
+    let waiting = enqueue(s, "a", "l", None);
+    assert_eq!(begin(s, "a"), ["a"]);
+    assert_eq!(begin(s, "a"), Vec::<String>::new(), "it has begun");
+    assert_eq!(begin(s, "nobody"), Vec::<String>::new());
+    // No key, no account, nothing to claim, nothing late is written.
+    for purpose in [KeyPurpose::Secrets, KeyPurpose::Content] {
+        assert!(s.active_key(purpose, Some("a")).unwrap().is_none());
+    }
+    assert!(s.account("a").unwrap().is_none() && s.find_account("owner", "t", "user-a").unwrap().is_none() && ids(s).is_empty());
+    assert!(s.token("a").unwrap().is_none());
+    assert_eq!(s.item(waiting).unwrap().unwrap().state, ItemState::Cancelled);
+    assert!(s.claim(1_000, 1).unwrap().is_none());
+    assert!(!s.apply(&page("a", &lease, vec![message("n", "in", 1)])).unwrap().written);
+    assert!(!s.set_account_state("a", 1, AccountState::Connected, None, 80).unwrap());
+    assert!(matches!(s.enqueue(&item_of("a", "l", None), &|_| Ok(sealed("p"))), Err(e) if e.kind() == ErrorKind::NotConnected));
+    assert_eq!(s.open_purges().unwrap(), ["a"]);
+    let log: Vec<_> = s.audit_rows(0, 100).unwrap().into_iter().map(|row| row.kind).collect();
+    assert!(log.ends_with(&["disconnected".into(), "key_destroyed".into(), "send_settled".into(), "key_destroyed".into()]), "{log:?}");
+}
+
+pub fn a_purge_erases_in_pieces_and_ends_once(s: &dyn Store) {
+    let lease = mailbox(s);
+    connect(s, "b");
+    let held = (0..10).map(|n| message(&format!("m{n}"), "in", 1)).collect();
+    apply(s, &lease, held, |batch| batch.quarantined = vec![Quarantined { graph_id: None, raw: sealed("raw"), reason: "odd".into() }]);
+    enqueue(s, "a", "l", None);
+    enqueue(s, "b", "l", None);
+    assert!(!s.erase_some("a", 3, 75).unwrap(), "nothing is erased that was not begun");
+    assert_eq!(s.messages(&window()).unwrap().rows.len(), 10);
+    begin(s, "a");
+    let mut pieces = 0;
+    while s.erase_some("a", 3, 80).unwrap() {
+        pieces += 1;
+        assert!(s.purge("a").unwrap().unwrap().erased <= pieces * 3);
+    }
+    assert!(pieces > 6);
+    assert!(s.messages(&window()).unwrap().rows.is_empty() && s.folders("a").unwrap().is_empty() && s.quarantined("a").unwrap() == 0);
+    assert!(s.changes(0, 1_000).unwrap().iter().all(|c| c.account_id == "b"));
+    assert!(s.flush_erased().unwrap());
+    let ended = s.end_purge("a", 90).unwrap().unwrap();
+    assert!(ended.erased >= 24 && ended.ended_at == Some(90), "{ended:?}");
+    assert_eq!(s.end_purge("a", 95).unwrap().unwrap(), ended, "once");
+    assert!(s.open_purges().unwrap().is_empty());
+    let records = s.audit_rows(0, 1_000).unwrap();
+    let purged: Vec<_> = records.iter().filter(|row| row.kind == "purged").collect();
+    assert_eq!((purged.len(), purged[0].account_id.as_deref(), purged[0].subject.as_deref()), (1, Some("a"), Some("own_5")));
+    assert_eq!(s.changes(0, 1_000).unwrap().last().unwrap().account_id, "a");
+    // The neighbour has everything.
+    assert!(ids(s) == ["b"] && s.items(&crate::model::OutboxFilter { account_id: None, state: None, limit: 10 }).unwrap().len() == 1);
+    assert!(s.active_key(KeyPurpose::Content, Some("b")).unwrap().is_some());
+}
+
+pub fn a_purged_account_does_not_come_back(s: &dyn Store) {
+    connect(s, "a");
+    begin(s, "a");
+    let again = |id: &str| {
+        let keys = [key(600, KeyPurpose::Secrets, id), key(601, KeyPurpose::Content, id)];
+        s.connect_account(&AccountRow { user_id: "user-a".into(), ..account(id) }, Some(&token(id, 1)), &keys, None, 99)
+    };
+    assert_eq!(again("a").unwrap_err().kind(), ErrorKind::NotFound);
+    while s.erase_some("a", 100, 80).unwrap() {}
+    s.end_purge("a", 90).unwrap();
+    assert_eq!(again("a").unwrap_err().kind(), ErrorKind::NotFound);
+    // The same person may connect anew.
+    assert_eq!(again("new").unwrap().id, "new");
+    assert_eq!(ids(s), ["new"]);
+}
+
+pub fn an_owner_is_deleted_and_restored(s: &dyn Store) {
+    connect(s, "a");
+    connect(s, "b");
+    let waiting = enqueue(s, "a", "l", None);
+    assert_eq!(s.delete_owner("owner", "deleted", 100, 200).unwrap(), (vec!["a".into(), "b".into()], 200));
+    assert_eq!(s.delete_owner("owner", "deleted", 150, 250).unwrap(), (vec!["a".into(), "b".into()], 200), "the first time counts");
+    assert!(s.is_deleted("owner").unwrap() && !s.is_deleted("Owner").unwrap());
+    assert_eq!(s.item(waiting).unwrap().unwrap().state, ItemState::Cancelled);
+    assert!(s.accounts(&AccountFilter::default()).unwrap().iter().all(|a| a.state == AccountState::Disconnected));
+    let refused = s.connect_account(&account("c"), Some(&token("c", 1)), &[key(700, KeyPurpose::Secrets, "c")], None, 160);
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::Conflict);
+    assert!(s.due_owners(199).unwrap().is_empty());
+    assert_eq!(s.due_owners(200).unwrap(), ["owner"]);
+    assert!(s.restore_owner("owner", 170).unwrap());
+    assert!(!s.restore_owner("owner", 171).unwrap() && s.due_owners(300).unwrap().is_empty());
+    assert!(s.active_key(KeyPurpose::Content, Some("a")).unwrap().is_some());
+    let log: Vec<_> = s.audit_rows(0, 100).unwrap().into_iter().filter(|row| row.kind.starts_with("owner_")).map(|row| (row.kind, row.subject)).collect();
+    assert_eq!(log, [("owner_deleted".to_owned(), Some("own_5".to_owned())), ("owner_restored".to_owned(), Some("own_5".to_owned()))]);
+}
+
+pub fn an_owner_is_purged_whole(s: &dyn Store) {
+    connect(s, "a");
+    connect(s, "b");
+    s.connect_account(&AccountRow { owner: "other".into(), ..account("c") }, Some(&token("c", 1)), &[key(800, KeyPurpose::Secrets, "c")], None, 10).unwrap();
+    s.delete_owner("owner", "deleted", 100, 200).unwrap();
+    assert_eq!(s.begin_purge(&[], Some("owner"), "purged", 300).unwrap(), ["a", "b"]);
+    assert!(!s.is_deleted("owner").unwrap() && !s.restore_owner("owner", 301).unwrap());
+    assert_eq!(s.open_purges().unwrap(), ["a", "b"]);
+    assert_eq!(ids(s), ["c"]);
+}

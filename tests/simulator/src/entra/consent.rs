@@ -1,0 +1,133 @@
+//! Who has agreed to what, and who may.
+
+use super::grants::{Entra, is_oidc, short};
+use crate::people::{App, Consent};
+use crate::world::World;
+use std::collections::BTreeSet;
+
+/// What an administrator has agreed to for a whole tenant.
+#[derive(Clone, Default)]
+pub struct Approval {
+    /// The app's registration names no permissions, so that all were agreed to.
+    any: bool,
+    scopes: BTreeSet<String>,
+    pub roles: Vec<String>,
+    /// Requests of the app on its own that still fail, as the news travels through Microsoft.
+    pub late: u32,
+}
+
+/// What stands between a person and an app.
+pub enum Hurdle {
+    /// Page "Need admin approval".
+    Admin,
+    /// Page "Approval required", with a request to send to the administrator.
+    Request,
+}
+
+/// Microsoft's list, by its pattern: what reaches beyond the person's own things, save where Microsoft says otherwise.
+fn always_needs_admin(scope: &str) -> bool {
+    const FREE: [&str; 10] = [
+        "user.readbasic.all",
+        "team.readbasic.all",
+        "channel.readbasic.all",
+        "files.read.all",
+        "files.readwrite.all",
+        "sites.read.all",
+        "sites.readwrite.all",
+        "notes.read.all",
+        "notes.readwrite.all",
+        "presence.read.all",
+    ];
+    const KEPT: [&str; 3] = ["directory.accessasuser.all", "teamsappinstallation.readwriteforuser", "calls.initiate"];
+    let name = short(scope).to_lowercase();
+    KEPT.contains(&name.as_str()) || (name.ends_with(".all") && !FREE.contains(&name.as_str()))
+}
+
+/// What personal accounts have nothing of.
+pub fn work_only(scope: &str) -> bool {
+    let name = short(scope).to_lowercase();
+    let teams = ["chat", "channel", "team", "directory", "group", "presence", "onlinemeeting"];
+    !is_oidc(scope) && (name.ends_with(".all") || teams.iter().any(|t| name.starts_with(t)))
+}
+
+fn key(client_id: &str, at: usize) -> (String, usize) {
+    (client_id.to_lowercase(), at)
+}
+
+impl Entra {
+    pub fn consent(&mut self, client_id: &str, person: usize, scopes: &[String]) {
+        let known = self.consents.entry(key(client_id, person)).or_default();
+        known.extend(scopes.iter().map(|s| short(s).to_lowercase()));
+    }
+
+    /// By the person, or by the administrator for everyone of the tenant.
+    pub fn consented(&self, client_id: &str, person: usize, tenant: usize, scopes: &[String]) -> bool {
+        let known = self.consents.get(&key(client_id, person));
+        let approval = self.approvals.get(&key(client_id, tenant));
+        scopes.iter().all(|scope| {
+            let name = short(scope).to_lowercase();
+            known.is_some_and(|k| k.contains(&name)) || approval.is_some_and(|a| a.covers(&name))
+        })
+    }
+
+    pub fn approval(&mut self, client_id: &str, tenant: usize) -> Option<&mut Approval> {
+        self.approvals.get_mut(&key(client_id, tenant))
+    }
+}
+
+impl Approval {
+    /// Microsoft adds the scopes of sign-in and User.Read to every first consent.
+    fn covers(&self, name: &str) -> bool {
+        self.any || self.scopes.contains(name) || is_oidc(name) || name == "user.read"
+    }
+}
+
+/// Does the tenant know the app, by an administrator's approval or anyone's consent?
+pub fn installed(world: &World, client_id: &str, tenant: usize) -> bool {
+    let people = &world.people.people;
+    let own = |(client, person): &(String, usize)| client.eq_ignore_ascii_case(client_id) && people[*person].tenant == tenant;
+    world.entra.approvals.contains_key(&key(client_id, tenant)) || world.entra.consents.keys().any(own)
+}
+
+/// May this person agree to these scopes, or has it been agreed to already? `anew` when the consent page was asked for.
+pub fn hurdle(world: &World, client_id: &str, person: usize, scopes: &[String], anew: bool) -> Option<Hurdle> {
+    let who = &world.people.people[person];
+    let settled = |s: &String| world.entra.consented(client_id, person, who.tenant, std::slice::from_ref(s));
+    let open: Vec<&String> = scopes.iter().filter(|s| anew || !settled(s)).collect();
+    if open.is_empty() || who.admin || world.people.is_personal(person) {
+        return None;
+    }
+    match world.people.tenants[who.tenant].consent {
+        Consent::Users => open.into_iter().any(|s| always_needs_admin(s)).then_some(Hurdle::Admin),
+        Consent::Admin => Some(Hurdle::Admin),
+        Consent::AdminWithRequests => Some(Hurdle::Request),
+    }
+}
+
+/// Everything that the registration names: by v1, by `.default`, or in Entra's own pages.
+pub fn approve_all(world: &mut World, app: &App, tenant: usize) {
+    let late = if world.odd("late_consent") { 2 } else { 0 };
+    let approval = world.entra.approvals.entry(key(&app.client_id, tenant)).or_default();
+    match &app.permissions {
+        None => approval.any = true,
+        Some(list) => approval.scopes.extend(list.iter().map(|s| short(s).to_lowercase())),
+    }
+    approval.roles = app.roles.clone();
+    approval.late = late;
+}
+
+/// Named scopes alone, as v2 of the admin consent page can ask for.
+pub fn approve_scopes(world: &mut World, client_id: &str, tenant: usize, scopes: &[String]) {
+    let approval = world.entra.approvals.entry(key(client_id, tenant)).or_default();
+    approval.scopes.extend(scopes.iter().map(|s| short(s).to_lowercase()));
+}
+
+/// The app is thrown out of the tenant, with all that anyone there agreed to.
+pub fn withdraw(world: &mut World, client_id: &str, tenant: usize) {
+    let people = &world.people.people;
+    world.entra.approvals.remove(&key(client_id, tenant));
+    world
+        .entra
+        .consents
+        .retain(|(client, person), _| !(client.eq_ignore_ascii_case(client_id) && people[*person].tenant == tenant));
+}

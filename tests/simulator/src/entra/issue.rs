@@ -1,0 +1,85 @@
+//! The 200 of the token endpoint for a person.
+
+use super::grants::{Access, MARK, Refresh, is_oidc, short};
+use super::keys::{self, Tamper};
+use crate::http::{Answer, Call, base64url};
+use crate::world::World;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+/// What is to be given.
+pub struct Grant {
+    pub client_id: String,
+    pub person: usize,
+    pub scopes: Vec<String>,
+    pub nonce: Option<String>,
+    /// `client_info=1` was sent.
+    pub info: bool,
+    pub tamper: Option<Tamper>,
+}
+
+/// An access token, and what else was asked for.
+pub fn give(world: &mut World, call: &Call, grant: Grant) -> Answer {
+    let now = world.now();
+    let seconds = world.limits.token_seconds;
+    let personal = world.people.is_personal(grant.person);
+    let graph: Vec<String> = grant.scopes.iter().filter(|s| !is_oidc(s)).map(|s| short(s).to_string()).collect();
+    let tenant = world.people.tenant_of(grant.person).id.clone();
+    let oid = world.people.people[grant.person].oid.clone();
+    let access = Access {
+        person: Some(grant.person),
+        tenant: world.people.people[grant.person].tenant,
+        scopes: graph.clone(),
+        expires_ms: now + seconds * 1000,
+    };
+    let claims = json!({
+        "aud": "00000003-0000-0000-c000-000000000000", "iss": format!("https://sts.windows.net/{tenant}/"), "iat": now / 1000,
+        "nbf": now / 1000, "exp": now / 1000 + seconds, "appid": grant.client_id, "idtyp": "user", "oid": oid, "scp": graph.join(" "),
+        "tid": tenant, "ver": "1.0",
+    });
+    let token = world.entra.give_access(&mut world.noise, access, (!personal).then_some(claims));
+    let full = world.odd("scopes_in_full");
+    let told: Vec<String> =
+        graph.iter().map(|s| if full { format!("https://graph.microsoft.com/{s}") } else { s.clone() }).collect();
+    let mut body = json!({
+        "token_type": "Bearer", "scope": told.join(" "), "expires_in": seconds, "ext_expires_in": seconds, "access_token": token,
+    });
+    let has = |name: &str| grant.scopes.iter().any(|s| s == name);
+    if has("offline_access") {
+        let start = if personal { "M.C512_BAY.0.U.-" } else { "1." };
+        let refresh = format!("{start}{MARK}{}", world.noise.text(380));
+        let serial = world.entra.next_serial();
+        let kept = Refresh {
+            client_id: grant.client_id.clone(),
+            person: grant.person,
+            scopes: grant.scopes.clone(),
+            serial,
+            issued_ms: now,
+        };
+        world.entra.refresh.insert(refresh.clone(), kept);
+        body["refresh_token"] = json!(refresh);
+    }
+    let who = &world.people.people[grant.person];
+    if has("openid") && grant.tamper != Some(Tamper::Missing) {
+        let mut claims = json!({
+            "aud": grant.client_id, "iss": format!("{}/{tenant}/v2.0", call.origin), "iat": now / 1000, "nbf": now / 1000,
+            "exp": now / 1000 + 3600, "oid": who.oid, "tid": tenant, "ver": "2.0", "preferred_username": who.address,
+            "name": who.name, "sub": base64url(&Sha256::digest(format!("{} {}", grant.client_id, who.oid).as_bytes())),
+        });
+        if has("email") {
+            claims["email"] = json!(who.address);
+        }
+        if let Some(nonce) = grant.nonce {
+            claims["nonce"] = json!(nonce);
+        }
+        if let Some(tamper) = grant.tamper {
+            tamper.twist(&mut claims);
+        }
+        body["id_token"] = json!(keys::sign(&claims, personal, grant.tamper));
+    }
+    if grant.info {
+        let text: Value = json!({"uid": who.oid, "utid": tenant});
+        body["client_info"] = json!(base64url(text.to_string().as_bytes()));
+    }
+    Answer::json(200, &body)
+}
