@@ -175,7 +175,7 @@ async fn a_refused_sign_in_is_recorded() {
 }
 
 /// (what somebody did to the file, fault, at). The log has 12 records.
-const DEEDS: [(&str, AuditFault, u64); 15] = [
+const DEEDS: [(&str, AuditFault, u64); 16] = [
     ("UPDATE audit SET detail = 'Nothing was read.' WHERE number = 5", AuditFault::Changed, 5),
     ("UPDATE audit SET at = at + 1 WHERE number = 12", AuditFault::Changed, 12),
     ("UPDATE audit SET account_id = NULL WHERE number = 6", AuditFault::Changed, 6),
@@ -187,6 +187,7 @@ const DEEDS: [(&str, AuditFault, u64); 15] = [
     ("DELETE FROM audit WHERE number = 11; UPDATE audit SET number = 11 WHERE number = 12", AuditFault::Missing, 11),
     ("UPDATE audit SET number = 99 WHERE number = 3; UPDATE audit SET number = 3 WHERE number = 9; UPDATE audit SET number = 9 WHERE number = 99", AuditFault::Swapped, 3),
     ("UPDATE audit SET number = 99 WHERE number = 11; UPDATE audit SET number = 11 WHERE number = 12; UPDATE audit SET number = 12 WHERE number = 99", AuditFault::Swapped, 11),
+    ("CREATE TEMP TABLE o AS SELECT * FROM audit; UPDATE audit SET (at, kind, account_id, subject, detail) = (SELECT at, kind, account_id, subject, detail FROM o WHERE o.number = 5 - audit.number) WHERE number IN (2, 3)", AuditFault::Swapped, 2),
     ("DELETE FROM audit WHERE number > 8", AuditFault::TailMissing, 9),
     ("DELETE FROM audit", AuditFault::TailMissing, 1),
     ("DELETE FROM meta WHERE name = 'audit_end'", AuditFault::TailMissing, 13),

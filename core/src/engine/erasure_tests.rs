@@ -55,8 +55,9 @@ async fn a_purge_leaves_nothing() {
     assert_eq!(left, ["acc_b"]);
     assert_eq!(engine.messages(MessageQuery::default()).await.unwrap().items.len(), 5);
     assert!(engine.outbox(OutboxFilter { limit: 10, ..Default::default() }).await.unwrap().is_empty());
-    let log = kinds(&engine).await;
-    assert!(log.ends_with(&[AuditKind::Disconnected, AuditKind::KeyDestroyed, AuditKind::SendSettled, AuditKind::KeyDestroyed, AuditKind::Purged, AuditKind::ContentRead]), "{log:?}");
+    let mut log = kinds(&engine).await;
+    log.retain(|kind| *kind != AuditKind::SendSettled); // before or by the purge
+    assert!(log.ends_with(&[AuditKind::Disconnected, AuditKind::KeyDestroyed, AuditKind::KeyDestroyed, AuditKind::Purged, AuditKind::ContentRead]), "{log:?}");
     assert!(engine.verify_audit(None).await.unwrap().intact);
     engine.shutdown().await;
     assert_eq!(holding(&store, "canary-owner"), Vec::<String>::new());
@@ -124,9 +125,10 @@ async fn another_process_reads_nothing_of_what_was_purged() {
     assert_eq!(two.sync("acc_a".into()).await.unwrap_err().kind(), ErrorKind::NotConnected);
     assert_eq!(two.folders("acc_a".into()).await.unwrap_err().kind(), ErrorKind::NotFound);
     assert_eq!(two.mark_read(id, true).await.unwrap_err().kind(), ErrorKind::NotConnected);
-    // Either may end it; both asking at once end it once.
+    // Either may end it; both asking at once end it once. Who comes after the end finds nothing.
     let (a, b) = tokio::join!(one.purge(account("acc_a")), two.purge(account("acc_a")));
-    assert_eq!(a.unwrap().rows, b.unwrap().rows);
+    let rows: Vec<u64> = [a, b].into_iter().filter_map(|r| r.map_err(|e| assert_eq!(e.kind(), ErrorKind::NotFound)).ok()).map(|r| r.rows).collect();
+    assert!(!rows.is_empty() && rows.iter().all(|n| *n > 60 && *n == rows[0]), "{rows:?}");
     assert_eq!(kinds(&one).await.iter().filter(|kind| **kind == AuditKind::Purged).count(), 1);
     one.shutdown().await;
     two.shutdown().await;

@@ -199,18 +199,19 @@ impl Walk<'_> {
         Ok(wrong(AuditFault::Changed, number, format!("Record {number} is not as it was written.")))
     }
 
-    /// Where the record that belongs after `last` stands instead. Its own hash may have come along or stayed behind.
+    /// Where the record that belongs after `last` stands instead. Its own hash came along, or it stayed behind and the other place does not fit either.
     fn find(&self, row: &AuditRow, last: AuditEnd) -> Result<Option<i64>> {
         let number = last.number + 1;
-        let mut after = number;
+        let (mut after, mut before) = (number, row.hash.clone());
         loop {
             let rows = self.store.audit_rows(after, PAGE)?;
             let Some(end_of_page) = rows.last().map(|row| row.number) else { return Ok(None) };
-            for other in &rows {
+            for other in rows {
                 let hash = other.hash_as(self.notary, number, &last.hash)?;
-                if other.hash == hash || row.hash == hash {
+                if other.hash == hash || (row.hash == hash && other.hash_as(self.notary, other.number, &before)?.as_slice() != other.hash) {
                     return Ok(Some(other.number));
                 }
+                before = other.hash;
             }
             after = end_of_page;
         }
