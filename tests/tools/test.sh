@@ -22,6 +22,10 @@ wants() { [[ " $languages " == *" $1 "* ]]; }
 started=$(now_ms)
 mkdir -p "$logs"
 rm -f "$logs"/*.result "$logs"/*.log target/results*.json target/exchanges-*.jsonl
+# Every store and log record of the scenarios is kept until the end, to be searched for secrets.
+export TIDINGS_EVIDENCE=$root/target/evidence
+rm -rf "$TIDINGS_EVIDENCE"
+mkdir -p "$TIDINGS_EVIDENCE"
 
 built=${CARGO_TARGET_DIR:-$root/target}
 venv=$root/target/venv
@@ -86,6 +90,7 @@ wait
 for language in python node kotlin; do wants $language && ${language}_lane; done
 wait
 step results node tests/tools/merge.mjs
+step canary tests/tools/canary.sh "$TIDINGS_EVIDENCE" "$logs"
 if [ -n "${CONTRACT:-}" ]; then
   for file in target/exchanges-*.jsonl; do step "contract-$(basename "${file#*-}" .jsonl)" tests/tools/contract.sh "$CONTRACT" "$file"; done
 fi

@@ -890,7 +890,7 @@ export class Engine implements AsyncDisposable {
   account(accountId: string, options?: CallOptions): Promise<Account>;
   /** Cancels queued sends, stops syncs and destroys the account's tokens at once; works offline. Synced mail is kept. */
   disconnect(accountId: string, options?: CallOptions): Promise<Account>;
-  /** How all accounts of an owner are doing. Touches no network. */
+  /** How all accounts of an owner are doing. Touches no network. Errors: NotFound. */
   health(owner: string, options?: CallOptions): Promise<Health>;
   /** Destroys the content key at once, then erases every row. What was begun is ended at the next open. Errors: InvalidInput, NotFound. */
   purge(request?: PurgeRequest, options?: CallOptions): Promise<PurgeReport>;

@@ -1620,7 +1620,7 @@ class Engine:
     async def disconnect(self, account_id: str) -> Account:
         """Cancels queued sends, stops syncs and destroys the account's tokens at once; works offline. Synced mail is kept."""
     async def health(self, owner: str) -> Health:
-        """How all accounts of an owner are doing. Touches no network."""
+        """How all accounts of an owner are doing. Touches no network. Errors: NotFound."""
     @overload
     async def purge(self, request: PurgeRequest) -> PurgeReport:
         """Destroys the content key at once, then erases every row. What was begun is ended at the next open. Errors: InvalidInput, NotFound."""
@@ -1761,7 +1761,7 @@ class BlockingEngine:
     def disconnect(self, account_id: str) -> Account:
         """Cancels queued sends, stops syncs and destroys the account's tokens at once; works offline. Synced mail is kept."""
     def health(self, owner: str) -> Health:
-        """How all accounts of an owner are doing. Touches no network."""
+        """How all accounts of an owner are doing. Touches no network. Errors: NotFound."""
     @overload
     def purge(self, request: PurgeRequest) -> PurgeReport:
         """Destroys the content key at once, then erases every row. What was begun is ended at the next open. Errors: InvalidInput, NotFound."""

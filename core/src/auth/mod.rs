@@ -1,50 +1,71 @@
 //! Entra: signing in, keeping the tokens, handing them out. The diagram is in [`state`].
+//!
+//! `begin` starts, `attempt` remembers, `callback` reads what comes back, `flow` ends, `keep` stores; `approval` is the administrator's part,
+//! `shown` what hosts see.
 
+mod approval;
 mod assertion;
+mod attempt;
+mod begin;
+mod callback;
+mod check;
 mod flow;
+mod keep;
 mod permissions;
 mod reach;
 mod refresh;
 mod scopes;
+mod sheet;
+mod shown;
 mod state;
 mod token;
 
-pub use scopes::covers;
+pub use scopes::name as feature_name;
+pub use shown::allows;
 
-use crate::clock::{Clock, from_ms, to_ms};
-use crate::config::{Config, Endpoints};
-use crate::error::{Error, ErrorKind, Result};
+use crate::clock::{Clock, to_ms};
+use crate::config::{App, Config, DEFAULT_APP, Endpoints};
+use crate::error::{Error, ErrorKind, Remedy, Result};
 use crate::events::Bell;
 use crate::model::{Account, AccountFilter, AccountKind, AccountState};
 use crate::pipeline::Pipeline;
 use crate::runtime::blocking;
-use crate::secret::Secret;
 use crate::seal::Place;
 use crate::store::{AccountRow, Lease, Store};
 use crate::trust::Trust;
 use crate::vault::Vault;
 use serde::{Deserialize, Serialize};
 use std::sync::{Arc, Weak};
+use token::{Credential, Entra};
 
 /// What the host configured, as far as signing in goes.
 pub struct AuthConfig {
     pub endpoints: Endpoints,
-    pub client_id: String,
-    pub client_secret: Option<Arc<Secret>>,
-    pub tenant: String,
+    /// The configuration's own first.
+    pub apps: Vec<App>,
     pub sign_in_seconds: u32,
 }
 
 impl AuthConfig {
     pub fn of(config: &Config, endpoints: &Endpoints) -> Self {
-        Self {
-            endpoints: endpoints.clone(),
+        let own = App {
+            name: DEFAULT_APP.to_owned(),
             client_id: config.client_id.clone(),
             client_secret: config.client_secret.clone(),
+            certificate: config.certificate.clone(),
             tenant: config.tenant.clone(),
-            sign_in_seconds: config.sign_in_seconds,
-        }
+        };
+        let apps = std::iter::once(own).chain(config.apps.iter().cloned()).collect();
+        Self { endpoints: endpoints.clone(), apps, sign_in_seconds: config.sign_in_seconds }
     }
+}
+
+/// One of the host's registrations in Entra.
+struct Application {
+    name: String,
+    /// Whose sign-in page it uses unless another is asked for.
+    tenant: String,
+    entra: Entra,
 }
 
 pub struct Auth {
@@ -52,7 +73,7 @@ pub struct Auth {
     vault: Vault,
     pipeline: Arc<Pipeline>,
     trust: Trust,
-    entra: token::Entra,
+    apps: Vec<Application>,
     clock: Arc<dyn Clock>,
     bell: Bell,
     config: AuthConfig,
@@ -64,32 +85,56 @@ pub struct Auth {
 impl Auth {
     pub fn new(store: Arc<dyn Store>, vault: Vault, pipeline: Arc<Pipeline>, clock: Arc<dyn Clock>, bell: Bell, config: AuthConfig) -> Arc<Self> {
         let trust = Trust::new(pipeline.clone(), &config.endpoints, clock.clone());
-        let entra = token::Entra::new(pipeline.clone(), &config.endpoints, &config.tenant, &config.client_id, config.client_secret.as_deref());
-        Arc::new_cyclic(|me| Self { store, vault, pipeline, trust, entra, clock, bell, config, desk: refresh::Desk::default(), me: me.clone() })
+        let application = |app: &App| {
+            let credential = match (&app.client_secret, &app.certificate) {
+                (Some(secret), _) => Credential::Secret(secret.clone()),
+                (None, Some(certificate)) => Credential::Certificate(certificate.clone()),
+                (None, None) => Credential::None,
+            };
+            let entra = Entra::new(pipeline.clone(), clock.clone(), &config.endpoints, &app.client_id, credential);
+            Application { name: app.name.clone(), tenant: app.tenant.to_ascii_lowercase(), entra }
+        };
+        let apps = config.apps.iter().map(application).collect();
+        Arc::new_cyclic(|me| Self { store, vault, pipeline, trust, apps, clock, bell, config, desk: refresh::Desk::default(), me: me.clone() })
     }
 
     pub async fn accounts(&self, filter: AccountFilter) -> Result<Vec<Account>> {
-        self.step(move |me| me.store.accounts(&filter)?.iter().map(|row| me.describe(row)).collect()).await
-    }
-
-    pub async fn account(&self, account_id: &str) -> Result<Account> {
-        let id = account_id.to_owned();
         self.step(move |me| {
-            let row = me.store.account(&id)?.ok_or_else(|| Error::new(ErrorKind::NotFound, "There is no account with this id."))?;
-            me.describe(&row)
+            // What time has changed is settled first: the filter asks for states.
+            for state in [AccountState::AwaitingAdmin, AccountState::Connected] {
+                for row in me.store.accounts(&AccountFilter { owner: filter.owner.clone(), state: Some(state) })? {
+                    me.settle(row)?;
+                }
+            }
+            me.store.accounts(&filter)?.iter().map(|row| me.describe(row)).collect()
         })
         .await
     }
 
-    /// An account as hosts see it. Blocks.
-    fn describe(&self, row: &AccountRow) -> Result<Account> {
-        let profile = match self.vault.content(&row.id).and_then(|key| key.open(profile_place(&row.id, row.profile_version), &row.profile)) {
-            Ok(plain) => serde_json::from_slice(&plain).map_err(|_| Error::new(ErrorKind::Corrupt, "The stored name of an account cannot be read."))?,
-            // After a purge the key is gone, and with it name and address.
-            Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotConnected) => Profile::default(),
-            Err(e) => return Err(e.on_account(&row.id)),
-        };
-        Ok(account(row, profile))
+    pub async fn account(&self, account_id: &str) -> Result<Account> {
+        let row = self.row(account_id).await?;
+        self.step(move |me| me.describe(&row)).await
+    }
+
+    fn app(&self, name: &str) -> Option<&Application> {
+        self.apps.iter().find(|app| app.name == name)
+    }
+
+    /// The application an account was connected through.
+    fn app_of(&self, row: &AccountRow) -> Result<&Application> {
+        self.app(&row.app).ok_or_else(|| {
+            let words = format!("The account was connected through the application “{}”, which is not configured here. Add it to apps, or connect the account again through another.", row.app);
+            Error::new(ErrorKind::Forbidden, words).with_remedy(Remedy::Developer).on_account(&row.id)
+        })
+    }
+
+    /// Where an account's tokens are asked.
+    fn tenant_of<'a>(&self, row: &'a AccountRow, app: &'a Application) -> &'a str {
+        match row.kind {
+            AccountKind::Tenant => row.tenant().unwrap_or(&app.tenant),
+            _ if row.authority.is_empty() => &app.tenant,
+            _ => &row.authority,
+        }
     }
 
     fn now(&self) -> i64 {
@@ -110,41 +155,29 @@ impl Auth {
     }
 }
 
-/// Name and address: for display, under the content key.
+/// Name and address, and what the host wants to find again: for display, under the content key.
 #[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
 struct Profile {
     address: String,
     display_name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    context: Option<String>,
+    /// Until somebody has signed in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    login_hint: Option<String>,
 }
 
 fn profile_place(account_id: &str, version: i64) -> Place<'_> {
     Place { table: "accounts", column: "profile", account_id, row: account_id, version }
 }
 
-fn token_place(account_id: &str, version: i64) -> Place<'_> {
-    Place { table: "tokens", column: "sealed", account_id, row: account_id, version }
+fn claims_place(account_id: &str, version: i64) -> Place<'_> {
+    Place { table: "accounts", column: "claims", account_id, row: account_id, version }
 }
 
-fn account(row: &AccountRow, profile: Profile) -> Account {
-    Account {
-        id: row.id.clone(),
-        owner: row.owner.clone(),
-        kind: AccountKind::Person,
-        state: row.state,
-        app: "default".to_owned(),
-        context: None,
-        address: profile.address,
-        display_name: profile.display_name,
-        tenant_id: row.tenant_id.clone(),
-        user_id: row.user_id.clone(),
-        features: row.features.clone(),
-        scopes: row.scopes.clone(),
-        missing: scopes::missing(&row.features, &row.scopes),
-        connected_at: from_ms(row.connected_at),
-        problem: row.problem.clone().filter(|_| row.state != AccountState::Connected),
-        warnings: Vec::new(),
-        access_ends_at: None,
-    }
+fn token_place(account_id: &str, version: i64) -> Place<'_> {
+    Place { table: "tokens", column: "sealed", account_id, row: account_id, version }
 }
 
 #[cfg(test)]

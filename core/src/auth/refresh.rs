@@ -4,7 +4,7 @@ use super::state::{Class, Refusal};
 use super::token::{Denied, Grant, StoredToken};
 use super::{Auth, token_place};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{AccountState, Event};
+use crate::model::{AccountKind, AccountState, Event};
 use crate::pipeline::{AccessToken, TokenSource};
 use crate::random;
 use crate::store::{AccountRow, LEASE_MS, Lease, TokenRow, heartbeat};
@@ -185,8 +185,16 @@ impl Auth {
             let (store, lease) = (self.store.clone(), lease.clone());
             heartbeat(self.clock.clone(), move |now| store.renew_lease(&lease, now, LEASE_MS))
         };
+        let app = self.app_of(&account)?;
         let answer = {
-            let mut request = std::pin::pin!(self.entra.refresh(account_id, &stored.refresh_token, claims));
+            let mut request = std::pin::pin!(async {
+                let tenant = self.tenant_of(&account, app);
+                match account.kind {
+                    // An organisation's account has no refresh token; the application asks in its own name.
+                    AccountKind::Tenant => app.entra.app_only(tenant, account_id, claims).await,
+                    AccountKind::Person | AccountKind::Link => app.entra.refresh(tenant, account_id, &stored.refresh_token, claims).await,
+                }
+            });
             // A lease that is lost does not stop the request: what it brings is stored only if nobody else stored anything meanwhile.
             tokio::select! {
                 answer = &mut request => answer,
@@ -301,9 +309,17 @@ impl Auth {
         // Of a misconfigured account only a renewal tells whether it is mended, however long the stored token has to live.
         let mended = account.state != AccountState::Misconfigured;
         let lives = mended && token.expires_at.saturating_sub(now) > EARLY_MS.min(token.expires_at.saturating_sub(token.refreshed_at) / 3);
+        // Without a refresh token the token is used to its end, and then there is nothing left to ask with.
+        let lasts = !stored.refresh_token.is_empty() || account.kind == AccountKind::Tenant;
+        let lives = lives || (!lasts && mended && token.expires_at.saturating_sub(now) > LAST_MS);
         if lives && Some(&access_token) != stale.as_ref() {
             self.desk.remember(account_id, access_token.clone(), account.generation, token.refreshed_at, token.expires_at);
             return Ok(Row::Usable(access_token));
+        }
+        if !lasts {
+            let why = "Microsoft gave no lasting access (offline_access), and what it gave has ended. Sign in again and allow it.";
+            self.change_state(&account, AccountState::NeedsReconnect, Some(why.to_owned())).await?;
+            return Err(Error::new(ErrorKind::NeedsReconnect, why));
         }
         Ok(Row::Renew(Box::new(Held { account, token, stored })))
     }

@@ -1,5 +1,6 @@
 //! From features to the smallest set of Microsoft permissions, and from what was granted back to the features it covers.
 
+use crate::config::is_personal;
 use crate::model::Feature;
 use std::collections::BTreeSet;
 
@@ -64,20 +65,49 @@ pub fn granted(text: &str) -> Vec<String> {
     text.split_ascii_whitespace().filter(|s| s.len() <= 300).take(200).map(|s| short(s).to_owned()).filter(|s| !s.is_empty()).collect()
 }
 
-/// What was granted is enough for this feature.
-pub fn covers(granted: &[String], feature: Feature) -> bool {
-    needs(feature).iter().all(|scope| has(granted, scope))
-}
-
 /// It was granted, by itself or within a larger permission.
 pub fn has(granted: &[String], scope: &str) -> bool {
     let given = |name: &str| granted.iter().any(|g| short(g).eq_ignore_ascii_case(name));
     given(scope) || holders(scope).iter().any(|larger| given(larger))
 }
 
-/// Features that the granted permissions do not cover.
-pub fn missing(features: &[Feature], granted: &[String]) -> Vec<Feature> {
-    features.iter().filter(|feature| !covers(granted, **feature)).copied().collect()
+/// Permissions this feature needs and that were not granted.
+pub fn lacking(feature: Feature, granted: &[String]) -> Vec<&'static str> {
+    needs(feature).iter().filter(|scope| !has(granted, scope)).copied().collect()
+}
+
+/// Why personal Microsoft accounts do not have it; None: they do.
+pub fn not_for_personal(feature: Feature) -> Option<&'static str> {
+    match feature {
+        Feature::Chat => Some("Personal Microsoft accounts have no Teams chats."),
+        Feature::Channels => Some("Personal Microsoft accounts have no Teams channels."),
+        Feature::SharedMailboxes => Some("Personal Microsoft accounts have no shared mailboxes."),
+        Feature::People => Some("Personal Microsoft accounts have no directory of people."),
+        Feature::MailSend | Feature::MailSync | Feature::Contacts | Feature::Calendar => None,
+    }
+}
+
+pub fn is_personal_tenant(tenant: Option<&str>) -> bool {
+    tenant.is_some_and(is_personal)
+}
+
+/// It was granted, and exists for accounts of this tenant.
+pub fn works(feature: Feature, granted: &[String], tenant: Option<&str>) -> bool {
+    lacking(feature, granted).is_empty() && !(is_personal_tenant(tenant) && not_for_personal(feature).is_some())
+}
+
+/// As hosts write it.
+pub fn name(feature: Feature) -> &'static str {
+    match feature {
+        Feature::Chat => "chat",
+        Feature::Channels => "channels",
+        Feature::People => "people",
+        Feature::MailSend => "mail_send",
+        Feature::MailSync => "mail_sync",
+        Feature::SharedMailboxes => "shared_mailboxes",
+        Feature::Contacts => "contacts",
+        Feature::Calendar => "calendar",
+    }
 }
 
 #[cfg(test)]
@@ -111,9 +141,12 @@ mod tests {
     fn granted_names_count_in_any_form_and_larger_ones_cover_smaller() {
         let all = [Feature::Chat, Feature::MailSend, Feature::MailSync, Feature::Contacts];
         let granted = granted("https://graph.microsoft.com/chat.readwrite MAIL.READWRITE User.ReadBasic.All  contacts.ReadWrite");
-        assert_eq!(missing(&all, &granted), vec![Feature::MailSend]);
-        assert_eq!(missing(&all, &[]), all.to_vec());
-        assert_eq!(missing(&[], &[]), vec![]);
+        let missing = |granted: &[String]| all.into_iter().filter(|feature| !works(*feature, granted, None)).collect::<Vec<_>>();
+        assert_eq!(missing(&granted), vec![Feature::MailSend]);
+        assert_eq!(missing(&[]), all.to_vec());
+        assert_eq!(lacking(Feature::MailSend, &granted), ["Mail.Send"]);
+        let personal = Some("9188040d-6c67-4c5b-b112-36a304b66dad");
+        assert!(!works(Feature::Chat, &granted, personal) && works(Feature::Contacts, &granted, personal));
     }
 
     #[test]

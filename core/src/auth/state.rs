@@ -20,6 +20,8 @@ pub struct Refusal {
     pub suberror: String,
     /// `50173` of `AADSTS50173: …`
     pub aadsts: Option<u32>,
+    /// What Microsoft wants the next sign-in to be asked for, as JSON.
+    pub claims: Option<String>,
 }
 
 /// Who has to act.
@@ -41,7 +43,7 @@ impl Refusal {
     pub fn class(&self) -> Class {
         match (self.error.as_str(), self.aadsts) {
             ("temporarily_unavailable" | "server_error", _) | (_, Some(90006 | 90024 | 90033 | 90090 | 90055)) => Class::Outage,
-            (_, Some(65004)) | ("authorization_declined", _) => Class::Declined,
+            (_, Some(65004)) | ("authorization_declined" | "permission_denied", _) => Class::Declined,
             ("consent_required", _) | (_, Some(65001 | 90094 | 90095 | 90008)) => Class::Admin,
             (_, Some(53000..=53004 | 530032..=530035 | 50105 | 50097 | 50129 | 50131 | 50155)) => Class::Admin,
             ("access_denied", _) => Class::Declined,
@@ -62,6 +64,25 @@ impl Refusal {
         }
     }
 
+    /// Only an administrator can let this sign-in through, and can do so by an approval.
+    pub fn needs_approval(&self) -> bool {
+        match self.aadsts {
+            Some(65001 | 90094 | 90095 | 90008) => true,
+            Some(_) => false,
+            None => self.error == "consent_required" || self.suberror == "consent_required",
+        }
+    }
+
+    /// The administrator who was asked to approve said no. At that page even `consent_required` means it.
+    pub fn declines_approval(&self) -> bool {
+        matches!(self.error.as_str(), "access_denied" | "consent_required" | "permission_denied" | "authorization_declined") && !matches!(self.aadsts, Some(90094 | 90095 | 90008))
+    }
+
+    /// The application is not known there, which an approval changes.
+    pub fn not_yet(&self) -> bool {
+        matches!(self.aadsts, Some(700016 | 7000112)) || (self.aadsts.is_none() && self.error == "unauthorized_client") || self.needs_approval()
+    }
+
     /// What happened and what to do, in our words.
     pub fn reason(&self) -> String {
         let number = self.aadsts.map(|n| format!(" (AADSTS{n})")).unwrap_or_default();
@@ -71,6 +92,7 @@ impl Refusal {
             Some(700084 | 70043) => "the organisation limits how long a sign-in lasts. Connect the account again",
             Some(70000 | 70008) => "the sign-in has expired. Connect the account again",
             Some(54005) => "this sign-in was used already. Start it again",
+            Some(501481 | 50147) => "the code belongs to another sign-in. Start it again",
             Some(65001) => "the consent was withdrawn or not all permissions were granted. Ask an administrator to grant them, then connect again",
             Some(90094 | 90095 | 90008) => "an administrator must approve the application first. Ask one, then connect again",
             Some(65004) => "the person declined",
@@ -110,7 +132,16 @@ impl Refusal {
         let reason = self.reason();
         match self.class() {
             Class::Declined if while_signing_in => Error::new(ErrorKind::Cancelled, reason),
+            Class::Admin if while_signing_in && !self.needs_approval() => Error::new(ErrorKind::Forbidden, reason).with_remedy(Remedy::Admin),
             Class::Admin if while_signing_in => Error::new(ErrorKind::ConsentMissing, reason).with_remedy(Remedy::Admin),
+            // There is no account yet that could be reconnected: this one attempt came to nothing.
+            Class::Person if while_signing_in => {
+                let reason = match self.aadsts {
+                    None => "Microsoft did not accept the answer of this sign-in. Start it again.".to_owned(),
+                    Some(_) => reason.replace("Connect the account again", "Start the sign-in again"),
+                };
+                Error::new(ErrorKind::TokenRejected, reason).with_remedy(Remedy::User)
+            }
             Class::Admin => Error::new(ErrorKind::NeedsReconnect, reason).with_remedy(Remedy::Admin),
             Class::Person | Class::Declined => Error::new(ErrorKind::NeedsReconnect, reason),
             Class::Developer => Error::new(ErrorKind::Forbidden, reason).with_remedy(Remedy::Developer),
@@ -131,7 +162,7 @@ mod tests {
     use super::*;
 
     fn refusal(error: &str, aadsts: Option<u32>) -> Refusal {
-        Refusal { error: error.into(), suberror: String::new(), aadsts }
+        Refusal { error: error.into(), suberror: String::new(), aadsts, claims: None }
     }
 
     #[test]
@@ -161,6 +192,21 @@ mod tests {
         let admin = refusal("access_denied", Some(90094)).error(true);
         assert_eq!((admin.kind(), admin.remedy()), (ErrorKind::ConsentMissing, Remedy::Admin));
         assert_eq!(refusal("consent_required", None).error(true).kind(), ErrorKind::ConsentMissing);
+        assert_eq!(refusal("access_denied", Some(53003)).error(true).kind(), ErrorKind::Forbidden, "a policy is nothing to approve");
+        for number in [Some(70008), Some(54005), Some(501481), None] {
+            let error = refusal("invalid_grant", number).error(true);
+            assert_eq!((error.kind(), error.remedy()), (ErrorKind::TokenRejected, Remedy::User), "{number:?}");
+            assert!(error.reason().contains("tart "), "{}", error.reason());
+        }
+    }
+
+    #[test]
+    fn administrators_decline_in_several_words() {
+        for (error, number) in [("consent_required", Some(65004)), ("permission_denied", None), ("access_denied", None)] {
+            assert!(refusal(error, number).declines_approval(), "{error}");
+        }
+        assert!(!refusal("access_denied", Some(90094)).declines_approval(), "somebody who is no administrator");
+        assert!(!refusal("server_error", None).declines_approval());
     }
 
     #[test]

@@ -7,6 +7,8 @@ use crate::config::Endpoints;
 use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::{AccessToken, MAX_TOKEN, Pipeline, Purpose, Request, Response, Safety};
 use crate::secret::{ClientCertificate, Secret};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use http::StatusCode;
 use oauth2::basic::{BasicRevocationErrorResponse, BasicTokenIntrospectionResponse, BasicTokenType};
@@ -18,8 +20,10 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
+use url::Url;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
+const LONGEST_CLAIMS: usize = 8 << 10;
 const LONGEST_TOKEN: usize = 64 << 10;
 /// Pauses a token request may make in all; the caller's own request waits behind it.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -50,6 +54,23 @@ pub struct Grant {
     pub lifetime: Duration,
 }
 
+impl Grant {
+    /// What an application's own token allows. The token is Microsoft's to read, not ours: that nothing stands in it is taken as a sign that the
+    /// approval has not arrived yet, and nothing is decided by what does stand in it. None: it cannot be looked into.
+    pub fn roles(&self) -> Option<Vec<String>> {
+        #[derive(Deserialize)]
+        struct Claims {
+            #[serde(default)]
+            roles: Vec<String>,
+        }
+        let claims: Claims = self.access_token.expose(|token| {
+            let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
+            serde_json::from_slice(&payload).ok()
+        })?;
+        Some(claims.roles.into_iter().filter(|role| role.len() <= 300).take(200).collect())
+    }
+}
+
 /// No grant: refused by Entra in its own words, or an error of ours.
 pub enum Denied {
     Refused(Refusal, Option<String>),
@@ -65,12 +86,22 @@ impl Denied {
     }
 }
 
-/// Entra's endpoints of one tenant, for one application.
+/// How an application proves that it is the one that asks.
+pub enum Credential {
+    /// A public client.
+    None,
+    Secret(Arc<Secret>),
+    Certificate(Arc<ClientCertificate>),
+}
+
+/// Entra's endpoints, for one application. The tenant is said with each request: a token is asked at the one it comes from.
 pub struct Entra {
     pipeline: Arc<Pipeline>,
-    client: EntraClient,
-    /// Stands in for the client secret in every token request.
-    proof: Option<Arc<Proof>>,
+    clock: Arc<dyn Clock>,
+    login: Url,
+    graph_prefix: String,
+    client_id: String,
+    credential: Credential,
 }
 
 type EntraClient = Client<
@@ -111,6 +142,8 @@ pub struct EntraError {
     error_codes: Option<Vec<u32>>,
     #[serde(default)]
     suberror: Option<String>,
+    #[serde(default)]
+    claims: Option<String>,
 }
 
 impl oauth2::ErrorResponse for EntraError {}
@@ -130,40 +163,68 @@ impl fmt::Display for EntraError {
 impl From<EntraError> for Refusal {
     fn from(body: EntraError) -> Self {
         let aadsts = body.error_codes.and_then(|codes| codes.first().copied()).or_else(|| aadsts(body.error_description.as_deref()?));
-        Self { error: body.error, suberror: body.suberror.unwrap_or_default(), aadsts }
+        let claims = body.claims.filter(|text| text.len() <= LONGEST_CLAIMS && serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text).is_ok());
+        Self { error: body.error, suberror: body.suberror.unwrap_or_default(), aadsts, claims }
     }
 }
 
 impl Entra {
-    pub fn new(pipeline: Arc<Pipeline>, endpoints: &Endpoints, tenant: &str, client_id: &str, secret: Option<&Secret>) -> Self {
-        let address = |last: &str| {
-            let mut url = endpoints.login.clone();
-            url.set_path(&format!("{}/{tenant}/oauth2/v2.0/{last}", endpoints.login.path().trim_end_matches('/')));
-            url
-        };
-        let mut client = Client::new(ClientId::new(client_id.to_owned()))
+    pub fn new(pipeline: Arc<Pipeline>, clock: Arc<dyn Clock>, endpoints: &Endpoints, client_id: &str, credential: Credential) -> Self {
+        Self { pipeline, clock, login: endpoints.login.clone(), graph_prefix: endpoints.scope_prefix(), client_id: client_id.to_owned(), credential }
+    }
+
+    pub fn client_id(&self) -> &str {
+        &self.client_id
+    }
+
+    /// It can have tokens of its own, without a person.
+    pub fn is_confidential(&self) -> bool {
+        !matches!(self.credential, Credential::None)
+    }
+
+    fn address(&self, tenant: &str, rest: &str) -> Url {
+        let mut url = self.login.clone();
+        url.set_path(&format!("{}/{tenant}/{rest}", self.login.path().trim_end_matches('/')));
+        url
+    }
+
+    fn client(&self, tenant: &str) -> EntraClient {
+        let client = Client::new(ClientId::new(self.client_id.clone()))
             .set_auth_type(AuthType::RequestBody)
-            .set_auth_uri(AuthUrl::from_url(address("authorize")))
-            .set_token_uri(TokenUrl::from_url(address("token")));
-        if let Some(secret) = secret {
-            client = client.set_client_secret(secret.expose(|text| ClientSecret::new(text.to_owned())));
+            .set_auth_uri(AuthUrl::from_url(self.address(tenant, "oauth2/v2.0/authorize")))
+            .set_token_uri(TokenUrl::from_url(self.address(tenant, "oauth2/v2.0/token")));
+        match &self.credential {
+            Credential::Secret(secret) => client.set_client_secret(secret.expose(|text| ClientSecret::new(text.to_owned()))),
+            Credential::None | Credential::Certificate(_) => client,
         }
-        Self { pipeline, client, proof: None }
     }
 
-    /// Proves by certificate which application asks.
-    pub fn proven_by(mut self, certificate: Arc<ClientCertificate>, clock: Arc<dyn Clock>) -> Self {
-        let (client_id, audience) = (self.client.client_id().to_string(), self.client.token_uri().to_string());
-        self.proof = Some(Arc::new(Proof { certificate, client_id, audience, clock }));
-        self
+    /// Stands in for a client secret in every request of the token endpoint; none without a certificate.
+    fn proof(&self, tenant: &str) -> Option<Arc<Proof>> {
+        let Credential::Certificate(certificate) = &self.credential else { return None };
+        let audience = self.address(tenant, "oauth2/v2.0/token").into();
+        Some(Arc::new(Proof { certificate: certificate.clone(), client_id: self.client_id.clone(), audience, clock: self.clock.clone() }))
     }
 
-    pub fn authorize_url(&self, ask: Ask<'_>) -> Result<String> {
+    /// Microsoft's page for administrators.
+    pub fn approval_url(&self, tenant: &str, scopes: &[String], redirect_uri: &str, state: Option<&str>) -> String {
+        let mut url = self.address(tenant, "v2.0/adminconsent");
+        url.query_pairs_mut()
+            .append_pair("client_id", &self.client_id)
+            .append_pair("scope", &scopes.join(" "))
+            .append_pair("redirect_uri", redirect_uri);
+        if let Some(state) = state {
+            url.query_pairs_mut().append_pair("state", state);
+        }
+        url.into()
+    }
+
+    pub fn authorize_url(&self, tenant: &str, ask: Ask<'_>) -> Result<String> {
         let redirect = RedirectUrl::new(ask.redirect_uri.to_owned()).map_err(|_| Error::invalid("redirect_uri is not a URL."))?;
         let verifier = PkceCodeVerifier::new(ask.verifier.to_owned());
         let state = ask.state.to_owned();
-        let mut request = self
-            .client
+        let client = self.client(tenant);
+        let mut request = client
             .authorize_url(move || oauth2::CsrfToken::new(state))
             .set_redirect_uri(std::borrow::Cow::Owned(redirect))
             .add_scopes(ask.scopes.iter().map(|s| oauth2::Scope::new(s.clone())))
@@ -175,30 +236,46 @@ impl Entra {
             // Without it a browser that is signed in somewhere connects that account without asking.
             None => request.add_extra_param("prompt", "select_account"),
         };
+        if let Some(claims) = ask.claims {
+            request = request.add_extra_param("claims", claims.to_owned());
+        }
         Ok(request.url().0.into())
     }
 
     /// The code is good for one use, so this is never repeated in doubt.
-    pub async fn exchange(&self, code: &str, verifier: &str, redirect_uri: &str) -> Result<Grant, Denied> {
+    pub async fn exchange(&self, tenant: &str, code: &str, verifier: &str, redirect_uri: &str) -> Result<Grant, Denied> {
         let redirect = RedirectUrl::new(redirect_uri.to_owned()).map_err(|_| Denied::Failed(Error::internal("The redirect URI of this sign-in is not a URL.")))?;
-        let wire = Wire::new(self, Safety::Once, None);
+        let wire = Wire::new(self, tenant, Safety::Once, None);
         let call = wire.call();
-        let answer = self
-            .client
+        let client = self.client(tenant);
+        let request = client
             .exchange_code(AuthorizationCode::new(code.to_owned()))
             .set_pkce_verifier(PkceCodeVerifier::new(verifier.to_owned()))
-            .set_redirect_uri(std::borrow::Cow::Owned(redirect))
-            .request_async(&call)
-            .await;
+            .set_redirect_uri(std::borrow::Cow::Owned(redirect));
+        let answer = request.request_async(&call).await;
         wire.read(answer)
     }
 
     /// Microsoft's old refresh tokens stay valid, so this may be repeated.
-    pub async fn refresh(&self, account_id: &str, refresh_token: &str, claims: Option<&str>) -> Result<Grant, Denied> {
+    pub async fn refresh(&self, tenant: &str, account_id: &str, refresh_token: &str, claims: Option<&str>) -> Result<Grant, Denied> {
         let token = RefreshToken::new(refresh_token.to_owned());
-        let wire = Wire::new(self, Safety::Repeatable, Some(account_id));
+        let wire = Wire::new(self, tenant, Safety::Repeatable, Some(account_id));
         let call = wire.call();
-        let mut request = self.client.exchange_refresh_token(&token);
+        let client = self.client(tenant);
+        let mut request = client.exchange_refresh_token(&token);
+        if let Some(claims) = claims {
+            request = request.add_extra_param("claims", claims.to_owned());
+        }
+        let answer = request.request_async(&call).await;
+        wire.read(answer)
+    }
+
+    /// A token of the application itself, for an organisation whose administrator has approved it. `tenant`: its id.
+    pub async fn app_only(&self, tenant: &str, account_id: &str, claims: Option<&str>) -> Result<Grant, Denied> {
+        let wire = Wire::new(self, tenant, Safety::Repeatable, Some(account_id));
+        let call = wire.call();
+        let client = self.client(tenant);
+        let mut request = client.exchange_client_credentials().add_scope(oauth2::Scope::new(format!("{}.default", self.graph_prefix)));
         if let Some(claims) = claims {
             request = request.add_extra_param("claims", claims.to_owned());
         }
@@ -215,6 +292,8 @@ pub struct Ask<'a> {
     pub nonce: &'a str,
     pub verifier: &'a str,
     pub login_hint: Option<&'a str>,
+    /// What Microsoft asked for when it refused the account last.
+    pub claims: Option<&'a str>,
 }
 
 /// The oauth2 crate on top of our pipeline. It keeps what the crate does not hand on: our own error, and the request id.
@@ -229,8 +308,8 @@ struct Wire {
 type Failure = RequestTokenError<Error, EntraError>;
 
 impl Wire {
-    fn new(entra: &Entra, safety: Safety, account_id: Option<&str>) -> Self {
-        Self { pipeline: entra.pipeline.clone(), proof: entra.proof.clone(), safety, account_id: account_id.map(str::to_owned), request_id: Arc::default() }
+    fn new(entra: &Entra, tenant: &str, safety: Safety, account_id: Option<&str>) -> Self {
+        Self { pipeline: entra.pipeline.clone(), proof: entra.proof(tenant), safety, account_id: account_id.map(str::to_owned), request_id: Arc::default() }
     }
 
     fn call(&self) -> impl Fn(oauth2::HttpRequest) -> futures_util::future::BoxFuture<'static, Result<oauth2::HttpResponse>> + Send + Sync + use<> {

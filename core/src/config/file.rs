@@ -43,6 +43,7 @@ pub fn read(path: &Path) -> Result<Config> {
 }
 
 /// The only place that asks the environment.
+#[allow(clippy::disallowed_methods)]
 fn environment(name: &str) -> Option<OsString> {
     std::env::var_os(name)
 }

@@ -2,7 +2,7 @@
 
 use super::Engine;
 use crate::config::Config;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::*;
 use crate::secret::RootKey;
 use std::sync::Arc;
@@ -15,8 +15,17 @@ impl Engine {
     }
 
     /// Best matches first. Errors: InvalidInput, also when the store's content is sealed.
-    pub async fn search(&self, _query: SearchQuery) -> Result<Vec<Message>> {
-        Err(Error::internal("Not built yet."))
+    pub async fn search(&self, query: SearchQuery) -> Result<Vec<Message>> {
+        let inner = self.inner.clone();
+        self.inner
+            .runtime
+            .finish(async move {
+                if let Some(account_id) = &query.account_id {
+                    inner.row(account_id).await?;
+                }
+                inner.reader.search(query).await
+            })
+            .await
     }
 
     /// Counts since the engine was opened.

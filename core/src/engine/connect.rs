@@ -16,36 +16,80 @@ impl Engine {
     /// Starts to connect an organisation. The sign-in proves which one; the account it gives awaits the administrator's `approval` and then gets
     /// tokens of its own. Errors: InvalidInput.
     /// Source: Microsoft identity platform, admin consent; OAuth 2.0 client credentials flow.
-    pub async fn connect_tenant(&self, _request: TenantRequest) -> Result<SignIn> {
-        Err(Error::internal("Not built yet."))
+    pub async fn connect_tenant(&self, request: TenantRequest) -> Result<SignIn> {
+        let inner = self.inner.clone();
+        self.inner
+            .runtime
+            .finish(async move {
+                inner.keeping.check_not_deleted(&request.owner).await?;
+                inner.auth.begin_tenant(request).await
+            })
+            .await
     }
 
     /// Starts a sign-in that only tells who somebody is. Errors: InvalidInput.
-    pub async fn link_person(&self, _request: LinkRequest) -> Result<SignIn> {
-        Err(Error::internal("Not built yet."))
+    pub async fn link_person(&self, request: LinkRequest) -> Result<SignIn> {
+        let inner = self.inner.clone();
+        self.inner
+            .runtime
+            .finish(async move {
+                inner.keeping.check_not_deleted(&request.owner).await?;
+                inner.auth.begin_link(request).await
+            })
+            .await
     }
 
     /// Starts a new sign-in for an account that has one; it keeps its id, mail and queue, and only the same person may finish it. What Microsoft asked for
     /// (claims) is passed on. Errors: InvalidInput, NotFound.
-    pub async fn reconnect(&self, _account_id: String, _redirect_uri: String) -> Result<SignIn> {
-        Err(Error::internal("Not built yet."))
+    pub async fn reconnect(&self, account_id: String, redirect_uri: String) -> Result<SignIn> {
+        let inner = self.inner.clone();
+        self.inner
+            .runtime
+            .finish(async move {
+                inner.keeping.check_not_deleted(&inner.row(&account_id).await?.owner).await?;
+                inner.auth.begin_again(&account_id, redirect_uri).await
+            })
+            .await
     }
 
     /// Starts a sign-in that asks for further features, beside those the account has. Errors: InvalidInput, NotFound.
-    pub async fn add_features(&self, _account_id: String, _features: Vec<Feature>, _redirect_uri: String) -> Result<SignIn> {
-        Err(Error::internal("Not built yet."))
+    pub async fn add_features(&self, account_id: String, features: Vec<Feature>, redirect_uri: String) -> Result<SignIn> {
+        let inner = self.inner.clone();
+        self.inner
+            .runtime
+            .finish(async move {
+                inner.keeping.check_not_deleted(&inner.row(&account_id).await?.owner).await?;
+                inner.auth.begin_more(&account_id, features, redirect_uri).await
+            })
+            .await
     }
 
     /// What an administrator has to approve for this account: link, texts. The link is valid as long as a sign-in; ask again for another.
     /// Errors: InvalidInput, NotFound.
-    pub async fn approval(&self, _account_id: String, _redirect_uri: String) -> Result<Approval> {
-        Err(Error::internal("Not built yet."))
+    pub async fn approval(&self, account_id: String, redirect_uri: String) -> Result<Approval> {
+        let inner = self.inner.clone();
+        self.inner
+            .runtime
+            .finish(async move {
+                let answer = inner.auth.begin_approval(&account_id, redirect_uri).await?;
+                inner.account_changed();
+                Ok(answer)
+            })
+            .await
     }
 
     /// Looks whether the approval came without a callback: an organisation's account is then connected. A person's account says that the person signs in again.
     /// Errors: NotFound, Network, ConsentMissing (not yet).
-    pub async fn resume(&self, _account_id: String) -> Result<Account> {
-        Err(Error::internal("Not built yet."))
+    pub async fn resume(&self, account_id: String) -> Result<Account> {
+        let inner = self.inner.clone();
+        self.inner
+            .runtime
+            .finish(async move {
+                let answer = inner.auth.resume(&account_id).await?;
+                inner.account_changed();
+                Ok(answer)
+            })
+            .await
     }
 
     /// Asks Microsoft who the account is and whether its mailbox can be reached; sends a mail to itself if a test message is asked for.

@@ -63,7 +63,7 @@ fn verdict(row: &AccountRow, success: Option<i64>, error: Option<&HealthError>, 
     if !row.features.contains(&Feature::MailSync) {
         return (Badge::Healthy, String::new());
     }
-    if !crate::auth::covers(&row.scopes, Feature::MailSync) {
+    if !crate::auth::allows(row, Feature::MailSync) {
         return (if success.is_some() { Badge::Stale } else { Badge::NeverSynced }, of_kind(ErrorKind::ConsentMissing).to_owned());
     }
     if let Some(error) = error.filter(|error| !error.kind.is_retryable()) {

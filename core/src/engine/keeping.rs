@@ -8,7 +8,11 @@ impl Engine {
     /// Destroys the content key at once, then erases every row. What was begun is ended at the next open. Errors: InvalidInput, NotFound.
     pub async fn purge(&self, request: PurgeRequest) -> Result<PurgeReport> {
         let keeping = self.inner.keeping.clone();
-        self.inner.runtime.finish(async move { keeping.purge(request).await }).await
+        let purged = self.inner.runtime.finish(async move { keeping.purge(request).await }).await?;
+        for account in &purged.account_ids {
+            tracing::info!(target: "tidings::engine", account, "purged");
+        }
+        Ok(purged)
     }
 
     /// Disconnects all accounts of an owner and purges them in 30 days.

@@ -93,17 +93,12 @@ impl Engine {
     }
 
     /// Ends a sign-in with the URL the browser came back to. Works once per attempt, also after a restart; runs to its end when the caller stops waiting.
-    /// Errors: InvalidInput, Conflict (already used), Cancelled (declined or expired), ConsentMissing, TokenRejected, Network.
+    /// Also takes the callback of an `Approval`. Errors: InvalidInput, Conflict (already used, or another person than the account's), Cancelled (declined or
+    /// expired), ConsentMissing (an administrator must approve first: `account_id` names the stored account, for `approval`), Forbidden (a policy, a wrong
+    /// registration), TokenRejected (it failed its checks, or Microsoft does not take its code any more: start again), Network.
     pub async fn finish_connect(&self, callback_url: String, binding: String) -> Result<Account> {
         let inner = self.inner.clone();
-        self.inner
-            .runtime
-            .finish(async move {
-                let account = told(inner.finish_sign_in(&callback_url, &binding).await)?;
-                inner.account_changed();
-                Ok(account)
-            })
-            .await
+        self.inner.runtime.finish(async move { inner.finish_sign_in(&callback_url, &binding).await }).await
     }
 
     /// Starts a sign-in whose callback is received on a loopback port of this machine.
@@ -270,6 +265,9 @@ impl Inner {
         if let Err(error) = &outcome {
             self.keeping.sign_in_refused(error).await;
         }
+        told(&outcome);
+        // A refusal can leave an account as well, one that waits for an administrator.
+        self.account_changed();
         outcome
     }
 
@@ -317,34 +315,19 @@ impl Inner {
             AccountState::Declined => return refuse(ErrorKind::ConsentMissing, "The approval was declined. Ask for it again."),
             AccountState::Misconfigured => return refuse(ErrorKind::Forbidden, row.problem.as_deref().unwrap_or("The application's registration in Entra needs attention.")),
         }
-        // Both: what Microsoft granted for one feature may technically do for another that the person was never asked about.
-        if row.features.contains(&feature) && crate::auth::covers(&row.scopes, feature) {
+        if crate::auth::allows(&row, feature) {
             return Ok(row);
         }
-        refuse(ErrorKind::ConsentMissing, &format!("The account was not connected for {}, or the permission was not granted. Connect it again with this feature.", feature_name(feature)))
+        refuse(ErrorKind::ConsentMissing, &format!("The account was not connected for {}, or the permission was not granted. Connect it again with this feature.", crate::auth::feature_name(feature)))
     }
 }
 
 /// A line in the log about how a sign-in ended, however it was begun.
-fn told(outcome: Result<Account>) -> Result<Account> {
-    match &outcome {
+fn told(outcome: &Result<Account>) {
+    match outcome {
         Ok(account) => tracing::info!(target: "tidings::auth", account = account.id, state = ?account.state, "sign-in finished"),
         Err(error) => {
             tracing::warn!(target: "tidings::auth", account = error.account_id(), kind = ?error.kind(), request_id = error.request_id(), "sign-in refused");
         }
-    }
-    outcome
-}
-
-fn feature_name(feature: Feature) -> &'static str {
-    match feature {
-        Feature::Chat => "chat",
-        Feature::Channels => "channels",
-        Feature::People => "people",
-        Feature::MailSend => "mail_send",
-        Feature::MailSync => "mail_sync",
-        Feature::SharedMailboxes => "shared_mailboxes",
-        Feature::Contacts => "contacts",
-        Feature::Calendar => "calendar",
     }
 }

@@ -3,7 +3,7 @@
 use super::Inner;
 use crate::auth::{Auth, AuthConfig};
 use crate::clock::{Clock, SystemClock, TestClock, to_ms};
-use crate::config::{Config, Endpoints};
+use crate::config::{Config, Content, Endpoints};
 use crate::error::{Error, Result};
 use crate::events::Bell;
 use crate::graph::Graph;
@@ -36,6 +36,22 @@ fn same_cloud(store: &dyn Store, endpoints: &Endpoints) -> Result<()> {
     Err(Error::invalid("This store was made with another cloud, whose tokens must not be sent to this one. Open it with the cloud it was made with, or name another data_dir."))
 }
 
+/// What was chosen when the store was made stays. Looked at before the cloud is written, so that a store with a cloud and no choice is an older one,
+/// which sealed everything.
+fn same_content(store: &dyn Store, content: Content) -> Result<()> {
+    let word = |content| match content {
+        Content::Sealed => "sealed",
+        Content::Clear => "clear",
+    };
+    let chosen = if store.meta("content")?.is_none() && store.meta("cloud")?.is_some() { Content::Sealed } else { content };
+    let made_with = store.meta_or_insert("content", word(chosen).as_bytes())?;
+    if made_with == word(content).as_bytes() {
+        return Ok(());
+    }
+    let made_with = if content == Content::Clear { "sealed" } else { "clear" };
+    Err(Error::invalid(format!("This store was made with content {made_with}, and that is chosen once. Open it with content {made_with}, or name another data_dir.")))
+}
+
 pub fn open(config: Config, root_key: Arc<RootKey>, test_clock: Option<Arc<TestClock>>) -> Result<Arc<Inner>> {
     let endpoints = config.check()?;
     if test_clock.is_some() && !endpoints.loopback {
@@ -48,6 +64,7 @@ pub fn open(config: Config, root_key: Arc<RootKey>, test_clock: Option<Arc<TestC
     let transport = Arc::new(ReqwestTransport::new(&config)?);
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(Path::new(&config.data_dir), BUSY)?);
     let vault = Vault::open(store.clone(), root_key, to_ms(clock.now()))?;
+    same_content(&*store, config.content)?;
     same_cloud(&*store, &endpoints)?;
     let bell = Bell::new();
     let news = watch::Sender::new(0);
@@ -58,7 +75,7 @@ pub fn open(config: Config, root_key: Arc<RootKey>, test_clock: Option<Arc<TestC
     let meters = pipeline.meters().clone();
     let graph = Graph::new(pipeline, endpoints);
     let outbox = Outbox::new(store.clone(), vault.clone(), graph.clone(), clock.clone(), bell.clone());
-    let reader = Reader { store: store.clone(), vault: vault.clone(), graph, clock: clock.clone(), news: news.clone() };
+    let reader = Reader { store: store.clone(), vault: vault.clone(), graph, clock: clock.clone(), news: news.clone(), content: config.content };
     let sync = Sync::new(reader.clone(), bell.clone(), config.page_size, config.folders);
 
     let memory = auth.clone();
@@ -91,5 +108,29 @@ mod tests {
         }
         config.cloud = Cloud::Public;
         assert!(open(config, key, None).is_ok());
+    }
+
+    #[test]
+    fn content_is_chosen_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = Arc::new(RootKey::raw((0..32).collect()).unwrap());
+        let config = |name: &str, content| {
+            let mut config = Config::new(folder.path().join(name).to_string_lossy(), "00000000-0000-0000-0000-000000000000");
+            config.content = content;
+            config
+        };
+        for (name, first, second) in [("a", Content::Sealed, Content::Clear), ("b", Content::Clear, Content::Sealed)] {
+            drop(open(config(name, first), key.clone(), None).unwrap());
+            let error = open(config(name, second), key.clone(), None).err().unwrap();
+            assert!(error.kind() == ErrorKind::InvalidInput && error.reason().contains("chosen once"), "{error}");
+            drop(open(config(name, first), key.clone(), None).unwrap());
+        }
+        // A store from before there was a choice.
+        #[cfg(unix)]
+        {
+            crate::store::tamper(&folder.path().join("b"), "DELETE FROM meta WHERE name = 'content'");
+            assert!(open(config("b", Content::Clear), key.clone(), None).is_err());
+            assert!(open(config("b", Content::Sealed), key, None).is_ok());
+        }
     }
 }

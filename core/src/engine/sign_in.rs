@@ -43,9 +43,8 @@ impl LoopbackSignIn {
                         return Err(Error::new(ErrorKind::Cancelled, "The sign-in was not waited for."));
                     }
                 };
-                super::told(inner.finish_sign_in(&callback, &binding).await)
+                inner.finish_sign_in(&callback, &binding).await
             })
             .await
-            .inspect(|_| self.inner.outbox.nudge())
     }
 }

@@ -144,21 +144,27 @@ impl ReqwestTransport {
             .http1_max_headers(200)
             .http2_max_header_list_size(MAX_HEADERS as u32)
             .gzip(true);
-        if loopback {
-            client = client.no_proxy();
-        } else if let Some(proxy) = &config.proxy {
-            let unusable = || Error::invalid("proxy is not an address such as http://proxy.example:8080.");
-            let address = url::Url::parse(proxy).map_err(|_| unusable())?;
-            if !matches!(address.scheme(), "http" | "https") || !address.has_host() {
-                return Err(unusable());
-            }
-            client = client.proxy(reqwest::Proxy::all(address).map_err(|_| unusable())?.no_proxy(reqwest::NoProxy::from_string("localhost,127.0.0.0/8,::1")));
-        }
+        // Read even when it is not used, so that a mistake shows before the day it matters.
+        let proxy = config.proxy.as_deref().map(proxy).transpose()?;
+        client = match proxy {
+            _ if loopback => client.no_proxy(),
+            Some(proxy) => client.proxy(proxy),
+            None => client,
+        };
         let client = client
             .build()
             .map_err(|e| Error::internal("The network could not be set up; the system's certificates may be missing (package ca-certificates).").with_source(e))?;
         Ok(Self { client })
     }
+}
+
+fn proxy(text: &str) -> Result<reqwest::Proxy> {
+    let unusable = || Error::invalid("proxy is not an address such as http://proxy.example:8080.");
+    let address = url::Url::parse(text).map_err(|_| unusable())?;
+    if !matches!(address.scheme(), "http" | "https") || !address.has_host() {
+        return Err(unusable());
+    }
+    Ok(reqwest::Proxy::all(address).map_err(|_| unusable())?.no_proxy(reqwest::NoProxy::from_string("localhost,127.0.0.0/8,::1")))
 }
 
 impl Transport for ReqwestTransport {

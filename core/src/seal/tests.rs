@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 /// Groups of a vector file: of the folder in TIDINGS_VECTORS, or the few that are checked in. True: the full set.
+#[allow(clippy::disallowed_methods)] // where the vectors are, when all of them run
 fn vectors(name: &str) -> (Vec<Value>, bool) {
     let full = std::env::var("TIDINGS_VECTORS").ok();
     let dir = full.clone().unwrap_or_else(|| concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors").to_owned());

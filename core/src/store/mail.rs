@@ -63,10 +63,28 @@ pub struct NewMessage {
     pub head: Sealed,
     /// The body, compressed, under the content key; table `bodies`. None: unchanged.
     pub body: Option<Sealed>,
+    /// What the full-text index is to hold; None in stores whose content is sealed.
+    pub search: Option<SearchText>,
     /// Known version + 1.
     pub version: i64,
     /// What the change feed shall say; None: nothing worth telling changed (a replay).
     pub change: Option<ChangeKind>,
+}
+
+/// Words of a message, in the clear.
+#[derive(Clone)]
+pub struct SearchText {
+    pub subject: String,
+    pub people: String,
+    /// None: unchanged.
+    pub text: Option<String>,
+}
+
+// Content never reaches a log.
+impl std::fmt::Debug for SearchText {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SearchText(…)")
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -173,6 +191,8 @@ pub trait MailStore {
     fn messages(&self, window: &MessageWindow) -> Result<MailPage>;
     /// Sealed body and its row version.
     fn body(&self, row_id: i64) -> Result<Option<(Sealed, i64)>>;
+    /// Best matches first; every word must be there.
+    fn search(&self, words: &[String], account_id: Option<&str>, limit: u32) -> Result<Vec<MessageRow>>;
     /// After the server said yes; `change_key` is the one it answered. Writes a change-feed row when it differs from what was here.
     fn set_read(&self, row_id: i64, is_read: bool, change_key: Option<&str>, now: i64) -> Result<()>;
 

@@ -24,7 +24,7 @@ pub use health::{HealthError, HealthRow, HealthStore};
 pub use lease::{LEASE_MS, heartbeat};
 pub use mail::{
     Applied, ChangeRow, Cursor, FolderRow, Known, MailPage, MailStore, MessageRow, MessageWindow, NewMessage, PageBatch, Quarantined,
-    SyncedFolder,
+    SearchText, SyncedFolder,
 };
 pub use outbox::{Due, Enqueued, ItemRow, ItemState, NewItem, OutboxStore, Step};
 pub use purge::{PurgeRow, PurgeStore};
@@ -35,7 +35,7 @@ pub use sqlite::tests::tamper;
 pub use suite::account as suite_account;
 
 /// What a backend promises; SQLite is one, PostgreSQL can be another.
-pub trait Store: AccountStore + OutboxStore + MailStore + AuditStore + PurgeStore + HealthStore + Send + Sync {
+pub trait Store: AccountStore + OutboxStore + MailStore + HealthStore + AuditStore + PurgeStore + Send + Sync {
     /// Ends all connections; later calls fail with `Closed`.
     fn close(&self);
 }

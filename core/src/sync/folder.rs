@@ -3,7 +3,9 @@
 use super::plan::{Plan, Upsert, id_of, plan};
 use super::record::{Head, body_place, pack_body};
 use super::run::Pass;
+use super::search::text_of;
 use crate::clock::to_ms;
+use crate::config::Content;
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{DeltaAnswer, DeltaFrom, DeltaItem, DeltaPage, MailItem};
 use crate::model::{AttachmentInfo, BodyType, ChangeKind, Event, SyncReport};
@@ -325,6 +327,7 @@ fn write(
     let content = pass.vault.content(account_id)?;
     let mut upserts = Vec::with_capacity(plan.upserts.len());
     for Upsert { mut item, version, change } in plan.upserts {
+        let search = (pass.content == Content::Clear).then(|| text_of(&item));
         let body = match item.body.take() {
             Some((form, text)) => Some(content.seal(body_place(account_id, &item.id, version), &pack_body(form, &text))?),
             None => None,
@@ -341,6 +344,7 @@ fn write(
             is_read: item.is_read,
             is_draft: item.is_draft,
             body,
+            search,
             version,
             change: Some(change),
         });

@@ -12,6 +12,7 @@ mod read;
 mod record;
 mod removal;
 mod run;
+mod search;
 mod tame;
 
 pub use read::Reader;

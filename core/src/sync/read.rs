@@ -4,6 +4,7 @@ use super::clean;
 use super::record::{body_place, message, row_of, unpack_body};
 use super::run::folder_place;
 use crate::clock::{Clock, to_ms};
+use crate::config::Content;
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{Caller, Graph};
 use crate::model::{AccountFilter, AuditKind, BodyType, Folder, MailThread, Message, MessageBody, MessagePage, MessageQuery};
@@ -25,6 +26,7 @@ pub struct Reader {
     pub graph: Graph,
     pub clock: Arc<dyn Clock>,
     pub news: watch::Sender<u64>,
+    pub content: Content,
 }
 
 impl Reader {
@@ -154,7 +156,7 @@ impl Reader {
     }
 
     /// Who reads content leaves a record of it, before anything is handed out. No record, no content.
-    fn record(&self, account_id: Option<&str>, subject: Option<String>, detail: impl Into<String>) -> Result<()> {
+    pub(super) fn record(&self, account_id: Option<&str>, subject: Option<String>, detail: impl Into<String>) -> Result<()> {
         let entry = Entry { account_id: account_id.map(str::to_owned), subject, ..Entry::new(AuditKind::ContentRead, detail) };
         self.store.record(&[entry], to_ms(self.clock.now()))
     }
@@ -177,7 +179,7 @@ impl Reader {
         self.vault.content(&row.account_id).map_err(|e| if e.kind() == ErrorKind::NotConnected { not_found() } else { e })
     }
 
-    fn open(&self, rows: &[MessageRow]) -> Result<Vec<Message>> {
+    pub(super) fn open(&self, rows: &[MessageRow]) -> Result<Vec<Message>> {
         let mut items = Vec::with_capacity(rows.len());
         let mut keys = std::collections::HashMap::new();
         for row in rows {
@@ -234,7 +236,7 @@ pub(super) fn parse_cursor(text: &str) -> Result<(i64, i64)> {
         .ok_or_else(|| Error::invalid("cursor is not one that messages gave. Pass `next` of the page before, or none."))
 }
 
-fn counted(what: &str, messages: usize) -> String {
+pub(super) fn counted(what: &str, messages: usize) -> String {
     format!("{what}, {messages} of them.")
 }
 

@@ -4,6 +4,7 @@ use super::folder::{FolderSync, Tally};
 use super::read::Reader;
 use super::removal;
 use crate::clock::{Clock, to_ms};
+use crate::config::Content;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::Bell;
 use crate::graph::{Caller, Graph, GraphFolder};
@@ -39,6 +40,8 @@ pub struct Pass {
     pub account: AccountRow,
     pub lease: Lease,
     pub page_size: u32,
+    /// Whether the full-text index is filled.
+    pub content: Content,
     pub stop: Stop,
     /// Held by the folder whose page is being planned and written.
     pub writing: tokio::sync::Mutex<()>,
@@ -90,6 +93,7 @@ pub struct Sync {
     clock: Arc<dyn Clock>,
     bell: Bell,
     news: watch::Sender<u64>,
+    content: Content,
     page_size: u32,
     folders: Vec<String>,
     /// One sync per account and process; the lease does the same between processes.
@@ -101,8 +105,8 @@ pub struct Sync {
 impl Sync {
     /// Works with what the reader works with.
     pub fn new(reader: Reader, bell: Bell, page_size: u32, folders: Vec<String>) -> Arc<Self> {
-        let Reader { store, vault, graph, clock, news } = reader;
-        Arc::new(Self { store, vault, graph, clock, bell, news, page_size, folders, running: Mutex::default(), successes: Mutex::default() })
+        let Reader { store, vault, graph, clock, news, content } = reader;
+        Arc::new(Self { store, vault, graph, clock, bell, news, content, page_size, folders, running: Mutex::default(), successes: Mutex::default() })
     }
 
     /// Brings an account up to date. Stops between pages when told to; what is stored stays.
@@ -169,6 +173,7 @@ impl Sync {
             account,
             lease: lease.clone(),
             page_size: self.page_size,
+            content: self.content,
             stop,
             writing: tokio::sync::Mutex::new(()),
         });

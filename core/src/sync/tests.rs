@@ -141,7 +141,7 @@ mod walk {
     //! A whole sync on a real store, against a service made of a closure.
 
     use crate::clock::TestClock;
-    use crate::config::{Cloud, Endpoints};
+    use crate::config::{Cloud, Content, Endpoints};
     use crate::error::{ErrorKind, Result};
     use crate::events::Bell;
     use crate::graph::Graph;
@@ -171,6 +171,7 @@ mod walk {
 
     struct House {
         sync: Arc<Sync>,
+        reader: Reader,
         account: AccountRow,
         service: Arc<Service>,
         store: Arc<dyn Store>,
@@ -181,6 +182,10 @@ mod walk {
 
     /// A mailbox with the inbox `in`; `answer` is asked about everything but folders.
     fn house(clock: TestClock, answer: impl Fn(&Seen) -> Answer + Send + std::marker::Sync + 'static) -> House {
+        house_of(clock, Content::Sealed, answer)
+    }
+
+    fn house_of(clock: TestClock, content: Content, answer: impl Fn(&Seen) -> Answer + Send + std::marker::Sync + 'static) -> House {
         let service = Service::new(move |request, _| match request.uri().path() {
             "/v1.0/$batch" if String::from_utf8_lossy(request.body()).contains("mailFolders") => {
                 let body: Value = serde_json::from_slice(request.body()).unwrap();
@@ -213,9 +218,9 @@ mod walk {
         let tokens: Arc<dyn TokenSource> = Arc::new(Always);
         pipeline.plug_tokens(tokens.clone());
         let graph = Graph::new(pipeline, Endpoints::of(&Cloud::Public).unwrap());
-        let reader = Reader { store: store.clone(), vault, graph, clock: Arc::new(clock), news: watch::Sender::new(0) };
-        let sync = Sync::new(reader, Bell::new(), 50, vec![]);
-        House { sync, account, service, store, runtime: Arc::new(Runtime::start().unwrap()), _tokens: tokens, _folder: folder }
+        let reader = Reader { store: store.clone(), vault, graph, clock: Arc::new(clock), news: watch::Sender::new(0), content };
+        let sync = Sync::new(reader.clone(), Bell::new(), 50, vec![]);
+        House { sync, reader, account, service, store, runtime: Arc::new(Runtime::start().unwrap()), _tokens: tokens, _folder: folder }
     }
 
     impl House {
@@ -223,6 +228,8 @@ mod walk {
             self.sync.run(self.account.clone(), self.runtime.stop()).await
         }
     }
+
+    mod facts;
 
     const LINK: &str = "https://graph.microsoft.com/v1.0/me/mailFolders/in/messages/delta?$deltatoken=";
 

@@ -85,6 +85,24 @@ impl Issuers {
         Ok((current.issuer.clone(), key))
     }
 
+    /// Fetches what is not here or is a day old, like [`key`](Self::key), before any token is there.
+    pub async fn ready(&self, tenant: &str) -> Result<()> {
+        let mut known = self.known.lock().await;
+        let now = self.clock.elapsed();
+        let age = known.get(tenant).map(|k| now.saturating_sub(k.fetched));
+        if age.is_some_and(|age| age < FRESH) {
+            return Ok(());
+        }
+        match self.fetch(tenant, now).await {
+            Ok(fetched) => {
+                known.insert(tenant.to_owned(), Arc::new(fetched));
+                Ok(())
+            }
+            Err(e) if e.kind().is_retryable() && age.is_some_and(|age| age < USABLE) => Ok(()),
+            Err(e) => Err(e),
+        }
+    }
+
     async fn fetch(&self, tenant: &str, now: Duration) -> Result<Known> {
         #[derive(Deserialize)]
         struct Metadata {

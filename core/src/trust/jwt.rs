@@ -68,6 +68,12 @@ impl<'a> Unverified<'a> {
         }
         let header = URL_SAFE_NO_PAD.decode(header).map_err(|_| rejected("the header of its token is not base64url"))?;
         let header: Header = serde_json::from_slice(&header).map_err(|_| rejected("the header of its token cannot be read"))?;
+        if header.alg.eq_ignore_ascii_case("none") {
+            return Err(rejected("its token says that it is not signed"));
+        }
+        if header.alg.starts_with("HS") {
+            return Err(rejected("its token is signed with a shared secret instead of Microsoft's key"));
+        }
         if header.alg != "RS256" {
             return Err(rejected("its token is not signed with RS256"));
         }
@@ -131,9 +137,12 @@ pub struct Claims {
 
 impl Claims {
     /// `issuer` as the metadata of our own tenant setting gives it, perhaps with `{tenantid}`. `now` in seconds since 1970.
-    pub fn check(self, issuer: &str, key: &Key, client_id: &str, nonce: &str, now: i64) -> Result<Identity> {
+    pub fn check(self, issuer: &str, key: &Key, client_id: &str, nonce: Option<&str>, now: i64) -> Result<Identity> {
         let tenant_id = self.tid.filter(|tid| is_guid(tid)).ok_or_else(|| rejected("its token names no tenant"))?;
         if self.iss != issuer.replace("{tenantid}", &tenant_id) {
+            if same_but_tenant(&self.iss, issuer) {
+                return Err(rejected("its token names another tenant than the one that issued it"));
+            }
             return Err(rejected("its token comes from another issuer"));
         }
         if key.issuer.as_ref().is_some_and(|of_key| self.iss != of_key.replace("{tenantid}", &tenant_id)) {
@@ -151,8 +160,8 @@ impl Claims {
         if now < self.iat.saturating_sub(SKEW) {
             return Err(rejected("its token was issued in the future; compare this machine's clock"));
         }
-        let same = self.nonce.is_some_and(|given| bool::from(given.as_bytes().ct_eq(nonce.as_bytes())));
-        if !same {
+        let same = |nonce: &str| self.nonce.as_ref().is_some_and(|given| bool::from(given.as_bytes().ct_eq(nonce.as_bytes())));
+        if !nonce.is_none_or(same) {
             return Err(rejected("its token belongs to another sign-in"));
         }
         let user_id = self.oid.filter(|oid| is_guid(oid)).ok_or_else(|| rejected("its token names no person"))?;
@@ -160,6 +169,11 @@ impl Claims {
         let address = shown(self.email.filter(|e| !e.is_empty()).or(self.preferred_username));
         Ok(Identity { tenant_id: tenant_id.to_ascii_lowercase(), user_id: user_id.to_ascii_lowercase(), name: shown(self.name), address, issuer: self.iss })
     }
+}
+
+/// An issuer of the template, whoever its tenant is.
+fn same_but_tenant(iss: &str, template: &str) -> bool {
+    template.split_once("{tenantid}").and_then(|(before, after)| iss.strip_prefix(before)?.strip_suffix(after)).is_some_and(is_guid)
 }
 
 /// `00000000-0000-0000-0000-000000000000`

@@ -22,8 +22,14 @@ impl Trust {
         Self { issuers: Issuers::new(pipeline, endpoints, clock.clone()), clock }
     }
 
+    /// Sees to it that keys of this tenant are at hand, so that a code is not spent on a token that cannot be verified.
+    pub async fn ready(&self, tenant: &str) -> Result<()> {
+        self.issuers.ready(tenant).await
+    }
+
     /// Who signed in, if the token is Entra's, for this application, for this sign-in, and current. `tenant` is the one whose sign-in page was used.
-    pub async fn id_token(&self, token: &str, tenant: &str, client_id: &str, nonce: &str) -> Result<Identity> {
+    /// No `nonce`: the token came straight from Entra without a browser in between (device code).
+    pub async fn id_token(&self, token: &str, tenant: &str, client_id: &str, nonce: Option<&str>) -> Result<Identity> {
         let unverified = jwt::Unverified::parse(token)?;
         let (issuer, key) = self.issuers.key(tenant, unverified.kid()).await?;
         let claims = unverified.verify(&key)?;

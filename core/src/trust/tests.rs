@@ -21,7 +21,7 @@ fn trust(service: &Arc<Service>, clock: &crate::clock::TestClock) -> Trust {
 
 async fn judged(token: &str) -> Result<Identity> {
     let clock = clock();
-    trust(&entra(|| says(200, Issuer::get().jwks())), &clock).id_token(token, "common", CLIENT, "n1").await
+    trust(&entra(|| says(200, Issuer::get().jwks())), &clock).id_token(token, "common", CLIENT, Some("n1")).await
 }
 
 #[tokio::test]
@@ -69,12 +69,15 @@ async fn every_other_token_is_refused_for_a_reason_of_its_own() {
         ("too long", format!("{good}{}", "a".repeat(70_000))),
         ("three parts", format!("{good}.x")),
         ("not base64url", format!("!{good}")),
-        ("RS256", headed("alg", json!("none"))),
+        ("says that it is not signed", headed("alg", json!("none"))),
+        ("shared secret", headed("alg", json!("HS256"))),
+        ("RS256", headed("alg", json!("RS512"))),
+        ("another tenant than", with("tid", json!(PERSON))),
         ("another type", headed("typ", json!("at+jwt"))),
         ("own key", headed("jwk", issuer.jwk())),
         ("special treatment", headed("crit", json!(["b64"]))),
         ("names no key", headed("kid", Value::Null)),
-        ("not signed", unsigned),
+        ("token is not signed.", unsigned),
         ("unknown key", headed("kid", json!("k2"))),
         ("signature of its token is wrong", altered),
         ("signature of its token is not", respelled),
@@ -139,7 +142,7 @@ async fn a_key_signs_for_its_own_issuer_only() {
         key["issuer"] = json!("https://login.microsoftonline.com/9188040d-6c67-4c5b-b112-36a304b66dad/v2.0");
         says(200, json!({ "keys": [key] }).to_string())
     });
-    let refused = trust(&service, &clock).id_token(&Issuer::get().id_token("n1", NOW), "common", CLIENT, "n1").await.unwrap_err();
+    let refused = trust(&service, &clock).id_token(&Issuer::get().id_token("n1", NOW), "common", CLIENT, Some("n1")).await.unwrap_err();
     assert!(refused.reason().contains("key of another issuer"), "{}", refused.reason());
 }
 
@@ -148,7 +151,7 @@ async fn keys_are_kept_for_a_day_and_asked_for_again_within_limits() {
     let clock = clock();
     let service = entra(|| says(200, Issuer::get().jwks()));
     let trust = trust(&service, &clock);
-    let check = async |token: String| trust.id_token(&token, "common", CLIENT, "n1").await;
+    let check = async |token: String| trust.id_token(&token, "common", CLIENT, Some("n1")).await;
     let now = || clock.now_ms() as i64 / 1000;
     let unknown = |now| Issuer::get().sign(&json!({ "alg": "RS256", "kid": "new" }), &claims("n1", now));
     check(Issuer::get().id_token("n1", now())).await.unwrap();
@@ -177,7 +180,7 @@ async fn keys_of_yesterday_do_while_the_service_is_down() {
         (true, false) => says(200, Issuer::get().jwks()),
     });
     let trust = trust(&service, &clock);
-    let check = async || trust.id_token(&Issuer::get().id_token("n1", clock.now_ms() as i64 / 1000), "common", CLIENT, "n1").await;
+    let check = async || trust.id_token(&Issuer::get().id_token("n1", clock.now_ms() as i64 / 1000), "common", CLIENT, Some("n1")).await;
     check().await.unwrap();
     up.store(false, std::sync::atomic::Ordering::SeqCst);
     clock.advance(30 * 3_600_000);
@@ -191,7 +194,7 @@ async fn foreign_key_addresses_and_unclear_key_sets_are_refused() {
     let clock = clock();
     let token = Issuer::get().id_token("n1", NOW);
     let foreign = Service::script(vec![says(200, json!({ "issuer": "x", "jwks_uri": "https://evil.example/keys" }).to_string())]);
-    assert_eq!(trust(&foreign, &clock).id_token(&token, "common", CLIENT, "n1").await.unwrap_err().kind(), ErrorKind::LinkRejected);
+    assert_eq!(trust(&foreign, &clock).id_token(&token, "common", CLIENT, Some("n1")).await.unwrap_err().kind(), ErrorKind::LinkRejected);
     assert_eq!(foreign.calls(), 1);
 
     let with = |name: &'static str, value: Value| {
@@ -211,6 +214,6 @@ async fn foreign_key_addresses_and_unclear_key_sets_are_refused() {
         with("key_ops", json!(["encrypt"])),
     ] {
         let service = entra(move || says(200, keys.clone()));
-        assert_eq!(trust(&service, &clock).id_token(&token, "common", CLIENT, "n1").await.unwrap_err().kind(), ErrorKind::TokenRejected);
+        assert_eq!(trust(&service, &clock).id_token(&token, "common", CLIENT, Some("n1")).await.unwrap_err().kind(), ErrorKind::TokenRejected);
     }
 }

@@ -18,12 +18,13 @@ fun main(args: Array<String>) {
         exitProcess(0)
     }
     val sim = Sim.start("kotlin")
+    val logs = Logs()
     val results = JSON.createArrayNode()
     for (file in files(args)) {
         val scenario = TomlMapper().readTree(file)
         val started = System.nanoTime()
         val reason = try {
-            runBlocking { withTimeout(LIMIT_MS) { run(sim, scenario) } }
+            runBlocking { withTimeout(LIMIT_MS) { run(sim, logs, scenario) } }
             null
         } catch (e: TimeoutCancellationException) {
             "did not end within ${LIMIT_MS / 1000} s"

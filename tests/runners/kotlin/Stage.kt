@@ -11,9 +11,11 @@ import dev.tidings.RootKey
 import dev.tidings.TestClock
 import dev.tidings.TidingsException
 import dev.tidings.generateRootKey
+import dev.tidings.open
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.Job
+import kotlinx.coroutines.delay
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.withContext
 import java.io.File
@@ -32,36 +34,57 @@ class Failed(message: String) : Exception(message)
 /** A call failed; the error as a record. */
 class Refused(val record: JsonNode) : Exception(record.toString())
 
-class Stage private constructor(val sim: Sim, scenario: JsonNode, val clock: TestClock?) {
+class Stage private constructor(val sim: Sim, known: MutableMap<String, JsonNode>, scenario: JsonNode, val clock: TestClock?) {
     private val folder = Files.createTempDirectory("tidings-").toFile()
     private val store = File(folder, "store")
     val rightKey = generateRootKey()
     private var key = rightKey
     private val players = mutableMapOf<String, Player>()
     private var mover: Job? = null
+    /** Texts that may stand nowhere: keys, passphrases, client secrets. */
+    val secrets = mutableListOf(rightKey, rightKey.hex().toByteArray())
     private val settings = JSON.createObjectNode().put("data_dir", store.path).put("client_id", sim.urls!!["client_id"].asText())
 
     init {
         settings.putObject("cloud").putObject("custom").put("login", sim.urls!!["login"].asText()).put("graph", sim.urls["graph"].asText())
-        scenario["engine"]?.let { settings.setAll<ObjectNode>(it as ObjectNode) }
+        known["data_dir"] = TextNode(store.path)
+        scenario["engine"]?.let { settings.setAll<ObjectNode>(fill(it, known) as ObjectNode) }
+        secrets += secretsOf(settings)
     }
 
     companion object {
-        suspend fun set(sim: Sim, scenario: JsonNode, scope: CoroutineScope): Stage {
+        /** `known` are the values that the settings of the file may name; `data_dir` comes to them. */
+        suspend fun set(sim: Sim, known: MutableMap<String, JsonNode>, scenario: JsonNode, scope: CoroutineScope): Stage {
             val time = scenario["clock"] ?: TextNode("2026-01-15T09:00:00Z")
             sim.ask("reset", JSON.createObjectNode().set("clock", time))
             sim.ask("record", JSON.createObjectNode().put("on", true)) // to know the tokens that may not be found on disk
             val clock = if (time.asText() == "wall") null else TestClock(sim.now().toULong())
-            val stage = Stage(sim, scenario, clock)
+            val stage = Stage(sim, known, scenario, clock)
             stage.mover = clock?.let { scope.launch(Dispatchers.Default) { sim.follow(it) } }
             return stage
         }
     }
 
-    /** Opens an engine; `given` changes settings for this one time, `root_key` among them. */
+    /** Opens an engine; `given` changes settings for this one time, the key among them. */
     fun open(name: String, given: JsonNode) {
         val merged = settings.deepCopy().setAll<ObjectNode>(given as ObjectNode)
-        players[name] = Player(merged, given["root_key"]?.asText()?.toByteArray() ?: key, clock)
+        secrets += secretsOf(given)
+        players[name] = Player.onStage(merged, key, clock)
+    }
+
+    /** Writes the file beside the store, sets the variables it names, and opens the first engine with it. */
+    fun openFile(given: JsonNode) {
+        val file = File(folder, "tidings.toml").also { it.writeText(given["toml"].asText()) }
+        given["env"]?.properties()?.forEach { (name, value) -> setEnvironment(name, value.asText()) }
+        players["first"] = Player(Engine.open(file.toPath(), RootKey.raw(key)))
+    }
+
+    fun wrappedRootKey(): JsonNode = canonical(dev.tidings.wrappedRootKey(store.path)?.let { String(it) })
+
+    /** A rotation has replaced the root key: engines are opened with this one from here on. */
+    fun useKey(text: String) {
+        key = text.toByteArray()
+        secrets += listOf(key, key.hex().toByteArray())
     }
 
     fun player(name: String): Player {
@@ -69,14 +92,19 @@ class Stage private constructor(val sim: Sim, scenario: JsonNode, val clock: Tes
         return players[name] ?: throw Failed("no engine is open")
     }
 
-    fun damage(how: String) {
+    fun damage(step: JsonNode) {
+        val how = step.asText()
+        val kept = File(folder, "kept")
         if (how == "root_key") key = generateRootKey()
         else if (how == "right_key") key = rightKey
+        else if (how == "keep") copy(store, kept)
+        else if (how == "restore") copy(kept, store)
         else {
             val main = files().filter { !it.name.endsWith("-wal") && !it.name.endsWith("-shm") }.maxBy { it.length() }
             val bytes = main.readBytes()
             val quarter = bytes.size / 4
             if (how == "flip_page") for (i in quarter until 3 * quarter) bytes[i] = bytes[i].toInt().inv().toByte()
+            if (step.isObject) replace(bytes, step["replace"][0].asText().toByteArray(), step["replace"][1].asText().toByteArray())
             main.writeBytes(if (how == "truncate") bytes.copyOf(bytes.size / 2) else bytes)
         }
     }
@@ -90,8 +118,8 @@ class Stage private constructor(val sim: Sim, scenario: JsonNode, val clock: Tes
         }
     }
 
-    /** A second process of this language on the same store. With `killAt` it is killed when that fault is reached. */
-    suspend fun child(verb: String, given: JsonNode, killAt: String?): JsonNode {
+    /** A second process of this language on the same store, killed when that fault is reached, or so long after it opened the store. */
+    suspend fun child(verb: String, given: JsonNode, killAt: String?, killAfterMs: Long?): JsonNode {
         val order = JSON.createObjectNode().put("control", sim.control).put("key", key.hex()).put("verb", verb)
         order.set<ObjectNode>("settings", settings)
         order.set<ObjectNode>("with", given)
@@ -102,13 +130,18 @@ class Stage private constructor(val sim: Sim, scenario: JsonNode, val clock: Tes
         val process = ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start()
         process.outputStream.use { JSON.writeValue(it, order) }
         try {
-            if (killAt != null) {
-                sim.ask("faults/reached", JSON.createObjectNode().put("name", killAt))
+            if (killAt != null || killAfterMs != null) {
+                if (killAt != null) {
+                    sim.ask("faults/reached", JSON.createObjectNode().put("name", killAt))
+                } else {
+                    withContext(Dispatchers.IO) { process.inputStream.bufferedReader().readLine() }
+                    delay(killAfterMs!!)
+                }
                 process.destroyForcibly() // SIGKILL
                 withContext(Dispatchers.IO) { process.waitFor() }
                 return canonical(null)
             }
-            val said = JSON.readTree(withContext(Dispatchers.IO) { process.inputStream.readAllBytes() })
+            val said = JSON.readTree(withContext(Dispatchers.IO) { process.inputStream.bufferedReader().readLines().last() })
             said["error"]?.let { throw Refused(it) }
             return said["ok"]
         } finally {
@@ -122,22 +155,45 @@ class Stage private constructor(val sim: Sim, scenario: JsonNode, val clock: Tes
         mover?.cancel()
     }
 
-    fun remove() = folder.deleteRecursively()
+    fun remove() {
+        // For the search of the whole run.
+        System.getenv("TIDINGS_EVIDENCE")?.let { if (store.exists()) copy(store, File(it, "kotlin-${folder.name}")) }
+        folder.deleteRecursively()
+    }
 
     private fun files(): List<File> = store.listFiles().orEmpty().filter(File::isFile)
 }
 
 fun ByteArray.hex() = joinToString("") { "%02x".format(it) }
 
-/** An engine and the stream that was opened with it. */
-class Player(settings: JsonNode, key: ByteArray, clock: TestClock?) {
-    val engine: Engine
-    private val events: dev.tidings.EventStream
+/** Everything of one folder to another, which holds nothing else afterwards. */
+private fun copy(from: File, to: File) {
+    to.deleteRecursively()
+    from.copyRecursively(to)
+}
 
-    init {
-        val config = record(Config::class, settings) as Config
-        engine = if (clock == null) Engine.open(config, RootKey.raw(key)) else Engine.openWithClock(config, RootKey.raw(key), clock)
-        events = engine.events()
+/** In every place of the bytes. */
+private fun replace(bytes: ByteArray, old: ByteArray, new: ByteArray) {
+    val text = String(bytes, Charsets.ISO_8859_1)
+    val places = generateSequence(text.indexOf(String(old, Charsets.ISO_8859_1))) { text.indexOf(String(old, Charsets.ISO_8859_1), it + 1) }.takeWhile { it >= 0 }.toList()
+    if (places.isEmpty() || old.size != new.size) throw Failed("the main file does not hold that text, or the texts differ in length")
+    places.forEach { new.copyInto(bytes, it) }
+}
+
+/** Java sees the environment it was started with; the library reads the process's own. */
+private fun setEnvironment(name: String, value: String) {
+    com.sun.jna.NativeLibrary.getInstance("c").getFunction("setenv").invokeInt(arrayOf<Any>(name, value, 1))
+}
+
+/** An engine and the stream that was opened with it. */
+class Player(val engine: Engine) {
+    private val events = engine.events()
+
+    companion object {
+        fun onStage(settings: JsonNode, key: ByteArray, clock: TestClock?): Player {
+            val (config, root) = (record(Config::class, settings) as Config) to rootKey(settings, key)
+            return Player(if (clock == null) Engine.open(config, root) else Engine.openWithClock(config, root, clock))
+        }
     }
 
     suspend fun call(verb: String, given: JsonNode): JsonNode = canonical(
@@ -148,6 +204,9 @@ class Player(settings: JsonNode, key: ByteArray, clock: TestClock?) {
             "events" -> return eventsUntil(given["until"].asText())
             "settled" -> return settled(given["receipt_id"].asText())
             "close" -> engine.shutdown()
+            "audit" -> engine.audit(given["limit"]?.asInt()?.toUInt() ?: 1000u, given["cursor"]?.asText())
+            "verify_audit" -> engine.verifyAudit(given["expected"]?.let { build(typeOf<dev.tidings.AuditHead>(), it) as dev.tidings.AuditHead })
+            "verify" -> engine.verify(given["account_id"].asText(), given["test_message"]?.asBoolean() ?: false)
             else -> byName(verb, given)
         },
     )
@@ -198,7 +257,8 @@ suspend fun CoroutineScope.serve(order: JsonNode) {
     val said = JSON.createObjectNode()
     try {
         val key = order["key"].asText().chunked(2).map { it.toInt(16).toByte() }.toByteArray()
-        val player = Player(order["settings"], key, clock)
+        val player = Player.onStage(order["settings"], key, clock)
+        println("opened")
         said.set<ObjectNode>("ok", player.call(order["verb"].asText(), order["with"]))
         player.engine.shutdown()
     } catch (e: TidingsException) {

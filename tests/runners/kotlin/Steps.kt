@@ -13,18 +13,23 @@ import kotlinx.coroutines.async
 import kotlinx.coroutines.awaitAll
 import kotlinx.coroutines.coroutineScope
 
-private val ACTIONS = listOf("sim", "do", "sign_in", "let", "join", "child", "browse", "check_disk", "damage")
+private val ACTIONS = listOf("sim", "do", "sign_in", "let", "cut", "join", "child", "browse", "check_disk", "damage")
 private val TOKEN = Regex("""(?:access_token|refresh_token|id_token)\\?":\s*\\?"([^"\\]{16,})""")
 
 /** What came of one call: a value, or a failure of the engine. */
 private typealias Outcome = Result<JsonNode>
 
-suspend fun run(sim: Sim, scenario: JsonNode): Unit = coroutineScope {
+/** Verbs that change the stage, or that the engine need not be open for. */
+private val ONCE = setOf("open", "open_file", "wrapped_root_key")
+
+suspend fun run(sim: Sim, logs: Logs, scenario: JsonNode): Unit = coroutineScope {
+    logs.begin()
     val known = listOf("login", "graph", "stranger", "client_id").associateWith { sim.urls!![it] }.toMutableMap()
-    val stage = Stage.set(sim, scenario, this)
+    for (group in listOf("tls", "tls12")) sim.urls!![group]?.properties()?.forEach { (name, value) -> known["${group}_$name"] = value }
+    val stage = Stage.set(sim, known, scenario, this)
     val waiting = mutableMapOf<String, Deferred<List<Outcome>>>()
     try {
-        play(stage, known, waiting, scenario)
+        play(stage, logs, known, waiting, scenario)
     } finally {
         waiting.values.forEach { it.cancel() }
         sim.clearFaults() // nothing held may keep an engine from closing
@@ -34,18 +39,22 @@ suspend fun run(sim: Sim, scenario: JsonNode): Unit = coroutineScope {
     sim.ask("ledger", JSON.createObjectNode())["accusations"].firstOrNull { it["kind"].asText() !in allowed }?.let { throw Failed("the simulator accuses: ${short(it)}") }
     val exchanges = sim.ask("exchanges").let { if (it.isTextual) it.asText() else it.toString() }
     val tokens = TOKEN.findAll(exchanges).map { it.groupValues[1].toByteArray() }.toList()
-    val keys = listOf(stage.rightKey, stage.rightKey.hex().toByteArray())
-    stage.checkDisk(tokens + keys + listOfNotNull(known["canary"]?.asText()?.toByteArray()))
+    val secrets = tokens + stage.secrets + listOfNotNull(known["canary"]?.asText()?.toByteArray())
+    stage.checkDisk(secrets)
+    logs.check(secrets)
     stage.remove()
 }
 
-private suspend fun CoroutineScope.play(stage: Stage, known: MutableMap<String, JsonNode>, waiting: MutableMap<String, Deferred<List<Outcome>>>, scenario: JsonNode) {
+private suspend fun CoroutineScope.play(stage: Stage, logs: Logs, known: MutableMap<String, JsonNode>, waiting: MutableMap<String, Deferred<List<Outcome>>>, scenario: JsonNode) {
     if (scenario["open"]?.asBoolean() != false) caught { stage.open("first", JSON.createObjectNode()) }.onFailure { throw Failed("the engine did not open: ${it.message}") }
     for ((number, step) in scenario["steps"].withIndex()) {
         val what = try {
             // `expect` and `error` are filled in after the step, so that they may name what it saved.
             val action = fill((step.deepCopy<JsonNode>() as ObjectNode).without(listOf("expect", "error")), known)
-            val outcomes = act(stage, waiting, action)
+            val outcomes = act(stage, logs, waiting, action)
+            if ("rotate_keys" in listOf(step["do"]?.asText(), step["child"]?.asText()) && !step.has("kill_at") && !step.has("kill_after_ms") && !step.has("background")) {
+                action["with"]?.get("new_root_key")?.takeIf { outcomes.first().isSuccess }?.let { stage.useKey(it.asText()) }
+            }
             step["save"]?.let { name ->
                 val saved = outcomes.map { it.getOrElse { NullNode.instance } }
                 known[name.asText()] = saved.singleOrNull() ?: JSON.createArrayNode().addAll(saved)
@@ -61,19 +70,26 @@ private suspend fun CoroutineScope.play(stage: Stage, known: MutableMap<String, 
 }
 
 /** The one thing a step does: its outcome, or one for each of `times` calls. */
-private suspend fun CoroutineScope.act(stage: Stage, waiting: MutableMap<String, Deferred<List<Outcome>>>, step: JsonNode): List<Outcome> {
+private suspend fun CoroutineScope.act(stage: Stage, logs: Logs, waiting: MutableMap<String, Deferred<List<Outcome>>>, step: JsonNode): List<Outcome> {
     val given = step["with"] ?: JSON.createObjectNode()
     val on = step["on"]?.asText() ?: "first"
     val verb = step["do"]?.asText()
     step["join"]?.let { return waiting.getValue(it.asText()).await() }
     val calls: List<suspend () -> JsonNode> = when {
-        step.has("child") -> listOf { stage.child(step["child"].asText(), given, step["kill_at"]?.asText()) }
+        step.has("child") -> listOf { stage.child(step["child"].asText(), given, step["kill_at"]?.asText(), step["kill_after_ms"]?.asLong()) }
         verb == "connect_here" -> {
             val signIn = caught { stage.player(on).engine.connectHere(record(ConnectRequest::class, given) as ConnectRequest) }.getOrElse { return listOf(Result.failure(it)) }
             waiting[step["background"].asText()] = async(Dispatchers.Default) { listOf(caught { canonical(signIn.wait()) }) }
             return listOf(Result.success(JSON.createObjectNode().put("url", signIn.url())))
         }
-        verb != null && verb != "open" -> stage.player(on).let { player -> List(step["times"]?.asInt() ?: 1) { { player.call(verb, given) } } }
+        verb == "connect_device" -> {
+            val signIn = caught { stage.player(on).engine.connectDevice(record(ConnectRequest::class, given) as ConnectRequest) }.getOrElse { return listOf(Result.failure(it)) }
+            waiting[step["background"].asText()] = async(Dispatchers.Default) { listOf(caught { canonical(signIn.wait()) }) }
+            val shown = JSON.createObjectNode().put("user_code", signIn.userCode()).put("verification_uri", signIn.verificationUri()).put("message", signIn.message())
+            return listOf(Result.success(shown.set("expires_at", canonical(signIn.expiresAt()))))
+        }
+        verb == "logs" -> listOf { logs.all() }
+        verb != null && verb !in ONCE -> stage.player(on).let { player -> List(step["times"]?.asInt() ?: 1) { { player.call(verb, given) } } }
         else -> listOf { simple(stage, step, given, on) }
     }
     val running = async(Dispatchers.Default) { calls.map { call -> async { caught { call() } } }.awaitAll() }
@@ -104,10 +120,15 @@ private suspend fun simple(stage: Stage, step: JsonNode, given: JsonNode, on: St
         }
         "browse" -> return sim.browse(step["browse"].asText())
         "let" -> return step["let"]
-        "damage" -> stage.damage(step["damage"].asText())
+        "cut" -> return canonical(Regex(step["by"].asText()).find(step["cut"].asText())?.groupValues?.get(1) ?: throw Failed("nothing to cut out"))
+        "damage" -> stage.damage(step["damage"])
         "check_disk" -> stage.checkDisk(step["check_disk"].map { it.asText().toByteArray() })
         "sign_in" -> return signIn(stage, step["sign_in"])
-        else -> stage.open(on, given)
+        else -> when (step["do"].asText()) {
+            "open_file" -> stage.openFile(given)
+            "wrapped_root_key" -> return stage.wrappedRootKey()
+            else -> stage.open(on, given)
+        }
     }
     return NullNode.instance
 }

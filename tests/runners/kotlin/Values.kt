@@ -6,6 +6,8 @@ import com.fasterxml.jackson.databind.node.IntNode
 import com.fasterxml.jackson.databind.node.NullNode
 import com.fasterxml.jackson.databind.node.ObjectNode
 import com.fasterxml.jackson.databind.node.TextNode
+import dev.tidings.ClientCertificate
+import dev.tidings.RootKey
 import dev.tidings.Secret
 import dev.tidings.TidingsException
 import java.time.Instant
@@ -53,6 +55,8 @@ fun build(type: KType, json: JsonNode): Any? {
         ULong::class -> json.asLong().toULong()
         ByteArray::class -> json.asText().toByteArray() // a scenario writes the content of a file as text
         Secret::class -> Secret(json.asText())
+        RootKey::class -> RootKey.raw(json.asText().toByteArray())
+        ClientCertificate::class -> ClientCertificate.fromPem(json["certificate"].asText(), json["private_key"].asText())
         List::class -> json.map { build(type.arguments.single().type!!, it) }
         else -> when {
             kind.java.isEnum -> kind.java.enumConstants.first { (it as Enum<*>).name == json.asText().uppercase() }
@@ -60,6 +64,21 @@ fun build(type: KType, json: JsonNode): Any? {
             else -> record(kind, json)
         }
     }
+}
+
+/** The key that the settings name; without one, the scenario's own. */
+fun rootKey(settings: JsonNode, usual: ByteArray): RootKey {
+    settings["passphrase"]?.let { return RootKey.passphrase(it.asText()) }
+    settings["kms"]?.let { return RootKey.unwrapped(it["key"].asText().toByteArray(), it["wrapped"].asText().toByteArray()) }
+    settings["keyring"]?.let { return RootKey.fromKeyring(it["service"].asText(), it["user"].asText()) }
+    return RootKey.raw(settings["root_key"]?.asText()?.toByteArray() ?: usual)
+}
+
+/** Texts of the settings that may stand nowhere: not on disk, not in a record. */
+fun secretsOf(settings: JsonNode): List<ByteArray> {
+    val apps = listOf(settings) + settings["apps"]?.toList().orEmpty()
+    val own = listOf(settings["root_key"], settings["passphrase"], settings["kms"]?.get("key"))
+    return (own + apps.flatMap { listOf(it["client_secret"], it["certificate"]?.get("private_key")) }).filterNotNull().map { it.asText().toByteArray() }
 }
 
 /** `"us_gov"` or `{ custom: { fields } }`. */

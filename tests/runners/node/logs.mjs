@@ -1,5 +1,7 @@
 // What the engines log while the scenarios run.
 
+import { appendFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as pass } from 'node:timers/promises'
 import { logs } from '../../../bindings/node/lib/index.mjs'
 import { short } from './matching.mjs'
@@ -41,7 +43,10 @@ export class Logs {
 
   /** None of these may stand in any record. */
   async check(secrets) {
-    for (const record of this.refused ? [] : await this.all()) {
+    const records = this.refused ? [] : await this.all()
+    const evidence = process.env.TIDINGS_EVIDENCE // for the search of the whole run
+    if (evidence) appendFileSync(join(evidence, 'logs-node.jsonl'), records.map((record) => `${JSON.stringify(record)}\n`).join(''))
+    for (const record of records) {
       const texts = [record.message, record.target, ...record.fields.flatMap((field) => [field.name, field.value])].map((text) => Buffer.from(text))
       const found = secrets.find((secret) => secret.length && texts.some((text) => text.includes(secret)))
       if (found) throw new Error(`a log record holds ${found}: ${short(record)}`)

@@ -4,8 +4,9 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { cpSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { text } from 'node:stream/consumers'
+import { setTimeout as pass } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { Engine, TestClock, generateRootKey, wrappedRootKey } from '../../../bindings/node/lib/index.mjs'
 import { Sim } from './sim.mjs'
@@ -96,7 +97,7 @@ export class Stage {
       const data = readFileSync(main)
       const quarter = Math.floor(data.length / 4)
       if (how === 'flip_page') for (let i = quarter; i < 3 * quarter; i++) data[i] ^= 255
-      if (how.replace) replace(data, ...how.replace.map((text) => Buffer.from(text)))
+      if (typeof how === 'object') replace(data, ...how.replace.map((text) => Buffer.from(text)))
       writeFileSync(main, how === 'truncate' ? data.subarray(0, Math.floor(data.length / 2)) : data)
     }
     return null
@@ -112,8 +113,8 @@ export class Stage {
     return null
   }
 
-  /** A second process of this language on the same store. With `killAt` it is killed when that fault is reached. */
-  async child(verb, given, killAt) {
+  /** A second process of this language on the same store, killed when that fault is reached, or so long after it opened the store. */
+  async child(verb, given, killAt, killAfterMs) {
     const order = {
       control: this.sim.control, settings: this.settings, key: this.key.toString('hex'),
       now_ms: this.clock ? Number(this.clock.nowMs()) : null, verb, with: given,
@@ -123,13 +124,14 @@ export class Stage {
     const ended = once(child, 'exit')
     child.stdin.end(JSON.stringify(order))
     try {
-      if (killAt) {
-        await this.sim.ask('faults/reached', { name: killAt })
+      if (killAt || killAfterMs !== undefined) {
+        if (killAt) await this.sim.ask('faults/reached', { name: killAt })
+        else await once(child.stdout, 'data').then(() => pass(killAfterMs))
         child.kill('SIGKILL')
         await ended
         return null
       }
-      const said = JSON.parse(await text(child.stdout))
+      const said = JSON.parse((await text(child.stdout)).trim().split('\n').at(-1))
       if (said.error) throw new Refused(said.error)
       return said.ok
     } finally {
@@ -144,6 +146,8 @@ export class Stage {
   }
 
   remove() {
+    const evidence = process.env.TIDINGS_EVIDENCE // for the search of the whole run
+    if (evidence && existsSync(this.store)) copy(this.store, join(evidence, `node-${basename(this.folder)}`))
     rmSync(this.folder, { recursive: true, force: true })
   }
 
@@ -223,6 +227,7 @@ export async function serve(order) {
   let said
   try {
     const player = Player.onStage(order.settings, Buffer.from(order.key, 'hex'), clock)
+    process.stdout.write('opened\n')
     said = { ok: await player.call(order.verb, order.with) }
     await player.engine.close()
   } catch (error) {

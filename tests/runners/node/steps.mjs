@@ -4,7 +4,7 @@ import { mismatch, short } from './matching.mjs'
 import { Refused, Stage } from './stage.mjs'
 import { camel, canonical, fill, refusal, toNode } from './values.mjs'
 
-const ACTIONS = ['sim', 'do', 'sign_in', 'let', 'join', 'child', 'browse', 'check_disk', 'damage']
+const ACTIONS = ['sim', 'do', 'sign_in', 'let', 'cut', 'join', 'child', 'browse', 'check_disk', 'damage']
 const TOKEN = /(?:access_token|refresh_token|id_token)\\?":\s*\\?"([^"\\]{16,})/g
 
 /** Verbs that change the stage, or that the engine need not be open for. */
@@ -49,7 +49,7 @@ async function play(stage, logs, known, scenario) {
       const { expect, error, ...action } = step
       const filled = fill(action, known)
       const outcomes = await act(stage, logs, waiting, filled)
-      if ([step.do, step.child].includes('rotate_keys') && !step.kill_at && !step.background) {
+      if ([step.do, step.child].includes('rotate_keys') && !step.kill_at && step.kill_after_ms === undefined && !step.background) {
         const key = filled.with?.new_root_key
         if (key && !(outcomes[0] instanceof Refused)) stage.useKey(key)
       }
@@ -75,7 +75,7 @@ async function act(stage, logs, waiting, step) {
   if (step.join) {
     return waiting.get(step.join)
   } else if (step.child) {
-    calls = [stage.child(step.child, given, step.kill_at)]
+    calls = [stage.child(step.child, given, step.kill_at, step.kill_after_ms)]
   } else if (step.do === 'logs') {
     calls = [logs.all()]
   } else if (step.do === 'connect_here' || step.do === 'connect_device') {
@@ -121,6 +121,11 @@ async function simple(stage, step, given, on) {
   }
   if (step.browse) return sim.browse(step.browse)
   if (step.let) return step.let
+  if (step.cut) {
+    const found = step.cut.match(new RegExp(step.by))
+    if (!found) throw new Error('nothing to cut out')
+    return found[1]
+  }
   if (step.damage) return stage.damage(step.damage)
   if (step.check_disk) return stage.checkDisk(step.check_disk)
   if (step.sign_in) return signIn(stage, step.sign_in)

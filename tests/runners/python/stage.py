@@ -101,8 +101,8 @@ class Stage:
                 if secret and secret in data:
                     raise RuntimeError(f"{file.name} holds {secret!r} in the clear")
 
-    async def child(self, verb: str, given: dict, kill_at: str | None):
-        """A second process of this language on the same store. With `kill_at` it is killed when that fault is reached."""
+    async def child(self, verb: str, given: dict, kill_at: str | None, kill_after_ms: int | None):
+        """A second process of this language on the same store, killed when that fault is reached, or so long after it opened the store."""
         order = {
             "control": self.sim.control, "settings": self.settings, "key": self.key.hex(),
             "now_ms": self.clock and self.clock.now_ms(), "verb": verb, "with": given,
@@ -117,7 +117,13 @@ class Stage:
                 process.kill()
                 await process.wait()
                 return None
-            said = json.loads((await process.communicate())[0])
+            if kill_after_ms is not None:
+                await process.stdout.readline()
+                await asyncio.sleep(kill_after_ms / 1000)
+                process.kill()
+                await process.wait()
+                return None
+            said = json.loads((await process.communicate())[0].splitlines()[-1])
         finally:
             if self.clock:
                 await self.sim.catch_up(self.clock)
@@ -131,6 +137,8 @@ class Stage:
             await player.engine.close()
         if self.mover:
             self.mover.cancel()
+        if (evidence := os.environ.get("TIDINGS_EVIDENCE")) and self.store.exists():  # for the search of the whole run
+            copy(self.store, Path(evidence) / f"python-{Path(self.folder.name).name}")
 
     def files(self):
         return [f for f in self.store.iterdir() if f.is_file()] if self.store.exists() else []
@@ -210,6 +218,7 @@ async def serve(order: dict):
     mover = asyncio.create_task(sim.follow(clock)) if clock else None
     try:
         player = Player.on_stage(order["settings"], bytes.fromhex(order["key"]), clock)
+        print("opened", flush=True)
         said = {"ok": await player.call(order["verb"], order["with"])}
         await player.engine.close()
     except tidings.TidingsError as e:

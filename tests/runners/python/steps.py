@@ -8,7 +8,7 @@ import values
 from matching import mismatch, short
 from stage import Refused, Stage
 
-ACTIONS = ("sim", "do", "sign_in", "let", "join", "child", "browse", "check_disk", "damage")
+ACTIONS = ("sim", "do", "sign_in", "let", "cut", "join", "child", "browse", "check_disk", "damage")
 TOKEN = re.compile(r'(?:access_token|refresh_token|id_token)\\?":\s*\\?"([^"\\]{16,})')
 
 
@@ -53,7 +53,7 @@ async def play(stage: Stage, logs, known: dict, waiting: dict, scenario: dict):
             # `expect` and `error` are filled in after the step, so that they may name what it saved.
             action = values.fill({k: v for k, v in step.items() if k not in ("expect", "error")}, known)
             outcomes = await act(stage, logs, waiting, action)
-            if "rotate_keys" in (action.get("do"), action.get("child")) and not {"kill_at", "background"} & action.keys():
+            if "rotate_keys" in (action.get("do"), action.get("child")) and not {"kill_at", "kill_after_ms", "background"} & action.keys():
                 if "new_root_key" in action.get("with", {}) and not isinstance(outcomes[0], Refused):
                     stage.use_key(action["with"]["new_root_key"])
             if "save" in step:
@@ -74,7 +74,7 @@ async def act(stage: Stage, logs, waiting: dict, step: dict) -> list:
     if "join" in step:
         return await waiting.pop(step["join"])
     if "child" in step:
-        calls = [stage.child(step["child"], given, step.get("kill_at"))]
+        calls = [stage.child(step["child"], given, step.get("kill_at"), step.get("kill_after_ms"))]
     elif step.get("do") == "logs":
         calls = [logs.all()]
     elif step.get("do") in ("connect_here", "connect_device"):
@@ -127,6 +127,11 @@ async def simple(stage: Stage, step: dict, given: dict, on: str):
         return await sim.browse(step["browse"])
     if "let" in step:
         return step["let"]
+    if "cut" in step:
+        found = re.search(step["by"], step["cut"])
+        if not found:
+            raise RuntimeError("nothing to cut out")
+        return found[1]
     if "damage" in step:
         return stage.damage(step["damage"])
     if "check_disk" in step:

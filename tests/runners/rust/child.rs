@@ -19,6 +19,7 @@ pub async fn serve() {
     let said = match opening::open(&order["settings"], key, clock) {
         Err(error) => Err(error),
         Ok(player) => {
+            println!("opened");
             let outcome = verbs::call(player.clone(), text(&order["verb"]), order["with"].clone()).await;
             player.engine.shutdown().await;
             outcome

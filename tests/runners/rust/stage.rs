@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 use tidings::TestClock;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::Command;
 use tokio::task::JoinHandle;
 
@@ -152,8 +152,8 @@ impl Stage {
         self.secrets.clone()
     }
 
-    /// A second process of this language on the same store. With `kill_at` it is killed when that fault is reached.
-    pub fn child(&self, verb: &str, with: Value, kill_at: Option<String>) -> impl Future<Output = Outcome> + Send + use<> {
+    /// A second process of this language on the same store, which may be killed on the way.
+    pub fn child(&self, verb: &str, with: Value, kill: Kill) -> impl Future<Output = Outcome> + Send + use<> {
         let key: String = self.key.iter().map(|b| format!("{b:02x}")).collect();
         let order = json!({
             "control": self.sim.urls["control"], "settings": self.settings, "key": key,
@@ -161,7 +161,7 @@ impl Stage {
         });
         let (sim, clock) = (self.sim.clone(), self.clock.clone());
         async move {
-            let outcome = run_child(&sim, order, kill_at).await.unwrap_or_else(|e| Err(verbs::defect(e)));
+            let outcome = run_child(&sim, order, kill).await.unwrap_or_else(|e| Err(verbs::defect(e)));
             if let Some(clock) = clock {
                 sim.catch_up(&clock).await.map_err(verbs::defect)?;
             }
@@ -177,6 +177,13 @@ impl Stage {
         if let Some(mover) = self.mover.take() {
             mover.abort();
         }
+        self.keep();
+    }
+
+    /// For the search of the whole run.
+    fn keep(&self) {
+        let (Some(folder), Some(name)) = (std::env::var_os("TIDINGS_EVIDENCE"), self.folder.path().file_name()) else { return };
+        let _ = copy(&self.folder.path().join("store"), &Path::new(&folder).join(format!("rust-{}", name.to_string_lossy())));
     }
 
     fn files(&self) -> Vec<PathBuf> {
@@ -213,19 +220,46 @@ fn replace(bytes: &mut [u8], old: &[u8], new: &[u8]) -> bool {
     !places.is_empty()
 }
 
-async fn run_child(sim: &Sim, order: Value, kill_at: Option<String>) -> Result<Outcome, String> {
+/// When a second process is killed: when a fault is reached, or so long after it opened the store.
+pub enum Kill {
+    Never,
+    At(String),
+    After(std::time::Duration),
+}
+
+impl Kill {
+    pub fn of(step: &Value) -> Self {
+        match (step["kill_at"].as_str(), step["kill_after_ms"].as_u64()) {
+            (Some(fault), _) => Self::At(fault.to_owned()),
+            (None, Some(ms)) => Self::After(std::time::Duration::from_millis(ms)),
+            (None, None) => Self::Never,
+        }
+    }
+}
+
+async fn run_child(sim: &Sim, order: Value, kill: Kill) -> Result<Outcome, String> {
     let me = std::env::current_exe().map_err(|e| e.to_string())?;
     let mut child = Command::new(me).arg("--child").stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true).spawn().map_err(|e| e.to_string())?;
     let mut input = child.stdin.take().ok_or("no pipe")?;
     input.write_all(order.to_string().as_bytes()).await.map_err(|e| e.to_string())?;
     drop(input);
-    if let Some(fault) = kill_at {
-        sim.reached(&fault).await?;
+    match &kill {
+        Kill::At(fault) => sim.reached(fault).await?,
+        Kill::After(time) => {
+            let mut first = String::new();
+            let output = child.stdout.as_mut().ok_or("no pipe")?;
+            BufReader::new(output).read_line(&mut first).await.map_err(|e| e.to_string())?;
+            tokio::time::sleep(*time).await;
+        }
+        Kill::Never => {}
+    }
+    if !matches!(kill, Kill::Never) {
         child.kill().await.map_err(|e| e.to_string())?; // SIGKILL, and waits for its end
         return Ok(Ok(Value::Null));
     }
     let done = child.wait_with_output().await.map_err(|e| e.to_string())?;
-    let said: Value = serde_json::from_slice(&done.stdout).map_err(|e| format!("the child process said {:?}: {e}", String::from_utf8_lossy(&done.stdout)))?;
+    let output = String::from_utf8_lossy(&done.stdout);
+    let said: Value = serde_json::from_str(output.lines().last().unwrap_or_default()).map_err(|e| format!("the child process said {output:?}: {e}"))?;
     Ok(match said.get("error") {
         Some(error) => Err(error.clone()),
         None => Ok(said["ok"].clone()),

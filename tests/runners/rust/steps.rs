@@ -3,7 +3,7 @@
 use crate::logs::Logs;
 use crate::matching::{mismatch, short};
 use tidings_tests::sim::{Sim, text};
-use crate::stage::Stage;
+use crate::stage::{Kill, Stage};
 use crate::values::{Vars, fill};
 use crate::verbs::{self, Outcome, defect};
 use regex::Regex;
@@ -18,7 +18,7 @@ type Outcomes = Vec<Outcome>;
 const ONCE: [&str; 5] = ["open", "open_file", "wrapped_root_key", "connect_here", "connect_device"];
 type Waiting = HashMap<String, JoinHandle<Outcomes>>;
 
-const ACTIONS: [&str; 9] = ["sim", "do", "sign_in", "let", "join", "child", "browse", "check_disk", "damage"];
+const ACTIONS: [&str; 10] = ["sim", "do", "sign_in", "let", "cut", "join", "child", "browse", "check_disk", "damage"];
 
 /// Runs it; says what went wrong.
 pub async fn run(sim: Arc<Sim>, logs: &Logs, scenario: &Value) -> Result<(), String> {
@@ -64,7 +64,7 @@ async fn play(stage: &mut Stage, logs: &Logs, vars: &mut Vars, waiting: &mut Wai
         let after = action.as_object_mut().map(|a| (a.remove("expect"), a.remove("error"))).unwrap_or_default();
         let action = fill(&action, vars).map_err(&fail)?;
         let outcomes = act(stage, logs, waiting, &action).await;
-        let rotated = [&action["do"], &action["child"]].iter().any(|verb| **verb == "rotate_keys") && action.get("kill_at").or(action.get("background")).is_none();
+        let rotated = [&action["do"], &action["child"]].iter().any(|verb| **verb == "rotate_keys") && ["kill_at", "kill_after_ms", "background"].iter().all(|key| action.get(*key).is_none());
         if let (true, Some(key), Some(Ok(_))) = (rotated, action["with"]["new_root_key"].as_str(), outcomes.first()) {
             stage.use_key(key);
         }
@@ -91,7 +91,7 @@ async fn act(stage: &mut Stage, logs: &Logs, waiting: &mut Waiting, step: &Value
     }
     match (step["child"].as_str(), step["do"].as_str()) {
         (Some(verb), _) => {
-            let call = stage.child(verb, given(step), step["kill_at"].as_str().map(str::to_owned));
+            let call = stage.child(verb, given(step), Kill::of(step));
             now_or_later(waiting, step, vec![tokio::spawn(call)]).await
         }
         (None, Some("logs")) => vec![logs.all().await],
@@ -135,6 +135,10 @@ async fn simple(stage: &mut Stage, waiting: &mut Waiting, step: &Value) -> Outco
     }
     if let Some(values) = step.get("let") {
         return Ok(values.clone());
+    }
+    if let Some(from) = step["cut"].as_str() {
+        let found = Regex::new(&text(&step["by"])).map_err(|e| defect(e.to_string()))?.captures(from).and_then(|c| c.get(1)).map(|part| json!(part.as_str()));
+        return found.ok_or_else(|| defect("nothing to cut out"));
     }
     if let Some(request) = step.get("sign_in") {
         return sign_in(stage, request).await;

@@ -1,4 +1,5 @@
 use super::super::fake::clock;
+use super::super::transport::{Negotiated, Transport};
 use super::super::{Pipeline, Purpose, ReqwestTransport, Request};
 use super::authorities;
 use crate::config::{Cloud, Config, Endpoints};
@@ -82,6 +83,19 @@ async fn tls_12_is_spoken_when_it_is_allowed() {
     let error = old.ask(Some(old.ca.clone()), false).await.unwrap_err();
     assert_eq!(told(&error), (ErrorKind::Network, Remedy::Developer, false, true), "{error}");
     old.ask(Some(old.ca.clone()), true).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_negotiated_version_is_known() {
+    for (versions, wanted) in [(&[&TLS12][..], "1.2"), (&[&TLS12, &TLS13], "1.3")] {
+        let office = office(versions).await;
+        let mut config = Config::new("unused", "unused");
+        (config.ca_certificates, config.allow_tls12) = (Some(office.ca.clone()), true);
+        config.cloud = Cloud::custom(&office.origin, &office.origin);
+        let request = http::Request::get(&office.origin).body(bytes::Bytes::new()).unwrap();
+        let answer = ReqwestTransport::new(&config).unwrap().call(request, 100).await.unwrap();
+        assert_eq!(answer.extensions().get::<Negotiated>().unwrap().0, wanted);
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::fault::Outcome;
 use super::folders::Tally;
-use super::{all, exists, first, run};
+use super::{all, exists, first, run, search};
 use crate::model::ChangeKind;
 use crate::seal::Sealed;
 use crate::store::{Applied, Known, NewMessage, PageBatch, Quarantined};
@@ -142,6 +142,9 @@ impl Page<'_> {
     }
 
     fn body(&self, row_id: i64, m: &NewMessage) -> Outcome<()> {
+        if let Some(words) = &m.search {
+            search::put(self.c, row_id, words)?;
+        }
         let Some(body) = &m.body else { return Ok(()) };
         run(
             self.c,
@@ -242,7 +245,7 @@ impl Page<'_> {
 pub fn bury(c: &Connection, row_id: i64) -> Outcome<()> {
     run(c, "UPDATE messages SET is_removed = 1, head = NULL WHERE id = ?1", [row_id])?;
     run(c, "DELETE FROM bodies WHERE message_id = ?1", [row_id])?;
-    Ok(())
+    search::forget(c, row_id)
 }
 
 /// A sealed head; a live row without one is damage.

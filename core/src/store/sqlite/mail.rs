@@ -1,7 +1,7 @@
 //! Reading mail, marking it read, and the change feed.
 
 use super::fault::Outcome;
-use super::{SqliteStore, all, announce, apply, exists, first, folders, may_write, run, sealed, suspects, word};
+use super::{SqliteStore, all, announce, apply, exists, first, folders, may_write, run, sealed, search, suspects, word};
 use crate::error::Result;
 use crate::model::ChangeKind;
 use crate::seal::Sealed;
@@ -11,7 +11,7 @@ use rusqlite::{Connection, Row, params_from_iter};
 
 const COLUMNS: &str = "id, account_id, graph_id, folder_id, conversation_id, received_at, is_read, is_draft, change_key, head, version";
 
-fn message_row(row: &Row<'_>) -> Outcome<MessageRow> {
+pub(super) fn message_row(row: &Row<'_>) -> Outcome<MessageRow> {
     Ok(MessageRow {
         row_id: row.get(0)?,
         account_id: row.get(1)?,
@@ -142,6 +142,10 @@ impl MailStore for SqliteStore {
 
     fn body(&self, row_id: i64) -> Result<Option<(Sealed, i64)>> {
         self.read(|c| first(c, "SELECT sealed, version FROM bodies WHERE message_id = ?1", [row_id], |row| Ok((sealed(row, 0)?, row.get(1)?))))
+    }
+
+    fn search(&self, words: &[String], account_id: Option<&str>, limit: u32) -> Result<Vec<MessageRow>> {
+        self.read(|c| search::find(c, words, account_id, limit))
     }
 
     fn set_read(&self, row_id: i64, is_read: bool, change_key: Option<&str>, now: i64) -> Result<()> {

@@ -15,6 +15,7 @@ mod names;
 mod open;
 mod outbox;
 mod purge;
+mod search;
 mod suspects;
 
 #[cfg(all(test, unix))] // they look at modes, owners and links

@@ -11,6 +11,8 @@ use rusqlite::{Connection, Row};
 /// Everything that is held of an account, in the order in which it can go: who refers comes before who is referred to. ?1 is the account, ?2 how many
 /// rows at the most. A table with a column `account_id` that is neither here nor in [`KEPT`] fails a test.
 pub(super) const HELD: &[(&str, &str)] = &[
+    // First, since it is the one thing here that no key protects.
+    ("search", "DELETE FROM search WHERE rowid IN (SELECT m.id FROM messages m JOIN search_docsize d ON d.id = m.id WHERE m.account_id = ?1 LIMIT ?2)"),
     ("bodies", "DELETE FROM bodies WHERE message_id IN (SELECT b.message_id FROM messages m JOIN bodies b ON b.message_id = m.id WHERE m.account_id = ?1 LIMIT ?2)"),
     ("messages", "DELETE FROM messages WHERE id IN (SELECT id FROM messages WHERE account_id = ?1 LIMIT ?2)"),
     ("suspects", "DELETE FROM suspects WHERE id IN (SELECT id FROM suspects WHERE account_id = ?1 LIMIT ?2)"),
@@ -18,6 +20,7 @@ pub(super) const HELD: &[(&str, &str)] = &[
     ("outbox", "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE account_id = ?1 LIMIT ?2)"),
     ("folders", "DELETE FROM folders WHERE num IN (SELECT num FROM folders WHERE account_id = ?1 LIMIT ?2)"),
     ("changes", "DELETE FROM changes WHERE id IN (SELECT id FROM changes WHERE account_id = ?1 LIMIT ?2)"),
+    ("health", "DELETE FROM health WHERE account_id = ?1 AND ?2 > 0"),
     ("tokens", "DELETE FROM tokens WHERE account_id = ?1 AND ?2 > 0"),
     ("health", "DELETE FROM health WHERE account_id = ?1 AND ?2 > 0"),
     ("leases", "DELETE FROM leases WHERE name IN (SELECT name FROM leases WHERE instr(name, ?1) > 0 LIMIT ?2)"),

@@ -57,6 +57,8 @@ store_suite!(made, [
     lists_are_paged_without_gaps,
     reading_is_told_once,
     a_closed_store_says_so,
+    the_index_follows_the_messages,
+    a_query_is_no_language,
     health_is_the_last_success_and_what_failed_since,
     steps_leave_records,
     records_are_chained,
@@ -421,4 +423,27 @@ fn picture(store: &SqliteStore) -> String {
     let rows: Vec<_> = store.messages(&suite::window()).unwrap().rows.into_iter().map(|r| (r.row_id, r.graph_id, r.folder_id, r.version, r.head)).collect();
     let folders: Vec<_> = store.folders("a").unwrap().into_iter().map(|f| (f.stored, f.pass, f.cursor.map(|c| c.version))).collect();
     format!("{rows:?} {folders:?} {:?} {:?}", store.suspects("a", 100).unwrap(), store.changes(0, 10_000).unwrap().len())
+}
+
+#[test]
+fn the_index_is_no_shadow_of_what_was_removed() {
+    let made = made();
+    suite::connect(&made.store, "a");
+    let lease = suite::lease(&made.store);
+    made.store.save_folders("a", 1, &lease, &[suite::folder("in")], 1).unwrap();
+    let words = |subject: &str| Some(crate::store::SearchText { subject: subject.into(), people: String::new(), text: Some("zebracanary".into()) });
+    let upserts = (0..50).map(|n| NewMessage { search: words(&format!("yakcanary{n}")), ..suite::message(&format!("m{n}"), "in", 1) }).collect();
+    suite::apply(&made.store, &lease, upserts, |_| {});
+    let holds = |text: &str| {
+        made.store.writer.lock().unwrap().as_ref().unwrap().query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+        std::fs::read(made.dir.path().join(files::FILE)).unwrap().windows(text.len()).any(|w| w == text.as_bytes())
+    };
+    assert!(holds("zebracanary") && holds("yakcanary"));
+    let ids: Vec<String> = (0..50).map(|n| format!("m{n}")).collect();
+    suite::apply(&made.store, &lease, vec![], |batch| batch.suspects = ids.clone());
+    made.store.settle_suspects("a", 1, &lease, &ids, &[], 9).unwrap();
+    assert!(!holds("zebracanary") && !holds("yakcanary"));
+    // Opened again, tables and settings are the known ones.
+    made.store.close();
+    assert!(open(made.dir.path()).is_ok());
 }

@@ -7,6 +7,7 @@ mod health;
 mod mail;
 mod outbox;
 mod purge;
+mod search;
 
 pub use accounts::*;
 pub use audit::*;
@@ -14,6 +15,7 @@ pub use health::*;
 pub use mail::*;
 pub use outbox::*;
 pub use purge::*;
+pub use search::*;
 
 use super::*;
 use crate::model::{AccountState, ChangeKind, Feature, Route};
@@ -112,6 +114,7 @@ pub fn message(id: &str, folder: &str, version: i64) -> NewMessage {
         is_draft: false,
         head: sealed("head"),
         body: Some(sealed("body")),
+        search: None,
         version,
         change: Some(if version == 1 { ChangeKind::MessageAdded } else { ChangeKind::MessageChanged }),
     }

@@ -1,7 +1,7 @@
 //! The authorize endpoint: who signs in, what do they agree to, what does the app get back.
 
 use super::consent::{self, Hurdle};
-use super::grants::Code;
+use super::grants::{Code, MARK};
 use super::keys::Tamper;
 use super::request::{Back, Refusal, Request, check};
 use super::{page, policy};
@@ -190,7 +190,7 @@ fn finish(world: &mut World, request: &Request, person: usize, choice: &Choice) 
     }
     let scopes = granted(world, person, &request.scopes, choice.scopes.as_deref());
     world.entra.consent(&request.client_id, person, &scopes);
-    let code = format!("1.{}", world.noise.text(90));
+    let code = format!("1.{MARK}{}", world.noise.text(90));
     let issued_ms = world.now();
     world.entra.codes.insert(
         code.clone(),

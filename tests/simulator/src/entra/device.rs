@@ -2,9 +2,10 @@
 
 use super::authorize::{Choice, fits, granted};
 use super::consent::{self, Hurdle};
+use super::grants::MARK;
 use super::issue::{Grant, give};
 use super::keys::Tamper;
-use super::request::{Door, audience, plausible, undeclared};
+use super::request::{Door, asked, audience, plausible, undeclared};
 use super::token::{Get, fail, need, no_tenant, unknown_app};
 use super::{page, policy, tenant_known};
 use crate::http::{Answer, Call, form};
@@ -58,7 +59,7 @@ fn begin(world: &mut World, call: &Call, tenant: &str) -> Result<Answer, Answer>
     if let Err((number, text)) = audience(world, &app, tenant, door) {
         return Err(fail(world, 400, "invalid_request", number, None, &text));
     }
-    let scopes: Vec<String> = scope.split_whitespace().map(String::from).collect();
+    let scopes = asked(&app, &scope);
     if let Some(odd) = scopes.iter().find(|s| !plausible(s)) {
         let text = format!("The provided value for the input parameter 'scope' is not valid. The scope {odd} is not valid.");
         return Err(fail(world, 400, "invalid_scope", 70_011, None, &text));
@@ -69,7 +70,7 @@ fn begin(world: &mut World, call: &Call, tenant: &str) -> Result<Answer, Answer>
     }
     let letters = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
     let user_code: String = (0..9).map(|_| letters[world.noise.below(letters.len())] as char).collect();
-    let code = format!("1{}", world.noise.text(160));
+    let code = format!("1{MARK}{}", world.noise.text(140));
     let issued_ms = world.now();
     world.entra.devices.push(Device {
         code: code.clone(),

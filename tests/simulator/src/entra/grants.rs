@@ -8,6 +8,9 @@ use crate::ids::Ids;
 use serde_json::{Value, json};
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+/// Stands in every code and token given out, so that whoever finds it in a file or a log has found a leak.
+pub const MARK: &str = "CanaryOfTheSimulator";
+
 #[derive(Clone)]
 pub struct Code {
     pub client_id: String,
@@ -78,10 +81,10 @@ impl Entra {
             Some(mut claims) => {
                 claims["uti"] = json!(ids.text(22));
                 let header = json!({"typ": "JWT", "nonce": ids.text(43), "alg": "RS256", "kid": "graph-only"}).to_string();
-                let signature = ids.text(342);
+                let signature = format!("{MARK}{}", ids.text(342 - MARK.len()));
                 format!("{}.{}.{signature}", base64url(header.as_bytes()), base64url(claims.to_string().as_bytes()))
             }
-            None => format!("EwB{}", ids.text(120)),
+            None => format!("EwB{MARK}{}", ids.text(120)),
         };
         self.access.insert(token.clone(), access);
         token

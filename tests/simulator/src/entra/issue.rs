@@ -1,6 +1,6 @@
 //! The 200 of the token endpoint for a person.
 
-use super::grants::{Access, Refresh, is_oidc, short};
+use super::grants::{Access, MARK, Refresh, is_oidc, short};
 use super::keys::{self, Tamper};
 use crate::http::{Answer, Call, base64url};
 use crate::world::World;
@@ -47,7 +47,7 @@ pub fn give(world: &mut World, call: &Call, grant: Grant) -> Answer {
     let has = |name: &str| grant.scopes.iter().any(|s| s == name);
     if has("offline_access") {
         let start = if personal { "M.C512_BAY.0.U.-" } else { "1." };
-        let refresh = format!("{start}{}", world.noise.text(400));
+        let refresh = format!("{start}{MARK}{}", world.noise.text(380));
         let serial = world.entra.next_serial();
         let kept = Refresh {
             client_id: grant.client_id.clone(),
@@ -80,9 +80,6 @@ pub fn give(world: &mut World, call: &Call, grant: Grant) -> Answer {
     if grant.info {
         let text: Value = json!({"uid": who.oid, "utid": tenant});
         body["client_info"] = json!(base64url(text.to_string().as_bytes()));
-    }
-    if world.odd("huge_token_answer") {
-        body["padding"] = json!("x".repeat(10 << 20));
     }
     Answer::json(200, &body)
 }

@@ -128,7 +128,7 @@ pub fn check(world: &World, tenant: &str, query: &str) -> Result<Request, Refusa
     let request = Request {
         client_id: get("client_id").unwrap_or_default(),
         redirect_uri,
-        scopes: get("scope").unwrap_or_default().split_whitespace().map(String::from).collect(),
+        scopes: asked(&app, &get("scope").unwrap_or_default()),
         state: get("state"),
         nonce: get("nonce"),
         challenge: get("code_challenge").map(|c| (c, method.as_deref() == Some("S256"))),
@@ -170,9 +170,22 @@ pub fn check(world: &World, tenant: &str, query: &str) -> Result<Request, Refusa
         return back(request, "invalid_request", 70_007, "The response_mode is not supported.");
     }
     if get("claims").is_some_and(|c| serde_json::from_str::<serde_json::Map<_, _>>(&c).is_err()) {
-        return back(request, "invalid_request", 50_146, "The claims parameter is not a JSON object.");
+        let text = "Invalid request. The request is malformed or invalid: 'claims' is not a JSON object.";
+        return back(request, "invalid_request", 9_002_313, text);
     }
     Ok(request)
+}
+
+/// The scopes of a request; `.default` stands for all that the registration names.
+pub fn asked(app: &App, text: &str) -> Vec<String> {
+    let mut scopes = Vec::new();
+    for scope in text.split_whitespace() {
+        match &app.permissions {
+            Some(list) if short(scope) == ".default" => scopes.extend(list.iter().cloned()),
+            _ => scopes.push(scope.to_string()),
+        }
+    }
+    scopes
 }
 
 /// A scope of sign-in, or one that looks like Graph's.

@@ -53,9 +53,16 @@ pub fn handle(world: &mut World, call: &Call, tenant: &str, seq: u64) -> Answer 
         fields.push(("client_secret".into(), secret));
     }
     let get = |name: &str| fields.iter().find(|(k, _)| k == name).map(|(_, v)| v.clone()).filter(|v| !v.is_empty());
-    match answer(world, call, tenant, seq, &get) {
-        Ok(answer) | Err(answer) => answer,
+    let answer = match answer(world, call, tenant, seq, &get) {
+        Ok(answer) => answer,
+        Err(refusal) => return refusal,
+    };
+    if !world.odd("huge_token_answer") {
+        return answer;
     }
+    let mut body = answer.value().unwrap_or_default();
+    body["padding"] = json!("x".repeat(10 << 20));
+    Answer::json(200, &body)
 }
 
 pub type Get<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -71,8 +78,8 @@ pub fn need(world: &mut World, get: Get, name: &str) -> Result<String, Answer> {
 fn readable_claims(world: &mut World, get: Get) -> Result<(), Answer> {
     match get("claims").map(|c| serde_json::from_str::<serde_json::Map<_, _>>(&c)) {
         Some(Err(_)) => {
-            let text = "The claims parameter is not a JSON object.";
-            Err(fail(world, 400, "invalid_request", 50_146, None, text))
+            let text = "Invalid request. The request is malformed or invalid: 'claims' is not a JSON object.";
+            Err(fail(world, 400, "invalid_request", 9_002_313, None, text))
         }
         _ => Ok(()),
     }

@@ -114,6 +114,22 @@ impl World {
         http("POST", &url, &kind, body.as_bytes()).await.expect("login answers")
     }
 
+    /// A form to any path of the login host.
+    pub async fn form(&self, path: &str, fields: &[(&str, &str)]) -> Reply {
+        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let kind = [("content-type", "application/x-www-form-urlencoded")];
+        http("POST", &format!("{}{path}", self.sim.login()), &kind, body.as_bytes()).await.expect("login answers")
+    }
+
+    /// POST /signin, whole: the location, or the page.
+    pub async fn sign_in(&self, url: &str, who: &str, more: Value) -> Value {
+        let mut ask = json!({"url": url, "as": who});
+        for (key, value) in more.as_object().into_iter().flatten() {
+            ask[key] = value.clone();
+        }
+        self.control("/signin", ask).await
+    }
+
     pub async fn redeem(&self, code: &str) -> Reply {
         let fields = [
             ("client_id", self.sim.client_id()),
@@ -152,6 +168,19 @@ pub fn challenge(verifier: &str) -> String {
 pub fn field(url: &str, name: &str) -> Option<String> {
     let url = url::Url::parse(url).ok()?;
     url.query_pairs().find(|(k, _)| k == name).map(|(_, v)| v.into_owned())
+}
+
+/// What a JWT says, unchecked.
+pub fn said(token: &str) -> Value {
+    use base64::Engine;
+    let part = token.split('.').nth(1).expect("a JWT");
+    let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(part).expect("base64url");
+    serde_json::from_slice(&bytes).expect("JSON")
+}
+
+/// The AADSTS number of an error body.
+pub fn number(reply: &Reply) -> u64 {
+    reply.json()["error_codes"][0].as_u64().unwrap_or(0)
 }
 
 /// Someone signed in.

@@ -1,11 +1,18 @@
 //! What the simulator promises, tried through its front doors.
 
+mod apps;
 mod client;
+mod consent;
 mod contract;
 mod delta;
+mod device;
 mod eml;
 mod faults;
 mod items;
+mod personal;
+mod policy;
 mod sending;
 mod signin;
+mod tamper;
 mod teams;
+mod tls;

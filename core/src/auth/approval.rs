@@ -1,0 +1,200 @@
+//! Consent of an administrator: asked for, brought back, looked for. Microsoft's answer comes through a browser, so by itself it proves nothing: a
+//! person still signs in, an organisation is connected by a token of its own.
+
+use super::attempt::{Aim, Attempt};
+use super::callback::Callback;
+use super::check::{check_redirect, refuse_personal};
+use super::state::Refusal;
+use super::token::{Denied, Grant, StoredToken};
+use super::{Auth, scopes, sheet, token_place};
+use crate::error::{Error, ErrorKind, Remedy, Result};
+use crate::model::{Account, AccountKind, AccountState, Approval, Event};
+use crate::random;
+use crate::store::{AccountRow, TokenRow};
+use crate::trust::is_guid;
+use std::time::Duration;
+use zeroize::Zeroizing;
+
+/// After an approval Microsoft needs a while until every part of it knows.
+const PATIENCE: Duration = Duration::from_secs(180);
+const FIRST_PAUSE: Duration = Duration::from_secs(5);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+const APPROVED: &str = "The administrator approved. Sign in again.";
+const PERHAPS: &str = "If the administrator has approved, sign in again.";
+const DECLINED: &str = "The administrator declined. Ask again with approval.";
+
+impl Auth {
+    /// What an administrator has to approve for this account, with a link of its own.
+    pub async fn begin_approval(&self, account_id: &str, redirect_uri: String) -> Result<Approval> {
+        check_redirect(&redirect_uri)?;
+        let row = self.row(account_id).await?;
+        if let Some(tenant) = row.tenant() {
+            refuse_personal(tenant, "nothing can be approved for it").map_err(|e| e.on_account(account_id))?;
+        }
+        if row.state == AccountState::Disconnected {
+            return Err(Error::invalid("The account is disconnected. Connect it again first.").on_account(account_id));
+        }
+        let app = self.app_of(&row)?;
+        let mut attempt = Attempt::new(Aim::Approval(row.id.clone()), row.owner.clone(), app.name.clone(), redirect_uri)?;
+        attempt.authority = row.authority.clone();
+        refuse_personal(attempt.tenant(app), "nothing can be approved for it").map_err(|e| e.on_account(account_id))?;
+        // Until it is proven, whoever approves decides; `common` is not served here.
+        let tenant = match row.tenant().unwrap_or_else(|| attempt.tenant(app)) {
+            "common" => "organizations".to_owned(),
+            tenant => tenant.to_owned(),
+        };
+        attempt.scopes = self.to_approve(&row);
+        let state = Zeroizing::new(random::token::<32>()?);
+        let url = app.entra.approval_url(&tenant, &attempt.scopes, &attempt.redirect_uri, Some(&state));
+        let standing = app.entra.approval_url(&tenant, &attempt.scopes, &attempt.redirect_uri, None);
+        let texts = sheet::write(&row, app.entra.client_id(), &standing);
+        let sign_in = self.leave(attempt, url, &state).await?;
+        self.await_anew(&row).await?;
+        Ok(Approval { account_id: row.id, url: sign_in.url, binding: sign_in.binding, expires_at: sign_in.expires_at, justification: texts.justification, sheet: texts.sheet })
+    }
+
+    fn to_approve(&self, row: &AccountRow) -> Vec<String> {
+        let prefix = self.config.endpoints.scope_prefix();
+        match row.kind {
+            AccountKind::Tenant => vec![format!("{prefix}.default")],
+            AccountKind::Link => vec![format!("{prefix}User.Read")],
+            AccountKind::Person => scopes::asked(&row.features, &row.extra_scopes, &prefix).into_iter().filter(|scope| scope.starts_with(&prefix)).collect(),
+        }
+    }
+
+    /// The time in which somebody may approve begins anew, also after it had ended.
+    async fn await_anew(&self, row: &AccountRow) -> Result<()> {
+        match row.state {
+            AccountState::AwaitingAdmin => {
+                let (id, generation, now) = (row.id.clone(), row.generation, self.now());
+                self.step(move |me| me.store.restart_wait(&id, generation, AccountState::AwaitingAdmin, now)).await?;
+            }
+            AccountState::Declined => self.move_to(row, AccountState::AwaitingAdmin, Some("An administrator of the organisation must approve first.")).await?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// What came back from Microsoft's page for administrators.
+    pub(super) async fn finish_approval(&self, account_id: &str, callback: &Callback) -> Result<Account> {
+        let row = self.row(account_id).await?;
+        if let Some(refusal) = callback.refusal() {
+            self.consume(callback).await?;
+            return Err(self.not_approved(&row, refusal).await.on_account(account_id));
+        }
+        if !callback.is_approval() {
+            return Err(Error::invalid("The callback does not come from Microsoft's page for administrators.").on_account(account_id));
+        }
+        let said = callback.tenant.as_deref().map(|tenant| tenant.to_ascii_lowercase()).filter(|tenant| is_guid(tenant));
+        let Some(said) = said else {
+            return Err(Error::new(ErrorKind::TokenRejected, "The callback names no organisation. Nothing was changed; ask for approval again.").on_account(account_id));
+        };
+        // Used up either way: a callback that lies is not to be tried until it fits.
+        self.consume(callback).await?;
+        if row.tenant().is_some_and(|tenant| tenant != said) {
+            return Err(Error::new(ErrorKind::TokenRejected, "The approval is that of another organisation than the account's. Nothing was changed; ask for approval again.").on_account(account_id));
+        }
+        self.approved(row, APPROVED, PATIENCE).await
+    }
+
+    /// Looks whether the approval came without a callback.
+    pub async fn resume(&self, account_id: &str) -> Result<Account> {
+        let row = self.row(account_id).await?;
+        if row.state == AccountState::Disconnected {
+            return Err(Error::new(ErrorKind::NotConnected, "The account is disconnected. Connect it again.").on_account(account_id));
+        }
+        self.approved(row, PERHAPS, Duration::ZERO).await
+    }
+
+    async fn approved(&self, row: AccountRow, words: &str, patience: Duration) -> Result<Account> {
+        let row = match (row.kind, row.state) {
+            (_, AccountState::Connected) => row,
+            (AccountKind::Tenant, _) => {
+                let row = self.connect_organisation(row, patience).await?;
+                self.bell.ring(Event::AccountConnected { account_id: row.id.clone() });
+                row
+            }
+            // Whom this says nothing about is told nothing else: the problem of one that needs a new sign-in anyway stays.
+            (_, AccountState::AwaitingAdmin | AccountState::Declined) => {
+                self.move_to(&row, AccountState::NeedsReconnect, Some(words)).await?;
+                self.row(&row.id).await?
+            }
+            (_, AccountState::NeedsReconnect | AccountState::Misconfigured | AccountState::Disconnected) => row,
+        };
+        self.step(move |me| me.describe(&row)).await
+    }
+
+    async fn not_approved(&self, row: &AccountRow, refusal: Refusal) -> Error {
+        if !refusal.declines_approval() {
+            let error = refusal.error(true);
+            return match error.kind() {
+                ErrorKind::ConsentMissing => Error::new(ErrorKind::ConsentMissing, "The one who came is no administrator, so nothing was approved. Send the link to an administrator.").with_remedy(Remedy::Admin),
+                _ => error,
+            };
+        }
+        if matches!(row.state, AccountState::AwaitingAdmin | AccountState::Declined)
+            && let Err(failed) = self.move_to(row, AccountState::Declined, Some(DECLINED)).await
+        {
+            return failed;
+        }
+        Error::new(ErrorKind::Cancelled, DECLINED)
+    }
+
+    async fn move_to(&self, row: &AccountRow, state: AccountState, problem: Option<&str>) -> Result<()> {
+        let (id, generation, now, words) = (row.id.clone(), row.generation, self.now(), problem.map(str::to_owned));
+        if self.step(move |me| me.store.set_account_state(&id, generation, state, words.as_deref(), now)).await? {
+            self.bell.ring(Event::AccountChanged { account_id: row.id.clone(), state });
+        }
+        Ok(())
+    }
+
+    /// An organisation is connected by a token that Entra gives for it, and by nothing else.
+    async fn connect_organisation(&self, row: AccountRow, patience: Duration) -> Result<AccountRow> {
+        let on = |error: Error| error.on_account(&row.id);
+        let tenant = row.tenant().ok_or_else(|| on(Error::internal("An organisation's account names no organisation.")))?;
+        let app = self.app_of(&row)?;
+        let (mut waited, mut pause) = (Duration::ZERO, FIRST_PAUSE);
+        loop {
+            match app.entra.app_only(tenant, &row.id, None).await {
+                Ok(grant) => match grant.roles() {
+                    Some(roles) if roles.is_empty() => {}
+                    roles => return self.keep_organisation(&row, grant, roles.unwrap_or_default()).await.map_err(on),
+                },
+                Err(Denied::Refused(refusal, _)) if refusal.not_yet() => {}
+                Err(denied) => return Err(on(denied.into_error(false))),
+            }
+            if waited >= patience {
+                return Err(on(Error::new(ErrorKind::ConsentMissing, "Microsoft knows of no approval yet, or the registration asks for no application permissions. When an administrator has approved, call resume.")
+                    .with_remedy(Remedy::Admin)));
+            }
+            self.clock.pause(pause).await;
+            waited = waited.saturating_add(pause);
+            pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
+        }
+    }
+
+    async fn keep_organisation(&self, row: &AccountRow, grant: Grant, roles: Vec<String>) -> Result<AccountRow> {
+        let lease = self.connect_lease(&format!("{}\0{}\0{}", row.owner, row.tenant_id, row.user_id)).await?;
+        let (id, generation, now) = (row.id.clone(), row.generation, self.now());
+        let expires_at = now.saturating_add(i64::try_from(grant.lifetime.as_millis()).unwrap_or(0));
+        let access_token = grant.access_token.clone();
+        let kept = self
+            .step(move |me| {
+                let row = me.store.account(&id)?.filter(|row| row.generation == generation);
+                let row = row.ok_or_else(|| Error::new(ErrorKind::Conflict, "The account was connected anew or disconnected meanwhile. Look at it again."))?;
+                let keys = me.vault.new_account_keys(&id, false, now)?;
+                let opened = me.vault.adopt(&id, &keys)?;
+                let version = me.store.token(&id)?.map_or(1, |token| token.version + 1);
+                let token = StoredToken { refresh_token: String::new(), access_token: grant.access_token.expose(str::to_owned) };
+                let token = TokenRow { account_id: id.clone(), version, sealed: opened.secrets.seal(token_place(&id, version), &token.to_json()?)?, expires_at, refreshed_at: now };
+                let row = AccountRow { state: AccountState::Connected, state_since: now, problem: None, scopes: roles, connected_at: now, claims: None, access_ends_at: None, ..row };
+                me.store.connect_account(&row, Some(&token), &keys, None, now)
+            })
+            .await;
+        self.release(lease).await;
+        let row = kept?;
+        self.desk.remember(&row.id, access_token, row.generation, now, expires_at);
+        Ok(row)
+    }
+}

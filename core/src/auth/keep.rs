@@ -1,0 +1,246 @@
+//! What a sign-in leaves in the store: account, keys and token become durable together.
+
+use super::attempt::{Aim, Attempt, hash, hex};
+use super::token::{Grant, StoredToken};
+use super::{Auth, Profile, profile_place, scopes, token_place};
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{Account, AccountKind, AccountState, Event, Feature};
+use crate::random;
+use crate::store::{AccountRow, KeyPurpose, Lease, TokenRow};
+use crate::trust::Identity;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+const CONNECT_LEASE_MS: i64 = 30_000;
+const WAITS: &str = "An administrator of the organisation must approve first. Ask for it with approval.";
+const LONGEST_NAME: usize = 100;
+
+/// What became of it.
+struct Kept {
+    row: AccountRow,
+    /// An account that nobody had signed in to and that this one replaces.
+    replaced: Option<String>,
+}
+
+impl Auth {
+    pub(super) async fn keep(&self, attempt: &Attempt, identity: Identity, grant: Grant, profile: Profile) -> Result<Account> {
+        // One at a time per person, so that two sign-ins of one do not make two accounts.
+        let lease = self.connect_lease(&format!("{}\0{}\0{}", attempt.owner, identity.tenant_id, identity.user_id)).await?;
+        let now = self.now();
+        let expires_at = now.saturating_add(i64::try_from(grant.lifetime.as_millis()).unwrap_or(0));
+        let access_token = grant.access_token.clone();
+        let wish = Wish::of(attempt);
+        let kept = self.step(move |me| me.seat(wish, &identity, &grant, profile, now, expires_at)).await;
+        self.release(lease).await;
+        let Kept { row, replaced } = kept?;
+        if let Some(id) = replaced {
+            self.forget(&id);
+        }
+        if row.kind == AccountKind::Person {
+            self.desk.remember(&row.id, access_token, row.generation, now, expires_at);
+        }
+        self.bell.ring(match row.state {
+            AccountState::Connected => Event::AccountConnected { account_id: row.id.clone() },
+            state => Event::AccountChanged { account_id: row.id.clone(), state },
+        });
+        self.step(move |me| me.describe(&row)).await
+    }
+
+    pub(super) async fn connect_lease(&self, whose: &str) -> Result<Lease> {
+        let name = format!("connect/{}", hex(&hash(whose)));
+        let holder = random::token::<12>()?;
+        for _ in 0..100 {
+            let (name, holder, now) = (name.clone(), holder.clone(), self.now());
+            if let Some(lease) = self.step(move |me| me.store.take_lease(&name, &holder, now, CONNECT_LEASE_MS)).await? {
+                return Ok(lease);
+            }
+            self.clock.pause(Duration::from_millis(200)).await;
+        }
+        Err(Error::new(ErrorKind::StoreBusy, "Another sign-in of the same person is being stored. Start the sign-in again."))
+    }
+
+    /// Finds the account this sign-in belongs to, or makes one. Blocks.
+    fn seat(&self, wish: Wish, identity: &Identity, grant: &Grant, profile: Profile, now: i64, expires_at: i64) -> Result<Kept> {
+        let named = match wish.aim.account() {
+            Some(id) => Some(self.store.account(id)?.ok_or_else(|| Error::new(ErrorKind::NotFound, "The account was erased meanwhile. Nothing was stored.").on_account(id))?),
+            None => None,
+        };
+        if let Some(row) = &named {
+            self.same_person(row, identity, &profile)?;
+        }
+        let kind = match (&wish.aim, &named) {
+            (_, Some(row)) => row.kind,
+            (Aim::Tenant, _) => AccountKind::Tenant,
+            (Aim::Link, _) => AccountKind::Link,
+            _ => AccountKind::Person,
+        };
+        let user_id = match kind {
+            AccountKind::Person => identity.user_id.clone(),
+            AccountKind::Link => AccountRow::known(&identity.user_id),
+            AccountKind::Tenant => AccountRow::organisation(&wish.app),
+        };
+        let holder = self.store.find_account(&wish.owner, &identity.tenant_id, &user_id)?;
+        if kind == AccountKind::Tenant
+            && let Some(row) = holder.as_ref().filter(|row| row.state == AccountState::Connected)
+        {
+            // It has its tokens; that somebody proves the organisation once more changes nothing.
+            return Ok(Kept { row: row.clone(), replaced: None });
+        }
+        let (known, replaced) = match (named, holder) {
+            (Some(named), Some(holder)) if holder.id != named.id => (Some((holder, named.features)), Some(named.id)),
+            (Some(named), _) => (Some((named, Vec::new())), None),
+            (None, holder) => (holder.map(|row| (row, Vec::new())), None),
+        };
+        let id = match &known {
+            Some((row, _)) => row.id.clone(),
+            None => new_id()?,
+        };
+        let old = known.as_ref().map(|(row, _)| self.profile_of(row)).transpose()?.unwrap_or_default();
+        let profile = Profile { context: wish.context.clone().or(old.context), login_hint: None, ..profile };
+        let mut features: BTreeSet<Feature> = wish.features.iter().copied().collect();
+        if wish.aim.account().is_some() {
+            // What was added between the two halves of this sign-in stays asked for.
+            features.extend(known.iter().flat_map(|(row, waiting)| row.features.iter().chain(waiting)).copied());
+        }
+
+        let with_content = known.is_none() || self.store.active_key(KeyPurpose::Content, Some(&id))?.is_none();
+        let keys = self.vault.new_account_keys(&id, with_content, now)?;
+        let opened = self.vault.adopt(&id, &keys)?;
+        let earlier = known.as_ref().map(|(row, _)| row);
+        let profile_version = earlier.map_or(1, |row| row.profile_version + 1);
+        let plain = serde_json::to_vec(&profile).map_err(|_| Error::internal("A profile could not be written."))?;
+        let sealed = opened.content.seal(profile_place(&id, profile_version), &plain)?;
+        let token = match kind {
+            AccountKind::Person => {
+                let version = self.store.token(&id)?.map_or(1, |row| row.version + 1);
+                let token = StoredToken { refresh_token: grant.refresh_token.as_deref().cloned().unwrap_or_default(), access_token: grant.access_token.expose(str::to_owned) };
+                Some(TokenRow { account_id: id.clone(), version, sealed: opened.secrets.seal(token_place(&id, version), &token.to_json()?)?, expires_at, refreshed_at: now })
+            }
+            // Who somebody is, is known now; the token has done its work.
+            AccountKind::Link | AccountKind::Tenant => None,
+        };
+        let waits = kind == AccountKind::Tenant;
+        let row = AccountRow {
+            tenant_id: identity.tenant_id.clone(),
+            user_id,
+            kind,
+            app: wish.app,
+            authority: wish.authority,
+            state: if waits { AccountState::AwaitingAdmin } else { AccountState::Connected },
+            problem: waits.then(|| WAITS.to_owned()),
+            features: features.into_iter().collect(),
+            scopes: grant.scopes.clone().unwrap_or_else(|| wish.scopes.iter().map(|s| scopes::short(s).to_owned()).collect()),
+            extra_scopes: wish.extra_scopes,
+            profile_version,
+            generation: earlier.map_or(1, |row| row.generation + 1),
+            access_ends_at: (kind == AccountKind::Person && grant.refresh_token.is_none()).then_some(expires_at),
+            claims_version: earlier.map_or(0, |row| row.claims_version),
+            ..AccountRow::new(id, wish.owner, sealed, now)
+        };
+        let row = if waits { AccountRow { scopes: Vec::new(), ..row } } else { row };
+        let row = self.store.connect_account(&row, token.as_ref(), &keys, replaced.as_deref(), now)?;
+        Ok(Kept { row, replaced })
+    }
+
+    /// A new sign-in never puts another mailbox in an account's place. The two names are all an error ever says of people.
+    fn same_person(&self, row: &AccountRow, identity: &Identity, profile: &Profile) -> Result<()> {
+        let Some(person) = row.person() else { return Ok(()) };
+        if (row.tenant_id.as_str(), person) == (identity.tenant_id.as_str(), identity.user_id.as_str()) {
+            return Ok(());
+        }
+        let (new, old) = (shown(&profile.display_name), shown(&self.profile_of(row)?.display_name));
+        Err(Error::new(ErrorKind::Conflict, format!("{new} signed in, but this account is that of {old}. Nothing was changed; sign in as {old}, or connect {new} as an account of its own.")).on_account(&row.id))
+    }
+
+    /// Keeps what an administrator is waited for, and answers which account it is.
+    pub(super) async fn await_approval(&self, attempt: &Attempt) -> Result<Option<String>> {
+        let (wish, now) = (Wish::of(attempt), self.now());
+        let hint = attempt.login_hint.clone();
+        let changed = self
+            .step(move |me| {
+                let kind = match &wish.aim {
+                    // Which organisation it is, nobody has proven: there is nothing to keep.
+                    Aim::Tenant | Aim::Approval(_) => return Ok((None, false)),
+                    Aim::Reconnect(id) => return me.wait_again(id, now).map(|changed| (Some(id.clone()), changed)),
+                    Aim::AddFeatures(id) => {
+                        let Some(row) = me.store.account(id)? else { return Ok((None, false)) };
+                        let features: BTreeSet<Feature> = row.features.iter().chain(&wish.features).copied().collect();
+                        let changed = me.store.set_features(id, row.generation, &features.into_iter().collect::<Vec<_>>(), now)?;
+                        return Ok((Some(id.clone()), changed));
+                    }
+                    Aim::Link => AccountKind::Link,
+                    Aim::SignIn => AccountKind::Person,
+                };
+                let id = new_id()?;
+                let keys = me.vault.new_account_keys(&id, true, now)?;
+                let opened = me.vault.adopt(&id, &keys)?;
+                let profile = Profile { context: wish.context, login_hint: hint, ..Profile::default() };
+                let plain = serde_json::to_vec(&profile).map_err(|_| Error::internal("A profile could not be written."))?;
+                let row = AccountRow {
+                    user_id: AccountRow::nobody(&id),
+                    kind,
+                    app: wish.app,
+                    authority: wish.authority,
+                    state: AccountState::AwaitingAdmin,
+                    problem: Some(WAITS.to_owned()),
+                    features: wish.features,
+                    extra_scopes: wish.extra_scopes,
+                    ..AccountRow::new(id.clone(), wish.owner, opened.content.seal(profile_place(&id, 1), &plain)?, now)
+                };
+                me.store.connect_account(&row, None, &keys, None, now)?;
+                Ok((Some(id), true))
+            })
+            .await?;
+        if let (Some(id), true) = &changed {
+            let row = self.row(id).await?;
+            self.bell.ring(Event::AccountChanged { account_id: row.id, state: row.state });
+        }
+        Ok(changed.0)
+    }
+
+    /// An account that nobody has signed in to yet waits on. One that somebody has stays as it was.
+    fn wait_again(&self, account_id: &str, now: i64) -> Result<bool> {
+        let Some(row) = self.store.account(account_id)?.filter(|row| row.person().is_none() && row.state != AccountState::Disconnected) else { return Ok(false) };
+        if row.state == AccountState::AwaitingAdmin {
+            return Ok(false);
+        }
+        self.store.set_account_state(account_id, row.generation, AccountState::AwaitingAdmin, Some(WAITS), now)
+    }
+}
+
+/// What an attempt asks for, as it goes into a row.
+struct Wish {
+    aim: Aim,
+    owner: String,
+    app: String,
+    authority: String,
+    features: Vec<Feature>,
+    scopes: Vec<String>,
+    extra_scopes: Vec<String>,
+    context: Option<String>,
+}
+
+impl Wish {
+    fn of(attempt: &Attempt) -> Self {
+        Self {
+            aim: attempt.aim.clone(),
+            owner: attempt.owner.clone(),
+            app: attempt.app.clone(),
+            authority: attempt.authority.clone(),
+            features: attempt.features.clone(),
+            scopes: attempt.scopes.clone(),
+            extra_scopes: attempt.extra_scopes.clone(),
+            context: attempt.context.clone(),
+        }
+    }
+}
+
+fn new_id() -> Result<String> {
+    Ok(format!("acc_{}", random::token::<16>()?))
+}
+
+/// A name for an error: short, and nothing that a terminal or a page would take for more than text.
+fn shown(name: &str) -> String {
+    let text: String = name.chars().filter(|c| !c.is_control() && !matches!(c, '<' | '>' | '&' | '"' | '@')).take(LONGEST_NAME).collect();
+    if text.trim().is_empty() { "somebody without a name".to_owned() } else { format!("“{}”", text.trim()) }
+}

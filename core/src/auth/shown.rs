@@ -1,0 +1,120 @@
+//! An account as hosts see it, and what time alone changes about it.
+
+use super::{Auth, Profile, claims_place, profile_place, scopes};
+use crate::clock::from_ms;
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{Account, AccountKind, AccountState, Event, Feature};
+use crate::store::AccountRow;
+use zeroize::Zeroizing;
+
+/// How long an administrator is waited for.
+const AWAITED_MS: i64 = 30 * 86_400_000;
+const NOBODY_APPROVED: &str = "Nobody approved within 30 days. Ask again with approval.";
+const ACCESS_ENDED: &str = "Microsoft gave no lasting access (offline_access), and what it gave has ended. Sign in again and allow it.";
+
+/// What was asked for, was granted, and exists for this kind of account.
+pub fn allows(row: &AccountRow, feature: Feature) -> bool {
+    // Both: what Microsoft granted for one feature may technically do for another that the person was never asked about.
+    row.features.contains(&feature) && scopes::works(feature, &row.scopes, row.tenant())
+}
+
+impl Auth {
+    /// Blocks.
+    pub(super) fn describe(&self, row: &AccountRow) -> Result<Account> {
+        Ok(account(row, self.profile_of(row)?))
+    }
+
+    /// Blocks.
+    pub(super) fn profile_of(&self, row: &AccountRow) -> Result<Profile> {
+        match self.vault.content(&row.id).and_then(|key| key.open(profile_place(&row.id, row.profile_version), &row.profile)) {
+            Ok(plain) => serde_json::from_slice(&plain).map_err(|_| Error::new(ErrorKind::Corrupt, "The stored name of an account cannot be read.").on_account(&row.id)),
+            // After a purge the key is gone, and with it name and address.
+            Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotConnected) => Ok(Profile::default()),
+            Err(e) => Err(e.on_account(&row.id)),
+        }
+    }
+
+    /// What Microsoft asked for at its last refusal. A help for the next sign-in: what cannot be opened is let be. Blocks.
+    pub(super) fn claims_of(&self, row: &AccountRow) -> Option<Zeroizing<String>> {
+        let sealed = row.claims.as_ref()?;
+        let plain = self.vault.secrets(&row.id).and_then(|key| key.open(claims_place(&row.id, row.claims_version), sealed)).ok()?;
+        std::str::from_utf8(&plain).ok().map(|text| Zeroizing::new(text.to_owned()))
+    }
+
+    /// Keeps what Microsoft asks the next sign-in for.
+    #[allow(dead_code)] // for renewals
+    pub(super) async fn keep_claims(&self, account_id: &str, generation: i64, claims: &str) -> Result<()> {
+        let (id, claims) = (account_id.to_owned(), Zeroizing::new(claims.to_owned()));
+        self.step(move |me| {
+            let Some(row) = me.store.account(&id)?.filter(|row| row.generation == generation) else { return Ok(()) };
+            let version = row.claims_version + 1;
+            let sealed = me.vault.secrets(&id)?.seal(claims_place(&id, version), claims.as_bytes())?;
+            me.store.set_claims(&id, generation, Some(&sealed), version).map(drop)
+        })
+        .await
+    }
+
+    /// Brings about what time alone changes: nobody approved, access ended. Blocks.
+    pub(super) fn settle(&self, row: AccountRow) -> Result<AccountRow> {
+        let now = self.now();
+        let (state, problem) = match row.state {
+            AccountState::AwaitingAdmin if now.saturating_sub(row.state_since) >= AWAITED_MS => (AccountState::Declined, NOBODY_APPROVED),
+            AccountState::Connected if row.access_ends_at.is_some_and(|end| end <= now) => (AccountState::NeedsReconnect, ACCESS_ENDED),
+            _ => return Ok(row),
+        };
+        if self.store.set_account_state(&row.id, row.generation, state, Some(problem), now)? {
+            self.bell.ring(Event::AccountChanged { account_id: row.id.clone(), state });
+        }
+        Ok(self.store.account(&row.id)?.unwrap_or(row))
+    }
+}
+
+fn account(row: &AccountRow, profile: Profile) -> Account {
+    Account {
+        id: row.id.clone(),
+        owner: row.owner.clone(),
+        kind: row.kind,
+        state: row.state,
+        app: row.app.clone(),
+        context: profile.context,
+        address: profile.address,
+        display_name: profile.display_name,
+        tenant_id: row.tenant().unwrap_or_default().to_owned(),
+        user_id: row.person().unwrap_or_default().to_owned(),
+        features: row.features.clone(),
+        scopes: row.scopes.clone(),
+        missing: row.features.iter().filter(|feature| !scopes::works(**feature, &row.scopes, row.tenant())).copied().collect(),
+        connected_at: from_ms(row.connected_at),
+        problem: row.problem.clone().filter(|_| row.state != AccountState::Connected),
+        warnings: warnings(row),
+        access_ends_at: row.access_ends_at.map(from_ms),
+    }
+}
+
+/// What will not work, why, and what to do.
+fn warnings(row: &AccountRow) -> Vec<String> {
+    let mut said = Vec::new();
+    if row.kind != AccountKind::Person || row.person().is_none() {
+        return said;
+    }
+    for feature in &row.features {
+        if scopes::is_personal_tenant(row.tenant())
+            && let Some(why) = scopes::not_for_personal(*feature)
+        {
+            said.push(format!("{why} The feature {} does not work with this account.", scopes::name(*feature)));
+            continue;
+        }
+        let lacking = scopes::lacking(*feature, &row.scopes);
+        if !lacking.is_empty() {
+            said.push(format!(
+                "The feature {} does not work: {} was not granted. Sign in again and allow it (reconnect), or ask an administrator (approval).",
+                scopes::name(*feature),
+                lacking.join(", ")
+            ));
+        }
+    }
+    if row.access_ends_at.is_some() && row.state == AccountState::Connected {
+        said.push("Microsoft gave no lasting access (offline_access): this account stops working within about an hour. Sign in again and allow it (reconnect).".to_owned());
+    }
+    said
+}

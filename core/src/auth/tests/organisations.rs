@@ -1,0 +1,109 @@
+//! Organisations: proven by a sign-in, approved by an administrator, connected by a token of the application's own.
+
+use super::*;
+
+fn organisation() -> TenantRequest {
+    TenantRequest { owner: "owner-1".into(), redirect_uri: CALLBACK.into(), app: Some("server".into()), tenant: None, context: Some("school".into()) }
+}
+
+impl House {
+    async fn proven(&self, request: TenantRequest) -> Account {
+        let sign_in = self.auth.begin_tenant(request).await.unwrap();
+        let asked = self.visit(&sign_in.url);
+        assert_eq!((asked["scope"].as_str(), asked["prompt"].as_str()), ("openid profile", "select_account"));
+        self.sign_in(&sign_in).await.unwrap()
+    }
+
+    async fn approve(&self, account: &Account, tenant: &str) -> Result<Account> {
+        let approval = self.auth.begin_approval(&account.id, CALLBACK.into()).await?;
+        let callback = format!("admin_consent=True&tenant={tenant}");
+        self.come_back(&approval.url, &approval.binding, &callback).await
+    }
+}
+
+#[tokio::test]
+async fn an_organisation_is_connected_by_a_token_of_its_own() {
+    let house = house();
+    let account = house.proven(organisation()).await;
+    assert_eq!((account.kind, account.state, account.tenant_id.as_str(), account.user_id.as_str()), (AccountKind::Tenant, AccountState::AwaitingAdmin, TENANT, ""));
+    assert_eq!((account.context.as_deref(), account.display_name.as_str(), account.scopes.len()), (Some("school"), "contoso.example", 0));
+    assert!(house.store.token(&account.id).unwrap().is_none(), "the administrator's own token is not kept");
+    let approval = house.auth.begin_approval(&account.id, CALLBACK.into()).await.unwrap();
+    assert_eq!(house.visit(&approval.url)["scope"], "https://graph.microsoft.com/.default");
+    assert!(approval.url.contains(&format!("/{TENANT}/v2.0/adminconsent?")));
+
+    // At first Entra does not know of it, then it knows half.
+    *house.entra.roles.lock().unwrap() = vec!["User.Read.All"];
+    let nothing_yet = URL_SAFE_NO_PAD.encode(json!({ "aud": "x" }).to_string());
+    house.entra.queued.lock().unwrap().push(says(200, json!({ "token_type": "Bearer", "expires_in": 3600, "access_token": format!("h.{nothing_yet}.s") }).to_string()));
+    house.entra.refuses(400, "unauthorized_client", 700016);
+    let connected = house.approve(&account, TENANT).await.unwrap();
+    assert_eq!((connected.id.as_str(), connected.state, connected.scopes.as_slice()), (account.id.as_str(), AccountState::Connected, ["User.Read.All".to_owned()].as_slice()));
+    let form = house.entra.forms.lock().unwrap().last().unwrap().clone();
+    assert_eq!((form["grant_type"].as_str(), form["scope"].as_str(), form["client_secret"].as_str()), ("client_credentials", "https://graph.microsoft.com/.default", "the-secret"));
+    assert_eq!(house.entra.paths.lock().unwrap().last().unwrap(), &format!("/{TENANT}/oauth2/v2.0/token"));
+
+    // Its token is renewed by asking for another.
+    let first = house.token(&connected, None).await.unwrap();
+    house.clock.advance(3_600_000);
+    let second = house.token(&connected, None).await.unwrap();
+    assert!(first != second && house.entra.forms.lock().unwrap().last().unwrap()["grant_type"] == "client_credentials");
+    // Proven once more, it stays connected.
+    assert_eq!(house.proven(organisation()).await.state, AccountState::Connected);
+    assert_eq!(house.auth.begin_again(&account.id, CALLBACK.into()).await.unwrap_err().kind(), ErrorKind::InvalidInput);
+}
+
+#[tokio::test]
+async fn an_approval_proves_nothing_without_a_token() {
+    let house = house();
+    let account = house.proven(organisation()).await;
+    // Another organisation's approval.
+    assert_eq!(house.approve(&account, PERSON).await.unwrap_err().kind(), ErrorKind::TokenRejected);
+    assert_eq!(house.state(&account).await.0, AccountState::AwaitingAdmin);
+    // A made-up callback: no roles ever come.
+    let started = house.clock.now_ms();
+    let error = house.approve(&account, TENANT).await.unwrap_err();
+    assert_eq!((error.kind(), error.account_id()), (ErrorKind::ConsentMissing, Some(account.id.as_str())));
+    assert!((120_000..600_000).contains(&(house.clock.now_ms() - started)), "a few minutes");
+    assert_eq!(house.state(&account).await.0, AccountState::AwaitingAdmin);
+    // A wrong secret is not a matter of waiting.
+    house.entra.refuses(401, "invalid_client", 7000215);
+    let error = house.auth.resume(&account.id).await.unwrap_err();
+    assert_eq!((error.kind(), error.remedy()), (ErrorKind::Forbidden, Remedy::Developer));
+    assert_eq!(house.auth.resume(&account.id).await.unwrap_err().kind(), ErrorKind::ConsentMissing);
+    // Approved in Entra, nobody was called back.
+    *house.entra.roles.lock().unwrap() = vec!["Mail.Send"];
+    assert_eq!(house.auth.resume(&account.id).await.unwrap().state, AccountState::Connected);
+}
+
+#[tokio::test]
+async fn owners_do_not_take_organisations_from_each_other() {
+    let house = house();
+    *house.entra.roles.lock().unwrap() = vec!["Mail.Send"];
+    let first = house.proven(organisation()).await;
+    house.approve(&first, TENANT).await.unwrap();
+    let second = house.proven(TenantRequest { owner: "owner-2".into(), ..organisation() }).await;
+    assert!(second.id != first.id && second.state == AccountState::AwaitingAdmin);
+    let first = house.auth.account(&first.id).await.unwrap();
+    assert_eq!((first.owner.as_str(), first.state), ("owner-1", AccountState::Connected));
+    // Disconnected, then proven and approved again: the same account.
+    house.store.disconnect_account(&first.id, "by hand", 1).unwrap();
+    house.auth.forget(&first.id);
+    assert_eq!(house.auth.resume(&first.id).await.unwrap_err().kind(), ErrorKind::NotConnected);
+    let again = house.proven(organisation()).await;
+    assert_eq!((again.id.as_str(), again.state), (first.id.as_str(), AccountState::AwaitingAdmin));
+    assert_eq!(house.auth.resume(&first.id).await.unwrap().state, AccountState::Connected);
+}
+
+#[tokio::test]
+async fn what_an_administrator_begins_survives_a_restart() {
+    let house = house();
+    *house.entra.roles.lock().unwrap() = vec!["Mail.Send"];
+    let account = house.proven(organisation()).await;
+    let approval = house.auth.begin_approval(&account.id, CALLBACK.into()).await.unwrap();
+    let state = house.visit(&approval.url)["state"].clone();
+    let (other, _store, _pipeline) = open(&house.folder, &house.service, &house.clock, &house.bell);
+    let connected = other.finish(&format!("{CALLBACK}?admin_consent=True&tenant={TENANT}&state={state}"), &approval.binding).await.unwrap();
+    assert_eq!(connected.state, AccountState::Connected);
+    assert_eq!(house.auth.account(&account.id).await.unwrap().state, AccountState::Connected);
+}

@@ -1,0 +1,102 @@
+//! Full-text search, which only stores with clear content have.
+
+use super::clean;
+use super::read::{Reader, counted};
+use crate::config::Content;
+use crate::error::{Error, Result};
+use crate::graph::MailItem;
+use crate::model::{Address, Message, SearchQuery};
+use crate::runtime::blocking;
+use crate::store::SearchText;
+
+const LONGEST_QUERY: usize = 200;
+/// Bytes of a text that are indexed; what follows in a mail this long is found by nobody.
+const LARGEST_TEXT: usize = 1 << 20;
+
+impl Reader {
+    pub async fn search(&self, query: SearchQuery) -> Result<Vec<Message>> {
+        if !(1..=500).contains(&query.limit) {
+            return Err(Error::invalid("limit must be from 1 to 500."));
+        }
+        let words = words(&query.text)?;
+        if self.content == Content::Sealed {
+            return Err(Error::invalid("The mail of this store is sealed, so there is no index to search. Search needs a store that was made with content clear."));
+        }
+        if words.is_empty() {
+            return Ok(Vec::new());
+        }
+        let this = self.clone();
+        blocking(move || {
+            let found = this.open(&this.store.search(&words, query.account_id.as_deref(), query.limit)?)?;
+            this.record(query.account_id.as_deref(), None, counted("Results of a search were read", found.len()))?;
+            Ok(found)
+        })
+        .await
+    }
+}
+
+/// Whatever stands between blanks and holds a letter or a digit; marks alone are in no mail's words.
+fn words(text: &str) -> Result<Vec<String>> {
+    if !(1..=LONGEST_QUERY).contains(&text.chars().count()) {
+        return Err(Error::invalid("text must be 1 to 200 characters."));
+    }
+    let parts = text.split(|c: char| c.is_whitespace() || c.is_control());
+    Ok(parts.filter(|word| word.chars().any(char::is_alphanumeric)).map(str::to_owned).collect())
+}
+
+/// What the index is to hold of a mail.
+pub fn text_of(item: &MailItem) -> SearchText {
+    let single = [&item.from, &item.sender].into_iter().flatten();
+    let several = [&item.to, &item.cc, &item.bcc, &item.reply_to].into_iter().flatten();
+    let mut people: Vec<String> = single.chain(several).map(person).collect();
+    people.dedup();
+    let text = item.body.as_ref().map(|(form, content)| bounded(clean::text(*form, content)));
+    SearchText { subject: item.subject.clone(), people: people.join("\n"), text }
+}
+
+fn person(address: &Address) -> String {
+    format!("{} {}", address.name, address.address)
+}
+
+fn bounded(mut text: String) -> String {
+    if text.len() > LARGEST_TEXT {
+        text.truncate(text.floor_char_boundary(LARGEST_TEXT));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::BodyType;
+
+    #[test]
+    fn a_query_is_words_and_nothing_else() {
+        assert_eq!(words("  offer\tMüller \"x-7\" * \u{0} - ").unwrap(), ["offer", "Müller", "\"x-7\""]);
+        for marks in ["* \" ( )", "\u{0}", " "] {
+            assert!(words(marks).unwrap().is_empty(), "{marks}");
+        }
+        for bad in [String::new(), "x".repeat(201)] {
+            assert!(words(&bad).is_err(), "{bad}");
+        }
+        assert!(words(&"ü".repeat(200)).is_ok());
+    }
+
+    #[test]
+    fn the_index_gets_subject_people_and_text_without_markup() {
+        let ann = Address { name: "Ann".into(), address: "ann@contoso.example".into() };
+        let item = MailItem {
+            subject: "Offer".into(),
+            from: Some(ann.clone()),
+            sender: Some(ann.clone()),
+            to: vec![Address { name: String::new(), address: "bob@contoso.example".into() }],
+            body: Some((BodyType::Html, "<p>Hello <b class=hidden>you</b></p>".into())),
+            ..MailItem::default()
+        };
+        let words = text_of(&item);
+        assert_eq!((words.subject.as_str(), words.people.as_str()), ("Offer", "Ann ann@contoso.example\n bob@contoso.example"));
+        assert_eq!(words.text.as_deref().map(str::trim), Some("Hello you"));
+        assert_eq!(text_of(&MailItem::default()).text, None);
+        assert_eq!(bounded("ü".repeat(LARGEST_TEXT)).len(), LARGEST_TEXT);
+    }
+}

@@ -1,0 +1,69 @@
+//! What a sync leaves beside mail: facts for health, counts, and words for the index of clear stores.
+
+use super::*;
+use crate::config::Content;
+use crate::model::SearchQuery;
+use crate::pipeline::fake::START_MS;
+use std::sync::atomic::AtomicU16;
+
+fn mail(id: &str, key: &str, subject: &str, html: &str) -> Value {
+    json!({
+        "id": id, "changeKey": key, "subject": subject, "bodyPreview": "", "receivedDateTime": "2026-01-01T00:00:00Z", "isRead": false, "isDraft": false,
+        "parentFolderId": "in", "conversationId": "c", "hasAttachments": false, "importance": "normal", "categories": [],
+        "from": { "emailAddress": { "name": "Ann", "address": "ann@contoso.example" } }, "toRecipients": [], "ccRecipients": [], "bccRecipients": [], "replyTo": [],
+        "flag": { "flagStatus": "notFlagged" }, "body": { "contentType": "html", "content": html },
+    })
+}
+
+#[tokio::test]
+async fn each_outcome_leaves_its_fact_and_its_count() {
+    let status = Arc::new(AtomicU16::new(200));
+    let answers = status.clone();
+    let house = house(crate::pipeline::fake::clock(), move |_| match answers.load(Ordering::SeqCst) {
+        200 => last_page(json!([mail("m", "1", "Offer", "<p>x</p>")]), "one"),
+        other => says(other, r#"{"error":{"code":"ErrorAccessDenied"}}"#),
+    });
+    house.sync().await.unwrap();
+    let facts = house.store.health("a").unwrap();
+    assert!(facts.last_success_at.is_some_and(|at| at >= START_MS as i64) && facts.error.is_none());
+    assert!(house.sync.since_success("a", facts.last_success_at).is_some() && house.sync.since_success("a", Some(1)).is_none());
+    status.store(403, Ordering::SeqCst);
+    house.sync().await.unwrap_err();
+    let failed = house.store.health("a").unwrap();
+    assert_eq!((failed.last_success_at, failed.error.unwrap().kind), (facts.last_success_at, ErrorKind::Forbidden));
+    status.store(200, Ordering::SeqCst);
+    house.sync().await.unwrap();
+    assert!(house.store.health("a").unwrap().error.is_none());
+    let counts = house.reader.graph.meters().snapshot();
+    assert_eq!((counts.syncs, counts.pages, counts.messages_stored), (2, 2, 1));
+    assert_eq!(counts.requests, house.service.calls() as u64);
+}
+
+#[tokio::test]
+async fn a_sync_that_was_stopped_says_nothing_about_the_account() {
+    let house = house(crate::pipeline::fake::clock(), |_| last_page(json!([]), "one"));
+    house.runtime.shutdown(Duration::from_secs(1)).await;
+    assert_eq!(house.sync().await.unwrap_err().kind(), ErrorKind::Closed);
+    assert_eq!(house.store.health("a").unwrap(), Default::default());
+}
+
+#[tokio::test]
+async fn mail_of_a_clear_store_is_found_and_that_of_a_sealed_one_is_not_indexed() {
+    let page = |_: &Seen| last_page(json!([mail("m", "1", "Offer", "<p>The <b>price</b> list</p><script>hidden()</script>"), mail("n", "1", "Other", "no")]), "one");
+    let query = |text: &str| SearchQuery { text: text.into(), ..SearchQuery::default() };
+    let clear = house_of(crate::pipeline::fake::clock(), Content::Clear, page);
+    clear.sync().await.unwrap();
+    let subjects = async |text: &str| clear.reader.search(query(text)).await.unwrap().into_iter().map(|m| m.subject).collect::<Vec<_>>();
+    assert_eq!(subjects("price LIST").await, ["Offer"]);
+    assert_eq!(subjects("ann@contoso.example other").await, ["Other"]);
+    assert!(subjects("hidden").await.is_empty());
+    assert!(subjects("*").await.is_empty());
+    for bad in [query(""), SearchQuery { limit: 0, ..query("x") }, SearchQuery { limit: 501, ..query("x") }] {
+        assert_eq!(clear.reader.search(bad).await.unwrap_err().kind(), ErrorKind::InvalidInput);
+    }
+    let sealed = house_of(crate::pipeline::fake::clock(), Content::Sealed, page);
+    sealed.sync().await.unwrap();
+    let error = sealed.reader.search(query("price")).await.unwrap_err();
+    assert!(error.kind() == ErrorKind::InvalidInput && error.reason().contains("sealed"));
+    assert!(sealed.store.search(&["price".into()], None, 10).unwrap().is_empty(), "nothing is in the index either");
+}
