@@ -48,6 +48,7 @@ pub(super) fn fill(engine: &Engine, id: &str, owner: &str, messages: usize) {
             let graph_id = format!("graph-{owner}-{n}");
             let body = [&[0u8], lz4_flex::compress_prepend_size(format!("Body {n}").as_bytes()).as_slice()].concat();
             NewMessage {
+                search: None,
                 folder_id: folder.clone(),
                 conversation_id: format!("conversation-{owner}"),
                 change_key: "ck".into(),
