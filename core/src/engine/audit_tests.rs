@@ -4,14 +4,19 @@
 use super::*;
 use crate::config::Cloud;
 use crate::seal::{Place, Sealed};
-use crate::store::{Cursor, FolderRow, NewMessage, PageBatch, TokenRow, tamper};
+use crate::store::{Cursor, FolderRow, NewMessage, PageBatch, SearchText, TokenRow, tamper};
 use std::path::Path;
 
 pub(super) const START: u64 = 1_750_000_000_000;
 
 pub(super) fn engine(dir: &Path, clock: &Arc<TestClock>) -> Engine {
+    engine_with(dir, clock, crate::config::Content::Sealed)
+}
+
+pub(super) fn engine_with(dir: &Path, clock: &Arc<TestClock>, content: crate::config::Content) -> Engine {
     let mut config = Config::new(dir.to_string_lossy(), "00000000-0000-0000-0000-000000000000");
     config.cloud = Cloud::custom("http://127.0.0.1:9", "http://127.0.0.1:9");
+    config.content = content;
     Engine::open_with_clock(config, Arc::new(RootKey::raw((0..32).collect()).unwrap()), clock.clone()).unwrap()
 }
 
@@ -42,13 +47,14 @@ pub(super) fn fill(engine: &Engine, id: &str, owner: &str, messages: usize) {
     let folder = format!("folder-{owner}");
     let row = FolderRow { graph_id: folder.clone(), parent_id: None, well_known_name: Some("inbox".into()), name: seal(place("folders", "name", id, &folder, 1), b"In"), version: 1, total: 1, unread: 0, is_synced: true };
     store.save_folders(id, 1, &lease, &[row], 1).unwrap();
+    let clear = store.meta("content").unwrap().is_some_and(|content| content == b"clear");
     let numbers: Vec<usize> = (0..messages).collect();
     for (page, numbers) in numbers.chunks(100).enumerate() {
         let upserts = numbers.iter().map(|n| {
             let graph_id = format!("graph-{owner}-{n}");
             let body = [&[0u8], lz4_flex::compress_prepend_size(format!("Body {n}").as_bytes()).as_slice()].concat();
             NewMessage {
-                search: None,
+                search: clear.then(|| SearchText { subject: format!("Subject{owner}"), people: format!("person{owner}"), text: Some(format!("word{n} text{owner}")) }),
                 folder_id: folder.clone(),
                 conversation_id: format!("conversation-{owner}"),
                 change_key: "ck".into(),

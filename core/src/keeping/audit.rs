@@ -31,6 +31,13 @@ impl Keeping {
         self.step(move |store| verify(store, expected)).await
     }
 
+    /// Records that somebody is about to be asked for an administrator's approval.
+    pub async fn approval_asked(&self, account_id: &str) -> Result<()> {
+        let entry = Entry::new(AuditKind::ApprovalAsked, "The approval of an administrator was asked for.").on(account_id);
+        let now = self.now();
+        self.step(move |store| store.record(&[entry], now)).await
+    }
+
     /// Records that a sign-in was refused. What was refused stays refused when the record cannot be written.
     pub async fn sign_in_refused(&self, error: &Error) {
         let detail = match error.kind() {
