@@ -101,7 +101,7 @@ fn keys_cannot_be_swapped() {
     drop((store, vault));
     tamper(
         dir.path(),
-        "UPDATE keys SET is_active = 0; UPDATE keys SET is_active = 1 WHERE purpose = 'store';
+        "UPDATE keys SET is_active = 0; UPDATE keys SET is_active = 1 WHERE purpose IN ('store', 'audit');
          UPDATE keys SET purpose = 'secrets', is_active = 1 WHERE purpose = 'content'",
     );
     let (_store, vault) = open(dir.path());
