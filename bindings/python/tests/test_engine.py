@@ -140,3 +140,45 @@ if child == 0:
 print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), asyncio.run(engine.accounts()))
 """
     assert run(code, tmp_path / "other") == "7 []\n"
+
+
+FORWARD = """
+import asyncio, logging
+class Angry(logging.Handler):
+    def emit(self, record): raise ValueError("a handler of the host")
+class Keep(logging.Handler):
+    def emit(self, record): kept.append(record)
+kept = []
+logger = logging.getLogger("tidings")
+logger.setLevel(5)
+logger.handlers = [Keep()]
+stop = tidings.log_to_logging(level="trace")
+"""
+
+
+def test_records_go_to_logging(engine, tmp_path):
+    code = FORWARD + """
+asyncio.run(engine.accounts())
+asyncio.run(engine.close())
+stop()
+stop()
+print(all(r.name.startswith("tidings.") and isinstance(r.fields, dict) and r.levelno in (5, 10, 20, 30, 40) for r in kept), len(kept) > 0)
+"""
+    assert run(code, tmp_path / "other") == "True True\n"
+
+
+def test_forwarding_ends_with_the_interpreter(engine, tmp_path):
+    """Neither a handler that fails, nor an engine left open, nor a stop that nobody called keeps it or breaks its end."""
+    code = FORWARD + "logging.raiseExceptions = False\nlogger.handlers = [Angry()]\nlogger.filter = lambda record: 1 / 0\nasyncio.run(engine.accounts())\nprint('end')"
+    assert run(code, tmp_path / "other") == "end\n"
+
+
+def test_log_records_are_iterated():
+    async def main():
+        stream = tidings.logs("trace")
+        with pytest.raises(asyncio.TimeoutError):
+            while True:
+                record = await asyncio.wait_for(anext(stream), 0.05)
+                assert record.target.startswith("tidings")
+
+    asyncio.run(main())

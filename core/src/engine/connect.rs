@@ -14,7 +14,7 @@ impl Engine {
     }
 
     /// Starts to connect an organisation. The sign-in proves which one; the account it gives awaits the administrator's `approval` and then gets
-    /// tokens of its own. Errors: InvalidInput.
+    /// tokens of its own. Errors: InvalidInput, Forbidden (personal accounts).
     /// Source: Microsoft identity platform, admin consent; OAuth 2.0 client credentials flow.
     pub async fn connect_tenant(&self, request: TenantRequest) -> Result<SignIn> {
         let inner = self.inner.clone();
@@ -65,7 +65,7 @@ impl Engine {
     }
 
     /// What an administrator has to approve for this account: link, texts. The link is valid as long as a sign-in; ask again for another.
-    /// Errors: InvalidInput, NotFound.
+    /// Errors: InvalidInput, NotFound, Forbidden (personal accounts).
     pub async fn approval(&self, account_id: String, redirect_uri: String) -> Result<Approval> {
         let inner = self.inner.clone();
         self.inner
@@ -79,7 +79,7 @@ impl Engine {
     }
 
     /// Looks whether the approval came without a callback: an organisation's account is then connected. A person's account says that the person signs in again.
-    /// Errors: NotFound, Network, ConsentMissing (not yet).
+    /// Errors: NotFound, NotConnected, Network, ConsentMissing (not yet), Forbidden (a wrong registration).
     pub async fn resume(&self, account_id: String) -> Result<Account> {
         let inner = self.inner.clone();
         self.inner
