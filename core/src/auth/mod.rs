@@ -156,7 +156,7 @@ impl Auth {
 }
 
 /// Name and address, and what the host wants to find again: for display, under the content key.
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 struct Profile {
     address: String,
