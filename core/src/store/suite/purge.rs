@@ -72,7 +72,8 @@ pub fn a_purged_account_does_not_come_back(s: &dyn Store) {
     begin(s, "a");
     let again = |id: &str| {
         let keys = [key(600, KeyPurpose::Secrets, id), key(601, KeyPurpose::Content, id)];
-        s.connect_account(&AccountRow { user_id: "user-a".into(), ..account(id) }, Some(&token(id, 1)), &keys, None, 99)
+        let row = AccountRow { user_id: "user-a".into(), profile: sealed_by(601, "profile"), ..account(id) };
+        s.connect_account(&row, Some(&TokenRow { sealed: sealed_by(600, "token"), ..token(id, 1) }), &keys, None, 99)
     };
     assert_eq!(again("a").unwrap_err().kind(), ErrorKind::NotFound);
     while s.erase_some("a", 100, 80).unwrap() {}
