@@ -52,7 +52,6 @@ impl Auth {
     }
 
     /// Keeps what Microsoft asks the next sign-in for.
-    #[allow(dead_code)] // for renewals
     pub(super) async fn keep_claims(&self, account_id: &str, generation: i64, claims: &str) -> Result<()> {
         let (id, claims) = (account_id.to_owned(), Zeroizing::new(claims.to_owned()));
         self.step(move |me| {

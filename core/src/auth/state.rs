@@ -61,6 +61,7 @@ impl Refusal {
     /// What the account becomes when a refresh is refused like this; None: nothing changes.
     pub fn state(&self) -> Option<AccountState> {
         match self.class() {
+            Class::Admin if matches!(self.aadsts, Some(90094 | 90095 | 90008)) => Some(AccountState::AwaitingAdmin),
             Class::Person | Class::Declined | Class::Admin => Some(AccountState::NeedsReconnect),
             Class::Developer => Some(AccountState::Misconfigured),
             Class::Outage => None,

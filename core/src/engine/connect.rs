@@ -9,8 +9,17 @@ use std::sync::Arc;
 impl Engine {
     /// Starts a sign-in by a code that the person types in on any device. Errors: InvalidInput, Network, Forbidden (public client flows are not allowed).
     /// Source: Microsoft identity platform, device authorization grant; RFC 8628.
-    pub async fn connect_device(&self, _request: ConnectRequest) -> Result<Arc<DeviceSignIn>> {
-        Err(Error::internal("Not built yet."))
+    pub async fn connect_device(&self, request: ConnectRequest) -> Result<Arc<DeviceSignIn>> {
+        let inner = self.inner.clone();
+        let device = self
+            .inner
+            .runtime
+            .finish(async move {
+                inner.keeping.check_not_deleted(&request.owner).await?;
+                inner.auth.begin_device(request).await
+            })
+            .await?;
+        Ok(Arc::new(DeviceSignIn::new(self.inner.clone(), device)))
     }
 
     /// Starts to connect an organisation. The sign-in proves which one; the account it gives awaits the administrator's `approval` and then gets
@@ -72,6 +81,7 @@ impl Engine {
             .runtime
             .finish(async move {
                 let answer = inner.auth.begin_approval(&account_id, redirect_uri).await?;
+                inner.keeping.approval_asked(&account_id).await?;
                 inner.account_changed();
                 Ok(answer)
             })

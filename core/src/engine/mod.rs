@@ -263,6 +263,10 @@ impl Inner {
     /// A sign-in that was refused is recorded.
     async fn finish_sign_in(&self, callback_url: &str, binding: &str) -> Result<Account> {
         let outcome = self.auth.finish(callback_url, binding).await;
+        self.noted(outcome).await
+    }
+
+    async fn noted(&self, outcome: Result<Account>) -> Result<Account> {
         if let Err(error) = &outcome {
             self.keeping.sign_in_refused(error).await;
         }
