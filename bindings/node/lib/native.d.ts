@@ -856,7 +856,9 @@ export class Engine implements AsyncDisposable {
   connect(request: ConnectRequest, options?: CallOptions): Promise<SignIn>;
   /** Ends a sign-in with the URL the browser came back to. Works once per attempt, also after a restart; runs to its end when the caller stops waiting.
    * Also takes the callback of an `Approval`. Errors: InvalidInput, Conflict (already used, or another person than the account's), Cancelled (declined or
-   * expired), ConsentMissing (an administrator must approve first: `account_id` names the stored account, for `approval`), TokenRejected, Network. */
+   * expired), ConsentMissing (an administrator must approve first: `account_id` names the stored account, for `approval`), Forbidden (a policy, a wrong
+   * registration), TokenRejected (it failed its checks, or Microsoft does not take its code any more: start again), Network (the same callback can be
+   * brought again). */
   finishConnect(callbackUrl: string, binding: string, options?: CallOptions): Promise<Account>;
   /** Starts a sign-in whose callback is received on a loopback port of this machine. */
   connectHere(request: ConnectRequest, options?: CallOptions): Promise<LoopbackSignIn>;
@@ -864,7 +866,7 @@ export class Engine implements AsyncDisposable {
    * Source: Microsoft identity platform, device authorization grant; RFC 8628. */
   connectDevice(request: ConnectRequest, options?: CallOptions): Promise<DeviceSignIn>;
   /** Starts to connect an organisation. The sign-in proves which one; the account it gives awaits the administrator's `approval` and then gets
-   * tokens of its own. Errors: InvalidInput.
+   * tokens of its own. Errors: InvalidInput, Forbidden (personal accounts).
    * Source: Microsoft identity platform, admin consent; OAuth 2.0 client credentials flow. */
   connectTenant(request: TenantRequest, options?: CallOptions): Promise<SignIn>;
   /** Starts a sign-in that only tells who somebody is. Errors: InvalidInput. */
@@ -875,10 +877,10 @@ export class Engine implements AsyncDisposable {
   /** Starts a sign-in that asks for further features, beside those the account has. Errors: InvalidInput, NotFound. */
   addFeatures(accountId: string, features: readonly Feature[], redirectUri: string, options?: CallOptions): Promise<SignIn>;
   /** What an administrator has to approve for this account: link, texts. The link is valid as long as a sign-in; ask again for another.
-   * Errors: InvalidInput, NotFound. */
+   * Errors: InvalidInput, NotFound, Forbidden (personal accounts). */
   approval(accountId: string, redirectUri: string, options?: CallOptions): Promise<Approval>;
   /** Looks whether the approval came without a callback: an organisation's account is then connected. A person's account says that the person signs in again.
-   * Errors: NotFound, Network, ConsentMissing (not yet). */
+   * Errors: NotFound, NotConnected, Network, ConsentMissing (not yet), Forbidden (a wrong registration). */
   resume(accountId: string, options?: CallOptions): Promise<Account>;
   /** Asks Microsoft who the account is and whether its mailbox can be reached; sends a mail to itself if a test message is asked for.
    * Errors: NotFound, NotConnected, NeedsReconnect, Network. */

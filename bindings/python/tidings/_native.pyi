@@ -1567,7 +1567,9 @@ class Engine:
     async def finish_connect(self, callback_url: str, binding: str) -> Account:
         """Ends a sign-in with the URL the browser came back to. Works once per attempt, also after a restart; runs to its end when the caller stops waiting.
         Also takes the callback of an `Approval`. Errors: InvalidInput, Conflict (already used, or another person than the account's), Cancelled (declined or
-        expired), ConsentMissing (an administrator must approve first: `account_id` names the stored account, for `approval`), TokenRejected, Network."""
+        expired), ConsentMissing (an administrator must approve first: `account_id` names the stored account, for `approval`), Forbidden (a policy, a wrong
+        registration), TokenRejected (it failed its checks, or Microsoft does not take its code any more: start again), Network (the same callback can be
+        brought again)."""
     @overload
     async def connect_here(self, request: ConnectRequest) -> LoopbackSignIn:
         """Starts a sign-in whose callback is received on a loopback port of this machine."""
@@ -1582,7 +1584,7 @@ class Engine:
     @overload
     async def connect_tenant(self, request: TenantRequest) -> SignIn:
         """Starts to connect an organisation. The sign-in proves which one; the account it gives awaits the administrator's `approval` and then gets
-        tokens of its own. Errors: InvalidInput.
+        tokens of its own. Errors: InvalidInput, Forbidden (personal accounts).
         Source: Microsoft identity platform, admin consent; OAuth 2.0 client credentials flow."""
     @overload
     async def connect_tenant(self, *, owner: str, redirect_uri: str, app: str | None = ..., tenant: str | None = ..., context: str | None = ...) -> SignIn: ...
@@ -1598,10 +1600,10 @@ class Engine:
         """Starts a sign-in that asks for further features, beside those the account has. Errors: InvalidInput, NotFound."""
     async def approval(self, account_id: str, redirect_uri: str) -> Approval:
         """What an administrator has to approve for this account: link, texts. The link is valid as long as a sign-in; ask again for another.
-        Errors: InvalidInput, NotFound."""
+        Errors: InvalidInput, NotFound, Forbidden (personal accounts)."""
     async def resume(self, account_id: str) -> Account:
         """Looks whether the approval came without a callback: an organisation's account is then connected. A person's account says that the person signs in again.
-        Errors: NotFound, Network, ConsentMissing (not yet)."""
+        Errors: NotFound, NotConnected, Network, ConsentMissing (not yet), Forbidden (a wrong registration)."""
     async def verify(self, account_id: str, test_message: bool) -> Verification:
         """Asks Microsoft who the account is and whether its mailbox can be reached; sends a mail to itself if a test message is asked for.
         Errors: NotFound, NotConnected, NeedsReconnect, Network."""
@@ -1708,7 +1710,9 @@ class BlockingEngine:
     def finish_connect(self, callback_url: str, binding: str) -> Account:
         """Ends a sign-in with the URL the browser came back to. Works once per attempt, also after a restart; runs to its end when the caller stops waiting.
         Also takes the callback of an `Approval`. Errors: InvalidInput, Conflict (already used, or another person than the account's), Cancelled (declined or
-        expired), ConsentMissing (an administrator must approve first: `account_id` names the stored account, for `approval`), TokenRejected, Network."""
+        expired), ConsentMissing (an administrator must approve first: `account_id` names the stored account, for `approval`), Forbidden (a policy, a wrong
+        registration), TokenRejected (it failed its checks, or Microsoft does not take its code any more: start again), Network (the same callback can be
+        brought again)."""
     @overload
     def connect_here(self, request: ConnectRequest) -> BlockingLoopbackSignIn:
         """Starts a sign-in whose callback is received on a loopback port of this machine."""
@@ -1723,7 +1727,7 @@ class BlockingEngine:
     @overload
     def connect_tenant(self, request: TenantRequest) -> SignIn:
         """Starts to connect an organisation. The sign-in proves which one; the account it gives awaits the administrator's `approval` and then gets
-        tokens of its own. Errors: InvalidInput.
+        tokens of its own. Errors: InvalidInput, Forbidden (personal accounts).
         Source: Microsoft identity platform, admin consent; OAuth 2.0 client credentials flow."""
     @overload
     def connect_tenant(self, *, owner: str, redirect_uri: str, app: str | None = ..., tenant: str | None = ..., context: str | None = ...) -> SignIn: ...
@@ -1739,10 +1743,10 @@ class BlockingEngine:
         """Starts a sign-in that asks for further features, beside those the account has. Errors: InvalidInput, NotFound."""
     def approval(self, account_id: str, redirect_uri: str) -> Approval:
         """What an administrator has to approve for this account: link, texts. The link is valid as long as a sign-in; ask again for another.
-        Errors: InvalidInput, NotFound."""
+        Errors: InvalidInput, NotFound, Forbidden (personal accounts)."""
     def resume(self, account_id: str) -> Account:
         """Looks whether the approval came without a callback: an organisation's account is then connected. A person's account says that the person signs in again.
-        Errors: NotFound, Network, ConsentMissing (not yet)."""
+        Errors: NotFound, NotConnected, Network, ConsentMissing (not yet), Forbidden (a wrong registration)."""
     def verify(self, account_id: str, test_message: bool) -> Verification:
         """Asks Microsoft who the account is and whether its mailbox can be reached; sends a mail to itself if a test message is asked for.
         Errors: NotFound, NotConnected, NeedsReconnect, Network."""

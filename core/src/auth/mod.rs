@@ -9,6 +9,7 @@ mod attempt;
 mod begin;
 mod callback;
 mod check;
+mod device;
 mod flow;
 mod keep;
 mod permissions;
@@ -20,6 +21,7 @@ mod shown;
 mod state;
 mod token;
 
+pub use device::DeviceAttempt;
 pub use scopes::name as feature_name;
 pub use shown::allows;
 

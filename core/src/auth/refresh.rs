@@ -3,7 +3,7 @@
 use super::state::{Class, Refusal};
 use super::token::{Denied, Grant, StoredToken};
 use super::{Auth, token_place};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Remedy, Result};
 use crate::model::{AccountKind, AccountState, Event};
 use crate::pipeline::{AccessToken, TokenSource};
 use crate::random;
@@ -22,6 +22,9 @@ const JITTER_MS: f64 = 60_000.0;
 const LATER_MS: i64 = 60_000;
 /// A token is not handed out for its last moments: it has to arrive, too.
 const LAST_MS: i64 = 10_000;
+/// A token is new for so long: refused within it, the sign-in is to blame and not the token's age.
+const NEW_MS: i64 = 120_000;
+const WITHDRAWN: &str = "The administrator's approval was taken back. Ask for it again with approval.";
 const LEASE_STEP: Duration = Duration::from_millis(250);
 const LEASE_STEPS: u32 = 240;
 
@@ -34,7 +37,13 @@ pub(super) struct Desk(Mutex<Table>);
 #[derive(Default)]
 struct Table {
     cached: HashMap<String, Cached>,
-    flights: HashMap<String, Flight>,
+    flights: HashMap<String, Booked>,
+}
+
+struct Booked {
+    flight: Flight,
+    /// What its token is asked to hold.
+    claims: Option<String>,
 }
 
 struct Cached {
@@ -42,17 +51,33 @@ struct Cached {
     renew_at: i64,
     expires_at: i64,
     generation: i64,
+    /// What it was asked to hold, as far as this process knows.
+    claims: Option<String>,
+}
+
+impl Cached {
+    /// It may serve a request whose last token was `stale`, refused with these `claims`.
+    fn serves(&self, stale: Option<&AccessToken>, claims: Option<&String>, now: i64) -> bool {
+        Some(&self.token) != stale && (claims.is_none() || self.claims.as_ref() == claims) && now < self.expires_at - LAST_MS
+    }
 }
 
 impl Desk {
     pub fn remember(&self, account_id: &str, token: AccessToken, generation: i64, now: i64, expires_at: i64) {
+        self.remember_with(account_id, token, generation, now, expires_at, None);
+    }
+
+    fn remember_with(&self, account_id: &str, token: AccessToken, generation: i64, now: i64, expires_at: i64, claims: Option<String>) {
         // A short-lived token is renewed in its last third.
         let early = EARLY_MS.min((expires_at - now) / 3);
         let renew_at = expires_at - early - (random::jitter() * JITTER_MS.min(early as f64 / 3.0)) as i64;
         let mut table = self.table();
         // A late result of an older connection must not replace the token of a newer one.
         if table.cached.get(account_id).is_none_or(|c| c.generation <= generation) {
-            table.cached.insert(account_id.to_owned(), Cached { token, renew_at, expires_at, generation });
+            // The store does not say what a token was asked to hold; memory may.
+            let known = table.cached.get(account_id).filter(|c| c.token == token).and_then(|c| c.claims.clone());
+            let claims = claims.or(known);
+            table.cached.insert(account_id.to_owned(), Cached { token, renew_at, expires_at, generation, claims });
         }
     }
 
@@ -78,6 +103,16 @@ impl TokenSource for Auth {
         let me = self.me.upgrade();
         Box::pin(async move { me.ok_or_else(crate::runtime::closed)?.give(account_id, stale, claims).await })
     }
+
+    fn refused(&self, account_id: String, token: AccessToken, claims: Option<String>) -> BoxFuture<'static, ()> {
+        let me = self.me.upgrade();
+        Box::pin(async move {
+            let Some(me) = me else { return };
+            if let Err(e) = me.give_up(&account_id, &token, claims).await {
+                tracing::debug!(target: "tidings::auth", kind = ?e.kind(), "a lasting refusal could not be noted");
+            }
+        })
+    }
 }
 
 impl Auth {
@@ -92,16 +127,21 @@ impl Auth {
         self.token(account_id.to_owned(), None, None).await.map(drop)
     }
 
-    async fn give(self: Arc<Self>, account_id: String, stale: Option<AccessToken>, claims: Option<String>) -> Result<AccessToken> {
+    async fn give(self: Arc<Self>, account_id: String, mut stale: Option<AccessToken>, claims: Option<String>) -> Result<AccessToken> {
         let now = self.now();
         let living = {
             let table = self.desk.table();
             match table.cached.get(&account_id) {
-                Some(c) if Some(&c.token) != stale.as_ref() && now < c.expires_at - LAST_MS => {
+                Some(c) if c.serves(stale.as_ref(), claims.as_ref(), now) => {
                     if now < c.renew_at {
                         return Ok(c.token.clone());
                     }
                     Some(c.token.clone())
+                }
+                // Renewed meanwhile, but without what is asked for now: as good as refused.
+                Some(c) if claims.is_some() && now < c.expires_at => {
+                    stale = Some(c.token.clone());
+                    None
                 }
                 _ => None,
             }
@@ -122,27 +162,40 @@ impl Auth {
         }
     }
 
-    /// Joins the renewal under way or starts one, in a task of its own: a caller who goes away must not cut it in two.
+    /// Joins the renewal under way or starts one, in a task of its own: a caller who goes away must not cut it in two. A caller whose challenge the
+    /// renewal under way knows nothing of waits for it to land, and then starts its own.
     async fn fly(self: &Arc<Self>, account_id: &str, stale: &Option<AccessToken>, claims: &Option<String>) -> Result<AccessToken> {
-        let flight = {
-            let mut table = self.desk.table();
-            match table.flights.get(account_id) {
-                Some(flight) => flight.clone(),
-                None => {
-                    let (me, id, stale, claims) = (self.clone(), account_id.to_owned(), stale.clone(), claims.clone());
-                    let task = tokio::spawn(async move {
-                        let _landed = Landed { auth: me.clone(), account_id: id.clone() };
-                        let span = tracing::info_span!(target: "tidings::auth", "tidings.token", account = id);
-                        me.renew(&id, stale, claims).instrument(span).await
-                    });
-                    let joined = async move { task.await.unwrap_or_else(|_| Err(crate::runtime::closed())) };
-                    let flight = joined.boxed().shared();
-                    table.flights.insert(account_id.to_owned(), flight.clone());
-                    flight
+        let mut stale = stale.clone();
+        loop {
+            let (flight, is_ours) = {
+                let mut table = self.desk.table();
+                match table.flights.get(account_id) {
+                    Some(booked) => (booked.flight.clone(), claims.is_none() || booked.claims == *claims),
+                    None => (self.take_off(&mut table, account_id, stale.clone(), claims.clone()), true),
                 }
+            };
+            let landed = flight.await;
+            if is_ours {
+                return landed;
             }
-        };
-        flight.await
+            // Its token is newer than the one refused, and still lacks what is asked for. That it failed says nothing of ours.
+            if let Ok(token) = landed {
+                stale = Some(token);
+            }
+        }
+    }
+
+    fn take_off(self: &Arc<Self>, table: &mut Table, account_id: &str, stale: Option<AccessToken>, claims: Option<String>) -> Flight {
+        let (me, id, asked) = (self.clone(), account_id.to_owned(), claims.clone());
+        let task = tokio::spawn(async move {
+            let _landed = Landed { auth: me.clone(), account_id: id.clone() };
+            let span = tracing::info_span!(target: "tidings::auth", "tidings.token", account = id);
+            me.renew(&id, stale, asked).instrument(span).await
+        });
+        let joined = async move { task.await.unwrap_or_else(|_| Err(crate::runtime::closed())) };
+        let flight = joined.boxed().shared();
+        table.flights.insert(account_id.to_owned(), Booked { flight: flight.clone(), claims });
+        flight
     }
 
     async fn renew(self: &Arc<Self>, account_id: &str, stale: Option<AccessToken>, claims: Option<String>) -> Result<AccessToken> {
@@ -202,17 +255,18 @@ impl Auth {
             }
         };
         match answer {
-            Ok(grant) => self.keep_renewed(account, row, stored, grant, lease, stale).await,
+            Ok(grant) => self.keep_renewed(account, row, stored, grant, lease, stale, claims).await,
             Err(Denied::Failed(error)) => {
                 tracing::warn!(target: "tidings::auth", account = account_id, kind = ?error.kind(), request_id = error.request_id(), "token not renewed");
                 Err(error)
             }
-            Err(Denied::Refused(refusal, request_id)) => self.refused(account, row.version, refusal, stale).await.map_err(|e| e.with_request_id(request_id)),
+            Err(Denied::Refused(refusal, request_id)) => self.turned_down(account, row.version, refusal, stale, claims).await.map_err(|e| e.with_request_id(request_id)),
         }
     }
 
     /// Durable first. A token that could not be stored is not used: the next process would renew with a token that this one has replaced.
-    async fn keep_renewed(&self, account: AccountRow, row: TokenRow, stored: StoredToken, grant: Grant, lease: &Lease, stale: &Option<AccessToken>) -> Result<AccessToken> {
+    #[allow(clippy::too_many_arguments)] // what was asked, with what, and what came of it
+    async fn keep_renewed(&self, account: AccountRow, row: TokenRow, stored: StoredToken, grant: Grant, lease: &Lease, stale: &Option<AccessToken>, claims: Option<&str>) -> Result<AccessToken> {
         let now = self.now();
         let expires_at = now.saturating_add(i64::try_from(grant.lifetime.as_millis()).unwrap_or(0));
         let (id, generation, version) = (account.id.clone(), account.generation, row.version + 1);
@@ -224,9 +278,12 @@ impl Auth {
                     refresh_token: grant.refresh_token.as_deref().cloned().unwrap_or_else(|| stored.refresh_token.clone()),
                     access_token: grant.access_token.expose(str::to_owned),
                 };
-                let sealed = me.vault.secrets(&id)?.seal(token_place(&id, version), &token.to_json()?)?;
-                let row = TokenRow { account_id: id, version, sealed, expires_at, refreshed_at: now };
-                me.store.save_token(&row, generation, Some(&lease), now)
+                let plain = token.to_json()?;
+                me.vault.again(|| {
+                    let sealed = me.vault.secrets(&id)?.seal(token_place(&id, version), &plain)?;
+                    let row = TokenRow { account_id: id.clone(), version, sealed, expires_at, refreshed_at: now };
+                    me.store.save_token(&row, generation, Some(&lease), now)
+                })
             })
             .await?;
         if !saved {
@@ -236,7 +293,7 @@ impl Auth {
                 Row::Renew(_) => Err(Error::new(ErrorKind::StoreBusy, "Another process changed this account meanwhile. Try again.")),
             };
         }
-        self.desk.remember(&account.id, access_token.clone(), generation, now, expires_at);
+        self.desk.remember_with(&account.id, access_token.clone(), generation, now, expires_at, claims.map(str::to_owned));
         self.pipeline.meters().tokens_renewed.up();
         tracing::info!(target: "tidings::auth", account = account.id, "token renewed");
         if account.state != AccountState::Connected {
@@ -245,7 +302,7 @@ impl Auth {
         Ok(access_token)
     }
 
-    async fn refused(&self, account: AccountRow, version: i64, refusal: Refusal, stale: &Option<AccessToken>) -> Result<AccessToken> {
+    async fn turned_down(&self, account: AccountRow, version: i64, refusal: Refusal, stale: &Option<AccessToken>, claims: Option<&str>) -> Result<AccessToken> {
         // Re-read first: a refusal of a token that another process has replaced says nothing.
         let id = account.id.clone();
         let current = self.step(move |me| me.store.token(&id)).await?;
@@ -255,13 +312,56 @@ impl Auth {
             return Ok(token);
         }
         tracing::warn!(target: "tidings::auth", account = account.id, kind = ?refusal.error(false).kind(), "token refused");
+        tracing::warn!(target: "tidings::auth", account = account.id, kind = ?refusal.error(false).kind(), "token refused");
         if refusal.class() == Class::Outage {
             return Err(refusal.error(false));
         }
-        if let Some(state) = refusal.state() {
-            self.change_state(&account, state, Some(refusal.reason())).await?;
+        // Of an organisation's own token these two say that the approval was taken back.
+        if account.kind == AccountKind::Tenant && matches!(refusal.aadsts, Some(700016 | 7000112)) {
+            self.change_state(&account, AccountState::AwaitingAdmin, Some(WITHDRAWN.to_owned())).await?;
+            return Err(Error::new(ErrorKind::ConsentMissing, WITHDRAWN).with_remedy(Remedy::Admin));
         }
-        Err(refusal.error(false))
+        let Some(state) = refusal.state() else { return Err(refusal.error(false)) };
+        // What Microsoft wants is told to it at the next sign-in, or that would end like this.
+        if state == AccountState::NeedsReconnect
+            && let Some(claims) = refusal.claims.as_deref().or(claims)
+        {
+            self.keep_claims(&account.id, account.generation, claims).await?;
+        }
+        self.change_state(&account, state, Some(refusal.reason())).await?;
+        Err(match state {
+            AccountState::AwaitingAdmin => Error::new(ErrorKind::ConsentMissing, refusal.reason()).with_remedy(Remedy::Admin),
+            _ => refusal.error(false),
+        })
+    }
+
+    /// Graph refuses a token that was fetched just now: another one of the same sign-in will fare no better.
+    async fn give_up(&self, account_id: &str, token: &AccessToken, claims: Option<String>) -> Result<()> {
+        let now = self.now();
+        let asked_for_it = self.desk.table().cached.get(account_id).is_some_and(|c| c.token == *token && (claims.is_none() || c.claims == claims));
+        if !asked_for_it {
+            return Ok(());
+        }
+        let (id, token) = (account_id.to_owned(), token.clone());
+        let found = self
+            .step(move |me| {
+                let Some(account) = me.store.account(&id)?.filter(|a| a.state == AccountState::Connected) else { return Ok(None) };
+                let Some(row) = me.store.token(&id)? else { return Ok(None) };
+                let stored = StoredToken::from_json(&me.vault.secrets(&id)?.open(token_place(&id, row.version), &row.sealed)?)?;
+                // A token that another process has replaced, or that is as old as the one before, proves nothing.
+                let is_new = AccessToken::new(stored.access_token.clone()) == token && now.saturating_sub(row.refreshed_at) < NEW_MS;
+                Ok(is_new.then_some(account))
+            })
+            .await?;
+        let Some(account) = found else { return Ok(()) };
+        if let Some(claims) = &claims {
+            self.keep_claims(account_id, account.generation, claims).await?;
+        }
+        let (state, problem) = match account.kind {
+            AccountKind::Tenant => (AccountState::Misconfigured, "Microsoft does not accept the application's own tokens. Ask an administrator whether the application is still approved."),
+            AccountKind::Person | AccountKind::Link => (AccountState::NeedsReconnect, "Microsoft does not accept this account's sign-in, not even with a new token. Connect the account again."),
+        };
+        self.change_state(&account, state, Some(problem.to_owned())).await
     }
 
     async fn change_state(&self, account: &AccountRow, state: AccountState, problem: Option<String>) -> Result<()> {
@@ -284,10 +384,14 @@ impl Auth {
     async fn read(&self, account_id: &str, stale: &Option<AccessToken>) -> Result<Row> {
         let (id, now) = (account_id.to_owned(), self.now());
         let row = self
-            .step(move |me| {
+            .step(move |me| me.vault.again(|| {
                 let account = me.store.account(&id)?.filter(|a| a.state != AccountState::Disconnected);
                 let account = account.ok_or_else(|| Error::new(ErrorKind::NotConnected, "This account is not connected. Connect it again."))?;
-                if matches!(account.state, AccountState::NeedsReconnect | AccountState::AwaitingAdmin | AccountState::Declined) {
+                if matches!(account.state, AccountState::AwaitingAdmin | AccountState::Declined) {
+                    let why = account.problem.clone().unwrap_or_else(|| "An administrator must approve first. Ask for it with approval.".to_owned());
+                    return Err(Error::new(ErrorKind::ConsentMissing, why).with_remedy(Remedy::Admin));
+                }
+                if account.state == AccountState::NeedsReconnect {
                     let why = account.problem.clone().unwrap_or_else(|| "Microsoft asks for a new sign-in. Connect the account again.".to_owned());
                     return Err(Error::new(ErrorKind::NeedsReconnect, why));
                 }
@@ -302,7 +406,7 @@ impl Auth {
                 };
                 let stored = StoredToken::from_json(&plain)?;
                 Ok((account, token, stored))
-            })
+            }))
             .await?;
         let (account, token, stored) = row;
         let access_token = AccessToken::new(stored.access_token.clone());

@@ -5,6 +5,9 @@
 //! Connected ── the person must act: invalid_grant, interaction_required ──▶ NeedsReconnect ── sign-in finished ──▶ Connected
 //! Connected ── the application is set up wrongly: invalid_client … ──▶ Misconfigured ── refresh ok ──▶ Connected
 //! Connected ── outage: network, 429, 5xx, unreadable ──▶ Connected (tokens untouched, an error for the caller)
+//! Connected ── access that was not granted for good has ended ──▶ NeedsReconnect
+//! (nothing) ── only an administrator can let this in ──▶ AwaitingAdmin ── approved ──▶ NeedsReconnect (a person) or, by a token, Connected (an organisation)
+//! AwaitingAdmin ── declined, or nobody for 30 days ──▶ Declined ── approval asked for again ──▶ AwaitingAdmin
 //! any ── disconnect ──▶ Disconnected
 //! ```
 //!
@@ -58,6 +61,7 @@ impl Refusal {
     /// What the account becomes when a refresh is refused like this; None: nothing changes.
     pub fn state(&self) -> Option<AccountState> {
         match self.class() {
+            Class::Admin if matches!(self.aadsts, Some(90094 | 90095 | 90008)) => Some(AccountState::AwaitingAdmin),
             Class::Person | Class::Declined | Class::Admin => Some(AccountState::NeedsReconnect),
             Class::Developer => Some(AccountState::Misconfigured),
             Class::Outage => None,

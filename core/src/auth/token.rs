@@ -1,5 +1,9 @@
 //! What the token endpoint is asked, what it answers, and the form in which an account's token is kept.
 
+mod device;
+
+pub use device::DeviceCode;
+
 use super::assertion::Proof;
 use super::state::{Refusal, aadsts};
 use crate::clock::Clock;

@@ -9,12 +9,21 @@ use std::sync::Arc;
 impl Engine {
     /// Starts a sign-in by a code that the person types in on any device. Errors: InvalidInput, Network, Forbidden (public client flows are not allowed).
     /// Source: Microsoft identity platform, device authorization grant; RFC 8628.
-    pub async fn connect_device(&self, _request: ConnectRequest) -> Result<Arc<DeviceSignIn>> {
-        Err(Error::internal("Not built yet."))
+    pub async fn connect_device(&self, request: ConnectRequest) -> Result<Arc<DeviceSignIn>> {
+        let inner = self.inner.clone();
+        let device = self
+            .inner
+            .runtime
+            .finish(async move {
+                inner.keeping.check_not_deleted(&request.owner).await?;
+                inner.auth.begin_device(request).await
+            })
+            .await?;
+        Ok(Arc::new(DeviceSignIn::new(self.inner.clone(), device)))
     }
 
     /// Starts to connect an organisation. The sign-in proves which one; the account it gives awaits the administrator's `approval` and then gets
-    /// tokens of its own. Errors: InvalidInput.
+    /// tokens of its own. Errors: InvalidInput, Forbidden (personal accounts).
     /// Source: Microsoft identity platform, admin consent; OAuth 2.0 client credentials flow.
     pub async fn connect_tenant(&self, request: TenantRequest) -> Result<SignIn> {
         let inner = self.inner.clone();
@@ -65,7 +74,7 @@ impl Engine {
     }
 
     /// What an administrator has to approve for this account: link, texts. The link is valid as long as a sign-in; ask again for another.
-    /// Errors: InvalidInput, NotFound.
+    /// Errors: InvalidInput, NotFound, Forbidden (personal accounts).
     pub async fn approval(&self, account_id: String, redirect_uri: String) -> Result<Approval> {
         let inner = self.inner.clone();
         self.inner
@@ -80,7 +89,7 @@ impl Engine {
     }
 
     /// Looks whether the approval came without a callback: an organisation's account is then connected. A person's account says that the person signs in again.
-    /// Errors: NotFound, Network, ConsentMissing (not yet).
+    /// Errors: NotFound, NotConnected, Network, ConsentMissing (not yet), Forbidden (a wrong registration).
     pub async fn resume(&self, account_id: String) -> Result<Account> {
         let inner = self.inner.clone();
         self.inner

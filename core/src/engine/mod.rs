@@ -95,7 +95,8 @@ impl Engine {
     /// Ends a sign-in with the URL the browser came back to. Works once per attempt, also after a restart; runs to its end when the caller stops waiting.
     /// Also takes the callback of an `Approval`. Errors: InvalidInput, Conflict (already used, or another person than the account's), Cancelled (declined or
     /// expired), ConsentMissing (an administrator must approve first: `account_id` names the stored account, for `approval`), Forbidden (a policy, a wrong
-    /// registration), TokenRejected (it failed its checks, or Microsoft does not take its code any more: start again), Network.
+    /// registration), TokenRejected (it failed its checks, or Microsoft does not take its code any more: start again), Network (the same callback can be
+    /// brought again).
     pub async fn finish_connect(&self, callback_url: String, binding: String) -> Result<Account> {
         let inner = self.inner.clone();
         self.inner.runtime.finish(async move { inner.finish_sign_in(&callback_url, &binding).await }).await
@@ -262,6 +263,10 @@ impl Inner {
     /// A sign-in that was refused is recorded.
     async fn finish_sign_in(&self, callback_url: &str, binding: &str) -> Result<Account> {
         let outcome = self.auth.finish(callback_url, binding).await;
+        self.noted(outcome).await
+    }
+
+    async fn noted(&self, outcome: Result<Account>) -> Result<Account> {
         if let Err(error) = &outcome {
             self.keeping.sign_in_refused(error).await;
         }
@@ -317,6 +322,14 @@ impl Inner {
         }
         if crate::auth::allows(&row, feature) {
             return Ok(row);
+        }
+        let other = match row.kind {
+            AccountKind::Person => None,
+            AccountKind::Link => Some("This account only tells who somebody is. Use connect for a mailbox or chats of that person."),
+            AccountKind::Tenant => Some("This account is that of an organisation, which has no mailbox or chats of its own. Use connect for a person."),
+        };
+        if let Some(words) = other {
+            return Err(Error::new(ErrorKind::Forbidden, words).with_remedy(crate::error::Remedy::Developer).on_account(account_id));
         }
         refuse(ErrorKind::ConsentMissing, &format!("The account was not connected for {}, or the permission was not granted. Connect it again with this feature.", crate::auth::feature_name(feature)))
     }

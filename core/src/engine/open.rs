@@ -89,6 +89,7 @@ pub fn open(config: Config, root_key: Arc<RootKey>, test_clock: Option<Arc<TestC
     let runtime = Runtime::start()?;
     runtime.background(outbox.clone().run(runtime.stop()));
     runtime.background(keeping.clone().sweep(runtime.stop()));
+    runtime.background(super::keeping::renew_keys(vault.clone(), clock.clone(), runtime.stop()));
     let send_timeout = Duration::from_millis(u64::from(config.send_timeout_ms));
     tracing::info!(target: "tidings::engine", version = env!("CARGO_PKG_VERSION"), content = ?config.content, "opened");
     Ok(Arc::new(Inner { runtime, clock, store, vault, auth, outbox, sync, reader, keeping, bell, news, send_timeout, meters }))

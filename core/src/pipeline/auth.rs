@@ -1,20 +1,27 @@
 //! Puts the account's token on Graph requests. A 401 gets one fresh token; a claims challenge is handed on once.
 
+use super::challenge;
 use super::transport::{Answer, Transport};
 use super::{AccessToken, Purpose, Request};
 use crate::error::{Error, ErrorKind, Result};
 use crate::metrics::Meters;
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use http::header::{AUTHORIZATION, HeaderValue, WWW_AUTHENTICATE};
+use http::header::{AUTHORIZATION, HeaderValue};
 use http::{HeaderMap, StatusCode};
 use std::sync::{Arc, PoisonError, RwLock, Weak};
+
+/// Fresh tokens asked for because of one request: after a plain refusal, and for a challenge that came with the second.
+const MOST_TOKENS: usize = 2;
 
 /// Who knows the tokens. `stale`: that one was refused, so the same again is no answer. `claims`: what the service asks the new one to hold, as JSON.
 pub trait TokenSource: Send + Sync {
     fn token(&self, account_id: String, stale: Option<AccessToken>, claims: Option<String>) -> BoxFuture<'static, Result<AccessToken>>;
+    /// The service refuses this token too, though it came as a fresh one. `claims`: what it asks for even now.
+    fn refused(&self, account_id: String, token: AccessToken, claims: Option<String>) -> BoxFuture<'static, ()> {
+        let _ = (account_id, token, claims);
+        Box::pin(std::future::ready(()))
+    }
 }
 
 pub struct Tokens {
@@ -32,18 +39,39 @@ impl Tokens {
         *self.source.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::downgrade(source));
     }
 
-    /// One attempt: the token, the exchange, and after a 401 both once more.
+    /// One attempt: the token, the exchange, and after a 401 both once more; a challenge that nobody has tried to meet yet is met once.
     pub async fn attach_and_send(&self, request: &Request, headers: HeaderMap, transport: &dyn Transport) -> Result<Answer> {
-        let token = self.token(request, None, None).await?;
-        let answer = transport.call(build(request, headers.clone(), token.as_ref())?, request.max_body).await;
-        let (Ok(refused), Some(stale)) = (&answer, token) else { return Ok(answer) };
-        if refused.status() != StatusCode::UNAUTHORIZED || request.bearer.is_some() || is_import_only(refused.body()) {
-            return Ok(answer);
+        let mut token = self.token(request, None, None).await?;
+        let mut tried: Vec<Option<String>> = Vec::new();
+        loop {
+            let answer = transport.call(build(request, headers.clone(), token.as_ref())?, request.max_body).await;
+            let (Ok(refused), Some(stale)) = (&answer, token) else { return Ok(answer) };
+            if refused.status() != StatusCode::UNAUTHORIZED || request.bearer.is_some() || is_import_only(refused.body()) {
+                return Ok(answer);
+            }
+            let claims = challenge::claims(refused.headers());
+            // After any fresh token, only what it was not asked for is a reason to ask for another.
+            let again = tried.is_empty() || (claims.is_some() && !tried.contains(&claims) && tried.len() < MOST_TOKENS);
+            if !again {
+                if is_about_the_token(refused.body()) {
+                    self.report(request, stale, claims).await;
+                }
+                return Ok(answer);
+            }
+            tried.push(claims.clone());
+            token = self.token(request, Some(stale), claims).await?;
+            self.meters.retries.up();
         }
-        let claims = challenge(refused.headers());
-        let fresh = self.token(request, Some(stale), claims).await?;
-        self.meters.retries.up();
-        Ok(transport.call(build(request, headers, fresh.as_ref())?, request.max_body).await)
+    }
+
+    async fn report(&self, request: &Request, token: AccessToken, claims: Option<String>) {
+        if let (Some(source), Some(account_id)) = (self.source(), request.account_id.clone()) {
+            source.refused(account_id, token, claims).await;
+        }
+    }
+
+    fn source(&self) -> Option<Arc<dyn TokenSource>> {
+        self.source.read().unwrap_or_else(PoisonError::into_inner).as_ref().and_then(Weak::upgrade)
     }
 
     /// None: this purpose gets no Authorization header, whatever the request says.
@@ -57,8 +85,7 @@ impl Tokens {
         let Some(account_id) = request.account_id.clone() else {
             return Err(Error::internal("A Graph request names no account."));
         };
-        let source: Option<Arc<dyn TokenSource>> = self.source.read().unwrap_or_else(PoisonError::into_inner).as_ref().and_then(Weak::upgrade);
-        match source {
+        match self.source() {
             Some(source) => source.token(account_id, stale, claims).await.map(Some).map_err(nothing_sent),
             None => Err(crate::runtime::closed()),
         }
@@ -100,42 +127,15 @@ fn is_import_only(body: &[u8]) -> bool {
     body.len() < 64 << 10 && body.windows(TEXT.len()).any(|window| window == TEXT)
 }
 
-/// The claims of `WWW-Authenticate: Bearer …, error="insufficient_claims", claims="base64"`, decoded; the order of the parameters varies.
-fn challenge(headers: &HeaderMap) -> Option<String> {
-    headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok()).find_map(|text| {
-        let parameter = |name: &str| {
-            let at = text.match_indices(name).find(|(at, _)| text.get(..*at).is_some_and(|before| before.ends_with([' ', ',']) || before.is_empty()))?.0;
-            text.get(at + name.len()..)?.trim_start().strip_prefix('=')?.trim_start().strip_prefix('"')?.split('"').next()
-        };
-        if parameter("error")? != "insufficient_claims" {
-            return None;
-        }
-        let encoded = parameter("claims").filter(|claims| claims.len() <= 8 << 10)?;
-        let decoded = [STANDARD.decode(encoded), STANDARD_NO_PAD.decode(encoded), URL_SAFE.decode(encoded), URL_SAFE_NO_PAD.decode(encoded)].into_iter().find_map(|d| d.ok())?;
-        let claims = String::from_utf8(decoded).ok()?;
-        serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&claims).ok()?;
-        Some(claims)
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn headers(text: &str) -> HeaderMap {
-        HeaderMap::from_iter([(WWW_AUTHENTICATE, HeaderValue::from_str(text).unwrap())])
+/// Graph says that it is the token: a 401 with another code may mean anything.
+fn is_about_the_token(body: &[u8]) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Body {
+        error: Code,
     }
-
-    #[test]
-    fn a_claims_challenge_is_read_in_any_order() {
-        let claims = r#"{"access_token":{"nbf":{"essential":true,"value":"1726258122"}}}"#;
-        let encoded = STANDARD.encode(claims);
-        let one = format!(r#"Bearer realm="", authorization_uri="https://x/authorize", client_id="0", error="insufficient_claims", claims="{encoded}""#);
-        let two = format!(r#"Bearer claims="{encoded}",error="insufficient_claims", error_description="again""#);
-        assert_eq!(challenge(&headers(&one)).as_deref(), Some(claims));
-        assert_eq!(challenge(&headers(&two)).as_deref(), Some(claims));
-        assert_eq!(challenge(&headers(r#"Bearer error="invalid_token", claims="e30=""#)), None);
-        assert_eq!(challenge(&headers(r#"Bearer error="insufficient_claims", claims="bm90IGpzb24=""#)), None);
-        assert_eq!(challenge(&headers("Bearer")), None);
+    #[derive(serde::Deserialize)]
+    struct Code {
+        code: String,
     }
+    body.len() < 64 << 10 && serde_json::from_slice::<Body>(body).is_ok_and(|b| b.error.code.eq_ignore_ascii_case("InvalidAuthenticationToken"))
 }

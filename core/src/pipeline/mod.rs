@@ -8,6 +8,7 @@
 //! `Throttled` = refused, nothing was done; everything else came as an answer or is safe to repeat.
 
 mod auth;
+mod challenge;
 mod gate;
 mod hosts;
 // The two rooms that may open sockets.

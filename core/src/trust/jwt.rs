@@ -72,7 +72,7 @@ impl<'a> Unverified<'a> {
             return Err(rejected("its token says that it is not signed"));
         }
         if header.alg.starts_with("HS") {
-            return Err(rejected("its token is signed with a shared secret instead of Microsoft's key"));
+            return Err(rejected("its token is signed with a shared secret instead of RS256 and Microsoft's key"));
         }
         if header.alg != "RS256" {
             return Err(rejected("its token is not signed with RS256"));

@@ -17,6 +17,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 mod apps;
+mod challenges;
 mod consent;
 mod logged;
 mod organisations;

@@ -1,0 +1,80 @@
+//! The device authorization grant on the wire (RFC 8628).
+
+use super::{Credential, Denied, Entra, EntraError, EntraToken, Grant, grant, request};
+use crate::error::{Error, ErrorKind, Result};
+use crate::pipeline::{Response, Safety};
+use http::StatusCode;
+use serde::Deserialize;
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+const GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
+
+#[derive(Deserialize, Zeroize, ZeroizeOnDrop)]
+pub struct DeviceCode {
+    pub device_code: String,
+    pub user_code: String,
+    pub verification_uri: String,
+    #[serde(default)]
+    pub message: String,
+    pub expires_in: u32,
+    #[serde(default)]
+    pub interval: Option<u32>,
+}
+
+impl Entra {
+    pub async fn device_code(&self, tenant: &str, scopes: &[String]) -> Result<DeviceCode, Denied> {
+        let fields = [("client_id", self.client_id()), ("scope", &scopes.join(" "))];
+        let response = self.post(tenant, "devicecode", &fields, false).await.map_err(Denied::Failed)?;
+        read(&response)
+    }
+
+    /// One look whether the person has signed in.
+    pub async fn device_grant(&self, tenant: &str, device_code: &str) -> Result<Grant, Denied> {
+        let fields = [("client_id", self.client_id()), ("grant_type", GRANT), ("device_code", device_code)];
+        let response = self.post(tenant, "token", &fields, true).await.map_err(Denied::Failed)?;
+        let token: EntraToken = read(&response)?;
+        grant(token).ok_or_else(|| unreadable(&response))
+    }
+
+    /// `proven`: with whatever shows that the application itself asks.
+    fn form(&self, tenant: &str, fields: &[(&str, &str)], proven: bool) -> Result<Vec<u8>> {
+        let mut form = url::form_urlencoded::Serializer::new(String::new());
+        form.extend_pairs(fields);
+        if let (Credential::Secret(secret), true) = (&self.credential, proven) {
+            secret.expose(|text| {
+                form.append_pair("client_secret", text);
+            });
+        }
+        let mut body = form.finish().into_bytes();
+        if let (Some(proof), true) = (self.proof(tenant), proven) {
+            proof.attach(&mut body)?;
+        }
+        Ok(body)
+    }
+
+    async fn post(&self, tenant: &str, endpoint: &str, fields: &[(&str, &str)], proven: bool) -> Result<Response> {
+        let body = self.form(tenant, fields, proven)?;
+        let mut asked = oauth2::HttpRequest::new(body);
+        *asked.method_mut() = http::Method::POST;
+        *asked.uri_mut() = self.address(tenant, &format!("oauth2/v2.0/{endpoint}")).as_str().parse().map_err(|_| Error::internal("The sign-in address could not be made."))?;
+        asked.headers_mut().insert(http::header::ACCEPT, http::HeaderValue::from_static("application/json"));
+        asked.headers_mut().insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/x-www-form-urlencoded"));
+        self.pipeline.send(request(asked, Safety::Repeatable, None)?).await
+    }
+}
+
+/// A refusal comes as 400 or 401 with JSON; anything else is a service that is not itself.
+fn read<T: serde::de::DeserializeOwned>(response: &Response) -> Result<T, Denied> {
+    match response.status {
+        StatusCode::OK => serde_json::from_slice(&response.body).map_err(|_| unreadable(response)),
+        StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+            let body: EntraError = serde_json::from_slice(&response.body).map_err(|_| unreadable(response))?;
+            Err(Denied::Refused(body.into(), response.request_id.clone()))
+        }
+        _ => Err(unreadable(response)),
+    }
+}
+
+fn unreadable(response: &Response) -> Denied {
+    Denied::Failed(Error::new(ErrorKind::Upstream, "Microsoft's sign-in service answered something unreadable. Try again later.").with_request_id(response.request_id.clone()))
+}
