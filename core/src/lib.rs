@@ -58,6 +58,6 @@ pub fn generate_root_key() -> Result<Vec<u8>> {
 
 /// The wrapped key that `RootKey::unwrapped` left with the store in this folder; none if there is no store yet, or it has another kind of key.
 /// Needs no key. Errors: InvalidInput, Corrupt, StoreBusy.
-pub fn wrapped_root_key(_data_dir: String) -> Result<Option<Vec<u8>>> {
-    Err(Error::internal("Not built yet."))
+pub fn wrapped_root_key(data_dir: String) -> Result<Option<Vec<u8>>> {
+    vault::wrapped_root_key(std::path::Path::new(&data_dir))
 }

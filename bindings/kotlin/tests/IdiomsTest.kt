@@ -56,6 +56,40 @@ class IdiomsTest {
     }
 
     @Test
+    fun `an approval shows no secret`() {
+        val shown = Approval("account", "https://example.com/?state=hidden", "hidden", java.time.Instant.EPOCH, "why", "sheet").toString()
+        assertFalse("hidden" in shown, shown)
+        assertContains(shown, "account")
+    }
+
+    @Test
+    fun `an engine opens with a file`() {
+        val file = kotlin.io.path.createTempFile("tidings", ".toml")
+        java.nio.file.Files.writeString(file, "page_sise = 50")
+        val key = RootKey.raw(generateRootKey())
+        for (refused in listOf<() -> Engine>({ Engine.open(file, key) }, { Engine.open(file.toString(), key) })) {
+            assertContains(assertFailsWith<TidingsException.InvalidInput> { refused() }.reason, "page_sise")
+        }
+    }
+
+    @Test
+    fun `apps and keys are said shortly`() {
+        val bot = App(name = "bot", clientId = "00000000-0000-0000-0000-000000000000", clientSecret = Secret("hidden"))
+        assertFalse("hidden" in Config(dataDir = "data", clientId = "id", cloud = Cloud.Public, apps = listOf(bot)).toString())
+        assertFailsWith<TidingsException.InvalidInput> { RootKey.passphrase("too short") }
+    }
+
+    @Test
+    fun `records flow until collecting ends`() = runBlocking {
+        val heard = async(Dispatchers.Default) { logFlow(LogLevel.TRACE).first() }
+        while (heard.isActive) {
+            val folder = kotlin.io.path.createTempDirectory().toString()
+            Engine.open(config(folder, Cloud.custom("http://127.0.0.1:9", "http://127.0.0.1:9")), RootKey.raw(generateRootKey())).use { it.accounts() }
+        }
+        assertContains(heard.await().target, "tidings")
+    }
+
+    @Test
     fun `records are values with defaults`() {
         val draft = ChatDraft("account", "colleague@contoso.com", "Interview at 3?")
         assertEquals(draft, draft.copy(bodyType = BodyType.TEXT))

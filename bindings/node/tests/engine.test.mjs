@@ -1,10 +1,14 @@
 // Promises, loops and closing.
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'node:test'
+import { pathToFileURL } from 'node:url'
 import { inspect } from 'node:util'
-import { ClosedError, NotFoundError, chat, mail } from '../lib/index.mjs'
+import { ClosedError, Engine, InvalidInputError, NotFoundError, chat, TidingsError, generateRootKey, mail, onLog } from '../lib/index.mjs'
 import { opened } from './engines.mjs'
 
 const collect = async (stream) => {
@@ -79,4 +83,59 @@ test('a worker may end with its engine open', async () => {
     }
     console.log(JSON.stringify(await engine.accounts())); await engine.close()`)
   assert.equal(out, '[]\n'.repeat(4))
+})
+
+test('an engine opens with a file', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'tidings-'))
+  const file = join(folder, 'tidings.toml')
+  assert.throws(() => Engine.open(file, generateRootKey()), InvalidInputError)
+  writeFileSync(file, 'page_sise = 50')
+  for (const path of [file, pathToFileURL(file)]) assert.throws(() => Engine.open(path, generateRootKey()), { name: 'InvalidInputError', message: /page_sise/ })
+})
+
+test('a callback hears what is logged until it is stopped', () => {
+  const out = run(`import { onLog } from ${JSON.stringify(new URL('../lib/index.mjs', import.meta.url))};
+    import { setTimeout as sleep } from 'node:timers/promises';
+    const records = []; const stop = onLog((record) => records.push(record), 'trace');
+    const second = opened(); await second.accounts(); await second.close(); await sleep(50);
+    const heard = records.length; stop(); stop();
+    const third = opened(); await third.accounts(); await third.close(); await sleep(50);
+    console.log(heard > 0, records.length === heard, records.every((r) => r.target.startsWith('tidings') && r.at instanceof Date))`)
+  assert.equal(out, 'true true true\n')
+})
+
+test('a callback that throws ends nothing, and listening keeps no process', () => {
+  const out = run(`import { onLog } from ${JSON.stringify(new URL('../lib/index.mjs', import.meta.url))};
+    process.on('warning', () => {}); let heard = 0;
+    onLog(() => { heard += 1; throw new Error('of the host') }, 'trace');
+    const second = opened(); await second.accounts(); await second.close();
+    setTimeout(() => console.log(heard > 1), 50)`)
+  assert.equal(out, 'true\n')
+})
+
+test('onLog says what it cannot take', () => {
+  assert.throws(() => onLog('no function'), TypeError)
+  assert.throws(() => onLog(() => {}, 'loud'), InvalidInputError)
+})
+
+test('a worker may end while it listens', () => {
+  const worker = `import { parentPort } from 'node:worker_threads'; import { opened } from ${JSON.stringify(new URL('./engines.mjs', import.meta.url))}; import { onLog } from ${JSON.stringify(new URL('../lib/index.mjs', import.meta.url))};
+    onLog(() => parentPort.postMessage('heard'), 'trace'); const engine = opened(); engine.accounts()`
+  const out = run(`import { Worker } from 'node:worker_threads'; import { once } from 'node:events';
+    for (let i = 0; i < 3; i++) {
+      const worker = new Worker(new URL('data:text/javascript,' + encodeURIComponent(${JSON.stringify(worker)})));
+      console.log((await once(worker, 'message'))[0]);
+      await worker.terminate();
+    }
+    await engine.accounts(); await engine.close()`)
+  assert.equal(out, 'heard\n'.repeat(3))
+})
+
+test('counts are numbers, and errors tell who can mend them', async () => {
+  const engine = opened()
+  assert.equal(engine.metrics().requests, 0)
+  for (const call of [engine.approval('nobody', 'http://localhost/callback'), engine.purge(), engine.search('anything')]) {
+    await assert.rejects(call, (e) => e instanceof TidingsError && ['user', 'admin', 'developer', 'wait', 'nobody'].includes(e.remedy) && e.reason.length > 10)
+  }
+  await engine.close()
 })

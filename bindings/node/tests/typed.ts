@@ -1,6 +1,6 @@
 // Read by tsc, not run: what must type-check, and what must not.
-import { Engine, Secret, RootKey, ThrottledError, TidingsError, chat, generateRootKey, mail } from 'tidings'
-import type { Account, Change, Cloud, Config, Event, MessagePage, Receipt } from 'tidings'
+import { ClientCertificate, Engine, Secret, RootKey, ThrottledError, TidingsError, chat, generateRootKey, logs, mail, onLog, wrappedRootKey } from 'tidings'
+import type { Account, AuditRecord, Badge, Change, Cloud, Config, Event, LogLevel, LogRecord, MailboxState, Message, MessagePage, Receipt } from 'tidings'
 
 const same = <T>(value: T): T => value
 
@@ -30,6 +30,32 @@ export async function uses(account: Account, url: string, signal: AbortSignal): 
     if (e instanceof ThrottledError) same<number | null>(e.retryAfterMs)
     else if (e instanceof TidingsError && e.kind === 'closed') same<string>(e.reason)
   }
+  Engine.open('tidings.toml', RootKey.passphrase('correct horse battery'))
+  Engine.open(new URL('file:///etc/tidings.toml'), generateRootKey())
+  const certificate = ClientCertificate.fromPem('PEM', 'PEM')
+  Engine.open({ ...config, certificate, content: 'clear', apps: [{ name: 'bot', clientId: 'id', clientSecret: 'secret' }] }, generateRootKey())
+  same<string>((await engine.approval(account.id, url)).sheet)
+  const device = await engine.connectDevice({ owner: 'script', features: ['mail_send'] }, { signal })
+  same<string>(device.userCode())
+  same<Account>(await device.wait({ signal }))
+  same<MailboxState>((await engine.verify(account.id, true)).mailbox)
+  same<string[]>((await engine.purge({ owner: 'recruiter-42' })).accountIds)
+  same<number>((await engine.rotateKeys({ newRootKey: generateRootKey() })).values)
+  same<number>((await engine.rotateKeys()).values)
+  const log = await engine.audit(100)
+  same<AuditRecord[]>((await engine.audit(100, log.next)).items)
+  const { head } = await engine.verifyAudit()
+  same<boolean>((await engine.verifyAudit(head)).intact)
+  same<string[]>((await engine.permissions({ features: ['chat'] })).notAccessed)
+  same<Message[]>(await engine.search({ text: 'invoice' }))
+  same<Badge>((await engine.health('recruiter-42')).badge)
+  same<number>(engine.metrics().requests)
+  same<Buffer | null>(wrappedRootKey('data'))
+  for await (const record of logs('debug')) same<LogRecord>(record)
+  const stop = onLog((record) => same<LogLevel>(record.level), 'warn')
+  same<void>(stop())
+  // @ts-expect-error there is no such level
+  onLog(() => {}, 'loud')
   // @ts-expect-error there is no such feature
   await engine.connect({ owner: 'x', features: ['fax'] })
   // @ts-expect-error a draft is not a text

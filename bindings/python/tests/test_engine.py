@@ -140,3 +140,93 @@ if child == 0:
 print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), asyncio.run(engine.accounts()))
 """
     assert run(code, tmp_path / "other") == "7 []\n"
+
+
+FORWARD = """
+import asyncio, logging
+class Angry(logging.Handler):
+    def emit(self, record): raise ValueError("a handler of the host")
+class Keep(logging.Handler):
+    def emit(self, record): kept.append(record)
+kept = []
+logger = logging.getLogger("tidings")
+logger.setLevel(5)
+logger.handlers = [Keep()]
+stop = tidings.log_to_logging(level="trace")
+"""
+
+
+def test_records_go_to_logging(engine, tmp_path):
+    code = FORWARD + """
+asyncio.run(engine.accounts())
+asyncio.run(engine.close())
+stop()
+stop()
+print(all(r.name.startswith("tidings.") and isinstance(r.fields, dict) and r.levelno in (5, 10, 20, 30, 40) for r in kept), len(kept) > 0)
+"""
+    assert run(code, tmp_path / "other") == "True True\n"
+
+
+def test_forwarding_ends_with_the_interpreter(engine, tmp_path):
+    """Neither a handler that fails, nor an engine left open, nor a stop that nobody called keeps it or breaks its end."""
+    code = FORWARD + "logging.raiseExceptions = False\nlogger.handlers = [Angry()]\nlogger.filter = lambda record: 1 / 0\nasyncio.run(engine.accounts())\nprint('end')"
+    assert run(code, tmp_path / "other") == "end\n"
+
+
+def test_log_records_are_iterated():
+    async def main():
+        stream = tidings.logs("trace")
+        with pytest.raises(asyncio.TimeoutError):
+            while True:
+                record = await asyncio.wait_for(anext(stream), 0.05)
+                assert record.target.startswith("tidings")
+
+    asyncio.run(main())
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_fork_ends_although_records_were_forwarded(engine, tmp_path):
+    code = FORWARD + """
+child = os.fork()
+if child == 0: sys.exit(7)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    assert run("import os\n" + code, tmp_path / "other") == "7\n"
+
+
+def test_two_forwarders_are_two(engine, tmp_path):
+    code = FORWARD + """
+second = tidings.log_to_logging(level="trace")
+asyncio.run(engine.accounts())
+stop()
+kept.clear()
+asyncio.run(engine.close())
+second()
+print(len(kept) > 0)
+kept.clear()
+try: asyncio.run(engine.accounts())
+except tidings.ClosedError: pass
+print(len(kept))
+"""
+    assert run(code, tmp_path / "other") == "True\n0\n"
+
+
+def test_counts_are_numbers(blocking):
+    with blocking as engine:
+        engine.accounts()
+        assert engine.metrics() == engine.metrics()
+        assert engine.metrics().requests == 0
+
+
+def test_errors_tell_who_can_mend_them(blocking):
+    with blocking as engine:
+        for call, kind in [
+            (lambda: engine.approval("nobody", "http://localhost/callback"), tidings.NotFoundError),
+            (lambda: engine.reconnect("nobody", "http://localhost/callback"), tidings.NotFoundError),
+            (lambda: engine.purge(), tidings.InvalidInputError),
+            (lambda: engine.search(text="anything"), tidings.InvalidInputError),
+            (lambda: engine.connect(owner="", features=["chat"], redirect_uri="http://localhost/callback"), tidings.InvalidInputError),
+        ]:
+            with pytest.raises(kind) as caught:
+                call()
+            assert caught.value.remedy in tidings.Remedy and len(caught.value.reason) > 10

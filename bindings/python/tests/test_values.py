@@ -1,6 +1,7 @@
 """Records, enums and exceptions behave like Python's own."""
 
 import datetime
+import pathlib
 import subprocess
 import sys
 
@@ -65,6 +66,27 @@ def test_addresses_may_be_texts():
             assert (address, name) == ("b@contoso.com", "B")
 
 
+def test_records_may_be_dicts():
+    config = tidings.Config("data", CLIENT, Cloud.Public(), apps=[{"name": "bot", "client_id": CLIENT, "client_secret": "hidden"}])
+    assert isinstance(config.apps[0], tidings.App) and config.apps[0].tenant == "common"
+    assert tidings.Mail("account", {"address": "a@contoso.com"}, "Hi", "Text").to == [Address("a@contoso.com")]
+    with pytest.raises(TypeError, match="colour"):
+        tidings.Config("data", CLIENT, Cloud.Public(), apps=[{"name": "bot", "client_id": CLIENT, "colour": "red"}])
+
+
+@pytest.mark.parametrize("engine", [tidings.Engine, tidings.BlockingEngine])
+@pytest.mark.parametrize("kind", [str, pathlib.Path])
+def test_an_engine_opens_with_a_file(engine, kind, tmp_path):
+    file = tmp_path / "tidings.toml"
+    with pytest.raises(tidings.InvalidInputError):
+        engine.open(kind(file), tidings.generate_root_key())
+    file.write_text("page_sise = 50")
+    with pytest.raises(tidings.InvalidInputError, match="page_sise"):
+        engine.open(kind(file), tidings.generate_root_key())
+    with pytest.raises(TypeError):
+        engine.open(7, tidings.generate_root_key())
+
+
 def test_enums_are_texts():
     request = tidings.ConnectRequest(owner="recruiter-42", features=["chat", Feature.MAIL_SEND])
     assert request.features == [Feature.CHAT, Feature.MAIL_SEND] == ["chat", "mail_send"]
@@ -97,7 +119,9 @@ def test_times_are_aware():
 def test_secrets_are_not_shown():
     at = datetime.datetime.now(datetime.timezone.utc)
     config = tidings.Config("data", CLIENT, Cloud.Public(), client_secret="hidden")
-    for shown in (tidings.SignIn("https://x/?state=hidden", "hidden", at), config, config.client_secret, tidings.FileAttachment("a", b"hidden")):
+    approval = tidings.Approval("account", "https://x/?state=hidden", "hidden", at, "why", "sheet")
+    app = tidings.App("bot", CLIENT, client_secret="hidden")
+    for shown in (tidings.SignIn("https://x/?state=hidden", "hidden", at), approval, app, config, config.client_secret, tidings.FileAttachment("a", b"hidden")):
         assert "hidden" not in repr(shown)
 
 

@@ -1,5 +1,6 @@
 """Read by mypy, not run: what must type-check, and what must not."""
 
+import pathlib
 from typing import assert_type
 
 import tidings
@@ -26,6 +27,30 @@ async def uses(engine: tidings.Engine, account: Account, url: str) -> None:
         assert_type(change, Change)
     async with engine as same:
         assert_type(same, tidings.Engine)
+    assert_type(tidings.Engine.open("tidings.toml", tidings.RootKey.passphrase("correct horse battery")), tidings.Engine)
+    assert_type(tidings.Engine.open(pathlib.Path("tidings.toml"), tidings.generate_root_key()), tidings.Engine)
+    certificate = tidings.ClientCertificate.from_pem("PEM", "PEM")
+    tidings.Config("data", "id", Cloud.Public(), certificate=certificate, content="clear", apps=[{"name": "bot", "client_id": "id", "client_secret": "secret"}, tidings.App("other", "id")])
+    await engine.send(tidings.Mail(account.id, {"address": "a@contoso.com"}, "Hi", "Text"))
+    assert_type((await engine.approval(account.id, url)).sheet, str)
+    assert_type(await (await engine.connect_device(owner="script", features=["mail_send"])).wait(), Account)
+    assert_type((await engine.verify(account.id, True)).mailbox, tidings.MailboxState)
+    assert_type((await engine.purge(owner="recruiter-42")).account_ids, list[str])
+    assert_type((await engine.rotate_keys(new_root_key=tidings.generate_root_key())).values, int)
+    page = await engine.audit(100)
+    assert_type((await engine.audit(100, page.next)).items, list[tidings.AuditRecord])
+    assert_type(await engine.verify_audit((await engine.verify_audit()).head), tidings.AuditVerdict)
+    assert_type((await engine.permissions(features=["chat"])).not_accessed, list[str])
+    assert_type(await engine.search(text="invoice"), list[tidings.Message])
+    assert_type((await engine.health("recruiter-42")).badge, tidings.Badge)
+    assert_type(engine.metrics().requests, int)
+    assert_type(tidings.wrapped_root_key("data"), bytes | None)
+    async for record in tidings.logs("debug"):
+        assert_type(record, tidings.LogRecord)
+    stop = tidings.log_to_logging(level="warn")
+    assert_type(stop(), None)
+    tidings.log_to_logging(level="loud")  # type: ignore[arg-type]
+    tidings.Config("data", "id", Cloud.Public(), apps=[{"name": "bot"}])  # type: ignore[list-item]
     await engine.send("text")  # type: ignore[arg-type]
     await engine.connect(owner="x", features=["fax"])  # type: ignore[list-item]
     receipt.state = "sent"  # type: ignore[misc, assignment]
@@ -36,6 +61,9 @@ def blocks(engine: tidings.BlockingEngine) -> None:
         assert_type(engine.send(tidings.Chat("id", "a@contoso.com", "Hi")), Receipt)
         for change in engine.changes():
             assert_type(change, Change)
+        assert_type(engine.connect_device(owner="script", features=["chat"]), tidings.BlockingDeviceSignIn)
+    for record in tidings.blocking_logs("info"):
+        assert_type(record, tidings.LogRecord)
     try:
         engine.sync("id")
     except tidings.ThrottledError as e:

@@ -1,21 +1,27 @@
 """What the engines log, for the standard `logging`."""
 
-import atexit
-import logging
-import threading
-import traceback
-from collections.abc import Callable
-from typing import Literal
+# What only those need who ask for it is imported in the functions: `import tidings` stays quick.
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
 
 from . import _native
 
-_LEVELS = {"error": logging.ERROR, "warn": logging.WARNING, "info": logging.INFO, "debug": logging.DEBUG, "trace": 5}
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Callable
+
+# The standard library's numbers; it has none for traces.
+_LEVELS = {"error": 40, "warn": 30, "info": 20, "debug": 10, "trace": 5}
 
 
 def log_to_logging(level: _native.LogLevel | Literal["error", "warn", "info", "debug", "trace"] = "info") -> Callable[[], None]:
     """Hands what the engines of this process log to `logging`, under the names `tidings.auth`, `tidings.sync` …; the fields of a record are
     its attribute `fields`. `level` is what the engines tell at the least; loggers and handlers filter as usual. Gives a function that stops it;
     it also stops by itself when the interpreter ends."""
+    import atexit
+    import threading
+
     pump = _native._LogPump(level)
     thread = threading.Thread(target=_forward, args=(pump,), name="tidings-logs", daemon=True)
 
@@ -30,6 +36,9 @@ def log_to_logging(level: _native.LogLevel | Literal["error", "warn", "info", "d
 
 
 def _forward(pump: _native._LogPump) -> None:
+    import logging
+    import traceback
+
     while (record := pump.next()) is not None:
         logger = logging.getLogger(record.target.replace("::", "."))
         level = _LEVELS[record.level.value]

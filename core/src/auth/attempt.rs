@@ -105,8 +105,10 @@ impl Auth {
         let hash = hash(state);
         self.step(move |me| {
             let plain = Zeroizing::new(serde_json::to_vec(&attempt).map_err(|_| Error::internal("A sign-in could not be written."))?);
-            let sealed = me.vault.store_key().seal(place(&hex(&hash)), &plain)?;
-            me.store.insert_attempt(&NewAttempt { state_hash: hash, sealed, created_at, expires_at })
+            me.vault.again(|| {
+                let sealed = me.vault.store_key().seal(place(&hex(&hash)), &plain)?;
+                me.store.insert_attempt(&NewAttempt { state_hash: hash.clone(), sealed, created_at, expires_at })
+            })
         })
         .await?;
         Ok(SignIn { url, binding, expires_at: from_ms(expires_at) })
@@ -118,8 +120,11 @@ impl Auth {
         let hash = hash(&callback.state);
         let (attempt, is_used, expires_at): (Attempt, bool, i64) = self
             .step(move |me| {
-                let row = me.store.attempt(&hash)?.ok_or_else(unknown)?;
-                let plain = me.vault.store_key().open(place(&hex(&hash)), &row.sealed)?;
+                let (row, plain) = me.vault.again(|| {
+                    let row = me.store.attempt(&hash)?.ok_or_else(unknown)?;
+                    let plain = me.vault.store_key().open(place(&hex(&hash)), &row.sealed)?;
+                    Ok((row, plain))
+                })?;
                 let attempt = serde_json::from_slice(&plain).map_err(|_| Error::new(ErrorKind::Corrupt, "The stored sign-in cannot be read. Start it again."))?;
                 Ok((attempt, row.is_used, row.expires_at))
             })

@@ -67,6 +67,10 @@ impl Auth {
         let authority = self.choose_tenant(request.tenant.as_deref())?;
         let mut attempt = Attempt::new(Aim::Tenant, request.owner, app.name.clone(), request.redirect_uri)?;
         attempt.authority = authority;
+        if attempt.tenant(app) == "common" && request.tenant.is_none() {
+            // The page for organisations only offers accounts that can connect one.
+            attempt.authority = "organizations".to_owned();
+        }
         refuse_personal(attempt.tenant(app), "it cannot connect one")?;
         attempt.scopes = IDENTITY.iter().map(|s| (*s).to_owned()).collect();
         attempt.context = request.context;

@@ -69,6 +69,9 @@ impl Auth {
         if iss.is_some_and(|iss| iss != identity.issuer) {
             return Err(refuse("The callback names another issuer than the token."));
         }
+        if attempt.aim == Aim::Tenant {
+            refuse_personal(&identity.tenant_id, "it cannot connect one")?;
+        }
         let fits = match tenant.to_ascii_lowercase().as_str() {
             "common" => true,
             "organizations" => identity.tenant_id != PERSONAL_TENANT,
@@ -78,9 +81,6 @@ impl Auth {
         };
         if !fits {
             return Err(refuse("The person belongs to another organisation than the one asked for."));
-        }
-        if attempt.aim == Aim::Tenant {
-            refuse_personal(&identity.tenant_id, "it cannot connect one")?;
         }
         Ok(identity)
     }

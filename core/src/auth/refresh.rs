@@ -278,9 +278,12 @@ impl Auth {
                     refresh_token: grant.refresh_token.as_deref().cloned().unwrap_or_else(|| stored.refresh_token.clone()),
                     access_token: grant.access_token.expose(str::to_owned),
                 };
-                let sealed = me.vault.secrets(&id)?.seal(token_place(&id, version), &token.to_json()?)?;
-                let row = TokenRow { account_id: id, version, sealed, expires_at, refreshed_at: now };
-                me.store.save_token(&row, generation, Some(&lease), now)
+                let plain = token.to_json()?;
+                me.vault.again(|| {
+                    let sealed = me.vault.secrets(&id)?.seal(token_place(&id, version), &plain)?;
+                    let row = TokenRow { account_id: id.clone(), version, sealed, expires_at, refreshed_at: now };
+                    me.store.save_token(&row, generation, Some(&lease), now)
+                })
             })
             .await?;
         if !saved {
@@ -381,7 +384,7 @@ impl Auth {
     async fn read(&self, account_id: &str, stale: &Option<AccessToken>) -> Result<Row> {
         let (id, now) = (account_id.to_owned(), self.now());
         let row = self
-            .step(move |me| {
+            .step(move |me| me.vault.again(|| {
                 let account = me.store.account(&id)?.filter(|a| a.state != AccountState::Disconnected);
                 let account = account.ok_or_else(|| Error::new(ErrorKind::NotConnected, "This account is not connected. Connect it again."))?;
                 if matches!(account.state, AccountState::AwaitingAdmin | AccountState::Declined) {
@@ -403,7 +406,7 @@ impl Auth {
                 };
                 let stored = StoredToken::from_json(&plain)?;
                 Ok((account, token, stored))
-            })
+            }))
             .await?;
         let (account, token, stored) = row;
         let access_token = AccessToken::new(stored.access_token.clone());

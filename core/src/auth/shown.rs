@@ -26,7 +26,17 @@ impl Auth {
 
     /// Blocks.
     pub(super) fn profile_of(&self, row: &AccountRow) -> Result<Profile> {
-        match self.vault.content(&row.id).and_then(|key| key.open(profile_place(&row.id, row.profile_version), &row.profile)) {
+        let mut newer = None;
+        let opened = self.vault.again(|| {
+            let row = newer.as_ref().unwrap_or(row);
+            let opened = self.vault.content(&row.id).and_then(|key| key.open(profile_place(&row.id, row.profile_version), &row.profile));
+            // Should its key have been replaced since the row was read, the row is read anew.
+            if opened.is_err() {
+                newer = self.store.account(&row.id)?;
+            }
+            opened
+        });
+        match opened {
             Ok(plain) => serde_json::from_slice(&plain).map_err(|_| Error::new(ErrorKind::Corrupt, "The stored name of an account cannot be read.").on_account(&row.id)),
             // After a purge the key is gone, and with it name and address.
             Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotConnected) => Ok(Profile::default()),
@@ -45,10 +55,12 @@ impl Auth {
     pub(super) async fn keep_claims(&self, account_id: &str, generation: i64, claims: &str) -> Result<()> {
         let (id, claims) = (account_id.to_owned(), Zeroizing::new(claims.to_owned()));
         self.step(move |me| {
-            let Some(row) = me.store.account(&id)?.filter(|row| row.generation == generation) else { return Ok(()) };
-            let version = row.claims_version + 1;
-            let sealed = me.vault.secrets(&id)?.seal(claims_place(&id, version), claims.as_bytes())?;
-            me.store.set_claims(&id, generation, Some(&sealed), version).map(drop)
+            me.vault.again(|| {
+                let Some(row) = me.store.account(&id)?.filter(|row| row.generation == generation) else { return Ok(()) };
+                let version = row.claims_version + 1;
+                let sealed = me.vault.secrets(&id)?.seal(claims_place(&id, version), claims.as_bytes())?;
+                me.store.set_claims(&id, generation, Some(&sealed), version).map(drop)
+            })
         })
         .await
     }

@@ -36,3 +36,15 @@ fn personal_accounts_are_of_the_public_cloud() {
     assert_eq!(refusal(|c| (c.tenant, c.cloud) = ("organizations".into(), Cloud::China)), "");
     assert!(refusal(|c| (c.apps, c.cloud) = (vec![App { tenant: "consumers".into(), ..app("one") }], Cloud::UsGov)).contains("“one” in apps: Personal"));
 }
+
+#[test]
+fn an_application_proves_itself_in_one_way() {
+    let key = rcgen::KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, rcgen::RsaKeySize::_2048).unwrap();
+    let certificate = rcgen::CertificateParams::new(Vec::new()).unwrap().self_signed(&key).unwrap();
+    let certificate = Arc::new(ClientCertificate::from_pem(certificate.pem(), key.serialize_pem()).unwrap());
+    let secret = Arc::new(Secret::new("s".into()));
+    assert_eq!(refusal(|c| c.certificate = Some(certificate.clone())), "");
+    assert!(refusal(|c| (c.certificate, c.client_secret) = (Some(certificate.clone()), Some(secret.clone()))).contains("both given"));
+    let both = App { certificate: Some(certificate.clone()), client_secret: Some(secret), ..app("one") };
+    assert!(refusal(|c| c.apps = vec![both]).contains("“one” in apps: client_secret and certificate"));
+}

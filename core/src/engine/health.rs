@@ -23,6 +23,8 @@ impl Engine {
 
 impl Inner {
     async fn health(&self, owner: String) -> Result<Health> {
+        // What time alone changes about a state is brought about by looking at the accounts.
+        self.auth.accounts(AccountFilter { owner: Some(owner.clone()), state: None }).await?;
         let (store, of) = (self.store.clone(), owner.clone());
         let rows = blocking(move || {
             let rows = store.accounts(&AccountFilter { owner: Some(of), state: None })?;
@@ -39,10 +41,11 @@ impl Inner {
 
 /// `since`: monotonic time since that success, if it happened in this process; wall time alone could be set back.
 fn judge(row: &AccountRow, facts: &HealthRow, now: i64, since: Option<Duration>) -> AccountHealth {
-    // What failed before the account was connected anew is over.
-    let error = facts.error.as_ref().filter(|error| error.at >= row.connected_at);
-    let (badge, next_step) = verdict(row, facts.last_success_at, error, now, since);
     let connected = row.state == AccountState::Connected;
+    // What failed before the account was connected anew, or mended, is over.
+    let again = if connected { row.connected_at.max(row.state_since) } else { row.connected_at };
+    let error = facts.error.as_ref().filter(|error| error.at >= again);
+    let (badge, next_step) = verdict(row, facts.last_success_at, error, now, since);
     AccountHealth {
         account_id: row.id.clone(),
         badge,
@@ -127,7 +130,7 @@ mod tests {
     const HOUR: i64 = 3_600_000;
 
     fn row(state: AccountState) -> AccountRow {
-        AccountRow { state, features: vec![Feature::MailSync], scopes: vec!["Mail.ReadWrite".into()], connected_at: NOW - 1_000 * HOUR, ..suite_account("a") }
+        AccountRow { state, features: vec![Feature::MailSync], scopes: vec!["Mail.ReadWrite".into()], connected_at: NOW - 1_000 * HOUR, state_since: NOW - 700 * HOUR, ..suite_account("a") }
     }
 
     fn of(success: Option<i64>, error: Option<(i64, ErrorKind)>) -> AccountHealth {
@@ -150,13 +153,15 @@ mod tests {
             (None, Some((NOW, ErrorKind::Network)), Badge::NeverSynced),
             (Some(NOW - HOUR), Some((NOW, ErrorKind::Forbidden)), Badge::Error),
             (None, Some((NOW, ErrorKind::Internal)), Badge::Error),
+            (None, Some((NOW - 600 * HOUR, ErrorKind::Forbidden)), Badge::Error),
+            (None, Some((NOW - 800 * HOUR, ErrorKind::Forbidden)), Badge::NeverSynced),
             // Before the last sign-in.
             (None, Some((NOW - 2_000 * HOUR, ErrorKind::NeedsReconnect)), Badge::NeverSynced),
         ] {
             let health = of(success, error);
             assert_eq!(health.badge, wanted, "{success:?} {error:?}");
             assert_eq!(health.next_step.is_empty(), wanted == Badge::Healthy && error.is_none(), "{}", health.next_step);
-            let told = error.filter(|(at, _)| *at > NOW - 1_000 * HOUR);
+            let told = error.filter(|(at, _)| *at > NOW - 700 * HOUR);
             assert_eq!((health.last_error_kind, health.last_error.as_deref()), (told.map(|e| e.1), told.map(|_| "why")));
         }
     }

@@ -1,8 +1,33 @@
 //! Verbs of keys, audit and erasure.
 
 use super::Engine;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::*;
+use crate::clock::Clock;
+use crate::runtime::{Stop, blocking};
+use crate::vault::{Order, Vault};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How often is looked whether a key is due: it may last for 90 days.
+const LOOK_FOR_DUE_KEYS: Duration = Duration::from_secs(24 * 3600);
+/// After a failure: the lease of a rotation that was killed has run out by then.
+const LOOK_AGAIN: Duration = Duration::from_secs(15 * 60);
+
+/// Replaces keys that are due and ends rotations that were cut off, until the engine stops.
+pub async fn renew_keys(vault: Vault, clock: Arc<dyn Clock>, stop: Stop) {
+    loop {
+        let (work, time, ends) = (vault.clone(), clock.clone(), stop.clone());
+        let next = match blocking(move || work.rotate_due(&*time, Some(&ends))).await {
+            Ok(_) => LOOK_FOR_DUE_KEYS,
+            Err(e) => {
+                tracing::debug!(target: "tidings::engine", kind = ?e.kind(), "keys could not be replaced now");
+                LOOK_AGAIN
+            }
+        };
+        tokio::select! { () = clock.deadline(next) => {}, () = stop.wait() => return }
+    }
+}
 
 impl Engine {
     /// Destroys the content key at once, then erases every row. What was begun is ended at the next open. Errors: InvalidInput, NotFound.
@@ -35,8 +60,11 @@ impl Engine {
     }
 
     /// Replaces keys while everything goes on. Errors: InvalidInput, StoreBusy when another rotation runs.
-    pub async fn rotate_keys(&self, _rotation: KeyRotation) -> Result<RotationReport> {
-        Err(Error::internal("Not built yet."))
+    pub async fn rotate_keys(&self, rotation: KeyRotation) -> Result<RotationReport> {
+        let (vault, clock) = (self.inner.vault.clone(), self.inner.clock.clone());
+        let KeyRotation { new_root_key, store_key, data_keys, account_id } = rotation;
+        let order = Order { new_root: new_root_key, store_key, data_keys, account_id };
+        self.inner.runtime.guard(move |stop| blocking(move || vault.rotate(&order, &*clock, Some(&stop)))).await
     }
 
     /// The audit log after `cursor`, up to `limit` records (1 to 1000). Errors: InvalidInput.

@@ -324,6 +324,14 @@ impl Inner {
         if crate::auth::allows(&row, feature) {
             return Ok(row);
         }
+        let other = match row.kind {
+            AccountKind::Person => None,
+            AccountKind::Link => Some("This account only tells who somebody is. Use connect for a mailbox or chats of that person."),
+            AccountKind::Tenant => Some("This account is that of an organisation, which has no mailbox or chats of its own. Use connect for a person."),
+        };
+        if let Some(words) = other {
+            return Err(Error::new(ErrorKind::Forbidden, words).with_remedy(crate::error::Remedy::Developer).on_account(account_id));
+        }
         refuse(ErrorKind::ConsentMissing, &format!("The account was not connected for {}, or the permission was not granted. Connect it again with this feature.", crate::auth::feature_name(feature)))
     }
 }

@@ -61,13 +61,20 @@ pub struct Job {
 
 impl Job {
     /// Opens the sealed payload and progress.
-    pub async fn open(tools: Arc<Tools>, item: ItemRow, stop: Stop) -> Result<Self> {
+    pub async fn open(tools: Arc<Tools>, mut item: ItemRow, stop: Stop) -> Result<Self> {
         blocking(move || {
-            let key = tools.vault.content(&item.account_id)?;
-            let row = item.id.to_string();
-            let payload = key.open(payload_place(&item.account_id, &row), &item.payload)?;
-            let draft = serde_json::from_slice(&payload).map_err(|e| Error::new(ErrorKind::Corrupt, "A stored send cannot be read.").with_source(e))?;
-            let progress = read_progress(&tools.vault, &item)?;
+            let mut is_fresh = true;
+            let (draft, progress) = tools.vault.again(|| {
+                // Should its key have been replaced since it was claimed, it is read anew; the claim stays.
+                if !std::mem::take(&mut is_fresh)
+                    && let Some(now) = tools.store.item(item.id)?
+                {
+                    (item.payload, item.progress, item.progress_version) = (now.payload, now.progress, now.progress_version);
+                }
+                let payload = tools.vault.content(&item.account_id)?.open(payload_place(&item.account_id, &item.id.to_string()), &item.payload)?;
+                let draft = serde_json::from_slice(&payload).map_err(|e| Error::new(ErrorKind::Corrupt, "A stored send cannot be read.").with_source(e))?;
+                Ok((draft, read_progress(&tools.vault, &item)?))
+            })?;
             Ok(Self { tools, item, draft, progress, doubted: false, stop })
         })
         .await
@@ -102,12 +109,13 @@ impl Job {
         let (tools, item, progress) = (self.tools.clone(), self.item.clone(), self.progress.clone());
         let version = item.progress_version + 1;
         let written = blocking(move || {
-            let key = tools.vault.content(&item.account_id)?;
             let text = serde_json::to_vec(&progress).map_err(|e| Error::internal("The progress of a send cannot be written.").with_source(e))?;
-            let sealed = key.seal(progress_place(&item.account_id, &item.id.to_string(), version), &text)?;
             let sent_at = (state == ItemState::Sent).then_some(now);
-            let step = Step { state, progress: Some(sealed), reason, next_at, sent_at, release, announce: terminal };
-            let ours = tools.store.step(item.id, item.fence, &step, now)?;
+            let ours = tools.vault.again(|| {
+                let sealed = tools.vault.content(&item.account_id)?.seal(progress_place(&item.account_id, &item.id.to_string(), version), &text)?;
+                let step = Step { state, progress: Some(sealed), reason: reason.clone(), next_at, sent_at, release, announce: terminal };
+                tools.store.step(item.id, item.fence, &step, now)
+            })?;
             if ours && !release {
                 tools.store.renew_claim(item.id, item.fence, now, LEASE_MS)?;
             }

@@ -61,15 +61,17 @@ impl Outbox {
                 route,
                 key,
             };
-            let content = tools.vault.content(&account_id)?;
-            let seal = |id: i64| content.seal(payload_place(&account_id, &id.to_string()), &text);
-            match tools.store.enqueue(&item, &seal)? {
+            let enqueued = tools.vault.again(|| {
+                let content = tools.vault.content(&account_id)?;
+                tools.store.enqueue(&item, &|id| content.seal(payload_place(&account_id, &id.to_string()), &text))
+            })?;
+            match enqueued {
                 Enqueued::New(row) => {
                     tools.graph.meters().sends_queued.up();
                     tracing::debug!(target: "tidings::outbox", send = row.id, account = account_id, "queued");
                     receipt(&tools.vault, &row)
                 }
-                Enqueued::Same(row) => receipt(&tools.vault, &row),
+                Enqueued::Same(row) => read_receipt(&tools, row.id),
                 Enqueued::Conflict => Err(Error::new(ErrorKind::Conflict, "This idempotency key was used for a message with other content. Use a new key for a new message.").on_account(account_id)),
             }
         })
@@ -102,7 +104,7 @@ impl Outbox {
     pub async fn receipt(&self, receipt_id: &str) -> Result<Receipt> {
         let row = row_of(receipt_id).ok_or_else(not_found)?;
         let tools = self.tools.clone();
-        blocking(move || receipt(&tools.vault, &tools.store.item(row)?.ok_or_else(not_found)?)).await
+        blocking(move || read_receipt(&tools, row)).await
     }
 
     pub async fn receipts(&self, filter: OutboxFilter) -> Result<Vec<Receipt>> {
@@ -110,7 +112,7 @@ impl Outbox {
             return Err(Error::invalid("limit must be from 1 to 1000."));
         }
         let tools = self.tools.clone();
-        blocking(move || tools.store.items(&filter)?.iter().map(|row| receipt(&tools.vault, row)).collect()).await
+        blocking(move || tools.vault.again(|| tools.store.items(&filter)?.iter().map(|row| receipt(&tools.vault, row)).collect())).await
     }
 
     /// There may be something to send: an account came back, sends were cancelled.
@@ -365,6 +367,10 @@ async fn refused(job: &mut Job, error: Error) -> Outcome {
             _ => Outcome::Later(unsure),
         },
     }
+}
+
+fn read_receipt(tools: &Tools, row: i64) -> Result<Receipt> {
+    tools.vault.again(|| receipt(&tools.vault, &tools.store.item(row)?.ok_or_else(not_found)?))
 }
 
 /// Messages of one conversation leave in order: a chat by its person, a mail by its set of recipients.

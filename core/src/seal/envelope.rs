@@ -50,6 +50,11 @@ impl Sealed {
         self.0.get(2..).and_then(|rest| rest.first_chunk::<KEY_ID_LEN>()).map_or(0, |id| i64::from_be_bytes(*id))
     }
 
+    /// How every envelope of this key begins.
+    pub fn begins(key_id: i64) -> Vec<u8> {
+        [&[FORMAT, ALGORITHM], key_id.to_be_bytes().as_slice()].concat()
+    }
+
     pub(super) fn header(key_id: i64, nonce: &[u8; NONCE_LEN], room: usize) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(HEADER_LEN + room + TAG_LEN);
         bytes.extend_from_slice(&[FORMAT, ALGORITHM]);

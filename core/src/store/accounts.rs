@@ -137,6 +137,8 @@ pub enum KeyPurpose {
     Secrets,
     /// Mail, outbox payloads, names: destroyed at purge.
     Content,
+    /// Keyed hashes of an account, kept apart once its first content key is replaced, so that they stay what they were.
+    Hashes,
     /// Signs the audit log; one per store.
     Audit,
 }
@@ -176,8 +178,9 @@ pub trait AccountStore {
     /// Writes only if there is none yet, and answers what is there then: two processes that make a store agree on one.
     fn meta_or_insert(&self, name: &str, value: &[u8]) -> Result<Vec<u8>>;
 
-    /// The store key and everything that must exist with it, in one step; does nothing if there is one already.
-    fn insert_store_key(&self, key: &NewKey, canary: &Sealed) -> Result<()>;
+    /// The store key and everything that must exist with it, in one step; does nothing if there is one already. `wrapped_root`: the root key as the host's
+    /// KMS wrapped it.
+    fn insert_store_key(&self, key: &NewKey, canary: &Sealed, wrapped_root: Option<&[u8]>) -> Result<()>;
     fn canary(&self) -> Result<Option<Sealed>>;
     /// A key whatever became of it.
     #[cfg(test)]

@@ -6,6 +6,7 @@
 mod accounts;
 mod audit;
 mod health;
+mod keyring;
 mod lease;
 mod mail;
 mod outbox;
@@ -21,6 +22,7 @@ pub use accounts::{
 };
 pub use audit::{AuditEnd, AuditExtent, AuditRow, AuditStore, BEGINNING, Entry, Notary};
 pub use health::{HealthError, HealthRow, HealthStore};
+pub use keyring::{KeyFate, KeyStore, NewRoot, ROOT_KDF, ROOT_WRAPPED, Retired, RingKey, SealedValue, Spot, is_outdated, outdated};
 pub use lease::{LEASE_MS, heartbeat};
 pub use mail::{
     Applied, ChangeRow, Cursor, FolderRow, Known, MailPage, MailStore, MessageRow, MessageWindow, NewMessage, PageBatch, Quarantined,
@@ -35,7 +37,7 @@ pub use sqlite::tests::tamper;
 pub use suite::account as suite_account;
 
 /// What a backend promises; SQLite is one, PostgreSQL can be another.
-pub trait Store: AccountStore + OutboxStore + MailStore + HealthStore + AuditStore + PurgeStore + Send + Sync {
+pub trait Store: AccountStore + KeyStore + OutboxStore + MailStore + HealthStore + AuditStore + PurgeStore + Send + Sync {
     /// Ends all connections; later calls fail with `Closed`.
     fn close(&self);
 }

@@ -11,6 +11,7 @@ use crate::graph::{DeltaAnswer, DeltaFrom, DeltaItem, DeltaPage, MailItem};
 use crate::model::{AttachmentInfo, BodyType, ChangeKind, Event, SyncReport};
 use crate::runtime::blocking;
 use crate::seal::Place;
+use crate::vault::DataKey;
 use crate::store::{Applied, Cursor, Known, NewMessage, PageBatch, Quarantined, SyncedFolder};
 use futures_util::{StreamExt, TryStreamExt};
 use std::collections::{HashMap, HashSet};
@@ -148,14 +149,23 @@ impl FolderSync {
         let Some(cursor) = self.folder.cursor.clone() else { return Ok(self.beginning()) };
         let (pass, folder_id) = (self.pass.clone(), self.id());
         let link = blocking(move || {
-            let plain = pass.vault.secrets(&pass.account.id)?.open(cursor_place(&pass.account.id, &folder_id, cursor.version), &cursor.link)?;
+            let mut cursor = cursor;
+            let mut is_fresh = true;
+            let plain = pass.vault.again(|| {
+                // Should its key have been replaced since the folders were read, the link is read anew.
+                if !std::mem::take(&mut is_fresh) {
+                    let folder = pass.store.folders(&pass.account.id)?.into_iter().find(|folder| folder.row.graph_id == folder_id);
+                    cursor = folder.and_then(|folder| folder.cursor).unwrap_or_else(|| cursor.clone());
+                }
+                pass.vault.secrets(&pass.account.id)?.open(cursor_place(&pass.account.id, &folder_id, cursor.version), &cursor.link)
+            })?;
             String::from_utf8(plain.to_vec()).map_err(|_| Error::new(ErrorKind::Corrupt, "A stored delta link cannot be read."))
         })
         .await;
         match link {
             Ok(link) => Ok(self.link(link)),
             // Connected anew since the folders were read: the new key does not open the old link, and nothing is damaged.
-            Err(e) if e.kind() == ErrorKind::Corrupt && self.pass.is_over().await => Err(self.pass.taken_over().await),
+            Err(e) if matches!(e.kind(), ErrorKind::Corrupt | ErrorKind::StoreBusy) && self.pass.is_over().await => Err(self.pass.taken_over().await),
             Err(e) => Err(e),
         }
     }
@@ -324,7 +334,7 @@ fn write(
     cursor_version: i64,
 ) -> Result<(Applied, Cursor)> {
     let account_id = pass.account.id.as_str();
-    let content = pass.vault.content(account_id)?;
+    let (content, secrets) = (pass.vault.content(account_id)?, pass.vault.secrets(account_id)?);
     let mut upserts = Vec::with_capacity(plan.upserts.len());
     for Upsert { mut item, version, change } in plan.upserts {
         let search = (pass.content == Content::Clear).then(|| text_of(&item));
@@ -354,9 +364,9 @@ fn write(
         let place = Place { table: "quarantine", column: "raw", account_id, row: folder_id, version: 1 };
         quarantined.push(Quarantined { raw: content.seal(place, item.raw.as_bytes())?, graph_id: item.id, reason: item.reason });
     }
-    let sealed_link = pass.vault.secrets(account_id)?.seal(cursor_place(account_id, folder_id, cursor_version), link.as_bytes())?;
+    let sealed_link = secrets.seal(cursor_place(account_id, folder_id, cursor_version), link.as_bytes())?;
     let cursor = Cursor { link: sealed_link, version: cursor_version, is_delta };
-    let batch = PageBatch {
+    let mut batch = PageBatch {
         account_id,
         folder_id,
         generation: pass.account.generation,
@@ -366,11 +376,33 @@ fn write(
         seen: plan.seen,
         suspects: plan.suspects,
         quarantined,
-        cursor: cursor.clone(),
+        cursor,
         completes_pass: is_delta,
         now: pass.now(),
     };
-    Ok((pass.store.apply(&batch)?, cursor))
+    let mut is_fresh = true;
+    let applied = pass.vault.again(|| {
+        if !std::mem::take(&mut is_fresh) {
+            seal_again(&mut batch, &content, &secrets)?;
+        }
+        pass.store.apply(&batch)
+    })?;
+    Ok((applied, batch.cursor))
+}
+
+/// A key was replaced between sealing and writing. The handles that sealed still know what they sealed with.
+fn seal_again(batch: &mut PageBatch<'_>, content: &DataKey, secrets: &DataKey) -> Result<()> {
+    let account_id = batch.account_id;
+    for message in &mut batch.upserts {
+        content.again(super::record::head_place(account_id, &message.graph_id, message.version), &mut message.head)?;
+        if let Some(body) = &mut message.body {
+            content.again(body_place(account_id, &message.graph_id, message.version), body)?;
+        }
+    }
+    for item in &mut batch.quarantined {
+        content.again(Place { table: "quarantine", column: "raw", account_id, row: batch.folder_id, version: 1 }, &mut item.raw)?;
+    }
+    secrets.again(cursor_place(account_id, batch.folder_id, batch.cursor.version), &mut batch.cursor.link)
 }
 
 fn cursor_place<'a>(account_id: &'a str, folder_id: &'a str, version: i64) -> Place<'a> {

@@ -31,8 +31,7 @@ pub struct Reader {
 
 impl Reader {
     pub async fn folders(&self, account_id: String) -> Result<Vec<Folder>> {
-        let this = self.clone();
-        blocking(move || {
+        self.look(move |this| {
             let key = this.vault.content(&account_id)?;
             this.store.folders(&account_id)?.into_iter().map(|f| folder(&key, &account_id, f)).collect()
         })
@@ -44,8 +43,7 @@ impl Reader {
             return Err(Error::invalid("limit must be from 1 to 500."));
         }
         let after = query.cursor.as_deref().map(parse_cursor).transpose()?;
-        let this = self.clone();
-        blocking(move || {
+        self.look(move |this| {
             let folder_ids = match (&query.folder, &query.account_id) {
                 (Some(folder), Some(account_id)) => Some(vec![this.folder_id(account_id, folder)?.ok_or_else(no_folder)?]),
                 // Without an account: the inboxes of all, say.
@@ -53,10 +51,10 @@ impl Reader {
                 (None, _) => None,
             };
             let window = MessageWindow {
-                account_id: query.account_id,
+                account_id: query.account_id.clone(),
                 folder_ids,
                 is_read: query.is_read,
-                conversation_id: query.conversation_id,
+                conversation_id: query.conversation_id.clone(),
                 limit: query.limit,
                 after,
                 oldest_first: false,
@@ -71,30 +69,30 @@ impl Reader {
     }
 
     pub async fn message(&self, message_id: &str) -> Result<Message> {
-        let (this, id) = (self.clone(), message_id.to_owned());
-        blocking(move || {
+        let id = message_id.to_owned();
+        self.look(move |this| {
             let row = this.row(&id)?;
             let message = message(&this.key(&row)?, &row)?;
-            this.record(Some(&row.account_id), Some(id), "A message was read.")?;
+            this.record(Some(&row.account_id), Some(id.clone()), "A message was read.")?;
             Ok(message)
         })
         .await
     }
 
     pub async fn body(&self, message_id: &str) -> Result<MessageBody> {
-        let (this, id) = (self.clone(), message_id.to_owned());
-        blocking(move || {
+        let id = message_id.to_owned();
+        self.look(move |this| {
             let row = this.row(&id)?;
             let body = this.read_body(&row)?;
-            this.record(Some(&row.account_id), Some(id), "A body was read.")?;
+            this.record(Some(&row.account_id), Some(id.clone()), "A body was read.")?;
             Ok(body)
         })
         .await
     }
 
     pub async fn thread(&self, message_id: &str) -> Result<MailThread> {
-        let (this, id) = (self.clone(), message_id.to_owned());
-        blocking(move || {
+        let id = message_id.to_owned();
+        self.look(move |this| {
             let row = this.row(&id)?;
             let mut messages = Vec::new();
             // A message without a conversation is its own.
@@ -117,7 +115,9 @@ impl Reader {
                     }
                 }
             }
-            this.record(Some(&row.account_id), Some(id), counted("A conversation was read", messages.len()))?;
+            // A purge may have come in between and left half of it.
+            this.key(&row)?;
+            this.record(Some(&row.account_id), Some(id.clone()), counted("A conversation was read", messages.len()))?;
             let subject = messages.first().map(|m| m.subject.clone()).unwrap_or_default();
             Ok(MailThread { conversation_id: row.conversation_id, account_id: row.account_id, subject, messages })
         })
@@ -130,12 +130,12 @@ impl Reader {
         let row = blocking(move || this.row(&id)).await?;
         let caller = Caller { account_id: row.account_id.clone(), priority: Priority::User, max_wait: Duration::from_secs(30) };
         let change_key = self.graph.set_read(&caller, &row.graph_id, is_read, &row.change_key).await?;
-        let (this, id) = (self.clone(), message_id.to_owned());
-        let written = blocking(move || {
+        let id = message_id.to_owned();
+        let written = self.look(move |this| {
             this.store.set_read(row.row_id, is_read, change_key.as_deref(), to_ms(this.clock.now()))?;
             let row = this.row(&id)?;
             let message = message(&this.key(&row)?, &row)?;
-            this.record(Some(&row.account_id), Some(id), "A message was marked and read.")?;
+            this.record(Some(&row.account_id), Some(id.clone()), "A message was marked and read.")?;
             Ok(message)
         })
         .await;
@@ -147,6 +147,12 @@ impl Reader {
     pub async fn account_of(&self, message_id: &str) -> Result<String> {
         let (this, id) = (self.clone(), message_id.to_owned());
         blocking(move || Ok(this.row(&id)?.account_id)).await
+    }
+
+    /// Reads off the async threads; anew when a key was replaced between reading a row and opening it.
+    async fn look<T: Send + 'static>(&self, work: impl Fn(&Self) -> Result<T> + Send + 'static) -> Result<T> {
+        let this = self.clone();
+        blocking(move || this.vault.again(|| work(&this))).await
     }
 
     fn row(&self, id: &str) -> Result<MessageRow> {
@@ -162,6 +168,8 @@ impl Reader {
     fn read_body(&self, row: &MessageRow) -> Result<MessageBody> {
         // Microsoft may send no body at all.
         let Some((sealed, version)) = self.store.body(row.row_id)? else {
+            // Or a purge came in between and took it.
+            self.key(row)?;
             return Ok(MessageBody { body_type: BodyType::Text, content: String::new(), text: String::new(), html: String::new() });
         };
         let packed = self.key(row)?.open(body_place(&row.account_id, &row.graph_id, version), &sealed)?;

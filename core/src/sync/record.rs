@@ -83,7 +83,7 @@ impl Head {
     }
 }
 
-fn head_place<'a>(account_id: &'a str, graph_id: &'a str, version: i64) -> Place<'a> {
+pub fn head_place<'a>(account_id: &'a str, graph_id: &'a str, version: i64) -> Place<'a> {
     Place { table: "messages", column: "head", account_id, row: graph_id, version }
 }
 

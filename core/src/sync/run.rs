@@ -230,11 +230,11 @@ impl Sync {
     async fn save_folders(&self, pass: &Arc<Pass>, listed: Vec<GraphFolder>) -> Result<()> {
         let chosen: Vec<String> = if self.folders.is_empty() { USUAL_FOLDERS.iter().map(|f| (*f).to_owned()).collect() } else { self.folders.clone() };
         let work = pass.clone();
-        let written = blocking(move || {
+        let written = blocking(move || work.vault.again(|| {
             let key = work.vault.content(&work.account.id)?;
             let before: HashMap<String, i64> = work.store.folders(&work.account.id)?.into_iter().map(|f| (f.row.graph_id.clone(), f.row.version)).collect();
             let mut rows = Vec::with_capacity(listed.len());
-            for folder in listed {
+            for folder in listed.clone() {
                 let version = before.get(&folder.id).map_or(1, |v| v + 1);
                 let is_synced = !folder.is_search && chosen.iter().any(|name| *name == folder.id || folder.well_known_name.as_deref() == Some(name));
                 let name = key.seal(folder_place(&work.account.id, &folder.id, version), folder.display_name.as_bytes())?;
@@ -250,7 +250,7 @@ impl Sync {
                 });
             }
             work.store.save_folders(&work.account.id, work.account.generation, &work.lease, &rows, work.now())
-        })
+        }))
         .await?;
         if written { Ok(()) } else { Err(pass.taken_over().await) }
     }

@@ -1,9 +1,9 @@
 //! Who signs the audit log: a key of its own, random, wrapped by the store key like the others.
 
-use super::{DataKey, keyring};
+use super::base::{Base, Wrapper, corrupt, new_id};
 use crate::error::Result;
 use crate::seal::KeyBytes;
-use crate::store::{KeyPurpose, NewKey, Notary, Store};
+use crate::store::{KeyPurpose, NewKey, Notary};
 use std::sync::Arc;
 
 struct Scribe {
@@ -31,18 +31,18 @@ impl Notary for Scribe {
 }
 
 /// Makes the log of a new store, and lets the store write it from now on.
-pub fn plug(store: &dyn Store, store_id: &[u8], store_key: &DataKey, now: i64) -> Result<()> {
+pub fn plug(base: &Base, store_key: &Wrapper, now: i64) -> Result<()> {
+    let store = &base.store;
     if store.active_key(KeyPurpose::Audit, None)?.is_none() {
-        let (id, key) = (keyring::new_id()?, KeyBytes::random()?);
-        let wrapped = key.expose(|bytes| store_key.seal(keyring::place(KeyPurpose::Audit, "", &id.to_string()), bytes))?;
-        let scribe = Scribe::new(&key, store_id)?;
+        let (id, key) = (new_id()?, KeyBytes::random()?);
+        let wrapped = store_key.wrap(KeyPurpose::Audit, "", id, &key)?;
+        let scribe = Scribe::new(&key, &base.store_id)?;
         store.begin_audit(&NewKey { id, purpose: KeyPurpose::Audit, account_id: None, wrapped, created_at: now }, &scribe, now)?;
     }
     // Read back even if just written: another process may have been first.
-    let row = store.active_key(KeyPurpose::Audit, None)?.ok_or_else(keyring::corrupt)?;
-    let wrapped = row.wrapped.ok_or_else(keyring::corrupt)?;
-    let bytes = store_key.open(keyring::place(KeyPurpose::Audit, "", &row.id.to_string()), &wrapped)?;
-    let key = KeyBytes::from_slice(&bytes).ok_or_else(keyring::corrupt)?;
-    store.plug_notary(Arc::new(Scribe::new(&key, store_id)?));
+    let row = store.active_key(KeyPurpose::Audit, None)?.ok_or_else(corrupt)?;
+    let wrapped = row.wrapped.ok_or_else(corrupt)?;
+    let key = store_key.open(base, KeyPurpose::Audit, "", row.id, &wrapped)?;
+    store.plug_notary(Arc::new(Scribe::new(&key, &base.store_id)?));
     Ok(())
 }

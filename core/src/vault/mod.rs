@@ -1,45 +1,56 @@
 //! The only room with keys: a secret goes in, comes out, is gone; a key never leaves.
 //!
 //! The root key of the host wraps the store key, the store key wraps two data keys per account: one for secrets, destroyed at disconnect, and one for
-//! content. A destroyed key is the deletion of everything sealed with it.
+//! content. A destroyed key is the deletion of everything sealed with it. Each of them can be replaced while the store is in use (`rotate`).
 
 mod audit;
-mod data_key;
-mod keyring;
+mod base;
+mod kdf;
+mod ring;
+mod root;
+mod rotate;
 
+#[cfg(all(test, unix))]
+mod rotate_tests;
+#[cfg(all(test, unix))]
+mod source_tests;
 #[cfg(all(test, unix))]
 mod tests;
 
-pub use data_key::DataKey;
+pub use ring::DataKey;
+pub use rotate::Order;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
+use crate::random;
 use crate::seal::KeyBytes;
 use crate::secret::RootKey;
-use crate::store::{KeyPurpose, NewKey, Store};
-use keyring::Keyring;
+use crate::store::{KeyPurpose, NewKey, ROOT_WRAPPED, SqliteStore, Store, is_outdated};
+use base::{Base, Limits, Wrapper, destroyed, new_id};
+use root::RootSlot;
 use std::collections::HashMap;
 use std::fmt;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Seals a key may make. Random 96-bit nonces are safe for 2^32 (SP 800-38D); this leaves a wide margin.
-const MOST_USES: i64 = 1 << 28;
+const STORE_ID: &str = "store_id";
+
+/// Times work is done anew because a key was replaced under it.
+const AGAIN: u32 = 8;
 
 /// The open vault of one store.
 #[derive(Clone)]
 pub struct Vault(Arc<Inner>);
 
 struct Inner {
-    ring: Keyring,
+    base: Arc<Base>,
+    root: Arc<RootSlot>,
     store_key: DataKey,
-    content: Mutex<HashMap<String, Content>>,
+    content: Mutex<HashMap<String, DataKey>>,
     secrets: Mutex<HashMap<String, DataKey>>,
-}
-
-#[derive(Clone)]
-struct Content {
-    key: DataKey,
-    /// Where keyed hashes come from; derived, so that a hash never says anything about the key.
-    hashes: Arc<KeyBytes>,
+    hashes: Mutex<HashMap<String, Arc<KeyBytes>>>,
+    /// Durable steps of a rotation after which it fails, as if killed there.
+    #[cfg(test)]
+    breaks_after: std::sync::atomic::AtomicI64,
 }
 
 /// Handles for an account that is about to be stored.
@@ -50,15 +61,34 @@ pub struct AccountKeys {
 }
 
 impl Vault {
-    /// Unlocks the store's keys; makes them when the store is new. `WrongKey` and `Corrupt` are told apart before any other row is read.
+    /// Unlocks the store's keys; makes them when the store is new. `WrongKey` and `Corrupt` are told apart before any other row is read. Blocks; a
+    /// passphrase takes its time.
     pub fn open(store: Arc<dyn Store>, root: Arc<RootKey>, now: i64) -> Result<Self> {
-        Self::open_with(store, &root, now, MOST_USES)
+        Self::open_with(store, &root, now, Limits::USUAL)
     }
 
-    fn open_with(store: Arc<dyn Store>, root: &RootKey, now: i64, most_uses: i64) -> Result<Self> {
-        let (ring, store_key) = Keyring::unlock(store, root, now, most_uses)?;
-        audit::plug(&*ring.store, &ring.store_id, &store_key, now)?;
-        Ok(Self(Arc::new(Inner { ring, store_key, content: Mutex::default(), secrets: Mutex::default() })))
+    fn open_with(store: Arc<dyn Store>, key: &RootKey, now: i64, limits: Limits) -> Result<Self> {
+        // Two processes that make a store at once agree on the id first, then on the key.
+        let store_id = store.meta_or_insert(STORE_ID, &random::array::<16>()?)?;
+        let root = Arc::new(RootSlot::unlock(&*store, &store_id, key, now)?);
+        let base = Arc::new(Base { store, store_id, limits });
+        let store_key = DataKey::load(base.clone(), Wrapper::Root(root.clone()), KeyPurpose::Store, "")?;
+        let wrapper = Wrapper::Store(store_key.clone());
+        retried(&store_key, || audit::plug(&base, &wrapper, now))?;
+        Ok(Self(Arc::new(Inner {
+            base,
+            root,
+            store_key,
+            content: Mutex::default(),
+            secrets: Mutex::default(),
+            hashes: Mutex::default(),
+            #[cfg(test)]
+            breaks_after: std::sync::atomic::AtomicI64::new(i64::MAX),
+        })))
+    }
+
+    fn under_store_key(&self) -> Wrapper {
+        Wrapper::Store(self.0.store_key.clone())
     }
 
     /// Random keys of an account, wrapped, for its own transaction. Usable at once through `adopt`.
@@ -71,8 +101,8 @@ impl Vault {
     }
 
     fn new_key(&self, purpose: KeyPurpose, account_id: &str, now: i64) -> Result<NewKey> {
-        let (id, key) = (keyring::new_id()?, KeyBytes::random()?);
-        let wrapped = key.expose(|bytes| self.0.store_key.seal(keyring::place(purpose, account_id, &id.to_string()), bytes))?;
+        let (id, key) = (new_id()?, KeyBytes::random()?);
+        let wrapped = self.under_store_key().wrap(purpose, account_id, id, &key)?;
         Ok(NewKey { id, purpose, account_id: Some(account_id.to_owned()), wrapped, created_at: now })
     }
 
@@ -80,8 +110,9 @@ impl Vault {
     pub fn adopt(&self, account_id: &str, keys: &[NewKey]) -> Result<AccountKeys> {
         let find = |purpose| keys.iter().find(|k| k.purpose == purpose && k.account_id.as_deref() == Some(account_id));
         let adopt = |key: &NewKey| -> Result<DataKey> {
-            let bytes = self.unwrap(key.purpose, account_id, key.id, &key.wrapped)?;
-            Ok(self.0.ring.newborn(key.id, &bytes))
+            let wrapper = self.under_store_key();
+            let bytes = wrapper.open(&self.0.base, key.purpose, account_id, key.id, &key.wrapped)?;
+            Ok(DataKey::newborn(self.0.base.clone(), wrapper, key.purpose, account_id, key.id, &bytes))
         };
         let secrets = find(KeyPurpose::Secrets).map(adopt).unwrap_or_else(|| self.secrets(account_id))?;
         let content = find(KeyPurpose::Content).map(adopt).unwrap_or_else(|| self.content(account_id))?;
@@ -90,22 +121,34 @@ impl Vault {
 
     /// The key of mail, outbox and names; stays usable after a disconnect. `NotConnected` once it is destroyed.
     pub fn content(&self, account_id: &str) -> Result<DataKey> {
-        self.content_entry(account_id).map(|entry| entry.key)
+        self.current(KeyPurpose::Content, &self.0.content, account_id)
     }
 
-    /// The key of tokens and delta links. Looks at the key row each time, since another process may have disconnected the account.
+    /// The key of tokens and delta links.
     pub fn secrets(&self, account_id: &str) -> Result<DataKey> {
-        let Some(row) = self.0.ring.store.active_key(KeyPurpose::Secrets, Some(account_id))? else {
-            lock(&self.0.secrets).remove(account_id);
+        self.current(KeyPurpose::Secrets, &self.0.secrets, account_id)
+    }
+
+    /// Looks at the key row each time, since another process may have disconnected or purged the account, or replaced the key.
+    fn current(&self, purpose: KeyPurpose, rings: &Mutex<HashMap<String, DataKey>>, account_id: &str) -> Result<DataKey> {
+        let Some(row) = self.0.base.store.active_key(purpose, Some(account_id))? else {
+            self.forget(account_id);
             return Err(destroyed(account_id));
         };
-        if let Some(key) = lock(&self.0.secrets).get(account_id).filter(|key| key.id() == row.id) {
-            return Ok(key.clone());
+        let known = lock(rings).get(account_id).cloned();
+        if let Some(key) = known {
+            if key.active_id() != row.id {
+                key.reload()?;
+            }
+            return Ok(key);
         }
-        let wrapped = row.wrapped.ok_or_else(|| destroyed(account_id))?;
-        let key = self.0.ring.data_key(row.id, &self.unwrap(KeyPurpose::Secrets, account_id, row.id, &wrapped)?);
-        lock(&self.0.secrets).insert(account_id.to_owned(), key.clone());
-        Ok(key)
+        let key = self.ring(purpose, account_id)?;
+        // The first one in stays, so that all share one block of uses.
+        Ok(lock(rings).entry(account_id.to_owned()).or_insert(key).clone())
+    }
+
+    fn ring(&self, purpose: KeyPurpose, account_id: &str) -> Result<DataKey> {
+        DataKey::load(self.0.base.clone(), self.under_store_key(), purpose, account_id)
     }
 
     /// For sign-in attempts, which belong to no account yet: `account_id` is empty in their place.
@@ -113,38 +156,64 @@ impl Vault {
         self.0.store_key.clone()
     }
 
+    /// Does `work`, and does it anew when a key it sealed or read with was replaced meanwhile: a rotation shows nobody an error. Ask for handles, and read
+    /// rows, within `work`.
+    pub fn again<T>(&self, mut work: impl FnMut() -> Result<T>) -> Result<T> {
+        for _ in 0..AGAIN {
+            match work() {
+                Err(e) if is_outdated(&e) => self.refresh()?,
+                result => return result,
+            }
+        }
+        work()
+    }
+
+    /// Looks at the keys as they are stored now.
+    fn refresh(&self) -> Result<()> {
+        self.0.store_key.reload()?;
+        for rings in [&self.0.content, &self.0.secrets] {
+            let rings: Vec<(String, DataKey)> = lock(rings).iter().map(|(id, key)| (id.clone(), key.clone())).collect();
+            for (account_id, ring) in rings {
+                if ring.reload().is_err() {
+                    self.forget(&account_id);
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Drops what is kept of an account in memory.
     pub fn forget(&self, account_id: &str) {
         lock(&self.0.secrets).remove(account_id);
         lock(&self.0.content).remove(account_id);
+        lock(&self.0.hashes).remove(account_id);
     }
 
-    /// HMAC-SHA256 of `parts` under a key of this account and purpose: equal content gives equal hashes, and only here.
+    /// HMAC-SHA256 of `parts` under a key of this account and purpose: equal content gives equal hashes, and only here. Rotations do not change it.
     pub fn keyed_hash(&self, account_id: &str, purpose: &str, parts: &[&[u8]]) -> Result<[u8; 32]> {
-        let entry = self.content_entry(account_id)?;
-        entry.hashes.derive(&self.0.ring.store_id, &[b"purpose", purpose.as_bytes()])?.mac(parts)
+        self.hash_key(account_id)?.derive(&self.0.base.store_id, &[b"purpose", purpose.as_bytes()])?.mac(parts)
     }
 
-    /// Looks at the key row each time, since another process may have purged the account.
-    fn content_entry(&self, account_id: &str) -> Result<Content> {
-        let Some(row) = self.0.ring.store.active_key(KeyPurpose::Content, Some(account_id))? else {
-            lock(&self.0.content).remove(account_id);
+    fn hash_key(&self, account_id: &str) -> Result<Arc<KeyBytes>> {
+        if self.0.base.store.active_key(KeyPurpose::Content, Some(account_id))?.is_none() {
+            self.forget(account_id);
             return Err(destroyed(account_id));
-        };
-        if let Some(entry) = lock(&self.0.content).get(account_id).filter(|entry| entry.key.id() == row.id) {
-            return Ok(entry.clone());
         }
-        let wrapped = row.wrapped.ok_or_else(|| destroyed(account_id))?;
-        let bytes = self.unwrap(KeyPurpose::Content, account_id, row.id, &wrapped)?;
-        let hashes = Arc::new(bytes.derive(&self.0.ring.store_id, &[b"keyed hash"])?);
-        let entry = Content { key: self.0.ring.data_key(row.id, &bytes), hashes };
-        // The first one in stays, so that all share one block of uses.
-        Ok(lock(&self.0.content).entry(account_id.to_owned()).or_insert(entry).clone())
-    }
-
-    fn unwrap(&self, purpose: KeyPurpose, account_id: &str, id: i64, wrapped: &crate::seal::Sealed) -> Result<KeyBytes> {
-        let bytes = self.0.store_key.open(keyring::place(purpose, account_id, &id.to_string()), wrapped)?;
-        KeyBytes::from_slice(&bytes).ok_or_else(keyring::corrupt)
+        if let Some(key) = lock(&self.0.hashes).get(account_id) {
+            return Ok(key.clone());
+        }
+        let key = self.again(|| {
+            let (base, wrapper) = (&self.0.base, self.under_store_key());
+            // In this order: as long as there is no hash key, the content key read before is the first one.
+            let content = base.store.active_key(KeyPurpose::Content, Some(account_id))?.ok_or_else(|| destroyed(account_id))?;
+            let hashes = base.store.active_key(KeyPurpose::Hashes, Some(account_id))?;
+            let open = |purpose, row: crate::store::KeyRow| wrapper.open(base, purpose, account_id, row.id, &row.wrapped.ok_or_else(|| destroyed(account_id))?);
+            match hashes {
+                Some(row) => open(KeyPurpose::Hashes, row),
+                None => ring::hash_key(base, &open(KeyPurpose::Content, content)?),
+            }
+        })?;
+        Ok(lock(&self.0.hashes).entry(account_id.to_owned()).or_insert(Arc::new(key)).clone())
     }
 }
 
@@ -154,10 +223,25 @@ impl fmt::Debug for Vault {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+/// The wrapped root key left with the store in this folder. Needs no key, changes nothing.
+pub fn wrapped_root_key(data_dir: &Path) -> Result<Option<Vec<u8>>> {
+    match SqliteStore::peek(data_dir, ROOT_WRAPPED)? {
+        Some(wrapped) if !(1..=RootKey::MOST_WRAPPED).contains(&wrapped.len()) => Err(base::corrupt()),
+        found => Ok(found),
+    }
 }
 
-fn destroyed(account_id: &str) -> Error {
-    Error::new(ErrorKind::NotConnected, "The account has no key here: it is disconnected or was never connected. Connect it.").on_account(account_id)
+/// Like `again`, before there is a vault.
+fn retried<T>(store_key: &DataKey, mut work: impl FnMut() -> Result<T>) -> Result<T> {
+    for _ in 0..AGAIN {
+        match work() {
+            Err(e) if is_outdated(&e) => store_key.reload()?,
+            result => return result,
+        }
+    }
+    work()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

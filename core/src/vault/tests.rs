@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 use super::*;
+use crate::error::{Error, ErrorKind};
 use crate::model::{AccountState, Feature, Route};
 use crate::seal::{Place, Sealed};
 use crate::store::{AccountRow, NewItem, SqliteStore, TokenRow, tamper};
@@ -10,11 +11,11 @@ use std::time::Duration;
 const SECRET: &[u8] = b"eyJhbGciOi-this-is-the-refresh-token";
 const SUBJECT: &[u8] = b"Interview with Ms. Example on Monday";
 
-fn root(seed: u8) -> Arc<RootKey> {
+pub fn root(seed: u8) -> Arc<RootKey> {
     Arc::new(RootKey::raw((seed..seed + 32).collect()).unwrap())
 }
 
-fn store(dir: &Path) -> Arc<dyn Store> {
+pub fn store(dir: &Path) -> Arc<dyn Store> {
     Arc::new(SqliteStore::open(dir, Duration::from_secs(5)).unwrap())
 }
 
@@ -24,15 +25,15 @@ fn open(dir: &Path) -> (Arc<dyn Store>, Vault) {
     (store, vault)
 }
 
-fn profile(account: &str) -> Place<'_> {
+pub fn profile(account: &str) -> Place<'_> {
     Place { table: "accounts", column: "profile", account_id: account, row: account, version: 1 }
 }
 
-fn token_place(account: &str) -> Place<'_> {
+pub fn token_place(account: &str) -> Place<'_> {
     Place { table: "tokens", column: "sealed", account_id: account, row: account, version: 1 }
 }
 
-fn connect(store: &dyn Store, vault: &Vault, id: &str, with_content: bool) -> Vec<NewKey> {
+pub fn connect(store: &dyn Store, vault: &Vault, id: &str, with_content: bool) -> Vec<NewKey> {
     let keys = vault.new_account_keys(id, with_content, 1).unwrap();
     let handles = vault.adopt(id, &keys).unwrap();
     let account = AccountRow {
@@ -101,7 +102,7 @@ fn keys_cannot_be_swapped() {
     drop((store, vault));
     tamper(
         dir.path(),
-        "UPDATE keys SET is_active = 0; UPDATE keys SET is_active = 1 WHERE purpose = 'store';
+        "UPDATE keys SET is_active = 0; UPDATE keys SET is_active = 1 WHERE purpose IN ('store', 'audit'); DELETE FROM keys WHERE purpose = 'secrets';
          UPDATE keys SET purpose = 'secrets', is_active = 1 WHERE purpose = 'content'",
     );
     let (_store, vault) = open(dir.path());
@@ -139,24 +140,33 @@ fn another_process_s_disconnect_is_noticed() {
 }
 
 #[test]
-fn uses_are_counted_before_they_happen_and_end() {
+fn a_key_that_has_sealed_enough_is_replaced_on_the_spot() {
     let dir = tempfile::tempdir().unwrap();
     let store = store(dir.path());
-    let vault = Vault::open_with(store.clone(), &root(1), 1, 5_000).unwrap();
+    let limits = Limits { due: 5_000, most: 20_000, age: i64::MAX };
+    let vault = Vault::open_with(store.clone(), &root(1), 1, limits).unwrap();
     connect(&*store, &vault, "a", true);
     let key = vault.content("a").unwrap();
-    let mut made = 0;
-    let e = loop {
-        match key.seal(profile("a"), b"x") {
-            Ok(_) => made += 1,
-            Err(e) => break e,
-        }
-    };
-    assert_eq!(e.kind(), ErrorKind::LimitExceeded);
-    // 4,096 belong to whoever made the key; the rest was left.
-    assert_eq!(made, 5_000 - 4_096);
-    let row = store.key(key.id()).unwrap().unwrap();
-    assert!(row.uses >= 5_000);
+    let (first, hash) = (key.active_id(), vault.keyed_hash("a", "p", &[b"x"]).unwrap());
+    let early = key.seal(profile("a"), b"x").unwrap();
+    for _ in 0..30_000 {
+        key.seal(profile("a"), b"x").unwrap();
+    }
+    assert_ne!(key.active_id(), first);
+    // 4,096 belong to whoever made the key.
+    assert!(store.key(first).unwrap().unwrap().uses < 20_000);
+    assert_eq!(key.open(profile("a"), &early).unwrap().as_slice(), b"x");
+    vault.forget("a");
+    assert_eq!(vault.keyed_hash("a", "p", &[b"x"]).unwrap(), hash);
+    // Where it cannot be replaced, inside a transaction, it ends before it is unsafe.
+    let dir = tempfile::tempdir().unwrap();
+    let store = self::store(dir.path());
+    let limits = Limits { due: i64::MAX, most: 5_000, age: i64::MAX };
+    let vault = Vault::open_with(store.clone(), &root(1), 1, limits).unwrap();
+    connect(&*store, &vault, "b", true);
+    let key = vault.content("b").unwrap();
+    let made = (0..).find_map(|made| key.seal(profile("b"), b"x").err().map(|e| (made, e.kind()))).unwrap();
+    assert_eq!(made, (5_000 - 4_096, ErrorKind::LimitExceeded));
 }
 
 #[test]
@@ -165,16 +175,16 @@ fn a_seal_inside_enqueue_may_reserve() {
     let (store, vault) = open(dir.path());
     connect(&*store, &vault, "a", true);
     let key = vault.content("a").unwrap(); // no uses reserved yet
-    let before = store.key(key.id()).unwrap().unwrap().uses;
+    let before = store.key(key.active_id()).unwrap().unwrap().uses;
     let item = NewItem { account_id: "a".into(), route: Route::Mail, lane: "l".into(), key: None, content_hash: vec![1], created_at: 1 };
     let row = |id: i64| id.to_string();
     store.enqueue(&item, &|id| key.seal(Place { table: "outbox", column: "payload", account_id: "a", row: &row(id), version: 1 }, SUBJECT)).unwrap();
-    assert_eq!(store.key(key.id()).unwrap().unwrap().uses, before + 4_096);
+    assert_eq!(store.key(key.active_id()).unwrap().unwrap().uses, before + 4_096);
     // Also when nothing is enqueued in the end, the uses are spent.
     let fresh = Vault::open(store.clone(), root(1), 1).unwrap().content("a").unwrap();
     let refused = store.enqueue(&item, &|_| fresh.seal(profile("a"), b"x").and(Err(Error::internal("no"))));
     assert!(refused.is_err());
-    assert_eq!(store.key(key.id()).unwrap().unwrap().uses, before + 2 * 4_096);
+    assert_eq!(store.key(key.active_id()).unwrap().unwrap().uses, before + 2 * 4_096);
 }
 
 #[test]
@@ -209,7 +219,8 @@ fn after_disconnect_no_file_holds_secret_or_key() {
     assert!(!found(dir.path(), wrapped.as_bytes()), "the wrapped key outlived the disconnect");
     assert!(!found(dir.path(), token.as_bytes()), "the token outlived the disconnect");
     assert!(!found(dir.path(), SECRET) && !found(dir.path(), SUBJECT));
-    root(1).expose(|bytes| assert!(!found(dir.path(), bytes)));
+    let bytes: Vec<u8> = (1..33).collect();
+    assert!(!found(dir.path(), &bytes));
 }
 
 /// Any sixteen bytes of the middle of `needle`, in any file of the store.

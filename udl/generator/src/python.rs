@@ -71,8 +71,9 @@ fn function(f: &Function, blocking: Option<&Object>) -> String {
         Some(o) => (format!("blocking_{}", f.name), format!("PyBlocking{}", o.meta.name), format!("PyBlocking{}::of", o.meta.name)),
         None => (f.name.clone(), format!("V<{}>", rust_or_unit(&f.return_type)), "V".into()),
     };
-    let call = outcome(&format!("tidings::{}({})", f.name, each(&f.inputs, ", ", |i| format!("{}.0", i.name))), f.throws.is_some(), &wrap);
-    format!("{}#[pyfunction] #[pyo3(signature = ({}))]\npub fn {name}({}) -> PyResult<{answer}> {{ {call} }}\n", docs(&f.docstring), signature(&f.inputs), params(&f.inputs))
+    // The interpreter is let go of: the core may wait for a thread that needs it.
+    let call = outcome(&format!("py.detach(|| tidings::{}({}))", f.name, each(&f.inputs, ", ", |i| format!("{}.0", i.name))), f.throws.is_some(), &wrap);
+    format!("{}#[pyfunction] #[pyo3(signature = ({}))]\npub fn {name}(py: Python<'_>, {}) -> PyResult<{answer}> {{ {call} }}\n", docs(&f.docstring), signature(&f.inputs), params(&f.inputs))
 }
 
 fn record(contract: &Contract, r: &Record) -> String {
@@ -179,9 +180,9 @@ fn method(contract: &Contract, m: &Method, blocking: bool) -> String {
     let (head, call) = match (m.is_async, blocking) {
         (true, false) => ("async fn", format!("{call}.await")),
         (true, true) => ("fn", format!("wait(py, {call})?")),
-        _ => ("fn", call),
+        _ => ("fn", format!("py.detach(|| {call})")),
     };
-    let py = if m.is_async && blocking { "py: Python<'_>, " } else { "" };
+    let py = if !m.is_async || blocking { "py: Python<'_>, " } else { "" };
     let twin = m.return_type.as_ref().filter(|_| blocking).and_then(|ty| contract.object(ty)).filter(|o| o.has_async());
     let (answer, wrap) = match twin {
         Some(o) => (format!("PyBlocking{}", o.meta.name), format!("PyBlocking{}::of", o.meta.name)),

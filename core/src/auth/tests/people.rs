@@ -82,11 +82,14 @@ async fn personal_accounts_have_no_teams_whatever_was_granted() {
     assert_eq!(house.auth.begin_more(&account.id, vec![Feature::Channels], CALLBACK.into()).await.unwrap_err().kind(), ErrorKind::InvalidInput);
     assert_eq!(house.auth.begin_approval(&account.id, CALLBACK.into()).await.unwrap_err().kind(), ErrorKind::Forbidden);
     // Nor have they an organisation.
-    let request = TenantRequest { owner: "o".into(), redirect_uri: CALLBACK.into(), app: Some("server".into()), ..Default::default() };
-    let sign_in = house.auth.begin_tenant(request).await.unwrap();
-    let error = house.sign_in(&sign_in).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Forbidden);
-    assert!(error.reason().contains("personal"), "{}", error.reason());
+    for tenant in [None, Some("common")] {
+        let request = TenantRequest { owner: "o".into(), redirect_uri: CALLBACK.into(), app: Some("server".into()), tenant: tenant.map(Into::into), ..Default::default() };
+        let sign_in = house.auth.begin_tenant(request).await.unwrap();
+        assert!(sign_in.url.contains(tenant.unwrap_or("/organizations/")));
+        let error = house.sign_in(&sign_in).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Forbidden);
+        assert!(error.reason().contains("personal"), "{}", error.reason());
+    }
 }
 
 #[tokio::test]

@@ -153,8 +153,8 @@ impl AccountStore for SqliteStore {
         })
     }
 
-    fn insert_store_key(&self, key: &NewKey, canary: &Sealed) -> Result<()> {
-        self.put_store_key(key, canary)
+    fn insert_store_key(&self, key: &NewKey, canary: &Sealed, wrapped_root: Option<&[u8]>) -> Result<()> {
+        self.put_store_key(key, canary, wrapped_root)
     }
 
     fn canary(&self) -> Result<Option<Sealed>> {
@@ -176,6 +176,7 @@ impl AccountStore for SqliteStore {
 
     fn insert_attempt(&self, attempt: &NewAttempt) -> Result<()> {
         self.write(|tx| {
+            keys::check_active(tx, [&attempt.sealed])?;
             run(
                 tx,
                 "INSERT INTO attempts (state_hash, sealed, created_at, expires_at) VALUES (?1, ?2, ?3, ?4)",
@@ -250,6 +251,7 @@ impl AccountStore for SqliteStore {
                 (&account.id, token.version, token.sealed.as_bytes(), token.expires_at, token.refreshed_at),
                 )?;
             }
+            keys::check_active(tx, [Some(&account.profile), account.claims.as_ref(), token.map(|token| &token.sealed)].into_iter().flatten())?;
             if earlier.is_some() {
                 mark_erasure(tx)?;
             }
@@ -338,6 +340,9 @@ impl AccountStore for SqliteStore {
                 "UPDATE accounts SET claims = ?3, claims_version = ?4 WHERE id = ?1 AND generation = ?2 AND claims_version = ?4 - 1",
                 (id, generation, claims.map(Sealed::as_bytes), version),
             )?;
+            if changed > 0 {
+                keys::check_active(tx, claims)?;
+            }
             Ok(changed > 0)
         })
     }
@@ -366,6 +371,9 @@ impl AccountStore for SqliteStore {
                    AND EXISTS (SELECT 1 FROM accounts WHERE id = ?1 AND generation = ?6 AND state <> 'disconnected')",
                 (&token.account_id, token.version, token.sealed.as_bytes(), token.expires_at, token.refreshed_at, generation),
             )?;
+            if changed > 0 {
+                keys::check_active(tx, [&token.sealed])?;
+            }
             Ok(changed > 0)
         })
     }

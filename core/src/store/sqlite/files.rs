@@ -6,6 +6,7 @@ use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
 
 pub const FILE: &str = "tidings.db";
+const FILES: [&str; 4] = [FILE, "tidings.db-wal", "tidings.db-shm", "tidings.db-journal"];
 
 /// How the files begin that show us who we are; another process may have one at the same moment.
 const PROBE: &str = ".tidings-";
@@ -23,11 +24,36 @@ pub fn prepare(data_dir: &Path) -> Result<PathBuf> {
     let probe = Probe::make(&dir)?;
     check_dir(&dir, probe.me)?;
     let file = dir.join(FILE);
-    for name in [FILE, "tidings.db-wal", "tidings.db-shm", "tidings.db-journal"] {
+    for name in FILES {
         check_file(&dir.join(name), probe.me)?;
     }
     make_file(&probe, &file)?;
     Ok(file)
+}
+
+/// The file of a store that exists, checked in the same way; nothing is made.
+pub fn find(data_dir: &Path) -> Result<Option<PathBuf>> {
+    match fs::symlink_metadata(data_dir) {
+        Ok(found) if found.is_symlink() => return Err(Error::invalid("data_dir is a symbolic link. Name the folder itself.")),
+        Ok(found) if found.is_dir() => {}
+        Ok(_) => return Err(Error::invalid("data_dir is not a folder. Name a folder for the store.")),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(no_access("The folder of the store could not be read.", e)),
+    }
+    let dir = fs::canonicalize(data_dir).map_err(|e| no_access("The folder of the store could not be found.", e))?;
+    let file = dir.join(FILE);
+    match fs::symlink_metadata(&file) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        // Made, but nothing written yet.
+        Ok(found) if found.is_file() && found.len() == 0 && !dir.join("tidings.db-wal").exists() => return Ok(None),
+        _ => {}
+    }
+    let probe = Probe::make(&dir)?;
+    check_dir(&dir, probe.me)?;
+    for name in FILES {
+        check_file(&dir.join(name), probe.me)?;
+    }
+    Ok(Some(file))
 }
 
 /// SQLite gives -wal and -shm the mode of the database file, so its mode decides about all three. The file is linked into place closed: closing a

@@ -6,12 +6,12 @@ use super::{SqliteStore, announce, exists, first, run, sealed_opt};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::ChangeKind;
 use crate::seal::Sealed;
-use crate::store::{KeyPurpose, KeyRow, NewKey, USES_AT_BIRTH};
+use crate::store::{KeyPurpose, KeyRow, NewKey, ROOT_WRAPPED, USES_AT_BIRTH, outdated};
 use rusqlite::{Connection, Row};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::ThreadId;
 
-const CANARY: &str = "canary";
+pub const CANARY: &str = "canary";
 
 /// Which thread is inside `enqueue`'s `seal`, and what it reserved there. It holds the writer, so a reservation cannot be a write of its own; it is
 /// committed with the row.
@@ -64,7 +64,27 @@ pub fn set_meta(c: &Connection, name: &str, value: &[u8]) -> Outcome<()> {
     Ok(())
 }
 
+/// Refuses values sealed with a key that was replaced or destroyed since: a rotation that has ended would never look at them again, and with the old
+/// key they would be lost. Every write of an envelope asks this in its own transaction.
+pub fn check_active<'a>(c: &Connection, values: impl IntoIterator<Item = &'a Sealed>) -> Outcome<()> {
+    let mut good = None;
+    for value in values {
+        let id = value.key_id();
+        if good != Some(id) {
+            if !exists(c, "SELECT 1 FROM keys WHERE id = ?1 AND is_active = 1 AND wrapped IS NOT NULL", [id])? {
+                return Err(outdated().into());
+            }
+            good = Some(id);
+        }
+    }
+    Ok(())
+}
+
 pub fn insert(c: &Connection, key: &NewKey) -> Outcome<()> {
+    // Wrapped by a store key that was replaced meanwhile: to be wrapped again.
+    if exists(c, "SELECT 1 FROM keys WHERE id = ?1 AND purpose = 'store' AND is_active = 0", [key.wrapped.key_id()])? {
+        return Err(outdated().into());
+    }
     run(
         c,
         "INSERT INTO keys (id, purpose, account_id, wrapped, is_active, uses, created_at) VALUES (?1, ?2, ?3, ?4, 1, ?5, ?6)",
@@ -74,7 +94,11 @@ pub fn insert(c: &Connection, key: &NewKey) -> Outcome<()> {
 }
 
 pub fn destroy(c: &Connection, purpose: KeyPurpose, account_id: &str) -> Outcome<usize> {
-    run(c, "UPDATE keys SET wrapped = NULL, is_active = 0 WHERE purpose = ?1 AND account_id = ?2 AND is_active = 1", (purpose.word(), account_id))
+    if purpose == KeyPurpose::Content {
+        destroy(c, KeyPurpose::Hashes, account_id)?;
+    }
+    // Also one that a rotation has replaced and not yet emptied.
+    run(c, "UPDATE keys SET wrapped = NULL, is_active = 0 WHERE purpose = ?1 AND account_id = ?2 AND wrapped IS NOT NULL", (purpose.word(), account_id))
 }
 
 fn row(row: &Row<'_>) -> Outcome<KeyRow> {
@@ -95,7 +119,20 @@ pub fn active(c: &Connection, purpose: KeyPurpose, account_id: &str) -> Outcome<
 }
 
 pub fn add_uses(c: &Connection, key_id: i64, count: i64) -> Outcome<i64> {
-    first(c, "UPDATE keys SET uses = uses + ?2 WHERE id = ?1 AND wrapped IS NOT NULL RETURNING uses", (key_id, count), |row| Ok(row.get(0)?))?.ok_or_else(|| gone().into())
+    match first(c, "UPDATE keys SET uses = uses + ?2 WHERE id = ?1 AND wrapped IS NOT NULL RETURNING uses", (key_id, count), |row| Ok(row.get(0)?))? {
+        Some(uses) => Ok(uses),
+        None => Err(missing(c, key_id)?.into()),
+    }
+}
+
+/// Why a key that is not there is not there: replaced by another, or destroyed for good.
+fn missing(c: &Connection, key_id: i64) -> Outcome<Error> {
+    let replaced = exists(
+        c,
+        "SELECT 1 FROM keys old JOIN keys new ON new.purpose = old.purpose AND new.account_id = old.account_id AND new.is_active = 1 WHERE old.id = ?1",
+        [key_id],
+    )?;
+    Ok(if replaced { outdated() } else { gone() })
 }
 
 fn gone() -> Error {
@@ -107,16 +144,22 @@ impl SqliteStore {
         if !self.inside.is_here() {
             return self.write(|tx| add_uses(tx, key_id, count));
         }
-        let key = self.read(|c| by_id(c, key_id))?.filter(|key| key.wrapped.is_some()).ok_or_else(gone)?;
+        let key = self.read(|c| match by_id(c, key_id)? {
+            Some(key) if key.wrapped.is_some() => Ok(key),
+            _ => Err(missing(c, key_id)?.into()),
+        })?;
         Ok(key.uses + self.inside.note(key_id, count))
     }
 
-    pub(super) fn put_store_key(&self, key: &NewKey, canary: &Sealed) -> Result<()> {
+    pub(super) fn put_store_key(&self, key: &NewKey, canary: &Sealed, wrapped_root: Option<&[u8]>) -> Result<()> {
         self.write(|tx| {
             if exists(tx, "SELECT 1 FROM keys WHERE purpose = ?1", [KeyPurpose::Store.word()])? {
                 return Ok(());
             }
             insert(tx, key)?;
+            if let Some(wrapped) = wrapped_root {
+                set_meta(tx, ROOT_WRAPPED, wrapped)?;
+            }
             set_meta(tx, CANARY, canary.as_bytes())
         })
     }

@@ -1,7 +1,7 @@
 //! Reading mail, marking it read, and the change feed.
 
 use super::fault::Outcome;
-use super::{SqliteStore, all, announce, apply, exists, first, folders, may_write, run, sealed, search, suspects, word};
+use super::{SqliteStore, all, announce, apply, exists, first, folders, keys, may_write, run, sealed, search, suspects, word};
 use crate::error::Result;
 use crate::model::ChangeKind;
 use crate::seal::Sealed;
@@ -76,6 +76,7 @@ impl MailStore for SqliteStore {
         self.write(|tx| {
             let ours = may_write(tx, account_id, generation, lease)?;
             if ours {
+                keys::check_active(tx, folders.iter().map(|f| &f.name))?;
                 folders::save(tx, account_id, folders, now)?;
             }
             Ok(ours)
@@ -100,6 +101,10 @@ impl MailStore for SqliteStore {
             if !listed || !may_write(tx, batch.account_id, batch.generation, batch.lease)? {
                 return Ok(Applied::default());
             }
+            let heads = batch.upserts.iter().map(|m| &m.head);
+            let bodies = batch.upserts.iter().filter_map(|m| m.body.as_ref());
+            let raws = batch.quarantined.iter().map(|q| &q.raw);
+            keys::check_active(tx, heads.chain(bodies).chain(raws).chain([&batch.cursor.link]))?;
             apply::page(tx, batch)
         })
     }

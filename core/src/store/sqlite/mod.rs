@@ -15,6 +15,8 @@ mod names;
 mod open;
 mod outbox;
 mod purge;
+mod rotation;
+mod sealed_columns;
 mod search;
 mod suspects;
 
@@ -40,6 +42,7 @@ const READERS_KEPT: usize = 4;
 
 /// How long the checkpoint after a disconnect waits for readers; what it cannot finish then, later writes try again without waiting much.
 const ERASE_WAIT: Duration = Duration::from_millis(500);
+const PEEK_WAIT: Duration = Duration::from_secs(10);
 const ERASE_RETRY_WAIT: Duration = Duration::from_millis(5);
 
 pub(super) const ERASURE_PENDING: &str = "erasure_pending";
@@ -82,6 +85,19 @@ impl SqliteStore {
         };
         store.erase_pending(ERASE_RETRY_WAIT);
         Ok(store)
+    }
+
+    /// A small fact of the store in this folder, without opening the engine and without changing anything. None when there is no store, or no such fact.
+    pub fn peek(data_dir: &Path, name: &str) -> Result<Option<Vec<u8>>> {
+        let Some(file) = files::find(data_dir)? else { return Ok(None) };
+        let look = || {
+            let connection = open::open_reader(&file, PEEK_WAIT)?;
+            if !exists(&connection, "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'meta'", [])? {
+                return Ok(None);
+            }
+            keys::meta(&connection, name)
+        };
+        look().map_err(|fault: fault::Fault| fault.into())
     }
 
     /// One transaction that may write: all of `work` or nothing.

@@ -52,7 +52,7 @@ words!(Feature, "a feature", {
 
 words!(Route, "a route", { Mail = "mail", Chat = "chat" });
 
-words!(KeyPurpose, "a key purpose", { Store = "store", Secrets = "secrets", Content = "content", Audit = "audit" });
+words!(KeyPurpose, "a key purpose", { Store = "store", Secrets = "secrets", Content = "content", Hashes = "hashes", Audit = "audit" });
 
 words!(ChangeKind, "a kind of change", {
     MessageAdded = "message_added",

@@ -129,6 +129,7 @@ impl OutboxStore for SqliteStore {
             let (payload, reserved) = self.inside.during(|| seal(id));
             unbooked.clone_from(&reserved);
             let payload = payload?;
+            keys::check_active(tx, [&payload])?;
             run(
                 tx,
                 "INSERT INTO outbox (id, account_id, route, lane, key, content_hash, state, payload, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'queued', ?7, ?8)",
@@ -193,6 +194,7 @@ impl OutboxStore for SqliteStore {
                 |row| Ok(row.get::<_, String>(0)?),
             )?;
             let Some(account) = account else { return Ok(false) };
+            keys::check_active(tx, &step.progress)?;
             if step.announce {
                 announce(tx, ChangeKind::SendChanged, &account, Some(item_id), now)?;
             }

@@ -14,8 +14,8 @@ pub fn meta_is_written_once(s: &dyn Store) {
 pub fn the_first_store_key_stays(s: &dyn Store) {
     let new = |id| NewKey { id, purpose: KeyPurpose::Store, account_id: None, wrapped: sealed("k"), created_at: 1 };
     let canary = sealed("canary");
-    s.insert_store_key(&new(1), &canary).unwrap();
-    s.insert_store_key(&new(2), &sealed("other")).unwrap();
+    s.insert_store_key(&new(1), &canary, None).unwrap();
+    s.insert_store_key(&new(2), &sealed("other"), None).unwrap();
     assert_eq!(s.active_key(KeyPurpose::Store, None).unwrap().unwrap().id, 1);
     assert_eq!(s.canary().unwrap().unwrap(), canary);
     assert_eq!(s.reserve_uses(1, 10).unwrap(), USES_AT_BIRTH + 10);
@@ -24,6 +24,7 @@ pub fn the_first_store_key_stays(s: &dyn Store) {
 }
 
 pub fn an_attempt_is_used_up_once(s: &dyn Store) {
+    s.insert_store_key(&NewKey { id: 2, purpose: KeyPurpose::Store, account_id: None, wrapped: sealed("k"), created_at: 1 }, &sealed("canary"), None).unwrap();
     let attempt = |hash: &[u8]| NewAttempt { state_hash: hash.to_vec(), sealed: sealed("attempt"), created_at: 0, expires_at: 100 };
     s.insert_attempt(&attempt(b"a")).unwrap();
     s.insert_attempt(&attempt(b"b")).unwrap();

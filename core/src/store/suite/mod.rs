@@ -34,7 +34,7 @@ pub(super) use store_suite;
 
 pub fn sealed(text: &str) -> Sealed {
     let key = KeyBytes::from_slice(&[7; 32]).unwrap();
-    Cipher::new(b"suite", 1, &key).seal(Place { table: "t", column: "c", account_id: "", row: "", version: 1 }, text.as_bytes()).unwrap()
+    Cipher::new(b"suite", 2, &key).seal(Place { table: "t", column: "c", account_id: "", row: "", version: 1 }, text.as_bytes()).unwrap()
 }
 
 /// Signs with a key everybody knows.

@@ -57,8 +57,7 @@ async fn mail_of_a_clear_store_is_found_and_that_of_a_sealed_one_is_not_indexed(
     assert_eq!(subjects("price LIST").await, ["Offer"]);
     assert_eq!(subjects("ann@contoso.example other").await, ["Other"]);
     assert!(subjects("hidden").await.is_empty());
-    assert!(subjects("*").await.is_empty());
-    for bad in [query(""), SearchQuery { limit: 0, ..query("x") }, SearchQuery { limit: 501, ..query("x") }] {
+    for bad in [query(""), query("*"), SearchQuery { limit: 0, ..query("x") }, SearchQuery { limit: 501, ..query("x") }] {
         assert_eq!(clear.reader.search(bad).await.unwrap_err().kind(), ErrorKind::InvalidInput);
     }
     let sealed = house_of(crate::pipeline::fake::clock(), Content::Sealed, page);

@@ -1,0 +1,125 @@
+//! Keys and everything sealed with them: what it takes to replace a key while the store is in use.
+
+use super::{KeyPurpose, Lease, NewKey};
+use crate::error::{Error, ErrorKind, Result};
+use crate::seal::{Place, Sealed};
+use std::fmt;
+
+/// A key that still opens values: the active one, or one whose values are being sealed anew.
+#[derive(Debug, Clone)]
+pub struct RingKey {
+    pub id: i64,
+    pub purpose: KeyPurpose,
+    /// Empty for keys of the whole store.
+    pub account_id: String,
+    pub wrapped: Sealed,
+    pub is_active: bool,
+    pub uses: i64,
+    pub created_at: i64,
+}
+
+/// What is known of a key that may be gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyFate {
+    pub purpose: KeyPurpose,
+    pub account_id: String,
+    pub is_destroyed: bool,
+}
+
+/// Which row holds a value.
+#[derive(Debug, Clone)]
+pub enum Spot {
+    Number(i64),
+    Bytes(Vec<u8>),
+}
+
+/// A sealed value with the place it is valid in.
+#[derive(Debug, Clone)]
+pub struct SealedValue {
+    /// Which sealed column of the store, in the store's own count.
+    pub kind: usize,
+    pub at: Spot,
+    pub table: &'static str,
+    pub column: String,
+    pub account_id: String,
+    pub row: String,
+    pub version: i64,
+    pub sealed: Sealed,
+}
+
+impl SealedValue {
+    pub fn place(&self) -> Place<'_> {
+        Place { table: self.table, column: &self.column, account_id: &self.account_id, row: &self.row, version: self.version }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retired {
+    Destroyed,
+    /// Values still need it.
+    Needed,
+    /// The lease was lost; nothing was changed.
+    Lost,
+}
+
+/// What changes with the root key, in one step.
+#[derive(Debug)]
+pub struct NewRoot<'a> {
+    /// The sealed constant as it was under the old root key: if it is another one now, somebody else was here.
+    pub old_canary: &'a Sealed,
+    pub canary: &'a Sealed,
+    /// Every store key that still opens values, wrapped anew.
+    pub store_keys: &'a [(i64, Sealed)],
+    /// Salt and costs, if the key is made from a passphrase.
+    pub kdf: Option<&'a [u8]>,
+    /// The key as the host's KMS wrapped it.
+    pub wrapped: Option<&'a [u8]>,
+}
+
+pub const ROOT_KDF: &str = "root_kdf";
+pub const ROOT_WRAPPED: &str = "root_wrapped";
+
+pub trait KeyStore {
+    /// Keys of this purpose that still open values, the active one first.
+    fn key_ring(&self, purpose: KeyPurpose, account_id: &str) -> Result<Vec<RingKey>>;
+    /// All keys that still open values.
+    fn live_keys(&self) -> Result<Vec<RingKey>>;
+    fn key_fate(&self, id: i64) -> Result<Option<KeyFate>>;
+
+    /// In one step: `old` opens but seals no more, `new` are there. From then on every write of a value sealed with `old` is refused as
+    /// [`outdated`]. False: `old` was not active any more, or the lease was lost. A new store key comes with the canary its maker knows.
+    fn succeed_key(&self, old: i64, new: &[NewKey], canary: Option<&Sealed>, lease: Option<&Lease>) -> Result<bool>;
+    /// Up to `limit` values sealed with this key.
+    fn sealed_with(&self, key_id: i64, limit: u32) -> Result<Vec<SealedValue>>;
+    /// Puts the new envelopes in place of the old ones, where these still stand; renews the lease. None: it was lost. Answers how many were replaced.
+    fn reseal(&self, lease: &Lease, values: &[(SealedValue, Sealed)], now: i64) -> Result<Option<u64>>;
+    /// Destroys a key that is not active, in a step that first proves that no value needs it.
+    fn retire_key(&self, lease: &Lease, key_id: i64, now: i64) -> Result<Retired>;
+    /// False: lease lost, or another root key came between.
+    fn change_root(&self, lease: &Lease, root: &NewRoot<'_>, now: i64) -> Result<bool>;
+    /// Empties the write-ahead log of what was destroyed.
+    fn finish_erasure(&self);
+
+    /// A mark of the rotation, or none once it has ended. False: the lease was lost.
+    fn mark_rotation(&self, lease: &Lease, mark: Option<&[u8]>) -> Result<bool>;
+}
+
+/// Says that a value was sealed or read with a key that was replaced meanwhile: seal, or read, again.
+#[derive(Debug)]
+struct Outdated;
+
+impl fmt::Display for Outdated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key was replaced")
+    }
+}
+
+impl std::error::Error for Outdated {}
+
+pub fn outdated() -> Error {
+    Error::new(ErrorKind::StoreBusy, "A key of the store was replaced at this moment; nothing was changed. Try again.").with_source(Outdated)
+}
+
+pub fn is_outdated(error: &Error) -> bool {
+    std::error::Error::source(error).is_some_and(|source| source.is::<Outdated>())
+}

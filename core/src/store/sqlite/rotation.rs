@@ -1,0 +1,259 @@
+//! Replacing keys: succession, sealing anew, the end of the old one.
+
+use super::ending::mark_erasure;
+use super::fault::Outcome;
+use super::keys::{self, CANARY};
+use super::names::Word;
+use super::sealed_columns::SEALED_COLUMNS;
+use super::{ERASE_RETRY_WAIT, ERASE_WAIT, SqliteStore, all, exists, first, leases, run, sealed, word};
+use crate::error::Result;
+use crate::seal::Sealed;
+use crate::model::AuditKind;
+use crate::store::{Entry, KeyFate, KeyPurpose, KeyStore, LEASE_MS, Lease, NewKey, NewRoot, ROOT_KDF, ROOT_WRAPPED, Retired, RingKey, SealedValue, Spot, outdated};
+use rusqlite::types::{ToSqlOutput, Value, ValueRef};
+use rusqlite::{Connection, Row, ToSql};
+
+/// Bytes of envelopes held at a time.
+const BATCH_BYTES: usize = 8 << 20;
+const ROTATION: &str = "key_rotation";
+
+fn ring_key(row: &Row<'_>) -> Outcome<RingKey> {
+    Ok(RingKey {
+        id: row.get(0)?,
+        purpose: word(row, 1)?,
+        account_id: row.get(2)?,
+        wrapped: sealed(row, 3)?,
+        is_active: row.get(4)?,
+        uses: row.get(5)?,
+        created_at: row.get(6)?,
+    })
+}
+
+impl ToSql for Spot {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(match self {
+            Self::Number(n) => ToSqlOutput::Owned(Value::Integer(*n)),
+            Self::Bytes(bytes) => ToSqlOutput::Borrowed(ValueRef::Blob(bytes)),
+        })
+    }
+}
+
+fn spot(row: &Row<'_>) -> Outcome<Spot> {
+    Ok(match row.get(0)? {
+        Value::Blob(bytes) => Spot::Bytes(bytes),
+        Value::Integer(n) => Spot::Number(n),
+        _ => return Err(super::fault::corrupt("a row").into()),
+    })
+}
+
+fn is_needed(c: &Connection, key_id: i64) -> Outcome<bool> {
+    let header = Sealed::begins(key_id);
+    for column in SEALED_COLUMNS {
+        if exists(c, column.holds, [header.as_slice()])? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn put_fact(c: &Connection, name: &str, value: Option<&[u8]>) -> Outcome<()> {
+    match value {
+        Some(value) => keys::set_meta(c, name, value),
+        None => run(c, "DELETE FROM meta WHERE name = ?1", [name]).map(drop),
+    }
+}
+
+fn called(purpose: KeyPurpose) -> &'static str {
+    match purpose {
+        KeyPurpose::Store => "The key of the store",
+        KeyPurpose::Secrets => "The key of an account's tokens",
+        KeyPurpose::Content => "The key of an account's mail",
+        KeyPurpose::Hashes => "The key of an account's hashes",
+        KeyPurpose::Audit => "The key of the audit log",
+    }
+}
+
+fn about(kind: AuditKind, detail: String, account_id: Option<&str>) -> Entry {
+    let entry = Entry::new(kind, detail);
+    match account_id.filter(|id| !id.is_empty()) {
+        Some(id) => entry.on(id),
+        None => entry,
+    }
+}
+
+/// A key that is replaced because of its uses knows no time of day but that of the key before it; the log does not go back.
+fn no_earlier(c: &Connection, at: i64) -> Outcome<i64> {
+    Ok(first(c, "SELECT at FROM audit ORDER BY number DESC LIMIT 1", [], |row| Ok(row.get::<_, i64>(0)?))?.unwrap_or(at).max(at))
+}
+
+/// Ours still, and for another while: a long job renews its lease by working.
+fn hold(c: &Connection, lease: &Lease, now: i64) -> Outcome<bool> {
+    Ok(leases::is_held(c, lease)? && leases::renew(c, lease, now, LEASE_MS)?)
+}
+
+impl KeyStore for SqliteStore {
+    fn key_ring(&self, purpose: KeyPurpose, account_id: &str) -> Result<Vec<RingKey>> {
+        self.read(|c| {
+            all(
+                c,
+                "SELECT id, purpose, account_id, wrapped, is_active, uses, created_at FROM keys
+                 WHERE purpose = ?1 AND account_id = ?2 AND wrapped IS NOT NULL ORDER BY is_active DESC, created_at DESC",
+                (purpose.word(), account_id),
+                ring_key,
+            )
+        })
+    }
+
+    fn live_keys(&self) -> Result<Vec<RingKey>> {
+        let sql = "SELECT id, purpose, account_id, wrapped, is_active, uses, created_at FROM keys WHERE wrapped IS NOT NULL ORDER BY purpose, account_id, created_at";
+        self.read(|c| all(c, sql, [], ring_key))
+    }
+
+    fn key_fate(&self, id: i64) -> Result<Option<KeyFate>> {
+        self.read(|c| {
+            first(c, "SELECT purpose, account_id, wrapped IS NULL FROM keys WHERE id = ?1", [id], |row| {
+                Ok(KeyFate { purpose: word(row, 0)?, account_id: row.get(1)?, is_destroyed: row.get(2)? })
+            })
+        })
+    }
+
+    fn succeed_key(&self, old: i64, new: &[NewKey], canary: Option<&Sealed>, lease: Option<&Lease>) -> Result<bool> {
+        self.write(|tx| {
+            if let Some(lease) = lease
+                && !leases::is_held(tx, lease)?
+            {
+                return Ok(false);
+            }
+            // A store key wrapped by a root key that was replaced meanwhile would open for nobody.
+            if let Some(canary) = canary
+                && keys::meta(tx, CANARY)?.as_deref() != Some(canary.as_bytes())
+            {
+                return Ok(false);
+            }
+            if run(tx, "UPDATE keys SET is_active = 0 WHERE id = ?1 AND is_active = 1 AND wrapped IS NOT NULL", [old])? == 0 {
+                return Ok(false);
+            }
+            for key in new {
+                keys::insert(tx, key)?;
+            }
+            let Some(first) = new.first() else { return Ok(true) };
+            let detail = format!("{} was replaced by a new one.", called(first.purpose));
+            self.note(tx, &[about(AuditKind::KeyRotated, detail, first.account_id.as_deref())], no_earlier(tx, first.created_at)?)?;
+            Ok(true)
+        })
+    }
+
+    fn sealed_with(&self, key_id: i64, limit: u32) -> Result<Vec<SealedValue>> {
+        let header = Sealed::begins(key_id);
+        self.read(|c| {
+            let mut found = Vec::new();
+            let mut bytes = 0;
+            for (kind, column) in SEALED_COLUMNS.iter().enumerate() {
+                let mut statement = c.prepare_cached(column.find)?;
+                let mut rows = statement.query((header.as_slice(), limit))?;
+                while let Some(row) = rows.next()? {
+                    let value = SealedValue {
+                        kind,
+                        at: spot(row)?,
+                        table: column.table,
+                        column: row.get(1)?,
+                        account_id: row.get(2)?,
+                        row: row.get(3)?,
+                        version: row.get(4)?,
+                        sealed: sealed(row, 5)?,
+                    };
+                    bytes += value.sealed.as_bytes().len();
+                    found.push(value);
+                    if bytes > BATCH_BYTES || found.len() >= usize::try_from(limit).unwrap_or(usize::MAX) {
+                        return Ok(found);
+                    }
+                }
+            }
+            Ok(found)
+        })
+    }
+
+    fn reseal(&self, lease: &Lease, values: &[(SealedValue, Sealed)], now: i64) -> Result<Option<u64>> {
+        self.write(|tx| {
+            if !hold(tx, lease, now)? {
+                return Ok(None);
+            }
+            let mut replaced = 0;
+            for (old, new) in values {
+                keys::check_active(tx, [new])?;
+                let column = SEALED_COLUMNS.get(old.kind).ok_or_else(|| super::fault::corrupt("a column"))?;
+                // Only where the old envelope still stands: what was written meanwhile is newer, and sealed with the new key.
+                replaced += run(tx, column.replace, (&old.at, old.sealed.as_bytes(), new.as_bytes()))?;
+            }
+            Ok(Some(u64::try_from(replaced).unwrap_or(0)))
+        })
+    }
+
+    fn retire_key(&self, lease: &Lease, key_id: i64, now: i64) -> Result<Retired> {
+        let outcome = self.write(|tx| {
+            if !leases::is_held(tx, lease)? {
+                return Ok(Retired::Lost);
+            }
+            if is_needed(tx, key_id)? {
+                return Ok(Retired::Needed);
+            }
+            let gone = first(
+                tx,
+                "UPDATE keys SET wrapped = NULL WHERE id = ?1 AND is_active = 0 AND wrapped IS NOT NULL RETURNING purpose, account_id",
+                [key_id],
+                |row| Ok((word::<KeyPurpose>(row, 0)?, row.get::<_, String>(1)?)),
+            )?;
+            if let Some((purpose, account_id)) = gone {
+                let detail = format!("{} that was replaced is destroyed; nothing needs it any more.", called(purpose));
+                self.note(tx, &[about(AuditKind::KeyDestroyed, detail, Some(&account_id))], now)?;
+            }
+            mark_erasure(tx)?;
+            Ok(Retired::Destroyed)
+        })?;
+        if outcome == Retired::Destroyed {
+            self.erase_now(ERASE_RETRY_WAIT);
+        }
+        Ok(outcome)
+    }
+
+    fn change_root(&self, lease: &Lease, root: &NewRoot<'_>, now: i64) -> Result<bool> {
+        let changed = self.write(|tx| {
+            if !leases::is_held(tx, lease)? || keys::meta(tx, CANARY)?.as_deref() != Some(root.old_canary.as_bytes()) {
+                return Ok(false);
+            }
+            for (id, wrapped) in root.store_keys {
+                if run(tx, "UPDATE keys SET wrapped = ?2 WHERE id = ?1 AND purpose = 'store' AND wrapped IS NOT NULL", (id, wrapped.as_bytes()))? == 0 {
+                    return Err(outdated().into());
+                }
+            }
+            let live = first(tx, "SELECT COUNT(*) FROM keys WHERE purpose = 'store' AND wrapped IS NOT NULL", [], |row| Ok(row.get::<_, i64>(0)?))?;
+            if live != i64::try_from(root.store_keys.len()).ok() {
+                return Err(outdated().into());
+            }
+            keys::set_meta(tx, CANARY, root.canary.as_bytes())?;
+            put_fact(tx, ROOT_KDF, root.kdf)?;
+            put_fact(tx, ROOT_WRAPPED, root.wrapped)?;
+            self.note(tx, &[about(AuditKind::KeyRotated, "The root key was replaced by a new one.".to_owned(), None)], now)?;
+            mark_erasure(tx)?;
+            Ok(true)
+        })?;
+        if changed {
+            self.erase_now(ERASE_RETRY_WAIT);
+        }
+        Ok(changed)
+    }
+
+    fn finish_erasure(&self) {
+        let _ = self.erase_pending(ERASE_WAIT);
+    }
+
+    fn mark_rotation(&self, lease: &Lease, mark: Option<&[u8]>) -> Result<bool> {
+        self.write(|tx| {
+            let ours = leases::is_held(tx, lease)?;
+            if ours {
+                put_fact(tx, ROTATION, mark)?;
+            }
+            Ok(ours)
+        })
+    }
+}

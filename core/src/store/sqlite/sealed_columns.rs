@@ -1,0 +1,50 @@
+//! Every column that holds envelopes, and the place its values are valid in. A rotation of keys seals anew what stands here; a column that is missing
+//! would lose its values with the old key, so a test compares this list with the tables.
+
+/// One sealed column, as the statements that find, replace and look for values of a key.
+pub struct SealedColumn {
+    pub table: &'static str,
+    #[cfg(test)]
+    pub column: &'static str,
+    /// ?1: first bytes of the envelope, ?2: limit. Answers: where, place's column, account, row, version, envelope.
+    pub find: &'static str,
+    /// ?1: where, ?2: the old envelope, ?3: the new one.
+    pub replace: &'static str,
+    /// ?1: first bytes of the envelope.
+    pub holds: &'static str,
+}
+
+macro_rules! sealed_column {
+    ($table:literal . $column:literal, at $at:literal, place $place:literal, account $account:literal, row $row:literal, version $version:literal $(, join $join:literal)?) => {
+        SealedColumn {
+            table: $table,
+            #[cfg(test)]
+            column: $column,
+            find: concat!(
+                "SELECT t.", $at, ", ", $place, ", ", $account, ", ", $row, ", ", $version, ", t.", $column, " FROM ", $table, " AS t ", $($join,)?
+                " WHERE t.", $column, " IS NOT NULL AND substr(t.", $column, ", 1, 10) = ?1 LIMIT ?2"
+            ),
+            replace: concat!("UPDATE ", $table, " SET ", $column, " = ?3 WHERE ", $at, " = ?1 AND ", $column, " = ?2"),
+            holds: concat!("SELECT 1 FROM ", $table, " WHERE ", $column, " IS NOT NULL AND substr(", $column, ", 1, 10) = ?1"),
+        }
+    };
+}
+
+pub const SEALED_COLUMNS: &[SealedColumn] = &[
+    sealed_column!("keys"."wrapped", at "id", place "'wrapped ' || t.purpose || ' key'", account "t.account_id", row "CAST(t.id AS TEXT)", version "1"),
+    sealed_column!("attempts"."sealed", at "state_hash", place "'sealed'", account "''", row "lower(hex(t.state_hash))", version "1"),
+    sealed_column!("accounts"."profile", at "num", place "'profile'", account "t.id", row "t.id", version "t.profile_version"),
+    sealed_column!("accounts"."claims", at "num", place "'claims'", account "t.id", row "t.id", version "t.claims_version"),
+    sealed_column!("tokens"."sealed", at "rowid", place "'sealed'", account "t.account_id", row "t.account_id", version "t.version"),
+    sealed_column!("folders"."name", at "num", place "'name'", account "t.account_id", row "t.graph_id", version "t.version"),
+    sealed_column!("folders"."link", at "num", place "'cursor'", account "t.account_id", row "t.graph_id", version "t.link_version"),
+    sealed_column!("messages"."head", at "id", place "'head'", account "t.account_id", row "t.graph_id", version "t.version"),
+    sealed_column!("bodies"."sealed", at "message_id", place "'body'", account "m.account_id", row "m.graph_id", version "t.version", join "JOIN messages AS m ON m.id = t.message_id"),
+    sealed_column!("outbox"."payload", at "id", place "'payload'", account "t.account_id", row "CAST(t.id AS TEXT)", version "1"),
+    sealed_column!("outbox"."progress", at "id", place "'progress'", account "t.account_id", row "CAST(t.id AS TEXT)", version "t.progress_version"),
+    sealed_column!("quarantine"."raw", at "id", place "'raw'", account "t.account_id", row "t.folder_id", version "1"),
+];
+
+/// BLOB columns that hold no envelope of a store or data key.
+#[cfg(test)]
+pub const OTHER_BLOBS: &[(&str, &str)] = &[("meta", "value"), ("attempts", "state_hash"), ("outbox", "content_hash"), ("audit", "hash")];

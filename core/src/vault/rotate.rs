@@ -1,0 +1,281 @@
+//! Replacing keys while the store is in use. Each step is durable before the next begins, and every step can be done again: whoever is killed leaves keys
+//! that open and no longer seal, and the next rotation goes on from there.
+//!
+//! Of each key: the new one is stored and the old one seals no more, in one step; what the old one sealed is sealed anew, a batch at a time; when nothing
+//! needs it any more it is destroyed. The store refuses to write what an old key sealed, so that nothing can come after the last look.
+
+use super::base::{Wrapper, place};
+use super::ring::DataKey;
+use super::root::Root;
+use super::{Vault, base};
+use crate::clock::{Clock, to_ms};
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::RotationReport;
+use crate::random;
+use crate::runtime::Stop;
+use crate::secret::RootKey;
+use crate::store::{KeyPurpose, LEASE_MS, Lease, NewRoot, Retired, RingKey};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use std::time::Duration;
+
+const LEASE: &str = "rotate_keys";
+const MARK: &str = "key_rotation";
+
+/// Values sealed anew in one transaction.
+const BATCH: u32 = 200;
+const BREATH: Duration = Duration::from_millis(3);
+
+/// What to replace.
+#[derive(Debug, Clone, Default)]
+pub struct Order {
+    pub new_root: Option<Arc<RootKey>>,
+    pub store_key: bool,
+    pub data_keys: bool,
+    /// Data keys of this account only.
+    pub account_id: Option<String>,
+}
+
+/// What a rotation has set out to do: keys that are to be replaced by its end. A later one reads it and replaces none twice.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Mark {
+    account_id: Option<String>,
+    data: Option<Vec<i64>>,
+    store: Option<i64>,
+}
+
+struct Job<'a> {
+    vault: &'a Vault,
+    clock: &'a dyn Clock,
+    stop: Option<&'a Stop>,
+    lease: Lease,
+    report: RotationReport,
+}
+
+impl Vault {
+    /// Blocks for as long as it takes. `StoreBusy` when another rotation runs; stops between two steps when told to.
+    pub fn rotate(&self, order: &Order, clock: &dyn Clock, stop: Option<&Stop>) -> Result<RotationReport> {
+        if !order.data_keys && order.account_id.is_some() {
+            return Err(Error::invalid("account_id chooses among data keys, but data_keys is off. Turn it on, or leave account_id out."));
+        }
+        if !order.data_keys && !order.store_key && order.new_root.is_none() {
+            return Err(Error::invalid("There is nothing to rotate. Turn on store_key or data_keys, or pass new_root_key."));
+        }
+        if let Some(id) = &order.account_id
+            && self.0.base.store.account(id)?.is_none()
+        {
+            return Err(Error::new(ErrorKind::NotFound, "There is no account with this id.").on_account(id.as_str()));
+        }
+        // Told before anything is begun: a store key wrapped by a root key that is gone would open for nobody.
+        if (order.store_key || order.new_root.is_some()) && self.0.base.store.canary()?.as_ref() != Some(&self.0.root.canary()) {
+            return Err(base::older_root());
+        }
+        let started = clock.elapsed();
+        // First, since a passphrase takes its time.
+        let root = order.new_root.as_ref().map(|key| Root::fresh(&self.0.base.store_id, key)).transpose()?;
+        let mut report = self.with_lease(clock, stop, |job| job.all(order, root))?;
+        report.duration_ms = u64::try_from(clock.elapsed().saturating_sub(started).as_millis()).unwrap_or(u64::MAX);
+        Ok(report)
+    }
+
+    /// Replaces the data keys that are due by uses or age, and ends what an earlier rotation left. Cheap when there is nothing to do.
+    pub fn rotate_due(&self, clock: &dyn Clock, stop: Option<&Stop>) -> Result<RotationReport> {
+        let (now, limits) = (to_ms(clock.now()), self.0.base.limits);
+        let is_due = |key: &RingKey| match key.purpose {
+            KeyPurpose::Secrets | KeyPurpose::Content => key.uses >= limits.due || now.saturating_sub(key.created_at) >= limits.age,
+            // By uses alone: with a new store key, processes that have an older root key must be opened again.
+            KeyPurpose::Store => key.uses >= limits.due,
+            KeyPurpose::Hashes | KeyPurpose::Audit => false,
+        };
+        let keys = self.0.base.store.live_keys()?;
+        let left_over = keys.iter().any(|key| !key.is_active) || self.0.base.store.meta(MARK)?.is_some();
+        if !left_over && !keys.iter().any(is_due) {
+            return Ok(RotationReport::default());
+        }
+        self.with_lease(clock, stop, |job| {
+            let mark = job.mark()?.unwrap_or_default();
+            let due = |purposes: &[KeyPurpose]| keys.iter().filter(|key| key.is_active && purposes.contains(&key.purpose) && is_due(key)).map(|key| key.id).collect::<Vec<_>>();
+            let data = mark.data.into_iter().flatten().chain(due(&[KeyPurpose::Secrets, KeyPurpose::Content])).collect();
+            let store = mark.store.or(due(&[KeyPurpose::Store]).first().copied());
+            job.run(&Mark { account_id: None, data: Some(data), store }, None)
+        })
+    }
+
+    fn with_lease(&self, clock: &dyn Clock, stop: Option<&Stop>, work: impl FnOnce(&mut Job<'_>) -> Result<()>) -> Result<RotationReport> {
+        let store = &self.0.base.store;
+        let lease = store.take_lease(LEASE, &random::token::<12>()?, to_ms(clock.now()), LEASE_MS)?;
+        let lease = lease.ok_or_else(|| Error::new(ErrorKind::StoreBusy, "Another rotation of keys runs on this store. Try again when it has ended."))?;
+        let mut job = Job { vault: self, clock, stop, lease, report: RotationReport::default() };
+        let outcome = work(&mut job);
+        let _ = store.release_lease(&job.lease);
+        store.finish_erasure();
+        outcome.map(|()| job.report)
+    }
+}
+
+impl Job<'_> {
+    fn mark(&self) -> Result<Option<Mark>> {
+        let bytes = self.vault.0.base.store.meta(MARK)?;
+        bytes.map(|bytes| serde_json::from_slice(&bytes).map_err(|_| base::corrupt())).transpose()
+    }
+
+    fn all(&mut self, order: &Order, root: Option<Root>) -> Result<()> {
+        let left = self.mark()?.unwrap_or_default();
+        let keys = self.vault.0.base.store.live_keys()?;
+        let active = |wanted: &dyn Fn(&RingKey) -> bool| keys.iter().filter(|key| key.is_active && wanted(key)).map(|key| key.id).collect::<Vec<_>>();
+        // What was cut off goes on; keys it has replaced already are not replaced again.
+        let covered = left.data.is_some() && (left.account_id.is_none() || left.account_id == order.account_id);
+        let data = match left.data {
+            Some(data) if covered || !order.data_keys => Some(data),
+            data if order.data_keys => {
+                let chosen = |key: &RingKey| {
+                    matches!(key.purpose, KeyPurpose::Secrets | KeyPurpose::Content) && order.account_id.as_ref().is_none_or(|id| *id == key.account_id)
+                };
+                Some(data.into_iter().flatten().chain(active(&chosen)).collect())
+            }
+            data => data,
+        };
+        let store = left.store.or_else(|| if order.store_key { active(&|key| key.purpose == KeyPurpose::Store).first().copied() } else { None });
+        let account_id = if covered { left.account_id } else { order.account_id.clone() };
+        self.run(&Mark { account_id, data, store }, root)
+    }
+
+    fn run(&mut self, mark: &Mark, root: Option<Root>) -> Result<()> {
+        let bytes = serde_json::to_vec(mark).map_err(|e| Error::internal("The mark of a rotation could not be written. Please report it.").with_source(e))?;
+        self.ours(self.vault.0.base.store.mark_rotation(&self.lease, Some(&bytes))?)?;
+        self.data_keys(mark.data.as_deref().unwrap_or_default())?;
+        self.store_key(mark.store)?;
+        if let Some(root) = root {
+            self.root_key(root)?;
+        }
+        self.ours(self.vault.0.base.store.mark_rotation(&self.lease, None)?)
+    }
+
+    /// After each durable step: may it go on?
+    fn ours(&self, held: bool) -> Result<()> {
+        if !held {
+            return Err(Error::new(ErrorKind::StoreBusy, "Another rotation of keys took over; it goes on from where this one stood."));
+        }
+        #[cfg(test)]
+        if self.vault.0.breaks_after.fetch_sub(1, std::sync::atomic::Ordering::SeqCst) <= 1 {
+            return Err(Error::internal("killed here"));
+        }
+        self.stop.map_or(Ok(()), Stop::check)
+    }
+
+    fn data_keys(&mut self, wanted: &[i64]) -> Result<()> {
+        let is_data = |key: &RingKey| matches!(key.purpose, KeyPurpose::Secrets | KeyPurpose::Content);
+        for key in self.live(is_data)?.iter().filter(|key| key.is_active && wanted.contains(&key.id)) {
+            let ring = self.ring(key)?;
+            // One that was destroyed or replaced meanwhile needs nothing more.
+            let Ok(Some(_)) = ring.succeed(Some(&self.lease), self.now()) else { continue };
+            self.ours(true)?;
+            self.empty(key.id)?;
+            self.report.data_keys += 1;
+        }
+        // What an earlier rotation left behind, and keys that were replaced because of their uses.
+        for key in self.live(is_data)?.iter().filter(|key| !key.is_active) {
+            self.empty(key.id)?;
+            self.report.data_keys += 1;
+        }
+        Ok(())
+    }
+
+    fn store_key(&mut self, wanted: Option<i64>) -> Result<()> {
+        let is_store = |key: &RingKey| key.purpose == KeyPurpose::Store;
+        let keys = self.live(is_store)?;
+        if let Some(active) = keys.iter().find(|key| key.is_active && Some(key.id) == wanted) {
+            if self.vault.0.store_key.succeed(Some(&self.lease), self.now())? != Some(active.id) {
+                let older = self.vault.0.base.store.canary()?.as_ref() != Some(&self.vault.0.root.canary());
+                return if older { Err(base::older_root()) } else { self.ours(false) };
+            }
+            self.ours(true)?;
+        }
+        for key in self.live(is_store)?.iter().filter(|key| !key.is_active) {
+            self.empty(key.id)?;
+            self.report.store_key = true;
+        }
+        Ok(())
+    }
+
+    /// Seals anew what this key has sealed, then destroys it.
+    fn empty(&mut self, key_id: i64) -> Result<()> {
+        let store = self.vault.0.base.store.clone();
+        loop {
+            let values = store.sealed_with(key_id, BATCH)?;
+            if values.is_empty() {
+                match store.retire_key(&self.lease, key_id, self.now())? {
+                    Retired::Destroyed => return self.ours(true),
+                    Retired::Lost => return self.ours(false),
+                    Retired::Needed => continue,
+                }
+            }
+            // A key that was destroyed meanwhile, by a disconnect or a purge, took its values along.
+            let Some(key) = self.live(|key| key.id == key_id)?.pop() else { return Ok(()) };
+            let ring = self.ring(&key)?;
+            let mut renewed = Vec::with_capacity(values.len());
+            for value in values {
+                let plain = ring.open(value.place(), &value.sealed)?;
+                let sealed = ring.seal(value.place(), &plain)?;
+                renewed.push((value, sealed));
+            }
+            let count = store.reseal(&self.lease, &renewed, self.now());
+            match count {
+                // The new key was itself replaced, by its uses: the next round seals with the newest.
+                Err(e) if crate::store::is_outdated(&e) => self.vault.refresh()?,
+                count => {
+                    let count = count?;
+                    self.report.values += count.unwrap_or(0);
+                    // Whoever waits for the store gets a turn: SQLite's queue knows no order.
+                    std::thread::park_timeout(BREATH);
+                    self.ours(count.is_some())?;
+                }
+            }
+        }
+    }
+
+    /// The handle others use too, so that they seal with the new key at once.
+    fn ring(&self, key: &RingKey) -> Result<DataKey> {
+        match key.purpose {
+            KeyPurpose::Secrets => self.vault.secrets(&key.account_id),
+            KeyPurpose::Content => self.vault.content(&key.account_id),
+            KeyPurpose::Store | KeyPurpose::Hashes | KeyPurpose::Audit => Ok(self.vault.store_key()),
+        }
+    }
+
+    fn live(&self, wanted: impl Fn(&RingKey) -> bool) -> Result<Vec<RingKey>> {
+        Ok(self.vault.0.base.store.live_keys()?.into_iter().filter(|key| wanted(key)).collect())
+    }
+
+    fn now(&self) -> i64 {
+        to_ms(self.clock.now())
+    }
+
+    /// All that hangs on the root key changes over in one step: before it the old key opens the store, after it the new one.
+    fn root_key(&mut self, root: Root) -> Result<()> {
+        let now = self.now();
+        let Self { vault, lease, .. } = self;
+        let old_canary = vault.0.root.canary();
+        let mut store_keys = Vec::new();
+        for row in vault.0.base.store.key_ring(KeyPurpose::Store, "")? {
+            let key = Wrapper::Root(vault.0.root.clone()).open(&vault.0.base, KeyPurpose::Store, "", row.id, &row.wrapped)?;
+            store_keys.push((row.id, key.expose(|bytes| root.wrap_key(place(KeyPurpose::Store, "", &row.id.to_string()), bytes))?));
+        }
+        let new = NewRoot { old_canary: &old_canary, canary: root.canary(), store_keys: &store_keys, kdf: root.kdf.as_deref(), wrapped: root.wrapped.as_deref() };
+        if !vault.0.base.store.change_root(lease, &new, now)? {
+            let older = vault.0.base.store.canary()?.as_ref() != Some(&old_canary);
+            return if older { Err(base::older_root()) } else { self.ours(false) };
+        }
+        vault.0.root.put(root);
+        self.report.root_key = true;
+        self.ours(true)
+    }
+}
+
+impl Vault {
+    /// A rotation is given up after this many durable steps, as if the process had been killed there.
+    #[cfg(test)]
+    pub(super) fn break_after(&self, steps: i64) {
+        self.0.breaks_after.store(steps, std::sync::atomic::Ordering::SeqCst);
+    }
+}

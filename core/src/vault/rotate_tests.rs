@@ -1,0 +1,361 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+use super::tests::{connect, profile, root, store, token_place};
+use super::*;
+use crate::clock::TestClock;
+use crate::error::{Error, ErrorKind};
+use crate::model::{ChangeKind, RotationReport, Route};
+use crate::seal::Place;
+use crate::store::*;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+const BODY: &[u8] = b"Dear Ms. Example, we look forward to Monday.";
+
+fn open(dir: &Path, seed: u8) -> (Arc<dyn Store>, Vault) {
+    let store = store(dir);
+    let vault = Vault::open(store.clone(), root(seed), 1).unwrap();
+    (store, vault)
+}
+
+fn at<'a>(table: &'a str, column: &'a str, row: &'a str, version: i64) -> Place<'a> {
+    Place { table, column, account_id: "a", row, version }
+}
+
+fn mail(key: &DataKey, n: usize) -> NewMessage {
+    let id = format!("m{n}");
+    NewMessage {
+        graph_id: id.clone(),
+        folder_id: "in".into(),
+        conversation_id: "c".into(),
+        change_key: "1".into(),
+        received_at: Some(1_000),
+        is_read: false,
+        is_draft: false,
+        head: key.seal(at("messages", "head", &id, 1), BODY).unwrap(),
+        body: Some(key.seal(at("bodies", "body", &id, 1), BODY).unwrap()),
+        search: None,
+        version: 1,
+        change: Some(ChangeKind::MessageAdded),
+    }
+}
+
+fn page(store: &dyn Store, vault: &Vault, lease: &Lease, mails: std::ops::Range<usize>, version: i64) -> Result<Applied> {
+    let (content, secrets) = (vault.content("a")?, vault.secrets("a")?);
+    store.apply(&PageBatch {
+        account_id: "a",
+        folder_id: "in",
+        generation: 1,
+        lease,
+        pass: 1,
+        upserts: mails.map(|n| mail(&content, n)).collect(),
+        seen: vec![],
+        suspects: vec![],
+        quarantined: vec![Quarantined { graph_id: Some(format!("q{version}")), raw: content.seal(at("quarantine", "raw", "in", 1), BODY)?, reason: "odd".into() }],
+        cursor: Cursor { link: secrets.seal(at("folders", "cursor", "in", version), BODY)?, version, is_delta: true },
+        completes_pass: false,
+        now: 100,
+    })
+}
+
+fn enqueue(store: &dyn Store, vault: &Vault) -> Result<i64> {
+    let hash = vault.keyed_hash("a", "content", &[BODY])?.to_vec();
+    let item = NewItem { account_id: "a".into(), route: Route::Mail, lane: "l".into(), key: Some("same".into()), content_hash: hash, created_at: 1 };
+    let key = vault.content("a")?;
+    match store.enqueue(&item, &|id| key.seal(at("outbox", "payload", &id.to_string(), 1), BODY))? {
+        Enqueued::New(row) | Enqueued::Same(row) => Ok(row.id),
+        Enqueued::Conflict => Err(Error::new(ErrorKind::Conflict, "other content")),
+    }
+}
+
+/// An account with something in every sealed column.
+fn fill(store: &dyn Store, vault: &Vault, mails: usize) -> Lease {
+    connect(store, vault, "a", true);
+    let lease = store.take_lease("sync:a", "me", 0, 1_000_000).unwrap().unwrap();
+    let name = vault.content("a").unwrap().seal(at("folders", "name", "in", 1), BODY).unwrap();
+    let folder = FolderRow { graph_id: "in".into(), parent_id: None, well_known_name: None, name, version: 1, total: 3, unread: 1, is_synced: true };
+    assert!(store.save_folders("a", 1, &lease, &[folder], 1).unwrap());
+    for (n, start) in (0..mails).step_by(500).enumerate() {
+        assert!(page(store, vault, &lease, start..mails.min(start + 500), n as i64 + 1).unwrap().written);
+    }
+    let claims = vault.secrets("a").unwrap().seal(at("accounts", "claims", "a", 1), BODY).unwrap();
+    assert!(store.set_claims("a", 1, Some(&claims), 1).unwrap());
+    let id = enqueue(store, vault).unwrap();
+    let item = store.claim(5, 1_000_000).unwrap().unwrap();
+    let progress = vault.content("a").unwrap().seal(at("outbox", "progress", &id.to_string(), 1), BODY).unwrap();
+    let step = Step { state: ItemState::Prepared, progress: Some(progress), reason: None, next_at: None, sent_at: None, release: false, announce: false };
+    assert!(store.step(id, item.fence, &step, 5).unwrap());
+    let sealed = vault.store_key().seal(attempt_place("ab"), BODY).unwrap();
+    store.insert_attempt(&NewAttempt { state_hash: vec![0xab], sealed, created_at: 1, expires_at: 1_000_000 }).unwrap();
+    lease
+}
+
+fn attempt_place(row: &str) -> Place<'_> {
+    Place { table: "attempts", column: "sealed", account_id: "", row, version: 1 }
+}
+
+/// Opens whatever is there, as the engine's callers do.
+fn read_all(store: &dyn Store, vault: &Vault) -> Result<usize> {
+    vault.again(|| {
+        let (content, secrets) = (vault.content("a")?, vault.secrets("a")?);
+        let opens = |plain: zeroize::Zeroizing<Vec<u8>>| assert_eq!(plain.as_slice(), BODY);
+        let account = store.account("a")?.unwrap();
+        content.open(profile("a"), &account.profile)?;
+        opens(secrets.open(at("accounts", "claims", "a", account.claims_version), &account.claims.unwrap())?);
+        let token = store.token("a")?.unwrap();
+        secrets.open(token_place("a"), &token.sealed)?;
+        let folder = store.folders("a")?.remove(0);
+        opens(content.open(at("folders", "name", "in", 1), &folder.row.name)?);
+        let cursor = folder.cursor.unwrap();
+        opens(secrets.open(at("folders", "cursor", "in", cursor.version), &cursor.link)?);
+        let rows = store.messages(&MessageWindow { limit: 1_000, ..MessageWindow::default() })?.rows;
+        for row in &rows {
+            opens(content.open(at("messages", "head", &row.graph_id, row.version), &row.head)?);
+            let (body, version) = store.body(row.row_id)?.unwrap();
+            opens(content.open(at("bodies", "body", &row.graph_id, version), &body)?);
+        }
+        let item = store.item(1)?.unwrap();
+        opens(content.open(at("outbox", "payload", "1", 1), &item.payload)?);
+        opens(content.open(at("outbox", "progress", "1", item.progress_version), &item.progress.unwrap())?);
+        opens(vault.store_key().open(attempt_place("ab"), &store.attempt(&[0xab])?.unwrap().sealed)?);
+        assert_eq!(enqueue(store, vault)?, 1, "the same submission is known again");
+        Ok(rows.len())
+    })
+}
+
+fn everything(new_root: Option<u8>) -> Order {
+    Order { new_root: new_root.map(root), store_key: true, data_keys: true, account_id: None }
+}
+
+fn live(store: &dyn Store) -> Vec<i64> {
+    store.live_keys().unwrap().into_iter().filter(|key| !matches!(key.purpose, KeyPurpose::Hashes | KeyPurpose::Audit)).map(|key| key.id).collect()
+}
+
+#[test]
+fn all_keys_are_replaced_and_everything_opens() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, vault) = open(dir.path(), 1);
+    fill(&*store, &vault, 450);
+    let before = live(&*store);
+    let report = vault.rotate(&everything(Some(2)), &TestClock::new(10), None).unwrap();
+    assert_eq!((report.root_key, report.store_key, report.data_keys), (true, true, 2));
+    // Two of each mail, and one of each: profile, claims, token, folder name and link, two quarantined at most, payload, progress, attempt, four wrapped keys.
+    assert!(report.values >= 900 + 12, "{report:?}");
+    assert!(live(&*store).iter().all(|id| !before.contains(id)));
+    for id in before {
+        assert!(store.key(id).unwrap().unwrap().wrapped.is_none());
+    }
+    assert_eq!(store.meta("key_rotation").unwrap(), None);
+    assert_eq!(read_all(&*store, &vault).unwrap(), 450);
+    let kinds: Vec<_> = store.audit_rows(0, 1_000).unwrap().into_iter().map(|row| row.kind).collect();
+    assert_eq!(kinds.iter().filter(|kind| *kind == "key_rotated").count(), 4);
+    assert_eq!(kinds.iter().filter(|kind| *kind == "key_destroyed").count(), 3);
+    drop((store, vault));
+    assert_eq!(Vault::open(super::tests::store(dir.path()), root(1), 1).unwrap_err().kind(), ErrorKind::WrongKey);
+    let (store, vault) = open(dir.path(), 2);
+    assert_eq!(read_all(&*store, &vault).unwrap(), 450);
+}
+
+#[test]
+fn killed_after_any_step_nothing_is_lost() {
+    let mut steps = 0;
+    loop {
+        steps += 1;
+        let dir = tempfile::tempdir().unwrap();
+        let (store, vault) = open(dir.path(), 1);
+        fill(&*store, &vault, 5);
+        let (other_store, other) = open(dir.path(), 1);
+        vault.break_after(steps);
+        let cut = vault.rotate(&everything(Some(2)), &TestClock::new(10), None);
+        // Whoever was there all the time reads on.
+        match read_all(&*other_store, &other) {
+            Ok(count) => assert_eq!(count, 5, "after {steps}"),
+            // All was replaced behind its back, the root key included.
+            Err(e) => assert!(e.kind() == ErrorKind::VaultLocked && Vault::open(super::tests::store(dir.path()), root(2), 1).is_ok(), "after {steps}: {e}"),
+        }
+        std::mem::forget((store, vault));
+        let store = super::tests::store(dir.path());
+        let seed = if Vault::open(store.clone(), root(1), 1).is_ok() { 1 } else { 2 };
+        let vault = Vault::open(store.clone(), root(seed), 1).unwrap();
+        assert_eq!(read_all(&*store, &vault).unwrap(), 5, "after {steps}");
+        // A lease that a dead process holds runs out.
+        let clock = TestClock::new(10 + 60_000);
+        let report = vault.rotate(&everything(Some(2)), &clock, None).unwrap();
+        assert_eq!(live(&*store).len(), 3, "after {steps}: {report:?}");
+        assert_eq!(read_all(&*store, &vault).unwrap(), 5, "after {steps}");
+        drop((store, vault));
+        let (store, vault) = open(dir.path(), 2);
+        assert_eq!(read_all(&*store, &vault).unwrap(), 5, "after {steps}");
+        if cut.is_ok() {
+            break;
+        }
+    }
+    assert!(steps > 10, "only {steps} steps");
+}
+
+#[test]
+fn what_was_cut_off_is_not_begun_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, vault) = open(dir.path(), 1);
+    fill(&*store, &vault, 1);
+    // Mark, succession, one batch, destruction of the first key; then the second succession.
+    vault.break_after(5);
+    assert!(vault.rotate(&everything(None), &TestClock::new(10), None).is_err());
+    vault.break_after(i64::MAX);
+    let done = live(&*store);
+    let report = vault.rotate(&everything(None), &TestClock::new(20), None).unwrap();
+    assert_eq!((report.data_keys, report.store_key), (1, true));
+    assert!(live(&*store).iter().filter(|id| done.contains(id)).count() >= 1, "a key made a moment ago was replaced again");
+}
+
+#[test]
+fn a_writer_with_the_old_key_is_refused_and_seals_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, vault) = open(dir.path(), 1);
+    let lease = fill(&*store, &vault, 3);
+    let (there, other) = open(dir.path(), 1);
+    let old = (other.content("a").unwrap(), other.secrets("a").unwrap());
+    let name = old.0.seal(at("folders", "name", "in", 2), BODY).unwrap();
+    let token = TokenRow { account_id: "a".into(), version: 2, sealed: old.1.seal(Place { version: 2, ..token_place("a") }, b"t").unwrap(), expires_at: 9, refreshed_at: 1 };
+    let attempt = NewAttempt { state_hash: vec![1], sealed: other.store_key().seal(attempt_place("01"), BODY).unwrap(), created_at: 1, expires_at: 9 };
+    let keys = other.new_account_keys("b", true, 1).unwrap();
+    vault.rotate(&everything(None), &TestClock::new(10), None).unwrap();
+    // Sealed before, written after: each of these would be lost.
+    let folder = FolderRow { graph_id: "in".into(), parent_id: None, well_known_name: None, name, version: 2, total: 3, unread: 1, is_synced: true };
+    assert!(is_outdated(&there.save_folders("a", 1, &lease, &[folder], 1).unwrap_err()));
+    assert!(is_outdated(&there.save_token(&token, 1, None, 1).unwrap_err()));
+    assert!(is_outdated(&there.insert_attempt(&attempt).unwrap_err()));
+    let refused = other.adopt("b", &keys).and_then(|handles| {
+        let row = AccountRow { user_id: "b".into(), ..AccountRow::new("b", "owner", handles.content.seal(profile("b"), b"x")?, 1) };
+        there.connect_account(&row, None, &keys, None, 1)
+    });
+    assert!(is_outdated(&refused.unwrap_err()));
+    assert_eq!(read_all(&*there, &other).unwrap(), 3);
+    // The engine's way: seal again.
+    let mut tries = 0;
+    other
+        .again(|| {
+            tries += 1;
+            let sealed = if tries == 1 { attempt.sealed.clone() } else { other.store_key().seal(attempt_place("01"), BODY)? };
+            there.insert_attempt(&NewAttempt { sealed, ..attempt.clone() })
+        })
+        .unwrap();
+    assert_eq!(tries, 2);
+    assert!(page(&*there, &other, &lease, 3..4, 2).unwrap().written);
+}
+
+#[test]
+fn readers_and_writers_notice_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, vault) = open(dir.path(), 1);
+    let lease = fill(&*store, &vault, 40);
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|s| {
+        for _ in 0..1 {
+            s.spawn(|| {
+                while !stop.load(Ordering::SeqCst) {
+                    // A new process each time, so that keys are loaded at every stage.
+                    let (store, vault) = open(dir.path(), 1);
+                    for _ in 0..3 {
+                        assert!(read_all(&*store, &vault).unwrap() >= 40);
+                    }
+                }
+            });
+        }
+        let written = s.spawn(|| {
+            let (store, vault) = open(dir.path(), 1);
+            let mut n = 40;
+            while !stop.load(Ordering::SeqCst) {
+                assert!(vault.again(|| page(&*store, &vault, &lease, n..n + 1, n as i64)).unwrap().written);
+                n += 1;
+                std::thread::park_timeout(std::time::Duration::from_millis(20));
+            }
+            n
+        });
+        for n in 0..4 {
+            vault.rotate(&everything(None), &TestClock::new(10 + n), None).unwrap();
+        }
+        stop.store(true, Ordering::SeqCst);
+        let written = written.join().unwrap();
+        assert_eq!(read_all(&*store, &vault).unwrap(), written.min(1_000));
+    });
+}
+
+#[test]
+fn an_older_root_key_goes_on_and_is_told_when_it_cannot() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, vault) = open(dir.path(), 1);
+    fill(&*store, &vault, 2);
+    let (there, other) = open(dir.path(), 1);
+    let root_only = Order { new_root: Some(root(2)), ..Order::default() };
+    let report = vault.rotate(&root_only, &TestClock::new(10), None).unwrap();
+    assert_eq!((report.root_key, report.store_key, report.data_keys), (true, false, 0));
+    assert_eq!(read_all(&*there, &other).unwrap(), 2);
+    // It may not wrap a store key that the new root key could not open, nor put its own back.
+    let e = other.rotate(&everything(None), &TestClock::new(11), None).unwrap_err();
+    assert_eq!((e.kind(), e.reason().contains("older root key")), (ErrorKind::VaultLocked, true));
+    assert_eq!(other.rotate(&Order { new_root: Some(root(3)), ..Order::default() }, &TestClock::new(12), None).unwrap_err().kind(), ErrorKind::VaultLocked);
+    vault.rotate(&Order { store_key: true, data_keys: true, ..Order::default() }, &TestClock::new(13), None).unwrap();
+    let e = other.again(|| other.content("a")).unwrap_err();
+    assert_eq!((e.kind(), e.reason().contains("older root key")), (ErrorKind::VaultLocked, true));
+    assert_eq!(read_all(&*store, &vault).unwrap(), 2);
+}
+
+#[test]
+fn one_rotation_at_a_time_and_only_what_was_asked() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, vault) = open(dir.path(), 1);
+    fill(&*store, &vault, 1);
+    connect(&*store, &vault, "b", true);
+    let kind = |order: Order| vault.rotate(&order, &TestClock::new(10), None).unwrap_err().kind();
+    assert_eq!(kind(Order::default()), ErrorKind::InvalidInput);
+    assert_eq!(kind(Order { account_id: Some("a".into()), store_key: true, ..Order::default() }), ErrorKind::InvalidInput);
+    assert_eq!(kind(Order { account_id: Some("x".into()), data_keys: true, ..Order::default() }), ErrorKind::NotFound);
+    let lease = store.take_lease("rotate_keys", "they", 0, 1_000).unwrap().unwrap();
+    assert_eq!(kind(everything(None)), ErrorKind::StoreBusy);
+    store.release_lease(&lease).unwrap();
+    let before = live(&*store);
+    let order = Order { account_id: Some("a".into()), data_keys: true, ..Order::default() };
+    assert_eq!(vault.rotate(&order, &TestClock::new(10), None).unwrap().data_keys, 2);
+    assert_eq!(live(&*store).iter().filter(|id| before.contains(id)).count(), 3);
+    // A disconnect in the middle takes the replaced key along.
+    vault.break_after(2);
+    assert!(vault.rotate(&everything(None), &TestClock::new(20), None).is_err());
+    store.disconnect_account("a", "by hand", 21).unwrap();
+    store.disconnect_account("b", "by hand", 21).unwrap();
+    assert!(store.live_keys().unwrap().iter().all(|key| key.purpose != KeyPurpose::Secrets));
+    vault.break_after(i64::MAX);
+    vault.rotate(&everything(None), &TestClock::new(22), None).unwrap();
+}
+
+#[test]
+fn keys_that_are_due_are_replaced() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, vault) = open(dir.path(), 1);
+    fill(&*store, &vault, 2);
+    let before = live(&*store);
+    let day = 86_400_000;
+    assert_eq!(vault.rotate_due(&TestClock::new(89 * day), None).unwrap(), RotationReport::default());
+    assert_eq!(vault.rotate_due(&TestClock::new(91 * day), None).unwrap().data_keys, 2);
+    // The store key stays, so that processes with an older root key go on.
+    assert_eq!(live(&*store).iter().filter(|id| before.contains(id)).count(), 1);
+    assert_eq!(vault.rotate_due(&TestClock::new(91 * day), None).unwrap(), RotationReport::default());
+    assert_eq!(read_all(&*store, &vault).unwrap(), 2);
+    let busy = Vault::open_with(store.clone(), &root(1), 1, Limits { due: 6_000, most: 1 << 32, age: i64::MAX }).unwrap();
+    let key = busy.content("a").unwrap();
+    for _ in 0..9_000 {
+        key.seal(profile("a"), b"x").unwrap();
+    }
+    let report = busy.rotate_due(&TestClock::new(92 * day), None).unwrap();
+    assert!(report.data_keys >= 1, "{report:?}");
+    assert_eq!(read_all(&*store, &busy).unwrap(), 2);
+}
+
+#[test]
+#[ignore = "measures; run with --ignored --nocapture"]
+fn ten_thousand_messages_change_keys() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, vault) = open(dir.path(), 1);
+    fill(&*store, &vault, 10_000);
+    let report = vault.rotate(&everything(Some(2)), &crate::clock::SystemClock::new(), None).unwrap();
+    println!("{report:?}");
+}
