@@ -20,6 +20,7 @@ mod sheet;
 mod shown;
 mod state;
 mod token;
+mod verify;
 
 pub use device::DeviceAttempt;
 pub use scopes::name as feature_name;
