@@ -12,6 +12,7 @@ import dev.tidings.TestClock
 import dev.tidings.TidingsException
 import dev.tidings.generateRootKey
 import dev.tidings.open
+import kotlinx.coroutines.CompletableDeferred
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.Job
@@ -118,8 +119,8 @@ class Stage private constructor(val sim: Sim, known: MutableMap<String, JsonNode
         }
     }
 
-    /** A second process of this language on the same store, killed when that fault is reached, or so long after it opened the store. */
-    suspend fun child(verb: String, given: JsonNode, killAt: String?, killAfterMs: Long?): JsonNode {
+    /** A second process of this language on the same store, killed when that fault is reached, or so long after it opened the store. [opened] is told when it has the store open, or has ended. */
+    suspend fun child(verb: String, given: JsonNode, killAt: String?, killAfterMs: Long?, opened: CompletableDeferred<Unit>): JsonNode {
         val order = JSON.createObjectNode().put("control", sim.control).put("key", key.hex()).put("verb", verb)
         order.set<ObjectNode>("settings", settings)
         order.set<ObjectNode>("with", given)
@@ -130,18 +131,16 @@ class Stage private constructor(val sim: Sim, known: MutableMap<String, JsonNode
         val process = ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start()
         process.outputStream.use { JSON.writeValue(it, order) }
         try {
+            val output = process.inputStream.bufferedReader()
+            val first = withContext(Dispatchers.IO) { output.readLine() }
+            opened.complete(Unit)
             if (killAt != null || killAfterMs != null) {
-                if (killAt != null) {
-                    sim.ask("faults/reached", JSON.createObjectNode().put("name", killAt))
-                } else {
-                    withContext(Dispatchers.IO) { process.inputStream.bufferedReader().readLine() }
-                    delay(killAfterMs!!)
-                }
+                if (killAt != null) sim.ask("faults/reached", JSON.createObjectNode().put("name", killAt)) else delay(killAfterMs!!)
                 process.destroyForcibly() // SIGKILL
                 withContext(Dispatchers.IO) { process.waitFor() }
                 return canonical(null)
             }
-            val said = JSON.readTree(withContext(Dispatchers.IO) { process.inputStream.bufferedReader().readLines().last() })
+            val said = JSON.readTree(withContext(Dispatchers.IO) { output.readLines().lastOrNull() ?: first })
             said["error"]?.let { throw Refused(it) }
             return said["ok"]
         } finally {

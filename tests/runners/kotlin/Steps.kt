@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.node.NullNode
 import com.fasterxml.jackson.databind.node.ObjectNode
 import dev.tidings.ConnectRequest
 import dev.tidings.TidingsException
+import kotlinx.coroutines.CompletableDeferred
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Deferred
 import kotlinx.coroutines.Dispatchers
@@ -75,8 +76,9 @@ private suspend fun CoroutineScope.act(stage: Stage, logs: Logs, waiting: Mutabl
     val on = step["on"]?.asText() ?: "first"
     val verb = step["do"]?.asText()
     step["join"]?.let { return waiting.getValue(it.asText()).await() }
+    val opened = CompletableDeferred<Unit>()
     val calls: List<suspend () -> JsonNode> = when {
-        step.has("child") -> listOf { stage.child(step["child"].asText(), given, step["kill_at"]?.asText(), step["kill_after_ms"]?.asLong()) }
+        step.has("child") -> listOf { stage.child(step["child"].asText(), given, step["kill_at"]?.asText(), step["kill_after_ms"]?.asLong(), opened) }
         verb == "connect_here" -> {
             val signIn = caught { stage.player(on).engine.connectHere(record(ConnectRequest::class, given) as ConnectRequest) }.getOrElse { return listOf(Result.failure(it)) }
             waiting[step["background"].asText()] = async(Dispatchers.Default) { listOf(caught { canonical(signIn.wait()) }) }
@@ -95,6 +97,7 @@ private suspend fun CoroutineScope.act(stage: Stage, logs: Logs, waiting: Mutabl
     val running = async(Dispatchers.Default) { calls.map { call -> async { caught { call() } } }.awaitAll() }
     val name = step["background"]?.asText() ?: return running.await()
     waiting[name] = running
+    if (step.has("child")) opened.await()
     return listOf(Result.success(NullNode.instance))
 }
 

@@ -113,8 +113,8 @@ export class Stage {
     return null
   }
 
-  /** A second process of this language on the same store, killed when that fault is reached, or so long after it opened the store. */
-  async child(verb, given, killAt, killAfterMs) {
+  /** A second process of this language on the same store, killed when that fault is reached, or so long after it opened the store. `opened` is called when it has the store open, or has ended. */
+  async child(verb, given, killAt, killAfterMs, opened) {
     const order = {
       control: this.sim.control, settings: this.settings, key: this.key.toString('hex'),
       now_ms: this.clock ? Number(this.clock.nowMs()) : null, verb, with: given,
@@ -122,16 +122,19 @@ export class Stage {
     const runner = fileURLToPath(new URL('runner.mjs', import.meta.url))
     const child = spawn(process.execPath, [runner, '--child'], { stdio: ['pipe', 'pipe', 'inherit'] })
     const ended = once(child, 'exit')
+    const output = text(child.stdout)
     child.stdin.end(JSON.stringify(order))
     try {
+      await Promise.race([once(child.stdout, 'data'), ended])
+      opened()
       if (killAt || killAfterMs !== undefined) {
         if (killAt) await this.sim.ask('faults/reached', { name: killAt })
-        else await once(child.stdout, 'data').then(() => pass(killAfterMs))
+        else await pass(killAfterMs)
         child.kill('SIGKILL')
         await ended
         return null
       }
-      const said = JSON.parse((await text(child.stdout)).trim().split('\n').at(-1))
+      const said = JSON.parse((await output).trim().split('\n').at(-1))
       if (said.error) throw new Refused(said.error)
       return said.ok
     } finally {

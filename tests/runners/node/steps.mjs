@@ -75,7 +75,10 @@ async function act(stage, logs, waiting, step) {
   if (step.join) {
     return waiting.get(step.join)
   } else if (step.child) {
-    calls = [stage.child(step.child, given, step.kill_at, step.kill_after_ms)]
+    let opened
+    const open = new Promise((done) => (opened = done))
+    calls = [stage.child(step.child, given, step.kill_at, step.kill_after_ms, opened)]
+    if (step.background) await Promise.race([open, calls[0].catch(() => {})])
   } else if (step.do === 'logs') {
     calls = [logs.all()]
   } else if (step.do === 'connect_here' || step.do === 'connect_device') {

@@ -101,8 +101,9 @@ class Stage:
                 if secret and secret in data:
                     raise RuntimeError(f"{file.name} holds {secret!r} in the clear")
 
-    async def child(self, verb: str, given: dict, kill_at: str | None, kill_after_ms: int | None):
-        """A second process of this language on the same store, killed when that fault is reached, or so long after it opened the store."""
+    async def child(self, verb: str, given: dict, kill_at: str | None, kill_after_ms: int | None, opened: asyncio.Event):
+        """A second process of this language on the same store, killed when that fault is reached, or so long after it opened the store.
+        `opened` is set when it has the store open, or has ended."""
         order = {
             "control": self.sim.control, "settings": self.settings, "key": self.key.hex(),
             "now_ms": self.clock and self.clock.now_ms(), "verb": verb, "with": given,
@@ -112,18 +113,17 @@ class Stage:
         process.stdin.write(json.dumps(order).encode())
         process.stdin.write_eof()
         try:
-            if kill_at:
-                await self.sim.ask("faults/reached", {"name": kill_at})
+            first = await process.stdout.readline()
+            opened.set()
+            if kill_at or kill_after_ms is not None:
+                if kill_at:
+                    await self.sim.ask("faults/reached", {"name": kill_at})
+                else:
+                    await asyncio.sleep(kill_after_ms / 1000)
                 process.kill()
                 await process.wait()
                 return None
-            if kill_after_ms is not None:
-                await process.stdout.readline()
-                await asyncio.sleep(kill_after_ms / 1000)
-                process.kill()
-                await process.wait()
-                return None
-            said = json.loads((await process.communicate())[0].splitlines()[-1])
+            said = json.loads((first + (await process.communicate())[0]).splitlines()[-1])
         finally:
             if self.clock:
                 await self.sim.catch_up(self.clock)

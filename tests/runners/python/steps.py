@@ -74,7 +74,12 @@ async def act(stage: Stage, logs, waiting: dict, step: dict) -> list:
     if "join" in step:
         return await waiting.pop(step["join"])
     if "child" in step:
-        calls = [stage.child(step["child"], given, step.get("kill_at"), step.get("kill_after_ms"))]
+        opened = asyncio.Event()
+        calls = [stage.child(step["child"], given, step.get("kill_at"), step.get("kill_after_ms"), opened)]
+        if "background" in step:
+            waiting[step["background"]] = asyncio.create_task(gather(calls))
+            await opened.wait()
+            return [None]
     elif step.get("do") == "logs":
         calls = [logs.all()]
     elif step.get("do") in ("connect_here", "connect_device"):

@@ -10,8 +10,9 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 use tidings::TestClock;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::Command;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 pub struct Stage {
@@ -152,8 +153,8 @@ impl Stage {
         self.secrets.clone()
     }
 
-    /// A second process of this language on the same store, which may be killed on the way.
-    pub fn child(&self, verb: &str, with: Value, kill: Kill) -> impl Future<Output = Outcome> + Send + use<> {
+    /// A second process of this language on the same store, which may be killed on the way. `opened` is told when it has the store open, or has ended.
+    pub fn child(&self, verb: &str, with: Value, kill: Kill, opened: oneshot::Sender<()>) -> impl Future<Output = Outcome> + Send + use<> {
         let key: String = self.key.iter().map(|b| format!("{b:02x}")).collect();
         let order = json!({
             "control": self.sim.urls["control"], "settings": self.settings, "key": key,
@@ -161,7 +162,7 @@ impl Stage {
         });
         let (sim, clock) = (self.sim.clone(), self.clock.clone());
         async move {
-            let outcome = run_child(&sim, order, kill).await.unwrap_or_else(|e| Err(verbs::defect(e)));
+            let outcome = run_child(&sim, order, kill, opened).await.unwrap_or_else(|e| Err(verbs::defect(e)));
             if let Some(clock) = clock {
                 sim.catch_up(&clock).await.map_err(verbs::defect)?;
             }
@@ -237,29 +238,28 @@ impl Kill {
     }
 }
 
-async fn run_child(sim: &Sim, order: Value, kill: Kill) -> Result<Outcome, String> {
+async fn run_child(sim: &Sim, order: Value, kill: Kill, opened: oneshot::Sender<()>) -> Result<Outcome, String> {
     let me = std::env::current_exe().map_err(|e| e.to_string())?;
     let mut child = Command::new(me).arg("--child").stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true).spawn().map_err(|e| e.to_string())?;
     let mut input = child.stdin.take().ok_or("no pipe")?;
     input.write_all(order.to_string().as_bytes()).await.map_err(|e| e.to_string())?;
     drop(input);
+    let mut output = BufReader::new(child.stdout.take().ok_or("no pipe")?);
+    let mut said = String::new();
+    output.read_line(&mut said).await.map_err(|e| e.to_string())?;
+    let _ = opened.send(()); // nobody waits for it unless the step is in the background
     match &kill {
         Kill::At(fault) => sim.reached(fault).await?,
-        Kill::After(time) => {
-            let mut first = String::new();
-            let output = child.stdout.as_mut().ok_or("no pipe")?;
-            BufReader::new(output).read_line(&mut first).await.map_err(|e| e.to_string())?;
-            tokio::time::sleep(*time).await;
-        }
+        Kill::After(time) => tokio::time::sleep(*time).await,
         Kill::Never => {}
     }
     if !matches!(kill, Kill::Never) {
         child.kill().await.map_err(|e| e.to_string())?; // SIGKILL, and waits for its end
         return Ok(Ok(Value::Null));
     }
-    let done = child.wait_with_output().await.map_err(|e| e.to_string())?;
-    let output = String::from_utf8_lossy(&done.stdout);
-    let said: Value = serde_json::from_str(output.lines().last().unwrap_or_default()).map_err(|e| format!("the child process said {output:?}: {e}"))?;
+    output.read_to_string(&mut said).await.map_err(|e| e.to_string())?;
+    let said: Value = serde_json::from_str(said.lines().last().unwrap_or_default()).map_err(|e| format!("the child process said {said:?}: {e}"))?;
+    child.wait().await.map_err(|e| e.to_string())?;
     Ok(match said.get("error") {
         Some(error) => Err(error.clone()),
         None => Ok(said["ok"].clone()),

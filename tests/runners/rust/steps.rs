@@ -10,6 +10,7 @@ use regex::Regex;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::sync::Arc;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 /// What came of a step: one outcome, or one for each of `times` calls.
@@ -91,8 +92,12 @@ async fn act(stage: &mut Stage, logs: &Logs, waiting: &mut Waiting, step: &Value
     }
     match (step["child"].as_str(), step["do"].as_str()) {
         (Some(verb), _) => {
-            let call = stage.child(verb, given(step), Kill::of(step));
-            now_or_later(waiting, step, vec![tokio::spawn(call)]).await
+            let (opened, has_opened) = oneshot::channel();
+            let call = tokio::spawn(stage.child(verb, given(step), Kill::of(step), opened));
+            if step.get("background").is_some() {
+                let _ = has_opened.await;
+            }
+            now_or_later(waiting, step, vec![call]).await
         }
         (None, Some("logs")) => vec![logs.all().await],
         (None, Some(verb)) if !ONCE.contains(&verb) => {
