@@ -47,7 +47,7 @@ fn the_faces_follow_the_contract() {
             Metadata::Record(record) => {
                 known.insert(record.name.clone());
                 let python = stub.block(&[format!("class {}:", record.name)]).unwrap_or_default();
-                let node = types.block(&[format!("export interface {} ", record.name)]).unwrap_or_default();
+                let node = types.block(&[format!("export interface {} ", record.name), format!("export type {} = string | {{", record.name)]).unwrap_or_default();
                 for field in &record.fields {
                     stub.holds(&python, &[format!("def {}(self)", field.name)]);
                     types.holds(&node, &[format!(" {}:", camel(&field.name)), format!(" {}?:", camel(&field.name))]);

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { inspect } from 'node:util'
-import { ClosedError, Engine, InvalidInputError, NotFoundError, chat, generateRootKey, mail, onLog } from '../lib/index.mjs'
+import { ClosedError, Engine, InvalidInputError, NotFoundError, chat, TidingsError, generateRootKey, mail, onLog } from '../lib/index.mjs'
 import { opened } from './engines.mjs'
 
 const collect = async (stream) => {
@@ -116,4 +116,26 @@ test('a callback that throws ends nothing, and listening keeps no process', () =
 test('onLog says what it cannot take', () => {
   assert.throws(() => onLog('no function'), TypeError)
   assert.throws(() => onLog(() => {}, 'loud'), InvalidInputError)
+})
+
+test('a worker may end while it listens', () => {
+  const worker = `import { parentPort } from 'node:worker_threads'; import { opened } from ${JSON.stringify(new URL('./engines.mjs', import.meta.url))}; import { onLog } from ${JSON.stringify(new URL('../lib/index.mjs', import.meta.url))};
+    onLog(() => parentPort.postMessage('heard'), 'trace'); const engine = opened(); engine.accounts()`
+  const out = run(`import { Worker } from 'node:worker_threads'; import { once } from 'node:events';
+    for (let i = 0; i < 3; i++) {
+      const worker = new Worker(new URL('data:text/javascript,' + encodeURIComponent(${JSON.stringify(worker)})));
+      console.log((await once(worker, 'message'))[0]);
+      await worker.terminate();
+    }
+    await engine.accounts(); await engine.close()`)
+  assert.equal(out, 'heard\n'.repeat(3))
+})
+
+test('counts are numbers, and errors tell who can mend them', async () => {
+  const engine = opened()
+  assert.equal(engine.metrics().requests, 0)
+  for (const call of [engine.approval('nobody', 'http://localhost/callback'), engine.purge(), engine.search('anything')]) {
+    await assert.rejects(call, (e) => e instanceof TidingsError && ['user', 'admin', 'developer', 'wait', 'nobody'].includes(e.remedy) && e.reason.length > 10)
+  }
+  await engine.close()
 })

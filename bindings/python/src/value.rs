@@ -24,7 +24,7 @@ pub trait Value: Sized {
 
 /// For types with a short form: one of them stands for a list of one.
 pub fn one_or_many<T: Value>(it: &Bound<'_, PyAny>) -> PyResult<Vec<T>> {
-    if it.is_instance_of::<PyString>() || it.try_iter().is_err() {
+    if it.is_instance_of::<PyString>() || it.is_instance_of::<PyDict>() || it.try_iter().is_err() {
         return Ok(vec![T::from_py(it)?]);
     }
     it.try_iter()?.map(|item| T::from_py(&item?)).collect()

@@ -182,3 +182,51 @@ def test_log_records_are_iterated():
                 assert record.target.startswith("tidings")
 
     asyncio.run(main())
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_fork_ends_although_records_were_forwarded(engine, tmp_path):
+    code = FORWARD + """
+child = os.fork()
+if child == 0: sys.exit(7)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    assert run("import os\n" + code, tmp_path / "other") == "7\n"
+
+
+def test_two_forwarders_are_two(engine, tmp_path):
+    code = FORWARD + """
+second = tidings.log_to_logging(level="trace")
+asyncio.run(engine.accounts())
+stop()
+kept.clear()
+asyncio.run(engine.close())
+second()
+print(len(kept) > 0)
+kept.clear()
+try: asyncio.run(engine.accounts())
+except tidings.ClosedError: pass
+print(len(kept))
+"""
+    assert run(code, tmp_path / "other") == "True\n0\n"
+
+
+def test_counts_are_numbers(blocking):
+    with blocking as engine:
+        engine.accounts()
+        assert engine.metrics() == engine.metrics()
+        assert engine.metrics().requests == 0
+
+
+def test_errors_tell_who_can_mend_them(blocking):
+    with blocking as engine:
+        for call, kind in [
+            (lambda: engine.approval("nobody", "http://localhost/callback"), tidings.NotFoundError),
+            (lambda: engine.reconnect("nobody", "http://localhost/callback"), tidings.NotFoundError),
+            (lambda: engine.purge(), tidings.InvalidInputError),
+            (lambda: engine.search(text="anything"), tidings.InvalidInputError),
+            (lambda: engine.connect(owner="", features=["chat"], redirect_uri="http://localhost/callback"), tidings.InvalidInputError),
+        ]:
+            with pytest.raises(kind) as caught:
+                call()
+            assert caught.value.remedy in tidings.Remedy and len(caught.value.reason) > 10

@@ -50,7 +50,7 @@ async def uses(engine: tidings.Engine, account: Account, url: str) -> None:
     stop = tidings.log_to_logging(level="warn")
     assert_type(stop(), None)
     tidings.log_to_logging(level="loud")  # type: ignore[arg-type]
-    tidings.Config("data", "id", Cloud.Public(), apps=[{"name": "bot"}])  # type: ignore[typeddict-item]
+    tidings.Config("data", "id", Cloud.Public(), apps=[{"name": "bot"}])  # type: ignore[list-item]
     await engine.send("text")  # type: ignore[arg-type]
     await engine.connect(owner="x", features=["fax"])  # type: ignore[list-item]
     receipt.state = "sent"  # type: ignore[misc, assignment]

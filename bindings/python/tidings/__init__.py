@@ -5,7 +5,7 @@
 """
 
 from . import _native
-from ._logging import log_to_logging
+from ._logging import log_to_logging as log_to_logging
 from ._native import *
 
 Mail = _native.MailDraft

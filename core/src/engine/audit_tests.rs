@@ -4,14 +4,19 @@
 use super::*;
 use crate::config::Cloud;
 use crate::seal::{Place, Sealed};
-use crate::store::{Cursor, FolderRow, NewMessage, PageBatch, TokenRow, tamper};
+use crate::store::{Cursor, FolderRow, NewMessage, PageBatch, SearchText, TokenRow, tamper};
 use std::path::Path;
 
 pub(super) const START: u64 = 1_750_000_000_000;
 
 pub(super) fn engine(dir: &Path, clock: &Arc<TestClock>) -> Engine {
+    engine_with(dir, clock, crate::config::Content::Sealed)
+}
+
+pub(super) fn engine_with(dir: &Path, clock: &Arc<TestClock>, content: crate::config::Content) -> Engine {
     let mut config = Config::new(dir.to_string_lossy(), "00000000-0000-0000-0000-000000000000");
     config.cloud = Cloud::custom("http://127.0.0.1:9", "http://127.0.0.1:9");
+    config.content = content;
     Engine::open_with_clock(config, Arc::new(RootKey::raw((0..32).collect()).unwrap()), clock.clone()).unwrap()
 }
 
@@ -42,13 +47,14 @@ pub(super) fn fill(engine: &Engine, id: &str, owner: &str, messages: usize) {
     let folder = format!("folder-{owner}");
     let row = FolderRow { graph_id: folder.clone(), parent_id: None, well_known_name: Some("inbox".into()), name: seal(place("folders", "name", id, &folder, 1), b"In"), version: 1, total: 1, unread: 0, is_synced: true };
     store.save_folders(id, 1, &lease, &[row], 1).unwrap();
+    let clear = store.meta("content").unwrap().is_some_and(|content| content == b"clear");
     let numbers: Vec<usize> = (0..messages).collect();
     for (page, numbers) in numbers.chunks(100).enumerate() {
         let upserts = numbers.iter().map(|n| {
             let graph_id = format!("graph-{owner}-{n}");
             let body = [&[0u8], lz4_flex::compress_prepend_size(format!("Body {n}").as_bytes()).as_slice()].concat();
             NewMessage {
-                search: None,
+                search: clear.then(|| SearchText { subject: format!("Subject{owner}"), people: format!("person{owner}"), text: Some(format!("word{n} text{owner}")) }),
                 folder_id: folder.clone(),
                 conversation_id: format!("conversation-{owner}"),
                 change_key: "ck".into(),
@@ -176,7 +182,7 @@ async fn a_refused_sign_in_is_recorded() {
 }
 
 /// (what somebody did to the file, fault, at). The log has 12 records.
-const DEEDS: [(&str, AuditFault, u64); 15] = [
+const DEEDS: [(&str, AuditFault, u64); 16] = [
     ("UPDATE audit SET detail = 'Nothing was read.' WHERE number = 5", AuditFault::Changed, 5),
     ("UPDATE audit SET at = at + 1 WHERE number = 12", AuditFault::Changed, 12),
     ("UPDATE audit SET account_id = NULL WHERE number = 6", AuditFault::Changed, 6),
@@ -188,6 +194,7 @@ const DEEDS: [(&str, AuditFault, u64); 15] = [
     ("DELETE FROM audit WHERE number = 11; UPDATE audit SET number = 11 WHERE number = 12", AuditFault::Missing, 11),
     ("UPDATE audit SET number = 99 WHERE number = 3; UPDATE audit SET number = 3 WHERE number = 9; UPDATE audit SET number = 9 WHERE number = 99", AuditFault::Swapped, 3),
     ("UPDATE audit SET number = 99 WHERE number = 11; UPDATE audit SET number = 11 WHERE number = 12; UPDATE audit SET number = 12 WHERE number = 99", AuditFault::Swapped, 11),
+    ("CREATE TEMP TABLE o AS SELECT * FROM audit; UPDATE audit SET (at, kind, account_id, subject, detail) = (SELECT at, kind, account_id, subject, detail FROM o WHERE o.number = 5 - audit.number) WHERE number IN (2, 3)", AuditFault::Swapped, 2),
     ("DELETE FROM audit WHERE number > 8", AuditFault::TailMissing, 9),
     ("DELETE FROM audit", AuditFault::TailMissing, 1),
     ("DELETE FROM meta WHERE name = 'audit_end'", AuditFault::TailMissing, 13),

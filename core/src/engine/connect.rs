@@ -81,6 +81,7 @@ impl Engine {
             .runtime
             .finish(async move {
                 let answer = inner.auth.begin_approval(&account_id, redirect_uri).await?;
+                inner.keeping.approval_asked(&account_id).await?;
                 inner.account_changed();
                 Ok(answer)
             })

@@ -78,8 +78,12 @@ pub fn open(config: Config, root_key: Arc<RootKey>, test_clock: Option<Arc<TestC
     let reader = Reader { store: store.clone(), vault: vault.clone(), graph, clock: clock.clone(), news: news.clone(), content: config.content };
     let sync = Sync::new(reader.clone(), bell.clone(), config.page_size, config.folders);
 
-    let memory = auth.clone();
-    let forget = Arc::new(move |account_id: &str| memory.forget(account_id));
+    let (memory, waiting) = (auth.clone(), outbox.clone());
+    let forget = Arc::new(move |account_id: &str| {
+        memory.forget(account_id);
+        // Whoever waits for a send of this account learns that it was cancelled.
+        waiting.nudge();
+    });
     let keeping = Keeping { store: store.clone(), clock: clock.clone(), bell: bell.clone(), forget, news: news.clone() };
 
     let runtime = Runtime::start()?;

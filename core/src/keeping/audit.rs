@@ -31,6 +31,13 @@ impl Keeping {
         self.step(move |store| verify(store, expected)).await
     }
 
+    /// Records that somebody is about to be asked for an administrator's approval.
+    pub async fn approval_asked(&self, account_id: &str) -> Result<()> {
+        let entry = Entry::new(AuditKind::ApprovalAsked, "The approval of an administrator was asked for.").on(account_id);
+        let now = self.now();
+        self.step(move |store| store.record(&[entry], now)).await
+    }
+
     /// Records that a sign-in was refused. What was refused stays refused when the record cannot be written.
     pub async fn sign_in_refused(&self, error: &Error) {
         let detail = match error.kind() {
@@ -199,18 +206,19 @@ impl Walk<'_> {
         Ok(wrong(AuditFault::Changed, number, format!("Record {number} is not as it was written.")))
     }
 
-    /// Where the record that belongs after `last` stands instead. Its own hash may have come along or stayed behind.
+    /// Where the record that belongs after `last` stands instead. Its own hash came along, or it stayed behind and the other place does not fit either.
     fn find(&self, row: &AuditRow, last: AuditEnd) -> Result<Option<i64>> {
         let number = last.number + 1;
-        let mut after = number;
+        let (mut after, mut before) = (number, row.hash.clone());
         loop {
             let rows = self.store.audit_rows(after, PAGE)?;
             let Some(end_of_page) = rows.last().map(|row| row.number) else { return Ok(None) };
-            for other in &rows {
+            for other in rows {
                 let hash = other.hash_as(self.notary, number, &last.hash)?;
-                if other.hash == hash || row.hash == hash {
+                if other.hash == hash || (row.hash == hash && other.hash_as(self.notary, other.number, &before)?.as_slice() != other.hash) {
                     return Ok(Some(other.number));
                 }
+                before = other.hash;
             }
             after = end_of_page;
         }

@@ -47,12 +47,14 @@ impl Keeping {
     /// At open and every hour: ends purges that were cut off, begins those that are due, empties the log of what others erased.
     pub async fn sweep(self, stop: Stop) {
         loop {
+            // Counted from before the sweep: what becomes due while it runs is not left for an hour longer.
+            let next = self.clock.deadline(SWEEP_EVERY);
             tokio::select! {
                 () = self.sweep_once() => {}
                 () = stop.wait() => return,
             }
             tokio::select! {
-                () = self.clock.deadline(SWEEP_EVERY) => {}
+                () = next => {}
                 () = stop.wait() => return,
             }
         }

@@ -115,6 +115,8 @@ impl Reader {
                     }
                 }
             }
+            // A purge may have come in between and left half of it.
+            this.key(&row)?;
             this.record(Some(&row.account_id), Some(id.clone()), counted("A conversation was read", messages.len()))?;
             let subject = messages.first().map(|m| m.subject.clone()).unwrap_or_default();
             Ok(MailThread { conversation_id: row.conversation_id, account_id: row.account_id, subject, messages })
@@ -166,6 +168,8 @@ impl Reader {
     fn read_body(&self, row: &MessageRow) -> Result<MessageBody> {
         // Microsoft may send no body at all.
         let Some((sealed, version)) = self.store.body(row.row_id)? else {
+            // Or a purge came in between and took it.
+            self.key(row)?;
             return Ok(MessageBody { body_type: BodyType::Text, content: String::new(), text: String::new(), html: String::new() });
         };
         let packed = self.key(row)?.open(body_place(&row.account_id, &row.graph_id, version), &sealed)?;

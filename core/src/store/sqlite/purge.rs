@@ -48,9 +48,10 @@ fn add_erased(c: &Connection, account_id: &str, rows: usize) -> Outcome<()> {
     Ok(())
 }
 
-/// Sign-ins that are over: they hold, sealed, whom they were for.
-fn drop_attempts(c: &Connection, now: i64) -> Outcome<()> {
+/// Sign-ins that are over: they hold, sealed or hashed, whom they were for.
+fn drop_sign_ins(c: &Connection, now: i64) -> Outcome<()> {
     run(c, "DELETE FROM attempts WHERE expires_at <= ?1 OR used_at <> 0", [now])?;
+    run(c, "DELETE FROM leases WHERE name LIKE 'connect/%' AND expires_at <= ?1", [now])?;
     Ok(())
 }
 
@@ -107,7 +108,7 @@ impl SqliteStore {
         // Everything above is empty in this very transaction, so nothing refers to the account any more.
         let erased = run(c, "DELETE FROM accounts WHERE id = ?1 AND owner = ''", [id])?;
         add_erased(c, id, erased)?;
-        drop_attempts(c, now)?;
+        drop_sign_ins(c, now)?;
         mark_erasure(c)?;
         Ok(false)
     }
