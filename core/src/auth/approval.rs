@@ -6,7 +6,7 @@ use super::callback::Callback;
 use super::check::{check_redirect, refuse_personal};
 use super::state::Refusal;
 use super::token::{Denied, Grant, StoredToken};
-use super::{Auth, scopes, sheet, token_place};
+use super::{Auth, scopes, sheet, profile_place, token_place};
 use crate::error::{Error, ErrorKind, Remedy, Result};
 use crate::model::{Account, AccountKind, AccountState, Approval, Event};
 use crate::random;
@@ -180,7 +180,7 @@ impl Auth {
         let expires_at = now.saturating_add(i64::try_from(grant.lifetime.as_millis()).unwrap_or(0));
         let access_token = grant.access_token.clone();
         let kept = self
-            .step(move |me| {
+            .step(move |me| me.vault.again(|| {
                 let row = me.store.account(&id)?.filter(|row| row.generation == generation);
                 let row = row.ok_or_else(|| Error::new(ErrorKind::Conflict, "The account was connected anew or disconnected meanwhile. Look at it again."))?;
                 let keys = me.vault.new_account_keys(&id, false, now)?;
@@ -188,9 +188,12 @@ impl Auth {
                 let version = me.store.token(&id)?.map_or(1, |token| token.version + 1);
                 let token = StoredToken { refresh_token: String::new(), access_token: grant.access_token.expose(str::to_owned) };
                 let token = TokenRow { account_id: id.clone(), version, sealed: opened.secrets.seal(token_place(&id, version), &token.to_json()?)?, expires_at, refreshed_at: now };
-                let row = AccountRow { state: AccountState::Connected, state_since: now, problem: None, scopes: roles, connected_at: now, claims: None, access_ends_at: None, ..row };
+                let row = AccountRow { state: AccountState::Connected, state_since: now, problem: None, scopes: roles.clone(), connected_at: now, claims: None, access_ends_at: None, ..row };
+                // What is carried over may be sealed with a key that is being replaced.
+                let mut row = row;
+                opened.content.again(profile_place(&id, row.profile_version), &mut row.profile)?;
                 me.store.connect_account(&row, Some(&token), &keys, None, now)
-            })
+            }))
             .await;
         self.release(lease).await;
         let row = kept?;

@@ -30,7 +30,7 @@ impl Auth {
         let expires_at = now.saturating_add(i64::try_from(grant.lifetime.as_millis()).unwrap_or(0));
         let access_token = grant.access_token.clone();
         let wish = Wish::of(attempt);
-        let kept = self.step(move |me| me.seat(wish, &identity, &grant, profile, now, expires_at)).await;
+        let kept = self.step(move |me| me.vault.again(|| me.seat(wish.clone(), &identity, &grant, profile.clone(), now, expires_at))).await;
         self.release(lease).await;
         let Kept { row, replaced } = kept?;
         if let Some(id) = replaced {
@@ -172,11 +172,13 @@ impl Auth {
                     Aim::SignIn => AccountKind::Person,
                 };
                 let id = new_id()?;
-                let keys = me.vault.new_account_keys(&id, true, now)?;
-                let opened = me.vault.adopt(&id, &keys)?;
-                let profile = Profile { context: wish.context, login_hint: hint, ..Profile::default() };
+                let profile = Profile { context: wish.context.clone(), login_hint: hint, ..Profile::default() };
                 let plain = serde_json::to_vec(&profile).map_err(|_| Error::internal("A profile could not be written."))?;
-                let row = AccountRow {
+                me.vault.again(|| {
+                    let wish = wish.clone();
+                    let keys = me.vault.new_account_keys(&id, true, now)?;
+                    let opened = me.vault.adopt(&id, &keys)?;
+                    let row = AccountRow {
                     user_id: AccountRow::nobody(&id),
                     kind,
                     app: wish.app,
@@ -187,7 +189,8 @@ impl Auth {
                     extra_scopes: wish.extra_scopes,
                     ..AccountRow::new(id.clone(), wish.owner, opened.content.seal(profile_place(&id, 1), &plain)?, now)
                 };
-                me.store.connect_account(&row, None, &keys, None, now)?;
+                    me.store.connect_account(&row, None, &keys, None, now)
+                })?;
                 Ok((Some(id), true))
             })
             .await?;
@@ -209,6 +212,7 @@ impl Auth {
 }
 
 /// What an attempt asks for, as it goes into a row.
+#[derive(Clone)]
 struct Wish {
     aim: Aim,
     owner: String,

@@ -20,6 +20,7 @@ mod sheet;
 mod shown;
 mod state;
 mod token;
+mod verify;
 
 pub use device::DeviceAttempt;
 pub use scopes::name as feature_name;
@@ -158,7 +159,7 @@ impl Auth {
 }
 
 /// Name and address, and what the host wants to find again: for display, under the content key.
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 struct Profile {
     address: String,

@@ -31,7 +31,7 @@ fn place<'a>(table: &'static str, column: &'static str, account_id: &'a str, row
 /// An account with mail, as a sign-in and a sync leave it behind.
 pub(super) fn fill(engine: &Engine, id: &str, owner: &str, messages: usize) {
     let (store, vault) = (&engine.inner.store, &engine.inner.vault);
-    let keys = vault.new_account_keys(id, true, 1).unwrap();
+    let keys = vault.new_account_keys(id, true, START as i64).unwrap();
     let handles = vault.adopt(id, &keys).unwrap();
     let account = AccountRow {
         tenant_id: format!("tenant-{owner}"),

@@ -1,7 +1,7 @@
 //! Verbs of signing in and consenting.
 
 use super::Engine;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use super::DeviceSignIn;
 use crate::model::*;
 use std::sync::Arc;
@@ -104,8 +104,8 @@ impl Engine {
 
     /// Asks Microsoft who the account is and whether its mailbox can be reached; sends a mail to itself if a test message is asked for.
     /// Errors: NotFound, NotConnected, NeedsReconnect, Network.
-    pub async fn verify(&self, _account_id: String, _test_message: bool) -> Result<Verification> {
-        Err(Error::internal("Not built yet."))
+    pub async fn verify(&self, account_id: String, test_message: bool) -> Result<Verification> {
+        self.verify_account(account_id, test_message).await
     }
 
     /// Explains permissions to the person who is asked for them. Errors: InvalidInput, NotFound.

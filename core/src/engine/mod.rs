@@ -8,6 +8,7 @@ mod health;
 mod keeping;
 mod open;
 mod sign_in;
+mod verify;
 
 #[cfg(all(test, unix))]
 mod audit_tests;

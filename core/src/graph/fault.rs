@@ -20,6 +20,11 @@ pub fn code(body: &[u8]) -> String {
     serde_json::from_slice::<Body>(body).map(|b| b.error.code.to_ascii_lowercase()).ok().filter(|c| name(c)).unwrap_or_default()
 }
 
+/// There is no mailbox that programs may use.
+pub fn is_no_mailbox(code: &str) -> bool {
+    matches!(code, "mailboxnotenabledforrestapi" | "errormailboxnotenabledforrestapi")
+}
+
 /// The service looked and has no such item. Any other 404 (no such mailbox, nothing said at all) proves nothing of the item.
 pub fn is_item_gone(status: StatusCode, body: &[u8]) -> bool {
     status == StatusCode::NOT_FOUND && ["erroritemnotfound", "itemnotfound"].contains(&code(body).as_str())
@@ -54,7 +59,7 @@ fn told(status: u16, code: &str) -> (ErrorKind, &'static str) {
     // Codes that mean the same under whatever status they come.
     let by_code = match code {
         "mailboxnotenabledforrestapi" | "errormailboxnotenabledforrestapi" => {
-            Some((Forbidden, "This account has no mailbox that programs may use: no licence, or it is kept on premises. Ask an administrator"))
+            Some((Forbidden, "This account has no mailbox that programs may use: it has no Exchange Online licence (unlicensed), or is on a server of the organisation's own (on-premises). Ask an administrator"))
         }
         "errorsendasdenied" => Some((Forbidden, "This account may not send in that name")),
         "erroraccessdenied" | "authorization_requestdenied" | "accessdenied" => Some((Forbidden, "Microsoft does not allow this account to do that; a permission or a right is missing")),

@@ -4,6 +4,7 @@ mod batch;
 mod delta;
 mod fault;
 mod mail;
+mod mailbox;
 mod teams;
 mod wire;
 

@@ -125,6 +125,7 @@ impl Keeping {
                 break;
             }
         }
+        self.step(|store| store.rewrite()).await?;
         let mut flushes = 0;
         while !self.step(|store| store.flush_erased()).await? {
             flushes += 1;

@@ -211,6 +211,8 @@ pub trait AccountStore {
     fn restart_wait(&self, id: &str, generation: i64, state: AccountState, now: i64) -> Result<bool>;
     /// What the account is to be asked for from now on. False when the generation has moved on.
     fn set_features(&self, id: &str, generation: i64, features: &[Feature], now: i64) -> Result<bool>;
+    /// Name and address as they are now; `version` is the one they were sealed for, the row's and one. False when somebody else was here.
+    fn set_profile(&self, id: &str, generation: i64, profile: &Sealed, version: i64, now: i64) -> Result<bool>;
     /// Keeps what Microsoft asked for; `version` is the one it was sealed for, the row's and one. False when somebody else was here.
     fn set_claims(&self, id: &str, generation: i64, claims: Option<&Sealed>, version: i64) -> Result<bool>;
     /// In one step: state, generation, token row gone, secrets key destroyed, delta cursors gone, unsent sends cancelled with `reason`, those a dead

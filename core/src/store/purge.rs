@@ -20,6 +20,9 @@ pub trait PurgeStore {
     fn open_purges(&self) -> Result<Vec<String>>;
     /// Erases up to `limit` rows of an account whose purge has begun. False: there are none left, the account's own row included.
     fn erase_some(&self, account_id: &str, limit: u32, now: i64) -> Result<bool>;
+    /// Rewrites the store if it is small enough to be copied in memory. Erased rows are zeroed, but where the database once moved rows between pages a
+    /// copy may lie in a page's unused part; in a large store it lies there until that part is written again. False: it was too large.
+    fn rewrite(&self) -> Result<bool>;
     /// Empties the write-ahead log of what was erased. False: others are reading it; try again.
     fn flush_erased(&self) -> Result<bool>;
     /// Records the end, once. Answers the purge as it is then.

@@ -130,6 +130,7 @@ fn bad_root_keys_are_refused_and_none_is_printed() {
 }
 
 /// There is no Secret Service where tests run.
+#[allow(clippy::disallowed_methods)] // looks where it runs
 #[test]
 fn a_system_without_key_store_is_locked() {
     if std::env::var_os("DBUS_SESSION_BUS_ADDRESS").is_none() && cfg!(target_os = "linux") {

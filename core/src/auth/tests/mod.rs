@@ -19,6 +19,7 @@ use std::time::Duration;
 mod apps;
 mod challenges;
 mod consent;
+mod devices;
 mod logged;
 mod organisations;
 mod people;
@@ -41,6 +42,7 @@ struct Entra {
     roles: Mutex<Vec<&'static str>>,
     keys_are_down: Mutex<bool>,
     paths: Mutex<Vec<String>>,
+    devices_refused: Mutex<Option<Answer>>,
 }
 
 impl Entra {
@@ -57,6 +59,12 @@ impl Entra {
         }
         if path == "/v1.0/me" {
             return says(200, json!({ "id": self.oid(), "displayName": if self.oid() == PERSON { "Ann" } else { "Ben" }, "mail": null, "userPrincipalName": "ann@contoso.example" }).to_string());
+        }
+        if path.ends_with("/oauth2/v2.0/devicecode") {
+            let refused = self.devices_refused.lock().unwrap().take();
+            return refused.unwrap_or_else(|| {
+                says(200, json!({ "device_code": "dc1", "user_code": "ABC123", "verification_uri": "https://microsoft.com/devicelogin", "expires_in": 900, "interval": 5, "message": "Open it\n and type ABC123." }).to_string())
+            });
         }
         assert!(path.ends_with("/oauth2/v2.0/token"), "{path}");
         self.paths.lock().unwrap().push(path.to_owned());

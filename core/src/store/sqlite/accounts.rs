@@ -319,6 +319,20 @@ impl AccountStore for SqliteStore {
         })
     }
 
+    fn set_profile(&self, id: &str, generation: i64, profile: &Sealed, version: i64, now: i64) -> Result<bool> {
+        self.write(|tx| {
+            let changed = run(
+                tx,
+                "UPDATE accounts SET profile = ?3, profile_version = ?4 WHERE id = ?1 AND generation = ?2 AND profile_version = ?4 - 1",
+                (id, generation, profile.as_bytes(), version),
+            )?;
+            if changed > 0 {
+                keys::announce_account(tx, id, now)?;
+            }
+            Ok(changed > 0)
+        })
+    }
+
     fn set_claims(&self, id: &str, generation: i64, claims: Option<&Sealed>, version: i64) -> Result<bool> {
         self.write(|tx| {
             let changed = run(

@@ -31,6 +31,7 @@ use crate::model::ChangeKind;
 use crate::seal::Sealed;
 use fault::{Outcome, explain};
 use names::Word;
+use rusqlite::limits::Limit;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -169,6 +170,22 @@ impl SqliteStore {
     fn erase_now(&self, wait: Duration) -> bool {
         self.must_erase.store(true, Ordering::SeqCst);
         self.erase_pending(wait)
+    }
+
+    /// Rewrites a file of up to `most` bytes.
+    fn vacuum(&self, most: i64) -> Result<bool> {
+        self.check()?;
+        let slot = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let connection = slot.as_ref().ok_or_else(closed)?;
+        let number = |pragma: &str| connection.query_row(pragma, [], |row| row.get::<_, i64>(0)).map_err(explain);
+        if number("PRAGMA page_count")?.saturating_mul(number("PRAGMA page_size")?) > most {
+            return Ok(false);
+        }
+        // SQLite attaches the copy it makes.
+        connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 1).map_err(explain)?;
+        let rewritten = connection.execute_batch("VACUUM").map_err(explain);
+        connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0).map_err(explain)?;
+        rewritten.map(|()| true)
     }
 
     /// Looks for what other processes left pending.

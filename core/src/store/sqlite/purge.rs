@@ -26,6 +26,9 @@ pub(super) const HELD: &[(&str, &str)] = &[
     ("leases", "DELETE FROM leases WHERE name IN (SELECT name FROM leases WHERE instr(name, ?1) > 0 LIMIT ?2)"),
 ];
 
+/// Bytes of a store that is rewritten after a purge. The copy is made in memory, and others cannot write meanwhile.
+const REWRITTEN_UP_TO: i64 = 64 << 20;
+
 /// Tables that keep an account's id, and nothing else of it: that a key existed, what happened, that it was purged.
 #[cfg(test)]
 pub(super) const KEPT: &[&str] = &["keys", "audit", "purges"];
@@ -145,6 +148,10 @@ impl PurgeStore for SqliteStore {
 
     fn erase_some(&self, account_id: &str, limit: u32, now: i64) -> Result<bool> {
         self.write(|tx| self.erase(tx, account_id, limit, now))
+    }
+
+    fn rewrite(&self) -> Result<bool> {
+        self.vacuum(REWRITTEN_UP_TO)
     }
 
     fn flush_erased(&self) -> Result<bool> {

@@ -32,9 +32,14 @@ macro_rules! store_suite {
 }
 pub(super) use store_suite;
 
+/// Under key 2, the content key of the first account that is connected.
 pub fn sealed(text: &str) -> Sealed {
+    sealed_by(2, text)
+}
+
+fn sealed_by(key_id: i64, text: &str) -> Sealed {
     let key = KeyBytes::from_slice(&[7; 32]).unwrap();
-    Cipher::new(b"suite", 2, &key).seal(Place { table: "t", column: "c", account_id: "", row: "", version: 1 }, text.as_bytes()).unwrap()
+    Cipher::new(b"suite", key_id, &key).seal(Place { table: "t", column: "c", account_id: "", row: "", version: 1 }, text.as_bytes()).unwrap()
 }
 
 /// Signs with a key everybody knows.

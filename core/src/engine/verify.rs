@@ -1,0 +1,85 @@
+//! Whether an account works: who it is, its mailbox, a mail to itself.
+
+use super::{Engine, Inner};
+use crate::error::{Error, ErrorKind, Result};
+use crate::graph::Caller;
+use crate::model::*;
+use crate::pipeline::Priority;
+use std::time::Duration;
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+impl Engine {
+    pub(super) async fn verify_account(&self, account_id: String, test_message: bool) -> Result<Verification> {
+        let inner = self.inner.clone();
+        let mut found = self.inner.runtime.finish(async move { inner.look_at(&account_id).await }).await?;
+        if test_message {
+            if !matches!(found.mailbox, MailboxState::Reachable | MailboxState::NotAsked) || found.account.address.is_empty() {
+                found.problems.push("No test message was sent, since the mailbox cannot be used.".to_owned());
+                return Ok(found);
+            }
+            let receipt = self.send(Draft::Mail { mail: to_itself(&found.account) }).await?;
+            if let Some(problem) = &receipt.reason {
+                found.problems.push(format!("The test message did not arrive. {problem}"));
+            }
+            found.test_message = Some(receipt);
+        }
+        Ok(found)
+    }
+}
+
+impl Inner {
+    async fn look_at(&self, account_id: &str) -> Result<Verification> {
+        let row = self.row(account_id).await?;
+        let refuse = |kind, words: &str| Err(Error::new(kind, row.problem.clone().unwrap_or_else(|| words.to_owned())).on_account(account_id));
+        match row.state {
+            AccountState::Connected => {}
+            AccountState::Disconnected => return refuse(ErrorKind::NotConnected, "The account is disconnected. Connect it again."),
+            AccountState::NeedsReconnect => return refuse(ErrorKind::NeedsReconnect, "Microsoft asks for a new sign-in. Connect the account again."),
+            AccountState::AwaitingAdmin | AccountState::Declined => return refuse(ErrorKind::ConsentMissing, "An administrator must approve first. Ask for it with approval."),
+            // Perhaps mended meanwhile; only a renewal can tell.
+            AccountState::Misconfigured => self.auth.try_again(account_id).await.map_err(|e| e.on_account(account_id))?,
+        }
+        if row.kind != AccountKind::Person {
+            if row.kind == AccountKind::Tenant {
+                self.auth.try_again(account_id).await.map_err(|e| e.on_account(account_id))?;
+            }
+            let account = self.auth.account(account_id).await?;
+            return Ok(Verification { problems: account.warnings.clone(), account, mailbox: MailboxState::NotAsked, test_message: None });
+        }
+        let caller = Caller { account_id: account_id.to_owned(), priority: Priority::User, max_wait: PATIENCE };
+        let person = self.reader.graph.me(&caller).await?;
+        let account = self.auth.renew_profile(account_id, person.id.as_deref(), person.mail.or(person.user_principal_name), person.display_name).await?;
+        let asks_mail = row.features.iter().any(|f| matches!(f, Feature::MailSend | Feature::MailSync));
+        let mailbox = if asks_mail { self.reader.graph.mailbox(&caller).await? } else { MailboxState::NotAsked };
+        let mut problems: Vec<String> = told(mailbox).map(str::to_owned).into_iter().collect();
+        problems.extend(account.warnings.iter().cloned());
+        Ok(Verification { account, mailbox, test_message: None, problems })
+    }
+}
+
+fn told(mailbox: MailboxState) -> Option<&'static str> {
+    match mailbox {
+        MailboxState::NotAsked | MailboxState::Reachable => None,
+        MailboxState::Unlicensed => Some("This account has no mailbox that programs may use: it has no Exchange Online licence (unlicensed). Ask an administrator for one."),
+        MailboxState::OnPremises => Some("This account's mailbox is on a server of the organisation's own (on-premises), which Microsoft Graph cannot reach. Ask an administrator."),
+        MailboxState::Forbidden => Some("The mailbox may not be read: the permission is missing, or a policy forbids it. Sign in again and allow it, or ask an administrator."),
+        MailboxState::Unreachable => Some("Microsoft gave no usable answer about the mailbox. Try again later."),
+    }
+}
+
+fn to_itself(account: &Account) -> MailDraft {
+    MailDraft {
+        account_id: account.id.clone(),
+        to: vec![Address { address: account.address.clone(), name: account.display_name.clone() }],
+        subject: "Test message".to_owned(),
+        body: "This account can send mail. Nothing has to be done.".to_owned(),
+        body_type: BodyType::Text,
+        cc: Vec::new(),
+        bcc: Vec::new(),
+        reply_to: Vec::new(),
+        importance: Importance::Normal,
+        attachments: Vec::new(),
+        key: None,
+    }
+}

@@ -1,0 +1,76 @@
+//! Who the account is, and whether there is a mailbox that programs may use.
+
+use super::{Caller, Graph, fault, wire};
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::MailboxState;
+use serde::Deserialize;
+
+/// As the directory has it now.
+#[derive(Debug, Default, Clone, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct GraphPerson {
+    pub id: Option<String>,
+    pub display_name: Option<String>,
+    pub mail: Option<String>,
+    pub user_principal_name: Option<String>,
+}
+
+impl Graph {
+    pub async fn me(&self, caller: &Caller) -> Result<GraphPerson> {
+        let url = self.url("me", &[("$select", "id,displayName,mail,userPrincipalName")])?;
+        wire::read(&self.ask(self.get(caller, url)).await?.body)
+    }
+
+    /// Errors: those that say nothing of the mailbox (the sign-in, the network).
+    pub async fn mailbox(&self, caller: &Caller) -> Result<MailboxState> {
+        let url = self.url("me/mailFolders/inbox", &[("$select", "id")])?;
+        let response = match self.pipeline.send(self.get(caller, url)).await {
+            Ok(response) => response,
+            Err(e) if matches!(e.kind(), ErrorKind::Upstream | ErrorKind::Throttled) => return Ok(MailboxState::Unreachable),
+            Err(e) => return Err(e),
+        };
+        let code = fault::code(&response.body);
+        Ok(match response.status.as_u16() {
+            200..=299 => MailboxState::Reachable,
+            _ if fault::is_no_mailbox(&code) => match self.has_exchange(caller).await {
+                Some(true) => MailboxState::OnPremises,
+                // Without an answer it is the commoner of the two.
+                Some(false) | None => MailboxState::Unlicensed,
+            },
+            401 => return Err(self.told(caller, response.status, &response.body)),
+            403 => MailboxState::Forbidden,
+            _ => MailboxState::Unreachable,
+        })
+    }
+
+    fn told(&self, caller: &Caller, status: http::StatusCode, body: &[u8]) -> Error {
+        fault::error(status, body).on_account(&caller.account_id)
+    }
+
+    /// A licence holds Exchange Online; None: Microsoft does not say.
+    async fn has_exchange(&self, caller: &Caller) -> Option<bool> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Licence {
+            #[serde(default)]
+            service_plans: Vec<Plan>,
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Plan {
+            #[serde(default)]
+            service_plan_name: String,
+            #[serde(default)]
+            provisioning_status: String,
+        }
+        #[derive(Deserialize)]
+        struct Licences {
+            value: Vec<Licence>,
+        }
+        let url = self.url("me/licenseDetails", &[]).ok()?;
+        let response = self.ask(self.get(caller, url)).await.ok()?;
+        let licences: Licences = wire::read(&response.body).ok()?;
+        let mut plans = licences.value.iter().flat_map(|licence| &licence.service_plans);
+        Some(plans.any(|plan| plan.service_plan_name.to_ascii_uppercase().starts_with("EXCHANGE_S_") && plan.provisioning_status.eq_ignore_ascii_case("Success")))
+    }
+}
