@@ -84,7 +84,9 @@ pub fn open(config: Config, root_key: Arc<RootKey>, test_clock: Option<Arc<TestC
         // Whoever waits for a send of this account learns that it was cancelled.
         waiting.nudge();
     });
-    let keeping = Keeping { store: store.clone(), clock: clock.clone(), bell: bell.clone(), forget, news: news.clone() };
+    let keys = vault.clone();
+    let keep_up = Arc::new(move |now| keys.keep_up(now));
+    let keeping = Keeping { store: store.clone(), clock: clock.clone(), bell: bell.clone(), forget, keep_up, news: news.clone() };
 
     let runtime = Runtime::start()?;
     runtime.background(outbox.clone().run(runtime.stop()));

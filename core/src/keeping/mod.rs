@@ -15,12 +15,16 @@ use tokio::sync::watch;
 /// Drops what memory holds of an account.
 pub type Forget = Arc<dyn Fn(&str) + Send + Sync>;
 
+/// Follows what other processes did to the keys, and burns bridges whose time is over. Blocks.
+pub type KeepUp = Arc<dyn Fn(i64) -> Result<()> + Send + Sync>;
+
 #[derive(Clone)]
 pub struct Keeping {
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
     pub bell: Bell,
     pub forget: Forget,
+    pub keep_up: KeepUp,
     /// Bumped whenever the change feed may have grown.
     pub news: watch::Sender<u64>,
 }

@@ -4,7 +4,7 @@ use super::{Keeping, check_owner};
 use crate::clock::from_ms;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{AccountState, Event, OwnerDeletion};
-use crate::runtime::Stop;
+use crate::runtime::{Stop, blocking};
 use std::time::Duration;
 
 const KEPT_MS: i64 = 30 * 86_400_000;
@@ -45,6 +45,7 @@ impl Keeping {
     }
 
     /// At open and every hour: ends purges that were cut off, begins those that are due, empties the log of what others erased.
+    /// Before that it looks at the keys, so that every process that runs knows them while there are bridges to follow.
     pub async fn sweep(self, stop: Stop) {
         loop {
             // Counted from before the sweep: what becomes due while it runs is not left for an hour longer.
@@ -62,6 +63,10 @@ impl Keeping {
 
     pub async fn sweep_once(&self) {
         let now = self.now();
+        let keep_up = self.keep_up.clone();
+        if let Err(error) = blocking(move || keep_up(now)).await {
+            tracing::warn!(target: "tidings::keeping", kind = ?error.kind(), "the keys of the store could not be looked at");
+        }
         let due = self.step(move |store| store.due_owners(now)).await.unwrap_or_default();
         for owner in due {
             self.tell(self.purge_due(owner).await);

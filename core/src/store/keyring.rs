@@ -26,6 +26,19 @@ pub struct KeyFate {
     pub is_destroyed: bool,
 }
 
+/// How a store key is reached from the one before it: for processes that have the store open with a root key that was replaced since.
+#[derive(Debug, Clone)]
+pub struct Bridge {
+    /// The store key it leads to.
+    pub key_id: i64,
+    pub made_at: i64,
+    /// That key, under the one before it; table `meta`, row = key id, version = `made_at`.
+    pub sealed: Sealed,
+}
+
+/// How long a bridge stands: every process that runs has had its hourly look at the keys by then.
+pub const BRIDGE_MS: i64 = 2 * 3_600_000;
+
 /// Which row holds a value.
 #[derive(Debug, Clone)]
 pub enum Spot {
@@ -87,8 +100,12 @@ pub trait KeyStore {
     fn key_fate(&self, id: i64) -> Result<Option<KeyFate>>;
 
     /// In one step: `old` opens but seals no more, `new` are there. From then on every write of a value sealed with `old` is refused as
-    /// [`outdated`]. False: `old` was not active any more, or the lease was lost. A new store key comes with the canary its maker knows.
-    fn succeed_key(&self, old: i64, new: &[NewKey], canary: Option<&Sealed>, lease: Option<&Lease>) -> Result<bool>;
+    /// [`outdated`]. False: `old` was not active any more, or the lease was lost. A new store key comes with the canary its maker knows
+    /// and the bridge that leads to it.
+    fn succeed_key(&self, old: i64, new: &[NewKey], canary: Option<&Sealed>, bridge: Option<&Bridge>, lease: Option<&Lease>) -> Result<bool>;
+    fn bridges(&self) -> Result<Vec<Bridge>>;
+    /// Erases bridges that have stood for [`BRIDGE_MS`].
+    fn burn_bridges(&self, now: i64) -> Result<()>;
     /// Up to `limit` values sealed with this key.
     fn sealed_with(&self, key_id: i64, limit: u32) -> Result<Vec<SealedValue>>;
     /// Puts the new envelopes in place of the old ones, where these still stand; renews the lease. None: it was lost. Answers how many were replaced.

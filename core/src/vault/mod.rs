@@ -5,11 +5,14 @@
 
 mod audit;
 mod base;
+mod bridge;
 mod kdf;
 mod ring;
 mod root;
 mod rotate;
 
+#[cfg(all(test, unix))]
+mod bridge_tests;
 #[cfg(all(test, unix))]
 mod rotate_tests;
 #[cfg(all(test, unix))]
@@ -34,8 +37,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 const STORE_ID: &str = "store_id";
 
-/// Times work is done anew because a key was replaced under it.
-const AGAIN: u32 = 8;
+/// Times work is done anew because a key was replaced under it: each time a whole rotation has come in between.
+const AGAIN: u32 = 30;
 
 /// The open vault of one store.
 #[derive(Clone)]
@@ -75,6 +78,8 @@ impl Vault {
         let store_key = DataKey::load(base.clone(), Wrapper::Root(root.clone()), KeyPurpose::Store, "")?;
         let wrapper = Wrapper::Store(store_key.clone());
         retried(&store_key, || audit::plug(&base, &wrapper, now))?;
+        // The hourly look tries again.
+        let _ = base.store.burn_bridges(now);
         Ok(Self(Arc::new(Inner {
             base,
             root,
@@ -166,6 +171,14 @@ impl Vault {
             }
         }
         work()
+    }
+
+    /// For the hourly sweep: follows what other processes did to the keys, as long as there is a way, then burns the bridges that have stood for long enough.
+    /// `VaultLocked` when this process could not follow.
+    pub fn keep_up(&self, now: i64) -> Result<()> {
+        let followed = self.refresh();
+        self.0.base.store.burn_bridges(now)?;
+        followed
     }
 
     /// Looks at the keys as they are stored now.

@@ -1,9 +1,11 @@
 //! The keys of one account and class: one seals, those before it still open.
 
+use super::AGAIN;
 use super::base::{Base, Wrapper, destroyed, new_id, place};
+use super::bridge;
 use crate::error::{Error, ErrorKind, Result};
 use crate::seal::{Cipher, KeyBytes, Place, Sealed};
-use crate::store::{KeyPurpose, Lease, NewKey, RingKey, USES_AT_BIRTH, outdated};
+use crate::store::{Bridge, KeyPurpose, Lease, NewKey, RingKey, USES_AT_BIRTH, is_outdated, outdated};
 use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -28,6 +30,12 @@ struct Ring {
 struct Held {
     active: Option<Arc<OneKey>>,
     older: Vec<Arc<OneKey>>,
+}
+
+impl Held {
+    fn find(&self, id: i64) -> Option<&Arc<OneKey>> {
+        self.active.iter().chain(&self.older).find(|key| key.cipher.key_id() == id)
+    }
 }
 
 struct OneKey {
@@ -68,12 +76,23 @@ impl DataKey {
 
     /// Reads the ring anew: another process may have replaced keys. Keys known already keep their reserved uses.
     pub(super) fn reload(&self) -> Result<()> {
+        for _ in 0..AGAIN {
+            match self.reload_once() {
+                // The key above was replaced between a row and its opening: the row is another one by now.
+                Err(e) if is_outdated(&e) => {}
+                outcome => return outcome,
+            }
+        }
+        self.reload_once()
+    }
+
+    fn reload_once(&self) -> Result<()> {
         let known = self.held();
         let mut held = Held::default();
         for row in self.0.base.store.key_ring(self.0.purpose, &self.0.account_id)? {
-            let key = match known.active.iter().chain(&known.older).find(|key| key.cipher.key_id() == row.id) {
+            let key = match known.find(row.id) {
                 Some(key) => key.clone(),
-                None => one(&self.0.base, row.id, &self.unwrap(&row)?, 0),
+                None => one(&self.0.base, row.id, &self.unwrap_or_follow(&row, &known)?, 0),
             };
             if row.is_active {
                 held.active = Some(key);
@@ -83,6 +102,16 @@ impl DataKey {
         }
         *self.0.held.write().unwrap_or_else(PoisonError::into_inner) = held;
         Ok(())
+    }
+
+    /// A store key under a root key that is not known here is reached from the one before it.
+    fn unwrap_or_follow(&self, row: &RingKey, known: &Held) -> Result<KeyBytes> {
+        self.unwrap(row).or_else(|locked| {
+            if locked.kind() != ErrorKind::VaultLocked || self.0.purpose != KeyPurpose::Store {
+                return Err(locked);
+            }
+            bridge::follow(&self.0.base, row.id, &|place, sealed| known.find(sealed.key_id()).map(|key| key.cipher.open(place, sealed)))?.ok_or(locked)
+        })
     }
 
     fn unwrap(&self, row: &RingKey) -> Result<KeyBytes> {
@@ -96,10 +125,7 @@ impl DataKey {
 
     /// Fails with `Corrupt` when the value was changed or belongs elsewhere; as `outdated` when its key was replaced since it was read.
     pub fn open(&self, place: Place<'_>, sealed: &Sealed) -> Result<Zeroizing<Vec<u8>>> {
-        let find = || {
-            let held = self.held();
-            held.active.into_iter().chain(held.older).find(|key| key.cipher.key_id() == sealed.key_id())
-        };
+        let find = || self.held().find(sealed.key_id()).cloned();
         if let Some(key) = find() {
             return key.cipher.open(place, sealed);
         }
@@ -133,7 +159,14 @@ impl DataKey {
             if key.take() {
                 return Ok(key);
             }
-            let before = self.0.base.store.reserve_uses(key.cipher.key_id(), BLOCK)?.saturating_sub(BLOCK);
+            let before = match self.0.base.store.reserve_uses(key.cipher.key_id(), BLOCK) {
+                // Replaced and destroyed since it was loaded: another one is active.
+                Err(e) if is_outdated(&e) => {
+                    self.reload()?;
+                    continue;
+                }
+                reserved => reserved?.saturating_sub(BLOCK),
+            };
             let granted = BLOCK.min(limits.most.saturating_sub(before));
             if granted <= 0 {
                 return Err(Error::new(ErrorKind::LimitExceeded, "A key of the store has sealed as many values as is safe; nothing was stored. Call rotate_keys."));
@@ -166,7 +199,8 @@ impl DataKey {
             new.push(stored(KeyPurpose::Hashes, &hash_key(base, &self.unwrap(&old)?)?)?);
         }
         let canary = self.0.wrapper.canary();
-        if !base.store.succeed_key(old.id, &new, canary.as_ref(), lease)? {
+        let bridge = if self.0.purpose == KeyPurpose::Store { self.bridge(old.id, id, &key, created_at)? } else { None };
+        if !base.store.succeed_key(old.id, &new, canary.as_ref(), bridge.as_ref(), lease)? {
             self.reload()?;
             return Ok(None);
         }
@@ -179,6 +213,23 @@ impl DataKey {
         }
         self.reload()?;
         Ok(Some(old.id))
+    }
+}
+
+impl DataKey {
+    /// The new key under the one it replaces. None when that one seals nothing more: it is replaced all the same, and who has an older root key stays out.
+    fn bridge(&self, old: i64, new: i64, key: &KeyBytes, made_at: i64) -> Result<Option<Bridge>> {
+        if self.active_id() != old {
+            self.reload()?;
+        }
+        let before = match self.counted() {
+            Ok(before) if before.cipher.key_id() == old => before,
+            Ok(_) => return Ok(None),
+            Err(e) if e.kind() == ErrorKind::LimitExceeded => return Ok(None),
+            Err(e) => return Err(e),
+        };
+        let sealed = key.expose(|bytes| before.cipher.seal(bridge::place(&new.to_string(), made_at), bytes))?;
+        Ok(Some(Bridge { key_id: new, made_at, sealed }))
     }
 }
 

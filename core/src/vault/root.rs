@@ -90,11 +90,10 @@ impl RootSlot {
             store.insert_store_key(&key, &root.sealed_canary, root.wrapped.as_deref())?;
         }
         // Read back even if just written: another process may have been first.
-        let rows = store.key_ring(KeyPurpose::Store, "")?;
+        let (rows, canary) = settled(store)?;
         let is_active = rows.iter().any(|row| row.is_active);
         let opens = |row: &RingKey| root.open_key(place(KeyPurpose::Store, "", &row.id.to_string()), &row.wrapped).is_ok();
         let opened = rows.iter().filter(|row| opens(row)).count();
-        let canary = store.canary()?;
         let sings = canary.as_ref().is_some_and(|sealed| root.canary.open(CANARY_PLACE, sealed).is_ok_and(|text| text.as_slice() == CANARY));
         // Values that only the root key opens: a wrong key fails on all, damage on some.
         match canary {
@@ -131,6 +130,19 @@ impl RootSlot {
 
     pub fn wrap(&self, place: Place<'_>, key: &KeyBytes) -> Result<Sealed> {
         key.expose(|bytes| self.get().wrap_key(place, bytes))
+    }
+}
+
+/// Store keys and canary of one moment: between two looks another process may have put in another root key.
+fn settled(store: &dyn Store) -> Result<(Vec<RingKey>, Option<Sealed>)> {
+    let mut before = store.canary()?;
+    loop {
+        let rows = store.key_ring(KeyPurpose::Store, "")?;
+        let after = store.canary()?;
+        if before == after {
+            return Ok((rows, after));
+        }
+        before = after;
     }
 }
 

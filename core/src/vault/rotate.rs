@@ -26,6 +26,10 @@ const MARK: &str = "key_rotation";
 const BATCH: u32 = 200;
 const BREATH: Duration = Duration::from_millis(3);
 
+/// How long another rotation is waited for: longer than a killed one is missed.
+const PATIENCE: Duration = Duration::from_secs(30);
+const LOOK: Duration = Duration::from_millis(100);
+
 /// What to replace.
 #[derive(Debug, Clone, Default)]
 pub struct Order {
@@ -53,8 +57,12 @@ struct Job<'a> {
 }
 
 impl Vault {
-    /// Blocks for as long as it takes. `StoreBusy` when another rotation runs; stops between two steps when told to.
+    /// Blocks for as long as it takes. `StoreBusy` when another rotation runs for half a minute more; stops between two steps when told to.
     pub fn rotate(&self, order: &Order, clock: &dyn Clock, stop: Option<&Stop>) -> Result<RotationReport> {
+        self.rotate_within(PATIENCE, order, clock, stop)
+    }
+
+    pub(super) fn rotate_within(&self, patience: Duration, order: &Order, clock: &dyn Clock, stop: Option<&Stop>) -> Result<RotationReport> {
         if !order.data_keys && order.account_id.is_some() {
             return Err(Error::invalid("account_id chooses among data keys, but data_keys is off. Turn it on, or leave account_id out."));
         }
@@ -67,13 +75,13 @@ impl Vault {
             return Err(Error::new(ErrorKind::NotFound, "There is no account with this id.").on_account(id.as_str()));
         }
         // Told before anything is begun: a store key wrapped by a root key that is gone would open for nobody.
-        if (order.store_key || order.new_root.is_some()) && self.0.base.store.canary()?.as_ref() != Some(&self.0.root.canary()) {
+        if (order.store_key || order.new_root.is_some()) && self.has_older_root()? {
             return Err(base::older_root());
         }
         let started = clock.elapsed();
         // First, since a passphrase takes its time.
         let root = order.new_root.as_ref().map(|key| Root::fresh(&self.0.base.store_id, key)).transpose()?;
-        let mut report = self.with_lease(clock, stop, |job| job.all(order, root))?;
+        let mut report = self.with_lease(patience, clock, stop, |job| job.all(order, root))?;
         report.duration_ms = u64::try_from(clock.elapsed().saturating_sub(started).as_millis()).unwrap_or(u64::MAX);
         Ok(report)
     }
@@ -83,7 +91,7 @@ impl Vault {
         let (now, limits) = (to_ms(clock.now()), self.0.base.limits);
         let is_due = |key: &RingKey| match key.purpose {
             KeyPurpose::Secrets | KeyPurpose::Content => key.uses >= limits.due || now.saturating_sub(key.created_at) >= limits.age,
-            // By uses alone: with a new store key, processes that have an older root key must be opened again.
+            // By uses alone: with a new store key, a process that has an older root key and sleeps for hours must be opened again.
             KeyPurpose::Store => key.uses >= limits.due,
             KeyPurpose::Hashes | KeyPurpose::Audit => false,
         };
@@ -92,7 +100,8 @@ impl Vault {
         if !left_over && !keys.iter().any(is_due) {
             return Ok(RotationReport::default());
         }
-        self.with_lease(clock, stop, |job| {
+        // The one that runs does what is due, and the next look finds what it left.
+        self.with_lease(Duration::ZERO, clock, stop, |job| {
             let mark = job.mark()?.unwrap_or_default();
             let due = |purposes: &[KeyPurpose]| keys.iter().filter(|key| key.is_active && purposes.contains(&key.purpose) && is_due(key)).map(|key| key.id).collect::<Vec<_>>();
             let data = mark.data.into_iter().flatten().chain(due(&[KeyPurpose::Secrets, KeyPurpose::Content])).collect();
@@ -101,16 +110,38 @@ impl Vault {
         })
     }
 
-    fn with_lease(&self, clock: &dyn Clock, stop: Option<&Stop>, work: impl FnOnce(&mut Job<'_>) -> Result<()>) -> Result<RotationReport> {
+    /// Waits up to `patience` for another rotation, of this process or another, to end. In real time, since that one works in real time.
+    fn with_lease(&self, patience: Duration, clock: &dyn Clock, stop: Option<&Stop>, work: impl FnOnce(&mut Job<'_>) -> Result<()>) -> Result<RotationReport> {
         let store = &self.0.base.store;
-        let lease = store.take_lease(LEASE, &random::token::<12>()?, to_ms(clock.now()), LEASE_MS)?;
-        let lease = lease.ok_or_else(|| Error::new(ErrorKind::StoreBusy, "Another rotation of keys runs on this store. Try again when it has ended."))?;
+        let holder = random::token::<12>()?;
+        let mut waited = Duration::ZERO;
+        let lease = loop {
+            if let Some(lease) = store.take_lease(LEASE, &holder, to_ms(clock.now()), LEASE_MS)? {
+                break lease;
+            }
+            if waited >= patience {
+                return Err(Error::new(ErrorKind::StoreBusy, "Another rotation of keys runs on this store. Try again when it has ended."));
+            }
+            stop.map_or(Ok(()), Stop::check)?;
+            std::thread::park_timeout(LOOK);
+            waited += LOOK;
+        };
         let mut job = Job { vault: self, clock, stop, lease, report: RotationReport::default() };
         let outcome = work(&mut job);
         let _ = store.release_lease(&job.lease);
+        let _ = store.burn_bridges(to_ms(clock.now()));
         store.finish_erasure();
         outcome.map(|()| job.report)
     }
+
+    /// This process was opened before the root key was replaced. It may go on, but wraps no store key: nobody could open it.
+    fn has_older_root(&self) -> Result<bool> {
+        Ok(self.0.base.store.canary()?.as_ref() != Some(&self.0.root.canary()))
+    }
+}
+
+fn encoded(mark: &Mark) -> Result<Vec<u8>> {
+    serde_json::to_vec(mark).map_err(|e| Error::internal("The mark of a rotation could not be written. Please report it.").with_source(e))
 }
 
 impl Job<'_> {
@@ -120,6 +151,10 @@ impl Job<'_> {
     }
 
     fn all(&mut self, order: &Order, root: Option<Root>) -> Result<()> {
+        // Again, since another rotation may have been waited for.
+        if (order.store_key || root.is_some()) && self.vault.has_older_root()? {
+            return Err(base::older_root());
+        }
         let left = self.mark()?.unwrap_or_default();
         let keys = self.vault.0.base.store.live_keys()?;
         let active = |wanted: &dyn Fn(&RingKey) -> bool| keys.iter().filter(|key| key.is_active && wanted(key)).map(|key| key.id).collect::<Vec<_>>();
@@ -141,14 +176,19 @@ impl Job<'_> {
     }
 
     fn run(&mut self, mark: &Mark, root: Option<Root>) -> Result<()> {
-        let bytes = serde_json::to_vec(mark).map_err(|e| Error::internal("The mark of a rotation could not be written. Please report it.").with_source(e))?;
-        self.ours(self.vault.0.base.store.mark_rotation(&self.lease, Some(&bytes))?)?;
+        self.ours(self.vault.0.base.store.mark_rotation(&self.lease, Some(&encoded(mark)?))?)?;
         self.data_keys(mark.data.as_deref().unwrap_or_default())?;
-        self.store_key(mark.store)?;
+        // What another rotation has set out to do with the store key is left to a process that can.
+        let left = match mark.store {
+            Some(id) if root.is_none() && self.vault.has_older_root()? => self.live(|key| key.id == id && key.is_active)?.pop().map(|key| key.id),
+            _ => None,
+        };
+        self.store_key(if left.is_none() { mark.store } else { None })?;
         if let Some(root) = root {
             self.root_key(root)?;
         }
-        self.ours(self.vault.0.base.store.mark_rotation(&self.lease, None)?)
+        let left = left.map(|id| Mark { store: Some(id), ..Mark::default() }).map(|mark| encoded(&mark)).transpose()?;
+        self.ours(self.vault.0.base.store.mark_rotation(&self.lease, left.as_deref())?)
     }
 
     /// After each durable step: may it go on?
@@ -186,8 +226,7 @@ impl Job<'_> {
         let keys = self.live(is_store)?;
         if let Some(active) = keys.iter().find(|key| key.is_active && Some(key.id) == wanted) {
             if self.vault.0.store_key.succeed(Some(&self.lease), self.now())? != Some(active.id) {
-                let older = self.vault.0.base.store.canary()?.as_ref() != Some(&self.vault.0.root.canary());
-                return if older { Err(base::older_root()) } else { self.ours(false) };
+                return if self.vault.has_older_root()? { Err(base::older_root()) } else { self.ours(false) };
             }
             self.ours(true)?;
         }
@@ -263,8 +302,7 @@ impl Job<'_> {
         }
         let new = NewRoot { old_canary: &old_canary, canary: root.canary(), store_keys: &store_keys, kdf: root.kdf.as_deref(), wrapped: root.wrapped.as_deref() };
         if !vault.0.base.store.change_root(lease, &new, now)? {
-            let older = vault.0.base.store.canary()?.as_ref() != Some(&old_canary);
-            return if older { Err(base::older_root()) } else { self.ours(false) };
+            return if vault.has_older_root()? { Err(base::older_root()) } else { self.ours(false) };
         }
         vault.0.root.put(root);
         self.report.root_key = true;

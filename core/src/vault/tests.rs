@@ -224,7 +224,7 @@ fn after_disconnect_no_file_holds_secret_or_key() {
 }
 
 /// Any sixteen bytes of the middle of `needle`, in any file of the store.
-fn found(dir: &Path, needle: &[u8]) -> bool {
+pub fn found(dir: &Path, needle: &[u8]) -> bool {
     let middle = &needle[needle.len() / 2 - 8..needle.len() / 2 + 8];
     std::fs::read_dir(dir).unwrap().any(|entry| std::fs::read(entry.unwrap().path()).unwrap().windows(middle.len()).any(|w| w == middle))
 }

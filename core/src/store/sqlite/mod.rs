@@ -3,6 +3,7 @@
 mod accounts;
 mod apply;
 mod audit;
+mod bridges;
 mod ending;
 mod fault;
 mod files;

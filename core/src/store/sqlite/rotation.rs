@@ -5,11 +5,11 @@ use super::fault::Outcome;
 use super::keys::{self, CANARY};
 use super::names::Word;
 use super::sealed_columns::SEALED_COLUMNS;
-use super::{ERASE_RETRY_WAIT, ERASE_WAIT, SqliteStore, all, exists, first, leases, run, sealed, word};
+use super::{ERASE_RETRY_WAIT, ERASE_WAIT, SqliteStore, all, bridges, exists, first, leases, run, sealed, word};
 use crate::error::Result;
 use crate::seal::Sealed;
 use crate::model::AuditKind;
-use crate::store::{Entry, KeyFate, KeyPurpose, KeyStore, LEASE_MS, Lease, NewKey, NewRoot, ROOT_KDF, ROOT_WRAPPED, Retired, RingKey, SealedValue, Spot, outdated};
+use crate::store::{Bridge, Entry, KeyFate, KeyPurpose, KeyStore, LEASE_MS, Lease, NewKey, NewRoot, ROOT_KDF, ROOT_WRAPPED, Retired, RingKey, SealedValue, Spot, outdated};
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 use rusqlite::{Connection, Row, ToSql};
 
@@ -117,7 +117,7 @@ impl KeyStore for SqliteStore {
         })
     }
 
-    fn succeed_key(&self, old: i64, new: &[NewKey], canary: Option<&Sealed>, lease: Option<&Lease>) -> Result<bool> {
+    fn succeed_key(&self, old: i64, new: &[NewKey], canary: Option<&Sealed>, bridge: Option<&Bridge>, lease: Option<&Lease>) -> Result<bool> {
         self.write(|tx| {
             if let Some(lease) = lease
                 && !leases::is_held(tx, lease)?
@@ -136,11 +136,30 @@ impl KeyStore for SqliteStore {
             for key in new {
                 keys::insert(tx, key)?;
             }
+            if let Some(bridge) = bridge {
+                bridges::build(tx, bridge)?;
+            }
             let Some(first) = new.first() else { return Ok(true) };
             let detail = format!("{} was replaced by a new one.", called(first.purpose));
             self.note(tx, &[about(AuditKind::KeyRotated, detail, first.account_id.as_deref())], no_earlier(tx, first.created_at)?)?;
             Ok(true)
         })
+    }
+
+    fn bridges(&self) -> Result<Vec<Bridge>> {
+        self.read(bridges::standing)
+    }
+
+    fn burn_bridges(&self, now: i64) -> Result<()> {
+        if self.read(|c| bridges::due(c, now))?.is_empty() {
+            return Ok(());
+        }
+        self.write(|tx| {
+            bridges::burn(tx, now)?;
+            mark_erasure(tx)
+        })?;
+        self.erase_now(ERASE_RETRY_WAIT);
+        Ok(())
     }
 
     fn sealed_with(&self, key_id: i64, limit: u32) -> Result<Vec<SealedValue>> {

@@ -1,0 +1,157 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+use super::rotate_tests::{everything, fill, live, open, read_all};
+use super::tests::{connect, found, profile, root};
+use super::*;
+use crate::clock::TestClock;
+use crate::error::ErrorKind;
+use crate::store::BRIDGE_MS;
+
+fn store_key_alone() -> Order {
+    Order { store_key: true, ..Order::default() }
+}
+
+fn data_keys_alone() -> Order {
+    Order { data_keys: true, ..Order::default() }
+}
+
+#[test]
+fn who_is_open_follows_over_many_bridges_and_works_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, vault) = open(dir.path(), 1);
+    fill(&*store, &vault, 3);
+    let (there, other) = open(dir.path(), 1);
+    let attempt = other.store_key().seal(profile("x"), b"x").unwrap();
+    for (n, seed) in [2, 3, 4].into_iter().enumerate() {
+        vault.rotate(&everything(Some(seed)), &TestClock::new(10 + n as u64), None).unwrap();
+    }
+    assert_eq!(store.bridges().unwrap().len(), 3);
+    // It has not looked since, and reads; so does whoever was told nothing of it.
+    assert_eq!(read_all(&*there, &other).unwrap(), 3);
+    assert!(is_outdated(&other.store_key().open(profile("x"), &attempt).unwrap_err()));
+    // What it makes opens for the others, at once and at their next start.
+    connect(&*there, &other, "b", true);
+    let account = store.account("b").unwrap().unwrap();
+    vault.content("b").unwrap().open(profile("b"), &account.profile).unwrap();
+    assert_eq!(vault.keyed_hash("b", "p", &[b"x"]).unwrap(), other.keyed_hash("b", "p", &[b"x"]).unwrap());
+    // Data keys it may replace, the store key not: the new root key could not open it.
+    assert_eq!(other.rotate(&data_keys_alone(), &TestClock::new(20), None).unwrap().data_keys, 4);
+    assert_eq!(other.rotate_due(&TestClock::new(91 * 86_400_000), None).unwrap().data_keys, 4);
+    for order in [store_key_alone(), everything(Some(5))] {
+        let e = other.rotate(&order, &TestClock::new(30), None).unwrap_err();
+        assert_eq!((e.kind(), e.reason().contains("older root key")), (ErrorKind::VaultLocked, true));
+    }
+    assert_eq!((read_all(&*store, &vault).unwrap(), read_all(&*there, &other).unwrap()), (3, 3));
+    drop((store, vault, there, other));
+    assert_eq!(Vault::open(super::tests::store(dir.path()), root(1), 1).unwrap_err().kind(), ErrorKind::WrongKey);
+    let (store, vault) = open(dir.path(), 4);
+    assert_eq!(read_all(&*store, &vault).unwrap(), 3);
+    vault.content("b").unwrap().open(profile("b"), &store.account("b").unwrap().unwrap().profile).unwrap();
+}
+
+#[test]
+fn bridges_burn_and_who_slept_stays_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, vault) = open(dir.path(), 1);
+    fill(&*store, &vault, 2);
+    let (awake_store, awake) = open(dir.path(), 1);
+    let (asleep_store, asleep) = open(dir.path(), 1);
+    vault.rotate(&everything(Some(2)), &TestClock::new(10), None).unwrap();
+    let bridge = store.bridges().unwrap().pop().unwrap().sealed;
+    assert!(found(dir.path(), bridge.as_bytes()));
+    awake.keep_up(10 + BRIDGE_MS / 2).unwrap();
+    assert!(found(dir.path(), bridge.as_bytes()), "before its time");
+    vault.keep_up(10 + BRIDGE_MS).unwrap();
+    assert!(store.bridges().unwrap().is_empty());
+    store.finish_erasure();
+    assert!(!found(dir.path(), bridge.as_bytes()), "a destroyed key could still open the one after it");
+    assert_eq!(read_all(&*awake_store, &awake).unwrap(), 2);
+    for _ in 0..2 {
+        let e = read_all(&*asleep_store, &asleep).unwrap_err();
+        assert_eq!((e.kind(), e.reason().contains("Open it again")), (ErrorKind::VaultLocked, true));
+    }
+    assert_eq!(asleep.keep_up(20 + BRIDGE_MS).unwrap_err().kind(), ErrorKind::VaultLocked);
+}
+
+#[test]
+fn bridges_burn_at_open_after_rotations_and_when_the_clock_was_set_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, vault) = open(dir.path(), 1);
+    connect(&*store, &vault, "a", true);
+    let begun = 10 * BRIDGE_MS;
+    let standing = || store.bridges().unwrap().len();
+    let lay = || {
+        vault.rotate(&store_key_alone(), &TestClock::new(begun as u64), None).unwrap();
+        assert_eq!(standing(), 1);
+    };
+    lay();
+    drop(Vault::open(super::tests::store(dir.path()), root(1), begun + BRIDGE_MS).unwrap());
+    assert_eq!(standing(), 0);
+    lay();
+    vault.rotate(&data_keys_alone(), &TestClock::new((begun + BRIDGE_MS) as u64), None).unwrap();
+    assert_eq!(standing(), 0);
+    lay();
+    vault.keep_up(begun - BRIDGE_MS).unwrap();
+    assert_eq!(standing(), 0);
+}
+
+#[test]
+fn a_bridge_leads_nowhere_else() {
+    for statement in [
+        // A time made later, so that it would stand for longer.
+        "UPDATE meta SET value = CAST(x'00000000000f0000' || substr(value, 9) AS BLOB) WHERE name GLOB 'bridge/*'",
+        "UPDATE meta SET value = CAST(substr(value, 1, 40) || x'0102030405060708' || substr(value, 49) AS BLOB) WHERE name GLOB 'bridge/*'",
+        "UPDATE meta SET name = 'bridge/7' WHERE name GLOB 'bridge/*'",
+        "UPDATE meta SET value = x'01' WHERE name GLOB 'bridge/*'",
+        "DELETE FROM meta WHERE name GLOB 'bridge/*'",
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, vault) = open(dir.path(), 1);
+        fill(&*store, &vault, 1);
+        let (there, other) = open(dir.path(), 1);
+        vault.rotate(&everything(Some(2)), &TestClock::new(10), None).unwrap();
+        crate::store::tamper(dir.path(), statement);
+        let e = read_all(&*there, &other).unwrap_err();
+        assert!(matches!(e.kind(), ErrorKind::VaultLocked | ErrorKind::Corrupt), "{statement}: {e}");
+        assert_eq!(read_all(&*store, &vault).unwrap(), 1, "{statement}");
+    }
+}
+
+#[test]
+fn a_cut_off_rotation_of_the_store_key_is_left_to_who_can_end_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, vault) = open(dir.path(), 1);
+    fill(&*store, &vault, 1);
+    let (there, other) = open(dir.path(), 1);
+    vault.rotate(&everything(Some(2)), &TestClock::new(10), None).unwrap();
+    let before = live(&*store);
+    // The mark, and no more.
+    vault.break_after(1);
+    assert!(vault.rotate(&everything(None), &TestClock::new(20), None).is_err());
+    vault.break_after(i64::MAX);
+    assert_eq!(read_all(&*there, &other).unwrap(), 1);
+    let report = other.rotate_due(&TestClock::new(30), None).unwrap();
+    assert_eq!((report.data_keys, report.store_key), (2, false));
+    let report = other.rotate(&data_keys_alone(), &TestClock::new(40), None).unwrap();
+    assert_eq!((report.data_keys, report.store_key), (2, false));
+    assert_eq!(live(&*store).iter().filter(|id| before.contains(id)).count(), 1);
+    let report = vault.rotate_due(&TestClock::new(50), None).unwrap();
+    assert_eq!((report.data_keys, report.store_key), (0, true));
+    assert_eq!(store.meta("key_rotation").unwrap(), None);
+    assert_eq!((read_all(&*store, &vault).unwrap(), read_all(&*there, &other).unwrap()), (1, 1));
+}
+
+#[test]
+fn another_rotation_is_waited_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, vault) = open(dir.path(), 1);
+    connect(&*store, &vault, "a", true);
+    let lease = store.take_lease("rotate_keys", "they", 0, 1_000_000).unwrap().unwrap();
+    std::thread::scope(|s| {
+        let waiting = s.spawn(|| vault.rotate(&everything(None), &TestClock::new(10), None));
+        std::thread::park_timeout(std::time::Duration::from_millis(300));
+        assert!(!waiting.is_finished());
+        store.release_lease(&lease).unwrap();
+        assert_eq!(waiting.join().unwrap().unwrap().data_keys, 2);
+    });
+}
