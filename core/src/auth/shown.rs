@@ -46,8 +46,18 @@ impl Auth {
 
     /// What Microsoft asked for at its last refusal. A help for the next sign-in: what cannot be opened is let be. Blocks.
     pub(super) fn claims_of(&self, row: &AccountRow) -> Option<Zeroizing<String>> {
-        let sealed = row.claims.as_ref()?;
-        let plain = self.vault.secrets(&row.id).and_then(|key| key.open(claims_place(&row.id, row.claims_version), sealed)).ok()?;
+        let mut newer = None;
+        let opened = self.vault.again(|| {
+            let row = newer.as_ref().unwrap_or(row);
+            let Some(sealed) = &row.claims else { return Ok(None) };
+            let opened = self.vault.secrets(&row.id).and_then(|key| key.open(claims_place(&row.id, row.claims_version), sealed));
+            // As above.
+            if opened.is_err() {
+                newer = self.store.account(&row.id)?;
+            }
+            opened.map(Some)
+        });
+        let plain = opened.ok()??;
         std::str::from_utf8(&plain).ok().map(|text| Zeroizing::new(text.to_owned()))
     }
 

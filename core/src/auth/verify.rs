@@ -24,9 +24,11 @@ impl Auth {
                 profile.display_name = name.unwrap_or(profile.display_name);
                 let plain = serde_json::to_vec(&profile).map_err(|_| Error::internal("A profile could not be written."))?;
                 let version = row.profile_version + 1;
-                let sealed = me.vault.content(&row.id)?.seal(profile_place(&row.id, version), &plain)?;
-                // False: connected anew at this moment, with what is newer.
-                me.store.set_profile(&row.id, row.generation, &sealed, version, me.now())?;
+                me.vault.again(|| {
+                    let sealed = me.vault.content(&row.id)?.seal(profile_place(&row.id, version), &plain)?;
+                    // False: connected anew at this moment, with what is newer.
+                    me.store.set_profile(&row.id, row.generation, &sealed, version, me.now()).map(drop)
+                })?;
             }
             let row = me.store.account(&row.id)?.unwrap_or(row);
             me.describe(&row)

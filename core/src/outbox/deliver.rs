@@ -69,7 +69,8 @@ impl Outbox {
                 Enqueued::New(row) => {
                     tools.graph.meters().sends_queued.up();
                     tracing::debug!(target: "tidings::outbox", send = row.id, account = account_id, "queued");
-                    receipt(&tools.vault, &row)
+                    // The key it was sealed with may be gone already.
+                    receipt(&tools.vault, &row).or_else(|_| read_receipt(&tools, row.id))
                 }
                 Enqueued::Same(row) => read_receipt(&tools, row.id),
                 Enqueued::Conflict => Err(Error::new(ErrorKind::Conflict, "This idempotency key was used for a message with other content. Use a new key for a new message.").on_account(account_id)),

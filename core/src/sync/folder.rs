@@ -1,6 +1,6 @@
 //! One folder's delta, page by page, one page ahead and no more.
 
-use super::plan::{Plan, Upsert, id_of, plan};
+use super::plan::{Plan, Unreadable, Upsert, id_of, plan};
 use super::record::{Head, body_place, pack_body};
 use super::run::Pass;
 use super::search::text_of;
@@ -12,7 +12,7 @@ use crate::model::{AttachmentInfo, BodyType, ChangeKind, Event, SyncReport};
 use crate::runtime::blocking;
 use crate::seal::Place;
 use crate::vault::DataKey;
-use crate::store::{Applied, Cursor, Known, NewMessage, PageBatch, Quarantined, SyncedFolder};
+use crate::store::{Applied, Cursor, Known, NewMessage, PageBatch, Quarantined, SearchText, SyncedFolder};
 use futures_util::{StreamExt, TryStreamExt};
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -334,20 +334,55 @@ fn write(
     cursor_version: i64,
 ) -> Result<(Applied, Cursor)> {
     let account_id = pass.account.id.as_str();
-    let (content, secrets) = (pass.vault.content(account_id)?, pass.vault.secrets(account_id)?);
-    let mut upserts = Vec::with_capacity(plan.upserts.len());
-    for Upsert { mut item, version, change } in plan.upserts {
-        let search = (pass.content == Content::Clear).then(|| text_of(&item));
-        let body = match item.body.take() {
-            Some((form, text)) => Some(content.seal(body_place(account_id, &item.id, version), &pack_body(form, &text))?),
-            None => None,
+    let mails: Vec<Mail> = plan.upserts.into_iter().map(|upsert| Mail::of(upsert, &mut attachments, pass.content)).collect();
+    // Sealed anew when a key is replaced between sealing and writing: what it sealed may open for nobody by then.
+    pass.vault.again(|| {
+        let (content, secrets) = (pass.vault.content(account_id)?, pass.vault.secrets(account_id)?);
+        let upserts = mails.iter().map(|mail| mail.seal(&content, account_id, folder_id)).collect::<Result<_>>()?;
+        let place = Place { table: "quarantine", column: "raw", account_id, row: folder_id, version: 1 };
+        let quarantined = |item: &Unreadable| Ok(Quarantined { raw: content.seal(place, item.raw.as_bytes())?, graph_id: item.id.clone(), reason: item.reason.clone() });
+        let batch = PageBatch {
+            account_id,
+            folder_id,
+            generation: pass.account.generation,
+            lease: &pass.lease,
+            pass: pass_no,
+            upserts,
+            seen: plan.seen.clone(),
+            suspects: plan.suspects.clone(),
+            quarantined: plan.unreadable.iter().map(quarantined).collect::<Result<_>>()?,
+            cursor: Cursor { link: secrets.seal(cursor_place(account_id, folder_id, cursor_version), link.as_bytes())?, version: cursor_version, is_delta },
+            completes_pass: is_delta,
+            now: pass.now(),
         };
+        Ok((pass.store.apply(&batch)?, batch.cursor))
+    })
+}
+
+/// A mail as it is to be sealed, as often as it takes.
+struct Mail {
+    id: String,
+    conversation_id: String,
+    change_key: String,
+    received_at: Option<i64>,
+    is_read: bool,
+    is_draft: bool,
+    head: Head,
+    body: Option<Vec<u8>>,
+    search: Option<SearchText>,
+    version: i64,
+    change: ChangeKind,
+}
+
+impl Mail {
+    fn of(upsert: Upsert, attachments: &mut HashMap<String, Vec<AttachmentInfo>>, content: Content) -> Self {
+        let Upsert { mut item, version, change } = upsert;
+        let search = (content == Content::Clear).then(|| text_of(&item));
+        let body = item.body.take().map(|(form, text)| pack_body(form, &text));
         let files = attachments.remove(&item.id).unwrap_or_default();
-        let head = Head::of(&mut item, files);
-        upserts.push(NewMessage {
-            head: head.seal(&content, account_id, &item.id, version)?,
-            graph_id: item.id,
-            folder_id: folder_id.to_owned(),
+        Self {
+            head: Head::of(&mut item, files),
+            id: item.id,
             conversation_id: item.conversation_id,
             change_key: item.change_key,
             received_at: item.received_at.map(to_ms),
@@ -356,53 +391,27 @@ fn write(
             body,
             search,
             version,
-            change: Some(change),
-        });
-    }
-    let mut quarantined = Vec::with_capacity(plan.unreadable.len());
-    for item in plan.unreadable {
-        let place = Place { table: "quarantine", column: "raw", account_id, row: folder_id, version: 1 };
-        quarantined.push(Quarantined { raw: content.seal(place, item.raw.as_bytes())?, graph_id: item.id, reason: item.reason });
-    }
-    let sealed_link = secrets.seal(cursor_place(account_id, folder_id, cursor_version), link.as_bytes())?;
-    let cursor = Cursor { link: sealed_link, version: cursor_version, is_delta };
-    let mut batch = PageBatch {
-        account_id,
-        folder_id,
-        generation: pass.account.generation,
-        lease: &pass.lease,
-        pass: pass_no,
-        upserts,
-        seen: plan.seen,
-        suspects: plan.suspects,
-        quarantined,
-        cursor,
-        completes_pass: is_delta,
-        now: pass.now(),
-    };
-    let mut is_fresh = true;
-    let applied = pass.vault.again(|| {
-        if !std::mem::take(&mut is_fresh) {
-            seal_again(&mut batch, &content, &secrets)?;
+            change,
         }
-        pass.store.apply(&batch)
-    })?;
-    Ok((applied, batch.cursor))
-}
+    }
 
-/// A key was replaced between sealing and writing. The handles that sealed still know what they sealed with.
-fn seal_again(batch: &mut PageBatch<'_>, content: &DataKey, secrets: &DataKey) -> Result<()> {
-    let account_id = batch.account_id;
-    for message in &mut batch.upserts {
-        content.again(super::record::head_place(account_id, &message.graph_id, message.version), &mut message.head)?;
-        if let Some(body) = &mut message.body {
-            content.again(body_place(account_id, &message.graph_id, message.version), body)?;
-        }
+    fn seal(&self, content: &DataKey, account_id: &str, folder_id: &str) -> Result<NewMessage> {
+        let body = self.body.as_ref().map(|body| content.seal(body_place(account_id, &self.id, self.version), body)).transpose()?;
+        Ok(NewMessage {
+            head: self.head.seal(content, account_id, &self.id, self.version)?,
+            graph_id: self.id.clone(),
+            folder_id: folder_id.to_owned(),
+            conversation_id: self.conversation_id.clone(),
+            change_key: self.change_key.clone(),
+            received_at: self.received_at,
+            is_read: self.is_read,
+            is_draft: self.is_draft,
+            body,
+            search: self.search.clone(),
+            version: self.version,
+            change: Some(self.change),
+        })
     }
-    for item in &mut batch.quarantined {
-        content.again(Place { table: "quarantine", column: "raw", account_id, row: batch.folder_id, version: 1 }, &mut item.raw)?;
-    }
-    secrets.again(cursor_place(account_id, batch.folder_id, batch.cursor.version), &mut batch.cursor.link)
 }
 
 fn cursor_place<'a>(account_id: &'a str, folder_id: &'a str, version: i64) -> Place<'a> {

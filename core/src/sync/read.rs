@@ -150,7 +150,7 @@ impl Reader {
     }
 
     /// Reads off the async threads; anew when a key was replaced between reading a row and opening it.
-    async fn look<T: Send + 'static>(&self, work: impl Fn(&Self) -> Result<T> + Send + 'static) -> Result<T> {
+    pub(super) async fn look<T: Send + 'static>(&self, work: impl Fn(&Self) -> Result<T> + Send + 'static) -> Result<T> {
         let this = self.clone();
         blocking(move || this.vault.again(|| work(&this))).await
     }

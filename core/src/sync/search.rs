@@ -6,7 +6,6 @@ use crate::config::Content;
 use crate::error::{Error, Result};
 use crate::graph::MailItem;
 use crate::model::{Address, Message, SearchQuery};
-use crate::runtime::blocking;
 use crate::store::SearchText;
 
 const LONGEST_QUERY: usize = 200;
@@ -22,8 +21,7 @@ impl Reader {
         if self.content == Content::Sealed {
             return Err(Error::invalid("The mail of this store is sealed, so there is no index to search. Search needs a store that was made with content clear."));
         }
-        let this = self.clone();
-        blocking(move || {
+        self.look(move |this| {
             let found = this.open(&this.store.search(&words, query.account_id.as_deref(), query.limit)?)?;
             this.record(query.account_id.as_deref(), None, counted("Results of a search were read", found.len()))?;
             Ok(found)

@@ -321,6 +321,7 @@ impl AccountStore for SqliteStore {
 
     fn set_profile(&self, id: &str, generation: i64, profile: &Sealed, version: i64, now: i64) -> Result<bool> {
         self.write(|tx| {
+            keys::check_active(tx, [profile])?;
             let changed = run(
                 tx,
                 "UPDATE accounts SET profile = ?3, profile_version = ?4 WHERE id = ?1 AND generation = ?2 AND profile_version = ?4 - 1",
