@@ -261,7 +261,10 @@ export interface Health {
   accounts: AccountHealth[];
 }
 
-/** Which keys to replace. Nothing stops meanwhile; a rotation that was cut off goes on with the next one. */
+/** Which keys to replace. Nothing stops meanwhile; a rotation that was cut off goes on with the next one. Processes that have the store open go on with
+ * the root key they were opened with: a new store key is also kept under the one it replaces, for two hours, and every process looks for it within the
+ * hour. So for two hours the replaced store key still opens the new one, in this file and in copies of it made meanwhile; after that it opens nothing
+ * here. A process that slept through these hours gets VaultLocked until it is opened with the new root key. */
 export interface KeyRotation {
   /** The new key that opens the store; other processes need it at their next start. */
   newRootKey?: RootKey | Uint8Array | null;
@@ -900,7 +903,8 @@ export class Engine implements AsyncDisposable {
   deleteOwner(owner: string, options?: CallOptions): Promise<OwnerDeletion>;
   /** Takes `delete_owner` back, as long as nothing is purged; the accounts stay disconnected. Errors: NotFound. */
   restoreOwner(owner: string, options?: CallOptions): Promise<void>;
-  /** Replaces keys while everything goes on. Errors: InvalidInput, StoreBusy when another rotation runs. */
+  /** Replaces keys while everything goes on. Waits up to 30 s for another rotation to end. Errors: InvalidInput, NotFound, StoreBusy when another rotation
+   * still runs, VaultLocked when the store key or root key is to be replaced and the root key was replaced since this process opened the store. */
   rotateKeys(rotation?: KeyRotation, options?: CallOptions): Promise<RotationReport>;
   /** The audit log after `cursor`, up to `limit` records (1 to 1000). Errors: InvalidInput. */
   audit(limit: number, cursor?: string | null, options?: CallOptions): Promise<AuditPage>;

@@ -655,7 +655,10 @@ class Health:
 
 @final
 class KeyRotation:
-    """Which keys to replace. Nothing stops meanwhile; a rotation that was cut off goes on with the next one."""
+    """Which keys to replace. Nothing stops meanwhile; a rotation that was cut off goes on with the next one. Processes that have the store open go on with
+    the root key they were opened with: a new store key is also kept under the one it replaces, for two hours, and every process looks for it within the
+    hour. So for two hours the replaced store key still opens the new one, in this file and in copies of it made meanwhile; after that it opens nothing
+    here. A process that slept through these hours gets VaultLocked until it is opened with the new root key."""
     __match_args__ = ("new_root_key", "store_key", "data_keys", "account_id")
     def __new__(cls, new_root_key: _RootKey | None = ..., store_key: bool = ..., data_keys: bool = ..., account_id: str | None = ...) -> Self: ...
     @property
@@ -1634,7 +1637,8 @@ class Engine:
         """Takes `delete_owner` back, as long as nothing is purged; the accounts stay disconnected. Errors: NotFound."""
     @overload
     async def rotate_keys(self, rotation: KeyRotation) -> RotationReport:
-        """Replaces keys while everything goes on. Errors: InvalidInput, StoreBusy when another rotation runs."""
+        """Replaces keys while everything goes on. Waits up to 30 s for another rotation to end. Errors: InvalidInput, NotFound, StoreBusy when another rotation
+        still runs, VaultLocked when the store key or root key is to be replaced and the root key was replaced since this process opened the store."""
     @overload
     async def rotate_keys(self, *, new_root_key: _RootKey | None = ..., store_key: bool = ..., data_keys: bool = ..., account_id: str | None = ...) -> RotationReport: ...
     async def audit(self, limit: int, cursor: str | None = ...) -> AuditPage:
@@ -1777,7 +1781,8 @@ class BlockingEngine:
         """Takes `delete_owner` back, as long as nothing is purged; the accounts stay disconnected. Errors: NotFound."""
     @overload
     def rotate_keys(self, rotation: KeyRotation) -> RotationReport:
-        """Replaces keys while everything goes on. Errors: InvalidInput, StoreBusy when another rotation runs."""
+        """Replaces keys while everything goes on. Waits up to 30 s for another rotation to end. Errors: InvalidInput, NotFound, StoreBusy when another rotation
+        still runs, VaultLocked when the store key or root key is to be replaced and the root key was replaced since this process opened the store."""
     @overload
     def rotate_keys(self, *, new_root_key: _RootKey | None = ..., store_key: bool = ..., data_keys: bool = ..., account_id: str | None = ...) -> RotationReport: ...
     def audit(self, limit: int, cursor: str | None = ...) -> AuditPage:

@@ -69,7 +69,7 @@ pub(super) fn fill(engine: &Engine, id: &str, owner: &str, messages: usize) {
             }
         });
         let version = page as i64 + 1;
-        let link = handles.secrets.seal(place("folders", "link", id, &folder, version), b"link").unwrap();
+        let link = handles.secrets.seal(place("folders", "cursor", id, &folder, version), b"link").unwrap();
         let batch = PageBatch {
             account_id: id,
             folder_id: &folder,

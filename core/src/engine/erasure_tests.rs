@@ -34,6 +34,32 @@ async fn ended(engine: &Engine, clock: &TestClock, account_id: &str) {
     }
 }
 
+/// Two hours after the keys were replaced the replaced ones open nothing, and whoever ran meanwhile has gone over to the new ones by itself.
+#[tokio::test]
+async fn the_sweep_follows_new_keys_and_burns_the_way_to_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, time) = (dir.path().join("store"), clock());
+    let (one, other) = (engine(&store, &time), engine(&store, &time));
+    fill(&one, "acc_a", "owner", 3);
+    let new_root_key = Some(Arc::new(RootKey::raw((1..33).collect()).unwrap()));
+    assert!(other.rotate_keys(KeyRotation { new_root_key, ..KeyRotation::default() }).await.unwrap().root_key);
+    time.advance(DAY / 24);
+    one.inner.keeping.sweep_once().await;
+    assert_eq!(one.inner.store.bridges().unwrap().len(), 1);
+    time.advance(DAY / 24);
+    other.inner.keeping.sweep_once().await;
+    assert!(one.inner.store.bridges().unwrap().is_empty());
+    assert_eq!(first_message(&one).await.subject, "Subject 2");
+    assert!(one.verify_audit(None).await.unwrap().intact);
+    // The bridge after the next one is laid from a key it holds.
+    other.rotate_keys(KeyRotation::default()).await.unwrap();
+    assert_eq!(first_message(&one).await.subject, "Subject 2");
+    assert_eq!(one.rotate_keys(KeyRotation::default()).await.unwrap_err().kind(), ErrorKind::VaultLocked);
+    assert_eq!(one.rotate_keys(KeyRotation { store_key: false, ..KeyRotation::default() }).await.unwrap().data_keys, 2);
+    one.shutdown().await;
+    other.shutdown().await;
+}
+
 #[tokio::test]
 async fn a_purge_leaves_nothing() {
     let dir = tempfile::tempdir().unwrap();

@@ -59,7 +59,8 @@ impl Engine {
         self.inner.runtime.finish(async move { keeping.restore_owner(owner).await }).await
     }
 
-    /// Replaces keys while everything goes on. Errors: InvalidInput, StoreBusy when another rotation runs.
+    /// Replaces keys while everything goes on. Waits up to 30 s for another rotation to end. Errors: InvalidInput, NotFound, StoreBusy when another rotation
+    /// still runs, VaultLocked when the store key or root key is to be replaced and the root key was replaced since this process opened the store.
     pub async fn rotate_keys(&self, rotation: KeyRotation) -> Result<RotationReport> {
         let (vault, clock) = (self.inner.vault.clone(), self.inner.clock.clone());
         let KeyRotation { new_root_key, store_key, data_keys, account_id } = rotation;

@@ -6,7 +6,10 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-/// Which keys to replace. Nothing stops meanwhile; a rotation that was cut off goes on with the next one.
+/// Which keys to replace. Nothing stops meanwhile; a rotation that was cut off goes on with the next one. Processes that have the store open go on with
+/// the root key they were opened with: a new store key is also kept under the one it replaces, for two hours, and every process looks for it within the
+/// hour. So for two hours the replaced store key still opens the new one, in this file and in copies of it made meanwhile; after that it opens nothing
+/// here. A process that slept through these hours gets VaultLocked until it is opened with the new root key.
 #[derive(Debug, Clone)]
 pub struct KeyRotation {
     /// The new key that opens the store; other processes need it at their next start.
