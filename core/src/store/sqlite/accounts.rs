@@ -327,6 +327,7 @@ impl AccountStore for SqliteStore {
                 (id, generation, profile.as_bytes(), version),
             )?;
             if changed > 0 {
+                keys::check_active(tx, [profile])?;
                 keys::announce_account(tx, id, now)?;
             }
             Ok(changed > 0)
