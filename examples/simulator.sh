@@ -35,8 +35,9 @@ start_simulator() {
   export TIDINGS_LOGIN TIDINGS_GRAPH TIDINGS_CONTROL TIDINGS_CLIENT_ID
 }
 
+# The first of this name: further down the line there are those of the listeners with TLS.
 text_of() {
-  printf '%s\n' "$2" | sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p"
+  printf '%s\n' "$2" | grep -o "\"$1\":\"[^\"]*\"" | head -n 1 | cut -d '"' -f 4
 }
 
 # control PATH JSON

@@ -18,7 +18,10 @@ impl Bell {
     }
 
     pub fn ring(&self, event: Event) {
-        if let Some(sender) = self.sender.read().unwrap_or_else(std::sync::PoisonError::into_inner).as_ref() {
+        // Taken out of the lock before anything is sent: sending wakes readers, and a host's reader may need a lock that another thread holds while it
+        // waits here.
+        let sender = self.sender.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        if let Some(sender) = sender {
             let _ = sender.send(event); // an error means that nobody listens
         }
     }
@@ -30,7 +33,9 @@ impl Bell {
 
     /// Ends every stream.
     pub fn close(&self) {
-        self.sender.write().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        let sender = self.sender.write().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        // Outside the lock, since it wakes readers.
+        drop(sender);
     }
 }
 

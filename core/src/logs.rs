@@ -129,16 +129,19 @@ impl<S: Subscriber> Layer<S> for ToStreams {
         if !is_ours(of) {
             return;
         }
-        let streams = self.0.streams.read().unwrap_or_else(PoisonError::into_inner);
-        let mut listening = streams.iter().filter(|stream| *of.level() <= stream.level).peekable();
-        if listening.peek().is_none() {
+        // Taken out of the lock before anything is sent: sending wakes readers, and a host's reader may need a lock that another thread holds while it waits here.
+        let listening: Vec<broadcast::Sender<LogRecord>> = {
+            let streams = self.0.streams.read().unwrap_or_else(PoisonError::into_inner);
+            streams.iter().filter(|stream| *of.level() <= stream.level).map(|stream| stream.sender.clone()).collect()
+        };
+        if listening.is_empty() {
             return;
         }
         let mut words = Words::default();
         event.record(&mut words);
         let record = LogRecord { at: self.0.clock.now(), level: level(*of.level()), target: clean(of.target()), message: words.message, fields: words.fields };
-        for stream in listening {
-            let _ = stream.sender.send(record.clone()); // an error means that its reader has just gone
+        for sender in listening {
+            let _ = sender.send(record.clone()); // an error means that its reader has just gone
         }
     }
 }

@@ -4,9 +4,13 @@ use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
+use std::time::Duration;
 use tidings::TestClock;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
+
+/// So long, in real time, nobody waits for the clock before a second passes on it.
+const QUIET: Duration = Duration::from_secs(3);
 
 pub struct Sim {
     pub urls: Value,
@@ -80,10 +84,12 @@ impl Sim {
         Ok(())
     }
 
-    /// Whenever the engine waits, moves both clocks to where it waits for.
+    /// Whenever the engine waits, moves both clocks to where it waits for. Where nobody does for long, a second passes: an engine that waits for what
+    /// another process does looks again after a while.
     pub async fn follow(self: Arc<Self>, clock: Arc<TestClock>) {
         loop {
-            let wake = clock.now_ms() + clock.next_wait().await;
+            let wait = tokio::time::timeout(QUIET, clock.next_wait()).await.unwrap_or(1000);
+            let wake = clock.now_ms() + wait;
             let Ok(now) = self.clock(0).await else { return };
             if wake > now && self.clock(wake - now).await.is_err() {
                 return;

@@ -69,9 +69,7 @@ impl Keeping {
     /// A deleted owner whose time has come. Nothing happens if the deletion was taken back.
     pub(super) async fn purge_due(&self, owner: String) -> Result<()> {
         let now = self.now();
-        let begun = self
-            .step(move |store| if store.is_deleted(&owner)? { store.begin_purge(&[], Some(&owner), PURGED, now) } else { Ok(Vec::new()) })
-            .await?;
+        let begun = self.step(move |store| store.begin_due_purge(&owner, PURGED, now)).await?;
         self.gone(&begun);
         for id in begun {
             self.carry_on(&id).await?;

@@ -15,6 +15,8 @@ pub trait PurgeStore {
     /// In one step: the accounts disconnected, all their keys destroyed, names and owner gone, a purge noted. From here on nothing of them can be read
     /// or found. Those already gone are passed over. With `owner`, the deletion of that owner is settled with it. Answers the accounts it began with.
     fn begin_purge(&self, account_ids: &[String], owner: Option<&str>, reason: &str, now: i64) -> Result<Vec<String>>;
+    /// `begin_purge` of a deleted owner, if that is due still: nothing happens when the deletion was taken back, or made anew, meanwhile.
+    fn begin_due_purge(&self, owner: &str, reason: &str, now: i64) -> Result<Vec<String>>;
     fn purge(&self, account_id: &str) -> Result<Option<PurgeRow>>;
     /// Purges not ended yet, oldest first.
     fn open_purges(&self) -> Result<Vec<String>>;

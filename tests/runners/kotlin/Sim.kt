@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.ObjectMapper
 import dev.tidings.TestClock
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.withContext
+import kotlinx.coroutines.withTimeoutOrNull
 import java.io.File
 import java.net.URI
 import java.net.http.HttpClient
@@ -18,6 +19,9 @@ val JSON = ObjectMapper()
 
 /** The repository; the build says where it is. */
 val ROOT = File(System.getProperty("tidings.root") ?: ".").canonicalFile
+
+/** So long, in real time, nobody waits for the clock before a second passes on it. */
+private const val QUIET_MS = 3000L
 
 class Sim(val control: String, val urls: JsonNode?) {
     private val http = HttpClient.newHttpClient()
@@ -63,10 +67,13 @@ class Sim(val control: String, val urls: JsonNode?) {
         if (ahead > 0) clock.advance(ahead.toULong())
     }
 
-    /** Whenever the engine waits, moves both clocks to where it waits for. */
+    /**
+     * Whenever the engine waits, moves both clocks to where it waits for. Where nobody does for long, a second passes: an engine that waits for what
+     * another process does looks again after a while.
+     */
     suspend fun follow(clock: TestClock) {
         while (true) {
-            val wait = clock.nextWait().toLong()
+            val wait = withTimeoutOrNull(QUIET_MS) { clock.nextWait().toLong() } ?: 1000
             val wake = clock.nowMs().toLong() + wait
             val now = now()
             if (wake > now) now(wake - now)

@@ -7,6 +7,8 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
 export const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '../../..')
+// So long, in real time, nobody waits for the clock before a second passes on it.
+const QUIET_MS = 3000
 
 export class Sim {
   constructor(control, urls) {
@@ -57,10 +59,17 @@ export class Sim {
     clock.advance(Math.max(0, (await this.now()) - Number(clock.nowMs())))
   }
 
-  /** Whenever the engine waits, moves both clocks to where it waits for. */
+  /**
+   * Whenever the engine waits, moves both clocks to where it waits for. Where nobody does for long, a second passes: an engine that waits for what
+   * another process does looks again after a while.
+   */
   async follow(clock, signal) {
     while (!signal.aborted) {
-      const wait = Number(await clock.nextWait({ signal }))
+      const quiet = AbortSignal.timeout(QUIET_MS)
+      const wait = await clock.nextWait({ signal: AbortSignal.any([signal, quiet]) }).then(Number, (error) => {
+        if (quiet.aborted && !signal.aborted) return 1000
+        throw error
+      })
       const wake = Number(clock.nowMs()) + wait
       const now = await this.now()
       if (wake > now) await this.now(wake - now)

@@ -11,6 +11,9 @@ from pathlib import Path
 # The simulator is on this machine; a proxy of the environment is not for it.
 WEB = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
+# So long, in real time, nobody waits for the clock before a second passes on it.
+QUIET = 3
+
 
 class Sim:
     def __init__(self, control, urls=None):
@@ -59,9 +62,14 @@ class Sim:
         clock.advance(max(0, await self.now() - clock.now_ms()))
 
     async def follow(self, clock):
-        """Whenever the engine waits, moves both clocks to where it waits for."""
+        """Whenever the engine waits, moves both clocks to where it waits for. Where nobody does for long, a second passes: an engine that waits for
+        what another process does looks again after a while."""
         while True:
-            wake = clock.now_ms() + await clock.next_wait()
+            try:
+                wait = await asyncio.wait_for(clock.next_wait(), QUIET)
+            except asyncio.TimeoutError:
+                wait = 1000
+            wake = clock.now_ms() + wait
             now = await self.now()
             if wake > now:
                 await self.now(wake - now)

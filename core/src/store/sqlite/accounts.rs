@@ -321,13 +321,13 @@ impl AccountStore for SqliteStore {
 
     fn set_profile(&self, id: &str, generation: i64, profile: &Sealed, version: i64, now: i64) -> Result<bool> {
         self.write(|tx| {
-            keys::check_active(tx, [profile])?;
             let changed = run(
                 tx,
                 "UPDATE accounts SET profile = ?3, profile_version = ?4 WHERE id = ?1 AND generation = ?2 AND profile_version = ?4 - 1",
                 (id, generation, profile.as_bytes(), version),
             )?;
             if changed > 0 {
+                keys::check_active(tx, [profile])?;
                 keys::announce_account(tx, id, now)?;
             }
             Ok(changed > 0)

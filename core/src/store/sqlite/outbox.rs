@@ -2,7 +2,7 @@
 
 use super::fault::Outcome;
 use super::names::Word;
-use super::{SqliteStore, all, announce, first, keys, run, sealed, sealed_opt, word};
+use super::{SqliteStore, all, announce, first, keys, leases, run, sealed, sealed_opt, word};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{AuditKind, ChangeKind, OutboxFilter};
 use crate::seal::Sealed;
@@ -30,13 +30,13 @@ macro_rules! heads {
     };
 }
 
-/// The oldest that may be claimed at ?1.
+/// The oldest that may be claimed at ?1. A claim that ends later than ?2 was made when the clock stood ahead.
 macro_rules! oldest_due {
     () => {
         concat!(
             "SELECT o.id FROM outbox o INDEXED BY outbox_order WHERE ",
             heads!(),
-            " AND o.lease_until <= ?1 AND COALESCE(o.next_at, 0) <= ?1 ORDER BY o.id LIMIT 1"
+            " AND (o.lease_until <= ?1 OR o.lease_until > ?2) AND COALESCE(o.next_at, 0) <= ?1 ORDER BY o.id LIMIT 1"
         )
     };
 }
@@ -153,21 +153,23 @@ impl OutboxStore for SqliteStore {
 
     fn claim(&self, now: i64, lease_ms: i64) -> Result<Option<ItemRow>> {
         // Looked for without the writer's lock first: workers ask often and mostly in vain.
-        if !self.read(|c| super::exists(c, oldest_due!(), [now]))? {
+        let until = now.saturating_add(lease_ms);
+        let too_late = until.saturating_add(leases::SKEW_MS);
+        if !self.read(|c| super::exists(c, oldest_due!(), [now, too_late]))? {
             return Ok(None);
         }
         self.write(|tx| {
             first(
                 tx,
                 concat!(
-                    "UPDATE outbox SET attempts = attempts + 1, fence = fence + 1, lease_until = ?2,
+                    "UPDATE outbox SET attempts = attempts + 1, fence = fence + 1, lease_until = ?3,
                        state = CASE WHEN state IN ('queued', 'retry_wait') THEN 'claimed' ELSE state END
                      WHERE id = (",
                     oldest_due!(),
                     ") RETURNING ",
                     columns!()
                 ),
-                (now, now.saturating_add(lease_ms)),
+                (now, too_late, until),
                 item_row,
             )
         })

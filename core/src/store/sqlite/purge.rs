@@ -78,6 +78,17 @@ fn of_owner(c: &Connection, owner: &str) -> Outcome<Vec<String>> {
 }
 
 impl SqliteStore {
+    fn begin_all(&self, c: &Connection, ids: Vec<String>, reason: &str, now: i64) -> Outcome<Vec<String>> {
+        let mut begun = Vec::new();
+        for id in ids {
+            if self.begin(c, &id, reason, now)? {
+                begun.push(id);
+            }
+        }
+        mark_erasure(c)?;
+        Ok(begun)
+    }
+
     fn begin(&self, c: &Connection, id: &str, reason: &str, now: i64) -> Outcome<bool> {
         let Some(account) = accounts::by_id(c, id)? else { return Ok(false) };
         self.disconnect(c, id, reason, now)?;
@@ -125,14 +136,18 @@ impl PurgeStore for SqliteStore {
                 ids.extend(of_owner(tx, owner)?);
                 run(tx, "DELETE FROM owners WHERE owner = ?1", [owner])?;
             }
-            let mut begun = Vec::new();
-            for id in ids {
-                if self.begin(tx, &id, reason, now)? {
-                    begun.push(id);
-                }
+            self.begin_all(tx, ids, reason, now)
+        })?;
+        self.erase_now(ERASE_WAIT);
+        Ok(begun)
+    }
+
+    fn begin_due_purge(&self, owner: &str, reason: &str, now: i64) -> Result<Vec<String>> {
+        let begun = self.write(|tx| {
+            if run(tx, "DELETE FROM owners WHERE owner = ?1 AND purge_at <= ?2", (owner, now))? == 0 {
+                return Ok(Vec::new());
             }
-            mark_erasure(tx)?;
-            Ok(begun)
+            self.begin_all(tx, of_owner(tx, owner)?, reason, now)
         })?;
         self.erase_now(ERASE_WAIT);
         Ok(begun)

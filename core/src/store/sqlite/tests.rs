@@ -41,6 +41,7 @@ store_suite!(made, [
     a_waiting_account_makes_room_for_the_known_one,
     a_token_is_saved_by_its_holder,
     a_lease_has_one_holder,
+    a_lease_of_a_clock_that_stood_ahead_keeps_nobody_out,
     disconnect_ends_everything_at_once,
     disconnect_settles_what_a_dead_worker_left,
     a_key_is_taken_once,

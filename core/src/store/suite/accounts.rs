@@ -142,6 +142,15 @@ pub fn a_token_is_saved_by_its_holder(s: &dyn Store) {
     assert!(!s.save_token(&token("a", 4), 9, Some(&theirs), 21).unwrap(), "another generation");
 }
 
+pub fn a_lease_of_a_clock_that_stood_ahead_keeps_nobody_out(s: &dyn Store) {
+    let year = 365 * 86_400_000;
+    let ahead = s.take_lease("l", "a", year, 10).unwrap().unwrap();
+    let now = s.take_lease("l", "b", 50, 10).unwrap().expect("the clock was put right");
+    assert_eq!(now.fence, ahead.fence + 1);
+    // Clocks of two processes are never quite the same.
+    assert!(s.take_lease("l", "c", 30, 10).unwrap().is_none());
+}
+
 pub fn a_lease_has_one_holder(s: &dyn Store) {
     let a = s.take_lease("l", "a", 0, 10).unwrap().unwrap();
     assert!(s.take_lease("l", "b", 9, 10).unwrap().is_none());
