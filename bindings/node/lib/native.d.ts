@@ -27,7 +27,7 @@ export type AccountKind = 'person' | 'tenant' | 'link';
  * Graph cannot reach. `Forbidden`: the permission is missing. `Unreachable`: no answer; try again. */
 export type MailboxState = 'not_asked' | 'reachable' | 'unlicensed' | 'on_premises' | 'forbidden' | 'unreachable';
 
-/** `Healthy`: a success within 25 hours. `NeverSynced`: nothing was fetched yet. `Stale`: the last success is older. `Error`: it does not work. */
+/** `Healthy`: a success within 25 hours, or it has nothing to sync. `NeverSynced`: nothing was fetched yet. `Stale`: the last success is older. `Error`: it does not work. */
 export type Badge = 'healthy' | 'never_synced' | 'stale' | 'error';
 
 /** How news of a mailbox come: `Manual` when the host calls `sync`. */
@@ -899,9 +899,10 @@ export class Engine implements AsyncDisposable {
   disconnect(accountId: string, options?: CallOptions): Promise<Account>;
   /** How all accounts of an owner are doing. Touches no network. Errors: NotFound. */
   health(owner: string, options?: CallOptions): Promise<Health>;
-  /** Destroys the content key at once, then erases every row. What was begun is ended at the next open. Errors: InvalidInput, NotFound. */
+  /** Destroys the content key at once, then erases every row. What was begun is ended at the next open. Errors: InvalidInput, NotFound,
+   * StoreBusy (all is erased, but another process that reads the store keeps older bytes in its log; the purge ends by itself once it is done). */
   purge(request?: PurgeRequest, options?: CallOptions): Promise<PurgeReport>;
-  /** Disconnects all accounts of an owner and purges them in 30 days. */
+  /** Disconnects all accounts of an owner and purges them in 30 days. Errors: InvalidInput, NotFound (the owner has no account). */
   deleteOwner(owner: string, options?: CallOptions): Promise<OwnerDeletion>;
   /** Takes `delete_owner` back, as long as nothing is purged; the accounts stay disconnected. Errors: NotFound. */
   restoreOwner(owner: string, options?: CallOptions): Promise<void>;

@@ -105,7 +105,7 @@ class MailboxState(str, enum.Enum):
 _MailboxState: TypeAlias = MailboxState | Literal["not_asked", "reachable", "unlicensed", "on_premises", "forbidden", "unreachable"]
 
 class Badge(str, enum.Enum):
-    """`Healthy`: a success within 25 hours. `NeverSynced`: nothing was fetched yet. `Stale`: the last success is older. `Error`: it does not work."""
+    """`Healthy`: a success within 25 hours, or it has nothing to sync. `NeverSynced`: nothing was fetched yet. `Stale`: the last success is older. `Error`: it does not work."""
     HEALTHY = "healthy"
     NEVER_SYNCED = "never_synced"
     STALE = "stale"
@@ -1632,11 +1632,12 @@ class Engine:
         """How all accounts of an owner are doing. Touches no network. Errors: NotFound."""
     @overload
     async def purge(self, request: PurgeRequest) -> PurgeReport:
-        """Destroys the content key at once, then erases every row. What was begun is ended at the next open. Errors: InvalidInput, NotFound."""
+        """Destroys the content key at once, then erases every row. What was begun is ended at the next open. Errors: InvalidInput, NotFound,
+        StoreBusy (all is erased, but another process that reads the store keeps older bytes in its log; the purge ends by itself once it is done)."""
     @overload
     async def purge(self, *, account_id: str | None = ..., owner: str | None = ...) -> PurgeReport: ...
     async def delete_owner(self, owner: str) -> OwnerDeletion:
-        """Disconnects all accounts of an owner and purges them in 30 days."""
+        """Disconnects all accounts of an owner and purges them in 30 days. Errors: InvalidInput, NotFound (the owner has no account)."""
     async def restore_owner(self, owner: str) -> None:
         """Takes `delete_owner` back, as long as nothing is purged; the accounts stay disconnected. Errors: NotFound."""
     @overload
@@ -1776,11 +1777,12 @@ class BlockingEngine:
         """How all accounts of an owner are doing. Touches no network. Errors: NotFound."""
     @overload
     def purge(self, request: PurgeRequest) -> PurgeReport:
-        """Destroys the content key at once, then erases every row. What was begun is ended at the next open. Errors: InvalidInput, NotFound."""
+        """Destroys the content key at once, then erases every row. What was begun is ended at the next open. Errors: InvalidInput, NotFound,
+        StoreBusy (all is erased, but another process that reads the store keeps older bytes in its log; the purge ends by itself once it is done)."""
     @overload
     def purge(self, *, account_id: str | None = ..., owner: str | None = ...) -> PurgeReport: ...
     def delete_owner(self, owner: str) -> OwnerDeletion:
-        """Disconnects all accounts of an owner and purges them in 30 days."""
+        """Disconnects all accounts of an owner and purges them in 30 days. Errors: InvalidInput, NotFound (the owner has no account)."""
     def restore_owner(self, owner: str) -> None:
         """Takes `delete_owner` back, as long as nothing is purged; the accounts stay disconnected. Errors: NotFound."""
     @overload

@@ -7,6 +7,7 @@ mod section;
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::{ClientCertificate, Secret};
 use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::Arc;
 use url::Url;
 
@@ -56,7 +57,7 @@ pub struct App {
 }
 
 /// How an engine is set up.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Config {
     /// Folder of the store, made with mode 0700 if missing. One folder may be opened by several processes.
     pub data_dir: String,
@@ -87,6 +88,36 @@ pub struct Config {
     pub proxy: Option<String>,
     /// Further certificate authorities to trust, as PEM: those of a proxy that looks into TLS. The system's are trusted anyway.
     pub ca_certificates: Option<String>,
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { data_dir, client_id, cloud, client_secret, certificate, tenant, apps, content, send_timeout_ms, sign_in_seconds, page_size, folders, allow_tls12, proxy, ca_certificates } = self;
+        f.debug_struct("Config")
+            .field("data_dir", data_dir)
+            .field("client_id", client_id)
+            .field("cloud", cloud)
+            .field("client_secret", client_secret)
+            .field("certificate", certificate)
+            .field("tenant", tenant)
+            .field("apps", apps)
+            .field("content", content)
+            .field("send_timeout_ms", send_timeout_ms)
+            .field("sign_in_seconds", sign_in_seconds)
+            .field("page_size", page_size)
+            .field("folders", folders)
+            .field("allow_tls12", allow_tls12)
+            .field("proxy", &proxy.as_deref().map(without_login))
+            .field("ca_certificates", ca_certificates)
+            .finish()
+    }
+}
+
+/// A proxy's address without user and password.
+fn without_login(proxy: &str) -> String {
+    let url = Url::parse(proxy).ok();
+    let shown = url.as_ref().and_then(|url| Some(format!("{}://{}:{}", url.scheme(), url.host_str()?, url.port_or_known_default()?)));
+    shown.unwrap_or_else(|| "…".to_owned())
 }
 
 impl Config {
@@ -122,7 +153,7 @@ impl Config {
             return Err(Error::invalid("data_dir is empty. Name a folder for the store."));
         }
         let endpoints = Endpoints::of(&self.cloud)?;
-        check_app("", &self.client_id, &self.tenant, self.client_secret.is_some() && self.certificate.is_some(), &endpoints)?;
+        check_app("", &self.client_id, &self.tenant, (self.client_secret.as_deref(), self.certificate.as_deref()), &endpoints)?;
         self.check_apps(&endpoints)?;
         if !(1..=1000).contains(&self.page_size) {
             return Err(Error::invalid("page_size must be from 1 to 1000."));
@@ -147,7 +178,7 @@ impl Config {
                 let why = if app.name == DEFAULT_APP { "is the application of the configuration itself" } else { "is there twice" };
                 return Err(Error::invalid(format!("The application “{}” in apps {why}. Give each its own name.", app.name)));
             }
-            check_app(&format!("Application “{}” in apps: ", app.name), &app.client_id, &app.tenant, app.client_secret.is_some() && app.certificate.is_some(), endpoints)?;
+            check_app(&format!("Application “{}” in apps: ", app.name), &app.client_id, &app.tenant, (app.client_secret.as_deref(), app.certificate.as_deref()), endpoints)?;
         }
         Ok(())
     }
@@ -159,12 +190,15 @@ const MOST_APPS: usize = 100;
 /// Tenant of all personal accounts.
 pub(crate) const PERSONAL_TENANT: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
 
-fn check_app(whose: &str, client_id: &str, tenant: &str, two_proofs: bool, endpoints: &Endpoints) -> Result<()> {
+fn check_app(whose: &str, client_id: &str, tenant: &str, proofs: (Option<&Secret>, Option<&ClientCertificate>), endpoints: &Endpoints) -> Result<()> {
     let refuse = |why: &str| Err(Error::invalid(format!("{whose}{why}")));
     if client_id.is_empty() || client_id.len() > 100 || !client_id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
         return refuse("client_id is not an application id. Copy it from your registration in Entra; it looks like 00000000-0000-0000-0000-000000000000.");
     }
-    if two_proofs {
+    if proofs.0.is_some_and(|secret| secret.expose(str::is_empty)) {
+        return refuse("client_secret is empty. Leave it out for a public client.");
+    }
+    if proofs.0.is_some() && proofs.1.is_some() {
         return refuse("client_secret and certificate are both given. Give the one that the registration in Entra has.");
     }
     endpoints.check_tenant(tenant).map_err(|e| Error::invalid(format!("{whose}{}", e.reason())))

@@ -48,3 +48,24 @@ fn an_application_proves_itself_in_one_way() {
     let both = App { certificate: Some(certificate.clone()), client_secret: Some(secret), ..app("one") };
     assert!(refusal(|c| c.apps = vec![both]).contains("“one” in apps: client_secret and certificate"));
 }
+
+#[test]
+fn an_empty_secret_is_none() {
+    let empty = || Some(Arc::new(Secret::new(String::new())));
+    assert!(refusal(|c| c.client_secret = empty()).contains("client_secret is empty"));
+    assert!(refusal(|c| c.apps = vec![App { client_secret: empty(), ..app("one") }]).contains("“one” in apps: client_secret is empty"));
+}
+
+#[test]
+fn printing_it_tells_no_login_of_the_proxy() {
+    let printed = |proxy: &str| {
+        let mut config = Config::new("folder", CLIENT);
+        (config.proxy, config.client_secret) = (Some(proxy.into()), Some(Arc::new(Secret::new("hush".into()))));
+        format!("{config:?}")
+    };
+    assert!(printed("http://proxy.example:8080").contains("http://proxy.example:8080"));
+    for proxy in ["http://user:hush@proxy.example:8080", "user:hush@proxy.example:8080", "http://user:hush@[", "//hush@x", "http://proxy.example:8080/hush?hush"] {
+        let text = printed(proxy);
+        assert!(!text.contains("hush") && !text.contains("user"), "{text}");
+    }
+}

@@ -107,6 +107,41 @@ async fn a_purge_leaves_no_word_of_a_clear_store() {
     assert_eq!(holding(&store, "canaryword"), Vec::<String>::new());
 }
 
+/// Whatever cannot be described afterwards.
+#[tokio::test]
+async fn a_disconnect_is_told_before_the_account_is_described() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = dir.path().join("store");
+    let engine = engine(&store, &clock());
+    fill(&engine, "acc_a", "owner", 0);
+    crate::store::tamper(&store, "UPDATE keys SET wrapped = x'00' WHERE purpose = 'content'");
+    let events = engine.events();
+    let _ = engine.disconnect("acc_a".into()).await;
+    engine.shutdown().await;
+    let Ok(Some(Event::AccountChanged { account_id, state })) = events.next().await else { panic!("nothing was told") };
+    assert_eq!((account_id.as_str(), state), ("acc_a", AccountState::Disconnected));
+}
+
+#[tokio::test]
+async fn the_sweep_erases_sign_ins_nobody_came_back_to() {
+    let dir = tempfile::tempdir().unwrap();
+    let time = clock();
+    let engine = engine(&dir.path().join("store"), &time);
+    let request = ConnectRequest { owner: "owner".into(), features: vec![Feature::Chat], redirect_uri: "http://localhost/callback".into(), ..ConnectRequest::default() };
+    let url = url::Url::parse(&engine.connect(request).await.unwrap().url).unwrap();
+    let state = url.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
+    let hash = <sha2::Sha256 as sha2::Digest>::digest(state.as_bytes());
+    let is_there = || engine.inner.store.attempt(&hash).unwrap().is_some();
+    assert!(is_there());
+    time.advance(DAY);
+    engine.inner.keeping.sweep_once().await;
+    assert!(is_there(), "whoever comes late is told so");
+    time.advance(301_000);
+    engine.inner.keeping.sweep_once().await;
+    assert!(!is_there());
+    engine.shutdown().await;
+}
+
 #[tokio::test]
 async fn what_to_purge_is_checked_first() {
     let dir = tempfile::tempdir().unwrap();
@@ -118,6 +153,8 @@ async fn what_to_purge_is_checked_first() {
         assert_eq!(engine.purge(request).await.unwrap_err().kind(), ErrorKind::NotFound);
     }
     assert_eq!(engine.delete_owner(String::new()).await.unwrap_err().kind(), ErrorKind::InvalidInput);
+    // A slip of the pen is no deletion.
+    assert_eq!(engine.delete_owner("nobody".into()).await.unwrap_err().kind(), ErrorKind::NotFound);
     assert_eq!(engine.restore_owner("nobody".into()).await.unwrap_err().kind(), ErrorKind::NotFound);
     engine.shutdown().await;
 }

@@ -30,7 +30,8 @@ pub async fn renew_keys(vault: Vault, clock: Arc<dyn Clock>, stop: Stop) {
 }
 
 impl Engine {
-    /// Destroys the content key at once, then erases every row. What was begun is ended at the next open. Errors: InvalidInput, NotFound.
+    /// Destroys the content key at once, then erases every row. What was begun is ended at the next open. Errors: InvalidInput, NotFound,
+    /// StoreBusy (all is erased, but another process that reads the store keeps older bytes in its log; the purge ends by itself once it is done).
     pub async fn purge(&self, request: PurgeRequest) -> Result<PurgeReport> {
         let keeping = self.inner.keeping.clone();
         let purged = self.inner.runtime.finish(async move { keeping.purge(request).await }).await?;
@@ -40,7 +41,7 @@ impl Engine {
         Ok(purged)
     }
 
-    /// Disconnects all accounts of an owner and purges them in 30 days.
+    /// Disconnects all accounts of an owner and purges them in 30 days. Errors: InvalidInput, NotFound (the owner has no account).
     pub async fn delete_owner(&self, owner: String) -> Result<OwnerDeletion> {
         let inner = self.inner.clone();
         self.inner

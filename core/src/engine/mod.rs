@@ -286,10 +286,10 @@ impl Inner {
         self.vault.forget(&row.id);
         self.auth.forget(&row.id);
         tracing::info!(target: "tidings::engine", account = row.id, "disconnected");
-        let account = self.auth.account(&row.id).await?;
-        self.bell.ring(Event::AccountChanged { account_id: row.id, state: account.state });
+        // It is done, whether or not the account can be described.
+        self.bell.ring(Event::AccountChanged { account_id: row.id.clone(), state: AccountState::Disconnected });
         self.account_changed();
-        Ok(account)
+        self.auth.account(&row.id).await
     }
 
     fn account_changed(&self) {

@@ -67,6 +67,9 @@ impl Keeping {
         if let Err(error) = blocking(move || keep_up(now)).await {
             tracing::warn!(target: "tidings::keeping", kind = ?error.kind(), "the keys of the store could not be looked at");
         }
+        if let Err(error) = self.step(move |store| store.drop_old_attempts(now)).await {
+            tracing::warn!(target: "tidings::keeping", kind = ?error.kind(), "sign-ins that are over could not be erased");
+        }
         let due = self.step(move |store| store.due_owners(now)).await.unwrap_or_default();
         for owner in due {
             self.tell(self.purge_due(owner).await);

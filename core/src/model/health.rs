@@ -4,7 +4,7 @@ use crate::error::ErrorKind;
 use serde::{Deserialize, Serialize};
 use std::time::SystemTime;
 
-/// `Healthy`: a success within 25 hours. `NeverSynced`: nothing was fetched yet. `Stale`: the last success is older. `Error`: it does not work.
+/// `Healthy`: a success within 25 hours, or it has nothing to sync. `NeverSynced`: nothing was fetched yet. `Stale`: the last success is older. `Error`: it does not work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Badge {

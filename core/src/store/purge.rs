@@ -31,10 +31,12 @@ pub trait PurgeStore {
     fn end_purge(&self, account_id: &str, now: i64) -> Result<Option<PurgeRow>>;
 
     /// Disconnects all accounts of the owner and notes when they are due, in one step; a deletion noted before keeps its time. Answers the accounts
-    /// and the time.
+    /// and the time. `NotFound` when the owner has no account and was not deleted before.
     fn delete_owner(&self, owner: &str, reason: &str, now: i64, purge_at: i64) -> Result<(Vec<String>, i64)>;
     /// False: there is no such deletion.
     fn restore_owner(&self, owner: &str, now: i64) -> Result<bool>;
+    /// Erases sign-ins nobody came back to, a day after they expired: until then whoever comes late is told so.
+    fn drop_old_attempts(&self, now: i64) -> Result<()>;
     fn is_deleted(&self, owner: &str) -> Result<bool>;
     /// Deleted owners whose time has come.
     fn due_owners(&self, now: i64) -> Result<Vec<String>>;

@@ -19,6 +19,8 @@ fn every_table_of_an_account_is_erased_or_named() {
     for table in tables {
         assert!(purge::HELD.iter().any(|(held, _)| *held == table) || purge::KEPT.contains(&table.as_str()), "a purge forgets the table {table}");
     }
+    let once: std::collections::BTreeSet<_> = purge::HELD.iter().map(|(held, _)| held).collect();
+    assert_eq!(once.len(), purge::HELD.len());
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::ending::{destroy_key, mark_erasure};
 use super::fault::Outcome;
-use super::{ERASE_WAIT, SqliteStore, accounts, all, exists, first, keys, run};
+use super::{ERASE_WAIT, SqliteStore, accounts, all, exists, first, keys, outbox, run};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::AuditKind;
 use crate::store::{Entry, KeyPurpose, PurgeRow, PurgeStore};
@@ -20,7 +20,6 @@ pub(super) const HELD: &[(&str, &str)] = &[
     ("outbox", "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE account_id = ?1 LIMIT ?2)"),
     ("folders", "DELETE FROM folders WHERE num IN (SELECT num FROM folders WHERE account_id = ?1 LIMIT ?2)"),
     ("changes", "DELETE FROM changes WHERE id IN (SELECT id FROM changes WHERE account_id = ?1 LIMIT ?2)"),
-    ("health", "DELETE FROM health WHERE account_id = ?1 AND ?2 > 0"),
     ("tokens", "DELETE FROM tokens WHERE account_id = ?1 AND ?2 > 0"),
     ("health", "DELETE FROM health WHERE account_id = ?1 AND ?2 > 0"),
     ("leases", "DELETE FROM leases WHERE name IN (SELECT name FROM leases WHERE instr(name, ?1) > 0 LIMIT ?2)"),
@@ -28,6 +27,9 @@ pub(super) const HELD: &[(&str, &str)] = &[
 
 /// Bytes of a store that is rewritten after a purge. The copy is made in memory, and others cannot write meanwhile.
 const REWRITTEN_UP_TO: i64 = 64 << 20;
+
+/// For how long a callback that comes too late is told so.
+const DAY_MS: i64 = 86_400_000;
 
 /// Tables that keep an account's id, and nothing else of it: that a key existed, what happened, that it was purged.
 #[cfg(test)]
@@ -92,7 +94,10 @@ impl SqliteStore {
     fn begin(&self, c: &Connection, id: &str, reason: &str, now: i64) -> Outcome<bool> {
         let Some(account) = accounts::by_id(c, id)? else { return Ok(false) };
         self.disconnect(c, id, reason, now)?;
-        let destroyed = destroy_key(c, KeyPurpose::Content, id)?;
+        let mut entries = Vec::from_iter(destroy_key(c, KeyPurpose::Content, id)?);
+        // A request on its way may still arrive, but the row that would tell is erased; whoever does it loses its claim.
+        let on_their_way = outbox::leave_in_doubt(c, id, i64::MAX)?;
+        entries.extend(on_their_way.into_iter().map(|item| Entry::new(AuditKind::SendSettled, "It is unknown whether it was sent.").on(id).about(outbox::shown_id(item))));
         // The row stays for those who refer to it until they are gone. Whose it was is gone at once, and a row without an owner is not shown.
         run(
             c,
@@ -102,7 +107,7 @@ impl SqliteStore {
         let owner = self.owner_mark(&account.owner)?;
         run(c, "INSERT INTO purges (account_id, owner, begun_at) VALUES (?1, ?2, ?3) ON CONFLICT (account_id) DO NOTHING", (id, owner, now))?;
         keys::announce_account(c, id, now)?;
-        self.note(c, destroyed.as_slice(), now)?;
+        self.note(c, &entries, now)?;
         Ok(true)
     }
 
@@ -193,6 +198,9 @@ impl PurgeStore for SqliteStore {
     fn delete_owner(&self, owner: &str, reason: &str, now: i64, purge_at: i64) -> Result<(Vec<String>, i64)> {
         let deleted = self.write(|tx| {
             let ids = of_owner(tx, owner)?;
+            if ids.is_empty() && !is_deleted(tx, owner)? {
+                return Err(Error::new(ErrorKind::NotFound, "There is no account of this owner.").into());
+            }
             for id in &ids {
                 self.disconnect(tx, id, reason, now)?;
             }
@@ -215,6 +223,13 @@ impl PurgeStore for SqliteStore {
                 self.note(tx, &[Entry::new(AuditKind::OwnerRestored, "The deletion of the owner was taken back.").about(self.owner_mark(owner)?)], now)?;
             }
             Ok(found)
+        })
+    }
+
+    fn drop_old_attempts(&self, now: i64) -> Result<()> {
+        self.write(|tx| {
+            run(tx, "DELETE FROM attempts WHERE expires_at < ?1", [now.saturating_sub(DAY_MS)])?;
+            Ok(())
         })
     }
 

@@ -67,6 +67,8 @@ store_suite!(made, [
     a_purge_ends_reading_at_once,
     a_purge_erases_in_pieces_and_ends_once,
     a_purged_account_does_not_come_back,
+    a_purge_says_of_sends_on_their_way_that_nobody_knows,
+    sign_ins_nobody_came_back_to_go_after_a_day,
     an_owner_is_deleted_and_restored,
     an_owner_is_purged_whole,
 ]);

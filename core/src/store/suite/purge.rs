@@ -86,8 +86,30 @@ pub fn a_purged_account_does_not_come_back(s: &dyn Store) {
     assert_eq!(ids(s), ["z", "new"]);
 }
 
+pub fn a_purge_says_of_sends_on_their_way_that_nobody_knows(s: &dyn Store) {
+    connect(s, "a");
+    let id = enqueue(s, "a", "l", None);
+    let claimed = s.claim(60, 1_000).unwrap().unwrap();
+    assert!(s.step(id, claimed.fence, &step(ItemState::Dispatching), 61).unwrap());
+    begin(s, "a");
+    let settled: Vec<_> = s.audit_rows(0, 100).unwrap().into_iter().filter(|row| row.kind == "send_settled").map(|row| (row.subject, row.detail)).collect();
+    assert_eq!(settled, [(Some(format!("snd_{id}")), "It is unknown whether it was sent.".to_owned())]);
+    assert!(!s.step(id, claimed.fence, &step(ItemState::Sent), 71).unwrap(), "told once");
+}
+
+pub fn sign_ins_nobody_came_back_to_go_after_a_day(s: &dyn Store) {
+    s.insert_store_key(&NewKey { id: 2, purpose: KeyPurpose::Store, account_id: None, wrapped: sealed("k"), created_at: 1 }, &sealed("canary"), None).unwrap();
+    s.insert_attempt(&NewAttempt { state_hash: b"a".to_vec(), sealed: sealed("attempt"), created_at: 0, expires_at: 100 }).unwrap();
+    s.drop_old_attempts(100 + 86_400_000).unwrap();
+    assert!(s.attempt(b"a").unwrap().is_some(), "whoever is late is told so");
+    s.drop_old_attempts(101 + 86_400_000).unwrap();
+    assert!(s.attempt(b"a").unwrap().is_none());
+}
+
 pub fn an_owner_is_deleted_and_restored(s: &dyn Store) {
     connect(s, "a");
+    assert_eq!(s.delete_owner("Owner", "deleted", 100, 200).unwrap_err().kind(), ErrorKind::NotFound);
+    assert!(!s.is_deleted("Owner").unwrap());
     connect(s, "b");
     let waiting = enqueue(s, "a", "l", None);
     assert_eq!(s.delete_owner("owner", "deleted", 100, 200).unwrap(), (vec!["a".into(), "b".into()], 200));
