@@ -95,9 +95,13 @@ async fn a_second_wait_for_a_device_goes_on_where_the_first_was_given_up() {
     let engine = Engine::open_with_clock(config, Arc::new(RootKey::raw((0..32).collect()).unwrap()), time.clone()).unwrap();
     let sign_in = engine.connect_device(wish()).await.unwrap();
     let ticking = time.clone();
-    give_up(sign_in.wait()).await;
-    // At once, before the first one has noticed that nobody waits.
-    let waiting = tokio::time::timeout(Duration::from_secs(30), sign_in.wait());
+    let mut first = Box::pin(sign_in.wait());
+    assert!(futures_util::FutureExt::now_or_never(&mut first).is_none());
+    time.next_wait().await;
+    // Before the first one is given up, let alone has noticed it.
+    let mut waiting = Box::pin(tokio::time::timeout(Duration::from_secs(30), sign_in.wait()));
+    assert!(futures_util::FutureExt::now_or_never(&mut waiting).is_none());
+    drop(first);
     let ticker = tokio::spawn(async move {
         loop {
             let wait = ticking.next_wait().await;
