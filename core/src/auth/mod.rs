@@ -169,6 +169,9 @@ struct Profile {
     /// Until somebody has signed in.
     #[serde(skip_serializing_if = "Option::is_none")]
     login_hint: Option<String>,
+    /// What is stored cannot be read; the next sign-in or `verify` writes it anew.
+    #[serde(skip)]
+    is_damaged: bool,
 }
 
 fn profile_place(account_id: &str, version: i64) -> Place<'_> {

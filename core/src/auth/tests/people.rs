@@ -142,3 +142,17 @@ async fn a_person_can_be_known_without_being_connected() {
     assert_eq!(house.sign_in(&sign_in).await.unwrap().id, link.id, "known already");
     assert_eq!(house.auth.begin_more(&link.id, vec![Feature::Chat], CALLBACK.into()).await.unwrap_err().kind(), ErrorKind::InvalidInput);
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_damaged_name_hides_no_account_and_is_mended_by_the_next_sign_in() {
+    let house = house();
+    let account = house.connect().await;
+    crate::store::tamper(&house.folder.path().join("store"), "UPDATE accounts SET profile = CAST(substr(profile, 1, length(profile) - 1) || CAST(substr(profile, 20, 1) AS BLOB) AS BLOB)");
+    let listed = house.auth.accounts(AccountFilter::default()).await.unwrap().remove(0);
+    assert_eq!((listed.id.as_str(), listed.address.as_str()), (account.id.as_str(), ""));
+    assert!(listed.warnings.iter().any(|w| w.contains("damaged")), "{:?}", listed.warnings);
+    let again = house.connect().await;
+    assert_eq!((again.id, again.address), (account.id, account.address));
+    assert_eq!(again.warnings, account.warnings);
+}

@@ -197,7 +197,7 @@ impl AccountStore for SqliteStore {
     fn consume_attempt(&self, state_hash: &[u8], now: i64) -> Result<Consumed> {
         self.write(|tx| {
             run(tx, "DELETE FROM attempts WHERE expires_at < ?1", [now.saturating_sub(DAY_MS)])?;
-            let fresh = run(tx, "UPDATE attempts SET used_at = ?2 WHERE state_hash = ?1 AND used_at = 0 AND expires_at > ?2", (state_hash, now))?;
+            let fresh = run(tx, "UPDATE attempts SET used_at = ?2 WHERE state_hash = ?1 AND used_at = 0 AND expires_at > ?2 AND created_at <= ?2 + ?3", (state_hash, now, leases::SKEW_MS))?;
             if fresh == 1 {
                 return Ok(Consumed::Fresh);
             }
