@@ -70,6 +70,11 @@ impl AccountRow {
         format!("nobody/{account_id}")
     }
 
+    /// Nobody has signed in to it yet.
+    pub fn is_nobodys(&self) -> bool {
+        self.user_id == Self::nobody(&self.id)
+    }
+
     /// `user_id` of an organisation: one account per application.
     pub fn organisation(app: &str) -> String {
         format!("tenant/{app}")
@@ -200,7 +205,9 @@ pub trait AccountStore {
 
     /// Account, token and keys in one step, with a change-feed row. An account with this id is taken over: its mail and outbox stay, its generation
     /// grows, a new secrets key replaces the old, tokens not given are gone. Another account of the same owner, tenant and user is a Conflict.
-    /// `replaces`: an account nobody ever signed in to, erased in the same step. Answers the row as stored.
+    /// `replaces`: an account nobody ever signed in to, erased in the same step. `account.generation` is the one after the row it was decided on, 1 for
+    /// a new one: if that row has changed since, or somebody has signed in to the replaced one, nothing is stored and the error is
+    /// [`moved_on`](crate::store::moved_on). Answers the row as stored.
     fn connect_account(&self, account: &AccountRow, token: Option<&TokenRow>, keys: &[NewKey], replaces: Option<&str>, now: i64) -> Result<AccountRow>;
     fn find_account(&self, owner: &str, tenant_id: &str, user_id: &str) -> Result<Option<AccountRow>>;
     fn account(&self, id: &str) -> Result<Option<AccountRow>>;

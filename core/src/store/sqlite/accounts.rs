@@ -7,7 +7,7 @@ use super::{ERASE_WAIT, SqliteStore, all, exists, first, keys, leases, purge, ru
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{AccountFilter, AccountState, AuditKind, Feature};
 use crate::seal::Sealed;
-use crate::store::{AccountRow, AccountStore, AttemptRow, Consumed, Entry, KeyPurpose, KeyRow, Lease, NewAttempt, NewKey, TokenRow};
+use crate::store::{AccountRow, AccountStore, AttemptRow, Consumed, Entry, KeyPurpose, KeyRow, Lease, NewAttempt, NewKey, TokenRow, moved_on};
 use rusqlite::{Connection, Row};
 
 const DAY_MS: i64 = 86_400_000;
@@ -62,7 +62,7 @@ fn by_person(c: &Connection, owner: &str, tenant_id: &str, user_id: &str) -> Out
     first(c, select_account!("WHERE owner = ?1 AND tenant_id = ?2 AND user_id = ?3"), (owner, tenant_id, user_id), account_row)
 }
 
-fn put_account(c: &Connection, account: &AccountRow, generation: i64) -> Outcome<()> {
+fn put_account(c: &Connection, account: &AccountRow) -> Outcome<()> {
     let features: Vec<&str> = account.features.iter().map(|f| f.word()).collect();
     let mut statement = c.prepare_cached(
         "INSERT INTO accounts (id, owner, tenant_id, user_id, state, features, scopes, problem, profile, profile_version, generation, connected_at,
@@ -85,7 +85,7 @@ fn put_account(c: &Connection, account: &AccountRow, generation: i64) -> Outcome
         account.problem,
         account.profile.as_bytes(),
         account.profile_version,
-        generation,
+        account.generation,
         account.connected_at,
         account.kind.word(),
         account.app,
@@ -110,8 +110,11 @@ pub fn drop_cursors(c: &Connection, account_id: &str, now: i64) -> Outcome<()> {
     Ok(())
 }
 
-/// An account nobody ever signed in to holds nothing but its keys.
+/// An account nobody ever signed in to holds nothing but its keys. One that somebody has signed in to meanwhile is another matter.
 fn erase_unused(c: &Connection, account_id: &str, now: i64) -> Outcome<Vec<Entry>> {
+    if !by_id(c, account_id)?.is_some_and(|row| row.is_nobodys()) {
+        return Err(moved_on().into());
+    }
     let mut entries = Vec::new();
     for purpose in [KeyPurpose::Secrets, KeyPurpose::Content] {
         entries.extend(destroy_key(c, purpose, account_id)?);
@@ -218,7 +221,7 @@ impl AccountStore for SqliteStore {
     }
 
     fn connect_account(&self, account: &AccountRow, token: Option<&TokenRow>, new_keys: &[NewKey], replaces: Option<&str>, now: i64) -> Result<AccountRow> {
-        let row = self.write(|tx| {
+        let erases = self.write(|tx| {
             purge::refuse_deleted(tx, &account.owner, &account.id)?;
             let mut entries = Vec::new();
             if let Some(id) = replaces.filter(|id| *id != account.id) {
@@ -229,8 +232,10 @@ impl AccountStore for SqliteStore {
                 return Err(Error::new(ErrorKind::Conflict, "This person was connected by another call at the same moment. Use that account, or connect again.").into());
             }
             let earlier = by_id(tx, &account.id)?;
-            let generation = earlier.as_ref().map_or(account.generation.max(1), |earlier| earlier.generation + 1);
-            put_account(tx, account, generation)?;
+            if account.generation != earlier.as_ref().map_or(1, |earlier| earlier.generation + 1) {
+                return Err(moved_on().into());
+            }
+            put_account(tx, account)?;
             entries.push(stored(account, earlier.is_some()).about(self.owner_mark(&account.owner)?));
             entries.extend(destroy_key(tx, KeyPurpose::Secrets, &account.id)?);
             self.note(tx, &entries, now)?;
@@ -256,12 +261,12 @@ impl AccountStore for SqliteStore {
                 mark_erasure(tx)?;
             }
             keys::announce_account(tx, &account.id, now)?;
-            Ok((AccountRow { generation, ..account.clone() }, earlier.is_some()))
+            Ok(earlier.is_some() || replaces.is_some())
         })?;
-        if row.1 {
+        if erases {
             self.erase_now(ERASE_WAIT);
         }
-        Ok(row.0)
+        Ok(account.clone())
     }
 
     fn find_account(&self, owner: &str, tenant_id: &str, user_id: &str) -> Result<Option<AccountRow>> {

@@ -39,6 +39,7 @@ store_suite!(made, [
     connecting_again_takes_over,
     what_a_connection_knows_comes_back,
     a_waiting_account_makes_room_for_the_known_one,
+    a_connection_is_decided_on_the_row_as_it_is,
     a_token_is_saved_by_its_holder,
     a_lease_has_one_holder,
     disconnect_ends_everything_at_once,
