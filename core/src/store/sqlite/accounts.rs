@@ -2,7 +2,7 @@
 
 use super::fault::{Fault, Outcome};
 use super::names::Word;
-use super::ending::{destroy_key, mark_erasure};
+use super::ending::{destroy_key, end_sign_ins, mark_erasure};
 use super::{ERASE_WAIT, SqliteStore, all, exists, first, keys, leases, purge, run, sealed, sealed_opt, word};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{AccountFilter, AccountState, AuditKind, Feature};
@@ -120,6 +120,7 @@ fn erase_unused(c: &Connection, account_id: &str, now: i64) -> Outcome<Vec<Entry
         entries.extend(destroy_key(c, purpose, account_id)?);
     }
     run(c, "DELETE FROM tokens WHERE account_id = ?1", [account_id])?;
+    end_sign_ins(c, account_id)?;
     if run(c, "DELETE FROM accounts WHERE id = ?1", [account_id])? > 0 {
         keys::announce_account(c, account_id, now)?;
         mark_erasure(c)?;
@@ -141,88 +142,19 @@ fn token_row(row: &Row<'_>) -> Outcome<TokenRow> {
     Ok(TokenRow { account_id: row.get(0)?, version: row.get(1)?, sealed: sealed(row, 2)?, expires_at: row.get(3)?, refreshed_at: row.get(4)? })
 }
 
-impl AccountStore for SqliteStore {
-    fn meta(&self, name: &str) -> Result<Option<Vec<u8>>> {
-        self.read(|c| keys::meta(c, name))
-    }
+fn ended() -> Error {
+    Error::new(ErrorKind::Cancelled, "This sign-in ended before it was finished: its account was disconnected, or its owner deleted or purged. Nothing was stored; start it again.")
+}
 
-    fn meta_or_insert(&self, name: &str, value: &[u8]) -> Result<Vec<u8>> {
-        if let Some(found) = self.meta(name)? {
-            return Ok(found);
-        }
-        self.write(|tx| {
-            run(tx, "INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO NOTHING", (name, value))?;
-            Ok(keys::meta(tx, name)?.unwrap_or_default())
-        })
-    }
-
-    fn insert_store_key(&self, key: &NewKey, canary: &Sealed, wrapped_root: Option<&[u8]>) -> Result<()> {
-        self.put_store_key(key, canary, wrapped_root)
-    }
-
-    fn canary(&self) -> Result<Option<Sealed>> {
-        self.read_canary()
-    }
-
-    #[cfg(test)]
-    fn key(&self, id: i64) -> Result<Option<KeyRow>> {
-        self.read(|c| keys::by_id(c, id))
-    }
-
-    fn active_key(&self, purpose: KeyPurpose, account_id: Option<&str>) -> Result<Option<KeyRow>> {
-        self.read(|c| keys::active(c, purpose, account_id.unwrap_or_default()))
-    }
-
-    fn reserve_uses(&self, key_id: i64, count: i64) -> Result<i64> {
-        self.reserve(key_id, count)
-    }
-
-    fn insert_attempt(&self, attempt: &NewAttempt) -> Result<()> {
-        self.write(|tx| {
-            keys::check_active(tx, [&attempt.sealed])?;
-            run(
-                tx,
-                "INSERT INTO attempts (state_hash, sealed, created_at, expires_at) VALUES (?1, ?2, ?3, ?4)",
-                (&attempt.state_hash, attempt.sealed.as_bytes(), attempt.created_at, attempt.expires_at),
-            )?;
-            Ok(())
-        })
-    }
-
-    fn attempt(&self, state_hash: &[u8]) -> Result<Option<AttemptRow>> {
-        self.read(|c| {
-            first(c, "SELECT sealed, used_at <> 0, expires_at FROM attempts WHERE state_hash = ?1", [state_hash], |row| {
-                Ok(AttemptRow { sealed: sealed(row, 0)?, is_used: row.get(1)?, expires_at: row.get(2)? })
-            })
-        })
-    }
-
-    fn consume_attempt(&self, state_hash: &[u8], now: i64) -> Result<Consumed> {
-        self.write(|tx| {
-            run(tx, "DELETE FROM attempts WHERE expires_at < ?1", [now.saturating_sub(DAY_MS)])?;
-            let fresh = run(tx, "UPDATE attempts SET used_at = ?2 WHERE state_hash = ?1 AND used_at = 0 AND expires_at > ?2", (state_hash, now))?;
-            if fresh == 1 {
-                return Ok(Consumed::Fresh);
-            }
-            let used = first(tx, "SELECT used_at <> 0 FROM attempts WHERE state_hash = ?1", [state_hash], |row| Ok(row.get::<_, bool>(0)?))?;
-            Ok(match used {
-                Some(true) => Consumed::AlreadyUsed,
-                Some(false) => Consumed::Expired,
-                None => Consumed::Unknown,
-            })
-        })
-    }
-
-    fn return_attempt(&self, state_hash: &[u8]) -> Result<()> {
-        self.write(|tx| {
-            run(tx, "UPDATE attempts SET used_at = 0 WHERE state_hash = ?1", [state_hash])?;
-            Ok(())
-        })
-    }
-
-    fn connect_account(&self, account: &AccountRow, token: Option<&TokenRow>, new_keys: &[NewKey], replaces: Option<&str>, now: i64) -> Result<AccountRow> {
+impl SqliteStore {
+    fn connect(&self, attempt: Option<&[u8]>, account: &AccountRow, token: Option<&TokenRow>, new_keys: &[NewKey], replaces: Option<&str>, now: i64) -> Result<AccountRow> {
         let erases = self.write(|tx| {
             purge::refuse_deleted(tx, &account.owner, &account.id)?;
+            if let Some(state_hash) = attempt
+                && run(tx, "UPDATE attempts SET account_id = ?2 WHERE state_hash = ?1", (state_hash, &account.id))? == 0
+            {
+                return Err(ended().into());
+            }
             let mut entries = Vec::new();
             if let Some(id) = replaces.filter(|id| *id != account.id) {
                 entries.extend(erase_unused(tx, id, now)?);
@@ -267,6 +199,97 @@ impl AccountStore for SqliteStore {
             self.erase_now(ERASE_WAIT);
         }
         Ok(account.clone())
+    }
+}
+
+impl AccountStore for SqliteStore {
+    fn meta(&self, name: &str) -> Result<Option<Vec<u8>>> {
+        self.read(|c| keys::meta(c, name))
+    }
+
+    fn meta_or_insert(&self, name: &str, value: &[u8]) -> Result<Vec<u8>> {
+        if let Some(found) = self.meta(name)? {
+            return Ok(found);
+        }
+        self.write(|tx| {
+            run(tx, "INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO NOTHING", (name, value))?;
+            Ok(keys::meta(tx, name)?.unwrap_or_default())
+        })
+    }
+
+    fn insert_store_key(&self, key: &NewKey, canary: &Sealed, wrapped_root: Option<&[u8]>) -> Result<()> {
+        self.put_store_key(key, canary, wrapped_root)
+    }
+
+    fn canary(&self) -> Result<Option<Sealed>> {
+        self.read_canary()
+    }
+
+    #[cfg(test)]
+    fn key(&self, id: i64) -> Result<Option<KeyRow>> {
+        self.read(|c| keys::by_id(c, id))
+    }
+
+    fn active_key(&self, purpose: KeyPurpose, account_id: Option<&str>) -> Result<Option<KeyRow>> {
+        self.read(|c| keys::active(c, purpose, account_id.unwrap_or_default()))
+    }
+
+    fn reserve_uses(&self, key_id: i64, count: i64) -> Result<i64> {
+        self.reserve(key_id, count)
+    }
+
+    fn leave_attempt(&self, attempt: &NewAttempt, owner: &str, account_id: Option<&str>) -> Result<()> {
+        self.write(|tx| {
+            let account_id = account_id.unwrap_or_default();
+            // Whoever was deleted or purged since the caller looked gets no new one.
+            purge::refuse_deleted(tx, owner, account_id)?;
+            keys::check_active(tx, [&attempt.sealed])?;
+            run(
+                tx,
+                "INSERT INTO attempts (state_hash, sealed, created_at, expires_at, account_id, owner) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                (&attempt.state_hash, attempt.sealed.as_bytes(), attempt.created_at, attempt.expires_at, account_id, self.owner_mark(owner)?),
+            )?;
+            Ok(())
+        })
+    }
+
+    fn attempt(&self, state_hash: &[u8]) -> Result<Option<AttemptRow>> {
+        self.read(|c| {
+            first(c, "SELECT sealed, used_at <> 0, expires_at FROM attempts WHERE state_hash = ?1", [state_hash], |row| {
+                Ok(AttemptRow { sealed: sealed(row, 0)?, is_used: row.get(1)?, expires_at: row.get(2)? })
+            })
+        })
+    }
+
+    fn consume_attempt(&self, state_hash: &[u8], now: i64) -> Result<Consumed> {
+        self.write(|tx| {
+            run(tx, "DELETE FROM attempts WHERE expires_at < ?1", [now.saturating_sub(DAY_MS)])?;
+            let fresh = run(tx, "UPDATE attempts SET used_at = ?2 WHERE state_hash = ?1 AND used_at = 0 AND expires_at > ?2", (state_hash, now))?;
+            if fresh == 1 {
+                return Ok(Consumed::Fresh);
+            }
+            let used = first(tx, "SELECT used_at <> 0 FROM attempts WHERE state_hash = ?1", [state_hash], |row| Ok(row.get::<_, bool>(0)?))?;
+            Ok(match used {
+                Some(true) => Consumed::AlreadyUsed,
+                Some(false) => Consumed::Expired,
+                None => Consumed::Unknown,
+            })
+        })
+    }
+
+    fn return_attempt(&self, state_hash: &[u8]) -> Result<()> {
+        self.write(|tx| {
+            run(tx, "UPDATE attempts SET used_at = 0 WHERE state_hash = ?1", [state_hash])?;
+            Ok(())
+        })
+    }
+
+    fn connect_account(&self, account: &AccountRow, token: Option<&TokenRow>, keys: &[NewKey], replaces: Option<&str>, now: i64) -> Result<AccountRow> {
+        self.connect(None, account, token, keys, replaces, now)
+    }
+
+    fn finish_attempt(&self, state_hash: &[u8], account: &AccountRow, token: Option<&TokenRow>, keys: &[NewKey], replaces: Option<&str>, now: i64) -> Result<AccountRow> {
+        self.connect(Some(state_hash), account, token, keys, replaces, now)
     }
 
     fn find_account(&self, owner: &str, tenant_id: &str, user_id: &str) -> Result<Option<AccountRow>> {

@@ -35,6 +35,7 @@ store_suite!(made, [
     meta_is_written_once,
     the_first_store_key_stays,
     an_attempt_is_used_up_once,
+    a_sign_in_ends_with_its_account_and_owner,
     an_account_comes_back_as_stored,
     connecting_again_takes_over,
     what_a_connection_knows_comes_back,

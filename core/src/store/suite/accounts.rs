@@ -40,6 +40,50 @@ pub fn an_attempt_is_used_up_once(s: &dyn Store) {
     assert!(matches!(s.consume_attempt(b"a", 100 + 86_400_001).unwrap(), Consumed::Unknown));
 }
 
+pub fn a_sign_in_ends_with_its_account_and_owner(s: &dyn Store) {
+    connect(s, "z");
+    connect(s, "a");
+    connect(s, "b");
+    s.connect_account(&AccountRow { owner: "stranger".into(), ..account("c") }, Some(&token("c", 1)), &[key(800, KeyPurpose::Secrets, "c")], None, 10).unwrap();
+    let leave = |hash: &[u8], owner: &str, id: Option<&str>| {
+        s.leave_attempt(&NewAttempt { state_hash: hash.to_vec(), sealed: sealed("attempt"), created_at: 0, expires_at: 1_000 }, owner, id)
+    };
+    let there = |hash: &[u8]| s.attempt(hash).unwrap().is_some();
+    leave(b"a1", "owner", Some("a")).unwrap();
+    leave(b"a2", "owner", Some("a")).unwrap();
+    leave(b"b", "owner", Some("b")).unwrap();
+    leave(b"new", "owner", None).unwrap();
+    leave(b"failed", "owner", None).unwrap();
+    leave(b"c", "stranger", Some("c")).unwrap();
+    leave(b"c new", "stranger", None).unwrap();
+    assert!(matches!(s.consume_attempt(b"a2", 50).unwrap(), Consumed::Fresh));
+    assert!(matches!(s.consume_attempt(b"c new", 50).unwrap(), Consumed::Fresh));
+    s.disconnect_account("a", "by hand", 50).unwrap();
+    assert!(!there(b"a1") && !there(b"a2") && there(b"b") && there(b"new") && there(b"c"));
+    // One that was used up before, and is about to be stored.
+    let back = AccountRow { generation: 3, ..account("a") };
+    let keys = [key(900, KeyPurpose::Secrets, "a")];
+    assert_eq!(s.finish_attempt(b"a2", &back, Some(&token("a", 2)), &keys, None, 51).unwrap_err().kind(), ErrorKind::Cancelled);
+    assert_eq!(s.account("a").unwrap().unwrap().state, AccountState::Disconnected);
+    // A new one connects it, and belongs to it from then on.
+    leave(b"again", "owner", None).unwrap();
+    assert_eq!(s.finish_attempt(b"again", &back, Some(&token("a", 2)), &keys, None, 52).unwrap().generation, 3);
+    s.disconnect_account("a", "by hand", 53).unwrap();
+    assert!(!there(b"again"));
+    // A purge takes along what has failed, since it may have been the same person's.
+    assert!(matches!(s.consume_attempt(b"failed", 54).unwrap(), Consumed::Fresh));
+    s.begin_purge(&["b".into()], None, "purged", 55).unwrap();
+    assert!(!there(b"b") && !there(b"failed") && there(b"new") && there(b"c new"));
+    assert_eq!(leave(b"late", "owner", Some("b")).unwrap_err().kind(), ErrorKind::NotFound);
+    while s.erase_some("b", 100, 56).unwrap() {}
+    assert!(there(b"new") && there(b"c new"), "those of others go on, also one that was used up a moment ago");
+    s.delete_owner("owner", "deleted", 60, 90).unwrap();
+    assert!(!there(b"new") && there(b"c"));
+    assert_eq!(leave(b"late", "owner", None).unwrap_err().kind(), ErrorKind::Conflict);
+    s.begin_purge(&[], Some("stranger"), "purged", 70).unwrap();
+    assert!(!there(b"c") && !there(b"c new"));
+}
+
 pub fn an_account_comes_back_as_stored(s: &dyn Store) {
     let row = connect(s, "a");
     let read = s.account("a").unwrap().unwrap();
