@@ -138,7 +138,7 @@ impl Auth {
             ..AccountRow::new(id, wish.owner, sealed, now)
         };
         let row = if waits { AccountRow { scopes: Vec::new(), ..row } } else { row };
-        let row = self.store.connect_account(&row, token.as_ref(), &keys, replaced.as_deref(), now)?;
+        let row = self.store.finish_attempt(&wish.hash, &row, token.as_ref(), &keys, replaced.as_deref(), now)?;
         Ok(Kept { row, replaced })
     }
 
@@ -189,7 +189,7 @@ impl Auth {
                     extra_scopes: wish.extra_scopes,
                     ..AccountRow::new(id.clone(), wish.owner, opened.content.seal(profile_place(&id, 1), &plain)?, now)
                 };
-                    me.store.connect_account(&row, None, &keys, None, now)
+                    me.store.finish_attempt(&wish.hash, &row, None, &keys, None, now)
                 })?;
                 Ok((Some(id), true))
             })
@@ -222,6 +222,7 @@ struct Wish {
     scopes: Vec<String>,
     extra_scopes: Vec<String>,
     context: Option<String>,
+    hash: Vec<u8>,
 }
 
 impl Wish {
@@ -235,6 +236,7 @@ impl Wish {
             scopes: attempt.scopes.clone(),
             extra_scopes: attempt.extra_scopes.clone(),
             context: attempt.context.clone(),
+            hash: attempt.hash.clone(),
         }
     }
 }

@@ -20,6 +20,7 @@ mod apps;
 mod challenges;
 mod consent;
 mod devices;
+mod ended;
 mod logged;
 mod organisations;
 mod people;
