@@ -182,12 +182,15 @@ async fn a_refused_sign_in_is_recorded() {
 }
 
 /// (what somebody did to the file, fault, at). The log has 12 records.
-const DEEDS: [(&str, AuditFault, u64); 16] = [
+const DEEDS: [(&str, AuditFault, u64); 18] = [
     ("UPDATE audit SET detail = 'Nothing was read.' WHERE number = 5", AuditFault::Changed, 5),
     ("UPDATE audit SET at = at + 1 WHERE number = 12", AuditFault::Changed, 12),
     ("UPDATE audit SET account_id = NULL WHERE number = 6", AuditFault::Changed, 6),
     ("UPDATE audit SET kind = 'purged' WHERE number = 1", AuditFault::Changed, 1),
     ("UPDATE audit SET hash = zeroblob(32) WHERE number = 7", AuditFault::Changed, 7),
+    // What is no text at all.
+    ("UPDATE audit SET detail = CAST(x'ff' AS TEXT) WHERE number = 5", AuditFault::Changed, 5),
+    ("UPDATE audit SET kind = CAST(kind || x'ff' AS TEXT) WHERE number = 1", AuditFault::Changed, 1),
     ("DELETE FROM audit WHERE number = 1", AuditFault::Missing, 1),
     ("DELETE FROM audit WHERE number IN (4, 5)", AuditFault::Missing, 4),
     ("DELETE FROM audit WHERE number = 4; UPDATE audit SET number = -number WHERE number > 4; UPDATE audit SET number = -number - 1 WHERE number < 0", AuditFault::Missing, 4),
@@ -255,4 +258,14 @@ async fn an_older_copy_shows_against_a_noted_end() {
         assert_eq!(third.verify_audit(Some(bad)).await.unwrap_err().kind(), ErrorKind::InvalidInput);
     }
     third.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_record_that_is_no_text_is_shown_all_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = dir.path().join("store");
+    let engine = engine(&store, &clock());
+    tamper(&store, "UPDATE audit SET detail = CAST(x'41ff42' AS TEXT) WHERE number = 1");
+    assert_eq!(log(&engine).await[0].detail, "A\u{fffd}B");
+    engine.shutdown().await;
 }

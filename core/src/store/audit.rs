@@ -47,6 +47,8 @@ pub struct AuditRow {
     pub account_id: Option<String>,
     pub subject: Option<String>,
     pub detail: String,
+    /// All texts are as stored. False: what is no UTF-8 has replacement characters, and no record of ours looks like that.
+    pub legible: bool,
     pub hash: Vec<u8>,
 }
 
@@ -56,7 +58,8 @@ impl AuditRow {
         let (number, at) = (number.to_be_bytes(), self.at.to_be_bytes());
         let given = |field: &Option<String>| [u8::from(field.is_some())];
         notary.sign(&[
-            b"record",
+            // What was read with replacements is another text than the one stored, so it never has a record's hash.
+            if self.legible { b"record".as_slice() } else { b"illegible" },
             &number,
             &at,
             self.kind.as_bytes(),

@@ -6,7 +6,9 @@ use super::{SqliteStore, all, exists, first, keys, run};
 use crate::error::{Error, Result};
 use crate::model::AuditKind;
 use crate::store::{AuditEnd, AuditExtent, AuditRow, AuditStore, BEGINNING, Entry, KeyPurpose, NewKey, Notary};
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 const END: &str = "audit_end";
@@ -22,6 +24,7 @@ fn add(c: &Connection, notary: &dyn Notary, mut end: AuditEnd, entries: &[Entry]
             account_id: entry.account_id.clone(),
             subject: entry.subject.clone(),
             detail: entry.detail.clone(),
+            legible: true,
             hash: Vec::new(),
         };
         end.hash = row.hash_as(notary, end.number, &end.hash)?;
@@ -36,15 +39,16 @@ fn add(c: &Connection, notary: &dyn Notary, mut end: AuditEnd, entries: &[Entry]
 }
 
 fn audit_row(row: &Row<'_>) -> Outcome<AuditRow> {
-    Ok(AuditRow {
-        number: row.get(0)?,
-        at: row.get(1)?,
-        kind: row.get(2)?,
-        account_id: row.get(3)?,
-        subject: row.get(4)?,
-        detail: row.get(5)?,
-        hash: row.get(6)?,
-    })
+    let mut legible = true;
+    let mut text = |column: usize| -> Outcome<Option<String>> {
+        // Whoever altered the file may have put anything there. It is shown as well as it can be, so that the altered record can be named.
+        let (ValueRef::Text(bytes) | ValueRef::Blob(bytes)) = row.get_ref(column)? else { return Ok(None) };
+        let text = String::from_utf8_lossy(bytes);
+        legible &= matches!(text, Cow::Borrowed(_));
+        Ok(Some(text.into_owned()))
+    };
+    let (kind, account_id, subject, detail) = (text(2)?.unwrap_or_default(), text(3)?, text(4)?, text(5)?.unwrap_or_default());
+    Ok(AuditRow { number: row.get(0)?, at: row.get(1)?, kind, account_id, subject, detail, legible, hash: row.get(6)? })
 }
 
 impl SqliteStore {
