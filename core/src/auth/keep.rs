@@ -108,6 +108,14 @@ impl Auth {
             features.extend(known.iter().flat_map(|(row, waiting)| row.features.iter().chain(waiting)).copied());
         }
 
+        let mut extra_scopes: BTreeSet<String> = wish.extra_scopes.iter().cloned().collect();
+        // A connect of somebody who is connected already asks for more; nothing is taken away by it.
+        let asks_for_more = |row: &AccountRow| row.state != AccountState::Disconnected && row.app == wish.app && row.authority == wish.authority;
+        if let Some((row, _)) = known.as_ref().filter(|(row, _)| asks_for_more(row)) {
+            features.extend(row.features.iter().copied());
+            extra_scopes.extend(row.extra_scopes.iter().cloned());
+        }
+
         let with_content = known.is_none() || self.store.active_key(KeyPurpose::Content, Some(&id))?.is_none();
         let keys = self.vault.new_account_keys(&id, with_content, now)?;
         let opened = self.vault.adopt(&id, &keys)?;
@@ -135,7 +143,7 @@ impl Auth {
             problem: waits.then(|| WAITS.to_owned()),
             features: features.into_iter().collect(),
             scopes: grant.scopes.clone().unwrap_or_else(|| wish.scopes.iter().map(|s| scopes::short(s).to_owned()).collect()),
-            extra_scopes: wish.extra_scopes,
+            extra_scopes: extra_scopes.into_iter().collect(),
             profile_version,
             generation: earlier.map_or(1, |row| row.generation + 1),
             access_ends_at: (kind == AccountKind::Person && grant.refresh_token.is_none()).then_some(expires_at),
