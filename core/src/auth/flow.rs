@@ -71,6 +71,9 @@ impl Auth {
         }
         if attempt.aim == Aim::Tenant {
             refuse_personal(&identity.tenant_id, "it cannot connect one")?;
+            if identity.is_guest {
+                return Err(Error::new(ErrorKind::Forbidden, "A guest cannot connect the organisation that is visited. Nothing was stored; let somebody of the organisation itself sign in."));
+            }
         }
         let fits = match tenant.to_ascii_lowercase().as_str() {
             "common" => true,

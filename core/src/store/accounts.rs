@@ -218,6 +218,8 @@ pub trait AccountStore {
     /// The same for a sign-in that left an attempt: `Cancelled`, and nothing stored, when that has ended meanwhile. It belongs to the account from then on.
     fn finish_attempt(&self, state_hash: &[u8], account: &AccountRow, token: Option<&TokenRow>, keys: &[NewKey], replaces: Option<&str>, now: i64) -> Result<AccountRow>;
     fn find_account(&self, owner: &str, tenant_id: &str, user_id: &str) -> Result<Option<AccountRow>>;
+    /// Another owner has tokens of this organisation, or had them until they stopped working. `user_id`: [`AccountRow::organisation`].
+    fn is_connected_elsewhere(&self, owner: &str, tenant_id: &str, user_id: &str) -> Result<bool>;
     fn account(&self, id: &str) -> Result<Option<AccountRow>>;
     fn accounts(&self, filter: &AccountFilter) -> Result<Vec<AccountRow>>;
     /// False when the generation has moved on.

@@ -296,6 +296,17 @@ impl AccountStore for SqliteStore {
         self.read(|c| by_person(c, owner, tenant_id, user_id))
     }
 
+    fn is_connected_elsewhere(&self, owner: &str, tenant_id: &str, user_id: &str) -> Result<bool> {
+        let [awaiting, declined, disconnected] = [AccountState::AwaitingAdmin, AccountState::Declined, AccountState::Disconnected].map(Word::word);
+        self.read(|c| {
+            exists(
+                c,
+                "SELECT 1 FROM accounts WHERE tenant_id = ?2 AND user_id = ?3 AND owner NOT IN (?1, '') AND state NOT IN (?4, ?5, ?6)",
+                (owner, tenant_id, user_id, awaiting, declined, disconnected),
+            )
+        })
+    }
+
     fn account(&self, id: &str) -> Result<Option<AccountRow>> {
         self.read(|c| by_id(c, id))
     }
