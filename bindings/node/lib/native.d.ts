@@ -798,7 +798,8 @@ export class LoopbackSignIn {
   private constructor();
   /** Open this in a browser. */
   url(): string;
-  /** Waits for the browser to come back and finishes the sign-in. Errors: those of `finish_connect`; Cancelled when the sign-in expired. */
+  /** Waits for the browser to come back and finishes the sign-in. A wait that is given up can be taken up by another one until the sign-in expires.
+   * Errors: those of `finish_connect`; Cancelled when the sign-in expired. */
   wait(options?: CallOptions): Promise<Account>;
 }
 
@@ -811,7 +812,8 @@ export class DeviceSignIn {
   /** Microsoft's own sentence for the person, with address and code. */
   message(): string;
   expiresAt(): Date;
-  /** Waits until the person has signed in and finishes. Errors: those of `finish_connect`; Cancelled when declined or expired. */
+  /** Waits until the person has signed in and finishes. A wait that is given up can be taken up by another one until the code expires.
+   * Errors: those of `finish_connect`; Cancelled when declined or expired. */
   wait(options?: CallOptions): Promise<Account>;
 }
 

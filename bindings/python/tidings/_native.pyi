@@ -1445,7 +1445,8 @@ class LoopbackSignIn:
     def url(self) -> str:
         """Open this in a browser."""
     async def wait(self) -> Account:
-        """Waits for the browser to come back and finishes the sign-in. Errors: those of `finish_connect`; Cancelled when the sign-in expired."""
+        """Waits for the browser to come back and finishes the sign-in. A wait that is given up can be taken up by another one until the sign-in expires.
+        Errors: those of `finish_connect`; Cancelled when the sign-in expired."""
 
 @final
 class BlockingLoopbackSignIn:
@@ -1453,7 +1454,8 @@ class BlockingLoopbackSignIn:
     def url(self) -> str:
         """Open this in a browser."""
     def wait(self) -> Account:
-        """Waits for the browser to come back and finishes the sign-in. Errors: those of `finish_connect`; Cancelled when the sign-in expired."""
+        """Waits for the browser to come back and finishes the sign-in. A wait that is given up can be taken up by another one until the sign-in expires.
+        Errors: those of `finish_connect`; Cancelled when the sign-in expired."""
 
 _LoopbackSignIn: TypeAlias = LoopbackSignIn | BlockingLoopbackSignIn
 
@@ -1469,7 +1471,8 @@ class DeviceSignIn:
     def expires_at(self) -> datetime:
         ...
     async def wait(self) -> Account:
-        """Waits until the person has signed in and finishes. Errors: those of `finish_connect`; Cancelled when declined or expired."""
+        """Waits until the person has signed in and finishes. A wait that is given up can be taken up by another one until the code expires.
+        Errors: those of `finish_connect`; Cancelled when declined or expired."""
 
 @final
 class BlockingDeviceSignIn:
@@ -1483,7 +1486,8 @@ class BlockingDeviceSignIn:
     def expires_at(self) -> datetime:
         ...
     def wait(self) -> Account:
-        """Waits until the person has signed in and finishes. Errors: those of `finish_connect`; Cancelled when declined or expired."""
+        """Waits until the person has signed in and finishes. A wait that is given up can be taken up by another one until the code expires.
+        Errors: those of `finish_connect`; Cancelled when declined or expired."""
 
 _DeviceSignIn: TypeAlias = DeviceSignIn | BlockingDeviceSignIn
 

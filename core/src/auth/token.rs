@@ -192,6 +192,11 @@ impl Entra {
         url
     }
 
+    /// Neither another tenant nor another application waits when this one is told to.
+    fn share(&self, tenant: &str) -> String {
+        format!("{tenant} {}", self.client_id)
+    }
+
     fn client(&self, tenant: &str) -> EntraClient {
         let client = Client::new(ClientId::new(self.client_id.clone()))
             .set_auth_type(AuthType::RequestBody)
@@ -306,6 +311,7 @@ struct Wire {
     proof: Option<Arc<Proof>>,
     safety: Safety,
     account_id: Option<String>,
+    share: String,
     request_id: Arc<std::sync::Mutex<Option<String>>>,
 }
 
@@ -313,18 +319,26 @@ type Failure = RequestTokenError<Error, EntraError>;
 
 impl Wire {
     fn new(entra: &Entra, tenant: &str, safety: Safety, account_id: Option<&str>) -> Self {
-        Self { pipeline: entra.pipeline.clone(), proof: entra.proof(tenant), safety, account_id: account_id.map(str::to_owned), request_id: Arc::default() }
+        Self {
+            pipeline: entra.pipeline.clone(),
+            proof: entra.proof(tenant),
+            safety,
+            account_id: account_id.map(str::to_owned),
+            share: entra.share(tenant),
+            request_id: Arc::default(),
+        }
     }
 
     fn call(&self) -> impl Fn(oauth2::HttpRequest) -> futures_util::future::BoxFuture<'static, Result<oauth2::HttpResponse>> + Send + Sync + use<> {
-        let (pipeline, proof, safety, account_id, noted) = (self.pipeline.clone(), self.proof.clone(), self.safety, self.account_id.clone(), self.request_id.clone());
+        let (pipeline, proof, safety, noted) = (self.pipeline.clone(), self.proof.clone(), self.safety, self.request_id.clone());
+        let (account_id, share) = (self.account_id.clone(), self.share.clone());
         move |mut asked| {
-            let (pipeline, proof, account_id, noted) = (pipeline.clone(), proof.clone(), account_id.clone(), noted.clone());
+            let (pipeline, proof, account_id, share, noted) = (pipeline.clone(), proof.clone(), account_id.clone(), share.clone(), noted.clone());
             Box::pin(async move {
                 if let Some(proof) = proof {
                     proof.attach(asked.body_mut())?;
                 }
-                let response = pipeline.send(request(asked, safety, account_id)?).await?;
+                let response = pipeline.send(request(asked, safety, account_id, share)?).await?;
                 *noted.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = response.request_id.clone();
                 answer(response)
             })
@@ -347,7 +361,7 @@ impl Wire {
     }
 }
 
-fn request(asked: oauth2::HttpRequest, safety: Safety, account_id: Option<String>) -> Result<Request> {
+fn request(asked: oauth2::HttpRequest, safety: Safety, account_id: Option<String>, share: String) -> Result<Request> {
     let (parts, body) = asked.into_parts();
     let url = parts.uri.to_string().parse().map_err(|_| Error::internal("The token address could not be made."))?;
     let mut request = Request::get(url, Purpose::Identity);
@@ -356,6 +370,7 @@ fn request(asked: oauth2::HttpRequest, safety: Safety, account_id: Option<String
     request.body = Bytes::from(body);
     request.safety = safety;
     request.account_id = account_id;
+    request.share = share;
     request.max_wait = PATIENCE;
     request.max_body = MAX_TOKEN;
     Ok(request)

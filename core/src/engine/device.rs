@@ -1,23 +1,25 @@
 //! A sign-in on another device, by a code.
 
 use super::Inner;
+use super::sign_in::{Ended, turn};
 use crate::auth::DeviceAttempt;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::model::Account;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::SystemTime;
+use tokio::sync::Mutex;
 
 /// A sign-in on another device, by a code (RFC 8628).
 pub struct DeviceSignIn {
     inner: Arc<Inner>,
     device: Arc<DeviceAttempt>,
-    /// Empty while somebody waits, and once it has ended.
-    open: Arc<Mutex<Option<()>>>,
+    /// How it ended, once it has. Held by whoever waits.
+    ended: Arc<Mutex<Option<Ended>>>,
 }
 
 impl DeviceSignIn {
     pub(super) fn new(inner: Arc<Inner>, device: DeviceAttempt) -> Self {
-        Self { inner, device: Arc::new(device), open: Arc::new(Mutex::new(Some(()))) }
+        Self { inner, device: Arc::new(device), ended: Arc::default() }
     }
 
     /// What the person types in at `verification_uri`.
@@ -38,21 +40,23 @@ impl DeviceSignIn {
         self.device.expires_at()
     }
 
-    /// Waits until the person has signed in and finishes. Errors: those of `finish_connect`; Cancelled when declined or expired.
+    /// Waits until the person has signed in and finishes. A wait that is given up can be taken up by another one until the code expires.
+    /// Errors: those of `finish_connect`; Cancelled when declined or expired.
     pub async fn wait(&self) -> Result<Account> {
-        if self.open.lock().unwrap_or_else(PoisonError::into_inner).take().is_none() {
-            return Err(Error::new(ErrorKind::Conflict, "This sign-in was already waited for. Start a new one."));
-        }
-        let (inner, device, open) = (self.inner.clone(), self.device.clone(), self.open.clone());
+        let (inner, device, ended) = (self.inner.clone(), self.device.clone(), self.ended.clone());
         self.inner
             .runtime
             .guard(move |stop| async move {
+                let mut ended = turn(ended, &stop).await?;
+                if let Some(ended) = &*ended {
+                    return ended.tell(&inner).await;
+                }
                 let outcome = inner.auth.wait_device(&device, &stop).await;
                 if outcome.is_err() && stop.is_set() {
                     // Nobody waits any more; somebody may again.
-                    *open.lock().unwrap_or_else(PoisonError::into_inner) = Some(());
                     return outcome;
                 }
+                *ended = Some(Ended::with(&outcome));
                 inner.noted(outcome).await
             })
             .await

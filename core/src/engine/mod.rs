@@ -14,6 +14,8 @@ mod verify;
 mod audit_tests;
 #[cfg(all(test, unix))]
 mod erasure_tests;
+#[cfg(all(test, unix))]
+mod waiting_tests;
 
 pub use device::DeviceSignIn;
 pub use feed::ChangeStream;

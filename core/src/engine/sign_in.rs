@@ -5,14 +5,16 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Account, SignIn};
 use crate::pipeline::LoopbackReceiver;
 use crate::runtime::Stop;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::SystemTime;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 use zeroize::Zeroizing;
 
 /// A sign-in whose callback this process receives itself, on a loopback address (RFC 8252).
 pub struct LoopbackSignIn {
     inner: Arc<Inner>,
     sign_in: SignIn,
+    /// Held by whoever waits.
     browser: Arc<Mutex<Browser>>,
 }
 
@@ -20,12 +22,34 @@ enum Browser {
     Away(LoopbackReceiver),
     /// What it brought, as long as that may still be good.
     Back(Arc<Zeroizing<String>>),
-    Done,
+    /// It did not come back in time.
+    Late,
+    Ended(Ended),
+}
+
+/// How a sign-in ended.
+pub(super) enum Ended {
+    /// With this account: whoever waits again, since he missed the answer, is told it again.
+    In(String),
+    Refused,
 }
 
 impl LoopbackSignIn {
     pub(super) fn new(inner: Arc<Inner>, sign_in: SignIn, receiver: LoopbackReceiver) -> Self {
-        Self { inner, sign_in, browser: Arc::new(Mutex::new(Browser::Away(receiver))) }
+        let browser = Arc::new(Mutex::new(Browser::Away(receiver)));
+        // The port is kept while nobody waits, but not for longer than the sign-in is good.
+        let (place, stop) = (Arc::downgrade(&browser), inner.runtime.stop());
+        let over = inner.clock.deadline(sign_in.expires_at.duration_since(inner.clock.now()).unwrap_or_default());
+        inner.runtime.background(async move {
+            tokio::select! { () = over => {}, () = stop.wait() => {} }
+            if let Some(place) = place.upgrade() {
+                let mut browser = place.lock().await;
+                if matches!(*browser, Browser::Away(_)) {
+                    *browser = Browser::Late;
+                }
+            }
+        });
+        Self { inner, sign_in, browser }
     }
 
     /// Open this in a browser.
@@ -33,25 +57,31 @@ impl LoopbackSignIn {
         self.sign_in.url.clone()
     }
 
-    /// Waits for the browser to come back and finishes the sign-in. Errors: those of `finish_connect`; Cancelled when the sign-in expired.
+    /// Waits for the browser to come back and finishes the sign-in. A wait that is given up can be taken up by another one until the sign-in expires.
+    /// Errors: those of `finish_connect`; Cancelled when the sign-in expired.
     pub async fn wait(&self) -> Result<Account> {
-        let browser = std::mem::replace(&mut *lock(&self.browser), Browser::Done);
-        if matches!(browser, Browser::Done) {
-            return Err(Error::new(ErrorKind::Conflict, "This sign-in was already waited for. Start a new one."));
-        }
         let (inner, binding, until, place) = (self.inner.clone(), self.sign_in.binding.clone(), self.sign_in.expires_at, self.browser.clone());
         self.inner
             .runtime
             .guard(move |stop| async move {
-                let callback = match browser {
-                    Browser::Back(callback) => callback,
-                    Browser::Away(receiver) => Arc::new(Zeroizing::new(inner.receive(receiver, until, stop).await?)),
-                    Browser::Done => return Err(crate::runtime::closed()),
+                let mut browser = turn(place, &stop).await?;
+                if let Browser::Away(receiver) = &mut *browser {
+                    match inner.receive(receiver, until, &stop).await? {
+                        Some(callback) => *browser = Browser::Back(Arc::new(Zeroizing::new(callback))),
+                        None => *browser = Browser::Late,
+                    }
+                }
+                let callback = match &*browser {
+                    Browser::Back(callback) => callback.clone(),
+                    Browser::Ended(ended) => return ended.tell(&inner).await,
+                    Browser::Away(_) | Browser::Late => {
+                        return Err(Error::new(ErrorKind::Cancelled, "Nobody came back from Microsoft's sign-in page in time. Start the sign-in again."));
+                    }
                 };
                 let account = inner.finish_sign_in(&callback, &binding).await;
-                if account.as_ref().is_err_and(|e| e.kind().is_retryable()) {
-                    // An outage: it counts once all the same, but it can be waited for again.
-                    *lock(&place) = Browser::Back(callback);
+                // After an outage it can be waited for again.
+                if !account.as_ref().is_err_and(|e| e.kind().is_retryable()) {
+                    *browser = Browser::Ended(Ended::with(&account));
                 }
                 account
             })
@@ -59,22 +89,42 @@ impl LoopbackSignIn {
     }
 }
 
-impl Inner {
-    async fn receive(&self, receiver: LoopbackReceiver, until: SystemTime, stop: Stop) -> Result<String> {
-        let left = until.duration_since(self.clock.now()).unwrap_or_default();
-        tokio::select! {
-            callback = receiver.callback() => callback,
-            () = self.clock.deadline(left) => {
-                Err(Error::new(ErrorKind::Cancelled, "Nobody came back from Microsoft's sign-in page in time. Start the sign-in again."))
-            }
-            () = stop.wait() => {
-                stop.check()?;
-                Err(Error::new(ErrorKind::Cancelled, "The sign-in was not waited for."))
-            }
+impl Ended {
+    pub(super) fn with(outcome: &Result<Account>) -> Self {
+        outcome.as_ref().map_or(Self::Refused, |account| Self::In(account.id.clone()))
+    }
+
+    pub(super) async fn tell(&self, inner: &Inner) -> Result<Account> {
+        match self {
+            Self::In(account_id) => inner.auth.account(account_id).await,
+            Self::Refused => Err(Error::new(ErrorKind::Conflict, "This sign-in was refused already. Start a new one.")),
         }
     }
 }
 
-fn lock(browser: &Mutex<Browser>) -> MutexGuard<'_, Browser> {
-    browser.lock().unwrap_or_else(PoisonError::into_inner)
+/// Waits until nobody else waits for this sign-in.
+pub(super) async fn turn<T>(place: Arc<Mutex<T>>, stop: &Stop) -> Result<OwnedMutexGuard<T>> {
+    tokio::select! {
+        mine = place.lock_owned() => Ok(mine),
+        () = stop.wait() => Err(not_waited(stop)),
+    }
+}
+
+fn not_waited(stop: &Stop) -> Error {
+    match stop.check() {
+        Err(error) if error.kind() == ErrorKind::Closed => error,
+        _ => Error::new(ErrorKind::Cancelled, "The sign-in was not waited for."),
+    }
+}
+
+impl Inner {
+    /// None: nobody came back in time.
+    async fn receive(&self, receiver: &mut LoopbackReceiver, until: SystemTime, stop: &Stop) -> Result<Option<String>> {
+        let left = until.duration_since(self.clock.now()).unwrap_or_default();
+        tokio::select! {
+            callback = receiver.callback() => callback.map(Some),
+            () = self.clock.deadline(left) => Ok(None),
+            () = stop.wait() => Err(not_waited(stop)),
+        }
+    }
 }

@@ -13,7 +13,7 @@ const PER_PROCESS: usize = 64;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Lane {
     Mailbox(String),
-    /// Sign-in and refresh of one account. Not counted: a Graph call that holds a slot must always get its token.
+    /// Sign-in and refresh of one account, or of one tenant and application where there is no account yet. Not counted: a Graph call that holds a slot must always get its token.
     SignIn(String),
     None,
 }

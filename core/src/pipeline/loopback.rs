@@ -19,6 +19,8 @@ pub struct LoopbackReceiver {
     port: u16,
     /// Of the sign-in waited for; empty: none yet.
     state: Zeroizing<String>,
+    /// Who has knocked and was not answered to the end yet.
+    visits: JoinSet<Option<String>>,
 }
 
 impl LoopbackReceiver {
@@ -26,7 +28,7 @@ impl LoopbackReceiver {
         let failed = |e: std::io::Error| Error::internal("No local port could be opened for the sign-in.").with_source(e);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(failed)?;
         let port = listener.local_addr().map_err(failed)?.port();
-        Ok(Self { listener, port, state: Zeroizing::default() })
+        Ok(Self { listener, port, state: Zeroizing::default(), visits: JoinSet::new() })
     }
 
     /// Entra ignores the port of `http://localhost`, and only of that, so this matches a registration of `http://localhost`.
@@ -40,18 +42,18 @@ impl LoopbackReceiver {
         self
     }
 
-    /// Waits for the browser to come back and answers the whole callback URL; everything else that knocks is sent away. Dropping it ends the wait.
-    pub async fn callback(self) -> Result<String> {
-        let mut visits: JoinSet<Option<String>> = JoinSet::new();
+    /// Waits for the browser to come back and answers the whole callback URL; everything else that knocks is sent away. Dropping the future ends the
+    /// wait and nothing else: who knocks then is answered by the next wait. The port is free again when the receiver is dropped.
+    pub async fn callback(&mut self) -> Result<String> {
         loop {
             tokio::select! {
                 // A browser opens connections ahead of need, so one that says nothing must not hold up the one that does.
-                visit = self.listener.accept(), if visits.len() < MAX_CONNECTIONS => {
+                visit = self.listener.accept(), if self.visits.len() < MAX_CONNECTIONS => {
                     if let Ok((stream, _)) = visit {
-                        visits.spawn(serve(stream, self.port, self.state.clone()));
+                        self.visits.spawn(serve(stream, self.port, self.state.clone()));
                     }
                 }
-                Some(done) = visits.join_next() => {
+                Some(done) = self.visits.join_next() => {
                     if let Ok(Some(callback)) = done {
                         return Ok(callback);
                     }
@@ -117,9 +119,9 @@ mod tests {
 
     #[tokio::test]
     async fn only_the_expected_callback_ends_the_wait() {
-        let receiver = LoopbackReceiver::open().await.unwrap().expect("s1");
+        let mut receiver = LoopbackReceiver::open().await.unwrap().expect("s1");
         let port = receiver.port;
-        let waiting = tokio::spawn(receiver.callback());
+        let waiting = tokio::spawn(async move { receiver.callback().await });
         let _silent = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.unwrap();
         for other in [
             format!("GET /favicon.ico HTTP/1.1\r\nHost: localhost:{port}\r\n\r\n"),

@@ -111,7 +111,8 @@ impl Pipeline {
 fn lane(request: &Request) -> Lane {
     match (&request.account_id, request.purpose) {
         (Some(id), Purpose::Identity) => Lane::SignIn(id.clone()),
-        (None, Purpose::Identity) => Lane::SignIn(String::new()),
+        // One organisation or application that is throttled does not hold up the sign-ins of others.
+        (None, Purpose::Identity) => Lane::SignIn(request.share.clone()),
         (Some(id), _) => Lane::Mailbox(id.clone()),
         (None, _) => Lane::None,
     }

@@ -70,6 +70,8 @@ pub struct Request {
     pub safety: Safety,
     /// Whose token and whose share of the mailbox.
     pub account_id: Option<String>,
+    /// Who shares a Retry-After of a sign-in that has no account yet: the tenant, and the application where one asks.
+    pub share: String,
     /// Used instead of the account's token: the first request of an account that is not stored yet.
     pub bearer: Option<AccessToken>,
     pub priority: Priority,
@@ -90,6 +92,7 @@ impl Request {
             purpose,
             safety: Safety::Repeatable,
             account_id: None,
+            share: String::new(),
             bearer: None,
             priority: Priority::User,
             max_wait: Duration::from_secs(10),

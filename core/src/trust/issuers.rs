@@ -10,7 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::sync::Mutex;
 use url::Url;
@@ -26,9 +26,12 @@ pub struct Issuers {
     pipeline: Arc<Pipeline>,
     login: Url,
     clock: Arc<dyn Clock>,
-    /// By tenant setting. The lock is held while fetching, so that many sign-ins fetch once.
-    known: Mutex<HashMap<String, Arc<Known>>>,
+    /// By tenant setting.
+    places: std::sync::Mutex<HashMap<String, Place>>,
 }
+
+/// What is known of one tenant setting. The lock is held while fetching, so that many sign-ins fetch once and those of other tenants go on.
+type Place = Arc<Mutex<Option<Arc<Known>>>>;
 
 struct Known {
     issuer: String,
@@ -53,14 +56,25 @@ impl Key {
 
 impl Issuers {
     pub fn new(pipeline: Arc<Pipeline>, endpoints: &Endpoints, clock: Arc<dyn Clock>) -> Self {
-        Self { pipeline, login: endpoints.login.clone(), clock, known: Mutex::default() }
+        Self { pipeline, login: endpoints.login.clone(), clock, places: std::sync::Mutex::default() }
+    }
+
+    fn place(&self, tenant: &str) -> Place {
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(place) = places.get(tenant) {
+            return place.clone();
+        }
+        // Tenants that nobody asks about and nothing is known of go, so that names that do not exist are not collected.
+        places.retain(|_, place| Arc::strong_count(place) > 1 || place.try_lock().is_ok_and(|known| known.is_some()));
+        places.entry(tenant.to_owned()).or_default().clone()
     }
 
     /// The issuer of this tenant setting, and its key `kid`.
     pub async fn key(&self, tenant: &str, kid: &str) -> Result<(String, Key)> {
-        let mut known = self.known.lock().await;
+        let place = self.place(tenant);
+        let mut known = place.lock().await;
         let now = self.clock.elapsed();
-        let mut current = known.get(tenant).cloned();
+        let mut current = known.clone();
         let age = current.as_ref().map(|k| now.saturating_sub(k.fetched));
         let holds = current.as_ref().is_some_and(|k| k.keys.contains_key(kid));
         let wanted = match age {
@@ -71,7 +85,7 @@ impl Issuers {
             match self.fetch(tenant, now).await {
                 Ok(fetched) => {
                     let fetched = Arc::new(fetched);
-                    known.insert(tenant.to_owned(), fetched.clone());
+                    *known = Some(fetched.clone());
                     current = Some(fetched);
                 }
                 Err(e) if holds && e.kind().is_retryable() && age.is_some_and(|age| age < USABLE) => {
@@ -87,15 +101,16 @@ impl Issuers {
 
     /// Fetches what is not here or is a day old, like [`key`](Self::key), before any token is there.
     pub async fn ready(&self, tenant: &str) -> Result<()> {
-        let mut known = self.known.lock().await;
+        let place = self.place(tenant);
+        let mut known = place.lock().await;
         let now = self.clock.elapsed();
-        let age = known.get(tenant).map(|k| now.saturating_sub(k.fetched));
+        let age = known.as_ref().map(|k| now.saturating_sub(k.fetched));
         if age.is_some_and(|age| age < FRESH) {
             return Ok(());
         }
         match self.fetch(tenant, now).await {
             Ok(fetched) => {
-                known.insert(tenant.to_owned(), Arc::new(fetched));
+                *known = Some(Arc::new(fetched));
                 Ok(())
             }
             Err(e) if e.kind().is_retryable() && age.is_some_and(|age| age < USABLE) => Ok(()),
@@ -111,15 +126,16 @@ impl Issuers {
         }
         let mut address = self.login.clone();
         address.path_segments_mut().map_err(|()| Error::internal("The login address has no path."))?.pop_if_empty().extend([tenant, "v2.0", ".well-known", "openid-configuration"]);
-        let metadata: Metadata = self.read(address).await?;
+        let metadata: Metadata = self.read(address, tenant).await?;
         let keys = self.pipeline.hosts().received(&metadata.jwks_uri, Purpose::Identity)?;
-        let keys: KeySet = self.read(keys).await?;
+        let keys: KeySet = self.read(keys, tenant).await?;
         Ok(Known { issuer: metadata.issuer, keys: keys.usable()?, fetched: now })
     }
 
-    async fn read<T: serde::de::DeserializeOwned>(&self, address: Url) -> Result<T> {
+    async fn read<T: serde::de::DeserializeOwned>(&self, address: Url, tenant: &str) -> Result<T> {
         let mut request = Request::get(address, Purpose::Identity);
         request.max_body = MAX_KEYS;
+        request.share = tenant.to_owned();
         let response = self.pipeline.send(request).await?;
         if response.status != http::StatusCode::OK {
             let refused = Error::new(ErrorKind::Upstream, format!("Microsoft's sign-in metadata is not to be had (HTTP {}). Check the tenant setting.", response.status.as_u16()));

@@ -1,7 +1,7 @@
 use super::fake::{CLIENT, Issuer, PERSON, TENANT, claims, header, metadata};
 use super::*;
 use crate::error::ErrorKind;
-use crate::pipeline::fake::{START_MS, Seen, Service, breaks, clock, says};
+use crate::pipeline::fake::{START_MS, Seen, Service, breaks, clock, says, says_with};
 use crate::pipeline::{Answer, Sent};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -216,4 +216,41 @@ async fn foreign_key_addresses_and_unclear_key_sets_are_refused() {
         let service = entra(move || says(200, keys.clone()));
         assert_eq!(trust(&service, &clock).id_token(&token, "common", CLIENT, Some("n1")).await.unwrap_err().kind(), ErrorKind::TokenRejected);
     }
+}
+
+#[tokio::test]
+async fn a_tenant_that_is_slow_or_throttled_holds_up_no_other() {
+    let slow = "slow.example";
+    let service = Service::new(move |request: &Seen, _| match request.uri().path() {
+        path if path.starts_with("/slow.example/") => says_with(429, ("retry-after", "600"), ""),
+        path if path.ends_with("openid-configuration") => says(200, metadata()),
+        _ => says(200, Issuer::get().jwks()),
+    });
+    // Time stands still, so a wait is never over.
+    let clock = crate::clock::TestClock::new(START_MS);
+    let trust = trust(&service, &clock);
+    assert_eq!(trust.ready(slow).await.unwrap_err().kind(), ErrorKind::Throttled);
+    trust.ready("common").await.unwrap();
+
+    let patient = Service::new(|request: &Seen, _| match request.uri().path() {
+        path if path.starts_with("/slow.example/") => breaks(Sent::No),
+        path if path.ends_with("openid-configuration") => says(200, metadata()),
+        _ => says(200, Issuer::get().jwks()),
+    });
+    let trust = Arc::new(self::trust(&patient, &clock));
+    let waiting = tokio::spawn({
+        let trust = trust.clone();
+        async move { trust.ready(slow).await }
+    });
+    clock.next_wait().await;
+    let mut other = std::pin::pin!(trust.ready("common"));
+    for _ in 0..100 {
+        if let Some(ready) = futures_util::FutureExt::now_or_never(&mut other) {
+            ready.unwrap();
+            assert!(!waiting.is_finished());
+            return waiting.abort();
+        }
+        tokio::task::yield_now().await;
+    }
+    panic!("waited for somebody else's tenant");
 }

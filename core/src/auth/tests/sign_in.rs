@@ -110,10 +110,10 @@ async fn what_entra_answers_is_checked_before_anything_is_stored() {
 #[tokio::test]
 async fn a_sign_in_comes_back_to_this_machine() {
     let house = house();
-    let (sign_in, receiver) = house.auth.begin_here(ConnectRequest { redirect_uri: String::new(), ..wish() }).await.unwrap();
+    let (sign_in, mut receiver) = house.auth.begin_here(ConnectRequest { redirect_uri: String::new(), ..wish() }).await.unwrap();
     let asked = house.visit(&sign_in.url);
     let port = url::Url::parse(&asked["redirect_uri"]).unwrap().port().unwrap();
-    let waiting = tokio::spawn(receiver.callback());
+    let waiting = tokio::spawn(async move { receiver.callback().await });
     crate::pipeline::fake::browse(port, &format!("/?code=c&state={}", asked["state"])).await;
     let callback = waiting.await.unwrap().unwrap();
     let account = house.auth.finish(&callback, &sign_in.binding).await.unwrap();

@@ -59,7 +59,7 @@ impl Entra {
         *asked.uri_mut() = self.address(tenant, &format!("oauth2/v2.0/{endpoint}")).as_str().parse().map_err(|_| Error::internal("The sign-in address could not be made."))?;
         asked.headers_mut().insert(http::header::ACCEPT, http::HeaderValue::from_static("application/json"));
         asked.headers_mut().insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/x-www-form-urlencoded"));
-        self.pipeline.send(request(asked, Safety::Repeatable, None)?).await
+        self.pipeline.send(request(asked, Safety::Repeatable, None, self.share(tenant))?).await
     }
 }
 
@@ -77,4 +77,29 @@ fn read<T: serde::de::DeserializeOwned>(response: &Response) -> Result<T, Denied
 
 fn unreadable(response: &Response) -> Denied {
     Denied::Failed(Error::new(ErrorKind::Upstream, "Microsoft's sign-in service answered something unreadable. Try again later.").with_request_id(response.request_id.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::TestClock;
+    use crate::config::{Cloud, Endpoints};
+    use crate::pipeline::fake::{START_MS, Service, says, says_with};
+    use std::sync::Arc;
+
+    #[tokio::test]
+    async fn who_is_throttled_holds_up_neither_another_tenant_nor_another_application() {
+        let service = Service::new(|_, n| if n == 0 { says_with(429, ("retry-after", "1800"), "") } else { says(400, r#"{"error":"authorization_pending"}"#) });
+        let clock = TestClock::new(START_MS);
+        let (pipeline, endpoints) = (service.pipeline(&clock), Endpoints::of(&Cloud::Public).unwrap());
+        let app = |client_id: &str| Entra::new(pipeline.clone(), Arc::new(clock.clone()), &endpoints, client_id, Credential::None);
+        let asked = async |client_id: &str, tenant: &str| app(client_id).device_grant(tenant, "code").await.map(drop).map_err(|e| e.into_error(true).kind());
+        for _ in 0..2 {
+            assert_eq!(asked("a", "slow.example").await, Err(ErrorKind::Throttled));
+        }
+        assert_eq!(service.calls(), 1, "what was asked for is kept");
+        let _ = asked("a", "other.example").await;
+        let _ = asked("b", "slow.example").await;
+        assert_eq!(service.calls(), 3);
+    }
 }
