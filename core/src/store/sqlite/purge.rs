@@ -154,6 +154,7 @@ impl PurgeStore for SqliteStore {
             if run(tx, "DELETE FROM owners WHERE owner = ?1 AND purge_at <= ?2", (owner, now))? == 0 {
                 return Ok(Vec::new());
             }
+            self.end_sign_ins_of(tx, owner)?;
             self.begin_all(tx, of_owner(tx, owner)?, reason, now)
         })?;
         self.erase_now(ERASE_WAIT);
