@@ -885,7 +885,7 @@ export class Engine implements AsyncDisposable {
    * Errors: InvalidInput, NotFound, Forbidden (personal accounts). */
   approval(accountId: string, redirectUri: string, options?: CallOptions): Promise<Approval>;
   /** Looks whether the approval came without a callback: an organisation's account is then connected. A person's account says that the person signs in again.
-   * Errors: NotFound, NotConnected, Network, ConsentMissing (not yet), Forbidden (a wrong registration). */
+   * Errors: NotFound, NotConnected, Network, ConsentMissing (not yet), Forbidden (a wrong registration), Conflict (another owner has this organisation). */
   resume(accountId: string, options?: CallOptions): Promise<Account>;
   /** Asks Microsoft who the account is and whether its mailbox can be reached; sends a mail to itself if a test message is asked for.
    * Errors: NotFound, NotConnected, NeedsReconnect, Network. */

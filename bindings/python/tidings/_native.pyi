@@ -1610,7 +1610,7 @@ class Engine:
         Errors: InvalidInput, NotFound, Forbidden (personal accounts)."""
     async def resume(self, account_id: str) -> Account:
         """Looks whether the approval came without a callback: an organisation's account is then connected. A person's account says that the person signs in again.
-        Errors: NotFound, NotConnected, Network, ConsentMissing (not yet), Forbidden (a wrong registration)."""
+        Errors: NotFound, NotConnected, Network, ConsentMissing (not yet), Forbidden (a wrong registration), Conflict (another owner has this organisation)."""
     async def verify(self, account_id: str, test_message: bool) -> Verification:
         """Asks Microsoft who the account is and whether its mailbox can be reached; sends a mail to itself if a test message is asked for.
         Errors: NotFound, NotConnected, NeedsReconnect, Network."""
@@ -1755,7 +1755,7 @@ class BlockingEngine:
         Errors: InvalidInput, NotFound, Forbidden (personal accounts)."""
     def resume(self, account_id: str) -> Account:
         """Looks whether the approval came without a callback: an organisation's account is then connected. A person's account says that the person signs in again.
-        Errors: NotFound, NotConnected, Network, ConsentMissing (not yet), Forbidden (a wrong registration)."""
+        Errors: NotFound, NotConnected, Network, ConsentMissing (not yet), Forbidden (a wrong registration), Conflict (another owner has this organisation)."""
     def verify(self, account_id: str, test_message: bool) -> Verification:
         """Asks Microsoft who the account is and whether its mailbox can be reached; sends a mail to itself if a test message is asked for.
         Errors: NotFound, NotConnected, NeedsReconnect, Network."""

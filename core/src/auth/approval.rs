@@ -20,6 +20,15 @@ const PATIENCE: Duration = Duration::from_secs(180);
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
+/// What tells that an organisation is connected for this very account.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sign {
+    /// The callback of an approval that was asked for here.
+    Callback,
+    /// That Microsoft knows of an approval, whoever asked for it.
+    Token,
+}
+
 const APPROVED: &str = "The administrator approved. Sign in again.";
 const PERHAPS: &str = "If the administrator has approved, sign in again.";
 const DECLINED: &str = "The administrator declined. Ask again with approval.";
@@ -95,7 +104,7 @@ impl Auth {
         if row.tenant().is_some_and(|tenant| tenant != said) {
             return Err(Error::new(ErrorKind::TokenRejected, "The approval is that of another organisation than the account's. Nothing was changed; ask for approval again.").on_account(account_id));
         }
-        self.approved(row, APPROVED, PATIENCE).await
+        self.approved(row, APPROVED, PATIENCE, Sign::Callback).await
     }
 
     /// Looks whether the approval came without a callback.
@@ -104,14 +113,14 @@ impl Auth {
         if row.state == AccountState::Disconnected {
             return Err(Error::new(ErrorKind::NotConnected, "The account is disconnected. Connect it again.").on_account(account_id));
         }
-        self.approved(row, PERHAPS, Duration::ZERO).await
+        self.approved(row, PERHAPS, Duration::ZERO, Sign::Token).await
     }
 
-    async fn approved(&self, row: AccountRow, words: &str, patience: Duration) -> Result<Account> {
+    async fn approved(&self, row: AccountRow, words: &str, patience: Duration, sign: Sign) -> Result<Account> {
         let row = match (row.kind, row.state) {
             (_, AccountState::Connected) => row,
             (AccountKind::Tenant, _) => {
-                let row = self.connect_organisation(row, patience).await?;
+                let row = self.connect_organisation(row, patience, sign).await?;
                 self.bell.ring(Event::AccountConnected { account_id: row.id.clone() });
                 row
             }
@@ -150,16 +159,18 @@ impl Auth {
     }
 
     /// An organisation is connected by a token that Entra gives for it, and by nothing else.
-    async fn connect_organisation(&self, row: AccountRow, patience: Duration) -> Result<AccountRow> {
+    async fn connect_organisation(&self, row: AccountRow, patience: Duration, sign: Sign) -> Result<AccountRow> {
         let on = |error: Error| error.on_account(&row.id);
         let tenant = row.tenant().ok_or_else(|| on(Error::internal("An organisation's account names no organisation.")))?;
         let app = self.app_of(&row)?;
+        let asked = row.clone();
+        self.step(move |me| me.not_elsewhere(&asked, sign)).await?;
         let (mut waited, mut pause) = (Duration::ZERO, FIRST_PAUSE);
         loop {
             match app.entra.app_only(tenant, &row.id, None).await {
                 Ok(grant) => match grant.roles() {
                     Some(roles) if roles.is_empty() => {}
-                    roles => return self.keep_organisation(&row, grant, roles.unwrap_or_default()).await.map_err(on),
+                    roles => return self.keep_organisation(&row, grant, roles.unwrap_or_default(), sign).await.map_err(on),
                 },
                 Err(Denied::Refused(refusal, _)) if refusal.not_yet() => {}
                 Err(denied) => return Err(on(denied.into_error(false))),
@@ -174,8 +185,20 @@ impl Auth {
         }
     }
 
-    async fn keep_organisation(&self, row: &AccountRow, grant: Grant, roles: Vec<String>) -> Result<AccountRow> {
-        let lease = self.connect_lease(&format!("{}\0{}\0{}", row.owner, row.tenant_id, row.user_id)).await?;
+    /// An approval counts for the whole organisation, so a token alone does not tell whose account it was meant for: without a callback of its own an
+    /// account gets none beside another owner's. One that had tokens before was told already. Blocks.
+    fn not_elsewhere(&self, row: &AccountRow, sign: Sign) -> Result<()> {
+        let is_new = matches!(row.state, AccountState::AwaitingAdmin | AccountState::Declined);
+        if sign == Sign::Callback || !is_new || !self.store.is_connected_elsewhere(&row.owner, &row.tenant_id, &row.user_id)? {
+            return Ok(());
+        }
+        let words = "Another owner has this organisation connected through the same application, so its approval says nothing about this account. Ask an administrator with approval, and bring its callback to finish_connect.";
+        Err(Error::new(ErrorKind::Conflict, words).with_remedy(Remedy::Admin).on_account(&row.id))
+    }
+
+    async fn keep_organisation(&self, row: &AccountRow, grant: Grant, roles: Vec<String>, sign: Sign) -> Result<AccountRow> {
+        // One at a time per organisation, whoever the owner is.
+        let lease = self.connect_lease(&format!("\0{}\0{}", row.tenant_id, row.user_id)).await?;
         let (id, generation, now) = (row.id.clone(), row.generation, self.now());
         let expires_at = now.saturating_add(i64::try_from(grant.lifetime.as_millis()).unwrap_or(0));
         let access_token = grant.access_token.clone();
@@ -183,12 +206,13 @@ impl Auth {
             .step(move |me| me.vault.again(|| {
                 let row = me.store.account(&id)?.filter(|row| row.generation == generation);
                 let row = row.ok_or_else(|| Error::new(ErrorKind::Conflict, "The account was connected anew or disconnected meanwhile. Look at it again."))?;
+                me.not_elsewhere(&row, sign)?;
                 let keys = me.vault.new_account_keys(&id, false, now)?;
                 let opened = me.vault.adopt(&id, &keys)?;
                 let version = me.store.token(&id)?.map_or(1, |token| token.version + 1);
                 let token = StoredToken { refresh_token: String::new(), access_token: grant.access_token.expose(str::to_owned) };
                 let token = TokenRow { account_id: id.clone(), version, sealed: opened.secrets.seal(token_place(&id, version), &token.to_json()?)?, expires_at, refreshed_at: now };
-                let row = AccountRow { state: AccountState::Connected, state_since: now, problem: None, scopes: roles.clone(), connected_at: now, claims: None, access_ends_at: None, ..row };
+                let row = AccountRow { state: AccountState::Connected, state_since: now, problem: None, scopes: roles.clone(), connected_at: now, claims: None, access_ends_at: None, generation: generation + 1, ..row };
                 // What is carried over may be sealed with a key that is being replaced.
                 let mut row = row;
                 opened.content.again(profile_place(&id, row.profile_version), &mut row.profile)?;

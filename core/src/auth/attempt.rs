@@ -64,6 +64,9 @@ pub(super) struct Attempt {
     pub login_hint: Option<String>,
     #[serde(default)]
     pub context: Option<String>,
+    /// What it is found by. Empty until it is stored.
+    #[serde(skip)]
+    pub hash: Vec<u8>,
 }
 
 fn default_app() -> String {
@@ -87,6 +90,7 @@ impl Attempt {
             extra_scopes: Vec::new(),
             login_hint: None,
             context: None,
+            hash: Vec::new(),
         })
     }
 
@@ -102,30 +106,42 @@ impl Auth {
         let binding = attempt.binding.clone();
         let created_at = self.now();
         let expires_at = created_at.saturating_add(i64::from(self.config.sign_in_seconds) * 1000);
-        let hash = hash(state);
+        let plain = Zeroizing::new(serde_json::to_vec(&attempt).map_err(|_| Error::internal("A sign-in could not be written."))?);
+        self.put(&attempt, hash(state), plain, created_at, expires_at).await?;
+        Ok(SignIn { url, binding, expires_at: from_ms(expires_at) })
+    }
+
+    /// Stores nothing but that it is under way: no browser will come back to it, and it ends with its owner all the same.
+    pub(super) async fn mark(&self, attempt: &mut Attempt, expires_at: i64) -> Result<()> {
+        attempt.hash = hash(&random::token::<32>()?);
+        self.put(attempt, attempt.hash.clone(), Zeroizing::default(), self.now(), expires_at).await
+    }
+
+    async fn put(&self, attempt: &Attempt, hash: Vec<u8>, plain: Zeroizing<Vec<u8>>, created_at: i64, expires_at: i64) -> Result<()> {
+        let (owner, account_id) = (attempt.owner.clone(), attempt.aim.account().map(str::to_owned));
         self.step(move |me| {
-            let plain = Zeroizing::new(serde_json::to_vec(&attempt).map_err(|_| Error::internal("A sign-in could not be written."))?);
             me.vault.again(|| {
                 let sealed = me.vault.store_key().seal(place(&hex(&hash)), &plain)?;
-                me.store.insert_attempt(&NewAttempt { state_hash: hash.clone(), sealed, created_at, expires_at })
+                let left = NewAttempt { state_hash: hash.clone(), sealed, created_at, expires_at };
+                me.store.leave_attempt(&left, &owner, account_id.as_deref())
             })
         })
-        .await?;
-        Ok(SignIn { url, binding, expires_at: from_ms(expires_at) })
+        .await
     }
 
     /// Checks that the callback came in time to the browser and the address it was meant for. Nothing is used up: whoever has only one half of it (a
     /// stolen callback, a stolen session) neither gets in nor spoils the sign-in of the one who has both.
     pub(super) async fn look(&self, callback: &Callback, binding: &str) -> Result<Attempt> {
         let hash = hash(&callback.state);
-        let (attempt, is_used, expires_at): (Attempt, bool, i64) = self
+        let found = hash.clone();
+        let (mut attempt, is_used, expires_at): (Attempt, bool, i64) = self
             .step(move |me| {
                 let (row, plain) = me.vault.again(|| {
                     let row = me.store.attempt(&hash)?.ok_or_else(unknown)?;
                     let plain = me.vault.store_key().open(place(&hex(&hash)), &row.sealed)?;
                     Ok((row, plain))
                 })?;
-                let attempt = serde_json::from_slice(&plain).map_err(|_| Error::new(ErrorKind::Corrupt, "The stored sign-in cannot be read. Start it again."))?;
+                let attempt: Attempt = serde_json::from_slice(&plain).map_err(|_| Error::new(ErrorKind::Corrupt, "The stored sign-in cannot be read. Start it again."))?;
                 Ok((attempt, row.is_used, row.expires_at))
             })
             .await?;
@@ -139,6 +155,7 @@ impl Auth {
         if expires_at <= self.now() {
             return Err(expired());
         }
+        attempt.hash = found;
         Ok(attempt)
     }
 
@@ -175,7 +192,7 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 }
 
 fn unknown() -> Error {
-    Error::invalid("This callback belongs to no sign-in started here. Start one with connect.")
+    Error::invalid("This callback belongs to no sign-in started here, or to one that ended with its account or owner. Start one with connect.")
 }
 
 fn used() -> Error {

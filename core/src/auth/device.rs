@@ -13,6 +13,8 @@ use std::time::{Duration, SystemTime};
 const USUAL_INTERVAL: u32 = 5;
 const SLOWER: Duration = Duration::from_secs(5);
 const LONGEST: u32 = 3600;
+/// A look that begins in time may end after it.
+const LAST_LOOK_MS: i64 = 600_000;
 const LONGEST_MESSAGE: usize = 2 << 10;
 
 /// A code, and what is done when somebody has signed in with it.
@@ -57,6 +59,7 @@ impl Auth {
             Err(Denied::Failed(error)) => return Err(error),
         };
         let expires_at = asked_at.saturating_add(i64::from(code.expires_in) * 1000);
+        self.mark(&mut attempt, expires_at.saturating_add(LAST_LOOK_MS)).await?;
         Ok(DeviceAttempt { attempt, code, expires_at })
     }
 

@@ -7,7 +7,7 @@ use super::state::{Class, Refusal};
 use super::token::{Denied, Grant};
 use super::{Application, Auth, Profile};
 use crate::config::PERSONAL_TENANT;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Remedy, Result};
 use crate::model::Account;
 use crate::pipeline::{AccessToken, Purpose, Request};
 use crate::trust::Identity;
@@ -44,7 +44,7 @@ impl Auth {
                 });
             }
         };
-        self.keep_grant(&attempt, grant, callback.iss.as_deref().map(String::as_str)).await
+        self.keep_grant(&attempt, grant, callback.iss.as_deref().map(String::as_str)).await.map_err(spent)
     }
 
     /// Verifies whose grant it is and stores it for this attempt: account, keys and token in one step. However the grant arrived. `iss`: who the
@@ -71,6 +71,9 @@ impl Auth {
         }
         if attempt.aim == Aim::Tenant {
             refuse_personal(&identity.tenant_id, "it cannot connect one")?;
+            if identity.is_guest {
+                return Err(Error::new(ErrorKind::Forbidden, "A guest cannot connect the organisation that is visited. Nothing was stored; let somebody of the organisation itself sign in."));
+            }
         }
         let fits = match tenant.to_ascii_lowercase().as_str() {
             "common" => true,
@@ -132,6 +135,15 @@ impl Auth {
             Err(failed) => failed,
         }
     }
+}
+
+/// After the exchange no callback can be brought again, whatever passes by itself.
+fn spent(error: Error) -> Error {
+    if !error.kind().is_retryable() {
+        return error;
+    }
+    let reason = format!("{} Microsoft's code is good for one use and nothing was stored; start the sign-in again.", error.reason());
+    Error::new(ErrorKind::TokenRejected, reason).with_remedy(Remedy::User).with_request_id(error.request_id().map(str::to_owned)).with_source(error)
 }
 
 /// Microsoft cannot have taken the code: it never left, or was sent back unread.

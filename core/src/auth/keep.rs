@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 const CONNECT_LEASE_MS: i64 = 30_000;
-const WAITS: &str = "An administrator of the organisation must approve first. Ask for it with approval.";
+pub(super) const WAITS: &str = "An administrator of the organisation must approve first. Ask for it with approval.";
 const LONGEST_NAME: usize = 100;
 
 /// What became of it.
@@ -68,6 +68,11 @@ impl Auth {
         if let Some(row) = &named {
             self.same_person(row, identity, &profile)?;
         }
+        // Whoever signs in by connect has perhaps been waiting since an earlier one.
+        let named = match named {
+            Some(row) => Some(row),
+            None => self.awaited(&wish, identity, &profile)?,
+        };
         let kind = match (&wish.aim, &named) {
             (_, Some(row)) => row.kind,
             (Aim::Tenant, _) => AccountKind::Tenant,
@@ -103,6 +108,14 @@ impl Auth {
             features.extend(known.iter().flat_map(|(row, waiting)| row.features.iter().chain(waiting)).copied());
         }
 
+        let mut extra_scopes: BTreeSet<String> = wish.extra_scopes.iter().cloned().collect();
+        // A connect of somebody who is connected already asks for more; nothing is taken away by it.
+        let asks_for_more = |row: &AccountRow| row.state != AccountState::Disconnected && row.app == wish.app && row.authority == wish.authority;
+        if let Some((row, _)) = known.as_ref().filter(|(row, _)| asks_for_more(row)) {
+            features.extend(row.features.iter().copied());
+            extra_scopes.extend(row.extra_scopes.iter().cloned());
+        }
+
         let with_content = known.is_none() || self.store.active_key(KeyPurpose::Content, Some(&id))?.is_none();
         let keys = self.vault.new_account_keys(&id, with_content, now)?;
         let opened = self.vault.adopt(&id, &keys)?;
@@ -130,7 +143,7 @@ impl Auth {
             problem: waits.then(|| WAITS.to_owned()),
             features: features.into_iter().collect(),
             scopes: grant.scopes.clone().unwrap_or_else(|| wish.scopes.iter().map(|s| scopes::short(s).to_owned()).collect()),
-            extra_scopes: wish.extra_scopes,
+            extra_scopes: extra_scopes.into_iter().collect(),
             profile_version,
             generation: earlier.map_or(1, |row| row.generation + 1),
             access_ends_at: (kind == AccountKind::Person && grant.refresh_token.is_none()).then_some(expires_at),
@@ -138,7 +151,7 @@ impl Auth {
             ..AccountRow::new(id, wish.owner, sealed, now)
         };
         let row = if waits { AccountRow { scopes: Vec::new(), ..row } } else { row };
-        let row = self.store.connect_account(&row, token.as_ref(), &keys, replaced.as_deref(), now)?;
+        let row = self.store.finish_attempt(&wish.hash, &row, token.as_ref(), &keys, replaced.as_deref(), now)?;
         Ok(Kept { row, replaced })
     }
 
@@ -151,81 +164,25 @@ impl Auth {
         let (new, old) = (shown(&profile.display_name), shown(&self.profile_of(row)?.display_name));
         Err(Error::new(ErrorKind::Conflict, format!("{new} signed in, but this account is that of {old}. Nothing was changed; sign in as {old}, or connect {new} as an account of its own.")).on_account(&row.id))
     }
-
-    /// Keeps what an administrator is waited for, and answers which account it is.
-    pub(super) async fn await_approval(&self, attempt: &Attempt) -> Result<Option<String>> {
-        let (wish, now) = (Wish::of(attempt), self.now());
-        let hint = attempt.login_hint.clone();
-        let changed = self
-            .step(move |me| {
-                let kind = match &wish.aim {
-                    // Which organisation it is, nobody has proven: there is nothing to keep.
-                    Aim::Tenant | Aim::Approval(_) => return Ok((None, false)),
-                    Aim::Reconnect(id) => return me.wait_again(id, now).map(|changed| (Some(id.clone()), changed)),
-                    Aim::AddFeatures(id) => {
-                        let Some(row) = me.store.account(id)? else { return Ok((None, false)) };
-                        let features: BTreeSet<Feature> = row.features.iter().chain(&wish.features).copied().collect();
-                        let changed = me.store.set_features(id, row.generation, &features.into_iter().collect::<Vec<_>>(), now)?;
-                        return Ok((Some(id.clone()), changed));
-                    }
-                    Aim::Link => AccountKind::Link,
-                    Aim::SignIn => AccountKind::Person,
-                };
-                let id = new_id()?;
-                let profile = Profile { context: wish.context.clone(), login_hint: hint, ..Profile::default() };
-                let plain = serde_json::to_vec(&profile).map_err(|_| Error::internal("A profile could not be written."))?;
-                me.vault.again(|| {
-                    let wish = wish.clone();
-                    let keys = me.vault.new_account_keys(&id, true, now)?;
-                    let opened = me.vault.adopt(&id, &keys)?;
-                    let row = AccountRow {
-                    user_id: AccountRow::nobody(&id),
-                    kind,
-                    app: wish.app,
-                    authority: wish.authority,
-                    state: AccountState::AwaitingAdmin,
-                    problem: Some(WAITS.to_owned()),
-                    features: wish.features,
-                    extra_scopes: wish.extra_scopes,
-                    ..AccountRow::new(id.clone(), wish.owner, opened.content.seal(profile_place(&id, 1), &plain)?, now)
-                };
-                    me.store.connect_account(&row, None, &keys, None, now)
-                })?;
-                Ok((Some(id), true))
-            })
-            .await?;
-        if let (Some(id), true) = &changed {
-            let row = self.row(id).await?;
-            self.bell.ring(Event::AccountChanged { account_id: row.id, state: row.state });
-        }
-        Ok(changed.0)
-    }
-
-    /// An account that nobody has signed in to yet waits on. One that somebody has stays as it was.
-    fn wait_again(&self, account_id: &str, now: i64) -> Result<bool> {
-        let Some(row) = self.store.account(account_id)?.filter(|row| row.person().is_none() && row.state != AccountState::Disconnected) else { return Ok(false) };
-        if row.state == AccountState::AwaitingAdmin {
-            return Ok(false);
-        }
-        self.store.set_account_state(account_id, row.generation, AccountState::AwaitingAdmin, Some(WAITS), now)
-    }
 }
 
 /// What an attempt asks for, as it goes into a row.
 #[derive(Clone)]
-struct Wish {
-    aim: Aim,
-    owner: String,
-    app: String,
-    authority: String,
-    features: Vec<Feature>,
-    scopes: Vec<String>,
-    extra_scopes: Vec<String>,
-    context: Option<String>,
+pub(super) struct Wish {
+    pub aim: Aim,
+    pub owner: String,
+    pub app: String,
+    pub authority: String,
+    pub features: Vec<Feature>,
+    pub scopes: Vec<String>,
+    pub extra_scopes: Vec<String>,
+    pub login_hint: Option<String>,
+    pub context: Option<String>,
+    pub hash: Vec<u8>,
 }
 
 impl Wish {
-    fn of(attempt: &Attempt) -> Self {
+    pub fn of(attempt: &Attempt) -> Self {
         Self {
             aim: attempt.aim.clone(),
             owner: attempt.owner.clone(),
@@ -234,12 +191,14 @@ impl Wish {
             features: attempt.features.clone(),
             scopes: attempt.scopes.clone(),
             extra_scopes: attempt.extra_scopes.clone(),
+            login_hint: attempt.login_hint.clone(),
             context: attempt.context.clone(),
+            hash: attempt.hash.clone(),
         }
     }
 }
 
-fn new_id() -> Result<String> {
+pub(super) fn new_id() -> Result<String> {
     Ok(format!("acc_{}", random::token::<16>()?))
 }
 

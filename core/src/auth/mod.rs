@@ -1,6 +1,6 @@
 //! Entra: signing in, keeping the tokens, handing them out. The diagram is in [`state`].
 //!
-//! `begin` starts, `attempt` remembers, `callback` reads what comes back, `flow` ends, `keep` stores; `approval` is the administrator's part,
+//! `begin` starts, `attempt` remembers, `callback` reads what comes back, `flow` ends, `keep` stores, `waiting` what cannot be finished yet; `approval` is the administrator's part,
 //! `shown` what hosts see.
 
 mod approval;
@@ -21,6 +21,7 @@ mod shown;
 mod state;
 mod token;
 mod verify;
+mod waiting;
 
 pub use device::DeviceAttempt;
 pub use scopes::name as feature_name;
@@ -159,7 +160,7 @@ impl Auth {
 }
 
 /// Name and address, and what the host wants to find again: for display, under the content key.
-#[derive(Clone, Default, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 struct Profile {
     address: String,
@@ -169,6 +170,9 @@ struct Profile {
     /// Until somebody has signed in.
     #[serde(skip_serializing_if = "Option::is_none")]
     login_hint: Option<String>,
+    /// What is stored cannot be read; the next sign-in or `verify` writes it anew.
+    #[serde(skip)]
+    is_damaged: bool,
 }
 
 fn profile_place(account_id: &str, version: i64) -> Place<'_> {

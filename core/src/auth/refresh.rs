@@ -306,12 +306,12 @@ impl Auth {
         // Re-read first: a refusal of a token that another process has replaced says nothing.
         let id = account.id.clone();
         let current = self.step(move |me| me.store.token(&id)).await?;
-        if current.is_some_and(|current| current.version != version)
-            && let Row::Usable(token) = self.read(&account.id, stale).await?
-        {
-            return Ok(token);
+        if current.is_some_and(|current| current.version != version) {
+            return match self.read(&account.id, stale).await? {
+                Row::Usable(token) => Ok(token),
+                Row::Renew(_) => Err(Error::new(ErrorKind::StoreBusy, "Another process renewed this account's token meanwhile. Try again.")),
+            };
         }
-        tracing::warn!(target: "tidings::auth", account = account.id, kind = ?refusal.error(false).kind(), "token refused");
         tracing::warn!(target: "tidings::auth", account = account.id, kind = ?refusal.error(false).kind(), "token refused");
         if refusal.class() == Class::Outage {
             return Err(refusal.error(false));
@@ -326,7 +326,10 @@ impl Auth {
         if state == AccountState::NeedsReconnect
             && let Some(claims) = refusal.claims.as_deref().or(claims)
         {
-            self.keep_claims(&account.id, account.generation, claims).await?;
+            // A help for the next sign-in: that it cannot be kept must not hide the refusal.
+            if let Err(e) = self.keep_claims(&account.id, account.generation, claims).await {
+                tracing::debug!(target: "tidings::auth", account = account.id, kind = ?e.kind(), "claims could not be kept");
+            }
         }
         self.change_state(&account, state, Some(refusal.reason())).await?;
         Err(match state {

@@ -2,7 +2,7 @@
 
 use super::{Auth, Profile, claims_place, profile_place, scopes};
 use crate::clock::from_ms;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{ErrorKind, Result};
 use crate::model::{Account, AccountKind, AccountState, Event, Feature};
 use crate::store::AccountRow;
 use zeroize::Zeroizing;
@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 /// How long an administrator is waited for.
 const AWAITED_MS: i64 = 30 * 86_400_000;
 const NOBODY_APPROVED: &str = "Nobody approved within 30 days. Ask again with approval.";
+const DAMAGED_NAME: &str = "The stored name and address are damaged and cannot be read. Call verify, or sign in again, to have them written anew.";
 const ACCESS_ENDED: &str = "Microsoft gave no lasting access (offline_access), and what it gave has ended. Sign in again and allow it.";
 
 /// What was asked for, was granted, and exists for this kind of account.
@@ -36,8 +37,14 @@ impl Auth {
             }
             opened
         });
+        // One damaged name must not hide the account, nor all those listed with it: how else would it be found, and mended?
+        let damaged = || {
+            tracing::error!(target: "tidings::auth", account = row.id, "the stored name of an account cannot be read");
+            Ok(Profile { is_damaged: true, ..Profile::default() })
+        };
         match opened {
-            Ok(plain) => serde_json::from_slice(&plain).map_err(|_| Error::new(ErrorKind::Corrupt, "The stored name of an account cannot be read.").on_account(&row.id)),
+            Ok(plain) => serde_json::from_slice(&plain).or_else(|_| damaged()),
+            Err(e) if e.kind() == ErrorKind::Corrupt => damaged(),
             // After a purge the key is gone, and with it name and address.
             Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotConnected) => Ok(Profile::default()),
             Err(e) => Err(e.on_account(&row.id)),
@@ -107,7 +114,7 @@ fn account(row: &AccountRow, profile: Profile) -> Account {
         missing: row.features.iter().filter(|feature| !scopes::works(**feature, &row.scopes, row.tenant())).copied().collect(),
         connected_at: from_ms(row.connected_at),
         problem: row.problem.clone().filter(|_| row.state != AccountState::Connected),
-        warnings: warnings(row),
+        warnings: profile.is_damaged.then(|| DAMAGED_NAME.to_owned()).into_iter().chain(warnings(row)).collect(),
         access_ends_at: row.access_ends_at.map(from_ms),
     }
 }

@@ -89,7 +89,7 @@ impl Engine {
     }
 
     /// Looks whether the approval came without a callback: an organisation's account is then connected. A person's account says that the person signs in again.
-    /// Errors: NotFound, NotConnected, Network, ConsentMissing (not yet), Forbidden (a wrong registration).
+    /// Errors: NotFound, NotConnected, Network, ConsentMissing (not yet), Forbidden (a wrong registration), Conflict (another owner has this organisation).
     pub async fn resume(&self, account_id: String) -> Result<Account> {
         let inner = self.inner.clone();
         self.inner

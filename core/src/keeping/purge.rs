@@ -58,10 +58,11 @@ impl Keeping {
         let known = self
             .step(move |store| Ok(store.is_deleted(&known)? || !store.accounts(&AccountFilter { owner: Some(known), state: None })?.is_empty()))
             .await?;
-        if !known {
+        // Sign-ins under way end even where there is no account yet.
+        let begun = self.step(move |store| store.begin_purge(&[], Some(&owner), PURGED, now)).await?;
+        if !known && begun.is_empty() {
             return Err(Error::new(ErrorKind::NotFound, "There is no account of this owner."));
         }
-        let begun = self.step(move |store| store.begin_purge(&[], Some(&owner), PURGED, now)).await?;
         self.gone(&begun);
         Ok(begun)
     }

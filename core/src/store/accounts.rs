@@ -70,6 +70,11 @@ impl AccountRow {
         format!("nobody/{account_id}")
     }
 
+    /// Nobody has signed in to it yet.
+    pub fn is_nobodys(&self) -> bool {
+        self.user_id == Self::nobody(&self.id)
+    }
+
     /// `user_id` of an organisation: one account per application.
     pub fn organisation(app: &str) -> String {
         format!("tenant/{app}")
@@ -190,7 +195,13 @@ pub trait AccountStore {
     /// `enqueue`; it is then committed with that row.
     fn reserve_uses(&self, key_id: i64, count: i64) -> Result<i64>;
 
-    fn insert_attempt(&self, attempt: &NewAttempt) -> Result<()>;
+    /// With whose it is: it ends, whatever became of it, when its account is disconnected or purged, or its owner deleted or purged.
+    fn leave_attempt(&self, attempt: &NewAttempt, owner: &str, account_id: Option<&str>) -> Result<()>;
+    /// One of some owner.
+    #[cfg(test)]
+    fn insert_attempt(&self, attempt: &NewAttempt) -> Result<()> {
+        self.leave_attempt(attempt, "owner", None)
+    }
     /// Looks without using it up, so that a callback from the wrong browser costs the right one nothing.
     fn attempt(&self, state_hash: &[u8]) -> Result<Option<AttemptRow>>;
     /// One atomic update: of several callers one gets `Fresh`. Attempts expired for a day are erased on the way.
@@ -200,9 +211,15 @@ pub trait AccountStore {
 
     /// Account, token and keys in one step, with a change-feed row. An account with this id is taken over: its mail and outbox stay, its generation
     /// grows, a new secrets key replaces the old, tokens not given are gone. Another account of the same owner, tenant and user is a Conflict.
-    /// `replaces`: an account nobody ever signed in to, erased in the same step. Answers the row as stored.
+    /// `replaces`: an account nobody ever signed in to, erased in the same step. `account.generation` is the one after the row it was decided on, 1 for
+    /// a new one: if that row has changed since, or somebody has signed in to the replaced one, nothing is stored and the error is
+    /// [`moved_on`](crate::store::moved_on). Answers the row as stored.
     fn connect_account(&self, account: &AccountRow, token: Option<&TokenRow>, keys: &[NewKey], replaces: Option<&str>, now: i64) -> Result<AccountRow>;
+    /// The same for a sign-in that left an attempt: `Cancelled`, and nothing stored, when that has ended meanwhile. It belongs to the account from then on.
+    fn finish_attempt(&self, state_hash: &[u8], account: &AccountRow, token: Option<&TokenRow>, keys: &[NewKey], replaces: Option<&str>, now: i64) -> Result<AccountRow>;
     fn find_account(&self, owner: &str, tenant_id: &str, user_id: &str) -> Result<Option<AccountRow>>;
+    /// Another owner has tokens of this organisation, or had them until they stopped working. `user_id`: [`AccountRow::organisation`].
+    fn is_connected_elsewhere(&self, owner: &str, tenant_id: &str, user_id: &str) -> Result<bool>;
     fn account(&self, id: &str) -> Result<Option<AccountRow>>;
     fn accounts(&self, filter: &AccountFilter) -> Result<Vec<AccountRow>>;
     /// False when the generation has moved on.

@@ -137,6 +137,11 @@ pub fn outdated() -> Error {
     Error::new(ErrorKind::StoreBusy, "A key of the store was replaced at this moment; nothing was changed. Try again.").with_source(Outdated)
 }
 
+/// A row is no longer the one a step was decided on. Whoever reads it anew may decide otherwise.
+pub fn moved_on() -> Error {
+    Error::new(ErrorKind::StoreBusy, "The account was changed by another call at this moment; nothing was stored. Try again.").with_source(Outdated)
+}
+
 pub fn is_outdated(error: &Error) -> bool {
     std::error::Error::source(error).is_some_and(|source| source.is::<Outdated>())
 }

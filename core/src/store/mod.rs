@@ -22,7 +22,7 @@ pub use accounts::{
 };
 pub use audit::{AuditEnd, AuditExtent, AuditRow, AuditStore, BEGINNING, Entry, Notary};
 pub use health::{HealthError, HealthRow, HealthStore};
-pub use keyring::{BRIDGE_MS, Bridge, KeyFate, KeyStore, NewRoot, ROOT_KDF, ROOT_WRAPPED, Retired, RingKey, SealedValue, Spot, is_outdated, outdated};
+pub use keyring::{BRIDGE_MS, Bridge, KeyFate, KeyStore, NewRoot, ROOT_KDF, ROOT_WRAPPED, Retired, RingKey, SealedValue, Spot, is_outdated, moved_on, outdated};
 pub use lease::{LEASE_MS, heartbeat};
 pub use mail::{
     Applied, ChangeRow, Cursor, FolderRow, Known, MailPage, MailStore, MessageRow, MessageWindow, NewMessage, PageBatch, Quarantined,

@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde_json::Value;
 use subtle::ConstantTimeEq;
 
 const LONGEST: usize = 64 << 10;
@@ -23,6 +24,8 @@ pub struct Identity {
     pub address: String,
     /// Who vouched for it, word for word.
     pub issuer: String,
+    /// At home in another organisation than the one that vouches.
+    pub is_guest: bool,
 }
 
 pub fn rejected(why: &str) -> Error {
@@ -133,12 +136,18 @@ pub struct Claims {
     email: Option<String>,
     #[serde(default)]
     name: Option<String>,
+    /// Where the person is at home, if not at the issuer. Only guests have it; in what form is not promised.
+    #[serde(default)]
+    idp: Value,
+    /// 0: a member, 1: a guest. There only if the registration asks for it.
+    #[serde(default)]
+    acct: Value,
 }
 
 impl Claims {
     /// `issuer` as the metadata of our own tenant setting gives it, perhaps with `{tenantid}`. `now` in seconds since 1970.
     pub fn check(self, issuer: &str, key: &Key, client_id: &str, nonce: Option<&str>, now: i64) -> Result<Identity> {
-        let tenant_id = self.tid.filter(|tid| is_guid(tid)).ok_or_else(|| rejected("its token names no tenant"))?;
+        let tenant_id = self.tid.clone().filter(|tid| is_guid(tid)).ok_or_else(|| rejected("its token names no tenant"))?;
         if self.iss != issuer.replace("{tenantid}", &tenant_id) {
             if same_but_tenant(&self.iss, issuer) {
                 return Err(rejected("its token names another tenant than the one that issued it"));
@@ -164,10 +173,26 @@ impl Claims {
         if !nonce.is_none_or(same) {
             return Err(rejected("its token belongs to another sign-in"));
         }
+        let is_guest = self.is_guest(&tenant_id);
         let user_id = self.oid.filter(|oid| is_guid(oid)).ok_or_else(|| rejected("its token names no person"))?;
         let shown = |text: Option<String>| text.filter(|t| t.len() <= 1000 && !t.chars().any(char::is_control)).unwrap_or_default();
         let address = shown(self.email.filter(|e| !e.is_empty()).or(self.preferred_username));
-        Ok(Identity { tenant_id: tenant_id.to_ascii_lowercase(), user_id: user_id.to_ascii_lowercase(), name: shown(self.name), address, issuer: self.iss })
+        Ok(Identity { tenant_id: tenant_id.to_ascii_lowercase(), user_id: user_id.to_ascii_lowercase(), name: shown(self.name), address, issuer: self.iss, is_guest })
+    }
+
+    /// What cannot be read counts as a guest's.
+    fn is_guest(&self, tenant_id: &str) -> bool {
+        let is_at_home = match &self.idp {
+            Value::Null => true,
+            Value::String(idp) => *idp == self.iss || idp.split('/').any(|part| part.eq_ignore_ascii_case(tenant_id)),
+            _ => false,
+        };
+        let is_member = match &self.acct {
+            Value::Null => true,
+            Value::String(acct) => acct == "0",
+            acct => acct.as_i64() == Some(0),
+        };
+        !(is_at_home && is_member)
     }
 }
 

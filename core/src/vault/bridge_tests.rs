@@ -146,7 +146,7 @@ fn another_rotation_is_waited_for() {
     let dir = tempfile::tempdir().unwrap();
     let (store, vault) = open(dir.path(), 1);
     connect(&*store, &vault, "a", true);
-    let lease = store.take_lease("rotate_keys", "they", 0, 1_000_000).unwrap().unwrap();
+    let lease = store.take_lease("rotate_keys", "they", 0, 100_000).unwrap().unwrap();
     std::thread::scope(|s| {
         let waiting = s.spawn(|| vault.rotate(&everything(None), &TestClock::new(10), None));
         std::thread::park_timeout(std::time::Duration::from_millis(300));

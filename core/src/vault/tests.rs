@@ -42,6 +42,7 @@ pub fn connect(store: &dyn Store, vault: &Vault, id: &str, with_content: bool) -
         state: AccountState::Connected,
         features: vec![Feature::MailSync],
         scopes: vec!["Mail.Read".into()],
+        generation: store.account(id).unwrap().map_or(1, |row| row.generation + 1),
         ..AccountRow::new(id, "owner", handles.content.seal(profile(id), SUBJECT).unwrap(), 1)
     };
     let token = TokenRow { account_id: id.to_owned(), version: 1, sealed: handles.secrets.seal(token_place(id), SECRET).unwrap(), expires_at: 9, refreshed_at: 1 };

@@ -34,8 +34,9 @@ async fn a_connection_waits_for_an_administrator_and_is_taken_up_where_it_was() 
 #[tokio::test]
 async fn somebody_who_is_connected_already_replaces_the_waiting_account() {
     let house = house();
-    let waiting = house.waiting().await;
     let account = house.connect().await;
+    let waiting = house.waiting().await;
+    assert_ne!(waiting.id, account.id);
     let again = house.auth.begin_again(&waiting.id, CALLBACK.into()).await.unwrap();
     let renewed = house.sign_in(&again).await.unwrap();
     assert_eq!(renewed.id, account.id);

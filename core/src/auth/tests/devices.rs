@@ -8,11 +8,11 @@ fn refusal(error: &str) -> Answer {
 }
 
 /// The answers come in this order; after them the person has signed in.
-fn will_answer(house: &House, answers: Vec<Answer>) {
+pub(super) fn will_answer(house: &House, answers: Vec<Answer>) {
     *house.entra.queued.lock().unwrap() = answers.into_iter().rev().collect();
 }
 
-fn signed_in(house: &House) -> Answer {
+pub(super) fn signed_in(house: &House) -> Answer {
     let mut claims = claims("unused", house.clock.now_ms() as i64 / 1000);
     claims.as_object_mut().unwrap().remove("nonce");
     let token = Issuer::get().sign(&header(), &claims);

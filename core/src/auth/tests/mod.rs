@@ -20,11 +20,13 @@ mod apps;
 mod challenges;
 mod consent;
 mod devices;
+mod ended;
 mod logged;
 mod organisations;
 mod people;
 mod renewal;
 mod sign_in;
+mod waiting;
 
 /// A small Entra: it remembers the nonce of the authorize URL, and answers the token endpoint with what the test has queued or with a good token.
 #[derive(Default)]

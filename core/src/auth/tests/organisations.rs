@@ -95,6 +95,57 @@ async fn owners_do_not_take_organisations_from_each_other() {
     assert_eq!(house.auth.resume(&first.id).await.unwrap().state, AccountState::Connected);
 }
 
+/// Approved for one owner, the application has tokens of the organisation. They are not for everybody who works there.
+#[tokio::test]
+async fn an_approval_for_one_owner_connects_no_other() {
+    let house = house();
+    *house.entra.roles.lock().unwrap() = vec!["Mail.Send"];
+    let first = house.proven(organisation()).await;
+    house.approve(&first, TENANT).await.unwrap();
+    let second = house.proven(TenantRequest { owner: "owner-2".into(), ..organisation() }).await;
+    let asked = house.entra.asked();
+    let error = house.auth.resume(&second.id).await.unwrap_err();
+    assert_eq!((error.kind(), error.remedy(), error.account_id()), (ErrorKind::Conflict, Remedy::Admin, Some(second.id.as_str())));
+    assert!(error.reason().contains("approval") && !error.reason().contains("owner-1"), "{}", error.reason());
+    assert_eq!((house.entra.asked(), house.state(&second).await.0), (asked, AccountState::AwaitingAdmin));
+    // The callback of the other owner's approval is none of this account's.
+    let others = house.auth.begin_approval(&first.id, CALLBACK.into()).await.unwrap();
+    let said = format!("admin_consent=True&tenant={TENANT}");
+    assert_eq!(house.come_back(&others.url, &others.binding, &said).await.unwrap().id, first.id);
+    assert_eq!(house.state(&second).await.0, AccountState::AwaitingAdmin);
+    // Its own is.
+    assert_eq!(house.approve(&second, TENANT).await.unwrap().state, AccountState::Connected);
+    assert_eq!(house.auth.resume(&second.id).await.unwrap().state, AccountState::Connected);
+    // Another application's approval is another one; and who gave it back stands in nobody's way.
+    for id in [&first.id, &second.id] {
+        house.store.disconnect_account(id, "by hand", 1).unwrap();
+        house.auth.forget(id);
+    }
+    let third = house.proven(TenantRequest { owner: "owner-3".into(), ..organisation() }).await;
+    assert_eq!(house.auth.resume(&third.id).await.unwrap().state, AccountState::Connected);
+}
+
+#[tokio::test]
+async fn a_guest_connects_no_organisation() {
+    let house = house();
+    for (claim, value) in [("idp", json!(format!("https://sts.windows.net/{PERSON}/"))), ("idp", json!("live.com")), ("idp", json!(7)), ("acct", json!(1)), ("acct", json!("1"))] {
+        house.entra.claims.lock().unwrap().insert(claim.into(), value);
+        let sign_in = house.auth.begin_tenant(TenantRequest { tenant: Some(TENANT.into()), ..organisation() }).await.unwrap();
+        let error = house.sign_in(&sign_in).await.unwrap_err();
+        assert!(error.kind() == ErrorKind::Forbidden && error.reason().contains("guest"), "{claim}: {error:?}");
+        // Their own mailbox is another matter.
+        let sign_in = house.auth.begin(wish()).await.unwrap();
+        assert_eq!(house.sign_in(&sign_in).await.unwrap().state, AccountState::Connected);
+        house.entra.claims.lock().unwrap().clear();
+    }
+    assert!(house.auth.accounts(AccountFilter::default()).await.unwrap().iter().all(|account| account.kind == AccountKind::Person));
+    for (claim, value) in [("idp", json!(format!("https://sts.windows.net/{}/", TENANT.to_uppercase()))), ("acct", json!(0))] {
+        house.entra.claims.lock().unwrap().insert(claim.into(), value);
+        house.proven(organisation()).await;
+        house.entra.claims.lock().unwrap().clear();
+    }
+}
+
 #[tokio::test]
 async fn what_an_administrator_begins_survives_a_restart() {
     let house = house();

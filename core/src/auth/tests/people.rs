@@ -68,6 +68,24 @@ async fn features_grow_and_what_was_not_granted_is_named() {
 }
 
 #[tokio::test]
+async fn connecting_again_for_something_else_takes_nothing_away() {
+    let house = house();
+    let sign_in = house.auth.begin(ConnectRequest { extra_scopes: vec!["Tasks.Read".into()], ..wish() }).await.unwrap();
+    let account = house.sign_in(&sign_in).await.unwrap();
+    let contacts = || ConnectRequest { features: vec![Feature::Contacts], ..wish() };
+    let sign_in = house.auth.begin(contacts()).await.unwrap();
+    let again = house.sign_in(&sign_in).await.unwrap();
+    assert_eq!((again.id.as_str(), again.features.len()), (account.id.as_str(), 3));
+    assert!(account.features.iter().all(|feature| again.features.contains(feature)), "{:?}", again.features);
+    assert_eq!(house.store.account(&account.id).unwrap().unwrap().extra_scopes, ["Tasks.Read"]);
+    // After a disconnect it is asked for anew what it is for.
+    house.store.disconnect_account(&account.id, "by hand", 1).unwrap();
+    house.auth.forget(&account.id);
+    let sign_in = house.auth.begin(contacts()).await.unwrap();
+    assert_eq!(house.sign_in(&sign_in).await.unwrap().features, [Feature::Contacts]);
+}
+
+#[tokio::test]
 async fn personal_accounts_have_no_teams_whatever_was_granted() {
     let house = house();
     house.entra.is_personal();
@@ -141,4 +159,18 @@ async fn a_person_can_be_known_without_being_connected() {
     let sign_in = house.auth.begin_link(request).await.unwrap();
     assert_eq!(house.sign_in(&sign_in).await.unwrap().id, link.id, "known already");
     assert_eq!(house.auth.begin_more(&link.id, vec![Feature::Chat], CALLBACK.into()).await.unwrap_err().kind(), ErrorKind::InvalidInput);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_damaged_name_hides_no_account_and_is_mended_by_the_next_sign_in() {
+    let house = house();
+    let account = house.connect().await;
+    crate::store::tamper(&house.folder.path().join("store"), "UPDATE accounts SET profile = CAST(substr(profile, 1, length(profile) - 1) || CAST(substr(profile, 20, 1) AS BLOB) AS BLOB)");
+    let listed = house.auth.accounts(AccountFilter::default()).await.unwrap().remove(0);
+    assert_eq!((listed.id.as_str(), listed.address.as_str()), (account.id.as_str(), ""));
+    assert!(listed.warnings.iter().any(|w| w.contains("damaged")), "{:?}", listed.warnings);
+    let again = house.connect().await;
+    assert_eq!((again.id, again.address), (account.id, account.address));
+    assert_eq!(again.warnings, account.warnings);
 }

@@ -2,12 +2,12 @@
 
 use super::fault::{Fault, Outcome};
 use super::names::Word;
-use super::ending::{destroy_key, mark_erasure};
+use super::ending::{destroy_key, end_sign_ins, mark_erasure};
 use super::{ERASE_WAIT, SqliteStore, all, exists, first, keys, leases, purge, run, sealed, sealed_opt, word};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{AccountFilter, AccountState, AuditKind, Feature};
 use crate::seal::Sealed;
-use crate::store::{AccountRow, AccountStore, AttemptRow, Consumed, Entry, KeyPurpose, KeyRow, Lease, NewAttempt, NewKey, TokenRow};
+use crate::store::{AccountRow, AccountStore, AttemptRow, Consumed, Entry, KeyPurpose, KeyRow, Lease, NewAttempt, NewKey, TokenRow, moved_on};
 use rusqlite::{Connection, Row};
 
 const DAY_MS: i64 = 86_400_000;
@@ -62,7 +62,7 @@ fn by_person(c: &Connection, owner: &str, tenant_id: &str, user_id: &str) -> Out
     first(c, select_account!("WHERE owner = ?1 AND tenant_id = ?2 AND user_id = ?3"), (owner, tenant_id, user_id), account_row)
 }
 
-fn put_account(c: &Connection, account: &AccountRow, generation: i64) -> Outcome<()> {
+fn put_account(c: &Connection, account: &AccountRow) -> Outcome<()> {
     let features: Vec<&str> = account.features.iter().map(|f| f.word()).collect();
     let mut statement = c.prepare_cached(
         "INSERT INTO accounts (id, owner, tenant_id, user_id, state, features, scopes, problem, profile, profile_version, generation, connected_at,
@@ -85,7 +85,7 @@ fn put_account(c: &Connection, account: &AccountRow, generation: i64) -> Outcome
         account.problem,
         account.profile.as_bytes(),
         account.profile_version,
-        generation,
+        account.generation,
         account.connected_at,
         account.kind.word(),
         account.app,
@@ -110,13 +110,17 @@ pub fn drop_cursors(c: &Connection, account_id: &str, now: i64) -> Outcome<()> {
     Ok(())
 }
 
-/// An account nobody ever signed in to holds nothing but its keys.
+/// An account nobody ever signed in to holds nothing but its keys. One that somebody has signed in to meanwhile is another matter.
 fn erase_unused(c: &Connection, account_id: &str, now: i64) -> Outcome<Vec<Entry>> {
+    if !by_id(c, account_id)?.is_some_and(|row| row.is_nobodys()) {
+        return Err(moved_on().into());
+    }
     let mut entries = Vec::new();
     for purpose in [KeyPurpose::Secrets, KeyPurpose::Content] {
         entries.extend(destroy_key(c, purpose, account_id)?);
     }
     run(c, "DELETE FROM tokens WHERE account_id = ?1", [account_id])?;
+    end_sign_ins(c, account_id)?;
     if run(c, "DELETE FROM accounts WHERE id = ?1", [account_id])? > 0 {
         keys::announce_account(c, account_id, now)?;
         mark_erasure(c)?;
@@ -136,6 +140,66 @@ fn stored(account: &AccountRow, renewed: bool) -> Entry {
 
 fn token_row(row: &Row<'_>) -> Outcome<TokenRow> {
     Ok(TokenRow { account_id: row.get(0)?, version: row.get(1)?, sealed: sealed(row, 2)?, expires_at: row.get(3)?, refreshed_at: row.get(4)? })
+}
+
+fn ended() -> Error {
+    Error::new(ErrorKind::Cancelled, "This sign-in ended before it was finished: its account was disconnected, or its owner deleted or purged. Nothing was stored; start it again.")
+}
+
+impl SqliteStore {
+    fn connect(&self, attempt: Option<&[u8]>, account: &AccountRow, token: Option<&TokenRow>, new_keys: &[NewKey], replaces: Option<&str>, now: i64) -> Result<AccountRow> {
+        let erases = self.write(|tx| {
+            purge::refuse_deleted(tx, &account.owner, &account.id)?;
+            if let Some(state_hash) = attempt
+                && run(tx, "UPDATE attempts SET account_id = ?2 WHERE state_hash = ?1", (state_hash, &account.id))? == 0
+            {
+                return Err(ended().into());
+            }
+            let mut entries = Vec::new();
+            if let Some(id) = replaces.filter(|id| *id != account.id) {
+                entries.extend(erase_unused(tx, id, now)?);
+            }
+            // Everything handed in is sealed for `account.id`; under another id it could never be opened.
+            if by_person(tx, &account.owner, &account.tenant_id, &account.user_id)?.is_some_and(|earlier| earlier.id != account.id) {
+                return Err(Error::new(ErrorKind::Conflict, "This person was connected by another call at the same moment. Use that account, or connect again.").into());
+            }
+            let earlier = by_id(tx, &account.id)?;
+            if account.generation != earlier.as_ref().map_or(1, |earlier| earlier.generation + 1) {
+                return Err(moved_on().into());
+            }
+            put_account(tx, account)?;
+            entries.push(stored(account, earlier.is_some()).about(self.owner_mark(&account.owner)?));
+            entries.extend(destroy_key(tx, KeyPurpose::Secrets, &account.id)?);
+            self.note(tx, &entries, now)?;
+            drop_cursors(tx, &account.id, now)?;
+            for key in new_keys {
+                if key.purpose == KeyPurpose::Content && keys::active(tx, KeyPurpose::Content, &account.id)?.is_some() {
+                    return Err(Error::new(ErrorKind::Conflict, "This account has a key for its mail already. Connect again.").into());
+                }
+                keys::insert(tx, key)?;
+            }
+            run(tx, "DELETE FROM tokens WHERE account_id = ?1 AND ?2", (&account.id, token.is_none()))?;
+            if let Some(token) = token {
+                run(
+                tx,
+                "INSERT INTO tokens (account_id, version, sealed, expires_at, refreshed_at) VALUES (?1, ?2, ?3, ?4, ?5)
+                 ON CONFLICT (account_id) DO UPDATE SET
+                   version = excluded.version, sealed = excluded.sealed, expires_at = excluded.expires_at, refreshed_at = excluded.refreshed_at",
+                (&account.id, token.version, token.sealed.as_bytes(), token.expires_at, token.refreshed_at),
+                )?;
+            }
+            keys::check_active(tx, [Some(&account.profile), account.claims.as_ref(), token.map(|token| &token.sealed)].into_iter().flatten())?;
+            if earlier.is_some() {
+                mark_erasure(tx)?;
+            }
+            keys::announce_account(tx, &account.id, now)?;
+            Ok(earlier.is_some() || replaces.is_some())
+        })?;
+        if erases {
+            self.erase_now(ERASE_WAIT);
+        }
+        Ok(account.clone())
+    }
 }
 
 impl AccountStore for SqliteStore {
@@ -174,13 +238,16 @@ impl AccountStore for SqliteStore {
         self.reserve(key_id, count)
     }
 
-    fn insert_attempt(&self, attempt: &NewAttempt) -> Result<()> {
+    fn leave_attempt(&self, attempt: &NewAttempt, owner: &str, account_id: Option<&str>) -> Result<()> {
         self.write(|tx| {
+            let account_id = account_id.unwrap_or_default();
+            // Whoever was deleted or purged since the caller looked gets no new one.
+            purge::refuse_deleted(tx, owner, account_id)?;
             keys::check_active(tx, [&attempt.sealed])?;
             run(
                 tx,
-                "INSERT INTO attempts (state_hash, sealed, created_at, expires_at) VALUES (?1, ?2, ?3, ?4)",
-                (&attempt.state_hash, attempt.sealed.as_bytes(), attempt.created_at, attempt.expires_at),
+                "INSERT INTO attempts (state_hash, sealed, created_at, expires_at, account_id, owner) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                (&attempt.state_hash, attempt.sealed.as_bytes(), attempt.created_at, attempt.expires_at, account_id, self.owner_mark(owner)?),
             )?;
             Ok(())
         })
@@ -197,7 +264,7 @@ impl AccountStore for SqliteStore {
     fn consume_attempt(&self, state_hash: &[u8], now: i64) -> Result<Consumed> {
         self.write(|tx| {
             run(tx, "DELETE FROM attempts WHERE expires_at < ?1", [now.saturating_sub(DAY_MS)])?;
-            let fresh = run(tx, "UPDATE attempts SET used_at = ?2 WHERE state_hash = ?1 AND used_at = 0 AND expires_at > ?2", (state_hash, now))?;
+            let fresh = run(tx, "UPDATE attempts SET used_at = ?2 WHERE state_hash = ?1 AND used_at = 0 AND expires_at > ?2 AND created_at <= ?2 + ?3", (state_hash, now, leases::SKEW_MS))?;
             if fresh == 1 {
                 return Ok(Consumed::Fresh);
             }
@@ -217,55 +284,27 @@ impl AccountStore for SqliteStore {
         })
     }
 
-    fn connect_account(&self, account: &AccountRow, token: Option<&TokenRow>, new_keys: &[NewKey], replaces: Option<&str>, now: i64) -> Result<AccountRow> {
-        let row = self.write(|tx| {
-            purge::refuse_deleted(tx, &account.owner, &account.id)?;
-            let mut entries = Vec::new();
-            if let Some(id) = replaces.filter(|id| *id != account.id) {
-                entries.extend(erase_unused(tx, id, now)?);
-            }
-            // Everything handed in is sealed for `account.id`; under another id it could never be opened.
-            if by_person(tx, &account.owner, &account.tenant_id, &account.user_id)?.is_some_and(|earlier| earlier.id != account.id) {
-                return Err(Error::new(ErrorKind::Conflict, "This person was connected by another call at the same moment. Use that account, or connect again.").into());
-            }
-            let earlier = by_id(tx, &account.id)?;
-            let generation = earlier.as_ref().map_or(account.generation.max(1), |earlier| earlier.generation + 1);
-            put_account(tx, account, generation)?;
-            entries.push(stored(account, earlier.is_some()).about(self.owner_mark(&account.owner)?));
-            entries.extend(destroy_key(tx, KeyPurpose::Secrets, &account.id)?);
-            self.note(tx, &entries, now)?;
-            drop_cursors(tx, &account.id, now)?;
-            for key in new_keys {
-                if key.purpose == KeyPurpose::Content && keys::active(tx, KeyPurpose::Content, &account.id)?.is_some() {
-                    return Err(Error::new(ErrorKind::Conflict, "This account has a key for its mail already. Connect again.").into());
-                }
-                keys::insert(tx, key)?;
-            }
-            run(tx, "DELETE FROM tokens WHERE account_id = ?1 AND ?2", (&account.id, token.is_none()))?;
-            if let Some(token) = token {
-                run(
-                tx,
-                "INSERT INTO tokens (account_id, version, sealed, expires_at, refreshed_at) VALUES (?1, ?2, ?3, ?4, ?5)
-                 ON CONFLICT (account_id) DO UPDATE SET
-                   version = excluded.version, sealed = excluded.sealed, expires_at = excluded.expires_at, refreshed_at = excluded.refreshed_at",
-                (&account.id, token.version, token.sealed.as_bytes(), token.expires_at, token.refreshed_at),
-                )?;
-            }
-            keys::check_active(tx, [Some(&account.profile), account.claims.as_ref(), token.map(|token| &token.sealed)].into_iter().flatten())?;
-            if earlier.is_some() {
-                mark_erasure(tx)?;
-            }
-            keys::announce_account(tx, &account.id, now)?;
-            Ok((AccountRow { generation, ..account.clone() }, earlier.is_some()))
-        })?;
-        if row.1 {
-            self.erase_now(ERASE_WAIT);
-        }
-        Ok(row.0)
+    fn connect_account(&self, account: &AccountRow, token: Option<&TokenRow>, keys: &[NewKey], replaces: Option<&str>, now: i64) -> Result<AccountRow> {
+        self.connect(None, account, token, keys, replaces, now)
+    }
+
+    fn finish_attempt(&self, state_hash: &[u8], account: &AccountRow, token: Option<&TokenRow>, keys: &[NewKey], replaces: Option<&str>, now: i64) -> Result<AccountRow> {
+        self.connect(Some(state_hash), account, token, keys, replaces, now)
     }
 
     fn find_account(&self, owner: &str, tenant_id: &str, user_id: &str) -> Result<Option<AccountRow>> {
         self.read(|c| by_person(c, owner, tenant_id, user_id))
+    }
+
+    fn is_connected_elsewhere(&self, owner: &str, tenant_id: &str, user_id: &str) -> Result<bool> {
+        let [awaiting, declined, disconnected] = [AccountState::AwaitingAdmin, AccountState::Declined, AccountState::Disconnected].map(Word::word);
+        self.read(|c| {
+            exists(
+                c,
+                "SELECT 1 FROM accounts WHERE tenant_id = ?2 AND user_id = ?3 AND owner NOT IN (?1, '') AND state NOT IN (?4, ?5, ?6)",
+                (owner, tenant_id, user_id, awaiting, declined, disconnected),
+            )
+        })
     }
 
     fn account(&self, id: &str) -> Result<Option<AccountRow>> {

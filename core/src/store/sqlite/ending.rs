@@ -26,7 +26,19 @@ pub fn destroy_key(c: &Connection, purpose: KeyPurpose, account_id: &str) -> Out
     Ok(Some(Entry::new(AuditKind::KeyDestroyed, detail).on(account_id)))
 }
 
+/// Sign-ins and approvals of an account: begun before it ended, they must not bring it back, and they hold, sealed, whose it is.
+pub fn end_sign_ins(c: &Connection, account_id: &str) -> Outcome<()> {
+    run(c, "DELETE FROM attempts WHERE account_id = ?1", [account_id])?;
+    Ok(())
+}
+
 impl SqliteStore {
+    /// The same for everything an owner has under way.
+    pub(super) fn end_sign_ins_of(&self, c: &Connection, owner: &str) -> Outcome<()> {
+        run(c, "DELETE FROM attempts WHERE owner = ?1", [self.owner_mark(owner)?])?;
+        Ok(())
+    }
+
     /// Idempotent: whatever a half-finished earlier call left is taken along, and every step changes nothing when it was done. Answers ids of the
     /// sends cancelled.
     pub(super) fn disconnect(&self, c: &Connection, id: &str, reason: &str, now: i64) -> Outcome<Vec<i64>> {
@@ -43,6 +55,7 @@ impl SqliteStore {
         }
         entries.extend(destroy_key(c, KeyPurpose::Secrets, id)?);
         run(c, "DELETE FROM tokens WHERE account_id = ?1", [id])?;
+        end_sign_ins(c, id)?;
         accounts::drop_cursors(c, id, now)?;
         let cancelled = outbox::cancel_unsent(c, id, reason)?;
         let in_doubt = outbox::leave_in_doubt(c, id, now)?;

@@ -22,6 +22,7 @@ pub(super) const HELD: &[(&str, &str)] = &[
     ("changes", "DELETE FROM changes WHERE id IN (SELECT id FROM changes WHERE account_id = ?1 LIMIT ?2)"),
     ("tokens", "DELETE FROM tokens WHERE account_id = ?1 AND ?2 > 0"),
     ("health", "DELETE FROM health WHERE account_id = ?1 AND ?2 > 0"),
+    ("attempts", "DELETE FROM attempts WHERE account_id = ?1 AND ?2 > 0"),
     ("leases", "DELETE FROM leases WHERE name IN (SELECT name FROM leases WHERE instr(name, ?1) > 0 LIMIT ?2)"),
 ];
 
@@ -30,6 +31,9 @@ const REWRITTEN_UP_TO: i64 = 64 << 20;
 
 /// For how long a callback that comes too late is told so.
 const DAY_MS: i64 = 86_400_000;
+
+/// How long after its time a sign-in that was used up is certainly stored or has failed.
+const ON_ITS_WAY_MS: i64 = 600_000;
 
 /// Tables that keep an account's id, and nothing else of it: that a key existed, what happened, that it was purged.
 #[cfg(test)]
@@ -53,9 +57,9 @@ fn add_erased(c: &Connection, account_id: &str, rows: usize) -> Outcome<()> {
     Ok(())
 }
 
-/// Sign-ins that are over: they hold, sealed or hashed, whom they were for.
+/// Sign-ins that are over: they hold, sealed or hashed, whom they were for. One that was used up may still be on its way to an account for a while.
 fn drop_sign_ins(c: &Connection, now: i64) -> Outcome<()> {
-    run(c, "DELETE FROM attempts WHERE expires_at <= ?1 OR used_at <> 0", [now])?;
+    run(c, "DELETE FROM attempts WHERE expires_at <= ?1 AND (used_at = 0 OR expires_at <= ?2)", (now, now.saturating_sub(ON_ITS_WAY_MS)))?;
     run(c, "DELETE FROM leases WHERE name LIKE 'connect/%' AND expires_at <= ?1", [now])?;
     Ok(())
 }
@@ -105,6 +109,8 @@ impl SqliteStore {
             (id, reason),
         )?;
         let owner = self.owner_mark(&account.owner)?;
+        // One that failed names no account, and may have been this person's.
+        run(c, "DELETE FROM attempts WHERE owner = ?1 AND used_at <> 0", [&owner])?;
         run(c, "INSERT INTO purges (account_id, owner, begun_at) VALUES (?1, ?2, ?3) ON CONFLICT (account_id) DO NOTHING", (id, owner, now))?;
         keys::announce_account(c, id, now)?;
         self.note(c, &entries, now)?;
@@ -139,6 +145,7 @@ impl PurgeStore for SqliteStore {
             let mut ids = account_ids.to_vec();
             if let Some(owner) = owner {
                 ids.extend(of_owner(tx, owner)?);
+                self.end_sign_ins_of(tx, owner)?;
                 run(tx, "DELETE FROM owners WHERE owner = ?1", [owner])?;
             }
             self.begin_all(tx, ids, reason, now)
@@ -152,6 +159,7 @@ impl PurgeStore for SqliteStore {
             if run(tx, "DELETE FROM owners WHERE owner = ?1 AND purge_at <= ?2", (owner, now))? == 0 {
                 return Ok(Vec::new());
             }
+            self.end_sign_ins_of(tx, owner)?;
             self.begin_all(tx, of_owner(tx, owner)?, reason, now)
         })?;
         self.erase_now(ERASE_WAIT);
@@ -204,6 +212,8 @@ impl PurgeStore for SqliteStore {
             for id in &ids {
                 self.disconnect(tx, id, reason, now)?;
             }
+            self.end_sign_ins_of(tx, owner)?;
+            mark_erasure(tx)?;
             let new = run(tx, "INSERT INTO owners (owner, deleted_at, purge_at) VALUES (?1, ?2, ?3) ON CONFLICT (owner) DO NOTHING", (owner, now, purge_at))?;
             if new > 0 {
                 let detail = format!("The owner was deleted, with {} accounts.", ids.len());

@@ -40,6 +40,50 @@ pub fn an_attempt_is_used_up_once(s: &dyn Store) {
     assert!(matches!(s.consume_attempt(b"a", 100 + 86_400_001).unwrap(), Consumed::Unknown));
 }
 
+pub fn a_sign_in_ends_with_its_account_and_owner(s: &dyn Store) {
+    connect(s, "z");
+    connect(s, "a");
+    connect(s, "b");
+    s.connect_account(&AccountRow { owner: "stranger".into(), ..account("c") }, Some(&token("c", 1)), &[key(800, KeyPurpose::Secrets, "c")], None, 10).unwrap();
+    let leave = |hash: &[u8], owner: &str, id: Option<&str>| {
+        s.leave_attempt(&NewAttempt { state_hash: hash.to_vec(), sealed: sealed("attempt"), created_at: 0, expires_at: 1_000 }, owner, id)
+    };
+    let there = |hash: &[u8]| s.attempt(hash).unwrap().is_some();
+    leave(b"a1", "owner", Some("a")).unwrap();
+    leave(b"a2", "owner", Some("a")).unwrap();
+    leave(b"b", "owner", Some("b")).unwrap();
+    leave(b"new", "owner", None).unwrap();
+    leave(b"failed", "owner", None).unwrap();
+    leave(b"c", "stranger", Some("c")).unwrap();
+    leave(b"c new", "stranger", None).unwrap();
+    assert!(matches!(s.consume_attempt(b"a2", 50).unwrap(), Consumed::Fresh));
+    assert!(matches!(s.consume_attempt(b"c new", 50).unwrap(), Consumed::Fresh));
+    s.disconnect_account("a", "by hand", 50).unwrap();
+    assert!(!there(b"a1") && !there(b"a2") && there(b"b") && there(b"new") && there(b"c"));
+    // One that was used up before, and is about to be stored.
+    let back = AccountRow { generation: 3, ..account("a") };
+    let keys = [key(900, KeyPurpose::Secrets, "a")];
+    assert_eq!(s.finish_attempt(b"a2", &back, Some(&token("a", 2)), &keys, None, 51).unwrap_err().kind(), ErrorKind::Cancelled);
+    assert_eq!(s.account("a").unwrap().unwrap().state, AccountState::Disconnected);
+    // A new one connects it, and belongs to it from then on.
+    leave(b"again", "owner", None).unwrap();
+    assert_eq!(s.finish_attempt(b"again", &back, Some(&token("a", 2)), &keys, None, 52).unwrap().generation, 3);
+    s.disconnect_account("a", "by hand", 53).unwrap();
+    assert!(!there(b"again"));
+    // A purge takes along what has failed, since it may have been the same person's.
+    assert!(matches!(s.consume_attempt(b"failed", 54).unwrap(), Consumed::Fresh));
+    s.begin_purge(&["b".into()], None, "purged", 55).unwrap();
+    assert!(!there(b"b") && !there(b"failed") && there(b"new") && there(b"c new"));
+    assert_eq!(leave(b"late", "owner", Some("b")).unwrap_err().kind(), ErrorKind::NotFound);
+    while s.erase_some("b", 100, 56).unwrap() {}
+    assert!(there(b"new") && there(b"c new"), "those of others go on, also one that was used up a moment ago");
+    s.delete_owner("owner", "deleted", 60, 90).unwrap();
+    assert!(!there(b"new") && there(b"c"));
+    assert_eq!(leave(b"late", "owner", None).unwrap_err().kind(), ErrorKind::Conflict);
+    s.begin_purge(&[], Some("stranger"), "purged", 70).unwrap();
+    assert!(!there(b"c") && !there(b"c new"));
+}
+
 pub fn an_account_comes_back_as_stored(s: &dyn Store) {
     let row = connect(s, "a");
     let read = s.account("a").unwrap().unwrap();
@@ -64,7 +108,7 @@ pub fn connecting_again_takes_over(s: &dyn Store) {
     let lease = lease(s);
     s.save_folders("a", 1, &lease, &[folder("in")], 1).unwrap();
     apply(s, &lease, vec![message("m", "in", 1)], |_| {});
-    let again = s.connect_account(&AccountRow { scopes: vec![], ..account("a") }, Some(&token("a", 4)), &[key(77, KeyPurpose::Secrets, "a")], None, 20).unwrap();
+    let again = s.connect_account(&AccountRow { scopes: vec![], generation: 2, ..account("a") }, Some(&token("a", 4)), &[key(77, KeyPurpose::Secrets, "a")], None, 20).unwrap();
     assert_eq!((again.generation, again.scopes.len()), (2, 0));
     let new = s.active_key(KeyPurpose::Secrets, Some("a")).unwrap().unwrap();
     assert!(new.id == 77 && s.key(old.id).unwrap().unwrap().wrapped.is_none());
@@ -122,13 +166,42 @@ pub fn a_waiting_account_makes_room_for_the_known_one(s: &dyn Store) {
     let waiting = AccountRow { user_id: AccountRow::nobody("w"), tenant_id: String::new(), state: AccountState::AwaitingAdmin, ..account("w") };
     assert_eq!((waiting.tenant(), waiting.person()), (None, None));
     s.connect_account(&waiting, None, &[key(501, KeyPurpose::Secrets, "w"), key(502, KeyPurpose::Content, "w")], None, 11).unwrap();
-    let again = s.connect_account(&account("a"), Some(&token("a", 2)), &[key(503, KeyPurpose::Secrets, "a")], Some("w"), 12).unwrap();
+    let again = s.connect_account(&AccountRow { generation: 2, ..account("a") }, Some(&token("a", 2)), &[key(503, KeyPurpose::Secrets, "a")], Some("w"), 12).unwrap();
     assert_eq!((again.generation, s.account("w").unwrap().is_none()), (2, true));
     assert!(s.active_key(KeyPurpose::Content, Some("w")).unwrap().is_none() && s.active_key(KeyPurpose::Content, Some("a")).unwrap().is_some());
     // Without another account the waiting one gets the person itself.
     s.connect_account(&waiting, None, &[key(504, KeyPurpose::Secrets, "w"), key(505, KeyPurpose::Content, "w")], None, 13).unwrap();
-    let known = s.connect_account(&account("w"), Some(&token("w", 1)), &[key(506, KeyPurpose::Secrets, "w")], None, 14).unwrap();
+    let known = s.connect_account(&AccountRow { generation: 2, ..account("w") }, Some(&token("w", 1)), &[key(506, KeyPurpose::Secrets, "w")], None, 14).unwrap();
     assert_eq!((known.generation, s.find_account("owner", "t", "user-w").unwrap().map(|row| row.id)), (2, Some("w".into())));
+}
+
+/// Two sign-ins that were decided on the same row: the second one stores nothing and has to look again.
+pub fn a_connection_is_decided_on_the_row_as_it_is(s: &dyn Store) {
+    connect(s, "a");
+    let waiting = AccountRow { user_id: AccountRow::nobody("w"), tenant_id: String::new(), state: AccountState::AwaitingAdmin, ..account("w") };
+    s.connect_account(&waiting, None, &[key(501, KeyPurpose::Secrets, "w"), key(502, KeyPurpose::Content, "w")], None, 11).unwrap();
+    let sign_in = |person: &str, generation, key_id| {
+        let row = AccountRow { user_id: person.into(), generation, ..account("w") };
+        s.connect_account(&row, Some(&token("w", 1)), &[key(key_id, KeyPurpose::Secrets, "w")], None, 12)
+    };
+    assert_eq!(sign_in("x", 2, 503).unwrap().generation, 2);
+    let before = (last(s), s.audit_rows(0, 100).unwrap().len());
+    // Another person, decided when nobody had signed in yet; and one who thinks it new, or further than it is.
+    for generation in [2, 1, 4, 0] {
+        assert!(is_outdated(&sign_in("y", generation, 504).unwrap_err()), "{generation}");
+    }
+    // Somebody who is connected as `a` thought that `w` was nobody's.
+    let replacing = |generation, waiting: &str| s.connect_account(&AccountRow { generation, ..account("a") }, Some(&token("a", 2)), &[key(505, KeyPurpose::Secrets, "a")], Some(waiting), 13);
+    assert!(is_outdated(&replacing(2, "w").unwrap_err()));
+    assert!(is_outdated(&replacing(2, "gone").unwrap_err()));
+    // An account that is gone is not made anew under its old id.
+    let gone = AccountRow { generation: 2, ..account("gone") };
+    assert!(is_outdated(&s.connect_account(&gone, None, &[key(506, KeyPurpose::Secrets, "gone")], None, 14).unwrap_err()));
+    assert_eq!((last(s), s.audit_rows(0, 100).unwrap().len()), before, "nothing was changed");
+    let row = s.account("w").unwrap().unwrap();
+    assert_eq!((row.user_id.as_str(), row.state), ("x", AccountState::Connected));
+    assert!(s.active_key(KeyPurpose::Content, Some("w")).unwrap().is_some() && s.token("w").unwrap().is_some());
+    assert_eq!(s.active_key(KeyPurpose::Secrets, Some("w")).unwrap().unwrap().id, 503);
 }
 
 pub fn a_token_is_saved_by_its_holder(s: &dyn Store) {

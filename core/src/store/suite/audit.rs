@@ -17,7 +17,7 @@ pub fn steps_leave_records(s: &dyn Store) {
     connect(s, "a");
     let row = log(s).pop().unwrap();
     assert_eq!((row.kind.as_str(), row.account_id.as_deref(), row.subject.as_deref(), row.at), ("signed_in", Some("a"), Some("own_5"), 10));
-    s.connect_account(&account("a"), Some(&token("a", 2)), &[key(500, KeyPurpose::Secrets, "a")], None, 20).unwrap();
+    s.connect_account(&AccountRow { generation: 2, ..account("a") }, Some(&token("a", 2)), &[key(500, KeyPurpose::Secrets, "a")], None, 20).unwrap();
     s.set_account_state("a", 2, AccountState::NeedsReconnect, Some("why"), 30).unwrap();
     // The same again is no change.
     s.set_account_state("a", 2, AccountState::NeedsReconnect, Some("why"), 31).unwrap();
