@@ -114,6 +114,8 @@ pub trait KeyStore {
     fn retire_key(&self, lease: &Lease, key_id: i64, now: i64) -> Result<Retired>;
     /// False: lease lost, or another root key came between.
     fn change_root(&self, lease: &Lease, root: &NewRoot<'_>, now: i64) -> Result<bool>;
+    /// Keeps the root key as the KMS wrapped it by now. False, and nothing changed: the store has another root key than the one with this canary.
+    fn keep_wrapped(&self, canary: &Sealed, wrapped: &[u8]) -> Result<bool>;
     /// Empties the write-ahead log of what was destroyed.
     fn finish_erasure(&self);
 

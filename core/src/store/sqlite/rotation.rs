@@ -262,6 +262,21 @@ impl KeyStore for SqliteStore {
         Ok(changed)
     }
 
+    fn keep_wrapped(&self, canary: &Sealed, wrapped: &[u8]) -> Result<bool> {
+        let kept = self.write(|tx| {
+            if keys::meta(tx, CANARY)?.as_deref() != Some(canary.as_bytes()) {
+                return Ok(false);
+            }
+            keys::set_meta(tx, ROOT_WRAPPED, wrapped)?;
+            mark_erasure(tx)?;
+            Ok(true)
+        })?;
+        if kept {
+            self.erase_now(ERASE_RETRY_WAIT);
+        }
+        Ok(kept)
+    }
+
     fn finish_erasure(&self) {
         let _ = self.erase_pending(ERASE_WAIT);
     }
