@@ -106,7 +106,7 @@ pub trait KeyStore {
     fn bridges(&self) -> Result<Vec<Bridge>>;
     /// Erases bridges that have stood for [`BRIDGE_MS`].
     fn burn_bridges(&self, now: i64) -> Result<()>;
-    /// Up to `limit` values sealed with this key.
+    /// Up to `limit` values sealed with this key, without those that are too damaged to be read.
     fn sealed_with(&self, key_id: i64, limit: u32) -> Result<Vec<SealedValue>>;
     /// Puts the new envelopes in place of the old ones, where these still stand; renews the lease. None: it was lost. Answers how many were replaced.
     fn reseal(&self, lease: &Lease, values: &[(SealedValue, Sealed)], now: i64) -> Result<Option<u64>>;
