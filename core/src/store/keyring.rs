@@ -106,7 +106,7 @@ pub trait KeyStore {
     fn bridges(&self) -> Result<Vec<Bridge>>;
     /// Erases bridges that have stood for [`BRIDGE_MS`].
     fn burn_bridges(&self, now: i64) -> Result<()>;
-    /// Up to `limit` values sealed with this key.
+    /// Up to `limit` values sealed with this key, without those that are too damaged to be read.
     fn sealed_with(&self, key_id: i64, limit: u32) -> Result<Vec<SealedValue>>;
     /// Puts the new envelopes in place of the old ones, where these still stand; renews the lease. None: it was lost. Answers how many were replaced.
     fn reseal(&self, lease: &Lease, values: &[(SealedValue, Sealed)], now: i64) -> Result<Option<u64>>;
@@ -114,6 +114,8 @@ pub trait KeyStore {
     fn retire_key(&self, lease: &Lease, key_id: i64, now: i64) -> Result<Retired>;
     /// False: lease lost, or another root key came between.
     fn change_root(&self, lease: &Lease, root: &NewRoot<'_>, now: i64) -> Result<bool>;
+    /// Keeps the root key as the KMS wrapped it by now. False, and nothing changed: the store has another root key than the one with this canary.
+    fn keep_wrapped(&self, canary: &Sealed, wrapped: &[u8]) -> Result<bool>;
     /// Empties the write-ahead log of what was destroyed.
     fn finish_erasure(&self);
 

@@ -14,6 +14,8 @@ mod rotate;
 #[cfg(all(test, unix))]
 mod bridge_tests;
 #[cfg(all(test, unix))]
+mod hindrance_tests;
+#[cfg(all(test, unix))]
 mod rotate_tests;
 #[cfg(all(test, unix))]
 mod source_tests;

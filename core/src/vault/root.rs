@@ -5,7 +5,7 @@ use super::kdf::Kdf;
 use crate::error::{Error, ErrorKind, Result};
 use crate::seal::{Cipher, KeyBytes, Place, Sealed};
 use crate::secret::{RootKey, RootSource};
-use crate::store::{KeyPurpose, NewKey, ROOT_KDF, RingKey, Store};
+use crate::store::{KeyPurpose, NewKey, ROOT_KDF, ROOT_WRAPPED, RingKey, Store};
 use std::sync::{Arc, PoisonError, RwLock};
 use zeroize::Zeroizing;
 
@@ -98,6 +98,12 @@ impl RootSlot {
         // Values that only the root key opens: a wrong key fails on all, damage on some.
         match canary {
             Some(canary) if sings && is_active && opened == rows.len() => {
+                // Wrapped anew by the KMS, or for the first time: the next start needs this one. Not ours any more: the one of the new root key stays.
+                if let Some(wrapped) = &root.wrapped
+                    && store.meta(ROOT_WRAPPED)?.as_ref() != Some(wrapped)
+                {
+                    store.keep_wrapped(&canary, wrapped)?;
+                }
                 root.sealed_canary = canary;
                 Ok(Self(RwLock::new(Arc::new(root))))
             }

@@ -3,6 +3,8 @@
 //!
 //! Of each key: the new one is stored and the old one seals no more, in one step; what the old one sealed is sealed anew, a batch at a time; when nothing
 //! needs it any more it is destroyed. The store refuses to write what an old key sealed, so that nothing can come after the last look.
+//!
+//! What cannot be opened keeps its old key, and holds up no other: the rotation goes on, and says so at its end.
 
 use super::base::{Wrapper, place};
 use super::ring::DataKey;
@@ -14,7 +16,7 @@ use crate::model::RotationReport;
 use crate::random;
 use crate::runtime::Stop;
 use crate::secret::RootKey;
-use crate::store::{KeyPurpose, LEASE_MS, Lease, NewRoot, Retired, RingKey};
+use crate::store::{KeyPurpose, LEASE_MS, Lease, NewRoot, Retired, RingKey, is_outdated};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +26,8 @@ const MARK: &str = "key_rotation";
 
 /// Values sealed anew in one transaction.
 const BATCH: u32 = 200;
+/// Rounds in a row without a value sealed anew, after which a key is left as it is.
+const IDLE: u32 = 2;
 const BREATH: Duration = Duration::from_millis(3);
 
 /// How long another rotation is waited for: longer than a killed one is missed.
@@ -54,6 +58,8 @@ struct Job<'a> {
     stop: Option<&'a Stop>,
     lease: Lease,
     report: RotationReport,
+    /// Keys that could not be replaced or destroyed because of damage, and whose account that is.
+    damaged: Vec<(i64, String)>,
 }
 
 impl Vault {
@@ -126,7 +132,7 @@ impl Vault {
             std::thread::park_timeout(LOOK);
             waited += LOOK;
         };
-        let mut job = Job { vault: self, clock, stop, lease, report: RotationReport::default() };
+        let mut job = Job { vault: self, clock, stop, lease, report: RotationReport::default(), damaged: Vec::new() };
         let outcome = work(&mut job);
         let _ = store.release_lease(&job.lease);
         let _ = store.burn_bridges(to_ms(clock.now()));
@@ -188,7 +194,37 @@ impl Job<'_> {
             self.root_key(root)?;
         }
         let left = left.map(|id| Mark { store: Some(id), ..Mark::default() }).map(|mark| encoded(&mark)).transpose()?;
-        self.ours(self.vault.0.base.store.mark_rotation(&self.lease, left.as_deref())?)
+        self.ours(self.vault.0.base.store.mark_rotation(&self.lease, left.as_deref())?)?;
+        self.unharmed()
+    }
+
+    /// The end of a rotation that met damage. The mark is gone by then, so that the next one begins anew.
+    fn unharmed(&self) -> Result<()> {
+        let Some((_, account_id)) = self.damaged.first() else { return Ok(()) };
+        let root = if self.report.root_key { " The root key was replaced: open the store with the new one from now on." } else { "" };
+        let reason = format!("Something in the store is damaged and cannot be opened. It was left as it is, with its old key; all other keys were replaced as asked.{root}");
+        let e = Error::new(ErrorKind::Corrupt, reason);
+        Err(if account_id.is_empty() { e } else { e.on_account(account_id.as_str()) })
+    }
+
+    fn leave(&mut self, key_id: i64, account_id: &str) {
+        if !self.damaged.iter().any(|(id, _)| *id == key_id) {
+            self.damaged.push((key_id, account_id.to_owned()));
+        }
+    }
+
+    /// Gone for good, by a disconnect or a purge; what it had sealed went along.
+    fn is_gone(&self, key_id: i64) -> Result<bool> {
+        Ok(self.vault.0.base.store.key_fate(key_id)?.is_none_or(|fate| fate.is_destroyed))
+    }
+
+    /// What came of work with this key. None: the key is gone. Asked only after a failure, since the key may go at any moment.
+    fn unless_gone<T>(&self, key_id: i64, outcome: Result<T>) -> Result<Option<T>> {
+        match outcome {
+            // Who connected again meanwhile has another key by now, to which the old one is outdated.
+            Err(e) if (e.kind() == ErrorKind::NotConnected || is_outdated(&e)) && self.is_gone(key_id)? => Ok(None),
+            outcome => outcome.map(Some),
+        }
     }
 
     /// After each durable step: may it go on?
@@ -206,17 +242,26 @@ impl Job<'_> {
     fn data_keys(&mut self, wanted: &[i64]) -> Result<()> {
         let is_data = |key: &RingKey| matches!(key.purpose, KeyPurpose::Secrets | KeyPurpose::Content);
         for key in self.live(is_data)?.iter().filter(|key| key.is_active && wanted.contains(&key.id)) {
-            let ring = self.ring(key)?;
-            // One that was destroyed or replaced meanwhile needs nothing more.
-            let Ok(Some(_)) = ring.succeed(Some(&self.lease), self.now()) else { continue };
+            // Again, since the store key known here may have been replaced by another process.
+            let succeeded = self.vault.again(|| self.ring(key)?.succeed(Some(&self.lease), self.now()));
+            match self.unless_gone(key.id, succeeded) {
+                Ok(Some(Some(_))) => {}
+                // One that was destroyed or replaced meanwhile needs nothing more.
+                Ok(_) => continue,
+                Err(e) if e.kind() == ErrorKind::Corrupt => {
+                    self.leave(key.id, &key.account_id);
+                    continue;
+                }
+                Err(e) => return Err(e),
+            }
             self.ours(true)?;
-            self.empty(key.id)?;
-            self.report.data_keys += 1;
+            self.report.data_keys += u32::from(self.empty(key.id)?);
         }
         // What an earlier rotation left behind, and keys that were replaced because of their uses.
         for key in self.live(is_data)?.iter().filter(|key| !key.is_active) {
-            self.empty(key.id)?;
-            self.report.data_keys += 1;
+            if !self.damaged.iter().any(|(id, _)| *id == key.id) {
+                self.report.data_keys += u32::from(self.empty(key.id)?);
+            }
         }
         Ok(())
     }
@@ -231,46 +276,78 @@ impl Job<'_> {
             self.ours(true)?;
         }
         for key in self.live(is_store)?.iter().filter(|key| !key.is_active) {
-            self.empty(key.id)?;
-            self.report.store_key = true;
+            self.report.store_key |= self.empty(key.id)?;
         }
         Ok(())
     }
 
-    /// Seals anew what this key has sealed, then destroys it.
-    fn empty(&mut self, key_id: i64) -> Result<()> {
+    /// Seals anew what this key has sealed, then destroys it. False: it was gone already, or is left because of what could not be opened.
+    fn empty(&mut self, key_id: i64) -> Result<bool> {
         let store = self.vault.0.base.store.clone();
-        loop {
-            let values = store.sealed_with(key_id, BATCH)?;
+        let (mut idle, mut unopened) = (0, 0);
+        let mut whose = None;
+        while idle < IDLE {
+            // Past those that stay, to what may stand behind them.
+            let values = store.sealed_with(key_id, BATCH.saturating_add(unopened))?;
             if values.is_empty() {
                 match store.retire_key(&self.lease, key_id, self.now())? {
-                    Retired::Destroyed => return self.ours(true),
-                    Retired::Lost => return self.ours(false),
-                    Retired::Needed => continue,
+                    Retired::Destroyed => return self.ours(true).map(|()| true),
+                    Retired::Lost => return self.ours(false).map(|()| false),
+                    Retired::Needed => {}
                 }
             }
-            // A key that was destroyed meanwhile, by a disconnect or a purge, took its values along.
-            let Some(key) = self.live(|key| key.id == key_id)?.pop() else { return Ok(()) };
-            let ring = self.ring(&key)?;
+            let Some(key) = self.live(|key| key.id == key_id)?.pop() else { return Ok(false) };
+            whose.get_or_insert_with(|| key.account_id.clone());
+            if values.is_empty() {
+                idle += 1;
+                self.ours(true)?;
+                continue;
+            }
+            let ring = match self.unless_gone(key_id, self.ring(&key)) {
+                Ok(Some(ring)) => ring,
+                Ok(None) => return Ok(false),
+                Err(e) if e.kind() == ErrorKind::Corrupt => break,
+                Err(e) => return Err(e),
+            };
             let mut renewed = Vec::with_capacity(values.len());
+            unopened = 0;
             for value in values {
-                let plain = ring.open(value.place(), &value.sealed)?;
-                let sealed = ring.seal(value.place(), &plain)?;
+                let plain = match self.unless_gone(key_id, ring.open(value.place(), &value.sealed)) {
+                    Ok(Some(plain)) => plain,
+                    Ok(None) => return Ok(false),
+                    Err(e) if e.kind() == ErrorKind::Corrupt => {
+                        unopened += 1;
+                        // A wrapped key says more than the store key that wrapped it.
+                        whose = Some(value.account_id);
+                        continue;
+                    }
+                    Err(e) => return Err(e),
+                };
+                let Some(sealed) = self.unless_gone(key_id, ring.seal(value.place(), &plain))? else { return Ok(false) };
                 renewed.push((value, sealed));
             }
-            let count = store.reseal(&self.lease, &renewed, self.now());
-            match count {
+            match store.reseal(&self.lease, &renewed, self.now()) {
                 // The new key was itself replaced, by its uses: the next round seals with the newest.
-                Err(e) if crate::store::is_outdated(&e) => self.vault.refresh()?,
+                Err(e) if is_outdated(&e) => {
+                    self.vault.refresh()?;
+                    self.ours(true)?;
+                }
                 count => {
                     let count = count?;
                     self.report.values += count.unwrap_or(0);
+                    // Only what cannot be opened is left.
+                    idle = if renewed.is_empty() { idle + 1 } else { 0 };
                     // Whoever waits for the store gets a turn: SQLite's queue knows no order.
                     std::thread::park_timeout(BREATH);
                     self.ours(count.is_some())?;
                 }
             }
         }
+        if self.is_gone(key_id)? {
+            return Ok(false);
+        }
+        self.leave(key_id, whose.as_deref().unwrap_or_default());
+        Ok(false)
     }
 
     /// The handle others use too, so that they seal with the new key at once.

@@ -6,7 +6,7 @@ use super::keys::{self, CANARY};
 use super::names::Word;
 use super::sealed_columns::SEALED_COLUMNS;
 use super::{ERASE_RETRY_WAIT, ERASE_WAIT, SqliteStore, all, bridges, exists, first, leases, run, sealed, word};
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::seal::Sealed;
 use crate::model::AuditKind;
 use crate::store::{Bridge, Entry, KeyFate, KeyPurpose, KeyStore, LEASE_MS, Lease, NewKey, NewRoot, ROOT_KDF, ROOT_WRAPPED, Retired, RingKey, SealedValue, Spot, outdated};
@@ -171,6 +171,12 @@ impl KeyStore for SqliteStore {
                 let mut statement = c.prepare_cached(column.find)?;
                 let mut rows = statement.query((header.as_slice(), limit))?;
                 while let Some(row) = rows.next()? {
+                    // What is no envelope any more can be opened by nobody; the key stays because of it.
+                    let sealed = match Sealed::parse(row.get(5)?) {
+                        Ok(sealed) => sealed,
+                        Err(e) if e.kind() == ErrorKind::Corrupt => continue,
+                        Err(e) => return Err(e.into()),
+                    };
                     let value = SealedValue {
                         kind,
                         at: spot(row)?,
@@ -179,7 +185,7 @@ impl KeyStore for SqliteStore {
                         account_id: row.get(2)?,
                         row: row.get(3)?,
                         version: row.get(4)?,
-                        sealed: sealed(row, 5)?,
+                        sealed,
                     };
                     bytes += value.sealed.as_bytes().len();
                     found.push(value);
@@ -260,6 +266,21 @@ impl KeyStore for SqliteStore {
             self.erase_now(ERASE_RETRY_WAIT);
         }
         Ok(changed)
+    }
+
+    fn keep_wrapped(&self, canary: &Sealed, wrapped: &[u8]) -> Result<bool> {
+        let kept = self.write(|tx| {
+            if keys::meta(tx, CANARY)?.as_deref() != Some(canary.as_bytes()) {
+                return Ok(false);
+            }
+            keys::set_meta(tx, ROOT_WRAPPED, wrapped)?;
+            mark_erasure(tx)?;
+            Ok(true)
+        })?;
+        if kept {
+            self.erase_now(ERASE_RETRY_WAIT);
+        }
+        Ok(kept)
     }
 
     fn finish_erasure(&self) {
