@@ -907,7 +907,8 @@ export class Engine implements AsyncDisposable {
   /** Takes `delete_owner` back, as long as nothing is purged; the accounts stay disconnected. Errors: NotFound. */
   restoreOwner(owner: string, options?: CallOptions): Promise<void>;
   /** Replaces keys while everything goes on. Waits up to 30 s for another rotation to end. Errors: InvalidInput, NotFound, StoreBusy when another rotation
-   * still runs, VaultLocked when the store key or root key is to be replaced and the root key was replaced since this process opened the store. */
+   * still runs, VaultLocked when the store key or root key is to be replaced and the root key was replaced since this process opened the store.
+   * Corrupt when a value cannot be opened: it is left with its old key, and everything else was replaced. */
   rotateKeys(rotation?: KeyRotation, options?: CallOptions): Promise<RotationReport>;
   /** The audit log after `cursor`, up to `limit` records (1 to 1000). Errors: InvalidInput. */
   audit(limit: number, cursor?: string | null, options?: CallOptions): Promise<AuditPage>;

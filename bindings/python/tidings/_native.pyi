@@ -1643,7 +1643,8 @@ class Engine:
     @overload
     async def rotate_keys(self, rotation: KeyRotation) -> RotationReport:
         """Replaces keys while everything goes on. Waits up to 30 s for another rotation to end. Errors: InvalidInput, NotFound, StoreBusy when another rotation
-        still runs, VaultLocked when the store key or root key is to be replaced and the root key was replaced since this process opened the store."""
+        still runs, VaultLocked when the store key or root key is to be replaced and the root key was replaced since this process opened the store.
+        Corrupt when a value cannot be opened: it is left with its old key, and everything else was replaced."""
     @overload
     async def rotate_keys(self, *, new_root_key: _RootKey | None = ..., store_key: bool = ..., data_keys: bool = ..., account_id: str | None = ...) -> RotationReport: ...
     async def audit(self, limit: int, cursor: str | None = ...) -> AuditPage:
@@ -1788,7 +1789,8 @@ class BlockingEngine:
     @overload
     def rotate_keys(self, rotation: KeyRotation) -> RotationReport:
         """Replaces keys while everything goes on. Waits up to 30 s for another rotation to end. Errors: InvalidInput, NotFound, StoreBusy when another rotation
-        still runs, VaultLocked when the store key or root key is to be replaced and the root key was replaced since this process opened the store."""
+        still runs, VaultLocked when the store key or root key is to be replaced and the root key was replaced since this process opened the store.
+        Corrupt when a value cannot be opened: it is left with its old key, and everything else was replaced."""
     @overload
     def rotate_keys(self, *, new_root_key: _RootKey | None = ..., store_key: bool = ..., data_keys: bool = ..., account_id: str | None = ...) -> RotationReport: ...
     def audit(self, limit: int, cursor: str | None = ...) -> AuditPage:

@@ -62,6 +62,7 @@ impl Engine {
 
     /// Replaces keys while everything goes on. Waits up to 30 s for another rotation to end. Errors: InvalidInput, NotFound, StoreBusy when another rotation
     /// still runs, VaultLocked when the store key or root key is to be replaced and the root key was replaced since this process opened the store.
+    /// Corrupt when a value cannot be opened: it is left with its old key, and everything else was replaced.
     pub async fn rotate_keys(&self, rotation: KeyRotation) -> Result<RotationReport> {
         let (vault, clock) = (self.inner.vault.clone(), self.inner.clock.clone());
         let KeyRotation { new_root_key, store_key, data_keys, account_id } = rotation;

@@ -51,26 +51,18 @@ impl Graph {
     async fn has_exchange(&self, caller: &Caller) -> Option<bool> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
-        struct Licence {
-            #[serde(default)]
-            service_plans: Vec<Plan>,
+        struct Person {
+            assigned_plans: Vec<Plan>,
         }
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
+        #[derive(Default, Deserialize)]
+        #[serde(default, rename_all = "camelCase")]
         struct Plan {
-            #[serde(default)]
-            service_plan_name: String,
-            #[serde(default)]
-            provisioning_status: String,
+            service: String,
+            capability_status: String,
         }
-        #[derive(Deserialize)]
-        struct Licences {
-            value: Vec<Licence>,
-        }
-        let url = self.url("me/licenseDetails", &[]).ok()?;
+        let url = self.url("me", &[("$select", "assignedPlans")]).ok()?;
         let response = self.ask(self.get(caller, url)).await.ok()?;
-        let licences: Licences = wire::read(&response.body).ok()?;
-        let mut plans = licences.value.iter().flat_map(|licence| &licence.service_plans);
-        Some(plans.any(|plan| plan.service_plan_name.to_ascii_uppercase().starts_with("EXCHANGE_S_") && plan.provisioning_status.eq_ignore_ascii_case("Success")))
+        let person: Person = wire::read(&response.body).ok()?;
+        Some(person.assigned_plans.iter().any(|plan| plan.service.eq_ignore_ascii_case("exchange") && plan.capability_status.eq_ignore_ascii_case("Enabled")))
     }
 }

@@ -87,7 +87,7 @@ impl Reader<'_> {
         self.skip_space();
         if !self.take('"') {
             // Unquoted base64 holds what a token may not; it is read as it was meant.
-            let end = self.0.find(|c: char| matches!(c, ' ' | '\t' | ',' | '"')).unwrap_or(self.0.len());
+            let end = self.0.find([' ', '\t', ',', '"']).unwrap_or(self.0.len());
             let (value, rest) = self.0.split_at_checked(end)?;
             self.0 = rest;
             return Some(value.to_owned());

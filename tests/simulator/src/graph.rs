@@ -130,7 +130,6 @@ fn route(world: &mut World, caller: &Caller, call: &Call, arrival: &Arrival) -> 
         };
     };
     match rest {
-        [licences] if licences.eq_ignore_ascii_case("licenseDetails") => users::licences(world, caller, call, person),
         [] if method == "GET" => users::get(world, caller, call, person),
         [first, ..] if is_mail(first) => mail::handle(world, caller, call, arrival, person, rest),
         [chats, rest @ ..] if chats.eq_ignore_ascii_case("chats") => {

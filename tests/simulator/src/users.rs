@@ -45,6 +45,7 @@ fn object(world: &World, person: usize, select: &[String]) -> serde_json::Value 
         match known {
             Some((key, value)) => out.insert(key.clone(), value.clone()),
             None if name == "accountEnabled" => out.insert(name.clone(), json!(true)),
+            None if name == "assignedPlans" => out.insert(name.clone(), plans(p)),
             None if name == "userType" => out.insert(name.clone(), json!("Member")),
             None if name == "proxyAddresses" => out.insert(name.clone(), json!([format!("SMTP:{}", p.address)])),
             None => None,
@@ -65,32 +66,17 @@ pub fn get(world: &World, caller: &Caller, call: &Call, person: usize) -> Answer
     Answer::json(200, &user)
 }
 
-/// GET /me/licenseDetails: which products a person has, and what of them works.
-pub fn licences(world: &World, caller: &Caller, call: &Call, person: usize) -> Answer {
-    if call.method != "GET" {
-        return crate::graph::not_allowed();
-    }
-    let own = caller.person == Some(person) && caller.has(&["User.Read", "User.ReadWrite"]);
-    let others = caller.has(&["User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"]);
-    if world.people.is_personal(person) || !(own || others) {
-        return denied();
-    }
-    let p = &world.people.people[person];
-    let plan = |id: &str, name: &str| json!({"servicePlanId": id, "servicePlanName": name, "provisioningStatus": "Success", "appliesTo": "User"});
-    let mut plans = Vec::new();
-    // A mailbox that the organisation keeps in its own house comes with a licence all the same.
+/// What a person may use. A mailbox that the organisation keeps in its own house comes with a licence all the same.
+fn plans(p: &crate::people::Person) -> serde_json::Value {
+    let plan = |service: &str, id: &str| json!({"assignedDateTime": "2025-01-01T00:00:00Z", "capabilityStatus": "Enabled", "service": service, "servicePlanId": id});
+    let mut plans = vec![plan("MicrosoftOffice", "43de0ff5-c92c-492b-9116-175376d08c38")];
     if matches!(p.mailbox, Mailbox::Ready | Mailbox::OnPremises) {
-        plans.push(plan("efb87545-963c-4e0d-99df-69c6916d9eb0", "EXCHANGE_S_ENTERPRISE"));
+        plans.push(plan("exchange", "efb87545-963c-4e0d-99df-69c6916d9eb0"));
     }
     if p.teams {
-        plans.push(plan("57ff2da0-773e-42df-b2af-ffb7a2317929", "TEAMS1"));
+        plans.push(plan("TeamspaceAPI", "57ff2da0-773e-42df-b2af-ffb7a2317929"));
     }
-    plans.push(plan("43de0ff5-c92c-492b-9116-175376d08c38", "OFFICESUBSCRIPTION"));
-    let value = json!({
-        "id": crate::http::base64url(p.oid.as_bytes()), "skuId": "6fd2c87f-b296-42f0-b197-1e91e994b900",
-        "skuPartNumber": "ENTERPRISEPACK", "servicePlans": plans,
-    });
-    crate::graph::page(format!("{}/$metadata#users('{}')/licenseDetails", call.base(), p.id), vec![value], None, None)
+    json!(plans)
 }
 
 struct UserRow<'a>(&'a crate::people::Person);
