@@ -37,7 +37,7 @@ pub fn connect(store: &dyn Store, vault: &Vault, id: &str, with_content: bool) -
     let keys = vault.new_account_keys(id, with_content, 1).unwrap();
     let handles = vault.adopt(id, &keys).unwrap();
     let account = AccountRow {
-                tenant_id: "tenant".into(),
+        tenant_id: "tenant".into(),
         user_id: id.to_owned(),
         state: AccountState::Connected,
         features: vec![Feature::MailSync],

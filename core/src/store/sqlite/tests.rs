@@ -73,6 +73,9 @@ store_suite!(made, [
     sign_ins_nobody_came_back_to_go_after_a_day,
     an_owner_is_deleted_and_restored,
     an_owner_is_purged_whole,
+    an_owner_is_purged_only_while_that_is_due,
+    a_claim_of_a_clock_that_stood_ahead_is_taken_over,
+    a_name_is_written_under_a_living_key_only,
 ]);
 
 #[test]

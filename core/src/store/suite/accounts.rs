@@ -292,3 +292,10 @@ pub fn a_closed_store_says_so(s: &dyn Store) {
     assert_eq!(s.account("a").unwrap_err().kind(), ErrorKind::Closed);
     assert_eq!(s.disconnect_account("a", "r", 1).unwrap_err().kind(), ErrorKind::Closed);
 }
+
+pub fn a_name_is_written_under_a_living_key_only(s: &dyn Store) {
+    let row = connect(s, "a");
+    let dead = sealed_by(999, "name");
+    assert!(s.set_profile("a", row.generation, &dead, row.profile_version + 1, 20).is_err());
+    assert_eq!(s.account("a").unwrap().unwrap().profile_version, row.profile_version);
+}

@@ -67,7 +67,7 @@ fn key(id: i64, purpose: KeyPurpose, account: &str) -> NewKey {
 
 pub fn account(id: &str) -> AccountRow {
     AccountRow {
-                tenant_id: "t".into(),
+        tenant_id: "t".into(),
         user_id: format!("user-{id}"),
         state: AccountState::Connected,
         features: vec![Feature::Chat, Feature::MailSync],

@@ -83,3 +83,12 @@ pub fn the_outbox_is_listed_newest_first(s: &dyn Store) {
     s.step(ids[1], s.claim(2, 9).unwrap().unwrap().fence, &step(ItemState::Failed), 2).unwrap();
     assert!(s.claim(2, 9).unwrap().is_none());
 }
+
+pub fn a_claim_of_a_clock_that_stood_ahead_is_taken_over(s: &dyn Store) {
+    connect(s, "a");
+    let id = enqueue(s, "a", "l", None);
+    let ahead = s.claim(365 * 86_400_000, 10).unwrap().unwrap();
+    let now = s.claim(50, 10).unwrap().expect("the clock was put right");
+    assert!(now.id == id && now.fence > ahead.fence);
+    assert!(s.claim(40, 10).unwrap().is_none(), "clocks of two processes are never quite the same");
+}

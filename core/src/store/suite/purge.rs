@@ -138,3 +138,15 @@ pub fn an_owner_is_purged_whole(s: &dyn Store) {
     assert_eq!(s.open_purges().unwrap(), ["a", "b"]);
     assert_eq!(ids(s), ["c"]);
 }
+
+pub fn an_owner_is_purged_only_while_that_is_due(s: &dyn Store) {
+    connect(s, "a");
+    s.delete_owner("owner", "deleted", 10, 100).unwrap();
+    assert!(s.begin_due_purge("owner", "purged", 99).unwrap().is_empty(), "not yet");
+    assert!(s.restore_owner("owner", 99).unwrap());
+    assert!(s.begin_due_purge("owner", "purged", 500).unwrap().is_empty(), "taken back");
+    assert!(s.account("a").unwrap().is_some());
+    s.delete_owner("owner", "deleted", 500, 600).unwrap();
+    assert!(s.begin_due_purge("owner", "purged", 599).unwrap().is_empty(), "made anew");
+    assert_eq!(s.begin_due_purge("owner", "purged", 600).unwrap(), ["a"]);
+}
