@@ -856,30 +856,30 @@ export class Engine implements AsyncDisposable {
   static openFile(path: string, rootKey: RootKey | Uint8Array): Engine;
   /** Stops new work, lets durable steps end, and closes the store. May be called twice. Streams end. */
   close(options?: CallOptions): Promise<void>;
-  /** Starts a sign-in (authorization code with PKCE). Stores the attempt, touches no network. Errors: InvalidInput.
+  /** Starts a sign-in (authorization code with PKCE). Stores the attempt, touches no network. Errors: InvalidInput, Conflict (the owner was deleted).
    * Source: Microsoft identity platform, OAuth 2.0 authorization code flow; RFC 7636. */
   connect(request: ConnectRequest, options?: CallOptions): Promise<SignIn>;
   /** Ends a sign-in with the URL the browser came back to. Works once per attempt, also after a restart; runs to its end when the caller stops waiting.
    * Also takes the callback of an `Approval`. Errors: InvalidInput, Conflict (already used, or another person than the account's), Cancelled (declined or
    * expired), ConsentMissing (an administrator must approve first: `account_id` names the stored account, for `approval`), Forbidden (a policy, a wrong
-   * registration), TokenRejected (it failed its checks, or Microsoft does not take its code any more: start again), Network (the same callback can be
+   * registration, a guest who would connect an organisation), LimitExceeded (20 accounts of the owner wait already), TokenRejected (it failed its checks, or Microsoft does not take its code any more: start again), Network (the same callback can be
    * brought again). */
   finishConnect(callbackUrl: string, binding: string, options?: CallOptions): Promise<Account>;
-  /** Starts a sign-in whose callback is received on a loopback port of this machine. */
+  /** Starts a sign-in whose callback is received on a loopback port of this machine. Errors: as `connect`. */
   connectHere(request: ConnectRequest, options?: CallOptions): Promise<LoopbackSignIn>;
-  /** Starts a sign-in by a code that the person types in on any device. Errors: InvalidInput, Network, Forbidden (public client flows are not allowed).
+  /** Starts a sign-in by a code that the person types in on any device. Errors: as `connect`; Network, Forbidden (a wrong registration).
    * Source: Microsoft identity platform, device authorization grant; RFC 8628. */
   connectDevice(request: ConnectRequest, options?: CallOptions): Promise<DeviceSignIn>;
   /** Starts to connect an organisation. The sign-in proves which one; the account it gives awaits the administrator's `approval` and then gets
-   * tokens of its own. Errors: InvalidInput, Forbidden (personal accounts).
+   * tokens of its own. Errors: as `connect`; Forbidden (personal accounts).
    * Source: Microsoft identity platform, admin consent; OAuth 2.0 client credentials flow. */
   connectTenant(request: TenantRequest, options?: CallOptions): Promise<SignIn>;
-  /** Starts a sign-in that only tells who somebody is. Errors: InvalidInput. */
+  /** Starts a sign-in that only tells who somebody is. Errors: as `connect`. */
   linkPerson(request: LinkRequest, options?: CallOptions): Promise<SignIn>;
   /** Starts a new sign-in for an account that has one; it keeps its id, mail and queue, and only the same person may finish it. What Microsoft asked for
-   * (claims) is passed on. Errors: InvalidInput, NotFound. */
+   * (claims) is passed on. Errors: as `connect`; NotFound. */
   reconnect(accountId: string, redirectUri: string, options?: CallOptions): Promise<SignIn>;
-  /** Starts a sign-in that asks for further features, beside those the account has. Errors: InvalidInput, NotFound. */
+  /** Starts a sign-in that asks for further features, beside those the account has. Errors: as `connect`; NotFound. */
   addFeatures(accountId: string, features: readonly Feature[], redirectUri: string, options?: CallOptions): Promise<SignIn>;
   /** What an administrator has to approve for this account: link, texts. The link is valid as long as a sign-in; ask again for another.
    * Errors: InvalidInput, NotFound, Forbidden (personal accounts). */

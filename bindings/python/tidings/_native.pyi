@@ -1567,7 +1567,7 @@ class Engine:
         """Stops new work, lets durable steps end, and closes the store. May be called twice. Streams end."""
     @overload
     async def connect(self, request: ConnectRequest) -> SignIn:
-        """Starts a sign-in (authorization code with PKCE). Stores the attempt, touches no network. Errors: InvalidInput.
+        """Starts a sign-in (authorization code with PKCE). Stores the attempt, touches no network. Errors: InvalidInput, Conflict (the owner was deleted).
         Source: Microsoft identity platform, OAuth 2.0 authorization code flow; RFC 7636."""
     @overload
     async def connect(self, *, owner: str, features: Sequence[_Feature], redirect_uri: str = ..., login_hint: str | None = ..., extra_scopes: Sequence[str] = ..., app: str | None = ..., tenant: str | None = ..., context: str | None = ...) -> SignIn: ...
@@ -1575,36 +1575,36 @@ class Engine:
         """Ends a sign-in with the URL the browser came back to. Works once per attempt, also after a restart; runs to its end when the caller stops waiting.
         Also takes the callback of an `Approval`. Errors: InvalidInput, Conflict (already used, or another person than the account's), Cancelled (declined or
         expired), ConsentMissing (an administrator must approve first: `account_id` names the stored account, for `approval`), Forbidden (a policy, a wrong
-        registration), TokenRejected (it failed its checks, or Microsoft does not take its code any more: start again), Network (the same callback can be
+        registration, a guest who would connect an organisation), LimitExceeded (20 accounts of the owner wait already), TokenRejected (it failed its checks, or Microsoft does not take its code any more: start again), Network (the same callback can be
         brought again)."""
     @overload
     async def connect_here(self, request: ConnectRequest) -> LoopbackSignIn:
-        """Starts a sign-in whose callback is received on a loopback port of this machine."""
+        """Starts a sign-in whose callback is received on a loopback port of this machine. Errors: as `connect`."""
     @overload
     async def connect_here(self, *, owner: str, features: Sequence[_Feature], redirect_uri: str = ..., login_hint: str | None = ..., extra_scopes: Sequence[str] = ..., app: str | None = ..., tenant: str | None = ..., context: str | None = ...) -> LoopbackSignIn: ...
     @overload
     async def connect_device(self, request: ConnectRequest) -> DeviceSignIn:
-        """Starts a sign-in by a code that the person types in on any device. Errors: InvalidInput, Network, Forbidden (public client flows are not allowed).
+        """Starts a sign-in by a code that the person types in on any device. Errors: as `connect`; Network, Forbidden (a wrong registration).
         Source: Microsoft identity platform, device authorization grant; RFC 8628."""
     @overload
     async def connect_device(self, *, owner: str, features: Sequence[_Feature], redirect_uri: str = ..., login_hint: str | None = ..., extra_scopes: Sequence[str] = ..., app: str | None = ..., tenant: str | None = ..., context: str | None = ...) -> DeviceSignIn: ...
     @overload
     async def connect_tenant(self, request: TenantRequest) -> SignIn:
         """Starts to connect an organisation. The sign-in proves which one; the account it gives awaits the administrator's `approval` and then gets
-        tokens of its own. Errors: InvalidInput, Forbidden (personal accounts).
+        tokens of its own. Errors: as `connect`; Forbidden (personal accounts).
         Source: Microsoft identity platform, admin consent; OAuth 2.0 client credentials flow."""
     @overload
     async def connect_tenant(self, *, owner: str, redirect_uri: str, app: str | None = ..., tenant: str | None = ..., context: str | None = ...) -> SignIn: ...
     @overload
     async def link_person(self, request: LinkRequest) -> SignIn:
-        """Starts a sign-in that only tells who somebody is. Errors: InvalidInput."""
+        """Starts a sign-in that only tells who somebody is. Errors: as `connect`."""
     @overload
     async def link_person(self, *, owner: str, redirect_uri: str, app: str | None = ..., tenant: str | None = ..., login_hint: str | None = ..., context: str | None = ...) -> SignIn: ...
     async def reconnect(self, account_id: str, redirect_uri: str) -> SignIn:
         """Starts a new sign-in for an account that has one; it keeps its id, mail and queue, and only the same person may finish it. What Microsoft asked for
-        (claims) is passed on. Errors: InvalidInput, NotFound."""
+        (claims) is passed on. Errors: as `connect`; NotFound."""
     async def add_features(self, account_id: str, features: Sequence[_Feature], redirect_uri: str) -> SignIn:
-        """Starts a sign-in that asks for further features, beside those the account has. Errors: InvalidInput, NotFound."""
+        """Starts a sign-in that asks for further features, beside those the account has. Errors: as `connect`; NotFound."""
     async def approval(self, account_id: str, redirect_uri: str) -> Approval:
         """What an administrator has to approve for this account: link, texts. The link is valid as long as a sign-in; ask again for another.
         Errors: InvalidInput, NotFound, Forbidden (personal accounts)."""
@@ -1713,7 +1713,7 @@ class BlockingEngine:
         """Stops new work, lets durable steps end, and closes the store. May be called twice. Streams end."""
     @overload
     def connect(self, request: ConnectRequest) -> SignIn:
-        """Starts a sign-in (authorization code with PKCE). Stores the attempt, touches no network. Errors: InvalidInput.
+        """Starts a sign-in (authorization code with PKCE). Stores the attempt, touches no network. Errors: InvalidInput, Conflict (the owner was deleted).
         Source: Microsoft identity platform, OAuth 2.0 authorization code flow; RFC 7636."""
     @overload
     def connect(self, *, owner: str, features: Sequence[_Feature], redirect_uri: str = ..., login_hint: str | None = ..., extra_scopes: Sequence[str] = ..., app: str | None = ..., tenant: str | None = ..., context: str | None = ...) -> SignIn: ...
@@ -1721,36 +1721,36 @@ class BlockingEngine:
         """Ends a sign-in with the URL the browser came back to. Works once per attempt, also after a restart; runs to its end when the caller stops waiting.
         Also takes the callback of an `Approval`. Errors: InvalidInput, Conflict (already used, or another person than the account's), Cancelled (declined or
         expired), ConsentMissing (an administrator must approve first: `account_id` names the stored account, for `approval`), Forbidden (a policy, a wrong
-        registration), TokenRejected (it failed its checks, or Microsoft does not take its code any more: start again), Network (the same callback can be
+        registration, a guest who would connect an organisation), LimitExceeded (20 accounts of the owner wait already), TokenRejected (it failed its checks, or Microsoft does not take its code any more: start again), Network (the same callback can be
         brought again)."""
     @overload
     def connect_here(self, request: ConnectRequest) -> BlockingLoopbackSignIn:
-        """Starts a sign-in whose callback is received on a loopback port of this machine."""
+        """Starts a sign-in whose callback is received on a loopback port of this machine. Errors: as `connect`."""
     @overload
     def connect_here(self, *, owner: str, features: Sequence[_Feature], redirect_uri: str = ..., login_hint: str | None = ..., extra_scopes: Sequence[str] = ..., app: str | None = ..., tenant: str | None = ..., context: str | None = ...) -> BlockingLoopbackSignIn: ...
     @overload
     def connect_device(self, request: ConnectRequest) -> BlockingDeviceSignIn:
-        """Starts a sign-in by a code that the person types in on any device. Errors: InvalidInput, Network, Forbidden (public client flows are not allowed).
+        """Starts a sign-in by a code that the person types in on any device. Errors: as `connect`; Network, Forbidden (a wrong registration).
         Source: Microsoft identity platform, device authorization grant; RFC 8628."""
     @overload
     def connect_device(self, *, owner: str, features: Sequence[_Feature], redirect_uri: str = ..., login_hint: str | None = ..., extra_scopes: Sequence[str] = ..., app: str | None = ..., tenant: str | None = ..., context: str | None = ...) -> BlockingDeviceSignIn: ...
     @overload
     def connect_tenant(self, request: TenantRequest) -> SignIn:
         """Starts to connect an organisation. The sign-in proves which one; the account it gives awaits the administrator's `approval` and then gets
-        tokens of its own. Errors: InvalidInput, Forbidden (personal accounts).
+        tokens of its own. Errors: as `connect`; Forbidden (personal accounts).
         Source: Microsoft identity platform, admin consent; OAuth 2.0 client credentials flow."""
     @overload
     def connect_tenant(self, *, owner: str, redirect_uri: str, app: str | None = ..., tenant: str | None = ..., context: str | None = ...) -> SignIn: ...
     @overload
     def link_person(self, request: LinkRequest) -> SignIn:
-        """Starts a sign-in that only tells who somebody is. Errors: InvalidInput."""
+        """Starts a sign-in that only tells who somebody is. Errors: as `connect`."""
     @overload
     def link_person(self, *, owner: str, redirect_uri: str, app: str | None = ..., tenant: str | None = ..., login_hint: str | None = ..., context: str | None = ...) -> SignIn: ...
     def reconnect(self, account_id: str, redirect_uri: str) -> SignIn:
         """Starts a new sign-in for an account that has one; it keeps its id, mail and queue, and only the same person may finish it. What Microsoft asked for
-        (claims) is passed on. Errors: InvalidInput, NotFound."""
+        (claims) is passed on. Errors: as `connect`; NotFound."""
     def add_features(self, account_id: str, features: Sequence[_Feature], redirect_uri: str) -> SignIn:
-        """Starts a sign-in that asks for further features, beside those the account has. Errors: InvalidInput, NotFound."""
+        """Starts a sign-in that asks for further features, beside those the account has. Errors: as `connect`; NotFound."""
     def approval(self, account_id: str, redirect_uri: str) -> Approval:
         """What an administrator has to approve for this account: link, texts. The link is valid as long as a sign-in; ask again for another.
         Errors: InvalidInput, NotFound, Forbidden (personal accounts)."""

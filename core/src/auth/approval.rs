@@ -212,9 +212,8 @@ impl Auth {
                 let version = me.store.token(&id)?.map_or(1, |token| token.version + 1);
                 let token = StoredToken { refresh_token: String::new(), access_token: grant.access_token.expose(str::to_owned) };
                 let token = TokenRow { account_id: id.clone(), version, sealed: opened.secrets.seal(token_place(&id, version), &token.to_json()?)?, expires_at, refreshed_at: now };
-                let row = AccountRow { state: AccountState::Connected, state_since: now, problem: None, scopes: roles.clone(), connected_at: now, claims: None, access_ends_at: None, generation: generation + 1, ..row };
+                let mut row = AccountRow { state: AccountState::Connected, state_since: now, problem: None, scopes: roles.clone(), connected_at: now, claims: None, access_ends_at: None, generation: generation + 1, ..row };
                 // What is carried over may be sealed with a key that is being replaced.
-                let mut row = row;
                 opened.content.again(profile_place(&id, row.profile_version), &mut row.profile)?;
                 me.store.connect_account(&row, Some(&token), &keys, None, now)
             }))

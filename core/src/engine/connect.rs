@@ -1,13 +1,12 @@
 //! Verbs of signing in and consenting.
 
-use super::Engine;
+use super::{DeviceSignIn, Engine};
 use crate::error::Result;
-use super::DeviceSignIn;
 use crate::model::*;
 use std::sync::Arc;
 
 impl Engine {
-    /// Starts a sign-in by a code that the person types in on any device. Errors: InvalidInput, Network, Forbidden (public client flows are not allowed).
+    /// Starts a sign-in by a code that the person types in on any device. Errors: as `connect`; Network, Forbidden (a wrong registration).
     /// Source: Microsoft identity platform, device authorization grant; RFC 8628.
     pub async fn connect_device(&self, request: ConnectRequest) -> Result<Arc<DeviceSignIn>> {
         let inner = self.inner.clone();
@@ -23,7 +22,7 @@ impl Engine {
     }
 
     /// Starts to connect an organisation. The sign-in proves which one; the account it gives awaits the administrator's `approval` and then gets
-    /// tokens of its own. Errors: InvalidInput, Forbidden (personal accounts).
+    /// tokens of its own. Errors: as `connect`; Forbidden (personal accounts).
     /// Source: Microsoft identity platform, admin consent; OAuth 2.0 client credentials flow.
     pub async fn connect_tenant(&self, request: TenantRequest) -> Result<SignIn> {
         let inner = self.inner.clone();
@@ -36,7 +35,7 @@ impl Engine {
             .await
     }
 
-    /// Starts a sign-in that only tells who somebody is. Errors: InvalidInput.
+    /// Starts a sign-in that only tells who somebody is. Errors: as `connect`.
     pub async fn link_person(&self, request: LinkRequest) -> Result<SignIn> {
         let inner = self.inner.clone();
         self.inner
@@ -49,7 +48,7 @@ impl Engine {
     }
 
     /// Starts a new sign-in for an account that has one; it keeps its id, mail and queue, and only the same person may finish it. What Microsoft asked for
-    /// (claims) is passed on. Errors: InvalidInput, NotFound.
+    /// (claims) is passed on. Errors: as `connect`; NotFound.
     pub async fn reconnect(&self, account_id: String, redirect_uri: String) -> Result<SignIn> {
         let inner = self.inner.clone();
         self.inner
@@ -61,7 +60,7 @@ impl Engine {
             .await
     }
 
-    /// Starts a sign-in that asks for further features, beside those the account has. Errors: InvalidInput, NotFound.
+    /// Starts a sign-in that asks for further features, beside those the account has. Errors: as `connect`; NotFound.
     pub async fn add_features(&self, account_id: String, features: Vec<Feature>, redirect_uri: String) -> Result<SignIn> {
         let inner = self.inner.clone();
         self.inner

@@ -1,9 +1,9 @@
 //! Verbs of keys, audit and erasure.
 
 use super::Engine;
+use crate::clock::Clock;
 use crate::error::Result;
 use crate::model::*;
-use crate::clock::Clock;
 use crate::runtime::{Stop, blocking};
 use crate::vault::{Order, Vault};
 use std::sync::Arc;

@@ -88,7 +88,7 @@ impl Engine {
         tracing::info!(target: "tidings::engine", "closed");
     }
 
-    /// Starts a sign-in (authorization code with PKCE). Stores the attempt, touches no network. Errors: InvalidInput.
+    /// Starts a sign-in (authorization code with PKCE). Stores the attempt, touches no network. Errors: InvalidInput, Conflict (the owner was deleted).
     /// Source: Microsoft identity platform, OAuth 2.0 authorization code flow; RFC 7636.
     pub async fn connect(&self, request: ConnectRequest) -> Result<SignIn> {
         let inner = self.inner.clone();
@@ -98,14 +98,14 @@ impl Engine {
     /// Ends a sign-in with the URL the browser came back to. Works once per attempt, also after a restart; runs to its end when the caller stops waiting.
     /// Also takes the callback of an `Approval`. Errors: InvalidInput, Conflict (already used, or another person than the account's), Cancelled (declined or
     /// expired), ConsentMissing (an administrator must approve first: `account_id` names the stored account, for `approval`), Forbidden (a policy, a wrong
-    /// registration), TokenRejected (it failed its checks, or Microsoft does not take its code any more: start again), Network (the same callback can be
+    /// registration, a guest who would connect an organisation), LimitExceeded (20 accounts of the owner wait already), TokenRejected (it failed its checks, or Microsoft does not take its code any more: start again), Network (the same callback can be
     /// brought again).
     pub async fn finish_connect(&self, callback_url: String, binding: String) -> Result<Account> {
         let inner = self.inner.clone();
         self.inner.runtime.finish(async move { inner.finish_sign_in(&callback_url, &binding).await }).await
     }
 
-    /// Starts a sign-in whose callback is received on a loopback port of this machine.
+    /// Starts a sign-in whose callback is received on a loopback port of this machine. Errors: as `connect`.
     pub async fn connect_here(&self, request: ConnectRequest) -> Result<Arc<LoopbackSignIn>> {
         let inner = self.inner.clone();
         let (sign_in, receiver) = self.inner.runtime.finish(async move {

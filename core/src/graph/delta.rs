@@ -5,7 +5,7 @@ use super::{Caller, Graph, IMMUTABLE, PREFER, fault, segment};
 use crate::clock::to_ms;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Address, BodyType, Importance, rfc3339};
-use crate::pipeline::{Purpose, Response};
+use crate::pipeline::{Purpose, Response, error_code};
 use http::HeaderValue;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -119,7 +119,7 @@ impl Graph {
 
     /// What a refusal means for the cursor; None: nothing, it is an ordinary error.
     fn lost(&self, response: &Response) -> Option<DeltaAnswer> {
-        let code = fault::code(&response.body);
+        let code = error_code(&response.body);
         let forgotten = ["syncstatenotfound", "resyncrequired", "syncstateinvalid", "invalidsyncstatedata"].contains(&code.as_str());
         match response.status.as_u16() {
             410 => {}

@@ -1,24 +1,8 @@
 //! Graph's refusals, in one table. Status and code decide, never the message, which is written for people and changes.
 
 use crate::error::{Error, ErrorKind, Remedy};
+use crate::pipeline::error_code;
 use http::StatusCode;
-use serde::Deserialize;
-
-/// The code of `{"error":{"code":…}}` in lower case, since its spelling varies by service; empty if there is none.
-pub fn code(body: &[u8]) -> String {
-    #[derive(Deserialize)]
-    struct Body {
-        error: Inner,
-    }
-    #[derive(Deserialize)]
-    struct Inner {
-        #[serde(default)]
-        code: String,
-    }
-    // Foreign text: only what looks like a name is kept.
-    let name = |c: &str| c.len() <= 100 && c.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'.');
-    serde_json::from_slice::<Body>(body).map(|b| b.error.code.to_ascii_lowercase()).ok().filter(|c| name(c)).unwrap_or_default()
-}
 
 /// There is no mailbox that programs may use.
 pub fn is_no_mailbox(code: &str) -> bool {
@@ -27,23 +11,23 @@ pub fn is_no_mailbox(code: &str) -> bool {
 
 /// The service looked and has no such item. Any other 404 (no such mailbox, nothing said at all) proves nothing of the item.
 pub fn is_item_gone(status: StatusCode, body: &[u8]) -> bool {
-    status == StatusCode::NOT_FOUND && ["erroritemnotfound", "itemnotfound"].contains(&code(body).as_str())
+    status == StatusCode::NOT_FOUND && ["erroritemnotfound", "itemnotfound"].contains(&error_code(body).as_str())
 }
 
 /// It is not there, for whatever reason.
 pub fn is_absent(status: StatusCode, body: &[u8]) -> bool {
-    told(status.as_u16(), &code(body)).0 == ErrorKind::NotFound
+    told(status.as_u16(), &error_code(body)).0 == ErrorKind::NotFound
 }
 
 /// Asking again brings nothing, now or later: it is not there, it is broken, or it may not be read.
 pub fn is_lasting(status: StatusCode, body: &[u8]) -> bool {
-    let code = code(body);
+    let code = error_code(body);
     let (kind, _) = told(status.as_u16(), &code);
     matches!(code.as_str(), "errorcorruptdata" | "errorcannotopenfileattachment") || !matches!(kind, ErrorKind::Throttled | ErrorKind::Upstream | ErrorKind::NeedsReconnect)
 }
 
 pub fn error(status: StatusCode, body: &[u8]) -> Error {
-    let code = code(body);
+    let code = error_code(body);
     let (kind, reason) = told(status.as_u16(), &code);
     let named = if code.is_empty() { String::new() } else { format!(", {code}") };
     let error = Error::new(kind, format!("{reason} (HTTP {}{named}).", status.as_u16()));

@@ -3,6 +3,7 @@
 use super::{Caller, Graph, fault, wire};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::MailboxState;
+use crate::pipeline::error_code;
 use serde::Deserialize;
 
 /// As the directory has it now.
@@ -29,7 +30,7 @@ impl Graph {
             Err(e) if matches!(e.kind(), ErrorKind::Upstream | ErrorKind::Throttled) => return Ok(MailboxState::Unreachable),
             Err(e) => return Err(e),
         };
-        let code = fault::code(&response.body);
+        let code = error_code(&response.body);
         Ok(match response.status.as_u16() {
             200..=299 => MailboxState::Reachable,
             _ if fault::is_no_mailbox(&code) => match self.has_exchange(caller).await {

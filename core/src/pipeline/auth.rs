@@ -2,7 +2,7 @@
 
 use super::challenge;
 use super::transport::{Answer, Transport};
-use super::{AccessToken, Purpose, Request};
+use super::{AccessToken, Purpose, Request, error_code};
 use crate::error::{Error, ErrorKind, Result};
 use crate::metrics::Meters;
 use bytes::Bytes;
@@ -129,13 +129,5 @@ fn is_import_only(body: &[u8]) -> bool {
 
 /// Graph says that it is the token: a 401 with another code may mean anything.
 fn is_about_the_token(body: &[u8]) -> bool {
-    #[derive(serde::Deserialize)]
-    struct Body {
-        error: Code,
-    }
-    #[derive(serde::Deserialize)]
-    struct Code {
-        code: String,
-    }
-    body.len() < 64 << 10 && serde_json::from_slice::<Body>(body).is_ok_and(|b| b.error.code.eq_ignore_ascii_case("InvalidAuthenticationToken"))
+    body.len() < 64 << 10 && error_code(body) == "invalidauthenticationtoken"
 }

@@ -24,7 +24,7 @@ mod transport;
 pub use auth::TokenSource;
 pub use hosts::Hosts;
 pub use loopback::LoopbackReceiver;
-pub use request::{AccessToken, MAX_KEYS, MAX_TOKEN, Priority, Purpose, Request, Response, Safety};
+pub use request::{AccessToken, MAX_KEYS, MAX_TOKEN, Priority, Purpose, Request, Response, Safety, error_code};
 pub use retry::parse_retry_after;
 pub use transport::{ReqwestTransport, Transport};
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use serde::Deserialize;
 use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
@@ -143,4 +144,20 @@ fn request_id(headers: &HeaderMap) -> Option<String> {
         .filter_map(|name| headers.get(*name)?.to_str().ok())
         .find(|id| !id.is_empty() && id.len() <= 64 && id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'))
         .map(str::to_owned)
+}
+
+/// The code of `{"error":{"code":…}}` in lower case, since its spelling varies by service; empty if there is none.
+pub fn error_code(body: &[u8]) -> String {
+    #[derive(Deserialize)]
+    struct Body {
+        error: Inner,
+    }
+    #[derive(Deserialize)]
+    struct Inner {
+        #[serde(default)]
+        code: String,
+    }
+    // Foreign text: only what looks like a name is kept.
+    let name = |c: &str| c.len() <= 100 && c.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'.');
+    serde_json::from_slice::<Body>(body).map(|b| b.error.code.to_ascii_lowercase()).ok().filter(|c| name(c)).unwrap_or_default()
 }

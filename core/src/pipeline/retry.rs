@@ -2,7 +2,7 @@
 
 use super::gate::{Gate, Lane};
 use super::transport::{Answer, Sent, TransportError, Trouble};
-use super::{Request, Response, Safety};
+use super::{Request, Response, Safety, error_code};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Remedy, Result};
 use crate::random;
@@ -210,15 +210,7 @@ fn jittered(least: Duration, spread: Duration) -> Duration {
 
 /// Outlook's refusal of a fifth request at a time; over in a moment.
 fn is_concurrency(body: &[u8]) -> bool {
-    #[derive(serde::Deserialize)]
-    struct Body {
-        error: Code,
-    }
-    #[derive(serde::Deserialize)]
-    struct Code {
-        code: String,
-    }
-    serde_json::from_slice::<Body>(body).is_ok_and(|b| ["applicationthrottled", "activitylimitreached"].contains(&b.error.code.to_ascii_lowercase().as_str()))
+    ["applicationthrottled", "activitylimitreached"].contains(&error_code(body).as_str())
 }
 
 #[cfg(test)]

@@ -21,6 +21,8 @@ mod sealed_columns;
 mod search;
 mod suspects;
 
+#[cfg(all(test, unix))]
+mod sealed_tests;
 #[cfg(all(test, unix))] // they look at modes, owners and links
 pub mod tests;
 #[cfg(all(test, unix))]
