@@ -1,5 +1,6 @@
 //! What the simulator promises, tried through its front doors.
 
+mod actions;
 mod apps;
 mod client;
 mod consent;
@@ -7,8 +8,10 @@ mod contract;
 mod delta;
 mod device;
 mod eml;
+mod discovery;
 mod faults;
 mod items;
+mod lacks;
 mod personal;
 mod policy;
 mod sending;
