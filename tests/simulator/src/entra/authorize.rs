@@ -202,6 +202,7 @@ fn finish(world: &mut World, request: &Request, person: usize, choice: &Choice) 
             redirect_uri: request.redirect_uri.clone(),
             person,
             scopes,
+            target: super::resource::first(&request.scopes).cloned(),
             challenge: request.challenge.clone(),
             nonce: request.nonce.clone(),
             tamper: choice.tamper,

@@ -94,7 +94,7 @@ pub fn agreed(world: &World, client_id: &str, person: usize, scope: &str) -> Vec
 fn registered(world: &World, client_id: &str, scope: &str) -> Vec<String> {
     let Some(app) = world.people.app(client_id) else { return Vec::new() };
     if resource::is_graph(scope) {
-        return app.registered();
+        return app.registered().iter().map(|p| resource::renamed(scope, resource::split(p).1)).collect();
     }
     let exposed = resource::split(scope).0.and_then(|service| resource::app_of(world, service));
     let listed = app.permissions.iter().flatten().filter(|p| resource::same(p, scope)).cloned();

@@ -17,6 +17,8 @@ pub struct Code {
     pub redirect_uri: String,
     pub person: usize,
     pub scopes: Vec<String>,
+    /// The first scope that was asked for, whose service the token will be for.
+    pub target: Option<String>,
     /// Challenge, and whether it is S256.
     pub challenge: Option<(String, bool)>,
     pub nonce: Option<String>,

@@ -72,7 +72,7 @@ pub fn code(world: &mut World, call: &Call, tenant: &str, client_id: &str, seq: 
             scopes.extend(code.scopes.iter().filter(|s| is_oidc(s) && !asked.contains(s)).cloned());
             (scopes, target)
         }
-        None => (code.scopes.clone(), None),
+        None => (code.scopes.clone(), code.target.clone()),
     };
     let grant = Grant {
         client_id: client_id.to_string(),

@@ -121,7 +121,7 @@ pub fn audience(scope: Option<&String>) -> String {
 
 /// The scope of one service with another name.
 pub fn renamed(scope: &str, name: &str) -> String {
-    match split(scope).0.filter(|s| is_other(s)) {
+    match split(scope).0 {
         Some(service) => format!("{service}/{name}"),
         None => name.to_string(),
     }

@@ -14,6 +14,8 @@ mod items;
 mod lacks;
 mod personal;
 mod policy;
+mod queries;
+mod resources;
 mod sending;
 mod signin;
 mod tamper;
