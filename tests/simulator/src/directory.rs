@@ -31,7 +31,7 @@ pub fn read(call: &Call, counted: bool) -> Result<Ask, Answer> {
     let advanced = eventual && (count || counted);
     let (filter, order) = (query::filter(call, &USER)?, query::order(call, &USER)?);
     if let Some(filter) = &filter {
-        allowed(filter, advanced, false)?;
+        allowed(filter, advanced)?;
     }
     if let Some((path, _)) = order.iter().find(|_| !advanced && (filter.is_some() || order.len() > 1)) {
         let text = format!("Sorting by '{path}' together with a filter is not supported for this query without ConsistencyLevel:eventual and $count=true.");
@@ -52,16 +52,16 @@ pub fn read(call: &Call, counted: bool) -> Result<Ask, Answer> {
 const ADVICE: &str = "is not supported because the required parameters might be missing. Try adding $count=true query parameter and \
                       ConsistencyLevel:eventual header. Refer to https://aka.ms/graph-docs/advanced-queries for more information";
 
-fn allowed(filter: &Filter, advanced: bool, negated: bool) -> Result<(), Answer> {
+fn allowed(filter: &Filter, advanced: bool) -> Result<(), Answer> {
     let needs = |what: &str| if advanced { Ok(()) } else { Err(unsupported(&format!("Operator '{what}' {ADVICE}"))) };
     match filter {
         Filter::And(a, b) | Filter::Or(a, b) => {
-            allowed(a, advanced, negated)?;
-            allowed(b, advanced, negated)
+            allowed(a, advanced)?;
+            allowed(b, advanced)
         }
         Filter::Not(inner) => {
             needs("not")?;
-            allowed(inner, advanced, true)
+            allowed(inner, advanced)
         }
         Filter::Compare(_, op, Value::Null) if op == "eq" => needs("eq null"),
         Filter::Compare(_, op, _) if op == "ne" => needs("ne"),
@@ -77,7 +77,7 @@ fn allowed(filter: &Filter, advanced: bool, negated: bool) -> Result<(), Answer>
             _ => Err(unsupported("Unsupported Query.")),
         },
         Filter::Any(_, _, None) => needs("any"),
-        Filter::Any(_, _, Some(inner)) => allowed(inner, advanced, negated),
+        Filter::Any(_, _, Some(inner)) => allowed(inner, advanced),
         Filter::All(..) => Err(unsupported("Unsupported Query.")),
         Filter::Compare(..) | Filter::In(..) => Ok(()),
     }
