@@ -11,6 +11,13 @@ use tokio::process::{Child, Command};
 
 /// So long, in real time, nobody waits for the clock before a second passes on it.
 const QUIET: Duration = Duration::from_secs(3);
+/// So often, in real time, an engine that does not wait is told how late it is: another process may have moved the clock, and an engine whose clock stands
+/// still while another's runs loses its leases although it lives.
+const LOOK: Duration = Duration::from_millis(50);
+/// So long, in real time, a short wait takes at the least: it is a look at what another process does, and that process needs time to do it.
+const PACE: Duration = Duration::from_millis(20);
+/// A wait up to so many milliseconds is such a look.
+const SHORT_MS: u64 = 250;
 
 pub struct Sim {
     pub urls: Value,
@@ -87,8 +94,22 @@ impl Sim {
     /// Whenever the engine waits, moves both clocks to where it waits for. Where nobody does for long, a second passes: an engine that waits for what
     /// another process does looks again after a while.
     pub async fn follow(self: Arc<Self>, clock: Arc<TestClock>) {
+        let mut quiet = Duration::ZERO;
         loop {
-            let wait = tokio::time::timeout(QUIET, clock.next_wait()).await.unwrap_or(1000);
+            let wait = match tokio::time::timeout(LOOK, clock.next_wait()).await {
+                Ok(wait) => wait,
+                Err(_) if quiet < QUIET => {
+                    quiet += LOOK;
+                    0
+                }
+                Err(_) => 1000,
+            };
+            if wait > 0 {
+                quiet = Duration::ZERO;
+            }
+            if (1..=SHORT_MS).contains(&wait) {
+                tokio::time::sleep(PACE).await;
+            }
             let wake = clock.now_ms() + wait;
             let Ok(now) = self.clock(0).await else { return };
             if wake > now && self.clock(wake - now).await.is_err() {

@@ -1,15 +1,17 @@
 //! Pages of changes of one folder. What a page cannot say for sure is said so: a lost cursor, an item that cannot be read, an item that is only a part.
 
 use super::wire::{self, ItemBody, Page, Recipient};
+use super::paging::followed;
 use super::{Caller, Graph, IMMUTABLE, PREFER, fault, segment};
 use crate::clock::to_ms;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Address, BodyType, Importance, rfc3339};
-use crate::pipeline::{Purpose, Response, error_code};
+use crate::pipeline::{Response, error_code};
 use http::HeaderValue;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::time::SystemTime;
+use url::Url;
 
 /// Properties of a message that are asked for, always all and by name.
 pub(super) const MESSAGE: &str = "id,changeKey,parentFolderId,conversationId,internetMessageId,subject,bodyPreview,from,sender,toRecipients,ccRecipients,\
@@ -77,28 +79,37 @@ pub struct MailItem {
 
 impl Graph {
     pub async fn delta_page(&self, caller: &Caller, from: DeltaFrom) -> Result<DeltaAnswer> {
-        let (folder_id, followed, page_size) = match from {
+        let (folder_id, link, page_size) = match from {
             DeltaFrom::Start { folder_id, page_size } => (folder_id, None, page_size),
             DeltaFrom::Link { folder_id, link, page_size } => (folder_id, Some(link), page_size),
         };
-        let url = match &followed {
-            // A stored link is received data like a fresh one.
-            Some(link) => self.pipeline.hosts().received(link, Purpose::Graph)?,
-            None => self.url(&format!("me/mailFolders/{}/messages/delta", segment(&folder_id)?), &[("$select", MESSAGE)])?,
+        let first = self.url(&format!("me/mailFolders/{}/messages/delta", segment(&folder_id)?), &[("$select", MESSAGE)])?;
+        let url = match &link {
+            // A stored link is received data like a fresh one. One that leads nowhere any more, say because the cloud has another address now, is lost.
+            Some(link) => match self.followed(caller, &first, link) {
+                Ok(url) => url,
+                Err(_) => return Ok(DeltaAnswer::Lost { restart: None }),
+            },
+            None => first.clone(),
         };
         // Headers are not part of a link; the ids of a page follow the header of its own request.
         let prefer = HeaderValue::from_str(&format!("{IMMUTABLE}, odata.maxpagesize={}", page_size.clamp(1, 1000))).map_err(|_| Error::internal("A header could not be made."))?;
-        let response = self.pipeline.send(self.get(caller, url).header(PREFER, prefer)).await?;
-        if response.status.is_success() {
-            return self.page(&folder_id, followed.as_deref(), &response).map(DeltaAnswer::Page).map_err(|e| e.with_request_id(response.request_id).on_account(&caller.account_id));
+        let mut request = self.get(caller, url).header(PREFER, prefer);
+        // A page that is too much for the service fails however often it is asked for; a smaller one is the better next try.
+        if page_size > 1 {
+            request.attempts = 2;
         }
-        if let Some(answer) = self.lost(&response) {
+        let response = self.pipeline.send(request).await?;
+        if response.status.is_success() {
+            return self.page(caller, &first, &folder_id, link.as_deref(), &response).map(DeltaAnswer::Page).map_err(|e| e.with_request_id(response.request_id).on_account(&caller.account_id));
+        }
+        if let Some(answer) = self.lost(caller, &first, &response) {
             return Ok(answer);
         }
         Err(fault::error(response.status, &response.body).with_request_id(response.request_id).on_account(&caller.account_id))
     }
 
-    fn page(&self, folder_id: &str, followed: Option<&str>, response: &Response) -> Result<DeltaPage> {
+    fn page(&self, caller: &Caller, first: &Url, folder_id: &str, from: Option<&str>, response: &Response) -> Result<DeltaPage> {
         if wire::too_deep(&response.body) {
             return Err(wire::unreadable());
         }
@@ -110,15 +121,19 @@ impl Graph {
             _ => return Err(Error::new(ErrorKind::Upstream, "A page of changes says neither where it goes on nor that it is the last.")),
         };
         // The same cursor again after a complete round means that nothing happened; the same next page means that it would never end.
-        if !is_delta && followed == Some(link.as_str()) {
+        if !is_delta && from == Some(link.as_str()) {
             return Err(Error::new(ErrorKind::Upstream, "A page of changes leads to itself, so the list would never end."));
         }
-        self.pipeline.hosts().received(&link, Purpose::Graph)?;
+        self.followed(caller, first, &link)?;
         Ok(DeltaPage { items: page.value.into_iter().map(|raw| item(raw, folder_id)).collect(), link, is_delta })
     }
 
+    fn followed(&self, caller: &Caller, first: &Url, link: &str) -> Result<Url> {
+        followed(self.pipeline.hosts(), &self.root, caller, first, link)
+    }
+
     /// What a refusal means for the cursor; None: nothing, it is an ordinary error.
-    fn lost(&self, response: &Response) -> Option<DeltaAnswer> {
+    fn lost(&self, caller: &Caller, first: &Url, response: &Response) -> Option<DeltaAnswer> {
         let code = error_code(&response.body);
         let forgotten = ["syncstatenotfound", "resyncrequired", "syncstateinvalid", "invalidsyncstatedata"].contains(&code.as_str());
         match response.status.as_u16() {
@@ -127,8 +142,8 @@ impl Graph {
             404 if ["erroritemnotfound", "errorsyncfoldernotfound", "errorfoldernotfound", "resourcenotfound", "itemnotfound"].contains(&code.as_str()) => return Some(DeltaAnswer::FolderGone),
             _ => return None,
         }
-        // A place outside of Graph is not followed; the folder's own address does as well.
-        let restart = response.header("location").filter(|place| self.pipeline.hosts().received(place, Purpose::Graph).is_ok()).map(str::to_owned);
+        // A place outside of this folder is not followed; the folder's own address does as well.
+        let restart = response.header("location").filter(|place| self.followed(caller, first, place).is_ok()).map(str::to_owned);
         Some(DeltaAnswer::Lost { restart })
     }
 }

@@ -81,7 +81,7 @@ impl Job {
     }
 
     pub fn caller(&self) -> Caller {
-        Caller { account_id: self.item.account_id.clone(), priority: Priority::User, max_wait: PATIENCE }
+        Caller { account_id: self.item.account_id.clone(), user_id: String::new(), priority: Priority::User, max_wait: PATIENCE }
     }
 
     pub fn now(&self) -> i64 {

@@ -32,6 +32,8 @@ pub enum Priority {
     Sync,
 }
 
+/// Attempts of a request that fails.
+pub const ATTEMPTS: u32 = 5;
 /// A Graph page, decompressed.
 pub const MAX_PAGE: usize = 32 << 20;
 /// An answer of the token endpoint.
@@ -78,6 +80,8 @@ pub struct Request {
     pub priority: Priority,
     /// How long this call may pause in all: Retry-After and back-off.
     pub max_wait: Duration,
+    /// How often a request that fails is made at the most; refusals with 429 do not count.
+    pub attempts: u32,
     /// Largest answer accepted, decompressed.
     pub max_body: usize,
 }
@@ -97,6 +101,7 @@ impl Request {
             bearer: None,
             priority: Priority::User,
             max_wait: Duration::from_secs(10),
+            attempts: ATTEMPTS,
             max_body: match purpose {
                 Purpose::Identity => MAX_TOKEN,
                 Purpose::Graph | Purpose::Upload => MAX_PAGE,

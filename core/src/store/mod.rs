@@ -26,7 +26,7 @@ pub use keyring::{BRIDGE_MS, Bridge, KeyFate, KeyStore, NewRoot, ROOT_KDF, ROOT_
 pub use lease::{LEASE_MS, heartbeat};
 pub use mail::{
     Applied, ChangeRow, Cursor, FolderRow, Known, MailPage, MailStore, MessageRow, MessageWindow, NewMessage, PageBatch, Quarantined,
-    SearchText, SyncedFolder,
+    SearchText, SyncedFolder, QuarantineRow, pause_ms,
 };
 pub use outbox::{Due, Enqueued, ItemRow, ItemState, NewItem, OutboxStore, Step};
 pub use purge::{PurgeRow, PurgeStore};

@@ -128,7 +128,7 @@ impl Reader {
     pub async fn mark_read(&self, message_id: &str, is_read: bool) -> Result<Message> {
         let (this, id) = (self.clone(), message_id.to_owned());
         let row = blocking(move || this.row(&id)).await?;
-        let caller = Caller { account_id: row.account_id.clone(), priority: Priority::User, max_wait: Duration::from_secs(30) };
+        let caller = Caller { account_id: row.account_id.clone(), user_id: String::new(), priority: Priority::User, max_wait: Duration::from_secs(30) };
         let change_key = self.graph.set_read(&caller, &row.graph_id, is_read, &row.change_key).await?;
         let id = message_id.to_owned();
         let written = self.look(move |this| {

@@ -1,8 +1,10 @@
 //! One sync of one account: lease, folders, pages, questions, report.
 
-use super::folder::{FolderSync, Tally};
+use super::again;
+use super::folder::FolderSync;
 use super::read::Reader;
 use super::removal;
+use super::tally::Tally;
 use crate::clock::{Clock, to_ms};
 use crate::config::Content;
 use crate::error::{Error, ErrorKind, Result};
@@ -26,6 +28,8 @@ use tracing::Instrument;
 const PATIENCE: Duration = Duration::from_secs(300);
 /// Folders walked at the same time; the mailbox takes four requests at once and the attachments want one.
 const FOLDERS_AT_ONCE: usize = 3;
+/// Times a sync goes on after another process took it over.
+const MOST_TAKEOVERS: u32 = 4;
 /// What is synced when the configuration names nothing.
 const USUAL_FOLDERS: [&str; 2] = ["inbox", "sentitems"];
 
@@ -49,7 +53,7 @@ pub struct Pass {
 
 impl Pass {
     pub fn caller(&self) -> Caller {
-        Caller { account_id: self.account.id.clone(), priority: Priority::Sync, max_wait: PATIENCE }
+        Caller { account_id: self.account.id.clone(), user_id: self.account.user_id.clone(), priority: Priority::Sync, max_wait: PATIENCE }
     }
 
     pub fn now(&self) -> i64 {
@@ -162,6 +166,22 @@ impl Sync {
         let turn = self.turn(&account.id);
         let _alone = tokio::select! { guard = turn.lock() => guard, () = stop.wait() => return Err(stop.check().err().unwrap_or_else(crate::runtime::closed)) };
         let began = self.clock.elapsed();
+        // A process that was held up for longer than its lease, by a suspended machine say, finds another one at work. What is stored is stored; it waits for
+        // its turn and goes on from there.
+        for _ in 1..MOST_TAKEOVERS {
+            match self.leased(&account, &stop, began).await {
+                Err(error) if error.kind() == ErrorKind::StoreBusy && !stop.is_set() => {
+                    tracing::info!(target: "tidings::sync", account = account.id, "another process took this sync over; waiting for it");
+                }
+                outcome => return outcome,
+            }
+        }
+        self.leased(&account, &stop, began).await
+    }
+
+    /// One sync under one lease.
+    async fn leased(&self, account: &AccountRow, stop: &Stop, began: Duration) -> Result<SyncReport> {
+        let (account, stop) = (account.clone(), stop.clone());
         let lease = self.lease(&account.id, &stop).await?;
         let pass = Arc::new(Pass {
             store: self.store.clone(),
@@ -190,25 +210,35 @@ impl Sync {
     }
 
     async fn walk(&self, pass: &Arc<Pass>) -> Result<SyncReport> {
-        let listed = pass.ask(self.graph.folders(&pass.caller())).await?;
-        self.save_folders(pass, listed).await?;
+        // Folders that are known are synced even if their list cannot be read now; the caller hears of it all the same.
+        let mut first_error = match pass.ask(self.graph.folders(&pass.caller())).await {
+            Ok(listed) => {
+                self.save_folders(pass, listed).await?;
+                None
+            }
+            Err(error) if error.kind() == ErrorKind::Upstream => Some(error),
+            Err(error) => return Err(error),
+        };
         let (store, id) = (pass.store.clone(), pass.account.id.clone());
         let folders: Vec<_> = blocking(move || store.folders(&id)).await?.into_iter().filter(|f| f.row.is_synced).collect();
 
         if folders.is_empty() {
+            if let Some(error) = first_error {
+                return Err(error);
+            }
             let names = if self.folders.is_empty() { USUAL_FOLDERS.join(", ") } else { self.folders.join(", ") };
             return Err(Error::invalid(format!("The mailbox has none of the folders to sync ({names}). Name them in Config.folders by well-known name or id.")));
         }
 
         let mut total = Tally { folders: u32::try_from(folders.len()).unwrap_or(u32::MAX), ..Tally::default() };
         let mut walks = futures_util::stream::iter(folders.into_iter().map(|folder| FolderSync::new(pass.clone(), folder).run())).buffer_unordered(FOLDERS_AT_ONCE);
-        let mut first_error = None;
+        let mut fatal = false;
         while let Some(outcome) = walks.next().await {
             match outcome {
                 Ok(tally) => total.add(&tally),
                 // The other folders' pages are worth having; the first error is what the caller hears.
                 Err(error) => {
-                    let fatal = matches!(error.kind(), ErrorKind::NotConnected | ErrorKind::NeedsReconnect | ErrorKind::Cancelled | ErrorKind::Closed | ErrorKind::StoreBusy);
+                    fatal = matches!(error.kind(), ErrorKind::NotConnected | ErrorKind::NeedsReconnect | ErrorKind::Cancelled | ErrorKind::Closed | ErrorKind::StoreBusy);
                     first_error.get_or_insert(error);
                     if fatal {
                         break;
@@ -217,13 +247,24 @@ impl Sync {
             }
         }
         drop(walks);
+        if let Some(error) = first_error.take_if(|_| fatal) {
+            return Err(error);
+        }
+        // A folder that failed is no reason to leave the questions of the others open.
+        for settled in [removal::settle(pass).await, again::ask_again(pass).await] {
+            match settled {
+                Ok(tally) => total.add(&tally),
+                Err(error) => {
+                    first_error.get_or_insert(error);
+                }
+            }
+        }
         if let Some(error) = first_error {
             return Err(error);
         }
-        let settled = removal::settle(pass).await?;
-        total.removed += settled.removed;
-        total.moved += settled.moved;
-        Ok(total.report(&pass.account.id))
+        let work = pass.clone();
+        let quarantined = blocking(move || work.store.count_quarantine(&work.account.id)).await?;
+        Ok(total.report(&pass.account.id, quarantined))
     }
 
     /// Stores the folder list; which of them are synced is decided here.

@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.JsonNode
 import com.fasterxml.jackson.databind.ObjectMapper
 import dev.tidings.TestClock
 import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.delay
 import kotlinx.coroutines.withContext
 import kotlinx.coroutines.withTimeoutOrNull
 import java.io.File
@@ -22,6 +23,18 @@ val ROOT = File(System.getProperty("tidings.root") ?: ".").canonicalFile
 
 /** So long, in real time, nobody waits for the clock before a second passes on it. */
 private const val QUIET_MS = 3000L
+
+/**
+ * So often, in real time, an engine that does not wait is told how late it is: another process may have moved the clock, and an engine whose clock stands
+ * still while another's runs loses its leases although it lives.
+ */
+private const val LOOK_MS = 50L
+
+/** So long, in real time, a short wait takes at the least: it is a look at what another process does, and that process needs time to do it. */
+private const val PACE_MS = 20L
+
+/** A wait up to so many milliseconds is such a look. */
+private const val SHORT_MS = 250L
 
 class Sim(val control: String, val urls: JsonNode?) {
     private val http = HttpClient.newHttpClient()
@@ -72,8 +85,11 @@ class Sim(val control: String, val urls: JsonNode?) {
      * another process does looks again after a while.
      */
     suspend fun follow(clock: TestClock) {
+        var quiet = 0L
         while (true) {
-            val wait = withTimeoutOrNull(QUIET_MS) { clock.nextWait().toLong() } ?: 1000
+            val wait = withTimeoutOrNull(LOOK_MS) { clock.nextWait().toLong() } ?: if (quiet < QUIET_MS) 0 else 1000
+            quiet = if (wait > 0) 0 else quiet + LOOK_MS
+            if (wait in 1..SHORT_MS) delay(PACE_MS)
             val wake = clock.nowMs().toLong() + wait
             val now = now()
             if (wake > now) now(wake - now)

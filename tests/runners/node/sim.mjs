@@ -9,6 +9,13 @@ import { fileURLToPath } from 'node:url'
 export const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '../../..')
 // So long, in real time, nobody waits for the clock before a second passes on it.
 const QUIET_MS = 3000
+// So often, in real time, an engine that does not wait is told how late it is: another process may have moved the clock, and an engine whose clock stands
+// still while another's runs loses its leases although it lives.
+const LOOK_MS = 50
+// So long, in real time, a short wait takes at the least: it is a look at what another process does, and that process needs time to do it.
+const PACE_MS = 20
+// A wait up to so many milliseconds is such a look.
+const SHORT_MS = 250
 
 export class Sim {
   constructor(control, urls) {
@@ -64,12 +71,15 @@ export class Sim {
    * another process does looks again after a while.
    */
   async follow(clock, signal) {
+    let quiet = 0
     while (!signal.aborted) {
-      const quiet = AbortSignal.timeout(QUIET_MS)
-      const wait = await clock.nextWait({ signal: AbortSignal.any([signal, quiet]) }).then(Number, (error) => {
-        if (quiet.aborted && !signal.aborted) return 1000
+      const look = AbortSignal.timeout(LOOK_MS)
+      const wait = await clock.nextWait({ signal: AbortSignal.any([signal, look]) }).then(Number, (error) => {
+        if (look.aborted && !signal.aborted) return quiet < QUIET_MS ? 0 : 1000
         throw error
       })
+      quiet = wait > 0 ? 0 : quiet + LOOK_MS
+      if (wait > 0 && wait <= SHORT_MS) await new Promise((done) => setTimeout(done, PACE_MS))
       const wake = Number(clock.nowMs()) + wait
       const now = await this.now()
       if (wake > now) await this.now(wake - now)

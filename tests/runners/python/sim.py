@@ -13,6 +13,13 @@ WEB = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 # So long, in real time, nobody waits for the clock before a second passes on it.
 QUIET = 3
+# So often, in real time, an engine that does not wait is told how late it is: another process may have moved the clock, and an engine whose clock stands
+# still while another's runs loses its leases although it lives.
+LOOK = 0.05
+# So long, in real time, a short wait takes at the least: it is a look at what another process does, and that process needs time to do it.
+PACE = 0.02
+# A wait up to so many milliseconds is such a look.
+SHORT_MS = 250
 
 
 class Sim:
@@ -64,11 +71,15 @@ class Sim:
     async def follow(self, clock):
         """Whenever the engine waits, moves both clocks to where it waits for. Where nobody does for long, a second passes: an engine that waits for
         what another process does looks again after a while."""
+        quiet = 0
         while True:
             try:
-                wait = await asyncio.wait_for(clock.next_wait(), QUIET)
+                wait = await asyncio.wait_for(clock.next_wait(), LOOK)
             except asyncio.TimeoutError:
-                wait = 1000
+                wait = 1000 if quiet >= QUIET else 0
+            quiet = 0 if wait else quiet + LOOK
+            if 0 < wait <= SHORT_MS:
+                await asyncio.sleep(PACE)
             wake = clock.now_ms() + wait
             now = await self.now()
             if wake > now:

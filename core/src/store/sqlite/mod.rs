@@ -16,6 +16,7 @@ mod names;
 mod open;
 mod outbox;
 mod purge;
+mod quarantine;
 mod rotation;
 mod sealed_columns;
 mod search;

@@ -2,7 +2,7 @@
 
 use super::fault::corrupt;
 use crate::error::{ErrorKind, Result};
-use crate::model::{AccountKind, AccountState, AuditKind, ChangeKind, Feature, Route};
+use crate::model::{AccountKind, AccountState, AuditKind, ChangeKind, Feature, QuarantineKind, Route};
 use crate::store::{ItemState, KeyPurpose};
 
 /// A value stored as a word.
@@ -49,6 +49,8 @@ words!(Feature, "a feature", {
     Contacts = "contacts",
     Calendar = "calendar",
 });
+
+words!(QuarantineKind, "a kind of quarantine", { Message = "message", Attachments = "attachments", Removal = "removal" });
 
 words!(Route, "a route", { Mail = "mail", Chat = "chat" });
 

@@ -42,7 +42,7 @@ pub const SEALED_COLUMNS: &[SealedColumn] = &[
     sealed_column!("bodies"."sealed", at "message_id", place "'body'", account "m.account_id", row "m.graph_id", version "t.version", join "JOIN messages AS m ON m.id = t.message_id"),
     sealed_column!("outbox"."payload", at "id", place "'payload'", account "t.account_id", row "CAST(t.id AS TEXT)", version "1"),
     sealed_column!("outbox"."progress", at "id", place "'progress'", account "t.account_id", row "CAST(t.id AS TEXT)", version "t.progress_version"),
-    sealed_column!("quarantine"."raw", at "id", place "'raw'", account "t.account_id", row "t.folder_id", version "1"),
+    sealed_column!("quarantine"."raw", at "id", place "'raw'", account "t.account_id", row "COALESCE(t.place, t.folder_id)", version "1"),
 ];
 
 /// BLOB columns that hold no envelope of a store or data key that would have to last: a bridge in `meta` goes with the key it was sealed with.
