@@ -8,7 +8,8 @@ use super::token::{Denied, Grant};
 use super::{Application, Auth, Profile};
 use crate::config::PERSONAL_TENANT;
 use crate::error::{Error, ErrorKind, Remedy, Result};
-use crate::model::Account;
+use crate::json::{self, lenient};
+use crate::model::{Account, is_mail_address};
 use crate::pipeline::{AccessToken, Purpose, Request};
 use crate::trust::Identity;
 use serde::Deserialize;
@@ -93,9 +94,13 @@ impl Auth {
         #[derive(Default, Deserialize)]
         #[serde(default, rename_all = "camelCase")]
         struct Me {
+            #[serde(deserialize_with = "lenient::scalar")]
             id: Option<String>,
+            #[serde(deserialize_with = "lenient::scalar")]
             display_name: Option<String>,
+            #[serde(deserialize_with = "lenient::scalar")]
             mail: Option<String>,
+            #[serde(deserialize_with = "lenient::scalar")]
             user_principal_name: Option<String>,
         }
         let mut url = self.config.endpoints.graph.join("me").map_err(|_| Error::internal("The Graph address is not usable."))?;
@@ -104,7 +109,7 @@ impl Auth {
         request.bearer = Some(token);
         request.max_wait = Duration::from_secs(5);
         let me = match self.pipeline.send(request).await {
-            Ok(response) if response.status.is_success() => serde_json::from_slice::<Me>(&response.body).unwrap_or_default(),
+            Ok(response) if response.status.is_success() => json::read::<Me>(&response.body).unwrap_or_default(),
             _ => Me::default(),
         };
         // Personal accounts have another id in Graph than in their token.
@@ -113,7 +118,8 @@ impl Auth {
         }
         let first = |choices: [Option<String>; 3]| choices.into_iter().flatten().find(|t| !t.is_empty() && t.len() <= 1000).unwrap_or_default();
         Ok(Profile {
-            address: first([me.mail, me.user_principal_name, Some(identity.address.clone())]),
+            // A guest's user name is no address; what the person signed in with is.
+            address: first([me.mail.filter(|a| is_mail_address(a)), me.user_principal_name.filter(|a| is_mail_address(a)), Some(identity.address.clone()).filter(|a| is_mail_address(a))]),
             display_name: first([me.display_name, Some(identity.name.clone()), Some(identity.address.clone())]),
             ..Profile::default()
         })

@@ -2,6 +2,7 @@
 
 use super::{Caller, Graph, IMMUTABLE, fault, wire};
 use crate::error::{Error, ErrorKind, Result};
+use crate::json::{self, lenient};
 use crate::pipeline::{Safety, parse_retry_after};
 use crate::random;
 use http::{Method, StatusCode};
@@ -39,14 +40,16 @@ struct Asked<'a> {
 #[derive(Deserialize)]
 struct Answers<'a> {
     #[serde(borrow)]
-    responses: Vec<Answer<'a>>,
+    responses: Vec<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
 struct Answer<'a> {
-    id: String,
-    status: u16,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::scalar")]
+    id: Option<String>,
+    #[serde(default, deserialize_with = "lenient::scalar")]
+    status: Option<i64>,
+    #[serde(default, deserialize_with = "lenient::object")]
     headers: Option<HashMap<String, serde_json::Value>>,
     #[serde(borrow, default)]
     body: Option<&'a RawValue>,
@@ -146,17 +149,16 @@ impl Graph {
             request.attempts = 2;
         }
         let response = self.ask(request).await?;
-        if wire::too_deep(&response.body) {
-            return Err(wire::unreadable());
-        }
-        let text = wire::text(&response.body);
-        let answers: Answers<'_> = serde_json::from_str(&text).map_err(|_| wire::unreadable())?;
-        let mut answers: HashMap<String, Answer<'_>> = answers.responses.into_iter().map(|a| (a.id.clone(), a)).collect();
+        let text = json::text(&response.body);
+        let answers: Answers<'_> = wire::of_text(&text)?;
+        // One that cannot be read is as good as missing.
+        let answers = answers.responses.into_iter().filter_map(|raw| serde_json::from_str::<Answer<'_>>(raw.get()).ok());
+        let mut answers: HashMap<String, Answer<'_>> = answers.filter_map(|a| Some((a.id.clone()?, a))).collect();
         let (mut again, mut longest) = (Vec::new(), Duration::ZERO);
         for (n, &(at, failures)) in open.iter().enumerate() {
             let answer = answers.remove(&(n + 1).to_string());
             let body = answer.as_ref().and_then(|answer| answer.body).map_or("", RawValue::get);
-            let status = answer.as_ref().and_then(|answer| StatusCode::from_u16(answer.status).ok()).unwrap_or(StatusCode::BAD_GATEWAY);
+            let status = answer.as_ref().and_then(|answer| StatusCode::from_u16(u16::try_from(answer.status?).ok()?).ok()).unwrap_or(StatusCode::BAD_GATEWAY);
             // A read that was answered with nothing was not answered.
             if status.is_success() && !matches!(body, "" | "null") {
                 set(items, at, Item::Found(body.to_owned()));

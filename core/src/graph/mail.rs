@@ -6,6 +6,7 @@ use super::batch::Item;
 use super::paging::Pages;
 use super::{Caller, Graph, fault, literal, segment};
 use crate::error::{Error, ErrorKind, Result};
+use crate::json::{self, lenient};
 use crate::model::{Address, AttachmentInfo, MailDraft};
 use crate::pipeline::Safety;
 use base64::Engine as _;
@@ -88,17 +89,17 @@ pub struct MessageState {
 #[serde(rename_all = "camelCase")]
 struct WireFolder {
     id: String,
-    #[serde(rename = "@odata.type", default)]
+    #[serde(rename = "@odata.type", default, deserialize_with = "lenient::scalar")]
     kind: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::scalar")]
     parent_folder_id: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::scalar")]
     display_name: Option<String>,
-    #[serde(default)]
-    child_folder_count: Option<u32>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::scalar")]
+    child_folder_count: Option<i64>,
+    #[serde(default, deserialize_with = "lenient::scalar")]
     total_item_count: Option<i64>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::scalar")]
     unread_item_count: Option<i64>,
 }
 
@@ -141,9 +142,13 @@ struct WireFile<'a> {
 #[serde(rename_all = "camelCase")]
 struct WireAttachment {
     id: String,
+    #[serde(default, deserialize_with = "lenient::scalar")]
     name: Option<String>,
+    #[serde(default, deserialize_with = "lenient::scalar")]
     content_type: Option<String>,
+    #[serde(default, deserialize_with = "lenient::scalar")]
     size: Option<i64>,
+    #[serde(default, deserialize_with = "lenient::scalar")]
     is_inline: Option<bool>,
 }
 
@@ -246,10 +251,10 @@ impl Graph {
         let mut pages = Pages::of(first);
         for _ in 0..MOST_PAGES {
             let Some(response) = self.look(self.get(caller, url.clone())).await? else { return Ok(None) };
-            let page: Page<'_> = wire::read(&response.body)?;
-            for raw in page.value {
-                items.push(serde_json::from_str(raw.get()).map_err(|_| wire::unreadable())?);
-            }
+            let text = json::text(&response.body);
+            let page: Page<'_> = wire::of_text(&text)?;
+            // What has no usable id cannot be asked about either, so it is not missed.
+            items.extend(page.value.into_iter().flatten().filter_map(|raw| serde_json::from_str::<T>(raw.get()).ok()));
             let Some(link) = page.next_link else { return Ok(Some(items)) };
             url = pages.next(self.pipeline.hosts(), &self.root, caller, &link)?;
         }
@@ -275,11 +280,11 @@ impl Graph {
 
     /// The first page came in a batch; the others, of which there are hardly ever any, are asked for one by one.
     async fn whole_list(&self, caller: &Caller, path: &str, body: &str) -> Result<Attached> {
-        let page: Page<'_> = match wire::read(body.as_bytes()) {
+        let page: Page<'_> = match wire::of_text(body) {
             Ok(page) => page,
             Err(error) => return Ok(Attached::Failed(error)),
         };
-        let mut list: Vec<AttachmentInfo> = page.value.iter().filter_map(|raw| serde_json::from_str::<WireAttachment>(raw.get()).ok()).map(AttachmentInfo::from).collect();
+        let mut list: Vec<AttachmentInfo> = page.value.iter().flatten().filter_map(|raw| serde_json::from_str::<WireAttachment>(raw.get()).ok()).map(AttachmentInfo::from).collect();
         let Some(link) = &page.next_link else { return Ok(Attached::Listed(list)) };
         let first = Url::parse(&format!("{}{path}", self.root)).map_err(|_| Error::internal("A Graph address could not be made."))?;
         let rest = match Pages::of(first).next(self.pipeline.hosts(), &self.root, caller, link) {

@@ -1,6 +1,7 @@
 //! What crosses to hosts: plain, owned, no behaviour.
 
 mod account;
+mod address;
 mod draft;
 mod health;
 mod keeping;
@@ -10,6 +11,7 @@ mod permission;
 mod receipt;
 
 pub use account::{Account, AccountFilter, AccountKind, AccountState, Approval, ConnectRequest, Feature, LinkRequest, SignIn, TenantRequest};
+pub(crate) use address::is_mail_address;
 pub use draft::{Address, BodyType, ChatDraft, Draft, FileAttachment, Importance, MailDraft};
 pub use health::{AccountHealth, Badge, Health, LogField, LogLevel, LogRecord, Metrics, Transport};
 pub use keeping::{

@@ -1,5 +1,6 @@
 //! What goes out and what comes back. Whether a request may be repeated belongs to the request, not to a retry policy.
 
+use crate::json::{self, lenient};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use serde::Deserialize;
@@ -153,16 +154,18 @@ fn request_id(headers: &HeaderMap) -> Option<String> {
 
 /// The code of `{"error":{"code":…}}` in lower case, since its spelling varies by service; empty if there is none.
 pub fn error_code(body: &[u8]) -> String {
-    #[derive(Deserialize)]
+    #[derive(Default, Deserialize)]
     struct Body {
-        error: Inner,
+        #[serde(default, deserialize_with = "lenient::object")]
+        error: Option<Inner>,
     }
-    #[derive(Deserialize)]
+    #[derive(Default, Deserialize)]
     struct Inner {
-        #[serde(default)]
-        code: String,
+        #[serde(default, deserialize_with = "lenient::scalar")]
+        code: Option<String>,
     }
     // Foreign text: only what looks like a name is kept.
     let name = |c: &str| c.len() <= 100 && c.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'.');
-    serde_json::from_slice::<Body>(body).map(|b| b.error.code.to_ascii_lowercase()).ok().filter(|c| name(c)).unwrap_or_default()
+    let body: Body = json::read(body).unwrap_or_default();
+    body.error.and_then(|error| error.code).map(|code| code.to_ascii_lowercase()).filter(|code| name(code)).unwrap_or_default()
 }
