@@ -1,5 +1,6 @@
 //! One page of items of a folder on its way into the store: completed, planned against what is here, sealed, written in one transaction.
 
+use super::inline;
 use super::plan::{Held, Plan, Upsert, id_of, plan};
 use super::record::{Head, body_place, pack_body};
 use super::run::Pass;
@@ -9,7 +10,7 @@ use crate::clock::to_ms;
 use crate::config::Content;
 use crate::error::Result;
 use crate::graph::{Attached, DeltaItem, MailItem, Proof};
-use crate::model::{AttachmentInfo, BodyType, ChangeKind, QuarantineKind};
+use crate::model::{AttachmentInfo, ChangeKind, QuarantineKind};
 use crate::random;
 use crate::runtime::blocking;
 use crate::seal::Place;
@@ -111,8 +112,8 @@ async fn attachments(pass: &Arc<Pass>, items: &[DeltaItem], anew: bool) -> Resul
 /// `hasAttachments` is false when there are only inline ones, so the body is looked at too.
 fn with_attachments(item: &DeltaItem) -> Option<&MailItem> {
     let DeltaItem::Message(item) = item else { return None };
-    let shows_some = item.body.as_ref().is_some_and(|(form, content)| *form == BodyType::Html && content.contains("cid:"));
-    (item.has_attachments || shows_some).then_some(item)
+    let refers = || item.body.as_ref().is_some_and(|(_, content)| inline::refers_to_files(content));
+    (item.has_attachments || refers()).then_some(item)
 }
 
 /// What is here of the items of a page. The sealed part is opened only where the change key says that it may be the same.

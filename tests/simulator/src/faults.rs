@@ -24,6 +24,11 @@ pub enum Action {
     BadItem,
     Revoked,
     ThrottleItem(f64),
+    /// Members of the answer, by path, and what they become.
+    Edit(Value),
+    /// Texts of the answer's bytes, and what stands in their place.
+    Rewrite(Vec<(String, Vec<u8>)>),
+    ByteOrderMark,
 }
 
 struct Fault {
@@ -171,6 +176,7 @@ fn action(ask: &Value) -> Result<Action, String> {
         ("unparsable", Action::Unparsable),
         ("bad_item", Action::BadItem),
         ("revoked", Action::Revoked),
+        ("byte_order_mark", Action::ByteOrderMark),
     ];
     if let Some((_, action)) = simple.into_iter().find(|(name, _)| on(name)) {
         return Ok(action);
@@ -183,6 +189,14 @@ fn action(ask: &Value) -> Result<Action, String> {
     }
     if let Some(seconds) = ask["throttle_item"].as_f64() {
         return Ok(Action::ThrottleItem(seconds));
+    }
+    if ask["edit"].is_object() {
+        return Ok(Action::Edit(ask["edit"].clone()));
+    }
+    if let Some(pairs) = ask["rewrite"].as_object() {
+        let latin = |text: &Value| text.as_str().map(|t| t.chars().map_while(|c| u8::try_from(c).ok()).collect());
+        let pairs = pairs.iter().map(|(from, to)| Some((from.clone(), latin(to)?))).collect::<Option<Vec<_>>>();
+        return pairs.map(Action::Rewrite).ok_or_else(|| "rewrite has texts".into());
     }
     match (ask["hold"].as_str(), ask["gone"].as_str()) {
         (Some("before"), _) => return Ok(Action::Hold { after: false }),

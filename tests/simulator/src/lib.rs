@@ -6,6 +6,7 @@ mod batch;
 mod clock;
 mod control;
 mod directory;
+mod edit;
 mod entra;
 mod faults;
 mod graph;

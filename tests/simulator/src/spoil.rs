@@ -96,6 +96,15 @@ impl Action {
                     value.push(bad);
                 }
             }),
+            Action::Edit(members) => edit(answer, &mut |page| crate::edit::all(page, members)),
+            Action::Rewrite(texts) => {
+                let body = texts.iter().fold(answer.body.to_vec(), |body, (from, to)| crate::edit::bytes(&body, from.as_bytes(), to));
+                Answer { body: body.into(), ..answer }
+            }
+            // The body of an item is JSON inside of JSON, where no mark can stand.
+            Action::ByteOrderMark if call.item_of.is_none() && !answer.body.is_empty() => {
+                Answer { body: [b"\xEF\xBB\xBF", &answer.body[..]].concat().into(), ..answer }
+            }
             Action::EmptyBody => Answer { status: 200, body: Bytes::new(), ..answer },
             Action::Unparsable => Answer { status: 200, body: Bytes::from_static(b"{\"value\":[{\"id\":\"AA"), ..answer },
             _ => answer,
