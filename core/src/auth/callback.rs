@@ -30,7 +30,11 @@ impl Callback {
         // Where the browser came to is said by the host's web framework, and behind a proxy it is often wrong: plain http, another host, a path alone. Only
         // the parameters count; that they are for this sign-in is decided by state and binding.
         let text = text.split_once('#').map_or(text, |(before, _)| before);
-        let query = text.split_once('?').map_or_else(|| if text.contains('/') { "" } else { text }, |(_, query)| query);
+        let query = match text.find(['/', '?', ':', '=', '&']).and_then(|at| text.get(at..)) {
+            // The parameters alone; their values may hold all of these characters.
+            Some(rest) if rest.starts_with(['=', '&']) => text,
+            _ => text.split_once('?').map_or("", |(_, query)| query),
+        };
         const NAMES: [&str; 8] = ["state", "code", "error", "error_description", "error_subcode", "iss", "tenant", "admin_consent"];
         let mut found: [Option<Zeroizing<String>>; 8] = Default::default();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {

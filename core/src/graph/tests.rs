@@ -402,3 +402,5 @@ async fn chats_and_posts_have_their_exact_form() {
     assert_eq!(bench.graph.post_chat_message(&caller(), &chat, "hi", BodyType::Text).await.unwrap(), "1616990032035");
     assert_eq!(bench.last(), ("POST https://graph.microsoft.com/v1.0/chats/19%3Aa_b%40unq.gbl.spaces/messages".into(), json!({ "body": { "contentType": "text", "content": "hi" } })));
 }
+
+mod shapes;

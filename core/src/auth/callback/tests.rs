@@ -29,6 +29,9 @@ fn the_parameters_count_wherever_the_browser_came_to() {
         "/cb?code=c&state=s#_=_",
         "code=c&state=s#fragment?state=other",
         "[::1]:80/cb?code=c&state=s",
+        // The parameters alone, with marks of an address in their values.
+        "code=c&iss=https://login.microsoftonline.com/t/v2.0&state=s",
+        "state=s&session_state=what?&code=c",
     ] {
         let callback = Callback::parse(text).unwrap_or_else(|_| panic!("{text}"));
         assert_eq!((callback.state.as_str(), callback.code().unwrap()), ("s", "c"), "{text}");
