@@ -8,6 +8,7 @@
 mod again;
 mod clean;
 mod folder;
+mod inline;
 mod page;
 mod page_size;
 mod plan;

@@ -1,5 +1,6 @@
 //! One page of items of a folder on its way into the store: completed, planned against what is here, sealed, written in one transaction.
 
+use super::inline::shows_inline_files;
 use super::plan::{Held, Plan, Upsert, id_of, plan};
 use super::record::{Head, body_place, pack_body};
 use super::run::Pass;
@@ -111,7 +112,7 @@ async fn attachments(pass: &Arc<Pass>, items: &[DeltaItem], anew: bool) -> Resul
 /// `hasAttachments` is false when there are only inline ones, so the body is looked at too.
 fn with_attachments(item: &DeltaItem) -> Option<&MailItem> {
     let DeltaItem::Message(item) = item else { return None };
-    let shows_some = item.body.as_ref().is_some_and(|(form, content)| *form == BodyType::Html && content.contains("cid:"));
+    let shows_some = item.body.as_ref().is_some_and(|(form, content)| *form == BodyType::Html && shows_inline_files(content));
     (item.has_attachments || shows_some).then_some(item)
 }
 
