@@ -189,6 +189,19 @@ impl Engine {
             .await
     }
 
+    /// What of the mailbox is set aside because it could not be read or told, oldest first, 1,000 at the most. Each is asked for again by the syncs to come,
+    /// with growing pauses, and leaves this list when it can be read or is gone. Touches no network. Errors: NotFound.
+    pub async fn quarantined(&self, account_id: String) -> Result<Vec<QuarantinedItem>> {
+        let inner = self.inner.clone();
+        self.inner
+            .runtime
+            .finish(async move {
+                inner.row(&account_id).await?;
+                inner.reader.quarantined(account_id).await
+            })
+            .await
+    }
+
     pub async fn messages(&self, query: MessageQuery) -> Result<MessagePage> {
         let inner = self.inner.clone();
         self.inner

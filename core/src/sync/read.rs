@@ -3,14 +3,14 @@
 use super::clean;
 use super::record::{body_place, message, row_of, unpack_body};
 use super::run::folder_place;
-use crate::clock::{Clock, to_ms};
+use crate::clock::{Clock, from_ms, to_ms};
 use crate::config::Content;
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{Caller, Graph};
-use crate::model::{AccountFilter, AuditKind, BodyType, Folder, MailThread, Message, MessageBody, MessagePage, MessageQuery};
+use crate::model::{AccountFilter, AuditKind, BodyType, Folder, MailThread, Message, MessageBody, MessagePage, MessageQuery, QuarantinedItem};
 use crate::pipeline::Priority;
 use crate::runtime::blocking;
-use crate::store::{Entry, MessageRow, MessageWindow, Store, SyncedFolder};
+use crate::store::{Entry, MessageRow, MessageWindow, QuarantineRow, Store, SyncedFolder};
 use crate::vault::{DataKey, Vault};
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +18,7 @@ use tokio::sync::watch;
 
 /// Rows read at a time of a long thread.
 const THREAD_PAGE: u32 = 500;
+const MOST_QUARANTINED: u32 = 1000;
 
 #[derive(Clone)]
 pub struct Reader {
@@ -36,6 +37,21 @@ impl Reader {
             this.store.folders(&account_id)?.into_iter().map(|f| folder(&key, &account_id, f)).collect()
         })
         .await
+    }
+
+    pub async fn quarantined(&self, account_id: String) -> Result<Vec<QuarantinedItem>> {
+        let store = self.store.clone();
+        let rows = blocking(move || store.quarantine(&account_id, MOST_QUARANTINED)).await?;
+        let item = |row: QuarantineRow| QuarantinedItem {
+            kind: row.kind,
+            graph_id: row.graph_id,
+            folder_id: row.folder_id,
+            reason: row.reason,
+            tries: row.tries,
+            since: from_ms(row.since),
+            next_try_at: from_ms(row.next_at),
+        };
+        Ok(rows.into_iter().map(item).collect())
     }
 
     pub async fn messages(&self, query: MessageQuery) -> Result<MessagePage> {

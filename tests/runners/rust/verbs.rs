@@ -53,6 +53,7 @@ pub async fn call(on: Player, verb: String, with: Value) -> Outcome {
         "outbox" => out(engine.outbox(record(&with)?).await),
         "sync" => out(engine.sync(must("account_id")).await),
         "folders" => out(engine.folders(must("account_id")).await),
+        "quarantined" => out(engine.quarantined(must("account_id")).await),
         "messages" => out(engine.messages(record(&with)?).await),
         "message" => out(engine.message(must("message_id")).await),
         "body" => out(engine.body(must("message_id")).await),

@@ -222,13 +222,14 @@ impl Page<'_> {
                 )?;
             }
         }
+        // A page that brings nothing does not make a refused link better. A larger page that was tried in vain is tried again an hour later.
         run(
             self.c,
             "UPDATE folders SET link = ?3, link_version = ?4, link_is_delta = ?5, was_complete = was_complete OR ?6,
-               resync_since = CASE WHEN ?6 THEN NULL ELSE resync_since END, refusals = 0,
-               page_size_at = CASE WHEN page_size IS ?7 THEN page_size_at ELSE ?8 END, page_size = ?7
+               resync_since = CASE WHEN ?6 THEN NULL ELSE resync_since END, refusals = CASE WHEN ?6 OR ?9 THEN 0 ELSE refusals END,
+               page_size_at = CASE WHEN page_size IS ?7 AND ?8 - page_size_at < 3600000 THEN page_size_at ELSE ?8 END, page_size = ?7
              WHERE account_id = ?1 AND graph_id = ?2",
-            (b.account_id, b.folder_id, cursor.link.as_bytes(), cursor.version, cursor.is_delta, b.completes_pass, b.page_size, b.now),
+            (b.account_id, b.folder_id, cursor.link.as_bytes(), cursor.version, cursor.is_delta, b.completes_pass, b.page_size, b.now, !b.upserts.is_empty()),
         )?;
         Ok(())
     }

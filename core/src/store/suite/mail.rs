@@ -119,13 +119,13 @@ pub fn a_complete_pass_asks_for_what_it_did_not_show(s: &dyn Store) {
     assert_eq!((folder.pass, folder.cursor.is_none()), (2, true));
     apply(s, &lease, vec![message("b", "in", 2)], |b| { b.pass = 2; b.seen = vec!["a".into()]; });
     assert!(s.suspects("a", i64::MAX, 10).unwrap().is_empty(), "half a pass proves nothing");
-    apply(s, &lease, vec![message("d", "in", 1)], |b| { b.pass = 2; b.completes_pass = true; b.cursor.is_delta = true; });
+    apply(s, &lease, vec![message("d", "in", 1)], |b| { b.pass = 2; b.completes_pass = true; b.cursor.as_mut().unwrap().is_delta = true; });
     assert_eq!(s.suspects("a", i64::MAX, 10).unwrap(), [("c".to_owned(), "in".to_owned())]);
     let folder = s.folders("a").unwrap().remove(0);
     assert!(folder.cursor.unwrap().is_delta);
     // The comparison is over: the next round is an ordinary one again.
     s.settle_suspects("a", 1, &lease, &["c".to_owned()], &[], 1).unwrap();
-    apply(s, &lease, vec![], |b| { b.pass = 3; b.completes_pass = true; b.cursor.is_delta = true; });
+    apply(s, &lease, vec![], |b| { b.pass = 3; b.completes_pass = true; b.cursor.as_mut().unwrap().is_delta = true; });
     assert!(s.suspects("a", i64::MAX, 10).unwrap().is_empty());
 }
 
