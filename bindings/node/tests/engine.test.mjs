@@ -36,7 +36,7 @@ test('methods take plain objects, or nothing where all has a default', async () 
 
 test('a closed engine says so, and its loops end', async () => {
   const engine = opened()
-  const loops = [collect(engine.events()), collect(engine.changes()), collect(engine.changes(null))]
+  const loops = [collect(engine.events()), collect(engine.changes({ owner: 'me' })), collect(engine.events('me'))]
   await sleep(50)
   await engine.close()
   await engine.close()
@@ -66,7 +66,7 @@ test('an engine left open does not hold the process', async () => {
 })
 
 test('a pending next does not hold the process after close', async () => {
-  assert.equal(run(`engine.events().next().then(console.log); engine.changes().next(5).then(console.log); await engine.close(); console.log('end')`).split('\n').sort().join(' '), ' [] end null')
+  assert.equal(run(`engine.events().next().then(console.log); engine.changes({ owner: 'me' }).next(5).then(console.log); await engine.close(); console.log('end')`).split('\n').sort().join(' '), ' [] end null')
 })
 
 test('a process may exit while a next is pending', async () => {

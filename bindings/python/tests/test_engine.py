@@ -68,7 +68,7 @@ def test_closing_ends_loops(engine):
         return [item async for item in stream]
 
     async def main():
-        loops = [asyncio.create_task(collect(stream)) for stream in (engine.events(), engine.changes(), engine.changes(None))]
+        loops = [asyncio.create_task(collect(stream)) for stream in (engine.events(), engine.changes(owner="me"), engine.events("me"))]
         await asyncio.sleep(0.1)
         await engine.close()
         assert await asyncio.wait_for(asyncio.gather(*loops), 10) == [[], [], []]
