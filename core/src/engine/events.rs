@@ -65,7 +65,8 @@ impl EventStream {
     async fn look_up(&self, owner: &str, account_id: &str) -> Result<Option<bool>> {
         let Some(inner) = self.inner.upgrade() else { return Ok(None) };
         let (store, owner, id) = (inner.store.clone(), owner.to_owned(), account_id.to_owned());
-        match blocking(move || store.account_ids(&owner, true)).await {
+        // In a task of the engine's runtime: whoever waits here may have none.
+        match inner.runtime.finish(async move { blocking(move || store.account_ids(&owner, true)).await }).await {
             Ok(ids) => Ok(Some(ids.contains(&id))),
             Err(error) if error.kind() == ErrorKind::Closed => Ok(None),
             Err(error) => Err(error),

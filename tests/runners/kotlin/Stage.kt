@@ -216,11 +216,11 @@ class Player(val engine: Engine) {
         },
     )
 
-    /** Calls the method of this name: its one record made of the fields, or its arguments by their names. */
+    /** Calls the method of this name: its one record made of the fields, or its arguments by their names, null when not given. */
     private suspend fun byName(verb: String, given: JsonNode): Any? {
         val method = engine::class.memberFunctions.first { it.name == camel(verb) }
         val single = method.valueParameters.singleOrNull()?.takeIf { it.type != typeOf<String>() }
-        val arguments = method.valueParameters.associateWith { build(it.type, if (it == single) given else given[snake(it.name!!)]) }
+        val arguments = method.valueParameters.associateWith { build(it.type, if (it == single) given else given[snake(it.name!!)] ?: JSON.nullNode()) }
         try {
             return method.callSuspendBy(arguments + (method.parameters.first() to engine))
         } catch (e: InvocationTargetException) {
