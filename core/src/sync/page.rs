@@ -1,7 +1,7 @@
 //! One page of items of a folder on its way into the store: completed, planned against what is here, sealed, written in one transaction.
 
 use super::plan::{Held, Plan, Upsert, id_of, plan};
-use super::record::{Head, body_place, pack_body};
+use super::record::{Head, body_place, new_id, pack_body};
 use super::run::Pass;
 use super::search::text_of;
 use super::tally::Tally;
@@ -198,6 +198,8 @@ struct Aside {
 
 /// A mail as it is to be sealed, as often as it takes.
 struct Mail {
+    /// What hosts will call it, should it be new.
+    shown_id: String,
     id: String,
     conversation_id: String,
     change_key: String,
@@ -225,6 +227,7 @@ impl Mail {
             (_, kept) => kept.unwrap_or_default(),
         };
         Ok(Self {
+            shown_id: new_id()?,
             head: Head::of(&mut item, files),
             id: item.id,
             conversation_id: item.conversation_id,
@@ -243,6 +246,7 @@ impl Mail {
         let body = self.body.as_ref().map(|body| content.seal(body_place(account_id, &self.id, self.version), body)).transpose()?;
         Ok(NewMessage {
             head: self.head.seal(content, account_id, &self.id, self.version)?,
+            id: self.shown_id.clone(),
             graph_id: self.id.clone(),
             folder_id: folder_id.to_owned(),
             conversation_id: self.conversation_id.clone(),
