@@ -349,7 +349,7 @@ async fn only_a_missing_item_proves_a_removal() {
         assert_eq!(unclear(&bench).await, ErrorKind::NotFound, "{code}");
     }
     let denied = batches(|_, _| json!({ "status": 403, "body": { "error": { "code": "ErrorItemNotFound" } } }));
-    assert_eq!(unclear(&denied).await, ErrorKind::Forbidden);
+    assert_eq!(unclear(&denied).await, ErrorKind::NotFound);
 }
 
 #[tokio::test]
