@@ -2,7 +2,7 @@
 
 use super::inline::shows_inline_files;
 use super::plan::{Held, Plan, Upsert, id_of, plan};
-use super::record::{Head, body_place, pack_body};
+use super::record::{Head, body_place, new_id, pack_body};
 use super::run::Pass;
 use super::search::text_of;
 use super::tally::Tally;
@@ -199,6 +199,8 @@ struct Aside {
 
 /// A mail as it is to be sealed, as often as it takes.
 struct Mail {
+    /// What hosts will call it, should it be new.
+    shown_id: String,
     id: String,
     conversation_id: String,
     change_key: String,
@@ -226,6 +228,7 @@ impl Mail {
             (_, kept) => kept.unwrap_or_default(),
         };
         Ok(Self {
+            shown_id: new_id()?,
             head: Head::of(&mut item, files),
             id: item.id,
             conversation_id: item.conversation_id,
@@ -244,6 +247,7 @@ impl Mail {
         let body = self.body.as_ref().map(|body| content.seal(body_place(account_id, &self.id, self.version), body)).transpose()?;
         Ok(NewMessage {
             head: self.head.seal(content, account_id, &self.id, self.version)?,
+            id: self.shown_id.clone(),
             graph_id: self.id.clone(),
             folder_id: folder_id.to_owned(),
             conversation_id: self.conversation_id.clone(),

@@ -77,6 +77,30 @@ impl Action {
                     map.insert("@odata.nextLink".into(), json!(call.url()));
                 }
             }),
+            Action::Endless => {
+                let secret = world.secret.clone();
+                edit(answer, &mut |page| {
+                    let link = page["@odata.nextLink"].as_str().or_else(|| page["@odata.deltaLink"].as_str()).unwrap_or_default();
+                    let token = link.split_once("token=").and_then(|(_, token)| crate::mail::token::open(&secret, &crate::http::decode(token, false)));
+                    let Some(mut token) = token else { return };
+                    (token.at, token.walk, token.told) = (0, None, nth as usize);
+                    let token = crate::mail::token::seal(&secret, &token);
+                    if let Some(map) = page.as_object_mut() {
+                        map.remove("@odata.deltaLink");
+                        map.insert("@odata.nextLink".into(), json!(format!("{}{}?$skiptoken={token}", call.origin, call.path)));
+                    }
+                })
+            }
+            Action::Circle(length) => edit(answer, &mut |page| {
+                let here = call.param("$skip").and_then(|skip| skip.parse().ok()).unwrap_or(0);
+                let next = (here + 1) % length;
+                let mut pairs: Vec<&str> = call.query.split('&').filter(|pair| !pair.is_empty() && !pair.to_ascii_lowercase().contains("skip=")).collect();
+                let skip = format!("$skip={next}");
+                if next > 0 {
+                    pairs.push(&skip);
+                }
+                page["@odata.nextLink"] = json!(format!("{}{}?{}", call.origin, call.path, pairs.join("&")));
+            }),
             Action::Replay => {
                 let before = world.faults.last_page(&page_key(call));
                 let old = before.and_then(|b| serde_json::from_slice::<Value>(&b).ok());
