@@ -28,11 +28,22 @@ impl Inner {
         let (store, of) = (self.store.clone(), owner.clone());
         let rows = blocking(move || {
             let rows = store.accounts(&AccountFilter { owner: Some(of), state: None })?;
-            rows.into_iter().map(|row| Ok((store.health(&row.id)?, row))).collect::<Result<Vec<_>>>()
+            let facts = |row: AccountRow| {
+                let count = store.count_quarantine(&row.id)?;
+                let oldest = if count > 0 { store.quarantine(&row.id, 1)?.pop() } else { None };
+                Ok((store.health(&row.id)?, count, oldest.map(|item| item.reason), row))
+            };
+            rows.into_iter().map(facts).collect::<Result<Vec<_>>>()
         })
         .await?;
         let now = to_ms(self.clock.now());
-        let accounts: Vec<AccountHealth> = rows.iter().map(|(facts, row)| judge(row, facts, now, self.sync.since_success(&row.id, facts.last_success_at))).collect();
+        let accounts: Vec<AccountHealth> = rows
+            .iter()
+            .map(|(facts, count, reason, row)| {
+                let health = judge(row, facts, now, self.sync.since_success(&row.id, facts.last_success_at));
+                with_quarantine(health, row, *count, reason.as_deref().unwrap_or_default())
+            })
+            .collect();
         let badge = accounts.iter().map(|a| a.badge).max();
         let badge = badge.ok_or_else(|| Error::new(ErrorKind::NotFound, "This owner has no account. Connect one first."))?;
         Ok(Health { owner, badge, accounts })
@@ -55,8 +66,21 @@ fn judge(row: &AccountRow, facts: &HealthRow, now: i64, since: Option<Duration>)
         last_error_at: error.map(|e| from_ms(e.at)),
         last_error_kind: error.map(|e| e.kind),
         last_error: error.map(|e| e.reason.clone()).or_else(|| row.problem.clone().filter(|_| !connected)),
+        quarantined: 0,
         next_step,
     }
+}
+
+/// What is set aside keeps an account that is otherwise well below healthy. `reason`: that of the oldest.
+fn with_quarantine(mut health: AccountHealth, row: &AccountRow, count: u32, reason: &str) -> AccountHealth {
+    health.quarantined = count;
+    if count > 0 && health.badge == Badge::Healthy && row.features.contains(&Feature::MailSync) {
+        health.badge = Badge::Incomplete;
+        let reason = reason.trim_end_matches('.');
+        let step = format!("{count} of the mailbox could not be read ({reason}). Later syncs ask again by themselves; if it lasts, see what quarantined lists.");
+        health.next_step = if health.next_step.is_empty() { step } else { format!("{} {step}", health.next_step) };
+    }
+    health
 }
 
 fn verdict(row: &AccountRow, success: Option<i64>, error: Option<&HealthError>, now: i64, since: Option<Duration>) -> (Badge, String) {
@@ -164,6 +188,17 @@ mod tests {
             let told = error.filter(|(at, _)| *at > NOW - 700 * HOUR);
             assert_eq!((health.last_error_kind, health.last_error.as_deref()), (told.map(|e| e.1), told.map(|_| "why")));
         }
+    }
+
+    #[test]
+    fn what_is_set_aside_is_below_healthy_and_hides_nothing_worse() {
+        let account = row(AccountState::Connected);
+        let health = with_quarantine(of(Some(NOW), None), &account, 2, "it broke.");
+        assert_eq!((health.badge, health.quarantined), (Badge::Incomplete, 2));
+        assert!(health.next_step.contains("2 of the mailbox could not be read (it broke)"), "{}", health.next_step);
+        assert_eq!(with_quarantine(of(Some(NOW), None), &account, 0, "").badge, Badge::Healthy);
+        assert_eq!(with_quarantine(of(Some(NOW - 26 * HOUR), None), &account, 2, "it broke.").badge, Badge::Stale);
+        assert!(Badge::Healthy < Badge::Incomplete && Badge::Incomplete < Badge::NeverSynced);
     }
 
     #[test]

@@ -90,7 +90,7 @@ impl Graph {
                 Err(error) => error,
             };
             let is_large = error.kind() == ErrorKind::LimitExceeded;
-            if !is_large && error.kind() != ErrorKind::Upstream {
+            if !is_large && !matches!(error.kind(), ErrorKind::Upstream | ErrorKind::InvalidInput) {
                 return Err(error);
             }
             broken += u32::from(!is_large);

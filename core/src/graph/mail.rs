@@ -38,6 +38,19 @@ pub struct GraphFolder {
     pub is_search: bool,
 }
 
+/// What could be read of the mailbox's folders. One that cannot be read does not hide the others.
+#[derive(Debug, Default)]
+pub struct FolderList {
+    /// Parents before children.
+    pub folders: Vec<GraphFolder>,
+    /// Well-known names whose folder could not be told now.
+    pub untold: Vec<&'static str>,
+    /// Folders may be missing in the list.
+    pub is_part: bool,
+    /// Why something is missing.
+    pub problem: Option<Error>,
+}
+
 /// What became of a message that left a folder.
 #[derive(Debug)]
 pub enum Proof {
@@ -185,32 +198,39 @@ fn proof(id: &str, item: Item) -> Proof {
 }
 
 impl Graph {
-    /// All folders of all levels, parents before children.
-    pub async fn folders(&self, caller: &Caller) -> Result<Vec<GraphFolder>> {
-        let names = self.well_known(caller).await?;
-        let mut folders: Vec<GraphFolder> = Vec::new();
+    /// All folders of all levels. What cannot be read of one of them is told in the list; errors are about all of it.
+    pub async fn folders(&self, caller: &Caller) -> Result<FolderList> {
+        let mut list = FolderList::default();
+        let names = self.well_known(caller, &mut list).await?;
         let mut seen = HashSet::new();
         let mut open = vec!["me/mailFolders".to_owned()];
         while let Some(path) = open.pop() {
             let url = self.url(&path, &[("$select", FOLDER), ("$top", "100")])?;
-            let list = match self.list::<WireFolder>(caller, url).await? {
-                Some(list) => list,
+            let found = match self.list::<WireFolder>(caller, url).await {
+                Ok(Some(found)) => found,
                 // A mailbox always has folders: this one cannot be reached, which must not look as if all of them were deleted.
-                None if folders.is_empty() => return Err(Error::new(ErrorKind::NotFound, "Microsoft has no mailbox for this account now. Try again later, or ask an administrator.").on_account(&caller.account_id)),
-                None => continue, // deleted since its parent was read
+                Ok(None) if list.folders.is_empty() => return Err(Error::new(ErrorKind::NotFound, "Microsoft has no mailbox for this account now. Try again later, or ask an administrator.").on_account(&caller.account_id)),
+                Ok(None) => continue, // deleted since its parent was read
+                // The folders below one folder cannot be listed; those beside it can.
+                Err(error) if !list.folders.is_empty() && is_about_one(&error) => {
+                    list.is_part = true;
+                    list.problem.get_or_insert(error);
+                    continue;
+                }
+                Err(error) => return Err(error),
             };
-            for wire in list {
+            for wire in found {
                 if !seen.insert(wire.id.clone()) {
                     continue;
                 }
-                if folders.len() >= MOST_FOLDERS {
+                if list.folders.len() >= MOST_FOLDERS {
                     return Err(Error::new(ErrorKind::LimitExceeded, "This mailbox has more than 20,000 folders."));
                 }
                 if wire.child_folder_count.unwrap_or(0) > 0 {
                     open.push(format!("me/mailFolders/{}/childFolders", segment(&wire.id)?));
                 }
                 let count = |n: Option<i64>| u32::try_from(n.unwrap_or(0).max(0)).unwrap_or(u32::MAX);
-                folders.push(GraphFolder {
+                list.folders.push(GraphFolder {
                     well_known_name: names.get(&wire.id).map(|name| (*name).to_owned()),
                     is_search: wire.kind.as_deref().is_some_and(|k| k.ends_with("mailSearchFolder")),
                     parent_id: wire.parent_folder_id,
@@ -221,11 +241,11 @@ impl Graph {
                 });
             }
         }
-        Ok(folders)
+        Ok(list)
     }
 
     /// Ids of Microsoft's own folders: their display names depend on the mailbox's language, and not every mailbox has all.
-    async fn well_known(&self, caller: &Caller) -> Result<HashMap<String, &'static str>> {
+    async fn well_known(&self, caller: &Caller, list: &mut FolderList) -> Result<HashMap<String, &'static str>> {
         #[derive(Deserialize)]
         struct Wire {
             id: String,
@@ -234,21 +254,33 @@ impl Graph {
         let found = self.batch_get(caller, &paths, fault::is_absent).await?;
         let mut names = HashMap::new();
         for (name, item) in WELL_KNOWN.into_iter().zip(found) {
-            match item {
-                Item::Found(body) => names.insert(wire::read::<Wire>(body.as_bytes())?.id, name),
-                Item::Absent => None,
-                // Without its name a folder would drop out of the sync.
-                Item::Failed(error) => return Err(error),
+            let told = match item {
+                Item::Found(body) => wire::read::<Wire>(body.as_bytes()),
+                Item::Absent => continue,
+                Item::Failed(error) => Err(error),
             };
+            match told {
+                Ok(folder) => {
+                    names.insert(folder.id, name);
+                }
+                // Its folder keeps the name it has here.
+                Err(error) => {
+                    list.untold.push(name);
+                    list.problem.get_or_insert(error);
+                }
+            }
         }
         Ok(names)
     }
 
     /// Every item of every page; None: there is no such collection.
     async fn list<T: for<'a> Deserialize<'a>>(&self, caller: &Caller, first: Url) -> Result<Option<Vec<T>>> {
+        self.list_on(caller, first.clone(), Pages::of(first)).await
+    }
+
+    /// The same from a later page on.
+    async fn list_on<T: for<'a> Deserialize<'a>>(&self, caller: &Caller, mut url: Url, mut pages: Pages) -> Result<Option<Vec<T>>> {
         let mut items = Vec::new();
-        let mut url = first.clone();
-        let mut pages = Pages::of(first);
         for _ in 0..MOST_PAGES {
             let Some(response) = self.look(self.get(caller, url.clone())).await? else { return Ok(None) };
             let text = json::text(&response.body);
@@ -287,8 +319,9 @@ impl Graph {
         let mut list: Vec<AttachmentInfo> = page.value.iter().flatten().filter_map(|raw| serde_json::from_str::<WireAttachment>(raw.get()).ok()).map(AttachmentInfo::from).collect();
         let Some(link) = &page.next_link else { return Ok(Attached::Listed(list)) };
         let first = Url::parse(&format!("{}{path}", self.root)).map_err(|_| Error::internal("A Graph address could not be made."))?;
-        let rest = match Pages::of(first).next(self.pipeline.hosts(), &self.root, caller, link) {
-            Ok(next) => self.list::<WireAttachment>(caller, next).await,
+        let mut pages = Pages::of(first);
+        let rest = match pages.next(self.pipeline.hosts(), &self.root, caller, link) {
+            Ok(next) => self.list_on::<WireAttachment>(caller, next, pages).await,
             Err(error) => Err(error),
         };
         match rest {

@@ -10,7 +10,7 @@ mod teams;
 mod wire;
 
 pub use delta::{DeltaAnswer, DeltaFrom, DeltaItem, DeltaPage, MailItem};
-pub use mail::{Attached, GraphFolder, MessageState, OutgoingMail, Proof};
+pub use mail::{Attached, FolderList, MessageState, OutgoingMail, Proof};
 
 use crate::config::Endpoints;
 use crate::error::{Error, ErrorKind, Result};

@@ -11,6 +11,7 @@ use crate::model::Event;
 use crate::runtime::blocking;
 use crate::store::SyncedFolder;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// Times a folder may lose its delta state within one sync before that is an error.
 const MOST_RESYNCS: u32 = 2;
@@ -140,7 +141,8 @@ impl FolderSync {
     /// What a refusal means for the place that was asked for. An outage says nothing of it; anything else, a few times in a row, means that the stored link
     /// leads nowhere, in whatever words: the folder is then enumerated anew.
     async fn refused(&mut self, from: DeltaFrom, error: Error) -> Result<DeltaFrom> {
-        if matches!(from, DeltaFrom::Start { .. }) || !is_about_the_link(&error) {
+        let is_outage = error.kind() == ErrorKind::Upstream && !self.pass.is_reached.load(Ordering::Relaxed);
+        if matches!(from, DeltaFrom::Start { .. }) || is_outage || !is_about_the_link(&error) {
             return Err(error);
         }
         let (pass, folder_id) = (self.pass.clone(), self.id());

@@ -21,7 +21,7 @@ mod search;
 mod tally;
 mod tame;
 
-pub use read::Reader;
+pub use read::{Reader, check_limit};
 pub use run::Sync;
 
 #[cfg(test)]

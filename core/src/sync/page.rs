@@ -1,8 +1,8 @@
 //! One page of items of a folder on its way into the store: completed, planned against what is here, sealed, written in one transaction.
 
-use super::inline;
+use super::inline::shows_inline_files;
 use super::plan::{Held, Plan, Upsert, id_of, plan};
-use super::record::{Head, body_place, pack_body};
+use super::record::{Head, body_place, new_id, pack_body};
 use super::run::Pass;
 use super::search::text_of;
 use super::tally::Tally;
@@ -10,7 +10,7 @@ use crate::clock::to_ms;
 use crate::config::Content;
 use crate::error::Result;
 use crate::graph::{Attached, DeltaItem, MailItem, Proof};
-use crate::model::{AttachmentInfo, ChangeKind, QuarantineKind};
+use crate::model::{AttachmentInfo, BodyType, ChangeKind, QuarantineKind};
 use crate::random;
 use crate::runtime::blocking;
 use crate::seal::Place;
@@ -112,8 +112,8 @@ async fn attachments(pass: &Arc<Pass>, items: &[DeltaItem], anew: bool) -> Resul
 /// `hasAttachments` is false when there are only inline ones, so the body is looked at too.
 fn with_attachments(item: &DeltaItem) -> Option<&MailItem> {
     let DeltaItem::Message(item) = item else { return None };
-    let refers = || item.body.as_ref().is_some_and(|(_, content)| inline::refers_to_files(content));
-    (item.has_attachments || refers()).then_some(item)
+    let shows_some = item.body.as_ref().is_some_and(|(form, content)| *form == BodyType::Html && shows_inline_files(content));
+    (item.has_attachments || shows_some).then_some(item)
 }
 
 /// What is here of the items of a page. The sealed part is opened only where the change key says that it may be the same.
@@ -199,6 +199,8 @@ struct Aside {
 
 /// A mail as it is to be sealed, as often as it takes.
 struct Mail {
+    /// What hosts will call it, should it be new.
+    shown_id: String,
     id: String,
     conversation_id: String,
     change_key: String,
@@ -226,6 +228,7 @@ impl Mail {
             (_, kept) => kept.unwrap_or_default(),
         };
         Ok(Self {
+            shown_id: new_id()?,
             head: Head::of(&mut item, files),
             id: item.id,
             conversation_id: item.conversation_id,
@@ -244,6 +247,7 @@ impl Mail {
         let body = self.body.as_ref().map(|body| content.seal(body_place(account_id, &self.id, self.version), body)).transpose()?;
         Ok(NewMessage {
             head: self.head.seal(content, account_id, &self.id, self.version)?,
+            id: self.shown_id.clone(),
             graph_id: self.id.clone(),
             folder_id: folder_id.to_owned(),
             conversation_id: self.conversation_id.clone(),

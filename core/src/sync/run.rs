@@ -9,7 +9,7 @@ use crate::clock::{Clock, to_ms};
 use crate::config::Content;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::Bell;
-use crate::graph::{Caller, Graph, GraphFolder};
+use crate::graph::{Caller, FolderList, Graph};
 use crate::model::{AccountState, Event, SyncReport};
 use crate::pipeline::Priority;
 use crate::random;
@@ -18,7 +18,8 @@ use crate::seal::Place;
 use crate::store::{AccountRow, FolderRow, HealthError, LEASE_MS, Lease, Store, heartbeat};
 use crate::vault::Vault;
 use futures_util::StreamExt;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -47,6 +48,8 @@ pub struct Pass {
     /// Whether the full-text index is filled.
     pub content: Content,
     pub stop: Stop,
+    /// The mailbox answered something else in this sync: what fails now is no outage of all of it.
+    pub is_reached: AtomicBool,
     /// Held by the folder whose page is being planned and written.
     pub writing: tokio::sync::Mutex<()>,
 }
@@ -195,6 +198,7 @@ impl Sync {
             page_size: self.page_size,
             content: self.content,
             stop,
+            is_reached: AtomicBool::new(false),
             writing: tokio::sync::Mutex::new(()),
         });
         let beat = {
@@ -213,8 +217,8 @@ impl Sync {
         // Folders that are known are synced even if their list cannot be read now; the caller hears of it all the same.
         let mut first_error = match pass.ask(self.graph.folders(&pass.caller())).await {
             Ok(listed) => {
-                self.save_folders(pass, listed).await?;
-                None
+                pass.is_reached.store(true, Ordering::Relaxed);
+                self.save_folders(pass, listed).await?
             }
             Err(error) if error.kind() == ErrorKind::Upstream => Some(error),
             Err(error) => return Err(error),
@@ -267,22 +271,30 @@ impl Sync {
         Ok(total.report(&pass.account.id, quarantined))
     }
 
-    /// Stores the folder list; which of them are synced is decided here.
-    async fn save_folders(&self, pass: &Arc<Pass>, listed: Vec<GraphFolder>) -> Result<()> {
+    /// Stores the folder list; which of them are synced is decided here. Answers why a folder that is to be synced could not be found, if that is so.
+    async fn save_folders(&self, pass: &Arc<Pass>, listed: FolderList) -> Result<Option<Error>> {
         let chosen: Vec<String> = if self.folders.is_empty() { USUAL_FOLDERS.iter().map(|f| (*f).to_owned()).collect() } else { self.folders.clone() };
+        let FolderList { folders, untold, is_part, problem } = listed;
+        if let Some(error) = &problem {
+            tracing::warn!(target: "tidings::sync", account = pass.account.id, kind = ?error.kind(), reason = error.reason(), ?untold, is_part, "a part of the folder list could not be read");
+        }
         let work = pass.clone();
-        let written = blocking(move || work.vault.again(|| {
+        let (written, is_missing) = blocking(move || work.vault.again(|| {
             let key = work.vault.content(&work.account.id)?;
-            let before: HashMap<String, i64> = work.store.folders(&work.account.id)?.into_iter().map(|f| (f.row.graph_id.clone(), f.row.version)).collect();
-            let mut rows = Vec::with_capacity(listed.len());
-            for folder in listed.clone() {
-                let version = before.get(&folder.id).map_or(1, |v| v + 1);
-                let is_synced = !folder.is_search && chosen.iter().any(|name| *name == folder.id || folder.well_known_name.as_deref() == Some(name));
+            let before: HashMap<String, FolderRow> = work.store.folders(&work.account.id)?.into_iter().map(|f| (f.row.graph_id.clone(), f.row)).collect();
+            let mut rows = Vec::with_capacity(folders.len());
+            for folder in folders.clone() {
+                let known = before.get(&folder.id);
+                let version = known.map_or(1, |row| row.version + 1);
+                // A name that cannot be told now stays with the folder that has it.
+                let kept = || known.and_then(|row| row.well_known_name.clone()).filter(|name| untold.contains(&name.as_str()));
+                let well_known_name = folder.well_known_name.or_else(kept);
+                let is_synced = !folder.is_search && chosen.iter().any(|name| *name == folder.id || well_known_name.as_deref() == Some(name));
                 let name = key.seal(folder_place(&work.account.id, &folder.id, version), folder.display_name.as_bytes())?;
                 rows.push(FolderRow {
                     graph_id: folder.id,
                     parent_id: folder.parent_id,
-                    well_known_name: folder.well_known_name,
+                    well_known_name,
                     name,
                     version,
                     total: folder.total,
@@ -290,10 +302,17 @@ impl Sync {
                     is_synced,
                 });
             }
-            work.store.save_folders(&work.account.id, work.account.generation, &work.lease, &rows, work.now())
+            // What an incomplete list does not show may be there all the same.
+            if is_part {
+                let shown: HashSet<String> = rows.iter().map(|row| row.graph_id.clone()).collect();
+                rows.extend(before.into_values().filter(|row| !shown.contains(&row.graph_id)));
+            }
+            let is_found = |name: &String| rows.iter().any(|row| row.graph_id == *name || row.well_known_name.as_deref() == Some(name));
+            let is_missing = chosen.iter().any(|name| (is_part || untold.contains(&name.as_str())) && !is_found(name));
+            Ok((work.store.save_folders(&work.account.id, work.account.generation, &work.lease, &rows, work.now())?, is_missing))
         }))
         .await?;
-        if written { Ok(()) } else { Err(pass.taken_over().await) }
+        if written { Ok(problem.filter(|_| is_missing)) } else { Err(pass.taken_over().await) }
     }
 
     fn turn(&self, account_id: &str) -> Arc<tokio::sync::Mutex<()>> {

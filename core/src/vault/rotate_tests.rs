@@ -4,7 +4,7 @@ use super::tests::{connect, profile, root, store, token_place};
 use super::*;
 use crate::clock::TestClock;
 use crate::error::{Error, ErrorKind};
-use crate::model::{ChangeKind, RotationReport, Route};
+use crate::model::{ChangeKind, QuarantineKind, RotationReport, Route};
 use crate::seal::Place;
 use crate::store::*;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,6 +24,7 @@ fn at<'a>(table: &'a str, column: &'a str, row: &'a str, version: i64) -> Place<
 fn mail(key: &DataKey, n: usize) -> NewMessage {
     let id = format!("m{n}");
     NewMessage {
+        id: format!("msg_{n}"),
         graph_id: id.clone(),
         folder_id: "in".into(),
         conversation_id: "c".into(),
@@ -50,8 +51,15 @@ fn page(store: &dyn Store, vault: &Vault, lease: &Lease, mails: std::ops::Range<
         upserts: mails.map(|n| mail(&content, n)).collect(),
         seen: vec![],
         suspects: vec![],
-        quarantined: vec![Quarantined { graph_id: Some(format!("q{version}")), raw: content.seal(at("quarantine", "raw", "in", 1), BODY)?, reason: "odd".into() }],
-        cursor: Cursor { link: secrets.seal(at("folders", "cursor", "in", version), BODY)?, version, is_delta: true },
+        quarantined: vec![Quarantined {
+            graph_id: Some(format!("q{version}")),
+            raw: content.seal(at("quarantine", "raw", &format!("p{version}"), 1), BODY)?,
+            place: format!("p{version}"),
+            reason: "odd".into(),
+            kind: QuarantineKind::Message,
+        }],
+        cursor: Some(Cursor { link: secrets.seal(at("folders", "cursor", "in", version), BODY)?, version, is_delta: true }),
+        page_size: None,
         completes_pass: false,
         now: 100,
     })
@@ -107,7 +115,7 @@ pub fn read_all(store: &dyn Store, vault: &Vault) -> Result<usize> {
         opens(content.open(at("folders", "name", "in", 1), &folder.row.name)?);
         let cursor = folder.cursor.unwrap();
         opens(secrets.open(at("folders", "cursor", "in", cursor.version), &cursor.link)?);
-        let rows = store.messages(&MessageWindow { limit: 1_000, ..MessageWindow::default() })?.rows;
+        let rows = store.messages(&MessageWindow { mailboxes: vec![Mailbox { account_id: "a".into(), folder_id: None }], limit: 1_000, ..MessageWindow::default() })?.rows;
         for row in &rows {
             opens(content.open(at("messages", "head", &row.graph_id, row.version), &row.head)?);
             let (body, version) = store.body(row.row_id)?.unwrap();

@@ -24,11 +24,8 @@ pub enum Action {
     BadItem,
     Revoked,
     ThrottleItem(f64),
-    /// Members of the answer, by path, and what they become.
-    Edit(Value),
-    /// Texts of the answer's bytes, and what stands in their place.
-    Rewrite(Vec<(String, Vec<u8>)>),
-    ByteOrderMark,
+    Endless,
+    Circle(usize),
 }
 
 struct Fault {
@@ -38,6 +35,7 @@ struct Fault {
     method: Option<String>,
     path: Option<Regex>,
     body: Option<Regex>,
+    prefer: Option<Regex>,
     item: bool,
     skip: u64,
     times: u64,
@@ -85,6 +83,7 @@ impl Faults {
             method: text(&ask_match["method"]),
             path: pattern(&ask_match["path"])?,
             body: pattern(&ask_match["body"])?,
+            prefer: pattern(&ask_match["prefer"])?,
             item: ask_match["item"].as_bool().unwrap_or(false),
             skip: ask["skip"].as_u64().unwrap_or(0),
             times: ask["times"].as_u64().unwrap_or(1),
@@ -159,6 +158,7 @@ impl Fault {
             && self.host.as_deref().is_none_or(|h| h == call.host.name())
             && self.method.as_deref().is_none_or(|m| m.eq_ignore_ascii_case(&call.method))
             && self.path.as_ref().is_none_or(|p| p.is_match(readable))
+            && self.prefer.as_ref().is_none_or(|p| p.is_match(&call.prefers().join(", ")))
             && self.body.as_ref().is_none_or(|p| p.is_match(&String::from_utf8_lossy(&call.body)))
     }
 }
@@ -176,7 +176,7 @@ fn action(ask: &Value) -> Result<Action, String> {
         ("unparsable", Action::Unparsable),
         ("bad_item", Action::BadItem),
         ("revoked", Action::Revoked),
-        ("byte_order_mark", Action::ByteOrderMark),
+        ("endless", Action::Endless),
     ];
     if let Some((_, action)) = simple.into_iter().find(|(name, _)| on(name)) {
         return Ok(action);
@@ -187,16 +187,11 @@ fn action(ask: &Value) -> Result<Action, String> {
     if let Some(n) = ask["slow_ms"].as_u64() {
         return Ok(Action::Slow(n));
     }
+    if let Some(n) = ask["circle"].as_u64().filter(|n| *n > 0) {
+        return Ok(Action::Circle(n as usize));
+    }
     if let Some(seconds) = ask["throttle_item"].as_f64() {
         return Ok(Action::ThrottleItem(seconds));
-    }
-    if ask["edit"].is_object() {
-        return Ok(Action::Edit(ask["edit"].clone()));
-    }
-    if let Some(pairs) = ask["rewrite"].as_object() {
-        let latin = |text: &Value| text.as_str().map(|t| t.chars().map_while(|c| u8::try_from(c).ok()).collect());
-        let pairs = pairs.iter().map(|(from, to)| Some((from.clone(), latin(to)?))).collect::<Option<Vec<_>>>();
-        return pairs.map(Action::Rewrite).ok_or_else(|| "rewrite has texts".into());
     }
     match (ask["hold"].as_str(), ask["gone"].as_str()) {
         (Some("before"), _) => return Ok(Action::Hold { after: false }),

@@ -6,7 +6,6 @@ mod batch;
 mod clock;
 mod control;
 mod directory;
-mod edit;
 mod entra;
 mod faults;
 mod graph;

@@ -77,6 +77,30 @@ impl Action {
                     map.insert("@odata.nextLink".into(), json!(call.url()));
                 }
             }),
+            Action::Endless => {
+                let secret = world.secret.clone();
+                edit(answer, &mut |page| {
+                    let link = page["@odata.nextLink"].as_str().or_else(|| page["@odata.deltaLink"].as_str()).unwrap_or_default();
+                    let token = link.split_once("token=").and_then(|(_, token)| crate::mail::token::open(&secret, &crate::http::decode(token, false)));
+                    let Some(mut token) = token else { return };
+                    (token.at, token.walk, token.told) = (0, None, nth as usize);
+                    let token = crate::mail::token::seal(&secret, &token);
+                    if let Some(map) = page.as_object_mut() {
+                        map.remove("@odata.deltaLink");
+                        map.insert("@odata.nextLink".into(), json!(format!("{}{}?$skiptoken={token}", call.origin, call.path)));
+                    }
+                })
+            }
+            Action::Circle(length) => edit(answer, &mut |page| {
+                let here = call.param("$skip").and_then(|skip| skip.parse().ok()).unwrap_or(0);
+                let next = (here + 1) % length;
+                let mut pairs: Vec<&str> = call.query.split('&').filter(|pair| !pair.is_empty() && !pair.to_ascii_lowercase().contains("skip=")).collect();
+                let skip = format!("$skip={next}");
+                if next > 0 {
+                    pairs.push(&skip);
+                }
+                page["@odata.nextLink"] = json!(format!("{}{}?{}", call.origin, call.path, pairs.join("&")));
+            }),
             Action::Replay => {
                 let before = world.faults.last_page(&page_key(call));
                 let old = before.and_then(|b| serde_json::from_slice::<Value>(&b).ok());
@@ -92,19 +116,10 @@ impl Action {
             }
             Action::BadItem => edit(answer, &mut |page| {
                 if let Some(value) = page["value"].as_array_mut() {
-                    let bad = if nth % 2 == 1 { json!({"id": "AAMkBad", "subject": 42}) } else { json!({"subject": "no id"}) };
+                    let bad = if nth % 2 == 1 { json!({"id": 42, "subject": "a number for an id"}) } else { json!({"subject": "no id"}) };
                     value.push(bad);
                 }
             }),
-            Action::Edit(members) => edit(answer, &mut |page| crate::edit::all(page, members)),
-            Action::Rewrite(texts) => {
-                let body = texts.iter().fold(answer.body.to_vec(), |body, (from, to)| crate::edit::bytes(&body, from.as_bytes(), to));
-                Answer { body: body.into(), ..answer }
-            }
-            // The body of an item is JSON inside of JSON, where no mark can stand.
-            Action::ByteOrderMark if call.item_of.is_none() && !answer.body.is_empty() => {
-                Answer { body: [b"\xEF\xBB\xBF", &answer.body[..]].concat().into(), ..answer }
-            }
             Action::EmptyBody => Answer { status: 200, body: Bytes::new(), ..answer },
             Action::Unparsable => Answer { status: 200, body: Bytes::from_static(b"{\"value\":[{\"id\":\"AA"), ..answer },
             _ => answer,

@@ -12,7 +12,7 @@ use std::collections::HashMap;
 pub fn known(c: &Connection, account_id: &str, graph_ids: &[&str]) -> Outcome<Vec<Known>> {
     all(
         c,
-        "SELECT m.id, m.graph_id, m.folder_id, m.change_key, m.version, m.is_removed, m.conversation_id, m.received_at, m.is_read, m.is_draft, m.head
+        "SELECT m.id, m.graph_id, m.folder_id, m.change_key, m.version, m.is_removed, m.conversation_id, m.received_at, m.is_read, m.is_draft, m.head, COALESCE(m.shown_id, 'msg_' || m.id)
          FROM (SELECT DISTINCT value FROM json_each(?2)) AS wanted CROSS JOIN messages AS m ON m.account_id = ?1 AND m.graph_id = wanted.value",
         (account_id, super::json(graph_ids)?),
         |row| {
@@ -28,6 +28,7 @@ pub fn known(c: &Connection, account_id: &str, graph_ids: &[&str]) -> Outcome<Ve
                 is_read: row.get(8)?,
                 is_draft: row.get(9)?,
                 head: sealed_opt(row, 10)?,
+                id: row.get(11)?,
             })
         },
     )
@@ -71,6 +72,7 @@ impl Page<'_> {
                     let row_id = self.insert(message)?;
                     let known = Known {
                         row_id,
+                        id: message.id.clone(),
                         graph_id: message.graph_id.clone(),
                         folder_id: message.folder_id.clone(),
                         change_key: message.change_key.clone(),
@@ -100,8 +102,8 @@ impl Page<'_> {
 
     fn insert(&mut self, m: &NewMessage) -> Outcome<i64> {
         let mut statement = self.c.prepare_cached(
-            "INSERT INTO messages (account_id, graph_id, folder_id, conversation_id, change_key, received_at, sort_at, is_read, is_draft, pass, version, head)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+            "INSERT INTO messages (account_id, graph_id, folder_id, conversation_id, change_key, received_at, sort_at, is_read, is_draft, pass, version, head, shown_id)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         )?;
         let row_id = statement.insert(rusqlite::params![
             self.batch.account_id,
@@ -116,10 +118,11 @@ impl Page<'_> {
             self.batch.pass,
             m.version,
             m.head.as_bytes(),
+            m.id,
         ])?;
         self.tally.came(&m.folder_id);
         self.body(row_id, m)?;
-        self.tell(row_id, m.change)?;
+        self.tell(&m.id, m.change)?;
         Ok(row_id)
     }
 
@@ -150,7 +153,7 @@ impl Page<'_> {
         }
         self.body(known.row_id, m)?;
         // Only a fresh listing brings a removed message back, and to a reader of the feed it is new.
-        self.tell(known.row_id, if known.is_removed { Some(ChangeKind::MessageAdded) } else { m.change })
+        self.tell(&known.id, if known.is_removed { Some(ChangeKind::MessageAdded) } else { m.change })
     }
 
     fn body(&self, row_id: i64, m: &NewMessage) -> Outcome<()> {
@@ -167,8 +170,8 @@ impl Page<'_> {
         Ok(())
     }
 
-    fn tell(&self, row_id: i64, change: Option<ChangeKind>) -> Outcome<()> {
-        change.map_or(Ok(()), |kind| super::announce(self.c, kind, self.batch.account_id, Some(row_id), self.batch.now))
+    fn tell(&self, id: &str, change: Option<ChangeKind>) -> Outcome<()> {
+        change.map_or(Ok(()), |kind| super::announce(self.c, kind, self.batch.account_id, Some(id), self.batch.now))
     }
 
     fn mark(&self, graph_id: &str) -> Outcome<()> {
@@ -222,13 +225,14 @@ impl Page<'_> {
                 )?;
             }
         }
+        // A page that brings nothing does not make a refused link better. A larger page that was tried in vain is tried again an hour later.
         run(
             self.c,
             "UPDATE folders SET link = ?3, link_version = ?4, link_is_delta = ?5, was_complete = was_complete OR ?6,
-               resync_since = CASE WHEN ?6 THEN NULL ELSE resync_since END, refusals = 0,
-               page_size_at = CASE WHEN page_size IS ?7 THEN page_size_at ELSE ?8 END, page_size = ?7
+               resync_since = CASE WHEN ?6 THEN NULL ELSE resync_since END, refusals = CASE WHEN ?6 OR ?9 THEN 0 ELSE refusals END,
+               page_size_at = CASE WHEN page_size IS ?7 AND ?8 - page_size_at < 3600000 THEN page_size_at ELSE ?8 END, page_size = ?7
              WHERE account_id = ?1 AND graph_id = ?2",
-            (b.account_id, b.folder_id, cursor.link.as_bytes(), cursor.version, cursor.is_delta, b.completes_pass, b.page_size, b.now),
+            (b.account_id, b.folder_id, cursor.link.as_bytes(), cursor.version, cursor.is_delta, b.completes_pass, b.page_size, b.now, !b.upserts.is_empty()),
         )?;
         Ok(())
     }
