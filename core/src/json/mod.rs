@@ -17,14 +17,46 @@ pub struct Unreadable;
 
 /// The text, put right where it is odd; almost always the body itself.
 pub fn text(body: &[u8]) -> Cow<'_, str> {
+    if let Some(text) = of_wide(body) {
+        return Cow::Owned(if may_hold_half_pairs(text.as_bytes()) { whole_pairs(&text) } else { text });
+    }
     let mut body = body;
     while let Some(rest) = body.strip_prefix(BYTE_ORDER_MARK) {
         body = rest;
     }
-    match String::from_utf8_lossy(body) {
-        text if !may_hold_half_pairs(text.as_bytes()) => text,
-        text => Cow::Owned(whole_pairs(&text)),
+    let text = String::from_utf8_lossy(body);
+    let text = without_marks(&text).map_or(text, Cow::Owned);
+    if may_hold_half_pairs(text.as_bytes()) { Cow::Owned(whole_pairs(&text)) } else { text }
+}
+
+/// A body whose byte order mark is the one of UTF-16.
+fn of_wide(body: &[u8]) -> Option<String> {
+    let of_pair: fn([u8; 2]) -> u16 = match body.get(..2)? {
+        [0xFF, 0xFE] => u16::from_le_bytes,
+        [0xFE, 0xFF] => u16::from_be_bytes,
+        _ => return None,
+    };
+    let units = body.get(2..)?.chunks_exact(2).filter_map(|pair| Some(of_pair(pair.try_into().ok()?)));
+    Some(char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect())
+}
+
+/// Marks between values, as before the body of an item inside of a batch. In a string it is a character like any other. None: there are none.
+fn without_marks(text: &str) -> Option<String> {
+    if !text.contains('\u{FEFF}') {
+        return None;
     }
+    let (mut in_string, mut escaped, mut found) = (false, false, false);
+    let kept: String = text
+        .chars()
+        .filter(|c| {
+            let is_mark = !in_string && *c == '\u{FEFF}';
+            found |= is_mark;
+            in_string ^= *c == '"' && !escaped;
+            escaped = in_string && !escaped && *c == '\\';
+            !is_mark
+        })
+        .collect();
+    found.then_some(kept)
 }
 
 /// What borrows nothing of the body.

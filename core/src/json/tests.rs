@@ -40,6 +40,15 @@ fn marks_and_foreign_bytes_before_and_in_the_text_are_put_right() {
     assert_eq!(string("{\"s\":\"\u{FEFF}x\"}").as_deref(), Some("\u{FEFF}x"), "inside it is a character");
     assert_eq!(read::<Value>(b"{\"s\":\"a\xFFb\xC3\"}").unwrap()["s"], "a\u{FFFD}b\u{FFFD}");
     assert!(matches!(text(br#"{"s":"plain"}"#), Cow::Borrowed(_)), "what is sound is not copied");
+    assert!(matches!(text("{\"s\":\"\u{FEFF}x\"}".as_bytes()), Cow::Borrowed(_)));
+    // Before a value inside, as the body of an item of a batch.
+    let inside = "{\"a\":\"\\\"\u{FEFF}\\\\\",\"body\":\u{FEFF}{\"s\":1}}";
+    assert_eq!(read::<Value>(inside.as_bytes()).unwrap(), serde_json::json!({ "a": "\"\u{FEFF}\\", "body": { "s": 1 } }));
+    // The marks of UTF-16, both ways round.
+    let wide: Vec<u16> = "{\"s\":\"é😀\\ud83d\"}".encode_utf16().collect();
+    for (mark, bytes) in [([0xFF, 0xFE], wide.iter().flat_map(|u| u.to_le_bytes()).collect::<Vec<u8>>()), ([0xFE, 0xFF], wide.iter().flat_map(|u| u.to_be_bytes()).collect())] {
+        assert_eq!(read::<Value>(&[&mark[..], &bytes].concat()).unwrap()["s"], "é😀\u{FFFD}");
+    }
     assert!(read::<Value>(b"\xEF\xBB\xBF").is_err() && read::<Value>(b"").is_err());
 }
 
