@@ -96,7 +96,9 @@ async fn folders_are_listed_whatever_their_parts_look_like() {
                 let items = body["requests"].as_array().unwrap().iter().map(|item| json!({ "id": item["id"], "status": "404", "headers": [], "body": { "error": { "code": "ErrorItemNotFound" } } }));
                 says(200, json!({ "responses": items.collect::<Vec<_>>() }).to_string())
             }));
-            let found = bench.graph.folders(&caller()).await.unwrap_or_else(|e| panic!("{name} {shape}: {e:?}"));
+            let list = bench.graph.folders(&caller()).await.unwrap_or_else(|e| panic!("{name} {shape}: {e:?}"));
+            assert!(!list.is_part && list.problem.is_none(), "{name} {shape}");
+            let found = list.folders;
             assert!(matches!(&found[..], [one] if one.id == "f"), "{name} {shape}");
         }
     }
