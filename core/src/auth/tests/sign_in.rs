@@ -58,7 +58,7 @@ async fn a_callback_counts_once_and_for_one_browser() {
     house.auth.finish(&format!("code=c&state={state}"), &sign_in.binding).await.expect("a stranger spoils nothing");
 
     let (sign_in, state) = begin().await;
-    assert_eq!(kind(house.auth.finish(&format!("https://evil.example/cb?code=c&state={state}"), &sign_in.binding).await), ErrorKind::TokenRejected);
+    house.auth.finish(&format!("http://10.0.0.7:8080/cb?code=c&state={state}"), &sign_in.binding).await.expect("the parameters count, not the address a proxy hands over");
 
     let (sign_in, state) = begin().await;
     house.clock.advance(301_000);
