@@ -24,6 +24,8 @@ pub enum Action {
     BadItem,
     Revoked,
     ThrottleItem(f64),
+    /// The right answer in an odd form: `byte_order_mark`, `replace` (pairs of text), `merge` (JSON text, into each item of a list or into the object).
+    Rewrite(Value),
     Endless,
     Circle(usize),
 }
@@ -180,6 +182,12 @@ fn action(ask: &Value) -> Result<Action, String> {
     ];
     if let Some((_, action)) = simple.into_iter().find(|(name, _)| on(name)) {
         return Ok(action);
+    }
+    if ask["rewrite"].is_object() {
+        if let Some(text) = ask["rewrite"]["merge"].as_str() {
+            serde_json::from_str::<serde_json::Map<String, Value>>(text).map_err(|e| format!("merge is no JSON object: {e}"))?;
+        }
+        return Ok(Action::Rewrite(ask["rewrite"].clone()));
     }
     if let Some(n) = ask["cut_body"].as_u64() {
         return Ok(Action::CutBody(n as usize));

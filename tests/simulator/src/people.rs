@@ -55,6 +55,28 @@ pub struct Person {
     pub teams: bool,
     pub admin: bool,
     pub policy: Option<Policy>,
+    /// `mail` of the directory: none, or another than the address to sign in with. Outside: as the address.
+    pub mail: Option<Option<String>>,
+    /// `userPrincipalName`, where it is another than the address.
+    pub user_name: Option<String>,
+    pub guest: bool,
+}
+
+impl Person {
+    pub fn user_name(&self) -> &str {
+        self.user_name.as_deref().unwrap_or(&self.address)
+    }
+
+    pub fn mail(&self) -> Option<&str> {
+        match &self.mail {
+            Some(mail) => mail.as_deref(),
+            None => Some(&self.address),
+        }
+    }
+
+    pub fn user_type(&self) -> &'static str {
+        if self.guest { "Guest" } else { "Member" }
+    }
 }
 
 pub const PUBLIC_APP: &str = "4f2b6f0a-0000-4000-8000-000000000001";
@@ -127,7 +149,7 @@ impl People {
         };
         let name = name.unwrap_or(local).to_string();
         let (mailbox, teams) = (Mailbox::Ready, !personal);
-        self.people.push(Person { id, oid, address, name, tenant, mailbox, teams, admin: false, policy: None });
+        self.people.push(Person { id, oid, address, name, tenant, mailbox, teams, admin: false, policy: None, mail: None, user_name: None, guest: false });
         self.people.len() - 1
     }
 
@@ -135,6 +157,12 @@ impl People {
     pub fn find(&self, who: &str) -> Option<usize> {
         let is = |text: &str| text.eq_ignore_ascii_case(who);
         self.people.iter().position(|p| is(&p.address) || is(&p.id) || is(&p.oid))
+    }
+
+    /// As Graph looks somebody up: by id or user name, never by mail.
+    pub fn find_user(&self, who: &str) -> Option<usize> {
+        let is = |text: &str| text.eq_ignore_ascii_case(who);
+        self.people.iter().position(|p| is(p.user_name()) || is(&p.id) || is(&p.oid))
     }
 
     pub fn tenant(&self, name: &str) -> Option<usize> {
@@ -163,11 +191,11 @@ impl People {
     pub fn json(&self, person: usize, null_mail: bool) -> Value {
         let p = &self.people[person];
         let (given, surname) = p.name.split_once(' ').unwrap_or((&p.name, ""));
-        let mail = if null_mail || self.is_personal(person) { Value::Null } else { json!(p.address) };
+        let mail = if null_mail || self.is_personal(person) { Value::Null } else { json!(p.mail()) };
         json!({
             "businessPhones": [], "displayName": p.name, "givenName": given, "jobTitle": null, "mail": mail,
             "mobilePhone": null, "officeLocation": null, "preferredLanguage": "en-US", "surname": surname,
-            "userPrincipalName": p.address, "id": p.id,
+            "userPrincipalName": p.user_name(), "id": p.id,
         })
     }
 }

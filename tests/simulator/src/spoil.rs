@@ -120,6 +120,7 @@ impl Action {
                     value.push(bad);
                 }
             }),
+            Action::Rewrite(how) => rewritten(how, answer),
             Action::EmptyBody => Answer { status: 200, body: Bytes::new(), ..answer },
             Action::Unparsable => Answer { status: 200, body: Bytes::from_static(b"{\"value\":[{\"id\":\"AA"), ..answer },
             _ => answer,
@@ -134,6 +135,33 @@ impl Action {
         !matches!(self, Action::Slow(_) | Action::Hold { .. } | Action::Replay | Action::Revoked | Action::ThrottleItem(_))
             && !matches!(self, Action::Gone { .. } | Action::EmptyPage)
     }
+}
+
+/// The same answer in a form that Microsoft's documents do not show.
+fn rewritten(how: &Value, answer: Answer) -> Answer {
+    let mut text = String::from_utf8_lossy(&answer.body).into_owned();
+    let merged = how["merge"].as_str().and_then(|text| serde_json::from_str::<serde_json::Map<String, Value>>(text).ok());
+    if let (Some(merged), Ok(mut whole)) = (merged, serde_json::from_str::<Value>(&text)) {
+        let into = |item: &mut Value| {
+            if let Some(object) = item.as_object_mut().filter(|o| !o.contains_key("@removed")) {
+                object.extend(merged.clone());
+            }
+        };
+        match whole["value"].as_array_mut() {
+            Some(items) => items.iter_mut().for_each(into),
+            None => into(&mut whole),
+        }
+        text = whole.to_string();
+    }
+    for pair in how["replace"].as_array().into_iter().flatten() {
+        if let (Some(from), Some(to)) = (pair[0].as_str(), pair[1].as_str()) {
+            text = text.replace(from, to);
+        }
+    }
+    if how["byte_order_mark"] == true {
+        text.insert(0, '\u{FEFF}');
+    }
+    Answer { body: text.into(), ..answer }
 }
 
 fn page_key(call: &Call) -> (String, String) {

@@ -62,7 +62,8 @@ pub struct World {
     pub secret: String,
 }
 
-pub const ODDITIES: [(&str, bool); 13] = [
+pub const ODDITIES: [(&str, bool); 14] = [
+    ("user_names_refused", false),
     ("sent_copy_late", false),
     ("reply_marks_read", false),
     ("fresh_draft_conflict", false),

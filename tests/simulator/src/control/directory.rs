@@ -39,6 +39,15 @@ pub fn add_person(world: &mut World, ask: &Value) -> Done {
     if let Some(id) = ask["id"].as_str().filter(|_| !personal) {
         (person.id, person.oid) = (id.to_string(), id.to_string());
     }
+    match ask.get("mail") {
+        None => {}
+        Some(Value::String(mail)) if !mail.is_empty() => person.mail = Some(Some(mail.clone())),
+        Some(_) => person.mail = Some(None),
+    }
+    if let Some(name) = ask["user_name"].as_str() {
+        person.user_name = Some(name.to_string());
+    }
+    person.guest = ask["guest"].as_bool().unwrap_or(person.guest);
     person.mailbox = mailbox.unwrap_or(person.mailbox);
     person.teams = ask["teams"].as_bool().unwrap_or(person.teams) && !personal;
     person.admin = ask["admin"].as_bool().unwrap_or(person.admin) && !personal;
