@@ -90,7 +90,7 @@ impl Outbox {
             settled.mark_unchanged();
             let now = self.receipt(receipt_id).await?;
             let later_than_that = now.next_attempt_at.is_some_and(|at| to_ms(at) >= until);
-            if later_than_that || !matches!(now.state, SendState::Queued | SendState::Sending) {
+            if later_than_that || now.is_parked || !matches!(now.state, SendState::Queued | SendState::Sending) {
                 return Ok(now);
             }
             tokio::select! {
