@@ -36,6 +36,9 @@ pub fn add_person(world: &mut World, ask: &Value) -> Done {
     }
     let personal = world.people.is_personal(at);
     let person = &mut world.people.people[at];
+    if let Some(id) = ask["id"].as_str().filter(|_| !personal) {
+        (person.id, person.oid) = (id.to_string(), id.to_string());
+    }
     person.mailbox = mailbox.unwrap_or(person.mailbox);
     person.teams = ask["teams"].as_bool().unwrap_or(person.teams) && !personal;
     person.admin = ask["admin"].as_bool().unwrap_or(person.admin) && !personal;
@@ -54,6 +57,9 @@ pub fn add_tenant(world: &mut World, ask: &Value) -> Done {
     let at = world.people.tenant_for(&mut world.ids, domain);
     let tenant = &mut world.people.tenants[at];
     tenant.consent = policy.unwrap_or(tenant.consent);
+    if let Some(id) = ask["id"].as_str() {
+        tenant.id = id.to_string();
+    }
     Ok(json!({"id": tenant.id}))
 }
 
