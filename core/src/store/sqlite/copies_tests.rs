@@ -4,7 +4,7 @@
 use super::tests::{open, raw};
 use super::*;
 use crate::model::{OutboxFilter, SendState};
-use crate::store::{AccountStore, Copied, CopyStore, Hold, OutboxStore, suite};
+use crate::store::{AccountStore, MailStore, Copied, CopyStore, Hold, OutboxStore, suite};
 use std::process::Command;
 
 const ORDER: &str = "TIDINGS_STORE_CHILD";
@@ -243,4 +243,32 @@ fn without_locks_or_a_shared_index_one_process_has_the_store() {
         assert!(sent.iter().all(|id| kept.iter().any(|k| k == id)));
         assert_eq!(raw(&dir).query_row("PRAGMA integrity_check", [], |row| row.get::<_, String>(0)).unwrap(), "ok");
     }
+}
+
+#[test]
+#[ignore = "measures"]
+fn how_long_a_check_of_a_hundred_megabytes_takes() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).unwrap();
+    suite::connect(&store, "a");
+    let lease = suite::lease(&store);
+    store.save_folders("a", 1, &lease, &[suite::folder("in")], 1).unwrap();
+    for page in 0..200 {
+        let many = (0..100).map(|n| suite::message(&format!("m{page}-{n}"), "in", 1)).collect();
+        suite::apply(&store, &lease, many, |_| {});
+        let filler: Vec<u8> = (0..450_000u32).map(|n| (n % 251) as u8).collect();
+        store.meta_or_insert(&format!("filler{page}"), &filler).unwrap();
+    }
+    let copy_dir = dir.path().join("copy");
+    std::fs::create_dir(&copy_dir).unwrap();
+    for name in ["tidings.db", "tidings.db-wal"] {
+        std::fs::copy(dir.path().join(name), copy_dir.join(name)).unwrap();
+    }
+    let started = std::time::Instant::now();
+    drop(open(&copy_dir).unwrap());
+    let size = std::fs::metadata(copy_dir.join("tidings.db")).unwrap().len();
+    let checked = started.elapsed();
+    let started = std::time::Instant::now();
+    drop(open(&copy_dir).unwrap());
+    println!("{} MB: checked in {checked:?}, opened without a check in {:?}", size >> 20, started.elapsed());
 }

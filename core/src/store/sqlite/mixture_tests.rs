@@ -129,7 +129,9 @@ fn what_opens_is_one_moment_and_holds_what_its_mark_promises() {
                             assert!(e.reason().contains("restore") && e.reason().contains("left as"), "{what}: {e}");
                             let after = files_of(dir.path());
                             for part in ["db", "wal"] {
-                                assert!(before.get(part) == after.get(part), "{what}: {part} was changed");
+                                // Looking leaves an empty log.
+                                let of = |files: &Files| files.get(part).cloned().unwrap_or_default();
+                                assert!(of(&before) == of(&after), "{what}: {part} was changed");
                             }
                         }
                         Err(e) => wrong.push(format!("{what}: {:?} {e}", e.kind())),

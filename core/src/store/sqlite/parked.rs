@@ -11,7 +11,7 @@ use rusqlite::Connection;
 pub fn park(c: &Connection) -> Outcome<usize> {
     run(c, "UPDATE leases SET holder = '', expires_at = 0, fence = fence + 1", [])?;
     run(c, "UPDATE generation SET is_copied = 1 WHERE id = 1", [])?;
-    run(c, "UPDATE outbox SET parked = 1, lease_until = 0, fence = fence + 1 WHERE is_open = 1 AND parked = 0", [])
+    run(c, "UPDATE outbox SET parked = 1, lease_until = 0, fence = fence + 1 WHERE is_open = 1 AND parked <> 1", [])
 }
 
 impl CopyStore for SqliteStore {
@@ -32,7 +32,8 @@ impl CopyStore for SqliteStore {
                     announce(tx, ChangeKind::SendChanged, account_id, Some(*id), now)?;
                 }
             }
-            if is_new {
+            // With nothing parked it concerns nobody, and a head noted before the restore goes on to show what is missing.
+            if is_new && count > 0 {
                 self.note(tx, &[Entry::new(AuditKind::StoreCopied, format!("The store was copied or restored, with {count} sends not yet settled."))], now)?;
             }
             if go && count > 0 {

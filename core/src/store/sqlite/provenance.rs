@@ -110,9 +110,13 @@ fn frames(connection: &Connection) -> Result<u64> {
 
 fn compare(file: &Path, seen: &Generation, frames: u64, marks: &Marks, identity: &str) -> Result<Found> {
     let log = Log::read(&files::log(file)).map_err(files::unwritable)?;
-    if let Some(main) = main_only(file)?
-        && !log.belongs(&main.stamp, &seen.stamp, frames)
-    {
+    let belongs = match main_only(file)? {
+        Main::Of(main) => log.belongs(&main.stamp, &seen.stamp, frames),
+        // Then the log must be the one that the table was made in.
+        Main::Without => log.0.first().is_some_and(|first| first.commits <= 1),
+        Main::Unreadable => true,
+    };
+    if !belongs {
         return Err(Error::new(
             ErrorKind::Corrupt,
             "The files of the store do not belong together: tidings.db and its write-ahead log tidings.db-wal are of different moments or stores. They were left as they \
@@ -123,7 +127,9 @@ fn compare(file: &Path, seen: &Generation, frames: u64, marks: &Marks, identity:
     let begun = |mark: &&Mark| mark.state != State::New || mark.stamp.mark == seen.stamp.mark;
     let latest = marks.found.iter().find(begun);
     let own = marks.found.iter().find(|mark| mark.stamp.mark == seen.stamp.mark && mark.number == seen.number);
-    if own.is_some_and(|own| own.stamp.commits > seen.stamp.commits) {
+    // A generation that was never closed and is not in the files stood in the log alone. One that was closed stood in the main file, which was replaced.
+    let witness = own.or(latest.filter(|latest| latest.state == State::Open && latest.stamp.store == seen.stamp.store));
+    if witness.is_some_and(|witness| witness.stamp.commits > seen.stamp.commits) {
         return Err(Error::new(
             ErrorKind::Corrupt,
             "What was written last is missing: the write-ahead log tidings.db-wal is gone, was cut off, or is older than the mark beside it. The files were left as they \
@@ -139,15 +145,25 @@ fn compare(file: &Path, seen: &Generation, frames: u64, marks: &Marks, identity:
     })
 }
 
-/// The generation in the main file by itself, as if there were no log. None: it has none yet, or cannot be read without its log.
-fn main_only(file: &Path) -> Result<Option<Generation>> {
+/// What the main file says by itself.
+enum Main {
+    Of(Generation),
+    /// It is from before there were generations.
+    Without,
+    /// Not without its log: a process or the machine was stopped while the log was copied back.
+    Unreadable,
+}
+
+/// The generation in the main file by itself, as if there were no log.
+fn main_only(file: &Path) -> Result<Main> {
     let path = file.to_str().ok_or_else(|| Error::invalid("data_dir is not valid UTF-8. Name a folder whose path is."))?;
     let uri = format!("file:{}?immutable=1", path.replace('%', "%25").replace('?', "%3f").replace('#', "%23"));
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
     let look = || -> Result<Generation> { stamp::read(&Connection::open_with_flags(uri, flags).map_err(explain)?).map_err(Error::from) };
     match look() {
-        Ok(found) => Ok(Some(found)),
-        Err(e) if matches!(e.kind(), ErrorKind::Corrupt | ErrorKind::Internal) => Ok(None),
+        Ok(found) => Ok(Main::Of(found)),
+        Err(e) if e.kind() == ErrorKind::Internal => Ok(Main::Without),
+        Err(e) if e.kind() == ErrorKind::Corrupt => Ok(Main::Unreadable),
         Err(e) => Err(e),
     }
 }
