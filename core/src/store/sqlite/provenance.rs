@@ -91,8 +91,7 @@ fn first_one(connection: &mut Connection, file: &Path) -> Result<Keeper> {
         let seen = stamp::read(connection).map_err(Error::from)?;
         compare(file, &seen, frames, &marks, &identity)?
     } else {
-        // New, or of a version that left no stamps.
-        Found::Same { closed: frames == 0 }
+        unstamped(connection, frames, &marks)?
     };
     match found {
         Found::Same { closed: true } => {}
@@ -101,6 +100,21 @@ fn first_one(connection: &mut Connection, file: &Path) -> Result<Keeper> {
     }
     open::migrate(connection)?;
     begin(connection, file, &marks, &identity, found)
+}
+
+/// A file without a generation: new, or of a version that left none, and then without a mark beside it.
+fn unstamped(connection: &Connection, frames: u64, marks: &Marks) -> Result<Found> {
+    if marks.found.iter().all(|mark| mark.state == State::New) {
+        return Ok(Found::Same { closed: frames == 0 });
+    }
+    if exists(connection, "SELECT 1 FROM sqlite_schema", []).map_err(Error::from)? {
+        return Ok(Found::Copy("a later mark stands beside it"));
+    }
+    Err(Error::new(
+        ErrorKind::Corrupt,
+        "The main file of the store, tidings.db, is missing or empty, although the mark beside it tells of a store. The files were left as they are; restore the whole \
+         folder from one backup, or remove the files tidings.db-mark-… to begin a new store.",
+    ))
 }
 
 /// Frames that SQLite takes from the log.
