@@ -15,6 +15,10 @@ export type Remedy = 'user' | 'admin' | 'developer' | 'wait' | 'nobody';
  * `Sealed`: subjects, addresses and bodies are encrypted. `Clear`: there is a full-text index beside them, which whoever has the file can read; `search` uses it. */
 export type Content = 'sealed' | 'clear';
 
+/** What becomes of sends that were open when the store was copied or restored from a backup; the original, or the time since, may have sent them.
+ * `Park`: they wait, and their receipts say so, until the store is opened with `Go`. `Go`: they go out, also those that wait since an earlier open. */
+export type CopiedStore = 'park' | 'go';
+
 /** What a person connects for; the engine derives the smallest set of Microsoft permissions. */
 export type Feature = 'chat' | 'channels' | 'people' | 'mail_send' | 'mail_sync' | 'shared_mailboxes' | 'contacts' | 'calendar';
 
@@ -27,13 +31,13 @@ export type AccountKind = 'person' | 'tenant' | 'link';
  * Graph cannot reach. `Forbidden`: the permission is missing. `Unreachable`: no answer; try again. */
 export type MailboxState = 'not_asked' | 'reachable' | 'unlicensed' | 'on_premises' | 'forbidden' | 'unreachable';
 
-/** `Healthy`: a success within 25 hours, or it has nothing to sync. `Incomplete`: the same, but something is set aside. `NeverSynced`: nothing was fetched yet. `Stale`: the last success is older. `Error`: it does not work. */
-export type Badge = 'healthy' | 'incomplete' | 'never_synced' | 'stale' | 'error';
+/** `Healthy`: a success within 25 hours, or it has nothing to sync. `NeverSynced`: nothing was fetched yet. `Stale`: the last success is older. `Error`: it does not work. */
+export type Badge = 'healthy' | 'never_synced' | 'stale' | 'error';
 
 /** How news of a mailbox come: `Manual` when the host calls `sync`. */
 export type Transport = 'manual' | 'polling' | 'push';
 
-export type AuditKind = 'store_made' | 'signed_in' | 'sign_in_refused' | 'approval_asked' | 'state_changed' | 'disconnected' | 'content_read' | 'send_queued' | 'send_settled' | 'key_rotated' | 'key_destroyed' | 'owner_deleted' | 'owner_restored' | 'purged';
+export type AuditKind = 'store_made' | 'signed_in' | 'sign_in_refused' | 'approval_asked' | 'state_changed' | 'disconnected' | 'content_read' | 'send_queued' | 'send_settled' | 'key_rotated' | 'key_destroyed' | 'owner_deleted' | 'owner_restored' | 'purged' | 'store_copied';
 
 /** `Changed`: a record is not as it was written. `Missing`: one is gone. `Swapped`: one stands in another's place. `TailMissing`: the end is gone. */
 export type AuditFault = 'changed' | 'missing' | 'swapped' | 'tail_missing';
@@ -47,9 +51,6 @@ export type Route = 'mail' | 'chat';
 /** `Queued`: stored, not sent. `Sending`: under way. `Sent`: Microsoft has it. `Unknown`: it may have been sent; it is never repeated by itself.
  * `Failed`: it was not sent. `Cancelled`: taken back before it was sent. */
 export type SendState = 'queued' | 'sending' | 'sent' | 'unknown' | 'failed' | 'cancelled';
-
-/** What of a message could not be read or told: all of it, what is attached, or whether it was removed. */
-export type QuarantineKind = 'message' | 'attachments' | 'removal';
 
 export type ChangeKind = 'message_added' | 'message_changed' | 'message_moved' | 'message_removed' | 'account_changed' | 'send_changed';
 
@@ -83,6 +84,8 @@ export interface Config {
   apps?: readonly App[];
   /** Chosen when the store is made; opening it with the other is an error. Default: `"sealed"`. */
   content?: Content;
+  /** What becomes of sends that were open when the store was copied or restored from a backup. Default: `"park"`. */
+  onCopiedStore?: CopiedStore;
   /** How long `send` waits for the outcome before it answers `queued`, in milliseconds. Default: `30000`. */
   sendTimeoutMs?: number;
   /** How long a started sign-in stays valid, in seconds, 300 at the most. Default: `300`. */
@@ -255,8 +258,8 @@ export interface AccountHealth {
   lastErrorAt: Date | null;
   lastErrorKind: ErrorKind | null;
   lastError: string | null;
-  /** What is set aside because it could not be read or told; `quarantined` lists it. */
-  quarantined: number;
+  /** Sends that wait for the host since the store was copied or restored. */
+  parkedSends: number;
   /** What to do, in words; empty when there is nothing to do. */
   nextStep: string;
 }
@@ -434,6 +437,8 @@ export interface Receipt {
   sentAt: Date | null;
   /** When it will be tried again. */
   nextAttemptAt: Date | null;
+  /** It was open when the store was copied or restored, and waits for the host. */
+  isParked: boolean;
 }
 
 export interface OutboxFilter {
@@ -560,24 +565,9 @@ export interface SyncReport {
   removed: number;
   /** Folders whose delta state was lost and that were compared anew. */
   resynced: number;
-  /** Items that could not be read and are set aside, also by earlier syncs; `quarantined` lists them. They are asked for again by themselves. */
+  /** Items that could not be read and were set aside. */
   quarantined: number;
   durationMs: number;
-}
-
-/** Something of a mailbox that is set aside, and asked for again by the syncs to come. */
-export interface QuarantinedItem {
-  kind: QuarantineKind;
-  /** Microsoft's id of the message; none when it came without a usable one: its folder is then read anew. */
-  graphId: string | null;
-  folderId: string;
-  /** Why, in our own words. */
-  reason: string;
-  /** How often it was asked for. */
-  tries: number;
-  since: Date;
-  /** The first sync after this time asks again. */
-  nextTryAt: Date;
 }
 
 /** Which changes. */
@@ -629,6 +619,8 @@ export interface Metrics {
   syncs: number;
   pages: number;
   messagesStored: number;
+  /** Sends that were parked when the engine was opened, since the store was copied or restored. */
+  sendsParked: number;
 }
 
 /** Which Microsoft cloud to talk to. */
@@ -882,7 +874,8 @@ export class LogStream implements AsyncIterable<LogRecord> {
  * Durable steps run to their end even when the caller stops waiting. */
 export class Engine implements AsyncDisposable {
   private constructor();
-  /** Opens or makes the store, and takes up sends left by an earlier process. Touches no network. Errors: InvalidInput, WrongKey, Corrupt, StoreBusy. */
+  /** Opens or makes the store, and takes up sends left by an earlier process, unless the store was copied or restored (see `on_copied_store`). A store that was
+   * not closed properly is checked first. Touches no network. Errors: InvalidInput, WrongKey, Corrupt, StoreBusy. */
   static open(config: Config | string | URL, rootKey: RootKey | Uint8Array): Engine;
   /** `open` on a clock that tests move. Errors: as `open`; InvalidInput unless the cloud is `Custom` on loopback. */
   static openWithClock(config: Config, rootKey: RootKey | Uint8Array, clock: TestClock): Engine;
@@ -962,9 +955,6 @@ export class Engine implements AsyncDisposable {
   sync(accountId: string, owner?: string | null, options?: CallOptions): Promise<SyncReport>;
   /** Folders known from the last sync. Errors: NotFound. */
   folders(accountId: string, owner?: string | null, options?: CallOptions): Promise<Folder[]>;
-  /** What of the mailbox is set aside because it could not be read or told, oldest first, 1,000 at the most. Each is asked for again by the syncs to come,
-   * with growing pauses, and leaves this list when it can be read or is gone. Touches no network. Errors: NotFound. */
-  quarantined(accountId: string, owner?: string | null, options?: CallOptions): Promise<QuarantinedItem[]>;
   /** Of all accounts of an owner, or of one account. Errors: InvalidInput (also when neither is named, or the cursor is another query's), NotFound. */
   messages(query?: MessageQuery, options?: CallOptions): Promise<MessagePage>;
   /** Errors: NotFound. */

@@ -57,6 +57,15 @@ class Content(str, enum.Enum):
 
 _Content: TypeAlias = Content | Literal["sealed", "clear"]
 
+class CopiedStore(str, enum.Enum):
+    """What becomes of sends that were open when the store was copied or restored from a backup; the original, or the time since, may have sent them.
+    `Park`: they wait, and their receipts say so, until the store is opened with `Go`. `Go`: they go out, also those that wait since an earlier open."""
+    PARK = "park"
+    GO = "go"
+    def __new__(cls, value: object) -> Self: ...
+
+_CopiedStore: TypeAlias = CopiedStore | Literal["park", "go"]
+
 class Feature(str, enum.Enum):
     """What a person connects for; the engine derives the smallest set of Microsoft permissions."""
     CHAT = "chat"
@@ -105,15 +114,14 @@ class MailboxState(str, enum.Enum):
 _MailboxState: TypeAlias = MailboxState | Literal["not_asked", "reachable", "unlicensed", "on_premises", "forbidden", "unreachable"]
 
 class Badge(str, enum.Enum):
-    """`Healthy`: a success within 25 hours, or it has nothing to sync. `Incomplete`: the same, but something is set aside. `NeverSynced`: nothing was fetched yet. `Stale`: the last success is older. `Error`: it does not work."""
+    """`Healthy`: a success within 25 hours, or it has nothing to sync. `NeverSynced`: nothing was fetched yet. `Stale`: the last success is older. `Error`: it does not work."""
     HEALTHY = "healthy"
-    INCOMPLETE = "incomplete"
     NEVER_SYNCED = "never_synced"
     STALE = "stale"
     ERROR = "error"
     def __new__(cls, value: object) -> Self: ...
 
-_Badge: TypeAlias = Badge | Literal["healthy", "incomplete", "never_synced", "stale", "error"]
+_Badge: TypeAlias = Badge | Literal["healthy", "never_synced", "stale", "error"]
 
 class Transport(str, enum.Enum):
     """How news of a mailbox come: `Manual` when the host calls `sync`."""
@@ -139,9 +147,10 @@ class AuditKind(str, enum.Enum):
     OWNER_DELETED = "owner_deleted"
     OWNER_RESTORED = "owner_restored"
     PURGED = "purged"
+    STORE_COPIED = "store_copied"
     def __new__(cls, value: object) -> Self: ...
 
-_AuditKind: TypeAlias = AuditKind | Literal["store_made", "signed_in", "sign_in_refused", "approval_asked", "state_changed", "disconnected", "content_read", "send_queued", "send_settled", "key_rotated", "key_destroyed", "owner_deleted", "owner_restored", "purged"]
+_AuditKind: TypeAlias = AuditKind | Literal["store_made", "signed_in", "sign_in_refused", "approval_asked", "state_changed", "disconnected", "content_read", "send_queued", "send_settled", "key_rotated", "key_destroyed", "owner_deleted", "owner_restored", "purged", "store_copied"]
 
 class AuditFault(str, enum.Enum):
     """`Changed`: a record is not as it was written. `Missing`: one is gone. `Swapped`: one stands in another's place. `TailMissing`: the end is gone."""
@@ -187,15 +196,6 @@ class SendState(str, enum.Enum):
     def __new__(cls, value: object) -> Self: ...
 
 _SendState: TypeAlias = SendState | Literal["queued", "sending", "sent", "unknown", "failed", "cancelled"]
-
-class QuarantineKind(str, enum.Enum):
-    """What of a message could not be read or told: all of it, what is attached, or whether it was removed."""
-    MESSAGE = "message"
-    ATTACHMENTS = "attachments"
-    REMOVAL = "removal"
-    def __new__(cls, value: object) -> Self: ...
-
-_QuarantineKind: TypeAlias = QuarantineKind | Literal["message", "attachments", "removal"]
 
 class ChangeKind(str, enum.Enum):
     MESSAGE_ADDED = "message_added"
@@ -327,8 +327,8 @@ _App: TypeAlias = App | _AppFields
 @final
 class Config:
     """How an engine is set up."""
-    __match_args__ = ("data_dir", "client_id", "cloud", "client_secret", "certificate", "tenant", "apps", "content", "send_timeout_ms", "sign_in_seconds", "page_size", "folders", "allow_tls12", "proxy", "ca_certificates")
-    def __new__(cls, data_dir: str, client_id: str, cloud: _Cloud, client_secret: _Secret | None = ..., certificate: _ClientCertificate | None = ..., tenant: str = ..., apps: Sequence[_App] = ..., content: _Content = ..., send_timeout_ms: int = ..., sign_in_seconds: int = ..., page_size: int = ..., folders: Sequence[str] = ..., allow_tls12: bool = ..., proxy: str | None = ..., ca_certificates: str | None = ...) -> Self: ...
+    __match_args__ = ("data_dir", "client_id", "cloud", "client_secret", "certificate", "tenant", "apps", "content", "on_copied_store", "send_timeout_ms", "sign_in_seconds", "page_size", "folders", "allow_tls12", "proxy", "ca_certificates")
+    def __new__(cls, data_dir: str, client_id: str, cloud: _Cloud, client_secret: _Secret | None = ..., certificate: _ClientCertificate | None = ..., tenant: str = ..., apps: Sequence[_App] = ..., content: _Content = ..., on_copied_store: _CopiedStore = ..., send_timeout_ms: int = ..., sign_in_seconds: int = ..., page_size: int = ..., folders: Sequence[str] = ..., allow_tls12: bool = ..., proxy: str | None = ..., ca_certificates: str | None = ...) -> Self: ...
     @property
     def data_dir(self) -> str:
         """Folder of the store, made with mode 0700 if missing. One folder may be opened by several processes."""
@@ -352,6 +352,9 @@ class Config:
     @property
     def content(self) -> Content:
         """Chosen when the store is made; opening it with the other is an error."""
+    @property
+    def on_copied_store(self) -> CopiedStore:
+        """What becomes of sends that were open when the store was copied or restored from a backup."""
     @property
     def send_timeout_ms(self) -> int:
         """How long `send` waits for the outcome before it answers `queued`, in milliseconds."""
@@ -626,8 +629,8 @@ class AccountFilter:
 @final
 class AccountHealth:
     """How an account is doing, from recorded facts."""
-    __match_args__ = ("account_id", "badge", "state", "transport", "last_success_at", "last_error_at", "last_error_kind", "last_error", "quarantined", "next_step")
-    def __new__(cls, account_id: str, badge: _Badge, state: _AccountState, transport: _Transport, last_success_at: datetime | None, last_error_at: datetime | None, last_error_kind: _ErrorKind | None, last_error: str | None, quarantined: int, next_step: str) -> Self: ...
+    __match_args__ = ("account_id", "badge", "state", "transport", "last_success_at", "last_error_at", "last_error_kind", "last_error", "parked_sends", "next_step")
+    def __new__(cls, account_id: str, badge: _Badge, state: _AccountState, transport: _Transport, last_success_at: datetime | None, last_error_at: datetime | None, last_error_kind: _ErrorKind | None, last_error: str | None, parked_sends: int, next_step: str) -> Self: ...
     @property
     def account_id(self) -> str: ...
     @property
@@ -647,8 +650,8 @@ class AccountHealth:
     @property
     def last_error(self) -> str | None: ...
     @property
-    def quarantined(self) -> int:
-        """What is set aside because it could not be read or told; `quarantined` lists it."""
+    def parked_sends(self) -> int:
+        """Sends that wait for the host since the store was copied or restored."""
     @property
     def next_step(self) -> str:
         """What to do, in words; empty when there is nothing to do."""
@@ -916,8 +919,8 @@ class ChatDraft:
 @final
 class Receipt:
     """What became of a draft."""
-    __match_args__ = ("id", "account_id", "route", "state", "key", "attempts", "reason", "internet_message_id", "graph_id", "chat_id", "created_at", "sent_at", "next_attempt_at")
-    def __new__(cls, id: str, account_id: str, route: _Route, state: _SendState, key: str | None, attempts: int, reason: str | None, internet_message_id: str | None, graph_id: str | None, chat_id: str | None, created_at: datetime, sent_at: datetime | None, next_attempt_at: datetime | None) -> Self: ...
+    __match_args__ = ("id", "account_id", "route", "state", "key", "attempts", "reason", "internet_message_id", "graph_id", "chat_id", "created_at", "sent_at", "next_attempt_at", "is_parked")
+    def __new__(cls, id: str, account_id: str, route: _Route, state: _SendState, key: str | None, attempts: int, reason: str | None, internet_message_id: str | None, graph_id: str | None, chat_id: str | None, created_at: datetime, sent_at: datetime | None, next_attempt_at: datetime | None, is_parked: bool) -> Self: ...
     @property
     def id(self) -> str: ...
     @property
@@ -949,6 +952,9 @@ class Receipt:
     @property
     def next_attempt_at(self) -> datetime | None:
         """When it will be tried again."""
+    @property
+    def is_parked(self) -> bool:
+        """It was open when the store was copied or restored, and waits for the host."""
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -1188,35 +1194,9 @@ class SyncReport:
         """Folders whose delta state was lost and that were compared anew."""
     @property
     def quarantined(self) -> int:
-        """Items that could not be read and are set aside, also by earlier syncs; `quarantined` lists them. They are asked for again by themselves."""
+        """Items that could not be read and were set aside."""
     @property
     def duration_ms(self) -> int: ...
-    def __eq__(self, other: object, /) -> bool: ...
-    __hash__: ClassVar[None]  # type: ignore[assignment]
-
-@final
-class QuarantinedItem:
-    """Something of a mailbox that is set aside, and asked for again by the syncs to come."""
-    __match_args__ = ("kind", "graph_id", "folder_id", "reason", "tries", "since", "next_try_at")
-    def __new__(cls, kind: _QuarantineKind, graph_id: str | None, folder_id: str, reason: str, tries: int, since: datetime, next_try_at: datetime) -> Self: ...
-    @property
-    def kind(self) -> QuarantineKind: ...
-    @property
-    def graph_id(self) -> str | None:
-        """Microsoft's id of the message; none when it came without a usable one: its folder is then read anew."""
-    @property
-    def folder_id(self) -> str: ...
-    @property
-    def reason(self) -> str:
-        """Why, in our own words."""
-    @property
-    def tries(self) -> int:
-        """How often it was asked for."""
-    @property
-    def since(self) -> datetime: ...
-    @property
-    def next_try_at(self) -> datetime:
-        """The first sync after this time asks again."""
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -1288,8 +1268,8 @@ class LogRecord:
 @final
 class Metrics:
     """Counts since the engine was opened, in this process."""
-    __match_args__ = ("requests", "throttled", "retries", "failures", "tokens_renewed", "sends_queued", "sends_sent", "sends_failed", "sends_unknown", "syncs", "pages", "messages_stored")
-    def __new__(cls, requests: int, throttled: int, retries: int, failures: int, tokens_renewed: int, sends_queued: int, sends_sent: int, sends_failed: int, sends_unknown: int, syncs: int, pages: int, messages_stored: int) -> Self: ...
+    __match_args__ = ("requests", "throttled", "retries", "failures", "tokens_renewed", "sends_queued", "sends_sent", "sends_failed", "sends_unknown", "syncs", "pages", "messages_stored", "sends_parked")
+    def __new__(cls, requests: int, throttled: int, retries: int, failures: int, tokens_renewed: int, sends_queued: int, sends_sent: int, sends_failed: int, sends_unknown: int, syncs: int, pages: int, messages_stored: int, sends_parked: int) -> Self: ...
     @property
     def requests(self) -> int:
         """HTTP requests sent, those answered 429, those sent again, those that ended in an error."""
@@ -1315,6 +1295,9 @@ class Metrics:
     def pages(self) -> int: ...
     @property
     def messages_stored(self) -> int: ...
+    @property
+    def sends_parked(self) -> int:
+        """Sends that were parked when the engine was opened, since the store was copied or restored."""
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -1619,7 +1602,8 @@ class Engine:
     Durable steps run to their end even when the caller stops waiting."""
     @staticmethod
     def open(config: Config | str | os.PathLike[str], root_key: _RootKey) -> Engine:
-        """Opens or makes the store, and takes up sends left by an earlier process. Touches no network. Errors: InvalidInput, WrongKey, Corrupt, StoreBusy."""
+        """Opens or makes the store, and takes up sends left by an earlier process, unless the store was copied or restored (see `on_copied_store`). A store that was
+        not closed properly is checked first. Touches no network. Errors: InvalidInput, WrongKey, Corrupt, StoreBusy."""
     @staticmethod
     def open_with_clock(config: Config, root_key: _RootKey, clock: _TestClock) -> Engine:
         """`open` on a clock that tests move. Errors: as `open`; InvalidInput unless the cloud is `Custom` on loopback."""
@@ -1732,9 +1716,6 @@ class Engine:
         Source: Graph, message: delta. Errors: NotFound (of another owner), NotConnected, NeedsReconnect, ConsentMissing, Throttled, Network, Upstream, LinkRejected."""
     async def folders(self, account_id: str, owner: str | None = ...) -> list[Folder]:
         """Folders known from the last sync. Errors: NotFound."""
-    async def quarantined(self, account_id: str, owner: str | None = ...) -> list[QuarantinedItem]:
-        """What of the mailbox is set aside because it could not be read or told, oldest first, 1,000 at the most. Each is asked for again by the syncs to come,
-        with growing pauses, and leaves this list when it can be read or is gone. Touches no network. Errors: NotFound."""
     @overload
     async def messages(self, query: MessageQuery) -> MessagePage:
         """Of all accounts of an owner, or of one account. Errors: InvalidInput (also when neither is named, or the cursor is another query's), NotFound."""
@@ -1772,7 +1753,8 @@ class BlockingEngine:
     Durable steps run to their end even when the caller stops waiting."""
     @staticmethod
     def open(config: Config | str | os.PathLike[str], root_key: _RootKey) -> BlockingEngine:
-        """Opens or makes the store, and takes up sends left by an earlier process. Touches no network. Errors: InvalidInput, WrongKey, Corrupt, StoreBusy."""
+        """Opens or makes the store, and takes up sends left by an earlier process, unless the store was copied or restored (see `on_copied_store`). A store that was
+        not closed properly is checked first. Touches no network. Errors: InvalidInput, WrongKey, Corrupt, StoreBusy."""
     @staticmethod
     def open_with_clock(config: Config, root_key: _RootKey, clock: _TestClock) -> BlockingEngine:
         """`open` on a clock that tests move. Errors: as `open`; InvalidInput unless the cloud is `Custom` on loopback."""
@@ -1885,9 +1867,6 @@ class BlockingEngine:
         Source: Graph, message: delta. Errors: NotFound (of another owner), NotConnected, NeedsReconnect, ConsentMissing, Throttled, Network, Upstream, LinkRejected."""
     def folders(self, account_id: str, owner: str | None = ...) -> list[Folder]:
         """Folders known from the last sync. Errors: NotFound."""
-    def quarantined(self, account_id: str, owner: str | None = ...) -> list[QuarantinedItem]:
-        """What of the mailbox is set aside because it could not be read or told, oldest first, 1,000 at the most. Each is asked for again by the syncs to come,
-        with growing pauses, and leaves this list when it can be read or is gone. Touches no network. Errors: NotFound."""
     @overload
     def messages(self, query: MessageQuery) -> MessagePage:
         """Of all accounts of an owner, or of one account. Errors: InvalidInput (also when neither is named, or the cursor is another query's), NotFound."""

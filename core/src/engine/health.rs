@@ -31,7 +31,7 @@ impl Inner {
             let facts = |row: AccountRow| {
                 let count = store.count_quarantine(&row.id)?;
                 let oldest = if count > 0 { store.quarantine(&row.id, 1)?.pop() } else { None };
-                Ok((store.health(&row.id)?, count, oldest.map(|item| item.reason), row))
+                Ok((store.health(&row.id)?, store.parked_sends(&row.id)?, count, oldest.map(|item| item.reason), row))
             };
             rows.into_iter().map(facts).collect::<Result<Vec<_>>>()
         })
@@ -39,15 +39,26 @@ impl Inner {
         let now = to_ms(self.clock.now());
         let accounts: Vec<AccountHealth> = rows
             .iter()
-            .map(|(facts, count, reason, row)| {
+            .map(|(facts, parked, count, reason, row)| {
                 let health = judge(row, facts, now, self.sync.since_success(&row.id, facts.last_success_at));
-                with_quarantine(health, row, *count, reason.as_deref().unwrap_or_default())
+                with_parked(*parked, with_quarantine(health, row, *count, reason.as_deref().unwrap_or_default()))
             })
             .collect();
         let badge = accounts.iter().map(|a| a.badge).max();
         let badge = badge.ok_or_else(|| Error::new(ErrorKind::NotFound, "This owner has no account. Connect one first."))?;
         Ok(Health { owner, badge, accounts })
     }
+}
+
+/// Sends that wait for the host are the host's to deal with, whatever else there is.
+fn with_parked(parked_sends: u32, mut health: AccountHealth) -> AccountHealth {
+    if parked_sends > 0 {
+        const GO: &str = "The store was copied or restored, and sends that were open then wait: look whether they were sent, then open the store with on_copied_store = go.";
+        health.badge = Badge::Error;
+        health.next_step = if health.next_step.is_empty() { GO.to_owned() } else { format!("{GO} {}", health.next_step) };
+        health.parked_sends = parked_sends;
+    }
+    health
 }
 
 /// `since`: monotonic time since that success, if it happened in this process; wall time alone could be set back.
@@ -67,6 +78,7 @@ fn judge(row: &AccountRow, facts: &HealthRow, now: i64, since: Option<Duration>)
         last_error_kind: error.map(|e| e.kind),
         last_error: error.map(|e| e.reason.clone()).or_else(|| row.problem.clone().filter(|_| !connected)),
         quarantined: 0,
+        parked_sends: 0,
         next_step,
     }
 }
