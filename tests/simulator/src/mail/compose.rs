@@ -73,8 +73,11 @@ pub fn apply(message: &mut Message, body: &Value, new: bool) -> Result<(), Answe
                 let all = value.as_array().ok_or_else(|| bad("Categories are a collection of text.".into()))?;
                 message.categories = all.iter().filter_map(|c| c.as_str().map(String::from)).collect();
             }
-            "flag" => message.flag = value["flagStatus"].as_str().unwrap_or("notFlagged").to_string(),
-            "inferenceClassification" => message.other_inbox = value == "other",
+            "flag" => (message.flag, message.flag_dates) = follow_up(value)?,
+            "inferenceClassification" => match value.as_str().map(str::to_lowercase).as_deref() {
+                Some(kind @ ("focused" | "other")) => message.other_inbox = kind == "other",
+                _ => return Err(bad(format!("Requested value {value} was not found."))),
+            },
             "internetMessageId" => message.message_id = text(name, value)?,
             "singleValueExtendedProperties" => {
                 for property in value.as_array().into_iter().flatten() {
@@ -116,6 +119,28 @@ pub fn apply(message: &mut Message, body: &Value, new: bool) -> Result<(), Answe
         }
     }
     Ok(())
+}
+
+/// The state of a flag, and its dates.
+fn follow_up(value: &Value) -> Result<(String, Vec<(&'static str, String)>), Answer> {
+    const STATES: [&str; 3] = ["notFlagged", "complete", "flagged"];
+    let given = value["flagStatus"].as_str().unwrap_or("notFlagged");
+    let Some(state) = STATES.iter().find(|s| s.eq_ignore_ascii_case(given)) else {
+        return Err(bad(format!("Requested value '{given}' was not found.")));
+    };
+    let mut dates = Vec::new();
+    for name in ["startDateTime", "dueDateTime", "completedDateTime"] {
+        match &value[name] {
+            Value::Null => {}
+            date if date["dateTime"].is_string() => dates.push((name, date.to_string())),
+            _ => return Err(bad(format!("Cannot read the value of the property '{name}' as a date with a time zone."))),
+        }
+    }
+    let has = |name: &str| dates.iter().any(|(n, _)| *n == name);
+    if has("dueDateTime") && !has("startDateTime") {
+        return Err(bad("A flag that is due needs a startDateTime as well.".into()));
+    }
+    Ok((state.to_string(), dates))
 }
 
 fn headers(value: &Value) -> Result<Vec<(String, String)>, Answer> {
