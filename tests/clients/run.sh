@@ -35,5 +35,5 @@ export NO_PROXY=127.0.0.1,localhost no_proxy=127.0.0.1,localhost
 
 failed=0
 PYTHONDONTWRITEBYTECODE=1 "$venv/bin/python" -m pytest -q -p no:cacheprovider "$here" || failed=1
-node --test --test-reporter=tap "$here" || failed=1
+node --test --test-concurrency=1 --test-reporter=tap "$here" || failed=1
 exit $failed

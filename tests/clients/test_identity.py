@@ -16,7 +16,8 @@ def test_secret():
     with pytest.raises(ClientAuthenticationError, match="700016"):
         credential.get_token(*DEFAULT)
     agree()
-    assert credential.get_token(*DEFAULT).token
+    # The old one remembers its refusal for a minute.
+    assert identity.ClientSecretCredential(TENANT, SECRET, PASSWORD, **HERE).get_token(*DEFAULT).token
 
 
 def test_certificate():
