@@ -12,7 +12,7 @@ skip() {
 }
 
 mkdir -p target/clients
-[ -x "$program" ] || cargo build -q -p m365-sim || exit 1
+[ -n "${TIDINGS_BUILT:-}" ] || cargo build -q -p m365-sim || exit 1
 if ! cmp -s "$here/requirements.txt" "$venv/requirements.txt"; then
   python3 -m venv "$venv" && "$venv/bin/pip" install -q --disable-pip-version-check -r "$here/requirements.txt" >target/clients/pip.log 2>&1 ||
     skip "Microsoft's clients for Python could not be installed (target/clients/pip.log)"

@@ -11,6 +11,7 @@ mod faults;
 mod graph;
 mod http;
 mod ids;
+mod lacks;
 mod ledger;
 mod limits;
 mod mail;
@@ -40,6 +41,11 @@ use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use world::{Origins, World};
+
+/// What is answered 501, as text.
+pub fn lacks() -> String {
+    lacks::told()
+}
 
 /// How a simulator starts; the default is free ports, the wall clock and an empty world.
 #[derive(Clone, Debug, Default)]
