@@ -51,7 +51,7 @@ fn every_oddity_is_named_by_a_scenario() {
     let folder = root().join("tests/scenarios");
     let manual = std::fs::read_to_string(folder.join("README.md")).expect("tests/scenarios/README.md");
     let is_oddity = |id: &str| id.strip_prefix('O').is_some_and(|n| n.parse::<u32>().is_ok());
-    let listed: BTreeSet<String> = manual.lines().filter_map(|l| l.strip_prefix("- ")?.split(' ').next()).filter(|id| is_oddity(id)).map(str::to_owned).collect();
+    let listed: BTreeSet<String> = manual.lines().filter_map(|l| l.strip_prefix("- ")?.split(' ').next()).filter(|id: &&str| is_oddity(id)).map(str::to_owned).collect();
     let mut named = BTreeSet::new();
     for file in scenarios(&folder) {
         let scenario: toml::Table = toml::from_str(&std::fs::read_to_string(&file).expect("a scenario")).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
