@@ -1,7 +1,7 @@
 //! Sends that were open when the store was copied or restored: the original may send them, so they wait until the host says go.
 
 use super::fault::Outcome;
-use super::{SqliteStore, all, announce, exists, first, run};
+use super::{SqliteStore, all, announce, exists, first, outbox, run};
 use crate::error::Result;
 use crate::model::{AuditKind, ChangeKind};
 use crate::store::{CopyStore, Copied, Entry};
@@ -29,7 +29,7 @@ impl CopyStore for SqliteStore {
             }
             if is_new || go {
                 for (id, account_id) in &parked {
-                    announce(tx, ChangeKind::SendChanged, account_id, Some(*id), now)?;
+                    announce(tx, ChangeKind::SendChanged, account_id, Some(&outbox::shown_id(*id)), now)?;
                 }
             }
             // With nothing parked it concerns nobody, and a head noted before the restore goes on to show what is missing.
