@@ -11,13 +11,11 @@ use tokio::process::{Child, Command};
 
 /// So long, in real time, nobody waits for the clock before a second passes on it.
 const QUIET: Duration = Duration::from_secs(3);
-/// So often, in real time, an engine that does not wait is told how late it is: another process may have moved the clock, and an engine whose clock stands
-/// still while another's runs loses its leases although it lives.
-const LOOK: Duration = Duration::from_millis(50);
-/// So long, in real time, a short wait takes at the least: it is a look at what another process does, and that process needs time to do it.
-const PACE: Duration = Duration::from_millis(20);
-/// A wait up to so many milliseconds is such a look.
-const SHORT_MS: u64 = 250;
+/// How often is looked whether another process has moved the simulator's clock.
+const TICK: Duration = Duration::from_millis(100);
+/// A wait up to this is a look at what others do, and that takes real time: a tenth of it passes. Without that, a lease would run out under a process
+/// that works as fast as a busy machine lets it.
+const LOOK_MS: u64 = 1000;
 
 pub struct Sim {
     pub urls: Value,
@@ -96,29 +94,30 @@ impl Sim {
     pub async fn follow(self: Arc<Self>, clock: Arc<TestClock>) {
         let mut quiet = Duration::ZERO;
         loop {
-            let wait = match tokio::time::timeout(LOOK, clock.next_wait()).await {
+            let wait = match tokio::time::timeout(TICK, clock.next_wait()).await {
                 Ok(wait) => wait,
                 Err(_) if quiet < QUIET => {
-                    quiet += LOOK;
-                    0
+                    quiet += TICK;
+                    let _ = self.catch_up(&clock).await; // the next look tries again
+                    continue;
                 }
                 Err(_) => 1000,
             };
-            if wait > 0 {
-                quiet = Duration::ZERO;
-            }
-            if (1..=SHORT_MS).contains(&wait) {
-                tokio::time::sleep(PACE).await;
-            }
+            quiet = Duration::ZERO;
             let wake = clock.now_ms() + wait;
-            let Ok(now) = self.clock(0).await else { return };
-            if wake > now && self.clock(wake - now).await.is_err() {
-                return;
+            if wait <= LOOK_MS {
+                tokio::time::sleep(Duration::from_millis(wait / 10)).await;
             }
-            if self.catch_up(&clock).await.is_err() {
-                return;
-            }
+            let _ = self.move_to(wake, &clock).await;
         }
+    }
+
+    async fn move_to(&self, wake: u64, clock: &TestClock) -> Result<(), String> {
+        let now = self.clock(0).await?;
+        if wake > now {
+            self.clock(wake - now).await?;
+        }
+        self.catch_up(clock).await
     }
 }
 

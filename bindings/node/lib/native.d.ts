@@ -31,8 +31,8 @@ export type AccountKind = 'person' | 'tenant' | 'link';
  * Graph cannot reach. `Forbidden`: the permission is missing. `Unreachable`: no answer; try again. */
 export type MailboxState = 'not_asked' | 'reachable' | 'unlicensed' | 'on_premises' | 'forbidden' | 'unreachable';
 
-/** `Healthy`: a success within 25 hours, or it has nothing to sync. `NeverSynced`: nothing was fetched yet. `Stale`: the last success is older. `Error`: it does not work. */
-export type Badge = 'healthy' | 'never_synced' | 'stale' | 'error';
+/** `Healthy`: a success within 25 hours, or it has nothing to sync. `Incomplete`: the same, but something is set aside. `NeverSynced`: nothing was fetched yet. `Stale`: the last success is older. `Error`: it does not work. */
+export type Badge = 'healthy' | 'incomplete' | 'never_synced' | 'stale' | 'error';
 
 /** How news of a mailbox come: `Manual` when the host calls `sync`. */
 export type Transport = 'manual' | 'polling' | 'push';
@@ -51,6 +51,9 @@ export type Route = 'mail' | 'chat';
 /** `Queued`: stored, not sent. `Sending`: under way. `Sent`: Microsoft has it. `Unknown`: it may have been sent; it is never repeated by itself.
  * `Failed`: it was not sent. `Cancelled`: taken back before it was sent. */
 export type SendState = 'queued' | 'sending' | 'sent' | 'unknown' | 'failed' | 'cancelled';
+
+/** What of a message could not be read or told: all of it, what is attached, or whether it was removed. */
+export type QuarantineKind = 'message' | 'attachments' | 'removal';
 
 export type ChangeKind = 'message_added' | 'message_changed' | 'message_moved' | 'message_removed' | 'account_changed' | 'send_changed';
 
@@ -258,6 +261,8 @@ export interface AccountHealth {
   lastErrorAt: Date | null;
   lastErrorKind: ErrorKind | null;
   lastError: string | null;
+  /** What is set aside because it could not be read or told; `quarantined` lists it. */
+  quarantined: number;
   /** Sends that wait for the host since the store was copied or restored. */
   parkedSends: number;
   /** What to do, in words; empty when there is nothing to do. */
@@ -565,9 +570,24 @@ export interface SyncReport {
   removed: number;
   /** Folders whose delta state was lost and that were compared anew. */
   resynced: number;
-  /** Items that could not be read and were set aside. */
+  /** Items that could not be read and are set aside, also by earlier syncs; `quarantined` lists them. They are asked for again by themselves. */
   quarantined: number;
   durationMs: number;
+}
+
+/** Something of a mailbox that is set aside, and asked for again by the syncs to come. */
+export interface QuarantinedItem {
+  kind: QuarantineKind;
+  /** Microsoft's id of the message; none when it came without a usable one: its folder is then read anew. */
+  graphId: string | null;
+  folderId: string;
+  /** Why, in our own words. */
+  reason: string;
+  /** How often it was asked for. */
+  tries: number;
+  since: Date;
+  /** The first sync after this time asks again. */
+  nextTryAt: Date;
 }
 
 /** Which changes. */
@@ -955,6 +975,9 @@ export class Engine implements AsyncDisposable {
   sync(accountId: string, owner?: string | null, options?: CallOptions): Promise<SyncReport>;
   /** Folders known from the last sync. Errors: NotFound. */
   folders(accountId: string, owner?: string | null, options?: CallOptions): Promise<Folder[]>;
+  /** What of the mailbox is set aside because it could not be read or told, oldest first, 1,000 at the most. Each is asked for again by the syncs to come,
+   * with growing pauses, and leaves this list when it can be read or is gone. Touches no network. Errors: NotFound. */
+  quarantined(accountId: string, owner?: string | null, options?: CallOptions): Promise<QuarantinedItem[]>;
   /** Of all accounts of an owner, or of one account. Errors: InvalidInput (also when neither is named, or the cursor is another query's), NotFound. */
   messages(query?: MessageQuery, options?: CallOptions): Promise<MessagePage>;
   /** Errors: NotFound. */

@@ -6,8 +6,8 @@ import com.fasterxml.jackson.databind.JsonNode
 import com.fasterxml.jackson.databind.ObjectMapper
 import dev.tidings.TestClock
 import kotlinx.coroutines.Dispatchers
-import kotlinx.coroutines.delay
 import kotlinx.coroutines.withContext
+import kotlinx.coroutines.delay
 import kotlinx.coroutines.withTimeoutOrNull
 import java.io.File
 import java.net.URI
@@ -24,17 +24,14 @@ val ROOT = File(System.getProperty("tidings.root") ?: ".").canonicalFile
 /** So long, in real time, nobody waits for the clock before a second passes on it. */
 private const val QUIET_MS = 3000L
 
+/** How often is looked whether another process has moved the simulator's clock. */
+private const val TICK_MS = 100L
+
 /**
- * So often, in real time, an engine that does not wait is told how late it is: another process may have moved the clock, and an engine whose clock stands
- * still while another's runs loses its leases although it lives.
+ * A wait up to this is a look at what others do, and that takes real time: a tenth of it passes. Without that, a lease would run out under a process that
+ * works as fast as a busy machine lets it.
  */
-private const val LOOK_MS = 50L
-
-/** So long, in real time, a short wait takes at the least: it is a look at what another process does, and that process needs time to do it. */
-private const val PACE_MS = 20L
-
-/** A wait up to so many milliseconds is such a look. */
-private const val SHORT_MS = 250L
+private const val LOOK_MS = 1000L
 
 class Sim(val control: String, val urls: JsonNode?) {
     private val http = HttpClient.newHttpClient()
@@ -87,10 +84,16 @@ class Sim(val control: String, val urls: JsonNode?) {
     suspend fun follow(clock: TestClock) {
         var quiet = 0L
         while (true) {
-            val wait = withTimeoutOrNull(LOOK_MS) { clock.nextWait().toLong() } ?: if (quiet < QUIET_MS) 0 else 1000
-            quiet = if (wait > 0) 0 else quiet + LOOK_MS
-            if (wait in 1..SHORT_MS) delay(PACE_MS)
+            val waits = withTimeoutOrNull(TICK_MS) { clock.nextWait().toLong() }
+            if (waits == null && quiet < QUIET_MS) {
+                quiet += TICK_MS
+                catchUp(clock)
+                continue
+            }
+            quiet = 0
+            val wait = waits ?: 1000L
             val wake = clock.nowMs().toLong() + wait
+            if (wait <= LOOK_MS) delay(wait / 10)
             val now = now()
             if (wake > now) now(wake - now)
             catchUp(clock)

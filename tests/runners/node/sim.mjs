@@ -4,18 +4,17 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { dirname, join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
+import { setTimeout as pass } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
 export const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '../../..')
 // So long, in real time, nobody waits for the clock before a second passes on it.
 const QUIET_MS = 3000
-// So often, in real time, an engine that does not wait is told how late it is: another process may have moved the clock, and an engine whose clock stands
-// still while another's runs loses its leases although it lives.
-const LOOK_MS = 50
-// So long, in real time, a short wait takes at the least: it is a look at what another process does, and that process needs time to do it.
-const PACE_MS = 20
-// A wait up to so many milliseconds is such a look.
-const SHORT_MS = 250
+// How often is looked whether another process has moved the simulator's clock.
+const TICK_MS = 100
+// A wait up to this is a look at what others do, and that takes real time: a tenth of it passes. Without that, a lease would run out under a process that
+// works as fast as a busy machine lets it.
+const LOOK_MS = 1000
 
 export class Sim {
   constructor(control, urls) {
@@ -73,14 +72,20 @@ export class Sim {
   async follow(clock, signal) {
     let quiet = 0
     while (!signal.aborted) {
-      const look = AbortSignal.timeout(LOOK_MS)
-      const wait = await clock.nextWait({ signal: AbortSignal.any([signal, look]) }).then(Number, (error) => {
-        if (look.aborted && !signal.aborted) return quiet < QUIET_MS ? 0 : 1000
+      const tick = AbortSignal.timeout(TICK_MS)
+      let wait = await clock.nextWait({ signal: AbortSignal.any([signal, tick]) }).then(Number, (error) => {
+        if (tick.aborted && !signal.aborted) return undefined
         throw error
       })
-      quiet = wait > 0 ? 0 : quiet + LOOK_MS
-      if (wait > 0 && wait <= SHORT_MS) await new Promise((done) => setTimeout(done, PACE_MS))
+      if (wait === undefined && quiet < QUIET_MS) {
+        quiet += TICK_MS
+        await this.catchUp(clock)
+        continue
+      }
+      quiet = 0
+      wait ??= 1000
       const wake = Number(clock.nowMs()) + wait
+      if (wait <= LOOK_MS) await pass(wait / 10)
       const now = await this.now()
       if (wake > now) await this.now(wake - now)
       await this.catchUp(clock)

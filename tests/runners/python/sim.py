@@ -13,13 +13,11 @@ WEB = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 # So long, in real time, nobody waits for the clock before a second passes on it.
 QUIET = 3
-# So often, in real time, an engine that does not wait is told how late it is: another process may have moved the clock, and an engine whose clock stands
-# still while another's runs loses its leases although it lives.
-LOOK = 0.05
-# So long, in real time, a short wait takes at the least: it is a look at what another process does, and that process needs time to do it.
-PACE = 0.02
-# A wait up to so many milliseconds is such a look.
-SHORT_MS = 250
+# How often is looked whether another process has moved the simulator's clock.
+TICK = 0.1
+# A wait up to this is a look at what others do, and that takes real time: a tenth of it passes. Without that, a lease would run out under a process that
+# works as fast as a busy machine lets it.
+LOOK_MS = 1000
 
 
 class Sim:
@@ -74,13 +72,17 @@ class Sim:
         quiet = 0
         while True:
             try:
-                wait = await asyncio.wait_for(clock.next_wait(), LOOK)
+                wait = await asyncio.wait_for(clock.next_wait(), TICK)
             except asyncio.TimeoutError:
-                wait = 1000 if quiet >= QUIET else 0
-            quiet = 0 if wait else quiet + LOOK
-            if 0 < wait <= SHORT_MS:
-                await asyncio.sleep(PACE)
+                if quiet < QUIET:
+                    quiet += TICK
+                    await self.catch_up(clock)
+                    continue
+                wait = 1000
+            quiet = 0
             wake = clock.now_ms() + wait
+            if wait <= LOOK_MS:
+                await asyncio.sleep(wait / 10_000)
             now = await self.now()
             if wake > now:
                 await self.now(wake - now)

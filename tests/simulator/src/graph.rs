@@ -3,7 +3,7 @@
 use crate::http::{Answer, Call};
 use crate::server::Arrival;
 use crate::world::World;
-use crate::{mail, routes, teams, users};
+use crate::{mail, profile, routes, teams, users};
 use serde_json::json;
 
 /// What the front door takes.
@@ -91,6 +91,10 @@ fn serve(world: &mut World, call: &Call, arrival: &Arrival) -> Answer {
     if let Some(answer) = routes::missing(call) {
         return answer;
     }
+    // The schema is everybody's.
+    if call.segments() == ["v1.0", "$metadata"] {
+        return if call.method == "GET" { crate::metadata::show() } else { not_allowed() };
+    }
     let caller = match caller(world, call) {
         Ok(caller) => caller,
         Err(answer) => return answer,
@@ -129,6 +133,9 @@ fn route(world: &mut World, caller: &Caller, call: &Call, arrival: &Arrival) -> 
         [chats, rest @ ..] if chats.eq_ignore_ascii_case("chats") => {
             return teams::handle(world, caller, call, arrival, None, rest);
         }
+        [organization, rest @ ..] if organization.eq_ignore_ascii_case("organization") => {
+            return if method == "GET" { profile::organization(world, caller, call, rest.first().copied()) } else { not_allowed() };
+        }
         _ => {}
     }
     if world.odd("user_names_refused") && parts.first().is_some_and(|p| p.eq_ignore_ascii_case("users")) {
@@ -154,6 +161,7 @@ fn route(world: &mut World, caller: &Caller, call: &Call, arrival: &Arrival) -> 
     };
     match rest {
         [] if method == "GET" => users::get(world, caller, call, person),
+        [first, ..] if profile::is_here(first) => profile::handle(world, caller, call, person, rest),
         [first, ..] if is_mail(first) => mail::handle(world, caller, call, arrival, person, rest),
         [chats, rest @ ..] if chats.eq_ignore_ascii_case("chats") => {
             teams::handle(world, caller, call, arrival, Some(person), rest)
