@@ -37,7 +37,7 @@ pub fn waiting(account_id: &str) -> MailDraft {
 async fn until(engine: &Engine, id: &str, wanted: impl Fn(&Receipt) -> bool) -> Receipt {
     let feed = engine.changes(None);
     loop {
-        let receipt = good(engine.receipt(id.to_owned()).await);
+        let receipt = good(engine.receipt(id.to_owned(), None).await);
         if wanted(&receipt) {
             return receipt;
         }
@@ -122,7 +122,7 @@ async fn a_sealed_store() {
         "mail": { &adele.id: messages(&engine, &adele.id).await, &fred.id: messages(&engine, &fred.id).await, &megan.id: messages(&engine, &megan.id).await },
         "folders": { &adele.id: good(engine.folders(adele.id.clone()).await) },
         "removed": changes.iter().find(|c| c.kind == tidings::ChangeKind::MessageRemoved).and_then(|c| c.subject_id.clone()),
-        "sends": { "sent": sent, "unknown": unknown, "failed": failed, "cancelled": cancelled, "retrying": retrying, "queued": queued, "dispatching": good(engine.receipt(dispatching.id).await) },
+        "sends": { "sent": sent, "unknown": unknown, "failed": failed, "cancelled": cancelled, "retrying": retrying, "queued": queued, "dispatching": good(engine.receipt(dispatching.id, None).await) },
         "feed": { "cursor": seen.last().map(|c| c.cursor.clone()), "after": after },
         "pending": pending,
         "audit": good(engine.verify_audit(None).await),

@@ -3,7 +3,7 @@
 use super::Inner;
 use crate::clock::from_ms;
 use crate::error::{Error, Result};
-use crate::model::{Change, ChangeKind};
+use crate::model::Change;
 use crate::runtime::blocking;
 use crate::store::ChangeRow;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -93,9 +93,5 @@ impl Inner {
 }
 
 fn change(row: ChangeRow) -> Change {
-    let subject_id = row.subject.map(|id| match row.kind {
-        ChangeKind::SendChanged => format!("snd_{id}"),
-        _ => format!("msg_{id}"),
-    });
-    Change { cursor: row.id.to_string(), kind: row.kind, account_id: row.account_id, subject_id, at: from_ms(row.at) }
+    Change { cursor: row.id.to_string(), kind: row.kind, account_id: row.account_id, subject_id: row.subject, at: from_ms(row.at) }
 }

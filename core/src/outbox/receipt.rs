@@ -13,7 +13,7 @@ pub fn receipt(vault: &Vault, item: &ItemRow) -> Result<Receipt> {
     let state = item.state.shown();
     let delivered = state == SendState::Sent;
     Ok(Receipt {
-        id: id_of(item.id),
+        id: item.id.clone(),
         account_id: item.account_id.clone(),
         route: item.route,
         state,
@@ -27,12 +27,4 @@ pub fn receipt(vault: &Vault, item: &ItemRow) -> Result<Receipt> {
         sent_at: item.sent_at.map(from_ms),
         next_attempt_at: if state == SendState::Queued { item.next_at.map(from_ms) } else { None },
     })
-}
-
-pub fn id_of(row: i64) -> String {
-    format!("snd_{row}")
-}
-
-pub fn row_of(id: &str) -> Option<i64> {
-    id.strip_prefix("snd_")?.parse().ok()
 }

@@ -166,8 +166,8 @@ pub struct ChangeRow {
     pub id: i64,
     pub kind: ChangeKind,
     pub account_id: String,
-    /// Row id of the message or outbox item.
-    pub subject: Option<i64>,
+    /// Id of the message or send, as hosts know it.
+    pub subject: Option<String>,
     pub at: i64,
 }
 

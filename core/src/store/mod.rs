@@ -28,7 +28,7 @@ pub use mail::{
     Applied, ChangeRow, Cursor, FolderRow, Known, MailPage, MailStore, MessageRow, MessageWindow, NewMessage, PageBatch, Quarantined,
     SearchText, SyncedFolder,
 };
-pub use outbox::{Due, Enqueued, ItemRow, ItemState, NewItem, OutboxStore, Step};
+pub use outbox::{Content, Due, Enqueued, ItemRow, ItemState, NewItem, OutboxStore, PAST_DEADLINE, Part, Reopened, SEND_ID, Step, Tally, sealed_row};
 pub use purge::{PurgeRow, PurgeStore};
 pub use sqlite::SqliteStore;
 #[cfg(all(test, unix))]

@@ -15,7 +15,7 @@ import { camel, canonical, config, draft, fill, refusal, rootKey, secretsOf, toN
 const FINAL = ['sent', 'unknown', 'failed', 'cancelled']
 /** Verbs whose arguments are not one record. */
 const PLAIN = {
-  finish_connect: ['callback_url', 'binding'], account: ['account_id'], disconnect: ['account_id'], receipt: ['receipt_id'], sync: ['account_id'],
+  finish_connect: ['callback_url', 'binding'], account: ['account_id'], disconnect: ['account_id'], receipt: ['receipt_id', 'owner'], cancel: ['receipt_id', 'owner'], retry: ['receipt_id', 'even_if_unknown', 'owner'], sync: ['account_id'],
   folders: ['account_id'], message: ['message_id'], body: ['message_id'], thread: ['message_id'], mark_read: ['message_id', 'is_read'], close: [], metrics: [],
   reconnect: ['account_id', 'redirect_uri'], add_features: ['account_id', 'features', 'redirect_uri'], approval: ['account_id', 'redirect_uri'], resume: ['account_id'],
   health: ['owner'], delete_owner: ['owner'], restore_owner: ['owner'],

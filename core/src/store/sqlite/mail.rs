@@ -159,9 +159,10 @@ impl MailStore for SqliteStore {
 
     fn changes(&self, after: i64, limit: u32) -> Result<Vec<ChangeRow>> {
         self.read(|c| {
-            all(c, "SELECT id, kind, account_id, subject, at FROM changes WHERE id > ?1 ORDER BY id LIMIT ?2", (after, limit), |row| {
-                Ok(ChangeRow { id: row.get(0)?, kind: word(row, 1)?, account_id: row.get(2)?, subject: row.get(3)?, at: row.get(4)? })
-            })
+            let sql = "SELECT c.id, c.kind, c.account_id, c.at,
+                 CASE c.kind WHEN 'send_changed' THEN (SELECT o.public_id FROM outbox o WHERE o.id = c.subject) ELSE 'msg_' || c.subject END
+               FROM changes c WHERE c.id > ?1 ORDER BY c.id LIMIT ?2";
+            all(c, sql, (after, limit), |row| Ok(ChangeRow { id: row.get(0)?, kind: word(row, 1)?, account_id: row.get(2)?, at: row.get(3)?, subject: row.get(4)? }))
         })
     }
 }

@@ -15,6 +15,7 @@ mod mail;
 mod names;
 mod open;
 mod outbox;
+mod outbox_end;
 mod purge;
 mod rotation;
 mod sealed_columns;
@@ -63,7 +64,6 @@ pub struct SqliteStore {
     process: u32,
     /// Signs the audit log.
     notary: OnceLock<Arc<dyn Notary>>,
-    pub(super) inside: keys::Inside,
 }
 
 impl SqliteStore {
@@ -85,7 +85,6 @@ impl SqliteStore {
             must_erase: AtomicBool::new(pending),
             process: std::process::id(),
             notary: OnceLock::new(),
-            inside: keys::Inside::default(),
         };
         store.erase_pending(ERASE_RETRY_WAIT);
         Ok(store)
@@ -107,10 +106,6 @@ impl SqliteStore {
     /// One transaction that may write: all of `work` or nothing.
     fn write<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Outcome<T>) -> Result<T> {
         self.check()?;
-        if self.inside.is_here() {
-            // The lock below would never come free: a caller inside `enqueue`'s seal asked for another write.
-            return Err(Error::internal("A write was asked for in the middle of another one. Please report it."));
-        }
         self.erase_pending(ERASE_RETRY_WAIT);
         let mut slot = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let connection = slot.as_mut().ok_or_else(closed)?;
