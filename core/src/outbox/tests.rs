@@ -629,6 +629,55 @@ mod delivery {
     }
 
     #[tokio::test]
+    async fn a_process_without_the_keys_leaves_sends_to_others() {
+        let bench = bench(|request, _| match (request.method().as_str(), request.uri().path()) {
+            ("POST", "/v1.0/me/messages") => made(request, "d"),
+            ("POST", _) => says(202, ""),
+            _ => found(json!([])),
+        });
+        let before = bench.outbox.enqueue(letter().into()).await.unwrap();
+        // Another process replaces everything, and what leads from the old keys to the new ones is gone before this one looked.
+        let root = || Arc::new(RootKey::raw((1..33).collect()).unwrap());
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&bench._folder.path().join("store"), Duration::from_secs(5)).unwrap());
+        let other = Vault::open(store.clone(), Arc::new(RootKey::raw((0..32).collect()).unwrap()), 0).unwrap();
+        let everything = crate::vault::Order { new_root: Some(root()), store_key: true, data_keys: true, account_id: None };
+        other.rotate(&everything, &bench.clock, None).unwrap();
+        other.keep_up(bench.now() + crate::store::BRIDGE_MS).unwrap();
+        let running = tokio::spawn(bench.outbox.clone().run(bench.runtime.stop()));
+        for _ in 0..20 {
+            bench.clock.advance(60_000);
+            for _ in 0..50 {
+                tokio::task::yield_now().await;
+            }
+        }
+        running.abort();
+        let row = store.item(&before.id).unwrap().unwrap();
+        assert_eq!((row.state, row.attempts, row.fence, bench.service.calls()), (ItemState::Queued, 0, 0, 0));
+        let pipeline = bench.service.pipeline(&bench.clock);
+        pipeline.plug_tokens(bench._tokens.clone());
+        let graph = Graph::new(pipeline, Endpoints::of(&Cloud::Public).unwrap());
+        let heir = Outbox::new(store, other, graph, Arc::new(bench.clock.clone()), Bell::new());
+        let bench = Bench { outbox: heir, ..bench };
+        assert_eq!(bench.settle(&before.id).await.state, SendState::Sent);
+    }
+
+    #[tokio::test]
+    async fn one_account_whose_key_is_out_of_reach_is_left_alone() {
+        let bench = bench(|_, _| says(202, ""));
+        let receipt = bench.outbox.enqueue(letter().into()).await.unwrap();
+        // Destroyed, as at the beginning of a purge, while the row is still open.
+        crate::store::tamper(&bench._folder.path().join("store"), "UPDATE keys SET wrapped = NULL, is_active = 0 WHERE purpose = 'content'");
+        let running = tokio::spawn(bench.outbox.clone().run(bench.runtime.stop()));
+        for _ in 0..200 {
+            bench.clock.advance(1_000);
+            tokio::task::yield_now().await;
+        }
+        running.abort();
+        let row = bench.store.item(&receipt.id).unwrap().unwrap();
+        assert!(row.state.is_open() && row.attempts <= 1 && bench.service.calls() == 0, "{row:?}");
+    }
+
+    #[tokio::test]
     async fn an_item_that_cannot_be_opened_does_not_block_its_lane() {
         let bench = bench(|request, _| match request.uri().path() {
             "/v1.0/users/alex%40contoso.com" | "/v1.0/users/alex@contoso.com" => says(200, r#"{"id":"you"}"#),
