@@ -3,7 +3,7 @@
 use super::{Done, person};
 use crate::entra::authorize::{self, Choice};
 use crate::entra::keys::Tamper;
-use crate::entra::{adminconsent, consent, device, policy};
+use crate::entra::{adminconsent, consent, device, policy, v1};
 use crate::people::{App, Consent, Mailbox, PERSONAL, Policy};
 use crate::world::World;
 use serde_json::{Value, json};
@@ -138,6 +138,7 @@ pub fn sign_in(world: &mut World, ask: &Value) -> Done {
     let choice = choice(ask, &["approve", "decline", "admin_required"])?;
     let end = match path.collect::<Vec<_>>().as_slice() {
         ["oauth2", "v2.0", "authorize"] => authorize::sign_in(world, &tenant, query, who, &choice),
+        ["oauth2", "authorize"] => authorize::sign_in(world, &tenant, &v1::query(query), who, &choice),
         ["v2.0", "adminconsent"] => adminconsent::sign_in(world, &tenant, true, query, who, &choice.decision),
         ["adminconsent"] => adminconsent::sign_in(world, &tenant, false, query, who, &choice.decision),
         _ => return Err(format!("no authorize or adminconsent URL: {text}")),
