@@ -11,7 +11,7 @@ use crate::graph::Graph;
 use crate::runtime::{Stop, blocking};
 use crate::store::{Due, ItemRow, ItemState, LEASE_MS, Store, heartbeat};
 use crate::vault::Vault;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, Semaphore, watch};
@@ -35,12 +35,30 @@ pub struct Outbox {
     settled: watch::Sender<u64>,
     /// Accounts whose sends this process cannot open, and until when it leaves them to others.
     avoided: Mutex<HashMap<String, i64>>,
+    /// Sends under way here. Should their claims lapse (the machine slept), it is their own worker that goes on.
+    in_hand: Mutex<HashSet<String>>,
+}
+
+/// Takes a send out of those under way, however its delivery ends.
+struct InHand(Arc<Outbox>, String);
+
+impl InHand {
+    fn new(outbox: &Arc<Outbox>, id: &str) -> Self {
+        outbox.in_hand.lock().unwrap_or_else(PoisonError::into_inner).insert(id.to_owned());
+        Self(outbox.clone(), id.to_owned())
+    }
+}
+
+impl Drop for InHand {
+    fn drop(&mut self) {
+        self.0.in_hand.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.1);
+    }
 }
 
 impl Outbox {
     pub fn new(store: Arc<dyn Store>, vault: Vault, graph: Graph, clock: Arc<dyn Clock>, bell: Bell) -> Arc<Self> {
         let tools = Arc::new(Tools { store, vault, graph, clock, people: super::teams::People::default() });
-        Arc::new(Self { tools, bell, wake: Arc::new(Notify::new()), settled: watch::Sender::new(0), avoided: Mutex::default() })
+        Arc::new(Self { tools, bell, wake: Arc::new(Notify::new()), settled: watch::Sender::new(0), avoided: Mutex::default(), in_hand: Mutex::default() })
     }
 
     pub(super) fn wake(&self) {
@@ -67,12 +85,14 @@ impl Outbox {
         self.avoided.lock().unwrap_or_else(PoisonError::into_inner).insert(account_id.to_owned(), until);
     }
 
-    fn avoided(&self) -> Vec<String> {
+    /// Accounts and sends that are not to be claimed.
+    fn except(&self) -> Vec<String> {
         let now = to_ms(self.tools.clock.now());
         let mut avoided = self.avoided.lock().unwrap_or_else(PoisonError::into_inner);
         // Also what was noted when the clock stood ahead.
         avoided.retain(|_, until| (now..=now.saturating_add(AVOIDED_MS)).contains(until));
-        avoided.keys().cloned().collect()
+        let in_hand = self.in_hand.lock().unwrap_or_else(PoisonError::into_inner);
+        avoided.keys().chain(in_hand.iter()).cloned().collect()
     }
 
     /// Delivers until told to stop; then lets what is under way end.
@@ -85,12 +105,16 @@ impl Outbox {
             match self.next().await {
                 Ok(Some(work)) => {
                     let (outbox, stop) = (self.clone(), stop.clone());
+                    let held = match &work {
+                        Work::Deliver(item) => Some(InHand::new(&self, &item.id)),
+                        Work::Tidy(_) => None,
+                    };
                     under_way.spawn(async move {
                         match work {
                             Work::Deliver(item) => outbox.deliver(*item, stop).await,
                             Work::Tidy(item) => outbox.tidy(*item).await,
                         }
-                        drop(slot);
+                        drop((slot, held));
                         // The next one of its lane may go now.
                         outbox.wake();
                     });
@@ -112,7 +136,7 @@ impl Outbox {
 
     /// What is to be done next. A process that cannot open what is stored now takes nothing in hand: others can send it.
     async fn next(&self) -> Result<Option<Work>> {
-        let (tools, except) = (self.tools.clone(), self.avoided());
+        let (tools, except) = (self.tools.clone(), self.except());
         let (expired, work) = blocking(move || {
             tools.vault.check()?;
             let now = to_ms(tools.clock.now());
@@ -136,7 +160,7 @@ impl Outbox {
 
     /// Until something is queued, due, or the engine stops.
     async fn rest(&self, stop: &Stop, idle: bool) {
-        let (tools, except) = (self.tools.clone(), self.avoided());
+        let (tools, except) = (self.tools.clone(), self.except());
         let due = blocking(move || {
             let now = to_ms(tools.clock.now());
             Ok((now, tools.store.next_due(now, &except)?, tools.store.next_upkeep()?))

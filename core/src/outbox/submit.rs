@@ -17,6 +17,9 @@ use std::time::Duration;
 
 /// Why sends are taken back when their account goes.
 pub const DISCONNECTED: &str = "The account was disconnected before it was sent.";
+/// For how long `retry` waits for somebody who has the send in hand.
+const RETRY_TRIES: u32 = 20;
+const RETRY_PAUSE: Duration = Duration::from_millis(500);
 const TAKEN_BACK: &str = "It was taken back before it was sent.";
 
 impl Outbox {
@@ -102,12 +105,22 @@ impl Outbox {
 
     /// Puts a failed send, or one in doubt if the host insists, into the queue again. The caller has checked account and permissions.
     pub async fn retry(&self, receipt_id: &str, even_if_unknown: bool) -> Result<Receipt> {
-        let (tools, id) = (self.tools.clone(), receipt_id.to_owned());
-        let receipt = blocking(move || {
-            tools.vault.again(|| reopen(&tools, &id, even_if_unknown))?;
-            read_receipt(&tools, &id)
-        })
-        .await?;
+        let mut settled = self.settled();
+        let mut left = RETRY_TRIES;
+        let receipt = loop {
+            settled.mark_unchanged();
+            let (tools, id) = (self.tools.clone(), receipt_id.to_owned());
+            let opened = blocking(move || {
+                tools.vault.again(|| reopen(&tools, &id, even_if_unknown))?;
+                read_receipt(&tools, &id)
+            });
+            match opened.await {
+                // Its drafts are being looked for, which takes a moment.
+                Err(busy) if busy.kind() == ErrorKind::StoreBusy && left > 0 => left -= 1,
+                outcome => break outcome?,
+            }
+            tokio::select! { _ = settled.changed() => {}, () = self.tools.clock.deadline(RETRY_PAUSE) => {} }
+        };
         tracing::info!(target: "tidings::outbox", send = receipt.id, account = receipt.account_id, "queued again");
         self.bell.ring(Event::SendChanged { receipt: receipt.clone() });
         self.nudge();

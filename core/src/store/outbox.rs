@@ -183,7 +183,7 @@ pub trait OutboxStore {
     /// Fails with `NotConnected` when the account is not connected at that moment.
     fn enqueue(&self, item: &NewItem, content: &Content) -> Result<Enqueued>;
     /// The oldest due item of a lane that no earlier unsent item blocks (`Unknown`, `Failed` and `Cancelled` do not block), free or with a lapsed lease,
-    /// of a connected account other than `except`. Counts attempt and crash and moves the fence before it answers. The state is left as it was, so that
+    /// of a connected account, which `except` does not name, nor its account. Counts attempt and crash and moves the fence before it answers. The state is left as it was, so that
     /// the worker sees where a crashed one stopped; `Queued` and `RetryWait` become `Claimed`. What waits is due at its deadline at the latest.
     fn claim(&self, now: i64, lease_ms: i64, except: &[String]) -> Result<Option<ItemRow>>;
     /// False: the claim was lost, or the item was cancelled; stop. The content goes with `Sent` and `Cancelled`.
@@ -203,7 +203,7 @@ pub trait OutboxStore {
     fn claim_tidy(&self, now: i64, lease_ms: i64) -> Result<Option<ItemRow>>;
     /// Ends that; or puts it off until `again_at`. `progress` as in [`Step`].
     fn tidied(&self, id: &str, fence: i64, progress: Option<&Sealed>, again_at: Option<i64>) -> Result<bool>;
-    /// When there will be something to claim of other accounts than `except`, if ever.
+    /// When there will be something to claim beside `except`, if ever.
     fn next_due(&self, now: i64, except: &[String]) -> Result<Option<Due>>;
     /// When [`expire`](Self::expire) or [`claim_tidy`](Self::claim_tidy) will have something to do, if ever.
     fn next_upkeep(&self) -> Result<Option<i64>>;
