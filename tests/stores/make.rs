@@ -5,7 +5,7 @@ use super::kept::keep;
 use super::world::{REDIRECT, World};
 use serde_json::{Value, json};
 use std::time::Duration;
-use tidings::{Address, ChatDraft, ConnectRequest, Content, Engine, Feature, FileAttachment, KeyRotation, MailDraft, MessageQuery, Receipt, SendState};
+use tidings::{Address, ChangeQuery, ChatDraft, ConnectRequest, Content, Engine, Feature, FileAttachment, KeyRotation, MailDraft, MessageQuery, Receipt, SendState};
 
 const ALL: [Feature; 3] = [Feature::Chat, Feature::MailSend, Feature::MailSync];
 
@@ -35,7 +35,8 @@ pub fn waiting(account_id: &str) -> MailDraft {
 
 /// Until it stands where it is wanted, along the feed.
 async fn until(engine: &Engine, id: &str, wanted: impl Fn(&Receipt) -> bool) -> Receipt {
-    let feed = engine.changes(None);
+    let account_id = Some(good(engine.receipt(id.to_owned(), None).await).account_id);
+    let feed = engine.changes(ChangeQuery { account_id, ..ChangeQuery::default() });
     loop {
         let receipt = good(engine.receipt(id.to_owned(), None).await);
         if wanted(&receipt) {
@@ -49,8 +50,8 @@ async fn messages(engine: &Engine, account_id: &str) -> Vec<Value> {
     let mut all = Vec::new();
     let query = MessageQuery { account_id: Some(account_id.to_owned()), limit: 500, ..MessageQuery::default() };
     for message in good(engine.messages(query).await).items {
-        let body = good(engine.body(message.id.clone()).await);
-        let thread = good(engine.thread(message.id.clone()).await);
+        let body = good(engine.body(message.id.clone(), None).await);
+        let thread = good(engine.thread(message.id.clone(), None).await);
         let thread: Vec<String> = thread.messages.into_iter().map(|m| m.id).collect();
         all.push(json!({ "message": message, "body": body, "thread": thread }));
     }
@@ -78,13 +79,13 @@ async fn a_sealed_store() {
     let megan = world.sign_in(&engine, "recruiter-1", "megan@contoso.com", &ALL).await;
     let fred = world.sign_in(&engine, "recruiter-2", "fred@fabrikam.com", &ALL).await;
     world.ask("faults", json!({ "match": { "path": "messages/delta" }, "do": { "bad_item": true } })).await;
-    assert!(good(engine.sync(adele.id.clone()).await).quarantined > 0);
-    good(engine.sync(fred.id.clone()).await);
-    good(engine.sync(megan.id.clone()).await);
+    assert!(good(engine.sync(adele.id.clone(), None).await).quarantined > 0);
+    good(engine.sync(fred.id.clone(), None).await);
+    good(engine.sync(megan.id.clone(), None).await);
     good(engine.rotate_keys(KeyRotation { new_root_key: Some(std::sync::Arc::new(good(tidings::RootKey::raw(root_key.clone())))), ..KeyRotation::default() }).await);
     world.ask("mail/delete", json!({ "mailbox": "adele@contoso.com", "subject": "Gone again", "hard": true })).await;
     world.ask("mail/change", json!({ "mailbox": "adele@contoso.com", "subject": "Mail 1", "is_read": true })).await;
-    assert_eq!(good(engine.sync(adele.id.clone()).await).removed, 1);
+    assert_eq!(good(engine.sync(adele.id.clone(), None).await).removed, 1);
 
     // Sends, one in each state.
     let sent = good(engine.send(mail(&adele.id, "alex@contoso.com", "sent", Some("candidate-7/invitation")).into()).await);
@@ -100,7 +101,7 @@ async fn a_sealed_store() {
     world.ask("faults", refused("wants to be cancelled")).await;
     let cancelled = good(engine.enqueue(mail(&megan.id, "alex@contoso.com", "wants to be cancelled", None).into()).await);
     until(&engine, &cancelled.id, |r| r.next_attempt_at.is_some()).await;
-    good(engine.disconnect(megan.id.clone()).await);
+    good(engine.disconnect(megan.id.clone(), None).await);
     let cancelled = until(&engine, &cancelled.id, |r| r.state == SendState::Cancelled).await;
     world.ask("faults", refused("wants to wait")).await;
     let retrying = MailDraft { cc: waiting(&adele.id).cc, ..mail(&adele.id, "alex@contoso.com", "wants to wait", None) };
@@ -111,8 +112,13 @@ async fn a_sealed_store() {
     let dispatching = good(engine.enqueue(mail(&fred.id, "alex@contoso.com", "on its way", Some("candidate-8/invitation")).into()).await);
     world.ask("faults/reached", json!({ "name": "held" })).await;
 
-    let changes = good(engine.changes(None).ready(1000).await);
-    let (seen, after) = changes.split_at(5);
+    let mut feeds = serde_json::Map::new();
+    for owner in ["recruiter-1", "recruiter-2"] {
+        let changes = good(engine.changes(ChangeQuery { owner: Some(owner.into()), ..ChangeQuery::default() }).ready(1000).await);
+        let (seen, after) = changes.split_at(2);
+        feeds.insert(owner.into(), json!({ "cursor": seen.last().map(|c| c.cursor.clone()), "after": after }));
+    }
+    let removed = good(engine.changes(ChangeQuery { account_id: Some(adele.id.clone()), ..ChangeQuery::default() }).ready(1000).await);
     let pending = good(engine.connect(ConnectRequest { owner: "recruiter-2".into(), features: vec![Feature::MailSync], redirect_uri: REDIRECT.into(), ..ConnectRequest::default() }).await);
     let held = json!({
         "content": "sealed",
@@ -120,10 +126,10 @@ async fn a_sealed_store() {
         "people": { "adele@contoso.com": adele.user_id, "megan@contoso.com": megan.user_id, "fred@fabrikam.com": fred.user_id },
         "accounts": good(engine.accounts(Default::default()).await),
         "mail": { &adele.id: messages(&engine, &adele.id).await, &fred.id: messages(&engine, &fred.id).await, &megan.id: messages(&engine, &megan.id).await },
-        "folders": { &adele.id: good(engine.folders(adele.id.clone()).await) },
-        "removed": changes.iter().find(|c| c.kind == tidings::ChangeKind::MessageRemoved).and_then(|c| c.subject_id.clone()),
+        "folders": { &adele.id: good(engine.folders(adele.id.clone(), None).await) },
+        "removed": removed.iter().find(|c| c.kind == tidings::ChangeKind::MessageRemoved).and_then(|c| c.subject_id.clone()),
         "sends": { "sent": sent, "unknown": unknown, "failed": failed, "cancelled": cancelled, "retrying": retrying, "queued": queued, "dispatching": good(engine.receipt(dispatching.id, None).await) },
-        "feed": { "cursor": seen.last().map(|c| c.cursor.clone()), "after": after },
+        "feeds": feeds,
         "pending": pending,
         "audit": good(engine.verify_audit(None).await),
     });
@@ -142,7 +148,7 @@ async fn a_clear_store() {
     world.ask("mail", json!({ "mailbox": "adele@contoso.com", "subject": "Budget for spring", "from": { "name": "Nestor Wilke", "address": "nestor@contoso.com" }, "text": "The figures are in the attachment." })).await;
     world.ask("mail", json!({ "mailbox": "adele@contoso.com", "subject": "Lunch", "html": "<p>Pizza or <b>Knödel</b>?</p>" })).await;
     let adele = world.sign_in(&engine, "recruiter-1", "adele@contoso.com", &ALL).await;
-    good(engine.sync(adele.id.clone()).await);
+    good(engine.sync(adele.id.clone(), None).await);
     let held = json!({
         "content": "clear",
         "root_key": hex(&root_key),

@@ -4,7 +4,7 @@ use super::kept::{Kept, all};
 use super::make::{mail, waiting};
 use super::world::World;
 use serde_json::{Value, json};
-use tidings::{AuditHead, ChatDraft, Content, Engine, ErrorKind, MessageQuery, SearchQuery, SendState};
+use tidings::{AuditHead, ChangeQuery, ChatDraft, Content, Engine, ErrorKind, MessageQuery, SearchQuery, SendState};
 
 fn good<T>(outcome: tidings::Result<T>) -> T {
     outcome.unwrap_or_else(|e| panic!("{:?} {e}", e.kind()))
@@ -49,7 +49,7 @@ async fn opened(world: &World, kept: &Kept, folder: &std::path::Path) -> Engine 
 async fn same_accounts_and_mail(engine: &Engine, held: &Value) {
     for account in held["accounts"].as_array().into_iter().flatten() {
         let names = ["id", "owner", "tenant_id", "user_id", "address", "display_name", "state", "features", "connected_at"];
-        let now = json(good(engine.account(text(&account["id"])).await));
+        let now = json(good(engine.account(text(&account["id"]), None).await));
         still_holds(&only(account, &names), &now, "account");
     }
     for (account_id, mails) in held["mail"].as_object().into_iter().flatten() {
@@ -59,33 +59,48 @@ async fn same_accounts_and_mail(engine: &Engine, held: &Value) {
         still_holds(&mails.iter().map(|m| m["message"].clone()).collect(), &listed, "messages");
         for mail in mails {
             let id = text(&mail["message"]["id"]);
-            still_holds(&mail["message"], &json(good(engine.message(id.clone()).await)), "message");
-            still_holds(&mail["body"], &json(good(engine.body(id.clone()).await)), "body");
-            let thread: Vec<String> = good(engine.thread(id).await).messages.into_iter().map(|m| m.id).collect();
+            still_holds(&mail["message"], &json(good(engine.message(id.clone(), None).await)), "message");
+            still_holds(&mail["body"], &json(good(engine.body(id.clone(), None).await)), "body");
+            let thread: Vec<String> = good(engine.thread(id, None).await).messages.into_iter().map(|m| m.id).collect();
             assert_eq!(mail["thread"], json(thread));
         }
     }
     for (account_id, folders) in held["folders"].as_object().into_iter().flatten() {
-        still_holds(folders, &json(good(engine.folders(account_id.clone()).await)), "folders");
+        still_holds(folders, &json(good(engine.folders(account_id.clone(), None).await)), "folders");
     }
     if let Some(id) = held["removed"].as_str() {
-        assert_eq!(engine.message(id.to_owned()).await.unwrap_err().kind(), ErrorKind::NotFound);
+        assert_eq!(engine.message(id.to_owned(), None).await.unwrap_err().kind(), ErrorKind::NotFound);
     }
 }
 
-async fn same_feed(engine: &Engine, held: &Value) {
-    let Some(cursor) = held["feed"]["cursor"].as_str() else { return };
+async fn feed(engine: &Engine, owner: &str, cursor: &Value) -> Vec<Value> {
+    let query = ChangeQuery { owner: Some(owner.to_owned()), cursor: Some(text(cursor)), ..ChangeQuery::default() };
+    good(engine.changes(query).ready(1000).await).into_iter().map(json).collect()
+}
+
+/// What came after a cursor comes after it, and the cursor of every change that was handed out goes on behind it.
+async fn same_feed(engine: &Engine, owner: &str, cursor: &Value, after: &[Value]) {
     let names = ["kind", "account_id", "subject_id", "at"];
-    let now: Vec<Value> = good(engine.changes(Some(cursor.to_owned())).ready(1000).await).into_iter().map(json).collect();
-    let old = held["feed"]["after"].as_array().cloned().unwrap_or_default();
-    assert!(now.len() >= old.len(), "{} changes after the cursor, {} before", now.len(), old.len());
-    for (old, now) in old.iter().zip(&now) {
-        assert_eq!(only(old, &names), only(now, &names));
+    let now = feed(engine, owner, cursor).await;
+    assert!(now.len() >= after.len(), "{} changes after the cursor, {} before", now.len(), after.len());
+    for (n, (old, new)) in after.iter().zip(&now).enumerate() {
+        assert_eq!(only(old, &names), only(new, &names));
+        assert_eq!(feed(engine, owner, &old["cursor"]).await.len(), now.len() - n - 1);
+        assert_eq!(feed(engine, owner, &new["cursor"]).await.len(), now.len() - n - 1);
     }
-    // The cursor of every change that was handed out goes on behind it.
-    for (n, change) in old.iter().enumerate() {
-        let rest = good(engine.changes(Some(text(&change["cursor"]))).ready(1000).await);
-        assert_eq!(rest.len(), now.len() - n - 1);
+}
+
+async fn same_feeds(engine: &Engine, held: &Value) {
+    for (owner, feed) in held["feeds"].as_object().into_iter().flatten() {
+        same_feed(engine, owner, &feed["cursor"], feed["after"].as_array().map_or(&[], Vec::as_slice)).await;
+    }
+    // Version 7 had one feed for everybody; its cursors are good for each owner's part of it.
+    let all = held["feed"]["after"].as_array().cloned().unwrap_or_default();
+    let owner_of = |id: &Value| held["accounts"].as_array().into_iter().flatten().find(|a| a["id"] == *id).map(|a| a["owner"].clone());
+    for owner in ["recruiter-1", "recruiter-2"].into_iter().filter(|_| !all.is_empty()) {
+        let theirs: Vec<Value> = all.iter().filter(|change| owner_of(&change["account_id"]) == Some(json!(owner))).cloned().collect();
+        assert!(!theirs.is_empty());
+        same_feed(engine, owner, &held["feed"]["cursor"], &theirs).await;
     }
 }
 
@@ -127,7 +142,7 @@ async fn sign_in_again(world: &World, engine: &Engine, held: &Value) {
     }
     for account in held["accounts"].as_array().into_iter().flatten().filter(|a| a["state"] == "connected") {
         world.ask("tenants", json!({ "domain": text(&account["address"]).split('@').next_back(), "id": account["tenant_id"] })).await;
-        let started = good(engine.reconnect(text(&account["id"]), super::world::REDIRECT.into()).await);
+        let started = good(engine.reconnect(text(&account["id"]), super::world::REDIRECT.into(), None).await);
         let again = world.finish(engine, started, account["address"].as_str().unwrap_or_default()).await;
         assert_eq!(json(again.id), account["id"]);
     }
@@ -145,7 +160,8 @@ async fn the_queue_goes_out(world: &World, engine: &Engine, held: &Value) {
     let mover = tokio::spawn(world.sim.clone().follow(world.clock.clone()));
     for (name, wanted) in [("retrying", SendState::Sent), ("queued", SendState::Sent), ("dispatching", SendState::Unknown)] {
         let id = text(&held["sends"][name]["id"]);
-        let feed = engine.changes(None);
+        let account_id = Some(good(engine.receipt(id.clone(), None).await).account_id);
+        let feed = engine.changes(ChangeQuery { account_id, ..ChangeQuery::default() });
         let receipt = loop {
             let receipt = good(engine.receipt(id.clone(), None).await);
             if !matches!(receipt.state, SendState::Queued | SendState::Sending) {
@@ -167,7 +183,7 @@ async fn the_queue_goes_out(world: &World, engine: &Engine, held: &Value) {
 /// This mailbox is another one, with none of the mails: all old ones turn out to be gone, and a new one comes.
 async fn it_syncs(world: &World, engine: &Engine, held: &Value, account_id: &str) {
     world.ask("mail", json!({ "mailbox": "adele@contoso.com", "subject": "New", "text": "Hi" })).await;
-    let report = good(engine.sync(account_id.to_owned()).await);
+    let report = good(engine.sync(account_id.to_owned(), None).await);
     let there = held["mail"][account_id].as_array().map_or(0, Vec::len);
     assert_eq!((report.added, report.removed as usize), (1, there), "{report:?}");
     let query = MessageQuery { account_id: Some(account_id.to_owned()), ..MessageQuery::default() };
@@ -184,7 +200,7 @@ async fn stores_of_earlier_versions_open_with_all_that_was_handed_out() {
         let (world, folder) = (World::new(&kept.name, 2).await, tempfile::tempdir().unwrap_or_else(|e| panic!("{e}")));
         let (engine, held) = (opened(&world, &kept, folder.path()).await, &kept.held);
         same_audit(&engine, held).await;
-        same_feed(&engine, held).await;
+        same_feeds(&engine, held).await;
         same_accounts_and_mail(&engine, held).await;
         same_sends(&engine, held).await;
         let account = |n: usize| held["accounts"].as_array().and_then(|all| all.get(n)).map_or(String::new(), |a| text(&a["id"]));

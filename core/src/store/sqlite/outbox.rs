@@ -190,7 +190,7 @@ impl OutboxStore for SqliteStore {
                 drop_content(tx, number)?;
             }
             if step.announce {
-                announce(tx, ChangeKind::SendChanged, &account, Some(number), now)?;
+                announce(tx, ChangeKind::SendChanged, &account, Some(id), now)?;
             }
             if !step.state.is_open() {
                 self.note(tx, &[told(step.state).on(account).about(id)], now)?;
@@ -265,8 +265,10 @@ impl OutboxStore for SqliteStore {
                 ),
                 |row| Ok(row.get::<_, i64>(0)?),
             )?;
-            let Some(number) = number else { return Ok(false) };
-            announce(tx, ChangeKind::SendChanged, &seen.account_id, Some(number), now)?;
+            if number.is_none() {
+                return Ok(false);
+            }
+            announce(tx, ChangeKind::SendChanged, &seen.account_id, Some(&seen.id), now)?;
             self.note(tx, &[Entry::new(AuditKind::SendQueued, "A send was asked for again.").on(&seen.account_id).about(&seen.id)], now)?;
             Ok(true)
         })

@@ -96,8 +96,8 @@ impl SqliteStore {
     /// Tells readers of the feed and of the audit log.
     pub(super) fn tell_ended(&self, c: &Connection, ended: &[Ended], state: ItemState, now: i64) -> Outcome<()> {
         let mut entries = Vec::with_capacity(ended.len());
-        for (number, id, account_id) in ended {
-            announce(c, ChangeKind::SendChanged, account_id, Some(*number), now)?;
+        for (_, id, account_id) in ended {
+            announce(c, ChangeKind::SendChanged, account_id, Some(id), now)?;
             entries.push(told(state).on(account_id).about(id));
         }
         self.note(c, &entries, now)
