@@ -295,11 +295,18 @@ impl Graph {
         let url = self.url(&format!("me/messages/{}", segment(id)?), &[])?;
         let body = serde_json::json!({ "isRead": is_read }).to_string().into_bytes();
         let request = self.write(caller, Method::PATCH, url, body, Safety::Repeatable);
-        let mut condition = tag(known);
-        let mut is_alone = condition.is_some();
         let mut pause = CONTESTED_PAUSE;
-        loop {
-            let request = match condition.take() {
+        // With the key that is known; then without one, since what is read elsewhere is read; then with the one it has by now, should one be required.
+        for attempt in 0.. {
+            let key = match attempt {
+                0 => Some(known.to_owned()),
+                n if n % 2 == 1 => None,
+                _ => self.current_key(caller, id).await?,
+            };
+            let condition = key.as_deref().and_then(tag);
+            // Somebody else's change may be in between; the next sync has to show it, so a key that would hide it is not learnt.
+            let is_alone = condition.is_some() && key.as_deref() == Some(known);
+            let request = match condition {
                 Some(tag) => request.clone().header(IF_MATCH, tag),
                 None => request.clone(),
             };
@@ -310,15 +317,13 @@ impl Graph {
                 }
                 Ok(_) => return Ok(None),
                 Err(e) if e.kind() != ErrorKind::Conflict || pause > CONTESTED_PAUSE * 16 => return Err(e),
+                Err(_) if attempt == 0 => continue,
                 Err(_) => {}
             }
             self.pipeline.clock().pause(pause).await;
             pause *= 2;
-            let now = self.current_key(caller, id).await?;
-            // Somebody else's change is in between; the next sync has to show it, so the key that would hide it is not learnt.
-            is_alone &= now.as_deref() == Some(known);
-            condition = now.as_deref().and_then(tag);
         }
+        Err(Error::internal("A change was repeated without end."))
     }
 
     async fn current_key(&self, caller: &Caller, id: &str) -> Result<Option<String>> {
