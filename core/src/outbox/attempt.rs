@@ -2,7 +2,7 @@
 
 use super::carrier::{Job, Outcome, Prepared, dispatch, prepare};
 use super::item::{MOST_CONFLICTS, Start, Verdict, start, verdict};
-use super::reconcile::{Finding, reconcile, sent_copy};
+use super::reconcile::{Finding, reconcile, sent_copy, sent_elsewhere};
 use crate::error::{Error, ErrorKind};
 use crate::model::Route;
 use crate::store::{ItemState, PAST_DEADLINE, Tally};
@@ -15,6 +15,13 @@ pub async fn attempt(job: &mut Job) -> Outcome {
         Some(next) => next,
         None => return Outcome::Lost,
     };
+    if next == Start::Prepare && job.may_be_sent() {
+        match sent_elsewhere(job).await {
+            Ok(None) => {}
+            Ok(Some(outcome)) => return outcome,
+            Err(error) => return Outcome::Later(error),
+        }
+    }
     for _ in 0..ROUNDS {
         if next != Start::Reconcile && job.is_overdue() {
             return Outcome::Failed(Error::new(ErrorKind::Cancelled, PAST_DEADLINE));

@@ -57,7 +57,8 @@ impl Drop for InHand {
 
 impl Outbox {
     pub fn new(store: Arc<dyn Store>, vault: Vault, graph: Graph, clock: Arc<dyn Clock>, bell: Bell) -> Arc<Self> {
-        let tools = Arc::new(Tools { store, vault, graph, clock, people: super::teams::People::default() });
+        let opened_at = to_ms(clock.now());
+        let tools = Arc::new(Tools { store, vault, graph, clock, people: super::teams::People::default(), opened_at });
         Arc::new(Self { tools, bell, wake: Arc::new(Notify::new()), settled: watch::Sender::new(0), avoided: Mutex::default(), in_hand: Mutex::default() })
     }
 

@@ -6,6 +6,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{MessageState, OutgoingMail};
 use crate::model::{Draft, MailDraft};
 use crate::random;
+use crate::runtime::blocking;
 use crate::store::ItemState;
 
 /// Makes sure that the draft exists in the mailbox and its id is stored.
@@ -23,11 +24,7 @@ pub async fn prepare(job: &mut Job) -> Result<Prepared> {
         job.progress.recheck = false;
     }
     if job.progress.mark.is_none() {
-        let id = random::uuid()?;
-        job.progress.internet_message_id = Some(format!("<{id}@tidings.invalid>"));
-        job.progress.mark = Some(random::uuid()?);
-        // Durable before the draft is made: if the answer is lost, the mark is how it is found.
-        if !job.advance(ItemState::Claimed).await? {
+        if !mark(job).await? {
             return Ok(Prepared::Lost);
         }
     } else if job.progress.graph_id.is_none() {
@@ -50,6 +47,20 @@ pub async fn prepare(job: &mut Job) -> Result<Prepared> {
 /// As if no draft had ever been made; one that was is not ours to find any more.
 pub fn begin_anew(job: &mut Job) {
     (job.progress.graph_id, job.progress.mark, job.progress.internet_message_id) = (None, None, None);
+}
+
+/// Gives the mail its Message-ID and mark. They follow from the send itself, so that a copy of the store, or one that was set back, finds what the original
+/// sent. Durable before the draft is made: if the answer is lost, the mark is how it is found. False: the claim is lost.
+pub async fn mark(job: &mut Job) -> Result<bool> {
+    let (tools, account_id, parts) = (job.tools.clone(), job.item.account_id.clone(), [job.item.sealed_row().to_owned(), job.item.created_at.to_string()]);
+    let names = blocking(move || {
+        let parts: Vec<&[u8]> = parts.iter().map(String::as_bytes).collect();
+        Ok([tools.vault.keyed_hash(&account_id, "message id", &parts)?, tools.vault.keyed_hash(&account_id, "mail mark", &parts)?])
+    });
+    let [id, mark] = names.await?.map(|hash| random::uuid_of(hash));
+    job.progress.internet_message_id = Some(format!("<{id}@tidings.invalid>"));
+    job.progress.mark = Some(mark);
+    job.advance(ItemState::Claimed).await
 }
 
 async fn create(job: &mut Job) -> Result<String> {

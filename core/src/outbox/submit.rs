@@ -41,7 +41,7 @@ impl Outbox {
             settled.mark_unchanged();
             let now = self.receipt(receipt_id, None).await?;
             let later_than_that = now.next_attempt_at.is_some_and(|at| to_ms(at) >= until);
-            if later_than_that || !matches!(now.state, SendState::Queued | SendState::Sending) {
+            if later_than_that || now.is_parked || !matches!(now.state, SendState::Queued | SendState::Sending) {
                 return Ok(now);
             }
             tokio::select! {
@@ -85,7 +85,11 @@ impl Outbox {
             if tools.store.cancel(&id, TAKEN_BACK, to_ms(tools.clock.now()))? {
                 return Ok(true);
             }
-            match read_receipt(&tools, &id)?.state {
+            let receipt = read_receipt(&tools, &id)?;
+            match receipt.state {
+                SendState::Queued if receipt.reason.is_some() && receipt.is_parked => {
+                    Err(conflict("The store was copied or restored, and it may have been sent since, so it cannot be taken back. Look into the mailbox or chat."))
+                }
                 SendState::Cancelled => Ok(false),
                 SendState::Queued | SendState::Sending => Err(conflict("It is being sent at this moment, so it cannot be taken back. Its receipt will say what became of it.")),
                 SendState::Sent => Err(conflict("It was sent, so it cannot be taken back.")),

@@ -105,6 +105,17 @@ pub struct ItemRow {
     pub next_at: Option<i64>,
     pub deadline: Option<i64>,
     pub fence: i64,
+    pub hold: Hold,
+}
+
+/// What the copying of a store means for a send that was open then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hold {
+    None,
+    /// It waits for the host, and nothing waits for it.
+    Parked,
+    /// The host let it go. What is asked of the mailbox is asked before anything is repeated.
+    Released,
 }
 
 impl ItemRow {
@@ -183,7 +194,7 @@ pub trait OutboxStore {
     /// Fails with `NotConnected` when the account is not connected at that moment.
     fn enqueue(&self, item: &NewItem, content: &Content) -> Result<Enqueued>;
     /// The oldest due item of a lane that no earlier unsent item blocks (`Unknown`, `Failed` and `Cancelled` do not block), free or with a lapsed lease,
-    /// of a connected account, which `except` does not name, nor its account. Counts attempt and crash and moves the fence before it answers. The state is left as it was, so that
+    /// of a connected account, not parked; `except` names neither it nor its account. Counts attempt and crash and moves the fence before it answers. The state is left as it was, so that
     /// the worker sees where a crashed one stopped; `Queued` and `RetryWait` become `Claimed`. What waits is due at its deadline at the latest.
     fn claim(&self, now: i64, lease_ms: i64, except: &[String]) -> Result<Option<ItemRow>>;
     /// False: the claim was lost, or the item was cancelled; stop. The content goes with `Sent` and `Cancelled`.

@@ -5,14 +5,14 @@ use super::names::Word;
 use super::outbox_end::{drop_content, told};
 use super::{SqliteStore, all, announce, exists, first, keys, leases, run, sealed, sealed_opt, word};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{AuditKind, ChangeKind, OutboxFilter};
+use crate::model::{AuditKind, ChangeKind, OutboxFilter, SendState};
 use crate::seal::Sealed;
-use crate::store::{Content, Due, Enqueued, Entry, ItemRow, ItemState, NewItem, OutboxStore, Part, Reopened, Step, Tally};
+use crate::store::{Content, Due, Enqueued, Entry, Hold, ItemRow, ItemState, NewItem, OutboxStore, Part, Reopened, Step, Tally};
 use rusqlite::{Connection, Row};
 
 macro_rules! columns {
     () => {
-        "public_id, account_id, route, key, state, attempts, crashes, waits, progress, progress_version, reason, created_at, sent_at, next_at, deadline, fence"
+        "public_id, account_id, route, key, state, attempts, crashes, waits, progress, progress_version, reason, created_at, sent_at, next_at, deadline, fence, parked"
     };
 }
 pub(super) use columns;
@@ -23,12 +23,12 @@ macro_rules! select_item {
     };
 }
 
-/// Open, of a connected account, and no earlier open row in its lane.
+/// Open, not parked, of a connected account, and no earlier such row in its lane.
 macro_rules! heads {
     () => {
-        "o.is_open = 1
+        "o.is_open = 1 AND o.parked <> 1
          AND EXISTS (SELECT 1 FROM accounts a WHERE a.id = o.account_id AND a.state = 'connected')
-         AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.is_open = 1 AND e.account_id = o.account_id AND e.lane = o.lane AND e.id < o.id)"
+         AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.is_open = 1 AND e.parked <> 1 AND e.account_id = o.account_id AND e.lane = o.lane AND e.id < o.id)"
     };
 }
 
@@ -70,6 +70,11 @@ pub fn item_row(row: &Row<'_>) -> Outcome<ItemRow> {
         next_at: row.get(13)?,
         deadline: row.get(14)?,
         fence: row.get(15)?,
+        hold: match row.get(16)? {
+            1 => Hold::Parked,
+            2 => Hold::Released,
+            _ => Hold::None,
+        },
     })
 }
 
@@ -213,14 +218,17 @@ impl OutboxStore for SqliteStore {
     fn items(&self, filter: &OutboxFilter) -> Result<Vec<ItemRow>> {
         let states: Option<Vec<&str>> = filter.state.map(|shown| ItemState::ALL.iter().filter(|s| s.shown() == shown).map(|s| s.word()).collect());
         let states = states.as_deref().map(super::json).transpose()?;
+        // A parked send is shown as queued, wherever it stood.
+        let parked = filter.state.map(|shown| shown == SendState::Queued);
         self.read(|c| {
             all(
                 c,
                 select_item!(
                     "WHERE (?1 IS NULL OR account_id = ?1) AND (?2 IS NULL OR account_id IN (SELECT id FROM accounts WHERE owner = ?2))
-                       AND (?3 IS NULL OR state IN (SELECT value FROM json_each(?3))) ORDER BY outbox.id DESC LIMIT ?4"
+                       AND (?3 IS NULL OR CASE WHEN parked = 1 AND is_open = 1 THEN ?5 ELSE state IN (SELECT value FROM json_each(?3)) END)
+                     ORDER BY outbox.id DESC LIMIT ?4"
                 ),
-                (&filter.account_id, &filter.owner, states, filter.limit),
+                (&filter.account_id, &filter.owner, states, filter.limit, parked),
                 item_row,
             )
         })
@@ -251,7 +259,7 @@ impl OutboxStore for SqliteStore {
             let number = first(
                 tx,
                 "UPDATE outbox SET state = ?4, is_open = 1, progress = ?5, progress_version = progress_version + 1, reason = NULL, next_at = NULL,
-                   deadline = NULL, tidy_at = NULL, crashes = 0, waits = 0
+                   deadline = NULL, tidy_at = NULL, crashes = 0, waits = 0, parked = CASE parked WHEN 1 THEN 2 ELSE parked END
                  WHERE public_id = ?1 AND state = ?2 AND progress_version = ?3 AND state IN ('failed', 'unknown')
                    AND (lease_until <= ?6 OR lease_until > ?7) RETURNING id",
                 (

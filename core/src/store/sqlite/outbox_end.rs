@@ -37,7 +37,7 @@ fn cancel(c: &Connection, account_id: Option<&str>, id: Option<&str>, reason: &s
         c,
         "UPDATE outbox SET state = 'cancelled', is_open = 0, reason = ?3, next_at = NULL, fence = fence + 1,
            tidy_at = CASE WHEN progress IS NOT NULL AND route = 'mail' THEN MIN(MAX(lease_until, ?4), ?4 + ?5) END, lease_until = 0
-         WHERE (account_id = ?1 OR public_id = ?2) AND is_open = 1 AND state IN ('queued', 'claimed', 'prepared', 'retry_wait')
+         WHERE (account_id = ?1 OR (public_id = ?2 AND parked = 0)) AND is_open = 1 AND state IN ('queued', 'claimed', 'prepared', 'retry_wait')
          RETURNING id, public_id, account_id",
         (account_id, id, reason, now, leases::SKEW_MS),
         ended_row,
@@ -72,7 +72,7 @@ pub fn leave_in_doubt(c: &Connection, account_id: &str, now: i64) -> Outcome<Vec
 /// Open, past its deadline at ?1, and nobody's: a claim that ends later than ?2 was made when the clock stood ahead.
 macro_rules! overdue {
     () => {
-        "is_open = 1 AND deadline <= ?1 AND (lease_until <= ?1 OR lease_until > ?2)"
+        "is_open = 1 AND parked = 0 AND deadline <= ?1 AND (lease_until <= ?1 OR lease_until > ?2)"
     };
 }
 
@@ -85,7 +85,7 @@ macro_rules! unaskable {
 
 pub fn next_upkeep(c: &Connection) -> Outcome<Option<i64>> {
     let time = |sql: &str| first(c, sql, [], |row| Ok(row.get::<_, Option<i64>>(0)?)).map(Option::flatten);
-    let deadline = time("SELECT MIN(deadline) FROM outbox WHERE is_open = 1 AND deadline IS NOT NULL")?;
+    let deadline = time("SELECT MIN(deadline) FROM outbox WHERE is_open = 1 AND deadline IS NOT NULL AND parked = 0")?;
     let tidy = time(
         "SELECT MIN(tidy_at) FROM outbox WHERE tidy_at IS NOT NULL AND EXISTS (SELECT 1 FROM accounts a WHERE a.id = outbox.account_id AND a.state = 'connected')",
     )?;

@@ -107,6 +107,15 @@ pub fn content() -> Content {
     Content { payload: sealed("payload"), version: 2, parts: vec![part(0), part(1)] }
 }
 
+/// A send without a key, in a lane of its account.
+#[cfg(unix)]
+pub fn try_enqueue(s: &dyn Store, account: &str) -> crate::error::Result<String> {
+    s.enqueue(&item_of(account, "lane", None), &content()).map(|enqueued| match enqueued {
+        Enqueued::New(row) => row.id,
+        other => panic!("{other:?}"),
+    })
+}
+
 pub fn enqueue(s: &dyn Store, account: &str, lane: &str, key: Option<&str>) -> String {
     match s.enqueue(&item_of(account, lane, key), &content()).unwrap() {
         Enqueued::New(row) => row.id,
