@@ -57,7 +57,7 @@ pub async fn mark(job: &mut Job) -> Result<bool> {
         let parts: Vec<&[u8]> = parts.iter().map(String::as_bytes).collect();
         Ok([tools.vault.keyed_hash(&account_id, "message id", &parts)?, tools.vault.keyed_hash(&account_id, "mail mark", &parts)?])
     });
-    let [id, mark] = names.await?.map(|hash| random::uuid_of(hash));
+    let [id, mark] = names.await?.map(random::uuid_of);
     job.progress.internet_message_id = Some(format!("<{id}@tidings.invalid>"));
     job.progress.mark = Some(mark);
     job.advance(ItemState::Claimed).await

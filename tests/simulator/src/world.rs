@@ -9,10 +9,11 @@ use crate::ledger::Ledger;
 use crate::limits::Limits;
 use crate::mail::store::Mailbox;
 use crate::people::People;
+use crate::profile::Profile;
 use crate::record::Record;
 use crate::teams::Teams;
 use serde_json::json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// Where the listeners are.
 #[derive(Clone, Default, Debug)]
@@ -54,6 +55,8 @@ pub struct World {
     pub mail: Vec<Mailbox>,
     pub teams: Teams,
     pub submissions: Vec<crate::mail::send::Submission>,
+    /// By person.
+    pub profiles: HashMap<usize, Profile>,
     pub faults: Faults,
     pub limits: Limits,
     pub ledger: Ledger,
@@ -91,6 +94,7 @@ impl World {
             mail: Vec::new(),
             teams: Teams::default(),
             submissions: Vec::new(),
+            profiles: HashMap::new(),
             faults: Faults::default(),
             limits: Limits::default(),
             ledger: Ledger::default(),

@@ -12,12 +12,22 @@ use std::time::{Duration, Instant};
 const COMPARED_UP_TO: i64 = 64 << 20;
 /// A check that takes longer goes on no further: a store that was only cut off in its work must open.
 const LONGEST: Duration = Duration::from_secs(30);
+const DAMAGE: &str = "damage";
 const TOLD_EVERY: Duration = Duration::from_secs(2);
 /// Steps of SQLite's between two looks at the time.
 const STEPS: i32 = 100_000;
 
+/// What is asked of a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// That SQLite can read all of it. What its rows say to each other is logged at the most: its stamps prove that the files belong together.
+    Structure,
+    /// That its rows fit together as well.
+    Sense,
+}
+
 /// Refuses a store that holds together badly. Reads only.
-pub fn check(connection: &Connection, why: &'static str) -> Result<()> {
+pub fn check(connection: &Connection, why: &'static str, depth: Depth) -> Result<()> {
     let started = Instant::now();
     let pages: i64 = connection.query_row("PRAGMA page_count", [], |row| row.get(0)).map_err(explain)?;
     let size: i64 = connection.query_row("PRAGMA page_size", [], |row| row.get(0)).map_err(explain)?;
@@ -38,6 +48,7 @@ pub fn check(connection: &Connection, why: &'static str) -> Result<()> {
     let ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     match found {
         Ok(None) => tracing::info!(target: "tidings::store", ms, "the store is sound"),
+        Ok(Some(what)) if what != DAMAGE && depth == Depth::Structure => tracing::warn!(target: "tidings::store", ms, what, "the store can be read, but holds something odd"),
         Ok(Some(what)) => {
             tracing::error!(target: "tidings::store", what, "the store is damaged");
             return Err(damaged(why, what));
@@ -65,7 +76,7 @@ fn damaged(why: &str, what: &str) -> Error {
 fn holds_together(c: &Connection, bytes: i64) -> Outcome<Option<&'static str>> {
     let structure = if bytes <= COMPARED_UP_TO { "PRAGMA integrity_check(1)" } else { "PRAGMA quick_check(1)" };
     if first(c, structure, [], |row| Ok(row.get::<_, String>(0)?))?.is_none_or(|answer| answer != "ok") {
-        return Ok(Some("damage"));
+        return Ok(Some(DAMAGE));
     }
     if exists(c, "PRAGMA foreign_key_check", [])? {
         return Ok(Some("rows whose account or message is missing"));

@@ -2,6 +2,7 @@
 //! nobody else can have it open.
 
 use super::fault::explain;
+use super::integrity::Depth;
 use super::marks::{self, Keeper, Mark, Marks, State};
 use super::stamp::{self, Generation, Log, Stamp};
 use super::{exists, files, integrity, open, parked};
@@ -95,8 +96,8 @@ fn first_one(connection: &mut Connection, file: &Path) -> Result<Keeper> {
     };
     match found {
         Found::Same { closed: true } => {}
-        Found::Same { closed: false } => integrity::check(connection, "The store was not closed properly")?,
-        Found::Copy(_) => integrity::check(connection, "The store was copied or restored")?,
+        Found::Same { closed: false } => integrity::check(connection, "The store was not closed properly", Depth::Structure)?,
+        Found::Copy(_) => integrity::check(connection, "The store was copied or restored", Depth::Sense)?,
     }
     open::migrate(connection)?;
     begin(connection, file, &marks, &identity, found)
