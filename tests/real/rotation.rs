@@ -45,7 +45,7 @@ async fn use_it(engine: &Engine, sim: &Sim, account: &str, name: &str, round: us
     let mail = MailDraft { account_id: account.to_owned(), to, subject: format!("{name} {round}"), body: "Hi".into(), ..MailDraft::default() };
     let receipt = engine.send(Draft::Mail { mail }).await?;
     assert_eq!(receipt.state, SendState::Sent, "{receipt:?}");
-    engine.outbox(OutboxFilter { limit: 100, ..OutboxFilter::default() }).await?;
+    engine.outbox(OutboxFilter { account_id: Some(account.to_owned()), ..OutboxFilter::default() }).await?;
     engine.verify(account.to_owned(), false, None).await?;
     engine.account(account.to_owned(), None).await.map(drop)
 }

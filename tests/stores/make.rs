@@ -35,10 +35,10 @@ pub fn waiting(account_id: &str) -> MailDraft {
 
 /// Until it stands where it is wanted, along the feed.
 async fn until(engine: &Engine, id: &str, wanted: impl Fn(&Receipt) -> bool) -> Receipt {
-    let account_id = Some(good(engine.receipt(id.to_owned()).await).account_id);
+    let account_id = Some(good(engine.receipt(id.to_owned(), None).await).account_id);
     let feed = engine.changes(ChangeQuery { account_id, ..ChangeQuery::default() });
     loop {
-        let receipt = good(engine.receipt(id.to_owned()).await);
+        let receipt = good(engine.receipt(id.to_owned(), None).await);
         if wanted(&receipt) {
             return receipt;
         }
@@ -128,7 +128,7 @@ async fn a_sealed_store() {
         "mail": { &adele.id: messages(&engine, &adele.id).await, &fred.id: messages(&engine, &fred.id).await, &megan.id: messages(&engine, &megan.id).await },
         "folders": { &adele.id: good(engine.folders(adele.id.clone(), None).await) },
         "removed": removed.iter().find(|c| c.kind == tidings::ChangeKind::MessageRemoved).and_then(|c| c.subject_id.clone()),
-        "sends": { "sent": sent, "unknown": unknown, "failed": failed, "cancelled": cancelled, "retrying": retrying, "queued": queued, "dispatching": good(engine.receipt(dispatching.id).await) },
+        "sends": { "sent": sent, "unknown": unknown, "failed": failed, "cancelled": cancelled, "retrying": retrying, "queued": queued, "dispatching": good(engine.receipt(dispatching.id, None).await) },
         "feeds": feeds,
         "pending": pending,
         "audit": good(engine.verify_audit(None).await),

@@ -113,7 +113,7 @@ async fn same_audit(engine: &Engine, held: &Value) {
 async fn same_sends(engine: &Engine, held: &Value) {
     for (name, receipt) in held["sends"].as_object().into_iter().flatten() {
         let names = ["id", "account_id", "route", "state", "key", "attempts", "internet_message_id", "graph_id", "chat_id", "created_at", "sent_at", "next_attempt_at"];
-        let now = json(good(engine.receipt(text(&receipt["id"])).await));
+        let now = json(good(engine.receipt(text(&receipt["id"]), None).await));
         still_holds(&only(receipt, &names), &now, name);
     }
 }
@@ -160,10 +160,10 @@ async fn the_queue_goes_out(world: &World, engine: &Engine, held: &Value) {
     let mover = tokio::spawn(world.sim.clone().follow(world.clock.clone()));
     for (name, wanted) in [("retrying", SendState::Sent), ("queued", SendState::Sent), ("dispatching", SendState::Unknown)] {
         let id = text(&held["sends"][name]["id"]);
-        let account_id = Some(good(engine.receipt(id.clone()).await).account_id);
+        let account_id = Some(good(engine.receipt(id.clone(), None).await).account_id);
         let feed = engine.changes(ChangeQuery { account_id, ..ChangeQuery::default() });
         let receipt = loop {
-            let receipt = good(engine.receipt(id.clone()).await);
+            let receipt = good(engine.receipt(id.clone(), None).await);
             if !matches!(receipt.state, SendState::Queued | SendState::Sending) {
                 break receipt;
             }
@@ -176,7 +176,7 @@ async fn the_queue_goes_out(world: &World, engine: &Engine, held: &Value) {
     assert_eq!(inbox(world, "alex@contoso.com").await, ["wants to wait []", "waiting [\"offer.txt\"]"]);
     assert_eq!(inbox(world, "nestor@contoso.com").await, ["wants to wait []", "waiting [\"offer.txt\"]"]);
     for (name, state) in [("sent", SendState::Sent), ("unknown", SendState::Unknown), ("failed", SendState::Failed), ("cancelled", SendState::Cancelled)] {
-        assert_eq!(good(engine.receipt(text(&held["sends"][name]["id"])).await).state, state, "{name}");
+        assert_eq!(good(engine.receipt(text(&held["sends"][name]["id"]), None).await).state, state, "{name}");
     }
 }
 

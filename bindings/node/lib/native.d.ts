@@ -409,6 +409,9 @@ export interface MailDraft {
   attachments?: readonly FileAttachment[];
   /** Idempotency key, unique per account: the same key and content give the same receipt, other content is a Conflict. */
   key?: string | null;
+  /** Not sent after this time: what is provably unsent by then becomes `failed`, anything else `unknown`. None: it waits for as long as it takes. It is
+   * no part of the content: the same key with another deadline gives the send as it was first handed in. */
+  deadline?: Date | null;
 }
 
 /** A Teams message to one person, found by mail address; the one-to-one chat is made or reused. */
@@ -420,6 +423,8 @@ export interface ChatDraft {
   bodyType?: BodyType;
   /** Idempotency key, as in `MailDraft`. */
   key?: string | null;
+  /** Not sent after this time, as in `MailDraft`. */
+  deadline?: Date | null;
 }
 
 /** What became of a draft. */
@@ -429,9 +434,9 @@ export interface Receipt {
   route: Route;
   state: SendState;
   key: string | null;
-  /** Times it was tried. */
+  /** Times it was tried with a request that may have had an effect, or whose process ended with it. Waiting for the network, a limit or a sign-in is no attempt. */
   attempts: number;
-  /** Why it is not sent, and what to do. */
+  /** Why it is not sent, or not yet, and what to do. */
   reason: string | null;
   /** Message-ID header of a mail (RFC 5322). */
   internetMessageId: string | null;
@@ -447,6 +452,8 @@ export interface Receipt {
 }
 
 export interface OutboxFilter {
+  /** Sends of all accounts of this owner. One of `owner` and `account_id` is needed. */
+  owner?: string | null;
   accountId?: string | null;
   state?: SendState | null;
   /** Newest first, at most this many, 1 to 1000. Default: `100`. */
@@ -967,9 +974,17 @@ export class Engine implements AsyncDisposable {
   send(draft: Draft, options?: CallOptions): Promise<Receipt>;
   /** Stores the draft and answers at once; delivery goes on in the background. Errors: as `send` before storing. */
   enqueue(draft: Draft, options?: CallOptions): Promise<Receipt>;
-  /** Errors: NotFound. */
-  receipt(receiptId: string, options?: CallOptions): Promise<Receipt>;
+  /** What became of a draft. With `owner`, a send of another owner is NotFound. Errors: NotFound. */
+  receipt(receiptId: string, owner?: string | null, options?: CallOptions): Promise<Receipt>;
+  /** Sends of an owner or an account, newest first. Errors: InvalidInput when neither is named. */
   outbox(filter?: OutboxFilter, options?: CallOptions): Promise<Receipt[]>;
+  /** Takes a send back that is provably unsent, and its draft out of the mailbox if one was made. What is cancelled already stays so. With `owner`, a
+   * send of another owner is NotFound. Errors: NotFound, Conflict when it was sent, is being sent, may have been sent, or failed. */
+  cancel(receiptId: string, owner?: string | null, options?: CallOptions): Promise<Receipt>;
+  /** Sends a failed one again, without its deadline; the receipt is `queued`, and delivery goes on in the background. With `even_if_unknown` also one that
+   * may have been sent: a mail is looked for once more first, a chat message is posted again. With `owner`, a send of another owner is NotFound.
+   * Errors: NotFound, Conflict when it is not failed, NotConnected, NeedsReconnect, ConsentMissing, StoreBusy. */
+  retry(receiptId: string, evenIfUnknown?: boolean, owner?: string | null, options?: CallOptions): Promise<Receipt>;
   /** Brings the account's folders up to date. Each page is stored with its cursor in one transaction; a cancelled call stops after a page and loses nothing.
    * Source: Graph, message: delta. Errors: NotFound (of another owner), NotConnected, NeedsReconnect, ConsentMissing, Throttled, Network, Upstream, LinkRejected. */
   sync(accountId: string, owner?: string | null, options?: CallOptions): Promise<SyncReport>;

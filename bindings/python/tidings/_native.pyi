@@ -882,8 +882,8 @@ _FileAttachment: TypeAlias = FileAttachment | _FileAttachmentFields
 @final
 class MailDraft:
     """A new mail. To, cc and bcc together 1 to 500 recipients."""
-    __match_args__ = ("account_id", "to", "subject", "body", "body_type", "cc", "bcc", "reply_to", "importance", "attachments", "key")
-    def __new__(cls, account_id: str, to: _Address | Sequence[_Address], subject: str, body: str, body_type: _BodyType = ..., cc: _Address | Sequence[_Address] = ..., bcc: _Address | Sequence[_Address] = ..., reply_to: _Address | Sequence[_Address] = ..., importance: _Importance = ..., attachments: Sequence[_FileAttachment] = ..., key: str | None = ...) -> Self: ...
+    __match_args__ = ("account_id", "to", "subject", "body", "body_type", "cc", "bcc", "reply_to", "importance", "attachments", "key", "deadline")
+    def __new__(cls, account_id: str, to: _Address | Sequence[_Address], subject: str, body: str, body_type: _BodyType = ..., cc: _Address | Sequence[_Address] = ..., bcc: _Address | Sequence[_Address] = ..., reply_to: _Address | Sequence[_Address] = ..., importance: _Importance = ..., attachments: Sequence[_FileAttachment] = ..., key: str | None = ..., deadline: datetime | None = ...) -> Self: ...
     @property
     def account_id(self) -> str: ...
     @property
@@ -907,14 +907,18 @@ class MailDraft:
     @property
     def key(self) -> str | None:
         """Idempotency key, unique per account: the same key and content give the same receipt, other content is a Conflict."""
+    @property
+    def deadline(self) -> datetime | None:
+        """Not sent after this time: what is provably unsent by then becomes `failed`, anything else `unknown`. None: it waits for as long as it takes. It is
+        no part of the content: the same key with another deadline gives the send as it was first handed in."""
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
 @final
 class ChatDraft:
     """A Teams message to one person, found by mail address; the one-to-one chat is made or reused."""
-    __match_args__ = ("account_id", "to", "body", "body_type", "key")
-    def __new__(cls, account_id: str, to: str, body: str, body_type: _BodyType = ..., key: str | None = ...) -> Self: ...
+    __match_args__ = ("account_id", "to", "body", "body_type", "key", "deadline")
+    def __new__(cls, account_id: str, to: str, body: str, body_type: _BodyType = ..., key: str | None = ..., deadline: datetime | None = ...) -> Self: ...
     @property
     def account_id(self) -> str: ...
     @property
@@ -926,6 +930,9 @@ class ChatDraft:
     @property
     def key(self) -> str | None:
         """Idempotency key, as in `MailDraft`."""
+    @property
+    def deadline(self) -> datetime | None:
+        """Not sent after this time, as in `MailDraft`."""
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -946,10 +953,10 @@ class Receipt:
     def key(self) -> str | None: ...
     @property
     def attempts(self) -> int:
-        """Times it was tried."""
+        """Times it was tried with a request that may have had an effect, or whose process ended with it. Waiting for the network, a limit or a sign-in is no attempt."""
     @property
     def reason(self) -> str | None:
-        """Why it is not sent, and what to do."""
+        """Why it is not sent, or not yet, and what to do."""
     @property
     def internet_message_id(self) -> str | None:
         """Message-ID header of a mail (RFC 5322)."""
@@ -973,8 +980,11 @@ class Receipt:
 
 @final
 class OutboxFilter:
-    __match_args__ = ("account_id", "state", "limit")
-    def __new__(cls, account_id: str | None = ..., state: _SendState | None = ..., limit: int = ...) -> Self: ...
+    __match_args__ = ("owner", "account_id", "state", "limit")
+    def __new__(cls, owner: str | None = ..., account_id: str | None = ..., state: _SendState | None = ..., limit: int = ...) -> Self: ...
+    @property
+    def owner(self) -> str | None:
+        """Sends of all accounts of this owner. One of `owner` and `account_id` is needed."""
     @property
     def account_id(self) -> str | None: ...
     @property
@@ -1743,13 +1753,20 @@ class Engine:
         Errors before anything is stored: InvalidInput, LimitExceeded, NotConnected, ConsentMissing, Conflict. After that the receipt tells."""
     async def enqueue(self, draft: _Draft) -> Receipt:
         """Stores the draft and answers at once; delivery goes on in the background. Errors: as `send` before storing."""
-    async def receipt(self, receipt_id: str) -> Receipt:
-        """Errors: NotFound."""
+    async def receipt(self, receipt_id: str, owner: str | None = ...) -> Receipt:
+        """What became of a draft. With `owner`, a send of another owner is NotFound. Errors: NotFound."""
     @overload
     async def outbox(self, filter: OutboxFilter) -> list[Receipt]:
-        ...
+        """Sends of an owner or an account, newest first. Errors: InvalidInput when neither is named."""
     @overload
-    async def outbox(self, *, account_id: str | None = ..., state: _SendState | None = ..., limit: int = ...) -> list[Receipt]: ...
+    async def outbox(self, *, owner: str | None = ..., account_id: str | None = ..., state: _SendState | None = ..., limit: int = ...) -> list[Receipt]: ...
+    async def cancel(self, receipt_id: str, owner: str | None = ...) -> Receipt:
+        """Takes a send back that is provably unsent, and its draft out of the mailbox if one was made. What is cancelled already stays so. With `owner`, a
+        send of another owner is NotFound. Errors: NotFound, Conflict when it was sent, is being sent, may have been sent, or failed."""
+    async def retry(self, receipt_id: str, even_if_unknown: bool = ..., owner: str | None = ...) -> Receipt:
+        """Sends a failed one again, without its deadline; the receipt is `queued`, and delivery goes on in the background. With `even_if_unknown` also one that
+        may have been sent: a mail is looked for once more first, a chat message is posted again. With `owner`, a send of another owner is NotFound.
+        Errors: NotFound, Conflict when it is not failed, NotConnected, NeedsReconnect, ConsentMissing, StoreBusy."""
     async def sync(self, account_id: str, owner: str | None = ...) -> SyncReport:
         """Brings the account's folders up to date. Each page is stored with its cursor in one transaction; a cancelled call stops after a page and loses nothing.
         Source: Graph, message: delta. Errors: NotFound (of another owner), NotConnected, NeedsReconnect, ConsentMissing, Throttled, Network, Upstream, LinkRejected."""
@@ -1897,13 +1914,20 @@ class BlockingEngine:
         Errors before anything is stored: InvalidInput, LimitExceeded, NotConnected, ConsentMissing, Conflict. After that the receipt tells."""
     def enqueue(self, draft: _Draft) -> Receipt:
         """Stores the draft and answers at once; delivery goes on in the background. Errors: as `send` before storing."""
-    def receipt(self, receipt_id: str) -> Receipt:
-        """Errors: NotFound."""
+    def receipt(self, receipt_id: str, owner: str | None = ...) -> Receipt:
+        """What became of a draft. With `owner`, a send of another owner is NotFound. Errors: NotFound."""
     @overload
     def outbox(self, filter: OutboxFilter) -> list[Receipt]:
-        ...
+        """Sends of an owner or an account, newest first. Errors: InvalidInput when neither is named."""
     @overload
-    def outbox(self, *, account_id: str | None = ..., state: _SendState | None = ..., limit: int = ...) -> list[Receipt]: ...
+    def outbox(self, *, owner: str | None = ..., account_id: str | None = ..., state: _SendState | None = ..., limit: int = ...) -> list[Receipt]: ...
+    def cancel(self, receipt_id: str, owner: str | None = ...) -> Receipt:
+        """Takes a send back that is provably unsent, and its draft out of the mailbox if one was made. What is cancelled already stays so. With `owner`, a
+        send of another owner is NotFound. Errors: NotFound, Conflict when it was sent, is being sent, may have been sent, or failed."""
+    def retry(self, receipt_id: str, even_if_unknown: bool = ..., owner: str | None = ...) -> Receipt:
+        """Sends a failed one again, without its deadline; the receipt is `queued`, and delivery goes on in the background. With `even_if_unknown` also one that
+        may have been sent: a mail is looked for once more first, a chat message is posted again. With `owner`, a send of another owner is NotFound.
+        Errors: NotFound, Conflict when it is not failed, NotConnected, NeedsReconnect, ConsentMissing, StoreBusy."""
     def sync(self, account_id: str, owner: str | None = ...) -> SyncReport:
         """Brings the account's folders up to date. Each page is stored with its cursor in one transaction; a cancelled call stops after a page and loses nothing.
         Source: Graph, message: delta. Errors: NotFound (of another owner), NotConnected, NeedsReconnect, ConsentMissing, Throttled, Network, Upstream, LinkRejected."""

@@ -152,7 +152,7 @@ impl Engine {
         let outcome = self.inner.runtime.guard(move |stop| async move {
             tokio::select! {
                 outcome = inner.outbox.wait(&id, inner.send_timeout) => outcome,
-                () = stop.wait() => inner.outbox.receipt(&id).await,
+                () = stop.wait() => inner.outbox.receipt(&id, None).await,
             }
         });
         // It is stored and goes out, now or at the next open. An error here would say that nothing was accepted, and the message be sent again.
@@ -165,15 +165,31 @@ impl Engine {
         self.inner.runtime.finish(async move { inner.enqueue(draft).await }).await
     }
 
-    /// Errors: NotFound.
-    pub async fn receipt(&self, receipt_id: String) -> Result<Receipt> {
+    /// What became of a draft. With `owner`, a send of another owner is NotFound. Errors: NotFound.
+    pub async fn receipt(&self, receipt_id: String, owner: Option<String>) -> Result<Receipt> {
         let inner = self.inner.clone();
-        self.inner.runtime.finish(async move { inner.outbox.receipt(&receipt_id).await }).await
+        self.inner.runtime.finish(async move { inner.outbox.receipt(&receipt_id, owner).await }).await
     }
 
+    /// Sends of an owner or an account, newest first. Errors: InvalidInput when neither is named.
     pub async fn outbox(&self, filter: OutboxFilter) -> Result<Vec<Receipt>> {
         let inner = self.inner.clone();
         self.inner.runtime.finish(async move { inner.outbox.receipts(filter).await }).await
+    }
+
+    /// Takes a send back that is provably unsent, and its draft out of the mailbox if one was made. What is cancelled already stays so. With `owner`, a
+    /// send of another owner is NotFound. Errors: NotFound, Conflict when it was sent, is being sent, may have been sent, or failed.
+    pub async fn cancel(&self, receipt_id: String, owner: Option<String>) -> Result<Receipt> {
+        let inner = self.inner.clone();
+        self.inner.runtime.finish(async move { inner.outbox.cancel(&receipt_id, owner).await }).await
+    }
+
+    /// Sends a failed one again, without its deadline; the receipt is `queued`, and delivery goes on in the background. With `even_if_unknown` also one that
+    /// may have been sent: a mail is looked for once more first, a chat message is posted again. With `owner`, a send of another owner is NotFound.
+    /// Errors: NotFound, Conflict when it is not failed, NotConnected, NeedsReconnect, ConsentMissing, StoreBusy.
+    pub async fn retry(&self, receipt_id: String, even_if_unknown: bool, owner: Option<String>) -> Result<Receipt> {
+        let inner = self.inner.clone();
+        self.inner.runtime.finish(async move { inner.retry(&receipt_id, even_if_unknown, owner).await }).await
     }
 
     /// Brings the account's folders up to date. Each page is stored with its cursor in one transaction; a cancelled call stops after a page and loses nothing.
@@ -275,7 +291,7 @@ impl Engine {
 impl Inner {
     async fn enqueue(&self, draft: Draft) -> Result<Receipt> {
         // Before anything is read: what is wrong in itself is wrong for any account.
-        check_draft(&draft)?;
+        check_draft(&draft, self.clock.now())?;
         let (account_id, feature) = match &draft {
             Draft::Mail { mail } => (&mail.account_id, Feature::MailSend),
             Draft::Chat { chat } => (&chat.account_id, Feature::Chat),
@@ -284,6 +300,18 @@ impl Inner {
         let receipt = self.outbox.enqueue(draft).await?;
         self.bell.ring(Event::SendChanged { receipt: receipt.clone() });
         Ok(receipt)
+    }
+
+    async fn retry(&self, receipt_id: &str, even_if_unknown: bool, owner: Option<String>) -> Result<Receipt> {
+        let receipt = self.outbox.receipt(receipt_id, owner).await?;
+        if matches!(receipt.state, SendState::Failed | SendState::Unknown) {
+            let feature = match receipt.route {
+                Route::Mail => Feature::MailSend,
+                Route::Chat => Feature::Chat,
+            };
+            self.usable(&receipt.account_id, feature).await?;
+        }
+        self.outbox.retry(receipt_id, even_if_unknown).await
     }
 
     async fn begin(&self, request: ConnectRequest) -> Result<SignIn> {

@@ -87,5 +87,6 @@ fn to_itself(account: &Account) -> MailDraft {
         importance: Importance::Normal,
         attachments: Vec::new(),
         key: None,
+        deadline: None,
     }
 }

@@ -26,16 +26,29 @@ pub fn is_lasting(status: StatusCode, body: &[u8]) -> bool {
     matches!(code.as_str(), "errorcorruptdata" | "errorcannotopenfileattachment") || !matches!(kind, ErrorKind::Throttled | ErrorKind::Upstream | ErrorKind::NeedsReconnect)
 }
 
+/// Somebody, perhaps Microsoft itself, changed the item in between: nothing was done, and it passes.
+pub fn is_contested(code: &str) -> bool {
+    matches!(code, "errorirresolvableconflict" | "resourcemodified" | "errorstaleobject" | "preconditionfailed") || code.starts_with("errorchangekeyrequired")
+}
+
 pub fn error(status: StatusCode, body: &[u8]) -> Error {
     let code = error_code(body);
     let (kind, reason) = told(status.as_u16(), &code);
     let named = if code.is_empty() { String::new() } else { format!(", {code}") };
     let error = Error::new(kind, format!("{reason} (HTTP {}{named}).", status.as_u16()));
     match code.as_str() {
-        "errorquotaexceeded" | "quotalimitreached" => error.with_remedy(Remedy::User),
+        code if is_quota(code) => error.with_remedy(Remedy::User),
+        // Nobody has to do anything: the next try may go through.
+        _ if kind == ErrorKind::Conflict => error.with_remedy(Remedy::Wait),
+        _ if matches!(status.as_u16(), 507 | 509) => error.with_remedy(Remedy::User),
         "mailboxnotenabledforrestapi" | "errormailboxnotenabledforrestapi" => error.with_remedy(Remedy::Admin),
         _ => error,
     }
+}
+
+/// There is no room, or too much was sent today. It lasts, and it ends.
+fn is_quota(code: &str) -> bool {
+    code.ends_with("quotaexceeded") || matches!(code, "quotalimitreached" | "errorexceededmessagelimit" | "errormailboxfull")
 }
 
 fn told(status: u16, code: &str) -> (ErrorKind, &'static str) {
@@ -47,7 +60,7 @@ fn told(status: u16, code: &str) -> (ErrorKind, &'static str) {
         }
         "errorsendasdenied" => Some((Forbidden, "This account may not send in that name")),
         "erroraccessdenied" | "authorization_requestdenied" | "accessdenied" => Some((Forbidden, "Microsoft does not allow this account to do that; a permission or a right is missing")),
-        "errorquotaexceeded" | "quotalimitreached" => Some((LimitExceeded, "The mailbox is full. Make room, then try again")),
+        code if is_quota(code) => Some((LimitExceeded, "The mailbox is full, or has sent as much as it may for now. Make room, or wait")),
         "errormessagesizeexceeded" => Some((LimitExceeded, "The message is larger than this mailbox may send")),
         "errorinvalidrecipients" => Some((InvalidInput, "A recipient is not a valid address")),
         "erroritemnotfound" | "errorsyncfoldernotfound" | "itemnotfound" | "request_resourcenotfound" | "resourcenotfound" | "errorfoldernotfound" => {
@@ -56,7 +69,7 @@ fn told(status: u16, code: &str) -> (ErrorKind, &'static str) {
         "errorinvaliduser" | "errornonexistentmailbox" => Some((NotFound, "There is no such person or mailbox")),
         "errorserverbusy" | "errormailboxstoreunavailable" | "errorinternalservertransienterror" | "servicenotavailable" => Some((Upstream, "Microsoft's service is busy. Try again later")),
         "toomanyrequests" | "applicationthrottled" | "activitylimitreached" => Some((Throttled, "Microsoft asks to come back later")),
-        "errorirresolvableconflict" | "resourcemodified" => Some((Conflict, "It was changed by somebody else at the same moment. Read it again")),
+        code if is_contested(code) => Some((Conflict, "It was changed by somebody else at the same moment. Read it again")),
         _ => None,
     };
     if let Some(told) = by_code {
@@ -66,7 +79,7 @@ fn told(status: u16, code: &str) -> (ErrorKind, &'static str) {
         401 => (NeedsReconnect, "Microsoft does not accept this account's sign-in. Connect the account again"),
         403 => (Forbidden, "Microsoft does not allow this account to do that; a permission, licence or policy is in the way"),
         404 => (NotFound, "Microsoft does not have it, or no longer"),
-        409 | 412 => (Conflict, "It contradicts what Microsoft has"),
+        409 | 412 | 423 => (Conflict, "It contradicts what Microsoft has"),
         413 => (LimitExceeded, "It is larger than Microsoft accepts"),
         429 => (Throttled, "Microsoft asks to come back later"),
         507 | 509 => (LimitExceeded, "A quota of Microsoft is used up"),
@@ -90,6 +103,10 @@ mod tests {
             (401, "", ErrorKind::NeedsReconnect),
             (400, r#"{"error":{"code":"<script>"}}"#, ErrorKind::InvalidInput),
             (412, "", ErrorKind::Conflict),
+            (423, "", ErrorKind::Conflict),
+            (400, r#"{"error":{"code":"ErrorChangeKeyRequiredForWriteOperations"}}"#, ErrorKind::Conflict),
+            (507, "", ErrorKind::LimitExceeded),
+            (403, r#"{"error":{"code":"ErrorSubmissionQuotaExceeded"}}"#, ErrorKind::LimitExceeded),
             (503, "", ErrorKind::Upstream),
         ] {
             let error = error(StatusCode::from_u16(status).unwrap(), body.as_bytes());

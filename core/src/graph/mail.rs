@@ -12,13 +12,14 @@ use crate::pipeline::Safety;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, IF_MATCH};
-use http::Method;
+use http::{Method, StatusCode};
+use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
 use url::Url;
 
 const FOLDER: &str = "id,parentFolderId,displayName,childFolderCount,totalItemCount,unreadItemCount";
-const STATE: &str = "id,isDraft,parentFolderId,internetMessageId";
+const STATE: &str = "id,isDraft,changeKey";
 const WELL_KNOWN: [&str; 7] = ["inbox", "sentitems", "drafts", "deleteditems", "junkemail", "archive", "outbox"];
 /// A private property on every draft made here, by which it is found again when its id was never learnt.
 const MARK: &str = "String {6b1f0f0a-5c0c-4b0e-9c52-7a1d3f5e8b24} Name TidingsMark";
@@ -78,24 +79,38 @@ pub struct OutgoingMail<'a> {
     pub mark: &'a str,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct DraftMade {
-    pub id: String,
-    #[serde(default)]
-    pub internet_message_id: Option<String>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
+/// A message of ours as the mailbox has it. An answer that leaves out what decides (whether it is a draft) is no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MessageState {
     pub id: String,
-    #[serde(default)]
     pub is_draft: bool,
-    #[serde(rename = "parentFolderId", default)]
-    pub folder_id: String,
+    pub change_key: Option<String>,
+    /// None: the property was not shown.
+    pub mark: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WireState {
+    id: Option<String>,
+    is_draft: Option<bool>,
+    change_key: Option<String>,
     #[serde(default)]
-    pub internet_message_id: Option<String>,
+    single_value_extended_properties: Option<Vec<WireProperty>>,
+}
+
+#[derive(Deserialize)]
+struct WireProperty {
+    id: Option<String>,
+    value: Option<String>,
+}
+
+impl WireState {
+    fn read(self) -> Option<MessageState> {
+        let is_mark = |p: &WireProperty| p.id.as_deref().is_some_and(|id| id.eq_ignore_ascii_case(MARK));
+        let mark = self.single_value_extended_properties.into_iter().flatten().find(is_mark).and_then(|p| p.value);
+        Some(MessageState { id: self.id.filter(|id| !id.is_empty())?, is_draft: self.is_draft?, change_key: self.change_key.filter(|key| !key.is_empty()), mark })
+    }
 }
 
 #[derive(Deserialize)]
@@ -343,32 +358,59 @@ impl Graph {
         Ok(ids.iter().zip(found).map(|(id, item)| (id.clone(), proof(id, item))).collect())
     }
 
-    /// Answers the new change key if it stands for this change alone: nothing else was changed since `known`.
+    /// Answers the new change key if it stands for this change alone: nothing else was changed since `known`. A conflict passes: the item is read again
+    /// and the change repeated, with growing pauses.
     pub async fn set_read(&self, caller: &Caller, id: &str, is_read: bool, known: &str) -> Result<Option<String>> {
-        #[derive(Default, Deserialize)]
-        #[serde(default)]
-        struct Wire {
-            #[serde(rename = "changeKey")]
-            change_key: Option<String>,
-            #[serde(rename = "@odata.etag")]
-            etag: Option<String>,
-        }
         let url = self.url(&format!("me/messages/{}", segment(id)?), &[])?;
         let body = serde_json::json!({ "isRead": is_read }).to_string().into_bytes();
         let request = self.write(caller, Method::PATCH, url, body, Safety::Repeatable);
-        let condition = HeaderValue::from_str(&format!("W/\"{known}\"")).ok().filter(|_| !known.is_empty());
-        let Some(condition) = condition else { return self.ask(request).await.map(|_| None) };
-        let response = match self.ask(request.clone().header(IF_MATCH, condition)).await {
-            // Somebody else's change is in between; the next sync has to show it, so the key that would hide it is not learnt.
-            Err(e) if e.kind() == ErrorKind::Conflict => return self.ask(request).await.map(|_| None),
-            answer => answer?,
-        };
-        let wire: Wire = wire::read(&response.body).unwrap_or_default();
+        let mut pause = CONTESTED_PAUSE;
+        // With the key that is known; then without one, since what is read elsewhere is read; then with the one it has by now, should one be required.
+        for attempt in 0.. {
+            let key = match attempt {
+                0 => Some(known.to_owned()),
+                n if n % 2 == 1 => None,
+                _ => self.current_key(caller, id).await?,
+            };
+            let condition = key.as_deref().and_then(tag);
+            // Somebody else's change may be in between; the next sync has to show it, so a key that would hide it is not learnt.
+            let is_alone = condition.is_some() && key.as_deref() == Some(known);
+            let request = match condition {
+                Some(tag) => request.clone().header(IF_MATCH, tag),
+                None => request.clone(),
+            };
+            match self.ask(request).await {
+                Ok(response) if is_alone => {
+                    let wire: WireKey = wire::read(&response.body).unwrap_or_default();
+                    return Ok(wire.change_key.or_else(|| change_key(&wire.etag?)));
+                }
+                Ok(_) => return Ok(None),
+                Err(e) if e.kind() != ErrorKind::Conflict || pause > CONTESTED_PAUSE * 16 => return Err(e),
+                Err(_) if attempt == 0 => continue,
+                Err(_) => {}
+            }
+            self.pipeline.clock().pause(pause).await;
+            pause *= 2;
+        }
+        Err(Error::internal("A change was repeated without end."))
+    }
+
+    async fn current_key(&self, caller: &Caller, id: &str) -> Result<Option<String>> {
+        let url = self.url(&format!("me/messages/{}", segment(id)?), &[("$select", "id,changeKey")])?;
+        let wire: WireKey = wire::read(&self.ask(self.get(caller, url)).await?.body)?;
         Ok(wire.change_key.or_else(|| change_key(&wire.etag?)))
     }
 
-    /// Not sent yet, and not repeated in doubt: after `OutcomeUnknown`, [`find_by_mark`](Self::find_by_mark) tells whether it was made.
-    pub async fn create_draft(&self, caller: &Caller, mail: &OutgoingMail<'_>) -> Result<DraftMade> {
+    /// Answers the draft's id. Not sent yet, and not repeated in doubt: after `OutcomeUnknown`, [`find_by_mark`](Self::find_by_mark) tells whether it was
+    /// made. An answer that does not show this very draft is doubt: what it names might be another one, and would be sent.
+    pub async fn create_draft(&self, caller: &Caller, mail: &OutgoingMail<'_>) -> Result<String> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Made {
+            id: String,
+            is_draft: Option<bool>,
+            internet_message_id: Option<String>,
+        }
         let draft = mail.draft;
         let recipients = |list: &[Address]| list.iter().map(Recipient::from).collect::<Vec<_>>();
         let wire = WireDraft {
@@ -394,30 +436,73 @@ impl Graph {
         };
         let body = serde_json::to_vec(&wire).map_err(|_| Error::internal("A draft could not be written."))?;
         let response = self.ask(self.write(caller, Method::POST, self.url("me/messages", &[])?, body, Safety::Once)).await?;
-        wire::read(&response.body).map_err(|_| Error::new(ErrorKind::OutcomeUnknown, "The draft was made, but Microsoft's answer could not be read.").with_request_id(response.request_id))
+        let is_this = |made: &Made| !made.id.is_empty() && made.is_draft == Some(true) && made.internet_message_id.as_deref() == Some(mail.internet_message_id);
+        match wire::read::<Made>(&response.body).ok().filter(is_this) {
+            Some(made) => Ok(made.id),
+            None => Err(Error::new(ErrorKind::OutcomeUnknown, "The draft may have been made, but Microsoft's answer does not show it.").with_request_id(response.request_id)),
+        }
     }
 
-    /// Accepted for delivery when this returns.
+    /// Accepted for delivery when this returns. Any success but 202 comes from somebody who is not Graph, and is doubt.
     pub async fn send_draft(&self, caller: &Caller, id: &str) -> Result<()> {
         let url = self.url(&format!("me/messages/{}/send", segment(id)?), &[])?;
         let mut request = self.write(caller, Method::POST, url, Vec::new(), Safety::Once).header(CONTENT_LENGTH, HeaderValue::from_static("0"));
         request.headers.remove(CONTENT_TYPE);
-        self.ask(request).await.map(drop)
-    }
-
-    /// None: the mailbox does not have it (yet).
-    pub async fn message_state(&self, caller: &Caller, id: &str) -> Result<Option<MessageState>> {
-        let url = self.url(&format!("me/messages/{}", segment(id)?), &[("$select", STATE)])?;
-        match self.look(self.get(caller, url)).await? {
-            Some(response) => wire::read(&response.body).map(Some),
-            None => Ok(None),
+        let response = self.ask(request).await?;
+        if response.status == StatusCode::ACCEPTED {
+            return Ok(());
         }
+        Err(Error::new(ErrorKind::OutcomeUnknown, "Microsoft's answer does not say that the mail was accepted.").with_request_id(response.request_id))
     }
 
-    /// Messages that carry this mark, wherever they are.
+    /// None: the mailbox does not have it (yet). An answer about another message, or one that does not say whether it is a draft, is an error.
+    pub async fn message_state(&self, caller: &Caller, id: &str) -> Result<Option<MessageState>> {
+        let url = self.url(&format!("me/messages/{}", segment(id)?), &[("$select", STATE), ("$expand", &shown_mark())])?;
+        let Some(response) = self.look(self.get(caller, url)).await? else { return Ok(None) };
+        let state = wire::read::<WireState>(&response.body)?.read().filter(|state| state.id == id);
+        state.map(Some).ok_or_else(|| Error::new(ErrorKind::Upstream, "Microsoft's answer does not tell what became of the message. Try again later.").with_request_id(response.request_id))
+    }
+
+    /// Drafts and sent copies that carry this mark.
     pub async fn find_by_mark(&self, caller: &Caller, mark: &str) -> Result<Vec<MessageState>> {
         let filter = format!("singleValueExtendedProperties/Any(ep: ep/id eq {} and ep/value eq {})", literal(MARK), literal(mark));
-        let url = self.url("me/messages", &[("$filter", &filter), ("$select", STATE)])?;
-        Ok(self.list(caller, url).await?.unwrap_or_default())
+        let mut found = Vec::new();
+        // In this order: what leaves Drafts between the two looks is in Sent Items by then.
+        for folder in ["drafts", "sentitems"] {
+            let url = self.url(&format!("me/mailFolders/{folder}/messages"), &[("$filter", &filter), ("$select", STATE), ("$expand", &shown_mark())])?;
+            found.extend(self.list::<WireState>(caller, url).await?.unwrap_or_default());
+        }
+        Ok(found.into_iter().filter_map(WireState::read).filter(|state| state.mark.as_deref().is_some_and(|m| m.eq_ignore_ascii_case(mark))).collect())
     }
+
+    /// Removes a draft that is still as it was seen. A conflict: it is not, and stays.
+    pub async fn delete_draft(&self, caller: &Caller, id: &str, change_key: &str) -> Result<()> {
+        let condition = tag(change_key).ok_or_else(|| Error::internal("A draft to be removed has no change key."))?;
+        let url = self.url(&format!("me/messages/{}", segment(id)?), &[])?;
+        let mut request = self.write(caller, Method::DELETE, url, Vec::new(), Safety::Repeatable).header(IF_MATCH, condition);
+        request.headers.remove(CONTENT_TYPE);
+        self.look(request).await.map(drop)
+    }
+}
+
+/// The first pause after a conflict; the longest is 16 times as long.
+const CONTESTED_PAUSE: Duration = Duration::from_millis(500);
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct WireKey {
+    #[serde(rename = "changeKey")]
+    change_key: Option<String>,
+    #[serde(rename = "@odata.etag")]
+    etag: Option<String>,
+}
+
+/// The condition under which a message still has this change key.
+fn tag(change_key: &str) -> Option<HeaderValue> {
+    HeaderValue::from_str(&format!("W/\"{change_key}\"")).ok().filter(|_| !change_key.is_empty())
+}
+
+/// Our own mark is shown when it is asked for.
+fn shown_mark() -> String {
+    format!("singleValueExtendedProperties($filter=id eq {})", literal(MARK))
 }

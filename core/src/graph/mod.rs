@@ -81,14 +81,7 @@ impl Graph {
     async fn ask(&self, request: Request) -> Result<Response> {
         let account_id = request.account_id.clone();
         let response = self.pipeline.send(request).await?;
-        if response.status.is_success() {
-            return Ok(response);
-        }
-        let error = fault::error(response.status, &response.body).with_request_id(response.request_id);
-        Err(match account_id {
-            Some(id) => error.on_account(id),
-            None => error,
-        })
+        told(response, account_id)
     }
 
     /// As [`ask`](Self::ask), but a thing that does not exist is an answer.
@@ -99,6 +92,18 @@ impl Graph {
             Err(e) => Err(e),
         }
     }
+}
+
+/// Success, or the error that the answer tells.
+fn told(response: Response, account_id: Option<String>) -> Result<Response> {
+    if response.status.is_success() {
+        return Ok(response);
+    }
+    let error = fault::error(response.status, &response.body).with_request_id(response.request_id);
+    Err(match account_id {
+        Some(id) => error.on_account(id),
+        None => error,
+    })
 }
 
 const PREFER: HeaderName = HeaderName::from_static("prefer");

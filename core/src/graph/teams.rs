@@ -1,12 +1,12 @@
 //! People and one-to-one chats.
 
 use super::wire::{self, ItemBody};
-use super::{Caller, Graph, literal, segment};
+use super::{Caller, Graph, fault, literal, segment, told};
 use crate::error::{Error, ErrorKind, Result};
 use crate::json::lenient;
 use crate::model::BodyType;
-use crate::pipeline::Safety;
-use http::Method;
+use crate::pipeline::{Safety, error_code};
+use http::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -60,6 +60,14 @@ struct WireMessage {
 #[derive(Deserialize)]
 struct Made {
     id: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Posted {
+    id: String,
+    #[serde(default)]
+    chat_id: Option<String>,
 }
 
 impl Graph {
@@ -133,16 +141,33 @@ impl Graph {
         let wire = WireChat { chat_type: "oneOnOne", members: [member(me)?, member(other)?] };
         let body = serde_json::to_vec(&wire).map_err(|_| Error::internal("A chat could not be written."))?;
         let response = self.ask(self.write(caller, Method::POST, self.url("chats", &[])?, body, Safety::Repeatable)).await?;
-        wire::read::<Made>(&response.body).map(|chat| chat.id)
+        let made = wire::read::<Made>(&response.body)?;
+        // The id of such a chat is made of its two members: another pair is another person's chat.
+        match members(&made.id) {
+            Some((a, b)) if !is_pair((a, b), (me.0, other.0)) => Err(Error::new(ErrorKind::Upstream, "Microsoft answered with another chat than the one asked for. Try again later.")),
+            _ if made.id.is_empty() => Err(wire::unreadable()),
+            _ => Ok(made.id),
+        }
     }
 
     /// Posted when this returns. Teams has no key to recognise a repetition by, so this is never repeated in doubt.
     pub async fn post_chat_message(&self, caller: &Caller, chat_id: &str, body: &str, kind: BodyType) -> Result<String> {
         let url = self.url(&format!("chats/{}/messages", segment(chat_id)?), &[])?;
         let wire = serde_json::to_vec(&WireMessage { body: ItemBody::new(kind, body) }).map_err(|_| Error::internal("A message could not be written."))?;
-        let response = self.ask(self.write(caller, Method::POST, url, wire, Safety::Once)).await?;
-        let unclear = |_| Error::new(ErrorKind::OutcomeUnknown, "The message was posted, but Microsoft's answer could not be read.").with_request_id(response.request_id.clone());
-        wire::read::<Made>(&response.body).map(|made| made.id).map_err(unclear)
+        let response = self.pipeline.send(self.write(caller, Method::POST, url, wire, Safety::Once)).await?;
+        let unclear = |words: &str| Error::new(ErrorKind::OutcomeUnknown, words.to_owned()).with_request_id(response.request_id.clone());
+        // Graph repeats towards Teams by itself, and Teams refuses the repetition of what it has already.
+        if response.status == StatusCode::CONFLICT && !fault::is_contested(&error_code(&response.body)) {
+            return Err(unclear("Teams says that it has this message already, or something like it."));
+        }
+        if !response.status.is_success() {
+            return told(response, Some(caller.account_id.clone())).map(|_| String::new());
+        }
+        let is_this = |made: &Posted| !made.id.is_empty() && made.chat_id.as_deref().is_none_or(|chat| chat == chat_id);
+        match wire::read::<Posted>(&response.body).ok().filter(is_this) {
+            Some(made) => Ok(made.id),
+            None => Err(unclear("The message may have been posted, but Microsoft's answer does not show it.")),
+        }
     }
 }
 
@@ -157,4 +182,17 @@ fn only(mut people: Vec<Person>) -> Result<Option<Person>> {
         return Err(Error::new(ErrorKind::Conflict, "More than one person has this address, so it is not clear who is meant. Use another address of that person."));
     }
     Ok(people.pop())
+}
+
+/// The two members named in the id of a one-to-one chat, when it has that form.
+fn members(chat_id: &str) -> Option<(&str, &str)> {
+    let pair = chat_id.strip_prefix("19:")?.strip_suffix("@unq.gbl.spaces")?;
+    let (a, b) = pair.split_once('_')?;
+    let is_id = |id: &str| id.len() == 36 && id.bytes().all(|c| c.is_ascii_hexdigit() || c == b'-');
+    (is_id(a) && is_id(b)).then_some((a, b))
+}
+
+fn is_pair((a, b): (&str, &str), (c, d): (&str, &str)) -> bool {
+    let same = |x: &str, y: &str| x.eq_ignore_ascii_case(y);
+    (same(a, c) && same(b, d)) || (same(a, d) && same(b, c))
 }

@@ -270,7 +270,7 @@ async fn folders_of_all_levels_with_their_own_names() {
 
 #[tokio::test]
 async fn a_draft_is_made_with_its_marks_and_sent_by_id() {
-    let bench = answers(vec![says(201, r#"{"id":"AA/k=","internetMessageId":"<m@x>"}"#), says(202, "")]);
+    let bench = answers(vec![says(201, r#"{"id":"AA/k=","isDraft":true,"internetMessageId":"<m@x>"}"#), says(202, "")]);
     let address = |a: &str| Address { address: a.into(), name: String::new() };
     let draft = MailDraft {
         to: vec![Address { name: "Bob".into(), ..address("bob@x") }],
@@ -290,7 +290,7 @@ async fn a_draft_is_made_with_its_marks_and_sent_by_id() {
         "attachments": [{ "@odata.type": "#microsoft.graph.fileAttachment", "name": "a.txt", "contentType": "text/plain", "contentBytes": "aGk=" }],
         "singleValueExtendedProperties": [{ "id": "String {6b1f0f0a-5c0c-4b0e-9c52-7a1d3f5e8b24} Name TidingsMark", "value": "k1" }],
     }));
-    bench.graph.send_draft(&caller(), &made.id).await.unwrap();
+    bench.graph.send_draft(&caller(), &made).await.unwrap();
     assert_eq!(bench.last().0, "POST https://graph.microsoft.com/v1.0/me/messages/AA%2Fk%3D/send");
     let seen = bench.service.seen.lock().unwrap();
     let sent = seen.last().unwrap();
@@ -311,13 +311,24 @@ async fn what_must_not_happen_twice_is_never_repeated_in_doubt() {
 
 #[tokio::test]
 async fn states_marks_and_read_flags() {
-    let bench = answers(vec![says(200, r#"{"id":"m","isDraft":true,"parentFolderId":"f","internetMessageId":null}"#), says(404, r#"{"error":{"code":"ErrorItemNotFound"}}"#)]);
+    let bench = answers(vec![says(200, r#"{"id":"m","isDraft":true,"changeKey":"ck"}"#), says(404, r#"{"error":{"code":"ErrorItemNotFound"}}"#)]);
     let state = bench.graph.message_state(&caller(), "m").await.unwrap().unwrap();
-    assert!(state.is_draft && state.folder_id == "f");
+    assert!(state.is_draft && state.change_key.as_deref() == Some("ck") && state.mark.is_none());
     assert_eq!(bench.graph.message_state(&caller(), "m").await.unwrap(), None);
 
-    let bench = answers(vec![says(200, r#"{"value":[{"id":"m","isDraft":false,"parentFolderId":"f"}]}"#)]);
-    assert_eq!(bench.graph.find_by_mark(&caller(), "o'k").await.unwrap().len(), 1);
+    let marked = |mark: &str| json!([{ "id": "String {6b1f0f0a-5c0c-4b0e-9c52-7a1d3f5e8b24} Name TidingsMark", "value": mark }]);
+    // Of what the filter let through, only what shows the mark, and says whether it is a draft, is evidence.
+    let found = json!({ "value": [
+        { "id": "m", "isDraft": false, "singleValueExtendedProperties": marked("O'K") },
+        { "id": "n", "isDraft": false },
+        { "id": "o", "isDraft": false, "singleValueExtendedProperties": marked("other") },
+        { "id": "p", "singleValueExtendedProperties": marked("o'k") },
+    ] });
+    let bench = answers(vec![says(200, r#"{"value":[]}"#), says(200, found.to_string())]);
+    let found: Vec<String> = bench.graph.find_by_mark(&caller(), "o'k").await.unwrap().into_iter().map(|state| state.id).collect();
+    assert_eq!(found, ["m"]);
+    let folders: Vec<String> = bench.service.seen.lock().unwrap().iter().map(|r| r.uri().path().to_owned()).collect();
+    assert_eq!(folders, ["/v1.0/me/mailFolders/drafts/messages", "/v1.0/me/mailFolders/sentitems/messages"]);
     let asked = bench.last().0;
     assert!(asked.contains("ep/id%20eq%20%27String%20%7B6b1f0f0a-") && asked.contains("ep/value%20eq%20%27o%27%27k%27)"), "{asked}");
 
@@ -510,6 +521,64 @@ async fn no_shape_of_a_property_hides_a_mail() {
         let DeltaAnswer::Page(page) = bench.start().await.unwrap() else { panic!("no page") };
         assert!(matches!(page.items[..], [DeltaItem::Unreadable { id: None, .. }]), "{id}");
     }
+}
+
+
+#[tokio::test]
+async fn what_does_not_decide_an_outcome_is_doubt() {
+    let draft = MailDraft { to: vec![Address { address: "bob@x".into(), name: String::new() }], ..Default::default() };
+    let outgoing = OutgoingMail { draft: &draft, internet_message_id: "<m@x>", mark: "k1" };
+    for (status, body) in [
+        (200, ""),
+        (201, "{}"),
+        (201, r#"{"id":"","isDraft":true,"internetMessageId":"<m@x>"}"#),
+        (201, r#"{"id":"d","internetMessageId":"<m@x>"}"#),
+        (201, r#"{"id":"d","isDraft":false,"internetMessageId":"<m@x>"}"#),
+        (201, r#"{"id":"d","isDraft":true}"#),
+        (201, r#"{"id":"d","isDraft":true,"internetMessageId":"<other@x>"}"#),
+    ] {
+        let bench = answers(vec![says(status, body)]);
+        assert_eq!(bench.graph.create_draft(&caller(), &outgoing).await.unwrap_err().kind(), ErrorKind::OutcomeUnknown, "{status} {body}");
+    }
+    for (status, body) in [(200, ""), (200, "<html>Sign in to the hotel's network</html>"), (204, ""), (201, "{}")] {
+        let bench = answers(vec![says(status, body)]);
+        assert_eq!(bench.graph.send_draft(&caller(), "d").await.unwrap_err().kind(), ErrorKind::OutcomeUnknown, "{status} {body}");
+    }
+    for (status, body) in [(200, ""), (201, "{}"), (201, r#"{"id":""}"#), (201, r#"{"id":"1","chatId":"another"}"#), (409, r#"{"error":{"code":"Conflict"}}"#)] {
+        let bench = answers(vec![says(status, body)]);
+        assert_eq!(bench.graph.post_chat_message(&caller(), "c", "x", BodyType::Text).await.unwrap_err().kind(), ErrorKind::OutcomeUnknown, "{status} {body}");
+    }
+    for (status, code) in [(412, "PreconditionFailed"), (409, "resourceModified"), (409, "ErrorIrresolvableConflict")] {
+        let bench = answers(vec![says(status, json!({ "error": { "code": code } }).to_string())]);
+        let refused = bench.graph.post_chat_message(&caller(), "c", "x", BodyType::Text).await.unwrap_err();
+        assert_eq!((refused.kind(), refused.remedy()), (ErrorKind::Conflict, crate::error::Remedy::Wait), "{code}");
+    }
+    for body in [r#"{"id":"m"}"#, r#"{"isDraft":false}"#, r#"{"id":"n","isDraft":false}"#, r#"{"id":"m","isDraft":null}"#, "[]"] {
+        let bench = answers(vec![says(200, body)]);
+        assert_eq!(bench.graph.message_state(&caller(), "m").await.unwrap_err().kind(), ErrorKind::Upstream, "{body}");
+    }
+}
+
+#[tokio::test]
+async fn a_chat_of_other_people_is_not_taken() {
+    let id = |n: u8| format!("{n:08}-0000-4000-8000-000000000000");
+    let (me, you, other) = (id(1), id(2), id(3));
+    for (a, b, taken) in [(&me, &you, true), (&you, &me, true), (&me, &other, false), (&other, &you, false)] {
+        let bench = answers(vec![says(201, json!({ "id": format!("19:{a}_{b}@unq.gbl.spaces") }).to_string())]);
+        assert_eq!(bench.graph.one_to_one_chat(&caller(), &me, &teams::Person { id: you.clone(), user_type: None, user_principal_name: None }).await.is_ok(), taken, "{a} {b}");
+    }
+}
+
+#[tokio::test]
+async fn a_change_that_nobody_competes_for_is_repeated() {
+    let bench = bench(Service::new(|request: &Seen, n| match (request.method().as_str(), n) {
+        ("GET", _) => says(200, r#"{"id":"m","changeKey":"ck8"}"#),
+        (_, 0..=5) => says(409, r#"{"error":{"code":"ErrorChangeKeyRequiredForWriteOperations"}}"#),
+        _ => says(200, r#"{"id":"m","changeKey":"ck9"}"#),
+    }));
+    assert_eq!(bench.graph.set_read(&caller(), "m", true, "ck8").await.unwrap().as_deref(), Some("ck9"));
+    let lasting = answers(vec![says(412, "")]);
+    assert!(lasting.graph.set_read(&caller(), "m", true, "ck8").await.is_err());
 }
 
 mod shapes;

@@ -1,4 +1,6 @@
+use super::rfc3339;
 use serde::{Deserialize, Serialize};
+use std::time::SystemTime;
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -54,6 +56,10 @@ pub struct MailDraft {
     pub attachments: Vec<FileAttachment>,
     /// Idempotency key, unique per account: the same key and content give the same receipt, other content is a Conflict.
     pub key: Option<String>,
+    /// Not sent after this time: what is provably unsent by then becomes `failed`, anything else `unknown`. None: it waits for as long as it takes. It is
+    /// no part of the content: the same key with another deadline gives the send as it was first handed in.
+    #[serde(with = "rfc3339::option")]
+    pub deadline: Option<SystemTime>,
 }
 
 /// A Teams message to one person, found by mail address; the one-to-one chat is made or reused.
@@ -66,6 +72,9 @@ pub struct ChatDraft {
     pub body_type: BodyType,
     /// Idempotency key, as in `MailDraft`.
     pub key: Option<String>,
+    /// Not sent after this time, as in `MailDraft`.
+    #[serde(with = "rfc3339::option")]
+    pub deadline: Option<SystemTime>,
 }
 
 /// Anything that can be sent.

@@ -30,9 +30,9 @@ pub struct Receipt {
     pub route: Route,
     pub state: SendState,
     pub key: Option<String>,
-    /// Times it was tried.
+    /// Times it was tried with a request that may have had an effect, or whose process ended with it. Waiting for the network, a limit or a sign-in is no attempt.
     pub attempts: u32,
-    /// Why it is not sent, and what to do.
+    /// Why it is not sent, or not yet, and what to do.
     pub reason: Option<String>,
     /// Message-ID header of a mail (RFC 5322).
     pub internet_message_id: Option<String>,
@@ -54,6 +54,8 @@ pub struct Receipt {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct OutboxFilter {
+    /// Sends of all accounts of this owner. One of `owner` and `account_id` is needed.
+    pub owner: Option<String>,
     pub account_id: Option<String>,
     pub state: Option<SendState>,
     /// Newest first, at most this many, 1 to 1000.
@@ -62,6 +64,6 @@ pub struct OutboxFilter {
 
 impl Default for OutboxFilter {
     fn default() -> Self {
-        Self { account_id: None, state: None, limit: 100 }
+        Self { owner: None, account_id: None, state: None, limit: 100 }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Address, ChatDraft, Draft, MailDraft};
+use std::time::SystemTime;
 
 /// Recipients of one mail (Exchange Online's default).
 const RECIPIENTS: usize = 500;
@@ -13,11 +14,21 @@ const MAIL_TOTAL: usize = 2_900_000;
 const CHAT_BYTES: usize = 27 * 1024;
 
 /// Errors: InvalidInput or LimitExceeded, naming the field and the remedy.
-pub fn check_draft(draft: &Draft) -> Result<()> {
-    match draft {
-        Draft::Mail { mail } => check_mail(mail),
-        Draft::Chat { chat } => check_chat(chat),
+pub fn check_draft(draft: &Draft, now: SystemTime) -> Result<()> {
+    let deadline = match draft {
+        Draft::Mail { mail } => {
+            check_mail(mail)?;
+            mail.deadline
+        }
+        Draft::Chat { chat } => {
+            check_chat(chat)?;
+            chat.deadline
+        }
+    };
+    if deadline.is_some_and(|at| at <= now) {
+        return Err(Error::invalid("The deadline has passed already. Give a later one, or none."));
     }
+    Ok(())
 }
 
 fn check_mail(mail: &MailDraft) -> Result<()> {

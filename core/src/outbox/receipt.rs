@@ -18,7 +18,7 @@ pub fn receipt(vault: &Vault, item: &ItemRow) -> Result<Receipt> {
     let state = if is_parked { SendState::Queued } else { item.state.shown() };
     let delivered = state == SendState::Sent;
     Ok(Receipt {
-        id: id_of(item.id),
+        id: item.id.clone(),
         account_id: item.account_id.clone(),
         route: item.route,
         state,
@@ -33,12 +33,4 @@ pub fn receipt(vault: &Vault, item: &ItemRow) -> Result<Receipt> {
         next_attempt_at: if state == SendState::Queued && !is_parked { item.next_at.map(from_ms) } else { None },
         is_parked,
     })
-}
-
-pub fn id_of(row: i64) -> String {
-    format!("snd_{row}")
-}
-
-pub fn row_of(id: &str) -> Option<i64> {
-    id.strip_prefix("snd_")?.parse().ok()
 }

@@ -5,7 +5,7 @@ use super::item::{Verdict, verdict};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Route;
 use crate::runtime::closed;
-use crate::store::{Hold, ItemState};
+use crate::store::{Hold, ItemState, PAST_DEADLINE};
 use std::time::Duration;
 
 /// What is to be done once the mailbox was asked.
@@ -14,11 +14,19 @@ pub enum Finding {
     Settled(Outcome),
     /// The draft is still a draft: it was not sent, and sending it by its id is safe.
     NotSent,
+    /// Nothing is known of it any more, and the host wants it sent all the same.
+    Anew,
 }
 
-/// Times the mailbox is asked, after 0, 1, 3, 7 and 15 seconds: Exchange accepts a mail before it moves it, so a draft that is still there right
-/// after a lost answer may be on its way out.
-const LOOKS: u32 = 5;
+/// Exchange accepts a mail before it moves it, and may take minutes: a draft that is still there for so long was not sent.
+const WATCH_MS: i64 = 300_000;
+/// The first looks are made in place, after these seconds; then the claim is given back between them, so that nobody waits.
+const IN_PLACE: [u64; 3] = [0, 1, 2];
+const SHORTEST_MS: i64 = 4_000;
+const LONGEST_MS: i64 = 60_000;
+
+/// What a receipt says meanwhile.
+pub const WATCHED: &str = "Microsoft did not confirm the mail; the mailbox is being asked whether it was sent.";
 
 pub async fn reconcile(job: &mut Job) -> Result<Finding> {
     match job.item.route {
@@ -32,9 +40,6 @@ pub async fn reconcile(job: &mut Job) -> Result<Finding> {
 
 /// Whether a sent copy is there.
 pub async fn sent_copy(job: &mut Job) -> Result<bool> {
-    if job.item.route != Route::Mail {
-        return Ok(false);
-    }
     let found = super::mail::evidence(job).await?.filter(|found| !found.is_draft);
     Ok(match found {
         Some(found) => {
@@ -65,37 +70,67 @@ pub async fn sent_elsewhere(job: &mut Job) -> Result<Option<Outcome>> {
     }
 }
 
+/// What the mailbox said last.
+enum Seen {
+    Draft,
+    Nothing,
+    /// It refused to say.
+    Refused(String),
+}
+
 async fn mail(job: &mut Job) -> Result<Finding> {
-    job.doubted = true;
+    let now = job.now();
+    job.progress.doubted = true;
+    let since = *job.progress.doubt_since.get_or_insert(now);
     if !job.advance(ItemState::Reconciling).await? {
         return Ok(Finding::Settled(Outcome::Lost));
     }
-    let mut is_draft = false;
-    for look in 0..LOOKS {
-        if look > 0 && !job.pause(Duration::from_secs(1 << (look - 1))).await {
+    let mut seen = Seen::Nothing;
+    for seconds in IN_PLACE {
+        if seconds > 0 && !job.pause(Duration::from_secs(seconds)).await {
             return Ok(Finding::Settled(Outcome::Later(closed())));
         }
-        match super::mail::evidence(job).await {
+        seen = match super::mail::evidence(job).await {
             Ok(Some(found)) if !found.is_draft => {
                 job.progress.graph_id = Some(found.id);
                 return Ok(Finding::Settled(Outcome::Sent));
             }
             Ok(Some(found)) => {
                 job.progress.graph_id = Some(found.id);
-                is_draft = true;
+                Seen::Draft
             }
-            Ok(None) => is_draft = false,
-            Err(error) if verdict(&error) == Verdict::Refused => {
-                return Ok(Finding::Settled(Outcome::Unknown(format!("Microsoft did not confirm the mail, and asking failed: {error}"))));
-            }
-            // Not reachable: ask again later, the doubt stays.
-            Err(error) => return Ok(Finding::Settled(Outcome::Later(Error::new(ErrorKind::OutcomeUnknown, error.reason().to_owned()).with_retry_after_ms(error.retry_after_ms())))),
+            Ok(None) => Seen::Nothing,
+            Err(error) if verdict(&error) == Verdict::Refused => Seen::Refused(error.reason().to_owned()),
+            // Not to be asked now: the doubt stays.
+            Err(error) => return Ok(Finding::Settled(unasked(job, error))),
+        };
+    }
+    let insisted = std::mem::take(&mut job.progress.insisted);
+    // A clock that was set back must not prolong it for ever.
+    let elapsed = job.now().saturating_sub(since);
+    if (0..WATCH_MS).contains(&elapsed) && !insisted {
+        return Ok(Finding::Settled(Outcome::Watch(elapsed.clamp(SHORTEST_MS, LONGEST_MS).min(WATCH_MS - elapsed))));
+    }
+    job.progress.doubt_since = None;
+    Ok(match (seen, job.progress.refusal.take()) {
+        (Seen::Draft, Some(refusal)) => Finding::Settled(Outcome::Failed(Error::new(ErrorKind::Forbidden, refusal))),
+        (Seen::Draft, None) if job.is_overdue() => Finding::Settled(Outcome::Failed(Error::new(ErrorKind::Cancelled, PAST_DEADLINE))),
+        (Seen::Draft, None) => Finding::NotSent,
+        (Seen::Nothing, _) if insisted => {
+            super::mail::begin_anew(job);
+            Finding::Anew
         }
+        (Seen::Nothing, _) => Finding::Settled(Outcome::Unknown(
+            "Microsoft did not confirm the mail, and neither draft nor sent copy can be found. Look into Sent Items before sending it again.".to_owned(),
+        )),
+        (Seen::Refused(why), _) => Finding::Settled(Outcome::Unknown(format!("Microsoft did not confirm the mail, and asking failed: {why}"))),
+    })
+}
+
+/// Ask again later; past its deadline it stays unknown.
+fn unasked(job: &Job, error: Error) -> Outcome {
+    if job.is_overdue() {
+        return Outcome::Unknown("Its deadline passed before it could be found out whether it was sent. Look into Sent Items before sending it again.".to_owned());
     }
-    if is_draft {
-        return Ok(Finding::NotSent);
-    }
-    Ok(Finding::Settled(Outcome::Unknown(
-        "Microsoft did not confirm the mail, and neither draft nor sent copy can be found. Look into Sent Items before sending it again.".to_owned(),
-    )))
+    Outcome::Later(Error::new(ErrorKind::OutcomeUnknown, error.reason().to_owned()).with_retry_after_ms(error.retry_after_ms()))
 }

@@ -1,7 +1,7 @@
 //! A Teams message to one person: found by address, chat made or reused, message posted. Graph knows no idempotency key for a post, so an
 //! answer that is lost leaves the send unknown. Source: Graph, chat: create and chatMessage: send.
 
-use super::carrier::Job;
+use super::carrier::{Job, Prepared};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{ChatDraft, Draft};
 use crate::runtime::blocking;
@@ -40,8 +40,8 @@ fn entry(account_id: &str, address: &str) -> (String, String) {
     (account_id.to_owned(), address.to_lowercase())
 }
 
-/// Finds the person and the chat, and stores its id. False: the claim is lost.
-pub async fn prepare(job: &mut Job) -> Result<bool> {
+/// Finds the person and the chat, and stores its id.
+pub async fn prepare(job: &mut Job) -> Result<Prepared> {
     let to = chat(job)?.to.clone();
     let account_id = job.item.account_id.clone();
     if job.progress.chat_id.is_none() {
@@ -61,7 +61,7 @@ pub async fn prepare(job: &mut Job) -> Result<bool> {
         job.tools.people.keep(&account_id, &to, &chat_id);
         job.progress.chat_id = Some(chat_id);
     }
-    job.advance(ItemState::Prepared).await
+    Ok(if job.advance(ItemState::Prepared).await? { Prepared::Ready } else { Prepared::Lost })
 }
 
 /// Posts the message.

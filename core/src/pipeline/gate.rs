@@ -1,4 +1,5 @@
-//! Fair shares: four requests at a time per mailbox, 64 for the process, users before syncs, and one Retry-After stops a whole mailbox.
+//! Fair shares: four requests at a time per account and service, 64 for the process, users before syncs, and one Retry-After stops what that account
+//! asks of that service. A refusal of Teams does not stop mail, nor the reverse: their limits are counted apart.
 
 use super::Priority;
 use std::collections::{BTreeMap, HashMap};
@@ -6,13 +7,42 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
-const PER_MAILBOX: usize = 4;
+const PER_SERVICE: usize = 4;
 const PER_PROCESS: usize = 64;
+
+/// The parts of Graph that count limits of their own. Source: Graph, throttling limits by service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Service {
+    /// Mail, calendar, contacts.
+    Outlook,
+    /// Chats, teams, channels, their apps.
+    Teams,
+    /// People and organisations.
+    Directory,
+}
+
+impl Service {
+    /// By the path below Graph's version. What stands in `me` or `users/{id}` belongs to the service of its name.
+    pub fn of(path: &str) -> Self {
+        let mut names = path.split('/').filter(|name| !name.is_empty()).skip(1).map(str::to_ascii_lowercase);
+        let first = names.next().unwrap_or_default();
+        let below = match first.as_str() {
+            "me" => names.next(),
+            "users" | "groups" => names.nth(1),
+            _ => Some(first),
+        };
+        match below.as_deref() {
+            Some("chats" | "teams" | "teamwork" | "joinedteams" | "appcatalogs" | "teamstemplates") => Self::Teams,
+            None | Some("users" | "groups" | "people" | "organization" | "directory" | "directoryobjects" | "manager" | "memberof" | "photo" | "photos") => Self::Directory,
+            Some(_) => Self::Outlook,
+        }
+    }
+}
 
 /// Whose share a request uses.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Lane {
-    Mailbox(String),
+    Graph(Service, String),
     /// Sign-in and refresh of one account, or of one tenant and application where there is no account yet. Not counted: a Graph call that holds a slot must always get its token.
     SignIn(String),
     None,
@@ -77,7 +107,7 @@ impl Gate {
         share.fence = share.fence.max(until);
     }
 
-    /// Lets in whoever may; in order, but a mailbox that is full does not hold up the others.
+    /// Lets in whoever may; in order, but a share that is used up does not hold up the others.
     fn admit(&self) {
         let mut unwanted = Vec::new();
         {
@@ -89,9 +119,9 @@ impl Gate {
                 if *running >= PER_PROCESS {
                     break;
                 }
-                if let Lane::Mailbox(_) = waiter.lane {
+                if let Lane::Graph(..) = waiter.lane {
                     let share = lanes.entry(waiter.lane.clone()).or_default();
-                    if share.running >= PER_MAILBOX {
+                    if share.running >= PER_SERVICE {
                         continue;
                     }
                     share.running += 1;
@@ -146,11 +176,11 @@ mod tests {
     use futures_util::FutureExt;
 
     fn lane(name: &str) -> Lane {
-        Lane::Mailbox(name.to_owned())
+        Lane::Graph(Service::Outlook, name.to_owned())
     }
 
     #[tokio::test]
-    async fn four_per_mailbox_and_users_go_first() {
+    async fn four_per_service_and_users_go_first() {
         let gate = Gate::default();
         let mut inside = Vec::new();
         for _ in 0..4 {
@@ -161,7 +191,8 @@ mod tests {
         let mut user = Box::pin(gate.enter(&a, Priority::User));
         assert!((&mut sync).now_or_never().is_none());
         assert!((&mut user).now_or_never().is_none());
-        // Another mailbox is not held up.
+        // Another service of the account is not held up, nor another account.
+        assert!(gate.enter(&Lane::Graph(Service::Teams, "a".into()), Priority::Sync).now_or_never().is_some());
         assert!(gate.enter(&lane("b"), Priority::Sync).now_or_never().is_some());
         inside.pop();
         assert!((&mut sync).now_or_never().is_none());
@@ -200,5 +231,35 @@ mod tests {
         assert_eq!(gate.fenced(&lane("a"), Duration::from_secs(4)), Duration::from_secs(5));
         assert_eq!(gate.fenced(&lane("a"), Duration::from_secs(10)), Duration::ZERO);
         assert_eq!(gate.fenced(&lane("b"), Duration::ZERO), Duration::ZERO);
+    }
+    #[test]
+    fn paths_tell_the_service() {
+        for (path, service) in [
+            ("/v1.0/me/messages", Service::Outlook),
+            ("/v1.0/me/mailFolders/inbox/messages/delta", Service::Outlook),
+            ("/v1.0/me/sendMail", Service::Outlook),
+            ("/v1.0/users/shared@contoso.com/messages", Service::Outlook),
+            ("/v1.0/$batch", Service::Outlook),
+            ("/v1.0/chats/19:a@thread.v2/messages", Service::Teams),
+            ("/v1.0/me/chats", Service::Teams),
+            ("/v1.0/me/joinedTeams", Service::Teams),
+            ("/v1.0/teams/x/channels", Service::Teams),
+            ("/v1.0/users/alex@contoso.com/teamwork/installedApps", Service::Teams),
+            ("/v1.0/users/alex@contoso.com", Service::Directory),
+            ("/v1.0/users", Service::Directory),
+            ("/v1.0/me", Service::Directory),
+            ("/v1.0/organization", Service::Directory),
+        ] {
+            assert_eq!(Service::of(path), service, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_fence_stops_one_service_of_one_account() {
+        let gate = Gate::default();
+        gate.fence(&Lane::Graph(Service::Teams, "a".into()), Duration::from_secs(600), Duration::ZERO);
+        for (service, account, fenced) in [(Service::Teams, "a", true), (Service::Outlook, "a", false), (Service::Directory, "a", false), (Service::Teams, "b", false)] {
+            assert_eq!(gate.fenced(&Lane::Graph(service, account.into()), Duration::ZERO) > Duration::ZERO, fenced, "{service:?} {account}");
+        }
     }
 }

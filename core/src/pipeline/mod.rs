@@ -34,7 +34,7 @@ use crate::clock::Clock;
 use crate::config::Endpoints;
 use crate::error::Result;
 use crate::metrics::Meters;
-use gate::{Gate, Lane};
+use gate::{Gate, Lane, Service};
 use std::sync::Arc;
 use std::time::Duration;
 use tracing::Instrument;
@@ -97,10 +97,10 @@ impl Pipeline {
         &self.hosts
     }
 
-    /// Nobody asks this mailbox again before `wait` is over: what a Retry-After inside a batch says.
+    /// Nobody asks this mailbox again before `wait` is over: what a Retry-After inside a batch of mail requests says.
     pub fn hold(&self, account_id: &str, wait: Duration) {
         let now = self.clock.elapsed();
-        self.gate.fence(&Lane::Mailbox(account_id.to_owned()), now.saturating_add(wait), now);
+        self.gate.fence(&Lane::Graph(Service::Outlook, account_id.to_owned()), now.saturating_add(wait), now);
     }
 
     pub fn clock(&self) -> &Arc<dyn Clock> {
@@ -113,7 +113,7 @@ fn lane(request: &Request) -> Lane {
         (Some(id), Purpose::Identity) => Lane::SignIn(id.clone()),
         // One organisation or application that is throttled does not hold up the sign-ins of others.
         (None, Purpose::Identity) => Lane::SignIn(request.share.clone()),
-        (Some(id), _) => Lane::Mailbox(id.clone()),
+        (Some(id), _) => Lane::Graph(Service::of(request.url.path()), id.clone()),
         (None, _) => Lane::None,
     }
 }

@@ -108,6 +108,8 @@ fn judge(request: &Request, answer: Answer, failures: u32, refusals: u32, (clock
             refusal: false,
             otherwise: Error::new(ErrorKind::Upstream, "Microsoft answered with nothing. Try again later.").with_request_id(id),
         },
+        // No room to write it: refused before anything was done, and for longer than one request waits.
+        507 if request.method != Method::GET => Next::Done(response),
         408 | 425 | 500 | 502..=599 if once => {
             if let Some(asked) = asked {
                 let now = clock.elapsed();

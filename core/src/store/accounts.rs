@@ -166,6 +166,7 @@ pub struct KeyRow {
     /// None once destroyed.
     pub wrapped: Option<Sealed>,
     /// Seals reserved so far.
+    #[cfg_attr(not(test), allow(dead_code))]
     pub uses: i64,
 }
 
@@ -191,8 +192,7 @@ pub trait AccountStore {
     #[cfg(test)]
     fn key(&self, id: i64) -> Result<Option<KeyRow>>;
     fn active_key(&self, purpose: KeyPurpose, account_id: Option<&str>) -> Result<Option<KeyRow>>;
-    /// Adds to the durable count of uses, before they happen, and answers the new count. May be called from within the `seal` of
-    /// `enqueue`; it is then committed with that row.
+    /// Adds to the durable count of uses, before they happen, and answers the new count.
     fn reserve_uses(&self, key_id: i64, count: i64) -> Result<i64>;
 
     /// With whose it is: it ends, whatever became of it, when its account is disconnected or purged, or its owner deleted or purged.
@@ -237,7 +237,7 @@ pub trait AccountStore {
     /// In one step: state, generation, token row gone, secrets key destroyed, delta cursors gone, unsent sends cancelled with `reason`, those a dead
     /// worker left in doubt unknown, change-feed rows.
     /// Then a truncating checkpoint, so that nothing stays in the write-ahead log. Idempotent. Answers ids of the sends cancelled.
-    fn disconnect_account(&self, id: &str, reason: &str, now: i64) -> Result<Vec<i64>>;
+    fn disconnect_account(&self, id: &str, reason: &str, now: i64) -> Result<Vec<String>>;
 
     fn token(&self, account_id: &str) -> Result<Option<TokenRow>>;
     /// Replaces the row if its version is still `token.version - 1`, the account's generation is unchanged and, when given, the lease is still ours.

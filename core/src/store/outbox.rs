@@ -43,29 +43,59 @@ impl ItemState {
     }
 }
 
+/// What the ids of sends begin with. Values are sealed for the rest of the id.
+pub const SEND_ID: &str = "snd_";
+
 #[derive(Debug, Clone)]
 pub struct NewItem {
+    /// [`SEND_ID`] and 128 random bits.
+    pub id: String,
     pub account_id: String,
     pub route: Route,
     /// Sends of one lane leave in order.
     pub lane: String,
     pub key: Option<String>,
-    /// Keyed hash of the content, to tell the same submission from another one with the same key.
+    /// Keyed hash of the content, to tell the same submission from another one with the same key, and the form it is made over.
     pub content_hash: Vec<u8>,
+    pub hash_version: i64,
+    /// Not sent after this time.
+    pub deadline: Option<i64>,
     pub created_at: i64,
 }
 
+/// A draft under the content key.
+#[derive(Debug, Clone)]
+pub struct Content {
+    /// The draft. Row version: `version`.
+    pub payload: Sealed,
+    /// 1: with its attachments. 2: without; they are in `parts`.
+    pub version: i64,
+    /// Attachments in pieces, in order of file and part.
+    pub parts: Vec<Part>,
+}
+
+/// A piece of an attachment, sealed for the row `<item>/<file>/<part>`, row version 1.
+#[derive(Debug, Clone)]
+pub struct Part {
+    pub file: u32,
+    pub part: u32,
+    pub sealed: Sealed,
+}
+
+/// A send without its content, which only its delivery reads.
 #[derive(Debug, Clone)]
 pub struct ItemRow {
-    pub id: i64,
+    pub id: String,
     pub account_id: String,
     pub route: Route,
     pub key: Option<String>,
     pub state: ItemState,
-    /// Counted before each attempt.
+    /// Those that may have had an effect or ended with their worker. Counted before each, taken back if it had none.
     pub attempts: u32,
-    /// The draft as handed in, under the content key. Row version 1.
-    pub payload: Sealed,
+    /// Claims in a row that no worker gave back.
+    pub crashes: u32,
+    /// Times it was given back to wait.
+    pub waits: u32,
     /// What is known so far (draft id, Message-ID, chat id, ids of the sent copy), under the content key. Row version `progress_version`.
     pub progress: Option<Sealed>,
     pub progress_version: i64,
@@ -73,6 +103,7 @@ pub struct ItemRow {
     pub created_at: i64,
     pub sent_at: Option<i64>,
     pub next_at: Option<i64>,
+    pub deadline: Option<i64>,
     pub fence: i64,
     pub hold: Hold,
 }
@@ -87,13 +118,23 @@ pub enum Hold {
     Released,
 }
 
+impl ItemRow {
+    /// The row its values are sealed for.
+    pub fn sealed_row(&self) -> &str {
+        sealed_row(&self.id)
+    }
+}
+
+/// The row that values of the send with this id are sealed for.
+pub fn sealed_row(id: &str) -> &str {
+    id.strip_prefix(SEND_ID).unwrap_or(id)
+}
+
 #[derive(Debug)]
 pub enum Enqueued {
     New(ItemRow),
-    /// The same key and content were submitted before.
-    Same(ItemRow),
-    /// The same key with other content.
-    Conflict,
+    /// The key was used before. Whether for the same content is for the caller to say: the hash may be of an older form.
+    Known { row: ItemRow, content_hash: Vec<u8>, hash_version: i64 },
 }
 
 /// When an item will be free to claim.
@@ -105,6 +146,20 @@ pub enum Due {
     Lapse(i64),
 }
 
+/// Why sends end that waited for too long.
+pub const PAST_DEADLINE: &str = "Its deadline passed before it could be sent; it was not sent.";
+
+/// What a claim that is given back counts as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tally {
+    /// It may have had an effect.
+    Attempt,
+    /// It had none: the network, a limit, a missing sign-in, something wrong with this process.
+    None,
+    /// A defect stopped it: as if the worker had crashed.
+    Crash,
+}
+
 /// One durable transition of a claimed item.
 #[derive(Debug, Clone)]
 pub struct Step {
@@ -114,25 +169,53 @@ pub struct Step {
     pub reason: Option<String>,
     pub next_at: Option<i64>,
     pub sent_at: Option<i64>,
-    /// Give the claim back (terminal states and `RetryWait`).
+    /// Give the claim back (terminal states and waits).
     pub release: bool,
+    /// Looked at when the claim is given back.
+    pub tally: Tally,
+    /// When to look for drafts that are left in the mailbox.
+    pub tidy_at: Option<i64>,
     /// Write a change-feed row.
     pub announce: bool,
 }
 
+/// A settled item that is to be sent again.
+#[derive(Debug)]
+pub struct Reopened<'a> {
+    /// As it was seen; another one by now changes nothing.
+    pub seen: &'a ItemRow,
+    /// `Queued`, or `Reconciling` when the mailbox is to be asked first.
+    pub state: ItemState,
+    /// Sealed for row version `progress_version + 1`.
+    pub progress: Sealed,
+}
+
 pub trait OutboxStore {
-    /// `seal` is called inside the transaction with the new row's id, since the payload is bound to it. Fails with `NotConnected` when the account is not
-    /// connected at that moment.
-    fn enqueue(&self, item: &NewItem, seal: &dyn Fn(i64) -> Result<Sealed>) -> Result<Enqueued>;
+    /// Fails with `NotConnected` when the account is not connected at that moment.
+    fn enqueue(&self, item: &NewItem, content: &Content) -> Result<Enqueued>;
     /// The oldest due item of a lane that no earlier unsent item blocks (`Unknown`, `Failed` and `Cancelled` do not block), free or with a lapsed lease,
-    /// of a connected account, not parked. Counts the attempt and moves the fence before it answers. The state is left as it was, so that the worker sees where a
-    /// crashed one stopped; `Queued` and `RetryWait` become `Claimed`.
-    fn claim(&self, now: i64, lease_ms: i64) -> Result<Option<ItemRow>>;
-    /// False: the claim was lost, or the item was cancelled; stop.
-    fn step(&self, item_id: i64, fence: i64, step: &Step, now: i64) -> Result<bool>;
-    fn renew_claim(&self, item_id: i64, fence: i64, now: i64, lease_ms: i64) -> Result<bool>;
-    fn item(&self, id: i64) -> Result<Option<ItemRow>>;
+    /// of a connected account, not parked; `except` names neither it nor its account. Counts attempt and crash and moves the fence before it answers. The state is left as it was, so that
+    /// the worker sees where a crashed one stopped; `Queued` and `RetryWait` become `Claimed`. What waits is due at its deadline at the latest.
+    fn claim(&self, now: i64, lease_ms: i64, except: &[String]) -> Result<Option<ItemRow>>;
+    /// False: the claim was lost, or the item was cancelled; stop. The content goes with `Sent` and `Cancelled`.
+    fn step(&self, id: &str, fence: i64, step: &Step, now: i64) -> Result<bool>;
+    fn renew_claim(&self, id: &str, fence: i64, now: i64, lease_ms: i64) -> Result<bool>;
+    fn item(&self, id: &str) -> Result<Option<ItemRow>>;
     fn items(&self, filter: &OutboxFilter) -> Result<Vec<ItemRow>>;
-    /// When there will be something to claim, if ever.
-    fn next_due(&self, now: i64) -> Result<Option<Due>>;
+    /// None when it is gone: the send is settled for good.
+    fn content(&self, id: &str) -> Result<Option<Content>>;
+    /// Takes back what is provably unsent. False: it is not, or not any more.
+    fn cancel(&self, id: &str, reason: &str, now: i64) -> Result<bool>;
+    /// Opens a `Failed` or `Unknown` item again, without its deadline. False: it is not as it was seen, or its drafts are being looked for. Fails with `NotConnected` as `enqueue` does.
+    fn reopen(&self, item: &Reopened<'_>, now: i64) -> Result<bool>;
+    /// Settles what nobody holds and is past its deadline: unsent, it is `Failed`; in doubt, of an account that cannot be asked, `Unknown`. Ids.
+    fn expire(&self, now: i64) -> Result<Vec<String>>;
+    /// A settled item whose drafts are to be looked for, of a connected account. It is held like a claim, so that it is not sent again meanwhile.
+    fn claim_tidy(&self, now: i64, lease_ms: i64) -> Result<Option<ItemRow>>;
+    /// Ends that; or puts it off until `again_at`. `progress` as in [`Step`].
+    fn tidied(&self, id: &str, fence: i64, progress: Option<&Sealed>, again_at: Option<i64>) -> Result<bool>;
+    /// When there will be something to claim beside `except`, if ever.
+    fn next_due(&self, now: i64, except: &[String]) -> Result<Option<Due>>;
+    /// When [`expire`](Self::expire) or [`claim_tidy`](Self::claim_tidy) will have something to do, if ever.
+    fn next_upkeep(&self) -> Result<Option<i64>>;
 }

@@ -186,6 +186,12 @@ impl Vault {
         followed
     }
 
+    /// Whether this process can open what is sealed now. `VaultLocked` when store key and root key were replaced and it could not follow.
+    pub fn check(&self) -> Result<()> {
+        let now = self.0.base.store.active_key(KeyPurpose::Store, None)?.map(|key| key.id);
+        if now == Some(self.0.store_key.active_id()) { Ok(()) } else { self.0.store_key.reload() }
+    }
+
     /// Looks at the keys as they are stored now.
     fn refresh(&self) -> Result<()> {
         self.0.store_key.reload()?;

@@ -65,13 +65,26 @@ fn page(store: &dyn Store, vault: &Vault, lease: &Lease, mails: std::ops::Range<
     })
 }
 
-fn enqueue(store: &dyn Store, vault: &Vault) -> Result<i64> {
+fn enqueue(store: &dyn Store, vault: &Vault) -> Result<String> {
     let hash = vault.keyed_hash("a", "content", &[BODY])?.to_vec();
-    let item = NewItem { account_id: "a".into(), route: Route::Mail, lane: "l".into(), key: Some("same".into()), content_hash: hash, created_at: 1 };
+    let item = NewItem {
+        id: "snd_1".into(),
+        account_id: "a".into(),
+        route: Route::Mail,
+        lane: "l".into(),
+        key: Some("same".into()),
+        content_hash: hash,
+        hash_version: 1,
+        deadline: None,
+        created_at: 1,
+    };
     let key = vault.content("a")?;
-    match store.enqueue(&item, &|id| key.seal(at("outbox", "payload", &id.to_string(), 1), BODY))? {
-        Enqueued::New(row) | Enqueued::Same(row) => Ok(row.id),
-        Enqueued::Conflict => Err(Error::new(ErrorKind::Conflict, "other content")),
+    let part = Part { file: 0, part: 0, sealed: key.seal(at("outbox_parts", "part", "1/0/0", 1), BODY)? };
+    let content = Content { payload: key.seal(at("outbox", "payload", "1", 2), BODY)?, version: 2, parts: vec![part] };
+    match store.enqueue(&item, &content)? {
+        Enqueued::New(row) => Ok(row.id),
+        Enqueued::Known { row, content_hash, .. } if content_hash == item.content_hash => Ok(row.id),
+        Enqueued::Known { .. } => Err(Error::new(ErrorKind::Conflict, "other content")),
     }
 }
 
@@ -88,10 +101,20 @@ pub fn fill(store: &dyn Store, vault: &Vault, mails: usize) -> Lease {
     let claims = vault.secrets("a").unwrap().seal(at("accounts", "claims", "a", 1), BODY).unwrap();
     assert!(store.set_claims("a", 1, Some(&claims), 1).unwrap());
     let id = enqueue(store, vault).unwrap();
-    let item = store.claim(5, 1_000_000).unwrap().unwrap();
-    let progress = vault.content("a").unwrap().seal(at("outbox", "progress", &id.to_string(), 1), BODY).unwrap();
-    let step = Step { state: ItemState::Prepared, progress: Some(progress), reason: None, next_at: None, sent_at: None, release: false, announce: false };
-    assert!(store.step(id, item.fence, &step, 5).unwrap());
+    let item = store.claim(5, 1_000_000, &[]).unwrap().unwrap();
+    let progress = vault.content("a").unwrap().seal(at("outbox", "progress", "1", 1), BODY).unwrap();
+    let step = Step {
+        state: ItemState::Prepared,
+        progress: Some(progress),
+        reason: None,
+        next_at: None,
+        sent_at: None,
+        release: false,
+        tally: Tally::Attempt,
+        tidy_at: None,
+        announce: false,
+    };
+    assert!(store.step(&id, item.fence, &step, 5).unwrap());
     let sealed = vault.store_key().seal(attempt_place("ab"), BODY).unwrap();
     store.insert_attempt(&NewAttempt { state_hash: vec![0xab], sealed, created_at: 1, expires_at: 1_000_000 }).unwrap();
     lease
@@ -121,11 +144,13 @@ pub fn read_all(store: &dyn Store, vault: &Vault) -> Result<usize> {
             let (body, version) = store.body(row.row_id)?.unwrap();
             opens(content.open(at("bodies", "body", &row.graph_id, version), &body)?);
         }
-        let item = store.item(1)?.unwrap();
-        opens(content.open(at("outbox", "payload", "1", 1), &item.payload)?);
+        let item = store.item("snd_1")?.unwrap();
+        let held = store.content("snd_1")?.unwrap();
+        opens(content.open(at("outbox", "payload", "1", held.version), &held.payload)?);
+        opens(content.open(at("outbox_parts", "part", "1/0/0", 1), &held.parts[0].sealed)?);
         opens(content.open(at("outbox", "progress", "1", item.progress_version), &item.progress.unwrap())?);
         opens(vault.store_key().open(attempt_place("ab"), &store.attempt(&[0xab])?.unwrap().sealed)?);
-        assert_eq!(enqueue(store, vault)?, 1, "the same submission is known again");
+        assert_eq!(enqueue(store, vault)?, "snd_1", "the same submission is known again");
         Ok(rows.len())
     })
 }

@@ -1,10 +1,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 use super::*;
-use crate::error::{Error, ErrorKind};
-use crate::model::{AccountState, Feature, Route};
+use crate::error::ErrorKind;
+use crate::model::{AccountState, Feature};
 use crate::seal::{Place, Sealed};
-use crate::store::{AccountRow, NewItem, SqliteStore, TokenRow, tamper};
+use crate::store::{AccountRow, SqliteStore, TokenRow, tamper};
 use std::path::Path;
 use std::time::Duration;
 
@@ -168,24 +168,6 @@ fn a_key_that_has_sealed_enough_is_replaced_on_the_spot() {
     let key = vault.content("b").unwrap();
     let made = (0..).find_map(|made| key.seal(profile("b"), b"x").err().map(|e| (made, e.kind()))).unwrap();
     assert_eq!(made, (5_000 - 4_096, ErrorKind::LimitExceeded));
-}
-
-#[test]
-fn a_seal_inside_enqueue_may_reserve() {
-    let dir = tempfile::tempdir().unwrap();
-    let (store, vault) = open(dir.path());
-    connect(&*store, &vault, "a", true);
-    let key = vault.content("a").unwrap(); // no uses reserved yet
-    let before = store.key(key.active_id()).unwrap().unwrap().uses;
-    let item = NewItem { account_id: "a".into(), route: Route::Mail, lane: "l".into(), key: None, content_hash: vec![1], created_at: 1 };
-    let row = |id: i64| id.to_string();
-    store.enqueue(&item, &|id| key.seal(Place { table: "outbox", column: "payload", account_id: "a", row: &row(id), version: 1 }, SUBJECT)).unwrap();
-    assert_eq!(store.key(key.active_id()).unwrap().unwrap().uses, before + 4_096);
-    // Also when nothing is enqueued in the end, the uses are spent.
-    let fresh = Vault::open(store.clone(), root(1), 1).unwrap().content("a").unwrap();
-    let refused = store.enqueue(&item, &|_| fresh.seal(profile("a"), b"x").and(Err(Error::internal("no"))));
-    assert!(refused.is_err());
-    assert_eq!(store.key(key.active_id()).unwrap().unwrap().uses, before + 2 * 4_096);
 }
 
 #[test]

@@ -221,7 +221,13 @@ class Player(val engine: Engine) {
     private suspend fun byName(verb: String, given: JsonNode): Any? {
         val method = engine::class.memberFunctions.first { it.name == camel(verb) }
         val single = method.valueParameters.singleOrNull()?.takeIf { it.type != typeOf<String>() }
-        val arguments = method.valueParameters.associateWith { build(it.type, if (it == single) given else given[snake(it.name!!)] ?: JSON.nullNode()) }
+        val arguments = method.valueParameters.associateWith {
+            when {
+                it == single -> build(it.type, given)
+                given.has(snake(it.name!!)) -> build(it.type, given[snake(it.name!!)])
+                else -> if (it.type == typeOf<Boolean>()) false else null // what may be left out
+            }
+        }
         try {
             return method.callSuspendBy(arguments + (method.parameters.first() to engine))
         } catch (e: InvocationTargetException) {

@@ -54,6 +54,7 @@ fun build(type: KType, json: JsonNode): Any? {
         UInt::class -> json.asLong().toUInt()
         ULong::class -> json.asLong().toULong()
         ByteArray::class -> json.asText().toByteArray() // a scenario writes the content of a file as text
+        Instant::class -> Instant.parse(json.asText())
         Secret::class -> Secret(json.asText())
         RootKey::class -> RootKey.raw(json.asText().toByteArray())
         ClientCertificate::class -> ClientCertificate.fromPem(json["certificate"].asText(), json["private_key"].asText())

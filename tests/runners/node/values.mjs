@@ -66,9 +66,10 @@ export function secretsOf({ root_key, passphrase, kms, apps, ...own }) {
 }
 
 export function draft(given) {
-  if (given.chat) return { chat: toNode(given.chat) }
+  const timed = (fields) => (fields.deadline ? { ...toNode(fields), deadline: new Date(fields.deadline) } : toNode(fields))
+  if (given.chat) return { chat: timed(given.chat) }
   const files = given.mail.attachments?.map((file) => ({ ...file, content: Buffer.from(file.content) }))
-  return { mail: toNode(files ? { ...given.mail, attachments: files } : given.mail) }
+  return { mail: timed(files ? { ...given.mail, attachments: files } : given.mail) }
 }
 
 /** As JSON: snake_case names, times as RFC 3339, data enums as `{variant: {fields}}`. */

@@ -87,9 +87,12 @@ def cloud(value) -> tidings.Cloud:
 
 
 def draft(given: dict):
+    draft = dict(given.get("chat") or given["mail"])
+    if "deadline" in draft:
+        draft["deadline"] = datetime.fromisoformat(draft["deadline"].replace("Z", "+00:00"))
     if "chat" in given:
-        return tidings.Chat(**given["chat"])
-    mail = dict(given["mail"])
+        return tidings.Chat(**draft)
+    mail = draft
     for part in ("to", "cc", "bcc", "reply_to"):
         if part in mail:
             mail[part] = [tidings.Address(**address) for address in mail[part]]

@@ -63,7 +63,9 @@ pub async fn call(on: Player, verb: String, with: Value) -> Outcome {
         "disconnect" => out(engine.disconnect(must("account_id"), text("owner")).await),
         "send" => out(engine.send(draft(&with)?).await),
         "enqueue" => out(engine.enqueue(draft(&with)?).await),
-        "receipt" => out(engine.receipt(must("receipt_id")).await),
+        "receipt" => out(engine.receipt(must("receipt_id"), text("owner")).await),
+        "cancel" => out(engine.cancel(must("receipt_id"), text("owner")).await),
+        "retry" => out(engine.retry(must("receipt_id"), with["even_if_unknown"].as_bool().unwrap_or_default(), text("owner")).await),
         "outbox" => out(engine.outbox(record(&with)?).await),
         "sync" => out(engine.sync(must("account_id"), text("owner")).await),
         "folders" => out(engine.folders(must("account_id"), text("owner")).await),
@@ -100,10 +102,10 @@ fn kind_of(event: &Event) -> String {
 
 /// Waits for the receipt's end along the change feed, which rings for every change of it.
 async fn settled(engine: &Engine, receipt_id: &str) -> Outcome {
-    let account_id = engine.receipt(receipt_id.to_owned()).await.map_err(error)?.account_id;
+    let account_id = engine.receipt(receipt_id.to_owned(), None).await.map_err(error)?.account_id;
     let feed = engine.changes(ChangeQuery { account_id: Some(account_id), ..ChangeQuery::default() });
     loop {
-        let receipt = engine.receipt(receipt_id.to_owned()).await.map_err(error)?;
+        let receipt = engine.receipt(receipt_id.to_owned(), None).await.map_err(error)?;
         if !matches!(receipt.state, SendState::Queued | SendState::Sending) {
             return out(Ok(receipt));
         }

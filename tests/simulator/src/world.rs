@@ -54,6 +54,7 @@ pub struct World {
     pub entra: Entra,
     pub mail: Vec<Mailbox>,
     pub teams: Teams,
+    pub submissions: Vec<crate::mail::send::Submission>,
     /// By person.
     pub profiles: HashMap<usize, Profile>,
     pub faults: Faults,
@@ -95,6 +96,7 @@ impl World {
             entra: Entra::default(),
             mail: Vec::new(),
             teams: Teams::default(),
+            submissions: Vec::new(),
             profiles: HashMap::new(),
             faults: Faults::default(),
             limits: Limits::default(),

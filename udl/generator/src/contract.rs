@@ -221,6 +221,12 @@ pub fn default(value: &Option<Default>) -> Option<(String, String)> {
     })
 }
 
+/// What an argument is when it is left out, as a Rust expression; an optional one without a default is none.
+pub fn left_out(input: &Param) -> Option<String> {
+    let none = matches!(input.ty, Type::Optional { .. }).then(|| "None".to_owned());
+    default(&input.default).map(|(value, _)| value).or(none)
+}
+
 /// Fills `$name` places of a template.
 pub fn fill(template: &str, values: &[(&str, &str)]) -> String {
     let mut values = values.to_vec();

@@ -100,7 +100,7 @@ fn object(contract: &Contract, outs: &[&str], o: &Object) -> String {
 }
 
 fn inputs(contract: &Contract, outs: &[&str], inputs: &[Param]) -> String {
-    let optional = |i: &Param| matches!(i.ty, Type::Optional { .. }) || contract.record(&i.ty).is_some_and(|r| r.fields.iter().all(|f| f.default.is_some()));
+    let optional = |i: &Param| left_out(i).is_some() || contract.record(&i.ty).is_some_and(|r| r.fields.iter().all(|f| f.default.is_some()));
     each(inputs, ", ", |i| format!("{}{}: {}", camel(&i.name), if optional(i) { "?" } else { "" }, inward(contract, outs, &i.ty)))
 }
 

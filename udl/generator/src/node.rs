@@ -103,12 +103,20 @@ fn key(f: &Field) -> String {
     format!("{:?}", f.name.to_lower_camel_case())
 }
 
+/// What has a default and is left out arrives as undefined.
+fn has_default(i: &Param) -> bool {
+    !matches!(i.ty, Type::Optional { .. }) && i.default.is_some()
+}
+
 fn params(inputs: &[Param]) -> String {
-    each(inputs, ", ", |i| format!("{}: V<{}>", i.name, rust(&i.ty)))
+    each(inputs, ", ", |i| if has_default(i) { format!("{}: V<Option<{}>>", i.name, rust(&i.ty)) } else { format!("{}: V<{}>", i.name, rust(&i.ty)) })
 }
 
 fn args(inputs: &[Param]) -> String {
-    each(inputs, ", ", |i| format!("{}.0", i.name))
+    each(inputs, ", ", |i| match left_out(i).filter(|_| has_default(i)) {
+        Some(value) => format!("{}.0.unwrap_or({value})", i.name),
+        None => format!("{}.0", i.name),
+    })
 }
 
 fn outcome(call: &str, throws: bool) -> String {

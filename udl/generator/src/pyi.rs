@@ -147,7 +147,7 @@ fn object(contract: &Contract, o: &Object, blocking: bool) -> String {
 }
 
 fn inputs(contract: &Contract, inputs: &[Param]) -> String {
-    each(inputs, ", ", |i| format!("{}: {}{}", i.name, inward(contract, &i.ty), if matches!(i.ty, Type::Optional { .. }) { " = ..." } else { "" }))
+    each(inputs, ", ", |i| format!("{}: {}{}", i.name, inward(contract, &i.ty), if left_out(i).is_some() { " = ..." } else { "" }))
 }
 
 /// What a call takes: enums also as text, short forms, any sequence.

@@ -202,9 +202,8 @@ fn params(inputs: &[Param]) -> String {
     each(inputs, ", ", |i| format!("{}: V<{}>", i.name, rust(&i.ty)))
 }
 
-/// Optional arguments without a default are none when left out.
 fn signature(inputs: &[Param]) -> String {
-    each(inputs, ", ", |i| if matches!(i.ty, Type::Optional { .. }) { format!("{} = V(None)", i.name) } else { i.name.clone() })
+    each(inputs, ", ", |i| left_out(i).map_or(i.name.clone(), |value| format!("{} = V({value})", i.name)))
 }
 
 fn docs(docs: &Option<String>) -> String {

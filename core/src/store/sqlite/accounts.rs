@@ -404,7 +404,7 @@ impl AccountStore for SqliteStore {
         })
     }
 
-    fn disconnect_account(&self, id: &str, reason: &str, now: i64) -> Result<Vec<i64>> {
+    fn disconnect_account(&self, id: &str, reason: &str, now: i64) -> Result<Vec<String>> {
         let cancelled = self.write(|tx| self.disconnect(tx, id, reason, now))?;
         self.erase_now(ERASE_WAIT);
         Ok(cancelled)

@@ -54,8 +54,8 @@ fn waiting(dir: &Path) {
     suite::connect(&store, "a");
     suite::enqueue(&store, "a", "l", Some("one"));
     suite::enqueue(&store, "a", "m", Some("two"));
-    let claimed = store.claim(1, 10).unwrap().unwrap();
-    store.step(claimed.id, claimed.fence, &suite::step(crate::store::ItemState::Dispatching), 2).unwrap();
+    let claimed = store.claim(1, 10, &[]).unwrap().unwrap();
+    store.step(&claimed.id, claimed.fence, &suite::step(crate::store::ItemState::Dispatching), 2).unwrap();
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -77,26 +77,26 @@ fn a_copy_is_parked_until_the_host_says_go_and_new_sends_go() {
     copy(&original, &other);
     let store = open(&other).unwrap();
     assert_eq!(parked(&store), 2);
-    assert!(store.claim(1_000_000, 10).unwrap().is_none() && store.next_due(1_000_000).unwrap().is_none());
+    assert!(store.claim(1_000_000, 10, &[]).unwrap().is_none() && store.next_due(1_000_000, &[]).unwrap().is_none());
     assert_eq!(store.settle_copy(false, 77).unwrap(), Copied { is_new: true, parked: 2, released: 0 });
     assert_eq!(store.copied_at().unwrap(), Some(77));
     let queued = OutboxFilter { state: Some(SendState::Queued), ..OutboxFilter::default() };
     assert_eq!(store.items(&queued).unwrap().len(), 2, "shown as queued, wherever they stood");
     // In the lane of a parked one.
     suite::enqueue(&store, "a", "l", Some("three"));
-    assert_eq!(store.claim(10, 10).unwrap().unwrap().key.as_deref(), Some("three"));
+    assert_eq!(store.claim(10, 10, &[]).unwrap().unwrap().key.as_deref(), Some("three"));
     drop(store);
     // They stay parked over a restart, which is no new copy.
     let store = open(&other).unwrap();
     assert_eq!(store.settle_copy(false, 78).unwrap(), Copied { is_new: false, parked: 2, released: 0 });
     assert_eq!(store.settle_copy(true, 79).unwrap(), Copied { is_new: false, parked: 0, released: 2 });
-    let (first, second) = (store.claim(1_000_000, 10).unwrap().unwrap(), store.claim(1_000_000, 10).unwrap().unwrap());
+    let (first, second) = (store.claim(1_000_000, 10, &[]).unwrap().unwrap(), store.claim(1_000_000, 10, &[]).unwrap().unwrap());
     assert_eq!((first.hold, second.hold), (Hold::Released, Hold::Released));
     drop(store);
     // The original goes on.
     let store = open(&original).unwrap();
     assert_eq!((parked(&store), store.settle_copy(false, 80).unwrap()), (0, Copied::default()));
-    assert!(store.claim(1_000_000, 10).unwrap().is_some());
+    assert!(store.claim(1_000_000, 10, &[]).unwrap().is_some());
 }
 
 #[test]

@@ -2,10 +2,10 @@
 
 use super::fault::Outcome;
 use super::names::Word;
-use super::{ERASURE_PENDING, SqliteStore, accounts, announce, keys, outbox, run};
-use crate::model::{AccountState, AuditKind, ChangeKind};
+use super::{ERASURE_PENDING, SqliteStore, accounts, keys, outbox_end, run};
+use crate::model::{AccountState, AuditKind};
 use crate::random;
-use crate::store::{Entry, KeyPurpose};
+use crate::store::{Entry, ItemState, KeyPurpose};
 use rusqlite::Connection;
 
 /// Notes that erased bytes may still be in the write-ahead log. Each mark is another one: whoever emptied the log takes back the mark seen before
@@ -41,7 +41,7 @@ impl SqliteStore {
 
     /// Idempotent: whatever a half-finished earlier call left is taken along, and every step changes nothing when it was done. Answers ids of the
     /// sends cancelled.
-    pub(super) fn disconnect(&self, c: &Connection, id: &str, reason: &str, now: i64) -> Outcome<Vec<i64>> {
+    pub(super) fn disconnect(&self, c: &Connection, id: &str, reason: &str, now: i64) -> Outcome<Vec<String>> {
         let Some(account) = accounts::by_id(c, id)? else { return Ok(Vec::new()) };
         let mut entries = Vec::new();
         if account.state != AccountState::Disconnected {
@@ -57,16 +57,12 @@ impl SqliteStore {
         run(c, "DELETE FROM tokens WHERE account_id = ?1", [id])?;
         end_sign_ins(c, id)?;
         accounts::drop_cursors(c, id, now)?;
-        let cancelled = outbox::cancel_unsent(c, id, reason)?;
-        let in_doubt = outbox::leave_in_doubt(c, id, now)?;
-        for (items, detail) in [(&cancelled, "The send was cancelled."), (&in_doubt, "It is unknown whether it was sent.")] {
-            for item in items {
-                announce(c, ChangeKind::SendChanged, id, Some(&outbox::shown_id(*item)), now)?;
-                entries.push(Entry::new(AuditKind::SendSettled, detail).on(id).about(outbox::shown_id(*item)));
-            }
-        }
+        let cancelled = outbox_end::cancel_unsent(c, id, reason, now)?;
+        let in_doubt = outbox_end::leave_in_doubt(c, id, now)?;
         self.note(c, &entries, now)?;
+        self.tell_ended(c, &cancelled, ItemState::Cancelled, now)?;
+        self.tell_ended(c, &in_doubt, ItemState::Unknown, now)?;
         mark_erasure(c)?;
-        Ok(cancelled)
+        Ok(cancelled.into_iter().map(|(_, id, _)| id).collect())
     }
 }

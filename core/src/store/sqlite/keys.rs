@@ -8,52 +8,8 @@ use crate::model::ChangeKind;
 use crate::seal::Sealed;
 use crate::store::{KeyPurpose, KeyRow, NewKey, ROOT_WRAPPED, USES_AT_BIRTH, outdated};
 use rusqlite::{Connection, Row};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::thread::ThreadId;
 
 pub const CANARY: &str = "canary";
-
-/// Which thread is inside `enqueue`'s `seal`, and what it reserved there. It holds the writer, so a reservation cannot be a write of its own; it is
-/// committed with the row.
-#[derive(Debug, Default)]
-pub struct Inside(Mutex<Option<Visit>>);
-
-/// Reserved: (key id, uses).
-type Visit = (ThreadId, Vec<(i64, i64)>);
-
-impl Inside {
-    fn slot(&self) -> MutexGuard<'_, Option<Visit>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub fn is_here(&self) -> bool {
-        matches!(&*self.slot(), Some((thread, _)) if *thread == std::thread::current().id())
-    }
-
-    /// Runs `seal` and answers what it reserved beside its result. Ends even when `seal` panics.
-    pub fn during<T>(&self, seal: impl FnOnce() -> T) -> (T, Vec<(i64, i64)>) {
-        struct Leave<'a>(&'a Inside);
-        impl Drop for Leave<'_> {
-            fn drop(&mut self) {
-                self.0.slot().take();
-            }
-        }
-        *self.slot() = Some((std::thread::current().id(), Vec::new()));
-        let leave = Leave(self);
-        let result = seal();
-        let reserved = self.slot().as_mut().map(|(_, reserved)| std::mem::take(reserved)).unwrap_or_default();
-        drop(leave);
-        (result, reserved)
-    }
-
-    /// Notes a reservation and answers the sum noted for this key.
-    fn note(&self, key_id: i64, count: i64) -> i64 {
-        let mut slot = self.slot();
-        let Some((_, reserved)) = slot.as_mut() else { return count };
-        reserved.push((key_id, count));
-        reserved.iter().filter(|(id, _)| *id == key_id).map(|(_, n)| n).sum()
-    }
-}
 
 pub fn meta(c: &Connection, name: &str) -> Outcome<Option<Vec<u8>>> {
     first(c, "SELECT value FROM meta WHERE name = ?1", [name], |row| Ok(row.get(0)?))
@@ -105,6 +61,7 @@ fn row(row: &Row<'_>) -> Outcome<KeyRow> {
     Ok(KeyRow { id: row.get(0)?, wrapped: sealed_opt(row, 1)?, uses: row.get(2)? })
 }
 
+#[cfg(test)]
 pub fn by_id(c: &Connection, id: i64) -> Outcome<Option<KeyRow>> {
     first(c, "SELECT id, wrapped, uses FROM keys WHERE id = ?1", [id], row)
 }
@@ -141,14 +98,7 @@ fn gone() -> Error {
 
 impl SqliteStore {
     pub(super) fn reserve(&self, key_id: i64, count: i64) -> Result<i64> {
-        if !self.inside.is_here() {
-            return self.write(|tx| add_uses(tx, key_id, count));
-        }
-        let key = self.read(|c| match by_id(c, key_id)? {
-            Some(key) if key.wrapped.is_some() => Ok(key),
-            _ => Err(missing(c, key_id)?.into()),
-        })?;
-        Ok(key.uses + self.inside.note(key_id, count))
+        self.write(|tx| add_uses(tx, key_id, count))
     }
 
     pub(super) fn put_store_key(&self, key: &NewKey, canary: &Sealed, wrapped_root: Option<&[u8]>) -> Result<()> {

@@ -18,6 +18,7 @@ mod marks;
 mod names;
 mod open;
 mod outbox;
+mod outbox_end;
 mod parked;
 mod presence;
 mod provenance;
@@ -81,7 +82,6 @@ pub struct SqliteStore {
     keeper: marks::Keeper,
     /// Signs the audit log.
     notary: OnceLock<Arc<dyn Notary>>,
-    pub(super) inside: keys::Inside,
 }
 
 impl SqliteStore {
@@ -108,7 +108,6 @@ impl SqliteStore {
             process: std::process::id(),
             keeper,
             notary: OnceLock::new(),
-            inside: keys::Inside::default(),
         };
         store.erase_pending(ERASE_RETRY_WAIT);
         Ok(store)
@@ -131,10 +130,6 @@ impl SqliteStore {
     /// One transaction that may write: all of `work` or nothing.
     fn write<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Outcome<T>) -> Result<T> {
         self.check()?;
-        if self.inside.is_here() {
-            // The lock below would never come free: a caller inside `enqueue`'s seal asked for another write.
-            return Err(Error::internal("A write was asked for in the middle of another one. Please report it."));
-        }
         self.erase_pending(ERASE_RETRY_WAIT);
         let mut slot = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let connection = slot.as_mut().ok_or_else(closed)?;

@@ -21,6 +21,7 @@ pub(super) const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("../migrations/0006_keys.sql")),
     M::up(include_str!("../migrations/0007_attempts.sql")),
     M::up(include_str!("../migrations/0008_mail_ids.sql")),
+    M::up(include_str!("../migrations/0009_outbox.sql")),
     M::up(include_str!("../migrations/0010_sync.sql")),
     M::up(include_str!("../migrations/0011_generation.sql")),
 ];

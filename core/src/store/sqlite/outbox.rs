@@ -2,18 +2,20 @@
 
 use super::fault::Outcome;
 use super::names::Word;
-use super::{SqliteStore, all, announce, first, keys, leases, run, sealed, sealed_opt, word};
+use super::outbox_end::{drop_content, told};
+use super::{SqliteStore, all, announce, exists, first, keys, leases, run, sealed, sealed_opt, word};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{AuditKind, ChangeKind, OutboxFilter, SendState};
 use crate::seal::Sealed;
-use crate::store::{Due, Enqueued, Entry, Hold, ItemRow, ItemState, NewItem, OutboxStore, Step};
+use crate::store::{Content, Due, Enqueued, Entry, Hold, ItemRow, ItemState, NewItem, OutboxStore, Part, Reopened, Step, Tally};
 use rusqlite::{Connection, Row};
 
 macro_rules! columns {
     () => {
-        "id, account_id, route, key, state, attempts, payload, progress, progress_version, reason, created_at, sent_at, next_at, fence, parked"
+        "public_id, account_id, route, key, state, attempts, crashes, waits, progress, progress_version, reason, created_at, sent_at, next_at, deadline, fence, parked"
     };
 }
+pub(super) use columns;
 
 macro_rules! select_item {
     ($rest:literal) => {
@@ -30,18 +32,27 @@ macro_rules! heads {
     };
 }
 
-/// The oldest that may be claimed at ?1. A claim that ends later than ?2 was made when the clock stood ahead.
+/// When a row is due: at its time, or at its deadline if that comes first.
+macro_rules! due_at {
+    () => {
+        "MIN(COALESCE(o.next_at, 0), COALESCE(o.deadline, 9223372036854775807))"
+    };
+}
+
+/// The oldest that may be claimed at ?1, ?3 names neither it nor its account. A claim that ends later than ?2 was made when the clock stood ahead.
 macro_rules! oldest_due {
     () => {
         concat!(
             "SELECT o.id FROM outbox o INDEXED BY outbox_order WHERE ",
             heads!(),
-            " AND (o.lease_until <= ?1 OR o.lease_until > ?2) AND COALESCE(o.next_at, 0) <= ?1 ORDER BY o.id LIMIT 1"
+            " AND (o.lease_until <= ?1 OR o.lease_until > ?2) AND ",
+            due_at!(),
+            " <= ?1 AND o.account_id NOT IN (SELECT value FROM json_each(?3)) AND o.public_id NOT IN (SELECT value FROM json_each(?3)) ORDER BY o.id LIMIT 1"
         )
     };
 }
 
-fn item_row(row: &Row<'_>) -> Outcome<ItemRow> {
+pub fn item_row(row: &Row<'_>) -> Outcome<ItemRow> {
     Ok(ItemRow {
         id: row.get(0)?,
         account_id: row.get(1)?,
@@ -49,15 +60,17 @@ fn item_row(row: &Row<'_>) -> Outcome<ItemRow> {
         key: row.get(3)?,
         state: word(row, 4)?,
         attempts: row.get(5)?,
-        payload: sealed(row, 6)?,
-        progress: sealed_opt(row, 7)?,
-        progress_version: row.get(8)?,
-        reason: row.get(9)?,
-        created_at: row.get(10)?,
-        sent_at: row.get(11)?,
-        next_at: row.get(12)?,
-        fence: row.get(13)?,
-        hold: match row.get(14)? {
+        crashes: row.get(6)?,
+        waits: row.get(7)?,
+        progress: sealed_opt(row, 8)?,
+        progress_version: row.get(9)?,
+        reason: row.get(10)?,
+        created_at: row.get(11)?,
+        sent_at: row.get(12)?,
+        next_at: row.get(13)?,
+        deadline: row.get(14)?,
+        fence: row.get(15)?,
+        hold: match row.get(16)? {
             1 => Hold::Parked,
             2 => Hold::Released,
             _ => Hold::None,
@@ -65,130 +78,100 @@ fn item_row(row: &Row<'_>) -> Outcome<ItemRow> {
     })
 }
 
-/// What hosts call an item, for the audit log.
-pub fn shown_id(id: i64) -> String {
-    format!("snd_{id}")
-}
-
-fn settled(state: ItemState) -> &'static str {
-    match state {
-        ItemState::Sent => "It was sent.",
-        ItemState::Failed => "It was not sent.",
-        ItemState::Cancelled => "The send was cancelled.",
-        _ => "It is unknown whether it was sent.",
-    }
-}
-
-/// Takes back what nobody outside has seen. A request that may have had an effect keeps its state: it is no longer ours to call unsent.
-pub fn cancel_unsent(c: &Connection, account_id: &str, reason: &str) -> Outcome<Vec<i64>> {
-    let mut ids = all(
-        c,
-        "UPDATE outbox SET state = 'cancelled', is_open = 0, reason = ?2, next_at = NULL, lease_until = 0, fence = fence + 1
-         WHERE account_id = ?1 AND is_open = 1 AND state IN ('queued', 'claimed', 'prepared', 'retry_wait') RETURNING id",
-        (account_id, reason),
-        |row| Ok(row.get::<_, i64>(0)?),
-    )?;
-    ids.sort_unstable();
-    Ok(ids)
-}
-
-/// What a dead worker left with a request made: nobody will be able to ask about it any more.
-pub fn leave_in_doubt(c: &Connection, account_id: &str, now: i64) -> Outcome<Vec<i64>> {
-    all(
-        c,
-        "UPDATE outbox SET state = 'unknown', is_open = 0, next_at = NULL, lease_until = 0, fence = fence + 1,
-           reason = 'The account was disconnected before it could be found out whether this was sent. Look into the mailbox before sending it again.'
-         WHERE account_id = ?1 AND is_open = 1 AND state IN ('dispatching', 'reconciling') AND lease_until <= ?2 RETURNING id",
-        (account_id, now),
-        |row| Ok(row.get::<_, i64>(0)?),
-    )
+fn by_id(c: &Connection, id: &str) -> Outcome<Option<ItemRow>> {
+    first(c, select_item!("WHERE public_id = ?1"), [id], item_row)
 }
 
 fn by_key(c: &Connection, item: &NewItem) -> Outcome<Option<Enqueued>> {
     let Some(key) = &item.key else { return Ok(None) };
-    let Some((id, hash)) =
-        first(c, "SELECT id, content_hash FROM outbox WHERE account_id = ?1 AND key = ?2", (&item.account_id, key), |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?)))?
-    else {
-        return Ok(None);
-    };
-    if hash != item.content_hash {
-        return Ok(Some(Enqueued::Conflict));
+    let found = first(c, "SELECT public_id, content_hash, hash_version FROM outbox WHERE account_id = ?1 AND key = ?2", (&item.account_id, key), |row| {
+        Ok((row.get::<_, String>(0)?, row.get::<_, Vec<u8>>(1)?, row.get::<_, i64>(2)?))
+    })?;
+    let Some((id, content_hash, hash_version)) = found else { return Ok(None) };
+    Ok(by_id(c, &id)?.map(|row| Enqueued::Known { row, content_hash, hash_version }))
+}
+
+fn check_connected(c: &Connection, account_id: &str) -> Outcome<()> {
+    if exists(c, "SELECT 1 FROM accounts WHERE id = ?1 AND state = 'connected'", [account_id])? {
+        return Ok(());
     }
-    Ok(first(c, select_item!("WHERE id = ?1"), [id], item_row)?.map(Enqueued::Same))
+    Err(Error::new(ErrorKind::NotConnected, "The account is not connected, so nothing was accepted. Connect it again.").on_account(account_id).into())
 }
 
 impl OutboxStore for SqliteStore {
-    fn enqueue(&self, item: &NewItem, seal: &dyn Fn(i64) -> Result<Sealed>) -> Result<Enqueued> {
-        let mut unbooked = Vec::new();
-        let outcome = self.write(|tx| {
+    fn enqueue(&self, item: &NewItem, content: &Content) -> Result<Enqueued> {
+        self.write(|tx| {
             if let Some(known) = by_key(tx, item)? {
                 return Ok(known);
             }
-            if !super::exists(tx, "SELECT 1 FROM accounts WHERE id = ?1 AND state = 'connected'", [&item.account_id])? {
-                return Err(Error::new(ErrorKind::NotConnected, "The account is not connected, so nothing was accepted. Connect it again.")
-                    .on_account(item.account_id.as_str())
-                    .into());
-            }
-            // The id AUTOINCREMENT is about to give: nobody else writes while this transaction is open.
-            let id = first(tx, "SELECT seq + 1 FROM sqlite_sequence WHERE name = 'outbox'", [], |row| Ok(row.get::<_, i64>(0)?))?.unwrap_or(1);
-            let (payload, reserved) = self.inside.during(|| seal(id));
-            unbooked.clone_from(&reserved);
-            let payload = payload?;
-            keys::check_active(tx, [&payload])?;
-            run(
+            check_connected(tx, &item.account_id)?;
+            keys::check_active(tx, std::iter::once(&content.payload).chain(content.parts.iter().map(|part| &part.sealed)))?;
+            let row = first(
                 tx,
-                "INSERT INTO outbox (id, account_id, route, lane, key, content_hash, state, payload, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'queued', ?7, ?8)",
-                rusqlite::params![id, item.account_id, item.route.word(), item.lane, item.key, item.content_hash, payload.as_bytes(), item.created_at],
+                "INSERT INTO outbox (public_id, account_id, route, lane, key, content_hash, hash_version, state, payload, payload_version, deadline, created_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'queued', ?8, ?9, ?10, ?11) RETURNING id",
+                rusqlite::params![
+                    item.id,
+                    item.account_id,
+                    item.route.word(),
+                    item.lane,
+                    item.key,
+                    item.content_hash,
+                    item.hash_version,
+                    content.payload.as_bytes(),
+                    content.version,
+                    item.deadline,
+                    item.created_at
+                ],
+                |row| Ok(row.get::<_, i64>(0)?),
             )?;
-            for (key, count) in reserved {
-                keys::add_uses(tx, key, count)?;
+            for part in &content.parts {
+                run(
+                    tx,
+                    "INSERT INTO outbox_parts (account_id, item_id, file, part, sealed) VALUES (?1, ?2, ?3, ?4, ?5)",
+                    rusqlite::params![item.account_id, row, part.file, part.part, part.sealed.as_bytes()],
+                )?;
             }
-            self.note(tx, &[Entry::new(AuditKind::SendQueued, "A send was accepted.").on(&item.account_id).about(shown_id(id))], item.created_at)?;
-            let row = first(tx, select_item!("WHERE id = ?1"), [id], item_row)?;
-            Ok(Enqueued::New(row.ok_or_else(|| Error::internal("A row just written could not be read. Please report it."))?))
-        });
-        if outcome.is_err() {
-            // The row is not there, but the uses are spent.
-            for (key, count) in unbooked {
-                let _ = self.reserve(key, count);
-            }
-        }
-        outcome
+            self.note(tx, &[Entry::new(AuditKind::SendQueued, "A send was accepted.").on(&item.account_id).about(&item.id)], item.created_at)?;
+            Ok(Enqueued::New(by_id(tx, &item.id)?.ok_or_else(|| Error::internal("A row just written could not be read. Please report it."))?))
+        })
     }
 
-    fn claim(&self, now: i64, lease_ms: i64) -> Result<Option<ItemRow>> {
+    fn claim(&self, now: i64, lease_ms: i64, except: &[String]) -> Result<Option<ItemRow>> {
         // Looked for without the writer's lock first: workers ask often and mostly in vain.
         let until = now.saturating_add(lease_ms);
-        let too_late = until.saturating_add(leases::SKEW_MS);
-        if !self.read(|c| super::exists(c, oldest_due!(), [now, too_late]))? {
+        let (too_late, except) = (until.saturating_add(leases::SKEW_MS), super::json(except)?);
+        if !self.read(|c| exists(c, oldest_due!(), (now, too_late, &except)))? {
             return Ok(None);
         }
         self.write(|tx| {
             first(
                 tx,
                 concat!(
-                    "UPDATE outbox SET attempts = attempts + 1, fence = fence + 1, lease_until = ?3,
+                    "UPDATE outbox SET attempts = attempts + 1, crashes = crashes + 1, fence = fence + 1, lease_until = ?4,
                        state = CASE WHEN state IN ('queued', 'retry_wait') THEN 'claimed' ELSE state END
                      WHERE id = (",
                     oldest_due!(),
                     ") RETURNING ",
                     columns!()
                 ),
-                (now, too_late, until),
+                (now, too_late, &except, until),
                 item_row,
             )
         })
     }
 
-    fn step(&self, item_id: i64, fence: i64, step: &Step, now: i64) -> Result<bool> {
+    fn step(&self, id: &str, fence: i64, step: &Step, now: i64) -> Result<bool> {
         self.write(|tx| {
-            let account = first(
+            let found = first(
                 tx,
                 "UPDATE outbox SET state = ?3, is_open = ?4, progress = COALESCE(?5, progress), progress_version = progress_version + (?5 IS NOT NULL),
-                   reason = ?6, next_at = ?7, sent_at = COALESCE(?8, sent_at), lease_until = CASE WHEN ?9 THEN 0 ELSE lease_until END
-                 WHERE id = ?1 AND fence = ?2 AND is_open = 1 RETURNING account_id",
+                   reason = ?6, next_at = ?7, sent_at = COALESCE(?8, sent_at), lease_until = CASE WHEN ?9 THEN 0 ELSE lease_until END,
+                   attempts = attempts - (?9 AND ?10 = 0 AND attempts > 0), crashes = CASE WHEN ?9 AND ?10 < 2 THEN 0 ELSE crashes END,
+                   waits = waits + (?9 AND ?4), tidy_at = ?11
+                 WHERE public_id = ?1 AND fence = ?2 AND is_open = 1 RETURNING account_id, id",
                 rusqlite::params![
-                    item_id,
+                    id,
                     fence,
                     step.state.word(),
                     step.state.is_open(),
@@ -197,30 +180,39 @@ impl OutboxStore for SqliteStore {
                     step.next_at,
                     step.sent_at,
                     step.release,
+                    match step.tally {
+                        Tally::None => 0,
+                        Tally::Attempt => 1,
+                        Tally::Crash => 2,
+                    },
+                    step.tidy_at,
                 ],
-                |row| Ok(row.get::<_, String>(0)?),
+                |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)),
             )?;
-            let Some(account) = account else { return Ok(false) };
+            let Some((account, number)) = found else { return Ok(false) };
             keys::check_active(tx, &step.progress)?;
+            if matches!(step.state, ItemState::Sent | ItemState::Cancelled) {
+                drop_content(tx, number)?;
+            }
             if step.announce {
-                announce(tx, ChangeKind::SendChanged, &account, Some(&shown_id(item_id)), now)?;
+                announce(tx, ChangeKind::SendChanged, &account, Some(id), now)?;
             }
             if !step.state.is_open() {
-                self.note(tx, &[Entry::new(AuditKind::SendSettled, settled(step.state)).on(account).about(shown_id(item_id))], now)?;
+                self.note(tx, &[told(step.state).on(account).about(id)], now)?;
             }
             Ok(true)
         })
     }
 
-    fn renew_claim(&self, item_id: i64, fence: i64, now: i64, lease_ms: i64) -> Result<bool> {
+    fn renew_claim(&self, id: &str, fence: i64, now: i64, lease_ms: i64) -> Result<bool> {
         self.write(|tx| {
             let until = now.saturating_add(lease_ms);
-            Ok(run(tx, "UPDATE outbox SET lease_until = ?3 WHERE id = ?1 AND fence = ?2 AND is_open = 1", (item_id, fence, until))? > 0)
+            Ok(run(tx, "UPDATE outbox SET lease_until = ?3 WHERE public_id = ?1 AND fence = ?2 AND is_open = 1", (id, fence, until))? > 0)
         })
     }
 
-    fn item(&self, id: i64) -> Result<Option<ItemRow>> {
-        self.read(|c| first(c, select_item!("WHERE id = ?1"), [id], item_row))
+    fn item(&self, id: &str) -> Result<Option<ItemRow>> {
+        self.read(|c| by_id(c, id))
     }
 
     fn items(&self, filter: &OutboxFilter) -> Result<Vec<ItemRow>> {
@@ -232,29 +224,99 @@ impl OutboxStore for SqliteStore {
             all(
                 c,
                 select_item!(
-                    "WHERE (?1 IS NULL OR account_id = ?1)
-                       AND (?2 IS NULL OR CASE WHEN parked = 1 AND is_open = 1 THEN ?4 ELSE state IN (SELECT value FROM json_each(?2)) END) ORDER BY id DESC LIMIT ?3"
+                    "WHERE (?1 IS NULL OR account_id = ?1) AND (?2 IS NULL OR account_id IN (SELECT id FROM accounts WHERE owner = ?2))
+                       AND (?3 IS NULL OR CASE WHEN parked = 1 AND is_open = 1 THEN ?5 ELSE state IN (SELECT value FROM json_each(?3)) END)
+                     ORDER BY outbox.id DESC LIMIT ?4"
                 ),
-                (&filter.account_id, states, filter.limit, parked),
+                (&filter.account_id, &filter.owner, states, filter.limit, parked),
                 item_row,
             )
         })
     }
 
-    fn next_due(&self, now: i64) -> Result<Option<Due>> {
-        self.read(|c| next_due(c, now))
+    fn content(&self, id: &str) -> Result<Option<Content>> {
+        self.read(|c| {
+            let found = first(c, "SELECT id, payload, payload_version FROM outbox WHERE public_id = ?1 AND payload <> x''", [id], |row| {
+                Ok((row.get::<_, i64>(0)?, sealed(row, 1)?, row.get::<_, i64>(2)?))
+            })?;
+            let Some((number, payload, version)) = found else { return Ok(None) };
+            let parts = all(c, "SELECT file, part, sealed FROM outbox_parts WHERE item_id = ?1 ORDER BY file, part", [number], |row| {
+                Ok(Part { file: row.get(0)?, part: row.get(1)?, sealed: sealed(row, 2)? })
+            })?;
+            Ok(Some(Content { payload, version, parts }))
+        })
+    }
+
+    fn cancel(&self, id: &str, reason: &str, now: i64) -> Result<bool> {
+        self.cancel_one(id, reason, now)
+    }
+
+    fn reopen(&self, item: &Reopened<'_>, now: i64) -> Result<bool> {
+        self.write(|tx| {
+            let seen = item.seen;
+            check_connected(tx, &seen.account_id)?;
+            keys::check_active(tx, [&item.progress])?;
+            let number = first(
+                tx,
+                "UPDATE outbox SET state = ?4, is_open = 1, progress = ?5, progress_version = progress_version + 1, reason = NULL, next_at = NULL,
+                   deadline = NULL, tidy_at = NULL, crashes = 0, waits = 0, parked = CASE parked WHEN 1 THEN 2 ELSE parked END
+                 WHERE public_id = ?1 AND state = ?2 AND progress_version = ?3 AND state IN ('failed', 'unknown')
+                   AND (lease_until <= ?6 OR lease_until > ?7) RETURNING id",
+                (
+                    &seen.id,
+                    seen.state.word(),
+                    seen.progress_version,
+                    item.state.word(),
+                    item.progress.as_bytes(),
+                    now,
+                    now.saturating_add(crate::store::LEASE_MS).saturating_add(leases::SKEW_MS),
+                ),
+                |row| Ok(row.get::<_, i64>(0)?),
+            )?;
+            if number.is_none() {
+                return Ok(false);
+            }
+            announce(tx, ChangeKind::SendChanged, &seen.account_id, Some(&seen.id), now)?;
+            self.note(tx, &[Entry::new(AuditKind::SendQueued, "A send was asked for again.").on(&seen.account_id).about(&seen.id)], now)?;
+            Ok(true)
+        })
+    }
+
+    fn expire(&self, now: i64) -> Result<Vec<String>> {
+        self.expire_all(now)
+    }
+
+    fn claim_tidy(&self, now: i64, lease_ms: i64) -> Result<Option<ItemRow>> {
+        self.claim_one_tidy(now, lease_ms)
+    }
+
+    fn tidied(&self, id: &str, fence: i64, progress: Option<&Sealed>, again_at: Option<i64>) -> Result<bool> {
+        self.end_tidy(id, fence, progress, again_at)
+    }
+
+    fn next_due(&self, now: i64, except: &[String]) -> Result<Option<Due>> {
+        let except = super::json(except)?;
+        self.read(|c| next_due(c, now, &except))
+    }
+
+    fn next_upkeep(&self) -> Result<Option<i64>> {
+        self.read(super::outbox_end::next_upkeep)
     }
 }
 
-fn next_due(c: &Connection, now: i64) -> Outcome<Option<Due>> {
+fn next_due(c: &Connection, now: i64, except: &str) -> Outcome<Option<Due>> {
     first(
         c,
         concat!(
-            "SELECT MAX(COALESCE(o.next_at, 0), o.lease_until), o.lease_until > ?1 AND o.lease_until > COALESCE(o.next_at, 0) FROM outbox o WHERE ",
+            "SELECT MAX(",
+            due_at!(),
+            ", o.lease_until), o.lease_until > ?1 AND o.lease_until > ",
+            due_at!(),
+            " FROM outbox o WHERE ",
             heads!(),
-            " ORDER BY 1, 2 LIMIT 1"
+            " AND o.account_id NOT IN (SELECT value FROM json_each(?2)) AND o.public_id NOT IN (SELECT value FROM json_each(?2)) ORDER BY 1, 2 LIMIT 1"
         ),
-        [now],
+        (now, except),
         |row| Ok(if row.get(1)? { Due::Lapse(row.get(0)?) } else { Due::Retry(row.get(0)?) }),
     )
 }

@@ -1,7 +1,7 @@
 //! Sends that were open when the store was copied or restored: the original may send them, so they wait until the host says go.
 
 use super::fault::Outcome;
-use super::{SqliteStore, all, announce, exists, first, outbox, run};
+use super::{SqliteStore, all, announce, exists, first, run};
 use crate::error::Result;
 use crate::model::{AuditKind, ChangeKind};
 use crate::store::{CopyStore, Copied, Entry};
@@ -22,14 +22,14 @@ impl CopyStore for SqliteStore {
         }
         self.write(|tx| {
             let is_new = run(tx, "UPDATE generation SET is_copied = 0, copied_at = ?1 WHERE is_copied = 1", [now])? > 0;
-            let parked = all(tx, "SELECT id, account_id FROM outbox WHERE parked = 1 AND is_open = 1 ORDER BY id", [], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))?;
+            let parked = all(tx, "SELECT public_id, account_id FROM outbox WHERE parked = 1 AND is_open = 1 ORDER BY id", [], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
             let count = u32::try_from(parked.len()).unwrap_or(u32::MAX);
             if go {
                 run(tx, "UPDATE outbox SET parked = 2 WHERE parked = 1 AND is_open = 1", [])?;
             }
             if is_new || go {
                 for (id, account_id) in &parked {
-                    announce(tx, ChangeKind::SendChanged, account_id, Some(&outbox::shown_id(*id)), now)?;
+                    announce(tx, ChangeKind::SendChanged, account_id, Some(id), now)?;
                 }
             }
             // With nothing parked it concerns nobody, and a head noted before the restore goes on to show what is missing.

@@ -2,10 +2,10 @@
 
 use super::ending::{destroy_key, mark_erasure};
 use super::fault::Outcome;
-use super::{ERASE_WAIT, SqliteStore, accounts, all, exists, first, keys, outbox, run};
+use super::{ERASE_WAIT, SqliteStore, accounts, all, exists, first, keys, outbox_end, run};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::AuditKind;
-use crate::store::{Entry, KeyPurpose, PurgeRow, PurgeStore};
+use crate::store::{Entry, ItemState, KeyPurpose, PurgeRow, PurgeStore};
 use rusqlite::{Connection, Row};
 
 /// Everything that is held of an account, in the order in which it can go: who refers comes before who is referred to. ?1 is the account, ?2 how many
@@ -17,6 +17,7 @@ pub(super) const HELD: &[(&str, &str)] = &[
     ("messages", "DELETE FROM messages WHERE id IN (SELECT id FROM messages WHERE account_id = ?1 LIMIT ?2)"),
     ("suspects", "DELETE FROM suspects WHERE id IN (SELECT id FROM suspects WHERE account_id = ?1 LIMIT ?2)"),
     ("quarantine", "DELETE FROM quarantine WHERE id IN (SELECT id FROM quarantine WHERE account_id = ?1 LIMIT ?2)"),
+    ("outbox_parts", "DELETE FROM outbox_parts WHERE id IN (SELECT id FROM outbox_parts WHERE account_id = ?1 LIMIT ?2)"),
     ("outbox", "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE account_id = ?1 LIMIT ?2)"),
     ("folders", "DELETE FROM folders WHERE num IN (SELECT num FROM folders WHERE account_id = ?1 LIMIT ?2)"),
     ("changes", "DELETE FROM changes WHERE id IN (SELECT id FROM changes WHERE account_id = ?1 LIMIT ?2)"),
@@ -100,8 +101,8 @@ impl SqliteStore {
         self.disconnect(c, id, reason, now)?;
         let mut entries = Vec::from_iter(destroy_key(c, KeyPurpose::Content, id)?);
         // A request on its way may still arrive, but the row that would tell is erased; whoever does it loses its claim.
-        let on_their_way = outbox::leave_in_doubt(c, id, i64::MAX)?;
-        entries.extend(on_their_way.into_iter().map(|item| Entry::new(AuditKind::SendSettled, "It is unknown whether it was sent.").on(id).about(outbox::shown_id(item))));
+        let on_their_way = outbox_end::leave_in_doubt(c, id, i64::MAX)?;
+        entries.extend(on_their_way.into_iter().map(|(_, item, _)| outbox_end::told(ItemState::Unknown).on(id).about(item)));
         // The row stays for those who refer to it until they are gone. Whose it was is gone at once, and a row without an owner is not shown.
         run(
             c,

@@ -40,8 +40,10 @@ pub const SEALED_COLUMNS: &[SealedColumn] = &[
     sealed_column!("folders"."link", at "num", place "'cursor'", account "t.account_id", row "t.graph_id", version "t.link_version"),
     sealed_column!("messages"."head", at "id", place "'head'", account "t.account_id", row "t.graph_id", version "t.version"),
     sealed_column!("bodies"."sealed", at "message_id", place "'body'", account "m.account_id", row "m.graph_id", version "t.version", join "JOIN messages AS m ON m.id = t.message_id"),
-    sealed_column!("outbox"."payload", at "id", place "'payload'", account "t.account_id", row "CAST(t.id AS TEXT)", version "1"),
-    sealed_column!("outbox"."progress", at "id", place "'progress'", account "t.account_id", row "CAST(t.id AS TEXT)", version "t.progress_version"),
+    // Ids begin with snd_ (SEND_ID).
+    sealed_column!("outbox"."payload", at "id", place "'payload'", account "t.account_id", row "substr(t.public_id, 5)", version "t.payload_version"),
+    sealed_column!("outbox"."progress", at "id", place "'progress'", account "t.account_id", row "substr(t.public_id, 5)", version "t.progress_version"),
+    sealed_column!("outbox_parts"."sealed", at "id", place "'part'", account "t.account_id", row "substr(o.public_id, 5) || '/' || t.file || '/' || t.part", version "1", join "JOIN outbox AS o ON o.id = t.item_id"),
     sealed_column!("quarantine"."raw", at "id", place "'raw'", account "t.account_id", row "COALESCE(t.place, t.folder_id)", version "1"),
 ];
 

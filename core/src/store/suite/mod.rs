@@ -85,28 +85,46 @@ pub fn connect(s: &dyn Store, id: &str) -> AccountRow {
     s.connect_account(&account(id), Some(&token(id, 1)), &[key(n, KeyPurpose::Secrets, id), key(n + 1, KeyPurpose::Content, id)], None, 10).unwrap()
 }
 
-fn item_of(account: &str, lane: &str, key: Option<&str>) -> NewItem {
-    NewItem { account_id: account.into(), route: Route::Mail, lane: lane.into(), key: key.map(Into::into), content_hash: vec![1], created_at: 1 }
+pub fn item_of(account: &str, lane: &str, key: Option<&str>) -> NewItem {
+    static COUNT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+    let id = format!("snd_{:032x}", COUNT.fetch_add(1, std::sync::atomic::Ordering::SeqCst));
+    NewItem {
+        id,
+        account_id: account.into(),
+        route: Route::Mail,
+        lane: lane.into(),
+        key: key.map(Into::into),
+        content_hash: vec![1],
+        hash_version: 1,
+        deadline: None,
+        created_at: 1,
+    }
+}
+
+/// A draft with one file in two pieces.
+pub fn content() -> Content {
+    let part = |part| Part { file: 0, part, sealed: sealed("part") };
+    Content { payload: sealed("payload"), version: 2, parts: vec![part(0), part(1)] }
 }
 
 /// A send without a key, in a lane of its account.
 #[cfg(unix)]
-pub fn try_enqueue(s: &dyn Store, account: &str) -> crate::error::Result<i64> {
-    s.enqueue(&item_of(account, "lane", None), &|_| Ok(sealed("payload"))).map(|enqueued| match enqueued {
+pub fn try_enqueue(s: &dyn Store, account: &str) -> crate::error::Result<String> {
+    s.enqueue(&item_of(account, "lane", None), &content()).map(|enqueued| match enqueued {
         Enqueued::New(row) => row.id,
         other => panic!("{other:?}"),
     })
 }
 
-pub fn enqueue(s: &dyn Store, account: &str, lane: &str, key: Option<&str>) -> i64 {
-    match s.enqueue(&item_of(account, lane, key), &|_| Ok(sealed("payload"))).unwrap() {
+pub fn enqueue(s: &dyn Store, account: &str, lane: &str, key: Option<&str>) -> String {
+    match s.enqueue(&item_of(account, lane, key), &content()).unwrap() {
         Enqueued::New(row) => row.id,
         other => panic!("{other:?}"),
     }
 }
 
 pub fn step(state: ItemState) -> Step {
-    Step { state, progress: None, reason: None, next_at: None, sent_at: None, release: !state.is_open(), announce: true }
+    Step { state, progress: None, reason: None, next_at: None, sent_at: None, release: !state.is_open(), tally: Tally::Attempt, tidy_at: None, announce: true }
 }
 
 pub fn lease(s: &dyn Store) -> Lease {

@@ -6,61 +6,191 @@ use crate::model::{OutboxFilter, SendState};
 pub fn a_key_is_taken_once(s: &dyn Store) {
     connect(s, "a");
     connect(s, "b");
-    let seen = std::cell::Cell::new(0);
-    let first = s.enqueue(&item_of("a", "l", Some("k")), &|id| { seen.set(id); Ok(sealed("p")) }).unwrap();
-    assert!(matches!(first, Enqueued::New(row) if row.id == seen.get() && row.state == ItemState::Queued && row.key.as_deref() == Some("k")));
-    let again = s.enqueue(&item_of("a", "l", Some("k")), &|_| panic!("not sealed again")).unwrap();
-    assert!(matches!(again, Enqueued::Same(row) if row.id == seen.get()));
-    let other = NewItem { content_hash: vec![2], ..item_of("a", "l", Some("k")) };
-    assert!(matches!(s.enqueue(&other, &|_| panic!("not sealed")).unwrap(), Enqueued::Conflict));
+    let item = item_of("a", "l", Some("k"));
+    let first = s.enqueue(&item, &content()).unwrap();
+    assert!(matches!(first, Enqueued::New(row) if row.id == item.id && row.state == ItemState::Queued && row.key.as_deref() == Some("k")));
+    // Whether it is the same content, the caller tells by the hash as it was stored.
+    let other = NewItem { content_hash: vec![2], hash_version: 2, ..item_of("a", "l", Some("k")) };
+    let again = s.enqueue(&other, &content()).unwrap();
+    assert!(matches!(again, Enqueued::Known { row, content_hash, hash_version: 1 } if row.id == item.id && content_hash == [1]));
+    assert!(s.item(&other.id).unwrap().is_none() && s.content(&other.id).unwrap().is_none());
     enqueue(s, "b", "l", Some("k"));
     enqueue(s, "a", "l", Some("K"));
-    // A seal that fails leaves nothing, and the id is not lost to the next.
-    assert!(s.enqueue(&item_of("a", "l", Some("k2")), &|_| Err(crate::error::Error::internal("no"))).is_err());
+    // Sealed with a key that was replaced meanwhile: nothing is left of it.
+    let dead = Content { payload: sealed_by(999, "p"), ..content() };
+    assert!(s.enqueue(&item_of("a", "l", Some("k2")), &dead).is_err());
+    let dead = Content { parts: vec![Part { file: 0, part: 0, sealed: sealed_by(999, "p") }], ..content() };
+    assert!(s.enqueue(&item_of("a", "l", Some("k2")), &dead).is_err());
     let id = enqueue(s, "a", "l", Some("k2"));
-    assert_eq!(s.item(id).unwrap().unwrap().id, id);
+    assert_eq!(s.item(&id).unwrap().unwrap().id, id);
+}
+
+pub fn content_comes_back_and_goes_with_the_send(s: &dyn Store) {
+    connect(s, "a");
+    for (end, stays) in [(ItemState::Sent, false), (ItemState::Failed, true), (ItemState::Unknown, true)] {
+        let id = enqueue(s, "a", "l", None);
+        let held = s.content(&id).unwrap().unwrap();
+        assert_eq!((held.version, held.parts.iter().map(|p| (p.file, p.part)).collect::<Vec<_>>()), (2, vec![(0, 0), (0, 1)]));
+        let claimed = s.claim(1, 100, &[]).unwrap().unwrap();
+        assert!(s.step(&id, claimed.fence, &step(end), 2).unwrap());
+        assert_eq!(s.content(&id).unwrap().is_some(), stays, "{end:?}");
+    }
+    let (one, two) = (enqueue(s, "a", "l", None), enqueue(s, "a", "m", None));
+    assert!(s.cancel(&one, "why", 3).unwrap());
+    assert!(s.content(&one).unwrap().is_none() && s.content(&two).unwrap().is_some());
+    s.disconnect_account("a", "gone", 4).unwrap();
+    assert!(s.content(&two).unwrap().is_none());
+}
+
+pub fn what_is_given_back_without_an_effect_is_no_attempt(s: &dyn Store) {
+    connect(s, "a");
+    let id = enqueue(s, "a", "l", None);
+    let round = |now: i64, tally: Tally| {
+        let claimed = s.claim(now, 10, &[]).unwrap().unwrap();
+        let back = Step { release: true, tally, ..step(ItemState::RetryWait) };
+        assert!(s.step(&id, claimed.fence, &back, now).unwrap());
+        let row = s.item(&id).unwrap().unwrap();
+        (row.attempts, row.crashes, row.waits)
+    };
+    assert_eq!(round(1, Tally::None), (0, 0, 1));
+    assert_eq!(round(2, Tally::None), (0, 0, 2));
+    assert_eq!(round(3, Tally::Attempt), (1, 0, 3));
+    assert_eq!(round(4, Tally::Crash), (2, 1, 4));
+    // Its worker dies twice.
+    s.claim(5, 10, &[]).unwrap().unwrap();
+    let row = s.claim(15, 10, &[]).unwrap().unwrap();
+    assert_eq!((row.attempts, row.crashes, row.waits), (4, 3, 4));
+    assert_eq!(round(25, Tally::None), (4, 0, 5));
+}
+
+pub fn an_account_that_is_left_out_is_not_claimed_from(s: &dyn Store) {
+    connect(s, "a");
+    connect(s, "b");
+    let (_, b) = (enqueue(s, "a", "l", None), enqueue(s, "b", "l", None));
+    assert!(s.claim(1, 10, &["a".into(), b.clone()]).unwrap().is_none(), "nor a send that is named itself");
+    assert_eq!(s.next_due(1, &["a".into(), "b".into()]).unwrap(), None);
+    assert_eq!(s.claim(1, 10, &["a".into()]).unwrap().unwrap().id, b);
+    assert!(s.claim(1, 10, &["a".into()]).unwrap().is_none());
+}
+
+pub fn only_what_is_unsent_is_taken_back(s: &dyn Store) {
+    connect(s, "a");
+    let (waiting, held, flying) = (enqueue(s, "a", "l", None), enqueue(s, "a", "m", None), enqueue(s, "a", "n", None));
+    let claims: Vec<ItemRow> = std::iter::from_fn(|| s.claim(1, 1_000, &[]).unwrap()).collect();
+    let fence = |id: &str| claims.iter().find(|row| row.id == id).unwrap().fence;
+    let back = Step { release: true, ..step(ItemState::RetryWait) };
+    s.step(&waiting, fence(&waiting), &back, 2).unwrap();
+    s.step(&held, fence(&held), &Step { progress: Some(sealed("draft")), ..step(ItemState::Prepared) }, 2).unwrap();
+    s.step(&flying, fence(&flying), &step(ItemState::Dispatching), 2).unwrap();
+    assert!(s.cancel(&waiting, "why", 5).unwrap() && s.cancel(&held, "why", 5).unwrap());
+    assert!(!s.cancel(&flying, "why", 5).unwrap() && !s.cancel(&waiting, "why", 5).unwrap() && !s.cancel("snd_x", "why", 5).unwrap());
+    assert!(!s.step(&held, fence(&held), &step(ItemState::Dispatching), 6).unwrap(), "its worker is told before it sends");
+    let row = s.item(&held).unwrap().unwrap();
+    assert_eq!((row.state, row.reason.as_deref()), (ItemState::Cancelled, Some("why")));
+    // A draft may be on its way into the mailbox; it is looked for once that worker's claim is over.
+    assert_eq!(s.next_upkeep().unwrap(), Some(1_001));
+    assert!(s.claim_tidy(1_000, 10).unwrap().is_none());
+    let tidy = s.claim_tidy(1_001, 10).unwrap().unwrap();
+    assert!(tidy.id == held && s.claim_tidy(1_002, 10).unwrap().is_none());
+    assert!(s.tidied(&held, tidy.fence, None, Some(2_000)).unwrap());
+    let tidy = s.claim_tidy(2_000, 10).unwrap().unwrap();
+    assert!(s.tidied(&held, tidy.fence, None, None).unwrap());
+    assert!(s.next_upkeep().unwrap().is_none() && !s.tidied(&held, 0, None, None).unwrap());
+}
+
+pub fn deadlines_end_what_waits(s: &dyn Store) {
+    connect(s, "a");
+    let with = |lane: &str, deadline| {
+        let item = NewItem { deadline, ..item_of("a", lane, None) };
+        s.enqueue(&item, &content()).unwrap();
+        item.id
+    };
+    let (open, late, behind) = (with("l", None), with("m", Some(100)), with("l", Some(100)));
+    assert_eq!(s.next_upkeep().unwrap(), Some(100));
+    assert!(s.expire(99).unwrap().is_empty());
+    // Also of one that nobody may claim, and of an account that waits for its person.
+    s.set_account_state("a", 1, AccountState::NeedsReconnect, None, 2).unwrap();
+    let mut ended = s.expire(100).unwrap();
+    ended.sort();
+    assert_eq!(ended, [late.clone(), behind.clone()].into_iter().collect::<std::collections::BTreeSet<_>>().into_iter().collect::<Vec<_>>());
+    assert_eq!((s.item(&late).unwrap().unwrap().state, s.item(&open).unwrap().unwrap().state), (ItemState::Failed, ItemState::Queued));
+    assert!(s.item(&behind).unwrap().unwrap().reason.unwrap().contains("deadline"));
+    s.set_account_state("a", 1, AccountState::Connected, None, 3).unwrap();
+    // What waits is due at its deadline; what a worker holds is the worker's; what is in doubt is asked about, if it can be.
+    let doubtful = with("o", Some(300));
+    let claimed = std::iter::from_fn(|| s.claim(101, 10, &[]).unwrap()).find(|row| row.id == doubtful).unwrap();
+    assert!(s.step(&doubtful, claimed.fence, &Step { next_at: Some(9_000), release: true, ..step(ItemState::Reconciling) }, 102).unwrap());
+    assert!(s.claim(299, 10, &[&open].map(|_| "none".to_owned())).unwrap().is_some_and(|row| row.id == open));
+    assert!(s.expire(300).unwrap().is_empty());
+    assert_eq!(s.claim(300, 10, &[]).unwrap().unwrap().id, doubtful);
+    s.set_account_state("a", 1, AccountState::NeedsReconnect, None, 301).unwrap();
+    assert!(s.expire(305).unwrap().is_empty(), "a worker has it in hand");
+    assert_eq!(s.expire(311).unwrap(), [doubtful.clone()]);
+    assert_eq!(s.item(&doubtful).unwrap().unwrap().state, ItemState::Unknown);
+}
+
+pub fn a_settled_send_is_opened_again_as_it_was_seen(s: &dyn Store) {
+    connect(s, "a");
+    let item = NewItem { deadline: Some(50), ..item_of("a", "l", None) };
+    s.enqueue(&item, &content()).unwrap();
+    let claimed = s.claim(1, 10, &[]).unwrap().unwrap();
+    s.step(&item.id, claimed.fence, &Step { tidy_at: Some(60), ..step(ItemState::Failed) }, 2).unwrap();
+    let seen = s.item(&item.id).unwrap().unwrap();
+    let again = |seen: &ItemRow, now| s.reopen(&Reopened { seen, state: ItemState::Queued, progress: sealed("fresh") }, now);
+    let tidy = s.claim_tidy(60, 10).unwrap().unwrap();
+    assert!(!again(&seen, 61).unwrap(), "its draft is being looked for");
+    s.tidied(&item.id, tidy.fence, Some(&sealed("tidied")), None).unwrap();
+    assert!(!again(&seen, 62).unwrap(), "it is another one by now");
+    let seen = s.item(&item.id).unwrap().unwrap();
+    assert!(again(&seen, 63).unwrap() && !again(&seen, 64).unwrap());
+    let row = s.claim(1_000, 10, &[]).unwrap().unwrap();
+    assert_eq!((row.id.as_str(), row.attempts, row.crashes, row.deadline), (item.id.as_str(), 2, 1, None));
+    let open = s.item(&item.id).unwrap().unwrap();
+    assert!(!again(&open, 1_001).unwrap());
+    s.disconnect_account("a", "gone", 1_002).unwrap();
+    assert_eq!(again(&open, 1_003).unwrap_err().kind(), crate::error::ErrorKind::NotConnected);
 }
 
 pub fn lanes_keep_their_order(s: &dyn Store) {
     connect(s, "a");
     let (one, two, other) = (enqueue(s, "a", "l", None), enqueue(s, "a", "l", None), enqueue(s, "a", "m", None));
-    assert_eq!(s.next_due(0).unwrap(), Some(Due::Retry(0)));
-    let claimed = s.claim(10, 100).unwrap().unwrap();
-    assert_eq!((claimed.id, claimed.attempts, claimed.state), (one, 1, ItemState::Claimed));
-    assert_eq!(s.claim(10, 100).unwrap().unwrap().id, other);
-    assert!(s.claim(10, 100).unwrap().is_none(), "the second of a lane waits");
-    assert_eq!(s.next_due(10).unwrap(), Some(Due::Lapse(110)));
+    assert_eq!(s.next_due(0, &[]).unwrap(), Some(Due::Retry(0)));
+    let claimed = s.claim(10, 100, &[]).unwrap().unwrap();
+    assert_eq!((claimed.id, claimed.attempts, claimed.state), (one.clone(), 1, ItemState::Claimed));
+    assert_eq!(s.claim(10, 100, &[]).unwrap().unwrap().id, other);
+    assert!(s.claim(10, 100, &[]).unwrap().is_none(), "the second of a lane waits");
+    assert_eq!(s.next_due(10, &[]).unwrap(), Some(Due::Lapse(110)));
     // A wait keeps the lane waiting too.
     let wait = Step { next_at: Some(500), release: true, ..step(ItemState::RetryWait) };
-    assert!(s.step(one, claimed.fence, &wait, 20).unwrap());
-    assert!(s.claim(20, 100).unwrap().is_none());
-    assert!(s.claim(499, 100).unwrap().is_some_and(|row| row.id == other), "its lease lapsed at 110");
-    assert_eq!(s.next_due(499).unwrap(), Some(Due::Retry(500)));
-    let again = s.claim(500, 100).unwrap().unwrap();
-    assert_eq!((again.id, again.attempts, again.state), (one, 2, ItemState::Claimed));
+    assert!(s.step(&one, claimed.fence, &wait, 20).unwrap());
+    assert!(s.claim(20, 100, &[]).unwrap().is_none());
+    assert!(s.claim(499, 100, &[]).unwrap().is_some_and(|row| row.id == other), "its lease lapsed at 110");
+    assert_eq!(s.next_due(499, &[]).unwrap(), Some(Due::Retry(500)));
+    let again = s.claim(500, 100, &[]).unwrap().unwrap();
+    assert_eq!((again.id, again.attempts, again.state), (one.clone(), 2, ItemState::Claimed));
     // Unknown, failed, sent: the lane goes on.
-    assert!(s.step(one, again.fence, &step(ItemState::Unknown), 510).unwrap());
-    assert_eq!(s.claim(510, 100).unwrap().unwrap().id, two);
+    assert!(s.step(&one, again.fence, &step(ItemState::Unknown), 510).unwrap());
+    assert_eq!(s.claim(510, 100, &[]).unwrap().unwrap().id, two);
 }
 
 pub fn a_lapsed_claim_is_taken_over_where_it_stood(s: &dyn Store) {
     connect(s, "a");
     let id = enqueue(s, "a", "l", None);
-    let dead = s.claim(0, 10).unwrap().unwrap();
+    let dead = s.claim(0, 10, &[]).unwrap().unwrap();
     let prepared = Step { progress: Some(sealed("draft id")), ..step(ItemState::Prepared) };
-    assert!(s.step(id, dead.fence, &prepared, 1).unwrap());
-    assert!(s.step(id, dead.fence, &step(ItemState::Dispatching), 2).unwrap());
-    assert!(s.renew_claim(id, dead.fence, 5, 10).unwrap());
-    assert!(s.claim(14, 10).unwrap().is_none());
-    let heir = s.claim(15, 10).unwrap().unwrap();
-    assert_eq!((heir.id, heir.state, heir.attempts, heir.progress_version), (id, ItemState::Dispatching, 2, 1));
+    assert!(s.step(&id, dead.fence, &prepared, 1).unwrap());
+    assert!(s.step(&id, dead.fence, &step(ItemState::Dispatching), 2).unwrap());
+    assert!(s.renew_claim(&id, dead.fence, 5, 10).unwrap());
+    assert!(s.claim(14, 10, &[]).unwrap().is_none());
+    let heir = s.claim(15, 10, &[]).unwrap().unwrap();
+    assert_eq!((heir.id.as_str(), heir.state, heir.attempts, heir.progress_version), (id.as_str(), ItemState::Dispatching, 2, 1));
     assert!(heir.progress.is_some() && heir.fence > dead.fence);
-    assert!(!s.step(id, dead.fence, &step(ItemState::Sent), 16).unwrap());
-    assert!(!s.renew_claim(id, dead.fence, 16, 10).unwrap());
+    assert!(!s.step(&id, dead.fence, &step(ItemState::Sent), 16).unwrap());
+    assert!(!s.renew_claim(&id, dead.fence, 16, 10).unwrap());
     let sent = Step { sent_at: Some(17), ..step(ItemState::Sent) };
-    assert!(s.step(id, heir.fence, &sent, 17).unwrap());
-    assert!(!s.step(id, heir.fence, &step(ItemState::Failed), 18).unwrap(), "settled stays settled");
-    let row = s.item(id).unwrap().unwrap();
+    assert!(s.step(&id, heir.fence, &sent, 17).unwrap());
+    assert!(!s.step(&id, heir.fence, &step(ItemState::Failed), 18).unwrap(), "settled stays settled");
+    let row = s.item(&id).unwrap().unwrap();
     assert_eq!((row.state, row.sent_at, row.progress_version), (ItemState::Sent, Some(17), 1));
 }
 
@@ -68,27 +198,29 @@ pub fn the_outbox_is_listed_newest_first(s: &dyn Store) {
     connect(s, "a");
     connect(s, "b");
     let ids = [enqueue(s, "a", "l", None), enqueue(s, "a", "l", None), enqueue(s, "b", "l", None)];
-    let list = |account: Option<&str>, state, limit| -> Vec<i64> {
-        s.items(&OutboxFilter { account_id: account.map(Into::into), state, limit }).unwrap().into_iter().map(|i| i.id).collect()
+    let list = |account: Option<&str>, state, limit| -> Vec<String> {
+        s.items(&OutboxFilter { owner: None, account_id: account.map(Into::into), state, limit }).unwrap().into_iter().map(|i| i.id).collect()
     };
-    assert_eq!(list(None, None, 100), [ids[2], ids[1], ids[0]]);
-    assert_eq!(list(None, None, 2), [ids[2], ids[1]]);
-    assert_eq!(list(Some("a"), Some(SendState::Queued), 100), [ids[1], ids[0]]);
-    s.claim(1, 1).unwrap().unwrap();
-    assert_eq!(list(None, Some(SendState::Sending), 100), [ids[0]]);
-    assert_eq!(list(None, Some(SendState::Sent), 100), Vec::<i64>::new());
+    assert_eq!(list(None, None, 100), [&*ids[2], &ids[1], &ids[0]]);
+    assert_eq!(list(None, None, 2), [&*ids[2], &ids[1]]);
+    assert_eq!(list(Some("a"), Some(SendState::Queued), 100), [&*ids[1], &ids[0]]);
+    s.claim(1, 1, &[]).unwrap().unwrap();
+    assert_eq!(list(None, Some(SendState::Sending), 100), [&*ids[0]]);
+    assert_eq!(list(None, Some(SendState::Sent), 100), Vec::<String>::new());
+    let of_owner = |owner: &str| s.items(&OutboxFilter { owner: Some(owner.into()), account_id: None, state: None, limit: 100 }).unwrap().len();
+    assert_eq!((of_owner("owner"), of_owner("other")), (3, 0));
     // An account that must be connected again keeps its sends waiting.
     s.set_account_state("b", 1, AccountState::NeedsReconnect, None, 2).unwrap();
-    s.step(ids[0], 1, &step(ItemState::Failed), 2).unwrap();
-    s.step(ids[1], s.claim(2, 9).unwrap().unwrap().fence, &step(ItemState::Failed), 2).unwrap();
-    assert!(s.claim(2, 9).unwrap().is_none());
+    s.step(&ids[0], 1, &step(ItemState::Failed), 2).unwrap();
+    s.step(&ids[1], s.claim(2, 9, &[]).unwrap().unwrap().fence, &step(ItemState::Failed), 2).unwrap();
+    assert!(s.claim(2, 9, &[]).unwrap().is_none());
 }
 
 pub fn a_claim_of_a_clock_that_stood_ahead_is_taken_over(s: &dyn Store) {
     connect(s, "a");
     let id = enqueue(s, "a", "l", None);
-    let ahead = s.claim(365 * 86_400_000, 10).unwrap().unwrap();
-    let now = s.claim(50, 10).unwrap().expect("the clock was put right");
+    let ahead = s.claim(365 * 86_400_000, 10, &[]).unwrap().unwrap();
+    let now = s.claim(50, 10, &[]).unwrap().expect("the clock was put right");
     assert!(now.id == id && now.fence > ahead.fence);
-    assert!(s.claim(40, 10).unwrap().is_none(), "clocks of two processes are never quite the same");
+    assert!(s.claim(40, 10, &[]).unwrap().is_none(), "clocks of two processes are never quite the same");
 }

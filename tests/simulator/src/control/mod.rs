@@ -39,6 +39,7 @@ pub async fn handle(shared: &Shared, call: &Call) -> Answer {
     }
     let mut guard = shared.lock();
     let world = &mut *guard;
+    crate::mail::send::submit_due(world);
     let done = match (call.method.as_str(), parts.as_slice()) {
         ("GET", ["control"]) => {
             let mut line = place(&world.origins);

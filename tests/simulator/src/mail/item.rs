@@ -160,6 +160,9 @@ fn patch(job: &mut Job, key: u32) -> Answer {
 }
 
 fn delete(job: &mut Job, key: u32) -> Answer {
+    if let Err(answer) = matches(job, key) {
+        return answer;
+    }
     let now = job.now;
     let mailbox = &mut job.world.mail[job.person];
     let bin = mailbox.folder("deleteditems").unwrap_or(0);

@@ -78,6 +78,7 @@ pub fn handle(world: &mut World, caller: &Caller, call: &Call, arrival: &Arrival
         let text = "The mailbox is either inactive, soft-deleted, or is hosted on-premise.";
         return Answer::fail(404, "MailboxNotEnabledForRESTAPI", text);
     }
+    send::submit_due(world);
     let now = world.now();
     let mut job = Job { world, call, person, seq: arrival.seq, now };
     let lower: Vec<String> = rest.iter().map(|s| s.to_ascii_lowercase()).collect();

@@ -122,11 +122,44 @@ pub fn send_draft(job: &mut Job, key: u32) -> Answer {
     if let Some(answer) = matches(job, key).err().or_else(|| refusal(job.world, job.person, &message)) {
         return answer;
     }
+    let (person, delay) = (job.person, job.world.limits.submission_delay_ms);
+    if job.world.submissions.iter().any(|s| (s.person, s.key) == (person, key)) {
+        job.world.ledger.accuse("sent_twice", job.seq, format!("{}: its submission is under way", message.message_id));
+        return not_found();
+    }
     accuse_twice(job, &message);
-    let now = job.now;
-    let late = if job.world.odd("sent_copy_late") { 2 } else { 0 };
     let renamed = job.world.odd("rewritten_message_id").then(|| new_message_id(job, &own_address(job)));
-    let mailbox = &mut job.world.mail[job.person];
+    if delay > 0 {
+        job.world.submissions.push(Submission { due: job.now + delay, person, key, renamed });
+    } else {
+        submit(job.world, person, key, renamed);
+    }
+    Answer::empty(202)
+}
+
+/// A draft that was accepted and is not sent yet.
+pub struct Submission {
+    due: i64,
+    person: usize,
+    key: u32,
+    renamed: Option<String>,
+}
+
+/// What was accepted goes out once its time has come.
+pub fn submit_due(world: &mut World) {
+    let now = world.now();
+    while let Some(at) = world.submissions.iter().position(|s| s.due <= now) {
+        let due = world.submissions.remove(at);
+        if world.mail[due.person].get(due.key).is_some_and(|m| m.is_draft) {
+            submit(world, due.person, due.key, due.renamed);
+        }
+    }
+}
+
+fn submit(world: &mut World, person: usize, key: u32, renamed: Option<String>) {
+    let now = world.now();
+    let late = if world.odd("sent_copy_late") { 2 } else { 0 };
+    let mailbox = &mut world.mail[person];
     let sent_items = mailbox.folder("sentitems").unwrap_or(0);
     mailbox.edit(key, now, |m| {
         (m.is_draft, m.is_read, m.sent, m.received) = (false, true, now, now);
@@ -135,11 +168,10 @@ pub fn send_draft(job: &mut Job, key: u32) -> Answer {
             m.message_id = id;
         }
     });
-    mailbox.shift(&mut job.world.ids, key, sent_items, now);
-    if let Some(sent) = job.mailbox().get(key).cloned() {
-        deliver(job.world, job.person, &sent);
+    mailbox.shift(&mut world.ids, key, sent_items, now);
+    if let Some(sent) = world.mail[person].get(key).cloned() {
+        deliver(world, person, &sent);
     }
-    Answer::empty(202)
 }
 
 /// A message that was never a draft.

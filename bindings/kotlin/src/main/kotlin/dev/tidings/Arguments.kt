@@ -14,7 +14,8 @@ public suspend fun Engine.enqueue(chat: ChatDraft): Receipt = enqueue(Draft.Chat
 
 public suspend fun Engine.accounts(owner: String? = null, state: AccountState? = null): List<Account> = accounts(AccountFilter(owner, state))
 
-public suspend fun Engine.outbox(accountId: String? = null, state: SendState? = null, limit: UInt = 100u): List<Receipt> = outbox(OutboxFilter(accountId, state, limit))
+public suspend fun Engine.outbox(owner: String? = null, accountId: String? = null, state: SendState? = null, limit: UInt = 100u): List<Receipt> =
+    outbox(OutboxFilter(owner, accountId, state, limit))
 
 public suspend fun Engine.messages(
     owner: String? = null,

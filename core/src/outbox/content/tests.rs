@@ -1,0 +1,94 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+use super::*;
+
+fn full_mail() -> MailDraft {
+    let one = |address: &str, name: &str| Address { address: address.into(), name: name.into() };
+    MailDraft {
+        account_id: "acc_1".into(),
+        to: vec![one("alex@contoso.com", "Alex Wilber"), one("megan@contoso.com", "")],
+        subject: "Gespräch".into(),
+        body: "<p>At three?</p>".into(),
+        body_type: BodyType::Html,
+        cc: vec![one("nestor@contoso.com", "N")],
+        bcc: vec![one("fred@fabrikam.com", "")],
+        reply_to: vec![one("jobs@contoso.com", "Jobs")],
+        importance: Importance::High,
+        attachments: vec![FileAttachment { name: "cv.pdf".into(), content: vec![0, 1, 255], content_type: "application/pdf".into() }],
+        key: Some("k".into()),
+        deadline: None,
+    }
+}
+
+fn full_chat() -> ChatDraft {
+    ChatDraft { account_id: "acc_1".into(), to: "alex@contoso.com".into(), body: "Hi".into(), body_type: BodyType::Html, key: Some("k".into()), deadline: None }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// The hash of form 1 under a key everybody knows. These never change: stores in the field hold them.
+fn hash(draft: impl Into<Draft>) -> String {
+    hex(&crate::seal::KeyBytes::from_slice(&[7; 32]).unwrap().mac(&[&canonical(&draft.into())]).unwrap())
+}
+
+#[test]
+fn form_one_is_what_it_was() {
+    let plain = MailDraft { to: vec![Address { address: "a@b.c".into(), name: String::new() }], ..MailDraft::default() };
+    assert_eq!(
+        hex(&canonical(&plain.clone().into())),
+        "016d01000000000000001d000000000000000100000000000000056140622e630000000000000000"
+    );
+    for (draft, golden) in [
+        (Draft::from(full_mail()), "211d906c9736b659f17c62fa388298f2bf36f8d58beb4a6840c487abf0292942"),
+        (Draft::from(plain), "c8f54bcb03cc6f1268e38a2f5776541e8ea20fd1ce278ebc64e24eca06a94e0b"),
+        (Draft::from(full_chat()), "a265e7db39b592964b1e0abb2f3a54580607cbf44903f3e78bd765965a701c6f"),
+        (Draft::from(ChatDraft { body_type: BodyType::Text, ..full_chat() }), "baef90c49bb19f14cc61e73c14bd3ec256547857893a9ee5f3611892dbc332bf"),
+    ] {
+        assert_eq!(hash(draft.clone()), golden, "{draft:?}");
+    }
+}
+
+#[test]
+fn the_text_of_the_first_versions_is_written_to_the_letter() {
+    let text = |draft: Draft| String::from_utf8(first_text(&draft).unwrap()).unwrap();
+    assert_eq!(
+        text(full_mail().into()),
+        concat!(
+            r#"{"mail":{"mail":{"account_id":"acc_1","to":[{"address":"alex@contoso.com","name":"Alex Wilber"},{"address":"megan@contoso.com","name":""}],"#,
+            r#""subject":"Gespräch","body":"<p>At three?</p>","body_type":"html","cc":[{"address":"nestor@contoso.com","name":"N"}],"#,
+            r#""bcc":[{"address":"fred@fabrikam.com","name":""}],"reply_to":[{"address":"jobs@contoso.com","name":"Jobs"}],"importance":"high","#,
+            r#""attachments":[{"name":"cv.pdf","content":[0,1,255],"content_type":"application/pdf"}],"key":"k"}}}"#
+        )
+    );
+    assert_eq!(text(full_chat().into()), r#"{"chat":{"chat":{"account_id":"acc_1","to":"alex@contoso.com","body":"Hi","body_type":"html","key":"k"}}}"#);
+}
+
+#[test]
+fn every_field_of_the_content_counts_and_nothing_else() {
+    let changes: [fn(&mut MailDraft); 12] = [
+        |m| m.to.swap(0, 1),
+        |m| m.to[1].name = "x".into(),
+        |m| m.subject.push('x'),
+        |m| m.body.push('x'),
+        |m| m.body_type = BodyType::Text,
+        |m| m.cc.clear(),
+        |m| m.bcc = std::mem::take(&mut m.cc),
+        |m| m.reply_to.clear(),
+        |m| m.importance = Importance::Low,
+        |m| m.attachments[0].content[0] = 9,
+        |m| m.attachments[0].name = "cv.pd".into(),
+        |m| m.attachments[0].content_type = "fapplication/pdf".into(),
+    ];
+    let mut seen = vec![hash(full_mail())];
+    for change in changes {
+        let mut mail = full_mail();
+        change(&mut mail);
+        let hash = hash(mail);
+        assert!(!seen.contains(&hash), "{seen:?}");
+        seen.push(hash);
+    }
+    let same = MailDraft { account_id: "other".into(), key: None, deadline: Some(crate::clock::from_ms(1)), ..full_mail() };
+    assert_eq!(hash(same), hash(full_mail()));
+}

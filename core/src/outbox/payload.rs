@@ -1,0 +1,113 @@
+//! A draft as it is stored: its text in the row of the send, its attachments in pieces of their own, each sealed for its place.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{Draft, FileAttachment};
+use crate::seal::Place;
+use crate::store::{Content, Part, sealed_row};
+use crate::vault::DataKey;
+use serde::{Deserialize, Serialize};
+
+/// Bytes of one piece.
+const PIECE: usize = 512 * 1024;
+/// Version of the first form: the draft with its attachments, as JSON.
+const WHOLE: i64 = 1;
+const IN_PIECES: i64 = 2;
+
+/// The second form: the draft without attachments, and what is known of these.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    draft: Draft,
+    files: Vec<FileHead>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct FileHead {
+    name: String,
+    content_type: String,
+    size: usize,
+}
+
+pub fn seal_content(key: &DataKey, account_id: &str, id: &str, draft: &Draft) -> Result<Content> {
+    let files = attachments(draft);
+    let mut parts = Vec::new();
+    for (file, attachment) in (0..).zip(files) {
+        for (part, piece) in (0..).zip(attachment.content.chunks(PIECE)) {
+            parts.push(Part { file, part, sealed: key.seal(part_place(account_id, &part_row(id, file, part)), piece)? });
+        }
+    }
+    let files = files.iter().map(|f| FileHead { name: f.name.clone(), content_type: f.content_type.clone(), size: f.content.len() }).collect();
+    let stored = Stored { draft: without_files(draft), files };
+    let text = serde_json::to_vec(&stored).map_err(|e| Error::internal("The draft cannot be written.").with_source(e))?;
+    Ok(Content { payload: key.seal(payload_place(account_id, sealed_row(id), IN_PIECES), &text)?, version: IN_PIECES, parts })
+}
+
+pub fn open_content(key: &DataKey, account_id: &str, id: &str, content: &Content) -> Result<Draft> {
+    let text = key.open(payload_place(account_id, sealed_row(id), content.version), &content.payload)?;
+    let unreadable = |e: serde_json::Error| Error::new(ErrorKind::Corrupt, "A stored send cannot be read.").with_source(e);
+    if content.version == WHOLE {
+        return serde_json::from_slice(&text).map_err(unreadable);
+    }
+    let Stored { mut draft, files } = serde_json::from_slice(&text).map_err(unreadable)?;
+    let mut parts = content.parts.iter();
+    let mut whole = Vec::with_capacity(files.len());
+    for (file, head) in (0..).zip(files) {
+        let mut bytes = Vec::with_capacity(head.size);
+        for part in 0..u32::try_from(head.size.div_ceil(PIECE)).unwrap_or(u32::MAX) {
+            let piece = parts.next().filter(|piece| (piece.file, piece.part) == (file, part)).ok_or_else(missing)?;
+            bytes.extend_from_slice(&key.open(part_place(account_id, &part_row(id, file, part)), &piece.sealed)?);
+        }
+        if bytes.len() != head.size {
+            return Err(missing());
+        }
+        whole.push(FileAttachment { name: head.name, content: bytes, content_type: head.content_type });
+    }
+    if let Draft::Mail { mail } = &mut draft {
+        mail.attachments = whole;
+    }
+    Ok(draft)
+}
+
+fn attachments(draft: &Draft) -> &[FileAttachment] {
+    match draft {
+        Draft::Mail { mail } => &mail.attachments,
+        Draft::Chat { .. } => &[],
+    }
+}
+
+/// A copy that leaves the files where they are.
+fn without_files(draft: &Draft) -> Draft {
+    match draft {
+        Draft::Chat { .. } => draft.clone(),
+        Draft::Mail { mail } => crate::model::MailDraft {
+            account_id: mail.account_id.clone(),
+            to: mail.to.clone(),
+            subject: mail.subject.clone(),
+            body: mail.body.clone(),
+            body_type: mail.body_type,
+            cc: mail.cc.clone(),
+            bcc: mail.bcc.clone(),
+            reply_to: mail.reply_to.clone(),
+            importance: mail.importance,
+            attachments: Vec::new(),
+            key: mail.key.clone(),
+            deadline: mail.deadline,
+        }
+        .into(),
+    }
+}
+
+fn missing() -> Error {
+    Error::new(ErrorKind::Corrupt, "A part of an attachment of a stored send is missing.")
+}
+
+pub fn payload_place<'a>(account_id: &'a str, row: &'a str, version: i64) -> Place<'a> {
+    Place { table: "outbox", column: "payload", account_id, row, version }
+}
+
+fn part_row(id: &str, file: u32, part: u32) -> String {
+    format!("{}/{file}/{part}", sealed_row(id))
+}
+
+fn part_place<'a>(account_id: &'a str, row: &'a str) -> Place<'a> {
+    Place { table: "outbox_parts", column: "part", account_id, row, version: 1 }
+}

@@ -1,0 +1,147 @@
+//! What became of an attempt, made durable and told.
+
+use super::carrier::{Job, Leaving, Outcome};
+use super::deliver::Outbox;
+use super::item::{MOST_CRASHES, Start, Verdict, backoff_ms, start, verdict};
+use super::reconcile::WATCHED;
+use super::submit::DISCONNECTED;
+use crate::clock::to_ms;
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{AccountState, Event, Route};
+use crate::random;
+use crate::runtime::blocking;
+use crate::store::{ItemRow, ItemState, Step, Tally};
+
+impl Outbox {
+    pub(super) async fn settle(&self, job: &mut Job, outcome: Outcome) -> Result<()> {
+        let told = match &outcome {
+            Outcome::Later(error) | Outcome::Failed(error) => Some(error.clone()),
+            Outcome::Sent | Outcome::Watch(_) | Outcome::Unknown(_) | Outcome::Lost => None,
+        };
+        let outcome = match outcome {
+            // What it was refused for may be the account's sign-in rather than this message.
+            Outcome::Failed(error) if error.kind() != ErrorKind::Cancelled && self.waits_for_person(&job.item.account_id).await? => Outcome::Later(error),
+            other => other,
+        };
+        let because = |reason: String| Leaving { reason: Some(reason), ..Leaving::default() };
+        let written = match outcome {
+            Outcome::Lost => false,
+            Outcome::Sent => {
+                // Another draft of a doubtful creation may lie about.
+                let tidy_at = job.progress.stray.then(|| job.now());
+                job.leave(ItemState::Sent, Leaving { tidy_at, ..Leaving::default() }).await?
+            }
+            Outcome::Failed(error) => {
+                let left = job.item.route == Route::Mail && job.progress.mark.is_some();
+                let tidy_at = left.then(|| job.now());
+                job.leave(ItemState::Failed, Leaving { tidy_at, ..because(error.reason().to_owned()) }).await?
+            }
+            Outcome::Unknown(reason) => job.leave(ItemState::Unknown, because(reason)).await?,
+            Outcome::Watch(wait) => {
+                let next_at = Some(job.now().saturating_add(wait));
+                job.leave(ItemState::Reconciling, Leaving { next_at, ..because(WATCHED.to_owned()) }).await?
+            }
+            Outcome::Later(error) => self.put_off(job, &error).await?,
+        };
+        if written {
+            self.tell(&job.item.id, Some(&job.item), job.item.state, told.as_ref());
+            self.announce(&job.item.id).await;
+        }
+        Ok(())
+    }
+
+    async fn put_off(&self, job: &mut Job, error: &Error) -> Result<bool> {
+        let account = self.account_state(&job.item.account_id).await?;
+        // Whatever went wrong since: a request in doubt stays one.
+        let reconciling = job.item.state == ItemState::Reconciling || job.progress.doubt_since.is_some();
+        if account == Some(AccountState::Disconnected) && !reconciling {
+            // The disconnect cancelled what was waiting; this one was under way then, and has turned out not to be sent.
+            return job.leave(ItemState::Cancelled, Leaving { reason: Some(DISCONNECTED.to_owned()), ..Leaving::default() }).await;
+        }
+        // An account that waits for its person is not claimed from, so its sends are due as soon as it is back. Microsoft may refuse a sign-in that still
+        // counts as connected here: that one waits like any other.
+        let waits_for_person = account != Some(AccountState::Connected);
+        let wait = if waits_for_person { 0 } else { backoff_ms(job.item.waits, error.retry_after_ms(), random::jitter()) };
+        let state = if reconciling { ItemState::Reconciling } else { ItemState::RetryWait };
+        let next_at = Some(job.now().saturating_add(wait));
+        job.leave(state, Leaving { reason: Some(error.reason().to_owned()), next_at, tidy_at: None }).await
+    }
+
+    /// An item that cannot even be opened. If something is wrong with it, it is settled, so that it does not block its lane for ever. If something is wrong
+    /// with this process, it is given back as it was, and this process leaves the account alone for a while.
+    pub(super) async fn park(&self, item: &ItemRow, error: &Error) {
+        let crashed = item.crashes > MOST_CRASHES;
+        let (state, reason, next_at, tally) = match verdict(error) {
+            Verdict::Refused if start(item.state) == Some(Start::Reconcile) => {
+                (ItemState::Unknown, Some(format!("It may have been sent, and what is stored of it cannot be read: {}", error.reason())), None, Tally::Attempt)
+            }
+            Verdict::Refused => (ItemState::Failed, Some(error.reason().to_owned()), None, Tally::Attempt),
+            Verdict::Defect if crashed => {
+                let (state, reason) = given_up(item.state);
+                (state, Some(reason), None, Tally::Crash)
+            }
+            other => {
+                let state = if start(item.state) == Some(Start::Prepare) { ItemState::RetryWait } else { item.state };
+                (state, item.reason.clone(), item.next_at, if other == Verdict::Defect { Tally::Crash } else { Tally::None })
+            }
+        };
+        if state.is_open() {
+            self.avoid(&item.account_id);
+        }
+        let step = Step { state, progress: None, reason, next_at, sent_at: None, release: true, tally, tidy_at: None, announce: !state.is_open() };
+        let (tools, id, fence) = (self.tools.clone(), item.id.clone(), item.fence);
+        match blocking(move || tools.store.step(&id, fence, &step, to_ms(tools.clock.now()))).await {
+            Ok(true) if !state.is_open() => {
+                self.tell(&item.id, None, state, Some(error));
+                self.announce(&item.id).await;
+            }
+            Ok(_) => {}
+            Err(error) => tracing::warn!(target: "tidings::outbox", send = item.id, kind = ?error.kind(), "a send could not be parked"),
+        }
+    }
+
+    /// A line in the log and a count.
+    pub(super) fn tell(&self, send: &str, item: Option<&ItemRow>, state: ItemState, error: Option<&Error>) {
+        let (account, attempt) = (item.map(|i| i.account_id.as_str()), item.map(|i| i.attempts));
+        let (kind, request_id) = (error.map(|e| tracing::field::debug(e.kind())), error.and_then(Error::request_id));
+        let meters = self.tools.graph.meters();
+        match state {
+            ItemState::Sent => meters.sends_sent.up(),
+            ItemState::Failed => meters.sends_failed.up(),
+            ItemState::Unknown => meters.sends_unknown.up(),
+            _ => {}
+        }
+        if matches!(state, ItemState::Failed | ItemState::Unknown) {
+            tracing::warn!(target: "tidings::outbox", send, account, attempt, ?state, kind, request_id, "settled");
+        } else if state.is_open() {
+            tracing::info!(target: "tidings::outbox", send, account, attempt, ?state, kind, request_id, "waits for another attempt");
+        } else {
+            tracing::info!(target: "tidings::outbox", send, account, attempt, ?state, kind, request_id, "settled");
+        }
+    }
+
+    async fn waits_for_person(&self, account_id: &str) -> Result<bool> {
+        let state = self.account_state(account_id).await?;
+        Ok(!matches!(state, Some(AccountState::Connected | AccountState::Disconnected)))
+    }
+
+    async fn account_state(&self, account_id: &str) -> Result<Option<AccountState>> {
+        let (tools, id) = (self.tools.clone(), account_id.to_owned());
+        blocking(move || Ok(tools.store.account(&id)?.map(|row| row.state))).await
+    }
+
+    pub(super) async fn announce(&self, id: &str) {
+        if let Ok(receipt) = self.receipt(id, None).await {
+            self.bell.ring(Event::SendChanged { receipt });
+        }
+        self.bump();
+    }
+}
+
+/// What an item becomes that ended too many workers: a request that may have been made is not called failed.
+pub fn given_up(state: ItemState) -> (ItemState, String) {
+    if start(state) == Some(Start::Reconcile) {
+        return (ItemState::Unknown, "It may have been sent; 50 attempts to find out ended with their process. Look into the mailbox before sending it again.".to_owned());
+    }
+    (ItemState::Failed, "It was taken in hand 50 times, and each time the process ended with it; it is parked. Send it again with retry if it still matters.".to_owned())
+}

@@ -1,0 +1,242 @@
+//! What hosts ask of the outbox: take a draft, say what became of it, take it back, send it again.
+
+use super::carrier::{Tools, read_progress, seal_progress};
+use super::check::check_draft;
+use super::content::{FORM, content_hash};
+use super::deliver::Outbox;
+use super::payload::seal_content;
+use super::receipt::receipt;
+use crate::clock::to_ms;
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{Draft, Event, OutboxFilter, Receipt, Route, SendState};
+use crate::random;
+use crate::runtime::blocking;
+use crate::store::{Enqueued, ItemRow, ItemState, NewItem, Reopened, SEND_ID};
+use crate::vault::Vault;
+use std::time::Duration;
+
+/// Why sends are taken back when their account goes.
+pub const DISCONNECTED: &str = "The account was disconnected before it was sent.";
+/// For how long `retry` waits for somebody who has the send in hand.
+const RETRY_TRIES: u32 = 20;
+const RETRY_PAUSE: Duration = Duration::from_millis(500);
+const TAKEN_BACK: &str = "It was taken back before it was sent.";
+
+impl Outbox {
+    /// Makes the draft durable. The caller has checked account and permissions; that the account is still connected is checked in the transaction.
+    pub async fn enqueue(&self, draft: Draft) -> Result<Receipt> {
+        let tools = self.tools.clone();
+        check_draft(&draft, tools.clock.now())?;
+        let row = blocking(move || enqueue(&tools, &draft)).await?;
+        self.wake();
+        Ok(row)
+    }
+
+    /// Waits for the outcome, at most `limit`; the receipt then says `queued` or `sending`.
+    pub async fn wait(&self, receipt_id: &str, limit: Duration) -> Result<Receipt> {
+        let until = to_ms(self.tools.clock.now()).saturating_add(i64::try_from(limit.as_millis()).unwrap_or(i64::MAX));
+        let mut deadline = self.tools.clock.deadline(limit);
+        let mut settled = self.settled();
+        loop {
+            settled.mark_unchanged();
+            let now = self.receipt(receipt_id, None).await?;
+            let later_than_that = now.next_attempt_at.is_some_and(|at| to_ms(at) >= until);
+            if later_than_that || now.is_parked || !matches!(now.state, SendState::Queued | SendState::Sending) {
+                return Ok(now);
+            }
+            tokio::select! {
+                () = &mut deadline => return self.receipt(receipt_id, None).await,
+                _ = settled.changed() => {}
+                // Another process may be the one that delivers it.
+                () = self.tools.clock.deadline(Duration::from_secs(1)) => {}
+            }
+        }
+    }
+
+    /// NotFound when it is not of an account of this owner.
+    pub async fn receipt(&self, receipt_id: &str, owner: Option<String>) -> Result<Receipt> {
+        let (tools, id) = (self.tools.clone(), receipt_id.to_owned());
+        blocking(move || {
+            check_owner(&tools, &id, owner.as_deref())?;
+            read_receipt(&tools, &id)
+        })
+        .await
+    }
+
+    pub async fn receipts(&self, filter: OutboxFilter) -> Result<Vec<Receipt>> {
+        if !(1..=1000).contains(&filter.limit) {
+            return Err(Error::invalid("limit must be from 1 to 1000."));
+        }
+        if [&filter.owner, &filter.account_id].iter().all(|name| name.as_ref().is_none_or(String::is_empty)) {
+            return Err(Error::invalid("Name an owner or an account_id: a list never goes over all owners."));
+        }
+        if filter.owner.as_ref().is_some_and(String::is_empty) || filter.account_id.as_ref().is_some_and(String::is_empty) {
+            return Err(Error::invalid("owner and account_id may be left out, but not be empty."));
+        }
+        let tools = self.tools.clone();
+        blocking(move || tools.vault.again(|| tools.store.items(&filter)?.iter().map(|row| receipt(&tools.vault, row)).collect())).await
+    }
+
+    /// Takes back what is provably unsent; what is cancelled already stays so.
+    pub async fn cancel(&self, receipt_id: &str, owner: Option<String>) -> Result<Receipt> {
+        let (tools, id) = (self.tools.clone(), receipt_id.to_owned());
+        let cancelled = blocking(move || {
+            check_owner(&tools, &id, owner.as_deref())?;
+            if tools.store.cancel(&id, TAKEN_BACK, to_ms(tools.clock.now()))? {
+                return Ok(true);
+            }
+            let receipt = read_receipt(&tools, &id)?;
+            match receipt.state {
+                SendState::Queued if receipt.reason.is_some() && receipt.is_parked => {
+                    Err(conflict("The store was copied or restored, and it may have been sent since, so it cannot be taken back. Look into the mailbox or chat."))
+                }
+                SendState::Cancelled => Ok(false),
+                SendState::Queued | SendState::Sending => Err(conflict("It is being sent at this moment, so it cannot be taken back. Its receipt will say what became of it.")),
+                SendState::Sent => Err(conflict("It was sent, so it cannot be taken back.")),
+                SendState::Unknown => Err(conflict("It may have been sent, so it cannot be taken back. Look into the mailbox or chat.")),
+                SendState::Failed => Err(conflict("It was not sent and will not be, so there is nothing to take back.")),
+            }
+        })
+        .await?;
+        let receipt = self.receipt(receipt_id, None).await?;
+        if cancelled {
+            tracing::info!(target: "tidings::outbox", send = receipt.id, account = receipt.account_id, "taken back");
+            self.bell.ring(Event::SendChanged { receipt: receipt.clone() });
+            self.nudge();
+        }
+        Ok(receipt)
+    }
+
+    /// Puts a failed send, or one in doubt if the host insists, into the queue again. The caller has checked account and permissions.
+    pub async fn retry(&self, receipt_id: &str, even_if_unknown: bool) -> Result<Receipt> {
+        let mut settled = self.settled();
+        let mut left = RETRY_TRIES;
+        let receipt = loop {
+            settled.mark_unchanged();
+            let (tools, id) = (self.tools.clone(), receipt_id.to_owned());
+            let opened = blocking(move || {
+                tools.vault.again(|| reopen(&tools, &id, even_if_unknown))?;
+                read_receipt(&tools, &id)
+            });
+            match opened.await {
+                // Its drafts are being looked for, which takes a moment.
+                Err(busy) if busy.kind() == ErrorKind::StoreBusy && left > 0 => left -= 1,
+                outcome => break outcome?,
+            }
+            tokio::select! { _ = settled.changed() => {}, () = self.tools.clock.deadline(RETRY_PAUSE) => {} }
+        };
+        tracing::info!(target: "tidings::outbox", send = receipt.id, account = receipt.account_id, "queued again");
+        self.bell.ring(Event::SendChanged { receipt: receipt.clone() });
+        self.nudge();
+        Ok(receipt)
+    }
+}
+
+fn enqueue(tools: &Tools, draft: &Draft) -> Result<Receipt> {
+    let (account_id, route, key, deadline) = match draft {
+        Draft::Mail { mail } => (&mail.account_id, Route::Mail, &mail.key, mail.deadline),
+        Draft::Chat { chat } => (&chat.account_id, Route::Chat, &chat.key, chat.deadline),
+    };
+    let item = NewItem {
+        id: new_id()?,
+        lane: lane(&tools.vault, account_id, draft)?,
+        content_hash: content_hash(&tools.vault, account_id, draft, FORM)?.to_vec(),
+        hash_version: FORM,
+        created_at: to_ms(tools.clock.now()),
+        account_id: account_id.clone(),
+        route,
+        key: key.clone(),
+        deadline: deadline.map(to_ms),
+    };
+    let enqueued = tools.vault.again(|| {
+        let content = seal_content(&tools.vault.content(account_id)?, account_id, &item.id, draft)?;
+        tools.store.enqueue(&item, &content)
+    })?;
+    match enqueued {
+        Enqueued::New(row) => {
+            tools.graph.meters().sends_queued.up();
+            tracing::debug!(target: "tidings::outbox", send = row.id, account = account_id, "queued");
+            receipt(&tools.vault, &row)
+        }
+        Enqueued::Known { row, content_hash: known, hash_version } => {
+            if known != content_hash(&tools.vault, account_id, draft, hash_version)? {
+                return Err(conflict("This idempotency key was used for a message with other content. Use a new key for a new message.").on_account(account_id.as_str()));
+            }
+            read_receipt(tools, &row.id)
+        }
+    }
+}
+
+fn reopen(tools: &Tools, id: &str, even_if_unknown: bool) -> Result<()> {
+    let seen = tools.store.item(id)?.ok_or_else(not_found)?;
+    let mut progress = read_progress(&tools.vault, &seen)?;
+    let mut state = ItemState::Queued;
+    match seen.state {
+        ItemState::Failed => {}
+        ItemState::Unknown if even_if_unknown => {
+            progress.doubted = true;
+            progress.insisted = true;
+            // The mailbox may know by now, and then it is not sent twice.
+            if seen.route == Route::Mail && progress.mark.is_some() {
+                state = ItemState::Reconciling;
+            }
+        }
+        ItemState::Unknown => return Err(conflict("It may have been sent. Look into the mailbox or chat first; to send it all the same, say even_if_unknown.")),
+        ItemState::Sent => return Err(conflict("It was sent. To send it once more, hand in a new draft.")),
+        ItemState::Cancelled => return Err(conflict("It was taken back, and its content is gone. Hand in a new draft.")),
+        _ => return Err(conflict("It is still on its way, and will be tried again by itself.")),
+    }
+    (progress.recheck, progress.conflicts, progress.doubt_since, progress.refusal) = (true, 0, None, None);
+    let progress = seal_progress(&tools.vault, &seen, &progress)?;
+    if tools.store.reopen(&Reopened { seen: &seen, state, progress }, to_ms(tools.clock.now()))? {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::StoreBusy, "Somebody else has this send in hand at this moment; nothing was changed. Try again."))
+}
+
+fn new_id() -> Result<String> {
+    let bits = u128::from_be_bytes(random::array::<16>()?);
+    Ok(format!("{SEND_ID}{bits:032x}"))
+}
+
+fn check_owner(tools: &Tools, id: &str, owner: Option<&str>) -> Result<()> {
+    let Some(owner) = owner else { return Ok(()) };
+    if owner.is_empty() {
+        return Err(Error::invalid("owner may be left out, but not be empty."));
+    }
+    let item = tools.store.item(id)?.ok_or_else(not_found)?;
+    match tools.store.account(&item.account_id)? {
+        Some(account) if account.owner == owner => Ok(()),
+        _ => Err(not_found()),
+    }
+}
+
+fn read_receipt(tools: &Tools, id: &str) -> Result<Receipt> {
+    tools.vault.again(|| receipt(&tools.vault, &item(tools, id)?))
+}
+
+fn item(tools: &Tools, id: &str) -> Result<ItemRow> {
+    tools.store.item(id)?.ok_or_else(not_found)
+}
+
+/// Messages of one conversation leave in order: a chat by its person, a mail by its set of recipients.
+fn lane(vault: &Vault, account_id: &str, draft: &Draft) -> Result<String> {
+    let (kind, mut people): (&str, Vec<String>) = match draft {
+        Draft::Mail { mail } => ("mail", mail.to.iter().chain(&mail.cc).chain(&mail.bcc).map(|a| a.address.to_lowercase()).collect()),
+        Draft::Chat { chat } => ("chat", vec![chat.to.to_lowercase()]),
+    };
+    people.sort();
+    let parts: Vec<&[u8]> = people.iter().map(String::as_bytes).collect();
+    // Keyed, so that the column tells nothing about who is written to.
+    let hash = vault.keyed_hash(account_id, "outbox lane", &parts)?;
+    let short: String = hash.iter().take(12).map(|b| format!("{b:02x}")).collect();
+    Ok(format!("{account_id}/{kind}/{short}"))
+}
+
+fn conflict(reason: &str) -> Error {
+    Error::new(ErrorKind::Conflict, reason)
+}
+
+fn not_found() -> Error {
+    Error::new(ErrorKind::NotFound, "There is no send with this id.")
+}

@@ -1,0 +1,180 @@
+//! How sends end other than by their delivery: taken back, past their deadline, left in doubt; and what they leave behind.
+
+use super::fault::Outcome;
+use super::outbox::{columns, item_row};
+use super::{SqliteStore, all, announce, exists, first, keys, leases, run};
+use crate::error::Result;
+use crate::model::{AuditKind, ChangeKind};
+use crate::seal::Sealed;
+use crate::store::{Entry, ItemRow, ItemState};
+use rusqlite::Connection;
+
+/// A send that was settled: number, id, account.
+pub type Ended = (i64, String, String);
+
+/// The record of an end, for the audit log.
+pub fn told(state: ItemState) -> Entry {
+    let detail = match state {
+        ItemState::Sent => "It was sent.",
+        ItemState::Failed => "It was not sent.",
+        ItemState::Cancelled => "The send was cancelled.",
+        _ => "It is unknown whether it was sent.",
+    };
+    Entry::new(AuditKind::SendSettled, detail)
+}
+
+/// What was sent or taken back is never sent again.
+pub fn drop_content(c: &Connection, number: i64) -> Outcome<()> {
+    run(c, "DELETE FROM outbox_parts WHERE item_id = ?1", [number])?;
+    run(c, "UPDATE outbox SET payload = x'' WHERE id = ?1", [number])?;
+    Ok(())
+}
+
+/// Takes back what nobody outside has seen, of an account or one alone. A request that may have had an effect keeps its state: it is no longer ours to
+/// call unsent. What a worker is just making in the mailbox is looked for when its claim is over.
+fn cancel(c: &Connection, account_id: Option<&str>, id: Option<&str>, reason: &str, now: i64) -> Outcome<Vec<Ended>> {
+    let mut ended = all(
+        c,
+        "UPDATE outbox SET state = 'cancelled', is_open = 0, reason = ?3, next_at = NULL, fence = fence + 1,
+           tidy_at = CASE WHEN progress IS NOT NULL AND route = 'mail' THEN MIN(MAX(lease_until, ?4), ?4 + ?5) END, lease_until = 0
+         WHERE (account_id = ?1 OR (public_id = ?2 AND parked = 0)) AND is_open = 1 AND state IN ('queued', 'claimed', 'prepared', 'retry_wait')
+         RETURNING id, public_id, account_id",
+        (account_id, id, reason, now, leases::SKEW_MS),
+        ended_row,
+    )?;
+    ended.sort_unstable();
+    for (number, ..) in &ended {
+        drop_content(c, *number)?;
+    }
+    Ok(ended)
+}
+
+fn ended_row(row: &rusqlite::Row<'_>) -> Outcome<Ended> {
+    Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+}
+
+pub fn cancel_unsent(c: &Connection, account_id: &str, reason: &str, now: i64) -> Outcome<Vec<Ended>> {
+    cancel(c, Some(account_id), None, reason, now)
+}
+
+/// What a dead worker left with a request made: nobody will be able to ask about it any more.
+pub fn leave_in_doubt(c: &Connection, account_id: &str, now: i64) -> Outcome<Vec<Ended>> {
+    all(
+        c,
+        "UPDATE outbox SET state = 'unknown', is_open = 0, next_at = NULL, lease_until = 0, fence = fence + 1,
+           reason = 'The account was disconnected before it could be found out whether this was sent. Look into the mailbox before sending it again.'
+         WHERE account_id = ?1 AND is_open = 1 AND state IN ('dispatching', 'reconciling') AND lease_until <= ?2 RETURNING id, public_id, account_id",
+        (account_id, now),
+        ended_row,
+    )
+}
+
+/// Open, past its deadline at ?1, and nobody's: a claim that ends later than ?2 was made when the clock stood ahead.
+macro_rules! overdue {
+    () => {
+        "is_open = 1 AND parked = 0 AND deadline <= ?1 AND (lease_until <= ?1 OR lease_until > ?2)"
+    };
+}
+
+/// Whether it was sent nobody can say, and nobody can ask now.
+macro_rules! unaskable {
+    () => {
+        "state IN ('dispatching', 'reconciling') AND NOT EXISTS (SELECT 1 FROM accounts a WHERE a.id = outbox.account_id AND a.state = 'connected')"
+    };
+}
+
+pub fn next_upkeep(c: &Connection) -> Outcome<Option<i64>> {
+    let time = |sql: &str| first(c, sql, [], |row| Ok(row.get::<_, Option<i64>>(0)?)).map(Option::flatten);
+    let deadline = time("SELECT MIN(deadline) FROM outbox WHERE is_open = 1 AND deadline IS NOT NULL AND parked = 0")?;
+    let tidy = time(
+        "SELECT MIN(tidy_at) FROM outbox WHERE tidy_at IS NOT NULL AND EXISTS (SELECT 1 FROM accounts a WHERE a.id = outbox.account_id AND a.state = 'connected')",
+    )?;
+    Ok([deadline, tidy].into_iter().flatten().min())
+}
+
+impl SqliteStore {
+    /// Tells readers of the feed and of the audit log.
+    pub(super) fn tell_ended(&self, c: &Connection, ended: &[Ended], state: ItemState, now: i64) -> Outcome<()> {
+        let mut entries = Vec::with_capacity(ended.len());
+        for (_, id, account_id) in ended {
+            announce(c, ChangeKind::SendChanged, account_id, Some(id), now)?;
+            entries.push(told(state).on(account_id).about(id));
+        }
+        self.note(c, &entries, now)
+    }
+
+    pub(super) fn cancel_one(&self, id: &str, reason: &str, now: i64) -> Result<bool> {
+        self.write(|tx| {
+            let ended = cancel(tx, None, Some(id), reason, now)?;
+            self.tell_ended(tx, &ended, ItemState::Cancelled, now)?;
+            Ok(!ended.is_empty())
+        })
+    }
+
+    pub(super) fn expire_all(&self, now: i64) -> Result<Vec<String>> {
+        let too_late = now.saturating_add(leases::SKEW_MS).saturating_add(crate::store::LEASE_MS);
+        let look = concat!("SELECT 1 FROM outbox WHERE ", overdue!(), " AND (state IN ('queued', 'claimed', 'prepared', 'retry_wait') OR ", unaskable!(), ")");
+        if !self.read(|c| exists(c, look, (now, too_late)))? {
+            return Ok(Vec::new());
+        }
+        self.write(|tx| {
+            let failed = all(
+                tx,
+                concat!(
+                    "UPDATE outbox SET state = 'failed', is_open = 0, next_at = NULL, lease_until = 0, fence = fence + 1, reason = ?3,
+                       tidy_at = CASE WHEN progress IS NOT NULL AND route = 'mail' THEN ?1 END
+                     WHERE ",
+                    overdue!(),
+                    " AND state IN ('queued', 'claimed', 'prepared', 'retry_wait') RETURNING id, public_id, account_id"
+                ),
+                (now, too_late, crate::store::PAST_DEADLINE),
+                ended_row,
+            )?;
+            let unknown = all(
+                tx,
+                concat!(
+                    "UPDATE outbox SET state = 'unknown', is_open = 0, next_at = NULL, lease_until = 0, fence = fence + 1,
+                       reason = 'Its deadline passed before it could be found out whether it was sent. Look into the mailbox before sending it again.'
+                     WHERE ",
+                    overdue!(),
+                    " AND ",
+                    unaskable!(),
+                    " RETURNING id, public_id, account_id"
+                ),
+                (now, too_late),
+                ended_row,
+            )?;
+            self.tell_ended(tx, &failed, ItemState::Failed, now)?;
+            self.tell_ended(tx, &unknown, ItemState::Unknown, now)?;
+            Ok(failed.into_iter().chain(unknown).map(|(_, id, _)| id).collect())
+        })
+    }
+
+    pub(super) fn claim_one_tidy(&self, now: i64, lease_ms: i64) -> Result<Option<ItemRow>> {
+        let until = now.saturating_add(lease_ms);
+        let too_late = until.saturating_add(leases::SKEW_MS);
+        let look = "SELECT o.id FROM outbox o WHERE o.tidy_at <= ?1 AND o.is_open = 0 AND (o.lease_until <= ?1 OR o.lease_until > ?2)
+           AND EXISTS (SELECT 1 FROM accounts a WHERE a.id = o.account_id AND a.state = 'connected') ORDER BY o.tidy_at LIMIT 1";
+        if !self.read(|c| exists(c, look, (now, too_late)))? {
+            return Ok(None);
+        }
+        self.write(|tx| {
+            let sql = format!("UPDATE outbox SET lease_until = ?3, fence = fence + 1 WHERE id = ({look}) RETURNING {}", columns!());
+            first(tx, &sql, (now, too_late, until), item_row)
+        })
+    }
+
+    pub(super) fn end_tidy(&self, id: &str, fence: i64, progress: Option<&Sealed>, again_at: Option<i64>) -> Result<bool> {
+        self.write(|tx| {
+            keys::check_active(tx, progress)?;
+            let ours = run(
+                tx,
+                "UPDATE outbox SET lease_until = 0, tidy_at = ?4,
+                   progress = COALESCE(?3, progress), progress_version = progress_version + (?3 IS NOT NULL)
+                 WHERE public_id = ?1 AND fence = ?2",
+                (id, fence, progress.map(Sealed::as_bytes), again_at),
+            )?;
+            Ok(ours > 0)
+        })
+    }
+}
