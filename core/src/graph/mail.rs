@@ -93,15 +93,19 @@ pub struct MessageState {
 #[serde(rename_all = "camelCase")]
 struct WireState {
     id: Option<String>,
+    #[serde(default, deserialize_with = "lenient::scalar")]
     is_draft: Option<bool>,
+    #[serde(default, deserialize_with = "lenient::scalar")]
     change_key: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::present_objects")]
     single_value_extended_properties: Option<Vec<WireProperty>>,
 }
 
 #[derive(Deserialize)]
 struct WireProperty {
+    #[serde(default, deserialize_with = "lenient::scalar")]
     id: Option<String>,
+    #[serde(default, deserialize_with = "lenient::scalar")]
     value: Option<String>,
 }
 
