@@ -2,8 +2,10 @@
 
 mod issuers;
 mod jwt;
+mod strict;
 
 pub use jwt::{Identity, is_guid};
+pub use strict::object as json_object;
 
 use crate::clock::{Clock, to_ms};
 use crate::config::Endpoints;
@@ -39,6 +41,8 @@ impl Trust {
 
 #[cfg(test)]
 pub mod fake;
+#[cfg(test)]
+mod corner_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
