@@ -126,7 +126,7 @@ impl Auth {
         let token = match kind {
             AccountKind::Person => {
                 let version = self.store.token(&id)?.map_or(1, |row| row.version + 1);
-                let token = StoredToken { refresh_token: grant.refresh_token.as_deref().cloned().unwrap_or_default(), access_token: grant.access_token.expose(str::to_owned) };
+                let token = StoredToken { refresh_token: grant.refresh_token.as_deref().cloned().unwrap_or_default(), access_token: grant.access_token.expose(str::to_owned), subject: identity.subject.clone(), unproven: None };
                 Some(TokenRow { account_id: id.clone(), version, sealed: opened.secrets.seal(token_place(&id, version), &token.to_json()?)?, expires_at, refreshed_at: now })
             }
             // Who somebody is, is known now; the token has done its work.

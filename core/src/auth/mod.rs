@@ -11,6 +11,7 @@ mod callback;
 mod check;
 mod device;
 mod flow;
+mod identity;
 mod keep;
 mod permissions;
 mod reach;

@@ -1,13 +1,14 @@
 //! Hands out access tokens and renews them: one flight per account in this process, a lease among processes, and **durable before used**.
 
+use super::identity::Doubt;
 use super::state::{Class, Refusal};
 use super::token::{Denied, Grant, StoredToken};
 use super::{Auth, token_place};
 use crate::error::{Error, ErrorKind, Remedy, Result};
-use crate::model::{AccountKind, AccountState, Event};
+use crate::model::{AccountKind, AccountState, AuditKind, Event};
 use crate::pipeline::{AccessToken, TokenSource};
 use crate::random;
-use crate::store::{AccountRow, LEASE_MS, Lease, TokenRow, heartbeat};
+use crate::store::{AccountRow, Entry, LEASE_MS, Lease, TokenRow, heartbeat};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use std::collections::HashMap;
@@ -199,10 +200,10 @@ impl Auth {
     }
 
     async fn renew(self: &Arc<Self>, account_id: &str, stale: Option<AccessToken>, claims: Option<String>) -> Result<AccessToken> {
-        if let Row::Usable(token) = self.read(account_id, &stale).await? {
+        if let Row::Usable(token) = self.read(account_id, &stale, claims.as_deref()).await? {
             return Ok(token);
         }
-        let lease = match self.lease(account_id, &stale).await? {
+        let lease = match self.lease(account_id, &stale, claims.as_deref()).await? {
             Ok(lease) => lease,
             Err(token) => return Ok(token),
         };
@@ -212,7 +213,7 @@ impl Auth {
     }
 
     /// Waits for the lease; meanwhile another process may have brought a newer token.
-    async fn lease(&self, account_id: &str, stale: &Option<AccessToken>) -> Result<Result<Lease, AccessToken>> {
+    async fn lease(&self, account_id: &str, stale: &Option<AccessToken>, claims: Option<&str>) -> Result<Result<Lease, AccessToken>> {
         let name = format!("refresh/{account_id}");
         let holder = random::token::<12>()?;
         for _ in 0..LEASE_STEPS {
@@ -221,7 +222,7 @@ impl Auth {
                 return Ok(Ok(lease));
             }
             self.clock.pause(LEASE_STEP).await;
-            if let Row::Usable(token) = self.read(account_id, stale).await? {
+            if let Row::Usable(token) = self.read(account_id, stale, claims).await? {
                 return Ok(Err(token));
             }
         }
@@ -230,7 +231,7 @@ impl Auth {
 
     async fn renew_under(self: &Arc<Self>, account_id: &str, stale: &Option<AccessToken>, claims: Option<&str>, lease: &Lease) -> Result<AccessToken> {
         // Between the first look and the lease somebody may have been here.
-        let Held { account, token: row, stored } = match self.read(account_id, stale).await? {
+        let Held { account, token: row, stored } = match self.read(account_id, stale, claims).await? {
             Row::Usable(token) => return Ok(token),
             Row::Renew(held) => *held,
         };
@@ -242,10 +243,15 @@ impl Auth {
         let answer = {
             let mut request = std::pin::pin!(async {
                 let tenant = self.tenant_of(&account, app);
-                match account.kind {
+                let answer = match account.kind {
                     // An organisation's account has no refresh token; the application asks in its own name.
                     AccountKind::Tenant => app.entra.app_only(tenant, account_id, claims).await,
                     AccountKind::Person | AccountKind::Link => app.entra.refresh(tenant, account_id, &stored.refresh_token, claims).await,
+                };
+                match (&answer, &stored.unproven) {
+                    // Perhaps it has been replaced by one that could not be proven when it came. What that one brings is checked like any other.
+                    (Err(Denied::Refused(refusal, _)), Some(unproven)) if refusal.class() == Class::Person => app.entra.refresh(tenant, account_id, unproven, claims).await,
+                    _ => answer,
                 }
             });
             // A lease that is lost does not stop the request: what it brings is stored only if nobody else stored anything meanwhile.
@@ -255,7 +261,14 @@ impl Auth {
             }
         };
         match answer {
-            Ok(grant) => self.keep_renewed(account, row, stored, grant, lease, stale, claims).await,
+            Ok(grant) => match self.check_identity(app, &account, stored.subject.as_deref(), &grant).await {
+                Ok(subject) => self.keep_renewed(account, row, stored, grant, subject, lease, stale, claims).await,
+                Err(Doubt::Another(why)) => Err(self.refuse_answer(&account, why).await),
+                Err(Doubt::Unsure(error)) => {
+                    self.put_aside(&account, row, stored, grant, lease).await?;
+                    Err(error)
+                }
+            },
             Err(Denied::Failed(error)) => {
                 tracing::warn!(target: "tidings::auth", account = account_id, kind = ?error.kind(), request_id = error.request_id(), "token not renewed");
                 Err(error)
@@ -266,7 +279,7 @@ impl Auth {
 
     /// Durable first. A token that could not be stored is not used: the next process would renew with a token that this one has replaced.
     #[allow(clippy::too_many_arguments)] // what was asked, with what, and what came of it
-    async fn keep_renewed(&self, account: AccountRow, row: TokenRow, stored: StoredToken, grant: Grant, lease: &Lease, stale: &Option<AccessToken>, claims: Option<&str>) -> Result<AccessToken> {
+    async fn keep_renewed(&self, account: AccountRow, row: TokenRow, stored: StoredToken, grant: Grant, subject: Option<String>, lease: &Lease, stale: &Option<AccessToken>, claims: Option<&str>) -> Result<AccessToken> {
         let now = self.now();
         let expires_at = now.saturating_add(i64::try_from(grant.lifetime.as_millis()).unwrap_or(0));
         let (id, generation, version) = (account.id.clone(), account.generation, row.version + 1);
@@ -277,6 +290,8 @@ impl Auth {
                 let token = StoredToken {
                     refresh_token: grant.refresh_token.as_deref().cloned().unwrap_or_else(|| stored.refresh_token.clone()),
                     access_token: grant.access_token.expose(str::to_owned),
+                    subject: subject.clone().or_else(|| stored.subject.clone()),
+                    unproven: None,
                 };
                 let plain = token.to_json()?;
                 me.vault.again(|| {
@@ -288,7 +303,7 @@ impl Auth {
             .await?;
         if !saved {
             // Disconnected, connected anew, or another process was quicker; what it stored is what counts.
-            return match self.read(&account.id, stale).await? {
+            return match self.read(&account.id, stale, claims).await? {
                 Row::Usable(token) => Ok(token),
                 Row::Renew(_) => Err(Error::new(ErrorKind::StoreBusy, "Another process changed this account meanwhile. Try again.")),
             };
@@ -302,12 +317,50 @@ impl Auth {
         Ok(access_token)
     }
 
+    /// The answer is somebody else's. Nothing of it is kept or used, and whoever the account belongs to has to sign in.
+    pub(super) async fn refuse_answer(&self, account: &AccountRow, why: &'static str) -> Error {
+        tracing::error!(target: "tidings::auth", account = account.id, why, "a renewal was refused");
+        let (state, words) = match account.kind {
+            AccountKind::Tenant => (AccountState::Misconfigured, format!("Microsoft's answer to a renewal was refused: {why}. Nothing of it was used. If it lasts, have whoever runs this program look at what stands between it and Microsoft.")),
+            AccountKind::Person | AccountKind::Link => (AccountState::NeedsReconnect, format!("Microsoft's answer to a renewal was refused, since it is not for this account: {why}. Nothing of it was used. Connect the account again.")),
+        };
+        let entry = Entry::new(AuditKind::SignInRefused, "A renewal was refused: Microsoft's answer was not for this account.").on(&account.id);
+        let now = self.now();
+        if let Err(e) = self.step(move |me| me.store.record(&[entry], now)).await {
+            tracing::warn!(target: "tidings::auth", account = account.id, kind = ?e.kind(), "a refused renewal could not be recorded");
+        }
+        if let Err(failed) = self.change_state(account, state, Some(words.clone())).await {
+            return failed;
+        }
+        match account.kind {
+            AccountKind::Tenant => Error::new(ErrorKind::Forbidden, words).with_remedy(Remedy::Developer),
+            AccountKind::Person | AccountKind::Link => Error::new(ErrorKind::NeedsReconnect, words),
+        }
+    }
+
+    /// Keeps the refresh token of an answer of which nobody can tell now whose it is: should Microsoft take the old one back, it is not lost. The token
+    /// in use stays the one in use, and what is kept is not asked with before that.
+    async fn put_aside(&self, account: &AccountRow, row: TokenRow, mut stored: StoredToken, grant: Grant, lease: &Lease) -> Result<()> {
+        let Some(brought) = grant.refresh_token.as_deref().filter(|brought| **brought != stored.refresh_token) else { return Ok(()) };
+        stored.unproven = Some(brought.clone());
+        let (id, generation, version, lease, now) = (account.id.clone(), account.generation, row.version + 1, lease.clone(), self.now());
+        self.step(move |me| {
+            let plain = stored.to_json()?;
+            me.vault.again(|| {
+                let sealed = me.vault.secrets(&id)?.seal(token_place(&id, version), &plain)?;
+                let row = TokenRow { account_id: id.clone(), version, sealed, ..row.clone() };
+                me.store.save_token(&row, generation, Some(&lease), now).map(drop)
+            })
+        })
+        .await
+    }
+
     async fn turned_down(&self, account: AccountRow, version: i64, refusal: Refusal, stale: &Option<AccessToken>, claims: Option<&str>) -> Result<AccessToken> {
         // Re-read first: a refusal of a token that another process has replaced says nothing.
         let id = account.id.clone();
         let current = self.step(move |me| me.store.token(&id)).await?;
         if current.is_some_and(|current| current.version != version) {
-            return match self.read(&account.id, stale).await? {
+            return match self.read(&account.id, stale, claims).await? {
                 Row::Usable(token) => Ok(token),
                 Row::Renew(_) => Err(Error::new(ErrorKind::StoreBusy, "Another process renewed this account's token meanwhile. Try again.")),
             };
@@ -383,8 +436,9 @@ impl Auth {
         Ok(())
     }
 
-    /// What the store holds now. A row's token is used if it is not the one that was refused and has a while to live.
-    async fn read(&self, account_id: &str, stale: &Option<AccessToken>) -> Result<Row> {
+    /// What the store holds now. A row's token is used if it is not the one that was refused and has a while to live; to a challenge it is an answer only
+    /// if it is known to have been asked for with the same `claims`. Another process may have renewed it without them.
+    async fn read(&self, account_id: &str, stale: &Option<AccessToken>, claims: Option<&str>) -> Result<Row> {
         let (id, now) = (account_id.to_owned(), self.now());
         let row = self
             .step(move |me| me.vault.again(|| {
@@ -419,7 +473,8 @@ impl Auth {
         // Without a refresh token the token is used to its end, and then there is nothing left to ask with.
         let lasts = !stored.refresh_token.is_empty() || account.kind == AccountKind::Tenant;
         let lives = lives || (!lasts && mended && token.expires_at.saturating_sub(now) > LAST_MS);
-        if lives && Some(&access_token) != stale.as_ref() {
+        let holds = claims.is_none() || self.desk.table().cached.get(account_id).is_some_and(|c| c.token == access_token && c.claims.as_deref() == claims);
+        if lives && holds && Some(&access_token) != stale.as_ref() {
             self.desk.remember(account_id, access_token.clone(), account.generation, token.refreshed_at, token.expires_at);
             return Ok(Row::Usable(access_token));
         }

@@ -14,6 +14,7 @@ const LONGEST_HEADER: usize = 4 << 10;
 /// Clocks differ; five minutes are what Microsoft's own libraries allow.
 const SKEW: i64 = 300;
 const LONGEST_KID: usize = 256;
+const MOST_ROLES: usize = 500;
 /// Entra's longest lifetime of an id token is a day (configurable token lifetimes).
 const LONGEST_LIFE: i64 = 48 * 3600;
 /// The end of the year 9999: what lies outside of these is no time.
@@ -31,6 +32,10 @@ pub struct Identity {
     pub issuer: String,
     /// At home in another organisation than the one that vouches.
     pub is_guest: bool,
+    /// `sub`: the same for one person and application as long as both exist.
+    pub subject: Option<String>,
+    /// Ids of the directory roles the person has (`wids`), in lower case. None: the registration does not ask for them.
+    pub roles: Option<Vec<String>>,
 }
 
 pub fn rejected(why: &str) -> Error {
@@ -138,6 +143,10 @@ pub struct Claims {
     /// 0: a member, 1: a guest. There only if the registration asks for it.
     #[serde(default)]
     acct: Value,
+    #[serde(default)]
+    sub: Option<String>,
+    #[serde(default)]
+    wids: Value,
 }
 
 impl Claims {
@@ -176,10 +185,15 @@ impl Claims {
             return Err(rejected("its token belongs to another sign-in"));
         }
         let is_guest = self.is_guest(&tenant_id);
+        // In any other form than a list of ids it says nothing.
+        let roles = match &self.wids {
+            Value::Array(ids) => ids.iter().take(MOST_ROLES).map(|id| id.as_str().map(str::to_ascii_lowercase)).collect(),
+            _ => None,
+        };
         let user_id = self.oid.filter(|oid| is_guid(oid)).ok_or_else(|| rejected("its token names no person"))?;
         let shown = |text: Option<String>| text.filter(|t| t.len() <= 1000 && !t.chars().any(char::is_control)).unwrap_or_default();
         let address = shown(self.email.filter(|e| !e.is_empty()).or(self.preferred_username));
-        Ok(Identity { tenant_id: tenant_id.to_ascii_lowercase(), user_id: user_id.to_ascii_lowercase(), name: shown(self.name), address, issuer: self.iss, is_guest })
+        Ok(Identity { tenant_id: tenant_id.to_ascii_lowercase(), user_id: user_id.to_ascii_lowercase(), name: shown(self.name), address, issuer: self.iss, is_guest, subject: self.sub, roles })
     }
 
     /// What cannot be read counts as a guest's.

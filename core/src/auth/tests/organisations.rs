@@ -2,12 +2,12 @@
 
 use super::*;
 
-fn organisation() -> TenantRequest {
+pub(super) fn organisation() -> TenantRequest {
     TenantRequest { owner: "owner-1".into(), redirect_uri: CALLBACK.into(), app: Some("server".into()), tenant: None, context: Some("school".into()) }
 }
 
 impl House {
-    async fn proven(&self, request: TenantRequest) -> Account {
+    pub(super) async fn proven(&self, request: TenantRequest) -> Account {
         let sign_in = self.auth.begin_tenant(request).await.unwrap();
         let asked = self.visit(&sign_in.url);
         assert_eq!((asked["scope"].as_str(), asked["prompt"].as_str()), ("openid profile", "select_account"));
@@ -34,7 +34,7 @@ async fn an_organisation_is_connected_by_a_token_of_its_own() {
 
     // At first Entra does not know of it, then it knows half.
     *house.entra.roles.lock().unwrap() = vec!["User.Read.All"];
-    let nothing_yet = URL_SAFE_NO_PAD.encode(json!({ "aud": "x" }).to_string());
+    let nothing_yet = URL_SAFE_NO_PAD.encode(json!({ "aud": "https://graph.microsoft.com", "tid": TENANT }).to_string());
     house.entra.queued.lock().unwrap().push(says(200, json!({ "token_type": "Bearer", "expires_in": 3600, "access_token": format!("h.{nothing_yet}.s") }).to_string()));
     house.entra.refuses(400, "unauthorized_client", 700016);
     let connected = house.approve(&account, TENANT).await.unwrap();
