@@ -14,7 +14,7 @@ use super::token::Grant;
 use super::{Application, Auth};
 use crate::config::PERSONAL_TENANT;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::AccountKind;
+use crate::model::{AccountKind, AccountState};
 use crate::pipeline::{AccessToken, Purpose, Request};
 use crate::store::AccountRow;
 use crate::trust::{Identity, is_guid, json_object};
@@ -79,8 +79,10 @@ impl Auth {
             }
         }
         let named = self.named(grant, &expected)?;
+        // An account that waits for its person comes back only by a token that works.
+        let has_to_work = account.state == AccountState::NeedsReconnect;
         // An id token says nothing about the token beside it that cannot be read.
-        if !named.by_access_token || (grant.id_token.is_some() && proven.is_none()) {
+        if has_to_work || !named.by_access_token || (grant.id_token.is_some() && proven.is_none()) {
             let opened = match person {
                 Some(person) => self.opened(&grant.access_token, "me?$select=id").await.map(|id| id.is_none_or(|id| is_same_person(&id, person, tenant_id)).then_some(()).ok_or("it opens another person's account")),
                 None => self.opened(&grant.access_token, "organization?$select=id").await.map(|id| id.is_none_or(|id| id.eq_ignore_ascii_case(tenant_id)).then_some(()).ok_or("it opens another organisation")),
@@ -88,7 +90,7 @@ impl Auth {
             match opened {
                 Ok(verdict) => verdict.map_err(Doubt::Another)?,
                 // Where a verified id token names the person, what Graph cannot say now is no reason to wait.
-                Err(_) if proven.is_some() => {}
+                Err(_) if proven.is_some() && !has_to_work => {}
                 Err(e) => return Err(Doubt::Unsure(e)),
             }
         }

@@ -11,7 +11,7 @@ use crate::random;
 use crate::store::{AccountRow, Entry, LEASE_MS, Lease, TokenRow, heartbeat};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tracing::Instrument;
@@ -25,6 +25,10 @@ const LATER_MS: i64 = 60_000;
 const LAST_MS: i64 = 10_000;
 /// A token is new for so long: refused within it, the sign-in is to blame and not the token's age.
 const NEW_MS: i64 = 120_000;
+/// Fresh tokens refused one after another without a reason, until the account needs its person; and the time within which.
+const MOST_REFUSED: u32 = 2;
+const REFUSED_WITHIN_MS: i64 = 24 * 3_600_000;
+const NOT_ACCEPTED: &str = "Microsoft does not accept this account's sign-in, not even with a new token. Connect the account again.";
 const WITHDRAWN: &str = "The administrator's approval was taken back. Ask for it again with approval.";
 const LEASE_STEP: Duration = Duration::from_millis(250);
 const LEASE_STEPS: u32 = 240;
@@ -39,6 +43,16 @@ pub(super) struct Desk(Mutex<Table>);
 struct Table {
     cached: HashMap<String, Cached>,
     flights: HashMap<String, Booked>,
+    /// Fresh tokens that Graph refused without saying why, one after another, nothing taken in between.
+    refused: HashMap<String, Refused>,
+    /// Accounts that wait for their person and are tried all the same, since somebody asked.
+    tried: HashSet<String>,
+}
+
+struct Refused {
+    token: AccessToken,
+    count: u32,
+    since: i64,
 }
 
 struct Booked {
@@ -105,11 +119,15 @@ impl TokenSource for Auth {
         Box::pin(async move { me.ok_or_else(crate::runtime::closed)?.give(account_id, stale, claims).await })
     }
 
-    fn refused(&self, account_id: String, token: AccessToken, claims: Option<String>) -> BoxFuture<'static, ()> {
+    fn accepted(&self, account_id: &str) {
+        self.desk.table().refused.remove(account_id);
+    }
+
+    fn refused(&self, account_id: String, token: AccessToken, claims: Option<String>, certain: bool) -> BoxFuture<'static, ()> {
         let me = self.me.upgrade();
         Box::pin(async move {
             let Some(me) = me else { return };
-            if let Err(e) = me.give_up(&account_id, &token, claims).await {
+            if let Err(e) = me.give_up(&account_id, &token, claims, certain).await {
                 tracing::debug!(target: "tidings::auth", kind = ?e.kind(), "a lasting refusal could not be noted");
             }
         })
@@ -121,6 +139,15 @@ impl Auth {
     pub fn forget(&self, account_id: &str) {
         self.desk.table().cached.remove(account_id);
         self.vault.forget(account_id);
+    }
+
+    /// Looks whether an account that waits for its person works after all: with a new token that opens it at Graph it is connected again, and otherwise
+    /// nothing changes.
+    pub async fn revive(&self, account_id: &str) -> Result<()> {
+        self.desk.table().tried.insert(account_id.to_owned());
+        let tried = self.token(account_id.to_owned(), None, None).await;
+        self.desk.table().tried.remove(account_id);
+        tried.map(drop)
     }
 
     /// Renews the token of an account that was misconfigured, if that is possible now; the account is then connected again.
@@ -392,8 +419,12 @@ impl Auth {
     }
 
     /// Graph refuses a token that was fetched just now: another one of the same sign-in will fare no better.
-    async fn give_up(&self, account_id: &str, token: &AccessToken, claims: Option<String>) -> Result<()> {
+    async fn give_up(&self, account_id: &str, token: &AccessToken, claims: Option<String>, certain: bool) -> Result<()> {
         let now = self.now();
+        // One odd refusal is no reason to send a person to a sign-in page. That the next fresh token fares no better is.
+        if !certain && !self.goes_on(account_id, token, now) {
+            return Ok(());
+        }
         let asked_for_it = self.desk.table().cached.get(account_id).is_some_and(|c| c.token == *token && (claims.is_none() || c.claims == claims));
         if !asked_for_it {
             return Ok(());
@@ -415,9 +446,21 @@ impl Auth {
         }
         let (state, problem) = match account.kind {
             AccountKind::Tenant => (AccountState::Misconfigured, "Microsoft does not accept the application's own tokens. Ask an administrator whether the application is still approved."),
-            AccountKind::Person | AccountKind::Link => (AccountState::NeedsReconnect, "Microsoft does not accept this account's sign-in, not even with a new token. Connect the account again."),
+            AccountKind::Person | AccountKind::Link => (AccountState::NeedsReconnect, NOT_ACCEPTED),
         };
         self.change_state(&account, state, Some(problem.to_owned())).await
+    }
+
+    /// Counts a fresh token that was refused without a reason; whether it is one too many.
+    fn goes_on(&self, account_id: &str, token: &AccessToken, now: i64) -> bool {
+        let mut table = self.desk.table();
+        let counted = table.refused.entry(account_id.to_owned()).or_insert_with(|| Refused { token: token.clone(), count: 1, since: now });
+        if now.saturating_sub(counted.since) > REFUSED_WITHIN_MS {
+            *counted = Refused { token: token.clone(), count: 1, since: now };
+        } else if counted.token != *token {
+            *counted = Refused { token: token.clone(), count: counted.count + 1, since: counted.since };
+        }
+        counted.count >= MOST_REFUSED
     }
 
     async fn change_state(&self, account: &AccountRow, state: AccountState, problem: Option<String>) -> Result<()> {
@@ -448,7 +491,7 @@ impl Auth {
                     let why = account.problem.clone().unwrap_or_else(|| "An administrator must approve first. Ask for it with approval.".to_owned());
                     return Err(Error::new(ErrorKind::ConsentMissing, why).with_remedy(Remedy::Admin));
                 }
-                if account.state == AccountState::NeedsReconnect {
+                if account.state == AccountState::NeedsReconnect && !me.desk.table().tried.contains(&id) {
                     let why = account.problem.clone().unwrap_or_else(|| "Microsoft asks for a new sign-in. Connect the account again.".to_owned());
                     return Err(Error::new(ErrorKind::NeedsReconnect, why));
                 }
@@ -467,8 +510,8 @@ impl Auth {
             .await?;
         let (account, token, stored) = row;
         let access_token = AccessToken::new(stored.access_token.clone());
-        // Of a misconfigured account only a renewal tells whether it is mended, however long the stored token has to live.
-        let mended = account.state != AccountState::Misconfigured;
+        // Of a misconfigured account, or one that is tried again, only a renewal tells whether it is mended, however long the stored token has to live.
+        let mended = !matches!(account.state, AccountState::Misconfigured | AccountState::NeedsReconnect);
         let lives = mended && token.expires_at.saturating_sub(now) > EARLY_MS.min(token.expires_at.saturating_sub(token.refreshed_at) / 3);
         // Without a refresh token the token is used to its end, and then there is nothing left to ask with.
         let lasts = !stored.refresh_token.is_empty() || account.kind == AccountKind::Tenant;
