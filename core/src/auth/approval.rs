@@ -1,6 +1,7 @@
 //! Consent of an administrator: asked for, brought back, looked for. Microsoft's answer comes through a browser, so by itself it proves nothing: a
-//! person still signs in, an organisation is connected by a token of its own.
+//! person still signs in, an organisation is connected by the sign-in of somebody who may approve ([`approver`](super::approver)) and a token of its own.
 
+use super::approver::check_approver;
 use super::attempt::{Aim, Attempt};
 use super::callback::Callback;
 use super::check::{check_redirect, refuse_personal};
@@ -163,6 +164,7 @@ impl Auth {
     async fn connect_organisation(&self, row: AccountRow, patience: Duration, sign: Sign) -> Result<AccountRow> {
         let on = |error: Error| error.on_account(&row.id);
         let tenant = row.tenant().ok_or_else(|| on(Error::internal("An organisation's account names no organisation.")))?;
+        check_approver(&row)?;
         let app = self.app_of(&row)?;
         let asked = row.clone();
         self.step(move |me| me.not_elsewhere(&asked, sign)).await?;
@@ -214,6 +216,7 @@ impl Auth {
             .step(move |me| me.vault.again(|| {
                 let row = me.store.account(&id)?.filter(|row| row.generation == generation);
                 let row = row.ok_or_else(|| Error::new(ErrorKind::Conflict, "The account was connected anew or disconnected meanwhile. Look at it again."))?;
+                check_approver(&row)?;
                 me.not_elsewhere(&row, sign)?;
                 let keys = me.vault.new_account_keys(&id, false, now)?;
                 let opened = me.vault.adopt(&id, &keys)?;

@@ -1,12 +1,13 @@
 //! What a sign-in leaves in the store: account, keys and token become durable together.
 
+use super::approver::approver_of;
 use super::attempt::{Aim, Attempt, hash, hex};
 use super::token::{Grant, StoredToken};
 use super::{Auth, Profile, profile_place, scopes, token_place};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Account, AccountKind, AccountState, Event, Feature};
 use crate::random;
-use crate::store::{AccountRow, KeyPurpose, Lease, TokenRow};
+use crate::store::{AccountRow, Approver, KeyPurpose, Lease, TokenRow};
 use crate::trust::Identity;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -133,6 +134,13 @@ impl Auth {
             AccountKind::Link | AccountKind::Tenant => None,
         };
         let waits = kind == AccountKind::Tenant;
+        // What an administrator has proven for this account stays proven while it waits; a disconnected one begins anew.
+        let known_approver = earlier.filter(|row| row.kind == AccountKind::Tenant && row.state != AccountState::Disconnected).map(|row| row.approver);
+        let approver = match (waits, approver_of(identity), known_approver) {
+            (false, ..) => Approver::Unsaid,
+            (true, _, Some(Approver::Proven)) => Approver::Proven,
+            (true, said, _) => said,
+        };
         let row = AccountRow {
             tenant_id: identity.tenant_id.clone(),
             user_id,
@@ -140,7 +148,8 @@ impl Auth {
             app: wish.app,
             authority: wish.authority,
             state: if waits { AccountState::AwaitingAdmin } else { AccountState::Connected },
-            problem: waits.then(|| WAITS.to_owned()),
+            problem: waits.then(|| approver.problem().unwrap_or(WAITS).to_owned()),
+            approver,
             features: features.into_iter().collect(),
             scopes: grant.scopes.clone().unwrap_or_else(|| wish.scopes.iter().map(|s| scopes::short(s).to_owned()).collect()),
             extra_scopes: extra_scopes.into_iter().collect(),

@@ -4,6 +4,7 @@
 //! `shown` what hosts see.
 
 mod approval;
+mod approver;
 mod assertion;
 mod attempt;
 mod begin;

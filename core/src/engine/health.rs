@@ -6,7 +6,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::{AccountFilter, AccountHealth, AccountState, Badge, Feature, Health, Transport};
 use crate::runtime::blocking;
 use crate::store::{AccountRow, HealthError, HealthRow};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// A daily sync that is an hour late is still healthy.
 const FRESH_MS: i64 = 25 * 3_600_000;
@@ -32,7 +32,17 @@ impl Inner {
         })
         .await?;
         let now = to_ms(self.clock.now());
-        let accounts: Vec<AccountHealth> = rows.iter().map(|(facts, row)| judge(row, facts, now, self.sync.since_success(&row.id, facts.last_success_at))).collect();
+        let insecure = self.pipeline.insecure();
+        let accounts: Vec<AccountHealth> = rows
+            .iter()
+            .map(|(facts, row)| {
+                let health = judge(row, facts, now, self.sync.since_success(&row.id, facts.last_success_at));
+                match &insecure {
+                    Some((at, error)) if row.state == AccountState::Connected => cut_off(health, *at, error),
+                    _ => health,
+                }
+            })
+            .collect();
         let badge = accounts.iter().map(|a| a.badge).max();
         let badge = badge.ok_or_else(|| Error::new(ErrorKind::NotFound, "This owner has no account. Connect one first."))?;
         Ok(Health { owner, badge, accounts })
@@ -56,6 +66,18 @@ fn judge(row: &AccountRow, facts: &HealthRow, now: i64, since: Option<Duration>)
         last_error_kind: error.map(|e| e.kind),
         last_error: error.map(|e| e.reason.clone()).or_else(|| row.problem.clone().filter(|_| !connected)),
         next_step,
+    }
+}
+
+/// No connection of this engine is secure, so no account works until somebody mends a setting.
+fn cut_off(health: AccountHealth, at: SystemTime, error: &Error) -> AccountHealth {
+    AccountHealth {
+        badge: Badge::Error,
+        last_error_at: Some(at),
+        last_error_kind: Some(error.kind()),
+        last_error: Some(error.reason().to_owned()),
+        next_step: of_kind(ErrorKind::InvalidInput).to_owned(),
+        ..health
     }
 }
 

@@ -35,6 +35,7 @@ use crate::keeping::Keeping;
 use crate::metrics::Meters;
 use crate::model::*;
 use crate::outbox::{DISCONNECTED, Outbox, check_draft};
+use crate::pipeline::Pipeline;
 use crate::runtime::{Runtime, blocking};
 use crate::secret::RootKey;
 use crate::store::{AccountRow, Store};
@@ -69,6 +70,7 @@ struct Inner {
     news: watch::Sender<u64>,
     send_timeout: Duration,
     meters: Meters,
+    pipeline: Arc<Pipeline>,
 }
 
 impl Engine {

@@ -18,6 +18,7 @@ pub(super) const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("../migrations/0006_keys.sql")),
     M::up(include_str!("../migrations/0007_attempts.sql")),
     M::up(include_str!("../migrations/0008_mail_ids.sql")),
+    M::up(include_str!("../migrations/0012_auth.sql")),
 ];
 
 /// The one connection that writes; brings a new or older file up to date.
