@@ -105,7 +105,7 @@ impl Engine {
     /// Ends a sign-in with the URL the browser came back to. Works once per attempt, also after a restart; runs to its end when the caller stops waiting.
     /// Also takes the callback of an `Approval`. Errors: InvalidInput, Conflict (already used, or another person than the account's), Cancelled (declined or
     /// expired), ConsentMissing (an administrator must approve first: `account_id` names the stored account, for `approval`), Forbidden (a policy, a wrong
-    /// registration, a guest who would connect an organisation), LimitExceeded (20 accounts of the owner wait already), TokenRejected (it failed its checks, or Microsoft does not take its code any more: start again), Network (the same callback can be
+    /// registration, a guest who would connect an organisation, nobody who may approve for it), LimitExceeded (20 accounts of the owner wait already), TokenRejected (it failed its checks, or Microsoft does not take its code any more: start again), Network (the same callback can be
     /// brought again).
     pub async fn finish_connect(&self, callback_url: String, binding: String) -> Result<Account> {
         let inner = self.inner.clone();
