@@ -20,7 +20,7 @@ const collect = async (stream) => {
 test('methods take plain objects, or nothing where all has a default', async () => {
   const engine = opened()
   assert.deepEqual(await engine.accounts(), [])
-  assert.deepEqual(await engine.accounts({ owner: 'nobody' }, { signal: AbortSignal.timeout(10_000) }), [])
+  assert.deepEqual(await engine.accounts({ owner: 'nobody' }, { signal: AbortSignal.timeout(60_000) }), [])
   assert.deepEqual(await engine.outbox({ state: 'queued', limit: 5 }), [])
   assert.deepEqual(await engine.messages({ owner: 'nobody', folder: 'inbox' }), { items: [], next: null })
   await assert.rejects(engine.account('nobody'), NotFoundError)
@@ -56,7 +56,7 @@ test('an aborted next leaves the stream usable', async () => {
 /** Runs `code`, in which `engine` is open, in a process of its own. */
 function run(code) {
   const open = `import { opened } from ${JSON.stringify(new URL('./engines.mjs', import.meta.url))}; const engine = opened();`
-  const { status, signal, stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', open + code], { encoding: 'utf8', timeout: 30_000 })
+  const { status, signal, stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', open + code], { encoding: 'utf8', timeout: 120_000 })
   assert.equal(status, 0, `${signal} ${stderr}`)
   return stdout
 }
