@@ -2,6 +2,7 @@
 
 use super::attempt::{Aim, Attempt};
 use super::callback::Callback;
+use super::identity::{Doubt, Expected};
 use super::check::refuse_personal;
 use super::state::{Class, Refusal};
 use super::token::{Denied, Grant};
@@ -53,6 +54,10 @@ impl Auth {
     pub(super) async fn keep_grant(&self, attempt: &Attempt, grant: Grant, iss: Option<&str>) -> Result<Account> {
         let app = self.choose_app(Some(&attempt.app))?;
         let identity = self.identify(app, attempt, &grant, iss).await?;
+        let expected = Expected { tenant_id: &identity.tenant_id, person: Some(&identity.user_id), subject: None, client_id: app.entra.client_id(), is_guest: identity.is_guest };
+        if let Err(Doubt::Another(why)) = self.named(&grant, &expected) {
+            return Err(Error::new(ErrorKind::TokenRejected, format!("Microsoft's answer contradicts itself: {why}. Nothing was stored; start the sign-in again.")));
+        }
         let profile = match attempt.aim {
             // Nothing but the identity was asked for, so Graph has nothing to say.
             Aim::Tenant => Profile { display_name: identity.address.rsplit_once('@').map(|(_, domain)| domain.to_owned()).unwrap_or_default(), ..Profile::default() },

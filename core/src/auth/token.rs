@@ -26,7 +26,7 @@ use oauth2::{
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use url::Url;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
@@ -39,6 +39,12 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub struct StoredToken {
     pub refresh_token: String,
     pub access_token: String,
+    /// `sub` of the last id token that was verified; none in rows of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// Brought by a renewal of which nobody could tell yet whose it is. Asked with only when the other one is refused for good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unproven: Option<String>,
 }
 
 impl StoredToken {
@@ -56,6 +62,9 @@ pub struct Grant {
     pub access_token: AccessToken,
     pub refresh_token: Option<Zeroizing<String>>,
     pub id_token: Option<Zeroizing<String>>,
+    pub client_info: Option<Zeroizing<String>>,
+    /// The service's own time of the answer.
+    pub answered_at: Option<SystemTime>,
     pub scopes: Option<Vec<String>>,
     pub lifetime: Duration,
 }
@@ -263,6 +272,7 @@ struct Wire {
     account_id: Option<String>,
     share: String,
     request_id: Arc<std::sync::Mutex<Option<String>>>,
+    answered_at: Arc<std::sync::Mutex<Option<SystemTime>>>,
 }
 
 type Failure = RequestTokenError<Error, EntraError>;
@@ -276,20 +286,24 @@ impl Wire {
             account_id: account_id.map(str::to_owned),
             share: entra.share(tenant),
             request_id: Arc::default(),
+            answered_at: Arc::default(),
         }
     }
 
     fn call(&self) -> impl Fn(oauth2::HttpRequest) -> futures_util::future::BoxFuture<'static, Result<oauth2::HttpResponse>> + Send + Sync + use<> {
         let (pipeline, proof, safety, noted) = (self.pipeline.clone(), self.proof.clone(), self.safety, self.request_id.clone());
+        let timed = self.answered_at.clone();
         let (account_id, share) = (self.account_id.clone(), self.share.clone());
         move |mut asked| {
             let (pipeline, proof, account_id, share, noted) = (pipeline.clone(), proof.clone(), account_id.clone(), share.clone(), noted.clone());
+            let timed = timed.clone();
             Box::pin(async move {
                 if let Some(proof) = proof {
                     proof.attach(asked.body_mut())?;
                 }
                 let response = pipeline.send(request(asked, safety, account_id, share)?).await?;
                 *noted.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = response.request_id.clone();
+                *timed.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = response.header("date").and_then(|date| httpdate::parse_http_date(date).ok());
                 answer(response)
             })
         }
@@ -299,7 +313,10 @@ impl Wire {
         let request_id = self.request_id.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
         let unreadable = |request_id| Denied::Failed(Error::new(ErrorKind::Upstream, "Microsoft's sign-in service answered something unreadable. Try again later.").with_request_id(request_id));
         match answer {
-            Ok(token) => token.grant().ok_or_else(|| unreadable(request_id)),
+            Ok(token) => {
+                let answered_at = self.answered_at.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+                token.grant().map(|grant| Grant { answered_at, ..grant }).ok_or_else(|| unreadable(request_id))
+            }
             Err(RequestTokenError::ServerResponse(body)) => Err(Denied::Refused(body.into(), request_id)),
             Err(RequestTokenError::Request(error)) => Err(Denied::Failed(error)),
             Err(RequestTokenError::Parse(_, mut body)) => {

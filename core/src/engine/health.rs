@@ -6,7 +6,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::{AccountFilter, AccountHealth, AccountState, Badge, Feature, Health, Transport};
 use crate::runtime::blocking;
 use crate::store::{AccountRow, HealthError, HealthRow};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// A daily sync that is an hour late is still healthy.
 const FRESH_MS: i64 = 25 * 3_600_000;
@@ -37,11 +37,16 @@ impl Inner {
         })
         .await?;
         let now = to_ms(self.clock.now());
+        let insecure = self.pipeline.insecure();
         let accounts: Vec<AccountHealth> = rows
             .iter()
             .map(|(facts, parked, count, reason, row)| {
                 let health = judge(row, facts, now, self.sync.since_success(&row.id, facts.last_success_at));
-                with_parked(*parked, with_quarantine(health, row, *count, reason.as_deref().unwrap_or_default()))
+                let health = with_parked(*parked, with_quarantine(health, row, *count, reason.as_deref().unwrap_or_default()));
+                match &insecure {
+                    Some((at, error)) if row.state == AccountState::Connected => cut_off(health, *at, error),
+                    _ => health,
+                }
             })
             .collect();
         let badge = accounts.iter().map(|a| a.badge).max();
@@ -93,6 +98,18 @@ fn with_quarantine(mut health: AccountHealth, row: &AccountRow, count: u32, reas
         health.next_step = if health.next_step.is_empty() { step } else { format!("{} {step}", health.next_step) };
     }
     health
+}
+
+/// No connection of this engine is secure, so no account works until somebody mends a setting.
+fn cut_off(health: AccountHealth, at: SystemTime, error: &Error) -> AccountHealth {
+    AccountHealth {
+        badge: Badge::Error,
+        last_error_at: Some(at),
+        last_error_kind: Some(error.kind()),
+        last_error: Some(error.reason().to_owned()),
+        next_step: of_kind(ErrorKind::InvalidInput).to_owned(),
+        ..health
+    }
 }
 
 fn verdict(row: &AccountRow, success: Option<i64>, error: Option<&HealthError>, now: i64, since: Option<Duration>) -> (Badge, String) {

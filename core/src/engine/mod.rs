@@ -35,6 +35,7 @@ use crate::keeping::Keeping;
 use crate::metrics::Meters;
 use crate::model::*;
 use crate::outbox::{DISCONNECTED, Outbox, check_draft};
+use crate::pipeline::Pipeline;
 use crate::runtime::{Runtime, blocking};
 use crate::secret::RootKey;
 use crate::store::{AccountRow, Store};
@@ -69,6 +70,7 @@ struct Inner {
     news: watch::Sender<u64>,
     send_timeout: Duration,
     meters: Meters,
+    pipeline: Arc<Pipeline>,
 }
 
 impl Engine {
@@ -104,7 +106,7 @@ impl Engine {
     /// Ends a sign-in with the URL the browser came back to. Works once per attempt, also after a restart; runs to its end when the caller stops waiting.
     /// Also takes the callback of an `Approval`. Errors: InvalidInput, Conflict (already used, or another person than the account's), Cancelled (declined or
     /// expired), ConsentMissing (an administrator must approve first: `account_id` names the stored account, for `approval`), Forbidden (a policy, a wrong
-    /// registration, a guest who would connect an organisation), LimitExceeded (20 accounts of the owner wait already), TokenRejected (it failed its checks, or Microsoft does not take its code any more: start again), Network (the same callback can be
+    /// registration, a guest who would connect an organisation, nobody who may approve for it), LimitExceeded (20 accounts of the owner wait already), TokenRejected (it failed its checks, or Microsoft does not take its code any more: start again), Network (the same callback can be
     /// brought again).
     pub async fn finish_connect(&self, callback_url: String, binding: String) -> Result<Account> {
         let inner = self.inner.clone();

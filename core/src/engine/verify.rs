@@ -38,6 +38,12 @@ impl Inner {
         match row.state {
             AccountState::Connected => {}
             AccountState::Disconnected => return refuse(ErrorKind::NotConnected, "The account is disconnected. Connect it again."),
+            // Perhaps what refused it has passed.
+            AccountState::NeedsReconnect if row.kind == AccountKind::Person => match self.auth.revive(account_id).await {
+                Ok(()) => {}
+                Err(e) if matches!(e.kind(), ErrorKind::Network | ErrorKind::Throttled | ErrorKind::StoreBusy) => return Err(e.on_account(account_id)),
+                Err(_) => return self.still_waits(account_id).await,
+            },
             AccountState::NeedsReconnect => return refuse(ErrorKind::NeedsReconnect, "Microsoft asks for a new sign-in. Connect the account again."),
             AccountState::AwaitingAdmin | AccountState::Declined => return refuse(ErrorKind::ConsentMissing, "An administrator must approve first. Ask for it with approval."),
             // Perhaps mended meanwhile; only a renewal can tell.
@@ -61,6 +67,14 @@ impl Inner {
         }
         problems.extend(account.warnings.iter().cloned());
         Ok(Verification { account, mailbox, test_message: None, problems })
+    }
+}
+
+impl Inner {
+    /// What it was refused for last.
+    async fn still_waits(&self, account_id: &str) -> Result<Verification> {
+        let problem = self.row(account_id).await?.problem;
+        Err(Error::new(ErrorKind::NeedsReconnect, problem.unwrap_or_else(|| "Microsoft asks for a new sign-in. Connect the account again.".to_owned())).on_account(account_id))
     }
 }
 

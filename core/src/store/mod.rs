@@ -19,9 +19,7 @@ mod sqlite;
 #[cfg(test)]
 mod suite;
 
-pub use accounts::{
-    AccountRow, AccountStore, AttemptRow, Consumed, KeyPurpose, KeyRow, Lease, NewAttempt, NewKey, TokenRow, USES_AT_BIRTH,
-};
+pub use accounts::{Approver, AccountRow, AccountStore, AttemptRow, Consumed, KeyPurpose, KeyRow, Lease, NewAttempt, NewKey, TokenRow, USES_AT_BIRTH};
 pub use audit::{AuditEnd, AuditExtent, AuditRow, AuditStore, BEGINNING, Entry, Notary};
 pub use copies::{Copied, CopyStore};
 pub use health::{HealthError, HealthRow, HealthStore};

@@ -1,7 +1,7 @@
 //! Entra's metadata and signing keys: fetched from the configured login host only, kept for a day, asked again at most every five minutes for a key
 //! that is not there. When the host is down, keys already here are good for a second day.
 
-use super::jwt::rejected;
+use super::{jwt::rejected, strict};
 use crate::clock::Clock;
 use crate::config::Endpoints;
 use crate::error::{Error, ErrorKind, Result};
@@ -142,7 +142,8 @@ impl Issuers {
             let refused = Error::new(ErrorKind::Upstream, format!("Microsoft's sign-in metadata is not to be had (HTTP {}). Check the tenant setting.", response.status.as_u16()));
             return Err(refused.with_request_id(response.request_id));
         }
-        json::read(&response.body).map_err(|_| Error::new(ErrorKind::Upstream, "Microsoft's sign-in metadata could not be read. Try again later."))
+        let members = strict::object(json::text(&response.body).as_bytes());
+        members.and_then(|members| serde_json::from_value(members.into()).ok()).ok_or_else(|| Error::new(ErrorKind::Upstream, "Microsoft's sign-in metadata could not be read. Try again later."))
     }
 }
 

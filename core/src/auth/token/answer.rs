@@ -27,6 +27,8 @@ struct WireToken {
     refresh_token: Option<String>,
     #[serde(default, deserialize_with = "lenient::scalar")]
     id_token: Option<String>,
+    #[serde(default, deserialize_with = "lenient::scalar")]
+    client_info: Option<String>,
     /// Texts between blanks, as one text or as a list.
     #[serde(default, deserialize_with = "lenient::scalars")]
     scope: Vec<String>,
@@ -44,6 +46,8 @@ pub struct EntraToken {
     #[serde(skip)]
     id_token: Option<Zeroizing<String>>,
     #[serde(skip)]
+    client_info: Option<Zeroizing<String>>,
+    #[serde(skip)]
     scopes: Option<Vec<Scope>>,
     #[serde(skip)]
     lifetime: Option<Duration>,
@@ -60,6 +64,7 @@ impl<'de> Deserialize<'de> for EntraToken {
             kind: some(wire.token_type).is_none_or(|kind| kind.eq_ignore_ascii_case("bearer")).then_some(BasicTokenType::Bearer),
             refresh: some(wire.refresh_token).map(RefreshToken::new),
             id_token: some(wire.id_token).map(Zeroizing::new),
+            client_info: some(wire.client_info).map(Zeroizing::new),
             scopes: (!scopes.is_empty()).then_some(scopes),
             lifetime: wire.expires_in.map(|seconds| Duration::from_secs(u64::try_from(seconds.clamp(0, LONGEST_LIFETIME)).unwrap_or(0))),
         })
@@ -82,6 +87,8 @@ impl EntraToken {
             access_token: AccessToken::new(access.clone()),
             refresh_token,
             id_token: self.id_token,
+            client_info: self.client_info,
+            answered_at: None,
             scopes: self.scopes.map(|scopes| super::super::scopes::granted(&scopes.iter().map(|s| s.as_str()).collect::<Vec<_>>().join(" "))),
             // Without a lifetime it is taken as short: asking early costs one request.
             lifetime: self.lifetime.filter(|lifetime| !lifetime.is_zero()).unwrap_or(Duration::from_secs(600)),

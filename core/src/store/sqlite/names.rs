@@ -3,7 +3,7 @@
 use super::fault::corrupt;
 use crate::error::{ErrorKind, Result};
 use crate::model::{AccountKind, AccountState, AuditKind, ChangeKind, Feature, QuarantineKind, Route};
-use crate::store::{ItemState, KeyPurpose};
+use crate::store::{Approver, ItemState, KeyPurpose};
 
 /// A value stored as a word.
 pub trait Word: Sized + Copy + 'static {
@@ -38,6 +38,8 @@ words!(AccountState, "an account state", {
 });
 
 words!(AccountKind, "a kind of account", { Person = "person", Tenant = "tenant", Link = "link" });
+
+words!(Approver, "an approver", { Unsaid = "unsaid", Refused = "refused", Proven = "proven" });
 
 words!(Feature, "a feature", {
     Chat = "chat",
