@@ -49,10 +49,11 @@ pub async fn attempt(job: &mut Job) -> Outcome {
                         job.progress.doubted = true;
                         job.progress.doubt_since = Some(job.now());
                     }
-                    Verdict::Refused => match refused(job, error).await {
-                        Some(outcome) => return outcome,
-                        None => {}
-                    },
+                    Verdict::Refused => {
+                        if let Some(outcome) = refused(job, error).await {
+                            return outcome;
+                        }
+                    }
                     other => {
                         job.tally = before;
                         return match other {

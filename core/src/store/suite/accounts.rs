@@ -266,7 +266,7 @@ pub fn disconnect_ends_everything_at_once(s: &dyn Store) {
     assert_eq!((&first.id, &second.id), (&waiting, &flying));
     s.step(&flying, second.fence, &step(ItemState::Dispatching), 1).unwrap();
     let before = changes(s, 0).last().unwrap().id;
-    assert_eq!(s.disconnect_account("a", "by hand", 50).unwrap(), [waiting.clone()]);
+    assert_eq!(s.disconnect_account("a", "by hand", 50).unwrap(), std::slice::from_ref(&waiting));
     assert_eq!(s.disconnect_account("a", "by hand", 51).unwrap(), Vec::<String>::new());
     let row = s.account("a").unwrap().unwrap();
     assert_eq!((row.state, row.generation, row.problem.as_deref()), (AccountState::Disconnected, 2, Some("by hand")));

@@ -87,7 +87,7 @@ pub fn connect(s: &dyn Store, id: &str) -> AccountRow {
 
 pub fn item_of(account: &str, lane: &str, key: Option<&str>) -> NewItem {
     static COUNT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
-    let id = format!("snd_{:032x}", COUNT.fetch_add(1, std::sync::atomic::Ordering::SeqCst));
+    let id = format!("snd_{:016x}{:016x}", std::process::id(), COUNT.fetch_add(1, std::sync::atomic::Ordering::SeqCst));
     NewItem {
         id,
         account_id: account.into(),

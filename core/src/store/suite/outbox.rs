@@ -125,7 +125,7 @@ pub fn deadlines_end_what_waits(s: &dyn Store) {
     assert_eq!(s.claim(300, 10, &[]).unwrap().unwrap().id, doubtful);
     s.set_account_state("a", 1, AccountState::NeedsReconnect, None, 301).unwrap();
     assert!(s.expire(305).unwrap().is_empty(), "a worker has it in hand");
-    assert_eq!(s.expire(311).unwrap(), [doubtful.clone()]);
+    assert_eq!(s.expire(311).unwrap(), std::slice::from_ref(&doubtful));
     assert_eq!(s.item(&doubtful).unwrap().unwrap().state, ItemState::Unknown);
 }
 
