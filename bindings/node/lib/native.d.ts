@@ -917,7 +917,7 @@ export class Engine implements AsyncDisposable {
   /** Ends a sign-in with the URL the browser came back to. Works once per attempt, also after a restart; runs to its end when the caller stops waiting.
    * Also takes the callback of an `Approval`. Errors: InvalidInput, Conflict (already used, or another person than the account's), Cancelled (declined or
    * expired), ConsentMissing (an administrator must approve first: `account_id` names the stored account, for `approval`), Forbidden (a policy, a wrong
-   * registration, a guest who would connect an organisation), LimitExceeded (20 accounts of the owner wait already), TokenRejected (it failed its checks, or Microsoft does not take its code any more: start again), Network (the same callback can be
+   * registration, a guest who would connect an organisation, nobody who may approve for it), LimitExceeded (20 accounts of the owner wait already), TokenRejected (it failed its checks, or Microsoft does not take its code any more: start again), Network (the same callback can be
    * brought again). */
   finishConnect(callbackUrl: string, binding: string, options?: CallOptions): Promise<Account>;
   /** Starts a sign-in whose callback is received on a loopback port of this machine. Errors: as `connect`. */
@@ -925,7 +925,7 @@ export class Engine implements AsyncDisposable {
   /** Starts a sign-in by a code that the person types in on any device. Errors: as `connect`; Network, Forbidden (a wrong registration).
    * Source: Microsoft identity platform, device authorization grant; RFC 8628. */
   connectDevice(request: ConnectRequest, options?: CallOptions): Promise<DeviceSignIn>;
-  /** Starts to connect an organisation. The sign-in proves which one; the account it gives awaits the administrator's `approval` and then gets
+  /** Starts to connect an organisation. The sign-in proves which one, and by `wids` that the person may approve; the account it gives awaits the administrator's `approval` and then gets
    * tokens of its own. Errors: as `connect`; Forbidden (personal accounts).
    * Source: Microsoft identity platform, admin consent; OAuth 2.0 client credentials flow. */
   connectTenant(request: TenantRequest, options?: CallOptions): Promise<SignIn>;
@@ -940,9 +940,10 @@ export class Engine implements AsyncDisposable {
    * Errors: InvalidInput, NotFound, Forbidden (personal accounts). */
   approval(accountId: string, redirectUri: string, owner?: string | null, options?: CallOptions): Promise<Approval>;
   /** Looks whether the approval came without a callback: an organisation's account is then connected. A person's account says that the person signs in again.
-   * Errors: NotFound, NotConnected, Network, ConsentMissing (not yet), Forbidden (a wrong registration), Conflict (another owner has this organisation). */
+   * Errors: NotFound, NotConnected, Network, ConsentMissing (not yet), Forbidden (a wrong registration, or nobody who may approve has signed in), Conflict (another owner has this organisation). */
   resume(accountId: string, owner?: string | null, options?: CallOptions): Promise<Account>;
-  /** Asks Microsoft who the account is and whether its mailbox can be reached; sends a mail to itself if a test message is asked for.
+  /** Asks Microsoft who the account is and whether its mailbox can be reached; sends a mail to itself if a test message is asked for. An account that needs
+   * its person is tried once more: if a renewed token opens it, it is connected again.
    * Errors: NotFound, NotConnected, NeedsReconnect, Network. */
   verify(accountId: string, testMessage: boolean, owner?: string | null, options?: CallOptions): Promise<Verification>;
   /** Explains permissions to the person who is asked for them. Errors: InvalidInput, NotFound. */

@@ -1672,7 +1672,7 @@ class Engine:
         """Ends a sign-in with the URL the browser came back to. Works once per attempt, also after a restart; runs to its end when the caller stops waiting.
         Also takes the callback of an `Approval`. Errors: InvalidInput, Conflict (already used, or another person than the account's), Cancelled (declined or
         expired), ConsentMissing (an administrator must approve first: `account_id` names the stored account, for `approval`), Forbidden (a policy, a wrong
-        registration, a guest who would connect an organisation), LimitExceeded (20 accounts of the owner wait already), TokenRejected (it failed its checks, or Microsoft does not take its code any more: start again), Network (the same callback can be
+        registration, a guest who would connect an organisation, nobody who may approve for it), LimitExceeded (20 accounts of the owner wait already), TokenRejected (it failed its checks, or Microsoft does not take its code any more: start again), Network (the same callback can be
         brought again)."""
     @overload
     async def connect_here(self, request: ConnectRequest) -> LoopbackSignIn:
@@ -1687,7 +1687,7 @@ class Engine:
     async def connect_device(self, *, owner: str, features: Sequence[_Feature], redirect_uri: str = ..., login_hint: str | None = ..., extra_scopes: Sequence[str] = ..., app: str | None = ..., tenant: str | None = ..., context: str | None = ...) -> DeviceSignIn: ...
     @overload
     async def connect_tenant(self, request: TenantRequest) -> SignIn:
-        """Starts to connect an organisation. The sign-in proves which one; the account it gives awaits the administrator's `approval` and then gets
+        """Starts to connect an organisation. The sign-in proves which one, and by `wids` that the person may approve; the account it gives awaits the administrator's `approval` and then gets
         tokens of its own. Errors: as `connect`; Forbidden (personal accounts).
         Source: Microsoft identity platform, admin consent; OAuth 2.0 client credentials flow."""
     @overload
@@ -1707,9 +1707,10 @@ class Engine:
         Errors: InvalidInput, NotFound, Forbidden (personal accounts)."""
     async def resume(self, account_id: str, owner: str | None = ...) -> Account:
         """Looks whether the approval came without a callback: an organisation's account is then connected. A person's account says that the person signs in again.
-        Errors: NotFound, NotConnected, Network, ConsentMissing (not yet), Forbidden (a wrong registration), Conflict (another owner has this organisation)."""
+        Errors: NotFound, NotConnected, Network, ConsentMissing (not yet), Forbidden (a wrong registration, or nobody who may approve has signed in), Conflict (another owner has this organisation)."""
     async def verify(self, account_id: str, test_message: bool, owner: str | None = ...) -> Verification:
-        """Asks Microsoft who the account is and whether its mailbox can be reached; sends a mail to itself if a test message is asked for.
+        """Asks Microsoft who the account is and whether its mailbox can be reached; sends a mail to itself if a test message is asked for. An account that needs
+        its person is tried once more: if a renewed token opens it, it is connected again.
         Errors: NotFound, NotConnected, NeedsReconnect, Network."""
     @overload
     async def permissions(self, query: PermissionQuery) -> PermissionList:
@@ -1833,7 +1834,7 @@ class BlockingEngine:
         """Ends a sign-in with the URL the browser came back to. Works once per attempt, also after a restart; runs to its end when the caller stops waiting.
         Also takes the callback of an `Approval`. Errors: InvalidInput, Conflict (already used, or another person than the account's), Cancelled (declined or
         expired), ConsentMissing (an administrator must approve first: `account_id` names the stored account, for `approval`), Forbidden (a policy, a wrong
-        registration, a guest who would connect an organisation), LimitExceeded (20 accounts of the owner wait already), TokenRejected (it failed its checks, or Microsoft does not take its code any more: start again), Network (the same callback can be
+        registration, a guest who would connect an organisation, nobody who may approve for it), LimitExceeded (20 accounts of the owner wait already), TokenRejected (it failed its checks, or Microsoft does not take its code any more: start again), Network (the same callback can be
         brought again)."""
     @overload
     def connect_here(self, request: ConnectRequest) -> BlockingLoopbackSignIn:
@@ -1848,7 +1849,7 @@ class BlockingEngine:
     def connect_device(self, *, owner: str, features: Sequence[_Feature], redirect_uri: str = ..., login_hint: str | None = ..., extra_scopes: Sequence[str] = ..., app: str | None = ..., tenant: str | None = ..., context: str | None = ...) -> BlockingDeviceSignIn: ...
     @overload
     def connect_tenant(self, request: TenantRequest) -> SignIn:
-        """Starts to connect an organisation. The sign-in proves which one; the account it gives awaits the administrator's `approval` and then gets
+        """Starts to connect an organisation. The sign-in proves which one, and by `wids` that the person may approve; the account it gives awaits the administrator's `approval` and then gets
         tokens of its own. Errors: as `connect`; Forbidden (personal accounts).
         Source: Microsoft identity platform, admin consent; OAuth 2.0 client credentials flow."""
     @overload
@@ -1868,9 +1869,10 @@ class BlockingEngine:
         Errors: InvalidInput, NotFound, Forbidden (personal accounts)."""
     def resume(self, account_id: str, owner: str | None = ...) -> Account:
         """Looks whether the approval came without a callback: an organisation's account is then connected. A person's account says that the person signs in again.
-        Errors: NotFound, NotConnected, Network, ConsentMissing (not yet), Forbidden (a wrong registration), Conflict (another owner has this organisation)."""
+        Errors: NotFound, NotConnected, Network, ConsentMissing (not yet), Forbidden (a wrong registration, or nobody who may approve has signed in), Conflict (another owner has this organisation)."""
     def verify(self, account_id: str, test_message: bool, owner: str | None = ...) -> Verification:
-        """Asks Microsoft who the account is and whether its mailbox can be reached; sends a mail to itself if a test message is asked for.
+        """Asks Microsoft who the account is and whether its mailbox can be reached; sends a mail to itself if a test message is asked for. An account that needs
+        its person is tried once more: if a renewed token opens it, it is connected again.
         Errors: NotFound, NotConnected, NeedsReconnect, Network."""
     @overload
     def permissions(self, query: PermissionQuery) -> PermissionList:
