@@ -52,6 +52,8 @@ impl InHand {
 impl Drop for InHand {
     fn drop(&mut self) {
         self.0.in_hand.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.1);
+        // It may be due again, or its lane go on.
+        self.0.wake();
     }
 }
 
@@ -116,7 +118,6 @@ impl Outbox {
                             Work::Tidy(item) => outbox.tidy(*item).await,
                         }
                         drop((slot, held));
-                        // The next one of its lane may go now.
                         outbox.wake();
                     });
                 }
