@@ -1,7 +1,9 @@
 """Coroutines, cancelling, closing, loops; and the same without asyncio."""
 
 import asyncio
+import copy
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -140,6 +142,48 @@ if child == 0:
 print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), asyncio.run(engine.accounts()))
 """
     assert run(code, tmp_path / "other") == "7 []\n"
+
+
+SUBINTERPRETER = """
+try: import _xxsubinterpreters as interpreters
+except ImportError: import _interpreters as interpreters
+import sys
+{first}
+it = interpreters.create()
+try:
+    failed = interpreters.run_string(it, "import sys; sys.path[:] = " + repr(sys.path) + "\\nimport tidings")
+except Exception as error:
+    failed = error
+print("ImportError" in str(failed), "interpreter" in str(failed))
+"""
+
+
+@pytest.mark.parametrize("first", ["", "import tidings"])
+def test_a_sub_interpreter_is_refused_and_the_process_ends(first):
+    done = subprocess.run([sys.executable, "-c", SUBINTERPRETER.format(first=first)], cwd=tidings.__path__[0] + "/..", timeout=30, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "True True\n"), done.stderr
+
+
+def test_what_is_bound_to_its_process_is_not_copied(blocking):
+    with blocking as engine:
+        for it in (engine, engine.events(), engine.changes(), tidings.Secret("hidden"), tidings.RootKey.raw(tidings.generate_root_key())):
+            for copied in (pickle.dumps, copy.copy, copy.deepcopy):
+                with pytest.raises(TypeError, match="pickle"):
+                    copied(it)
+
+
+def test_settings_show_no_secret():
+    secret = "hush-hush-hush"
+    config = tidings.Config(
+        "data", "id", tidings.Cloud.Custom(f"https://user:{secret}@login.example", f"https://{secret}@graph.example"),
+        client_secret=secret, proxy=f"http://user:{secret}@proxy.example:8080", ca_certificates=f"-----BEGIN PRIVATE KEY-----{secret}",
+        apps=[tidings.App("bot", "id", client_secret=secret)],
+    )
+    for shown in (repr(config), str(config), f"{config}", repr([config]), repr(config.proxy), repr(config.cloud), repr(config.apps)):
+        assert secret not in shown, shown
+    with pytest.raises(tidings.InvalidInputError) as caught:
+        tidings.Engine.open(config, tidings.generate_root_key())
+    assert secret not in str(caught.value)
 
 
 FORWARD = """

@@ -9,6 +9,7 @@ use super::state::{Refusal, aadsts};
 use crate::clock::Clock;
 use crate::config::Endpoints;
 use crate::error::{Error, ErrorKind, Result};
+use crate::foreign::{RequestId, Secrets};
 use crate::pipeline::{AccessToken, MAX_TOKEN, Pipeline, Purpose, Request, Response, Safety};
 use crate::secret::{ClientCertificate, Secret};
 use base64::Engine as _;
@@ -77,7 +78,7 @@ impl Grant {
 
 /// No grant: refused by Entra in its own words, or an error of ours.
 pub enum Denied {
-    Refused(Refusal, Option<String>),
+    Refused(Refusal, Option<RequestId>),
     Failed(Error),
 }
 
@@ -164,11 +165,13 @@ impl fmt::Display for EntraError {
     }
 }
 
-impl From<EntraError> for Refusal {
-    fn from(body: EntraError) -> Self {
+impl EntraError {
+    /// What decides of it. Claims that repeat what was sent are no claims: they would go into a link and into the store.
+    fn refusal(self, secrets: &Secrets) -> Refusal {
+        let body = self;
         let aadsts = body.error_codes.and_then(|codes| codes.first().copied()).or_else(|| aadsts(body.error_description.as_deref()?));
-        let claims = body.claims.filter(|text| text.len() <= LONGEST_CLAIMS && serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text).is_ok());
-        Self { error: body.error, suberror: body.suberror.unwrap_or_default(), aadsts, claims }
+        let claims = body.claims.filter(|text| !secrets.shares(text) && text.len() <= LONGEST_CLAIMS && serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text).is_ok());
+        Refusal { error: body.error, suberror: body.suberror.unwrap_or_default(), aadsts, claims }
     }
 }
 
@@ -312,8 +315,11 @@ struct Wire {
     safety: Safety,
     account_id: Option<String>,
     share: String,
-    request_id: Arc<std::sync::Mutex<Option<String>>>,
+    noted: Arc<std::sync::Mutex<Noted>>,
 }
+
+/// Of the answer: its id, and what it must not carry any further.
+type Noted = (Option<RequestId>, Secrets);
 
 type Failure = RequestTokenError<Error, EntraError>;
 
@@ -325,12 +331,12 @@ impl Wire {
             safety,
             account_id: account_id.map(str::to_owned),
             share: entra.share(tenant),
-            request_id: Arc::default(),
+            noted: Arc::default(),
         }
     }
 
     fn call(&self) -> impl Fn(oauth2::HttpRequest) -> futures_util::future::BoxFuture<'static, Result<oauth2::HttpResponse>> + Send + Sync + use<> {
-        let (pipeline, proof, safety, noted) = (self.pipeline.clone(), self.proof.clone(), self.safety, self.request_id.clone());
+        let (pipeline, proof, safety, noted) = (self.pipeline.clone(), self.proof.clone(), self.safety, self.noted.clone());
         let (account_id, share) = (self.account_id.clone(), self.share.clone());
         move |mut asked| {
             let (pipeline, proof, account_id, share, noted) = (pipeline.clone(), proof.clone(), account_id.clone(), share.clone(), noted.clone());
@@ -339,18 +345,18 @@ impl Wire {
                     proof.attach(asked.body_mut())?;
                 }
                 let response = pipeline.send(request(asked, safety, account_id, share)?).await?;
-                *noted.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = response.request_id.clone();
+                *noted.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = (response.request_id.clone(), response.secrets.clone());
                 answer(response)
             })
         }
     }
 
     fn read(&self, answer: Result<EntraToken, Failure>) -> Result<Grant, Denied> {
-        let request_id = self.request_id.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        let (request_id, secrets) = std::mem::take(&mut *self.noted.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
         let unreadable = |request_id| Denied::Failed(Error::new(ErrorKind::Upstream, "Microsoft's sign-in service answered something unreadable. Try again later.").with_request_id(request_id));
         match answer {
             Ok(token) => grant(token).ok_or_else(|| unreadable(request_id)),
-            Err(RequestTokenError::ServerResponse(body)) => Err(Denied::Refused(body.into(), request_id)),
+            Err(RequestTokenError::ServerResponse(body)) => Err(Denied::Refused(body.refusal(&secrets), request_id)),
             Err(RequestTokenError::Request(error)) => Err(Denied::Failed(error)),
             Err(RequestTokenError::Parse(_, mut body)) => {
                 body.zeroize();

@@ -99,7 +99,7 @@ impl Graph {
                 done.insert(*n, None);
                 continue;
             }
-            let error = fault::error(status, body.as_bytes()).with_request_id(response.request_id.clone());
+            let error = fault::error(status, body.as_bytes(), &response.secrets).with_request_id(response.request_id.clone());
             match error.kind() {
                 ErrorKind::Throttled | ErrorKind::Upstream => {
                     let wait = answer.wait(self.pipeline.clock().now());

@@ -4,6 +4,7 @@ use super::wire::{self, ItemBody, Page, Recipient};
 use super::{Caller, Graph, IMMUTABLE, PREFER, fault, segment};
 use crate::clock::to_ms;
 use crate::error::{Error, ErrorKind, Result};
+use crate::foreign::Proofs;
 use crate::model::{Address, BodyType, Importance, rfc3339};
 use crate::pipeline::{Purpose, Response, error_code};
 use http::HeaderValue;
@@ -95,7 +96,7 @@ impl Graph {
         if let Some(answer) = self.lost(&response) {
             return Ok(answer);
         }
-        Err(fault::error(response.status, &response.body).with_request_id(response.request_id).on_account(&caller.account_id))
+        Err(fault::error(response.status, &response.body, &response.secrets).with_request_id(response.request_id).on_account(&caller.account_id))
     }
 
     fn page(&self, folder_id: &str, followed: Option<&str>, response: &Response) -> Result<DeltaPage> {
@@ -114,23 +115,56 @@ impl Graph {
             return Err(Error::new(ErrorKind::Upstream, "A page of changes leads to itself, so the list would never end."));
         }
         self.pipeline.hosts().received(&link, Purpose::Graph)?;
-        Ok(DeltaPage { items: page.value.into_iter().map(|raw| item(raw, folder_id)).collect(), link, is_delta })
+        let proofs = response.secrets.proofs();
+        if proofs.are_in(&link) {
+            return Err(wire::unreadable());
+        }
+        let items: Vec<DeltaItem> = page.value.into_iter().map(|raw| item(raw, folder_id)).collect();
+        if is_of_another_folder(&items, folder_id) {
+            return Err(Error::new(ErrorKind::Upstream, "A page of changes belongs to another folder; nothing of it was kept. Try again later."));
+        }
+        Ok(DeltaPage { items: items.into_iter().map(|item| if repeats(&item, &proofs) { hidden() } else { item }).collect(), link, is_delta })
     }
 
     /// What a refusal means for the cursor; None: nothing, it is an ordinary error.
     fn lost(&self, response: &Response) -> Option<DeltaAnswer> {
         let code = error_code(&response.body);
-        let forgotten = ["syncstatenotfound", "resyncrequired", "syncstateinvalid", "invalidsyncstatedata"].contains(&code.as_str());
+        let forgotten = code.is_one_of(&["syncstatenotfound", "resyncrequired", "syncstateinvalid", "invalidsyncstatedata"]);
         match response.status.as_u16() {
             410 => {}
             400 | 404 if forgotten => {}
-            404 if ["erroritemnotfound", "errorsyncfoldernotfound", "errorfoldernotfound", "resourcenotfound", "itemnotfound"].contains(&code.as_str()) => return Some(DeltaAnswer::FolderGone),
+            404 if code.is_one_of(&["erroritemnotfound", "errorsyncfoldernotfound", "errorfoldernotfound", "resourcenotfound", "itemnotfound"]) => return Some(DeltaAnswer::FolderGone),
             _ => return None,
         }
         // A place outside of Graph is not followed; the folder's own address does as well.
         let restart = response.header("location").filter(|place| self.pipeline.hosts().received(place, Purpose::Graph).is_ok()).map(str::to_owned);
         Some(DeltaAnswer::Lost { restart })
     }
+}
+
+/// Every message says that it lies elsewhere. One that does may have been moved in this moment.
+fn is_of_another_folder(items: &[DeltaItem], folder_id: &str) -> bool {
+    let mut messages = items.iter().filter_map(|item| match item {
+        DeltaItem::Message(message) => Some(&message.folder_id),
+        _ => None,
+    });
+    // A folder may have been asked for by a name.
+    let is_name = folder_id.len() < 20;
+    let Some(first) = messages.next().filter(|_| !is_name) else { return false };
+    first != folder_id && messages.clone().count() > 0 && messages.all(|other| other == first)
+}
+
+/// An id that is stored in clear repeats what proves who we are.
+fn repeats(item: &DeltaItem, proofs: &Proofs) -> bool {
+    match item {
+        DeltaItem::Message(m) => [&m.id, &m.change_key, &m.folder_id, &m.conversation_id].into_iter().chain(&m.internet_message_id).any(|id| proofs.are_in(id)),
+        DeltaItem::Removed { id } => proofs.are_in(id),
+        DeltaItem::Unreadable { id, .. } => id.as_ref().is_some_and(|id| proofs.are_in(id)),
+    }
+}
+
+fn hidden() -> DeltaItem {
+    DeltaItem::Unreadable { id: None, raw: String::new(), reason: "its ids repeat a secret".to_owned() }
 }
 
 #[derive(Deserialize)]

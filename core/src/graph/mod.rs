@@ -81,7 +81,7 @@ impl Graph {
         if response.status.is_success() {
             return Ok(response);
         }
-        let error = fault::error(response.status, &response.body).with_request_id(response.request_id);
+        let error = fault::error(response.status, &response.body, &response.secrets).with_request_id(response.request_id);
         Err(match account_id {
             Some(id) => error.on_account(id),
             None => error,

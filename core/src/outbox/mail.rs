@@ -38,7 +38,7 @@ async fn create(job: &Job) -> Result<String> {
         // A draft that nobody sends does no harm, so a doubtful creation is looked up once and otherwise made again later.
         Err(error) if matches!(error.kind(), ErrorKind::OutcomeUnknown | ErrorKind::Upstream) => match by_mark(job).await? {
             Some(found) => Ok(found.id),
-            None => Err(Error::new(ErrorKind::Network, "Microsoft did not confirm the draft; it will be made again.").with_request_id(error.request_id().map(str::to_owned))),
+            None => Err(Error::new(ErrorKind::Network, "Microsoft did not confirm the draft; it will be made again.").with_request_of(&error)),
         },
         Err(error) => Err(error),
     }
@@ -50,7 +50,7 @@ pub async fn dispatch(job: &mut Job) -> Result<()> {
     match job.tools.graph.send_draft(&job.caller(), &id).await {
         // A draft that is not there may be one that was sent a moment ago: the mailbox is asked.
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            Err(Error::new(ErrorKind::OutcomeUnknown, "The draft is no longer where it was put.").with_request_id(error.request_id().map(str::to_owned)))
+            Err(Error::new(ErrorKind::OutcomeUnknown, "The draft is no longer where it was put.").with_request_of(&error))
         }
         other => other,
     }
