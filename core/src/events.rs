@@ -26,9 +26,9 @@ impl Bell {
         }
     }
 
-    pub fn listen(&self) -> EventStream {
+    pub fn listen(&self) -> Listener {
         let receiver = self.sender.read().unwrap_or_else(std::sync::PoisonError::into_inner).as_ref().map(broadcast::Sender::subscribe);
-        EventStream { receiver: Mutex::new(receiver) }
+        Listener { receiver: Mutex::new(receiver) }
     }
 
     /// Ends every stream.
@@ -45,13 +45,13 @@ impl Default for Bell {
     }
 }
 
-/// Live events from the moment it was made.
+/// What was rung since it was made.
 #[derive(Debug)]
-pub struct EventStream {
+pub struct Listener {
     receiver: Mutex<Option<broadcast::Receiver<Event>>>,
 }
 
-impl EventStream {
+impl Listener {
     /// Waits for the next event; none after shutdown. A cancelled wait loses nothing.
     pub async fn next(&self) -> Result<Option<Event>> {
         // Awaited in place and not in a task of its own: a cancelled wait in a task would swallow the event it was given.

@@ -39,9 +39,8 @@ mod vault;
 
 pub use clock::TestClock;
 pub use config::{App, Cloud, Config, Content};
-pub use engine::{ChangeStream, DeviceSignIn, Engine, LoopbackSignIn};
+pub use engine::{ChangeStream, DeviceSignIn, Engine, EventStream, LoopbackSignIn};
 pub use error::{Error, ErrorKind, Remedy, Result};
-pub use events::EventStream;
 pub use logs::{LogStream, logs};
 pub use model::*;
 pub use runtime::threads_ended;

@@ -26,8 +26,8 @@ fun main() = runBlocking<Unit> {
         println("conversation: ${thread.subject}, ${thread.messages.size} mails")
         println("text: ${engine.body(message.id).text.trim()}")
 
-        // Where the change feed stands now; what comes after it is news.
-        val cursor = engine.changes(null).ready(1000u).last().cursor
+        // Where the owner's change feed stands now; what comes after it is news.
+        val cursor = engine.changes(owner = "recruiter-42").ready(1000u).last().cursor
         println("marked as ${if (engine.markRead(message.id, true).isRead) "read" else "unread"}")
 
         val mail = """{
@@ -37,6 +37,6 @@ fun main() = runBlocking<Unit> {
         control("mail", mail)
         val second = engine.sync(account.id)
         println("second sync: ${second.added} added, ${second.changed} changed")
-        for (change in engine.changes(cursor).ready(1000u)) println("news: ${word(change.kind)}")
+        for (change in engine.changes(owner = "recruiter-42", cursor = cursor).ready(1000u)) println("news: ${word(change.kind)}")
     }
 }

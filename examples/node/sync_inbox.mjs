@@ -19,8 +19,8 @@ console.log(`conversation: ${thread.subject}, ${thread.messages.length} mails`)
 const { text } = await engine.body(newest.id)
 console.log(`text: ${text.trim()}`)
 
-// Where the change feed stands now; what comes after it is news.
-const cursor = (await engine.changes().ready(1000)).at(-1).cursor
+// Where the owner's change feed stands now; what comes after it is news.
+const cursor = (await engine.changes({ owner: 'recruiter-42' }).ready(1000)).at(-1).cursor
 const { isRead } = await engine.markRead(newest.id, true)
 console.log(`marked as ${isRead ? 'read' : 'unread'}`)
 
@@ -33,6 +33,6 @@ await control('mail', {
 })
 report = await engine.sync(account.id)
 console.log(`second sync: ${report.added} added, ${report.changed} changed`)
-for (const { kind } of await engine.changes(cursor).ready(1000)) console.log(`news: ${kind}`)
+for (const { kind } of await engine.changes({ owner: 'recruiter-42', cursor }).ready(1000)) console.log(`news: ${kind}`)
 
 await engine.close()

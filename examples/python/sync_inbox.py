@@ -21,8 +21,8 @@ def main() -> None:
         print(f"conversation: {thread.subject}, {len(thread.messages)} mails")
         print(f"text: {engine.body(message.id).text.strip()}")
 
-        # Where the change feed stands now; what comes after it is news.
-        cursor = engine.changes().ready(1000)[-1].cursor
+        # Where the owner's change feed stands now; what comes after it is news.
+        cursor = engine.changes(owner="recruiter-42").ready(1000)[-1].cursor
         message = engine.mark_read(message.id, True)
         print(f"marked as {'read' if message.is_read else 'unread'}")
 
@@ -38,7 +38,7 @@ def main() -> None:
         )
         report = engine.sync(account.id)
         print(f"second sync: {report.added} added, {report.changed} changed")
-        for change in engine.changes(cursor).ready(1000):
+        for change in engine.changes(owner="recruiter-42", cursor=cursor).ready(1000):
             print(f"news: {change.kind.value}")
 
 

@@ -20,7 +20,7 @@ async fn five_thousand_mails_sync_at_constant_memory() {
 async fn sync(world: &World, mailbox: &str, count: u32) -> u64 {
     world.ask("mail/many", json!({ "mailbox": mailbox, "count": count, "size": BODY })).await;
     let account = world.connect(mailbox).await;
-    let report = world.engine.sync(account).await.unwrap_or_else(|e| panic!("{e}"));
+    let report = world.engine.sync(account, None).await.unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(report.added, count);
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let peak = status.lines().find_map(|l| l.strip_prefix("VmHWM:")).and_then(|l| l.split_whitespace().next()?.parse().ok());

@@ -48,7 +48,7 @@ async fn process() {
         let tasks: Vec<_> = (0..TASKS)
             .map(|_| {
                 let (engine, account) = (engine.clone(), account.clone());
-                tokio::spawn(async move { engine.verify(account, false).await.map(drop).map_err(|e| format!("{:?} {e}", e.kind())) })
+                tokio::spawn(async move { engine.verify(account, false, None).await.map(drop).map_err(|e| format!("{:?} {e}", e.kind())) })
             })
             .collect();
         let mut wrong = Vec::new();

@@ -33,21 +33,21 @@ async fn ask(sim: &Sim, path: &str, body: Value) -> Value {
 
 async fn use_it(engine: &Engine, sim: &Sim, account: &str, name: &str, round: usize) -> tidings::Result<()> {
     ask(sim, "mail/many", json!({ "mailbox": WHO, "count": 25, "subject": format!("{name} {round}") })).await;
-    engine.sync(account.to_owned()).await?;
-    engine.folders(account.to_owned()).await?;
+    engine.sync(account.to_owned(), None).await?;
+    engine.folders(account.to_owned(), None).await?;
     let page = engine.messages(MessageQuery { account_id: Some(account.to_owned()), limit: 100, ..MessageQuery::default() }).await?;
     for message in page.items.iter().take(5) {
-        assert!(!engine.body(message.id.clone()).await?.content.is_empty());
-        assert!(!engine.thread(message.id.clone()).await?.messages.is_empty());
-        engine.mark_read(message.id.clone(), round.is_multiple_of(2)).await?;
+        assert!(!engine.body(message.id.clone(), None).await?.content.is_empty());
+        assert!(!engine.thread(message.id.clone(), None).await?.messages.is_empty());
+        engine.mark_read(message.id.clone(), round.is_multiple_of(2), None).await?;
     }
     let to = vec![Address { address: "alex@contoso.com".into(), name: String::new() }];
     let mail = MailDraft { account_id: account.to_owned(), to, subject: format!("{name} {round}"), body: "Hi".into(), ..MailDraft::default() };
     let receipt = engine.send(Draft::Mail { mail }).await?;
     assert_eq!(receipt.state, SendState::Sent, "{receipt:?}");
     engine.outbox(OutboxFilter { limit: 100, ..OutboxFilter::default() }).await?;
-    engine.verify(account.to_owned(), false).await?;
-    engine.account(account.to_owned()).await.map(drop)
+    engine.verify(account.to_owned(), false, None).await?;
+    engine.account(account.to_owned(), None).await.map(drop)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -103,7 +103,7 @@ class IdiomsTest {
         val engine = Engine.open(config(folder, cloud), RootKey.raw(generateRootKey()))
         assertEquals(emptyList(), engine.accounts(owner = "nobody"))
         val events = async { engine.eventFlow().toList() }
-        val changes = async { engine.changeFlow().toList() }
+        val changes = async { engine.changeFlow(owner = "nobody").toList() }
         delay(100)
         engine.shutdown()
         withTimeout(10_000) {

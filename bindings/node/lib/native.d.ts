@@ -183,6 +183,8 @@ export interface PermissionQuery {
   /** Default: `[]`. */
   extraScopes?: readonly string[];
   accountId?: string | null;
+  /** Whose the account must be. */
+  owner?: string | null;
 }
 
 /** What `verify` found. */
@@ -503,14 +505,16 @@ export interface MessageBody {
 }
 
 export interface MessageQuery {
+  /** Whose mail: all accounts of an owner, or one account. One of them is needed; with both, the account must be the owner's. */
+  owner?: string | null;
   accountId?: string | null;
-  /** Folder by id or well-known name; without an account, that folder of all accounts. */
+  /** Folder by id or well-known name; without an account, that folder of all accounts of the owner. */
   folder?: string | null;
   isRead?: boolean | null;
   conversationId?: string | null;
   /** 1 to 500. Default: `50`. */
   limit?: number;
-  /** `next` of the page before. */
+  /** `next` of the page before; good for the same owner, account and filters. */
   cursor?: string | null;
 }
 
@@ -533,6 +537,8 @@ export interface MailThread {
 export type SearchQuery = string | {
   /** 1 to 200 characters. */
   text: string;
+  /** As in `MessageQuery`. */
+  owner?: string | null;
   accountId?: string | null;
   /** 1 to 500. Default: `50`. */
   limit?: number;
@@ -552,6 +558,15 @@ export interface SyncReport {
   /** Items that could not be read and were set aside. */
   quarantined: number;
   durationMs: number;
+}
+
+/** Which changes. */
+export interface ChangeQuery {
+  /** Whose: all accounts of an owner, those that are gone included, or one account. One of them is needed; with both, the account must be the owner's. */
+  owner?: string | null;
+  accountId?: string | null;
+  /** Only what came after the change with this cursor; good for the same owner or account. From the beginning when none is given. */
+  cursor?: string | null;
 }
 
 /** One durable change. Store `cursor` when you have dealt with it. */
@@ -820,7 +835,7 @@ export class DeviceSignIn {
 /** Live events from the moment it was made. */
 export class EventStream implements AsyncIterable<Event> {
   private constructor();
-  /** Waits for the next event; none after shutdown. A cancelled wait loses nothing. */
+  /** Waits for the next event; none after shutdown. A cancelled wait loses nothing. Errors: InvalidInput (the owner). */
   next(options?: CallOptions): Promise<Event | null>;
   [Symbol.asyncIterator](): AsyncIterableIterator<Event>;
 }
@@ -878,25 +893,25 @@ export class Engine implements AsyncDisposable {
   linkPerson(request: LinkRequest, options?: CallOptions): Promise<SignIn>;
   /** Starts a new sign-in for an account that has one; it keeps its id, mail and queue, and only the same person may finish it. What Microsoft asked for
    * (claims) is passed on. Errors: as `connect`; NotFound. */
-  reconnect(accountId: string, redirectUri: string, options?: CallOptions): Promise<SignIn>;
+  reconnect(accountId: string, redirectUri: string, owner?: string | null, options?: CallOptions): Promise<SignIn>;
   /** Starts a sign-in that asks for further features, beside those the account has. Errors: as `connect`; NotFound. */
-  addFeatures(accountId: string, features: readonly Feature[], redirectUri: string, options?: CallOptions): Promise<SignIn>;
+  addFeatures(accountId: string, features: readonly Feature[], redirectUri: string, owner?: string | null, options?: CallOptions): Promise<SignIn>;
   /** What an administrator has to approve for this account: link, texts. The link is valid as long as a sign-in; ask again for another.
    * Errors: InvalidInput, NotFound, Forbidden (personal accounts). */
-  approval(accountId: string, redirectUri: string, options?: CallOptions): Promise<Approval>;
+  approval(accountId: string, redirectUri: string, owner?: string | null, options?: CallOptions): Promise<Approval>;
   /** Looks whether the approval came without a callback: an organisation's account is then connected. A person's account says that the person signs in again.
    * Errors: NotFound, NotConnected, Network, ConsentMissing (not yet), Forbidden (a wrong registration), Conflict (another owner has this organisation). */
-  resume(accountId: string, options?: CallOptions): Promise<Account>;
+  resume(accountId: string, owner?: string | null, options?: CallOptions): Promise<Account>;
   /** Asks Microsoft who the account is and whether its mailbox can be reached; sends a mail to itself if a test message is asked for.
    * Errors: NotFound, NotConnected, NeedsReconnect, Network. */
-  verify(accountId: string, testMessage: boolean, options?: CallOptions): Promise<Verification>;
+  verify(accountId: string, testMessage: boolean, owner?: string | null, options?: CallOptions): Promise<Verification>;
   /** Explains permissions to the person who is asked for them. Errors: InvalidInput, NotFound. */
   permissions(query?: PermissionQuery, options?: CallOptions): Promise<PermissionList>;
   accounts(filter?: AccountFilter, options?: CallOptions): Promise<Account[]>;
-  /** Errors: NotFound. */
-  account(accountId: string, options?: CallOptions): Promise<Account>;
-  /** Cancels queued sends, stops syncs and destroys the account's tokens at once; works offline. Synced mail is kept. */
-  disconnect(accountId: string, options?: CallOptions): Promise<Account>;
+  /** With an `owner`, here and in all calls that take one, the account or message of another owner is NotFound. Errors: NotFound. */
+  account(accountId: string, owner?: string | null, options?: CallOptions): Promise<Account>;
+  /** Cancels queued sends, stops syncs and destroys the account's tokens at once; works offline. Synced mail is kept. Errors: NotFound. */
+  disconnect(accountId: string, owner?: string | null, options?: CallOptions): Promise<Account>;
   /** How all accounts of an owner are doing. Touches no network. Errors: NotFound. */
   health(owner: string, options?: CallOptions): Promise<Health>;
   /** Destroys the content key at once, then erases every row. What was begun is ended at the next open. Errors: InvalidInput, NotFound,
@@ -923,27 +938,29 @@ export class Engine implements AsyncDisposable {
   receipt(receiptId: string, options?: CallOptions): Promise<Receipt>;
   outbox(filter?: OutboxFilter, options?: CallOptions): Promise<Receipt[]>;
   /** Brings the account's folders up to date. Each page is stored with its cursor in one transaction; a cancelled call stops after a page and loses nothing.
-   * Source: Graph, message: delta. Errors: NotConnected, NeedsReconnect, ConsentMissing, Throttled, Network, Upstream, LinkRejected. */
-  sync(accountId: string, options?: CallOptions): Promise<SyncReport>;
-  /** Folders known from the last sync. */
-  folders(accountId: string, options?: CallOptions): Promise<Folder[]>;
+   * Source: Graph, message: delta. Errors: NotFound (of another owner), NotConnected, NeedsReconnect, ConsentMissing, Throttled, Network, Upstream, LinkRejected. */
+  sync(accountId: string, owner?: string | null, options?: CallOptions): Promise<SyncReport>;
+  /** Folders known from the last sync. Errors: NotFound. */
+  folders(accountId: string, owner?: string | null, options?: CallOptions): Promise<Folder[]>;
+  /** Of all accounts of an owner, or of one account. Errors: InvalidInput (also when neither is named, or the cursor is another query's), NotFound. */
   messages(query?: MessageQuery, options?: CallOptions): Promise<MessagePage>;
   /** Errors: NotFound. */
-  message(messageId: string, options?: CallOptions): Promise<Message>;
+  message(messageId: string, owner?: string | null, options?: CallOptions): Promise<Message>;
   /** Errors: NotFound. */
-  body(messageId: string, options?: CallOptions): Promise<MessageBody>;
-  /** Best matches first. Errors: InvalidInput, also when the store's content is sealed. */
+  body(messageId: string, owner?: string | null, options?: CallOptions): Promise<MessageBody>;
+  /** Best matches first, of all accounts of an owner or of one account. Errors: InvalidInput (also when neither is named, or the store's content is
+   * sealed), NotFound. */
   search(query: SearchQuery, options?: CallOptions): Promise<Message[]>;
-  /** The conversation a message belongs to. Errors: NotFound. */
-  thread(messageId: string, options?: CallOptions): Promise<MailThread>;
+  /** The conversation a message belongs to, in its account. Errors: NotFound. */
+  thread(messageId: string, owner?: string | null, options?: CallOptions): Promise<MailThread>;
   /** Sets the read state in the mailbox, then here. Errors: NotFound, NotConnected, ConsentMissing, Network. */
-  markRead(messageId: string, isRead: boolean, options?: CallOptions): Promise<Message>;
+  markRead(messageId: string, isRead: boolean, owner?: string | null, options?: CallOptions): Promise<Message>;
   /** Counts since the engine was opened. */
   metrics(): Metrics;
-  /** Live events from now on. */
-  events(): EventStream;
-  /** The change feed after `cursor`; from the beginning when none is given. */
-  changes(cursor?: string | null): ChangeStream;
+  /** Live events from now on: of all accounts of an owner, or of everybody when none is named. */
+  events(owner?: string | null): EventStream;
+  /** The change feed of all accounts of an owner, or of one account. What is wrong with the query is told by the stream: InvalidInput, NotFound. */
+  changes(query?: ChangeQuery): ChangeStream;
   [Symbol.asyncDispose](): Promise<void>;
 }
 

@@ -23,7 +23,7 @@ export async function uses(account: Account, url: string, signal: AbortSignal): 
     if (event.type === 'sync_finished') same<number>(event.report.durationMs)
     else if (event.type === 'missed') same<number>(event.count)
   }
-  for await (const change of engine.changes('cursor')) same<Change>(change)
+  for await (const change of engine.changes({ owner: 'me', cursor: 'cursor' })) same<Change>(change)
   try {
     await engine.sync(account.id)
   } catch (e) {

@@ -38,7 +38,7 @@ def test_methods_take_a_record_or_its_fields(engine):
             one, two, three = await asyncio.gather(engine.accounts(owner="nobody"), engine.accounts(tidings.AccountFilter(owner="nobody")), engine.accounts())
             assert one == two == three == []
             assert await engine.outbox(state="queued", limit=5) == []
-            assert (await engine.messages(folder="inbox")).items == []
+            assert (await engine.messages(owner="nobody", folder="inbox")).items == []
             with pytest.raises(tidings.InvalidInputError):
                 await engine.accounts(tidings.AccountFilter(), owner="nobody")
             with pytest.raises(TypeError):
@@ -70,7 +70,7 @@ def test_closing_ends_loops(engine):
         return [item async for item in stream]
 
     async def main():
-        loops = [asyncio.create_task(collect(stream)) for stream in (engine.events(), engine.changes(), engine.changes(None))]
+        loops = [asyncio.create_task(collect(stream)) for stream in (engine.events(), engine.changes(owner="me"), engine.events("me"))]
         await asyncio.sleep(0.1)
         await engine.close()
         assert await asyncio.wait_for(asyncio.gather(*loops), 10) == [[], [], []]

@@ -23,7 +23,7 @@ async def uses(engine: tidings.Engine, account: Account, url: str) -> None:
                 assert_type(report, tidings.SyncReport)
             case Event.SyncFailed(account_id=id, reason=reason):
                 print(id, reason)
-    async for change in engine.changes("cursor"):
+    async for change in engine.changes(owner="me", cursor="cursor"):
         assert_type(change, Change)
     async with engine as same:
         assert_type(same, tidings.Engine)
@@ -59,7 +59,7 @@ async def uses(engine: tidings.Engine, account: Account, url: str) -> None:
 def blocks(engine: tidings.BlockingEngine) -> None:
     with engine:
         assert_type(engine.send(tidings.Chat("id", "a@contoso.com", "Hi")), Receipt)
-        for change in engine.changes():
+        for change in engine.changes(owner="me"):
             assert_type(change, Change)
         assert_type(engine.connect_device(owner="script", features=["chat"]), tidings.BlockingDeviceSignIn)
     for record in tidings.blocking_logs("info"):

@@ -504,14 +504,17 @@ class PermissionList:
 @final
 class PermissionQuery:
     """What to explain: the permissions that features need or, with an account, those it was granted as well."""
-    __match_args__ = ("features", "extra_scopes", "account_id")
-    def __new__(cls, features: Sequence[_Feature] = ..., extra_scopes: Sequence[str] = ..., account_id: str | None = ...) -> Self: ...
+    __match_args__ = ("features", "extra_scopes", "account_id", "owner")
+    def __new__(cls, features: Sequence[_Feature] = ..., extra_scopes: Sequence[str] = ..., account_id: str | None = ..., owner: str | None = ...) -> Self: ...
     @property
     def features(self) -> list[Feature]: ...
     @property
     def extra_scopes(self) -> list[str]: ...
     @property
     def account_id(self) -> str | None: ...
+    @property
+    def owner(self) -> str | None:
+        """Whose the account must be."""
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -1074,13 +1077,16 @@ class MessageBody:
 
 @final
 class MessageQuery:
-    __match_args__ = ("account_id", "folder", "is_read", "conversation_id", "limit", "cursor")
-    def __new__(cls, account_id: str | None = ..., folder: str | None = ..., is_read: bool | None = ..., conversation_id: str | None = ..., limit: int = ..., cursor: str | None = ...) -> Self: ...
+    __match_args__ = ("owner", "account_id", "folder", "is_read", "conversation_id", "limit", "cursor")
+    def __new__(cls, owner: str | None = ..., account_id: str | None = ..., folder: str | None = ..., is_read: bool | None = ..., conversation_id: str | None = ..., limit: int = ..., cursor: str | None = ...) -> Self: ...
+    @property
+    def owner(self) -> str | None:
+        """Whose mail: all accounts of an owner, or one account. One of them is needed; with both, the account must be the owner's."""
     @property
     def account_id(self) -> str | None: ...
     @property
     def folder(self) -> str | None:
-        """Folder by id or well-known name; without an account, that folder of all accounts."""
+        """Folder by id or well-known name; without an account, that folder of all accounts of the owner."""
     @property
     def is_read(self) -> bool | None: ...
     @property
@@ -1090,7 +1096,7 @@ class MessageQuery:
         """1 to 500."""
     @property
     def cursor(self) -> str | None:
-        """`next` of the page before."""
+        """`next` of the page before; good for the same owner, account and filters."""
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -1126,11 +1132,14 @@ class MailThread:
 @final
 class SearchQuery:
     """Words to look for in subjects, names, addresses and bodies; all of them must be there."""
-    __match_args__ = ("text", "account_id", "limit")
-    def __new__(cls, text: str, account_id: str | None = ..., limit: int = ...) -> Self: ...
+    __match_args__ = ("text", "owner", "account_id", "limit")
+    def __new__(cls, text: str, owner: str | None = ..., account_id: str | None = ..., limit: int = ...) -> Self: ...
     @property
     def text(self) -> str:
         """1 to 200 characters."""
+    @property
+    def owner(self) -> str | None:
+        """As in `MessageQuery`."""
     @property
     def account_id(self) -> str | None: ...
     @property
@@ -1169,6 +1178,22 @@ class SyncReport:
         """Items that could not be read and were set aside."""
     @property
     def duration_ms(self) -> int: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class ChangeQuery:
+    """Which changes."""
+    __match_args__ = ("owner", "account_id", "cursor")
+    def __new__(cls, owner: str | None = ..., account_id: str | None = ..., cursor: str | None = ...) -> Self: ...
+    @property
+    def owner(self) -> str | None:
+        """Whose: all accounts of an owner, those that are gone included, or one account. One of them is needed; with both, the account must be the owner's."""
+    @property
+    def account_id(self) -> str | None: ...
+    @property
+    def cursor(self) -> str | None:
+        """Only what came after the change with this cursor; good for the same owner or account. From the beginning when none is given."""
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -1495,7 +1520,7 @@ _DeviceSignIn: TypeAlias = DeviceSignIn | BlockingDeviceSignIn
 class EventStream:
     """Live events from the moment it was made."""
     async def next(self) -> Event | None:
-        """Waits for the next event; none after shutdown. A cancelled wait loses nothing."""
+        """Waits for the next event; none after shutdown. A cancelled wait loses nothing. Errors: InvalidInput (the owner)."""
     def __aiter__(self) -> Self: ...
     async def __anext__(self) -> Event: ...
 
@@ -1503,7 +1528,7 @@ class EventStream:
 class BlockingEventStream:
     """Live events from the moment it was made."""
     def next(self) -> Event | None:
-        """Waits for the next event; none after shutdown. A cancelled wait loses nothing."""
+        """Waits for the next event; none after shutdown. A cancelled wait loses nothing. Errors: InvalidInput (the owner)."""
     def __iter__(self) -> Self: ...
     def __next__(self) -> Event: ...
 
@@ -1600,34 +1625,34 @@ class Engine:
         """Starts a sign-in that only tells who somebody is. Errors: as `connect`."""
     @overload
     async def link_person(self, *, owner: str, redirect_uri: str, app: str | None = ..., tenant: str | None = ..., login_hint: str | None = ..., context: str | None = ...) -> SignIn: ...
-    async def reconnect(self, account_id: str, redirect_uri: str) -> SignIn:
+    async def reconnect(self, account_id: str, redirect_uri: str, owner: str | None = ...) -> SignIn:
         """Starts a new sign-in for an account that has one; it keeps its id, mail and queue, and only the same person may finish it. What Microsoft asked for
         (claims) is passed on. Errors: as `connect`; NotFound."""
-    async def add_features(self, account_id: str, features: Sequence[_Feature], redirect_uri: str) -> SignIn:
+    async def add_features(self, account_id: str, features: Sequence[_Feature], redirect_uri: str, owner: str | None = ...) -> SignIn:
         """Starts a sign-in that asks for further features, beside those the account has. Errors: as `connect`; NotFound."""
-    async def approval(self, account_id: str, redirect_uri: str) -> Approval:
+    async def approval(self, account_id: str, redirect_uri: str, owner: str | None = ...) -> Approval:
         """What an administrator has to approve for this account: link, texts. The link is valid as long as a sign-in; ask again for another.
         Errors: InvalidInput, NotFound, Forbidden (personal accounts)."""
-    async def resume(self, account_id: str) -> Account:
+    async def resume(self, account_id: str, owner: str | None = ...) -> Account:
         """Looks whether the approval came without a callback: an organisation's account is then connected. A person's account says that the person signs in again.
         Errors: NotFound, NotConnected, Network, ConsentMissing (not yet), Forbidden (a wrong registration), Conflict (another owner has this organisation)."""
-    async def verify(self, account_id: str, test_message: bool) -> Verification:
+    async def verify(self, account_id: str, test_message: bool, owner: str | None = ...) -> Verification:
         """Asks Microsoft who the account is and whether its mailbox can be reached; sends a mail to itself if a test message is asked for.
         Errors: NotFound, NotConnected, NeedsReconnect, Network."""
     @overload
     async def permissions(self, query: PermissionQuery) -> PermissionList:
         """Explains permissions to the person who is asked for them. Errors: InvalidInput, NotFound."""
     @overload
-    async def permissions(self, *, features: Sequence[_Feature] = ..., extra_scopes: Sequence[str] = ..., account_id: str | None = ...) -> PermissionList: ...
+    async def permissions(self, *, features: Sequence[_Feature] = ..., extra_scopes: Sequence[str] = ..., account_id: str | None = ..., owner: str | None = ...) -> PermissionList: ...
     @overload
     async def accounts(self, filter: AccountFilter) -> list[Account]:
         ...
     @overload
     async def accounts(self, *, owner: str | None = ..., state: _AccountState | None = ...) -> list[Account]: ...
-    async def account(self, account_id: str) -> Account:
-        """Errors: NotFound."""
-    async def disconnect(self, account_id: str) -> Account:
-        """Cancels queued sends, stops syncs and destroys the account's tokens at once; works offline. Synced mail is kept."""
+    async def account(self, account_id: str, owner: str | None = ...) -> Account:
+        """With an `owner`, here and in all calls that take one, the account or message of another owner is NotFound. Errors: NotFound."""
+    async def disconnect(self, account_id: str, owner: str | None = ...) -> Account:
+        """Cancels queued sends, stops syncs and destroys the account's tokens at once; works offline. Synced mail is kept. Errors: NotFound."""
     async def health(self, owner: str) -> Health:
         """How all accounts of an owner are doing. Touches no network. Errors: NotFound."""
     @overload
@@ -1663,35 +1688,39 @@ class Engine:
         ...
     @overload
     async def outbox(self, *, account_id: str | None = ..., state: _SendState | None = ..., limit: int = ...) -> list[Receipt]: ...
-    async def sync(self, account_id: str) -> SyncReport:
+    async def sync(self, account_id: str, owner: str | None = ...) -> SyncReport:
         """Brings the account's folders up to date. Each page is stored with its cursor in one transaction; a cancelled call stops after a page and loses nothing.
-        Source: Graph, message: delta. Errors: NotConnected, NeedsReconnect, ConsentMissing, Throttled, Network, Upstream, LinkRejected."""
-    async def folders(self, account_id: str) -> list[Folder]:
-        """Folders known from the last sync."""
+        Source: Graph, message: delta. Errors: NotFound (of another owner), NotConnected, NeedsReconnect, ConsentMissing, Throttled, Network, Upstream, LinkRejected."""
+    async def folders(self, account_id: str, owner: str | None = ...) -> list[Folder]:
+        """Folders known from the last sync. Errors: NotFound."""
     @overload
     async def messages(self, query: MessageQuery) -> MessagePage:
-        ...
+        """Of all accounts of an owner, or of one account. Errors: InvalidInput (also when neither is named, or the cursor is another query's), NotFound."""
     @overload
-    async def messages(self, *, account_id: str | None = ..., folder: str | None = ..., is_read: bool | None = ..., conversation_id: str | None = ..., limit: int = ..., cursor: str | None = ...) -> MessagePage: ...
-    async def message(self, message_id: str) -> Message:
+    async def messages(self, *, owner: str | None = ..., account_id: str | None = ..., folder: str | None = ..., is_read: bool | None = ..., conversation_id: str | None = ..., limit: int = ..., cursor: str | None = ...) -> MessagePage: ...
+    async def message(self, message_id: str, owner: str | None = ...) -> Message:
         """Errors: NotFound."""
-    async def body(self, message_id: str) -> MessageBody:
+    async def body(self, message_id: str, owner: str | None = ...) -> MessageBody:
         """Errors: NotFound."""
     @overload
     async def search(self, query: SearchQuery) -> list[Message]:
-        """Best matches first. Errors: InvalidInput, also when the store's content is sealed."""
+        """Best matches first, of all accounts of an owner or of one account. Errors: InvalidInput (also when neither is named, or the store's content is
+        sealed), NotFound."""
     @overload
-    async def search(self, *, text: str, account_id: str | None = ..., limit: int = ...) -> list[Message]: ...
-    async def thread(self, message_id: str) -> MailThread:
-        """The conversation a message belongs to. Errors: NotFound."""
-    async def mark_read(self, message_id: str, is_read: bool) -> Message:
+    async def search(self, *, text: str, owner: str | None = ..., account_id: str | None = ..., limit: int = ...) -> list[Message]: ...
+    async def thread(self, message_id: str, owner: str | None = ...) -> MailThread:
+        """The conversation a message belongs to, in its account. Errors: NotFound."""
+    async def mark_read(self, message_id: str, is_read: bool, owner: str | None = ...) -> Message:
         """Sets the read state in the mailbox, then here. Errors: NotFound, NotConnected, ConsentMissing, Network."""
     def metrics(self) -> Metrics:
         """Counts since the engine was opened."""
-    def events(self) -> EventStream:
-        """Live events from now on."""
-    def changes(self, cursor: str | None = ...) -> ChangeStream:
-        """The change feed after `cursor`; from the beginning when none is given."""
+    def events(self, owner: str | None = ...) -> EventStream:
+        """Live events from now on: of all accounts of an owner, or of everybody when none is named."""
+    @overload
+    def changes(self, query: ChangeQuery) -> ChangeStream:
+        """The change feed of all accounts of an owner, or of one account. What is wrong with the query is told by the stream: InvalidInput, NotFound."""
+    @overload
+    def changes(self, *, owner: str | None = ..., account_id: str | None = ..., cursor: str | None = ...) -> ChangeStream: ...
     async def __aenter__(self) -> Self: ...
     async def __aexit__(self, *_exc: type[BaseException] | BaseException | TracebackType | None) -> None: ...
 
@@ -1746,34 +1775,34 @@ class BlockingEngine:
         """Starts a sign-in that only tells who somebody is. Errors: as `connect`."""
     @overload
     def link_person(self, *, owner: str, redirect_uri: str, app: str | None = ..., tenant: str | None = ..., login_hint: str | None = ..., context: str | None = ...) -> SignIn: ...
-    def reconnect(self, account_id: str, redirect_uri: str) -> SignIn:
+    def reconnect(self, account_id: str, redirect_uri: str, owner: str | None = ...) -> SignIn:
         """Starts a new sign-in for an account that has one; it keeps its id, mail and queue, and only the same person may finish it. What Microsoft asked for
         (claims) is passed on. Errors: as `connect`; NotFound."""
-    def add_features(self, account_id: str, features: Sequence[_Feature], redirect_uri: str) -> SignIn:
+    def add_features(self, account_id: str, features: Sequence[_Feature], redirect_uri: str, owner: str | None = ...) -> SignIn:
         """Starts a sign-in that asks for further features, beside those the account has. Errors: as `connect`; NotFound."""
-    def approval(self, account_id: str, redirect_uri: str) -> Approval:
+    def approval(self, account_id: str, redirect_uri: str, owner: str | None = ...) -> Approval:
         """What an administrator has to approve for this account: link, texts. The link is valid as long as a sign-in; ask again for another.
         Errors: InvalidInput, NotFound, Forbidden (personal accounts)."""
-    def resume(self, account_id: str) -> Account:
+    def resume(self, account_id: str, owner: str | None = ...) -> Account:
         """Looks whether the approval came without a callback: an organisation's account is then connected. A person's account says that the person signs in again.
         Errors: NotFound, NotConnected, Network, ConsentMissing (not yet), Forbidden (a wrong registration), Conflict (another owner has this organisation)."""
-    def verify(self, account_id: str, test_message: bool) -> Verification:
+    def verify(self, account_id: str, test_message: bool, owner: str | None = ...) -> Verification:
         """Asks Microsoft who the account is and whether its mailbox can be reached; sends a mail to itself if a test message is asked for.
         Errors: NotFound, NotConnected, NeedsReconnect, Network."""
     @overload
     def permissions(self, query: PermissionQuery) -> PermissionList:
         """Explains permissions to the person who is asked for them. Errors: InvalidInput, NotFound."""
     @overload
-    def permissions(self, *, features: Sequence[_Feature] = ..., extra_scopes: Sequence[str] = ..., account_id: str | None = ...) -> PermissionList: ...
+    def permissions(self, *, features: Sequence[_Feature] = ..., extra_scopes: Sequence[str] = ..., account_id: str | None = ..., owner: str | None = ...) -> PermissionList: ...
     @overload
     def accounts(self, filter: AccountFilter) -> list[Account]:
         ...
     @overload
     def accounts(self, *, owner: str | None = ..., state: _AccountState | None = ...) -> list[Account]: ...
-    def account(self, account_id: str) -> Account:
-        """Errors: NotFound."""
-    def disconnect(self, account_id: str) -> Account:
-        """Cancels queued sends, stops syncs and destroys the account's tokens at once; works offline. Synced mail is kept."""
+    def account(self, account_id: str, owner: str | None = ...) -> Account:
+        """With an `owner`, here and in all calls that take one, the account or message of another owner is NotFound. Errors: NotFound."""
+    def disconnect(self, account_id: str, owner: str | None = ...) -> Account:
+        """Cancels queued sends, stops syncs and destroys the account's tokens at once; works offline. Synced mail is kept. Errors: NotFound."""
     def health(self, owner: str) -> Health:
         """How all accounts of an owner are doing. Touches no network. Errors: NotFound."""
     @overload
@@ -1809,35 +1838,39 @@ class BlockingEngine:
         ...
     @overload
     def outbox(self, *, account_id: str | None = ..., state: _SendState | None = ..., limit: int = ...) -> list[Receipt]: ...
-    def sync(self, account_id: str) -> SyncReport:
+    def sync(self, account_id: str, owner: str | None = ...) -> SyncReport:
         """Brings the account's folders up to date. Each page is stored with its cursor in one transaction; a cancelled call stops after a page and loses nothing.
-        Source: Graph, message: delta. Errors: NotConnected, NeedsReconnect, ConsentMissing, Throttled, Network, Upstream, LinkRejected."""
-    def folders(self, account_id: str) -> list[Folder]:
-        """Folders known from the last sync."""
+        Source: Graph, message: delta. Errors: NotFound (of another owner), NotConnected, NeedsReconnect, ConsentMissing, Throttled, Network, Upstream, LinkRejected."""
+    def folders(self, account_id: str, owner: str | None = ...) -> list[Folder]:
+        """Folders known from the last sync. Errors: NotFound."""
     @overload
     def messages(self, query: MessageQuery) -> MessagePage:
-        ...
+        """Of all accounts of an owner, or of one account. Errors: InvalidInput (also when neither is named, or the cursor is another query's), NotFound."""
     @overload
-    def messages(self, *, account_id: str | None = ..., folder: str | None = ..., is_read: bool | None = ..., conversation_id: str | None = ..., limit: int = ..., cursor: str | None = ...) -> MessagePage: ...
-    def message(self, message_id: str) -> Message:
+    def messages(self, *, owner: str | None = ..., account_id: str | None = ..., folder: str | None = ..., is_read: bool | None = ..., conversation_id: str | None = ..., limit: int = ..., cursor: str | None = ...) -> MessagePage: ...
+    def message(self, message_id: str, owner: str | None = ...) -> Message:
         """Errors: NotFound."""
-    def body(self, message_id: str) -> MessageBody:
+    def body(self, message_id: str, owner: str | None = ...) -> MessageBody:
         """Errors: NotFound."""
     @overload
     def search(self, query: SearchQuery) -> list[Message]:
-        """Best matches first. Errors: InvalidInput, also when the store's content is sealed."""
+        """Best matches first, of all accounts of an owner or of one account. Errors: InvalidInput (also when neither is named, or the store's content is
+        sealed), NotFound."""
     @overload
-    def search(self, *, text: str, account_id: str | None = ..., limit: int = ...) -> list[Message]: ...
-    def thread(self, message_id: str) -> MailThread:
-        """The conversation a message belongs to. Errors: NotFound."""
-    def mark_read(self, message_id: str, is_read: bool) -> Message:
+    def search(self, *, text: str, owner: str | None = ..., account_id: str | None = ..., limit: int = ...) -> list[Message]: ...
+    def thread(self, message_id: str, owner: str | None = ...) -> MailThread:
+        """The conversation a message belongs to, in its account. Errors: NotFound."""
+    def mark_read(self, message_id: str, is_read: bool, owner: str | None = ...) -> Message:
         """Sets the read state in the mailbox, then here. Errors: NotFound, NotConnected, ConsentMissing, Network."""
     def metrics(self) -> Metrics:
         """Counts since the engine was opened."""
-    def events(self) -> BlockingEventStream:
-        """Live events from now on."""
-    def changes(self, cursor: str | None = ...) -> BlockingChangeStream:
-        """The change feed after `cursor`; from the beginning when none is given."""
+    def events(self, owner: str | None = ...) -> BlockingEventStream:
+        """Live events from now on: of all accounts of an owner, or of everybody when none is named."""
+    @overload
+    def changes(self, query: ChangeQuery) -> BlockingChangeStream:
+        """The change feed of all accounts of an owner, or of one account. What is wrong with the query is told by the stream: InvalidInput, NotFound."""
+    @overload
+    def changes(self, *, owner: str | None = ..., account_id: str | None = ..., cursor: str | None = ...) -> BlockingChangeStream: ...
     def __enter__(self) -> Self: ...
     def __exit__(self, *_exc: type[BaseException] | BaseException | TracebackType | None) -> None: ...
 

@@ -14,16 +14,16 @@ impl Engine {
         Self::open(Config::from_file(&path)?, root_key)
     }
 
-    /// Best matches first. Errors: InvalidInput, also when the store's content is sealed.
+    /// Best matches first, of all accounts of an owner or of one account. Errors: InvalidInput (also when neither is named, or the store's content is
+    /// sealed), NotFound.
     pub async fn search(&self, query: SearchQuery) -> Result<Vec<Message>> {
         let inner = self.inner.clone();
         self.inner
             .runtime
             .finish(async move {
-                if let Some(account_id) = &query.account_id {
-                    inner.row(account_id).await?;
-                }
-                inner.reader.search(query).await
+                let words = inner.reader.search_words(&query)?;
+                let scope = inner.scope(query.owner.as_deref(), query.account_id.as_deref()).await?;
+                inner.reader.search(scope, words, query.limit).await
             })
             .await
     }

@@ -54,6 +54,7 @@ pub(super) fn fill(engine: &Engine, id: &str, owner: &str, messages: usize) {
             let graph_id = format!("graph-{owner}-{n}");
             let body = [&[0u8], lz4_flex::compress_prepend_size(format!("Body {n}").as_bytes()).as_slice()].concat();
             NewMessage {
+                id: format!("msg_{id}{n}"),
                 search: clear.then(|| SearchText { subject: format!("Subject{owner}"), people: format!("person{owner}"), text: Some(format!("word{n} text{owner}")) }),
                 folder_id: folder.clone(),
                 conversation_id: format!("conversation-{owner}"),
@@ -89,7 +90,7 @@ pub(super) fn fill(engine: &Engine, id: &str, owner: &str, messages: usize) {
 }
 
 pub(super) async fn first_message(engine: &Engine) -> Message {
-    engine.messages(MessageQuery { limit: 1, ..MessageQuery::default() }).await.unwrap().items.remove(0)
+    engine.messages(MessageQuery { account_id: Some("acc_a".into()), limit: 1, ..MessageQuery::default() }).await.unwrap().items.remove(0)
 }
 
 async fn log(engine: &Engine) -> Vec<AuditRecord> {
@@ -102,28 +103,31 @@ async fn reading_leaves_one_record_each() {
     let engine = engine(&dir.path().join("store"), &clock());
     fill(&engine, "acc_a", "owner", 3);
     let before = log(&engine).await.len();
-    assert_eq!(engine.messages(MessageQuery::default()).await.unwrap().items.len(), 3);
+    assert_eq!(engine.messages(MessageQuery { account_id: Some("acc_a".into()), ..MessageQuery::default() }).await.unwrap().items.len(), 3);
     let id = first_message(&engine).await.id;
-    assert_eq!(engine.message(id.clone()).await.unwrap().subject, "Subject 2");
-    assert_eq!(engine.body(id.clone()).await.unwrap().text.trim(), "Body 2");
-    assert_eq!(engine.thread(id.clone()).await.unwrap().messages.len(), 3);
+    engine.messages(MessageQuery { owner: Some("owner".into()), ..MessageQuery::default() }).await.unwrap();
+    assert_eq!(engine.message(id.clone(), None).await.unwrap().subject, "Subject 2");
+    assert_eq!(engine.body(id.clone(), None).await.unwrap().text.trim(), "Body 2");
+    assert_eq!(engine.thread(id.clone(), None).await.unwrap().messages.len(), 3);
     let records = log(&engine).await.split_off(before);
     assert!(records.iter().all(|r| r.kind == AuditKind::ContentRead && r.at == crate::clock::from_ms(START as i64)));
     let seen: Vec<_> = records.iter().map(|r| (r.account_id.as_deref(), r.subject.as_deref(), r.detail.as_str())).collect();
+    let owner = engine.inner.store.notary().unwrap().owner("owner").unwrap();
     let (a, m) = (Some("acc_a"), Some(id.as_str()));
     assert_eq!(
         seen,
         [
-            (None, None, "A list of messages was read, 3 of them."),
-            (None, None, "A list of messages was read, 1 of them."),
+            (a, None, "A list of messages was read, 3 of them."),
+            (a, None, "A list of messages was read, 1 of them."),
+            (None, Some(owner.as_str()), "A list of messages was read, 3 of them."),
             (a, m, "A message was read."),
             (a, m, "A body was read."),
             (a, m, "A conversation was read, 3 of them.")
         ]
     );
     // What does not exist was not read.
-    assert!(engine.body("msg_999".into()).await.is_err());
-    assert_eq!(log(&engine).await.len(), before + 5);
+    assert!(engine.body("msg_999".into(), None).await.is_err());
+    assert_eq!(log(&engine).await.len(), before + 6);
     engine.shutdown().await;
 }
 
@@ -135,10 +139,10 @@ async fn no_record_no_content() {
     fill(&engine, "acc_a", "owner", 1);
     let id = first_message(&engine).await.id;
     tamper(&store, "ALTER TABLE audit RENAME TO gone");
-    assert!(engine.messages(MessageQuery::default()).await.is_err());
-    assert!(engine.message(id.clone()).await.is_err() && engine.body(id.clone()).await.is_err() && engine.thread(id.clone()).await.is_err());
+    assert!(engine.messages(MessageQuery { account_id: Some("acc_a".into()), ..MessageQuery::default() }).await.is_err());
+    assert!(engine.message(id.clone(), None).await.is_err() && engine.body(id.clone(), None).await.is_err() && engine.thread(id.clone(), None).await.is_err());
     tamper(&store, "ALTER TABLE gone RENAME TO audit");
-    assert!(engine.body(id).await.is_ok() && engine.verify_audit(None).await.unwrap().intact);
+    assert!(engine.body(id, None).await.is_ok() && engine.verify_audit(None).await.unwrap().intact);
     engine.shutdown().await;
 }
 
@@ -213,7 +217,7 @@ async fn what_was_altered_shows() {
         fill(&engine, "acc_a", "owner", 1);
         let id = first_message(&engine).await.id;
         for _ in 0..9 {
-            engine.message(id.clone()).await.unwrap();
+            engine.message(id.clone(), None).await.unwrap();
         }
         let whole = engine.verify_audit(None).await.unwrap();
         assert_eq!((whole.intact, whole.records, whole.head.as_ref().unwrap().number, whole.fault), (true, 12, 12, None));

@@ -49,24 +49,24 @@ impl Engine {
 
     /// Starts a new sign-in for an account that has one; it keeps its id, mail and queue, and only the same person may finish it. What Microsoft asked for
     /// (claims) is passed on. Errors: as `connect`; NotFound.
-    pub async fn reconnect(&self, account_id: String, redirect_uri: String) -> Result<SignIn> {
+    pub async fn reconnect(&self, account_id: String, redirect_uri: String, owner: Option<String>) -> Result<SignIn> {
         let inner = self.inner.clone();
         self.inner
             .runtime
             .finish(async move {
-                inner.keeping.check_not_deleted(&inner.row(&account_id).await?.owner).await?;
+                inner.keeping.check_not_deleted(&inner.owned(&account_id, owner.as_deref()).await?.owner).await?;
                 inner.auth.begin_again(&account_id, redirect_uri).await
             })
             .await
     }
 
     /// Starts a sign-in that asks for further features, beside those the account has. Errors: as `connect`; NotFound.
-    pub async fn add_features(&self, account_id: String, features: Vec<Feature>, redirect_uri: String) -> Result<SignIn> {
+    pub async fn add_features(&self, account_id: String, features: Vec<Feature>, redirect_uri: String, owner: Option<String>) -> Result<SignIn> {
         let inner = self.inner.clone();
         self.inner
             .runtime
             .finish(async move {
-                inner.keeping.check_not_deleted(&inner.row(&account_id).await?.owner).await?;
+                inner.keeping.check_not_deleted(&inner.owned(&account_id, owner.as_deref()).await?.owner).await?;
                 inner.auth.begin_more(&account_id, features, redirect_uri).await
             })
             .await
@@ -74,11 +74,12 @@ impl Engine {
 
     /// What an administrator has to approve for this account: link, texts. The link is valid as long as a sign-in; ask again for another.
     /// Errors: InvalidInput, NotFound, Forbidden (personal accounts).
-    pub async fn approval(&self, account_id: String, redirect_uri: String) -> Result<Approval> {
+    pub async fn approval(&self, account_id: String, redirect_uri: String, owner: Option<String>) -> Result<Approval> {
         let inner = self.inner.clone();
         self.inner
             .runtime
             .finish(async move {
+                inner.owned(&account_id, owner.as_deref()).await?;
                 let answer = inner.auth.begin_approval(&account_id, redirect_uri).await?;
                 inner.keeping.approval_asked(&account_id).await?;
                 inner.account_changed();
@@ -89,11 +90,12 @@ impl Engine {
 
     /// Looks whether the approval came without a callback: an organisation's account is then connected. A person's account says that the person signs in again.
     /// Errors: NotFound, NotConnected, Network, ConsentMissing (not yet), Forbidden (a wrong registration), Conflict (another owner has this organisation).
-    pub async fn resume(&self, account_id: String) -> Result<Account> {
+    pub async fn resume(&self, account_id: String, owner: Option<String>) -> Result<Account> {
         let inner = self.inner.clone();
         self.inner
             .runtime
             .finish(async move {
+                inner.owned(&account_id, owner.as_deref()).await?;
                 let answer = inner.auth.resume(&account_id).await?;
                 inner.account_changed();
                 Ok(answer)
@@ -103,13 +105,21 @@ impl Engine {
 
     /// Asks Microsoft who the account is and whether its mailbox can be reached; sends a mail to itself if a test message is asked for.
     /// Errors: NotFound, NotConnected, NeedsReconnect, Network.
-    pub async fn verify(&self, account_id: String, test_message: bool) -> Result<Verification> {
-        self.verify_account(account_id, test_message).await
+    pub async fn verify(&self, account_id: String, test_message: bool, owner: Option<String>) -> Result<Verification> {
+        self.verify_account(account_id, test_message, owner).await
     }
 
     /// Explains permissions to the person who is asked for them. Errors: InvalidInput, NotFound.
     pub async fn permissions(&self, query: PermissionQuery) -> Result<PermissionList> {
         let inner = self.inner.clone();
-        self.inner.runtime.finish(async move { inner.auth.permissions(query).await }).await
+        self.inner
+            .runtime
+            .finish(async move {
+                if let Some(account_id) = &query.account_id {
+                    inner.owned(account_id, query.owner.as_deref()).await?;
+                }
+                inner.auth.permissions(query).await
+            })
+            .await
     }
 }

@@ -26,11 +26,19 @@ async fn kinds(engine: &Engine) -> Vec<AuditKind> {
     engine.audit(1000, None).await.unwrap().items.into_iter().map(|r| r.kind).collect()
 }
 
+fn list_of(owner: &str) -> MessageQuery {
+    MessageQuery { owner: Some(owner.into()), ..MessageQuery::default() }
+}
+
+fn feed() -> ChangeQuery {
+    ChangeQuery { owner: Some("owner".into()), ..ChangeQuery::default() }
+}
+
 /// Waits until a purge has ended. Time goes on meanwhile: a lease of an engine that is gone has to run out.
 async fn ended(engine: &Engine, clock: &TestClock, account_id: &str) {
     while engine.inner.store.purge(account_id).unwrap().is_none_or(|purge| purge.ended_at.is_none()) {
         clock.advance(1_000);
-        engine.changes(None).ready(1).await.unwrap();
+        engine.changes(feed()).ready(1).await.unwrap();
     }
 }
 
@@ -74,12 +82,12 @@ async fn a_purge_leaves_nothing() {
     assert_eq!((report.account_ids, report.finished_at), (vec!["acc_a".to_owned()], from_ms(START as i64)));
     assert!(report.rows > 2_100, "messages, bodies, changes and more: {}", report.rows);
     assert_eq!(holding(&store, "canary-owner"), Vec::<String>::new());
-    assert_eq!(engine.account("acc_a".into()).await.unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(engine.account("acc_a".into(), None).await.unwrap_err().kind(), ErrorKind::NotFound);
     assert_eq!(engine.purge(account("acc_a")).await.unwrap_err().kind(), ErrorKind::NotFound);
-    assert_eq!(engine.disconnect("acc_a".into()).await.unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(engine.disconnect("acc_a".into(), None).await.unwrap_err().kind(), ErrorKind::NotFound);
     let left: Vec<_> = engine.accounts(AccountFilter::default()).await.unwrap().into_iter().map(|a| a.id).collect();
     assert_eq!(left, ["acc_b"]);
-    assert_eq!(engine.messages(MessageQuery::default()).await.unwrap().items.len(), 5);
+    assert_eq!(engine.messages(list_of("neighbour")).await.unwrap().items.len(), 5);
     assert!(engine.outbox(OutboxFilter { limit: 10, ..Default::default() }).await.unwrap().is_empty());
     let mut log = kinds(&engine).await;
     log.retain(|kind| *kind != AuditKind::SendSettled); // before or by the purge
@@ -96,7 +104,7 @@ async fn a_purge_leaves_no_word_of_a_clear_store() {
     let engine = engine_with(&store, &clock(), crate::config::Content::Clear);
     fill(&engine, "acc_a", "canaryword", 1_200);
     fill(&engine, "acc_b", "neighbour", 300);
-    let found = |text: &str| engine.search(SearchQuery { text: text.into(), account_id: None, limit: 5 });
+    let found = |text: &str| engine.search(SearchQuery { text: text.into(), owner: Some(text.trim_start_matches("text").into()), account_id: None, limit: 5 });
     assert!(found("textcanaryword").await.unwrap().len() == 5 && !holding(&store, "textcanaryword").is_empty());
     engine.inner.store.begin_purge(&["acc_a".to_owned()], None, "purged", 1).unwrap();
     assert!(found("textcanaryword").await.unwrap().is_empty());
@@ -115,8 +123,8 @@ async fn a_disconnect_is_told_before_the_account_is_described() {
     let engine = engine(&store, &clock());
     fill(&engine, "acc_a", "owner", 0);
     crate::store::tamper(&store, "UPDATE keys SET wrapped = x'00' WHERE purpose = 'content'");
-    let events = engine.events();
-    let _ = engine.disconnect("acc_a".into()).await;
+    let events = engine.events(None);
+    let _ = engine.disconnect("acc_a".into(), None).await;
     engine.shutdown().await;
     let Ok(Some(Event::AccountChanged { account_id, state })) = events.next().await else { panic!("nothing was told") };
     assert_eq!((account_id.as_str(), state), ("acc_a", AccountState::Disconnected));
@@ -178,7 +186,7 @@ async fn a_purge_that_was_cut_off_ends_at_the_next_open() {
                 }
             }
             // Gone already, whatever is still in the file.
-            assert!(engine.messages(MessageQuery::default()).await.unwrap().items.is_empty());
+            assert!(engine.messages(list_of(&owner)).await.unwrap().items.is_empty());
         }
         let engine = engine(&store, &time);
         ended(&engine, &time, &id).await;
@@ -196,25 +204,25 @@ async fn another_process_reads_nothing_of_what_was_purged() {
     let time = clock();
     let (one, two) = (engine(&store, &time), engine(&store, &time));
     fill(&one, "acc_a", "owner", 20);
-    fill(&one, "acc_b", "neighbour", 2);
+    fill(&one, "acc_b", "owner", 2);
     // Keys and rows are in its memory.
     let id = two.messages(MessageQuery { account_id: Some("acc_a".into()), ..MessageQuery::default() }).await.unwrap().items[0].id.clone();
-    assert!(two.body(id.clone()).await.is_ok());
+    assert!(two.body(id.clone(), None).await.is_ok());
     one.inner.store.begin_purge(&["acc_a".to_owned()], None, "purged", 1).unwrap();
-    for kind in [two.message(id.clone()).await.err(), two.thread(id.clone()).await.err(), two.body(id.clone()).await.err()] {
+    for kind in [two.message(id.clone(), None).await.err(), two.thread(id.clone(), None).await.err(), two.body(id.clone(), None).await.err()] {
         assert_eq!(kind.map(|e| e.kind()), Some(ErrorKind::NotFound));
     }
-    assert_eq!(two.messages(MessageQuery::default()).await.unwrap().items.len(), 2, "the neighbour's are listed all the same");
-    assert_eq!(two.sync("acc_a".into()).await.unwrap_err().kind(), ErrorKind::NotConnected);
-    assert_eq!(two.folders("acc_a".into()).await.unwrap_err().kind(), ErrorKind::NotFound);
-    assert_eq!(two.mark_read(id, true).await.unwrap_err().kind(), ErrorKind::NotConnected);
+    assert_eq!(two.messages(list_of("owner")).await.unwrap().items.len(), 2, "the other account's are listed all the same");
+    assert_eq!(two.sync("acc_a".into(), None).await.unwrap_err().kind(), ErrorKind::NotConnected);
+    assert_eq!(two.folders("acc_a".into(), None).await.unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(two.mark_read(id, true, None).await.unwrap_err().kind(), ErrorKind::NotConnected);
     // Either may end it; both asking at once end it once. Who comes after the end finds nothing.
     let mut both = std::pin::pin!(async { tokio::join!(one.purge(account("acc_a")), two.purge(account("acc_a"))) });
     let (a, b) = loop {
         tokio::select! {
             ended = &mut both => break ended,
             // The one that waits for the other looks again.
-            _ = async { one.changes(None).ready(1).await } => time.advance(250),
+            _ = async { one.changes(feed()).ready(1).await } => time.advance(250),
         }
     };
     let rows: Vec<u64> = [a, b].into_iter().filter_map(|r| r.map_err(|e| assert_eq!(e.kind(), ErrorKind::NotFound)).ok()).map(|r| r.rows).collect();
@@ -267,7 +275,7 @@ async fn disconnect_and_purge_of_a_large_account_are_quick() {
     println!("filled 5,000 messages in {} ms", started.elapsed().as_millis());
     let started = std::time::Instant::now();
     for _ in 0..100 {
-        engine.messages(MessageQuery::default()).await.unwrap();
+        engine.messages(list_of("owner")).await.unwrap();
     }
     println!("messages (50 of them): {:.2} ms each", started.elapsed().as_secs_f64() * 10.0);
     let started = std::time::Instant::now();
@@ -276,7 +284,7 @@ async fn disconnect_and_purge_of_a_large_account_are_quick() {
     }
     println!("of which the record: {:.2} ms", started.elapsed().as_secs_f64() * 10.0);
     let started = std::time::Instant::now();
-    engine.disconnect("acc_a".into()).await.unwrap();
+    engine.disconnect("acc_a".into(), None).await.unwrap();
     println!("disconnect, secrets undecryptable and out of the log: {} ms", started.elapsed().as_millis());
     assert!(engine.inner.vault.secrets("acc_a").is_err());
     let started = std::time::Instant::now();

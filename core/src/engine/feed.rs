@@ -3,9 +3,10 @@
 use super::Inner;
 use crate::clock::from_ms;
 use crate::error::{Error, Result};
-use crate::model::{Change, ChangeKind};
+use crate::model::{Change, ChangeQuery};
 use crate::runtime::blocking;
 use crate::store::ChangeRow;
+use crate::vault::Vault;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,34 +16,27 @@ const LOOK_AGAIN: Duration = Duration::from_secs(2);
 /// The change feed: ordered, at least once, survives restarts.
 pub struct ChangeStream {
     inner: Arc<Inner>,
-    /// Id of the last change given out.
-    last: Mutex<Result<i64>>,
+    query: ChangeQuery,
+    /// Id of the last change given out; none before the cursor was read.
+    last: Mutex<Option<i64>>,
 }
 
 impl ChangeStream {
-    pub(super) fn new(inner: Arc<Inner>, cursor: Option<String>) -> Self {
-        let last = match cursor.as_deref() {
-            None => Ok(0),
-            Some(text) => text
-                .parse()
-                .ok()
-                .filter(|id| *id >= 0)
-                .ok_or_else(|| Error::invalid("cursor is not one that the change feed gave. Pass the cursor of a change, or none.")),
-        };
-        Self { inner, last: Mutex::new(last) }
+    pub(super) fn new(inner: Arc<Inner>, query: ChangeQuery) -> Self {
+        Self { inner, query, last: Mutex::new(None) }
     }
 
     /// Waits for at least one change, then gives up to `limit` (1 to 1000) in order; empty after shutdown. A cancelled wait loses nothing.
     pub async fn next(&self, limit: u32) -> Result<Vec<Change>> {
-        let after = self.after(limit)?;
-        let inner = self.inner.clone();
+        check_limit(limit)?;
+        let (inner, query, after) = (self.inner.clone(), self.query.clone(), self.last());
         let waiting = self.inner.runtime.guard(move |stop| async move {
             let mut news = inner.news.subscribe();
             let mut settled = inner.outbox.settled();
             loop {
                 news.mark_unchanged();
                 settled.mark_unchanged();
-                let rows = inner.change_rows(after, limit).await?;
+                let rows = inner.change_rows(&query, after, limit).await?;
                 if !rows.is_empty() || stop.is_set() {
                     return Ok(rows);
                 }
@@ -63,39 +57,56 @@ impl ChangeStream {
 
     /// Gives up to `limit` changes that are there, without waiting.
     pub async fn ready(&self, limit: u32) -> Result<Vec<Change>> {
-        let after = self.after(limit)?;
-        let inner = self.inner.clone();
-        let rows = self.inner.runtime.finish(async move { inner.change_rows(after, limit).await }).await?;
+        check_limit(limit)?;
+        let (inner, query, after) = (self.inner.clone(), self.query.clone(), self.last());
+        let rows = self.inner.runtime.finish(async move { inner.change_rows(&query, after, limit).await }).await?;
         Ok(self.hand_out(rows))
     }
 
-    fn after(&self, limit: u32) -> Result<i64> {
-        if !(1..=1000).contains(&limit) {
-            return Err(Error::invalid("limit must be from 1 to 1000."));
-        }
-        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    fn last(&self) -> Option<i64> {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Moves on only here, in the caller's own future: a wait that was cancelled gave nothing out.
-    fn hand_out(&self, rows: Vec<ChangeRow>) -> Vec<Change> {
-        if let Some(row) = rows.last() {
-            *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Ok(row.id);
+    fn hand_out(&self, rows: Vec<(i64, Change)>) -> Vec<Change> {
+        if let Some((id, _)) = rows.last() {
+            *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(*id);
         }
-        rows.into_iter().map(change).collect()
+        rows.into_iter().map(|(_, change)| change).collect()
     }
+}
+
+fn check_limit(limit: u32) -> Result<()> {
+    if (1..=1000).contains(&limit) { Ok(()) } else { Err(Error::invalid("limit must be from 1 to 1000.")) }
 }
 
 impl Inner {
-    async fn change_rows(&self, after: i64, limit: u32) -> Result<Vec<ChangeRow>> {
-        let store = self.store.clone();
-        blocking(move || store.changes(after, limit)).await
+    /// Changes and their places in the feed. Accounts are looked up each time: an owner may have got another one.
+    async fn change_rows(&self, query: &ChangeQuery, after: Option<i64>, limit: u32) -> Result<Vec<(i64, Change)>> {
+        let scope = self.scope_of_feed(query.owner.as_deref(), query.account_id.as_deref()).await?;
+        let (store, vault, cursor) = (self.store.clone(), self.vault.clone(), query.cursor.clone());
+        blocking(move || {
+            let [kind, whose] = scope.parts();
+            let list = [b"changes".as_slice(), kind, whose];
+            let after = match (after, &cursor) {
+                (Some(after), _) => after,
+                (None, None) => 0,
+                (None, Some(cursor)) => match earlier(cursor) {
+                    Some(after) => after,
+                    None => vault.position::<1>(&list, cursor)?[0],
+                },
+            };
+            store.changes(scope.account_ids(), after, limit)?.into_iter().map(|row| Ok((row.id, change(row, &vault, &list)?))).collect()
+        })
+        .await
     }
 }
 
-fn change(row: ChangeRow) -> Change {
-    let subject_id = row.subject.map(|id| match row.kind {
-        ChangeKind::SendChanged => format!("snd_{id}"),
-        _ => format!("msg_{id}"),
-    });
-    Change { cursor: row.id.to_string(), kind: row.kind, account_id: row.account_id, subject_id, at: from_ms(row.at) }
+/// Cursors that earlier versions handed out: a place in the feed of everybody, which says nothing of whose it was.
+fn earlier(cursor: &str) -> Option<i64> {
+    cursor.parse().ok().filter(|id| *id >= 0)
+}
+
+fn change(row: ChangeRow, vault: &Vault, list: &[&[u8]]) -> Result<Change> {
+    Ok(Change { cursor: vault.cursor(list, &[row.id])?, kind: row.kind, account_id: row.account_id, subject_id: row.subject_id, at: from_ms(row.at) })
 }

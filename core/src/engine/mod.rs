@@ -3,10 +3,12 @@
 mod accounts;
 mod connect;
 mod device;
+mod events;
 mod feed;
 mod health;
 mod keeping;
 mod open;
+mod scope;
 mod sign_in;
 mod verify;
 
@@ -15,9 +17,12 @@ mod audit_tests;
 #[cfg(all(test, unix))]
 mod erasure_tests;
 #[cfg(all(test, unix))]
+mod owner_tests;
+#[cfg(all(test, unix))]
 mod waiting_tests;
 
 pub use device::DeviceSignIn;
+pub use events::EventStream;
 pub use feed::ChangeStream;
 pub use sign_in::LoopbackSignIn;
 
@@ -25,7 +30,7 @@ use crate::auth::Auth;
 use crate::clock::{Clock, TestClock, to_ms};
 use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
-use crate::events::{Bell, EventStream};
+use crate::events::Bell;
 use crate::keeping::Keeping;
 use crate::metrics::Meters;
 use crate::model::*;
@@ -33,7 +38,7 @@ use crate::outbox::{DISCONNECTED, Outbox, check_draft};
 use crate::runtime::{Runtime, blocking};
 use crate::secret::RootKey;
 use crate::store::{AccountRow, Store};
-use crate::sync::{Reader, Sync};
+use crate::sync::{Reader, Sync, check_limit};
 use crate::vault::Vault;
 use std::sync::Arc;
 use std::time::Duration;
@@ -120,16 +125,22 @@ impl Engine {
         self.inner.runtime.finish(async move { inner.auth.accounts(filter).await }).await
     }
 
-    /// Errors: NotFound.
-    pub async fn account(&self, account_id: String) -> Result<Account> {
+    /// With an `owner`, here and in all calls that take one, the account or message of another owner is NotFound. Errors: NotFound.
+    pub async fn account(&self, account_id: String, owner: Option<String>) -> Result<Account> {
         let inner = self.inner.clone();
-        self.inner.runtime.finish(async move { inner.auth.account(&account_id).await }).await
+        self.inner
+            .runtime
+            .finish(async move {
+                inner.owned(&account_id, owner.as_deref()).await?;
+                inner.auth.account(&account_id).await
+            })
+            .await
     }
 
-    /// Cancels queued sends, stops syncs and destroys the account's tokens at once; works offline. Synced mail is kept.
-    pub async fn disconnect(&self, account_id: String) -> Result<Account> {
+    /// Cancels queued sends, stops syncs and destroys the account's tokens at once; works offline. Synced mail is kept. Errors: NotFound.
+    pub async fn disconnect(&self, account_id: String, owner: Option<String>) -> Result<Account> {
         let inner = self.inner.clone();
-        self.inner.runtime.finish(async move { inner.disconnect(account_id).await }).await
+        self.inner.runtime.finish(async move { inner.disconnect(account_id, owner).await }).await
     }
 
     /// Stores the draft, delivers it and answers with the outcome; `queued` when `send_timeout_ms` passed first.
@@ -165,82 +176,85 @@ impl Engine {
     }
 
     /// Brings the account's folders up to date. Each page is stored with its cursor in one transaction; a cancelled call stops after a page and loses nothing.
-    /// Source: Graph, message: delta. Errors: NotConnected, NeedsReconnect, ConsentMissing, Throttled, Network, Upstream, LinkRejected.
-    pub async fn sync(&self, account_id: String) -> Result<SyncReport> {
+    /// Source: Graph, message: delta. Errors: NotFound (of another owner), NotConnected, NeedsReconnect, ConsentMissing, Throttled, Network, Upstream, LinkRejected.
+    pub async fn sync(&self, account_id: String, owner: Option<String>) -> Result<SyncReport> {
         let inner = self.inner.clone();
         self.inner
             .runtime
             .guard(move |stop| async move {
+                if owner.is_some() {
+                    inner.owned(&account_id, owner.as_deref()).await?;
+                }
                 let account = inner.usable(&account_id, Feature::MailSync).await?;
                 inner.sync.run(account, stop).await
             })
             .await
     }
 
-    /// Folders known from the last sync.
-    pub async fn folders(&self, account_id: String) -> Result<Vec<Folder>> {
+    /// Folders known from the last sync. Errors: NotFound.
+    pub async fn folders(&self, account_id: String, owner: Option<String>) -> Result<Vec<Folder>> {
         let inner = self.inner.clone();
         self.inner
             .runtime
             .finish(async move {
-                inner.row(&account_id).await?;
+                inner.owned(&account_id, owner.as_deref()).await?;
                 inner.reader.folders(account_id).await
             })
             .await
     }
 
+    /// Of all accounts of an owner, or of one account. Errors: InvalidInput (also when neither is named, or the cursor is another query's), NotFound.
     pub async fn messages(&self, query: MessageQuery) -> Result<MessagePage> {
         let inner = self.inner.clone();
         self.inner
             .runtime
             .finish(async move {
-                if let Some(account_id) = &query.account_id {
-                    inner.row(account_id).await?;
-                }
-                inner.reader.messages(query).await
+                check_limit(query.limit)?;
+                let scope = inner.scope(query.owner.as_deref(), query.account_id.as_deref()).await?;
+                inner.reader.messages(scope, query).await
             })
             .await
     }
 
     /// Errors: NotFound.
-    pub async fn message(&self, message_id: String) -> Result<Message> {
+    pub async fn message(&self, message_id: String, owner: Option<String>) -> Result<Message> {
         let inner = self.inner.clone();
-        self.inner.runtime.finish(async move { inner.reader.message(&message_id).await }).await
+        self.inner.runtime.finish(async move { inner.reader.message(message_id, owner).await }).await
     }
 
     /// Errors: NotFound.
-    pub async fn body(&self, message_id: String) -> Result<MessageBody> {
+    pub async fn body(&self, message_id: String, owner: Option<String>) -> Result<MessageBody> {
         let inner = self.inner.clone();
-        self.inner.runtime.finish(async move { inner.reader.body(&message_id).await }).await
+        self.inner.runtime.finish(async move { inner.reader.body(message_id, owner).await }).await
     }
 
-    /// The conversation a message belongs to. Errors: NotFound.
-    pub async fn thread(&self, message_id: String) -> Result<MailThread> {
+    /// The conversation a message belongs to, in its account. Errors: NotFound.
+    pub async fn thread(&self, message_id: String, owner: Option<String>) -> Result<MailThread> {
         let inner = self.inner.clone();
-        self.inner.runtime.finish(async move { inner.reader.thread(&message_id).await }).await
+        self.inner.runtime.finish(async move { inner.reader.thread(message_id, owner).await }).await
     }
 
     /// Sets the read state in the mailbox, then here. Errors: NotFound, NotConnected, ConsentMissing, Network.
-    pub async fn mark_read(&self, message_id: String, is_read: bool) -> Result<Message> {
+    pub async fn mark_read(&self, message_id: String, is_read: bool, owner: Option<String>) -> Result<Message> {
         let inner = self.inner.clone();
         self.inner
             .runtime
             .finish(async move {
-                let account_id = inner.reader.account_of(&message_id).await?;
+                let account_id = inner.reader.account_of(message_id.clone(), owner).await?;
                 inner.usable(&account_id, Feature::MailSync).await?;
-                inner.reader.mark_read(&message_id, is_read).await.map_err(|e| e.on_account(account_id))
+                inner.reader.mark_read(message_id, is_read).await.map_err(|e| e.on_account(account_id))
             })
             .await
     }
 
-    /// Live events from now on.
-    pub fn events(&self) -> Arc<EventStream> {
-        Arc::new(self.inner.bell.listen())
+    /// Live events from now on: of all accounts of an owner, or of everybody when none is named.
+    pub fn events(&self, owner: Option<String>) -> Arc<EventStream> {
+        Arc::new(EventStream::new(self.inner.clone(), owner))
     }
 
-    /// The change feed after `cursor`; from the beginning when none is given.
-    pub fn changes(&self, cursor: Option<String>) -> Arc<ChangeStream> {
-        Arc::new(ChangeStream::new(self.inner.clone(), cursor))
+    /// The change feed of all accounts of an owner, or of one account. What is wrong with the query is told by the stream: InvalidInput, NotFound.
+    pub fn changes(&self, query: ChangeQuery) -> Arc<ChangeStream> {
+        Arc::new(ChangeStream::new(self.inner.clone(), query))
     }
 }
 
@@ -279,8 +293,8 @@ impl Inner {
         outcome
     }
 
-    async fn disconnect(&self, account_id: String) -> Result<Account> {
-        let row = self.row(&account_id).await?;
+    async fn disconnect(&self, account_id: String, owner: Option<String>) -> Result<Account> {
+        let row = self.owned(&account_id, owner.as_deref()).await?;
         let (store, id, now) = (self.store.clone(), row.id.clone(), to_ms(self.clock.now()));
         blocking(move || store.disconnect_account(&id, DISCONNECTED, now)).await?;
         self.vault.forget(&row.id);
@@ -299,7 +313,7 @@ impl Inner {
 
     async fn row(&self, account_id: &str) -> Result<AccountRow> {
         let (store, id) = (self.store.clone(), account_id.to_owned());
-        blocking(move || store.account(&id)).await?.ok_or_else(|| Error::new(ErrorKind::NotFound, "There is no account with this id."))
+        blocking(move || store.account(&id)).await?.ok_or_else(scope::no_account)
     }
 
     /// An account that is connected and was granted what the feature needs.

@@ -10,9 +10,9 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Engine {
-    pub(super) async fn verify_account(&self, account_id: String, test_message: bool) -> Result<Verification> {
+    pub(super) async fn verify_account(&self, account_id: String, test_message: bool, owner: Option<String>) -> Result<Verification> {
         let inner = self.inner.clone();
-        let mut found = self.inner.runtime.finish(async move { inner.look_at(&account_id).await }).await?;
+        let mut found = self.inner.runtime.finish(async move { inner.look_at(&account_id, owner.as_deref()).await }).await?;
         if test_message {
             if !matches!(found.mailbox, MailboxState::Reachable | MailboxState::NotAsked) || found.account.address.is_empty() {
                 found.problems.push("No test message was sent, since the mailbox cannot be used.".to_owned());
@@ -29,8 +29,8 @@ impl Engine {
 }
 
 impl Inner {
-    async fn look_at(&self, account_id: &str) -> Result<Verification> {
-        let row = self.row(account_id).await?;
+    async fn look_at(&self, account_id: &str, owner: Option<&str>) -> Result<Verification> {
+        let row = self.owned(account_id, owner).await?;
         let refuse = |kind, words: &str| Err(Error::new(kind, row.problem.clone().unwrap_or_else(|| words.to_owned())).on_account(account_id));
         match row.state {
             AccountState::Connected => {}

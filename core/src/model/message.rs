@@ -78,20 +78,22 @@ pub struct MessageBody {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct MessageQuery {
+    /// Whose mail: all accounts of an owner, or one account. One of them is needed; with both, the account must be the owner's.
+    pub owner: Option<String>,
     pub account_id: Option<String>,
-    /// Folder by id or well-known name; without an account, that folder of all accounts.
+    /// Folder by id or well-known name; without an account, that folder of all accounts of the owner.
     pub folder: Option<String>,
     pub is_read: Option<bool>,
     pub conversation_id: Option<String>,
     /// 1 to 500.
     pub limit: u32,
-    /// `next` of the page before.
+    /// `next` of the page before; good for the same owner, account and filters.
     pub cursor: Option<String>,
 }
 
 impl Default for MessageQuery {
     fn default() -> Self {
-        Self { account_id: None, folder: None, is_read: None, conversation_id: None, limit: 50, cursor: None }
+        Self { owner: None, account_id: None, folder: None, is_read: None, conversation_id: None, limit: 50, cursor: None }
     }
 }
 
@@ -118,6 +120,8 @@ pub struct MailThread {
 pub struct SearchQuery {
     /// 1 to 200 characters.
     pub text: String,
+    /// As in `MessageQuery`.
+    pub owner: Option<String>,
     pub account_id: Option<String>,
     /// 1 to 500.
     pub limit: u32,
@@ -125,6 +129,6 @@ pub struct SearchQuery {
 
 impl Default for SearchQuery {
     fn default() -> Self {
-        Self { text: String::new(), account_id: None, limit: 50 }
+        Self { text: String::new(), owner: None, account_id: None, limit: 50 }
     }
 }

@@ -16,7 +16,7 @@ pub use keeping::{
     AuditFault, AuditHead, AuditKind, AuditPage, AuditRecord, AuditVerdict, KeyRotation, OwnerDeletion, PurgeReport, PurgeRequest, RotationReport,
 };
 pub use message::{AttachmentInfo, Folder, MailThread, Message, MessageBody, MessagePage, MessageQuery, SearchQuery};
-pub use news::{Change, ChangeKind, Event, SyncReport};
+pub use news::{Change, ChangeKind, ChangeQuery, Event, SyncReport};
 pub use permission::{MailboxState, Permission, PermissionList, PermissionQuery, Verification};
 pub use receipt::{OutboxFilter, Receipt, Route, SendState};
 

@@ -34,6 +34,8 @@ pub struct PermissionQuery {
     pub features: Vec<Feature>,
     pub extra_scopes: Vec<String>,
     pub account_id: Option<String>,
+    /// Whose the account must be.
+    pub owner: Option<String>,
 }
 
 /// `NotAsked`: the account has no mail feature. `Unlicensed`: no Exchange Online licence. `OnPremises`: it is on a server of the organisation's own, which

@@ -222,6 +222,8 @@ pub trait AccountStore {
     fn is_connected_elsewhere(&self, owner: &str, tenant_id: &str, user_id: &str) -> Result<bool>;
     fn account(&self, id: &str) -> Result<Option<AccountRow>>;
     fn accounts(&self, filter: &AccountFilter) -> Result<Vec<AccountRow>>;
+    /// Ids of all accounts of an owner, in the order in which they came. `and_gone`: also of those that are being purged or are gone.
+    fn account_ids(&self, owner: &str, and_gone: bool) -> Result<Vec<String>>;
     /// False when the generation has moved on.
     fn set_account_state(&self, id: &str, generation: i64, state: AccountState, problem: Option<&str>, now: i64) -> Result<bool>;
     /// Begins the time anew that an account may wait in its state. False when the generation or the state has moved on.

@@ -43,6 +43,8 @@ pub struct Cursor {
 #[derive(Debug, Clone)]
 pub struct Known {
     pub row_id: i64,
+    /// What hosts call it.
+    pub id: String,
     pub graph_id: String,
     pub folder_id: String,
     pub change_key: String,
@@ -52,6 +54,8 @@ pub struct Known {
 
 #[derive(Debug, Clone)]
 pub struct NewMessage {
+    /// What hosts are to call it, 128 random bits; a row that is here keeps its own.
+    pub id: String,
     pub graph_id: String,
     pub folder_id: String,
     pub conversation_id: String,
@@ -128,6 +132,8 @@ pub struct Applied {
 #[derive(Debug, Clone)]
 pub struct MessageRow {
     pub row_id: i64,
+    /// What hosts call it.
+    pub id: String,
     pub account_id: String,
     pub graph_id: String,
     pub folder_id: String,
@@ -140,12 +146,18 @@ pub struct MessageRow {
     pub version: i64,
 }
 
+/// An account's mail, or one folder of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mailbox {
+    pub account_id: String,
+    /// Graph id; None: all folders.
+    pub folder_id: Option<String>,
+}
+
 /// Which messages, newest first by (received_at, row_id); a message without a time counts as received at 0.
 #[derive(Debug, Clone, Default)]
 pub struct MessageWindow {
-    pub account_id: Option<String>,
-    /// Folder graph ids; None: all.
-    pub folder_ids: Option<Vec<String>>,
+    pub mailboxes: Vec<Mailbox>,
     pub is_read: Option<bool>,
     pub conversation_id: Option<String>,
     pub limit: u32,
@@ -166,8 +178,8 @@ pub struct ChangeRow {
     pub id: i64,
     pub kind: ChangeKind,
     pub account_id: String,
-    /// Row id of the message or outbox item.
-    pub subject: Option<i64>,
+    /// What hosts call the message or send.
+    pub subject_id: Option<String>,
     pub at: i64,
 }
 
@@ -187,15 +199,16 @@ pub trait MailStore {
     #[cfg(test)]
     fn quarantined(&self, account_id: &str) -> Result<u32>;
 
-    fn message(&self, row_id: i64) -> Result<Option<MessageRow>>;
+    /// By what hosts call it; with an owner, only if it is theirs.
+    fn message(&self, id: &str, owner: Option<&str>) -> Result<Option<MessageRow>>;
     fn messages(&self, window: &MessageWindow) -> Result<MailPage>;
     /// Sealed body and its row version.
     fn body(&self, row_id: i64) -> Result<Option<(Sealed, i64)>>;
     /// Best matches first; every word must be there.
-    fn search(&self, words: &[String], account_id: Option<&str>, limit: u32) -> Result<Vec<MessageRow>>;
+    fn search(&self, words: &[String], account_ids: &[String], limit: u32) -> Result<Vec<MessageRow>>;
     /// After the server said yes; `change_key` is the one it answered. Writes a change-feed row when it differs from what was here.
     fn set_read(&self, row_id: i64, is_read: bool, change_key: Option<&str>, now: i64) -> Result<()>;
 
-    /// Change-feed rows after `after`, in order.
-    fn changes(&self, after: i64, limit: u32) -> Result<Vec<ChangeRow>>;
+    /// Change-feed rows of these accounts after `after`, in order.
+    fn changes(&self, account_ids: &[String], after: i64, limit: u32) -> Result<Vec<ChangeRow>>;
 }

@@ -11,6 +11,7 @@ mod lease;
 mod mail;
 mod outbox;
 mod purge;
+mod scope;
 #[allow(clippy::disallowed_methods, clippy::disallowed_types)] // the only room that speaks SQL
 mod sqlite;
 
@@ -25,11 +26,12 @@ pub use health::{HealthError, HealthRow, HealthStore};
 pub use keyring::{BRIDGE_MS, Bridge, KeyFate, KeyStore, NewRoot, ROOT_KDF, ROOT_WRAPPED, Retired, RingKey, SealedValue, Spot, is_outdated, moved_on, outdated};
 pub use lease::{LEASE_MS, heartbeat};
 pub use mail::{
-    Applied, ChangeRow, Cursor, FolderRow, Known, MailPage, MailStore, MessageRow, MessageWindow, NewMessage, PageBatch, Quarantined,
+    Applied, ChangeRow, Cursor, FolderRow, Known, MailPage, MailStore, Mailbox, MessageRow, MessageWindow, NewMessage, PageBatch, Quarantined,
     SearchText, SyncedFolder,
 };
 pub use outbox::{Due, Enqueued, ItemRow, ItemState, NewItem, OutboxStore, Step};
 pub use purge::{PurgeRow, PurgeStore};
+pub use scope::Scope;
 pub use sqlite::SqliteStore;
 #[cfg(all(test, unix))]
 pub use sqlite::tests::tamper;

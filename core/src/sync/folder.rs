@@ -1,7 +1,7 @@
 //! One folder's delta, page by page, one page ahead and no more.
 
 use super::plan::{Plan, Unreadable, Upsert, id_of, plan};
-use super::record::{Head, body_place, pack_body};
+use super::record::{Head, body_place, new_id, pack_body};
 use super::run::Pass;
 use super::search::text_of;
 use crate::clock::to_ms;
@@ -334,7 +334,7 @@ fn write(
     cursor_version: i64,
 ) -> Result<(Applied, Cursor)> {
     let account_id = pass.account.id.as_str();
-    let mails: Vec<Mail> = plan.upserts.into_iter().map(|upsert| Mail::of(upsert, &mut attachments, pass.content)).collect();
+    let mails: Vec<Mail> = plan.upserts.into_iter().map(|upsert| Mail::of(upsert, &mut attachments, pass.content)).collect::<Result<_>>()?;
     // Sealed anew when a key is replaced between sealing and writing: what it sealed may open for nobody by then.
     pass.vault.again(|| {
         let (content, secrets) = (pass.vault.content(account_id)?, pass.vault.secrets(account_id)?);
@@ -361,6 +361,8 @@ fn write(
 
 /// A mail as it is to be sealed, as often as it takes.
 struct Mail {
+    /// What hosts will call it, should it be new.
+    shown_id: String,
     id: String,
     conversation_id: String,
     change_key: String,
@@ -375,12 +377,13 @@ struct Mail {
 }
 
 impl Mail {
-    fn of(upsert: Upsert, attachments: &mut HashMap<String, Vec<AttachmentInfo>>, content: Content) -> Self {
+    fn of(upsert: Upsert, attachments: &mut HashMap<String, Vec<AttachmentInfo>>, content: Content) -> Result<Self> {
         let Upsert { mut item, version, change } = upsert;
         let search = (content == Content::Clear).then(|| text_of(&item));
         let body = item.body.take().map(|(form, text)| pack_body(form, &text));
         let files = attachments.remove(&item.id).unwrap_or_default();
-        Self {
+        Ok(Self {
+            shown_id: new_id()?,
             head: Head::of(&mut item, files),
             id: item.id,
             conversation_id: item.conversation_id,
@@ -392,13 +395,14 @@ impl Mail {
             search,
             version,
             change,
-        }
+        })
     }
 
     fn seal(&self, content: &DataKey, account_id: &str, folder_id: &str) -> Result<NewMessage> {
         let body = self.body.as_ref().map(|body| content.seal(body_place(account_id, &self.id, self.version), body)).transpose()?;
         Ok(NewMessage {
             head: self.head.seal(content, account_id, &self.id, self.version)?,
+            id: self.shown_id.clone(),
             graph_id: self.id.clone(),
             folder_id: folder_id.to_owned(),
             conversation_id: self.conversation_id.clone(),

@@ -15,7 +15,7 @@ mod run;
 mod search;
 mod tame;
 
-pub use read::Reader;
+pub use read::{Reader, check_limit};
 pub use run::Sync;
 
 #[cfg(test)]

@@ -1,16 +1,16 @@
 //! What is here: messages, bodies, threads, folders. Nothing of this touches the network, but marking as read.
 
 use super::clean;
-use super::record::{body_place, message, row_of, unpack_body};
+use super::record::{body_place, message, unpack_body};
 use super::run::folder_place;
 use crate::clock::{Clock, to_ms};
 use crate::config::Content;
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{Caller, Graph};
-use crate::model::{AccountFilter, AuditKind, BodyType, Folder, MailThread, Message, MessageBody, MessagePage, MessageQuery};
+use crate::model::{AuditKind, BodyType, Folder, MailThread, Message, MessageBody, MessagePage, MessageQuery};
 use crate::pipeline::Priority;
 use crate::runtime::blocking;
-use crate::store::{Entry, MessageRow, MessageWindow, Store, SyncedFolder};
+use crate::store::{Entry, Mailbox, MessageRow, MessageWindow, Scope, Store, SyncedFolder};
 use crate::vault::{DataKey, Vault};
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,69 +38,59 @@ impl Reader {
         .await
     }
 
-    pub async fn messages(&self, query: MessageQuery) -> Result<MessagePage> {
-        if !(1..=500).contains(&query.limit) {
-            return Err(Error::invalid("limit must be from 1 to 500."));
-        }
-        let after = query.cursor.as_deref().map(parse_cursor).transpose()?;
+    pub async fn messages(&self, scope: Scope, query: MessageQuery) -> Result<MessagePage> {
         self.look(move |this| {
-            let folder_ids = match (&query.folder, &query.account_id) {
-                (Some(folder), Some(account_id)) => Some(vec![this.folder_id(account_id, folder)?.ok_or_else(no_folder)?]),
-                // Without an account: the inboxes of all, say.
-                (Some(folder), None) => Some(this.folder_ids(folder)?),
-                (None, _) => None,
-            };
+            let list = list_of(&scope, &query);
+            let list: Vec<&[u8]> = list.iter().map(Vec::as_slice).collect();
+            let after = query.cursor.as_deref().map(|cursor| this.vault.position::<2>(&list, cursor)).transpose()?;
             let window = MessageWindow {
-                account_id: query.account_id.clone(),
-                folder_ids,
+                mailboxes: this.mailboxes(&scope, query.folder.as_deref())?,
                 is_read: query.is_read,
                 conversation_id: query.conversation_id.clone(),
                 limit: query.limit,
-                after,
+                after: after.map(|[at, row]| (at, row)),
                 oldest_first: false,
             };
             let page = this.store.messages(&window)?;
-            let next = page.rows.last().filter(|_| page.more).map(cursor_of);
+            let last = page.rows.last().filter(|_| page.more);
+            let next = last.map(|row| this.vault.cursor(&list, &[row.received_at.unwrap_or(0), row.row_id])).transpose()?;
             let items = this.open(&page.rows)?;
-            this.record(window.account_id.as_deref(), None, counted("A list of messages was read", items.len()))?;
+            this.record(&scope, counted("A list of messages was read", items.len()))?;
             Ok(MessagePage { items, next })
         })
         .await
     }
 
-    pub async fn message(&self, message_id: &str) -> Result<Message> {
-        let id = message_id.to_owned();
+    pub async fn message(&self, id: String, owner: Option<String>) -> Result<Message> {
         self.look(move |this| {
-            let row = this.row(&id)?;
+            let row = this.row(&id, owner.as_deref())?;
             let message = message(&this.key(&row)?, &row)?;
-            this.record(Some(&row.account_id), Some(id.clone()), "A message was read.")?;
+            this.record_one(&row, "A message was read.")?;
             Ok(message)
         })
         .await
     }
 
-    pub async fn body(&self, message_id: &str) -> Result<MessageBody> {
-        let id = message_id.to_owned();
+    pub async fn body(&self, id: String, owner: Option<String>) -> Result<MessageBody> {
         self.look(move |this| {
-            let row = this.row(&id)?;
+            let row = this.row(&id, owner.as_deref())?;
             let body = this.read_body(&row)?;
-            this.record(Some(&row.account_id), Some(id.clone()), "A body was read.")?;
+            this.record_one(&row, "A body was read.")?;
             Ok(body)
         })
         .await
     }
 
-    pub async fn thread(&self, message_id: &str) -> Result<MailThread> {
-        let id = message_id.to_owned();
+    pub async fn thread(&self, id: String, owner: Option<String>) -> Result<MailThread> {
         self.look(move |this| {
-            let row = this.row(&id)?;
+            let row = this.row(&id, owner.as_deref())?;
             let mut messages = Vec::new();
             // A message without a conversation is its own.
             if row.conversation_id.is_empty() {
                 messages = this.open(std::slice::from_ref(&row))?;
             } else {
                 let mut window = MessageWindow {
-                    account_id: Some(row.account_id.clone()),
+                    mailboxes: vec![Mailbox { account_id: row.account_id.clone(), folder_id: None }],
                     conversation_id: Some(row.conversation_id.clone()),
                     limit: THREAD_PAGE,
                     oldest_first: true,
@@ -117,7 +107,7 @@ impl Reader {
             }
             // A purge may have come in between and left half of it.
             this.key(&row)?;
-            this.record(Some(&row.account_id), Some(id.clone()), counted("A conversation was read", messages.len()))?;
+            this.record_one(&row, counted("A conversation was read", messages.len()))?;
             let subject = messages.first().map(|m| m.subject.clone()).unwrap_or_default();
             Ok(MailThread { conversation_id: row.conversation_id, account_id: row.account_id, subject, messages })
         })
@@ -125,17 +115,16 @@ impl Reader {
     }
 
     /// In the mailbox first, then here: if the process dies in between, the next sync brings it.
-    pub async fn mark_read(&self, message_id: &str, is_read: bool) -> Result<Message> {
-        let (this, id) = (self.clone(), message_id.to_owned());
-        let row = blocking(move || this.row(&id)).await?;
+    pub async fn mark_read(&self, id: String, is_read: bool) -> Result<Message> {
+        let (this, wanted) = (self.clone(), id.clone());
+        let row = blocking(move || this.row(&wanted, None)).await?;
         let caller = Caller { account_id: row.account_id.clone(), priority: Priority::User, max_wait: Duration::from_secs(30) };
         let change_key = self.graph.set_read(&caller, &row.graph_id, is_read, &row.change_key).await?;
-        let id = message_id.to_owned();
         let written = self.look(move |this| {
             this.store.set_read(row.row_id, is_read, change_key.as_deref(), to_ms(this.clock.now()))?;
-            let row = this.row(&id)?;
+            let row = this.row(&id, None)?;
             let message = message(&this.key(&row)?, &row)?;
-            this.record(Some(&row.account_id), Some(id.clone()), "A message was marked and read.")?;
+            this.record_one(&row, "A message was marked and read.")?;
             Ok(message)
         })
         .await;
@@ -144,9 +133,9 @@ impl Reader {
     }
 
     /// The account a message belongs to.
-    pub async fn account_of(&self, message_id: &str) -> Result<String> {
-        let (this, id) = (self.clone(), message_id.to_owned());
-        blocking(move || Ok(this.row(&id)?.account_id)).await
+    pub async fn account_of(&self, id: String, owner: Option<String>) -> Result<String> {
+        let this = self.clone();
+        blocking(move || Ok(this.row(&id, owner.as_deref())?.account_id)).await
     }
 
     /// Reads off the async threads; anew when a key was replaced between reading a row and opening it.
@@ -155,14 +144,22 @@ impl Reader {
         blocking(move || this.vault.again(|| work(&this))).await
     }
 
-    fn row(&self, id: &str) -> Result<MessageRow> {
-        self.store.message(row_of(id).ok_or_else(not_found)?)?.ok_or_else(not_found)
+    fn row(&self, id: &str, owner: Option<&str>) -> Result<MessageRow> {
+        self.store.message(id, owner)?.ok_or_else(not_found)
     }
 
     /// Who reads content leaves a record of it, before anything is handed out. No record, no content.
-    pub(super) fn record(&self, account_id: Option<&str>, subject: Option<String>, detail: impl Into<String>) -> Result<()> {
-        let entry = Entry { account_id: account_id.map(str::to_owned), subject, ..Entry::new(AuditKind::ContentRead, detail) };
+    pub(super) fn record(&self, scope: &Scope, detail: impl Into<String>) -> Result<()> {
+        let entry = Entry::new(AuditKind::ContentRead, detail);
+        let entry = match scope {
+            Scope::Account(id) => entry.on(id),
+            Scope::Owner { owner, .. } => entry.about(self.store.notary()?.owner(owner)?),
+        };
         self.store.record(&[entry], to_ms(self.clock.now()))
+    }
+
+    fn record_one(&self, row: &MessageRow, detail: impl Into<String>) -> Result<()> {
+        self.store.record(&[Entry::new(AuditKind::ContentRead, detail).on(&row.account_id).about(&row.id)], to_ms(self.clock.now()))
     }
 
     fn read_body(&self, row: &MessageRow) -> Result<MessageBody> {
@@ -208,11 +205,29 @@ impl Reader {
         Ok(rows.find(|f| f.graph_id == folder || f.well_known_name.as_deref() == Some(folder)).map(|f| f.graph_id))
     }
 
-    fn folder_ids(&self, folder: &str) -> Result<Vec<String>> {
-        let accounts = self.store.accounts(&AccountFilter::default())?;
-        let found: Vec<Option<String>> = accounts.iter().map(|account| self.folder_id(&account.id, folder)).collect::<Result<_>>()?;
-        Ok(found.into_iter().flatten().collect())
+    /// Where a list is taken from. A folder that an account has not is left out of a list over several.
+    fn mailboxes(&self, scope: &Scope, folder: Option<&str>) -> Result<Vec<Mailbox>> {
+        let mut mailboxes = Vec::new();
+        for account_id in scope.account_ids() {
+            let folder_id = match folder {
+                None => None,
+                Some(folder) => match self.folder_id(account_id, folder)? {
+                    Some(id) => Some(id),
+                    None if scope.account_id().is_some() => return Err(no_folder()),
+                    None => continue,
+                },
+            };
+            mailboxes.push(Mailbox { account_id: account_id.clone(), folder_id });
+        }
+        Ok(mailboxes)
     }
+}
+
+/// What a list of messages is, for its cursors: whose, and by what filters.
+fn list_of(scope: &Scope, query: &MessageQuery) -> [Vec<u8>; 6] {
+    let given = |text: &Option<String>| text.as_ref().map_or_else(Vec::new, |text| [b"=", text.as_bytes()].concat());
+    let [kind, whose] = scope.parts().map(<[u8]>::to_vec);
+    [b"messages".to_vec(), kind, whose, given(&query.folder), given(&query.conversation_id), query.is_read.map_or_else(Vec::new, |is| vec![u8::from(is)])]
 }
 
 fn folder(key: &DataKey, account_id: &str, folder: SyncedFolder) -> Result<Folder> {
@@ -229,15 +244,9 @@ fn folder(key: &DataKey, account_id: &str, folder: SyncedFolder) -> Result<Folde
     })
 }
 
-/// A message without a time counts as received at 0, as in [`MessageWindow`].
-pub(super) fn cursor_of(row: &MessageRow) -> String {
-    format!("{}.{}", row.received_at.unwrap_or(0), row.row_id)
-}
-
-pub(super) fn parse_cursor(text: &str) -> Result<(i64, i64)> {
-    text.split_once('.')
-        .and_then(|(at, row)| Some((at.parse().ok()?, row.parse().ok()?)))
-        .ok_or_else(|| Error::invalid("cursor is not one that messages gave. Pass `next` of the page before, or none."))
+/// Of a list or a search.
+pub fn check_limit(limit: u32) -> Result<()> {
+    if (1..=500).contains(&limit) { Ok(()) } else { Err(Error::invalid("limit must be from 1 to 500.")) }
 }
 
 pub(super) fn counted(what: &str, messages: usize) -> String {

@@ -4,6 +4,7 @@ use crate::clock::{from_ms, to_ms};
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::MailItem;
 use crate::model::{Address, AttachmentInfo, BodyType, Importance, Message};
+use crate::random;
 use crate::seal::{Place, Sealed};
 use crate::store::MessageRow;
 use crate::vault::DataKey;
@@ -120,7 +121,7 @@ pub fn unpack_body(packed: &[u8]) -> Result<(BodyType, String)> {
 pub fn message(key: &DataKey, row: &MessageRow) -> Result<Message> {
     let head = Head::open(key, row)?;
     Ok(Message {
-        id: id_of(row.row_id),
+        id: row.id.clone(),
         account_id: row.account_id.clone(),
         graph_id: row.graph_id.clone(),
         folder_id: row.folder_id.clone(),
@@ -147,10 +148,7 @@ pub fn message(key: &DataKey, row: &MessageRow) -> Result<Message> {
     })
 }
 
-pub fn id_of(row: i64) -> String {
-    format!("msg_{row}")
-}
-
-pub fn row_of(id: &str) -> Option<i64> {
-    id.strip_prefix("msg_")?.parse().ok()
+/// What hosts will call a message that is new here.
+pub fn new_id() -> Result<String> {
+    Ok(format!("msg_{}", random::token::<16>()?))
 }

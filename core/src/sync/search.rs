@@ -1,29 +1,32 @@
 //! Full-text search, which only stores with clear content have.
 
 use super::clean;
-use super::read::{Reader, counted};
+use super::read::{Reader, check_limit, counted};
 use crate::config::Content;
 use crate::error::{Error, Result};
 use crate::graph::MailItem;
 use crate::model::{Address, Message, SearchQuery};
-use crate::store::SearchText;
+use crate::store::{Scope, SearchText};
 
 const LONGEST_QUERY: usize = 200;
 /// Bytes of a text that are indexed; what follows in a mail this long is found by nobody.
 const LARGEST_TEXT: usize = 1 << 20;
 
 impl Reader {
-    pub async fn search(&self, query: SearchQuery) -> Result<Vec<Message>> {
-        if !(1..=500).contains(&query.limit) {
-            return Err(Error::invalid("limit must be from 1 to 500."));
-        }
+    /// What is wrong with a search in itself, or with any search in this store; its words otherwise.
+    pub fn search_words(&self, query: &SearchQuery) -> Result<Vec<String>> {
+        check_limit(query.limit)?;
         let words = words(&query.text)?;
         if self.content == Content::Sealed {
             return Err(Error::invalid("The mail of this store is sealed, so there is no index to search. Search needs a store that was made with content clear."));
         }
+        Ok(words)
+    }
+
+    pub async fn search(&self, scope: Scope, words: Vec<String>, limit: u32) -> Result<Vec<Message>> {
         self.look(move |this| {
-            let found = this.open(&this.store.search(&words, query.account_id.as_deref(), query.limit)?)?;
-            this.record(query.account_id.as_deref(), None, counted("Results of a search were read", found.len()))?;
+            let found = this.open(&this.store.search(&words, scope.account_ids(), limit)?)?;
+            this.record(&scope, counted("Results of a search were read", found.len()))?;
             Ok(found)
         })
         .await

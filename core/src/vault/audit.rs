@@ -1,6 +1,7 @@
 //! Who signs the audit log: a key of its own, random, wrapped by the store key like the others.
 
 use super::base::{Base, Wrapper, corrupt, new_id};
+use super::cursor::Cursors;
 use crate::error::Result;
 use crate::seal::KeyBytes;
 use crate::store::{KeyPurpose, NewKey, Notary};
@@ -30,8 +31,9 @@ impl Notary for Scribe {
     }
 }
 
-/// Makes the log of a new store, and lets the store write it from now on.
-pub fn plug(base: &Base, store_key: &Wrapper, now: i64) -> Result<()> {
+/// Makes the log of a new store, and lets the store write it from now on. Answers what signs the cursors of lists: it comes from the same key, the one
+/// of the store that is never replaced, since a cursor is kept for as long as its host likes.
+pub fn plug(base: &Base, store_key: &Wrapper, now: i64) -> Result<Cursors> {
     let store = &base.store;
     if store.active_key(KeyPurpose::Audit, None)?.is_none() {
         let (id, key) = (new_id()?, KeyBytes::random()?);
@@ -44,5 +46,5 @@ pub fn plug(base: &Base, store_key: &Wrapper, now: i64) -> Result<()> {
     let wrapped = row.wrapped.ok_or_else(corrupt)?;
     let key = store_key.open(base, KeyPurpose::Audit, "", row.id, &wrapped)?;
     store.plug_notary(Arc::new(Scribe::new(&key, &base.store_id)?));
-    Ok(())
+    Cursors::new(&key, &base.store_id)
 }

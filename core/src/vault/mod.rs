@@ -6,6 +6,7 @@
 mod audit;
 mod base;
 mod bridge;
+mod cursor;
 mod kdf;
 mod ring;
 mod root;
@@ -53,6 +54,7 @@ struct Inner {
     content: Mutex<HashMap<String, DataKey>>,
     secrets: Mutex<HashMap<String, DataKey>>,
     hashes: Mutex<HashMap<String, Arc<KeyBytes>>>,
+    cursors: cursor::Cursors,
     /// Durable steps of a rotation after which it fails, as if killed there.
     #[cfg(test)]
     breaks_after: std::sync::atomic::AtomicI64,
@@ -79,7 +81,7 @@ impl Vault {
         let base = Arc::new(Base { store, store_id, limits });
         let store_key = DataKey::load(base.clone(), Wrapper::Root(root.clone()), KeyPurpose::Store, "")?;
         let wrapper = Wrapper::Store(store_key.clone());
-        retried(&store_key, || audit::plug(&base, &wrapper, now))?;
+        let cursors = retried(&store_key, || audit::plug(&base, &wrapper, now))?;
         // The hourly look tries again.
         let _ = base.store.burn_bridges(now);
         Ok(Self(Arc::new(Inner {
@@ -89,6 +91,7 @@ impl Vault {
             content: Mutex::default(),
             secrets: Mutex::default(),
             hashes: Mutex::default(),
+            cursors,
             #[cfg(test)]
             breaks_after: std::sync::atomic::AtomicI64::new(i64::MAX),
         })))

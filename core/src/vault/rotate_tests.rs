@@ -24,6 +24,7 @@ fn at<'a>(table: &'a str, column: &'a str, row: &'a str, version: i64) -> Place<
 fn mail(key: &DataKey, n: usize) -> NewMessage {
     let id = format!("m{n}");
     NewMessage {
+        id: format!("msg_{n}"),
         graph_id: id.clone(),
         folder_id: "in".into(),
         conversation_id: "c".into(),
@@ -107,7 +108,7 @@ pub fn read_all(store: &dyn Store, vault: &Vault) -> Result<usize> {
         opens(content.open(at("folders", "name", "in", 1), &folder.row.name)?);
         let cursor = folder.cursor.unwrap();
         opens(secrets.open(at("folders", "cursor", "in", cursor.version), &cursor.link)?);
-        let rows = store.messages(&MessageWindow { limit: 1_000, ..MessageWindow::default() })?.rows;
+        let rows = store.messages(&MessageWindow { mailboxes: vec![Mailbox { account_id: "a".into(), folder_id: None }], limit: 1_000, ..MessageWindow::default() })?.rows;
         for row in &rows {
             opens(content.open(at("messages", "head", &row.graph_id, row.version), &row.head)?);
             let (body, version) = store.body(row.row_id)?.unwrap();

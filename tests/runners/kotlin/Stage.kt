@@ -4,12 +4,15 @@ package dev.tidings.scenarios
 import com.fasterxml.jackson.databind.JsonNode
 import com.fasterxml.jackson.databind.node.ObjectNode
 import com.fasterxml.jackson.databind.node.TextNode
+import dev.tidings.ChangeQuery
 import dev.tidings.Config
 import dev.tidings.Draft
 import dev.tidings.Engine
+import dev.tidings.EventStream
 import dev.tidings.RootKey
 import dev.tidings.TestClock
 import dev.tidings.TidingsException
+import dev.tidings.changes
 import dev.tidings.generateRootKey
 import dev.tidings.open
 import kotlinx.coroutines.CompletableDeferred
@@ -184,9 +187,9 @@ private fun setEnvironment(name: String, value: String) {
     com.sun.jna.NativeLibrary.getInstance("c").getFunction("setenv").invokeInt(arrayOf<Any>(name, value, 1))
 }
 
-/** An engine and the stream that was opened with it. */
+/** An engine, the stream of everybody's events that was opened with it, and those of the owners that a scenario names. */
 class Player(val engine: Engine) {
-    private val events = engine.events()
+    private val events = mutableMapOf<String?, EventStream>(null to engine.events())
 
     companion object {
         fun onStage(settings: JsonNode, key: ByteArray, clock: TestClock?): Player {
@@ -199,22 +202,25 @@ class Player(val engine: Engine) {
         when (verb) {
             "send" -> engine.send(draft(given))
             "enqueue" -> engine.enqueue(draft(given))
-            "changes" -> engine.changes(given["cursor"]?.asText()).ready(given["limit"]?.asInt()?.toUInt() ?: 1000u)
-            "events" -> return eventsUntil(given["until"].asText())
+            "changes" -> {
+                val query = ChangeQuery(given["owner"]?.asText(), given["account_id"]?.asText(), given["cursor"]?.asText())
+                engine.changes(query).ready(given["limit"]?.asInt()?.toUInt() ?: 1000u)
+            }
+            "events" -> return eventsUntil(given["owner"]?.asText(), given["until"]?.asText())
             "settled" -> return settled(given["receipt_id"].asText())
             "close" -> engine.shutdown()
             "audit" -> engine.audit(given["limit"]?.asInt()?.toUInt() ?: 1000u, given["cursor"]?.asText())
             "verify_audit" -> engine.verifyAudit(given["expected"]?.let { build(typeOf<dev.tidings.AuditHead>(), it) as dev.tidings.AuditHead })
-            "verify" -> engine.verify(given["account_id"].asText(), given["test_message"]?.asBoolean() ?: false)
+            "verify" -> engine.verify(given["account_id"].asText(), given["test_message"]?.asBoolean() ?: false, given["owner"]?.asText())
             else -> byName(verb, given)
         },
     )
 
-    /** Calls the method of this name: its one record made of the fields, or its arguments by their names. */
+    /** Calls the method of this name: its one record made of the fields, or its arguments by their names, null when not given. */
     private suspend fun byName(verb: String, given: JsonNode): Any? {
         val method = engine::class.memberFunctions.first { it.name == camel(verb) }
         val single = method.valueParameters.singleOrNull()?.takeIf { it.type != typeOf<String>() }
-        val arguments = method.valueParameters.associateWith { build(it.type, if (it == single) given else given[snake(it.name!!)]) }
+        val arguments = method.valueParameters.associateWith { build(it.type, if (it == single) given else given[snake(it.name!!)] ?: JSON.nullNode()) }
         try {
             return method.callSuspendBy(arguments + (method.parameters.first() to engine))
         } catch (e: InvocationTargetException) {
@@ -227,11 +233,12 @@ class Player(val engine: Engine) {
         return build(typeOf<Draft>(), JSON.createObjectNode().set(tag, given)) as Draft
     }
 
-    /** Types of the events up to the one named. */
-    private suspend fun eventsUntil(until: String): JsonNode {
+    /** Types of the events up to the one named; none when none is named. */
+    private suspend fun eventsUntil(owner: String?, until: String?): JsonNode {
         val types = JSON.createArrayNode()
-        while (types.lastOrNull()?.asText() != until) {
-            val event = events.next() ?: throw Failed("the stream ended before $until; saw $types")
+        val stream = events.getOrPut(owner) { engine.events(owner) }
+        while (until != null && types.lastOrNull()?.asText() != until) {
+            val event = stream.next() ?: throw Failed("the stream ended before $until; saw $types")
             types.add(canonical(event).fieldNames().next())
         }
         return types
@@ -239,7 +246,7 @@ class Player(val engine: Engine) {
 
     /** Waits for the receipt's end along the change feed, which rings for every change of it. */
     private suspend fun settled(receiptId: String): JsonNode {
-        val feed = engine.changes(null)
+        val feed = engine.changes(accountId = engine.receipt(receiptId).accountId)
         while (true) {
             val receipt = canonical(engine.receipt(receiptId))
             if (receipt["state"].asText() in FINAL) return receipt

@@ -15,9 +15,10 @@ import { camel, canonical, config, draft, fill, refusal, rootKey, secretsOf, toN
 const FINAL = ['sent', 'unknown', 'failed', 'cancelled']
 /** Verbs whose arguments are not one record. */
 const PLAIN = {
-  finish_connect: ['callback_url', 'binding'], account: ['account_id'], disconnect: ['account_id'], receipt: ['receipt_id'], sync: ['account_id'],
-  folders: ['account_id'], message: ['message_id'], body: ['message_id'], thread: ['message_id'], mark_read: ['message_id', 'is_read'], close: [], metrics: [],
-  reconnect: ['account_id', 'redirect_uri'], add_features: ['account_id', 'features', 'redirect_uri'], approval: ['account_id', 'redirect_uri'], resume: ['account_id'],
+  finish_connect: ['callback_url', 'binding'], account: ['account_id', 'owner'], disconnect: ['account_id', 'owner'], receipt: ['receipt_id'], sync: ['account_id', 'owner'],
+  folders: ['account_id', 'owner'], message: ['message_id', 'owner'], body: ['message_id', 'owner'], thread: ['message_id', 'owner'], mark_read: ['message_id', 'is_read', 'owner'], close: [], metrics: [],
+  reconnect: ['account_id', 'redirect_uri', 'owner'], add_features: ['account_id', 'features', 'redirect_uri', 'owner'], approval: ['account_id', 'redirect_uri', 'owner'],
+  resume: ['account_id', 'owner'],
   health: ['owner'], delete_owner: ['owner'], restore_owner: ['owner'],
 }
 
@@ -171,11 +172,11 @@ function replace(data, before, after) {
   for (let at = data.indexOf(before); at >= 0; at = data.indexOf(before, at + 1)) after.copy(data, at)
 }
 
-/** An engine and the stream that was opened with it. */
+/** An engine, the stream of everybody's events that was opened with it, and those of the owners that a scenario names. */
 class Player {
   constructor(engine) {
     this.engine = engine
-    this.events = engine.events()
+    this.events = new Map([[undefined, engine.events()]])
   }
 
   static onStage(settings, key, clock) {
@@ -187,23 +188,27 @@ class Player {
     if (verb === 'send' || verb === 'enqueue') return canonical(await this.engine[verb](draft(given)))
     if (verb === 'audit') return canonical(await this.engine.audit(given.limit ?? 1000, given.cursor))
     if (verb === 'verify_audit') return canonical(await this.engine.verifyAudit(given.expected))
-    if (verb === 'verify') return canonical(await this.engine.verify(given.account_id, given.test_message ?? false))
+    if (verb === 'verify') return canonical(await this.engine.verify(given.account_id, given.test_message ?? false, given.owner))
     if (verb === 'rotate_keys') {
       const { new_root_key, ...rotation } = given
       return canonical(await this.engine.rotateKeys(toNode(new_root_key ? { newRootKey: Buffer.from(new_root_key), ...rotation } : rotation)))
     }
-    if (verb === 'changes') return canonical(await this.engine.changes(given.cursor).ready(given.limit ?? 1000))
-    if (verb === 'events') return this.eventsUntil(given.until)
+    if (verb === 'changes') {
+      const { limit, ...query } = given
+      return canonical(await this.engine.changes(toNode(query)).ready(limit ?? 1000))
+    }
+    if (verb === 'events') return this.eventsUntil(given.owner, given.until)
     if (verb === 'settled') return this.settled(given.receipt_id)
     const args = PLAIN[verb] ? PLAIN[verb].map((name) => given[name]) : [toNode(given)]
     return canonical(await this.engine[camel(verb)](...args))
   }
 
-  /** Types of the events up to the one named. */
-  async eventsUntil(until) {
+  /** Types of the events up to the one named; none when none is named. */
+  async eventsUntil(owner, until) {
     const types = []
-    while (types.at(-1) !== until) {
-      const event = await this.events.next()
+    if (!this.events.has(owner)) this.events.set(owner, this.engine.events(owner))
+    while (until !== undefined && types.at(-1) !== until) {
+      const event = await this.events.get(owner).next()
       if (!event) throw new Error(`the stream ended before ${until}; saw ${types}`)
       types.push(Object.keys(canonical(event))[0])
     }
@@ -212,7 +217,7 @@ class Player {
 
   /** Waits for the receipt's end along the change feed, which rings for every change of it. */
   async settled(receiptId) {
-    const feed = this.engine.changes()
+    const feed = this.engine.changes({ accountId: (await this.engine.receipt(receiptId)).accountId })
     for (;;) {
       const receipt = canonical(await this.engine.receipt(receiptId))
       if (FINAL.includes(receipt.state)) return receipt

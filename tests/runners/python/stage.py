@@ -159,10 +159,10 @@ class Refused(Exception):
 
 
 class Player:
-    """An engine and the stream that was opened with it."""
+    """An engine, the stream of everybody's events that was opened with it, and those of the owners that a scenario names."""
 
     def __init__(self, engine: tidings.Engine):
-        self.engine, self.events = engine, engine.events()
+        self.engine, self.events = engine, {None: engine.events()}
 
     @classmethod
     def on_stage(cls, settings: dict, key: bytes, clock) -> "Player":
@@ -181,23 +181,28 @@ class Player:
             expected = given.get("expected")
             outcome = await engine.verify_audit(expected and tidings.AuditHead(**expected))
         elif verb == "verify":
-            outcome = await engine.verify(given["account_id"], given.get("test_message", False))
+            outcome = await engine.verify(given["account_id"], given.get("test_message", False), given.get("owner"))
         elif verb == "rotate_keys" and "new_root_key" in given:
             outcome = await engine.rotate_keys(**given | {"new_root_key": given["new_root_key"].encode()})
         elif verb == "changes":
-            outcome = await engine.changes(given.get("cursor")).ready(given.get("limit", 1000))
+            query = {name: value for name, value in given.items() if name != "limit"}
+            outcome = await engine.changes(**query).ready(given.get("limit", 1000))
         elif verb == "events":
-            outcome = await self.events_until(given["until"])
+            outcome = await self.events_until(given.get("owner"), given.get("until"))
         elif verb == "settled":
             outcome = await self.settled(given["receipt_id"])
         else:
             outcome = await getattr(engine, verb)(**given)
         return values.canonical(outcome)
 
-    async def events_until(self, until: str):
-        """Types of the events up to the one named."""
+    async def events_until(self, owner: str | None, until: str | None):
+        """Types of the events up to the one named; none when none is named."""
         types = []
-        async for event in self.events:
+        if owner not in self.events:
+            self.events[owner] = self.engine.events(owner)
+        if until is None:
+            return types
+        async for event in self.events[owner]:
             types.append(next(iter(values.canonical(event))))
             if types[-1] == until:
                 return types
@@ -205,7 +210,7 @@ class Player:
 
     async def settled(self, receipt_id: str):
         """Waits for the receipt's end along the change feed, which rings for every change of it."""
-        feed = self.engine.changes()
+        feed = self.engine.changes(account_id=(await self.engine.receipt(receipt_id)).account_id)
         while (receipt := await self.engine.receipt(receipt_id)).state.value not in FINAL:
             await feed.next(1000)
         return receipt

@@ -22,8 +22,7 @@ pub fn open_file(path: &str, key: Vec<u8>) -> Result<Player, Value> {
 }
 
 fn player(engine: tidings::Result<Engine>) -> Result<Player, Value> {
-    let engine = Arc::new(engine.map_err(error)?);
-    Ok(Player { events: engine.events(), engine })
+    Ok(Player::new(Arc::new(engine.map_err(error)?)))
 }
 
 /// The key that the settings name; without one, the scenario's own.

@@ -3,17 +3,31 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use std::sync::Arc;
-use tidings::{ChatDraft, Draft, Engine, Error, Event, EventStream, KeyRotation, MailDraft, RootKey, SendState};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use tidings::{ChangeQuery, ChatDraft, Draft, Engine, Error, Event, EventStream, KeyRotation, MailDraft, RootKey, SendState};
 
 /// The outcome of a call, or its error as a record.
 pub type Outcome = Result<Value, Value>;
 
-/// An engine and the stream that was opened with it.
+/// An engine, the stream of everybody's events that was opened with it, and those of the owners that a scenario names.
 #[derive(Clone)]
 pub struct Player {
     pub engine: Arc<Engine>,
-    pub events: Arc<EventStream>,
+    events: Arc<Mutex<HashMap<Option<String>, Arc<EventStream>>>>,
+}
+
+impl Player {
+    pub fn new(engine: Arc<Engine>) -> Self {
+        let player = Self { engine, events: Arc::default() };
+        player.stream_of(None);
+        player
+    }
+
+    fn stream_of(&self, owner: Option<String>) -> Arc<EventStream> {
+        let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        events.entry(owner.clone()).or_insert_with(|| self.engine.events(owner)).clone()
+    }
 }
 
 pub async fn call(on: Player, verb: String, with: Value) -> Outcome {
@@ -29,11 +43,11 @@ pub async fn call(on: Player, verb: String, with: Value) -> Outcome {
         "finish_connect" => out(engine.finish_connect(must("callback_url"), must("binding")).await),
         "connect_tenant" => out(engine.connect_tenant(record(&with)?).await),
         "link_person" => out(engine.link_person(record(&with)?).await),
-        "reconnect" => out(engine.reconnect(must("account_id"), must("redirect_uri")).await),
-        "add_features" => out(engine.add_features(must("account_id"), record(&with["features"])?, must("redirect_uri")).await),
-        "approval" => out(engine.approval(must("account_id"), must("redirect_uri")).await),
-        "resume" => out(engine.resume(must("account_id")).await),
-        "verify" => out(engine.verify(must("account_id"), with["test_message"].as_bool().unwrap_or_default()).await),
+        "reconnect" => out(engine.reconnect(must("account_id"), must("redirect_uri"), text("owner")).await),
+        "add_features" => out(engine.add_features(must("account_id"), record(&with["features"])?, must("redirect_uri"), text("owner")).await),
+        "approval" => out(engine.approval(must("account_id"), must("redirect_uri"), text("owner")).await),
+        "resume" => out(engine.resume(must("account_id"), text("owner")).await),
+        "verify" => out(engine.verify(must("account_id"), with["test_message"].as_bool().unwrap_or_default(), text("owner")).await),
         "permissions" => out(engine.permissions(record(&with)?).await),
         "health" => out(engine.health(must("owner")).await),
         "purge" => out(engine.purge(record(&with)?).await),
@@ -45,29 +59,30 @@ pub async fn call(on: Player, verb: String, with: Value) -> Outcome {
         "search" => out(engine.search(record(&with)?).await),
         "metrics" => out(Ok(engine.metrics())),
         "accounts" => out(engine.accounts(record(&with)?).await),
-        "account" => out(engine.account(must("account_id")).await),
-        "disconnect" => out(engine.disconnect(must("account_id")).await),
+        "account" => out(engine.account(must("account_id"), text("owner")).await),
+        "disconnect" => out(engine.disconnect(must("account_id"), text("owner")).await),
         "send" => out(engine.send(draft(&with)?).await),
         "enqueue" => out(engine.enqueue(draft(&with)?).await),
         "receipt" => out(engine.receipt(must("receipt_id")).await),
         "outbox" => out(engine.outbox(record(&with)?).await),
-        "sync" => out(engine.sync(must("account_id")).await),
-        "folders" => out(engine.folders(must("account_id")).await),
+        "sync" => out(engine.sync(must("account_id"), text("owner")).await),
+        "folders" => out(engine.folders(must("account_id"), text("owner")).await),
         "messages" => out(engine.messages(record(&with)?).await),
-        "message" => out(engine.message(must("message_id")).await),
-        "body" => out(engine.body(must("message_id")).await),
-        "thread" => out(engine.thread(must("message_id")).await),
-        "mark_read" => out(engine.mark_read(must("message_id"), with["is_read"].as_bool().unwrap_or(true)).await),
-        "changes" => out(engine.changes(text("cursor")).ready(with["limit"].as_u64().map_or(1000, small)).await),
-        "events" => events(&on.events, &must("until")).await,
+        "message" => out(engine.message(must("message_id"), text("owner")).await),
+        "body" => out(engine.body(must("message_id"), text("owner")).await),
+        "thread" => out(engine.thread(must("message_id"), text("owner")).await),
+        "mark_read" => out(engine.mark_read(must("message_id"), with["is_read"].as_bool().unwrap_or(true), text("owner")).await),
+        "changes" => out(engine.changes(record(&with)?).ready(with["limit"].as_u64().map_or(1000, small)).await),
+        "events" => events(&on.stream_of(text("owner")), text("until")).await,
         "settled" => settled(engine, &must("receipt_id")).await,
         other => Err(defect(format!("no verb {other}"))),
     }
 }
 
-/// Types of the events up to the one named.
-async fn events(stream: &EventStream, until: &str) -> Outcome {
+/// Types of the events up to the one named; none when none is named.
+async fn events(stream: &EventStream, until: Option<String>) -> Outcome {
     let mut types = Vec::new();
+    let Some(until) = until else { return Ok(json!(types)) };
     while let Some(event) = stream.next().await.map_err(error)? {
         let kind = kind_of(&event);
         types.push(kind.clone());
@@ -84,7 +99,8 @@ fn kind_of(event: &Event) -> String {
 
 /// Waits for the receipt's end along the change feed, which rings for every change of it.
 async fn settled(engine: &Engine, receipt_id: &str) -> Outcome {
-    let feed = engine.changes(None);
+    let account_id = engine.receipt(receipt_id.to_owned()).await.map_err(error)?.account_id;
+    let feed = engine.changes(ChangeQuery { account_id: Some(account_id), ..ChangeQuery::default() });
     loop {
         let receipt = engine.receipt(receipt_id.to_owned()).await.map_err(error)?;
         if !matches!(receipt.state, SendState::Queued | SendState::Sending) {

@@ -7,6 +7,10 @@ use serde_json::{Value, json};
 /// Where the start's apps may be sent back to.
 const REDIRECTS: [&str; 3] = ["http://localhost", "http://127.0.0.1", "https://app.example/callback"];
 
+/// What `.default` stands for at Graph, where the registration allows any delegated permission.
+const REGISTERED: [&str; 6] =
+    ["User.Read", "User.ReadBasic.All", "Mail.ReadWrite", "Mail.Send", "MailboxSettings.ReadWrite", "Chat.ReadWrite"];
+
 /// What an app may do on its own, once an administrator has agreed, unless its registration says otherwise.
 const ROLES: [&str; 4] = ["User.Read.All", "Mail.ReadWrite", "Mail.Send", "Chat.Read.All"];
 
@@ -41,6 +45,8 @@ pub struct App {
     pub roles: Vec<String>,
     pub audience: Audience,
     pub certificates: Vec<Certificate>,
+    /// Registered as a bot for every organisation.
+    pub bot: bool,
 }
 
 fn texts(value: &Value) -> Option<Vec<String>> {
@@ -60,6 +66,7 @@ impl App {
             roles: ROLES.map(String::from).into(),
             audience: Audience::Any,
             certificates: Vec::new(),
+            bot: secret.is_some(),
         }
     }
 
@@ -97,6 +104,7 @@ impl App {
             None if ask.get("public").is_some() || proves_itself => self.public,
             None => self.device_flow,
         };
+        self.bot = ask["bot"].as_bool().unwrap_or(self.bot);
         if let Some(list) = ask.get("permissions") {
             self.permissions = texts(list);
         }
@@ -133,12 +141,20 @@ impl App {
         })
     }
 
+    /// The delegated permissions of Graph that the registration names.
+    pub fn registered(&self) -> Vec<String> {
+        match &self.permissions {
+            Some(list) => list.iter().filter(|p| crate::entra::resource::is_graph(p)).cloned().collect(),
+            None => REGISTERED.map(String::from).into(),
+        }
+    }
+
     /// The first scope of Graph that the registration does not name.
     pub fn undeclared<'a>(&self, scopes: &'a [String]) -> Option<&'a String> {
-        use crate::entra::grants::{is_oidc, short};
+        use crate::entra::grants::is_oidc;
+        use crate::entra::resource::{is_default, key};
         let declared = self.permissions.as_ref()?;
-        let known =
-            |s: &String| is_oidc(s) || short(s) == ".default" || declared.iter().any(|d| short(d).eq_ignore_ascii_case(short(s)));
+        let known = |s: &String| is_oidc(s) || is_default(s) || declared.iter().any(|d| key(d) == key(s));
         scopes.iter().find(|s| !known(s))
     }
 }

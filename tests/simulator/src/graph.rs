@@ -3,7 +3,7 @@
 use crate::http::{Answer, Call};
 use crate::server::Arrival;
 use crate::world::World;
-use crate::{mail, teams, users};
+use crate::{mail, routes, teams, users};
 use serde_json::json;
 
 /// What the front door takes.
@@ -42,6 +42,9 @@ pub fn caller(world: &World, call: &Call) -> Result<Caller, Answer> {
     if world.now() >= access.expires_ms {
         return Err(refuse("Lifetime validation failed, the token is expired."));
     }
+    if !crate::entra::resource::is_graph(&format!("{}/.default", access.audience)) {
+        return Err(refuse("Access token validation failure. Invalid audience."));
+    }
     Ok(Caller { person: access.person, tenant: access.tenant, scopes: access.scopes.clone() })
 }
 
@@ -72,8 +75,19 @@ pub fn mailbox_of(world: &World, caller: &Caller, call: &Call) -> Option<usize> 
 }
 
 pub fn handle(world: &mut World, call: &Call, arrival: &Arrival) -> Answer {
+    let answer = serve(world, call, arrival);
+    match &answer.error {
+        Some((_, what)) if answer.status == 501 => routes::lacks(call, what),
+        _ => answer,
+    }
+}
+
+fn serve(world: &mut World, call: &Call, arrival: &Arrival) -> Answer {
     if call.body.len() > BODY_MAX || call.too_long {
         return Answer::fail(400, "BadRequest", "The maximum request length supported is 4MB.");
+    }
+    if let Some(answer) = routes::missing(call) {
+        return answer;
     }
     let caller = match caller(world, call) {
         Ok(caller) => caller,
@@ -109,6 +123,7 @@ fn route(world: &mut World, caller: &Caller, call: &Call, arrival: &Arrival) -> 
     let method = call.method.as_str();
     match parts.as_slice() {
         [users] if users.eq_ignore_ascii_case("users") => return users::list(world, caller, call),
+        [users, "$count"] if users.eq_ignore_ascii_case("users") => return users::count(world, caller, call),
         [chats, rest @ ..] if chats.eq_ignore_ascii_case("chats") => {
             return teams::handle(world, caller, call, arrival, None, rest);
         }

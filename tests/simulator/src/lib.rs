@@ -1,9 +1,11 @@
 //! A small Microsoft 365 with memory, for tests. README.md beside this crate is its manual.
 
+mod actions;
 mod apps;
 mod batch;
 mod clock;
 mod control;
+mod directory;
 mod entra;
 mod faults;
 mod graph;
@@ -15,7 +17,10 @@ mod mail;
 mod odata;
 mod outgoing;
 mod people;
+mod query;
 mod record;
+mod routes;
+mod schema;
 mod server;
 mod spoil;
 mod teams;

@@ -24,9 +24,38 @@ pub enum Filter {
     Or(Box<Filter>, Box<Filter>),
     Not(Box<Filter>),
     Compare(String, String, Value),
+    In(String, Vec<Value>),
     Call(String, String, String),
-    Any(String, String, Box<Filter>),
+    /// A lambda; without a condition it asks whether there is anything at all.
+    Any(String, String, Option<Box<Filter>>),
+    All(String, String, Option<Box<Filter>>),
 }
+
+/// Why a filter is not taken.
+#[derive(Debug)]
+pub enum Trouble {
+    Wrong(String),
+    /// Microsoft would take it.
+    Lacks(String),
+}
+
+impl From<String> for Trouble {
+    fn from(text: String) -> Trouble {
+        Trouble::Wrong(text)
+    }
+}
+
+impl From<&str> for Trouble {
+    fn from(text: &str) -> Trouble {
+        Trouble::Wrong(text.into())
+    }
+}
+
+/// Functions of OData that Microsoft knows somewhere.
+const FUNCTIONS: [&str; 18] = [
+    "concat", "indexof", "length", "substring", "tolower", "toupper", "trim", "year", "month", "day", "hour", "minute", "second", "date",
+    "now", "round", "matchespattern", "isof",
+];
 
 impl Filter {
     pub fn holds(&self, row: &dyn Row) -> bool {
@@ -35,6 +64,7 @@ impl Filter {
             Filter::Or(a, b) => a.holds(row) || b.holds(row),
             Filter::Not(a) => !a.holds(row),
             Filter::Compare(name, op, value) => compare(name, &row.get(name), op, value),
+            Filter::In(name, values) => values.iter().any(|value| compare(name, &row.get(name), "eq", value)),
             Filter::Call(function, name, part) => match row.get(name) {
                 Value::Text(text) => {
                     let (text, part) = (text.to_lowercase(), part.to_lowercase());
@@ -46,9 +76,14 @@ impl Filter {
                 }
                 _ => false,
             },
-            Filter::Any(path, variable, inner) => {
-                row.items(path).into_iter().any(|item| inner.holds(&Member { variable, item: &item }))
-            }
+            Filter::Any(path, variable, inner) => row
+                .items(path)
+                .into_iter()
+                .any(|item| inner.as_ref().is_none_or(|inner| inner.holds(&Member { variable, item: &item }))),
+            Filter::All(path, variable, inner) => row
+                .items(path)
+                .into_iter()
+                .all(|item| inner.as_ref().is_none_or(|inner| inner.holds(&Member { variable, item: &item }))),
         }
     }
 
@@ -57,9 +92,11 @@ impl Filter {
         match self {
             Filter::And(a, b) | Filter::Or(a, b) => [a.properties(), b.properties()].concat(),
             Filter::Not(a) => a.properties(),
-            Filter::Compare(name, ..) | Filter::Call(_, name, _) | Filter::Any(name, ..) => {
-                vec![name]
-            }
+            Filter::Compare(name, ..)
+            | Filter::In(name, _)
+            | Filter::Call(_, name, _)
+            | Filter::Any(name, ..)
+            | Filter::All(name, ..) => vec![name],
         }
     }
 }
@@ -164,11 +201,11 @@ fn tokens(text: &str) -> Result<Vec<Token>, String> {
     Ok(out)
 }
 
-pub fn parse(text: &str) -> Result<Filter, String> {
+pub fn parse(text: &str) -> Result<Filter, Trouble> {
     let mut parser = Parser { tokens: tokens(text)?, at: 0 };
     let filter = parser.or()?;
     if parser.at < parser.tokens.len() {
-        return Err(format!("Invalid filter clause: {text}"));
+        return Err(format!("Invalid filter clause: {text}").into());
     }
     Ok(filter)
 }
@@ -196,11 +233,11 @@ impl Parser {
         found
     }
 
-    fn expect(&mut self, mark: char) -> Result<(), String> {
-        if self.mark(mark) { Ok(()) } else { Err(format!("Invalid filter clause: '{mark}' expected.")) }
+    fn expect(&mut self, mark: char) -> Result<(), Trouble> {
+        if self.mark(mark) { Ok(()) } else { Err(format!("Invalid filter clause: '{mark}' expected.").into()) }
     }
 
-    fn or(&mut self) -> Result<Filter, String> {
+    fn or(&mut self) -> Result<Filter, Trouble> {
         let mut left = self.and()?;
         while self.word("or") {
             left = Filter::Or(Box::new(left), Box::new(self.and()?));
@@ -208,7 +245,7 @@ impl Parser {
         Ok(left)
     }
 
-    fn and(&mut self) -> Result<Filter, String> {
+    fn and(&mut self) -> Result<Filter, Trouble> {
         let mut left = self.one()?;
         while self.word("and") {
             left = Filter::And(Box::new(left), Box::new(self.one()?));
@@ -216,7 +253,7 @@ impl Parser {
         Ok(left)
     }
 
-    fn one(&mut self) -> Result<Filter, String> {
+    fn one(&mut self) -> Result<Filter, Trouble> {
         if self.word("not") {
             return Ok(Filter::Not(Box::new(self.one()?)));
         }
@@ -232,25 +269,26 @@ impl Parser {
             let Some(Token::Word(op)) = self.next() else {
                 return Err("Invalid filter clause: an operator expected.".into());
             };
-            let op = op.to_ascii_lowercase();
-            if !["eq", "ne", "gt", "ge", "lt", "le"].contains(&op.as_str()) {
-                return Err(format!("Invalid filter clause: '{op}' is no operator."));
-            }
-            return Ok(Filter::Compare(name, op, self.literal()?));
+            return match op.to_ascii_lowercase().as_str() {
+                op @ ("eq" | "ne" | "gt" | "ge" | "lt" | "le") => Ok(Filter::Compare(name, op.into(), self.literal()?)),
+                "in" => self.list(name),
+                op @ ("has" | "add" | "sub" | "mul" | "div" | "mod") => Err(Trouble::Lacks(format!("the operator {op} in $filter"))),
+                op => Err(format!("Invalid filter clause: '{op}' is no operator.").into()),
+            };
         }
         let lower = name.to_ascii_lowercase();
-        if let Some(path) = lower.strip_suffix("/any") {
-            let path = name.get(..path.len()).unwrap_or("").to_string();
-            let Some(Token::Word(variable)) = self.next() else {
-                return Err("Invalid filter clause: a variable expected.".into());
-            };
-            self.expect(':')?;
-            let inner = self.or()?;
-            self.expect(')')?;
-            return Ok(Filter::Any(path, variable, Box::new(inner)));
+        for (end, any) in [("/any", true), ("/all", false)] {
+            if let Some(path) = lower.strip_suffix(end) {
+                let path = name.get(..path.len()).unwrap_or("").to_string();
+                let (variable, inner) = self.lambda(any)?;
+                return Ok(if any { Filter::Any(path, variable, inner) } else { Filter::All(path, variable, inner) });
+            }
+        }
+        if FUNCTIONS.contains(&lower.as_str()) {
+            return Err(Trouble::Lacks(format!("the function {lower} in $filter")));
         }
         if !["startswith", "endswith", "contains"].contains(&lower.as_str()) {
-            return Err(format!("An unknown function with name '{name}' was found."));
+            return Err(format!("An unknown function with name '{name}' was found. This may also be a function import or a key lookup on a navigation property, which is not allowed.").into());
         }
         let Some(Token::Word(property)) = self.next() else {
             return Err("Invalid filter clause: a property expected.".into());
@@ -269,7 +307,31 @@ impl Parser {
         Ok(Filter::Call(lower, property, part))
     }
 
-    fn literal(&mut self) -> Result<Value, String> {
+    /// After the opening bracket: nothing, which only any allows, or a variable and what holds of it.
+    fn lambda(&mut self, any: bool) -> Result<(String, Option<Box<Filter>>), Trouble> {
+        if any && self.mark(')') {
+            return Ok((String::new(), None));
+        }
+        let Some(Token::Word(variable)) = self.next() else {
+            return Err("Invalid filter clause: a variable expected.".into());
+        };
+        self.expect(':')?;
+        let inner = self.or()?;
+        self.expect(')')?;
+        Ok((variable, Some(Box::new(inner))))
+    }
+
+    fn list(&mut self, name: String) -> Result<Filter, Trouble> {
+        self.expect('(')?;
+        let mut values = vec![self.literal()?];
+        while self.mark(',') {
+            values.push(self.literal()?);
+        }
+        self.expect(')')?;
+        Ok(Filter::In(name, values))
+    }
+
+    fn literal(&mut self) -> Result<Value, Trouble> {
         match self.next() {
             Some(Token::Text(text)) => Ok(Value::Text(text)),
             Some(Token::Word(word)) => Ok(match word.to_ascii_lowercase().as_str() {
@@ -279,11 +341,40 @@ impl Parser {
                 _ => match (word.parse::<f64>(), crate::clock::parse(&word)) {
                     (Ok(number), _) => Value::Number(number),
                     (_, Some(time)) => Value::Time(time),
-                    _ => Value::Text(word),
+                    _ if word.contains('/') => return Err(Trouble::Lacks("a comparison of two properties in $filter".into())),
+                    _ => return Err(format!("Invalid filter clause: '{word}' is no value; text stands in single quotes.").into()),
                 },
             }),
             _ => Err("Invalid filter clause: a value expected.".into()),
         }
+    }
+}
+
+/// Sorts by what `get` says of each path; those that are equal keep their order.
+pub fn sort<T>(all: &mut [T], order: &[(String, bool)], get: impl Fn(&T, &str) -> Value) {
+    if order.is_empty() {
+        return;
+    }
+    all.sort_by(|a, b| {
+        let each = order.iter().map(|(path, down)| {
+            let way = rank(&get(a, path), &get(b, path));
+            if *down { way.reverse() } else { way }
+        });
+        each.fold(std::cmp::Ordering::Equal, std::cmp::Ordering::then)
+    });
+}
+
+/// Nothing comes before everything else.
+fn rank(a: &Value, b: &Value) -> std::cmp::Ordering {
+    match (a, b) {
+        (Value::Text(a), Value::Text(b)) => a.to_lowercase().cmp(&b.to_lowercase()),
+        (Value::Time(a), Value::Time(b)) => a.cmp(b),
+        (Value::Number(a), Value::Number(b)) => a.total_cmp(b),
+        (Value::Bool(a), Value::Bool(b)) => a.cmp(b),
+        (Value::Null, Value::Null) => std::cmp::Ordering::Equal,
+        (Value::Null, _) => std::cmp::Ordering::Less,
+        (_, Value::Null) => std::cmp::Ordering::Greater,
+        _ => std::cmp::Ordering::Equal,
     }
 }
 

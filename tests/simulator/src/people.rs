@@ -8,6 +8,9 @@ use sha2::{Digest, Sha256};
 /// The tenant that all personal accounts are in.
 pub const PERSONAL: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
 
+/// The tenant that bots of many organisations take their tokens from; nobody is in it.
+pub const BOT_FRAMEWORK: &str = "d6d49420-f39b-4df7-a1dc-d59a935871db";
+
 /// Who may agree to what an app asks for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Consent {
@@ -83,6 +86,7 @@ impl People {
             let at = all.add(ids, address, Some(name));
             all.people[at].admin = address.starts_with("nestor");
         }
+        all.tenants.push(Tenant { id: BOT_FRAMEWORK.into(), domain: "botframework.com".into(), consent: Consent::Admin });
         all.apps.push(App::new(PUBLIC_APP, None));
         all.apps.push(App::new(SECRET_APP, Some("simulator-secret")));
         all

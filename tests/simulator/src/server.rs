@@ -233,7 +233,8 @@ async fn process(shared: Arc<Shared>, call: Call, mut arrival: Arrival) -> Reply
     let lies = action.as_ref().is_some_and(Action::lies);
     if world.epoch == arrival.epoch {
         world.ledger.answered(arrival.seq, answer.status);
-        let told = !(lost || lies);
+        // What is not simulated is no answer of Microsoft's.
+        let told = !(lost || lies || answer.status == 501);
         world.record.add(&call, told.then_some(&answer));
     }
     match action {

@@ -4,7 +4,9 @@ use crate::graph::{Caller, bad};
 use crate::http::{Answer, Call};
 use crate::odata::{self, Row, Value};
 use crate::people::Mailbox;
+use crate::schema::USER;
 use crate::world::World;
+use crate::{directory, query};
 use serde_json::json;
 
 const READ: [&str; 6] = [
@@ -47,6 +49,7 @@ fn object(world: &World, person: usize, select: &[String]) -> serde_json::Value 
             None if name == "accountEnabled" => out.insert(name.clone(), json!(true)),
             None if name == "assignedPlans" => out.insert(name.clone(), plans(p)),
             None if name == "userType" => out.insert(name.clone(), json!("Member")),
+            None if name == "otherMails" => out.insert(name.clone(), json!([])),
             None if name == "proxyAddresses" => out.insert(name.clone(), json!([format!("SMTP:{}", p.address)])),
             None => None,
         };
@@ -59,7 +62,10 @@ pub fn get(world: &World, caller: &Caller, call: &Call, person: usize) -> Answer
     if !own && !caller.has(&READ) {
         return denied();
     }
-    let select = odata::names(call.param("$select"));
+    let select = match query::select(call, &USER, "BadRequest") {
+        Ok(select) => select,
+        Err(answer) => return answer,
+    };
     let mut user = object(world, person, &select);
     let suffix = if select.is_empty() { String::new() } else { format!("({})", select.join(",")) };
     user["@odata.context"] = json!(format!("{}/$metadata#users{suffix}/$entity", call.base()));
@@ -86,6 +92,8 @@ impl Row for UserRow<'_> {
         match path.to_ascii_lowercase().as_str() {
             "mail" | "userprincipalname" => Value::Text(self.0.address.clone()),
             "displayname" => Value::Text(self.0.name.clone()),
+            "givenname" => Value::Text(self.0.name.split_once(' ').map_or(self.0.name.as_str(), |(given, _)| given).into()),
+            "surname" => Value::Text(self.0.name.split_once(' ').map_or("", |(_, surname)| surname).into()),
             "id" => Value::Text(self.0.id.clone()),
             "accountenabled" => Value::Bool(true),
             "usertype" => Value::Text("Member".into()),
@@ -101,6 +109,24 @@ impl Row for UserRow<'_> {
     }
 }
 
+fn found(world: &World, caller: &Caller, ask: &directory::Ask) -> Vec<usize> {
+    let fits = |row: &UserRow| {
+        ask.filter.as_ref().is_none_or(|f| f.holds(row)) && ask.search.as_ref().is_none_or(|s| directory::finds(s, row))
+    };
+    let people = world.people.people.iter().enumerate();
+    people.filter(|(_, p)| p.tenant == caller.tenant && fits(&UserRow(p))).map(|(n, _)| n).collect()
+}
+
+pub fn count(world: &World, caller: &Caller, call: &Call) -> Answer {
+    if !caller.has(&READ) {
+        return denied();
+    }
+    match directory::read(call, true) {
+        Ok(ask) => Answer::bytes(200, "text/plain", found(world, caller, &ask).len().to_string().into()),
+        Err(answer) => answer,
+    }
+}
+
 pub fn list(world: &World, caller: &Caller, call: &Call) -> Answer {
     if call.method != "GET" {
         return crate::graph::not_allowed();
@@ -108,9 +134,9 @@ pub fn list(world: &World, caller: &Caller, call: &Call) -> Answer {
     if !caller.has(&READ) {
         return denied();
     }
-    let filter = match call.param("$filter").map(|f| odata::parse(&f)).transpose() {
-        Ok(filter) => filter,
-        Err(text) => return Answer::fail(400, "Request_UnsupportedQuery", text),
+    let (ask, select) = match directory::read(call, false).and_then(|ask| query::select(call, &USER, "BadRequest").map(|s| (ask, s))) {
+        Ok(read) => read,
+        Err(answer) => return answer,
     };
     let top = match call.param("$top").map(|t| t.parse::<usize>()) {
         None => 100,
@@ -118,14 +144,10 @@ pub fn list(world: &World, caller: &Caller, call: &Call) -> Answer {
         Some(_) => return bad("Invalid page size specified."),
     };
     let skip = call.param("$skiptoken").and_then(|t| t.strip_prefix('s').and_then(|n| n.parse().ok())).unwrap_or(0);
-    let select = odata::names(call.param("$select"));
-    let people = world.people.people.iter().enumerate();
-    let fits: Vec<usize> = people
-        .filter(|(_, p)| p.tenant == caller.tenant && filter.as_ref().is_none_or(|f| f.holds(&UserRow(p))))
-        .map(|(n, _)| n)
-        .collect();
+    let mut fits = found(world, caller, &ask);
+    odata::sort(&mut fits, &ask.order, |at, path| UserRow(&world.people.people[*at]).get(path));
     let value: Vec<_> = fits.iter().skip(skip).take(top).map(|p| object(world, *p, &select)).collect();
     let next = (skip + top < fits.len()).then(|| odata::relink(call, "$skiptoken", &format!("s{}", skip + top)));
-    let count = (call.param("$count").as_deref() == Some("true")).then_some(fits.len());
+    let count = ask.count.then_some(fits.len());
     crate::graph::page(format!("{}/$metadata#users", call.base()), value, next, count)
 }

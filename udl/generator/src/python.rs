@@ -176,6 +176,8 @@ fn method(contract: &Contract, m: &Method, blocking: bool) -> String {
         shown = format!(", text_signature = \"($self, {}=..., **fields)\"", input.name);
         args = format!("given({:?}, {}, fields)?", record.name, input.name);
     }
+    // What a caller handed in is read while Python is held.
+    let (first, args) = if m.is_async || shown.is_empty() { (String::new(), args) } else { (format!("let record = {args}; "), "record".to_owned()) };
     let call = format!("self.0.{}({args})", m.name);
     let (head, call) = match (m.is_async, blocking) {
         (true, false) => ("async fn", format!("{call}.await")),
@@ -189,7 +191,7 @@ fn method(contract: &Contract, m: &Method, blocking: bool) -> String {
         None => (format!("V<{}>", rust_or_unit(&m.return_type)), "V".into()),
     };
     let result = outcome(&call, m.throws.is_some(), &wrap);
-    format!("{}#[pyo3(name = {:?}, signature = ({takes}){shown})] {head} {}(&self, {py}{params}) -> PyResult<{answer}> {{ {result} }}\n    ", docs(&m.docstring), face_name(&m.name), m.name)
+    format!("{}#[pyo3(name = {:?}, signature = ({takes}){shown})] {head} {}(&self, {py}{params}) -> PyResult<{answer}> {{ {first}{result} }}\n    ", docs(&m.docstring), face_name(&m.name), m.name)
 }
 
 fn outcome(call: &str, throws: bool, wrap: &str) -> String {

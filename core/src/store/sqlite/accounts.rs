@@ -111,7 +111,8 @@ pub fn drop_cursors(c: &Connection, account_id: &str, now: i64) -> Outcome<()> {
 }
 
 /// An account nobody ever signed in to holds nothing but its keys. One that somebody has signed in to meanwhile is another matter.
-fn erase_unused(c: &Connection, account_id: &str, now: i64) -> Outcome<Vec<Entry>> {
+/// `owner`: the mark of its owner, whose feed tells that it is gone.
+fn erase_unused(c: &Connection, account_id: &str, owner: &str, now: i64) -> Outcome<Vec<Entry>> {
     if !by_id(c, account_id)?.is_some_and(|row| row.is_nobodys()) {
         return Err(moved_on().into());
     }
@@ -122,6 +123,11 @@ fn erase_unused(c: &Connection, account_id: &str, now: i64) -> Outcome<Vec<Entry
     run(c, "DELETE FROM tokens WHERE account_id = ?1", [account_id])?;
     end_sign_ins(c, account_id)?;
     if run(c, "DELETE FROM accounts WHERE id = ?1", [account_id])? > 0 {
+        run(
+            c,
+            "INSERT INTO purges (account_id, owner, begun_at, erased, ended_at) VALUES (?1, ?2, ?3, 1, ?3) ON CONFLICT (account_id) DO NOTHING",
+            (account_id, owner, now),
+        )?;
         keys::announce_account(c, account_id, now)?;
         mark_erasure(c)?;
     }
@@ -157,7 +163,7 @@ impl SqliteStore {
             }
             let mut entries = Vec::new();
             if let Some(id) = replaces.filter(|id| *id != account.id) {
-                entries.extend(erase_unused(tx, id, now)?);
+                entries.extend(erase_unused(tx, id, &self.owner_mark(&account.owner)?, now)?);
             }
             // Everything handed in is sealed for `account.id`; under another id it could never be opened.
             if by_person(tx, &account.owner, &account.tenant_id, &account.user_id)?.is_some_and(|earlier| earlier.id != account.id) {
@@ -319,6 +325,17 @@ impl AccountStore for SqliteStore {
                 (&filter.owner, filter.state.map(Word::word)),
                 account_row,
             )
+        })
+    }
+
+    fn account_ids(&self, owner: &str, and_gone: bool) -> Result<Vec<String>> {
+        let mark = and_gone.then(|| self.owner_mark(owner)).transpose()?;
+        self.read(|c| {
+            let mut ids = purge::of_owner(c, owner)?;
+            if let Some(mark) = mark {
+                ids.extend(all(c, "SELECT account_id FROM purges WHERE owner = ?1 ORDER BY begun_at, account_id", [mark], |row| Ok(row.get(0)?))?);
+            }
+            Ok(ids)
         })
     }
 

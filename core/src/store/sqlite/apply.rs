@@ -12,7 +12,7 @@ use std::collections::HashMap;
 pub fn known(c: &Connection, account_id: &str, graph_ids: &[&str]) -> Outcome<Vec<Known>> {
     all(
         c,
-        "SELECT m.id, m.graph_id, m.folder_id, m.change_key, m.version, m.is_removed
+        "SELECT m.id, m.graph_id, m.folder_id, m.change_key, m.version, m.is_removed, COALESCE(m.shown_id, 'msg_' || m.id)
          FROM (SELECT DISTINCT value FROM json_each(?2)) AS wanted CROSS JOIN messages AS m ON m.account_id = ?1 AND m.graph_id = wanted.value",
         (account_id, super::json(graph_ids)?),
         |row| {
@@ -23,6 +23,7 @@ pub fn known(c: &Connection, account_id: &str, graph_ids: &[&str]) -> Outcome<Ve
                 change_key: row.get(3)?,
                 version: row.get(4)?,
                 is_removed: row.get(5)?,
+                id: row.get(6)?,
             })
         },
     )
@@ -64,6 +65,7 @@ impl Page<'_> {
                     let row_id = self.insert(message)?;
                     let known = Known {
                         row_id,
+                        id: message.id.clone(),
                         graph_id: message.graph_id.clone(),
                         folder_id: message.folder_id.clone(),
                         change_key: message.change_key.clone(),
@@ -88,8 +90,8 @@ impl Page<'_> {
 
     fn insert(&mut self, m: &NewMessage) -> Outcome<i64> {
         let mut statement = self.c.prepare_cached(
-            "INSERT INTO messages (account_id, graph_id, folder_id, conversation_id, change_key, received_at, sort_at, is_read, is_draft, pass, version, head)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+            "INSERT INTO messages (account_id, graph_id, folder_id, conversation_id, change_key, received_at, sort_at, is_read, is_draft, pass, version, head, shown_id)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         )?;
         let row_id = statement.insert(rusqlite::params![
             self.batch.account_id,
@@ -104,10 +106,11 @@ impl Page<'_> {
             self.batch.pass,
             m.version,
             m.head.as_bytes(),
+            m.id,
         ])?;
         self.tally.came(&m.folder_id);
         self.body(row_id, m)?;
-        self.tell(row_id, m.change)?;
+        self.tell(&m.id, m.change)?;
         Ok(row_id)
     }
 
@@ -138,7 +141,7 @@ impl Page<'_> {
         }
         self.body(known.row_id, m)?;
         // Only a fresh listing brings a removed message back, and to a reader of the feed it is new.
-        self.tell(known.row_id, if known.is_removed { Some(ChangeKind::MessageAdded) } else { m.change })
+        self.tell(&known.id, if known.is_removed { Some(ChangeKind::MessageAdded) } else { m.change })
     }
 
     fn body(&self, row_id: i64, m: &NewMessage) -> Outcome<()> {
@@ -155,8 +158,8 @@ impl Page<'_> {
         Ok(())
     }
 
-    fn tell(&self, row_id: i64, change: Option<ChangeKind>) -> Outcome<()> {
-        change.map_or(Ok(()), |kind| super::announce(self.c, kind, self.batch.account_id, Some(row_id), self.batch.now))
+    fn tell(&self, id: &str, change: Option<ChangeKind>) -> Outcome<()> {
+        change.map_or(Ok(()), |kind| super::announce(self.c, kind, self.batch.account_id, Some(id), self.batch.now))
     }
 
     fn mark(&self, graph_id: &str) -> Outcome<()> {

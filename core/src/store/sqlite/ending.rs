@@ -61,7 +61,7 @@ impl SqliteStore {
         let in_doubt = outbox::leave_in_doubt(c, id, now)?;
         for (items, detail) in [(&cancelled, "The send was cancelled."), (&in_doubt, "It is unknown whether it was sent.")] {
             for item in items {
-                announce(c, ChangeKind::SendChanged, id, Some(*item), now)?;
+                announce(c, ChangeKind::SendChanged, id, Some(&outbox::shown_id(*item)), now)?;
                 entries.push(Entry::new(AuditKind::SendSettled, detail).on(id).about(outbox::shown_id(*item)));
             }
         }

@@ -5,11 +5,12 @@ use super::{SqliteStore, all, announce, apply, exists, first, folders, keys, may
 use crate::error::Result;
 use crate::model::ChangeKind;
 use crate::seal::Sealed;
-use crate::store::{Applied, ChangeRow, FolderRow, Known, Lease, MailPage, MailStore, MessageRow, MessageWindow, PageBatch, SyncedFolder};
+use crate::store::{Applied, ChangeRow, FolderRow, Known, Lease, MailPage, MailStore, Mailbox, MessageRow, MessageWindow, PageBatch, SyncedFolder};
 use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params_from_iter};
 
-const COLUMNS: &str = "id, account_id, graph_id, folder_id, conversation_id, received_at, is_read, is_draft, change_key, head, version";
+const COLUMNS: &str = "m.id, m.account_id, m.graph_id, m.folder_id, m.conversation_id, m.received_at, m.is_read, m.is_draft, m.change_key, m.head, m.version, \
+                       COALESCE(m.shown_id, 'msg_' || m.id)";
 
 pub(super) fn message_row(row: &Row<'_>) -> Outcome<MessageRow> {
     Ok(MessageRow {
@@ -24,30 +25,33 @@ pub(super) fn message_row(row: &Row<'_>) -> Outcome<MessageRow> {
         change_key: row.get(8)?,
         head: apply::head(row.get(9)?)?,
         version: row.get(10)?,
+        id: row.get(11)?,
     })
 }
 
-/// A window as SQL. The text is made of our own words alone; there are few variants, so each stays prepared.
-pub(super) fn window_sql(window: &MessageWindow) -> Outcome<(String, Vec<Value>)> {
-    let mut values = Vec::new();
-    let mut sql = format!("SELECT {COLUMNS} FROM messages WHERE is_removed = 0");
-    let mut bind = |sql: &mut String, before: &str, value: Value, after: &str| {
+pub(super) fn by_id_sql() -> String {
+    format!(
+        "SELECT {COLUMNS} FROM messages AS m WHERE COALESCE(m.shown_id, 'msg_' || m.id) = ?1 AND m.is_removed = 0
+           AND (?2 IS NULL OR EXISTS (SELECT 1 FROM accounts a WHERE a.id = m.account_id AND a.owner = ?2))"
+    )
+}
+
+/// Times and row ids of one mailbox's part of a window, as SQL. The text is made of our own words alone; there are few variants, so each stays prepared.
+pub(super) fn window_sql(window: &MessageWindow, mailbox: &Mailbox) -> (String, Vec<Value>) {
+    let mut values = vec![Value::from(mailbox.account_id.clone())];
+    let mut sql = "SELECT sort_at, id FROM messages WHERE is_removed = 0 AND account_id = ?1".to_owned();
+    let mut bind = |column: &str, value: Value| {
         values.push(value);
-        sql.push_str(&format!(" AND {before} ?{}{after}", values.len()));
+        sql.push_str(&format!(" AND {column} = ?{}", values.len()));
     };
-    if let Some(account) = &window.account_id {
-        bind(&mut sql, "account_id =", account.clone().into(), "");
-    }
-    match window.folder_ids.as_deref() {
-        Some([one]) => bind(&mut sql, "folder_id =", one.clone().into(), ""),
-        Some(several) => bind(&mut sql, "folder_id IN (SELECT value FROM json_each(", super::json(several)?.into(), "))"),
-        None => {}
+    if let Some(folder) = &mailbox.folder_id {
+        bind("folder_id", folder.clone().into());
     }
     if let Some(conversation) = &window.conversation_id {
-        bind(&mut sql, "conversation_id =", conversation.clone().into(), "");
+        bind("conversation_id", conversation.clone().into());
     }
     if let Some(is_read) = window.is_read {
-        bind(&mut sql, "is_read =", i64::from(is_read).into(), "");
+        bind("is_read", i64::from(is_read).into());
     }
     let (compare, order) = if window.oldest_first { (">", "ASC") } else { ("<", "DESC") };
     if let Some((at, row_id)) = window.after {
@@ -56,17 +60,52 @@ pub(super) fn window_sql(window: &MessageWindow) -> Outcome<(String, Vec<Value>)
     }
     values.push(Value::from(i64::from(window.limit) + 1));
     sql.push_str(&format!(" ORDER BY sort_at {order}, id {order} LIMIT ?{}", values.len()));
-    Ok((sql, values))
+    (sql, values)
 }
 
+/// Each mailbox gives as many as the whole window holds, along its own index; the first of all of them are the window. So a list over several accounts
+/// costs what their lists cost, however much mail there is.
+fn window(c: &Connection, window: &MessageWindow) -> Outcome<MailPage> {
+    let mut places = Vec::new();
+    for mailbox in &window.mailboxes {
+        let (sql, values) = window_sql(window, mailbox);
+        places.extend(all(c, &sql, params_from_iter(values), |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))?);
+    }
+    places.sort_unstable();
+    if !window.oldest_first {
+        places.reverse();
+    }
+    let limit = usize::try_from(window.limit).unwrap_or(usize::MAX);
+    let more = places.len() > limit;
+    places.truncate(limit);
+    let ids: Vec<i64> = places.into_iter().map(|(_, id)| id).collect();
+    let sql = format!("SELECT {COLUMNS} FROM json_each(?1) AS place CROSS JOIN messages AS m ON m.id = place.value ORDER BY place.key");
+    Ok(MailPage { rows: all(c, &sql, [super::json(&ids)?], message_row)?, more })
+}
+
+/// The first of all accounts' rows, each read along its own index.
+pub(super) fn changes(c: &Connection, account_ids: &[String], after: i64, limit: u32) -> Outcome<Vec<ChangeRow>> {
+    let mut rows = Vec::new();
+    for account_id in account_ids {
+        rows.extend(all(c, CHANGES, (account_id, after, limit), |row| {
+            Ok(ChangeRow { id: row.get(0)?, kind: word(row, 1)?, account_id: row.get(2)?, subject_id: row.get(3)?, at: row.get(4)? })
+        })?);
+    }
+    rows.sort_unstable_by_key(|row| row.id);
+    rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    Ok(rows)
+}
+
+pub(super) const CHANGES: &str = "SELECT id, kind, account_id, subject_id, at FROM changes WHERE account_id = ?1 AND id > ?2 ORDER BY id LIMIT ?3";
+
 fn set_read(c: &Connection, row_id: i64, is_read: bool, change_key: Option<&str>, now: i64) -> Outcome<()> {
-    let before = first(c, "SELECT account_id, is_read FROM messages WHERE id = ?1 AND is_removed = 0", [row_id], |row| {
-        Ok((row.get::<_, String>(0)?, row.get::<_, bool>(1)?))
+    let before = first(c, "SELECT account_id, is_read, COALESCE(shown_id, 'msg_' || id) FROM messages WHERE id = ?1 AND is_removed = 0", [row_id], |row| {
+        Ok((row.get::<_, String>(0)?, row.get::<_, bool>(1)?, row.get::<_, String>(2)?))
     })?;
-    let Some((account, was_read)) = before else { return Ok(()) };
+    let Some((account, was_read, id)) = before else { return Ok(()) };
     run(c, "UPDATE messages SET is_read = ?2, change_key = COALESCE(?3, change_key) WHERE id = ?1", (row_id, is_read, change_key))?;
     if was_read != is_read {
-        announce(c, ChangeKind::MessageChanged, &account, Some(row_id), now)?;
+        announce(c, ChangeKind::MessageChanged, &account, Some(&id), now)?;
     }
     Ok(())
 }
@@ -130,38 +169,27 @@ impl MailStore for SqliteStore {
         self.read(|c| Ok(first(c, "SELECT COUNT(*) FROM quarantine WHERE account_id = ?1", [account_id], |row| Ok(row.get(0)?))?.unwrap_or(0)))
     }
 
-    fn message(&self, row_id: i64) -> Result<Option<MessageRow>> {
-        self.read(|c| first(c, &format!("SELECT {COLUMNS} FROM messages WHERE id = ?1 AND is_removed = 0"), [row_id], message_row))
+    fn message(&self, id: &str, owner: Option<&str>) -> Result<Option<MessageRow>> {
+        self.read(|c| first(c, &by_id_sql(), (id, owner), message_row))
     }
 
-    fn messages(&self, window: &MessageWindow) -> Result<MailPage> {
-        self.read(|c| {
-            let (sql, values) = window_sql(window)?;
-            let mut rows = all(c, &sql, params_from_iter(values), message_row)?;
-            let limit = usize::try_from(window.limit).unwrap_or(usize::MAX);
-            let more = rows.len() > limit;
-            rows.truncate(limit);
-            Ok(MailPage { rows, more })
-        })
+    fn messages(&self, wanted: &MessageWindow) -> Result<MailPage> {
+        self.read(|c| window(c, wanted))
     }
 
     fn body(&self, row_id: i64) -> Result<Option<(Sealed, i64)>> {
         self.read(|c| first(c, "SELECT sealed, version FROM bodies WHERE message_id = ?1", [row_id], |row| Ok((sealed(row, 0)?, row.get(1)?))))
     }
 
-    fn search(&self, words: &[String], account_id: Option<&str>, limit: u32) -> Result<Vec<MessageRow>> {
-        self.read(|c| search::find(c, words, account_id, limit))
+    fn search(&self, words: &[String], account_ids: &[String], limit: u32) -> Result<Vec<MessageRow>> {
+        self.read(|c| search::find(c, words, account_ids, limit))
     }
 
     fn set_read(&self, row_id: i64, is_read: bool, change_key: Option<&str>, now: i64) -> Result<()> {
         self.write(|tx| set_read(tx, row_id, is_read, change_key, now))
     }
 
-    fn changes(&self, after: i64, limit: u32) -> Result<Vec<ChangeRow>> {
-        self.read(|c| {
-            all(c, "SELECT id, kind, account_id, subject, at FROM changes WHERE id > ?1 ORDER BY id LIMIT ?2", (after, limit), |row| {
-                Ok(ChangeRow { id: row.get(0)?, kind: word(row, 1)?, account_id: row.get(2)?, subject: row.get(3)?, at: row.get(4)? })
-            })
-        })
+    fn changes(&self, account_ids: &[String], after: i64, limit: u32) -> Result<Vec<ChangeRow>> {
+        self.read(|c| changes(c, account_ids, after, limit))
     }
 }

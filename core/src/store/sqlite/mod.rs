@@ -289,8 +289,8 @@ fn exists(c: &Connection, sql: &str, params: impl rusqlite::Params) -> Outcome<b
 }
 
 /// A row of the change feed.
-fn announce(c: &Connection, kind: ChangeKind, account_id: &str, subject: Option<i64>, at: i64) -> Outcome<()> {
-    run(c, "INSERT INTO changes (kind, account_id, subject, at) VALUES (?1, ?2, ?3, ?4)", (kind.word(), account_id, subject, at))?;
+fn announce(c: &Connection, kind: ChangeKind, account_id: &str, subject_id: Option<&str>, at: i64) -> Outcome<()> {
+    run(c, "INSERT INTO changes (kind, account_id, subject_id, at) VALUES (?1, ?2, ?3, ?4)", (kind.word(), account_id, subject_id, at))?;
     Ok(())
 }
 

@@ -17,6 +17,7 @@ pub(super) const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("../migrations/0005_search.sql")),
     M::up(include_str!("../migrations/0006_keys.sql")),
     M::up(include_str!("../migrations/0007_attempts.sql")),
+    M::up(include_str!("../migrations/0008_mail_ids.sql")),
 ];
 
 /// The one connection that writes; brings a new or older file up to date.

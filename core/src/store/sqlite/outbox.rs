@@ -198,7 +198,7 @@ impl OutboxStore for SqliteStore {
             let Some(account) = account else { return Ok(false) };
             keys::check_active(tx, &step.progress)?;
             if step.announce {
-                announce(tx, ChangeKind::SendChanged, &account, Some(item_id), now)?;
+                announce(tx, ChangeKind::SendChanged, &account, Some(&shown_id(item_id)), now)?;
             }
             if !step.state.is_open() {
                 self.note(tx, &[Entry::new(AuditKind::SendSettled, settled(step.state)).on(account).about(shown_id(item_id))], now)?;

@@ -79,7 +79,7 @@ pub fn refuse_deleted(c: &Connection, owner: &str, account_id: &str) -> Outcome<
     Ok(())
 }
 
-fn of_owner(c: &Connection, owner: &str) -> Outcome<Vec<String>> {
+pub fn of_owner(c: &Connection, owner: &str) -> Outcome<Vec<String>> {
     all(c, "SELECT id FROM accounts WHERE owner = ?1 ORDER BY num", [owner], |row| Ok(row.get(0)?))
 }
 

@@ -1,7 +1,7 @@
 //! The full-text index of clear stores. Words of a query are quoted, so that none of them can be an operator.
 
 use super::fault::Outcome;
-use super::{mail, run};
+use super::{json, mail, run};
 use crate::store::{MessageRow, SearchText};
 use rusqlite::Connection;
 
@@ -24,14 +24,15 @@ pub fn forget(c: &Connection, row_id: i64) -> Outcome<()> {
 }
 
 /// A word in the subject weighs more than one in a name, and that more than one in the text.
-pub fn find(c: &Connection, words: &[String], account_id: Option<&str>, limit: u32) -> Outcome<Vec<MessageRow>> {
+pub fn find(c: &Connection, words: &[String], account_ids: &[String], limit: u32) -> Outcome<Vec<MessageRow>> {
     super::all(
         c,
-        "SELECT m.id, m.account_id, m.graph_id, m.folder_id, m.conversation_id, m.received_at, m.is_read, m.is_draft, m.change_key, m.head, m.version
+        "SELECT m.id, m.account_id, m.graph_id, m.folder_id, m.conversation_id, m.received_at, m.is_read, m.is_draft, m.change_key, m.head, m.version,
+           COALESCE(m.shown_id, 'msg_' || m.id)
          FROM search JOIN messages AS m ON m.id = search.rowid
-         WHERE search MATCH ?1 AND m.is_removed = 0 AND (?2 IS NULL OR m.account_id = ?2)
+         WHERE search MATCH ?1 AND m.is_removed = 0 AND m.account_id IN (SELECT value FROM json_each(?2))
          ORDER BY bm25(search, 8.0, 4.0, 1.0), m.sort_at DESC, m.id DESC LIMIT ?3",
-        (expression(words), account_id, limit),
+        (expression(words), json(account_ids)?, limit),
         mail::message_row,
     )
 }

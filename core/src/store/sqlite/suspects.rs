@@ -32,15 +32,15 @@ pub fn list(c: &Connection, account_id: &str, limit: u32) -> Outcome<Vec<(String
     )
 }
 
-/// The live row a question is about; None when there is no such question any more.
-fn asked(c: &Connection, account_id: &str, graph_id: &str) -> Outcome<Option<(i64, String)>> {
+/// The live row a question is about (row, what hosts call it, folder); None when there is no such question any more.
+fn asked(c: &Connection, account_id: &str, graph_id: &str) -> Outcome<Option<(i64, String, String)>> {
     first(
         c,
-        "SELECT m.id, m.folder_id FROM suspects s
+        "SELECT m.id, COALESCE(m.shown_id, 'msg_' || m.id), m.folder_id FROM suspects s
          JOIN messages m ON m.account_id = s.account_id AND m.graph_id = s.graph_id AND m.folder_id = s.folder_id AND m.is_removed = 0
          WHERE s.account_id = ?1 AND s.graph_id = ?2",
         (account_id, graph_id),
-        |row| Ok((row.get(0)?, row.get(1)?)),
+        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
     )
 }
 
@@ -48,23 +48,23 @@ pub fn settle(c: &Connection, account_id: &str, gone: &[String], there: &[(Strin
     let (mut removed, mut moved) = (0, 0);
     let mut tally = Tally::default();
     for graph_id in gone {
-        if let Some((row_id, folder)) = asked(c, account_id, graph_id)? {
+        if let Some((row_id, id, folder)) = asked(c, account_id, graph_id)? {
             apply::bury(c, row_id)?;
             tally.left(&folder);
-            announce(c, ChangeKind::MessageRemoved, account_id, Some(row_id), now)?;
+            announce(c, ChangeKind::MessageRemoved, account_id, Some(&id), now)?;
             removed += 1;
         }
         forget(c, account_id, graph_id)?;
     }
     for (graph_id, folder) in there {
-        if let Some((row_id, old)) = asked(c, account_id, graph_id)? {
+        if let Some((row_id, id, old)) = asked(c, account_id, graph_id)? {
             // Seen just now, so it counts as listed by the pass that folder is in.
             let pass = current_pass(c, account_id, folder)?;
             run(c, "UPDATE messages SET folder_id = ?2, pass = ?3 WHERE id = ?1", (row_id, folder, pass))?;
             if old != *folder {
                 tally.left(&old);
                 tally.came(folder);
-                announce(c, ChangeKind::MessageMoved, account_id, Some(row_id), now)?;
+                announce(c, ChangeKind::MessageMoved, account_id, Some(&id), now)?;
                 moved += 1;
             }
         }

@@ -59,6 +59,8 @@ store_suite!(made, [
     a_folder_that_is_gone_asks_for_its_mail,
     lists_are_paged_without_gaps,
     reading_is_told_once,
+    lists_of_several_accounts_are_one,
+    a_message_is_its_owners,
     a_closed_store_says_so,
     the_index_follows_the_messages,
     a_query_is_no_language,
@@ -276,22 +278,29 @@ fn lists_read_along_an_index() {
         let mut statement = writer.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
         statement.query_map(rusqlite::params_from_iter(values), |r| r.get::<_, String>(3)).unwrap().map(|line| line.unwrap()).collect::<Vec<_>>().join("; ")
     };
-    let window = |account: bool, folder: bool, conversation: bool, after: bool| crate::store::MessageWindow {
-        account_id: account.then(|| "a".into()),
-        folder_ids: folder.then(|| vec!["f".into()]),
+    let window = |conversation: bool, after: bool| crate::store::MessageWindow {
         conversation_id: conversation.then(|| "c".into()),
         after: after.then_some((1, 1)),
         ..suite::window()
     };
-    for (index, window) in [
-        ("messages_by_time", window(false, false, false, true)),
-        ("messages_by_account", window(true, false, false, true)),
-        ("messages_by_folder", window(true, true, false, false)),
-        ("messages_by_folder", window(true, true, false, true)),
-        ("messages_by_conversation", window(true, false, true, false)),
+    for (index, mailbox, window) in [
+        ("messages_by_account", suite::of_account("a"), window(false, true)),
+        ("messages_by_folder", suite::of_folder("f"), window(false, false)),
+        ("messages_by_folder", suite::of_folder("f"), window(false, true)),
+        ("messages_by_conversation", suite::of_account("a"), window(true, false)),
     ] {
-        let plan = plan(mail::window_sql(&window).unwrap());
+        let plan = plan(mail::window_sql(&window, &mailbox));
         assert!(plan.contains(index) && !plan.contains("TEMP B-TREE"), "{plan}");
+    }
+    let values = |n: usize| (0..n).map(|_| rusqlite::types::Value::from(1)).collect::<Vec<_>>();
+    for (index, sql, count) in [
+        ("changes_by_account", mail::CHANGES.to_owned(), 3),
+        ("messages_shown", mail::by_id_sql(), 2),
+        ("accounts", "SELECT id FROM accounts WHERE owner = ?1 ORDER BY num".to_owned(), 1),
+        ("purges_owner", "SELECT account_id FROM purges WHERE owner = ?1 ORDER BY begun_at, account_id".to_owned(), 1),
+    ] {
+        let plan = plan((sql, values(count)));
+        assert!(plan.contains("SEARCH") && plan.contains(index) && !plan.contains("SCAN"), "{plan}");
     }
 }
 
@@ -417,7 +426,7 @@ proptest! {
             prop_assert_eq!(&once, &picture(&made.store));
             // The counters kept on the way are those a count gives.
             for f in made.store.folders("a").unwrap() {
-                let window = crate::store::MessageWindow { folder_ids: Some(vec![f.row.graph_id.clone()]), ..suite::window() };
+                let window = crate::store::MessageWindow { mailboxes: vec![suite::of_folder(&f.row.graph_id)], ..suite::window() };
                 prop_assert_eq!(f.stored as usize, made.store.messages(&window).unwrap().rows.len());
             }
             let gone: Vec<String> = made.store.suspects("a", 1).unwrap().into_iter().map(|(id, _)| id).collect();
@@ -430,7 +439,7 @@ proptest! {
 fn picture(store: &SqliteStore) -> String {
     let rows: Vec<_> = store.messages(&suite::window()).unwrap().rows.into_iter().map(|r| (r.row_id, r.graph_id, r.folder_id, r.version, r.head)).collect();
     let folders: Vec<_> = store.folders("a").unwrap().into_iter().map(|f| (f.stored, f.pass, f.cursor.map(|c| c.version))).collect();
-    format!("{rows:?} {folders:?} {:?} {:?}", store.suspects("a", 100).unwrap(), store.changes(0, 10_000).unwrap().len())
+    format!("{rows:?} {folders:?} {:?} {:?}", store.suspects("a", 100).unwrap(), suite::changes(store, 0).len())
 }
 
 #[test]

@@ -98,7 +98,7 @@ pub fn an_account_comes_back_as_stored(s: &dyn Store) {
     assert_eq!(list(Some("OWNER"), None), 0);
     assert_eq!(list(None, Some(AccountState::Disconnected)), 0);
     assert!(s.account("A").unwrap().is_none());
-    let kinds: Vec<_> = s.changes(0, 10).unwrap().into_iter().map(|c| (c.kind, c.account_id)).collect();
+    let kinds: Vec<_> = changes(s, 0).into_iter().map(|c| (c.kind, c.account_id)).collect();
     assert_eq!(kinds, [(ChangeKind::AccountChanged, "a".into()), (ChangeKind::AccountChanged, "b".into())]);
 }
 
@@ -169,10 +169,15 @@ pub fn a_waiting_account_makes_room_for_the_known_one(s: &dyn Store) {
     let again = s.connect_account(&AccountRow { generation: 2, ..account("a") }, Some(&token("a", 2)), &[key(503, KeyPurpose::Secrets, "a")], Some("w"), 12).unwrap();
     assert_eq!((again.generation, s.account("w").unwrap().is_none()), (2, true));
     assert!(s.active_key(KeyPurpose::Content, Some("w")).unwrap().is_none() && s.active_key(KeyPurpose::Content, Some("a")).unwrap().is_some());
+    // The feed of its owner tells that it is gone, and it does not come back.
+    assert_eq!((s.account_ids("owner", false).unwrap(), s.account_ids("owner", true).unwrap()), (vec!["a".to_owned()], vec!["a".to_owned(), "w".to_owned()]));
+    assert_eq!(changes(s, 0).into_iter().filter(|c| c.account_id == "w").count(), 2);
+    assert_eq!(s.connect_account(&waiting, None, &[key(504, KeyPurpose::Secrets, "w")], None, 13).unwrap_err().kind(), ErrorKind::NotFound);
     // Without another account the waiting one gets the person itself.
-    s.connect_account(&waiting, None, &[key(504, KeyPurpose::Secrets, "w"), key(505, KeyPurpose::Content, "w")], None, 13).unwrap();
-    let known = s.connect_account(&AccountRow { generation: 2, ..account("w") }, Some(&token("w", 1)), &[key(506, KeyPurpose::Secrets, "w")], None, 14).unwrap();
-    assert_eq!((known.generation, s.find_account("owner", "t", "user-w").unwrap().map(|row| row.id)), (2, Some("w".into())));
+    let waiting = AccountRow { user_id: AccountRow::nobody("v"), id: "v".into(), ..waiting };
+    s.connect_account(&waiting, None, &[key(504, KeyPurpose::Secrets, "v"), key(505, KeyPurpose::Content, "v")], None, 13).unwrap();
+    let known = s.connect_account(&AccountRow { generation: 2, ..account("v") }, Some(&token("v", 1)), &[key(506, KeyPurpose::Secrets, "v")], None, 14).unwrap();
+    assert_eq!((known.generation, s.find_account("owner", "t", "user-v").unwrap().map(|row| row.id)), (2, Some("v".into())));
 }
 
 /// Two sign-ins that were decided on the same row: the second one stores nothing and has to look again.
@@ -260,7 +265,7 @@ pub fn disconnect_ends_everything_at_once(s: &dyn Store) {
     let (first, second) = (s.claim(1, 100).unwrap().unwrap(), s.claim(1, 100).unwrap().unwrap());
     assert_eq!((first.id, second.id), (waiting, flying));
     s.step(flying, second.fence, &step(ItemState::Dispatching), 1).unwrap();
-    let before = s.changes(0, 100).unwrap().last().unwrap().id;
+    let before = changes(s, 0).last().unwrap().id;
     assert_eq!(s.disconnect_account("a", "by hand", 50).unwrap(), [waiting]);
     assert_eq!(s.disconnect_account("a", "by hand", 51).unwrap(), Vec::<i64>::new());
     let row = s.account("a").unwrap().unwrap();
@@ -277,8 +282,8 @@ pub fn disconnect_ends_everything_at_once(s: &dyn Store) {
     done.sent_at = Some(52);
     assert!(s.step(flying, second.fence, &done, 52).unwrap(), "what left before is told");
     assert!(s.claim(1_000, 1).unwrap().is_none() && s.next_due(1_000).unwrap().is_none());
-    let told: Vec<_> = s.changes(before, 100).unwrap().into_iter().map(|c| (c.kind, c.subject)).collect();
-    assert_eq!(told, [(ChangeKind::AccountChanged, None), (ChangeKind::SendChanged, Some(waiting)), (ChangeKind::SendChanged, Some(flying))]);
+    let told: Vec<_> = changes(s, before).into_iter().map(|c| (c.kind, c.subject_id)).collect();
+    assert_eq!(told, [(ChangeKind::AccountChanged, None), (ChangeKind::SendChanged, Some(format!("snd_{waiting}"))), (ChangeKind::SendChanged, Some(format!("snd_{flying}")))]);
     let late = page("a", &lease, vec![message("n", "in", 1)]);
     assert!(!s.apply(&late).unwrap().written);
     assert_eq!(s.messages(&window()).unwrap().rows.len(), 1);

@@ -13,12 +13,12 @@ pub fn a_page_and_its_cursor_are_one(s: &dyn Store) {
     let known = s.known("a", &["m", "none", "M", "m"]).unwrap();
     assert_eq!(known.len(), 2);
     assert!(s.known("b", &["m"]).unwrap().is_empty() && s.known("a", &[]).unwrap().is_empty());
-    let row = s.message(id_of(s, "m")).unwrap().unwrap();
+    let row = s.message("msg_m", None).unwrap().unwrap();
     assert_eq!((row.graph_id.as_str(), row.version, row.change_key.as_str()), ("m", 1, "ck1"));
     assert_eq!(s.body(row.row_id).unwrap().unwrap().1, 1);
     // A head alone: the body stays, at the version it was sealed for.
     apply(s, &lease, vec![NewMessage { body: None, is_read: true, ..message("m", "in", 2) }], |_| {});
-    assert_eq!(s.message(row.row_id).unwrap().unwrap().version, 2);
+    assert_eq!(s.message("msg_m", None).unwrap().unwrap().version, 2);
     assert_eq!(s.body(row.row_id).unwrap().unwrap().1, 1);
     assert_eq!(s.messages(&MessageWindow { is_read: Some(true), ..window() }).unwrap().rows.len(), 1);
 }
@@ -57,7 +57,6 @@ pub fn a_stranger_writes_nothing(s: &dyn Store) {
 pub fn a_move_is_no_removal(s: &dyn Store) {
     let lease = mailbox(s);
     apply(s, &lease, vec![message("m", "in", 1)], |_| {});
-    let row = id_of(s, "m");
     apply(s, &lease, vec![], |b| b.suspects = vec!["m".into(), "stranger".into()]);
     assert_eq!(s.suspects("a", 10).unwrap(), [("m".to_owned(), "in".to_owned())]);
     // It turns up elsewhere: the question is answered and the row is the same.
@@ -66,7 +65,7 @@ pub fn a_move_is_no_removal(s: &dyn Store) {
     apply(s, &lease, vec![moved], |b| b.folder_id = "out");
     assert!(s.suspects("a", 10).unwrap().is_empty());
     assert_eq!(told(s, since), [ChangeKind::MessageMoved]);
-    let now = s.message(row).unwrap().unwrap();
+    let now = s.message("msg_m", None).unwrap().unwrap();
     assert_eq!(now.folder_id, "out");
     let stored: Vec<_> = s.folders("a").unwrap().into_iter().map(|f| f.stored).collect();
     assert_eq!(stored, [0, 1]);
@@ -78,7 +77,7 @@ pub fn a_move_is_no_removal(s: &dyn Store) {
 pub fn questions_are_settled(s: &dyn Store) {
     let lease = mailbox(s);
     apply(s, &lease, ["gone", "moved", "stays"].map(|id| message(id, "in", 1)).to_vec(), |_| {});
-    let (gone, moved) = (id_of(s, "gone"), id_of(s, "moved"));
+    let (gone, body) = ("msg_gone", id_of(s, "gone"));
     apply(s, &lease, vec![], |b| b.suspects = ["gone", "moved", "stays"].map(Into::into).to_vec());
     assert_eq!(s.suspects("a", 2).unwrap().len(), 2);
     let since = last(s);
@@ -88,9 +87,9 @@ pub fn questions_are_settled(s: &dyn Store) {
     assert_eq!(settled, Some((1, 1)));
     assert_eq!(told(s, since), [ChangeKind::MessageRemoved, ChangeKind::MessageMoved]);
     assert!(s.suspects("a", 10).unwrap().is_empty());
-    assert!(s.message(gone).unwrap().is_none() && s.body(gone).unwrap().is_none());
+    assert!(s.message(gone, None).unwrap().is_none() && s.body(body).unwrap().is_none());
     assert!(s.known("a", &["gone"]).unwrap()[0].is_removed);
-    assert_eq!(s.message(moved).unwrap().unwrap().folder_id, "out");
+    assert_eq!(s.message("msg_moved", None).unwrap().unwrap().folder_id, "out");
     let stored: Vec<_> = s.folders("a").unwrap().into_iter().map(|f| f.stored).collect();
     assert_eq!(stored, [1, 1]);
     assert_eq!(s.settle_suspects("a", 1, &lease, &["stays".into()], &[], 9).unwrap(), Some((0, 0)));
@@ -99,11 +98,11 @@ pub fn questions_are_settled(s: &dyn Store) {
     let since = last(s);
     apply(s, &lease, vec![message("gone", "in", 1)], |_| {});
     apply(s, &lease, vec![], |b| b.seen = vec!["gone".into()]);
-    assert!(s.message(gone).unwrap().is_none() && told(s, since).is_empty());
+    assert!(s.message(gone, None).unwrap().is_none() && told(s, since).is_empty());
     // … a fresh listing does, under its old id and as an addition.
     apply(s, &lease, vec![message("gone", "in", 2)], |_| {});
     assert_eq!(told(s, since), [ChangeKind::MessageAdded]);
-    assert_eq!(s.message(gone).unwrap().unwrap().version, 2);
+    assert_eq!(s.message(gone, None).unwrap().unwrap().version, 2);
     assert_eq!(s.folders("a").unwrap()[0].stored, 2);
 }
 
@@ -152,7 +151,7 @@ pub fn lists_are_paged_without_gaps(s: &dyn Store) {
     });
     apply(s, &lease, many.collect(), |_| {});
     for oldest_first in [false, true] {
-        let mut window = MessageWindow { limit: 7, oldest_first, account_id: Some("a".into()), ..MessageWindow::default() };
+        let mut window = MessageWindow { limit: 7, oldest_first, ..window() };
         let mut seen = Vec::new();
         loop {
             let page = s.messages(&window).unwrap();
@@ -170,11 +169,83 @@ pub fn lists_are_paged_without_gaps(s: &dyn Store) {
         assert_eq!((seen.len(), &seen), (25, &sorted));
     }
     let count = |w: MessageWindow| s.messages(&w).unwrap().rows.len();
-    assert_eq!(count(MessageWindow { folder_ids: Some(vec!["out".into()]), ..window() }), 5);
-    assert_eq!(count(MessageWindow { folder_ids: Some(vec!["in".into(), "out".into()]), account_id: Some("a".into()), ..window() }), 25);
-    assert_eq!(count(MessageWindow { folder_ids: Some(vec![]), ..window() }), 0);
-    assert_eq!(count(MessageWindow { conversation_id: Some("c1".into()), account_id: Some("a".into()), ..window() }), 12);
-    assert_eq!(count(MessageWindow { account_id: Some("b".into()), ..window() }), 0);
+    assert_eq!(count(MessageWindow { mailboxes: vec![of_folder("out")], ..window() }), 5);
+    assert_eq!(count(MessageWindow { mailboxes: vec![of_folder("in"), of_folder("out")], ..window() }), 25);
+    assert_eq!(count(MessageWindow { mailboxes: vec![], ..window() }), 0);
+    assert_eq!(count(MessageWindow { conversation_id: Some("c1".into()), ..window() }), 12);
+    assert_eq!(count(MessageWindow { mailboxes: vec![of_account("b")], ..window() }), 0);
+}
+
+/// Several accounts read as one list: in order over all of them, without gaps, and none of anybody else.
+pub fn lists_of_several_accounts_are_one(s: &dyn Store) {
+    let mut all = Vec::new();
+    for (n, id) in ["a", "b", "c"].into_iter().enumerate() {
+        connect(s, id);
+        let lease = s.take_lease(&format!("sync:{id}"), "me", 0, 1_000_000).unwrap().unwrap();
+        let key = sealed_by(s.active_key(KeyPurpose::Content, Some(id)).unwrap().unwrap().id, "x");
+        assert!(s.save_folders(id, 1, &lease, &[FolderRow { name: key.clone(), ..folder("in") }], 1).unwrap());
+        let upserts = (0..20).map(|k| NewMessage {
+            id: format!("msg_{id}{k}"),
+            received_at: Some(1_000 + (k * 7 + n as i64 * 3) % 11),
+            head: key.clone(),
+            body: Some(key.clone()),
+            ..message(&format!("m{k}"), "in", 1)
+        });
+        let mut batch = page(id, &lease, upserts.collect());
+        batch.cursor.link = key;
+        assert!(s.apply(&batch).unwrap().written);
+        all.extend(s.messages(&MessageWindow { mailboxes: vec![of_account(id)], ..window() }).unwrap().rows.into_iter().map(|r| (r.received_at, r.row_id, r.id)));
+    }
+    for (mailboxes, wanted) in [(vec!["a", "c"], 40), (vec!["c", "b", "a"], 60), (vec!["b", "nobody"], 20)] {
+        let mailboxes: Vec<Mailbox> = mailboxes.into_iter().map(of_account).collect();
+        let mut window = MessageWindow { mailboxes, limit: 7, ..MessageWindow::default() };
+        let mut seen = Vec::new();
+        loop {
+            let page = s.messages(&window).unwrap();
+            seen.extend(page.rows.iter().map(|r| (r.received_at, r.row_id, r.id.clone())));
+            if !page.more {
+                break;
+            }
+            window.after = seen.last().map(|(at, row, _)| (at.unwrap_or(0), *row));
+        }
+        let mut sorted: Vec<_> = all.iter().filter(|(_, _, id)| window.mailboxes.iter().any(|m| id.starts_with(&format!("msg_{}", m.account_id)))).cloned().collect();
+        sorted.sort_unstable_by(|a, b| b.cmp(a));
+        assert_eq!((seen.len(), &seen), (wanted, &sorted));
+    }
+    // The feed as well, in the order in which things happened.
+    let ids = |accounts: &[&str], after, limit| {
+        let accounts: Vec<String> = accounts.iter().map(|a| (*a).to_owned()).collect();
+        s.changes(&accounts, after, limit).unwrap().into_iter().map(|c| (c.id, c.account_id)).collect::<Vec<_>>()
+    };
+    let whole = ids(&["b", "a"], 0, 1_000);
+    assert!(whole.len() >= 42 && whole.is_sorted() && whole.iter().all(|(_, account)| account != "c"));
+    let mut paged = Vec::new();
+    while let page @ [_, ..] = ids(&["a", "b"], paged.last().map_or(0, |(id, _)| *id), 9).as_slice() {
+        paged.extend_from_slice(page);
+    }
+    assert_eq!(paged, whole);
+    assert!(ids(&[], 0, 9).is_empty());
+}
+
+/// By the id that hosts have, and to its owner alone.
+pub fn a_message_is_its_owners(s: &dyn Store) {
+    let lease = mailbox(s);
+    apply(s, &lease, vec![message("m", "in", 1)], |_| {});
+    assert!(s.message("msg_m", Some("owner")).unwrap().is_some() && s.message("msg_m", None).unwrap().is_some());
+    for (id, owner) in [("msg_m", Some("other")), ("msg_m", Some("")), ("msg_M", None), ("m", None), ("msg_1", None), ("", None)] {
+        assert!(s.message(id, owner).unwrap().is_none(), "{id} {owner:?}");
+    }
+    assert_eq!(s.account_ids("owner", false).unwrap(), ["a"]);
+    assert!(s.account_ids("other", true).unwrap().is_empty());
+    // The id stays when the message changes, and when it comes back.
+    apply(s, &lease, vec![NewMessage { id: "msg_other".into(), ..message("m", "in", 2) }], |_| {});
+    assert_eq!(s.message("msg_m", None).unwrap().unwrap().version, 2);
+    assert!(s.message("msg_other", None).unwrap().is_none());
+    assert_eq!(changes(s, 0).last().unwrap().subject_id.as_deref(), Some("msg_m"));
+    // Who purges an account is told of its end; nobody else is.
+    s.begin_purge(&["a".into()], None, "purged", 5).unwrap();
+    assert!(s.account_ids("owner", false).unwrap().is_empty() && s.message("msg_m", Some("owner")).unwrap().is_none());
+    assert_eq!(s.account_ids("owner", true).unwrap(), ["a"]);
 }
 
 pub fn reading_is_told_once(s: &dyn Store) {
@@ -183,8 +254,8 @@ pub fn reading_is_told_once(s: &dyn Store) {
     let (row, since) = (id_of(s, "m"), last(s));
     s.set_read(row, true, Some("ck9"), 5).unwrap();
     s.set_read(row, true, None, 6).unwrap();
-    let now = s.message(row).unwrap().unwrap();
+    let now = s.message("msg_m", None).unwrap().unwrap();
     assert!(now.is_read && now.change_key == "ck9" && now.version == 1);
     assert_eq!(told(s, since), [ChangeKind::MessageChanged]);
-    assert_eq!(s.changes(since, 0).unwrap().len(), 0);
+    assert_eq!(s.changes(&["a".to_owned()], since, 0).unwrap().len(), 0);
 }

@@ -81,7 +81,7 @@ fn token(id: &str, version: i64) -> TokenRow {
 }
 
 pub fn connect(s: &dyn Store, id: &str) -> AccountRow {
-    let n = s.key(1).unwrap().map_or(1, |_| 1 + s.changes(0, 10_000).unwrap().len() as i64 * 10);
+    let n = s.key(1).unwrap().map_or(1, |_| 1 + changes(s, 0).len() as i64 * 10);
     s.connect_account(&account(id), Some(&token(id, 1)), &[key(n, KeyPurpose::Secrets, id), key(n + 1, KeyPurpose::Content, id)], None, 10).unwrap()
 }
 
@@ -110,6 +110,7 @@ pub fn folder(id: &str) -> FolderRow {
 
 pub fn message(id: &str, folder: &str, version: i64) -> NewMessage {
     NewMessage {
+        id: format!("msg_{id}"),
         graph_id: id.into(),
         folder_id: folder.into(),
         conversation_id: "c".into(),
@@ -149,7 +150,20 @@ pub fn apply(s: &dyn Store, lease: &Lease, upserts: Vec<NewMessage>, change: imp
 }
 
 pub fn window() -> MessageWindow {
-    MessageWindow { limit: 100, ..MessageWindow::default() }
+    MessageWindow { mailboxes: vec![of_account("a")], limit: 100, ..MessageWindow::default() }
+}
+
+pub fn of_account(id: &str) -> Mailbox {
+    Mailbox { account_id: id.into(), folder_id: None }
+}
+
+pub fn of_folder(id: &str) -> Mailbox {
+    Mailbox { folder_id: Some(id.into()), ..of_account("a") }
+}
+
+/// The feed of all accounts of these tests.
+pub fn changes(s: &dyn Store, after: i64) -> Vec<ChangeRow> {
+    s.changes(&["a", "b", "c", "w", "z"].map(str::to_owned), after, 10_000).unwrap()
 }
 
 fn mailbox(s: &dyn Store) -> Lease {
@@ -161,11 +175,11 @@ fn mailbox(s: &dyn Store) -> Lease {
 
 /// Kinds in the feed after the ones `since`.
 fn told(s: &dyn Store, since: i64) -> Vec<ChangeKind> {
-    s.changes(since, 1_000).unwrap().into_iter().map(|c| c.kind).collect()
+    changes(s, since).into_iter().map(|c| c.kind).collect()
 }
 
 fn last(s: &dyn Store) -> i64 {
-    s.changes(0, 10_000).unwrap().last().map_or(0, |c| c.id)
+    changes(s, 0).last().map_or(0, |c| c.id)
 }
 
 fn id_of(s: &dyn Store, graph_id: &str) -> i64 {

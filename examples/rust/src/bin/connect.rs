@@ -36,9 +36,9 @@ async fn main() -> Result<()> {
     }
 
     // The tokens are destroyed at once; mail that was synced stays readable.
-    let account = engine.disconnect(account.id).await?;
+    let account = engine.disconnect(account.id, None).await?;
     println!("disconnect: {}", word(account.state));
-    if let Err(error) = engine.sync(account.id).await {
+    if let Err(error) = engine.sync(account.id, None).await {
         println!("sync after that: {}", word(error.kind()));
     }
 

@@ -1,7 +1,7 @@
 //! Syncs a mailbox, reads it, marks a mail as read, and picks up what is new.
 
 use serde_json::json;
-use tidings::{ConnectRequest, Feature, MessageQuery, Result};
+use tidings::{ChangeQuery, ConnectRequest, Feature, MessageQuery, Result};
 use tidings_examples::control::Control;
 use tidings_examples::{open, word};
 
@@ -19,7 +19,7 @@ async fn main() -> Result<()> {
     let callback = simulator.sign_in(&sign_in.url, "adele@contoso.com").await?;
     let account = engine.finish_connect(callback, sign_in.binding).await?;
 
-    let report = engine.sync(account.id.clone()).await?;
+    let report = engine.sync(account.id.clone(), None).await?;
     println!("first sync: {} added", report.added);
 
     // From here on nothing touches the network but `mark_read` and `sync`.
@@ -29,14 +29,15 @@ async fn main() -> Result<()> {
         println!("- {} ({})", message.subject, message.from_address.as_ref().map_or("nobody", |from| &from.name));
     }
     let Some(message) = newest.first() else { return Ok(()) };
-    let thread = engine.thread(message.id.clone()).await?;
+    let thread = engine.thread(message.id.clone(), None).await?;
     println!("conversation: {}, {} mails", thread.subject, thread.messages.len());
-    let body = engine.body(message.id.clone()).await?;
+    let body = engine.body(message.id.clone(), None).await?;
     println!("text: {}", body.text.trim());
 
-    // Where the change feed stands now; what comes after it is news.
-    let cursor = engine.changes(None).ready(1000).await?.last().map(|change| change.cursor.clone());
-    let message = engine.mark_read(message.id.clone(), true).await?;
+    // Where the owner's change feed stands now; what comes after it is news.
+    let feed = ChangeQuery { owner: Some("recruiter-42".into()), ..ChangeQuery::default() };
+    let cursor = engine.changes(feed.clone()).ready(1000).await?.last().map(|change| change.cursor.clone());
+    let message = engine.mark_read(message.id.clone(), true, None).await?;
     println!("marked as {}", if message.is_read { "read" } else { "unread" });
 
     let mail = json!({
@@ -44,9 +45,9 @@ async fn main() -> Result<()> {
         "from": { "name": "Fred Fabrikam", "address": "fred@fabrikam.com" }, "to": [{ "name": "Adele Vance", "address": "adele@contoso.com" }],
     });
     simulator.post("mail", mail).await?;
-    let report = engine.sync(account.id).await?;
+    let report = engine.sync(account.id, None).await?;
     println!("second sync: {} added, {} changed", report.added, report.changed);
-    for change in engine.changes(cursor).ready(1000).await? {
+    for change in engine.changes(ChangeQuery { cursor, ..feed }).ready(1000).await? {
         println!("news: {}", word(change.kind));
     }
 

@@ -3,7 +3,7 @@
 use super::{Done, person};
 use crate::entra::authorize::{self, Choice};
 use crate::entra::keys::Tamper;
-use crate::entra::{adminconsent, consent, device, policy};
+use crate::entra::{adminconsent, consent, device, policy, v1};
 use crate::people::{App, Consent, Mailbox, PERSONAL, Policy};
 use crate::world::World;
 use serde_json::{Value, json};
@@ -36,6 +36,9 @@ pub fn add_person(world: &mut World, ask: &Value) -> Done {
     }
     let personal = world.people.is_personal(at);
     let person = &mut world.people.people[at];
+    if let Some(id) = ask["id"].as_str().filter(|_| !personal) {
+        (person.id, person.oid) = (id.to_string(), id.to_string());
+    }
     person.mailbox = mailbox.unwrap_or(person.mailbox);
     person.teams = ask["teams"].as_bool().unwrap_or(person.teams) && !personal;
     person.admin = ask["admin"].as_bool().unwrap_or(person.admin) && !personal;
@@ -54,6 +57,9 @@ pub fn add_tenant(world: &mut World, ask: &Value) -> Done {
     let at = world.people.tenant_for(&mut world.ids, domain);
     let tenant = &mut world.people.tenants[at];
     tenant.consent = policy.unwrap_or(tenant.consent);
+    if let Some(id) = ask["id"].as_str() {
+        tenant.id = id.to_string();
+    }
     Ok(json!({"id": tenant.id}))
 }
 
@@ -132,6 +138,7 @@ pub fn sign_in(world: &mut World, ask: &Value) -> Done {
     let choice = choice(ask, &["approve", "decline", "admin_required"])?;
     let end = match path.collect::<Vec<_>>().as_slice() {
         ["oauth2", "v2.0", "authorize"] => authorize::sign_in(world, &tenant, query, who, &choice),
+        ["oauth2", "authorize"] => authorize::sign_in(world, &tenant, &v1::query(query), who, &choice),
         ["v2.0", "adminconsent"] => adminconsent::sign_in(world, &tenant, true, query, who, &choice.decision),
         ["adminconsent"] => adminconsent::sign_in(world, &tenant, false, query, who, &choice.decision),
         _ => return Err(format!("no authorize or adminconsent URL: {text}")),

@@ -81,14 +81,15 @@ pub fn show(world: &mut World, call: &Call, tenant: &str, seq: u64) -> Answer {
 fn ask_consent(world: &mut World, call: &Call, request: &Request, query: &str, person: usize) -> Answer {
     let who = &world.people.people[person];
     let anew = request.prompt == "consent";
-    let settled = world.entra.consented(&request.client_id, person, who.tenant, &request.scopes);
+    let scopes = consent::expand(world, &request.client_id, person, &request.scopes, anew);
+    let settled = world.entra.consented(&request.client_id, person, who.tenant, &scopes);
     let kept_out = !request.door.admits(world, person) || policy::page(world, person).is_err();
     if kept_out || (settled && !anew) {
         return finish(world, request, person, &Choice::decided("approve")).answer();
     }
     let address = who.address.clone();
-    match consent::hurdle(world, &request.client_id, person, &request.scopes, anew) {
-        None => Answer::html(200, page::consent(&call.path, query, &address, &request.scopes)),
+    match consent::hurdle(world, &request.client_id, person, &scopes, anew) {
+        None => Answer::html(200, page::consent(&call.path, query, &address, &scopes)),
         Some(hurdle) => Answer::html(200, page::needs_admin(&call.path, query, &address, matches!(hurdle, Hurdle::Request))),
     }
 }
@@ -140,9 +141,9 @@ pub fn kept_out(world: &World, person: usize) -> String {
 
 /// What a person gets of what was asked.
 pub fn granted(world: &World, person: usize, asked: &[String], only: Option<&[String]>) -> Vec<String> {
-    use super::grants::short;
+    use super::resource::key;
     let personal = world.people.is_personal(person);
-    let chosen = |s: &String| only.is_none_or(|list| list.iter().any(|o| short(o).eq_ignore_ascii_case(short(s))));
+    let chosen = |s: &String| only.is_none_or(|list| list.iter().any(|o| key(o) == key(s)));
     asked.iter().filter(|s| chosen(s) && !(personal && consent::work_only(s))).cloned().collect()
 }
 
@@ -181,14 +182,16 @@ fn finish(world: &mut World, request: &Request, person: usize, choice: &Choice) 
         "request" => return End::Page(page::REQUESTED.into()),
         _ => {}
     }
-    match consent::hurdle(world, &request.client_id, person, &request.scopes, request.prompt == "consent") {
+    let anew = request.prompt == "consent";
+    let asked = consent::expand(world, &request.client_id, person, &request.scopes, anew);
+    match consent::hurdle(world, &request.client_id, person, &asked, anew) {
         None => {}
         Some(Hurdle::Request) => return End::Page(page::REQUEST.into()),
         Some(Hurdle::Admin) => {
             return End::Back(request.back(&[("error", "access_denied"), ("error_description", needs_admin)]));
         }
     }
-    let scopes = granted(world, person, &request.scopes, choice.scopes.as_deref());
+    let scopes = granted(world, person, &asked, choice.scopes.as_deref());
     world.entra.consent(&request.client_id, person, &scopes);
     let code = format!("1.{MARK}{}", world.noise.text(90));
     let issued_ms = world.now();
@@ -199,6 +202,7 @@ fn finish(world: &mut World, request: &Request, person: usize, choice: &Choice) 
             redirect_uri: request.redirect_uri.clone(),
             person,
             scopes,
+            target: super::resource::first(&request.scopes).cloned(),
             challenge: request.challenge.clone(),
             nonce: request.nonce.clone(),
             tamper: choice.tamper,

@@ -5,9 +5,9 @@ use super::consent::{self, Hurdle};
 use super::grants::MARK;
 use super::issue::{Grant, give};
 use super::keys::Tamper;
-use super::request::{Door, asked, audience, plausible, undeclared};
+use super::request::{Door, audience, plausible, undeclared};
 use super::token::{Get, fail, need, no_tenant, unknown_app};
-use super::{page, policy, tenant_known};
+use super::{page, policy, resource, tenant_known};
 use crate::http::{Answer, Call, form};
 use crate::world::World;
 use serde_json::json;
@@ -59,7 +59,10 @@ fn begin(world: &mut World, call: &Call, tenant: &str) -> Result<Answer, Answer>
     if let Err((number, text)) = audience(world, &app, tenant, door) {
         return Err(fail(world, 400, "invalid_request", number, None, &text));
     }
-    let scopes = asked(&app, &scope);
+    let scopes: Vec<String> = scope.split_whitespace().map(String::from).collect();
+    if let Some((error, number, text)) = resource::wrong(world, tenant, &scopes) {
+        return Err(fail(world, 400, error, number, None, &text));
+    }
     if let Some(odd) = scopes.iter().find(|s| !plausible(s)) {
         let text = format!("The provided value for the input parameter 'scope' is not valid. The scope {odd} is not valid.");
         return Err(fail(world, 400, "invalid_scope", 70_011, None, &text));
@@ -118,6 +121,7 @@ pub fn poll(world: &mut World, call: &Call, client_id: &str, get: Get) -> Result
         let text = "OAuth 2.0 device flow error. The client polls too often. Slow down.";
         return Err(fail(world, 400, "slow_down", 70_016, None, text));
     }
+    let device = device.clone();
     match device.state.clone() {
         State::Pending => {
             let text = "OAuth 2.0 device flow error. Authorization is pending. Continue polling.";
@@ -133,9 +137,10 @@ pub fn poll(world: &mut World, call: &Call, client_id: &str, get: Get) -> Result
             Err(fail(world, 400, "invalid_grant", 54_005, None, text))
         }
         State::Approved { person, scopes, tamper } => {
-            device.state = State::Used;
+            world.entra.devices[at].state = State::Used;
             let (client_id, info) = (client_id.to_string(), get("client_info").is_some());
-            Ok(give(world, call, Grant { client_id, person, scopes, nonce: None, info, tamper }))
+            let target = resource::first(&device.scopes).cloned();
+            Ok(give(world, call, Grant { client_id, person, scopes, target, nonce: None, info, tamper }))
         }
     }
 }
@@ -160,12 +165,13 @@ pub fn enter(world: &mut World, user_code: &str, person: usize, choice: &Choice)
         world.entra.devices[at].state = State::Declined;
         return Ok("You declined. You can close this window.");
     }
-    match consent::hurdle(world, &device.client_id, person, &device.scopes, false) {
+    let asked = consent::expand(world, &device.client_id, person, &device.scopes, false);
+    match consent::hurdle(world, &device.client_id, person, &asked, false) {
         None => {}
         Some(Hurdle::Admin) => return Err("AADSTS90094: The grant requires admin permission.".into()),
         Some(Hurdle::Request) => return Err(page::REQUEST.into()),
     }
-    let scopes = granted(world, person, &device.scopes, choice.scopes.as_deref());
+    let scopes = granted(world, person, &asked, choice.scopes.as_deref());
     world.entra.consent(&device.client_id, person, &scopes);
     world.entra.devices[at].state = State::Approved { person, scopes, tamper: choice.tamper };
     Ok("You have signed in to the application on your device. You may now close this window.")

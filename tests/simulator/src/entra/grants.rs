@@ -6,7 +6,7 @@ use super::keys::Tamper;
 use crate::http::base64url;
 use crate::ids::Ids;
 use serde_json::{Value, json};
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 /// Stands in every code and token given out, so that whoever finds it in a file or a log has found a leak.
 pub const MARK: &str = "CanaryOfTheSimulator";
@@ -17,6 +17,8 @@ pub struct Code {
     pub redirect_uri: String,
     pub person: usize,
     pub scopes: Vec<String>,
+    /// The first scope that was asked for, whose service the token will be for.
+    pub target: Option<String>,
     /// Challenge, and whether it is S256.
     pub challenge: Option<(String, bool)>,
     pub nonce: Option<String>,
@@ -43,6 +45,10 @@ pub struct Access {
     /// Of an app's own token: its roles.
     pub scopes: Vec<String>,
     pub expires_ms: i64,
+    /// The service it is for, as it was asked for.
+    pub audience: String,
+    /// As of a refresh token.
+    pub serial: u64,
 }
 
 #[derive(Default)]
@@ -51,15 +57,14 @@ pub struct Entra {
     pub refresh: HashMap<String, Refresh>,
     access: HashMap<String, Access>,
     pub devices: Vec<Device>,
-    pub consents: HashMap<(String, usize), BTreeSet<String>>,
+    /// What people agreed to, by app and person: the scopes as they were asked for, by their keys.
+    pub consents: HashMap<(String, usize), BTreeMap<String, String>>,
     /// What an administrator has agreed to for everyone, by app and tenant.
     pub approvals: HashMap<(String, usize), Approval>,
     /// Everything up to this serial is void, and why.
     pub revoked: HashMap<usize, (u64, String, i64)>,
     /// What was issued up to this serial came about without a second factor.
     pub without_mfa: HashMap<usize, u64>,
-    /// Client assertions seen, by app and `jti`.
-    pub assertions: HashSet<(String, String)>,
     pub auto_approve: Option<usize>,
     serial: u64,
 }

@@ -2,6 +2,7 @@
 
 use super::grants::{Access, MARK, Refresh, is_oidc, short};
 use super::keys::{self, Tamper};
+use super::resource;
 use crate::http::{Answer, Call, base64url};
 use crate::world::World;
 use serde_json::{Value, json};
@@ -12,6 +13,8 @@ pub struct Grant {
     pub client_id: String,
     pub person: usize,
     pub scopes: Vec<String>,
+    /// The scope whose service the token is for; of the others none is in the token.
+    pub target: Option<String>,
     pub nonce: Option<String>,
     /// `client_info=1` was sent.
     pub info: bool,
@@ -23,24 +26,32 @@ pub fn give(world: &mut World, call: &Call, grant: Grant) -> Answer {
     let now = world.now();
     let seconds = world.limits.token_seconds;
     let personal = world.people.is_personal(grant.person);
-    let graph: Vec<String> = grant.scopes.iter().filter(|s| !is_oidc(s)).map(|s| short(s).to_string()).collect();
+    let target = grant.target.as_ref().or_else(|| resource::first(&grant.scopes));
+    let audience = resource::audience(target);
+    let of_target = |s: &&String| !is_oidc(s) && !resource::is_default(s) && target.is_none_or(|t| resource::same(t, s));
+    let kept: Vec<&String> = grant.scopes.iter().filter(of_target).collect();
+    let named: Vec<String> = kept.iter().map(|s| resource::split(s).1.to_string()).collect();
     let tenant = world.people.tenant_of(grant.person).id.clone();
     let oid = world.people.people[grant.person].oid.clone();
     let access = Access {
         person: Some(grant.person),
         tenant: world.people.people[grant.person].tenant,
-        scopes: graph.clone(),
+        scopes: named.clone(),
         expires_ms: now + seconds * 1000,
+        audience: audience.clone(),
+        serial: world.entra.next_serial(),
     };
     let claims = json!({
-        "aud": "00000003-0000-0000-c000-000000000000", "iss": format!("https://sts.windows.net/{tenant}/"), "iat": now / 1000,
-        "nbf": now / 1000, "exp": now / 1000 + seconds, "appid": grant.client_id, "idtyp": "user", "oid": oid, "scp": graph.join(" "),
+        "aud": audience, "iss": format!("https://sts.windows.net/{tenant}/"), "iat": now / 1000,
+        "nbf": now / 1000, "exp": now / 1000 + seconds, "appid": grant.client_id, "idtyp": "user", "oid": oid, "scp": named.join(" "),
         "tid": tenant, "ver": "1.0",
     });
     let token = world.entra.give_access(&mut world.noise, access, (!personal).then_some(claims));
     let full = world.odd("scopes_in_full");
-    let told: Vec<String> =
-        graph.iter().map(|s| if full { format!("https://graph.microsoft.com/{s}") } else { s.clone() }).collect();
+    let in_full = |s: &&String| if full && resource::is_graph(s) { format!("https://graph.microsoft.com/{}", short(s)) } else { s.to_string() };
+    let mut told: Vec<String> = kept.iter().map(in_full).collect();
+    // Who asked for all that is registered finds that among it, by the same name.
+    told.extend(target.filter(|t| resource::is_default(t)).cloned());
     let mut body = json!({
         "token_type": "Bearer", "scope": told.join(" "), "expires_in": seconds, "ext_expires_in": seconds, "access_token": token,
     });

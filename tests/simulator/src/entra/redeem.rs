@@ -1,11 +1,12 @@
 //! Codes and refresh tokens, turned into access.
 
 use super::authorize::kept_out;
-use super::consent::installed;
-use super::grants::{is_oidc, short};
+use super::consent::{agreed, installed};
+use super::grants::is_oidc;
 use super::issue::{Grant, give};
 use super::policy;
 use super::request::Door;
+use super::resource::{self, key};
 use super::token::{Get, fail, need};
 use crate::clock;
 use crate::http::{Answer, Call, base64url};
@@ -52,24 +53,32 @@ pub fn code(world: &mut World, call: &Call, tenant: &str, client_id: &str, seq: 
             return Err(fail(world, 400, "invalid_grant", 501_481, None, text));
         }
     }
+    let asked: Option<Vec<String>> = get("scope").map(|s| s.split_whitespace().map(String::from).collect());
+    sound(world, tenant, asked.as_deref().unwrap_or(&[]))?;
     if let Some(kept) = world.entra.codes.get_mut(&given) {
         kept.used = true;
     }
-    let asked: Option<Vec<String>> = get("scope").map(|s| s.split_whitespace().map(String::from).collect());
     // The scopes of sign-in count as asked for when they were at authorize.
-    let scopes = match asked {
+    let (scopes, target) = match &asked {
         Some(asked) => {
-            let fits = |s: &&String| is_oidc(s) || code.scopes.iter().any(|c| short(c).eq_ignore_ascii_case(short(s)));
+            let fits = |s: &&String| is_oidc(s) || code.scopes.iter().any(|c| key(c) == key(s));
             let mut scopes: Vec<String> = asked.iter().filter(fits).cloned().collect();
+            let target = resource::first(asked).cloned();
+            if let Some(default) = target.as_ref().filter(|t| resource::is_default(t)) {
+                scopes.extend(agreed(world, client_id, code.person, default).into_iter().filter(|s| {
+                    code.scopes.iter().any(|c| key(c) == key(s)) || !code.scopes.iter().any(|c| !is_oidc(c) && resource::same(c, s))
+                }));
+            }
             scopes.extend(code.scopes.iter().filter(|s| is_oidc(s) && !asked.contains(s)).cloned());
-            scopes
+            (scopes, target)
         }
-        None => code.scopes.clone(),
+        None => (code.scopes.clone(), code.target.clone()),
     };
     let grant = Grant {
         client_id: client_id.to_string(),
         person: code.person,
         scopes,
+        target,
         nonce: code.nonce,
         info: get("client_info").is_some(),
         tamper: code.tamper,
@@ -115,18 +124,31 @@ pub fn refresh(world: &mut World, call: &Call, tenant: &str, client_id: &str, ge
         Some(text) => text.split_whitespace().map(String::from).collect(),
         None => old.scopes.clone(),
     };
-    let defaulted = asked.iter().any(|s| short(s) == ".default");
-    let graph: Vec<String> = asked.iter().filter(|s| !is_oidc(s) && short(s) != ".default").cloned().collect();
-    let mut scopes = if defaulted { old.scopes.clone() } else { graph };
+    sound(world, tenant, &asked)?;
+    let target = resource::first(&asked).cloned();
+    let mut scopes: Vec<String> = asked.iter().filter(|s| !is_oidc(s) && !resource::is_default(s)).cloned().collect();
+    if let Some(default) = target.as_ref().filter(|t| resource::is_default(t)) {
+        scopes = agreed(world, client_id, old.person, default);
+        if scopes.is_empty() {
+            return Err(no_consent(world, client_id));
+        }
+    }
     let home = world.people.people[old.person].tenant;
     if !installed(world, client_id, home) || !world.entra.consented(client_id, old.person, home, &scopes) {
         return Err(no_consent(world, client_id));
     }
     // Sign-in scopes stay with the grant.
-    scopes.retain(|s| !is_oidc(s));
     scopes.extend(old.scopes.iter().filter(|s| is_oidc(s)).cloned());
     let (client_id, info) = (client_id.to_string(), get("client_info").is_some());
-    Ok(give(world, call, Grant { client_id, person: old.person, scopes, nonce: None, info, tamper: None }))
+    Ok(give(world, call, Grant { client_id, person: old.person, scopes, target, nonce: None, info, tamper: None }))
+}
+
+/// Are the scopes of services that there are?
+pub fn sound(world: &mut World, tenant: &str, scopes: &[String]) -> Result<(), Answer> {
+    match resource::wrong(world, tenant, scopes) {
+        Some((error, number, text)) => Err(fail(world, 400, error, number, None, &text)),
+        None => Ok(()),
+    }
 }
 
 fn inactive(world: &mut World, issued: &str) -> Answer {
@@ -136,7 +158,7 @@ fn inactive(world: &mut World, issued: &str) -> Answer {
     fail(world, 400, "invalid_grant", 700_082, Some("token_expired"), &text)
 }
 
-fn no_consent(world: &mut World, client_id: &str) -> Answer {
+pub fn no_consent(world: &mut World, client_id: &str) -> Answer {
     let text = format!(
         "The user or administrator has not consented to use the application with ID '{client_id}' named 'Simulated app'. \
          Send an interactive authorization request for this user and resource."

@@ -1,7 +1,7 @@
 //! An authorize request: is it sound, who may enter by its tenant, and how an answer gets back to the app.
 
 use super::grants::{is_oidc, short};
-use super::{page, tenant_known};
+use super::{page, resource, tenant_known};
 use crate::apps::{App, Audience};
 use crate::http::{Answer, form};
 use crate::people::PERSONAL;
@@ -128,7 +128,7 @@ pub fn check(world: &World, tenant: &str, query: &str) -> Result<Request, Refusa
     let request = Request {
         client_id: get("client_id").unwrap_or_default(),
         redirect_uri,
-        scopes: asked(&app, &get("scope").unwrap_or_default()),
+        scopes: get("scope").unwrap_or_default().split_whitespace().map(String::from).collect(),
         state: get("state"),
         nonce: get("nonce"),
         challenge: get("code_challenge").map(|c| (c, method.as_deref() == Some("S256"))),
@@ -153,6 +153,9 @@ pub fn check(world: &World, tenant: &str, query: &str) -> Result<Request, Refusa
     if request.scopes.is_empty() {
         return back(request, "invalid_request", 900_144, "The request body must contain the following parameter: 'scope'.");
     }
+    if let Some((error, number, text)) = resource::wrong(world, tenant, &request.scopes) {
+        return back(request, error, number, &text);
+    }
     if let Some(odd) = request.scopes.iter().find(|s| !plausible(s)) {
         let text = format!("The application asked for scope '{odd}' that doesn't exist on the resource.");
         return back(request, "invalid_client", 650_053, &text);
@@ -176,24 +179,15 @@ pub fn check(world: &World, tenant: &str, query: &str) -> Result<Request, Refusa
     Ok(request)
 }
 
-/// The scopes of a request; `.default` stands for all that the registration names.
-pub fn asked(app: &App, text: &str) -> Vec<String> {
-    let mut scopes = Vec::new();
-    for scope in text.split_whitespace() {
-        match &app.permissions {
-            Some(list) if short(scope) == ".default" => scopes.extend(list.iter().cloned()),
-            _ => scopes.push(scope.to_string()),
-        }
-    }
-    scopes
-}
-
 /// A scope of sign-in, or one that looks like Graph's.
 pub fn plausible(scope: &str) -> bool {
     if is_oidc(scope) {
         return true;
     }
     let name = short(scope);
+    if !resource::is_graph(scope) {
+        return !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
+    }
     let words = name.split('.').all(|w| !w.is_empty() && w.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'));
     name == ".default" || (name.contains('.') && words)
 }

@@ -1,13 +1,26 @@
 //! The token endpoint: the front door, and the form of its refusals.
 
 use super::request::{Door, audience};
-use super::{app_only, client, device, redeem, tenant_known};
+use super::{app_only, client, device, on_behalf, redeem, tenant_known, v1};
 use crate::clock;
 use crate::http::{Answer, Call, decode, form, unbase64};
+use crate::routes::lacks;
 use crate::world::World;
 use serde_json::json;
 
-pub const DEVICE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
+/// The grant of the device code flow, by its long name or by the short one that older clients send.
+pub fn is_device(grant: &str) -> bool {
+    matches!(grant, "urn:ietf:params:oauth:grant-type:device_code" | "device_code")
+}
+
+/// Grants that Microsoft takes and the simulator does not.
+pub const LACKING: [&str; 5] = [
+    "password",
+    "urn:ietf:params:oauth:grant-type:saml1_1-bearer",
+    "urn:ietf:params:oauth:grant-type:saml2-bearer",
+    "urn:ietf:params:oauth:grant-type:token-exchange",
+    "srv_challenge",
+];
 
 /// Entra's error body.
 pub fn fail(world: &mut World, status: u16, error: &str, number: u32, sub: Option<&str>, text: &str) -> Answer {
@@ -41,8 +54,12 @@ pub fn unknown_app(client_id: &str, tenant: &str) -> String {
     )
 }
 
-pub fn handle(world: &mut World, call: &Call, tenant: &str, seq: u64) -> Answer {
+/// `old` is the first generation of the endpoint, which is asked for a resource instead of scopes.
+pub fn handle(world: &mut World, call: &Call, tenant: &str, seq: u64, old: bool) -> Answer {
     let mut fields = form(&String::from_utf8_lossy(&call.body));
+    if old {
+        v1::scopes_of(&mut fields);
+    }
     // HTTP Basic is the other way to say who the client is.
     let basic = call.header("authorization").and_then(|a| a.strip_prefix("Basic ")).and_then(unbase64);
     if let Some((id, secret)) = basic
@@ -54,6 +71,7 @@ pub fn handle(world: &mut World, call: &Call, tenant: &str, seq: u64) -> Answer 
     }
     let get = |name: &str| fields.iter().find(|(k, _)| k == name).map(|(_, v)| v.clone()).filter(|v| !v.is_empty());
     let answer = match answer(world, call, tenant, seq, &get) {
+        Ok(answer) if old => v1::told(world, call, answer),
         Ok(answer) => answer,
         Err(refusal) => return refusal,
     };
@@ -98,13 +116,17 @@ fn answer(world: &mut World, call: &Call, tenant: &str, seq: u64, get: Get) -> R
         let error = if number == 700_016 { "unauthorized_client" } else { "invalid_request" };
         return Err(fail(world, 400, error, number, None, &text));
     }
+    if LACKING.contains(&grant.as_str()) {
+        return Err(lacks(call, &format!("grant_type {grant}")));
+    }
     client::authenticate(world, call, tenant, &app, &grant, get)?;
     readable_claims(world, get)?;
     match grant.as_str() {
         "authorization_code" => redeem::code(world, call, tenant, &app.client_id, seq, get),
         "refresh_token" => redeem::refresh(world, call, tenant, &app.client_id, get),
         "client_credentials" => app_only::answer(world, tenant, &app, get),
-        DEVICE_GRANT => device::poll(world, call, &app.client_id, get),
+        on_behalf::GRANT => on_behalf::answer(world, call, tenant, &app, get),
+        grant if is_device(grant) => device::poll(world, call, &app.client_id, get),
         _ => {
             let text = "The provided value for the input parameter 'grant_type' is not valid.";
             Err(fail(world, 400, "unsupported_grant_type", 70_003, None, text))

@@ -1,7 +1,9 @@
 //! From the JSON of a client to a message, with Outlook's rules of what may be written when.
 
 use super::message::{Address, Attachment, Message};
+use crate::actions::outlook;
 use crate::http::{Answer, Bytes, unbase64};
+use crate::query::lacking;
 use serde_json::Value;
 
 /// What must stay below this goes in one request.
@@ -18,7 +20,7 @@ fn address(value: &Value) -> Option<Address> {
     value.is_object().then_some(Address { name, address })
 }
 
-fn addresses(name: &str, value: &Value) -> Result<Vec<Address>, Answer> {
+pub fn addresses(name: &str, value: &Value) -> Result<Vec<Address>, Answer> {
     let wrong = || bad(format!("The property '{name}' is not a collection of recipients."));
     value.as_array().ok_or_else(wrong)?.iter().map(|v| address(v).ok_or_else(wrong)).collect()
 }
@@ -36,6 +38,7 @@ const DRAFT_ONLY: [&str; 6] = ["subject", "body", "replyTo", "internetMessageId"
 
 /// Writes what the client sent into the message. `new` is a message that is just being made.
 pub fn apply(message: &mut Message, body: &Value, new: bool) -> Result<(), Answer> {
+    let body = outlook(body);
     let Some(fields) = body.as_object() else {
         return Err(bad("The request body is no message.".into()));
     };
@@ -80,7 +83,7 @@ pub fn apply(message: &mut Message, body: &Value, new: bool) -> Result<(), Answe
                     message.extended.push((id, content));
                 }
             }
-            "multiValueExtendedProperties" => {}
+            "multiValueExtendedProperties" => return Err(lacking("multiValueExtendedProperties")),
             "internetMessageHeaders" if new => message.headers = headers(value)?,
             "attachments" if new => {
                 for one in value.as_array().into_iter().flatten() {
@@ -132,9 +135,10 @@ fn headers(value: &Value) -> Result<Vec<(String, String)>, Answer> {
 }
 
 pub fn attachment(value: &Value) -> Result<Attachment, Answer> {
+    let value = &outlook(value);
     let kind = value["@odata.type"].as_str().unwrap_or("#microsoft.graph.fileAttachment");
     if !kind.ends_with("fileAttachment") {
-        return Err(bad(format!("Attachments of the type '{kind}' are not simulated.")));
+        return Err(lacking(format!("attachments of the type {kind}")));
     }
     let name = text("name", &value["name"])?;
     let bytes = value["contentBytes"].as_str().and_then(unbase64);

@@ -8,6 +8,8 @@ use super::token::{Token, open, seal};
 use crate::graph::bad;
 use crate::http::{Answer, Call, form};
 use crate::odata::{self, Filter, Value};
+use crate::query::{filter_of, refused, selected};
+use crate::schema::{FOLDER, MESSAGE};
 
 /// With a filter, no more than this many messages are told of.
 const FILTERED_MAX: usize = 5000;
@@ -102,14 +104,14 @@ pub fn messages(job: &mut Job, folder: usize) -> Answer {
     let query = form(&token.query);
     let view = match View::of(call, option(&query, "$select"), option(&query, "$expand")) {
         Ok(view) => view,
-        Err(text) => return Answer::fail(400, "RequestBroker--ParseUri", text),
+        Err(answer) => return answer,
     };
-    let filter = match option(&query, "$filter").map(|f| odata::parse(&f)).transpose() {
+    let filter = match option(&query, "$filter").map(|f| filter_of(&f, &MESSAGE)).transpose() {
         Ok(filter) if filter.as_ref().is_none_or(only_received) => filter,
         Ok(_) => {
             return Answer::fail(400, "ErrorInvalidUrlQueryFilter", "The query filter is not supported for change tracking.");
         }
-        Err(text) => return bad(text),
+        Err(answer) => return answer,
     };
     let order = option(&query, "$orderby");
     if order.as_ref().is_some_and(|o| !o.eq_ignore_ascii_case("receivedDateTime desc")) {
@@ -268,6 +270,9 @@ pub fn folders(job: &mut Job) -> Answer {
     };
     let query = form(&token.query);
     let select = odata::names(option(&query, "$select"));
+    if let Err(trouble) = selected(&select, &FOLDER) {
+        return refused(trouble);
+    }
     let (size, preferred) = match page_size(job.call, &query, 100) {
         Ok(sizes) => sizes,
         Err(answer) => return answer,

@@ -1,10 +1,13 @@
 //! Mail folders.
 
+use super::item::destination;
 use super::store::{Mailbox, ROOT};
 use super::{Job, not_found};
 use crate::graph::{bad, page};
 use crate::http::Answer;
 use crate::odata::{self, Row};
+use crate::query;
+use crate::schema::FOLDER;
 use serde_json::{Map, Value, json as make};
 
 pub fn json(mailbox: &Mailbox, at: usize, select: &[String]) -> Value {
@@ -35,6 +38,9 @@ impl Row for FolderRow<'_> {
         match path.to_ascii_lowercase().as_str() {
             "displayname" => odata::Value::Text(folder.name.clone()),
             "id" => odata::Value::Text(folder.id.clone()),
+            "parentfolderid" => self.0.folders.get(folder.parent).map_or(odata::Value::Null, |f| odata::Value::Text(f.id.clone())),
+            "childfoldercount" => odata::Value::Number(self.0.children(self.1, false).len() as f64),
+            "ishidden" => odata::Value::Bool(folder.hidden),
             "unreaditemcount" => odata::Value::Number(folder.unread as f64),
             "totalitemcount" => odata::Value::Number(folder.order.len() as f64),
             _ => odata::Value::Null,
@@ -49,26 +55,30 @@ impl Row for FolderRow<'_> {
 pub fn list(job: &mut Job, parent: usize) -> Answer {
     let call = job.call;
     let hidden = call.param("includeHiddenFolders").is_some_and(|h| h.eq_ignore_ascii_case("true"));
-    let filter = match call.param("$filter").map(|f| odata::parse(&f)).transpose() {
-        Ok(filter) => filter,
-        Err(text) => return bad(text),
+    let read = || {
+        let (filter, order) = (query::filter(call, &FOLDER)?, query::order(call, &FOLDER)?);
+        let select = query::select(call, &FOLDER, "RequestBroker--ParseUri")?;
+        Ok((filter, order, select, query::window(call, 10, 1000)?, query::count(call)?))
     };
-    let number = |name: &str, default: usize| call.param(name).map_or(Some(default), |t| t.parse::<usize>().ok());
-    let (Some(top @ 1..=1000), Some(skip)) = (number("$top", 10), number("$skip", 0)) else {
-        return bad("The value of the $top or $skip query option is not valid.");
+    let (filter, order, select, (top, skip), counted) = match read() {
+        Ok(read) => read,
+        Err(answer) => return answer,
     };
-    let select = odata::names(call.param("$select"));
     let mailbox = job.mailbox();
     let mut all = mailbox.children(parent, hidden);
     all.retain(|f| filter.as_ref().is_none_or(|filter| filter.holds(&FolderRow(mailbox, *f))));
+    odata::sort(&mut all, &order, |at, path| FolderRow(mailbox, *at).get(path));
     let value = all.iter().skip(skip).take(top).map(|f| json(mailbox, *f, &select)).collect();
     let next = (skip + top < all.len()).then(|| odata::relink(call, "$skip", &(skip + top).to_string()));
-    let count = (call.param("$count").as_deref() == Some("true")).then_some(all.len());
+    let count = counted.then_some(all.len());
     page(job.context("mailFolders"), value, next, count)
 }
 
 fn shown(job: &mut Job, status: u16, at: usize) -> Answer {
-    let select = odata::names(job.call.param("$select"));
+    let select = match query::select(job.call, &FOLDER, "RequestBroker--ParseUri") {
+        Ok(select) => select,
+        Err(answer) => return answer,
+    };
     let mut folder = json(job.mailbox(), at, &select);
     folder["@odata.context"] = make!(job.context("mailFolders/$entity"));
     Answer::json(status, &folder)
@@ -128,19 +138,79 @@ pub fn delete(job: &mut Job, at: usize) -> Answer {
 }
 
 pub fn shift(job: &mut Job, at: usize) -> Answer {
-    let to = job.call.json().and_then(|b| b["destinationId"].as_str().map(String::from)).unwrap_or_default();
-    let mailbox = job.mailbox();
-    let Some(to) = mailbox.folder(&to) else {
-        return not_found();
+    let (to, name) = match landing(job, at, "move") {
+        Ok(landing) => landing,
+        Err(answer) => return answer,
     };
-    let mut above = to;
-    while above != ROOT {
-        if above == at {
-            return bad("A folder cannot be moved into itself.");
-        }
-        above = mailbox.folders[above].parent;
+    let mailbox = job.mailbox();
+    if mailbox.folders[at].well_known.is_some() {
+        return Answer::fail(400, "ErrorMoveDistinguishedFolder", "A distinguished folder cannot be moved.");
+    }
+    if mailbox.folders[at].parent != to && taken(mailbox, to, &name) {
+        return exists();
     }
     mailbox.folders[at].parent = to;
     mailbox.folder_changed(at);
     shown(job, 200, at)
+}
+
+/// Where a folder is to go, and its name.
+fn landing(job: &mut Job, at: usize, action: &str) -> Result<(usize, String), Answer> {
+    let to = destination(job.call, action)?;
+    let mailbox = job.mailbox();
+    let to = mailbox.folder(&to).ok_or_else(not_found)?;
+    let mut above = to;
+    loop {
+        if above == at {
+            return Err(Answer::fail(400, "ErrorMoveCopyFailed", format!("A folder cannot be put into itself by {action}.")));
+        }
+        if above == ROOT {
+            break;
+        }
+        above = mailbox.folders[above].parent;
+    }
+    Ok((to, mailbox.folders[at].name.clone()))
+}
+
+/// A twin of the folder, with all that is in it and below it.
+pub fn copy(job: &mut Job, at: usize) -> Answer {
+    let (to, name) = match landing(job, at, "copy") {
+        Ok(landing) => landing,
+        Err(answer) => return answer,
+    };
+    if taken(job.mailbox(), to, &name) {
+        return exists();
+    }
+    let twin = twin(job, at, to);
+    shown(job, 201, twin)
+}
+
+fn twin(job: &mut Job, at: usize, parent: usize) -> usize {
+    let world = &mut *job.world;
+    let mailbox = &mut world.mail[job.person];
+    let (name, hidden) = (mailbox.folders[at].name.clone(), mailbox.folders[at].hidden);
+    let (children, keys) = (mailbox.children(at, true), mailbox.folders[at].order.iter().map(|(_, key)| *key).collect::<Vec<_>>());
+    let made = mailbox.add_folder(&mut world.ids, &name, parent, None, hidden);
+    for key in keys {
+        if let Some(mut copy) = mailbox.get(key).cloned() {
+            copy.attachments.iter_mut().for_each(|a| a.id.clear());
+            mailbox.insert(&mut world.ids, made, copy);
+        }
+    }
+    for child in children {
+        twin(job, child, made);
+    }
+    made
+}
+
+pub fn count(job: &mut Job, parent: usize) -> Answer {
+    let hidden = job.call.param("includeHiddenFolders").is_some_and(|h| h.eq_ignore_ascii_case("true"));
+    let filter = match query::filter(job.call, &FOLDER) {
+        Ok(filter) => filter,
+        Err(answer) => return answer,
+    };
+    let mailbox = job.mailbox();
+    let all = mailbox.children(parent, hidden);
+    let count = all.iter().filter(|f| filter.as_ref().is_none_or(|filter| filter.holds(&FolderRow(mailbox, **f)))).count();
+    Answer::bytes(200, "text/plain", crate::http::Bytes::from(count.to_string()))
 }

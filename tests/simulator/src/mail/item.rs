@@ -4,8 +4,9 @@ use super::compose::{apply, attachment, blank};
 use super::json::{View, push_attachment, push_message};
 use super::message::Address;
 use super::{Job, eml, mime, not_found, send};
+use crate::actions::Parameters;
 use crate::graph::{bad, no_segment, not_allowed};
-use crate::http::{Answer, Bytes, unbase64};
+use crate::http::{Answer, Bytes, Call, unbase64};
 use crate::odata;
 
 pub fn own_address(job: &Job) -> Address {
@@ -19,7 +20,7 @@ pub fn shown(job: &mut Job, status: u16, key: u32) -> Answer {
     let (select, expand) = if call.method == "GET" { (call.param("$select"), call.param("$expand")) } else { (None, None) };
     let view = match View::of(call, select, expand) {
         Ok(view) => view,
-        Err(text) => return Answer::fail(400, "RequestBroker--ParseUri", text),
+        Err(answer) => return answer,
     };
     let context = job.context("messages/$entity");
     let mailbox = job.mailbox();
@@ -35,8 +36,7 @@ pub fn shown(job: &mut Job, status: u16, key: u32) -> Answer {
 pub fn create(job: &mut Job, folder: Option<usize>) -> Answer {
     let drafts = job.mailbox().folder("drafts").unwrap_or(0);
     let own = own_address(job);
-    let is_mime = job.call.header("content-type").is_some_and(|t| t.starts_with("text/plain"));
-    let mut message = if is_mime {
+    let mut message = if is_mime(job.call) {
         let Some(raw) = std::str::from_utf8(&job.call.body).ok().and_then(unbase64) else {
             return bad_mime();
         };
@@ -61,6 +61,11 @@ pub fn create(job: &mut Job, folder: Option<usize>) -> Answer {
     }
     let key = job.world.mail[job.person].insert(&mut job.world.ids, folder.unwrap_or(drafts), message);
     shown(job, 201, key)
+}
+
+/// Is the body of this request MIME, base64 encoded?
+pub fn is_mime(call: &Call) -> bool {
+    call.header("content-type").is_some_and(|t| t.trim_start().to_ascii_lowercase().starts_with("text/plain"))
 }
 
 pub fn bad_mime() -> Answer {
@@ -93,7 +98,10 @@ pub fn handle(job: &mut Job, key: u32, rest: &[&str]) -> Answer {
         },
         ("POST", ["move"]) => transfer(job, key, false),
         ("POST", ["copy"]) => transfer(job, key, true),
-        ("POST", ["send"]) => send::send_draft(job, key),
+        ("POST", ["send"]) => match Parameters::of(job.call, "send", &[]) {
+            Ok(_) => send::send_draft(job, key),
+            Err(answer) => answer,
+        },
         ("POST", ["createreply"]) => send::answer(job, key, send::Kind::Reply, false),
         ("POST", ["createreplyall"]) => send::answer(job, key, send::Kind::ReplyAll, false),
         ("POST", ["createforward"]) => send::answer(job, key, send::Kind::Forward, false),
@@ -155,10 +163,16 @@ fn delete(job: &mut Job, key: u32) -> Answer {
     Answer::empty(204)
 }
 
+/// Where a move or a copy goes to: a folder by id or well-known name.
+pub fn destination(call: &Call, action: &str) -> Result<String, Answer> {
+    let given = Parameters::of(call, action, &["destinationId"])?;
+    given.need("destinationId", action).map(String::from)
+}
+
 fn transfer(job: &mut Job, key: u32, copy: bool) -> Answer {
-    let to = job.call.json().and_then(|b| b["destinationId"].as_str().map(String::from));
-    let Some(to) = to else {
-        return bad("The request needs a destinationId.");
+    let to = match destination(job.call, if copy { "copy" } else { "move" }) {
+        Ok(to) => to,
+        Err(answer) => return answer,
     };
     let now = job.now;
     let mailbox = &mut job.world.mail[job.person];

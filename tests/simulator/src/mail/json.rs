@@ -3,8 +3,10 @@
 use super::message::{Address, Attachment, Message};
 use super::store::Mailbox;
 use crate::clock::push_iso;
-use crate::http::{Call, base64};
-use crate::odata;
+use crate::http::{Answer, Call, base64};
+use crate::odata::{self, Filter, Trouble};
+use crate::query::{lacking, refused, selected};
+use crate::schema::{ATTACHMENT, MESSAGE, Meaning};
 
 /// All properties of a message that can be selected; those from `HIDDEN` on only when they are.
 const FIELDS: [&str; 30] = [
@@ -48,13 +50,45 @@ pub struct View {
     pub immutable: bool,
     text: bool,
     attachments: Option<Vec<String>>,
-    /// The id of the extended property wanted.
-    extended: Option<String>,
+    /// The ids of the extended properties wanted.
+    extended: Vec<String>,
+}
+
+/// The options inside of an expansion, if they are all understood.
+fn only(options: &[(String, String)], known: &[&str]) -> Result<(), Answer> {
+    match options.iter().find(|(name, _)| !known.iter().any(|k| k.eq_ignore_ascii_case(name))) {
+        Some((name, _)) => Err(lacking(format!("{name} inside of $expand"))),
+        None => Ok(()),
+    }
+}
+
+/// `id eq '…'`, or several of them: extended properties are shown by their ids alone.
+fn extended(filter: &str) -> Result<Vec<String>, Answer> {
+    fn ids(filter: &Filter, out: &mut Vec<String>) -> bool {
+        match filter {
+            Filter::Or(a, b) => ids(a, out) && ids(b, out),
+            Filter::Compare(name, op, odata::Value::Text(id)) if name.eq_ignore_ascii_case("id") && op == "eq" => {
+                out.push(id.clone());
+                true
+            }
+            _ => false,
+        }
+    }
+    if filter.is_empty() {
+        return Err(lacking("$expand of singleValueExtendedProperties without a $filter"));
+    }
+    let (filter, mut out) = (odata::parse(filter).map_err(refused)?, Vec::new());
+    if ids(&filter, &mut out) { Ok(out) } else { Err(lacking("another $filter of extended properties than by id")) }
 }
 
 impl View {
-    pub fn of(call: &Call, select: Option<String>, expand: Option<String>) -> Result<View, String> {
+    pub fn of(call: &Call, select: Option<String>, expand: Option<String>) -> Result<View, Answer> {
         let select = odata::names(select);
+        let wrong = |trouble| match trouble {
+            Trouble::Wrong(text) => Answer::fail(400, "RequestBroker--ParseUri", text),
+            lacks => refused(lacks),
+        };
+        selected(&select, &MESSAGE).map_err(wrong)?;
         let mut fields = if select.is_empty() { (1u32 << HIDDEN) - 1 } else { 1 };
         let mut unique_body = false;
         for name in &select {
@@ -62,10 +96,7 @@ impl View {
                 Some(n) => fields |= 1 << n,
                 None if name.eq_ignore_ascii_case("uniqueBody") => unique_body = true,
                 None if name == "*" => fields |= (1u32 << HIDDEN) - 1,
-                None if name.starts_with('@') => {}
-                None => {
-                    return Err(format!("Could not find a property named '{name}' on type 'microsoft.graph.message'."));
-                }
+                None => {}
             }
         }
         let mut view = View {
@@ -74,21 +105,26 @@ impl View {
             immutable: call.wants_immutable(),
             text: call.prefer("outlook.body-content-type").is_some_and(|t| t.eq_ignore_ascii_case("text")),
             attachments: None,
-            extended: None,
+            extended: Vec::new(),
         };
         for (name, options) in odata::expansions(&expand.unwrap_or_default()) {
             let option = |key: &str| options.iter().find(|(k, _)| k.eq_ignore_ascii_case(key)).map(|(_, v)| v.clone());
             match name.to_ascii_lowercase().as_str() {
-                "attachments" => view.attachments = Some(odata::names(option("$select"))),
+                "attachments" => {
+                    only(&options, &["$select"])?;
+                    let names = odata::names(option("$select"));
+                    let plain: Vec<String> = names.iter().filter_map(|n| n.rsplit('/').next().map(String::from)).collect();
+                    selected(&plain, &ATTACHMENT).map_err(wrong)?;
+                    view.attachments = Some(names);
+                }
                 "singlevalueextendedproperties" => {
-                    let filter = option("$filter").unwrap_or_default();
-                    view.extended =
-                        filter.split_once('\'').and_then(|(_, r)| r.rsplit_once('\'')).map(|(id, _)| id.replace("''", "'"));
+                    only(&options, &["$filter"])?;
+                    view.extended = extended(&option("$filter").unwrap_or_default())?;
                 }
-                "multivalueextendedproperties" | "extensions" => {}
-                _ => {
-                    return Err(format!("Could not find a property named '{name}' on type 'microsoft.graph.message'."));
-                }
+                _ => match MESSAGE.means(&name, 'r') {
+                    Meaning::Unknown => return Err(wrong(Trouble::Wrong(MESSAGE.no_property(&name)))),
+                    _ => return Err(lacking(format!("$expand of {name}"))),
+                },
             }
         }
         Ok(view)
@@ -201,8 +237,8 @@ pub fn push_message(out: &mut String, mailbox: &Mailbox, message: &Message, view
         out.push_str(",\"attachments\":");
         push_list(out, &message.attachments, |out, a| push_attachment(out, message, a, select, None));
     }
-    if let Some(id) = &view.extended {
-        let found: Vec<&(String, String)> = message.extended.iter().filter(|(k, _)| k == id).collect();
+    if !view.extended.is_empty() {
+        let found: Vec<&(String, String)> = message.extended.iter().filter(|(k, _)| view.extended.contains(k)).collect();
         if !found.is_empty() {
             out.push_str(",\"singleValueExtendedProperties\":");
             push_list(out, &found, |out, (id, value)| {

@@ -1,12 +1,15 @@
 //! Lists of messages: filter, order, pages.
 
+use super::kql::{self, Query};
 use super::Job;
 use super::json::{View, push_message, push_text};
 use super::message::Message;
 use super::store::Mailbox;
 use crate::graph::bad;
-use crate::http::{Answer, Bytes};
+use crate::http::{Answer, Bytes, base64url, unbase64};
 use crate::odata::{self, Filter, Row, Value};
+use crate::query;
+use crate::schema::MESSAGE;
 
 impl Row for (&Mailbox, &Message) {
     fn get(&self, path: &str) -> Value {
@@ -33,6 +36,7 @@ impl Row for (&Mailbox, &Message) {
             "from/emailaddress/address" => address(&m.from, false),
             "from/emailaddress/name" => address(&m.from, true),
             "sender/emailaddress/address" => address(&m.sender, false),
+            "sender/emailaddress/name" => address(&m.sender, true),
             "flag/flagstatus" => Value::Text(m.flag.clone()),
             "body/content" => Value::Text(m.content()),
             "inferenceclassification" => Value::Text(if m.other_inbox { "other" } else { "focused" }.into()),
@@ -42,10 +46,6 @@ impl Row for (&Mailbox, &Message) {
 
     fn items(&self, path: &str) -> Vec<Vec<(String, String)>> {
         let m = self.1;
-        let people = |all: &[super::message::Address]| {
-            let pair = |a: &super::message::Address| vec![("emailAddress/address".to_string(), a.address.clone())];
-            all.iter().map(pair).collect()
-        };
         match path.to_ascii_lowercase().as_str() {
             "singlevalueextendedproperties" => m
                 .extended
@@ -53,8 +53,6 @@ impl Row for (&Mailbox, &Message) {
                 .map(|(id, value)| vec![("id".to_string(), id.clone()), ("value".to_string(), value.clone())])
                 .collect(),
             "categories" => m.categories.iter().map(|c| vec![(String::new(), c.clone())]).collect(),
-            "torecipients" => people(&m.to),
-            "ccrecipients" => people(&m.cc),
             _ => Vec::new(),
         }
     }
@@ -73,24 +71,15 @@ fn newest_first(mailbox: &Mailbox, folder: Option<usize>) -> Vec<u32> {
     }
 }
 
-fn filter_of(job: &Job) -> Result<Option<Filter>, Answer> {
-    let text = job.call.param("$filter");
-    text.map(|f| odata::parse(&f)).transpose().map_err(|text| Answer::fail(400, "BadRequest", text))
-}
-
-fn fits(mailbox: &Mailbox, key: u32, filter: &Option<Filter>, search: &Option<String>) -> bool {
+fn fits(mailbox: &Mailbox, key: u32, filter: &Option<Filter>, search: &Option<Query>) -> bool {
     let Some(message) = mailbox.get(key) else {
         return false;
     };
-    filter.as_ref().is_none_or(|f| f.holds(&(mailbox, message)))
-        && search.as_ref().is_none_or(|s| {
-            let from = message.from.as_ref().map_or("", |f| &f.address);
-            format!("{} {} {}", message.subject, from, message.content()).to_lowercase().contains(s)
-        })
+    filter.as_ref().is_none_or(|f| f.holds(&(mailbox, message))) && search.as_ref().is_none_or(|s| s.holds(message))
 }
 
 pub fn count(job: &mut Job, folder: Option<usize>) -> Answer {
-    let filter = match filter_of(job) {
+    let filter = match query::filter(job.call, &MESSAGE) {
         Ok(filter) => filter,
         Err(answer) => return answer,
     };
@@ -100,45 +89,66 @@ pub fn count(job: &mut Job, folder: Option<usize>) -> Answer {
     Answer::bytes(200, "text/plain", Bytes::from(count.to_string()))
 }
 
+/// What a list is asked for.
+struct Ask {
+    view: View,
+    filter: Option<Filter>,
+    search: Option<Query>,
+    order: Vec<(String, bool)>,
+    top: usize,
+    skip: usize,
+    count: bool,
+}
+
+fn asked(job: &Job, preferred: Option<usize>) -> Result<Ask, Answer> {
+    let call = job.call;
+    let view = View::of(call, call.param("$select"), call.param("$expand"))?;
+    let (filter, order) = (query::filter(call, &MESSAGE)?, query::order(call, &MESSAGE)?);
+    if let Some(filter) = &filter {
+        let filtered = filter.properties();
+        if !order.iter().zip(&filtered).all(|((o, _), f)| o.eq_ignore_ascii_case(f)) {
+            let text = "The restriction or sort order is too complex for this operation.";
+            return Err(Answer::fail(400, "InefficientFilter", text));
+        }
+    }
+    let search = match call.param("$search") {
+        None => None,
+        Some(text) => {
+            for (name, shown, code) in
+                [("$filter", "$filter", "SearchWithFilter"), ("$orderby", "$orderBy", "SearchWithOrderBy"), ("$skip", "$skip", "SearchWithSkip")]
+            {
+                if call.param(name).is_some() {
+                    let text = format!("The query parameter '{shown}' is not supported with '$search'.");
+                    return Err(Answer::fail(400, code, text));
+                }
+            }
+            if call.param("$count").is_some() {
+                return Err(query::lacking("$count with $search"));
+            }
+            Some(kql::parse(&text, job.now).map_err(query::refused)?)
+        }
+    };
+    let (top, mut skip) = query::window(call, preferred.unwrap_or(10).clamp(1, 1000), 1000)?;
+    if let Some(text) = call.param("$skiptoken") {
+        let place = unbase64(&text).and_then(|b| String::from_utf8(b).ok()).and_then(|t| t.strip_prefix("s=").and_then(|n| n.parse().ok()));
+        skip = place.filter(|_| search.is_some()).ok_or_else(|| bad("The skip token is malformed."))?;
+    }
+    let top = top.clamp(1, job.world.limits.page_max);
+    Ok(Ask { view, filter, search, order, top, skip, count: query::count(call)? })
+}
+
+/// A search ends after so many messages.
+const FOUND_MAX: usize = 1000;
+
 pub fn messages(job: &mut Job, folder: Option<usize>) -> Answer {
     let call = job.call;
-    let view = match View::of(call, call.param("$select"), call.param("$expand")) {
-        Ok(view) => view,
-        Err(text) => return Answer::fail(400, "RequestBroker--ParseUri", text),
-    };
-    let filter = match filter_of(job) {
-        Ok(filter) => filter,
+    let preferred = call.prefer("odata.maxpagesize").and_then(|n| n.parse::<usize>().ok());
+    let Ask { view, filter, search, order, top, skip, count } = match asked(job, preferred) {
+        Ok(ask) => ask,
         Err(answer) => return answer,
     };
-    let order = call.param("$orderby").map(|o| o.to_ascii_lowercase());
-    if let (Some(filter), Some(order)) = (&filter, &order) {
-        let ordered: Vec<&str> = order.split(',').filter_map(|o| o.split_whitespace().next()).collect();
-        let filtered = filter.properties();
-        if !ordered.iter().zip(&filtered).all(|(o, f)| o.eq_ignore_ascii_case(f)) {
-            let text = "The restriction or sort order is too complex for this operation.";
-            return Answer::fail(400, "InefficientFilter", text);
-        }
-    }
-    let search = call.param("$search").map(|s| s.trim_matches('"').to_lowercase());
-    if search.is_some() && (filter.is_some() || order.is_some() || call.param("$skip").is_some()) {
-        return Answer::fail(400, "SearchWithFilter", "The query parameter '$filter' is not supported with '$search'.");
-    }
-    let number = |name: &str| call.param(name).map(|t| t.parse::<usize>());
-    let preferred = call.prefer("odata.maxpagesize").and_then(|n| n.parse::<usize>().ok());
-    let top = match number("$top") {
-        None => preferred.unwrap_or(10),
-        Some(Ok(n)) if (1..=1000).contains(&n) => n,
-        Some(_) => {
-            return bad("The value of the $top query option is not valid: it must be between 1 and 1000.");
-        }
-    };
-    let top = top.clamp(1, job.world.limits.page_max);
-    let skip = match number("$skip") {
-        None => 0,
-        Some(Ok(n)) => n,
-        Some(Err(_)) => return bad("The value of the $skip query option is not valid."),
-    };
-    if let Some(text) = call.param("$skip")
+    let option = if search.is_some() { "$skiptoken" } else { "$skip" };
+    if let Some(text) = call.param(option)
         && job.world.ledger.changed_link(&call.path, &text, &call.url())
     {
         job.world.ledger.accuse("rebuilt_link", job.seq, format!("{} is not the nextLink given out", call.url()));
@@ -156,14 +166,24 @@ pub fn messages(job: &mut Job, folder: Option<usize>) -> Answer {
         }
         None => true,
     });
-    sort(mailbox, &mut keys, order.as_deref());
+    let sent_down = [("sentdatetime".to_string(), true)];
+    let order = if search.is_some() { &sent_down[..] } else { &order };
+    if order.first().is_none_or(|(path, down)| path != "receiveddatetime" || !down) || order.len() > 1 {
+        sort(mailbox, &mut keys, order);
+    }
+    if search.is_some() {
+        keys.truncate(FOUND_MAX);
+    }
     let total = keys.len();
-    let next = (skip + top < total).then(|| (skip + top).to_string());
-    let link = next.as_ref().map(|next| odata::relink(call, "$skip", next));
+    let next = (skip + top < total).then(|| match search {
+        Some(_) => base64url(format!("s={}", skip + top).as_bytes()),
+        None => (skip + top).to_string(),
+    });
+    let link = next.as_ref().map(|next| odata::relink(call, option, next));
     let mut out = String::with_capacity(4096);
     out.push_str("{\"@odata.context\":");
     push_text(&mut out, &job.context("messages"));
-    if call.param("$count").as_deref() == Some("true") && skip == 0 {
+    if count && skip == 0 {
         out.push_str(&format!(",\"@odata.count\":{total}"));
     }
     if let (Some(link), Some(next)) = (&link, &next) {
@@ -190,24 +210,9 @@ pub fn messages(job: &mut Job, folder: Option<usize>) -> Answer {
     }
 }
 
-fn sort(mailbox: &Mailbox, keys: &mut [u32], order: Option<&str>) {
-    let Some(order) = order else { return };
-    let mut words = order.split(',').next().unwrap_or("").split_whitespace();
-    let name = words.next().unwrap_or("");
-    let down = words.next() == Some("desc");
-    let rank = |key: &u32| {
-        mailbox.get(*key).map(|m| match (mailbox, m).get(name) {
-            Value::Time(ms) => (ms, String::new(), m.received, m.key),
-            Value::Bool(yes) => (i64::from(yes), String::new(), m.received, m.key),
-            Value::Text(text) => (0, text.to_lowercase(), m.received, m.key),
-            _ => (0, String::new(), m.received, m.key),
-        })
-    };
-    if name == "receiveddatetime" && down {
+fn sort(mailbox: &Mailbox, keys: &mut [u32], order: &[(String, bool)]) {
+    if order.is_empty() {
         return;
     }
-    keys.sort_by_cached_key(rank);
-    if down {
-        keys.reverse();
-    }
+    odata::sort(keys, order, |key, path| mailbox.get(*key).map_or(Value::Null, |m| (mailbox, m).get(path)));
 }

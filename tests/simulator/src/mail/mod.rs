@@ -7,6 +7,7 @@ mod folders;
 mod item;
 mod journal;
 pub mod json;
+mod kql;
 mod list;
 pub mod message;
 mod mime;
@@ -88,6 +89,7 @@ pub fn handle(world: &mut World, caller: &Caller, call: &Call, arrival: &Arrival
         ("GET", ["mailfolders"]) => folders::list(&mut job, store::ROOT),
         ("POST", ["mailfolders"]) => folders::create(&mut job, store::ROOT),
         ("GET", ["mailfolders", "delta"]) => delta::folders(&mut job),
+        ("GET", ["mailfolders", "$count"]) => folders::count(&mut job, store::ROOT),
         (_, ["mailfolders", _, ..]) => folder(&mut job, rest.get(1..).unwrap_or(&[])),
         _ => not_allowed(),
     }
@@ -111,10 +113,13 @@ fn folder(job: &mut Job, rest: &[&str]) -> Answer {
     };
     match first.to_ascii_lowercase().as_str() {
         "messages" => messages(job, Some(folder), more),
+        "childfolders" if more == ["$count"] => folders::count(job, folder),
         "childfolders" if !more.is_empty() => self::folder(job, more),
         "childfolders" if method == "GET" => folders::list(job, folder),
         "childfolders" if method == "POST" => folders::create(job, folder),
         "move" if method == "POST" => folders::shift(job, folder),
+        "copy" if method == "POST" => folders::copy(job, folder),
+        "permanentdelete" if method == "POST" => folders::delete(job, folder),
         other => no_segment(other),
     }
 }

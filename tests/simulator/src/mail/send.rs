@@ -1,13 +1,15 @@
 //! Sending: the copy in Sent Items, the copies that arrive, and what comes back undeliverable.
 
-use super::compose::{apply, blank};
-use super::item::{bad_mime, matches, new_message_id, own_address, shown};
+use super::compose::{addresses, apply, blank};
+use super::item::{bad_mime, is_mime, matches, new_message_id, own_address, shown};
 use super::json::plain;
 use super::message::{Address, Message};
 use super::{Job, eml, not_found};
+use crate::actions::{Parameters, outlook};
 use crate::graph::bad;
 use crate::http::{Answer, unbase64};
 use crate::people::Mailbox;
+use crate::routes::lacks;
 use crate::world::World;
 use serde_json::Value;
 
@@ -163,7 +165,7 @@ fn send_now(job: &mut Job, mut message: Message, keep: bool) -> Answer {
 
 pub fn send_mail(job: &mut Job) -> Answer {
     let own = own_address(job);
-    if job.call.header("content-type").is_some_and(|t| t.starts_with("text/plain")) {
+    if is_mime(job.call) {
         let Some(raw) = std::str::from_utf8(&job.call.body).ok().and_then(unbase64) else {
             return bad_mime();
         };
@@ -173,14 +175,16 @@ pub fn send_mail(job: &mut Job) -> Answer {
         (message.from, message.sender, message.created) = (Some(own.clone()), Some(own), job.now);
         return send_now(job, message, true);
     }
-    let Some(body) = job.call.json() else {
-        return bad("Unable to read JSON request payload.");
+    let read = Parameters::of(job.call, "sendMail", &["message", "saveToSentItems"])
+        .and_then(|given| given.flag("saveToSentItems", true).map(|keep| (given, keep)));
+    let (given, keep) = match read {
+        Ok(read) => read,
+        Err(answer) => return answer,
     };
     let mut message = blank(own, job.now);
-    if let Err(answer) = apply(&mut message, &body["message"], true) {
+    if let Err(answer) = apply(&mut message, given.get("message"), true) {
         return answer;
     }
-    let keep = !(body["saveToSentItems"] == false || body["saveToSentItems"] == "false");
     send_now(job, message, keep)
 }
 
@@ -191,12 +195,47 @@ pub enum Kind {
     Forward,
 }
 
+impl Kind {
+    fn action(self, at_once: bool) -> &'static str {
+        match (self, at_once) {
+            (Kind::Reply, true) => "reply",
+            (Kind::Reply, false) => "createReply",
+            (Kind::ReplyAll, true) => "replyAll",
+            (Kind::ReplyAll, false) => "createReplyAll",
+            (Kind::Forward, true) => "forward",
+            (Kind::Forward, false) => "createForward",
+        }
+    }
+}
+
 /// A reply or a forward, as a draft or sent at once.
 pub fn answer(job: &mut Job, key: u32, kind: Kind, at_once: bool) -> Answer {
-    let body = job.call.json().unwrap_or(Value::Null);
-    let comment = body["comment"].as_str().filter(|c| !c.is_empty());
-    if comment.is_some() && !body["message"]["body"].is_null() {
+    if is_mime(job.call) {
+        return lacks(job.call, "a body as MIME");
+    }
+    let known: &[&str] = if kind == Kind::Forward { &["message", "comment", "toRecipients"] } else { &["message", "comment"] };
+    let given = match Parameters::of(job.call, kind.action(at_once), known) {
+        Ok(given) => given,
+        Err(answer) => return answer,
+    };
+    let body = outlook(given.get("message"));
+    let comment = match given.text("comment") {
+        Ok(comment) => comment.filter(|c| !c.is_empty()),
+        Err(answer) => return answer,
+    };
+    if comment.is_some() && !body["body"].is_null() {
         return bad("You cannot specify both comment and message body.");
+    }
+    let to = match given.get("toRecipients") {
+        Value::Null => Vec::new(),
+        some => match addresses("toRecipients", &outlook(some)) {
+            Ok(to) => to,
+            Err(answer) => return answer,
+        },
+    };
+    let named_inside = body["toRecipients"].as_array().is_some_and(|a| !a.is_empty());
+    if kind == Kind::Forward && ((!to.is_empty() && named_inside) || (at_once && to.is_empty() && !named_inside)) {
+        return bad("The recipients of a forward are given either as toRecipients or in the message, and once.");
     }
     let own = own_address(job);
     let Some(original) = job.mailbox().get(key).cloned() else {
@@ -210,7 +249,7 @@ pub fn answer(job: &mut Job, key: u32, kind: Kind, at_once: bool) -> Answer {
     if kind == Kind::Forward {
         message.attachments = original.attachments.clone();
         message.attachments.iter_mut().for_each(|a| a.id.clear());
-        message.to = body["toRecipients"].as_array().into_iter().flatten().filter_map(recipient).collect();
+        message.to = to;
     } else {
         message.in_reply_to = Some(original.message_id.clone());
         message.references = original.references.iter().cloned().chain([original.message_id.clone()]).collect();
@@ -237,8 +276,8 @@ pub fn answer(job: &mut Job, key: u32, kind: Kind, at_once: bool) -> Answer {
             original.subject
         ),
     );
-    if !body["message"].is_null()
-        && let Err(answer) = apply(&mut message, &body["message"], true)
+    if !body.is_null()
+        && let Err(answer) = apply(&mut message, &body, true)
     {
         return answer;
     }
@@ -255,10 +294,4 @@ pub fn answer(job: &mut Job, key: u32, kind: Kind, at_once: bool) -> Answer {
     let drafts = mailbox.folder("drafts").unwrap_or(0);
     let draft = mailbox.insert(&mut job.world.ids, drafts, message);
     shown(job, 201, draft)
-}
-
-fn recipient(value: &Value) -> Option<Address> {
-    let inner = &value["emailAddress"];
-    let address = inner["address"].as_str()?.to_string();
-    Some(Address { name: inner["name"].as_str().unwrap_or("").to_string(), address })
 }

@@ -5,6 +5,8 @@ use crate::clock::iso_ms;
 use crate::graph::{bad, page};
 use crate::http::{Answer, Call, encode};
 use crate::odata::{self, Row};
+use crate::query;
+use crate::schema::CHAT;
 use crate::world::World;
 use serde_json::{Value, json};
 
@@ -67,21 +69,22 @@ impl Row for ChatRow<'_> {
 }
 
 pub fn list(world: &World, call: &Call, me: usize) -> Answer {
-    let filter = match call.param("$filter").map(|f| odata::parse(&f)).transpose() {
-        Ok(filter) => filter,
-        Err(text) => return bad(text),
-    };
-    let top = match size(call, 50) {
-        Ok(top) => top,
+    let read = || Ok((query::filter(call, &CHAT)?, query::order(call, &CHAT)?, expanded(call)?, size(call, 50)?));
+    let (filter, order, expand, top) = match read() {
+        Ok(read) => read,
         Err(answer) => return answer,
     };
+    if order.iter().any(|(_, down)| !down) {
+        return bad("QueryOptions to order by in ascending order is not supported.");
+    }
     let chats = world.teams.chats.iter().enumerate();
     let mut mine: Vec<usize> = chats
         .filter(|(_, c)| c.members.contains(&me) && filter.as_ref().is_none_or(|f| f.holds(&ChatRow(c))))
         .map(|(at, _)| at)
         .collect();
     mine.sort_by_key(|at| std::cmp::Reverse(world.teams.chats[*at].updated));
-    let (skip, expand) = (skipped(call), expanded(call));
+    odata::sort(&mut mine, &order, |at, path| ChatRow(&world.teams.chats[*at]).get(path));
+    let skip = skipped(call);
     let value = mine.iter().skip(skip).take(top).map(|c| chat_json(world, *c, &expand)).collect();
     let next = (skip + top < mine.len()).then(|| odata::relink(call, "$skiptoken", &format!("c{}", skip + top)));
     page(format!("{}/$metadata#chats", call.base()), value, next, Some(mine.len().min(top)))

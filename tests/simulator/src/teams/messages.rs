@@ -5,6 +5,8 @@ use crate::clock::iso_ms;
 use crate::graph::{bad, page};
 use crate::http::{Answer, Call};
 use crate::odata::{self, Row};
+use crate::query;
+use crate::schema::CHAT_MESSAGE;
 use crate::server::Arrival;
 use crate::world::World;
 use serde_json::{Value, json};
@@ -63,15 +65,15 @@ pub fn list(world: &World, call: &Call, at: usize) -> Answer {
         Ok(top) => top,
         Err(answer) => return answer,
     };
-    let order = call.param("$orderby").map(|o| o.to_ascii_lowercase());
-    let ordered = order.as_deref().and_then(|o| o.split_whitespace().next()).unwrap_or("");
-    if order.as_deref().is_some_and(|o| !o.ends_with(" desc")) {
+    let read = || Ok((query::filter(call, &CHAT_MESSAGE)?, query::order(call, &CHAT_MESSAGE)?));
+    let (filter, order) = match read() {
+        Ok(read) => read,
+        Err(answer) => return answer,
+    };
+    if order.iter().any(|(_, down)| !down) {
         return bad("QueryOptions to order by in ascending order is not supported.");
     }
-    let filter = match call.param("$filter").map(|f| odata::parse(&f)).transpose() {
-        Ok(filter) => filter,
-        Err(text) => return bad(text),
-    };
+    let ordered = order.first().map_or("", |(path, _)| path);
     if filter.as_ref().is_some_and(|f| f.properties().iter().any(|p| !p.eq_ignore_ascii_case(ordered))) {
         return bad("The $filter property must be the same as the $orderby property.");
     }

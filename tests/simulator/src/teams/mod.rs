@@ -6,6 +6,8 @@ mod messages;
 use crate::graph::{Caller, bad, no_segment, not_allowed, page};
 use crate::http::{Answer, Call};
 use crate::odata;
+use crate::query::lacking;
+use crate::schema::{CHAT, Meaning};
 use crate::server::Arrival;
 use crate::world::World;
 use serde_json::{Value, json};
@@ -108,7 +110,11 @@ pub fn handle(
     };
     match (method, rest) {
         ("GET", []) if caller.has(&READ) => {
-            let mut shown = chats::chat_json(world, chat, &expanded(call));
+            let expand = match expanded(call) {
+                Ok(expand) => expand,
+                Err(answer) => return answer,
+            };
+            let mut shown = chats::chat_json(world, chat, &expand);
             shown["@odata.context"] = json!(format!("{}/$metadata#chats/$entity", call.base()));
             Answer::json(200, &shown)
         }
@@ -136,8 +142,18 @@ pub fn handle(
     }
 }
 
-fn expanded(call: &Call) -> Vec<String> {
-    odata::expansions(&call.param("$expand").unwrap_or_default()).into_iter().map(|(name, _)| name.to_lowercase()).collect()
+/// What is to be shown with a chat, in lower case.
+fn expanded(call: &Call) -> Result<Vec<String>, Answer> {
+    let mut names = Vec::new();
+    for (name, options) in odata::expansions(&call.param("$expand").unwrap_or_default()) {
+        match CHAT.means(&name, 'r') {
+            Meaning::Here(_) if options.is_empty() => names.push(name.to_lowercase()),
+            Meaning::Here(_) => return Err(lacking("options inside of $expand")),
+            Meaning::Lacking => return Err(lacking(format!("$expand of {name}"))),
+            Meaning::Unknown => return Err(bad(CHAT.no_property(&name))),
+        }
+    }
+    Ok(names)
 }
 
 fn size(call: &Call, default: usize) -> Result<usize, Answer> {

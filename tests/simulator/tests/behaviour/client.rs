@@ -38,7 +38,7 @@ pub async fn http(method: &str, url: &str, headers: &[(&str, &str)], body: &[u8]
     let rest = url.strip_prefix("http://").expect("a plain URL");
     let (host, path) = rest.split_once('/').map_or((rest, "/".to_string()), |(h, p)| (h, format!("/{p}")));
     let mut stream = TcpStream::connect(host).await?;
-    let mut head = format!("{method} {} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n", path.replace(' ', "%20"));
+    let mut head = format!("{method} {} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n", path.replace(' ', "%20").replace('"', "%22").replace('\\', "%5C"));
     for (name, value) in headers {
         head.push_str(&format!("{name}: {value}\r\n"));
     }
@@ -112,6 +112,10 @@ impl World {
         let url = format!("{}/common/oauth2/v2.0/token", self.sim.login());
         let kind = [("content-type", "application/x-www-form-urlencoded")];
         http("POST", &url, &kind, body.as_bytes()).await.expect("login answers")
+    }
+
+    pub async fn token_with(&self, fields: Vec<(&str, &str)>) -> Reply {
+        self.token(&fields).await
     }
 
     /// A form to any path of the login host.

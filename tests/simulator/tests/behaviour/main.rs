@@ -1,5 +1,6 @@
 //! What the simulator promises, tried through its front doors.
 
+mod actions;
 mod apps;
 mod client;
 mod consent;
@@ -7,10 +8,14 @@ mod contract;
 mod delta;
 mod device;
 mod eml;
+mod discovery;
 mod faults;
 mod items;
+mod lacks;
 mod personal;
 mod policy;
+mod queries;
+mod resources;
 mod sending;
 mod signin;
 mod tamper;

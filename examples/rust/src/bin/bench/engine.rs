@@ -18,7 +18,7 @@ pub async fn run() -> Outcome<()> {
     let account = engine.finish_connect(callback, sign_in.binding).await?;
 
     let began = Instant::now();
-    let report = engine.sync(account.id).await?;
+    let report = engine.sync(account.id, None).await?;
     let seconds = began.elapsed().as_secs_f64();
     engine.shutdown().await;
     measure::answer(seconds, report.added)

@@ -53,7 +53,7 @@ async fn story(engine: &Engine, place: &Place) -> Outcome<()> {
     let sent = sending::send(engine, place, &account).await?;
     let synced = syncing::sync(engine, &account).await?;
     let marked = syncing::mark_one(engine, place, &account).await?;
-    let again = engine.sync(account.id.clone()).await?;
+    let again = engine.sync(account.id.clone(), None).await?;
     table::print(&table::Findings { account, sent, synced, marked, again, time: began.elapsed() });
     println!("{}", place.farewell());
     Ok(())

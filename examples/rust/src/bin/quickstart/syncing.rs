@@ -15,9 +15,9 @@ pub struct Synced {
 pub async fn sync(engine: &Engine, account: &Account) -> Outcome<Synced> {
     let bar = bar();
     // Listening starts before the sync, or the first pages would pass unseen.
-    let watching = tokio::spawn(watch(engine.events(), bar.clone()));
+    let watching = tokio::spawn(watch(engine.events(None), bar.clone()));
     let began = Instant::now();
-    let report = engine.sync(account.id.clone()).await;
+    let report = engine.sync(account.id.clone(), None).await;
     let time = began.elapsed();
     if report.is_err() {
         watching.abort();
@@ -62,7 +62,7 @@ fn bar() -> ProgressBar {
 pub async fn mark_one(engine: &Engine, place: &Place, account: &Account) -> Outcome<Option<Message>> {
     let query = MessageQuery { account_id: Some(account.id.clone()), is_read: Some(place.browser().is_none()), limit: 1, ..MessageQuery::default() };
     match engine.messages(query).await?.items.into_iter().next() {
-        Some(message) => Ok(Some(engine.mark_read(message.id, true).await?)),
+        Some(message) => Ok(Some(engine.mark_read(message.id, true, None).await?)),
         None => Ok(None),
     }
 }

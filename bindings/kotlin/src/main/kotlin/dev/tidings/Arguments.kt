@@ -17,13 +17,14 @@ public suspend fun Engine.accounts(owner: String? = null, state: AccountState? =
 public suspend fun Engine.outbox(accountId: String? = null, state: SendState? = null, limit: UInt = 100u): List<Receipt> = outbox(OutboxFilter(accountId, state, limit))
 
 public suspend fun Engine.messages(
+    owner: String? = null,
     accountId: String? = null,
     folder: String? = null,
     isRead: Boolean? = null,
     conversationId: String? = null,
     limit: UInt = 50u,
     cursor: String? = null,
-): MessagePage = messages(MessageQuery(accountId, folder, isRead, conversationId, limit, cursor))
+): MessagePage = messages(MessageQuery(owner, accountId, folder, isRead, conversationId, limit, cursor))
 
 /** Another Entra and Graph, such as the simulator. */
 public fun Cloud.Companion.custom(login: String, graph: String): Cloud = Cloud.Custom(login, graph)
@@ -42,6 +43,10 @@ public suspend fun Engine.purgeOwner(owner: String): PurgeReport = purge(PurgeRe
 public suspend fun Engine.rotateKeys(newRootKey: RootKey? = null, storeKey: Boolean = true, dataKeys: Boolean = true, accountId: String? = null): RotationReport =
     rotateKeys(KeyRotation(newRootKey, storeKey, dataKeys, accountId))
 
-public suspend fun Engine.permissions(vararg features: Feature, accountId: String? = null): PermissionList = permissions(PermissionQuery(features.toList(), accountId = accountId))
+public suspend fun Engine.permissions(vararg features: Feature, accountId: String? = null, owner: String? = null): PermissionList =
+    permissions(PermissionQuery(features.toList(), accountId = accountId, owner = owner))
 
-public suspend fun Engine.search(text: String, accountId: String? = null, limit: UInt = 50u): List<Message> = search(SearchQuery(text, accountId, limit))
+public suspend fun Engine.search(text: String, owner: String? = null, accountId: String? = null, limit: UInt = 50u): List<Message> =
+    search(SearchQuery(text, owner, accountId, limit))
+
+public fun Engine.changes(owner: String? = null, accountId: String? = null, cursor: String? = null): ChangeStream = changes(ChangeQuery(owner, accountId, cursor))

@@ -5,9 +5,9 @@ import kotlinx.coroutines.flow.flow
 
 private const val BATCH = 100u
 
-/** Live events from the moment of collecting; ends with the engine. */
-public fun Engine.eventFlow(): Flow<Event> = flow {
-    events().use { stream ->
+/** Live events from the moment of collecting, of one [owner]'s accounts or of everybody's; ends with the engine. */
+public fun Engine.eventFlow(owner: String? = null): Flow<Event> = flow {
+    events(owner).use { stream ->
         while (true) emit(stream.next() ?: break)
     }
 }
@@ -19,9 +19,12 @@ public fun logFlow(level: LogLevel = LogLevel.INFO): Flow<LogRecord> = flow {
     }
 }
 
-/** The change feed after [cursor], from the beginning when none is given; ends with the engine. Store [Change.cursor] when you have dealt with a change. */
-public fun Engine.changeFlow(cursor: String? = null): Flow<Change> = flow {
-    changes(cursor).use { stream ->
+/**
+ * The change feed of an owner or an account after [cursor], from the beginning when none is given; ends with the engine. Store [Change.cursor] when you have
+ * dealt with a change.
+ */
+public fun Engine.changeFlow(owner: String? = null, accountId: String? = null, cursor: String? = null): Flow<Change> = flow {
+    changes(ChangeQuery(owner, accountId, cursor)).use { stream ->
         while (true) {
             val changes = stream.next(BATCH)
             if (changes.isEmpty()) break

@@ -1,0 +1,65 @@
+//! Whose things a call is about: the one place where a named owner is held against an account.
+
+use super::Inner;
+use crate::error::{Error, ErrorKind, Result};
+use crate::runtime::blocking;
+use crate::store::{AccountRow, Scope};
+
+const LONGEST_OWNER: usize = 200;
+
+impl Inner {
+    /// The account, if it is this owner's; of any owner when none is named. To others it is as if there were none.
+    pub(super) async fn owned(&self, account_id: &str, owner: Option<&str>) -> Result<AccountRow> {
+        owner.map_or(Ok(()), check)?;
+        self.row(account_id).await.and_then(|row| if owner.is_none_or(|owner| owner == row.owner) { Ok(row) } else { Err(no_account()) })
+    }
+
+    /// What a query over several accounts is about. Without owner and account it would be about everybody, and a mistake of the host show one person
+    /// another's mail. Errors: InvalidInput, NotFound.
+    pub(super) async fn scope(&self, owner: Option<&str>, account_id: Option<&str>) -> Result<Scope> {
+        named(owner, account_id)?;
+        match (owner, account_id) {
+            (owner, Some(account_id)) => Ok(Scope::Account(self.owned(account_id, owner).await?.id)),
+            (owner, None) => {
+                let (store, owner) = (self.store.clone(), owner.unwrap_or_default().to_owned());
+                blocking(move || Ok(Scope::Owner { account_ids: store.account_ids(&owner, false)?, owner })).await
+            }
+        }
+    }
+
+    /// `scope` for the change feed, which tells of accounts that are gone as well.
+    pub(super) async fn scope_of_feed(&self, owner: Option<&str>, account_id: Option<&str>) -> Result<Scope> {
+        named(owner, account_id)?;
+        let (store, owner, account_id) = (self.store.clone(), owner.map(str::to_owned), account_id.map(str::to_owned));
+        blocking(move || match (owner, account_id) {
+            (Some(owner), account_id) => {
+                let account_ids = store.account_ids(&owner, true)?;
+                match account_id {
+                    None => Ok(Scope::Owner { owner, account_ids }),
+                    Some(id) if account_ids.contains(&id) => Ok(Scope::Account(id)),
+                    Some(_) => Err(no_account()),
+                }
+            }
+            (None, Some(id)) if store.account(&id)?.is_some() || store.purge(&id)?.is_some() => Ok(Scope::Account(id)),
+            (None, _) => Err(no_account()),
+        })
+        .await
+    }
+}
+
+/// Before anything is looked up.
+fn named(owner: Option<&str>, account_id: Option<&str>) -> Result<()> {
+    owner.map_or(Ok(()), check)?;
+    if owner.is_none() && account_id.is_none() {
+        return Err(Error::invalid("Name an owner or an account_id: without one of them this would be about everybody's accounts."));
+    }
+    Ok(())
+}
+
+pub(super) fn check(owner: &str) -> Result<()> {
+    if (1..=LONGEST_OWNER).contains(&owner.chars().count()) { Ok(()) } else { Err(Error::invalid("owner must be 1 to 200 characters.")) }
+}
+
+pub(super) fn no_account() -> Error {
+    Error::new(ErrorKind::NotFound, "There is no account with this id.")
+}
