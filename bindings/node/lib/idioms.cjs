@@ -43,8 +43,8 @@ function cancellable(call, arity) {
 
 /** Hides the secret fields of an answer from console.log. */
 function masked(answer) {
-  if (answer === null || typeof answer !== 'object' || !shape.secret.some((field) => field in answer)) return answer
-  const shown = () => ({ ...answer, ...Object.fromEntries(shape.secret.filter((field) => field in answer).map((field) => [field, '…'])) })
+  if (answer === null || typeof answer !== 'object' || !shape.secret.some((field) => Object.hasOwn(answer, field))) return answer
+  const shown = () => ({ ...answer, ...Object.fromEntries(shape.secret.filter((field) => Object.hasOwn(answer, field)).map((field) => [field, '…'])) })
   return Object.defineProperty(answer, inspect.custom, { value: shown })
 }
 

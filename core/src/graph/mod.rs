@@ -126,3 +126,5 @@ fn literal(text: &str) -> String {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod echo_tests;

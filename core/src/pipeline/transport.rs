@@ -217,10 +217,17 @@ impl ReqwestTransport {
         Ok(Self { maker, unshared, lines: Mutex::default() })
     }
 
-    fn client(&self, line: Option<&Line>) -> std::result::Result<reqwest::Client, TransportError> {
+    pub(super) fn client(&self, line: Option<&Line>) -> std::result::Result<reqwest::Client, TransportError> {
         let Some(line) = line else { return Ok(self.unshared.clone()) };
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         lines.get(line, || self.maker.client(IDLE_CONNECTIONS)).map_err(|e| failed(e, Sent::No))
+    }
+}
+
+#[cfg(test)]
+impl ReqwestTransport {
+    pub fn kept_lines(&self) -> usize {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner).clients.len()
     }
 }
 
