@@ -2,7 +2,7 @@
 SHELL := bash
 .DEFAULT_GOAL := help
 
-.PHONY: help quickstart test test-rust test-python test-node test-kotlin drift lint bench clean
+.PHONY: help quickstart test test-rust test-python test-node test-kotlin clients drift lint bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -26,6 +26,10 @@ test-node: ## the Node tests and the scenarios in Node
 test-kotlin: ## the Kotlin tests and the scenarios in Kotlin
 	@tests/tools/test.sh kotlin
 
+clients: ## drive Microsoft's own clients against the simulator; installs them for itself
+	@tests/tools/need.sh cargo cc python3 node npm
+	@tests/clients/run.sh
+
 drift: ## draw the import arrows, compare the four faces, show long files
 	@tests/tools/need.sh cargo cc
 	@cargo test --workspace --features tidings-uniffi/bindgen --test layers --test surface --test tidy -- --nocapture
@@ -39,4 +43,4 @@ bench: ## ratios against plain baselines, in one run
 	@cargo run --profile bench -p tidings-examples --bin bench
 
 clean: ## remove what was built and downloaded here
-	@rm -rf target bindings/node/node_modules tests/node_modules bindings/kotlin/target bindings/kotlin/generated
+	@rm -rf target bindings/node/node_modules tests/node_modules tests/clients/node_modules bindings/kotlin/target bindings/kotlin/generated

@@ -38,7 +38,7 @@ mod trust;
 mod vault;
 
 pub use clock::TestClock;
-pub use config::{App, Cloud, Config, Content};
+pub use config::{App, Cloud, Config, Content, CopiedStore};
 pub use engine::{ChangeStream, DeviceSignIn, Engine, EventStream, LoopbackSignIn};
 pub use error::{Error, ErrorKind, Remedy, Result};
 pub use logs::{LogStream, logs};

@@ -39,6 +39,7 @@ pub struct Counters {
     pub syncs: Counter,
     pub pages: Counter,
     pub messages_stored: Counter,
+    pub sends_parked: Counter,
 }
 
 impl std::ops::Deref for Meters {
@@ -64,6 +65,7 @@ impl Meters {
             syncs: self.syncs.get(),
             pages: self.pages.get(),
             messages_stored: self.messages_stored.get(),
+            sends_parked: self.sends_parked.get(),
         }
     }
 }

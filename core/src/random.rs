@@ -29,10 +29,18 @@ pub fn jitter() -> f64 {
 
 /// A random UUID, version 4 (RFC 9562).
 pub fn uuid() -> Result<String> {
-    let mut b = array::<16>()?;
+    Ok(as_uuid(array::<16>()?, 4))
+}
+
+/// The UUID that follows from a hash, version 8 (RFC 9562).
+pub fn uuid_of(hash: [u8; 32]) -> String {
+    as_uuid(std::array::from_fn(|i| hash.get(i).copied().unwrap_or_default()), 8)
+}
+
+fn as_uuid(mut b: [u8; 16], kind: u8) -> String {
     let [_, _, _, _, _, _, version, _, variant, ..] = &mut b;
-    *version = (*version & 0x0f) | 0x40;
+    *version = (*version & 0x0f) | (kind << 4);
     *variant = (*variant & 0x3f) | 0x80;
     let n = u128::from_be_bytes(b);
-    Ok(format!("{:08x}-{:04x}-{:04x}-{:04x}-{:012x}", n >> 96, (n >> 80) & 0xffff, (n >> 64) & 0xffff, (n >> 48) & 0xffff, n & 0xffff_ffff_ffff))
+    format!("{:08x}-{:04x}-{:04x}-{:04x}-{:012x}", n >> 96, (n >> 80) & 0xffff, (n >> 64) & 0xffff, (n >> 48) & 0xffff, n & 0xffff_ffff_ffff)
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::Arc;
-use tidings::{Account, Cloud, Config, ConnectRequest, Content, Engine, Feature, RootKey, SignIn, TestClock};
+use tidings::{Account, Cloud, Config, ConnectRequest, Content, CopiedStore, Engine, Feature, RootKey, SignIn, TestClock};
 use tidings_tests::{root, sim::Sim};
 
 /// Everybody's clock, in every store kept here.
@@ -27,6 +27,8 @@ impl World {
 
     pub fn open(&self, folder: &Path, key: &[u8], content: Content) -> tidings::Result<Engine> {
         let mut config = Config::new(folder.to_string_lossy(), self.url("client_id"));
+        // They are copies, of stores that are gone.
+        config.on_copied_store = CopiedStore::Go;
         config.cloud = Cloud::custom(self.url("login"), self.url("graph"));
         config.content = content;
         config.folders = vec!["inbox".into()];

@@ -94,4 +94,12 @@ step canary tests/tools/canary.sh "$TIDINGS_EVIDENCE" "$logs"
 if [ -n "${CONTRACT:-}" ]; then
   for file in target/exchanges-*.jsonl; do step "contract-$(basename "${file#*-}" .jsonl)" tests/tools/contract.sh "$CONTRACT" "$file"; done
 fi
+if [ -n "${CLIENTS_UNTIL:-}" ]; then
+  if [ $((($(now_ms) - started) / 1000)) -lt "$CLIENTS_UNTIL" ]; then
+    step clients env TIDINGS_BUILT=1 tests/clients/run.sh
+    grep '^skipped: ' "$logs/clients.log"
+  else
+    echo "skipped: Microsoft's own clients, for want of time"
+  fi
+fi
 closing $(($(now_ms) - started))

@@ -15,6 +15,10 @@ export type Remedy = 'user' | 'admin' | 'developer' | 'wait' | 'nobody';
  * `Sealed`: subjects, addresses and bodies are encrypted. `Clear`: there is a full-text index beside them, which whoever has the file can read; `search` uses it. */
 export type Content = 'sealed' | 'clear';
 
+/** What becomes of sends that were open when the store was copied or restored from a backup; the original, or the time since, may have sent them.
+ * `Park`: they wait, and their receipts say so, until the store is opened with `Go`. `Go`: they go out, also those that wait since an earlier open. */
+export type CopiedStore = 'park' | 'go';
+
 /** What a person connects for; the engine derives the smallest set of Microsoft permissions. */
 export type Feature = 'chat' | 'channels' | 'people' | 'mail_send' | 'mail_sync' | 'shared_mailboxes' | 'contacts' | 'calendar';
 
@@ -33,7 +37,7 @@ export type Badge = 'healthy' | 'never_synced' | 'stale' | 'error';
 /** How news of a mailbox come: `Manual` when the host calls `sync`. */
 export type Transport = 'manual' | 'polling' | 'push';
 
-export type AuditKind = 'store_made' | 'signed_in' | 'sign_in_refused' | 'approval_asked' | 'state_changed' | 'disconnected' | 'content_read' | 'send_queued' | 'send_settled' | 'key_rotated' | 'key_destroyed' | 'owner_deleted' | 'owner_restored' | 'purged';
+export type AuditKind = 'store_made' | 'signed_in' | 'sign_in_refused' | 'approval_asked' | 'state_changed' | 'disconnected' | 'content_read' | 'send_queued' | 'send_settled' | 'key_rotated' | 'key_destroyed' | 'owner_deleted' | 'owner_restored' | 'purged' | 'store_copied';
 
 /** `Changed`: a record is not as it was written. `Missing`: one is gone. `Swapped`: one stands in another's place. `TailMissing`: the end is gone. */
 export type AuditFault = 'changed' | 'missing' | 'swapped' | 'tail_missing';
@@ -80,6 +84,8 @@ export interface Config {
   apps?: readonly App[];
   /** Chosen when the store is made; opening it with the other is an error. Default: `"sealed"`. */
   content?: Content;
+  /** What becomes of sends that were open when the store was copied or restored from a backup. Default: `"park"`. */
+  onCopiedStore?: CopiedStore;
   /** How long `send` waits for the outcome before it answers `queued`, in milliseconds. Default: `30000`. */
   sendTimeoutMs?: number;
   /** How long a started sign-in stays valid, in seconds, 300 at the most. Default: `300`. */
@@ -90,8 +96,8 @@ export interface Config {
   folders?: readonly string[];
   /** Accept TLS 1.2 beside 1.3, for networks whose proxy needs it. Default: `false`. */
   allowTls12?: boolean;
-  /** Proxy as `http://host:port`; without it the environment decides. */
-  proxy?: string | null;
+  /** Proxy as `http://host:port`, or `http://user:password@host:port`; without it the environment decides. A secret, since it may hold a password. */
+  proxy?: Secret | string | null;
   /** Further certificate authorities to trust, as PEM: those of a proxy that looks into TLS. The system's are trusted anyway. */
   caCertificates?: string | null;
 }
@@ -252,6 +258,8 @@ export interface AccountHealth {
   lastErrorAt: Date | null;
   lastErrorKind: ErrorKind | null;
   lastError: string | null;
+  /** Sends that wait for the host since the store was copied or restored. */
+  parkedSends: number;
   /** What to do, in words; empty when there is nothing to do. */
   nextStep: string;
 }
@@ -429,6 +437,8 @@ export interface Receipt {
   sentAt: Date | null;
   /** When it will be tried again. */
   nextAttemptAt: Date | null;
+  /** It was open when the store was copied or restored, and waits for the host. */
+  isParked: boolean;
 }
 
 export interface OutboxFilter {
@@ -609,6 +619,8 @@ export interface Metrics {
   syncs: number;
   pages: number;
   messagesStored: number;
+  /** Sends that were parked when the engine was opened, since the store was copied or restored. */
+  sendsParked: number;
 }
 
 /** Which Microsoft cloud to talk to. */
@@ -824,7 +836,7 @@ export class DeviceSignIn {
   /** What the person types in at `verification_uri`. */
   userCode(): string;
   verificationUri(): string;
-  /** Microsoft's own sentence for the person, with address and code. */
+  /** A sentence for the person, with address and code. */
   message(): string;
   expiresAt(): Date;
   /** Waits until the person has signed in and finishes. A wait that is given up can be taken up by another one until the code expires.
@@ -862,7 +874,8 @@ export class LogStream implements AsyncIterable<LogRecord> {
  * Durable steps run to their end even when the caller stops waiting. */
 export class Engine implements AsyncDisposable {
   private constructor();
-  /** Opens or makes the store, and takes up sends left by an earlier process. Touches no network. Errors: InvalidInput, WrongKey, Corrupt, StoreBusy. */
+  /** Opens or makes the store, and takes up sends left by an earlier process, unless the store was copied or restored (see `on_copied_store`). A store that was
+   * not closed properly is checked first. Touches no network. Errors: InvalidInput, WrongKey, Corrupt, StoreBusy. */
   static open(config: Config | string | URL, rootKey: RootKey | Uint8Array): Engine;
   /** `open` on a clock that tests move. Errors: as `open`; InvalidInput unless the cloud is `Custom` on loopback. */
   static openWithClock(config: Config, rootKey: RootKey | Uint8Array, clock: TestClock): Engine;

@@ -57,6 +57,15 @@ class Content(str, enum.Enum):
 
 _Content: TypeAlias = Content | Literal["sealed", "clear"]
 
+class CopiedStore(str, enum.Enum):
+    """What becomes of sends that were open when the store was copied or restored from a backup; the original, or the time since, may have sent them.
+    `Park`: they wait, and their receipts say so, until the store is opened with `Go`. `Go`: they go out, also those that wait since an earlier open."""
+    PARK = "park"
+    GO = "go"
+    def __new__(cls, value: object) -> Self: ...
+
+_CopiedStore: TypeAlias = CopiedStore | Literal["park", "go"]
+
 class Feature(str, enum.Enum):
     """What a person connects for; the engine derives the smallest set of Microsoft permissions."""
     CHAT = "chat"
@@ -138,9 +147,10 @@ class AuditKind(str, enum.Enum):
     OWNER_DELETED = "owner_deleted"
     OWNER_RESTORED = "owner_restored"
     PURGED = "purged"
+    STORE_COPIED = "store_copied"
     def __new__(cls, value: object) -> Self: ...
 
-_AuditKind: TypeAlias = AuditKind | Literal["store_made", "signed_in", "sign_in_refused", "approval_asked", "state_changed", "disconnected", "content_read", "send_queued", "send_settled", "key_rotated", "key_destroyed", "owner_deleted", "owner_restored", "purged"]
+_AuditKind: TypeAlias = AuditKind | Literal["store_made", "signed_in", "sign_in_refused", "approval_asked", "state_changed", "disconnected", "content_read", "send_queued", "send_settled", "key_rotated", "key_destroyed", "owner_deleted", "owner_restored", "purged", "store_copied"]
 
 class AuditFault(str, enum.Enum):
     """`Changed`: a record is not as it was written. `Missing`: one is gone. `Swapped`: one stands in another's place. `TailMissing`: the end is gone."""
@@ -317,8 +327,8 @@ _App: TypeAlias = App | _AppFields
 @final
 class Config:
     """How an engine is set up."""
-    __match_args__ = ("data_dir", "client_id", "cloud", "client_secret", "certificate", "tenant", "apps", "content", "send_timeout_ms", "sign_in_seconds", "page_size", "folders", "allow_tls12", "proxy", "ca_certificates")
-    def __new__(cls, data_dir: str, client_id: str, cloud: _Cloud, client_secret: _Secret | None = ..., certificate: _ClientCertificate | None = ..., tenant: str = ..., apps: Sequence[_App] = ..., content: _Content = ..., send_timeout_ms: int = ..., sign_in_seconds: int = ..., page_size: int = ..., folders: Sequence[str] = ..., allow_tls12: bool = ..., proxy: str | None = ..., ca_certificates: str | None = ...) -> Self: ...
+    __match_args__ = ("data_dir", "client_id", "cloud", "client_secret", "certificate", "tenant", "apps", "content", "on_copied_store", "send_timeout_ms", "sign_in_seconds", "page_size", "folders", "allow_tls12", "proxy", "ca_certificates")
+    def __new__(cls, data_dir: str, client_id: str, cloud: _Cloud, client_secret: _Secret | None = ..., certificate: _ClientCertificate | None = ..., tenant: str = ..., apps: Sequence[_App] = ..., content: _Content = ..., on_copied_store: _CopiedStore = ..., send_timeout_ms: int = ..., sign_in_seconds: int = ..., page_size: int = ..., folders: Sequence[str] = ..., allow_tls12: bool = ..., proxy: _Secret | None = ..., ca_certificates: str | None = ...) -> Self: ...
     @property
     def data_dir(self) -> str:
         """Folder of the store, made with mode 0700 if missing. One folder may be opened by several processes."""
@@ -343,6 +353,9 @@ class Config:
     def content(self) -> Content:
         """Chosen when the store is made; opening it with the other is an error."""
     @property
+    def on_copied_store(self) -> CopiedStore:
+        """What becomes of sends that were open when the store was copied or restored from a backup."""
+    @property
     def send_timeout_ms(self) -> int:
         """How long `send` waits for the outcome before it answers `queued`, in milliseconds."""
     @property
@@ -358,8 +371,8 @@ class Config:
     def allow_tls12(self) -> bool:
         """Accept TLS 1.2 beside 1.3, for networks whose proxy needs it."""
     @property
-    def proxy(self) -> str | None:
-        """Proxy as `http://host:port`; without it the environment decides."""
+    def proxy(self) -> Secret | None:
+        """Proxy as `http://host:port`, or `http://user:password@host:port`; without it the environment decides. A secret, since it may hold a password."""
     @property
     def ca_certificates(self) -> str | None:
         """Further certificate authorities to trust, as PEM: those of a proxy that looks into TLS. The system's are trusted anyway."""
@@ -616,8 +629,8 @@ class AccountFilter:
 @final
 class AccountHealth:
     """How an account is doing, from recorded facts."""
-    __match_args__ = ("account_id", "badge", "state", "transport", "last_success_at", "last_error_at", "last_error_kind", "last_error", "next_step")
-    def __new__(cls, account_id: str, badge: _Badge, state: _AccountState, transport: _Transport, last_success_at: datetime | None, last_error_at: datetime | None, last_error_kind: _ErrorKind | None, last_error: str | None, next_step: str) -> Self: ...
+    __match_args__ = ("account_id", "badge", "state", "transport", "last_success_at", "last_error_at", "last_error_kind", "last_error", "parked_sends", "next_step")
+    def __new__(cls, account_id: str, badge: _Badge, state: _AccountState, transport: _Transport, last_success_at: datetime | None, last_error_at: datetime | None, last_error_kind: _ErrorKind | None, last_error: str | None, parked_sends: int, next_step: str) -> Self: ...
     @property
     def account_id(self) -> str: ...
     @property
@@ -636,6 +649,9 @@ class AccountHealth:
     def last_error_kind(self) -> ErrorKind | None: ...
     @property
     def last_error(self) -> str | None: ...
+    @property
+    def parked_sends(self) -> int:
+        """Sends that wait for the host since the store was copied or restored."""
     @property
     def next_step(self) -> str:
         """What to do, in words; empty when there is nothing to do."""
@@ -903,8 +919,8 @@ class ChatDraft:
 @final
 class Receipt:
     """What became of a draft."""
-    __match_args__ = ("id", "account_id", "route", "state", "key", "attempts", "reason", "internet_message_id", "graph_id", "chat_id", "created_at", "sent_at", "next_attempt_at")
-    def __new__(cls, id: str, account_id: str, route: _Route, state: _SendState, key: str | None, attempts: int, reason: str | None, internet_message_id: str | None, graph_id: str | None, chat_id: str | None, created_at: datetime, sent_at: datetime | None, next_attempt_at: datetime | None) -> Self: ...
+    __match_args__ = ("id", "account_id", "route", "state", "key", "attempts", "reason", "internet_message_id", "graph_id", "chat_id", "created_at", "sent_at", "next_attempt_at", "is_parked")
+    def __new__(cls, id: str, account_id: str, route: _Route, state: _SendState, key: str | None, attempts: int, reason: str | None, internet_message_id: str | None, graph_id: str | None, chat_id: str | None, created_at: datetime, sent_at: datetime | None, next_attempt_at: datetime | None, is_parked: bool) -> Self: ...
     @property
     def id(self) -> str: ...
     @property
@@ -936,6 +952,9 @@ class Receipt:
     @property
     def next_attempt_at(self) -> datetime | None:
         """When it will be tried again."""
+    @property
+    def is_parked(self) -> bool:
+        """It was open when the store was copied or restored, and waits for the host."""
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -1249,8 +1268,8 @@ class LogRecord:
 @final
 class Metrics:
     """Counts since the engine was opened, in this process."""
-    __match_args__ = ("requests", "throttled", "retries", "failures", "tokens_renewed", "sends_queued", "sends_sent", "sends_failed", "sends_unknown", "syncs", "pages", "messages_stored")
-    def __new__(cls, requests: int, throttled: int, retries: int, failures: int, tokens_renewed: int, sends_queued: int, sends_sent: int, sends_failed: int, sends_unknown: int, syncs: int, pages: int, messages_stored: int) -> Self: ...
+    __match_args__ = ("requests", "throttled", "retries", "failures", "tokens_renewed", "sends_queued", "sends_sent", "sends_failed", "sends_unknown", "syncs", "pages", "messages_stored", "sends_parked")
+    def __new__(cls, requests: int, throttled: int, retries: int, failures: int, tokens_renewed: int, sends_queued: int, sends_sent: int, sends_failed: int, sends_unknown: int, syncs: int, pages: int, messages_stored: int, sends_parked: int) -> Self: ...
     @property
     def requests(self) -> int:
         """HTTP requests sent, those answered 429, those sent again, those that ended in an error."""
@@ -1276,6 +1295,9 @@ class Metrics:
     def pages(self) -> int: ...
     @property
     def messages_stored(self) -> int: ...
+    @property
+    def sends_parked(self) -> int:
+        """Sends that were parked when the engine was opened, since the store was copied or restored."""
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -1492,7 +1514,7 @@ class DeviceSignIn:
     def verification_uri(self) -> str:
         ...
     def message(self) -> str:
-        """Microsoft's own sentence for the person, with address and code."""
+        """A sentence for the person, with address and code."""
     def expires_at(self) -> datetime:
         ...
     async def wait(self) -> Account:
@@ -1507,7 +1529,7 @@ class BlockingDeviceSignIn:
     def verification_uri(self) -> str:
         ...
     def message(self) -> str:
-        """Microsoft's own sentence for the person, with address and code."""
+        """A sentence for the person, with address and code."""
     def expires_at(self) -> datetime:
         ...
     def wait(self) -> Account:
@@ -1580,7 +1602,8 @@ class Engine:
     Durable steps run to their end even when the caller stops waiting."""
     @staticmethod
     def open(config: Config | str | os.PathLike[str], root_key: _RootKey) -> Engine:
-        """Opens or makes the store, and takes up sends left by an earlier process. Touches no network. Errors: InvalidInput, WrongKey, Corrupt, StoreBusy."""
+        """Opens or makes the store, and takes up sends left by an earlier process, unless the store was copied or restored (see `on_copied_store`). A store that was
+        not closed properly is checked first. Touches no network. Errors: InvalidInput, WrongKey, Corrupt, StoreBusy."""
     @staticmethod
     def open_with_clock(config: Config, root_key: _RootKey, clock: _TestClock) -> Engine:
         """`open` on a clock that tests move. Errors: as `open`; InvalidInput unless the cloud is `Custom` on loopback."""
@@ -1730,7 +1753,8 @@ class BlockingEngine:
     Durable steps run to their end even when the caller stops waiting."""
     @staticmethod
     def open(config: Config | str | os.PathLike[str], root_key: _RootKey) -> BlockingEngine:
-        """Opens or makes the store, and takes up sends left by an earlier process. Touches no network. Errors: InvalidInput, WrongKey, Corrupt, StoreBusy."""
+        """Opens or makes the store, and takes up sends left by an earlier process, unless the store was copied or restored (see `on_copied_store`). A store that was
+        not closed properly is checked first. Touches no network. Errors: InvalidInput, WrongKey, Corrupt, StoreBusy."""
     @staticmethod
     def open_with_clock(config: Config, root_key: _RootKey, clock: _TestClock) -> BlockingEngine:
         """`open` on a clock that tests move. Errors: as `open`; InvalidInput unless the cloud is `Custom` on loopback."""

@@ -25,6 +25,9 @@ const LAST_MS: i64 = 10_000;
 /// A token is new for so long: refused within it, the sign-in is to blame and not the token's age.
 const NEW_MS: i64 = 120_000;
 const WITHDRAWN: &str = "The administrator's approval was taken back. Ask for it again with approval.";
+/// Its tokens may be older than those of the original, which go on to work.
+const COPIED: &str = "This store was copied or restored from a backup, and the sign-in in it does not count any more: the original, or the time since, has replaced it. \
+     Connect the account again here; the original is not touched by that.";
 const LEASE_STEP: Duration = Duration::from_millis(250);
 const LEASE_STEPS: u32 = 240;
 
@@ -306,7 +309,7 @@ impl Auth {
         // Re-read first: a refusal of a token that another process has replaced says nothing.
         let id = account.id.clone();
         let current = self.step(move |me| me.store.token(&id)).await?;
-        if current.is_some_and(|current| current.version != version) {
+        if current.as_ref().is_some_and(|current| current.version != version) {
             return match self.read(&account.id, stale).await? {
                 Row::Usable(token) => Ok(token),
                 Row::Renew(_) => Err(Error::new(ErrorKind::StoreBusy, "Another process renewed this account's token meanwhile. Try again.")),
@@ -322,6 +325,13 @@ impl Auth {
             return Err(Error::new(ErrorKind::ConsentMissing, WITHDRAWN).with_remedy(Remedy::Admin));
         }
         let Some(state) = refusal.state() else { return Err(refusal.error(false)) };
+        let copied_at = self.step(|me| me.store.copied_at()).await?;
+        let since_copied = current.is_some_and(|current| copied_at.is_some_and(|at| current.refreshed_at <= at));
+        let (reason, error) = if since_copied && refusal.class() == Class::Person {
+            (COPIED.to_owned(), Error::new(ErrorKind::NeedsReconnect, COPIED))
+        } else {
+            (refusal.reason(), refusal.error(false))
+        };
         // What Microsoft wants is told to it at the next sign-in, or that would end like this.
         if state == AccountState::NeedsReconnect
             && let Some(claims) = refusal.claims.as_deref().or(claims)
@@ -331,10 +341,10 @@ impl Auth {
                 tracing::debug!(target: "tidings::auth", account = account.id, kind = ?e.kind(), "claims could not be kept");
             }
         }
-        self.change_state(&account, state, Some(refusal.reason())).await?;
+        self.change_state(&account, state, Some(reason.clone())).await?;
         Err(match state {
-            AccountState::AwaitingAdmin => Error::new(ErrorKind::ConsentMissing, refusal.reason()).with_remedy(Remedy::Admin),
-            _ => refusal.error(false),
+            AccountState::AwaitingAdmin => Error::new(ErrorKind::ConsentMissing, reason).with_remedy(Remedy::Admin),
+            _ => error,
         })
     }
 

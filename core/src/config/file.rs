@@ -1,7 +1,7 @@
 //! `tidings.toml`: the fields of [`Config`] by their names, with environment variables in their texts.
 
 use super::section::{Env, Section, TomlText};
-use super::{App, Cloud, Config, Content};
+use super::{App, Cloud, Config, Content, CopiedStore};
 use crate::error::{Error, Result};
 use crate::secret::{ClientCertificate, Secret};
 use std::ffi::OsString;
@@ -22,6 +22,7 @@ const KEYS: &[&str] = &[
     "tenant",
     "apps",
     "content",
+    "on_copied_store",
     "send_timeout_ms",
     "sign_in_seconds",
     "page_size",
@@ -73,6 +74,13 @@ pub(super) fn parse(text: &str, folder: &Path, env: Env<'_>) -> Result<Config> {
             "sealed" => Content::Sealed,
             "clear" => Content::Clear,
             _ => return Err(Error::invalid("content must be \"sealed\" or \"clear\".")),
+        };
+    }
+    if let Some(policy) = top.text("on_copied_store")? {
+        config.on_copied_store = match policy.as_str() {
+            "park" => CopiedStore::Park,
+            "go" => CopiedStore::Go,
+            _ => return Err(Error::invalid("on_copied_store must be \"park\" or \"go\".")),
         };
     }
     if let Some(ms) = top.number("send_timeout_ms")? {

@@ -45,6 +45,16 @@ pub enum Content {
     Clear,
 }
 
+/// What becomes of sends that were open when the store was copied or restored from a backup; the original, or the time since, may have sent them.
+/// `Park`: they wait, and their receipts say so, until the store is opened with `Go`. `Go`: they go out, also those that wait since an earlier open.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CopiedStore {
+    #[default]
+    Park,
+    Go,
+}
+
 /// A further application of yours in Entra, chosen by its name in `connect`.
 #[derive(Debug, Clone)]
 pub struct App {
@@ -74,6 +84,8 @@ pub struct Config {
     pub apps: Vec<App>,
     /// Chosen when the store is made; opening it with the other is an error.
     pub content: Content,
+    /// What becomes of sends that were open when the store was copied or restored from a backup.
+    pub on_copied_store: CopiedStore,
     /// How long `send` waits for the outcome before it answers `queued`, in milliseconds.
     pub send_timeout_ms: u32,
     /// How long a started sign-in stays valid, in seconds, 300 at the most.
@@ -92,7 +104,7 @@ pub struct Config {
 
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { data_dir, client_id, cloud, client_secret, certificate, tenant, apps, content, send_timeout_ms, sign_in_seconds, page_size, folders, allow_tls12, proxy, ca_certificates } = self;
+        let Self { data_dir, client_id, cloud, client_secret, certificate, tenant, apps, content, on_copied_store, send_timeout_ms, sign_in_seconds, page_size, folders, allow_tls12, proxy, ca_certificates } = self;
         f.debug_struct("Config")
             .field("data_dir", data_dir)
             .field("client_id", client_id)
@@ -102,6 +114,7 @@ impl fmt::Debug for Config {
             .field("tenant", tenant)
             .field("apps", apps)
             .field("content", content)
+            .field("on_copied_store", on_copied_store)
             .field("send_timeout_ms", send_timeout_ms)
             .field("sign_in_seconds", sign_in_seconds)
             .field("page_size", page_size)
@@ -148,6 +161,7 @@ impl Config {
             tenant: "common".to_owned(),
             apps: Vec::new(),
             content: Content::Sealed,
+            on_copied_store: CopiedStore::Park,
             send_timeout_ms: 30_000,
             sign_in_seconds: 300,
             page_size: 100,

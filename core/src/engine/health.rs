@@ -28,15 +28,29 @@ impl Inner {
         let (store, of) = (self.store.clone(), owner.clone());
         let rows = blocking(move || {
             let rows = store.accounts(&AccountFilter { owner: Some(of), state: None })?;
-            rows.into_iter().map(|row| Ok((store.health(&row.id)?, row))).collect::<Result<Vec<_>>>()
+            rows.into_iter().map(|row| Ok((store.health(&row.id)?, store.parked_sends(&row.id)?, row))).collect::<Result<Vec<_>>>()
         })
         .await?;
         let now = to_ms(self.clock.now());
-        let accounts: Vec<AccountHealth> = rows.iter().map(|(facts, row)| judge(row, facts, now, self.sync.since_success(&row.id, facts.last_success_at))).collect();
+        let accounts: Vec<AccountHealth> = rows
+            .iter()
+            .map(|(facts, parked, row)| with_parked(*parked, judge(row, facts, now, self.sync.since_success(&row.id, facts.last_success_at))))
+            .collect();
         let badge = accounts.iter().map(|a| a.badge).max();
         let badge = badge.ok_or_else(|| Error::new(ErrorKind::NotFound, "This owner has no account. Connect one first."))?;
         Ok(Health { owner, badge, accounts })
     }
+}
+
+/// Sends that wait for the host are the host's to deal with, whatever else there is.
+fn with_parked(parked_sends: u32, mut health: AccountHealth) -> AccountHealth {
+    if parked_sends > 0 {
+        const GO: &str = "The store was copied or restored, and sends that were open then wait: look whether they were sent, then open the store with on_copied_store = go.";
+        health.badge = Badge::Error;
+        health.next_step = if health.next_step.is_empty() { GO.to_owned() } else { format!("{GO} {}", health.next_step) };
+        health.parked_sends = parked_sends;
+    }
+    health
 }
 
 /// `since`: monotonic time since that success, if it happened in this process; wall time alone could be set back.
@@ -55,6 +69,7 @@ fn judge(row: &AccountRow, facts: &HealthRow, now: i64, since: Option<Duration>)
         last_error_at: error.map(|e| from_ms(e.at)),
         last_error_kind: error.map(|e| e.kind),
         last_error: error.map(|e| e.reason.clone()).or_else(|| row.problem.clone().filter(|_| !connected)),
+        parked_sends: 0,
         next_step,
     }
 }

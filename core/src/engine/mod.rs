@@ -72,7 +72,8 @@ struct Inner {
 }
 
 impl Engine {
-    /// Opens or makes the store, and takes up sends left by an earlier process. Touches no network. Errors: InvalidInput, WrongKey, Corrupt, StoreBusy.
+    /// Opens or makes the store, and takes up sends left by an earlier process, unless the store was copied or restored (see `on_copied_store`). A store that was
+    /// not closed properly is checked first. Touches no network. Errors: InvalidInput, WrongKey, Corrupt, StoreBusy.
     pub fn open(config: Config, root_key: Arc<RootKey>) -> Result<Self> {
         open::open(config, root_key, None).map(|inner| Self { inner })
     }

@@ -3,7 +3,7 @@
 use super::Inner;
 use crate::auth::{Auth, AuthConfig};
 use crate::clock::{Clock, SystemClock, TestClock, to_ms};
-use crate::config::{Config, Content, Endpoints};
+use crate::config::{Config, Content, CopiedStore, Endpoints};
 use crate::error::{Error, Result};
 use crate::events::Bell;
 use crate::graph::Graph;
@@ -12,7 +12,7 @@ use crate::outbox::Outbox;
 use crate::pipeline::{Pipeline, ReqwestTransport};
 use crate::runtime::Runtime;
 use crate::secret::RootKey;
-use crate::store::{SqliteStore, Store};
+use crate::store::{Copied, SqliteStore, Store};
 use crate::sync::{Reader, Sync};
 use crate::vault::Vault;
 use std::path::Path;
@@ -52,6 +52,16 @@ fn same_content(store: &dyn Store, content: Content) -> Result<()> {
     Err(Error::invalid(format!("This store was made with content {made_with}, and that is chosen once. Open it with content {made_with}, or name another data_dir.")))
 }
 
+fn tell_of_copy(Copied { is_new, parked, released }: Copied) {
+    if parked > 0 {
+        tracing::warn!(target: "tidings::engine", parked, "sends that were open when the store was copied or restored wait for on_copied_store = go");
+    } else if released > 0 {
+        tracing::warn!(target: "tidings::engine", released, "sends that were open when the store was copied or restored go out now, as on_copied_store says");
+    } else if is_new {
+        tracing::info!(target: "tidings::engine", "the store was copied or restored; nothing was waiting to be sent");
+    }
+}
+
 pub fn open(config: Config, root_key: Arc<RootKey>, test_clock: Option<Arc<TestClock>>) -> Result<Arc<Inner>> {
     let endpoints = config.check()?;
     if test_clock.is_some() && !endpoints.loopback {
@@ -66,6 +76,7 @@ pub fn open(config: Config, root_key: Arc<RootKey>, test_clock: Option<Arc<TestC
     let vault = Vault::open(store.clone(), root_key, to_ms(clock.now()))?;
     same_content(&*store, config.content)?;
     same_cloud(&*store, &endpoints)?;
+    let copied = store.settle_copy(config.on_copied_store == CopiedStore::Go, to_ms(clock.now()))?;
     let bell = Bell::new();
     let news = watch::Sender::new(0);
 
@@ -73,6 +84,8 @@ pub fn open(config: Config, root_key: Arc<RootKey>, test_clock: Option<Arc<TestC
     let auth = Auth::new(store.clone(), vault.clone(), pipeline.clone(), clock.clone(), bell.clone(), AuthConfig::of(&config, &endpoints));
     pipeline.plug_tokens(auth.clone());
     let meters = pipeline.meters().clone();
+    meters.sends_parked.add(copied.parked);
+    tell_of_copy(copied);
     let graph = Graph::new(pipeline, endpoints);
     let outbox = Outbox::new(store.clone(), vault.clone(), graph.clone(), clock.clone(), bell.clone());
     let reader = Reader { store: store.clone(), vault: vault.clone(), graph, clock: clock.clone(), news: news.clone(), content: config.content };

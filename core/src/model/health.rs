@@ -38,6 +38,8 @@ pub struct AccountHealth {
     pub last_error_at: Option<SystemTime>,
     pub last_error_kind: Option<ErrorKind>,
     pub last_error: Option<String>,
+    /// Sends that wait for the host since the store was copied or restored.
+    pub parked_sends: u32,
     /// What to do, in words; empty when there is nothing to do.
     pub next_step: String,
 }
@@ -66,6 +68,8 @@ pub struct Metrics {
     pub syncs: u64,
     pub pages: u64,
     pub messages_stored: u64,
+    /// Sends that were parked when the engine was opened, since the store was copied or restored.
+    pub sends_parked: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

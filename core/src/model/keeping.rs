@@ -58,6 +58,7 @@ pub enum AuditKind {
     OwnerDeleted,
     OwnerRestored,
     Purged,
+    StoreCopied,
 }
 
 /// One entry of the audit log. Never holds content, addresses or secrets.

@@ -46,6 +46,9 @@ pub struct Receipt {
     /// When it will be tried again.
     #[serde(with = "rfc3339::option")]
     pub next_attempt_at: Option<SystemTime>,
+    /// It was open when the store was copied or restored, and waits for the host.
+    #[serde(default)]
+    pub is_parked: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

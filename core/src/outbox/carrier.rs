@@ -7,7 +7,7 @@ use crate::model::{Draft, Route};
 use crate::pipeline::Priority;
 use crate::runtime::{Stop, blocking};
 use crate::seal::Place;
-use crate::store::{ItemRow, ItemState, LEASE_MS, Step, Store};
+use crate::store::{Hold, ItemRow, ItemState, LEASE_MS, Step, Store};
 use crate::vault::Vault;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -46,6 +46,8 @@ pub struct Tools {
     pub graph: Graph,
     pub clock: Arc<dyn Clock>,
     pub people: super::teams::People,
+    /// When the engine was opened.
+    pub opened_at: i64,
 }
 
 /// A claimed item in hand.
@@ -82,6 +84,11 @@ impl Job {
 
     pub fn caller(&self) -> Caller {
         Caller { account_id: self.item.account_id.clone(), priority: Priority::User, max_wait: PATIENCE }
+    }
+
+    /// It was queued before this engine was opened, or let go after the store was copied: somebody may have sent it of whom this store knows nothing.
+    pub fn may_be_sent(&self) -> bool {
+        self.item.hold == Hold::Released || self.item.created_at < self.tools.opened_at
     }
 
     pub fn now(&self) -> i64 {

@@ -4,7 +4,7 @@ use super::carrier::{Job, Outcome, Tools, dispatch, payload_place, prepare};
 use super::check::check_draft;
 use super::item::{MOST_ATTEMPTS, Start, Verdict, backoff_ms, start, verdict};
 use super::receipt::{id_of, receipt, row_of};
-use super::reconcile::{Finding, reconcile, sent_copy};
+use super::reconcile::{Finding, reconcile, sent_copy, sent_elsewhere};
 use crate::clock::{Clock, to_ms};
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::Bell;
@@ -39,7 +39,8 @@ pub struct Outbox {
 
 impl Outbox {
     pub fn new(store: Arc<dyn Store>, vault: Vault, graph: Graph, clock: Arc<dyn Clock>, bell: Bell) -> Arc<Self> {
-        let tools = Arc::new(Tools { store, vault, graph, clock, people: super::teams::People::default() });
+        let opened_at = to_ms(clock.now());
+        let tools = Arc::new(Tools { store, vault, graph, clock, people: super::teams::People::default(), opened_at });
         Arc::new(Self { tools, bell, wake: Arc::new(Notify::new()), settled: watch::Sender::new(0) })
     }
 
@@ -90,7 +91,7 @@ impl Outbox {
             settled.mark_unchanged();
             let now = self.receipt(receipt_id).await?;
             let later_than_that = now.next_attempt_at.is_some_and(|at| to_ms(at) >= until);
-            if later_than_that || !matches!(now.state, SendState::Queued | SendState::Sending) {
+            if later_than_that || now.is_parked || !matches!(now.state, SendState::Queued | SendState::Sending) {
                 return Ok(now);
             }
             tokio::select! {
@@ -318,6 +319,13 @@ async fn attempt(job: &mut Job) -> Outcome {
         Some(next) => next,
         None => return Outcome::Lost,
     };
+    if next == Start::Prepare && job.may_be_sent() {
+        match sent_elsewhere(job).await {
+            Ok(None) => {}
+            Ok(Some(outcome)) => return outcome,
+            Err(error) => return Outcome::Later(error),
+        }
+    }
     // A draft found unsent is dispatched again; more than a few rounds of that mean that something else is wrong.
     for _ in 0..3 {
         if next == Start::Prepare {

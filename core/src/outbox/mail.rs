@@ -6,16 +6,13 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{MessageState, OutgoingMail};
 use crate::model::{Draft, MailDraft};
 use crate::random;
+use crate::runtime::blocking;
 use crate::store::ItemState;
 
 /// Makes sure that the draft exists in the mailbox and its id is stored. False: the claim is lost.
 pub async fn prepare(job: &mut Job) -> Result<bool> {
     if job.progress.mark.is_none() {
-        let id = random::uuid()?;
-        job.progress.internet_message_id = Some(format!("<{id}@tidings.invalid>"));
-        job.progress.mark = Some(random::uuid()?);
-        // Durable before the draft is made: if the answer is lost, the mark is how it is found.
-        if !job.advance(ItemState::Claimed).await? {
+        if !mark(job).await? {
             return Ok(false);
         }
     } else if job.progress.graph_id.is_none() {
@@ -28,6 +25,20 @@ pub async fn prepare(job: &mut Job) -> Result<bool> {
         job.progress.graph_id = Some(create(job).await?);
     }
     job.advance(ItemState::Prepared).await
+}
+
+/// Gives the mail its Message-ID and mark. They follow from the send itself, so that a copy of the store, or one that was set back, finds what the original
+/// sent. Durable before the draft is made: if the answer is lost, the mark is how it is found. False: the claim is lost.
+pub async fn mark(job: &mut Job) -> Result<bool> {
+    let (tools, account_id, parts) = (job.tools.clone(), job.item.account_id.clone(), [job.item.id.to_string(), job.item.created_at.to_string()]);
+    let names = blocking(move || {
+        let parts: Vec<&[u8]> = parts.iter().map(String::as_bytes).collect();
+        Ok([tools.vault.keyed_hash(&account_id, "message id", &parts)?, tools.vault.keyed_hash(&account_id, "mail mark", &parts)?])
+    });
+    let [id, mark] = names.await?.map(random::uuid_of);
+    job.progress.internet_message_id = Some(format!("<{id}@tidings.invalid>"));
+    job.progress.mark = Some(mark);
+    job.advance(ItemState::Claimed).await
 }
 
 async fn create(job: &Job) -> Result<String> {

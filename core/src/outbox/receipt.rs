@@ -4,13 +4,18 @@ use super::carrier::read_progress;
 use crate::clock::from_ms;
 use crate::error::Result;
 use crate::model::{Receipt, SendState};
-use crate::store::ItemRow;
+use crate::store::{Hold, ItemRow};
 use crate::vault::Vault;
+
+/// What a parked send waits for.
+const PARKED: &str = "The store was copied or restored from a backup, and this send was open then: it may have been sent since, from the original or before the \
+     restore. Look whether it was; then open the store with on_copied_store = go, which lets all of them go.";
 
 /// Blocking: opens the sealed part.
 pub fn receipt(vault: &Vault, item: &ItemRow) -> Result<Receipt> {
     let progress = read_progress(vault, item)?;
-    let state = item.state.shown();
+    let is_parked = item.hold == Hold::Parked && item.state.is_open();
+    let state = if is_parked { SendState::Queued } else { item.state.shown() };
     let delivered = state == SendState::Sent;
     Ok(Receipt {
         id: id_of(item.id),
@@ -19,13 +24,14 @@ pub fn receipt(vault: &Vault, item: &ItemRow) -> Result<Receipt> {
         state,
         key: item.key.clone(),
         attempts: item.attempts,
-        reason: item.reason.clone(),
+        reason: if is_parked { Some(PARKED.to_owned()) } else { item.reason.clone() },
         internet_message_id: progress.internet_message_id,
         graph_id: if delivered { progress.graph_id } else { None },
         chat_id: progress.chat_id,
         created_at: from_ms(item.created_at),
         sent_at: item.sent_at.map(from_ms),
-        next_attempt_at: if state == SendState::Queued { item.next_at.map(from_ms) } else { None },
+        next_attempt_at: if state == SendState::Queued && !is_parked { item.next_at.map(from_ms) } else { None },
+        is_parked,
     })
 }
 

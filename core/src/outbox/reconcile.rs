@@ -5,7 +5,7 @@ use super::item::{Verdict, verdict};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Route;
 use crate::runtime::closed;
-use crate::store::ItemState;
+use crate::store::{Hold, ItemState};
 use std::time::Duration;
 
 /// What is to be done once the mailbox was asked.
@@ -43,6 +43,26 @@ pub async fn sent_copy(job: &mut Job) -> Result<bool> {
         }
         None => false,
     })
+}
+
+/// Before anything is made: whether a store that this one is a copy of, or this one before it was set back, has sent the mail. None: it has not, or it is a
+/// chat message, for which nobody can be asked.
+pub async fn sent_elsewhere(job: &mut Job) -> Result<Option<Outcome>> {
+    if job.item.route != Route::Mail {
+        return Ok(None);
+    }
+    if job.progress.mark.is_none() && !super::mail::mark(job).await? {
+        return Ok(Some(Outcome::Lost));
+    }
+    match sent_copy(job).await {
+        Ok(sent) => Ok(sent.then_some(Outcome::Sent)),
+        // It cannot be asked; what it would have said matters only where the store was copied.
+        Err(error) if verdict(&error) == Verdict::Refused && job.item.hold == Hold::Released => {
+            Ok(Some(Outcome::Unknown(format!("The store was copied, and the mailbox could not be asked whether the original has sent this mail: {}", error.reason()))))
+        }
+        Err(error) if verdict(&error) == Verdict::Refused => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 async fn mail(job: &mut Job) -> Result<Finding> {

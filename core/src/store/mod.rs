@@ -5,6 +5,7 @@
 
 mod accounts;
 mod audit;
+mod copies;
 mod health;
 mod keyring;
 mod lease;
@@ -22,6 +23,7 @@ pub use accounts::{
     AccountRow, AccountStore, AttemptRow, Consumed, KeyPurpose, KeyRow, Lease, NewAttempt, NewKey, TokenRow, USES_AT_BIRTH,
 };
 pub use audit::{AuditEnd, AuditExtent, AuditRow, AuditStore, BEGINNING, Entry, Notary};
+pub use copies::{Copied, CopyStore};
 pub use health::{HealthError, HealthRow, HealthStore};
 pub use keyring::{BRIDGE_MS, Bridge, KeyFate, KeyStore, NewRoot, ROOT_KDF, ROOT_WRAPPED, Retired, RingKey, SealedValue, Spot, is_outdated, moved_on, outdated};
 pub use lease::{LEASE_MS, heartbeat};
@@ -29,7 +31,7 @@ pub use mail::{
     Applied, ChangeRow, Cursor, FolderRow, Known, MailPage, MailStore, Mailbox, MessageRow, MessageWindow, NewMessage, PageBatch, Quarantined,
     SearchText, SyncedFolder,
 };
-pub use outbox::{Due, Enqueued, ItemRow, ItemState, NewItem, OutboxStore, Step};
+pub use outbox::{Due, Enqueued, Hold, ItemRow, ItemState, NewItem, OutboxStore, Step};
 pub use purge::{PurgeRow, PurgeStore};
 pub use scope::Scope;
 pub use sqlite::SqliteStore;
@@ -39,7 +41,7 @@ pub use sqlite::tests::tamper;
 pub use suite::account as suite_account;
 
 /// What a backend promises; SQLite is one, PostgreSQL can be another.
-pub trait Store: AccountStore + KeyStore + OutboxStore + MailStore + HealthStore + AuditStore + PurgeStore + Send + Sync {
+pub trait Store: AccountStore + CopyStore + KeyStore + OutboxStore + MailStore + HealthStore + AuditStore + PurgeStore + Send + Sync {
     /// Ends all connections; later calls fail with `Closed`.
     fn close(&self);
 }

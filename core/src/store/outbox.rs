@@ -74,6 +74,17 @@ pub struct ItemRow {
     pub sent_at: Option<i64>,
     pub next_at: Option<i64>,
     pub fence: i64,
+    pub hold: Hold,
+}
+
+/// What the copying of a store means for a send that was open then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hold {
+    None,
+    /// It waits for the host, and nothing waits for it.
+    Parked,
+    /// The host let it go. What is asked of the mailbox is asked before anything is repeated.
+    Released,
 }
 
 #[derive(Debug)]
@@ -114,7 +125,7 @@ pub trait OutboxStore {
     /// connected at that moment.
     fn enqueue(&self, item: &NewItem, seal: &dyn Fn(i64) -> Result<Sealed>) -> Result<Enqueued>;
     /// The oldest due item of a lane that no earlier unsent item blocks (`Unknown`, `Failed` and `Cancelled` do not block), free or with a lapsed lease,
-    /// of a connected account. Counts the attempt and moves the fence before it answers. The state is left as it was, so that the worker sees where a
+    /// of a connected account, not parked. Counts the attempt and moves the fence before it answers. The state is left as it was, so that the worker sees where a
     /// crashed one stopped; `Queued` and `RetryWait` become `Claimed`.
     fn claim(&self, now: i64, lease_ms: i64) -> Result<Option<ItemRow>>;
     /// False: the claim was lost, or the item was cancelled; stop.

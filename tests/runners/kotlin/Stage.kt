@@ -103,6 +103,7 @@ class Stage private constructor(val sim: Sim, known: MutableMap<String, JsonNode
         else if (how == "right_key") key = rightKey
         else if (how == "keep") copy(store, kept)
         else if (how == "restore") copy(kept, store)
+        else if (step.has("restore")) File(kept, step["restore"].asText()).copyTo(File(store, step["restore"].asText()), overwrite = true)
         else {
             val main = files().filter { !it.name.endsWith("-wal") && !it.name.endsWith("-shm") }.maxBy { it.length() }
             val bytes = main.readBytes()

@@ -2,7 +2,7 @@
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { copyFileSync, cpSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -92,6 +92,7 @@ export class Stage {
     else if (how === 'right_key') this.key = this.rightKey
     else if (how === 'keep') copy(this.store, kept)
     else if (how === 'restore') copy(kept, this.store)
+    else if (how.restore) copyFileSync(join(kept, how.restore), join(this.store, how.restore))
     else {
       const size = (file) => statSync(file).size
       const main = this.files().filter((f) => !/-(wal|shm)$/.test(f)).sort((a, b) => size(b) - size(a))[0]

@@ -79,6 +79,8 @@ class Stage:
             copy(self.store, kept)
         elif how == "restore":
             copy(kept, self.store)
+        elif "restore" in how:
+            shutil.copyfile(kept / how["restore"], self.store / how["restore"])
         else:
             main = max((f for f in self.files() if not f.name.endswith(("-wal", "-shm"))), key=lambda f: f.stat().st_size)
             data = bytearray(main.read_bytes())

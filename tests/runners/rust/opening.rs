@@ -63,6 +63,7 @@ fn config(with: &Value) -> Result<Config, Value> {
         tenant: text("tenant").unwrap_or(usual.tenant),
         apps: with["apps"].as_array().into_iter().flatten().map(app).collect::<Result<_, _>>()?,
         content: with.get("content").map_or(Ok(usual.content), record)?,
+        on_copied_store: with.get("on_copied_store").map_or(Ok(usual.on_copied_store), record)?,
         send_timeout_ms: number("send_timeout_ms", usual.send_timeout_ms),
         sign_in_seconds: number("sign_in_seconds", usual.sign_in_seconds),
         page_size: number("page_size", usual.page_size),
@@ -74,8 +75,8 @@ fn config(with: &Value) -> Result<Config, Value> {
     })
 }
 
-const SETTINGS: [&str; 15] = [
-    "data_dir", "client_id", "cloud", "client_secret", "certificate", "tenant", "apps", "content", "send_timeout_ms", "sign_in_seconds", "page_size",
+const SETTINGS: [&str; 16] = [
+    "data_dir", "client_id", "cloud", "client_secret", "certificate", "tenant", "apps", "content", "on_copied_store", "send_timeout_ms", "sign_in_seconds", "page_size",
     "folders", "allow_tls12", "proxy", "ca_certificates",
 ];
 

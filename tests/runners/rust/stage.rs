@@ -108,6 +108,10 @@ impl Stage {
                 bytes.truncate(bytes.len() / 2);
                 true
             })?,
+            _ if how["restore"].is_string() => {
+                let name = how["restore"].as_str().unwrap_or_default();
+                std::fs::copy(kept.join(name), self.folder.path().join("store").join(name)).map_err(|e| e.to_string())?;
+            }
             _ => match how["replace"].as_array().map(|pair| pair.iter().filter_map(Value::as_str).collect::<Vec<_>>()).as_deref() {
                 Some([old, new]) if old.len() == new.len() => self.change(|bytes| replace(bytes, old.as_bytes(), new.as_bytes()))?,
                 _ => return Err(format!("no damage {how}")),

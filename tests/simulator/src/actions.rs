@@ -74,14 +74,27 @@ impl Parameters {
     }
 }
 
+/// A body with a property that its type does not have is refused; one that the simulator lacks is 501. None is passed over.
+pub fn only(body: &Value, kind: &str, known: &[&str], lacks: &[&str]) -> Result<(), Answer> {
+    for name in body.as_object().into_iter().flatten().map(|(name, _)| name).filter(|name| !name.contains('@')) {
+        if lacks.contains(&name.as_str()) {
+            return Err(crate::query::lacking(format!("the property {name} of a {kind}")));
+        }
+        if !known.contains(&name.as_str()) {
+            return Err(Answer::fail(400, "RequestBodyRead", format!("The property '{name}' does not exist on type 'microsoft.graph.{kind}'.")));
+        }
+    }
+    Ok(())
+}
+
 /// The names that Outlook reads in whatever letter case inside a message: old clients write `Subject`, `EmailAddress`.
-const NAMES: [&str; 52] = [
+const NAMES: [&str; 53] = [
     "address", "attachments", "bccRecipients", "body", "bodyPreview", "categories", "ccRecipients", "changeKey", "completedDateTime",
     "content", "contentBytes", "contentId", "contentLocation", "contentType", "conversationId", "conversationIndex", "createdDateTime",
     "dateTime", "displayName", "dueDateTime", "emailAddress", "flag", "flagStatus", "from", "hasAttachments", "id", "importance",
     "inferenceClassification", "internetMessageHeaders", "internetMessageId", "isDeliveryReceiptRequested", "isDraft", "isInline",
     "isRead", "isReadReceiptRequested", "lastModifiedDateTime", "multiValueExtendedProperties", "name", "parentFolderId",
-    "receivedDateTime", "replyTo", "sender", "sentDateTime", "singleValueExtendedProperties", "startDateTime", "subject", "timeZone",
+    "receivedDateTime", "replyTo", "sender", "sentDateTime", "size", "singleValueExtendedProperties", "startDateTime", "subject", "timeZone",
     "toRecipients", "uniqueBody", "value", "webLink", "isHidden",
 ];
 

@@ -3,7 +3,7 @@
 use crate::http::{Answer, Call};
 use crate::server::Arrival;
 use crate::world::World;
-use crate::{mail, routes, teams, users};
+use crate::{mail, profile, routes, teams, users};
 use serde_json::json;
 
 /// What the front door takes.
@@ -89,6 +89,10 @@ fn serve(world: &mut World, call: &Call, arrival: &Arrival) -> Answer {
     if let Some(answer) = routes::missing(call) {
         return answer;
     }
+    // The schema is everybody's.
+    if call.segments() == ["v1.0", "$metadata"] {
+        return if call.method == "GET" { crate::metadata::show() } else { not_allowed() };
+    }
     let caller = match caller(world, call) {
         Ok(caller) => caller,
         Err(answer) => return answer,
@@ -127,6 +131,9 @@ fn route(world: &mut World, caller: &Caller, call: &Call, arrival: &Arrival) -> 
         [chats, rest @ ..] if chats.eq_ignore_ascii_case("chats") => {
             return teams::handle(world, caller, call, arrival, None, rest);
         }
+        [organization, rest @ ..] if organization.eq_ignore_ascii_case("organization") => {
+            return if method == "GET" { profile::organization(world, caller, call, rest.first().copied()) } else { not_allowed() };
+        }
         _ => {}
     }
     let Some((person, rest)) = subject(world, caller, &parts) else {
@@ -146,6 +153,7 @@ fn route(world: &mut World, caller: &Caller, call: &Call, arrival: &Arrival) -> 
     };
     match rest {
         [] if method == "GET" => users::get(world, caller, call, person),
+        [first, ..] if profile::is_here(first) => profile::handle(world, caller, call, person, rest),
         [first, ..] if is_mail(first) => mail::handle(world, caller, call, arrival, person, rest),
         [chats, rest @ ..] if chats.eq_ignore_ascii_case("chats") => {
             teams::handle(world, caller, call, arrival, Some(person), rest)

@@ -11,12 +11,15 @@ mod faults;
 mod graph;
 mod http;
 mod ids;
+mod lacks;
 mod ledger;
 mod limits;
 mod mail;
+mod metadata;
 mod odata;
 mod outgoing;
 mod people;
+mod profile;
 mod query;
 mod record;
 mod routes;
@@ -38,6 +41,11 @@ use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use world::{Origins, World};
+
+/// What is answered 501, as text.
+pub fn lacks() -> String {
+    lacks::told()
+}
 
 /// How a simulator starts; the default is free ports, the wall clock and an empty world.
 #[derive(Clone, Debug, Default)]

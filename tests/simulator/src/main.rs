@@ -30,11 +30,18 @@ struct Arguments {
     /// End when standard input is closed, so that the simulator does not outlive the one who started it
     #[arg(long)]
     with_parent: bool,
+    /// Print what the simulator lacks of Microsoft's, and end
+    #[arg(long)]
+    lacks: bool,
 }
 
 #[tokio::main]
 async fn main() -> std::io::Result<()> {
     let arguments = Arguments::parse();
+    if arguments.lacks {
+        print!("{}", m365_sim::lacks());
+        return Ok(());
+    }
     let mut mail = Vec::new();
     for pair in &arguments.mail {
         match pair.split_once('=') {

@@ -133,6 +133,8 @@ pub fn select(call: &Call, entity: &'static Entity, code: &str) -> Result<Vec<St
 
 pub fn selected(names: &[String], entity: &'static Entity) -> Result<(), Trouble> {
     for name in names.iter().filter(|n| *n != "*" && !n.starts_with('@')) {
+        // A property of a derived type stands behind the name of its type.
+        let name = name.strip_prefix("microsoft.graph.").and_then(|n| n.split_once('/')).map_or(name.as_str(), |(_, n)| n);
         match entity.means(name, 'r') {
             Meaning::Here(_) => {}
             Meaning::Lacking => return Err(Trouble::Lacks(format!("$select of {name}"))),

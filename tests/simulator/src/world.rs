@@ -9,10 +9,11 @@ use crate::ledger::Ledger;
 use crate::limits::Limits;
 use crate::mail::store::Mailbox;
 use crate::people::People;
+use crate::profile::Profile;
 use crate::record::Record;
 use crate::teams::Teams;
 use serde_json::json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// Where the listeners are.
 #[derive(Clone, Default, Debug)]
@@ -53,6 +54,8 @@ pub struct World {
     pub entra: Entra,
     pub mail: Vec<Mailbox>,
     pub teams: Teams,
+    /// By person.
+    pub profiles: HashMap<usize, Profile>,
     pub faults: Faults,
     pub limits: Limits,
     pub ledger: Ledger,
@@ -89,6 +92,7 @@ impl World {
             entra: Entra::default(),
             mail: Vec::new(),
             teams: Teams::default(),
+            profiles: HashMap::new(),
             faults: Faults::default(),
             limits: Limits::default(),
             ledger: Ledger::default(),

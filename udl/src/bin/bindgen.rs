@@ -19,7 +19,7 @@ const SECRET: [(&str, &str, &[&str]); 3] = [
     (
         "Config",
         "clientSecret, certificate, proxy, caCertificates",
-        &["dataDir", "clientId", "cloud", "tenant", "apps", "content", "sendTimeoutMs", "signInSeconds", "pageSize", "folders", "allowTls12"],
+        &["dataDir", "clientId", "cloud", "tenant", "apps", "content", "sendTimeoutMs", "signInSeconds", "pageSize", "folders", "allowTls12", "onCopiedStore"],
     ),
     ("SignIn", "url, binding", &["expiresAt"]), ("Approval", "url, binding", &["accountId", "expiresAt"])];
 

@@ -11,7 +11,7 @@ use rusqlite::{Connection, Row};
 use std::borrow::Cow;
 use std::sync::Arc;
 
-const END: &str = "audit_end";
+pub const END: &str = "audit_end";
 
 /// Adds records after the signed end. What stands in the table does not matter here: if its tail was cut off, the gap stays to be seen.
 fn add(c: &Connection, notary: &dyn Notary, mut end: AuditEnd, entries: &[Entry], at: i64) -> Outcome<()> {

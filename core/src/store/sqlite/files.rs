@@ -6,10 +6,8 @@ use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
 
 pub const FILE: &str = "tidings.db";
-const FILES: [&str; 4] = [FILE, "tidings.db-wal", "tidings.db-shm", "tidings.db-journal"];
-
 /// How the files begin that show us who we are; another process may have one at the same moment.
-const PROBE: &str = ".tidings-";
+pub const PROBE: &str = ".tidings-";
 
 /// Makes or checks the folder and the file in it, and answers where the file is.
 pub fn prepare(data_dir: &Path) -> Result<PathBuf> {
@@ -24,8 +22,8 @@ pub fn prepare(data_dir: &Path) -> Result<PathBuf> {
     let probe = Probe::make(&dir)?;
     check_dir(&dir, probe.me)?;
     let file = dir.join(FILE);
-    for name in FILES {
-        check_file(&dir.join(name), probe.me)?;
+    for (path, _) in beside(&file)? {
+        check_file(&path, probe.me)?;
     }
     make_file(&probe, &file)?;
     Ok(file)
@@ -50,10 +48,71 @@ pub fn find(data_dir: &Path) -> Result<Option<PathBuf>> {
     }
     let probe = Probe::make(&dir)?;
     check_dir(&dir, probe.me)?;
-    for name in FILES {
-        check_file(&dir.join(name), probe.me)?;
+    for (path, _) in beside(&file)? {
+        check_file(&path, probe.me)?;
     }
     Ok(Some(file))
+}
+
+/// Path and name of the main file and of all that belongs to it by name: log, index, marks.
+pub fn beside(file: &Path) -> Result<Vec<(PathBuf, String)>> {
+    let dir = file.parent().unwrap_or(file);
+    let entries = fs::read_dir(dir).map_err(|e| no_access("The folder of the store could not be read.", e))?;
+    Ok(entries
+        .flatten()
+        .map(|entry| (entry.path(), entry.file_name().to_string_lossy().into_owned()))
+        .filter(|(_, name)| name.starts_with(FILE))
+        .collect())
+}
+
+/// The write-ahead log.
+pub fn log(file: &Path) -> PathBuf {
+    file.with_file_name(format!("{FILE}-wal"))
+}
+
+/// What the file system says this file is: the number it has there, and when it was made. A copy has another of one or both, also under the name of the
+/// original; a rename, a move within the file system, a restart and another owner or mode change neither. The device is left out: its number changes
+/// with restarts, mounts and containers.
+pub fn identity(file: &Path) -> Result<String> {
+    let found = fs::metadata(file).map_err(|e| no_access("A file of the store could not be read.", e))?;
+    let made = found.created().ok().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok()).map_or(0, |at| at.as_nanos());
+    Ok(format!("{} {made}", number(&found)))
+}
+
+/// Two answers of [`identity`] are about one file. Where a file system says when a file was made, that decides on Linux, where nobody can set it: some
+/// that come over a network number their files anew at each mount. Where it does not say, the number decides.
+pub fn is_same(before: &str, now: &str) -> bool {
+    let parts = |text: &str| text.split_once(' ').map(|(number, made)| (number.to_owned(), made.to_owned()));
+    let (Some((number, made)), Some((number_now, made_now))) = (parts(before), parts(now)) else { return false };
+    if made == "0" || made_now == "0" {
+        return number == number_now;
+    }
+    made == made_now && (cfg!(any(target_os = "linux", target_os = "android")) || number == number_now)
+}
+
+#[cfg(unix)]
+fn number(found: &Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::ino(found)
+}
+
+#[cfg(not(unix))]
+fn number(_: &Metadata) -> u64 {
+    0
+}
+
+/// Makes names in the folder durable, where that is possible.
+pub fn sync_dir(file: &Path) -> std::io::Result<()> {
+    #[cfg(unix)]
+    if let Some(dir) = file.parent() {
+        fs::File::open(dir)?.sync_all()?;
+    }
+    #[cfg(not(unix))]
+    let _ = file;
+    Ok(())
+}
+
+pub fn unwritable(e: std::io::Error) -> Error {
+    no_access("A file of the store could not be written.", e)
 }
 
 /// SQLite gives -wal and -shm the mode of the database file, so its mode decides about all three. The file is linked into place closed: closing a
@@ -92,7 +151,7 @@ fn make_dir(dir: &Path) -> Result<()> {
 }
 
 #[cfg(unix)]
-fn private_file() -> fs::OpenOptions {
+pub fn private_file() -> fs::OpenOptions {
     use std::os::unix::fs::OpenOptionsExt;
     let mut options = fs::OpenOptions::new();
     options.mode(0o600);
@@ -100,7 +159,7 @@ fn private_file() -> fs::OpenOptions {
 }
 
 #[cfg(not(unix))]
-fn private_file() -> fs::OpenOptions {
+pub fn private_file() -> fs::OpenOptions {
     fs::OpenOptions::new()
 }
 

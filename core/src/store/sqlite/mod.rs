@@ -9,18 +9,29 @@ mod fault;
 mod files;
 mod folders;
 mod health;
+mod integrity;
 mod keys;
 mod leases;
+mod locking;
 mod mail;
+mod marks;
 mod names;
 mod open;
 mod outbox;
+mod parked;
+mod presence;
+mod provenance;
 mod purge;
 mod rotation;
 mod sealed_columns;
 mod search;
+mod stamp;
 mod suspects;
 
+#[cfg(all(test, unix))]
+mod copies_tests;
+#[cfg(all(test, unix))]
+mod mixture_tests;
 #[cfg(all(test, unix))]
 mod sealed_tests;
 #[cfg(all(test, unix))] // they look at modes, owners and links
@@ -33,7 +44,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::ChangeKind;
 use crate::seal::Sealed;
 use fault::{Outcome, explain};
+use locking::Sharing;
 use names::Word;
+use presence::Presence;
 use rusqlite::limits::Limit;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior};
 use std::path::{Path, PathBuf};
@@ -53,6 +66,8 @@ pub(super) const ERASURE_PENDING: &str = "erasure_pending";
 
 pub struct SqliteStore {
     file: PathBuf,
+    sharing: Sharing,
+    presence: Mutex<Option<Presence>>,
     busy: Duration,
     /// None once closed.
     writer: Mutex<Option<Connection>>,
@@ -61,6 +76,8 @@ pub struct SqliteStore {
     /// Erased bytes may still be in the write-ahead log.
     must_erase: AtomicBool,
     process: u32,
+    /// Keeps up the mark beside the main file.
+    keeper: marks::Keeper,
     /// Signs the audit log.
     notary: OnceLock<Arc<dyn Notary>>,
     pub(super) inside: keys::Inside,
@@ -70,7 +87,9 @@ impl SqliteStore {
     /// Opens the store in `data_dir`, making folder and file if there are none. A write waits for other processes up to `busy_timeout`.
     pub fn open(data_dir: &Path, busy_timeout: Duration) -> Result<Self> {
         let file = files::prepare(data_dir)?;
-        let writer = open::open_writer(&file, busy_timeout)?;
+        let sharing = locking::prove(file.parent().unwrap_or(&file))?;
+        let presence = Presence::enter(&file, sharing)?;
+        let (writer, keeper) = open::open_writer(&file, sharing, busy_timeout)?;
         let pending = writer
             .query_row("SELECT 1 FROM meta WHERE name = ?1", [ERASURE_PENDING], |_| Ok(()))
             .optional()
@@ -78,12 +97,15 @@ impl SqliteStore {
             .is_some();
         let store = Self {
             file,
+            sharing,
+            presence: Mutex::new(Some(presence)),
             busy: busy_timeout,
             writer: Mutex::new(Some(writer)),
             readers: Mutex::new(Vec::new()),
             closed: AtomicBool::new(false),
             must_erase: AtomicBool::new(pending),
             process: std::process::id(),
+            keeper,
             notary: OnceLock::new(),
             inside: keys::Inside::default(),
         };
@@ -95,7 +117,8 @@ impl SqliteStore {
     pub fn peek(data_dir: &Path, name: &str) -> Result<Option<Vec<u8>>> {
         let Some(file) = files::find(data_dir)? else { return Ok(None) };
         let look = || {
-            let connection = open::open_reader(&file, PEEK_WAIT)?;
+            let sharing = locking::prove(file.parent().unwrap_or(&file))?;
+            let connection = open::open_reader(&file, sharing, PEEK_WAIT)?;
             if !exists(&connection, "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'meta'", [])? {
                 return Ok(None);
             }
@@ -115,10 +138,15 @@ impl SqliteStore {
         let mut slot = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let connection = slot.as_mut().ok_or_else(closed)?;
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(explain)?;
+        let untouched = transaction.total_changes();
         let result = work(&transaction)?;
+        let stamp = if transaction.total_changes() == untouched { None } else { Some(stamp::advance(&transaction)?) };
         // Another process may have died between its mark and emptying the log.
         let marked = exists(&transaction, "SELECT 1 FROM meta WHERE name = ?1", [ERASURE_PENDING])?;
         transaction.commit().map_err(explain)?;
+        if let Some(stamp) = stamp {
+            self.keeper.note(&stamp);
+        }
         if marked {
             self.must_erase.store(true, Ordering::SeqCst);
         }
@@ -131,7 +159,7 @@ impl SqliteStore {
         let kept = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let connection = match kept {
             Some(connection) => connection,
-            None => open::open_reader(&self.file, self.busy)?,
+            None => open::open_reader(&self.file, self.sharing, self.busy)?,
         };
         let result = connection.unchecked_transaction().map_err(fault::Fault::from).and_then(|view| {
             let result = work(&connection);
@@ -201,13 +229,16 @@ impl SqliteStore {
 }
 
 /// True when the log is empty and no mark is left. A mark that came after this one looked belongs to somebody whose bytes may be in the log again.
-fn empty_log(connection: &Connection) -> rusqlite::Result<bool> {
+fn empty_log(connection: &Connection) -> Outcome<bool> {
     let mark = |c: &Connection| c.query_row("SELECT value FROM meta WHERE name = ?1", [ERASURE_PENDING], |row| row.get::<_, Vec<u8>>(0)).optional();
     let seen = mark(connection)?;
     if connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0))? {
         return Ok(false);
     }
-    connection.execute("DELETE FROM meta WHERE name = ?1 AND value = ?2", (ERASURE_PENDING, &seen))?;
+    let transaction = connection.unchecked_transaction()?;
+    transaction.execute("DELETE FROM meta WHERE name = ?1 AND value = ?2", (ERASURE_PENDING, &seen))?;
+    stamp::advance(&transaction)?;
+    transaction.commit()?;
     Ok(mark(connection)?.is_none())
 }
 
@@ -219,7 +250,10 @@ impl Store for SqliteStore {
         self.closed.store(true, Ordering::SeqCst);
         // Readers first, for the reason told at Drop.
         self.readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(writer) = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            provenance::leave(&writer, &self.keeper);
+        }
+        self.presence.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 }
 
@@ -228,6 +262,7 @@ impl Drop for SqliteStore {
         if std::process::id() != self.process {
             // These belong to the parent; closing them here would take its locks away.
             std::mem::forget(self.writer.get_mut().unwrap_or_else(PoisonError::into_inner).take());
+            std::mem::forget(self.presence.get_mut().unwrap_or_else(PoisonError::into_inner).take());
             std::mem::forget(std::mem::take(self.readers.get_mut().unwrap_or_else(PoisonError::into_inner)));
             return;
         }

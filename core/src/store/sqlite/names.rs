@@ -78,6 +78,7 @@ words!(AuditKind, "a kind of audit record", {
     OwnerDeleted = "owner_deleted",
     OwnerRestored = "owner_restored",
     Purged = "purged",
+    StoreCopied = "store_copied",
 });
 
 words!(ItemState, "a send state", {

@@ -1,6 +1,9 @@
 //! Opening: a connection's settings, the schema.
 
 use super::fault::{Outcome, explain};
+use super::locking::Sharing;
+use super::marks::Keeper;
+use super::provenance;
 use crate::error::{Error, ErrorKind, Result};
 use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
@@ -18,27 +21,35 @@ pub(super) const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("../migrations/0006_keys.sql")),
     M::up(include_str!("../migrations/0007_attempts.sql")),
     M::up(include_str!("../migrations/0008_mail_ids.sql")),
+    M::up(include_str!("../migrations/0011_generation.sql")),
 ];
 
-/// The one connection that writes; brings a new or older file up to date.
-pub fn open_writer(file: &Path, busy: Duration) -> Result<Connection> {
+/// The one connection that writes, and the mark it keeps up; brings a new or older file up to date.
+pub fn open_writer(file: &Path, sharing: Sharing, busy: Duration) -> Result<(Connection, Keeper)> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
-    let mut connection = Connection::open_with_flags(file, flags).map_err(explain)?;
+    let mut connection = open(file, flags, sharing).map_err(explain)?;
     harden(&connection, busy).map_err(explain)?;
     // Works only on a file without tables; ignored afterwards.
     connection.pragma_update(None, "page_size", 16_384).map_err(explain)?;
     write_ahead(&connection, busy)?;
     connection.set_transaction_behavior(TransactionBehavior::Immediate);
-    migrate(&mut connection)?;
-    Ok(connection)
+    let keeper = provenance::arrive(&mut connection, file, busy)?;
+    Ok((connection, keeper))
 }
 
 /// A connection that only reads.
-pub fn open_reader(file: &Path, busy: Duration) -> Outcome<Connection> {
+pub fn open_reader(file: &Path, sharing: Sharing, busy: Duration) -> Outcome<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
-    let connection = Connection::open_with_flags(file, flags)?;
+    let connection = open(file, flags, sharing)?;
     harden(&connection, busy)?;
     Ok(connection)
+}
+
+fn open(file: &Path, flags: OpenFlags, sharing: Sharing) -> rusqlite::Result<Connection> {
+    match sharing.layer() {
+        Some(layer) => Connection::open_with_flags_and_vfs(file, flags, layer),
+        None => Connection::open_with_flags(file, flags),
+    }
 }
 
 fn harden(connection: &Connection, busy: Duration) -> rusqlite::Result<()> {
@@ -106,10 +117,9 @@ fn write_ahead(connection: &Connection, busy: Duration) -> Result<()> {
     }
 }
 
-fn migrate(connection: &mut Connection) -> Result<()> {
-    let migrations = Migrations::from_slice(MIGRATIONS);
-    let latest = MIGRATIONS.len();
-    let version = |c: &Connection| migrations.current_version(c).map_err(unmigrated);
+/// Refuses a file that is no store of ours, or a newer one.
+pub fn recognise(connection: &Connection) -> Result<()> {
+    let version = |c: &Connection| Migrations::from_slice(MIGRATIONS).current_version(c).map_err(unmigrated);
     match version(connection)? {
         SchemaVersion::Outside(_) => return Err(Error::invalid("The store was written by a newer Tidings. Update Tidings; nothing was changed.")),
         SchemaVersion::NoneSet if !schema(connection).map_err(explain)?.is_empty() && version(connection)? == SchemaVersion::NoneSet => {
@@ -117,6 +127,15 @@ fn migrate(connection: &mut Connection) -> Result<()> {
         }
         _ => {}
     }
+    Ok(())
+}
+
+/// Brings the tables up to date and compares them with the known ones.
+pub fn migrate(connection: &mut Connection) -> Result<()> {
+    recognise(connection)?;
+    let migrations = Migrations::from_slice(MIGRATIONS);
+    let latest = MIGRATIONS.len();
+    let version = |c: &Connection| migrations.current_version(c).map_err(unmigrated);
     if let Err(e) = migrations.to_latest(connection) {
         // Another process may have been quicker between our look and our lock.
         if !matches!(version(connection)?, SchemaVersion::Inside(v) if v.get() == latest) {

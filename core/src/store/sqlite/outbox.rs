@@ -4,14 +4,14 @@ use super::fault::Outcome;
 use super::names::Word;
 use super::{SqliteStore, all, announce, first, keys, leases, run, sealed, sealed_opt, word};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{AuditKind, ChangeKind, OutboxFilter};
+use crate::model::{AuditKind, ChangeKind, OutboxFilter, SendState};
 use crate::seal::Sealed;
-use crate::store::{Due, Enqueued, Entry, ItemRow, ItemState, NewItem, OutboxStore, Step};
+use crate::store::{Due, Enqueued, Entry, Hold, ItemRow, ItemState, NewItem, OutboxStore, Step};
 use rusqlite::{Connection, Row};
 
 macro_rules! columns {
     () => {
-        "id, account_id, route, key, state, attempts, payload, progress, progress_version, reason, created_at, sent_at, next_at, fence"
+        "id, account_id, route, key, state, attempts, payload, progress, progress_version, reason, created_at, sent_at, next_at, fence, parked"
     };
 }
 
@@ -21,12 +21,12 @@ macro_rules! select_item {
     };
 }
 
-/// Open, of a connected account, and no earlier open row in its lane.
+/// Open, not parked, of a connected account, and no earlier such row in its lane.
 macro_rules! heads {
     () => {
-        "o.is_open = 1
+        "o.is_open = 1 AND o.parked <> 1
          AND EXISTS (SELECT 1 FROM accounts a WHERE a.id = o.account_id AND a.state = 'connected')
-         AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.is_open = 1 AND e.account_id = o.account_id AND e.lane = o.lane AND e.id < o.id)"
+         AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.is_open = 1 AND e.parked <> 1 AND e.account_id = o.account_id AND e.lane = o.lane AND e.id < o.id)"
     };
 }
 
@@ -57,6 +57,11 @@ fn item_row(row: &Row<'_>) -> Outcome<ItemRow> {
         sent_at: row.get(11)?,
         next_at: row.get(12)?,
         fence: row.get(13)?,
+        hold: match row.get(14)? {
+            1 => Hold::Parked,
+            2 => Hold::Released,
+            _ => Hold::None,
+        },
     })
 }
 
@@ -221,13 +226,16 @@ impl OutboxStore for SqliteStore {
     fn items(&self, filter: &OutboxFilter) -> Result<Vec<ItemRow>> {
         let states: Option<Vec<&str>> = filter.state.map(|shown| ItemState::ALL.iter().filter(|s| s.shown() == shown).map(|s| s.word()).collect());
         let states = states.as_deref().map(super::json).transpose()?;
+        // A parked send is shown as queued, wherever it stood.
+        let parked = filter.state.map(|shown| shown == SendState::Queued);
         self.read(|c| {
             all(
                 c,
                 select_item!(
-                    "WHERE (?1 IS NULL OR account_id = ?1) AND (?2 IS NULL OR state IN (SELECT value FROM json_each(?2))) ORDER BY id DESC LIMIT ?3"
+                    "WHERE (?1 IS NULL OR account_id = ?1)
+                       AND (?2 IS NULL OR CASE WHEN parked = 1 AND is_open = 1 THEN ?4 ELSE state IN (SELECT value FROM json_each(?2)) END) ORDER BY id DESC LIMIT ?3"
                 ),
-                (&filter.account_id, states, filter.limit),
+                (&filter.account_id, states, filter.limit, parked),
                 item_row,
             )
         })

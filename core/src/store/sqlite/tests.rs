@@ -115,7 +115,9 @@ fn folder_and_files_are_closed_to_others() {
     for entry in std::fs::read_dir(&dir).unwrap() {
         assert_eq!(mode(&entry.unwrap().path()), 0o600);
     }
-    assert_eq!(std::fs::read_dir(&dir).unwrap().count(), 3, "database, log and index, nothing else");
+    assert_eq!(std::fs::read_dir(&dir).unwrap().count(), 5, "database, log, index, mark and presence, nothing else");
+    drop(store);
+    assert_eq!(std::fs::read_dir(&dir).unwrap().count(), 2, "database and mark");
 }
 
 #[test]

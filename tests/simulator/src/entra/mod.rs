@@ -16,7 +16,7 @@ mod on_behalf;
 mod redeem;
 mod request;
 pub mod resource;
-mod token;
+pub mod token;
 pub mod v1;
 
 pub use grants::Entra;

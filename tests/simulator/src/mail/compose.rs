@@ -1,7 +1,7 @@
 //! From the JSON of a client to a message, with Outlook's rules of what may be written when.
 
 use super::message::{Address, Attachment, Message};
-use crate::actions::outlook;
+use crate::actions::{only, outlook};
 use crate::http::{Answer, Bytes, unbase64};
 use crate::query::lacking;
 use serde_json::Value;
@@ -50,8 +50,12 @@ pub fn apply(message: &mut Message, body: &Value, new: bool) -> Result<(), Answe
         match name.as_str() {
             "subject" => message.subject = value.as_str().unwrap_or("").chars().take(255).collect(),
             "body" => {
-                let html = value["contentType"].as_str().is_some_and(|t| t.eq_ignore_ascii_case("html"));
-                message.set_body(html, value["content"].as_str().unwrap_or("").to_string());
+                only(value, "itemBody", &["contentType", "content"], &[])?;
+                let kind = value["contentType"].as_str().unwrap_or("text").to_lowercase();
+                if !["text", "html"].contains(&kind.as_str()) {
+                    return Err(bad(format!("Requested value '{kind}' was not found.")));
+                }
+                message.set_body(kind == "html", value["content"].as_str().unwrap_or("").to_string());
             }
             "toRecipients" => message.to = addresses(name, value)?,
             "ccRecipients" => message.cc = addresses(name, value)?,
@@ -71,10 +75,13 @@ pub fn apply(message: &mut Message, body: &Value, new: bool) -> Result<(), Answe
             "isDeliveryReceiptRequested" => message.delivery_receipt = flag(name, value)?,
             "categories" => {
                 let all = value.as_array().ok_or_else(|| bad("Categories are a collection of text.".into()))?;
-                message.categories = all.iter().filter_map(|c| c.as_str().map(String::from)).collect();
+                message.categories = all.iter().map(|c| text(name, c)).collect::<Result<_, _>>()?;
             }
-            "flag" => message.flag = value["flagStatus"].as_str().unwrap_or("notFlagged").to_string(),
-            "inferenceClassification" => message.other_inbox = value == "other",
+            "flag" => (message.flag, message.flag_dates) = follow_up(value)?,
+            "inferenceClassification" => match value.as_str().map(str::to_lowercase).as_deref() {
+                Some(kind @ ("focused" | "other")) => message.other_inbox = kind == "other",
+                _ => return Err(bad(format!("Requested value {value} was not found."))),
+            },
             "internetMessageId" => message.message_id = text(name, value)?,
             "singleValueExtendedProperties" => {
                 for property in value.as_array().into_iter().flatten() {
@@ -118,6 +125,28 @@ pub fn apply(message: &mut Message, body: &Value, new: bool) -> Result<(), Answe
     Ok(())
 }
 
+/// The state of a flag, and its dates.
+fn follow_up(value: &Value) -> Result<(String, Vec<(&'static str, String)>), Answer> {
+    const STATES: [&str; 3] = ["notFlagged", "complete", "flagged"];
+    let given = value["flagStatus"].as_str().unwrap_or("notFlagged");
+    let Some(state) = STATES.iter().find(|s| s.eq_ignore_ascii_case(given)) else {
+        return Err(bad(format!("Requested value '{given}' was not found.")));
+    };
+    let mut dates = Vec::new();
+    for name in ["startDateTime", "dueDateTime", "completedDateTime"] {
+        match &value[name] {
+            Value::Null => {}
+            date if date["dateTime"].is_string() => dates.push((name, date.to_string())),
+            _ => return Err(bad(format!("Cannot read the value of the property '{name}' as a date with a time zone."))),
+        }
+    }
+    let has = |name: &str| dates.iter().any(|(n, _)| *n == name);
+    if has("dueDateTime") && !has("startDateTime") {
+        return Err(bad("A flag that is due needs a startDateTime as well.".into()));
+    }
+    Ok((state.to_string(), dates))
+}
+
 fn headers(value: &Value) -> Result<Vec<(String, String)>, Answer> {
     let refuse = |text: String| Err(Answer::fail(400, "InvalidInternetMessageHeaderCollection", text));
     let mut out = Vec::new();
@@ -140,6 +169,9 @@ pub fn attachment(value: &Value) -> Result<Attachment, Answer> {
     if !kind.ends_with("fileAttachment") {
         return Err(lacking(format!("attachments of the type {kind}")));
     }
+    const KNOWN: [&str; 9] =
+        ["id", "name", "contentType", "contentBytes", "contentId", "contentLocation", "isInline", "size", "lastModifiedDateTime"];
+    only(value, "fileAttachment", &KNOWN, &[])?;
     let name = text("name", &value["name"])?;
     let bytes = value["contentBytes"].as_str().and_then(unbase64);
     let bytes = bytes.ok_or_else(|| bad("Cannot convert the value of contentBytes to the expected type 'Edm.Binary'.".into()))?;

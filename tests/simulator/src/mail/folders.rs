@@ -3,6 +3,7 @@
 use super::item::destination;
 use super::store::{Mailbox, ROOT};
 use super::{Job, not_found};
+use crate::actions::{only, outlook};
 use crate::graph::{bad, page};
 use crate::http::Answer;
 use crate::odata::{self, Row};
@@ -88,8 +89,18 @@ pub fn get(job: &mut Job, at: usize) -> Answer {
     shown(job, 200, at)
 }
 
-fn name_of(job: &Job) -> Option<String> {
-    job.call.json()?["displayName"].as_str().map(String::from).filter(|n| !n.is_empty())
+/// Name, and whether it is to be hidden.
+fn asked(job: &Job, known: &[&str]) -> Result<(String, bool), Answer> {
+    let body = job.call.json().map(|b| outlook(&b)).unwrap_or_default();
+    let kind = body["@odata.type"].as_str().unwrap_or("#microsoft.graph.mailFolder");
+    if !kind.ends_with(".mailFolder") {
+        return Err(query::lacking(format!("folders of the type {kind}")));
+    }
+    only(&body, "mailFolder", known, &["singleValueExtendedProperties", "multiValueExtendedProperties", "childFolders", "messages", "messageRules"])?;
+    match body["displayName"].as_str().filter(|n| !n.is_empty()) {
+        Some(name) => Ok((name.to_string(), body["isHidden"] == true)),
+        None => Err(bad("The folder needs a displayName.")),
+    }
 }
 
 fn taken(mailbox: &Mailbox, parent: usize, name: &str) -> bool {
@@ -101,10 +112,10 @@ fn exists() -> Answer {
 }
 
 pub fn create(job: &mut Job, parent: usize) -> Answer {
-    let Some(name) = name_of(job) else {
-        return bad("The folder needs a displayName.");
+    let (name, hidden) = match asked(job, &["displayName", "isHidden"]) {
+        Ok(asked) => asked,
+        Err(answer) => return answer,
     };
-    let hidden = job.call.json().is_some_and(|b| b["isHidden"] == true);
     if taken(job.mailbox(), parent, &name) {
         return exists();
     }
@@ -113,8 +124,9 @@ pub fn create(job: &mut Job, parent: usize) -> Answer {
 }
 
 pub fn rename(job: &mut Job, at: usize) -> Answer {
-    let Some(name) = name_of(job) else {
-        return bad("The folder needs a displayName.");
+    let (name, _) = match asked(job, &["displayName"]) {
+        Ok(asked) => asked,
+        Err(answer) => return answer,
     };
     let mailbox = job.mailbox();
     if mailbox.folders[at].well_known.is_some() {

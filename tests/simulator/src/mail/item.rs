@@ -8,6 +8,8 @@ use crate::actions::Parameters;
 use crate::graph::{bad, no_segment, not_allowed};
 use crate::http::{Answer, Bytes, Call, unbase64};
 use crate::odata;
+use crate::query;
+use crate::schema::ATTACHMENT;
 
 pub fn own_address(job: &Job) -> Address {
     let person = &job.world.people.people[job.person];
@@ -196,7 +198,12 @@ fn transfer(job: &mut Job, key: u32, copy: bool) -> Answer {
 
 fn attachments(job: &mut Job, key: u32, rest: &[&str]) -> Answer {
     let call = job.call;
-    let select = odata::names(call.param("$select"));
+    let read = query::select(call, &ATTACHMENT, "RequestBroker--ParseUri");
+    let (select, (top, skip), counted) =
+        match read.and_then(|select| Ok((select, query::window(call, 1000, 1000)?, query::count(call)?))) {
+            Ok(read) => read,
+            Err(answer) => return answer,
+        };
     let method = call.method.as_str();
     let Some((id, rest)) = rest.split_first() else {
         return match method {
@@ -207,8 +214,15 @@ fn attachments(job: &mut Job, key: u32, rest: &[&str]) -> Answer {
                 };
                 let mut out = String::from("{\"@odata.context\":");
                 super::json::push_text(&mut out, &context);
+                if counted {
+                    out.push_str(&format!(",\"@odata.count\":{}", message.attachments.len()));
+                }
+                if skip + top < message.attachments.len() {
+                    out.push_str(",\"@odata.nextLink\":");
+                    super::json::push_text(&mut out, &odata::relink(call, "$skip", &(skip + top).to_string()));
+                }
                 out.push_str(",\"value\":[");
-                for (n, attachment) in message.attachments.iter().enumerate() {
+                for (n, attachment) in message.attachments.iter().skip(skip).take(top).enumerate() {
                     if n > 0 {
                         out.push(',');
                     }

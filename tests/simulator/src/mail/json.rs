@@ -298,6 +298,9 @@ fn push_field(out: &mut String, mailbox: &Mailbox, m: &Message, view: &View, fie
         28 => {
             out.push_str("{\"flagStatus\":");
             push_text(out, &m.flag);
+            for (name, date) in &m.flag_dates {
+                out.push_str(&format!(",\"{name}\":{date}"));
+            }
             out.push('}');
         }
         _ => push_list(out, &m.headers, |out, (name, value)| {

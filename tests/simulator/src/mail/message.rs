@@ -57,6 +57,8 @@ pub struct Message {
     pub read_receipt: bool,
     pub categories: Vec<String>,
     pub flag: String,
+    /// When a flag begins, is due and was done, as they were given.
+    pub flag_dates: Vec<(&'static str, String)>,
     pub other_inbox: bool,
     pub extended: Vec<(String, String)>,
     pub attachments: Vec<Attachment>,

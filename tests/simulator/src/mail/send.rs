@@ -69,6 +69,7 @@ pub fn deliver(world: &mut World, person: usize, message: &Message) {
                 copy.categories.clear();
                 copy.extended.clear();
                 copy.flag = "notFlagged".into();
+                copy.flag_dates.clear();
                 let mailbox = &mut world.mail[reader];
                 if let Some(thread) = mailbox.thread_for(&copy).filter(|_| copy.in_reply_to.is_some()) {
                     copy.thread = thread;

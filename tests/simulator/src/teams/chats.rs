@@ -1,6 +1,7 @@
 //! Chats: who is in them, the list of them, making one.
 
 use super::{Chat, expanded, messages, not_found, size, skipped};
+use crate::actions::only;
 use crate::clock::iso_ms;
 use crate::graph::{bad, page};
 use crate::http::{Answer, Call, encode};
@@ -105,6 +106,9 @@ pub fn create(world: &mut World, call: &Call, me: usize) -> Answer {
     let Some(body) = call.json() else {
         return bad("Invalid request body was sent.");
     };
+    if let Err(answer) = only(&body, "chat", &["chatType", "topic", "members"], &["installedApps", "operations", "messages", "permissionGrants"]) {
+        return answer;
+    }
     let Some(asked) = body["members"].as_array().filter(|m| !m.is_empty()) else {
         return bad("Chat members cannot be null. (Parameter 'Members')");
     };

@@ -1,6 +1,7 @@
 //! What is said in a chat.
 
 use super::{Chat, ChatMessage, size, skipped};
+use crate::actions::only;
 use crate::clock::iso_ms;
 use crate::graph::{bad, page};
 use crate::http::{Answer, Call};
@@ -94,7 +95,18 @@ pub fn post(world: &mut World, call: &Call, arrival: &Arrival, at: usize, me: us
     let Some(content) = body["body"]["content"].as_str() else {
         return bad("Missing body content");
     };
-    let html = body["body"]["contentType"].as_str().is_some_and(|t| t.eq_ignore_ascii_case("html"));
+    let known = ["body", "subject", "importance", "mentions", "attachments"];
+    let lacks = ["hostedContents", "summary", "locale", "policyViolation", "createdDateTime", "from", "replyToId", "reactions", "messageType", "channelIdentity"];
+    let sound = only(&body, "chatMessage", &known, &lacks).and_then(|()| only(&body["body"], "itemBody", &["contentType", "content"], &[]));
+    if let Err(answer) = sound {
+        return answer;
+    }
+    let kind = body["body"]["contentType"].as_str().unwrap_or("text").to_lowercase();
+    let weight = body["importance"].as_str().unwrap_or("normal").to_lowercase();
+    if !["text", "html"].contains(&kind.as_str()) || !["normal", "high", "urgent"].contains(&weight.as_str()) {
+        return bad("Invalid request body was sent.");
+    }
+    let html = kind == "html";
     let attachments = if body["attachments"].is_array() { body["attachments"].clone() } else { json!([]) };
     let mut mentions = if body["mentions"].is_array() { body["mentions"].clone() } else { json!([]) };
     let extra = if attachments.as_array().is_some_and(Vec::is_empty) { 0 } else { attachments.to_string().len() };
@@ -133,7 +145,7 @@ pub fn post(world: &mut World, call: &Call, arrival: &Arrival, at: usize, me: us
         from: me,
         html,
         content: content.to_string(),
-        importance: body["importance"].as_str().unwrap_or("normal").to_lowercase(),
+        importance: weight,
         subject: body["subject"].as_str().map(String::from),
         mentions,
         attachments,

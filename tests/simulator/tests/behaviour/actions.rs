@@ -96,3 +96,39 @@ async fn a_folder_is_copied_with_all_that_is_in_it() {
     assert_eq!(inside.body, b"1");
     assert_eq!(adele.get("/me/mailFolders/$count?$filter=displayName eq 'Top'").await.body, b"1");
 }
+
+#[tokio::test]
+async fn no_property_of_a_body_is_passed_over() {
+    let world = world().await;
+    let adele = world.person("adele").await;
+    let member = |who: &str| json!({"@odata.type": "#microsoft.graph.aadUserConversationMember", "roles": ["owner"], "user@odata.bind": format!("{}/users('{who}')", world.sim.graph())});
+    let members = json!([member("adele@contoso.com"), member("alex@contoso.com")]);
+    let chat = adele.post("/chats", json!({"chatType": "oneOnOne", "members": members})).await.json();
+    let said = format!("/chats/{}/messages", chat["id"].as_str().unwrap());
+    let file = |more: Value| {
+        let mut file = json!({"@odata.type": "#microsoft.graph.fileAttachment", "name": "a", "contentBytes": "aGk="});
+        file.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        json!({"subject": "s", "attachments": [file]})
+    };
+    for (path, body, status) in [
+        ("/me/messages", json!({"subject": "s", "body": {"contentType": "markdown", "content": "x"}}), 400),
+        ("/me/messages", json!({"subject": "s", "body": {"text": "x"}}), 400),
+        ("/me/messages", json!({"subject": "s", "categories": [7]}), 400),
+        ("/me/messages", json!({"subject": "s", "multiValueExtendedProperties": []}), 501),
+        ("/me/messages", file(json!({"nonsense": 1})), 400),
+        ("/me/messages", file(json!({"@odata.type": "#microsoft.graph.referenceAttachment"})), 501),
+        ("/me/messages", file(json!({"ContentId": "x", "IsInline": true})), 201),
+        ("/me/mailFolders", json!({"displayName": "x", "nonsense": 1}), 400),
+        ("/me/mailFolders", json!({"@odata.type": "microsoft.graph.mailSearchFolder", "displayName": "x"}), 501),
+        ("/me/mailFolders", json!({"DisplayName": "x"}), 201),
+        ("/chats", json!({"chatType": "oneOnOne", "members": members, "nonsense": 1}), 400),
+        ("/chats", json!({"chatType": "oneOnOne", "members": members, "installedApps": []}), 501),
+        (&said, json!({"body": {"content": "x"}, "nonsense": 1}), 400),
+        (&said, json!({"body": {"content": "x", "contentType": "markdown"}}), 400),
+        (&said, json!({"body": {"content": "x"}, "importance": "low"}), 400),
+        (&said, json!({"body": {"content": "x"}, "hostedContents": []}), 501),
+    ] {
+        let reply = adele.post(path, body.clone()).await;
+        assert_eq!(reply.status, status, "{path} {body}: {}", String::from_utf8_lossy(&reply.body));
+    }
+}

@@ -6,7 +6,8 @@ use serde_json::json;
 async fn a_session_keeps_to_the_contract() {
     let world = world().await;
     world.control("/record", json!({"on": true})).await;
-    let adele = world.person("adele").await;
+    let tokens = world.tokens("adele@contoso.com", &format!("{SCOPE} MailboxSettings.ReadWrite")).await;
+    let adele = Person { world: &world, token: tokens["access_token"].as_str().unwrap().to_string() };
     world.control("/mail/many", json!({"mailbox": "adele@contoso.com", "count": 12, "subject": "M"})).await;
     let ask = json!({"mailbox": "adele@contoso.com", "subject": "A", "html": "<p>\u{0}x</p>", "attachments": [{"name": "a", "text": "b"}]});
     let with_file = world.control("/mail", ask).await["id"].as_str().unwrap().to_string();
@@ -26,13 +27,35 @@ async fn a_session_keeps_to_the_contract() {
         "/me/messages/$count",
         "/me/messages?$filter=isRead%20eq%20false&$select=subject",
         "/me/messages/AAMkAGI2AAAAAAAAAAAAAAAAAAAA",
+        "/me/messages?$search=\"from:alex\"&$top=2&$select=subject",
+        "/me/messages?$filter=subject%20in%20('M%201','M%202')",
+        "/me/mailFolders/$count",
+        "/users?$filter=startswith(displayName,'A')",
+        "/organization",
+        "/organization?$select=id,displayName,verifiedDomains",
+        "/me/photo",
+        "/me/mailboxSettings",
+        "/me/mailboxSettings/timeZone",
+        "/me/mailboxSettings/workingHours",
+        "/me/outlook/masterCategories",
     ] {
         adele.get(path).await;
     }
+    adele.send("PATCH", "/me/mailboxSettings", Some(json!({"timeZone": "UTC", "automaticRepliesSetting": {"status": "disabled"}}))).await;
+    let category = adele.post("/me/outlook/masterCategories", json!({"displayName": "New", "color": "preset2"})).await.json();
+    let category = format!("/me/outlook/masterCategories/{}", category["id"].as_str().unwrap());
+    adele.send("PATCH", &category, Some(json!({"color": "preset3"}))).await;
+    adele.send("DELETE", &category, None).await;
+    let ids = json!({"inputIds": ["AAMkAGI2AAAAAAAAAAAAAAAAAAAA"], "sourceIdType": "restId", "targetIdType": "restImmutableEntryId"});
+    adele.post("/me/translateExchangeIds", ids).await;
+    let folder = adele.post("/me/mailFolders", json!({"displayName": "F"})).await.json();
+    let folder = format!("/me/mailFolders/{}", folder["id"].as_str().unwrap());
+    adele.post(&format!("{folder}/copy"), json!({"destinationId": "archive"})).await;
+    adele.post(&format!("{folder}/move"), json!({"DestinationId": "archive"})).await;
     let (items, inbox) = adele.round("/me/mailFolders/inbox/messages/delta", 5).await;
     adele.round("/me/mailFolders/delta?$select=displayName", 5).await;
     let first = format!("/me/messages/{}", items[0]["id"].as_str().unwrap());
-    adele.send("PATCH", &first, Some(json!({"isRead": true, "flag": {"flagStatus": "flagged"}}))).await;
+    adele.send("PATCH", &first, Some(json!({"isRead": true, "flag": {"flagStatus": "flagged", "startDateTime": {"dateTime": "2026-01-16T00:00:00", "timeZone": "UTC"}}}))).await;
     adele.post(&format!("{first}/move"), json!({"destinationId": "archive"})).await;
     adele.post(&format!("{first}/copy"), json!({"destinationId": "inbox"})).await;
     adele.round(&inbox, 5).await;

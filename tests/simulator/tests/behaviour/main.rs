@@ -14,6 +14,7 @@ mod items;
 mod lacks;
 mod personal;
 mod policy;
+mod profile;
 mod queries;
 mod resources;
 mod sending;

@@ -1,0 +1,121 @@
+//! The check of a store that was not closed properly, or whose files are not as they were left.
+
+use super::fault::{Fault, Outcome, explain};
+use super::names::Word;
+use super::{all, exists, first, keys};
+use crate::error::{Error, ErrorKind, Result};
+use crate::store::KeyPurpose;
+use rusqlite::Connection;
+use std::time::{Duration, Instant};
+
+/// The whole of a file up to this size is compared, indexes with tables; of a larger one its structure.
+const COMPARED_UP_TO: i64 = 64 << 20;
+/// A check that takes longer goes on no further: a store that was only cut off in its work must open.
+const LONGEST: Duration = Duration::from_secs(30);
+const DAMAGE: &str = "damage";
+const TOLD_EVERY: Duration = Duration::from_secs(2);
+/// Steps of SQLite's between two looks at the time.
+const STEPS: i32 = 100_000;
+
+/// What is asked of a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// That SQLite can read all of it. What its rows say to each other is logged at the most: its stamps prove that the files belong together.
+    Structure,
+    /// That its rows fit together as well.
+    Sense,
+}
+
+/// Refuses a store that holds together badly. Reads only.
+pub fn check(connection: &Connection, why: &'static str, depth: Depth) -> Result<()> {
+    let started = Instant::now();
+    let pages: i64 = connection.query_row("PRAGMA page_count", [], |row| row.get(0)).map_err(explain)?;
+    let size: i64 = connection.query_row("PRAGMA page_size", [], |row| row.get(0)).map_err(explain)?;
+    let bytes = pages.saturating_mul(size);
+    tracing::info!(target: "tidings::store", why, bytes, "the store is checked before it is opened");
+    let mut told = started;
+    let limit = move || {
+        let now = Instant::now();
+        if now.duration_since(told) >= TOLD_EVERY {
+            told = now;
+            tracing::info!(target: "tidings::store", seconds = now.duration_since(started).as_secs(), bytes, "still checking the store");
+        }
+        now.duration_since(started) >= LONGEST
+    };
+    connection.progress_handler(STEPS, Some(limit)).map_err(explain)?;
+    let found = holds_together(connection, bytes);
+    connection.progress_handler(0, None::<fn() -> bool>).map_err(explain)?;
+    let ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    match found {
+        Ok(None) => tracing::info!(target: "tidings::store", ms, "the store is sound"),
+        Ok(Some(what)) if what != DAMAGE && depth == Depth::Structure => tracing::warn!(target: "tidings::store", ms, what, "the store can be read, but holds something odd"),
+        Ok(Some(what)) => {
+            tracing::error!(target: "tidings::store", what, "the store is damaged");
+            return Err(damaged(why, what));
+        }
+        Err(Fault::Sql(e)) if e.sqlite_error_code() == Some(rusqlite::ErrorCode::OperationInterrupted) => {
+            tracing::warn!(target: "tidings::store", ms, bytes, "the check of the store took too long and was not ended; so far nothing was wrong");
+        }
+        Err(Fault::Sql(e)) => {
+            let error = explain(e);
+            return Err(if error.kind() == ErrorKind::Corrupt { damaged(why, "pages that cannot be read").with_source(error) } else { error });
+        }
+        Err(Fault::Ours(e)) => return Err(e),
+    }
+    Ok(())
+}
+
+fn damaged(why: &str, what: &str) -> Error {
+    Error::new(
+        ErrorKind::Corrupt,
+        format!("{why}, and the check of the store found {what}. It was left as it is; keep a copy of the folder and restore the whole folder from a backup."),
+    )
+}
+
+/// What is wrong, if anything.
+fn holds_together(c: &Connection, bytes: i64) -> Outcome<Option<&'static str>> {
+    let structure = if bytes <= COMPARED_UP_TO { "PRAGMA integrity_check(1)" } else { "PRAGMA quick_check(1)" };
+    if first(c, structure, [], |row| Ok(row.get::<_, String>(0)?))?.is_none_or(|answer| answer != "ok") {
+        return Ok(Some(DAMAGE));
+    }
+    if exists(c, "PRAGMA foreign_key_check", [])? {
+        return Ok(Some("rows whose account or message is missing"));
+    }
+    let is_made = |table: &str| exists(c, "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1", [table]);
+    if !ids_only_grow(c)? {
+        return Ok(Some("ids that were given out and are not counted"));
+    }
+    if is_made("audit")? && !audit_ends(c)? {
+        return Ok(Some("an audit log that does not end where it was signed"));
+    }
+    if is_made("keys")? && exists(c, "SELECT 1 FROM keys WHERE purpose = ?1", [KeyPurpose::Store.word()])? && keys::meta(c, keys::CANARY)?.is_none() {
+        return Ok(Some("keys without their proof"));
+    }
+    Ok(None)
+}
+
+/// SQLite's own note of the highest id is at least the highest there is.
+fn ids_only_grow(c: &Connection) -> Outcome<bool> {
+    if !exists(c, "SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_sequence'", [])? {
+        return Ok(true);
+    }
+    let counted = all(c, "SELECT name, seq FROM sqlite_sequence", [], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))?;
+    for (table, counted) in counted {
+        // A name of the schema, which was compared with ours.
+        let sql = format!("SELECT MAX(rowid) FROM \"{}\"", table.replace('"', "\"\""));
+        let highest: Option<i64> = c.query_row(&sql, [], |row| row.get(0))?;
+        if highest.is_some_and(|highest| highest > counted) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Without the key: the record that the signed end names is the last, and has the hash it names.
+fn audit_ends(c: &Connection) -> Outcome<bool> {
+    let Some(end) = keys::meta(c, super::audit::END)? else { return Ok(!exists(c, "SELECT 1 FROM audit", [])?) };
+    let Some((number, rest)) = end.split_first_chunk::<8>() else { return Ok(false) };
+    let number = i64::from_be_bytes(*number);
+    let last = first(c, "SELECT number, hash FROM audit ORDER BY number DESC LIMIT 1", [], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?)))?;
+    Ok(last.is_none_or(|(last, hash)| last == number && rest.starts_with(&hash)))
+}

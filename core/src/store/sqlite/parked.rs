@@ -1,0 +1,53 @@
+//! Sends that were open when the store was copied or restored: the original may send them, so they wait until the host says go.
+
+use super::fault::Outcome;
+use super::{SqliteStore, all, announce, exists, first, outbox, run};
+use crate::error::Result;
+use crate::model::{AuditKind, ChangeKind};
+use crate::store::{CopyStore, Copied, Entry};
+use rusqlite::Connection;
+
+/// Parks what is open, takes its claims away, and gives back the leases of whoever had the original open.
+pub fn park(c: &Connection) -> Outcome<usize> {
+    run(c, "UPDATE leases SET holder = '', expires_at = 0, fence = fence + 1", [])?;
+    run(c, "UPDATE generation SET is_copied = 1 WHERE id = 1", [])?;
+    run(c, "UPDATE outbox SET parked = 1, lease_until = 0, fence = fence + 1 WHERE is_open = 1 AND parked <> 1", [])
+}
+
+impl CopyStore for SqliteStore {
+    fn settle_copy(&self, go: bool, now: i64) -> Result<Copied> {
+        let nothing = self.read(|c| Ok(!exists(c, "SELECT 1 FROM generation WHERE is_copied = 1", [])? && !exists(c, "SELECT 1 FROM outbox WHERE parked = 1 AND is_open = 1", [])?))?;
+        if nothing {
+            return Ok(Copied::default());
+        }
+        self.write(|tx| {
+            let is_new = run(tx, "UPDATE generation SET is_copied = 0, copied_at = ?1 WHERE is_copied = 1", [now])? > 0;
+            let parked = all(tx, "SELECT id, account_id FROM outbox WHERE parked = 1 AND is_open = 1 ORDER BY id", [], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))?;
+            let count = u32::try_from(parked.len()).unwrap_or(u32::MAX);
+            if go {
+                run(tx, "UPDATE outbox SET parked = 2 WHERE parked = 1 AND is_open = 1", [])?;
+            }
+            if is_new || go {
+                for (id, account_id) in &parked {
+                    announce(tx, ChangeKind::SendChanged, account_id, Some(&outbox::shown_id(*id)), now)?;
+                }
+            }
+            // With nothing parked it concerns nobody, and a head noted before the restore goes on to show what is missing.
+            if is_new && count > 0 {
+                self.note(tx, &[Entry::new(AuditKind::StoreCopied, format!("The store was copied or restored, with {count} sends not yet settled."))], now)?;
+            }
+            if go && count > 0 {
+                self.note(tx, &[Entry::new(AuditKind::StoreCopied, format!("The host let {count} parked sends go."))], now)?;
+            }
+            Ok(Copied { is_new, parked: if go { 0 } else { count }, released: if go { count } else { 0 } })
+        })
+    }
+
+    fn copied_at(&self) -> Result<Option<i64>> {
+        self.read(|c| Ok(first(c, "SELECT copied_at FROM generation WHERE id = 1", [], |row| Ok(row.get(0)?))?.flatten()))
+    }
+
+    fn parked_sends(&self, account_id: &str) -> Result<u32> {
+        self.read(|c| Ok(first(c, "SELECT COUNT(*) FROM outbox WHERE account_id = ?1 AND parked = 1 AND is_open = 1", [account_id], |row| Ok(row.get(0)?))?.unwrap_or(0)))
+    }
+}
