@@ -35,7 +35,7 @@ def test_methods_take_a_record_or_its_fields(engine):
         async with engine:
             one, two, three = await asyncio.gather(engine.accounts(owner="nobody"), engine.accounts(tidings.AccountFilter(owner="nobody")), engine.accounts())
             assert one == two == three == []
-            assert await engine.outbox(state="queued", limit=5) == []
+            assert await engine.outbox(owner="nobody", state="queued", limit=5) == []
             assert (await engine.messages(owner="nobody", folder="inbox")).items == []
             with pytest.raises(tidings.InvalidInputError):
                 await engine.accounts(tidings.AccountFilter(), owner="nobody")
