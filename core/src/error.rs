@@ -104,6 +104,7 @@ pub struct Error {
     request_id: Option<String>,
     retry_after_ms: Option<u64>,
     remedy: Remedy,
+    is_overload: bool,
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
@@ -118,6 +119,7 @@ impl Error {
             request_id: None,
             retry_after_ms: None,
             remedy: kind.remedy(),
+            is_overload: false,
             source: None,
         }
     }
@@ -151,6 +153,12 @@ impl Error {
         self
     }
 
+    /// The service failed (5xx), whether or not it said when to come back: perhaps what was asked for is too much for it.
+    pub fn overloaded(mut self) -> Self {
+        self.is_overload = true;
+        self
+    }
+
     pub fn with_source(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
         self.source = Some(Arc::new(source));
         self
@@ -172,6 +180,10 @@ impl Error {
     /// The wait Microsoft asked for, in milliseconds.
     pub fn retry_after_ms(&self) -> Option<u64> {
         self.retry_after_ms
+    }
+    /// See [`overloaded`](Self::overloaded).
+    pub fn is_overload(&self) -> bool {
+        self.is_overload
     }
     pub fn remedy(&self) -> Remedy {
         self.remedy

@@ -31,8 +31,8 @@ export type AccountKind = 'person' | 'tenant' | 'link';
  * Graph cannot reach. `Forbidden`: the permission is missing. `Unreachable`: no answer; try again. */
 export type MailboxState = 'not_asked' | 'reachable' | 'unlicensed' | 'on_premises' | 'forbidden' | 'unreachable';
 
-/** `Healthy`: a success within 25 hours, or it has nothing to sync. `NeverSynced`: nothing was fetched yet. `Stale`: the last success is older. `Error`: it does not work. */
-export type Badge = 'healthy' | 'never_synced' | 'stale' | 'error';
+/** `Healthy`: a success within 25 hours, or it has nothing to sync. `Incomplete`: the same, but something is set aside. `NeverSynced`: nothing was fetched yet. `Stale`: the last success is older. `Error`: it does not work. */
+export type Badge = 'healthy' | 'incomplete' | 'never_synced' | 'stale' | 'error';
 
 /** How news of a mailbox come: `Manual` when the host calls `sync`. */
 export type Transport = 'manual' | 'polling' | 'push';
@@ -51,6 +51,9 @@ export type Route = 'mail' | 'chat';
 /** `Queued`: stored, not sent. `Sending`: under way. `Sent`: Microsoft has it. `Unknown`: it may have been sent; it is never repeated by itself.
  * `Failed`: it was not sent. `Cancelled`: taken back before it was sent. */
 export type SendState = 'queued' | 'sending' | 'sent' | 'unknown' | 'failed' | 'cancelled';
+
+/** What of a message could not be read or told: all of it, what is attached, or whether it was removed. */
+export type QuarantineKind = 'message' | 'attachments' | 'removal';
 
 export type ChangeKind = 'message_added' | 'message_changed' | 'message_moved' | 'message_removed' | 'account_changed' | 'send_changed';
 
@@ -258,6 +261,8 @@ export interface AccountHealth {
   lastErrorAt: Date | null;
   lastErrorKind: ErrorKind | null;
   lastError: string | null;
+  /** What is set aside because it could not be read or told; `quarantined` lists it. */
+  quarantined: number;
   /** Sends that wait for the host since the store was copied or restored. */
   parkedSends: number;
   /** What to do, in words; empty when there is nothing to do. */
@@ -572,9 +577,24 @@ export interface SyncReport {
   removed: number;
   /** Folders whose delta state was lost and that were compared anew. */
   resynced: number;
-  /** Items that could not be read and were set aside. */
+  /** Items that could not be read and are set aside, also by earlier syncs; `quarantined` lists them. They are asked for again by themselves. */
   quarantined: number;
   durationMs: number;
+}
+
+/** Something of a mailbox that is set aside, and asked for again by the syncs to come. */
+export interface QuarantinedItem {
+  kind: QuarantineKind;
+  /** Microsoft's id of the message; none when it came without a usable one: its folder is then read anew. */
+  graphId: string | null;
+  folderId: string;
+  /** Why, in our own words. */
+  reason: string;
+  /** How often it was asked for. */
+  tries: number;
+  since: Date;
+  /** The first sync after this time asks again. */
+  nextTryAt: Date;
 }
 
 /** Which changes. */
@@ -897,7 +917,7 @@ export class Engine implements AsyncDisposable {
   /** Ends a sign-in with the URL the browser came back to. Works once per attempt, also after a restart; runs to its end when the caller stops waiting.
    * Also takes the callback of an `Approval`. Errors: InvalidInput, Conflict (already used, or another person than the account's), Cancelled (declined or
    * expired), ConsentMissing (an administrator must approve first: `account_id` names the stored account, for `approval`), Forbidden (a policy, a wrong
-   * registration, a guest who would connect an organisation), LimitExceeded (20 accounts of the owner wait already), TokenRejected (it failed its checks, or Microsoft does not take its code any more: start again), Network (the same callback can be
+   * registration, a guest who would connect an organisation, nobody who may approve for it), LimitExceeded (20 accounts of the owner wait already), TokenRejected (it failed its checks, or Microsoft does not take its code any more: start again), Network (the same callback can be
    * brought again). */
   finishConnect(callbackUrl: string, binding: string, options?: CallOptions): Promise<Account>;
   /** Starts a sign-in whose callback is received on a loopback port of this machine. Errors: as `connect`. */
@@ -905,7 +925,7 @@ export class Engine implements AsyncDisposable {
   /** Starts a sign-in by a code that the person types in on any device. Errors: as `connect`; Network, Forbidden (a wrong registration).
    * Source: Microsoft identity platform, device authorization grant; RFC 8628. */
   connectDevice(request: ConnectRequest, options?: CallOptions): Promise<DeviceSignIn>;
-  /** Starts to connect an organisation. The sign-in proves which one; the account it gives awaits the administrator's `approval` and then gets
+  /** Starts to connect an organisation. The sign-in proves which one, and by `wids` that the person may approve; the account it gives awaits the administrator's `approval` and then gets
    * tokens of its own. Errors: as `connect`; Forbidden (personal accounts).
    * Source: Microsoft identity platform, admin consent; OAuth 2.0 client credentials flow. */
   connectTenant(request: TenantRequest, options?: CallOptions): Promise<SignIn>;
@@ -920,9 +940,10 @@ export class Engine implements AsyncDisposable {
    * Errors: InvalidInput, NotFound, Forbidden (personal accounts). */
   approval(accountId: string, redirectUri: string, owner?: string | null, options?: CallOptions): Promise<Approval>;
   /** Looks whether the approval came without a callback: an organisation's account is then connected. A person's account says that the person signs in again.
-   * Errors: NotFound, NotConnected, Network, ConsentMissing (not yet), Forbidden (a wrong registration), Conflict (another owner has this organisation). */
+   * Errors: NotFound, NotConnected, Network, ConsentMissing (not yet), Forbidden (a wrong registration, or nobody who may approve has signed in), Conflict (another owner has this organisation). */
   resume(accountId: string, owner?: string | null, options?: CallOptions): Promise<Account>;
-  /** Asks Microsoft who the account is and whether its mailbox can be reached; sends a mail to itself if a test message is asked for.
+  /** Asks Microsoft who the account is and whether its mailbox can be reached; sends a mail to itself if a test message is asked for. An account that needs
+   * its person is tried once more: if a renewed token opens it, it is connected again.
    * Errors: NotFound, NotConnected, NeedsReconnect, Network. */
   verify(accountId: string, testMessage: boolean, owner?: string | null, options?: CallOptions): Promise<Verification>;
   /** Explains permissions to the person who is asked for them. Errors: InvalidInput, NotFound. */
@@ -970,6 +991,9 @@ export class Engine implements AsyncDisposable {
   sync(accountId: string, owner?: string | null, options?: CallOptions): Promise<SyncReport>;
   /** Folders known from the last sync. Errors: NotFound. */
   folders(accountId: string, owner?: string | null, options?: CallOptions): Promise<Folder[]>;
+  /** What of the mailbox is set aside because it could not be read or told, oldest first, 1,000 at the most. Each is asked for again by the syncs to come,
+   * with growing pauses, and leaves this list when it can be read or is gone. Touches no network. Errors: NotFound. */
+  quarantined(accountId: string, owner?: string | null, options?: CallOptions): Promise<QuarantinedItem[]>;
   /** Of all accounts of an owner, or of one account. Errors: InvalidInput (also when neither is named, or the cursor is another query's), NotFound. */
   messages(query?: MessageQuery, options?: CallOptions): Promise<MessagePage>;
   /** Errors: NotFound. */

@@ -114,14 +114,15 @@ class MailboxState(str, enum.Enum):
 _MailboxState: TypeAlias = MailboxState | Literal["not_asked", "reachable", "unlicensed", "on_premises", "forbidden", "unreachable"]
 
 class Badge(str, enum.Enum):
-    """`Healthy`: a success within 25 hours, or it has nothing to sync. `NeverSynced`: nothing was fetched yet. `Stale`: the last success is older. `Error`: it does not work."""
+    """`Healthy`: a success within 25 hours, or it has nothing to sync. `Incomplete`: the same, but something is set aside. `NeverSynced`: nothing was fetched yet. `Stale`: the last success is older. `Error`: it does not work."""
     HEALTHY = "healthy"
+    INCOMPLETE = "incomplete"
     NEVER_SYNCED = "never_synced"
     STALE = "stale"
     ERROR = "error"
     def __new__(cls, value: object) -> Self: ...
 
-_Badge: TypeAlias = Badge | Literal["healthy", "never_synced", "stale", "error"]
+_Badge: TypeAlias = Badge | Literal["healthy", "incomplete", "never_synced", "stale", "error"]
 
 class Transport(str, enum.Enum):
     """How news of a mailbox come: `Manual` when the host calls `sync`."""
@@ -196,6 +197,15 @@ class SendState(str, enum.Enum):
     def __new__(cls, value: object) -> Self: ...
 
 _SendState: TypeAlias = SendState | Literal["queued", "sending", "sent", "unknown", "failed", "cancelled"]
+
+class QuarantineKind(str, enum.Enum):
+    """What of a message could not be read or told: all of it, what is attached, or whether it was removed."""
+    MESSAGE = "message"
+    ATTACHMENTS = "attachments"
+    REMOVAL = "removal"
+    def __new__(cls, value: object) -> Self: ...
+
+_QuarantineKind: TypeAlias = QuarantineKind | Literal["message", "attachments", "removal"]
 
 class ChangeKind(str, enum.Enum):
     MESSAGE_ADDED = "message_added"
@@ -629,8 +639,8 @@ class AccountFilter:
 @final
 class AccountHealth:
     """How an account is doing, from recorded facts."""
-    __match_args__ = ("account_id", "badge", "state", "transport", "last_success_at", "last_error_at", "last_error_kind", "last_error", "parked_sends", "next_step")
-    def __new__(cls, account_id: str, badge: _Badge, state: _AccountState, transport: _Transport, last_success_at: datetime | None, last_error_at: datetime | None, last_error_kind: _ErrorKind | None, last_error: str | None, parked_sends: int, next_step: str) -> Self: ...
+    __match_args__ = ("account_id", "badge", "state", "transport", "last_success_at", "last_error_at", "last_error_kind", "last_error", "quarantined", "parked_sends", "next_step")
+    def __new__(cls, account_id: str, badge: _Badge, state: _AccountState, transport: _Transport, last_success_at: datetime | None, last_error_at: datetime | None, last_error_kind: _ErrorKind | None, last_error: str | None, quarantined: int, parked_sends: int, next_step: str) -> Self: ...
     @property
     def account_id(self) -> str: ...
     @property
@@ -649,6 +659,9 @@ class AccountHealth:
     def last_error_kind(self) -> ErrorKind | None: ...
     @property
     def last_error(self) -> str | None: ...
+    @property
+    def quarantined(self) -> int:
+        """What is set aside because it could not be read or told; `quarantined` lists it."""
     @property
     def parked_sends(self) -> int:
         """Sends that wait for the host since the store was copied or restored."""
@@ -1204,9 +1217,35 @@ class SyncReport:
         """Folders whose delta state was lost and that were compared anew."""
     @property
     def quarantined(self) -> int:
-        """Items that could not be read and were set aside."""
+        """Items that could not be read and are set aside, also by earlier syncs; `quarantined` lists them. They are asked for again by themselves."""
     @property
     def duration_ms(self) -> int: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class QuarantinedItem:
+    """Something of a mailbox that is set aside, and asked for again by the syncs to come."""
+    __match_args__ = ("kind", "graph_id", "folder_id", "reason", "tries", "since", "next_try_at")
+    def __new__(cls, kind: _QuarantineKind, graph_id: str | None, folder_id: str, reason: str, tries: int, since: datetime, next_try_at: datetime) -> Self: ...
+    @property
+    def kind(self) -> QuarantineKind: ...
+    @property
+    def graph_id(self) -> str | None:
+        """Microsoft's id of the message; none when it came without a usable one: its folder is then read anew."""
+    @property
+    def folder_id(self) -> str: ...
+    @property
+    def reason(self) -> str:
+        """Why, in our own words."""
+    @property
+    def tries(self) -> int:
+        """How often it was asked for."""
+    @property
+    def since(self) -> datetime: ...
+    @property
+    def next_try_at(self) -> datetime:
+        """The first sync after this time asks again."""
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -1633,7 +1672,7 @@ class Engine:
         """Ends a sign-in with the URL the browser came back to. Works once per attempt, also after a restart; runs to its end when the caller stops waiting.
         Also takes the callback of an `Approval`. Errors: InvalidInput, Conflict (already used, or another person than the account's), Cancelled (declined or
         expired), ConsentMissing (an administrator must approve first: `account_id` names the stored account, for `approval`), Forbidden (a policy, a wrong
-        registration, a guest who would connect an organisation), LimitExceeded (20 accounts of the owner wait already), TokenRejected (it failed its checks, or Microsoft does not take its code any more: start again), Network (the same callback can be
+        registration, a guest who would connect an organisation, nobody who may approve for it), LimitExceeded (20 accounts of the owner wait already), TokenRejected (it failed its checks, or Microsoft does not take its code any more: start again), Network (the same callback can be
         brought again)."""
     @overload
     async def connect_here(self, request: ConnectRequest) -> LoopbackSignIn:
@@ -1648,7 +1687,7 @@ class Engine:
     async def connect_device(self, *, owner: str, features: Sequence[_Feature], redirect_uri: str = ..., login_hint: str | None = ..., extra_scopes: Sequence[str] = ..., app: str | None = ..., tenant: str | None = ..., context: str | None = ...) -> DeviceSignIn: ...
     @overload
     async def connect_tenant(self, request: TenantRequest) -> SignIn:
-        """Starts to connect an organisation. The sign-in proves which one; the account it gives awaits the administrator's `approval` and then gets
+        """Starts to connect an organisation. The sign-in proves which one, and by `wids` that the person may approve; the account it gives awaits the administrator's `approval` and then gets
         tokens of its own. Errors: as `connect`; Forbidden (personal accounts).
         Source: Microsoft identity platform, admin consent; OAuth 2.0 client credentials flow."""
     @overload
@@ -1668,9 +1707,10 @@ class Engine:
         Errors: InvalidInput, NotFound, Forbidden (personal accounts)."""
     async def resume(self, account_id: str, owner: str | None = ...) -> Account:
         """Looks whether the approval came without a callback: an organisation's account is then connected. A person's account says that the person signs in again.
-        Errors: NotFound, NotConnected, Network, ConsentMissing (not yet), Forbidden (a wrong registration), Conflict (another owner has this organisation)."""
+        Errors: NotFound, NotConnected, Network, ConsentMissing (not yet), Forbidden (a wrong registration, or nobody who may approve has signed in), Conflict (another owner has this organisation)."""
     async def verify(self, account_id: str, test_message: bool, owner: str | None = ...) -> Verification:
-        """Asks Microsoft who the account is and whether its mailbox can be reached; sends a mail to itself if a test message is asked for.
+        """Asks Microsoft who the account is and whether its mailbox can be reached; sends a mail to itself if a test message is asked for. An account that needs
+        its person is tried once more: if a renewed token opens it, it is connected again.
         Errors: NotFound, NotConnected, NeedsReconnect, Network."""
     @overload
     async def permissions(self, query: PermissionQuery) -> PermissionList:
@@ -1733,6 +1773,9 @@ class Engine:
         Source: Graph, message: delta. Errors: NotFound (of another owner), NotConnected, NeedsReconnect, ConsentMissing, Throttled, Network, Upstream, LinkRejected."""
     async def folders(self, account_id: str, owner: str | None = ...) -> list[Folder]:
         """Folders known from the last sync. Errors: NotFound."""
+    async def quarantined(self, account_id: str, owner: str | None = ...) -> list[QuarantinedItem]:
+        """What of the mailbox is set aside because it could not be read or told, oldest first, 1,000 at the most. Each is asked for again by the syncs to come,
+        with growing pauses, and leaves this list when it can be read or is gone. Touches no network. Errors: NotFound."""
     @overload
     async def messages(self, query: MessageQuery) -> MessagePage:
         """Of all accounts of an owner, or of one account. Errors: InvalidInput (also when neither is named, or the cursor is another query's), NotFound."""
@@ -1791,7 +1834,7 @@ class BlockingEngine:
         """Ends a sign-in with the URL the browser came back to. Works once per attempt, also after a restart; runs to its end when the caller stops waiting.
         Also takes the callback of an `Approval`. Errors: InvalidInput, Conflict (already used, or another person than the account's), Cancelled (declined or
         expired), ConsentMissing (an administrator must approve first: `account_id` names the stored account, for `approval`), Forbidden (a policy, a wrong
-        registration, a guest who would connect an organisation), LimitExceeded (20 accounts of the owner wait already), TokenRejected (it failed its checks, or Microsoft does not take its code any more: start again), Network (the same callback can be
+        registration, a guest who would connect an organisation, nobody who may approve for it), LimitExceeded (20 accounts of the owner wait already), TokenRejected (it failed its checks, or Microsoft does not take its code any more: start again), Network (the same callback can be
         brought again)."""
     @overload
     def connect_here(self, request: ConnectRequest) -> BlockingLoopbackSignIn:
@@ -1806,7 +1849,7 @@ class BlockingEngine:
     def connect_device(self, *, owner: str, features: Sequence[_Feature], redirect_uri: str = ..., login_hint: str | None = ..., extra_scopes: Sequence[str] = ..., app: str | None = ..., tenant: str | None = ..., context: str | None = ...) -> BlockingDeviceSignIn: ...
     @overload
     def connect_tenant(self, request: TenantRequest) -> SignIn:
-        """Starts to connect an organisation. The sign-in proves which one; the account it gives awaits the administrator's `approval` and then gets
+        """Starts to connect an organisation. The sign-in proves which one, and by `wids` that the person may approve; the account it gives awaits the administrator's `approval` and then gets
         tokens of its own. Errors: as `connect`; Forbidden (personal accounts).
         Source: Microsoft identity platform, admin consent; OAuth 2.0 client credentials flow."""
     @overload
@@ -1826,9 +1869,10 @@ class BlockingEngine:
         Errors: InvalidInput, NotFound, Forbidden (personal accounts)."""
     def resume(self, account_id: str, owner: str | None = ...) -> Account:
         """Looks whether the approval came without a callback: an organisation's account is then connected. A person's account says that the person signs in again.
-        Errors: NotFound, NotConnected, Network, ConsentMissing (not yet), Forbidden (a wrong registration), Conflict (another owner has this organisation)."""
+        Errors: NotFound, NotConnected, Network, ConsentMissing (not yet), Forbidden (a wrong registration, or nobody who may approve has signed in), Conflict (another owner has this organisation)."""
     def verify(self, account_id: str, test_message: bool, owner: str | None = ...) -> Verification:
-        """Asks Microsoft who the account is and whether its mailbox can be reached; sends a mail to itself if a test message is asked for.
+        """Asks Microsoft who the account is and whether its mailbox can be reached; sends a mail to itself if a test message is asked for. An account that needs
+        its person is tried once more: if a renewed token opens it, it is connected again.
         Errors: NotFound, NotConnected, NeedsReconnect, Network."""
     @overload
     def permissions(self, query: PermissionQuery) -> PermissionList:
@@ -1891,6 +1935,9 @@ class BlockingEngine:
         Source: Graph, message: delta. Errors: NotFound (of another owner), NotConnected, NeedsReconnect, ConsentMissing, Throttled, Network, Upstream, LinkRejected."""
     def folders(self, account_id: str, owner: str | None = ...) -> list[Folder]:
         """Folders known from the last sync. Errors: NotFound."""
+    def quarantined(self, account_id: str, owner: str | None = ...) -> list[QuarantinedItem]:
+        """What of the mailbox is set aside because it could not be read or told, oldest first, 1,000 at the most. Each is asked for again by the syncs to come,
+        with growing pauses, and leaves this list when it can be read or is gone. Touches no network. Errors: NotFound."""
     @overload
     def messages(self, query: MessageQuery) -> MessagePage:
         """Of all accounts of an owner, or of one account. Errors: InvalidInput (also when neither is named, or the cursor is another query's), NotFound."""

@@ -1,9 +1,11 @@
 //! Consent of an administrator: asked for, brought back, looked for. Microsoft's answer comes through a browser, so by itself it proves nothing: a
-//! person still signs in, an organisation is connected by a token of its own.
+//! person still signs in, an organisation is connected by the sign-in of somebody who may approve ([`approver`](super::approver)) and a token of its own.
 
+use super::approver::check_approver;
 use super::attempt::{Aim, Attempt};
 use super::callback::Callback;
 use super::check::{check_redirect, refuse_personal};
+use super::identity::Doubt;
 use super::state::Refusal;
 use super::token::{Denied, Grant, StoredToken};
 use super::{Auth, scopes, sheet, profile_place, token_place};
@@ -162,6 +164,7 @@ impl Auth {
     async fn connect_organisation(&self, row: AccountRow, patience: Duration, sign: Sign) -> Result<AccountRow> {
         let on = |error: Error| error.on_account(&row.id);
         let tenant = row.tenant().ok_or_else(|| on(Error::internal("An organisation's account names no organisation.")))?;
+        check_approver(&row)?;
         let app = self.app_of(&row)?;
         let asked = row.clone();
         self.step(move |me| me.not_elsewhere(&asked, sign)).await?;
@@ -170,7 +173,14 @@ impl Auth {
             match app.entra.app_only(tenant, &row.id, None).await {
                 Ok(grant) => match grant.roles() {
                     Some(roles) if roles.is_empty() => {}
-                    roles => return self.keep_organisation(&row, grant, roles.unwrap_or_default(), sign).await.map_err(on),
+                    roles => {
+                        match self.check_identity(app, &row, None, &grant).await {
+                            Ok(_) => {}
+                            Err(Doubt::Another(why)) => return Err(on(Error::new(ErrorKind::TokenRejected, format!("Microsoft's answer is not for this organisation: {why}. Nothing was stored; try again with resume.")))),
+                            Err(Doubt::Unsure(error)) => return Err(on(error)),
+                        }
+                        return self.keep_organisation(&row, grant, roles.unwrap_or_default(), sign).await.map_err(on);
+                    }
                 },
                 Err(Denied::Refused(refusal, _)) if refusal.not_yet() => {}
                 Err(denied) => return Err(on(denied.into_error(false))),
@@ -206,11 +216,12 @@ impl Auth {
             .step(move |me| me.vault.again(|| {
                 let row = me.store.account(&id)?.filter(|row| row.generation == generation);
                 let row = row.ok_or_else(|| Error::new(ErrorKind::Conflict, "The account was connected anew or disconnected meanwhile. Look at it again."))?;
+                check_approver(&row)?;
                 me.not_elsewhere(&row, sign)?;
                 let keys = me.vault.new_account_keys(&id, false, now)?;
                 let opened = me.vault.adopt(&id, &keys)?;
                 let version = me.store.token(&id)?.map_or(1, |token| token.version + 1);
-                let token = StoredToken { refresh_token: String::new(), access_token: grant.access_token.expose(str::to_owned) };
+                let token = StoredToken { refresh_token: String::new(), access_token: grant.access_token.expose(str::to_owned), subject: None, unproven: None };
                 let token = TokenRow { account_id: id.clone(), version, sealed: opened.secrets.seal(token_place(&id, version), &token.to_json()?)?, expires_at, refreshed_at: now };
                 let mut row = AccountRow { state: AccountState::Connected, state_since: now, problem: None, scopes: roles.clone(), connected_at: now, claims: None, access_ends_at: None, generation: generation + 1, ..row };
                 // What is carried over may be sealed with a key that is being replaced.

@@ -129,7 +129,7 @@ impl Auth {
         .await
     }
 
-    /// Checks that the callback came in time to the browser and the address it was meant for. Nothing is used up: whoever has only one half of it (a
+    /// Checks that the callback came in time to the browser it was meant for. Nothing is used up: whoever has only one half of it (a
     /// stolen callback, a stolen session) neither gets in nor spoils the sign-in of the one who has both.
     pub(super) async fn look(&self, callback: &Callback, binding: &str) -> Result<Attempt> {
         let hash = hash(&callback.state);
@@ -148,7 +148,6 @@ impl Auth {
         if !bool::from(attempt.binding.as_bytes().ct_eq(binding.as_bytes())) {
             return Err(Error::new(ErrorKind::TokenRejected, "The binding is not the one of this sign-in: the callback belongs to another browser or attempt. Pass the binding that connect gave for it."));
         }
-        callback.came_to(&attempt.redirect_uri)?;
         if is_used {
             return Err(used());
         }

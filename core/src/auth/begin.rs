@@ -5,7 +5,7 @@ use super::check::{check_context, check_extra, check_features, check_hint, check
 use super::token::Ask;
 use super::{Auth, scopes};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{AccountKind, AccountState, ConnectRequest, Feature, LinkRequest, SignIn, TenantRequest};
+use crate::model::{AccountKind, AccountState, ConnectRequest, Feature, LinkRequest, SignIn, TenantRequest, is_mail_address};
 use crate::pipeline::LoopbackReceiver;
 use crate::random;
 use crate::store::AccountRow;
@@ -132,7 +132,7 @@ impl Auth {
         };
         let (hint, claims) = self.step(move |me| {
             let profile = me.profile_of(&row)?;
-            let hint = Some(profile.address).filter(|a| !a.is_empty()).or(profile.login_hint);
+            let hint = Some(profile.address).filter(|a| is_mail_address(a)).or(profile.login_hint);
             Ok((hint, me.claims_of(&row)))
         })
         .await?;

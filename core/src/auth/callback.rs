@@ -1,17 +1,13 @@
 //! What came back with the browser. Hostile until proven otherwise.
 
-use super::check::is_loopback;
 use super::state::{Refusal, aadsts};
 use crate::error::{Error, ErrorKind, Result};
-use url::Url;
 use zeroize::Zeroizing;
 
 const LONGEST_CALLBACK: usize = 16 << 10;
 
 /// What came back with the browser: bounded, each name once, strictly decoded.
 pub(super) struct Callback {
-    /// Set when a whole URL was given.
-    url: Option<Url>,
     pub state: Zeroizing<String>,
     code: Option<Zeroizing<String>>,
     error: Option<Zeroizing<String>>,
@@ -26,17 +22,18 @@ pub(super) struct Callback {
 impl Callback {
     pub fn parse(text: &str) -> Result<Self> {
         if text.len() > LONGEST_CALLBACK {
-            return Err(Error::new(ErrorKind::LimitExceeded, "The callback is longer than 16 KB."));
+            return Err(Error::new(ErrorKind::LimitExceeded, "The callback is longer than 16 KB. The sign-in still stands: bring the URL or query as Microsoft sent it."));
         }
         if text.chars().any(char::is_control) {
-            return Err(Error::invalid("The callback holds control characters."));
+            return Err(Error::invalid("The callback holds control characters. The sign-in still stands: bring the URL or query as Microsoft sent it."));
         }
-        let (url, query) = if text.starts_with("https://") || text.starts_with("http://") {
-            let url = Url::parse(text).map_err(|_| Error::invalid("The callback is not a URL."))?;
-            let query = Zeroizing::new(url.query().unwrap_or_default().to_owned());
-            (Some(url), query)
-        } else {
-            (None, Zeroizing::new(text.strip_prefix('?').unwrap_or(text).to_owned()))
+        // Where the browser came to is said by the host's web framework, and behind a proxy it is often wrong: plain http, another host, a path alone. Only
+        // the parameters count; that they are for this sign-in is decided by state and binding.
+        let text = text.split_once('#').map_or(text, |(before, _)| before);
+        let query = match text.find(['/', '?', ':', '=', '&']).and_then(|at| text.get(at..)) {
+            // The parameters alone; their values may hold all of these characters.
+            Some(rest) if rest.starts_with(['=', '&']) => text,
+            _ => text.split_once('?').map_or("", |(_, query)| query),
         };
         const NAMES: [&str; 8] = ["state", "code", "error", "error_description", "error_subcode", "iss", "tenant", "admin_consent"];
         let mut found: [Option<Zeroizing<String>>; 8] = Default::default();
@@ -45,25 +42,12 @@ impl Callback {
             let name = decoded(name)?;
             let Some(slot) = NAMES.iter().position(|known| *known == name.as_str()).and_then(|at| found.get_mut(at)) else { continue };
             if slot.replace(decoded(value)?).is_some() {
-                return Err(Error::invalid("The callback names a parameter twice."));
+                return Err(Error::invalid("The callback names a parameter twice. The sign-in still stands: bring the URL or query as Microsoft sent it."));
             }
         }
         let [state, code, error, description, subcode, iss, tenant, admin_consent] = found;
-        let state = state.filter(|s| !s.is_empty() && s.len() <= 512).ok_or_else(|| Error::invalid("The callback has no state. Hand over the whole URL or query that Microsoft sent the browser to."))?;
-        Ok(Self { url, state, code, error, description, subcode, iss, tenant, admin_consent })
-    }
-
-    /// The address the browser came to is the one the sign-in was started with.
-    pub fn came_to(&self, redirect_uri: &str) -> Result<()> {
-        let Some(url) = &self.url else { return Ok(()) };
-        let same = Url::parse(redirect_uri).is_ok_and(|expected| {
-            // Entra ignores the port of a loopback address and adds a slash to an empty path.
-            url.scheme() == expected.scheme()
-                && url.host() == expected.host()
-                && (is_loopback(&expected) || url.port_or_known_default() == expected.port_or_known_default())
-                && url.path().trim_end_matches('/') == expected.path().trim_end_matches('/')
-        });
-        if same { Ok(()) } else { Err(Error::new(ErrorKind::TokenRejected, "The callback came to another address than this sign-in's redirect_uri. The sign-in is void; start it again.")) }
+        let state = state.filter(|s| !s.is_empty() && s.len() <= 512).ok_or_else(|| Error::invalid("The callback has no state, so it is not known which sign-in it is for. Hand over the whole URL or query that Microsoft sent the browser to; the sign-in still stands, and the right callback can be brought."))?;
+        Ok(Self { state, code, error, description, subcode, iss, tenant, admin_consent })
     }
 
     /// Microsoft's refusal, if it is one. It comes before everything else: the page for administrators says `admin_consent=True` even then.
@@ -78,7 +62,7 @@ impl Callback {
     }
 
     pub fn code(&self) -> Result<&str> {
-        self.code.as_ref().map(|c| c.as_str()).filter(|c| !c.is_empty()).ok_or_else(|| Error::invalid("The callback holds neither a code nor an error."))
+        self.code.as_ref().map(|c| c.as_str()).filter(|c| !c.is_empty()).ok_or_else(|| Error::invalid("The callback holds neither a code nor an error. The sign-in still stands: bring the whole URL or query that Microsoft sent the browser to."))
     }
 
     /// The administrator said yes.
@@ -89,7 +73,7 @@ impl Callback {
 
 /// Percent-decoding that refuses what is not whole or not UTF-8, where the usual one repairs.
 fn decoded(text: &str) -> Result<Zeroizing<String>> {
-    let bad = || Error::invalid("The callback is not properly encoded.");
+    let bad = || Error::invalid("The callback is not properly encoded. The sign-in still stands: bring the URL or query as Microsoft sent it.");
     let mut bytes = Zeroizing::new(Vec::with_capacity(text.len()));
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {

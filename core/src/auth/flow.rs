@@ -2,13 +2,15 @@
 
 use super::attempt::{Aim, Attempt};
 use super::callback::Callback;
+use super::identity::{Doubt, Expected};
 use super::check::refuse_personal;
 use super::state::{Class, Refusal};
 use super::token::{Denied, Grant};
 use super::{Application, Auth, Profile};
 use crate::config::PERSONAL_TENANT;
 use crate::error::{Error, ErrorKind, Remedy, Result};
-use crate::model::Account;
+use crate::json::{self, lenient};
+use crate::model::{Account, is_mail_address};
 use crate::pipeline::{AccessToken, Purpose, Request};
 use crate::trust::Identity;
 use serde::Deserialize;
@@ -52,6 +54,10 @@ impl Auth {
     pub(super) async fn keep_grant(&self, attempt: &Attempt, grant: Grant, iss: Option<&str>) -> Result<Account> {
         let app = self.choose_app(Some(&attempt.app))?;
         let identity = self.identify(app, attempt, &grant, iss).await?;
+        let expected = Expected { tenant_id: &identity.tenant_id, person: Some(&identity.user_id), subject: None, client_id: app.entra.client_id(), is_guest: identity.is_guest };
+        if let Err(Doubt::Another(why)) = self.named(&grant, &expected) {
+            return Err(Error::new(ErrorKind::TokenRejected, format!("Microsoft's answer contradicts itself: {why}. Nothing was stored; start the sign-in again.")));
+        }
         let profile = match attempt.aim {
             // Nothing but the identity was asked for, so Graph has nothing to say.
             Aim::Tenant => Profile { display_name: identity.address.rsplit_once('@').map(|(_, domain)| domain.to_owned()).unwrap_or_default(), ..Profile::default() },
@@ -93,9 +99,13 @@ impl Auth {
         #[derive(Default, Deserialize)]
         #[serde(default, rename_all = "camelCase")]
         struct Me {
+            #[serde(deserialize_with = "lenient::scalar")]
             id: Option<String>,
+            #[serde(deserialize_with = "lenient::scalar")]
             display_name: Option<String>,
+            #[serde(deserialize_with = "lenient::scalar")]
             mail: Option<String>,
+            #[serde(deserialize_with = "lenient::scalar")]
             user_principal_name: Option<String>,
         }
         let mut url = self.config.endpoints.graph.join("me").map_err(|_| Error::internal("The Graph address is not usable."))?;
@@ -104,7 +114,7 @@ impl Auth {
         request.bearer = Some(token);
         request.max_wait = Duration::from_secs(5);
         let me = match self.pipeline.send(request).await {
-            Ok(response) if response.status.is_success() => serde_json::from_slice::<Me>(&response.body).unwrap_or_default(),
+            Ok(response) if response.status.is_success() => json::read::<Me>(&response.body).unwrap_or_default(),
             _ => Me::default(),
         };
         // Personal accounts have another id in Graph than in their token.
@@ -113,7 +123,8 @@ impl Auth {
         }
         let first = |choices: [Option<String>; 3]| choices.into_iter().flatten().find(|t| !t.is_empty() && t.len() <= 1000).unwrap_or_default();
         Ok(Profile {
-            address: first([me.mail, me.user_principal_name, Some(identity.address.clone())]),
+            // A guest's user name is no address; what the person signed in with is.
+            address: first([me.mail.filter(|a| is_mail_address(a)), me.user_principal_name.filter(|a| is_mail_address(a)), Some(identity.address.clone()).filter(|a| is_mail_address(a))]),
             display_name: first([me.display_name, Some(identity.name.clone()), Some(identity.address.clone())]),
             ..Profile::default()
         })

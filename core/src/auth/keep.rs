@@ -1,12 +1,13 @@
 //! What a sign-in leaves in the store: account, keys and token become durable together.
 
+use super::approver::approver_of;
 use super::attempt::{Aim, Attempt, hash, hex};
 use super::token::{Grant, StoredToken};
 use super::{Auth, Profile, profile_place, scopes, token_place};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Account, AccountKind, AccountState, Event, Feature};
 use crate::random;
-use crate::store::{AccountRow, KeyPurpose, Lease, TokenRow};
+use crate::store::{AccountRow, Approver, KeyPurpose, Lease, TokenRow};
 use crate::trust::Identity;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -126,13 +127,20 @@ impl Auth {
         let token = match kind {
             AccountKind::Person => {
                 let version = self.store.token(&id)?.map_or(1, |row| row.version + 1);
-                let token = StoredToken { refresh_token: grant.refresh_token.as_deref().cloned().unwrap_or_default(), access_token: grant.access_token.expose(str::to_owned) };
+                let token = StoredToken { refresh_token: grant.refresh_token.as_deref().cloned().unwrap_or_default(), access_token: grant.access_token.expose(str::to_owned), subject: identity.subject.clone(), unproven: None };
                 Some(TokenRow { account_id: id.clone(), version, sealed: opened.secrets.seal(token_place(&id, version), &token.to_json()?)?, expires_at, refreshed_at: now })
             }
             // Who somebody is, is known now; the token has done its work.
             AccountKind::Link | AccountKind::Tenant => None,
         };
         let waits = kind == AccountKind::Tenant;
+        // What an administrator has proven for this account stays proven while it waits; a disconnected one begins anew.
+        let known_approver = earlier.filter(|row| row.kind == AccountKind::Tenant && row.state != AccountState::Disconnected).map(|row| row.approver);
+        let approver = match (waits, approver_of(identity), known_approver) {
+            (false, ..) => Approver::Unsaid,
+            (true, _, Some(Approver::Proven)) => Approver::Proven,
+            (true, said, _) => said,
+        };
         let row = AccountRow {
             tenant_id: identity.tenant_id.clone(),
             user_id,
@@ -140,7 +148,8 @@ impl Auth {
             app: wish.app,
             authority: wish.authority,
             state: if waits { AccountState::AwaitingAdmin } else { AccountState::Connected },
-            problem: waits.then(|| WAITS.to_owned()),
+            problem: waits.then(|| approver.problem().unwrap_or(WAITS).to_owned()),
+            approver,
             features: features.into_iter().collect(),
             scopes: grant.scopes.clone().unwrap_or_else(|| wish.scopes.iter().map(|s| scopes::short(s).to_owned()).collect()),
             extra_scopes: extra_scopes.into_iter().collect(),

@@ -4,6 +4,7 @@
 //! `shown` what hosts see.
 
 mod approval;
+mod approver;
 mod assertion;
 mod attempt;
 mod begin;
@@ -11,6 +12,7 @@ mod callback;
 mod check;
 mod device;
 mod flow;
+mod identity;
 mod keep;
 mod permissions;
 mod reach;

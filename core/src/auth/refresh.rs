@@ -1,16 +1,17 @@
 //! Hands out access tokens and renews them: one flight per account in this process, a lease among processes, and **durable before used**.
 
+use super::identity::Doubt;
 use super::state::{Class, Refusal};
 use super::token::{Denied, Grant, StoredToken};
 use super::{Auth, token_place};
 use crate::error::{Error, ErrorKind, Remedy, Result};
-use crate::model::{AccountKind, AccountState, Event};
+use crate::model::{AccountKind, AccountState, AuditKind, Event};
 use crate::pipeline::{AccessToken, TokenSource};
 use crate::random;
-use crate::store::{AccountRow, LEASE_MS, Lease, TokenRow, heartbeat};
+use crate::store::{AccountRow, Entry, LEASE_MS, Lease, TokenRow, heartbeat};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tracing::Instrument;
@@ -24,6 +25,10 @@ const LATER_MS: i64 = 60_000;
 const LAST_MS: i64 = 10_000;
 /// A token is new for so long: refused within it, the sign-in is to blame and not the token's age.
 const NEW_MS: i64 = 120_000;
+/// Fresh tokens refused one after another without a reason, until the account needs its person; and the time within which.
+const MOST_REFUSED: u32 = 2;
+const REFUSED_WITHIN_MS: i64 = 24 * 3_600_000;
+const NOT_ACCEPTED: &str = "Microsoft does not accept this account's sign-in, not even with a new token. Connect the account again.";
 const WITHDRAWN: &str = "The administrator's approval was taken back. Ask for it again with approval.";
 /// Its tokens may be older than those of the original, which go on to work.
 const COPIED: &str = "This store was copied or restored from a backup, and the sign-in in it does not count any more: the original, or the time since, has replaced it. \
@@ -41,6 +46,16 @@ pub(super) struct Desk(Mutex<Table>);
 struct Table {
     cached: HashMap<String, Cached>,
     flights: HashMap<String, Booked>,
+    /// Fresh tokens that Graph refused without saying why, one after another, nothing taken in between.
+    refused: HashMap<String, Refused>,
+    /// Accounts that wait for their person and are tried all the same, since somebody asked.
+    tried: HashSet<String>,
+}
+
+struct Refused {
+    token: AccessToken,
+    count: u32,
+    since: i64,
 }
 
 struct Booked {
@@ -107,11 +122,15 @@ impl TokenSource for Auth {
         Box::pin(async move { me.ok_or_else(crate::runtime::closed)?.give(account_id, stale, claims).await })
     }
 
-    fn refused(&self, account_id: String, token: AccessToken, claims: Option<String>) -> BoxFuture<'static, ()> {
+    fn accepted(&self, account_id: &str) {
+        self.desk.table().refused.remove(account_id);
+    }
+
+    fn refused(&self, account_id: String, token: AccessToken, claims: Option<String>, certain: bool) -> BoxFuture<'static, ()> {
         let me = self.me.upgrade();
         Box::pin(async move {
             let Some(me) = me else { return };
-            if let Err(e) = me.give_up(&account_id, &token, claims).await {
+            if let Err(e) = me.give_up(&account_id, &token, claims, certain).await {
                 tracing::debug!(target: "tidings::auth", kind = ?e.kind(), "a lasting refusal could not be noted");
             }
         })
@@ -123,6 +142,15 @@ impl Auth {
     pub fn forget(&self, account_id: &str) {
         self.desk.table().cached.remove(account_id);
         self.vault.forget(account_id);
+    }
+
+    /// Looks whether an account that waits for its person works after all: with a new token that opens it at Graph it is connected again, and otherwise
+    /// nothing changes.
+    pub async fn revive(&self, account_id: &str) -> Result<()> {
+        self.desk.table().tried.insert(account_id.to_owned());
+        let tried = self.token(account_id.to_owned(), None, None).await;
+        self.desk.table().tried.remove(account_id);
+        tried.map(drop)
     }
 
     /// Renews the token of an account that was misconfigured, if that is possible now; the account is then connected again.
@@ -202,10 +230,10 @@ impl Auth {
     }
 
     async fn renew(self: &Arc<Self>, account_id: &str, stale: Option<AccessToken>, claims: Option<String>) -> Result<AccessToken> {
-        if let Row::Usable(token) = self.read(account_id, &stale).await? {
+        if let Row::Usable(token) = self.read(account_id, &stale, claims.as_deref()).await? {
             return Ok(token);
         }
-        let lease = match self.lease(account_id, &stale).await? {
+        let lease = match self.lease(account_id, &stale, claims.as_deref()).await? {
             Ok(lease) => lease,
             Err(token) => return Ok(token),
         };
@@ -215,7 +243,7 @@ impl Auth {
     }
 
     /// Waits for the lease; meanwhile another process may have brought a newer token.
-    async fn lease(&self, account_id: &str, stale: &Option<AccessToken>) -> Result<Result<Lease, AccessToken>> {
+    async fn lease(&self, account_id: &str, stale: &Option<AccessToken>, claims: Option<&str>) -> Result<Result<Lease, AccessToken>> {
         let name = format!("refresh/{account_id}");
         let holder = random::token::<12>()?;
         for _ in 0..LEASE_STEPS {
@@ -224,7 +252,7 @@ impl Auth {
                 return Ok(Ok(lease));
             }
             self.clock.pause(LEASE_STEP).await;
-            if let Row::Usable(token) = self.read(account_id, stale).await? {
+            if let Row::Usable(token) = self.read(account_id, stale, claims).await? {
                 return Ok(Err(token));
             }
         }
@@ -233,7 +261,7 @@ impl Auth {
 
     async fn renew_under(self: &Arc<Self>, account_id: &str, stale: &Option<AccessToken>, claims: Option<&str>, lease: &Lease) -> Result<AccessToken> {
         // Between the first look and the lease somebody may have been here.
-        let Held { account, token: row, stored } = match self.read(account_id, stale).await? {
+        let Held { account, token: row, stored } = match self.read(account_id, stale, claims).await? {
             Row::Usable(token) => return Ok(token),
             Row::Renew(held) => *held,
         };
@@ -245,10 +273,15 @@ impl Auth {
         let answer = {
             let mut request = std::pin::pin!(async {
                 let tenant = self.tenant_of(&account, app);
-                match account.kind {
+                let answer = match account.kind {
                     // An organisation's account has no refresh token; the application asks in its own name.
                     AccountKind::Tenant => app.entra.app_only(tenant, account_id, claims).await,
                     AccountKind::Person | AccountKind::Link => app.entra.refresh(tenant, account_id, &stored.refresh_token, claims).await,
+                };
+                match (&answer, &stored.unproven) {
+                    // Perhaps it has been replaced by one that could not be proven when it came. What that one brings is checked like any other.
+                    (Err(Denied::Refused(refusal, _)), Some(unproven)) if refusal.class() == Class::Person => app.entra.refresh(tenant, account_id, unproven, claims).await,
+                    _ => answer,
                 }
             });
             // A lease that is lost does not stop the request: what it brings is stored only if nobody else stored anything meanwhile.
@@ -258,7 +291,14 @@ impl Auth {
             }
         };
         match answer {
-            Ok(grant) => self.keep_renewed(account, row, stored, grant, lease, stale, claims).await,
+            Ok(grant) => match self.check_identity(app, &account, stored.subject.as_deref(), &grant).await {
+                Ok(subject) => self.keep_renewed(account, row, stored, grant, subject, lease, stale, claims).await,
+                Err(Doubt::Another(why)) => Err(self.refuse_answer(&account, why).await),
+                Err(Doubt::Unsure(error)) => {
+                    self.put_aside(&account, row, stored, grant, lease).await?;
+                    Err(error)
+                }
+            },
             Err(Denied::Failed(error)) => {
                 tracing::warn!(target: "tidings::auth", account = account_id, kind = ?error.kind(), request_id = error.request_id(), "token not renewed");
                 Err(error)
@@ -269,7 +309,7 @@ impl Auth {
 
     /// Durable first. A token that could not be stored is not used: the next process would renew with a token that this one has replaced.
     #[allow(clippy::too_many_arguments)] // what was asked, with what, and what came of it
-    async fn keep_renewed(&self, account: AccountRow, row: TokenRow, stored: StoredToken, grant: Grant, lease: &Lease, stale: &Option<AccessToken>, claims: Option<&str>) -> Result<AccessToken> {
+    async fn keep_renewed(&self, account: AccountRow, row: TokenRow, stored: StoredToken, grant: Grant, subject: Option<String>, lease: &Lease, stale: &Option<AccessToken>, claims: Option<&str>) -> Result<AccessToken> {
         let now = self.now();
         let expires_at = now.saturating_add(i64::try_from(grant.lifetime.as_millis()).unwrap_or(0));
         let (id, generation, version) = (account.id.clone(), account.generation, row.version + 1);
@@ -280,6 +320,8 @@ impl Auth {
                 let token = StoredToken {
                     refresh_token: grant.refresh_token.as_deref().cloned().unwrap_or_else(|| stored.refresh_token.clone()),
                     access_token: grant.access_token.expose(str::to_owned),
+                    subject: subject.clone().or_else(|| stored.subject.clone()),
+                    unproven: None,
                 };
                 let plain = token.to_json()?;
                 me.vault.again(|| {
@@ -291,7 +333,7 @@ impl Auth {
             .await?;
         if !saved {
             // Disconnected, connected anew, or another process was quicker; what it stored is what counts.
-            return match self.read(&account.id, stale).await? {
+            return match self.read(&account.id, stale, claims).await? {
                 Row::Usable(token) => Ok(token),
                 Row::Renew(_) => Err(Error::new(ErrorKind::StoreBusy, "Another process changed this account meanwhile. Try again.")),
             };
@@ -305,12 +347,50 @@ impl Auth {
         Ok(access_token)
     }
 
+    /// The answer is somebody else's. Nothing of it is kept or used, and whoever the account belongs to has to sign in.
+    pub(super) async fn refuse_answer(&self, account: &AccountRow, why: &'static str) -> Error {
+        tracing::error!(target: "tidings::auth", account = account.id, why, "a renewal was refused");
+        let (state, words) = match account.kind {
+            AccountKind::Tenant => (AccountState::Misconfigured, format!("Microsoft's answer to a renewal was refused: {why}. Nothing of it was used. If it lasts, have whoever runs this program look at what stands between it and Microsoft.")),
+            AccountKind::Person | AccountKind::Link => (AccountState::NeedsReconnect, format!("Microsoft's answer to a renewal was refused, since it is not for this account: {why}. Nothing of it was used. Connect the account again.")),
+        };
+        let entry = Entry::new(AuditKind::SignInRefused, "A renewal was refused: Microsoft's answer was not for this account.").on(&account.id);
+        let now = self.now();
+        if let Err(e) = self.step(move |me| me.store.record(&[entry], now)).await {
+            tracing::warn!(target: "tidings::auth", account = account.id, kind = ?e.kind(), "a refused renewal could not be recorded");
+        }
+        if let Err(failed) = self.change_state(account, state, Some(words.clone())).await {
+            return failed;
+        }
+        match account.kind {
+            AccountKind::Tenant => Error::new(ErrorKind::Forbidden, words).with_remedy(Remedy::Developer),
+            AccountKind::Person | AccountKind::Link => Error::new(ErrorKind::NeedsReconnect, words),
+        }
+    }
+
+    /// Keeps the refresh token of an answer of which nobody can tell now whose it is: should Microsoft take the old one back, it is not lost. The token
+    /// in use stays the one in use, and what is kept is not asked with before that.
+    async fn put_aside(&self, account: &AccountRow, row: TokenRow, mut stored: StoredToken, grant: Grant, lease: &Lease) -> Result<()> {
+        let Some(brought) = grant.refresh_token.as_deref().filter(|brought| **brought != stored.refresh_token) else { return Ok(()) };
+        stored.unproven = Some(brought.clone());
+        let (id, generation, version, lease, now) = (account.id.clone(), account.generation, row.version + 1, lease.clone(), self.now());
+        self.step(move |me| {
+            let plain = stored.to_json()?;
+            me.vault.again(|| {
+                let sealed = me.vault.secrets(&id)?.seal(token_place(&id, version), &plain)?;
+                let row = TokenRow { account_id: id.clone(), version, sealed, ..row.clone() };
+                me.store.save_token(&row, generation, Some(&lease), now).map(drop)
+            })
+        })
+        .await
+    }
+
     async fn turned_down(&self, account: AccountRow, version: i64, refusal: Refusal, stale: &Option<AccessToken>, claims: Option<&str>) -> Result<AccessToken> {
         // Re-read first: a refusal of a token that another process has replaced says nothing.
         let id = account.id.clone();
         let current = self.step(move |me| me.store.token(&id)).await?;
         if current.as_ref().is_some_and(|current| current.version != version) {
-            return match self.read(&account.id, stale).await? {
+            return match self.read(&account.id, stale, claims).await? {
                 Row::Usable(token) => Ok(token),
                 Row::Renew(_) => Err(Error::new(ErrorKind::StoreBusy, "Another process renewed this account's token meanwhile. Try again.")),
             };
@@ -349,8 +429,12 @@ impl Auth {
     }
 
     /// Graph refuses a token that was fetched just now: another one of the same sign-in will fare no better.
-    async fn give_up(&self, account_id: &str, token: &AccessToken, claims: Option<String>) -> Result<()> {
+    async fn give_up(&self, account_id: &str, token: &AccessToken, claims: Option<String>, certain: bool) -> Result<()> {
         let now = self.now();
+        // One odd refusal is no reason to send a person to a sign-in page. That the next fresh token fares no better is.
+        if !certain && !self.goes_on(account_id, token, now) {
+            return Ok(());
+        }
         let asked_for_it = self.desk.table().cached.get(account_id).is_some_and(|c| c.token == *token && (claims.is_none() || c.claims == claims));
         if !asked_for_it {
             return Ok(());
@@ -372,9 +456,21 @@ impl Auth {
         }
         let (state, problem) = match account.kind {
             AccountKind::Tenant => (AccountState::Misconfigured, "Microsoft does not accept the application's own tokens. Ask an administrator whether the application is still approved."),
-            AccountKind::Person | AccountKind::Link => (AccountState::NeedsReconnect, "Microsoft does not accept this account's sign-in, not even with a new token. Connect the account again."),
+            AccountKind::Person | AccountKind::Link => (AccountState::NeedsReconnect, NOT_ACCEPTED),
         };
         self.change_state(&account, state, Some(problem.to_owned())).await
+    }
+
+    /// Counts a fresh token that was refused without a reason; whether it is one too many.
+    fn goes_on(&self, account_id: &str, token: &AccessToken, now: i64) -> bool {
+        let mut table = self.desk.table();
+        let counted = table.refused.entry(account_id.to_owned()).or_insert_with(|| Refused { token: token.clone(), count: 1, since: now });
+        if now.saturating_sub(counted.since) > REFUSED_WITHIN_MS {
+            *counted = Refused { token: token.clone(), count: 1, since: now };
+        } else if counted.token != *token {
+            *counted = Refused { token: token.clone(), count: counted.count + 1, since: counted.since };
+        }
+        counted.count >= MOST_REFUSED
     }
 
     async fn change_state(&self, account: &AccountRow, state: AccountState, problem: Option<String>) -> Result<()> {
@@ -393,8 +489,9 @@ impl Auth {
         Ok(())
     }
 
-    /// What the store holds now. A row's token is used if it is not the one that was refused and has a while to live.
-    async fn read(&self, account_id: &str, stale: &Option<AccessToken>) -> Result<Row> {
+    /// What the store holds now. A row's token is used if it is not the one that was refused and has a while to live; to a challenge it is an answer only
+    /// if it is known to have been asked for with the same `claims`. Another process may have renewed it without them.
+    async fn read(&self, account_id: &str, stale: &Option<AccessToken>, claims: Option<&str>) -> Result<Row> {
         let (id, now) = (account_id.to_owned(), self.now());
         let row = self
             .step(move |me| me.vault.again(|| {
@@ -404,7 +501,7 @@ impl Auth {
                     let why = account.problem.clone().unwrap_or_else(|| "An administrator must approve first. Ask for it with approval.".to_owned());
                     return Err(Error::new(ErrorKind::ConsentMissing, why).with_remedy(Remedy::Admin));
                 }
-                if account.state == AccountState::NeedsReconnect {
+                if account.state == AccountState::NeedsReconnect && !me.desk.table().tried.contains(&id) {
                     let why = account.problem.clone().unwrap_or_else(|| "Microsoft asks for a new sign-in. Connect the account again.".to_owned());
                     return Err(Error::new(ErrorKind::NeedsReconnect, why));
                 }
@@ -423,13 +520,14 @@ impl Auth {
             .await?;
         let (account, token, stored) = row;
         let access_token = AccessToken::new(stored.access_token.clone());
-        // Of a misconfigured account only a renewal tells whether it is mended, however long the stored token has to live.
-        let mended = account.state != AccountState::Misconfigured;
+        // Of a misconfigured account, or one that is tried again, only a renewal tells whether it is mended, however long the stored token has to live.
+        let mended = !matches!(account.state, AccountState::Misconfigured | AccountState::NeedsReconnect);
         let lives = mended && token.expires_at.saturating_sub(now) > EARLY_MS.min(token.expires_at.saturating_sub(token.refreshed_at) / 3);
         // Without a refresh token the token is used to its end, and then there is nothing left to ask with.
         let lasts = !stored.refresh_token.is_empty() || account.kind == AccountKind::Tenant;
         let lives = lives || (!lasts && mended && token.expires_at.saturating_sub(now) > LAST_MS);
-        if lives && Some(&access_token) != stale.as_ref() {
+        let holds = claims.is_none() || self.desk.table().cached.get(account_id).is_some_and(|c| c.token == access_token && c.claims.as_deref() == claims);
+        if lives && holds && Some(&access_token) != stale.as_ref() {
             self.desk.remember(account_id, access_token.clone(), account.generation, token.refreshed_at, token.expires_at);
             return Ok(Row::Usable(access_token));
         }

@@ -5,8 +5,9 @@
 //! Connected ── the person must act: invalid_grant, interaction_required ──▶ NeedsReconnect ── sign-in finished ──▶ Connected
 //! Connected ── the application is set up wrongly: invalid_client … ──▶ Misconfigured ── refresh ok ──▶ Connected
 //! Connected ── outage: network, 429, 5xx, unreadable ──▶ Connected (tokens untouched, an error for the caller)
+//! Connected ── a renewal for somebody else, Graph refuses even new tokens ──▶ NeedsReconnect ── verify works ──▶ Connected
 //! Connected ── access that was not granted for good has ended ──▶ NeedsReconnect
-//! (nothing) ── only an administrator can let this in ──▶ AwaitingAdmin ── approved ──▶ NeedsReconnect (a person) or, by a token, Connected (an organisation)
+//! (nothing) ── only an administrator can let this in ──▶ AwaitingAdmin ── approved ──▶ NeedsReconnect (a person) or, by a token, Connected (an organisation whose administrator has signed in)
 //! AwaitingAdmin ── declined, or nobody for 30 days ──▶ Declined ── approval asked for again ──▶ AwaitingAdmin
 //! any ── disconnect ──▶ Disconnected
 //! ```

@@ -1,33 +1,35 @@
 //! What the token endpoint is asked, what it answers, and the form in which an account's token is kept.
 
+mod answer;
 mod device;
 
 pub use device::DeviceCode;
 
+use answer::{EntraError, EntraToken};
+
 use super::assertion::Proof;
-use super::state::{Refusal, aadsts};
+use super::state::Refusal;
 use crate::clock::Clock;
 use crate::config::Endpoints;
 use crate::error::{Error, ErrorKind, Result};
+use crate::json::{self, lenient};
 use crate::pipeline::{AccessToken, MAX_TOKEN, Pipeline, Purpose, Request, Response, Safety};
 use crate::secret::{ClientCertificate, Secret};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use http::StatusCode;
-use oauth2::basic::{BasicRevocationErrorResponse, BasicTokenIntrospectionResponse, BasicTokenType};
+use oauth2::basic::{BasicRevocationErrorResponse, BasicTokenIntrospectionResponse};
 use oauth2::{
-    AuthType, AuthUrl, AuthorizationCode, Client, ClientId, ClientSecret, EndpointNotSet, EndpointSet, ExtraTokenFields, PkceCodeVerifier, RedirectUrl,
-    RefreshToken, RequestTokenError, StandardRevocableToken, StandardTokenResponse, TokenResponse, TokenUrl,
+    AuthType, AuthUrl, AuthorizationCode, Client, ClientId, ClientSecret, EndpointNotSet, EndpointSet, PkceCodeVerifier, RedirectUrl, RefreshToken,
+    RequestTokenError, StandardRevocableToken, TokenUrl,
 };
 use serde::{Deserialize, Serialize};
-use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use url::Url;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-const LONGEST_CLAIMS: usize = 8 << 10;
 const LONGEST_TOKEN: usize = 64 << 10;
 /// Pauses a token request may make in all; the caller's own request waits behind it.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -37,6 +39,12 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub struct StoredToken {
     pub refresh_token: String,
     pub access_token: String,
+    /// `sub` of the last id token that was verified; none in rows of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// Brought by a renewal of which nobody could tell yet whose it is. Asked with only when the other one is refused for good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unproven: Option<String>,
 }
 
 impl StoredToken {
@@ -54,6 +62,9 @@ pub struct Grant {
     pub access_token: AccessToken,
     pub refresh_token: Option<Zeroizing<String>>,
     pub id_token: Option<Zeroizing<String>>,
+    pub client_info: Option<Zeroizing<String>>,
+    /// The service's own time of the answer.
+    pub answered_at: Option<SystemTime>,
     pub scopes: Option<Vec<String>>,
     pub lifetime: Duration,
 }
@@ -64,7 +75,7 @@ impl Grant {
     pub fn roles(&self) -> Option<Vec<String>> {
         #[derive(Deserialize)]
         struct Claims {
-            #[serde(default)]
+            #[serde(default, deserialize_with = "lenient::scalars")]
             roles: Vec<String>,
         }
         let claims: Claims = self.access_token.expose(|token| {
@@ -120,58 +131,6 @@ type EntraClient = Client<
     EndpointNotSet,
     EndpointSet,
 >;
-type EntraToken = StandardTokenResponse<IdToken, BasicTokenType>;
-
-#[derive(Serialize, Deserialize)]
-pub struct IdToken {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    id_token: Option<String>,
-}
-
-impl ExtraTokenFields for IdToken {}
-
-impl fmt::Debug for IdToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("IdToken(…)")
-    }
-}
-
-/// Entra's error body, as much as decides.
-#[derive(Serialize, Deserialize)]
-pub struct EntraError {
-    error: String,
-    #[serde(default)]
-    error_description: Option<String>,
-    #[serde(default)]
-    error_codes: Option<Vec<u32>>,
-    #[serde(default)]
-    suberror: Option<String>,
-    #[serde(default)]
-    claims: Option<String>,
-}
-
-impl oauth2::ErrorResponse for EntraError {}
-
-impl fmt::Debug for EntraError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("EntraError")
-    }
-}
-
-impl fmt::Display for EntraError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Entra refused")
-    }
-}
-
-impl From<EntraError> for Refusal {
-    fn from(body: EntraError) -> Self {
-        let aadsts = body.error_codes.and_then(|codes| codes.first().copied()).or_else(|| aadsts(body.error_description.as_deref()?));
-        let claims = body.claims.filter(|text| text.len() <= LONGEST_CLAIMS && serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text).is_ok());
-        Self { error: body.error, suberror: body.suberror.unwrap_or_default(), aadsts, claims }
-    }
-}
-
 impl Entra {
     pub fn new(pipeline: Arc<Pipeline>, clock: Arc<dyn Clock>, endpoints: &Endpoints, client_id: &str, credential: Credential) -> Self {
         Self { pipeline, clock, login: endpoints.login.clone(), graph_prefix: endpoints.scope_prefix(), client_id: client_id.to_owned(), credential }
@@ -313,6 +272,7 @@ struct Wire {
     account_id: Option<String>,
     share: String,
     request_id: Arc<std::sync::Mutex<Option<String>>>,
+    answered_at: Arc<std::sync::Mutex<Option<SystemTime>>>,
 }
 
 type Failure = RequestTokenError<Error, EntraError>;
@@ -326,20 +286,24 @@ impl Wire {
             account_id: account_id.map(str::to_owned),
             share: entra.share(tenant),
             request_id: Arc::default(),
+            answered_at: Arc::default(),
         }
     }
 
     fn call(&self) -> impl Fn(oauth2::HttpRequest) -> futures_util::future::BoxFuture<'static, Result<oauth2::HttpResponse>> + Send + Sync + use<> {
         let (pipeline, proof, safety, noted) = (self.pipeline.clone(), self.proof.clone(), self.safety, self.request_id.clone());
+        let timed = self.answered_at.clone();
         let (account_id, share) = (self.account_id.clone(), self.share.clone());
         move |mut asked| {
             let (pipeline, proof, account_id, share, noted) = (pipeline.clone(), proof.clone(), account_id.clone(), share.clone(), noted.clone());
+            let timed = timed.clone();
             Box::pin(async move {
                 if let Some(proof) = proof {
                     proof.attach(asked.body_mut())?;
                 }
                 let response = pipeline.send(request(asked, safety, account_id, share)?).await?;
                 *noted.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = response.request_id.clone();
+                *timed.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = response.header("date").and_then(|date| httpdate::parse_http_date(date).ok());
                 answer(response)
             })
         }
@@ -349,7 +313,10 @@ impl Wire {
         let request_id = self.request_id.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
         let unreadable = |request_id| Denied::Failed(Error::new(ErrorKind::Upstream, "Microsoft's sign-in service answered something unreadable. Try again later.").with_request_id(request_id));
         match answer {
-            Ok(token) => grant(token).ok_or_else(|| unreadable(request_id)),
+            Ok(token) => {
+                let answered_at = self.answered_at.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+                token.grant().map(|grant| Grant { answered_at, ..grant }).ok_or_else(|| unreadable(request_id))
+            }
             Err(RequestTokenError::ServerResponse(body)) => Err(Denied::Refused(body.into(), request_id)),
             Err(RequestTokenError::Request(error)) => Err(Denied::Failed(error)),
             Err(RequestTokenError::Parse(_, mut body)) => {
@@ -383,33 +350,12 @@ fn answer(response: Response) -> Result<oauth2::HttpResponse> {
         let status = response.status.as_u16();
         return Err(Error::new(ErrorKind::Upstream, format!("Microsoft's sign-in service answered HTTP {status}. Try again later.")).with_request_id(response.request_id));
     }
-    let mut answer = http::Response::new(response.body.to_vec());
+    // Put right here, since the crate reads the bytes as they are. It would also refuse JSON that is called something else.
+    let mut answer = http::Response::new(json::text(&response.body).into_owned().into_bytes());
     *answer.status_mut() = response.status;
-    *answer.headers_mut() = response.headers;
     // The buffer held tokens. If nobody else looks at it, it is wiped; the copy is wiped by its reader or small and short-lived.
     if let Ok(mut body) = response.body.try_into_mut() {
         body.as_mut().zeroize();
     }
     Ok(answer)
-}
-
-/// None: it is not a bearer token one can use.
-fn grant(token: EntraToken) -> Option<Grant> {
-    let fits = |text: &str| !text.is_empty() && text.len() <= LONGEST_TOKEN && text.bytes().all(|b| (0x21..0x7f).contains(&b));
-    let access = token.access_token().secret();
-    if !matches!(token.token_type(), BasicTokenType::Bearer) || !fits(access) {
-        return None;
-    }
-    let refresh_token = token.refresh_token().map(|t| Zeroizing::new(t.secret().clone()));
-    if refresh_token.as_ref().is_some_and(|t| !fits(t)) {
-        return None;
-    }
-    Some(Grant {
-        access_token: AccessToken::new(access.clone()),
-        refresh_token,
-        id_token: token.extra_fields().id_token.clone().map(Zeroizing::new),
-        scopes: token.scopes().map(|scopes| super::scopes::granted(&scopes.iter().map(|s| s.as_str()).collect::<Vec<_>>().join(" "))),
-        // Without a lifetime it is taken as short: asking early costs one request.
-        lifetime: token.expires_in().unwrap_or(Duration::from_secs(600)).min(Duration::from_secs(48 * 3600)),
-    })
 }

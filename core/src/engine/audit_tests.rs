@@ -81,7 +81,8 @@ pub(super) fn fill(engine: &Engine, id: &str, owner: &str, messages: usize) {
             seen: vec![],
             suspects: vec![],
             quarantined: vec![],
-            cursor: Cursor { link, version, is_delta: true },
+            cursor: Some(Cursor { link, version, is_delta: true }),
+            page_size: None,
             completes_pass: false,
             now: 1,
         };

@@ -21,7 +21,7 @@ impl Engine {
         Ok(Arc::new(DeviceSignIn::new(self.inner.clone(), device)))
     }
 
-    /// Starts to connect an organisation. The sign-in proves which one; the account it gives awaits the administrator's `approval` and then gets
+    /// Starts to connect an organisation. The sign-in proves which one, and by `wids` that the person may approve; the account it gives awaits the administrator's `approval` and then gets
     /// tokens of its own. Errors: as `connect`; Forbidden (personal accounts).
     /// Source: Microsoft identity platform, admin consent; OAuth 2.0 client credentials flow.
     pub async fn connect_tenant(&self, request: TenantRequest) -> Result<SignIn> {
@@ -89,7 +89,7 @@ impl Engine {
     }
 
     /// Looks whether the approval came without a callback: an organisation's account is then connected. A person's account says that the person signs in again.
-    /// Errors: NotFound, NotConnected, Network, ConsentMissing (not yet), Forbidden (a wrong registration), Conflict (another owner has this organisation).
+    /// Errors: NotFound, NotConnected, Network, ConsentMissing (not yet), Forbidden (a wrong registration, or nobody who may approve has signed in), Conflict (another owner has this organisation).
     pub async fn resume(&self, account_id: String, owner: Option<String>) -> Result<Account> {
         let inner = self.inner.clone();
         self.inner
@@ -103,7 +103,8 @@ impl Engine {
             .await
     }
 
-    /// Asks Microsoft who the account is and whether its mailbox can be reached; sends a mail to itself if a test message is asked for.
+    /// Asks Microsoft who the account is and whether its mailbox can be reached; sends a mail to itself if a test message is asked for. An account that needs
+    /// its person is tried once more: if a renewed token opens it, it is connected again.
     /// Errors: NotFound, NotConnected, NeedsReconnect, Network.
     pub async fn verify(&self, account_id: String, test_message: bool, owner: Option<String>) -> Result<Verification> {
         self.verify_account(account_id, test_message, owner).await

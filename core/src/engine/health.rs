@@ -6,7 +6,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::{AccountFilter, AccountHealth, AccountState, Badge, Feature, Health, Transport};
 use crate::runtime::blocking;
 use crate::store::{AccountRow, HealthError, HealthRow};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// A daily sync that is an hour late is still healthy.
 const FRESH_MS: i64 = 25 * 3_600_000;
@@ -28,13 +28,26 @@ impl Inner {
         let (store, of) = (self.store.clone(), owner.clone());
         let rows = blocking(move || {
             let rows = store.accounts(&AccountFilter { owner: Some(of), state: None })?;
-            rows.into_iter().map(|row| Ok((store.health(&row.id)?, store.parked_sends(&row.id)?, row))).collect::<Result<Vec<_>>>()
+            let facts = |row: AccountRow| {
+                let count = store.count_quarantine(&row.id)?;
+                let oldest = if count > 0 { store.quarantine(&row.id, 1)?.pop() } else { None };
+                Ok((store.health(&row.id)?, store.parked_sends(&row.id)?, count, oldest.map(|item| item.reason), row))
+            };
+            rows.into_iter().map(facts).collect::<Result<Vec<_>>>()
         })
         .await?;
         let now = to_ms(self.clock.now());
+        let insecure = self.pipeline.insecure();
         let accounts: Vec<AccountHealth> = rows
             .iter()
-            .map(|(facts, parked, row)| with_parked(*parked, judge(row, facts, now, self.sync.since_success(&row.id, facts.last_success_at))))
+            .map(|(facts, parked, count, reason, row)| {
+                let health = judge(row, facts, now, self.sync.since_success(&row.id, facts.last_success_at));
+                let health = with_parked(*parked, with_quarantine(health, row, *count, reason.as_deref().unwrap_or_default()));
+                match &insecure {
+                    Some((at, error)) if row.state == AccountState::Connected => cut_off(health, *at, error),
+                    _ => health,
+                }
+            })
             .collect();
         let badge = accounts.iter().map(|a| a.badge).max();
         let badge = badge.ok_or_else(|| Error::new(ErrorKind::NotFound, "This owner has no account. Connect one first."))?;
@@ -69,8 +82,33 @@ fn judge(row: &AccountRow, facts: &HealthRow, now: i64, since: Option<Duration>)
         last_error_at: error.map(|e| from_ms(e.at)),
         last_error_kind: error.map(|e| e.kind),
         last_error: error.map(|e| e.reason.clone()).or_else(|| row.problem.clone().filter(|_| !connected)),
+        quarantined: 0,
         parked_sends: 0,
         next_step,
+    }
+}
+
+/// What is set aside keeps an account that is otherwise well below healthy. `reason`: that of the oldest.
+fn with_quarantine(mut health: AccountHealth, row: &AccountRow, count: u32, reason: &str) -> AccountHealth {
+    health.quarantined = count;
+    if count > 0 && health.badge == Badge::Healthy && row.features.contains(&Feature::MailSync) {
+        health.badge = Badge::Incomplete;
+        let reason = reason.trim_end_matches('.');
+        let step = format!("{count} of the mailbox could not be read ({reason}). Later syncs ask again by themselves; if it lasts, see what quarantined lists.");
+        health.next_step = if health.next_step.is_empty() { step } else { format!("{} {step}", health.next_step) };
+    }
+    health
+}
+
+/// No connection of this engine is secure, so no account works until somebody mends a setting.
+fn cut_off(health: AccountHealth, at: SystemTime, error: &Error) -> AccountHealth {
+    AccountHealth {
+        badge: Badge::Error,
+        last_error_at: Some(at),
+        last_error_kind: Some(error.kind()),
+        last_error: Some(error.reason().to_owned()),
+        next_step: of_kind(ErrorKind::InvalidInput).to_owned(),
+        ..health
     }
 }
 
@@ -179,6 +217,17 @@ mod tests {
             let told = error.filter(|(at, _)| *at > NOW - 700 * HOUR);
             assert_eq!((health.last_error_kind, health.last_error.as_deref()), (told.map(|e| e.1), told.map(|_| "why")));
         }
+    }
+
+    #[test]
+    fn what_is_set_aside_is_below_healthy_and_hides_nothing_worse() {
+        let account = row(AccountState::Connected);
+        let health = with_quarantine(of(Some(NOW), None), &account, 2, "it broke.");
+        assert_eq!((health.badge, health.quarantined), (Badge::Incomplete, 2));
+        assert!(health.next_step.contains("2 of the mailbox could not be read (it broke)"), "{}", health.next_step);
+        assert_eq!(with_quarantine(of(Some(NOW), None), &account, 0, "").badge, Badge::Healthy);
+        assert_eq!(with_quarantine(of(Some(NOW - 26 * HOUR), None), &account, 2, "it broke.").badge, Badge::Stale);
+        assert!(Badge::Healthy < Badge::Incomplete && Badge::Incomplete < Badge::NeverSynced);
     }
 
     #[test]

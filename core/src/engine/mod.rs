@@ -35,6 +35,7 @@ use crate::keeping::Keeping;
 use crate::metrics::Meters;
 use crate::model::*;
 use crate::outbox::{DISCONNECTED, Outbox, check_draft};
+use crate::pipeline::Pipeline;
 use crate::runtime::{Runtime, blocking};
 use crate::secret::RootKey;
 use crate::store::{AccountRow, Store};
@@ -69,6 +70,7 @@ struct Inner {
     news: watch::Sender<u64>,
     send_timeout: Duration,
     meters: Meters,
+    pipeline: Arc<Pipeline>,
 }
 
 impl Engine {
@@ -104,7 +106,7 @@ impl Engine {
     /// Ends a sign-in with the URL the browser came back to. Works once per attempt, also after a restart; runs to its end when the caller stops waiting.
     /// Also takes the callback of an `Approval`. Errors: InvalidInput, Conflict (already used, or another person than the account's), Cancelled (declined or
     /// expired), ConsentMissing (an administrator must approve first: `account_id` names the stored account, for `approval`), Forbidden (a policy, a wrong
-    /// registration, a guest who would connect an organisation), LimitExceeded (20 accounts of the owner wait already), TokenRejected (it failed its checks, or Microsoft does not take its code any more: start again), Network (the same callback can be
+    /// registration, a guest who would connect an organisation, nobody who may approve for it), LimitExceeded (20 accounts of the owner wait already), TokenRejected (it failed its checks, or Microsoft does not take its code any more: start again), Network (the same callback can be
     /// brought again).
     pub async fn finish_connect(&self, callback_url: String, binding: String) -> Result<Account> {
         let inner = self.inner.clone();
@@ -216,6 +218,19 @@ impl Engine {
             .finish(async move {
                 inner.owned(&account_id, owner.as_deref()).await?;
                 inner.reader.folders(account_id).await
+            })
+            .await
+    }
+
+    /// What of the mailbox is set aside because it could not be read or told, oldest first, 1,000 at the most. Each is asked for again by the syncs to come,
+    /// with growing pauses, and leaves this list when it can be read or is gone. Touches no network. Errors: NotFound.
+    pub async fn quarantined(&self, account_id: String, owner: Option<String>) -> Result<Vec<QuarantinedItem>> {
+        let inner = self.inner.clone();
+        self.inner
+            .runtime
+            .finish(async move {
+                inner.owned(&account_id, owner.as_deref()).await?;
+                inner.reader.quarantined(account_id).await
             })
             .await
     }

@@ -86,7 +86,7 @@ pub fn open(config: Config, root_key: Arc<RootKey>, test_clock: Option<Arc<TestC
     let meters = pipeline.meters().clone();
     meters.sends_parked.add(copied.parked);
     tell_of_copy(copied);
-    let graph = Graph::new(pipeline, endpoints);
+    let graph = Graph::new(pipeline.clone(), endpoints);
     let outbox = Outbox::new(store.clone(), vault.clone(), graph.clone(), clock.clone(), bell.clone());
     let reader = Reader { store: store.clone(), vault: vault.clone(), graph, clock: clock.clone(), news: news.clone(), content: config.content };
     let sync = Sync::new(reader.clone(), bell.clone(), config.page_size, config.folders);
@@ -107,7 +107,7 @@ pub fn open(config: Config, root_key: Arc<RootKey>, test_clock: Option<Arc<TestC
     runtime.background(super::keeping::renew_keys(vault.clone(), clock.clone(), runtime.stop()));
     let send_timeout = Duration::from_millis(u64::from(config.send_timeout_ms));
     tracing::info!(target: "tidings::engine", version = env!("CARGO_PKG_VERSION"), content = ?config.content, "opened");
-    Ok(Arc::new(Inner { runtime, clock, store, vault, auth, outbox, sync, reader, keeping, bell, news, send_timeout, meters }))
+    Ok(Arc::new(Inner { runtime, clock, store, vault, auth, outbox, sync, reader, keeping, bell, news, send_timeout, meters, pipeline }))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use super::{Engine, Inner};
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::Caller;
-use crate::model::*;
+use crate::model::{is_mail_address, *};
 use crate::pipeline::Priority;
 use std::time::Duration;
 
@@ -14,8 +14,11 @@ impl Engine {
         let inner = self.inner.clone();
         let mut found = self.inner.runtime.finish(async move { inner.look_at(&account_id, owner.as_deref()).await }).await?;
         if test_message {
-            if !matches!(found.mailbox, MailboxState::Reachable | MailboxState::NotAsked) || found.account.address.is_empty() {
+            if !matches!(found.mailbox, MailboxState::Reachable | MailboxState::NotAsked) {
                 found.problems.push("No test message was sent, since the mailbox cannot be used.".to_owned());
+                return Ok(found);
+            }
+            if !is_mail_address(&found.account.address) {
                 return Ok(found);
             }
             let receipt = self.send(Draft::Mail { mail: to_itself(&found.account) }).await?;
@@ -35,6 +38,12 @@ impl Inner {
         match row.state {
             AccountState::Connected => {}
             AccountState::Disconnected => return refuse(ErrorKind::NotConnected, "The account is disconnected. Connect it again."),
+            // Perhaps what refused it has passed.
+            AccountState::NeedsReconnect if row.kind == AccountKind::Person => match self.auth.revive(account_id).await {
+                Ok(()) => {}
+                Err(e) if matches!(e.kind(), ErrorKind::Network | ErrorKind::Throttled | ErrorKind::StoreBusy) => return Err(e.on_account(account_id)),
+                Err(_) => return self.still_waits(account_id).await,
+            },
             AccountState::NeedsReconnect => return refuse(ErrorKind::NeedsReconnect, "Microsoft asks for a new sign-in. Connect the account again."),
             AccountState::AwaitingAdmin | AccountState::Declined => return refuse(ErrorKind::ConsentMissing, "An administrator must approve first. Ask for it with approval."),
             // Perhaps mended meanwhile; only a renewal can tell.
@@ -47,14 +56,25 @@ impl Inner {
             let account = self.auth.account(account_id).await?;
             return Ok(Verification { problems: account.warnings.clone(), account, mailbox: MailboxState::NotAsked, test_message: None });
         }
-        let caller = Caller { account_id: account_id.to_owned(), priority: Priority::User, max_wait: PATIENCE };
+        let caller = Caller { account_id: account_id.to_owned(), user_id: String::new(), priority: Priority::User, max_wait: PATIENCE };
         let person = self.reader.graph.me(&caller).await?;
-        let account = self.auth.renew_profile(account_id, person.id.as_deref(), person.mail.or(person.user_principal_name), person.display_name).await?;
+        let account = self.auth.renew_profile(account_id, person.id.as_deref(), person.address(), person.display_name).await?;
         let asks_mail = row.features.iter().any(|f| matches!(f, Feature::MailSend | Feature::MailSync));
         let mailbox = if asks_mail { self.reader.graph.mailbox(&caller).await? } else { MailboxState::NotAsked };
         let mut problems: Vec<String> = told(mailbox).map(str::to_owned).into_iter().collect();
+        if !is_mail_address(&account.address) {
+            problems.push("Microsoft names no mail address for this person, as for guests, so mail to the account itself cannot be sent.".to_owned());
+        }
         problems.extend(account.warnings.iter().cloned());
         Ok(Verification { account, mailbox, test_message: None, problems })
+    }
+}
+
+impl Inner {
+    /// What it was refused for last.
+    async fn still_waits(&self, account_id: &str) -> Result<Verification> {
+        let problem = self.row(account_id).await?.problem;
+        Err(Error::new(ErrorKind::NeedsReconnect, problem.unwrap_or_else(|| "Microsoft asks for a new sign-in. Connect the account again.".to_owned())).on_account(account_id))
     }
 }
 

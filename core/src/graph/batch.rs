@@ -1,29 +1,35 @@
-//! Many small reads in one request. Each item has its own outcome; one that was refused goes again alone.
+//! Many small reads in one request. Each item has its own outcome, and one that fails spoils nothing but itself.
 
 use super::{Caller, Graph, IMMUTABLE, fault, wire};
 use crate::error::{Error, ErrorKind, Result};
+use crate::json::{self, lenient};
 use crate::pipeline::{Safety, parse_retry_after};
 use crate::random;
 use http::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 use std::time::Duration;
 
 const MOST_ITEMS: usize = 20;
-/// Rounds in which an item that was refused or failed goes again.
+/// Rounds in which an item that was throttled goes again.
 const ROUNDS: u32 = 6;
+/// How often one item may fail.
+const MOST_FAILURES: u32 = 3;
+/// Batches in a row that may fail as a whole while the one that breaks them is looked for; more than that is an outage.
+const MOST_BROKEN: u32 = 6;
 
 /// Which refusals of an item mean that there is nothing.
 pub(super) type Absent = fn(StatusCode, &[u8]) -> bool;
 
 #[derive(Serialize)]
 struct Envelope<'a> {
-    requests: Vec<Item<'a>>,
+    requests: Vec<Asked<'a>>,
 }
 
 #[derive(Serialize)]
-struct Item<'a> {
+struct Asked<'a> {
     id: String,
     method: &'static str,
     url: &'a str,
@@ -34,100 +40,168 @@ struct Item<'a> {
 #[derive(Deserialize)]
 struct Answers<'a> {
     #[serde(borrow)]
-    responses: Vec<Answer<'a>>,
+    responses: Vec<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
 struct Answer<'a> {
-    id: String,
-    status: u16,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::scalar")]
+    id: Option<String>,
+    #[serde(default, deserialize_with = "lenient::scalar")]
+    status: Option<i64>,
+    #[serde(default, deserialize_with = "lenient::object")]
     headers: Option<HashMap<String, serde_json::Value>>,
     #[serde(borrow, default)]
     body: Option<&'a RawValue>,
 }
 
-impl Graph {
-    /// GETs of `paths` below Graph's root (`/me/…`), in their order; None: `absent` says so of its answer. Any other refusal of an item is an error of the whole.
-    pub(super) async fn batch_get(&self, caller: &Caller, paths: &[String], absent: Absent) -> Result<Vec<Option<String>>> {
-        let mut found: Vec<Option<String>> = Vec::with_capacity(paths.len());
-        for chunk in paths.chunks(MOST_ITEMS) {
-            let mut open: Vec<usize> = (0..chunk.len()).collect();
-            let mut done: HashMap<usize, Option<String>> = HashMap::new();
-            let mut round = 0;
-            while !open.is_empty() {
-                let again = self.round(caller, chunk, &open, absent, &mut done).await?;
-                open = again.open;
-                if open.is_empty() {
-                    break;
-                }
-                // The fence makes the next round wait out of the caller's own purse, and everybody else's request on this mailbox with it.
-                self.pipeline.hold(&caller.account_id, again.wait);
-                round += 1;
-                if round >= ROUNDS {
-                    return Err(again.why.on_account(&caller.account_id));
-                }
-            }
-            found.extend((0..chunk.len()).map(|n| done.remove(&n).flatten()));
-        }
-        Ok(found)
-    }
-
-    async fn round(&self, caller: &Caller, paths: &[String], open: &[usize], absent: Absent, done: &mut HashMap<usize, Option<String>>) -> Result<Again> {
-        let headers = BTreeMap::from([("Prefer", IMMUTABLE)]);
-        let requests = open.iter().filter_map(|n| Some(Item { id: (n + 1).to_string(), method: "GET", url: paths.get(*n)?, headers: headers.clone() })).collect();
-        let body = serde_json::to_vec(&Envelope { requests }).map_err(|_| Error::internal("A batch could not be written."))?;
-        let response = self.ask(self.write(caller, Method::POST, self.url("$batch", &[])?, body, Safety::Repeatable)).await?;
-        if wire::too_deep(&response.body) {
-            return Err(wire::unreadable());
-        }
-        let text = wire::text(&response.body);
-        let answers: Answers<'_> = serde_json::from_str(&text).map_err(|_| wire::unreadable())?;
-        let mut answers: HashMap<String, Answer<'_>> = answers.responses.into_iter().map(|a| (a.id.clone(), a)).collect();
-        let mut again = Again { open: Vec::new(), wait: Duration::ZERO, why: wire::unreadable() };
-        for n in open {
-            let Some(answer) = answers.remove(&(n + 1).to_string()) else {
-                return Err(Error::new(ErrorKind::Upstream, "A batch came back without one of its answers. Try again later.").with_request_id(response.request_id));
-            };
-            let body = answer.body.map_or("", RawValue::get);
-            let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-            if status.is_success() {
-                done.insert(*n, Some(body.to_owned()));
-                continue;
-            }
-            if absent(status, body.as_bytes()) {
-                done.insert(*n, None);
-                continue;
-            }
-            let error = fault::error(status, body.as_bytes()).with_request_id(response.request_id.clone());
-            match error.kind() {
-                ErrorKind::Throttled | ErrorKind::Upstream => {
-                    let wait = answer.wait(self.pipeline.clock().now());
-                    again.wait = again.wait.max(wait);
-                    again.why = error.with_retry_after_ms(u64::try_from(wait.as_millis()).ok());
-                    again.open.push(*n);
-                }
-                _ => return Err(error.on_account(&caller.account_id)),
-            }
-        }
-        Ok(again)
-    }
+/// What came of one of several reads.
+#[derive(Debug)]
+pub(super) enum Item {
+    Found(String),
+    /// There is none.
+    Absent,
+    /// This one was refused, or fails however often it is asked for; the others are not concerned.
+    Failed(Error),
 }
 
-struct Again {
-    open: Vec<usize>,
-    wait: Duration,
+/// The rest of a batch that was not answered for good yet.
+struct Open {
+    at: usize,
+    failures: u32,
     why: Error,
 }
 
+impl Graph {
+    /// GETs of `paths` below Graph's root (`/me/…`), in their order; `absent` says which refusals mean that there is nothing. Errors are about the mailbox or
+    /// the way there: what is wrong with one item is told of that item. A batch that fails as a whole is asked for in halves, so that the one that breaks it
+    /// is found.
+    pub(super) async fn batch_get(&self, caller: &Caller, paths: &[String], absent: Absent) -> Result<Vec<Item>> {
+        let mut items: Vec<Option<Item>> = paths.iter().map(|_| None).collect();
+        let mut work: Vec<Range<usize>> = (0..paths.len()).step_by(MOST_ITEMS).map(|from| from..(from + MOST_ITEMS).min(paths.len())).collect();
+        work.reverse();
+        let mut broken = 0;
+        while let Some(part) = work.pop() {
+            let error = match self.part(caller, paths, part.clone(), absent, &mut items).await {
+                Ok(()) => {
+                    broken = 0;
+                    continue;
+                }
+                Err(error) => error,
+            };
+            let is_large = error.kind() == ErrorKind::LimitExceeded;
+            if !is_large && !matches!(error.kind(), ErrorKind::Upstream | ErrorKind::InvalidInput) {
+                return Err(error);
+            }
+            broken += u32::from(!is_large);
+            if part.len() > 1 && broken <= MOST_BROKEN {
+                let middle = part.start + part.len() / 2;
+                work.extend([middle..part.end, part.start..middle]);
+            } else if part.len() == 1 && (is_large || broken <= MOST_BROKEN) {
+                set(&mut items, part.start, Item::Failed(error));
+            } else {
+                return Err(error);
+            }
+        }
+        let missing = || Item::Failed(Error::new(ErrorKind::Upstream, "A batch came back without one of its answers. Try again later."));
+        Ok(items.into_iter().map(|item| item.unwrap_or_else(missing)).collect())
+    }
+
+    /// One batch, until each of its items has its answer.
+    async fn part(&self, caller: &Caller, paths: &[String], part: Range<usize>, absent: Absent, items: &mut [Option<Item>]) -> Result<()> {
+        let size = part.len();
+        let mut open: Vec<(usize, u32)> = part.map(|at| (at, 0)).collect();
+        for round in 1.. {
+            let (again, wait) = self.round(caller, paths, &open, absent, items).await?;
+            let is_throttled = again.iter().any(|item| item.why.kind() == ErrorKind::Throttled);
+            // A mailbox that is throttled as a whole is not a matter of single items.
+            if round >= ROUNDS && is_throttled && again.len() * 2 > size && size > 1 {
+                return Err(again.into_iter().map(|item| item.why).find(|why| why.kind() == ErrorKind::Throttled).unwrap_or_else(wire::unreadable));
+            }
+            open.clear();
+            for item in again {
+                if round >= ROUNDS || item.failures >= MOST_FAILURES {
+                    set(items, item.at, Item::Failed(item.why));
+                } else {
+                    open.push((item.at, item.failures));
+                }
+            }
+            if open.is_empty() {
+                break;
+            }
+            if is_throttled {
+                // The fence makes the next round wait out of the caller's own patience, and everybody else's request on this mailbox with it.
+                self.pipeline.hold(&caller.account_id, wait);
+            } else {
+                self.pipeline.clock().pause(wait).await;
+            }
+        }
+        Ok(())
+    }
+
+    async fn round(&self, caller: &Caller, paths: &[String], open: &[(usize, u32)], absent: Absent, items: &mut [Option<Item>]) -> Result<(Vec<Open>, Duration)> {
+        let headers = BTreeMap::from([("Prefer", IMMUTABLE)]);
+        let asked = |(n, (at, _)): (usize, &(usize, u32))| Some(Asked { id: (n + 1).to_string(), method: "GET", url: paths.get(*at)?, headers: headers.clone() });
+        let requests = open.iter().enumerate().filter_map(asked).collect();
+        let body = serde_json::to_vec(&Envelope { requests }).map_err(|_| Error::internal("A batch could not be written."))?;
+        let mut request = self.write(caller, Method::POST, self.url("$batch", &[])?, body, Safety::Repeatable);
+        if open.len() > 1 {
+            request.attempts = 2;
+        }
+        let response = self.ask(request).await?;
+        let text = json::text(&response.body);
+        let answers: Answers<'_> = wire::of_text(&text)?;
+        // One that cannot be read is as good as missing.
+        let answers = answers.responses.into_iter().filter_map(|raw| serde_json::from_str::<Answer<'_>>(raw.get()).ok());
+        let mut answers: HashMap<String, Answer<'_>> = answers.filter_map(|a| Some((a.id.clone()?, a))).collect();
+        let (mut again, mut longest) = (Vec::new(), Duration::ZERO);
+        for (n, &(at, failures)) in open.iter().enumerate() {
+            let answer = answers.remove(&(n + 1).to_string());
+            let body = answer.as_ref().and_then(|answer| answer.body).map_or("", RawValue::get);
+            let status = answer.as_ref().and_then(|answer| StatusCode::from_u16(u16::try_from(answer.status?).ok()?).ok()).unwrap_or(StatusCode::BAD_GATEWAY);
+            // A read that was answered with nothing was not answered.
+            if status.is_success() && !matches!(body, "" | "null") {
+                set(items, at, Item::Found(body.to_owned()));
+                continue;
+            }
+            if !status.is_success() && answer.is_some() && absent(status, body.as_bytes()) {
+                set(items, at, Item::Absent);
+                continue;
+            }
+            let status = if status.is_success() { StatusCode::BAD_GATEWAY } else { status };
+            let error = fault::error(status, body.as_bytes()).with_request_id(response.request_id.clone()).on_account(&caller.account_id);
+            match error.kind() {
+                ErrorKind::Throttled | ErrorKind::Upstream => {
+                    let wait = answer.and_then(|answer| answer.wait(self.pipeline.clock().now())).unwrap_or_else(short_wait);
+                    longest = longest.max(wait);
+                    let failures = failures + u32::from(error.kind() == ErrorKind::Upstream);
+                    again.push(Open { at, failures, why: error.with_retry_after_ms(u64::try_from(wait.as_millis()).ok()) });
+                }
+                ErrorKind::NeedsReconnect => return Err(error),
+                _ => set(items, at, Item::Failed(error)),
+            }
+        }
+        Ok((again, longest))
+    }
+}
+
+fn set(items: &mut [Option<Item>], at: usize, item: Item) {
+    if let Some(place) = items.get_mut(at) {
+        *place = Some(item);
+    }
+}
+
+fn short_wait() -> Duration {
+    Duration::from_millis(300 + (1700.0 * random::jitter()) as u64)
+}
+
 impl Answer<'_> {
-    /// Its own Retry-After; without one, a short jittered wait.
-    fn wait(&self, now: std::time::SystemTime) -> Duration {
-        let asked = self.headers.iter().flatten().find(|(name, _)| name.eq_ignore_ascii_case("retry-after")).and_then(|(_, value)| match value {
+    /// Its own Retry-After.
+    fn wait(&self, now: std::time::SystemTime) -> Option<Duration> {
+        self.headers.iter().flatten().find(|(name, _)| name.eq_ignore_ascii_case("retry-after")).and_then(|(_, value)| match value {
             serde_json::Value::String(text) => parse_retry_after(text, now),
             serde_json::Value::Number(number) => parse_retry_after(&number.to_string(), now),
             _ => None,
-        });
-        asked.unwrap_or_else(|| Duration::from_millis(300 + (1700.0 * random::jitter()) as u64))
+        })
     }
 }

@@ -1,15 +1,18 @@
 //! Pages of changes of one folder. What a page cannot say for sure is said so: a lost cursor, an item that cannot be read, an item that is only a part.
 
 use super::wire::{self, ItemBody, Page, Recipient};
+use super::paging::followed;
 use super::{Caller, Graph, IMMUTABLE, PREFER, fault, segment};
 use crate::clock::to_ms;
 use crate::error::{Error, ErrorKind, Result};
+use crate::json::{self, lenient};
 use crate::model::{Address, BodyType, Importance, rfc3339};
-use crate::pipeline::{Purpose, Response, error_code};
+use crate::pipeline::{Response, error_code};
 use http::HeaderValue;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::time::SystemTime;
+use url::Url;
 
 /// Properties of a message that are asked for, always all and by name.
 pub(super) const MESSAGE: &str = "id,changeKey,parentFolderId,conversationId,internetMessageId,subject,bodyPreview,from,sender,toRecipients,ccRecipients,\
@@ -77,48 +80,58 @@ pub struct MailItem {
 
 impl Graph {
     pub async fn delta_page(&self, caller: &Caller, from: DeltaFrom) -> Result<DeltaAnswer> {
-        let (folder_id, followed, page_size) = match from {
+        let (folder_id, link, page_size) = match from {
             DeltaFrom::Start { folder_id, page_size } => (folder_id, None, page_size),
             DeltaFrom::Link { folder_id, link, page_size } => (folder_id, Some(link), page_size),
         };
-        let url = match &followed {
-            // A stored link is received data like a fresh one.
-            Some(link) => self.pipeline.hosts().received(link, Purpose::Graph)?,
-            None => self.url(&format!("me/mailFolders/{}/messages/delta", segment(&folder_id)?), &[("$select", MESSAGE)])?,
+        let first = self.url(&format!("me/mailFolders/{}/messages/delta", segment(&folder_id)?), &[("$select", MESSAGE)])?;
+        let url = match &link {
+            // A stored link is received data like a fresh one. One that leads nowhere any more, say because the cloud has another address now, is lost.
+            Some(link) => match self.followed(caller, &first, link) {
+                Ok(url) => url,
+                Err(_) => return Ok(DeltaAnswer::Lost { restart: None }),
+            },
+            None => first.clone(),
         };
         // Headers are not part of a link; the ids of a page follow the header of its own request.
         let prefer = HeaderValue::from_str(&format!("{IMMUTABLE}, odata.maxpagesize={}", page_size.clamp(1, 1000))).map_err(|_| Error::internal("A header could not be made."))?;
-        let response = self.pipeline.send(self.get(caller, url).header(PREFER, prefer)).await?;
-        if response.status.is_success() {
-            return self.page(&folder_id, followed.as_deref(), &response).map(DeltaAnswer::Page).map_err(|e| e.with_request_id(response.request_id).on_account(&caller.account_id));
+        let mut request = self.get(caller, url).header(PREFER, prefer);
+        // A page that is too much for the service fails however often it is asked for; a smaller one is the better next try.
+        if page_size > 1 {
+            request.attempts = 2;
         }
-        if let Some(answer) = self.lost(&response) {
+        let response = self.pipeline.send(request).await?;
+        if response.status.is_success() {
+            return self.page(caller, &first, &folder_id, link.as_deref(), &response).map(DeltaAnswer::Page).map_err(|e| e.with_request_id(response.request_id).on_account(&caller.account_id));
+        }
+        if let Some(answer) = self.lost(caller, &first, &response) {
             return Ok(answer);
         }
         Err(fault::error(response.status, &response.body).with_request_id(response.request_id).on_account(&caller.account_id))
     }
 
-    fn page(&self, folder_id: &str, followed: Option<&str>, response: &Response) -> Result<DeltaPage> {
-        if wire::too_deep(&response.body) {
-            return Err(wire::unreadable());
-        }
-        let text = wire::text(&response.body);
-        let page: Page<'_> = serde_json::from_str(&text).map_err(|_| wire::unreadable())?;
+    fn page(&self, caller: &Caller, first: &Url, folder_id: &str, from: Option<&str>, response: &Response) -> Result<DeltaPage> {
+        let text = json::text(&response.body);
+        let page: Page<'_> = wire::of_text(&text)?;
         let (link, is_delta) = match (page.next_link, page.delta_link) {
             (Some(next), None) => (next, false),
             (None, Some(delta)) => (delta, true),
             _ => return Err(Error::new(ErrorKind::Upstream, "A page of changes says neither where it goes on nor that it is the last.")),
         };
         // The same cursor again after a complete round means that nothing happened; the same next page means that it would never end.
-        if !is_delta && followed == Some(link.as_str()) {
+        if !is_delta && from == Some(link.as_str()) {
             return Err(Error::new(ErrorKind::Upstream, "A page of changes leads to itself, so the list would never end."));
         }
-        self.pipeline.hosts().received(&link, Purpose::Graph)?;
-        Ok(DeltaPage { items: page.value.into_iter().map(|raw| item(raw, folder_id)).collect(), link, is_delta })
+        self.followed(caller, first, &link)?;
+        Ok(DeltaPage { items: page.value.into_iter().flatten().map(|raw| item(raw, folder_id)).collect(), link, is_delta })
+    }
+
+    fn followed(&self, caller: &Caller, first: &Url, link: &str) -> Result<Url> {
+        followed(self.pipeline.hosts(), &self.root, caller, first, link)
     }
 
     /// What a refusal means for the cursor; None: nothing, it is an ordinary error.
-    fn lost(&self, response: &Response) -> Option<DeltaAnswer> {
+    fn lost(&self, caller: &Caller, first: &Url, response: &Response) -> Option<DeltaAnswer> {
         let code = error_code(&response.body);
         let forgotten = ["syncstatenotfound", "resyncrequired", "syncstateinvalid", "invalidsyncstatedata"].contains(&code.as_str());
         match response.status.as_u16() {
@@ -127,74 +140,76 @@ impl Graph {
             404 if ["erroritemnotfound", "errorsyncfoldernotfound", "errorfoldernotfound", "resourcenotfound", "itemnotfound"].contains(&code.as_str()) => return Some(DeltaAnswer::FolderGone),
             _ => return None,
         }
-        // A place outside of Graph is not followed; the folder's own address does as well.
-        let restart = response.header("location").filter(|place| self.pipeline.hosts().received(place, Purpose::Graph).is_ok()).map(str::to_owned);
+        // A place outside of this folder is not followed; the folder's own address does as well.
+        let restart = response.header("location").filter(|place| self.followed(caller, first, place).is_ok()).map(str::to_owned);
         Some(DeltaAnswer::Lost { restart })
     }
 }
 
+/// `id` apart, nothing here has to be there or of the documented form: a mail is worth having with what can be read of it.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct WireMessage {
     id: String,
-    #[serde(rename = "@odata.etag", default)]
+    #[serde(rename = "@odata.etag", default, deserialize_with = "lenient::scalar")]
     etag: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::scalar")]
     change_key: Option<String>,
-    #[serde(default, deserialize_with = "wire::present")]
+    #[serde(default, deserialize_with = "lenient::present")]
     parent_folder_id: Option<Option<String>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::scalar")]
     conversation_id: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::scalar")]
     internet_message_id: Option<String>,
-    #[serde(default, deserialize_with = "wire::present")]
+    #[serde(default, deserialize_with = "lenient::present")]
     subject: Option<Option<String>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::scalar")]
     body_preview: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::object")]
     from: Option<Recipient>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::object")]
     sender: Option<Recipient>,
-    #[serde(default, deserialize_with = "wire::present")]
-    to_recipients: Option<Option<Vec<Recipient>>>,
-    #[serde(default)]
-    cc_recipients: Option<Vec<Recipient>>,
-    #[serde(default)]
-    bcc_recipients: Option<Vec<Recipient>>,
-    #[serde(default)]
-    reply_to: Option<Vec<Recipient>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::present_objects")]
+    to_recipients: Option<Vec<Recipient>>,
+    #[serde(default, deserialize_with = "lenient::objects")]
+    cc_recipients: Vec<Recipient>,
+    #[serde(default, deserialize_with = "lenient::objects")]
+    bcc_recipients: Vec<Recipient>,
+    #[serde(default, deserialize_with = "lenient::objects")]
+    reply_to: Vec<Recipient>,
+    #[serde(default, deserialize_with = "lenient::scalar")]
     received_date_time: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::scalar")]
     sent_date_time: Option<String>,
-    #[serde(default, deserialize_with = "wire::present")]
+    #[serde(default, deserialize_with = "lenient::present")]
     is_read: Option<Option<bool>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::scalar")]
     is_draft: Option<bool>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::object")]
     flag: Option<Flag>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::scalar")]
     importance: Option<String>,
-    #[serde(default)]
-    categories: Option<Vec<String>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::scalars")]
+    categories: Vec<String>,
+    #[serde(default, deserialize_with = "lenient::scalar")]
     has_attachments: Option<bool>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::scalar")]
     web_link: Option<String>,
-    #[serde(default, deserialize_with = "wire::present")]
+    #[serde(default, deserialize_with = "lenient::present_object")]
     body: Option<Option<ItemBody>>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Flag {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::scalar")]
     flag_status: Option<String>,
 }
 
 /// What is read of every item first, however bad the rest is.
 #[derive(Deserialize)]
 struct Marks {
+    /// A number is no id: it would be another one in an address.
     #[serde(default)]
     id: Option<String>,
     #[serde(rename = "@removed", default)]
@@ -202,21 +217,30 @@ struct Marks {
 }
 
 fn item(raw: &RawValue, folder_id: &str) -> DeltaItem {
-    let marks = serde_json::from_str::<Marks>(raw.get());
-    let id = marks.as_ref().ok().and_then(|m| m.id.clone()).filter(|id| is_id(id));
-    let unreadable = |id: Option<String>, reason: &str| DeltaItem::Unreadable { id, raw: raw.get().to_owned(), reason: reason.to_owned() };
-    let Some(id) = id else { return unreadable(None, "it has no usable id") };
+    let marks = serde_json::from_str::<Marks>(raw.get()).ok().or_else(|| serde_json::from_str(&readable_part(raw.get())?).ok());
+    let Some((id, removed)) = marks.and_then(|marks| Some((marks.id.filter(|id| is_id(id))?, marks.removed))) else {
+        return DeltaItem::Unreadable { id: None, raw: raw.get().to_owned(), reason: "it has no usable id".to_owned() };
+    };
     // Graph's reason says `deleted` of a move as well, so it is not read.
-    if marks.ok().and_then(|m| m.removed).is_some() {
+    if removed.is_some() {
         return DeltaItem::Removed { id };
     }
-    match serde_json::from_str::<WireMessage>(raw.get()) {
-        Ok(wire) => match message(wire, folder_id) {
-            Ok(message) => DeltaItem::Message(Box::new(message)),
-            Err(reason) => unreadable(Some(id), reason),
-        },
-        Err(_) => unreadable(Some(id), "a property has another form than documented"),
+    match wire_message(raw.get()) {
+        Some(wire) => DeltaItem::Message(Box::new(message(wire, folder_id))),
+        None => DeltaItem::Unreadable { id: Some(id), raw: raw.get().to_owned(), reason: "it cannot be read".to_owned() },
     }
+}
+
+fn wire_message(text: &str) -> Option<WireMessage> {
+    serde_json::from_str(text).ok().or_else(|| serde_json::from_str(&readable_part(text)?).ok())
+}
+
+/// The object without what no parser reads (a number beyond all bounds), and of a property that stands there twice the last one.
+fn readable_part(text: &str) -> Option<String> {
+    let properties: std::collections::BTreeMap<String, &RawValue> = serde_json::from_str(text).ok()?;
+    let sound: serde_json::Map<String, serde_json::Value> =
+        properties.into_iter().filter_map(|(name, raw)| Some((name, serde_json::from_str(raw.get()).ok()?))).collect();
+    serde_json::to_string(&sound).ok()
 }
 
 /// Something that can stand in a path and in the store.
@@ -226,23 +250,23 @@ fn is_id(id: &str) -> bool {
 
 /// A message as the rest of the engine sees it.
 pub(super) fn read_message(body: &[u8], folder_id: &str) -> Result<MailItem> {
-    let wire: WireMessage = wire::read(body)?;
-    message(wire, folder_id).map_err(|_| wire::unreadable())
+    let text = json::text(body);
+    if json::too_deep(text.as_bytes()) {
+        return Err(wire::unreadable());
+    }
+    wire_message(&text).map(|wire| message(wire, folder_id)).ok_or_else(wire::unreadable)
 }
 
 /// The year 9999, which stands for "never", and where calendars of some languages end.
 const LAST_TIME_MS: i64 = 253_370_764_800_000;
 
-fn message(wire: WireMessage, folder_id: &str) -> Result<MailItem, &'static str> {
+fn message(wire: WireMessage, folder_id: &str) -> MailItem {
     let is_partial = wire.parent_folder_id.is_none() || wire.subject.is_none() || wire.to_recipients.is_none() || wire.is_read.is_none() || wire.body.is_none();
     // A time that is none (year 1 for "no time", year 9999 for "never", no zone) is no reason to hide a mail.
     let time = |text: Option<String>| rfc3339::from_text(&text?).filter(|at| (0..LAST_TIME_MS).contains(&to_ms(*at)));
-    let addresses = |list: Option<Vec<Recipient>>| list.unwrap_or_default().into_iter().map(Address::from).collect::<Vec<_>>();
-    let parent = wire.parent_folder_id.flatten().filter(|id| !id.is_empty());
-    if parent.as_ref().is_some_and(|id| !is_id(id)) {
-        return Err("its folder has no usable id");
-    }
-    Ok(MailItem {
+    let addresses = |list: Vec<Recipient>| list.into_iter().filter_map(Recipient::address).collect::<Vec<Address>>();
+    let parent = wire.parent_folder_id.flatten().filter(|id| is_id(id));
+    MailItem {
         id: wire.id,
         change_key: wire.change_key.or_else(|| wire.etag.as_deref().and_then(change_key)).unwrap_or_default(),
         folder_id: parent.unwrap_or_else(|| folder_id.to_owned()),
@@ -250,9 +274,9 @@ fn message(wire: WireMessage, folder_id: &str) -> Result<MailItem, &'static str>
         internet_message_id: wire.internet_message_id,
         subject: wire.subject.flatten().unwrap_or_default(),
         preview: wire.body_preview.unwrap_or_default(),
-        from: wire.from.map(Address::from),
-        sender: wire.sender.map(Address::from),
-        to: addresses(wire.to_recipients.flatten()),
+        from: wire.from.and_then(Recipient::address),
+        sender: wire.sender.and_then(Recipient::address),
+        to: addresses(wire.to_recipients.unwrap_or_default()),
         cc: addresses(wire.cc_recipients),
         bcc: addresses(wire.bcc_recipients),
         reply_to: addresses(wire.reply_to),
@@ -262,12 +286,12 @@ fn message(wire: WireMessage, folder_id: &str) -> Result<MailItem, &'static str>
         is_draft: wire.is_draft.unwrap_or_default(),
         is_flagged: wire.flag.and_then(|f| f.flag_status).is_some_and(|s| s.eq_ignore_ascii_case("flagged")),
         importance: wire.importance.as_deref().map(wire::importance).unwrap_or_default(),
-        categories: wire.categories.unwrap_or_default(),
+        categories: wire.categories,
         has_attachments: wire.has_attachments.unwrap_or_default(),
         web_link: wire.web_link,
         body: wire.body.flatten().map(|body| (body.kind(), body.content.unwrap_or_default())),
         is_partial,
-    })
+    }
 }
 
 /// `CQAAABYAAA` of `W/"CQAAABYAAA"`.

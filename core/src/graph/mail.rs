@@ -2,10 +2,13 @@
 
 use super::delta::{MESSAGE, MailItem, change_key, read_message};
 use super::wire::{self, ItemBody, Page, Recipient};
+use super::batch::Item;
+use super::paging::Pages;
 use super::{Caller, Graph, fault, literal, segment};
 use crate::error::{Error, ErrorKind, Result};
+use crate::json::{self, lenient};
 use crate::model::{Address, AttachmentInfo, MailDraft};
-use crate::pipeline::{Purpose, Safety};
+use crate::pipeline::Safety;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, IF_MATCH};
@@ -13,6 +16,7 @@ use http::{Method, StatusCode};
 use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
+use url::Url;
 
 const FOLDER: &str = "id,parentFolderId,displayName,childFolderCount,totalItemCount,unreadItemCount";
 const STATE: &str = "id,isDraft,changeKey";
@@ -35,11 +39,37 @@ pub struct GraphFolder {
     pub is_search: bool,
 }
 
+/// What could be read of the mailbox's folders. One that cannot be read does not hide the others.
+#[derive(Debug, Default)]
+pub struct FolderList {
+    /// Parents before children.
+    pub folders: Vec<GraphFolder>,
+    /// Well-known names whose folder could not be told now.
+    pub untold: Vec<&'static str>,
+    /// Folders may be missing in the list.
+    pub is_part: bool,
+    /// Why something is missing.
+    pub problem: Option<Error>,
+}
+
 /// What became of a message that left a folder.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Proof {
     Gone,
-    There { folder_id: String },
+    /// It exists, as a delta would show it.
+    There(Box<MailItem>),
+    /// The mailbox does not tell, now or ever; the others were told.
+    Unclear(Error),
+}
+
+/// What is attached to a message.
+#[derive(Debug)]
+pub enum Attached {
+    Listed(Vec<AttachmentInfo>),
+    /// It cannot be told, and asking again brings nothing.
+    Untold,
+    /// It cannot be told now.
+    Failed(Error),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -63,15 +93,19 @@ pub struct MessageState {
 #[serde(rename_all = "camelCase")]
 struct WireState {
     id: Option<String>,
+    #[serde(default, deserialize_with = "lenient::scalar")]
     is_draft: Option<bool>,
+    #[serde(default, deserialize_with = "lenient::scalar")]
     change_key: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::present_objects")]
     single_value_extended_properties: Option<Vec<WireProperty>>,
 }
 
 #[derive(Deserialize)]
 struct WireProperty {
+    #[serde(default, deserialize_with = "lenient::scalar")]
     id: Option<String>,
+    #[serde(default, deserialize_with = "lenient::scalar")]
     value: Option<String>,
 }
 
@@ -87,17 +121,17 @@ impl WireState {
 #[serde(rename_all = "camelCase")]
 struct WireFolder {
     id: String,
-    #[serde(rename = "@odata.type", default)]
+    #[serde(rename = "@odata.type", default, deserialize_with = "lenient::scalar")]
     kind: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::scalar")]
     parent_folder_id: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::scalar")]
     display_name: Option<String>,
-    #[serde(default)]
-    child_folder_count: Option<u32>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::scalar")]
+    child_folder_count: Option<i64>,
+    #[serde(default, deserialize_with = "lenient::scalar")]
     total_item_count: Option<i64>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::scalar")]
     unread_item_count: Option<i64>,
 }
 
@@ -136,33 +170,86 @@ struct WireFile<'a> {
     content_bytes: String,
 }
 
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WireAttachment {
+    id: String,
+    #[serde(default, deserialize_with = "lenient::scalar")]
+    name: Option<String>,
+    #[serde(default, deserialize_with = "lenient::scalar")]
+    content_type: Option<String>,
+    #[serde(default, deserialize_with = "lenient::scalar")]
+    size: Option<i64>,
+    #[serde(default, deserialize_with = "lenient::scalar")]
+    is_inline: Option<bool>,
+}
+
+impl From<WireAttachment> for AttachmentInfo {
+    fn from(w: WireAttachment) -> Self {
+        Self {
+            id: w.id,
+            name: w.name.unwrap_or_default(),
+            content_type: w.content_type.unwrap_or_default(),
+            size: u32::try_from(w.size.unwrap_or(0).max(0)).unwrap_or(u32::MAX),
+            is_inline: w.is_inline.unwrap_or_default(),
+        }
+    }
+}
+
+/// It says something of what was asked for, and nothing of the mailbox or the way there.
+fn is_about_one(error: &Error) -> bool {
+    use ErrorKind::{Conflict, Forbidden, InvalidInput, LimitExceeded, LinkRejected, NotFound, Upstream};
+    matches!(error.kind(), Upstream | InvalidInput | Forbidden | NotFound | LimitExceeded | LinkRejected | Conflict)
+}
+
+fn proof(id: &str, item: Item) -> Proof {
+    let body = match item {
+        Item::Found(body) => body,
+        Item::Absent => return Proof::Gone,
+        Item::Failed(error) => return Proof::Unclear(error),
+    };
+    match read_message(body.as_bytes(), "") {
+        // What does not say where it is, or is another one, proves nothing.
+        Ok(message) if message.id == id && !message.folder_id.is_empty() => Proof::There(Box::new(message)),
+        Ok(_) => Proof::Unclear(Error::new(ErrorKind::Upstream, "Microsoft's answer about a message lacks its id or folder.")),
+        Err(error) => Proof::Unclear(error),
+    }
+}
+
 impl Graph {
-    /// All folders of all levels, parents before children.
-    pub async fn folders(&self, caller: &Caller) -> Result<Vec<GraphFolder>> {
-        let names = self.well_known(caller).await?;
-        let mut folders: Vec<GraphFolder> = Vec::new();
+    /// All folders of all levels. What cannot be read of one of them is told in the list; errors are about all of it.
+    pub async fn folders(&self, caller: &Caller) -> Result<FolderList> {
+        let mut list = FolderList::default();
+        let names = self.well_known(caller, &mut list).await?;
         let mut seen = HashSet::new();
         let mut open = vec!["me/mailFolders".to_owned()];
         while let Some(path) = open.pop() {
             let url = self.url(&path, &[("$select", FOLDER), ("$top", "100")])?;
-            let list = match self.list::<WireFolder>(caller, url).await? {
-                Some(list) => list,
+            let found = match self.list::<WireFolder>(caller, url).await {
+                Ok(Some(found)) => found,
                 // A mailbox always has folders: this one cannot be reached, which must not look as if all of them were deleted.
-                None if folders.is_empty() => return Err(Error::new(ErrorKind::NotFound, "Microsoft has no mailbox for this account now. Try again later, or ask an administrator.").on_account(&caller.account_id)),
-                None => continue, // deleted since its parent was read
+                Ok(None) if list.folders.is_empty() => return Err(Error::new(ErrorKind::NotFound, "Microsoft has no mailbox for this account now. Try again later, or ask an administrator.").on_account(&caller.account_id)),
+                Ok(None) => continue, // deleted since its parent was read
+                // The folders below one folder cannot be listed; those beside it can.
+                Err(error) if !list.folders.is_empty() && is_about_one(&error) => {
+                    list.is_part = true;
+                    list.problem.get_or_insert(error);
+                    continue;
+                }
+                Err(error) => return Err(error),
             };
-            for wire in list {
+            for wire in found {
                 if !seen.insert(wire.id.clone()) {
                     continue;
                 }
-                if folders.len() >= MOST_FOLDERS {
+                if list.folders.len() >= MOST_FOLDERS {
                     return Err(Error::new(ErrorKind::LimitExceeded, "This mailbox has more than 20,000 folders."));
                 }
                 if wire.child_folder_count.unwrap_or(0) > 0 {
                     open.push(format!("me/mailFolders/{}/childFolders", segment(&wire.id)?));
                 }
                 let count = |n: Option<i64>| u32::try_from(n.unwrap_or(0).max(0)).unwrap_or(u32::MAX);
-                folders.push(GraphFolder {
+                list.folders.push(GraphFolder {
                     well_known_name: names.get(&wire.id).map(|name| (*name).to_owned()),
                     is_search: wire.kind.as_deref().is_some_and(|k| k.ends_with("mailSearchFolder")),
                     parent_id: wire.parent_folder_id,
@@ -173,120 +260,106 @@ impl Graph {
                 });
             }
         }
-        Ok(folders)
+        Ok(list)
     }
 
     /// Ids of Microsoft's own folders: their display names depend on the mailbox's language, and not every mailbox has all.
-    async fn well_known(&self, caller: &Caller) -> Result<HashMap<String, &'static str>> {
+    async fn well_known(&self, caller: &Caller, list: &mut FolderList) -> Result<HashMap<String, &'static str>> {
         #[derive(Deserialize)]
         struct Wire {
             id: String,
         }
         let paths: Vec<String> = WELL_KNOWN.iter().map(|name| format!("/me/mailFolders/{name}?$select=id")).collect();
         let found = self.batch_get(caller, &paths, fault::is_absent).await?;
-        let read = |(name, body): (&'static str, Option<String>)| Some(wire::read::<Wire>(body?.as_bytes()).map(|w| (w.id, name)));
-        WELL_KNOWN.into_iter().zip(found).filter_map(read).collect()
+        let mut names = HashMap::new();
+        for (name, item) in WELL_KNOWN.into_iter().zip(found) {
+            let told = match item {
+                Item::Found(body) => wire::read::<Wire>(body.as_bytes()),
+                Item::Absent => continue,
+                Item::Failed(error) => Err(error),
+            };
+            match told {
+                Ok(folder) => {
+                    names.insert(folder.id, name);
+                }
+                // Its folder keeps the name it has here.
+                Err(error) => {
+                    list.untold.push(name);
+                    list.problem.get_or_insert(error);
+                }
+            }
+        }
+        Ok(names)
     }
 
     /// Every item of every page; None: there is no such collection.
-    async fn list<T: for<'a> Deserialize<'a>>(&self, caller: &Caller, first: url::Url) -> Result<Option<Vec<T>>> {
+    async fn list<T: for<'a> Deserialize<'a>>(&self, caller: &Caller, first: Url) -> Result<Option<Vec<T>>> {
+        self.list_on(caller, first.clone(), Pages::of(first)).await
+    }
+
+    /// The same from a later page on.
+    async fn list_on<T: for<'a> Deserialize<'a>>(&self, caller: &Caller, mut url: Url, mut pages: Pages) -> Result<Option<Vec<T>>> {
         let mut items = Vec::new();
-        let mut url = first;
         for _ in 0..MOST_PAGES {
             let Some(response) = self.look(self.get(caller, url.clone())).await? else { return Ok(None) };
-            let page: Page<'_> = wire::read(&response.body)?;
-            for raw in page.value {
-                items.push(serde_json::from_str(raw.get()).map_err(|_| wire::unreadable())?);
-            }
+            let text = json::text(&response.body);
+            let page: Page<'_> = wire::of_text(&text)?;
+            // What has no usable id cannot be asked about either, so it is not missed.
+            items.extend(page.value.into_iter().flatten().filter_map(|raw| serde_json::from_str::<T>(raw.get()).ok()));
             let Some(link) = page.next_link else { return Ok(Some(items)) };
-            let next = self.pipeline.hosts().received(&link, Purpose::Graph)?;
-            if next == url {
-                break;
-            }
-            url = next;
+            url = pages.next(self.pipeline.hosts(), &self.root, caller, &link)?;
         }
         Err(Error::new(ErrorKind::Upstream, "A list of Microsoft's does not end."))
     }
 
-    /// One message as a delta would show it; None: it is gone.
-    pub async fn message(&self, caller: &Caller, id: &str) -> Result<Option<MailItem>> {
-        let url = self.url(&format!("me/messages/{}", segment(id)?), &[("$select", MESSAGE)])?;
-        match self.look(self.get(caller, url)).await? {
-            Some(response) => read_message(&response.body, "").map(Some),
-            None => Ok(None),
-        }
-    }
-
-    /// What is attached to these messages, in their order; None: it cannot be told, and one broken mail is no reason to stop at it for ever.
-    pub async fn attachments(&self, caller: &Caller, ids: &[String]) -> Result<Vec<(String, Option<Vec<AttachmentInfo>>)>> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Wire {
-            id: String,
-            name: Option<String>,
-            content_type: Option<String>,
-            size: Option<i64>,
-            is_inline: Option<bool>,
-        }
-        let info = |w: Wire| AttachmentInfo {
-            id: w.id,
-            name: w.name.unwrap_or_default(),
-            content_type: w.content_type.unwrap_or_default(),
-            size: u32::try_from(w.size.unwrap_or(0).max(0)).unwrap_or(u32::MAX),
-            is_inline: w.is_inline.unwrap_or_default(),
-        };
-        let path = |id: &String| Ok(format!("/me/messages/{}/attachments?$select=id,name,contentType,size,isInline", segment(id)?));
-        let found = self.batch_get(caller, &ids.iter().map(path).collect::<Result<Vec<_>>>()?, fault::is_lasting).await?;
+    /// What is attached to these messages, in their order. What is wrong with one of them is told of that one.
+    pub async fn attachments(&self, caller: &Caller, ids: &[String]) -> Result<Vec<(String, Attached)>> {
+        let path = |id: &String| Ok(format!("me/messages/{}/attachments?$select=id,name,contentType,size,isInline", segment(id)?));
+        let paths = ids.iter().map(path).collect::<Result<Vec<_>>>()?;
+        let found = self.batch_get(caller, &paths.iter().map(|path| format!("/{path}")).collect::<Vec<_>>(), fault::is_lasting).await?;
         let mut all = Vec::with_capacity(ids.len());
-        for (id, body) in ids.iter().zip(found) {
-            let Some(body) = body else {
-                all.push((id.clone(), None));
-                continue;
+        for ((id, path), item) in ids.iter().zip(&paths).zip(found) {
+            let attached = match item {
+                Item::Found(body) => self.whole_list(caller, path, &body).await?,
+                Item::Absent => Attached::Untold,
+                Item::Failed(error) => Attached::Failed(error),
             };
-            let page: Page<'_> = wire::read(body.as_bytes())?;
-            let mut list = page.value.iter().map(|raw| serde_json::from_str(raw.get()).map(info).map_err(|_| wire::unreadable())).collect::<Result<Vec<_>>>()?;
-            if let Some(link) = &page.next_link {
-                let rest = self.list::<Wire>(caller, self.pipeline.hosts().received(link, Purpose::Graph)?).await?;
-                list.extend(rest.into_iter().flatten().map(info));
-            }
-            all.push((id.clone(), Some(list)));
+            all.push((id.clone(), attached));
         }
         Ok(all)
     }
 
-    /// Whether these messages still exist, and where: a delta's "removed" does not tell a deletion from a move. One that cannot be told is left out.
-    pub async fn prove(&self, caller: &Caller, ids: &[String]) -> Result<Vec<(String, Proof)>> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Wire {
-            parent_folder_id: String,
-        }
-        let path = |id: &String| Ok(format!("/me/messages/{}?$select=id,parentFolderId", segment(id)?));
-        let paths = ids.iter().map(path).collect::<Result<Vec<_>>>()?;
-        let found = match self.batch_get(caller, &paths, fault::is_item_gone).await {
-            Ok(found) => found.into_iter().map(Some).collect(),
-            // About one of them, most likely: asked one by one, the others get their answer.
-            Err(refusal) if refusal.kind() == ErrorKind::Forbidden && ids.len() > 1 => {
-                let mut found = Vec::with_capacity(ids.len());
-                for path in &paths {
-                    match self.batch_get(caller, std::slice::from_ref(path), fault::is_item_gone).await {
-                        Ok(mut one) => found.push(one.pop()),
-                        Err(again) if again.kind() == ErrorKind::Forbidden => found.push(None),
-                        Err(other) => return Err(other),
-                    }
-                }
-                if found.iter().all(Option::is_none) {
-                    return Err(refusal);
-                }
-                found
+    /// The first page came in a batch; the others, of which there are hardly ever any, are asked for one by one.
+    async fn whole_list(&self, caller: &Caller, path: &str, body: &str) -> Result<Attached> {
+        let page: Page<'_> = match wire::of_text(body) {
+            Ok(page) => page,
+            Err(error) => return Ok(Attached::Failed(error)),
+        };
+        let mut list: Vec<AttachmentInfo> = page.value.iter().flatten().filter_map(|raw| serde_json::from_str::<WireAttachment>(raw.get()).ok()).map(AttachmentInfo::from).collect();
+        let Some(link) = &page.next_link else { return Ok(Attached::Listed(list)) };
+        let first = Url::parse(&format!("{}{path}", self.root)).map_err(|_| Error::internal("A Graph address could not be made."))?;
+        let mut pages = Pages::of(first);
+        let rest = match pages.next(self.pipeline.hosts(), &self.root, caller, link) {
+            Ok(next) => self.list_on::<WireAttachment>(caller, next, pages).await,
+            Err(error) => Err(error),
+        };
+        match rest {
+            Ok(rest) => {
+                list.extend(rest.into_iter().flatten().map(AttachmentInfo::from));
+                Ok(Attached::Listed(list))
             }
-            Err(other) => return Err(other),
-        };
-        let proof = |(id, body): (&String, Option<Option<String>>)| match body? {
-            Some(body) => wire::read::<Wire>(body.as_bytes()).ok().map(|w| (id.clone(), Proof::There { folder_id: w.parent_folder_id })),
-            None => Some((id.clone(), Proof::Gone)),
-        };
-        Ok(ids.iter().zip::<Vec<_>>(found).filter_map(proof).collect())
+            Err(error) if is_about_one(&error) => Ok(Attached::Failed(error)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether these messages still exist and, if so, all of them: a delta's "removed" does not tell a deletion from a move, and its change of a known
+    /// message may hold nothing but the change. What is wrong with one of them is told of that one.
+    pub async fn prove(&self, caller: &Caller, ids: &[String]) -> Result<Vec<(String, Proof)>> {
+        let path = |id: &String| Ok(format!("/me/messages/{}?$select={MESSAGE}", segment(id)?));
+        let paths = ids.iter().map(path).collect::<Result<Vec<_>>>()?;
+        let found = self.batch_get(caller, &paths, fault::is_item_gone).await?;
+        Ok(ids.iter().zip(found).map(|(id, item)| (id.clone(), proof(id, item))).collect())
     }
 
     /// Answers the new change key if it stands for this change alone: nothing else was changed since `known`. A conflict passes: the item is read again

@@ -2,7 +2,8 @@
 
 use super::{Caller, Graph, fault, wire};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::MailboxState;
+use crate::json::lenient;
+use crate::model::{MailboxState, is_mail_address};
 use crate::pipeline::error_code;
 use serde::Deserialize;
 
@@ -10,10 +11,22 @@ use serde::Deserialize;
 #[derive(Debug, Default, Clone, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct GraphPerson {
+    #[serde(deserialize_with = "lenient::scalar")]
     pub id: Option<String>,
+    #[serde(deserialize_with = "lenient::scalar")]
     pub display_name: Option<String>,
+    #[serde(deserialize_with = "lenient::scalar")]
     pub mail: Option<String>,
+    #[serde(deserialize_with = "lenient::scalar")]
     pub user_principal_name: Option<String>,
+}
+
+impl GraphPerson {
+    /// The address mail reaches this person at. A guest's user name (`…#EXT#…`) is none, though it looks like one.
+    pub fn address(&self) -> Option<String> {
+        let usable = |text: &&String| is_mail_address(text);
+        self.mail.as_ref().filter(usable).or_else(|| self.user_principal_name.as_ref().filter(usable)).cloned()
+    }
 }
 
 impl Graph {
@@ -53,17 +66,21 @@ impl Graph {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
         struct Person {
+            #[serde(deserialize_with = "lenient::objects")]
             assigned_plans: Vec<Plan>,
         }
         #[derive(Default, Deserialize)]
         #[serde(default, rename_all = "camelCase")]
         struct Plan {
-            service: String,
-            capability_status: String,
+            #[serde(deserialize_with = "lenient::scalar")]
+            service: Option<String>,
+            #[serde(deserialize_with = "lenient::scalar")]
+            capability_status: Option<String>,
         }
         let url = self.url("me", &[("$select", "assignedPlans")]).ok()?;
         let response = self.ask(self.get(caller, url)).await.ok()?;
+        let is = |text: &Option<String>, word: &str| text.as_deref().is_some_and(|text| text.eq_ignore_ascii_case(word));
         let person: Person = wire::read(&response.body).ok()?;
-        Some(person.assigned_plans.iter().any(|plan| plan.service.eq_ignore_ascii_case("exchange") && plan.capability_status.eq_ignore_ascii_case("Enabled")))
+        Some(person.assigned_plans.iter().any(|plan| is(&plan.service, "exchange") && is(&plan.capability_status, "Enabled")))
     }
 }

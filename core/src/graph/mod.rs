@@ -5,11 +5,12 @@ mod delta;
 mod fault;
 mod mail;
 mod mailbox;
+mod paging;
 mod teams;
 mod wire;
 
 pub use delta::{DeltaAnswer, DeltaFrom, DeltaItem, DeltaPage, MailItem};
-pub use mail::{GraphFolder, MessageState, OutgoingMail, Proof};
+pub use mail::{Attached, FolderList, MessageState, OutgoingMail, Proof};
 
 use crate::config::Endpoints;
 use crate::error::{Error, ErrorKind, Result};
@@ -34,6 +35,8 @@ pub struct Graph {
 #[derive(Debug, Clone)]
 pub struct Caller {
     pub account_id: String,
+    /// Object id of the person, by which Graph may name the mailbox in its links; empty: unknown.
+    pub user_id: String,
     pub priority: Priority,
     /// How long one request may pause in all: Retry-After and back-off.
     pub max_wait: Duration,

@@ -3,14 +3,37 @@
 use super::wire::{self, ItemBody};
 use super::{Caller, Graph, fault, literal, segment, told};
 use crate::error::{Error, ErrorKind, Result};
+use crate::json::lenient;
 use crate::model::BodyType;
 use crate::pipeline::{Safety, error_code};
 use http::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Person {
     pub id: String,
+    #[serde(default, deserialize_with = "lenient::scalar")]
+    pub user_type: Option<String>,
+    #[serde(default, deserialize_with = "lenient::scalar")]
+    pub user_principal_name: Option<String>,
+}
+
+const PERSON: &str = "id,userType,userPrincipalName";
+
+impl Person {
+    /// In a chat of this organisation somebody from outside is a guest, and Teams refuses any other role. Where the kind is not told, the user name shows it.
+    pub fn is_guest(&self) -> bool {
+        match self.user_type.as_deref().map(str::trim).filter(|kind| !kind.is_empty()) {
+            Some(kind) => kind.eq_ignore_ascii_case("guest"),
+            None => self.user_principal_name.as_ref().is_some_and(|name| name.to_ascii_uppercase().contains("#EXT#")),
+        }
+    }
+
+    fn role(&self) -> &'static str {
+        if self.is_guest() { "guest" } else { "owner" }
+    }
 }
 
 #[derive(Serialize)]
@@ -48,45 +71,80 @@ struct Posted {
 }
 
 impl Graph {
-    /// Somebody of the organisation by mail address: as user name, then as primary address, then among all addresses.
+    /// Somebody of the organisation by mail address: whose primary address it is, then whose among all addresses, then whose user name. The user name of
+    /// one person may be the address of another, so it comes last. None: nobody. Errors: Conflict when more than one person fits.
     pub async fn find_person(&self, caller: &Caller, address: &str) -> Result<Option<Person>> {
-        let by_name = self.url(&format!("users/{}", segment(address)?), &[("$select", "id")])?;
-        if let Some(response) = self.look(self.get(caller, by_name)).await? {
-            return wire::read(&response.body).map(Some);
+        let address_of_any = format!("proxyAddresses/any(p:p eq {})", literal(&format!("smtp:{address}")));
+        let mut refusal = None;
+        for filter in [format!("mail eq {}", literal(address)), address_of_any, format!("otherMails/any(m:m eq {})", literal(address))] {
+            let url = self.url("users", &[("$filter", &filter), ("$select", PERSON), ("$top", "2")])?;
+            match self.some_people(caller, url).await {
+                Ok(people) => {
+                    if let Some(person) = only(people)? {
+                        return Ok(Some(person));
+                    }
+                }
+                Err(error) if is_no_answer(&error) => {
+                    refusal.get_or_insert(error);
+                }
+                Err(error) => return Err(error),
+            }
         }
-        if let Some(person) = self.only(caller, &format!("mail eq {}", literal(address))).await? {
-            return Ok(Some(person));
+        // Some spellings are refused as a segment of a path and understood in quotes, and the reverse.
+        let quoted = format!("users({})", super::encoded(&literal(address), b"-._~'"));
+        for path in [format!("users/{}", segment(address)?), quoted] {
+            match self.look(self.get(caller, self.url(&path, &[("$select", PERSON)])?)).await {
+                Ok(Some(response)) => return wire::read(&response.body).map(Some),
+                Ok(None) => {}
+                Err(error) if is_no_answer(&error) => {
+                    refusal.get_or_insert(error);
+                }
+                Err(error) => return Err(error),
+            }
         }
-        match self.only(caller, &format!("proxyAddresses/any(p:p eq {})", literal(&format!("smtp:{address}")))).await {
-            // Looking among all addresses may need a larger permission; without it they are simply not known.
-            Err(e) if matches!(e.kind(), ErrorKind::Forbidden | ErrorKind::InvalidInput) => Ok(None),
-            found => found,
+        match refusal {
+            // Without the permission nobody is found, which says nothing of whether they are there.
+            Some(error) if error.kind() == ErrorKind::Forbidden => Err(error),
+            _ => Ok(None),
         }
     }
 
-    async fn only(&self, caller: &Caller, filter: &str) -> Result<Option<Person>> {
+    async fn some_people(&self, caller: &Caller, url: Url) -> Result<Vec<Person>> {
         #[derive(Deserialize)]
         struct People {
+            #[serde(default, deserialize_with = "lenient::objects")]
             value: Vec<Person>,
         }
-        let url = self.url("users", &[("$filter", filter), ("$select", "id"), ("$top", "2")])?;
-        let mut people = wire::read::<People>(&self.ask(self.get(caller, url)).await?.body)?.value;
-        if people.len() > 1 {
-            return Err(Error::new(ErrorKind::Conflict, "More than one person has this address, so it is not clear who is meant. Use another address of that person."));
-        }
-        Ok(people.pop())
+        Ok(wire::read::<People>(&self.ask(self.get(caller, url)).await?.body)?.value)
     }
 
     /// The chat of these two; Microsoft makes it or gives the one there is, so asking twice does no harm.
-    pub async fn one_to_one_chat(&self, caller: &Caller, me_id: &str, other_id: &str) -> Result<String> {
-        let member = |id: &str| Ok::<_, Error>(Member { kind: "#microsoft.graph.aadUserConversationMember", roles: ["owner"], user: format!("{}users('{}')", self.root, segment(id)?) });
-        let wire = WireChat { chat_type: "oneOnOne", members: [member(me_id)?, member(other_id)?] };
+    pub async fn one_to_one_chat(&self, caller: &Caller, me_id: &str, other: &Person) -> Result<String> {
+        match self.make_chat(caller, (me_id, "owner"), (&other.id, other.role())).await {
+            // Perhaps it is the sender who is the guest here.
+            Err(refused) if matches!(refused.kind(), ErrorKind::InvalidInput | ErrorKind::Forbidden) => {
+                let url = self.url("me", &[("$select", PERSON)])?;
+                let me = match self.ask(self.get(caller, url)).await.and_then(|response| wire::read::<Person>(&response.body)) {
+                    Ok(me) if me.is_guest() => me,
+                    _ => return Err(refused),
+                };
+                self.make_chat(caller, (me_id, me.role()), (&other.id, other.role())).await
+            }
+            answer => answer,
+        }
+    }
+
+    async fn make_chat(&self, caller: &Caller, me: (&str, &'static str), other: (&str, &'static str)) -> Result<String> {
+        let member = |(id, role): (&str, &'static str)| {
+            Ok::<_, Error>(Member { kind: "#microsoft.graph.aadUserConversationMember", roles: [role], user: format!("{}users('{}')", self.root, segment(id)?) })
+        };
+        let wire = WireChat { chat_type: "oneOnOne", members: [member(me)?, member(other)?] };
         let body = serde_json::to_vec(&wire).map_err(|_| Error::internal("A chat could not be written."))?;
         let response = self.ask(self.write(caller, Method::POST, self.url("chats", &[])?, body, Safety::Repeatable)).await?;
         let made = wire::read::<Made>(&response.body)?;
         // The id of such a chat is made of its two members: another pair is another person's chat.
         match members(&made.id) {
-            Some((a, b)) if !is_pair((a, b), (me_id, other_id)) => Err(Error::new(ErrorKind::Upstream, "Microsoft answered with another chat than the one asked for. Try again later.")),
+            Some((a, b)) if !is_pair((a, b), (me.0, other.0)) => Err(Error::new(ErrorKind::Upstream, "Microsoft answered with another chat than the one asked for. Try again later.")),
             _ if made.id.is_empty() => Err(wire::unreadable()),
             _ => Ok(made.id),
         }
@@ -111,6 +169,19 @@ impl Graph {
             None => Err(unclear("The message may have been posted, but Microsoft's answer does not show it.")),
         }
     }
+}
+
+/// The way of asking was refused, so another one is tried.
+fn is_no_answer(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::NotFound | ErrorKind::Forbidden)
+}
+
+fn only(mut people: Vec<Person>) -> Result<Option<Person>> {
+    people.dedup_by(|a, b| a.id == b.id);
+    if people.len() > 1 {
+        return Err(Error::new(ErrorKind::Conflict, "More than one person has this address, so it is not clear who is meant. Use another address of that person."));
+    }
+    Ok(people.pop())
 }
 
 /// The two members named in the id of a one-to-one chat, when it has that form.

@@ -4,11 +4,12 @@ use crate::error::ErrorKind;
 use serde::{Deserialize, Serialize};
 use std::time::SystemTime;
 
-/// `Healthy`: a success within 25 hours, or it has nothing to sync. `NeverSynced`: nothing was fetched yet. `Stale`: the last success is older. `Error`: it does not work.
+/// `Healthy`: a success within 25 hours, or it has nothing to sync. `Incomplete`: the same, but something is set aside. `NeverSynced`: nothing was fetched yet. `Stale`: the last success is older. `Error`: it does not work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Badge {
     Healthy,
+    Incomplete,
     NeverSynced,
     Stale,
     Error,
@@ -38,6 +39,8 @@ pub struct AccountHealth {
     pub last_error_at: Option<SystemTime>,
     pub last_error_kind: Option<ErrorKind>,
     pub last_error: Option<String>,
+    /// What is set aside because it could not be read or told; `quarantined` lists it.
+    pub quarantined: u32,
     /// Sends that wait for the host since the store was copied or restored.
     pub parked_sends: u32,
     /// What to do, in words; empty when there is nothing to do.

@@ -1,6 +1,7 @@
 //! What crosses to hosts: plain, owned, no behaviour.
 
 mod account;
+mod address;
 mod draft;
 mod health;
 mod keeping;
@@ -10,13 +11,14 @@ mod permission;
 mod receipt;
 
 pub use account::{Account, AccountFilter, AccountKind, AccountState, Approval, ConnectRequest, Feature, LinkRequest, SignIn, TenantRequest};
+pub(crate) use address::is_mail_address;
 pub use draft::{Address, BodyType, ChatDraft, Draft, FileAttachment, Importance, MailDraft};
 pub use health::{AccountHealth, Badge, Health, LogField, LogLevel, LogRecord, Metrics, Transport};
 pub use keeping::{
     AuditFault, AuditHead, AuditKind, AuditPage, AuditRecord, AuditVerdict, KeyRotation, OwnerDeletion, PurgeReport, PurgeRequest, RotationReport,
 };
 pub use message::{AttachmentInfo, Folder, MailThread, Message, MessageBody, MessagePage, MessageQuery, SearchQuery};
-pub use news::{Change, ChangeKind, ChangeQuery, Event, SyncReport};
+pub use news::{Change, ChangeKind, ChangeQuery, Event, QuarantineKind, QuarantinedItem, SyncReport};
 pub use permission::{MailboxState, Permission, PermissionList, PermissionQuery, Verification};
 pub use receipt::{OutboxFilter, Receipt, Route, SendState};
 

@@ -17,9 +17,36 @@ pub struct SyncReport {
     pub removed: u32,
     /// Folders whose delta state was lost and that were compared anew.
     pub resynced: u32,
-    /// Items that could not be read and were set aside.
+    /// Items that could not be read and are set aside, also by earlier syncs; `quarantined` lists them. They are asked for again by themselves.
     pub quarantined: u32,
     pub duration_ms: u64,
+}
+
+/// What of a message could not be read or told: all of it, what is attached, or whether it was removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum QuarantineKind {
+    Message,
+    Attachments,
+    Removal,
+}
+
+/// Something of a mailbox that is set aside, and asked for again by the syncs to come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QuarantinedItem {
+    pub kind: QuarantineKind,
+    /// Microsoft's id of the message; none when it came without a usable one: its folder is then read anew.
+    pub graph_id: Option<String>,
+    pub folder_id: String,
+    /// Why, in our own words.
+    pub reason: String,
+    /// How often it was asked for.
+    pub tries: u32,
+    #[serde(with = "rfc3339")]
+    pub since: SystemTime,
+    /// The first sync after this time asks again.
+    #[serde(with = "rfc3339")]
+    pub next_try_at: SystemTime,
 }
 
 /// Something that just happened; for progress and state. What must not be missed is in `changes`.

@@ -57,7 +57,7 @@ pub async fn prepare(job: &mut Job) -> Result<Prepared> {
         if account.user_id.eq_ignore_ascii_case(&person.id) {
             return Err(Error::invalid("The chat message is for the sender; Teams has no chat with oneself here."));
         }
-        let chat_id = job.tools.graph.one_to_one_chat(&caller, &account.user_id, &person.id).await?;
+        let chat_id = job.tools.graph.one_to_one_chat(&caller, &account.user_id, &person).await?;
         job.tools.people.keep(&account_id, &to, &chat_id);
         job.progress.chat_id = Some(chat_id);
     }

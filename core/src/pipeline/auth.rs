@@ -17,10 +17,15 @@ const MOST_TOKENS: usize = 2;
 /// Who knows the tokens. `stale`: that one was refused, so the same again is no answer. `claims`: what the service asks the new one to hold, as JSON.
 pub trait TokenSource: Send + Sync {
     fn token(&self, account_id: String, stale: Option<AccessToken>, claims: Option<String>) -> BoxFuture<'static, Result<AccessToken>>;
-    /// The service refuses this token too, though it came as a fresh one. `claims`: what it asks for even now.
-    fn refused(&self, account_id: String, token: AccessToken, claims: Option<String>) -> BoxFuture<'static, ()> {
-        let _ = (account_id, token, claims);
+    /// The service refuses this token too, though it came as a fresh one. `claims`: what it asks for even now. `certain`: it says that it is the token;
+    /// otherwise it may be anything, and only that it goes on tells.
+    fn refused(&self, account_id: String, token: AccessToken, claims: Option<String>, certain: bool) -> BoxFuture<'static, ()> {
+        let _ = (account_id, token, claims, certain);
         Box::pin(std::future::ready(()))
+    }
+    /// The service took the account's token.
+    fn accepted(&self, account_id: &str) {
+        let _ = account_id;
     }
 }
 
@@ -47,15 +52,17 @@ impl Tokens {
             let answer = transport.call(build(request, headers.clone(), token.as_ref())?, request.max_body).await;
             let (Ok(refused), Some(stale)) = (&answer, token) else { return Ok(answer) };
             if refused.status() != StatusCode::UNAUTHORIZED || request.bearer.is_some() || is_import_only(refused.body()) {
+                if refused.status().is_success() {
+                    self.accepted(request);
+                }
                 return Ok(answer);
             }
             let claims = challenge::claims(refused.headers());
             // After any fresh token, only what it was not asked for is a reason to ask for another.
             let again = tried.is_empty() || (claims.is_some() && !tried.contains(&claims) && tried.len() < MOST_TOKENS);
             if !again {
-                if is_about_the_token(refused.body()) {
-                    self.report(request, stale, claims).await;
-                }
+                let certain = claims.is_some() || is_about_the_token(refused.body());
+                self.report(request, stale, claims, certain).await;
                 return Ok(answer);
             }
             tried.push(claims.clone());
@@ -64,9 +71,15 @@ impl Tokens {
         }
     }
 
-    async fn report(&self, request: &Request, token: AccessToken, claims: Option<String>) {
+    async fn report(&self, request: &Request, token: AccessToken, claims: Option<String>, certain: bool) {
         if let (Some(source), Some(account_id)) = (self.source(), request.account_id.clone()) {
-            source.refused(account_id, token, claims).await;
+            source.refused(account_id, token, claims, certain).await;
+        }
+    }
+
+    fn accepted(&self, request: &Request) {
+        if let (None, Some(account_id), Some(source)) = (&request.bearer, &request.account_id, self.source()) {
+            source.accepted(account_id);
         }
     }
 

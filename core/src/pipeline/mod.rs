@@ -11,6 +11,7 @@ mod auth;
 mod challenge;
 mod gate;
 mod hosts;
+mod insecure;
 // The two rooms that may open sockets.
 #[allow(clippy::disallowed_methods, clippy::disallowed_types)]
 mod loopback;
@@ -32,11 +33,11 @@ pub use transport::{Answer, Sent, TransportError, Trouble};
 
 use crate::clock::Clock;
 use crate::config::Endpoints;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::metrics::Meters;
 use gate::{Gate, Lane, Service};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tracing::Instrument;
 
 pub struct Pipeline {
@@ -46,13 +47,14 @@ pub struct Pipeline {
     transport: Arc<dyn Transport>,
     clock: Arc<dyn Clock>,
     meters: Meters,
+    insecure: insecure::Insecure,
 }
 
 impl Pipeline {
     pub fn new(endpoints: Endpoints, transport: Arc<dyn Transport>, clock: Arc<dyn Clock>) -> Self {
         let meters = Meters::default();
         let transport = Arc::new(transport::Counted::new(transport, meters.clone()));
-        Self { hosts: Hosts::new(endpoints), gate: Gate::default(), tokens: auth::Tokens::new(meters.clone()), transport, clock, meters }
+        Self { hosts: Hosts::new(endpoints), gate: Gate::default(), tokens: auth::Tokens::new(meters.clone()), transport, clock, meters, insecure: insecure::Insecure::default() }
     }
 
     /// Says who knows the tokens; once, when the engine is put together.
@@ -77,6 +79,7 @@ impl Pipeline {
             Ok(answer)
         });
         let outcome = sending.instrument(trace.span().clone()).await;
+        self.insecure.note(request.purpose, outcome.as_ref().map(drop), self.clock.now());
         trace.close(&outcome, self.clock.elapsed().saturating_sub(began));
         outcome.map_err(|e| {
             self.meters.failures.up();
@@ -90,6 +93,11 @@ impl Pipeline {
     /// Counts of this engine, of which this room keeps its own.
     pub fn meters(&self) -> &Meters {
         &self.meters
+    }
+
+    /// Why no secure connection comes about, as of the last request to any of Microsoft's services. No outage: somebody has to mend a setting.
+    pub fn insecure(&self) -> Option<(SystemTime, Error)> {
+        self.insecure.current()
     }
 
     /// For links in answers.

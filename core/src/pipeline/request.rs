@@ -1,5 +1,6 @@
 //! What goes out and what comes back. Whether a request may be repeated belongs to the request, not to a retry policy.
 
+use crate::json::{self, lenient};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use serde::Deserialize;
@@ -32,6 +33,8 @@ pub enum Priority {
     Sync,
 }
 
+/// Attempts of a request that fails.
+pub const ATTEMPTS: u32 = 5;
 /// A Graph page, decompressed.
 pub const MAX_PAGE: usize = 32 << 20;
 /// An answer of the token endpoint.
@@ -78,6 +81,8 @@ pub struct Request {
     pub priority: Priority,
     /// How long this call may pause in all: Retry-After and back-off.
     pub max_wait: Duration,
+    /// How often a request that fails is made at the most; refusals with 429 do not count.
+    pub attempts: u32,
     /// Largest answer accepted, decompressed.
     pub max_body: usize,
 }
@@ -97,6 +102,7 @@ impl Request {
             bearer: None,
             priority: Priority::User,
             max_wait: Duration::from_secs(10),
+            attempts: ATTEMPTS,
             max_body: match purpose {
                 Purpose::Identity => MAX_TOKEN,
                 Purpose::Graph | Purpose::Upload => MAX_PAGE,
@@ -148,16 +154,18 @@ fn request_id(headers: &HeaderMap) -> Option<String> {
 
 /// The code of `{"error":{"code":…}}` in lower case, since its spelling varies by service; empty if there is none.
 pub fn error_code(body: &[u8]) -> String {
-    #[derive(Deserialize)]
+    #[derive(Default, Deserialize)]
     struct Body {
-        error: Inner,
+        #[serde(default, deserialize_with = "lenient::object")]
+        error: Option<Inner>,
     }
-    #[derive(Deserialize)]
+    #[derive(Default, Deserialize)]
     struct Inner {
-        #[serde(default)]
-        code: String,
+        #[serde(default, deserialize_with = "lenient::scalar")]
+        code: Option<String>,
     }
     // Foreign text: only what looks like a name is kept.
     let name = |c: &str| c.len() <= 100 && c.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'.');
-    serde_json::from_slice::<Body>(body).map(|b| b.error.code.to_ascii_lowercase()).ok().filter(|c| name(c)).unwrap_or_default()
+    let body: Body = json::read(body).unwrap_or_default();
+    body.error.and_then(|error| error.code).map(|code| code.to_ascii_lowercase()).filter(|code| name(code)).unwrap_or_default()
 }

@@ -9,8 +9,7 @@ use crate::random;
 use http::Method;
 use std::time::{Duration, SystemTime};
 
-/// Attempts of a request that fails; refusals with 429 are bounded by `max_wait` and by [`MOST_REFUSALS`].
-const ATTEMPTS: u32 = 5;
+/// Refusals with 429 are bounded by `max_wait` as well.
 const MOST_REFUSALS: u32 = 20;
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
@@ -53,7 +52,7 @@ where
                 }
                 let spent = if refusal { &mut refusals } else { &mut failures };
                 *spent += 1;
-                if failures >= ATTEMPTS || refusals >= MOST_REFUSALS {
+                if failures >= request.attempts || refusals >= MOST_REFUSALS {
                     return Err(otherwise);
                 }
                 (wait, otherwise)
@@ -123,13 +122,13 @@ fn judge(request: &Request, answer: Answer, failures: u32, refusals: u32, (clock
         408 | 425 | 500 | 502..=599 => match asked {
             Some(asked) => {
                 let wait = asked.max(if failures == 0 { Duration::ZERO } else { backoff(failures - 1, Duration::from_secs(8)) });
-                Next::Again { wait, fence: true, refusal: false, otherwise: throttled(wait).with_request_id(id) }
+                Next::Again { wait, fence: true, refusal: false, otherwise: throttled(wait).overloaded().with_request_id(id) }
             }
             None => Next::Again {
                 wait: backoff(failures, Duration::from_secs(8)),
                 fence: false,
                 refusal: false,
-                otherwise: Error::new(ErrorKind::Upstream, format!("Microsoft's service failed (HTTP {}). Try again later.", status.as_u16())).with_request_id(id),
+                otherwise: Error::new(ErrorKind::Upstream, format!("Microsoft's service failed (HTTP {}). Try again later.", status.as_u16())).overloaded().with_request_id(id),
             },
         },
         _ => Next::Done(response),
@@ -167,7 +166,7 @@ fn no_answer(error: TransportError, once: bool, failures: u32) -> Next {
         (Sent::Maybe, _) if once => Next::Fail(unknown()),
         (Sent::Maybe, Trouble::TooLarge) => Next::Fail(told(ErrorKind::LimitExceeded, "Microsoft's answer is larger than accepted here.")),
         (Sent::Maybe, _) => {
-            let otherwise = told(ErrorKind::Upstream, "The connection to Microsoft broke before the answer was complete. Try again later.");
+            let otherwise = told(ErrorKind::Upstream, "The connection to Microsoft broke before the answer was complete. Try again later.").overloaded();
             Next::Again { wait, fence: false, refusal: false, otherwise }
         }
     }

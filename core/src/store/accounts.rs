@@ -36,6 +36,18 @@ pub struct AccountRow {
     /// What Microsoft asked for at its last refusal, under the secrets key.
     pub claims: Option<Sealed>,
     pub claims_version: i64,
+    /// Of an organisation's account.
+    pub approver: Approver,
+}
+
+/// Whether somebody who may approve for the organisation has signed in to its account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Approver {
+    /// Nobody's roles are known: the application does not ask Entra for them.
+    Unsaid,
+    /// Whoever signed in may not.
+    Refused,
+    Proven,
 }
 
 impl AccountRow {
@@ -62,6 +74,7 @@ impl AccountRow {
             access_ends_at: None,
             claims: None,
             claims_version: 0,
+            approver: Approver::Unsaid,
         }
     }
 

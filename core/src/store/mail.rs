@@ -1,7 +1,7 @@
 //! What arrives: folders, messages, bodies, cursors, and the change feed.
 
 use crate::error::Result;
-use crate::model::ChangeKind;
+use crate::model::{ChangeKind, QuarantineKind};
 use crate::seal::Sealed;
 
 /// A folder as Graph lists it.
@@ -27,6 +27,9 @@ pub struct SyncedFolder {
     pub cursor: Option<Cursor>,
     /// Rows written by the current pass carry it.
     pub pass: i64,
+    /// Messages asked for per page where the usual number was too much for the service, and since when.
+    pub page_size: Option<u32>,
+    pub page_size_at: i64,
 }
 
 /// Where the next request of a folder starts.
@@ -50,6 +53,12 @@ pub struct Known {
     pub change_key: String,
     pub version: i64,
     pub is_removed: bool,
+    pub conversation_id: String,
+    pub received_at: Option<i64>,
+    pub is_read: bool,
+    pub is_draft: bool,
+    /// None: it was removed.
+    pub head: Option<Sealed>,
 }
 
 #[derive(Debug, Clone)]
@@ -94,9 +103,31 @@ impl std::fmt::Debug for SearchText {
 #[derive(Debug, Clone)]
 pub struct Quarantined {
     pub graph_id: Option<String>,
-    /// The raw item, under the content key; table `quarantine`, row = folder id, version 1.
+    /// The raw item, under the content key; table `quarantine`, row = `place`, version 1.
     pub raw: Sealed,
+    /// 128 random bits.
+    pub place: String,
     pub reason: String,
+    pub kind: QuarantineKind,
+}
+
+/// Something about the mailbox that could not be read or told, and is asked for again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QuarantineRow {
+    /// None: it has no usable id.
+    pub graph_id: Option<String>,
+    pub folder_id: String,
+    pub kind: QuarantineKind,
+    pub reason: String,
+    /// How often it was asked for.
+    pub tries: u32,
+    pub since: i64,
+    pub next_at: i64,
+}
+
+/// The wait after the first, second … time in vain: a minute, 4, 16 … minutes up to a day.
+pub fn pause_ms(tries: u32) -> i64 {
+    60_000_i64.saturating_mul(4_i64.saturating_pow(tries.saturating_sub(1).min(10))).min(86_400_000)
 }
 
 /// A page of changes and its cursor, committed together.
@@ -115,7 +146,9 @@ pub struct PageBatch<'a> {
     /// Ids that Graph says left this folder: kept as questions until proven.
     pub suspects: Vec<String>,
     pub quarantined: Vec<Quarantined>,
-    pub cursor: Cursor,
+    /// None: these items came outside of the folder's walk, whose place stays.
+    pub cursor: Option<Cursor>,
+    pub page_size: Option<u32>,
     /// The pass is complete: rows of this folder that an older pass wrote become suspects if this was the first pass or a resync.
     pub completes_pass: bool,
     pub now: i64,
@@ -192,12 +225,23 @@ pub trait MailStore {
     fn known(&self, account_id: &str, graph_ids: &[&str]) -> Result<Vec<Known>>;
     /// Changes and cursor in one transaction, under lease and generation.
     fn apply(&self, batch: &PageBatch<'_>) -> Result<Applied>;
-    /// Suspects not yet proven, oldest first: (graph id, folder it left). Those that turned up in another folder meanwhile are dropped on the way.
-    fn suspects(&self, account_id: &str, limit: u32) -> Result<Vec<(String, String)>>;
+    /// The stored link of a folder was refused once more. Answers how often in a row; None: lease or generation lost.
+    fn note_refusal(&self, account_id: &str, folder_id: &str, generation: i64, lease: &super::Lease) -> Result<Option<u32>>;
+    /// Whether items without a usable id are due; then they are forgotten, since the folder is read anew, which is counted. The next ones wait longer.
+    fn take_nameless(&self, account_id: &str, folder_id: &str, generation: i64, lease: &super::Lease, now: i64) -> Result<bool>;
+    /// Suspects not yet proven that are due, oldest first: (graph id, folder it left). Those that turned up in another folder meanwhile are dropped on the way.
+    fn suspects(&self, account_id: &str, now: i64, limit: u32) -> Result<Vec<(String, String)>>;
     /// Settles questions: `gone` are removed (a tombstone stays), `there` are kept with their new folder; change-feed rows are written. Answers (removed, moved).
     fn settle_suspects(&self, account_id: &str, generation: i64, lease: &super::Lease, gone: &[String], there: &[(String, String)], now: i64) -> Result<Option<(u32, u32)>>;
-    #[cfg(test)]
-    fn quarantined(&self, account_id: &str) -> Result<u32>;
+    /// The mailbox would not tell of these (id, why): asked again later.
+    fn defer_suspects(&self, account_id: &str, generation: i64, lease: &super::Lease, later: &[(String, String)], now: i64) -> Result<bool>;
+    /// What is set aside and can be asked for by id, and is due: oldest first.
+    fn due_quarantine(&self, account_id: &str, now: i64, limit: u32) -> Result<Vec<QuarantineRow>>;
+    /// Set aside items that are no more, and those that could not be read again (id, why).
+    fn settle_quarantine(&self, account_id: &str, generation: i64, lease: &super::Lease, gone: &[String], later: &[(String, String)], now: i64) -> Result<bool>;
+    /// All that is set aside, removals that could not be proven among it; oldest first.
+    fn quarantine(&self, account_id: &str, limit: u32) -> Result<Vec<QuarantineRow>>;
+    fn count_quarantine(&self, account_id: &str) -> Result<u32>;
 
     /// By what hosts call it; with an owner, only if it is theirs.
     fn message(&self, id: &str, owner: Option<&str>) -> Result<Option<MessageRow>>;

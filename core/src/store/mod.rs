@@ -19,9 +19,7 @@ mod sqlite;
 #[cfg(test)]
 mod suite;
 
-pub use accounts::{
-    AccountRow, AccountStore, AttemptRow, Consumed, KeyPurpose, KeyRow, Lease, NewAttempt, NewKey, TokenRow, USES_AT_BIRTH,
-};
+pub use accounts::{Approver, AccountRow, AccountStore, AttemptRow, Consumed, KeyPurpose, KeyRow, Lease, NewAttempt, NewKey, TokenRow, USES_AT_BIRTH};
 pub use audit::{AuditEnd, AuditExtent, AuditRow, AuditStore, BEGINNING, Entry, Notary};
 pub use copies::{Copied, CopyStore};
 pub use health::{HealthError, HealthRow, HealthStore};
@@ -29,7 +27,7 @@ pub use keyring::{BRIDGE_MS, Bridge, KeyFate, KeyStore, NewRoot, ROOT_KDF, ROOT_
 pub use lease::{LEASE_MS, heartbeat};
 pub use mail::{
     Applied, ChangeRow, Cursor, FolderRow, Known, MailPage, MailStore, Mailbox, MessageRow, MessageWindow, NewMessage, PageBatch, Quarantined,
-    SearchText, SyncedFolder,
+    QuarantineRow, SearchText, SyncedFolder, pause_ms,
 };
 pub use outbox::{Content, Due, Enqueued, Hold, ItemRow, ItemState, NewItem, OutboxStore, PAST_DEADLINE, Part, Reopened, SEND_ID, Step, Tally, sealed_row};
 pub use purge::{PurgeRow, PurgeStore};

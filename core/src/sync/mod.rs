@@ -5,14 +5,20 @@
 //! anything is dropped. Lost delta state is repaired by a new pass over the folder and the same question for whatever the pass did not show.
 //! One sync per account runs at a time, over all processes: a lease with a fence that every write carries.
 
+mod again;
 mod clean;
 mod folder;
+mod inline;
+mod page;
+mod page_size;
 mod plan;
 mod read;
 mod record;
 mod removal;
+mod round;
 mod run;
 mod search;
+mod tally;
 mod tame;
 
 pub use read::{Reader, check_limit};

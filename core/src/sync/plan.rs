@@ -1,7 +1,9 @@
 //! Pure: a page and what is already here, to what is to be written.
 
+use super::record::Head;
+use crate::clock::to_ms;
 use crate::graph::{DeltaItem, MailItem};
-use crate::model::ChangeKind;
+use crate::model::{AttachmentInfo, ChangeKind};
 use crate::store::Known;
 use std::collections::HashMap;
 
@@ -22,6 +24,28 @@ pub struct Upsert {
     /// Version to write: the known one + 1.
     pub version: i64,
     pub change: ChangeKind,
+    /// Body and attachments are those that are here, these: only what the change key does not count has changed.
+    pub keeps: Option<Vec<AttachmentInfo>>,
+}
+
+/// What is here of a message. `head`: opened where its change key is the item's.
+#[derive(Debug)]
+pub struct Held {
+    pub row: Known,
+    pub head: Option<Head>,
+}
+
+impl Held {
+    /// Exchange counts read state, flag and categories apart from the content, so an item under the same change key can still be news: everything that is
+    /// held is compared.
+    fn shows(&self, item: &MailItem) -> bool {
+        let row = &self.row;
+        row.is_read == item.is_read
+            && row.is_draft == item.is_draft
+            && row.conversation_id == item.conversation_id
+            && row.received_at == item.received_at.map(to_ms)
+            && self.head.as_ref().is_some_and(|head| head.shows(item))
+    }
 }
 
 #[derive(Debug)]
@@ -32,7 +56,7 @@ pub struct Unreadable {
 }
 
 /// Graph may repeat an item within a round; the last occurrence counts, so applying a page twice changes nothing.
-pub fn plan(folder_id: &str, items: Vec<DeltaItem>, known: &HashMap<String, Known>) -> Plan {
+pub fn plan(folder_id: &str, items: Vec<DeltaItem>, known: &HashMap<String, Held>) -> Plan {
     let mut plan = Plan::default();
     let mut last: HashMap<String, usize> = HashMap::with_capacity(items.len());
     for (at, item) in items.iter().enumerate() {
@@ -47,25 +71,28 @@ pub fn plan(folder_id: &str, items: Vec<DeltaItem>, known: &HashMap<String, Know
         match item {
             DeltaItem::Removed { id, .. } => {
                 // Never seen here, or already elsewhere: nothing to ask.
-                if known.get(&id).is_some_and(|row| !row.is_removed && row.folder_id == folder_id) {
+                if known.get(&id).is_some_and(|held| !held.row.is_removed && held.row.folder_id == folder_id) {
                     plan.suspects.push(id);
                 }
             }
             DeltaItem::Unreadable { id, raw, reason } => plan.unreadable.push(Unreadable { id, raw, reason }),
             DeltaItem::Message(item) => match known.get(&item.id) {
-                None => plan.upserts.push(Upsert { item: *item, version: 1, change: ChangeKind::MessageAdded }),
-                Some(row) => {
+                None => plan.upserts.push(Upsert { item: *item, version: 1, change: ChangeKind::MessageAdded, keeps: None }),
+                Some(held) => {
+                    let row = &held.row;
+                    let same_key = !row.is_removed && !row.change_key.is_empty() && row.change_key == item.change_key;
                     let change = if row.is_removed {
                         ChangeKind::MessageAdded
                     } else if row.folder_id != folder_id {
                         ChangeKind::MessageMoved
-                    } else if !row.change_key.is_empty() && row.change_key == item.change_key {
+                    } else if same_key && held.shows(&item) {
                         plan.seen.push(item.id);
                         continue;
                     } else {
                         ChangeKind::MessageChanged
                     };
-                    plan.upserts.push(Upsert { item: *item, version: row.version + 1, change });
+                    let keeps = held.head.as_ref().filter(|_| same_key).map(|head| head.attachments.clone());
+                    plan.upserts.push(Upsert { item: *item, version: row.version + 1, change, keeps });
                 }
             },
         }

@@ -3,14 +3,14 @@
 use super::clean;
 use super::record::{body_place, message, unpack_body};
 use super::run::folder_place;
-use crate::clock::{Clock, to_ms};
+use crate::clock::{Clock, from_ms, to_ms};
 use crate::config::Content;
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{Caller, Graph};
-use crate::model::{AuditKind, BodyType, Folder, MailThread, Message, MessageBody, MessagePage, MessageQuery};
+use crate::model::{AuditKind, BodyType, Folder, MailThread, Message, MessageBody, MessagePage, MessageQuery, QuarantinedItem};
 use crate::pipeline::Priority;
 use crate::runtime::blocking;
-use crate::store::{Entry, Mailbox, MessageRow, MessageWindow, Scope, Store, SyncedFolder};
+use crate::store::{Entry, Mailbox, MessageRow, MessageWindow, QuarantineRow, Scope, Store, SyncedFolder};
 use crate::vault::{DataKey, Vault};
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +18,7 @@ use tokio::sync::watch;
 
 /// Rows read at a time of a long thread.
 const THREAD_PAGE: u32 = 500;
+const MOST_QUARANTINED: u32 = 1000;
 
 #[derive(Clone)]
 pub struct Reader {
@@ -36,6 +37,21 @@ impl Reader {
             this.store.folders(&account_id)?.into_iter().map(|f| folder(&key, &account_id, f)).collect()
         })
         .await
+    }
+
+    pub async fn quarantined(&self, account_id: String) -> Result<Vec<QuarantinedItem>> {
+        let store = self.store.clone();
+        let rows = blocking(move || store.quarantine(&account_id, MOST_QUARANTINED)).await?;
+        let item = |row: QuarantineRow| QuarantinedItem {
+            kind: row.kind,
+            graph_id: row.graph_id,
+            folder_id: row.folder_id,
+            reason: row.reason,
+            tries: row.tries,
+            since: from_ms(row.since),
+            next_try_at: from_ms(row.next_at),
+        };
+        Ok(rows.into_iter().map(item).collect())
     }
 
     pub async fn messages(&self, scope: Scope, query: MessageQuery) -> Result<MessagePage> {
@@ -118,7 +134,7 @@ impl Reader {
     pub async fn mark_read(&self, id: String, is_read: bool) -> Result<Message> {
         let (this, wanted) = (self.clone(), id.clone());
         let row = blocking(move || this.row(&wanted, None)).await?;
-        let caller = Caller { account_id: row.account_id.clone(), priority: Priority::User, max_wait: Duration::from_secs(30) };
+        let caller = Caller { account_id: row.account_id.clone(), user_id: String::new(), priority: Priority::User, max_wait: Duration::from_secs(30) };
         let change_key = self.graph.set_read(&caller, &row.graph_id, is_read, &row.change_key).await?;
         let written = self.look(move |this| {
             this.store.set_read(row.row_id, is_read, change_key.as_deref(), to_ms(this.clock.now()))?;

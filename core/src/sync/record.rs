@@ -73,13 +73,37 @@ impl Head {
         }
     }
 
+    /// Whether it says the same as the item, attachments aside.
+    pub fn shows(&self, item: &MailItem) -> bool {
+        let Self { internet_message_id, subject, preview, from, sender, to, cc, bcc, reply_to, sent_at, is_flagged, importance, categories, has_attachments, attachments: _, web_link } = self;
+        *internet_message_id == item.internet_message_id
+            && *subject == item.subject
+            && *preview == item.preview
+            && *from == item.from
+            && *sender == item.sender
+            && *to == item.to
+            && *cc == item.cc
+            && *bcc == item.bcc
+            && *reply_to == item.reply_to
+            && *sent_at == item.sent_at.map(to_ms)
+            && *is_flagged == item.is_flagged
+            && *importance == item.importance
+            && *categories == item.categories
+            && *has_attachments == item.has_attachments
+            && *web_link == item.web_link
+    }
+
     pub fn seal(&self, key: &DataKey, account_id: &str, graph_id: &str, version: i64) -> Result<Sealed> {
         let text = serde_json::to_vec(self).map_err(|e| Error::internal("A message cannot be written.").with_source(e))?;
         key.seal(head_place(account_id, graph_id, version), &text)
     }
 
     pub fn open(key: &DataKey, row: &MessageRow) -> Result<Self> {
-        let text = key.open(head_place(&row.account_id, &row.graph_id, row.version), &row.head)?;
+        Self::open_sealed(key, &row.account_id, &row.graph_id, row.version, &row.head)
+    }
+
+    pub fn open_sealed(key: &DataKey, account_id: &str, graph_id: &str, version: i64, head: &Sealed) -> Result<Self> {
+        let text = key.open(head_place(account_id, graph_id, version), head)?;
         serde_json::from_slice(&text).map_err(|e| Error::new(ErrorKind::Corrupt, "A stored message cannot be read.").with_source(e))
     }
 }

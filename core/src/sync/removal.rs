@@ -1,6 +1,9 @@
-//! "Removed" is a question: a move out of a folder looks the same. Nothing is dropped before Graph says, of the immutable id, that it is gone.
+//! "Removed" is a question: a move out of a folder looks the same. Nothing is dropped before Graph says, of the immutable id, that it is gone; and what
+//! is still there is read whole, since it may have changed while it was away.
 
+use super::again;
 use super::run::Pass;
+use super::tally::Tally;
 use crate::error::Result;
 use crate::graph::Proof;
 use crate::runtime::blocking;
@@ -9,40 +12,40 @@ use std::sync::Arc;
 /// Questions put in one go: five batches of twenty.
 const AT_ONCE: u32 = 100;
 
-#[derive(Debug, Default)]
-pub struct Settled {
-    pub removed: u32,
-    pub moved: u32,
-}
-
-pub async fn settle(pass: &Arc<Pass>) -> Result<Settled> {
-    let mut settled = Settled::default();
+/// Settles the questions that are due. One that the mailbox does not answer is put again later, and stops no other.
+pub async fn settle(pass: &Arc<Pass>) -> Result<Tally> {
+    let mut tally = Tally::default();
     loop {
         pass.stop.check()?;
         let work = pass.clone();
-        let questions = blocking(move || work.store.suspects(&work.account.id, AT_ONCE)).await?;
+        let questions = blocking(move || work.store.suspects(&work.account.id, work.now(), AT_ONCE)).await?;
         if questions.is_empty() {
-            return Ok(settled);
+            return Ok(tally);
         }
         let ids: Vec<String> = questions.into_iter().map(|(id, _)| id).collect();
-        let (mut gone, mut there) = (Vec::new(), Vec::new());
+        let (mut gone, mut there, mut later) = (Vec::new(), Vec::new(), Vec::new());
         for (id, proof) in pass.ask(pass.graph.prove(&pass.caller(), &ids)).await? {
             match proof {
                 Proof::Gone => gone.push(id),
-                Proof::There { folder_id } => there.push((id, folder_id)),
+                Proof::There(message) => there.push(*message),
+                Proof::Unclear(error) => later.push((id, error.reason().to_owned())),
             }
         }
-        let (asked, told) = (ids.len(), gone.len() + there.len());
+        let places: Vec<(String, String)> = there.iter().map(|message| (message.id.clone(), message.folder_id.clone())).collect();
+        // Content before place: if the process dies in between, the question is still there.
+        tally.add(&again::store(pass, there, false).await?);
         let work = pass.clone();
-        let written = blocking(move || work.store.settle_suspects(&work.account.id, work.account.generation, &work.lease, &gone, &there, work.now())).await?;
+        let written = blocking(move || {
+            let (id, generation, now) = (&work.account.id, work.account.generation, work.now());
+            if !work.store.defer_suspects(id, generation, &work.lease, &later, now)? {
+                return Ok(None);
+            }
+            work.store.settle_suspects(id, generation, &work.lease, &gone, &places, now)
+        })
+        .await?;
         let Some((removed, moved)) = written else { return Err(pass.taken_over().await) };
-        let open = told < asked;
-        settled.removed += removed;
-        settled.moved += moved;
+        tally.removed += removed;
+        tally.moved += moved;
         pass.news.send_modify(|n| *n = n.wrapping_add(1));
-        if open {
-            // What Graph would not tell stays a question for the next sync.
-            return Ok(settled);
-        }
     }
 }

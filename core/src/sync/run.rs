@@ -1,13 +1,15 @@
 //! One sync of one account: lease, folders, pages, questions, report.
 
-use super::folder::{FolderSync, Tally};
+use super::again;
+use super::folder::FolderSync;
 use super::read::Reader;
 use super::removal;
+use super::tally::Tally;
 use crate::clock::{Clock, to_ms};
 use crate::config::Content;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::Bell;
-use crate::graph::{Caller, Graph, GraphFolder};
+use crate::graph::{Caller, FolderList, Graph};
 use crate::model::{AccountState, Event, SyncReport};
 use crate::pipeline::Priority;
 use crate::random;
@@ -16,7 +18,8 @@ use crate::seal::Place;
 use crate::store::{AccountRow, FolderRow, HealthError, LEASE_MS, Lease, Store, heartbeat};
 use crate::vault::Vault;
 use futures_util::StreamExt;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -26,6 +29,8 @@ use tracing::Instrument;
 const PATIENCE: Duration = Duration::from_secs(300);
 /// Folders walked at the same time; the mailbox takes four requests at once and the attachments want one.
 const FOLDERS_AT_ONCE: usize = 3;
+/// Times a sync goes on after another process took it over.
+const MOST_TAKEOVERS: u32 = 4;
 /// What is synced when the configuration names nothing.
 const USUAL_FOLDERS: [&str; 2] = ["inbox", "sentitems"];
 
@@ -43,13 +48,15 @@ pub struct Pass {
     /// Whether the full-text index is filled.
     pub content: Content,
     pub stop: Stop,
+    /// The mailbox answered something else in this sync: what fails now is no outage of all of it.
+    pub is_reached: AtomicBool,
     /// Held by the folder whose page is being planned and written.
     pub writing: tokio::sync::Mutex<()>,
 }
 
 impl Pass {
     pub fn caller(&self) -> Caller {
-        Caller { account_id: self.account.id.clone(), priority: Priority::Sync, max_wait: PATIENCE }
+        Caller { account_id: self.account.id.clone(), user_id: self.account.user_id.clone(), priority: Priority::Sync, max_wait: PATIENCE }
     }
 
     pub fn now(&self) -> i64 {
@@ -162,6 +169,22 @@ impl Sync {
         let turn = self.turn(&account.id);
         let _alone = tokio::select! { guard = turn.lock() => guard, () = stop.wait() => return Err(stop.check().err().unwrap_or_else(crate::runtime::closed)) };
         let began = self.clock.elapsed();
+        // A process that was held up for longer than its lease, by a suspended machine say, finds another one at work. What is stored is stored; it waits for
+        // its turn and goes on from there.
+        for _ in 1..MOST_TAKEOVERS {
+            match self.leased(&account, &stop, began).await {
+                Err(error) if error.kind() == ErrorKind::StoreBusy && !stop.is_set() => {
+                    tracing::info!(target: "tidings::sync", account = account.id, "another process took this sync over; waiting for it");
+                }
+                outcome => return outcome,
+            }
+        }
+        self.leased(&account, &stop, began).await
+    }
+
+    /// One sync under one lease.
+    async fn leased(&self, account: &AccountRow, stop: &Stop, began: Duration) -> Result<SyncReport> {
+        let (account, stop) = (account.clone(), stop.clone());
         let lease = self.lease(&account.id, &stop).await?;
         let pass = Arc::new(Pass {
             store: self.store.clone(),
@@ -175,6 +198,7 @@ impl Sync {
             page_size: self.page_size,
             content: self.content,
             stop,
+            is_reached: AtomicBool::new(false),
             writing: tokio::sync::Mutex::new(()),
         });
         let beat = {
@@ -190,25 +214,35 @@ impl Sync {
     }
 
     async fn walk(&self, pass: &Arc<Pass>) -> Result<SyncReport> {
-        let listed = pass.ask(self.graph.folders(&pass.caller())).await?;
-        self.save_folders(pass, listed).await?;
+        // Folders that are known are synced even if their list cannot be read now; the caller hears of it all the same.
+        let mut first_error = match pass.ask(self.graph.folders(&pass.caller())).await {
+            Ok(listed) => {
+                pass.is_reached.store(true, Ordering::Relaxed);
+                self.save_folders(pass, listed).await?
+            }
+            Err(error) if error.kind() == ErrorKind::Upstream => Some(error),
+            Err(error) => return Err(error),
+        };
         let (store, id) = (pass.store.clone(), pass.account.id.clone());
         let folders: Vec<_> = blocking(move || store.folders(&id)).await?.into_iter().filter(|f| f.row.is_synced).collect();
 
         if folders.is_empty() {
+            if let Some(error) = first_error {
+                return Err(error);
+            }
             let names = if self.folders.is_empty() { USUAL_FOLDERS.join(", ") } else { self.folders.join(", ") };
             return Err(Error::invalid(format!("The mailbox has none of the folders to sync ({names}). Name them in Config.folders by well-known name or id.")));
         }
 
         let mut total = Tally { folders: u32::try_from(folders.len()).unwrap_or(u32::MAX), ..Tally::default() };
         let mut walks = futures_util::stream::iter(folders.into_iter().map(|folder| FolderSync::new(pass.clone(), folder).run())).buffer_unordered(FOLDERS_AT_ONCE);
-        let mut first_error = None;
+        let mut fatal = false;
         while let Some(outcome) = walks.next().await {
             match outcome {
                 Ok(tally) => total.add(&tally),
                 // The other folders' pages are worth having; the first error is what the caller hears.
                 Err(error) => {
-                    let fatal = matches!(error.kind(), ErrorKind::NotConnected | ErrorKind::NeedsReconnect | ErrorKind::Cancelled | ErrorKind::Closed | ErrorKind::StoreBusy);
+                    fatal = matches!(error.kind(), ErrorKind::NotConnected | ErrorKind::NeedsReconnect | ErrorKind::Cancelled | ErrorKind::Closed | ErrorKind::StoreBusy);
                     first_error.get_or_insert(error);
                     if fatal {
                         break;
@@ -217,31 +251,50 @@ impl Sync {
             }
         }
         drop(walks);
+        if let Some(error) = first_error.take_if(|_| fatal) {
+            return Err(error);
+        }
+        // A folder that failed is no reason to leave the questions of the others open.
+        for settled in [removal::settle(pass).await, again::ask_again(pass).await] {
+            match settled {
+                Ok(tally) => total.add(&tally),
+                Err(error) => {
+                    first_error.get_or_insert(error);
+                }
+            }
+        }
         if let Some(error) = first_error {
             return Err(error);
         }
-        let settled = removal::settle(pass).await?;
-        total.removed += settled.removed;
-        total.moved += settled.moved;
-        Ok(total.report(&pass.account.id))
+        let work = pass.clone();
+        let quarantined = blocking(move || work.store.count_quarantine(&work.account.id)).await?;
+        Ok(total.report(&pass.account.id, quarantined))
     }
 
-    /// Stores the folder list; which of them are synced is decided here.
-    async fn save_folders(&self, pass: &Arc<Pass>, listed: Vec<GraphFolder>) -> Result<()> {
+    /// Stores the folder list; which of them are synced is decided here. Answers why a folder that is to be synced could not be found, if that is so.
+    async fn save_folders(&self, pass: &Arc<Pass>, listed: FolderList) -> Result<Option<Error>> {
         let chosen: Vec<String> = if self.folders.is_empty() { USUAL_FOLDERS.iter().map(|f| (*f).to_owned()).collect() } else { self.folders.clone() };
+        let FolderList { folders, untold, is_part, problem } = listed;
+        if let Some(error) = &problem {
+            tracing::warn!(target: "tidings::sync", account = pass.account.id, kind = ?error.kind(), reason = error.reason(), ?untold, is_part, "a part of the folder list could not be read");
+        }
         let work = pass.clone();
-        let written = blocking(move || work.vault.again(|| {
+        let (written, is_missing) = blocking(move || work.vault.again(|| {
             let key = work.vault.content(&work.account.id)?;
-            let before: HashMap<String, i64> = work.store.folders(&work.account.id)?.into_iter().map(|f| (f.row.graph_id.clone(), f.row.version)).collect();
-            let mut rows = Vec::with_capacity(listed.len());
-            for folder in listed.clone() {
-                let version = before.get(&folder.id).map_or(1, |v| v + 1);
-                let is_synced = !folder.is_search && chosen.iter().any(|name| *name == folder.id || folder.well_known_name.as_deref() == Some(name));
+            let before: HashMap<String, FolderRow> = work.store.folders(&work.account.id)?.into_iter().map(|f| (f.row.graph_id.clone(), f.row)).collect();
+            let mut rows = Vec::with_capacity(folders.len());
+            for folder in folders.clone() {
+                let known = before.get(&folder.id);
+                let version = known.map_or(1, |row| row.version + 1);
+                // A name that cannot be told now stays with the folder that has it.
+                let kept = || known.and_then(|row| row.well_known_name.clone()).filter(|name| untold.contains(&name.as_str()));
+                let well_known_name = folder.well_known_name.or_else(kept);
+                let is_synced = !folder.is_search && chosen.iter().any(|name| *name == folder.id || well_known_name.as_deref() == Some(name));
                 let name = key.seal(folder_place(&work.account.id, &folder.id, version), folder.display_name.as_bytes())?;
                 rows.push(FolderRow {
                     graph_id: folder.id,
                     parent_id: folder.parent_id,
-                    well_known_name: folder.well_known_name,
+                    well_known_name,
                     name,
                     version,
                     total: folder.total,
@@ -249,10 +302,17 @@ impl Sync {
                     is_synced,
                 });
             }
-            work.store.save_folders(&work.account.id, work.account.generation, &work.lease, &rows, work.now())
+            // What an incomplete list does not show may be there all the same.
+            if is_part {
+                let shown: HashSet<String> = rows.iter().map(|row| row.graph_id.clone()).collect();
+                rows.extend(before.into_values().filter(|row| !shown.contains(&row.graph_id)));
+            }
+            let is_found = |name: &String| rows.iter().any(|row| row.graph_id == *name || row.well_known_name.as_deref() == Some(name));
+            let is_missing = chosen.iter().any(|name| (is_part || untold.contains(&name.as_str())) && !is_found(name));
+            Ok((work.store.save_folders(&work.account.id, work.account.generation, &work.lease, &rows, work.now())?, is_missing))
         }))
         .await?;
-        if written { Ok(()) } else { Err(pass.taken_over().await) }
+        if written { Ok(problem.filter(|_| is_missing)) } else { Err(pass.taken_over().await) }
     }
 
     fn turn(&self, account_id: &str) -> Arc<tokio::sync::Mutex<()>> {

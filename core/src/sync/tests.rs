@@ -1,6 +1,6 @@
 use super::clean;
-use super::plan::plan;
-use super::record::{pack_body, unpack_body};
+use super::plan::{Held, plan};
+use super::record::{Head, pack_body, unpack_body};
 use crate::graph::{DeltaItem, MailItem};
 use crate::model::{BodyType, ChangeKind};
 use crate::store::Known;
@@ -15,17 +15,75 @@ fn gone(id: &str) -> DeltaItem {
     DeltaItem::Removed { id: id.into() }
 }
 
-fn known(rows: &[(&str, &str, &str)]) -> HashMap<String, Known> {
-    let row = |(at, (id, folder, key)): (usize, &(&str, &str, &str))| Known {
-        row_id: at as i64 + 1,
-        id: format!("msg_{at}"),
-        graph_id: (*id).into(),
-        folder_id: (*folder).into(),
-        change_key: (*key).into(),
-        version: 3,
+/// What is here after an item was stored.
+fn held(item: MailItem, folder: &str, version: i64) -> Held {
+    let mut item = item;
+    let row = Known {
+        row_id: 1,
+        id: "msg_1".into(),
+        graph_id: item.id.clone(),
+        folder_id: folder.into(),
+        change_key: item.change_key.clone(),
+        version,
         is_removed: false,
+        conversation_id: item.conversation_id.clone(),
+        received_at: item.received_at.map(crate::clock::to_ms),
+        is_read: item.is_read,
+        is_draft: item.is_draft,
+        head: None,
     };
-    rows.iter().enumerate().map(|r| (r.1.0.to_owned(), row(r))).collect()
+    Held { row, head: Some(Head::of(&mut item, Vec::new())) }
+}
+
+fn known(rows: &[(&str, &str, &str)]) -> HashMap<String, Held> {
+    let row = |(id, folder, key): &(&str, &str, &str)| ((*id).to_owned(), held(MailItem { id: (*id).into(), change_key: (*key).into(), ..MailItem::default() }, folder, 3));
+    rows.iter().map(row).collect()
+}
+
+/// Exchange counts read state, flag and categories apart from the content, so they change under the same key.
+#[test]
+fn every_property_is_compared_and_the_key_keeps_the_body() {
+    let base = || MailItem { id: "a".into(), change_key: "1".into(), subject: "s".into(), ..MailItem::default() };
+    let address = || Some(crate::model::Address { name: String::new(), address: "x@contoso.com".into() });
+    let changes: [fn(&mut MailItem); 12] = [
+        |m| m.is_read = true,
+        |m| m.is_flagged = true,
+        |m| m.categories = vec!["Red".into()],
+        |m| m.importance = crate::model::Importance::High,
+        |m| m.subject = "other".into(),
+        |m| m.preview = "other".into(),
+        |m| m.is_draft = true,
+        |m| m.conversation_id = "c".into(),
+        |m| m.received_at = Some(std::time::UNIX_EPOCH),
+        |m| m.sent_at = Some(std::time::UNIX_EPOCH),
+        |m| m.has_attachments = true,
+        |m| m.web_link = Some("https://outlook.office.com/".into()),
+    ];
+    let here = || HashMap::from([("a".to_owned(), held(base(), "inbox", 3))]);
+    let planned = |item: MailItem| plan("inbox", vec![DeltaItem::Message(Box::new(item))], &here());
+    assert_eq!(planned(base()).seen, ["a"]);
+    for (n, change) in changes.iter().enumerate() {
+        let mut item = base();
+        change(&mut item);
+        let out = planned(item.clone());
+        assert_eq!(out.upserts.len(), 1, "{n}");
+        assert!(out.upserts[0].change == ChangeKind::MessageChanged && out.upserts[0].keeps.is_some(), "{n}");
+        item.change_key = "2".into();
+        assert!(planned(item).upserts[0].keeps.is_none(), "another key: the body is taken again");
+    }
+    let people: [fn(&mut MailItem, Option<crate::model::Address>); 6] = [
+        |m, a| m.from = a,
+        |m, a| m.sender = a,
+        |m, a| m.to.extend(a),
+        |m, a| m.cc.extend(a),
+        |m, a| m.bcc.extend(a),
+        |m, a| m.reply_to.extend(a),
+    ];
+    for change in people {
+        let mut item = base();
+        change(&mut item, address());
+        assert_eq!(planned(item).upserts.len(), 1);
+    }
 }
 
 #[test]
@@ -107,9 +165,7 @@ proptest! {
     fn planning_what_was_just_planned_brings_nothing_new(keys in proptest::collection::vec((0u8..20, 0u8..3), 0..60)) {
         let page = || keys.iter().map(|(id, key)| item(&id.to_string(), &key.to_string())).collect::<Vec<_>>();
         let first = plan("inbox", page(), &HashMap::new());
-        let here = first.upserts.iter().map(|u| (u.item.id.clone(), Known {
-            row_id: 1, id: "msg_1".into(), graph_id: u.item.id.clone(), folder_id: "inbox".into(), change_key: u.item.change_key.clone(), version: u.version, is_removed: false,
-        })).collect();
+        let here = first.upserts.into_iter().map(|u| (u.item.id.clone(), held(u.item, "inbox", u.version))).collect();
         prop_assert!(plan("inbox", page(), &here).upserts.is_empty());
     }
 }

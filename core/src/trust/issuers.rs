@@ -1,10 +1,11 @@
 //! Entra's metadata and signing keys: fetched from the configured login host only, kept for a day, asked again at most every five minutes for a key
 //! that is not there. When the host is down, keys already here are good for a second day.
 
-use super::jwt::rejected;
+use super::{jwt::rejected, strict};
 use crate::clock::Clock;
 use crate::config::Endpoints;
 use crate::error::{Error, ErrorKind, Result};
+use crate::json::{self, lenient};
 use crate::pipeline::{MAX_KEYS, Pipeline, Purpose, Request};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -141,32 +142,35 @@ impl Issuers {
             let refused = Error::new(ErrorKind::Upstream, format!("Microsoft's sign-in metadata is not to be had (HTTP {}). Check the tenant setting.", response.status.as_u16()));
             return Err(refused.with_request_id(response.request_id));
         }
-        serde_json::from_slice(&response.body).map_err(|_| Error::new(ErrorKind::Upstream, "Microsoft's sign-in metadata could not be read. Try again later."))
+        let members = strict::object(json::text(&response.body).as_bytes());
+        members.and_then(|members| serde_json::from_value(members.into()).ok()).ok_or_else(|| Error::new(ErrorKind::Upstream, "Microsoft's sign-in metadata could not be read. Try again later."))
     }
 }
 
 /// A JSON Web Key Set (RFC 7517), as much as is needed.
 #[derive(Deserialize)]
 pub struct KeySet {
+    #[serde(deserialize_with = "lenient::objects")]
     keys: Vec<Entry>,
 }
 
 #[derive(Deserialize)]
 struct Entry {
-    kty: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::scalar")]
+    kty: Option<String>,
+    #[serde(default, deserialize_with = "lenient::scalar")]
     kid: Option<String>,
-    #[serde(default, rename = "use")]
+    #[serde(default, rename = "use", deserialize_with = "lenient::scalar")]
     usage: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::present_scalars")]
     key_ops: Option<Vec<String>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::scalar")]
     alg: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::scalar")]
     n: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::scalar")]
     e: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::scalar")]
     issuer: Option<String>,
 }
 
@@ -199,7 +203,7 @@ impl Entry {
         let signs = self.usage.as_deref().is_none_or(|u| u == "sig")
             && self.key_ops.as_ref().is_none_or(|ops| ops.iter().any(|op| op == "verify"))
             && self.alg.as_deref().is_none_or(|alg| alg == "RS256");
-        if self.kty != "RSA" || !signs {
+        if self.kty.as_deref() != Some("RSA") || !signs {
             return None;
         }
         let modulus = number(&self.n?)?;

@@ -1,11 +1,11 @@
 //! The token checklist. Nothing of a token is believed before its signature is verified, and only RS256 with a key of ours verifies it.
 
 use super::issuers::Key;
+use super::strict;
 use crate::error::{Error, ErrorKind, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_json::Value;
 use subtle::ConstantTimeEq;
 
@@ -13,6 +13,12 @@ const LONGEST: usize = 64 << 10;
 const LONGEST_HEADER: usize = 4 << 10;
 /// Clocks differ; five minutes are what Microsoft's own libraries allow.
 const SKEW: i64 = 300;
+const LONGEST_KID: usize = 256;
+const MOST_ROLES: usize = 500;
+/// Entra's longest lifetime of an id token is a day (configurable token lifetimes).
+const LONGEST_LIFE: i64 = 48 * 3600;
+/// The end of the year 9999: what lies outside of these is no time.
+const LAST_SECOND: i64 = 253_402_300_799;
 
 /// Who somebody is, from a verified token.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,28 +32,21 @@ pub struct Identity {
     pub issuer: String,
     /// At home in another organisation than the one that vouches.
     pub is_guest: bool,
+    /// `sub`: the same for one person and application as long as both exist.
+    pub subject: Option<String>,
+    /// Ids of the directory roles the person has (`wids`), in lower case. None: the registration does not ask for them.
+    pub roles: Option<Vec<String>>,
 }
 
 pub fn rejected(why: &str) -> Error {
     Error::new(ErrorKind::TokenRejected, format!("Microsoft's answer did not prove who signed in: {why}. Nothing was stored; start the sign-in again."))
 }
 
-/// Only what decides is read; a name given twice is an error of the parser. Microsoft's `x5t` and unknown names are let be, everything that
-/// brings a key along or changes how the token is read is refused.
-#[derive(Deserialize)]
-struct Header {
-    alg: String,
-    kid: Option<String>,
-    typ: Option<String>,
-    crit: Option<IgnoredAny>,
-    b64: Option<IgnoredAny>,
-    zip: Option<IgnoredAny>,
-    enc: Option<IgnoredAny>,
-    jwk: Option<IgnoredAny>,
-    jku: Option<IgnoredAny>,
-    x5u: Option<IgnoredAny>,
-    x5c: Option<IgnoredAny>,
-}
+/// Members that change how a token is read, bring a key along, or belong to tokens that are encrypted or hold another. They are refused whatever
+/// stands in them, null included: a reader that knows one of them and a reader that does not would see two tokens. Microsoft's `x5t` and names that
+/// nobody has defined are let be (RFC 7515, section 4).
+const SPECIAL: [&str; 13] = ["crit", "b64", "zip", "cty", "enc", "epk", "apu", "apv", "iv", "tag", "p2s", "p2c", "svt"];
+const KEYS: [&str; 4] = ["jwk", "jku", "x5u", "x5c"];
 
 /// A compact token with a header that may be ours; its claims cannot be reached yet.
 pub struct Unverified<'a> {
@@ -70,26 +69,27 @@ impl<'a> Unverified<'a> {
             return Err(rejected("the header of its token is too long"));
         }
         let header = URL_SAFE_NO_PAD.decode(header).map_err(|_| rejected("the header of its token is not base64url"))?;
-        let header: Header = serde_json::from_slice(&header).map_err(|_| rejected("the header of its token cannot be read"))?;
-        if header.alg.eq_ignore_ascii_case("none") {
+        let header = strict::object(&header).ok_or_else(|| rejected("the header of its token is no JSON object, or says something twice"))?;
+        let alg = header.get("alg").and_then(Value::as_str).ok_or_else(|| rejected("its token does not say how it is signed"))?;
+        if alg.eq_ignore_ascii_case("none") {
             return Err(rejected("its token says that it is not signed"));
         }
-        if header.alg.starts_with("HS") {
+        if alg.starts_with("HS") {
             return Err(rejected("its token is signed with a shared secret instead of RS256 and Microsoft's key"));
         }
-        if header.alg != "RS256" {
+        if alg != "RS256" {
             return Err(rejected("its token is not signed with RS256"));
         }
-        if header.typ.is_some_and(|typ| !typ.eq_ignore_ascii_case("JWT")) {
+        if header.get("typ").is_some_and(|typ| !typ.as_str().is_some_and(|typ| typ.eq_ignore_ascii_case("JWT"))) {
             return Err(rejected("its token is of another type"));
         }
-        if header.jwk.is_some() || header.jku.is_some() || header.x5u.is_some() || header.x5c.is_some() {
+        if KEYS.iter().any(|name| header.contains_key(*name)) {
             return Err(rejected("its token brings its own key"));
         }
-        if header.crit.is_some() || header.b64.is_some() || header.zip.is_some() || header.enc.is_some() {
+        if SPECIAL.iter().any(|name| header.contains_key(*name)) {
             return Err(rejected("its token asks for special treatment"));
         }
-        let kid = header.kid.filter(|kid| !kid.is_empty() && kid.len() <= 256).ok_or_else(|| rejected("its token names no key"))?;
+        let kid = header.get("kid").and_then(Value::as_str).filter(|kid| !kid.is_empty() && kid.len() <= LONGEST_KID).map(str::to_owned).ok_or_else(|| rejected("its token names no key"))?;
         if signature.is_empty() {
             return Err(rejected("its token is not signed"));
         }
@@ -112,11 +112,12 @@ impl<'a> Unverified<'a> {
     }
 
     pub fn verify(&self, key: &Key) -> Result<Claims> {
-        serde_json::from_slice(&self.payload(key)?).map_err(|_| rejected("its token lacks what it must say, or says it in another form"))
+        let claims = strict::object(&self.payload(key)?).ok_or_else(|| rejected("its claims are no JSON object, or say something twice"))?;
+        serde_json::from_value(Value::Object(claims)).map_err(|_| rejected("its token lacks what it must say, or says it in another form"))
     }
 }
 
-/// Claims of a verified token. A time that is not a whole number, an audience that is a list, a name twice: the parser refuses.
+/// Claims of a verified token. A time that is not a whole number and an audience that is a list are refused by the parser.
 #[derive(Deserialize)]
 pub struct Claims {
     iss: String,
@@ -142,6 +143,10 @@ pub struct Claims {
     /// 0: a member, 1: a guest. There only if the registration asks for it.
     #[serde(default)]
     acct: Value,
+    #[serde(default)]
+    sub: Option<String>,
+    #[serde(default)]
+    wids: Value,
 }
 
 impl Claims {
@@ -160,6 +165,12 @@ impl Claims {
         if self.aud != client_id {
             return Err(rejected("its token is for another application"));
         }
+        if [self.exp, self.nbf, self.iat].iter().any(|time| !(0..=LAST_SECOND).contains(time)) {
+            return Err(rejected("its token has a time that is none"));
+        }
+        if self.exp <= self.nbf || self.exp.saturating_sub(self.iat) > LONGEST_LIFE {
+            return Err(rejected("its token has a lifetime that Microsoft does not give"));
+        }
         if now >= self.exp.saturating_add(SKEW) {
             return Err(rejected("its token has expired; compare this machine's clock"));
         }
@@ -174,10 +185,15 @@ impl Claims {
             return Err(rejected("its token belongs to another sign-in"));
         }
         let is_guest = self.is_guest(&tenant_id);
+        // In any other form than a list of ids it says nothing.
+        let roles = match &self.wids {
+            Value::Array(ids) => ids.iter().take(MOST_ROLES).map(|id| id.as_str().map(str::to_ascii_lowercase)).collect(),
+            _ => None,
+        };
         let user_id = self.oid.filter(|oid| is_guid(oid)).ok_or_else(|| rejected("its token names no person"))?;
         let shown = |text: Option<String>| text.filter(|t| t.len() <= 1000 && !t.chars().any(char::is_control)).unwrap_or_default();
         let address = shown(self.email.filter(|e| !e.is_empty()).or(self.preferred_username));
-        Ok(Identity { tenant_id: tenant_id.to_ascii_lowercase(), user_id: user_id.to_ascii_lowercase(), name: shown(self.name), address, issuer: self.iss, is_guest })
+        Ok(Identity { tenant_id: tenant_id.to_ascii_lowercase(), user_id: user_id.to_ascii_lowercase(), name: shown(self.name), address, issuer: self.iss, is_guest, subject: self.sub, roles })
     }
 
     /// What cannot be read counts as a guest's.

@@ -2,8 +2,10 @@
 
 mod issuers;
 mod jwt;
+mod strict;
 
 pub use jwt::{Identity, is_guid};
+pub use strict::object as json_object;
 
 use crate::clock::{Clock, to_ms};
 use crate::config::Endpoints;
@@ -11,6 +13,7 @@ use crate::error::Result;
 use crate::pipeline::Pipeline;
 use issuers::Issuers;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 pub struct Trust {
     issuers: Issuers,
@@ -30,15 +33,22 @@ impl Trust {
     /// Who signed in, if the token is Entra's, for this application, for this sign-in, and current. `tenant` is the one whose sign-in page was used.
     /// No `nonce`: the token came straight from Entra without a browser in between (device code).
     pub async fn id_token(&self, token: &str, tenant: &str, client_id: &str, nonce: Option<&str>) -> Result<Identity> {
+        self.id_token_at(token, tenant, client_id, nonce, None).await
+    }
+
+    /// The same at the time the service itself gave with its answer: a clock that is wrong here must not make every renewal look forged.
+    pub async fn id_token_at(&self, token: &str, tenant: &str, client_id: &str, nonce: Option<&str>, answered_at: Option<SystemTime>) -> Result<Identity> {
         let unverified = jwt::Unverified::parse(token)?;
         let (issuer, key) = self.issuers.key(tenant, unverified.kid()).await?;
         let claims = unverified.verify(&key)?;
-        claims.check(&issuer, &key, client_id, nonce, to_ms(self.clock.now()) / 1000)
+        claims.check(&issuer, &key, client_id, nonce, to_ms(answered_at.unwrap_or_else(|| self.clock.now())) / 1000)
     }
 }
 
 #[cfg(test)]
 pub mod fake;
+#[cfg(test)]
+mod corner_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

@@ -4,7 +4,7 @@ use super::tests::{connect, profile, root, store, token_place};
 use super::*;
 use crate::clock::TestClock;
 use crate::error::{Error, ErrorKind};
-use crate::model::{ChangeKind, RotationReport, Route};
+use crate::model::{ChangeKind, QuarantineKind, RotationReport, Route};
 use crate::seal::Place;
 use crate::store::*;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -51,8 +51,15 @@ fn page(store: &dyn Store, vault: &Vault, lease: &Lease, mails: std::ops::Range<
         upserts: mails.map(|n| mail(&content, n)).collect(),
         seen: vec![],
         suspects: vec![],
-        quarantined: vec![Quarantined { graph_id: Some(format!("q{version}")), raw: content.seal(at("quarantine", "raw", "in", 1), BODY)?, reason: "odd".into() }],
-        cursor: Cursor { link: secrets.seal(at("folders", "cursor", "in", version), BODY)?, version, is_delta: true },
+        quarantined: vec![Quarantined {
+            graph_id: Some(format!("q{version}")),
+            raw: content.seal(at("quarantine", "raw", &format!("p{version}"), 1), BODY)?,
+            place: format!("p{version}"),
+            reason: "odd".into(),
+            kind: QuarantineKind::Message,
+        }],
+        cursor: Some(Cursor { link: secrets.seal(at("folders", "cursor", "in", version), BODY)?, version, is_delta: true }),
+        page_size: None,
         completes_pass: false,
         now: 100,
     })

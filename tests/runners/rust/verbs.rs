@@ -69,6 +69,7 @@ pub async fn call(on: Player, verb: String, with: Value) -> Outcome {
         "outbox" => out(engine.outbox(record(&with)?).await),
         "sync" => out(engine.sync(must("account_id"), text("owner")).await),
         "folders" => out(engine.folders(must("account_id"), text("owner")).await),
+        "quarantined" => out(engine.quarantined(must("account_id"), text("owner")).await),
         "messages" => out(engine.messages(record(&with)?).await),
         "message" => out(engine.message(must("message_id"), text("owner")).await),
         "body" => out(engine.body(must("message_id"), text("owner")).await),

@@ -47,6 +47,10 @@ pub struct App {
     pub certificates: Vec<Certificate>,
     /// Registered as a bot for every organisation.
     pub bot: bool,
+    /// `groupMembershipClaims` is DirectoryRole: id tokens hold `wids`.
+    pub directory_roles: bool,
+    /// The optional claim `acct` is asked for.
+    pub acct: bool,
 }
 
 fn texts(value: &Value) -> Option<Vec<String>> {
@@ -67,6 +71,8 @@ impl App {
             audience: Audience::Any,
             certificates: Vec::new(),
             bot: secret.is_some(),
+            directory_roles: true,
+            acct: true,
         }
     }
 
@@ -104,6 +110,8 @@ impl App {
             None if ask.get("public").is_some() || proves_itself => self.public,
             None => self.device_flow,
         };
+        self.directory_roles = ask["directory_roles"].as_bool().unwrap_or(self.directory_roles);
+        self.acct = ask["acct"].as_bool().unwrap_or(self.acct);
         self.bot = ask["bot"].as_bool().unwrap_or(self.bot);
         if let Some(list) = ask.get("permissions") {
             self.permissions = texts(list);

@@ -24,6 +24,10 @@ pub enum Action {
     BadItem,
     Revoked,
     ThrottleItem(f64),
+    /// The right answer in an odd form: `byte_order_mark`, `replace` (pairs of text), `merge` (JSON text, into each item of a list or into the object).
+    Rewrite(Value),
+    Endless,
+    Circle(usize),
 }
 
 struct Fault {
@@ -33,6 +37,7 @@ struct Fault {
     method: Option<String>,
     path: Option<Regex>,
     body: Option<Regex>,
+    prefer: Option<Regex>,
     item: bool,
     skip: u64,
     times: u64,
@@ -80,6 +85,7 @@ impl Faults {
             method: text(&ask_match["method"]),
             path: pattern(&ask_match["path"])?,
             body: pattern(&ask_match["body"])?,
+            prefer: pattern(&ask_match["prefer"])?,
             item: ask_match["item"].as_bool().unwrap_or(false),
             skip: ask["skip"].as_u64().unwrap_or(0),
             times: ask["times"].as_u64().unwrap_or(1),
@@ -154,6 +160,7 @@ impl Fault {
             && self.host.as_deref().is_none_or(|h| h == call.host.name())
             && self.method.as_deref().is_none_or(|m| m.eq_ignore_ascii_case(&call.method))
             && self.path.as_ref().is_none_or(|p| p.is_match(readable))
+            && self.prefer.as_ref().is_none_or(|p| p.is_match(&call.prefers().join(", ")))
             && self.body.as_ref().is_none_or(|p| p.is_match(&String::from_utf8_lossy(&call.body)))
     }
 }
@@ -171,15 +178,25 @@ fn action(ask: &Value) -> Result<Action, String> {
         ("unparsable", Action::Unparsable),
         ("bad_item", Action::BadItem),
         ("revoked", Action::Revoked),
+        ("endless", Action::Endless),
     ];
     if let Some((_, action)) = simple.into_iter().find(|(name, _)| on(name)) {
         return Ok(action);
+    }
+    if ask["rewrite"].is_object() {
+        if let Some(text) = ask["rewrite"]["merge"].as_str() {
+            serde_json::from_str::<serde_json::Map<String, Value>>(text).map_err(|e| format!("merge is no JSON object: {e}"))?;
+        }
+        return Ok(Action::Rewrite(ask["rewrite"].clone()));
     }
     if let Some(n) = ask["cut_body"].as_u64() {
         return Ok(Action::CutBody(n as usize));
     }
     if let Some(n) = ask["slow_ms"].as_u64() {
         return Ok(Action::Slow(n));
+    }
+    if let Some(n) = ask["circle"].as_u64().filter(|n| *n > 0) {
+        return Ok(Action::Circle(n as usize));
     }
     if let Some(seconds) = ask["throttle_item"].as_f64() {
         return Ok(Action::ThrottleItem(seconds));

@@ -53,7 +53,9 @@ fn subject<'a>(world: &World, caller: &Caller, parts: &'a [&'a str]) -> Option<(
     match parts {
         [me, rest @ ..] if me.eq_ignore_ascii_case("me") => Some((caller.person, rest)),
         [users, who, rest @ ..] if users.eq_ignore_ascii_case("users") => {
-            let found = world.people.find(who).filter(|p| world.people.people[*p].tenant == caller.tenant);
+            let mailed = rest.first().is_some_and(|first| is_mail(first));
+            let found = if mailed { world.people.find(who) } else { world.people.find_user(who) };
+            let found = found.filter(|p| world.people.people[*p].tenant == caller.tenant);
             Some((found, rest))
         }
         _ => None,
@@ -135,6 +137,12 @@ fn route(world: &mut World, caller: &Caller, call: &Call, arrival: &Arrival) -> 
             return if method == "GET" { profile::organization(world, caller, call, rest.first().copied()) } else { not_allowed() };
         }
         _ => {}
+    }
+    if world.odd("user_names_refused") && parts.first().is_some_and(|p| p.eq_ignore_ascii_case("users")) {
+        let plain = call.path.split('/').filter(|s| !s.is_empty()).nth(2).map(|raw| crate::http::decode(raw, false));
+        if plain.is_some_and(|name| name.starts_with('$') || name.contains('\'') || name.to_ascii_uppercase().contains("#EXT#")) {
+            return Answer::fail(400, "Request_BadRequest", "Bad request. Please fix the request before retrying.");
+        }
     }
     let Some((person, rest)) = subject(world, caller, &parts) else {
         return no_segment(parts.first().unwrap_or(&""));

@@ -53,12 +53,73 @@ pub struct Person {
     pub tenant: usize,
     pub mailbox: Mailbox,
     pub teams: bool,
+    /// A Global Administrator.
     pub admin: bool,
+    /// Template ids of further directory roles.
+    pub roles: Vec<String>,
+    /// Of a guest: who it is at home.
+    pub home: Option<usize>,
     pub policy: Option<Policy>,
+    /// `mail` of the directory: none, or another than the address to sign in with. Outside: as the address.
+    pub mail: Option<Option<String>>,
+    /// `userPrincipalName`, where it is another than the address.
+    pub user_name: Option<String>,
+    pub guest: bool,
+}
+
+impl Person {
+    pub fn user_name(&self) -> &str {
+        self.user_name.as_deref().unwrap_or(&self.address)
+    }
+
+    pub fn mail(&self) -> Option<&str> {
+        match &self.mail {
+            Some(mail) => mail.as_deref(),
+            None => Some(&self.address),
+        }
+    }
+
+    pub fn user_type(&self) -> &'static str {
+        if self.guest { "Guest" } else { "Member" }
+    }
 }
 
 pub const PUBLIC_APP: &str = "4f2b6f0a-0000-4000-8000-000000000001";
 pub const SECRET_APP: &str = "4f2b6f0a-0000-4000-8000-000000000002";
+
+/// Names of directory roles and their template ids.
+const ROLES: [(&str, &str); 4] = [
+    ("global_administrator", GLOBAL_ADMINISTRATOR),
+    ("privileged_role_administrator", PRIVILEGED_ROLE_ADMINISTRATOR),
+    ("application_administrator", "9b895d92-2cd3-44c7-9d02-a6ac2d5ea5c3"),
+    ("cloud_application_administrator", "158c047a-c907-4556-b7ef-446551a6b5f7"),
+];
+const GLOBAL_ADMINISTRATOR: &str = "62e90394-69f5-4237-9190-012177145e10";
+const PRIVILEGED_ROLE_ADMINISTRATOR: &str = "e8611ab8-c189-46e8-94e1-60213ab1f814";
+/// What everybody has who belongs to an organisation.
+const MEMBER: &str = "b79fbf4d-3ef9-4689-8143-76b194e85509";
+
+pub fn role(name: &str) -> Option<String> {
+    ROLES.iter().find(|(known, _)| *known == name).map(|(_, id)| (*id).to_string())
+}
+
+impl Person {
+    /// As `wids` lists them.
+    pub fn role_ids(&self) -> Vec<String> {
+        let own = self.admin.then_some(GLOBAL_ADMINISTRATOR).into_iter().map(String::from);
+        own.chain(self.roles.iter().cloned()).chain(self.home.is_none().then(|| MEMBER.to_string())).collect()
+    }
+
+    /// May agree for the whole tenant to what an app does on its own.
+    pub fn may_approve_all(&self) -> bool {
+        self.admin || self.roles.iter().any(|r| r == GLOBAL_ADMINISTRATOR || r == PRIVILEGED_ROLE_ADMINISTRATOR)
+    }
+
+    /// May agree for the whole tenant to delegated permissions.
+    pub fn may_approve(&self) -> bool {
+        self.admin || !self.roles.is_empty()
+    }
+}
 
 #[derive(Default)]
 pub struct People {
@@ -127,14 +188,36 @@ impl People {
         };
         let name = name.unwrap_or(local).to_string();
         let (mailbox, teams) = (Mailbox::Ready, !personal);
-        self.people.push(Person { id, oid, address, name, tenant, mailbox, teams, admin: false, policy: None });
+        self.people.push(Person { id, oid, address, name, tenant, mailbox, teams, admin: false, roles: Vec::new(), home: None, policy: None, mail: None, user_name: None, guest: false });
         self.people.len() - 1
+    }
+
+    /// Somebody of elsewhere, invited to this tenant: an account of its own there.
+    pub fn invite(&mut self, ids: &mut Ids, home: usize, tenant: usize) -> usize {
+        if let Some(known) = self.guest(home, tenant) {
+            return known;
+        }
+        let id = ids.guid();
+        let (address, name) = (self.people[home].address.clone(), self.people[home].name.clone());
+        let (oid, mailbox) = (id.clone(), Mailbox::Missing);
+        self.people.push(Person { id, oid, address, name, tenant, mailbox, teams: false, admin: false, roles: Vec::new(), home: Some(home), policy: None, mail: None, user_name: None, guest: true });
+        self.people.len() - 1
+    }
+
+    pub fn guest(&self, home: usize, tenant: usize) -> Option<usize> {
+        self.people.iter().position(|p| p.home == Some(home) && p.tenant == tenant)
     }
 
     /// By id, address or user principal name.
     pub fn find(&self, who: &str) -> Option<usize> {
         let is = |text: &str| text.eq_ignore_ascii_case(who);
         self.people.iter().position(|p| is(&p.address) || is(&p.id) || is(&p.oid))
+    }
+
+    /// As Graph looks somebody up: by id or user name, never by mail.
+    pub fn find_user(&self, who: &str) -> Option<usize> {
+        let is = |text: &str| text.eq_ignore_ascii_case(who);
+        self.people.iter().position(|p| is(p.user_name()) || is(&p.id) || is(&p.oid))
     }
 
     pub fn tenant(&self, name: &str) -> Option<usize> {
@@ -163,11 +246,11 @@ impl People {
     pub fn json(&self, person: usize, null_mail: bool) -> Value {
         let p = &self.people[person];
         let (given, surname) = p.name.split_once(' ').unwrap_or((&p.name, ""));
-        let mail = if null_mail || self.is_personal(person) { Value::Null } else { json!(p.address) };
+        let mail = if null_mail || self.is_personal(person) { Value::Null } else { json!(p.mail()) };
         json!({
             "businessPhones": [], "displayName": p.name, "givenName": given, "jobTitle": null, "mail": mail,
             "mobilePhone": null, "officeLocation": null, "preferredLanguage": "en-US", "surname": surname,
-            "userPrincipalName": p.address, "id": p.id,
+            "userPrincipalName": p.user_name(), "id": p.id,
         })
     }
 }

@@ -77,6 +77,30 @@ impl Action {
                     map.insert("@odata.nextLink".into(), json!(call.url()));
                 }
             }),
+            Action::Endless => {
+                let secret = world.secret.clone();
+                edit(answer, &mut |page| {
+                    let link = page["@odata.nextLink"].as_str().or_else(|| page["@odata.deltaLink"].as_str()).unwrap_or_default();
+                    let token = link.split_once("token=").and_then(|(_, token)| crate::mail::token::open(&secret, &crate::http::decode(token, false)));
+                    let Some(mut token) = token else { return };
+                    (token.at, token.walk, token.told) = (0, None, nth as usize);
+                    let token = crate::mail::token::seal(&secret, &token);
+                    if let Some(map) = page.as_object_mut() {
+                        map.remove("@odata.deltaLink");
+                        map.insert("@odata.nextLink".into(), json!(format!("{}{}?$skiptoken={token}", call.origin, call.path)));
+                    }
+                })
+            }
+            Action::Circle(length) => edit(answer, &mut |page| {
+                let here = call.param("$skip").and_then(|skip| skip.parse().ok()).unwrap_or(0);
+                let next = (here + 1) % length;
+                let mut pairs: Vec<&str> = call.query.split('&').filter(|pair| !pair.is_empty() && !pair.to_ascii_lowercase().contains("skip=")).collect();
+                let skip = format!("$skip={next}");
+                if next > 0 {
+                    pairs.push(&skip);
+                }
+                page["@odata.nextLink"] = json!(format!("{}{}?{}", call.origin, call.path, pairs.join("&")));
+            }),
             Action::Replay => {
                 let before = world.faults.last_page(&page_key(call));
                 let old = before.and_then(|b| serde_json::from_slice::<Value>(&b).ok());
@@ -92,10 +116,11 @@ impl Action {
             }
             Action::BadItem => edit(answer, &mut |page| {
                 if let Some(value) = page["value"].as_array_mut() {
-                    let bad = if nth % 2 == 1 { json!({"id": "AAMkBad", "subject": 42}) } else { json!({"subject": "no id"}) };
+                    let bad = if nth % 2 == 1 { json!({"id": 42, "subject": "a number for an id"}) } else { json!({"subject": "no id"}) };
                     value.push(bad);
                 }
             }),
+            Action::Rewrite(how) => rewritten(how, answer),
             Action::EmptyBody => Answer { status: 200, body: Bytes::new(), ..answer },
             Action::Unparsable => Answer { status: 200, body: Bytes::from_static(b"{\"value\":[{\"id\":\"AA"), ..answer },
             _ => answer,
@@ -110,6 +135,33 @@ impl Action {
         !matches!(self, Action::Slow(_) | Action::Hold { .. } | Action::Replay | Action::Revoked | Action::ThrottleItem(_))
             && !matches!(self, Action::Gone { .. } | Action::EmptyPage)
     }
+}
+
+/// The same answer in a form that Microsoft's documents do not show.
+fn rewritten(how: &Value, answer: Answer) -> Answer {
+    let mut text = String::from_utf8_lossy(&answer.body).into_owned();
+    let merged = how["merge"].as_str().and_then(|text| serde_json::from_str::<serde_json::Map<String, Value>>(text).ok());
+    if let (Some(merged), Ok(mut whole)) = (merged, serde_json::from_str::<Value>(&text)) {
+        let into = |item: &mut Value| {
+            if let Some(object) = item.as_object_mut().filter(|o| !o.contains_key("@removed")) {
+                object.extend(merged.clone());
+            }
+        };
+        match whole["value"].as_array_mut() {
+            Some(items) => items.iter_mut().for_each(into),
+            None => into(&mut whole),
+        }
+        text = whole.to_string();
+    }
+    for pair in how["replace"].as_array().into_iter().flatten() {
+        if let (Some(from), Some(to)) = (pair[0].as_str(), pair[1].as_str()) {
+            text = text.replace(from, to);
+        }
+    }
+    if how["byte_order_mark"] == true {
+        text.insert(0, '\u{FEFF}');
+    }
+    Answer { body: text.into(), ..answer }
 }
 
 fn page_key(call: &Call) -> (String, String) {

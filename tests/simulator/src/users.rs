@@ -48,7 +48,7 @@ fn object(world: &World, person: usize, select: &[String]) -> serde_json::Value 
             Some((key, value)) => out.insert(key.clone(), value.clone()),
             None if name == "accountEnabled" => out.insert(name.clone(), json!(true)),
             None if name == "assignedPlans" => out.insert(name.clone(), plans(p)),
-            None if name == "userType" => out.insert(name.clone(), json!("Member")),
+            None if name == "userType" => out.insert(name.clone(), json!(p.user_type())),
             None if name == "otherMails" => out.insert(name.clone(), json!([])),
             None if name == "proxyAddresses" => out.insert(name.clone(), json!([format!("SMTP:{}", p.address)])),
             None => None,
@@ -90,20 +90,21 @@ struct UserRow<'a>(&'a crate::people::Person);
 impl Row for UserRow<'_> {
     fn get(&self, path: &str) -> Value {
         match path.to_ascii_lowercase().as_str() {
-            "mail" | "userprincipalname" => Value::Text(self.0.address.clone()),
+            "mail" => self.0.mail().map_or(Value::Null, |mail| Value::Text(mail.into())),
+            "userprincipalname" => Value::Text(self.0.user_name().into()),
             "displayname" => Value::Text(self.0.name.clone()),
             "givenname" => Value::Text(self.0.name.split_once(' ').map_or(self.0.name.as_str(), |(given, _)| given).into()),
             "surname" => Value::Text(self.0.name.split_once(' ').map_or("", |(_, surname)| surname).into()),
             "id" => Value::Text(self.0.id.clone()),
             "accountenabled" => Value::Bool(true),
-            "usertype" => Value::Text("Member".into()),
+            "usertype" => Value::Text(self.0.user_type().into()),
             _ => Value::Null,
         }
     }
 
     fn items(&self, path: &str) -> Vec<Vec<(String, String)>> {
         match path.to_ascii_lowercase().as_str() {
-            "proxyaddresses" => vec![vec![(String::new(), format!("SMTP:{}", self.0.address))]],
+            "proxyaddresses" => self.0.mail().map(|mail| vec![(String::new(), format!("SMTP:{mail}"))]).into_iter().collect(),
             _ => Vec::new(),
         }
     }

@@ -66,7 +66,8 @@ pub struct World {
     pub secret: String,
 }
 
-pub const ODDITIES: [(&str, bool); 11] = [
+pub const ODDITIES: [(&str, bool); 14] = [
+    ("user_names_refused", false),
     ("sent_copy_late", false),
     ("reply_marks_read", false),
     ("fresh_draft_conflict", false),
@@ -78,6 +79,8 @@ pub const ODDITIES: [(&str, bool); 11] = [
     ("many_keys", false),
     ("huge_token_answer", false),
     ("shuffled_challenge", false),
+    ("same_change_key", false),
+    ("only_removed", false),
 ];
 
 impl World {

@@ -21,6 +21,7 @@ mod challenges;
 mod consent;
 mod devices;
 mod ended;
+mod foreign;
 mod logged;
 mod organisations;
 mod people;
@@ -38,6 +39,12 @@ struct Entra {
     lifetime: Mutex<u64>,
     /// What the next sign-ins change in the claims of their token.
     claims: Mutex<serde_json::Map<String, serde_json::Value>>,
+    /// What the next tokens of the application itself say otherwise.
+    own: Mutex<serde_json::Map<String, serde_json::Value>>,
+    /// What the next renewals bring besides, or otherwise.
+    renewed: Mutex<serde_json::Map<String, serde_json::Value>>,
+    /// Who `/me` says it is.
+    me: Mutex<Option<Answer>>,
     /// Instead of the usual scopes.
     scopes: Mutex<Option<String>>,
     no_refresh_token: Mutex<bool>,
@@ -58,6 +65,9 @@ impl Entra {
         }
         if path.ends_with("keys") {
             return says(200, Issuer::get().jwks());
+        }
+        if path == "/v1.0/me" && let Some(said) = self.me.lock().unwrap().take() {
+            return said;
         }
         if path == "/v1.0/me" {
             return says(200, json!({ "id": self.oid(), "displayName": if self.oid() == PERSON { "Ann" } else { "Ben" }, "mail": null, "userPrincipalName": "ann@contoso.example" }).to_string());
@@ -90,8 +100,14 @@ impl Entra {
             body.as_object_mut().unwrap().remove("refresh_token");
         }
         if is_own {
-            let claims = URL_SAFE_NO_PAD.encode(json!({ "roles": *self.roles.lock().unwrap(), "n": n }).to_string());
+            let tenant = path.split('/').nth(1).unwrap();
+            let mut said = json!({ "roles": *self.roles.lock().unwrap(), "n": n, "tid": tenant, "aud": "https://graph.microsoft.com", "appid": CLIENT });
+            said.as_object_mut().unwrap().append(&mut self.own.lock().unwrap().clone());
+            let claims = URL_SAFE_NO_PAD.encode(said.to_string());
             body = json!({ "token_type": "Bearer", "expires_in": *self.lifetime.lock().unwrap(), "access_token": format!("h.{claims}.s") });
+        }
+        if !is_code && !is_own {
+            body.as_object_mut().unwrap().append(&mut self.renewed.lock().unwrap().clone());
         }
         if is_code {
             let mut said = claims(&self.nonce.lock().unwrap(), now);

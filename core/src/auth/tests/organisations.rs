@@ -2,12 +2,27 @@
 
 use super::*;
 
-fn organisation() -> TenantRequest {
+const GLOBAL_ADMINISTRATOR: &str = "62e90394-69f5-4237-9190-012177145e10";
+const PRIVILEGED_ROLE_ADMINISTRATOR: &str = "e8611ab8-c189-46e8-94e1-60213ab1f814";
+const APPLICATION_ADMINISTRATOR: &str = "9b895d92-2cd3-44c7-9d02-a6ac2d5ea5c3";
+const CLOUD_APPLICATION_ADMINISTRATOR: &str = "158c047a-c907-4556-b7ef-446551a6b5f7";
+/// Everybody's, of an organisation's own.
+const ANYBODY: &str = "b79fbf4d-3ef9-4689-8143-76b194e85509";
+
+pub(super) fn organisation() -> TenantRequest {
     TenantRequest { owner: "owner-1".into(), redirect_uri: CALLBACK.into(), app: Some("server".into()), tenant: None, context: Some("school".into()) }
 }
 
 impl House {
-    async fn proven(&self, request: TenantRequest) -> Account {
+    pub(super) async fn proven(&self, request: TenantRequest) -> Account {
+        self.entra.claims.lock().unwrap().insert("wids".into(), json!([GLOBAL_ADMINISTRATOR, ANYBODY]));
+        let account = self.signed_in(request).await;
+        self.entra.claims.lock().unwrap().remove("wids");
+        account
+    }
+
+    /// Whatever roles the claims say.
+    async fn signed_in(&self, request: TenantRequest) -> Account {
         let sign_in = self.auth.begin_tenant(request).await.unwrap();
         let asked = self.visit(&sign_in.url);
         assert_eq!((asked["scope"].as_str(), asked["prompt"].as_str()), ("openid profile", "select_account"));
@@ -34,7 +49,7 @@ async fn an_organisation_is_connected_by_a_token_of_its_own() {
 
     // At first Entra does not know of it, then it knows half.
     *house.entra.roles.lock().unwrap() = vec!["User.Read.All"];
-    let nothing_yet = URL_SAFE_NO_PAD.encode(json!({ "aud": "x" }).to_string());
+    let nothing_yet = URL_SAFE_NO_PAD.encode(json!({ "aud": "https://graph.microsoft.com", "tid": TENANT }).to_string());
     house.entra.queued.lock().unwrap().push(says(200, json!({ "token_type": "Bearer", "expires_in": 3600, "access_token": format!("h.{nothing_yet}.s") }).to_string()));
     house.entra.refuses(400, "unauthorized_client", 700016);
     let connected = house.approve(&account, TENANT).await.unwrap();
@@ -157,4 +172,58 @@ async fn what_an_administrator_begins_survives_a_restart() {
     let connected = other.finish(&format!("{CALLBACK}?admin_consent=True&tenant={TENANT}&state={state}"), &approval.binding).await.unwrap();
     assert_eq!(connected.state, AccountState::Connected);
     assert_eq!(house.auth.account(&account.id).await.unwrap().state, AccountState::Connected);
+}
+
+/// Whoever holds the browser can write the callback of an approval; only a signed token says who may give one.
+#[tokio::test]
+async fn a_callback_that_a_member_has_written_connects_nothing() {
+    for (wids, words, remedy) in [
+        (None, "groupMembershipClaims", Remedy::Developer),
+        (Some(json!(GLOBAL_ADMINISTRATOR)), "groupMembershipClaims", Remedy::Developer),
+        (Some(json!([1, GLOBAL_ADMINISTRATOR])), "groupMembershipClaims", Remedy::Developer),
+        (Some(json!({ "0": GLOBAL_ADMINISTRATOR })), "groupMembershipClaims", Remedy::Developer),
+        (Some(json!([])), "may not approve", Remedy::Admin),
+        (Some(json!([ANYBODY])), "may not approve", Remedy::Admin),
+        (Some(json!([APPLICATION_ADMINISTRATOR, CLOUD_APPLICATION_ADMINISTRATOR, ANYBODY])), "may not approve", Remedy::Admin),
+        (Some(json!([format!("{GLOBAL_ADMINISTRATOR} ")])), "may not approve", Remedy::Admin),
+    ] {
+        let house = house();
+        *house.entra.roles.lock().unwrap() = vec!["Mail.Send"];
+        // Another owner's administrator has approved, so Entra has tokens for the application.
+        let first = house.proven(organisation()).await;
+        house.approve(&first, TENANT).await.unwrap();
+        if let Some(wids) = &wids {
+            house.entra.claims.lock().unwrap().insert("wids".into(), wids.clone());
+        }
+        let second = house.signed_in(TenantRequest { owner: "owner-2".into(), ..organisation() }).await;
+        assert!(second.problem.as_deref().is_some_and(|p| p.contains(words)), "{:?}", second.problem);
+        let asked = house.entra.asked();
+        for error in [house.approve(&second, TENANT).await.unwrap_err(), house.auth.resume(&second.id).await.unwrap_err()] {
+            assert!((error.kind(), error.remedy(), error.account_id()) == (ErrorKind::Forbidden, remedy, Some(second.id.as_str())) && error.reason().contains(words), "{wids:?}: {error:?}");
+        }
+        assert_eq!((house.entra.asked(), house.state(&second).await.0), (asked, AccountState::AwaitingAdmin), "{wids:?}: no token was asked for");
+        // Gone from this owner too, the approval still counts for nobody who may not give one.
+        house.store.disconnect_account(&first.id, "by hand", 1).unwrap();
+        assert_eq!(house.auth.resume(&second.id).await.unwrap_err().kind(), ErrorKind::Forbidden);
+        house.entra.claims.lock().unwrap().clear();
+        // An administrator signs in for this owner: the same account, and now it is.
+        let proven = house.proven(TenantRequest { owner: "owner-2".into(), ..organisation() }).await;
+        assert_eq!(proven.id, second.id);
+        assert_eq!(house.approve(&second, TENANT).await.unwrap().state, AccountState::Connected);
+    }
+}
+
+#[tokio::test]
+async fn what_an_administrator_has_proven_stays_until_the_organisation_is_disconnected() {
+    let house = house();
+    *house.entra.roles.lock().unwrap() = vec!["Mail.Send"];
+    house.entra.claims.lock().unwrap().insert("wids".into(), json!([PRIVILEGED_ROLE_ADMINISTRATOR.to_uppercase()]));
+    let account = house.signed_in(organisation()).await;
+    house.entra.claims.lock().unwrap().insert("wids".into(), json!([ANYBODY]));
+    assert_eq!(house.signed_in(organisation()).await.id, account.id);
+    assert_eq!(house.auth.resume(&account.id).await.unwrap().state, AccountState::Connected);
+    house.store.disconnect_account(&account.id, "by hand", 1).unwrap();
+    house.auth.forget(&account.id);
+    house.signed_in(organisation()).await;
+    assert_eq!(house.auth.resume(&account.id).await.unwrap_err().kind(), ErrorKind::Forbidden);
 }

@@ -58,7 +58,7 @@ async fn a_callback_counts_once_and_for_one_browser() {
     house.auth.finish(&format!("code=c&state={state}"), &sign_in.binding).await.expect("a stranger spoils nothing");
 
     let (sign_in, state) = begin().await;
-    assert_eq!(kind(house.auth.finish(&format!("https://evil.example/cb?code=c&state={state}"), &sign_in.binding).await), ErrorKind::TokenRejected);
+    house.auth.finish(&format!("http://10.0.0.7:8080/cb?code=c&state={state}"), &sign_in.binding).await.expect("the parameters count, not the address a proxy hands over");
 
     let (sign_in, state) = begin().await;
     house.clock.advance(301_000);
@@ -164,10 +164,9 @@ async fn every_refusal_has_a_reason_of_its_own() {
         assert!(!error.reason().contains("evil") && !error.reason().contains("contoso"), "{what}");
         assert!(reasons.insert(error.reason().to_owned(), what).is_none(), "{what}: {}", error.reason());
     };
-    // Replay, fixation, another address, another issuer.
+    // Replay, fixation, another issuer.
     let (sign_in, state) = begin().await;
     note("binding", house.auth.finish(&format!("code=c&state={state}"), "of another browser").await);
-    note("address", house.auth.finish(&format!("https://evil.example/cb?code=c&state={state}"), &sign_in.binding).await);
     house.auth.finish(&format!("code=c&state={state}"), &sign_in.binding).await.unwrap();
     note("replay", house.auth.finish(&format!("code=c&state={state}"), &sign_in.binding).await);
     note("unknown", house.auth.finish("code=c&state=x", &sign_in.binding).await);

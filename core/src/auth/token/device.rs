@@ -1,7 +1,9 @@
 //! The device authorization grant on the wire (RFC 8628).
 
-use super::{Credential, Denied, Entra, EntraError, EntraToken, Grant, grant, request};
+use super::answer::{EntraError, EntraToken};
+use super::{Credential, Denied, Entra, Grant, request};
 use crate::error::{Error, ErrorKind, Result};
+use crate::json::{self, lenient};
 use crate::pipeline::{Response, Safety};
 use http::StatusCode;
 use serde::Deserialize;
@@ -14,11 +16,29 @@ pub struct DeviceCode {
     pub device_code: String,
     pub user_code: String,
     pub verification_uri: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "text")]
     pub message: String,
+    /// Seconds; without a usable number a quarter of an hour, as Entra gives.
+    #[serde(default = "usual_lifetime", deserialize_with = "lifetime")]
     pub expires_in: u32,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "seconds")]
     pub interval: Option<u32>,
+}
+
+fn text<'de, D: serde::Deserializer<'de>>(input: D) -> std::result::Result<String, D::Error> {
+    lenient::scalar(input).map(Option::unwrap_or_default)
+}
+
+fn usual_lifetime() -> u32 {
+    900
+}
+
+fn lifetime<'de, D: serde::Deserializer<'de>>(input: D) -> std::result::Result<u32, D::Error> {
+    seconds(input).map(|seconds| seconds.unwrap_or_else(usual_lifetime))
+}
+
+fn seconds<'de, D: serde::Deserializer<'de>>(input: D) -> std::result::Result<Option<u32>, D::Error> {
+    lenient::scalar::<D, i64>(input).map(|seconds| seconds.and_then(|seconds| u32::try_from(seconds).ok()))
 }
 
 impl Entra {
@@ -33,7 +53,7 @@ impl Entra {
         let fields = [("client_id", self.client_id()), ("grant_type", GRANT), ("device_code", device_code)];
         let response = self.post(tenant, "token", &fields, true).await.map_err(Denied::Failed)?;
         let token: EntraToken = read(&response)?;
-        grant(token).ok_or_else(|| unreadable(&response))
+        token.grant().ok_or_else(|| unreadable(&response))
     }
 
     /// `proven`: with whatever shows that the application itself asks.
@@ -66,9 +86,9 @@ impl Entra {
 /// A refusal comes as 400 or 401 with JSON; anything else is a service that is not itself.
 fn read<T: serde::de::DeserializeOwned>(response: &Response) -> Result<T, Denied> {
     match response.status {
-        StatusCode::OK => serde_json::from_slice(&response.body).map_err(|_| unreadable(response)),
+        StatusCode::OK => json::read(&response.body).map_err(|_| unreadable(response)),
         StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-            let body: EntraError = serde_json::from_slice(&response.body).map_err(|_| unreadable(response))?;
+            let body: EntraError = json::read(&response.body).map_err(|_| unreadable(response))?;
             Err(Denied::Refused(body.into(), response.request_id.clone()))
         }
         _ => Err(unreadable(response)),

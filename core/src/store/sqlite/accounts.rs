@@ -16,7 +16,7 @@ macro_rules! select_account {
     ($rest:literal) => {
         concat!(
             "SELECT id, owner, tenant_id, user_id, state, features, scopes, problem, profile, profile_version, generation, connected_at, \
-             kind, app, authority, extra_scopes, state_since, access_ends_at, claims, claims_version FROM accounts ",
+             kind, app, authority, extra_scopes, state_since, access_ends_at, claims, claims_version, approver FROM accounts ",
             $rest
         )
     };
@@ -45,6 +45,7 @@ fn account_row(row: &Row<'_>) -> Outcome<AccountRow> {
         access_ends_at: row.get(17)?,
         claims: sealed_opt(row, 18)?,
         claims_version: row.get(19)?,
+        approver: word(row, 20)?,
     })
 }
 
@@ -66,12 +67,12 @@ fn put_account(c: &Connection, account: &AccountRow) -> Outcome<()> {
     let features: Vec<&str> = account.features.iter().map(|f| f.word()).collect();
     let mut statement = c.prepare_cached(
         "INSERT INTO accounts (id, owner, tenant_id, user_id, state, features, scopes, problem, profile, profile_version, generation, connected_at,
-           kind, app, authority, extra_scopes, state_since, access_ends_at, claims, claims_version)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)
+           kind, app, authority, extra_scopes, state_since, access_ends_at, claims, claims_version, approver)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)
          ON CONFLICT (id) DO UPDATE SET
            tenant_id = excluded.tenant_id, user_id = excluded.user_id, kind = excluded.kind, app = excluded.app, authority = excluded.authority,
            extra_scopes = excluded.extra_scopes, state_since = excluded.state_since, access_ends_at = excluded.access_ends_at, claims = excluded.claims,
-           claims_version = excluded.claims_version, state = excluded.state, features = excluded.features, scopes = excluded.scopes, problem = excluded.problem, profile = excluded.profile,
+           claims_version = excluded.claims_version, approver = excluded.approver, state = excluded.state, features = excluded.features, scopes = excluded.scopes, problem = excluded.problem, profile = excluded.profile,
            profile_version = excluded.profile_version, generation = excluded.generation, connected_at = excluded.connected_at",
     )?;
     statement.execute(rusqlite::params![
@@ -95,6 +96,7 @@ fn put_account(c: &Connection, account: &AccountRow) -> Outcome<()> {
         account.access_ends_at,
         account.claims.as_ref().map(Sealed::as_bytes),
         account.claims_version,
+        account.approver.word(),
     ])?;
     Ok(())
 }

@@ -2,17 +2,17 @@
 
 use super::fault::Outcome;
 use super::folders::Tally;
-use super::{all, exists, first, run, search};
+use super::{all, exists, first, quarantine, run, sealed_opt, search};
 use crate::model::ChangeKind;
 use crate::seal::Sealed;
-use crate::store::{Applied, Known, NewMessage, PageBatch, Quarantined};
+use crate::store::{Applied, Known, NewMessage, PageBatch};
 use rusqlite::Connection;
 use std::collections::HashMap;
 
 pub fn known(c: &Connection, account_id: &str, graph_ids: &[&str]) -> Outcome<Vec<Known>> {
     all(
         c,
-        "SELECT m.id, m.graph_id, m.folder_id, m.change_key, m.version, m.is_removed, COALESCE(m.shown_id, 'msg_' || m.id)
+        "SELECT m.id, m.graph_id, m.folder_id, m.change_key, m.version, m.is_removed, m.conversation_id, m.received_at, m.is_read, m.is_draft, m.head, COALESCE(m.shown_id, 'msg_' || m.id)
          FROM (SELECT DISTINCT value FROM json_each(?2)) AS wanted CROSS JOIN messages AS m ON m.account_id = ?1 AND m.graph_id = wanted.value",
         (account_id, super::json(graph_ids)?),
         |row| {
@@ -23,18 +23,25 @@ pub fn known(c: &Connection, account_id: &str, graph_ids: &[&str]) -> Outcome<Ve
                 change_key: row.get(3)?,
                 version: row.get(4)?,
                 is_removed: row.get(5)?,
-                id: row.get(6)?,
+                conversation_id: row.get(6)?,
+                received_at: row.get(7)?,
+                is_read: row.get(8)?,
+                is_draft: row.get(9)?,
+                head: sealed_opt(row, 10)?,
+                id: row.get(11)?,
             })
         },
     )
 }
 
 pub fn page(c: &Connection, batch: &PageBatch<'_>) -> Outcome<Applied> {
+    // Before what is readable now leaves the quarantine: the same mail may be set aside again for another reason.
+    let tries = quarantine::tries(c, batch)?;
     let mut page = Page { c, batch, tally: Tally::default() };
     page.upserts()?;
     page.seen()?;
     page.suspects()?;
-    page.quarantine()?;
+    quarantine::put(c, batch, &tries)?;
     page.cursor()?;
     let Page { tally, .. } = page;
     tally.write(c, batch.account_id)?;
@@ -71,6 +78,11 @@ impl Page<'_> {
                         change_key: message.change_key.clone(),
                         version: message.version,
                         is_removed: false,
+                        conversation_id: message.conversation_id.clone(),
+                        received_at: message.received_at,
+                        is_read: message.is_read,
+                        is_draft: message.is_draft,
+                        head: None,
                     };
                     here.insert(message.graph_id.clone(), known);
                 }
@@ -193,29 +205,9 @@ impl Page<'_> {
         Ok(())
     }
 
-    fn quarantine(&self) -> Outcome<()> {
-        let b = self.batch;
-        if b.quarantined.is_empty() {
-            return Ok(());
-        }
-        run(
-            self.c,
-            "DELETE FROM quarantine WHERE account_id = ?1 AND folder_id = ?2 AND graph_id IS NULL AND page_version = ?3",
-            (b.account_id, b.folder_id, b.cursor.version),
-        )?;
-        for Quarantined { graph_id, raw, reason } in &b.quarantined {
-            run(self.c, "DELETE FROM quarantine WHERE account_id = ?1 AND folder_id = ?2 AND graph_id = ?3", (b.account_id, b.folder_id, graph_id))?;
-            run(
-                self.c,
-                "INSERT INTO quarantine (account_id, folder_id, graph_id, page_version, raw, reason, noted_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-                (b.account_id, b.folder_id, graph_id, b.cursor.version, raw.as_bytes(), reason, b.now),
-            )?;
-        }
-        Ok(())
-    }
-
     fn cursor(&self) -> Outcome<()> {
         let b = self.batch;
+        let Some(cursor) = &b.cursor else { return Ok(()) };
         if b.completes_pass {
             // Only an enumeration from the start proves absence; a delta round shows just what changed.
             let enumerated = exists(
@@ -233,12 +225,14 @@ impl Page<'_> {
                 )?;
             }
         }
+        // A page that brings nothing does not make a refused link better. A larger page that was tried in vain is tried again an hour later.
         run(
             self.c,
             "UPDATE folders SET link = ?3, link_version = ?4, link_is_delta = ?5, was_complete = was_complete OR ?6,
-               resync_since = CASE WHEN ?6 THEN NULL ELSE resync_since END
+               resync_since = CASE WHEN ?6 THEN NULL ELSE resync_since END, refusals = CASE WHEN ?6 OR ?9 THEN 0 ELSE refusals END,
+               page_size_at = CASE WHEN page_size IS ?7 AND ?8 - page_size_at < 3600000 THEN page_size_at ELSE ?8 END, page_size = ?7
              WHERE account_id = ?1 AND graph_id = ?2",
-            (b.account_id, b.folder_id, b.cursor.link.as_bytes(), b.cursor.version, b.cursor.is_delta, b.completes_pass),
+            (b.account_id, b.folder_id, cursor.link.as_bytes(), cursor.version, cursor.is_delta, b.completes_pass, b.page_size, b.now, !b.upserts.is_empty()),
         )?;
         Ok(())
     }

@@ -26,13 +26,15 @@ fn folder_row(row: &Row<'_>) -> Outcome<SyncedFolder> {
         stored: row.get(8)?,
         cursor,
         pass: row.get(12)?,
+        page_size: row.get(13)?,
+        page_size_at: row.get(14)?,
     })
 }
 
 pub fn list(c: &Connection, account_id: &str) -> Outcome<Vec<SyncedFolder>> {
     all(
         c,
-        "SELECT graph_id, parent_id, well_known_name, name, version, total, unread, is_synced, stored, link, link_version, link_is_delta, pass
+        "SELECT graph_id, parent_id, well_known_name, name, version, total, unread, is_synced, stored, link, link_version, link_is_delta, pass, page_size, page_size_at
          FROM folders WHERE account_id = ?1 AND is_listed = 1 ORDER BY num",
         [account_id],
         folder_row,
@@ -75,10 +77,17 @@ pub fn save(c: &Connection, account_id: &str, folders: &[FolderRow], now: i64) -
 pub fn begin_resync(c: &Connection, account_id: &str, folder_id: &str, now: i64) -> Outcome<bool> {
     let changed = run(
         c,
-        "UPDATE folders SET link = NULL, link_is_delta = 0, pass = pass + 1, resync_since = ?3 WHERE account_id = ?1 AND graph_id = ?2 AND is_listed = 1",
+        "UPDATE folders SET link = NULL, link_is_delta = 0, pass = pass + 1, resync_since = ?3, refusals = 0 WHERE account_id = ?1 AND graph_id = ?2 AND is_listed = 1",
         (account_id, folder_id, now),
     )?;
+    // The enumeration finds them again.
+    run(c, "DELETE FROM quarantine WHERE account_id = ?1 AND folder_id = ?2 AND graph_id IS NULL", (account_id, folder_id))?;
     Ok(changed > 0)
+}
+
+pub fn note_refusal(c: &Connection, account_id: &str, folder_id: &str) -> Outcome<u32> {
+    let refusals = first(c, "UPDATE folders SET refusals = refusals + 1 WHERE account_id = ?1 AND graph_id = ?2 RETURNING refusals", (account_id, folder_id), |row| Ok(row.get(0)?))?;
+    Ok(refusals.unwrap_or(0))
 }
 
 /// The pass rows of a folder are marked with now; 0 for a folder that is not known.

@@ -1,11 +1,11 @@
 //! Reading mail, marking it read, and the change feed.
 
 use super::fault::Outcome;
-use super::{SqliteStore, all, announce, apply, exists, first, folders, keys, may_write, run, sealed, search, suspects, word};
+use super::{SqliteStore, all, announce, apply, exists, first, folders, keys, may_write, quarantine, run, sealed, search, suspects, word};
 use crate::error::Result;
 use crate::model::ChangeKind;
 use crate::seal::Sealed;
-use crate::store::{Applied, ChangeRow, FolderRow, Known, Lease, MailPage, MailStore, Mailbox, MessageRow, MessageWindow, PageBatch, SyncedFolder};
+use crate::store::{Applied, ChangeRow, FolderRow, Known, Lease, MailPage, MailStore, Mailbox, MessageRow, MessageWindow, PageBatch, QuarantineRow, SyncedFolder};
 use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params_from_iter};
 
@@ -143,16 +143,24 @@ impl MailStore for SqliteStore {
             let heads = batch.upserts.iter().map(|m| &m.head);
             let bodies = batch.upserts.iter().filter_map(|m| m.body.as_ref());
             let raws = batch.quarantined.iter().map(|q| &q.raw);
-            keys::check_active(tx, heads.chain(bodies).chain(raws).chain([&batch.cursor.link]))?;
+            keys::check_active(tx, heads.chain(bodies).chain(raws).chain(batch.cursor.as_ref().map(|cursor| &cursor.link)))?;
             apply::page(tx, batch)
         })
     }
 
-    fn suspects(&self, account_id: &str, limit: u32) -> Result<Vec<(String, String)>> {
+    fn note_refusal(&self, account_id: &str, folder_id: &str, generation: i64, lease: &Lease) -> Result<Option<u32>> {
+        self.write(|tx| if may_write(tx, account_id, generation, lease)? { folders::note_refusal(tx, account_id, folder_id).map(Some) } else { Ok(None) })
+    }
+
+    fn take_nameless(&self, account_id: &str, folder_id: &str, generation: i64, lease: &Lease, now: i64) -> Result<bool> {
+        self.write(|tx| Ok(may_write(tx, account_id, generation, lease)? && quarantine::take_nameless(tx, account_id, folder_id, now)?))
+    }
+
+    fn suspects(&self, account_id: &str, now: i64, limit: u32) -> Result<Vec<(String, String)>> {
         if self.read(|c| suspects::has_answered(c, account_id))? {
             self.write(|tx| suspects::drop_answered(tx, account_id))?;
         }
-        self.read(|c| suspects::list(c, account_id, limit))
+        self.read(|c| suspects::list(c, account_id, now, limit))
     }
 
     fn settle_suspects(&self, account_id: &str, generation: i64, lease: &Lease, gone: &[String], there: &[(String, String)], now: i64) -> Result<Option<(u32, u32)>> {
@@ -164,9 +172,36 @@ impl MailStore for SqliteStore {
         })
     }
 
-    #[cfg(test)]
-    fn quarantined(&self, account_id: &str) -> Result<u32> {
-        self.read(|c| Ok(first(c, "SELECT COUNT(*) FROM quarantine WHERE account_id = ?1", [account_id], |row| Ok(row.get(0)?))?.unwrap_or(0)))
+    fn defer_suspects(&self, account_id: &str, generation: i64, lease: &Lease, later: &[(String, String)], now: i64) -> Result<bool> {
+        self.write(|tx| {
+            let ours = may_write(tx, account_id, generation, lease)?;
+            if ours {
+                quarantine::defer_suspects(tx, account_id, later, now)?;
+            }
+            Ok(ours)
+        })
+    }
+
+    fn due_quarantine(&self, account_id: &str, now: i64, limit: u32) -> Result<Vec<QuarantineRow>> {
+        self.read(|c| quarantine::due(c, account_id, now, limit))
+    }
+
+    fn settle_quarantine(&self, account_id: &str, generation: i64, lease: &Lease, gone: &[String], later: &[(String, String)], now: i64) -> Result<bool> {
+        self.write(|tx| {
+            let ours = may_write(tx, account_id, generation, lease)?;
+            if ours {
+                quarantine::settle(tx, account_id, gone, later, now)?;
+            }
+            Ok(ours)
+        })
+    }
+
+    fn quarantine(&self, account_id: &str, limit: u32) -> Result<Vec<QuarantineRow>> {
+        self.read(|c| quarantine::list(c, account_id, limit))
+    }
+
+    fn count_quarantine(&self, account_id: &str) -> Result<u32> {
+        self.read(|c| quarantine::count(c, account_id))
     }
 
     fn message(&self, id: &str, owner: Option<&str>) -> Result<Option<MessageRow>> {

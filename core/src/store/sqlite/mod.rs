@@ -23,6 +23,7 @@ mod parked;
 mod presence;
 mod provenance;
 mod purge;
+mod quarantine;
 mod rotation;
 mod sealed_columns;
 mod search;

@@ -2,8 +2,8 @@
 
 use super::fault::corrupt;
 use crate::error::{ErrorKind, Result};
-use crate::model::{AccountKind, AccountState, AuditKind, ChangeKind, Feature, Route};
-use crate::store::{ItemState, KeyPurpose};
+use crate::model::{AccountKind, AccountState, AuditKind, ChangeKind, Feature, QuarantineKind, Route};
+use crate::store::{Approver, ItemState, KeyPurpose};
 
 /// A value stored as a word.
 pub trait Word: Sized + Copy + 'static {
@@ -39,6 +39,8 @@ words!(AccountState, "an account state", {
 
 words!(AccountKind, "a kind of account", { Person = "person", Tenant = "tenant", Link = "link" });
 
+words!(Approver, "an approver", { Unsaid = "unsaid", Refused = "refused", Proven = "proven" });
+
 words!(Feature, "a feature", {
     Chat = "chat",
     Channels = "channels",
@@ -49,6 +51,8 @@ words!(Feature, "a feature", {
     Contacts = "contacts",
     Calendar = "calendar",
 });
+
+words!(QuarantineKind, "a kind of quarantine", { Message = "message", Attachments = "attachments", Removal = "removal" });
 
 words!(Route, "a route", { Mail = "mail", Chat = "chat" });
 

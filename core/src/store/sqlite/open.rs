@@ -22,7 +22,9 @@ pub(super) const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("../migrations/0007_attempts.sql")),
     M::up(include_str!("../migrations/0008_mail_ids.sql")),
     M::up(include_str!("../migrations/0009_outbox.sql")),
+    M::up(include_str!("../migrations/0010_sync.sql")),
     M::up(include_str!("../migrations/0011_generation.sql")),
+    M::up(include_str!("../migrations/0012_auth.sql")),
 ];
 
 /// The one connection that writes, and the mark it keeps up; brings a new or older file up to date.

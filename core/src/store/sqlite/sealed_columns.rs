@@ -44,7 +44,7 @@ pub const SEALED_COLUMNS: &[SealedColumn] = &[
     sealed_column!("outbox"."payload", at "id", place "'payload'", account "t.account_id", row "substr(t.public_id, 5)", version "t.payload_version"),
     sealed_column!("outbox"."progress", at "id", place "'progress'", account "t.account_id", row "substr(t.public_id, 5)", version "t.progress_version"),
     sealed_column!("outbox_parts"."sealed", at "id", place "'part'", account "t.account_id", row "substr(o.public_id, 5) || '/' || t.file || '/' || t.part", version "1", join "JOIN outbox AS o ON o.id = t.item_id"),
-    sealed_column!("quarantine"."raw", at "id", place "'raw'", account "t.account_id", row "t.folder_id", version "1"),
+    sealed_column!("quarantine"."raw", at "id", place "'raw'", account "t.account_id", row "COALESCE(t.place, t.folder_id)", version "1"),
 ];
 
 /// BLOB columns that hold no envelope of a store or data key that would have to last: a bridge in `meta` goes with the key it was sealed with.

@@ -23,11 +23,11 @@ pub fn drop_answered(c: &Connection, account_id: &str) -> Outcome<()> {
     Ok(())
 }
 
-pub fn list(c: &Connection, account_id: &str, limit: u32) -> Outcome<Vec<(String, String)>> {
+pub fn list(c: &Connection, account_id: &str, now: i64, limit: u32) -> Outcome<Vec<(String, String)>> {
     all(
         c,
-        concat!("SELECT graph_id, folder_id FROM suspects WHERE account_id = ?1 AND NOT (", answered!(), ") ORDER BY id LIMIT ?2"),
-        (account_id, limit),
+        concat!("SELECT graph_id, folder_id FROM suspects WHERE account_id = ?1 AND next_at <= ?2 AND NOT (", answered!(), ") ORDER BY id LIMIT ?3"),
+        (account_id, now, limit),
         |row| Ok((row.get(0)?, row.get(1)?)),
     )
 }

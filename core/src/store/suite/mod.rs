@@ -18,7 +18,7 @@ pub use purge::*;
 pub use search::*;
 
 use super::*;
-use crate::model::{AccountState, ChangeKind, Feature, Route};
+use crate::model::{AccountState, ChangeKind, Feature, QuarantineKind, Route};
 use crate::seal::{Cipher, KeyBytes, Place, Sealed};
 
 macro_rules! store_suite {
@@ -164,7 +164,8 @@ pub fn page<'a>(account_id: &'a str, lease: &'a Lease, upserts: Vec<NewMessage>)
         seen: vec![],
         suspects: vec![],
         quarantined: vec![],
-        cursor: Cursor { link: sealed("link"), version: 1, is_delta: false },
+        cursor: Some(Cursor { link: sealed("link"), version: 1, is_delta: false }),
+        page_size: None,
         completes_pass: false,
         now: 100,
     }

@@ -39,7 +39,7 @@ pub fn a_purge_erases_in_pieces_and_ends_once(s: &dyn Store) {
     let lease = mailbox(s);
     connect(s, "b");
     let held = (0..10).map(|n| message(&format!("m{n}"), "in", 1)).collect();
-    apply(s, &lease, held, |batch| batch.quarantined = vec![Quarantined { graph_id: None, raw: sealed("raw"), reason: "odd".into() }]);
+    apply(s, &lease, held, |batch| batch.quarantined = vec![Quarantined { graph_id: None, raw: sealed("raw"), place: "p".into(), reason: "odd".into(), kind: QuarantineKind::Message }]);
     enqueue(s, "a", "l", None);
     enqueue(s, "b", "l", None);
     assert!(!s.erase_some("a", 3, 75).unwrap(), "nothing is erased that was not begun");
@@ -51,7 +51,7 @@ pub fn a_purge_erases_in_pieces_and_ends_once(s: &dyn Store) {
         assert!(s.purge("a").unwrap().unwrap().erased <= pieces * 3);
     }
     assert!(pieces > 6);
-    assert!(s.messages(&window()).unwrap().rows.is_empty() && s.folders("a").unwrap().is_empty() && s.quarantined("a").unwrap() == 0);
+    assert!(s.messages(&window()).unwrap().rows.is_empty() && s.folders("a").unwrap().is_empty() && s.count_quarantine("a").unwrap() == 0);
     assert!(changes(s, 0).iter().all(|c| c.account_id == "b"));
     assert!(s.flush_erased().unwrap());
     let ended = s.end_purge("a", 90).unwrap().unwrap();

@@ -29,7 +29,11 @@ pub fn add_person(world: &mut World, ask: &Value) -> Done {
         })),
         Some(other) => return Err(format!("no such policy: {other}")),
     };
-    let at = world.people.add(&mut world.ids, address, ask["name"].as_str());
+    let mut at = world.people.add(&mut world.ids, address, ask["name"].as_str());
+    if let Some(domain) = ask["guest_in"].as_str() {
+        let tenant = world.people.tenant_for(&mut world.ids, domain);
+        at = world.people.invite(&mut world.ids, at, tenant);
+    }
     world.furnish();
     if let Some(policy) = policy {
         policy::set(world, at, policy);
@@ -39,8 +43,21 @@ pub fn add_person(world: &mut World, ask: &Value) -> Done {
     if let Some(id) = ask["id"].as_str().filter(|_| !personal) {
         (person.id, person.oid) = (id.to_string(), id.to_string());
     }
+    match ask.get("mail") {
+        None => {}
+        Some(Value::String(mail)) if !mail.is_empty() => person.mail = Some(Some(mail.clone())),
+        Some(_) => person.mail = Some(None),
+    }
+    if let Some(name) = ask["user_name"].as_str() {
+        person.user_name = Some(name.to_string());
+    }
+    person.guest = ask["guest"].as_bool().unwrap_or(person.guest);
     person.mailbox = mailbox.unwrap_or(person.mailbox);
     person.teams = ask["teams"].as_bool().unwrap_or(person.teams) && !personal;
+    if let Some(list) = ask["roles"].as_array() {
+        let named = |name: &Value| name.as_str().and_then(crate::people::role).ok_or_else(|| format!("no such role: {name}"));
+        person.roles = list.iter().map(named).collect::<Result<_, _>>()?;
+    }
     person.admin = ask["admin"].as_bool().unwrap_or(person.admin) && !personal;
     Ok(json!({"id": person.id, "address": person.address}))
 }
@@ -135,6 +152,8 @@ pub fn sign_in(world: &mut World, ask: &Value) -> Done {
     let mut path = url.path().split('/').filter(|p| !p.is_empty());
     let tenant = crate::http::decode(path.next().unwrap_or(""), false);
     let query = url.query().unwrap_or("");
+    // A guest comes in by the tenant that invited them.
+    let who = world.people.tenant(&tenant).and_then(|at| world.people.guest(who, at)).unwrap_or(who);
     let choice = choice(ask, &["approve", "decline", "admin_required"])?;
     let end = match path.collect::<Vec<_>>().as_slice() {
         ["oauth2", "v2.0", "authorize"] => authorize::sign_in(world, &tenant, query, who, &choice),

@@ -159,6 +159,9 @@ pub fn change(world: &mut World, ask: &Value) -> Done {
     let (owner, key) = named(world, ask)?;
     let now = world.now();
     let by_id = !ask["id"].is_null();
+    let content = (by_id && ask["subject"].is_string()) || ask["text"].is_string();
+    let same_key = world.odd("same_change_key") && !content;
+    let before = world.mail[owner].get(key).map(|m| m.change);
     world.mail[owner].edit(key, now, |m| {
         if let Some(read) = ask["is_read"].as_bool() {
             m.is_read = read;
@@ -173,10 +176,16 @@ pub fn change(world: &mut World, ask: &Value) -> Done {
         if ask["categories"].is_array() {
             m.categories = texts(&ask["categories"]);
         }
+        if let Some(importance) = ask["importance"].as_str() {
+            m.importance = importance.to_string();
+        }
         if let Some(text) = ask["text"].as_str() {
             m.set_body(false, text.to_string());
         }
     });
+    if let Some(change) = before.filter(|_| same_key) {
+        world.mail[owner].count_as(key, change);
+    }
     Ok(json!({"id": immutable(&world.mail[owner], key)}))
 }
 

@@ -4,6 +4,7 @@ mod directory;
 mod mail;
 
 use crate::clock::{self, Clock};
+use crate::entra::keys::Tamper;
 use crate::http::{Answer, Bytes, Call, Host};
 use crate::server::Shared;
 use crate::world::{ODDITIES, Origins, World};
@@ -62,6 +63,7 @@ pub async fn handle(shared: &Shared, call: &Call) -> Answer {
             json!({})
         }),
         ("POST", ["tokens", "revoke"]) => revoke(world, &ask),
+        ("POST", ["tokens", "tamper"]) => tamper(world, &ask),
         ("POST", ["mail"]) => mail::add(world, &ask),
         ("POST", ["mail", "many"]) => mail::many(world, &ask),
         ("POST", ["mail", "eml"]) => mail::eml(world, &ask),
@@ -162,6 +164,25 @@ fn revoke(world: &mut World, ask: &Value) -> Done {
     }
     let now = world.now();
     world.entra.revoke(who, reason, now);
+    Ok(json!({}))
+}
+
+/// What renewals bring, of a person or of apps on their own in a tenant.
+fn tamper(world: &mut World, ask: &Value) -> Done {
+    let tamper = match &ask["tamper"] {
+        Value::Null => None,
+        name => Some(name.as_str().and_then(Tamper::parse).ok_or_else(|| format!("no such tampering: {name}"))?),
+    };
+    if let Some(domain) = ask["domain"].as_str() {
+        let at = world.people.tenant(domain).ok_or_else(|| format!("no such tenant: {domain}"))?;
+        world.entra.own_tokens.remove(&at);
+        world.entra.own_tokens.extend(tamper.map(|tamper| (at, tamper)));
+        return Ok(json!({}));
+    }
+    let who = person(world, ask, "as")?;
+    let times = ask["times"].as_u64().and_then(|n| u32::try_from(n).ok()).unwrap_or(0);
+    world.entra.renewals.remove(&who);
+    world.entra.renewals.extend(tamper.map(|tamper| (who, (tamper, times))));
     Ok(json!({}))
 }
 

@@ -131,7 +131,9 @@ fn barred(world: &World, ask: &Ask, person: usize) -> Option<String> {
     }
     let text = "AADSTS90093: This operation can only be performed by an administrator. Sign out and sign in as an administrator or \
                 contact one of your organization's administrators.";
-    (!world.people.people[person].admin).then(|| text.to_string())
+    let who = &world.people.people[person];
+    let may = if ask.whole() && !ask.app.roles.is_empty() { who.may_approve_all() } else { who.may_approve() };
+    (!may).then(|| text.to_string())
 }
 
 fn finish(world: &mut World, ask: &Ask, person: usize, decision: &str) -> End {

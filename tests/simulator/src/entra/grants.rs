@@ -65,11 +65,27 @@ pub struct Entra {
     pub revoked: HashMap<usize, (u64, String, i64)>,
     /// What was issued up to this serial came about without a second factor.
     pub without_mfa: HashMap<usize, u64>,
+    /// What is wrong with the next renewals of a person, and how many of them; 0 for all.
+    pub renewals: HashMap<usize, (Tamper, u32)>,
+    /// What is wrong with tokens of apps on their own in a tenant.
+    pub own_tokens: HashMap<usize, Tamper>,
     pub auto_approve: Option<usize>,
     serial: u64,
 }
 
 impl Entra {
+    /// What is wrong with this renewal.
+    pub fn renewal_tamper(&mut self, person: usize) -> Option<Tamper> {
+        let (tamper, left) = self.renewals.get_mut(&person)?;
+        let tamper = *tamper;
+        if *left == 1 {
+            self.renewals.remove(&person);
+        } else {
+            *left = left.saturating_sub(1);
+        }
+        Some(tamper)
+    }
+
     pub fn next_serial(&mut self) -> u64 {
         self.serial += 1;
         self.serial

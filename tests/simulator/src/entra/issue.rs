@@ -5,7 +5,7 @@ use super::keys::{self, Tamper};
 use super::resource;
 use crate::http::{Answer, Call, base64url};
 use crate::world::World;
-use serde_json::{Value, json};
+use serde_json::json;
 use sha2::{Digest, Sha256};
 
 /// What is to be given.
@@ -33,20 +33,28 @@ pub fn give(world: &mut World, call: &Call, grant: Grant) -> Answer {
     let named: Vec<String> = kept.iter().map(|s| resource::split(s).1.to_string()).collect();
     let tenant = world.people.tenant_of(grant.person).id.clone();
     let oid = world.people.people[grant.person].oid.clone();
+    let opens = match grant.tamper {
+        Some(Tamper::OpaqueOther) => usize::from(grant.person == 0),
+        _ => grant.person,
+    };
     let access = Access {
-        person: Some(grant.person),
+        person: Some(opens),
         tenant: world.people.people[grant.person].tenant,
         scopes: named.clone(),
         expires_ms: now + seconds * 1000,
         audience: audience.clone(),
         serial: world.entra.next_serial(),
     };
-    let claims = json!({
+    let mut claims = json!({
         "aud": audience, "iss": format!("https://sts.windows.net/{tenant}/"), "iat": now / 1000,
         "nbf": now / 1000, "exp": now / 1000 + seconds, "appid": grant.client_id, "idtyp": "user", "oid": oid, "scp": named.join(" "),
         "tid": tenant, "ver": "1.0",
     });
-    let token = world.entra.give_access(&mut world.noise, access, (!personal).then_some(claims));
+    if let Some(tamper) = grant.tamper {
+        tamper.twist_access(&mut claims);
+    }
+    let opaque = grant.tamper.is_some_and(Tamper::is_opaque);
+    let token = world.entra.give_access(&mut world.noise, access, (!personal && !opaque).then_some(claims));
     let full = world.odd("scopes_in_full");
     let in_full = |s: &&String| if full && resource::is_graph(s) { format!("https://graph.microsoft.com/{}", short(s)) } else { s.to_string() };
     let mut told: Vec<String> = kept.iter().map(in_full).collect();
@@ -71,7 +79,9 @@ pub fn give(world: &mut World, call: &Call, grant: Grant) -> Answer {
         body["refresh_token"] = json!(refresh);
     }
     let who = &world.people.people[grant.person];
-    if has("openid") && grant.tamper != Some(Tamper::Missing) {
+    let app = world.people.app(&grant.client_id);
+    let (with_roles, with_acct) = app.map_or((false, false), |app| (app.directory_roles, app.acct));
+    if has("openid") && grant.tamper != Some(Tamper::Missing) && !opaque {
         let mut claims = json!({
             "aud": grant.client_id, "iss": format!("{}/{tenant}/v2.0", call.origin), "iat": now / 1000, "nbf": now / 1000,
             "exp": now / 1000 + 3600, "oid": who.oid, "tid": tenant, "ver": "2.0", "preferred_username": who.address,
@@ -79,6 +89,15 @@ pub fn give(world: &mut World, call: &Call, grant: Grant) -> Answer {
         });
         if has("email") {
             claims["email"] = json!(who.address);
+        }
+        if with_roles && !personal {
+            claims["wids"] = json!(who.role_ids());
+        }
+        if with_acct {
+            claims["acct"] = json!(u8::from(who.home.is_some()));
+        }
+        if let Some(home) = who.home {
+            claims["idp"] = json!(format!("https://sts.windows.net/{}/", world.people.tenant_of(home).id));
         }
         if let Some(nonce) = grant.nonce {
             claims["nonce"] = json!(nonce);
@@ -88,8 +107,11 @@ pub fn give(world: &mut World, call: &Call, grant: Grant) -> Answer {
         }
         body["id_token"] = json!(keys::sign(&claims, personal, grant.tamper));
     }
-    if grant.info {
-        let text: Value = json!({"uid": who.oid, "utid": tenant});
+    // Who somebody is at home.
+    let home = who.home.unwrap_or(grant.person);
+    let mut text = json!({"uid": world.people.people[home].oid, "utid": world.people.tenant_of(home).id});
+    let twisted = grant.tamper.is_some_and(|tamper| tamper.twist_info(&mut text));
+    if grant.info || twisted {
         body["client_info"] = json!(base64url(text.to_string().as_bytes()));
     }
     Answer::json(200, &body)

@@ -13,7 +13,11 @@ use std::sync::OnceLock;
 /// One for the tenants of organisations, one for personal accounts, and one that nobody knows.
 const KIDS: [&str; 3] = ["simulated-signing-key-1", "simulated-personal-key-1", "simulated-foreign-key-1"];
 
-/// What is wrong with an id token on purpose.
+/// A tenant and a person whom nobody here knows.
+const SOMEWHERE: &str = "72f988bf-86f1-41af-91ab-2d7cd011db47";
+const SOMEBODY: &str = "0f0f0f0f-86f1-41af-91ab-2d7cd011db47";
+
+/// What is wrong with the answer on purpose.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Tamper {
     AlgNone,
@@ -27,6 +31,21 @@ pub enum Tamper {
     NotYet,
     /// No id token at all.
     Missing,
+    OtherPerson,
+    OtherSubject,
+    /// What `client_info` says.
+    InfoPerson,
+    InfoTenant,
+    /// What the access token says.
+    AccessPerson,
+    AccessTenant,
+    AccessAudience,
+    AccessApp,
+    AccessIssuer,
+    /// Nothing says whose it is: no id token, and an access token that cannot be read.
+    Opaque,
+    /// The same, and it opens another person's account.
+    OpaqueOther,
 }
 
 impl Tamper {
@@ -42,15 +61,54 @@ impl Tamper {
             "expired" => Tamper::Expired,
             "not_yet" => Tamper::NotYet,
             "none" => Tamper::Missing,
+            "other_person" => Tamper::OtherPerson,
+            "other_subject" => Tamper::OtherSubject,
+            "info_other_person" => Tamper::InfoPerson,
+            "info_other_tenant" => Tamper::InfoTenant,
+            "access_other_person" => Tamper::AccessPerson,
+            "access_other_tenant" => Tamper::AccessTenant,
+            "access_other_audience" => Tamper::AccessAudience,
+            "access_other_app" => Tamper::AccessApp,
+            "access_other_issuer" => Tamper::AccessIssuer,
+            "opaque" => Tamper::Opaque,
+            "opaque_other_person" => Tamper::OpaqueOther,
             _ => return None,
         })
+    }
+
+    pub fn is_opaque(self) -> bool {
+        matches!(self, Tamper::Opaque | Tamper::OpaqueOther)
+    }
+
+    /// Those that lie in what the access token says.
+    pub fn twist_access(self, claims: &mut Value) {
+        match self {
+            Tamper::AccessPerson => claims["oid"] = json!(SOMEBODY),
+            Tamper::AccessTenant => claims["tid"] = json!(SOMEWHERE),
+            Tamper::AccessAudience => claims["aud"] = json!("https://outlook.office.com"),
+            Tamper::AccessApp => claims["appid"] = json!("4f2b6f0a-0000-4000-8000-0000000000ff"),
+            Tamper::AccessIssuer => claims["iss"] = json!(format!("https://sts.windows.net/{SOMEWHERE}/")),
+            _ => {}
+        }
+    }
+
+    /// Those that lie in `client_info`, which comes then without being asked for.
+    pub fn twist_info(self, info: &mut Value) -> bool {
+        match self {
+            Tamper::InfoPerson => info["uid"] = json!(SOMEBODY),
+            Tamper::InfoTenant => info["utid"] = json!(SOMEWHERE),
+            _ => return false,
+        }
+        true
     }
 
     /// Those that lie in what the token says; the others are about its signature.
     pub fn twist(self, claims: &mut Value) {
         let now = claims["iat"].as_i64().unwrap_or(0);
         match self {
-            Tamper::WrongTenant => claims["tid"] = json!("72f988bf-86f1-41af-91ab-2d7cd011db47"),
+            Tamper::WrongTenant => claims["tid"] = json!(SOMEWHERE),
+            Tamper::OtherPerson => claims["oid"] = json!(SOMEBODY),
+            Tamper::OtherSubject => claims["sub"] = json!("a-subject-of-someone-else"),
             Tamper::WrongNonce => claims["nonce"] = json!("a-nonce-of-someone-else"),
             Tamper::WrongAudience => claims["aud"] = json!("4f2b6f0a-0000-4000-8000-0000000000ff"),
             Tamper::WrongIssuer => {

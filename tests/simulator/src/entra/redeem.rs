@@ -140,7 +140,8 @@ pub fn refresh(world: &mut World, call: &Call, tenant: &str, client_id: &str, ge
     // Sign-in scopes stay with the grant.
     scopes.extend(old.scopes.iter().filter(|s| is_oidc(s)).cloned());
     let (client_id, info) = (client_id.to_string(), get("client_info").is_some());
-    Ok(give(world, call, Grant { client_id, person: old.person, scopes, target, nonce: None, info, tamper: None }))
+    let tamper = world.entra.renewal_tamper(old.person);
+    Ok(give(world, call, Grant { client_id, person: old.person, scopes, target, nonce: None, info, tamper }))
 }
 
 /// Are the scopes of services that there are?

@@ -128,13 +128,14 @@ pub fn messages(job: &mut Job, folder: usize) -> Answer {
     if first && (order.is_some() || filter.is_some()) {
         token.walk = Some((i64::MAX, u32::MAX));
     }
+    let only_removed = job.world.odd("only_removed");
     let mailbox = job.mailbox();
     let mut entries = Vec::with_capacity(size);
     walk_by_date(mailbox, folder, &mut token, &filter, size, &mut entries);
     let more = if token.walk.is_some() {
         true
     } else {
-        walk_journal(mailbox, folder, &mut token, &filter, kinds.as_deref(), view.immutable, size, &mut entries)
+        walk_journal(mailbox, folder, &mut token, &filter, kinds.as_deref(), (view.immutable, only_removed), size, &mut entries)
     };
     if !more {
         // From now on everything that leaves is told.
@@ -227,16 +228,23 @@ fn walk_journal(
     token: &mut Token,
     filter: &Option<Filter>,
     kinds: Option<&str>,
-    immutable: bool,
+    (immutable, only_removed): (bool, bool),
     size: usize,
     out: &mut Vec<Entry>,
 ) -> bool {
     let wanted = |kind: &str| kinds.is_none_or(|k| k.split(',').any(|k| k.trim() == kind));
     let base = token.at;
+    // Of what left and came back, only the leaving is told.
+    let left: Vec<&str> = mailbox.folders[folder]
+        .journal
+        .after(if only_removed { base } else { u64::MAX - 1 })
+        .filter_map(|(_, change)| if let Change::Left { immutable, .. } = change { Some(immutable.as_str()) } else { None })
+        .collect();
     for (seq, change) in mailbox.folders[folder].journal.after(base) {
         let entry = match change {
             Change::Here(key) => mailbox
                 .get(*key)
+                .filter(|m| !left.contains(&m.immutable.as_str()))
                 .filter(|m| keeps(filter, m.received) && wanted(if m.arrived > base { "created" } else { "updated" }))
                 .map(|_| Entry::Here(*key)),
             Change::Left { id, immutable: kept, received } => {

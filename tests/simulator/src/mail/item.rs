@@ -149,7 +149,13 @@ fn patch(job: &mut Job, key: u32) -> Answer {
     if let Err(answer) = apply(&mut changed, &body, false) {
         return answer;
     }
+    let before = mailbox.get(key).map(|m| m.change);
     mailbox.edit(key, now, |message| *message = changed);
+    let soft = ["isRead", "flag", "categories", "importance"];
+    let is_soft = body.as_object().is_some_and(|b| b.keys().all(|k| soft.iter().any(|s| s.eq_ignore_ascii_case(k))));
+    if let Some(change) = before.filter(|_| is_soft && job.world.odd("same_change_key")) {
+        job.mailbox().count_as(key, change);
+    }
     shown(job, 200, key)
 }
 

@@ -233,6 +233,13 @@ impl Mailbox {
         }
     }
 
+    /// The change that a message's key tells of: Exchange counts read state, flag and the like apart from content.
+    pub fn count_as(&mut self, key: u32, change: u64) {
+        if let Some(message) = self.messages.get_mut(key as usize).and_then(|m| m.as_deref_mut()) {
+            message.change = change;
+        }
+    }
+
     /// Changes a message, and tells the journal.
     pub fn edit(&mut self, key: u32, now: i64, change: impl FnOnce(&mut Message)) {
         self.seq += 1;

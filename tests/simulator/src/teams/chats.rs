@@ -18,7 +18,7 @@ pub fn members(world: &World, chat: usize) -> Vec<Value> {
         let tenant = &world.people.tenant_of(*person).id;
         let id = crate::http::base64(format!("MCMjMSMj{tenant}##{}##{}", chat.id, p.id).as_bytes());
         json!({
-            "@odata.type": "#microsoft.graph.aadUserConversationMember", "id": id, "roles": ["owner"], "displayName": p.name,
+            "@odata.type": "#microsoft.graph.aadUserConversationMember", "id": id, "roles": [if p.guest { "guest" } else { "owner" }], "displayName": p.name,
             "visibleHistoryStartDateTime": "0001-01-01T00:00:00Z", "userId": p.id, "email": p.address, "tenantId": tenant,
         })
     };
@@ -134,13 +134,18 @@ pub fn create(world: &mut World, call: &Call, me: usize) -> Answer {
         };
         // People of other tenants are found only when their tenant is named.
         let named = member["tenantId"].as_str();
-        let found = world.people.find(&who).filter(|p| {
+        let found = world.people.find_user(&who).filter(|p| {
             let home = world.people.people[*p].tenant;
             home == tenant || named.is_some_and(|n| world.people.tenants[home].id.eq_ignore_ascii_case(n))
         });
         let Some(found) = found else {
             return not_found(&format!("Failed to find users with user principal name '{who}'"));
         };
+        // A guest of the organisation joins as one, everybody else as an owner.
+        let wanted = if world.people.people[found].guest { "guest" } else { "owner" };
+        if !member["roles"].as_array().is_some_and(|roles| roles.iter().all(|role| role.as_str() == Some(wanted))) {
+            return bad("Invalid role specified for member.");
+        }
         if members.contains(&found) {
             return bad("Duplicate chat members is specified in the request body.");
         }

@@ -1,0 +1,79 @@
+//! What was set aside is asked for again, with growing pauses, until it can be read or is gone.
+
+use super::page::{PagePlace, store_page};
+use super::run::Pass;
+use super::tally::Tally;
+use crate::error::Result;
+use crate::graph::{DeltaItem, MailItem, Proof};
+use crate::runtime::blocking;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+const AT_ONCE: u32 = 100;
+
+/// Asks for what is due.
+pub async fn ask_again(pass: &Arc<Pass>) -> Result<Tally> {
+    let mut tally = Tally::default();
+    loop {
+        pass.stop.check()?;
+        let work = pass.clone();
+        let due = blocking(move || work.store.due_quarantine(&work.account.id, work.now(), AT_ONCE)).await?;
+        let ids: Vec<String> = due.into_iter().filter_map(|row| row.graph_id).collect();
+        if ids.is_empty() {
+            return Ok(tally);
+        }
+        let (mut gone, mut there, mut later) = (Vec::new(), Vec::new(), Vec::new());
+        for (id, proof) in pass.ask(pass.graph.prove(&pass.caller(), &ids)).await? {
+            match proof {
+                Proof::Gone => gone.push(id),
+                Proof::There(message) => there.push(*message),
+                Proof::Unclear(error) => later.push((id, error.reason().to_owned())),
+            }
+        }
+        let unwanted = unwanted(pass, &mut there).await?;
+        tally.add(&store(pass, there, true).await?);
+        gone.extend(unwanted);
+        let work = pass.clone();
+        let written = blocking(move || work.store.settle_quarantine(&work.account.id, work.account.generation, &work.lease, &gone, &later, work.now())).await?;
+        if !written {
+            return Err(pass.taken_over().await);
+        }
+    }
+}
+
+/// Mail that lies in a folder that is not listed, or is not synced by now and the mail is not here: it would not have been fetched either.
+async fn unwanted(pass: &Arc<Pass>, messages: &mut Vec<MailItem>) -> Result<Vec<String>> {
+    let work = pass.clone();
+    let ids: Vec<String> = messages.iter().map(|message| message.id.clone()).collect();
+    let (listed, here) = blocking(move || {
+        let listed: HashMap<String, bool> = work.store.folders(&work.account.id)?.into_iter().map(|f| (f.row.graph_id, f.row.is_synced)).collect();
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let here: Vec<String> = work.store.known(&work.account.id, &ids)?.into_iter().map(|row| row.graph_id).collect();
+        Ok((listed, here))
+    })
+    .await?;
+    let (wanted, unwanted): (Vec<_>, Vec<_>) = messages.drain(..).partition(|message| listed.get(&message.folder_id).is_some_and(|is_synced| *is_synced || here.contains(&message.id)));
+    *messages = wanted;
+    Ok(unwanted.into_iter().map(|message| message.id).collect())
+}
+
+/// Stores messages that were fetched by id, each in the folder it says it is in. Those of folders that are not listed are left to what else is known of them.
+pub async fn store(pass: &Arc<Pass>, messages: Vec<MailItem>, anew: bool) -> Result<Tally> {
+    let mut tally = Tally::default();
+    if messages.is_empty() {
+        return Ok(tally);
+    }
+    let work = pass.clone();
+    let passes: HashMap<String, (i64, Option<u32>)> =
+        blocking(move || Ok(work.store.folders(&work.account.id)?.into_iter().map(|f| (f.row.graph_id, (f.pass, f.page_size))).collect())).await?;
+    let mut by_folder: BTreeMap<String, Vec<DeltaItem>> = BTreeMap::new();
+    for message in messages {
+        by_folder.entry(message.folder_id.clone()).or_default().push(DeltaItem::Message(Box::new(message)));
+    }
+    for (folder_id, items) in by_folder {
+        let Some((pass_no, page_size)) = passes.get(&folder_id).copied() else { continue };
+        let place = PagePlace { folder_id, pass_no, link: None, page_size, anew };
+        tally.add(&store_page(pass, place, items).await?.tally);
+    }
+    Ok(tally)
+}

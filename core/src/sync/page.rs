@@ -1,0 +1,268 @@
+//! One page of items of a folder on its way into the store: completed, planned against what is here, sealed, written in one transaction.
+
+use super::inline::shows_inline_files;
+use super::plan::{Held, Plan, Upsert, id_of, plan};
+use super::record::{Head, body_place, new_id, pack_body};
+use super::run::Pass;
+use super::search::text_of;
+use super::tally::Tally;
+use crate::clock::to_ms;
+use crate::config::Content;
+use crate::error::Result;
+use crate::graph::{Attached, DeltaItem, MailItem, Proof};
+use crate::model::{AttachmentInfo, BodyType, ChangeKind, QuarantineKind};
+use crate::random;
+use crate::runtime::blocking;
+use crate::seal::Place;
+use crate::store::{Applied, Cursor, NewMessage, PageBatch, Quarantined, SearchText};
+use crate::vault::DataKey;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Where a page belongs and what is stored with it.
+#[derive(Debug, Clone)]
+pub struct PagePlace {
+    pub folder_id: String,
+    pub pass_no: i64,
+    /// Where the next request starts, and its version; None: these items came outside of the folder's walk.
+    pub link: Option<(String, bool, i64)>,
+    pub page_size: Option<u32>,
+    /// Written although nothing seems new: what is here is known to be incomplete.
+    pub anew: bool,
+}
+
+/// What became of it.
+#[derive(Debug)]
+pub struct Stored {
+    pub applied: Applied,
+    pub cursor: Option<Cursor>,
+    pub tally: Tally,
+}
+
+/// Errors: those of the mailbox and the store. What is wrong with one item is stored as a question about that item.
+pub async fn store_page(pass: &Arc<Pass>, place: PagePlace, items: Vec<DeltaItem>) -> Result<Stored> {
+    let items = complete(pass, items).await?;
+    let attached = attachments(pass, &items, place.anew).await?;
+    // Two folders may bring the same mail at once (it was moved meanwhile): what is known must not change between the plan and its writing.
+    let turn = pass.writing.lock().await;
+    let work = pass.clone();
+    let stored = blocking(move || {
+        let held = held(&work, &items, place.anew)?;
+        let plan = plan(&place.folder_id, items, &held);
+        let tally = Tally::of(&plan);
+        let (applied, cursor) = write(&work, &place, plan, attached)?;
+        Ok(Stored { applied, cursor, tally })
+    })
+    .await?;
+    drop(turn);
+    if !stored.applied.written {
+        return Err(pass.taken_over().await);
+    }
+    let meters = pass.graph.meters();
+    meters.messages_stored.add(stored.tally.added + stored.tally.changed + stored.tally.moved);
+    if stored.tally.tells_news {
+        pass.news.send_modify(|n| *n = n.wrapping_add(1));
+    }
+    Ok(stored)
+}
+
+/// An update may hold only what changed. Such items are fetched whole rather than merged, since what is absent cannot be told from what is empty.
+async fn complete(pass: &Pass, mut items: Vec<DeltaItem>) -> Result<Vec<DeltaItem>> {
+    let parts: Vec<String> = items.iter().filter(|item| is_partial(item)).filter_map(id_of).map(str::to_owned).collect();
+    if parts.is_empty() {
+        return Ok(items);
+    }
+    let mut whole: HashMap<String, Proof> = pass.ask(pass.graph.prove(&pass.caller(), &parts)).await?.into_iter().collect();
+    for item in items.iter_mut().filter(|item| is_partial(item)) {
+        let Some(id) = id_of(item).map(str::to_owned) else { continue };
+        *item = match whole.remove(&id) {
+            Some(Proof::There(message)) => DeltaItem::Message(message),
+            // Something is wrong with this one mail; it must not keep the others out.
+            Some(Proof::Unclear(error)) => DeltaItem::Unreadable { id: Some(id), raw: String::new(), reason: error.reason().to_owned() },
+            Some(Proof::Gone) | None => DeltaItem::Removed { id },
+        };
+    }
+    Ok(items)
+}
+
+fn is_partial(item: &DeltaItem) -> bool {
+    matches!(item, DeltaItem::Message(item) if item.is_partial)
+}
+
+/// Delta does not list attachments: those of new and changed messages are asked for in batches.
+async fn attachments(pass: &Arc<Pass>, items: &[DeltaItem], anew: bool) -> Result<HashMap<String, Attached>> {
+    let candidates: Vec<(String, String)> = items.iter().filter_map(with_attachments).map(|item| (item.id.clone(), item.change_key.clone())).collect();
+    if candidates.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let work = pass.clone();
+    let wanted: Vec<String> = blocking(move || {
+        let ids: Vec<&str> = candidates.iter().map(|(id, _)| id.as_str()).collect();
+        let known: HashMap<String, String> =
+            work.store.known(&work.account.id, &ids)?.into_iter().filter(|row| !row.is_removed).map(|row| (row.graph_id, row.change_key)).collect();
+        Ok(candidates.into_iter().filter(|(id, key)| anew || key.is_empty() || known.get(id) != Some(key)).map(|(id, _)| id).collect())
+    })
+    .await?;
+    if wanted.is_empty() {
+        return Ok(HashMap::new());
+    }
+    Ok(pass.ask(pass.graph.attachments(&pass.caller(), &wanted)).await?.into_iter().collect())
+}
+
+/// `hasAttachments` is false when there are only inline ones, so the body is looked at too.
+fn with_attachments(item: &DeltaItem) -> Option<&MailItem> {
+    let DeltaItem::Message(item) = item else { return None };
+    let shows_some = item.body.as_ref().is_some_and(|(form, content)| *form == BodyType::Html && shows_inline_files(content));
+    (item.has_attachments || shows_some).then_some(item)
+}
+
+/// What is here of the items of a page. The sealed part is opened only where the change key says that it may be the same.
+fn held(pass: &Pass, items: &[DeltaItem], anew: bool) -> Result<HashMap<String, Held>> {
+    let keys: HashMap<&str, &str> = items.iter().filter_map(|item| match item {
+        DeltaItem::Message(item) => Some((item.id.as_str(), item.change_key.as_str())),
+        _ => None,
+    }).collect();
+    let ids: Vec<&str> = items.iter().filter_map(id_of).collect();
+    // Read anew when a key was replaced between reading a row and opening it.
+    pass.vault.again(|| {
+        let mut key = None;
+        let rows = pass.store.known(&pass.account.id, &ids)?;
+        rows.into_iter()
+            .map(|row| {
+                let may_be_same = !anew && !row.change_key.is_empty() && keys.get(row.graph_id.as_str()) == Some(&row.change_key.as_str());
+                let head = match &row.head {
+                    Some(sealed) if may_be_same => {
+                        if key.is_none() {
+                            key = Some(pass.vault.content(&pass.account.id)?);
+                        }
+                        key.as_ref().map(|key| Head::open_sealed(key, &pass.account.id, &row.graph_id, row.version, sealed)).transpose()?
+                    }
+                    _ => None,
+                };
+                Ok((row.graph_id.clone(), Held { row, head }))
+            })
+            .collect()
+    })
+}
+
+fn write(pass: &Pass, place: &PagePlace, plan: Plan, mut attached: HashMap<String, Attached>) -> Result<(Applied, Option<Cursor>)> {
+    let (account_id, folder_id) = (pass.account.id.as_str(), place.folder_id.as_str());
+    let mut aside: Vec<Aside> = Vec::new();
+    for upsert in &plan.upserts {
+        if let Some(Attached::Failed(error)) = attached.get(&upsert.item.id) {
+            aside.push(Aside { id: Some(upsert.item.id.clone()), raw: String::new(), reason: error.reason().to_owned(), kind: QuarantineKind::Attachments });
+        }
+    }
+    aside.extend(plan.unreadable.into_iter().map(|item| Aside { id: item.id, raw: item.raw, reason: item.reason, kind: QuarantineKind::Message }));
+    let places = aside.iter().map(|_| random::token::<16>()).collect::<Result<Vec<String>>>()?;
+    let mails: Vec<Mail> = plan.upserts.into_iter().map(|upsert| Mail::of(upsert, &mut attached, pass.content)).collect::<Result<_>>()?;
+    // Sealed anew when a key is replaced between sealing and writing: what it sealed may open for nobody by then.
+    pass.vault.again(|| {
+        let content = pass.vault.content(account_id)?;
+        let upserts = mails.iter().map(|mail| mail.seal(&content, account_id, folder_id)).collect::<Result<_>>()?;
+        let quarantined = |(item, row): (&Aside, &String)| {
+            let raw = content.seal(Place { table: "quarantine", column: "raw", account_id, row, version: 1 }, item.raw.as_bytes())?;
+            Ok(Quarantined { raw, place: row.clone(), graph_id: item.id.clone(), reason: item.reason.clone(), kind: item.kind })
+        };
+        let cursor = match &place.link {
+            Some((link, is_delta, version)) => {
+                let sealed = pass.vault.secrets(account_id)?.seal(cursor_place(account_id, folder_id, *version), link.as_bytes())?;
+                Some(Cursor { link: sealed, version: *version, is_delta: *is_delta })
+            }
+            None => None,
+        };
+        let batch = PageBatch {
+            account_id,
+            folder_id,
+            generation: pass.account.generation,
+            lease: &pass.lease,
+            pass: place.pass_no,
+            upserts,
+            seen: plan.seen.clone(),
+            suspects: plan.suspects.clone(),
+            quarantined: aside.iter().zip(&places).map(quarantined).collect::<Result<_>>()?,
+            completes_pass: cursor.as_ref().is_some_and(|cursor| cursor.is_delta),
+            cursor,
+            page_size: place.page_size,
+            now: pass.now(),
+        };
+        Ok((pass.store.apply(&batch)?, batch.cursor))
+    })
+}
+
+struct Aside {
+    id: Option<String>,
+    raw: String,
+    reason: String,
+    kind: QuarantineKind,
+}
+
+/// A mail as it is to be sealed, as often as it takes.
+struct Mail {
+    /// What hosts will call it, should it be new.
+    shown_id: String,
+    id: String,
+    conversation_id: String,
+    change_key: String,
+    received_at: Option<i64>,
+    is_read: bool,
+    is_draft: bool,
+    head: Head,
+    body: Option<Vec<u8>>,
+    search: Option<SearchText>,
+    version: i64,
+    change: ChangeKind,
+}
+
+impl Mail {
+    fn of(upsert: Upsert, attached: &mut HashMap<String, Attached>, content: Content) -> Result<Self> {
+        let Upsert { mut item, version, change, keeps } = upsert;
+        // The same change key: body and attachments are those that are here.
+        let mut search = (content == Content::Clear).then(|| text_of(&item));
+        let body = item.body.take().filter(|_| keeps.is_none()).map(|(form, text)| pack_body(form, &text));
+        if let (Some(_), Some(words)) = (&keeps, search.as_mut()) {
+            words.text = None;
+        }
+        let files: Vec<AttachmentInfo> = match (attached.remove(&item.id), keeps) {
+            (Some(Attached::Listed(files)), _) => files,
+            (_, kept) => kept.unwrap_or_default(),
+        };
+        Ok(Self {
+            shown_id: new_id()?,
+            head: Head::of(&mut item, files),
+            id: item.id,
+            conversation_id: item.conversation_id,
+            change_key: item.change_key,
+            received_at: item.received_at.map(to_ms),
+            is_read: item.is_read,
+            is_draft: item.is_draft,
+            body,
+            search,
+            version,
+            change,
+        })
+    }
+
+    fn seal(&self, content: &DataKey, account_id: &str, folder_id: &str) -> Result<NewMessage> {
+        let body = self.body.as_ref().map(|body| content.seal(body_place(account_id, &self.id, self.version), body)).transpose()?;
+        Ok(NewMessage {
+            head: self.head.seal(content, account_id, &self.id, self.version)?,
+            id: self.shown_id.clone(),
+            graph_id: self.id.clone(),
+            folder_id: folder_id.to_owned(),
+            conversation_id: self.conversation_id.clone(),
+            change_key: self.change_key.clone(),
+            received_at: self.received_at,
+            is_read: self.is_read,
+            is_draft: self.is_draft,
+            body,
+            search: self.search.clone(),
+            version: self.version,
+            change: Some(self.change),
+        })
+    }
+}
+
+pub fn cursor_place<'a>(account_id: &'a str, folder_id: &'a str, version: i64) -> Place<'a> {
+    Place { table: "folders", column: "cursor", account_id, row: folder_id, version }
+}
