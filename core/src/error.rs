@@ -1,5 +1,6 @@
 //! What went wrong, and what the caller should do about it.
 
+use crate::foreign::RequestId;
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
@@ -101,7 +102,7 @@ pub struct Error {
     kind: ErrorKind,
     reason: String,
     account_id: Option<String>,
-    request_id: Option<String>,
+    request_id: Option<RequestId>,
     retry_after_ms: Option<u64>,
     remedy: Remedy,
     is_overload: bool,
@@ -138,9 +139,14 @@ impl Error {
         self
     }
 
-    pub fn with_request_id(mut self, request_id: Option<String>) -> Self {
+    pub(crate) fn with_request_id(mut self, request_id: Option<RequestId>) -> Self {
         self.request_id = request_id.or(self.request_id);
         self
+    }
+
+    /// The request that another failure was about.
+    pub(crate) fn with_request_of(self, other: &Self) -> Self {
+        self.with_request_id(other.request_id.clone())
     }
 
     pub fn with_retry_after_ms(mut self, ms: Option<u64>) -> Self {
@@ -175,7 +181,7 @@ impl Error {
     }
     /// Microsoft's `request-id`, for a support case.
     pub fn request_id(&self) -> Option<&str> {
-        self.request_id.as_deref()
+        self.request_id.as_ref().map(RequestId::as_str)
     }
     /// The wait Microsoft asked for, in milliseconds.
     pub fn retry_after_ms(&self) -> Option<u64> {

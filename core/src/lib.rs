@@ -10,7 +10,7 @@
 //! activities   auth      outbox      sync      keeping    connect · what leaves · what we ask for · what is proven and erased
 //! tools        vault     trust       graph               secrets · proofs · Microsoft's API
 //! base         store     pipeline    events              durable rows · the only way out · the bell
-//! ground       model  error  seal  clock  random  secret  config  json  runtime  logs  metrics    plain things; no sockets, no SQL
+//! ground       model  error  foreign  seal  clock  random  secret  config  json  runtime  logs  metrics    plain things; no sockets, no SQL
 //! ```
 
 mod auth;
@@ -19,6 +19,7 @@ mod config;
 mod engine;
 mod error;
 mod events;
+mod foreign;
 mod graph;
 mod json;
 mod keeping;

@@ -2,17 +2,20 @@
 // Dresses the native classes: typed errors, AbortSignal, `for await`, `await using`. What there is to dress is told by `shape`.
 
 const native = require('./load.cjs')
-const { typed, shape } = require('./errors.cjs')
+const { classes, typed, shape } = require('./errors.cjs')
 const { inspect } = require('node:util')
 const { fileURLToPath } = require('node:url')
 
 const BATCH = 100
+/** Read by whoever copies an object, since copies are made of what can be enumerated. */
+const UNCOPIED = 'uncopied'
+const names = new Map(Object.keys(shape.classes).map((name) => [native[name].prototype, name]))
 const asyncDispose = Symbol.asyncDispose ?? Symbol.for('nodejs.asyncDispose')
 
 function plain(call) {
   return function (...args) {
     try {
-      return call.apply(this, args)
+      return fixed(call.apply(this, args))
     } catch (error) {
       throw typed(error)
     }
@@ -28,7 +31,7 @@ function cancellable(call, arity) {
     const abort = () => cancel.cancel()
     signal?.addEventListener('abort', abort, { once: true })
     try {
-      return masked(await call.apply(this, [...Array.from({ length: arity }, (_, i) => args[i]), cancel]))
+      return fixed(masked(await call.apply(this, [...Array.from({ length: arity }, (_, i) => args[i]), cancel])))
     } catch (error) {
       if (signal?.aborted) throw signal.reason
       throw typed(error)
@@ -40,9 +43,19 @@ function cancellable(call, arity) {
 
 /** Hides the secret fields of an answer from console.log. */
 function masked(answer) {
-  if (answer === null || typeof answer !== 'object' || !shape.secret.some((field) => field in answer)) return answer
-  const shown = () => ({ ...answer, ...Object.fromEntries(shape.secret.filter((field) => field in answer).map((field) => [field, '…'])) })
+  if (answer === null || typeof answer !== 'object' || !shape.secret.some((field) => Object.hasOwn(answer, field))) return answer
+  const shown = () => ({ ...answer, ...Object.fromEntries(shape.secret.filter((field) => Object.hasOwn(answer, field)).map((field) => [field, '…'])) })
   return Object.defineProperty(answer, inspect.custom, { value: shown })
+}
+
+/** An object of the engine stays in its thread: whoever copies it, sends it to a worker or writes it as JSON is told so, instead of getting an empty object. */
+function fixed(answer) {
+  const name = answer !== null && typeof answer === 'object' ? names.get(Object.getPrototypeOf(answer)) : undefined
+  if (!name || Object.hasOwn(answer, UNCOPIED)) return answer
+  const get = () => {
+    throw new classes.InvalidInputError(`${/^[AEIOU]/.test(name) ? 'An' : 'A'} ${name} stays in the thread it was made in: it cannot be cloned, sent to another thread or written as JSON.`, { remedy: 'developer' })
+  }
+  return Object.defineProperty(answer, UNCOPIED, { get, enumerable: true })
 }
 
 async function* items(stream, batched) {
@@ -59,6 +72,7 @@ for (const [name, { async, plain: plains, static: statics, stream, closable }] o
   const Class = native[name]
   for (const [method, arity] of Object.entries(async)) Class.prototype[method] = cancellable(Class.prototype[method], arity)
   for (const method of plains) Class.prototype[method] = plain(Class.prototype[method])
+  Class.prototype[inspect.custom] = () => `${name} {}`
   if (stream) Class.prototype[Symbol.asyncIterator] = function () { return items(this, stream === 'batch') }
   if (closable) Class.prototype[asyncDispose] = function () { return this.close() }
   // Native static methods cannot be replaced, so the class gets a front of its own over the same prototype.

@@ -99,8 +99,8 @@ export interface Config {
   folders?: readonly string[];
   /** Accept TLS 1.2 beside 1.3, for networks whose proxy needs it. Default: `false`. */
   allowTls12?: boolean;
-  /** Proxy as `http://host:port`; without it the environment decides. */
-  proxy?: string | null;
+  /** Proxy as `http://host:port`, or `http://user:password@host:port`; without it the environment decides. A secret, since it may hold a password. */
+  proxy?: Secret | string | null;
   /** Further certificate authorities to trust, as PEM: those of a proxy that looks into TLS. The system's are trusted anyway. */
   caCertificates?: string | null;
 }
@@ -863,7 +863,7 @@ export class DeviceSignIn {
   /** What the person types in at `verification_uri`. */
   userCode(): string;
   verificationUri(): string;
-  /** Microsoft's own sentence for the person, with address and code. */
+  /** A sentence for the person, with address and code. */
   message(): string;
   expiresAt(): Date;
   /** Waits until the person has signed in and finishes. A wait that is given up can be taken up by another one until the code expires.

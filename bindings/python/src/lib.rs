@@ -37,6 +37,7 @@ mod glue {
     #[pymodule]
     #[pyo3(name = "_native")]
     pub fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        at_exit::only_in_the_main_interpreter()?;
         let names = module.dict();
         module.py().run(PRELUDE, Some(&names), None)?;
         crate::value::keep_names(&names);

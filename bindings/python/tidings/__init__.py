@@ -4,7 +4,14 @@
 `_native.pyi` holds the documentation of each method.
 """
 
-from . import _native
+try:
+    from . import _native
+except ImportError as _error:
+    import sysconfig
+
+    if sysconfig.get_config_var("Py_GIL_DISABLED"):
+        raise ImportError("tidings needs a Python with the global interpreter lock; this one is free-threaded.") from _error
+    raise
 from ._logging import log_to_logging as log_to_logging
 from ._native import *
 

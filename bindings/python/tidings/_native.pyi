@@ -338,7 +338,7 @@ _App: TypeAlias = App | _AppFields
 class Config:
     """How an engine is set up."""
     __match_args__ = ("data_dir", "client_id", "cloud", "client_secret", "certificate", "tenant", "apps", "content", "on_copied_store", "send_timeout_ms", "sign_in_seconds", "page_size", "folders", "allow_tls12", "proxy", "ca_certificates")
-    def __new__(cls, data_dir: str, client_id: str, cloud: _Cloud, client_secret: _Secret | None = ..., certificate: _ClientCertificate | None = ..., tenant: str = ..., apps: Sequence[_App] = ..., content: _Content = ..., on_copied_store: _CopiedStore = ..., send_timeout_ms: int = ..., sign_in_seconds: int = ..., page_size: int = ..., folders: Sequence[str] = ..., allow_tls12: bool = ..., proxy: str | None = ..., ca_certificates: str | None = ...) -> Self: ...
+    def __new__(cls, data_dir: str, client_id: str, cloud: _Cloud, client_secret: _Secret | None = ..., certificate: _ClientCertificate | None = ..., tenant: str = ..., apps: Sequence[_App] = ..., content: _Content = ..., on_copied_store: _CopiedStore = ..., send_timeout_ms: int = ..., sign_in_seconds: int = ..., page_size: int = ..., folders: Sequence[str] = ..., allow_tls12: bool = ..., proxy: _Secret | None = ..., ca_certificates: str | None = ...) -> Self: ...
     @property
     def data_dir(self) -> str:
         """Folder of the store, made with mode 0700 if missing. One folder may be opened by several processes."""
@@ -381,8 +381,8 @@ class Config:
     def allow_tls12(self) -> bool:
         """Accept TLS 1.2 beside 1.3, for networks whose proxy needs it."""
     @property
-    def proxy(self) -> str | None:
-        """Proxy as `http://host:port`; without it the environment decides."""
+    def proxy(self) -> Secret | None:
+        """Proxy as `http://host:port`, or `http://user:password@host:port`; without it the environment decides. A secret, since it may hold a password."""
     @property
     def ca_certificates(self) -> str | None:
         """Further certificate authorities to trust, as PEM: those of a proxy that looks into TLS. The system's are trusted anyway."""
@@ -1563,7 +1563,7 @@ class DeviceSignIn:
     def verification_uri(self) -> str:
         ...
     def message(self) -> str:
-        """Microsoft's own sentence for the person, with address and code."""
+        """A sentence for the person, with address and code."""
     def expires_at(self) -> datetime:
         ...
     async def wait(self) -> Account:
@@ -1578,7 +1578,7 @@ class BlockingDeviceSignIn:
     def verification_uri(self) -> str:
         ...
     def message(self) -> str:
-        """Microsoft's own sentence for the person, with address and code."""
+        """A sentence for the person, with address and code."""
     def expires_at(self) -> datetime:
         ...
     def wait(self) -> Account:

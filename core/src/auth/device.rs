@@ -6,6 +6,7 @@ use super::state::Refusal;
 use super::token::{Denied, DeviceCode};
 use crate::clock::{from_ms, to_ms};
 use crate::error::{Error, ErrorKind, Remedy, Result};
+use crate::foreign::Secrets;
 use crate::model::{Account, ConnectRequest};
 use crate::runtime::Stop;
 use std::time::{Duration, SystemTime};
@@ -15,7 +16,6 @@ const SLOWER: Duration = Duration::from_secs(5);
 const LONGEST: u32 = 3600;
 /// A look that begins in time may end after it.
 const LAST_LOOK_MS: i64 = 600_000;
-const LONGEST_MESSAGE: usize = 2 << 10;
 
 /// A code, and what is done when somebody has signed in with it.
 pub struct DeviceAttempt {
@@ -111,18 +111,19 @@ impl Auth {
         }
     }
 
-    /// What a person is shown is Microsoft's text, but not just anything.
+    /// Address and code are Microsoft's, but not just anything; the sentence around them is our own.
     fn checked(&self, mut code: DeviceCode) -> Result<DeviceCode> {
         let plain = |text: &str, most: usize| !text.is_empty() && text.len() <= most && text.bytes().all(|b| (0x21..0x7f).contains(&b));
         let address = url::Url::parse(&code.verification_uri).ok();
-        let fits = address.is_some_and(|url| url.scheme() == "https" || self.config.endpoints.loopback);
+        let fits = address.is_some_and(|url| (url.scheme() == "https" || self.config.endpoints.loopback) && url.username().is_empty() && url.password().is_none());
+        // The code that the person types in is not the one that fetches the tokens.
+        let mut secrets = Secrets::default();
+        secrets.add_text(&code.device_code);
+        let fits = fits && !secrets.shares(&code.user_code) && !secrets.shares(&code.verification_uri);
         if !plain(&code.device_code, 16 << 10) || !plain(&code.user_code, 64) || !plain(&code.verification_uri, 500) || !fits {
             return Err(Error::new(ErrorKind::Upstream, "Microsoft's sign-in service answered something unreadable. Try again later."));
         }
-        code.message.retain(|c| !c.is_control());
-        if code.message.is_empty() || code.message.len() > LONGEST_MESSAGE {
-            code.message = format!("Open {} and enter the code {}.", code.verification_uri, code.user_code);
-        }
+        code.message = format!("To sign in, open {} in a browser and enter the code {}.", code.verification_uri, code.user_code);
         code.expires_in = code.expires_in.clamp(1, LONGEST);
         code.interval = code.interval.map(|interval| interval.clamp(1, 60));
         Ok(code)

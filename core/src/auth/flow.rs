@@ -8,6 +8,7 @@ use super::state::{Class, Refusal};
 use super::token::{Denied, Grant};
 use super::{Application, Auth, Profile};
 use crate::config::PERSONAL_TENANT;
+use crate::foreign::RequestId;
 use crate::error::{Error, ErrorKind, Remedy, Result};
 use crate::json::{self, lenient};
 use crate::model::{Account, is_mail_address};
@@ -131,7 +132,7 @@ impl Auth {
     }
 
     /// What a refusal of the sign-in itself leaves behind. Where only an administrator can help, the account that waits for one.
-    pub(super) async fn turned_away(&self, attempt: &Attempt, refusal: Refusal, request_id: Option<String>) -> Error {
+    pub(super) async fn turned_away(&self, attempt: &Attempt, refusal: Refusal, request_id: Option<RequestId>) -> Error {
         let error = refusal.error(true).with_request_id(request_id);
         let on = |error: Error, id: Option<&str>| match id {
             Some(id) => error.on_account(id),
@@ -154,7 +155,7 @@ fn spent(error: Error) -> Error {
         return error;
     }
     let reason = format!("{} Microsoft's code is good for one use and nothing was stored; start the sign-in again.", error.reason());
-    Error::new(ErrorKind::TokenRejected, reason).with_remedy(Remedy::User).with_request_id(error.request_id().map(str::to_owned)).with_source(error)
+    Error::new(ErrorKind::TokenRejected, reason).with_remedy(Remedy::User).with_request_of(&error).with_source(error)
 }
 
 /// Microsoft cannot have taken the code: it never left, or was sent back unread.

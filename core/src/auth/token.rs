@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::config::Endpoints;
 use crate::error::{Error, ErrorKind, Result};
 use crate::json::{self, lenient};
+use crate::foreign::{RequestId, Secrets};
 use crate::pipeline::{AccessToken, MAX_TOKEN, Pipeline, Purpose, Request, Response, Safety};
 use crate::secret::{ClientCertificate, Secret};
 use base64::Engine as _;
@@ -88,7 +89,7 @@ impl Grant {
 
 /// No grant: refused by Entra in its own words, or an error of ours.
 pub enum Denied {
-    Refused(Refusal, Option<String>),
+    Refused(Refusal, Option<RequestId>),
     Failed(Error),
 }
 
@@ -271,9 +272,12 @@ struct Wire {
     safety: Safety,
     account_id: Option<String>,
     share: String,
-    request_id: Arc<std::sync::Mutex<Option<String>>>,
+    noted: Arc<std::sync::Mutex<Noted>>,
     answered_at: Arc<std::sync::Mutex<Option<SystemTime>>>,
 }
+
+/// Of the answer: its id, and what it must not carry any further.
+type Noted = (Option<RequestId>, Secrets);
 
 type Failure = RequestTokenError<Error, EntraError>;
 
@@ -285,13 +289,13 @@ impl Wire {
             safety,
             account_id: account_id.map(str::to_owned),
             share: entra.share(tenant),
-            request_id: Arc::default(),
+            noted: Arc::default(),
             answered_at: Arc::default(),
         }
     }
 
     fn call(&self) -> impl Fn(oauth2::HttpRequest) -> futures_util::future::BoxFuture<'static, Result<oauth2::HttpResponse>> + Send + Sync + use<> {
-        let (pipeline, proof, safety, noted) = (self.pipeline.clone(), self.proof.clone(), self.safety, self.request_id.clone());
+        let (pipeline, proof, safety, noted) = (self.pipeline.clone(), self.proof.clone(), self.safety, self.noted.clone());
         let timed = self.answered_at.clone();
         let (account_id, share) = (self.account_id.clone(), self.share.clone());
         move |mut asked| {
@@ -302,7 +306,7 @@ impl Wire {
                     proof.attach(asked.body_mut())?;
                 }
                 let response = pipeline.send(request(asked, safety, account_id, share)?).await?;
-                *noted.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = response.request_id.clone();
+                *noted.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = (response.request_id.clone(), response.secrets.clone());
                 *timed.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = response.header("date").and_then(|date| httpdate::parse_http_date(date).ok());
                 answer(response)
             })
@@ -310,14 +314,14 @@ impl Wire {
     }
 
     fn read(&self, answer: Result<EntraToken, Failure>) -> Result<Grant, Denied> {
-        let request_id = self.request_id.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        let (request_id, secrets) = std::mem::take(&mut *self.noted.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
         let unreadable = |request_id| Denied::Failed(Error::new(ErrorKind::Upstream, "Microsoft's sign-in service answered something unreadable. Try again later.").with_request_id(request_id));
         match answer {
             Ok(token) => {
                 let answered_at = self.answered_at.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
                 token.grant().map(|grant| Grant { answered_at, ..grant }).ok_or_else(|| unreadable(request_id))
             }
-            Err(RequestTokenError::ServerResponse(body)) => Err(Denied::Refused(body.into(), request_id)),
+            Err(RequestTokenError::ServerResponse(body)) => Err(Denied::Refused(body.refusal(&secrets), request_id)),
             Err(RequestTokenError::Request(error)) => Err(Denied::Failed(error)),
             Err(RequestTokenError::Parse(_, mut body)) => {
                 body.zeroize();

@@ -98,7 +98,7 @@ pub(super) fn parse(text: &str, folder: &Path, env: Env<'_>) -> Result<Config> {
     if let Some(allow) = top.flag("allow_tls12")? {
         config.allow_tls12 = allow;
     }
-    config.proxy = top.text("proxy")?.map(|proxy| proxy.to_string());
+    config.proxy = top.text("proxy")?.map(|proxy| Arc::new(Secret::new(proxy.to_string())));
     config.ca_certificates = match (top.text("ca_certificates")?, top.text("ca_file")?) {
         (Some(_), Some(_)) => return Err(Error::invalid("ca_certificates and ca_file stand beside each other. Give one of them.")),
         (Some(pem), None) => Some(pem.to_string()),

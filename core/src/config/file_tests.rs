@@ -56,7 +56,8 @@ fn every_field_is_read_by_its_name() {
     assert_eq!((config.data_dir.as_str(), config.client_id.as_str(), config.tenant.as_str()), ("/etc/app/store", ID, "contoso.example"));
     assert_eq!((config.cloud, config.content), (Cloud::UsGov, Content::Clear));
     assert_eq!((config.send_timeout_ms, config.sign_in_seconds, config.page_size, config.allow_tls12), (1_000, 60, 50, true));
-    assert_eq!((config.proxy.as_deref(), config.ca_certificates.as_deref()), (Some("http://proxy.example:8080"), Some("pem")));
+    let proxy = config.proxy.as_ref().map(|proxy| proxy.expose(str::to_owned));
+    assert_eq!((proxy.as_deref(), config.ca_certificates.as_deref()), (Some("http://proxy.example:8080"), Some("pem")));
     assert_eq!(config.folders, ["inbox", "a${b}"]);
     config.client_secret.unwrap().expose(|secret| assert_eq!(secret, "s3cret-canary"));
     let [plain, sales] = config.apps.as_slice() else { panic!() };

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use url::Url;
 
 /// Which Microsoft cloud to talk to.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Cloud {
     /// login.microsoftonline.com and graph.microsoft.com, GCC included.
@@ -96,8 +96,8 @@ pub struct Config {
     pub folders: Vec<String>,
     /// Accept TLS 1.2 beside 1.3, for networks whose proxy needs it.
     pub allow_tls12: bool,
-    /// Proxy as `http://host:port`; without it the environment decides.
-    pub proxy: Option<String>,
+    /// Proxy as `http://host:port`, or `http://user:password@host:port`; without it the environment decides. A secret, since it may hold a password.
+    pub proxy: Option<Arc<Secret>>,
     /// Further certificate authorities to trust, as PEM: those of a proxy that looks into TLS. The system's are trusted anyway.
     pub ca_certificates: Option<String>,
 }
@@ -120,17 +120,33 @@ impl fmt::Debug for Config {
             .field("page_size", page_size)
             .field("folders", folders)
             .field("allow_tls12", allow_tls12)
-            .field("proxy", &proxy.as_deref().map(without_login))
-            .field("ca_certificates", ca_certificates)
+            .field("proxy", proxy)
+            // Whoever puts a private key there by mistake does not find it in a log.
+            .field("ca_certificates", &ca_certificates.as_ref().map(|_| "…"))
             .finish()
     }
 }
 
-/// A proxy's address without user and password.
-fn without_login(proxy: &str) -> String {
-    let url = Url::parse(proxy).ok();
-    let shown = url.as_ref().and_then(|url| Some(format!("{}://{}:{}", url.scheme(), url.host_str()?, url.port_or_known_default()?)));
-    shown.unwrap_or_else(|| "…".to_owned())
+/// An address without the user and password that it must not hold, and may all the same until it is checked.
+fn without_login(address: &str) -> String {
+    let Some((scheme, rest)) = address.split_once("://") else { return address.to_owned() };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    match rest.get(..end).and_then(|authority| authority.rfind('@')).and_then(|at| rest.get(at..)) {
+        Some(host) => format!("{scheme}://…{host}"),
+        None => address.to_owned(),
+    }
+}
+
+impl fmt::Debug for Cloud {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Public => f.write_str("Public"),
+            Self::UsGov => f.write_str("UsGov"),
+            Self::UsGovDod => f.write_str("UsGovDod"),
+            Self::China => f.write_str("China"),
+            Self::Custom { login, graph } => f.debug_struct("Custom").field("login", &without_login(login)).field("graph", &without_login(graph)).finish(),
+        }
+    }
 }
 
 impl Config {

@@ -31,7 +31,7 @@ impl DeviceSignIn {
         self.device.verification_uri().to_owned()
     }
 
-    /// Microsoft's own sentence for the person, with address and code.
+    /// A sentence for the person, with address and code.
     pub fn message(&self) -> String {
         self.device.message().to_owned()
     }

@@ -6,6 +6,7 @@ use super::{Caller, Graph, IMMUTABLE, PREFER, fault, segment};
 use crate::clock::to_ms;
 use crate::error::{Error, ErrorKind, Result};
 use crate::json::{self, lenient};
+use crate::foreign::Proofs;
 use crate::model::{Address, BodyType, Importance, rfc3339};
 use crate::pipeline::{Response, error_code};
 use http::HeaderValue;
@@ -107,7 +108,7 @@ impl Graph {
         if let Some(answer) = self.lost(caller, &first, &response) {
             return Ok(answer);
         }
-        Err(fault::error(response.status, &response.body).with_request_id(response.request_id).on_account(&caller.account_id))
+        Err(fault::error(response.status, &response.body, &response.secrets).with_request_id(response.request_id).on_account(&caller.account_id))
     }
 
     fn page(&self, caller: &Caller, first: &Url, folder_id: &str, from: Option<&str>, response: &Response) -> Result<DeltaPage> {
@@ -123,7 +124,15 @@ impl Graph {
             return Err(Error::new(ErrorKind::Upstream, "A page of changes leads to itself, so the list would never end."));
         }
         self.followed(caller, first, &link)?;
-        Ok(DeltaPage { items: page.value.into_iter().flatten().map(|raw| item(raw, folder_id)).collect(), link, is_delta })
+        let proofs = response.secrets.proofs();
+        if proofs.are_in(&link) {
+            return Err(wire::unreadable());
+        }
+        let items: Vec<DeltaItem> = page.value.into_iter().flatten().map(|raw| item(raw, folder_id)).collect();
+        if is_of_another_folder(&items, folder_id) {
+            return Err(Error::new(ErrorKind::Upstream, "A page of changes belongs to another folder; nothing of it was kept. Try again later."));
+        }
+        Ok(DeltaPage { items: items.into_iter().map(|item| if repeats(&item, &proofs) { hidden() } else { item }).collect(), link, is_delta })
     }
 
     fn followed(&self, caller: &Caller, first: &Url, link: &str) -> Result<Url> {
@@ -133,11 +142,11 @@ impl Graph {
     /// What a refusal means for the cursor; None: nothing, it is an ordinary error.
     fn lost(&self, caller: &Caller, first: &Url, response: &Response) -> Option<DeltaAnswer> {
         let code = error_code(&response.body);
-        let forgotten = ["syncstatenotfound", "resyncrequired", "syncstateinvalid", "invalidsyncstatedata"].contains(&code.as_str());
+        let forgotten = code.is_one_of(&["syncstatenotfound", "resyncrequired", "syncstateinvalid", "invalidsyncstatedata"]);
         match response.status.as_u16() {
             410 => {}
             400 | 404 if forgotten => {}
-            404 if ["erroritemnotfound", "errorsyncfoldernotfound", "errorfoldernotfound", "resourcenotfound", "itemnotfound"].contains(&code.as_str()) => return Some(DeltaAnswer::FolderGone),
+            404 if code.is_one_of(&["erroritemnotfound", "errorsyncfoldernotfound", "errorfoldernotfound", "resourcenotfound", "itemnotfound"]) => return Some(DeltaAnswer::FolderGone),
             _ => return None,
         }
         // A place outside of this folder is not followed; the folder's own address does as well.
@@ -147,6 +156,31 @@ impl Graph {
 }
 
 /// `id` apart, nothing here has to be there or of the documented form: a mail is worth having with what can be read of it.
+/// Every message says that it lies elsewhere. One that does may have been moved in this moment.
+fn is_of_another_folder(items: &[DeltaItem], folder_id: &str) -> bool {
+    let mut messages = items.iter().filter_map(|item| match item {
+        DeltaItem::Message(message) => Some(&message.folder_id),
+        _ => None,
+    });
+    // A folder may have been asked for by a name.
+    let is_name = folder_id.len() < 20;
+    let Some(first) = messages.next().filter(|_| !is_name) else { return false };
+    first != folder_id && messages.clone().count() > 0 && messages.all(|other| other == first)
+}
+
+/// An id that is stored in clear repeats what proves who we are.
+fn repeats(item: &DeltaItem, proofs: &Proofs) -> bool {
+    match item {
+        DeltaItem::Message(m) => [&m.id, &m.change_key, &m.folder_id, &m.conversation_id].into_iter().chain(&m.internet_message_id).any(|id| proofs.are_in(id)),
+        DeltaItem::Removed { id } => proofs.are_in(id),
+        DeltaItem::Unreadable { id, .. } => id.as_ref().is_some_and(|id| proofs.are_in(id)),
+    }
+}
+
+fn hidden() -> DeltaItem {
+    DeltaItem::Unreadable { id: None, raw: String::new(), reason: "its ids repeat a secret".to_owned() }
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct WireMessage {

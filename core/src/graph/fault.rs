@@ -1,6 +1,7 @@
 //! Graph's refusals, in one table. Status and code decide, never the message, which is written for people and changes.
 
 use crate::error::{Error, ErrorKind, Remedy};
+use crate::foreign::Secrets;
 use crate::pipeline::error_code;
 use http::StatusCode;
 
@@ -11,19 +12,19 @@ pub fn is_no_mailbox(code: &str) -> bool {
 
 /// The service looked and has no such item. Any other 404 (no such mailbox, nothing said at all) proves nothing of the item.
 pub fn is_item_gone(status: StatusCode, body: &[u8]) -> bool {
-    status == StatusCode::NOT_FOUND && ["erroritemnotfound", "itemnotfound"].contains(&error_code(body).as_str())
+    status == StatusCode::NOT_FOUND && error_code(body).is_one_of(&["erroritemnotfound", "itemnotfound"])
 }
 
 /// It is not there, for whatever reason.
 pub fn is_absent(status: StatusCode, body: &[u8]) -> bool {
-    told(status.as_u16(), &error_code(body)).0 == ErrorKind::NotFound
+    told(status.as_u16(), error_code(body).to_compare()).0 == ErrorKind::NotFound
 }
 
 /// Asking again brings nothing, now or later: it is not there, it is broken, or it may not be read.
 pub fn is_lasting(status: StatusCode, body: &[u8]) -> bool {
     let code = error_code(body);
-    let (kind, _) = told(status.as_u16(), &code);
-    matches!(code.as_str(), "errorcorruptdata" | "errorcannotopenfileattachment") || !matches!(kind, ErrorKind::Throttled | ErrorKind::Upstream | ErrorKind::NeedsReconnect)
+    let (kind, _) = told(status.as_u16(), code.to_compare());
+    code.is_one_of(&["errorcorruptdata", "errorcannotopenfileattachment"]) || !matches!(kind, ErrorKind::Throttled | ErrorKind::Upstream | ErrorKind::NeedsReconnect)
 }
 
 /// Somebody, perhaps Microsoft itself, changed the item in between: nothing was done, and it passes.
@@ -31,12 +32,13 @@ pub fn is_contested(code: &str) -> bool {
     matches!(code, "errorirresolvableconflict" | "resourcemodified" | "errorstaleobject" | "preconditionfailed") || code.starts_with("errorchangekeyrequired")
 }
 
-pub fn error(status: StatusCode, body: &[u8]) -> Error {
+/// `secrets`: of the exchange the answer came in, which its code must not repeat.
+pub fn error(status: StatusCode, body: &[u8], secrets: &Secrets) -> Error {
     let code = error_code(body);
-    let (kind, reason) = told(status.as_u16(), &code);
-    let named = if code.is_empty() { String::new() } else { format!(", {code}") };
+    let (kind, reason) = told(status.as_u16(), code.to_compare());
+    let named = code.shown(secrets).map(|code| format!(", {code}")).unwrap_or_default();
     let error = Error::new(kind, format!("{reason} (HTTP {}{named}).", status.as_u16()));
-    match code.as_str() {
+    match code.to_compare() {
         code if is_quota(code) => error.with_remedy(Remedy::User),
         // Nobody has to do anything: the next try may go through.
         _ if kind == ErrorKind::Conflict => error.with_remedy(Remedy::Wait),
@@ -109,7 +111,7 @@ mod tests {
             (403, r#"{"error":{"code":"ErrorSubmissionQuotaExceeded"}}"#, ErrorKind::LimitExceeded),
             (503, "", ErrorKind::Upstream),
         ] {
-            let error = error(StatusCode::from_u16(status).unwrap(), body.as_bytes());
+            let error = error(StatusCode::from_u16(status).unwrap(), body.as_bytes(), &Secrets::default());
             assert_eq!(error.kind(), kind, "{status} {body}");
             assert!(!error.reason().contains('<') && !error.reason().contains('x') || error.reason().contains("exceeded") || kind != ErrorKind::NotFound);
         }

@@ -1,7 +1,7 @@
 //! Who the account is, and whether there is a mailbox that programs may use.
 
 use super::{Caller, Graph, fault, wire};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{ErrorKind, Result};
 use crate::json::lenient;
 use crate::model::{MailboxState, is_mail_address};
 use crate::pipeline::error_code;
@@ -46,19 +46,15 @@ impl Graph {
         let code = error_code(&response.body);
         Ok(match response.status.as_u16() {
             200..=299 => MailboxState::Reachable,
-            _ if fault::is_no_mailbox(&code) => match self.has_exchange(caller).await {
+            _ if fault::is_no_mailbox(code.to_compare()) => match self.has_exchange(caller).await {
                 Some(true) => MailboxState::OnPremises,
                 // Without an answer it is the commoner of the two.
                 Some(false) | None => MailboxState::Unlicensed,
             },
-            401 => return Err(self.told(caller, response.status, &response.body)),
+            401 => return Err(fault::error(response.status, &response.body, &response.secrets).with_request_id(response.request_id).on_account(&caller.account_id)),
             403 => MailboxState::Forbidden,
             _ => MailboxState::Unreachable,
         })
-    }
-
-    fn told(&self, caller: &Caller, status: http::StatusCode, body: &[u8]) -> Error {
-        fault::error(status, body).on_account(&caller.account_id)
     }
 
     /// A licence holds Exchange Online; None: Microsoft does not say.

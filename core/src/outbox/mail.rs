@@ -76,7 +76,7 @@ async fn create(job: &mut Job) -> Result<String> {
             job.progress.stray = true;
             match found.filter(|found| found.is_draft) {
                 Some(found) => Ok(found.id),
-                None => Err(Error::new(ErrorKind::Network, "Microsoft did not confirm the draft; it will be made again.").with_request_id(error.request_id().map(str::to_owned))),
+                None => Err(Error::new(ErrorKind::Network, "Microsoft did not confirm the draft; it will be made again.").with_request_of(&error)),
             }
         }
         Err(error) => Err(error),
@@ -89,7 +89,7 @@ pub async fn dispatch(job: &mut Job) -> Result<()> {
     match job.tools.graph.send_draft(&job.caller(), &id).await {
         // A draft that is not there may be one that was sent a moment ago: the mailbox is asked.
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            Err(Error::new(ErrorKind::OutcomeUnknown, "The draft is no longer where it was put.").with_request_id(error.request_id().map(str::to_owned)))
+            Err(Error::new(ErrorKind::OutcomeUnknown, "The draft is no longer where it was put.").with_request_of(&error))
         }
         other => other,
     }

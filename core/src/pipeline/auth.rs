@@ -1,9 +1,12 @@
 //! Puts the account's token on Graph requests. A 401 gets one fresh token; a claims challenge is handed on once.
 
 use super::challenge;
-use super::transport::{Answer, Transport};
+use super::fit;
+use super::trace::Trace;
+use super::transport::{Answer, Line, Sent, Transport, TransportError, Trouble};
 use super::{AccessToken, Purpose, Request, error_code};
 use crate::error::{Error, ErrorKind, Result};
+use crate::foreign::Secrets;
 use crate::metrics::Meters;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -45,11 +48,21 @@ impl Tokens {
     }
 
     /// One attempt: the token, the exchange, and after a 401 both once more; a challenge that nobody has tried to meet yet is met once.
-    pub async fn attach_and_send(&self, request: &Request, headers: HeaderMap, transport: &dyn Transport) -> Result<Answer> {
+    pub async fn attach_and_send(&self, request: &Request, headers: HeaderMap, trace: &Trace, transport: &dyn Transport) -> Result<Answer> {
         let mut token = self.token(request, None, None).await?;
         let mut tried: Vec<Option<String>> = Vec::new();
+        let mut secrets = Secrets::default();
+        if request.purpose == Purpose::Identity {
+            secrets.add_form(&request.body);
+        }
         loop {
-            let answer = transport.call(build(request, headers.clone(), token.as_ref())?, request.max_body).await;
+            if let Some(token) = &token {
+                secrets.add(token.shared());
+            }
+            let answer = exchange(request, headers.clone(), token.as_ref(), trace, transport).await?.map(|mut answer| {
+                answer.extensions_mut().insert(secrets.clone());
+                answer
+            });
             let (Ok(refused), Some(stale)) = (&answer, token) else { return Ok(answer) };
             if refused.status() != StatusCode::UNAUTHORIZED || request.bearer.is_some() || is_import_only(refused.body()) {
                 if refused.status().is_success() {
@@ -57,7 +70,8 @@ impl Tokens {
                 }
                 return Ok(answer);
             }
-            let claims = challenge::claims(refused.headers());
+            // Claims that repeat what was sent are no claims.
+            let claims = challenge::claims(refused.headers()).filter(|claims| !secrets.shares(claims));
             // After any fresh token, only what it was not asked for is a reason to ask for another.
             let again = tried.is_empty() || (claims.is_some() && !tried.contains(&claims) && tried.len() < MOST_TOKENS);
             if !again {
@@ -109,11 +123,32 @@ impl Tokens {
 fn nothing_sent(error: Error) -> Error {
     match error.kind() {
         ErrorKind::Upstream | ErrorKind::OutcomeUnknown => Error::new(ErrorKind::Network, error.reason())
-            .with_request_id(error.request_id().map(str::to_owned))
+            .with_request_of(&error)
             .with_retry_after_ms(error.retry_after_ms())
             .with_source(error),
         _ => error,
     }
+}
+
+/// One exchange. An answer that does not fit counts as none, and what it came over is not used again.
+async fn exchange(request: &Request, mut headers: HeaderMap, token: Option<&AccessToken>, trace: &Trace, transport: &dyn Transport) -> Result<Answer> {
+    let id = trace.next()?;
+    headers.insert(fit::ID, id.clone());
+    headers.insert("return-client-request-id", HeaderValue::from_static("true"));
+    let answer = transport.call(build(request, headers, token)?, request.max_body).await;
+    if answer.as_ref().is_ok_and(|answer| !fit::fits(request, id.to_str().unwrap_or_default(), token, answer)) {
+        trace.misfit();
+        if let Some(line) = line(request) {
+            transport.give_up(&line);
+        }
+        return Ok(Err(TransportError::new(Sent::Maybe, Trouble::Misfit)));
+    }
+    Ok(answer)
+}
+
+/// Connections are kept for the requests of one account to Graph. Everything else, sign-ins above all, has one for each request.
+fn line(request: &Request) -> Option<Line> {
+    request.account_id.clone().filter(|_| request.purpose == Purpose::Graph).map(Line)
 }
 
 fn build(request: &Request, mut headers: HeaderMap, token: Option<&AccessToken>) -> Result<http::Request<Bytes>> {
@@ -130,6 +165,9 @@ fn build(request: &Request, mut headers: HeaderMap, token: Option<&AccessToken>)
     *built.method_mut() = request.method.clone();
     *built.uri_mut() = request.url.as_str().parse().map_err(|_| Error::internal("A request address could not be made."))?;
     *built.headers_mut() = headers;
+    if let Some(line) = line(request) {
+        built.extensions_mut().insert(line);
+    }
     Ok(built)
 }
 
@@ -142,5 +180,5 @@ fn is_import_only(body: &[u8]) -> bool {
 
 /// Graph says that it is the token: a 401 with another code may mean anything.
 fn is_about_the_token(body: &[u8]) -> bool {
-    body.len() < 64 << 10 && error_code(body) == "invalidauthenticationtoken"
+    body.len() < 64 << 10 && error_code(body).is("invalidauthenticationtoken")
 }

@@ -9,6 +9,7 @@
 
 mod auth;
 mod challenge;
+pub mod fit;
 mod gate;
 mod hosts;
 mod insecure;
@@ -65,8 +66,7 @@ impl Pipeline {
     pub async fn send(&self, request: Request) -> Result<Response> {
         let trace = trace::Trace::open(&request)?;
         self.hosts.check(&request.url, request.purpose)?;
-        let mut headers = request.headers.clone();
-        headers.extend([trace.header()]);
+        let headers = request.headers.clone();
         let (request, headers, trace) = (&request, &headers, &trace);
         let (lane, began) = (lane(request), self.clock.elapsed());
         let sending = retry::run(&*self.clock, &self.gate, &lane, request, |attempt| async move {
@@ -74,7 +74,7 @@ impl Pipeline {
                 self.meters.retries.up();
                 trace.again(attempt);
             }
-            let answer = self.tokens.attach_and_send(request, headers.clone(), &*self.transport).await?;
+            let answer = self.tokens.attach_and_send(request, headers.clone(), trace, &*self.transport).await?;
             trace.note(attempt, &answer);
             Ok(answer)
         });

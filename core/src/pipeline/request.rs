@@ -1,6 +1,7 @@
 //! What goes out and what comes back. Whether a request may be repeated belongs to the request, not to a retry policy.
 
 use crate::json::{self, lenient};
+use crate::foreign::{RequestId, Secrets, ShownCode};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use serde::Deserialize;
@@ -49,6 +50,11 @@ pub struct AccessToken(Arc<Zeroizing<String>>);
 impl AccessToken {
     pub fn new(text: impl Into<String>) -> Self {
         Self(Arc::new(Zeroizing::new(text.into())))
+    }
+
+    /// For the list of what an exchange keeps to itself.
+    pub fn shared(&self) -> Arc<Zeroizing<String>> {
+        self.0.clone()
     }
 
     pub fn expose<T>(&self, use_it: impl FnOnce(&str) -> T) -> T {
@@ -128,14 +134,17 @@ pub struct Response {
     pub headers: HeaderMap,
     pub body: Bytes,
     /// Microsoft's id of this exchange, for a support case.
-    pub request_id: Option<String>,
+    pub request_id: Option<RequestId>,
+    /// What this answer must not carry any further.
+    pub secrets: Secrets,
 }
 
 impl Response {
     pub fn of(answer: http::Response<Bytes>) -> Self {
-        let (parts, body) = answer.into_parts();
-        let request_id = request_id(&parts.headers);
-        Self { status: parts.status, headers: parts.headers, body, request_id }
+        let (mut parts, body) = answer.into_parts();
+        let secrets: Secrets = parts.extensions.remove().unwrap_or_default();
+        let request_id = request_id(&parts.headers, &secrets);
+        Self { status: parts.status, headers: parts.headers, body, request_id, secrets }
     }
 
     pub fn header(&self, name: &str) -> Option<&str> {
@@ -143,17 +152,36 @@ impl Response {
     }
 }
 
-/// The service's id of this exchange. Foreign text, so only what looks like an id is kept.
-fn request_id(headers: &HeaderMap) -> Option<String> {
-    ["request-id", "x-ms-request-id"]
-        .iter()
-        .filter_map(|name| headers.get(*name)?.to_str().ok())
-        .find(|id| !id.is_empty() && id.len() <= 64 && id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'))
-        .map(str::to_owned)
+/// The service's id of this exchange.
+fn request_id(headers: &HeaderMap, secrets: &Secrets) -> Option<RequestId> {
+    ["request-id", "x-ms-request-id"].iter().filter_map(|name| headers.get(*name)?.to_str().ok()).find_map(|id| RequestId::of(id, secrets))
 }
 
-/// The code of `{"error":{"code":…}}` in lower case, since its spelling varies by service; empty if there is none.
-pub fn error_code(body: &[u8]) -> String {
+/// The code of an error, in lower case, since its spelling varies by service. For comparing; it has no text form, and is shown only by [`shown`](Self::shown).
+#[derive(Clone, PartialEq, Eq)]
+pub struct ErrorCode(String);
+
+impl ErrorCode {
+    pub fn is(&self, known: &str) -> bool {
+        self.0 == known
+    }
+
+    pub fn is_one_of(&self, known: &[&str]) -> bool {
+        known.contains(&self.0.as_str())
+    }
+
+    /// For a `match` with codes we know.
+    pub fn to_compare(&self) -> &str {
+        &self.0
+    }
+
+    pub fn shown(&self, secrets: &Secrets) -> Option<ShownCode> {
+        ShownCode::of(&self.0, secrets)
+    }
+}
+
+/// The code of `{"error":{"code":…}}`; empty if there is none.
+pub fn error_code(body: &[u8]) -> ErrorCode {
     #[derive(Default, Deserialize)]
     struct Body {
         #[serde(default, deserialize_with = "lenient::object")]
@@ -164,8 +192,6 @@ pub fn error_code(body: &[u8]) -> String {
         #[serde(default, deserialize_with = "lenient::scalar")]
         code: Option<String>,
     }
-    // Foreign text: only what looks like a name is kept.
-    let name = |c: &str| c.len() <= 100 && c.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'.');
     let body: Body = json::read(body).unwrap_or_default();
-    body.error.and_then(|error| error.code).map(|code| code.to_ascii_lowercase()).filter(|code| name(code)).unwrap_or_default()
+    ErrorCode(body.error.and_then(|error| error.code).map(|code| code.to_ascii_lowercase()).unwrap_or_default())
 }

@@ -165,6 +165,10 @@ fn no_answer(error: TransportError, once: bool, failures: u32) -> Next {
         }
         (Sent::Maybe, _) if once => Next::Fail(unknown()),
         (Sent::Maybe, Trouble::TooLarge) => Next::Fail(told(ErrorKind::LimitExceeded, "Microsoft's answer is larger than accepted here.")),
+        (Sent::Maybe, Trouble::Misfit) => {
+            let otherwise = told(ErrorKind::Upstream, "An answer came that belongs to another request; nothing of it was kept. If this goes on, a proxy on the way to Microsoft mixes answers up. Try again later.");
+            Next::Again { wait, fence: false, refusal: false, otherwise }
+        }
         (Sent::Maybe, _) => {
             let otherwise = told(ErrorKind::Upstream, "The connection to Microsoft broke before the answer was complete. Try again later.").overloaded();
             Next::Again { wait, fence: false, refusal: false, otherwise }
@@ -211,7 +215,7 @@ fn jittered(least: Duration, spread: Duration) -> Duration {
 
 /// Outlook's refusal of a fifth request at a time; over in a moment.
 fn is_concurrency(body: &[u8]) -> bool {
-    ["applicationthrottled", "activitylimitreached"].contains(&error_code(body).as_str())
+    error_code(body).is_one_of(&["applicationthrottled", "activitylimitreached"])
 }
 
 #[cfg(test)]

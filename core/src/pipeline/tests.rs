@@ -201,10 +201,10 @@ async fn large_answers_are_refused() {
 #[tokio::test]
 async fn request_ids_are_kept_when_they_look_like_ids() {
     let clock = clock();
-    for (given, kept) in [("0c0c-1", Some("0c0c-1")), ("<script>", None)] {
+    for (given, kept) in [("48d31887-5fad-4d73-a9f5-3c356e68a038", Some("48d31887-5fad-4d73-a9f5-3c356e68a038")), ("0c0c-1", None), ("<script>", None)] {
         let service = Service::script(vec![says_with(404, ("request-id", given), "")]);
         let (pipeline, _source) = plugged(&service, &clock, Numbered::default());
-        assert_eq!(pipeline.send(request(Safety::Repeatable, 0)).await.unwrap().request_id.as_deref(), kept);
+        assert_eq!(pipeline.send(request(Safety::Repeatable, 0)).await.unwrap().request_id.as_ref().map(crate::foreign::RequestId::as_str), kept);
     }
 }
 
@@ -212,6 +212,8 @@ async fn request_ids_are_kept_when_they_look_like_ids() {
 mod real {
     use super::super::*;
     use crate::config::{Cloud, Config};
+    use crate::secret::Secret;
+    use std::sync::Arc;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     async fn serve(answers: Vec<&'static str>) -> (Config, tokio::task::JoinHandle<Vec<String>>) {
@@ -231,7 +233,7 @@ mod real {
         });
         let mut config = Config::new("unused", "client");
         config.cloud = Cloud::custom(&origin, &origin);
-        config.proxy = Some("http://127.0.0.1:1".into());
+        config.proxy = Some(Arc::new(Secret::new("http://127.0.0.1:1".into())));
         (config, task)
     }
 
@@ -269,5 +271,71 @@ mod real {
         ReqwestTransport::new(&config).unwrap().call(post, 100).await.unwrap();
         let asked = served.await.unwrap().pop().unwrap().to_ascii_lowercase();
         assert_eq!(asked.matches("content-length: 0").count(), 1, "{asked}");
+    }
+
+    /// Counts connections, keeps them, and sends two answers to a request whose path ends in `two`.
+    async fn keeping() -> (Config, Arc<std::sync::Mutex<u32>>) {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let origin = format!("http://{}", listener.local_addr().unwrap());
+        let connections = Arc::new(std::sync::Mutex::new(0));
+        let counted = connections.clone();
+        tokio::spawn(async move {
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let number = {
+                    let mut count = counted.lock().unwrap();
+                    *count += 1;
+                    *count
+                };
+                tokio::spawn(async move {
+                    let mut head = vec![0; 8192];
+                    while let Ok(n @ 1..) = stream.read(&mut head).await {
+                        let body = number.to_string();
+                        let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+                        let times = if String::from_utf8_lossy(&head[..n]).contains("two HTTP") { 2 } else { 1 };
+                        let _ = stream.write_all(answer.repeat(times).as_bytes()).await;
+                    }
+                });
+            }
+        });
+        let mut config = Config::new("unused", "client");
+        config.cloud = Cloud::custom(&origin, &origin);
+        (config, connections)
+    }
+
+    async fn ask(network: &ReqwestTransport, config: &Config, line: Option<&str>, path: &str) -> String {
+        let mut request = get(config, path);
+        if let Some(line) = line {
+            request.extensions_mut().insert(transport::Line(line.to_owned()));
+        }
+        String::from_utf8(network.call(request, 100).await.unwrap().into_body().to_vec()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn connections_belong_to_one_account() {
+        let (config, connections) = keeping().await;
+        let network = ReqwestTransport::new(&config).unwrap();
+        let first = ask(&network, &config, Some("a"), "x").await;
+        let other = ask(&network, &config, Some("b"), "x").await;
+        assert_ne!(first, other);
+        // Without an account none is kept.
+        assert_ne!(ask(&network, &config, None, "x").await, ask(&network, &config, None, "x").await);
+        // One that was given up is not used again.
+        network.give_up(&transport::Line("a".to_owned()));
+        assert_ne!(ask(&network, &config, Some("a"), "x").await, first);
+        // At the first byte nobody asked for it is closed.
+        let spoilt = ask(&network, &config, Some("c"), "two").await;
+        assert_ne!(ask(&network, &config, Some("c"), "x").await, spoilt);
+        assert!(*connections.lock().unwrap() >= 7);
+    }
+
+    #[tokio::test]
+    async fn ten_thousand_accounts_keep_a_bounded_number_of_connections() {
+        let (config, _connections) = keeping().await;
+        let network = ReqwestTransport::new(&config).unwrap();
+        for n in 0..10_000 {
+            network.client(Some(&transport::Line(n.to_string()))).unwrap();
+        }
+        assert!(network.kept_lines() <= 256);
     }
 }

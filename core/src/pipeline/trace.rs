@@ -3,8 +3,10 @@
 use super::transport::{Answer, Negotiated};
 use super::{Request, Response};
 use crate::error::{Error, Result};
+use crate::foreign::RequestId;
 use crate::random;
-use http::{HeaderName, HeaderValue};
+use http::HeaderValue;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tracing::Span;
 use tracing::field::Empty;
@@ -16,22 +18,21 @@ const SEGMENTS: &[&str] = &[
 ];
 const PARAMETERS: &[&str] = &["$select", "$top", "$filter", "$expand", "$skip", "$skiptoken", "$deltatoken"];
 
-/// One call, all its attempts: the id sent as `client-request-id`, and the address as it may be shown.
+/// One call, all its attempts: the id of the exchange under way, sent as `client-request-id`, and the address as it may be shown.
 pub struct Trace {
-    id: HeaderValue,
+    id: Mutex<HeaderValue>,
     shown: String,
     span: Span,
 }
 
 impl Trace {
     pub fn open(request: &Request) -> Result<Self> {
-        let id = HeaderValue::from_str(&random::uuid()?).map_err(|_| Error::internal("A request id could not be made."))?;
         let span = tracing::info_span!(
             target: "tidings::http", "tidings.request",
             method = %request.method, host = request.url.host_str().unwrap_or_default(), path = %redacted_path(&request.url),
             account = request.account_id.as_deref(), status = Empty, request_id = Empty, kind = Empty,
         );
-        Ok(Self { id, shown: format!("{} {}", request.method, redact(&request.url)), span })
+        Ok(Self { id: Mutex::new(new_id()?), shown: format!("{} {}", request.method, redact(&request.url)), span })
     }
 
     /// Around all attempts.
@@ -48,7 +49,7 @@ impl Trace {
         let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         match outcome {
             Ok(response) => {
-                let request_id = response.request_id.as_deref();
+                let request_id = response.request_id.as_ref().map(RequestId::as_str);
                 self.span.record("status", response.status.as_u16());
                 self.span.record("request_id", request_id);
                 let status = response.status.as_u16();
@@ -63,12 +64,19 @@ impl Trace {
         }
     }
 
-    fn id(&self) -> &str {
-        self.id.to_str().unwrap_or_default()
+    fn id(&self) -> String {
+        self.id.lock().unwrap_or_else(PoisonError::into_inner).to_str().unwrap_or_default().to_owned()
     }
 
-    pub fn header(&self) -> (HeaderName, HeaderValue) {
-        (HeaderName::from_static("client-request-id"), self.id.clone())
+    /// Each exchange has an id of its own, so that an answer to the attempt before is told from the one to this.
+    pub fn next(&self) -> Result<HeaderValue> {
+        let id = new_id()?;
+        *self.id.lock().unwrap_or_else(PoisonError::into_inner) = id.clone();
+        Ok(id)
+    }
+
+    pub fn misfit(&self) {
+        tracing::warn!(target: "tidings::http", request = %self.shown, client_request_id = self.id(), "an answer belongs to another request; it was refused and its connections were closed");
     }
 
     pub fn note(&self, attempt: u32, answer: &Answer) {
@@ -85,6 +93,10 @@ impl Trace {
             Err(error) => tracing::debug!(target: "tidings::http", request = %self.shown, client_request_id, attempt, trouble = ?error.trouble, "no answer"),
         }
     }
+}
+
+fn new_id() -> Result<HeaderValue> {
+    HeaderValue::from_str(&random::uuid()?).map_err(|_| Error::internal("A request id could not be made."))
 }
 
 /// `https://graph.microsoft.com/v1.0/me/messages/…?$select=…`

@@ -8,13 +8,18 @@ use bytes::{Bytes, BytesMut};
 use futures_util::future::BoxFuture;
 use std::error::Error as StdError;
 use std::fmt;
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 const CONNECT: Duration = Duration::from_secs(10);
 const TOTAL: Duration = Duration::from_secs(100);
 /// A reused connection that the other side closed meanwhile leaves a sent request in doubt, so idle ones are not kept for long.
 const IDLE_CONNECTION: Duration = Duration::from_secs(30);
+/// A mailbox answers four requests at a time.
+const IDLE_CONNECTIONS: usize = 4;
+/// Accounts whose connections are kept.
+const MOST_LINES: usize = 256;
 const MAX_HEADERS: usize = 64 << 10;
 
 /// Whether the service can have seen the request.
@@ -39,6 +44,8 @@ pub enum Trouble {
     Broken,
     /// The answer is larger than this request accepts.
     TooLarge,
+    /// An answer to another request.
+    Misfit,
 }
 
 #[derive(Debug, Clone)]
@@ -70,8 +77,18 @@ pub type Answer = std::result::Result<http::Response<Bytes>, TransportError>;
 
 pub trait Transport: Send + Sync {
     /// One exchange, no redirects, no repetition. The body is whole and at most `max_body` bytes after decompression.
+    /// Connections are kept for requests of the same [`Line`], which is an extension of the request; without one they are not kept.
     fn call(&self, request: http::Request<Bytes>, max_body: usize) -> BoxFuture<'static, Answer>;
+
+    /// Connections kept for this line are not used again.
+    fn give_up(&self, line: &Line) {
+        let _ = line;
+    }
 }
+
+/// Whose connections a request may use: those of one account.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Line(pub String);
 
 impl<F, Fut> Transport for F
 where
@@ -115,24 +132,59 @@ impl Transport for Counted {
             answer
         })
     }
+
+    fn give_up(&self, line: &Line) {
+        self.inner.give_up(line);
+    }
 }
 
-/// The real network.
+/// The real network. Each account has a client, and so connections, of its own: an answer that slips on a kept connection cannot reach another account.
 pub struct ReqwestTransport {
-    client: reqwest::Client,
+    maker: Maker,
+    /// Keeps no connection.
+    unshared: reqwest::Client,
+    lines: Mutex<Lines>,
 }
 
-impl ReqwestTransport {
-    pub fn new(config: &Config) -> Result<Self> {
-        // A simulator on this machine is never asked for through a proxy.
-        let loopback = Endpoints::of(&config.cloud)?.loopback;
-        // One provider for the whole engine. A host that has installed one of its own before keeps it.
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let oldest = if config.allow_tls12 { reqwest::tls::Version::TLS_1_2 } else { reqwest::tls::Version::TLS_1_3 };
-        let mut client = reqwest::Client::builder()
-            .tls_version_min(oldest)
+/// Clients of accounts that asked something lately. They share TLS settings and session tickets; what each has are its connections.
+#[derive(Default)]
+struct Lines {
+    clients: HashMap<Line, (reqwest::Client, u64)>,
+    uses: u64,
+}
+
+impl Lines {
+    fn get(&mut self, line: &Line, make: impl FnOnce() -> std::result::Result<reqwest::Client, reqwest::Error>) -> std::result::Result<reqwest::Client, reqwest::Error> {
+        self.uses += 1;
+        let uses = self.uses;
+        if let Some((client, used)) = self.clients.get_mut(line) {
+            *used = uses;
+            return Ok(client.clone());
+        }
+        if self.clients.len() >= MOST_LINES
+            && let Some(oldest) = self.clients.iter().min_by_key(|(_, (_, used))| *used).map(|(line, _)| line.clone())
+        {
+            // Requests under way hold it until they end.
+            self.clients.remove(&oldest);
+        }
+        let client = make()?;
+        self.clients.insert(line.clone(), (client.clone(), uses));
+        Ok(client)
+    }
+}
+
+/// Makes clients that differ in nothing but their connections.
+struct Maker {
+    tls: rustls::ClientConfig,
+    proxy: Option<reqwest::Proxy>,
+    loopback: bool,
+}
+
+impl Maker {
+    fn client(&self, idle_connections: usize) -> std::result::Result<reqwest::Client, reqwest::Error> {
+        let client = reqwest::Client::builder()
+            .tls_backend_preconfigured(self.tls.clone())
             .tls_info(true)
-            .tls_certs_merge(tls::authorities(config.ca_certificates.as_deref())?)
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
             .retry(reqwest::retry::never())
@@ -141,24 +193,45 @@ impl ReqwestTransport {
             .read_timeout(TOTAL)
             .timeout(TOTAL)
             .pool_idle_timeout(IDLE_CONNECTION)
+            .pool_max_idle_per_host(idle_connections)
             .http1_max_headers(200)
             .http2_max_header_list_size(MAX_HEADERS as u32)
             .gzip(true);
-        // Read even when it is not used, so that a mistake shows before the day it matters.
-        let proxy = config.proxy.as_deref().map(proxy).transpose()?;
-        client = match proxy {
-            _ if loopback => client.no_proxy(),
-            Some(proxy) => client.proxy(proxy),
+        let client = match &self.proxy {
+            // A simulator on this machine is never asked for through a proxy.
+            _ if self.loopback => client.no_proxy(),
+            Some(proxy) => client.proxy(proxy.clone()),
             None => client,
         };
-        let client = client
-            .build()
-            .map_err(|e| Error::internal("The network could not be set up; the system's certificates may be missing (package ca-certificates).").with_source(e))?;
-        Ok(Self { client })
+        client.build()
     }
 }
 
-fn proxy(text: &str) -> Result<reqwest::Proxy> {
+impl ReqwestTransport {
+    pub fn new(config: &Config) -> Result<Self> {
+        let loopback = Endpoints::of(&config.cloud)?.loopback;
+        // Read even when it is not used, so that a mistake shows before the day it matters.
+        let proxy = config.proxy.as_ref().map(|proxy| proxy.expose(read_proxy)).transpose()?;
+        let maker = Maker { tls: tls::client(config)?, proxy, loopback };
+        let unshared = maker.client(0).map_err(|_| tls::not_set_up())?;
+        Ok(Self { maker, unshared, lines: Mutex::default() })
+    }
+
+    pub(super) fn client(&self, line: Option<&Line>) -> std::result::Result<reqwest::Client, TransportError> {
+        let Some(line) = line else { return Ok(self.unshared.clone()) };
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.get(line, || self.maker.client(IDLE_CONNECTIONS)).map_err(|e| failed(e, Sent::No))
+    }
+}
+
+#[cfg(test)]
+impl ReqwestTransport {
+    pub fn kept_lines(&self) -> usize {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner).clients.len()
+    }
+}
+
+fn read_proxy(text: &str) -> Result<reqwest::Proxy> {
     let unusable = || Error::invalid("proxy is not an address such as http://proxy.example:8080.");
     let address = url::Url::parse(text).map_err(|_| unusable())?;
     if !matches!(address.scheme(), "http" | "https") || !address.has_host() {
@@ -169,8 +242,9 @@ fn proxy(text: &str) -> Result<reqwest::Proxy> {
 
 impl Transport for ReqwestTransport {
     fn call(&self, request: http::Request<Bytes>, max_body: usize) -> BoxFuture<'static, Answer> {
-        let client = self.client.clone();
+        let client = self.client(request.extensions().get());
         Box::pin(async move {
+            let client = client?;
             let request = reqwest::Request::try_from(request).map_err(|e| failed(e, Sent::No))?;
             let mut answer = client.execute(request).await.map_err(|e| failed(e, Sent::Maybe))?;
             let too_large = || TransportError::new(Sent::Maybe, Trouble::TooLarge);
@@ -198,11 +272,13 @@ impl Transport for ReqwestTransport {
             Ok(whole)
         })
     }
+
+    fn give_up(&self, line: &Line) {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner).clients.remove(line);
+    }
 }
 
 fn failed(error: reqwest::Error, sent: Sent) -> TransportError {
-    // The address may hold a code or a token; an error ends up in logs.
-    let error = error.without_url();
     let connecting = error.is_connect();
     let trouble = if let Some(trouble) = tls::trouble(&error) {
         trouble
@@ -213,5 +289,17 @@ fn failed(error: reqwest::Error, sent: Sent) -> TransportError {
     } else {
         Trouble::Broken
     };
-    TransportError { sent: if connecting { Sent::No } else { sent }, trouble, source: Some(Arc::new(error)) }
+    // The libraries' own words may quote the address, a certificate or an answer; what the operating system calls it may be told.
+    TransportError { sent: if connecting { Sent::No } else { sent }, trouble, source: system_error(&error).map(|kind| Arc::new(std::io::Error::from(kind)) as _) }
+}
+
+fn system_error(error: &(dyn StdError + 'static)) -> Option<std::io::ErrorKind> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        match error.downcast_ref::<std::io::Error>() {
+            Some(io) if io.kind() != std::io::ErrorKind::Other => return Some(io.kind()),
+            _ => next = error.source(),
+        }
+    }
+    None
 }

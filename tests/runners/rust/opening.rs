@@ -69,7 +69,7 @@ fn config(with: &Value) -> Result<Config, Value> {
         page_size: number("page_size", usual.page_size),
         folders: with.get("folders").map_or(Ok(usual.folders), record)?,
         allow_tls12: with["allow_tls12"].as_bool().unwrap_or_default(),
-        proxy: text("proxy"),
+        proxy: text("proxy").map(|proxy| Arc::new(Secret::new(proxy))),
         ca_certificates: text("ca_certificates"),
         ..usual
     })

@@ -8,7 +8,7 @@ use uniffi_meta::{DefaultValueMetadata as Default, LiteralMetadata as Literal, M
 pub const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../src/tidings.udl");
 
 /// Fields that no text form may show.
-const SECRET: [(&str, &str); 4] = [("SignIn", "url"), ("SignIn", "binding"), ("Approval", "url"), ("Approval", "binding")];
+const SECRET: [(&str, &str); 5] = [("SignIn", "url"), ("SignIn", "binding"), ("Approval", "url"), ("Approval", "binding"), ("Config", "ca_certificates")];
 
 pub struct Contract {
     pub functions: Vec<Function>,

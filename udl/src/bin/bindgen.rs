@@ -14,7 +14,14 @@ impl BindgenPathsLayer for Here {
 }
 
 /// UniFFI prints every field of a record; link and binding must not reach a log. The record, what its text begins with, its other fields.
-const SECRET: [(&str, &str, &[&str]); 2] = [("SignIn", "url, binding", &["expiresAt"]), ("Approval", "url, binding", &["accountId", "expiresAt"])];
+const SECRET: [(&str, &str, &[&str]); 3] = [
+    // Somebody puts a private key among the certificates by mistake.
+    (
+        "Config",
+        "clientSecret, certificate, proxy, caCertificates",
+        &["dataDir", "clientId", "cloud", "tenant", "apps", "content", "sendTimeoutMs", "signInSeconds", "pageSize", "folders", "allowTls12", "onCopiedStore"],
+    ),
+    ("SignIn", "url, binding", &["expiresAt"]), ("Approval", "url, binding", &["accountId", "expiresAt"])];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);

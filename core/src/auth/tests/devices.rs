@@ -24,7 +24,7 @@ async fn a_code_is_typed_in_elsewhere() {
     let house = house();
     let runtime = Runtime::start().unwrap();
     let device = house.auth.begin_device(ConnectRequest { redirect_uri: String::new(), ..wish() }).await.unwrap();
-    assert_eq!((device.user_code(), device.verification_uri(), device.message()), ("ABC123", "https://microsoft.com/devicelogin", "Open it and type ABC123."));
+    assert_eq!((device.user_code(), device.verification_uri(), device.message()), ("ABC123", "https://microsoft.com/devicelogin", "To sign in, open https://microsoft.com/devicelogin in a browser and enter the code ABC123."));
     will_answer(&house, vec![refusal("authorization_pending"), refusal("slow_down"), refusal("authorization_pending"), breaks(Sent::No), signed_in(&house)]);
     let start = house.clock.now_ms();
     let account = house.auth.wait_device(&device, &runtime.stop()).await.unwrap();

@@ -3,6 +3,7 @@
 
 use super::super::state::{Refusal, aadsts};
 use super::{Grant, LONGEST_TOKEN};
+use crate::foreign::Secrets;
 use crate::json::lenient;
 use crate::pipeline::AccessToken;
 use oauth2::basic::BasicTokenType;
@@ -158,12 +159,14 @@ impl fmt::Display for EntraError {
     }
 }
 
-impl From<EntraError> for Refusal {
-    fn from(body: EntraError) -> Self {
-        let listed = body.error_codes.iter().find_map(|code| u32::try_from(*code).ok());
-        let aadsts = listed.or_else(|| aadsts(body.error_description.as_deref()?));
-        let claims = body.claims.filter(|text| text.len() <= LONGEST_CLAIMS && serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text).is_ok());
-        Self { error: body.error, suberror: body.suberror.unwrap_or_default(), aadsts, claims }
+impl EntraError {
+    /// What decides of it. Claims that repeat what was sent are no claims: they would go into a link and into the store.
+    pub fn refusal(self, secrets: &Secrets) -> Refusal {
+        let listed = self.error_codes.iter().find_map(|code| u32::try_from(*code).ok());
+        let aadsts = listed.or_else(|| aadsts(self.error_description.as_deref()?));
+        let is_object = |text: &str| serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text).is_ok();
+        let claims = self.claims.filter(|text| text.len() <= LONGEST_CLAIMS && is_object(text) && !secrets.shares(text));
+        Refusal { error: self.error, suberror: self.suberror.unwrap_or_default(), aadsts, claims }
     }
 }
 
@@ -217,12 +220,12 @@ mod tests {
             r#""error_codes":null,"error_description":"AADSTS700082: expired","suberror":null,"claims":7,"timestamp":[1]"#,
         ] {
             let error: EntraError = json::read(format!(r#"{{"error":"invalid_grant",{details}}}"#).as_bytes()).unwrap_or_else(|_| panic!("{details}"));
-            let refusal = Refusal::from(error);
+            let refusal = error.refusal(&Secrets::default());
             assert_eq!((refusal.error.as_str(), refusal.aadsts), ("invalid_grant", Some(700082)), "{details}");
         }
         for claims in [r#""{\"access_token\":{}}""#, r#"{"access_token":{}}"#] {
             let error: EntraError = json::read(format!(r#"{{"error":"interaction_required","claims":{claims}}}"#).as_bytes()).unwrap();
-            assert_eq!(Refusal::from(error).claims.as_deref(), Some(r#"{"access_token":{}}"#));
+            assert_eq!(error.refusal(&Secrets::default()).claims.as_deref(), Some(r#"{"access_token":{}}"#));
         }
         assert!(json::read::<EntraError>(b"{}").is_err());
     }

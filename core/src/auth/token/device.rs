@@ -89,7 +89,7 @@ fn read<T: serde::de::DeserializeOwned>(response: &Response) -> Result<T, Denied
         StatusCode::OK => json::read(&response.body).map_err(|_| unreadable(response)),
         StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
             let body: EntraError = json::read(&response.body).map_err(|_| unreadable(response))?;
-            Err(Denied::Refused(body.into(), response.request_id.clone()))
+            Err(Denied::Refused(body.refusal(&response.secrets), response.request_id.clone()))
         }
         _ => Err(unreadable(response)),
     }

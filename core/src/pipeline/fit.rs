@@ -1,0 +1,116 @@
+//! Whether an answer fits the request it came for. A server or proxy whose answers slip by one on a kept connection would hand one account's mail to
+//! another, or one folder's to its neighbour. What does not fit is refused whole, and the connections it came over are given up.
+
+use super::{AccessToken, Purpose, Request};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
+use http::HeaderMap;
+use serde::Deserialize;
+
+pub const ID: &str = "client-request-id";
+/// Where the context of an answer stands; everything else is content.
+const HEAD: usize = 2 << 10;
+const LARGEST_ERROR: usize = 64 << 10;
+
+/// `sent_id`: the id this one exchange was sent with.
+pub fn fits(request: &Request, sent_id: &str, token: Option<&AccessToken>, answer: &http::Response<Bytes>) -> bool {
+    let echoes = echoes(answer.headers(), answer.body(), answer.status().as_u16());
+    if echoes.iter().any(|echo| !echo.eq_ignore_ascii_case(sent_id)) {
+        return false;
+    }
+    match token {
+        Some(token) if request.purpose == Purpose::Graph && is_about_me(request) => is_of(token, answer.body(), !echoes.is_empty()),
+        _ => true,
+    }
+}
+
+/// The ids of requests that the answer names as its own.
+fn echoes(headers: &HeaderMap, body: &[u8], status: u16) -> Vec<String> {
+    #[derive(Deserialize)]
+    struct Body {
+        error: Error,
+    }
+    #[derive(Deserialize)]
+    struct Error {
+        #[serde(rename = "innerError", alias = "innererror")]
+        inner: Inner,
+    }
+    #[derive(Deserialize)]
+    struct Inner {
+        #[serde(rename = "client-request-id")]
+        id: String,
+    }
+    let mut found: Vec<String> = headers.get_all(ID).iter().map(|value| String::from_utf8_lossy(value.as_bytes()).trim().to_owned()).collect();
+    if status >= 400 && body.len() <= LARGEST_ERROR {
+        found.extend(serde_json::from_slice::<Body>(body).ok().map(|body| body.error.inner.id));
+    }
+    found.retain(|id| !id.is_empty());
+    found
+}
+
+fn is_about_me(request: &Request) -> bool {
+    request.account_id.is_some() && request.url.path().split('/').any(|segment| segment == "me")
+}
+
+/// Who a token is for. It is Microsoft's to read; here it is only ever a reason to refuse.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Person {
+    oid: Option<String>,
+    upn: Option<String>,
+    scp: Option<String>,
+}
+
+/// The body's `@odata.context` names nobody, or whom the token is for.
+pub fn is_of(token: &AccessToken, body: &[u8], is_ours: bool) -> bool {
+    let Some(user) = user(body) else { return true };
+    let person: Option<Person> = token.expose(|text| serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text.split('.').nth(1)?).ok()?).ok());
+    let Some(Person { oid: Some(oid), upn, scp: Some(_) }) = person else { return true };
+    if crate::foreign::is_guid(&user) && crate::foreign::is_guid(&oid) {
+        return user.eq_ignore_ascii_case(&oid);
+    }
+    // A user name may have been changed since the token was made; an answer that proves otherwise that it is ours may name it so.
+    is_ours || !user.contains('@') || upn.is_none_or(|upn| user.eq_ignore_ascii_case(&upn))
+}
+
+/// `x` of `"@odata.context":"https://graph.microsoft.com/v1.0/$metadata#users('x')/…"`.
+fn user(body: &[u8]) -> Option<String> {
+    let head = String::from_utf8_lossy(body.get(..HEAD.min(body.len()))?);
+    let after = head.split_once("\"@odata.context\"")?.1;
+    let value = after.trim_start().strip_prefix(':')?.trim_start().strip_prefix('"')?;
+    let context = value.split('"').next()?;
+    let quoted = context.split_once("#users('")?.1;
+    let user = quoted.split('\'').next()?;
+    Some(percent_encoding(user))
+}
+
+fn percent_encoding(text: &str) -> String {
+    // The decoding of forms, in which a plus would be a blank; ids and user names hold none unencoded.
+    url::form_urlencoded::parse(format!("v={}", text.replace('+', "%2B")).as_bytes()).map(|(_, value)| value.into_owned()).next().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token(claims: &serde_json::Value) -> AccessToken {
+        AccessToken::new(format!("e30.{}.sig", URL_SAFE_NO_PAD.encode(claims.to_string())))
+    }
+
+    #[test]
+    fn a_context_names_whom_the_token_is_for() {
+        const ME: &str = "48d31887-5fad-4d73-a9f5-3c356e68a038";
+        let mine = token(&serde_json::json!({ "oid": ME, "upn": "adele@contoso.com", "scp": "Mail.Read" }));
+        let page = |user: &str| format!("{{\"@odata.context\" : \"https://graph.microsoft.com/v1.0/$metadata#users('{user}')/messages\",\"value\":[]}}").into_bytes();
+        for (user, fits) in [(ME, true), (&*ME.to_uppercase(), true), ("00000000-5fad-4d73-a9f5-3c356e68a038", false), ("adele%40contoso.com", true), ("Adele@contoso.com", true), ("fred%40fabrikam.com", false)] {
+            assert_eq!(is_of(&mine, &page(user), false), fits, "{user}");
+        }
+        assert!(is_of(&mine, &page("new%40contoso.com"), true), "a user name may change");
+        assert!(!is_of(&mine, &page("00000000-5fad-4d73-a9f5-3c356e68a038"), true));
+        for other in [AccessToken::new("opaque"), token(&serde_json::json!({ "oid": "00000000-5fad-4d73-a9f5-3c356e68a038", "roles": [] }))] {
+            assert!(is_of(&other, &page(ME), false));
+        }
+        assert!(is_of(&mine, b"{\"subject\":\"\\\"@odata.context\\\":\\\"#users('x@y.z')\"}", false), "a text is no context");
+    }
+}
