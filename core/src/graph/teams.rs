@@ -157,7 +157,7 @@ impl Graph {
         let response = self.pipeline.send(self.write(caller, Method::POST, url, wire, Safety::Once)).await?;
         let unclear = |words: &str| Error::new(ErrorKind::OutcomeUnknown, words.to_owned()).with_request_id(response.request_id.clone());
         // Graph repeats towards Teams by itself, and Teams refuses the repetition of what it has already.
-        if response.status == StatusCode::CONFLICT && !fault::is_contested(&error_code(&response.body)) {
+        if response.status == StatusCode::CONFLICT && !fault::is_contested(error_code(&response.body).to_compare()) {
             return Err(unclear("Teams says that it has this message already, or something like it."));
         }
         if !response.status.is_success() {

@@ -537,6 +537,7 @@ mod delivery {
         let posts = Arc::new(Mutex::new(0));
         let count = posts.clone();
         let bench = bench(move |request, _| match request.uri().path() {
+            "/v1.0/users" => says(200, r#"{"value":[]}"#),
             "/v1.0/users/alex@contoso.com" | "/v1.0/users/alex%40contoso.com" => says(200, r#"{"id":"you"}"#),
             "/v1.0/chats" => says(201, r#"{"id":"c"}"#),
             _ => {
