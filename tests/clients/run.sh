@@ -6,9 +6,11 @@ root=$PWD here=$PWD/tests/clients
 target=${CARGO_TARGET_DIR:-$root/target}
 program=${TIDINGS_SIM:-$target/debug/m365-sim}
 venv=$root/target/clients-venv
+# Without a package registry there is nothing to run. That is no success, but to those who said that they can do without.
 skip() {
   echo "skipped: $1"
-  exit 0
+  [ -n "${CLIENTS_MAY_SKIP:-}" ]
+  exit
 }
 
 mkdir -p target/clients

@@ -44,6 +44,22 @@ fn scenarios_prove_known_features_under_unique_names() {
     }
 }
 
+/// Each kind of undocumented answer that the list of ids names has a scenario that holds the right behaviour.
+#[test]
+fn every_oddity_is_named_by_a_scenario() {
+    let folder = root().join("tests/scenarios");
+    let manual = std::fs::read_to_string(folder.join("README.md")).expect("tests/scenarios/README.md");
+    let is_oddity = |id: &str| id.strip_prefix('O').is_some_and(|n| n.parse::<u32>().is_ok());
+    let listed: BTreeSet<String> = manual.lines().filter_map(|l| l.strip_prefix("- ")?.split(' ').next()).filter(|id: &&str| is_oddity(id)).map(str::to_owned).collect();
+    let mut named = BTreeSet::new();
+    for file in scenarios(&folder) {
+        let scenario: toml::Table = toml::from_str(&std::fs::read_to_string(&file).expect("a scenario")).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
+        named.extend(scenario["proves"].as_array().into_iter().flatten().filter_map(|id| Some(id.as_str()?.to_owned())));
+    }
+    let missing: Vec<&String> = listed.difference(&named).collect();
+    assert!(listed.len() >= 18 && missing.is_empty(), "no scenario names {missing:?}");
+}
+
 fn scenarios(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).expect("tests/scenarios").filter_map(Result::ok).map(|e| e.path());
     entries.filter(|p| p.extension().is_some_and(|e| e == "toml")).collect()

@@ -11,6 +11,11 @@ use tokio::process::{Child, Command};
 
 /// So long, in real time, nobody waits for the clock before a second passes on it.
 const QUIET: Duration = Duration::from_secs(3);
+/// How often is looked whether another process has moved the simulator's clock.
+const TICK: Duration = Duration::from_millis(100);
+/// A wait up to this is a look at what others do, and that takes real time: a tenth of it passes. Without that, a lease would run out under a process
+/// that works as fast as a busy machine lets it.
+const LOOK_MS: u64 = 1000;
 
 pub struct Sim {
     pub urls: Value,
@@ -87,17 +92,32 @@ impl Sim {
     /// Whenever the engine waits, moves both clocks to where it waits for. Where nobody does for long, a second passes: an engine that waits for what
     /// another process does looks again after a while.
     pub async fn follow(self: Arc<Self>, clock: Arc<TestClock>) {
+        let mut quiet = Duration::ZERO;
         loop {
-            let wait = tokio::time::timeout(QUIET, clock.next_wait()).await.unwrap_or(1000);
+            let wait = match tokio::time::timeout(TICK, clock.next_wait()).await {
+                Ok(wait) => wait,
+                Err(_) if quiet < QUIET => {
+                    quiet += TICK;
+                    let _ = self.catch_up(&clock).await; // the next look tries again
+                    continue;
+                }
+                Err(_) => 1000,
+            };
+            quiet = Duration::ZERO;
             let wake = clock.now_ms() + wait;
-            let Ok(now) = self.clock(0).await else { return };
-            if wake > now && self.clock(wake - now).await.is_err() {
-                return;
+            if wait <= LOOK_MS {
+                tokio::time::sleep(Duration::from_millis(wait / 10)).await;
             }
-            if self.catch_up(&clock).await.is_err() {
-                return;
-            }
+            let _ = self.move_to(wake, &clock).await;
         }
+    }
+
+    async fn move_to(&self, wake: u64, clock: &TestClock) -> Result<(), String> {
+        let now = self.clock(0).await?;
+        if wake > now {
+            self.clock(wake - now).await?;
+        }
+        self.catch_up(clock).await
     }
 }
 

@@ -92,11 +92,15 @@ wait
 step results node tests/tools/merge.mjs
 step canary tests/tools/canary.sh "$TIDINGS_EVIDENCE" "$logs"
 if [ -n "${CONTRACT:-}" ]; then
-  for file in target/exchanges-*.jsonl; do step "contract-$(basename "${file#*-}" .jsonl)" tests/tools/contract.sh "$CONTRACT" "$file"; done
+  for file in target/exchanges-*.jsonl; do
+    # Some tests never come as far as Graph.
+    grep -q '"url":"http://[^/]*/v1.0' "$file" || continue
+    step "contract-$(basename "${file#*-}" .jsonl)" tests/tools/contract.sh "$CONTRACT" "$file"
+  done
 fi
 if [ -n "${CLIENTS_UNTIL:-}" ]; then
   if [ $((($(now_ms) - started) / 1000)) -lt "$CLIENTS_UNTIL" ]; then
-    step clients env TIDINGS_BUILT=1 tests/clients/run.sh
+    step clients env TIDINGS_BUILT=1 CLIENTS_MAY_SKIP=1 tests/clients/run.sh
     grep '^skipped: ' "$logs/clients.log"
   else
     echo "skipped: Microsoft's own clients, for want of time"

@@ -42,7 +42,7 @@ class IdiomsTest {
         TestClock(1000u).use { clock ->
             val waiting = launch { clock.nextWait() }
             delay(50)
-            withTimeout(2000) { waiting.cancelAndJoin() }
+            withTimeout(60_000) { waiting.cancelAndJoin() }
             assertNull(withTimeoutOrNull(50) { clock.nextWait() })
             clock.advance(5u)
             assertEquals(1005uL, clock.nowMs())
@@ -106,7 +106,7 @@ class IdiomsTest {
         val changes = async { engine.changeFlow(owner = "nobody").toList() }
         delay(100)
         engine.shutdown()
-        withTimeout(10_000) {
+        withTimeout(60_000) {
             assertEquals(emptyList(), events.await())
             assertEquals(emptyList(), changes.await())
         }

@@ -58,7 +58,7 @@ test('an aborted next leaves the stream usable', async () => {
 /** Runs `code`, in which `engine` is open, in a process of its own. */
 function run(code) {
   const open = `import { opened } from ${JSON.stringify(new URL('./engines.mjs', import.meta.url))}; const engine = opened();`
-  const { status, signal, stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', open + code], { encoding: 'utf8', timeout: 30_000 })
+  const { status, signal, stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', open + code], { encoding: 'utf8', timeout: 120_000 })
   assert.equal(status, 0, `${signal} ${stderr}`)
   return stdout
 }

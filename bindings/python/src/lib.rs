@@ -19,7 +19,7 @@ mod value;
 mod wait;
 
 mod glue {
-    #![allow(clippy::too_many_arguments, clippy::new_ret_no_self, clippy::self_named_constructors, clippy::clone_on_copy, clippy::large_enum_variant, clippy::unit_arg, clippy::wrong_self_convention)]
+    #![allow(clippy::too_many_arguments, clippy::new_ret_no_self, clippy::self_named_constructors, clippy::clone_on_copy, clippy::large_enum_variant, clippy::unit_arg, clippy::redundant_closure, clippy::wrong_self_convention)]
     use crate::at_exit;
     use crate::error::{expected, raise};
     use crate::stream::{AHEAD, Ahead};

@@ -137,6 +137,6 @@ def test_half_characters_are_refused():
 
 
 def test_import_is_quick():
-    code = "import sys, time; t = time.perf_counter(); import tidings; t = time.perf_counter() - t; assert 'asyncio' not in sys.modules; print(t)"
+    code = "import sys, time; t = time.process_time(); import tidings; t = time.process_time() - t; assert 'asyncio' not in sys.modules; print(t)"
     run = lambda: float(subprocess.run([sys.executable, "-c", code], cwd=tidings.__path__[0] + "/..", check=True, capture_output=True, text=True).stdout)
     assert min(run() for _ in range(5)) < 0.05

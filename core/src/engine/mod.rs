@@ -179,16 +179,17 @@ impl Engine {
         self.inner.runtime.finish(async move { inner.outbox.receipts(filter).await }).await
     }
 
-    /// Takes a send back that is provably unsent, and its draft out of the mailbox if one was made. What is cancelled already stays so. With `owner`, a
-    /// send of another owner is NotFound. Errors: NotFound, Conflict when it was sent, is being sent, may have been sent, or failed.
+    /// Takes a send back that is provably unsent, and its draft out of the mailbox if one was made. What is cancelled already stays so. A parked send ends
+    /// as `unknown`: it does not leave from here, and the original of the store may have sent it. With `owner`, a send of another owner is NotFound.
+    /// Errors: NotFound, Conflict when it was sent, is being sent, may have been sent, or failed.
     pub async fn cancel(&self, receipt_id: String, owner: Option<String>) -> Result<Receipt> {
         let inner = self.inner.clone();
         self.inner.runtime.finish(async move { inner.outbox.cancel(&receipt_id, owner).await }).await
     }
 
     /// Sends a failed one again, without its deadline; the receipt is `queued`, and delivery goes on in the background. With `even_if_unknown` also one that
-    /// may have been sent: a mail is looked for once more first, a chat message is posted again. With `owner`, a send of another owner is NotFound.
-    /// Errors: NotFound, Conflict when it is not failed, NotConnected, NeedsReconnect, ConsentMissing, StoreBusy.
+    /// may have been sent: a mail is looked for once more first, a chat message is posted again. A parked send is let go by that as well. With `owner`, a
+    /// send of another owner is NotFound. Errors: NotFound, Conflict when it is not failed, NotConnected, NeedsReconnect, ConsentMissing, StoreBusy.
     pub async fn retry(&self, receipt_id: String, even_if_unknown: bool, owner: Option<String>) -> Result<Receipt> {
         let inner = self.inner.clone();
         self.inner.runtime.finish(async move { inner.retry(&receipt_id, even_if_unknown, owner).await }).await

@@ -9,7 +9,7 @@ use crate::vault::Vault;
 
 /// What a parked send waits for.
 const PARKED: &str = "The store was copied or restored from a backup, and this send was open then: it may have been sent since, from the original or before the \
-     restore. Look whether it was; then open the store with on_copied_store = go, which lets all of them go.";
+     restore. Look whether it was; then take it back with cancel, let it go with retry (even_if_unknown), or open the store with on_copied_store = go, which lets all of them go.";
 
 /// Blocking: opens the sealed part.
 pub fn receipt(vault: &Vault, item: &ItemRow) -> Result<Receipt> {

@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Draft, Event, OutboxFilter, Receipt, Route, SendState};
 use crate::random;
 use crate::runtime::blocking;
-use crate::store::{Enqueued, ItemRow, ItemState, NewItem, Reopened, SEND_ID};
+use crate::store::{Enqueued, Hold, ItemRow, ItemState, NewItem, Reopened, SEND_ID};
 use crate::vault::Vault;
 use std::time::Duration;
 
@@ -21,6 +21,7 @@ pub const DISCONNECTED: &str = "The account was disconnected before it was sent.
 const RETRY_TRIES: u32 = 20;
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
 const TAKEN_BACK: &str = "It was taken back before it was sent.";
+const LEFT_TO_THE_ORIGINAL: &str = "It was taken back in a store that was copied or restored, and does not leave from here. The original may have sent it: look into the mailbox or chat.";
 
 impl Outbox {
     /// Makes the draft durable. The caller has checked account and permissions; that the account is still connected is checked in the transaction.
@@ -87,9 +88,7 @@ impl Outbox {
             }
             let receipt = read_receipt(&tools, &id)?;
             match receipt.state {
-                SendState::Queued if receipt.reason.is_some() && receipt.is_parked => {
-                    Err(conflict("The store was copied or restored, and it may have been sent since, so it cannot be taken back. Look into the mailbox or chat."))
-                }
+                SendState::Queued if receipt.is_parked && tools.store.abandon_parked(&id, LEFT_TO_THE_ORIGINAL, to_ms(tools.clock.now()))? => Ok(true),
                 SendState::Cancelled => Ok(false),
                 SendState::Queued | SendState::Sending => Err(conflict("It is being sent at this moment, so it cannot be taken back. Its receipt will say what became of it.")),
                 SendState::Sent => Err(conflict("It was sent, so it cannot be taken back.")),
@@ -172,6 +171,12 @@ fn reopen(tools: &Tools, id: &str, even_if_unknown: bool) -> Result<()> {
     let mut progress = read_progress(&tools.vault, &seen)?;
     let mut state = ItemState::Queued;
     match seen.state {
+        _ if seen.hold == Hold::Parked && seen.state.is_open() => {
+            if !even_if_unknown {
+                return Err(conflict("It waits because the store was copied or restored, and the original may have sent it. To send it all the same, say even_if_unknown."));
+            }
+            return if tools.store.release_parked(id, to_ms(tools.clock.now()))? { Ok(()) } else { Err(taken()) };
+        }
         ItemState::Failed => {}
         ItemState::Unknown if even_if_unknown => {
             progress.doubted = true;
@@ -191,7 +196,11 @@ fn reopen(tools: &Tools, id: &str, even_if_unknown: bool) -> Result<()> {
     if tools.store.reopen(&Reopened { seen: &seen, state, progress }, to_ms(tools.clock.now()))? {
         return Ok(());
     }
-    Err(Error::new(ErrorKind::StoreBusy, "Somebody else has this send in hand at this moment; nothing was changed. Try again."))
+    Err(taken())
+}
+
+fn taken() -> Error {
+    Error::new(ErrorKind::StoreBusy, "Somebody else has this send in hand at this moment; nothing was changed. Try again.")
 }
 
 fn new_id() -> Result<String> {

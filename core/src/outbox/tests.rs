@@ -173,7 +173,7 @@ mod delivery {
 
     fn bench(answer: impl Fn(&Seen, usize) -> Answer + Send + Sync + 'static) -> Bench {
         let (clock, service, folder) = (clock(), Service::new(answer), tempfile::tempdir().unwrap());
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&folder.path().join("store"), Duration::from_secs(5)).unwrap());
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&folder.path().join("store"), Duration::from_secs(60)).unwrap());
         let vault = Vault::open(store.clone(), Arc::new(RootKey::raw((0..32).collect()).unwrap()), 0).unwrap();
         let keys = vault.new_account_keys("a", true, 1).unwrap();
         let handles = vault.adopt("a", &keys).unwrap();

@@ -18,6 +18,10 @@ pub trait CopyStore {
     fn settle_copy(&self, go: bool, now: i64) -> Result<Copied>;
     /// When the store was last found to be a copy.
     fn copied_at(&self) -> Result<Option<i64>>;
+    /// Lets one parked send of a connected account go. False: it is not parked, or not any more.
+    fn release_parked(&self, id: &str, now: i64) -> Result<bool>;
+    /// Ends a parked send as `Unknown`: it leaves from here no more, and the original may have sent it. False: it is not parked.
+    fn abandon_parked(&self, id: &str, reason: &str, now: i64) -> Result<bool>;
     /// Sends of this account that wait for the host.
     fn parked_sends(&self, account_id: &str) -> Result<u32>;
 }

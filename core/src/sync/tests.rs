@@ -232,7 +232,7 @@ mod walk {
             _ => answer(request),
         });
         let folder = tempfile::tempdir().unwrap();
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&folder.path().join("store"), Duration::from_secs(5)).unwrap());
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&folder.path().join("store"), Duration::from_secs(60)).unwrap());
         let vault = Vault::open(store.clone(), Arc::new(RootKey::raw((0..32).collect()).unwrap()), 0).unwrap();
         let keys = vault.new_account_keys("a", true, 1).unwrap();
         let handles = vault.adopt("a", &keys).unwrap();
@@ -300,7 +300,7 @@ mod walk {
             runtime.shutdown(Duration::from_secs(1)).await;
         };
         let both = async { tokio::join!(house.sync(), stopping).0 };
-        let outcome = tokio::time::timeout(Duration::from_secs(10), both).await.expect("it waits all the same");
+        let outcome = tokio::time::timeout(Duration::from_secs(120), both).await.expect("it waits all the same");
         assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Closed);
         assert!(house.store.take_lease("sync/a", "next", 1_790_000_000_001, 1).unwrap().is_some(), "and leaves the lease to the next one");
         assert!(house.service.calls() > 0);

@@ -16,7 +16,7 @@ pub fn root(seed: u8) -> Arc<RootKey> {
 }
 
 pub fn store(dir: &Path) -> Arc<dyn Store> {
-    Arc::new(SqliteStore::open(dir, Duration::from_secs(5)).unwrap())
+    Arc::new(SqliteStore::open(dir, Duration::from_secs(60)).unwrap())
 }
 
 fn open(dir: &Path) -> (Arc<dyn Store>, Vault) {

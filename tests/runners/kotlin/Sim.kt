@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.ObjectMapper
 import dev.tidings.TestClock
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.withContext
+import kotlinx.coroutines.delay
 import kotlinx.coroutines.withTimeoutOrNull
 import java.io.File
 import java.net.URI
@@ -22,6 +23,15 @@ val ROOT = File(System.getProperty("tidings.root") ?: ".").canonicalFile
 
 /** So long, in real time, nobody waits for the clock before a second passes on it. */
 private const val QUIET_MS = 3000L
+
+/** How often is looked whether another process has moved the simulator's clock. */
+private const val TICK_MS = 100L
+
+/**
+ * A wait up to this is a look at what others do, and that takes real time: a tenth of it passes. Without that, a lease would run out under a process that
+ * works as fast as a busy machine lets it.
+ */
+private const val LOOK_MS = 1000L
 
 class Sim(val control: String, val urls: JsonNode?) {
     private val http = HttpClient.newHttpClient()
@@ -72,9 +82,18 @@ class Sim(val control: String, val urls: JsonNode?) {
      * another process does looks again after a while.
      */
     suspend fun follow(clock: TestClock) {
+        var quiet = 0L
         while (true) {
-            val wait = withTimeoutOrNull(QUIET_MS) { clock.nextWait().toLong() } ?: 1000
+            val waits = withTimeoutOrNull(TICK_MS) { clock.nextWait().toLong() }
+            if (waits == null && quiet < QUIET_MS) {
+                quiet += TICK_MS
+                catchUp(clock)
+                continue
+            }
+            quiet = 0
+            val wait = waits ?: 1000L
             val wake = clock.nowMs().toLong() + wait
+            if (wait <= LOOK_MS) delay(wait / 10)
             val now = now()
             if (wake > now) now(wake - now)
             catchUp(clock)

@@ -10,7 +10,7 @@ import { serve } from './stage.mjs'
 import { run } from './steps.mjs'
 
 // Longest a scenario may take, so that one that hangs does not stall the rest.
-const LIMIT_MS = 120_000
+const LIMIT_MS = 600_000
 
 async function main(named) {
   const sim = await Sim.start('node')

@@ -4,11 +4,17 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { dirname, join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
+import { setTimeout as pass } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
 export const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '../../..')
 // So long, in real time, nobody waits for the clock before a second passes on it.
 const QUIET_MS = 3000
+// How often is looked whether another process has moved the simulator's clock.
+const TICK_MS = 100
+// A wait up to this is a look at what others do, and that takes real time: a tenth of it passes. Without that, a lease would run out under a process that
+// works as fast as a busy machine lets it.
+const LOOK_MS = 1000
 
 export class Sim {
   constructor(control, urls) {
@@ -64,13 +70,22 @@ export class Sim {
    * another process does looks again after a while.
    */
   async follow(clock, signal) {
+    let quiet = 0
     while (!signal.aborted) {
-      const quiet = AbortSignal.timeout(QUIET_MS)
-      const wait = await clock.nextWait({ signal: AbortSignal.any([signal, quiet]) }).then(Number, (error) => {
-        if (quiet.aborted && !signal.aborted) return 1000
+      const tick = AbortSignal.timeout(TICK_MS)
+      let wait = await clock.nextWait({ signal: AbortSignal.any([signal, tick]) }).then(Number, (error) => {
+        if (tick.aborted && !signal.aborted) return undefined
         throw error
       })
+      if (wait === undefined && quiet < QUIET_MS) {
+        quiet += TICK_MS
+        await this.catchUp(clock)
+        continue
+      }
+      quiet = 0
+      wait ??= 1000
       const wake = Number(clock.nowMs()) + wait
+      if (wait <= LOOK_MS) await pass(wait / 10)
       const now = await this.now()
       if (wake > now) await this.now(wake - now)
       await this.catchUp(clock)

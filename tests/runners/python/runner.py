@@ -16,7 +16,7 @@ from logs import Logs  # noqa: E402
 from sim import Sim  # noqa: E402
 
 # Longest a scenario may take, in seconds, so that one that hangs does not stall the rest.
-LIMIT = 120
+LIMIT = 600
 
 
 async def main(named: list[str]) -> int:

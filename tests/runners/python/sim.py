@@ -13,6 +13,11 @@ WEB = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 # So long, in real time, nobody waits for the clock before a second passes on it.
 QUIET = 3
+# How often is looked whether another process has moved the simulator's clock.
+TICK = 0.1
+# A wait up to this is a look at what others do, and that takes real time: a tenth of it passes. Without that, a lease would run out under a process that
+# works as fast as a busy machine lets it.
+LOOK_MS = 1000
 
 
 class Sim:
@@ -64,12 +69,20 @@ class Sim:
     async def follow(self, clock):
         """Whenever the engine waits, moves both clocks to where it waits for. Where nobody does for long, a second passes: an engine that waits for
         what another process does looks again after a while."""
+        quiet = 0
         while True:
             try:
-                wait = await asyncio.wait_for(clock.next_wait(), QUIET)
+                wait = await asyncio.wait_for(clock.next_wait(), TICK)
             except asyncio.TimeoutError:
+                if quiet < QUIET:
+                    quiet += TICK
+                    await self.catch_up(clock)
+                    continue
                 wait = 1000
+            quiet = 0
             wake = clock.now_ms() + wait
+            if wait <= LOOK_MS:
+                await asyncio.sleep(wait / 10_000)
             now = await self.now()
             if wake > now:
                 await self.now(wake - now)

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use tidings_tests::{root, sim::Sim};
 
 /// Longest a scenario may take, so that one that hangs does not stall the rest.
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_secs(600);
 
 #[tokio::main]
 async fn main() {

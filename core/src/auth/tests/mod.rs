@@ -174,7 +174,7 @@ fn open(folder: &tempfile::TempDir, service: &Arc<Service>, clock: &TestClock, b
 }
 
 fn open_as(folder: &tempfile::TempDir, service: &Arc<Service>, clock: &TestClock, bell: &Bell, config: Config) -> (Arc<Auth>, Arc<dyn Store>, Arc<Pipeline>) {
-    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&folder.path().join("store"), Duration::from_secs(5)).unwrap());
+    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&folder.path().join("store"), Duration::from_secs(60)).unwrap());
     let root = RootKey::raw((0..32).collect()).unwrap();
     let vault = Vault::open(store.clone(), Arc::new(root), 0).unwrap();
     let pipeline = service.pipeline(clock);

@@ -4,7 +4,7 @@ use super::fault::Outcome;
 use super::{SqliteStore, all, announce, exists, first, run};
 use crate::error::Result;
 use crate::model::{AuditKind, ChangeKind};
-use crate::store::{CopyStore, Copied, Entry};
+use crate::store::{CopyStore, Copied, Entry, ItemState};
 use rusqlite::Connection;
 
 /// Parks what is open, takes its claims away, and gives back the leases of whoever had the original open.
@@ -40,6 +40,35 @@ impl CopyStore for SqliteStore {
                 self.note(tx, &[Entry::new(AuditKind::StoreCopied, format!("The host let {count} parked sends go."))], now)?;
             }
             Ok(Copied { is_new, parked: if go { 0 } else { count }, released: if go { count } else { 0 } })
+        })
+    }
+
+    fn release_parked(&self, id: &str, now: i64) -> Result<bool> {
+        self.write(|tx| {
+            let found = first(
+                tx,
+                "UPDATE outbox SET parked = 2 WHERE public_id = ?1 AND parked = 1 AND is_open = 1 AND EXISTS (SELECT 1 FROM accounts a WHERE a.id = account_id AND a.state = 'connected') RETURNING account_id",
+                [id],
+                |row| Ok(row.get::<_, String>(0)?),
+            )?;
+            let Some(account_id) = found else { return Ok(false) };
+            announce(tx, ChangeKind::SendChanged, &account_id, Some(id), now)?;
+            self.note(tx, &[Entry::new(AuditKind::SendQueued, "A parked send was let go.").on(&account_id).about(id)], now)?;
+            Ok(true)
+        })
+    }
+
+    fn abandon_parked(&self, id: &str, reason: &str, now: i64) -> Result<bool> {
+        self.write(|tx| {
+            let ended = all(
+                tx,
+                "UPDATE outbox SET state = 'unknown', is_open = 0, reason = ?2, next_at = NULL, lease_until = 0, fence = fence + 1
+                 WHERE public_id = ?1 AND parked = 1 AND is_open = 1 RETURNING id, public_id, account_id",
+                (id, reason),
+                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+            )?;
+            self.tell_ended(tx, &ended, ItemState::Unknown, now)?;
+            Ok(!ended.is_empty())
         })
     }
 

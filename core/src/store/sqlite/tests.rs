@@ -11,8 +11,9 @@ pub(super) struct Made {
     pub(super) dir: tempfile::TempDir,
 }
 
+/// Patient, since the machine may be busy.
 pub(super) fn open(dir: &Path) -> Result<SqliteStore> {
-    let store = SqliteStore::open(dir, Duration::from_millis(200))?;
+    let store = SqliteStore::open(dir, Duration::from_secs(60))?;
     suite::with_log(&store);
     Ok(store)
 }
@@ -221,7 +222,9 @@ fn a_damaged_page_is_reported_as_damage() {
 
 #[test]
 fn a_held_lock_is_busy_and_no_damage() {
-    let made = made();
+    let dir = tempfile::tempdir().unwrap();
+    drop(open(dir.path()).unwrap());
+    let made = Made { store: SqliteStore::open(dir.path(), Duration::from_millis(200)).unwrap(), dir };
     let other = raw(made.dir.path());
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     assert_eq!(made.store.meta_or_insert("x", b"1").unwrap_err().kind(), ErrorKind::StoreBusy);
@@ -270,7 +273,7 @@ fn several_processes_worth_of_stores_make_one_file_at_once() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("store");
     std::thread::scope(|s| {
-        let opened: Vec<_> = (0..8).map(|_| s.spawn(|| SqliteStore::open(&path, Duration::from_secs(5)).map(drop))).collect();
+        let opened: Vec<_> = (0..8).map(|_| s.spawn(|| SqliteStore::open(&path, Duration::from_secs(60)).map(drop))).collect();
         for one in opened {
             one.join().unwrap().unwrap();
         }

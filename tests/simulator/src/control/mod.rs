@@ -115,10 +115,10 @@ async fn reached(shared: &Shared, ask: &Value) -> Answer {
         return Answer::json(404, &json!({"error": format!("no such fault: {}", named(ask))}));
     };
     let waiting = met.wait_for(|n| *n >= times);
-    match tokio::time::timeout(Duration::from_secs(30), waiting).await {
+    match tokio::time::timeout(Duration::from_secs(120), waiting).await {
         Ok(Ok(n)) => Answer::json(200, &json!({"times": *n})),
         Ok(Err(_)) => Answer::json(410, &json!({"error": "the fault was taken away"})),
-        Err(_) => Answer::json(408, &json!({"error": "not reached within 30 seconds"})),
+        Err(_) => Answer::json(408, &json!({"error": "not reached within 120 seconds"})),
     }
 }
 

@@ -125,8 +125,11 @@ pub fn apply(message: &mut Message, body: &Value, new: bool) -> Result<(), Answe
     Ok(())
 }
 
+/// By the name of the property.
+type Dates = Vec<(&'static str, String)>;
+
 /// The state of a flag, and its dates.
-fn follow_up(value: &Value) -> Result<(String, Vec<(&'static str, String)>), Answer> {
+fn follow_up(value: &Value) -> Result<(String, Dates), Answer> {
     const STATES: [&str; 3] = ["notFlagged", "complete", "flagged"];
     let given = value["flagStatus"].as_str().unwrap_or("notFlagged");
     let Some(state) = STATES.iter().find(|s| s.eq_ignore_ascii_case(given)) else {

