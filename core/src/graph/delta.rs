@@ -113,8 +113,8 @@ impl Graph {
 
     fn page(&self, caller: &Caller, first: &Url, folder_id: &str, from: Option<&str>, response: &Response) -> Result<DeltaPage> {
         let text = json::text(&response.body);
-        let page: Page<'_> = wire::of_text(&text)?;
-        let (link, is_delta) = match (page.next_link, page.delta_link) {
+        let mut page: Page<'_> = wire::of_text(&text)?;
+        let (link, is_delta) = match (page.next_link.take(), page.delta_link.take()) {
             (Some(next), None) => (next, false),
             (None, Some(delta)) => (delta, true),
             _ => return Err(Error::new(ErrorKind::Upstream, "A page of changes says neither where it goes on nor that it is the last.")),
@@ -128,7 +128,7 @@ impl Graph {
         if proofs.are_in(&link) {
             return Err(wire::unreadable());
         }
-        let items: Vec<DeltaItem> = page.value.into_iter().flatten().map(|raw| item(raw, folder_id)).collect();
+        let items: Vec<DeltaItem> = page.items()?.into_iter().map(|raw| item(raw, folder_id)).collect();
         if is_of_another_folder(&items, folder_id) {
             return Err(Error::new(ErrorKind::Upstream, "A page of changes belongs to another folder; nothing of it was kept. Try again later."));
         }

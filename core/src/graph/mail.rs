@@ -62,6 +62,20 @@ pub enum Proof {
     Unclear(Error),
 }
 
+/// A list that was read to its end.
+pub struct List<T> {
+    pub items: Vec<T>,
+    /// Items of no usable form, above all without an id: they cannot be asked about.
+    unread: usize,
+}
+
+impl<T> List<T> {
+    /// Where one that cannot be read may be the very one that is looked for.
+    pub fn all(self) -> Result<Vec<T>> {
+        if self.unread > 0 { Err(wire::unreadable()) } else { Ok(self.items) }
+    }
+}
+
 /// What is attached to a message.
 #[derive(Debug)]
 pub enum Attached {
@@ -226,7 +240,11 @@ impl Graph {
         while let Some(path) = open.pop() {
             let url = self.url(&path, &[("$select", FOLDER), ("$top", "100")])?;
             let found = match self.list::<WireFolder>(caller, url).await {
-                Ok(Some(found)) => found,
+                Ok(Some(found)) => {
+                    // A folder that is shown without its id is there all the same.
+                    list.is_part |= found.unread > 0;
+                    found.items
+                }
                 // A mailbox always has folders: this one cannot be reached, which must not look as if all of them were deleted.
                 Ok(None) if list.folders.is_empty() => return Err(Error::new(ErrorKind::NotFound, "Microsoft has no mailbox for this account now. Try again later, or ask an administrator.").on_account(&caller.account_id)),
                 Ok(None) => continue, // deleted since its parent was read
@@ -245,7 +263,8 @@ impl Graph {
                 if list.folders.len() >= MOST_FOLDERS {
                     return Err(Error::new(ErrorKind::LimitExceeded, "This mailbox has more than 20,000 folders."));
                 }
-                if wire.child_folder_count.unwrap_or(0) > 0 {
+                // Not told is not none.
+                if wire.child_folder_count.is_none_or(|count| count > 0) {
                     open.push(format!("me/mailFolders/{}/childFolders", segment(&wire.id)?));
                 }
                 let count = |n: Option<i64>| u32::try_from(n.unwrap_or(0).max(0)).unwrap_or(u32::MAX);
@@ -293,20 +312,24 @@ impl Graph {
     }
 
     /// Every item of every page; None: there is no such collection.
-    async fn list<T: for<'a> Deserialize<'a>>(&self, caller: &Caller, first: Url) -> Result<Option<Vec<T>>> {
+    pub(super) async fn list<T: for<'a> Deserialize<'a>>(&self, caller: &Caller, first: Url) -> Result<Option<List<T>>> {
         self.list_on(caller, first.clone(), Pages::of(first)).await
     }
 
     /// The same from a later page on.
-    async fn list_on<T: for<'a> Deserialize<'a>>(&self, caller: &Caller, mut url: Url, mut pages: Pages) -> Result<Option<Vec<T>>> {
-        let mut items = Vec::new();
+    async fn list_on<T: for<'a> Deserialize<'a>>(&self, caller: &Caller, mut url: Url, mut pages: Pages) -> Result<Option<List<T>>> {
+        let mut list = List { items: Vec::new(), unread: 0 };
         for _ in 0..MOST_PAGES {
             let Some(response) = self.look(self.get(caller, url.clone())).await? else { return Ok(None) };
             let text = json::text(&response.body);
-            let page: Page<'_> = wire::of_text(&text)?;
-            // What has no usable id cannot be asked about either, so it is not missed.
-            items.extend(page.value.into_iter().flatten().filter_map(|raw| serde_json::from_str::<T>(raw.get()).ok()));
-            let Some(link) = page.next_link else { return Ok(Some(items)) };
+            let mut page: Page<'_> = wire::of_text(&text)?;
+            for raw in page.items()? {
+                match serde_json::from_str::<T>(raw.get()) {
+                    Ok(item) => list.items.push(item),
+                    Err(_) => list.unread += 1,
+                }
+            }
+            let Some(link) = page.next_link else { return Ok(Some(list)) };
             url = pages.next(self.pipeline.hosts(), &self.root, caller, &link)?;
         }
         Err(Error::new(ErrorKind::Upstream, "A list of Microsoft's does not end."))
@@ -331,11 +354,15 @@ impl Graph {
 
     /// The first page came in a batch; the others, of which there are hardly ever any, are asked for one by one.
     async fn whole_list(&self, caller: &Caller, path: &str, body: &str) -> Result<Attached> {
-        let page: Page<'_> = match wire::of_text(body) {
+        let mut page: Page<'_> = match wire::of_text(body) {
             Ok(page) => page,
             Err(error) => return Ok(Attached::Failed(error)),
         };
-        let mut list: Vec<AttachmentInfo> = page.value.iter().flatten().filter_map(|raw| serde_json::from_str::<WireAttachment>(raw.get()).ok()).map(AttachmentInfo::from).collect();
+        let files = match page.items() {
+            Ok(files) => files,
+            Err(error) => return Ok(Attached::Failed(error)),
+        };
+        let mut list: Vec<AttachmentInfo> = files.iter().filter_map(|raw| serde_json::from_str::<WireAttachment>(raw.get()).ok()).map(AttachmentInfo::from).collect();
         let Some(link) = &page.next_link else { return Ok(Attached::Listed(list)) };
         let first = Url::parse(&format!("{}{path}", self.root)).map_err(|_| Error::internal("A Graph address could not be made."))?;
         let mut pages = Pages::of(first);
@@ -345,7 +372,7 @@ impl Graph {
         };
         match rest {
             Ok(rest) => {
-                list.extend(rest.into_iter().flatten().map(AttachmentInfo::from));
+                list.extend(rest.into_iter().flat_map(|rest| rest.items).map(AttachmentInfo::from));
                 Ok(Attached::Listed(list))
             }
             Err(error) if is_about_one(&error) => Ok(Attached::Failed(error)),
@@ -412,7 +439,9 @@ impl Graph {
         #[serde(rename_all = "camelCase")]
         struct Made {
             id: String,
+            #[serde(default, deserialize_with = "lenient::scalar")]
             is_draft: Option<bool>,
+            #[serde(default, deserialize_with = "lenient::scalar")]
             internet_message_id: Option<String>,
         }
         let draft = mail.draft;
@@ -467,16 +496,25 @@ impl Graph {
         state.map(Some).ok_or_else(|| Error::new(ErrorKind::Upstream, "Microsoft's answer does not tell what became of the message. Try again later.").with_request_id(response.request_id))
     }
 
-    /// Drafts and sent copies that carry this mark.
+    /// Drafts and sent copies that carry this mark. None is an answer only if all that came can be read.
     pub async fn find_by_mark(&self, caller: &Caller, mark: &str) -> Result<Vec<MessageState>> {
         let filter = format!("singleValueExtendedProperties/Any(ep: ep/id eq {} and ep/value eq {})", literal(MARK), literal(mark));
-        let mut found = Vec::new();
+        let (mut found, mut is_clear) = (Vec::new(), true);
         // In this order: what leaves Drafts between the two looks is in Sent Items by then.
         for folder in ["drafts", "sentitems"] {
             let url = self.url(&format!("me/mailFolders/{folder}/messages"), &[("$filter", &filter), ("$select", STATE), ("$expand", &shown_mark())])?;
-            found.extend(self.list::<WireState>(caller, url).await?.unwrap_or_default());
+            let Some(list) = self.list::<WireState>(caller, url).await? else { continue };
+            is_clear &= list.unread == 0;
+            for wire in list.items {
+                match wire.read() {
+                    Some(state) if state.mark.as_deref().is_some_and(|m| m.eq_ignore_ascii_case(mark)) => found.push(state),
+                    Some(_) => {}
+                    None => is_clear = false,
+                }
+            }
         }
-        Ok(found.into_iter().filter_map(WireState::read).filter(|state| state.mark.as_deref().is_some_and(|m| m.eq_ignore_ascii_case(mark))).collect())
+        // What does not say what it is may be the one that is looked for.
+        if found.is_empty() && !is_clear { Err(wire::unreadable()) } else { Ok(found) }
     }
 
     /// Removes a draft that is still as it was seen. A conflict: it is not, and stays.

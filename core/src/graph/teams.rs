@@ -1,5 +1,6 @@
 //! People and one-to-one chats.
 
+use super::mail::List;
 use super::wire::{self, ItemBody};
 use super::{Caller, Graph, fault, literal, segment, told};
 use crate::error::{Error, ErrorKind, Result};
@@ -66,7 +67,7 @@ struct Made {
 #[serde(rename_all = "camelCase")]
 struct Posted {
     id: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::scalar")]
     chat_id: Option<String>,
 }
 
@@ -109,13 +110,9 @@ impl Graph {
         }
     }
 
+    /// All pages: the first one of a search in the directory may be empty although somebody is found.
     async fn some_people(&self, caller: &Caller, url: Url) -> Result<Vec<Person>> {
-        #[derive(Deserialize)]
-        struct People {
-            #[serde(default, deserialize_with = "lenient::objects")]
-            value: Vec<Person>,
-        }
-        Ok(wire::read::<People>(&self.ask(self.get(caller, url)).await?.body)?.value)
+        self.list(caller, url).await?.map_or(Ok(Vec::new()), List::all)
     }
 
     /// The chat of these two; Microsoft makes it or gives the one there is, so asking twice does no harm.

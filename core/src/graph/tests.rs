@@ -327,6 +327,10 @@ async fn states_marks_and_read_flags() {
     let bench = answers(vec![says(200, r#"{"value":[]}"#), says(200, found.to_string())]);
     let found: Vec<String> = bench.graph.find_by_mark(&caller(), "o'k").await.unwrap().into_iter().map(|state| state.id).collect();
     assert_eq!(found, ["m"]);
+    for unclear in [json!({ "id": "p", "singleValueExtendedProperties": marked("o'k") }), json!({ "isDraft": true }), json!(7)] {
+        let doubt = answers(vec![says(200, json!({ "value": [unclear] }).to_string()), says(200, r#"{"value":[]}"#)]).graph.find_by_mark(&caller(), "o'k").await;
+        assert_eq!(doubt.unwrap_err().kind(), ErrorKind::Upstream, "{unclear}");
+    }
     let folders: Vec<String> = bench.service.seen.lock().unwrap().iter().map(|r| r.uri().path().to_owned()).collect();
     assert_eq!(folders, ["/v1.0/me/mailFolders/drafts/messages", "/v1.0/me/mailFolders/sentitems/messages"]);
     let asked = bench.last().0;
@@ -457,6 +461,34 @@ async fn a_person_is_the_one_whose_mail_it_is() {
     assert!(asked[0].starts_with("https://graph.microsoft.com/v1.0/users?$filter=mail%20eq%20%27o%27%27neil%23x%40c%27&$select=id,userType,userPrincipalName"), "{}", asked[0]);
     assert!(asked[3].starts_with("https://graph.microsoft.com/v1.0/users/o%27neil%23x%40c?"), "{}", asked[3]);
     assert!(asked[4].starts_with("https://graph.microsoft.com/v1.0/users('o''neil%23x%40c')?"), "{}", asked[4]);
+}
+
+#[tokio::test]
+async fn a_search_for_people_reads_every_page_and_no_circle() {
+    let page = |people: serde_json::Value, next: Option<&str>| {
+        let link = next.map(|n| format!("https://graph.microsoft.com/v1.0/users?$skiptoken={n}"));
+        says(200, json!({ "value": people, "@odata.nextLink": link }).to_string())
+    };
+    let found = async |answers_: Vec<Answer>| answers(answers_).graph.find_person(&caller(), "a@b").await;
+    let one = json!([{ "id": "one" }]);
+    // The first page may be empty, and one person may be on two pages.
+    assert_eq!(found(vec![page(json!([]), Some("1")), page(one.clone(), Some("2")), page(one.clone(), None)]).await.unwrap().unwrap().id, "one");
+    let two = found(vec![page(one.clone(), Some("1")), page(json!([{ "id": "two" }]), None)]).await;
+    assert_eq!(two.unwrap_err().kind(), ErrorKind::Conflict);
+    let circle = found(vec![page(json!([]), Some("1")), page(json!([]), Some("2")), page(json!([]), Some("1"))]).await.unwrap_err();
+    assert!(circle.kind() == ErrorKind::Upstream && circle.reason().contains("circle"), "{circle}");
+    // A list that is not there says nothing of who is in it.
+    assert_eq!(found(vec![says(200, "{}")]).await.unwrap_err().kind(), ErrorKind::Upstream);
+}
+
+#[tokio::test]
+async fn a_list_that_is_not_there_is_no_empty_list() {
+    for body in ["{}", r#"{"value":null}"#] {
+        assert_eq!(answers(vec![says(200, body)]).graph.find_by_mark(&caller(), "k").await.unwrap_err().kind(), ErrorKind::Upstream, "{body}");
+    }
+    let link = "https://graph.microsoft.com/v1.0/me/mailFolders/f1/messages/delta?$deltatoken=1";
+    let page = answers(vec![says(200, json!({ "@odata.deltaLink": link }).to_string())]).start().await;
+    assert_eq!(page.err().map(|e| e.kind()), Some(ErrorKind::Upstream));
 }
 
 #[tokio::test]

@@ -18,6 +18,13 @@ pub struct Page<'a> {
     pub delta_link: Option<String>,
 }
 
+impl<'a> Page<'a> {
+    /// A list that is not there is no empty list: whoever took it for one would take everything for deleted, or miss what came.
+    pub fn items(&mut self) -> Result<Vec<&'a RawValue>> {
+        self.value.take().ok_or_else(unreadable)
+    }
+}
+
 pub fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
     json::read(body).map_err(|_| unreadable())
 }

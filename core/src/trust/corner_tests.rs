@@ -117,7 +117,7 @@ async fn claims_in_forms_that_entra_does_not_write() {
     for oid in [Value::Null, json!(""), json!("aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee ")] {
         cases.push(("names no person", say("oid", oid)));
     }
-    for name in ["tid", "oid", "nonce", "name"] {
+    for name in ["tid", "oid", "nonce", "sub"] {
         for value in [json!(1), json!([]), json!({}), json!(true)] {
             cases.push(("lacks what it must say", say(name, value)));
         }
@@ -131,6 +131,12 @@ async fn claims_in_forms_that_entra_does_not_write() {
     for (words, text) in &cases {
         let reason = refused(&Issuer::get().sign_text(&header().to_string(), text)).await;
         assert!(reason.contains(words), "{text}: {reason}, not “{words}”");
+    }
+    // What is only shown may have any form.
+    for name in ["name", "email", "preferred_username"] {
+        for value in [json!(1), json!([]), json!({}), json!(true), Value::Null] {
+            assert_eq!(refused(&Issuer::get().sign_text(&header().to_string(), &say(name, value))).await, "taken", "{name}");
+        }
     }
     assert_eq!(refused(&Issuer::get().sign_text(&header().to_string(), &also(&ours, r#""acrs":["c1"],"xms_pl":"en","login_hint":null"#))).await, "taken");
 }

@@ -3,6 +3,7 @@
 use super::issuers::Key;
 use super::strict;
 use crate::error::{Error, ErrorKind, Result};
+use crate::json::lenient;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
@@ -117,7 +118,7 @@ impl<'a> Unverified<'a> {
     }
 }
 
-/// Claims of a verified token. A time that is not a whole number and an audience that is a list are refused by the parser.
+/// Claims of a verified token. A time that is not a whole number and an audience that is a list are refused by the parser; what is only shown may have any form.
 #[derive(Deserialize)]
 pub struct Claims {
     iss: String,
@@ -131,11 +132,11 @@ pub struct Claims {
     tid: Option<String>,
     #[serde(default)]
     oid: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::scalar")]
     preferred_username: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::scalar")]
     email: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::scalar")]
     name: Option<String>,
     /// Where the person is at home, if not at the issuer. Only guests have it; in what form is not promised.
     #[serde(default)]

@@ -153,6 +153,11 @@ impl Faults {
     }
 }
 
+/// As it is, or with its escapes of addresses undone.
+fn is_in(pattern: &Regex, body: &str) -> bool {
+    pattern.is_match(body) || (body.contains('%') && pattern.is_match(&crate::http::decode(body, false)))
+}
+
 impl Fault {
     fn fits(&self, call: &Call, readable: &str) -> bool {
         self.item == call.item_of.is_some()
@@ -161,7 +166,7 @@ impl Fault {
             && self.method.as_deref().is_none_or(|m| m.eq_ignore_ascii_case(&call.method))
             && self.path.as_ref().is_none_or(|p| p.is_match(readable))
             && self.prefer.as_ref().is_none_or(|p| p.is_match(&call.prefers().join(", ")))
-            && self.body.as_ref().is_none_or(|p| p.is_match(&String::from_utf8_lossy(&call.body)))
+            && self.body.as_ref().is_none_or(|p| is_in(p, &String::from_utf8_lossy(&call.body)))
     }
 }
 

@@ -43,7 +43,8 @@ impl Action {
                 Some(if *location { answer.with("Location", fresh_delta(world, call)) } else { answer })
             }
             Action::EmptyPage => {
-                let link = call.url();
+                // The same list under another address: a link to the page itself is another fault.
+                let link = if call.query.is_empty() { call.url() } else { format!("{}&", call.url()) };
                 let context = format!("{}/$metadata#Collection(graph.entity)", call.base());
                 Some(Answer::json(200, &json!({"@odata.context": context, "@odata.nextLink": link, "value": []})))
             }

@@ -1,0 +1,580 @@
+//! The whole loop on a real store, against a service made of a closure.
+
+use super::*;
+use crate::clock::{Clock, TestClock, to_ms};
+use crate::config::{Cloud, Endpoints};
+use crate::error::Result;
+use crate::events::Bell;
+use crate::graph::Graph;
+use crate::model::{AccountState, Feature, Receipt, Route, SendState};
+use crate::outbox::Outbox;
+use crate::outbox::payload::{payload_place, seal_content};
+use crate::pipeline::fake::{Seen, Service, breaks, clock, says};
+use crate::pipeline::{AccessToken, Answer, Sent, TokenSource};
+use crate::runtime::Runtime;
+use crate::seal::Place;
+use crate::secret::RootKey;
+use crate::store::{AccountRow, Content, NewItem, SqliteStore, Step, Store, Tally, TokenRow};
+use crate::vault::Vault;
+use futures_util::future::BoxFuture;
+use serde_json::{Value, json};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+struct Always;
+
+impl TokenSource for Always {
+    fn token(&self, _: String, _: Option<AccessToken>, _: Option<String>) -> BoxFuture<'static, Result<AccessToken>> {
+        Box::pin(std::future::ready(Ok(AccessToken::new("t"))))
+    }
+}
+
+struct Bench {
+    outbox: Arc<Outbox>,
+    service: Arc<Service>,
+    store: Arc<dyn Store>,
+    vault: Vault,
+    clock: TestClock,
+    runtime: Runtime,
+    _tokens: Arc<dyn TokenSource>,
+    _folder: tempfile::TempDir,
+}
+
+fn bench(answer: impl Fn(&Seen, usize) -> Answer + Send + Sync + 'static) -> Bench {
+    let (clock, service, folder) = (clock(), Service::new(answer), tempfile::tempdir().unwrap());
+    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&folder.path().join("store"), Duration::from_secs(60)).unwrap());
+    let vault = Vault::open(store.clone(), Arc::new(RootKey::raw((0..32).collect()).unwrap()), 0).unwrap();
+    let keys = vault.new_account_keys("a", true, 1).unwrap();
+    let handles = vault.adopt("a", &keys).unwrap();
+    let place = |table, column| Place { table, column, account_id: "a", row: "a", version: 1 };
+    let account = AccountRow {
+                    tenant_id: "tenant".into(),
+        user_id: "me".into(),
+        state: AccountState::Connected,
+        features: vec![Feature::MailSend, Feature::Chat],
+        scopes: vec![],
+        ..AccountRow::new("a", "owner", handles.content.seal(place("accounts", "profile"), b"{}").unwrap(), 1)
+    };
+    let token = TokenRow { account_id: "a".into(), version: 1, sealed: handles.secrets.seal(place("tokens", "sealed"), b"{}").unwrap(), expires_at: i64::MAX, refreshed_at: 1 };
+    store.connect_account(&account, Some(&token), &keys, None, 1).unwrap();
+    let pipeline = service.pipeline(&clock);
+    let tokens: Arc<dyn TokenSource> = Arc::new(Always);
+    pipeline.plug_tokens(tokens.clone());
+    let graph = Graph::new(pipeline, Endpoints::of(&Cloud::Public).unwrap());
+    let outbox = Outbox::new(store.clone(), vault.clone(), graph, Arc::new(clock.clone()), Bell::new());
+    Bench { outbox, service, store, vault, clock, runtime: Runtime::start().unwrap(), _tokens: tokens, _folder: folder }
+}
+
+impl Bench {
+    /// Delivers until the send is settled.
+    async fn deliver(&self, draft: impl Into<Draft>) -> Receipt {
+        let receipt = self.outbox.enqueue(draft.into()).await.unwrap();
+        self.settle(&receipt.id).await
+    }
+
+    async fn settle(&self, id: &str) -> Receipt {
+        self.until(id, |receipt| !matches!(receipt.state, SendState::Queued | SendState::Sending)).await
+    }
+
+    /// Delivers until the receipt is as wanted.
+    #[allow(clippy::disallowed_methods)] // real time: it ends a test that hangs
+    async fn until(&self, id: &str, wanted: impl Fn(&Receipt) -> bool) -> Receipt {
+        let running = tokio::spawn(self.outbox.clone().run(self.runtime.stop()));
+        let reached = async {
+            loop {
+                let receipt = self.outbox.receipt(id, None).await.unwrap();
+                if wanted(&receipt) {
+                    return receipt;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        let receipt = tokio::time::timeout(Duration::from_secs(120), reached).await.expect("it never comes to that");
+        running.abort();
+        receipt
+    }
+
+    fn passed(&self, since: i64, ms: i64) -> impl Fn(&Receipt) -> bool {
+        let clock = self.clock.clone();
+        move |_| to_ms(clock.now()) - since > ms
+    }
+
+    fn asked(&self) -> Vec<String> {
+        self.service.seen.lock().unwrap().iter().map(|r| format!("{} {}", r.method(), r.uri().path())).collect()
+    }
+
+    fn now(&self) -> i64 {
+        to_ms(self.clock.now())
+    }
+
+    /// Leaves the item as a worker would that died while it was in this state.
+    fn left_in(&self, receipt: &Receipt, state: ItemState) {
+        let item = self.store.claim(self.now(), 0, &[]).unwrap().unwrap();
+        assert_eq!(item.id, receipt.id);
+        let step = Step { state, progress: None, reason: None, next_at: None, sent_at: None, release: false, tally: Tally::Attempt, tidy_at: None, announce: false };
+        assert!(self.store.step(&item.id, item.fence, &step, self.now()).unwrap());
+    }
+}
+
+fn not_there() -> Answer {
+    says(404, r#"{"error":{"code":"ErrorItemNotFound"}}"#)
+}
+
+fn chat() -> ChatDraft {
+    ChatDraft { account_id: "a".into(), to: "alex@contoso.com".into(), body: "Hi".into(), ..ChatDraft::default() }
+}
+
+fn letter() -> MailDraft {
+    MailDraft { account_id: "a".into(), ..mail() }
+}
+
+fn found(messages: Value) -> Answer {
+    says(200, json!({ "value": messages }).to_string())
+}
+
+/// The draft that this request asks for, made under this id.
+fn made(request: &Seen, id: &str) -> Answer {
+    let asked: Value = serde_json::from_slice(request.body()).unwrap();
+    says(201, json!({ "id": id, "isDraft": true, "internetMessageId": asked["internetMessageId"] }).to_string())
+}
+
+fn state(id: &str, is_draft: bool) -> Answer {
+    says(200, json!({ "id": id, "isDraft": is_draft, "changeKey": "k" }).to_string())
+}
+
+/// Whether a request looks for messages by their mark.
+fn by_mark(request: &Seen) -> bool {
+    request.method() == "GET" && request.uri().path().starts_with("/v1.0/me/mailFolders/")
+}
+
+#[tokio::test]
+async fn a_second_draft_is_no_proof_that_the_first_was_not_sent() {
+    // The first creation is lost and its draft shows up late, so that there are two; the second one is sent, the answer is lost, and for a while
+    // its copy is nowhere to be seen.
+    let mark = Arc::new(Mutex::new(Value::Null));
+    let bench = bench(move |request, n| match (request.method().as_str(), request.uri().path()) {
+        ("POST", "/v1.0/me/messages") if n == 0 => {
+            let asked: Value = serde_json::from_slice(request.body()).unwrap();
+            *mark.lock().unwrap() = asked["singleValueExtendedProperties"].clone();
+            breaks(Sent::Maybe)
+        }
+        ("POST", "/v1.0/me/messages") => made(request, "second"),
+        ("POST", "/v1.0/me/messages/second/send") => breaks(Sent::Maybe),
+        ("POST", _) => says(202, ""),
+        ("GET", "/v1.0/me/messages/second") => not_there(),
+        _ if by_mark(request) && n < 6 => found(json!([])),
+        ("GET", "/v1.0/me/mailFolders/drafts/messages") => found(json!([{ "id": "first", "isDraft": true, "singleValueExtendedProperties": *mark.lock().unwrap() }])),
+        _ => found(json!([])),
+    });
+    let receipt = bench.deliver(letter()).await;
+    assert!(!bench.asked().contains(&"POST /v1.0/me/messages/first/send".to_owned()), "{:?}", bench.asked());
+    assert_eq!(receipt.state, SendState::Unknown);
+}
+
+#[tokio::test]
+async fn what_may_have_been_sent_is_never_called_failed() {
+    // The draft is sent, the answer lost; seen from outside it is a draft for a moment, and the second request is refused because it is none.
+    let sent = Arc::new(Mutex::new(0));
+    let bench = bench(move |request, _| match (request.method().as_str(), request.uri().path()) {
+        ("POST", "/v1.0/me/messages") => made(request, "d"),
+        ("POST", _) => {
+            *sent.lock().unwrap() += 1;
+            if *sent.lock().unwrap() == 1 { breaks(Sent::Maybe) } else { says(400, r#"{"error":{"code":"ErrorInvalidOperation"}}"#) }
+        }
+        _ => state("d", *sent.lock().unwrap() < 2),
+    });
+    let receipt = bench.deliver(letter()).await;
+    assert_eq!((receipt.state, receipt.attempts), (SendState::Sent, 2));
+}
+
+#[tokio::test]
+async fn an_item_given_up_in_doubt_is_unknown() {
+    let bench = bench(|_, _| breaks(Sent::No));
+    let receipt = bench.outbox.enqueue(letter().into()).await.unwrap();
+    for _ in 0..50 {
+        bench.left_in(&receipt, ItemState::Dispatching); // and dies
+    }
+    let receipt = bench.settle(&receipt.id).await;
+    assert_eq!((receipt.state, bench.service.calls()), (SendState::Unknown, 0));
+}
+
+#[tokio::test]
+async fn what_has_no_effect_waits_without_end() {
+    const HOUR: i64 = 3_600_000;
+    let answers: [(fn() -> Answer, i64); 8] = [
+        (|| breaks(Sent::No), 72),
+        (|| crate::pipeline::fake::says_with(429, ("retry-after", "1"), ""), 12),
+        (|| crate::pipeline::fake::says_with(503, ("retry-after", "30"), ""), 12),
+        (|| says(401, ""), 24),
+        (|| says(507, ""), 24),
+        (|| says(429, r#"{"error":{"code":"ErrorQuotaExceeded"}}"#), 12),
+        (|| says(403, r#"{"error":{"code":"ErrorSubmissionQuotaExceeded"}}"#), 24),
+        (|| says(500, ""), 12),
+    ];
+    for (answer, hours) in answers {
+        let well = Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let healed = well.clone();
+        let bench = bench(move |request, _| match (request.method().as_str(), request.uri().path()) {
+            _ if !healed.load(std::sync::atomic::Ordering::SeqCst) => answer(),
+            ("POST", "/v1.0/me/messages") => made(request, "d"),
+            ("POST", _) => says(202, ""),
+            _ => found(json!([])),
+        });
+        let (began, sent) = (bench.now(), bench.outbox.enqueue(letter().into()).await.unwrap());
+        let passed = bench.passed(began, hours * HOUR);
+        let waiting = bench.until(&sent.id, |receipt| passed(receipt) && receipt.state == SendState::Queued).await;
+        assert_eq!((waiting.state, waiting.attempts), (SendState::Queued, 0), "{waiting:?}");
+        assert!(waiting.reason.is_some() && waiting.next_attempt_at.is_some());
+        // In pauses of a quarter of an hour at the most; each claim is a few requests.
+        assert!(bench.service.calls() < 200 * usize::try_from(hours).unwrap(), "{} requests", bench.service.calls());
+        well.store(true, std::sync::atomic::Ordering::SeqCst);
+        let receipt = bench.settle(&sent.id).await;
+        // The worker that was let go of in between counts, should it have had it in hand.
+        assert!(receipt.state == SendState::Sent && (1..=2).contains(&receipt.attempts), "{receipt:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_deadline_ends_what_waits_and_only_that() {
+    let bench = bench(|_, _| breaks(Sent::No));
+    let deadline = Some(crate::clock::from_ms(bench.now() + 3_600_000));
+    let receipt = bench.deliver(MailDraft { deadline, ..letter() }).await;
+    assert_eq!((receipt.state, receipt.attempts), (SendState::Failed, 0));
+    assert!(receipt.reason.unwrap().contains("deadline"));
+    assert!(bench.now() - to_ms(receipt.created_at) < 3_700_000);
+    // In doubt, it is unknown.
+    let receipt = bench.outbox.enqueue(MailDraft { deadline: Some(crate::clock::from_ms(bench.now() + 3_600_000)), ..letter() }.into()).await.unwrap();
+    bench.left_in(&receipt, ItemState::Dispatching);
+    assert_eq!(bench.settle(&receipt.id).await.state, SendState::Unknown);
+}
+
+#[tokio::test]
+async fn a_conflict_passes() {
+    // At the creation, at the sending; and once for good.
+    for (path, times, state_then) in [("/v1.0/me/messages", 3, SendState::Sent), ("/v1.0/me/messages/d/send", 3, SendState::Sent), ("/v1.0/me/messages/d/send", 99, SendState::Failed)] {
+        let (refused, deleted) = (Arc::new(Mutex::new(0)), Arc::new(Mutex::new(0)));
+        let (count, gone) = (refused.clone(), deleted.clone());
+        let mark = Arc::new(Mutex::new(Value::Null));
+        let bench = bench(move |request, _| {
+            let at = request.uri().path();
+            if request.method() == "POST" && at == path && *count.lock().unwrap() < times {
+                *count.lock().unwrap() += 1;
+                return says(if times == 3 { 412 } else { 409 }, r#"{"error":{"code":"ErrorIrresolvableConflict"}}"#);
+            }
+            match (request.method().as_str(), at) {
+                ("POST", "/v1.0/me/messages") => {
+                    let asked: Value = serde_json::from_slice(request.body()).unwrap();
+                    *mark.lock().unwrap() = asked["singleValueExtendedProperties"].clone();
+                    made(request, "d")
+                }
+                ("POST", _) => says(202, ""),
+                ("DELETE", "/v1.0/me/messages/d") => {
+                    assert_eq!(request.headers()["if-match"], "W/\"k\"");
+                    *gone.lock().unwrap() += 1;
+                    says(204, "")
+                }
+                ("GET", "/v1.0/me/messages/d") => {
+                    says(200, json!({ "id": "d", "isDraft": true, "changeKey": "k", "singleValueExtendedProperties": *mark.lock().unwrap() }).to_string())
+                }
+                _ => found(json!([])),
+            }
+        });
+        let receipt = bench.deliver(letter()).await;
+        assert_eq!(receipt.state, state_then, "{path}: {receipt:?}");
+        if state_then == SendState::Failed {
+            assert!(*refused.lock().unwrap() > 8);
+            // Whoever was about to remove it may have been let go of with the loop.
+            let removed = |_: &Receipt| {
+                bench.clock.advance(1_000);
+                *deleted.lock().unwrap() == 1
+            };
+            bench.until(&receipt.id, removed).await;
+            let asked = bench.asked();
+            let sends = asked.iter().filter(|r| r.ends_with("/send")).count();
+            let looks = asked.iter().filter(|r| *r == "GET /v1.0/me/messages/d").count();
+            assert!(looks >= sends, "it is read again before it is sent again: {asked:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_submission_that_takes_its_time_is_waited_for() {
+    for delay in [1_000, 25_000, 180_000, 290_000] {
+        let sent_at = Arc::new(Mutex::new(None));
+        let clock = Arc::new(Mutex::new(None::<TestClock>));
+        let (when, time) = (sent_at.clone(), clock.clone());
+        let bench = bench(move |request, _| match (request.method().as_str(), request.uri().path()) {
+            ("POST", "/v1.0/me/messages") => made(request, "d"),
+            ("POST", _) => {
+                let mut at = when.lock().unwrap();
+                assert!(at.is_none(), "sent twice after {delay} ms");
+                *at = time.lock().unwrap().as_ref().map(TestClock::now_ms);
+                breaks(Sent::Maybe)
+            }
+            _ => {
+                let now = time.lock().unwrap().as_ref().map_or(0, TestClock::now_ms);
+                state("d", when.lock().unwrap().is_some_and(|at| now < at + delay))
+            }
+        });
+        *clock.lock().unwrap() = Some(bench.clock.clone());
+        let receipt = bench.outbox.enqueue(letter().into()).await.unwrap();
+        if delay > 20_000 {
+            let watched = bench.until(&receipt.id, |r| r.state == SendState::Sending && r.reason.is_some()).await;
+            assert!(watched.reason.unwrap().contains("did not confirm"));
+        }
+        let receipt = bench.settle(&receipt.id).await;
+        assert!(receipt.state == SendState::Sent && (1..=2).contains(&receipt.attempts), "{delay}: {receipt:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_after_doubt_is_no_last_word() {
+    // The submission takes six minutes: by then the draft is sent again, and that one is refused since it is not there any more; the copy comes later.
+    let posted = Arc::new(Mutex::new(Vec::<u64>::new()));
+    let clock = Arc::new(Mutex::new(None::<TestClock>));
+    let (posts, time) = (posted.clone(), clock.clone());
+    let bench = bench(move |request, _| {
+        let now = time.lock().unwrap().as_ref().map_or(0, TestClock::now_ms);
+        let mut posts = posts.lock().unwrap();
+        match (request.method().as_str(), request.uri().path()) {
+            ("POST", "/v1.0/me/messages") => made(request, "d"),
+            ("POST", _) => {
+                posts.push(now);
+                match posts.len() {
+                    1 => breaks(Sent::Maybe),
+                    _ => says(404, r#"{"error":{"code":"ErrorItemNotFound"}}"#),
+                }
+            }
+            ("GET", "/v1.0/me/messages/d") => match posts.first() {
+                Some(first) if now < first + 330_000 => if posts.len() < 2 { state("d", true) } else { not_there() },
+                _ => state("d", false),
+            },
+            _ => found(json!([])),
+        }
+    });
+    *clock.lock().unwrap() = Some(bench.clock.clone());
+    let receipt = bench.deliver(letter()).await;
+    assert_eq!((receipt.state, posted.lock().unwrap().len()), (SendState::Sent, 2));
+}
+
+#[tokio::test]
+async fn an_answer_that_leaves_out_what_decides_is_no_answer() {
+    // After a lost answer the mailbox says nothing of isDraft, or speaks of another message; nothing has left.
+    for odd in [json!({ "id": "d" }), json!({ "id": "other", "isDraft": false }), json!({ "isDraft": false })] {
+        let bench = bench(move |request, n| match (request.method().as_str(), request.uri().path()) {
+            ("POST", "/v1.0/me/messages") => made(request, "d"),
+            ("POST", _) if n == 1 => says(504, ""),
+            ("POST", _) => says(202, ""),
+            ("GET", "/v1.0/me/messages/d") if n < 8 => says(200, odd.to_string()),
+            ("GET", "/v1.0/me/messages/d") => state("d", true),
+            _ => found(json!([])),
+        });
+        let receipt = bench.deliver(letter()).await;
+        assert_eq!(receipt.state, SendState::Sent);
+        assert_eq!(bench.asked().iter().filter(|r| r.ends_with("/send")).count(), 2, "{:?}", bench.asked());
+    }
+}
+
+#[tokio::test]
+async fn a_send_is_taken_back_and_another_sent_again() {
+    let well = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let healed = well.clone();
+    let bench = bench(move |request, _| match (request.method().as_str(), request.uri().path()) {
+        ("POST", "/v1.0/me/messages") if !healed.load(std::sync::atomic::Ordering::SeqCst) => says(400, r#"{"error":{"code":"ErrorInvalidRecipients"}}"#),
+        ("POST", "/v1.0/me/messages") => made(request, "d"),
+        ("POST", _) => says(202, ""),
+        _ => found(json!([])),
+    });
+    let failed = bench.deliver(letter()).await;
+    assert_eq!(failed.state, SendState::Failed);
+    let again = bench.outbox.cancel(&failed.id, None).await.unwrap_err();
+    assert_eq!(again.kind(), ErrorKind::Conflict);
+    well.store(true, std::sync::atomic::Ordering::SeqCst);
+    bench.outbox.retry(&failed.id, false).await.unwrap();
+    assert_eq!(bench.settle(&failed.id).await.state, SendState::Sent);
+    assert_eq!(bench.outbox.retry(&failed.id, true).await.unwrap_err().kind(), ErrorKind::Conflict);
+    let waiting = bench.outbox.enqueue(letter().into()).await.unwrap();
+    assert_eq!(bench.outbox.cancel(&waiting.id, Some("other".into())).await.unwrap_err().kind(), ErrorKind::NotFound);
+    for _ in 0..2 {
+        assert_eq!(bench.outbox.cancel(&waiting.id, Some("owner".into())).await.unwrap().state, SendState::Cancelled);
+    }
+    assert_eq!(bench.outbox.retry(&waiting.id, true).await.unwrap_err().kind(), ErrorKind::Conflict);
+}
+
+#[tokio::test]
+async fn what_is_in_doubt_is_sent_again_on_the_hosts_word_alone() {
+    let posts = Arc::new(Mutex::new(0));
+    let count = posts.clone();
+    let bench = bench(move |request, _| match request.uri().path() {
+        "/v1.0/users" => says(200, r#"{"value":[]}"#),
+        "/v1.0/users/alex@contoso.com" | "/v1.0/users/alex%40contoso.com" => says(200, r#"{"id":"you"}"#),
+        "/v1.0/chats" => says(201, r#"{"id":"c"}"#),
+        _ => {
+            *count.lock().unwrap() += 1;
+            if *count.lock().unwrap() == 1 { breaks(Sent::Maybe) } else { says(201, r#"{"id":"1"}"#) }
+        }
+    });
+    let receipt = bench.deliver(chat()).await;
+    assert_eq!(receipt.state, SendState::Unknown);
+    assert_eq!(bench.outbox.retry(&receipt.id, false).await.unwrap_err().kind(), ErrorKind::Conflict);
+    bench.outbox.retry(&receipt.id, true).await.unwrap();
+    let receipt = bench.settle(&receipt.id).await;
+    assert_eq!((receipt.state, receipt.attempts, *posts.lock().unwrap()), (SendState::Sent, 2, 2));
+}
+
+#[tokio::test]
+async fn a_mail_in_doubt_is_looked_for_before_it_is_sent_again() {
+    for there in [true, false] {
+        let (sends, seen) = (Arc::new(Mutex::new(0)), Arc::new(std::sync::atomic::AtomicBool::new(false)));
+        let (count, shown) = (sends.clone(), seen.clone());
+        let bench = bench(move |request, _| match (request.method().as_str(), request.uri().path()) {
+            ("POST", "/v1.0/me/messages") => made(request, if *count.lock().unwrap() == 0 { "d" } else { "e" }),
+            ("POST", _) => {
+                *count.lock().unwrap() += 1;
+                if *count.lock().unwrap() == 1 { breaks(Sent::Maybe) } else { says(202, "") }
+            }
+            ("GET", "/v1.0/me/messages/d") if shown.load(std::sync::atomic::Ordering::SeqCst) => state("d", false),
+            ("GET", "/v1.0/me/messages/d") => not_there(),
+            _ => found(json!([])),
+        });
+        let receipt = bench.deliver(letter()).await;
+        assert_eq!(receipt.state, SendState::Unknown);
+        seen.store(there, std::sync::atomic::Ordering::SeqCst);
+        bench.outbox.retry(&receipt.id, true).await.unwrap();
+        assert_eq!(bench.settle(&receipt.id).await.state, SendState::Sent);
+        assert_eq!(*sends.lock().unwrap(), if there { 1 } else { 2 });
+    }
+}
+
+#[tokio::test]
+async fn the_same_content_of_an_older_store_is_the_same() {
+    let bench = bench(|_, _| breaks(Sent::No));
+    let draft = MailDraft { key: Some("k".into()), ..letter() };
+    let receipt = bench.outbox.enqueue(draft.clone().into()).await.unwrap();
+    // As the first versions stored it.
+    let old = crate::outbox::content::content_hash(&bench.vault, "a", &draft.clone().into(), 0).unwrap();
+    let hex: String = old.iter().map(|b| format!("{b:02x}")).collect();
+    crate::store::tamper(&bench._folder.path().join("store"), &format!("UPDATE outbox SET content_hash = x'{hex}', hash_version = 0"));
+    assert_eq!(bench.outbox.enqueue(draft.clone().into()).await.unwrap().id, receipt.id);
+    let other = bench.outbox.enqueue(MailDraft { body: "Other".into(), ..draft }.into()).await.unwrap_err();
+    assert_eq!(other.kind(), ErrorKind::Conflict);
+    assert!(receipt.id.strip_prefix("snd_").is_some_and(|id| id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit())), "{}", receipt.id);
+}
+
+#[tokio::test]
+async fn a_file_of_any_size_comes_back_from_its_pieces() {
+    let bench = bench(|_, _| breaks(Sent::No));
+    let key = bench.vault.content("a").unwrap();
+    let size = |n: usize| FileAttachment { name: format!("{n}"), content: (0..n).map(|i| (i % 251) as u8).collect(), content_type: "a/b".into() };
+    let draft = Draft::from(MailDraft { attachments: [0, 1, 524_288, 524_289, 1_300_000].map(size).to_vec(), ..letter() });
+    let content = seal_content(&key, "a", "snd_x", &draft).unwrap();
+    let bytes: usize = content.parts.iter().map(|p| p.sealed.as_bytes().len()).sum();
+    assert!(bytes < 2_400_000 && content.payload.as_bytes().len() < 2_000, "bytes are bytes: {bytes}");
+    let open = |content: &Content| crate::outbox::payload::open_content(&key, "a", "snd_x", content);
+    assert_eq!(open(&content).unwrap(), draft);
+    // Taken away, swapped, or of another send: noticed.
+    let mut short = content.clone();
+    short.parts.pop();
+    let mut swapped = content.clone();
+    let sealed = swapped.parts[0].sealed.clone();
+    swapped.parts[0].sealed = std::mem::replace(&mut swapped.parts[1].sealed, sealed);
+    for bad in [short, swapped] {
+        assert_eq!(open(&bad).unwrap_err().kind(), ErrorKind::Corrupt);
+    }
+    assert!(crate::outbox::payload::open_content(&key, "a", "snd_y", &content).is_err());
+    // The form of the first versions.
+    let text = serde_json::to_vec(&draft).unwrap();
+    let old = Content { payload: key.seal(payload_place("a", "x", 1), &text).unwrap(), version: 1, parts: vec![] };
+    assert_eq!(open(&old).unwrap(), draft);
+}
+
+#[tokio::test]
+async fn what_was_under_way_at_a_disconnect_does_not_wait_for_the_next_connect() {
+    let store: Arc<Mutex<Option<Arc<dyn Store>>>> = Arc::default();
+    let within = store.clone();
+    let bench = bench(move |request, _| match request.uri().path() {
+        "/v1.0/users/alex@contoso.com" | "/v1.0/users/alex%40contoso.com" => says(200, r#"{"id":"you"}"#),
+        "/v1.0/chats" => says(201, r#"{"id":"c"}"#),
+        _ => {
+            within.lock().unwrap().as_ref().unwrap().disconnect_account("a", "gone", 5).unwrap();
+            crate::pipeline::fake::says_with(429, ("retry-after", "600"), "")
+        }
+    });
+    *store.lock().unwrap() = Some(bench.store.clone());
+    assert_eq!(bench.deliver(chat()).await.state, SendState::Cancelled);
+}
+
+#[tokio::test]
+async fn a_process_without_the_keys_leaves_sends_to_others() {
+    let bench = bench(|request, _| match (request.method().as_str(), request.uri().path()) {
+        ("POST", "/v1.0/me/messages") => made(request, "d"),
+        ("POST", _) => says(202, ""),
+        _ => found(json!([])),
+    });
+    let before = bench.outbox.enqueue(letter().into()).await.unwrap();
+    // Another process replaces everything, and what leads from the old keys to the new ones is gone before this one looked.
+    let root = || Arc::new(RootKey::raw((1..33).collect()).unwrap());
+    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&bench._folder.path().join("store"), Duration::from_secs(5)).unwrap());
+    let other = Vault::open(store.clone(), Arc::new(RootKey::raw((0..32).collect()).unwrap()), 0).unwrap();
+    let everything = crate::vault::Order { new_root: Some(root()), store_key: true, data_keys: true, account_id: None };
+    other.rotate(&everything, &bench.clock, None).unwrap();
+    other.keep_up(bench.now() + crate::store::BRIDGE_MS).unwrap();
+    let running = tokio::spawn(bench.outbox.clone().run(bench.runtime.stop()));
+    for _ in 0..20 {
+        bench.clock.advance(60_000);
+        for _ in 0..50 {
+            tokio::task::yield_now().await;
+        }
+    }
+    running.abort();
+    let row = store.item(&before.id).unwrap().unwrap();
+    assert_eq!((row.state, row.attempts, row.fence, bench.service.calls()), (ItemState::Queued, 0, 0, 0));
+    let pipeline = bench.service.pipeline(&bench.clock);
+    pipeline.plug_tokens(bench._tokens.clone());
+    let graph = Graph::new(pipeline, Endpoints::of(&Cloud::Public).unwrap());
+    let heir = Outbox::new(store, other, graph, Arc::new(bench.clock.clone()), Bell::new());
+    let bench = Bench { outbox: heir, ..bench };
+    assert_eq!(bench.settle(&before.id).await.state, SendState::Sent);
+}
+
+#[tokio::test]
+async fn one_account_whose_key_is_out_of_reach_is_left_alone() {
+    let bench = bench(|_, _| says(202, ""));
+    let receipt = bench.outbox.enqueue(letter().into()).await.unwrap();
+    // Destroyed, as at the beginning of a purge, while the row is still open.
+    crate::store::tamper(&bench._folder.path().join("store"), "UPDATE keys SET wrapped = NULL, is_active = 0 WHERE purpose = 'content'");
+    let running = tokio::spawn(bench.outbox.clone().run(bench.runtime.stop()));
+    for _ in 0..200 {
+        bench.clock.advance(1_000);
+        tokio::task::yield_now().await;
+    }
+    running.abort();
+    let row = bench.store.item(&receipt.id).unwrap().unwrap();
+    assert!(row.state.is_open() && row.attempts <= 1 && bench.service.calls() == 0, "{row:?}");
+}
+
+#[tokio::test]
+async fn an_item_that_cannot_be_opened_does_not_block_its_lane() {
+    let bench = bench(|request, _| match request.uri().path() {
+        "/v1.0/users" => says(200, r#"{"value":[]}"#),
+        "/v1.0/users/alex%40contoso.com" | "/v1.0/users/alex@contoso.com" => says(200, r#"{"id":"you"}"#),
+        _ => says(201, r#"{"id":"1"}"#),
+    });
+    let key = bench.vault.content("a").unwrap();
+    let item = |id: &str| NewItem {
+        id: id.into(),
+        account_id: "a".into(),
+        route: Route::Chat,
+        lane: "l".into(),
+        key: None,
+        content_hash: vec![1],
+        hash_version: 1,
+        deadline: None,
+        created_at: 1,
+    };
+    // Sealed for another row: the first cannot be opened, the second can.
+    for (id, row) in [("snd_1", "snd_7"), ("snd_2", "snd_2")] {
+        bench.store.enqueue(&item(id), &seal_content(&key, "a", row, &chat().into()).unwrap()).unwrap();
+    }
+    assert_eq!((bench.settle("snd_2").await.state, bench.settle("snd_1").await.state), (SendState::Sent, SendState::Failed));
+}
