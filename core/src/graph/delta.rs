@@ -251,35 +251,18 @@ struct Marks {
 }
 
 fn item(raw: &RawValue, folder_id: &str) -> DeltaItem {
-    let marks = serde_json::from_str::<Marks>(raw.get()).ok().or_else(|| serde_json::from_str(&readable_part(raw.get())?).ok());
-    let Some((id, removed)) = marks.and_then(|marks| Some((marks.id.filter(|id| is_id(id))?, marks.removed))) else {
+    let marks = wire::item::<Marks>(raw.get());
+    let Some((id, removed)) = marks.and_then(|marks| Some((marks.id.filter(|id| wire::is_id(id))?, marks.removed))) else {
         return DeltaItem::Unreadable { id: None, raw: raw.get().to_owned(), reason: "it has no usable id".to_owned() };
     };
     // Graph's reason says `deleted` of a move as well, so it is not read.
     if removed.is_some() {
         return DeltaItem::Removed { id };
     }
-    match wire_message(raw.get()) {
+    match wire::item(raw.get()) {
         Some(wire) => DeltaItem::Message(Box::new(message(wire, folder_id))),
         None => DeltaItem::Unreadable { id: Some(id), raw: raw.get().to_owned(), reason: "it cannot be read".to_owned() },
     }
-}
-
-fn wire_message(text: &str) -> Option<WireMessage> {
-    serde_json::from_str(text).ok().or_else(|| serde_json::from_str(&readable_part(text)?).ok())
-}
-
-/// The object without what no parser reads (a number beyond all bounds), and of a property that stands there twice the last one.
-fn readable_part(text: &str) -> Option<String> {
-    let properties: std::collections::BTreeMap<String, &RawValue> = serde_json::from_str(text).ok()?;
-    let sound: serde_json::Map<String, serde_json::Value> =
-        properties.into_iter().filter_map(|(name, raw)| Some((name, serde_json::from_str(raw.get()).ok()?))).collect();
-    serde_json::to_string(&sound).ok()
-}
-
-/// Something that can stand in a path and in the store.
-fn is_id(id: &str) -> bool {
-    !id.is_empty() && id.len() <= 2048 && !id.chars().any(char::is_control)
 }
 
 /// A message as the rest of the engine sees it.
@@ -288,7 +271,7 @@ pub(super) fn read_message(body: &[u8], folder_id: &str) -> Result<MailItem> {
     if json::too_deep(text.as_bytes()) {
         return Err(wire::unreadable());
     }
-    wire_message(&text).map(|wire| message(wire, folder_id)).ok_or_else(wire::unreadable)
+    wire::item(&text).map(|wire| message(wire, folder_id)).ok_or_else(wire::unreadable)
 }
 
 /// The year 9999, which stands for "never", and where calendars of some languages end.
@@ -299,7 +282,7 @@ fn message(wire: WireMessage, folder_id: &str) -> MailItem {
     // A time that is none (year 1 for "no time", year 9999 for "never", no zone) is no reason to hide a mail.
     let time = |text: Option<String>| rfc3339::from_text(&text?).filter(|at| (0..LAST_TIME_MS).contains(&to_ms(*at)));
     let addresses = |list: Vec<Recipient>| list.into_iter().filter_map(Recipient::address).collect::<Vec<Address>>();
-    let parent = wire.parent_folder_id.flatten().filter(|id| is_id(id));
+    let parent = wire.parent_folder_id.flatten().filter(|id| wire::is_id(id));
     MailItem {
         id: wire.id,
         change_key: wire.change_key.or_else(|| wire.etag.as_deref().and_then(change_key)).unwrap_or_default(),

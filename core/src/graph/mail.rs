@@ -134,6 +134,7 @@ impl WireState {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct WireFolder {
+    #[serde(deserialize_with = "wire::id")]
     id: String,
     #[serde(rename = "@odata.type", default, deserialize_with = "lenient::scalar")]
     kind: Option<String>,
@@ -187,6 +188,7 @@ struct WireFile<'a> {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct WireAttachment {
+    #[serde(deserialize_with = "wire::id")]
     id: String,
     #[serde(default, deserialize_with = "lenient::scalar")]
     name: Option<String>,
@@ -263,14 +265,15 @@ impl Graph {
                 if list.folders.len() >= MOST_FOLDERS {
                     return Err(Error::new(ErrorKind::LimitExceeded, "This mailbox has more than 20,000 folders."));
                 }
+                let is_search = wire.kind.as_deref().is_some_and(|k| k.ends_with("mailSearchFolder"));
                 // Not told is not none.
-                if wire.child_folder_count.is_none_or(|count| count > 0) {
+                if wire.child_folder_count.map_or(!is_search, |count| count > 0) {
                     open.push(format!("me/mailFolders/{}/childFolders", segment(&wire.id)?));
                 }
                 let count = |n: Option<i64>| u32::try_from(n.unwrap_or(0).max(0)).unwrap_or(u32::MAX);
                 list.folders.push(GraphFolder {
                     well_known_name: names.get(&wire.id).map(|name| (*name).to_owned()),
-                    is_search: wire.kind.as_deref().is_some_and(|k| k.ends_with("mailSearchFolder")),
+                    is_search,
                     parent_id: wire.parent_folder_id,
                     display_name: wire.display_name.unwrap_or_default(),
                     total: count(wire.total_item_count),
@@ -286,6 +289,7 @@ impl Graph {
     async fn well_known(&self, caller: &Caller, list: &mut FolderList) -> Result<HashMap<String, &'static str>> {
         #[derive(Deserialize)]
         struct Wire {
+            #[serde(deserialize_with = "wire::id")]
             id: String,
         }
         let paths: Vec<String> = WELL_KNOWN.iter().map(|name| format!("/me/mailFolders/{name}?$select=id")).collect();
@@ -312,21 +316,21 @@ impl Graph {
     }
 
     /// Every item of every page; None: there is no such collection.
-    pub(super) async fn list<T: for<'a> Deserialize<'a>>(&self, caller: &Caller, first: Url) -> Result<Option<List<T>>> {
+    pub(super) async fn list<T: serde::de::DeserializeOwned>(&self, caller: &Caller, first: Url) -> Result<Option<List<T>>> {
         self.list_on(caller, first.clone(), Pages::of(first)).await
     }
 
     /// The same from a later page on.
-    async fn list_on<T: for<'a> Deserialize<'a>>(&self, caller: &Caller, mut url: Url, mut pages: Pages) -> Result<Option<List<T>>> {
+    async fn list_on<T: serde::de::DeserializeOwned>(&self, caller: &Caller, mut url: Url, mut pages: Pages) -> Result<Option<List<T>>> {
         let mut list = List { items: Vec::new(), unread: 0 };
         for _ in 0..MOST_PAGES {
             let Some(response) = self.look(self.get(caller, url.clone())).await? else { return Ok(None) };
             let text = json::text(&response.body);
             let mut page: Page<'_> = wire::of_text(&text)?;
             for raw in page.items()? {
-                match serde_json::from_str::<T>(raw.get()) {
-                    Ok(item) => list.items.push(item),
-                    Err(_) => list.unread += 1,
+                match wire::item(raw.get()) {
+                    Some(item) => list.items.push(item),
+                    None => list.unread += 1,
                 }
             }
             let Some(link) = page.next_link else { return Ok(Some(list)) };
@@ -362,7 +366,7 @@ impl Graph {
             Ok(files) => files,
             Err(error) => return Ok(Attached::Failed(error)),
         };
-        let mut list: Vec<AttachmentInfo> = files.iter().filter_map(|raw| serde_json::from_str::<WireAttachment>(raw.get()).ok()).map(AttachmentInfo::from).collect();
+        let mut list: Vec<AttachmentInfo> = files.iter().filter_map(|raw| wire::item::<WireAttachment>(raw.get())).map(AttachmentInfo::from).collect();
         let Some(link) = &page.next_link else { return Ok(Attached::Listed(list)) };
         let first = Url::parse(&format!("{}{path}", self.root)).map_err(|_| Error::internal("A Graph address could not be made."))?;
         let mut pages = Pages::of(first);

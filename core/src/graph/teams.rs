@@ -14,6 +14,7 @@ use url::Url;
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Person {
+    #[serde(deserialize_with = "wire::id")]
     pub id: String,
     #[serde(default, deserialize_with = "lenient::scalar")]
     pub user_type: Option<String>,
@@ -60,12 +61,14 @@ struct WireMessage {
 
 #[derive(Deserialize)]
 struct Made {
+    #[serde(deserialize_with = "wire::id")]
     id: String,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Posted {
+    #[serde(deserialize_with = "wire::id")]
     id: String,
     #[serde(default, deserialize_with = "lenient::scalar")]
     chat_id: Option<String>,
@@ -160,7 +163,7 @@ impl Graph {
         if !response.status.is_success() {
             return told(response, Some(caller.account_id.clone())).map(|_| String::new());
         }
-        let is_this = |made: &Posted| !made.id.is_empty() && made.chat_id.as_deref().is_none_or(|chat| chat == chat_id);
+        let is_this = |made: &Posted| made.chat_id.as_deref().is_none_or(|chat| chat == chat_id);
         match wire::read::<Posted>(&response.body).ok().filter(is_this) {
             Some(made) => Ok(made.id),
             None => Err(unclear("The message may have been posted, but Microsoft's answer does not show it.")),

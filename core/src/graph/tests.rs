@@ -263,7 +263,9 @@ async fn folders_of_all_levels_with_their_own_names() {
             }).to_string()),
         }
     }));
-    let folders = bench.graph.folders(&caller()).await.unwrap().folders;
+    let list = bench.graph.folders(&caller()).await.unwrap();
+    assert!(!list.is_part);
+    let folders = list.folders;
     let told: Vec<(&str, Option<&str>, bool, u32)> = folders.iter().map(|f| (f.id.as_str(), f.well_known_name.as_deref(), f.is_search, f.total)).collect();
     assert_eq!(told, [("in", Some("inbox"), false, 5), ("s", None, true, 0), ("sub", None, false, 0)]);
 }

@@ -4,7 +4,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::json::{self, lenient};
 use crate::model::{Address, BodyType, Importance};
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 /// A page whose items are read one by one, so that a bad one spoils nothing but itself.
@@ -23,6 +23,30 @@ impl<'a> Page<'a> {
     pub fn items(&mut self) -> Result<Vec<&'a RawValue>> {
         self.value.take().ok_or_else(unreadable)
     }
+}
+
+/// One item of a list: what is odd about it is told of it alone.
+pub fn item<T: DeserializeOwned>(text: &str) -> Option<T> {
+    serde_json::from_str(text).ok().or_else(|| serde_json::from_str(&readable_part(text)?).ok())
+}
+
+/// The object without what no parser reads (a number beyond all bounds), and of a property that stands there twice the last one.
+fn readable_part(text: &str) -> Option<String> {
+    let properties: std::collections::BTreeMap<String, &RawValue> = serde_json::from_str(text).ok()?;
+    let sound: serde_json::Map<String, serde_json::Value> =
+        properties.into_iter().filter_map(|(name, raw)| Some((name, serde_json::from_str(raw.get()).ok()?))).collect();
+    serde_json::to_string(&sound).ok()
+}
+
+/// Something that can stand in a path and in the store.
+pub fn is_id(id: &str) -> bool {
+    !matches!(id, "" | "." | "..") && id.len() <= 2048 && !id.chars().any(char::is_control)
+}
+
+/// An `id` that can be used; without one there is no item.
+pub fn id<'de, D: Deserializer<'de>>(input: D) -> std::result::Result<String, D::Error> {
+    let id = String::deserialize(input)?;
+    if is_id(&id) { Ok(id) } else { Err(serde::de::Error::custom("no usable id")) }
 }
 
 pub fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T> {

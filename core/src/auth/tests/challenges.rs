@@ -38,6 +38,40 @@ async fn a_challenge_that_meets_another_renewal_starts_its_own_after_it() {
 }
 
 #[tokio::test]
+async fn a_challenge_that_meets_the_renewal_of_another_process_starts_its_own_after_it() {
+    let house = house();
+    let account = house.connect().await;
+    let (other, _store, _pipeline) = open(&house.folder, &house.service, &house.clock, &house.bell);
+    let theirs = other.token(account.id.clone(), Some(AccessToken::new("at1")), None);
+    let (theirs, ours) = tokio::join!(theirs, with_claims(&house, &account, "at1", WANTED));
+    let asked = asked_claims(&house);
+    assert!(asked.contains(&Some(WANTED.into())), "{asked:?}");
+    // Whichever came first: the answer to the challenge is the one that was asked for with it.
+    let nth = asked.iter().position(Option::is_some).unwrap() + 2;
+    assert_eq!(ours.unwrap(), format!("at{nth}"));
+    assert!(theirs.is_ok() && asked.len() <= 2);
+}
+
+#[tokio::test]
+async fn two_new_tokens_refused_without_a_reason_end_the_connection_and_one_that_is_taken_counts_anew() {
+    let house = house();
+    let account = house.connect().await;
+    let refused = |times| refusing(&house, times, None, "UnknownError");
+    let (auth, pipeline, _) = refused(9);
+    assert_eq!(get(&pipeline, &account).await, 401);
+    assert_eq!(house.state(&account).await.0, AccountState::Connected, "once is odd");
+    auth.accepted(&account.id);
+    assert_eq!(get(&pipeline, &account).await, 401);
+    assert_eq!(house.state(&account).await.0, AccountState::Connected, "it worked in between");
+    assert_eq!(get(&pipeline, &account).await, 401);
+    assert_eq!(house.state(&account).await.0, AccountState::NeedsReconnect);
+    assert_eq!(auth.token(account.id.clone(), None, None).await.err().map(|e| e.kind()), Some(ErrorKind::NeedsReconnect));
+    // What somebody asks to be tried is tried, and an account that works is connected again.
+    auth.revive(&account.id).await.unwrap();
+    assert_eq!(house.state(&account).await.0, AccountState::Connected);
+}
+
+#[tokio::test]
 async fn a_token_renewed_without_the_claims_is_no_answer_to_a_challenge() {
     let house = house();
     let account = house.connect().await;

@@ -19,11 +19,15 @@ struct Office {
 }
 
 async fn office(versions: &[&'static rustls::SupportedProtocolVersion]) -> Office {
+    office_with(versions, CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap()).await
+}
+
+async fn office_with(versions: &[&'static rustls::SupportedProtocolVersion], leaf: CertificateParams) -> Office {
     let mut params = CertificateParams::new(Vec::<String>::new()).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let ca = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
     let key = KeyPair::generate().unwrap();
-    let leaf = CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap().signed_by(&key, &ca).unwrap();
+    let leaf = leaf.signed_by(&key, &ca).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(versions)
@@ -74,6 +78,19 @@ async fn an_authority_of_the_host_is_trusted_and_no_other() {
     for wrong in [None, Some(other.ca.clone())] {
         let error = ours.ask(wrong, false).await.unwrap_err();
         assert_eq!(told(&error), (ErrorKind::Network, Remedy::Developer, true, false), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_of_another_name_or_time_is_no_outage() {
+    let named = |name: &str| CertificateParams::new(vec![name.to_owned()]).unwrap();
+    let (mut expired, mut early) = (named("localhost"), named("localhost"));
+    (expired.not_before, expired.not_after) = (rcgen::date_time_ymd(2001, 1, 1), rcgen::date_time_ymd(2002, 1, 1));
+    (early.not_before, early.not_after) = (rcgen::date_time_ymd(3001, 1, 1), rcgen::date_time_ymd(3002, 1, 1));
+    for (what, leaf) in [("another name", named("graph.microsoft.com")), ("expired", expired), ("not yet valid", early)] {
+        let office = office_with(&[&TLS13], leaf).await;
+        let error = office.ask(Some(office.ca.clone()), false).await.unwrap_err();
+        assert_eq!(told(&error), (ErrorKind::Network, Remedy::Developer, true, false), "{what}: {error}");
     }
 }
 
