@@ -125,7 +125,7 @@ class Stage private constructor(val sim: Sim, known: MutableMap<String, JsonNode
 
     /** A second process of this language on the same store, killed when that fault is reached, or so long after it opened the store. [opened] is told when it has the store open, or has ended. */
     suspend fun child(verb: String, given: JsonNode, killAt: String?, killAfterMs: Long?, opened: CompletableDeferred<Unit>): JsonNode {
-        val order = JSON.createObjectNode().put("control", sim.control).put("key", key.hex()).put("verb", verb)
+        val order = JSON.createObjectNode().put("control", sim.control).put("key", key.hex()).put("verb", verb).put("stays", killAt != null)
         order.set<ObjectNode>("settings", settings)
         order.set<ObjectNode>("with", given)
         clock?.let { order.put("now_ms", it.nowMs().toLong()) }
@@ -273,6 +273,8 @@ suspend fun CoroutineScope.serve(order: JsonNode) {
         val player = Player.onStage(order["settings"], key, clock)
         println("opened")
         said.set<ObjectNode>("ok", player.call(order["verb"].asText(), order["with"]))
+        // What goes on in the background is what it is killed in. Long enough for whoever kills it; not for ever, should that one be gone.
+        if (order["stays"].asBoolean()) delay(150_000)
         player.engine.shutdown()
     } catch (e: TidingsException) {
         said.set<ObjectNode>("error", refusal(e))

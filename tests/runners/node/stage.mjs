@@ -120,6 +120,7 @@ export class Stage {
     const order = {
       control: this.sim.control, settings: this.settings, key: this.key.toString('hex'),
       now_ms: this.clock ? Number(this.clock.nowMs()) : null, verb, with: given,
+      stays: Boolean(killAt),
     }
     const runner = fileURLToPath(new URL('runner.mjs', import.meta.url))
     const child = spawn(process.execPath, [runner, '--child'], { stdio: ['pipe', 'pipe', 'inherit'] })
@@ -238,6 +239,8 @@ export async function serve(order) {
     const player = Player.onStage(order.settings, Buffer.from(order.key, 'hex'), clock)
     process.stdout.write('opened\n')
     said = { ok: await player.call(order.verb, order.with) }
+    // What goes on in the background is what it is killed in. Long enough for whoever kills it; not for ever, should that one be gone.
+    if (order.stays) await pass(150_000)
     await player.engine.close()
   } catch (error) {
     said = { error: refusal(error) ?? { kind: 'scenario', reason: String(error) } }

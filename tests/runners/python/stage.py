@@ -108,7 +108,7 @@ class Stage:
         `opened` is set when it has the store open, or has ended."""
         order = {
             "control": self.sim.control, "settings": self.settings, "key": self.key.hex(),
-            "now_ms": self.clock and self.clock.now_ms(), "verb": verb, "with": given,
+            "now_ms": self.clock and self.clock.now_ms(), "verb": verb, "with": given, "stays": bool(kill_at),
         }
         pipe = asyncio.subprocess.PIPE
         process = await asyncio.create_subprocess_exec(sys.executable, Path(__file__).with_name("runner.py"), "--child", stdin=pipe, stdout=pipe)
@@ -227,6 +227,9 @@ async def serve(order: dict):
         player = Player.on_stage(order["settings"], bytes.fromhex(order["key"]), clock)
         print("opened", flush=True)
         said = {"ok": await player.call(order["verb"], order["with"])}
+        if order["stays"]:
+            # What goes on in the background is what it is killed in. Long enough for whoever kills it; not for ever, should that one be gone.
+            await asyncio.sleep(150)
         await player.engine.close()
     except tidings.TidingsError as e:
         said = {"error": values.error(e)}

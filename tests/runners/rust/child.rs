@@ -21,6 +21,10 @@ pub async fn serve() {
         Ok(player) => {
             println!("opened");
             let outcome = verbs::call(player.clone(), text(&order["verb"]), order["with"].clone()).await;
+            if order["stays"] == true {
+                // What goes on in the background is what it is killed in. Long enough for whoever kills it; not for ever, should that one be gone.
+                tokio::time::sleep(std::time::Duration::from_secs(150)).await;
+            }
             player.engine.shutdown().await;
             outcome
         }

@@ -162,7 +162,7 @@ impl Stage {
         let key: String = self.key.iter().map(|b| format!("{b:02x}")).collect();
         let order = json!({
             "control": self.sim.urls["control"], "settings": self.settings, "key": key,
-            "now_ms": self.clock.as_ref().map(|c| c.now_ms()), "verb": verb, "with": with,
+            "now_ms": self.clock.as_ref().map(|c| c.now_ms()), "verb": verb, "with": with, "stays": matches!(kill, Kill::At(_)),
         });
         let (sim, clock) = (self.sim.clone(), self.clock.clone());
         async move {
