@@ -172,21 +172,13 @@ pub fn repr<T>(it: &Bound<'_, T>, name: &str, fields: &[&str], hidden: &[&str]) 
             _ if hidden.contains(field) => "'…'".to_owned(),
             Ok(bytes) => format!("<{} bytes>", bytes.as_bytes().len()),
             Err(_) => match value.cast::<PyString>() {
-                Ok(text) => PyString::new(it.py(), &without_login(&text.to_string_lossy())).repr()?.to_string(),
+                Ok(text) => PyString::new(it.py(), &tidings::shown(&text.to_string_lossy())).repr()?.to_string(),
                 Err(_) => value.repr()?.to_string(),
             },
         };
         parts.push(format!("{field}={shown}"));
     }
     Ok(format!("{name}({})", parts.join(", ")))
-}
-
-/// An address without the user and password in front of its host, wherever somebody put one.
-fn without_login(text: &str) -> String {
-    let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let host = rest.get(..end).and_then(|authority| authority.rfind('@')).and_then(|at| rest.get(at..));
-    host.map_or_else(|| text.to_owned(), |host| format!("{scheme}://…{host}"))
 }
 
 static NAMES: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
