@@ -171,14 +171,21 @@ pub fn repr<T>(it: &Bound<'_, T>, name: &str, fields: &[&str], hidden: &[&str]) 
         let shown = match value.cast::<PyBytes>() {
             _ if hidden.contains(field) => "'…'".to_owned(),
             Ok(bytes) => format!("<{} bytes>", bytes.as_bytes().len()),
-            Err(_) => match value.cast::<PyString>() {
-                Ok(text) => PyString::new(it.py(), &tidings::shown(&text.to_string_lossy())).repr()?.to_string(),
-                Err(_) => value.repr()?.to_string(),
-            },
+            Err(_) => without_login(&value)?.repr()?.to_string(),
         };
         parts.push(format!("{field}={shown}"));
     }
     Ok(format!("{name}({})", parts.join(", ")))
+}
+
+/// A text, or a list of texts, that may be an address with a password in it; anything else is left as it is.
+fn without_login<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    if let Ok(text) = value.cast::<PyString>() {
+        return Ok(PyString::new(value.py(), &tidings::shown(&text.to_string_lossy())).into_any());
+    }
+    let Ok(list) = value.cast::<PyList>() else { return Ok(value.clone()) };
+    let items = list.iter().map(|item| if item.is_exact_instance_of::<PyString>() { without_login(&item) } else { Ok(item) }).collect::<PyResult<Vec<_>>>()?;
+    Ok(PyList::new(value.py(), items)?.into_any())
 }
 
 static NAMES: PyOnceLock<Py<PyDict>> = PyOnceLock::new();

@@ -2,6 +2,7 @@
 //! log, and it is the lock of another kind where the file system keeps none.
 
 use super::files::{self, FILE, PROBE};
+use super::forks::Opened;
 use super::locking::Sharing;
 use crate::error::{Error, ErrorKind, Result};
 use crate::random;
@@ -23,6 +24,7 @@ pub struct Presence {
     process: u32,
     /// Locked for as long as it is open.
     _file: File,
+    _opened: Opened,
 }
 
 /// What a file of presence says.
@@ -80,6 +82,7 @@ impl Presence {
     fn make(main: &Path, sharing: Sharing) -> Result<(Self, Who)> {
         let name = random::token::<12>()?;
         let copy = copy()?;
+        let opened = Opened::count()?;
         // Under another name until it is locked and whole.
         let draft = main.with_file_name(format!("{PROBE}{name}"));
         let path = main.with_file_name(format!("{FILE}{PREFIX}{name}"));
@@ -96,7 +99,7 @@ impl Presence {
             let _ = std::fs::remove_file(&draft);
             files::unwritable(e)
         })?;
-        Ok((Self { path, process: std::process::id(), _file: file }, who))
+        Ok((Self { path, process: std::process::id(), _file: file, _opened: opened }, who))
     }
 
     fn look_around(&self, main: &Path, own: &Who) -> Result<()> {
