@@ -1,6 +1,7 @@
 import dev.tidings.*
 import kotlinx.coroutines.*
 import java.io.ByteArrayOutputStream
+import java.io.File
 import java.io.NotSerializableException
 import java.io.ObjectOutputStream
 import java.net.URLClassLoader
@@ -41,7 +42,7 @@ object Elsewhere {
 }
 
 class BordersTest {
-    private fun places() = (System.getProperty("surefire.test.class.path") ?: System.getProperty("java.class.path")).split(java.io.File.pathSeparator)
+    private fun places() = (System.getProperty("surefire.test.class.path") ?: System.getProperty("java.class.path")).split(File.pathSeparator)
 
     @Test
     fun `two class loaders work side by side and keep off each other's store`() {
@@ -73,7 +74,7 @@ class BordersTest {
 
     private fun run(how: String): Pair<Int, String> {
         val java = Path.of(System.getProperty("java.home"), "bin", "java").toString()
-        val process = ProcessBuilder(java, "-cp", places().joinToString(java.io.File.pathSeparator), "Elsewhere", how).redirectErrorStream(how != "throw").start()
+        val process = ProcessBuilder(java, "-cp", places().joinToString(File.pathSeparator), "Elsewhere", how).redirectErrorStream(how != "throw").start()
         val ended = process.waitFor(60, TimeUnit.SECONDS)
         if (!ended) process.destroyForcibly()
         assertTrue(ended, "$how: the process hangs")
