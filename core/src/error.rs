@@ -51,7 +51,7 @@ pub enum ErrorKind {
     Cancelled,
     /// The engine is shut down.
     Closed,
-    /// The process was forked after `open`; open an engine of its own in the child.
+    /// The process was forked while an engine was open; neither it nor another one works in the child. Fork before `open`, or start the child as a program of its own.
     Forked,
     /// A defect of Tidings.
     Internal,

@@ -45,7 +45,7 @@ pub use error::{Error, ErrorKind, Remedy, Result};
 pub use logs::{LogStream, logs};
 pub use model::*;
 pub use runtime::threads_ended;
-pub use secret::{ClientCertificate, RootKey, Secret};
+pub use secret::{ClientCertificate, RootKey, Secret, shown};
 
 /// The engine's version, as in `0.1.0`.
 pub fn version() -> String {

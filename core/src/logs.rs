@@ -24,7 +24,7 @@ const LONGEST: usize = 500;
 
 /// What fields may be called. None of them stands for content, an address or a secret.
 const NAMES: &[&str] = &[
-    "account", "added", "attempt", "attempts", "bytes", "changed", "client_request_id", "content", "folders", "kind", "messages", "moved", "ms", "pages",
+    "account", "added", "attempt", "attempts", "bytes", "changed", "client_request_id", "content", "file", "folders", "kind", "messages", "moved", "ms", "pages",
     "quarantined", "reason", "removed", "request", "request_id", "resynced", "rows", "send", "state", "status", "tls", "trouble", "version",
 ];
 
@@ -34,11 +34,15 @@ pub struct LogStream {
     receiver: Mutex<broadcast::Receiver<LogRecord>>,
     hub: &'static Hub,
     id: usize,
+    process: u32,
 }
 
 impl LogStream {
     /// Waits for the next record. A cancelled wait loses nothing.
     pub async fn next(&self) -> Result<Option<LogRecord>> {
+        if self.process != std::process::id() {
+            return Err(Error::new(ErrorKind::Forked, "The process was forked after this stream was made. Make another one in the child, after the fork."));
+        }
         let mut receiver = self.receiver.lock().await;
         loop {
             match receiver.recv().await {
@@ -52,7 +56,10 @@ impl LogStream {
 
 impl Drop for LogStream {
     fn drop(&mut self) {
-        self.hub.change(|streams| streams.retain(|stream| stream.id != self.id));
+        // In the child of a fork a thread that did not come along may hold the lock.
+        if self.process == std::process::id() {
+            self.hub.change(|streams| streams.retain(|stream| stream.id != self.id));
+        }
     }
 }
 
@@ -70,6 +77,8 @@ struct Stream {
     id: usize,
     level: LevelFilter,
     sender: broadcast::Sender<LogRecord>,
+    /// That of its reader; the child of a fork has none for it.
+    process: u32,
 }
 
 /// The streams of this process.
@@ -93,8 +102,9 @@ impl Hub {
     fn stream(&'static self, level: LogLevel) -> LogStream {
         let (sender, receiver) = broadcast::channel(KEPT);
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        self.change(|streams| streams.push(Stream { id, level: filter(level), sender }));
-        LogStream { receiver: Mutex::new(receiver), hub: self, id }
+        let process = std::process::id();
+        self.change(|streams| streams.push(Stream { id, level: filter(level), sender, process }));
+        LogStream { receiver: Mutex::new(receiver), hub: self, id, process }
     }
 
     fn change(&self, change: impl FnOnce(&mut Vec<Stream>)) {
@@ -132,7 +142,7 @@ impl<S: Subscriber> Layer<S> for ToStreams {
         // Taken out of the lock before anything is sent: sending wakes readers, and a host's reader may need a lock that another thread holds while it waits here.
         let listening: Vec<broadcast::Sender<LogRecord>> = {
             let streams = self.0.streams.read().unwrap_or_else(PoisonError::into_inner);
-            streams.iter().filter(|stream| *of.level() <= stream.level).map(|stream| stream.sender.clone()).collect()
+            streams.iter().filter(|stream| *of.level() <= stream.level && stream.process == std::process::id()).map(|stream| stream.sender.clone()).collect()
         };
         if listening.is_empty() {
             return;

@@ -85,7 +85,7 @@ impl Runtime {
     /// Refuses a closed engine, and one that a fork copied: its threads did not come along.
     pub fn check(&self) -> Result<()> {
         if self.is_forked() {
-            return Err(Error::new(ErrorKind::Forked, "The process was forked after the engine was opened. Open an engine of its own in the child, after the fork."));
+            return Err(forked());
         }
         if self.shutting.load(Ordering::SeqCst) { Err(closed()) } else { Ok(()) }
     }
@@ -194,6 +194,11 @@ impl Drop for Runtime {
         self.stop.send_replace(true);
         self.end();
     }
+}
+
+/// What a fork copied, asked in the child.
+pub fn forked() -> Error {
+    Error::new(ErrorKind::Forked, "The process was forked while an engine was open; neither it nor another one works in the child. Fork before the first engine is opened or after the last is closed, or start the child as a program of its own (spawn).")
 }
 
 fn take(tokio: &Mutex<Option<tokio::runtime::Runtime>>) -> Option<tokio::runtime::Runtime> {

@@ -2,8 +2,10 @@
 
 mod certificate;
 mod keystore;
+mod shown;
 
 pub use certificate::ClientCertificate;
+pub use shown::shown;
 
 use crate::error::{Error, Result};
 use std::fmt;

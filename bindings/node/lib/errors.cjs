@@ -1,6 +1,8 @@
 'use strict'
 // One class per kind of failure, made from the text in which the native half reports it.
 
+const { isNativeError } = require('node:util/types')
+
 const MARK = 'tidings:'
 const shape = JSON.parse(require('./load.cjs').shape())
 
@@ -30,7 +32,8 @@ for (const [kind, name] of Object.entries(shape.errors)) {
 
 /** The engine's failure inside `error`, or `error` itself. */
 function typed(error) {
-  if (!(error instanceof Error) || !error.message.startsWith(MARK)) return error
+  // Not `instanceof`: the native half and this file may live in different contexts of `vm`.
+  if (!isNativeError(error) || !error.message.startsWith(MARK)) return error
   const { reason, ...fields } = JSON.parse(error.message.slice(MARK.length))
   return new classes[shape.errors[fields.kind] ?? 'TidingsError'](reason, fields)
 }

@@ -41,10 +41,20 @@ function cancellable(call, arity) {
   }
 }
 
-/** Hides the secret fields of an answer from console.log. */
+/** A record; of whichever context of `vm`, whose `Object` is another. */
+function isPlain(it) {
+  const proto = it !== null && typeof it === 'object' ? Object.getPrototypeOf(it) : null
+  return proto !== null && Object.getPrototypeOf(proto) === null && Object.hasOwn(proto, 'isPrototypeOf')
+}
+
+/** Hides the secret fields of an answer, and of the records in it, from console.log. */
 function masked(answer) {
-  if (answer === null || typeof answer !== 'object' || !shape.secret.some((field) => Object.hasOwn(answer, field))) return answer
-  const shown = () => ({ ...answer, ...Object.fromEntries(shape.secret.filter((field) => Object.hasOwn(answer, field)).map((field) => [field, '…'])) })
+  if (Array.isArray(answer)) answer.forEach(masked)
+  if (!isPlain(answer)) return answer
+  for (const value of Object.values(answer)) if (value !== null && typeof value === 'object') masked(value)
+  const secret = shape.secret.filter((field) => typeof answer[field] === 'string')
+  if (secret.length === 0) return answer
+  const shown = () => ({ ...answer, ...Object.fromEntries(secret.map((field) => [field, '…'])) })
   return Object.defineProperty(answer, inspect.custom, { value: shown })
 }
 
@@ -81,6 +91,7 @@ for (const [name, { async, plain: plains, static: statics, stream, closable }] o
   }
   Object.defineProperty(Front, 'name', { value: name })
   Front.prototype = Class.prototype
+  Object.defineProperty(Front.prototype, 'constructor', { value: Front, writable: true, configurable: true })
   for (const method of statics) {
     // A method with a sister for files takes a path in place of its record.
     const file = statics.includes(`${method}File`) ? `${method}File` : undefined

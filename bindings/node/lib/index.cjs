@@ -1,11 +1,14 @@
 'use strict'
 // The package, for `require`; index.mjs gives the same names to `import`.
 
-const { classes } = require('./errors.cjs')
+const native = require('./load.cjs')
 
 /** A draft of a mail, for `send` and `enqueue`. */
 const mail = (draft) => ({ type: 'mail', mail: draft })
 /** A draft of a Teams message, for `send` and `enqueue`. */
 const chat = (draft) => ({ type: 'chat', chat: draft })
 
-module.exports = { ...require('./idioms.cjs'), ...classes, mail, chat }
+// The native classes are dressed once, whoever loads this file again.
+const whole = Symbol.for('tidings')
+if (!native[whole]) Object.defineProperty(native, whole, { value: { ...require('./idioms.cjs'), ...require('./errors.cjs').classes, mail, chat } })
+module.exports = native[whole]

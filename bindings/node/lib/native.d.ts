@@ -795,7 +795,7 @@ export class ClosedError extends TidingsError {
   readonly kind: 'closed';
 }
 
-/** The process was forked after `open`; open an engine of its own in the child. */
+/** The process was forked while an engine was open; neither it nor another one works in the child. Fork before `open`, or start the child as a program of its own. */
 export class ForkedError extends TidingsError {
   readonly kind: 'forked';
 }

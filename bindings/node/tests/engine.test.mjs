@@ -1,6 +1,5 @@
 // Promises, loops and closing.
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
 import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,10 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { inspect } from 'node:util'
-import vm from 'node:vm'
-import { Worker } from 'node:worker_threads'
-import { ClosedError, Engine, InvalidInputError, NotFoundError, RootKey, Secret, chat, TidingsError, generateRootKey, mail, onLog } from '../lib/index.mjs'
-import { config, opened } from './engines.mjs'
+import { ClosedError, Engine, InvalidInputError, NotFoundError, chat, TidingsError, generateRootKey, mail, onLog } from '../lib/index.mjs'
+import { opened, run } from './engines.mjs'
 
 const collect = async (stream) => {
   const items = []
@@ -54,14 +51,6 @@ test('an aborted next leaves the stream usable', async () => {
   await engine[Symbol.asyncDispose ?? Symbol.for('nodejs.asyncDispose')]()
   assert.equal(await ended, null)
 })
-
-/** Runs `code`, in which `engine` is open, in a process of its own. */
-function run(code) {
-  const open = `import { opened } from ${JSON.stringify(new URL('./engines.mjs', import.meta.url))}; const engine = opened();`
-  const { status, signal, stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', open + code], { encoding: 'utf8', timeout: 120_000 })
-  assert.equal(status, 0, `${signal} ${stderr}`)
-  return stdout
-}
 
 test('an engine left open does not hold the process', async () => {
   assert.equal(run(`console.log('end')`), 'end\n')
@@ -141,35 +130,4 @@ test('counts are numbers, and errors tell who can mend them', async () => {
     await assert.rejects(call, (e) => e instanceof TidingsError && ['user', 'admin', 'developer', 'wait', 'nobody'].includes(e.remedy) && e.reason.length > 10)
   }
   await engine.close()
-})
-
-test('what belongs to a thread is not copied into an empty object', async () => {
-  const engine = opened()
-  const here = await engine.connectHere({ owner: 'x', features: ['chat'] })
-  const { port1, port2 } = new MessageChannel()
-  for (const it of [engine, engine.events(), engine.changes(), here, new Secret('hidden'), RootKey.raw(generateRootKey())]) {
-    const name = it.constructor.name
-    for (const copy of [structuredClone, (o) => port1.postMessage(o), JSON.stringify, (o) => structuredClone({ deep: [o] }), (o) => new Worker('', { eval: true, workerData: o })]) {
-      assert.throws(() => copy(it), (e) => e.name === 'InvalidInputError' && /cannot be cloned/.test(e.message) && e.remedy === 'developer', name)
-    }
-    assert.match(inspect(it), /^\w+ \{\}$/)
-  }
-  port1.close()
-  port2.close()
-  await engine.close()
-})
-
-test('values of another realm are taken', async () => {
-  const engine = opened()
-  const request = vm.runInNewContext(`({ owner: 'x', features: ['chat'], redirectUri: 'http://localhost/callback' })`)
-  assert.equal(typeof (await engine.connect(request)).binding, 'string')
-  assert.ok(RootKey.raw(vm.runInNewContext('Uint8Array.from({ length: 32 }, (_, i) => i)')))
-  await engine.close()
-})
-
-test('settings show no secret', () => {
-  const proxy = new Secret('http://user:hush@proxy.example')
-  const settings = { ...config('data'), proxy, clientSecret: new Secret('hush') }
-  assert.ok(!inspect(settings, { depth: 9, showHidden: true }).includes('hush'))
-  assert.throws(() => JSON.stringify(settings), InvalidInputError)
 })

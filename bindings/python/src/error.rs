@@ -39,3 +39,13 @@ pub fn expected(what: &str, found: &Bound<'_, PyAny>) -> PyErr {
     let found = found.get_type().name().map(|n| n.to_string()).unwrap_or_default();
     PyTypeError::new_err(format!("expected {what}, not {found}"))
 }
+
+/// Why an object of the engine is not copied.
+pub const BOUND: &str = "it belongs to the process that made it. Make another one where it is needed.";
+/// Why a value is not.
+pub const CONSTANT: &str = "it does not change, so hand it on as it is, or make another one of its fields where it is needed.";
+
+/// For `pickle`, `copy.copy` and `copy.deepcopy`, which all ask for the same method.
+pub fn uncopied(class: &str, why: &str) -> PyErr {
+    PyTypeError::new_err(format!("cannot pickle or copy '{class}' object: {why}"))
+}

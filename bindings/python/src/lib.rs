@@ -21,7 +21,7 @@ mod wait;
 mod glue {
     #![allow(clippy::too_many_arguments, clippy::new_ret_no_self, clippy::self_named_constructors, clippy::clone_on_copy, clippy::large_enum_variant, clippy::unit_arg, clippy::redundant_closure, clippy::wrong_self_convention)]
     use crate::at_exit;
-    use crate::error::{expected, raise};
+    use crate::error::{BOUND, CONSTANT, expected, raise, uncopied};
     use crate::stream::{AHEAD, Ahead};
     use crate::value::{FileOr, V, Value, given, one_or_many, repr};
     use crate::wait::wait;

@@ -25,6 +25,9 @@ macro_rules! record {
             fn __repr__(it: &Bound<'_, Self>) -> PyResult<String> {
                 repr(it, $shown, &[$(stringify!($field)),*], &[$($hidden),*])
             }
+            fn __reduce_ex__(&self, _protocol: &Bound<'_, PyAny>) -> PyResult<()> {
+                Err(uncopied($shown, CONSTANT))
+            }
             $(fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool {
                 let $equal = other.cast::<Self>();
                 $equal.is_ok_and(|other| other.get().0 == self.0)

@@ -25,6 +25,9 @@ macro_rules! union {
             fn __repr__(it: &Bound<'_, Self>) -> PyResult<String> {
                 match it.get() { $(Self::$variant { .. } => repr(it, concat!($shown, ".", stringify!($variant)), &[$(stringify!($field)),*], &[])),* }
             }
+            fn __reduce_ex__(&self, _protocol: &Bound<'_, PyAny>) -> PyResult<()> {
+                Err(uncopied($shown, CONSTANT))
+            }
             fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool {
                 other.cast::<Self>().is_ok_and(|other| other.get().core() == self.core())
             }

@@ -171,22 +171,21 @@ pub fn repr<T>(it: &Bound<'_, T>, name: &str, fields: &[&str], hidden: &[&str]) 
         let shown = match value.cast::<PyBytes>() {
             _ if hidden.contains(field) => "'…'".to_owned(),
             Ok(bytes) => format!("<{} bytes>", bytes.as_bytes().len()),
-            Err(_) => match value.cast::<PyString>() {
-                Ok(text) => PyString::new(it.py(), &without_login(&text.to_string_lossy())).repr()?.to_string(),
-                Err(_) => value.repr()?.to_string(),
-            },
+            Err(_) => without_login(&value)?.repr()?.to_string(),
         };
         parts.push(format!("{field}={shown}"));
     }
     Ok(format!("{name}({})", parts.join(", ")))
 }
 
-/// An address without the user and password in front of its host, wherever somebody put one.
-fn without_login(text: &str) -> String {
-    let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let host = rest.get(..end).and_then(|authority| authority.rfind('@')).and_then(|at| rest.get(at..));
-    host.map_or_else(|| text.to_owned(), |host| format!("{scheme}://…{host}"))
+/// A text, or a list of texts, that may be an address with a password in it; anything else is left as it is.
+fn without_login<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    if let Ok(text) = value.cast::<PyString>() {
+        return Ok(PyString::new(value.py(), &tidings::shown(&text.to_string_lossy())).into_any());
+    }
+    let Ok(list) = value.cast::<PyList>() else { return Ok(value.clone()) };
+    let items = list.iter().map(|item| if item.is_exact_instance_of::<PyString>() { without_login(&item) } else { Ok(item) }).collect::<PyResult<Vec<_>>>()?;
+    Ok(PyList::new(value.py(), items)?.into_any())
 }
 
 static NAMES: PyOnceLock<Py<PyDict>> = PyOnceLock::new();

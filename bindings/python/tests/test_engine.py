@@ -1,19 +1,15 @@
 """Coroutines, cancelling, closing, loops; and the same without asyncio."""
 
 import asyncio
-import copy
 import os
-import pickle
 import signal
-import subprocess
-import sys
 import threading
 import time
 
 import pytest
 
 import tidings
-from conftest import NOWHERE
+from conftest import NOWHERE, run
 
 
 def test_a_cancelled_wait_ends():
@@ -112,78 +108,9 @@ def test_ctrl_c_ends_a_blocking_wait():
     assert time.monotonic() - started < 60
 
 
-OPEN = f"""
-import sys, tidings
-config = tidings.Config(sys.argv[1], "00000000-0000-0000-0000-000000000000", tidings.Cloud.Custom({NOWHERE!r}, {NOWHERE!r}))
-engine = tidings.Engine.open(config, tidings.generate_root_key())
-"""
-
-
-def run(code: str, folder) -> str:
-    done = subprocess.run([sys.executable, "-c", OPEN + code, str(folder)], cwd=tidings.__path__[0] + "/..", timeout=120, capture_output=True, text=True)
-    assert done.returncode == 0, (done.returncode, done.stderr)
-    return done.stdout
-
-
 def test_an_engine_left_open_does_not_hold_the_process(engine, tmp_path):
     assert run("import asyncio\nasync def main(): asyncio.create_task(anext(engine.events())); await asyncio.sleep(0.05)\nasyncio.run(main())\nprint('end')", tmp_path / "other") == "end\n"
     assert run("events = engine.events(); waiting = events.next(); print('end')", tmp_path / "third") == "end\n"
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
-def test_a_fork_is_told_to_open_its_own(engine, tmp_path):
-    code = """
-import asyncio, os
-child = os.fork()
-if child == 0:
-    try: asyncio.run(engine.accounts())
-    except tidings.ForkedError: sys.exit(7)
-    sys.exit(1)
-print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), asyncio.run(engine.accounts()))
-"""
-    assert run(code, tmp_path / "other") == "7 []\n"
-
-
-SUBINTERPRETER = """
-try: import _xxsubinterpreters as interpreters
-except ImportError: import _interpreters as interpreters
-import sys
-{first}
-it = interpreters.create()
-try:
-    failed = interpreters.run_string(it, "import sys; sys.path[:] = " + repr(sys.path) + "\\nimport tidings")
-except Exception as error:
-    failed = error
-print("ImportError" in str(failed), "interpreter" in str(failed))
-"""
-
-
-@pytest.mark.parametrize("first", ["", "import tidings"])
-def test_a_sub_interpreter_is_refused_and_the_process_ends(first):
-    done = subprocess.run([sys.executable, "-c", SUBINTERPRETER.format(first=first)], cwd=tidings.__path__[0] + "/..", timeout=30, capture_output=True, text=True)
-    assert (done.returncode, done.stdout) == (0, "True True\n"), done.stderr
-
-
-def test_what_is_bound_to_its_process_is_not_copied(blocking):
-    with blocking as engine:
-        for it in (engine, engine.events(), engine.changes(), tidings.Secret("hidden"), tidings.RootKey.raw(tidings.generate_root_key())):
-            for copied in (pickle.dumps, copy.copy, copy.deepcopy):
-                with pytest.raises(TypeError, match="pickle"):
-                    copied(it)
-
-
-def test_settings_show_no_secret():
-    secret = "hush-hush-hush"
-    config = tidings.Config(
-        "data", "id", tidings.Cloud.Custom(f"https://user:{secret}@login.example", f"https://{secret}@graph.example"),
-        client_secret=secret, proxy=f"http://user:{secret}@proxy.example:8080", ca_certificates=f"-----BEGIN PRIVATE KEY-----{secret}",
-        apps=[tidings.App("bot", "id", client_secret=secret)],
-    )
-    for shown in (repr(config), str(config), f"{config}", repr([config]), repr(config.proxy), repr(config.cloud), repr(config.apps)):
-        assert secret not in shown, shown
-    with pytest.raises(tidings.InvalidInputError) as caught:
-        tidings.Engine.open(config, tidings.generate_root_key())
-    assert secret not in str(caught.value)
 
 
 FORWARD = """

@@ -303,7 +303,7 @@ class ClosedError(TidingsError):
     """The engine is shut down."""
 
 class ForkedError(TidingsError):
-    """The process was forked after `open`; open an engine of its own in the child."""
+    """The process was forked while an engine was open; neither it nor another one works in the child. Fork before `open`, or start the child as a program of its own."""
 
 class InternalError(TidingsError):
     """A defect of Tidings."""

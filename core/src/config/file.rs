@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::secret::{ClientCertificate, Secret};
 use std::ffi::OsString;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
@@ -40,7 +40,35 @@ const CLOUD_KEYS: &[&str] = &["login", "graph"];
 pub fn read(path: &Path) -> Result<Config> {
     let text = whole(path, "The configuration file", "Pass the path of a tidings.toml.")?;
     let folder = path.parent().unwrap_or(Path::new(""));
-    parse(&text, folder, &environment)
+    let (config, holds) = parse(&text, folder, &environment)?;
+    for exposed in exposed(path, folder, &holds) {
+        tracing::warn!(target: "tidings::config", file = %exposed.display(), "this file holds a secret, and other users of this machine may read it; take that right away from them (chmod 600)");
+    }
+    Ok(config)
+}
+
+/// What of the files holds secrets: the configuration file itself, and private keys that it names.
+pub(super) struct Holds {
+    pub itself: bool,
+    pub keys: Vec<String>,
+}
+
+/// The files that hold a secret and may be read by others than their owner.
+pub(super) fn exposed(path: &Path, folder: &Path, holds: &Holds) -> Vec<PathBuf> {
+    let itself = holds.itself.then(|| path.to_owned());
+    let files = itself.into_iter().chain(holds.keys.iter().map(|key| folder.join(key)));
+    files.filter(|file| is_open_to_others(file)).collect()
+}
+
+#[cfg(unix)]
+fn is_open_to_others(file: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::metadata(file).is_ok_and(|found| found.permissions().mode() & 0o044 != 0)
+}
+
+#[cfg(not(unix))]
+fn is_open_to_others(_: &Path) -> bool {
+    false
 }
 
 /// The only place that asks the environment.
@@ -50,9 +78,14 @@ fn environment(name: &str) -> Option<OsString> {
 }
 
 /// `folder`: where relative paths begin.
-pub(super) fn parse(text: &str, folder: &Path, env: Env<'_>) -> Result<Config> {
+pub(super) fn parse(text: &str, folder: &Path, env: Env<'_>) -> Result<(Config, Holds)> {
     let file = TomlText::new(text, env);
-    let mut top = file.top(KEYS)?;
+    let mut keys = Vec::new();
+    let config = settings(&mut file.top(KEYS)?, folder, &mut keys)?;
+    Ok((config, Holds { itself: file.holds_secret(), keys }))
+}
+
+fn settings(top: &mut Section<'_, '_>, folder: &Path, keys: &mut Vec<String>) -> Result<Config> {
     let data_dir = top.text("data_dir")?.ok_or_else(|| missing("data_dir", "the folder of the store"))?;
     if data_dir.trim().is_empty() {
         return Err(Error::invalid("data_dir is empty. Name a folder for the store."));
@@ -61,9 +94,9 @@ pub(super) fn parse(text: &str, folder: &Path, env: Env<'_>) -> Result<Config> {
     let data_dir = data_dir.to_str().ok_or_else(|| Error::invalid("data_dir is not UTF-8 together with the folder of the configuration file."))?;
     let client_id = top.text("client_id")?.ok_or_else(|| missing("client_id", "the application id of your registration in Entra"))?;
     let mut config = Config::new(data_dir, client_id.as_str());
-    config.client_secret = secret(&mut top)?;
-    config.certificate = certificate(&mut top, folder)?;
-    if let Some(cloud) = cloud(&mut top)? {
+    config.client_secret = secret(top)?;
+    config.certificate = certificate(top, folder, keys)?;
+    if let Some(cloud) = cloud(top)? {
         config.cloud = cloud;
     }
     if let Some(tenant) = top.text("tenant")? {
@@ -98,18 +131,18 @@ pub(super) fn parse(text: &str, folder: &Path, env: Env<'_>) -> Result<Config> {
     if let Some(allow) = top.flag("allow_tls12")? {
         config.allow_tls12 = allow;
     }
-    config.proxy = top.text("proxy")?.map(|proxy| Arc::new(Secret::new(proxy.to_string())));
+    config.proxy = top.secret("proxy", password)?.map(|proxy| Arc::new(Secret::new(proxy.to_string())));
     config.ca_certificates = match (top.text("ca_certificates")?, top.text("ca_file")?) {
         (Some(_), Some(_)) => return Err(Error::invalid("ca_certificates and ca_file stand beside each other. Give one of them.")),
         (Some(pem), None) => Some(pem.to_string()),
         (None, Some(file)) => Some(named(folder, "ca_file", &file)?.to_string()),
         (None, None) => None,
     };
-    config.apps = apps(&mut top, folder)?;
+    config.apps = apps(top, folder, keys)?;
     Ok(config)
 }
 
-fn apps(top: &mut Section<'_, '_>, folder: &Path) -> Result<Vec<App>> {
+fn apps(top: &mut Section<'_, '_>, folder: &Path, keys: &mut Vec<String>) -> Result<Vec<App>> {
     let mut apps = Vec::new();
     for (name, mut table) in top.sections("apps", APP_KEYS)? {
         let client_id = table.text("client_id")?.ok_or_else(|| missing(&table.path("client_id"), "the application id of that registration in Entra"))?;
@@ -117,7 +150,7 @@ fn apps(top: &mut Section<'_, '_>, folder: &Path) -> Result<Vec<App>> {
             name,
             client_id: client_id.to_string(),
             client_secret: secret(&mut table)?,
-            certificate: certificate(&mut table, folder)?,
+            certificate: certificate(&mut table, folder, keys)?,
             tenant: table.text("tenant")?.map_or_else(|| "common".to_owned(), |tenant| tenant.to_string()),
         });
     }
@@ -125,7 +158,7 @@ fn apps(top: &mut Section<'_, '_>, folder: &Path) -> Result<Vec<App>> {
 }
 
 fn secret(table: &mut Section<'_, '_>) -> Result<Option<Arc<Secret>>> {
-    let Some(text) = table.text("client_secret")? else { return Ok(None) };
+    let Some(text) = table.secret("client_secret", |raw| raw)? else { return Ok(None) };
     // An empty variable would make a public client of a confidential one, and Microsoft's refusal would not say why.
     if text.is_empty() {
         return Err(Error::invalid(format!("{} is empty. Leave the key out for a public client.", table.path("client_secret"))));
@@ -133,16 +166,26 @@ fn secret(table: &mut Section<'_, '_>) -> Result<Option<Arc<Secret>>> {
     Ok(Some(Arc::new(Secret::new(text.to_string()))))
 }
 
-fn certificate(table: &mut Section<'_, '_>, folder: &Path) -> Result<Option<Arc<ClientCertificate>>> {
+fn certificate(table: &mut Section<'_, '_>, folder: &Path, keys: &mut Vec<String>) -> Result<Option<Arc<ClientCertificate>>> {
     let name = table.path("certificate");
     let Some(mut part) = table.section("certificate", CERTIFICATE_KEYS)? else { return Ok(None) };
-    let mut half = |inline: &str, file: &str| match (part.text(inline)?, part.text(file)?) {
+    let mut half = |inline: &str, file: &str| match (if inline == "private_key" { part.secret(inline, |raw| raw)? } else { part.text(inline)? }, part.text(file)?) {
         (Some(pem), None) => Ok(pem),
-        (None, Some(path)) => named(folder, &format!("{name}.{file}"), &path),
+        (None, Some(path)) => {
+            if inline == "private_key" {
+                keys.push(path.to_string());
+            }
+            named(folder, &format!("{name}.{file}"), &path)
+        }
         _ => Err(Error::invalid(format!("{name} needs {inline} (PEM) or {file} (a path), one of them."))),
     };
     let (public, private) = (half("certificate", "certificate_file")?, half("private_key", "private_key_file")?);
     Ok(Some(Arc::new(ClientCertificate::from_pem(public.to_string(), private.to_string())?)))
+}
+
+/// The password of `http://user:password@host`, as it is written down.
+fn password(proxy: &str) -> &str {
+    proxy.rsplit_once('@').map_or("", |(login, _)| login.split_once("://").map_or(login, |(_, login)| login)).split_once(':').map_or("", |(_, password)| password)
 }
 
 fn cloud(top: &mut Section<'_, '_>) -> Result<Option<Cloud>> {

@@ -1,4 +1,4 @@
-use super::file::parse;
+use super::file::{exposed, parse};
 use super::*;
 use std::ffi::OsString;
 use std::path::Path;
@@ -16,7 +16,7 @@ fn env(name: &str) -> Option<OsString> {
 }
 
 fn load(text: &str) -> Result<Config> {
-    parse(text, Path::new("/etc/app"), &env)
+    parse(text, Path::new("/etc/app"), &env).map(|(config, _)| config)
 }
 
 /// The reason `text` is refused with, below the two keys that every file needs.
@@ -181,4 +181,36 @@ fn files_that_cannot_be_are_refused_in_words() {
     assert!(Config::from_file(folder.path().join("none.toml").to_str().unwrap()).unwrap_err().reason().contains("does not exist"));
     assert!(Config::from_file(folder.path().to_str().unwrap()).unwrap_err().reason().contains("is not a plain file"));
     assert!(Config::from_file("").is_err());
+}
+
+#[test]
+fn a_secret_that_stands_in_the_file_is_known() {
+    let holds = |text: &str| parse(&format!("data_dir = 'a'\nclient_id = '{ID}'\n{text}"), Path::new("/etc/app"), &env).unwrap().1.itself;
+    for written in ["client_secret = 'canary'", "client_secret = 'x${SECRET}'", "proxy = 'http://user:canary@proxy.example'", "proxy = 'user:canary@proxy.example'", "[apps.x]\nclient_id = 'x'\nclient_secret = 'canary'"] {
+        assert!(holds(written), "{written}");
+    }
+    for elsewhere in ["", "client_secret = '${SECRET}'", "proxy = 'http://proxy.example:8080'", "proxy = 'http://user:${SECRET}@${HOST}:8080'", "tenant = 'canary'"] {
+        assert!(!holds(elsewhere), "{elsewhere}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn files_with_secrets_that_others_may_read_are_named() {
+    use super::file::Holds;
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("tidings.toml");
+    let key = folder.path().join("sales.key");
+    let told = |itself: bool, mode: u32| {
+        for file in [&file, &key] {
+            std::fs::write(file, "").unwrap();
+            std::fs::set_permissions(file, std::fs::Permissions::from_mode(mode)).unwrap();
+        }
+        exposed(&file, folder.path(), &Holds { itself, keys: vec!["sales.key".into()] })
+    };
+    assert_eq!(told(true, 0o644), [file.clone(), key.clone()]);
+    assert_eq!(told(true, 0o640), [file.clone(), key.clone()]);
+    assert_eq!(told(false, 0o604), [key.clone()]);
+    assert!(told(true, 0o600).is_empty());
 }

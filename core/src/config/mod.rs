@@ -1,13 +1,12 @@
 //! What a host sets, and what follows from it: endpoints per cloud, limits.
 
 mod file;
+mod printed;
 mod section;
-
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::{ClientCertificate, Secret};
 use std::collections::BTreeSet;
-use std::fmt;
 use std::sync::Arc;
 use url::Url;
 
@@ -56,7 +55,7 @@ pub enum CopiedStore {
 }
 
 /// A further application of yours in Entra, chosen by its name in `connect`.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct App {
     /// 1 to 50 letters, digits, `-` or `_`; `default` is the one of `Config` itself.
     pub name: String,
@@ -100,53 +99,6 @@ pub struct Config {
     pub proxy: Option<Arc<Secret>>,
     /// Further certificate authorities to trust, as PEM: those of a proxy that looks into TLS. The system's are trusted anyway.
     pub ca_certificates: Option<String>,
-}
-
-impl fmt::Debug for Config {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { data_dir, client_id, cloud, client_secret, certificate, tenant, apps, content, on_copied_store, send_timeout_ms, sign_in_seconds, page_size, folders, allow_tls12, proxy, ca_certificates } = self;
-        f.debug_struct("Config")
-            .field("data_dir", data_dir)
-            .field("client_id", client_id)
-            .field("cloud", cloud)
-            .field("client_secret", client_secret)
-            .field("certificate", certificate)
-            .field("tenant", tenant)
-            .field("apps", apps)
-            .field("content", content)
-            .field("on_copied_store", on_copied_store)
-            .field("send_timeout_ms", send_timeout_ms)
-            .field("sign_in_seconds", sign_in_seconds)
-            .field("page_size", page_size)
-            .field("folders", folders)
-            .field("allow_tls12", allow_tls12)
-            .field("proxy", proxy)
-            // Whoever puts a private key there by mistake does not find it in a log.
-            .field("ca_certificates", &ca_certificates.as_ref().map(|_| "…"))
-            .finish()
-    }
-}
-
-/// An address without the user and password that it must not hold, and may all the same until it is checked.
-fn without_login(address: &str) -> String {
-    let Some((scheme, rest)) = address.split_once("://") else { return address.to_owned() };
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    match rest.get(..end).and_then(|authority| authority.rfind('@')).and_then(|at| rest.get(at..)) {
-        Some(host) => format!("{scheme}://…{host}"),
-        None => address.to_owned(),
-    }
-}
-
-impl fmt::Debug for Cloud {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Public => f.write_str("Public"),
-            Self::UsGov => f.write_str("UsGov"),
-            Self::UsGovDod => f.write_str("UsGovDod"),
-            Self::China => f.write_str("China"),
-            Self::Custom { login, graph } => f.debug_struct("Custom").field("login", &without_login(login)).field("graph", &without_login(graph)).finish(),
-        }
-    }
 }
 
 impl Config {

@@ -1,6 +1,7 @@
 //! Reading TOML so that every error names the key, and none a value: values may be secrets.
 
 use crate::error::{Error, Result};
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use toml::Spanned;
@@ -13,12 +14,14 @@ pub type Env<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 pub struct TomlText<'a> {
     text: &'a str,
     env: Env<'a>,
+    /// A secret stands in it, not the name of a variable that holds one.
+    holds_secret: Cell<bool>,
 }
 
 impl<'a> TomlText<'a> {
     pub fn new(text: &'a str, env: Env<'a>) -> Self {
         // Editors of some systems put a mark before the first letter.
-        Self { text: text.strip_prefix('\u{feff}').unwrap_or(text), env }
+        Self { text: text.strip_prefix('\u{feff}').unwrap_or(text), env, holds_secret: Cell::new(false) }
     }
 
     /// The whole text as a table of these keys.
@@ -29,6 +32,11 @@ impl<'a> TomlText<'a> {
             Error::invalid(format!("{place} is not TOML. Texts stand in quotes, and each key stands once."))
         })?;
         Section::open(self, String::new(), table.into_inner(), known)
+    }
+
+    /// Whether a secret that was read so far stands in the text itself.
+    pub fn holds_secret(&self) -> bool {
+        self.holds_secret.get()
     }
 
     fn line(&self, at: usize) -> usize {
@@ -91,6 +99,14 @@ impl<'f, 'a> Section<'f, 'a> {
 
     pub fn text(&mut self, key: &str) -> Result<Option<Zeroizing<String>>> {
         self.text_or(key, "a text in quotes")
+    }
+
+    /// A text that is a secret, or `part` of which is one.
+    pub fn secret(&mut self, key: &str, part: impl FnOnce(&str) -> &str) -> Result<Option<Zeroizing<String>>> {
+        if let Some(DeValue::String(raw)) = self.entries.get(key) {
+            self.file.holds_secret.set(self.file.holds_secret.get() || !without_variables(part(raw)).trim().is_empty());
+        }
+        self.text(key)
     }
 
     pub fn text_or(&mut self, key: &str, wanted: &str) -> Result<Option<Zeroizing<String>>> {
@@ -165,6 +181,13 @@ impl<'f, 'a> Section<'f, 'a> {
     fn wants(&self, key: &str, wanted: &str) -> Error {
         Error::invalid(format!("{} must be {wanted}.", self.path(key)))
     }
+}
+
+/// What is written down itself, beside the variables.
+fn without_variables(raw: &str) -> String {
+    let mut parts = raw.split("${");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| text + part.split_once('}').map_or(part, |(_, after)| after))
 }
 
 /// A name that may be repeated in an error.

@@ -4,7 +4,7 @@ use super::{Inner, scope};
 use crate::error::{ErrorKind, Result};
 use crate::events::Listener;
 use crate::model::Event;
-use crate::runtime::blocking;
+use crate::runtime::{blocking, forked};
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 use tokio::sync::Mutex;
@@ -14,7 +14,9 @@ pub struct EventStream {
     /// Weak: a stream that somebody still waits on does not keep an engine that nobody else has.
     inner: Weak<Inner>,
     owner: Option<String>,
-    listener: Listener,
+    /// None in a process that was forked after the engine was opened.
+    listener: Option<Listener>,
+    process: u32,
     state: Mutex<State>,
 }
 
@@ -28,7 +30,9 @@ struct State {
 
 impl EventStream {
     pub(super) fn new(inner: Arc<Inner>, owner: Option<String>) -> Self {
-        Self { listener: inner.bell.listen(), inner: Arc::downgrade(&inner), owner, state: Mutex::default() }
+        // A thread that did not come along in the fork may hold the bell's lock.
+        let listener = (!inner.runtime.is_forked()).then(|| inner.bell.listen());
+        Self { listener, inner: Arc::downgrade(&inner), owner, process: std::process::id(), state: Mutex::default() }
     }
 
     /// Waits for the next event; none after shutdown. A cancelled wait loses nothing. Errors: InvalidInput (the owner).
@@ -36,10 +40,11 @@ impl EventStream {
         if let Some(owner) = &self.owner {
             scope::check(owner)?;
         }
+        let Some(listener) = self.listener.as_ref().filter(|_| self.process == std::process::id()) else { return Err(forked()) };
         let mut state = self.state.lock().await;
         loop {
             if state.held.is_none() {
-                state.held = self.listener.next().await?;
+                state.held = listener.next().await?;
             }
             let Some(event) = &state.held else { return Ok(None) };
             let is_theirs = match (self.owner.as_deref(), account_of(event)) {
@@ -70,6 +75,15 @@ impl EventStream {
             Ok(ids) => Ok(Some(ids.contains(&id))),
             Err(error) if error.kind() == ErrorKind::Closed => Ok(None),
             Err(error) => Err(error),
+        }
+    }
+}
+
+impl Drop for EventStream {
+    fn drop(&mut self) {
+        if self.process != std::process::id() {
+            // As at its making: letting go takes a lock.
+            std::mem::forget(self.listener.take());
         }
     }
 }

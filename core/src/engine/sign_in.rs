@@ -89,6 +89,15 @@ impl LoopbackSignIn {
     }
 }
 
+impl Drop for LoopbackSignIn {
+    fn drop(&mut self) {
+        if self.inner.runtime.is_forked() {
+            // To close the port here would take it from the parent's list of ports to watch, which both have.
+            std::mem::forget(self.browser.clone());
+        }
+    }
+}
+
 impl Ended {
     pub(super) fn with(outcome: &Result<Account>) -> Self {
         outcome.as_ref().map_or(Self::Refused, |account| Self::In(account.id.clone()))

@@ -38,7 +38,7 @@ pub enum AccountKind {
 }
 
 /// A sign-in to start.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ConnectRequest {
     /// Your own opaque key of the person or team that owns the account, 1 to 200 characters.
@@ -60,7 +60,7 @@ pub struct ConnectRequest {
 }
 
 /// An organisation to connect, by its administrator.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TenantRequest {
     /// As in `ConnectRequest`.
@@ -73,7 +73,7 @@ pub struct TenantRequest {
 }
 
 /// A person to get to know without touching any data: `openid profile User.Read`, nothing lasting.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct LinkRequest {
     /// Your own key of that person, 1 to 200 characters.
@@ -102,12 +102,6 @@ pub struct Approval {
     pub sheet: String,
 }
 
-impl std::fmt::Debug for Approval {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Approval").field("account_id", &self.account_id).field("expires_at", &self.expires_at).finish_non_exhaustive()
-    }
-}
-
 /// A started sign-in. Send the person to `url`; keep `binding` in that person's session and hand it to `finish_connect`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SignIn {
@@ -118,15 +112,8 @@ pub struct SignIn {
     pub expires_at: SystemTime,
 }
 
-// The URL carries `state`, the binding is a secret: neither may reach a log through Debug.
-impl std::fmt::Debug for SignIn {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SignIn").field("expires_at", &self.expires_at).finish_non_exhaustive()
-    }
-}
-
 /// A connected Microsoft 365 account.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
     pub id: String,
     pub owner: String,

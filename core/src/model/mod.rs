@@ -8,6 +8,7 @@ mod keeping;
 mod message;
 mod news;
 mod permission;
+mod printed;
 mod receipt;
 
 pub use account::{Account, AccountFilter, AccountKind, AccountState, Approval, ConnectRequest, Feature, LinkRequest, SignIn, TenantRequest};

@@ -7,8 +7,19 @@ use uniffi_meta::{DefaultValueMetadata as Default, LiteralMetadata as Literal, M
 
 pub const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../src/tidings.udl");
 
-/// Fields that no text form may show.
-const SECRET: [(&str, &str); 5] = [("SignIn", "url"), ("SignIn", "binding"), ("Approval", "url"), ("Approval", "binding"), ("Config", "ca_certificates")];
+/// Fields that no text form may show: links with their `state`, bindings, what the host keeps at an account, and a private key that somebody puts among
+/// certificates by mistake. What is a `Secret`, a `RootKey` or a `ClientCertificate` shows nothing anyway.
+const SECRET: [(&str, &str); 9] = [
+    ("SignIn", "url"),
+    ("SignIn", "binding"),
+    ("Approval", "url"),
+    ("Approval", "binding"),
+    ("Config", "ca_certificates"),
+    ("ConnectRequest", "context"),
+    ("TenantRequest", "context"),
+    ("LinkRequest", "context"),
+    ("Account", "context"),
+];
 
 pub struct Contract {
     pub functions: Vec<Function>,
@@ -74,7 +85,16 @@ impl Contract {
 
     /// Records that calls take, or that they answer with.
     pub fn crossing(&self, inward: bool) -> Vec<&str> {
-        let mut found: Vec<&Record> = vec![];
+        self.reached(inward).0.iter().map(|r| r.name.as_str()).collect()
+    }
+
+    /// Whether calls take this enum with data.
+    pub fn taken(&self, union: &str) -> bool {
+        self.reached(true).1.iter().any(|u| u.name == union)
+    }
+
+    fn reached(&self, inward: bool) -> (Vec<&Record>, Vec<&Enum>) {
+        let (mut found, mut unions): (Vec<&Record>, Vec<&Enum>) = (vec![], vec![]);
         let calls = self.objects.iter().flat_map(|o| {
             let outs = o.methods.iter().filter_map(|m| m.return_type.as_ref());
             let ins = o.methods.iter().flat_map(|m| &m.inputs).chain(o.constructors.iter().flat_map(|c| &c.inputs)).map(|i| &i.ty);
@@ -90,10 +110,13 @@ impl Contract {
                     open.extend(record.fields.iter().map(|f| &f.ty));
                 }
             } else if let Some(union) = self.unions.iter().find(|u| Some(u.name.as_str()) == name_of(ty)) {
-                open.extend(union.variants.iter().flat_map(|v| &v.fields).map(|f| &f.ty));
+                if !unions.contains(&union) {
+                    unions.push(union);
+                    open.extend(union.variants.iter().flat_map(|v| &v.fields).map(|f| &f.ty));
+                }
             }
         }
-        found.iter().map(|r| r.name.as_str()).collect()
+        (found, unions)
     }
 
     /// Records that hold objects are equal only to themselves.

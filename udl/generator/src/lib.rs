@@ -3,16 +3,19 @@
 //! - `contract.rs` the UDL as this crate sees it, and the few rules by which a face follows from it
 //! - `python.rs`   PyO3 glue · `pyi.rs` the Python stub
 //! - `node.rs`     N-API glue · `dts.rs` the TypeScript declarations
+//! - `printed.rs`  what text forms may show, for Kotlin and Swift
 
 mod contract;
 mod dts;
 mod node;
+mod printed;
 mod pyi;
 mod python;
 
 pub use contract::Contract;
 pub use dts::dts;
 pub use node::glue as node_glue;
+pub use printed::{Form, Printed, printed, swift_texts};
 pub use pyi::pyi;
 pub use python::glue as python_glue;
 

@@ -132,6 +132,7 @@ fn object(contract: &Contract, o: &Object, blocking: bool) -> String {
     async fn __aexit__(&self, _exc: Py<PyTuple>) -> PyResult<()> { self.0.shutdown().await; Ok(()) }\n"
         };
     }
+    body += &format!("fn __reduce_ex__(&self, _protocol: &Bound<'_, PyAny>) -> PyResult<()> {{ Err(uncopied({class:?}, BOUND)) }}\n");
     let (docs, name) = (docs(&o.meta.docstring), &o.meta.name);
     let remember = if o.is_closable() { "at_exit::remember" } else { "" };
     let mut out = format!("object!({docs}Py{class} {name} {class:?} ahead({}) at_exit({remember}));\n#[pymethods]\nimpl Py{class} {{\n    {body}}}\n", ahead.unwrap_or_default());

@@ -1,6 +1,7 @@
 //! `tidings-bindgen LIBRARY KOTLIN_FOLDER SWIFT_FOLDER`: writes the Kotlin and Swift sources of a built library.
 
 use camino::Utf8PathBuf;
+use tidings_generator::{Contract, printed, swift_texts};
 use uniffi_bindgen::bindings::{GenerateOptions, TargetLanguage, generate_with_bindgen_paths};
 use uniffi_bindgen::{BindgenPaths, BindgenPathsLayer};
 
@@ -12,16 +13,6 @@ impl BindgenPathsLayer for Here {
         Some(env!("CARGO_MANIFEST_DIR").into())
     }
 }
-
-/// UniFFI prints every field of a record; link and binding must not reach a log. The record, what its text begins with, its other fields.
-const SECRET: [(&str, &str, &[&str]); 3] = [
-    // Somebody puts a private key among the certificates by mistake.
-    (
-        "Config",
-        "clientSecret, certificate, proxy, caCertificates",
-        &["dataDir", "clientId", "cloud", "tenant", "apps", "content", "sendTimeoutMs", "signInSeconds", "pageSize", "folders", "allowTls12", "onCopiedStore"],
-    ),
-    ("SignIn", "url, binding", &["expiresAt"]), ("Approval", "url, binding", &["accountId", "expiresAt"])];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -35,17 +26,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         generate_with_bindgen_paths(options, paths)?;
     }
     let (mut kotlin, mut swift) = (Source::read(format!("{kotlin}/dev/tidings/tidings.kt"))?, Source::read(format!("{swift}/Tidings.swift"))?);
-    for (record, hidden, shown) in SECRET {
-        let parts = |equals: &str, value: fn(&str) -> String| {
-            let hidden = hidden.split(", ").map(|field| format!("{field}{equals}…"));
-            hidden.chain(shown.iter().map(|field| format!("{field}{equals}{}", value(field)))).collect::<Vec<_>>().join(", ")
-        };
-        kotlin.mark(&format!("data class {record} ("), "    companion object\n", &format!("    override fun toString() = \"{record}({})\"\n\n", parts("=", |f| format!("${f}"))))?;
-        swift.text += &format!(
-            "\nextension {record}: CustomStringConvertible, CustomDebugStringConvertible {{\n    public var description: String {{ \"{record}({})\" }}\n    public var debugDescription: String {{ description }}\n}}\n",
-            parts(": ", |f| format!("\\({f})"))
-        );
+    // UniFFI prints every field of a record; secrets must not reach a log.
+    let contract = Contract::read()?;
+    for it in printed(&contract) {
+        let text = format!("override fun toString() = \"{}\"\n\n", it.in_kotlin());
+        match &it.of {
+            None => kotlin.mark(&[&format!("data class {} (", it.name), "    companion object\n"], &format!("    {text}"))?,
+            Some(of) => kotlin.mark(&[&format!("sealed class {of} {{"), &format!("data class {}(", it.name), "        companion object\n"], &format!("        {text}"))?,
+        }
     }
+    swift.text += &swift_texts(&contract);
     kotlin.write()?;
     swift.write()?;
     Ok(())
@@ -62,11 +52,13 @@ impl Source {
         Ok(Self { file, text })
     }
 
-    /// Puts `what` in front of the first `before` after `start`.
-    fn mark(&mut self, start: &str, before: &str, what: &str) -> Result<(), String> {
-        let from = self.text.find(start).ok_or_else(|| format!("{start} is not where it used to be"))?;
-        let at = self.text.get(from..).and_then(|rest| rest.find(before)).ok_or_else(|| format!("{start} has no {before}"))?;
-        self.text.insert_str(from + at, what);
+    /// Puts `what` in front of the last of `places`, each of which is looked for after the one before.
+    fn mark(&mut self, places: &[&str], what: &str) -> Result<(), String> {
+        let mut at = 0;
+        for place in places {
+            at += self.text.get(at..).and_then(|rest| rest.find(place)).ok_or_else(|| format!("{} is not where it used to be", places.join(" … ")))?;
+        }
+        self.text.insert_str(at, what);
         Ok(())
     }
 

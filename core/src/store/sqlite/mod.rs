@@ -8,6 +8,7 @@ mod ending;
 mod fault;
 mod files;
 mod folders;
+mod forks;
 mod health;
 mod integrity;
 mod keys;
@@ -87,6 +88,7 @@ pub struct SqliteStore {
 impl SqliteStore {
     /// Opens the store in `data_dir`, making folder and file if there are none. A write waits for other processes up to `busy_timeout`.
     pub fn open(data_dir: &Path, busy_timeout: Duration) -> Result<Self> {
+        forks::check()?;
         let file = files::prepare(data_dir)?;
         let sharing = locking::prove(file.parent().unwrap_or(&file))?;
         let presence = Presence::enter(&file, sharing)?;
@@ -116,6 +118,7 @@ impl SqliteStore {
     /// A small fact of the store in this folder, without opening the engine and without changing anything. None when there is no store, or no such fact.
     pub fn peek(data_dir: &Path, name: &str) -> Result<Option<Vec<u8>>> {
         let Some(file) = files::find(data_dir)? else { return Ok(None) };
+        forks::check()?;
         let look = || {
             let sharing = locking::prove(file.parent().unwrap_or(&file))?;
             let connection = open::open_reader(&file, sharing, PEEK_WAIT)?;
@@ -171,7 +174,7 @@ impl SqliteStore {
 
     fn check(&self) -> Result<()> {
         if std::process::id() != self.process {
-            return Err(Error::new(ErrorKind::Forked, "The process was forked after the store was opened. Open an engine of its own in the child."));
+            return Err(crate::runtime::forked());
         }
         if self.closed.load(Ordering::SeqCst) { Err(closed()) } else { Ok(()) }
     }

@@ -2,12 +2,14 @@
 //! log, and it is the lock of another kind where the file system keeps none.
 
 use super::files::{self, FILE, PROBE};
+use super::forks::Opened;
 use super::locking::Sharing;
 use crate::error::{Error, ErrorKind, Result};
 use crate::random;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 const PREFIX: &str = "-open-";
@@ -22,6 +24,7 @@ pub struct Presence {
     process: u32,
     /// Locked for as long as it is open.
     _file: File,
+    _opened: Opened,
 }
 
 /// What a file of presence says.
@@ -36,6 +39,16 @@ struct Who {
     /// The number of this very file: a copy of it is nobody.
     file: String,
     alone: bool,
+    /// Which copy of this library in that process; empty in files of versions that did not say.
+    copy: String,
+}
+
+/// Two copies of this library in one process, as of two class loaders or two installed packages, do not know of each other's handles, and POSIX gives up all
+/// locks of a process with the first handle that is closed.
+fn copy() -> Result<String> {
+    static COPY: OnceLock<String> = OnceLock::new();
+    let fresh = random::token::<12>()?;
+    Ok(COPY.get_or_init(|| fresh).clone())
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -68,6 +81,8 @@ impl Presence {
 
     fn make(main: &Path, sharing: Sharing) -> Result<(Self, Who)> {
         let name = random::token::<12>()?;
+        let copy = copy()?;
+        let opened = Opened::count()?;
         // Under another name until it is locked and whole.
         let draft = main.with_file_name(format!("{PROBE}{name}"));
         let path = main.with_file_name(format!("{FILE}{PREFIX}{name}"));
@@ -75,7 +90,7 @@ impl Presence {
             let mut file = files::private_file().read(true).write(true).create_new(true).open(&draft)?;
             // Without locks the words in it must do.
             let _ = file.try_lock();
-            let who = Who::here(&file, sharing == Sharing::Alone)?;
+            let who = Who::here(&file, sharing == Sharing::Alone, &copy)?;
             file.write_all(who.text().as_bytes())?;
             std::fs::rename(&draft, &path)?;
             Ok((file, who))
@@ -84,7 +99,7 @@ impl Presence {
             let _ = std::fs::remove_file(&draft);
             files::unwritable(e)
         })?;
-        Ok((Self { path, process: std::process::id(), _file: file }, who))
+        Ok((Self { path, process: std::process::id(), _file: file, _opened: opened }, who))
     }
 
     fn look_around(&self, main: &Path, own: &Who) -> Result<()> {
@@ -95,10 +110,15 @@ impl Presence {
             }
             let Ok(text) = std::fs::read_to_string(&path) else { continue };
             let Some(who) = Who::parse(&text) else { continue };
-            if who.is_process(own) {
-                continue;
-            }
             let busy = |why: String| Err(Error::new(ErrorKind::StoreBusy, why));
+            if who.is_process(own) {
+                // A file that nobody holds was left by an earlier process of the same number.
+                if who.copy == own.copy || is_locked(&path) != Some(true) {
+                    continue;
+                }
+                return busy("The store is open in this process already, with another copy of the Tidings library (another class loader, or a second installed package). Use one copy, \
+                             or close the store there first.".to_owned());
+            }
             match life(&path, &who, own, keeps_locks) {
                 Life::Gone => {
                     let _ = std::fs::remove_file(&path);
@@ -180,7 +200,7 @@ fn is_local(_: &Path) -> bool {
 }
 
 impl Who {
-    fn here(file: &File, alone: bool) -> std::io::Result<Self> {
+    fn here(file: &File, alone: bool, copy: &str) -> std::io::Result<Self> {
         let line = |path: &str| std::fs::read_to_string(path).unwrap_or_default().trim().to_owned();
         let space = std::fs::read_link("/proc/self/ns/pid").unwrap_or_default().to_string_lossy().into_owned();
         Ok(Self {
@@ -190,6 +210,7 @@ impl Who {
             process: format!("{} {}", std::process::id(), began(std::process::id())),
             file: file_number(file)?,
             alone,
+            copy: copy.to_owned(),
         })
     }
 
@@ -198,15 +219,15 @@ impl Who {
     }
 
     fn text(&self) -> String {
-        let Self { boot, machine, space, process, file, alone } = self;
-        format!("tidings open 1\nboot {boot}\nmachine {machine}\nspace {space}\nprocess {process}\nfile {file}\nalone {alone}\n")
+        let Self { boot, machine, space, process, file, alone, copy } = self;
+        format!("tidings open 1\nboot {boot}\nmachine {machine}\nspace {space}\nprocess {process}\nfile {file}\nalone {alone}\ncopy {copy}\n")
     }
 
     fn parse(text: &str) -> Option<Self> {
         let mut lines = text.lines();
         let mut next = |name: &str| lines.next()?.strip_prefix(name).map(|rest| rest.trim().to_owned());
         next("tidings open 1")?;
-        Some(Self { boot: next("boot")?, machine: next("machine")?, space: next("space")?, process: next("process")?, file: next("file")?, alone: next("alone")? == "true" })
+        Some(Self { boot: next("boot")?, machine: next("machine")?, space: next("space")?, process: next("process")?, file: next("file")?, alone: next("alone")? == "true", copy: next("copy").unwrap_or_default() })
     }
 }
 
@@ -231,4 +252,28 @@ fn file_number(file: &File) -> std::io::Result<String> {
 #[cfg(not(unix))]
 fn file_number(_: &File) -> std::io::Result<String> {
     Ok(String::new())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_copy_of_the_library_in_this_process_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let main = folder.path().join(FILE);
+        let ours = Presence::enter(&main, Sharing::Shared).unwrap();
+        let again = Presence::enter(&main, Sharing::Shared).unwrap();
+        drop(again);
+        let text = std::fs::read_to_string(&ours.path).unwrap();
+        std::fs::write(&ours.path, text.replace(&copy().unwrap(), "another")).unwrap();
+        let error = Presence::enter(&main, Sharing::Shared).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::StoreBusy);
+        assert!(error.reason().contains("another copy of the Tidings library"), "{error}");
+        // What an earlier process of the same number left does not stand in the way.
+        let left = std::fs::read(&ours.path).unwrap();
+        drop(ours);
+        std::fs::write(folder.path().join(format!("{FILE}{PREFIX}left")), left).unwrap();
+        Presence::enter(&main, Sharing::Shared).unwrap();
+    }
 }

@@ -1,0 +1,55 @@
+//! Settings as `Debug` prints them: they end up in logs before anybody has checked them.
+
+use super::{App, Cloud, Config};
+use crate::secret::shown;
+use std::fmt;
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { data_dir, client_id, cloud, client_secret, certificate, tenant, apps, content, on_copied_store, send_timeout_ms, sign_in_seconds, page_size, folders, allow_tls12, proxy, ca_certificates } = self;
+        f.debug_struct("Config")
+            .field("data_dir", &shown(data_dir))
+            .field("client_id", &shown(client_id))
+            .field("cloud", cloud)
+            .field("client_secret", client_secret)
+            .field("certificate", certificate)
+            .field("tenant", &shown(tenant))
+            .field("apps", apps)
+            .field("content", content)
+            .field("on_copied_store", on_copied_store)
+            .field("send_timeout_ms", send_timeout_ms)
+            .field("sign_in_seconds", sign_in_seconds)
+            .field("page_size", page_size)
+            .field("folders", &folders.iter().map(|folder| shown(folder)).collect::<Vec<_>>())
+            .field("allow_tls12", allow_tls12)
+            .field("proxy", proxy)
+            // Whoever puts a private key there by mistake does not find it in a log.
+            .field("ca_certificates", &ca_certificates.as_ref().map(|_| "…"))
+            .finish()
+    }
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, client_id, client_secret, certificate, tenant } = self;
+        f.debug_struct("App")
+            .field("name", &shown(name))
+            .field("client_id", &shown(client_id))
+            .field("client_secret", client_secret)
+            .field("certificate", certificate)
+            .field("tenant", &shown(tenant))
+            .finish()
+    }
+}
+
+impl fmt::Debug for Cloud {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Public => f.write_str("Public"),
+            Self::UsGov => f.write_str("UsGov"),
+            Self::UsGovDod => f.write_str("UsGovDod"),
+            Self::China => f.write_str("China"),
+            Self::Custom { login, graph } => f.debug_struct("Custom").field("login", &shown(login)).field("graph", &shown(graph)).finish(),
+        }
+    }
+}
