@@ -1762,12 +1762,13 @@ class Engine:
     @overload
     async def outbox(self, *, owner: str | None = ..., account_id: str | None = ..., state: _SendState | None = ..., limit: int = ...) -> list[Receipt]: ...
     async def cancel(self, receipt_id: str, owner: str | None = ...) -> Receipt:
-        """Takes a send back that is provably unsent, and its draft out of the mailbox if one was made. What is cancelled already stays so. With `owner`, a
-        send of another owner is NotFound. Errors: NotFound, Conflict when it was sent, is being sent, may have been sent, or failed."""
+        """Takes a send back that is provably unsent, and its draft out of the mailbox if one was made. What is cancelled already stays so. A parked send ends
+        as `unknown`: it does not leave from here, and the original of the store may have sent it. With `owner`, a send of another owner is NotFound.
+        Errors: NotFound, Conflict when it was sent, is being sent, may have been sent, or failed."""
     async def retry(self, receipt_id: str, even_if_unknown: bool = ..., owner: str | None = ...) -> Receipt:
         """Sends a failed one again, without its deadline; the receipt is `queued`, and delivery goes on in the background. With `even_if_unknown` also one that
-        may have been sent: a mail is looked for once more first, a chat message is posted again. With `owner`, a send of another owner is NotFound.
-        Errors: NotFound, Conflict when it is not failed, NotConnected, NeedsReconnect, ConsentMissing, StoreBusy."""
+        may have been sent: a mail is looked for once more first, a chat message is posted again. A parked send is let go by that as well. With `owner`, a
+        send of another owner is NotFound. Errors: NotFound, Conflict when it is not failed, NotConnected, NeedsReconnect, ConsentMissing, StoreBusy."""
     async def sync(self, account_id: str, owner: str | None = ...) -> SyncReport:
         """Brings the account's folders up to date. Each page is stored with its cursor in one transaction; a cancelled call stops after a page and loses nothing.
         Source: Graph, message: delta. Errors: NotFound (of another owner), NotConnected, NeedsReconnect, ConsentMissing, Throttled, Network, Upstream, LinkRejected."""
@@ -1924,12 +1925,13 @@ class BlockingEngine:
     @overload
     def outbox(self, *, owner: str | None = ..., account_id: str | None = ..., state: _SendState | None = ..., limit: int = ...) -> list[Receipt]: ...
     def cancel(self, receipt_id: str, owner: str | None = ...) -> Receipt:
-        """Takes a send back that is provably unsent, and its draft out of the mailbox if one was made. What is cancelled already stays so. With `owner`, a
-        send of another owner is NotFound. Errors: NotFound, Conflict when it was sent, is being sent, may have been sent, or failed."""
+        """Takes a send back that is provably unsent, and its draft out of the mailbox if one was made. What is cancelled already stays so. A parked send ends
+        as `unknown`: it does not leave from here, and the original of the store may have sent it. With `owner`, a send of another owner is NotFound.
+        Errors: NotFound, Conflict when it was sent, is being sent, may have been sent, or failed."""
     def retry(self, receipt_id: str, even_if_unknown: bool = ..., owner: str | None = ...) -> Receipt:
         """Sends a failed one again, without its deadline; the receipt is `queued`, and delivery goes on in the background. With `even_if_unknown` also one that
-        may have been sent: a mail is looked for once more first, a chat message is posted again. With `owner`, a send of another owner is NotFound.
-        Errors: NotFound, Conflict when it is not failed, NotConnected, NeedsReconnect, ConsentMissing, StoreBusy."""
+        may have been sent: a mail is looked for once more first, a chat message is posted again. A parked send is let go by that as well. With `owner`, a
+        send of another owner is NotFound. Errors: NotFound, Conflict when it is not failed, NotConnected, NeedsReconnect, ConsentMissing, StoreBusy."""
     def sync(self, account_id: str, owner: str | None = ...) -> SyncReport:
         """Brings the account's folders up to date. Each page is stored with its cursor in one transaction; a cancelled call stops after a page and loses nothing.
         Source: Graph, message: delta. Errors: NotFound (of another owner), NotConnected, NeedsReconnect, ConsentMissing, Throttled, Network, Upstream, LinkRejected."""
