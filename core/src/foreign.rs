@@ -53,7 +53,7 @@ impl Secrets {
     }
 
     /// As [`shares`](Self::shares), for many ids and links, which are opaque and may well name the same person as a token does: only what proves
-    /// something counts, a token's signature or an opaque secret, as it is or in base64.
+    /// something counts, a token's signature or an opaque secret, in the encodings of which an id or a name can be made.
     pub fn proofs(&self) -> Proofs {
         let mut known = HashSet::new();
         for secret in &self.0 {
@@ -62,18 +62,30 @@ impl Secrets {
                 [_, _, signature] => signature,
                 _ => secret.as_str(),
             };
-            known.extend(std::iter::once(plain(proof)).chain(shifted(proof.as_bytes())).flat_map(|form| runs(&form)));
+            let hex = |start: &str| proof.bytes().map(|b| format!("{start}{b:02x}")).collect::<String>();
+            let decimal = proof.bytes().map(|b| b.to_string()).collect();
+            for form in [plain(proof), hex(""), hex("00"), hex("u00"), hex("x"), decimal].into_iter().chain(shifted(proof.as_bytes())) {
+                let backwards: String = form.chars().rev().collect();
+                known.extend(short_runs(&form));
+                known.extend(short_runs(&backwards));
+            }
         }
         Proofs(known)
     }
 }
 
 /// Runs of the proving parts of secrets.
-pub struct Proofs(HashSet<String>);
+pub struct Proofs(HashSet<[u8; RUN]>);
+
+impl fmt::Debug for Proofs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Proofs(…)")
+    }
+}
 
 impl Proofs {
     pub fn are_in(&self, text: &str) -> bool {
-        !self.0.is_empty() && runs(&plain(text)).iter().any(|run| self.0.contains(run))
+        !self.0.is_empty() && short_runs(&plain(text)).any(|run| self.0.contains(&run))
     }
 }
 
@@ -84,6 +96,11 @@ fn plain(text: &str) -> String {
 
 fn runs(text: &str) -> Vec<String> {
     (0..text.len().saturating_sub(RUN - 1)).filter_map(|at| text.get(at..at + RUN).map(str::to_owned)).collect()
+}
+
+/// As [`runs`], without a text of its own for each.
+fn short_runs(text: &str) -> impl Iterator<Item = [u8; RUN]> + '_ {
+    text.as_bytes().windows(RUN).filter_map(|run| run.try_into().ok())
 }
 
 /// The text as it is, backwards, in the byte order of a GUID, and what it says if it is an encoding of another one.

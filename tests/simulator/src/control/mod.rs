@@ -83,6 +83,7 @@ pub async fn handle(shared: &Shared, call: &Call) -> Answer {
             true => Ok(json!({})),
             false => Err(format!("no such fault: {}", named(&ask))),
         },
+        ("POST", ["secrets", "find"]) => world.secrets.find(&ask),
         ("POST", ["limits"]) => Ok(world.limits.set(&ask)),
         ("POST", ["oddities"]) => oddities(world, &ask),
         ("GET", ["oddities"]) => Ok(json!(world.oddities)),
