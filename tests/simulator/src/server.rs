@@ -244,8 +244,8 @@ async fn process(shared: Arc<Shared>, line: Arc<Mutex<Line>>, call: Call, mut ar
         _ if lost => Reply::Cut,
         Some(Action::CutBody(bytes)) => Reply::Part(answer, bytes),
         action => {
-            let slip = match &action {
-                Some(Action::Slip(slip)) => Some(slip),
+            let slip = match (&action, &arrival.hit) {
+                (Some(Action::Slip(slip)), Some(hit)) => Some((slip, hit.label.as_str())),
                 _ => None,
             };
             let mut line = line.lock().unwrap_or_else(|e| e.into_inner());

@@ -38,8 +38,8 @@ impl Slip {
     }
 
     /// The answer before this one, which is kept for the next request. The first is given twice: once here, and once more after it.
-    fn pass(&self, last: &mut Option<Answer>, call: &Call, answer: Answer) -> Answer {
-        let Some(mut given) = last.replace(answer.clone()) else { return answer };
+    fn pass(&self, last: Option<Answer>, call: &Call, answer: Answer) -> Answer {
+        let Some(mut given) = last else { return answer };
         let own = call.header("client-request-id").map(String::from);
         if !matches!(self.ids, Ids::Kept) {
             given.headers.retain(|(name, _)| !name.eq_ignore_ascii_case("client-request-id"));
@@ -60,15 +60,16 @@ pub struct Line {
 
 impl Line {
     /// What is written in place of `answer`. Once a connection has slipped, it stays so until it is closed.
-    pub fn pass(&mut self, world: &mut World, call: &Call, slip: Option<&Slip>, answer: Answer) -> Answer {
-        if let Some(slip) = slip.filter(|slip| slip.everybody) {
-            return slip.pass(&mut world.slipped, call, answer);
+    pub fn pass(&mut self, world: &mut World, call: &Call, slip: Option<(&Slip, &str)>, answer: Answer) -> Answer {
+        if let Some((slip, fault)) = slip.filter(|(slip, _)| slip.everybody) {
+            let last = world.slipped.insert(fault.to_string(), answer.clone());
+            return slip.pass(last, call, answer);
         }
-        if let Some(slip) = slip {
+        if let Some((slip, _)) = slip {
             self.slip.get_or_insert_with(|| slip.clone());
         }
         match &self.slip {
-            Some(slip) => slip.pass(&mut self.last, call, answer),
+            Some(slip) => slip.pass(self.last.replace(answer.clone()), call, answer),
             None => answer,
         }
     }
@@ -109,15 +110,20 @@ impl Other {
                 let token = world.entra.token_of(world.people.find(address)?)?;
                 other.headers.retain(|(name, _)| !name.eq_ignore_ascii_case("authorization"));
                 other.headers.push(("authorization".into(), format!("Bearer {token}")));
+                // Ids of folders are each mailbox's own.
+                other.path = in_folder(&call.path, "inbox").unwrap_or(other.path);
             }
-            Other::Folder(folder) => {
-                let (before, after) = call.path.split_once("/mailFolders/")?;
-                let rest = after.split_once('/').map(|(_, rest)| format!("/{rest}")).unwrap_or_default();
-                other.path = format!("{before}/mailFolders/{folder}{rest}");
-            }
+            Other::Folder(folder) => other.path = in_folder(&call.path, folder)?,
         }
         Some(other)
     }
+}
+
+/// The path with another folder in it; None: it leads into none.
+fn in_folder(path: &str, folder: &str) -> Option<String> {
+    let (before, after) = path.split_once("/mailFolders/")?;
+    let rest = after.split_once('/').map(|(_, rest)| format!("/{rest}")).unwrap_or_default();
+    Some(format!("{before}/mailFolders/{folder}{rest}"))
 }
 
 /// What is wrong with the items of an answer to a `$batch`.

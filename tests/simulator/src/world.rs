@@ -60,8 +60,8 @@ pub struct World {
     pub profiles: HashMap<usize, Profile>,
     pub faults: Faults,
     pub secrets: Secrets,
-    /// The answer that the next request of `slip: "everybody"` is given.
-    pub slipped: Option<Answer>,
+    /// The answers that the next requests of `slip: "everybody"` are given, by fault.
+    pub slipped: HashMap<String, Answer>,
     pub limits: Limits,
     pub ledger: Ledger,
     pub record: Record,
@@ -105,7 +105,7 @@ impl World {
             profiles: HashMap::new(),
             faults: Faults::default(),
             secrets: Secrets::default(),
-            slipped: None,
+            slipped: HashMap::new(),
             limits: Limits::default(),
             ledger: Ledger::default(),
             record,

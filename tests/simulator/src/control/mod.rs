@@ -77,6 +77,7 @@ pub async fn handle(shared: &Shared, call: &Call) -> Answer {
         ("POST", ["faults"]) => world.faults.add(&ask).map(|id| json!({"id": id})),
         ("DELETE", ["faults"]) => {
             world.faults.clear();
+            world.slipped.clear();
             Ok(json!({}))
         }
         ("POST", ["faults", "release"]) => match world.faults.release(&named(&ask)) {
