@@ -104,6 +104,10 @@ impl Other {
             return None;
         }
         let mut other = call.clone();
+        // A place in one list is none in another.
+        if ["deltatoken", "skiptoken"].iter().any(|token| call.query.contains(token)) {
+            other.query.clear();
+        }
         match self {
             Other::Request => return None,
             Other::Person(address) => {
