@@ -55,26 +55,19 @@ impl Secrets {
     /// As [`shares`](Self::shares), for many ids and links, which are opaque and may well name the same person as a token does: only what proves
     /// something counts, a token's signature or an opaque secret, in the encodings of which an id or a name can be made.
     pub fn proofs(&self) -> Proofs {
-        let mut known = HashSet::new();
-        for secret in &self.0 {
-            let parts: Vec<&str> = secret.split('.').collect();
-            let proof = match parts.as_slice() {
-                [_, _, signature] => signature,
-                _ => secret.as_str(),
-            };
-            let hex = |start: &str| proof.bytes().map(|b| format!("{start}{b:02x}")).collect::<String>();
-            let decimal = proof.bytes().map(|b| b.to_string()).collect();
-            for form in [plain(proof), hex(""), hex("00"), hex("u00"), hex("x"), decimal].into_iter().chain(shifted(proof.as_bytes())) {
-                let backwards: String = form.chars().rev().collect();
-                known.extend(short_runs(&form));
-                known.extend(short_runs(&backwards));
-            }
-        }
-        Proofs(known)
+        Proofs::of(self.0.iter().map(|secret| match secret.split('.').collect::<Vec<_>>().as_slice() {
+            [_, _, signature] => signature,
+            _ => secret.as_str(),
+        }))
+    }
+
+    /// As [`shares`](Self::shares), for many names and scopes: all of each secret counts, in the encodings that a name can be made of.
+    pub fn parts(&self) -> Proofs {
+        Proofs::of(self.0.iter().map(|secret| secret.as_str()))
     }
 }
 
-/// Runs of the proving parts of secrets.
+/// Runs of secrets, in both directions.
 pub struct Proofs(HashSet<[u8; RUN]>);
 
 impl fmt::Debug for Proofs {
@@ -84,6 +77,26 @@ impl fmt::Debug for Proofs {
 }
 
 impl Proofs {
+    fn of<'a>(texts: impl Iterator<Item = &'a str>) -> Self {
+        let mut known = HashSet::new();
+        for text in texts {
+            let hex = |start: &str| {
+                text.bytes().fold(String::new(), |mut out, b| {
+                    out.push_str(start);
+                    out.extend([b >> 4, b & 15].into_iter().filter_map(|digit| char::from_digit(digit.into(), 16)));
+                    out
+                })
+            };
+            let decimal = text.bytes().map(|b| b.to_string()).collect();
+            for form in [plain(text), hex(""), hex("00"), hex("u00"), hex("x"), decimal].into_iter().chain(shifted(text.as_bytes())) {
+                let backwards: String = form.chars().rev().collect();
+                known.extend(short_runs(&form));
+                known.extend(short_runs(&backwards));
+            }
+        }
+        Self(known)
+    }
+
     pub fn are_in(&self, text: &str) -> bool {
         !self.0.is_empty() && short_runs(&plain(text)).any(|run| self.0.contains(&run))
     }

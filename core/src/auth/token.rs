@@ -68,18 +68,22 @@ pub struct Grant {
     pub answered_at: Option<SystemTime>,
     pub scopes: Option<Vec<String>>,
     pub lifetime: Duration,
+    /// What was sent for it and what came, which nothing that is shown may repeat.
+    pub secrets: Secrets,
 }
 
 impl Grant {
-    /// Scopes are stored in clear and shown, so none of them may repeat what was sent, or the tokens that came.
+    /// `secrets`: what was sent. Scopes are stored in clear and shown, so none of them may repeat it, or the tokens that came.
     fn without(mut self, mut secrets: Secrets) -> Self {
         secrets.add(self.access_token.shared());
         for token in [&self.refresh_token, &self.id_token].into_iter().flatten() {
             secrets.add_text(token);
         }
         if let Some(scopes) = &mut self.scopes {
-            scopes.retain(|scope| !secrets.shares(scope));
+            let parts = secrets.parts();
+            scopes.retain(|scope| !parts.are_in(scope));
         }
+        self.secrets = secrets;
         self
     }
 
