@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use std::collections::HashSet;
 use std::fmt;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
@@ -53,27 +54,68 @@ impl Secrets {
     }
 
     /// As [`shares`](Self::shares), for many ids and links, which are opaque and may well name the same person as a token does: only what proves
-    /// something counts, a token's signature or an opaque secret, as it is or in base64.
+    /// something counts, a token's signature or an opaque secret, in the encodings of which an id or a name can be made.
     pub fn proofs(&self) -> Proofs {
-        let mut known = HashSet::new();
-        for secret in &self.0 {
-            let parts: Vec<&str> = secret.split('.').collect();
-            let proof = match parts.as_slice() {
-                [_, _, signature] => signature,
-                _ => secret.as_str(),
-            };
-            known.extend(std::iter::once(plain(proof)).chain(shifted(proof.as_bytes())).flat_map(|form| runs(&form)));
-        }
-        Proofs(known)
+        Proofs::of(self.0.iter().map(|secret| match secret.split('.').collect::<Vec<_>>().as_slice() {
+            [_, _, signature] => signature,
+            _ => secret.as_str(),
+        }))
+    }
+
+    /// As [`shares`](Self::shares), for many names and scopes: all of each secret counts, in the encodings that a name can be made of.
+    pub fn parts(&self) -> Proofs {
+        Proofs::of(self.0.iter().map(|secret| secret.as_str()))
     }
 }
 
-/// Runs of the proving parts of secrets.
-pub struct Proofs(HashSet<String>);
+/// Runs of secrets, in both directions.
+pub struct Proofs(HashSet<[u8; RUN], BuildHasherDefault<RunHasher>>);
+
+/// Every id of a page is looked through, so the hash of a run costs two multiplications. Who could choose runs that collide would have to know the secret.
+#[derive(Default)]
+pub struct RunHasher(u64);
+
+impl Hasher for RunHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for part in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word.iter_mut().zip(part).for_each(|(to, from)| *to = *from);
+            self.0 = (self.0 ^ u64::from_le_bytes(word)).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29);
+        }
+    }
+
+    fn write_usize(&mut self, _length: usize) {} // always the same
+
+    fn finish(&self) -> u64 {
+        self.0.wrapping_mul(0x9E37_79B9_7F4A_7C15)
+    }
+}
+
+impl fmt::Debug for Proofs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Proofs(…)")
+    }
+}
 
 impl Proofs {
+    fn of<'a>(texts: impl Iterator<Item = &'a str>) -> Self {
+        let mut known = HashSet::default();
+        for text in texts {
+            let hex = text.bytes().flat_map(|b| [b >> 4, b & 15]).filter_map(|digit| char::from_digit(digit.into(), 16)).collect();
+            let decimal = text.bytes().map(|b| b.to_string()).collect();
+            // Both kinds of base64 are one where letters and digits alone count.
+            for form in [plain(text), hex, decimal].into_iter().chain(shifted(text.as_bytes()).into_iter().take(3)) {
+                let backwards: String = form.chars().rev().collect();
+                known.reserve(2 * form.len());
+                known.extend(short_runs(&form));
+                known.extend(short_runs(&backwards));
+            }
+        }
+        Self(known)
+    }
+
     pub fn are_in(&self, text: &str) -> bool {
-        !self.0.is_empty() && runs(&plain(text)).iter().any(|run| self.0.contains(run))
+        !self.0.is_empty() && short_runs(&plain(text)).any(|run| self.0.contains(&run))
     }
 }
 
@@ -84,6 +126,11 @@ fn plain(text: &str) -> String {
 
 fn runs(text: &str) -> Vec<String> {
     (0..text.len().saturating_sub(RUN - 1)).filter_map(|at| text.get(at..at + RUN).map(str::to_owned)).collect()
+}
+
+/// As [`runs`], without a text of its own for each.
+fn short_runs(text: &str) -> impl Iterator<Item = [u8; RUN]> + '_ {
+    text.as_bytes().windows(RUN).filter_map(|run| run.try_into().ok())
 }
 
 /// The text as it is, backwards, in the byte order of a GUID, and what it says if it is an encoding of another one.

@@ -12,7 +12,7 @@ use crate::foreign::RequestId;
 use crate::error::{Error, ErrorKind, Remedy, Result};
 use crate::json::{self, lenient};
 use crate::model::{Account, is_mail_address};
-use crate::pipeline::{AccessToken, Purpose, Request};
+use crate::pipeline::{Purpose, Request};
 use crate::trust::Identity;
 use serde::Deserialize;
 use std::time::Duration;
@@ -62,7 +62,7 @@ impl Auth {
         let profile = match attempt.aim {
             // Nothing but the identity was asked for, so Graph has nothing to say.
             Aim::Tenant => Profile { display_name: identity.address.rsplit_once('@').map(|(_, domain)| domain.to_owned()).unwrap_or_default(), ..Profile::default() },
-            _ => self.profile(&identity, grant.access_token.clone()).await?,
+            _ => self.profile(&identity, &grant).await?,
         };
         self.keep(attempt, identity, grant, profile).await
     }
@@ -96,7 +96,7 @@ impl Auth {
     }
 
     /// Address and name as the directory has them. They are for display, so a directory that does not answer is no reason to refuse a sign-in.
-    async fn profile(&self, identity: &Identity, token: AccessToken) -> Result<Profile> {
+    async fn profile(&self, identity: &Identity, grant: &Grant) -> Result<Profile> {
         #[derive(Default, Deserialize)]
         #[serde(default, rename_all = "camelCase")]
         struct Me {
@@ -112,7 +112,7 @@ impl Auth {
         let mut url = self.config.endpoints.graph.join("me").map_err(|_| Error::internal("The Graph address is not usable."))?;
         url.set_query(Some("$select=id,displayName,mail,userPrincipalName"));
         let mut request = Request::get(url, Purpose::Graph);
-        request.bearer = Some(token);
+        request.bearer = Some(grant.access_token.clone());
         request.max_wait = Duration::from_secs(5);
         let me = match self.pipeline.send(request).await {
             Ok(response) if response.status.is_success() => json::read::<Me>(&response.body).unwrap_or_default(),
@@ -122,7 +122,8 @@ impl Auth {
         if identity.tenant_id != PERSONAL_TENANT && me.id.as_ref().is_some_and(|id| !id.eq_ignore_ascii_case(&identity.user_id)) {
             return Err(Error::new(ErrorKind::TokenRejected, "The token opens another person's account than the one who signed in. Nothing was stored; start the sign-in again."));
         }
-        let first = |choices: [Option<String>; 3]| choices.into_iter().flatten().find(|t| !t.is_empty() && t.len() <= 1000).unwrap_or_default();
+        let secrets = grant.secrets.parts();
+        let first = |choices: [Option<String>; 3]| choices.into_iter().flatten().find(|t| !t.is_empty() && t.len() <= 1000 && !secrets.are_in(t)).unwrap_or_default();
         Ok(Profile {
             // A guest's user name is no address; what the person signed in with is.
             address: first([me.mail.filter(|a| is_mail_address(a)), me.user_principal_name.filter(|a| is_mail_address(a)), Some(identity.address.clone()).filter(|a| is_mail_address(a))]),

@@ -68,9 +68,25 @@ pub struct Grant {
     pub answered_at: Option<SystemTime>,
     pub scopes: Option<Vec<String>>,
     pub lifetime: Duration,
+    /// What was sent for it and what came, which nothing that is shown may repeat.
+    pub secrets: Secrets,
 }
 
 impl Grant {
+    /// `secrets`: what was sent. Scopes are stored in clear and shown, so none of them may repeat it, or the tokens that came.
+    fn without(mut self, mut secrets: Secrets) -> Self {
+        secrets.add(self.access_token.shared());
+        for token in [&self.refresh_token, &self.id_token].into_iter().flatten() {
+            secrets.add_text(token);
+        }
+        if let Some(scopes) = &mut self.scopes {
+            let parts = secrets.parts();
+            scopes.retain(|scope| !parts.are_in(scope));
+        }
+        self.secrets = secrets;
+        self
+    }
+
     /// What an application's own token allows. The token is Microsoft's to read, not ours: that nothing stands in it is taken as a sign that the
     /// approval has not arrived yet, and nothing is decided by what does stand in it. None: it cannot be looked into.
     pub fn roles(&self) -> Option<Vec<String>> {
@@ -319,7 +335,7 @@ impl Wire {
         match answer {
             Ok(token) => {
                 let answered_at = self.answered_at.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
-                token.grant().map(|grant| Grant { answered_at, ..grant }).ok_or_else(|| unreadable(request_id))
+                token.grant().map(|grant| Grant { answered_at, ..grant }.without(secrets)).ok_or_else(|| unreadable(request_id))
             }
             Err(RequestTokenError::ServerResponse(body)) => Err(Denied::Refused(body.refusal(&secrets), request_id)),
             Err(RequestTokenError::Request(error)) => Err(Denied::Failed(error)),

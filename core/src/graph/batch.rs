@@ -2,6 +2,7 @@
 
 use super::{Caller, Graph, IMMUTABLE, fault, wire};
 use crate::error::{Error, ErrorKind, Result};
+use crate::foreign::Proofs;
 use crate::json::{self, lenient};
 use crate::pipeline::{Safety, parse_retry_after};
 use crate::random;
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 const MOST_ITEMS: usize = 20;
@@ -58,7 +60,8 @@ struct Answer<'a> {
 /// What came of one of several reads.
 #[derive(Debug)]
 pub(super) enum Item {
-    Found(String),
+    /// And what it must not repeat.
+    Found(String, Arc<Proofs>),
     /// There is none.
     Absent,
     /// This one was refused, or fails however often it is asked for; the others are not concerned.
@@ -153,15 +156,18 @@ impl Graph {
         let answers: Answers<'_> = wire::of_text(&text)?;
         // One that cannot be read is as good as missing.
         let answers = answers.responses.into_iter().filter_map(|raw| serde_json::from_str::<Answer<'_>>(raw.get()).ok());
-        let mut answers: HashMap<String, Answer<'_>> = answers.filter_map(|a| Some((a.id.clone()?, a))).collect();
+        let mut answers = single(answers);
+        let proofs = Arc::new(response.secrets.proofs());
         let (mut again, mut longest) = (Vec::new(), Duration::ZERO);
         for (n, &(at, failures)) in open.iter().enumerate() {
-            let answer = answers.remove(&(n + 1).to_string());
-            let body = answer.as_ref().and_then(|answer| answer.body).map_or("", RawValue::get);
+            // One about something else is as good as missing, too.
+            let path = paths.get(at).map_or("", String::as_str);
+            let answer = answers.remove(&(n + 1).to_string()).filter(|answer| response.fits(path, answer.text().as_bytes()));
+            let body = answer.as_ref().map_or("", Answer::text);
             let status = answer.as_ref().and_then(|answer| StatusCode::from_u16(u16::try_from(answer.status?).ok()?).ok()).unwrap_or(StatusCode::BAD_GATEWAY);
             // A read that was answered with nothing was not answered.
             if status.is_success() && !matches!(body, "" | "null") {
-                set(items, at, Item::Found(body.to_owned()));
+                set(items, at, Item::Found(body.to_owned(), proofs.clone()));
                 continue;
             }
             if !status.is_success() && answer.is_some() && absent(status, body.as_bytes()) {
@@ -195,7 +201,25 @@ fn short_wait() -> Duration {
     Duration::from_millis(300 + (1700.0 * random::jitter()) as u64)
 }
 
-impl Answer<'_> {
+/// Answers by their ids. What is told twice and not the same is told by neither; an id that nobody gave is not looked for.
+fn single<'a>(answers: impl Iterator<Item = Answer<'a>>) -> HashMap<String, Answer<'a>> {
+    let mut by_id: HashMap<String, Option<Answer<'a>>> = HashMap::new();
+    for answer in answers {
+        let Some(id) = answer.id.clone() else { continue };
+        let told = match by_id.remove(&id) {
+            None => Some(answer),
+            Some(known) => known.filter(|known| known.status == answer.status && known.text() == answer.text()),
+        };
+        by_id.insert(id, told);
+    }
+    by_id.into_iter().filter_map(|(id, answer)| Some((id, answer?))).collect()
+}
+
+impl<'a> Answer<'a> {
+    fn text(&self) -> &'a str {
+        self.body.map_or("", RawValue::get)
+    }
+
     /// Its own Retry-After.
     fn wait(&self, now: std::time::SystemTime) -> Option<Duration> {
         self.headers.iter().flatten().find(|(name, _)| name.eq_ignore_ascii_case("retry-after")).and_then(|(_, value)| match value {

@@ -79,6 +79,13 @@ pub struct MailItem {
     pub is_partial: bool,
 }
 
+impl MailItem {
+    /// An id that is stored in clear repeats what proves who we are.
+    pub(super) fn repeats(&self, proofs: &Proofs) -> bool {
+        [&self.id, &self.change_key, &self.folder_id, &self.conversation_id].into_iter().chain(&self.internet_message_id).any(|id| proofs.are_in(id))
+    }
+}
+
 impl Graph {
     pub async fn delta_page(&self, caller: &Caller, from: DeltaFrom) -> Result<DeltaAnswer> {
         let (folder_id, link, page_size) = match from {
@@ -126,7 +133,7 @@ impl Graph {
         self.followed(caller, first, &link)?;
         let proofs = response.secrets.proofs();
         if proofs.are_in(&link) {
-            return Err(wire::unreadable());
+            return Err(wire::repeating());
         }
         let items: Vec<DeltaItem> = page.items()?.into_iter().map(|raw| item(raw, folder_id)).collect();
         if is_of_another_folder(&items, folder_id) {
@@ -150,12 +157,11 @@ impl Graph {
             _ => return None,
         }
         // A place outside of this folder is not followed; the folder's own address does as well.
-        let restart = response.header("location").filter(|place| self.followed(caller, first, place).is_ok()).map(str::to_owned);
+        let restart = response.header("location").filter(|place| self.followed(caller, first, place).is_ok() && !response.repeats(place)).map(str::to_owned);
         Some(DeltaAnswer::Lost { restart })
     }
 }
 
-/// `id` apart, nothing here has to be there or of the documented form: a mail is worth having with what can be read of it.
 /// Every message says that it lies elsewhere. One that does may have been moved in this moment.
 fn is_of_another_folder(items: &[DeltaItem], folder_id: &str) -> bool {
     let mut messages = items.iter().filter_map(|item| match item {
@@ -168,10 +174,10 @@ fn is_of_another_folder(items: &[DeltaItem], folder_id: &str) -> bool {
     first != folder_id && messages.clone().count() > 0 && messages.all(|other| other == first)
 }
 
-/// An id that is stored in clear repeats what proves who we are.
+/// It may not be stored.
 fn repeats(item: &DeltaItem, proofs: &Proofs) -> bool {
     match item {
-        DeltaItem::Message(m) => [&m.id, &m.change_key, &m.folder_id, &m.conversation_id].into_iter().chain(&m.internet_message_id).any(|id| proofs.are_in(id)),
+        DeltaItem::Message(message) => message.repeats(proofs),
         DeltaItem::Removed { id } => proofs.are_in(id),
         DeltaItem::Unreadable { id, .. } => id.as_ref().is_some_and(|id| proofs.are_in(id)),
     }
@@ -181,6 +187,7 @@ fn hidden() -> DeltaItem {
     DeltaItem::Unreadable { id: None, raw: String::new(), reason: "its ids repeat a secret".to_owned() }
 }
 
+/// `id` apart, nothing here has to be there or of the documented form: a mail is worth having with what can be read of it.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct WireMessage {

@@ -219,17 +219,28 @@ fn is_about_one(error: &Error) -> bool {
 }
 
 fn proof(id: &str, item: Item) -> Proof {
-    let body = match item {
-        Item::Found(body) => body,
+    let (body, proofs) = match item {
+        Item::Found(body, proofs) => (body, proofs),
         Item::Absent => return Proof::Gone,
         Item::Failed(error) => return Proof::Unclear(error),
     };
     match read_message(body.as_bytes(), "") {
+        Ok(message) if message.repeats(&proofs) => Proof::Unclear(wire::repeating()),
         // What does not say where it is, or is another one, proves nothing.
         Ok(message) if message.id == id && !message.folder_id.is_empty() => Proof::There(Box::new(message)),
         Ok(_) => Proof::Unclear(Error::new(ErrorKind::Upstream, "Microsoft's answer about a message lacks its id or folder.")),
         Err(error) => Proof::Unclear(error),
     }
+}
+
+/// What lies below a folder says so, unless it says nothing. One that does not may have been moved in this moment.
+fn below(parent: Option<&String>, found: Option<List<WireFolder>>) -> Result<Option<List<WireFolder>>> {
+    let (Some(parent), Some(list)) = (parent, &found) else { return Ok(found) };
+    let is_elsewhere = |folder: &WireFolder| folder.parent_folder_id.as_ref().is_some_and(|told| told != parent);
+    if list.items.is_empty() || !list.items.iter().all(is_elsewhere) {
+        return Ok(found);
+    }
+    Err(Error::new(ErrorKind::Upstream, "A list of folders belongs to another folder; nothing of it was kept. Try again later."))
 }
 
 impl Graph {
@@ -238,10 +249,14 @@ impl Graph {
         let mut list = FolderList::default();
         let names = self.well_known(caller, &mut list).await?;
         let mut seen = HashSet::new();
-        let mut open = vec!["me/mailFolders".to_owned()];
-        while let Some(path) = open.pop() {
+        let mut open: Vec<Option<String>> = vec![None];
+        while let Some(parent) = open.pop() {
+            let path = match &parent {
+                None => "me/mailFolders".to_owned(),
+                Some(id) => format!("me/mailFolders/{}/childFolders", segment(id)?),
+            };
             let url = self.url(&path, &[("$select", FOLDER), ("$top", "100")])?;
-            let found = match self.list::<WireFolder>(caller, url).await {
+            let found = match self.list::<WireFolder>(caller, url).await.and_then(|found| below(parent.as_ref(), found)) {
                 Ok(Some(found)) => {
                     // A folder that is shown without its id is there all the same.
                     list.is_part |= found.unread > 0;
@@ -268,7 +283,7 @@ impl Graph {
                 let is_search = wire.kind.as_deref().is_some_and(|k| k.ends_with("mailSearchFolder"));
                 // Not told is not none.
                 if wire.child_folder_count.map_or(!is_search, |count| count > 0) {
-                    open.push(format!("me/mailFolders/{}/childFolders", segment(&wire.id)?));
+                    open.push(Some(wire.id.clone()));
                 }
                 let count = |n: Option<i64>| u32::try_from(n.unwrap_or(0).max(0)).unwrap_or(u32::MAX);
                 list.folders.push(GraphFolder {
@@ -297,7 +312,8 @@ impl Graph {
         let mut names = HashMap::new();
         for (name, item) in WELL_KNOWN.into_iter().zip(found) {
             let told = match item {
-                Item::Found(body) => wire::read::<Wire>(body.as_bytes()),
+                Item::Found(body, proofs) if proofs.are_in(&body) => Err(wire::repeating()),
+                Item::Found(body, _) => wire::read::<Wire>(body.as_bytes()),
                 Item::Absent => continue,
                 Item::Failed(error) => Err(error),
             };
@@ -327,6 +343,9 @@ impl Graph {
             let Some(response) = self.look(self.get(caller, url.clone())).await? else { return Ok(None) };
             let text = json::text(&response.body);
             let mut page: Page<'_> = wire::of_text(&text)?;
+            if response.repeats(&text) {
+                return Err(wire::repeating().on_account(&caller.account_id));
+            }
             for raw in page.items()? {
                 match wire::item(raw.get()) {
                     Some(item) => list.items.push(item),
@@ -347,7 +366,8 @@ impl Graph {
         let mut all = Vec::with_capacity(ids.len());
         for ((id, path), item) in ids.iter().zip(&paths).zip(found) {
             let attached = match item {
-                Item::Found(body) => self.whole_list(caller, path, &body).await?,
+                Item::Found(body, proofs) if proofs.are_in(&body) => Attached::Failed(wire::repeating()),
+                Item::Found(body, _) => self.whole_list(caller, path, &body).await?,
                 Item::Absent => Attached::Untold,
                 Item::Failed(error) => Attached::Failed(error),
             };
@@ -417,7 +437,7 @@ impl Graph {
             match self.ask(request).await {
                 Ok(response) if is_alone => {
                     let wire: WireKey = wire::read(&response.body).unwrap_or_default();
-                    return Ok(wire.change_key.or_else(|| change_key(&wire.etag?)));
+                    return Ok(wire.change_key.or_else(|| change_key(&wire.etag?)).filter(|key| !response.repeats(key)));
                 }
                 Ok(_) => return Ok(None),
                 Err(e) if e.kind() != ErrorKind::Conflict || pause > CONTESTED_PAUSE * 16 => return Err(e),
@@ -473,7 +493,7 @@ impl Graph {
         };
         let body = serde_json::to_vec(&wire).map_err(|_| Error::internal("A draft could not be written."))?;
         let response = self.ask(self.write(caller, Method::POST, self.url("me/messages", &[])?, body, Safety::Once)).await?;
-        let is_this = |made: &Made| !made.id.is_empty() && made.is_draft == Some(true) && made.internet_message_id.as_deref() == Some(mail.internet_message_id);
+        let is_this = |made: &Made| !made.id.is_empty() && !response.repeats(&made.id) && made.is_draft == Some(true) && made.internet_message_id.as_deref() == Some(mail.internet_message_id);
         match wire::read::<Made>(&response.body).ok().filter(is_this) {
             Some(made) => Ok(made.id),
             None => Err(Error::new(ErrorKind::OutcomeUnknown, "The draft may have been made, but Microsoft's answer does not show it.").with_request_id(response.request_id)),

@@ -6,7 +6,7 @@ use super::{Caller, Graph, fault, literal, segment, told};
 use crate::error::{Error, ErrorKind, Result};
 use crate::json::lenient;
 use crate::model::BodyType;
-use crate::pipeline::{Safety, error_code};
+use crate::pipeline::{Response, Safety, error_code};
 use http::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -98,7 +98,7 @@ impl Graph {
         let quoted = format!("users({})", super::encoded(&literal(address), b"-._~'"));
         for path in [format!("users/{}", segment(address)?), quoted] {
             match self.look(self.get(caller, self.url(&path, &[("$select", PERSON)])?)).await {
-                Ok(Some(response)) => return wire::read(&response.body).map(Some),
+                Ok(Some(response)) => return read_person(&response).map(Some),
                 Ok(None) => {}
                 Err(error) if is_no_answer(&error) => {
                     refusal.get_or_insert(error);
@@ -146,6 +146,7 @@ impl Graph {
         match members(&made.id) {
             Some((a, b)) if !is_pair((a, b), (me.0, other.0)) => Err(Error::new(ErrorKind::Upstream, "Microsoft answered with another chat than the one asked for. Try again later.")),
             _ if made.id.is_empty() => Err(wire::unreadable()),
+            _ if response.repeats(&made.id) => Err(wire::repeating()),
             _ => Ok(made.id),
         }
     }
@@ -163,12 +164,17 @@ impl Graph {
         if !response.status.is_success() {
             return told(response, Some(caller.account_id.clone())).map(|_| String::new());
         }
-        let is_this = |made: &Posted| made.chat_id.as_deref().is_none_or(|chat| chat == chat_id);
+        let is_this = |made: &Posted| !response.repeats(&made.id) && made.chat_id.as_deref().is_none_or(|chat| chat == chat_id);
         match wire::read::<Posted>(&response.body).ok().filter(is_this) {
             Some(made) => Ok(made.id),
             None => Err(unclear("The message may have been posted, but Microsoft's answer does not show it.")),
         }
     }
+}
+
+fn read_person(response: &Response) -> Result<Person> {
+    let person: Person = wire::read(&response.body)?;
+    if response.repeats(&person.id) { Err(wire::repeating()) } else { Ok(person) }
 }
 
 /// The way of asking was refused, so another one is tried.

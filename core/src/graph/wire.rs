@@ -62,6 +62,11 @@ pub fn unreadable() -> Error {
     Error::new(ErrorKind::Upstream, "Microsoft's answer could not be read. Try again later.")
 }
 
+/// A server that writes secrets into ids and names is not believed, and they are not stored.
+pub fn repeating() -> Error {
+    Error::new(ErrorKind::Upstream, "Microsoft's answer repeats what proves who asked, so nothing of it was kept. Try again later.")
+}
+
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Recipient {

@@ -60,6 +60,8 @@ impl Tokens {
                 secrets.add(token.shared());
             }
             let answer = exchange(request, headers.clone(), token.as_ref(), trace, transport).await?.map(|mut answer| {
+                let owner = fit::Owner::of(token.as_ref(), &answer);
+                answer.extensions_mut().insert(owner);
                 answer.extensions_mut().insert(secrets.clone());
                 answer
             });

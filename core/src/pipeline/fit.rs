@@ -11,6 +11,8 @@ use serde::Deserialize;
 pub const ID: &str = "client-request-id";
 /// Where the context of an answer stands; everything else is content.
 const HEAD: usize = 2 << 10;
+/// What a mailbox is made of; other collections are not compared.
+const KINDS: [&str; 4] = ["mailFolders", "childFolders", "messages", "attachments"];
 const LARGEST_ERROR: usize = 64 << 10;
 
 /// `sent_id`: the id this one exchange was sent with.
@@ -20,8 +22,27 @@ pub fn fits(request: &Request, sent_id: &str, token: Option<&AccessToken>, answe
         return false;
     }
     match token {
-        Some(token) if request.purpose == Purpose::Graph && is_about_me(request) => is_of(token, answer.body(), !echoes.is_empty()),
+        Some(token) if request.purpose == Purpose::Graph && is_about_me(request) => is_of(token, answer.body(), !echoes.is_empty()) && is_of_kind(request.url.path(), answer.body()),
         _ => true,
+    }
+}
+
+/// Whom the parts of an answer must be about.
+#[derive(Clone, Default)]
+pub struct Owner {
+    token: Option<AccessToken>,
+    /// The answer names the request it is for.
+    is_ours: bool,
+}
+
+impl Owner {
+    pub fn of(token: Option<&AccessToken>, answer: &http::Response<Bytes>) -> Self {
+        Self { token: token.cloned(), is_ours: !echoes(answer.headers(), answer.body(), answer.status().as_u16()).is_empty() }
+    }
+
+    /// `path`: what was asked for.
+    pub fn fits(&self, path: &str, part: &[u8]) -> bool {
+        self.token.as_ref().is_none_or(|token| is_of(token, part, self.is_ours)) && is_of_kind(path, part)
     }
 }
 
@@ -74,15 +95,31 @@ pub fn is_of(token: &AccessToken, body: &[u8], is_ours: bool) -> bool {
     is_ours || !user.contains('@') || upn.is_none_or(|upn| user.eq_ignore_ascii_case(&upn))
 }
 
+/// Messages are no folders: the body's `@odata.context` names the same kind of thing as the path, or none that is known.
+fn is_of_kind(path: &str, body: &[u8]) -> bool {
+    let told = context(body).and_then(|context| context.split_once("#users('").and_then(|(_, rest)| kind(rest.split_once("')")?.1)));
+    told.is_none() || kind(path).is_none() || told == kind(path)
+}
+
+/// The last collection that a path leads through.
+fn kind(path: &str) -> Option<&'static str> {
+    let is = |segment: &str| KINDS.into_iter().find(|kind| segment.split(['(', '?']).next().is_some_and(|name| name.eq_ignore_ascii_case(kind)));
+    path.split('/').filter_map(is).last()
+}
+
 /// `x` of `"@odata.context":"https://graph.microsoft.com/v1.0/$metadata#users('x')/…"`.
 fn user(body: &[u8]) -> Option<String> {
-    let head = String::from_utf8_lossy(body.get(..HEAD.min(body.len()))?);
-    let after = head.split_once("\"@odata.context\"")?.1;
-    let value = after.trim_start().strip_prefix(':')?.trim_start().strip_prefix('"')?;
-    let context = value.split('"').next()?;
+    let context = context(body)?;
     let quoted = context.split_once("#users('")?.1;
     let user = quoted.split('\'').next()?;
     Some(percent_encoding(user))
+}
+
+fn context(body: &[u8]) -> Option<String> {
+    let head = String::from_utf8_lossy(body.get(..HEAD.min(body.len()))?);
+    let after = head.split_once("\"@odata.context\"")?.1;
+    let value = after.trim_start().strip_prefix(':')?.trim_start().strip_prefix('"')?;
+    value.split('"').next().map(str::to_owned)
 }
 
 fn percent_encoding(text: &str) -> String {
@@ -110,6 +147,20 @@ mod tests {
         assert!(!is_of(&mine, &page("00000000-5fad-4d73-a9f5-3c356e68a038"), true));
         for other in [AccessToken::new("opaque"), token(&serde_json::json!({ "oid": "00000000-5fad-4d73-a9f5-3c356e68a038", "roles": [] }))] {
             assert!(is_of(&other, &page(ME), false));
+        }
+        for (path, context, fits) in [
+            ("/v1.0/me/mailFolders/AQ%3D/messages/delta", "mailFolders('AQ%3D')/messages(id,subject)", true),
+            ("/v1.0/me/mailFolders/AQ%3D/messages/delta", "mailFolders", false),
+            ("/v1.0/me/mailFolders", "mailFolders(id,displayName)", true),
+            ("/v1.0/me/mailFolders/AQ%3D/childFolders", "mailFolders('AQ%3D')/messages", false),
+            ("/v1.0/me/mailFolders/inbox", "mailFolders(id)/$entity", true),
+            ("/me/messages/m/attachments?$select=id", "messages('m')/attachments(id)", true),
+            ("/me/messages/m/attachments?$select=id", "messages/$entity", false),
+            ("/v1.0/me", "messages", true),
+            ("/v1.0/me/messages/m", "somethingNew", true),
+        ] {
+            let body = format!("{{\"@odata.context\":\"https://x/$metadata#users('{ME}')/{context}\"}}");
+            assert_eq!(is_of_kind(path, body.as_bytes()), fits, "{path} {context}");
         }
         assert!(is_of(&mine, b"{\"subject\":\"\\\"@odata.context\\\":\\\"#users('x@y.z')\"}", false), "a text is no context");
     }

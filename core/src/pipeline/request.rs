@@ -1,5 +1,6 @@
 //! What goes out and what comes back. Whether a request may be repeated belongs to the request, not to a retry policy.
 
+use super::fit::Owner;
 use crate::json::{self, lenient};
 use crate::foreign::{RequestId, Secrets, ShownCode};
 use bytes::Bytes;
@@ -137,6 +138,7 @@ pub struct Response {
     pub request_id: Option<RequestId>,
     /// What this answer must not carry any further.
     pub secrets: Secrets,
+    owner: Owner,
 }
 
 impl Response {
@@ -144,7 +146,18 @@ impl Response {
         let (mut parts, body) = answer.into_parts();
         let secrets: Secrets = parts.extensions.remove().unwrap_or_default();
         let request_id = request_id(&parts.headers, &secrets);
-        Self { status: parts.status, headers: parts.headers, body, request_id, secrets }
+        let owner = parts.extensions.remove().unwrap_or_default();
+        Self { status: parts.status, headers: parts.headers, body, request_id, secrets, owner }
+    }
+
+    /// Whether a part of this answer is about what that part asked for. The pipeline has looked at the answer as a whole, but not into a batch.
+    pub fn fits(&self, path: &str, part: &[u8]) -> bool {
+        self.owner.fits(path, part)
+    }
+
+    /// It repeats what proves who asks.
+    pub fn repeats(&self, text: &str) -> bool {
+        self.secrets.proofs().are_in(text)
     }
 
     pub fn header(&self, name: &str) -> Option<&str> {

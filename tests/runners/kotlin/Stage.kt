@@ -123,6 +123,9 @@ class Stage private constructor(val sim: Sim, known: MutableMap<String, JsonNode
         }
     }
 
+    /** Every file of the store, a character for each byte. */
+    fun texts() = files().map { String(it.readBytes(), Charsets.ISO_8859_1) }
+
     /** A second process of this language on the same store, killed when that fault is reached, or so long after it opened the store. [opened] is told when it has the store open, or has ended. */
     suspend fun child(verb: String, given: JsonNode, killAt: String?, killAfterMs: Long?, opened: CompletableDeferred<Unit>): JsonNode {
         val order = JSON.createObjectNode().put("control", sim.control).put("key", key.hex()).put("verb", verb).put("stays", killAt != null)

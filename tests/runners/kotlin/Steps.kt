@@ -29,8 +29,9 @@ suspend fun run(sim: Sim, logs: Logs, scenario: JsonNode): Unit = coroutineScope
     for (group in listOf("tls", "tls12")) sim.urls!![group]?.properties()?.forEach { (name, value) -> known["${group}_$name"] = value }
     val stage = Stage.set(sim, known, scenario, this)
     val waiting = mutableMapOf<String, Deferred<List<Outcome>>>()
+    val shown = mutableListOf<String>()
     try {
-        play(stage, logs, known, waiting, scenario)
+        play(stage, logs, known, waiting, shown, scenario)
     } finally {
         waiting.values.forEach { it.cancel() }
         sim.clearFaults() // nothing held may keep an engine from closing
@@ -42,17 +43,25 @@ suspend fun run(sim: Sim, logs: Logs, scenario: JsonNode): Unit = coroutineScope
     val tokens = TOKEN.findAll(exchanges).map { it.groupValues[1].toByteArray() }.toList()
     val secrets = tokens + stage.secrets + listOfNotNull(known["canary"]?.asText()?.toByteArray())
     stage.checkDisk(secrets)
+    if (scenario["never_shown"]?.asBoolean() == true) {
+        // Nothing that came out, was logged or is stored repeats a secret that the simulator knows, in any encoding.
+        val ask = JSON.createObjectNode()
+        (shown + logs.all().toString() + stage.texts()).forEach(ask.putArray("text")::add)
+        val found = sim.ask("secrets/find", ask)["found"]
+        if (!found.isEmpty) throw Failed("shown or stored of a secret: ${short(found)}")
+    }
     logs.check(secrets)
     stage.remove()
 }
 
-private suspend fun CoroutineScope.play(stage: Stage, logs: Logs, known: MutableMap<String, JsonNode>, waiting: MutableMap<String, Deferred<List<Outcome>>>, scenario: JsonNode) {
+private suspend fun CoroutineScope.play(stage: Stage, logs: Logs, known: MutableMap<String, JsonNode>, waiting: MutableMap<String, Deferred<List<Outcome>>>, shown: MutableList<String>, scenario: JsonNode) {
     if (scenario["open"]?.asBoolean() != false) caught { stage.open("first", JSON.createObjectNode()) }.onFailure { throw Failed("the engine did not open: ${it.message}") }
     for ((number, step) in scenario["steps"].withIndex()) {
         val what = try {
             // `expect` and `error` are filled in after the step, so that they may name what it saved.
             val action = fill((step.deepCopy<JsonNode>() as ObjectNode).without(listOf("expect", "error")), known)
             val outcomes = act(stage, logs, waiting, action)
+            if (listOf("do", "sign_in", "child", "join").any(step::has)) shown += outcomes.map { o -> o.fold({ it.toString() }, { (it as Refused).record.toString() }) }
             if ("rotate_keys" in listOf(step["do"]?.asText(), step["child"]?.asText()) && !step.has("kill_at") && !step.has("kill_after_ms") && !step.has("background")) {
                 action["with"]?.get("new_root_key")?.takeIf { outcomes.first().isSuccess }?.let { stage.useKey(it.asText()) }
             }

@@ -115,6 +115,11 @@ export class Stage {
     return null
   }
 
+  /** Every file of the store, a character for each byte. */
+  texts() {
+    return this.files().map((file) => readFileSync(file).toString('latin1'))
+  }
+
   /** A second process of this language on the same store, killed when that fault is reached, or so long after it opened the store. `opened` is called when it has the store open, or has ended. */
   async child(verb, given, killAt, killAfterMs, opened) {
     const order = {

@@ -17,8 +17,9 @@ export async function run(sim, logs, scenario) {
     for (const [name, value] of Object.entries(sim.urls[group] ?? {})) known[`${group}_${name}`] = value
   }
   const stage = await Stage.set(sim, known, scenario)
+  const shown = []
   try {
-    await play(stage, logs, known, scenario)
+    await play(stage, logs, known, shown, scenario)
   } finally {
     await sim.clearFaults() // nothing held may keep an engine from closing
     await stage.clear()
@@ -31,11 +32,16 @@ export async function run(sim, logs, scenario) {
   const secrets = [...new Set([...text.matchAll(TOKEN)].map((match) => match[1])), ...stage.secrets]
   if (known.canary) secrets.push(known.canary)
   stage.checkDisk(secrets)
+  if (scenario.never_shown) {
+    // Nothing that came out, was logged or is stored repeats a secret that the simulator knows, in any encoding.
+    const { found } = await sim.ask('secrets/find', { text: [...shown, JSON.stringify(await logs.all()), ...stage.texts()] })
+    if (found.length) throw failed(`shown or stored of a secret: ${short(found)}`)
+  }
   await logs.check(secrets)
   stage.remove()
 }
 
-async function play(stage, logs, known, scenario) {
+async function play(stage, logs, known, shown, scenario) {
   const waiting = new Map()
   try {
     if (scenario.open ?? true) stage.open('first', {})
@@ -49,6 +55,7 @@ async function play(stage, logs, known, scenario) {
       const { expect, error, ...action } = step
       const filled = fill(action, known)
       const outcomes = await act(stage, logs, waiting, filled)
+      if (['do', 'sign_in', 'child', 'join'].some((key) => key in step)) shown.push(...outcomes.map((o) => (o instanceof Refused ? o.message : JSON.stringify(o ?? null))))
       if ([step.do, step.child].includes('rotate_keys') && !step.kill_at && step.kill_after_ms === undefined && !step.background) {
         const key = filled.with?.new_root_key
         if (key && !(outcomes[0] instanceof Refused)) stage.useKey(key)

@@ -1,6 +1,7 @@
 """One scenario, step by step."""
 
 import asyncio
+import json
 import re
 
 import tidings
@@ -21,9 +22,9 @@ async def run(sim, logs, scenario: dict):
     known = {key: sim.urls[key] for key in ("login", "graph", "stranger", "client_id")}
     for group in ("tls", "tls12"):
         known |= {f"{group}_{name}": value for name, value in sim.urls.get(group, {}).items()}
-    stage, waiting = await Stage.set(sim, known, scenario), {}
+    stage, waiting, shown = await Stage.set(sim, known, scenario), {}, []
     try:
-        await play(stage, logs, known, waiting, scenario)
+        await play(stage, logs, known, waiting, shown, scenario)
     finally:
         for task in waiting.values():
             task.cancel()
@@ -39,10 +40,16 @@ async def run(sim, logs, scenario: dict):
     if "canary" in known:
         secrets.append(known["canary"].encode())
     stage.check_disk(secrets)
+    if scenario.get("never_shown"):
+        # Nothing that came out, was logged or is stored repeats a secret that the simulator knows, in any encoding.
+        texts = shown + [json.dumps(await logs.all())] + [file.read_bytes().decode("latin-1") for file in stage.files()]
+        found = (await sim.ask("secrets/find", {"text": texts}))["found"]
+        if found:
+            raise Failed(f"shown or stored of a secret: {short(found)}")
     await logs.check(secrets)
 
 
-async def play(stage: Stage, logs, known: dict, waiting: dict, scenario: dict):
+async def play(stage: Stage, logs, known: dict, waiting: dict, shown: list, scenario: dict):
     if scenario.get("open", True):
         try:
             stage.open("first", {})
@@ -53,6 +60,8 @@ async def play(stage: Stage, logs, known: dict, waiting: dict, scenario: dict):
             # `expect` and `error` are filled in after the step, so that they may name what it saved.
             action = values.fill({k: v for k, v in step.items() if k not in ("expect", "error")}, known)
             outcomes = await act(stage, logs, waiting, action)
+            if {"do", "sign_in", "child", "join"} & step.keys():
+                shown += [str(o) if isinstance(o, Refused) else json.dumps(o) for o in outcomes]
             if "rotate_keys" in (action.get("do"), action.get("child")) and not {"kill_at", "kill_after_ms", "background"} & action.keys():
                 if "new_root_key" in action.get("with", {}) and not isinstance(outcomes[0], Refused):
                     stage.use_key(action["with"]["new_root_key"])

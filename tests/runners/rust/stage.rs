@@ -144,6 +144,11 @@ impl Stage {
         Ok(())
     }
 
+    /// Every file of the store, a character for each byte.
+    pub fn texts(&self) -> Vec<String> {
+        self.files().iter().map(|file| std::fs::read(file).unwrap_or_default().into_iter().map(char::from).collect()).collect()
+    }
+
     /// After somebody else moved the simulator's clock.
     pub async fn catch_up(&self) -> Result<(), String> {
         match &self.clock {

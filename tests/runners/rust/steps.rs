@@ -27,7 +27,8 @@ pub async fn run(sim: Arc<Sim>, logs: &Logs, scenario: &Value) -> Result<(), Str
     let mut vars = known(&sim.urls);
     let mut stage = Stage::set(sim.clone(), &mut vars, scenario).await?;
     let mut waiting = Waiting::new();
-    let result = play(&mut stage, logs, &mut vars, &mut waiting, scenario).await;
+    let mut shown = Vec::new();
+    let result = play(&mut stage, logs, &mut vars, &mut waiting, &mut shown, scenario).await;
     for (_, task) in waiting {
         task.abort();
     }
@@ -39,6 +40,10 @@ pub async fn run(sim: Arc<Sim>, logs: &Logs, scenario: &Value) -> Result<(), Str
     secrets.extend(stage.secrets());
     secrets.extend(vars.get("canary").map(|c| text(c).into_bytes()));
     stage.check_disk(&secrets)?;
+    if scenario["never_shown"] == json!(true) {
+        shown.extend(stage.texts());
+        never_shown(&sim, logs, shown).await?;
+    }
     logs.check(&secrets).await
 }
 
@@ -51,7 +56,7 @@ fn known(urls: &Value) -> Vars {
     vars
 }
 
-async fn play(stage: &mut Stage, logs: &Logs, vars: &mut Vars, waiting: &mut Waiting, scenario: &Value) -> Result<(), String> {
+async fn play(stage: &mut Stage, logs: &Logs, vars: &mut Vars, waiting: &mut Waiting, shown: &mut Vec<String>, scenario: &Value) -> Result<(), String> {
     if scenario["open"].as_bool().unwrap_or(true) {
         stage.open("first", &json!({})).map_err(|e| format!("the engine did not open: {e}"))?;
     }
@@ -65,6 +70,9 @@ async fn play(stage: &mut Stage, logs: &Logs, vars: &mut Vars, waiting: &mut Wai
         let after = action.as_object_mut().map(|a| (a.remove("expect"), a.remove("error"))).unwrap_or_default();
         let action = fill(&action, vars).map_err(&fail)?;
         let outcomes = act(stage, logs, waiting, &action).await;
+        if ["do", "sign_in", "child", "join"].iter().any(|key| step.get(*key).is_some()) {
+            shown.extend(outcomes.iter().map(|outcome| outcome.as_ref().unwrap_or_else(|error| error).to_string()));
+        }
         let rotated = [&action["do"], &action["child"]].iter().any(|verb| **verb == "rotate_keys") && ["kill_at", "kill_after_ms", "background"].iter().all(|key| action.get(*key).is_none());
         if let (true, Some(key), Some(Ok(_))) = (rotated, action["with"]["new_root_key"].as_str(), outcomes.first()) {
             stage.use_key(key);
@@ -214,6 +222,13 @@ async fn accusations(sim: &Sim, scenario: &Value) -> Result<(), String> {
     let allowed = scenario["accusations"].as_array().cloned().unwrap_or_default();
     let accusation = ledger["accusations"].as_array().into_iter().flatten().find(|a| !allowed.contains(&a["kind"]));
     accusation.map_or(Ok(()), |a| Err(format!("the simulator accuses: {}", short(a))))
+}
+
+/// Nothing that came out, was logged or is stored repeats a secret that the simulator knows, in any encoding.
+async fn never_shown(sim: &Sim, logs: &Logs, mut texts: Vec<String>) -> Result<(), String> {
+    texts.push(logs.all().await.unwrap_or_default().to_string());
+    let found = sim.ask("secrets/find", Some(&json!({ "text": texts }))).await?["found"].clone();
+    if found == json!([]) { Ok(()) } else { Err(format!("shown or stored of a secret: {found}")) }
 }
 
 /// Every token that went over the wire.

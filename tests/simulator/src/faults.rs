@@ -1,6 +1,8 @@
 //! Scripted bad days: which request meets which fault, and what a fault does to an answer.
 
+use crate::echo::Echo;
 use crate::http::{Bytes, Call, Host};
+use crate::slip::{Items, Other, Slip};
 use regex::Regex;
 use serde_json::Value;
 use std::collections::HashMap;
@@ -28,6 +30,10 @@ pub enum Action {
     Rewrite(Value),
     Endless,
     Circle(usize),
+    Echo(Echo),
+    Slip(Slip),
+    Other(Other),
+    Items(Items),
 }
 
 struct Fault {
@@ -135,7 +141,7 @@ impl Faults {
             let released = fault.released.subscribe();
             fault.met.send_replace(met + 1);
             let label = fault.name.clone().unwrap_or_else(|| fault.id.clone());
-            return Some(Hit { label, action: fault.action.clone(), nth: met + 1, released });
+            return Some(Hit { label, action: fault.action.turn(met), nth: met + 1, released });
         }
         None
     }
@@ -156,6 +162,16 @@ impl Faults {
 /// As it is, or with its escapes of addresses undone.
 fn is_in(pattern: &Regex, body: &str) -> bool {
     pattern.is_match(body) || (body.contains('%') && pattern.is_match(&crate::http::decode(body, false)))
+}
+
+impl Action {
+    /// What it is for the next request: some take turns.
+    fn turn(&self, met: u64) -> Action {
+        match self {
+            Action::Echo(echo) => Action::Echo(echo.turn(met)),
+            other => other.clone(),
+        }
+    }
 }
 
 impl Fault {
@@ -193,6 +209,13 @@ fn action(ask: &Value) -> Result<Action, String> {
             serde_json::from_str::<serde_json::Map<String, Value>>(text).map_err(|e| format!("merge is no JSON object: {e}"))?;
         }
         return Ok(Action::Rewrite(ask["rewrite"].clone()));
+    }
+    if ask["echo"].is_object() {
+        return Echo::parse(&ask["echo"]).map(Action::Echo);
+    }
+    let misplaced = Slip::parse(ask).map(Action::Slip).or_else(|| Other::parse(ask).map(Action::Other)).or_else(|| Items::parse(ask).map(Action::Items));
+    if let Some(action) = misplaced {
+        return Ok(action);
     }
     if let Some(n) = ask["cut_body"].as_u64() {
         return Ok(Action::CutBody(n as usize));

@@ -4,6 +4,7 @@ use crate::faults::{Action, Hit};
 use crate::http::{Answer, Call, Host};
 use crate::ledger::Row;
 use crate::limits::Flight;
+use crate::slip::Line;
 use crate::outgoing::{CutOff, Outgoing, respond};
 use crate::world::World;
 use crate::{batch, control, entra, graph, spoil};
@@ -63,20 +64,21 @@ pub async fn listen(listener: TcpListener, host: Host, tls: Option<TlsAcceptor>,
 }
 
 async fn talk(stream: impl AsyncRead + AsyncWrite + Unpin, host: Host, scheme: &'static str, shared: Arc<Shared>) {
-    let service = hyper::service::service_fn(move |request| serve(request, host, scheme, shared.clone()));
+    let line = Arc::new(Mutex::new(Line::default()));
+    let service = hyper::service::service_fn(move |request| serve(request, host, scheme, shared.clone(), line.clone()));
     let io = hyper_util::rt::TokioIo::new(stream);
     // An error here is a connection that was cut, by the client or on purpose.
     let _ = hyper::server::conn::http1::Builder::new().serve_connection(io, service).await;
 }
 
-async fn serve(request: Request<Incoming>, host: Host, scheme: &str, shared: Arc<Shared>) -> Result<Response<Outgoing>, CutOff> {
+async fn serve(request: Request<Incoming>, host: Host, scheme: &str, shared: Arc<Shared>, line: Arc<Mutex<Line>>) -> Result<Response<Outgoing>, CutOff> {
     let call = read(request, host, scheme, &shared).await?;
     if host == Host::Control {
         return Ok(respond(control::handle(&shared, &call).await, None, None));
     }
     let (arrival, flight) = arrive(&shared, &call);
     // In a task of its own: a client that goes away does not undo what it asked for.
-    let task = tokio::spawn(process(shared, call, arrival));
+    let task = tokio::spawn(process(shared, line, call, arrival));
     match task.await {
         Ok(Reply::Whole(answer)) => Ok(respond(answer, None, flight)),
         Ok(Reply::Part(answer, bytes)) => Ok(respond(answer, Some(bytes), flight)),
@@ -149,6 +151,7 @@ fn arrive(shared: &Shared, call: &Call) -> (Arrival, Option<Flight>) {
 
 /// The row in the ledger, the accusations that need no answer, and the fault.
 pub fn write_down(world: &mut World, call: &Call) -> Arrival {
+    world.secrets.heard(call);
     let hit = world.faults.meet(call);
     let caller = if call.host == Host::Graph { graph::caller(world, call).ok() } else { None };
     let address = caller.as_ref().and_then(|c| c.person).map(|p| world.people.people[p].address.clone());
@@ -203,7 +206,7 @@ fn asks_claims(call: &Call) -> bool {
     call.params().iter().chain(&body).any(|(name, value)| name == "claims" && !value.is_empty())
 }
 
-async fn process(shared: Arc<Shared>, call: Call, mut arrival: Arrival) -> Reply {
+async fn process(shared: Arc<Shared>, line: Arc<Mutex<Line>>, call: Call, mut arrival: Arrival) -> Reply {
     let action = arrival.hit.as_ref().map(|h| h.action.clone());
     if matches!(action, Some(Action::Refused)) {
         shared.lock().record.add(&call, None);
@@ -240,7 +243,14 @@ async fn process(shared: Arc<Shared>, call: Call, mut arrival: Arrival) -> Reply
     match action {
         _ if lost => Reply::Cut,
         Some(Action::CutBody(bytes)) => Reply::Part(answer, bytes),
-        _ => Reply::Whole(answer),
+        action => {
+            let slip = match (&action, &arrival.hit) {
+                (Some(Action::Slip(slip)), Some(hit)) => Some((slip, hit.label.as_str())),
+                _ => None,
+            };
+            let mut line = line.lock().unwrap_or_else(|e| e.into_inner());
+            Reply::Whole(line.pass(&mut world, &call, slip, answer))
+        }
     }
 }
 
@@ -251,6 +261,11 @@ pub fn act(world: &mut World, call: &Call, arrival: &Arrival) -> (Answer, bool) 
         return (dress(world, call, answer), false);
     }
     let mut broken = false;
+    let (own, other) = match action {
+        Some(Action::Other(other)) => (call, other.asked(world, call)),
+        _ => (call, None),
+    };
+    let call = other.as_ref().unwrap_or(own);
     let answer = match call.host {
         Host::Login => entra::handle(world, call, arrival.seq),
         Host::Graph if batch::is_batch(call) => {
@@ -265,6 +280,10 @@ pub fn act(world: &mut World, call: &Call, arrival: &Arrival) -> (Answer, bool) 
         Host::Graph => graph::handle(world, call, arrival),
         _ => Answer::raw_json(200, "{}".into()),
     };
+    let call = own;
+    if call.host == Host::Login {
+        world.secrets.told(&answer.body);
+    }
     let nth = arrival.hit.as_ref().map_or(0, |h| h.nth);
     let answer = match action {
         Some(action) => action.spoil(world, call, nth, answer),

@@ -24,6 +24,7 @@ impl Action {
     /// The answer in place of any effect, for those faults that have one.
     pub fn instead(&self, world: &mut World, call: &Call, person: &str) -> Option<Answer> {
         match self {
+            Action::Echo(echo) => echo.instead(call),
             Action::Status(ask) => Some(status(world, call, ask, person)),
             Action::ThrottleItem(seconds) if call.item_of.is_some() => Some(too_many(world, call, *seconds, person)),
             Action::Revoked => {
@@ -121,6 +122,12 @@ impl Action {
                     value.push(bad);
                 }
             }),
+            Action::Echo(echo) => echo.spoil(call, answer),
+            Action::Items(items) => edit(answer, &mut |whole| items.spoil(whole)),
+            Action::Other(crate::slip::Other::Request) => {
+                let id = world.noise.guid();
+                answer.with("client-request-id", id)
+            }
             Action::Rewrite(how) => rewritten(how, answer),
             Action::EmptyBody => Answer { status: 200, body: Bytes::new(), ..answer },
             Action::Unparsable => Answer { status: 200, body: Bytes::from_static(b"{\"value\":[{\"id\":\"AA"), ..answer },

@@ -11,6 +11,7 @@ use crate::mail::store::Mailbox;
 use crate::people::People;
 use crate::profile::Profile;
 use crate::record::Record;
+use crate::secrets::Secrets;
 use crate::teams::Teams;
 use serde_json::json;
 use std::collections::{BTreeMap, HashMap};
@@ -58,6 +59,9 @@ pub struct World {
     /// By person.
     pub profiles: HashMap<usize, Profile>,
     pub faults: Faults,
+    pub secrets: Secrets,
+    /// The answers that the next requests of `slip: "everybody"` are given, by fault.
+    pub slipped: HashMap<String, Answer>,
     pub limits: Limits,
     pub ledger: Ledger,
     pub record: Record,
@@ -66,7 +70,7 @@ pub struct World {
     pub secret: String,
 }
 
-pub const ODDITIES: [(&str, bool); 14] = [
+pub const ODDITIES: [(&str, bool); 15] = [
     ("user_names_refused", false),
     ("sent_copy_late", false),
     ("reply_marks_read", false),
@@ -81,6 +85,7 @@ pub const ODDITIES: [(&str, bool); 14] = [
     ("shuffled_challenge", false),
     ("same_change_key", false),
     ("only_removed", false),
+    ("no_client_request_id", false),
 ];
 
 impl World {
@@ -99,6 +104,8 @@ impl World {
             submissions: Vec::new(),
             profiles: HashMap::new(),
             faults: Faults::default(),
+            secrets: Secrets::default(),
+            slipped: HashMap::new(),
             limits: Limits::default(),
             ledger: Ledger::default(),
             record,
@@ -135,17 +142,25 @@ impl World {
         let now = self.now();
         if let Some((code, message)) = answer.error.take() {
             let date = crate::clock::iso(now);
-            let inner = json!({
+            let mut inner = json!({
                 "date": date.trim_end_matches('Z'), "request-id": request_id, "client-request-id": client_id,
             });
+            if let (true, Some(inner)) = (self.odd("no_client_request_id"), inner.as_object_mut()) {
+                inner.remove("client-request-id");
+            }
             answer.body = json!({"error": {"code": code, "message": message, "innerError": inner}}).to_string().into();
             answer.headers.push(("Content-Type".into(), "application/json".into()));
         }
         if let Some(kind) = call.prefer("outlook.body-content-type").filter(|_| answer.status == 200) {
             answer.headers.push(("Preference-Applied".into(), format!("outlook.body-content-type=\"{kind}\"")));
         }
-        answer.headers.push(("request-id".into(), request_id));
-        answer.headers.push(("client-request-id".into(), client_id));
+        // What a fault has put there stays.
+        for (name, id) in [("request-id", request_id), ("client-request-id", client_id)] {
+            let untold = name == "client-request-id" && self.odd("no_client_request_id");
+            if !untold && answer.header(name).is_none() {
+                answer.headers.push((name.into(), id));
+            }
+        }
         if call.item_of.is_none() {
             answer.headers.push(("Date".into(), crate::clock::http_date(now)));
             let diagnostic =

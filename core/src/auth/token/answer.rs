@@ -93,6 +93,7 @@ impl EntraToken {
             scopes: self.scopes.map(|scopes| super::super::scopes::granted(&scopes.iter().map(|s| s.as_str()).collect::<Vec<_>>().join(" "))),
             // Without a lifetime it is taken as short: asking early costs one request.
             lifetime: self.lifetime.filter(|lifetime| !lifetime.is_zero()).unwrap_or(Duration::from_secs(600)),
+            secrets: Secrets::default(),
         })
     }
 }

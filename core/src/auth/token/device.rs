@@ -53,7 +53,7 @@ impl Entra {
         let fields = [("client_id", self.client_id()), ("grant_type", GRANT), ("device_code", device_code)];
         let response = self.post(tenant, "token", &fields, true).await.map_err(Denied::Failed)?;
         let token: EntraToken = read(&response)?;
-        token.grant().ok_or_else(|| unreadable(&response))
+        token.grant().map(|grant| grant.without(response.secrets.clone())).ok_or_else(|| unreadable(&response))
     }
 
     /// `proven`: with whatever shows that the application itself asks.

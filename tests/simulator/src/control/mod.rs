@@ -77,12 +77,14 @@ pub async fn handle(shared: &Shared, call: &Call) -> Answer {
         ("POST", ["faults"]) => world.faults.add(&ask).map(|id| json!({"id": id})),
         ("DELETE", ["faults"]) => {
             world.faults.clear();
+            world.slipped.clear();
             Ok(json!({}))
         }
         ("POST", ["faults", "release"]) => match world.faults.release(&named(&ask)) {
             true => Ok(json!({})),
             false => Err(format!("no such fault: {}", named(&ask))),
         },
+        ("POST", ["secrets", "find"]) => world.secrets.find(&ask),
         ("POST", ["limits"]) => Ok(world.limits.set(&ask)),
         ("POST", ["oddities"]) => oddities(world, &ask),
         ("GET", ["oddities"]) => Ok(json!(world.oddities)),

@@ -11,6 +11,7 @@ mod eml;
 mod discovery;
 mod faults;
 mod items;
+mod misplaced;
 mod lacks;
 mod personal;
 mod policy;
