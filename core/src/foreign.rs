@@ -3,16 +3,15 @@
 //!
 //! [`RequestId`] and [`ShownCode`] can be made here alone, so nobody else shows foreign text by accident.
 
+mod runs;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
-use std::collections::HashSet;
+use runs::{RUN, Runs};
 use std::fmt;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
-/// Characters in a row that make a text a part of a secret.
-const RUN: usize = 12;
 /// Fields of a form that are no secrets.
 const OPEN_FIELDS: &[&str] = &["client_id", "scope", "grant_type", "redirect_uri", "claims", "client_assertion_type", "client_info", "response_mode", "tenant"];
 
@@ -46,50 +45,43 @@ impl Secrets {
 
     /// `text` repeats a part of a secret, in whatever letter case or encoding.
     pub fn shares(&self, text: &str) -> bool {
-        let runs: Vec<String> = readings(text).iter().flat_map(|reading| runs(reading)).collect();
-        if runs.is_empty() {
-            return false;
-        }
-        self.0.iter().any(|secret| forms(secret).iter().any(|form| runs.iter().any(|run| form.contains(run.as_str()))))
+        let mut wanted = Runs::default();
+        readings(text).iter().for_each(|reading| wanted.add(reading));
+        wanted.is_any() && self.0.iter().any(|secret| forms(secret).iter().any(|form| wanted.meets(form)))
     }
 
     /// As [`shares`](Self::shares), for many ids and links, which are opaque and may well name the same person as a token does: only what proves
     /// something counts, a token's signature or an opaque secret, in the encodings of which an id or a name can be made.
     pub fn proofs(&self) -> Proofs {
-        Proofs::of(self.0.iter().map(|secret| match secret.split('.').collect::<Vec<_>>().as_slice() {
-            [_, _, signature] => signature,
-            _ => secret.as_str(),
-        }))
-    }
-
-    /// As [`shares`](Self::shares), for many names and scopes: all of each secret counts, in the encodings that a name can be made of.
-    pub fn parts(&self) -> Proofs {
-        Proofs::of(self.0.iter().map(|secret| secret.as_str()))
-    }
-}
-
-/// Runs of secrets, in both directions.
-pub struct Proofs(HashSet<[u8; RUN], BuildHasherDefault<RunHasher>>);
-
-/// Every id of a page is looked through, so the hash of a run costs two multiplications. Who could choose runs that collide would have to know the secret.
-#[derive(Default)]
-pub struct RunHasher(u64);
-
-impl Hasher for RunHasher {
-    fn write(&mut self, bytes: &[u8]) {
-        for part in bytes.chunks(8) {
-            let mut word = [0; 8];
-            word.iter_mut().zip(part).for_each(|(to, from)| *to = *from);
-            self.0 = (self.0 ^ u64::from_le_bytes(word)).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29);
+        let mut known = Runs::default();
+        for secret in &self.0 {
+            let parts: Vec<&str> = secret.split('.').collect();
+            let proof = match parts.as_slice() {
+                [_, _, signature] => signature,
+                _ => secret.as_str(),
+            };
+            for form in short_forms(proof) {
+                known.add(&form);
+                known.add(&backwards(&form));
+            }
         }
+        Proofs(known)
     }
 
-    fn write_usize(&mut self, _length: usize) {} // always the same
-
-    fn finish(&self) -> u64 {
-        self.0.wrapping_mul(0x9E37_79B9_7F4A_7C15)
+    /// As [`shares`](Self::shares), for names and scopes: whether one of them repeats a part of a secret, in the encodings that a name can be made of.
+    pub fn are_in_any<'a>(&self, texts: impl IntoIterator<Item = &'a str>) -> bool {
+        let mut wanted = Runs::default();
+        for text in texts {
+            let text = plain(text);
+            wanted.add(&text);
+            wanted.add(&backwards(&text));
+        }
+        wanted.is_any() && self.0.iter().any(|secret| short_forms(secret).any(|form| wanted.meets(&form)))
     }
 }
+
+/// Runs of the proving parts of secrets, in both directions.
+pub struct Proofs(Runs);
 
 impl fmt::Debug for Proofs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -98,24 +90,8 @@ impl fmt::Debug for Proofs {
 }
 
 impl Proofs {
-    fn of<'a>(texts: impl Iterator<Item = &'a str>) -> Self {
-        let mut known = HashSet::default();
-        for text in texts {
-            let hex = text.bytes().flat_map(|b| [b >> 4, b & 15]).filter_map(|digit| char::from_digit(digit.into(), 16)).collect();
-            let decimal = text.bytes().map(|b| b.to_string()).collect();
-            // Both kinds of base64 are one where letters and digits alone count.
-            for form in [plain(text), hex, decimal].into_iter().chain(shifted(text.as_bytes()).into_iter().take(3)) {
-                let backwards: String = form.chars().rev().collect();
-                known.reserve(2 * form.len());
-                known.extend(short_runs(&form));
-                known.extend(short_runs(&backwards));
-            }
-        }
-        Self(known)
-    }
-
     pub fn are_in(&self, text: &str) -> bool {
-        !self.0.is_empty() && short_runs(&plain(text)).any(|run| self.0.contains(&run))
+        self.0.is_any() && self.0.meets(&plain(text))
     }
 }
 
@@ -124,13 +100,15 @@ fn plain(text: &str) -> String {
     text.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
 }
 
-fn runs(text: &str) -> Vec<String> {
-    (0..text.len().saturating_sub(RUN - 1)).filter_map(|at| text.get(at..at + RUN).map(str::to_owned)).collect()
+fn backwards(text: &str) -> String {
+    text.chars().rev().collect()
 }
 
-/// As [`runs`], without a text of its own for each.
-fn short_runs(text: &str) -> impl Iterator<Item = [u8; RUN]> + '_ {
-    text.as_bytes().windows(RUN).filter_map(|run| run.try_into().ok())
+/// A secret as letters and digits alone, in hex, in decimal numbers, and in base64 at each of its three offsets. Both kinds of base64 are one here.
+fn short_forms(secret: &str) -> impl Iterator<Item = String> {
+    let hex = secret.bytes().flat_map(|b| [b >> 4, b & 15]).filter_map(|digit| char::from_digit(digit.into(), 16)).collect();
+    let decimal = secret.bytes().map(|b| b.to_string()).collect();
+    [plain(secret), hex, decimal].into_iter().chain(shifted(secret.as_bytes()).into_iter().take(3))
 }
 
 /// The text as it is, backwards, in the byte order of a GUID, and what it says if it is an encoding of another one.
@@ -148,8 +126,8 @@ fn readings(text: &str) -> Vec<String> {
         }
     }
     all.extend(decoded.iter().map(|bytes| plain(&String::from_utf8_lossy(bytes))));
-    let backwards: Vec<String> = all.iter().map(|reading| reading.chars().rev().collect()).collect();
-    all.extend(backwards);
+    let turned: Vec<String> = all.iter().map(|reading| backwards(reading)).collect();
+    all.extend(turned);
     all.sort();
     all.dedup();
     all

@@ -122,8 +122,9 @@ impl Auth {
         if identity.tenant_id != PERSONAL_TENANT && me.id.as_ref().is_some_and(|id| !id.eq_ignore_ascii_case(&identity.user_id)) {
             return Err(Error::new(ErrorKind::TokenRejected, "The token opens another person's account than the one who signed in. Nothing was stored; start the sign-in again."));
         }
-        let secrets = grant.secrets.parts();
-        let first = |choices: [Option<String>; 3]| choices.into_iter().flatten().find(|t| !t.is_empty() && t.len() <= 1000 && !secrets.are_in(t)).unwrap_or_default();
+        let texts = [&me.mail, &me.user_principal_name, &me.display_name].into_iter().flatten().chain([&identity.address, &identity.name]);
+        let is_repeated = grant.secrets.are_in_any(texts.map(String::as_str));
+        let first = |choices: [Option<String>; 3]| choices.into_iter().flatten().find(|t| !t.is_empty() && t.len() <= 1000 && !(is_repeated && grant.secrets.are_in_any([t.as_str()]))).unwrap_or_default();
         Ok(Profile {
             // A guest's user name is no address; what the person signed in with is.
             address: first([me.mail.filter(|a| is_mail_address(a)), me.user_principal_name.filter(|a| is_mail_address(a)), Some(identity.address.clone()).filter(|a| is_mail_address(a))]),

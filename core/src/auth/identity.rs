@@ -174,7 +174,7 @@ impl Auth {
         request.bearer = Some(token.clone());
         request.max_wait = Duration::from_secs(5);
         let response = self.pipeline.send(request).await?;
-        let unsure = || Error::new(ErrorKind::Upstream, "Microsoft does not say whose a renewed token is, so it is not used. Try again later.").with_request_id(response.request_id.clone());
+        let unsure = || Error::new(ErrorKind::Upstream, "Microsoft does not say whose a renewed token is, so it is not used. Try again later.").with_request_id(response.request_id());
         if !response.status.is_success() {
             return Err(unsure());
         }

@@ -79,9 +79,8 @@ impl Grant {
         for token in [&self.refresh_token, &self.id_token].into_iter().flatten() {
             secrets.add_text(token);
         }
-        if let Some(scopes) = &mut self.scopes {
-            let parts = secrets.parts();
-            scopes.retain(|scope| !parts.are_in(scope));
+        if let Some(scopes) = self.scopes.as_mut().filter(|scopes| secrets.are_in_any(scopes.iter().map(String::as_str))) {
+            scopes.retain(|scope| !secrets.are_in_any([scope.as_str()]));
         }
         self.secrets = secrets;
         self
@@ -322,7 +321,7 @@ impl Wire {
                     proof.attach(asked.body_mut())?;
                 }
                 let response = pipeline.send(request(asked, safety, account_id, share)?).await?;
-                *noted.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = (response.request_id.clone(), response.secrets.clone());
+                *noted.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = (response.request_id(), response.secrets.clone());
                 *timed.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = response.header("date").and_then(|date| httpdate::parse_http_date(date).ok());
                 answer(response)
             })
@@ -368,7 +367,7 @@ fn answer(response: Response) -> Result<oauth2::HttpResponse> {
     let expected = matches!(response.status, StatusCode::OK | StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
     if !expected {
         let status = response.status.as_u16();
-        return Err(Error::new(ErrorKind::Upstream, format!("Microsoft's sign-in service answered HTTP {status}. Try again later.")).with_request_id(response.request_id));
+        return Err(Error::new(ErrorKind::Upstream, format!("Microsoft's sign-in service answered HTTP {status}. Try again later.")).with_request_id(response.request_id()));
     }
     // Put right here, since the crate reads the bytes as they are. It would also refuse JSON that is called something else.
     let mut answer = http::Response::new(json::text(&response.body).into_owned().into_bytes());

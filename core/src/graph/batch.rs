@@ -175,7 +175,7 @@ impl Graph {
                 continue;
             }
             let status = if status.is_success() { StatusCode::BAD_GATEWAY } else { status };
-            let error = fault::error(status, body.as_bytes(), &response.secrets).with_request_id(response.request_id.clone()).on_account(&caller.account_id);
+            let error = fault::error(status, body.as_bytes(), &response.secrets).with_request_id(response.request_id()).on_account(&caller.account_id);
             match error.kind() {
                 ErrorKind::Throttled | ErrorKind::Upstream => {
                     let wait = answer.and_then(|answer| answer.wait(self.pipeline.clock().now())).unwrap_or_else(short_wait);

@@ -110,12 +110,12 @@ impl Graph {
         }
         let response = self.pipeline.send(request).await?;
         if response.status.is_success() {
-            return self.page(caller, &first, &folder_id, link.as_deref(), &response).map(DeltaAnswer::Page).map_err(|e| e.with_request_id(response.request_id).on_account(&caller.account_id));
+            return self.page(caller, &first, &folder_id, link.as_deref(), &response).map(DeltaAnswer::Page).map_err(|e| e.with_request_id(response.request_id()).on_account(&caller.account_id));
         }
         if let Some(answer) = self.lost(caller, &first, &response) {
             return Ok(answer);
         }
-        Err(fault::error(response.status, &response.body, &response.secrets).with_request_id(response.request_id).on_account(&caller.account_id))
+        Err(fault::error(response.status, &response.body, &response.secrets).with_request_id(response.request_id()).on_account(&caller.account_id))
     }
 
     fn page(&self, caller: &Caller, first: &Url, folder_id: &str, from: Option<&str>, response: &Response) -> Result<DeltaPage> {

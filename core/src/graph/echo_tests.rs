@@ -69,7 +69,7 @@ async fn nothing_that_was_sent_comes_back_in_an_error() {
                 variants += 1;
                 let service = Service::script(vec![answer]);
                 let error = match service.pipeline(&clock).send(request()).await {
-                    Ok(response) => fault::error(response.status, &response.body, &response.secrets).with_request_id(response.request_id),
+                    Ok(response) => fault::error(response.status, &response.body, &response.secrets).with_request_id(response.request_id()),
                     Err(error) => error,
                 };
                 let text = shown(&error).to_lowercase();

@@ -496,7 +496,7 @@ impl Graph {
         let is_this = |made: &Made| !made.id.is_empty() && !response.repeats(&made.id) && made.is_draft == Some(true) && made.internet_message_id.as_deref() == Some(mail.internet_message_id);
         match wire::read::<Made>(&response.body).ok().filter(is_this) {
             Some(made) => Ok(made.id),
-            None => Err(Error::new(ErrorKind::OutcomeUnknown, "The draft may have been made, but Microsoft's answer does not show it.").with_request_id(response.request_id)),
+            None => Err(Error::new(ErrorKind::OutcomeUnknown, "The draft may have been made, but Microsoft's answer does not show it.").with_request_id(response.request_id())),
         }
     }
 
@@ -509,7 +509,7 @@ impl Graph {
         if response.status == StatusCode::ACCEPTED {
             return Ok(());
         }
-        Err(Error::new(ErrorKind::OutcomeUnknown, "Microsoft's answer does not say that the mail was accepted.").with_request_id(response.request_id))
+        Err(Error::new(ErrorKind::OutcomeUnknown, "Microsoft's answer does not say that the mail was accepted.").with_request_id(response.request_id()))
     }
 
     /// None: the mailbox does not have it (yet). An answer about another message, or one that does not say whether it is a draft, is an error.
@@ -517,7 +517,7 @@ impl Graph {
         let url = self.url(&format!("me/messages/{}", segment(id)?), &[("$select", STATE), ("$expand", &shown_mark())])?;
         let Some(response) = self.look(self.get(caller, url)).await? else { return Ok(None) };
         let state = wire::read::<WireState>(&response.body)?.read().filter(|state| state.id == id);
-        state.map(Some).ok_or_else(|| Error::new(ErrorKind::Upstream, "Microsoft's answer does not tell what became of the message. Try again later.").with_request_id(response.request_id))
+        state.map(Some).ok_or_else(|| Error::new(ErrorKind::Upstream, "Microsoft's answer does not tell what became of the message. Try again later.").with_request_id(response.request_id()))
     }
 
     /// Drafts and sent copies that carry this mark. None is an answer only if all that came can be read.

@@ -35,8 +35,11 @@ impl Graph {
         let response = self.ask(self.get(caller, url)).await?;
         let person: GraphPerson = wire::read(&response.body)?;
         // What repeats a secret is nobody's name.
-        let secrets = response.secrets.parts();
-        let own = |text: Option<String>| text.filter(|text| !secrets.are_in(text));
+        let shown = [&person.id, &person.display_name, &person.mail, &person.user_principal_name];
+        if !response.secrets.are_in_any(shown.into_iter().flatten().map(String::as_str)) {
+            return Ok(person);
+        }
+        let own = |text: Option<String>| text.filter(|text| !response.secrets.are_in_any([text.as_str()]));
         Ok(GraphPerson { id: own(person.id), display_name: own(person.display_name), mail: own(person.mail), user_principal_name: own(person.user_principal_name) })
     }
 
@@ -56,7 +59,7 @@ impl Graph {
                 // Without an answer it is the commoner of the two.
                 Some(false) | None => MailboxState::Unlicensed,
             },
-            401 => return Err(fault::error(response.status, &response.body, &response.secrets).with_request_id(response.request_id).on_account(&caller.account_id)),
+            401 => return Err(fault::error(response.status, &response.body, &response.secrets).with_request_id(response.request_id()).on_account(&caller.account_id)),
             403 => MailboxState::Forbidden,
             _ => MailboxState::Unreachable,
         })

@@ -99,7 +99,7 @@ fn told(response: Response, account_id: Option<String>) -> Result<Response> {
     if response.status.is_success() {
         return Ok(response);
     }
-    let error = fault::error(response.status, &response.body, &response.secrets).with_request_id(response.request_id);
+    let error = fault::error(response.status, &response.body, &response.secrets).with_request_id(response.request_id());
     Err(match account_id {
         Some(id) => error.on_account(id),
         None => error,

@@ -156,7 +156,7 @@ impl Graph {
         let url = self.url(&format!("chats/{}/messages", segment(chat_id)?), &[])?;
         let wire = serde_json::to_vec(&WireMessage { body: ItemBody::new(kind, body) }).map_err(|_| Error::internal("A message could not be written."))?;
         let response = self.pipeline.send(self.write(caller, Method::POST, url, wire, Safety::Once)).await?;
-        let unclear = |words: &str| Error::new(ErrorKind::OutcomeUnknown, words.to_owned()).with_request_id(response.request_id.clone());
+        let unclear = |words: &str| Error::new(ErrorKind::OutcomeUnknown, words.to_owned()).with_request_id(response.request_id());
         // Graph repeats towards Teams by itself, and Teams refuses the repetition of what it has already.
         if response.status == StatusCode::CONFLICT && !fault::is_contested(error_code(&response.body).to_compare()) {
             return Err(unclear("Teams says that it has this message already, or something like it."));

@@ -134,8 +134,6 @@ pub struct Response {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub body: Bytes,
-    /// Microsoft's id of this exchange, for a support case.
-    pub request_id: Option<RequestId>,
     /// What this answer must not carry any further.
     pub secrets: Secrets,
     owner: Owner,
@@ -145,14 +143,18 @@ impl Response {
     pub fn of(answer: http::Response<Bytes>) -> Self {
         let (mut parts, body) = answer.into_parts();
         let secrets: Secrets = parts.extensions.remove().unwrap_or_default();
-        let request_id = request_id(&parts.headers, &secrets);
         let owner = parts.extensions.remove().unwrap_or_default();
-        Self { status: parts.status, headers: parts.headers, body, request_id, secrets, owner }
+        Self { status: parts.status, headers: parts.headers, body, secrets, owner }
     }
 
     /// Whether a part of this answer is about what that part asked for. The pipeline has looked at the answer as a whole, but not into a batch.
     pub fn fits(&self, path: &str, part: &[u8]) -> bool {
         self.owner.fits(path, part)
+    }
+
+    /// Microsoft's id of this exchange, for a support case. To see that it repeats no secret takes a while, so it is looked at when it is shown.
+    pub fn request_id(&self) -> Option<RequestId> {
+        ["request-id", "x-ms-request-id"].iter().filter_map(|name| self.header(name)).find_map(|id| RequestId::of(id, &self.secrets))
     }
 
     /// It repeats what proves who asks.
@@ -163,11 +165,6 @@ impl Response {
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
-}
-
-/// The service's id of this exchange.
-fn request_id(headers: &HeaderMap, secrets: &Secrets) -> Option<RequestId> {
-    ["request-id", "x-ms-request-id"].iter().filter_map(|name| headers.get(*name)?.to_str().ok()).find_map(|id| RequestId::of(id, secrets))
 }
 
 /// The code of an error, in lower case, since its spelling varies by service. For comparing; it has no text form, and is shown only by [`shown`](Self::shown).

@@ -91,7 +91,6 @@ fn judge(request: &Request, answer: Answer, failures: u32, refusals: u32, (clock
     };
     let status = response.status;
     let asked = retry_after(&response, now);
-    let id = response.request_id.clone();
     match status.as_u16() {
         // Refused before anything was done, so even `Once` goes again.
         429 => {
@@ -100,13 +99,13 @@ fn judge(request: &Request, answer: Answer, failures: u32, refusals: u32, (clock
                 None if is_concurrency(&response.body) => (jittered(Duration::from_millis(300), Duration::from_millis(1700)), false),
                 None => (backoff(refusals, Duration::from_secs(60)), false),
             };
-            Next::Again { wait, fence, refusal: true, otherwise: throttled(wait).with_request_id(id) }
+            Next::Again { wait, fence, refusal: true, otherwise: throttled(wait).with_request_id(response.request_id()) }
         }
         200 if request.method == Method::GET && response.body.is_empty() => Next::Again {
             wait: backoff(failures, Duration::from_secs(4)),
             fence: false,
             refusal: false,
-            otherwise: Error::new(ErrorKind::Upstream, "Microsoft answered with nothing. Try again later.").with_request_id(id),
+            otherwise: Error::new(ErrorKind::Upstream, "Microsoft answered with nothing. Try again later.").with_request_id(response.request_id()),
         },
         // No room to write it: refused before anything was done, and for longer than one request waits.
         507 if request.method != Method::GET => Next::Done(response),
@@ -115,20 +114,20 @@ fn judge(request: &Request, answer: Answer, failures: u32, refusals: u32, (clock
                 let now = clock.elapsed();
                 gate.fence(lane, now.saturating_add(asked), now);
             }
-            Next::Fail(unknown().with_request_id(id))
+            Next::Fail(unknown().with_request_id(response.request_id()))
         }
         // 501, 505 … say that the request makes no sense to the server; asking again does not help.
         501 | 505 | 506 | 508 | 510 | 511 => Next::Done(response),
         408 | 425 | 500 | 502..=599 => match asked {
             Some(asked) => {
                 let wait = asked.max(if failures == 0 { Duration::ZERO } else { backoff(failures - 1, Duration::from_secs(8)) });
-                Next::Again { wait, fence: true, refusal: false, otherwise: throttled(wait).overloaded().with_request_id(id) }
+                Next::Again { wait, fence: true, refusal: false, otherwise: throttled(wait).overloaded().with_request_id(response.request_id()) }
             }
             None => Next::Again {
                 wait: backoff(failures, Duration::from_secs(8)),
                 fence: false,
                 refusal: false,
-                otherwise: Error::new(ErrorKind::Upstream, format!("Microsoft's service failed (HTTP {}). Try again later.", status.as_u16())).overloaded().with_request_id(id),
+                otherwise: Error::new(ErrorKind::Upstream, format!("Microsoft's service failed (HTTP {}). Try again later.", status.as_u16())).overloaded().with_request_id(response.request_id()),
             },
         },
         _ => Next::Done(response),

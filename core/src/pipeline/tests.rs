@@ -204,7 +204,7 @@ async fn request_ids_are_kept_when_they_look_like_ids() {
     for (given, kept) in [("48d31887-5fad-4d73-a9f5-3c356e68a038", Some("48d31887-5fad-4d73-a9f5-3c356e68a038")), ("0c0c-1", None), ("<script>", None)] {
         let service = Service::script(vec![says_with(404, ("request-id", given), "")]);
         let (pipeline, _source) = plugged(&service, &clock, Numbered::default());
-        assert_eq!(pipeline.send(request(Safety::Repeatable, 0)).await.unwrap().request_id.as_ref().map(crate::foreign::RequestId::as_str), kept);
+        assert_eq!(pipeline.send(request(Safety::Repeatable, 0)).await.unwrap().request_id().as_ref().map(crate::foreign::RequestId::as_str), kept);
     }
 }
 

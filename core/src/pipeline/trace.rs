@@ -49,7 +49,9 @@ impl Trace {
         let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         match outcome {
             Ok(response) => {
-                let request_id = response.request_id.as_ref().map(RequestId::as_str);
+                let is_seen = !self.span.is_disabled() || tracing::enabled!(target: "tidings::http", tracing::Level::DEBUG);
+                let request_id = if is_seen { response.request_id() } else { None };
+                let request_id = request_id.as_ref().map(RequestId::as_str);
                 self.span.record("status", response.status.as_u16());
                 self.span.record("request_id", request_id);
                 let status = response.status.as_u16();

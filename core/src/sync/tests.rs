@@ -228,7 +228,7 @@ mod walk {
                 });
                 says(200, json!({ "responses": items.collect::<Vec<_>>() }).to_string())
             }
-            "/v1.0/me/mailFolders" => says(200, json!({ "value": [{ "id": "in", "displayName": "Inbox" }] }).to_string()),
+            "/v1.0/me/mailFolders" => says(200, json!({ "value": [{ "id": "in", "displayName": "Inbox", "childFolderCount": 0 }] }).to_string()),
             _ => answer(request),
         });
         let folder = tempfile::tempdir().unwrap();

@@ -140,7 +140,7 @@ impl Issuers {
         let response = self.pipeline.send(request).await?;
         if response.status != http::StatusCode::OK {
             let refused = Error::new(ErrorKind::Upstream, format!("Microsoft's sign-in metadata is not to be had (HTTP {}). Check the tenant setting.", response.status.as_u16()));
-            return Err(refused.with_request_id(response.request_id));
+            return Err(refused.with_request_id(response.request_id()));
         }
         let members = strict::object(json::text(&response.body).as_bytes());
         members.and_then(|members| serde_json::from_value(members.into()).ok()).ok_or_else(|| Error::new(ErrorKind::Upstream, "Microsoft's sign-in metadata could not be read. Try again later."))

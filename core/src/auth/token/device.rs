@@ -89,14 +89,14 @@ fn read<T: serde::de::DeserializeOwned>(response: &Response) -> Result<T, Denied
         StatusCode::OK => json::read(&response.body).map_err(|_| unreadable(response)),
         StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
             let body: EntraError = json::read(&response.body).map_err(|_| unreadable(response))?;
-            Err(Denied::Refused(body.refusal(&response.secrets), response.request_id.clone()))
+            Err(Denied::Refused(body.refusal(&response.secrets), response.request_id()))
         }
         _ => Err(unreadable(response)),
     }
 }
 
 fn unreadable(response: &Response) -> Denied {
-    Denied::Failed(Error::new(ErrorKind::Upstream, "Microsoft's sign-in service answered something unreadable. Try again later.").with_request_id(response.request_id.clone()))
+    Denied::Failed(Error::new(ErrorKind::Upstream, "Microsoft's sign-in service answered something unreadable. Try again later.").with_request_id(response.request_id()))
 }
 
 #[cfg(test)]

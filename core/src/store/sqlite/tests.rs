@@ -102,7 +102,7 @@ fn settings_are_what_the_rules_say() {
         ("foreign_keys", "Integer(1)"),
         ("trusted_schema", "Integer(0)"),
         ("cell_size_check", "Integer(1)"),
-        ("busy_timeout", "Integer(200)"),
+        ("busy_timeout", "Integer(60000)"),
         ("user_version", &format!("Integer({})", open::MIGRATIONS.len())),
         ("mmap_size", "Integer(0)"),
     ] {
