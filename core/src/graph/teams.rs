@@ -80,7 +80,12 @@ impl Graph {
     pub async fn find_person(&self, caller: &Caller, address: &str) -> Result<Option<Person>> {
         let address_of_any = format!("proxyAddresses/any(p:p eq {})", literal(&format!("smtp:{address}")));
         let mut refusal = None;
-        for filter in [format!("mail eq {}", literal(address)), address_of_any, format!("otherMails/any(m:m eq {})", literal(address))] {
+        let mut filters = vec![format!("mail eq {}", literal(address)), address_of_any, format!("otherMails/any(m:m eq {})", literal(address))];
+        // No path of Graph's has a user name that begins so; a search finds it.
+        if address.starts_with('$') {
+            filters.push(format!("userPrincipalName eq {}", literal(address)));
+        }
+        for filter in filters {
             let url = self.url("users", &[("$filter", &filter), ("$select", PERSON), ("$top", "2")])?;
             match self.some_people(caller, url).await {
                 Ok(people) => {

@@ -127,6 +127,9 @@ fn run(world: &mut World, call: &Call, item: &Item, seq: u64, refused: Option<f6
     let inner = inner_call(call, item, seq);
     let arrival = write_down(world, &inner);
     let action = arrival.hit.as_ref().map(|h| h.action.clone());
+    if action.as_ref().is_some_and(Action::lies) {
+        world.record.spoil(seq);
+    }
     *broken |= matches!(action, Some(Action::LostAnswer | Action::Refused | Action::CutBody(_)));
     let answer = match refused {
         Some(seconds) => {

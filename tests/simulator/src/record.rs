@@ -2,7 +2,7 @@
 
 use crate::http::{Answer, Call};
 use serde_json::{Map, Value, json};
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::fs::File;
 use std::io::Write;
 use std::sync::{Arc, Mutex};
@@ -17,6 +17,8 @@ pub struct Record {
     lines: VecDeque<String>,
     size: usize,
     pub dropped: u64,
+    /// Batches under way with an item that is wrong on purpose, by their number in the ledger.
+    spoilt: HashSet<u64>,
 }
 
 impl Record {
@@ -31,6 +33,14 @@ impl Record {
 
     pub fn wanted(&self) -> bool {
         self.memory || self.file.is_some()
+    }
+
+    pub fn spoil(&mut self, seq: u64) {
+        self.spoilt.insert(seq);
+    }
+
+    pub fn take_spoilt(&mut self, seq: u64) -> bool {
+        self.spoilt.remove(&seq)
     }
 
     /// Without an answer only the request is told: it never arrived, or is wrong on purpose.

@@ -233,7 +233,7 @@ async fn process(shared: Arc<Shared>, line: Arc<Mutex<Line>>, call: Call, mut ar
     }
     let mut world = shared.lock();
     let lost = broken || matches!(action, Some(Action::LostAnswer));
-    let lies = action.as_ref().is_some_and(Action::lies);
+    let lies = action.as_ref().is_some_and(Action::lies) | world.record.take_spoilt(arrival.seq);
     if world.epoch == arrival.epoch {
         world.ledger.answered(arrival.seq, answer.status);
         // What is not simulated is no answer of Microsoft's.
