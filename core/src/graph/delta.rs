@@ -73,6 +73,8 @@ pub struct MailItem {
     pub importance: Importance,
     pub categories: Vec<String>,
     pub has_attachments: bool,
+    /// Whether it has any was not told, which is not "no".
+    pub is_attached_untold: bool,
     pub web_link: Option<String>,
     pub body: Option<(BodyType, String)>,
     /// Properties asked for are missing, so this is a change of a known message and not a whole one.
@@ -312,6 +314,7 @@ fn message(wire: WireMessage, folder_id: &str) -> MailItem {
         importance: wire.importance.as_deref().map(wire::importance).unwrap_or_default(),
         categories: wire.categories,
         has_attachments: wire.has_attachments.unwrap_or_default(),
+        is_attached_untold: wire.has_attachments.is_none(),
         web_link: wire.web_link,
         body: wire.body.flatten().map(|body| (body.kind(), body.content.unwrap_or_default())),
         is_partial,

@@ -113,7 +113,7 @@ async fn attachments(pass: &Arc<Pass>, items: &[DeltaItem], anew: bool) -> Resul
 fn with_attachments(item: &DeltaItem) -> Option<&MailItem> {
     let DeltaItem::Message(item) = item else { return None };
     let shows_some = item.body.as_ref().is_some_and(|(form, content)| *form == BodyType::Html && shows_inline_files(content));
-    (item.has_attachments || shows_some).then_some(item)
+    (item.has_attachments || item.is_attached_untold || shows_some).then_some(item)
 }
 
 /// What is here of the items of a page. The sealed part is opened only where the change key says that it may be the same.

@@ -67,7 +67,7 @@ impl Head {
             is_flagged: item.is_flagged,
             importance: item.importance,
             categories: take(&mut item.categories),
-            has_attachments: item.has_attachments,
+            has_attachments: item.has_attachments || (item.is_attached_untold && attachments.iter().any(|file| !file.is_inline)),
             attachments,
             web_link: item.web_link.take(),
         }
@@ -89,7 +89,7 @@ impl Head {
             && *is_flagged == item.is_flagged
             && *importance == item.importance
             && *categories == item.categories
-            && *has_attachments == item.has_attachments
+            && (item.is_attached_untold || *has_attachments == item.has_attachments)
             && *web_link == item.web_link
     }
 
