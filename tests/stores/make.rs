@@ -5,7 +5,7 @@ use super::kept::keep;
 use super::world::{REDIRECT, World};
 use serde_json::{Value, json};
 use std::time::Duration;
-use tidings::{Address, ChangeQuery, ChatDraft, ConnectRequest, Content, Engine, Feature, FileAttachment, KeyRotation, MailDraft, MessageQuery, Receipt, SendState};
+use tidings::{Address, ChangeQuery, ChatDraft, ConnectRequest, Content, CopiedStore, Engine, Feature, FileAttachment, KeyRotation, MailDraft, MessageQuery, Receipt, SendState};
 
 const ALL: [Feature; 3] = [Feature::Chat, Feature::MailSend, Feature::MailSync];
 
@@ -64,7 +64,7 @@ async fn a_sealed_store() {
     let world = World::new("make_sealed", 1).await;
     let folder = tempfile::tempdir().unwrap_or_else(|e| panic!("{e}"));
     let (store, first_key, root_key) = (folder.path().join("store"), key(), key());
-    let engine = good(world.open(&store, &first_key, Content::Sealed));
+    let engine = good(world.open(&store, &first_key, Content::Sealed, CopiedStore::Park));
 
     // Mail: a thread, a file, one that goes again, one that cannot be read.
     let first = world.ask("mail", json!({ "mailbox": "adele@contoso.com", "subject": "Interview", "from": { "name": "Alex Wilber", "address": "alex@contoso.com" }, "text": "Thursday?" })).await;
@@ -146,7 +146,7 @@ async fn a_clear_store() {
     let world = World::new("make_clear", 1).await;
     let folder = tempfile::tempdir().unwrap_or_else(|e| panic!("{e}"));
     let (store, root_key) = (folder.path().join("store"), key());
-    let engine = good(world.open(&store, &root_key, Content::Clear));
+    let engine = good(world.open(&store, &root_key, Content::Clear, CopiedStore::Park));
     world.ask("mail", json!({ "mailbox": "adele@contoso.com", "subject": "Budget for spring", "from": { "name": "Nestor Wilke", "address": "nestor@contoso.com" }, "text": "The figures are in the attachment." })).await;
     world.ask("mail", json!({ "mailbox": "adele@contoso.com", "subject": "Lunch", "html": "<p>Pizza or <b>Knödel</b>?</p>" })).await;
     let adele = world.sign_in(&engine, "recruiter-1", "adele@contoso.com", &ALL).await;

@@ -25,10 +25,10 @@ impl World {
         Self { sim, clock: Arc::new(TestClock::new(now["now_ms"].as_u64().unwrap_or_default())) }
     }
 
-    pub fn open(&self, folder: &Path, key: &[u8], content: Content) -> tidings::Result<Engine> {
+    /// `copied`: what of a copy waits.
+    pub fn open(&self, folder: &Path, key: &[u8], content: Content, copied: CopiedStore) -> tidings::Result<Engine> {
         let mut config = Config::new(folder.to_string_lossy(), self.url("client_id"));
-        // They are copies, of stores that are gone.
-        config.on_copied_store = CopiedStore::Go;
+        config.on_copied_store = copied;
         config.cloud = Cloud::custom(self.url("login"), self.url("graph"));
         config.content = content;
         config.folders = vec!["inbox".into()];

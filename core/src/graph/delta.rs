@@ -121,8 +121,7 @@ impl Graph {
     }
 
     fn page(&self, caller: &Caller, first: &Url, folder_id: &str, from: Option<&str>, response: &Response) -> Result<DeltaPage> {
-        let text = json::text(&response.body);
-        let mut page: Page<'_> = wire::of_text(&text)?;
+        let mut page = read_page(&json::text(&response.body), folder_id)?;
         let (link, is_delta) = match (page.next_link.take(), page.delta_link.take()) {
             (Some(next), None) => (next, false),
             (None, Some(delta)) => (delta, true),
@@ -137,7 +136,7 @@ impl Graph {
         if proofs.are_in(&link) {
             return Err(wire::repeating());
         }
-        let items: Vec<DeltaItem> = page.items()?.into_iter().map(|raw| item(raw, folder_id)).collect();
+        let items = page.items()?;
         if is_of_another_folder(&items, folder_id) {
             return Err(Error::new(ErrorKind::Upstream, "A page of changes belongs to another folder; nothing of it was kept. Try again later."));
         }
@@ -194,6 +193,8 @@ fn hidden() -> DeltaItem {
 #[serde(rename_all = "camelCase")]
 struct WireMessage {
     id: String,
+    #[serde(rename = "@removed", default)]
+    removed: Option<serde::de::IgnoredAny>,
     #[serde(rename = "@odata.etag", default, deserialize_with = "lenient::scalar")]
     etag: Option<String>,
     #[serde(default, deserialize_with = "lenient::scalar")]
@@ -259,19 +260,42 @@ struct Marks {
     removed: Option<serde::de::IgnoredAny>,
 }
 
+/// Almost always every item is what it should be, and the page is read in one pass. If not, its items are read one by one.
+fn read_page(text: &str, folder_id: &str) -> Result<Page<DeltaItem>> {
+    if json::too_deep(text.as_bytes()) {
+        return Err(wire::unreadable());
+    }
+    if let Ok(Page { value, next_link, delta_link }) = serde_json::from_str::<Page<WireMessage>>(text)
+        && value.iter().flatten().all(|wire| wire::is_id(&wire.id))
+    {
+        let value = value.map(|all| all.into_iter().map(|wire| read_item(wire, folder_id)).collect());
+        return Ok(Page { value, next_link, delta_link });
+    }
+    let Page { value, next_link, delta_link } = serde_json::from_str::<Page<&RawValue>>(text).map_err(|_| wire::unreadable())?;
+    Ok(Page { value: value.map(|all| all.into_iter().map(|raw| item(raw, folder_id)).collect()), next_link, delta_link })
+}
+
 fn item(raw: &RawValue, folder_id: &str) -> DeltaItem {
     let marks = wire::item::<Marks>(raw.get());
     let Some((id, removed)) = marks.and_then(|marks| Some((marks.id.filter(|id| wire::is_id(id))?, marks.removed))) else {
         return DeltaItem::Unreadable { id: None, raw: raw.get().to_owned(), reason: "it has no usable id".to_owned() };
     };
-    // Graph's reason says `deleted` of a move as well, so it is not read.
+    // Nothing else of what left has to be readable.
     if removed.is_some() {
         return DeltaItem::Removed { id };
     }
     match wire::item(raw.get()) {
-        Some(wire) => DeltaItem::Message(Box::new(message(wire, folder_id))),
+        Some(wire) => read_item(wire, folder_id),
         None => DeltaItem::Unreadable { id: Some(id), raw: raw.get().to_owned(), reason: "it cannot be read".to_owned() },
     }
+}
+
+fn read_item(wire: WireMessage, folder_id: &str) -> DeltaItem {
+    // Graph's reason says `deleted` of a move as well, so it is not read.
+    if wire.removed.is_some() {
+        return DeltaItem::Removed { id: wire.id };
+    }
+    DeltaItem::Message(Box::new(message(wire, folder_id)))
 }
 
 /// A message as the rest of the engine sees it.

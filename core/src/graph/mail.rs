@@ -14,6 +14,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, IF_MATCH};
 use http::{Method, StatusCode};
 use std::time::Duration;
+use serde_json::value::RawValue;
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
 use url::Url;
@@ -342,7 +343,7 @@ impl Graph {
         for _ in 0..MOST_PAGES {
             let Some(response) = self.look(self.get(caller, url.clone())).await? else { return Ok(None) };
             let text = json::text(&response.body);
-            let mut page: Page<'_> = wire::of_text(&text)?;
+            let mut page: Page<&RawValue> = wire::of_text(&text)?;
             if response.repeats(&text) {
                 return Err(wire::repeating().on_account(&caller.account_id));
             }
@@ -378,7 +379,7 @@ impl Graph {
 
     /// The first page came in a batch; the others, of which there are hardly ever any, are asked for one by one.
     async fn whole_list(&self, caller: &Caller, path: &str, body: &str) -> Result<Attached> {
-        let mut page: Page<'_> = match wire::of_text(body) {
+        let mut page: Page<&RawValue> = match wire::of_text(body) {
             Ok(page) => page,
             Err(error) => return Ok(Attached::Failed(error)),
         };

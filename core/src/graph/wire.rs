@@ -7,20 +7,21 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
-/// A page whose items are read one by one, so that a bad one spoils nothing but itself.
+/// A page and its items; as [`RawValue`]s they are read one by one, so that a bad one spoils nothing but itself.
 #[derive(Deserialize)]
-pub struct Page<'a> {
-    #[serde(borrow, default)]
-    pub value: Option<Vec<&'a RawValue>>,
+#[serde(bound(deserialize = "T: Deserialize<'de>"))]
+pub struct Page<T> {
+    #[serde(default)]
+    pub value: Option<Vec<T>>,
     #[serde(rename = "@odata.nextLink", default, deserialize_with = "lenient::scalar")]
     pub next_link: Option<String>,
     #[serde(rename = "@odata.deltaLink", default, deserialize_with = "lenient::scalar")]
     pub delta_link: Option<String>,
 }
 
-impl<'a> Page<'a> {
+impl<T> Page<T> {
     /// A list that is not there is no empty list: whoever took it for one would take everything for deleted, or miss what came.
-    pub fn items(&mut self) -> Result<Vec<&'a RawValue>> {
+    pub fn items(&mut self) -> Result<Vec<T>> {
         self.value.take().ok_or_else(unreadable)
     }
 }

@@ -4,6 +4,7 @@
 
 pub mod lenient;
 
+use memchr::memmem;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::borrow::Cow;
@@ -24,7 +25,7 @@ pub fn text(body: &[u8]) -> Cow<'_, str> {
     while let Some(rest) = body.strip_prefix(BYTE_ORDER_MARK) {
         body = rest;
     }
-    let text = String::from_utf8_lossy(body);
+    let text = simdutf8::basic::from_utf8(body).map_or_else(|_| String::from_utf8_lossy(body), Cow::Borrowed);
     let text = without_marks(&text).map_or(text, Cow::Owned);
     if may_hold_half_pairs(text.as_bytes()) { Cow::Owned(whole_pairs(&text)) } else { text }
 }
@@ -42,9 +43,7 @@ fn of_wide(body: &[u8]) -> Option<String> {
 
 /// Marks between values, as before the body of an item inside of a batch. In a string it is a character like any other. None: there are none.
 fn without_marks(text: &str) -> Option<String> {
-    if !text.contains('\u{FEFF}') {
-        return None;
-    }
+    memmem::find(text.as_bytes(), BYTE_ORDER_MARK)?;
     let (mut in_string, mut escaped, mut found) = (false, false, false);
     let kept: String = text
         .chars()
@@ -72,21 +71,14 @@ pub fn of_text<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Unreadable> {
     serde_json::from_str(text).map_err(|_| Unreadable)
 }
 
-/// Brackets outside of strings, counted without recursion: the parser skips unread parts without a limit of its own.
+/// Brackets outside of strings, counted without recursion: the parser skips unread parts without a limit of its own. Strings are most of a page, so they
+/// are passed over from one quote or backslash to the next.
 pub fn too_deep(body: &[u8]) -> bool {
-    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
-    for byte in body {
-        if in_string {
-            match byte {
-                _ if escaped => escaped = false,
-                b'\\' => escaped = true,
-                b'"' => in_string = false,
-                _ => {}
-            }
-            continue;
-        }
+    let mut depth = 0_usize;
+    let mut rest = body.iter();
+    while let Some(byte) = rest.next() {
         match byte {
-            b'"' => in_string = true,
+            b'"' => skip_string(&mut rest),
             b'{' | b'[' => {
                 depth += 1;
                 if depth > DEEPEST {
@@ -100,9 +92,22 @@ pub fn too_deep(body: &[u8]) -> bool {
     false
 }
 
+/// Behind the quote that ends the string; to the end, where there is none.
+fn skip_string(rest: &mut std::slice::Iter<'_, u8>) {
+    while let Some(at) = memchr::memchr2(b'"', b'\\', rest.as_slice()) {
+        let is_end = rest.nth(at) == Some(&b'"');
+        if is_end {
+            return;
+        }
+        // What is escaped ends nothing.
+        rest.next();
+    }
+    *rest = [].iter();
+}
+
 /// An escape of D800 to DFFF somewhere. Emoji are escaped as whole pairs by some services, so this alone says nothing.
 fn may_hold_half_pairs(text: &[u8]) -> bool {
-    text.windows(4).any(|four| matches!(four, [b'\\', b'u', b'd' | b'D', b'8' | b'9' | b'a'..=b'f' | b'A'..=b'F']))
+    memmem::find_iter(text, b"\\u").any(|at| matches!(text.get(at + 2..at + 4), Some([b'd' | b'D', b'8' | b'9' | b'a'..=b'f' | b'A'..=b'F'])))
 }
 
 fn whole_pairs(text: &str) -> String {

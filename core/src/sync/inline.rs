@@ -8,50 +8,52 @@
 const LARGEST: usize = 8 << 20;
 
 pub fn shows_inline_files(html: &str) -> bool {
-    let html = html.get(..html.floor_char_boundary(LARGEST.min(html.len()))).unwrap_or_default();
-    has_scheme(html.as_bytes()) || (html.bytes().any(|b| matches!(b, b'&' | b'%' | b'\\')) && has_scheme(&decoded(html)))
+    let html = html.get(..html.floor_char_boundary(LARGEST.min(html.len()))).unwrap_or_default().as_bytes();
+    has_scheme(html) || (spells_otherwise(html) && has_scheme(&decoded(html)))
 }
 
-/// `cid:` in any letter case, with the blanks and line breaks between the letters that browsers pass over.
+/// `cid:` in any letter case, with the blanks and line breaks between the letters that browsers pass over. Colons are rare, so the word is read backwards
+/// from each.
 fn has_scheme(text: &[u8]) -> bool {
-    let mut at = 0;
-    for byte in text {
-        let byte = byte.to_ascii_lowercase();
-        at = match (at, byte) {
-            (0, b'c') | (1..=3, b'c') => 1,
-            (1, b'i') => 2,
-            (2, b'd') => 3,
-            (3, b':') => return true,
-            (1..=3, b'\t' | b'\n' | b'\r') => at,
-            _ => 0,
-        };
-    }
-    false
+    memchr::memchr_iter(b':', text).any(|at| {
+        let mut before = text.iter().take(at).rev().filter(|byte| !matches!(byte, b'\t' | b'\n' | b'\r')).map(u8::to_ascii_lowercase);
+        before.next() == Some(b'd') && before.next() == Some(b'i') && before.next() == Some(b'c')
+    })
+}
+
+/// Some character of the word, or one that may stand within, is written in another way than as itself.
+fn spells_otherwise(text: &[u8]) -> bool {
+    let is_of_word = |at: usize| {
+        let part = text.get(at..).and_then(coded);
+        part.is_some_and(|(code, _)| u8::try_from(code).is_ok_and(|byte| b"cCiIdD:\t\n\r".contains(&byte)))
+    };
+    memchr::memchr3_iter(b'&', b'%', b'\\', text).any(is_of_word)
 }
 
 /// Bytes after character references, percent-encoding and CSS escapes; what stands for more than a byte becomes a question mark, since it is no part of the word.
-fn decoded(html: &str) -> Vec<u8> {
+fn decoded(html: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(html.len());
-    let mut rest = html.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        let found = match first {
-            b'&' => reference(after),
-            b'%' => escape(after, 2, 2),
-            b'\\' => escape(after, 1, 6).map(|(code, used)| (code, used + usize::from(after.get(used).is_some_and(u8::is_ascii_whitespace)))),
-            _ => None,
-        };
-        match found {
-            Some((code, used)) => {
-                out.push(u8::try_from(code).unwrap_or(b'?'));
-                rest = after.get(used..).unwrap_or_default();
-            }
-            None => {
-                out.push(*first);
-                rest = after;
-            }
-        }
+    let mut rest = html;
+    while let Some((plain, from)) = memchr::memchr3(b'&', b'%', b'\\', rest).and_then(|at| rest.split_at_checked(at)) {
+        out.extend_from_slice(plain);
+        let (byte, used) = coded(from).map_or_else(|| (from.first().copied().unwrap_or(b'?'), 1), |(code, used)| (u8::try_from(code).unwrap_or(b'?'), used));
+        out.push(byte);
+        rest = from.get(used..).unwrap_or_default();
     }
+    out.extend_from_slice(rest);
     out
+}
+
+/// The code of the character that the text begins with, and how many bytes it takes; None: it stands for itself.
+fn coded(text: &[u8]) -> Option<(u32, usize)> {
+    let (first, after) = text.split_first()?;
+    let (code, used) = match first {
+        b'&' => reference(after)?,
+        b'%' => escape(after, 2, 2)?,
+        b'\\' => escape(after, 1, 6).map(|(code, used)| (code, used + usize::from(after.get(used).is_some_and(u8::is_ascii_whitespace))))?,
+        _ => return None,
+    };
+    Some((code, 1 + used))
 }
 
 /// `#58;`, `#x3a;`, `colon;` and those without a semicolon: the code and how many bytes it takes.

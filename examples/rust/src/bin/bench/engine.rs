@@ -1,7 +1,6 @@
 //! The case "engine": everything that `sync` does, with the store sealed.
 
 use super::{Outcome, measure};
-use std::time::Instant;
 use tidings::{ConnectRequest, Feature};
 use tidings_examples::control::Control;
 
@@ -17,9 +16,9 @@ pub async fn run() -> Outcome<()> {
     let callback = Control::from_env()?.sign_in(&sign_in.url, "adele@contoso.com").await?;
     let account = engine.finish_connect(callback, sign_in.binding).await?;
 
-    let began = Instant::now();
+    let began = measure::Began::now();
     let report = engine.sync(account.id, None).await?;
-    let seconds = began.elapsed().as_secs_f64();
+    let took = began.ended();
     engine.shutdown().await;
-    measure::answer(seconds, report.added)
+    measure::answer(&took, report.added)
 }

@@ -3,6 +3,7 @@
 use super::Outcome;
 use serde::{Deserialize, Serialize};
 use std::process::Stdio;
+use std::time::Instant;
 use tokio::process::Command;
 
 /// What a case is told, in its environment.
@@ -18,6 +19,8 @@ pub struct Task {
 #[derive(Clone, Copy, Serialize, Deserialize)]
 pub struct Measured {
     pub seconds: f64,
+    /// Of processor time, user and system together. Where the system tells it (Linux).
+    pub cpu_seconds: Option<f64>,
     /// Where the system tells it (Linux).
     pub peak_kb: Option<u64>,
     /// Of the files of the store.
@@ -45,15 +48,47 @@ pub async fn child(name: &str, task: &Task) -> Outcome<Measured> {
     Ok(serde_json::from_slice(&output.stdout)?)
 }
 
+/// From here on it is measured.
+pub struct Began {
+    at: Instant,
+    cpu_seconds: Option<f64>,
+}
+
+impl Began {
+    pub fn now() -> Self {
+        Self { at: Instant::now(), cpu_seconds: cpu_seconds() }
+    }
+
+    /// Stops measuring.
+    pub fn ended(self) -> Took {
+        let cpu_seconds = cpu_seconds().zip(self.cpu_seconds).map(|(now, then)| now - then);
+        Took { seconds: self.at.elapsed().as_secs_f64(), cpu_seconds }
+    }
+}
+
+pub struct Took {
+    seconds: f64,
+    cpu_seconds: Option<f64>,
+}
+
 /// Says what was measured, at the end of a case.
-pub fn answer(seconds: f64, stored: u32) -> Outcome<()> {
+pub fn answer(took: &Took, stored: u32) -> Outcome<()> {
     let expected: u32 = tidings_examples::env("TIDINGS_BENCH_MESSAGES")?.parse()?;
     if stored != expected {
         return Err(format!("{stored} messages were stored, {expected} are in the mailbox.").into());
     }
-    let measured = Measured { seconds, peak_kb: peak_kb(), disk_kb: disk_kb()? };
+    let measured = Measured { seconds: took.seconds, cpu_seconds: took.cpu_seconds, peak_kb: peak_kb(), disk_kb: disk_kb()? };
     println!("{}", serde_json::to_string(&measured)?);
     Ok(())
+}
+
+/// Of all threads that this process ever had.
+fn cpu_seconds() -> Option<f64> {
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    // Behind the name, which may hold blanks: state is the first field, user and system time are the twelfth and thirteenth, in ticks of 10 ms.
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    let ticks = |at: usize| fields.get(at)?.parse::<f64>().ok();
+    Some((ticks(11)? + ticks(12)?) / 100.0)
 }
 
 /// The most memory this process ever held, as the kernel counts it.

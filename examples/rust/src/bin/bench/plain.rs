@@ -5,7 +5,6 @@ use super::{Outcome, measure, token};
 use rusqlite::{Connection, params};
 use serde::Deserialize;
 use serde_json::Value;
-use std::time::Instant;
 use tidings_examples::control::http;
 
 const SELECT: &str = "subject,bodyPreview,body,from,sender,toRecipients,ccRecipients,bccRecipients,replyTo,receivedDateTime,sentDateTime,\
@@ -54,7 +53,7 @@ pub async fn run() -> Outcome<()> {
     let http = http();
     let mut connection = open()?;
 
-    let began = Instant::now();
+    let began = measure::Began::now();
     let mut stored = 0;
     let mut link = Some(format!("{}/me/mailFolders/inbox/messages/delta?$select={SELECT}", tidings_examples::env("TIDINGS_GRAPH")?));
     while let Some(url) = link.take() {
@@ -64,7 +63,7 @@ pub async fn run() -> Outcome<()> {
         stored += insert(&mut connection, &page)?;
         link = page.next;
     }
-    measure::answer(began.elapsed().as_secs_f64(), stored)
+    measure::answer(&began.ended(), stored)
 }
 
 /// The settings of the engine's store, so that both pay the same for a commit.

@@ -15,6 +15,7 @@ pub fn print(messages: u32, engine: &[Measured], plain: &[Measured], ciphers: &[
         table.add_row([name, figure(ours), figure(theirs), format!("{:.2}", ours / theirs)]);
     };
     row("sync, messages per second".into(), ours.rate, theirs.rate);
+    row("sync, processor seconds".into(), ours.cpu, theirs.cpu);
     row("sync, peak memory, MB".into(), ours.peak_mb, theirs.peak_mb);
     row("sync, store on disk, MB".into(), ours.disk_mb, theirs.disk_mb);
     for speed in ciphers {
@@ -36,8 +37,8 @@ pub fn print(messages: u32, engine: &[Measured], plain: &[Measured], ciphers: &[
         "messages": messages,
         "profile": if cfg!(debug_assertions) { "dev" } else { "optimised" },
         "sync": {
-            "engine": { "messages_per_second": ours.rate, "peak_mb": ours.peak_mb, "disk_mb": ours.disk_mb, "runs": engine },
-            "plain": { "messages_per_second": theirs.rate, "peak_mb": theirs.peak_mb, "disk_mb": theirs.disk_mb, "runs": plain },
+            "engine": { "messages_per_second": ours.rate, "cpu_seconds": ours.cpu, "peak_mb": ours.peak_mb, "disk_mb": ours.disk_mb, "runs": engine },
+            "plain": { "messages_per_second": theirs.rate, "cpu_seconds": theirs.cpu, "peak_mb": theirs.peak_mb, "disk_mb": theirs.disk_mb, "runs": plain },
             "ratio": ours.rate / theirs.rate,
         },
         "aes_256_gcm_mb_per_second": ciphers,
@@ -49,6 +50,7 @@ pub fn print(messages: u32, engine: &[Measured], plain: &[Measured], ciphers: &[
 
 struct Middle {
     rate: f64,
+    cpu: f64,
     peak_mb: f64,
     disk_mb: f64,
 }
@@ -57,6 +59,7 @@ impl Middle {
     fn of(messages: u32, runs: &[Measured]) -> Self {
         Self {
             rate: f64::from(messages) / middle(runs.iter().map(|run| run.seconds)),
+            cpu: middle(runs.iter().map(|run| run.cpu_seconds.unwrap_or(f64::NAN))),
             peak_mb: middle(runs.iter().map(|run| run.peak_kb.map_or(f64::NAN, |kb| kb as f64 / 1024.0))),
             disk_mb: middle(runs.iter().map(|run| run.disk_kb as f64 / 1024.0)),
         }
@@ -70,7 +73,7 @@ fn middle(values: impl Iterator<Item = f64>) -> f64 {
 }
 
 fn figure(value: f64) -> String {
-    if value < 100.0 { format!("{value:.1}") } else { format!("{value:.0}") }
+    if value < 10.0 { format!("{value:.2}") } else if value < 100.0 { format!("{value:.1}") } else { format!("{value:.0}") }
 }
 
 /// The program lies in `target/PROFILE`; the report belongs beside the profiles.
