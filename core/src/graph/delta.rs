@@ -2,6 +2,7 @@
 
 use super::wire::{self, ItemBody, Page, Recipient};
 use super::paging::followed;
+use super::untold::{Property, Untold};
 use super::{Caller, Graph, IMMUTABLE, PREFER, fault, segment};
 use crate::clock::to_ms;
 use crate::error::{Error, ErrorKind, Result};
@@ -73,12 +74,12 @@ pub struct MailItem {
     pub importance: Importance,
     pub categories: Vec<String>,
     pub has_attachments: bool,
-    /// Whether it has any was not told, which is not "no".
-    pub is_attached_untold: bool,
     pub web_link: Option<String>,
     pub body: Option<(BodyType, String)>,
     /// Properties asked for are missing, so this is a change of a known message and not a whole one.
     pub is_partial: bool,
+    /// What was not told, which is not "no" and not "none".
+    pub untold: Untold,
 }
 
 impl MailItem {
@@ -201,26 +202,26 @@ struct WireMessage {
     change_key: Option<String>,
     #[serde(default, deserialize_with = "lenient::present")]
     parent_folder_id: Option<Option<String>>,
-    #[serde(default, deserialize_with = "lenient::scalar")]
-    conversation_id: Option<String>,
-    #[serde(default, deserialize_with = "lenient::scalar")]
-    internet_message_id: Option<String>,
+    #[serde(default, deserialize_with = "lenient::present")]
+    conversation_id: Option<Option<String>>,
+    #[serde(default, deserialize_with = "lenient::present")]
+    internet_message_id: Option<Option<String>>,
     #[serde(default, deserialize_with = "lenient::present")]
     subject: Option<Option<String>>,
-    #[serde(default, deserialize_with = "lenient::scalar")]
-    body_preview: Option<String>,
-    #[serde(default, deserialize_with = "lenient::object")]
-    from: Option<Recipient>,
-    #[serde(default, deserialize_with = "lenient::object")]
-    sender: Option<Recipient>,
+    #[serde(default, deserialize_with = "lenient::present")]
+    body_preview: Option<Option<String>>,
+    #[serde(default, deserialize_with = "lenient::present_object")]
+    from: Option<Option<Recipient>>,
+    #[serde(default, deserialize_with = "lenient::present_object")]
+    sender: Option<Option<Recipient>>,
     #[serde(default, deserialize_with = "lenient::present_objects")]
     to_recipients: Option<Vec<Recipient>>,
-    #[serde(default, deserialize_with = "lenient::objects")]
-    cc_recipients: Vec<Recipient>,
-    #[serde(default, deserialize_with = "lenient::objects")]
-    bcc_recipients: Vec<Recipient>,
-    #[serde(default, deserialize_with = "lenient::objects")]
-    reply_to: Vec<Recipient>,
+    #[serde(default, deserialize_with = "lenient::present_objects")]
+    cc_recipients: Option<Vec<Recipient>>,
+    #[serde(default, deserialize_with = "lenient::present_objects")]
+    bcc_recipients: Option<Vec<Recipient>>,
+    #[serde(default, deserialize_with = "lenient::present_objects")]
+    reply_to: Option<Vec<Recipient>>,
     #[serde(default, deserialize_with = "lenient::scalar")]
     received_date_time: Option<String>,
     #[serde(default, deserialize_with = "lenient::scalar")]
@@ -233,12 +234,12 @@ struct WireMessage {
     flag: Option<Flag>,
     #[serde(default, deserialize_with = "lenient::scalar")]
     importance: Option<String>,
-    #[serde(default, deserialize_with = "lenient::scalars")]
-    categories: Vec<String>,
+    #[serde(default, deserialize_with = "lenient::present_scalars")]
+    categories: Option<Vec<String>>,
     #[serde(default, deserialize_with = "lenient::scalar")]
     has_attachments: Option<bool>,
-    #[serde(default, deserialize_with = "lenient::scalar")]
-    web_link: Option<String>,
+    #[serde(default, deserialize_with = "lenient::present")]
+    web_link: Option<Option<String>>,
     #[serde(default, deserialize_with = "lenient::present_object")]
     body: Option<Option<ItemBody>>,
 }
@@ -312,37 +313,42 @@ const LAST_TIME_MS: i64 = 253_370_764_800_000;
 
 fn message(wire: WireMessage, folder_id: &str) -> MailItem {
     let is_partial = wire.parent_folder_id.is_none() || wire.subject.is_none() || wire.to_recipients.is_none() || wire.is_read.is_none() || wire.body.is_none();
-    // A time that is none (year 1 for "no time", year 9999 for "never", no zone) is no reason to hide a mail.
-    let time = |text: Option<String>| rfc3339::from_text(&text?).filter(|at| (0..LAST_TIME_MS).contains(&to_ms(*at)));
+    let mut untold = Untold::default();
     let addresses = |list: Vec<Recipient>| list.into_iter().filter_map(Recipient::address).collect::<Vec<Address>>();
+    let flag = wire.flag.and_then(|flag| flag.flag_status).map(|status| status.eq_ignore_ascii_case("flagged"));
     let parent = wire.parent_folder_id.flatten().filter(|id| wire::is_id(id));
     MailItem {
         id: wire.id,
         change_key: wire.change_key.or_else(|| wire.etag.as_deref().and_then(change_key)).unwrap_or_default(),
         folder_id: parent.unwrap_or_else(|| folder_id.to_owned()),
-        conversation_id: wire.conversation_id.unwrap_or_default(),
-        internet_message_id: wire.internet_message_id,
+        conversation_id: untold.take(Property::Conversation, wire.conversation_id).unwrap_or_default(),
+        internet_message_id: untold.take(Property::InternetMessageId, wire.internet_message_id),
         subject: wire.subject.flatten().unwrap_or_default(),
-        preview: wire.body_preview.unwrap_or_default(),
-        from: wire.from.and_then(Recipient::address),
-        sender: wire.sender.and_then(Recipient::address),
+        preview: untold.take(Property::Preview, wire.body_preview).unwrap_or_default(),
+        from: untold.take(Property::From, wire.from).and_then(Recipient::address),
+        sender: untold.take(Property::Sender, wire.sender).and_then(Recipient::address),
         to: addresses(wire.to_recipients.unwrap_or_default()),
-        cc: addresses(wire.cc_recipients),
-        bcc: addresses(wire.bcc_recipients),
-        reply_to: addresses(wire.reply_to),
-        received_at: time(wire.received_date_time),
-        sent_at: time(wire.sent_date_time),
-        is_read: wire.is_read.flatten().unwrap_or_default(),
-        is_draft: wire.is_draft.unwrap_or_default(),
-        is_flagged: wire.flag.and_then(|f| f.flag_status).is_some_and(|s| s.eq_ignore_ascii_case("flagged")),
-        importance: wire.importance.as_deref().map(wire::importance).unwrap_or_default(),
-        categories: wire.categories,
-        has_attachments: wire.has_attachments.unwrap_or_default(),
-        is_attached_untold: wire.has_attachments.is_none(),
-        web_link: wire.web_link,
+        cc: addresses(untold.take(Property::Cc, wire.cc_recipients)),
+        bcc: addresses(untold.take(Property::Bcc, wire.bcc_recipients)),
+        reply_to: addresses(untold.take(Property::ReplyTo, wire.reply_to)),
+        received_at: untold.take(Property::Received, wire.received_date_time.map(time)),
+        sent_at: untold.take(Property::Sent, wire.sent_date_time.map(time)),
+        is_read: untold.take(Property::Read, wire.is_read.flatten()),
+        is_draft: untold.take(Property::Draft, wire.is_draft),
+        is_flagged: untold.take(Property::Flag, flag),
+        importance: untold.take(Property::Importance, wire.importance.as_deref().map(wire::importance)),
+        categories: untold.take(Property::Categories, wire.categories),
+        has_attachments: untold.take(Property::Attachments, wire.has_attachments),
+        web_link: untold.take(Property::WebLink, wire.web_link),
         body: wire.body.flatten().map(|body| (body.kind(), body.content.unwrap_or_default())),
         is_partial,
+        untold,
     }
+}
+
+/// A time that is none (year 1 for "no time", year 9999 for "never", no zone) is no reason to hide a mail.
+fn time(text: String) -> Option<SystemTime> {
+    rfc3339::from_text(&text).filter(|at| (0..LAST_TIME_MS).contains(&to_ms(*at)))
 }
 
 /// `CQAAABYAAA` of `W/"CQAAABYAAA"`.

@@ -7,9 +7,13 @@ mod mail;
 mod mailbox;
 mod paging;
 mod teams;
+mod untold;
 mod wire;
 
 pub use delta::{DeltaAnswer, DeltaFrom, DeltaItem, DeltaPage, MailItem};
+#[cfg(test)]
+pub use untold::Untold;
+pub use untold::Property;
 pub use mail::{Attached, FolderList, MessageState, OutgoingMail, Proof};
 
 use crate::config::Endpoints;

@@ -9,7 +9,7 @@ use super::tally::Tally;
 use crate::clock::to_ms;
 use crate::config::Content;
 use crate::error::Result;
-use crate::graph::{Attached, DeltaItem, MailItem, Proof};
+use crate::graph::{Attached, DeltaItem, MailItem, Proof, Property};
 use crate::model::{AttachmentInfo, BodyType, ChangeKind, QuarantineKind};
 use crate::random;
 use crate::runtime::blocking;
@@ -113,13 +113,13 @@ async fn attachments(pass: &Arc<Pass>, items: &[DeltaItem], anew: bool) -> Resul
 fn with_attachments(item: &DeltaItem) -> Option<&MailItem> {
     let DeltaItem::Message(item) = item else { return None };
     let shows_some = item.body.as_ref().is_some_and(|(form, content)| *form == BodyType::Html && shows_inline_files(content));
-    (item.has_attachments || item.is_attached_untold || shows_some).then_some(item)
+    (item.has_attachments || item.untold.has(Property::Attachments) || shows_some).then_some(item)
 }
 
-/// What is here of the items of a page. The sealed part is opened only where the change key says that it may be the same.
+/// What is here of the items of a page. The sealed part is opened only where the change key says that it may be the same, or it is needed to complete an item.
 fn held(pass: &Pass, items: &[DeltaItem], anew: bool) -> Result<HashMap<String, Held>> {
-    let keys: HashMap<&str, &str> = items.iter().filter_map(|item| match item {
-        DeltaItem::Message(item) => Some((item.id.as_str(), item.change_key.as_str())),
+    let messages: HashMap<&str, &MailItem> = items.iter().filter_map(|item| match item {
+        DeltaItem::Message(item) => Some((item.id.as_str(), &**item)),
         _ => None,
     }).collect();
     let ids: Vec<&str> = items.iter().filter_map(id_of).collect();
@@ -129,9 +129,10 @@ fn held(pass: &Pass, items: &[DeltaItem], anew: bool) -> Result<HashMap<String, 
         let rows = pass.store.known(&pass.account.id, &ids)?;
         rows.into_iter()
             .map(|row| {
-                let may_be_same = !anew && !row.change_key.is_empty() && keys.get(row.graph_id.as_str()) == Some(&row.change_key.as_str());
+                let item = messages.get(row.graph_id.as_str());
+                let is_same = !anew && !row.change_key.is_empty() && item.is_some_and(|item| item.change_key == row.change_key);
                 let head = match &row.head {
-                    Some(sealed) if may_be_same => {
+                    Some(sealed) if is_same || item.is_some_and(|item| item.untold.is_any()) => {
                         if key.is_none() {
                             key = Some(pass.vault.content(&pass.account.id)?);
                         }
@@ -139,7 +140,7 @@ fn held(pass: &Pass, items: &[DeltaItem], anew: bool) -> Result<HashMap<String, 
                     }
                     _ => None,
                 };
-                Ok((row.graph_id.clone(), Held { row, head }))
+                Ok((row.graph_id.clone(), Held { row, head, is_whole: !anew }))
             })
             .collect()
     })

@@ -1,8 +1,8 @@
 //! Pure: a page and what is already here, to what is to be written.
 
 use super::record::Head;
-use crate::clock::to_ms;
-use crate::graph::{DeltaItem, MailItem};
+use crate::clock::{from_ms, to_ms};
+use crate::graph::{DeltaItem, MailItem, Property};
 use crate::model::{AttachmentInfo, ChangeKind};
 use crate::store::Known;
 use std::collections::HashMap;
@@ -28,14 +28,36 @@ pub struct Upsert {
     pub keeps: Option<Vec<AttachmentInfo>>,
 }
 
-/// What is here of a message. `head`: opened where its change key is the item's.
+/// What is here of a message.
 #[derive(Debug)]
 pub struct Held {
     pub row: Known,
+    /// Opened where the change key is the item's, or the item does not tell everything.
     pub head: Option<Head>,
+    /// Body and attachments are known to be here.
+    pub is_whole: bool,
 }
 
 impl Held {
+    /// What the item does not tell is what is here.
+    fn complete(&self, item: &mut MailItem) {
+        let (row, untold) = (&self.row, item.untold);
+        let Some(head) = self.head.as_ref().filter(|_| untold.is_any() && !row.is_removed) else { return };
+        head.complete(item);
+        if untold.has(Property::Conversation) {
+            item.conversation_id.clone_from(&row.conversation_id);
+        }
+        if untold.has(Property::Received) {
+            item.received_at = row.received_at.map(from_ms);
+        }
+        if untold.has(Property::Read) {
+            item.is_read = row.is_read;
+        }
+        if untold.has(Property::Draft) {
+            item.is_draft = row.is_draft;
+        }
+    }
+
     /// Exchange counts read state, flag and categories apart from the content, so an item under the same change key can still be news: everything that is
     /// held is compared.
     fn shows(&self, item: &MailItem) -> bool {
@@ -76,11 +98,12 @@ pub fn plan(folder_id: &str, items: Vec<DeltaItem>, known: &HashMap<String, Held
                 }
             }
             DeltaItem::Unreadable { id, raw, reason } => plan.unreadable.push(Unreadable { id, raw, reason }),
-            DeltaItem::Message(item) => match known.get(&item.id) {
+            DeltaItem::Message(mut item) => match known.get(&item.id) {
                 None => plan.upserts.push(Upsert { item: *item, version: 1, change: ChangeKind::MessageAdded, keeps: None }),
                 Some(held) => {
                     let row = &held.row;
-                    let same_key = !row.is_removed && !row.change_key.is_empty() && row.change_key == item.change_key;
+                    let same_key = held.is_whole && !row.is_removed && !row.change_key.is_empty() && row.change_key == item.change_key;
+                    held.complete(&mut item);
                     let change = if row.is_removed {
                         ChangeKind::MessageAdded
                     } else if row.folder_id != folder_id {

@@ -1,7 +1,7 @@
 use super::clean;
 use super::plan::{Held, plan};
 use super::record::{Head, pack_body, unpack_body};
-use crate::graph::{DeltaItem, MailItem};
+use crate::graph::{DeltaItem, MailItem, Property, Untold};
 use crate::model::{BodyType, ChangeKind};
 use crate::store::Known;
 use proptest::prelude::*;
@@ -32,7 +32,7 @@ fn held(item: MailItem, folder: &str, version: i64) -> Held {
         is_draft: item.is_draft,
         head: None,
     };
-    Held { row, head: Some(Head::of(&mut item, Vec::new())) }
+    Held { row, head: Some(Head::of(&mut item, Vec::new())), is_whole: true }
 }
 
 fn known(rows: &[(&str, &str, &str)]) -> HashMap<String, Held> {
@@ -84,6 +84,46 @@ fn every_property_is_compared_and_the_key_keeps_the_body() {
         change(&mut item, address());
         assert_eq!(planned(item).upserts.len(), 1);
     }
+}
+
+/// An update may hold only what changed; what it leaves out stays, of each property.
+#[test]
+fn what_an_update_leaves_out_stays() {
+    let address = crate::model::Address { name: "X".into(), address: "x@contoso.com".into() };
+    let at = Some(std::time::UNIX_EPOCH + std::time::Duration::from_secs(60));
+    let whole = MailItem {
+        id: "a".into(),
+        change_key: "1".into(),
+        conversation_id: "c".into(),
+        internet_message_id: Some("<m>".into()),
+        preview: "p".into(),
+        from: Some(address.clone()),
+        sender: Some(address.clone()),
+        cc: vec![address.clone()],
+        bcc: vec![address.clone()],
+        reply_to: vec![address],
+        received_at: at,
+        sent_at: at,
+        is_read: true,
+        is_draft: true,
+        is_flagged: true,
+        importance: crate::model::Importance::High,
+        categories: vec!["Red".into()],
+        has_attachments: true,
+        web_link: Some("https://outlook.office.com/".into()),
+        ..MailItem::default()
+    };
+    use Property::*;
+    let mut untold = Untold::default();
+    for property in [Attachments, Bcc, Categories, Cc, Conversation, Draft, Flag, From, Importance, InternetMessageId, Preview, Read, Received, ReplyTo, Sender, Sent, WebLink] {
+        untold.take::<()>(property, None);
+    }
+    let here = HashMap::from([("a".to_owned(), held(whole.clone(), "inbox", 3))]);
+    let update = |change_key: &str, subject: &str| MailItem { id: "a".into(), change_key: change_key.into(), subject: subject.into(), untold, ..MailItem::default() };
+    assert_eq!(plan("inbox", vec![DeltaItem::Message(Box::new(update("1", "")))], &here).seen, ["a"], "nothing is new");
+    let out = plan("inbox", vec![DeltaItem::Message(Box::new(update("2", "new")))], &here);
+    let wanted = MailItem { change_key: "2".into(), subject: "new".into(), untold, has_attachments: false, ..whole };
+    assert_eq!(out.upserts[0].item, wanted, "whether it has attachments is asked for");
 }
 
 #[test]
