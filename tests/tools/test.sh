@@ -26,6 +26,10 @@ rm -f "$logs"/*.result "$logs"/*.log target/results*.json target/exchanges-*.jso
 export TIDINGS_EVIDENCE=$root/target/evidence
 rm -rf "$TIDINGS_EVIDENCE"
 mkdir -p "$TIDINGS_EVIDENCE"
+# What tests leave in the folder for temporary files goes when they are done, whatever became of them.
+TMPDIR=$(mktemp -d)
+export TMPDIR
+trap 'rm -rf "$TMPDIR"' EXIT
 
 built=${CARGO_TARGET_DIR:-$root/target}
 venv=$root/target/venv

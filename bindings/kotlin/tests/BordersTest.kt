@@ -7,12 +7,11 @@ import java.io.ObjectOutputStream
 import java.net.URLClassLoader
 import java.nio.file.Path
 import java.util.concurrent.TimeUnit
-import kotlin.io.path.createTempDirectory
 import kotlin.test.*
 
 private const val NOWHERE = "http://127.0.0.1:9"
 private fun config(folder: String) = Config(dataDir = folder, clientId = "00000000-0000-0000-0000-000000000000", cloud = Cloud.custom(NOWHERE, NOWHERE))
-private fun opened(folder: String = createTempDirectory().toString()) = Engine.open(config(folder), RootKey.raw(generateRootKey()))
+private fun opened(folder: String = temporaryFolder()) = Engine.open(config(folder), RootKey.raw(generateRootKey()))
 
 /** Run in class loaders and processes of their own. */
 object Elsewhere {
@@ -46,13 +45,13 @@ class BordersTest {
 
     @Test
     fun `two class loaders work side by side and keep off each other's store`() {
-        val (folder, key) = createTempDirectory().toString() to generateRootKey()
+        val (folder, key) = temporaryFolder() to generateRootKey()
         val loader = URLClassLoader(places().map { Path.of(it).toUri().toURL() }.toTypedArray(), ClassLoader.getPlatformClassLoader())
         val open = loader.loadClass("Elsewhere").getMethod("open", String::class.java, ByteArray::class.java)
         Engine.open(config(folder), RootKey.raw(key)).use { engine ->
             val refused = open.invoke(null, folder, key) as String
             assertTrue(refused.startsWith("StoreBusy") && "another copy of the Tidings library" in refused || refused == "opened 0", refused)
-            assertEquals("opened 0", open.invoke(null, createTempDirectory().toString(), key))
+            assertEquals("opened 0", open.invoke(null, temporaryFolder(), key))
             assertEquals(emptyList(), runBlocking { engine.accounts() })
         }
         assertEquals("opened 0", open.invoke(null, folder, key))

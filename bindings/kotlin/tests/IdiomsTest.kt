@@ -83,7 +83,7 @@ class IdiomsTest {
     fun `records flow until collecting ends`() = runBlocking {
         val heard = async(Dispatchers.Default) { logFlow(LogLevel.TRACE).first() }
         while (heard.isActive) {
-            val folder = kotlin.io.path.createTempDirectory().toString()
+            val folder = temporaryFolder()
             Engine.open(config(folder, Cloud.custom("http://127.0.0.1:9", "http://127.0.0.1:9")), RootKey.raw(generateRootKey())).use { it.accounts() }
         }
         assertContains(heard.await().target, "tidings")
@@ -98,7 +98,7 @@ class IdiomsTest {
 
     @Test
     fun `closing ends streams, and a closed engine says so`() = runBlocking {
-        val folder = kotlin.io.path.createTempDirectory().toString()
+        val folder = temporaryFolder()
         val cloud = Cloud.custom("http://127.0.0.1:9", "http://127.0.0.1:9")
         val engine = Engine.open(config(folder, cloud), RootKey.raw(generateRootKey()))
         assertEquals(emptyList(), engine.accounts(owner = "nobody"))

@@ -67,7 +67,7 @@ class SecretsTest {
     @Test
     fun `refusals repeat nothing`() {
         val key = RootKey.raw(generateRootKey())
-        val folder = kotlin.io.path.createTempDirectory().toString()
+        val folder = temporaryFolder()
         val good = Config(dataDir = folder, clientId = "00000000-0000-0000-0000-000000000000", cloud = Cloud.Public)
         val wrong = listOf(
             good.copy(clientId = address), good.copy(tenant = address), good.copy(cloud = Cloud.custom(address, address)), good.copy(proxy = Secret("ftp://user:$hush@host")),
