@@ -111,7 +111,7 @@ test('onLog says what it cannot take', () => {
 
 test('a worker may end while it listens', () => {
   const worker = `import { parentPort } from 'node:worker_threads'; import { opened } from ${JSON.stringify(new URL('./engines.mjs', import.meta.url))}; import { onLog } from ${JSON.stringify(new URL('../lib/index.mjs', import.meta.url))};
-    onLog(() => parentPort.postMessage('heard'), 'trace'); const engine = opened(); engine.accounts()`
+    onLog(() => parentPort.postMessage('heard'), 'trace'); const engine = opened(); setInterval(() => engine.accounts(), 50)`
   const out = run(`import { Worker } from 'node:worker_threads'; import { once } from 'node:events';
     for (let i = 0; i < 3; i++) {
       const worker = new Worker(new URL('data:text/javascript,' + encodeURIComponent(${JSON.stringify(worker)})));

@@ -55,7 +55,7 @@ fn entra(looks: &'static [&'static str]) -> String {
     let origin = format!("http://{}", listener.local_addr().unwrap());
     let here = origin.clone();
     std::thread::spawn(move || {
-        let mut looks = looks.iter();
+        let (mut looks, mut last) = (looks.iter(), "authorization_pending");
         for stream in listener.incoming() {
             let mut stream = BufReader::new(stream.unwrap());
             let (mut first, mut length) = (String::new(), 0);
@@ -77,7 +77,9 @@ fn entra(looks: &'static [&'static str]) -> String {
             } else if first.contains("/devicecode") {
                 (200, format!(r#"{{"device_code":"d","user_code":"U","verification_uri":"{here}/device","expires_in":900,"interval":5}}"#))
             } else {
-                (400, format!(r#"{{"error":"{}"}}"#, looks.next().unwrap()))
+                // Its last word stands: whoever asks once more hears it again.
+                last = looks.next().unwrap_or(&last);
+                (400, format!(r#"{{"error":"{last}"}}"#))
             };
             let _ = write!(stream.get_mut(), "HTTP/1.1 {status} x\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len());
         }

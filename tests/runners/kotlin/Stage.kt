@@ -127,8 +127,8 @@ class Stage private constructor(val sim: Sim, known: MutableMap<String, JsonNode
     fun texts() = files().map { String(it.readBytes(), Charsets.ISO_8859_1) }
 
     /** A second process of this language on the same store, killed when that fault is reached, or so long after it opened the store. [opened] is told when it has the store open, or has ended. */
-    suspend fun child(verb: String, given: JsonNode, killAt: String?, killAfterMs: Long?, opened: CompletableDeferred<Unit>): JsonNode {
-        val order = JSON.createObjectNode().put("control", sim.control).put("key", key.hex()).put("verb", verb).put("stays", killAt != null)
+    suspend fun child(verb: String, given: JsonNode, killAt: String?, killAfterMs: Long?, still: Boolean, opened: CompletableDeferred<Unit>): JsonNode {
+        val order = JSON.createObjectNode().put("control", sim.control).put("key", key.hex()).put("verb", verb).put("stays", killAt != null).put("still", still)
         order.set<ObjectNode>("settings", settings)
         order.set<ObjectNode>("with", given)
         clock?.let { order.put("now_ms", it.nowMs().toLong()) }
@@ -269,7 +269,7 @@ class Player(val engine: Engine) {
 suspend fun CoroutineScope.serve(order: JsonNode) {
     val sim = Sim(order["control"].asText(), null)
     val clock = order["now_ms"]?.let { TestClock(it.asLong().toULong()) }
-    val mover = clock?.let { launch(Dispatchers.Default) { sim.follow(it) } }
+    val mover = clock?.takeUnless { order["still"].asBoolean() }?.let { launch(Dispatchers.Default) { sim.follow(it) } }
     val said = JSON.createObjectNode()
     try {
         val key = order["key"].asText().chunked(2).map { it.toInt(16).toByte() }.toByteArray()

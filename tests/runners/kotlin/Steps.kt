@@ -87,7 +87,7 @@ private suspend fun CoroutineScope.act(stage: Stage, logs: Logs, waiting: Mutabl
     step["join"]?.let { return waiting.getValue(it.asText()).await() }
     val opened = CompletableDeferred<Unit>()
     val calls: List<suspend () -> JsonNode> = when {
-        step.has("child") -> listOf { stage.child(step["child"].asText(), given, step["kill_at"]?.asText(), step["kill_after_ms"]?.asLong(), opened) }
+        step.has("child") -> listOf { stage.child(step["child"].asText(), given, step["kill_at"]?.asText(), step["kill_after_ms"]?.asLong(), step["still"]?.asBoolean() ?: false, opened) }
         verb == "connect_here" -> {
             val signIn = caught { stage.player(on).engine.connectHere(record(ConnectRequest::class, given) as ConnectRequest) }.getOrElse { return listOf(Result.failure(it)) }
             waiting[step["background"].asText()] = async(Dispatchers.Default) { listOf(caught { canonical(signIn.wait()) }) }

@@ -121,11 +121,11 @@ export class Stage {
   }
 
   /** A second process of this language on the same store, killed when that fault is reached, or so long after it opened the store. `opened` is called when it has the store open, or has ended. */
-  async child(verb, given, killAt, killAfterMs, opened) {
+  async child(verb, given, killAt, killAfterMs, still, opened) {
     const order = {
       control: this.sim.control, settings: this.settings, key: this.key.toString('hex'),
       now_ms: this.clock ? Number(this.clock.nowMs()) : null, verb, with: given,
-      stays: Boolean(killAt),
+      stays: Boolean(killAt), still,
     }
     const runner = fileURLToPath(new URL('runner.mjs', import.meta.url))
     const child = spawn(process.execPath, [runner, '--child'], { stdio: ['pipe', 'pipe', 'inherit'] })
@@ -238,7 +238,7 @@ export async function serve(order) {
   const over = new AbortController()
   const sim = new Sim(order.control)
   const clock = order.now_ms === null ? undefined : new TestClock(order.now_ms)
-  if (clock) sim.follow(clock, over.signal).catch(() => {}) // ends with the process
+  if (clock && !order.still) sim.follow(clock, over.signal).catch(() => {}) // ends with the process
   let said
   try {
     const player = Player.onStage(order.settings, Buffer.from(order.key, 'hex'), clock)

@@ -84,7 +84,7 @@ async function act(stage, logs, waiting, step) {
   } else if (step.child) {
     let opened
     const open = new Promise((done) => (opened = done))
-    calls = [stage.child(step.child, given, step.kill_at, step.kill_after_ms, opened)]
+    calls = [stage.child(step.child, given, step.kill_at, step.kill_after_ms, Boolean(step.still), opened)]
     if (step.background) await Promise.race([open, calls[0].catch(() => {})])
   } else if (step.do === 'logs') {
     calls = [logs.all()]

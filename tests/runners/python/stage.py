@@ -103,12 +103,12 @@ class Stage:
                 if secret and secret in data:
                     raise RuntimeError(f"{file.name} holds {secret!r} in the clear")
 
-    async def child(self, verb: str, given: dict, kill_at: str | None, kill_after_ms: int | None, opened: asyncio.Event):
+    async def child(self, verb: str, given: dict, kill_at: str | None, kill_after_ms: int | None, still: bool, opened: asyncio.Event):
         """A second process of this language on the same store, killed when that fault is reached, or so long after it opened the store.
         `opened` is set when it has the store open, or has ended."""
         order = {
             "control": self.sim.control, "settings": self.settings, "key": self.key.hex(),
-            "now_ms": self.clock and self.clock.now_ms(), "verb": verb, "with": given, "stays": bool(kill_at),
+            "now_ms": self.clock and self.clock.now_ms(), "verb": verb, "with": given, "stays": bool(kill_at), "still": still,
         }
         pipe = asyncio.subprocess.PIPE
         process = await asyncio.create_subprocess_exec(sys.executable, Path(__file__).with_name("runner.py"), "--child", stdin=pipe, stdout=pipe)
@@ -222,7 +222,7 @@ async def serve(order: dict):
     """The second process of a scenario: one verb on the store it is told, then the end."""
     sim = Sim(order["control"])
     clock = order["now_ms"] and tidings.TestClock(order["now_ms"])
-    mover = asyncio.create_task(sim.follow(clock)) if clock else None
+    mover = asyncio.create_task(sim.follow(clock)) if clock and not order["still"] else None
     try:
         player = Player.on_stage(order["settings"], bytes.fromhex(order["key"]), clock)
         print("opened", flush=True)

@@ -84,7 +84,7 @@ async def act(stage: Stage, logs, waiting: dict, step: dict) -> list:
         return await waiting.pop(step["join"])
     if "child" in step:
         opened = asyncio.Event()
-        calls = [stage.child(step["child"], given, step.get("kill_at"), step.get("kill_after_ms"), opened)]
+        calls = [stage.child(step["child"], given, step.get("kill_at"), step.get("kill_after_ms"), step.get("still", False), opened)]
         if "background" in step:
             waiting[step["background"]] = asyncio.create_task(gather(calls))
             await opened.wait()

@@ -11,7 +11,7 @@ pub async fn serve() {
     let order: Value = serde_json::from_reader(std::io::stdin()).unwrap_or_else(|e| panic!("{e}"));
     let sim = Arc::new(Sim::at(text(&order["control"]), Value::Null));
     let clock = order["now_ms"].as_u64().map(|now| Arc::new(TestClock::new(now)));
-    if let Some(clock) = clock.clone() {
+    if let Some(clock) = clock.clone().filter(|_| order["still"] != true) {
         tokio::spawn(sim.follow(clock));
     }
     let hex = text(&order["key"]);

@@ -163,11 +163,11 @@ impl Stage {
     }
 
     /// A second process of this language on the same store, which may be killed on the way. `opened` is told when it has the store open, or has ended.
-    pub fn child(&self, verb: &str, with: Value, kill: Kill, opened: oneshot::Sender<()>) -> impl Future<Output = Outcome> + Send + use<> {
+    pub fn child(&self, verb: &str, with: Value, kill: Kill, still: bool, opened: oneshot::Sender<()>) -> impl Future<Output = Outcome> + Send + use<> {
         let key: String = self.key.iter().map(|b| format!("{b:02x}")).collect();
         let order = json!({
             "control": self.sim.urls["control"], "settings": self.settings, "key": key,
-            "now_ms": self.clock.as_ref().map(|c| c.now_ms()), "verb": verb, "with": with, "stays": matches!(kill, Kill::At(_)),
+            "now_ms": self.clock.as_ref().map(|c| c.now_ms()), "verb": verb, "with": with, "stays": matches!(kill, Kill::At(_)), "still": still,
         });
         let (sim, clock) = (self.sim.clone(), self.clock.clone());
         async move {

@@ -101,7 +101,7 @@ async fn act(stage: &mut Stage, logs: &Logs, waiting: &mut Waiting, step: &Value
     match (step["child"].as_str(), step["do"].as_str()) {
         (Some(verb), _) => {
             let (opened, has_opened) = oneshot::channel();
-            let call = tokio::spawn(stage.child(verb, given(step), Kill::of(step), opened));
+            let call = tokio::spawn(stage.child(verb, given(step), Kill::of(step), step["still"] == true, opened));
             if step.get("background").is_some() {
                 let _ = has_opened.await;
             }
