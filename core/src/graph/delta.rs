@@ -2,7 +2,7 @@
 
 use super::wire::{self, ItemBody, Page, Recipient};
 use super::paging::followed;
-use super::untold::{Property, Untold};
+use super::untold::{MessageProperty, Untold};
 use super::{Caller, Graph, IMMUTABLE, PREFER, fault, segment};
 use crate::clock::to_ms;
 use crate::error::{Error, ErrorKind, Result};
@@ -321,25 +321,25 @@ fn message(wire: WireMessage, folder_id: &str) -> MailItem {
         id: wire.id,
         change_key: wire.change_key.or_else(|| wire.etag.as_deref().and_then(change_key)).unwrap_or_default(),
         folder_id: parent.unwrap_or_else(|| folder_id.to_owned()),
-        conversation_id: untold.take(Property::Conversation, wire.conversation_id).unwrap_or_default(),
-        internet_message_id: untold.take(Property::InternetMessageId, wire.internet_message_id),
+        conversation_id: untold.take(MessageProperty::Conversation, wire.conversation_id).unwrap_or_default(),
+        internet_message_id: untold.take(MessageProperty::InternetMessageId, wire.internet_message_id),
         subject: wire.subject.flatten().unwrap_or_default(),
-        preview: untold.take(Property::Preview, wire.body_preview).unwrap_or_default(),
-        from: untold.take(Property::From, wire.from).and_then(Recipient::address),
-        sender: untold.take(Property::Sender, wire.sender).and_then(Recipient::address),
+        preview: untold.take(MessageProperty::Preview, wire.body_preview).unwrap_or_default(),
+        from: untold.take(MessageProperty::From, wire.from).and_then(Recipient::address),
+        sender: untold.take(MessageProperty::Sender, wire.sender).and_then(Recipient::address),
         to: addresses(wire.to_recipients.unwrap_or_default()),
-        cc: addresses(untold.take(Property::Cc, wire.cc_recipients)),
-        bcc: addresses(untold.take(Property::Bcc, wire.bcc_recipients)),
-        reply_to: addresses(untold.take(Property::ReplyTo, wire.reply_to)),
-        received_at: untold.take(Property::Received, wire.received_date_time.map(time)),
-        sent_at: untold.take(Property::Sent, wire.sent_date_time.map(time)),
-        is_read: untold.take(Property::Read, wire.is_read.flatten()),
-        is_draft: untold.take(Property::Draft, wire.is_draft),
-        is_flagged: untold.take(Property::Flag, flag),
-        importance: untold.take(Property::Importance, wire.importance.as_deref().map(wire::importance)),
-        categories: untold.take(Property::Categories, wire.categories),
-        has_attachments: untold.take(Property::Attachments, wire.has_attachments),
-        web_link: untold.take(Property::WebLink, wire.web_link),
+        cc: addresses(untold.take(MessageProperty::Cc, wire.cc_recipients)),
+        bcc: addresses(untold.take(MessageProperty::Bcc, wire.bcc_recipients)),
+        reply_to: addresses(untold.take(MessageProperty::ReplyTo, wire.reply_to)),
+        received_at: untold.take(MessageProperty::Received, wire.received_date_time.map(time)),
+        sent_at: untold.take(MessageProperty::Sent, wire.sent_date_time.map(time)),
+        is_read: untold.take(MessageProperty::Read, wire.is_read.flatten()),
+        is_draft: untold.take(MessageProperty::Draft, wire.is_draft),
+        is_flagged: untold.take(MessageProperty::Flag, flag),
+        importance: untold.take(MessageProperty::Importance, wire.importance.as_deref().map(wire::importance)),
+        categories: untold.take(MessageProperty::Categories, wire.categories),
+        has_attachments: untold.take(MessageProperty::Attachments, wire.has_attachments),
+        web_link: untold.take(MessageProperty::WebLink, wire.web_link),
         body: wire.body.flatten().map(|body| (body.kind(), body.content.unwrap_or_default())),
         is_partial,
         untold,

@@ -13,7 +13,7 @@ mod wire;
 pub use delta::{DeltaAnswer, DeltaFrom, DeltaItem, DeltaPage, MailItem};
 #[cfg(test)]
 pub use untold::Untold;
-pub use untold::Property;
+pub use untold::MessageProperty;
 pub use mail::{Attached, FolderList, MessageState, OutgoingMail, Proof};
 
 use crate::config::Endpoints;

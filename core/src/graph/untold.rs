@@ -2,7 +2,7 @@
 
 /// A property of a message whose absence is no reason to fetch the message whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Property {
+pub enum MessageProperty {
     Attachments,
     Bcc,
     Categories,
@@ -30,12 +30,12 @@ impl Untold {
         self.0 != 0
     }
 
-    pub fn has(self, property: Property) -> bool {
+    pub fn has(self, property: MessageProperty) -> bool {
         self.0 & 1 << property as u32 != 0
     }
 
     /// The value, or the empty one and a note that it was not told.
-    pub fn take<T: Default>(&mut self, property: Property, value: Option<T>) -> T {
+    pub fn take<T: Default>(&mut self, property: MessageProperty, value: Option<T>) -> T {
         value.unwrap_or_else(|| {
             self.0 |= 1 << property as u32;
             T::default()

@@ -174,6 +174,8 @@ impl Outbox {
             Err(_) => (None, None),
         };
         let timer = match due {
+            // It became due between the two looks.
+            Some((Due::Retry(at), now)) if at <= now => return,
             Some((Due::Retry(at), now)) => self.tools.clock.pause(wait(at, now)),
             // With nothing in hand here, the claim is another worker's, perhaps a dead one's. What is in hand here wakes this loop when it is done.
             Some((Due::Lapse(at), now)) if idle => self.tools.clock.pause(wait(at, now)),

@@ -9,7 +9,7 @@ use super::tally::Tally;
 use crate::clock::to_ms;
 use crate::config::Content;
 use crate::error::Result;
-use crate::graph::{Attached, DeltaItem, MailItem, Proof, Property};
+use crate::graph::{Attached, DeltaItem, MailItem, Proof, MessageProperty};
 use crate::model::{AttachmentInfo, BodyType, ChangeKind, QuarantineKind};
 use crate::random;
 use crate::runtime::blocking;
@@ -113,7 +113,7 @@ async fn attachments(pass: &Arc<Pass>, items: &[DeltaItem], anew: bool) -> Resul
 fn with_attachments(item: &DeltaItem) -> Option<&MailItem> {
     let DeltaItem::Message(item) = item else { return None };
     let shows_some = item.body.as_ref().is_some_and(|(form, content)| *form == BodyType::Html && shows_inline_files(content));
-    (item.has_attachments || item.untold.has(Property::Attachments) || shows_some).then_some(item)
+    (item.has_attachments || item.untold.has(MessageProperty::Attachments) || shows_some).then_some(item)
 }
 
 /// What is here of the items of a page. The sealed part is opened only where the change key says that it may be the same, or it is needed to complete an item.

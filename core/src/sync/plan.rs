@@ -2,7 +2,7 @@
 
 use super::record::Head;
 use crate::clock::{from_ms, to_ms};
-use crate::graph::{DeltaItem, MailItem, Property};
+use crate::graph::{DeltaItem, MailItem, MessageProperty};
 use crate::model::{AttachmentInfo, ChangeKind};
 use crate::store::Known;
 use std::collections::HashMap;
@@ -44,16 +44,16 @@ impl Held {
         let (row, untold) = (&self.row, item.untold);
         let Some(head) = self.head.as_ref().filter(|_| untold.is_any() && !row.is_removed) else { return };
         head.complete(item);
-        if untold.has(Property::Conversation) {
+        if untold.has(MessageProperty::Conversation) {
             item.conversation_id.clone_from(&row.conversation_id);
         }
-        if untold.has(Property::Received) {
+        if untold.has(MessageProperty::Received) {
             item.received_at = row.received_at.map(from_ms);
         }
-        if untold.has(Property::Read) {
+        if untold.has(MessageProperty::Read) {
             item.is_read = row.is_read;
         }
-        if untold.has(Property::Draft) {
+        if untold.has(MessageProperty::Draft) {
             item.is_draft = row.is_draft;
         }
     }

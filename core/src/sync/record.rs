@@ -2,7 +2,7 @@
 
 use crate::clock::{from_ms, to_ms};
 use crate::error::{Error, ErrorKind, Result};
-use crate::graph::{MailItem, Property};
+use crate::graph::{MailItem, MessageProperty};
 use crate::model::{Address, AttachmentInfo, BodyType, Importance, Message};
 use crate::random;
 use crate::seal::{Place, Sealed};
@@ -67,7 +67,7 @@ impl Head {
             is_flagged: item.is_flagged,
             importance: item.importance,
             categories: take(&mut item.categories),
-            has_attachments: item.has_attachments || (item.untold.has(Property::Attachments) && attachments.iter().any(|file| !file.is_inline)),
+            has_attachments: item.has_attachments || (item.untold.has(MessageProperty::Attachments) && attachments.iter().any(|file| !file.is_inline)),
             attachments,
             web_link: item.web_link.take(),
         }
@@ -81,18 +81,18 @@ impl Head {
                 item.clone_from(held);
             }
         }
-        fill(untold.has(Property::InternetMessageId), &mut item.internet_message_id, &self.internet_message_id);
-        fill(untold.has(Property::Preview), &mut item.preview, &self.preview);
-        fill(untold.has(Property::From), &mut item.from, &self.from);
-        fill(untold.has(Property::Sender), &mut item.sender, &self.sender);
-        fill(untold.has(Property::Cc), &mut item.cc, &self.cc);
-        fill(untold.has(Property::Bcc), &mut item.bcc, &self.bcc);
-        fill(untold.has(Property::ReplyTo), &mut item.reply_to, &self.reply_to);
-        fill(untold.has(Property::Sent), &mut item.sent_at, &self.sent_at.map(from_ms));
-        fill(untold.has(Property::Flag), &mut item.is_flagged, &self.is_flagged);
-        fill(untold.has(Property::Importance), &mut item.importance, &self.importance);
-        fill(untold.has(Property::Categories), &mut item.categories, &self.categories);
-        fill(untold.has(Property::WebLink), &mut item.web_link, &self.web_link);
+        fill(untold.has(MessageProperty::InternetMessageId), &mut item.internet_message_id, &self.internet_message_id);
+        fill(untold.has(MessageProperty::Preview), &mut item.preview, &self.preview);
+        fill(untold.has(MessageProperty::From), &mut item.from, &self.from);
+        fill(untold.has(MessageProperty::Sender), &mut item.sender, &self.sender);
+        fill(untold.has(MessageProperty::Cc), &mut item.cc, &self.cc);
+        fill(untold.has(MessageProperty::Bcc), &mut item.bcc, &self.bcc);
+        fill(untold.has(MessageProperty::ReplyTo), &mut item.reply_to, &self.reply_to);
+        fill(untold.has(MessageProperty::Sent), &mut item.sent_at, &self.sent_at.map(from_ms));
+        fill(untold.has(MessageProperty::Flag), &mut item.is_flagged, &self.is_flagged);
+        fill(untold.has(MessageProperty::Importance), &mut item.importance, &self.importance);
+        fill(untold.has(MessageProperty::Categories), &mut item.categories, &self.categories);
+        fill(untold.has(MessageProperty::WebLink), &mut item.web_link, &self.web_link);
     }
 
     /// Whether it says the same as the item, attachments aside.
@@ -111,7 +111,7 @@ impl Head {
             && *is_flagged == item.is_flagged
             && *importance == item.importance
             && *categories == item.categories
-            && (item.untold.has(Property::Attachments) || *has_attachments == item.has_attachments)
+            && (item.untold.has(MessageProperty::Attachments) || *has_attachments == item.has_attachments)
             && *web_link == item.web_link
     }
 

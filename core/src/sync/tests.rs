@@ -1,7 +1,7 @@
 use super::clean;
 use super::plan::{Held, plan};
 use super::record::{Head, pack_body, unpack_body};
-use crate::graph::{DeltaItem, MailItem, Property, Untold};
+use crate::graph::{DeltaItem, MailItem, MessageProperty, Untold};
 use crate::model::{BodyType, ChangeKind};
 use crate::store::Known;
 use proptest::prelude::*;
@@ -113,7 +113,7 @@ fn what_an_update_leaves_out_stays() {
         web_link: Some("https://outlook.office.com/".into()),
         ..MailItem::default()
     };
-    use Property::*;
+    use MessageProperty::*;
     let mut untold = Untold::default();
     for property in [Attachments, Bcc, Categories, Cc, Conversation, Draft, Flag, From, Importance, InternetMessageId, Preview, Read, Received, ReplyTo, Sender, Sent, WebLink] {
         untold.take::<()>(property, None);
