@@ -8,7 +8,7 @@ use super::token::{Denied, Grant, StoredToken};
 use super::{Auth, token_place};
 use crate::error::{Error, ErrorKind, Remedy, Result};
 use crate::model::{AccountKind, AccountState, Event};
-use crate::pipeline::{AccessToken, TokenSource};
+use crate::pipeline::{AccessToken, Mailbox, TokenSource};
 use crate::random;
 use crate::store::{AccountRow, LEASE_MS, Lease, TokenRow, heartbeat};
 use futures_util::FutureExt;
@@ -37,6 +37,8 @@ pub(super) struct Desk(Mutex<Table>);
 #[derive(Default)]
 struct Table {
     cached: HashMap<String, Cached>,
+    /// Whose limits the accounts' requests count against. An account keeps its person for life.
+    mailboxes: HashMap<String, Arc<Mailbox>>,
     flights: HashMap<String, Booked>,
     /// Fresh tokens that Graph refused without saying why, one after another, nothing taken in between.
     refused: HashMap<String, Refused>,
@@ -114,6 +116,17 @@ impl TokenSource for Auth {
         Box::pin(async move { me.ok_or_else(crate::runtime::closed)?.give(account_id, stale, claims).await })
     }
 
+    fn mailbox(&self, account_id: &str) -> BoxFuture<'static, Arc<Mailbox>> {
+        if let Some(mailbox) = self.desk.table().mailboxes.get(account_id) {
+            return Box::pin(std::future::ready(mailbox.clone()));
+        }
+        let (me, account_id) = (self.me.upgrade(), account_id.to_owned());
+        Box::pin(async move {
+            let read = async { me?.read_mailbox(&account_id).await };
+            read.await.unwrap_or_else(|| Mailbox::of_account(&account_id))
+        })
+    }
+
     fn accepted(&self, account_id: &str) {
         self.desk.table().refused.remove(account_id);
     }
@@ -133,7 +146,18 @@ impl Auth {
     /// Drops what memory holds of an account: it was disconnected or connected anew.
     pub fn forget(&self, account_id: &str) {
         self.desk.table().cached.remove(account_id);
+        self.desk.table().mailboxes.remove(account_id);
         self.vault.forget(account_id);
+    }
+
+    /// None: there is none, or it cannot be read, which whoever needs a token will hear.
+    async fn read_mailbox(self: Arc<Self>, account_id: &str) -> Option<Arc<Mailbox>> {
+        let id = account_id.to_owned();
+        let row = self.step(move |me| me.store.account(&id)).await.ok()??;
+        let client_id = self.app(&row.app)?.entra.client_id().to_owned();
+        let mailbox = Arc::new(Mailbox { client_id, tenant_id: row.tenant()?.to_owned(), user_id: row.person()?.to_owned() });
+        self.desk.table().mailboxes.insert(account_id.to_owned(), mailbox.clone());
+        Some(mailbox)
     }
 
     /// Looks whether an account that waits for its person works after all: with a new token that opens it at Graph it is connected again, and otherwise

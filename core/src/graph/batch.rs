@@ -4,7 +4,7 @@ use super::{Caller, Graph, IMMUTABLE, fault, wire};
 use crate::error::{Error, ErrorKind, Result};
 use crate::foreign::Proofs;
 use crate::json::{self, lenient};
-use crate::pipeline::{Safety, parse_retry_after};
+use crate::pipeline::{Cost, Safety, parse_retry_after};
 use crate::random;
 use http::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
@@ -134,7 +134,7 @@ impl Graph {
             }
             if is_throttled {
                 // The fence makes the next round wait out of the caller's own patience, and everybody else's request on this mailbox with it.
-                self.pipeline.hold(&caller.account_id, wait);
+                self.pipeline.hold(&caller.account_id, wait).await;
             } else {
                 self.pipeline.clock().pause(wait).await;
             }
@@ -148,6 +148,7 @@ impl Graph {
         let requests = open.iter().enumerate().filter_map(asked).collect();
         let body = serde_json::to_vec(&Envelope { requests }).map_err(|_| Error::internal("A batch could not be written."))?;
         let mut request = self.write(caller, Method::POST, self.url("$batch", &[])?, body, Safety::Repeatable);
+        request.cost = Cost { requests: u32::try_from(open.len()).unwrap_or(u32::MAX) };
         if open.len() > 1 {
             request.attempts = 2;
         }

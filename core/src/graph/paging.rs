@@ -130,7 +130,7 @@ mod tests {
 
     fn told(first: &str, link: &str) -> Result<Url> {
         let hosts = Hosts::new(Endpoints::of(&Cloud::Public).unwrap());
-        let caller = Caller { account_id: "acc".into(), user_id: ME.into(), priority: Priority::User, max_wait: Duration::ZERO };
+        let caller = Caller { account_id: "acc".into(), user_id: ME.into(), priority: Priority::Interactive, max_wait: Duration::ZERO };
         let url = |path: &str| if path.starts_with("https:") { path.to_owned() } else { format!("{ROOT}{path}") };
         followed(&hosts, &Url::parse(ROOT).unwrap(), &caller, &Url::parse(&url(first)).unwrap(), &url(link))
     }
@@ -179,7 +179,7 @@ mod tests {
     #[test]
     fn a_circle_of_any_length_ends_at_the_first_link_that_came_before() {
         let hosts = Hosts::new(Endpoints::of(&Cloud::Public).unwrap());
-        let caller = Caller { account_id: "acc".into(), user_id: String::new(), priority: Priority::User, max_wait: Duration::ZERO };
+        let caller = Caller { account_id: "acc".into(), user_id: String::new(), priority: Priority::Interactive, max_wait: Duration::ZERO };
         let root = Url::parse(ROOT).unwrap();
         for length in 1..6 {
             let mut pages = Pages::of(Url::parse(&format!("{ROOT}me/mailFolders?$skip=0")).unwrap());

@@ -35,7 +35,7 @@ fn answers(list: Vec<Answer>) -> Bench {
 }
 
 fn caller() -> Caller {
-    Caller { account_id: "acc".into(), user_id: String::new(), priority: Priority::User, max_wait: Duration::from_secs(60) }
+    Caller { account_id: "acc".into(), user_id: String::new(), priority: Priority::Interactive, max_wait: Duration::from_secs(60) }
 }
 
 impl Bench {

@@ -3,6 +3,7 @@
 use super::challenge;
 use super::fit;
 use super::trace::Trace;
+use super::scope::Mailbox;
 use super::transport::{Answer, Line, Sent, Transport, TransportError, Trouble};
 use super::{AccessToken, Purpose, Request, error_code};
 use crate::error::{Error, ErrorKind, Result};
@@ -20,6 +21,10 @@ const MOST_TOKENS: usize = 2;
 /// Who knows the tokens. `stale`: that one was refused, so the same again is no answer. `claims`: what the service asks the new one to hold, as JSON.
 pub trait TokenSource: Send + Sync {
     fn token(&self, account_id: String, stale: Option<AccessToken>, claims: Option<String>) -> BoxFuture<'static, Result<AccessToken>>;
+    /// Whose limits the account's requests count against. Asked before every request, so it should be known in memory.
+    fn mailbox(&self, account_id: &str) -> BoxFuture<'static, Arc<Mailbox>> {
+        Box::pin(std::future::ready(Mailbox::of_account(account_id)))
+    }
     /// The service refuses this token too, though it came as a fresh one. `claims`: what it asks for even now. `certain`: it says that it is the token;
     /// otherwise it may be anything, and only that it goes on tells.
     fn refused(&self, account_id: String, token: AccessToken, claims: Option<String>, certain: bool) -> BoxFuture<'static, ()> {
@@ -45,6 +50,14 @@ impl Tokens {
 
     pub fn plug(&self, source: &Arc<dyn TokenSource>) {
         *self.source.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::downgrade(source));
+    }
+
+    /// Without a source: by the account's id.
+    pub async fn mailbox(&self, account_id: &str) -> Arc<Mailbox> {
+        match self.source() {
+            Some(source) => source.mailbox(account_id).await,
+            None => Mailbox::of_account(account_id),
+        }
     }
 
     /// One attempt: the token, the exchange, and after a 401 both once more; a challenge that nobody has tried to meet yet is met once.

@@ -1,7 +1,7 @@
 //! The only way out. Every request of the engine takes these steps, in this order:
 //!
 //! ```text
-//! trace → hosts → retry { fence → gate → token → transport }
+//! trace → hosts → retry { schedule → token → transport }
 //! ```
 //!
 //! What an error promises: `Network` = nothing was sent; `OutcomeUnknown` = a request that must not be repeated may have been done;
@@ -10,7 +10,6 @@
 mod auth;
 mod challenge;
 pub mod fit;
-mod gate;
 mod hosts;
 mod insecure;
 // The two rooms that may open sockets.
@@ -18,6 +17,8 @@ mod insecure;
 mod loopback;
 mod request;
 mod retry;
+mod schedule;
+mod scope;
 mod tls;
 mod trace;
 #[allow(clippy::disallowed_methods, clippy::disallowed_types)]
@@ -28,6 +29,8 @@ pub use hosts::Hosts;
 pub use loopback::LoopbackReceiver;
 pub use request::{AccessToken, MAX_KEYS, MAX_TOKEN, Priority, Purpose, Request, Response, Safety, error_code};
 pub use retry::parse_retry_after;
+pub use schedule::{Cost, Limits};
+pub use scope::Mailbox;
 pub use transport::{ReqwestTransport, Transport};
 #[cfg(test)]
 pub use transport::{Answer, Sent, TransportError, Trouble};
@@ -36,14 +39,15 @@ use crate::clock::Clock;
 use crate::config::Endpoints;
 use crate::error::{Error, Result};
 use crate::metrics::Meters;
-use gate::{Gate, Lane, Service};
+use schedule::Scheduler;
+use scope::{RateScope, Service};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tracing::Instrument;
 
 pub struct Pipeline {
     hosts: Hosts,
-    gate: Gate,
+    scheduler: Scheduler,
     tokens: auth::Tokens,
     transport: Arc<dyn Transport>,
     clock: Arc<dyn Clock>,
@@ -55,7 +59,7 @@ impl Pipeline {
     pub fn new(endpoints: Endpoints, transport: Arc<dyn Transport>, clock: Arc<dyn Clock>) -> Self {
         let meters = Meters::default();
         let transport = Arc::new(transport::Counted::new(transport, meters.clone()));
-        Self { hosts: Hosts::new(endpoints), gate: Gate::default(), tokens: auth::Tokens::new(meters.clone()), transport, clock, meters, insecure: insecure::Insecure::default() }
+        Self { hosts: Hosts::new(endpoints), scheduler: Scheduler::new(clock.clone(), Limits::default()), tokens: auth::Tokens::new(meters.clone()), transport, clock, meters, insecure: insecure::Insecure::default() }
     }
 
     /// Says who knows the tokens; once, when the engine is put together.
@@ -68,8 +72,8 @@ impl Pipeline {
         self.hosts.check(&request.url, request.purpose)?;
         let headers = request.headers.clone();
         let (request, headers, trace) = (&request, &headers, &trace);
-        let (lane, began) = (lane(request), self.clock.elapsed());
-        let sending = retry::run(&*self.clock, &self.gate, &lane, request, |attempt| async move {
+        let (scope, began) = (self.scope(request).await, self.clock.elapsed());
+        let sending = retry::run(&*self.clock, &self.scheduler, &scope, request, |attempt| async move {
             if attempt > 1 {
                 self.meters.retries.up();
                 trace.again(attempt);
@@ -105,24 +109,26 @@ impl Pipeline {
         &self.hosts
     }
 
-    /// Nobody asks this mailbox again before `wait` is over: what a Retry-After inside a batch of mail requests says.
-    pub fn hold(&self, account_id: &str, wait: Duration) {
-        let now = self.clock.elapsed();
-        self.gate.fence(&Lane::Graph(Service::Outlook, account_id.to_owned()), now.saturating_add(wait), now);
+    /// Nobody asks this mailbox for mail again before `wait` is over: what a Retry-After inside a batch says.
+    pub async fn hold(&self, account_id: &str, wait: Duration) {
+        let mailbox = self.tokens.mailbox(account_id).await;
+        self.scheduler.fence(&RateScope::Graph(Service::Outlook, mailbox), self.clock.elapsed().saturating_add(wait));
+    }
+
+    async fn scope(&self, request: &Request) -> RateScope {
+        match (&request.account_id, request.purpose) {
+            (Some(id), Purpose::Identity) => RateScope::SignIn(id.clone()),
+            // One organisation or application that is throttled does not hold up the sign-ins of others.
+            (None, Purpose::Identity) => RateScope::SignIn(request.share.clone()),
+            // An account that is not stored yet is known by its id alone.
+            (Some(id), _) if request.bearer.is_some() => RateScope::Graph(Service::of(request.url.path()), Mailbox::of_account(id)),
+            (Some(id), _) => RateScope::Graph(Service::of(request.url.path()), self.tokens.mailbox(id).await),
+            (None, _) => RateScope::None,
+        }
     }
 
     pub fn clock(&self) -> &Arc<dyn Clock> {
         &self.clock
-    }
-}
-
-fn lane(request: &Request) -> Lane {
-    match (&request.account_id, request.purpose) {
-        (Some(id), Purpose::Identity) => Lane::SignIn(id.clone()),
-        // One organisation or application that is throttled does not hold up the sign-ins of others.
-        (None, Purpose::Identity) => Lane::SignIn(request.share.clone()),
-        (Some(id), _) => Lane::Graph(Service::of(request.url.path()), id.clone()),
-        (None, _) => Lane::None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! What goes out and what comes back. Whether a request may be repeated belongs to the request, not to a retry policy.
 
 use super::fit::Owner;
+use super::schedule::Cost;
 use crate::json::{self, lenient};
 use crate::foreign::{RequestId, Secrets, ShownCode};
 use bytes::Bytes;
@@ -28,11 +29,20 @@ pub enum Safety {
     Once,
 }
 
-/// `User` passes `Sync` when slots are scarce.
+/// Who goes first when slots are scarce.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Priority {
-    User,
+    /// A person waits for it.
+    Interactive,
+    Send,
+    /// What is new.
     Sync,
+    /// History, and what else can wait.
+    BackFill,
+}
+
+impl Priority {
+    pub const ALL: [Self; 4] = [Self::Interactive, Self::Send, Self::Sync, Self::BackFill];
 }
 
 /// Attempts of a request that fails.
@@ -86,7 +96,9 @@ pub struct Request {
     /// Used instead of the account's token: the first request of an account that is not stored yet.
     pub bearer: Option<AccessToken>,
     pub priority: Priority,
-    /// How long this call may pause in all: Retry-After and back-off.
+    /// What it counts for.
+    pub cost: Cost,
+    /// How long this call may wait in all: for its turn, Retry-After and back-off.
     pub max_wait: Duration,
     /// How often a request that fails is made at the most; refusals with 429 do not count.
     pub attempts: u32,
@@ -107,7 +119,8 @@ impl Request {
             account_id: None,
             share: String::new(),
             bearer: None,
-            priority: Priority::User,
+            priority: Priority::Interactive,
+            cost: Cost::ONE,
             max_wait: Duration::from_secs(10),
             attempts: ATTEMPTS,
             max_body: match purpose {

@@ -1,6 +1,7 @@
 //! When a request goes out again, and after how long. `Once` goes again only when it is proven that nothing was done.
 
-use super::gate::{Gate, Lane};
+use super::schedule::{Scheduler, throttled};
+use super::scope::RateScope;
 use super::transport::{Answer, Sent, TransportError, Trouble};
 use super::{Request, Response, Safety, error_code};
 use crate::clock::Clock;
@@ -17,12 +18,12 @@ const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 enum Next {
     Done(Response),
     Fail(Error),
-    /// Go again after `wait`; if there is no time or no attempt left, `otherwise` is the answer. `fence`: nobody of this lane may go earlier.
+    /// Go again after `wait`; if there is no time or no attempt left, `otherwise` is the answer. `fence`: nobody of this scope may go earlier.
     Again { wait: Duration, fence: bool, refusal: bool, otherwise: Error },
 }
 
-/// Runs `attempt` until it is done. The wait before an attempt that the lane's fence asks for comes out of the same purse as every other wait.
-pub async fn run<F, Fut>(clock: &dyn Clock, gate: &Gate, lane: &Lane, request: &Request, attempt: F) -> Result<Response>
+/// Runs `attempt` until it is done. The wait for a turn comes out of the same purse as every other wait.
+pub async fn run<F, Fut>(clock: &dyn Clock, scheduler: &Scheduler, scope: &RateScope, request: &Request, attempt: F) -> Result<Response>
 where
     F: Fn(u32) -> Fut,
     Fut: Future<Output = Result<Answer>>,
@@ -30,16 +31,9 @@ where
     let mut left = request.max_wait;
     let (mut failures, mut refusals) = (0, 0);
     loop {
-        let slot = loop {
-            wait_for_fence(clock, gate, lane, &mut left).await?;
-            let slot = gate.enter(lane, request.priority).await;
-            // Somebody may have been told to wait while this one stood in the queue.
-            if gate.fenced(lane, clock.elapsed()).is_zero() {
-                break slot;
-            }
-        };
+        let slot = scheduler.enter(scope, request.cost, request.priority, &mut left).await?;
         let answer = attempt(failures + refusals + 1).await?;
-        let next = judge(request, answer, failures, refusals, (clock, gate, lane));
+        let next = judge(request, answer, failures, refusals, (clock, scheduler, scope));
         // A slot is for work, not for waiting.
         drop(slot);
         let (wait, otherwise) = match next {
@@ -47,8 +41,7 @@ where
             Next::Fail(error) => return Err(error),
             Next::Again { wait, fence, refusal, otherwise } => {
                 if fence {
-                    let now = clock.elapsed();
-                    gate.fence(lane, now.saturating_add(wait), now);
+                    scheduler.fence(scope, clock.elapsed().saturating_add(wait));
                 }
                 let spent = if refusal { &mut refusals } else { &mut failures };
                 *spent += 1;
@@ -68,21 +61,7 @@ where
     }
 }
 
-async fn wait_for_fence(clock: &dyn Clock, gate: &Gate, lane: &Lane, left: &mut Duration) -> Result<()> {
-    loop {
-        let wait = gate.fenced(lane, clock.elapsed());
-        if wait.is_zero() {
-            return Ok(());
-        }
-        if wait > *left {
-            return Err(throttled(wait));
-        }
-        *left = left.saturating_sub(wait);
-        clock.pause(wait).await;
-    }
-}
-
-fn judge(request: &Request, answer: Answer, failures: u32, refusals: u32, (clock, gate, lane): (&dyn Clock, &Gate, &Lane)) -> Next {
+fn judge(request: &Request, answer: Answer, failures: u32, refusals: u32, (clock, scheduler, scope): (&dyn Clock, &Scheduler, &RateScope)) -> Next {
     let now = clock.now();
     let once = request.safety == Safety::Once;
     let response = match answer {
@@ -111,8 +90,7 @@ fn judge(request: &Request, answer: Answer, failures: u32, refusals: u32, (clock
         507 if request.method != Method::GET => Next::Done(response),
         408 | 425 | 500 | 502..=599 if once => {
             if let Some(asked) = asked {
-                let now = clock.elapsed();
-                gate.fence(lane, now.saturating_add(asked), now);
+                scheduler.fence(scope, clock.elapsed().saturating_add(asked));
             }
             Next::Fail(unknown().with_request_id(response.request_id()))
         }
@@ -177,11 +155,6 @@ fn no_answer(error: TransportError, once: bool, failures: u32) -> Next {
 
 fn unknown() -> Error {
     Error::new(ErrorKind::OutcomeUnknown, "No usable answer came, so it may or may not have been done. It was not repeated.")
-}
-
-fn throttled(wait: Duration) -> Error {
-    let ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-    Error::new(ErrorKind::Throttled, "Microsoft asks to come back later.").with_retry_after_ms(Some(ms))
 }
 
 /// Whole or decimal seconds, or a date; between zero and an hour.

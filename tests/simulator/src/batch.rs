@@ -3,12 +3,14 @@
 use crate::faults::Action;
 use crate::graph::{self, bad};
 use crate::http::{Answer, Bytes, Call, decode};
-use crate::server::{act, write_down};
+use crate::server::{Arrival, act, write_down};
 use crate::world::World;
 use serde_json::Value;
 use std::collections::HashMap;
 
 const ITEMS_MAX: usize = 20;
+/// Items of one mailbox that run at a time. Source: Graph, JSON batching and the Outlook service's limits.
+pub const AT_ONCE: u32 = 4;
 
 pub fn is_batch(call: &Call) -> bool {
     call.item_of.is_none() && decode(&call.path, false) == "/v1.0/$batch"
@@ -66,8 +68,24 @@ fn read_all(call: &Call) -> Result<Vec<Item>, String> {
     Ok(items)
 }
 
+/// How many items of a batch there are for each mailbox.
+pub fn mailboxes(world: &World, call: &Call) -> HashMap<usize, u32> {
+    let mut found = HashMap::new();
+    if !is_batch(call) {
+        return found;
+    }
+    let Ok(caller) = graph::caller(world, call) else { return found };
+    for item in read_all(call).unwrap_or_default() {
+        if let Some(mailbox) = graph::mailbox_of(world, &caller, &inner_call(call, &item, 0)) {
+            *found.entry(mailbox).or_default() += 1;
+        }
+    }
+    found
+}
+
 /// The answer, and whether an item demands that the connection be cut. `throttle` refuses one item.
-pub fn handle(world: &mut World, call: &Call, seq: u64, throttle: Option<f64>) -> (Answer, bool) {
+pub fn handle(world: &mut World, call: &Call, arrival: &Arrival, throttle: Option<f64>) -> (Answer, bool) {
+    let seq = arrival.seq;
     if call.method != "POST" {
         return (graph::not_allowed(), false);
     }
@@ -85,6 +103,7 @@ pub fn handle(world: &mut World, call: &Call, seq: u64, throttle: Option<f64>) -
     let mut failed: HashMap<String, bool> = HashMap::new();
     let mut parts: Vec<String> = Vec::new();
     let mut broken = false;
+    let mut counts: HashMap<usize, u32> = HashMap::new();
     for (n, item) in items.iter().enumerate() {
         let answer = if item.after.iter().any(|d| failed.get(d).copied().unwrap_or(true)) {
             let inner = inner_call(call, item, seq);
@@ -93,7 +112,7 @@ pub fn handle(world: &mut World, call: &Call, seq: u64, throttle: Option<f64>) -
             world.finish(&inner, answer)
         } else {
             let refused = unlucky.filter(|(at, _)| *at == n).map(|(_, seconds)| seconds);
-            run(world, call, item, seq, refused, &mut broken)
+            run(world, call, item, arrival, refused, &mut broken, &mut counts)
         };
         failed.insert(item.id.to_lowercase(), answer.status >= 400);
         parts.push(part(item, &answer));
@@ -123,9 +142,15 @@ fn inner_call(call: &Call, item: &Item, seq: u64) -> Call {
     }
 }
 
-fn run(world: &mut World, call: &Call, item: &Item, seq: u64, refused: Option<f64>, broken: &mut bool) -> Answer {
+fn run(world: &mut World, call: &Call, item: &Item, envelope: &Arrival, refused: Option<f64>, broken: &mut bool, counts: &mut HashMap<usize, u32>) -> Answer {
+    let seq = envelope.seq;
     let inner = inner_call(call, item, seq);
-    let arrival = write_down(world, &inner);
+    let mut arrival = write_down(world, &inner);
+    if let Some((mailbox, (at_once, over))) = arrival.mailbox.and_then(|mailbox| Some((mailbox, envelope.crowded.get(&mailbox)?))) {
+        let count = counts.entry(mailbox).or_default();
+        arrival.too_many = *count % at_once >= at_once - over;
+        *count += 1;
+    }
     let action = arrival.hit.as_ref().map(|h| h.action.clone());
     if action.as_ref().is_some_and(Action::lies) {
         world.record.spoil(seq);

@@ -15,11 +15,11 @@ pub struct Outgoing {
     /// Break off once the data is out.
     cut: bool,
     waited: bool,
-    flight: Option<Flight>,
+    flights: Vec<Flight>,
 }
 
 /// Whole, or cut after so many bytes.
-pub fn respond(answer: Answer, cut: Option<usize>, flight: Option<Flight>) -> Response<Outgoing> {
+pub fn respond(answer: Answer, cut: Option<usize>, flights: Vec<Flight>) -> Response<Outgoing> {
     let mut builder = Response::builder().status(answer.status);
     for (name, value) in &answer.headers {
         builder = builder.header(name, value);
@@ -29,10 +29,10 @@ pub fn respond(answer: Answer, cut: Option<usize>, flight: Option<Flight>) -> Re
         Some(bytes) => answer.body.slice(..bytes.min(answer.body.len())),
         None => answer.body,
     };
-    let body = Outgoing { data: Some(data).filter(|d| !d.is_empty()), length, cut: cut.is_some(), waited: false, flight };
+    let body = Outgoing { data: Some(data).filter(|d| !d.is_empty()), length, cut: cut.is_some(), waited: false, flights };
     builder.body(body).unwrap_or_else(|_| {
         // Only a scripted header of an impossible form leads here.
-        let empty = Outgoing { data: None, length: 0, cut: false, waited: false, flight: None };
+        let empty = Outgoing { data: None, length: 0, cut: false, waited: false, flights: Vec::new() };
         let mut answer = Response::new(empty);
         *answer.status_mut() = hyper::StatusCode::INTERNAL_SERVER_ERROR;
         answer
@@ -56,7 +56,7 @@ impl Body for Outgoing {
             }
             return Poll::Ready(Some(Err(CutOff)));
         }
-        self.flight = None;
+        self.flights.clear();
         Poll::Ready(None)
     }
 

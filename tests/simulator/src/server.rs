@@ -13,6 +13,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::{Request, Response};
 use sha2::{Digest, Sha256};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -74,14 +75,14 @@ async fn talk(stream: impl AsyncRead + AsyncWrite + Unpin, host: Host, scheme: &
 async fn serve(request: Request<Incoming>, host: Host, scheme: &str, shared: Arc<Shared>, line: Arc<Mutex<Line>>) -> Result<Response<Outgoing>, CutOff> {
     let call = read(request, host, scheme, &shared).await?;
     if host == Host::Control {
-        return Ok(respond(control::handle(&shared, &call).await, None, None));
+        return Ok(respond(control::handle(&shared, &call).await, None, Vec::new()));
     }
-    let (arrival, flight) = arrive(&shared, &call);
+    let (arrival, flights) = arrive(&shared, &call);
     // In a task of its own: a client that goes away does not undo what it asked for.
     let task = tokio::spawn(process(shared, line, call, arrival));
     match task.await {
-        Ok(Reply::Whole(answer)) => Ok(respond(answer, None, flight)),
-        Ok(Reply::Part(answer, bytes)) => Ok(respond(answer, Some(bytes), flight)),
+        Ok(Reply::Whole(answer)) => Ok(respond(answer, None, flights)),
+        Ok(Reply::Part(answer, bytes)) => Ok(respond(answer, Some(bytes), flights)),
         Ok(Reply::Cut) | Err(_) => Err(CutOff),
     }
 }
@@ -129,24 +130,33 @@ pub struct Arrival {
     pub person: String,
     pub mailbox: Option<usize>,
     pub too_many: bool,
+    /// Of a `$batch`: of the items of each mailbox that run at a time, how many, and how many of those are too many.
+    pub crowded: HashMap<usize, (u32, u32)>,
     pub hit: Option<Hit>,
 }
 
-fn arrive(shared: &Shared, call: &Call) -> (Arrival, Option<Flight>) {
+fn arrive(shared: &Shared, call: &Call) -> (Arrival, Vec<Flight>) {
     let mut world = shared.lock();
     let mut arrival = write_down(&mut world, call);
-    let mut flight = None;
+    let mut flights = Vec::new();
     if let Some(mailbox) = arrival.mailbox {
         let (entered, too_many) = world.limits.enter(mailbox);
-        flight = Some(entered);
+        flights.push(entered);
         arrival.too_many = too_many;
-        if too_many {
-            let text =
-                format!("{} {} with {} others under way on this mailbox", call.method, call.path, world.limits.concurrency);
-            world.ledger.accuse("too_many_at_once", arrival.seq, text);
-        }
     }
-    (arrival, flight)
+    for (mailbox, items) in batch::mailboxes(&world, call) {
+        let at_once = items.min(batch::AT_ONCE);
+        let (entered, over): (Vec<Flight>, Vec<bool>) = (0..at_once).map(|_| world.limits.enter(mailbox)).unzip();
+        flights.extend(entered);
+        let refused = over.into_iter().filter(|over| *over).count() as u32;
+        arrival.too_many |= refused > 0;
+        arrival.crowded.insert(mailbox, (at_once, refused));
+    }
+    if arrival.too_many {
+        let text = format!("{} {} with {} others under way on this mailbox", call.method, call.path, world.limits.concurrency);
+        world.ledger.accuse("too_many_at_once", arrival.seq, text);
+    }
+    (arrival, flights)
 }
 
 /// The row in the ledger, the accusations that need no answer, and the fault.
@@ -197,7 +207,7 @@ pub fn write_down(world: &mut World, call: &Call) -> Arrival {
     if let Some(early) = world.limits.too_early(&person, &call.method, &call.path, now) {
         world.ledger.accuse("too_early", seq, format!("{} {} came {early} ms before Retry-After", call.method, call.path));
     }
-    Arrival { seq, epoch: world.epoch, person, mailbox, too_many: false, hit }
+    Arrival { seq, epoch: world.epoch, person, mailbox, too_many: false, crowded: HashMap::new(), hit }
 }
 
 /// Does the request to Entra have a `claims` parameter?
@@ -273,7 +283,7 @@ pub fn act(world: &mut World, call: &Call, arrival: &Arrival) -> (Answer, bool) 
                 Some(Action::ThrottleItem(seconds)) => Some(*seconds),
                 _ => None,
             };
-            let (answer, cut) = batch::handle(world, call, arrival.seq, throttle);
+            let (answer, cut) = batch::handle(world, call, arrival, throttle);
             broken = cut;
             answer
         }

@@ -190,7 +190,7 @@ async fn graph_requests_get_their_token_from_here() {
     let account = house.connect().await;
     let mut request = Request::get(url::Url::parse("https://graph.microsoft.com/v1.0/me").unwrap(), Purpose::Graph);
     request.account_id = Some(account.id.clone());
-    request.priority = Priority::User;
+    request.priority = Priority::Interactive;
     assert_eq!(house.pipeline.send(request).await.unwrap().status.as_u16(), 200);
     assert_eq!(house.service.seen.lock().unwrap().last().unwrap().headers()["authorization"], "Bearer at1");
 }

@@ -1,0 +1,161 @@
+//! Who may ask Microsoft next. Every request of the engine waits here for its turn.
+//!
+//! A request counts against its rate scope (application, mailbox, service), its tenant and the process. Each scope has slots, a window of requests made
+//! and a fence that a Retry-After raises; its own queue, by priority and then by age. Scopes of a tenant take turns, and so do tenants, so that nobody's
+//! campaign holds up another's single message. Every eighth turn goes to who has waited longest, whatever the priority, so that nobody waits for ever.
+//!
+//! Entering and leaving cost the logarithm of what waits: a scope that may send stands in the line of its tenant, a tenant that may in the line of the
+//! process, and only the scope concerned is looked at. What is closed for a time is watched by the first of its queue alone.
+
+mod state;
+mod window;
+
+pub use state::Limits;
+
+use super::Priority;
+use super::scope::RateScope;
+use crate::clock::Clock;
+use crate::error::{Error, ErrorKind, Result};
+use state::{State, Turn, Waiter};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::Notify;
+
+/// What a request takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cost {
+    /// Requests in it: one, or as many as a batch holds.
+    pub requests: u32,
+}
+
+impl Cost {
+    pub const ONE: Self = Self { requests: 1 };
+}
+
+#[derive(Clone)]
+pub struct Scheduler(Arc<Inner>);
+
+struct Inner {
+    clock: Arc<dyn Clock>,
+    state: Mutex<State>,
+}
+
+impl Scheduler {
+    pub fn new(clock: Arc<dyn Clock>, limits: Limits) -> Self {
+        Self(Arc::new(Inner { clock, state: Mutex::new(State::new(limits)) }))
+    }
+
+    /// Waits for its turn, out of `left`. Dropping the future gives the place in the queue back.
+    ///
+    /// Errors: `Throttled`, if its scope is closed for longer than is left (with the time until then), or its turn did not come in that time.
+    pub async fn enter(&self, scope: &RateScope, cost: Cost, priority: Priority, left: &mut Duration) -> Result<Slot> {
+        let clock = self.0.clock.clone();
+        let began = clock.elapsed();
+        let mut place = self.queue(scope, cost, priority);
+        let waiter = place.waiter.clone();
+        loop {
+            let passed = clock.elapsed().saturating_sub(began);
+            // Before the look: what happens after it is not missed.
+            let called = waiter.called.notified();
+            let turn = self.state().turn(scope, priority, place.ticket, &waiter, clock.elapsed());
+            match turn {
+                Turn::Now => {
+                    *left = left.saturating_sub(passed);
+                    return Ok(place.take());
+                }
+                Turn::At(at) => {
+                    let wait = at.saturating_sub(clock.elapsed());
+                    if passed + wait > *left {
+                        return Err(throttled(wait));
+                    }
+                    tokio::select! { () = called => {}, () = clock.pause(wait) => {} }
+                }
+                Turn::Later(Some(at)) if passed + at.saturating_sub(clock.elapsed()) > *left => return Err(throttled(at.saturating_sub(clock.elapsed()))),
+                Turn::Later(_) if passed > *left => return Err(busy()),
+                Turn::Later(_) => {
+                    let deadline = clock.deadline((*left - passed) + Duration::from_millis(1));
+                    tokio::select! { () = called => {}, () = deadline => {} }
+                }
+            }
+        }
+    }
+
+    fn queue(&self, scope: &RateScope, cost: Cost, priority: Priority) -> Place {
+        let waiter = Arc::new(Waiter { cost, called: Notify::new(), is_in: AtomicBool::new(false) });
+        // A token must always be to be had for who holds a slot already.
+        let is_counted = !matches!(scope, RateScope::SignIn(_));
+        let ticket = self.state().queue(scope, priority, waiter.clone(), is_counted, self.0.clock.elapsed());
+        Place { scheduler: self.clone(), scope: scope.clone(), priority, ticket, waiter, is_counted }
+    }
+
+    /// Nobody of this scope goes before `until`. A fence only grows.
+    pub fn fence(&self, scope: &RateScope, until: Duration) {
+        if *scope != RateScope::None {
+            self.state().fence(scope, until, self.0.clock.elapsed());
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+pub fn throttled(wait: Duration) -> Error {
+    let ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+    Error::new(ErrorKind::Throttled, "Microsoft asks to come back later.").with_retry_after_ms(Some(ms))
+}
+
+fn busy() -> Error {
+    Error::new(ErrorKind::Throttled, "So much is asked of this mailbox already that this request did not get its turn; nothing was sent. Try again later.")
+}
+
+/// A place in the queue, or inside; given back when dropped.
+struct Place {
+    scheduler: Scheduler,
+    scope: RateScope,
+    priority: Priority,
+    ticket: u64,
+    waiter: Arc<Waiter>,
+    is_counted: bool,
+}
+
+impl Place {
+    fn take(&mut self) -> Slot {
+        let slot = self.is_counted.then(|| (self.scheduler.clone(), self.scope.clone(), self.waiter.cost));
+        // What is inside leaves by its slot.
+        self.is_counted = false;
+        Slot(slot)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if self.is_counted {
+            let now = self.scheduler.0.clock.elapsed();
+            let mut state = self.scheduler.state();
+            if self.waiter.is_in.load(Ordering::Acquire) {
+                state.leave(&self.scope, self.waiter.cost, now);
+            } else {
+                state.give_up(&self.scope, self.priority, self.ticket, now);
+            }
+        }
+    }
+}
+
+/// A place inside; free again when dropped.
+pub struct Slot(Option<(Scheduler, RateScope, Cost)>);
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        if let Some((scheduler, scope, cost)) = self.0.take() {
+            let now = scheduler.0.clock.elapsed();
+            scheduler.state().leave(&scope, cost, now);
+        }
+    }
+}
+
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod tests;

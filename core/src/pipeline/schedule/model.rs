@@ -1,0 +1,131 @@
+//! Random walks through the lines: no limit is ever passed, nobody waits for ever, nothing stays behind. A failing walk prints its seed.
+
+use super::*;
+use crate::pipeline::scope::{Mailbox, Service};
+use proptest::prelude::*;
+use std::collections::HashMap;
+
+#[derive(Debug, Clone)]
+enum Step {
+    Enter { user: u8, teams: bool, requests: u32, priority: u8 },
+    Leave(usize),
+    GiveUp(usize),
+    Fence { user: u8, ms: u16 },
+    Pass(u16),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        6 => (0..6_u8, any::<bool>(), prop_oneof![Just(1_u32), 2..25_u32], 0..4_u8).prop_map(|(user, teams, requests, priority)| Step::Enter { user, teams, requests, priority }),
+        5 => any::<usize>().prop_map(Step::Leave),
+        1 => any::<usize>().prop_map(Step::GiveUp),
+        1 => (0..6_u8, 0..500_u16).prop_map(|(user, ms)| Step::Fence { user, ms }),
+        2 => (0..300_u16).prop_map(Step::Pass),
+    ]
+}
+
+fn scope(user: u8, teams: bool) -> RateScope {
+    let service = if teams { Service::Teams } else { Service::Outlook };
+    RateScope::Graph(service, Arc::new(Mailbox { client_id: "app".into(), tenant_id: (user / 3).to_string(), user_id: user.to_string() }))
+}
+
+const LIMITS: Limits = Limits { per_mailbox: 4, per_tenant: 5, per_process: 8, outlook: window::Rate { most: 60, span: Duration::from_secs(1) } };
+
+struct Walk {
+    state: State,
+    now: Duration,
+    waiting: Vec<(RateScope, Priority, u64, Arc<Waiter>)>,
+    inside: Vec<(RateScope, Arc<Waiter>)>,
+    made: Vec<(RateScope, u32, Duration)>,
+    fences: HashMap<RateScope, Duration>,
+}
+
+impl Walk {
+    fn look(&mut self) {
+        for _ in 0..2 {
+            for (scope, priority, ticket, waiter) in &self.waiting {
+                self.state.turn(scope, *priority, *ticket, waiter, self.now);
+            }
+        }
+        let (entered, waiting): (Vec<_>, Vec<_>) = self.waiting.drain(..).partition(|(.., waiter)| waiter.is_in.load(Ordering::Acquire));
+        self.waiting = waiting;
+        for (scope, _, _, waiter) in entered {
+            assert!(self.fences.get(&scope).is_none_or(|fence| *fence <= self.now), "through a fence");
+            self.made.push((scope.clone(), waiter.cost.requests, self.now));
+            self.inside.push((scope, waiter));
+        }
+        self.check();
+    }
+
+    fn check(&self) {
+        let mut slots: HashMap<&RateScope, u32> = HashMap::new();
+        let mut tenants: HashMap<(u8, String), u32> = HashMap::new();
+        for (scope, waiter) in &self.inside {
+            *slots.entry(scope).or_default() += waiter.cost.requests.clamp(1, 4);
+            let RateScope::Graph(service, mailbox) = scope else { continue };
+            *tenants.entry((*service as u8, mailbox.tenant_id.clone())).or_default() += 1;
+        }
+        assert!(slots.values().all(|n| *n <= 4) && tenants.values().all(|n| *n <= 5) && self.inside.len() <= 8);
+        let (running, by_scope) = self.state.running();
+        assert_eq!(running as usize, self.inside.len());
+        assert!(slots.iter().all(|(scope, n)| by_scope.get(*scope) == Some(n)));
+        for (scope, ..) in self.made.iter().filter(|(scope, ..)| matches!(scope, RateScope::Graph(Service::Outlook, _))) {
+            let within = self.made.iter().filter(|(other, _, at)| other == scope && *at + LIMITS.outlook.span > self.now).map(|(_, n, _)| n).sum::<u32>();
+            assert!(within <= 60, "{within} requests within a second");
+        }
+    }
+
+    fn take(&mut self, step: &Step) {
+        match *step {
+            Step::Enter { user, teams, requests, priority } => {
+                let (scope, priority) = (scope(user, teams), Priority::ALL[usize::from(priority)]);
+                let waiter = Arc::new(Waiter { cost: Cost { requests }, called: Notify::new(), is_in: AtomicBool::new(false) });
+                let ticket = self.state.queue(&scope, priority, waiter.clone(), true, self.now);
+                self.waiting.push((scope, priority, ticket, waiter));
+            }
+            Step::Leave(which) if !self.inside.is_empty() => {
+                let (scope, waiter) = self.inside.remove(which % self.inside.len());
+                self.state.leave(&scope, waiter.cost, self.now);
+            }
+            Step::GiveUp(which) if !self.waiting.is_empty() => {
+                let (scope, priority, ticket, _) = self.waiting.remove(which % self.waiting.len());
+                self.state.give_up(&scope, priority, ticket, self.now);
+            }
+            Step::Fence { user, ms } => {
+                let scope = scope(user, false);
+                let until = self.now + Duration::from_millis(ms.into());
+                self.state.fence(&scope, until, self.now);
+                let fence = self.fences.entry(scope).or_default();
+                *fence = (*fence).max(until);
+            }
+            Step::Pass(ms) => self.now += Duration::from_millis(ms.into()),
+            Step::Leave(_) | Step::GiveUp(_) => {}
+        }
+        self.look();
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_limit_is_passed_and_everybody_gets_a_turn(steps in prop::collection::vec(step(), 1..120)) {
+        let mut walk = Walk { state: State::new(LIMITS), now: Duration::ZERO, waiting: Vec::new(), inside: Vec::new(), made: Vec::new(), fences: HashMap::new() };
+        for step in &steps {
+            walk.take(step);
+        }
+        // As long as those inside leave and time goes on, all others get in.
+        for _ in 0..1000 {
+            if walk.waiting.is_empty() {
+                break;
+            }
+            walk.take(&Step::Leave(0));
+            walk.take(&Step::Pass(50));
+        }
+        prop_assert!(walk.waiting.is_empty(), "{} wait for ever", walk.waiting.len());
+        while !walk.inside.is_empty() {
+            walk.take(&Step::Leave(0));
+        }
+        prop_assert!(walk.state.is_empty_after(walk.now + Duration::from_secs(10)));
+    }
+}

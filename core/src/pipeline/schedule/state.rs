@@ -1,0 +1,329 @@
+//! The lines, without waiting: pure of time and tasks but for calling who is let in.
+
+use super::super::Priority;
+use super::super::scope::{RateScope, Service};
+use super::Cost;
+use super::window::{Rate, Window};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::sync::Notify;
+
+/// Every so many turns the longest wait counts, and not the priority.
+const TURN_BY_AGE: u32 = 8;
+/// So many entries later, what is over is forgotten.
+const SWEEP: u64 = 1024;
+
+/// Requests at a time, and within a span of time. Sources: Graph, throttling limits by service, 2.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Of one mailbox in one service; requests of a batch count each.
+    pub per_mailbox: u32,
+    /// Of one tenant in one service; a batch counts once.
+    pub per_tenant: u32,
+    pub per_process: u32,
+    /// Outlook's, of one mailbox.
+    pub outlook: Rate,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { per_mailbox: 4, per_tenant: 4, per_process: 64, outlook: Rate { most: 10_000, span: Duration::from_secs(600) } }
+    }
+}
+
+impl Limits {
+    /// Of a batch, four requests run at a time.
+    fn slots(&self, cost: Cost) -> u32 {
+        cost.requests.clamp(1, self.per_mailbox)
+    }
+
+    fn rate(&self, scope: &RateScope) -> Option<Rate> {
+        matches!(scope, RateScope::Graph(Service::Outlook, _)).then_some(self.outlook)
+    }
+}
+
+/// A priority, and a number that rises with time: first things first, then the oldest.
+type Position = (Priority, u64);
+
+type TenantKey = Option<(Service, String)>;
+
+pub struct Waiter {
+    pub cost: Cost,
+    pub called: Notify,
+    pub is_in: AtomicBool,
+}
+
+/// What a waiter hears.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Turn {
+    Now,
+    /// Its scope is closed until then, and this one watches, being the first.
+    At(Duration),
+    /// Others go first. `Some`: not before that moment.
+    Later(Option<Duration>),
+}
+
+pub struct State {
+    limits: Limits,
+    running: u32,
+    turns: u32,
+    scopes: HashMap<RateScope, Scope>,
+    tenants: HashMap<TenantKey, Tenant>,
+    /// Tenants that may send.
+    line: BTreeMap<Position, TenantKey>,
+    /// The next ticket, and the next place in a line.
+    next: u64,
+}
+
+#[derive(Default)]
+struct Scope {
+    running: u32,
+    turns: u32,
+    window: Window,
+    /// Nobody goes before this moment of the monotonic clock.
+    fence: Duration,
+    waiting: BTreeMap<Position, Arc<Waiter>>,
+    /// Where it stands in the line of its tenant.
+    standing: Option<Position>,
+    /// Who was told to watch until when.
+    watched: Option<(Position, Duration)>,
+}
+
+#[derive(Default)]
+struct Tenant {
+    running: u32,
+    turns: u32,
+    /// Scopes that may send, as far as they are concerned.
+    line: BTreeMap<Position, RateScope>,
+    standing: Option<Position>,
+}
+
+/// The first in line; in some turns who has waited longest.
+fn first<T>(line: &BTreeMap<Position, T>, turns: u32) -> Option<Position> {
+    if turns % TURN_BY_AGE != TURN_BY_AGE - 1 {
+        return line.keys().next().copied();
+    }
+    let oldest = |priority: &Priority| line.range((*priority, 0)..=(*priority, u64::MAX)).next().map(|(position, _)| *position);
+    Priority::ALL.iter().filter_map(oldest).min_by_key(|(_, number)| *number)
+}
+
+fn tenant_of(scope: &RateScope) -> TenantKey {
+    match scope {
+        RateScope::Graph(service, mailbox) => Some((*service, mailbox.tenant_id.clone())),
+        RateScope::SignIn(_) | RateScope::None => None,
+    }
+}
+
+impl Scope {
+    /// Until when nothing may be sent, whoever waits; `now` or earlier: it may.
+    fn closed_until(&mut self, rate: Option<Rate>, cost: Cost, now: Duration) -> Duration {
+        let by_rate = rate.map_or(Duration::ZERO, |rate| self.window.open_at(rate, cost.requests, now));
+        self.fence.max(by_rate)
+    }
+
+    fn first(&self) -> Option<(Position, Arc<Waiter>)> {
+        let position = first(&self.waiting, self.turns)?;
+        Some((position, self.waiting.get(&position)?.clone()))
+    }
+
+    fn is_over(&mut self, rate: Option<Rate>, now: Duration) -> bool {
+        self.running == 0 && self.waiting.is_empty() && self.fence <= now && rate.is_none_or(|rate| self.window.is_empty(rate, now))
+    }
+}
+
+impl State {
+    pub fn new(limits: Limits) -> Self {
+        Self { limits, running: 0, turns: 0, scopes: HashMap::new(), tenants: HashMap::new(), line: BTreeMap::new(), next: 0 }
+    }
+
+    /// Answers the ticket.
+    pub fn queue(&mut self, scope: &RateScope, priority: Priority, waiter: Arc<Waiter>, is_counted: bool, now: Duration) -> u64 {
+        let ticket = self.number();
+        if is_counted {
+            self.scopes.entry(scope.clone()).or_default().waiting.insert((priority, ticket), waiter);
+            self.refresh(scope, now);
+            if ticket % SWEEP == 0 {
+                self.sweep(now);
+            }
+        }
+        ticket
+    }
+
+    pub fn turn(&mut self, scope: &RateScope, priority: Priority, ticket: u64, waiter: &Waiter, now: Duration) -> Turn {
+        let is_counted = !matches!(scope, RateScope::SignIn(_));
+        if is_counted {
+            self.refresh(scope, now);
+            self.admit(now);
+            if waiter.is_in.load(Ordering::Acquire) {
+                return Turn::Now;
+            }
+        }
+        let rate = self.limits.rate(scope);
+        let Some(state) = self.scopes.get_mut(scope) else { return if is_counted { Turn::Later(None) } else { Turn::Now } };
+        let first = state.first();
+        let cost = first.as_ref().map_or(waiter.cost, |(_, first)| first.cost);
+        let until = state.closed_until(rate, cost, now);
+        match until > now {
+            true if !is_counted || first.is_some_and(|(position, _)| position == (priority, ticket)) => Turn::At(until),
+            true => Turn::Later(Some(until)),
+            false if is_counted => Turn::Later(None),
+            false => Turn::Now,
+        }
+    }
+
+    /// It was let in, and is done.
+    pub fn leave(&mut self, scope: &RateScope, cost: Cost, now: Duration) {
+        let slots = self.limits.slots(cost);
+        self.running = self.running.saturating_sub(1);
+        if let Some(state) = self.scopes.get_mut(scope) {
+            state.running = state.running.saturating_sub(slots);
+        }
+        let tenant = tenant_of(scope);
+        if let Some(state) = self.tenants.get_mut(&tenant) {
+            state.running = state.running.saturating_sub(1);
+        }
+        self.refresh(scope, now);
+        self.refresh_tenant(&tenant);
+        self.admit(now);
+    }
+
+    /// It waits no longer.
+    pub fn give_up(&mut self, scope: &RateScope, priority: Priority, ticket: u64, now: Duration) {
+        if let Some(state) = self.scopes.get_mut(scope) {
+            state.waiting.remove(&(priority, ticket));
+        }
+        self.refresh(scope, now);
+        self.admit(now);
+    }
+
+    pub fn fence(&mut self, scope: &RateScope, until: Duration, now: Duration) {
+        let state = self.scopes.entry(scope.clone()).or_default();
+        if until > state.fence {
+            state.fence = until;
+            // Who cannot wait that long says so at once.
+            state.waiting.values().for_each(|waiter| waiter.called.notify_one());
+        }
+        if !matches!(scope, RateScope::SignIn(_)) {
+            self.refresh(scope, now);
+        }
+    }
+
+    fn number(&mut self) -> u64 {
+        self.next += 1;
+        self.next
+    }
+
+    /// Lets in whoever may go.
+    fn admit(&mut self, now: Duration) {
+        while self.running < self.limits.per_process {
+            let Some(tenant) = first(&self.line, self.turns).and_then(|position| self.line.get(&position)).cloned() else { return };
+            let Some(scope) = self.tenants.get(&tenant).and_then(|state| state.line.get(&first(&state.line, state.turns)?)).cloned() else { return };
+            let rate = self.limits.rate(&scope);
+            let Some(state) = self.scopes.get_mut(&scope) else { return };
+            let Some((position, waiter)) = state.first() else { return };
+            state.waiting.remove(&position);
+            state.turns = state.turns.wrapping_add(1);
+            state.running += self.limits.slots(waiter.cost);
+            if let Some(rate) = rate {
+                state.window.add(rate, waiter.cost.requests, now);
+            }
+            self.running += 1;
+            self.turns = self.turns.wrapping_add(1);
+            if let Some(state) = self.tenants.get_mut(&tenant) {
+                state.running += 1;
+                state.turns = state.turns.wrapping_add(1);
+            }
+            waiter.is_in.store(true, Ordering::Release);
+            waiter.called.notify_one();
+            // To the ends of both lines.
+            self.stand(&scope, None);
+            self.stand_tenant(&tenant, None);
+            self.refresh(&scope, now);
+            self.refresh_tenant(&tenant);
+        }
+    }
+
+    /// Puts a scope where it belongs, after anything about it has changed.
+    fn refresh(&mut self, scope: &RateScope, now: Duration) {
+        let (limits, rate) = (self.limits, self.limits.rate(scope));
+        let Some(state) = self.scopes.get_mut(scope) else { return };
+        let mut wanted = None;
+        if let Some((position @ (priority, _), waiter)) = state.first() {
+            let until = state.closed_until(rate, waiter.cost, now);
+            if until > now {
+                // It has to know that it is the one to watch.
+                if state.watched.replace((position, until)) != Some((position, until)) {
+                    waiter.called.notify_one();
+                }
+            } else if *scope == RateScope::None || state.running + limits.slots(waiter.cost) <= limits.per_mailbox {
+                wanted = Some(priority);
+            }
+        }
+        self.stand(scope, wanted);
+    }
+
+    fn refresh_tenant(&mut self, tenant: &TenantKey) {
+        let most = self.limits.per_tenant;
+        let Some(state) = self.tenants.get(tenant) else { return };
+        let is_open = tenant.is_none() || state.running < most;
+        let wanted = first(&state.line, state.turns).filter(|_| is_open).map(|(priority, _)| priority);
+        let is_over = state.running == 0 && state.line.is_empty();
+        self.stand_tenant(tenant, wanted);
+        if is_over {
+            self.tenants.remove(tenant);
+        }
+    }
+
+    /// The scope stands in its tenant's line with this priority, or not at all.
+    fn stand(&mut self, scope: &RateScope, wanted: Option<Priority>) {
+        let number = self.number();
+        let Some(state) = self.scopes.get_mut(scope) else { return };
+        if state.standing.map(|(priority, _)| priority) == wanted {
+            return;
+        }
+        let tenant = tenant_of(scope);
+        let line = &mut self.tenants.entry(tenant.clone()).or_default().line;
+        if let Some(position) = state.standing.take() {
+            line.remove(&position);
+        }
+        if let Some(priority) = wanted {
+            line.insert((priority, number), scope.clone());
+            state.standing = Some((priority, number));
+        }
+        self.refresh_tenant(&tenant);
+    }
+
+    fn stand_tenant(&mut self, tenant: &TenantKey, wanted: Option<Priority>) {
+        let number = self.number();
+        let Some(state) = self.tenants.get_mut(tenant) else { return };
+        if state.standing.map(|(priority, _)| priority) == wanted {
+            return;
+        }
+        if let Some(position) = state.standing.take() {
+            self.line.remove(&position);
+        }
+        if let Some(priority) = wanted {
+            self.line.insert((priority, number), tenant.clone());
+            state.standing = Some((priority, number));
+        }
+    }
+
+    /// Scopes nobody uses any more go, so that the table stays as small as the work.
+    fn sweep(&mut self, now: Duration) {
+        let limits = self.limits;
+        self.scopes.retain(|scope, state| !state.is_over(limits.rate(scope), now));
+    }
+
+    #[cfg(test)]
+    pub fn running(&self) -> (u32, HashMap<RateScope, u32>) {
+        (self.running, self.scopes.iter().map(|(scope, state)| (scope.clone(), state.running)).collect())
+    }
+
+    #[cfg(test)]
+    pub fn is_empty_after(&mut self, now: Duration) -> bool {
+        self.sweep(now);
+        self.running == 0 && self.scopes.is_empty() && self.tenants.is_empty() && self.line.is_empty()
+    }
+}

@@ -1,0 +1,190 @@
+use super::*;
+use crate::clock::TestClock;
+use crate::pipeline::scope::{Mailbox, Service};
+use futures_util::FutureExt;
+
+struct Set {
+    clock: Arc<TestClock>,
+    scheduler: Scheduler,
+}
+
+fn set() -> Set {
+    let clock = Arc::new(TestClock::new(0));
+    Set { scheduler: Scheduler::new(clock.clone(), Limits { per_tenant: 64, ..Limits::default() }), clock }
+}
+
+fn scope_in(tenant: &str, user: &str, service: Service) -> RateScope {
+    RateScope::Graph(service, Arc::new(Mailbox { client_id: "app".into(), tenant_id: tenant.into(), user_id: user.into() }))
+}
+
+fn scope(user: &str) -> RateScope {
+    scope_in("t", user, Service::Outlook)
+}
+
+const LONG: Duration = Duration::from_secs(3600);
+
+impl Set {
+    fn enter<'a>(&'a self, scope: &'a RateScope, requests: u32, priority: Priority) -> std::pin::Pin<Box<dyn Future<Output = Result<Slot>> + 'a>> {
+        Box::pin(async move { self.scheduler.enter(scope, Cost { requests }, priority, &mut LONG.clone()).await })
+    }
+
+    fn enters(&self, scope: &RateScope) -> Option<Slot> {
+        self.enter(scope, 1, Priority::Sync).now_or_never().map(|slot| slot.unwrap_or_else(|e| panic!("{e}")))
+    }
+}
+
+#[tokio::test]
+async fn four_per_mailbox_and_service_and_people_go_first() {
+    let set = set();
+    let (a, b, teams) = (scope("a"), scope("b"), scope_in("t", "a", Service::Teams));
+    let mut inside: Vec<Slot> = (0..4).filter_map(|_| set.enters(&a)).collect();
+    assert_eq!(inside.len(), 4);
+    let mut last = set.enter(&a, 1, Priority::BackFill);
+    let mut sync = set.enter(&a, 1, Priority::Sync);
+    let mut person = set.enter(&a, 1, Priority::Interactive);
+    for waiting in [&mut last, &mut sync, &mut person] {
+        assert!(waiting.now_or_never().is_none());
+    }
+    assert!(set.enters(&teams).is_some() && set.enters(&b).is_some(), "neither another service nor another mailbox is held up");
+    inside.pop();
+    assert!((&mut sync).now_or_never().is_none() && (&mut last).now_or_never().is_none());
+    let person = person.now_or_never();
+    assert!(person.is_some());
+    drop(person);
+    let sync = sync.now_or_never();
+    assert!(sync.is_some() && (&mut last).now_or_never().is_none());
+    drop(sync);
+    assert!(last.now_or_never().is_some());
+    drop(inside);
+    assert!(set.scheduler.state().is_empty_after(LONG));
+}
+
+#[tokio::test]
+async fn a_batch_takes_as_many_slots_as_run_at_a_time() {
+    let set = set();
+    let a = scope("a");
+    let one = set.enters(&a);
+    let mut batch = set.enter(&a, 20, Priority::Sync);
+    assert!((&mut batch).now_or_never().is_none());
+    let mut behind = set.enter(&a, 1, Priority::Sync);
+    assert!((&mut behind).now_or_never().is_none(), "small ones do not pass it for ever");
+    drop(one);
+    let batch = batch.now_or_never();
+    assert!(batch.is_some() && (&mut behind).now_or_never().is_none());
+    drop(batch);
+    assert!(behind.now_or_never().is_some());
+}
+
+#[tokio::test]
+async fn tenants_and_the_process_have_limits_and_one_campaign_holds_nobody_up() {
+    let clock = Arc::new(TestClock::new(0));
+    let set = Set { scheduler: Scheduler::new(clock.clone(), Limits { per_tenant: 6, per_process: 8, ..Limits::default() }), clock };
+    let (a, b, c, other) = (scope("a"), scope("b"), scope("c"), scope_in("u", "x", Service::Outlook));
+    let mut inside: Vec<Slot> = [&a, &a, &a, &a, &b, &b].into_iter().filter_map(|scope| set.enters(scope)).collect();
+    assert_eq!(inside.len(), 6);
+    let mut third = set.enter(&c, 1, Priority::Sync);
+    assert!((&mut third).now_or_never().is_none(), "the tenant's are used up");
+    inside.extend([&other, &other].into_iter().filter_map(|scope| set.enters(scope)));
+    let mut fourth = set.enter(&other, 1, Priority::Sync);
+    assert!((&mut fourth).now_or_never().is_none(), "the process's are used up");
+    assert!(set.enters(&RateScope::SignIn("x".into())).is_some(), "a token is always to be had");
+    // A campaign of one mailbox queues up behind the others' single requests.
+    let mut campaign: Vec<_> = (0..50).map(|_| set.enter(&a, 1, Priority::Sync)).collect();
+    for waiting in &mut campaign {
+        assert!(waiting.now_or_never().is_none());
+    }
+    drop(inside.remove(0));
+    let fourth = fourth.now_or_never();
+    assert!(fourth.is_some() && (&mut third).now_or_never().is_none(), "its tenant waited longer");
+    drop(fourth);
+    assert!(third.now_or_never().is_some());
+    drop((campaign, inside));
+    assert!(set.scheduler.state().is_empty_after(LONG));
+}
+
+#[tokio::test]
+async fn who_waited_longest_goes_now_and_then_whatever_the_priority() {
+    let set = set();
+    let a = scope("a");
+    let full = set.enter(&a, 4, Priority::Sync).now_or_never();
+    let mut old = set.enter(&a, 4, Priority::BackFill);
+    assert!((&mut old).now_or_never().is_none());
+    let mut slot = full;
+    let mut passed = 0;
+    loop {
+        let mut young = set.enter(&a, 4, Priority::Interactive);
+        assert!((&mut young).now_or_never().is_none());
+        drop(slot.take());
+        if (&mut old).now_or_never().is_some() {
+            break;
+        }
+        slot = young.now_or_never();
+        assert!(slot.is_some());
+        passed += 1;
+    }
+    assert!((1..8).contains(&passed), "{passed}");
+}
+
+#[tokio::test]
+async fn a_fence_only_grows_and_the_first_in_line_watches_it() {
+    let set = set();
+    let a = scope("a");
+    set.scheduler.fence(&a, Duration::from_secs(9));
+    set.scheduler.fence(&a, Duration::from_secs(5));
+    let mut waiting: Vec<_> = (0..3).map(|_| set.enter(&a, 1, Priority::Sync)).collect();
+    for one in &mut waiting {
+        assert!(one.now_or_never().is_none());
+    }
+    assert!(set.enters(&scope("b")).is_some() && set.enters(&scope_in("t", "a", Service::Teams)).is_some());
+    assert_eq!(set.clock.next_wait().await, 9000, "one waits for the time, the others for the one");
+    // The watcher goes away, and the next one watches.
+    drop(waiting.remove(0));
+    for one in &mut waiting {
+        assert!(one.now_or_never().is_none());
+    }
+    set.clock.advance(9000);
+    let mut slots = Vec::new();
+    for _ in 0..3 {
+        slots.extend(waiting.iter_mut().filter_map(|one| one.now_or_never()));
+        waiting.truncate(2 - slots.len().min(2));
+        if slots.len() == 2 {
+            break;
+        }
+    }
+    assert_eq!(slots.len(), 2);
+}
+
+#[tokio::test]
+async fn the_wait_for_a_turn_has_an_end_and_says_how_long_it_is() {
+    let set = set();
+    let a = scope("a");
+    let mut left = Duration::from_secs(5);
+    set.scheduler.fence(&a, Duration::from_secs(9));
+    let refused = set.scheduler.enter(&a, Cost::ONE, Priority::Sync, &mut left).await.err();
+    assert_eq!(refused.and_then(|e| e.retry_after_ms()), Some(9000));
+    set.clock.advance(9000);
+    let inside = set.enter(&a, 4, Priority::Sync).now_or_never();
+    let mut waiting = Box::pin(set.scheduler.enter(&a, Cost::ONE, Priority::Sync, &mut left));
+    assert!((&mut waiting).now_or_never().is_none());
+    set.clock.advance(6000);
+    assert_eq!(waiting.await.err().map(|e| e.kind()), Some(ErrorKind::Throttled));
+    drop(inside);
+    let slot = set.scheduler.enter(&a, Cost::ONE, Priority::Sync, &mut left).await;
+    assert!(slot.is_ok() && left == Duration::from_secs(5));
+}
+
+#[tokio::test]
+async fn ten_thousand_requests_in_ten_minutes_and_no_more() {
+    let set = set();
+    let a = scope("a");
+    for _ in 0..500 {
+        assert!(set.enter(&a, 20, Priority::Sync).now_or_never().is_some());
+    }
+    let mut next = set.enter(&a, 1, Priority::Sync);
+    assert!((&mut next).now_or_never().is_none());
+    assert!(set.enters(&scope("b")).is_some());
+    let wait = set.clock.next_wait().await;
+    assert!((600_000..=640_000).contains(&wait), "{wait}");
+    set.clock.advance(wait);
+    assert!(next.now_or_never().is_some());
+}

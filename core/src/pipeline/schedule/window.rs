@@ -1,0 +1,116 @@
+//! How many requests were made within a span of time, in sub-spans: a request counts for at most one sub-span longer than it does at Microsoft.
+
+use std::time::Duration;
+
+const PARTS: usize = 20;
+
+/// At most `most` requests within `span`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    pub most: u32,
+    pub span: Duration,
+}
+
+#[derive(Debug, Default)]
+pub struct Window {
+    /// The latest sub-span, by its number since the clock began, and the counts of it and those before it.
+    latest: u64,
+    counts: [u32; PARTS],
+}
+
+impl Window {
+    /// `requests` more.
+    pub fn add(&mut self, rate: Rate, requests: u32, now: Duration) {
+        let part = self.turn(rate, now);
+        if let Some(count) = self.counts.get_mut(part) {
+            *count = count.saturating_add(requests);
+        }
+    }
+
+    /// When `requests` more are allowed; `now` or earlier: at once.
+    pub fn open_at(&mut self, rate: Rate, requests: u32, now: Duration) -> Duration {
+        self.turn(rate, now);
+        let mut too_many = self.total().saturating_add(requests.min(rate.most)).saturating_sub(rate.most);
+        let oldest = (self.latest + 1).saturating_sub(PARTS as u64);
+        for part in oldest..=self.latest {
+            if too_many == 0 {
+                break;
+            }
+            too_many = too_many.saturating_sub(self.counts.get(part as usize % PARTS).copied().unwrap_or_default());
+            if too_many == 0 {
+                // When this sub-span is no longer within the span.
+                return sub_span(rate).saturating_mul(u32::try_from(part).unwrap_or(u32::MAX).saturating_add(PARTS as u32));
+            }
+        }
+        now
+    }
+
+    /// Nothing counts any more.
+    pub fn is_empty(&mut self, rate: Rate, now: Duration) -> bool {
+        self.turn(rate, now);
+        self.total() == 0
+    }
+
+    fn total(&self) -> u32 {
+        self.counts.iter().fold(0, |all, count| all.saturating_add(*count))
+    }
+
+    /// Forgets what is over, and answers where `now` is counted.
+    fn turn(&mut self, rate: Rate, now: Duration) -> usize {
+        let part = (now.as_millis() / sub_span(rate).as_millis().max(1)) as u64;
+        let part = part.max(self.latest);
+        if part - self.latest >= PARTS as u64 {
+            self.counts = [0; PARTS];
+        } else {
+            for over in self.latest + 1..=part {
+                if let Some(count) = self.counts.get_mut(over as usize % PARTS) {
+                    *count = 0;
+                }
+            }
+        }
+        self.latest = part;
+        part as usize % PARTS
+    }
+}
+
+fn sub_span(rate: Rate) -> Duration {
+    rate.span / (PARTS as u32 - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RATE: Rate = Rate { most: 10, span: Duration::from_secs(19) };
+
+    fn s(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn never_more_than_the_rate_within_any_span() {
+        let mut window = Window::default();
+        let mut made: Vec<Duration> = Vec::new();
+        let mut now = Duration::ZERO;
+        for n in 0..200_u32 {
+            let requests = n % 3 + 1;
+            now += Duration::from_millis(u64::from(n * 37 % 900));
+            now = now.max(window.open_at(RATE, requests, now));
+            assert_eq!(window.open_at(RATE, requests, now), now, "{n}");
+            window.add(RATE, requests, now);
+            made.extend((0..requests).map(|_| now));
+            let within = made.iter().filter(|at| **at + RATE.span > now).count();
+            assert!(within <= 10, "{within} at {now:?}");
+        }
+        assert!(now < s(19 * 50), "and not much fewer: {now:?}");
+    }
+
+    #[test]
+    fn what_is_over_is_forgotten_and_a_batch_beyond_the_rate_is_let_through_alone() {
+        let mut window = Window::default();
+        window.add(RATE, 10, s(5));
+        assert_eq!(window.open_at(RATE, 1, s(5)), s(25));
+        assert!(window.is_empty(RATE, s(25)) && window.open_at(RATE, 20, s(25)) == s(25));
+        assert!(!Window { latest: 3, counts: [1; PARTS] }.is_empty(RATE, s(1)), "a clock that goes back changes nothing");
+    }
+}

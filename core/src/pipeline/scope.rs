@@ -1,0 +1,85 @@
+//! Whose limits a request counts against.
+
+use std::sync::Arc;
+
+/// The parts of Graph that count limits of their own. Source: Graph, throttling limits by service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Service {
+    /// Mail, calendar, contacts.
+    Outlook,
+    /// Chats, teams, channels, their apps.
+    Teams,
+    /// People and organisations.
+    Directory,
+}
+
+impl Service {
+    /// By the path below Graph's version. What stands in `me` or `users/{id}` belongs to the service of its name.
+    pub fn of(path: &str) -> Self {
+        let mut names = path.split('/').filter(|name| !name.is_empty()).skip(1).map(str::to_ascii_lowercase);
+        let first = names.next().unwrap_or_default();
+        let below = match first.as_str() {
+            "me" => names.next(),
+            "users" | "groups" => names.nth(1),
+            _ => Some(first),
+        };
+        match below.as_deref() {
+            Some("chats" | "teams" | "teamwork" | "joinedteams" | "appcatalogs" | "teamstemplates") => Self::Teams,
+            None | Some("users" | "groups" | "people" | "organization" | "directory" | "directoryobjects" | "manager" | "memberof" | "photo" | "photos") => Self::Directory,
+            Some(_) => Self::Outlook,
+        }
+    }
+}
+
+/// The mailbox of an account, as Microsoft counts: several connections to one mailbox by one application are one.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Mailbox {
+    /// The application's id.
+    pub client_id: String,
+    pub tenant_id: String,
+    /// Object id of the person.
+    pub user_id: String,
+}
+
+impl Mailbox {
+    /// Of an account of which no more is known yet.
+    pub fn of_account(account_id: &str) -> Arc<Self> {
+        Arc::new(Self { client_id: String::new(), tenant_id: account_id.to_owned(), user_id: account_id.to_owned() })
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum RateScope {
+    Graph(Service, Arc<Mailbox>),
+    /// Sign-in and refresh of one account, or of one tenant and application where there is no account yet. Not counted: a Graph call that holds a slot must always get its token.
+    SignIn(String),
+    /// Requests of nobody's account.
+    None,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_tell_the_service() {
+        for (path, service) in [
+            ("/v1.0/me/messages", Service::Outlook),
+            ("/v1.0/me/mailFolders/inbox/messages/delta", Service::Outlook),
+            ("/v1.0/me/sendMail", Service::Outlook),
+            ("/v1.0/users/shared@contoso.com/messages", Service::Outlook),
+            ("/v1.0/$batch", Service::Outlook),
+            ("/v1.0/chats/19:a@thread.v2/messages", Service::Teams),
+            ("/v1.0/me/chats", Service::Teams),
+            ("/v1.0/me/joinedTeams", Service::Teams),
+            ("/v1.0/teams/x/channels", Service::Teams),
+            ("/v1.0/users/alex@contoso.com/teamwork/installedApps", Service::Teams),
+            ("/v1.0/users/alex@contoso.com", Service::Directory),
+            ("/v1.0/users", Service::Directory),
+            ("/v1.0/me", Service::Directory),
+            ("/v1.0/organization", Service::Directory),
+        ] {
+            assert_eq!(Service::of(path), service, "{path}");
+        }
+    }
+}
