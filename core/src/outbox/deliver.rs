@@ -4,14 +4,15 @@ use super::attempt::attempt;
 use super::carrier::{Job, Outcome, Tools};
 use super::item::MOST_CRASHES;
 use super::settle::given_up;
+use super::waiters::Waiters;
 use crate::clock::{Clock, to_ms};
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::Bell;
 use crate::graph::Graph;
 use crate::runtime::{Stop, blocking};
-use crate::store::{Due, ItemRow, ItemState, LEASE_MS, Store, heartbeat};
+use crate::store::{Due, ItemRow, ItemState, LEASE_MS, Store, heartbeat, of_route};
 use crate::vault::Vault;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, Semaphore, watch};
@@ -19,7 +20,9 @@ use tokio::task::JoinSet;
 use tracing::Instrument;
 
 /// Sends under way at the same time, over all accounts.
-const AT_ONCE: usize = 16;
+const AT_ONCE: usize = 64;
+/// Of one account by one route, so that nobody's campaign takes the place of others' messages. As many as Microsoft serves at a time.
+const OF_ONE_ROUTE: usize = 4;
 /// How often other processes' rows are looked for when nothing here says so.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
 /// How long a process leaves an account alone whose sends it cannot open.
@@ -31,21 +34,23 @@ pub struct Outbox {
     pub(super) bell: Bell,
     /// Rung when there may be something to claim.
     wake: Arc<Notify>,
-    /// Bumped whenever a send changed its state.
+    /// Bumped whenever a send changed its state, for those who follow all of them.
     settled: watch::Sender<u64>,
+    /// Those who wait for one send.
+    pub(super) waiters: Waiters,
     /// Accounts whose sends this process cannot open, and until when it leaves them to others.
     avoided: Mutex<HashMap<String, i64>>,
-    /// Sends under way here. Should their claims lapse (the machine slept), it is their own worker that goes on.
-    in_hand: Mutex<HashSet<String>>,
+    /// Sends under way here, and the route of the account of each. Should their claims lapse (the machine slept), it is their own worker that goes on.
+    in_hand: Mutex<HashMap<String, String>>,
 }
 
 /// Takes a send out of those under way, however its delivery ends.
 struct InHand(Arc<Outbox>, String);
 
 impl InHand {
-    fn new(outbox: &Arc<Outbox>, id: &str) -> Self {
-        outbox.in_hand.lock().unwrap_or_else(PoisonError::into_inner).insert(id.to_owned());
-        Self(outbox.clone(), id.to_owned())
+    fn new(outbox: &Arc<Outbox>, item: &ItemRow) -> Self {
+        outbox.in_hand.lock().unwrap_or_else(PoisonError::into_inner).insert(item.id.clone(), of_route(&item.account_id, item.route));
+        Self(outbox.clone(), item.id.clone())
     }
 }
 
@@ -61,14 +66,16 @@ impl Outbox {
     pub fn new(store: Arc<dyn Store>, vault: Vault, graph: Graph, clock: Arc<dyn Clock>, bell: Bell) -> Arc<Self> {
         let opened_at = to_ms(clock.now());
         let tools = Arc::new(Tools { store, vault, graph, clock, people: super::teams::People::default(), opened_at });
-        Arc::new(Self { tools, bell, wake: Arc::new(Notify::new()), settled: watch::Sender::new(0), avoided: Mutex::default(), in_hand: Mutex::default() })
+        Arc::new(Self { tools, bell, wake: Arc::new(Notify::new()), settled: watch::Sender::new(0), waiters: Waiters::default(), avoided: Mutex::default(), in_hand: Mutex::default() })
     }
 
     pub(super) fn wake(&self) {
         self.wake.notify_one();
     }
 
-    pub(super) fn bump(&self) {
+    /// This send changed its state, or is free again for whoever waits for it.
+    pub(super) fn changed(&self, id: &str) {
+        self.waiters.call(id);
         self.settled.send_modify(|n| *n = n.wrapping_add(1));
     }
 
@@ -79,7 +86,8 @@ impl Outbox {
 
     /// There may be something to send: an account came back, sends were cancelled.
     pub fn nudge(&self) {
-        self.bump();
+        self.waiters.call_all();
+        self.settled.send_modify(|n| *n = n.wrapping_add(1));
         self.wake();
     }
 
@@ -88,14 +96,17 @@ impl Outbox {
         self.avoided.lock().unwrap_or_else(PoisonError::into_inner).insert(account_id.to_owned(), until);
     }
 
-    /// Accounts and sends that are not to be claimed.
+    /// Accounts, their routes and sends that are not to be claimed.
     fn except(&self) -> Vec<String> {
         let now = to_ms(self.tools.clock.now());
         let mut avoided = self.avoided.lock().unwrap_or_else(PoisonError::into_inner);
         // Also what was noted when the clock stood ahead.
         avoided.retain(|_, until| (now..=now.saturating_add(AVOIDED_MS)).contains(until));
         let in_hand = self.in_hand.lock().unwrap_or_else(PoisonError::into_inner);
-        avoided.keys().chain(in_hand.iter()).cloned().collect()
+        let mut counts: HashMap<&String, usize> = HashMap::new();
+        in_hand.values().for_each(|route| *counts.entry(route).or_default() += 1);
+        let full = counts.into_iter().filter(|(_, count)| *count >= OF_ONE_ROUTE).map(|(route, _)| route);
+        avoided.keys().chain(in_hand.keys()).chain(full).cloned().collect()
     }
 
     /// Delivers until told to stop; then lets what is under way end.
@@ -109,7 +120,7 @@ impl Outbox {
                 Ok(Some(work)) => {
                     let (outbox, stop) = (self.clone(), stop.clone());
                     let held = match &work {
-                        Work::Deliver(item) => Some(InHand::new(&self, &item.id)),
+                        Work::Deliver(item) => Some(InHand::new(&self, item)),
                         Work::Tidy(_) => None,
                     };
                     under_way.spawn(async move {

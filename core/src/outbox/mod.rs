@@ -20,6 +20,7 @@ mod settle;
 mod submit;
 mod teams;
 mod tidy;
+mod waiters;
 
 pub use check::check_draft;
 pub use deliver::Outbox;

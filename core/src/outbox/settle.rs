@@ -134,7 +134,7 @@ impl Outbox {
         if let Ok(receipt) = self.receipt(id, None).await {
             self.bell.ring(Event::SendChanged { receipt });
         }
-        self.bump();
+        self.changed(id);
     }
 }
 

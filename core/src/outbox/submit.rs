@@ -13,6 +13,7 @@ use crate::random;
 use crate::runtime::blocking;
 use crate::store::{Enqueued, Hold, ItemRow, ItemState, NewItem, Reopened, SEND_ID};
 use crate::vault::Vault;
+use std::pin::pin;
 use std::time::Duration;
 
 /// Why sends are taken back when their account goes.
@@ -37,9 +38,10 @@ impl Outbox {
     pub async fn wait(&self, receipt_id: &str, limit: Duration) -> Result<Receipt> {
         let until = to_ms(self.tools.clock.now()).saturating_add(i64::try_from(limit.as_millis()).unwrap_or(i64::MAX));
         let mut deadline = self.tools.clock.deadline(limit);
-        let mut settled = self.settled();
+        let waiting = self.waiters.of(receipt_id);
         loop {
-            settled.mark_unchanged();
+            let mut called = pin!(waiting.called.notified());
+            called.as_mut().enable();
             let now = self.receipt(receipt_id, None).await?;
             let later_than_that = now.next_attempt_at.is_some_and(|at| to_ms(at) >= until);
             if later_than_that || now.is_parked || !matches!(now.state, SendState::Queued | SendState::Sending) {
@@ -47,7 +49,7 @@ impl Outbox {
             }
             tokio::select! {
                 () = &mut deadline => return self.receipt(receipt_id, None).await,
-                _ = settled.changed() => {}
+                () = called => {}
                 // Another process may be the one that delivers it.
                 () = self.tools.clock.deadline(Duration::from_secs(1)) => {}
             }
@@ -108,10 +110,11 @@ impl Outbox {
 
     /// Puts a failed send, or one in doubt if the host insists, into the queue again. The caller has checked account and permissions.
     pub async fn retry(&self, receipt_id: &str, even_if_unknown: bool) -> Result<Receipt> {
-        let mut settled = self.settled();
+        let waiting = self.waiters.of(receipt_id);
         let mut left = RETRY_TRIES;
         let receipt = loop {
-            settled.mark_unchanged();
+            let mut called = pin!(waiting.called.notified());
+            called.as_mut().enable();
             let (tools, id) = (self.tools.clone(), receipt_id.to_owned());
             let opened = blocking(move || {
                 tools.vault.again(|| reopen(&tools, &id, even_if_unknown))?;
@@ -122,7 +125,7 @@ impl Outbox {
                 Err(busy) if busy.kind() == ErrorKind::StoreBusy && left > 0 => left -= 1,
                 outcome => break outcome?,
             }
-            tokio::select! { _ = settled.changed() => {}, () = self.tools.clock.deadline(RETRY_PAUSE) => {} }
+            tokio::select! { () = called => {}, () = self.tools.clock.deadline(RETRY_PAUSE) => {} }
         };
         tracing::info!(target: "tidings::outbox", send = receipt.id, account = receipt.account_id, "queued again");
         self.bell.ring(Event::SendChanged { receipt: receipt.clone() });

@@ -49,7 +49,7 @@ impl Outbox {
         if let Err(error) = ended.await {
             tracing::warn!(target: "tidings::outbox", send = item.id, kind = ?error.kind(), "drafts that were looked for could not be noted");
         }
-        self.bump();
+        self.changed(&item.id);
     }
 
     /// True: some were removed, or none are left.

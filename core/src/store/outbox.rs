@@ -190,11 +190,20 @@ pub struct Reopened<'a> {
     pub progress: Sealed,
 }
 
+/// How the sends of one account by one route are named in a list of exceptions.
+pub fn of_route(account_id: &str, route: Route) -> String {
+    let route = match route {
+        Route::Mail => "mail",
+        Route::Chat => "chat",
+    };
+    format!("{account_id}/{route}")
+}
+
 pub trait OutboxStore {
     /// Fails with `NotConnected` when the account is not connected at that moment.
     fn enqueue(&self, item: &NewItem, content: &Content) -> Result<Enqueued>;
     /// The oldest due item of a lane that no earlier unsent item blocks (`Unknown`, `Failed` and `Cancelled` do not block), free or with a lapsed lease,
-    /// of a connected account, not parked; `except` names neither it nor its account. Counts attempt and crash and moves the fence before it answers. The state is left as it was, so that
+    /// of a connected account, not parked; `except` names neither it, nor its account, nor the route of its account ([`of_route`]). Counts attempt and crash and moves the fence before it answers. The state is left as it was, so that
     /// the worker sees where a crashed one stopped; `Queued` and `RetryWait` become `Claimed`. What waits is due at its deadline at the latest.
     fn claim(&self, now: i64, lease_ms: i64, except: &[String]) -> Result<Option<ItemRow>>;
     /// False: the claim was lost, or the item was cancelled; stop. The content goes with `Sent` and `Cancelled`.

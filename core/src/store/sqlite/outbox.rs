@@ -39,7 +39,22 @@ macro_rules! due_at {
     };
 }
 
-/// The oldest that may be claimed at ?1, ?3 names neither it nor its account. A claim that ends later than ?2 was made when the clock stood ahead.
+/// Neither the row, nor its account, nor the route of its account is in this list.
+macro_rules! not_excepted {
+    ($list:literal) => {
+        concat!(
+            "o.account_id NOT IN (SELECT value FROM json_each(",
+            $list,
+            ")) AND o.public_id NOT IN (SELECT value FROM json_each(",
+            $list,
+            ")) AND o.account_id || '/' || o.route NOT IN (SELECT value FROM json_each(",
+            $list,
+            "))"
+        )
+    };
+}
+
+/// The oldest that may be claimed at ?1 and is not in the list ?3. A claim that ends later than ?2 was made when the clock stood ahead.
 macro_rules! oldest_due {
     () => {
         concat!(
@@ -47,7 +62,9 @@ macro_rules! oldest_due {
             heads!(),
             " AND (o.lease_until <= ?1 OR o.lease_until > ?2) AND ",
             due_at!(),
-            " <= ?1 AND o.account_id NOT IN (SELECT value FROM json_each(?3)) AND o.public_id NOT IN (SELECT value FROM json_each(?3)) ORDER BY o.id LIMIT 1"
+            " <= ?1 AND ",
+            not_excepted!("?3"),
+            " ORDER BY o.id LIMIT 1"
         )
     };
 }
@@ -314,7 +331,9 @@ fn next_due(c: &Connection, now: i64, except: &str) -> Outcome<Option<Due>> {
             due_at!(),
             " FROM outbox o WHERE ",
             heads!(),
-            " AND o.account_id NOT IN (SELECT value FROM json_each(?2)) AND o.public_id NOT IN (SELECT value FROM json_each(?2)) ORDER BY 1, 2 LIMIT 1"
+            " AND ",
+            not_excepted!("?2"),
+            " ORDER BY 1, 2 LIMIT 1"
         ),
         (now, except),
         |row| Ok(if row.get(1)? { Due::Lapse(row.get(0)?) } else { Due::Retry(row.get(0)?) }),

@@ -69,7 +69,9 @@ pub fn an_account_that_is_left_out_is_not_claimed_from(s: &dyn Store) {
     let (_, b) = (enqueue(s, "a", "l", None), enqueue(s, "b", "l", None));
     assert!(s.claim(1, 10, &["a".into(), b.clone()]).unwrap().is_none(), "nor a send that is named itself");
     assert_eq!(s.next_due(1, &["a".into(), "b".into()]).unwrap(), None);
-    assert_eq!(s.claim(1, 10, &["a".into()]).unwrap().unwrap().id, b);
+    assert!(s.claim(1, 10, &["a".into(), of_route("b", Route::Mail)]).unwrap().is_none(), "nor what goes the same way from an account");
+    assert!(s.next_due(1, &["a".into(), of_route("b", Route::Chat)]).unwrap().is_some());
+    assert_eq!(s.claim(1, 10, &["a".into(), of_route("b", Route::Chat)]).unwrap().unwrap().id, b);
     assert!(s.claim(1, 10, &["a".into()]).unwrap().is_none());
 }
 

@@ -1,0 +1,80 @@
+//! Who waits for what became of a send. They are called by its id: of many sends, one that is settled wakes only those who asked for it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::Notify;
+
+#[derive(Clone, Default)]
+pub struct Waiters(Arc<Mutex<HashMap<String, Entry>>>);
+
+struct Entry {
+    called: Arc<Notify>,
+    waiting: usize,
+}
+
+impl Waiters {
+    /// To be made before the look at the send, so that nothing between the two is missed.
+    pub fn of(&self, id: &str) -> Waiting {
+        let mut table = self.table();
+        let entry = table.entry(id.to_owned()).or_insert_with(|| Entry { called: Arc::new(Notify::new()), waiting: 0 });
+        entry.waiting += 1;
+        Waiting { waiters: self.clone(), id: id.to_owned(), called: entry.called.clone() }
+    }
+
+    /// The send has changed.
+    pub fn call(&self, id: &str) {
+        if let Some(entry) = self.table().get(id) {
+            entry.called.notify_waiters();
+        }
+    }
+
+    /// Any send may have changed.
+    pub fn call_all(&self) {
+        self.table().values().for_each(|entry| entry.called.notify_waiters());
+    }
+
+    fn table(&self) -> MutexGuard<'_, HashMap<String, Entry>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+pub struct Waiting {
+    waiters: Waiters,
+    id: String,
+    pub called: Arc<Notify>,
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        let mut table = self.waiters.table();
+        if let Some(entry) = table.get_mut(&self.id) {
+            entry.waiting -= 1;
+            if entry.waiting == 0 {
+                table.remove(&self.id);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::FutureExt;
+
+    #[test]
+    fn only_who_asked_is_called_and_nothing_stays_behind() {
+        let waiters = Waiters::default();
+        let (one, same, other) = (waiters.of("a"), waiters.of("a"), waiters.of("b"));
+        let (mut first, mut second, mut third) = (Box::pin(one.called.notified()), Box::pin(same.called.notified()), Box::pin(other.called.notified()));
+        for waiting in [&mut first, &mut second, &mut third] {
+            assert!(waiting.as_mut().enable() || waiting.now_or_never().is_none());
+        }
+        waiters.call("a");
+        waiters.call("nobody");
+        assert!(first.now_or_never().is_some() && second.now_or_never().is_some() && (&mut third).now_or_never().is_none());
+        waiters.call_all();
+        assert!(third.now_or_never().is_some());
+        drop((one, same, other));
+        assert!(waiters.table().is_empty());
+    }
+}
