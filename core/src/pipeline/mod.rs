@@ -117,11 +117,11 @@ impl Pipeline {
 
     async fn scope(&self, request: &Request) -> RateScope {
         match (&request.account_id, request.purpose) {
-            (Some(id), Purpose::Identity) => RateScope::SignIn(id.clone()),
+            (Some(id), Purpose::Identity) => RateScope::Uncounted(id.clone()),
             // One organisation or application that is throttled does not hold up the sign-ins of others.
-            (None, Purpose::Identity) => RateScope::SignIn(request.share.clone()),
-            // An account that is not stored yet is known by its id alone.
-            (Some(id), _) if request.bearer.is_some() => RateScope::Graph(Service::of(request.url.path()), Mailbox::of_account(id)),
+            (None, Purpose::Identity) => RateScope::Uncounted(request.share.clone()),
+            // Asked about a new token, mostly while another request waits for it.
+            (Some(id), _) if request.bearer.is_some() => RateScope::Uncounted(format!("token/{id}")),
             (Some(id), _) => RateScope::Graph(Service::of(request.url.path()), self.tokens.mailbox(id).await),
             (None, _) => RateScope::None,
         }

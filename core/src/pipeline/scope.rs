@@ -51,8 +51,9 @@ impl Mailbox {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum RateScope {
     Graph(Service, Arc<Mailbox>),
-    /// Sign-in and refresh of one account, or of one tenant and application where there is no account yet. Not counted: a Graph call that holds a slot must always get its token.
-    SignIn(String),
+    /// What a request that holds a slot may wait for: sign-in and refresh of one account (or of one tenant and application where there is no account yet),
+    /// and the question whose a new token is. Not counted, or all slots could be held by requests that wait for one; a Retry-After holds all the same.
+    Uncounted(String),
     /// Requests of nobody's account.
     None,
 }

@@ -84,7 +84,7 @@ impl Scheduler {
     fn queue(&self, scope: &RateScope, cost: Cost, priority: Priority) -> Place {
         let waiter = Arc::new(Waiter { cost, called: Notify::new(), is_in: AtomicBool::new(false) });
         // A token must always be to be had for who holds a slot already.
-        let is_counted = !matches!(scope, RateScope::SignIn(_));
+        let is_counted = !matches!(scope, RateScope::Uncounted(_));
         let ticket = self.state().queue(scope, priority, waiter.clone(), is_counted, self.0.clock.elapsed());
         Place { scheduler: self.clone(), scope: scope.clone(), priority, ticket, waiter, is_counted }
     }

@@ -106,7 +106,7 @@ impl Walk {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 500, ..ProptestConfig::default() })]
 
     #[test]
     fn no_limit_is_passed_and_everybody_gets_a_turn(steps in prop::collection::vec(step(), 1..120)) {

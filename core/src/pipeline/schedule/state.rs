@@ -112,7 +112,7 @@ fn first<T>(line: &BTreeMap<Position, T>, turns: u32) -> Option<Position> {
 fn tenant_of(scope: &RateScope) -> TenantKey {
     match scope {
         RateScope::Graph(service, mailbox) => Some((*service, mailbox.tenant_id.clone())),
-        RateScope::SignIn(_) | RateScope::None => None,
+        RateScope::Uncounted(_) | RateScope::None => None,
     }
 }
 
@@ -152,7 +152,7 @@ impl State {
     }
 
     pub fn turn(&mut self, scope: &RateScope, priority: Priority, ticket: u64, waiter: &Waiter, now: Duration) -> Turn {
-        let is_counted = !matches!(scope, RateScope::SignIn(_));
+        let is_counted = !matches!(scope, RateScope::Uncounted(_));
         if is_counted {
             self.refresh(scope, now);
             self.admit(now);
@@ -205,7 +205,7 @@ impl State {
             // Who cannot wait that long says so at once.
             state.waiting.values().for_each(|waiter| waiter.called.notify_one());
         }
-        if !matches!(scope, RateScope::SignIn(_)) {
+        if !matches!(scope, RateScope::Uncounted(_)) {
             self.refresh(scope, now);
         }
     }

@@ -87,7 +87,7 @@ async fn tenants_and_the_process_have_limits_and_one_campaign_holds_nobody_up() 
     inside.extend([&other, &other].into_iter().filter_map(|scope| set.enters(scope)));
     let mut fourth = set.enter(&other, 1, Priority::Sync);
     assert!((&mut fourth).now_or_never().is_none(), "the process's are used up");
-    assert!(set.enters(&RateScope::SignIn("x".into())).is_some(), "a token is always to be had");
+    assert!(set.enters(&RateScope::Uncounted("x".into())).is_some(), "a token is always to be had");
     // A campaign of one mailbox queues up behind the others' single requests.
     let mut campaign: Vec<_> = (0..50).map(|_| set.enter(&a, 1, Priority::Sync)).collect();
     for waiting in &mut campaign {
@@ -187,4 +187,17 @@ async fn ten_thousand_requests_in_ten_minutes_and_no_more() {
     assert!((600_000..=640_000).contains(&wait), "{wait}");
     set.clock.advance(wait);
     assert!(next.now_or_never().is_some());
+}
+
+/// A request that holds a slot may need a new token, and that a proof of whose it is: with all slots taken by such requests, all get through.
+#[tokio::test]
+async fn what_a_request_inside_waits_for_needs_no_slot() {
+    let set = set();
+    let scopes: Vec<RateScope> = (0..64).map(|n| scope_in(&n.to_string(), "u", Service::Outlook)).collect();
+    let inside: Vec<Slot> = scopes.iter().filter_map(|scope| set.enters(scope)).collect();
+    assert_eq!(inside.len(), 64);
+    assert!(set.enters(&scope_in("other", "u", Service::Outlook)).is_none());
+    for n in 0..64 {
+        assert!(set.enters(&RateScope::Uncounted(format!("token/{n}"))).is_some());
+    }
 }

@@ -73,8 +73,10 @@ impl Window {
     }
 }
 
+/// In whole milliseconds, rounded up: all but the current one together are never shorter than the span.
 fn sub_span(rate: Rate) -> Duration {
-    rate.span / (PARTS as u32 - 1)
+    let ms = u64::try_from(rate.span.as_millis()).unwrap_or(u64::MAX);
+    Duration::from_millis(ms.div_ceil(PARTS as u64 - 1).max(1))
 }
 
 #[cfg(test)]
