@@ -513,6 +513,8 @@ export interface Message {
   /** Inline ones as well, where there are others or the HTML shows them. */
   attachments: AttachmentInfo[];
   webLink: string | null;
+  /** Microsoft's version of the content (subject, people, body); read state, flag and categories may change under the same one. Empty: not told. */
+  changeKey: string;
 }
 
 /** Body of a mail, as stored and in both forms. */

@@ -61,6 +61,8 @@ pub struct Message {
     /// Inline ones as well, where there are others or the HTML shows them.
     pub attachments: Vec<AttachmentInfo>,
     pub web_link: Option<String>,
+    /// Microsoft's version of the content (subject, people, body); read state, flag and categories may change under the same one. Empty: not told.
+    pub change_key: String,
 }
 
 /// Body of a mail, as stored and in both forms.

@@ -191,6 +191,7 @@ pub fn message(key: &DataKey, row: &MessageRow) -> Result<Message> {
         has_attachments: head.has_attachments,
         attachments: head.attachments,
         web_link: head.web_link,
+        change_key: row.change_key.clone(),
     })
 }
 
