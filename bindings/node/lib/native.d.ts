@@ -103,6 +103,10 @@ export interface Config {
   proxy?: Secret | string | null;
   /** Further certificate authorities to trust, as PEM: those of a proxy that looks into TLS. The system's are trusted anyway. */
   caCertificates?: string | null;
+  /** Requests to Microsoft at a time for one tenant and service (mail, Teams, directory), 1 to 64. One mailbox never has more than four. Default: `4`. */
+  maxTenantRequests?: number;
+  /** Requests to Microsoft at a time in all, 1 to 64. Sign-in and renewal of tokens are not counted. Default: `64`. */
+  maxRequests?: number;
 }
 
 /** A sign-in to start. */

@@ -31,6 +31,8 @@ const KEYS: &[&str] = &[
     "proxy",
     "ca_certificates",
     "ca_file",
+    "max_tenant_requests",
+    "max_requests",
 ];
 const APP_KEYS: &[&str] = &["client_id", "client_secret", "certificate", "tenant"];
 const CERTIFICATE_KEYS: &[&str] = &["certificate", "private_key", "certificate_file", "private_key_file"];
@@ -124,6 +126,12 @@ fn settings(top: &mut Section<'_, '_>, folder: &Path, keys: &mut Vec<String>) ->
     }
     if let Some(size) = top.number("page_size")? {
         config.page_size = size;
+    }
+    if let Some(most) = top.number("max_tenant_requests")? {
+        config.max_tenant_requests = most;
+    }
+    if let Some(most) = top.number("max_requests")? {
+        config.max_requests = most;
     }
     if let Some(folders) = top.texts("folders")? {
         config.folders = folders;

@@ -44,6 +44,8 @@ fn every_field_is_read_by_its_name() {
         allow_tls12 = true
         proxy = "http://${{HOST}}:8080"
         ca_certificates = "pem"
+        max_tenant_requests = 2
+        max_requests = 8
         [apps.sales]
         client_id = "{ID}"
         client_secret = "x${{SECRET}}${{SECRET}}y"
@@ -56,6 +58,7 @@ fn every_field_is_read_by_its_name() {
     assert_eq!((config.data_dir.as_str(), config.client_id.as_str(), config.tenant.as_str()), ("/etc/app/store", ID, "contoso.example"));
     assert_eq!((config.cloud, config.content), (Cloud::UsGov, Content::Clear));
     assert_eq!((config.send_timeout_ms, config.sign_in_seconds, config.page_size, config.allow_tls12), (1_000, 60, 50, true));
+    assert_eq!((config.max_tenant_requests, config.max_requests), (2, 8));
     let proxy = config.proxy.as_ref().map(|proxy| proxy.expose(str::to_owned));
     assert_eq!((proxy.as_deref(), config.ca_certificates.as_deref()), (Some("http://proxy.example:8080"), Some("pem")));
     assert_eq!(config.folders, ["inbox", "a${b}"]);

@@ -99,6 +99,10 @@ pub struct Config {
     pub proxy: Option<Arc<Secret>>,
     /// Further certificate authorities to trust, as PEM: those of a proxy that looks into TLS. The system's are trusted anyway.
     pub ca_certificates: Option<String>,
+    /// Requests to Microsoft at a time for one tenant and service (mail, Teams, directory), 1 to 64. One mailbox never has more than four.
+    pub max_tenant_requests: u32,
+    /// Requests to Microsoft at a time in all, 1 to 64. Sign-in and renewal of tokens are not counted.
+    pub max_requests: u32,
 }
 
 impl Config {
@@ -121,6 +125,8 @@ impl Config {
             allow_tls12: false,
             proxy: None,
             ca_certificates: None,
+            max_tenant_requests: 4,
+            max_requests: 64,
         }
     }
 
@@ -139,6 +145,11 @@ impl Config {
         self.check_apps(&endpoints)?;
         if !(1..=1000).contains(&self.page_size) {
             return Err(Error::invalid("page_size must be from 1 to 1000."));
+        }
+        for (name, most) in [("max_tenant_requests", self.max_tenant_requests), ("max_requests", self.max_requests)] {
+            if !(1..=64).contains(&most) {
+                return Err(Error::invalid(format!("{name} must be from 1 to 64.")));
+            }
         }
         if !(1..=300).contains(&self.sign_in_seconds) {
             return Err(Error::invalid("sign_in_seconds must be from 1 to 300."));

@@ -6,7 +6,7 @@ use std::fmt;
 
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { data_dir, client_id, cloud, client_secret, certificate, tenant, apps, content, on_copied_store, send_timeout_ms, sign_in_seconds, page_size, folders, allow_tls12, proxy, ca_certificates } = self;
+        let Self { data_dir, client_id, cloud, client_secret, certificate, tenant, apps, content, on_copied_store, send_timeout_ms, sign_in_seconds, page_size, folders, allow_tls12, proxy, ca_certificates, max_tenant_requests, max_requests } = self;
         f.debug_struct("Config")
             .field("data_dir", &shown(data_dir))
             .field("client_id", &shown(client_id))
@@ -25,6 +25,8 @@ impl fmt::Debug for Config {
             .field("proxy", proxy)
             // Whoever puts a private key there by mistake does not find it in a log.
             .field("ca_certificates", &ca_certificates.as_ref().map(|_| "…"))
+            .field("max_tenant_requests", max_tenant_requests)
+            .field("max_requests", max_requests)
             .finish()
     }
 }

@@ -9,7 +9,7 @@ use crate::events::Bell;
 use crate::graph::Graph;
 use crate::keeping::Keeping;
 use crate::outbox::Outbox;
-use crate::pipeline::{Pipeline, ReqwestTransport};
+use crate::pipeline::{Limits, Pipeline, ReqwestTransport};
 use crate::runtime::Runtime;
 use crate::secret::RootKey;
 use crate::store::{Copied, SqliteStore, Store};
@@ -80,7 +80,8 @@ pub fn open(config: Config, root_key: Arc<RootKey>, test_clock: Option<Arc<TestC
     let bell = Bell::new();
     let news = watch::Sender::new(0);
 
-    let pipeline = Arc::new(Pipeline::new(endpoints.clone(), transport, clock.clone()));
+    let limits = Limits { per_tenant: config.max_tenant_requests, per_process: config.max_requests, ..Limits::default() };
+    let pipeline = Arc::new(Pipeline::new(endpoints.clone(), transport, clock.clone(), limits));
     let auth = Auth::new(store.clone(), vault.clone(), pipeline.clone(), clock.clone(), bell.clone(), AuthConfig::of(&config, &endpoints));
     pipeline.plug_tokens(auth.clone());
     let meters = pipeline.meters().clone();

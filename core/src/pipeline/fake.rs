@@ -1,6 +1,6 @@
 //! For tests of this room and of those above it: a service made of a closure, and a clock that skips every wait.
 
-use super::{Answer, Pipeline, Sent, Transport, TransportError, Trouble};
+use super::{Answer, Limits, Pipeline, Sent, Transport, TransportError, Trouble};
 use crate::clock::{Clock, TestClock};
 use crate::config::{Cloud, Endpoints};
 use bytes::Bytes;
@@ -37,7 +37,7 @@ impl Service {
     }
 
     pub fn pipeline(self: &Arc<Self>, clock: &TestClock) -> Arc<Pipeline> {
-        Arc::new(Pipeline::new(Endpoints::of(&Cloud::Public).unwrap(), Arc::new(Plug(self.clone())), Arc::new(clock.clone())))
+        Arc::new(Pipeline::new(Endpoints::of(&Cloud::Public).unwrap(), Arc::new(Plug(self.clone())), Arc::new(clock.clone()), Limits::default()))
     }
 }
 

@@ -56,10 +56,10 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    pub fn new(endpoints: Endpoints, transport: Arc<dyn Transport>, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(endpoints: Endpoints, transport: Arc<dyn Transport>, clock: Arc<dyn Clock>, limits: Limits) -> Self {
         let meters = Meters::default();
         let transport = Arc::new(transport::Counted::new(transport, meters.clone()));
-        Self { hosts: Hosts::new(endpoints), scheduler: Scheduler::new(clock.clone(), Limits::default()), tokens: auth::Tokens::new(meters.clone()), transport, clock, meters, insecure: insecure::Insecure::default() }
+        Self { hosts: Hosts::new(endpoints), scheduler: Scheduler::new(clock.clone(), limits), tokens: auth::Tokens::new(meters.clone()), transport, clock, meters, insecure: insecure::Insecure::default() }
     }
 
     /// Says who knows the tokens; once, when the engine is put together.

@@ -71,13 +71,15 @@ fn config(with: &Value) -> Result<Config, Value> {
         allow_tls12: with["allow_tls12"].as_bool().unwrap_or_default(),
         proxy: text("proxy").map(|proxy| Arc::new(Secret::new(proxy))),
         ca_certificates: text("ca_certificates"),
+        max_tenant_requests: number("max_tenant_requests", usual.max_tenant_requests),
+        max_requests: number("max_requests", usual.max_requests),
         ..usual
     })
 }
 
-const SETTINGS: [&str; 16] = [
+const SETTINGS: [&str; 18] = [
     "data_dir", "client_id", "cloud", "client_secret", "certificate", "tenant", "apps", "content", "on_copied_store", "send_timeout_ms", "sign_in_seconds", "page_size",
-    "folders", "allow_tls12", "proxy", "ca_certificates",
+    "folders", "allow_tls12", "proxy", "ca_certificates", "max_tenant_requests", "max_requests",
 ];
 
 fn app(with: &Value) -> Result<App, Value> {

@@ -1,6 +1,6 @@
 use super::super::fake::clock;
 use super::super::transport::{Negotiated, Transport};
-use super::super::{Pipeline, Purpose, ReqwestTransport, Request};
+use super::super::{Limits, Pipeline, Purpose, ReqwestTransport, Request};
 use super::authorities;
 use crate::config::{Cloud, Config, Endpoints};
 use crate::error::{Error, ErrorKind, Remedy, Result};
@@ -59,7 +59,7 @@ impl Office {
         config.cloud = Cloud::custom(&self.origin, &self.origin);
         config.ca_certificates = ca_certificates;
         config.allow_tls12 = allow_tls12;
-        let pipeline = Pipeline::new(Endpoints::of(&config.cloud).unwrap(), Arc::new(ReqwestTransport::new(&config)?), Arc::new(clock()));
+        let pipeline = Pipeline::new(Endpoints::of(&config.cloud).unwrap(), Arc::new(ReqwestTransport::new(&config)?), Arc::new(clock()), Limits::default());
         let answer = pipeline.send(Request::get(Url::parse(&format!("{}/keys", self.origin)).unwrap(), Purpose::Identity)).await?;
         assert_eq!(answer.body, "{}");
         Ok(())
