@@ -104,7 +104,7 @@ fn is_of_kind(path: &str, body: &[u8]) -> bool {
 /// The last collection that a path leads through.
 fn kind(path: &str) -> Option<&'static str> {
     let is = |segment: &str| KINDS.into_iter().find(|kind| segment.split(['(', '?']).next().is_some_and(|name| name.eq_ignore_ascii_case(kind)));
-    path.split('/').filter_map(is).last()
+    path.split('/').rev().find_map(is)
 }
 
 /// `x` of `"@odata.context":"https://graph.microsoft.com/v1.0/$metadata#users('x')/…"`.

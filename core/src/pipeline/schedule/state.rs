@@ -144,7 +144,7 @@ impl State {
         if is_counted {
             self.scopes.entry(scope.clone()).or_default().waiting.insert((priority, ticket), waiter);
             self.refresh(scope, now);
-            if ticket % SWEEP == 0 {
+            if ticket.is_multiple_of(SWEEP) {
                 self.sweep(now);
             }
         }
