@@ -60,6 +60,11 @@ impl Tokens {
         }
     }
 
+    /// Sees to it that there is a token, so that a renewal, which may take a while, holds no slot that others wait for.
+    pub async fn ready(&self, request: &Request) -> Result<()> {
+        self.token(request, None, None).await.map(drop)
+    }
+
     /// One attempt: the token, the exchange, and after a 401 both once more; a challenge that nobody has tried to meet yet is met once.
     pub async fn attach_and_send(&self, request: &Request, headers: HeaderMap, trace: &Trace, transport: &dyn Transport) -> Result<Answer> {
         let mut token = self.token(request, None, None).await?;

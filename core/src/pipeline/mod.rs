@@ -1,7 +1,7 @@
 //! The only way out. Every request of the engine takes these steps, in this order:
 //!
 //! ```text
-//! trace → hosts → retry { schedule → token → transport }
+//! trace → hosts → retry { token → schedule → transport }
 //! ```
 //!
 //! What an error promises: `Network` = nothing was sent; `OutcomeUnknown` = a request that must not be repeated may have been done;
@@ -73,7 +73,7 @@ impl Pipeline {
         let headers = request.headers.clone();
         let (request, headers, trace) = (&request, &headers, &trace);
         let (scope, began) = (self.scope(request).await, self.clock.elapsed());
-        let sending = retry::run(&*self.clock, &self.scheduler, &scope, request, |attempt| async move {
+        let sending = retry::run(&*self.clock, &self.scheduler, &scope, request, || self.tokens.ready(request), |attempt| async move {
             if attempt > 1 {
                 self.meters.retries.up();
                 trace.again(attempt);

@@ -22,15 +22,18 @@ enum Next {
     Again { wait: Duration, fence: bool, refusal: bool, otherwise: Error },
 }
 
-/// Runs `attempt` until it is done. The wait for a turn comes out of the same purse as every other wait.
-pub async fn run<F, Fut>(clock: &dyn Clock, scheduler: &Scheduler, scope: &RateScope, request: &Request, attempt: F) -> Result<Response>
+/// Runs `attempt` until it is done, each time once `ready` is. The wait for a turn comes out of the same purse as every other wait.
+pub async fn run<R, Ready, F, Fut>(clock: &dyn Clock, scheduler: &Scheduler, scope: &RateScope, request: &Request, ready: R, attempt: F) -> Result<Response>
 where
+    R: Fn() -> Ready,
+    Ready: Future<Output = Result<()>>,
     F: Fn(u32) -> Fut,
     Fut: Future<Output = Result<Answer>>,
 {
     let mut left = request.max_wait;
     let (mut failures, mut refusals) = (0, 0);
     loop {
+        ready().await?;
         let slot = scheduler.enter(scope, request.cost, request.priority, &mut left).await?;
         let answer = attempt(failures + refusals + 1).await?;
         let next = judge(request, answer, failures, refusals, (clock, scheduler, scope));
