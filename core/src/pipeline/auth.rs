@@ -3,6 +3,7 @@
 use super::challenge;
 use super::fit;
 use super::trace::Trace;
+use super::schedule::Turns;
 use super::scope::Mailbox;
 use super::transport::{Answer, Line, Sent, Transport, TransportError, Trouble};
 use super::{AccessToken, Purpose, Request, error_code};
@@ -60,13 +61,8 @@ impl Tokens {
         }
     }
 
-    /// Sees to it that there is a token, so that a renewal, which may take a while, holds no slot that others wait for.
-    pub async fn ready(&self, request: &Request) -> Result<()> {
-        self.token(request, None, None).await.map(drop)
-    }
-
     /// One attempt: the token, the exchange, and after a 401 both once more; a challenge that nobody has tried to meet yet is met once.
-    pub async fn attach_and_send(&self, request: &Request, headers: HeaderMap, trace: &Trace, transport: &dyn Transport) -> Result<Answer> {
+    pub async fn attach_and_send(&self, request: &Request, headers: HeaderMap, trace: &Trace, (turns, transport): (&Turns, &dyn Transport)) -> Result<Answer> {
         let mut token = self.token(request, None, None).await?;
         let mut tried: Vec<Option<String>> = Vec::new();
         let mut secrets = Secrets::default();
@@ -77,7 +73,11 @@ impl Tokens {
             if let Some(token) = &token {
                 secrets.add(token.shared());
             }
-            let answer = exchange(request, headers.clone(), token.as_ref(), trace, transport).await?.map(|mut answer| {
+            // A slot is for the exchange alone: the renewal of a token, which may take a while, holds none that others wait for.
+            let slot = turns.enter().await?;
+            let answer = exchange(request, headers.clone(), token.as_ref(), trace, transport).await;
+            drop(slot);
+            let answer = answer?.map(|mut answer| {
                 let owner = fit::Owner::of(token.as_ref(), &answer);
                 answer.extensions_mut().insert(owner);
                 answer.extensions_mut().insert(secrets.clone());

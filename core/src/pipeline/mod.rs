@@ -1,7 +1,7 @@
 //! The only way out. Every request of the engine takes these steps, in this order:
 //!
 //! ```text
-//! trace → hosts → retry { token → schedule → transport }
+//! trace → hosts → retry { token → turn → transport }
 //! ```
 //!
 //! What an error promises: `Network` = nothing was sent; `OutcomeUnknown` = a request that must not be repeated may have been done;
@@ -39,7 +39,7 @@ use crate::clock::Clock;
 use crate::config::Endpoints;
 use crate::error::{Error, Result};
 use crate::metrics::Meters;
-use schedule::Scheduler;
+use schedule::{Scheduler, Turns};
 use scope::{RateScope, Service};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -73,12 +73,13 @@ impl Pipeline {
         let headers = request.headers.clone();
         let (request, headers, trace) = (&request, &headers, &trace);
         let (scope, began) = (self.scope(request).await, self.clock.elapsed());
-        let sending = retry::run(&*self.clock, &self.scheduler, &scope, request, || self.tokens.ready(request), |attempt| async move {
+        let turns = &Turns::new(&self.scheduler, &scope, request.cost, request.priority, request.max_wait);
+        let sending = retry::run(&*self.clock, turns, request, |attempt| async move {
             if attempt > 1 {
                 self.meters.retries.up();
                 trace.again(attempt);
             }
-            let answer = self.tokens.attach_and_send(request, headers.clone(), trace, &*self.transport).await?;
+            let answer = self.tokens.attach_and_send(request, headers.clone(), trace, (turns, &*self.transport)).await?;
             trace.note(attempt, &answer);
             Ok(answer)
         });

@@ -1,7 +1,6 @@
 //! When a request goes out again, and after how long. `Once` goes again only when it is proven that nothing was done.
 
-use super::schedule::{Scheduler, throttled};
-use super::scope::RateScope;
+use super::schedule::{Turns, throttled};
 use super::transport::{Answer, Sent, TransportError, Trouble};
 use super::{Request, Response, Safety, error_code};
 use crate::clock::Clock;
@@ -22,29 +21,22 @@ enum Next {
     Again { wait: Duration, fence: bool, refusal: bool, otherwise: Error },
 }
 
-/// Runs `attempt` until it is done, each time once `ready` is. The wait for a turn comes out of the same purse as every other wait.
-pub async fn run<R, Ready, F, Fut>(clock: &dyn Clock, scheduler: &Scheduler, scope: &RateScope, request: &Request, ready: R, attempt: F) -> Result<Response>
+/// Runs `attempt` until it is done. Waits for turns, which an attempt takes for each of its exchanges, come out of the same purse as every other wait.
+pub async fn run<F, Fut>(clock: &dyn Clock, turns: &Turns, request: &Request, attempt: F) -> Result<Response>
 where
-    R: Fn() -> Ready,
-    Ready: Future<Output = Result<()>>,
     F: Fn(u32) -> Fut,
     Fut: Future<Output = Result<Answer>>,
 {
-    let mut left = request.max_wait;
     let (mut failures, mut refusals) = (0, 0);
     loop {
-        ready().await?;
-        let slot = scheduler.enter(scope, request.cost, request.priority, &mut left).await?;
         let answer = attempt(failures + refusals + 1).await?;
-        let next = judge(request, answer, failures, refusals, (clock, scheduler, scope));
-        // A slot is for work, not for waiting.
-        drop(slot);
+        let next = judge(request, answer, failures, refusals, (clock, turns));
         let (wait, otherwise) = match next {
             Next::Done(response) => return Ok(response),
             Next::Fail(error) => return Err(error),
             Next::Again { wait, fence, refusal, otherwise } => {
                 if fence {
-                    scheduler.fence(scope, clock.elapsed().saturating_add(wait));
+                    turns.fence(wait);
                 }
                 let spent = if refusal { &mut refusals } else { &mut failures };
                 *spent += 1;
@@ -54,17 +46,16 @@ where
                 (wait, otherwise)
             }
         };
-        if wait > left {
+        if !turns.spend(wait) {
             return Err(otherwise);
         }
-        left = left.saturating_sub(wait);
         if !wait.is_zero() {
             clock.pause(wait).await;
         }
     }
 }
 
-fn judge(request: &Request, answer: Answer, failures: u32, refusals: u32, (clock, scheduler, scope): (&dyn Clock, &Scheduler, &RateScope)) -> Next {
+fn judge(request: &Request, answer: Answer, failures: u32, refusals: u32, (clock, turns): (&dyn Clock, &Turns)) -> Next {
     let now = clock.now();
     let once = request.safety == Safety::Once;
     let response = match answer {
@@ -93,7 +84,7 @@ fn judge(request: &Request, answer: Answer, failures: u32, refusals: u32, (clock
         507 if request.method != Method::GET => Next::Done(response),
         408 | 425 | 500 | 502..=599 if once => {
             if let Some(asked) = asked {
-                scheduler.fence(scope, clock.elapsed().saturating_add(asked));
+                turns.fence(asked);
             }
             Next::Fail(unknown().with_request_id(response.request_id()))
         }

@@ -101,6 +101,46 @@ impl Scheduler {
     }
 }
 
+/// The turns of one request, which may take several: all its waits come out of one purse.
+pub struct Turns {
+    scheduler: Scheduler,
+    scope: RateScope,
+    cost: Cost,
+    priority: Priority,
+    left: Mutex<Duration>,
+}
+
+impl Turns {
+    pub fn new(scheduler: &Scheduler, scope: &RateScope, cost: Cost, priority: Priority, left: Duration) -> Self {
+        Self { scheduler: scheduler.clone(), scope: scope.clone(), cost, priority, left: Mutex::new(left) }
+    }
+
+    /// Errors: those of [`Scheduler::enter`].
+    pub async fn enter(&self) -> Result<Slot> {
+        let mut left = *self.purse();
+        let slot = self.scheduler.enter(&self.scope, self.cost, self.priority, &mut left).await;
+        *self.purse() = left;
+        slot
+    }
+
+    /// Takes a wait out of what is left; false: it is longer than that.
+    pub fn spend(&self, wait: Duration) -> bool {
+        let mut left = self.purse();
+        let is_enough = wait <= *left;
+        *left = left.saturating_sub(wait);
+        is_enough
+    }
+
+    /// Nobody of its scope goes before that time from now.
+    pub fn fence(&self, wait: Duration) {
+        self.scheduler.fence(&self.scope, self.scheduler.0.clock.elapsed().saturating_add(wait));
+    }
+
+    fn purse(&self) -> MutexGuard<'_, Duration> {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 pub fn throttled(wait: Duration) -> Error {
     let ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
     Error::new(ErrorKind::Throttled, "Microsoft asks to come back later.").with_retry_after_ms(Some(ms))
