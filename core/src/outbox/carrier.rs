@@ -155,16 +155,13 @@ impl Job {
         let version = item.progress_version + 1;
         let written = blocking(move || {
             let sent_at = (state == ItemState::Sent).then_some(now);
-            let ours = tools.vault.again(|| {
+            tools.vault.again(|| {
                 let sealed = seal_progress(&tools.vault, &item, &progress)?;
                 let Leaving { reason, next_at, tidy_at } = leaving.clone();
-                let step = Step { state, progress: Some(sealed), reason, next_at, sent_at, release, tally, tidy_at, announce: release };
+                let claim_until = (!release).then(|| now.saturating_add(LEASE_MS));
+                let step = Step { state, progress: Some(sealed), reason, next_at, sent_at, claim_until, tally, tidy_at, announce: release };
                 tools.store.step(&item.id, item.fence, &step, now)
-            })?;
-            if ours && !release {
-                tools.store.renew_claim(&item.id, item.fence, now, LEASE_MS)?;
-            }
-            Ok(ours)
+            })
         })
         .await?;
         if written {

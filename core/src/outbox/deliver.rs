@@ -10,7 +10,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::events::Bell;
 use crate::graph::Graph;
 use crate::runtime::{Stop, blocking};
-use crate::store::{Due, ItemRow, ItemState, LEASE_MS, Store, heartbeat, of_route};
+use crate::store::{Due, ItemRow, ItemState, LEASE_MS, Store, Wanted, heartbeat, of_route};
 use crate::vault::Vault;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,6 +23,8 @@ use tracing::Instrument;
 const AT_ONCE: usize = 64;
 /// Of one account by one route, so that nobody's campaign takes the place of others' messages. As many as Microsoft serves at a time.
 const OF_ONE_ROUTE: usize = 4;
+/// Taken in hand by one claim.
+const OF_ONE_CLAIM: usize = 16;
 /// How often other processes' rows are looked for when nothing here says so.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
 /// How long a process leaves an account alone whose sends it cannot open.
@@ -96,17 +98,18 @@ impl Outbox {
         self.avoided.lock().unwrap_or_else(PoisonError::into_inner).insert(account_id.to_owned(), until);
     }
 
-    /// Accounts, their routes and sends that are not to be claimed.
-    fn except(&self) -> Vec<String> {
+    /// What is to be claimed: not what is in hand, nor of an account that is avoided, nor of a route of an account that has enough in hand.
+    fn wanted(&self, most: usize) -> Wanted {
         let now = to_ms(self.tools.clock.now());
         let mut avoided = self.avoided.lock().unwrap_or_else(PoisonError::into_inner);
         // Also what was noted when the clock stood ahead.
         avoided.retain(|_, until| (now..=now.saturating_add(AVOIDED_MS)).contains(until));
         let in_hand = self.in_hand.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut counts: HashMap<&String, usize> = HashMap::new();
-        in_hand.values().for_each(|route| *counts.entry(route).or_default() += 1);
-        let full = counts.into_iter().filter(|(_, count)| *count >= OF_ONE_ROUTE).map(|(route, _)| route);
-        avoided.keys().chain(in_hand.keys()).chain(full).cloned().collect()
+        let mut counts: HashMap<String, usize> = HashMap::new();
+        in_hand.values().for_each(|route| *counts.entry(route.clone()).or_default() += 1);
+        let full = counts.iter().filter(|(_, count)| **count >= OF_ONE_ROUTE).map(|(route, _)| route);
+        let except = avoided.keys().chain(in_hand.keys()).chain(full).cloned().collect();
+        Wanted { most, except, in_hand: counts, of_one_route: OF_ONE_ROUTE }
     }
 
     /// Delivers until told to stop; then lets what is under way end.
@@ -114,25 +117,32 @@ impl Outbox {
         let slots = Arc::new(Semaphore::new(AT_ONCE));
         let mut under_way = JoinSet::new();
         while !stop.is_set() {
-            let Ok(slot) = slots.clone().acquire_owned().await else { break };
+            let Ok(mut slot) = slots.clone().acquire_owned().await else { break };
             while under_way.try_join_next().is_some() {}
-            match self.next().await {
-                Ok(Some(work)) => {
-                    let (outbox, stop) = (self.clone(), stop.clone());
-                    let held = match &work {
-                        Work::Deliver(item) => Some(InHand::new(&self, item)),
-                        Work::Tidy(_) => None,
-                    };
-                    under_way.spawn(async move {
-                        match work {
-                            Work::Deliver(item) => outbox.deliver(*item, stop).await,
-                            Work::Tidy(item) => outbox.tidy(*item).await,
-                        }
-                        drop((slot, held));
-                        outbox.wake();
-                    });
+            // Nobody else takes slots.
+            if let Ok(more) = slots.clone().try_acquire_many_owned(u32::try_from(slots.available_permits().min(OF_ONE_CLAIM - 1)).unwrap_or(0)) {
+                slot.merge(more);
+            }
+            match self.next(slot.num_permits()).await {
+                Ok(works) if !works.is_empty() => {
+                    for work in works {
+                        let (outbox, stop, slot) = (self.clone(), stop.clone(), slot.split(1));
+                        let held = match &work {
+                            Work::Deliver(item) => Some(InHand::new(&self, item)),
+                            Work::Tidy(_) => None,
+                        };
+                        under_way.spawn(async move {
+                            match work {
+                                Work::Deliver(item) => outbox.deliver(*item, stop).await,
+                                Work::Tidy(item) => outbox.tidy(*item).await,
+                            }
+                            drop((slot, held));
+                            outbox.wake();
+                        });
+                    }
                 }
-                Ok(None) => {
+                Ok(_) => {
+                    drop(slot);
                     let idle = under_way.is_empty();
                     tokio::select! { () = self.rest(&stop, idle) => {}, Some(_) = under_way.join_next() => {} }
                 }
@@ -147,18 +157,18 @@ impl Outbox {
         while under_way.join_next().await.is_some() {}
     }
 
-    /// What is to be done next. A process that cannot open what is stored now takes nothing in hand: others can send it.
-    async fn next(&self) -> Result<Option<Work>> {
-        let (tools, except) = (self.tools.clone(), self.except());
-        let (expired, work) = blocking(move || {
+    /// What is to be done next, up to `most` of it. A process that cannot open what is stored now takes nothing in hand: others can send it.
+    async fn next(&self, most: usize) -> Result<Vec<Work>> {
+        let (tools, mut wanted) = (self.tools.clone(), self.wanted(most));
+        let (expired, works) = blocking(move || {
             tools.vault.check()?;
             let now = to_ms(tools.clock.now());
             let expired = tools.store.expire(now)?;
-            let work = match tools.store.claim(now, LEASE_MS, &except)? {
-                Some(item) => Some(Work::Deliver(Box::new(item))),
-                None => tools.store.claim_tidy(now, LEASE_MS)?.map(|item| Work::Tidy(Box::new(item))),
-            };
-            Ok((expired, work))
+            let mut works: Vec<Work> = tools.store.claims(now, LEASE_MS, &mut wanted)?.into_iter().map(|item| Work::Deliver(Box::new(item))).collect();
+            if works.is_empty() {
+                works.extend(tools.store.claim_tidy(now, LEASE_MS)?.map(|item| Work::Tidy(Box::new(item))));
+            }
+            Ok((expired, works))
         })
         .await?;
         for id in expired {
@@ -168,12 +178,12 @@ impl Outbox {
             }
             self.announce(&id).await;
         }
-        Ok(work)
+        Ok(works)
     }
 
     /// Until something is queued, due, or the engine stops.
     async fn rest(&self, stop: &Stop, idle: bool) {
-        let (tools, except) = (self.tools.clone(), self.except());
+        let (tools, except) = (self.tools.clone(), self.wanted(0).except);
         let due = blocking(move || {
             let now = to_ms(tools.clock.now());
             Ok((now, tools.store.next_due(now, &except)?, tools.store.next_upkeep()?))

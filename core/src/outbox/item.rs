@@ -1,7 +1,7 @@
 //! The states of a send, as one table: where it was found, what came of the attempt, what follows.
 //!
 //! ```text
-//! queued ─claim→ claimed ─prepare→ prepared ─write→ dispatching ─request→ sent
+//! queued ─claim→ claimed ─mark→ prepared ─write→ dispatching ─request→ sent     (a chat message needs no mark)
 //!    ↑                │                │                 ├─ cannot have been accepted → retry_wait ─time→ claimed
 //!    └── retry_wait ←─┴── cannot have been accepted ─────┤
 //!                                                        └─ in doubt → reconciling ─evidence→ sent · dispatching · unknown
@@ -12,7 +12,7 @@
 use crate::error::{Error, ErrorKind, Remedy};
 use crate::store::ItemState;
 
-/// What a worker does first with an item it claimed: it may be a crashed worker's.
+/// What a worker does next with an item it claimed; the first may be what a crashed worker left to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Start {
     Prepare,
@@ -23,8 +23,7 @@ pub enum Start {
 /// Where to take an item up.
 pub fn start(found: ItemState) -> Option<Start> {
     match found {
-        ItemState::Queued | ItemState::Claimed | ItemState::RetryWait => Some(Start::Prepare),
-        ItemState::Prepared => Some(Start::Dispatch),
+        ItemState::Queued | ItemState::Claimed | ItemState::Prepared | ItemState::RetryWait => Some(Start::Prepare),
         // The request may have been made: ask before anything else.
         ItemState::Dispatching | ItemState::Reconciling => Some(Start::Reconcile),
         ItemState::Sent | ItemState::Unknown | ItemState::Failed | ItemState::Cancelled => None,

@@ -9,7 +9,7 @@ use crate::random;
 use crate::runtime::blocking;
 use crate::store::ItemState;
 
-/// Makes sure that the draft exists in the mailbox and its id is stored.
+/// Makes sure that the draft exists in the mailbox and its id is known. It is stored with the state that follows; should this process die before, the mark finds it.
 pub async fn prepare(job: &mut Job) -> Result<Prepared> {
     if job.progress.recheck
         && let Some(id) = job.progress.graph_id.clone()
@@ -41,7 +41,7 @@ pub async fn prepare(job: &mut Job) -> Result<Prepared> {
     if job.progress.graph_id.is_none() {
         job.progress.graph_id = Some(create(job).await?);
     }
-    Ok(if job.advance(ItemState::Prepared).await? { Prepared::Ready } else { Prepared::Lost })
+    Ok(Prepared::Ready)
 }
 
 /// As if no draft had ever been made; one that was is not ours to find any more.
@@ -60,7 +60,7 @@ pub async fn mark(job: &mut Job) -> Result<bool> {
     let [id, mark] = names.await?.map(random::uuid_of);
     job.progress.internet_message_id = Some(format!("<{id}@tidings.invalid>"));
     job.progress.mark = Some(mark);
-    job.advance(ItemState::Claimed).await
+    job.advance(ItemState::Prepared).await
 }
 
 async fn create(job: &mut Job) -> Result<String> {

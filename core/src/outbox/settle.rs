@@ -88,7 +88,7 @@ impl Outbox {
         if state.is_open() {
             self.avoid(&item.account_id);
         }
-        let step = Step { state, progress: None, reason, next_at, sent_at: None, release: true, tally, tidy_at: None, announce: !state.is_open() };
+        let step = Step { state, progress: None, reason, next_at, sent_at: None, claim_until: None, tally, tidy_at: None, announce: !state.is_open() };
         let (tools, id, fence) = (self.tools.clone(), item.id.clone(), item.fence);
         match blocking(move || tools.store.step(&id, fence, &step, to_ms(tools.clock.now()))).await {
             Ok(true) if !state.is_open() => {

@@ -5,7 +5,6 @@ use super::carrier::{Job, Prepared};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{ChatDraft, Draft};
 use crate::runtime::blocking;
-use crate::store::ItemState;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
@@ -40,7 +39,7 @@ fn entry(account_id: &str, address: &str) -> (String, String) {
     (account_id.to_owned(), address.to_lowercase())
 }
 
-/// Finds the person and the chat, and stores its id.
+/// Finds the person and the chat. Its id is stored with the state that follows; looked for again, the same chat is found.
 pub async fn prepare(job: &mut Job) -> Result<Prepared> {
     let to = chat(job)?.to.clone();
     let account_id = job.item.account_id.clone();
@@ -61,7 +60,7 @@ pub async fn prepare(job: &mut Job) -> Result<Prepared> {
         job.tools.people.keep(&account_id, &to, &chat_id);
         job.progress.chat_id = Some(chat_id);
     }
-    Ok(if job.advance(ItemState::Prepared).await? { Prepared::Ready } else { Prepared::Lost })
+    Ok(Prepared::Ready)
 }
 
 /// Posts the message.

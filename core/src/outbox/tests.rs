@@ -86,7 +86,7 @@ fn a_deadline_lies_ahead() {
 fn an_item_is_taken_up_where_it_was_left() {
     assert_eq!(start(ItemState::Queued), Some(Start::Prepare));
     assert_eq!(start(ItemState::RetryWait), Some(Start::Prepare));
-    assert_eq!(start(ItemState::Prepared), Some(Start::Dispatch));
+    assert_eq!(start(ItemState::Prepared), Some(Start::Prepare), "its draft is looked for by its mark, if its id is not known");
     assert_eq!(start(ItemState::Dispatching), Some(Start::Reconcile), "the request may have been made: ask first");
     for over in [ItemState::Sent, ItemState::Unknown, ItemState::Failed, ItemState::Cancelled] {
         assert_eq!(start(over), None);

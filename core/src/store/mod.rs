@@ -29,7 +29,7 @@ pub use mail::{
     Applied, ChangeRow, Cursor, FolderRow, Known, MailPage, MailStore, Mailbox, MessageRow, MessageWindow, NewMessage, PageBatch, Quarantined,
     QuarantineRow, SearchText, SyncedFolder, pause_ms,
 };
-pub use outbox::{Content, Due, Enqueued, Hold, ItemRow, ItemState, NewItem, OutboxStore, PAST_DEADLINE, Part, Reopened, SEND_ID, Step, Tally, of_route, sealed_row};
+pub use outbox::{Content, Due, Enqueued, Hold, ItemRow, ItemState, NewItem, OutboxStore, PAST_DEADLINE, Part, Reopened, SEND_ID, Step, Tally, Wanted, of_route, sealed_row};
 pub use purge::{PurgeRow, PurgeStore};
 pub use scope::Scope;
 pub use sqlite::SqliteStore;

@@ -3,6 +3,7 @@
 use crate::error::Result;
 use crate::model::{OutboxFilter, Route, SendState};
 use crate::seal::Sealed;
+use std::collections::HashMap;
 
 /// Where a send stands. `Dispatching` is durable before the request that may have an effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -10,7 +11,7 @@ pub enum ItemState {
     Queued,
     /// A worker holds it; nothing that others could see has happened.
     Claimed,
-    /// What the request needs (draft id, chat id) is known and stored.
+    /// What the message is found by in the mailbox is stored; it may lie there as a draft.
     Prepared,
     /// The request is on its way, or its answer was lost.
     Dispatching,
@@ -169,8 +170,8 @@ pub struct Step {
     pub reason: Option<String>,
     pub next_at: Option<i64>,
     pub sent_at: Option<i64>,
-    /// Give the claim back (terminal states and waits).
-    pub release: bool,
+    /// Until when the claim is kept; none: it is given back.
+    pub claim_until: Option<i64>,
     /// Looked at when the claim is given back.
     pub tally: Tally,
     /// When to look for drafts that are left in the mailbox.
@@ -199,13 +200,50 @@ pub fn of_route(account_id: &str, route: Route) -> String {
     format!("{account_id}/{route}")
 }
 
+/// What a worker has room for.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    pub most: usize,
+    /// Sends, accounts and routes of accounts ([`of_route`]) that are left to others.
+    pub except: Vec<String>,
+    /// In hand already, by route of an account.
+    pub in_hand: HashMap<String, usize>,
+    /// In hand of one such route at most.
+    pub of_one_route: usize,
+}
+
+impl Wanted {
+    #[cfg(test)]
+    pub fn one(except: &[String]) -> Self {
+        Self { most: 1, except: except.to_vec(), in_hand: HashMap::new(), of_one_route: usize::MAX }
+    }
+
+    /// Counts a claim. True: its route is full now, and one of the exceptions.
+    pub fn take(&mut self, item: &ItemRow) -> bool {
+        self.most = self.most.saturating_sub(1);
+        let route = of_route(&item.account_id, item.route);
+        let count = self.in_hand.entry(route.clone()).or_default();
+        *count += 1;
+        let is_full = *count >= self.of_one_route;
+        if is_full {
+            self.except.push(route);
+        }
+        is_full
+    }
+}
+
 pub trait OutboxStore {
     /// Fails with `NotConnected` when the account is not connected at that moment.
     fn enqueue(&self, item: &NewItem, content: &Content) -> Result<Enqueued>;
-    /// The oldest due item of a lane that no earlier unsent item blocks (`Unknown`, `Failed` and `Cancelled` do not block), free or with a lapsed lease,
-    /// of a connected account, not parked; `except` names neither it, nor its account, nor the route of its account ([`of_route`]). Counts attempt and crash and moves the fence before it answers. The state is left as it was, so that
+    /// Oldest first, as many as `wanted` takes: due items of lanes that no earlier unsent item blocks (`Unknown`, `Failed` and `Cancelled` do not block), free or with a lapsed lease,
+    /// of a connected account, not parked, and wanted. Counts attempt and crash and moves the fence before it answers. The state is left as it was, so that
     /// the worker sees where a crashed one stopped; `Queued` and `RetryWait` become `Claimed`. What waits is due at its deadline at the latest.
-    fn claim(&self, now: i64, lease_ms: i64, except: &[String]) -> Result<Option<ItemRow>>;
+    fn claims(&self, now: i64, lease_ms: i64, wanted: &mut Wanted) -> Result<Vec<ItemRow>>;
+    /// One of them.
+    #[cfg(test)]
+    fn claim(&self, now: i64, lease_ms: i64, except: &[String]) -> Result<Option<ItemRow>> {
+        Ok(self.claims(now, lease_ms, &mut Wanted::one(except))?.pop())
+    }
     /// False: the claim was lost, or the item was cancelled; stop. The content goes with `Sent` and `Cancelled`.
     fn step(&self, id: &str, fence: i64, step: &Step, now: i64) -> Result<bool>;
     fn renew_claim(&self, id: &str, fence: i64, now: i64, lease_ms: i64) -> Result<bool>;

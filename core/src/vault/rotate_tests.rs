@@ -109,7 +109,7 @@ pub fn fill(store: &dyn Store, vault: &Vault, mails: usize) -> Lease {
         reason: None,
         next_at: None,
         sent_at: None,
-        release: false,
+        claim_until: Some(1_000_005),
         tally: Tally::Attempt,
         tidy_at: None,
         announce: false,

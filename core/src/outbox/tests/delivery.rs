@@ -116,7 +116,7 @@ impl Bench {
     fn left_in(&self, receipt: &Receipt, state: ItemState) {
         let item = self.store.claim(self.now(), 0, &[]).unwrap().unwrap();
         assert_eq!(item.id, receipt.id);
-        let step = Step { state, progress: None, reason: None, next_at: None, sent_at: None, release: false, tally: Tally::Attempt, tidy_at: None, announce: false };
+        let step = Step { state, progress: None, reason: None, next_at: None, sent_at: None, claim_until: Some(self.now()), tally: Tally::Attempt, tidy_at: None, announce: false };
         assert!(self.store.step(&item.id, item.fence, &step, self.now()).unwrap());
     }
 }

@@ -45,7 +45,7 @@ fn a_full_disk_ends_the_step() {
     let made = made();
     suite::connect(&made.store, "a");
     {
-        let slot = made.store.writer.lock().unwrap();
+        let slot = made.store.writer.alone();
         let pages: i64 = slot.as_ref().unwrap().query_row("PRAGMA page_count", [], |r| r.get(0)).unwrap();
         slot.as_ref().unwrap().query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(())).unwrap();
     }

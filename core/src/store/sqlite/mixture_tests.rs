@@ -35,7 +35,7 @@ fn step(store: &SqliteStore, n: u8) {
 }
 
 fn checkpoint(store: &SqliteStore) {
-    let slot = store.writer.lock().unwrap();
+    let slot = store.writer.alone();
     slot.as_ref().unwrap().query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())).unwrap();
 }
 
@@ -49,7 +49,7 @@ fn at(store: &SqliteStore) -> u8 {
         assert_eq!(there.is_some(), i <= n, "step {i} at {n}");
         assert!(there.is_none_or(|bytes| bytes == vec![i; 40_000]), "torn");
     }
-    let slot = store.writer.lock().unwrap();
+    let slot = store.writer.alone();
     assert_eq!(slot.as_ref().unwrap().query_row("PRAGMA integrity_check", [], |row| row.get::<_, String>(0)).unwrap(), "ok");
     n
 }

@@ -1,4 +1,4 @@
-//! The store in one SQLite file: one connection that writes, a few that read.
+//! The store in one SQLite file: one connection that writes ([`writer`]), a few that read ([`readers`]).
 
 mod accounts;
 mod apply;
@@ -25,11 +25,13 @@ mod presence;
 mod provenance;
 mod purge;
 mod quarantine;
+mod readers;
 mod rotation;
 mod sealed_columns;
 mod search;
 mod stamp;
 mod suspects;
+mod writer;
 
 #[cfg(all(test, unix))]
 mod copies_tests;
@@ -51,14 +53,13 @@ use locking::Sharing;
 use names::Word;
 use presence::Presence;
 use rusqlite::limits::Limit;
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior};
+use readers::Readers;
+use rusqlite::{Connection, OptionalExtension, Row};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
-
-/// Readers kept for the next one to come; the last used, with the warmest cache, is on top.
-const READERS_KEPT: usize = 4;
+use writer::Writer;
 
 /// How long the checkpoint after a disconnect waits for readers; what it cannot finish then, later writes try again without waiting much.
 const ERASE_WAIT: Duration = Duration::from_millis(500);
@@ -72,9 +73,8 @@ pub struct SqliteStore {
     sharing: Sharing,
     presence: Mutex<Option<Presence>>,
     busy: Duration,
-    /// None once closed.
-    writer: Mutex<Option<Connection>>,
-    readers: Mutex<Vec<Connection>>,
+    writer: Writer,
+    readers: Readers,
     closed: AtomicBool,
     /// Erased bytes may still be in the write-ahead log.
     must_erase: AtomicBool,
@@ -103,8 +103,8 @@ impl SqliteStore {
             sharing,
             presence: Mutex::new(Some(presence)),
             busy: busy_timeout,
-            writer: Mutex::new(Some(writer)),
-            readers: Mutex::new(Vec::new()),
+            writer: Writer::new(writer),
+            readers: Readers::default(),
             closed: AtomicBool::new(false),
             must_erase: AtomicBool::new(pending),
             process: std::process::id(),
@@ -130,45 +130,39 @@ impl SqliteStore {
         look().map_err(|fault: fault::Fault| fault.into())
     }
 
-    /// One transaction that may write: all of `work` or nothing.
-    fn write<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Outcome<T>) -> Result<T> {
+    /// One step that may write: all of `work` or nothing, durable when this answers.
+    fn write<T>(&self, work: impl FnOnce(&Connection) -> Outcome<T>) -> Result<T> {
         self.check()?;
-        self.erase_pending(ERASE_RETRY_WAIT);
-        let mut slot = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        let connection = slot.as_mut().ok_or_else(closed)?;
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(explain)?;
-        let untouched = transaction.total_changes();
-        let result = work(&transaction)?;
-        let stamp = if transaction.total_changes() == untouched { None } else { Some(stamp::advance(&transaction)?) };
-        // Another process may have died between its mark and emptying the log.
-        let marked = exists(&transaction, "SELECT 1 FROM meta WHERE name = ?1", [ERASURE_PENDING])?;
-        transaction.commit().map_err(explain)?;
-        if let Some(stamp) = stamp {
-            self.keeper.note(&stamp);
+        if self.must_erase.load(Ordering::SeqCst)
+            && let Some(writer) = self.writer.idle()
+        {
+            self.erase_on(&writer, ERASE_RETRY_WAIT);
         }
-        if marked {
-            self.must_erase.store(true, Ordering::SeqCst);
-        }
-        Ok(result)
+        let end = |c: &Connection, is_changed: bool| {
+            let stamp = if is_changed { Some(stamp::advance(c)?) } else { None };
+            // Another process may have died between its mark and emptying the log.
+            Ok((stamp, exists(c, "SELECT 1 FROM meta WHERE name = ?1", [ERASURE_PENDING])?))
+        };
+        self.writer.write(work, end, |(stamp, is_pending)| {
+            if let Some(stamp) = stamp {
+                self.keeper.note(&stamp);
+            }
+            if is_pending {
+                self.must_erase.store(true, Ordering::SeqCst);
+            }
+        })
     }
 
     /// One consistent view of the store.
     fn read<T>(&self, work: impl FnOnce(&Connection) -> Outcome<T>) -> Result<T> {
         self.check()?;
-        let kept = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let connection = match kept {
-            Some(connection) => connection,
-            None => open::open_reader(&self.file, self.sharing, self.busy)?,
-        };
-        let result = connection.unchecked_transaction().map_err(fault::Fault::from).and_then(|view| {
-            let result = work(&connection);
+        let open = || open::open_reader(&self.file, self.sharing, self.busy);
+        let result = self.readers.with(open, |connection| {
+            let view = connection.unchecked_transaction()?;
+            let result = work(connection);
             view.finish()?;
             result
         })?;
-        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
-        if readers.len() < READERS_KEPT && !self.closed.load(Ordering::SeqCst) {
-            readers.push(connection);
-        }
         Ok(result)
     }
 
@@ -185,8 +179,11 @@ impl SqliteStore {
         if !self.must_erase.load(Ordering::SeqCst) {
             return true;
         }
-        let mut slot = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(connection) = slot.as_mut() else { return false };
+        self.erase_on(&self.writer.alone(), wait)
+    }
+
+    fn erase_on(&self, writer: &Option<Connection>, wait: Duration) -> bool {
+        let Some(connection) = writer else { return false };
         let _ = connection.busy_timeout(wait);
         let emptied = empty_log(connection).unwrap_or(false);
         let _ = connection.busy_timeout(self.busy);
@@ -205,8 +202,8 @@ impl SqliteStore {
     /// Rewrites a file of up to `most` bytes.
     fn vacuum(&self, most: i64) -> Result<bool> {
         self.check()?;
-        let slot = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        let connection = slot.as_ref().ok_or_else(closed)?;
+        let writer = self.writer.alone();
+        let connection = writer.as_ref().ok_or_else(closed)?;
         let number = |pragma: &str| connection.query_row(pragma, [], |row| row.get::<_, i64>(0)).map_err(explain);
         if number("PRAGMA page_count")?.saturating_mul(number("PRAGMA page_size")?) > most {
             return Ok(false);
@@ -248,8 +245,8 @@ impl Store for SqliteStore {
         }
         self.closed.store(true, Ordering::SeqCst);
         // Readers first, for the reason told at Drop.
-        self.readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        if let Some(writer) = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        self.readers.close();
+        if let Some(writer) = self.writer.alone().take() {
             provenance::leave(&writer, &self.keeper);
         }
         self.presence.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -260,9 +257,9 @@ impl Drop for SqliteStore {
     fn drop(&mut self) {
         if std::process::id() != self.process {
             // These belong to the parent; closing them here would take its locks away.
-            std::mem::forget(self.writer.get_mut().unwrap_or_else(PoisonError::into_inner).take());
+            self.writer.forget();
             std::mem::forget(self.presence.get_mut().unwrap_or_else(PoisonError::into_inner).take());
-            std::mem::forget(std::mem::take(self.readers.get_mut().unwrap_or_else(PoisonError::into_inner)));
+            self.readers.forget();
             return;
         }
         // Readers first: only the last connection to go empties the write-ahead log, and only one that may write can.

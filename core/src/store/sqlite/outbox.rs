@@ -7,7 +7,7 @@ use super::{SqliteStore, all, announce, exists, first, keys, leases, run, sealed
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{AuditKind, ChangeKind, OutboxFilter, SendState};
 use crate::seal::Sealed;
-use crate::store::{Content, Due, Enqueued, Entry, Hold, ItemRow, ItemState, NewItem, OutboxStore, Part, Reopened, Step, Tally};
+use crate::store::{Content, Due, Enqueued, Entry, Hold, ItemRow, ItemState, NewItem, OutboxStore, Part, Reopened, Step, Tally, Wanted};
 use rusqlite::{Connection, Row};
 
 macro_rules! columns {
@@ -154,27 +154,31 @@ impl OutboxStore for SqliteStore {
         })
     }
 
-    fn claim(&self, now: i64, lease_ms: i64, except: &[String]) -> Result<Option<ItemRow>> {
+    fn claims(&self, now: i64, lease_ms: i64, wanted: &mut Wanted) -> Result<Vec<ItemRow>> {
         // Looked for without the writer's lock first: workers ask often and mostly in vain.
         let until = now.saturating_add(lease_ms);
-        let (too_late, except) = (until.saturating_add(leases::SKEW_MS), super::json(except)?);
+        let (too_late, mut except) = (until.saturating_add(leases::SKEW_MS), super::json(&wanted.except)?);
         if !self.read(|c| exists(c, oldest_due!(), (now, too_late, &except)))? {
-            return Ok(None);
+            return Ok(Vec::new());
         }
         self.write(|tx| {
-            first(
-                tx,
-                concat!(
+            let mut claimed = Vec::new();
+            while wanted.most > 0 {
+                let sql = concat!(
                     "UPDATE outbox SET attempts = attempts + 1, crashes = crashes + 1, fence = fence + 1, lease_until = ?4,
                        state = CASE WHEN state IN ('queued', 'retry_wait') THEN 'claimed' ELSE state END
                      WHERE id = (",
                     oldest_due!(),
                     ") RETURNING ",
                     columns!()
-                ),
-                (now, too_late, &except, until),
-                item_row,
-            )
+                );
+                let Some(item) = first(tx, sql, (now, too_late, &except, until), item_row)? else { break };
+                if wanted.take(&item) {
+                    except = super::json(&wanted.except)?;
+                }
+                claimed.push(item);
+            }
+            Ok(claimed)
         })
     }
 
@@ -183,7 +187,7 @@ impl OutboxStore for SqliteStore {
             let found = first(
                 tx,
                 "UPDATE outbox SET state = ?3, is_open = ?4, progress = COALESCE(?5, progress), progress_version = progress_version + (?5 IS NOT NULL),
-                   reason = ?6, next_at = ?7, sent_at = COALESCE(?8, sent_at), lease_until = CASE WHEN ?9 THEN 0 ELSE lease_until END,
+                   reason = ?6, next_at = ?7, sent_at = COALESCE(?8, sent_at), lease_until = COALESCE(?12, 0),
                    attempts = attempts - (?9 AND ?10 = 0 AND attempts > 0), crashes = CASE WHEN ?9 AND ?10 < 2 THEN 0 ELSE crashes END,
                    waits = waits + (?9 AND ?4), tidy_at = ?11
                  WHERE public_id = ?1 AND fence = ?2 AND is_open = 1 RETURNING account_id, id",
@@ -196,13 +200,14 @@ impl OutboxStore for SqliteStore {
                     step.reason,
                     step.next_at,
                     step.sent_at,
-                    step.release,
+                    step.claim_until.is_none(),
                     match step.tally {
                         Tally::None => 0,
                         Tally::Attempt => 1,
                         Tally::Crash => 2,
                     },
                     step.tidy_at,
+                    step.claim_until,
                 ],
                 |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)),
             )?;

@@ -90,7 +90,7 @@ store_suite!(made, [
 #[test]
 fn settings_are_what_the_rules_say() {
     let made = made();
-    let slot = made.store.writer.lock().unwrap();
+    let slot = made.store.writer.alone();
     let writer = slot.as_ref().unwrap();
     let pragma = |name: &str| writer.query_row(&format!("PRAGMA {name}"), [], |r| r.get::<_, rusqlite::types::Value>(0)).map(|v| format!("{v:?}")).unwrap();
     for (name, value) in [
@@ -258,7 +258,7 @@ fn codes_keep_their_meaning() {
 fn a_full_store_loses_nothing() {
     let made = made();
     {
-        let slot = made.store.writer.lock().unwrap();
+        let slot = made.store.writer.alone();
         let pages: i64 = slot.as_ref().unwrap().query_row("PRAGMA page_count", [], |r| r.get(0)).unwrap();
         slot.as_ref().unwrap().query_row(&format!("PRAGMA max_page_count = {}", pages + 1), [], |_| Ok(())).unwrap();
     }
@@ -283,7 +283,7 @@ fn several_processes_worth_of_stores_make_one_file_at_once() {
 #[test]
 fn lists_read_along_an_index() {
     let made = made();
-    let slot = made.store.writer.lock().unwrap();
+    let slot = made.store.writer.alone();
     let writer = slot.as_ref().unwrap();
     let plan = |(sql, values): (String, Vec<rusqlite::types::Value>)| {
         let mut statement = writer.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
@@ -346,7 +346,7 @@ fn what_was_committed_survives_a_kill() {
     suite::apply(&store, &lease, vec![suite::message("m", "in", 1)], |_| {});
     {
         // In the middle of a transaction …
-        let slot = store.writer.lock().unwrap();
+        let slot = store.writer.alone();
         slot.as_ref().unwrap().execute_batch("BEGIN IMMEDIATE; DELETE FROM bodies; DELETE FROM messages;").unwrap();
     }
     // … the files are taken as a power cut would leave them.
@@ -464,7 +464,7 @@ fn the_index_is_no_shadow_of_what_was_removed() {
     let upserts = (0..50).map(|n| NewMessage { search: words(&format!("yakcanary{n}")), ..suite::message(&format!("m{n}"), "in", 1) }).collect();
     suite::apply(&made.store, &lease, upserts, |_| {});
     let holds = |text: &str| {
-        made.store.writer.lock().unwrap().as_ref().unwrap().query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+        made.store.writer.alone().as_ref().unwrap().query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
         std::fs::read(made.dir.path().join(files::FILE)).unwrap().windows(text.len()).any(|w| w == text.as_bytes())
     };
     assert!(holds("zebracanary") && holds("yakcanary"));

@@ -124,7 +124,7 @@ pub fn enqueue(s: &dyn Store, account: &str, lane: &str, key: Option<&str>) -> S
 }
 
 pub fn step(state: ItemState) -> Step {
-    Step { state, progress: None, reason: None, next_at: None, sent_at: None, release: !state.is_open(), tally: Tally::Attempt, tidy_at: None, announce: true }
+    Step { state, progress: None, reason: None, next_at: None, sent_at: None, claim_until: state.is_open().then_some(100), tally: Tally::Attempt, tidy_at: None, announce: true }
 }
 
 pub fn lease(s: &dyn Store) -> Lease {

@@ -47,7 +47,7 @@ pub fn what_is_given_back_without_an_effect_is_no_attempt(s: &dyn Store) {
     let id = enqueue(s, "a", "l", None);
     let round = |now: i64, tally: Tally| {
         let claimed = s.claim(now, 10, &[]).unwrap().unwrap();
-        let back = Step { release: true, tally, ..step(ItemState::RetryWait) };
+        let back = Step { claim_until: None, tally, ..step(ItemState::RetryWait) };
         assert!(s.step(&id, claimed.fence, &back, now).unwrap());
         let row = s.item(&id).unwrap().unwrap();
         (row.attempts, row.crashes, row.waits)
@@ -80,9 +80,9 @@ pub fn only_what_is_unsent_is_taken_back(s: &dyn Store) {
     let (waiting, held, flying) = (enqueue(s, "a", "l", None), enqueue(s, "a", "m", None), enqueue(s, "a", "n", None));
     let claims: Vec<ItemRow> = std::iter::from_fn(|| s.claim(1, 1_000, &[]).unwrap()).collect();
     let fence = |id: &str| claims.iter().find(|row| row.id == id).unwrap().fence;
-    let back = Step { release: true, ..step(ItemState::RetryWait) };
+    let back = Step { claim_until: None, ..step(ItemState::RetryWait) };
     s.step(&waiting, fence(&waiting), &back, 2).unwrap();
-    s.step(&held, fence(&held), &Step { progress: Some(sealed("draft")), ..step(ItemState::Prepared) }, 2).unwrap();
+    s.step(&held, fence(&held), &Step { progress: Some(sealed("draft")), claim_until: Some(1_001), ..step(ItemState::Prepared) }, 2).unwrap();
     s.step(&flying, fence(&flying), &step(ItemState::Dispatching), 2).unwrap();
     assert!(s.cancel(&waiting, "why", 5).unwrap() && s.cancel(&held, "why", 5).unwrap());
     assert!(!s.cancel(&flying, "why", 5).unwrap() && !s.cancel(&waiting, "why", 5).unwrap() && !s.cancel("snd_x", "why", 5).unwrap());
@@ -121,7 +121,7 @@ pub fn deadlines_end_what_waits(s: &dyn Store) {
     // What waits is due at its deadline; what a worker holds is the worker's; what is in doubt is asked about, if it can be.
     let doubtful = with("o", Some(300));
     let claimed = std::iter::from_fn(|| s.claim(101, 10, &[]).unwrap()).find(|row| row.id == doubtful).unwrap();
-    assert!(s.step(&doubtful, claimed.fence, &Step { next_at: Some(9_000), release: true, ..step(ItemState::Reconciling) }, 102).unwrap());
+    assert!(s.step(&doubtful, claimed.fence, &Step { next_at: Some(9_000), claim_until: None, ..step(ItemState::Reconciling) }, 102).unwrap());
     assert!(s.claim(299, 10, &[&open].map(|_| "none".to_owned())).unwrap().is_some_and(|row| row.id == open));
     assert!(s.expire(300).unwrap().is_empty());
     assert_eq!(s.claim(300, 10, &[]).unwrap().unwrap().id, doubtful);
@@ -163,7 +163,7 @@ pub fn lanes_keep_their_order(s: &dyn Store) {
     assert!(s.claim(10, 100, &[]).unwrap().is_none(), "the second of a lane waits");
     assert_eq!(s.next_due(10, &[]).unwrap(), Some(Due::Lapse(110)));
     // A wait keeps the lane waiting too.
-    let wait = Step { next_at: Some(500), release: true, ..step(ItemState::RetryWait) };
+    let wait = Step { next_at: Some(500), claim_until: None, ..step(ItemState::RetryWait) };
     assert!(s.step(&one, claimed.fence, &wait, 20).unwrap());
     assert!(s.claim(20, 100, &[]).unwrap().is_none());
     assert!(s.claim(499, 100, &[]).unwrap().is_some_and(|row| row.id == other), "its lease lapsed at 110");
