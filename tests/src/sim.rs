@@ -21,6 +21,8 @@ pub struct Sim {
     pub urls: Value,
     control: String,
     http: reqwest::Client,
+    /// Held while the engine's clock is moved.
+    moving: std::sync::Mutex<()>,
     /// Ends with us: its standard input is a pipe that we hold.
     _process: Option<Child>,
 }
@@ -43,7 +45,7 @@ impl Sim {
     /// One that is running already.
     pub fn at(control: String, urls: Value) -> Self {
         let http = reqwest::Client::builder().no_proxy().build().unwrap_or_else(|e| panic!("{e}"));
-        Self { urls, control, http, _process: None }
+        Self { urls, control, http, moving: std::sync::Mutex::default(), _process: None }
     }
 
     /// POST with a body, GET without.
@@ -85,7 +87,10 @@ impl Sim {
 
     /// The simulator's clock is the truth; the engine's follows it, whoever moved it.
     pub async fn catch_up(&self, clock: &TestClock) -> Result<(), String> {
-        clock.advance(self.clock(0).await?.saturating_sub(clock.now_ms()));
+        let now = self.clock(0).await?;
+        // Two at once would both move it by what is missing.
+        let _one = self.moving.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        clock.advance(now.saturating_sub(clock.now_ms()));
         Ok(())
     }
 

@@ -979,7 +979,7 @@ export class Engine implements AsyncDisposable {
   /** Stores the draft, delivers it and answers with the outcome; `queued` when `send_timeout_ms` passed first.
    * Errors before anything is stored: InvalidInput, LimitExceeded, NotConnected, ConsentMissing, Conflict. After that the receipt tells. */
   send(draft: Draft, options?: CallOptions): Promise<Receipt>;
-  /** Stores the draft and answers at once; delivery goes on in the background. Errors: as `send` before storing. */
+  /** Stores the draft and answers at once; delivery goes on in the background, after what `send` waits for. Errors: as `send` before storing. */
   enqueue(draft: Draft, options?: CallOptions): Promise<Receipt>;
   /** What became of a draft. With `owner`, a send of another owner is NotFound. Errors: NotFound. */
   receipt(receiptId: string, owner?: string | null, options?: CallOptions): Promise<Receipt>;

@@ -1762,7 +1762,7 @@ class Engine:
         """Stores the draft, delivers it and answers with the outcome; `queued` when `send_timeout_ms` passed first.
         Errors before anything is stored: InvalidInput, LimitExceeded, NotConnected, ConsentMissing, Conflict. After that the receipt tells."""
     async def enqueue(self, draft: _Draft) -> Receipt:
-        """Stores the draft and answers at once; delivery goes on in the background. Errors: as `send` before storing."""
+        """Stores the draft and answers at once; delivery goes on in the background, after what `send` waits for. Errors: as `send` before storing."""
     async def receipt(self, receipt_id: str, owner: str | None = ...) -> Receipt:
         """What became of a draft. With `owner`, a send of another owner is NotFound. Errors: NotFound."""
     @overload
@@ -1925,7 +1925,7 @@ class BlockingEngine:
         """Stores the draft, delivers it and answers with the outcome; `queued` when `send_timeout_ms` passed first.
         Errors before anything is stored: InvalidInput, LimitExceeded, NotConnected, ConsentMissing, Conflict. After that the receipt tells."""
     def enqueue(self, draft: _Draft) -> Receipt:
-        """Stores the draft and answers at once; delivery goes on in the background. Errors: as `send` before storing."""
+        """Stores the draft and answers at once; delivery goes on in the background, after what `send` waits for. Errors: as `send` before storing."""
     def receipt(self, receipt_id: str, owner: str | None = ...) -> Receipt:
         """What became of a draft. With `owner`, a send of another owner is NotFound. Errors: NotFound."""
     @overload

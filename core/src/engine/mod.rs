@@ -149,7 +149,7 @@ impl Engine {
     /// Stores the draft, delivers it and answers with the outcome; `queued` when `send_timeout_ms` passed first.
     /// Errors before anything is stored: InvalidInput, LimitExceeded, NotConnected, ConsentMissing, Conflict. After that the receipt tells.
     pub async fn send(&self, draft: Draft) -> Result<Receipt> {
-        let stored = self.enqueue(draft).await?;
+        let stored = self.store(draft, false).await?;
         let (inner, id) = (self.inner.clone(), stored.id.clone());
         let outcome = self.inner.runtime.guard(move |stop| async move {
             tokio::select! {
@@ -161,10 +161,14 @@ impl Engine {
         Ok(outcome.await.unwrap_or(stored))
     }
 
-    /// Stores the draft and answers at once; delivery goes on in the background. Errors: as `send` before storing.
+    /// Stores the draft and answers at once; delivery goes on in the background, after what `send` waits for. Errors: as `send` before storing.
     pub async fn enqueue(&self, draft: Draft) -> Result<Receipt> {
+        self.store(draft, true).await
+    }
+
+    async fn store(&self, draft: Draft, is_bulk: bool) -> Result<Receipt> {
         let inner = self.inner.clone();
-        self.inner.runtime.finish(async move { inner.enqueue(draft).await }).await
+        self.inner.runtime.finish(async move { inner.enqueue(draft, is_bulk).await }).await
     }
 
     /// What became of a draft. With `owner`, a send of another owner is NotFound. Errors: NotFound.
@@ -292,7 +296,7 @@ impl Engine {
 }
 
 impl Inner {
-    async fn enqueue(&self, draft: Draft) -> Result<Receipt> {
+    async fn enqueue(&self, draft: Draft, is_bulk: bool) -> Result<Receipt> {
         // Before anything is read: what is wrong in itself is wrong for any account.
         check_draft(&draft, self.clock.now())?;
         let (account_id, feature) = match &draft {
@@ -300,7 +304,7 @@ impl Inner {
             Draft::Chat { chat } => (&chat.account_id, Feature::Chat),
         };
         self.usable(account_id, feature).await?;
-        let receipt = self.outbox.enqueue(draft).await?;
+        let receipt = self.outbox.enqueue(draft, is_bulk).await?;
         self.bell.ring(Event::SendChanged { receipt: receipt.clone() });
         Ok(receipt)
     }

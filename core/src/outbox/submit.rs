@@ -25,11 +25,11 @@ const TAKEN_BACK: &str = "It was taken back before it was sent.";
 const LEFT_TO_THE_ORIGINAL: &str = "It was taken back in a store that was copied or restored, and does not leave from here. The original may have sent it: look into the mailbox or chat.";
 
 impl Outbox {
-    /// Makes the draft durable. The caller has checked account and permissions; that the account is still connected is checked in the transaction.
-    pub async fn enqueue(&self, draft: Draft) -> Result<Receipt> {
+    /// Makes the draft durable. `is_bulk`: nobody waits for its outcome, so it goes after those that somebody waits for. The caller has checked account and permissions; that the account is still connected is checked in the transaction.
+    pub async fn enqueue(&self, draft: Draft, is_bulk: bool) -> Result<Receipt> {
         let tools = self.tools.clone();
         check_draft(&draft, tools.clock.now())?;
-        let row = blocking(move || enqueue(&tools, &draft)).await?;
+        let row = blocking(move || enqueue(&tools, &draft, is_bulk)).await?;
         self.wake();
         Ok(row)
     }
@@ -134,7 +134,7 @@ impl Outbox {
     }
 }
 
-fn enqueue(tools: &Tools, draft: &Draft) -> Result<Receipt> {
+fn enqueue(tools: &Tools, draft: &Draft, is_bulk: bool) -> Result<Receipt> {
     let (account_id, route, key, deadline) = match draft {
         Draft::Mail { mail } => (&mail.account_id, Route::Mail, &mail.key, mail.deadline),
         Draft::Chat { chat } => (&chat.account_id, Route::Chat, &chat.key, chat.deadline),
@@ -149,6 +149,7 @@ fn enqueue(tools: &Tools, draft: &Draft) -> Result<Receipt> {
         route,
         key: key.clone(),
         deadline: deadline.map(to_ms),
+        is_bulk,
     };
     let enqueued = tools.vault.again(|| {
         let content = seal_content(&tools.vault.content(account_id)?, account_id, &item.id, draft)?;

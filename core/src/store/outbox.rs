@@ -62,6 +62,8 @@ pub struct NewItem {
     /// Not sent after this time.
     pub deadline: Option<i64>,
     pub created_at: i64,
+    /// Nobody waits for it.
+    pub is_bulk: bool,
 }
 
 /// A draft under the content key.
@@ -107,6 +109,8 @@ pub struct ItemRow {
     pub deadline: Option<i64>,
     pub fence: i64,
     pub hold: Hold,
+    /// Nobody waits for it.
+    pub is_bulk: bool,
 }
 
 /// What the copying of a store means for a send that was open then.
@@ -218,24 +222,23 @@ impl Wanted {
         Self { most: 1, except: except.to_vec(), in_hand: HashMap::new(), of_one_route: usize::MAX }
     }
 
-    /// Counts a claim. True: its route is full now, and one of the exceptions.
-    pub fn take(&mut self, item: &ItemRow) -> bool {
+    /// How many more of this route of an account.
+    pub fn room(&self, account_id: &str, route: &str) -> usize {
+        let in_hand = self.in_hand.get(&format!("{account_id}/{route}")).copied().unwrap_or(0);
+        self.of_one_route.saturating_sub(in_hand).min(self.most)
+    }
+
+    /// Counts a claim.
+    pub fn take(&mut self, item: &ItemRow) {
         self.most = self.most.saturating_sub(1);
-        let route = of_route(&item.account_id, item.route);
-        let count = self.in_hand.entry(route.clone()).or_default();
-        *count += 1;
-        let is_full = *count >= self.of_one_route;
-        if is_full {
-            self.except.push(route);
-        }
-        is_full
+        *self.in_hand.entry(of_route(&item.account_id, item.route)).or_default() += 1;
     }
 }
 
 pub trait OutboxStore {
     /// Fails with `NotConnected` when the account is not connected at that moment.
     fn enqueue(&self, item: &NewItem, content: &Content) -> Result<Enqueued>;
-    /// Oldest first, as many as `wanted` takes: due items of lanes that no earlier unsent item blocks (`Unknown`, `Failed` and `Cancelled` do not block), free or with a lapsed lease,
+    /// As many as `wanted` takes, of each queue in turn; in a queue what waited for its time first, then what somebody waits for, then the oldest: due items of lanes that no earlier unsent item blocks (`Unknown`, `Failed` and `Cancelled` do not block), free or with a lapsed lease,
     /// of a connected account, not parked, and wanted. Counts attempt and crash and moves the fence before it answers. The state is left as it was, so that
     /// the worker sees where a crashed one stopped; `Queued` and `RetryWait` become `Claimed`. What waits is due at its deadline at the latest.
     fn claims(&self, now: i64, lease_ms: i64, wanted: &mut Wanted) -> Result<Vec<ItemRow>>;

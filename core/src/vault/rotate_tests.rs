@@ -77,6 +77,7 @@ fn enqueue(store: &dyn Store, vault: &Vault) -> Result<String> {
         hash_version: 1,
         deadline: None,
         created_at: 1,
+        is_bulk: true,
     };
     let key = vault.content("a")?;
     let part = Part { file: 0, part: 0, sealed: key.seal(at("outbox_parts", "part", "1/0/0", 1), BODY)? };

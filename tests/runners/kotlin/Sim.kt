@@ -73,8 +73,12 @@ class Sim(val control: String, val urls: JsonNode?) {
 
     /** The simulator's clock is the truth; the engine's follows it, whoever moved it. */
     suspend fun catchUp(clock: TestClock) {
-        val ahead = now() - clock.nowMs().toLong()
-        if (ahead > 0) clock.advance(ahead.toULong())
+        val now = now()
+        // Two at once would both move it by what is missing.
+        synchronized(clock) {
+            val ahead = now - clock.nowMs().toLong()
+            if (ahead > 0) clock.advance(ahead.toULong())
+        }
     }
 
     /**

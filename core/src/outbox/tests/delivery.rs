@@ -68,7 +68,7 @@ fn bench(answer: impl Fn(&Seen, usize) -> Answer + Send + Sync + 'static) -> Ben
 impl Bench {
     /// Delivers until the send is settled.
     async fn deliver(&self, draft: impl Into<Draft>) -> Receipt {
-        let receipt = self.outbox.enqueue(draft.into()).await.unwrap();
+        let receipt = self.outbox.enqueue(draft.into(), true).await.unwrap();
         self.settle(&receipt.id).await
     }
 
@@ -195,7 +195,7 @@ async fn what_may_have_been_sent_is_never_called_failed() {
 #[tokio::test]
 async fn an_item_given_up_in_doubt_is_unknown() {
     let bench = bench(|_, _| breaks(Sent::No));
-    let receipt = bench.outbox.enqueue(letter().into()).await.unwrap();
+    let receipt = bench.outbox.enqueue(letter().into(), true).await.unwrap();
     for _ in 0..50 {
         bench.left_in(&receipt, ItemState::Dispatching); // and dies
     }
@@ -225,7 +225,7 @@ async fn what_has_no_effect_waits_without_end() {
             ("POST", _) => says(202, ""),
             _ => found(json!([])),
         });
-        let (began, sent) = (bench.now(), bench.outbox.enqueue(letter().into()).await.unwrap());
+        let (began, sent) = (bench.now(), bench.outbox.enqueue(letter().into(), true).await.unwrap());
         let passed = bench.passed(began, hours * HOUR);
         let waiting = bench.until(&sent.id, |receipt| passed(receipt) && receipt.state == SendState::Queued).await;
         assert_eq!((waiting.state, waiting.attempts), (SendState::Queued, 0), "{waiting:?}");
@@ -248,7 +248,7 @@ async fn a_deadline_ends_what_waits_and_only_that() {
     assert!(receipt.reason.unwrap().contains("deadline"));
     assert!(bench.now() - to_ms(receipt.created_at) < 3_700_000);
     // In doubt, it is unknown.
-    let receipt = bench.outbox.enqueue(MailDraft { deadline: Some(crate::clock::from_ms(bench.now() + 3_600_000)), ..letter() }.into()).await.unwrap();
+    let receipt = bench.outbox.enqueue(MailDraft { deadline: Some(crate::clock::from_ms(bench.now() + 3_600_000)), ..letter() }.into(), true).await.unwrap();
     bench.left_in(&receipt, ItemState::Dispatching);
     assert_eq!(bench.settle(&receipt.id).await.state, SendState::Unknown);
 }
@@ -322,7 +322,7 @@ async fn a_submission_that_takes_its_time_is_waited_for() {
             }
         });
         *clock.lock().unwrap() = Some(bench.clock.clone());
-        let receipt = bench.outbox.enqueue(letter().into()).await.unwrap();
+        let receipt = bench.outbox.enqueue(letter().into(), true).await.unwrap();
         if delay > 20_000 {
             let watched = bench.until(&receipt.id, |r| r.state == SendState::Sending && r.reason.is_some()).await;
             assert!(watched.reason.unwrap().contains("did not confirm"));
@@ -399,7 +399,7 @@ async fn a_send_is_taken_back_and_another_sent_again() {
     bench.outbox.retry(&failed.id, false).await.unwrap();
     assert_eq!(bench.settle(&failed.id).await.state, SendState::Sent);
     assert_eq!(bench.outbox.retry(&failed.id, true).await.unwrap_err().kind(), ErrorKind::Conflict);
-    let waiting = bench.outbox.enqueue(letter().into()).await.unwrap();
+    let waiting = bench.outbox.enqueue(letter().into(), true).await.unwrap();
     assert_eq!(bench.outbox.cancel(&waiting.id, Some("other".into())).await.unwrap_err().kind(), ErrorKind::NotFound);
     for _ in 0..2 {
         assert_eq!(bench.outbox.cancel(&waiting.id, Some("owner".into())).await.unwrap().state, SendState::Cancelled);
@@ -458,13 +458,13 @@ async fn a_mail_in_doubt_is_looked_for_before_it_is_sent_again() {
 async fn the_same_content_of_an_older_store_is_the_same() {
     let bench = bench(|_, _| breaks(Sent::No));
     let draft = MailDraft { key: Some("k".into()), ..letter() };
-    let receipt = bench.outbox.enqueue(draft.clone().into()).await.unwrap();
+    let receipt = bench.outbox.enqueue(draft.clone().into(), true).await.unwrap();
     // As the first versions stored it.
     let old = crate::outbox::content::content_hash(&bench.vault, "a", &draft.clone().into(), 0).unwrap();
     let hex: String = old.iter().map(|b| format!("{b:02x}")).collect();
     crate::store::tamper(&bench._folder.path().join("store"), &format!("UPDATE outbox SET content_hash = x'{hex}', hash_version = 0"));
-    assert_eq!(bench.outbox.enqueue(draft.clone().into()).await.unwrap().id, receipt.id);
-    let other = bench.outbox.enqueue(MailDraft { body: "Other".into(), ..draft }.into()).await.unwrap_err();
+    assert_eq!(bench.outbox.enqueue(draft.clone().into(), true).await.unwrap().id, receipt.id);
+    let other = bench.outbox.enqueue(MailDraft { body: "Other".into(), ..draft }.into(), true).await.unwrap_err();
     assert_eq!(other.kind(), ErrorKind::Conflict);
     assert!(receipt.id.strip_prefix("snd_").is_some_and(|id| id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit())), "{}", receipt.id);
 }
@@ -519,7 +519,7 @@ async fn a_process_without_the_keys_leaves_sends_to_others() {
         ("POST", _) => says(202, ""),
         _ => found(json!([])),
     });
-    let before = bench.outbox.enqueue(letter().into()).await.unwrap();
+    let before = bench.outbox.enqueue(letter().into(), true).await.unwrap();
     // Another process replaces everything, and what leads from the old keys to the new ones is gone before this one looked.
     let root = || Arc::new(RootKey::raw((1..33).collect()).unwrap());
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&bench._folder.path().join("store"), Duration::from_secs(5)).unwrap());
@@ -548,7 +548,7 @@ async fn a_process_without_the_keys_leaves_sends_to_others() {
 #[tokio::test]
 async fn one_account_whose_key_is_out_of_reach_is_left_alone() {
     let bench = bench(|_, _| says(202, ""));
-    let receipt = bench.outbox.enqueue(letter().into()).await.unwrap();
+    let receipt = bench.outbox.enqueue(letter().into(), true).await.unwrap();
     // Destroyed, as at the beginning of a purge, while the row is still open.
     crate::store::tamper(&bench._folder.path().join("store"), "UPDATE keys SET wrapped = NULL, is_active = 0 WHERE purpose = 'content'");
     let running = tokio::spawn(bench.outbox.clone().run(bench.runtime.stop()));
@@ -579,6 +579,7 @@ async fn an_item_that_cannot_be_opened_does_not_block_its_lane() {
         hash_version: 1,
         deadline: None,
         created_at: 1,
+        is_bulk: true,
     };
     // Sealed for another row: the first cannot be opened, the second can.
     for (id, row) in [("snd_1", "snd_7"), ("snd_2", "snd_2")] {

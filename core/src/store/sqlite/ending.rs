@@ -63,6 +63,6 @@ impl SqliteStore {
         self.tell_ended(c, &cancelled, ItemState::Cancelled, now)?;
         self.tell_ended(c, &in_doubt, ItemState::Unknown, now)?;
         mark_erasure(c)?;
-        Ok(cancelled.into_iter().map(|(_, id, _)| id).collect())
+        Ok(cancelled.into_iter().map(|one| one.id).collect())
     }
 }

@@ -25,6 +25,7 @@ mod presence;
 mod provenance;
 mod purge;
 mod quarantine;
+mod queues;
 mod readers;
 mod rotation;
 mod sealed_columns;

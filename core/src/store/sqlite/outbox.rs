@@ -1,9 +1,10 @@
-//! The outbox: one row per send. A row is open until it is settled; the lowest open row of a lane is its head and the only one that may be claimed.
+//! The outbox: one row per send. A row is open until it is settled; the lowest open row of a lane is its head and the only one that may be claimed
+//! ([`queues`]).
 
 use super::fault::Outcome;
 use super::names::Word;
 use super::outbox_end::{drop_content, told};
-use super::{SqliteStore, all, announce, exists, first, keys, leases, run, sealed, sealed_opt, word};
+use super::{SqliteStore, all, announce, exists, first, keys, leases, queues, run, sealed, sealed_opt, word};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{AuditKind, ChangeKind, OutboxFilter, SendState};
 use crate::seal::Sealed;
@@ -12,7 +13,7 @@ use rusqlite::{Connection, Row};
 
 macro_rules! columns {
     () => {
-        "public_id, account_id, route, key, state, attempts, crashes, waits, progress, progress_version, reason, created_at, sent_at, next_at, deadline, fence, parked"
+        "public_id, account_id, route, key, state, attempts, crashes, waits, progress, progress_version, reason, created_at, sent_at, next_at, deadline, fence, parked, is_bulk"
     };
 }
 pub(super) use columns;
@@ -20,52 +21,6 @@ pub(super) use columns;
 macro_rules! select_item {
     ($rest:literal) => {
         concat!("SELECT ", columns!(), " FROM outbox ", $rest)
-    };
-}
-
-/// Open, not parked, of a connected account, and no earlier such row in its lane.
-macro_rules! heads {
-    () => {
-        "o.is_open = 1 AND o.parked <> 1
-         AND EXISTS (SELECT 1 FROM accounts a WHERE a.id = o.account_id AND a.state = 'connected')
-         AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.is_open = 1 AND e.parked <> 1 AND e.account_id = o.account_id AND e.lane = o.lane AND e.id < o.id)"
-    };
-}
-
-/// When a row is due: at its time, or at its deadline if that comes first.
-macro_rules! due_at {
-    () => {
-        "MIN(COALESCE(o.next_at, 0), COALESCE(o.deadline, 9223372036854775807))"
-    };
-}
-
-/// Neither the row, nor its account, nor the route of its account is in this list.
-macro_rules! not_excepted {
-    ($list:literal) => {
-        concat!(
-            "o.account_id NOT IN (SELECT value FROM json_each(",
-            $list,
-            ")) AND o.public_id NOT IN (SELECT value FROM json_each(",
-            $list,
-            ")) AND o.account_id || '/' || o.route NOT IN (SELECT value FROM json_each(",
-            $list,
-            "))"
-        )
-    };
-}
-
-/// The oldest that may be claimed at ?1 and is not in the list ?3. A claim that ends later than ?2 was made when the clock stood ahead.
-macro_rules! oldest_due {
-    () => {
-        concat!(
-            "SELECT o.id FROM outbox o INDEXED BY outbox_order WHERE ",
-            heads!(),
-            " AND (o.lease_until <= ?1 OR o.lease_until > ?2) AND ",
-            due_at!(),
-            " <= ?1 AND ",
-            not_excepted!("?3"),
-            " ORDER BY o.id LIMIT 1"
-        )
     };
 }
 
@@ -92,6 +47,7 @@ pub fn item_row(row: &Row<'_>) -> Outcome<ItemRow> {
             2 => Hold::Released,
             _ => Hold::None,
         },
+        is_bulk: row.get(17)?,
     })
 }
 
@@ -119,14 +75,18 @@ impl OutboxStore for SqliteStore {
     fn enqueue(&self, item: &NewItem, content: &Content) -> Result<Enqueued> {
         self.write(|tx| {
             if let Some(known) = by_key(tx, item)? {
+                if !item.is_bulk {
+                    // Somebody waits for it now.
+                    run(tx, "UPDATE outbox SET is_bulk = 0 WHERE account_id = ?1 AND key = ?2 AND is_open = 1 AND is_bulk = 1", (&item.account_id, &item.key))?;
+                }
                 return Ok(known);
             }
             check_connected(tx, &item.account_id)?;
             keys::check_active(tx, std::iter::once(&content.payload).chain(content.parts.iter().map(|part| &part.sealed)))?;
             let row = first(
                 tx,
-                "INSERT INTO outbox (public_id, account_id, route, lane, key, content_hash, hash_version, state, payload, payload_version, deadline, created_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'queued', ?8, ?9, ?10, ?11) RETURNING id",
+                "INSERT INTO outbox (public_id, account_id, route, lane, key, content_hash, hash_version, state, payload, payload_version, deadline, created_at, is_bulk)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'queued', ?8, ?9, ?10, ?11, ?12) RETURNING id",
                 rusqlite::params![
                     item.id,
                     item.account_id,
@@ -138,10 +98,12 @@ impl OutboxStore for SqliteStore {
                     content.payload.as_bytes(),
                     content.version,
                     item.deadline,
-                    item.created_at
+                    item.created_at,
+                    item.is_bulk
                 ],
                 |row| Ok(row.get::<_, i64>(0)?),
             )?;
+            queues::lift(tx, &item.account_id, &item.lane)?;
             for part in &content.parts {
                 run(
                     tx,
@@ -156,41 +118,22 @@ impl OutboxStore for SqliteStore {
 
     fn claims(&self, now: i64, lease_ms: i64, wanted: &mut Wanted) -> Result<Vec<ItemRow>> {
         // Looked for without the writer's lock first: workers ask often and mostly in vain.
-        let until = now.saturating_add(lease_ms);
-        let (too_late, mut except) = (until.saturating_add(leases::SKEW_MS), super::json(&wanted.except)?);
-        if !self.read(|c| exists(c, oldest_due!(), (now, too_late, &except)))? {
+        let except = super::json(&wanted.except)?;
+        if !self.read(|c| queues::is_due(c, now, lease_ms, &except))? {
             return Ok(Vec::new());
         }
-        self.write(|tx| {
-            let mut claimed = Vec::new();
-            while wanted.most > 0 {
-                let sql = concat!(
-                    "UPDATE outbox SET attempts = attempts + 1, crashes = crashes + 1, fence = fence + 1, lease_until = ?4,
-                       state = CASE WHEN state IN ('queued', 'retry_wait') THEN 'claimed' ELSE state END
-                     WHERE id = (",
-                    oldest_due!(),
-                    ") RETURNING ",
-                    columns!()
-                );
-                let Some(item) = first(tx, sql, (now, too_late, &except, until), item_row)? else { break };
-                if wanted.take(&item) {
-                    except = super::json(&wanted.except)?;
-                }
-                claimed.push(item);
-            }
-            Ok(claimed)
-        })
+        self.write(|tx| queues::claim(tx, now, lease_ms, wanted))
     }
 
     fn step(&self, id: &str, fence: i64, step: &Step, now: i64) -> Result<bool> {
         self.write(|tx| {
             let found = first(
                 tx,
-                "UPDATE outbox SET state = ?3, is_open = ?4, progress = COALESCE(?5, progress), progress_version = progress_version + (?5 IS NOT NULL),
+                "UPDATE outbox SET state = ?3, is_open = ?4, is_head = is_head AND ?4, progress = COALESCE(?5, progress), progress_version = progress_version + (?5 IS NOT NULL),
                    reason = ?6, next_at = ?7, sent_at = COALESCE(?8, sent_at), lease_until = COALESCE(?12, 0),
                    attempts = attempts - (?9 AND ?10 = 0 AND attempts > 0), crashes = CASE WHEN ?9 AND ?10 < 2 THEN 0 ELSE crashes END,
                    waits = waits + (?9 AND ?4), tidy_at = ?11
-                 WHERE public_id = ?1 AND fence = ?2 AND is_open = 1 RETURNING account_id, id",
+                 WHERE public_id = ?1 AND fence = ?2 AND is_open = 1 RETURNING account_id, id, lane, route, free_at",
                 rusqlite::params![
                     id,
                     fence,
@@ -209,9 +152,14 @@ impl OutboxStore for SqliteStore {
                     step.tidy_at,
                     step.claim_until,
                 ],
-                |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)),
+                |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?, row.get::<_, String>(2)?, row.get::<_, String>(3)?, row.get::<_, i64>(4)?)),
             )?;
-            let Some((account, number)) = found else { return Ok(false) };
+            let Some((account, number, lane, route, free_at)) = found else { return Ok(false) };
+            if !step.state.is_open() {
+                queues::lift(tx, &account, &lane)?;
+            } else if step.claim_until.is_none() {
+                queues::touch(tx, &account, &route, free_at)?;
+            }
             keys::check_active(tx, &step.progress)?;
             if matches!(step.state, ItemState::Sent | ItemState::Cancelled) {
                 drop_content(tx, number)?;
@@ -278,12 +226,12 @@ impl OutboxStore for SqliteStore {
             let seen = item.seen;
             check_connected(tx, &seen.account_id)?;
             keys::check_active(tx, [&item.progress])?;
-            let number = first(
+            let lane = first(
                 tx,
                 "UPDATE outbox SET state = ?4, is_open = 1, progress = ?5, progress_version = progress_version + 1, reason = NULL, next_at = NULL,
                    deadline = NULL, tidy_at = NULL, crashes = 0, waits = 0, parked = CASE parked WHEN 1 THEN 2 ELSE parked END
                  WHERE public_id = ?1 AND state = ?2 AND progress_version = ?3 AND state IN ('failed', 'unknown')
-                   AND (lease_until <= ?6 OR lease_until > ?7) RETURNING id",
+                   AND (lease_until <= ?6 OR lease_until > ?7) RETURNING lane",
                 (
                     &seen.id,
                     seen.state.word(),
@@ -293,11 +241,10 @@ impl OutboxStore for SqliteStore {
                     now,
                     now.saturating_add(crate::store::LEASE_MS).saturating_add(leases::SKEW_MS),
                 ),
-                |row| Ok(row.get::<_, i64>(0)?),
+                |row| Ok(row.get::<_, String>(0)?),
             )?;
-            if number.is_none() {
-                return Ok(false);
-            }
+            let Some(lane) = lane else { return Ok(false) };
+            queues::lift(tx, &seen.account_id, &lane)?;
             announce(tx, ChangeKind::SendChanged, &seen.account_id, Some(&seen.id), now)?;
             self.note(tx, &[Entry::new(AuditKind::SendQueued, "A send was asked for again.").on(&seen.account_id).about(&seen.id)], now)?;
             Ok(true)
@@ -318,29 +265,10 @@ impl OutboxStore for SqliteStore {
 
     fn next_due(&self, now: i64, except: &[String]) -> Result<Option<Due>> {
         let except = super::json(except)?;
-        self.read(|c| next_due(c, now, &except))
+        self.read(|c| queues::next_due(c, now, &except))
     }
 
     fn next_upkeep(&self) -> Result<Option<i64>> {
         self.read(super::outbox_end::next_upkeep)
     }
-}
-
-fn next_due(c: &Connection, now: i64, except: &str) -> Outcome<Option<Due>> {
-    first(
-        c,
-        concat!(
-            "SELECT MAX(",
-            due_at!(),
-            ", o.lease_until), o.lease_until > ?1 AND o.lease_until > ",
-            due_at!(),
-            " FROM outbox o WHERE ",
-            heads!(),
-            " AND ",
-            not_excepted!("?2"),
-            " ORDER BY 1, 2 LIMIT 1"
-        ),
-        (now, except),
-        |row| Ok(if row.get(1)? { Due::Lapse(row.get(0)?) } else { Due::Retry(row.get(0)?) }),
-    )
 }

@@ -2,15 +2,21 @@
 
 use super::fault::Outcome;
 use super::outbox::{columns, item_row};
-use super::{SqliteStore, all, announce, exists, first, keys, leases, run};
+use super::{SqliteStore, all, announce, exists, first, keys, leases, queues, run};
 use crate::error::Result;
 use crate::model::{AuditKind, ChangeKind};
 use crate::seal::Sealed;
 use crate::store::{Entry, ItemRow, ItemState};
 use rusqlite::Connection;
 
-/// A send that was settled: number, id, account.
-pub type Ended = (i64, String, String);
+/// A send that was settled.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ended {
+    pub number: i64,
+    pub id: String,
+    pub account_id: String,
+    lane: String,
+}
 
 /// The record of an end, for the audit log.
 pub fn told(state: ItemState) -> Entry {
@@ -33,24 +39,28 @@ pub fn drop_content(c: &Connection, number: i64) -> Outcome<()> {
 /// Takes back what nobody outside has seen, of an account or one alone. A request that may have had an effect keeps its state: it is no longer ours to
 /// call unsent. What a worker is just making in the mailbox is looked for when its claim is over.
 fn cancel(c: &Connection, account_id: Option<&str>, id: Option<&str>, reason: &str, now: i64) -> Outcome<Vec<Ended>> {
-    let mut ended = all(
+    let ended = end(
         c,
-        "UPDATE outbox SET state = 'cancelled', is_open = 0, reason = ?3, next_at = NULL, fence = fence + 1,
+        "UPDATE outbox SET state = 'cancelled', is_open = 0, is_head = 0, reason = ?3, next_at = NULL, fence = fence + 1,
            tidy_at = CASE WHEN progress IS NOT NULL AND route = 'mail' THEN MIN(MAX(lease_until, ?4), ?4 + ?5) END, lease_until = 0
-         WHERE (account_id = ?1 OR (public_id = ?2 AND parked = 0)) AND is_open = 1 AND state IN ('queued', 'claimed', 'prepared', 'retry_wait')
-         RETURNING id, public_id, account_id",
+         WHERE (account_id = ?1 OR (public_id = ?2 AND parked = 0)) AND is_open = 1 AND state IN ('queued', 'claimed', 'prepared', 'retry_wait')",
         (account_id, id, reason, now, leases::SKEW_MS),
-        ended_row,
     )?;
-    ended.sort_unstable();
-    for (number, ..) in &ended {
-        drop_content(c, *number)?;
+    for one in &ended {
+        drop_content(c, one.number)?;
     }
     Ok(ended)
 }
 
-fn ended_row(row: &rusqlite::Row<'_>) -> Outcome<Ended> {
-    Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+/// Settles what `sql` says (`SET is_open = 0, is_head = 0`), in the order in which it was queued. Their lanes go on.
+pub fn end(c: &Connection, sql: &str, params: impl rusqlite::Params) -> Outcome<Vec<Ended>> {
+    let sql = format!("{sql} RETURNING id, public_id, account_id, lane");
+    let mut ended = all(c, &sql, params, |row| Ok(Ended { number: row.get(0)?, id: row.get(1)?, account_id: row.get(2)?, lane: row.get(3)? }))?;
+    ended.sort_unstable();
+    for one in &ended {
+        queues::lift(c, &one.account_id, &one.lane)?;
+    }
+    Ok(ended)
 }
 
 pub fn cancel_unsent(c: &Connection, account_id: &str, reason: &str, now: i64) -> Outcome<Vec<Ended>> {
@@ -59,13 +69,12 @@ pub fn cancel_unsent(c: &Connection, account_id: &str, reason: &str, now: i64) -
 
 /// What a dead worker left with a request made: nobody will be able to ask about it any more.
 pub fn leave_in_doubt(c: &Connection, account_id: &str, now: i64) -> Outcome<Vec<Ended>> {
-    all(
+    end(
         c,
-        "UPDATE outbox SET state = 'unknown', is_open = 0, next_at = NULL, lease_until = 0, fence = fence + 1,
+        "UPDATE outbox SET state = 'unknown', is_open = 0, is_head = 0, next_at = NULL, lease_until = 0, fence = fence + 1,
            reason = 'The account was disconnected before it could be found out whether this was sent. Look into the mailbox before sending it again.'
-         WHERE account_id = ?1 AND is_open = 1 AND state IN ('dispatching', 'reconciling') AND lease_until <= ?2 RETURNING id, public_id, account_id",
+         WHERE account_id = ?1 AND is_open = 1 AND state IN ('dispatching', 'reconciling') AND lease_until <= ?2",
         (account_id, now),
-        ended_row,
     )
 }
 
@@ -96,7 +105,7 @@ impl SqliteStore {
     /// Tells readers of the feed and of the audit log.
     pub(super) fn tell_ended(&self, c: &Connection, ended: &[Ended], state: ItemState, now: i64) -> Outcome<()> {
         let mut entries = Vec::with_capacity(ended.len());
-        for (_, id, account_id) in ended {
+        for Ended { id, account_id, .. } in ended {
             announce(c, ChangeKind::SendChanged, account_id, Some(id), now)?;
             entries.push(told(state).on(account_id).about(id));
         }
@@ -118,35 +127,32 @@ impl SqliteStore {
             return Ok(Vec::new());
         }
         self.write(|tx| {
-            let failed = all(
+            let failed = end(
                 tx,
                 concat!(
-                    "UPDATE outbox SET state = 'failed', is_open = 0, next_at = NULL, lease_until = 0, fence = fence + 1, reason = ?3,
+                    "UPDATE outbox SET state = 'failed', is_open = 0, is_head = 0, next_at = NULL, lease_until = 0, fence = fence + 1, reason = ?3,
                        tidy_at = CASE WHEN progress IS NOT NULL AND route = 'mail' THEN ?1 END
                      WHERE ",
                     overdue!(),
-                    " AND state IN ('queued', 'claimed', 'prepared', 'retry_wait') RETURNING id, public_id, account_id"
+                    " AND state IN ('queued', 'claimed', 'prepared', 'retry_wait')"
                 ),
                 (now, too_late, crate::store::PAST_DEADLINE),
-                ended_row,
             )?;
-            let unknown = all(
+            let unknown = end(
                 tx,
                 concat!(
-                    "UPDATE outbox SET state = 'unknown', is_open = 0, next_at = NULL, lease_until = 0, fence = fence + 1,
+                    "UPDATE outbox SET state = 'unknown', is_open = 0, is_head = 0, next_at = NULL, lease_until = 0, fence = fence + 1,
                        reason = 'Its deadline passed before it could be found out whether it was sent. Look into the mailbox before sending it again.'
                      WHERE ",
                     overdue!(),
                     " AND ",
-                    unaskable!(),
-                    " RETURNING id, public_id, account_id"
+                    unaskable!()
                 ),
                 (now, too_late),
-                ended_row,
             )?;
             self.tell_ended(tx, &failed, ItemState::Failed, now)?;
             self.tell_ended(tx, &unknown, ItemState::Unknown, now)?;
-            Ok(failed.into_iter().chain(unknown).map(|(_, id, _)| id).collect())
+            Ok(failed.into_iter().chain(unknown).map(|one| one.id).collect())
         })
     }
 

@@ -1,7 +1,8 @@
 //! Sends that were open when the store was copied or restored: the original may send them, so they wait until the host says go.
 
 use super::fault::Outcome;
-use super::{SqliteStore, all, announce, exists, first, run};
+use super::outbox_end::end;
+use super::{SqliteStore, all, announce, exists, first, queues, run};
 use crate::error::Result;
 use crate::model::{AuditKind, ChangeKind};
 use crate::store::{CopyStore, Copied, Entry, ItemState};
@@ -11,7 +12,8 @@ use rusqlite::Connection;
 pub fn park(c: &Connection) -> Outcome<usize> {
     run(c, "UPDATE leases SET holder = '', expires_at = 0, fence = fence + 1", [])?;
     run(c, "UPDATE generation SET is_copied = 1 WHERE id = 1", [])?;
-    run(c, "UPDATE outbox SET parked = 1, lease_until = 0, fence = fence + 1 WHERE is_open = 1 AND parked <> 1", [])
+    run(c, "DELETE FROM outbox_queues", [])?;
+    run(c, "UPDATE outbox SET parked = 1, is_head = 0, lease_until = 0, fence = fence + 1 WHERE is_open = 1 AND parked <> 1", [])
 }
 
 impl CopyStore for SqliteStore {
@@ -26,6 +28,7 @@ impl CopyStore for SqliteStore {
             let count = u32::try_from(parked.len()).unwrap_or(u32::MAX);
             if go {
                 run(tx, "UPDATE outbox SET parked = 2 WHERE parked = 1 AND is_open = 1", [])?;
+                queues::lift_all(tx)?;
             }
             if is_new || go {
                 for (id, account_id) in &parked {
@@ -47,11 +50,12 @@ impl CopyStore for SqliteStore {
         self.write(|tx| {
             let found = first(
                 tx,
-                "UPDATE outbox SET parked = 2 WHERE public_id = ?1 AND parked = 1 AND is_open = 1 AND EXISTS (SELECT 1 FROM accounts a WHERE a.id = account_id AND a.state = 'connected') RETURNING account_id",
+                "UPDATE outbox SET parked = 2 WHERE public_id = ?1 AND parked = 1 AND is_open = 1 AND EXISTS (SELECT 1 FROM accounts a WHERE a.id = account_id AND a.state = 'connected') RETURNING account_id, lane",
                 [id],
-                |row| Ok(row.get::<_, String>(0)?),
+                |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)),
             )?;
-            let Some(account_id) = found else { return Ok(false) };
+            let Some((account_id, lane)) = found else { return Ok(false) };
+            queues::lift(tx, &account_id, &lane)?;
             announce(tx, ChangeKind::SendChanged, &account_id, Some(id), now)?;
             self.note(tx, &[Entry::new(AuditKind::SendQueued, "A parked send was let go.").on(&account_id).about(id)], now)?;
             Ok(true)
@@ -60,12 +64,11 @@ impl CopyStore for SqliteStore {
 
     fn abandon_parked(&self, id: &str, reason: &str, now: i64) -> Result<bool> {
         self.write(|tx| {
-            let ended = all(
+            let ended = end(
                 tx,
-                "UPDATE outbox SET state = 'unknown', is_open = 0, reason = ?2, next_at = NULL, lease_until = 0, fence = fence + 1
-                 WHERE public_id = ?1 AND parked = 1 AND is_open = 1 RETURNING id, public_id, account_id",
+                "UPDATE outbox SET state = 'unknown', is_open = 0, is_head = 0, reason = ?2, next_at = NULL, lease_until = 0, fence = fence + 1
+                 WHERE public_id = ?1 AND parked = 1 AND is_open = 1",
                 (id, reason),
-                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
             )?;
             self.tell_ended(tx, &ended, ItemState::Unknown, now)?;
             Ok(!ended.is_empty())

@@ -19,6 +19,7 @@ pub(super) const HELD: &[(&str, &str)] = &[
     ("quarantine", "DELETE FROM quarantine WHERE id IN (SELECT id FROM quarantine WHERE account_id = ?1 LIMIT ?2)"),
     ("outbox_parts", "DELETE FROM outbox_parts WHERE id IN (SELECT id FROM outbox_parts WHERE account_id = ?1 LIMIT ?2)"),
     ("outbox", "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE account_id = ?1 LIMIT ?2)"),
+    ("outbox_queues", "DELETE FROM outbox_queues WHERE account_id = ?1 AND ?2 > 0"),
     ("folders", "DELETE FROM folders WHERE num IN (SELECT num FROM folders WHERE account_id = ?1 LIMIT ?2)"),
     ("changes", "DELETE FROM changes WHERE id IN (SELECT id FROM changes WHERE account_id = ?1 LIMIT ?2)"),
     ("tokens", "DELETE FROM tokens WHERE account_id = ?1 AND ?2 > 0"),
@@ -102,7 +103,7 @@ impl SqliteStore {
         let mut entries = Vec::from_iter(destroy_key(c, KeyPurpose::Content, id)?);
         // A request on its way may still arrive, but the row that would tell is erased; whoever does it loses its claim.
         let on_their_way = outbox_end::leave_in_doubt(c, id, i64::MAX)?;
-        entries.extend(on_their_way.into_iter().map(|(_, item, _)| outbox_end::told(ItemState::Unknown).on(id).about(item)));
+        entries.extend(on_their_way.into_iter().map(|one| outbox_end::told(ItemState::Unknown).on(id).about(one.id)));
         // The row stays for those who refer to it until they are gone. Whose it was is gone at once, and a row without an owner is not shown.
         run(
             c,

@@ -98,6 +98,7 @@ pub fn item_of(account: &str, lane: &str, key: Option<&str>) -> NewItem {
         hash_version: 1,
         deadline: None,
         created_at: 1,
+        is_bulk: true,
     }
 }
 

@@ -226,3 +226,26 @@ pub fn a_claim_of_a_clock_that_stood_ahead_is_taken_over(s: &dyn Store) {
     assert!(now.id == id && now.fence > ahead.fence);
     assert!(s.claim(40, 10, &[]).unwrap().is_none(), "clocks of two processes are never quite the same");
 }
+
+pub fn queues_take_turns_and_who_waits_goes_first(s: &dyn Store) {
+    connect(s, "a");
+    connect(s, "b");
+    for n in 0..20 {
+        enqueue(s, "a", &n.to_string(), None);
+    }
+    let single = NewItem { is_bulk: false, ..item_of("b", "l", None) };
+    s.enqueue(&single, &content()).unwrap();
+    let waited_for = NewItem { is_bulk: false, ..item_of("a", "last", None) };
+    s.enqueue(&waited_for, &content()).unwrap();
+    let mut wanted = Wanted { most: 6, except: Vec::new(), in_hand: Default::default(), of_one_route: 4 };
+    let claimed: Vec<String> = s.claims(1, 10, &mut wanted).unwrap().into_iter().map(|row| row.id).collect();
+    assert_eq!(claimed.len(), 5, "four of one account and route");
+    assert_eq!(claimed[0], waited_for.id, "what somebody waits for goes first");
+    assert!(claimed.contains(&single.id), "a campaign keeps nobody else waiting");
+    assert!(s.claims(1, 10, &mut wanted).unwrap().is_empty());
+    // One at a time, accounts alternate.
+    enqueue(s, "b", "m", None);
+    enqueue(s, "b", "n", None);
+    let order: Vec<String> = (0..4).map(|_| s.claim(2, 10, &[]).unwrap().unwrap().account_id).collect();
+    assert_eq!(order, ["a", "b", "a", "b"]);
+}

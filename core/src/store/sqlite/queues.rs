@@ -1,0 +1,205 @@
+//! What may be claimed: the heads of lanes, queued by account and route. A claim looks at queues that are due, and in each at what is ready by index, so it
+//! costs as much behind 50,000 rows that wait as behind 50.
+//!
+//! Whatever opens, settles, parks or puts off a row calls [`lift`], [`lift_all`] or [`touch`]. `due_at` of a queue may be too early, never too late; whoever
+//! finds nothing there puts it right.
+
+use super::fault::Outcome;
+use super::outbox::{columns, item_row};
+use super::{all, exists, first, leases, run};
+use crate::store::{Due, ItemRow, Wanted};
+use rusqlite::Connection;
+
+/// Of a connected account, and neither account nor route excepted. ?1: the exceptions.
+macro_rules! open_queue {
+    () => {
+        "EXISTS (SELECT 1 FROM accounts a WHERE a.id = q.account_id AND a.state = 'connected')
+         AND q.account_id NOT IN (SELECT value FROM json_each(?1)) AND q.account_id || '/' || q.route NOT IN (SELECT value FROM json_each(?1))"
+    };
+}
+
+const WAITED: &str = concat!("SELECT id, account_id, route, due_at FROM outbox_queues q WHERE q.due_at > 0 AND q.due_at <= ?2 AND ", open_queue!(), " ORDER BY due_at, id LIMIT ?3");
+const FRESH: &str = concat!("SELECT id, account_id, route, due_at FROM outbox_queues q WHERE q.due_at = 0 AND ?2 = ?2 AND ", open_queue!(), " ORDER BY due_at, id LIMIT ?3");
+const AFTER_ITS_TIME: &str = "free_at > 0 AND free_at <= ?3 ORDER BY free_at, is_bulk, id";
+const AT_ONCE: &str = "free_at = 0 AND ?3 = ?3 ORDER BY is_bulk, id";
+const AHEAD: &str = "SELECT 1 FROM outbox INDEXED BY outbox_leases WHERE is_open = 1 AND lease_until > 0 AND lease_until > ?1";
+const FIRST_OF_LANE: &str =
+    "SELECT id, is_head, route, free_at FROM outbox INDEXED BY outbox_lane WHERE account_id = ?1 AND lane = ?2 AND is_open = 1 AND parked <> 1 ORDER BY id LIMIT 1";
+
+fn ready_sql(which: &str) -> String {
+    format!(
+        "SELECT id FROM outbox INDEXED BY outbox_ready WHERE is_head = 1 AND account_id = ?1 AND route = ?2
+           AND public_id NOT IN (SELECT value FROM json_each(?4)) AND {which} LIMIT ?5"
+    )
+}
+
+/// A claim that ends later than this was made when the clock stood ahead, and keeps nobody out.
+fn too_late(now: i64, lease_ms: i64) -> i64 {
+    now.saturating_add(lease_ms).saturating_add(leases::SKEW_MS)
+}
+
+struct Queue {
+    id: i64,
+    account_id: String,
+    route: String,
+    due_at: i64,
+}
+
+/// Makes the first of a lane its head, after a row of it was opened, settled, parked or let go.
+pub fn lift(c: &Connection, account_id: &str, lane: &str) -> Outcome<()> {
+    let next = first(
+        c,
+        FIRST_OF_LANE,
+        (account_id, lane),
+        |row| Ok((row.get::<_, i64>(0)?, row.get::<_, bool>(1)?, row.get::<_, String>(2)?, row.get::<_, i64>(3)?)),
+    )?;
+    let Some((id, is_head, route, free_at)) = next else { return Ok(()) };
+    if is_head {
+        return Ok(());
+    }
+    // One that was opened again goes before those that came later.
+    run(c, "UPDATE outbox SET is_head = 0 WHERE account_id = ?1 AND lane = ?2 AND is_open = 1 AND parked <> 1 AND is_head = 1 AND id > ?3", (account_id, lane, id))?;
+    run(c, "UPDATE outbox SET is_head = 1 WHERE id = ?1", [id])?;
+    touch(c, account_id, &route, free_at)
+}
+
+/// The same for all lanes of all accounts.
+pub fn lift_all(c: &Connection) -> Outcome<()> {
+    let heads = "SELECT MIN(id) FROM outbox WHERE is_open = 1 AND parked <> 1 GROUP BY account_id, lane";
+    run(c, &format!("UPDATE outbox SET is_head = 0 WHERE is_head = 1 AND id NOT IN ({heads})"), [])?;
+    run(c, &format!("UPDATE outbox SET is_head = 1 WHERE is_head = 0 AND id IN ({heads})"), [])?;
+    run(
+        c,
+        "INSERT INTO outbox_queues (account_id, route, due_at) SELECT account_id, route, MIN(free_at) FROM outbox WHERE is_head = 1 GROUP BY account_id, route
+         ON CONFLICT (account_id, route) DO UPDATE SET due_at = excluded.due_at",
+        [],
+    )?;
+    Ok(())
+}
+
+/// Something in this queue may be claimed from then on.
+pub fn touch(c: &Connection, account_id: &str, route: &str, free_at: i64) -> Outcome<()> {
+    run(
+        c,
+        "INSERT INTO outbox_queues (account_id, route, due_at) VALUES (?1, ?2, ?3)
+         ON CONFLICT (account_id, route) DO UPDATE SET due_at = excluded.due_at WHERE due_at > excluded.due_at",
+        (account_id, route, free_at),
+    )?;
+    Ok(())
+}
+
+/// Whether a claim may find something.
+pub fn is_due(c: &Connection, now: i64, lease_ms: i64, except: &str) -> Outcome<bool> {
+    Ok(exists(c, AHEAD, [too_late(now, lease_ms)])?
+        || exists(c, concat!("SELECT 1 FROM outbox_queues q WHERE q.due_at <= ?2 AND ", open_queue!()), (except, now))?)
+}
+
+/// Takes what is wanted and ready in hand: what waited for its time first, then the rest, from each queue in turn.
+pub fn claim(c: &Connection, now: i64, lease_ms: i64, wanted: &mut Wanted) -> Outcome<Vec<ItemRow>> {
+    free_what_stood_ahead(c, now, lease_ms)?;
+    let mut claimed = Vec::new();
+    for which in [WAITED, FRESH] {
+        while wanted.most > 0 {
+            let queues = all(c, which, (super::json(&wanted.except)?, now, i64::try_from(wanted.most).unwrap_or(i64::MAX)), |row| {
+                Ok(Queue { id: row.get(0)?, account_id: row.get(1)?, route: row.get(2)?, due_at: row.get(3)? })
+            })?;
+            if queues.is_empty() {
+                break;
+            }
+            for queue in queues {
+                let before = claimed.len();
+                claim_of(c, &queue, now, lease_ms, wanted, &mut claimed)?;
+                let has_given = claimed.len() > before;
+                let is_due = renew(c, &queue, has_given)?.is_some_and(|due_at| due_at <= now);
+                // It is full, or what is due there is in hand; each round looks at fewer queues.
+                if is_due && (!has_given || wanted.room(&queue.account_id, &queue.route) == 0) {
+                    wanted.except.push(format!("{}/{}", queue.account_id, queue.route));
+                }
+            }
+        }
+    }
+    Ok(claimed)
+}
+
+fn claim_of(c: &Connection, queue: &Queue, now: i64, lease_ms: i64, wanted: &mut Wanted, claimed: &mut Vec<ItemRow>) -> Outcome<()> {
+    let except = super::json(&wanted.except)?;
+    for which in [AFTER_ITS_TIME, AT_ONCE] {
+        let room = i64::try_from(wanted.room(&queue.account_id, &queue.route)).unwrap_or(i64::MAX);
+        let numbers = all(c, &ready_sql(which), (&queue.account_id, &queue.route, now, &except, room), |row| Ok(row.get::<_, i64>(0)?))?;
+        for number in numbers {
+            let item = take(c, number, now.saturating_add(lease_ms))?;
+            item.iter().for_each(|item| wanted.take(item));
+            claimed.extend(item);
+        }
+    }
+    Ok(())
+}
+
+fn take(c: &Connection, number: i64, until: i64) -> Outcome<Option<ItemRow>> {
+    first(
+        c,
+        concat!(
+            "UPDATE outbox SET attempts = attempts + 1, crashes = crashes + 1, fence = fence + 1, lease_until = ?2,
+               state = CASE WHEN state IN ('queued', 'retry_wait') THEN 'claimed' ELSE state END
+             WHERE id = ?1 RETURNING ",
+            columns!()
+        ),
+        (number, until),
+        item_row,
+    )
+}
+
+/// Says when the queue is due next, and answers it; one that gave something goes to the end.
+fn renew(c: &Connection, queue: &Queue, has_given: bool) -> Outcome<Option<i64>> {
+    let due_at = first(
+        c,
+        "SELECT free_at FROM outbox INDEXED BY outbox_ready WHERE is_head = 1 AND account_id = ?1 AND route = ?2 ORDER BY free_at LIMIT 1",
+        (&queue.account_id, &queue.route),
+        |row| Ok(row.get::<_, i64>(0)?),
+    )?;
+    match due_at {
+        Some(due_at) if !has_given && due_at == queue.due_at => 0,
+        Some(due_at) if !has_given => run(c, "UPDATE outbox_queues SET due_at = ?2 WHERE id = ?1", (queue.id, due_at))?,
+        Some(due_at) => run(c, "UPDATE outbox_queues SET due_at = ?2, id = (SELECT MAX(id) + 1 FROM outbox_queues) WHERE id = ?1", (queue.id, due_at))?,
+        None => run(c, "DELETE FROM outbox_queues WHERE id = ?1", [queue.id])?,
+    };
+    Ok(due_at)
+}
+
+fn free_what_stood_ahead(c: &Connection, now: i64, lease_ms: i64) -> Outcome<()> {
+    let freed = all(
+        c,
+        "UPDATE outbox SET lease_until = 0 WHERE is_open = 1 AND lease_until > 0 AND lease_until > ?1 RETURNING account_id, route, free_at, is_head",
+        [too_late(now, lease_ms)],
+        |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, i64>(2)?, row.get::<_, bool>(3)?)),
+    )?;
+    for (account_id, route, free_at, _) in freed.iter().filter(|(.., is_head)| *is_head) {
+        touch(c, account_id, route, *free_at)?;
+    }
+    Ok(())
+}
+
+/// When there will be something to claim, if ever.
+pub fn next_due(c: &Connection, now: i64, except: &str) -> Outcome<Option<Due>> {
+    let mut best: Option<(i64, bool)> = None;
+    let mut statement = c.prepare_cached(concat!("SELECT account_id, route, due_at FROM outbox_queues q WHERE ", open_queue!(), " ORDER BY due_at"))?;
+    let mut queues = statement.query([except])?;
+    while let Some(queue) = queues.next()? {
+        if best.is_some_and(|(at, _)| queue.get::<_, i64>(2).is_ok_and(|due_at| due_at > at)) {
+            break;
+        }
+        let found = first(
+            c,
+            "SELECT free_at, lease_until > ?3 AND lease_until = free_at FROM outbox INDEXED BY outbox_ready
+             WHERE is_head = 1 AND account_id = ?1 AND route = ?2 AND public_id NOT IN (SELECT value FROM json_each(?4)) ORDER BY free_at LIMIT 1",
+            (queue.get::<_, String>(0)?, queue.get::<_, String>(1)?, now, except),
+            |row| Ok((row.get::<_, i64>(0)?, row.get::<_, bool>(1)?)),
+        )?;
+        best = best.into_iter().chain(found).min();
+    }
+    Ok(best.map(|(at, is_lapse)| if is_lapse { Due::Lapse(at) } else { Due::Retry(at) }))
+}
+
+#[cfg(all(test, unix))]
+#[path = "queues_tests.rs"]
+mod tests;

@@ -1,0 +1,208 @@
+//! The queues against what they stand for: the same told by looking at every row.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+use super::super::tests::{Made, made};
+use crate::store::{AccountStore, CopyStore, Hold, ItemRow, ItemState, NewItem, OutboxStore, Reopened, Step, Wanted, suite};
+use crate::model::{AccountState, Route};
+use proptest::prelude::*;
+use std::collections::HashMap;
+
+const LEASE: i64 = 100;
+
+#[derive(Debug, Clone)]
+enum Act {
+    Enqueue { account: usize, lane: usize, chat: bool, bulk: bool, deadline: Option<i64> },
+    Claim { most: usize, in_hand: usize },
+    Wait { which: usize, ms: i64 },
+    Settle { which: usize, state: usize },
+    Cancel(usize),
+    Reopen(usize),
+    Park,
+    Go,
+    Release(usize),
+    Disconnect(usize),
+    Away(usize),
+    Back(usize),
+    Expire,
+    Pass(i64),
+    SetBack(i64),
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    prop_oneof![
+        8 => (0..2usize, 0..3usize, any::<bool>(), any::<bool>(), prop::option::weighted(0.2, 1..400i64))
+            .prop_map(|(account, lane, chat, bulk, deadline)| Act::Enqueue { account, lane, chat, bulk, deadline }),
+        6 => (1..5usize, 0..3usize).prop_map(|(most, in_hand)| Act::Claim { most, in_hand }),
+        3 => (0..8usize, 0..200i64).prop_map(|(which, ms)| Act::Wait { which, ms }),
+        3 => (0..8usize, 0..4usize).prop_map(|(which, state)| Act::Settle { which, state }),
+        2 => (0..30usize).prop_map(Act::Cancel),
+        2 => (0..30usize).prop_map(Act::Reopen),
+        1 => Just(Act::Park),
+        1 => Just(Act::Go),
+        1 => (0..30usize).prop_map(Act::Release),
+        1 => (0..8usize).prop_map(Act::Disconnect),
+        1 => (0..2usize).prop_map(Act::Away),
+        2 => (0..2usize).prop_map(Act::Back),
+        1 => Just(Act::Expire),
+        4 => (0..150i64).prop_map(Act::Pass),
+        1 => (0..50i64).prop_map(Act::SetBack),
+    ]
+}
+
+struct World {
+    made: Made,
+    now: i64,
+    ids: Vec<String>,
+    held: Vec<ItemRow>,
+}
+
+fn account(n: usize) -> &'static str {
+    ["a", "b"][n]
+}
+
+impl World {
+    fn new() -> Self {
+        let made = made();
+        suite::connect(&made.store, "a");
+        suite::connect(&made.store, "b");
+        Self { made, now: 1_000_000_000_000, ids: Vec::new(), held: Vec::new() }
+    }
+
+    fn act(&mut self, act: &Act) {
+        let (store, now) = (&self.made.store, self.now);
+        match act {
+            Act::Enqueue { account: n, lane, chat, bulk, deadline } => {
+                let route = if *chat { Route::Chat } else { Route::Mail };
+                let lane = format!("{}/{lane}", if *chat { "chat" } else { "mail" });
+                let item = NewItem { route, is_bulk: *bulk, deadline: deadline.map(|ms| now + ms), ..suite::item_of(account(*n), &lane, None) };
+                if store.enqueue(&item, &suite::content()).is_ok() {
+                    self.ids.push(item.id);
+                }
+            }
+            Act::Claim { most, in_hand } => self.claim(*most, *in_hand),
+            Act::Wait { which, ms } => self.step(*which, ItemState::RetryWait, Some(now + ms)),
+            Act::Settle { which, state } => self.step(*which, [ItemState::Sent, ItemState::Failed, ItemState::Unknown, ItemState::Cancelled][*state], None),
+            Act::Cancel(n) => drop(self.id(*n).map(|id| store.cancel(id, "no", now).unwrap())),
+            Act::Reopen(n) => {
+                let Some(seen) = self.id(*n).and_then(|id| store.item(id).unwrap()) else { return };
+                let _ = store.reopen(&Reopened { seen: &seen, state: ItemState::Queued, progress: suite::sealed("p") }, now);
+            }
+            Act::Park => drop(store.write(super::super::parked::park).unwrap()),
+            Act::Go => drop(store.settle_copy(true, now).unwrap()),
+            Act::Release(n) => drop(self.id(*n).map(|id| store.release_parked(id, now).unwrap())),
+            Act::Disconnect(n) if *n > 1 => {}
+            Act::Disconnect(n) => drop(store.disconnect_account(account(*n), "gone", now).unwrap()),
+            Act::Away(n) => drop(store.set_account_state(account(*n), self.generation(*n), AccountState::NeedsReconnect, None, now).unwrap()),
+            // Not after a disconnect.
+            Act::Back(n) => drop(store.set_account_state(account(*n), self.generation(*n), AccountState::Connected, None, now).unwrap()),
+            Act::Expire => drop(store.expire(now).unwrap()),
+            Act::Pass(ms) => self.now += ms,
+            Act::SetBack(minutes) => self.now -= minutes * 60_000,
+        }
+    }
+
+    fn id(&self, n: usize) -> Option<&String> {
+        self.ids.get(n)
+    }
+
+    fn generation(&self, n: usize) -> i64 {
+        self.made.store.account(account(n)).unwrap().unwrap().generation
+    }
+
+    fn step(&mut self, which: usize, state: ItemState, next_at: Option<i64>) {
+        if self.held.is_empty() {
+            return;
+        }
+        let item = self.held.swap_remove(which % self.held.len());
+        let step = Step { next_at, claim_until: None, ..suite::step(state) };
+        self.made.store.step(&item.id, item.fence, &step, self.now).unwrap();
+    }
+
+    /// Every row that may be claimed, by looking at all of them.
+    fn ready(&self, at: i64) -> Vec<(String, String)> {
+        let sql = "SELECT o.public_id, o.account_id || '/' || o.route FROM outbox o JOIN accounts a ON a.id = o.account_id AND a.state = 'connected'
+             WHERE o.is_open = 1 AND o.parked <> 1 AND (o.lease_until <= ?1 OR o.lease_until > ?2)
+               AND MIN(COALESCE(o.next_at, 0), COALESCE(o.deadline, 9223372036854775807)) <= ?1
+               AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.is_open = 1 AND e.parked <> 1 AND e.account_id = o.account_id AND e.lane = o.lane AND e.id < o.id)";
+        let too_late = super::too_late(at, LEASE);
+        self.made.store.read(|c| super::all(c, sql, (at, too_late), |row| Ok((row.get(0)?, row.get(1)?)))).unwrap()
+    }
+
+    fn claim(&mut self, most: usize, in_hand: usize) {
+        let ready = self.ready(self.now);
+        let mut room: HashMap<&str, usize> = HashMap::new();
+        ready.iter().for_each(|(_, route)| *room.entry(route).or_default() += 1);
+        let of_one_route = 3;
+        let taken = |route: &str| if route == "a/mail" { in_hand } else { 0 };
+        let expected: usize = room.iter().map(|(route, count)| (*count).min(of_one_route - taken(route).min(of_one_route))).sum();
+        let mut wanted = Wanted { most, except: Vec::new(), in_hand: [("a/mail".to_owned(), in_hand)].into(), of_one_route };
+        let claimed = self.made.store.claims(self.now, LEASE, &mut wanted).unwrap();
+        assert_eq!(claimed.len(), expected.min(most), "{ready:?}");
+        for item in &claimed {
+            assert!(ready.iter().any(|(id, _)| *id == item.id) && item.hold != Hold::Parked);
+        }
+        self.held.extend(claimed);
+    }
+
+    fn check(&self) {
+        let heads = "SELECT o.public_id FROM outbox o WHERE o.is_head = 1 ORDER BY 1";
+        // Of a row that is not grouped, SQLite shows the one with the least id.
+        let naive = "SELECT public_id, MIN(id) FROM outbox WHERE is_open = 1 AND parked <> 1 GROUP BY account_id, lane ORDER BY 1";
+        let late = "SELECT 1 FROM outbox o WHERE o.is_head = 1 AND o.free_at < COALESCE((SELECT due_at FROM outbox_queues q WHERE q.account_id = o.account_id AND q.route = o.route), 9223372036854775807)";
+        let (heads, naive, late) = self
+            .made
+            .store
+            .read(|c| {
+                let heads = super::all(c, heads, [], |row| Ok(row.get::<_, String>(0)?))?;
+                let naive = super::all(c, naive, [], |row| Ok(row.get::<_, String>(0)?))?;
+                Ok((heads, naive, super::exists(c, late, [])?))
+            })
+            .unwrap();
+        assert_eq!(heads, naive, "the first of each lane is its head, and nothing else is");
+        assert!(!late, "a queue is never due later than what is in it");
+        // What is said to be due next is.
+        let next = self.made.store.next_due(self.now, &[]).unwrap();
+        match next {
+            None => assert!(self.ready(self.now).is_empty()),
+            Some(crate::store::Due::Retry(at) | crate::store::Due::Lapse(at)) if at > self.now => {
+                let stands_ahead = at > super::too_late(self.now, LEASE);
+                assert!(stands_ahead || self.ready(at - 1).iter().all(|(id, _)| self.made.store.item(id).unwrap().unwrap().next_at.is_none_or(|at| at <= self.now)) && !self.ready(at).is_empty());
+            }
+            Some(_) => assert!(!self.ready(self.now).is_empty()),
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn queues_say_what_the_rows_say(acts in prop::collection::vec(act(), 1..60)) {
+        let mut world = World::new();
+        for act in &acts {
+            world.act(act);
+            world.check();
+        }
+    }
+}
+
+#[test]
+fn what_waits_is_found_along_an_index() {
+    let made = made();
+    let writer = made.store.writer.alone();
+    let plan = |sql: &str, count: usize| {
+        let mut statement = writer.as_ref().unwrap().prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let values = (0..count).map(|_| 1);
+        statement.query_map(rusqlite::params_from_iter(values), |r| r.get::<_, String>(3)).unwrap().map(|line| line.unwrap()).collect::<Vec<_>>().join("; ")
+    };
+    for (index, sql, count) in [
+        ("outbox_queues_due", super::WAITED.to_owned(), 3),
+        ("outbox_queues_due", super::FRESH.to_owned(), 3),
+        ("outbox_ready", super::ready_sql(super::AFTER_ITS_TIME), 5),
+        ("outbox_ready", super::ready_sql(super::AT_ONCE), 5),
+        ("outbox_leases", super::AHEAD.to_owned(), 1),
+        ("outbox_lane", super::FIRST_OF_LANE.to_owned(), 2),
+    ] {
+        let plan = plan(&sql, count);
+        assert!(plan.contains(index) && !plan.contains("TEMP B-TREE") && !plan.contains("SCAN outbox"), "{plan}");
+    }
+}
