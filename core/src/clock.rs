@@ -1,4 +1,4 @@
-//! The only room that knows the time. Everything else is handed a [`Clock`].
+//! The only module that knows the time. Everything else is handed a [`Clock`].
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -42,7 +42,7 @@ pub struct SystemClock {
     start: std::time::Instant,
 }
 
-#[allow(clippy::disallowed_methods)] // this is the room the rule points to
+#[allow(clippy::disallowed_methods)] // this is the module the rule points to
 impl SystemClock {
     pub fn new() -> Self {
         Self { start: std::time::Instant::now() }

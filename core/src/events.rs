@@ -1,4 +1,4 @@
-//! The bell: what just happened, to whoever listens. Bounded; a slow reader loses the oldest and is told how many.
+//! The event bus: what just happened, to whoever listens. Bounded; a slow reader loses the oldest and is told how many.
 
 use crate::error::Result;
 use crate::model::Event;
@@ -6,18 +6,18 @@ use tokio::sync::{Mutex, broadcast};
 
 const KEPT: usize = 1024;
 
-/// Rings; held by the rooms that have news.
+/// Publishes; held by the modules that have news.
 #[derive(Debug, Clone)]
-pub struct Bell {
+pub struct EventBus {
     sender: std::sync::Arc<std::sync::RwLock<Option<broadcast::Sender<Event>>>>,
 }
 
-impl Bell {
+impl EventBus {
     pub fn new() -> Self {
         Self { sender: std::sync::Arc::new(std::sync::RwLock::new(Some(broadcast::Sender::new(KEPT)))) }
     }
 
-    pub fn ring(&self, event: Event) {
+    pub fn publish(&self, event: Event) {
         // Taken out of the lock before anything is sent: sending wakes readers, and a host's reader may need a lock that another thread holds while it
         // waits here.
         let sender = self.sender.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
@@ -39,13 +39,13 @@ impl Bell {
     }
 }
 
-impl Default for Bell {
+impl Default for EventBus {
     fn default() -> Self {
         Self::new()
     }
 }
 
-/// What was rung since it was made.
+/// What was published since it was made.
 #[derive(Debug)]
 pub struct Listener {
     receiver: Mutex<Option<broadcast::Receiver<Event>>>,

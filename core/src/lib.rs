@@ -1,16 +1,16 @@
 //! Connect Microsoft 365 accounts, send Teams messages and Outlook mail in a person's name, sync mailboxes both ways: one engine,
 //! embedded in your process.
 //!
-//! # The house
+//! # Layers
 //!
-//! A room imports the floors below it, never one above; rooms on one floor do not know each other (the ground excepted).
+//! A module imports the layers below it, never one above; modules on one layer do not know each other (the lowest excepted).
 //!
 //! ```text
-//! front door   engine                                    one short method per verb
-//! activities   auth      outbox      sync      keeping    connect · what leaves · what we ask for · what is proven and erased
+//! methods      engine                                    one short method per verb
+//! activities   auth      outbox      sync      retention  connect · what leaves · what we ask for · what is proven and erased
 //! tools        vault     trust       graph               secrets · proofs · Microsoft's API
-//! base         store     pipeline    events              durable rows · the only way out · the bell
-//! ground       model  error  foreign  seal  clock  random  secret  config  json  runtime  logs  metrics    plain things; no sockets, no SQL
+//! base         store     pipeline    events              durable rows · the only way out · the event bus
+//! plain        model  error  foreign  seal  clock  random  secret  config  json  runtime  logs  metrics    plain things; no sockets, no SQL
 //! ```
 
 mod auth;
@@ -22,7 +22,7 @@ mod events;
 mod foreign;
 mod graph;
 mod json;
-mod keeping;
+mod retention;
 mod logs;
 mod metrics;
 mod model;

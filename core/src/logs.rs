@@ -1,6 +1,6 @@
 //! What the engines of this process log, for hosts whose logging is not `tracing`.
 //!
-//! The rooms speak `tracing`. Here stands a subscriber for hosts without one: it hears targets of Tidings alone and hands records to streams.
+//! The modules speak `tracing`. Here stands a subscriber for hosts without one: it hears targets of Tidings alone and hands records to streams.
 //! A field whose name is not on the list is masked, so that a careless line elsewhere cannot tell more than these names stand for.
 
 use crate::clock::{Clock, SystemClock};

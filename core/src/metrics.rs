@@ -1,4 +1,4 @@
-//! Counts of what an engine did, for whoever draws curves of them. Each room counts its own; nothing is decided by them.
+//! Counts of what an engine did, for whoever draws curves of them. Each module counts its own; nothing is decided by them.
 
 use crate::model::Metrics;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ impl Counter {
     }
 }
 
-/// One per engine, shared by its rooms.
+/// One per engine, shared by its modules.
 #[derive(Debug, Clone, Default)]
 pub struct Meters(Arc<Counters>);
 

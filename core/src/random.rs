@@ -1,11 +1,11 @@
-//! The only room that asks for randomness.
+//! The only module that asks for randomness.
 
 use crate::error::{Error, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 /// Fills `bytes` from the operating system's generator. A failure means: write nothing.
-#[allow(clippy::disallowed_methods)] // this is the room the rule points to
+#[allow(clippy::disallowed_methods)] // this is the module the rule points to
 pub fn fill(bytes: &mut [u8]) -> Result<()> {
     getrandom::fill(bytes)
         .map_err(|e| Error::internal("The operating system gave no random bytes, so nothing was written.").with_source(std::io::Error::other(e.to_string())))

@@ -8,7 +8,7 @@ use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tracing::Instrument;
 
 /// Set when work should end at its next safe edge.
@@ -67,6 +67,7 @@ impl Runtime {
         let tokio = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 8)))
             .thread_name("tidings")
+            .max_blocking_threads(BLOCKING_AT_ONCE + IN_RESERVE)
             .enable_all()
             .build()
             .map_err(|e| Error::internal("No threads could be started.").with_source(e))?;
@@ -226,7 +227,7 @@ impl Drop for Ending {
     }
 }
 
-/// For exit hooks of the faces: blocks until the threads of every engine that was shut down have ended. False: `limit` passed first.
+/// For exit hooks of the bindings: blocks until the threads of every engine that was shut down have ended. False: `limit` passed first.
 pub fn threads_ended(limit: Duration) -> bool {
     let step = Duration::from_millis(1);
     let mut waited = Duration::ZERO;
@@ -240,8 +241,29 @@ pub fn threads_ended(limit: Duration) -> bool {
     true
 }
 
-/// Runs blocking work (SQLite, key derivation) off the async threads, to its end.
+/// Threads for blocking work of an engine. As many steps share a commit at most, and each holds a stack.
+const BLOCKING_AT_ONCE: usize = 32;
+/// Threads that only [`urgent`] work may take.
+const IN_RESERVE: usize = 4;
+
+/// Places for blocking work, of all engines of the process.
+static BLOCKING: Semaphore = Semaphore::const_new(BLOCKING_AT_ONCE);
+
+/// Runs blocking work (SQLite, key derivation) off the async threads, to its end. Waits for its turn while too much of it is under way; dropped then, the
+/// work is not begun.
 pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    let Ok(place) = BLOCKING.acquire().await else { return Err(closed()) };
+    joined(
+        tokio::task::spawn_blocking(move || {
+            let _place = place;
+            work()
+        })
+        .await,
+    )
+}
+
+/// The same for what must not wait behind other work: the renewal of a lease.
+pub async fn urgent<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     joined(tokio::task::spawn_blocking(work).await)
 }
 

@@ -42,7 +42,7 @@ enum Kept {
     Passphrase(Zeroizing<String>),
 }
 
-/// Where a root key comes from, for the room that uses it.
+/// Where a root key comes from, for the module that uses it.
 pub enum RootSource<'a> {
     Raw(&'a [u8; 32]),
     Unwrapped { key: &'a [u8; 32], wrapped: &'a [u8] },

@@ -1,12 +1,12 @@
-//! Draws the import arrows of `core/src` and fails on one that goes up or sideways. The floors are read from the drawing in
+//! Draws the import arrows of `core/src` and fails on one that goes up or sideways. The layers are read from the drawing in
 //! `core/src/lib.rs`, so the picture people see is the rule that is kept.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use syn::visit::{self, Visit};
 
-/// Crates that only one room may touch: nobody but the store speaks SQL, nobody but the pipeline sends.
-const DOORS: [(&str, &str); 3] = [("rusqlite", "store"), ("reqwest", "pipeline"), ("aes_gcm", "seal")];
+/// Crates that only one module may touch: nobody but the store speaks SQL, nobody but the pipeline sends.
+const RESERVED: [(&str, &str); 3] = [("rusqlite", "store"), ("reqwest", "pipeline"), ("aes_gcm", "seal")];
 
 type Arrows = BTreeMap<String, BTreeSet<String>>;
 
@@ -14,33 +14,33 @@ type Arrows = BTreeMap<String, BTreeSet<String>>;
 fn every_arrow_points_down() {
     let source = tidings_tests::root().join("core/src");
     let lib = std::fs::read_to_string(source.join("lib.rs")).expect("core/src/lib.rs");
-    let floors = floors(&lib);
-    assert!(floors.len() >= 4, "the drawing in core/src/lib.rs was not understood");
+    let layers = layers(&lib);
+    assert!(layers.len() >= 4, "the drawing in core/src/lib.rs was not understood");
     let exports = exports(&lib);
     let (mut arrows, mut wrong) = (Arrows::new(), Vec::new());
     for file in rust_files(&source) {
         let path: Vec<String> = module_path(&source, &file);
-        let Some(room) = path.first().cloned() else { continue };
+        let Some(module) = path.first().cloned() else { continue };
         let text = std::fs::read_to_string(&file).expect("a source file");
-        let mut reader = Reader { path, exports: &exports, rooms: BTreeSet::new(), crates: BTreeSet::new() };
+        let mut reader = Reader { path, exports: &exports, modules: BTreeSet::new(), crates: BTreeSet::new() };
         reader.visit_file(&syn::parse_file(&text).unwrap_or_else(|e| panic!("{}: {e}", file.display())));
-        for (name, owner) in DOORS {
-            if reader.crates.contains(name) && room != owner {
-                wrong.push(format!("{room} uses {name}, which is for {owner} alone ({})", file.display()));
+        for (name, owner) in RESERVED {
+            if reader.crates.contains(name) && module != owner {
+                wrong.push(format!("{module} uses {name}, which is for {owner} alone ({})", file.display()));
             }
         }
-        arrows.entry(room.clone()).or_default().extend(reader.rooms.into_iter().filter(|to| *to != room));
+        arrows.entry(module.clone()).or_default().extend(reader.modules.into_iter().filter(|to| *to != module));
     }
-    draw(&floors, &arrows);
+    draw(&layers, &arrows);
     for (from, tos) in &arrows {
-        let Some(own) = floor_of(&floors, from) else {
-            wrong.push(format!("{from} stands on no floor of the drawing in core/src/lib.rs"));
+        let Some(own) = layer_of(&layers, from) else {
+            wrong.push(format!("{from} stands on no layer of the drawing in core/src/lib.rs"));
             continue;
         };
         for to in tos {
-            match floor_of(&floors, to) {
-                Some(other) if other > own || (other == own && own == floors.len() - 1) => {}
-                Some(other) if other == own => wrong.push(format!("{from} → {to}: rooms on one floor do not know each other")),
+            match layer_of(&layers, to) {
+                Some(other) if other > own || (other == own && own == layers.len() - 1) => {}
+                Some(other) if other == own => wrong.push(format!("{from} → {to}: modules on one layer do not know each other")),
                 Some(_) => wrong.push(format!("{from} → {to}: up")),
                 None => {}
             }
@@ -49,32 +49,32 @@ fn every_arrow_points_down() {
     assert!(wrong.is_empty(), "wrong arrows:\n  {}", wrong.join("\n  "));
 }
 
-/// Name and rooms of each floor, the highest first: the lines of the drawing, whose columns are two or more spaces apart.
-fn floors(lib: &str) -> Vec<(String, Vec<String>)> {
+/// Name and modules of each layer, the highest first: the lines of the drawing, whose columns are two or more spaces apart.
+fn layers(lib: &str) -> Vec<(String, Vec<String>)> {
     let drawing = lib.lines().map(|l| l.trim_start_matches("//!").trim()).skip_while(|l| *l != "```text").skip(1).take_while(|l| *l != "```");
-    let is_room = |part: &&str| !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+    let is_module = |part: &&str| !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase() || c == '_');
     drawing
         .map(|line| {
             let mut parts = line.split("  ").map(str::trim).filter(|p| !p.is_empty());
-            (parts.next().unwrap_or_default().to_owned(), parts.filter(is_room).map(str::to_owned).collect())
+            (parts.next().unwrap_or_default().to_owned(), parts.filter(is_module).map(str::to_owned).collect())
         })
         .collect()
 }
 
-fn floor_of(floors: &[(String, Vec<String>)], room: &str) -> Option<usize> {
-    floors.iter().position(|(_, rooms)| rooms.iter().any(|r| r == room))
+fn layer_of(layers: &[(String, Vec<String>)], module: &str) -> Option<usize> {
+    layers.iter().position(|(_, modules)| modules.iter().any(|r| r == module))
 }
 
-fn draw(floors: &[(String, Vec<String>)], arrows: &Arrows) {
-    for (name, rooms) in floors {
+fn draw(layers: &[(String, Vec<String>)], arrows: &Arrows) {
+    for (name, modules) in layers {
         println!("{name}");
-        for (room, tos) in rooms.iter().filter_map(|room| arrows.get_key_value(room)) {
-            println!("    {room:<10} → {}", tos.iter().cloned().collect::<Vec<_>>().join(" "));
+        for (module, tos) in modules.iter().filter_map(|module| arrows.get_key_value(module)) {
+            println!("    {module:<10} → {}", tos.iter().cloned().collect::<Vec<_>>().join(" "));
         }
     }
 }
 
-/// `use crate::Error` means the room that lib.rs takes `Error` from.
+/// `use crate::Error` means the module that lib.rs takes `Error` from.
 fn exports(lib: &str) -> BTreeMap<String, String> {
     let file = syn::parse_file(lib).expect("core/src/lib.rs");
     let mut found = Vec::new();
@@ -104,7 +104,7 @@ fn leaves(tree: &syn::UseTree, before: &mut Vec<String>, found: &mut Vec<Vec<Str
 struct Reader<'a> {
     path: Vec<String>,
     exports: &'a BTreeMap<String, String>,
-    rooms: BTreeSet<String>,
+    modules: BTreeSet<String>,
     crates: BTreeSet<String>,
 }
 
@@ -127,7 +127,7 @@ impl Reader<'_> {
             }
         }
         if let Some(first) = at.first() {
-            self.rooms.insert(self.exports.get(first).unwrap_or(first).clone());
+            self.modules.insert(self.exports.get(first).unwrap_or(first).clone());
         }
     }
 }

@@ -903,7 +903,7 @@ export class LogStream implements AsyncIterable<LogRecord> {
   [Symbol.asyncIterator](): AsyncIterableIterator<LogRecord>;
 }
 
-/** The front door. One engine per process and store is enough; all methods may be called at the same time from any thread.
+/** One engine per process and store is enough; all methods may be called at the same time from any thread.
  * Durable steps run to their end even when the caller stops waiting. */
 export class Engine implements AsyncDisposable {
   private constructor();

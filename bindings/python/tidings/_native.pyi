@@ -1656,7 +1656,7 @@ _LogStream: TypeAlias = LogStream | BlockingLogStream
 
 @final
 class Engine:
-    """The front door. One engine per process and store is enough; all methods may be called at the same time from any thread.
+    """One engine per process and store is enough; all methods may be called at the same time from any thread.
     Durable steps run to their end even when the caller stops waiting."""
     @staticmethod
     def open(config: Config | str | os.PathLike[str], root_key: _RootKey) -> Engine:
@@ -1819,7 +1819,7 @@ class Engine:
 
 @final
 class BlockingEngine:
-    """The front door. One engine per process and store is enough; all methods may be called at the same time from any thread.
+    """One engine per process and store is enough; all methods may be called at the same time from any thread.
     Durable steps run to their end even when the caller stops waiting."""
     @staticmethod
     def open(config: Config | str | os.PathLike[str], root_key: _RootKey) -> BlockingEngine:

@@ -123,7 +123,7 @@ impl Auth {
             (_, AccountState::Connected) => row,
             (AccountKind::Tenant, _) => {
                 let row = self.connect_organisation(row, patience, sign).await?;
-                self.bell.ring(Event::AccountConnected { account_id: row.id.clone() });
+                self.event_bus.publish(Event::AccountConnected { account_id: row.id.clone() });
                 row
             }
             // Whom this says nothing about is told nothing else: the problem of one that needs a new sign-in anyway stays.
@@ -155,7 +155,7 @@ impl Auth {
     async fn move_to(&self, row: &AccountRow, state: AccountState, problem: Option<&str>) -> Result<()> {
         let (id, generation, now, words) = (row.id.clone(), row.generation, self.now(), problem.map(str::to_owned));
         if self.step(move |me| me.store.set_account_state(&id, generation, state, words.as_deref(), now)).await? {
-            self.bell.ring(Event::AccountChanged { account_id: row.id.clone(), state });
+            self.event_bus.publish(Event::AccountChanged { account_id: row.id.clone(), state });
         }
         Ok(())
     }
@@ -213,7 +213,7 @@ impl Auth {
         let expires_at = now.saturating_add(i64::try_from(grant.lifetime.as_millis()).unwrap_or(0));
         let access_token = grant.access_token.clone();
         let kept = self
-            .step(move |me| me.vault.again(|| {
+            .step(move |me| me.vault.with_current_keys(|| {
                 let row = me.store.account(&id)?.filter(|row| row.generation == generation);
                 let row = row.ok_or_else(|| Error::new(ErrorKind::Conflict, "The account was connected anew or disconnected meanwhile. Look at it again."))?;
                 check_approver(&row)?;
@@ -231,7 +231,7 @@ impl Auth {
             .await;
         self.release(lease).await;
         let row = kept?;
-        self.desk.remember(&row.id, access_token, row.generation, now, expires_at);
+        self.token_cache.remember(&row.id, access_token, row.generation, now, expires_at);
         Ok(row)
     }
 }

@@ -7,7 +7,7 @@ use crate::config::DEFAULT_APP;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Feature, SignIn};
 use crate::random;
-use crate::seal::Place;
+use crate::seal::AadContext;
 use crate::store::{Consumed, NewAttempt};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -120,7 +120,7 @@ impl Auth {
     async fn put(&self, attempt: &Attempt, hash: Vec<u8>, plain: Zeroizing<Vec<u8>>, created_at: i64, expires_at: i64) -> Result<()> {
         let (owner, account_id) = (attempt.owner.clone(), attempt.aim.account().map(str::to_owned));
         self.step(move |me| {
-            me.vault.again(|| {
+            me.vault.with_current_keys(|| {
                 let sealed = me.vault.store_key().seal(place(&hex(&hash)), &plain)?;
                 let left = NewAttempt { state_hash: hash.clone(), sealed, created_at, expires_at };
                 me.store.leave_attempt(&left, &owner, account_id.as_deref())
@@ -136,7 +136,7 @@ impl Auth {
         let found = hash.clone();
         let (mut attempt, is_used, expires_at): (Attempt, bool, i64) = self
             .step(move |me| {
-                let (row, plain) = me.vault.again(|| {
+                let (row, plain) = me.vault.with_current_keys(|| {
                     let row = me.store.attempt(&hash)?.ok_or_else(unknown)?;
                     let plain = me.vault.store_key().open(place(&hex(&hash)), &row.sealed)?;
                     Ok((row, plain))
@@ -178,8 +178,8 @@ impl Auth {
     }
 }
 
-fn place(row: &str) -> Place<'_> {
-    Place { table: "attempts", column: "sealed", account_id: "", row, version: 1 }
+fn place(row: &str) -> AadContext<'_> {
+    AadContext { table: "attempts", column: "sealed", account_id: "", row, version: 1 }
 }
 
 pub(super) fn hash(text: &str) -> Vec<u8> {

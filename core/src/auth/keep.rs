@@ -31,16 +31,16 @@ impl Auth {
         let expires_at = now.saturating_add(i64::try_from(grant.lifetime.as_millis()).unwrap_or(0));
         let access_token = grant.access_token.clone();
         let wish = Wish::of(attempt);
-        let kept = self.step(move |me| me.vault.again(|| me.seat(wish.clone(), &identity, &grant, profile.clone(), now, expires_at))).await;
+        let kept = self.step(move |me| me.vault.with_current_keys(|| me.assign_account(wish.clone(), &identity, &grant, profile.clone(), now, expires_at))).await;
         self.release(lease).await;
         let Kept { row, replaced } = kept?;
         if let Some(id) = replaced {
             self.forget(&id);
         }
         if row.kind == AccountKind::Person {
-            self.desk.remember(&row.id, access_token, row.generation, now, expires_at);
+            self.token_cache.remember(&row.id, access_token, row.generation, now, expires_at);
         }
-        self.bell.ring(match row.state {
+        self.event_bus.publish(match row.state {
             AccountState::Connected => Event::AccountConnected { account_id: row.id.clone() },
             state => Event::AccountChanged { account_id: row.id.clone(), state },
         });
@@ -61,7 +61,7 @@ impl Auth {
     }
 
     /// Finds the account this sign-in belongs to, or makes one. Blocks.
-    fn seat(&self, wish: Wish, identity: &Identity, grant: &Grant, profile: Profile, now: i64, expires_at: i64) -> Result<Kept> {
+    fn assign_account(&self, wish: Wish, identity: &Identity, grant: &Grant, profile: Profile, now: i64, expires_at: i64) -> Result<Kept> {
         let named = match wish.aim.account() {
             Some(id) => Some(self.store.account(id)?.ok_or_else(|| Error::new(ErrorKind::NotFound, "The account was erased meanwhile. Nothing was stored.").on_account(id))?),
             None => None,

@@ -32,11 +32,11 @@ pub use shown::allows;
 use crate::clock::{Clock, to_ms};
 use crate::config::{App, Config, DEFAULT_APP, Endpoints};
 use crate::error::{Error, ErrorKind, Remedy, Result};
-use crate::events::Bell;
+use crate::events::EventBus;
 use crate::model::{Account, AccountFilter, AccountKind, AccountState};
 use crate::pipeline::Pipeline;
 use crate::runtime::blocking;
-use crate::seal::Place;
+use crate::seal::AadContext;
 use crate::store::{AccountRow, Lease, Store};
 use crate::trust::Trust;
 use crate::vault::Vault;
@@ -81,15 +81,15 @@ pub struct Auth {
     trust: Trust,
     apps: Vec<Application>,
     clock: Arc<dyn Clock>,
-    bell: Bell,
+    event_bus: EventBus,
     config: AuthConfig,
-    desk: refresh::Desk,
+    token_cache: refresh::TokenCache,
     /// For tasks that outlive their caller.
     me: Weak<Auth>,
 }
 
 impl Auth {
-    pub fn new(store: Arc<dyn Store>, vault: Vault, pipeline: Arc<Pipeline>, clock: Arc<dyn Clock>, bell: Bell, config: AuthConfig) -> Arc<Self> {
+    pub fn new(store: Arc<dyn Store>, vault: Vault, pipeline: Arc<Pipeline>, clock: Arc<dyn Clock>, event_bus: EventBus, config: AuthConfig) -> Arc<Self> {
         let trust = Trust::new(pipeline.clone(), &config.endpoints, clock.clone());
         let application = |app: &App| {
             let credential = match (&app.client_secret, &app.certificate) {
@@ -101,7 +101,7 @@ impl Auth {
             Application { name: app.name.clone(), tenant: app.tenant.to_ascii_lowercase(), entra }
         };
         let apps = config.apps.iter().map(application).collect();
-        Arc::new_cyclic(|me| Self { store, vault, pipeline, trust, apps, clock, bell, config, desk: refresh::Desk::default(), me: me.clone() })
+        Arc::new_cyclic(|me| Self { store, vault, pipeline, trust, apps, clock, event_bus, config, token_cache: refresh::TokenCache::default(), me: me.clone() })
     }
 
     pub async fn accounts(&self, filter: AccountFilter) -> Result<Vec<Account>> {
@@ -177,16 +177,16 @@ struct Profile {
     is_damaged: bool,
 }
 
-fn profile_place(account_id: &str, version: i64) -> Place<'_> {
-    Place { table: "accounts", column: "profile", account_id, row: account_id, version }
+fn profile_place(account_id: &str, version: i64) -> AadContext<'_> {
+    AadContext { table: "accounts", column: "profile", account_id, row: account_id, version }
 }
 
-fn claims_place(account_id: &str, version: i64) -> Place<'_> {
-    Place { table: "accounts", column: "claims", account_id, row: account_id, version }
+fn claims_place(account_id: &str, version: i64) -> AadContext<'_> {
+    AadContext { table: "accounts", column: "claims", account_id, row: account_id, version }
 }
 
-fn token_place(account_id: &str, version: i64) -> Place<'_> {
-    Place { table: "tokens", column: "sealed", account_id, row: account_id, version }
+fn token_place(account_id: &str, version: i64) -> AadContext<'_> {
+    AadContext { table: "tokens", column: "sealed", account_id, row: account_id, version }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Hands out access tokens and renews them: one flight per account in this process, a lease among processes, and **durable before used**.
+//! Hands out access tokens and renews them: one refresh per account in this process, a lease among processes, and **durable before used**.
 
 mod refused;
 
@@ -28,18 +28,18 @@ const LAST_MS: i64 = 10_000;
 const LEASE_STEP: Duration = Duration::from_millis(250);
 const LEASE_STEPS: u32 = 240;
 
-type Flight = Shared<BoxFuture<'static, Result<AccessToken>>>;
+type InFlightRefresh = Shared<BoxFuture<'static, Result<AccessToken>>>;
 
 /// Tokens in memory and renewals under way.
 #[derive(Default)]
-pub(super) struct Desk(Mutex<Table>);
+pub(super) struct TokenCache(Mutex<Table>);
 
 #[derive(Default)]
 struct Table {
     cached: HashMap<String, Cached>,
     /// Whose limits the accounts' requests count against. An account keeps its person for life.
     mailboxes: HashMap<String, Arc<Mailbox>>,
-    flights: HashMap<String, Booked>,
+    in_flight: HashMap<String, Joinable>,
     /// Fresh tokens that Graph refused without saying why, one after another, nothing taken in between.
     refused: HashMap<String, Refused>,
     /// Accounts that wait for their person and are tried all the same, since somebody asked.
@@ -52,8 +52,8 @@ struct Refused {
     since: i64,
 }
 
-struct Booked {
-    flight: Flight,
+struct Joinable {
+    refresh: InFlightRefresh,
     /// What its token is asked to hold.
     claims: Option<String>,
 }
@@ -74,7 +74,7 @@ impl Cached {
     }
 }
 
-impl Desk {
+impl TokenCache {
     pub fn remember(&self, account_id: &str, token: AccessToken, generation: i64, now: i64, expires_at: i64) {
         self.remember_with(account_id, token, generation, now, expires_at, None);
     }
@@ -117,7 +117,7 @@ impl TokenSource for Auth {
     }
 
     fn mailbox(&self, account_id: &str) -> BoxFuture<'static, Arc<Mailbox>> {
-        if let Some(mailbox) = self.desk.table().mailboxes.get(account_id) {
+        if let Some(mailbox) = self.token_cache.table().mailboxes.get(account_id) {
             return Box::pin(std::future::ready(mailbox.clone()));
         }
         let (me, account_id) = (self.me.upgrade(), account_id.to_owned());
@@ -128,7 +128,7 @@ impl TokenSource for Auth {
     }
 
     fn accepted(&self, account_id: &str) {
-        self.desk.table().refused.remove(account_id);
+        self.token_cache.table().refused.remove(account_id);
     }
 
     fn refused(&self, account_id: String, token: AccessToken, claims: Option<String>, certain: bool) -> BoxFuture<'static, ()> {
@@ -145,8 +145,8 @@ impl TokenSource for Auth {
 impl Auth {
     /// Drops what memory holds of an account: it was disconnected or connected anew.
     pub fn forget(&self, account_id: &str) {
-        self.desk.table().cached.remove(account_id);
-        self.desk.table().mailboxes.remove(account_id);
+        self.token_cache.table().cached.remove(account_id);
+        self.token_cache.table().mailboxes.remove(account_id);
         self.vault.forget(account_id);
     }
 
@@ -156,16 +156,16 @@ impl Auth {
         let row = self.step(move |me| me.store.account(&id)).await.ok()??;
         let client_id = self.app(&row.app)?.entra.client_id().to_owned();
         let mailbox = Arc::new(Mailbox { client_id, tenant_id: row.tenant()?.to_owned(), user_id: row.person()?.to_owned() });
-        self.desk.table().mailboxes.insert(account_id.to_owned(), mailbox.clone());
+        self.token_cache.table().mailboxes.insert(account_id.to_owned(), mailbox.clone());
         Some(mailbox)
     }
 
     /// Looks whether an account that waits for its person works after all: with a new token that opens it at Graph it is connected again, and otherwise
     /// nothing changes.
     pub async fn revive(&self, account_id: &str) -> Result<()> {
-        self.desk.table().tried.insert(account_id.to_owned());
+        self.token_cache.table().tried.insert(account_id.to_owned());
         let tried = self.token(account_id.to_owned(), None, None).await;
-        self.desk.table().tried.remove(account_id);
+        self.token_cache.table().tried.remove(account_id);
         tried.map(drop)
     }
 
@@ -177,7 +177,7 @@ impl Auth {
     async fn give(self: Arc<Self>, account_id: String, mut stale: Option<AccessToken>, claims: Option<String>) -> Result<AccessToken> {
         let now = self.now();
         let living = {
-            let table = self.desk.table();
+            let table = self.token_cache.table();
             match table.cached.get(&account_id) {
                 Some(c) if c.serves(stale.as_ref(), claims.as_ref(), now) => {
                     if now < c.renew_at {
@@ -195,11 +195,11 @@ impl Auth {
         };
         let flown = self.fly(&account_id, &stale, &claims).await;
         match (flown, living) {
-            // Somebody else's flight may have come back with the very token that was refused.
+            // Somebody else's refresh may have come back with the very token that was refused.
             (Ok(token), None) if Some(&token) == stale.as_ref() => self.fly(&account_id, &stale, &claims).await,
             (Ok(token), _) => Ok(token),
             (Err(e), Some(living)) if e.kind() != ErrorKind::NotConnected => {
-                if let Some(c) = self.desk.table().cached.get_mut(&account_id) {
+                if let Some(c) = self.token_cache.table().cached.get_mut(&account_id) {
                     c.renew_at = c.renew_at.max(now.saturating_add(LATER_MS));
                 }
                 tracing::debug!(target: "tidings::auth", kind = ?e.kind(), "an early renewal failed; the token still lives");
@@ -214,35 +214,35 @@ impl Auth {
     async fn fly(self: &Arc<Self>, account_id: &str, stale: &Option<AccessToken>, claims: &Option<String>) -> Result<AccessToken> {
         let mut stale = stale.clone();
         loop {
-            let (flight, is_ours) = {
-                let mut table = self.desk.table();
-                match table.flights.get(account_id) {
-                    Some(booked) => (booked.flight.clone(), claims.is_none() || booked.claims == *claims),
-                    None => (self.take_off(&mut table, account_id, stale.clone(), claims.clone()), true),
+            let (refresh, is_ours) = {
+                let mut table = self.token_cache.table();
+                match table.in_flight.get(account_id) {
+                    Some(joinable) => (joinable.refresh.clone(), claims.is_none() || joinable.claims == *claims),
+                    None => (self.start_refresh(&mut table, account_id, stale.clone(), claims.clone()), true),
                 }
             };
-            let landed = flight.await;
+            let outcome = refresh.await;
             if is_ours {
-                return landed;
+                return outcome;
             }
             // Its token is newer than the one refused, and still lacks what is asked for. That it failed says nothing of ours.
-            if let Ok(token) = landed {
+            if let Ok(token) = outcome {
                 stale = Some(token);
             }
         }
     }
 
-    fn take_off(self: &Arc<Self>, table: &mut Table, account_id: &str, stale: Option<AccessToken>, claims: Option<String>) -> Flight {
+    fn start_refresh(self: &Arc<Self>, table: &mut Table, account_id: &str, stale: Option<AccessToken>, claims: Option<String>) -> InFlightRefresh {
         let (me, id, asked) = (self.clone(), account_id.to_owned(), claims.clone());
         let task = tokio::spawn(async move {
-            let _landed = Landed { auth: me.clone(), account_id: id.clone() };
+            let _end = RefreshEnd { auth: me.clone(), account_id: id.clone() };
             let span = tracing::info_span!(target: "tidings::auth", "tidings.token", account = id);
             me.renew(&id, stale, asked).instrument(span).await
         });
         let joined = async move { task.await.unwrap_or_else(|_| Err(crate::runtime::closed())) };
-        let flight = joined.boxed().shared();
-        table.flights.insert(account_id.to_owned(), Booked { flight: flight.clone(), claims });
-        flight
+        let refresh = joined.boxed().shared();
+        table.in_flight.insert(account_id.to_owned(), Joinable { refresh: refresh.clone(), claims });
+        refresh
     }
 
     async fn renew(self: &Arc<Self>, account_id: &str, stale: Option<AccessToken>, claims: Option<String>) -> Result<AccessToken> {
@@ -340,7 +340,7 @@ impl Auth {
                     unproven: None,
                 };
                 let plain = token.to_json()?;
-                me.vault.again(|| {
+                me.vault.with_current_keys(|| {
                     let sealed = me.vault.secrets(&id)?.seal(token_place(&id, version), &plain)?;
                     let row = TokenRow { account_id: id.clone(), version, sealed, expires_at, refreshed_at: now };
                     me.store.save_token(&row, generation, Some(&lease), now)
@@ -354,7 +354,7 @@ impl Auth {
                 Row::Renew(_) => Err(Error::new(ErrorKind::StoreBusy, "Another process changed this account meanwhile. Try again.")),
             };
         }
-        self.desk.remember_with(&account.id, access_token.clone(), generation, now, expires_at, claims.map(str::to_owned));
+        self.token_cache.remember_with(&account.id, access_token.clone(), generation, now, expires_at, claims.map(str::to_owned));
         self.pipeline.meters().tokens_renewed.up();
         tracing::info!(target: "tidings::auth", account = account.id, "token renewed");
         if account.state != AccountState::Connected {
@@ -371,7 +371,7 @@ impl Auth {
         let (id, generation, version, lease, now) = (account.id.clone(), account.generation, row.version + 1, lease.clone(), self.now());
         self.step(move |me| {
             let plain = stored.to_json()?;
-            me.vault.again(|| {
+            me.vault.with_current_keys(|| {
                 let sealed = me.vault.secrets(&id)?.seal(token_place(&id, version), &plain)?;
                 let row = TokenRow { account_id: id.clone(), version, sealed, ..row.clone() };
                 me.store.save_token(&row, generation, Some(&lease), now).map(drop)
@@ -388,10 +388,10 @@ impl Auth {
         let changed = self.step(move |me| me.store.set_account_state(&id, generation, state, problem.as_deref(), now)).await?;
         if changed {
             if state != AccountState::Connected {
-                self.desk.table().cached.remove(&account.id);
+                self.token_cache.table().cached.remove(&account.id);
             }
             tracing::info!(target: "tidings::auth", account = account.id, ?state, "the account changed its state");
-            self.bell.ring(Event::AccountChanged { account_id: account.id.clone(), state });
+            self.event_bus.publish(Event::AccountChanged { account_id: account.id.clone(), state });
         }
         Ok(())
     }
@@ -401,14 +401,14 @@ impl Auth {
     async fn read(&self, account_id: &str, stale: &Option<AccessToken>, claims: Option<&str>) -> Result<Row> {
         let (id, now) = (account_id.to_owned(), self.now());
         let row = self
-            .step(move |me| me.vault.again(|| {
+            .step(move |me| me.vault.with_current_keys(|| {
                 let account = me.store.account(&id)?.filter(|a| a.state != AccountState::Disconnected);
                 let account = account.ok_or_else(|| Error::new(ErrorKind::NotConnected, "This account is not connected. Connect it again."))?;
                 if matches!(account.state, AccountState::AwaitingAdmin | AccountState::Declined) {
                     let why = account.problem.clone().unwrap_or_else(|| "An administrator must approve first. Ask for it with approval.".to_owned());
                     return Err(Error::new(ErrorKind::ConsentMissing, why).with_remedy(Remedy::Admin));
                 }
-                if account.state == AccountState::NeedsReconnect && !me.desk.table().tried.contains(&id) {
+                if account.state == AccountState::NeedsReconnect && !me.token_cache.table().tried.contains(&id) {
                     let why = account.problem.clone().unwrap_or_else(|| "Microsoft asks for a new sign-in. Connect the account again.".to_owned());
                     return Err(Error::new(ErrorKind::NeedsReconnect, why));
                 }
@@ -433,9 +433,9 @@ impl Auth {
         // Without a refresh token the token is used to its end, and then there is nothing left to ask with.
         let lasts = !stored.refresh_token.is_empty() || account.kind == AccountKind::Tenant;
         let lives = lives || (!lasts && mended && token.expires_at.saturating_sub(now) > LAST_MS);
-        let holds = claims.is_none() || self.desk.table().cached.get(account_id).is_some_and(|c| c.token == access_token && c.claims.as_deref() == claims);
+        let holds = claims.is_none() || self.token_cache.table().cached.get(account_id).is_some_and(|c| c.token == access_token && c.claims.as_deref() == claims);
         if lives && holds && Some(&access_token) != stale.as_ref() {
-            self.desk.remember(account_id, access_token.clone(), account.generation, token.refreshed_at, token.expires_at);
+            self.token_cache.remember(account_id, access_token.clone(), account.generation, token.refreshed_at, token.expires_at);
             return Ok(Row::Usable(access_token));
         }
         if !lasts {
@@ -447,14 +447,14 @@ impl Auth {
     }
 }
 
-/// Makes room for the next flight when this one has landed, or crashed.
-struct Landed {
+/// Makes room for the next refresh when this one has ended, or crashed.
+struct RefreshEnd {
     auth: Arc<Auth>,
     account_id: String,
 }
 
-impl Drop for Landed {
+impl Drop for RefreshEnd {
     fn drop(&mut self) {
-        self.auth.desk.table().flights.remove(&self.account_id);
+        self.auth.token_cache.table().in_flight.remove(&self.account_id);
     }
 }

@@ -28,7 +28,7 @@ impl Auth {
     /// Blocks.
     pub(super) fn profile_of(&self, row: &AccountRow) -> Result<Profile> {
         let mut newer = None;
-        let opened = self.vault.again(|| {
+        let opened = self.vault.with_current_keys(|| {
             let row = newer.as_ref().unwrap_or(row);
             let opened = self.vault.content(&row.id).and_then(|key| key.open(profile_place(&row.id, row.profile_version), &row.profile));
             // Should its key have been replaced since the row was read, the row is read anew.
@@ -54,7 +54,7 @@ impl Auth {
     /// What Microsoft asked for at its last refusal. A help for the next sign-in: what cannot be opened is let be. Blocks.
     pub(super) fn claims_of(&self, row: &AccountRow) -> Option<Zeroizing<String>> {
         let mut newer = None;
-        let opened = self.vault.again(|| {
+        let opened = self.vault.with_current_keys(|| {
             let row = newer.as_ref().unwrap_or(row);
             let Some(sealed) = &row.claims else { return Ok(None) };
             let opened = self.vault.secrets(&row.id).and_then(|key| key.open(claims_place(&row.id, row.claims_version), sealed));
@@ -72,7 +72,7 @@ impl Auth {
     pub(super) async fn keep_claims(&self, account_id: &str, generation: i64, claims: &str) -> Result<()> {
         let (id, claims) = (account_id.to_owned(), Zeroizing::new(claims.to_owned()));
         self.step(move |me| {
-            me.vault.again(|| {
+            me.vault.with_current_keys(|| {
                 let Some(row) = me.store.account(&id)?.filter(|row| row.generation == generation) else { return Ok(()) };
                 let version = row.claims_version + 1;
                 let sealed = me.vault.secrets(&id)?.seal(claims_place(&id, version), claims.as_bytes())?;
@@ -91,7 +91,7 @@ impl Auth {
             _ => return Ok(row),
         };
         if self.store.set_account_state(&row.id, row.generation, state, Some(problem), now)? {
-            self.bell.ring(Event::AccountChanged { account_id: row.id.clone(), state });
+            self.event_bus.publish(Event::AccountChanged { account_id: row.id.clone(), state });
         }
         Ok(self.store.account(&row.id)?.unwrap_or(row))
     }

@@ -18,7 +18,7 @@ impl Auth {
         let shown = |text: Option<String>| text.filter(|t| !t.is_empty() && t.len() <= 1000 && !t.chars().any(char::is_control));
         let (address, name) = (shown(address), shown(name));
         self.step(move |me| {
-            me.vault.again(|| me.rewrite_profile(&row, address.as_deref(), name.as_deref()))?;
+            me.vault.with_current_keys(|| me.rewrite_profile(&row, address.as_deref(), name.as_deref()))?;
             let row = me.store.account(&row.id)?.unwrap_or(row);
             me.describe(&row)
         })

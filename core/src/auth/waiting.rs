@@ -32,7 +32,7 @@ impl Auth {
                     let changed = me.store.set_features(id, row.generation, &features.into_iter().collect::<Vec<_>>(), now)?;
                     Ok((Some(id.clone()), changed))
                 }
-                Aim::Link | Aim::SignIn => me.vault.again(|| me.wait(&wish, now)),
+                Aim::Link | Aim::SignIn => me.vault.with_current_keys(|| me.wait(&wish, now)),
             })
             .await;
         if let Some(lease) = lease {
@@ -41,7 +41,7 @@ impl Auth {
         let changed = changed?;
         if let (Some(id), true) = &changed {
             let row = self.row(id).await?;
-            self.bell.ring(Event::AccountChanged { account_id: row.id, state: row.state });
+            self.event_bus.publish(Event::AccountChanged { account_id: row.id, state: row.state });
         }
         Ok(changed.0)
     }

@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::config::Cloud;
-use crate::seal::{Place, Sealed};
+use crate::seal::{AadContext, Sealed};
 use crate::store::{Cursor, FolderRow, NewMessage, PageBatch, SearchText, TokenRow, tamper};
 use std::path::Path;
 
@@ -24,8 +24,8 @@ pub(super) fn clock() -> Arc<TestClock> {
     Arc::new(TestClock::new(START))
 }
 
-fn place<'a>(table: &'static str, column: &'static str, account_id: &'a str, row: &'a str, version: i64) -> Place<'a> {
-    Place { table, column, account_id, row, version }
+fn place<'a>(table: &'static str, column: &'static str, account_id: &'a str, row: &'a str, version: i64) -> AadContext<'a> {
+    AadContext { table, column, account_id, row, version }
 }
 
 /// An account with mail, as a sign-in and a sync leave it behind.
@@ -43,7 +43,7 @@ pub(super) fn fill(engine: &Engine, id: &str, owner: &str, messages: usize) {
     let token = TokenRow { account_id: id.into(), version: 1, sealed: handles.secrets.seal(place("tokens", "sealed", id, id, 1), b"{}").unwrap(), expires_at: i64::MAX, refreshed_at: 1 };
     store.connect_account(&account, Some(&token), &keys, None, 1).unwrap();
     let lease = store.take_lease(&format!("sync/{id}"), "test", 0, i64::MAX).unwrap().unwrap();
-    let seal = |place: Place<'_>, text: &[u8]| -> Sealed { handles.content.seal(place, text).unwrap() };
+    let seal = |place: AadContext<'_>, text: &[u8]| -> Sealed { handles.content.seal(place, text).unwrap() };
     let folder = format!("folder-{owner}");
     let row = FolderRow { graph_id: folder.clone(), parent_id: None, well_known_name: Some("inbox".into()), name: seal(place("folders", "name", id, &folder, 1), b"In"), version: 1, total: 1, unread: 0, is_synced: true };
     store.save_folders(id, 1, &lease, &[row], 1).unwrap();
@@ -76,10 +76,10 @@ pub(super) fn fill(engine: &Engine, id: &str, owner: &str, messages: usize) {
             folder_id: &folder,
             generation: 1,
             lease: &lease,
-            pass: 1,
+            enumeration: 1,
             upserts: upserts.collect(),
             seen: vec![],
-            suspects: vec![],
+            pending_removals: vec![],
             quarantined: vec![],
             cursor: Some(Cursor { link, version, is_delta: true }),
             page_size: None,
@@ -113,7 +113,7 @@ async fn reading_leaves_one_record_each() {
     let records = log(&engine).await.split_off(before);
     assert!(records.iter().all(|r| r.kind == AuditKind::ContentRead && r.at == crate::clock::from_ms(START as i64)));
     let seen: Vec<_> = records.iter().map(|r| (r.account_id.as_deref(), r.subject.as_deref(), r.detail.as_str())).collect();
-    let owner = engine.inner.store.notary().unwrap().owner("owner").unwrap();
+    let owner = engine.inner.store.audit_signer().unwrap().owner("owner").unwrap();
     let (a, m) = (Some("acc_a"), Some(id.as_str()));
     assert_eq!(
         seen,

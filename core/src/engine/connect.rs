@@ -14,7 +14,7 @@ impl Engine {
             .inner
             .runtime
             .finish(async move {
-                inner.keeping.check_not_deleted(&request.owner).await?;
+                inner.retention.check_not_deleted(&request.owner).await?;
                 inner.auth.begin_device(request).await
             })
             .await?;
@@ -29,7 +29,7 @@ impl Engine {
         self.inner
             .runtime
             .finish(async move {
-                inner.keeping.check_not_deleted(&request.owner).await?;
+                inner.retention.check_not_deleted(&request.owner).await?;
                 inner.auth.begin_tenant(request).await
             })
             .await
@@ -41,7 +41,7 @@ impl Engine {
         self.inner
             .runtime
             .finish(async move {
-                inner.keeping.check_not_deleted(&request.owner).await?;
+                inner.retention.check_not_deleted(&request.owner).await?;
                 inner.auth.begin_link(request).await
             })
             .await
@@ -54,7 +54,7 @@ impl Engine {
         self.inner
             .runtime
             .finish(async move {
-                inner.keeping.check_not_deleted(&inner.owned(&account_id, owner.as_deref()).await?.owner).await?;
+                inner.retention.check_not_deleted(&inner.owned(&account_id, owner.as_deref()).await?.owner).await?;
                 inner.auth.begin_again(&account_id, redirect_uri).await
             })
             .await
@@ -66,7 +66,7 @@ impl Engine {
         self.inner
             .runtime
             .finish(async move {
-                inner.keeping.check_not_deleted(&inner.owned(&account_id, owner.as_deref()).await?.owner).await?;
+                inner.retention.check_not_deleted(&inner.owned(&account_id, owner.as_deref()).await?.owner).await?;
                 inner.auth.begin_more(&account_id, features, redirect_uri).await
             })
             .await
@@ -81,7 +81,7 @@ impl Engine {
             .finish(async move {
                 inner.owned(&account_id, owner.as_deref()).await?;
                 let answer = inner.auth.begin_approval(&account_id, redirect_uri).await?;
-                inner.keeping.approval_asked(&account_id).await?;
+                inner.retention.approval_asked(&account_id).await?;
                 inner.account_changed();
                 Ok(answer)
             })

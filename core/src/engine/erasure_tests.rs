@@ -52,14 +52,14 @@ async fn the_sweep_follows_new_keys_and_burns_the_way_to_them() {
     let new_root_key = Some(Arc::new(RootKey::raw((1..33).collect()).unwrap()));
     assert!(other.rotate_keys(KeyRotation { new_root_key, ..KeyRotation::default() }).await.unwrap().root_key);
     time.advance(DAY / 24);
-    one.inner.keeping.sweep_once().await;
-    assert_eq!(one.inner.store.bridges().unwrap().len(), 1);
+    one.inner.retention.sweep_once().await;
+    assert_eq!(one.inner.store.handovers().unwrap().len(), 1);
     time.advance(DAY / 24);
-    other.inner.keeping.sweep_once().await;
-    assert!(one.inner.store.bridges().unwrap().is_empty());
+    other.inner.retention.sweep_once().await;
+    assert!(one.inner.store.handovers().unwrap().is_empty());
     assert_eq!(first_message(&one).await.subject, "Subject 2");
     assert!(one.verify_audit(None).await.unwrap().intact);
-    // The bridge after the next one is laid from a key it holds.
+    // The handover after the next one is made from a key it holds.
     other.rotate_keys(KeyRotation::default()).await.unwrap();
     assert_eq!(first_message(&one).await.subject, "Subject 2");
     assert_eq!(one.rotate_keys(KeyRotation::default()).await.unwrap_err().kind(), ErrorKind::VaultLocked);
@@ -142,10 +142,10 @@ async fn the_sweep_erases_sign_ins_nobody_came_back_to() {
     let is_there = || engine.inner.store.attempt(&hash).unwrap().is_some();
     assert!(is_there());
     time.advance(DAY);
-    engine.inner.keeping.sweep_once().await;
+    engine.inner.retention.sweep_once().await;
     assert!(is_there(), "whoever comes late is told so");
     time.advance(301_000);
-    engine.inner.keeping.sweep_once().await;
+    engine.inner.retention.sweep_once().await;
     assert!(!is_there());
     engine.shutdown().await;
 }
@@ -251,7 +251,7 @@ async fn a_deleted_owner_is_purged_after_thirty_days() {
     assert!(engine.connect(request).await.is_ok());
     // Taken back: nothing happens when the time comes.
     clock.advance(31 * DAY);
-    engine.inner.keeping.sweep_once().await;
+    engine.inner.retention.sweep_once().await;
     assert_eq!(engine.accounts(AccountFilter::default()).await.unwrap().len(), 2);
     let again = engine.delete_owner("canary-owner".into()).await.unwrap();
     assert_eq!(again.purge_at, from_ms((START + 61 * DAY) as i64));

@@ -30,8 +30,8 @@ struct State {
 
 impl EventStream {
     pub(super) fn new(inner: Arc<Inner>, owner: Option<String>) -> Self {
-        // A thread that did not come along in the fork may hold the bell's lock.
-        let listener = (!inner.runtime.is_forked()).then(|| inner.bell.listen());
+        // A thread that did not come along in the fork may hold the event bus's lock.
+        let listener = (!inner.runtime.is_forked()).then(|| inner.event_bus.listen());
         Self { listener, inner: Arc::downgrade(&inner), owner, process: std::process::id(), state: Mutex::default() }
     }
 

@@ -1,4 +1,4 @@
-//! The change feed as a stream: read from the store, so that nothing is missed, woken by the rooms that write.
+//! The change feed as a stream: read from the store, so that nothing is missed, woken by the modules that write.
 
 use super::Inner;
 use crate::clock::from_ms;

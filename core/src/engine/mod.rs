@@ -1,4 +1,4 @@
-//! The front door: one short method per verb. What a verb promises is written at the method; how it is kept, in the rooms below.
+//! What hosts call: one short method per verb. What a verb promises is written at the method; how it is kept, in the modules below.
 
 mod accounts;
 mod connect;
@@ -6,7 +6,7 @@ mod device;
 mod events;
 mod feed;
 mod health;
-mod keeping;
+mod retention;
 mod open;
 mod scope;
 mod sign_in;
@@ -30,8 +30,8 @@ use crate::auth::Auth;
 use crate::clock::{Clock, TestClock, to_ms};
 use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
-use crate::events::Bell;
-use crate::keeping::Keeping;
+use crate::events::EventBus;
+use crate::retention::Retention;
 use crate::metrics::Meters;
 use crate::model::*;
 use crate::outbox::{DISCONNECTED, Outbox, check_draft};
@@ -48,7 +48,7 @@ use tokio::sync::watch;
 /// How long shutdown waits for what is under way; what is not done by then is taken up at the next open.
 const SHUTDOWN: Duration = Duration::from_secs(10);
 
-/// The front door. One engine per process and store is enough; all methods may be called at the same time from any thread.
+/// One engine per process and store is enough; all methods may be called at the same time from any thread.
 /// Durable steps run to their end even when the caller stops waiting.
 #[derive(Clone)]
 pub struct Engine {
@@ -64,8 +64,8 @@ struct Inner {
     outbox: Arc<Outbox>,
     sync: Arc<Sync>,
     reader: Reader,
-    keeping: Keeping,
-    bell: Bell,
+    retention: Retention,
+    event_bus: EventBus,
     /// Bumped whenever the change feed may have grown.
     news: watch::Sender<u64>,
     send_timeout: Duration,
@@ -90,7 +90,7 @@ impl Engine {
         if self.inner.runtime.is_forked() {
             return;
         }
-        self.inner.bell.close();
+        self.inner.event_bus.close();
         self.inner.runtime.shutdown(SHUTDOWN).await;
         self.inner.store.close();
         tracing::info!(target: "tidings::engine", "closed");
@@ -117,7 +117,7 @@ impl Engine {
     pub async fn connect_here(&self, request: ConnectRequest) -> Result<Arc<LoopbackSignIn>> {
         let inner = self.inner.clone();
         let (sign_in, receiver) = self.inner.runtime.finish(async move {
-            inner.keeping.check_not_deleted(&request.owner).await?;
+            inner.retention.check_not_deleted(&request.owner).await?;
             inner.auth.begin_here(request).await
         }).await?;
         Ok(Arc::new(LoopbackSignIn::new(self.inner.clone(), sign_in, receiver)))
@@ -305,7 +305,7 @@ impl Inner {
         };
         self.usable(account_id, feature).await?;
         let receipt = self.outbox.enqueue(draft, is_bulk).await?;
-        self.bell.ring(Event::SendChanged { receipt: receipt.clone() });
+        self.event_bus.publish(Event::SendChanged { receipt: receipt.clone() });
         Ok(receipt)
     }
 
@@ -322,7 +322,7 @@ impl Inner {
     }
 
     async fn begin(&self, request: ConnectRequest) -> Result<SignIn> {
-        self.keeping.check_not_deleted(&request.owner).await?;
+        self.retention.check_not_deleted(&request.owner).await?;
         self.auth.begin(request).await
     }
 
@@ -334,7 +334,7 @@ impl Inner {
 
     async fn noted(&self, outcome: Result<Account>) -> Result<Account> {
         if let Err(error) = &outcome {
-            self.keeping.sign_in_refused(error).await;
+            self.retention.sign_in_refused(error).await;
         }
         told(&outcome);
         // A refusal can leave an account as well, one that waits for an administrator.
@@ -350,7 +350,7 @@ impl Inner {
         self.auth.forget(&row.id);
         tracing::info!(target: "tidings::engine", account = row.id, "disconnected");
         // It is done, whether or not the account can be described.
-        self.bell.ring(Event::AccountChanged { account_id: row.id.clone(), state: AccountState::Disconnected });
+        self.event_bus.publish(Event::AccountChanged { account_id: row.id.clone(), state: AccountState::Disconnected });
         self.account_changed();
         self.auth.account(&row.id).await
     }

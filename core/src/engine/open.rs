@@ -1,13 +1,13 @@
-//! Puts the house together.
+//! Puts the engine together.
 
 use super::Inner;
 use crate::auth::{Auth, AuthConfig};
 use crate::clock::{Clock, SystemClock, TestClock, to_ms};
 use crate::config::{Config, Content, CopiedStore, Endpoints};
 use crate::error::{Error, Result};
-use crate::events::Bell;
+use crate::events::EventBus;
 use crate::graph::Graph;
-use crate::keeping::Keeping;
+use crate::retention::Retention;
 use crate::outbox::Outbox;
 use crate::pipeline::{Limits, Pipeline, ReqwestTransport};
 use crate::runtime::Runtime;
@@ -77,20 +77,20 @@ pub fn open(config: Config, root_key: Arc<RootKey>, test_clock: Option<Arc<TestC
     same_content(&*store, config.content)?;
     same_cloud(&*store, &endpoints)?;
     let copied = store.settle_copy(config.on_copied_store == CopiedStore::Go, to_ms(clock.now()))?;
-    let bell = Bell::new();
+    let event_bus = EventBus::new();
     let news = watch::Sender::new(0);
 
     let limits = Limits { per_tenant: config.max_tenant_requests, per_process: config.max_requests, ..Limits::default() };
     let pipeline = Arc::new(Pipeline::new(endpoints.clone(), transport, clock.clone(), limits));
-    let auth = Auth::new(store.clone(), vault.clone(), pipeline.clone(), clock.clone(), bell.clone(), AuthConfig::of(&config, &endpoints));
+    let auth = Auth::new(store.clone(), vault.clone(), pipeline.clone(), clock.clone(), event_bus.clone(), AuthConfig::of(&config, &endpoints));
     pipeline.plug_tokens(auth.clone());
     let meters = pipeline.meters().clone();
     meters.sends_parked.add(copied.parked);
     tell_of_copy(copied);
     let graph = Graph::new(pipeline.clone(), endpoints);
-    let outbox = Outbox::new(store.clone(), vault.clone(), graph.clone(), clock.clone(), bell.clone());
+    let outbox = Outbox::new(store.clone(), vault.clone(), graph.clone(), clock.clone(), event_bus.clone());
     let reader = Reader { store: store.clone(), vault: vault.clone(), graph, clock: clock.clone(), news: news.clone(), content: config.content };
-    let sync = Sync::new(reader.clone(), bell.clone(), config.page_size, config.folders);
+    let sync = Sync::new(reader.clone(), event_bus.clone(), config.page_size, config.folders);
 
     let (memory, waiting) = (auth.clone(), outbox.clone());
     let forget = Arc::new(move |account_id: &str| {
@@ -100,15 +100,15 @@ pub fn open(config: Config, root_key: Arc<RootKey>, test_clock: Option<Arc<TestC
     });
     let keys = vault.clone();
     let keep_up = Arc::new(move |now| keys.keep_up(now));
-    let keeping = Keeping { store: store.clone(), clock: clock.clone(), bell: bell.clone(), forget, keep_up, news: news.clone() };
+    let retention = Retention { store: store.clone(), clock: clock.clone(), event_bus: event_bus.clone(), forget, keep_up, news: news.clone() };
 
     let runtime = Runtime::start()?;
     runtime.background(outbox.clone().run(runtime.stop()));
-    runtime.background(keeping.clone().sweep(runtime.stop()));
-    runtime.background(super::keeping::renew_keys(vault.clone(), clock.clone(), runtime.stop()));
+    runtime.background(retention.clone().sweep(runtime.stop()));
+    runtime.background(super::retention::renew_keys(vault.clone(), clock.clone(), runtime.stop()));
     let send_timeout = Duration::from_millis(u64::from(config.send_timeout_ms));
     tracing::info!(target: "tidings::engine", version = env!("CARGO_PKG_VERSION"), content = ?config.content, "opened");
-    Ok(Arc::new(Inner { runtime, clock, store, vault, auth, outbox, sync, reader, keeping, bell, news, send_timeout, meters, pipeline }))
+    Ok(Arc::new(Inner { runtime, clock, store, vault, auth, outbox, sync, reader, retention, event_bus, news, send_timeout, meters, pipeline }))
 }
 
 #[cfg(test)]

@@ -55,7 +55,7 @@ pub struct FolderList {
 
 /// What became of a message that left a folder.
 #[derive(Debug)]
-pub enum Proof {
+pub enum Verified {
     Gone,
     /// It exists, as a delta would show it.
     There(Box<MailItem>),
@@ -219,18 +219,18 @@ fn is_about_one(error: &Error) -> bool {
     matches!(error.kind(), Upstream | InvalidInput | Forbidden | NotFound | LimitExceeded | LinkRejected | Conflict)
 }
 
-fn proof(id: &str, item: Item) -> Proof {
+fn verified(id: &str, item: Item) -> Verified {
     let (body, proofs) = match item {
         Item::Found(body, proofs) => (body, proofs),
-        Item::Absent => return Proof::Gone,
-        Item::Failed(error) => return Proof::Unclear(error),
+        Item::Absent => return Verified::Gone,
+        Item::Failed(error) => return Verified::Unclear(error),
     };
     match read_message(body.as_bytes(), "") {
-        Ok(message) if message.repeats(&proofs) => Proof::Unclear(wire::repeating()),
+        Ok(message) if message.repeats(&proofs) => Verified::Unclear(wire::repeating()),
         // What does not say where it is, or is another one, proves nothing.
-        Ok(message) if message.id == id && !message.folder_id.is_empty() => Proof::There(Box::new(message)),
-        Ok(_) => Proof::Unclear(Error::new(ErrorKind::Upstream, "Microsoft's answer about a message lacks its id or folder.")),
-        Err(error) => Proof::Unclear(error),
+        Ok(message) if message.id == id && !message.folder_id.is_empty() => Verified::There(Box::new(message)),
+        Ok(_) => Verified::Unclear(Error::new(ErrorKind::Upstream, "Microsoft's answer about a message lacks its id or folder.")),
+        Err(error) => Verified::Unclear(error),
     }
 }
 
@@ -407,11 +407,11 @@ impl Graph {
 
     /// Whether these messages still exist and, if so, all of them: a delta's "removed" does not tell a deletion from a move, and its change of a known
     /// message may hold nothing but the change. What is wrong with one of them is told of that one.
-    pub async fn prove(&self, caller: &Caller, ids: &[String]) -> Result<Vec<(String, Proof)>> {
+    pub async fn verify(&self, caller: &Caller, ids: &[String]) -> Result<Vec<(String, Verified)>> {
         let path = |id: &String| Ok(format!("/me/messages/{}?$select={MESSAGE}", segment(id)?));
         let paths = ids.iter().map(path).collect::<Result<Vec<_>>>()?;
         let found = self.batch_get(caller, &paths, fault::is_item_gone).await?;
-        Ok(ids.iter().zip(found).map(|(id, item)| (id.clone(), proof(id, item))).collect())
+        Ok(ids.iter().zip(found).map(|(id, item)| (id.clone(), verified(id, item))).collect())
     }
 
     /// Answers the new change key if it stands for this change alone: nothing else was changed since `known`. A conflict passes: the item is read again

@@ -1,4 +1,4 @@
-//! Microsoft Graph: one function per operation. What it looks like on the wire stays in this room.
+//! Microsoft Graph: one function per operation. What it looks like on the wire stays in this module.
 
 mod batch;
 mod delta;
@@ -14,7 +14,7 @@ pub use delta::{DeltaAnswer, DeltaFrom, DeltaItem, DeltaPage, MailItem};
 #[cfg(test)]
 pub use untold::Untold;
 pub use untold::MessageProperty;
-pub use mail::{Attached, FolderList, MessageState, OutgoingMail, Proof};
+pub use mail::{Attached, FolderList, MessageState, OutgoingMail, Verified};
 
 use crate::config::Endpoints;
 use crate::error::{Error, ErrorKind, Result};

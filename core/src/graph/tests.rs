@@ -193,14 +193,14 @@ async fn removals_are_proven_in_batches_of_twenty() {
         }
     });
     let ids: Vec<String> = (0..45).map(|n| format!("m{n}")).collect();
-    let proofs = bench.graph.prove(&caller(), &ids).await.unwrap();
+    let proofs = bench.graph.verify(&caller(), &ids).await.unwrap();
     assert_eq!(bench.service.calls(), 3);
-    for (n, (id, proof)) in proofs.iter().enumerate() {
+    for (n, (id, verified)) in proofs.iter().enumerate() {
         assert_eq!(id, &ids[n]);
-        match proof {
-            Proof::Gone => assert_eq!(n, 3),
-            Proof::There(message) => assert_eq!((message.id.as_str(), message.folder_id.as_str()), (id.as_str(), format!("of m{n}").as_str())),
-            Proof::Unclear(error) => panic!("{error}"),
+        match verified {
+            Verified::Gone => assert_eq!(n, 3),
+            Verified::There(message) => assert_eq!((message.id.as_str(), message.folder_id.as_str()), (id.as_str(), format!("of m{n}").as_str())),
+            Verified::Unclear(error) => panic!("{error}"),
         }
     }
 }
@@ -222,7 +222,7 @@ async fn a_throttled_item_goes_again_alone_after_its_own_wait() {
     assert_eq!(first["requests"][2]["url"], "/me/messages/m2%2F../attachments?$select=id,name,contentType,size,isInline");
 
     let never = batches(|_, _| json!({ "status": 429, "headers": { "Retry-After": "4000" } }));
-    let told = never.graph.prove(&caller(), &["m".to_owned()]).await.unwrap_err();
+    let told = never.graph.verify(&caller(), &["m".to_owned()]).await.unwrap_err();
     assert_eq!((told.kind(), never.service.calls()), (ErrorKind::Throttled, 1));
     let denied = batches(|_, _| json!({ "status": 403, "body": { "error": { "code": "ErrorAccessDenied" } } }));
     assert_eq!(unclear(&denied).await, ErrorKind::Forbidden);
@@ -234,8 +234,8 @@ async fn a_throttled_item_goes_again_alone_after_its_own_wait() {
 
 /// Why the one question was not answered.
 async fn unclear(bench: &Bench) -> ErrorKind {
-    match bench.graph.prove(&caller(), &["m".to_owned()]).await.unwrap().remove(0).1 {
-        Proof::Unclear(error) => error.kind(),
+    match bench.graph.verify(&caller(), &["m".to_owned()]).await.unwrap().remove(0).1 {
+        Verified::Unclear(error) => error.kind(),
         other => panic!("{other:?}"),
     }
 }
@@ -380,8 +380,8 @@ async fn a_removal_that_cannot_be_proven_keeps_no_other_back() {
         _ => json!({ "status": 200, "body": { "id": "m3", "parentFolderId": "f" } }),
     });
     let ids = ["m0", "m1", "m2", "m3"].map(str::to_owned);
-    let told = bench.graph.prove(&caller(), &ids).await.unwrap();
-    assert!(matches!(&told[..], [(_, Proof::Unclear(_)), (gone, Proof::Gone), (_, Proof::Unclear(_)), (_, Proof::There(there))] if gone == "m1" && there.id == "m3" && there.folder_id == "f"));
+    let told = bench.graph.verify(&caller(), &ids).await.unwrap();
+    assert!(matches!(&told[..], [(_, Verified::Unclear(_)), (gone, Verified::Gone), (_, Verified::Unclear(_)), (_, Verified::There(there))] if gone == "m1" && there.id == "m3" && there.folder_id == "f"));
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ mod account;
 mod address;
 mod draft;
 mod health;
-mod keeping;
+mod retention;
 mod message;
 mod news;
 mod permission;
@@ -15,7 +15,7 @@ pub use account::{Account, AccountFilter, AccountKind, AccountState, Approval, C
 pub(crate) use address::is_mail_address;
 pub use draft::{Address, BodyType, ChatDraft, Draft, FileAttachment, Importance, MailDraft};
 pub use health::{AccountHealth, Badge, Health, LogField, LogLevel, LogRecord, Metrics, Transport};
-pub use keeping::{
+pub use retention::{
     AuditFault, AuditHead, AuditKind, AuditPage, AuditRecord, AuditVerdict, KeyRotation, OwnerDeletion, PurgeReport, PurgeRequest, RotationReport,
 };
 pub use message::{AttachmentInfo, Folder, MailThread, Message, MessageBody, MessagePage, MessageQuery, SearchQuery};

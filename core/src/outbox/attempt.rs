@@ -1,6 +1,6 @@
 //! One attempt, from wherever the item was left.
 
-use super::carrier::{Job, Outcome, Prepared, dispatch, prepare};
+use super::channel::{Job, Outcome, Prepared, dispatch, prepare};
 use super::item::{MOST_CONFLICTS, Start, Verdict, start, verdict};
 use super::reconcile::{Finding, reconcile, sent_copy, sent_elsewhere};
 use crate::error::{Error, ErrorKind};

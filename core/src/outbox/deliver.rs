@@ -1,13 +1,13 @@
 //! The delivery loop: claim, prepare, dispatch, settle; each step durable before the next.
 
 use super::attempt::attempt;
-use super::carrier::{Job, Outcome, Tools};
+use super::channel::{Job, Outcome, Tools};
 use super::item::MOST_CRASHES;
 use super::settle::given_up;
 use super::waiters::Waiters;
 use crate::clock::{Clock, to_ms};
 use crate::error::{Error, ErrorKind, Result};
-use crate::events::Bell;
+use crate::events::EventBus;
 use crate::graph::Graph;
 use crate::runtime::{Stop, blocking};
 use crate::store::{Due, ItemRow, ItemState, LEASE_MS, Store, Wanted, heartbeat, of_route};
@@ -33,7 +33,7 @@ const AVOIDED_MS: i64 = 30_000;
 /// Everything that leaves as a message.
 pub struct Outbox {
     pub(super) tools: Arc<Tools>,
-    pub(super) bell: Bell,
+    pub(super) event_bus: EventBus,
     /// Rung when there may be something to claim.
     wake: Arc<Notify>,
     /// Bumped whenever a send changed its state, for those who follow all of them.
@@ -65,10 +65,10 @@ impl Drop for InHand {
 }
 
 impl Outbox {
-    pub fn new(store: Arc<dyn Store>, vault: Vault, graph: Graph, clock: Arc<dyn Clock>, bell: Bell) -> Arc<Self> {
+    pub fn new(store: Arc<dyn Store>, vault: Vault, graph: Graph, clock: Arc<dyn Clock>, event_bus: EventBus) -> Arc<Self> {
         let opened_at = to_ms(clock.now());
         let tools = Arc::new(Tools { store, vault, graph, clock, people: super::teams::People::default(), opened_at });
-        Arc::new(Self { tools, bell, wake: Arc::new(Notify::new()), settled: watch::Sender::new(0), waiters: Waiters::default(), avoided: Mutex::default(), in_hand: Mutex::default() })
+        Arc::new(Self { tools, event_bus, wake: Arc::new(Notify::new()), settled: watch::Sender::new(0), waiters: Waiters::default(), avoided: Mutex::default(), in_hand: Mutex::default() })
     }
 
     pub(super) fn wake(&self) {

@@ -1,7 +1,7 @@
 //! Mail as draft → send → confirm. The draft has an immutable id that its sent copy keeps, our own Message-ID and a private mark, so that
 //! after any doubt the mailbox itself says what became of it. Source: Graph, outlook-immutable-id and message: send.
 
-use super::carrier::{Job, Prepared, Progress};
+use super::channel::{Job, Prepared, Progress};
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{MessageState, OutgoingMail};
 use crate::model::{Draft, MailDraft};

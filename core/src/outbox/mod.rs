@@ -7,7 +7,7 @@
 //! had no effect is given back uncounted, and waits for as long as it takes.
 
 mod attempt;
-mod carrier;
+mod channel;
 mod check;
 mod content;
 mod deliver;

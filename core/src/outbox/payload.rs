@@ -2,7 +2,7 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Draft, FileAttachment};
-use crate::seal::Place;
+use crate::seal::AadContext;
 use crate::store::{Content, Part, sealed_row};
 use crate::vault::DataKey;
 use serde::{Deserialize, Serialize};
@@ -100,14 +100,14 @@ fn missing() -> Error {
     Error::new(ErrorKind::Corrupt, "A part of an attachment of a stored send is missing.")
 }
 
-pub fn payload_place<'a>(account_id: &'a str, row: &'a str, version: i64) -> Place<'a> {
-    Place { table: "outbox", column: "payload", account_id, row, version }
+pub fn payload_place<'a>(account_id: &'a str, row: &'a str, version: i64) -> AadContext<'a> {
+    AadContext { table: "outbox", column: "payload", account_id, row, version }
 }
 
 fn part_row(id: &str, file: u32, part: u32) -> String {
     format!("{}/{file}/{part}", sealed_row(id))
 }
 
-fn part_place<'a>(account_id: &'a str, row: &'a str) -> Place<'a> {
-    Place { table: "outbox_parts", column: "part", account_id, row, version: 1 }
+fn part_place<'a>(account_id: &'a str, row: &'a str) -> AadContext<'a> {
+    AadContext { table: "outbox_parts", column: "part", account_id, row, version: 1 }
 }

@@ -1,6 +1,6 @@
 //! From a row to what the host sees.
 
-use super::carrier::read_progress;
+use super::channel::read_progress;
 use crate::clock::from_ms;
 use crate::error::Result;
 use crate::model::{Receipt, SendState};

@@ -1,6 +1,6 @@
 //! After doubt: ask, never guess.
 
-use super::carrier::{Job, Outcome};
+use super::channel::{Job, Outcome};
 use super::item::{Verdict, verdict};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Route;

@@ -1,6 +1,6 @@
 //! What became of an attempt, made durable and told.
 
-use super::carrier::{Job, Leaving, Outcome};
+use super::channel::{Job, Leaving, Outcome};
 use super::deliver::Outbox;
 use super::item::{MOST_CRASHES, Start, Verdict, backoff_ms, start, verdict};
 use super::reconcile::WATCHED;
@@ -132,7 +132,7 @@ impl Outbox {
 
     pub(super) async fn announce(&self, id: &str) {
         if let Ok(receipt) = self.receipt(id, None).await {
-            self.bell.ring(Event::SendChanged { receipt });
+            self.event_bus.publish(Event::SendChanged { receipt });
         }
         self.changed(id);
     }

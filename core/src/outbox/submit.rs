@@ -1,6 +1,6 @@
 //! What hosts ask of the outbox: take a draft, say what became of it, take it back, send it again.
 
-use super::carrier::{Tools, read_progress, seal_progress};
+use super::channel::{Tools, read_progress, seal_progress};
 use super::check::check_draft;
 use super::content::{FORM, content_hash};
 use super::deliver::Outbox;
@@ -77,7 +77,7 @@ impl Outbox {
             return Err(Error::invalid("owner and account_id may be left out, but not be empty."));
         }
         let tools = self.tools.clone();
-        blocking(move || tools.vault.again(|| tools.store.items(&filter)?.iter().map(|row| receipt(&tools.vault, row)).collect())).await
+        blocking(move || tools.vault.with_current_keys(|| tools.store.items(&filter)?.iter().map(|row| receipt(&tools.vault, row)).collect())).await
     }
 
     /// Takes back what is provably unsent; what is cancelled already stays so.
@@ -102,7 +102,7 @@ impl Outbox {
         let receipt = self.receipt(receipt_id, None).await?;
         if cancelled {
             tracing::info!(target: "tidings::outbox", send = receipt.id, account = receipt.account_id, "taken back");
-            self.bell.ring(Event::SendChanged { receipt: receipt.clone() });
+            self.event_bus.publish(Event::SendChanged { receipt: receipt.clone() });
             self.nudge();
         }
         Ok(receipt)
@@ -117,7 +117,7 @@ impl Outbox {
             called.as_mut().enable();
             let (tools, id) = (self.tools.clone(), receipt_id.to_owned());
             let opened = blocking(move || {
-                tools.vault.again(|| reopen(&tools, &id, even_if_unknown))?;
+                tools.vault.with_current_keys(|| reopen(&tools, &id, even_if_unknown))?;
                 read_receipt(&tools, &id)
             });
             match opened.await {
@@ -128,7 +128,7 @@ impl Outbox {
             tokio::select! { () = called => {}, () = self.tools.clock.deadline(RETRY_PAUSE) => {} }
         };
         tracing::info!(target: "tidings::outbox", send = receipt.id, account = receipt.account_id, "queued again");
-        self.bell.ring(Event::SendChanged { receipt: receipt.clone() });
+        self.event_bus.publish(Event::SendChanged { receipt: receipt.clone() });
         self.nudge();
         Ok(receipt)
     }
@@ -141,7 +141,7 @@ fn enqueue(tools: &Tools, draft: &Draft, is_bulk: bool) -> Result<Receipt> {
     };
     let item = NewItem {
         id: new_id()?,
-        lane: lane(&tools.vault, account_id, draft)?,
+        ordering_key: ordering_key(&tools.vault, account_id, draft)?,
         content_hash: content_hash(&tools.vault, account_id, draft, FORM)?.to_vec(),
         hash_version: FORM,
         created_at: to_ms(tools.clock.now()),
@@ -151,7 +151,7 @@ fn enqueue(tools: &Tools, draft: &Draft, is_bulk: bool) -> Result<Receipt> {
         deadline: deadline.map(to_ms),
         is_bulk,
     };
-    let enqueued = tools.vault.again(|| {
+    let enqueued = tools.vault.with_current_keys(|| {
         let content = seal_content(&tools.vault.content(account_id)?, account_id, &item.id, draft)?;
         tools.store.enqueue(&item, &content)
     })?;
@@ -225,7 +225,7 @@ fn check_owner(tools: &Tools, id: &str, owner: Option<&str>) -> Result<()> {
 }
 
 fn read_receipt(tools: &Tools, id: &str) -> Result<Receipt> {
-    tools.vault.again(|| receipt(&tools.vault, &item(tools, id)?))
+    tools.vault.with_current_keys(|| receipt(&tools.vault, &item(tools, id)?))
 }
 
 fn item(tools: &Tools, id: &str) -> Result<ItemRow> {
@@ -233,7 +233,7 @@ fn item(tools: &Tools, id: &str) -> Result<ItemRow> {
 }
 
 /// Messages of one conversation leave in order: a chat by its person, a mail by its set of recipients.
-fn lane(vault: &Vault, account_id: &str, draft: &Draft) -> Result<String> {
+fn ordering_key(vault: &Vault, account_id: &str, draft: &Draft) -> Result<String> {
     let (kind, mut people): (&str, Vec<String>) = match draft {
         Draft::Mail { mail } => ("mail", mail.to.iter().chain(&mail.cc).chain(&mail.bcc).map(|a| a.address.to_lowercase()).collect()),
         Draft::Chat { chat } => ("chat", vec![chat.to.to_lowercase()]),

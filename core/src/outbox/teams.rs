@@ -1,7 +1,7 @@
 //! A Teams message to one person: found by address, chat made or reused, message posted. Graph knows no idempotency key for a post, so an
 //! answer that is lost leaves the send unknown. Source: Graph, chat: create and chatMessage: send.
 
-use super::carrier::{Job, Prepared};
+use super::channel::{Job, Prepared};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{ChatDraft, Draft};
 use crate::runtime::blocking;

@@ -1,7 +1,7 @@
 //! Drafts that a send left in the mailbox: made for a mail that was refused for good, taken back, or past its deadline, or made twice. Only our own are
 //! removed, known by their mark, only those that no request may have sent, and only as they were when they were looked at.
 
-use super::carrier::{PATIENCE, Progress, read_progress, seal_progress};
+use super::channel::{PATIENCE, Progress, read_progress, seal_progress};
 use super::deliver::Outbox;
 use super::item::{Verdict, verdict};
 use super::mail::same_mark;
@@ -21,7 +21,7 @@ const LONGEST_MS: i64 = 14 * 86_400_000;
 impl Outbox {
     pub(super) async fn tidy(&self, item: ItemRow) {
         let (tools, row) = (self.tools.clone(), item.clone());
-        let progress = blocking(move || tools.vault.again(|| read_progress(&tools.vault, &row))).await;
+        let progress = blocking(move || tools.vault.with_current_keys(|| read_progress(&tools.vault, &row))).await;
         let removed = match &progress {
             Ok(progress) => self.remove_drafts(&item, progress).await,
             Err(error) => Err(error.clone()),
@@ -41,7 +41,7 @@ impl Outbox {
         });
         let (tools, row) = (self.tools.clone(), item.clone());
         let ended = blocking(move || {
-            tools.vault.again(|| {
+            tools.vault.with_current_keys(|| {
                 let sealed = fresh.as_ref().map(|progress| seal_progress(&tools.vault, &row, progress)).transpose()?;
                 tools.store.tidied(&row.id, row.fence, sealed.as_ref(), again_at)
             })

@@ -1,4 +1,4 @@
-//! For tests of this room and of those above it: a service made of a closure, and a clock that skips every wait.
+//! For tests of this module and of those above it: a service made of a closure, and a clock that skips every wait.
 
 use super::{Answer, Limits, Pipeline, Sent, Transport, TransportError, Trouble};
 use crate::clock::{Clock, TestClock};

@@ -12,7 +12,7 @@ mod challenge;
 pub mod fit;
 mod hosts;
 mod insecure;
-// The two rooms that may open sockets.
+// The two modules that may open sockets.
 #[allow(clippy::disallowed_methods, clippy::disallowed_types)]
 mod loopback;
 mod request;
@@ -95,7 +95,7 @@ impl Pipeline {
         })
     }
 
-    /// Counts of this engine, of which this room keeps its own.
+    /// Counts of this engine, of which this module keeps its own.
     pub fn meters(&self) -> &Meters {
         &self.meters
     }

@@ -21,7 +21,7 @@ enum Next {
     Again { wait: Duration, fence: bool, refusal: bool, otherwise: Error },
 }
 
-/// Runs `attempt` until it is done. Waits for turns, which an attempt takes for each of its exchanges, come out of the same purse as every other wait.
+/// Runs `attempt` until it is done. Waits for turns, which an attempt takes for each of its exchanges, come out of the same budget as every other wait.
 pub async fn run<F, Fut>(clock: &dyn Clock, turns: &Turns, request: &Request, attempt: F) -> Result<Response>
 where
     F: Fn(u32) -> Fut,

@@ -4,7 +4,7 @@ use super::envelope::{ALGORITHM, FORMAT};
 
 /// The one spot a value belongs to. Read anywhere else, it does not open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place<'a> {
+pub struct AadContext<'a> {
     pub table: &'a str,
     pub column: &'a str,
     /// Empty for what belongs to no account.
@@ -14,7 +14,7 @@ pub struct Place<'a> {
 }
 
 /// Associated data of a value. Every field carries its length, so that no two places can read alike.
-pub fn encode(store_id: &[u8], key_id: i64, place: &Place<'_>) -> Vec<u8> {
+pub fn encode(store_id: &[u8], key_id: i64, place: &AadContext<'_>) -> Vec<u8> {
     lengths_and_bytes(&[
         &[FORMAT],
         &[ALGORITHM],

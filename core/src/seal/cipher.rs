@@ -1,6 +1,6 @@
 //! AES-256-GCM over envelopes. The key schedule is prepared once and kept, since pages bring hundreds of values.
 
-use super::aad::{self, Place};
+use super::aad::{self, AadContext};
 use super::envelope::{NONCE_LEN, Sealed, TAG_LEN};
 use super::key::KeyBytes;
 use crate::error::{Error, ErrorKind, Result};
@@ -27,7 +27,7 @@ impl Cipher {
     }
 
     /// Seals with a fresh random nonce; nobody outside can pass one.
-    pub fn seal(&self, place: Place<'_>, plain: &[u8]) -> Result<Sealed> {
+    pub fn seal(&self, place: AadContext<'_>, plain: &[u8]) -> Result<Sealed> {
         let nonce = random::array::<NONCE_LEN>()?;
         let mut bytes = Sealed::header(self.key_id, &nonce, plain.len());
         let header = bytes.len();
@@ -39,7 +39,7 @@ impl Cipher {
     }
 
     /// Fails with `Corrupt` when the value was changed, belongs elsewhere or was sealed with another key: these cannot be told apart.
-    pub fn open(&self, place: Place<'_>, sealed: &Sealed) -> Result<Zeroizing<Vec<u8>>> {
+    pub fn open(&self, place: AadContext<'_>, sealed: &Sealed) -> Result<Zeroizing<Vec<u8>>> {
         let parts = sealed.parts()?;
         let aad = aad::encode(&self.store_id, self.key_id, &place);
         let mut plain = Zeroizing::new(parts.ciphertext.to_vec());
@@ -67,7 +67,7 @@ fn too_long() -> Error {
     Error::new(ErrorKind::LimitExceeded, "The value is too long to be sealed; nothing was stored.")
 }
 
-fn refused(place: &Place<'_>) -> Error {
+fn refused(place: &AadContext<'_>) -> Error {
     Error::new(
         ErrorKind::Corrupt,
         format!(

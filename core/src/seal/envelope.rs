@@ -13,7 +13,7 @@ pub const NONCE_LEN: usize = 12;
 pub const TAG_LEN: usize = 16;
 pub const HEADER_LEN: usize = 2 + KEY_ID_LEN + NONCE_LEN;
 
-/// Bytes that only this room can make; the store takes no others for secrets and content.
+/// Bytes that only this module can make; the store takes no others for secrets and content.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Sealed(Vec<u8>);
 

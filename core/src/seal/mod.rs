@@ -8,7 +8,7 @@ mod key;
 #[cfg(test)]
 mod tests;
 
-pub use aad::Place;
+pub use aad::AadContext;
 pub use cipher::Cipher;
 pub use envelope::Sealed;
 pub use key::KeyBytes;

@@ -72,7 +72,7 @@ fn hmac_answers_as_known() {
     assert_eq!(run, if full { 87 } else { 6 });
 }
 
-const PLACE: Place<'_> = Place { table: "messages", column: "head", account_id: "a", row: "AAMk", version: 3 };
+const PLACE: AadContext<'_> = AadContext { table: "messages", column: "head", account_id: "a", row: "AAMk", version: 3 };
 
 fn cipher() -> (Cipher, KeyBytes) {
     let key = KeyBytes::random().unwrap();
@@ -85,15 +85,15 @@ fn a_value_opens_in_its_place_alone() {
     let sealed = cipher.seal(PLACE, b"subject").unwrap();
     assert_eq!(cipher.open(PLACE, &sealed).unwrap().as_slice(), b"subject");
     let elsewhere = [
-        Place { table: "bodies", ..PLACE },
-        Place { column: "body", ..PLACE },
-        Place { account_id: "b", ..PLACE },
-        Place { account_id: "", ..PLACE },
-        Place { row: "AAMK", ..PLACE },
-        Place { version: 2, ..PLACE },
+        AadContext { table: "bodies", ..PLACE },
+        AadContext { column: "body", ..PLACE },
+        AadContext { account_id: "b", ..PLACE },
+        AadContext { account_id: "", ..PLACE },
+        AadContext { row: "AAMK", ..PLACE },
+        AadContext { version: 2, ..PLACE },
         // The same letters, split otherwise.
-        Place { table: "message", column: "shead", ..PLACE },
-        Place { account_id: "aA", row: "AMk", ..PLACE },
+        AadContext { table: "message", column: "shead", ..PLACE },
+        AadContext { account_id: "aA", row: "AMk", ..PLACE },
     ];
     for place in elsewhere {
         let e = cipher.open(place, &sealed).unwrap_err();
@@ -156,7 +156,7 @@ proptest! {
     #[test]
     fn any_value_comes_back(plain in proptest::collection::vec(any::<u8>(), 0..2000), row in ".{0,40}", version: i64) {
         let (cipher, _) = cipher();
-        let place = Place { row: &row, version, ..PLACE };
+        let place = AadContext { row: &row, version, ..PLACE };
         let sealed = cipher.seal(place, &plain).unwrap();
         let back = Sealed::parse(sealed.as_bytes().to_vec()).unwrap();
         prop_assert_eq!(cipher.open(place, &back).unwrap().to_vec(), plain);

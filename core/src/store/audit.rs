@@ -6,7 +6,7 @@ use crate::model::AuditKind;
 use std::sync::Arc;
 
 /// Signs records. The key is the vault's; the store only knows that there is somebody who signs.
-pub trait Notary: Send + Sync {
+pub trait AuditSigner: Send + Sync {
     /// Keyed hash over the parts, each after its length.
     fn sign(&self, parts: &[&[u8]]) -> Result<[u8; 32]>;
     /// What an owner is called in the log.
@@ -54,10 +54,10 @@ pub struct AuditRow {
 
 impl AuditRow {
     /// The hash this row would have at `number`, after a record with the hash `before`.
-    pub fn hash_as(&self, notary: &dyn Notary, number: i64, before: &[u8]) -> Result<[u8; 32]> {
+    pub fn hash_as(&self, audit_signer: &dyn AuditSigner, number: i64, before: &[u8]) -> Result<[u8; 32]> {
         let (number, at) = (number.to_be_bytes(), self.at.to_be_bytes());
         let given = |field: &Option<String>| [u8::from(field.is_some())];
-        notary.sign(&[
+        audit_signer.sign(&[
             // What was read with replacements is another text than the one stored, so it never has a record's hash.
             if self.legible { b"record".as_slice() } else { b"illegible" },
             &number,
@@ -84,17 +84,17 @@ pub struct AuditEnd {
 }
 
 impl AuditEnd {
-    pub fn to_bytes(self, notary: &dyn Notary) -> Result<Vec<u8>> {
+    pub fn to_bytes(self, audit_signer: &dyn AuditSigner) -> Result<Vec<u8>> {
         let number = self.number.to_be_bytes();
-        let signature = notary.sign(&[b"end", &number, &self.hash])?;
+        let signature = audit_signer.sign(&[b"end", &number, &self.hash])?;
         Ok([number.as_slice(), &self.hash, &signature].concat())
     }
 
     /// None when the bytes are not what the notary signed.
-    pub fn read(notary: &dyn Notary, bytes: &[u8]) -> Result<Option<Self>> {
+    pub fn read(audit_signer: &dyn AuditSigner, bytes: &[u8]) -> Result<Option<Self>> {
         let Some((number, rest)) = bytes.split_first_chunk::<8>() else { return Ok(None) };
         let Some((hash, signature)) = rest.split_first_chunk::<32>() else { return Ok(None) };
-        let genuine = notary.sign(&[b"end", number, hash])?.as_slice() == signature;
+        let genuine = audit_signer.sign(&[b"end", number, hash])?.as_slice() == signature;
         Ok(genuine.then(|| Self { number: i64::from_be_bytes(*number), hash: *hash }))
     }
 }
@@ -110,10 +110,10 @@ pub struct AuditExtent {
 
 pub trait AuditStore {
     /// Makes the log, its key and its first record in one step; nothing if there is a key already. `Corrupt` when there should be one.
-    fn begin_audit(&self, key: &NewKey, notary: &dyn Notary, now: i64) -> Result<()>;
+    fn begin_audit(&self, key: &NewKey, audit_signer: &dyn AuditSigner, now: i64) -> Result<()>;
     /// From now on every step of this store that is worth a record writes it in its own transaction, and fails if it cannot. The first one stays.
-    fn plug_notary(&self, notary: Arc<dyn Notary>);
-    fn notary(&self) -> Result<Arc<dyn Notary>>;
+    fn set_audit_signer(&self, audit_signer: Arc<dyn AuditSigner>);
+    fn audit_signer(&self) -> Result<Arc<dyn AuditSigner>>;
     /// Records in a transaction of their own, for what is no step of the store.
     fn record(&self, entries: &[Entry], now: i64) -> Result<()>;
     /// Records after `after`, in order.

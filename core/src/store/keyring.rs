@@ -2,7 +2,7 @@
 
 use super::{KeyPurpose, Lease, NewKey};
 use crate::error::{Error, ErrorKind, Result};
-use crate::seal::{Place, Sealed};
+use crate::seal::{AadContext, Sealed};
 use std::fmt;
 
 /// A key that still opens values: the active one, or one whose values are being sealed anew.
@@ -28,7 +28,7 @@ pub struct KeyFate {
 
 /// How a store key is reached from the one before it: for processes that have the store open with a root key that was replaced since.
 #[derive(Debug, Clone)]
-pub struct Bridge {
+pub struct KeyHandover {
     /// The store key it leads to.
     pub key_id: i64,
     pub made_at: i64,
@@ -36,12 +36,12 @@ pub struct Bridge {
     pub sealed: Sealed,
 }
 
-/// How long a bridge stands: every process that runs has had its hourly look at the keys by then.
-pub const BRIDGE_MS: i64 = 2 * 3_600_000;
+/// How long a handover stands: every process that runs has had its hourly look at the keys by then.
+pub const HANDOVER_MS: i64 = 2 * 3_600_000;
 
 /// Which row holds a value.
 #[derive(Debug, Clone)]
-pub enum Spot {
+pub enum RowRef {
     Number(i64),
     Bytes(Vec<u8>),
 }
@@ -51,7 +51,7 @@ pub enum Spot {
 pub struct SealedValue {
     /// Which sealed column of the store, in the store's own count.
     pub kind: usize,
-    pub at: Spot,
+    pub at: RowRef,
     pub table: &'static str,
     pub column: String,
     pub account_id: String,
@@ -61,8 +61,8 @@ pub struct SealedValue {
 }
 
 impl SealedValue {
-    pub fn place(&self) -> Place<'_> {
-        Place { table: self.table, column: &self.column, account_id: &self.account_id, row: &self.row, version: self.version }
+    pub fn place(&self) -> AadContext<'_> {
+        AadContext { table: self.table, column: &self.column, account_id: &self.account_id, row: &self.row, version: self.version }
     }
 }
 
@@ -101,11 +101,11 @@ pub trait KeyStore {
 
     /// In one step: `old` opens but seals no more, `new` are there. From then on every write of a value sealed with `old` is refused as
     /// [`outdated`]. False: `old` was not active any more, or the lease was lost. A new store key comes with the canary its maker knows
-    /// and the bridge that leads to it.
-    fn succeed_key(&self, old: i64, new: &[NewKey], canary: Option<&Sealed>, bridge: Option<&Bridge>, lease: Option<&Lease>) -> Result<bool>;
-    fn bridges(&self) -> Result<Vec<Bridge>>;
-    /// Erases bridges that have stood for [`BRIDGE_MS`].
-    fn burn_bridges(&self, now: i64) -> Result<()>;
+    /// and the handover that leads to it.
+    fn succeed_key(&self, old: i64, new: &[NewKey], canary: Option<&Sealed>, handover: Option<&KeyHandover>, lease: Option<&Lease>) -> Result<bool>;
+    fn handovers(&self) -> Result<Vec<KeyHandover>>;
+    /// Erases handovers that have stood for [`BRIDGE_MS`].
+    fn expire_handovers(&self, now: i64) -> Result<()>;
     /// Up to `limit` values sealed with this key, without those that are too damaged to be read.
     fn sealed_with(&self, key_id: i64, limit: u32) -> Result<Vec<SealedValue>>;
     /// Puts the new envelopes in place of the old ones, where these still stand; renews the lease. None: it was lost. Answers how many were replaced.

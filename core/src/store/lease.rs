@@ -2,7 +2,7 @@
 
 use crate::clock::{Clock, to_ms};
 use crate::error::Result;
-use crate::runtime::blocking;
+use crate::runtime::urgent;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ pub async fn heartbeat(clock: Arc<dyn Clock>, renew: impl Fn(i64) -> Result<bool
         clock.deadline(EVERY).await;
         let (renew, now) = (renew.clone(), to_ms(clock.now()));
         // An error (a busy store) is no loss: the next beat tries again.
-        if matches!(blocking(move || renew(now)).await, Ok(false)) {
+        if matches!(urgent(move || renew(now)).await, Ok(false)) {
             return;
         }
     }

@@ -25,8 +25,8 @@ pub struct SyncedFolder {
     /// Messages held here.
     pub stored: u32,
     pub cursor: Option<Cursor>,
-    /// Rows written by the current pass carry it.
-    pub pass: i64,
+    /// Rows written by the current enumeration carry it.
+    pub enumeration: i64,
     /// Messages asked for per page where the usual number was too much for the service, and since when.
     pub page_size: Option<u32>,
     pub page_size_at: i64,
@@ -38,7 +38,7 @@ pub struct Cursor {
     /// The link, under the secrets key; row = folder graph_id, version = `version`.
     pub link: Sealed,
     pub version: i64,
-    /// True: a delta link, the folder was complete at that moment. False: a next link in the middle of a pass.
+    /// True: a delta link, the folder was complete at that moment. False: a next link in the middle of an enumeration.
     pub is_delta: bool,
 }
 
@@ -139,17 +139,17 @@ pub struct PageBatch<'a> {
     pub generation: i64,
     /// Lease of the account's sync.
     pub lease: &'a super::Lease,
-    pub pass: i64,
+    pub enumeration: i64,
     pub upserts: Vec<NewMessage>,
-    /// Ids that the page repeated without news: only marked as seen by this pass.
+    /// Ids that the page repeated without news: only marked as seen by this enumeration.
     pub seen: Vec<String>,
     /// Ids that Graph says left this folder: kept as questions until proven.
-    pub suspects: Vec<String>,
+    pub pending_removals: Vec<String>,
     pub quarantined: Vec<Quarantined>,
     /// None: these items came outside of the folder's walk, whose place stays.
     pub cursor: Option<Cursor>,
     pub page_size: Option<u32>,
-    /// The pass is complete: rows of this folder that an older pass wrote become suspects if this was the first pass or a resync.
+    /// The enumeration is complete: rows of this folder that an older enumeration wrote become pending removals if this was the first enumeration or a resync.
     pub completes_pass: bool,
     pub now: i64,
 }
@@ -217,10 +217,10 @@ pub struct ChangeRow {
 }
 
 pub trait MailStore {
-    /// Writes the list under the sync lease; folders no longer listed lose their cursor and their messages become suspects.
+    /// Writes the list under the sync lease; folders no longer listed lose their cursor and their messages become pending removals.
     fn save_folders(&self, account_id: &str, generation: i64, lease: &super::Lease, folders: &[FolderRow], now: i64) -> Result<bool>;
     fn folders(&self, account_id: &str) -> Result<Vec<SyncedFolder>>;
-    /// Drops a lost cursor and begins a resync pass.
+    /// Drops a lost cursor and begins a resync.
     fn begin_resync(&self, account_id: &str, folder_id: &str, generation: i64, lease: &super::Lease, now: i64) -> Result<bool>;
     fn known(&self, account_id: &str, graph_ids: &[&str]) -> Result<Vec<Known>>;
     /// Changes and cursor in one transaction, under lease and generation.
@@ -230,11 +230,11 @@ pub trait MailStore {
     /// Whether items without a usable id are due; then they are forgotten, since the folder is read anew, which is counted. The next ones wait longer.
     fn take_nameless(&self, account_id: &str, folder_id: &str, generation: i64, lease: &super::Lease, now: i64) -> Result<bool>;
     /// Suspects not yet proven that are due, oldest first: (graph id, folder it left). Those that turned up in another folder meanwhile are dropped on the way.
-    fn suspects(&self, account_id: &str, now: i64, limit: u32) -> Result<Vec<(String, String)>>;
+    fn pending_removals(&self, account_id: &str, now: i64, limit: u32) -> Result<Vec<(String, String)>>;
     /// Settles questions: `gone` are removed (a tombstone stays), `there` are kept with their new folder; change-feed rows are written. Answers (removed, moved).
-    fn settle_suspects(&self, account_id: &str, generation: i64, lease: &super::Lease, gone: &[String], there: &[(String, String)], now: i64) -> Result<Option<(u32, u32)>>;
+    fn settle_pending_removals(&self, account_id: &str, generation: i64, lease: &super::Lease, gone: &[String], there: &[(String, String)], now: i64) -> Result<Option<(u32, u32)>>;
     /// The mailbox would not tell of these (id, why): asked again later.
-    fn defer_suspects(&self, account_id: &str, generation: i64, lease: &super::Lease, later: &[(String, String)], now: i64) -> Result<bool>;
+    fn defer_pending_removals(&self, account_id: &str, generation: i64, lease: &super::Lease, later: &[(String, String)], now: i64) -> Result<bool>;
     /// What is set aside and can be asked for by id, and is due: oldest first.
     fn due_quarantine(&self, account_id: &str, now: i64, limit: u32) -> Result<Vec<QuarantineRow>>;
     /// Set aside items that are no more, and those that could not be read again (id, why).

@@ -13,17 +13,17 @@ mod mail;
 mod outbox;
 mod purge;
 mod scope;
-#[allow(clippy::disallowed_methods, clippy::disallowed_types)] // the only room that speaks SQL
+#[allow(clippy::disallowed_methods, clippy::disallowed_types)] // the only module that speaks SQL
 mod sqlite;
 
 #[cfg(test)]
 mod suite;
 
 pub use accounts::{Approver, AccountRow, AccountStore, AttemptRow, Consumed, KeyPurpose, KeyRow, Lease, NewAttempt, NewKey, TokenRow, USES_AT_BIRTH};
-pub use audit::{AuditEnd, AuditExtent, AuditRow, AuditStore, BEGINNING, Entry, Notary};
+pub use audit::{AuditEnd, AuditExtent, AuditRow, AuditStore, BEGINNING, Entry, AuditSigner};
 pub use copies::{Copied, CopyStore};
 pub use health::{HealthError, HealthRow, HealthStore};
-pub use keyring::{BRIDGE_MS, Bridge, KeyFate, KeyStore, NewRoot, ROOT_KDF, ROOT_WRAPPED, Retired, RingKey, SealedValue, Spot, is_outdated, moved_on, outdated};
+pub use keyring::{HANDOVER_MS, KeyHandover, KeyFate, KeyStore, NewRoot, ROOT_KDF, ROOT_WRAPPED, Retired, RingKey, SealedValue, RowRef, is_outdated, moved_on, outdated};
 pub use lease::{LEASE_MS, heartbeat};
 pub use mail::{
     Applied, ChangeRow, Cursor, FolderRow, Known, MailPage, MailStore, Mailbox, MessageRow, MessageWindow, NewMessage, PageBatch, Quarantined,

@@ -54,7 +54,7 @@ pub struct NewItem {
     pub account_id: String,
     pub route: Route,
     /// Sends of one lane leave in order.
-    pub lane: String,
+    pub ordering_key: String,
     pub key: Option<String>,
     /// Keyed hash of the content, to tell the same submission from another one with the same key, and the form it is made over.
     pub content_hash: Vec<u8>,

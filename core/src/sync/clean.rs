@@ -1,6 +1,6 @@
 //! Mail is written by strangers: what is shown as HTML passes an allow-list, and everything is bounded.
 
-use super::tame::is_tame;
+use super::html_limits::within_html_limits;
 use crate::model::BodyType;
 
 /// Characters in a line of text made from HTML, as mail has it (RFC 3676).
@@ -10,7 +10,7 @@ const WIDTH: usize = 78;
 pub fn text(body_type: BodyType, content: &str) -> String {
     match body_type {
         BodyType::Text => content.to_owned(),
-        BodyType::Html if !is_tame(content) => stripped(content),
+        BodyType::Html if !within_html_limits(content) => stripped(content),
         BodyType::Html => laid_out(content).unwrap_or_else(|| stripped(content)),
     }
 }
@@ -44,7 +44,7 @@ fn escaped(text: &str) -> String {
 pub fn html(body_type: BodyType, content: &str) -> String {
     match body_type {
         BodyType::Text => format!("<pre>{}</pre>", escaped(content)),
-        BodyType::Html if !is_tame(content) => format!("<pre>{}</pre>", escaped(&stripped(content))),
+        BodyType::Html if !within_html_limits(content) => format!("<pre>{}</pre>", escaped(&stripped(content))),
         BodyType::Html => ammonia::Builder::default()
             .url_schemes(["http", "https", "mailto", "cid"].into())
             .attribute_filter(|element, attribute, value| match (element, attribute) {

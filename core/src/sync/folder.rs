@@ -3,7 +3,7 @@
 use super::page::{PagePlace, cursor_place, store_page};
 use super::page_size::PageSize;
 use super::round::Round;
-use super::run::Pass;
+use super::run::SyncContext;
 use super::tally::Tally;
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{DeltaAnswer, DeltaFrom, DeltaPage};
@@ -19,7 +19,7 @@ const MOST_RESYNCS: u32 = 2;
 const MOST_REFUSALS: u32 = 3;
 
 pub struct FolderSync {
-    pass: Arc<Pass>,
+    context: Arc<SyncContext>,
     folder: SyncedFolder,
     page_size: PageSize,
     tally: Tally,
@@ -27,19 +27,19 @@ pub struct FolderSync {
 }
 
 impl FolderSync {
-    pub fn new(pass: Arc<Pass>, folder: SyncedFolder) -> Self {
-        let page_size = PageSize::of(pass.page_size, folder.page_size, folder.page_size_at, pass.now());
-        Self { pass, folder, page_size, tally: Tally::default(), round: Round::default() }
+    pub fn new(context: Arc<SyncContext>, folder: SyncedFolder) -> Self {
+        let page_size = PageSize::of(context.page_size, folder.page_size, folder.page_size_at, context.now());
+        Self { context, folder, page_size, tally: Tally::default(), round: Round::default() }
     }
 
     pub async fn run(mut self) -> Result<Tally> {
         let mut from = self.start().await?;
         let mut ready = None;
         loop {
-            self.pass.stop.check()?;
+            self.context.stop.check()?;
             let answer = match ready.take() {
                 Some(answer) => answer,
-                None => fetch(&self.pass, from.clone()).await,
+                None => fetch(&self.context, from.clone()).await,
             };
             let answer = match answer {
                 Ok(answer) => answer,
@@ -82,31 +82,31 @@ impl FolderSync {
             // While this page is sealed and stored, the next one is on its way.
             let next = self.link(link);
             from = next.clone();
-            let pass = self.pass.clone();
-            let (stored, fetched) = tokio::join!(self.store(page), fetch(&pass, next));
+            let context = self.context.clone();
+            let (stored, fetched) = tokio::join!(self.store(page), fetch(&context, next));
             stored?;
             ready = Some(fetched);
         }
     }
 
     async fn start(&mut self) -> Result<DeltaFrom> {
-        let (pass, folder_id) = (self.pass.clone(), self.id());
+        let (context, folder_id) = (self.context.clone(), self.id());
         // Mail that came without a usable id can be asked for in one way only.
-        if blocking(move || pass.store.take_nameless(&pass.account.id, &folder_id, pass.account.generation, &pass.lease, pass.now())).await? {
+        if blocking(move || context.store.take_nameless(&context.account.id, &folder_id, context.account.generation, &context.lease, context.now())).await? {
             return self.resync(None).await;
         }
         let Some(cursor) = self.folder.cursor.clone() else { return Ok(self.beginning()) };
-        let (pass, folder_id) = (self.pass.clone(), self.id());
+        let (context, folder_id) = (self.context.clone(), self.id());
         let link = blocking(move || {
             let mut cursor = cursor;
             let mut is_fresh = true;
-            let plain = pass.vault.again(|| {
+            let plain = context.vault.with_current_keys(|| {
                 // Should its key have been replaced since the folders were read, the link is read anew.
                 if !std::mem::take(&mut is_fresh) {
-                    let folder = pass.store.folders(&pass.account.id)?.into_iter().find(|folder| folder.row.graph_id == folder_id);
+                    let folder = context.store.folders(&context.account.id)?.into_iter().find(|folder| folder.row.graph_id == folder_id);
                     cursor = folder.and_then(|folder| folder.cursor).unwrap_or_else(|| cursor.clone());
                 }
-                pass.vault.secrets(&pass.account.id)?.open(cursor_place(&pass.account.id, &folder_id, cursor.version), &cursor.link)
+                context.vault.secrets(&context.account.id)?.open(cursor_place(&context.account.id, &folder_id, cursor.version), &cursor.link)
             })?;
             String::from_utf8(plain.to_vec()).map_err(|_| Error::new(ErrorKind::Corrupt, "A stored delta link cannot be read."))
         })
@@ -114,7 +114,7 @@ impl FolderSync {
         match link {
             Ok(link) => Ok(self.link(link)),
             // Connected anew since the folders were read: the new key does not open the old link, and nothing is damaged.
-            Err(e) if matches!(e.kind(), ErrorKind::Corrupt | ErrorKind::StoreBusy) && self.pass.is_over().await => Err(self.pass.taken_over().await),
+            Err(e) if matches!(e.kind(), ErrorKind::Corrupt | ErrorKind::StoreBusy) && self.context.is_over().await => Err(self.context.taken_over().await),
             Err(e) => Err(e),
         }
     }
@@ -141,32 +141,32 @@ impl FolderSync {
     /// What a refusal means for the place that was asked for. An outage says nothing of it; anything else, a few times in a row, means that the stored link
     /// leads nowhere, in whatever words: the folder is then enumerated anew.
     async fn refused(&mut self, from: DeltaFrom, error: Error) -> Result<DeltaFrom> {
-        let is_outage = error.kind() == ErrorKind::Upstream && !self.pass.is_reached.load(Ordering::Relaxed);
+        let is_outage = error.kind() == ErrorKind::Upstream && !self.context.is_reached.load(Ordering::Relaxed);
         if matches!(from, DeltaFrom::Start { .. }) || is_outage || !is_about_the_link(&error) {
             return Err(error);
         }
-        let (pass, folder_id) = (self.pass.clone(), self.id());
-        let Some(refusals) = blocking(move || pass.store.note_refusal(&pass.account.id, &folder_id, pass.account.generation, &pass.lease)).await? else {
-            return Err(self.pass.taken_over().await);
+        let (context, folder_id) = (self.context.clone(), self.id());
+        let Some(refusals) = blocking(move || context.store.note_refusal(&context.account.id, &folder_id, context.account.generation, &context.lease)).await? else {
+            return Err(self.context.taken_over().await);
         };
         if refusals < MOST_REFUSALS {
             return Err(error);
         }
-        tracing::warn!(target: "tidings::sync", account = self.pass.account.id, kind = ?error.kind(), refusals, "a stored delta link is given up; the folder is read anew");
+        tracing::warn!(target: "tidings::sync", account = self.context.account.id, kind = ?error.kind(), refusals, "a stored delta link is given up; the folder is read anew");
         self.resync(None).await
     }
 
-    /// The delta state is lost: enumerate anew, keep what is here until the new pass is complete.
+    /// The delta state is lost: enumerate anew, keep what is here until the new enumeration is complete.
     async fn resync(&mut self, restart: Option<String>) -> Result<DeltaFrom> {
         self.tally.resynced += 1;
         if self.tally.resynced > MOST_RESYNCS {
             return Err(Error::new(ErrorKind::Upstream, "Microsoft lost its place in a folder several times in a row. Sync again later; nothing here is lost."));
         }
-        let (pass, folder_id) = (self.pass.clone(), self.id());
-        if !blocking(move || pass.store.begin_resync(&pass.account.id, &folder_id, pass.account.generation, &pass.lease, pass.now())).await? {
-            return Err(self.pass.taken_over().await);
+        let (context, folder_id) = (self.context.clone(), self.id());
+        if !blocking(move || context.store.begin_resync(&context.account.id, &folder_id, context.account.generation, &context.lease, context.now())).await? {
+            return Err(self.context.taken_over().await);
         }
-        self.folder.pass += 1;
+        self.folder.enumeration += 1;
         self.folder.cursor = None;
         self.round = Round::default();
         Ok(restart.map_or_else(|| self.beginning(), |link| self.link(link)))
@@ -178,19 +178,19 @@ impl FolderSync {
         let version = self.folder.cursor.as_ref().map_or(1, |c| c.version + 1);
         let place = PagePlace {
             folder_id: self.id(),
-            pass_no: self.folder.pass,
+            enumeration: self.folder.enumeration,
             link: Some((link, is_delta, version)),
             page_size: self.page_size.kept(),
             anew: false,
         };
-        let stored = store_page(&self.pass, place, items).await?;
+        let stored = store_page(&self.context, place, items).await?;
         self.folder.cursor = stored.cursor;
         self.folder.stored = stored.applied.stored;
         self.tally.add(&stored.tally);
         self.tally.pages += 1;
-        self.pass.graph.meters().pages.up();
-        self.pass.bell.ring(Event::SyncProgress {
-            account_id: self.pass.account.id.clone(),
+        self.context.graph.meters().pages.up();
+        self.context.event_bus.publish(Event::SyncProgress {
+            account_id: self.context.account.id.clone(),
             folder_id: self.id(),
             stored: stored.applied.stored,
             total: self.folder.row.total.max(stored.applied.stored),
@@ -199,9 +199,9 @@ impl FolderSync {
     }
 }
 
-async fn fetch(pass: &Pass, from: DeltaFrom) -> Result<DeltaAnswer> {
-    let caller = pass.caller();
-    pass.ask(pass.graph.delta_page(&caller, from)).await
+async fn fetch(context: &SyncContext, from: DeltaFrom) -> Result<DeltaAnswer> {
+    let caller = context.caller();
+    context.ask(context.graph.delta_page(&caller, from)).await
 }
 
 /// The mailbox was reached and the person is welcome, so it is rather the link that was refused.

@@ -2,10 +2,10 @@
 //!
 //! A sync lists the folders, then walks each chosen folder's delta: fetch a page, [`plan`] it against what is here, seal, and store changes and cursor
 //! in one transaction. That Graph says "removed" is only a question, since a move looks the same; [`removal`] proves it by the immutable id before
-//! anything is dropped. Lost delta state is repaired by a new pass over the folder and the same question for whatever the pass did not show.
+//! anything is dropped. Lost delta state is repaired by a new enumeration of the folder and the same question for whatever the enumeration did not show.
 //! One sync per account runs at a time, over all processes: a lease with a fence that every write carries.
 
-mod again;
+mod quarantined;
 mod clean;
 mod folder;
 mod inline;
@@ -19,7 +19,7 @@ mod round;
 mod run;
 mod search;
 mod tally;
-mod tame;
+mod html_limits;
 
 pub use read::{Reader, check_limit};
 pub use run::Sync;

@@ -2,18 +2,18 @@
 
 use super::inline::shows_inline_files;
 use super::plan::{Held, Plan, Upsert, id_of, plan};
-use super::record::{Head, body_place, new_id, pack_body};
-use super::run::Pass;
+use super::record::{MessageMetadata, body_place, new_id, pack_body};
+use super::run::SyncContext;
 use super::search::text_of;
 use super::tally::Tally;
 use crate::clock::to_ms;
 use crate::config::Content;
 use crate::error::Result;
-use crate::graph::{Attached, DeltaItem, MailItem, Proof, MessageProperty};
+use crate::graph::{Attached, DeltaItem, MailItem, Verified, MessageProperty};
 use crate::model::{AttachmentInfo, BodyType, ChangeKind, QuarantineKind};
 use crate::random;
 use crate::runtime::blocking;
-use crate::seal::Place;
+use crate::seal::AadContext;
 use crate::store::{Applied, Cursor, NewMessage, PageBatch, Quarantined, SearchText};
 use crate::vault::DataKey;
 use std::collections::HashMap;
@@ -23,7 +23,7 @@ use std::sync::Arc;
 #[derive(Debug, Clone)]
 pub struct PagePlace {
     pub folder_id: String,
-    pub pass_no: i64,
+    pub enumeration: i64,
     /// Where the next request starts, and its version; None: these items came outside of the folder's walk.
     pub link: Option<(String, bool, i64)>,
     pub page_size: Option<u32>,
@@ -40,12 +40,12 @@ pub struct Stored {
 }
 
 /// Errors: those of the mailbox and the store. What is wrong with one item is stored as a question about that item.
-pub async fn store_page(pass: &Arc<Pass>, place: PagePlace, items: Vec<DeltaItem>) -> Result<Stored> {
-    let items = complete(pass, items).await?;
-    let attached = attachments(pass, &items, place.anew).await?;
+pub async fn store_page(context: &Arc<SyncContext>, place: PagePlace, items: Vec<DeltaItem>) -> Result<Stored> {
+    let items = complete(context, items).await?;
+    let attached = attachments(context, &items, place.anew).await?;
     // Two folders may bring the same mail at once (it was moved meanwhile): what is known must not change between the plan and its writing.
-    let turn = pass.writing.lock().await;
-    let work = pass.clone();
+    let turn = context.writing.lock().await;
+    let work = context.clone();
     let stored = blocking(move || {
         let held = held(&work, &items, place.anew)?;
         let plan = plan(&place.folder_id, items, &held);
@@ -56,30 +56,30 @@ pub async fn store_page(pass: &Arc<Pass>, place: PagePlace, items: Vec<DeltaItem
     .await?;
     drop(turn);
     if !stored.applied.written {
-        return Err(pass.taken_over().await);
+        return Err(context.taken_over().await);
     }
-    let meters = pass.graph.meters();
+    let meters = context.graph.meters();
     meters.messages_stored.add(stored.tally.added + stored.tally.changed + stored.tally.moved);
     if stored.tally.tells_news {
-        pass.news.send_modify(|n| *n = n.wrapping_add(1));
+        context.news.send_modify(|n| *n = n.wrapping_add(1));
     }
     Ok(stored)
 }
 
 /// An update may hold only what changed. Such items are fetched whole rather than merged, since what is absent cannot be told from what is empty.
-async fn complete(pass: &Pass, mut items: Vec<DeltaItem>) -> Result<Vec<DeltaItem>> {
+async fn complete(context: &SyncContext, mut items: Vec<DeltaItem>) -> Result<Vec<DeltaItem>> {
     let parts: Vec<String> = items.iter().filter(|item| is_partial(item)).filter_map(id_of).map(str::to_owned).collect();
     if parts.is_empty() {
         return Ok(items);
     }
-    let mut whole: HashMap<String, Proof> = pass.ask(pass.graph.prove(&pass.caller(), &parts)).await?.into_iter().collect();
+    let mut whole: HashMap<String, Verified> = context.ask(context.graph.verify(&context.caller(), &parts)).await?.into_iter().collect();
     for item in items.iter_mut().filter(|item| is_partial(item)) {
         let Some(id) = id_of(item).map(str::to_owned) else { continue };
         *item = match whole.remove(&id) {
-            Some(Proof::There(message)) => DeltaItem::Message(message),
+            Some(Verified::There(message)) => DeltaItem::Message(message),
             // Something is wrong with this one mail; it must not keep the others out.
-            Some(Proof::Unclear(error)) => DeltaItem::Unreadable { id: Some(id), raw: String::new(), reason: error.reason().to_owned() },
-            Some(Proof::Gone) | None => DeltaItem::Removed { id },
+            Some(Verified::Unclear(error)) => DeltaItem::Unreadable { id: Some(id), raw: String::new(), reason: error.reason().to_owned() },
+            Some(Verified::Gone) | None => DeltaItem::Removed { id },
         };
     }
     Ok(items)
@@ -90,12 +90,12 @@ fn is_partial(item: &DeltaItem) -> bool {
 }
 
 /// Delta does not list attachments: those of new and changed messages are asked for in batches.
-async fn attachments(pass: &Arc<Pass>, items: &[DeltaItem], anew: bool) -> Result<HashMap<String, Attached>> {
+async fn attachments(context: &Arc<SyncContext>, items: &[DeltaItem], anew: bool) -> Result<HashMap<String, Attached>> {
     let candidates: Vec<(String, String)> = items.iter().filter_map(with_attachments).map(|item| (item.id.clone(), item.change_key.clone())).collect();
     if candidates.is_empty() {
         return Ok(HashMap::new());
     }
-    let work = pass.clone();
+    let work = context.clone();
     let wanted: Vec<String> = blocking(move || {
         let ids: Vec<&str> = candidates.iter().map(|(id, _)| id.as_str()).collect();
         let known: HashMap<String, String> =
@@ -106,7 +106,7 @@ async fn attachments(pass: &Arc<Pass>, items: &[DeltaItem], anew: bool) -> Resul
     if wanted.is_empty() {
         return Ok(HashMap::new());
     }
-    Ok(pass.ask(pass.graph.attachments(&pass.caller(), &wanted)).await?.into_iter().collect())
+    Ok(context.ask(context.graph.attachments(&context.caller(), &wanted)).await?.into_iter().collect())
 }
 
 /// `hasAttachments` is false when there are only inline ones, so the body is looked at too.
@@ -117,16 +117,16 @@ fn with_attachments(item: &DeltaItem) -> Option<&MailItem> {
 }
 
 /// What is here of the items of a page. The sealed part is opened only where the change key says that it may be the same, or it is needed to complete an item.
-fn held(pass: &Pass, items: &[DeltaItem], anew: bool) -> Result<HashMap<String, Held>> {
+fn held(context: &SyncContext, items: &[DeltaItem], anew: bool) -> Result<HashMap<String, Held>> {
     let messages: HashMap<&str, &MailItem> = items.iter().filter_map(|item| match item {
         DeltaItem::Message(item) => Some((item.id.as_str(), &**item)),
         _ => None,
     }).collect();
     let ids: Vec<&str> = items.iter().filter_map(id_of).collect();
     // Read anew when a key was replaced between reading a row and opening it.
-    pass.vault.again(|| {
+    context.vault.with_current_keys(|| {
         let mut key = None;
-        let rows = pass.store.known(&pass.account.id, &ids)?;
+        let rows = context.store.known(&context.account.id, &ids)?;
         rows.into_iter()
             .map(|row| {
                 let item = messages.get(row.graph_id.as_str());
@@ -134,9 +134,9 @@ fn held(pass: &Pass, items: &[DeltaItem], anew: bool) -> Result<HashMap<String, 
                 let head = match &row.head {
                     Some(sealed) if is_same || item.is_some_and(|item| item.untold.is_any()) => {
                         if key.is_none() {
-                            key = Some(pass.vault.content(&pass.account.id)?);
+                            key = Some(context.vault.content(&context.account.id)?);
                         }
-                        key.as_ref().map(|key| Head::open_sealed(key, &pass.account.id, &row.graph_id, row.version, sealed)).transpose()?
+                        key.as_ref().map(|key| MessageMetadata::open_sealed(key, &context.account.id, &row.graph_id, row.version, sealed)).transpose()?
                     }
                     _ => None,
                 };
@@ -146,8 +146,8 @@ fn held(pass: &Pass, items: &[DeltaItem], anew: bool) -> Result<HashMap<String, 
     })
 }
 
-fn write(pass: &Pass, place: &PagePlace, plan: Plan, mut attached: HashMap<String, Attached>) -> Result<(Applied, Option<Cursor>)> {
-    let (account_id, folder_id) = (pass.account.id.as_str(), place.folder_id.as_str());
+fn write(context: &SyncContext, place: &PagePlace, plan: Plan, mut attached: HashMap<String, Attached>) -> Result<(Applied, Option<Cursor>)> {
+    let (account_id, folder_id) = (context.account.id.as_str(), place.folder_id.as_str());
     let mut aside: Vec<Aside> = Vec::new();
     for upsert in &plan.upserts {
         if let Some(Attached::Failed(error)) = attached.get(&upsert.item.id) {
@@ -156,18 +156,18 @@ fn write(pass: &Pass, place: &PagePlace, plan: Plan, mut attached: HashMap<Strin
     }
     aside.extend(plan.unreadable.into_iter().map(|item| Aside { id: item.id, raw: item.raw, reason: item.reason, kind: QuarantineKind::Message }));
     let places = aside.iter().map(|_| random::token::<16>()).collect::<Result<Vec<String>>>()?;
-    let mails: Vec<Mail> = plan.upserts.into_iter().map(|upsert| Mail::of(upsert, &mut attached, pass.content)).collect::<Result<_>>()?;
+    let mails: Vec<Mail> = plan.upserts.into_iter().map(|upsert| Mail::of(upsert, &mut attached, context.content)).collect::<Result<_>>()?;
     // Sealed anew when a key is replaced between sealing and writing: what it sealed may open for nobody by then.
-    pass.vault.again(|| {
-        let content = pass.vault.content(account_id)?;
+    context.vault.with_current_keys(|| {
+        let content = context.vault.content(account_id)?;
         let upserts = mails.iter().map(|mail| mail.seal(&content, account_id, folder_id)).collect::<Result<_>>()?;
         let quarantined = |(item, row): (&Aside, &String)| {
-            let raw = content.seal(Place { table: "quarantine", column: "raw", account_id, row, version: 1 }, item.raw.as_bytes())?;
+            let raw = content.seal(AadContext { table: "quarantine", column: "raw", account_id, row, version: 1 }, item.raw.as_bytes())?;
             Ok(Quarantined { raw, place: row.clone(), graph_id: item.id.clone(), reason: item.reason.clone(), kind: item.kind })
         };
         let cursor = match &place.link {
             Some((link, is_delta, version)) => {
-                let sealed = pass.vault.secrets(account_id)?.seal(cursor_place(account_id, folder_id, *version), link.as_bytes())?;
+                let sealed = context.vault.secrets(account_id)?.seal(cursor_place(account_id, folder_id, *version), link.as_bytes())?;
                 Some(Cursor { link: sealed, version: *version, is_delta: *is_delta })
             }
             None => None,
@@ -175,19 +175,19 @@ fn write(pass: &Pass, place: &PagePlace, plan: Plan, mut attached: HashMap<Strin
         let batch = PageBatch {
             account_id,
             folder_id,
-            generation: pass.account.generation,
-            lease: &pass.lease,
-            pass: place.pass_no,
+            generation: context.account.generation,
+            lease: &context.lease,
+            enumeration: place.enumeration,
             upserts,
             seen: plan.seen.clone(),
-            suspects: plan.suspects.clone(),
+            pending_removals: plan.pending_removals.clone(),
             quarantined: aside.iter().zip(&places).map(quarantined).collect::<Result<_>>()?,
             completes_pass: cursor.as_ref().is_some_and(|cursor| cursor.is_delta),
             cursor,
             page_size: place.page_size,
-            now: pass.now(),
+            now: context.now(),
         };
-        Ok((pass.store.apply(&batch)?, batch.cursor))
+        Ok((context.store.apply(&batch)?, batch.cursor))
     })
 }
 
@@ -208,7 +208,7 @@ struct Mail {
     received_at: Option<i64>,
     is_read: bool,
     is_draft: bool,
-    head: Head,
+    head: MessageMetadata,
     body: Option<Vec<u8>>,
     search: Option<SearchText>,
     version: i64,
@@ -230,7 +230,7 @@ impl Mail {
         };
         Ok(Self {
             shown_id: new_id()?,
-            head: Head::of(&mut item, files),
+            head: MessageMetadata::of(&mut item, files),
             id: item.id,
             conversation_id: item.conversation_id,
             change_key: item.change_key,
@@ -264,6 +264,6 @@ impl Mail {
     }
 }
 
-pub fn cursor_place<'a>(account_id: &'a str, folder_id: &'a str, version: i64) -> Place<'a> {
-    Place { table: "folders", column: "cursor", account_id, row: folder_id, version }
+pub fn cursor_place<'a>(account_id: &'a str, folder_id: &'a str, version: i64) -> AadContext<'a> {
+    AadContext { table: "folders", column: "cursor", account_id, row: folder_id, version }
 }

@@ -1,6 +1,6 @@
 //! Pure: a page and what is already here, to what is to be written.
 
-use super::record::Head;
+use super::record::MessageMetadata;
 use crate::clock::{from_ms, to_ms};
 use crate::graph::{DeltaItem, MailItem, MessageProperty};
 use crate::model::{AttachmentInfo, ChangeKind};
@@ -14,7 +14,7 @@ pub struct Plan {
     /// Repeated without news.
     pub seen: Vec<String>,
     /// Said to have left this folder; to be proven.
-    pub suspects: Vec<String>,
+    pub pending_removals: Vec<String>,
     pub unreadable: Vec<Unreadable>,
 }
 
@@ -33,7 +33,7 @@ pub struct Upsert {
 pub struct Held {
     pub row: Known,
     /// Opened where the change key is the item's, or the item does not tell everything.
-    pub head: Option<Head>,
+    pub head: Option<MessageMetadata>,
     /// Body and attachments are known to be here.
     pub is_whole: bool,
 }
@@ -94,7 +94,7 @@ pub fn plan(folder_id: &str, items: Vec<DeltaItem>, known: &HashMap<String, Held
             DeltaItem::Removed { id, .. } => {
                 // Never seen here, or already elsewhere: nothing to ask.
                 if known.get(&id).is_some_and(|held| !held.row.is_removed && held.row.folder_id == folder_id) {
-                    plan.suspects.push(id);
+                    plan.pending_removals.push(id);
                 }
             }
             DeltaItem::Unreadable { id, raw, reason } => plan.unreadable.push(Unreadable { id, raw, reason }),

@@ -157,7 +157,7 @@ impl Reader {
     /// Reads off the async threads; anew when a key was replaced between reading a row and opening it.
     pub(super) async fn look<T: Send + 'static>(&self, work: impl Fn(&Self) -> Result<T> + Send + 'static) -> Result<T> {
         let this = self.clone();
-        blocking(move || this.vault.again(|| work(&this))).await
+        blocking(move || this.vault.with_current_keys(|| work(&this))).await
     }
 
     fn row(&self, id: &str, owner: Option<&str>) -> Result<MessageRow> {
@@ -169,7 +169,7 @@ impl Reader {
         let entry = Entry::new(AuditKind::ContentRead, detail);
         let entry = match scope {
             Scope::Account(id) => entry.on(id),
-            Scope::Owner { owner, .. } => entry.about(self.store.notary()?.owner(owner)?),
+            Scope::Owner { owner, .. } => entry.about(self.store.audit_signer()?.owner(owner)?),
         };
         self.store.record(&[entry], to_ms(self.clock.now()))
     }

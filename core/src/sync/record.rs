@@ -5,7 +5,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{MailItem, MessageProperty};
 use crate::model::{Address, AttachmentInfo, BodyType, Importance, Message};
 use crate::random;
-use crate::seal::{Place, Sealed};
+use crate::seal::{AadContext, Sealed};
 use crate::store::MessageRow;
 use crate::vault::DataKey;
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 /// What is sealed of a message beside its body. Names are short because there is one per mail; a new field gets a default.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Head {
+pub struct MessageMetadata {
     #[serde(rename = "mid", skip_serializing_if = "Option::is_none")]
     pub internet_message_id: Option<String>,
     #[serde(rename = "sub")]
@@ -49,7 +49,7 @@ pub struct Head {
     pub web_link: Option<String>,
 }
 
-impl Head {
+impl MessageMetadata {
     /// Takes over what the item holds.
     pub fn of(item: &mut MailItem, attachments: Vec<AttachmentInfo>) -> Self {
         use std::mem::take;
@@ -130,12 +130,12 @@ impl Head {
     }
 }
 
-pub fn head_place<'a>(account_id: &'a str, graph_id: &'a str, version: i64) -> Place<'a> {
-    Place { table: "messages", column: "head", account_id, row: graph_id, version }
+pub fn head_place<'a>(account_id: &'a str, graph_id: &'a str, version: i64) -> AadContext<'a> {
+    AadContext { table: "messages", column: "head", account_id, row: graph_id, version }
 }
 
-pub fn body_place<'a>(account_id: &'a str, graph_id: &'a str, version: i64) -> Place<'a> {
-    Place { table: "bodies", column: "body", account_id, row: graph_id, version }
+pub fn body_place<'a>(account_id: &'a str, graph_id: &'a str, version: i64) -> AadContext<'a> {
+    AadContext { table: "bodies", column: "body", account_id, row: graph_id, version }
 }
 
 /// One byte for the form, then the content compressed: HTML shrinks to a quarter, which is what makes storing it quick.
@@ -165,7 +165,7 @@ pub fn unpack_body(packed: &[u8]) -> Result<(BodyType, String)> {
 
 /// Row and sealed part together, as hosts see it.
 pub fn message(key: &DataKey, row: &MessageRow) -> Result<Message> {
-    let head = Head::open(key, row)?;
+    let head = MessageMetadata::open(key, row)?;
     Ok(Message {
         id: row.id.clone(),
         account_id: row.account_id.clone(),

@@ -1,6 +1,6 @@
 //! One sync of one account: lease, folders, pages, questions, report.
 
-use super::again;
+use super::quarantined;
 use super::folder::FolderSync;
 use super::read::Reader;
 use super::removal;
@@ -8,13 +8,13 @@ use super::tally::Tally;
 use crate::clock::{Clock, to_ms};
 use crate::config::Content;
 use crate::error::{Error, ErrorKind, Result};
-use crate::events::Bell;
+use crate::events::EventBus;
 use crate::graph::{Caller, FolderList, Graph};
 use crate::model::{AccountState, Event, SyncReport};
 use crate::pipeline::Priority;
 use crate::random;
 use crate::runtime::{Stop, blocking};
-use crate::seal::Place;
+use crate::seal::AadContext;
 use crate::store::{AccountRow, FolderRow, HealthError, LEASE_MS, Lease, Store, heartbeat};
 use crate::vault::Vault;
 use futures_util::StreamExt;
@@ -35,12 +35,12 @@ const MOST_TAKEOVERS: u32 = 4;
 const USUAL_FOLDERS: [&str; 2] = ["inbox", "sentitems"];
 
 /// Everything a folder's walk needs; shared by all folders of one sync.
-pub struct Pass {
+pub struct SyncContext {
     pub store: Arc<dyn Store>,
     pub vault: Vault,
     pub graph: Graph,
     pub clock: Arc<dyn Clock>,
-    pub bell: Bell,
+    pub event_bus: EventBus,
     pub news: watch::Sender<u64>,
     pub account: AccountRow,
     pub lease: Lease,
@@ -54,7 +54,7 @@ pub struct Pass {
     pub writing: tokio::sync::Mutex<()>,
 }
 
-impl Pass {
+impl SyncContext {
     pub fn caller(&self) -> Caller {
         Caller { account_id: self.account.id.clone(), user_id: self.account.user_id.clone(), priority: Priority::Sync, max_wait: PATIENCE }
     }
@@ -98,7 +98,7 @@ pub struct Sync {
     vault: Vault,
     graph: Graph,
     clock: Arc<dyn Clock>,
-    bell: Bell,
+    event_bus: EventBus,
     news: watch::Sender<u64>,
     content: Content,
     page_size: u32,
@@ -111,9 +111,9 @@ pub struct Sync {
 
 impl Sync {
     /// Works with what the reader works with.
-    pub fn new(reader: Reader, bell: Bell, page_size: u32, folders: Vec<String>) -> Arc<Self> {
+    pub fn new(reader: Reader, event_bus: EventBus, page_size: u32, folders: Vec<String>) -> Arc<Self> {
         let Reader { store, vault, graph, clock, news, content } = reader;
-        Arc::new(Self { store, vault, graph, clock, bell, news, content, page_size, folders, running: Mutex::default(), successes: Mutex::default() })
+        Arc::new(Self { store, vault, graph, clock, event_bus, news, content, page_size, folders, running: Mutex::default(), successes: Mutex::default() })
     }
 
     /// Brings an account up to date. Stops between pages when told to; what is stored stays.
@@ -122,7 +122,7 @@ impl Sync {
         let span = tracing::info_span!(target: "tidings::sync", "tidings.sync", account = account_id);
         let result = self.run_alone(account, stop).instrument(span).await.map_err(|e| e.on_account(account_id.clone()));
         self.note(&account_id, &result).await;
-        self.bell.ring(match &result {
+        self.event_bus.publish(match &result {
             Ok(report) => Event::SyncFinished { report: report.clone() },
             Err(error) => Event::SyncFailed { account_id, kind: error.kind(), reason: error.reason().to_owned() },
         });
@@ -186,12 +186,12 @@ impl Sync {
     async fn leased(&self, account: &AccountRow, stop: &Stop, began: Duration) -> Result<SyncReport> {
         let (account, stop) = (account.clone(), stop.clone());
         let lease = self.lease(&account.id, &stop).await?;
-        let pass = Arc::new(Pass {
+        let context = Arc::new(SyncContext {
             store: self.store.clone(),
             vault: self.vault.clone(),
             graph: self.graph.clone(),
             clock: self.clock.clone(),
-            bell: self.bell.clone(),
+            event_bus: self.event_bus.clone(),
             news: self.news.clone(),
             account,
             lease: lease.clone(),
@@ -205,7 +205,7 @@ impl Sync {
             let (store, lease) = (self.store.clone(), lease.clone());
             heartbeat(self.clock.clone(), move |now| store.renew_lease(&lease, now, LEASE_MS))
         };
-        let outcome = tokio::select! { outcome = self.walk(&pass) => outcome, () = beat => Err(pass.taken_over().await) };
+        let outcome = tokio::select! { outcome = self.walk(&context) => outcome, () = beat => Err(context.taken_over().await) };
         let store = self.store.clone();
         let _ = blocking(move || store.release_lease(&lease)).await; // it lapses by itself otherwise
         let mut report = outcome?;
@@ -213,17 +213,17 @@ impl Sync {
         Ok(report)
     }
 
-    async fn walk(&self, pass: &Arc<Pass>) -> Result<SyncReport> {
+    async fn walk(&self, context: &Arc<SyncContext>) -> Result<SyncReport> {
         // Folders that are known are synced even if their list cannot be read now; the caller hears of it all the same.
-        let mut first_error = match pass.ask(self.graph.folders(&pass.caller())).await {
+        let mut first_error = match context.ask(self.graph.folders(&context.caller())).await {
             Ok(listed) => {
-                pass.is_reached.store(true, Ordering::Relaxed);
-                self.save_folders(pass, listed).await?
+                context.is_reached.store(true, Ordering::Relaxed);
+                self.save_folders(context, listed).await?
             }
             Err(error) if error.kind() == ErrorKind::Upstream => Some(error),
             Err(error) => return Err(error),
         };
-        let (store, id) = (pass.store.clone(), pass.account.id.clone());
+        let (store, id) = (context.store.clone(), context.account.id.clone());
         let folders: Vec<_> = blocking(move || store.folders(&id)).await?.into_iter().filter(|f| f.row.is_synced).collect();
 
         if folders.is_empty() {
@@ -235,7 +235,7 @@ impl Sync {
         }
 
         let mut total = Tally { folders: u32::try_from(folders.len()).unwrap_or(u32::MAX), ..Tally::default() };
-        let mut walks = futures_util::stream::iter(folders.into_iter().map(|folder| FolderSync::new(pass.clone(), folder).run())).buffer_unordered(FOLDERS_AT_ONCE);
+        let mut walks = futures_util::stream::iter(folders.into_iter().map(|folder| FolderSync::new(context.clone(), folder).run())).buffer_unordered(FOLDERS_AT_ONCE);
         let mut fatal = false;
         while let Some(outcome) = walks.next().await {
             match outcome {
@@ -255,7 +255,7 @@ impl Sync {
             return Err(error);
         }
         // A folder that failed is no reason to leave the questions of the others open.
-        for settled in [removal::settle(pass).await, again::ask_again(pass).await] {
+        for settled in [removal::settle(context).await, quarantined::retry(context).await] {
             match settled {
                 Ok(tally) => total.add(&tally),
                 Err(error) => {
@@ -266,20 +266,20 @@ impl Sync {
         if let Some(error) = first_error {
             return Err(error);
         }
-        let work = pass.clone();
+        let work = context.clone();
         let quarantined = blocking(move || work.store.count_quarantine(&work.account.id)).await?;
-        Ok(total.report(&pass.account.id, quarantined))
+        Ok(total.report(&context.account.id, quarantined))
     }
 
     /// Stores the folder list; which of them are synced is decided here. Answers why a folder that is to be synced could not be found, if that is so.
-    async fn save_folders(&self, pass: &Arc<Pass>, listed: FolderList) -> Result<Option<Error>> {
+    async fn save_folders(&self, context: &Arc<SyncContext>, listed: FolderList) -> Result<Option<Error>> {
         let chosen: Vec<String> = if self.folders.is_empty() { USUAL_FOLDERS.iter().map(|f| (*f).to_owned()).collect() } else { self.folders.clone() };
         let FolderList { folders, untold, is_part, problem } = listed;
         if let Some(error) = &problem {
-            tracing::warn!(target: "tidings::sync", account = pass.account.id, kind = ?error.kind(), reason = error.reason(), ?untold, is_part, "a part of the folder list could not be read");
+            tracing::warn!(target: "tidings::sync", account = context.account.id, kind = ?error.kind(), reason = error.reason(), ?untold, is_part, "a part of the folder list could not be read");
         }
-        let work = pass.clone();
-        let (written, is_missing) = blocking(move || work.vault.again(|| {
+        let work = context.clone();
+        let (written, is_missing) = blocking(move || work.vault.with_current_keys(|| {
             let key = work.vault.content(&work.account.id)?;
             let before: HashMap<String, FolderRow> = work.store.folders(&work.account.id)?.into_iter().map(|f| (f.row.graph_id.clone(), f.row)).collect();
             let mut rows = Vec::with_capacity(folders.len());
@@ -312,7 +312,7 @@ impl Sync {
             Ok((work.store.save_folders(&work.account.id, work.account.generation, &work.lease, &rows, work.now())?, is_missing))
         }))
         .await?;
-        if written { Ok(problem.filter(|_| is_missing)) } else { Err(pass.taken_over().await) }
+        if written { Ok(problem.filter(|_| is_missing)) } else { Err(context.taken_over().await) }
     }
 
     fn turn(&self, account_id: &str) -> Arc<tokio::sync::Mutex<()>> {
@@ -340,6 +340,6 @@ impl Sync {
     }
 }
 
-pub fn folder_place<'a>(account_id: &'a str, graph_id: &'a str, version: i64) -> Place<'a> {
-    Place { table: "folders", column: "name", account_id, row: graph_id, version }
+pub fn folder_place<'a>(account_id: &'a str, graph_id: &'a str, version: i64) -> AadContext<'a> {
+    AadContext { table: "folders", column: "name", account_id, row: graph_id, version }
 }

@@ -44,7 +44,7 @@ impl Tally {
 
     /// What a page means.
     pub fn of(plan: &Plan) -> Self {
-        let mut tally = Self { tells_news: !plan.upserts.is_empty() || !plan.suspects.is_empty(), ..Self::default() };
+        let mut tally = Self { tells_news: !plan.upserts.is_empty() || !plan.pending_removals.is_empty(), ..Self::default() };
         for upsert in &plan.upserts {
             match upsert.change {
                 ChangeKind::MessageAdded => tally.added += 1,

@@ -1,6 +1,6 @@
 use super::clean;
 use super::plan::{Held, plan};
-use super::record::{Head, pack_body, unpack_body};
+use super::record::{MessageMetadata, pack_body, unpack_body};
 use crate::graph::{DeltaItem, MailItem, MessageProperty, Untold};
 use crate::model::{BodyType, ChangeKind};
 use crate::store::Known;
@@ -32,7 +32,7 @@ fn held(item: MailItem, folder: &str, version: i64) -> Held {
         is_draft: item.is_draft,
         head: None,
     };
-    Held { row, head: Some(Head::of(&mut item, Vec::new())), is_whole: true }
+    Held { row, head: Some(MessageMetadata::of(&mut item, Vec::new())), is_whole: true }
 }
 
 fn known(rows: &[(&str, &str, &str)]) -> HashMap<String, Held> {
@@ -140,17 +140,17 @@ fn the_last_word_of_a_page_counts() {
     let here = known(&[("a", "inbox", "1")]);
     let out = plan("inbox", vec![item("a", "2"), gone("a")], &here);
     assert!(out.upserts.is_empty());
-    assert_eq!(out.suspects, ["a"]);
+    assert_eq!(out.pending_removals, ["a"]);
     let back = plan("inbox", vec![gone("a"), item("a", "2")], &here);
     assert_eq!(back.upserts.len(), 1);
-    assert!(back.suspects.is_empty());
+    assert!(back.pending_removals.is_empty());
 }
 
 #[test]
 fn a_removal_of_what_is_unknown_or_elsewhere_asks_nothing() {
     let here = known(&[("a", "archive", "1")]);
     let plan = plan("inbox", vec![gone("a"), gone("never seen")], &here);
-    assert!(plan.suspects.is_empty());
+    assert!(plan.pending_removals.is_empty());
 }
 
 #[test]
@@ -216,13 +216,13 @@ mod walk {
     use crate::clock::TestClock;
     use crate::config::{Cloud, Content, Endpoints};
     use crate::error::{ErrorKind, Result};
-    use crate::events::Bell;
+    use crate::events::EventBus;
     use crate::graph::Graph;
     use crate::model::{AccountState, Feature, SyncReport};
     use crate::pipeline::fake::{Seen, Service, says, says_with};
     use crate::pipeline::{AccessToken, Answer, TokenSource};
     use crate::runtime::Runtime;
-    use crate::seal::Place;
+    use crate::seal::AadContext;
     use crate::secret::RootKey;
     use crate::store::{AccountRow, SqliteStore, Store, TokenRow};
     use crate::sync::{Reader, Sync};
@@ -242,7 +242,7 @@ mod walk {
         }
     }
 
-    struct House {
+    struct Fixture {
         sync: Arc<Sync>,
         reader: Reader,
         account: AccountRow,
@@ -254,11 +254,11 @@ mod walk {
     }
 
     /// A mailbox with the inbox `in`; `answer` is asked about everything but folders.
-    fn house(clock: TestClock, answer: impl Fn(&Seen) -> Answer + Send + std::marker::Sync + 'static) -> House {
-        house_of(clock, Content::Sealed, answer)
+    fn fixture(clock: TestClock, answer: impl Fn(&Seen) -> Answer + Send + std::marker::Sync + 'static) -> Fixture {
+        fixture_of(clock, Content::Sealed, answer)
     }
 
-    fn house_of(clock: TestClock, content: Content, answer: impl Fn(&Seen) -> Answer + Send + std::marker::Sync + 'static) -> House {
+    fn fixture_of(clock: TestClock, content: Content, answer: impl Fn(&Seen) -> Answer + Send + std::marker::Sync + 'static) -> Fixture {
         let service = Service::new(move |request, _| match request.uri().path() {
             "/v1.0/$batch" if String::from_utf8_lossy(request.body()).contains("mailFolders") => {
                 let body: Value = serde_json::from_slice(request.body()).unwrap();
@@ -276,7 +276,7 @@ mod walk {
         let vault = Vault::open(store.clone(), Arc::new(RootKey::raw((0..32).collect()).unwrap()), 0).unwrap();
         let keys = vault.new_account_keys("a", true, 1).unwrap();
         let handles = vault.adopt("a", &keys).unwrap();
-        let place = |table, column| Place { table, column, account_id: "a", row: "a", version: 1 };
+        let place = |table, column| AadContext { table, column, account_id: "a", row: "a", version: 1 };
         let account = AccountRow {
                         tenant_id: "tenant".into(),
             user_id: "me".into(),
@@ -292,11 +292,11 @@ mod walk {
         pipeline.plug_tokens(tokens.clone());
         let graph = Graph::new(pipeline, Endpoints::of(&Cloud::Public).unwrap());
         let reader = Reader { store: store.clone(), vault, graph, clock: Arc::new(clock), news: watch::Sender::new(0), content };
-        let sync = Sync::new(reader.clone(), Bell::new(), 50, vec![]);
-        House { sync, reader, account, service, store, runtime: Arc::new(Runtime::start().unwrap()), _tokens: tokens, _folder: folder }
+        let sync = Sync::new(reader.clone(), EventBus::new(), 50, vec![]);
+        Fixture { sync, reader, account, service, store, runtime: Arc::new(Runtime::start().unwrap()), _tokens: tokens, _folder: folder }
     }
 
-    impl House {
+    impl Fixture {
         async fn sync(&self) -> Result<SyncReport> {
             self.sync.run(self.account.clone(), self.runtime.stop()).await
         }
@@ -312,14 +312,14 @@ mod walk {
 
     #[tokio::test]
     async fn a_link_that_leads_nowhere_does_not_stop_a_folder_for_ever() {
-        let house = house(crate::pipeline::fake::clock(), |request| match request.uri().query() {
+        let fixture = fixture(crate::pipeline::fake::clock(), |request| match request.uri().query() {
             Some(query) if query.contains("deltatoken=one") => says(404, r#"{"error":{"code":"ResourceNotFound"}}"#),
             Some(query) if query.contains("deltatoken") => last_page(json!([]), "three"),
             _ => last_page(json!([]), if request.uri().path().contains("delta") { "one" } else { "?" }),
         });
-        assert_eq!(house.sync().await.unwrap().resynced, 0);
-        assert_eq!(house.sync().await.unwrap().resynced, 1);
-        assert!(house.store.folders("a").unwrap()[0].cursor.is_some());
+        assert_eq!(fixture.sync().await.unwrap().resynced, 0);
+        assert_eq!(fixture.sync().await.unwrap().resynced, 1);
+        assert!(fixture.store.folders("a").unwrap()[0].cursor.is_some());
     }
 
     #[allow(clippy::disallowed_methods)] // real time: it ends a test that hangs
@@ -328,21 +328,21 @@ mod walk {
         // This clock stands still: the wait would never end.
         let asked = Arc::new(AtomicBool::new(false));
         let seen = asked.clone();
-        let house = house(TestClock::new(1_790_000_000_000), move |_| {
+        let fixture = fixture(TestClock::new(1_790_000_000_000), move |_| {
             seen.store(true, Ordering::SeqCst);
             says_with(429, ("retry-after", "200"), "")
         });
-        let runtime = house.runtime.clone();
+        let runtime = fixture.runtime.clone();
         let stopping = async {
             while !asked.load(Ordering::SeqCst) {
                 tokio::task::yield_now().await;
             }
             runtime.shutdown(Duration::from_secs(1)).await;
         };
-        let both = async { tokio::join!(house.sync(), stopping).0 };
+        let both = async { tokio::join!(fixture.sync(), stopping).0 };
         let outcome = tokio::time::timeout(Duration::from_secs(120), both).await.expect("it waits all the same");
         assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Closed);
-        assert!(house.store.take_lease("sync/a", "next", 1_790_000_000_001, 1).unwrap().is_some(), "and leaves the lease to the next one");
-        assert!(house.service.calls() > 0);
+        assert!(fixture.store.take_lease("sync/a", "next", 1_790_000_000_001, 1).unwrap().is_some(), "and leaves the lease to the next one");
+        assert!(fixture.service.calls() > 0);
     }
 }

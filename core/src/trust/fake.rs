@@ -1,4 +1,4 @@
-//! For tests of this room and of `auth`: an issuer with a key of its own.
+//! For tests of this module and of `auth`: an issuer with a key of its own.
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair, KeySize};

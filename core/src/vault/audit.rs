@@ -4,21 +4,21 @@ use super::base::{Base, Wrapper, corrupt, new_id};
 use super::cursor::Cursors;
 use crate::error::Result;
 use crate::seal::KeyBytes;
-use crate::store::{KeyPurpose, NewKey, Notary};
+use crate::store::{KeyPurpose, NewKey, AuditSigner};
 use std::sync::Arc;
 
-struct Scribe {
+struct AuditKey {
     records: KeyBytes,
     owners: KeyBytes,
 }
 
-impl Scribe {
+impl AuditKey {
     fn new(key: &KeyBytes, store_id: &[u8]) -> Result<Self> {
         Ok(Self { records: key.derive(store_id, &[b"audit", b"records"])?, owners: key.derive(store_id, &[b"audit", b"owners"])? })
     }
 }
 
-impl Notary for Scribe {
+impl AuditSigner for AuditKey {
     fn sign(&self, parts: &[&[u8]]) -> Result<[u8; 32]> {
         self.records.mac(parts)
     }
@@ -33,18 +33,18 @@ impl Notary for Scribe {
 
 /// Makes the log of a new store, and lets the store write it from now on. Answers what signs the cursors of lists: it comes from the same key, the one
 /// of the store that is never replaced, since a cursor is kept for as long as its host likes.
-pub fn plug(base: &Base, store_key: &Wrapper, now: i64) -> Result<Cursors> {
+pub fn set_up(base: &Base, store_key: &Wrapper, now: i64) -> Result<Cursors> {
     let store = &base.store;
     if store.active_key(KeyPurpose::Audit, None)?.is_none() {
         let (id, key) = (new_id()?, KeyBytes::random()?);
         let wrapped = store_key.wrap(KeyPurpose::Audit, "", id, &key)?;
-        let scribe = Scribe::new(&key, &base.store_id)?;
-        store.begin_audit(&NewKey { id, purpose: KeyPurpose::Audit, account_id: None, wrapped, created_at: now }, &scribe, now)?;
+        let audit_key = AuditKey::new(&key, &base.store_id)?;
+        store.begin_audit(&NewKey { id, purpose: KeyPurpose::Audit, account_id: None, wrapped, created_at: now }, &audit_key, now)?;
     }
     // Read back even if just written: another process may have been first.
     let row = store.active_key(KeyPurpose::Audit, None)?.ok_or_else(corrupt)?;
     let wrapped = row.wrapped.ok_or_else(corrupt)?;
     let key = store_key.open(base, KeyPurpose::Audit, "", row.id, &wrapped)?;
-    store.plug_notary(Arc::new(Scribe::new(&key, &base.store_id)?));
+    store.set_audit_signer(Arc::new(AuditKey::new(&key, &base.store_id)?));
     Cursors::new(&key, &base.store_id)
 }

@@ -4,7 +4,7 @@ use super::ring::{DataKey, wrap_under};
 use super::root::RootSlot;
 use crate::error::{Error, ErrorKind, Result};
 use crate::random;
-use crate::seal::{KeyBytes, Place, Sealed};
+use crate::seal::{KeyBytes, AadContext, Sealed};
 use crate::store::{KeyPurpose, Store};
 use std::sync::Arc;
 
@@ -64,7 +64,7 @@ impl Wrapper {
 }
 
 /// Where a wrapped key is valid. The purpose is part of it, so that one key cannot pass for another.
-pub fn place<'a>(purpose: KeyPurpose, account_id: &'a str, id: &'a str) -> Place<'a> {
+pub fn place<'a>(purpose: KeyPurpose, account_id: &'a str, id: &'a str) -> AadContext<'a> {
     let column = match purpose {
         KeyPurpose::Store => "wrapped store key",
         KeyPurpose::Secrets => "wrapped secrets key",
@@ -72,7 +72,7 @@ pub fn place<'a>(purpose: KeyPurpose, account_id: &'a str, id: &'a str) -> Place
         KeyPurpose::Hashes => "wrapped hashes key",
         KeyPurpose::Audit => "wrapped audit key",
     };
-    Place { table: "keys", column, account_id, row: id, version: 1 }
+    AadContext { table: "keys", column, account_id, row: id, version: 1 }
 }
 
 /// A random positive number: chosen before the row exists, and never met twice.

@@ -1,11 +1,11 @@
-//! The only room with keys: a secret goes in, comes out, is gone; a key never leaves.
+//! The only module with keys: a secret goes in, comes out, is gone; a key never leaves.
 //!
 //! The root key of the host wraps the store key, the store key wraps two data keys per account: one for secrets, destroyed at disconnect, and one for
 //! content. A destroyed key is the deletion of everything sealed with it. Each of them can be replaced while the store is in use (`rotate`).
 
 mod audit;
 mod base;
-mod bridge;
+mod handover;
 mod cursor;
 mod kdf;
 mod ring;
@@ -13,7 +13,7 @@ mod root;
 mod rotate;
 
 #[cfg(all(test, unix))]
-mod bridge_tests;
+mod handover_tests;
 #[cfg(all(test, unix))]
 mod hindrance_tests;
 #[cfg(all(test, unix))]
@@ -81,9 +81,9 @@ impl Vault {
         let base = Arc::new(Base { store, store_id, limits });
         let store_key = DataKey::load(base.clone(), Wrapper::Root(root.clone()), KeyPurpose::Store, "")?;
         let wrapper = Wrapper::Store(store_key.clone());
-        let cursors = retried(&store_key, || audit::plug(&base, &wrapper, now))?;
+        let cursors = retried(&store_key, || audit::set_up(&base, &wrapper, now))?;
         // The hourly look tries again.
-        let _ = base.store.burn_bridges(now);
+        let _ = base.store.expire_handovers(now);
         Ok(Self(Arc::new(Inner {
             base,
             root,
@@ -122,7 +122,7 @@ impl Vault {
         let adopt = |key: &NewKey| -> Result<DataKey> {
             let wrapper = self.under_store_key();
             let bytes = wrapper.open(&self.0.base, key.purpose, account_id, key.id, &key.wrapped)?;
-            Ok(DataKey::newborn(self.0.base.clone(), wrapper, key.purpose, account_id, key.id, &bytes))
+            Ok(DataKey::just_made(self.0.base.clone(), wrapper, key.purpose, account_id, key.id, &bytes))
         };
         let secrets = find(KeyPurpose::Secrets).map(adopt).unwrap_or_else(|| self.secrets(account_id))?;
         let content = find(KeyPurpose::Content).map(adopt).unwrap_or_else(|| self.content(account_id))?;
@@ -168,7 +168,7 @@ impl Vault {
 
     /// Does `work`, and does it anew when a key it sealed or read with was replaced meanwhile: a rotation shows nobody an error. Ask for handles, and read
     /// rows, within `work`.
-    pub fn again<T>(&self, mut work: impl FnMut() -> Result<T>) -> Result<T> {
+    pub fn with_current_keys<T>(&self, mut work: impl FnMut() -> Result<T>) -> Result<T> {
         for _ in 0..AGAIN {
             match work() {
                 Err(e) if is_outdated(&e) => self.refresh()?,
@@ -178,11 +178,11 @@ impl Vault {
         work()
     }
 
-    /// For the hourly sweep: follows what other processes did to the keys, as long as there is a way, then burns the bridges that have stood for long enough.
+    /// For the hourly sweep: follows what other processes did to the keys, as long as there is a way, then ends the handovers that have stood for long enough.
     /// `VaultLocked` when this process could not follow.
     pub fn keep_up(&self, now: i64) -> Result<()> {
         let followed = self.refresh();
-        self.0.base.store.burn_bridges(now)?;
+        self.0.base.store.expire_handovers(now)?;
         followed
     }
 
@@ -226,7 +226,7 @@ impl Vault {
         if let Some(key) = lock(&self.0.hashes).get(account_id) {
             return Ok(key.clone());
         }
-        let key = self.again(|| {
+        let key = self.with_current_keys(|| {
             let (base, wrapper) = (&self.0.base, self.under_store_key());
             // In this order: as long as there is no hash key, the content key read before is the first one.
             let content = base.store.active_key(KeyPurpose::Content, Some(account_id))?.ok_or_else(|| destroyed(account_id))?;

@@ -2,10 +2,10 @@
 
 use super::AGAIN;
 use super::base::{Base, Wrapper, destroyed, new_id, place};
-use super::bridge;
+use super::handover;
 use crate::error::{Error, ErrorKind, Result};
-use crate::seal::{Cipher, KeyBytes, Place, Sealed};
-use crate::store::{Bridge, KeyPurpose, Lease, NewKey, RingKey, USES_AT_BIRTH, is_outdated, outdated};
+use crate::seal::{Cipher, KeyBytes, AadContext, Sealed};
+use crate::store::{KeyHandover, KeyPurpose, Lease, NewKey, RingKey, USES_AT_BIRTH, is_outdated, outdated};
 use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -59,7 +59,7 @@ impl DataKey {
     }
 
     /// A key that is not stored yet: it begins with the uses it will be stored with.
-    pub(super) fn newborn(base: Arc<Base>, wrapper: Wrapper, purpose: KeyPurpose, account_id: &str, id: i64, key: &KeyBytes) -> Self {
+    pub(super) fn just_made(base: Arc<Base>, wrapper: Wrapper, purpose: KeyPurpose, account_id: &str, id: i64, key: &KeyBytes) -> Self {
         let active = one(&base, id, key, USES_AT_BIRTH.min(base.limits.most));
         let held = RwLock::new(Held { active: Some(active), older: Vec::new() });
         Self(Arc::new(Ring { base, wrapper, purpose, account_id: account_id.to_owned(), held }))
@@ -110,7 +110,7 @@ impl DataKey {
             if locked.kind() != ErrorKind::VaultLocked || self.0.purpose != KeyPurpose::Store {
                 return Err(locked);
             }
-            bridge::follow(&self.0.base, row.id, &|place, sealed| known.find(sealed.key_id()).map(|key| key.cipher.open(place, sealed)))?.ok_or(locked)
+            handover::follow(&self.0.base, row.id, &|place, sealed| known.find(sealed.key_id()).map(|key| key.cipher.open(place, sealed)))?.ok_or(locked)
         })
     }
 
@@ -119,12 +119,12 @@ impl DataKey {
     }
 
     /// The value can be opened in `place` only.
-    pub fn seal(&self, place: Place<'_>, plain: &[u8]) -> Result<Sealed> {
+    pub fn seal(&self, place: AadContext<'_>, plain: &[u8]) -> Result<Sealed> {
         self.counted()?.cipher.seal(place, plain)
     }
 
     /// Fails with `Corrupt` when the value was changed or belongs elsewhere; as `outdated` when its key was replaced since it was read.
-    pub fn open(&self, place: Place<'_>, sealed: &Sealed) -> Result<Zeroizing<Vec<u8>>> {
+    pub fn open(&self, place: AadContext<'_>, sealed: &Sealed) -> Result<Zeroizing<Vec<u8>>> {
         let find = || self.held().find(sealed.key_id()).cloned();
         if let Some(key) = find() {
             return key.cipher.open(place, sealed);
@@ -144,7 +144,7 @@ impl DataKey {
     }
 
     /// Seals again, with the key that is active now, what this handle sealed with one that is not.
-    pub fn again(&self, place: Place<'_>, sealed: &mut Sealed) -> Result<()> {
+    pub fn again(&self, place: AadContext<'_>, sealed: &mut Sealed) -> Result<()> {
         let plain = self.open(place, sealed)?;
         *sealed = self.seal(place, &plain)?;
         Ok(())
@@ -199,15 +199,15 @@ impl DataKey {
             new.push(stored(KeyPurpose::Hashes, &hash_key(base, &self.unwrap(&old)?)?)?);
         }
         let canary = self.0.wrapper.canary();
-        let bridge = if self.0.purpose == KeyPurpose::Store { self.bridge(old.id, id, &key, created_at)? } else { None };
-        if !base.store.succeed_key(old.id, &new, canary.as_ref(), bridge.as_ref(), lease)? {
+        let handover = if self.0.purpose == KeyPurpose::Store { self.handover(old.id, id, &key, created_at)? } else { None };
+        if !base.store.succeed_key(old.id, &new, canary.as_ref(), handover.as_ref(), lease)? {
             self.reload()?;
             return Ok(None);
         }
-        let newborn = one(base, id, &key, USES_AT_BIRTH.min(base.limits.most));
+        let just_made = one(base, id, &key, USES_AT_BIRTH.min(base.limits.most));
         {
             let mut held = self.0.held.write().unwrap_or_else(PoisonError::into_inner);
-            if let Some(before) = held.active.replace(newborn) {
+            if let Some(before) = held.active.replace(just_made) {
                 held.older.push(before);
             }
         }
@@ -218,7 +218,7 @@ impl DataKey {
 
 impl DataKey {
     /// The new key under the one it replaces. None when that one seals nothing more: it is replaced all the same, and who has an older root key stays out.
-    fn bridge(&self, old: i64, new: i64, key: &KeyBytes, made_at: i64) -> Result<Option<Bridge>> {
+    fn handover(&self, old: i64, new: i64, key: &KeyBytes, made_at: i64) -> Result<Option<KeyHandover>> {
         if self.active_id() != old {
             self.reload()?;
         }
@@ -228,8 +228,8 @@ impl DataKey {
             Err(e) if e.kind() == ErrorKind::LimitExceeded => return Ok(None),
             Err(e) => return Err(e),
         };
-        let sealed = key.expose(|bytes| before.cipher.seal(bridge::place(&new.to_string(), made_at), bytes))?;
-        Ok(Some(Bridge { key_id: new, made_at, sealed }))
+        let sealed = key.expose(|bytes| before.cipher.seal(handover::place(&new.to_string(), made_at), bytes))?;
+        Ok(Some(KeyHandover { key_id: new, made_at, sealed }))
     }
 }
 

@@ -3,14 +3,14 @@
 use super::base::{Base, corrupt, new_id, older_root, place};
 use super::kdf::Kdf;
 use crate::error::{Error, ErrorKind, Result};
-use crate::seal::{Cipher, KeyBytes, Place, Sealed};
+use crate::seal::{Cipher, KeyBytes, AadContext, Sealed};
 use crate::secret::{RootKey, RootSource};
 use crate::store::{KeyPurpose, NewKey, ROOT_KDF, ROOT_WRAPPED, RingKey, Store};
 use std::sync::{Arc, PoisonError, RwLock};
 use zeroize::Zeroizing;
 
 const CANARY: &[u8] = b"tidings canary 1";
-const CANARY_PLACE: Place<'_> = Place { table: "meta", column: "value", account_id: "", row: "canary", version: 1 };
+const CANARY_PLACE: AadContext<'_> = AadContext { table: "meta", column: "value", account_id: "", row: "canary", version: 1 };
 
 /// The root key has no row; its envelopes carry this id.
 const ROOT_ID: i64 = 0;
@@ -62,11 +62,11 @@ impl Root {
         &self.sealed_canary
     }
 
-    pub fn wrap_key(&self, place: Place<'_>, key: &[u8]) -> Result<Sealed> {
+    pub fn wrap_key(&self, place: AadContext<'_>, key: &[u8]) -> Result<Sealed> {
         self.wrap.seal(place, key)
     }
 
-    fn open_key(&self, place: Place<'_>, wrapped: &Sealed) -> Result<Zeroizing<Vec<u8>>> {
+    fn open_key(&self, place: AadContext<'_>, wrapped: &Sealed) -> Result<Zeroizing<Vec<u8>>> {
         self.wrap.open(place, wrapped)
     }
 }
@@ -125,7 +125,7 @@ impl RootSlot {
     }
 
     /// `VaultLocked` when the store has another root key by now.
-    pub fn open(&self, base: &Base, place: Place<'_>, wrapped: &Sealed) -> Result<Zeroizing<Vec<u8>>> {
+    pub fn open(&self, base: &Base, place: AadContext<'_>, wrapped: &Sealed) -> Result<Zeroizing<Vec<u8>>> {
         let root = self.get();
         root.open_key(place, wrapped).map_err(|_| match base.store.canary() {
             Ok(Some(canary)) if canary != root.sealed_canary => older_root(),
@@ -134,7 +134,7 @@ impl RootSlot {
         })
     }
 
-    pub fn wrap(&self, place: Place<'_>, key: &KeyBytes) -> Result<Sealed> {
+    pub fn wrap(&self, place: AadContext<'_>, key: &KeyBytes) -> Result<Sealed> {
         key.expose(|bytes| self.get().wrap_key(place, bytes))
     }
 }

@@ -135,7 +135,7 @@ impl Vault {
         let mut job = Job { vault: self, clock, stop, lease, report: RotationReport::default(), damaged: Vec::new() };
         let outcome = work(&mut job);
         let _ = store.release_lease(&job.lease);
-        let _ = store.burn_bridges(to_ms(clock.now()));
+        let _ = store.expire_handovers(to_ms(clock.now()));
         store.finish_erasure();
         outcome.map(|()| job.report)
     }
@@ -243,7 +243,7 @@ impl Job<'_> {
         let is_data = |key: &RingKey| matches!(key.purpose, KeyPurpose::Secrets | KeyPurpose::Content);
         for key in self.live(is_data)?.iter().filter(|key| key.is_active && wanted.contains(&key.id)) {
             // Again, since the store key known here may have been replaced by another process.
-            let succeeded = self.vault.again(|| self.ring(key)?.succeed(Some(&self.lease), self.now()));
+            let succeeded = self.vault.with_current_keys(|| self.ring(key)?.succeed(Some(&self.lease), self.now()));
             match self.unless_gone(key.id, succeeded) {
                 Ok(Some(Some(_))) => {}
                 // One that was destroyed or replaced meanwhile needs nothing more.

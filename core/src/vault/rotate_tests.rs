@@ -5,7 +5,7 @@ use super::*;
 use crate::clock::TestClock;
 use crate::error::{Error, ErrorKind};
 use crate::model::{ChangeKind, QuarantineKind, RotationReport, Route};
-use crate::seal::Place;
+use crate::seal::AadContext;
 use crate::store::*;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -17,8 +17,8 @@ pub fn open(dir: &Path, seed: u8) -> (Arc<dyn Store>, Vault) {
     (store, vault)
 }
 
-fn at<'a>(table: &'a str, column: &'a str, row: &'a str, version: i64) -> Place<'a> {
-    Place { table, column, account_id: "a", row, version }
+fn at<'a>(table: &'a str, column: &'a str, row: &'a str, version: i64) -> AadContext<'a> {
+    AadContext { table, column, account_id: "a", row, version }
 }
 
 fn mail(key: &DataKey, n: usize) -> NewMessage {
@@ -47,10 +47,10 @@ fn page(store: &dyn Store, vault: &Vault, lease: &Lease, mails: std::ops::Range<
         folder_id: "in",
         generation: 1,
         lease,
-        pass: 1,
+        enumeration: 1,
         upserts: mails.map(|n| mail(&content, n)).collect(),
         seen: vec![],
-        suspects: vec![],
+        pending_removals: vec![],
         quarantined: vec![Quarantined {
             graph_id: Some(format!("q{version}")),
             raw: content.seal(at("quarantine", "raw", &format!("p{version}"), 1), BODY)?,
@@ -71,7 +71,7 @@ fn enqueue(store: &dyn Store, vault: &Vault) -> Result<String> {
         id: "snd_1".into(),
         account_id: "a".into(),
         route: Route::Mail,
-        lane: "l".into(),
+        ordering_key: "l".into(),
         key: Some("same".into()),
         content_hash: hash,
         hash_version: 1,
@@ -121,13 +121,13 @@ pub fn fill(store: &dyn Store, vault: &Vault, mails: usize) -> Lease {
     lease
 }
 
-fn attempt_place(row: &str) -> Place<'_> {
-    Place { table: "attempts", column: "sealed", account_id: "", row, version: 1 }
+fn attempt_place(row: &str) -> AadContext<'_> {
+    AadContext { table: "attempts", column: "sealed", account_id: "", row, version: 1 }
 }
 
 /// Opens whatever is there, as the engine's callers do.
 pub fn read_all(store: &dyn Store, vault: &Vault) -> Result<usize> {
-    vault.again(|| {
+    vault.with_current_keys(|| {
         let (content, secrets) = (vault.content("a")?, vault.secrets("a")?);
         let opens = |plain: zeroize::Zeroizing<Vec<u8>>| assert_eq!(plain.as_slice(), BODY);
         let account = store.account("a")?.unwrap();
@@ -245,10 +245,10 @@ fn a_writer_with_the_old_key_is_refused_and_seals_again() {
     let (there, other) = open(dir.path(), 1);
     let old = (other.content("a").unwrap(), other.secrets("a").unwrap());
     let name = old.0.seal(at("folders", "name", "in", 2), BODY).unwrap();
-    let token = TokenRow { account_id: "a".into(), version: 2, sealed: old.1.seal(Place { version: 2, ..token_place("a") }, b"t").unwrap(), expires_at: 9, refreshed_at: 1 };
+    let token = TokenRow { account_id: "a".into(), version: 2, sealed: old.1.seal(AadContext { version: 2, ..token_place("a") }, b"t").unwrap(), expires_at: 9, refreshed_at: 1 };
     let attempt = NewAttempt { state_hash: vec![1], sealed: other.store_key().seal(attempt_place("01"), BODY).unwrap(), created_at: 1, expires_at: 9 };
     let keys = other.new_account_keys("b", true, 1).unwrap();
-    let renamed = old.0.seal(Place { version: 2, ..profile("a") }, BODY).unwrap();
+    let renamed = old.0.seal(AadContext { version: 2, ..profile("a") }, BODY).unwrap();
     vault.rotate(&everything(None), &TestClock::new(10), None).unwrap();
     // Sealed before, written after: each of these would be lost.
     let folder = FolderRow { graph_id: "in".into(), parent_id: None, well_known_name: None, name, version: 2, total: 3, unread: 1, is_synced: true };
@@ -265,7 +265,7 @@ fn a_writer_with_the_old_key_is_refused_and_seals_again() {
     // The engine's way: seal again.
     let mut tries = 0;
     other
-        .again(|| {
+        .with_current_keys(|| {
             tries += 1;
             let sealed = if tries == 1 { attempt.sealed.clone() } else { other.store_key().seal(attempt_place("01"), BODY)? };
             there.insert_attempt(&NewAttempt { sealed, ..attempt.clone() })
@@ -297,7 +297,7 @@ fn readers_and_writers_notice_nothing() {
             let (store, vault) = open(dir.path(), 1);
             let mut n = 40;
             while !stop.load(Ordering::SeqCst) {
-                assert!(vault.again(|| page(&*store, &vault, &lease, n..n + 1, n as i64)).unwrap().written);
+                assert!(vault.with_current_keys(|| page(&*store, &vault, &lease, n..n + 1, n as i64)).unwrap().written);
                 n += 1;
                 std::thread::park_timeout(std::time::Duration::from_millis(20));
             }
@@ -327,8 +327,8 @@ fn an_older_root_key_goes_on_and_is_told_when_it_cannot() {
     assert_eq!((e.kind(), e.reason().contains("older root key")), (ErrorKind::VaultLocked, true));
     assert_eq!(other.rotate(&Order { new_root: Some(root(3)), ..Order::default() }, &TestClock::new(12), None).unwrap_err().kind(), ErrorKind::VaultLocked);
     vault.rotate(&Order { store_key: true, data_keys: true, ..Order::default() }, &TestClock::new(13), None).unwrap();
-    store.burn_bridges(13 + BRIDGE_MS).unwrap();
-    let e = other.again(|| other.content("a")).unwrap_err();
+    store.expire_handovers(13 + HANDOVER_MS).unwrap();
+    let e = other.with_current_keys(|| other.content("a")).unwrap_err();
     assert_eq!((e.kind(), e.reason().contains("older root key")), (ErrorKind::VaultLocked, true));
     assert_eq!(read_all(&*store, &vault).unwrap(), 2);
 }

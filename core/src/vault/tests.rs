@@ -3,7 +3,7 @@
 use super::*;
 use crate::error::ErrorKind;
 use crate::model::{AccountState, Feature};
-use crate::seal::{Place, Sealed};
+use crate::seal::{AadContext, Sealed};
 use crate::store::{AccountRow, SqliteStore, TokenRow, tamper};
 use std::path::Path;
 use std::time::Duration;
@@ -25,12 +25,12 @@ fn open(dir: &Path) -> (Arc<dyn Store>, Vault) {
     (store, vault)
 }
 
-pub fn profile(account: &str) -> Place<'_> {
-    Place { table: "accounts", column: "profile", account_id: account, row: account, version: 1 }
+pub fn profile(account: &str) -> AadContext<'_> {
+    AadContext { table: "accounts", column: "profile", account_id: account, row: account, version: 1 }
 }
 
-pub fn token_place(account: &str) -> Place<'_> {
-    Place { table: "tokens", column: "sealed", account_id: account, row: account, version: 1 }
+pub fn token_place(account: &str) -> AadContext<'_> {
+    AadContext { table: "tokens", column: "sealed", account_id: account, row: account, version: 1 }
 }
 
 pub fn connect(store: &dyn Store, vault: &Vault, id: &str, with_content: bool) -> Vec<NewKey> {

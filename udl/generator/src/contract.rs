@@ -109,11 +109,11 @@ impl Contract {
                     found.push(record);
                     open.extend(record.fields.iter().map(|f| &f.ty));
                 }
-            } else if let Some(union) = self.unions.iter().find(|u| Some(u.name.as_str()) == name_of(ty)) {
-                if !unions.contains(&union) {
-                    unions.push(union);
-                    open.extend(union.variants.iter().flat_map(|v| &v.fields).map(|f| &f.ty));
-                }
+            } else if let Some(union) = self.unions.iter().find(|u| Some(u.name.as_str()) == name_of(ty))
+                && !unions.contains(&union)
+            {
+                unions.push(union);
+                open.extend(union.variants.iter().flat_map(|v| &v.fields).map(|f| &f.ty));
             }
         }
         (found, unions)

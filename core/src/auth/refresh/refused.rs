@@ -92,13 +92,13 @@ impl Auth {
         if !certain && !self.goes_on(account_id, token, now) {
             return Ok(());
         }
-        let asked_for_it = self.desk.table().cached.get(account_id).is_some_and(|c| c.token == *token && (claims.is_none() || c.claims == claims));
+        let asked_for_it = self.token_cache.table().cached.get(account_id).is_some_and(|c| c.token == *token && (claims.is_none() || c.claims == claims));
         if !asked_for_it {
             return Ok(());
         }
         let (id, token) = (account_id.to_owned(), token.clone());
         let found = self
-            .step(move |me| me.vault.again(|| {
+            .step(move |me| me.vault.with_current_keys(|| {
                 let Some(account) = me.store.account(&id)?.filter(|a| a.state == AccountState::Connected) else { return Ok(None) };
                 let Some(row) = me.store.token(&id)? else { return Ok(None) };
                 let stored = StoredToken::from_json(&me.vault.secrets(&id)?.open(token_place(&id, row.version), &row.sealed)?)?;
@@ -120,7 +120,7 @@ impl Auth {
 
     /// Counts a fresh token that was refused without a reason; whether it is one too many.
     fn goes_on(&self, account_id: &str, token: &AccessToken, now: i64) -> bool {
-        let mut table = self.desk.table();
+        let mut table = self.token_cache.table();
         let counted = table.refused.entry(account_id.to_owned()).or_insert_with(|| Refused { token: token.clone(), count: 1, since: now });
         if now.saturating_sub(counted.since) > REFUSED_WITHIN_MS {
             *counted = Refused { token: token.clone(), count: 1, since: now };

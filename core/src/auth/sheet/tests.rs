@@ -1,9 +1,9 @@
 use super::*;
-use crate::seal::{Cipher, KeyBytes, Place};
+use crate::seal::{Cipher, KeyBytes, AadContext};
 
 fn row(kind: AccountKind) -> AccountRow {
     let key = KeyBytes::from_slice(&[7; 32]).unwrap();
-    let sealed = Cipher::new(b"s", 1, &key).seal(Place { table: "t", column: "c", account_id: "", row: "", version: 1 }, b"").unwrap();
+    let sealed = Cipher::new(b"s", 1, &key).seal(AadContext { table: "t", column: "c", account_id: "", row: "", version: 1 }, b"").unwrap();
     AccountRow { kind, features: vec![Feature::MailSend], extra_scopes: vec!["Tasks.Read".into()], ..AccountRow::new("a", "owner", sealed, 1) }
 }
 

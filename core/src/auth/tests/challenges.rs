@@ -7,29 +7,29 @@ use futures_util::FutureExt;
 const WANTED: &str = r#"{"access_token":{"nbf":{"essential":true,"value":"1"}}}"#;
 const OTHER: &str = r#"{"access_token":{"acrs":{"essential":true,"value":"c1"}}}"#;
 
-async fn with_claims(house: &House, account: &Account, stale: &str, claims: &str) -> Result<String> {
-    house.auth.token(account.id.clone(), Some(AccessToken::new(stale)), Some(claims.into())).await.map(|t| t.expose(str::to_owned))
+async fn with_claims(fixture: &Fixture, account: &Account, stale: &str, claims: &str) -> Result<String> {
+    fixture.auth.token(account.id.clone(), Some(AccessToken::new(stale)), Some(claims.into())).await.map(|t| t.expose(str::to_owned))
 }
 
-fn asked_claims(house: &House) -> Vec<Option<String>> {
-    house.entra.forms.lock().unwrap().iter().filter(|f| f["grant_type"] == "refresh_token").map(|f| f.get("claims").cloned()).collect()
+fn asked_claims(fixture: &Fixture) -> Vec<Option<String>> {
+    fixture.entra.forms.lock().unwrap().iter().filter(|f| f["grant_type"] == "refresh_token").map(|f| f.get("claims").cloned()).collect()
 }
 
-async fn kept(house: &House, account: &Account) -> Option<String> {
+async fn kept(fixture: &Fixture, account: &Account) -> Option<String> {
     let id = account.id.clone();
-    house.auth.step(move |me| Ok(me.claims_of(&me.store.account(&id)?.unwrap()).map(|c| c.to_string()))).await.unwrap()
+    fixture.auth.step(move |me| Ok(me.claims_of(&me.store.account(&id)?.unwrap()).map(|c| c.to_string()))).await.unwrap()
 }
 
 #[tokio::test]
 async fn a_challenge_that_meets_another_renewal_starts_its_own_after_it() {
-    let house = house();
-    let account = house.connect().await;
-    let plain = house.token(&account, Some("at1"));
-    let (a, b) = (with_claims(&house, &account, "at1", WANTED), with_claims(&house, &account, "at1", WANTED));
-    let other = with_claims(&house, &account, "at1", OTHER);
+    let fixture = fixture();
+    let account = fixture.connect().await;
+    let plain = fixture.token(&account, Some("at1"));
+    let (a, b) = (with_claims(&fixture, &account, "at1", WANTED), with_claims(&fixture, &account, "at1", WANTED));
+    let other = with_claims(&fixture, &account, "at1", OTHER);
     let (plain, a, b, other) = tokio::join!(plain, a, b, other);
     assert_eq!(plain.unwrap(), "at2");
-    let asked = asked_claims(&house);
+    let asked = asked_claims(&fixture);
     assert_eq!(asked.len(), 3, "{asked:?}");
     assert_eq!(asked[0], None);
     assert!(asked[1..].contains(&Some(WANTED.into())) && asked[1..].contains(&Some(OTHER.into())));
@@ -39,12 +39,12 @@ async fn a_challenge_that_meets_another_renewal_starts_its_own_after_it() {
 
 #[tokio::test]
 async fn a_challenge_that_meets_the_renewal_of_another_process_starts_its_own_after_it() {
-    let house = house();
-    let account = house.connect().await;
-    let (other, _store, _pipeline) = open(&house.folder, &house.service, &house.clock, &house.bell);
+    let fixture = fixture();
+    let account = fixture.connect().await;
+    let (other, _store, _pipeline) = open(&fixture.folder, &fixture.service, &fixture.clock, &fixture.event_bus);
     let theirs = other.token(account.id.clone(), Some(AccessToken::new("at1")), None);
-    let (theirs, ours) = tokio::join!(theirs, with_claims(&house, &account, "at1", WANTED));
-    let asked = asked_claims(&house);
+    let (theirs, ours) = tokio::join!(theirs, with_claims(&fixture, &account, "at1", WANTED));
+    let asked = asked_claims(&fixture);
     assert!(asked.contains(&Some(WANTED.into())), "{asked:?}");
     // Whichever came first: the answer to the challenge is the one that was asked for with it.
     let nth = asked.iter().position(Option::is_some).unwrap() + 2;
@@ -54,68 +54,68 @@ async fn a_challenge_that_meets_the_renewal_of_another_process_starts_its_own_af
 
 #[tokio::test]
 async fn two_new_tokens_refused_without_a_reason_end_the_connection_and_one_that_is_taken_counts_anew() {
-    let house = house();
-    let account = house.connect().await;
-    let refused = |times| refusing(&house, times, None, "UnknownError");
+    let fixture = fixture();
+    let account = fixture.connect().await;
+    let refused = |times| refusing(&fixture, times, None, "UnknownError");
     let (auth, pipeline, _) = refused(9);
     assert_eq!(get(&pipeline, &account).await, 401);
-    assert_eq!(house.state(&account).await.0, AccountState::Connected, "once is odd");
+    assert_eq!(fixture.state(&account).await.0, AccountState::Connected, "once is odd");
     auth.accepted(&account.id);
     assert_eq!(get(&pipeline, &account).await, 401);
-    assert_eq!(house.state(&account).await.0, AccountState::Connected, "it worked in between");
+    assert_eq!(fixture.state(&account).await.0, AccountState::Connected, "it worked in between");
     assert_eq!(get(&pipeline, &account).await, 401);
-    assert_eq!(house.state(&account).await.0, AccountState::NeedsReconnect);
+    assert_eq!(fixture.state(&account).await.0, AccountState::NeedsReconnect);
     assert_eq!(auth.token(account.id.clone(), None, None).await.err().map(|e| e.kind()), Some(ErrorKind::NeedsReconnect));
     // What somebody asks to be tried is tried, and an account that works is connected again.
     auth.revive(&account.id).await.unwrap();
-    assert_eq!(house.state(&account).await.0, AccountState::Connected);
+    assert_eq!(fixture.state(&account).await.0, AccountState::Connected);
 }
 
 #[tokio::test]
 async fn a_token_renewed_without_the_claims_is_no_answer_to_a_challenge() {
-    let house = house();
-    let account = house.connect().await;
-    assert_eq!(house.token(&account, Some("at1")).await.unwrap(), "at2");
+    let fixture = fixture();
+    let account = fixture.connect().await;
+    assert_eq!(fixture.token(&account, Some("at1")).await.unwrap(), "at2");
     // Refused with a challenge long ago, heard of only now.
-    assert_eq!(with_claims(&house, &account, "at1", WANTED).await.unwrap(), "at3");
-    assert_eq!(asked_claims(&house), [None, Some(WANTED.into())]);
+    assert_eq!(with_claims(&fixture, &account, "at1", WANTED).await.unwrap(), "at3");
+    assert_eq!(asked_claims(&fixture), [None, Some(WANTED.into())]);
     // What was renewed with them is.
-    assert_eq!(with_claims(&house, &account, "at2", WANTED).await.unwrap(), "at3");
-    assert_eq!(house.token(&account, Some("at1")).await.unwrap(), "at3");
-    assert_eq!(house.entra.asked(), 3);
+    assert_eq!(with_claims(&fixture, &account, "at2", WANTED).await.unwrap(), "at3");
+    assert_eq!(fixture.token(&account, Some("at1")).await.unwrap(), "at3");
+    assert_eq!(fixture.entra.asked(), 3);
 }
 
 #[tokio::test]
 async fn claims_of_a_refusal_are_kept_sealed_for_the_next_sign_in() {
     for (body_claims, expected) in [(Some(OTHER), OTHER), (None, WANTED)] {
-        let house = house();
-        let account = house.connect().await;
+        let fixture = fixture();
+        let account = fixture.connect().await;
         let mut body = json!({ "error": "interaction_required", "error_description": "AADSTS50076: <foreign>", "error_codes": [50076], "suberror": "basic_action" });
         if let Some(claims) = body_claims {
             body["claims"] = claims.into();
         }
-        house.entra.queued.lock().unwrap().push(says(400, body.to_string()));
-        assert_eq!(with_claims(&house, &account, "at1", WANTED).await.unwrap_err().kind(), ErrorKind::NeedsReconnect);
-        assert_eq!(house.state(&account).await.0, AccountState::NeedsReconnect);
-        assert_eq!(kept(&house, &account).await.as_deref(), Some(expected));
-        let row = house.store.account(&account.id).unwrap().unwrap();
+        fixture.entra.queued.lock().unwrap().push(says(400, body.to_string()));
+        assert_eq!(with_claims(&fixture, &account, "at1", WANTED).await.unwrap_err().kind(), ErrorKind::NeedsReconnect);
+        assert_eq!(fixture.state(&account).await.0, AccountState::NeedsReconnect);
+        assert_eq!(kept(&fixture, &account).await.as_deref(), Some(expected));
+        let row = fixture.store.account(&account.id).unwrap().unwrap();
         assert!(!String::from_utf8_lossy(row.claims.unwrap().as_bytes()).contains("access_token"));
     }
 }
 
 #[tokio::test]
 async fn only_an_administrator_can_help() {
-    let house = house();
-    let account = house.connect().await;
-    house.entra.refuses(400, "invalid_grant", 90094);
-    assert_eq!(house.token(&account, Some("at1")).await.unwrap_err().kind(), ErrorKind::ConsentMissing);
-    assert_eq!(house.state(&account).await.0, AccountState::AwaitingAdmin);
-    assert_eq!(house.token(&account, None).await.unwrap_err().kind(), ErrorKind::ConsentMissing);
+    let fixture = fixture();
+    let account = fixture.connect().await;
+    fixture.entra.refuses(400, "invalid_grant", 90094);
+    assert_eq!(fixture.token(&account, Some("at1")).await.unwrap_err().kind(), ErrorKind::ConsentMissing);
+    assert_eq!(fixture.state(&account).await.0, AccountState::AwaitingAdmin);
+    assert_eq!(fixture.token(&account, None).await.unwrap_err().kind(), ErrorKind::ConsentMissing);
 }
 
 /// A Graph that answers 401 in this way until it has seen this many.
-fn refusing(house: &House, times: usize, challenge: Option<&'static str>, code: &'static str) -> (Arc<Auth>, Arc<Pipeline>, Arc<Service>) {
-    let (entra, now) = (house.entra.clone(), house.clock.now_ms() as i64);
+fn refusing(fixture: &Fixture, times: usize, challenge: Option<&'static str>, code: &'static str) -> (Arc<Auth>, Arc<Pipeline>, Arc<Service>) {
+    let (entra, now) = (fixture.entra.clone(), fixture.clock.now_ms() as i64);
     let refused = Mutex::new(0);
     let service = Service::new(move |request, _| {
         if request.uri().path() != "/v1.0/me/messages" {
@@ -136,7 +136,7 @@ fn refusing(house: &House, times: usize, challenge: Option<&'static str>, code: 
             None => says(401, body),
         }
     });
-    let (auth, _store, pipeline) = open(&house.folder, &service, &house.clock, &house.bell);
+    let (auth, _store, pipeline) = open(&fixture.folder, &service, &fixture.clock, &fixture.event_bus);
     (auth, pipeline, service)
 }
 
@@ -148,53 +148,53 @@ async fn get(pipeline: &Pipeline, account: &Account) -> u16 {
 
 #[tokio::test]
 async fn one_retry_for_a_challenge_and_then_the_person_is_asked() {
-    let house = house();
-    let account = house.connect().await;
-    let (_auth, pipeline, _) = refusing(&house, 1, Some(WANTED), "InvalidAuthenticationToken");
+    let fixture = fixture();
+    let account = fixture.connect().await;
+    let (_auth, pipeline, _) = refusing(&fixture, 1, Some(WANTED), "InvalidAuthenticationToken");
     assert_eq!(get(&pipeline, &account).await, 200);
-    assert_eq!(asked_claims(&house), [Some(WANTED.into())]);
-    assert_eq!(house.state(&account).await.0, AccountState::Connected);
+    assert_eq!(asked_claims(&fixture), [Some(WANTED.into())]);
+    assert_eq!(fixture.state(&account).await.0, AccountState::Connected);
 
-    let (_auth, pipeline, service) = refusing(&house, 9, Some(OTHER), "InvalidAuthenticationToken");
+    let (_auth, pipeline, service) = refusing(&fixture, 9, Some(OTHER), "InvalidAuthenticationToken");
     assert_eq!(get(&pipeline, &account).await, 401);
-    assert_eq!(asked_claims(&house), [Some(WANTED.into()), Some(OTHER.into())]);
+    assert_eq!(asked_claims(&fixture), [Some(WANTED.into()), Some(OTHER.into())]);
     assert_eq!(service.seen.lock().unwrap().iter().filter(|r| r.uri().path() == "/v1.0/me/messages").count(), 2);
-    assert_eq!(house.state(&account).await.0, AccountState::NeedsReconnect);
-    assert_eq!(kept(&house, &account).await.as_deref(), Some(OTHER));
+    assert_eq!(fixture.state(&account).await.0, AccountState::NeedsReconnect);
+    assert_eq!(kept(&fixture, &account).await.as_deref(), Some(OTHER));
 }
 
 #[tokio::test]
 async fn a_refusal_that_lasts_ends_the_connection_only_when_it_is_about_a_new_token() {
-    let house = house();
-    let account = house.connect().await;
+    let fixture = fixture();
+    let account = fixture.connect().await;
     // Another code may mean anything.
-    let (_auth, pipeline, _) = refusing(&house, 9, None, "UnknownError");
+    let (_auth, pipeline, _) = refusing(&fixture, 9, None, "UnknownError");
     assert_eq!(get(&pipeline, &account).await, 401);
-    assert_eq!(house.state(&account).await.0, AccountState::Connected);
-    let (_auth, pipeline, _) = refusing(&house, 1, None, "InvalidAuthenticationToken");
+    assert_eq!(fixture.state(&account).await.0, AccountState::Connected);
+    let (_auth, pipeline, _) = refusing(&fixture, 1, None, "InvalidAuthenticationToken");
     assert_eq!(get(&pipeline, &account).await, 200);
-    let (_auth, pipeline, _) = refusing(&house, 9, None, "InvalidAuthenticationToken");
+    let (_auth, pipeline, _) = refusing(&fixture, 9, None, "InvalidAuthenticationToken");
     assert_eq!(get(&pipeline, &account).await, 401);
-    let (state, problem) = house.state(&account).await;
+    let (state, problem) = fixture.state(&account).await;
     assert_eq!(state, AccountState::NeedsReconnect);
     assert!(problem.contains("Connect the account again"), "{problem}");
 }
 
 #[tokio::test]
 async fn a_token_brought_by_another_process_long_ago_ends_nothing() {
-    let house = house();
-    let account = house.connect().await;
-    let (_auth, pipeline, _) = refusing(&house, 9, None, "InvalidAuthenticationToken");
+    let fixture = fixture();
+    let account = fixture.connect().await;
+    let (_auth, pipeline, _) = refusing(&fixture, 9, None, "InvalidAuthenticationToken");
     // This process knows at1; the other renewed it ten minutes ago.
-    let (other, other_pipeline, _) = refusing(&house, 0, None, "");
+    let (other, other_pipeline, _) = refusing(&fixture, 0, None, "");
     assert_eq!(get(&other_pipeline, &account).await, 200);
     other.token(account.id.clone(), Some(AccessToken::new("at1")), None).await.unwrap();
-    house.clock.advance(600_000);
-    let ours = house.auth.token(account.id.clone(), None, None).now_or_never();
+    fixture.clock.advance(600_000);
+    let ours = fixture.auth.token(account.id.clone(), None, None).now_or_never();
     drop(ours);
     assert_eq!(get(&pipeline, &account).await, 401);
     drop(pipeline);
     // at2, then at3 which is really new: that one decides.
-    let (state, _) = house.state(&account).await;
-    assert_eq!((state, house.entra.asked()), (AccountState::NeedsReconnect, 3));
+    let (state, _) = fixture.state(&account).await;
+    assert_eq!((state, fixture.entra.asked()), (AccountState::NeedsReconnect, 3));
 }

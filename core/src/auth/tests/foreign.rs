@@ -31,7 +31,7 @@ fn id_token(now: i64, changed: Value) -> Value {
     Issuer::get().sign(&header(), &said).into()
 }
 
-impl House {
+impl Fixture {
     fn renewals_bring(&self, what: &[(&str, Value)]) {
         *self.entra.renewed.lock().unwrap() = what.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
     }
@@ -52,7 +52,7 @@ impl House {
 
 #[tokio::test]
 async fn an_answer_for_somebody_else_is_refused_as_a_whole() {
-    let now = house().seconds() + 3600;
+    let now = fixture().seconds() + 3600;
     let good = || ("access_token", access(json!({})));
     let foreign = Issuer::get().sign(&json!({ "alg": "RS256", "kid": "k9" }), &claims("", now));
     let forged = format!("{}x", Issuer::get().sign(&header(), &claims("", now)));
@@ -86,31 +86,31 @@ async fn an_answer_for_somebody_else_is_refused_as_a_whole() {
         ("a good id token beside another's access token", vec![("access_token", access(json!({ "oid": OTHER }))), ("id_token", id_token(now, json!({ "sub": "s1" })))]),
     ];
     for (what, brought) in cases {
-        let house = house();
-        house.says_subject("s1");
-        let account = house.connect().await;
-        let before = house.store.token(&account.id).unwrap().unwrap();
-        house.clock.advance(3_600_000);
-        house.renewals_bring(&brought);
-        let error = house.token(&account, None).await.unwrap_err();
+        let fixture = fixture();
+        fixture.says_subject("s1");
+        let account = fixture.connect().await;
+        let before = fixture.store.token(&account.id).unwrap().unwrap();
+        fixture.clock.advance(3_600_000);
+        fixture.renewals_bring(&brought);
+        let error = fixture.token(&account, None).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NeedsReconnect, "{what}: {error:?}");
-        let (state, problem) = house.state(&account).await;
+        let (state, problem) = fixture.state(&account).await;
         assert!(state == AccountState::NeedsReconnect && problem.contains("not for this account"), "{what}: {problem}");
-        let after = house.store.token(&account.id).unwrap().unwrap();
+        let after = fixture.store.token(&account.id).unwrap().unwrap();
         assert_eq!((before.version, before.sealed.as_bytes()), (after.version, after.sealed.as_bytes()), "{what}");
-        assert_eq!((house.used(), house.refusals()), (0, 1), "{what}");
-        let asked = house.entra.asked();
-        assert_eq!(house.token(&account, None).await.unwrap_err().kind(), ErrorKind::NeedsReconnect, "{what}");
-        assert_eq!(house.entra.asked(), asked, "{what}");
+        assert_eq!((fixture.used(), fixture.refusals()), (0, 1), "{what}");
+        let asked = fixture.entra.asked();
+        assert_eq!(fixture.token(&account, None).await.unwrap_err().kind(), ErrorKind::NeedsReconnect, "{what}");
+        assert_eq!(fixture.entra.asked(), asked, "{what}");
         // The person signs in and all is well.
-        house.renewals_bring(&[]);
-        assert_eq!(house.connect().await.id, account.id, "{what}");
-        assert!(house.token(&account, None).await.is_ok(), "{what}");
+        fixture.renewals_bring(&[]);
+        assert_eq!(fixture.connect().await.id, account.id, "{what}");
+        assert!(fixture.token(&account, None).await.is_ok(), "{what}");
     }
     let _ = AuditKind::SignInRefused;
 }
 
-impl House {
+impl Fixture {
     fn says_subject(&self, subject: &str) {
         self.entra.says("sub", subject);
     }
@@ -119,34 +119,34 @@ impl House {
 #[tokio::test]
 async fn an_answer_for_the_account_is_taken_in_all_its_forms() {
     for brought in [0, 1, 2, 3, 4] {
-        let house = house();
-        let account = house.connect().await;
-        house.clock.advance(3_600_000);
-        let now = house.seconds();
-        house.renewals_bring(&match brought {
+        let fixture = fixture();
+        let account = fixture.connect().await;
+        fixture.clock.advance(3_600_000);
+        let now = fixture.seconds();
+        fixture.renewals_bring(&match brought {
             0 => vec![],
             1 => vec![("access_token", access(json!({})))],
             2 => vec![("id_token", id_token(now, json!({ "sub": "s1", "nonce": "of the first sign-in" })))],
             3 => vec![("client_info", info(&PERSON.to_uppercase(), TENANT)), ("access_token", access(json!({ "oid": PERSON.to_uppercase(), "aud": "https://graph.microsoft.com/" })))],
             _ => vec![("client_info", "%%%".into()), ("access_token", "a.b.c.d.e".into())],
         });
-        house.token(&account, None).await.unwrap();
-        assert_eq!(house.state(&account).await.0, AccountState::Connected);
+        fixture.token(&account, None).await.unwrap();
+        assert_eq!(fixture.state(&account).await.0, AccountState::Connected);
         // Where the access token says whose it is, nobody is asked; otherwise /me is.
-        assert_eq!(house.used(), usize::from(!matches!(brought, 1 | 3)), "{brought}");
+        assert_eq!(fixture.used(), usize::from(!matches!(brought, 1 | 3)), "{brought}");
     }
 }
 
 #[tokio::test]
 async fn a_token_that_says_nothing_is_asked_whose_it_is_before_it_is_used() {
-    let house = house();
-    let account = house.connect().await;
-    house.clock.advance(3_600_000);
-    *house.entra.me.lock().unwrap() = Some(says(200, json!({ "id": OTHER }).to_string()));
-    assert_eq!(house.token(&account, None).await.unwrap_err().kind(), ErrorKind::NeedsReconnect);
-    let (state, problem) = house.state(&account).await;
+    let fixture = fixture();
+    let account = fixture.connect().await;
+    fixture.clock.advance(3_600_000);
+    *fixture.entra.me.lock().unwrap() = Some(says(200, json!({ "id": OTHER }).to_string()));
+    assert_eq!(fixture.token(&account, None).await.unwrap_err().kind(), ErrorKind::NeedsReconnect);
+    let (state, problem) = fixture.state(&account).await;
     assert!(state == AccountState::NeedsReconnect && problem.contains("another person"), "{problem}");
-    let seen = house.service.seen.lock().unwrap();
+    let seen = fixture.service.seen.lock().unwrap();
     assert_eq!(seen.iter().filter(|r| r.headers().get("authorization").is_some_and(|a| a == "Bearer at2")).map(|r| r.uri().path()).collect::<Vec<_>>(), ["/v1.0/me"]);
 }
 
@@ -154,22 +154,22 @@ async fn a_token_that_says_nothing_is_asked_whose_it_is_before_it_is_used() {
 #[tokio::test]
 async fn while_nobody_can_tell_whose_a_token_is_it_is_kept_aside() {
     for keys_are_down in [false, true] {
-        let house = house();
-        let account = house.connect().await;
-        house.clock.advance(if keys_are_down { 50 * 3_600_000 } else { 3_600_000 });
-        *house.entra.keys_are_down.lock().unwrap() = keys_are_down;
+        let fixture = fixture();
+        let account = fixture.connect().await;
+        fixture.clock.advance(if keys_are_down { 50 * 3_600_000 } else { 3_600_000 });
+        *fixture.entra.keys_are_down.lock().unwrap() = keys_are_down;
         if keys_are_down {
-            house.renewals_bring(&[("id_token", id_token(house.seconds(), json!({})))]);
+            fixture.renewals_bring(&[("id_token", id_token(fixture.seconds(), json!({})))]);
         }
-        *house.entra.me.lock().unwrap() = Some(says(403, "{}"));
-        let error = house.token(&account, None).await.unwrap_err();
+        *fixture.entra.me.lock().unwrap() = Some(says(403, "{}"));
+        let error = fixture.token(&account, None).await.unwrap_err();
         assert!(error.kind().is_retryable(), "{error:?}");
-        assert_eq!(house.state(&account).await.0, AccountState::Connected);
-        assert_eq!(house.store.token(&account.id).unwrap().unwrap().version, 2, "what came is durable");
+        assert_eq!(fixture.state(&account).await.0, AccountState::Connected);
+        assert_eq!(fixture.store.token(&account.id).unwrap().unwrap().version, 2, "what came is durable");
         // Microsoft has taken the old one back, and knows the new one.
-        house.entra.refuses(400, "invalid_grant", 70000);
-        assert!(house.token(&account, None).await.is_ok());
-        let forms = house.entra.forms.lock().unwrap();
+        fixture.entra.refuses(400, "invalid_grant", 70000);
+        assert!(fixture.token(&account, None).await.is_ok());
+        let forms = fixture.entra.forms.lock().unwrap();
         let asked: Vec<&str> = forms.iter().filter_map(|f| f.get("refresh_token").map(String::as_str)).collect();
         assert_eq!(asked, ["rt1", "rt1", "rt2"]);
     }
@@ -177,31 +177,31 @@ async fn while_nobody_can_tell_whose_a_token_is_it_is_kept_aside() {
 
 #[tokio::test]
 async fn a_clock_that_is_wrong_here_makes_no_renewal_look_forged() {
-    let house = house();
-    let account = house.connect().await;
-    house.clock.advance(3_600_000);
-    let now = house.seconds();
+    let fixture = fixture();
+    let account = fixture.connect().await;
+    fixture.clock.advance(3_600_000);
+    let now = fixture.seconds();
     let day = httpdate::fmt_http_date(std::time::UNIX_EPOCH + Duration::from_secs(now as u64 + 400 * 86_400));
     let body = json!({ "token_type": "Bearer", "expires_in": 3600, "access_token": "at9", "refresh_token": "rt9", "id_token": id_token(now + 400 * 86_400, json!({})) });
-    house.entra.queued.lock().unwrap().push(crate::pipeline::fake::says_with(200, ("date", &day), body.to_string()));
-    assert_eq!(house.token(&account, None).await.unwrap(), "at9");
+    fixture.entra.queued.lock().unwrap().push(crate::pipeline::fake::says_with(200, ("date", &day), body.to_string()));
+    assert_eq!(fixture.token(&account, None).await.unwrap(), "at9");
 }
 
 #[tokio::test]
 async fn an_organisations_own_token_is_looked_at_too() {
     for (name, value) in [("tid", json!(OTHER_TENANT)), ("aud", json!("https://outlook.office.com")), ("appid", json!(OTHER)), ("idtyp", json!("user")), ("iss", json!(format!("https://sts.windows.net/{OTHER_TENANT}/")))] {
-        let house = house();
-        *house.entra.roles.lock().unwrap() = vec!["Mail.Send"];
-        let account = house.proven(organisations::organisation()).await;
-        house.entra.own.lock().unwrap().insert(name.into(), value.clone());
-        assert_eq!(house.auth.resume(&account.id).await.unwrap_err().kind(), ErrorKind::TokenRejected, "{name}");
-        house.entra.own.lock().unwrap().clear();
-        house.auth.resume(&account.id).await.unwrap();
-        house.clock.advance(3_600_000);
-        house.entra.own.lock().unwrap().insert(name.into(), value);
-        assert_eq!(house.token(&account, None).await.unwrap_err().kind(), ErrorKind::Forbidden, "{name}");
-        assert_eq!((house.state(&account).await.0, house.refusals()), (AccountState::Misconfigured, 1));
-        house.entra.own.lock().unwrap().clear();
-        assert!(house.token(&account, None).await.is_ok(), "and comes back by itself");
+        let fixture = fixture();
+        *fixture.entra.roles.lock().unwrap() = vec!["Mail.Send"];
+        let account = fixture.proven(organisations::organisation()).await;
+        fixture.entra.own.lock().unwrap().insert(name.into(), value.clone());
+        assert_eq!(fixture.auth.resume(&account.id).await.unwrap_err().kind(), ErrorKind::TokenRejected, "{name}");
+        fixture.entra.own.lock().unwrap().clear();
+        fixture.auth.resume(&account.id).await.unwrap();
+        fixture.clock.advance(3_600_000);
+        fixture.entra.own.lock().unwrap().insert(name.into(), value);
+        assert_eq!(fixture.token(&account, None).await.unwrap_err().kind(), ErrorKind::Forbidden, "{name}");
+        assert_eq!((fixture.state(&account).await.0, fixture.refusals()), (AccountState::Misconfigured, 1));
+        fixture.entra.own.lock().unwrap().clear();
+        assert!(fixture.token(&account, None).await.is_ok(), "and comes back by itself");
     }
 }

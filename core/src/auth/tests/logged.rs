@@ -15,19 +15,19 @@ async fn nothing_secret_or_personal_reaches_a_log() {
             keeping.lock().unwrap().push(record);
         }
     });
-    let house = house();
-    let sign_in = house.auth.begin(ConnectRequest { login_hint: Some("hint-canary@contoso.example".into()), ..wish() }).await.unwrap();
-    let asked = house.visit(&sign_in.url);
+    let fixture = fixture();
+    let sign_in = fixture.auth.begin(ConnectRequest { login_hint: Some("hint-canary@contoso.example".into()), ..wish() }).await.unwrap();
+    let asked = fixture.visit(&sign_in.url);
     let callback = format!("https://app.example/cb?code=code-canary-123&state={}&session_state=session-canary", asked["state"]);
-    let account = house.auth.finish(&callback, &sign_in.binding).await.unwrap();
+    let account = fixture.auth.finish(&callback, &sign_in.binding).await.unwrap();
     // A renewal, one that Microsoft refuses, and a callback that does not fit.
-    house.clock.advance(3_600_000);
-    let source: &dyn TokenSource = &*house.auth;
+    fixture.clock.advance(3_600_000);
+    let source: &dyn TokenSource = &*fixture.auth;
     source.token(account.id.clone(), None, None).await.unwrap();
-    house.clock.advance(3_600_000);
-    house.entra.refuses(400, "invalid_grant", 50173);
+    fixture.clock.advance(3_600_000);
+    fixture.entra.refuses(400, "invalid_grant", 50173);
     source.token(account.id.clone(), None, Some(r#"{"access_token":{"claims-canary":1}}"#.into())).await.map(drop).unwrap_err();
-    house.auth.finish(&callback, "binding-canary").await.unwrap_err();
+    fixture.auth.finish(&callback, "binding-canary").await.unwrap_err();
 
     tracing::info!(target: "tidings::test", account = account.id, "the end");
     while !kept.lock().unwrap().iter().any(|r| r.message == "the end") {
@@ -43,7 +43,7 @@ async fn nothing_secret_or_personal_reaches_a_log() {
     let told: Vec<String> = records.iter().flat_map(|r| r.fields.iter().map(|f| f.value.clone()).chain([r.message.clone(), r.target.clone()])).collect();
     let mut secrets: Vec<&str> = vec!["canary", "contoso.example", "Ann", "foreign text", "Bearer", "eyJ", "app.example", &sign_in.binding, &sign_in.url];
     secrets.extend(["state", "nonce", "code_challenge"].map(|name| asked[name].as_str()));
-    let forms = house.entra.forms.lock().unwrap();
+    let forms = fixture.entra.forms.lock().unwrap();
     secrets.extend(forms.iter().filter_map(|form| form.get("code_verifier").map(String::as_str)));
     for text in &told {
         for secret in &secrets {

@@ -1,4 +1,4 @@
-//! A small Entra, and an engine room that signs in there. The tests are in one file per theme.
+//! A small Entra, and an engine module that signs in there. The tests are in one file per theme.
 
 use super::*;
 use crate::clock::TestClock;
@@ -143,13 +143,13 @@ impl Entra {
     }
 }
 
-struct House {
+struct Fixture {
     auth: Arc<Auth>,
     entra: Arc<Entra>,
     service: Arc<Service>,
     store: Arc<dyn Store>,
     clock: TestClock,
-    bell: Bell,
+    event_bus: EventBus,
     pipeline: Arc<Pipeline>,
     folder: tempfile::TempDir,
 }
@@ -157,29 +157,29 @@ struct House {
 const NEEDS_ADMIN: &str = "error=access_denied&error_description=AADSTS90094%3a+The+grant+requires+admin+permission.";
 const CALLBACK: &str = "https://app.example/cb";
 
-fn house() -> House {
+fn fixture() -> Fixture {
     let clock = clock();
     let entra = Arc::new(Entra { lifetime: Mutex::new(3600), ..Default::default() });
     let (answering, time) = (entra.clone(), clock.clone());
     let service = Service::new(move |request, _| answering.answer(request, time.now_ms() as i64 / 1000));
     let folder = tempfile::tempdir().unwrap();
-    let bell = Bell::new();
-    let (auth, store, pipeline) = open(&folder, &service, &clock, &bell);
-    House { auth, entra, service, store, clock, bell, pipeline, folder }
+    let event_bus = EventBus::new();
+    let (auth, store, pipeline) = open(&folder, &service, &clock, &event_bus);
+    Fixture { auth, entra, service, store, clock, event_bus, pipeline, folder }
 }
 
 /// Opens the store of `folder`: called twice, two processes share it.
-fn open(folder: &tempfile::TempDir, service: &Arc<Service>, clock: &TestClock, bell: &Bell) -> (Arc<Auth>, Arc<dyn Store>, Arc<Pipeline>) {
-    open_as(folder, service, clock, bell, config())
+fn open(folder: &tempfile::TempDir, service: &Arc<Service>, clock: &TestClock, event_bus: &EventBus) -> (Arc<Auth>, Arc<dyn Store>, Arc<Pipeline>) {
+    open_as(folder, service, clock, event_bus, config())
 }
 
-fn open_as(folder: &tempfile::TempDir, service: &Arc<Service>, clock: &TestClock, bell: &Bell, config: Config) -> (Arc<Auth>, Arc<dyn Store>, Arc<Pipeline>) {
+fn open_as(folder: &tempfile::TempDir, service: &Arc<Service>, clock: &TestClock, event_bus: &EventBus, config: Config) -> (Arc<Auth>, Arc<dyn Store>, Arc<Pipeline>) {
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&folder.path().join("store"), Duration::from_secs(60)).unwrap());
     let root = RootKey::raw((0..32).collect()).unwrap();
     let vault = Vault::open(store.clone(), Arc::new(root), 0).unwrap();
     let pipeline = service.pipeline(clock);
     let config = AuthConfig::of(&config, &Endpoints::of(&Cloud::Public).unwrap());
-    let auth = Auth::new(store.clone(), vault, pipeline.clone(), Arc::new(clock.clone()), bell.clone(), config);
+    let auth = Auth::new(store.clone(), vault, pipeline.clone(), Arc::new(clock.clone()), event_bus.clone(), config);
     pipeline.plug_tokens(auth.clone());
     (auth, store, pipeline)
 }
@@ -202,7 +202,7 @@ fn wish() -> ConnectRequest {
     ConnectRequest { owner: "owner-1".into(), features: vec![Feature::MailSync, Feature::MailSend], redirect_uri: "https://app.example/cb".into(), ..Default::default() }
 }
 
-impl House {
+impl Fixture {
     /// The parameters of an authorize URL; the nonce goes to Entra.
     fn visit(&self, url: &str) -> HashMap<String, String> {
         let url = url::Url::parse(url).unwrap();

@@ -13,7 +13,7 @@ pub(super) fn organisation() -> TenantRequest {
     TenantRequest { owner: "owner-1".into(), redirect_uri: CALLBACK.into(), app: Some("server".into()), tenant: None, context: Some("school".into()) }
 }
 
-impl House {
+impl Fixture {
     pub(super) async fn proven(&self, request: TenantRequest) -> Account {
         self.entra.claims.lock().unwrap().insert("wids".into(), json!([GLOBAL_ADMINISTRATOR, ANYBODY]));
         let account = self.signed_in(request).await;
@@ -38,140 +38,140 @@ impl House {
 
 #[tokio::test]
 async fn an_organisation_is_connected_by_a_token_of_its_own() {
-    let house = house();
-    let account = house.proven(organisation()).await;
+    let fixture = fixture();
+    let account = fixture.proven(organisation()).await;
     assert_eq!((account.kind, account.state, account.tenant_id.as_str(), account.user_id.as_str()), (AccountKind::Tenant, AccountState::AwaitingAdmin, TENANT, ""));
     assert_eq!((account.context.as_deref(), account.display_name.as_str(), account.scopes.len()), (Some("school"), "contoso.example", 0));
-    assert!(house.store.token(&account.id).unwrap().is_none(), "the administrator's own token is not kept");
-    let approval = house.auth.begin_approval(&account.id, CALLBACK.into()).await.unwrap();
-    assert_eq!(house.visit(&approval.url)["scope"], "https://graph.microsoft.com/.default");
+    assert!(fixture.store.token(&account.id).unwrap().is_none(), "the administrator's own token is not kept");
+    let approval = fixture.auth.begin_approval(&account.id, CALLBACK.into()).await.unwrap();
+    assert_eq!(fixture.visit(&approval.url)["scope"], "https://graph.microsoft.com/.default");
     assert!(approval.url.contains(&format!("/{TENANT}/v2.0/adminconsent?")));
 
     // At first Entra does not know of it, then it knows half.
-    *house.entra.roles.lock().unwrap() = vec!["User.Read.All"];
+    *fixture.entra.roles.lock().unwrap() = vec!["User.Read.All"];
     let nothing_yet = URL_SAFE_NO_PAD.encode(json!({ "aud": "https://graph.microsoft.com", "tid": TENANT }).to_string());
-    house.entra.queued.lock().unwrap().push(says(200, json!({ "token_type": "Bearer", "expires_in": 3600, "access_token": format!("h.{nothing_yet}.s") }).to_string()));
-    house.entra.refuses(400, "unauthorized_client", 700016);
-    let connected = house.approve(&account, TENANT).await.unwrap();
+    fixture.entra.queued.lock().unwrap().push(says(200, json!({ "token_type": "Bearer", "expires_in": 3600, "access_token": format!("h.{nothing_yet}.s") }).to_string()));
+    fixture.entra.refuses(400, "unauthorized_client", 700016);
+    let connected = fixture.approve(&account, TENANT).await.unwrap();
     assert_eq!((connected.id.as_str(), connected.state, connected.scopes.as_slice()), (account.id.as_str(), AccountState::Connected, ["User.Read.All".to_owned()].as_slice()));
-    let form = house.entra.forms.lock().unwrap().last().unwrap().clone();
+    let form = fixture.entra.forms.lock().unwrap().last().unwrap().clone();
     assert_eq!((form["grant_type"].as_str(), form["scope"].as_str(), form["client_secret"].as_str()), ("client_credentials", "https://graph.microsoft.com/.default", "the-secret"));
-    assert_eq!(house.entra.paths.lock().unwrap().last().unwrap(), &format!("/{TENANT}/oauth2/v2.0/token"));
+    assert_eq!(fixture.entra.paths.lock().unwrap().last().unwrap(), &format!("/{TENANT}/oauth2/v2.0/token"));
 
     // Its token is renewed by asking for another.
-    let first = house.token(&connected, None).await.unwrap();
-    house.clock.advance(3_600_000);
-    let second = house.token(&connected, None).await.unwrap();
-    assert!(first != second && house.entra.forms.lock().unwrap().last().unwrap()["grant_type"] == "client_credentials");
+    let first = fixture.token(&connected, None).await.unwrap();
+    fixture.clock.advance(3_600_000);
+    let second = fixture.token(&connected, None).await.unwrap();
+    assert!(first != second && fixture.entra.forms.lock().unwrap().last().unwrap()["grant_type"] == "client_credentials");
     // Proven once more, it stays connected.
-    assert_eq!(house.proven(organisation()).await.state, AccountState::Connected);
-    assert_eq!(house.auth.begin_again(&account.id, CALLBACK.into()).await.unwrap_err().kind(), ErrorKind::InvalidInput);
+    assert_eq!(fixture.proven(organisation()).await.state, AccountState::Connected);
+    assert_eq!(fixture.auth.begin_again(&account.id, CALLBACK.into()).await.unwrap_err().kind(), ErrorKind::InvalidInput);
 }
 
 #[tokio::test]
 async fn an_approval_proves_nothing_without_a_token() {
-    let house = house();
-    let account = house.proven(organisation()).await;
+    let fixture = fixture();
+    let account = fixture.proven(organisation()).await;
     // Another organisation's approval.
-    assert_eq!(house.approve(&account, PERSON).await.unwrap_err().kind(), ErrorKind::TokenRejected);
-    assert_eq!(house.state(&account).await.0, AccountState::AwaitingAdmin);
+    assert_eq!(fixture.approve(&account, PERSON).await.unwrap_err().kind(), ErrorKind::TokenRejected);
+    assert_eq!(fixture.state(&account).await.0, AccountState::AwaitingAdmin);
     // A made-up callback: no roles ever come.
-    let started = house.clock.now_ms();
-    let error = house.approve(&account, TENANT).await.unwrap_err();
+    let started = fixture.clock.now_ms();
+    let error = fixture.approve(&account, TENANT).await.unwrap_err();
     assert_eq!((error.kind(), error.account_id()), (ErrorKind::ConsentMissing, Some(account.id.as_str())));
-    assert!((120_000..600_000).contains(&(house.clock.now_ms() - started)), "a few minutes");
-    assert_eq!(house.state(&account).await.0, AccountState::AwaitingAdmin);
+    assert!((120_000..600_000).contains(&(fixture.clock.now_ms() - started)), "a few minutes");
+    assert_eq!(fixture.state(&account).await.0, AccountState::AwaitingAdmin);
     // A wrong secret is not a matter of waiting.
-    house.entra.refuses(401, "invalid_client", 7000215);
-    let error = house.auth.resume(&account.id).await.unwrap_err();
+    fixture.entra.refuses(401, "invalid_client", 7000215);
+    let error = fixture.auth.resume(&account.id).await.unwrap_err();
     assert_eq!((error.kind(), error.remedy()), (ErrorKind::Forbidden, Remedy::Developer));
-    assert_eq!(house.auth.resume(&account.id).await.unwrap_err().kind(), ErrorKind::ConsentMissing);
+    assert_eq!(fixture.auth.resume(&account.id).await.unwrap_err().kind(), ErrorKind::ConsentMissing);
     // Approved in Entra, nobody was called back.
-    *house.entra.roles.lock().unwrap() = vec!["Mail.Send"];
-    assert_eq!(house.auth.resume(&account.id).await.unwrap().state, AccountState::Connected);
+    *fixture.entra.roles.lock().unwrap() = vec!["Mail.Send"];
+    assert_eq!(fixture.auth.resume(&account.id).await.unwrap().state, AccountState::Connected);
 }
 
 #[tokio::test]
 async fn owners_do_not_take_organisations_from_each_other() {
-    let house = house();
-    *house.entra.roles.lock().unwrap() = vec!["Mail.Send"];
-    let first = house.proven(organisation()).await;
-    house.approve(&first, TENANT).await.unwrap();
-    let second = house.proven(TenantRequest { owner: "owner-2".into(), ..organisation() }).await;
+    let fixture = fixture();
+    *fixture.entra.roles.lock().unwrap() = vec!["Mail.Send"];
+    let first = fixture.proven(organisation()).await;
+    fixture.approve(&first, TENANT).await.unwrap();
+    let second = fixture.proven(TenantRequest { owner: "owner-2".into(), ..organisation() }).await;
     assert!(second.id != first.id && second.state == AccountState::AwaitingAdmin);
-    let first = house.auth.account(&first.id).await.unwrap();
+    let first = fixture.auth.account(&first.id).await.unwrap();
     assert_eq!((first.owner.as_str(), first.state), ("owner-1", AccountState::Connected));
     // Disconnected, then proven and approved again: the same account.
-    house.store.disconnect_account(&first.id, "by hand", 1).unwrap();
-    house.auth.forget(&first.id);
-    assert_eq!(house.auth.resume(&first.id).await.unwrap_err().kind(), ErrorKind::NotConnected);
-    let again = house.proven(organisation()).await;
+    fixture.store.disconnect_account(&first.id, "by hand", 1).unwrap();
+    fixture.auth.forget(&first.id);
+    assert_eq!(fixture.auth.resume(&first.id).await.unwrap_err().kind(), ErrorKind::NotConnected);
+    let again = fixture.proven(organisation()).await;
     assert_eq!((again.id.as_str(), again.state), (first.id.as_str(), AccountState::AwaitingAdmin));
-    assert_eq!(house.auth.resume(&first.id).await.unwrap().state, AccountState::Connected);
+    assert_eq!(fixture.auth.resume(&first.id).await.unwrap().state, AccountState::Connected);
 }
 
 /// Approved for one owner, the application has tokens of the organisation. They are not for everybody who works there.
 #[tokio::test]
 async fn an_approval_for_one_owner_connects_no_other() {
-    let house = house();
-    *house.entra.roles.lock().unwrap() = vec!["Mail.Send"];
-    let first = house.proven(organisation()).await;
-    house.approve(&first, TENANT).await.unwrap();
-    let second = house.proven(TenantRequest { owner: "owner-2".into(), ..organisation() }).await;
-    let asked = house.entra.asked();
-    let error = house.auth.resume(&second.id).await.unwrap_err();
+    let fixture = fixture();
+    *fixture.entra.roles.lock().unwrap() = vec!["Mail.Send"];
+    let first = fixture.proven(organisation()).await;
+    fixture.approve(&first, TENANT).await.unwrap();
+    let second = fixture.proven(TenantRequest { owner: "owner-2".into(), ..organisation() }).await;
+    let asked = fixture.entra.asked();
+    let error = fixture.auth.resume(&second.id).await.unwrap_err();
     assert_eq!((error.kind(), error.remedy(), error.account_id()), (ErrorKind::Conflict, Remedy::Admin, Some(second.id.as_str())));
     assert!(error.reason().contains("approval") && !error.reason().contains("owner-1"), "{}", error.reason());
-    assert_eq!((house.entra.asked(), house.state(&second).await.0), (asked, AccountState::AwaitingAdmin));
+    assert_eq!((fixture.entra.asked(), fixture.state(&second).await.0), (asked, AccountState::AwaitingAdmin));
     // The callback of the other owner's approval is none of this account's.
-    let others = house.auth.begin_approval(&first.id, CALLBACK.into()).await.unwrap();
+    let others = fixture.auth.begin_approval(&first.id, CALLBACK.into()).await.unwrap();
     let said = format!("admin_consent=True&tenant={TENANT}");
-    assert_eq!(house.come_back(&others.url, &others.binding, &said).await.unwrap().id, first.id);
-    assert_eq!(house.state(&second).await.0, AccountState::AwaitingAdmin);
+    assert_eq!(fixture.come_back(&others.url, &others.binding, &said).await.unwrap().id, first.id);
+    assert_eq!(fixture.state(&second).await.0, AccountState::AwaitingAdmin);
     // Its own is.
-    assert_eq!(house.approve(&second, TENANT).await.unwrap().state, AccountState::Connected);
-    assert_eq!(house.auth.resume(&second.id).await.unwrap().state, AccountState::Connected);
+    assert_eq!(fixture.approve(&second, TENANT).await.unwrap().state, AccountState::Connected);
+    assert_eq!(fixture.auth.resume(&second.id).await.unwrap().state, AccountState::Connected);
     // Another application's approval is another one; and who gave it back stands in nobody's way.
     for id in [&first.id, &second.id] {
-        house.store.disconnect_account(id, "by hand", 1).unwrap();
-        house.auth.forget(id);
+        fixture.store.disconnect_account(id, "by hand", 1).unwrap();
+        fixture.auth.forget(id);
     }
-    let third = house.proven(TenantRequest { owner: "owner-3".into(), ..organisation() }).await;
-    assert_eq!(house.auth.resume(&third.id).await.unwrap().state, AccountState::Connected);
+    let third = fixture.proven(TenantRequest { owner: "owner-3".into(), ..organisation() }).await;
+    assert_eq!(fixture.auth.resume(&third.id).await.unwrap().state, AccountState::Connected);
 }
 
 #[tokio::test]
 async fn a_guest_connects_no_organisation() {
-    let house = house();
+    let fixture = fixture();
     for (claim, value) in [("idp", json!(format!("https://sts.windows.net/{PERSON}/"))), ("idp", json!("live.com")), ("idp", json!(7)), ("acct", json!(1)), ("acct", json!("1"))] {
-        house.entra.claims.lock().unwrap().insert(claim.into(), value);
-        let sign_in = house.auth.begin_tenant(TenantRequest { tenant: Some(TENANT.into()), ..organisation() }).await.unwrap();
-        let error = house.sign_in(&sign_in).await.unwrap_err();
+        fixture.entra.claims.lock().unwrap().insert(claim.into(), value);
+        let sign_in = fixture.auth.begin_tenant(TenantRequest { tenant: Some(TENANT.into()), ..organisation() }).await.unwrap();
+        let error = fixture.sign_in(&sign_in).await.unwrap_err();
         assert!(error.kind() == ErrorKind::Forbidden && error.reason().contains("guest"), "{claim}: {error:?}");
         // Their own mailbox is another matter.
-        let sign_in = house.auth.begin(wish()).await.unwrap();
-        assert_eq!(house.sign_in(&sign_in).await.unwrap().state, AccountState::Connected);
-        house.entra.claims.lock().unwrap().clear();
+        let sign_in = fixture.auth.begin(wish()).await.unwrap();
+        assert_eq!(fixture.sign_in(&sign_in).await.unwrap().state, AccountState::Connected);
+        fixture.entra.claims.lock().unwrap().clear();
     }
-    assert!(house.auth.accounts(AccountFilter::default()).await.unwrap().iter().all(|account| account.kind == AccountKind::Person));
+    assert!(fixture.auth.accounts(AccountFilter::default()).await.unwrap().iter().all(|account| account.kind == AccountKind::Person));
     for (claim, value) in [("idp", json!(format!("https://sts.windows.net/{}/", TENANT.to_uppercase()))), ("acct", json!(0))] {
-        house.entra.claims.lock().unwrap().insert(claim.into(), value);
-        house.proven(organisation()).await;
-        house.entra.claims.lock().unwrap().clear();
+        fixture.entra.claims.lock().unwrap().insert(claim.into(), value);
+        fixture.proven(organisation()).await;
+        fixture.entra.claims.lock().unwrap().clear();
     }
 }
 
 #[tokio::test]
 async fn what_an_administrator_begins_survives_a_restart() {
-    let house = house();
-    *house.entra.roles.lock().unwrap() = vec!["Mail.Send"];
-    let account = house.proven(organisation()).await;
-    let approval = house.auth.begin_approval(&account.id, CALLBACK.into()).await.unwrap();
-    let state = house.visit(&approval.url)["state"].clone();
-    let (other, _store, _pipeline) = open(&house.folder, &house.service, &house.clock, &house.bell);
+    let fixture = fixture();
+    *fixture.entra.roles.lock().unwrap() = vec!["Mail.Send"];
+    let account = fixture.proven(organisation()).await;
+    let approval = fixture.auth.begin_approval(&account.id, CALLBACK.into()).await.unwrap();
+    let state = fixture.visit(&approval.url)["state"].clone();
+    let (other, _store, _pipeline) = open(&fixture.folder, &fixture.service, &fixture.clock, &fixture.event_bus);
     let connected = other.finish(&format!("{CALLBACK}?admin_consent=True&tenant={TENANT}&state={state}"), &approval.binding).await.unwrap();
     assert_eq!(connected.state, AccountState::Connected);
-    assert_eq!(house.auth.account(&account.id).await.unwrap().state, AccountState::Connected);
+    assert_eq!(fixture.auth.account(&account.id).await.unwrap().state, AccountState::Connected);
 }
 
 /// Whoever holds the browser can write the callback of an approval; only a signed token says who may give one.
@@ -187,43 +187,43 @@ async fn a_callback_that_a_member_has_written_connects_nothing() {
         (Some(json!([APPLICATION_ADMINISTRATOR, CLOUD_APPLICATION_ADMINISTRATOR, ANYBODY])), "may not approve", Remedy::Admin),
         (Some(json!([format!("{GLOBAL_ADMINISTRATOR} ")])), "may not approve", Remedy::Admin),
     ] {
-        let house = house();
-        *house.entra.roles.lock().unwrap() = vec!["Mail.Send"];
+        let fixture = fixture();
+        *fixture.entra.roles.lock().unwrap() = vec!["Mail.Send"];
         // Another owner's administrator has approved, so Entra has tokens for the application.
-        let first = house.proven(organisation()).await;
-        house.approve(&first, TENANT).await.unwrap();
+        let first = fixture.proven(organisation()).await;
+        fixture.approve(&first, TENANT).await.unwrap();
         if let Some(wids) = &wids {
-            house.entra.claims.lock().unwrap().insert("wids".into(), wids.clone());
+            fixture.entra.claims.lock().unwrap().insert("wids".into(), wids.clone());
         }
-        let second = house.signed_in(TenantRequest { owner: "owner-2".into(), ..organisation() }).await;
+        let second = fixture.signed_in(TenantRequest { owner: "owner-2".into(), ..organisation() }).await;
         assert!(second.problem.as_deref().is_some_and(|p| p.contains(words)), "{:?}", second.problem);
-        let asked = house.entra.asked();
-        for error in [house.approve(&second, TENANT).await.unwrap_err(), house.auth.resume(&second.id).await.unwrap_err()] {
+        let asked = fixture.entra.asked();
+        for error in [fixture.approve(&second, TENANT).await.unwrap_err(), fixture.auth.resume(&second.id).await.unwrap_err()] {
             assert!((error.kind(), error.remedy(), error.account_id()) == (ErrorKind::Forbidden, remedy, Some(second.id.as_str())) && error.reason().contains(words), "{wids:?}: {error:?}");
         }
-        assert_eq!((house.entra.asked(), house.state(&second).await.0), (asked, AccountState::AwaitingAdmin), "{wids:?}: no token was asked for");
+        assert_eq!((fixture.entra.asked(), fixture.state(&second).await.0), (asked, AccountState::AwaitingAdmin), "{wids:?}: no token was asked for");
         // Gone from this owner too, the approval still counts for nobody who may not give one.
-        house.store.disconnect_account(&first.id, "by hand", 1).unwrap();
-        assert_eq!(house.auth.resume(&second.id).await.unwrap_err().kind(), ErrorKind::Forbidden);
-        house.entra.claims.lock().unwrap().clear();
+        fixture.store.disconnect_account(&first.id, "by hand", 1).unwrap();
+        assert_eq!(fixture.auth.resume(&second.id).await.unwrap_err().kind(), ErrorKind::Forbidden);
+        fixture.entra.claims.lock().unwrap().clear();
         // An administrator signs in for this owner: the same account, and now it is.
-        let proven = house.proven(TenantRequest { owner: "owner-2".into(), ..organisation() }).await;
+        let proven = fixture.proven(TenantRequest { owner: "owner-2".into(), ..organisation() }).await;
         assert_eq!(proven.id, second.id);
-        assert_eq!(house.approve(&second, TENANT).await.unwrap().state, AccountState::Connected);
+        assert_eq!(fixture.approve(&second, TENANT).await.unwrap().state, AccountState::Connected);
     }
 }
 
 #[tokio::test]
 async fn what_an_administrator_has_proven_stays_until_the_organisation_is_disconnected() {
-    let house = house();
-    *house.entra.roles.lock().unwrap() = vec!["Mail.Send"];
-    house.entra.claims.lock().unwrap().insert("wids".into(), json!([PRIVILEGED_ROLE_ADMINISTRATOR.to_uppercase()]));
-    let account = house.signed_in(organisation()).await;
-    house.entra.claims.lock().unwrap().insert("wids".into(), json!([ANYBODY]));
-    assert_eq!(house.signed_in(organisation()).await.id, account.id);
-    assert_eq!(house.auth.resume(&account.id).await.unwrap().state, AccountState::Connected);
-    house.store.disconnect_account(&account.id, "by hand", 1).unwrap();
-    house.auth.forget(&account.id);
-    house.signed_in(organisation()).await;
-    assert_eq!(house.auth.resume(&account.id).await.unwrap_err().kind(), ErrorKind::Forbidden);
+    let fixture = fixture();
+    *fixture.entra.roles.lock().unwrap() = vec!["Mail.Send"];
+    fixture.entra.claims.lock().unwrap().insert("wids".into(), json!([PRIVILEGED_ROLE_ADMINISTRATOR.to_uppercase()]));
+    let account = fixture.signed_in(organisation()).await;
+    fixture.entra.claims.lock().unwrap().insert("wids".into(), json!([ANYBODY]));
+    assert_eq!(fixture.signed_in(organisation()).await.id, account.id);
+    assert_eq!(fixture.auth.resume(&account.id).await.unwrap().state, AccountState::Connected);
+    fixture.store.disconnect_account(&account.id, "by hand", 1).unwrap();
+    fixture.auth.forget(&account.id);
+    fixture.signed_in(organisation()).await;
+    assert_eq!(fixture.auth.resume(&account.id).await.unwrap_err().kind(), ErrorKind::Forbidden);
 }

@@ -40,8 +40,8 @@ async fn proven(first: Vec<Value>) -> (Vec<bool>, usize) {
         let responses = if n == 0 { first.clone() } else { asked["requests"].as_array().unwrap().iter().map(properly).collect() };
         says(200, json!({ "responses": responses }).to_string())
     }));
-    let told = bench.graph.prove(&caller(), &["m1".to_owned(), "m2".to_owned()]).await.unwrap();
-    (told.iter().map(|(id, proof)| matches!(proof, Proof::There(message) if message.id == *id)).collect(), bench.service.calls())
+    let told = bench.graph.verify(&caller(), &["m1".to_owned(), "m2".to_owned()]).await.unwrap();
+    (told.iter().map(|(id, verified)| matches!(verified, Verified::There(message) if message.id == *id)).collect(), bench.service.calls())
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use super::*;
 use crate::clock::{Clock, TestClock, to_ms};
 use crate::config::{Cloud, Endpoints};
 use crate::error::Result;
-use crate::events::Bell;
+use crate::events::EventBus;
 use crate::graph::Graph;
 use crate::model::{AccountState, Feature, Receipt, Route, SendState};
 use crate::outbox::Outbox;
@@ -12,7 +12,7 @@ use crate::outbox::payload::{payload_place, seal_content};
 use crate::pipeline::fake::{Seen, Service, breaks, clock, says};
 use crate::pipeline::{AccessToken, Answer, Sent, TokenSource};
 use crate::runtime::Runtime;
-use crate::seal::Place;
+use crate::seal::AadContext;
 use crate::secret::RootKey;
 use crate::store::{AccountRow, Content, NewItem, SqliteStore, Step, Store, Tally, TokenRow};
 use crate::vault::Vault;
@@ -46,7 +46,7 @@ fn bench(answer: impl Fn(&Seen, usize) -> Answer + Send + Sync + 'static) -> Ben
     let vault = Vault::open(store.clone(), Arc::new(RootKey::raw((0..32).collect()).unwrap()), 0).unwrap();
     let keys = vault.new_account_keys("a", true, 1).unwrap();
     let handles = vault.adopt("a", &keys).unwrap();
-    let place = |table, column| Place { table, column, account_id: "a", row: "a", version: 1 };
+    let place = |table, column| AadContext { table, column, account_id: "a", row: "a", version: 1 };
     let account = AccountRow {
                     tenant_id: "tenant".into(),
         user_id: "me".into(),
@@ -61,7 +61,7 @@ fn bench(answer: impl Fn(&Seen, usize) -> Answer + Send + Sync + 'static) -> Ben
     let tokens: Arc<dyn TokenSource> = Arc::new(Always);
     pipeline.plug_tokens(tokens.clone());
     let graph = Graph::new(pipeline, Endpoints::of(&Cloud::Public).unwrap());
-    let outbox = Outbox::new(store.clone(), vault.clone(), graph, Arc::new(clock.clone()), Bell::new());
+    let outbox = Outbox::new(store.clone(), vault.clone(), graph, Arc::new(clock.clone()), EventBus::new());
     Bench { outbox, service, store, vault, clock, runtime: Runtime::start().unwrap(), _tokens: tokens, _folder: folder }
 }
 
@@ -526,7 +526,7 @@ async fn a_process_without_the_keys_leaves_sends_to_others() {
     let other = Vault::open(store.clone(), Arc::new(RootKey::raw((0..32).collect()).unwrap()), 0).unwrap();
     let everything = crate::vault::Order { new_root: Some(root()), store_key: true, data_keys: true, account_id: None };
     other.rotate(&everything, &bench.clock, None).unwrap();
-    other.keep_up(bench.now() + crate::store::BRIDGE_MS).unwrap();
+    other.keep_up(bench.now() + crate::store::HANDOVER_MS).unwrap();
     let running = tokio::spawn(bench.outbox.clone().run(bench.runtime.stop()));
     for _ in 0..20 {
         bench.clock.advance(60_000);
@@ -540,7 +540,7 @@ async fn a_process_without_the_keys_leaves_sends_to_others() {
     let pipeline = bench.service.pipeline(&bench.clock);
     pipeline.plug_tokens(bench._tokens.clone());
     let graph = Graph::new(pipeline, Endpoints::of(&Cloud::Public).unwrap());
-    let heir = Outbox::new(store, other, graph, Arc::new(bench.clock.clone()), Bell::new());
+    let heir = Outbox::new(store, other, graph, Arc::new(bench.clock.clone()), EventBus::new());
     let bench = Bench { outbox: heir, ..bench };
     assert_eq!(bench.settle(&before.id).await.state, SendState::Sent);
 }
@@ -573,7 +573,7 @@ async fn an_item_that_cannot_be_opened_does_not_block_its_lane() {
         id: id.into(),
         account_id: "a".into(),
         route: Route::Chat,
-        lane: "l".into(),
+        ordering_key: "l".into(),
         key: None,
         content_hash: vec![1],
         hash_version: 1,

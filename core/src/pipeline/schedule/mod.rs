@@ -81,12 +81,12 @@ impl Scheduler {
         }
     }
 
-    fn queue(&self, scope: &RateScope, cost: Cost, priority: Priority) -> Place {
+    fn queue(&self, scope: &RateScope, cost: Cost, priority: Priority) -> QueueEntry {
         let waiter = Arc::new(Waiter { cost, called: Notify::new(), is_in: AtomicBool::new(false) });
         // A token must always be to be had for who holds a slot already.
         let is_counted = !matches!(scope, RateScope::Uncounted(_));
         let ticket = self.state().queue(scope, priority, waiter.clone(), is_counted, self.0.clock.elapsed());
-        Place { scheduler: self.clone(), scope: scope.clone(), priority, ticket, waiter, is_counted }
+        QueueEntry { scheduler: self.clone(), scope: scope.clone(), priority, ticket, waiter, is_counted }
     }
 
     /// Nobody of this scope goes before `until`. A fence only grows.
@@ -101,7 +101,7 @@ impl Scheduler {
     }
 }
 
-/// The turns of one request, which may take several: all its waits come out of one purse.
+/// The turns of one request, which may take several: all its waits come out of one budget.
 pub struct Turns {
     scheduler: Scheduler,
     scope: RateScope,
@@ -117,15 +117,15 @@ impl Turns {
 
     /// Errors: those of [`Scheduler::enter`].
     pub async fn enter(&self) -> Result<Slot> {
-        let mut left = *self.purse();
+        let mut left = *self.budget();
         let slot = self.scheduler.enter(&self.scope, self.cost, self.priority, &mut left).await;
-        *self.purse() = left;
+        *self.budget() = left;
         slot
     }
 
     /// Takes a wait out of what is left; false: it is longer than that.
     pub fn spend(&self, wait: Duration) -> bool {
-        let mut left = self.purse();
+        let mut left = self.budget();
         let is_enough = wait <= *left;
         *left = left.saturating_sub(wait);
         is_enough
@@ -136,7 +136,7 @@ impl Turns {
         self.scheduler.fence(&self.scope, self.scheduler.0.clock.elapsed().saturating_add(wait));
     }
 
-    fn purse(&self) -> MutexGuard<'_, Duration> {
+    fn budget(&self) -> MutexGuard<'_, Duration> {
         self.left.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -151,7 +151,7 @@ fn busy() -> Error {
 }
 
 /// A place in the queue, or inside; given back when dropped.
-struct Place {
+struct QueueEntry {
     scheduler: Scheduler,
     scope: RateScope,
     priority: Priority,
@@ -160,7 +160,7 @@ struct Place {
     is_counted: bool,
 }
 
-impl Place {
+impl QueueEntry {
     fn take(&mut self) -> Slot {
         let slot = self.is_counted.then(|| (self.scheduler.clone(), self.scope.clone(), self.waiter.cost));
         // What is inside leaves by its slot.
@@ -169,7 +169,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for QueueEntry {
     fn drop(&mut self) {
         if self.is_counted {
             let now = self.scheduler.0.clock.elapsed();

@@ -40,7 +40,7 @@ pub fn page(c: &Connection, batch: &PageBatch<'_>) -> Outcome<Applied> {
     let mut page = Page { c, batch, tally: Tally::default() };
     page.upserts()?;
     page.seen()?;
-    page.suspects()?;
+    page.pending_removals()?;
     quarantine::put(c, batch, &tries)?;
     page.cursor()?;
     let Page { tally, .. } = page;
@@ -115,7 +115,7 @@ impl Page<'_> {
             m.received_at.unwrap_or(0),
             m.is_read,
             m.is_draft,
-            self.batch.pass,
+            self.batch.enumeration,
             m.version,
             m.head.as_bytes(),
             m.id,
@@ -141,7 +141,7 @@ impl Page<'_> {
             m.received_at.unwrap_or(0),
             m.is_read,
             m.is_draft,
-            self.batch.pass,
+            self.batch.enumeration,
             m.version,
             m.head.as_bytes(),
         ])?;
@@ -175,11 +175,11 @@ impl Page<'_> {
     }
 
     fn mark(&self, graph_id: &str) -> Outcome<()> {
-        // A row that sits elsewhere belongs to that folder's pass.
+        // A row that sits elsewhere belongs to that folder's enumeration.
         run(
             self.c,
             "UPDATE messages SET pass = ?4 WHERE account_id = ?1 AND graph_id = ?2 AND folder_id = ?3 AND pass <> ?4",
-            (self.batch.account_id, graph_id, self.batch.folder_id, self.batch.pass),
+            (self.batch.account_id, graph_id, self.batch.folder_id, self.batch.enumeration),
         )?;
         Ok(())
     }
@@ -192,8 +192,8 @@ impl Page<'_> {
     }
 
     /// Ids that left this folder, if they were in it: a message already found elsewhere has answered the question.
-    fn suspects(&self) -> Outcome<()> {
-        for id in &self.batch.suspects {
+    fn pending_removals(&self) -> Outcome<()> {
+        for id in &self.batch.pending_removals {
             run(
                 self.c,
                 "INSERT INTO suspects (account_id, graph_id, folder_id, noted_at)
@@ -221,7 +221,7 @@ impl Page<'_> {
                     "INSERT INTO suspects (account_id, graph_id, folder_id, noted_at)
                      SELECT account_id, graph_id, folder_id, ?4 FROM messages WHERE account_id = ?1 AND folder_id = ?2 AND is_removed = 0 AND pass < ?3
                      ON CONFLICT (account_id, graph_id) DO UPDATE SET folder_id = excluded.folder_id",
-                    (b.account_id, b.folder_id, b.pass, b.now),
+                    (b.account_id, b.folder_id, b.enumeration, b.now),
                 )?;
             }
         }
@@ -239,7 +239,7 @@ impl Page<'_> {
 }
 
 /// Head and body of a removed message, gone; the row stays so that a late page cannot bring it back unnoticed.
-pub fn bury(c: &Connection, row_id: i64) -> Outcome<()> {
+pub fn tombstone(c: &Connection, row_id: i64) -> Outcome<()> {
     run(c, "UPDATE messages SET is_removed = 1, head = NULL WHERE id = ?1", [row_id])?;
     run(c, "DELETE FROM bodies WHERE message_id = ?1", [row_id])?;
     search::forget(c, row_id)

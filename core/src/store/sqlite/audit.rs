@@ -5,7 +5,7 @@ use super::names::Word;
 use super::{SqliteStore, all, exists, first, keys, run};
 use crate::error::{Error, Result};
 use crate::model::AuditKind;
-use crate::store::{AuditEnd, AuditExtent, AuditRow, AuditStore, BEGINNING, Entry, KeyPurpose, NewKey, Notary};
+use crate::store::{AuditEnd, AuditExtent, AuditRow, AuditStore, BEGINNING, Entry, KeyPurpose, NewKey, AuditSigner};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 use std::borrow::Cow;
@@ -14,7 +14,7 @@ use std::sync::Arc;
 pub const END: &str = "audit_end";
 
 /// Adds records after the signed end. What stands in the table does not matter here: if its tail was cut off, the gap stays to be seen.
-fn add(c: &Connection, notary: &dyn Notary, mut end: AuditEnd, entries: &[Entry], at: i64) -> Outcome<()> {
+fn add(c: &Connection, audit_signer: &dyn AuditSigner, mut end: AuditEnd, entries: &[Entry], at: i64) -> Outcome<()> {
     for entry in entries {
         end.number += 1;
         let mut row = AuditRow {
@@ -27,7 +27,7 @@ fn add(c: &Connection, notary: &dyn Notary, mut end: AuditEnd, entries: &[Entry]
             legible: true,
             hash: Vec::new(),
         };
-        end.hash = row.hash_as(notary, end.number, &end.hash)?;
+        end.hash = row.hash_as(audit_signer, end.number, &end.hash)?;
         row.hash = end.hash.to_vec();
         run(
             c,
@@ -35,7 +35,7 @@ fn add(c: &Connection, notary: &dyn Notary, mut end: AuditEnd, entries: &[Entry]
             rusqlite::params![row.number, row.at, row.kind, row.account_id, row.subject, row.detail, row.hash],
         )?;
     }
-    keys::set_meta(c, END, &end.to_bytes(notary)?)
+    keys::set_meta(c, END, &end.to_bytes(audit_signer)?)
 }
 
 fn audit_row(row: &Row<'_>) -> Outcome<AuditRow> {
@@ -57,22 +57,22 @@ impl SqliteStore {
         if entries.is_empty() {
             return Ok(());
         }
-        let notary = self.notary()?;
+        let audit_signer = self.audit_signer()?;
         let end = match keys::meta(c, END)? {
-            Some(bytes) => AuditEnd::read(&*notary, &bytes)?,
+            Some(bytes) => AuditEnd::read(&*audit_signer, &bytes)?,
             None => None,
         };
-        add(c, &*notary, end.ok_or_else(|| corrupt("the end of the audit log"))?, entries, at)
+        add(c, &*audit_signer, end.ok_or_else(|| corrupt("the end of the audit log"))?, entries, at)
     }
 
     /// What an owner is called in the log.
     pub(super) fn owner_mark(&self, owner: &str) -> Outcome<String> {
-        Ok(self.notary()?.owner(owner)?)
+        Ok(self.audit_signer()?.owner(owner)?)
     }
 }
 
 impl AuditStore for SqliteStore {
-    fn begin_audit(&self, key: &NewKey, notary: &dyn Notary, now: i64) -> Result<()> {
+    fn begin_audit(&self, key: &NewKey, audit_signer: &dyn AuditSigner, now: i64) -> Result<()> {
         self.write(|tx| {
             if exists(tx, "SELECT 1 FROM keys WHERE purpose = ?1", [KeyPurpose::Audit.word()])? {
                 return Ok(());
@@ -85,16 +85,16 @@ impl AuditStore for SqliteStore {
                 return Err(corrupt("the key of the audit log").into());
             }
             keys::insert(tx, key)?;
-            add(tx, notary, AuditEnd { number: 0, hash: BEGINNING }, &[Entry::new(AuditKind::StoreMade, "The store was made.")], now)
+            add(tx, audit_signer, AuditEnd { number: 0, hash: BEGINNING }, &[Entry::new(AuditKind::StoreMade, "The store was made.")], now)
         })
     }
 
-    fn plug_notary(&self, notary: Arc<dyn Notary>) {
-        let _ = self.notary.set(notary);
+    fn set_audit_signer(&self, audit_signer: Arc<dyn AuditSigner>) {
+        let _ = self.audit_signer.set(audit_signer);
     }
 
-    fn notary(&self) -> Result<Arc<dyn Notary>> {
-        self.notary.get().cloned().ok_or_else(|| Error::internal("The audit log has nobody who signs it yet, so nothing was changed. Please report it."))
+    fn audit_signer(&self) -> Result<Arc<dyn AuditSigner>> {
+        self.audit_signer.get().cloned().ok_or_else(|| Error::internal("The audit log has nobody who signs it yet, so nothing was changed. Please report it."))
     }
 
     fn record(&self, entries: &[Entry], now: i64) -> Result<()> {

@@ -25,7 +25,7 @@ fn folder_row(row: &Row<'_>) -> Outcome<SyncedFolder> {
         },
         stored: row.get(8)?,
         cursor,
-        pass: row.get(12)?,
+        enumeration: row.get(12)?,
         page_size: row.get(13)?,
         page_size_at: row.get(14)?,
     })
@@ -41,7 +41,7 @@ pub fn list(c: &Connection, account_id: &str) -> Outcome<Vec<SyncedFolder>> {
     )
 }
 
-/// Writes the list. What is no longer on it keeps its row for its pass number, loses its cursor, and its messages become questions.
+/// Writes the list. What is no longer on it keeps its row for its enumeration number, loses its cursor, and its messages become questions.
 pub fn save(c: &Connection, account_id: &str, folders: &[FolderRow], now: i64) -> Outcome<()> {
     for f in folders {
         run(
@@ -90,10 +90,10 @@ pub fn note_refusal(c: &Connection, account_id: &str, folder_id: &str) -> Outcom
     Ok(refusals.unwrap_or(0))
 }
 
-/// The pass rows of a folder are marked with now; 0 for a folder that is not known.
+/// The enumeration rows of a folder are marked with now; 0 for a folder that is not known.
 pub fn current_pass(c: &Connection, account_id: &str, folder_id: &str) -> Outcome<i64> {
-    let pass = first(c, "SELECT pass FROM folders WHERE account_id = ?1 AND graph_id = ?2", (account_id, folder_id), |row| Ok(row.get(0)?))?;
-    Ok(pass.unwrap_or(0))
+    let enumeration = first(c, "SELECT pass FROM folders WHERE account_id = ?1 AND graph_id = ?2", (account_id, folder_id), |row| Ok(row.get(0)?))?;
+    Ok(enumeration.unwrap_or(0))
 }
 
 /// Messages that came to and left folders in one transaction. Counting the rows of a large folder at every page would cost more than storing it.

@@ -1,7 +1,7 @@
 //! Reading mail, marking it read, and the change feed.
 
 use super::fault::Outcome;
-use super::{SqliteStore, all, announce, apply, exists, first, folders, keys, may_write, quarantine, run, sealed, search, suspects, word};
+use super::{SqliteStore, all, announce, apply, exists, first, folders, keys, may_write, quarantine, run, sealed, search, pending_removals, word};
 use crate::error::Result;
 use crate::model::ChangeKind;
 use crate::seal::Sealed;
@@ -156,27 +156,27 @@ impl MailStore for SqliteStore {
         self.write(|tx| Ok(may_write(tx, account_id, generation, lease)? && quarantine::take_nameless(tx, account_id, folder_id, now)?))
     }
 
-    fn suspects(&self, account_id: &str, now: i64, limit: u32) -> Result<Vec<(String, String)>> {
-        if self.read(|c| suspects::has_answered(c, account_id))? {
-            self.write(|tx| suspects::drop_answered(tx, account_id))?;
+    fn pending_removals(&self, account_id: &str, now: i64, limit: u32) -> Result<Vec<(String, String)>> {
+        if self.read(|c| pending_removals::has_answered(c, account_id))? {
+            self.write(|tx| pending_removals::drop_answered(tx, account_id))?;
         }
-        self.read(|c| suspects::list(c, account_id, now, limit))
+        self.read(|c| pending_removals::list(c, account_id, now, limit))
     }
 
-    fn settle_suspects(&self, account_id: &str, generation: i64, lease: &Lease, gone: &[String], there: &[(String, String)], now: i64) -> Result<Option<(u32, u32)>> {
+    fn settle_pending_removals(&self, account_id: &str, generation: i64, lease: &Lease, gone: &[String], there: &[(String, String)], now: i64) -> Result<Option<(u32, u32)>> {
         self.write(|tx| {
             if !may_write(tx, account_id, generation, lease)? {
                 return Ok(None);
             }
-            suspects::settle(tx, account_id, gone, there, now).map(Some)
+            pending_removals::settle(tx, account_id, gone, there, now).map(Some)
         })
     }
 
-    fn defer_suspects(&self, account_id: &str, generation: i64, lease: &Lease, later: &[(String, String)], now: i64) -> Result<bool> {
+    fn defer_pending_removals(&self, account_id: &str, generation: i64, lease: &Lease, later: &[(String, String)], now: i64) -> Result<bool> {
         self.write(|tx| {
             let ours = may_write(tx, account_id, generation, lease)?;
             if ours {
-                quarantine::defer_suspects(tx, account_id, later, now)?;
+                quarantine::defer_pending_removals(tx, account_id, later, now)?;
             }
             Ok(ours)
         })

@@ -3,7 +3,7 @@
 mod accounts;
 mod apply;
 mod audit;
-mod bridges;
+mod handovers;
 mod ending;
 mod fault;
 mod files;
@@ -31,7 +31,7 @@ mod rotation;
 mod sealed_columns;
 mod search;
 mod stamp;
-mod suspects;
+mod pending_removals;
 mod writer;
 
 #[cfg(all(test, unix))]
@@ -45,7 +45,7 @@ pub mod tests;
 #[cfg(all(test, unix))]
 mod erasure_tests;
 
-use super::{Lease, Notary, Store};
+use super::{Lease, AuditSigner, Store};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::ChangeKind;
 use crate::seal::Sealed;
@@ -83,7 +83,7 @@ pub struct SqliteStore {
     /// Keeps up the mark beside the main file.
     keeper: marks::Keeper,
     /// Signs the audit log.
-    notary: OnceLock<Arc<dyn Notary>>,
+    audit_signer: OnceLock<Arc<dyn AuditSigner>>,
 }
 
 impl SqliteStore {
@@ -110,7 +110,7 @@ impl SqliteStore {
             must_erase: AtomicBool::new(pending),
             process: std::process::id(),
             keeper,
-            notary: OnceLock::new(),
+            audit_signer: OnceLock::new(),
         };
         store.erase_pending(ERASE_RETRY_WAIT);
         Ok(store)

@@ -3,7 +3,7 @@
 
 use super::fault::Outcome;
 use super::names::Word;
-use super::outbox_end::{drop_content, told};
+use super::outbox_end::{drop_content, settled_entry};
 use super::{SqliteStore, all, announce, exists, first, keys, leases, queues, run, sealed, sealed_opt, word};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{AuditKind, ChangeKind, OutboxFilter, SendState};
@@ -91,7 +91,7 @@ impl OutboxStore for SqliteStore {
                     item.id,
                     item.account_id,
                     item.route.word(),
-                    item.lane,
+                    item.ordering_key,
                     item.key,
                     item.content_hash,
                     item.hash_version,
@@ -103,7 +103,7 @@ impl OutboxStore for SqliteStore {
                 ],
                 |row| Ok(row.get::<_, i64>(0)?),
             )?;
-            queues::lift(tx, &item.account_id, &item.lane)?;
+            queues::lift(tx, &item.account_id, &item.ordering_key)?;
             for part in &content.parts {
                 run(
                     tx,
@@ -154,9 +154,9 @@ impl OutboxStore for SqliteStore {
                 ],
                 |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?, row.get::<_, String>(2)?, row.get::<_, String>(3)?, row.get::<_, i64>(4)?)),
             )?;
-            let Some((account, number, lane, route, free_at)) = found else { return Ok(false) };
+            let Some((account, number, ordering_key, route, free_at)) = found else { return Ok(false) };
             if !step.state.is_open() {
-                queues::lift(tx, &account, &lane)?;
+                queues::lift(tx, &account, &ordering_key)?;
             } else if step.claim_until.is_none() {
                 queues::touch(tx, &account, &route, free_at)?;
             }
@@ -168,7 +168,7 @@ impl OutboxStore for SqliteStore {
                 announce(tx, ChangeKind::SendChanged, &account, Some(id), now)?;
             }
             if !step.state.is_open() {
-                self.note(tx, &[told(step.state).on(account).about(id)], now)?;
+                self.note(tx, &[settled_entry(step.state).on(account).about(id)], now)?;
             }
             Ok(true)
         })
@@ -226,7 +226,7 @@ impl OutboxStore for SqliteStore {
             let seen = item.seen;
             check_connected(tx, &seen.account_id)?;
             keys::check_active(tx, [&item.progress])?;
-            let lane = first(
+            let ordering_key = first(
                 tx,
                 "UPDATE outbox SET state = ?4, is_open = 1, progress = ?5, progress_version = progress_version + 1, reason = NULL, next_at = NULL,
                    deadline = NULL, tidy_at = NULL, crashes = 0, waits = 0, parked = CASE parked WHEN 1 THEN 2 ELSE parked END
@@ -243,8 +243,8 @@ impl OutboxStore for SqliteStore {
                 ),
                 |row| Ok(row.get::<_, String>(0)?),
             )?;
-            let Some(lane) = lane else { return Ok(false) };
-            queues::lift(tx, &seen.account_id, &lane)?;
+            let Some(ordering_key) = ordering_key else { return Ok(false) };
+            queues::lift(tx, &seen.account_id, &ordering_key)?;
             announce(tx, ChangeKind::SendChanged, &seen.account_id, Some(&seen.id), now)?;
             self.note(tx, &[Entry::new(AuditKind::SendQueued, "A send was asked for again.").on(&seen.account_id).about(&seen.id)], now)?;
             Ok(true)

@@ -15,11 +15,11 @@ pub struct Ended {
     pub number: i64,
     pub id: String,
     pub account_id: String,
-    lane: String,
+    ordering_key: String,
 }
 
 /// The record of an end, for the audit log.
-pub fn told(state: ItemState) -> Entry {
+pub fn settled_entry(state: ItemState) -> Entry {
     let detail = match state {
         ItemState::Sent => "It was sent.",
         ItemState::Failed => "It was not sent.",
@@ -55,10 +55,10 @@ fn cancel(c: &Connection, account_id: Option<&str>, id: Option<&str>, reason: &s
 /// Settles what `sql` says (`SET is_open = 0, is_head = 0`), in the order in which it was queued. Their lanes go on.
 pub fn end(c: &Connection, sql: &str, params: impl rusqlite::Params) -> Outcome<Vec<Ended>> {
     let sql = format!("{sql} RETURNING id, public_id, account_id, lane");
-    let mut ended = all(c, &sql, params, |row| Ok(Ended { number: row.get(0)?, id: row.get(1)?, account_id: row.get(2)?, lane: row.get(3)? }))?;
+    let mut ended = all(c, &sql, params, |row| Ok(Ended { number: row.get(0)?, id: row.get(1)?, account_id: row.get(2)?, ordering_key: row.get(3)? }))?;
     ended.sort_unstable();
     for one in &ended {
-        queues::lift(c, &one.account_id, &one.lane)?;
+        queues::lift(c, &one.account_id, &one.ordering_key)?;
     }
     Ok(ended)
 }
@@ -107,7 +107,7 @@ impl SqliteStore {
         let mut entries = Vec::with_capacity(ended.len());
         for Ended { id, account_id, .. } in ended {
             announce(c, ChangeKind::SendChanged, account_id, Some(id), now)?;
-            entries.push(told(state).on(account_id).about(id));
+            entries.push(settled_entry(state).on(account_id).about(id));
         }
         self.note(c, &entries, now)
     }

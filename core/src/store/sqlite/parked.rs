@@ -54,8 +54,8 @@ impl CopyStore for SqliteStore {
                 [id],
                 |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)),
             )?;
-            let Some((account_id, lane)) = found else { return Ok(false) };
-            queues::lift(tx, &account_id, &lane)?;
+            let Some((account_id, ordering_key)) = found else { return Ok(false) };
+            queues::lift(tx, &account_id, &ordering_key)?;
             announce(tx, ChangeKind::SendChanged, &account_id, Some(id), now)?;
             self.note(tx, &[Entry::new(AuditKind::SendQueued, "A parked send was let go.").on(&account_id).about(id)], now)?;
             Ok(true)

@@ -103,7 +103,7 @@ impl SqliteStore {
         let mut entries = Vec::from_iter(destroy_key(c, KeyPurpose::Content, id)?);
         // A request on its way may still arrive, but the row that would tell is erased; whoever does it loses its claim.
         let on_their_way = outbox_end::leave_in_doubt(c, id, i64::MAX)?;
-        entries.extend(on_their_way.into_iter().map(|one| outbox_end::told(ItemState::Unknown).on(id).about(one.id)));
+        entries.extend(on_their_way.into_iter().map(|one| outbox_end::settled_entry(ItemState::Unknown).on(id).about(one.id)));
         // The row stays for those who refer to it until they are gone. Whose it was is gone at once, and a row without an owner is not shown.
         run(
             c,

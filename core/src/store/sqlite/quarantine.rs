@@ -82,7 +82,7 @@ pub fn settle(c: &Connection, account_id: &str, gone: &[String], later: &[(Strin
     Ok(())
 }
 
-pub fn defer_suspects(c: &Connection, account_id: &str, later: &[(String, String)], now: i64) -> Outcome<()> {
+pub fn defer_pending_removals(c: &Connection, account_id: &str, later: &[(String, String)], now: i64) -> Outcome<()> {
     for (id, reason) in later {
         let tries = first(c, "UPDATE suspects SET tries = tries + 1, reason = ?3 WHERE account_id = ?1 AND graph_id = ?2 RETURNING tries", (account_id, id, reason), |row| {
             Ok(row.get::<_, u32>(0)?)

@@ -46,11 +46,11 @@ struct Queue {
 }
 
 /// Makes the first of a lane its head, after a row of it was opened, settled, parked or let go.
-pub fn lift(c: &Connection, account_id: &str, lane: &str) -> Outcome<()> {
+pub fn lift(c: &Connection, account_id: &str, ordering_key: &str) -> Outcome<()> {
     let next = first(
         c,
         FIRST_OF_LANE,
-        (account_id, lane),
+        (account_id, ordering_key),
         |row| Ok((row.get::<_, i64>(0)?, row.get::<_, bool>(1)?, row.get::<_, String>(2)?, row.get::<_, i64>(3)?)),
     )?;
     let Some((id, is_head, route, free_at)) = next else { return Ok(()) };
@@ -58,7 +58,7 @@ pub fn lift(c: &Connection, account_id: &str, lane: &str) -> Outcome<()> {
         return Ok(());
     }
     // One that was opened again goes before those that came later.
-    run(c, "UPDATE outbox SET is_head = 0 WHERE account_id = ?1 AND lane = ?2 AND is_open = 1 AND parked <> 1 AND is_head = 1 AND id > ?3", (account_id, lane, id))?;
+    run(c, "UPDATE outbox SET is_head = 0 WHERE account_id = ?1 AND lane = ?2 AND is_open = 1 AND parked <> 1 AND is_head = 1 AND id > ?3", (account_id, ordering_key, id))?;
     run(c, "UPDATE outbox SET is_head = 1 WHERE id = ?1", [id])?;
     touch(c, account_id, &route, free_at)
 }

@@ -11,7 +11,7 @@ const LEASE: i64 = 100;
 
 #[derive(Debug, Clone)]
 enum Act {
-    Enqueue { account: usize, lane: usize, chat: bool, bulk: bool, deadline: Option<i64> },
+    Enqueue { account: usize, ordering_key: usize, chat: bool, bulk: bool, deadline: Option<i64> },
     Claim { most: usize, in_hand: usize },
     Wait { which: usize, ms: i64 },
     Settle { which: usize, state: usize },
@@ -31,7 +31,7 @@ enum Act {
 fn act() -> impl Strategy<Value = Act> {
     prop_oneof![
         8 => (0..2usize, 0..3usize, any::<bool>(), any::<bool>(), prop::option::weighted(0.2, 1..400i64))
-            .prop_map(|(account, lane, chat, bulk, deadline)| Act::Enqueue { account, lane, chat, bulk, deadline }),
+            .prop_map(|(account, ordering_key, chat, bulk, deadline)| Act::Enqueue { account, ordering_key, chat, bulk, deadline }),
         6 => (1..5usize, 0..3usize).prop_map(|(most, in_hand)| Act::Claim { most, in_hand }),
         3 => (0..8usize, 0..200i64).prop_map(|(which, ms)| Act::Wait { which, ms }),
         3 => (0..8usize, 0..4usize).prop_map(|(which, state)| Act::Settle { which, state }),
@@ -71,10 +71,10 @@ impl World {
     fn act(&mut self, act: &Act) {
         let (store, now) = (&self.made.store, self.now);
         match act {
-            Act::Enqueue { account: n, lane, chat, bulk, deadline } => {
+            Act::Enqueue { account: n, ordering_key, chat, bulk, deadline } => {
                 let route = if *chat { Route::Chat } else { Route::Mail };
-                let lane = format!("{}/{lane}", if *chat { "chat" } else { "mail" });
-                let item = NewItem { route, is_bulk: *bulk, deadline: deadline.map(|ms| now + ms), ..suite::item_of(account(*n), &lane, None) };
+                let ordering_key = format!("{}/{ordering_key}", if *chat { "chat" } else { "mail" });
+                let item = NewItem { route, is_bulk: *bulk, deadline: deadline.map(|ms| now + ms), ..suite::item_of(account(*n), &ordering_key, None) };
                 if store.enqueue(&item, &suite::content()).is_ok() {
                     self.ids.push(item.id);
                 }

@@ -21,9 +21,9 @@ struct State {
 }
 
 /// A place among those who read; free again when dropped.
-struct Place<'a>(&'a Readers);
+struct InUse<'a>(&'a Readers);
 
-impl Drop for Place<'_> {
+impl Drop for InUse<'_> {
     fn drop(&mut self) {
         self.0.lock().in_use -= 1;
         self.0.freed.notify_one();
@@ -40,7 +40,7 @@ impl Readers {
         state.in_use += 1;
         let idle = state.idle.pop();
         drop(state);
-        let _place = Place(self);
+        let _place = InUse(self);
         let connection = match idle {
             Some(connection) => connection,
             None => open()?,

@@ -5,11 +5,11 @@ use super::fault::Outcome;
 use super::keys::{self, CANARY};
 use super::names::Word;
 use super::sealed_columns::SEALED_COLUMNS;
-use super::{ERASE_RETRY_WAIT, ERASE_WAIT, SqliteStore, all, bridges, exists, first, leases, run, sealed, word};
+use super::{ERASE_RETRY_WAIT, ERASE_WAIT, SqliteStore, all, handovers, exists, first, leases, run, sealed, word};
 use crate::error::{ErrorKind, Result};
 use crate::seal::Sealed;
 use crate::model::AuditKind;
-use crate::store::{Bridge, Entry, KeyFate, KeyPurpose, KeyStore, LEASE_MS, Lease, NewKey, NewRoot, ROOT_KDF, ROOT_WRAPPED, Retired, RingKey, SealedValue, Spot, outdated};
+use crate::store::{KeyHandover, Entry, KeyFate, KeyPurpose, KeyStore, LEASE_MS, Lease, NewKey, NewRoot, ROOT_KDF, ROOT_WRAPPED, Retired, RingKey, SealedValue, RowRef, outdated};
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 use rusqlite::{Connection, Row, ToSql};
 
@@ -29,7 +29,7 @@ fn ring_key(row: &Row<'_>) -> Outcome<RingKey> {
     })
 }
 
-impl ToSql for Spot {
+impl ToSql for RowRef {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(match self {
             Self::Number(n) => ToSqlOutput::Owned(Value::Integer(*n)),
@@ -38,10 +38,10 @@ impl ToSql for Spot {
     }
 }
 
-fn spot(row: &Row<'_>) -> Outcome<Spot> {
+fn row_ref(row: &Row<'_>) -> Outcome<RowRef> {
     Ok(match row.get(0)? {
-        Value::Blob(bytes) => Spot::Bytes(bytes),
-        Value::Integer(n) => Spot::Number(n),
+        Value::Blob(bytes) => RowRef::Bytes(bytes),
+        Value::Integer(n) => RowRef::Number(n),
         _ => return Err(super::fault::corrupt("a row").into()),
     })
 }
@@ -117,7 +117,7 @@ impl KeyStore for SqliteStore {
         })
     }
 
-    fn succeed_key(&self, old: i64, new: &[NewKey], canary: Option<&Sealed>, bridge: Option<&Bridge>, lease: Option<&Lease>) -> Result<bool> {
+    fn succeed_key(&self, old: i64, new: &[NewKey], canary: Option<&Sealed>, handover: Option<&KeyHandover>, lease: Option<&Lease>) -> Result<bool> {
         self.write(|tx| {
             if let Some(lease) = lease
                 && !leases::is_held(tx, lease)?
@@ -136,8 +136,8 @@ impl KeyStore for SqliteStore {
             for key in new {
                 keys::insert(tx, key)?;
             }
-            if let Some(bridge) = bridge {
-                bridges::build(tx, bridge)?;
+            if let Some(handover) = handover {
+                handovers::build(tx, handover)?;
             }
             let Some(first) = new.first() else { return Ok(true) };
             let detail = format!("{} was replaced by a new one.", called(first.purpose));
@@ -146,16 +146,16 @@ impl KeyStore for SqliteStore {
         })
     }
 
-    fn bridges(&self) -> Result<Vec<Bridge>> {
-        self.read(bridges::standing)
+    fn handovers(&self) -> Result<Vec<KeyHandover>> {
+        self.read(handovers::standing)
     }
 
-    fn burn_bridges(&self, now: i64) -> Result<()> {
-        if self.read(|c| bridges::due(c, now))?.is_empty() {
+    fn expire_handovers(&self, now: i64) -> Result<()> {
+        if self.read(|c| handovers::due(c, now))?.is_empty() {
             return Ok(());
         }
         self.write(|tx| {
-            bridges::burn(tx, now)?;
+            handovers::expire(tx, now)?;
             mark_erasure(tx)
         })?;
         self.erase_now(ERASE_RETRY_WAIT);
@@ -179,7 +179,7 @@ impl KeyStore for SqliteStore {
                     };
                     let value = SealedValue {
                         kind,
-                        at: spot(row)?,
+                        at: row_ref(row)?,
                         table: column.table,
                         column: row.get(1)?,
                         account_id: row.get(2)?,

@@ -47,6 +47,6 @@ pub const SEALED_COLUMNS: &[SealedColumn] = &[
     sealed_column!("quarantine"."raw", at "id", place "'raw'", account "t.account_id", row "COALESCE(t.place, t.folder_id)", version "1"),
 ];
 
-/// BLOB columns that hold no envelope of a store or data key that would have to last: a bridge in `meta` goes with the key it was sealed with.
+/// BLOB columns that hold no envelope of a store or data key that would have to last: a handover in `meta` goes with the key it was sealed with.
 #[cfg(test)]
 pub const OTHER_BLOBS: &[(&str, &str)] = &[("meta", "value"), ("attempts", "state_hash"), ("outbox", "content_hash"), ("audit", "hash"), ("generation", "stamp")];

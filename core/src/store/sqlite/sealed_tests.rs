@@ -34,14 +34,14 @@ fn every_sealed_column_is_known_to_rotations() {
     }
 }
 
-/// An envelope reaches the file only through a statement that asked `check_active`; a bridge is meant to be sealed with the key that goes.
+/// An envelope reaches the file only through a statement that asked `check_active`; a handover is meant to be sealed with the key that goes.
 #[test]
 fn every_write_of_an_envelope_asks_for_its_key() {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store/sqlite");
     for entry in std::fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        if path.extension().is_none_or(|e| e != "rs") || ["tests.rs", "sealed_tests.rs", "keys.rs", "sealed_columns.rs", "bridges.rs"].contains(&name.as_str()) {
+        if path.extension().is_none_or(|e| e != "rs") || ["tests.rs", "sealed_tests.rs", "keys.rs", "sealed_columns.rs", "handovers.rs"].contains(&name.as_str()) {
             continue;
         }
         let text = std::fs::read_to_string(&path).unwrap();

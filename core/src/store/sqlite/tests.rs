@@ -417,7 +417,7 @@ fn ten_thousand_messages_in_pages() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
-    /// Pages as a server may send them: additions, changes, moves, suspects, in any order. Each is applied twice; the second time nothing happens.
+    /// Pages as a server may send them: additions, changes, moves, pending removals, in any order. Each is applied twice; the second time nothing happens.
     #[test]
     fn applying_a_page_twice_changes_nothing(pages in proptest::collection::vec(
         (any::<bool>(), proptest::collection::hash_map(0u8..8, 1i64..4, 0..6), proptest::collection::vec(0u8..8, 0..3), any::<bool>()), 1..8))
@@ -426,11 +426,11 @@ proptest! {
         suite::connect(&made.store, "a");
         let lease = suite::lease(&made.store);
         made.store.save_folders("a", 1, &lease, &[suite::folder("in"), suite::folder("out")], 1).unwrap();
-        for (n, (first, upserts, suspects, completes)) in pages.into_iter().enumerate() {
+        for (n, (first, upserts, pending_removals, completes)) in pages.into_iter().enumerate() {
             let folder = if first { "in" } else { "out" };
             let mut batch = suite::page("a", &lease, upserts.into_iter().map(|(id, version)| suite::message(&format!("m{id}"), folder, version)).collect());
             batch.folder_id = folder;
-            batch.suspects = suspects.into_iter().map(|id| format!("m{id}")).collect();
+            batch.pending_removals = pending_removals.into_iter().map(|id| format!("m{id}")).collect();
             batch.completes_pass = completes;
             batch.cursor.as_mut().unwrap().version = i64::try_from(n).unwrap() + 1;
             made.store.apply(&batch).unwrap();
@@ -442,8 +442,8 @@ proptest! {
                 let window = crate::store::MessageWindow { mailboxes: vec![suite::of_folder(&f.row.graph_id)], ..suite::window() };
                 prop_assert_eq!(f.stored as usize, made.store.messages(&window).unwrap().rows.len());
             }
-            let gone: Vec<String> = made.store.suspects("a", i64::MAX, 1).unwrap().into_iter().map(|(id, _)| id).collect();
-            made.store.settle_suspects("a", 1, &lease, &gone, &[], 1).unwrap();
+            let gone: Vec<String> = made.store.pending_removals("a", i64::MAX, 1).unwrap().into_iter().map(|(id, _)| id).collect();
+            made.store.settle_pending_removals("a", 1, &lease, &gone, &[], 1).unwrap();
         }
     }
 }
@@ -451,8 +451,8 @@ proptest! {
 /// All that can be seen of a store's mail.
 fn picture(store: &SqliteStore) -> String {
     let rows: Vec<_> = store.messages(&suite::window()).unwrap().rows.into_iter().map(|r| (r.row_id, r.graph_id, r.folder_id, r.version, r.head)).collect();
-    let folders: Vec<_> = store.folders("a").unwrap().into_iter().map(|f| (f.stored, f.pass, f.cursor.map(|c| c.version))).collect();
-    format!("{rows:?} {folders:?} {:?} {:?}", store.suspects("a", i64::MAX, 100).unwrap(), suite::changes(store, 0).len())
+    let folders: Vec<_> = store.folders("a").unwrap().into_iter().map(|f| (f.stored, f.enumeration, f.cursor.map(|c| c.version))).collect();
+    format!("{rows:?} {folders:?} {:?} {:?}", store.pending_removals("a", i64::MAX, 100).unwrap(), suite::changes(store, 0).len())
 }
 
 #[test]
@@ -470,8 +470,8 @@ fn the_index_is_no_shadow_of_what_was_removed() {
     };
     assert!(holds("zebracanary") && holds("yakcanary"));
     let ids: Vec<String> = (0..50).map(|n| format!("m{n}")).collect();
-    suite::apply(&made.store, &lease, vec![], |batch| batch.suspects = ids.clone());
-    made.store.settle_suspects("a", 1, &lease, &ids, &[], 9).unwrap();
+    suite::apply(&made.store, &lease, vec![], |batch| batch.pending_removals = ids.clone());
+    made.store.settle_pending_removals("a", 1, &lease, &ids, &[], 9).unwrap();
     assert!(!holds("zebracanary") && !holds("yakcanary"));
     // Opened again, tables and settings are the known ones.
     made.store.close();

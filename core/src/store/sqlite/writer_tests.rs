@@ -10,6 +10,9 @@ struct Made {
     dir: tempfile::TempDir,
 }
 
+/// What one thread does.
+type StepOf<T> = Box<dyn FnOnce(&Made) -> T + Send>;
+
 fn made() -> Made {
     let dir = tempfile::tempdir().unwrap();
     let connection = open(dir.path());
@@ -37,7 +40,7 @@ impl Made {
     }
 
     /// Runs the steps so that all of them have come before the first of them begins.
-    fn together<T: Send>(&self, steps: Vec<Box<dyn FnOnce(&Self) -> T + Send + '_>>) -> Vec<std::thread::Result<T>> {
+    fn together<T: Send>(&self, steps: Vec<StepOf<T>>) -> Vec<std::thread::Result<T>> {
         let count = steps.len();
         std::thread::scope(|scope| {
             let alone = self.writer.alone();
@@ -70,7 +73,7 @@ fn steps_that_come_together_share_a_commit_and_are_durable_when_answered() {
         Box::new(move |made: &Made| {
             made.insert(n).unwrap();
             open(&dir).query_row("SELECT COUNT(*) FROM kept WHERE n = ?1", [n], |row| row.get::<_, i64>(0)).unwrap()
-        }) as Box<dyn FnOnce(&Made) -> i64 + Send>
+        }) as StepOf<i64>
     };
     let seen = made.together((0..20).map(one).collect());
     assert!(seen.into_iter().all(|seen| seen.unwrap() == 1), "another connection sees it as soon as it was answered");
@@ -82,7 +85,7 @@ fn steps_that_come_together_share_a_commit_and_are_durable_when_answered() {
 #[test]
 fn a_transaction_takes_a_bounded_number_of_steps() {
     let made = made();
-    let steps: Vec<Box<dyn FnOnce(&Made) + Send>> = (0..300).map(|n| Box::new(move |made: &Made| made.insert(n).unwrap()) as Box<_>).collect();
+    let steps: Vec<StepOf<()>> = (0..300).map(|n| Box::new(move |made: &Made| made.insert(n).unwrap()) as Box<_>).collect();
     assert!(made.together(steps).into_iter().all(|one| one.is_ok()));
     assert_eq!((made.numbers().len(), made.commits()), (300, 2));
 }
@@ -91,7 +94,7 @@ fn a_transaction_takes_a_bounded_number_of_steps() {
 fn a_step_that_fails_or_panics_leaves_the_others() {
     let made = made();
     made.insert(7).unwrap();
-    let mut steps: Vec<Box<dyn FnOnce(&Made) -> Result<()> + Send>> = Vec::new();
+    let mut steps: Vec<StepOf<Result<()>>> = Vec::new();
     for n in 10..14 {
         steps.push(Box::new(move |made: &Made| made.insert(n)));
         // Half done when it fails: neither half stays.
@@ -127,7 +130,7 @@ fn a_step_that_fails_or_panics_leaves_the_others() {
 #[test]
 fn a_commit_that_fails_fails_for_all_of_its_steps_and_for_no_later_one() {
     let made = made();
-    let mut steps: Vec<Box<dyn FnOnce(&Made) -> Result<()> + Send>> = (0..6).map(|n| Box::new(move |made: &Made| made.insert(n)) as Box<_>).collect();
+    let mut steps: Vec<StepOf<Result<()>>> = (0..6).map(|n| Box::new(move |made: &Made| made.insert(n)) as Box<_>).collect();
     steps.push(Box::new(|made: &Made| {
         made.write(|c| {
             c.execute("INSERT INTO child (n) VALUES (99)", [])?;
@@ -156,7 +159,7 @@ fn on_a_full_disk_each_step_is_told_what_became_of_it() {
                 c.execute("INSERT INTO kept (n, text) VALUES (?1, ?2)", (n, "x".repeat(if n % 3 == 0 { 200_000 } else { 10 })))?;
                 Ok(())
             })
-        }) as Box<dyn FnOnce(&Made) -> Result<()> + Send>
+        }) as StepOf<Result<()>>
     };
     let ended: Vec<_> = made.together((0..12).map(step).collect()).into_iter().map(|one| one.unwrap()).collect();
     let kept: Vec<i64> = (0..).zip(&ended).filter(|(_, one)| one.is_ok()).map(|(n, _)| n).collect();

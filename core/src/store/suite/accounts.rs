@@ -116,7 +116,7 @@ pub fn connecting_again_takes_over(s: &dyn Store) {
     assert!(s.active_key(KeyPurpose::Content, Some("a")).unwrap().is_some());
     // The delta link could not be read any more; the next pass compares.
     let folder = s.folders("a").unwrap().remove(0);
-    assert!(folder.cursor.is_none() && folder.pass == 2 && folder.stored == 1);
+    assert!(folder.cursor.is_none() && folder.enumeration == 2 && folder.stored == 1);
     // Somebody who made up another id for the same person is told so.
     let other = AccountRow { user_id: "user-a".into(), ..account("x") };
     assert_eq!(s.connect_account(&other, Some(&token("x", 1)), &[], None, 20).unwrap_err().kind(), ErrorKind::Conflict);

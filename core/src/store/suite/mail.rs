@@ -49,7 +49,7 @@ pub fn a_stranger_writes_nothing(s: &dyn Store) {
     assert!(!apply(s, &lease, vec![message("m", "in", 1)], |b| b.folder_id = "nowhere").written);
     assert!(!s.save_folders("a", 1, &lost, &[], 1).unwrap());
     assert!(!s.begin_resync("a", "in", 1, &lost, 1).unwrap());
-    assert!(s.settle_suspects("a", 1, &lost, &["m".into()], &[], 1).unwrap().is_none());
+    assert!(s.settle_pending_removals("a", 1, &lost, &["m".into()], &[], 1).unwrap().is_none());
     assert!(s.messages(&window()).unwrap().rows.is_empty());
     assert_eq!(s.folders("a").unwrap().len(), 2);
 }
@@ -57,42 +57,42 @@ pub fn a_stranger_writes_nothing(s: &dyn Store) {
 pub fn a_move_is_no_removal(s: &dyn Store) {
     let lease = mailbox(s);
     apply(s, &lease, vec![message("m", "in", 1)], |_| {});
-    apply(s, &lease, vec![], |b| b.suspects = vec!["m".into(), "stranger".into()]);
-    assert_eq!(s.suspects("a", i64::MAX, 10).unwrap(), [("m".to_owned(), "in".to_owned())]);
+    apply(s, &lease, vec![], |b| b.pending_removals = vec!["m".into(), "stranger".into()]);
+    assert_eq!(s.pending_removals("a", i64::MAX, 10).unwrap(), [("m".to_owned(), "in".to_owned())]);
     // It turns up elsewhere: the question is answered and the row is the same.
     let since = last(s);
     let moved = NewMessage { change: Some(ChangeKind::MessageMoved), ..message("m", "out", 2) };
     apply(s, &lease, vec![moved], |b| b.folder_id = "out");
-    assert!(s.suspects("a", i64::MAX, 10).unwrap().is_empty());
+    assert!(s.pending_removals("a", i64::MAX, 10).unwrap().is_empty());
     assert_eq!(told(s, since), [ChangeKind::MessageMoved]);
     let now = s.message("msg_m", None).unwrap().unwrap();
     assert_eq!(now.folder_id, "out");
     let stored: Vec<_> = s.folders("a").unwrap().into_iter().map(|f| f.stored).collect();
     assert_eq!(stored, [0, 1]);
     // The page of the old folder comes late: no question at all.
-    apply(s, &lease, vec![], |b| b.suspects = vec!["m".into()]);
-    assert!(s.suspects("a", i64::MAX, 10).unwrap().is_empty());
+    apply(s, &lease, vec![], |b| b.pending_removals = vec!["m".into()]);
+    assert!(s.pending_removals("a", i64::MAX, 10).unwrap().is_empty());
 }
 
 pub fn questions_are_settled(s: &dyn Store) {
     let lease = mailbox(s);
     apply(s, &lease, ["gone", "moved", "stays"].map(|id| message(id, "in", 1)).to_vec(), |_| {});
     let (gone, body) = ("msg_gone", id_of(s, "gone"));
-    apply(s, &lease, vec![], |b| b.suspects = ["gone", "moved", "stays"].map(Into::into).to_vec());
-    assert_eq!(s.suspects("a", i64::MAX, 2).unwrap().len(), 2);
+    apply(s, &lease, vec![], |b| b.pending_removals = ["gone", "moved", "stays"].map(Into::into).to_vec());
+    assert_eq!(s.pending_removals("a", i64::MAX, 2).unwrap().len(), 2);
     let since = last(s);
     let there = [("moved".to_owned(), "out".to_owned()), ("stays".to_owned(), "in".to_owned())];
     // What was never asked is not removed, whatever is claimed.
-    let settled = s.settle_suspects("a", 1, &lease, &["gone".into(), "unasked".into()], &there, 9).unwrap();
+    let settled = s.settle_pending_removals("a", 1, &lease, &["gone".into(), "unasked".into()], &there, 9).unwrap();
     assert_eq!(settled, Some((1, 1)));
     assert_eq!(told(s, since), [ChangeKind::MessageRemoved, ChangeKind::MessageMoved]);
-    assert!(s.suspects("a", i64::MAX, 10).unwrap().is_empty());
+    assert!(s.pending_removals("a", i64::MAX, 10).unwrap().is_empty());
     assert!(s.message(gone, None).unwrap().is_none() && s.body(body).unwrap().is_none());
     assert!(s.known("a", &["gone"]).unwrap()[0].is_removed);
     assert_eq!(s.message("msg_moved", None).unwrap().unwrap().folder_id, "out");
     let stored: Vec<_> = s.folders("a").unwrap().into_iter().map(|f| f.stored).collect();
     assert_eq!(stored, [1, 1]);
-    assert_eq!(s.settle_suspects("a", 1, &lease, &["stays".into()], &[], 9).unwrap(), Some((0, 0)));
+    assert_eq!(s.settle_pending_removals("a", 1, &lease, &["stays".into()], &[], 9).unwrap(), Some((0, 0)));
     assert_eq!(s.messages(&window()).unwrap().rows.len(), 2);
     // A replay of the page that first brought it does not bring it back …
     let since = last(s);
@@ -109,23 +109,23 @@ pub fn questions_are_settled(s: &dyn Store) {
 pub fn a_complete_pass_asks_for_what_it_did_not_show(s: &dyn Store) {
     let lease = mailbox(s);
     apply(s, &lease, ["a", "b", "c"].map(|id| message(id, "in", 1)).to_vec(), |b| b.completes_pass = true);
-    assert!(s.suspects("a", i64::MAX, 10).unwrap().is_empty());
+    assert!(s.pending_removals("a", i64::MAX, 10).unwrap().is_empty());
     // An ordinary delta round shows only what changed and asks nothing.
     apply(s, &lease, vec![], |b| b.completes_pass = true);
-    assert!(s.suspects("a", i64::MAX, 10).unwrap().is_empty());
+    assert!(s.pending_removals("a", i64::MAX, 10).unwrap().is_empty());
     assert!(s.begin_resync("a", "in", 1, &lease, 7).unwrap());
     let folder = s.folders("a").unwrap().remove(0);
-    assert_eq!((folder.pass, folder.cursor.is_none()), (2, true));
-    apply(s, &lease, vec![message("b", "in", 2)], |b| { b.pass = 2; b.seen = vec!["a".into()]; });
-    assert!(s.suspects("a", i64::MAX, 10).unwrap().is_empty(), "half a pass proves nothing");
-    apply(s, &lease, vec![message("d", "in", 1)], |b| { b.pass = 2; b.completes_pass = true; b.cursor.as_mut().unwrap().is_delta = true; });
-    assert_eq!(s.suspects("a", i64::MAX, 10).unwrap(), [("c".to_owned(), "in".to_owned())]);
+    assert_eq!((folder.enumeration, folder.cursor.is_none()), (2, true));
+    apply(s, &lease, vec![message("b", "in", 2)], |b| { b.enumeration = 2; b.seen = vec!["a".into()]; });
+    assert!(s.pending_removals("a", i64::MAX, 10).unwrap().is_empty(), "half a pass proves nothing");
+    apply(s, &lease, vec![message("d", "in", 1)], |b| { b.enumeration = 2; b.completes_pass = true; b.cursor.as_mut().unwrap().is_delta = true; });
+    assert_eq!(s.pending_removals("a", i64::MAX, 10).unwrap(), [("c".to_owned(), "in".to_owned())]);
     let folder = s.folders("a").unwrap().remove(0);
     assert!(folder.cursor.unwrap().is_delta);
     // The comparison is over: the next round is an ordinary one again.
-    s.settle_suspects("a", 1, &lease, &["c".to_owned()], &[], 1).unwrap();
-    apply(s, &lease, vec![], |b| { b.pass = 3; b.completes_pass = true; b.cursor.as_mut().unwrap().is_delta = true; });
-    assert!(s.suspects("a", i64::MAX, 10).unwrap().is_empty());
+    s.settle_pending_removals("a", 1, &lease, &["c".to_owned()], &[], 1).unwrap();
+    apply(s, &lease, vec![], |b| { b.enumeration = 3; b.completes_pass = true; b.cursor.as_mut().unwrap().is_delta = true; });
+    assert!(s.pending_removals("a", i64::MAX, 10).unwrap().is_empty());
 }
 
 pub fn a_folder_that_is_gone_asks_for_its_mail(s: &dyn Store) {
@@ -134,13 +134,13 @@ pub fn a_folder_that_is_gone_asks_for_its_mail(s: &dyn Store) {
     assert!(s.save_folders("a", 1, &lease, &[FolderRow { total: 9, ..folder("out") }], 5).unwrap());
     let folders = s.folders("a").unwrap();
     assert_eq!((folders.len(), folders[0].row.total), (1, 9));
-    assert_eq!(s.suspects("a", i64::MAX, 10).unwrap(), [("m".to_owned(), "in".to_owned())]);
-    assert_eq!(s.settle_suspects("a", 1, &lease, &[], &[("m".into(), "out".into())], 6).unwrap(), Some((0, 1)));
+    assert_eq!(s.pending_removals("a", i64::MAX, 10).unwrap(), [("m".to_owned(), "in".to_owned())]);
+    assert_eq!(s.settle_pending_removals("a", 1, &lease, &[], &[("m".into(), "out".into())], 6).unwrap(), Some((0, 1)));
     assert_eq!(s.folders("a").unwrap()[0].stored, 1);
     // It returns: enumerated anew, with a pass of its own.
     s.save_folders("a", 1, &lease, &[folder("in"), folder("out")], 7).unwrap();
     let back = s.folders("a").unwrap().into_iter().find(|f| f.row.graph_id == "in").unwrap();
-    assert!(back.cursor.is_none() && back.pass == 2 && back.stored == 0);
+    assert!(back.cursor.is_none() && back.enumeration == 2 && back.stored == 0);
 }
 
 pub fn lists_are_paged_without_gaps(s: &dyn Store) {

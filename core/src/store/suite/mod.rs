@@ -19,7 +19,7 @@ pub use search::*;
 
 use super::*;
 use crate::model::{AccountState, ChangeKind, Feature, QuarantineKind, Route};
-use crate::seal::{Cipher, KeyBytes, Place, Sealed};
+use crate::seal::{Cipher, KeyBytes, AadContext, Sealed};
 
 macro_rules! store_suite {
     ($make:expr, [$($name:ident),+ $(,)?]) => {
@@ -39,13 +39,13 @@ pub fn sealed(text: &str) -> Sealed {
 
 fn sealed_by(key_id: i64, text: &str) -> Sealed {
     let key = KeyBytes::from_slice(&[7; 32]).unwrap();
-    Cipher::new(b"suite", key_id, &key).seal(Place { table: "t", column: "c", account_id: "", row: "", version: 1 }, text.as_bytes()).unwrap()
+    Cipher::new(b"suite", key_id, &key).seal(AadContext { table: "t", column: "c", account_id: "", row: "", version: 1 }, text.as_bytes()).unwrap()
 }
 
 /// Signs with a key everybody knows.
 pub struct Clerk;
 
-impl Notary for Clerk {
+impl AuditSigner for Clerk {
     fn sign(&self, parts: &[&[u8]]) -> crate::error::Result<[u8; 32]> {
         KeyBytes::from_slice(&[3; 32]).unwrap().mac(parts)
     }
@@ -58,7 +58,7 @@ impl Notary for Clerk {
 pub fn with_log(s: &dyn Store) {
     let key = NewKey { id: i64::MAX, purpose: KeyPurpose::Audit, account_id: None, wrapped: sealed("key"), created_at: 1 };
     s.begin_audit(&key, &Clerk, 1).unwrap();
-    s.plug_notary(std::sync::Arc::new(Clerk));
+    s.set_audit_signer(std::sync::Arc::new(Clerk));
 }
 
 fn key(id: i64, purpose: KeyPurpose, account: &str) -> NewKey {
@@ -85,14 +85,14 @@ pub fn connect(s: &dyn Store, id: &str) -> AccountRow {
     s.connect_account(&account(id), Some(&token(id, 1)), &[key(n, KeyPurpose::Secrets, id), key(n + 1, KeyPurpose::Content, id)], None, 10).unwrap()
 }
 
-pub fn item_of(account: &str, lane: &str, key: Option<&str>) -> NewItem {
+pub fn item_of(account: &str, ordering_key: &str, key: Option<&str>) -> NewItem {
     static COUNT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
     let id = format!("snd_{:016x}{:016x}", std::process::id(), COUNT.fetch_add(1, std::sync::atomic::Ordering::SeqCst));
     NewItem {
         id,
         account_id: account.into(),
         route: Route::Mail,
-        lane: lane.into(),
+        ordering_key: ordering_key.into(),
         key: key.map(Into::into),
         content_hash: vec![1],
         hash_version: 1,
@@ -117,8 +117,8 @@ pub fn try_enqueue(s: &dyn Store, account: &str) -> crate::error::Result<String>
     })
 }
 
-pub fn enqueue(s: &dyn Store, account: &str, lane: &str, key: Option<&str>) -> String {
-    match s.enqueue(&item_of(account, lane, key), &content()).unwrap() {
+pub fn enqueue(s: &dyn Store, account: &str, ordering_key: &str, key: Option<&str>) -> String {
+    match s.enqueue(&item_of(account, ordering_key, key), &content()).unwrap() {
         Enqueued::New(row) => row.id,
         other => panic!("{other:?}"),
     }
@@ -160,10 +160,10 @@ pub fn page<'a>(account_id: &'a str, lease: &'a Lease, upserts: Vec<NewMessage>)
         folder_id: "in",
         generation: 1,
         lease,
-        pass: 1,
+        enumeration: 1,
         upserts,
         seen: vec![],
-        suspects: vec![],
+        pending_removals: vec![],
         quarantined: vec![],
         cursor: Some(Cursor { link: sealed("link"), version: 1, is_delta: false }),
         page_size: None,

@@ -102,8 +102,8 @@ pub fn only_what_is_unsent_is_taken_back(s: &dyn Store) {
 
 pub fn deadlines_end_what_waits(s: &dyn Store) {
     connect(s, "a");
-    let with = |lane: &str, deadline| {
-        let item = NewItem { deadline, ..item_of("a", lane, None) };
+    let with = |ordering_key: &str, deadline| {
+        let item = NewItem { deadline, ..item_of("a", ordering_key, None) };
         s.enqueue(&item, &content()).unwrap();
         item.id
     };

@@ -38,8 +38,8 @@ pub fn the_index_follows_the_messages(s: &dyn Store) {
     // The same page again, then a removal, then it is back.
     apply(s, &lease, vec![of("m", 3, words("Invoice", "Ann", Some("stale")))], |_| {});
     assert_eq!(find(s, &["low"], None), ["m"]);
-    apply(s, &lease, vec![], |batch| batch.suspects = vec!["m".into()]);
-    s.settle_suspects("a", 1, &lease, &["m".into()], &[], 9).unwrap();
+    apply(s, &lease, vec![], |batch| batch.pending_removals = vec!["m".into()]);
+    s.settle_pending_removals("a", 1, &lease, &["m".into()], &[], 9).unwrap();
     assert!(find(s, &["low"], None).is_empty());
     apply(s, &lease, vec![of("m", 4, words("Back", "Ann", Some("again")))], |_| {});
     assert_eq!(find(s, &["again"], None), ["m"]);

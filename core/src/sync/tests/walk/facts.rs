@@ -19,32 +19,32 @@ fn mail(id: &str, key: &str, subject: &str, html: &str) -> Value {
 async fn each_outcome_leaves_its_fact_and_its_count() {
     let status = Arc::new(AtomicU16::new(200));
     let answers = status.clone();
-    let house = house(crate::pipeline::fake::clock(), move |_| match answers.load(Ordering::SeqCst) {
+    let fixture = fixture(crate::pipeline::fake::clock(), move |_| match answers.load(Ordering::SeqCst) {
         200 => last_page(json!([mail("m", "1", "Offer", "<p>x</p>")]), "one"),
         other => says(other, r#"{"error":{"code":"ErrorAccessDenied"}}"#),
     });
-    house.sync().await.unwrap();
-    let facts = house.store.health("a").unwrap();
+    fixture.sync().await.unwrap();
+    let facts = fixture.store.health("a").unwrap();
     assert!(facts.last_success_at.is_some_and(|at| at >= START_MS as i64) && facts.error.is_none());
-    assert!(house.sync.since_success("a", facts.last_success_at).is_some() && house.sync.since_success("a", Some(1)).is_none());
+    assert!(fixture.sync.since_success("a", facts.last_success_at).is_some() && fixture.sync.since_success("a", Some(1)).is_none());
     status.store(403, Ordering::SeqCst);
-    house.sync().await.unwrap_err();
-    let failed = house.store.health("a").unwrap();
+    fixture.sync().await.unwrap_err();
+    let failed = fixture.store.health("a").unwrap();
     assert_eq!((failed.last_success_at, failed.error.unwrap().kind), (facts.last_success_at, ErrorKind::Forbidden));
     status.store(200, Ordering::SeqCst);
-    house.sync().await.unwrap();
-    assert!(house.store.health("a").unwrap().error.is_none());
-    let counts = house.reader.graph.meters().snapshot();
+    fixture.sync().await.unwrap();
+    assert!(fixture.store.health("a").unwrap().error.is_none());
+    let counts = fixture.reader.graph.meters().snapshot();
     assert_eq!((counts.syncs, counts.pages, counts.messages_stored), (2, 2, 1));
-    assert_eq!(counts.requests, house.service.calls() as u64);
+    assert_eq!(counts.requests, fixture.service.calls() as u64);
 }
 
 #[tokio::test]
 async fn a_sync_that_was_stopped_says_nothing_about_the_account() {
-    let house = house(crate::pipeline::fake::clock(), |_| last_page(json!([]), "one"));
-    house.runtime.shutdown(Duration::from_secs(1)).await;
-    assert_eq!(house.sync().await.unwrap_err().kind(), ErrorKind::Closed);
-    assert_eq!(house.store.health("a").unwrap(), Default::default());
+    let fixture = fixture(crate::pipeline::fake::clock(), |_| last_page(json!([]), "one"));
+    fixture.runtime.shutdown(Duration::from_secs(1)).await;
+    assert_eq!(fixture.sync().await.unwrap_err().kind(), ErrorKind::Closed);
+    assert_eq!(fixture.store.health("a").unwrap(), Default::default());
 }
 
 #[tokio::test]
@@ -52,7 +52,7 @@ async fn mail_of_a_clear_store_is_found_and_that_of_a_sealed_one_is_not_indexed(
     let page = |_: &Seen| last_page(json!([mail("m", "1", "Offer", "<p>The <b>price</b> list</p><script>hidden()</script>"), mail("n", "1", "Other", "no")]), "one");
     let query = |text: &str| SearchQuery { text: text.into(), ..SearchQuery::default() };
     let search = async |reader: &Reader, query: SearchQuery| reader.search(crate::store::Scope::Account("a".into()), reader.search_words(&query)?, query.limit).await;
-    let clear = house_of(crate::pipeline::fake::clock(), Content::Clear, page);
+    let clear = fixture_of(crate::pipeline::fake::clock(), Content::Clear, page);
     clear.sync().await.unwrap();
     let subjects = async |text: &str| search(&clear.reader, query(text)).await.unwrap().into_iter().map(|m| m.subject).collect::<Vec<_>>();
     assert_eq!(subjects("price LIST").await, ["Offer"]);
@@ -61,7 +61,7 @@ async fn mail_of_a_clear_store_is_found_and_that_of_a_sealed_one_is_not_indexed(
     for bad in [query(""), query("*"), SearchQuery { limit: 0, ..query("x") }, SearchQuery { limit: 501, ..query("x") }] {
         assert_eq!(search(&clear.reader, bad).await.unwrap_err().kind(), ErrorKind::InvalidInput);
     }
-    let sealed = house_of(crate::pipeline::fake::clock(), Content::Sealed, page);
+    let sealed = fixture_of(crate::pipeline::fake::clock(), Content::Sealed, page);
     sealed.sync().await.unwrap();
     let error = search(&sealed.reader, query("price")).await.unwrap_err();
     assert!(error.kind() == ErrorKind::InvalidInput && error.reason().contains("sealed"));

@@ -1,10 +1,10 @@
 //! What was set aside is asked for again, with growing pauses, until it can be read or is gone.
 
 use super::page::{PagePlace, store_page};
-use super::run::Pass;
+use super::run::SyncContext;
 use super::tally::Tally;
 use crate::error::Result;
-use crate::graph::{DeltaItem, MailItem, Proof};
+use crate::graph::{DeltaItem, MailItem, Verified};
 use crate::runtime::blocking;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -12,38 +12,38 @@ use std::sync::Arc;
 const AT_ONCE: u32 = 100;
 
 /// Asks for what is due.
-pub async fn ask_again(pass: &Arc<Pass>) -> Result<Tally> {
+pub async fn retry(context: &Arc<SyncContext>) -> Result<Tally> {
     let mut tally = Tally::default();
     loop {
-        pass.stop.check()?;
-        let work = pass.clone();
+        context.stop.check()?;
+        let work = context.clone();
         let due = blocking(move || work.store.due_quarantine(&work.account.id, work.now(), AT_ONCE)).await?;
         let ids: Vec<String> = due.into_iter().filter_map(|row| row.graph_id).collect();
         if ids.is_empty() {
             return Ok(tally);
         }
         let (mut gone, mut there, mut later) = (Vec::new(), Vec::new(), Vec::new());
-        for (id, proof) in pass.ask(pass.graph.prove(&pass.caller(), &ids)).await? {
-            match proof {
-                Proof::Gone => gone.push(id),
-                Proof::There(message) => there.push(*message),
-                Proof::Unclear(error) => later.push((id, error.reason().to_owned())),
+        for (id, verified) in context.ask(context.graph.verify(&context.caller(), &ids)).await? {
+            match verified {
+                Verified::Gone => gone.push(id),
+                Verified::There(message) => there.push(*message),
+                Verified::Unclear(error) => later.push((id, error.reason().to_owned())),
             }
         }
-        let unwanted = unwanted(pass, &mut there).await?;
-        tally.add(&store(pass, there, true).await?);
+        let unwanted = unwanted(context, &mut there).await?;
+        tally.add(&store(context, there, true).await?);
         gone.extend(unwanted);
-        let work = pass.clone();
+        let work = context.clone();
         let written = blocking(move || work.store.settle_quarantine(&work.account.id, work.account.generation, &work.lease, &gone, &later, work.now())).await?;
         if !written {
-            return Err(pass.taken_over().await);
+            return Err(context.taken_over().await);
         }
     }
 }
 
 /// Mail that lies in a folder that is not listed, or is not synced by now and the mail is not here: it would not have been fetched either.
-async fn unwanted(pass: &Arc<Pass>, messages: &mut Vec<MailItem>) -> Result<Vec<String>> {
-    let work = pass.clone();
+async fn unwanted(context: &Arc<SyncContext>, messages: &mut Vec<MailItem>) -> Result<Vec<String>> {
+    let work = context.clone();
     let ids: Vec<String> = messages.iter().map(|message| message.id.clone()).collect();
     let (listed, here) = blocking(move || {
         let listed: HashMap<String, bool> = work.store.folders(&work.account.id)?.into_iter().map(|f| (f.row.graph_id, f.row.is_synced)).collect();
@@ -58,22 +58,22 @@ async fn unwanted(pass: &Arc<Pass>, messages: &mut Vec<MailItem>) -> Result<Vec<
 }
 
 /// Stores messages that were fetched by id, each in the folder it says it is in. Those of folders that are not listed are left to what else is known of them.
-pub async fn store(pass: &Arc<Pass>, messages: Vec<MailItem>, anew: bool) -> Result<Tally> {
+pub async fn store(context: &Arc<SyncContext>, messages: Vec<MailItem>, anew: bool) -> Result<Tally> {
     let mut tally = Tally::default();
     if messages.is_empty() {
         return Ok(tally);
     }
-    let work = pass.clone();
+    let work = context.clone();
     let passes: HashMap<String, (i64, Option<u32>)> =
-        blocking(move || Ok(work.store.folders(&work.account.id)?.into_iter().map(|f| (f.row.graph_id, (f.pass, f.page_size))).collect())).await?;
+        blocking(move || Ok(work.store.folders(&work.account.id)?.into_iter().map(|f| (f.row.graph_id, (f.enumeration, f.page_size))).collect())).await?;
     let mut by_folder: BTreeMap<String, Vec<DeltaItem>> = BTreeMap::new();
     for message in messages {
         by_folder.entry(message.folder_id.clone()).or_default().push(DeltaItem::Message(Box::new(message)));
     }
     for (folder_id, items) in by_folder {
-        let Some((pass_no, page_size)) = passes.get(&folder_id).copied() else { continue };
-        let place = PagePlace { folder_id, pass_no, link: None, page_size, anew };
-        tally.add(&store_page(pass, place, items).await?.tally);
+        let Some((enumeration, page_size)) = passes.get(&folder_id).copied() else { continue };
+        let place = PagePlace { folder_id, enumeration, link: None, page_size, anew };
+        tally.add(&store_page(context, place, items).await?.tally);
     }
     Ok(tally)
 }

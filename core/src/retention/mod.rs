@@ -6,7 +6,7 @@ mod purge;
 
 use crate::clock::{Clock, to_ms};
 use crate::error::{Error, Result};
-use crate::events::Bell;
+use crate::events::EventBus;
 use crate::runtime::blocking;
 use crate::store::Store;
 use std::sync::Arc;
@@ -15,21 +15,21 @@ use tokio::sync::watch;
 /// Drops what memory holds of an account.
 pub type Forget = Arc<dyn Fn(&str) + Send + Sync>;
 
-/// Follows what other processes did to the keys, and burns bridges whose time is over. Blocks.
+/// Follows what other processes did to the keys, and ends handovers whose time is over. Blocks.
 pub type KeepUp = Arc<dyn Fn(i64) -> Result<()> + Send + Sync>;
 
 #[derive(Clone)]
-pub struct Keeping {
+pub struct Retention {
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
-    pub bell: Bell,
+    pub event_bus: EventBus,
     pub forget: Forget,
     pub keep_up: KeepUp,
     /// Bumped whenever the change feed may have grown.
     pub news: watch::Sender<u64>,
 }
 
-impl Keeping {
+impl Retention {
     fn now(&self) -> i64 {
         to_ms(self.clock.now())
     }

@@ -1,6 +1,6 @@
 //! Owners who are deleted: disconnected at once, purged after a month in which it can be taken back. And the sweep that does what is due.
 
-use super::{Keeping, check_owner};
+use super::{Retention, check_owner};
 use crate::clock::from_ms;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{AccountState, Event, OwnerDeletion};
@@ -12,7 +12,7 @@ const SWEEP_EVERY: Duration = Duration::from_secs(3_600);
 
 const DELETED: &str = "The owner was deleted. Call restore_owner, then connect the account again.";
 
-impl Keeping {
+impl Retention {
     pub async fn delete_owner(&self, owner: String) -> Result<OwnerDeletion> {
         check_owner(&owner)?;
         let now = self.now();
@@ -20,7 +20,7 @@ impl Keeping {
         let (account_ids, purge_at) = self.step(move |store| store.delete_owner(&whose, DELETED, now, now.saturating_add(KEPT_MS))).await?;
         for id in &account_ids {
             (self.forget)(id);
-            self.bell.ring(Event::AccountChanged { account_id: id.clone(), state: AccountState::Disconnected });
+            self.event_bus.publish(Event::AccountChanged { account_id: id.clone(), state: AccountState::Disconnected });
         }
         self.told();
         Ok(OwnerDeletion { owner, account_ids, purge_at: from_ms(purge_at) })
@@ -45,7 +45,7 @@ impl Keeping {
     }
 
     /// At open and every hour: ends purges that were cut off, begins those that are due, empties the log of what others erased.
-    /// Before that it looks at the keys, so that every process that runs knows them while there are bridges to follow.
+    /// Before that it looks at the keys, so that every process that runs knows them while there are handovers to follow.
     pub async fn sweep(self, stop: Stop) {
         loop {
             // Counted from before the sweep: what becomes due while it runs is not left for an hour longer.

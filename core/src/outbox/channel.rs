@@ -1,4 +1,4 @@
-//! What the delivery loop and the carriers share: the claimed item, and its durable steps.
+//! What the delivery loop and the channels share: the claimed item, and its durable steps.
 
 use super::payload::open_content;
 use crate::clock::{Clock, to_ms};
@@ -7,7 +7,7 @@ use crate::graph::{Caller, Graph};
 use crate::model::{Draft, Route};
 use crate::pipeline::Priority;
 use crate::runtime::{Stop, blocking};
-use crate::seal::Place;
+use crate::seal::AadContext;
 use crate::store::{Hold, ItemRow, ItemState, LEASE_MS, Step, Store, Tally};
 use crate::vault::Vault;
 use serde::{Deserialize, Serialize};
@@ -66,7 +66,7 @@ pub enum Prepared {
     Lost,
 }
 
-/// What a carrier works with.
+/// What a channel works with.
 pub struct Tools {
     pub store: Arc<dyn Store>,
     pub vault: Vault,
@@ -101,7 +101,7 @@ impl Job {
     pub async fn open(tools: Arc<Tools>, mut item: ItemRow, stop: Stop) -> Result<Self> {
         blocking(move || {
             let mut is_fresh = true;
-            let (draft, progress) = tools.vault.again(|| {
+            let (draft, progress) = tools.vault.with_current_keys(|| {
                 // Should its key have been replaced since it was claimed, it is read anew; the claim stays.
                 if !std::mem::take(&mut is_fresh)
                     && let Some(now) = tools.store.item(&item.id)?
@@ -155,7 +155,7 @@ impl Job {
         let version = item.progress_version + 1;
         let written = blocking(move || {
             let sent_at = (state == ItemState::Sent).then_some(now);
-            tools.vault.again(|| {
+            tools.vault.with_current_keys(|| {
                 let sealed = seal_progress(&tools.vault, &item, &progress)?;
                 let Leaving { reason, next_at, tidy_at } = leaving.clone();
                 let claim_until = (!release).then(|| now.saturating_add(LEASE_MS));
@@ -172,8 +172,8 @@ impl Job {
     }
 }
 
-fn progress_place<'a>(account_id: &'a str, row: &'a str, version: i64) -> Place<'a> {
-    Place { table: "outbox", column: "progress", account_id, row, version }
+fn progress_place<'a>(account_id: &'a str, row: &'a str, version: i64) -> AadContext<'a> {
+    AadContext { table: "outbox", column: "progress", account_id, row, version }
 }
 
 /// For the row version that follows; blocking.

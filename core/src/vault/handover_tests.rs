@@ -5,7 +5,7 @@ use super::tests::{connect, found, profile, root};
 use super::*;
 use crate::clock::TestClock;
 use crate::error::ErrorKind;
-use crate::store::BRIDGE_MS;
+use crate::store::HANDOVER_MS;
 
 fn store_key_alone() -> Order {
     Order { store_key: true, ..Order::default() }
@@ -25,7 +25,7 @@ fn who_is_open_follows_over_many_bridges_and_works_on() {
     for (n, seed) in [2, 3, 4].into_iter().enumerate() {
         vault.rotate(&everything(Some(seed)), &TestClock::new(10 + n as u64), None).unwrap();
     }
-    assert_eq!(store.bridges().unwrap().len(), 3);
+    assert_eq!(store.handovers().unwrap().len(), 3);
     // It has not looked since, and reads; so does whoever was told nothing of it.
     assert_eq!(read_all(&*there, &other).unwrap(), 3);
     assert!(is_outdated(&other.store_key().open(profile("x"), &attempt).unwrap_err()));
@@ -57,20 +57,20 @@ fn bridges_burn_and_who_slept_stays_out() {
     let (awake_store, awake) = open(dir.path(), 1);
     let (asleep_store, asleep) = open(dir.path(), 1);
     vault.rotate(&everything(Some(2)), &TestClock::new(10), None).unwrap();
-    let bridge = store.bridges().unwrap().pop().unwrap().sealed;
-    assert!(found(dir.path(), bridge.as_bytes()));
-    awake.keep_up(10 + BRIDGE_MS / 2).unwrap();
-    assert!(found(dir.path(), bridge.as_bytes()), "before its time");
-    vault.keep_up(10 + BRIDGE_MS).unwrap();
-    assert!(store.bridges().unwrap().is_empty());
+    let handover = store.handovers().unwrap().pop().unwrap().sealed;
+    assert!(found(dir.path(), handover.as_bytes()));
+    awake.keep_up(10 + HANDOVER_MS / 2).unwrap();
+    assert!(found(dir.path(), handover.as_bytes()), "before its time");
+    vault.keep_up(10 + HANDOVER_MS).unwrap();
+    assert!(store.handovers().unwrap().is_empty());
     store.finish_erasure();
-    assert!(!found(dir.path(), bridge.as_bytes()), "a destroyed key could still open the one after it");
+    assert!(!found(dir.path(), handover.as_bytes()), "a destroyed key could still open the one after it");
     assert_eq!(read_all(&*awake_store, &awake).unwrap(), 2);
     for _ in 0..2 {
         let e = read_all(&*asleep_store, &asleep).unwrap_err();
         assert_eq!((e.kind(), e.reason().contains("Open it again")), (ErrorKind::VaultLocked, true));
     }
-    assert_eq!(asleep.keep_up(20 + BRIDGE_MS).unwrap_err().kind(), ErrorKind::VaultLocked);
+    assert_eq!(asleep.keep_up(20 + HANDOVER_MS).unwrap_err().kind(), ErrorKind::VaultLocked);
 }
 
 #[test]
@@ -78,20 +78,20 @@ fn bridges_burn_at_open_after_rotations_and_when_the_clock_was_set_back() {
     let dir = tempfile::tempdir().unwrap();
     let (store, vault) = open(dir.path(), 1);
     connect(&*store, &vault, "a", true);
-    let begun = 10 * BRIDGE_MS;
-    let standing = || store.bridges().unwrap().len();
+    let begun = 10 * HANDOVER_MS;
+    let standing = || store.handovers().unwrap().len();
     let lay = || {
         vault.rotate(&store_key_alone(), &TestClock::new(begun as u64), None).unwrap();
         assert_eq!(standing(), 1);
     };
     lay();
-    drop(Vault::open(super::tests::store(dir.path()), root(1), begun + BRIDGE_MS).unwrap());
+    drop(Vault::open(super::tests::store(dir.path()), root(1), begun + HANDOVER_MS).unwrap());
     assert_eq!(standing(), 0);
     lay();
-    vault.rotate(&data_keys_alone(), &TestClock::new((begun + BRIDGE_MS) as u64), None).unwrap();
+    vault.rotate(&data_keys_alone(), &TestClock::new((begun + HANDOVER_MS) as u64), None).unwrap();
     assert_eq!(standing(), 0);
     lay();
-    vault.keep_up(begun - BRIDGE_MS).unwrap();
+    vault.keep_up(begun - HANDOVER_MS).unwrap();
     assert_eq!(standing(), 0);
 }
 

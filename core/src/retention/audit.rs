@@ -1,10 +1,10 @@
 //! Reading the audit log and proving that it is as it was written: every record's hash is computed anew from what stands there and the hash before.
 
-use super::Keeping;
+use super::Retention;
 use crate::clock::from_ms;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{AuditFault, AuditHead, AuditKind, AuditPage, AuditRecord, AuditVerdict};
-use crate::store::{AuditEnd, AuditRow, BEGINNING, Entry, Notary, Store};
+use crate::store::{AuditEnd, AuditRow, BEGINNING, Entry, AuditSigner, Store};
 use serde::Deserialize;
 use serde::de::IntoDeserializer;
 use serde::de::value::{Error as Unknown, StrDeserializer};
@@ -12,7 +12,7 @@ use serde::de::value::{Error as Unknown, StrDeserializer};
 /// Records read at a time.
 const PAGE: u32 = 1_000;
 
-impl Keeping {
+impl Retention {
     pub async fn audit(&self, limit: u32, cursor: Option<String>) -> Result<AuditPage> {
         if !(1..=1000).contains(&limit) {
             return Err(Error::invalid("limit must be from 1 to 1000."));
@@ -99,15 +99,15 @@ fn wrong(fault: AuditFault, at: i64, reason: impl Into<String>) -> Wrong {
 
 /// Walks the log as it was at one moment; what is appended meanwhile is not looked at.
 fn verify(store: &dyn Store, expected: Option<AuditEnd>) -> Result<AuditVerdict> {
-    let notary = store.notary()?;
+    let audit_signer = store.audit_signer()?;
     let extent = store.audit_extent()?;
     let end = match &extent.end {
-        Some(bytes) => AuditEnd::read(&*notary, bytes)?,
+        Some(bytes) => AuditEnd::read(&*audit_signer, bytes)?,
         None => None,
     };
     // Without a signed end the chain is walked all the same: an earlier fault says more.
     let upto = end.map_or(extent.last.unwrap_or(0), |end| end.number);
-    let walk = Walk { store, notary: &*notary, upto, removed: upto.saturating_sub(extent.records).max(0) };
+    let walk = Walk { store, audit_signer: &*audit_signer, upto, removed: upto.saturating_sub(extent.records).max(0) };
     let (last, mut found) = walk.walk(expected)?;
     if found.is_none() {
         found = ending(last, end, extent.last, expected);
@@ -141,7 +141,7 @@ fn ending(last: AuditEnd, end: Option<AuditEnd>, newest: Option<i64>, expected: 
 
 struct Walk<'a> {
     store: &'a dyn Store,
-    notary: &'a dyn Notary,
+    audit_signer: &'a dyn AuditSigner,
     upto: i64,
     /// Records fewer than the signed end counts.
     removed: i64,
@@ -163,7 +163,7 @@ impl Walk<'_> {
                 if row.number != number {
                     return Ok((last, Some(self.gap(row, number))));
                 }
-                let hash = row.hash_as(self.notary, number, &last.hash)?;
+                let hash = row.hash_as(self.audit_signer, number, &last.hash)?;
                 if row.hash != hash {
                     let next = match rows.get(at + 1) {
                         Some(next) => Some(next.clone()),
@@ -196,8 +196,8 @@ impl Walk<'_> {
         if self.removed > 0 {
             // Renumbered after something was taken out: then the records from here on still fit one another under their old numbers.
             let fits = match next.filter(|next| next.number <= self.upto) {
-                Some(next) => next.hash_as(self.notary, next.number + self.removed, &row.hash)?.as_slice() == next.hash,
-                None => self.store.audit_extent()?.end.map(|end| AuditEnd::read(self.notary, &end)).transpose()?.flatten().is_some_and(|end| end.hash.as_slice() == row.hash),
+                Some(next) => next.hash_as(self.audit_signer, next.number + self.removed, &row.hash)?.as_slice() == next.hash,
+                None => self.store.audit_extent()?.end.map(|end| AuditEnd::read(self.audit_signer, &end)).transpose()?.flatten().is_some_and(|end| end.hash.as_slice() == row.hash),
             };
             if fits {
                 return Ok(wrong(AuditFault::Missing, number, format!("Record {number} is gone, and those after it were given other numbers.")));
@@ -214,8 +214,8 @@ impl Walk<'_> {
             let rows = self.store.audit_rows(after, PAGE)?;
             let Some(end_of_page) = rows.last().map(|row| row.number) else { return Ok(None) };
             for other in rows {
-                let hash = other.hash_as(self.notary, number, &last.hash)?;
-                if other.hash == hash || (row.hash == hash && other.hash_as(self.notary, other.number, &before)?.as_slice() != other.hash) {
+                let hash = other.hash_as(self.audit_signer, number, &last.hash)?;
+                if other.hash == hash || (row.hash == hash && other.hash_as(self.audit_signer, other.number, &before)?.as_slice() != other.hash) {
                     return Ok(Some(other.number));
                 }
                 before = other.hash;

@@ -15,7 +15,7 @@ const FLAT: [&str; 20] =
 /// Elements whose content is text up to their own end.
 const RAW: [&str; 8] = ["style", "script", "textarea", "title", "xmp", "iframe", "noembed", "noframes"];
 
-pub fn is_tame(html: &str) -> bool {
+pub fn within_html_limits(html: &str) -> bool {
     if html.len() > LARGEST {
         return false;
     }

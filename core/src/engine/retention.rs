@@ -33,8 +33,8 @@ impl Engine {
     /// Destroys the content key at once, then erases every row. What was begun is ended at the next open. Errors: InvalidInput, NotFound,
     /// StoreBusy (all is erased, but another process that reads the store keeps older bytes in its log; the purge ends by itself once it is done).
     pub async fn purge(&self, request: PurgeRequest) -> Result<PurgeReport> {
-        let keeping = self.inner.keeping.clone();
-        let purged = self.inner.runtime.finish(async move { keeping.purge(request).await }).await?;
+        let retention = self.inner.retention.clone();
+        let purged = self.inner.runtime.finish(async move { retention.purge(request).await }).await?;
         for account in &purged.account_ids {
             tracing::info!(target: "tidings::engine", account, "purged");
         }
@@ -47,7 +47,7 @@ impl Engine {
         self.inner
             .runtime
             .finish(async move {
-                let deletion = inner.keeping.delete_owner(owner).await?;
+                let deletion = inner.retention.delete_owner(owner).await?;
                 inner.account_changed();
                 Ok(deletion)
             })
@@ -56,8 +56,8 @@ impl Engine {
 
     /// Takes `delete_owner` back, as long as nothing is purged; the accounts stay disconnected. Errors: NotFound.
     pub async fn restore_owner(&self, owner: String) -> Result<()> {
-        let keeping = self.inner.keeping.clone();
-        self.inner.runtime.finish(async move { keeping.restore_owner(owner).await }).await
+        let retention = self.inner.retention.clone();
+        self.inner.runtime.finish(async move { retention.restore_owner(owner).await }).await
     }
 
     /// Replaces keys while everything goes on. Waits up to 30 s for another rotation to end. Errors: InvalidInput, NotFound, StoreBusy when another rotation
@@ -72,13 +72,13 @@ impl Engine {
 
     /// The audit log after `cursor`, up to `limit` records (1 to 1000). Errors: InvalidInput.
     pub async fn audit(&self, limit: u32, cursor: Option<String>) -> Result<AuditPage> {
-        let keeping = self.inner.keeping.clone();
-        self.inner.runtime.finish(async move { keeping.audit(limit, cursor).await }).await
+        let retention = self.inner.retention.clone();
+        self.inner.runtime.finish(async move { retention.audit(limit, cursor).await }).await
     }
 
     /// Checks the audit log record by record, and its end against `expected` if given.
     pub async fn verify_audit(&self, expected: Option<AuditHead>) -> Result<AuditVerdict> {
-        let keeping = self.inner.keeping.clone();
-        self.inner.runtime.finish(async move { keeping.verify_audit(expected).await }).await
+        let retention = self.inner.retention.clone();
+        self.inner.runtime.finish(async move { retention.verify_audit(expected).await }).await
     }
 }

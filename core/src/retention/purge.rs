@@ -1,6 +1,6 @@
 //! Purge: undecryptable at once, then erased in small transactions that go on at the next open if they are cut off, then the recorded end.
 
-use super::{Keeping, check_owner};
+use super::{Retention, check_owner};
 use crate::clock::from_ms;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{AccountFilter, AccountState, Event, PurgeReport, PurgeRequest};
@@ -17,7 +17,7 @@ const LEASE_WAIT: Duration = Duration::from_millis(250);
 
 const PURGED: &str = "The account was purged.";
 
-impl Keeping {
+impl Retention {
     pub async fn purge(&self, request: PurgeRequest) -> Result<PurgeReport> {
         let ids = match (request.account_id, request.owner) {
             (Some(account_id), None) => self.begin_account(account_id).await?,
@@ -81,7 +81,7 @@ impl Keeping {
     fn gone(&self, account_ids: &[String]) {
         for id in account_ids {
             (self.forget)(id);
-            self.bell.ring(Event::AccountChanged { account_id: id.clone(), state: AccountState::Disconnected });
+            self.event_bus.publish(Event::AccountChanged { account_id: id.clone(), state: AccountState::Disconnected });
         }
         self.told();
     }
