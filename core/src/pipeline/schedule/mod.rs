@@ -22,6 +22,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
 
+/// A waiter looks again after this long.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
 /// What a request takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cost {
@@ -51,33 +54,34 @@ impl Scheduler {
     /// Errors: `Throttled`, if its scope is closed for longer than is left (with the time until then), or its turn did not come in that time.
     pub async fn enter(&self, scope: &RateScope, cost: Cost, priority: Priority, left: &mut Duration) -> Result<Slot> {
         let clock = self.0.clock.clone();
-        let began = clock.elapsed();
-        let mut place = self.queue(scope, cost, priority);
-        let waiter = place.waiter.clone();
+        let mut entry = self.queue(scope, cost, priority);
+        let waiter = entry.waiter.clone();
+        let mut spent = Duration::ZERO;
         loop {
-            let passed = clock.elapsed().saturating_sub(began);
             // Before the look: what happens after it is not missed.
             let called = waiter.called.notified();
-            let turn = self.state().turn(scope, priority, place.ticket, &waiter, clock.elapsed());
-            match turn {
+            let now = clock.elapsed();
+            let turn = self.state().turn(scope, priority, entry.ticket, &waiter, now);
+            let wait = match turn {
                 Turn::Now => {
-                    *left = left.saturating_sub(passed);
-                    return Ok(place.take());
+                    *left = left.saturating_sub(spent);
+                    return Ok(entry.take());
                 }
+                Turn::At(at) | Turn::Later(Some(at)) if spent + at.saturating_sub(now) > *left => return Err(throttled(at.saturating_sub(now))),
+                Turn::Later(_) if spent > *left => return Err(busy()),
                 Turn::At(at) => {
-                    let wait = at.saturating_sub(clock.elapsed());
-                    if passed + wait > *left {
-                        return Err(throttled(wait));
-                    }
+                    let wait = at.saturating_sub(now);
                     tokio::select! { () = called => {}, () = clock.pause(wait) => {} }
+                    wait
                 }
-                Turn::Later(Some(at)) if passed + at.saturating_sub(clock.elapsed()) > *left => return Err(throttled(at.saturating_sub(clock.elapsed()))),
-                Turn::Later(_) if passed > *left => return Err(busy()),
                 Turn::Later(_) => {
-                    let deadline = clock.deadline((*left - passed) + Duration::from_millis(1));
-                    tokio::select! { () = called => {}, () = deadline => {} }
+                    let wait = (*left - spent).min(LOOK_AGAIN) + Duration::from_millis(1);
+                    tokio::select! { () = called => {}, () = clock.deadline(wait) => {} }
+                    wait
                 }
-            }
+            };
+            // Time in which this process stood still (a machine that slept) is not time it waited: nobody else was served either.
+            spent += clock.elapsed().saturating_sub(now).min(wait);
         }
     }
 
