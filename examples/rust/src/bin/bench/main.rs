@@ -1,5 +1,6 @@
-//! Two ratios from one run on one machine, since bare figures say more about the machine than about the engine:
-//! a sync into the sealed store beside a plain loop that downloads, parses and inserts; AES-256-GCM of the crate that seals beside that of aws-lc-rs.
+//! Ratios from one run on one machine, since bare figures say more about the machine than about the engine:
+//! a sync into the sealed store beside a plain loop that downloads, parses and inserts; AES-256-GCM of the crate that seals beside that of aws-lc-rs;
+//! sends of many callers at once beside those of one.
 //!
 //! `bench` measures and prints; `bench case NAME` is what it starts as a child, so that each case has its own peak of memory.
 
@@ -9,6 +10,7 @@ mod mails;
 mod measure;
 mod plain;
 mod report;
+mod sends;
 mod token;
 
 use measure::{Measured, Task};
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
         [] => runtime.block_on(whole()),
         ["case", "engine"] => runtime.block_on(engine::run()),
         ["case", "plain"] => runtime.block_on(plain::run()),
+        ["case", "sends"] => runtime.block_on(sends::run()),
         _ => Err("usage: bench".into()),
     };
     match outcome {
@@ -67,7 +70,9 @@ async fn whole() -> Outcome<()> {
         engine.push(measure::child("engine", &task).await?);
         plain.push(measure::child("plain", &task).await?);
     }
+    println!("Sends …");
+    let sends: Vec<sends::Sends> = measure::child("sends", &task).await?;
     println!("AES-256-GCM …");
     let ciphers = ciphers::compare()?;
-    report::print(messages, &engine, &plain, &ciphers)
+    report::print(messages, &engine, &plain, &sends, &ciphers)
 }

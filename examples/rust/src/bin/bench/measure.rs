@@ -27,7 +27,7 @@ pub struct Measured {
     pub disk_kb: u64,
 }
 
-pub async fn child(name: &str, task: &Task) -> Outcome<Measured> {
+pub async fn child<T: serde::de::DeserializeOwned>(name: &str, task: &Task) -> Outcome<T> {
     let folder = tempfile::tempdir()?;
     let child = Command::new(std::env::current_exe()?)
         .args(["case", name])

@@ -3,11 +3,12 @@
 use super::Outcome;
 use super::ciphers::Speed;
 use super::measure::Measured;
+use super::sends::Sends;
 use comfy_table::{CellAlignment, Table, presets};
 use serde_json::json;
 use std::path::PathBuf;
 
-pub fn print(messages: u32, engine: &[Measured], plain: &[Measured], ciphers: &[Speed]) -> Outcome<()> {
+pub fn print(messages: u32, engine: &[Measured], plain: &[Measured], sends: &[Sends], ciphers: &[Speed]) -> Outcome<()> {
     let (ours, theirs) = (Middle::of(messages, engine), Middle::of(messages, plain));
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED).set_header(["", "tidings", "plain", "ratio"]);
@@ -22,6 +23,17 @@ pub fn print(messages: u32, engine: &[Measured], plain: &[Measured], ciphers: &[
         row(format!("AES-256-GCM, {}, MB per second", speed.size), speed.aes_gcm, speed.aws_lc_rs);
     }
     for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    println!("{table}");
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_FULL_CONDENSED).set_header(["callers at once", "mails queued per second", "ratio", "sent per second", "ratio"]);
+    for run in sends {
+        let ratio = |of: fn(&Sends) -> f64| sends.first().map_or(f64::NAN, |first| of(run) / of(first));
+        let (queued, sent) = (ratio(|run| run.queued_per_second), ratio(|run| run.sent_per_second));
+        table.add_row([run.callers.to_string(), figure(run.queued_per_second), format!("{queued:.2}"), figure(run.sent_per_second), format!("{sent:.2}")]);
+    }
+    for column in table.column_iter_mut() {
         column.set_cell_alignment(CellAlignment::Right);
     }
     println!("{table}");
@@ -41,6 +53,7 @@ pub fn print(messages: u32, engine: &[Measured], plain: &[Measured], ciphers: &[
             "plain": { "messages_per_second": theirs.rate, "cpu_seconds": theirs.cpu, "peak_mb": theirs.peak_mb, "disk_mb": theirs.disk_mb, "runs": plain },
             "ratio": ours.rate / theirs.rate,
         },
+        "sends": sends,
         "aes_256_gcm_mb_per_second": ciphers,
     });
     std::fs::write(&file, serde_json::to_string_pretty(&report)?)?;
