@@ -128,10 +128,8 @@ impl Writer {
             drop(guard);
         } else {
             let ended = finish(connection, open.is_changed, end);
-            open.commit.tell(ended.as_ref().map(drop).map_err(Clone::clone));
-            if let Ok(ended) = ended {
-                after(ended);
-            }
+            let told = ended.map(after);
+            open.commit.tell(told);
             drop(guard);
             self.ended.notify_all();
         }
