@@ -110,7 +110,7 @@ impl TestClock {
             // Removed here and not by the sleeper, so that `next_wait` never reports a wait that is over.
             state.pauses.retain(|(wake, _)| *wake > now);
         }
-        self.ring();
+        self.notify();
     }
 
     /// Waits until the engine has nothing to do but wait (for a Retry-After, a back-off), and tells how many milliseconds that is from now.
@@ -133,7 +133,7 @@ impl TestClock {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn ring(&self) {
+    fn notify(&self) {
         self.0.changed.send_modify(|n| *n = n.wrapping_add(1));
     }
 
@@ -149,7 +149,7 @@ impl TestClock {
             }
             (wake, id)
         };
-        self.ring();
+        self.notify();
         let sleeper = Sleeper { clock, entry: (wake, id) };
         Box::pin(async move {
             let mut changed = sleeper.clock.0.changed.subscribe();

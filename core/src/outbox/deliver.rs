@@ -34,7 +34,7 @@ const AVOIDED_MS: i64 = 30_000;
 pub struct Outbox {
     pub(super) tools: Arc<Tools>,
     pub(super) event_bus: EventBus,
-    /// Rung when there may be something to claim.
+    /// Notified when there may be something to claim.
     wake: Arc<Notify>,
     /// Bumped whenever a send changed its state, for those who follow all of them.
     settled: watch::Sender<u64>,

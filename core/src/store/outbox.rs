@@ -204,7 +204,7 @@ pub fn of_route(account_id: &str, route: Route) -> String {
     format!("{account_id}/{route}")
 }
 
-/// What a worker has room for.
+/// What a worker can take in hand.
 #[derive(Debug, Clone)]
 pub struct Wanted {
     pub most: usize,
@@ -223,7 +223,7 @@ impl Wanted {
     }
 
     /// How many more of this route of an account.
-    pub fn room(&self, account_id: &str, route: &str) -> usize {
+    pub fn capacity_left(&self, account_id: &str, route: &str) -> usize {
         let in_hand = self.in_hand.get(&format!("{account_id}/{route}")).copied().unwrap_or(0);
         self.of_one_route.saturating_sub(in_hand).min(self.most)
     }

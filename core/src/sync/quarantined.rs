@@ -1,10 +1,10 @@
 //! What was set aside is asked for again, with growing pauses, until it can be read or is gone.
 
 use super::page::{PagePlace, store_page};
-use super::run::SyncContext;
+use super::run::{SyncContext, Verdicts};
 use super::tally::Tally;
 use crate::error::Result;
-use crate::graph::{DeltaItem, MailItem, Verified};
+use crate::graph::{DeltaItem, MailItem};
 use crate::runtime::blocking;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -22,14 +22,7 @@ pub async fn retry(context: &Arc<SyncContext>) -> Result<Tally> {
         if ids.is_empty() {
             return Ok(tally);
         }
-        let (mut gone, mut there, mut later) = (Vec::new(), Vec::new(), Vec::new());
-        for (id, verified) in context.ask(context.graph.verify(&context.caller(), &ids)).await? {
-            match verified {
-                Verified::Gone => gone.push(id),
-                Verified::There(message) => there.push(*message),
-                Verified::Unclear(error) => later.push((id, error.reason().to_owned())),
-            }
-        }
+        let Verdicts { mut gone, mut there, later } = context.verify(&ids).await?;
         let unwanted = unwanted(context, &mut there).await?;
         tally.add(&store(context, there, true).await?);
         gone.extend(unwanted);

@@ -2,10 +2,9 @@
 //! is still there is read whole, since it may have changed while it was away.
 
 use super::quarantined;
-use super::run::SyncContext;
+use super::run::{SyncContext, Verdicts};
 use super::tally::Tally;
 use crate::error::Result;
-use crate::graph::Verified;
 use crate::runtime::blocking;
 use std::sync::Arc;
 
@@ -23,14 +22,7 @@ pub async fn settle(context: &Arc<SyncContext>) -> Result<Tally> {
             return Ok(tally);
         }
         let ids: Vec<String> = questions.into_iter().map(|(id, _)| id).collect();
-        let (mut gone, mut there, mut later) = (Vec::new(), Vec::new(), Vec::new());
-        for (id, verified) in context.ask(context.graph.verify(&context.caller(), &ids)).await? {
-            match verified {
-                Verified::Gone => gone.push(id),
-                Verified::There(message) => there.push(*message),
-                Verified::Unclear(error) => later.push((id, error.reason().to_owned())),
-            }
-        }
+        let Verdicts { gone, there, later } = context.verify(&ids).await?;
         let places: Vec<(String, String)> = there.iter().map(|message| (message.id.clone(), message.folder_id.clone())).collect();
         // Content before place: if the process dies in between, the question is still there.
         tally.add(&quarantined::store(context, there, false).await?);

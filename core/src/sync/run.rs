@@ -9,7 +9,7 @@ use crate::clock::{Clock, to_ms};
 use crate::config::Content;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::EventBus;
-use crate::graph::{Caller, FolderList, Graph};
+use crate::graph::{Caller, FolderList, Graph, MailItem, Verified};
 use crate::model::{AccountState, Event, SyncReport};
 use crate::pipeline::Priority;
 use crate::random;
@@ -54,6 +54,15 @@ pub struct SyncContext {
     pub writing: tokio::sync::Mutex<()>,
 }
 
+/// What became of messages that were asked for.
+#[derive(Default)]
+pub struct Verdicts {
+    pub gone: Vec<String>,
+    pub there: Vec<MailItem>,
+    /// Ids that the mailbox did not tell about, and why.
+    pub later: Vec<(String, String)>,
+}
+
 impl SyncContext {
     pub fn caller(&self) -> Caller {
         Caller { account_id: self.account.id.clone(), user_id: self.account.user_id.clone(), priority: Priority::Sync, max_wait: PATIENCE }
@@ -69,6 +78,19 @@ impl SyncContext {
             answer = question => answer,
             () = self.stop.wait() => Err(self.stop.check().err().unwrap_or_else(crate::runtime::closed)),
         }
+    }
+
+    /// What the mailbox says of these messages, sorted.
+    pub async fn verify(&self, ids: &[String]) -> Result<Verdicts> {
+        let mut verdicts = Verdicts::default();
+        for (id, verified) in self.ask(self.graph.verify(&self.caller(), ids)).await? {
+            match verified {
+                Verified::Gone => verdicts.gone.push(id),
+                Verified::There(message) => verdicts.there.push(*message),
+                Verified::Unclear(error) => verdicts.later.push((id, error.reason().to_owned())),
+            }
+        }
+        Ok(verdicts)
     }
 
     /// The account is no longer the one this sync began with.

@@ -112,7 +112,7 @@ pub fn claim(c: &Connection, now: i64, lease_ms: i64, wanted: &mut Wanted) -> Ou
                 let has_given = claimed.len() > before;
                 let is_due = renew(c, &queue, has_given)?.is_some_and(|due_at| due_at <= now);
                 // It is full, or what is due there is in hand; each round looks at fewer queues.
-                if is_due && (!has_given || wanted.room(&queue.account_id, &queue.route) == 0) {
+                if is_due && (!has_given || wanted.capacity_left(&queue.account_id, &queue.route) == 0) {
                     wanted.except.push(format!("{}/{}", queue.account_id, queue.route));
                 }
             }
@@ -124,8 +124,8 @@ pub fn claim(c: &Connection, now: i64, lease_ms: i64, wanted: &mut Wanted) -> Ou
 fn claim_of(c: &Connection, queue: &Queue, now: i64, lease_ms: i64, wanted: &mut Wanted, claimed: &mut Vec<ItemRow>) -> Outcome<()> {
     let except = super::json(&wanted.except)?;
     for which in [AFTER_ITS_TIME, AT_ONCE] {
-        let room = i64::try_from(wanted.room(&queue.account_id, &queue.route)).unwrap_or(i64::MAX);
-        let numbers = all(c, &ready_sql(which), (&queue.account_id, &queue.route, now, &except, room), |row| Ok(row.get::<_, i64>(0)?))?;
+        let most = i64::try_from(wanted.capacity_left(&queue.account_id, &queue.route)).unwrap_or(i64::MAX);
+        let numbers = all(c, &ready_sql(which), (&queue.account_id, &queue.route, now, &except, most), |row| Ok(row.get::<_, i64>(0)?))?;
         for number in numbers {
             let item = take(c, number, now.saturating_add(lease_ms))?;
             item.iter().for_each(|item| wanted.take(item));
