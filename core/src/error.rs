@@ -149,6 +149,11 @@ impl Error {
         self.with_request_id(other.request_id.clone())
     }
 
+    pub(crate) fn with_reason(mut self, reason: impl Into<String>) -> Self {
+        self.reason = reason.into();
+        self
+    }
+
     pub fn with_retry_after_ms(mut self, ms: Option<u64>) -> Self {
         self.retry_after_ms = ms.or(self.retry_after_ms);
         self

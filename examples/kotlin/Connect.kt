@@ -29,7 +29,7 @@ fun main() = runBlocking<Unit> {
             println("the same answer again: ${word(error)}")
         }
 
-        for (each in engine.accounts(owner = "recruiter-42")) {
+        for (each in engine.accounts(owner = "recruiter-42").items) {
             println("account of recruiter-42: ${each.address}, ${word(each.state)}")
         }
 

@@ -28,7 +28,7 @@ try {
   console.log(`the same answer again: ${error.kind}`)
 }
 
-for (const { address, state } of await engine.accounts({ owner: 'recruiter-42' })) {
+for (const { address, state } of (await engine.accounts({ owner: 'recruiter-42' })).items) {
   console.log(`account of recruiter-42: ${address}, ${state}`)
 }
 

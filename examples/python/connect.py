@@ -29,7 +29,7 @@ async def main() -> None:
         except ConflictError as error:
             print(f"the same answer again: {error.kind.value}")
 
-        for account in await engine.accounts(owner="recruiter-42"):
+        for account in (await engine.accounts(owner="recruiter-42")).items:
             print(f"account of recruiter-42: {account.address}, {account.state.value}")
 
         # The tokens are destroyed at once; mail that was synced stays readable.

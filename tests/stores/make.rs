@@ -126,7 +126,7 @@ async fn a_sealed_store() {
         "content": "sealed",
         "root_key": hex(&root_key),
         "people": { "adele@contoso.com": adele.user_id, "megan@contoso.com": megan.user_id, "fred@fabrikam.com": fred.user_id },
-        "accounts": good(engine.accounts(Default::default()).await),
+        "accounts": good(engine.accounts(Default::default()).await).items,
         "mail": { &adele.id: messages(&engine, &adele.id).await, &fred.id: messages(&engine, &fred.id).await, &megan.id: messages(&engine, &megan.id).await },
         "folders": { &adele.id: good(engine.folders(adele.id.clone(), None).await) },
         "removed": removed.iter().find(|c| c.kind == tidings::ChangeKind::MessageRemoved).and_then(|c| c.subject_id.clone()),

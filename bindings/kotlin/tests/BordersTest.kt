@@ -18,7 +18,7 @@ object Elsewhere {
     /** What became of opening this store. */
     @JvmStatic
     fun open(folder: String, key: ByteArray): String = try {
-        Engine.open(config(folder), RootKey.raw(key)).use { engine -> runBlocking { "opened " + engine.accounts().size } }
+        Engine.open(config(folder), RootKey.raw(key)).use { engine -> runBlocking { "opened " + engine.accounts().items.size } }
     } catch (e: TidingsException) {
         e.javaClass.simpleName + " " + e.message
     }
@@ -52,7 +52,7 @@ class BordersTest {
             val refused = open.invoke(null, folder, key) as String
             assertTrue(refused.startsWith("StoreBusy") && "another copy of the Tidings library" in refused || refused == "opened 0", refused)
             assertEquals("opened 0", open.invoke(null, temporaryFolder(), key))
-            assertEquals(emptyList(), runBlocking { engine.accounts() })
+            assertEquals(emptyList(), runBlocking { engine.accounts().items })
         }
         assertEquals("opened 0", open.invoke(null, folder, key))
         loader.close()
@@ -97,7 +97,7 @@ class BordersTest {
         val jobs = List(20) { launch(Dispatchers.Default) { while (true) engine.accounts() } } + launch { events.next() }
         delay(50)
         withTimeout(10_000) { jobs.forEach { it.cancelAndJoin() } }
-        assertEquals(emptyList(), engine.accounts())
+        assertEquals(emptyList(), engine.accounts().items)
         engine.shutdown()
         assertFailsWith<TidingsException.Closed> { engine.accounts() }
         assertNull(events.next())

@@ -101,7 +101,7 @@ class IdiomsTest {
         val folder = temporaryFolder()
         val cloud = Cloud.custom("http://127.0.0.1:9", "http://127.0.0.1:9")
         val engine = Engine.open(config(folder, cloud), RootKey.raw(generateRootKey()))
-        assertEquals(emptyList(), engine.accounts(owner = "nobody"))
+        assertEquals(emptyList(), engine.accounts(owner = "nobody").items)
         val events = async { engine.eventFlow().toList() }
         val changes = async { engine.changeFlow(owner = "nobody").toList() }
         delay(100)

@@ -95,7 +95,7 @@ export interface Config {
   signInSeconds?: number;
   /** Messages asked for per page of a sync, 1 to 1000. Default: `100`. */
   pageSize?: number;
-  /** Folders to sync, by well-known name or id; empty: `inbox` and `sentitems`. Default: `[]`. */
+  /** Folders to sync, by well-known name or id, or `all`; empty: `inbox` and `sentitems`. `choose_folders` chooses others for an account. Default: `[]`. */
   folders?: readonly string[];
   /** Accept TLS 1.2 beside 1.3, for networks whose proxy needs it. Default: `false`. */
   allowTls12?: boolean;
@@ -240,6 +240,8 @@ export interface Account {
   /** Features asked for that the granted permissions do not cover. */
   missing: Feature[];
   connectedAt: Date;
+  /** Folders that are synced, by well-known name or id, or `all`; empty: those of the configuration. */
+  folders: string[];
   /** Why it is not connected, and what to do. */
   problem: string | null;
   /** What will not work although it is connected, why, and what to do. */
@@ -248,9 +250,21 @@ export interface Account {
   accessEndsAt: Date | null;
 }
 
+/** Which accounts, in the order in which they were connected first. */
 export interface AccountFilter {
   owner?: string | null;
   state?: AccountState | null;
+  /** 1 to 1000. Default: `100`. */
+  limit?: number;
+  /** `next` of the page before; good for the same owner and state. */
+  cursor?: string | null;
+}
+
+/** Some accounts of a list. */
+export interface AccountPage {
+  items: Account[];
+  /** Cursor of the next page; none at the end. */
+  next: string | null;
 }
 
 /** How an account is doing, from recorded facts. */
@@ -416,9 +430,13 @@ export interface MailDraft {
   /** Not sent after this time: what is provably unsent by then becomes `failed`, anything else `unknown`. None: it waits for as long as it takes. It is
    * no part of the content: the same key with another deadline gives the send as it was first handed in. */
   deadline?: Date | null;
+  /** Mails of one account with the same ordering key leave in the order in which they were handed in. None: this mail waits for no other. 1 to 200
+   * characters. It is no part of the content, as the deadline is none. */
+  orderingKey?: string | null;
 }
 
-/** A Teams message to one person, found by mail address; the one-to-one chat is made or reused. */
+/** A Teams message to one person, found by mail address; the one-to-one chat is made or reused. Messages to one person leave in the order in which they were
+ * handed in. */
 export interface ChatDraft {
   accountId: string;
   to: string;
@@ -471,8 +489,11 @@ export interface Folder {
   displayName: string;
   /** `inbox`, `sentitems` …, when it is one of Microsoft's own. */
   wellKnownName: string | null;
-  /** Messages held here, and Microsoft's own count at the last sync. */
+  /** Chosen for sync. */
+  isSynced: boolean;
+  /** Messages held here. */
   stored: number;
+  /** Messages, and unread ones among them: as held here where the folder is synced completely, else as Microsoft told last. */
   total: number;
   unread: number;
 }
@@ -586,6 +607,17 @@ export interface SyncReport {
   /** Items that could not be read and are set aside, also by earlier syncs; `quarantined` lists them. They are asked for again by themselves. */
   quarantined: number;
   durationMs: number;
+}
+
+/** What became of one account in `sync_all`: a report, or an error. */
+export interface SyncOutcome {
+  accountId: string;
+  report: SyncReport | null;
+  errorKind: ErrorKind | null;
+  /** Why it was not synced, and what to do. */
+  error: string | null;
+  /** When to try again at the earliest, in milliseconds from now, if Microsoft said so. */
+  retryAfterMs: number | null;
 }
 
 /** Something of a mailbox that is set aside, and asked for again by the syncs to come. */
@@ -954,7 +986,8 @@ export class Engine implements AsyncDisposable {
   verify(accountId: string, testMessage: boolean, owner?: string | null, options?: CallOptions): Promise<Verification>;
   /** Explains permissions to the person who is asked for them. Errors: InvalidInput, NotFound. */
   permissions(query?: PermissionQuery, options?: CallOptions): Promise<PermissionList>;
-  accounts(filter?: AccountFilter, options?: CallOptions): Promise<Account[]>;
+  /** A page of the accounts, in the order in which they were connected first. Errors: InvalidInput (limit, or the cursor is another list's). */
+  accounts(filter?: AccountFilter, options?: CallOptions): Promise<AccountPage>;
   /** With an `owner`, here and in all calls that take one, the account or message of another owner is NotFound. Errors: NotFound. */
   account(accountId: string, owner?: string | null, options?: CallOptions): Promise<Account>;
   /** Cancels queued sends, stops syncs and destroys the account's tokens at once; works offline. Synced mail is kept. Errors: NotFound. */
@@ -981,6 +1014,9 @@ export class Engine implements AsyncDisposable {
   send(draft: Draft, options?: CallOptions): Promise<Receipt>;
   /** Stores the draft and answers at once; delivery goes on in the background, after what `send` waits for. Errors: as `send` before storing. */
   enqueue(draft: Draft, options?: CallOptions): Promise<Receipt>;
+  /** `enqueue` for 1 to 1000 drafts in one transaction: all of them are stored, or none. Receipts come in the order of the drafts; one whose idempotency
+   * key is known gives the receipt there is. Together they may hold 64 MB. Errors: as `send` before storing; what is wrong with a draft says which. */
+  enqueueAll(drafts: readonly Draft[], options?: CallOptions): Promise<Receipt[]>;
   /** What became of a draft. With `owner`, a send of another owner is NotFound. Errors: NotFound. */
   receipt(receiptId: string, owner?: string | null, options?: CallOptions): Promise<Receipt>;
   /** Sends of an owner or an account, newest first. Errors: InvalidInput when neither is named. */
@@ -994,8 +1030,16 @@ export class Engine implements AsyncDisposable {
    * send of another owner is NotFound. Errors: NotFound, Conflict when it is not failed, NotConnected, NeedsReconnect, ConsentMissing, StoreBusy. */
   retry(receiptId: string, evenIfUnknown?: boolean, owner?: string | null, options?: CallOptions): Promise<Receipt>;
   /** Brings the account's folders up to date. Each page is stored with its cursor in one transaction; a cancelled call stops after a page and loses nothing.
+   * Calls that come while a sync of the account runs share the one after it.
    * Source: Graph, message: delta. Errors: NotFound (of another owner), NotConnected, NeedsReconnect, ConsentMissing, Throttled, Network, Upstream, LinkRejected. */
   sync(accountId: string, owner?: string | null, options?: CallOptions): Promise<SyncReport>;
+  /** `sync` for all accounts of an owner, or of everybody when none is named, that are connected for `mail_sync`: several at a time, in any order. Outcomes
+   * come in the order of `accounts`; the failure of one stops no other. A cancelled call stops each sync after a page. Errors: InvalidInput (the owner). */
+  syncAll(owner?: string | null, options?: CallOptions): Promise<SyncOutcome[]>;
+  /** Chooses the folders that are synced from the next sync on, by well-known name or id, or `["all"]` for every folder, those to come as well; an empty
+   * list: those of the configuration. Mail of a folder that is no longer chosen is kept as it is. Touches no network.
+   * Errors: InvalidInput, LimitExceeded (more than 1,000), NotFound. */
+  chooseFolders(accountId: string, folders: readonly string[], owner?: string | null, options?: CallOptions): Promise<Account>;
   /** Folders known from the last sync. Errors: NotFound. */
   folders(accountId: string, owner?: string | null, options?: CallOptions): Promise<Folder[]>;
   /** What of the mailbox is set aside because it could not be read or told, oldest first, 1,000 at the most. Each is asked for again by the syncs to come,

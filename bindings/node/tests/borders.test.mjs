@@ -70,7 +70,7 @@ test('values of another realm are taken', async () => {
 test('an engine works in a context of vm', async () => {
   const engine = opened()
   const context = vm.createContext({ engine, tidings })
-  assert.deepEqual(await vm.runInContext(`engine.accounts({ owner: 'nobody' })`, context), [])
+  assert.deepEqual((await vm.runInContext(`engine.accounts({ owner: 'nobody' })`, context)).items, [])
   assert.equal(await vm.runInContext(`engine.account('nobody').catch((e) => e instanceof tidings.NotFoundError && e.kind)`, context), 'not_found')
   assert.equal(vm.runInContext(`try { tidings.RootKey.raw(new Uint8Array(3)) } catch (e) { e.name }`, context), 'InvalidInputError')
   const ended = vm.runInContext(`(async () => { const items = []; for await (const item of engine.events()) items.push(item); return items.length })()`, context)
@@ -133,7 +133,7 @@ test('two copies of the package keep off each other’s store', async () => {
     const first = Engine.open(config(folder), key);
     try { other.Engine.open(config(folder), key) } catch (e) { console.log(e instanceof other.StoreBusyError, e.reason.includes('another copy')) }
     await first.close();
-    const second = other.Engine.open(config(folder), key); console.log(await second.accounts()); await second.close(); await engine.close()`)
+    const second = other.Engine.open(config(folder), key); console.log((await second.accounts()).items); await second.close(); await engine.close()`)
   assert.equal(out, 'true true\n[]\n')
 })
 
@@ -146,7 +146,7 @@ const inWorkers = (work) => `import { Worker } from 'node:worker_threads'; impor
 
 test('workers may be terminated while calls and streams are under way', () => {
   const busy = `(async () => { for (;;) { await engine.accounts(); parentPort.postMessage('on') } })(); (async () => { for await (const e of engine.events()); })(); engine.changes({ owner: 'me' }).next(5);`
-  assert.equal(run(`${inWorkers(busy)} await Promise.all(workers.map((worker) => worker.terminate())); console.log(await engine.accounts()); await engine.close()`), '[]\n')
+  assert.equal(run(`${inWorkers(busy)} await Promise.all(workers.map((worker) => worker.terminate())); console.log((await engine.accounts()).items); await engine.close()`), '[]\n')
 })
 
 test('a process ends with its own code, whatever is under way', () => {
@@ -163,7 +163,7 @@ test('an engine that is out of reach does not crash the process', () => {
   const out = run(`import v8 from 'node:v8'; v8.setFlagsFromString('--expose-gc'); const { runInNewContext } = await import('node:vm'); const gc = runInNewContext('gc');
     await (async () => { const second = opened(); second.events(); await second.accounts() })();
     for (let i = 0; i < 5; i++) { gc(); await new Promise(setImmediate) }
-    console.log(await engine.accounts()); await engine.close()`)
+    console.log((await engine.accounts()).items); await engine.close()`)
   assert.equal(out, '[]\n')
 })
 

@@ -18,8 +18,8 @@ const collect = async (stream) => {
 
 test('methods take plain objects, or nothing where all has a default', async () => {
   const engine = opened()
-  assert.deepEqual(await engine.accounts(), [])
-  assert.deepEqual(await engine.accounts({ owner: 'nobody' }, { signal: AbortSignal.timeout(60_000) }), [])
+  assert.deepEqual(await engine.accounts(), { items: [], next: null })
+  assert.deepEqual((await engine.accounts({ owner: 'nobody' }, { signal: AbortSignal.timeout(60_000) })).items, [])
   assert.deepEqual(await engine.outbox({ owner: 'nobody', state: 'queued', limit: 5 }), [])
   assert.deepEqual(await engine.messages({ owner: 'nobody', folder: 'inbox' }), { items: [], next: null })
   await assert.rejects(engine.account('nobody'), NotFoundError)
@@ -65,14 +65,14 @@ test('a process may exit while a next is pending', async () => {
 })
 
 test('a worker may end with its engine open', async () => {
-  const worker = `import { parentPort } from 'node:worker_threads'; import { opened } from ${JSON.stringify(new URL('./engines.mjs', import.meta.url))}; const engine = opened(); engine.events().next(); engine.accounts().then((a) => parentPort.postMessage(a))`
+  const worker = `import { parentPort } from 'node:worker_threads'; import { opened } from ${JSON.stringify(new URL('./engines.mjs', import.meta.url))}; const engine = opened(); engine.events().next(); engine.accounts().then((a) => parentPort.postMessage(a.items))`
   const out = run(`import { Worker } from 'node:worker_threads'; import { once } from 'node:events';
     for (let i = 0; i < 3; i++) {
       const worker = new Worker(new URL('data:text/javascript,' + encodeURIComponent(${JSON.stringify(worker)})));
       console.log(JSON.stringify((await once(worker, 'message'))[0]));
       await worker.terminate();
     }
-    console.log(JSON.stringify(await engine.accounts())); await engine.close()`)
+    console.log(JSON.stringify((await engine.accounts()).items)); await engine.close()`)
   assert.equal(out, '[]\n'.repeat(4))
 })
 

@@ -1,6 +1,6 @@
 // Read by tsc, not run: what must type-check, and what must not.
 import { ClientCertificate, Engine, Secret, RootKey, ThrottledError, TidingsError, chat, generateRootKey, logs, mail, onLog, wrappedRootKey } from 'tidings'
-import type { Account, AuditRecord, Badge, Change, Cloud, Config, Event, LogLevel, LogRecord, MailboxState, Message, MessagePage, Receipt } from 'tidings'
+import type { AccountPage, Account, AuditRecord, Badge, Change, Cloud, Config, Event, LogLevel, LogRecord, MailboxState, Message, MessagePage, Receipt } from 'tidings'
 
 const same = <T>(value: T): T => value
 
@@ -15,7 +15,7 @@ export async function uses(account: Account, url: string, signal: AbortSignal): 
   const receipt = same<Receipt>(await engine.send(chat({ accountId: account.id, to: 'a@contoso.com', body: 'Hi' }), { signal }))
   await engine.send({ mail: { accountId: account.id, to: ['a@contoso.com', { address: 'b@contoso.com' }], subject: 'Hi', body: 'Text' } })
   await engine.enqueue(mail({ accountId: account.id, to: 'a@contoso.com', subject: 'Hi', body: 'Text', attachments: [{ name: 'a', content: new Uint8Array() }] }))
-  same<Account[]>(await engine.accounts())
+  same<AccountPage>(await engine.accounts())
   const page = same<MessagePage>(await engine.messages({ folder: 'inbox', isRead: false }))
   same<string | undefined>(page.items[0]?.fromAddress?.name)
   for await (const event of engine.events()) {

@@ -87,7 +87,7 @@ def test_a_process_ends_with_its_own_code_while_calls_are_under_way(python, how,
 
 
 def test_what_runs_at_exit_has_the_engine_if_it_was_registered_after_the_import(tmp_path):
-    code = "import atexit; atexit.register(lambda: print('late', engine.accounts()))"
+    code = "import atexit; atexit.register(lambda: print('late', engine.accounts().items))"
     early = "import atexit\ndef early():\n    try: engine.accounts()\n    except tidings.ClosedError: print('early', 'closed')\natexit.register(early)\n"
     assert run(code, tmp_path / "store", opens=early + BLOCKING) == "late []\nearly closed\n"
 
@@ -101,7 +101,7 @@ if child == 0:
     try: asyncio.run(engine.accounts())
     except tidings.ForkedError: sys.exit(7)
     sys.exit(1)
-print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), asyncio.run(engine.accounts()))
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), asyncio.run(engine.accounts()).items)
 """
     assert run(code, tmp_path / "store") == "7 []\n"
 
@@ -126,7 +126,7 @@ for _ in range(5):
             except tidings.ForkedError: told.append("forked")
         assert told == ["forked"] * 6, told
         {end}
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), engine.accounts())
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), engine.accounts().items)
 """
     assert run(BUSY + code, tmp_path / "store", python=python, opens=BLOCKING) == "7 []\n" * 5
 
@@ -138,7 +138,7 @@ import os
 engine.close()
 child = os.fork()
 if child == 0:
-    with tidings.BlockingEngine.open(tidings.Config(sys.argv[1] + "2", config.client_id, config.cloud), tidings.generate_root_key()) as own: assert own.accounts() == []
+    with tidings.BlockingEngine.open(tidings.Config(sys.argv[1] + "2", config.client_id, config.cloud), tidings.generate_root_key()) as own: assert own.accounts().items == []
     sys.exit(7)
 print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """

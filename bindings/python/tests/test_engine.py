@@ -32,7 +32,7 @@ def test_methods_take_a_record_or_its_fields(engine):
     async def main():
         async with engine:
             one, two, three = await asyncio.gather(engine.accounts(owner="nobody"), engine.accounts(tidings.AccountFilter(owner="nobody")), engine.accounts())
-            assert one == two == three == []
+            assert one.items == two.items == three.items == []
             assert await engine.outbox(owner="nobody", state="queued", limit=5) == []
             assert (await engine.messages(owner="nobody", folder="inbox")).items == []
             with pytest.raises(tidings.InvalidInputError):
@@ -79,14 +79,14 @@ def test_a_cancelled_loop_leaves_the_engine_usable(engine):
         async with engine:
             with pytest.raises(asyncio.TimeoutError):
                 await asyncio.wait_for(anext(engine.events()), 0.05)
-            assert await engine.accounts() == []
+            assert (await engine.accounts()).items == []
 
     asyncio.run(main())
 
 
 def test_the_twin_blocks_and_lets_others_run(blocking):
     with blocking as engine:
-        assert engine.accounts(owner="nobody") == []
+        assert engine.accounts(owner="nobody").items == []
         found = []
         reader = threading.Thread(target=lambda: found.extend(engine.events()))
         reader.start()

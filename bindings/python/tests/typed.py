@@ -15,7 +15,7 @@ async def uses(engine: tidings.Engine, account: Account, url: str) -> None:
     receipt = await engine.send(tidings.Chat(account.id, to="a@contoso.com", body="Hi", key="cand-7/1"))
     assert_type(receipt, Receipt)
     await engine.send(tidings.Mail(account.id, ["a@contoso.com", tidings.Address("b@contoso.com")], "Hi", "Text", importance="low"))
-    assert_type(await engine.accounts(), list[Account])
+    assert_type(await engine.accounts(), AccountPage)
     async for event in engine.events():
         assert_type(event, Event)
         match event:

@@ -376,7 +376,7 @@ class Config:
         """Messages asked for per page of a sync, 1 to 1000."""
     @property
     def folders(self) -> list[str]:
-        """Folders to sync, by well-known name or id; empty: `inbox` and `sentitems`."""
+        """Folders to sync, by well-known name or id, or `all`; empty: `inbox` and `sentitems`. `choose_folders` chooses others for an account."""
     @property
     def allow_tls12(self) -> bool:
         """Accept TLS 1.2 beside 1.3, for networks whose proxy needs it."""
@@ -584,8 +584,8 @@ class SignIn:
 @final
 class Account:
     """A connected Microsoft 365 account."""
-    __match_args__ = ("id", "owner", "kind", "state", "app", "context", "address", "display_name", "tenant_id", "user_id", "features", "scopes", "missing", "connected_at", "problem", "warnings", "access_ends_at")
-    def __new__(cls, id: str, owner: str, kind: _AccountKind, state: _AccountState, app: str, context: str | None, address: str, display_name: str, tenant_id: str, user_id: str, features: Sequence[_Feature], scopes: Sequence[str], missing: Sequence[_Feature], connected_at: datetime, problem: str | None, warnings: Sequence[str], access_ends_at: datetime | None) -> Self: ...
+    __match_args__ = ("id", "owner", "kind", "state", "app", "context", "address", "display_name", "tenant_id", "user_id", "features", "scopes", "missing", "connected_at", "folders", "problem", "warnings", "access_ends_at")
+    def __new__(cls, id: str, owner: str, kind: _AccountKind, state: _AccountState, app: str, context: str | None, address: str, display_name: str, tenant_id: str, user_id: str, features: Sequence[_Feature], scopes: Sequence[str], missing: Sequence[_Feature], connected_at: datetime, folders: Sequence[str], problem: str | None, warnings: Sequence[str], access_ends_at: datetime | None) -> Self: ...
     @property
     def id(self) -> str: ...
     @property
@@ -620,6 +620,9 @@ class Account:
     @property
     def connected_at(self) -> datetime: ...
     @property
+    def folders(self) -> list[str]:
+        """Folders that are synced, by well-known name or id, or `all`; empty: those of the configuration."""
+    @property
     def problem(self) -> str | None:
         """Why it is not connected, and what to do."""
     @property
@@ -633,12 +636,32 @@ class Account:
 
 @final
 class AccountFilter:
-    __match_args__ = ("owner", "state")
-    def __new__(cls, owner: str | None = ..., state: _AccountState | None = ...) -> Self: ...
+    """Which accounts, in the order in which they were connected first."""
+    __match_args__ = ("owner", "state", "limit", "cursor")
+    def __new__(cls, owner: str | None = ..., state: _AccountState | None = ..., limit: int = ..., cursor: str | None = ...) -> Self: ...
     @property
     def owner(self) -> str | None: ...
     @property
     def state(self) -> AccountState | None: ...
+    @property
+    def limit(self) -> int:
+        """1 to 1000."""
+    @property
+    def cursor(self) -> str | None:
+        """`next` of the page before; good for the same owner and state."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class AccountPage:
+    """Some accounts of a list."""
+    __match_args__ = ("items", "next")
+    def __new__(cls, items: Sequence[Account], next: str | None) -> Self: ...
+    @property
+    def items(self) -> list[Account]: ...
+    @property
+    def next(self) -> str | None:
+        """Cursor of the next page; none at the end."""
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -888,8 +911,8 @@ _FileAttachment: TypeAlias = FileAttachment | _FileAttachmentFields
 @final
 class MailDraft:
     """A new mail. To, cc and bcc together 1 to 500 recipients."""
-    __match_args__ = ("account_id", "to", "subject", "body", "body_type", "cc", "bcc", "reply_to", "importance", "attachments", "key", "deadline")
-    def __new__(cls, account_id: str, to: _Address | Sequence[_Address], subject: str, body: str, body_type: _BodyType = ..., cc: _Address | Sequence[_Address] = ..., bcc: _Address | Sequence[_Address] = ..., reply_to: _Address | Sequence[_Address] = ..., importance: _Importance = ..., attachments: Sequence[_FileAttachment] = ..., key: str | None = ..., deadline: datetime | None = ...) -> Self: ...
+    __match_args__ = ("account_id", "to", "subject", "body", "body_type", "cc", "bcc", "reply_to", "importance", "attachments", "key", "deadline", "ordering_key")
+    def __new__(cls, account_id: str, to: _Address | Sequence[_Address], subject: str, body: str, body_type: _BodyType = ..., cc: _Address | Sequence[_Address] = ..., bcc: _Address | Sequence[_Address] = ..., reply_to: _Address | Sequence[_Address] = ..., importance: _Importance = ..., attachments: Sequence[_FileAttachment] = ..., key: str | None = ..., deadline: datetime | None = ..., ordering_key: str | None = ...) -> Self: ...
     @property
     def account_id(self) -> str: ...
     @property
@@ -917,12 +940,17 @@ class MailDraft:
     def deadline(self) -> datetime | None:
         """Not sent after this time: what is provably unsent by then becomes `failed`, anything else `unknown`. None: it waits for as long as it takes. It is
         no part of the content: the same key with another deadline gives the send as it was first handed in."""
+    @property
+    def ordering_key(self) -> str | None:
+        """Mails of one account with the same ordering key leave in the order in which they were handed in. None: this mail waits for no other. 1 to 200
+        characters. It is no part of the content, as the deadline is none."""
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
 @final
 class ChatDraft:
-    """A Teams message to one person, found by mail address; the one-to-one chat is made or reused."""
+    """A Teams message to one person, found by mail address; the one-to-one chat is made or reused. Messages to one person leave in the order in which they were
+    handed in."""
     __match_args__ = ("account_id", "to", "body", "body_type", "key", "deadline")
     def __new__(cls, account_id: str, to: str, body: str, body_type: _BodyType = ..., key: str | None = ..., deadline: datetime | None = ...) -> Self: ...
     @property
@@ -1004,8 +1032,8 @@ class OutboxFilter:
 @final
 class Folder:
     """A mail folder."""
-    __match_args__ = ("id", "account_id", "display_name", "well_known_name", "stored", "total", "unread")
-    def __new__(cls, id: str, account_id: str, display_name: str, well_known_name: str | None, stored: int, total: int, unread: int) -> Self: ...
+    __match_args__ = ("id", "account_id", "display_name", "well_known_name", "is_synced", "stored", "total", "unread")
+    def __new__(cls, id: str, account_id: str, display_name: str, well_known_name: str | None, is_synced: bool, stored: int, total: int, unread: int) -> Self: ...
     @property
     def id(self) -> str: ...
     @property
@@ -1016,10 +1044,14 @@ class Folder:
     def well_known_name(self) -> str | None:
         """`inbox`, `sentitems` …, when it is one of Microsoft's own."""
     @property
-    def stored(self) -> int:
-        """Messages held here, and Microsoft's own count at the last sync."""
+    def is_synced(self) -> bool:
+        """Chosen for sync."""
     @property
-    def total(self) -> int: ...
+    def stored(self) -> int:
+        """Messages held here."""
+    @property
+    def total(self) -> int:
+        """Messages, and unread ones among them: as held here where the folder is synced completely, else as Microsoft told last."""
     @property
     def unread(self) -> int: ...
     def __eq__(self, other: object, /) -> bool: ...
@@ -1229,6 +1261,26 @@ class SyncReport:
         """Items that could not be read and are set aside, also by earlier syncs; `quarantined` lists them. They are asked for again by themselves."""
     @property
     def duration_ms(self) -> int: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class SyncOutcome:
+    """What became of one account in `sync_all`: a report, or an error."""
+    __match_args__ = ("account_id", "report", "error_kind", "error", "retry_after_ms")
+    def __new__(cls, account_id: str, report: SyncReport | None, error_kind: _ErrorKind | None, error: str | None, retry_after_ms: int | None) -> Self: ...
+    @property
+    def account_id(self) -> str: ...
+    @property
+    def report(self) -> SyncReport | None: ...
+    @property
+    def error_kind(self) -> ErrorKind | None: ...
+    @property
+    def error(self) -> str | None:
+        """Why it was not synced, and what to do."""
+    @property
+    def retry_after_ms(self) -> int | None:
+        """When to try again at the earliest, in milliseconds from now, if Microsoft said so."""
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -1727,10 +1779,10 @@ class Engine:
     @overload
     async def permissions(self, *, features: Sequence[_Feature] = ..., extra_scopes: Sequence[str] = ..., account_id: str | None = ..., owner: str | None = ...) -> PermissionList: ...
     @overload
-    async def accounts(self, filter: AccountFilter) -> list[Account]:
-        ...
+    async def accounts(self, filter: AccountFilter) -> AccountPage:
+        """A page of the accounts, in the order in which they were connected first. Errors: InvalidInput (limit, or the cursor is another list's)."""
     @overload
-    async def accounts(self, *, owner: str | None = ..., state: _AccountState | None = ...) -> list[Account]: ...
+    async def accounts(self, *, owner: str | None = ..., state: _AccountState | None = ..., limit: int = ..., cursor: str | None = ...) -> AccountPage: ...
     async def account(self, account_id: str, owner: str | None = ...) -> Account:
         """With an `owner`, here and in all calls that take one, the account or message of another owner is NotFound. Errors: NotFound."""
     async def disconnect(self, account_id: str, owner: str | None = ...) -> Account:
@@ -1763,6 +1815,9 @@ class Engine:
         Errors before anything is stored: InvalidInput, LimitExceeded, NotConnected, ConsentMissing, Conflict. After that the receipt tells."""
     async def enqueue(self, draft: _Draft) -> Receipt:
         """Stores the draft and answers at once; delivery goes on in the background, after what `send` waits for. Errors: as `send` before storing."""
+    async def enqueue_all(self, drafts: Sequence[_Draft]) -> list[Receipt]:
+        """`enqueue` for 1 to 1000 drafts in one transaction: all of them are stored, or none. Receipts come in the order of the drafts; one whose idempotency
+        key is known gives the receipt there is. Together they may hold 64 MB. Errors: as `send` before storing; what is wrong with a draft says which."""
     async def receipt(self, receipt_id: str, owner: str | None = ...) -> Receipt:
         """What became of a draft. With `owner`, a send of another owner is NotFound. Errors: NotFound."""
     @overload
@@ -1780,7 +1835,15 @@ class Engine:
         send of another owner is NotFound. Errors: NotFound, Conflict when it is not failed, NotConnected, NeedsReconnect, ConsentMissing, StoreBusy."""
     async def sync(self, account_id: str, owner: str | None = ...) -> SyncReport:
         """Brings the account's folders up to date. Each page is stored with its cursor in one transaction; a cancelled call stops after a page and loses nothing.
+        Calls that come while a sync of the account runs share the one after it.
         Source: Graph, message: delta. Errors: NotFound (of another owner), NotConnected, NeedsReconnect, ConsentMissing, Throttled, Network, Upstream, LinkRejected."""
+    async def sync_all(self, owner: str | None = ...) -> list[SyncOutcome]:
+        """`sync` for all accounts of an owner, or of everybody when none is named, that are connected for `mail_sync`: several at a time, in any order. Outcomes
+        come in the order of `accounts`; the failure of one stops no other. A cancelled call stops each sync after a page. Errors: InvalidInput (the owner)."""
+    async def choose_folders(self, account_id: str, folders: Sequence[str], owner: str | None = ...) -> Account:
+        """Chooses the folders that are synced from the next sync on, by well-known name or id, or `["all"]` for every folder, those to come as well; an empty
+        list: those of the configuration. Mail of a folder that is no longer chosen is kept as it is. Touches no network.
+        Errors: InvalidInput, LimitExceeded (more than 1,000), NotFound."""
     async def folders(self, account_id: str, owner: str | None = ...) -> list[Folder]:
         """Folders known from the last sync. Errors: NotFound."""
     async def quarantined(self, account_id: str, owner: str | None = ...) -> list[QuarantinedItem]:
@@ -1890,10 +1953,10 @@ class BlockingEngine:
     @overload
     def permissions(self, *, features: Sequence[_Feature] = ..., extra_scopes: Sequence[str] = ..., account_id: str | None = ..., owner: str | None = ...) -> PermissionList: ...
     @overload
-    def accounts(self, filter: AccountFilter) -> list[Account]:
-        ...
+    def accounts(self, filter: AccountFilter) -> AccountPage:
+        """A page of the accounts, in the order in which they were connected first. Errors: InvalidInput (limit, or the cursor is another list's)."""
     @overload
-    def accounts(self, *, owner: str | None = ..., state: _AccountState | None = ...) -> list[Account]: ...
+    def accounts(self, *, owner: str | None = ..., state: _AccountState | None = ..., limit: int = ..., cursor: str | None = ...) -> AccountPage: ...
     def account(self, account_id: str, owner: str | None = ...) -> Account:
         """With an `owner`, here and in all calls that take one, the account or message of another owner is NotFound. Errors: NotFound."""
     def disconnect(self, account_id: str, owner: str | None = ...) -> Account:
@@ -1926,6 +1989,9 @@ class BlockingEngine:
         Errors before anything is stored: InvalidInput, LimitExceeded, NotConnected, ConsentMissing, Conflict. After that the receipt tells."""
     def enqueue(self, draft: _Draft) -> Receipt:
         """Stores the draft and answers at once; delivery goes on in the background, after what `send` waits for. Errors: as `send` before storing."""
+    def enqueue_all(self, drafts: Sequence[_Draft]) -> list[Receipt]:
+        """`enqueue` for 1 to 1000 drafts in one transaction: all of them are stored, or none. Receipts come in the order of the drafts; one whose idempotency
+        key is known gives the receipt there is. Together they may hold 64 MB. Errors: as `send` before storing; what is wrong with a draft says which."""
     def receipt(self, receipt_id: str, owner: str | None = ...) -> Receipt:
         """What became of a draft. With `owner`, a send of another owner is NotFound. Errors: NotFound."""
     @overload
@@ -1943,7 +2009,15 @@ class BlockingEngine:
         send of another owner is NotFound. Errors: NotFound, Conflict when it is not failed, NotConnected, NeedsReconnect, ConsentMissing, StoreBusy."""
     def sync(self, account_id: str, owner: str | None = ...) -> SyncReport:
         """Brings the account's folders up to date. Each page is stored with its cursor in one transaction; a cancelled call stops after a page and loses nothing.
+        Calls that come while a sync of the account runs share the one after it.
         Source: Graph, message: delta. Errors: NotFound (of another owner), NotConnected, NeedsReconnect, ConsentMissing, Throttled, Network, Upstream, LinkRejected."""
+    def sync_all(self, owner: str | None = ...) -> list[SyncOutcome]:
+        """`sync` for all accounts of an owner, or of everybody when none is named, that are connected for `mail_sync`: several at a time, in any order. Outcomes
+        come in the order of `accounts`; the failure of one stops no other. A cancelled call stops each sync after a page. Errors: InvalidInput (the owner)."""
+    def choose_folders(self, account_id: str, folders: Sequence[str], owner: str | None = ...) -> Account:
+        """Chooses the folders that are synced from the next sync on, by well-known name or id, or `["all"]` for every folder, those to come as well; an empty
+        list: those of the configuration. Mail of a folder that is no longer chosen is kept as it is. Touches no network.
+        Errors: InvalidInput, LimitExceeded (more than 1,000), NotFound."""
     def folders(self, account_id: str, owner: str | None = ...) -> list[Folder]:
         """Folders known from the last sync. Errors: NotFound."""
     def quarantined(self, account_id: str, owner: str | None = ...) -> list[QuarantinedItem]:

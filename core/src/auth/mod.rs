@@ -33,16 +33,19 @@ use crate::clock::{Clock, to_ms};
 use crate::config::{App, Config, DEFAULT_APP, Endpoints};
 use crate::error::{Error, ErrorKind, Remedy, Result};
 use crate::events::EventBus;
-use crate::model::{Account, AccountFilter, AccountKind, AccountState};
+use crate::model::{Account, AccountFilter, AccountKind, AccountPage};
 use crate::pipeline::Pipeline;
 use crate::runtime::blocking;
 use crate::seal::AadContext;
-use crate::store::{AccountRow, Lease, Store};
+use crate::store::{AccountRow, AccountWindow, Lease, Store};
 use crate::trust::Trust;
 use crate::vault::Vault;
 use serde::{Deserialize, Serialize};
 use std::sync::{Arc, Weak};
 use token::{Credential, Entra};
+
+/// Accounts of one page.
+const MOST_LISTED: u32 = 1_000;
 
 /// What the host configured, as far as signing in goes.
 pub struct AuthConfig {
@@ -104,17 +107,32 @@ impl Auth {
         Arc::new_cyclic(|me| Self { store, vault, pipeline, trust, apps, clock, event_bus, config, token_cache: refresh::TokenCache::default(), me: me.clone() })
     }
 
-    pub async fn accounts(&self, filter: AccountFilter) -> Result<Vec<Account>> {
+    pub async fn accounts(&self, filter: AccountFilter) -> Result<AccountPage> {
+        if !(1..=MOST_LISTED).contains(&filter.limit) {
+            return Err(Error::invalid("limit must be from 1 to 1000."));
+        }
         self.step(move |me| {
             // What time has changed is settled first: the filter asks for states.
-            for state in [AccountState::AwaitingAdmin, AccountState::Connected] {
-                for row in me.store.accounts(&AccountFilter { owner: filter.owner.clone(), state: Some(state) })? {
-                    me.settle(row)?;
-                }
-            }
-            me.store.accounts(&filter)?.iter().map(|row| me.describe(row)).collect()
+            me.settle_overdue(filter.owner.as_deref())?;
+            let given = |text: Option<&str>| text.map_or_else(Vec::new, |text| [b"=", text.as_bytes()].concat());
+            let list = [b"accounts".to_vec(), given(filter.owner.as_deref()), given(filter.state.map(|state| format!("{state:?}")).as_deref())];
+            let list: Vec<&[u8]> = list.iter().map(Vec::as_slice).collect();
+            let after = filter.cursor.as_deref().map(|cursor| me.vault.position::<1>(&list, cursor)).transpose()?.map_or(0, |[number]| number);
+            // One more than asked for tells whether there are more.
+            let mut rows = me.store.account_page(&AccountWindow { owner: filter.owner.as_deref(), state: filter.state, after, limit: filter.limit + 1 })?;
+            let more = rows.len() > filter.limit as usize;
+            rows.truncate(filter.limit as usize);
+            let last = rows.last().filter(|_| more);
+            let next = last.map(|(number, _)| me.vault.cursor(&list, &[*number])).transpose()?;
+            let items = rows.iter().map(|(_, row)| me.describe(row)).collect::<Result<_>>()?;
+            Ok(AccountPage { items, next })
         })
         .await
+    }
+
+    /// Settles what time alone has changed about an owner's accounts, or everybody's.
+    pub async fn settle_all(&self, owner: Option<String>) -> Result<()> {
+        self.step(move |me| me.settle_overdue(owner.as_deref())).await
     }
 
     pub async fn account(&self, account_id: &str) -> Result<Account> {

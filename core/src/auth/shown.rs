@@ -82,6 +82,15 @@ impl Auth {
         .await
     }
 
+    /// Blocks.
+    pub(super) fn settle_overdue(&self, owner: Option<&str>) -> Result<()> {
+        let now = self.now();
+        for row in self.store.overdue_accounts(owner, now.saturating_sub(AWAITED_MS), now)? {
+            self.settle(row)?;
+        }
+        Ok(())
+    }
+
     /// Brings about what time alone changes: nobody approved, access ended. Blocks.
     pub(super) fn settle(&self, row: AccountRow) -> Result<AccountRow> {
         let now = self.now();
@@ -113,6 +122,7 @@ fn account(row: &AccountRow, profile: Profile) -> Account {
         scopes: row.scopes.clone(),
         missing: row.features.iter().filter(|feature| !scopes::works(**feature, &row.scopes, row.tenant())).copied().collect(),
         connected_at: from_ms(row.connected_at),
+        folders: row.folders.clone(),
         problem: row.problem.clone().filter(|_| row.state != AccountState::Connected),
         warnings: profile.is_damaged.then(|| DAMAGED_NAME.to_owned()).into_iter().chain(warnings(row)).collect(),
         access_ends_at: row.access_ends_at.map(from_ms),

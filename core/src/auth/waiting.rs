@@ -4,7 +4,7 @@ use super::attempt::{Aim, Attempt};
 use super::keep::{WAITS, Wish, new_id};
 use super::{Auth, Profile, profile_place};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{AccountFilter, AccountKind, AccountState, Event, Feature};
+use crate::model::{AccountKind, AccountState, Event, Feature};
 use crate::store::AccountRow;
 use crate::trust::Identity;
 use std::collections::BTreeSet;
@@ -141,7 +141,7 @@ impl Auth {
 
     /// All of this owner that wait, for whatever.
     fn waiting(&self, wish: &Wish) -> Result<Vec<AccountRow>> {
-        let rows = self.store.accounts(&AccountFilter { owner: Some(wish.owner.clone()), state: None })?;
+        let rows = self.store.accounts(&wish.owner)?;
         Ok(rows.into_iter().filter(|row| row.is_nobodys() && row.state != AccountState::Disconnected).collect())
     }
 }

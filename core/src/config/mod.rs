@@ -1,8 +1,11 @@
 //! What a host sets, and what follows from it: endpoints per cloud, limits.
 
 mod file;
+mod folders;
 mod printed;
 mod section;
+
+pub(crate) use folders::{ALL_FOLDERS, check_folders};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::{ClientCertificate, Secret};
@@ -91,7 +94,7 @@ pub struct Config {
     pub sign_in_seconds: u32,
     /// Messages asked for per page of a sync, 1 to 1000.
     pub page_size: u32,
-    /// Folders to sync, by well-known name or id; empty: `inbox` and `sentitems`.
+    /// Folders to sync, by well-known name or id, or `all`; empty: `inbox` and `sentitems`. `choose_folders` chooses others for an account.
     pub folders: Vec<String>,
     /// Accept TLS 1.2 beside 1.3, for networks whose proxy needs it.
     pub allow_tls12: bool,
@@ -143,6 +146,7 @@ impl Config {
         let endpoints = Endpoints::of(&self.cloud)?;
         check_app("", &self.client_id, &self.tenant, (self.client_secret.as_deref(), self.certificate.as_deref()), &endpoints)?;
         self.check_apps(&endpoints)?;
+        check_folders(&self.folders)?;
         if !(1..=1000).contains(&self.page_size) {
             return Err(Error::invalid("page_size must be from 1 to 1000."));
         }

@@ -4,7 +4,7 @@
 use super::*;
 use crate::config::Cloud;
 use crate::seal::{AadContext, Sealed};
-use crate::store::{Cursor, FolderRow, NewMessage, PageBatch, SearchText, TokenRow, tamper};
+use crate::store::{Cursor, FolderNews, FolderRow, NewMessage, PageBatch, SearchText, TokenRow, tamper};
 use std::path::Path;
 
 pub(super) const START: u64 = 1_750_000_000_000;
@@ -45,8 +45,8 @@ pub(super) fn fill(engine: &Engine, id: &str, owner: &str, messages: usize) {
     let lease = store.take_lease(&format!("sync/{id}"), "test", 0, i64::MAX).unwrap().unwrap();
     let seal = |place: AadContext<'_>, text: &[u8]| -> Sealed { handles.content.seal(place, text).unwrap() };
     let folder = format!("folder-{owner}");
-    let row = FolderRow { graph_id: folder.clone(), parent_id: None, well_known_name: Some("inbox".into()), name: seal(place("folders", "name", id, &folder, 1), b"In"), version: 1, total: 1, unread: 0, is_synced: true };
-    store.save_folders(id, 1, &lease, &[row], 1).unwrap();
+    let row = FolderRow { graph_id: folder.clone(), parent_id: None, well_known_name: Some("inbox".into()), name: seal(place("folders", "name", id, &folder, 1), b"In"), version: 1, total: 1, unread: 0, is_synced: true, is_search: false };
+    store.save_folders(id, 1, &lease, &FolderNews { changed: vec![row], ..FolderNews::default() }, 1).unwrap();
     let clear = store.meta("content").unwrap().is_some_and(|content| content == b"clear");
     let numbers: Vec<usize> = (0..messages).collect();
     for (page, numbers) in numbers.chunks(100).enumerate() {

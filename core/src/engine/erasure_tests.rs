@@ -85,7 +85,7 @@ async fn a_purge_leaves_nothing() {
     assert_eq!(engine.account("acc_a".into(), None).await.unwrap_err().kind(), ErrorKind::NotFound);
     assert_eq!(engine.purge(account("acc_a")).await.unwrap_err().kind(), ErrorKind::NotFound);
     assert_eq!(engine.disconnect("acc_a".into(), None).await.unwrap_err().kind(), ErrorKind::NotFound);
-    let left: Vec<_> = engine.accounts(AccountFilter::default()).await.unwrap().into_iter().map(|a| a.id).collect();
+    let left: Vec<_> = engine.accounts(AccountFilter::default()).await.unwrap().items.into_iter().map(|a| a.id).collect();
     assert_eq!(left, ["acc_b"]);
     assert_eq!(engine.messages(list_of("neighbour")).await.unwrap().items.len(), 5);
     assert!(engine.outbox(OutboxFilter { owner: Some("canary-owner".into()), ..Default::default() }).await.unwrap().is_empty());
@@ -242,7 +242,7 @@ async fn a_deleted_owner_is_purged_after_thirty_days() {
     fill(&engine, "acc_b", "canary-owner", 0);
     let deletion = engine.delete_owner("canary-owner".into()).await.unwrap();
     assert_eq!((deletion.account_ids.len(), deletion.purge_at), (2, from_ms((START + 30 * DAY) as i64)));
-    assert!(engine.accounts(AccountFilter::default()).await.unwrap().iter().all(|a| a.state == AccountState::Disconnected));
+    assert!(engine.accounts(AccountFilter::default()).await.unwrap().items.iter().all(|a| a.state == AccountState::Disconnected));
     assert_eq!(first_message(&engine).await.subject, "Subject 4", "until then it can be read");
     let request = ConnectRequest { owner: "canary-owner".into(), features: vec![Feature::Chat], redirect_uri: "http://localhost/cb".into(), ..Default::default() };
     assert_eq!(engine.connect(request.clone()).await.unwrap_err().kind(), ErrorKind::Conflict);
@@ -252,13 +252,13 @@ async fn a_deleted_owner_is_purged_after_thirty_days() {
     // Taken back: nothing happens when the time comes.
     clock.advance(31 * DAY);
     engine.inner.retention.sweep_once().await;
-    assert_eq!(engine.accounts(AccountFilter::default()).await.unwrap().len(), 2);
+    assert_eq!(engine.accounts(AccountFilter::default()).await.unwrap().items.len(), 2);
     let again = engine.delete_owner("canary-owner".into()).await.unwrap();
     assert_eq!(again.purge_at, from_ms((START + 61 * DAY) as i64));
     clock.advance(30 * DAY);
     ended(&engine, &clock, "acc_a").await;
     ended(&engine, &clock, "acc_b").await;
-    assert!(engine.accounts(AccountFilter::default()).await.unwrap().is_empty());
+    assert!(engine.accounts(AccountFilter::default()).await.unwrap().items.is_empty());
     assert_eq!(holding(&store, "canary-owner"), Vec::<String>::new());
     assert!(engine.verify_audit(None).await.unwrap().intact);
     engine.shutdown().await;

@@ -3,7 +3,7 @@
 use super::{Engine, Inner};
 use crate::clock::{from_ms, to_ms};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{AccountFilter, AccountHealth, AccountState, Badge, Feature, Health, Transport};
+use crate::model::{AccountHealth, AccountState, Badge, Feature, Health, Transport};
 use crate::runtime::blocking;
 use crate::store::{AccountRow, HealthError, HealthRow};
 use std::time::{Duration, SystemTime};
@@ -24,10 +24,10 @@ impl Engine {
 impl Inner {
     async fn health(&self, owner: String) -> Result<Health> {
         // What time alone changes about a state is brought about by looking at the accounts.
-        self.auth.accounts(AccountFilter { owner: Some(owner.clone()), state: None }).await?;
+        self.auth.settle_all(Some(owner.clone())).await?;
         let (store, of) = (self.store.clone(), owner.clone());
         let rows = blocking(move || {
-            let rows = store.accounts(&AccountFilter { owner: Some(of), state: None })?;
+            let rows = store.accounts(&of)?;
             let facts = |row: AccountRow| {
                 let count = store.count_quarantine(&row.id)?;
                 let oldest = if count > 0 { store.quarantine(&row.id, 1)?.pop() } else { None };

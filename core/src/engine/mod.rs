@@ -10,6 +10,7 @@ mod retention;
 mod open;
 mod scope;
 mod sign_in;
+mod sync;
 mod verify;
 
 #[cfg(all(test, unix))]
@@ -34,13 +35,14 @@ use crate::events::EventBus;
 use crate::retention::Retention;
 use crate::metrics::Meters;
 use crate::model::*;
-use crate::outbox::{DISCONNECTED, Outbox, check_draft};
+use crate::outbox::{DISCONNECTED, Outbox, check_draft, check_drafts, of_draft};
 use crate::pipeline::Pipeline;
 use crate::runtime::{Runtime, blocking};
 use crate::secret::RootKey;
 use crate::store::{AccountRow, Store};
 use crate::sync::{Reader, Sync, check_limit};
 use crate::vault::Vault;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -123,7 +125,8 @@ impl Engine {
         Ok(Arc::new(LoopbackSignIn::new(self.inner.clone(), sign_in, receiver)))
     }
 
-    pub async fn accounts(&self, filter: AccountFilter) -> Result<Vec<Account>> {
+    /// A page of the accounts, in the order in which they were connected first. Errors: InvalidInput (limit, or the cursor is another list's).
+    pub async fn accounts(&self, filter: AccountFilter) -> Result<AccountPage> {
         let inner = self.inner.clone();
         self.inner.runtime.finish(async move { inner.auth.accounts(filter).await }).await
     }
@@ -166,6 +169,13 @@ impl Engine {
         self.store(draft, true).await
     }
 
+    /// `enqueue` for 1 to 1000 drafts in one transaction: all of them are stored, or none. Receipts come in the order of the drafts; one whose idempotency
+    /// key is known gives the receipt there is. Together they may hold 64 MB. Errors: as `send` before storing; what is wrong with a draft says which.
+    pub async fn enqueue_all(&self, drafts: Vec<Draft>) -> Result<Vec<Receipt>> {
+        let inner = self.inner.clone();
+        self.inner.runtime.finish(async move { inner.enqueue_all(drafts).await }).await
+    }
+
     async fn store(&self, draft: Draft, is_bulk: bool) -> Result<Receipt> {
         let inner = self.inner.clone();
         self.inner.runtime.finish(async move { inner.enqueue(draft, is_bulk).await }).await
@@ -200,6 +210,7 @@ impl Engine {
     }
 
     /// Brings the account's folders up to date. Each page is stored with its cursor in one transaction; a cancelled call stops after a page and loses nothing.
+    /// Calls that come while a sync of the account runs share the one after it.
     /// Source: Graph, message: delta. Errors: NotFound (of another owner), NotConnected, NeedsReconnect, ConsentMissing, Throttled, Network, Upstream, LinkRejected.
     pub async fn sync(&self, account_id: String, owner: Option<String>) -> Result<SyncReport> {
         let inner = self.inner.clone();
@@ -213,6 +224,21 @@ impl Engine {
                 inner.sync.run(account, stop).await
             })
             .await
+    }
+
+    /// `sync` for all accounts of an owner, or of everybody when none is named, that are connected for `mail_sync`: several at a time, in any order. Outcomes
+    /// come in the order of `accounts`; the failure of one stops no other. A cancelled call stops each sync after a page. Errors: InvalidInput (the owner).
+    pub async fn sync_all(&self, owner: Option<String>) -> Result<Vec<SyncOutcome>> {
+        let inner = self.inner.clone();
+        self.inner.runtime.guard(move |stop| async move { inner.sync_all(owner, stop).await }).await
+    }
+
+    /// Chooses the folders that are synced from the next sync on, by well-known name or id, or `["all"]` for every folder, those to come as well; an empty
+    /// list: those of the configuration. Mail of a folder that is no longer chosen is kept as it is. Touches no network.
+    /// Errors: InvalidInput, LimitExceeded (more than 1,000), NotFound.
+    pub async fn choose_folders(&self, account_id: String, folders: Vec<String>, owner: Option<String>) -> Result<Account> {
+        let inner = self.inner.clone();
+        self.inner.runtime.finish(async move { inner.choose_folders(account_id, folders, owner).await }).await
     }
 
     /// Folders known from the last sync. Errors: NotFound.
@@ -299,14 +325,27 @@ impl Inner {
     async fn enqueue(&self, draft: Draft, is_bulk: bool) -> Result<Receipt> {
         // Before anything is read: what is wrong in itself is wrong for any account.
         check_draft(&draft, self.clock.now())?;
-        let (account_id, feature) = match &draft {
-            Draft::Mail { mail } => (&mail.account_id, Feature::MailSend),
-            Draft::Chat { chat } => (&chat.account_id, Feature::Chat),
-        };
+        let (account_id, feature) = needs(&draft);
         self.usable(account_id, feature).await?;
         let receipt = self.outbox.enqueue(draft, is_bulk).await?;
         self.event_bus.publish(Event::SendChanged { receipt: receipt.clone() });
         Ok(receipt)
+    }
+
+    async fn enqueue_all(&self, drafts: Vec<Draft>) -> Result<Vec<Receipt>> {
+        check_drafts(&drafts, self.clock.now())?;
+        let mut checked = HashSet::new();
+        for (number, draft) in drafts.iter().enumerate() {
+            let (account_id, feature) = needs(draft);
+            if checked.insert((account_id, feature)) {
+                self.usable(account_id, feature).await.map_err(|e| of_draft(number, e))?;
+            }
+        }
+        let receipts = self.outbox.enqueue_all(drafts).await?;
+        for receipt in &receipts {
+            self.event_bus.publish(Event::SendChanged { receipt: receipt.clone() });
+        }
+        Ok(receipts)
     }
 
     async fn retry(&self, receipt_id: &str, even_if_unknown: bool, owner: Option<String>) -> Result<Receipt> {
@@ -398,6 +437,14 @@ impl Inner {
             return Err(Error::new(ErrorKind::Forbidden, words).with_remedy(crate::error::Remedy::Developer).on_account(account_id));
         }
         refuse(ErrorKind::ConsentMissing, &format!("The account was not connected for {}, or the permission was not granted. Connect it again with this feature.", crate::auth::feature_name(feature)))
+    }
+}
+
+/// The account a draft leaves from, and what it has to be connected for.
+fn needs(draft: &Draft) -> (&str, Feature) {
+    match draft {
+        Draft::Mail { mail } => (&mail.account_id, Feature::MailSend),
+        Draft::Chat { chat } => (&chat.account_id, Feature::Chat),
     }
 }
 

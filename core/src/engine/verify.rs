@@ -94,13 +94,6 @@ fn to_itself(account: &Account) -> MailDraft {
         to: vec![Address { address: account.address.clone(), name: account.display_name.clone() }],
         subject: "Test message".to_owned(),
         body: "This account can send mail. Nothing has to be done.".to_owned(),
-        body_type: BodyType::Text,
-        cc: Vec::new(),
-        bcc: Vec::new(),
-        reply_to: Vec::new(),
-        importance: Importance::Normal,
-        attachments: Vec::new(),
-        key: None,
-        deadline: None,
+        ..MailDraft::default()
     }
 }

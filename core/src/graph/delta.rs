@@ -151,16 +151,24 @@ impl Graph {
     /// What a refusal means for the cursor; None: nothing, it is an ordinary error.
     fn lost(&self, caller: &Caller, first: &Url, response: &Response) -> Option<DeltaAnswer> {
         let code = error_code(&response.body);
-        let forgotten = code.is_one_of(&["syncstatenotfound", "resyncrequired", "syncstateinvalid", "invalidsyncstatedata"]);
         match response.status.as_u16() {
-            410 => {}
-            400 | 404 if forgotten => {}
+            _ if is_forgotten(response) => {}
             404 if code.is_one_of(&["erroritemnotfound", "errorsyncfoldernotfound", "errorfoldernotfound", "resourcenotfound", "itemnotfound"]) => return Some(DeltaAnswer::FolderGone),
             _ => return None,
         }
         // A place outside of this folder is not followed; the folder's own address does as well.
         let restart = response.header("location").filter(|place| self.followed(caller, first, place).is_ok() && !response.repeats(place)).map(str::to_owned);
         Some(DeltaAnswer::Lost { restart })
+    }
+}
+
+/// The place in a list of changes is not known any more.
+pub(super) fn is_forgotten(response: &Response) -> bool {
+    let by_code = || error_code(&response.body).is_one_of(&["syncstatenotfound", "resyncrequired", "syncstateinvalid", "invalidsyncstatedata"]);
+    match response.status.as_u16() {
+        410 => true,
+        400 | 404 => by_code(),
+        _ => false,
     }
 }
 

@@ -1,4 +1,4 @@
-//! Folders, messages, drafts.
+//! Messages, attachments, drafts.
 
 use super::delta::{MESSAGE, MailItem, change_key, read_message};
 use super::wire::{self, ItemBody, Page, Recipient};
@@ -16,42 +16,13 @@ use http::{Method, StatusCode};
 use std::time::Duration;
 use serde_json::value::RawValue;
 use serde::{Deserialize, Serialize};
-use std::collections::{HashMap, HashSet};
 use url::Url;
 
-const FOLDER: &str = "id,parentFolderId,displayName,childFolderCount,totalItemCount,unreadItemCount";
 const STATE: &str = "id,isDraft,changeKey";
-const WELL_KNOWN: [&str; 7] = ["inbox", "sentitems", "drafts", "deleteditems", "junkemail", "archive", "outbox"];
 /// A private property on every draft made here, by which it is found again when its id was never learnt.
 const MARK: &str = "String {6b1f0f0a-5c0c-4b0e-9c52-7a1d3f5e8b24} Name TidingsMark";
-const MOST_FOLDERS: usize = 20_000;
-const MOST_PAGES: usize = 1_000;
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GraphFolder {
-    pub id: String,
-    pub parent_id: Option<String>,
-    pub display_name: String,
-    /// `inbox`, `sentitems` …
-    pub well_known_name: Option<String>,
-    pub total: u32,
-    pub unread: u32,
-    /// A search folder: it shows messages of others and holds none.
-    pub is_search: bool,
-}
-
-/// What could be read of the mailbox's folders. One that cannot be read does not hide the others.
-#[derive(Debug, Default)]
-pub struct FolderList {
-    /// Parents before children.
-    pub folders: Vec<GraphFolder>,
-    /// Well-known names whose folder could not be told now.
-    pub untold: Vec<&'static str>,
-    /// Folders may be missing in the list.
-    pub is_part: bool,
-    /// Why something is missing.
-    pub problem: Option<Error>,
-}
+/// Pages of a list that are read; more of them do not end.
+pub(super) const MOST_PAGES: usize = 1_000;
 
 /// What became of a message that left a folder.
 #[derive(Debug)]
@@ -67,7 +38,7 @@ pub enum Verified {
 pub struct List<T> {
     pub items: Vec<T>,
     /// Items of no usable form, above all without an id: they cannot be asked about.
-    unread: usize,
+    pub(super) unread: usize,
 }
 
 impl<T> List<T> {
@@ -130,25 +101,6 @@ impl WireState {
         let mark = self.single_value_extended_properties.into_iter().flatten().find(is_mark).and_then(|p| p.value);
         Some(MessageState { id: self.id.filter(|id| !id.is_empty())?, is_draft: self.is_draft?, change_key: self.change_key.filter(|key| !key.is_empty()), mark })
     }
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct WireFolder {
-    #[serde(deserialize_with = "wire::id")]
-    id: String,
-    #[serde(rename = "@odata.type", default, deserialize_with = "lenient::scalar")]
-    kind: Option<String>,
-    #[serde(default, deserialize_with = "lenient::scalar")]
-    parent_folder_id: Option<String>,
-    #[serde(default, deserialize_with = "lenient::scalar")]
-    display_name: Option<String>,
-    #[serde(default, deserialize_with = "lenient::scalar")]
-    child_folder_count: Option<i64>,
-    #[serde(default, deserialize_with = "lenient::scalar")]
-    total_item_count: Option<i64>,
-    #[serde(default, deserialize_with = "lenient::scalar")]
-    unread_item_count: Option<i64>,
 }
 
 #[derive(Serialize)]
@@ -214,7 +166,7 @@ impl From<WireAttachment> for AttachmentInfo {
 }
 
 /// It says something of what was asked for, and nothing of the mailbox or the way there.
-fn is_about_one(error: &Error) -> bool {
+pub(super) fn is_about_one(error: &Error) -> bool {
     use ErrorKind::{Conflict, Forbidden, InvalidInput, LimitExceeded, LinkRejected, NotFound, Upstream};
     matches!(error.kind(), Upstream | InvalidInput | Forbidden | NotFound | LimitExceeded | LinkRejected | Conflict)
 }
@@ -234,104 +186,7 @@ fn verified(id: &str, item: Item) -> Verified {
     }
 }
 
-/// What lies below a folder says so, unless it says nothing. One that does not may have been moved in this moment.
-fn below(parent: Option<&String>, found: Option<List<WireFolder>>) -> Result<Option<List<WireFolder>>> {
-    let (Some(parent), Some(list)) = (parent, &found) else { return Ok(found) };
-    let is_elsewhere = |folder: &WireFolder| folder.parent_folder_id.as_ref().is_some_and(|told| told != parent);
-    if list.items.is_empty() || !list.items.iter().all(is_elsewhere) {
-        return Ok(found);
-    }
-    Err(Error::new(ErrorKind::Upstream, "A list of folders belongs to another folder; nothing of it was kept. Try again later."))
-}
-
 impl Graph {
-    /// All folders of all levels. What cannot be read of one of them is told in the list; errors are about all of it.
-    pub async fn folders(&self, caller: &Caller) -> Result<FolderList> {
-        let mut list = FolderList::default();
-        let names = self.well_known(caller, &mut list).await?;
-        let mut seen = HashSet::new();
-        let mut open: Vec<Option<String>> = vec![None];
-        while let Some(parent) = open.pop() {
-            let path = match &parent {
-                None => "me/mailFolders".to_owned(),
-                Some(id) => format!("me/mailFolders/{}/childFolders", segment(id)?),
-            };
-            let url = self.url(&path, &[("$select", FOLDER), ("$top", "100")])?;
-            let found = match self.list::<WireFolder>(caller, url).await.and_then(|found| below(parent.as_ref(), found)) {
-                Ok(Some(found)) => {
-                    // A folder that is shown without its id is there all the same.
-                    list.is_part |= found.unread > 0;
-                    found.items
-                }
-                // A mailbox always has folders: this one cannot be reached, which must not look as if all of them were deleted.
-                Ok(None) if list.folders.is_empty() => return Err(Error::new(ErrorKind::NotFound, "Microsoft has no mailbox for this account now. Try again later, or ask an administrator.").on_account(&caller.account_id)),
-                Ok(None) => continue, // deleted since its parent was read
-                // The folders below one folder cannot be listed; those beside it can.
-                Err(error) if !list.folders.is_empty() && is_about_one(&error) => {
-                    list.is_part = true;
-                    list.problem.get_or_insert(error);
-                    continue;
-                }
-                Err(error) => return Err(error),
-            };
-            for wire in found {
-                if !seen.insert(wire.id.clone()) {
-                    continue;
-                }
-                if list.folders.len() >= MOST_FOLDERS {
-                    return Err(Error::new(ErrorKind::LimitExceeded, "This mailbox has more than 20,000 folders."));
-                }
-                let is_search = wire.kind.as_deref().is_some_and(|k| k.ends_with("mailSearchFolder"));
-                // Not told is not none.
-                if wire.child_folder_count.map_or(!is_search, |count| count > 0) {
-                    open.push(Some(wire.id.clone()));
-                }
-                let count = |n: Option<i64>| u32::try_from(n.unwrap_or(0).max(0)).unwrap_or(u32::MAX);
-                list.folders.push(GraphFolder {
-                    well_known_name: names.get(&wire.id).map(|name| (*name).to_owned()),
-                    is_search,
-                    parent_id: wire.parent_folder_id,
-                    display_name: wire.display_name.unwrap_or_default(),
-                    total: count(wire.total_item_count),
-                    unread: count(wire.unread_item_count),
-                    id: wire.id,
-                });
-            }
-        }
-        Ok(list)
-    }
-
-    /// Ids of Microsoft's own folders: their display names depend on the mailbox's language, and not every mailbox has all.
-    async fn well_known(&self, caller: &Caller, list: &mut FolderList) -> Result<HashMap<String, &'static str>> {
-        #[derive(Deserialize)]
-        struct Wire {
-            #[serde(deserialize_with = "wire::id")]
-            id: String,
-        }
-        let paths: Vec<String> = WELL_KNOWN.iter().map(|name| format!("/me/mailFolders/{name}?$select=id")).collect();
-        let found = self.batch_get(caller, &paths, fault::is_absent).await?;
-        let mut names = HashMap::new();
-        for (name, item) in WELL_KNOWN.into_iter().zip(found) {
-            let told = match item {
-                Item::Found(body, proofs) if proofs.are_in(&body) => Err(wire::repeating()),
-                Item::Found(body, _) => wire::read::<Wire>(body.as_bytes()),
-                Item::Absent => continue,
-                Item::Failed(error) => Err(error),
-            };
-            match told {
-                Ok(folder) => {
-                    names.insert(folder.id, name);
-                }
-                // Its folder keeps the name it has here.
-                Err(error) => {
-                    list.untold.push(name);
-                    list.problem.get_or_insert(error);
-                }
-            }
-        }
-        Ok(names)
-    }
-
     /// Every item of every page; None: there is no such collection.
     pub(super) async fn list<T: serde::de::DeserializeOwned>(&self, caller: &Caller, first: Url) -> Result<Option<List<T>>> {
         self.list_on(caller, first.clone(), Pages::of(first)).await

@@ -2,6 +2,8 @@
 
 mod batch;
 mod delta;
+mod folder_changes;
+mod folders;
 mod fault;
 mod mail;
 mod mailbox;
@@ -14,7 +16,9 @@ pub use delta::{DeltaAnswer, DeltaFrom, DeltaItem, DeltaPage, MailItem};
 #[cfg(test)]
 pub use untold::Untold;
 pub use untold::MessageProperty;
-pub use mail::{Attached, FolderList, MessageState, OutgoingMail, Verified};
+pub use folder_changes::FolderChanges;
+pub use folders::{FolderList, GraphFolder, WellKnownFolders};
+pub use mail::{Attached, MessageState, OutgoingMail, Verified};
 
 use crate::config::Endpoints;
 use crate::error::{Error, ErrorKind, Result};

@@ -102,6 +102,10 @@ impl Pages {
         Self { first, met }
     }
 
+    pub fn first(&self) -> &Url {
+        &self.first
+    }
+
     /// The next page's address. Errors: LinkRejected; Upstream at the first link that came before, since the list would never end.
     pub fn next(&mut self, hosts: &Hosts, root: &Url, caller: &Caller, link: &str) -> Result<Url> {
         let url = followed(hosts, root, caller, &self.first, link)?;

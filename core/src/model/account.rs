@@ -135,6 +135,8 @@ pub struct Account {
     pub missing: Vec<Feature>,
     #[serde(with = "rfc3339")]
     pub connected_at: SystemTime,
+    /// Folders that are synced, by well-known name or id, or `all`; empty: those of the configuration.
+    pub folders: Vec<String>,
     /// Why it is not connected, and what to do.
     pub problem: Option<String>,
     /// What will not work although it is connected, why, and what to do.
@@ -144,9 +146,28 @@ pub struct Account {
     pub access_ends_at: Option<SystemTime>,
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// Which accounts, in the order in which they were connected first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct AccountFilter {
     pub owner: Option<String>,
     pub state: Option<AccountState>,
+    /// 1 to 1000.
+    pub limit: u32,
+    /// `next` of the page before; good for the same owner and state.
+    pub cursor: Option<String>,
+}
+
+impl Default for AccountFilter {
+    fn default() -> Self {
+        Self { owner: None, state: None, limit: 100, cursor: None }
+    }
+}
+
+/// Some accounts of a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountPage {
+    pub items: Vec<Account>,
+    /// Cursor of the next page; none at the end.
+    pub next: Option<String>,
 }

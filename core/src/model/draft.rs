@@ -60,9 +60,13 @@ pub struct MailDraft {
     /// no part of the content: the same key with another deadline gives the send as it was first handed in.
     #[serde(with = "rfc3339::option")]
     pub deadline: Option<SystemTime>,
+    /// Mails of one account with the same ordering key leave in the order in which they were handed in. None: this mail waits for no other. 1 to 200
+    /// characters. It is no part of the content, as the deadline is none.
+    pub ordering_key: Option<String>,
 }
 
-/// A Teams message to one person, found by mail address; the one-to-one chat is made or reused.
+/// A Teams message to one person, found by mail address; the one-to-one chat is made or reused. Messages to one person leave in the order in which they were
+/// handed in.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ChatDraft {

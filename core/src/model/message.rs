@@ -11,8 +11,11 @@ pub struct Folder {
     pub display_name: String,
     /// `inbox`, `sentitems` …, when it is one of Microsoft's own.
     pub well_known_name: Option<String>,
-    /// Messages held here, and Microsoft's own count at the last sync.
+    /// Chosen for sync.
+    pub is_synced: bool,
+    /// Messages held here.
     pub stored: u32,
+    /// Messages, and unread ones among them: as held here where the folder is synced completely, else as Microsoft told last.
     pub total: u32,
     pub unread: u32,
 }

@@ -11,7 +11,7 @@ mod permission;
 mod printed;
 mod receipt;
 
-pub use account::{Account, AccountFilter, AccountKind, AccountState, Approval, ConnectRequest, Feature, LinkRequest, SignIn, TenantRequest};
+pub use account::{Account, AccountFilter, AccountKind, AccountPage, AccountState, Approval, ConnectRequest, Feature, LinkRequest, SignIn, TenantRequest};
 pub(crate) use address::is_mail_address;
 pub use draft::{Address, BodyType, ChatDraft, Draft, FileAttachment, Importance, MailDraft};
 pub use health::{AccountHealth, Badge, Health, LogField, LogLevel, LogRecord, Metrics, Transport};
@@ -19,7 +19,7 @@ pub use retention::{
     AuditFault, AuditHead, AuditKind, AuditPage, AuditRecord, AuditVerdict, KeyRotation, OwnerDeletion, PurgeReport, PurgeRequest, RotationReport,
 };
 pub use message::{AttachmentInfo, Folder, MailThread, Message, MessageBody, MessagePage, MessageQuery, SearchQuery};
-pub use news::{Change, ChangeKind, ChangeQuery, Event, QuarantineKind, QuarantinedItem, SyncReport};
+pub use news::{Change, ChangeKind, ChangeQuery, Event, QuarantineKind, QuarantinedItem, SyncOutcome, SyncReport};
 pub use permission::{MailboxState, Permission, PermissionList, PermissionQuery, Verification};
 pub use receipt::{OutboxFilter, Receipt, Route, SendState};
 

@@ -22,6 +22,18 @@ pub struct SyncReport {
     pub duration_ms: u64,
 }
 
+/// What became of one account in `sync_all`: a report, or an error.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SyncOutcome {
+    pub account_id: String,
+    pub report: Option<SyncReport>,
+    pub error_kind: Option<ErrorKind>,
+    /// Why it was not synced, and what to do.
+    pub error: Option<String>,
+    /// When to try again at the earliest, in milliseconds from now, if Microsoft said so.
+    pub retry_after_ms: Option<u64>,
+}
+
 /// What of a message could not be read or told: all of it, what is attached, or whether it was removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -31,6 +31,38 @@ pub fn check_draft(draft: &Draft, now: SystemTime) -> Result<()> {
     Ok(())
 }
 
+/// Drafts handed in together.
+const MOST_DRAFTS: usize = 1_000;
+const DRAFTS_TOTAL: usize = 64 << 20;
+
+/// The same for drafts that are handed in together; the error says which one is wrong.
+pub fn check_drafts(drafts: &[Draft], now: SystemTime) -> Result<()> {
+    if drafts.is_empty() {
+        return Err(Error::invalid("There is no draft. Pass 1 to 1000 of them."));
+    }
+    if drafts.len() > MOST_DRAFTS {
+        return Err(Error::new(ErrorKind::LimitExceeded, "There are more than 1000 drafts. Hand them in in several calls."));
+    }
+    let mut total = 0_usize;
+    for (number, draft) in drafts.iter().enumerate() {
+        check_draft(draft, now).map_err(|e| of_draft(number, e))?;
+        total += match draft {
+            Draft::Mail { mail } => mail.attachments.iter().fold(mail.body.len(), |sum, file| sum + file.content.len()),
+            Draft::Chat { chat } => chat.body.len(),
+        };
+    }
+    if total > DRAFTS_TOTAL {
+        return Err(Error::new(ErrorKind::LimitExceeded, "The drafts hold more than 64 MB together. Hand them in in several calls."));
+    }
+    Ok(())
+}
+
+/// Says which of several drafts an error is about, counted from 0.
+pub fn of_draft(number: usize, error: Error) -> Error {
+    let reason = format!("drafts[{number}]: {}", error.reason());
+    error.with_reason(reason)
+}
+
 fn check_mail(mail: &MailDraft) -> Result<()> {
     account(&mail.account_id)?;
     let count = mail.to.len() + mail.cc.len() + mail.bcc.len();
@@ -62,6 +94,9 @@ fn check_mail(mail: &MailDraft) -> Result<()> {
     }
     if total > MAIL_TOTAL {
         return Err(Error::new(ErrorKind::LimitExceeded, "Body and attachments together exceed 2.9 MB, the most one request to Microsoft takes. Send links instead."));
+    }
+    if mail.ordering_key.as_deref().is_some_and(|key| !is_key(key)) {
+        return Err(Error::invalid("The ordering key must have 1 to 200 characters without control characters."));
     }
     key(mail.key.as_deref())
 }
@@ -127,9 +162,11 @@ fn is_separator(c: char) -> bool {
 
 fn key(key: Option<&str>) -> Result<()> {
     match key {
-        Some(k) if k.is_empty() || k.len() > 200 || k.chars().any(char::is_control) => {
-            Err(Error::invalid("The idempotency key must have 1 to 200 characters without control characters."))
-        }
+        Some(key) if !is_key(key) => Err(Error::invalid("The idempotency key must have 1 to 200 characters without control characters.")),
         _ => Ok(()),
     }
+}
+
+fn is_key(text: &str) -> bool {
+    !text.is_empty() && text.len() <= 200 && !text.chars().any(char::is_control)
 }

@@ -22,7 +22,7 @@ mod teams;
 mod tidy;
 mod waiters;
 
-pub use check::check_draft;
+pub use check::{check_draft, check_drafts, of_draft};
 pub use deliver::Outbox;
 pub use submit::DISCONNECTED;
 

@@ -91,6 +91,7 @@ fn without_files(draft: &Draft) -> Draft {
             attachments: Vec::new(),
             key: mail.key.clone(),
             deadline: mail.deadline,
+            ordering_key: mail.ordering_key.clone(),
         }
         .into(),
     }

@@ -1,7 +1,7 @@
 //! What hosts ask of the outbox: take a draft, say what became of it, take it back, send it again.
 
 use super::channel::{Tools, read_progress, seal_progress};
-use super::check::check_draft;
+use super::check::{check_draft, check_drafts, of_draft};
 use super::content::{FORM, content_hash};
 use super::deliver::Outbox;
 use super::payload::seal_content;
@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Draft, Event, OutboxFilter, Receipt, Route, SendState};
 use crate::random;
 use crate::runtime::blocking;
-use crate::store::{Enqueued, Hold, ItemRow, ItemState, NewItem, Reopened, SEND_ID};
+use crate::store::{Content, Enqueued, Hold, ItemRow, ItemState, NewItem, Reopened, SEND_ID};
 use crate::vault::Vault;
 use std::pin::pin;
 use std::time::Duration;
@@ -32,6 +32,15 @@ impl Outbox {
         let row = blocking(move || enqueue(&tools, &draft, is_bulk)).await?;
         self.wake();
         Ok(row)
+    }
+
+    /// Makes all drafts durable in one transaction, or none. As [`enqueue`](Self::enqueue) otherwise.
+    pub async fn enqueue_all(&self, drafts: Vec<Draft>) -> Result<Vec<Receipt>> {
+        let tools = self.tools.clone();
+        check_drafts(&drafts, tools.clock.now())?;
+        let receipts = blocking(move || enqueue_all(&tools, &drafts)).await?;
+        self.wake();
+        Ok(receipts)
     }
 
     /// Waits for the outcome, at most `limit`; the receipt then says `queued` or `sending`.
@@ -135,13 +144,39 @@ impl Outbox {
 }
 
 fn enqueue(tools: &Tools, draft: &Draft, is_bulk: bool) -> Result<Receipt> {
+    let item = new_item(tools, draft, is_bulk)?;
+    let enqueued = tools.vault.with_current_keys(|| tools.store.enqueue(&item, &content(tools, &item, draft)?))?;
+    accepted(tools, draft, enqueued)
+}
+
+fn enqueue_all(tools: &Tools, drafts: &[Draft]) -> Result<Vec<Receipt>> {
+    let items = drafts.iter().map(|draft| new_item(tools, draft, true)).collect::<Result<Vec<_>>>()?;
+    // A key that is known with other content is refused here; one that somebody else uses in this moment, in the transaction.
+    for (number, (item, draft)) in items.iter().zip(drafts).enumerate() {
+        if let Some(known) = tools.store.submitted(item)? {
+            accepted(tools, draft, known).map_err(|e| of_draft(number, e))?;
+        }
+    }
+    let all = tools.vault.with_current_keys(|| {
+        let contents = items.iter().zip(drafts).map(|(item, draft)| content(tools, item, draft)).collect::<Result<Vec<_>>>()?;
+        tools.store.enqueue_all(&items, &contents)
+    })?;
+    drafts.iter().zip(all).map(|(draft, enqueued)| accepted(tools, draft, enqueued)).collect()
+}
+
+fn content(tools: &Tools, item: &NewItem, draft: &Draft) -> Result<Content> {
+    seal_content(&tools.vault.content(&item.account_id)?, &item.account_id, &item.id, draft)
+}
+
+fn new_item(tools: &Tools, draft: &Draft, is_bulk: bool) -> Result<NewItem> {
     let (account_id, route, key, deadline) = match draft {
         Draft::Mail { mail } => (&mail.account_id, Route::Mail, &mail.key, mail.deadline),
         Draft::Chat { chat } => (&chat.account_id, Route::Chat, &chat.key, chat.deadline),
     };
-    let item = NewItem {
-        id: new_id()?,
-        ordering_key: ordering_key(&tools.vault, account_id, draft)?,
+    let id = new_id()?;
+    Ok(NewItem {
+        ordering_key: ordering_key(&tools.vault, &id, draft)?,
+        id,
         content_hash: content_hash(&tools.vault, account_id, draft, FORM)?.to_vec(),
         hash_version: FORM,
         created_at: to_ms(tools.clock.now()),
@@ -150,11 +185,12 @@ fn enqueue(tools: &Tools, draft: &Draft, is_bulk: bool) -> Result<Receipt> {
         key: key.clone(),
         deadline: deadline.map(to_ms),
         is_bulk,
-    };
-    let enqueued = tools.vault.with_current_keys(|| {
-        let content = seal_content(&tools.vault.content(account_id)?, account_id, &item.id, draft)?;
-        tools.store.enqueue(&item, &content)
-    })?;
+    })
+}
+
+/// What the host is told of it.
+fn accepted(tools: &Tools, draft: &Draft, enqueued: Enqueued) -> Result<Receipt> {
+    let account_id = account_of(draft);
     match enqueued {
         Enqueued::New(row) => {
             tools.graph.meters().sends_queued.up();
@@ -163,7 +199,7 @@ fn enqueue(tools: &Tools, draft: &Draft, is_bulk: bool) -> Result<Receipt> {
         }
         Enqueued::Known { row, content_hash: known, hash_version } => {
             if known != content_hash(&tools.vault, account_id, draft, hash_version)? {
-                return Err(conflict("This idempotency key was used for a message with other content. Use a new key for a new message.").on_account(account_id.as_str()));
+                return Err(conflict("This idempotency key was used for a message with other content. Use a new key for a new message.").on_account(account_id));
             }
             read_receipt(tools, &row.id)
         }
@@ -232,16 +268,24 @@ fn item(tools: &Tools, id: &str) -> Result<ItemRow> {
     tools.store.item(id)?.ok_or_else(not_found)
 }
 
-/// Messages of one conversation leave in order: a chat by its person, a mail by its set of recipients.
-fn ordering_key(vault: &Vault, account_id: &str, draft: &Draft) -> Result<String> {
-    let (kind, mut people): (&str, Vec<String>) = match draft {
-        Draft::Mail { mail } => ("mail", mail.to.iter().chain(&mail.cc).chain(&mail.bcc).map(|a| a.address.to_lowercase()).collect()),
-        Draft::Chat { chat } => ("chat", vec![chat.to.to_lowercase()]),
+fn account_of(draft: &Draft) -> &str {
+    match draft {
+        Draft::Mail { mail } => &mail.account_id,
+        Draft::Chat { chat } => &chat.account_id,
+    }
+}
+
+/// Messages of one chat leave in order, and mails that the host gave the same key. Any other mail is ordered by itself.
+fn ordering_key(vault: &Vault, id: &str, draft: &Draft) -> Result<String> {
+    let (account_id, kind, by) = match draft {
+        Draft::Mail { mail } => match &mail.ordering_key {
+            None => return Ok(format!("{}/mail/{id}", mail.account_id)),
+            Some(key) => (&mail.account_id, "order", key.clone()),
+        },
+        Draft::Chat { chat } => (&chat.account_id, "chat", chat.to.to_lowercase()),
     };
-    people.sort();
-    let parts: Vec<&[u8]> = people.iter().map(String::as_bytes).collect();
     // Keyed, so that the column tells nothing about who is written to.
-    let hash = vault.keyed_hash(account_id, "outbox lane", &parts)?;
+    let hash = vault.keyed_hash(account_id, "outbox lane", &[by.as_bytes()])?;
     let short: String = hash.iter().take(12).map(|b| format!("{b:02x}")).collect();
     Ok(format!("{account_id}/{kind}/{short}"))
 }

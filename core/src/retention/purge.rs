@@ -3,7 +3,7 @@
 use super::{Retention, check_owner};
 use crate::clock::from_ms;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{AccountFilter, AccountState, Event, PurgeReport, PurgeRequest};
+use crate::model::{AccountState, Event, PurgeReport, PurgeRequest};
 use crate::random;
 use crate::store::{LEASE_MS, Lease, heartbeat};
 use std::time::Duration;
@@ -56,7 +56,7 @@ impl Retention {
         let now = self.now();
         let known = owner.clone();
         let known = self
-            .step(move |store| Ok(store.is_deleted(&known)? || !store.accounts(&AccountFilter { owner: Some(known), state: None })?.is_empty()))
+            .step(move |store| Ok(store.is_deleted(&known)? || !store.account_ids(&known, false)?.is_empty()))
             .await?;
         // Sign-ins under way end even where there is no account yet.
         let begun = self.step(move |store| store.begin_purge(&[], Some(&owner), PURGED, now)).await?;

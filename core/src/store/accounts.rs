@@ -1,7 +1,7 @@
 //! Accounts, their tokens and keys, sign-in attempts, leases.
 
 use crate::error::Result;
-use crate::model::{AccountFilter, AccountKind, AccountState, Feature};
+use crate::model::{AccountKind, AccountState, Feature};
 use crate::seal::Sealed;
 
 #[derive(Debug, Clone)]
@@ -23,6 +23,8 @@ pub struct AccountRow {
     pub scopes: Vec<String>,
     /// Permissions asked for beside those of the features.
     pub extra_scopes: Vec<String>,
+    /// Folders to sync, by well-known name or id, or `all`; empty: those of the configuration. Signing in again does not change them.
+    pub folders: Vec<String>,
     /// Why it is not connected, in our own words.
     pub problem: Option<String>,
     /// Address and display name, under the content key.
@@ -66,6 +68,7 @@ impl AccountRow {
             features: Vec::new(),
             scopes: Vec::new(),
             extra_scopes: Vec::new(),
+            folders: Vec::new(),
             problem: None,
             profile,
             profile_version: 1,
@@ -108,6 +111,16 @@ impl AccountRow {
         let id = self.user_id.strip_prefix("link/").unwrap_or(&self.user_id);
         Some(id).filter(|id| !id.is_empty() && !id.contains('/'))
     }
+}
+
+/// Which accounts, in the order in which they came.
+#[derive(Debug, Clone, Copy)]
+pub struct AccountWindow<'a> {
+    pub owner: Option<&'a str>,
+    pub state: Option<AccountState>,
+    /// Number of the last one seen; 0: from the first.
+    pub after: i64,
+    pub limit: u32,
 }
 
 #[derive(Debug, Clone)]
@@ -234,7 +247,14 @@ pub trait AccountStore {
     /// Another owner has tokens of this organisation, or had them until they stopped working. `user_id`: [`AccountRow::organisation`].
     fn is_connected_elsewhere(&self, owner: &str, tenant_id: &str, user_id: &str) -> Result<bool>;
     fn account(&self, id: &str) -> Result<Option<AccountRow>>;
-    fn accounts(&self, filter: &AccountFilter) -> Result<Vec<AccountRow>>;
+    /// All accounts of an owner.
+    fn accounts(&self, owner: &str) -> Result<Vec<AccountRow>>;
+    /// A part of the list of accounts, each with its number.
+    fn account_page(&self, window: &AccountWindow<'_>) -> Result<Vec<(i64, AccountRow)>>;
+    /// Those that have waited for an administrator since `awaiting_since` or longer, and those whose access has ended.
+    fn overdue_accounts(&self, owner: Option<&str>, awaiting_since: i64, now: i64) -> Result<Vec<AccountRow>>;
+    /// What is synced of it from the next sync on. False: there is no such account.
+    fn choose_folders(&self, id: &str, folders: &[String]) -> Result<bool>;
     /// Ids of all accounts of an owner, in the order in which they came. `and_gone`: also of those that are being purged or are gone.
     fn account_ids(&self, owner: &str, and_gone: bool) -> Result<Vec<String>>;
     /// False when the generation has moved on.

@@ -3,6 +3,7 @@
 use crate::error::Result;
 use crate::model::{ChangeKind, QuarantineKind};
 use crate::seal::Sealed;
+use std::collections::HashMap;
 
 /// A folder as Graph lists it.
 #[derive(Debug, Clone)]
@@ -17,6 +18,26 @@ pub struct FolderRow {
     pub unread: u32,
     /// Chosen for sync.
     pub is_synced: bool,
+    /// It shows messages of others and holds none.
+    pub is_search: bool,
+}
+
+/// Where the list of folders goes on.
+#[derive(Debug, Clone)]
+pub struct FolderLink {
+    /// Under the secrets key; table `accounts`, row = account id, version = `version`.
+    pub link: Sealed,
+    pub version: i64,
+}
+
+/// What is new in the list of folders.
+#[derive(Debug, Clone, Default)]
+pub struct FolderNews {
+    pub changed: Vec<FolderRow>,
+    /// Graph ids.
+    pub gone: Vec<String>,
+    /// None: the next list is read anew.
+    pub link: Option<FolderLink>,
 }
 
 #[derive(Debug, Clone)]
@@ -217,9 +238,14 @@ pub struct ChangeRow {
 }
 
 pub trait MailStore {
-    /// Writes the list under the sync lease; folders no longer listed lose their cursor and their messages become pending removals.
-    fn save_folders(&self, account_id: &str, generation: i64, lease: &super::Lease, folders: &[FolderRow], now: i64) -> Result<bool>;
+    /// Writes what is new in the list of folders and where it goes on, under lease and generation. Folders that are gone lose their cursor, and their
+    /// messages become pending removals.
+    fn save_folders(&self, account_id: &str, generation: i64, lease: &super::Lease, news: &FolderNews, now: i64) -> Result<bool>;
+    /// Where the list of folders goes on, if that is known, and the version of the last place that was stored.
+    fn folder_link(&self, account_id: &str) -> Result<(Option<Sealed>, i64)>;
     fn folders(&self, account_id: &str) -> Result<Vec<SyncedFolder>>;
+    /// Unread messages held here, by folder; a folder without any is left out.
+    fn unread(&self, account_id: &str) -> Result<HashMap<String, u32>>;
     /// Drops a lost cursor and begins a resync.
     fn begin_resync(&self, account_id: &str, folder_id: &str, generation: i64, lease: &super::Lease, now: i64) -> Result<bool>;
     fn known(&self, account_id: &str, graph_ids: &[&str]) -> Result<Vec<Known>>;

@@ -19,14 +19,14 @@ mod sqlite;
 #[cfg(test)]
 mod suite;
 
-pub use accounts::{Approver, AccountRow, AccountStore, AttemptRow, Consumed, KeyPurpose, KeyRow, Lease, NewAttempt, NewKey, TokenRow, USES_AT_BIRTH};
+pub use accounts::{Approver, AccountRow, AccountStore, AccountWindow, AttemptRow, Consumed, KeyPurpose, KeyRow, Lease, NewAttempt, NewKey, TokenRow, USES_AT_BIRTH};
 pub use audit::{AuditEnd, AuditExtent, AuditRow, AuditStore, BEGINNING, Entry, AuditSigner};
 pub use copies::{Copied, CopyStore};
 pub use health::{HealthError, HealthRow, HealthStore};
 pub use keyring::{HANDOVER_MS, KeyHandover, KeyFate, KeyStore, NewRoot, ROOT_KDF, ROOT_WRAPPED, Retired, RingKey, SealedValue, RowRef, is_outdated, moved_on, outdated};
 pub use lease::{LEASE_MS, heartbeat};
 pub use mail::{
-    Applied, ChangeRow, Cursor, FolderRow, Known, MailPage, MailStore, Mailbox, MessageRow, MessageWindow, NewMessage, PageBatch, Quarantined,
+    Applied, ChangeRow, Cursor, FolderLink, FolderNews, FolderRow, Known, MailPage, MailStore, Mailbox, MessageRow, MessageWindow, NewMessage, PageBatch, Quarantined,
     QuarantineRow, SearchText, SyncedFolder, pause_ms,
 };
 pub use outbox::{Content, Due, Enqueued, Hold, ItemRow, ItemState, NewItem, OutboxStore, PAST_DEADLINE, Part, Reopened, SEND_ID, Step, Tally, Wanted, of_route, sealed_row};

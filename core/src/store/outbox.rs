@@ -238,6 +238,10 @@ impl Wanted {
 pub trait OutboxStore {
     /// Fails with `NotConnected` when the account is not connected at that moment.
     fn enqueue(&self, item: &NewItem, content: &Content) -> Result<Enqueued>;
+    /// All of them in one step, or none: the first that cannot be taken is the error. Conflict: its key was used for other content.
+    fn enqueue_all(&self, items: &[NewItem], contents: &[Content]) -> Result<Vec<Enqueued>>;
+    /// What was handed in with the key of this item before.
+    fn submitted(&self, item: &NewItem) -> Result<Option<Enqueued>>;
     /// As many as `wanted` takes, of each queue in turn; in a queue what waited for its time first, then what somebody waits for, then the oldest: due items of lanes that no earlier unsent item blocks (`Unknown`, `Failed` and `Cancelled` do not block), free or with a lapsed lease,
     /// of a connected account, not parked, and wanted. Counts attempt and crash and moves the fence before it answers. The state is left as it was, so that
     /// the worker sees where a crashed one stopped; `Queued` and `RetryWait` become `Claimed`. What waits is due at its deadline at the latest.

@@ -205,7 +205,7 @@ async fn fetch(context: &SyncContext, from: DeltaFrom) -> Result<DeltaAnswer> {
 }
 
 /// The mailbox was reached and the person is welcome, so it is rather the link that was refused.
-fn is_about_the_link(error: &Error) -> bool {
+pub(super) fn is_about_the_link(error: &Error) -> bool {
     use ErrorKind::{Conflict, Forbidden, InvalidInput, LimitExceeded, LinkRejected, NotFound, OutcomeUnknown, Upstream};
     matches!(error.kind(), InvalidInput | NotFound | Conflict | Forbidden | LimitExceeded | LinkRejected | OutcomeUnknown | Upstream)
 }

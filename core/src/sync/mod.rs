@@ -8,6 +8,7 @@
 mod quarantined;
 mod clean;
 mod folder;
+mod folders;
 mod inline;
 mod page;
 mod page_size;
@@ -19,6 +20,7 @@ mod round;
 mod run;
 mod search;
 mod tally;
+mod turn;
 mod html_limits;
 
 pub use read::{Reader, check_limit};

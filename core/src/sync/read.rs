@@ -12,6 +12,7 @@ use crate::pipeline::Priority;
 use crate::runtime::blocking;
 use crate::store::{Entry, Mailbox, MessageRow, MessageWindow, QuarantineRow, Scope, Store, SyncedFolder};
 use crate::vault::{DataKey, Vault};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -34,7 +35,8 @@ impl Reader {
     pub async fn folders(&self, account_id: String) -> Result<Vec<Folder>> {
         self.look(move |this| {
             let key = this.vault.content(&account_id)?;
-            this.store.folders(&account_id)?.into_iter().map(|f| folder(&key, &account_id, f)).collect()
+            let unread = this.store.unread(&account_id)?;
+            this.store.folders(&account_id)?.into_iter().map(|f| folder(&key, &account_id, f, &unread)).collect()
         })
         .await
     }
@@ -198,7 +200,7 @@ impl Reader {
 
     pub(super) fn open(&self, rows: &[MessageRow]) -> Result<Vec<Message>> {
         let mut items = Vec::with_capacity(rows.len());
-        let mut keys = std::collections::HashMap::new();
+        let mut keys = HashMap::new();
         for row in rows {
             if !keys.contains_key(&row.account_id) {
                 let key = match self.key(row) {
@@ -246,17 +248,21 @@ fn list_of(scope: &Scope, query: &MessageQuery) -> [Vec<u8>; 6] {
     [b"messages".to_vec(), kind, whose, given(&query.folder), given(&query.conversation_id), query.is_read.map_or_else(Vec::new, |is| vec![u8::from(is)])]
 }
 
-fn folder(key: &DataKey, account_id: &str, folder: SyncedFolder) -> Result<Folder> {
-    let SyncedFolder { row, stored, .. } = folder;
+fn folder(key: &DataKey, account_id: &str, folder: SyncedFolder, unread: &HashMap<String, u32>) -> Result<Folder> {
+    let SyncedFolder { row, stored, cursor, .. } = folder;
+    // Microsoft does not tell of a folder whenever a message comes.
+    let is_complete = row.is_synced && cursor.is_some_and(|cursor| cursor.is_delta);
+    let (total, unread) = if is_complete { (stored, unread.get(&row.graph_id).copied().unwrap_or(0)) } else { (row.total, row.unread) };
     let name = key.open(folder_place(account_id, &row.graph_id, row.version), &row.name)?;
     Ok(Folder {
         account_id: account_id.to_owned(),
         display_name: String::from_utf8_lossy(&name).into_owned(),
         id: row.graph_id,
         well_known_name: row.well_known_name,
+        is_synced: row.is_synced,
         stored,
-        total: row.total,
-        unread: row.unread,
+        total,
+        unread,
     })
 }
 

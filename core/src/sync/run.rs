@@ -2,6 +2,8 @@
 
 use super::quarantined;
 use super::folder::FolderSync;
+use super::folders::{self, Chosen};
+use super::turn::{Entered, Turn};
 use super::read::Reader;
 use super::removal;
 use super::tally::Tally;
@@ -9,17 +11,17 @@ use crate::clock::{Clock, to_ms};
 use crate::config::Content;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::EventBus;
-use crate::graph::{Caller, FolderList, Graph, MailItem, Verified};
+use crate::graph::{Caller, Graph, MailItem, Verified};
 use crate::model::{AccountState, Event, SyncReport};
 use crate::pipeline::Priority;
 use crate::random;
 use crate::runtime::{Stop, blocking};
 use crate::seal::AadContext;
-use crate::store::{AccountRow, FolderRow, HealthError, LEASE_MS, Lease, Store, heartbeat};
+use crate::store::{AccountRow, HealthError, LEASE_MS, Lease, Store, heartbeat};
 use crate::vault::Vault;
 use futures_util::StreamExt;
-use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -31,8 +33,6 @@ const PATIENCE: Duration = Duration::from_secs(300);
 const FOLDERS_AT_ONCE: usize = 3;
 /// Times a sync goes on after another process took it over.
 const MOST_TAKEOVERS: u32 = 4;
-/// What is synced when the configuration names nothing.
-const USUAL_FOLDERS: [&str; 2] = ["inbox", "sentitems"];
 
 /// Everything a folder's walk needs; shared by all folders of one sync.
 pub struct SyncContext {
@@ -126,7 +126,7 @@ pub struct Sync {
     page_size: u32,
     folders: Vec<String>,
     /// One sync per account and process; the lease does the same between processes.
-    running: Mutex<HashMap<String, Weak<tokio::sync::Mutex<()>>>>,
+    running: Mutex<HashMap<String, Weak<Turn>>>,
     /// When accounts were synced completely by this process: wall time as it is stored, and monotonic.
     successes: Mutex<HashMap<String, (i64, Duration)>>,
 }
@@ -138,11 +138,30 @@ impl Sync {
         Arc::new(Self { store, vault, graph, clock, event_bus, news, content, page_size, folders, running: Mutex::default(), successes: Mutex::default() })
     }
 
-    /// Brings an account up to date. Stops between pages when told to; what is stored stays.
+    /// Brings an account up to date. Stops between pages when told to; what is stored stays. Whoever asks while a sync runs shares the one after it,
+    /// however many they are.
     pub async fn run(&self, account: AccountRow, stop: Stop) -> Result<SyncReport> {
+        let turn = self.turn(&account.id);
+        let asked = turn.ask(account.generation);
+        let pass = tokio::select! {
+            entered = turn.enter(&asked) => match entered {
+                Entered::Pass(pass) => pass,
+                Entered::Shared(outcome) => return *outcome,
+            },
+            () = stop.wait() => return Err(stop.check().err().unwrap_or_else(crate::runtime::closed)),
+        };
+        let outcome = self.run_alone(account, stop.clone()).await;
+        // One that its caller stopped says nothing to the others.
+        if !stop.is_set() {
+            pass.share(&outcome);
+        }
+        outcome
+    }
+
+    async fn run_alone(&self, account: AccountRow, stop: Stop) -> Result<SyncReport> {
         let account_id = account.id.clone();
         let span = tracing::info_span!(target: "tidings::sync", "tidings.sync", account = account_id);
-        let result = self.run_alone(account, stop).instrument(span).await.map_err(|e| e.on_account(account_id.clone()));
+        let result = self.run_in_turn(account, stop).instrument(span).await.map_err(|e| e.on_account(account_id.clone()));
         self.note(&account_id, &result).await;
         self.event_bus.publish(match &result {
             Ok(report) => Event::SyncFinished { report: report.clone() },
@@ -187,9 +206,7 @@ impl Sync {
         }
     }
 
-    async fn run_alone(&self, account: AccountRow, stop: Stop) -> Result<SyncReport> {
-        let turn = self.turn(&account.id);
-        let _alone = tokio::select! { guard = turn.lock() => guard, () = stop.wait() => return Err(stop.check().err().unwrap_or_else(crate::runtime::closed)) };
+    async fn run_in_turn(&self, account: AccountRow, stop: Stop) -> Result<SyncReport> {
         let began = self.clock.elapsed();
         // A process that was held up for longer than its lease, by a suspended machine say, finds another one at work. What is stored is stored; it waits for
         // its turn and goes on from there.
@@ -206,8 +223,15 @@ impl Sync {
 
     /// One sync under one lease.
     async fn leased(&self, account: &AccountRow, stop: &Stop, began: Duration) -> Result<SyncReport> {
-        let (account, stop) = (account.clone(), stop.clone());
+        let stop = stop.clone();
         let lease = self.lease(&account.id, &stop).await?;
+        // As it is now: which folders are chosen may have changed while others were at work.
+        let (store, id) = (self.store.clone(), account.id.clone());
+        let account = match blocking(move || store.account(&id)).await? {
+            Some(row) if row.generation == account.generation => row,
+            // The first write finds out.
+            _ => account.clone(),
+        };
         let context = Arc::new(SyncContext {
             store: self.store.clone(),
             vault: self.vault.clone(),
@@ -236,12 +260,10 @@ impl Sync {
     }
 
     async fn walk(&self, context: &Arc<SyncContext>) -> Result<SyncReport> {
+        let chosen = Chosen::of(&context.account.folders, &self.folders);
         // Folders that are known are synced even if their list cannot be read now; the caller hears of it all the same.
-        let mut first_error = match context.ask(self.graph.folders(&context.caller())).await {
-            Ok(listed) => {
-                context.is_reached.store(true, Ordering::Relaxed);
-                self.save_folders(context, listed).await?
-            }
+        let mut first_error = match folders::refresh(context, &chosen).await {
+            Ok(missing) => missing,
             Err(error) if error.kind() == ErrorKind::Upstream => Some(error),
             Err(error) => return Err(error),
         };
@@ -252,8 +274,8 @@ impl Sync {
             if let Some(error) = first_error {
                 return Err(error);
             }
-            let names = if self.folders.is_empty() { USUAL_FOLDERS.join(", ") } else { self.folders.join(", ") };
-            return Err(Error::invalid(format!("The mailbox has none of the folders to sync ({names}). Name them in Config.folders by well-known name or id.")));
+            let names = chosen.names().join(", ");
+            return Err(Error::invalid(format!("The mailbox has none of the folders to sync ({names}). Name others with choose_folders or in Config.folders, by well-known name or id.")));
         }
 
         let mut total = Tally { folders: u32::try_from(folders.len()).unwrap_or(u32::MAX), ..Tally::default() };
@@ -293,57 +315,13 @@ impl Sync {
         Ok(total.report(&context.account.id, quarantined))
     }
 
-    /// Stores the folder list; which of them are synced is decided here. Answers why a folder that is to be synced could not be found, if that is so.
-    async fn save_folders(&self, context: &Arc<SyncContext>, listed: FolderList) -> Result<Option<Error>> {
-        let chosen: Vec<String> = if self.folders.is_empty() { USUAL_FOLDERS.iter().map(|f| (*f).to_owned()).collect() } else { self.folders.clone() };
-        let FolderList { folders, untold, is_part, problem } = listed;
-        if let Some(error) = &problem {
-            tracing::warn!(target: "tidings::sync", account = context.account.id, kind = ?error.kind(), reason = error.reason(), ?untold, is_part, "a part of the folder list could not be read");
-        }
-        let work = context.clone();
-        let (written, is_missing) = blocking(move || work.vault.with_current_keys(|| {
-            let key = work.vault.content(&work.account.id)?;
-            let before: HashMap<String, FolderRow> = work.store.folders(&work.account.id)?.into_iter().map(|f| (f.row.graph_id.clone(), f.row)).collect();
-            let mut rows = Vec::with_capacity(folders.len());
-            for folder in folders.clone() {
-                let known = before.get(&folder.id);
-                let version = known.map_or(1, |row| row.version + 1);
-                // A name that cannot be told now stays with the folder that has it.
-                let kept = || known.and_then(|row| row.well_known_name.clone()).filter(|name| untold.contains(&name.as_str()));
-                let well_known_name = folder.well_known_name.or_else(kept);
-                let is_synced = !folder.is_search && chosen.iter().any(|name| *name == folder.id || well_known_name.as_deref() == Some(name));
-                let name = key.seal(folder_place(&work.account.id, &folder.id, version), folder.display_name.as_bytes())?;
-                rows.push(FolderRow {
-                    graph_id: folder.id,
-                    parent_id: folder.parent_id,
-                    well_known_name,
-                    name,
-                    version,
-                    total: folder.total,
-                    unread: folder.unread,
-                    is_synced,
-                });
-            }
-            // What an incomplete list does not show may be there all the same.
-            if is_part {
-                let shown: HashSet<String> = rows.iter().map(|row| row.graph_id.clone()).collect();
-                rows.extend(before.into_values().filter(|row| !shown.contains(&row.graph_id)));
-            }
-            let is_found = |name: &String| rows.iter().any(|row| row.graph_id == *name || row.well_known_name.as_deref() == Some(name));
-            let is_missing = chosen.iter().any(|name| (is_part || untold.contains(&name.as_str())) && !is_found(name));
-            Ok((work.store.save_folders(&work.account.id, work.account.generation, &work.lease, &rows, work.now())?, is_missing))
-        }))
-        .await?;
-        if written { Ok(problem.filter(|_| is_missing)) } else { Err(context.taken_over().await) }
-    }
-
-    fn turn(&self, account_id: &str) -> Arc<tokio::sync::Mutex<()>> {
+    fn turn(&self, account_id: &str) -> Arc<Turn> {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         running.retain(|_, turn| turn.strong_count() > 0);
         if let Some(turn) = running.get(account_id).and_then(Weak::upgrade) {
             return turn;
         }
-        let turn = Arc::new(tokio::sync::Mutex::new(()));
+        let turn = Arc::new(Turn::default());
         running.insert(account_id.to_owned(), Arc::downgrade(&turn));
         turn
     }

@@ -94,8 +94,8 @@ pub fn fill(store: &dyn Store, vault: &Vault, mails: usize) -> Lease {
     connect(store, vault, "a", true);
     let lease = store.take_lease("sync:a", "me", 0, 1_000_000).unwrap().unwrap();
     let name = vault.content("a").unwrap().seal(at("folders", "name", "in", 1), BODY).unwrap();
-    let folder = FolderRow { graph_id: "in".into(), parent_id: None, well_known_name: None, name, version: 1, total: 3, unread: 1, is_synced: true };
-    assert!(store.save_folders("a", 1, &lease, &[folder], 1).unwrap());
+    let folder = FolderRow { graph_id: "in".into(), parent_id: None, well_known_name: None, name, version: 1, total: 3, unread: 1, is_synced: true, is_search: false };
+    assert!(store.save_folders("a", 1, &lease, &FolderNews { changed: vec![folder], ..FolderNews::default() }, 1).unwrap());
     for (n, start) in (0..mails).step_by(500).enumerate() {
         assert!(page(store, vault, &lease, start..mails.min(start + 500), n as i64 + 1).unwrap().written);
     }
@@ -251,8 +251,8 @@ fn a_writer_with_the_old_key_is_refused_and_seals_again() {
     let renamed = old.0.seal(AadContext { version: 2, ..profile("a") }, BODY).unwrap();
     vault.rotate(&everything(None), &TestClock::new(10), None).unwrap();
     // Sealed before, written after: each of these would be lost.
-    let folder = FolderRow { graph_id: "in".into(), parent_id: None, well_known_name: None, name, version: 2, total: 3, unread: 1, is_synced: true };
-    assert!(is_outdated(&there.save_folders("a", 1, &lease, &[folder], 1).unwrap_err()));
+    let folder = FolderRow { graph_id: "in".into(), parent_id: None, well_known_name: None, name, version: 2, total: 3, unread: 1, is_synced: true, is_search: false };
+    assert!(is_outdated(&there.save_folders("a", 1, &lease, &FolderNews { changed: vec![folder], ..FolderNews::default() }, 1).unwrap_err()));
     assert!(is_outdated(&there.save_token(&token, 1, None, 1).unwrap_err()));
     assert!(is_outdated(&there.insert_attempt(&attempt).unwrap_err()));
     assert!(is_outdated(&there.set_profile("a", 1, &renamed, 2, 1).unwrap_err()));

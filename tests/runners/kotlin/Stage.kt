@@ -206,6 +206,7 @@ class Player(val engine: Engine) {
         when (verb) {
             "send" -> engine.send(draft(given))
             "enqueue" -> engine.enqueue(draft(given))
+            "enqueue_all" -> engine.enqueueAll(given["drafts"].map { draft(it) })
             "changes" -> {
                 val query = ChangeQuery(given["owner"]?.asText(), given["account_id"]?.asText(), given["cursor"]?.asText())
                 engine.changes(query).ready(given["limit"]?.asInt()?.toUInt() ?: 1000u)
@@ -223,7 +224,7 @@ class Player(val engine: Engine) {
     /** Calls the method of this name: its one record made of the fields, or its arguments by their names, null when not given. */
     private suspend fun byName(verb: String, given: JsonNode): Any? {
         val method = engine::class.memberFunctions.first { it.name == camel(verb) }
-        val single = method.valueParameters.singleOrNull()?.takeIf { it.type != typeOf<String>() }
+        val single = method.valueParameters.singleOrNull()?.takeIf { it.type.classifier != String::class }
         val arguments = method.valueParameters.associateWith {
             when {
                 it == single -> build(it.type, given)

@@ -18,7 +18,7 @@ const PLAIN = {
   finish_connect: ['callback_url', 'binding'], account: ['account_id', 'owner'], disconnect: ['account_id', 'owner'], receipt: ['receipt_id', 'owner'], cancel: ['receipt_id', 'owner'], retry: ['receipt_id', 'even_if_unknown', 'owner'], sync: ['account_id', 'owner'],
   folders: ['account_id', 'owner'], quarantined: ['account_id', 'owner'], message: ['message_id', 'owner'], body: ['message_id', 'owner'], thread: ['message_id', 'owner'], mark_read: ['message_id', 'is_read', 'owner'], close: [], metrics: [],
   reconnect: ['account_id', 'redirect_uri', 'owner'], add_features: ['account_id', 'features', 'redirect_uri', 'owner'], approval: ['account_id', 'redirect_uri', 'owner'],
-  resume: ['account_id', 'owner'],
+  resume: ['account_id', 'owner'], sync_all: ['owner'], choose_folders: ['account_id', 'folders', 'owner'],
   health: ['owner'], delete_owner: ['owner'], restore_owner: ['owner'],
 }
 
@@ -193,6 +193,7 @@ class Player {
 
   async call(verb, given) {
     if (verb === 'send' || verb === 'enqueue') return canonical(await this.engine[verb](draft(given)))
+    if (verb === 'enqueue_all') return canonical(await this.engine.enqueueAll(given.drafts.map(draft)))
     if (verb === 'audit') return canonical(await this.engine.audit(given.limit ?? 1000, given.cursor))
     if (verb === 'verify_audit') return canonical(await this.engine.verifyAudit(given.expected))
     if (verb === 'verify') return canonical(await this.engine.verify(given.account_id, given.test_message ?? false, given.owner))

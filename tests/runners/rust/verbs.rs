@@ -63,11 +63,17 @@ pub async fn call(on: Player, verb: String, with: Value) -> Outcome {
         "disconnect" => out(engine.disconnect(must("account_id"), text("owner")).await),
         "send" => out(engine.send(draft(&with)?).await),
         "enqueue" => out(engine.enqueue(draft(&with)?).await),
+        "enqueue_all" => {
+            let drafts = with["drafts"].as_array().into_iter().flatten().map(draft).collect::<Result<_, _>>()?;
+            out(engine.enqueue_all(drafts).await)
+        }
         "receipt" => out(engine.receipt(must("receipt_id"), text("owner")).await),
         "cancel" => out(engine.cancel(must("receipt_id"), text("owner")).await),
         "retry" => out(engine.retry(must("receipt_id"), with["even_if_unknown"].as_bool().unwrap_or_default(), text("owner")).await),
         "outbox" => out(engine.outbox(record(&with)?).await),
         "sync" => out(engine.sync(must("account_id"), text("owner")).await),
+        "sync_all" => out(engine.sync_all(text("owner")).await),
+        "choose_folders" => out(engine.choose_folders(must("account_id"), record(&with["folders"])?, text("owner")).await),
         "folders" => out(engine.folders(must("account_id"), text("owner")).await),
         "quarantined" => out(engine.quarantined(must("account_id"), text("owner")).await),
         "messages" => out(engine.messages(record(&with)?).await),

@@ -41,7 +41,7 @@ async fn somebody_who_is_connected_already_replaces_the_waiting_account() {
     let renewed = fixture.sign_in(&again).await.unwrap();
     assert_eq!(renewed.id, account.id);
     assert_eq!(fixture.auth.account(&waiting.id).await.unwrap_err().kind(), ErrorKind::NotFound);
-    assert_eq!(fixture.auth.accounts(AccountFilter::default()).await.unwrap().len(), 1);
+    assert_eq!(fixture.auth.accounts(AccountFilter::default()).await.unwrap().items.len(), 1);
     assert_eq!(fixture.token(&renewed, None).await.unwrap(), "at2");
 }
 
@@ -77,7 +77,7 @@ async fn nobody_is_awaited_for_longer_than_thirty_days() {
     fixture.clock.advance(30 * 86_400_000 - 1);
     assert_eq!(fixture.state(&waiting).await.0, AccountState::AwaitingAdmin);
     fixture.clock.advance(1);
-    let declined = fixture.auth.accounts(AccountFilter { state: Some(AccountState::Declined), ..Default::default() }).await.unwrap();
+    let declined = fixture.auth.accounts(AccountFilter { state: Some(AccountState::Declined), ..Default::default() }).await.unwrap().items;
     assert!(declined[0].id == waiting.id && declined[0].problem.as_ref().unwrap().contains("Nobody approved"));
     assert_eq!(fixture.store.account(&waiting.id).unwrap().unwrap().state, AccountState::Declined, "kept, not only shown");
     fixture.auth.begin_approval(&waiting.id, CALLBACK.into()).await.unwrap();
@@ -97,7 +97,7 @@ async fn an_approval_that_came_without_a_callback_is_looked_for_by_signing_in() 
     let error = fixture.come_back(&again.url, &again.binding, NEEDS_ADMIN).await.unwrap_err();
     assert_eq!((error.kind(), error.account_id()), (ErrorKind::ConsentMissing, Some(waiting.id.as_str())));
     assert_eq!(fixture.state(&waiting).await.0, AccountState::AwaitingAdmin);
-    assert_eq!(fixture.auth.accounts(AccountFilter::default()).await.unwrap().len(), 1);
+    assert_eq!(fixture.auth.accounts(AccountFilter::default()).await.unwrap().items.len(), 1);
 }
 
 #[tokio::test]

@@ -56,7 +56,7 @@ async fn it_ends_in_words_when_nobody_signs_in() {
     let told = fixture.auth.begin_device(wish()).await.err().unwrap();
     assert!(told.kind() == ErrorKind::Forbidden && told.reason().contains("Allow public client flows"));
     assert_eq!(fixture.auth.begin_device(ConnectRequest { features: vec![], ..wish() }).await.err().unwrap().kind(), ErrorKind::InvalidInput);
-    assert_eq!(fixture.auth.accounts(AccountFilter::default()).await.unwrap().len(), 0);
+    assert_eq!(fixture.auth.accounts(AccountFilter::default()).await.unwrap().items.len(), 0);
 }
 
 #[tokio::test]

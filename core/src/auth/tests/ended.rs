@@ -63,7 +63,7 @@ async fn a_sign_in_does_not_undo_a_purge_and_nothing_of_it_stays() {
     let runtime = crate::runtime::Runtime::start().unwrap();
     devices::will_answer(&fixture, vec![devices::signed_in(&fixture)]);
     assert_eq!(fixture.auth.wait_device(&device, &runtime.stop()).await.unwrap_err().kind(), ErrorKind::Cancelled);
-    assert!(fixture.auth.accounts(AccountFilter::default()).await.unwrap().is_empty());
+    assert!(fixture.auth.accounts(AccountFilter::default()).await.unwrap().items.is_empty());
     assert_eq!(fixture.sign_in(&others).await.unwrap().owner, "owner-2");
 }
 
@@ -82,5 +82,5 @@ async fn a_sign_in_under_way_while_the_owner_is_purged_stores_nothing() {
     fixture.purge(&[], Some("owner-1"));
     assert_eq!(fixture.auth.keep_grant(&attempt, grant, None).await.unwrap_err().kind(), ErrorKind::Cancelled);
     assert_eq!(fixture.auth.await_approval(&attempt).await.unwrap_err().kind(), ErrorKind::Cancelled);
-    assert!(fixture.auth.accounts(AccountFilter::default()).await.unwrap().is_empty());
+    assert!(fixture.auth.accounts(AccountFilter::default()).await.unwrap().items.is_empty());
 }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::clock::TestClock;
 use crate::config::{App, Cloud, Config, PERSONAL_TENANT};
-use crate::model::{ConnectRequest, Event, Feature, LinkRequest, SignIn, TenantRequest};
+use crate::model::{AccountState, ConnectRequest, Event, Feature, LinkRequest, SignIn, TenantRequest};
 use crate::pipeline::fake::{Seen, Service, breaks, clock, says};
 use crate::pipeline::{AccessToken, Answer, Priority, Purpose, Request, Sent, TokenSource};
 use crate::secret::{RootKey, Secret};

@@ -153,7 +153,7 @@ async fn a_guest_connects_no_organisation() {
         assert_eq!(fixture.sign_in(&sign_in).await.unwrap().state, AccountState::Connected);
         fixture.entra.claims.lock().unwrap().clear();
     }
-    assert!(fixture.auth.accounts(AccountFilter::default()).await.unwrap().iter().all(|account| account.kind == AccountKind::Person));
+    assert!(fixture.auth.accounts(AccountFilter::default()).await.unwrap().items.iter().all(|account| account.kind == AccountKind::Person));
     for (claim, value) in [("idp", json!(format!("https://sts.windows.net/{}/", TENANT.to_uppercase()))), ("acct", json!(0))] {
         fixture.entra.claims.lock().unwrap().insert(claim.into(), value);
         fixture.proven(organisation()).await;

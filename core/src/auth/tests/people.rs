@@ -134,7 +134,7 @@ async fn access_that_does_not_last_is_said_and_ends() {
     assert!(again.access_ends_at.is_some_and(|next| next > ends));
     let events = fixture.event_bus.listen();
     fixture.clock.advance(3_600_001);
-    let list = fixture.auth.accounts(AccountFilter { state: Some(AccountState::NeedsReconnect), ..Default::default() }).await.unwrap();
+    let list = fixture.auth.accounts(AccountFilter { state: Some(AccountState::NeedsReconnect), ..Default::default() }).await.unwrap().items;
     assert_eq!(list.len(), 1);
     assert_eq!(events.next().await.unwrap(), Some(Event::AccountChanged { account_id: account.id.clone(), state: AccountState::NeedsReconnect }));
     *fixture.entra.no_refresh_token.lock().unwrap() = false;
@@ -167,7 +167,7 @@ async fn a_damaged_name_hides_no_account_and_is_mended_by_the_next_sign_in() {
     let fixture = fixture();
     let account = fixture.connect().await;
     crate::store::tamper(&fixture.folder.path().join("store"), "UPDATE accounts SET profile = CAST(substr(profile, 1, length(profile) - 1) || CAST(substr(profile, 20, 1) AS BLOB) AS BLOB)");
-    let listed = fixture.auth.accounts(AccountFilter::default()).await.unwrap().remove(0);
+    let listed = fixture.auth.accounts(AccountFilter::default()).await.unwrap().items.remove(0);
     assert_eq!((listed.id.as_str(), listed.address.as_str()), (account.id.as_str(), ""));
     assert!(listed.warnings.iter().any(|w| w.contains("damaged")), "{:?}", listed.warnings);
     let again = fixture.connect().await;

@@ -33,7 +33,7 @@ async fn a_sign_in_ends_in_a_stored_account() {
     // A second connect of the same person takes the account over.
     let again = fixture.connect().await;
     assert_eq!(again.id, account.id);
-    assert_eq!(fixture.auth.accounts(AccountFilter::default()).await.unwrap().len(), 1);
+    assert_eq!(fixture.auth.accounts(AccountFilter::default()).await.unwrap().items.len(), 1);
     assert_eq!(fixture.token(&again, None).await.unwrap(), "at2");
 }
 
@@ -104,7 +104,7 @@ async fn what_entra_answers_is_checked_before_anything_is_stored() {
     assert_eq!(kind, ErrorKind::TokenRejected);
     assert!(reason.contains("AADSTS54005") && !reason.contains("foreign"));
     assert_eq!(finish(refusal("invalid_client", 7000215)).await.0, ErrorKind::Forbidden);
-    assert_eq!(fixture.auth.accounts(AccountFilter::default()).await.unwrap().len(), 0);
+    assert_eq!(fixture.auth.accounts(AccountFilter::default()).await.unwrap().items.len(), 0);
 }
 
 #[tokio::test]
@@ -194,5 +194,5 @@ async fn every_refusal_has_a_reason_of_its_own() {
     let (sign_in, state) = begin().await;
     fixture.clock.advance(301_000);
     note("late", fixture.auth.finish(&format!("code=c&state={state}"), &sign_in.binding).await);
-    assert_eq!(fixture.auth.accounts(AccountFilter::default()).await.unwrap().len(), 1);
+    assert_eq!(fixture.auth.accounts(AccountFilter::default()).await.unwrap().items.len(), 1);
 }

@@ -23,7 +23,7 @@ impl Fixture {
     }
 
     async fn ids(&self) -> Vec<String> {
-        self.auth.accounts(AccountFilter::default()).await.unwrap().into_iter().map(|account| account.id).collect()
+        self.auth.accounts(AccountFilter::default()).await.unwrap().items.into_iter().map(|account| account.id).collect()
     }
 }
 

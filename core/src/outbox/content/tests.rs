@@ -17,6 +17,7 @@ fn full_mail() -> MailDraft {
         attachments: vec![FileAttachment { name: "cv.pdf".into(), content: vec![0, 1, 255], content_type: "application/pdf".into() }],
         key: Some("k".into()),
         deadline: None,
+        ordering_key: None,
     }
 }
 
@@ -89,6 +90,6 @@ fn every_field_of_the_content_counts_and_nothing_else() {
         assert!(!seen.contains(&hash), "{seen:?}");
         seen.push(hash);
     }
-    let same = MailDraft { account_id: "other".into(), key: None, deadline: Some(crate::clock::from_ms(1)), ..full_mail() };
+    let same = MailDraft { account_id: "other".into(), key: None, deadline: Some(crate::clock::from_ms(1)), ordering_key: Some("o".into()), ..full_mail() };
     assert_eq!(hash(same), hash(full_mail()));
 }

@@ -5,9 +5,9 @@ use super::names::Word;
 use super::ending::{destroy_key, end_sign_ins, mark_erasure};
 use super::{ERASE_WAIT, SqliteStore, all, exists, first, keys, leases, purge, run, sealed, sealed_opt, word};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{AccountFilter, AccountState, AuditKind, Feature};
+use crate::model::{AccountState, AuditKind, Feature};
 use crate::seal::Sealed;
-use crate::store::{AccountRow, AccountStore, AttemptRow, Consumed, Entry, KeyPurpose, KeyRow, Lease, NewAttempt, NewKey, TokenRow, moved_on};
+use crate::store::{AccountRow, AccountStore, AccountWindow, AttemptRow, Consumed, Entry, KeyPurpose, KeyRow, Lease, NewAttempt, NewKey, TokenRow, moved_on};
 use rusqlite::{Connection, Row};
 
 const DAY_MS: i64 = 86_400_000;
@@ -16,7 +16,7 @@ macro_rules! select_account {
     ($rest:literal) => {
         concat!(
             "SELECT id, owner, tenant_id, user_id, state, features, scopes, problem, profile, profile_version, generation, connected_at, \
-             kind, app, authority, extra_scopes, state_since, access_ends_at, claims, claims_version, approver FROM accounts ",
+             kind, app, authority, extra_scopes, state_since, access_ends_at, claims, claims_version, approver, folders, num FROM accounts ",
             $rest
         )
     };
@@ -46,7 +46,12 @@ fn account_row(row: &Row<'_>) -> Outcome<AccountRow> {
         claims: sealed_opt(row, 18)?,
         claims_version: row.get(19)?,
         approver: word(row, 20)?,
+        folders: strings(row, 21)?,
     })
+}
+
+fn numbered(row: &Row<'_>) -> Outcome<(i64, AccountRow)> {
+    Ok((row.get(22)?, account_row(row)?))
 }
 
 fn strings(row: &Row<'_>, column: usize) -> Outcome<Vec<String>> {
@@ -109,6 +114,7 @@ pub fn drop_cursors(c: &Connection, account_id: &str, now: i64) -> Outcome<()> {
          WHERE account_id = ?1 AND link IS NOT NULL",
         (account_id, now),
     )?;
+    run(c, "UPDATE accounts SET folder_link = NULL WHERE id = ?1 AND folder_link IS NOT NULL", [account_id])?;
     Ok(())
 }
 
@@ -156,7 +162,7 @@ fn ended() -> Error {
 
 impl SqliteStore {
     fn connect(&self, attempt: Option<&[u8]>, account: &AccountRow, token: Option<&TokenRow>, new_keys: &[NewKey], replaces: Option<&str>, now: i64) -> Result<AccountRow> {
-        let erases = self.write(|tx| {
+        let (erases, folders) = self.write(|tx| {
             purge::refuse_deleted(tx, &account.owner, &account.id)?;
             if let Some(state_hash) = attempt
                 && run(tx, "UPDATE attempts SET account_id = ?2 WHERE state_hash = ?1", (state_hash, &account.id))? == 0
@@ -201,12 +207,12 @@ impl SqliteStore {
                 mark_erasure(tx)?;
             }
             keys::announce_account(tx, &account.id, now)?;
-            Ok(earlier.is_some() || replaces.is_some())
+            Ok((earlier.is_some() || replaces.is_some(), earlier.map(|earlier| earlier.folders).unwrap_or_default()))
         })?;
         if erases {
             self.erase_now(ERASE_WAIT);
         }
-        Ok(account.clone())
+        Ok(AccountRow { folders, ..account.clone() })
     }
 }
 
@@ -319,15 +325,44 @@ impl AccountStore for SqliteStore {
         self.read(|c| by_id(c, id))
     }
 
-    fn accounts(&self, filter: &AccountFilter) -> Result<Vec<AccountRow>> {
-        self.read(|c| {
-            all(
+    fn accounts(&self, owner: &str) -> Result<Vec<AccountRow>> {
+        self.read(|c| all(c, select_account!("WHERE owner <> '' AND owner = ?1 ORDER BY num"), [owner], account_row))
+    }
+
+    fn account_page(&self, window: &AccountWindow<'_>) -> Result<Vec<(i64, AccountRow)>> {
+        let (state, after, limit) = (window.state.map(Word::word), window.after, window.limit);
+        self.read(|c| match window.owner {
+            Some(owner) => all(
                 c,
-                select_account!("WHERE owner <> '' AND (?1 IS NULL OR owner = ?1) AND (?2 IS NULL OR state = ?2) ORDER BY num"),
-                (&filter.owner, filter.state.map(Word::word)),
-                account_row,
-            )
+                select_account!("WHERE owner <> '' AND owner = ?1 AND num > ?2 AND (?3 IS NULL OR state = ?3) ORDER BY num LIMIT ?4"),
+                (owner, after, state, limit),
+                numbered,
+            ),
+            None => all(c, select_account!("WHERE owner <> '' AND num > ?1 AND (?2 IS NULL OR state = ?2) ORDER BY num LIMIT ?3"), (after, state, limit), numbered),
         })
+    }
+
+    fn overdue_accounts(&self, owner: Option<&str>, awaiting_since: i64, now: i64) -> Result<Vec<AccountRow>> {
+        self.read(|c| {
+            let mut rows = all(
+                c,
+                select_account!("WHERE state = 'awaiting_admin' AND state_since <= ?1 AND owner <> '' AND (?2 IS NULL OR owner = ?2)"),
+                (awaiting_since, owner),
+                account_row,
+            )?;
+            rows.extend(all(
+                c,
+                select_account!("WHERE access_ends_at <= ?1 AND state = 'connected' AND owner <> '' AND (?2 IS NULL OR owner = ?2)"),
+                (now, owner),
+                account_row,
+            )?);
+            Ok(rows)
+        })
+    }
+
+    fn choose_folders(&self, id: &str, folders: &[String]) -> Result<bool> {
+        let folders = super::json(folders)?;
+        self.write(|tx| Ok(run(tx, "UPDATE accounts SET folders = ?2 WHERE id = ?1 AND owner <> ''", (id, &folders))? > 0))
     }
 
     fn account_ids(&self, owner: &str, and_gone: bool) -> Result<Vec<String>> {

@@ -252,7 +252,7 @@ fn how_long_a_check_of_a_hundred_megabytes_takes() {
     let store = open(dir.path()).unwrap();
     suite::connect(&store, "a");
     let lease = suite::lease(&store);
-    store.save_folders("a", 1, &lease, &[suite::folder("in")], 1).unwrap();
+    store.save_folders("a", 1, &lease, &suite::listed(&[suite::folder("in")]), 1).unwrap();
     for page in 0..200 {
         let many = (0..100).map(|n| suite::message(&format!("m{page}-{n}"), "in", 1)).collect();
         suite::apply(&store, &lease, many, |_| {});

@@ -1,9 +1,9 @@
 //! Folders, their cursors and passes.
 
 use super::fault::Outcome;
-use super::{all, first, run, sealed};
+use super::{all, first, run, sealed, sealed_opt};
 use crate::seal::Sealed;
-use crate::store::{Cursor, FolderRow, SyncedFolder};
+use crate::store::{Cursor, FolderNews, FolderRow, SyncedFolder};
 use rusqlite::{Connection, Row};
 use std::collections::HashMap;
 
@@ -22,6 +22,7 @@ fn folder_row(row: &Row<'_>) -> Outcome<SyncedFolder> {
             total: row.get(5)?,
             unread: row.get(6)?,
             is_synced: row.get(7)?,
+            is_search: row.get(15)?,
         },
         stored: row.get(8)?,
         cursor,
@@ -34,7 +35,7 @@ fn folder_row(row: &Row<'_>) -> Outcome<SyncedFolder> {
 pub fn list(c: &Connection, account_id: &str) -> Outcome<Vec<SyncedFolder>> {
     all(
         c,
-        "SELECT graph_id, parent_id, well_known_name, name, version, total, unread, is_synced, stored, link, link_version, link_is_delta, pass, page_size, page_size_at
+        "SELECT graph_id, parent_id, well_known_name, name, version, total, unread, is_synced, stored, link, link_version, link_is_delta, pass, page_size, page_size_at, is_search
          FROM folders WHERE account_id = ?1 AND is_listed = 1 ORDER BY num",
         [account_id],
         folder_row,
@@ -42,27 +43,28 @@ pub fn list(c: &Connection, account_id: &str) -> Outcome<Vec<SyncedFolder>> {
 }
 
 /// Writes the list. What is no longer on it keeps its row for its enumeration number, loses its cursor, and its messages become questions.
-pub fn save(c: &Connection, account_id: &str, folders: &[FolderRow], now: i64) -> Outcome<()> {
-    for f in folders {
+pub fn save(c: &Connection, account_id: &str, news: &FolderNews, now: i64) -> Outcome<()> {
+    for f in &news.changed {
         run(
             c,
-            "INSERT INTO folders (account_id, graph_id, parent_id, well_known_name, name, version, total, unread, is_synced, stored)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, (SELECT COUNT(*) FROM messages WHERE account_id = ?1 AND folder_id = ?2 AND is_removed = 0))
+            "INSERT INTO folders (account_id, graph_id, parent_id, well_known_name, name, version, total, unread, is_synced, is_search, stored)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, (SELECT COUNT(*) FROM messages WHERE account_id = ?1 AND folder_id = ?2 AND is_removed = 0))
              ON CONFLICT (account_id, graph_id) DO UPDATE SET
                parent_id = excluded.parent_id, well_known_name = excluded.well_known_name, name = excluded.name, version = excluded.version,
-               total = excluded.total, unread = excluded.unread, is_synced = excluded.is_synced, is_listed = 1",
-            rusqlite::params![account_id, f.graph_id, f.parent_id, f.well_known_name, f.name.as_bytes(), f.version, f.total, f.unread, f.is_synced],
+               total = excluded.total, unread = excluded.unread, is_synced = excluded.is_synced, is_search = excluded.is_search, is_listed = 1",
+            rusqlite::params![account_id, f.graph_id, f.parent_id, f.well_known_name, f.name.as_bytes(), f.version, f.total, f.unread, f.is_synced, f.is_search],
         )?;
     }
-    let ids: Vec<&str> = folders.iter().map(|f| f.graph_id.as_str()).collect();
-    let gone = all(
-        c,
-        "UPDATE folders SET is_listed = 0, link = NULL, link_is_delta = 0, pass = pass + 1, was_complete = 0, resync_since = NULL
-         WHERE account_id = ?1 AND is_listed = 1 AND graph_id NOT IN (SELECT value FROM json_each(?2)) RETURNING graph_id",
-        (account_id, super::json(&ids)?),
-        |row| Ok(row.get::<_, String>(0)?),
-    )?;
-    for folder in gone {
+    for folder in &news.gone {
+        let was_listed = run(
+            c,
+            "UPDATE folders SET is_listed = 0, link = NULL, link_is_delta = 0, pass = pass + 1, was_complete = 0, resync_since = NULL
+             WHERE account_id = ?1 AND graph_id = ?2 AND is_listed = 1",
+            (account_id, folder),
+        )?;
+        if was_listed == 0 {
+            continue;
+        }
         run(
             c,
             "INSERT INTO suspects (account_id, graph_id, folder_id, noted_at)
@@ -71,7 +73,24 @@ pub fn save(c: &Connection, account_id: &str, folders: &[FolderRow], now: i64) -
             (account_id, folder, now),
         )?;
     }
+    let (link, version) = news.link.as_ref().map_or((None, None), |link| (Some(link.link.as_bytes()), Some(link.version)));
+    run(c, "UPDATE accounts SET folder_link = ?2, folder_link_version = COALESCE(?3, folder_link_version) WHERE id = ?1", (account_id, link, version))?;
     Ok(())
+}
+
+pub fn unread(c: &Connection, account_id: &str) -> Outcome<HashMap<String, u32>> {
+    let counts = all(
+        c,
+        "SELECT folder_id, COUNT(*) FROM messages INDEXED BY messages_unread WHERE account_id = ?1 AND is_read = 0 AND is_removed = 0 GROUP BY folder_id",
+        [account_id],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
+    Ok(counts.into_iter().collect())
+}
+
+pub fn link(c: &Connection, account_id: &str) -> Outcome<(Option<Sealed>, i64)> {
+    let found = first(c, "SELECT folder_link, folder_link_version FROM accounts WHERE id = ?1", [account_id], |row| Ok((sealed_opt(row, 0)?, row.get(1)?)))?;
+    Ok(found.unwrap_or_default())
 }
 
 pub fn begin_resync(c: &Connection, account_id: &str, folder_id: &str, now: i64) -> Outcome<bool> {

@@ -5,7 +5,8 @@ use super::{SqliteStore, all, announce, apply, exists, first, folders, keys, may
 use crate::error::Result;
 use crate::model::ChangeKind;
 use crate::seal::Sealed;
-use crate::store::{Applied, ChangeRow, FolderRow, Known, Lease, MailPage, MailStore, Mailbox, MessageRow, MessageWindow, PageBatch, QuarantineRow, SyncedFolder};
+use crate::store::{Applied, ChangeRow, FolderNews, Known, Lease, MailPage, MailStore, Mailbox, MessageRow, MessageWindow, PageBatch, QuarantineRow, SyncedFolder};
+use std::collections::HashMap;
 use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params_from_iter};
 
@@ -111,19 +112,27 @@ fn set_read(c: &Connection, row_id: i64, is_read: bool, change_key: Option<&str>
 }
 
 impl MailStore for SqliteStore {
-    fn save_folders(&self, account_id: &str, generation: i64, lease: &Lease, folders: &[FolderRow], now: i64) -> Result<bool> {
+    fn save_folders(&self, account_id: &str, generation: i64, lease: &Lease, news: &FolderNews, now: i64) -> Result<bool> {
         self.write(|tx| {
             let ours = may_write(tx, account_id, generation, lease)?;
             if ours {
-                keys::check_active(tx, folders.iter().map(|f| &f.name))?;
-                folders::save(tx, account_id, folders, now)?;
+                keys::check_active(tx, news.changed.iter().map(|f| &f.name).chain(news.link.as_ref().map(|link| &link.link)))?;
+                folders::save(tx, account_id, news, now)?;
             }
             Ok(ours)
         })
     }
 
+    fn folder_link(&self, account_id: &str) -> Result<(Option<Sealed>, i64)> {
+        self.read(|c| folders::link(c, account_id))
+    }
+
     fn folders(&self, account_id: &str) -> Result<Vec<SyncedFolder>> {
         self.read(|c| folders::list(c, account_id))
+    }
+
+    fn unread(&self, account_id: &str) -> Result<HashMap<String, u32>> {
+        self.read(|c| folders::unread(c, account_id))
     }
 
     fn begin_resync(&self, account_id: &str, folder_id: &str, generation: i64, lease: &Lease, now: i64) -> Result<bool> {

@@ -71,49 +71,74 @@ fn check_connected(c: &Connection, account_id: &str) -> Outcome<()> {
     Err(Error::new(ErrorKind::NotConnected, "The account is not connected, so nothing was accepted. Connect it again.").on_account(account_id).into())
 }
 
+impl SqliteStore {
+    fn enqueue_one(&self, tx: &Connection, item: &NewItem, content: &Content) -> Outcome<Enqueued> {
+        if let Some(known) = by_key(tx, item)? {
+            if !item.is_bulk {
+                // Somebody waits for it now.
+                run(tx, "UPDATE outbox SET is_bulk = 0 WHERE account_id = ?1 AND key = ?2 AND is_open = 1 AND is_bulk = 1", (&item.account_id, &item.key))?;
+            }
+            return Ok(known);
+        }
+        check_connected(tx, &item.account_id)?;
+        keys::check_active(tx, std::iter::once(&content.payload).chain(content.parts.iter().map(|part| &part.sealed)))?;
+        let row = first(
+            tx,
+            "INSERT INTO outbox (public_id, account_id, route, lane, key, content_hash, hash_version, state, payload, payload_version, deadline, created_at, is_bulk)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'queued', ?8, ?9, ?10, ?11, ?12) RETURNING id",
+            rusqlite::params![
+                item.id,
+                item.account_id,
+                item.route.word(),
+                item.ordering_key,
+                item.key,
+                item.content_hash,
+                item.hash_version,
+                content.payload.as_bytes(),
+                content.version,
+                item.deadline,
+                item.created_at,
+                item.is_bulk
+            ],
+            |row| Ok(row.get::<_, i64>(0)?),
+        )?;
+        queues::lift(tx, &item.account_id, &item.ordering_key)?;
+        for part in &content.parts {
+            run(
+                tx,
+                "INSERT INTO outbox_parts (account_id, item_id, file, part, sealed) VALUES (?1, ?2, ?3, ?4, ?5)",
+                rusqlite::params![item.account_id, row, part.file, part.part, part.sealed.as_bytes()],
+            )?;
+        }
+        self.note(tx, &[Entry::new(AuditKind::SendQueued, "A send was accepted.").on(&item.account_id).about(&item.id)], item.created_at)?;
+        Ok(Enqueued::New(by_id(tx, &item.id)?.ok_or_else(|| Error::internal("A row just written could not be read. Please report it."))?))
+    }
+}
+
 impl OutboxStore for SqliteStore {
     fn enqueue(&self, item: &NewItem, content: &Content) -> Result<Enqueued> {
+        self.write(|tx| self.enqueue_one(tx, item, content))
+    }
+
+    fn enqueue_all(&self, items: &[NewItem], contents: &[Content]) -> Result<Vec<Enqueued>> {
         self.write(|tx| {
-            if let Some(known) = by_key(tx, item)? {
-                if !item.is_bulk {
-                    // Somebody waits for it now.
-                    run(tx, "UPDATE outbox SET is_bulk = 0 WHERE account_id = ?1 AND key = ?2 AND is_open = 1 AND is_bulk = 1", (&item.account_id, &item.key))?;
+            let mut all = Vec::with_capacity(items.len());
+            for (number, (item, content)) in items.iter().zip(contents).enumerate() {
+                let enqueued = self.enqueue_one(tx, item, content)?;
+                if let Enqueued::Known { content_hash, hash_version, .. } = &enqueued
+                    && *hash_version == item.hash_version
+                    && *content_hash != item.content_hash
+                {
+                    return Err(Error::new(ErrorKind::Conflict, format!("drafts[{number}]: This idempotency key was used for a message with other content. Use a new key for a new message.")).on_account(&item.account_id).into());
                 }
-                return Ok(known);
+                all.push(enqueued);
             }
-            check_connected(tx, &item.account_id)?;
-            keys::check_active(tx, std::iter::once(&content.payload).chain(content.parts.iter().map(|part| &part.sealed)))?;
-            let row = first(
-                tx,
-                "INSERT INTO outbox (public_id, account_id, route, lane, key, content_hash, hash_version, state, payload, payload_version, deadline, created_at, is_bulk)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'queued', ?8, ?9, ?10, ?11, ?12) RETURNING id",
-                rusqlite::params![
-                    item.id,
-                    item.account_id,
-                    item.route.word(),
-                    item.ordering_key,
-                    item.key,
-                    item.content_hash,
-                    item.hash_version,
-                    content.payload.as_bytes(),
-                    content.version,
-                    item.deadline,
-                    item.created_at,
-                    item.is_bulk
-                ],
-                |row| Ok(row.get::<_, i64>(0)?),
-            )?;
-            queues::lift(tx, &item.account_id, &item.ordering_key)?;
-            for part in &content.parts {
-                run(
-                    tx,
-                    "INSERT INTO outbox_parts (account_id, item_id, file, part, sealed) VALUES (?1, ?2, ?3, ?4, ?5)",
-                    rusqlite::params![item.account_id, row, part.file, part.part, part.sealed.as_bytes()],
-                )?;
-            }
-            self.note(tx, &[Entry::new(AuditKind::SendQueued, "A send was accepted.").on(&item.account_id).about(&item.id)], item.created_at)?;
-            Ok(Enqueued::New(by_id(tx, &item.id)?.ok_or_else(|| Error::internal("A row just written could not be read. Please report it."))?))
+            Ok(all)
         })
+    }
+
+    fn submitted(&self, item: &NewItem) -> Result<Option<Enqueued>> {
+        self.read(|c| by_key(c, item))
     }
 
     fn claims(&self, now: i64, lease_ms: i64, wanted: &mut Wanted) -> Result<Vec<ItemRow>> {

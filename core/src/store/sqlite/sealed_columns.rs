@@ -35,6 +35,7 @@ pub const SEALED_COLUMNS: &[SealedColumn] = &[
     sealed_column!("attempts"."sealed", at "state_hash", place "'sealed'", account "''", row "lower(hex(t.state_hash))", version "1"),
     sealed_column!("accounts"."profile", at "num", place "'profile'", account "t.id", row "t.id", version "t.profile_version"),
     sealed_column!("accounts"."claims", at "num", place "'claims'", account "t.id", row "t.id", version "t.claims_version"),
+    sealed_column!("accounts"."folder_link", at "num", place "'folder_link'", account "t.id", row "t.id", version "t.folder_link_version"),
     sealed_column!("tokens"."sealed", at "rowid", place "'sealed'", account "t.account_id", row "t.account_id", version "t.version"),
     sealed_column!("folders"."name", at "num", place "'name'", account "t.account_id", row "t.graph_id", version "t.version"),
     sealed_column!("folders"."link", at "num", place "'cursor'", account "t.account_id", row "t.graph_id", version "t.link_version"),

@@ -207,7 +207,7 @@ fn a_damaged_page_is_reported_as_damage() {
         let store = open(dir.path()).unwrap();
         suite::connect(&store, "a");
         let lease = suite::lease(&store);
-        store.save_folders("a", 1, &lease, &[suite::folder("in")], 1).unwrap();
+        store.save_folders("a", 1, &lease, &suite::listed(&[suite::folder("in")]), 1).unwrap();
         let many = (0..400).map(|n| suite::message(&format!("m{n}"), "in", 1)).collect();
         suite::apply(&store, &lease, many, |_| {});
     }
@@ -343,7 +343,7 @@ fn what_was_committed_survives_a_kill() {
     let store = open(dir.path()).unwrap();
     suite::connect(&store, "a");
     let lease = suite::lease(&store);
-    store.save_folders("a", 1, &lease, &[suite::folder("in")], 1).unwrap();
+    store.save_folders("a", 1, &lease, &suite::listed(&[suite::folder("in")]), 1).unwrap();
     suite::apply(&store, &lease, vec![suite::message("m", "in", 1)], |_| {});
     {
         // In the middle of a transaction …
@@ -387,7 +387,7 @@ fn ten_thousand_messages_in_pages() {
     let made = made();
     suite::connect(&made.store, "a");
     let lease = suite::lease(&made.store);
-    made.store.save_folders("a", 1, &lease, &[suite::folder("in")], 1).unwrap();
+    made.store.save_folders("a", 1, &lease, &suite::listed(&[suite::folder("in")]), 1).unwrap();
     let (head, body) = (suite::sealed(&"h".repeat(900)), suite::sealed(&"b".repeat(3_000)));
     let pages: Vec<Vec<NewMessage>> = (0..100)
         .map(|p| {
@@ -425,7 +425,7 @@ proptest! {
         let made = made();
         suite::connect(&made.store, "a");
         let lease = suite::lease(&made.store);
-        made.store.save_folders("a", 1, &lease, &[suite::folder("in"), suite::folder("out")], 1).unwrap();
+        made.store.save_folders("a", 1, &lease, &suite::listed(&[suite::folder("in"), suite::folder("out")]), 1).unwrap();
         for (n, (first, upserts, pending_removals, completes)) in pages.into_iter().enumerate() {
             let folder = if first { "in" } else { "out" };
             let mut batch = suite::page("a", &lease, upserts.into_iter().map(|(id, version)| suite::message(&format!("m{id}"), folder, version)).collect());
@@ -460,7 +460,7 @@ fn the_index_is_no_shadow_of_what_was_removed() {
     let made = made();
     suite::connect(&made.store, "a");
     let lease = suite::lease(&made.store);
-    made.store.save_folders("a", 1, &lease, &[suite::folder("in")], 1).unwrap();
+    made.store.save_folders("a", 1, &lease, &suite::listed(&[suite::folder("in")]), 1).unwrap();
     let words = |subject: &str| Some(crate::store::SearchText { subject: subject.into(), people: String::new(), text: Some("zebracanary".into()) });
     let upserts = (0..50).map(|n| NewMessage { search: words(&format!("yakcanary{n}")), ..suite::message(&format!("m{n}"), "in", 1) }).collect();
     suite::apply(&made.store, &lease, upserts, |_| {});

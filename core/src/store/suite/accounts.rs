@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::error::ErrorKind;
-use crate::model::{AccountFilter, AccountKind};
+use crate::model::AccountKind;
 
 pub fn meta_is_written_once(s: &dyn Store) {
     assert_eq!(s.meta("m").unwrap(), None);
@@ -92,7 +92,7 @@ pub fn an_account_comes_back_as_stored(s: &dyn Store) {
         assert_eq!(found.state, AccountState::Connected);
     }
     connect(s, "b");
-    let list = |owner: Option<&str>, state| s.accounts(&AccountFilter { owner: owner.map(Into::into), state }).unwrap().len();
+    let list = |owner: Option<&str>, state| s.account_page(&AccountWindow { owner, state, after: 0, limit: 100 }).unwrap().len();
     assert_eq!(list(None, None), 2);
     assert_eq!(list(Some("owner"), Some(AccountState::Connected)), 2);
     assert_eq!(list(Some("OWNER"), None), 0);
@@ -106,7 +106,7 @@ pub fn connecting_again_takes_over(s: &dyn Store) {
     connect(s, "a");
     let old = s.active_key(KeyPurpose::Secrets, Some("a")).unwrap().unwrap();
     let lease = lease(s);
-    s.save_folders("a", 1, &lease, &[folder("in")], 1).unwrap();
+    s.save_folders("a", 1, &lease, &listed(&[folder("in")]), 1).unwrap();
     apply(s, &lease, vec![message("m", "in", 1)], |_| {});
     let again = s.connect_account(&AccountRow { scopes: vec![], generation: 2, ..account("a") }, Some(&token("a", 4)), &[key(77, KeyPurpose::Secrets, "a")], None, 20).unwrap();
     assert_eq!((again.generation, again.scopes.len()), (2, 0));
@@ -258,7 +258,7 @@ pub fn disconnect_settles_what_a_dead_worker_left(s: &dyn Store) {
 pub fn disconnect_ends_everything_at_once(s: &dyn Store) {
     connect(s, "a");
     let lease = lease(s);
-    s.save_folders("a", 1, &lease, &[folder("in")], 1).unwrap();
+    s.save_folders("a", 1, &lease, &listed(&[folder("in")]), 1).unwrap();
     apply(s, &lease, vec![message("m", "in", 1)], |_| {});
     let waiting = enqueue(s, "a", "l1", None);
     let flying = enqueue(s, "a", "l2", None);

@@ -47,7 +47,7 @@ pub fn a_stranger_writes_nothing(s: &dyn Store) {
     assert!(!apply(s, &lost, vec![message("m", "in", 1)], |_| {}).written);
     assert!(!apply(s, &lease, vec![message("m", "in", 1)], |b| b.generation = 2).written);
     assert!(!apply(s, &lease, vec![message("m", "in", 1)], |b| b.folder_id = "nowhere").written);
-    assert!(!s.save_folders("a", 1, &lost, &[], 1).unwrap());
+    assert!(!s.save_folders("a", 1, &lost, &listed(&[]), 1).unwrap());
     assert!(!s.begin_resync("a", "in", 1, &lost, 1).unwrap());
     assert!(s.settle_pending_removals("a", 1, &lost, &["m".into()], &[], 1).unwrap().is_none());
     assert!(s.messages(&window()).unwrap().rows.is_empty());
@@ -131,14 +131,14 @@ pub fn a_complete_pass_asks_for_what_it_did_not_show(s: &dyn Store) {
 pub fn a_folder_that_is_gone_asks_for_its_mail(s: &dyn Store) {
     let lease = mailbox(s);
     apply(s, &lease, vec![message("m", "in", 1)], |b| b.completes_pass = true);
-    assert!(s.save_folders("a", 1, &lease, &[FolderRow { total: 9, ..folder("out") }], 5).unwrap());
+    assert!(s.save_folders("a", 1, &lease, &FolderNews { gone: vec!["in".into(), "never seen".into()], ..listed(&[FolderRow { total: 9, ..folder("out") }]) }, 5).unwrap());
     let folders = s.folders("a").unwrap();
     assert_eq!((folders.len(), folders[0].row.total), (1, 9));
     assert_eq!(s.pending_removals("a", i64::MAX, 10).unwrap(), [("m".to_owned(), "in".to_owned())]);
     assert_eq!(s.settle_pending_removals("a", 1, &lease, &[], &[("m".into(), "out".into())], 6).unwrap(), Some((0, 1)));
     assert_eq!(s.folders("a").unwrap()[0].stored, 1);
     // It returns: enumerated anew, with a pass of its own.
-    s.save_folders("a", 1, &lease, &[folder("in"), folder("out")], 7).unwrap();
+    s.save_folders("a", 1, &lease, &listed(&[folder("in"), folder("out")]), 7).unwrap();
     let back = s.folders("a").unwrap().into_iter().find(|f| f.row.graph_id == "in").unwrap();
     assert!(back.cursor.is_none() && back.enumeration == 2 && back.stored == 0);
 }
@@ -183,7 +183,7 @@ pub fn lists_of_several_accounts_are_one(s: &dyn Store) {
         connect(s, id);
         let lease = s.take_lease(&format!("sync:{id}"), "me", 0, 1_000_000).unwrap().unwrap();
         let key = sealed_by(s.active_key(KeyPurpose::Content, Some(id)).unwrap().unwrap().id, "x");
-        assert!(s.save_folders(id, 1, &lease, &[FolderRow { name: key.clone(), ..folder("in") }], 1).unwrap());
+        assert!(s.save_folders(id, 1, &lease, &listed(&[FolderRow { name: key.clone(), ..folder("in") }]), 1).unwrap());
         let upserts = (0..20).map(|k| NewMessage {
             id: format!("msg_{id}{k}"),
             received_at: Some(1_000 + (k * 7 + n as i64 * 3) % 11),

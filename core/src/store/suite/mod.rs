@@ -133,7 +133,7 @@ pub fn lease(s: &dyn Store) -> Lease {
 }
 
 pub fn folder(id: &str) -> FolderRow {
-    FolderRow { graph_id: id.into(), parent_id: None, well_known_name: None, name: sealed(id), version: 1, total: 3, unread: 1, is_synced: true }
+    FolderRow { graph_id: id.into(), parent_id: None, well_known_name: None, name: sealed(id), version: 1, total: 3, unread: 1, is_synced: true, is_search: false }
 }
 
 pub fn message(id: &str, folder: &str, version: i64) -> NewMessage {
@@ -178,6 +178,11 @@ pub fn apply(s: &dyn Store, lease: &Lease, upserts: Vec<NewMessage>, change: imp
     s.apply(&batch).unwrap()
 }
 
+/// Folders that are new in the list.
+pub fn listed(rows: &[FolderRow]) -> FolderNews {
+    FolderNews { changed: rows.to_vec(), ..FolderNews::default() }
+}
+
 pub fn window() -> MessageWindow {
     MessageWindow { mailboxes: vec![of_account("a")], limit: 100, ..MessageWindow::default() }
 }
@@ -198,7 +203,7 @@ pub fn changes(s: &dyn Store, after: i64) -> Vec<ChangeRow> {
 fn mailbox(s: &dyn Store) -> Lease {
     connect(s, "a");
     let lease = lease(s);
-    assert!(s.save_folders("a", 1, &lease, &[folder("in"), folder("out")], 1).unwrap());
+    assert!(s.save_folders("a", 1, &lease, &listed(&[folder("in"), folder("out")]), 1).unwrap());
     lease
 }
 

@@ -31,7 +31,7 @@ async fn main() -> Result<()> {
         println!("the same answer again: {}", word(error.kind()));
     }
 
-    for account in engine.accounts(AccountFilter { owner: Some("recruiter-42".into()), state: None }).await? {
+    for account in engine.accounts(AccountFilter { owner: Some("recruiter-42".into()), ..AccountFilter::default() }).await?.items {
         println!("account of recruiter-42: {}, {}", account.address, word(account.state));
     }
 

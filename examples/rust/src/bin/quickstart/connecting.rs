@@ -40,7 +40,7 @@ fn features(place: &Place) -> Vec<Feature> {
 
 /// With a kept store one sign-in is enough.
 async fn connected_before(engine: &Engine, features: &[Feature]) -> Outcome<Option<Account>> {
-    let filter = AccountFilter { owner: Some(OWNER.into()), state: Some(AccountState::Connected) };
-    let accounts = engine.accounts(filter).await?;
+    let filter = AccountFilter { owner: Some(OWNER.into()), state: Some(AccountState::Connected), ..AccountFilter::default() };
+    let accounts = engine.accounts(filter).await?.items;
     Ok(accounts.into_iter().find(|account| features.iter().all(|feature| account.features.contains(feature) && !account.missing.contains(feature))))
 }

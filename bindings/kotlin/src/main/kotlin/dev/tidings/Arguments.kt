@@ -12,7 +12,14 @@ public suspend fun Engine.enqueue(mail: MailDraft): Receipt = enqueue(Draft.Mail
 
 public suspend fun Engine.enqueue(chat: ChatDraft): Receipt = enqueue(Draft.Chat(chat))
 
-public suspend fun Engine.accounts(owner: String? = null, state: AccountState? = null): List<Account> = accounts(AccountFilter(owner, state))
+@JvmName("enqueueAllMails")
+public suspend fun Engine.enqueueAll(mails: List<MailDraft>): List<Receipt> = enqueueAll(mails.map { Draft.Mail(it) })
+
+@JvmName("enqueueAllChats")
+public suspend fun Engine.enqueueAll(chats: List<ChatDraft>): List<Receipt> = enqueueAll(chats.map { Draft.Chat(it) })
+
+public suspend fun Engine.accounts(owner: String? = null, state: AccountState? = null, limit: UInt = 100u, cursor: String? = null): AccountPage =
+    accounts(AccountFilter(owner, state, limit, cursor))
 
 public suspend fun Engine.outbox(owner: String? = null, accountId: String? = null, state: SendState? = null, limit: UInt = 100u): List<Receipt> =
     outbox(OutboxFilter(owner, accountId, state, limit))

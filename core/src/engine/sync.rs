@@ -1,0 +1,72 @@
+//! Syncs of many accounts, and what of each is synced.
+
+use super::{Inner, scope};
+use crate::config::check_folders;
+use crate::error::{Error, Result};
+use crate::model::{Account, AccountKind, AccountState, Feature, SyncOutcome, SyncReport};
+use crate::runtime::{Stop, blocking};
+use crate::store::AccountWindow;
+use futures_util::StreamExt;
+use std::sync::Arc;
+
+/// Accounts synced at a time; what they ask of Microsoft has its own limits.
+const AT_ONCE: usize = 16;
+/// Accounts read at a time.
+const PAGE: u32 = 500;
+
+impl Inner {
+    pub(super) async fn sync_all(self: Arc<Self>, owner: Option<String>, stop: Stop) -> Result<Vec<SyncOutcome>> {
+        owner.as_deref().map_or(Ok(()), scope::check)?;
+        let ids = self.synced_accounts(owner).await?;
+        let me = &self;
+        let syncs = futures_util::stream::iter(ids.into_iter().enumerate()).map(|(number, id)| {
+            let stop = stop.clone();
+            async move { (number, outcome(id.clone(), me.sync_one(&id, stop).await)) }
+        });
+        let mut outcomes: Vec<(usize, SyncOutcome)> = syncs.buffer_unordered(AT_ONCE).collect().await;
+        stop.check()?;
+        outcomes.sort_unstable_by_key(|(number, _)| *number);
+        Ok(outcomes.into_iter().map(|(_, outcome)| outcome).collect())
+    }
+
+    async fn sync_one(&self, account_id: &str, stop: Stop) -> Result<SyncReport> {
+        stop.check()?;
+        let account = self.usable(account_id, Feature::MailSync).await?;
+        self.sync.run(account, stop).await
+    }
+
+    /// Those that have something to sync, or would have if somebody signed in.
+    async fn synced_accounts(&self, owner: Option<String>) -> Result<Vec<String>> {
+        let store = self.store.clone();
+        blocking(move || {
+            let (mut ids, mut after) = (Vec::new(), 0);
+            loop {
+                let rows = store.account_page(&AccountWindow { owner: owner.as_deref(), state: None, after, limit: PAGE })?;
+                let Some((last, _)) = rows.last() else { return Ok(ids) };
+                after = *last;
+                let is_synced = |kind, state, features: &[Feature]| kind == AccountKind::Person && state != AccountState::Disconnected && features.contains(&Feature::MailSync);
+                ids.extend(rows.into_iter().filter(|(_, row)| is_synced(row.kind, row.state, &row.features)).map(|(_, row)| row.id));
+            }
+        })
+        .await
+    }
+
+    pub(super) async fn choose_folders(&self, account_id: String, folders: Vec<String>, owner: Option<String>) -> Result<Account> {
+        check_folders(&folders)?;
+        let row = self.owned(&account_id, owner.as_deref()).await?;
+        let (store, id) = (self.store.clone(), row.id);
+        if !blocking(move || store.choose_folders(&id, &folders)).await? {
+            return Err(scope::no_account());
+        }
+        self.auth.account(&account_id).await
+    }
+}
+
+fn outcome(account_id: String, synced: Result<SyncReport>) -> SyncOutcome {
+    let failed = |error: Error| (Some(error.kind()), Some(error.reason().to_owned()), error.retry_after_ms());
+    let (report, (error_kind, error, retry_after_ms)) = match synced {
+        Ok(report) => (Some(report), (None, None, None)),
+        Err(error) => (None, failed(error)),
+    };
+    SyncOutcome { account_id, report, error_kind, error, retry_after_ms }
+}
