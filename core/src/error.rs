@@ -47,6 +47,8 @@ pub enum ErrorKind {
     StoreBusy,
     /// No space left; nothing was lost.
     StoreFull,
+    /// The place in the change feed is older than what is kept.
+    CursorExpired,
     /// The caller stopped it.
     Cancelled,
     /// The engine is shut down.
@@ -83,6 +85,7 @@ impl ErrorKind {
             | Self::NotFound
             | Self::Conflict
             | Self::LinkRejected
+            | Self::CursorExpired
             | Self::TokenRejected
             | Self::Closed
             | Self::Forked => Remedy::Developer,

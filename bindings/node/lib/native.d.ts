@@ -6,7 +6,7 @@ export interface CallOptions {
 }
 
 /** What a failed call means for the caller; each kind asks for a different reaction. */
-export type ErrorKind = 'invalid_input' | 'limit_exceeded' | 'not_connected' | 'needs_reconnect' | 'consent_missing' | 'forbidden' | 'not_found' | 'conflict' | 'throttled' | 'upstream' | 'network' | 'outcome_unknown' | 'link_rejected' | 'token_rejected' | 'vault_locked' | 'wrong_key' | 'corrupt' | 'store_busy' | 'store_full' | 'cancelled' | 'closed' | 'forked' | 'internal';
+export type ErrorKind = 'invalid_input' | 'limit_exceeded' | 'not_connected' | 'needs_reconnect' | 'consent_missing' | 'forbidden' | 'not_found' | 'conflict' | 'throttled' | 'upstream' | 'network' | 'outcome_unknown' | 'link_rejected' | 'token_rejected' | 'vault_locked' | 'wrong_key' | 'corrupt' | 'store_busy' | 'store_full' | 'cursor_expired' | 'cancelled' | 'closed' | 'forked' | 'internal';
 
 /** Who can mend it. */
 export type Remedy = 'user' | 'admin' | 'developer' | 'wait' | 'nobody';
@@ -107,6 +107,11 @@ export interface Config {
   maxTenantRequests?: number;
   /** Requests to Microsoft at a time in all, 1 to 64. Sign-in and renewal of tokens are not counted. Default: `64`. */
   maxRequests?: number;
+  /** For how many days the change feed is kept, 1 to 3650, and at the most the last million changes of an account. A cursor from before that is told so. Default: `90`. */
+  keepChangesDays?: number;
+  /** For how many days a send is kept after it was sent, failed, cancelled or left in doubt, 1 to 3650. After that its receipt is NotFound, and its
+   * idempotency key forgotten. Default: `90`. */
+  keepSendsDays?: number;
 }
 
 /** A sign-in to start. */
@@ -821,6 +826,11 @@ export class StoreBusyError extends TidingsError {
 /** No space left; nothing was lost. */
 export class StoreFullError extends TidingsError {
   readonly kind: 'store_full';
+}
+
+/** The place in the change feed is older than what is kept. Read everything anew (`messages`, `outbox`), then the feed without a cursor. */
+export class CursorExpiredError extends TidingsError {
+  readonly kind: 'cursor_expired';
 }
 
 /** The caller stopped it. */

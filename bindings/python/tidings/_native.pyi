@@ -29,13 +29,14 @@ class ErrorKind(str, enum.Enum):
     CORRUPT = "corrupt"
     STORE_BUSY = "store_busy"
     STORE_FULL = "store_full"
+    CURSOR_EXPIRED = "cursor_expired"
     CANCELLED = "cancelled"
     CLOSED = "closed"
     FORKED = "forked"
     INTERNAL = "internal"
     def __new__(cls, value: object) -> Self: ...
 
-_ErrorKind: TypeAlias = ErrorKind | Literal["invalid_input", "limit_exceeded", "not_connected", "needs_reconnect", "consent_missing", "forbidden", "not_found", "conflict", "throttled", "upstream", "network", "outcome_unknown", "link_rejected", "token_rejected", "vault_locked", "wrong_key", "corrupt", "store_busy", "store_full", "cancelled", "closed", "forked", "internal"]
+_ErrorKind: TypeAlias = ErrorKind | Literal["invalid_input", "limit_exceeded", "not_connected", "needs_reconnect", "consent_missing", "forbidden", "not_found", "conflict", "throttled", "upstream", "network", "outcome_unknown", "link_rejected", "token_rejected", "vault_locked", "wrong_key", "corrupt", "store_busy", "store_full", "cursor_expired", "cancelled", "closed", "forked", "internal"]
 
 class Remedy(str, enum.Enum):
     """Who can mend it."""
@@ -296,6 +297,9 @@ class StoreBusyError(TidingsError):
 class StoreFullError(TidingsError):
     """No space left; nothing was lost."""
 
+class CursorExpiredError(TidingsError):
+    """The place in the change feed is older than what is kept. Read everything anew (`messages`, `outbox`), then the feed without a cursor."""
+
 class CancelledError(TidingsError):
     """The caller stopped it."""
 
@@ -337,8 +341,8 @@ _App: TypeAlias = App | _AppFields
 @final
 class Config:
     """How an engine is set up."""
-    __match_args__ = ("data_dir", "client_id", "cloud", "client_secret", "certificate", "tenant", "apps", "content", "on_copied_store", "send_timeout_ms", "sign_in_seconds", "page_size", "folders", "allow_tls12", "proxy", "ca_certificates", "max_tenant_requests", "max_requests")
-    def __new__(cls, data_dir: str, client_id: str, cloud: _Cloud, client_secret: _Secret | None = ..., certificate: _ClientCertificate | None = ..., tenant: str = ..., apps: Sequence[_App] = ..., content: _Content = ..., on_copied_store: _CopiedStore = ..., send_timeout_ms: int = ..., sign_in_seconds: int = ..., page_size: int = ..., folders: Sequence[str] = ..., allow_tls12: bool = ..., proxy: _Secret | None = ..., ca_certificates: str | None = ..., max_tenant_requests: int = ..., max_requests: int = ...) -> Self: ...
+    __match_args__ = ("data_dir", "client_id", "cloud", "client_secret", "certificate", "tenant", "apps", "content", "on_copied_store", "send_timeout_ms", "sign_in_seconds", "page_size", "folders", "allow_tls12", "proxy", "ca_certificates", "max_tenant_requests", "max_requests", "keep_changes_days", "keep_sends_days")
+    def __new__(cls, data_dir: str, client_id: str, cloud: _Cloud, client_secret: _Secret | None = ..., certificate: _ClientCertificate | None = ..., tenant: str = ..., apps: Sequence[_App] = ..., content: _Content = ..., on_copied_store: _CopiedStore = ..., send_timeout_ms: int = ..., sign_in_seconds: int = ..., page_size: int = ..., folders: Sequence[str] = ..., allow_tls12: bool = ..., proxy: _Secret | None = ..., ca_certificates: str | None = ..., max_tenant_requests: int = ..., max_requests: int = ..., keep_changes_days: int = ..., keep_sends_days: int = ...) -> Self: ...
     @property
     def data_dir(self) -> str:
         """Folder of the store, made with mode 0700 if missing. One folder may be opened by several processes."""
@@ -392,6 +396,13 @@ class Config:
     @property
     def max_requests(self) -> int:
         """Requests to Microsoft at a time in all, 1 to 64. Sign-in and renewal of tokens are not counted."""
+    @property
+    def keep_changes_days(self) -> int:
+        """For how many days the change feed is kept, 1 to 3650, and at the most the last million changes of an account. A cursor from before that is told so."""
+    @property
+    def keep_sends_days(self) -> int:
+        """For how many days a send is kept after it was sent, failed, cancelled or left in doubt, 1 to 3650. After that its receipt is NotFound, and its
+        idempotency key forgotten."""
 
 @final
 class ConnectRequest:

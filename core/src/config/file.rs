@@ -33,6 +33,8 @@ const KEYS: &[&str] = &[
     "ca_file",
     "max_tenant_requests",
     "max_requests",
+    "keep_changes_days",
+    "keep_sends_days",
 ];
 const APP_KEYS: &[&str] = &["client_id", "client_secret", "certificate", "tenant"];
 const CERTIFICATE_KEYS: &[&str] = &["certificate", "private_key", "certificate_file", "private_key_file"];
@@ -132,6 +134,12 @@ fn settings(top: &mut Section<'_, '_>, folder: &Path, keys: &mut Vec<String>) ->
     }
     if let Some(most) = top.number("max_requests")? {
         config.max_requests = most;
+    }
+    if let Some(days) = top.number("keep_changes_days")? {
+        config.keep_changes_days = days;
+    }
+    if let Some(days) = top.number("keep_sends_days")? {
+        config.keep_sends_days = days;
     }
     if let Some(folders) = top.texts("folders")? {
         config.folders = folders;

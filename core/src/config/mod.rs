@@ -106,6 +106,11 @@ pub struct Config {
     pub max_tenant_requests: u32,
     /// Requests to Microsoft at a time in all, 1 to 64. Sign-in and renewal of tokens are not counted.
     pub max_requests: u32,
+    /// For how many days the change feed is kept, 1 to 3650, and at the most the last million changes of an account. A cursor from before that is told so.
+    pub keep_changes_days: u32,
+    /// For how many days a send is kept after it was sent, failed, cancelled or left in doubt, 1 to 3650. After that its receipt is NotFound, and its
+    /// idempotency key forgotten.
+    pub keep_sends_days: u32,
 }
 
 impl Config {
@@ -130,6 +135,8 @@ impl Config {
             ca_certificates: None,
             max_tenant_requests: 4,
             max_requests: 64,
+            keep_changes_days: 90,
+            keep_sends_days: 90,
         }
     }
 
@@ -153,6 +160,11 @@ impl Config {
         for (name, most) in [("max_tenant_requests", self.max_tenant_requests), ("max_requests", self.max_requests)] {
             if !(1..=64).contains(&most) {
                 return Err(Error::invalid(format!("{name} must be from 1 to 64.")));
+            }
+        }
+        for (name, days) in [("keep_changes_days", self.keep_changes_days), ("keep_sends_days", self.keep_sends_days)] {
+            if !(1..=3_650).contains(&days) {
+                return Err(Error::invalid(format!("{name} must be from 1 to 3650.")));
             }
         }
         if !(1..=300).contains(&self.sign_in_seconds) {

@@ -41,12 +41,12 @@ pub(super) fn fill(engine: &Engine, id: &str, owner: &str, messages: usize) {
         ..AccountRow::new(id, owner, handles.content.seal(place("accounts", "profile", id, id, 1), br#"{"address":"","display_name":"Somebody"}"#).unwrap(), 1)
     };
     let token = TokenRow { account_id: id.into(), version: 1, sealed: handles.secrets.seal(place("tokens", "sealed", id, id, 1), b"{}").unwrap(), expires_at: i64::MAX, refreshed_at: 1 };
-    store.connect_account(&account, Some(&token), &keys, None, 1).unwrap();
+    store.connect_account(&account, Some(&token), &keys, None, START as i64).unwrap();
     let lease = store.take_lease(&format!("sync/{id}"), "test", 0, i64::MAX).unwrap().unwrap();
     let seal = |place: AadContext<'_>, text: &[u8]| -> Sealed { handles.content.seal(place, text).unwrap() };
     let folder = format!("folder-{owner}");
     let row = FolderRow { graph_id: folder.clone(), parent_id: None, well_known_name: Some("inbox".into()), name: seal(place("folders", "name", id, &folder, 1), b"In"), version: 1, total: 1, unread: 0, is_synced: true, is_search: false };
-    store.save_folders(id, 1, &lease, &FolderNews { changed: vec![row], ..FolderNews::default() }, 1).unwrap();
+    store.save_folders(id, 1, &lease, &FolderNews { changed: vec![row], ..FolderNews::default() }, START as i64).unwrap();
     let clear = store.meta("content").unwrap().is_some_and(|content| content == b"clear");
     let numbers: Vec<usize> = (0..messages).collect();
     for (page, numbers) in numbers.chunks(100).enumerate() {
@@ -84,7 +84,7 @@ pub(super) fn fill(engine: &Engine, id: &str, owner: &str, messages: usize) {
             cursor: Some(Cursor { link, version, is_delta: true }),
             page_size: None,
             completes_pass: false,
-            now: 1,
+            now: START as i64,
         };
         assert!(store.apply(&batch).unwrap().written);
     }

@@ -2,7 +2,7 @@
 
 use super::Inner;
 use crate::clock::from_ms;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Change, ChangeQuery};
 use crate::runtime::blocking;
 use crate::store::ChangeRow;
@@ -50,7 +50,7 @@ impl ChangeStream {
         });
         match waiting.await {
             Ok(rows) => Ok(self.hand_out(rows)),
-            Err(error) if error.kind() == crate::error::ErrorKind::Closed => Ok(Vec::new()),
+            Err(error) if error.kind() == ErrorKind::Closed => Ok(Vec::new()),
             Err(error) => Err(error),
         }
     }
@@ -96,7 +96,11 @@ impl Inner {
                     None => vault.position::<1>(&list, cursor)?[0],
                 },
             };
-            store.changes(scope.account_ids(), after, limit)?.into_iter().map(|row| Ok((row.id, change(row, &vault, &list)?))).collect()
+            let rows = store.changes(scope.account_ids(), after, limit)?;
+            if after > 0 && store.is_missed(scope.account_ids(), after)? {
+                return Err(Error::new(ErrorKind::CursorExpired, "Changes after this cursor are no longer kept. Read everything anew (messages, outbox), then the feed without a cursor."));
+            }
+            rows.into_iter().map(|row| Ok((row.id, change(row, &vault, &list)?))).collect()
         })
         .await
     }

@@ -166,6 +166,7 @@ fn of_kind(kind: ErrorKind) -> &'static str {
         | ErrorKind::LimitExceeded
         | ErrorKind::Conflict
         | ErrorKind::OutcomeUnknown
+        | ErrorKind::CursorExpired
         | ErrorKind::LinkRejected
         | ErrorKind::Cancelled
         | ErrorKind::Closed

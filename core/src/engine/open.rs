@@ -7,7 +7,7 @@ use crate::config::{Config, Content, CopiedStore, Endpoints};
 use crate::error::{Error, Result};
 use crate::events::EventBus;
 use crate::graph::Graph;
-use crate::retention::Retention;
+use crate::retention::{KeptFor, Retention};
 use crate::outbox::Outbox;
 use crate::pipeline::{Limits, Pipeline, ReqwestTransport};
 use crate::runtime::Runtime;
@@ -100,7 +100,8 @@ pub fn open(config: Config, root_key: Arc<RootKey>, test_clock: Option<Arc<TestC
     });
     let keys = vault.clone();
     let keep_up = Arc::new(move |now| keys.keep_up(now));
-    let retention = Retention { store: store.clone(), clock: clock.clone(), event_bus: event_bus.clone(), forget, keep_up, news: news.clone() };
+    let limits = KeptFor { changes_days: config.keep_changes_days, sends_days: config.keep_sends_days };
+    let retention = Retention { kept_for: limits, store: store.clone(), clock: clock.clone(), event_bus: event_bus.clone(), forget, keep_up, news: news.clone() };
 
     let runtime = Runtime::start()?;
     runtime.background(outbox.clone().run(runtime.stop()));

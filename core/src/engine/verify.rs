@@ -56,7 +56,7 @@ impl Inner {
             let account = self.auth.account(account_id).await?;
             return Ok(Verification { problems: account.warnings.clone(), account, mailbox: MailboxState::NotAsked, test_message: None });
         }
-        let caller = Caller { account_id: account_id.to_owned(), user_id: String::new(), priority: Priority::Interactive, max_wait: PATIENCE };
+        let caller = Caller::new(account_id, Priority::Interactive, PATIENCE);
         let person = self.reader.graph.me(&caller).await?;
         let account = self.auth.renew_profile(account_id, person.id.as_deref(), person.address(), person.display_name).await?;
         let asks_mail = row.features.iter().any(|f| matches!(f, Feature::MailSend | Feature::MailSync));

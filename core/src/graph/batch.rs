@@ -14,7 +14,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-const MOST_ITEMS: usize = 20;
+pub(super) const MOST_ITEMS: usize = 20;
 /// Rounds in which an item that was throttled goes again.
 const ROUNDS: u32 = 6;
 /// How often one item may fail.
@@ -36,7 +36,7 @@ struct Asked<'a> {
     method: &'static str,
     url: &'a str,
     // Headers of the envelope do not reach the items.
-    headers: BTreeMap<&'static str, &'static str>,
+    headers: BTreeMap<&'static str, &'a str>,
 }
 
 #[derive(Deserialize)]
@@ -115,7 +115,7 @@ impl Graph {
         let size = part.len();
         let mut open: Vec<(usize, u32)> = part.map(|at| (at, 0)).collect();
         for round in 1.. {
-            let (again, wait) = self.round(caller, paths, &open, absent, items).await?;
+            let (again, wait) = self.round(caller, paths, &open, IMMUTABLE, absent, items).await?;
             let is_throttled = again.iter().any(|item| item.why.kind() == ErrorKind::Throttled);
             // A mailbox that is throttled as a whole is not a matter of single items.
             if round >= ROUNDS && is_throttled && again.len() * 2 > size && size > 1 {
@@ -142,8 +142,19 @@ impl Graph {
         Ok(())
     }
 
-    async fn round(&self, caller: &Caller, paths: &[String], open: &[(usize, u32)], absent: Absent, items: &mut [Option<Item>]) -> Result<(Vec<Open>, Duration)> {
-        let headers = BTreeMap::from([("Prefer", IMMUTABLE)]);
+    /// GETs of up to 20 paths in one request, once. What was not answered is left out.
+    pub(super) async fn batch_once(&self, caller: &Caller, paths: &[String], prefer: &str) -> Result<Vec<Option<Item>>> {
+        let mut items: Vec<Option<Item>> = paths.iter().map(|_| None).collect();
+        let open: Vec<(usize, u32)> = (0..paths.len().min(MOST_ITEMS)).map(|at| (at, 0)).collect();
+        let (again, wait) = self.round(caller, paths, &open, prefer, |_, _| false, &mut items).await?;
+        if again.iter().any(|item| item.why.kind() == ErrorKind::Throttled) {
+            self.pipeline.hold(&caller.account_id, wait).await;
+        }
+        Ok(items)
+    }
+
+    async fn round(&self, caller: &Caller, paths: &[String], open: &[(usize, u32)], prefer: &str, absent: Absent, items: &mut [Option<Item>]) -> Result<(Vec<Open>, Duration)> {
+        let headers = BTreeMap::from([("Prefer", prefer)]);
         let asked = |(n, (at, _)): (usize, &(usize, u32))| Some(Asked { id: (n + 1).to_string(), method: "GET", url: paths.get(*at)?, headers: headers.clone() });
         let requests = open.iter().enumerate().filter_map(asked).collect();
         let body = serde_json::to_vec(&Envelope { requests }).map_err(|_| Error::internal("A batch could not be written."))?;

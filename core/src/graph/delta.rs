@@ -1,6 +1,8 @@
 //! Pages of changes of one folder. What a page cannot say for sure is said so: a lost cursor, an item that cannot be read, an item that is only a part.
 
 use super::wire::{self, ItemBody, Page, Recipient};
+use super::batch::{Item, MOST_ITEMS};
+use super::mail::is_about_one;
 use super::paging::followed;
 use super::untold::{MessageProperty, Untold};
 use super::{Caller, Graph, IMMUTABLE, PREFER, fault, segment};
@@ -95,7 +97,7 @@ impl Graph {
             DeltaFrom::Start { folder_id, page_size } => (folder_id, None, page_size),
             DeltaFrom::Link { folder_id, link, page_size } => (folder_id, Some(link), page_size),
         };
-        let first = self.url(&format!("me/mailFolders/{}/messages/delta", segment(&folder_id)?), &[("$select", MESSAGE)])?;
+        let first = self.url(&caller.path(&format!("mailFolders/{}/messages/delta", segment(&folder_id)?))?, &[("$select", MESSAGE)])?;
         let url = match &link {
             // A stored link is received data like a fresh one. One that leads nowhere any more, say because the cloud has another address now, is lost.
             Some(link) => match self.followed(caller, &first, link) {
@@ -113,7 +115,8 @@ impl Graph {
         }
         let response = self.pipeline.send(request).await?;
         if response.status.is_success() {
-            return self.page(caller, &first, &folder_id, link.as_deref(), &response).map(DeltaAnswer::Page).map_err(|e| e.with_request_id(response.request_id()).on_account(&caller.account_id));
+            let (text, proofs) = (json::text(&response.body), response.secrets.proofs());
+            return self.page(caller, &first, &folder_id, link.as_deref(), &text, &proofs).map(DeltaAnswer::Page).map_err(|e| e.with_request_id(response.request_id()).on_account(&caller.account_id));
         }
         if let Some(answer) = self.lost(caller, &first, &response) {
             return Ok(answer);
@@ -121,8 +124,37 @@ impl Graph {
         Err(fault::error(response.status, &response.body, &response.secrets).with_request_id(response.request_id()).on_account(&caller.account_id))
     }
 
-    fn page(&self, caller: &Caller, first: &Url, folder_id: &str, from: Option<&str>, response: &Response) -> Result<DeltaPage> {
-        let mut page = read_page(&json::text(&response.body), folder_id)?;
+    /// The next page of several folders by their stored links, up to `most` changes of each, in as few requests as there may be. What is missing in the
+    /// answer is to be asked for by itself, as it always can. Errors are about the mailbox or the way there.
+    pub async fn delta_pages(&self, caller: &Caller, folders: &[(String, String)], most: u32) -> Result<Vec<(String, DeltaPage)>> {
+        let prefer = format!("{IMMUTABLE}, odata.maxpagesize={}", most.clamp(1, 1000));
+        let mut pages = Vec::with_capacity(folders.len());
+        for folders in folders.chunks(MOST_ITEMS) {
+            let (mut asked, mut paths) = (Vec::new(), Vec::new());
+            for (folder_id, link) in folders {
+                let first = self.url(&caller.path(&format!("mailFolders/{}/messages/delta", segment(folder_id)?))?, &[("$select", MESSAGE)])?;
+                let Ok(url) = self.followed(caller, &first, link) else { continue };
+                let Some(path) = url.as_str().strip_prefix(self.root.as_str()) else { continue };
+                paths.push(format!("/{path}"));
+                asked.push((folder_id, link, first));
+            }
+            let items = match self.batch_once(caller, &paths, &prefer).await {
+                Ok(items) => items,
+                Err(error) if is_about_one(&error) => continue,
+                Err(error) => return Err(error),
+            };
+            for ((folder_id, link, first), item) in asked.into_iter().zip(items) {
+                let Some(Item::Found(text, proofs)) = item else { continue };
+                if let Ok(page) = self.page(caller, &first, folder_id, Some(link), &text, &proofs) {
+                    pages.push((folder_id.clone(), page));
+                }
+            }
+        }
+        Ok(pages)
+    }
+
+    fn page(&self, caller: &Caller, first: &Url, folder_id: &str, from: Option<&str>, text: &str, proofs: &Proofs) -> Result<DeltaPage> {
+        let mut page = read_page(text, folder_id)?;
         let (link, is_delta) = match (page.next_link.take(), page.delta_link.take()) {
             (Some(next), None) => (next, false),
             (None, Some(delta)) => (delta, true),
@@ -133,7 +165,6 @@ impl Graph {
             return Err(Error::new(ErrorKind::Upstream, "A page of changes leads to itself, so the list would never end."));
         }
         self.followed(caller, first, &link)?;
-        let proofs = response.secrets.proofs();
         if proofs.are_in(&link) {
             return Err(wire::repeating());
         }
@@ -141,7 +172,7 @@ impl Graph {
         if is_of_another_folder(&items, folder_id) {
             return Err(Error::new(ErrorKind::Upstream, "A page of changes belongs to another folder; nothing of it was kept. Try again later."));
         }
-        Ok(DeltaPage { items: items.into_iter().map(|item| if repeats(&item, &proofs) { hidden() } else { item }).collect(), link, is_delta })
+        Ok(DeltaPage { items: items.into_iter().map(|item| if repeats(&item, proofs) { hidden() } else { item }).collect(), link, is_delta })
     }
 
     fn followed(&self, caller: &Caller, first: &Url, link: &str) -> Result<Url> {

@@ -216,7 +216,7 @@ impl Graph {
 
     /// What is attached to these messages, in their order. What is wrong with one of them is told of that one.
     pub async fn attachments(&self, caller: &Caller, ids: &[String]) -> Result<Vec<(String, Attached)>> {
-        let path = |id: &String| Ok(format!("me/messages/{}/attachments?$select=id,name,contentType,size,isInline", segment(id)?));
+        let path = |id: &String| caller.path(&format!("messages/{}/attachments?$select=id,name,contentType,size,isInline", segment(id)?));
         let paths = ids.iter().map(path).collect::<Result<Vec<_>>>()?;
         let found = self.batch_get(caller, &paths.iter().map(|path| format!("/{path}")).collect::<Vec<_>>(), fault::is_lasting).await?;
         let mut all = Vec::with_capacity(ids.len());
@@ -263,7 +263,7 @@ impl Graph {
     /// Whether these messages still exist and, if so, all of them: a delta's "removed" does not tell a deletion from a move, and its change of a known
     /// message may hold nothing but the change. What is wrong with one of them is told of that one.
     pub async fn verify(&self, caller: &Caller, ids: &[String]) -> Result<Vec<(String, Verified)>> {
-        let path = |id: &String| Ok(format!("/me/messages/{}?$select={MESSAGE}", segment(id)?));
+        let path = |id: &String| Ok(format!("/{}", caller.path(&format!("messages/{}?$select={MESSAGE}", segment(id)?))?));
         let paths = ids.iter().map(path).collect::<Result<Vec<_>>>()?;
         let found = self.batch_get(caller, &paths, fault::is_item_gone).await?;
         Ok(ids.iter().zip(found).map(|(id, item)| (id.clone(), verified(id, item))).collect())
@@ -272,7 +272,7 @@ impl Graph {
     /// Answers the new change key if it stands for this change alone: nothing else was changed since `known`. A conflict passes: the item is read again
     /// and the change repeated, with growing pauses.
     pub async fn set_read(&self, caller: &Caller, id: &str, is_read: bool, known: &str) -> Result<Option<String>> {
-        let url = self.url(&format!("me/messages/{}", segment(id)?), &[])?;
+        let url = self.url(&caller.path(&format!("messages/{}", segment(id)?))?, &[])?;
         let body = serde_json::json!({ "isRead": is_read }).to_string().into_bytes();
         let request = self.write(caller, Method::PATCH, url, body, Safety::Repeatable);
         let mut pause = CONTESTED_PAUSE;
@@ -307,7 +307,7 @@ impl Graph {
     }
 
     async fn current_key(&self, caller: &Caller, id: &str) -> Result<Option<String>> {
-        let url = self.url(&format!("me/messages/{}", segment(id)?), &[("$select", "id,changeKey")])?;
+        let url = self.url(&caller.path(&format!("messages/{}", segment(id)?))?, &[("$select", "id,changeKey")])?;
         let wire: WireKey = wire::read(&self.ask(self.get(caller, url)).await?.body)?;
         Ok(wire.change_key.or_else(|| change_key(&wire.etag?)))
     }
@@ -348,7 +348,7 @@ impl Graph {
             single_value_extended_properties: [Property { id: MARK, value: mail.mark }],
         };
         let body = serde_json::to_vec(&wire).map_err(|_| Error::internal("A draft could not be written."))?;
-        let response = self.ask(self.write(caller, Method::POST, self.url("me/messages", &[])?, body, Safety::Once)).await?;
+        let response = self.ask(self.write(caller, Method::POST, self.url(&caller.path("messages")?, &[])?, body, Safety::Once)).await?;
         let is_this = |made: &Made| !made.id.is_empty() && !response.repeats(&made.id) && made.is_draft == Some(true) && made.internet_message_id.as_deref() == Some(mail.internet_message_id);
         match wire::read::<Made>(&response.body).ok().filter(is_this) {
             Some(made) => Ok(made.id),
@@ -358,7 +358,7 @@ impl Graph {
 
     /// Accepted for delivery when this returns. Any success but 202 comes from somebody who is not Graph, and is doubt.
     pub async fn send_draft(&self, caller: &Caller, id: &str) -> Result<()> {
-        let url = self.url(&format!("me/messages/{}/send", segment(id)?), &[])?;
+        let url = self.url(&caller.path(&format!("messages/{}/send", segment(id)?))?, &[])?;
         let mut request = self.write(caller, Method::POST, url, Vec::new(), Safety::Once).header(CONTENT_LENGTH, HeaderValue::from_static("0"));
         request.headers.remove(CONTENT_TYPE);
         let response = self.ask(request).await?;
@@ -370,7 +370,7 @@ impl Graph {
 
     /// None: the mailbox does not have it (yet). An answer about another message, or one that does not say whether it is a draft, is an error.
     pub async fn message_state(&self, caller: &Caller, id: &str) -> Result<Option<MessageState>> {
-        let url = self.url(&format!("me/messages/{}", segment(id)?), &[("$select", STATE), ("$expand", &shown_mark())])?;
+        let url = self.url(&caller.path(&format!("messages/{}", segment(id)?))?, &[("$select", STATE), ("$expand", &shown_mark())])?;
         let Some(response) = self.look(self.get(caller, url)).await? else { return Ok(None) };
         let state = wire::read::<WireState>(&response.body)?.read().filter(|state| state.id == id);
         state.map(Some).ok_or_else(|| Error::new(ErrorKind::Upstream, "Microsoft's answer does not tell what became of the message. Try again later.").with_request_id(response.request_id()))
@@ -382,7 +382,7 @@ impl Graph {
         let (mut found, mut is_clear) = (Vec::new(), true);
         // In this order: what leaves Drafts between the two looks is in Sent Items by then.
         for folder in ["drafts", "sentitems"] {
-            let url = self.url(&format!("me/mailFolders/{folder}/messages"), &[("$filter", &filter), ("$select", STATE), ("$expand", &shown_mark())])?;
+            let url = self.url(&caller.path(&format!("mailFolders/{folder}/messages"))?, &[("$filter", &filter), ("$select", STATE), ("$expand", &shown_mark())])?;
             let Some(list) = self.list::<WireState>(caller, url).await? else { continue };
             is_clear &= list.unread == 0;
             for wire in list.items {
@@ -400,7 +400,7 @@ impl Graph {
     /// Removes a draft that is still as it was seen. A conflict: it is not, and stays.
     pub async fn delete_draft(&self, caller: &Caller, id: &str, change_key: &str) -> Result<()> {
         let condition = tag(change_key).ok_or_else(|| Error::internal("A draft to be removed has no change key."))?;
-        let url = self.url(&format!("me/messages/{}", segment(id)?), &[])?;
+        let url = self.url(&caller.path(&format!("messages/{}", segment(id)?))?, &[])?;
         let mut request = self.write(caller, Method::DELETE, url, Vec::new(), Safety::Repeatable).header(IF_MATCH, condition);
         request.headers.remove(CONTENT_TYPE);
         self.look(request).await.map(drop)

@@ -43,11 +43,28 @@ pub struct Graph {
 #[derive(Debug, Clone)]
 pub struct Caller {
     pub account_id: String,
-    /// Object id of the person, by which Graph may name the mailbox in its links; empty: unknown.
+    /// Whose mailbox it is about, by object id or address: a shared one, or one that an organisation's token opens. None: the person's own.
+    pub mailbox: Option<String>,
+    /// Object id of that person or mailbox, by which Graph may name it in its links; empty: unknown.
     pub user_id: String,
     pub priority: Priority,
     /// How long one request may pause in all: Retry-After and back-off.
     pub max_wait: Duration,
+}
+
+impl Caller {
+    /// Asks for the person's own mailbox.
+    pub fn new(account_id: impl Into<String>, priority: Priority, max_wait: Duration) -> Self {
+        Self { account_id: account_id.into(), mailbox: None, user_id: String::new(), priority, max_wait }
+    }
+
+    /// A path within the mailbox: `me/messages`, `users/{id}/messages`. Errors: InvalidInput, for a mailbox that cannot be part of an address.
+    fn path(&self, within: &str) -> Result<String> {
+        match &self.mailbox {
+            None => Ok(format!("me/{within}")),
+            Some(id) => Ok(format!("users/{}/{within}", segment(id)?)),
+        }
+    }
 }
 
 impl Graph {

@@ -38,14 +38,18 @@ impl Collection {
         Some(Self(segments))
     }
 
-    /// The same collection of the same mailbox: `me` and `users/{id}` are one for the person whose id it is.
-    fn is(&self, other: &Self, user_id: &str) -> bool {
-        self.of_me(user_id) == other.of_me(user_id)
+    /// The same collection of the same mailbox: `me` and `users/{id}` are one for the person whose id it is, and so are the address and the id of the
+    /// mailbox that was asked for.
+    fn is(&self, other: &Self, caller: &Caller) -> bool {
+        self.of_me(caller) == other.of_me(caller)
     }
 
-    fn of_me(&self, user_id: &str) -> Vec<&str> {
+    fn of_me(&self, caller: &Caller) -> Vec<&str> {
+        // Another mailbox is never the person's own, whatever a link says.
+        let own = if caller.mailbox.is_some() { "the mailbox" } else { "me" };
+        let is_asked = |id: &str| caller.mailbox.as_ref().is_some_and(|mailbox| mailbox.eq_ignore_ascii_case(id));
         match self.0.as_slice() {
-            [users, id, rest @ ..] if users == "users" && is_user(id, user_id) => std::iter::once("me").chain(rest.iter().map(String::as_str)).collect(),
+            [users, id, rest @ ..] if users == "users" && (is_user(id, &caller.user_id) || is_asked(id)) => std::iter::once(own).chain(rest.iter().map(String::as_str)).collect(),
             all => all.iter().map(String::as_str).collect(),
         }
     }
@@ -81,7 +85,7 @@ fn decoded(segment: &str) -> Option<String> {
 pub fn followed(hosts: &Hosts, root: &Url, caller: &Caller, first: &Url, link: &str) -> Result<Url> {
     let url = hosts.received(link, Purpose::Graph)?;
     let same = match (Collection::of(&url, root), Collection::of(first, root)) {
-        (Some(there), Some(here)) => there.is(&here, &caller.user_id),
+        (Some(there), Some(here)) => there.is(&here, caller),
         _ => false,
     };
     if same {
@@ -134,7 +138,7 @@ mod tests {
 
     fn told(first: &str, link: &str) -> Result<Url> {
         let hosts = Hosts::new(Endpoints::of(&Cloud::Public).unwrap());
-        let caller = Caller { account_id: "acc".into(), user_id: ME.into(), priority: Priority::Interactive, max_wait: Duration::ZERO };
+        let caller = Caller { user_id: ME.into(), ..Caller::new("acc", Priority::Interactive, Duration::ZERO) };
         let url = |path: &str| if path.starts_with("https:") { path.to_owned() } else { format!("{ROOT}{path}") };
         followed(&hosts, &Url::parse(ROOT).unwrap(), &caller, &Url::parse(&url(first)).unwrap(), &url(link))
     }
@@ -181,9 +185,26 @@ mod tests {
     }
 
     #[test]
+    fn another_mailbox_is_one_by_its_address_and_its_id() {
+        let hosts = Hosts::new(Endpoints::of(&Cloud::Public).unwrap());
+        let caller = Caller { mailbox: Some("jobs@contoso.com".into()), user_id: ME.into(), ..Caller::new("acc", Priority::Interactive, Duration::ZERO) };
+        let first = format!("{ROOT}{}", caller.path("mailFolders/inbox/messages/delta").unwrap());
+        assert_eq!(first, format!("{ROOT}users/jobs%40contoso.com/mailFolders/inbox/messages/delta"));
+        let is_followed = |link: &str| followed(&hosts, &Url::parse(ROOT).unwrap(), &caller, &Url::parse(&first).unwrap(), &format!("{ROOT}{link}")).is_ok();
+        assert!(is_followed("users/Jobs@contoso.com/mailFolders/inbox/messages/delta?$skiptoken=x"));
+        assert!(is_followed("users('87d349ed-44d7-43e1-9a83-5f2406dee5bd')/mailFolders('inbox')/messages/delta?$skiptoken=x"));
+        assert!(!is_followed("me/mailFolders/inbox/messages/delta?$skiptoken=x"));
+        assert!(!is_followed("users/sales@contoso.com/mailFolders/inbox/messages/delta?$skiptoken=x"));
+        assert!(!is_followed("users/00000000-44d7-43e1-9a83-5f2406dee5bd/mailFolders/inbox/messages/delta?$skiptoken=x"));
+        for bad in ["", ".", ".."] {
+            assert!(Caller { mailbox: Some(bad.into()), ..caller.clone() }.path("messages").is_err());
+        }
+    }
+
+    #[test]
     fn a_circle_of_any_length_ends_at_the_first_link_that_came_before() {
         let hosts = Hosts::new(Endpoints::of(&Cloud::Public).unwrap());
-        let caller = Caller { account_id: "acc".into(), user_id: String::new(), priority: Priority::Interactive, max_wait: Duration::ZERO };
+        let caller = Caller::new("acc", Priority::Interactive, Duration::ZERO);
         let root = Url::parse(ROOT).unwrap();
         for length in 1..6 {
             let mut pages = Pages::of(Url::parse(&format!("{ROOT}me/mailFolders?$skip=0")).unwrap());

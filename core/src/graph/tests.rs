@@ -35,7 +35,7 @@ fn answers(list: Vec<Answer>) -> Bench {
 }
 
 fn caller() -> Caller {
-    Caller { account_id: "acc".into(), user_id: String::new(), priority: Priority::Interactive, max_wait: Duration::from_secs(60) }
+    Caller::new("acc", Priority::Interactive, Duration::from_secs(60))
 }
 
 impl Bench {
@@ -617,3 +617,4 @@ async fn a_change_that_nobody_competes_for_is_repeated() {
 
 mod mixed;
 mod shapes;
+mod together;

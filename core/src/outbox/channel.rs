@@ -118,7 +118,7 @@ impl Job {
     }
 
     pub fn caller(&self) -> Caller {
-        Caller { account_id: self.item.account_id.clone(), user_id: String::new(), priority: if self.item.is_bulk { Priority::Send } else { Priority::Interactive }, max_wait: PATIENCE }
+        Caller::new(&self.item.account_id, if self.item.is_bulk { Priority::Send } else { Priority::Interactive }, PATIENCE)
     }
 
     /// It was queued before this engine was opened, or let go after the store was copied: somebody may have sent it of whom this store knows nothing.

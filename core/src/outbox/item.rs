@@ -60,7 +60,8 @@ pub fn verdict(error: &Error) -> Verdict {
         ErrorKind::VaultLocked | ErrorKind::WrongKey | ErrorKind::LinkRejected => Verdict::Later,
         ErrorKind::Closed | ErrorKind::Cancelled | ErrorKind::Forked => Verdict::Later,
         ErrorKind::OutcomeUnknown | ErrorKind::Upstream => Verdict::Doubt,
-        ErrorKind::Internal => Verdict::Defect,
+        // No request ends in a place of the change feed.
+        ErrorKind::Internal | ErrorKind::CursorExpired => Verdict::Defect,
         ErrorKind::InvalidInput | ErrorKind::LimitExceeded | ErrorKind::Forbidden | ErrorKind::NotFound | ErrorKind::Conflict | ErrorKind::Corrupt => Verdict::Refused,
     }
 }

@@ -60,7 +60,7 @@ impl Outbox {
         if progress.doubted && !is_sent {
             return Ok(false);
         }
-        let caller = Caller { account_id: item.account_id.clone(), user_id: String::new(), priority: Priority::Sync, max_wait: PATIENCE };
+        let caller = Caller::new(&item.account_id, Priority::Sync, PATIENCE);
         let graph = &self.tools.graph;
         let mut found: Vec<MessageState> = Vec::new();
         if let Some(id) = progress.graph_id.as_deref().filter(|_| !is_sent) {

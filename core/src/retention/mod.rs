@@ -3,6 +3,9 @@
 mod audit;
 mod owners;
 mod purge;
+mod trim;
+
+pub use trim::KeptFor;
 
 use crate::clock::{Clock, to_ms};
 use crate::error::{Error, Result};
@@ -25,6 +28,7 @@ pub struct Retention {
     pub event_bus: EventBus,
     pub forget: Forget,
     pub keep_up: KeepUp,
+    pub kept_for: KeptFor,
     /// Bumped whenever the change feed may have grown.
     pub news: watch::Sender<u64>,
 }

@@ -70,6 +70,9 @@ impl Retention {
         if let Err(error) = self.step(move |store| store.drop_old_attempts(now)).await {
             tracing::warn!(target: "tidings::keeping", kind = ?error.kind(), "sign-ins that are over could not be erased");
         }
+        if let Err(error) = self.trim().await {
+            tracing::warn!(target: "tidings::keeping", kind = ?error.kind(), "what is older than is kept could not be erased now");
+        }
         let due = self.step(move |store| store.due_owners(now)).await.unwrap_or_default();
         for owner in due {
             self.tell(self.purge_due(owner).await);

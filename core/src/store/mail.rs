@@ -279,6 +279,8 @@ pub trait MailStore {
     /// After the server said yes; `change_key` is the one it answered. Writes a change-feed row when it differs from what was here.
     fn set_read(&self, row_id: i64, is_read: bool, change_key: Option<&str>, now: i64) -> Result<()>;
 
+    /// Whether a change of these accounts after `after` was erased: who has read up to there has missed it. To be asked after the rows were read.
+    fn is_missed(&self, account_ids: &[String], after: i64) -> Result<bool>;
     /// Change-feed rows of these accounts after `after`, in order.
     fn changes(&self, account_ids: &[String], after: i64, limit: u32) -> Result<Vec<ChangeRow>>;
 }

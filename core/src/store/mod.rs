@@ -13,6 +13,7 @@ mod mail;
 mod outbox;
 mod purge;
 mod scope;
+mod trim;
 #[allow(clippy::disallowed_methods, clippy::disallowed_types)] // the only module that speaks SQL
 mod sqlite;
 
@@ -31,6 +32,7 @@ pub use mail::{
 };
 pub use outbox::{Content, Due, Enqueued, Hold, ItemRow, ItemState, NewItem, OutboxStore, PAST_DEADLINE, Part, Reopened, SEND_ID, Step, Tally, Wanted, of_route, sealed_row};
 pub use purge::{PurgeRow, PurgeStore};
+pub use trim::{Kept, TrimStore};
 pub use scope::Scope;
 pub use sqlite::SqliteStore;
 #[cfg(all(test, unix))]
@@ -39,7 +41,7 @@ pub use sqlite::tests::tamper;
 pub use suite::account as suite_account;
 
 /// What a backend promises; SQLite is one, PostgreSQL can be another.
-pub trait Store: AccountStore + CopyStore + KeyStore + OutboxStore + MailStore + HealthStore + AuditStore + PurgeStore + Send + Sync {
+pub trait Store: AccountStore + CopyStore + KeyStore + OutboxStore + MailStore + HealthStore + AuditStore + PurgeStore + TrimStore + Send + Sync {
     /// Ends all connections; later calls fail with `Closed`.
     fn close(&self);
 }

@@ -24,17 +24,20 @@ pub struct FolderSync {
     page_size: PageSize,
     tally: Tally,
     round: Round,
+    /// Its next page, where it came together with those of other folders.
+    first: Option<DeltaPage>,
 }
 
 impl FolderSync {
-    pub fn new(context: Arc<SyncContext>, folder: SyncedFolder) -> Self {
+    pub fn new(context: Arc<SyncContext>, folder: SyncedFolder, first: Option<DeltaPage>) -> Self {
         let page_size = PageSize::of(context.page_size, folder.page_size, folder.page_size_at, context.now());
-        Self { context, folder, page_size, tally: Tally::default(), round: Round::default() }
+        Self { context, folder, page_size, tally: Tally::default(), round: Round::default(), first }
     }
 
     pub async fn run(mut self) -> Result<Tally> {
         let mut from = self.start().await?;
-        let mut ready = None;
+        // It continues the stored link, and nothing else.
+        let mut ready = self.first.take().filter(|_| matches!(from, DeltaFrom::Link { .. })).map(|page| Ok(DeltaAnswer::Page(page)));
         loop {
             self.context.stop.check()?;
             let answer = match ready.take() {

@@ -7,6 +7,7 @@
 
 mod quarantined;
 mod clean;
+mod first_pages;
 mod folder;
 mod folders;
 mod inline;

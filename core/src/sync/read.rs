@@ -136,7 +136,7 @@ impl Reader {
     pub async fn mark_read(&self, id: String, is_read: bool) -> Result<Message> {
         let (this, wanted) = (self.clone(), id.clone());
         let row = blocking(move || this.row(&wanted, None)).await?;
-        let caller = Caller { account_id: row.account_id.clone(), user_id: String::new(), priority: Priority::Interactive, max_wait: Duration::from_secs(30) };
+        let caller = Caller::new(&row.account_id, Priority::Interactive, Duration::from_secs(30));
         let change_key = self.graph.set_read(&caller, &row.graph_id, is_read, &row.change_key).await?;
         let written = self.look(move |this| {
             this.store.set_read(row.row_id, is_read, change_key.as_deref(), to_ms(this.clock.now()))?;

@@ -3,6 +3,7 @@
 use super::quarantined;
 use super::folder::FolderSync;
 use super::folders::{self, Chosen};
+use super::first_pages;
 use super::turn::{Entered, Turn};
 use super::read::Reader;
 use super::removal;
@@ -17,7 +18,7 @@ use crate::pipeline::Priority;
 use crate::random;
 use crate::runtime::{Stop, blocking};
 use crate::seal::AadContext;
-use crate::store::{AccountRow, HealthError, LEASE_MS, Lease, Store, heartbeat};
+use crate::store::{AccountRow, HealthError, LEASE_MS, Lease, Store, SyncedFolder, heartbeat};
 use crate::vault::Vault;
 use futures_util::StreamExt;
 use std::collections::HashMap;
@@ -65,7 +66,7 @@ pub struct Verdicts {
 
 impl SyncContext {
     pub fn caller(&self) -> Caller {
-        Caller { account_id: self.account.id.clone(), user_id: self.account.user_id.clone(), priority: Priority::Sync, max_wait: PATIENCE }
+        Caller { user_id: self.account.user_id.clone(), ..Caller::new(&self.account.id, Priority::Sync, PATIENCE) }
     }
 
     pub fn now(&self) -> i64 {
@@ -279,7 +280,12 @@ impl Sync {
         }
 
         let mut total = Tally { folders: u32::try_from(folders.len()).unwrap_or(u32::MAX), ..Tally::default() };
-        let mut walks = futures_util::stream::iter(folders.into_iter().map(|folder| FolderSync::new(context.clone(), folder).run())).buffer_unordered(FOLDERS_AT_ONCE);
+        let mut first = first_pages::fetch(context, &folders).await?;
+        let walk = |folder: SyncedFolder| {
+            let page = first.remove(&folder.row.graph_id);
+            FolderSync::new(context.clone(), folder, page).run()
+        };
+        let mut walks = futures_util::stream::iter(folders.into_iter().map(walk)).buffer_unordered(FOLDERS_AT_ONCE);
         let mut fatal = false;
         while let Some(outcome) = walks.next().await {
             match outcome {

@@ -13,6 +13,7 @@ import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.async
 import kotlinx.coroutines.awaitAll
 import kotlinx.coroutines.coroutineScope
+import kotlinx.coroutines.delay
 
 private val ACTIONS = listOf("sim", "do", "sign_in", "let", "cut", "join", "child", "browse", "check_disk", "damage")
 private val TOKEN = Regex("""(?:access_token|refresh_token|id_token)\\?":\s*\\?"([^"\\]{16,})""")
@@ -60,7 +61,7 @@ private suspend fun CoroutineScope.play(stage: Stage, logs: Logs, known: Mutable
         val what = try {
             // `expect` and `error` are filled in after the step, so that they may name what it saved.
             val action = fill((step.deepCopy<JsonNode>() as ObjectNode).without(listOf("expect", "error")), known)
-            val outcomes = act(stage, logs, waiting, action)
+            val outcomes = settled(step, known) { act(stage, logs, waiting, action) }
             if (listOf("do", "sign_in", "child", "join").any(step::has)) shown += outcomes.map { o -> o.fold({ it.toString() }, { (it as Refused).record.toString() }) }
             if ("rotate_keys" in listOf(step["do"]?.asText(), step["child"]?.asText()) && !step.has("kill_at") && !step.has("kill_after_ms") && !step.has("background")) {
                 action["with"]?.get("new_root_key")?.takeIf { outcomes.first().isSuccess }?.let { stage.useKey(it.asText()) }
@@ -76,6 +77,18 @@ private suspend fun CoroutineScope.play(stage: Stage, logs: Logs, known: Mutable
         }
         val name = ACTIONS.first(step::has)
         if (what != null) throw Failed("step ${number + 1} ($name ${short(step[name])}): $what ${step["why"]?.asText().orEmpty()}")
+    }
+}
+
+/** The outcomes of a step; with `eventually` those that meet what is expected, or the last ones after 30 s. */
+private suspend fun settled(step: JsonNode, known: Map<String, JsonNode>, call: suspend () -> List<Outcome>): List<Outcome> {
+    val until = System.nanoTime() + 30_000_000_000
+    while (true) {
+        val outcomes = call()
+        if (step["eventually"]?.asBoolean() != true || System.nanoTime() > until) return outcomes
+        val (expect, error) = listOf("expect", "error").map { part -> step[part]?.let { fill(it, known) } }
+        if (outcomes.all { judge(it, expect, error) == null }) return outcomes
+        delay(20)
     }
 }
 

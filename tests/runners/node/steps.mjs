@@ -1,5 +1,6 @@
 // One scenario, step by step.
 
+import { setTimeout as pass } from 'node:timers/promises'
 import { mismatch, short } from './matching.mjs'
 import { Refused, Stage } from './stage.mjs'
 import { camel, canonical, fill, refusal, toNode } from './values.mjs'
@@ -54,7 +55,7 @@ async function play(stage, logs, known, shown, scenario) {
       // `expect` and `error` are filled in after the step, so that they may name what it saved.
       const { expect, error, ...action } = step
       const filled = fill(action, known)
-      const outcomes = await act(stage, logs, waiting, filled)
+      const outcomes = await settled(step, known, () => act(stage, logs, waiting, filled))
       if (['do', 'sign_in', 'child', 'join'].some((key) => key in step)) shown.push(...outcomes.map((o) => (o instanceof Refused ? o.message : JSON.stringify(o ?? null))))
       if ([step.do, step.child].includes('rotate_keys') && !step.kill_at && step.kill_after_ms === undefined && !step.background) {
         const key = filled.with?.new_root_key
@@ -71,6 +72,18 @@ async function play(stage, logs, known, shown, scenario) {
     }
     const name = ACTIONS.find((action) => action in step)
     if (what) throw failed(`step ${number + 1} (${name} ${short(step[name])}): ${what} ${step.why ?? ''}`)
+  }
+}
+
+/** The outcomes of a step; with `eventually` those that meet what is expected, or the last ones after 30 s. */
+async function settled(step, known, call) {
+  const until = Date.now() + 30_000
+  for (;;) {
+    const outcomes = await call()
+    if (!step.eventually || Date.now() > until) return outcomes
+    const wanted = fill({ expect: step.expect, error: step.error }, known)
+    if (!outcomes.some((outcome) => judge(outcome, wanted))) return outcomes
+    await pass(20)
   }
 }
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import time
 
 import tidings
 import values
@@ -59,7 +60,7 @@ async def play(stage: Stage, logs, known: dict, waiting: dict, shown: list, scen
         try:
             # `expect` and `error` are filled in after the step, so that they may name what it saved.
             action = values.fill({k: v for k, v in step.items() if k not in ("expect", "error")}, known)
-            outcomes = await act(stage, logs, waiting, action)
+            outcomes = await settled(step, known, lambda: act(stage, logs, waiting, action))
             if {"do", "sign_in", "child", "join"} & step.keys():
                 shown += [str(o) if isinstance(o, Refused) else json.dumps(o) for o in outcomes]
             if "rotate_keys" in (action.get("do"), action.get("child")) and not {"kill_at", "kill_after_ms", "background"} & action.keys():
@@ -75,6 +76,19 @@ async def play(stage: Stage, logs, known: dict, waiting: dict, shown: list, scen
         if what:
             name = next(k for k in ACTIONS if k in step)
             raise Failed(f"step {number} ({name} {short(step[name])}): {what} {step.get('why', '')}")
+
+
+async def settled(step: dict, known: dict, call) -> list:
+    """The outcomes of a step; with `eventually` those that meet what is expected, or the last ones after 30 s."""
+    until = time.monotonic() + 30
+    while True:
+        outcomes = await call()
+        if not step.get("eventually") or time.monotonic() > until:
+            return outcomes
+        expect, error = values.fill([step.get("expect"), step.get("error")], known)
+        if not any(judge(outcome, expect, error) for outcome in outcomes):
+            return outcomes
+        await asyncio.sleep(0.02)
 
 
 async def act(stage: Stage, logs, waiting: dict, step: dict) -> list:

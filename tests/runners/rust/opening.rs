@@ -73,13 +73,15 @@ fn config(with: &Value) -> Result<Config, Value> {
         ca_certificates: text("ca_certificates"),
         max_tenant_requests: number("max_tenant_requests", usual.max_tenant_requests),
         max_requests: number("max_requests", usual.max_requests),
+        keep_changes_days: number("keep_changes_days", usual.keep_changes_days),
+        keep_sends_days: number("keep_sends_days", usual.keep_sends_days),
         ..usual
     })
 }
 
-const SETTINGS: [&str; 18] = [
+const SETTINGS: [&str; 20] = [
     "data_dir", "client_id", "cloud", "client_secret", "certificate", "tenant", "apps", "content", "on_copied_store", "send_timeout_ms", "sign_in_seconds", "page_size",
-    "folders", "allow_tls12", "proxy", "ca_certificates", "max_tenant_requests", "max_requests",
+    "folders", "allow_tls12", "proxy", "ca_certificates", "max_tenant_requests", "max_requests", "keep_changes_days", "keep_sends_days",
 ];
 
 fn app(with: &Value) -> Result<App, Value> {

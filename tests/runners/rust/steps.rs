@@ -10,6 +10,7 @@ use regex::Regex;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -69,7 +70,7 @@ async fn play(stage: &mut Stage, logs: &Logs, vars: &mut Vars, waiting: &mut Wai
         let mut action = step.clone();
         let after = action.as_object_mut().map(|a| (a.remove("expect"), a.remove("error"))).unwrap_or_default();
         let action = fill(&action, vars).map_err(&fail)?;
-        let outcomes = act(stage, logs, waiting, &action).await;
+        let outcomes = settled(stage, logs, waiting, (&action, step), vars).await;
         if ["do", "sign_in", "child", "join"].iter().any(|key| step.get(*key).is_some()) {
             shown.extend(outcomes.iter().map(|outcome| outcome.as_ref().unwrap_or_else(|error| error).to_string()));
         }
@@ -89,6 +90,23 @@ async fn play(stage: &mut Stage, logs: &Logs, vars: &mut Vars, waiting: &mut Wai
         }
     }
     Ok(())
+}
+
+/// The outcomes of a step; with `eventually` those that meet what is expected, or the last ones after 30 s.
+async fn settled(stage: &mut Stage, logs: &Logs, waiting: &mut Waiting, (action, step): (&Value, &Value), vars: &Vars) -> Outcomes {
+    let until = Instant::now() + Duration::from_secs(30);
+    loop {
+        let outcomes = act(stage, logs, waiting, action).await;
+        if step["eventually"] != true || Instant::now() > until {
+            return outcomes;
+        }
+        let part = |name: &str| step.get(name).and_then(|part| fill(part, vars).ok());
+        let (expect, error) = (part("expect"), part("error"));
+        if outcomes.iter().all(|outcome| judge(outcome.clone(), expect.as_ref(), error.as_ref()).is_none()) {
+            return outcomes;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 async fn act(stage: &mut Stage, logs: &Logs, waiting: &mut Waiting, step: &Value) -> Outcomes {

@@ -239,8 +239,8 @@ impl Page<'_> {
 }
 
 /// Head and body of a removed message, gone; the row stays so that a late page cannot bring it back unnoticed.
-pub fn tombstone(c: &Connection, row_id: i64) -> Outcome<()> {
-    run(c, "UPDATE messages SET is_removed = 1, head = NULL WHERE id = ?1", [row_id])?;
+pub fn tombstone(c: &Connection, row_id: i64, now: i64) -> Outcome<()> {
+    run(c, "UPDATE messages SET is_removed = 1, removed_at = ?2, head = NULL WHERE id = ?1", (row_id, now))?;
     run(c, "DELETE FROM bodies WHERE message_id = ?1", [row_id])?;
     search::forget(c, row_id)
 }

@@ -1,7 +1,7 @@
 //! Reading mail, marking it read, and the change feed.
 
 use super::fault::Outcome;
-use super::{SqliteStore, all, announce, apply, exists, first, folders, keys, may_write, quarantine, run, sealed, search, pending_removals, word};
+use super::{SqliteStore, all, announce, apply, exists, first, folders, keys, may_write, quarantine, run, sealed, search, pending_removals, trim, word};
 use crate::error::Result;
 use crate::model::ChangeKind;
 use crate::seal::Sealed;
@@ -231,6 +231,10 @@ impl MailStore for SqliteStore {
 
     fn set_read(&self, row_id: i64, is_read: bool, change_key: Option<&str>, now: i64) -> Result<()> {
         self.write(|tx| set_read(tx, row_id, is_read, change_key, now))
+    }
+
+    fn is_missed(&self, account_ids: &[String], after: i64) -> Result<bool> {
+        self.read(|c| trim::is_missed(c, account_ids, after))
     }
 
     fn changes(&self, account_ids: &[String], after: i64, limit: u32) -> Result<Vec<ChangeRow>> {

@@ -31,6 +31,7 @@ mod rotation;
 mod sealed_columns;
 mod search;
 mod stamp;
+mod trim;
 mod pending_removals;
 mod writer;
 

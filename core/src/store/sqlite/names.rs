@@ -118,6 +118,7 @@ words!(ErrorKind, "a kind of error", {
     Corrupt = "corrupt",
     StoreBusy = "store_busy",
     StoreFull = "store_full",
+    CursorExpired = "cursor_expired",
     Cancelled = "cancelled",
     Closed = "closed",
     Forked = "forked",

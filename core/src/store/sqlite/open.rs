@@ -27,6 +27,7 @@ pub(super) const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("../migrations/0012_auth.sql")),
     M::up(include_str!("../migrations/0013_queues.sql")),
     M::up(include_str!("../migrations/0014_folders.sql")),
+    M::up(include_str!("../migrations/0015_retention.sql")),
 ];
 
 /// The one connection that writes, and the mark it keeps up; brings a new or older file up to date.

@@ -157,7 +157,7 @@ impl OutboxStore for SqliteStore {
                 "UPDATE outbox SET state = ?3, is_open = ?4, is_head = is_head AND ?4, progress = COALESCE(?5, progress), progress_version = progress_version + (?5 IS NOT NULL),
                    reason = ?6, next_at = ?7, sent_at = COALESCE(?8, sent_at), lease_until = COALESCE(?12, 0),
                    attempts = attempts - (?9 AND ?10 = 0 AND attempts > 0), crashes = CASE WHEN ?9 AND ?10 < 2 THEN 0 ELSE crashes END,
-                   waits = waits + (?9 AND ?4), tidy_at = ?11
+                   waits = waits + (?9 AND ?4), tidy_at = ?11, settled_at = CASE WHEN ?4 THEN NULL ELSE ?13 END
                  WHERE public_id = ?1 AND fence = ?2 AND is_open = 1 RETURNING account_id, id, lane, route, free_at",
                 rusqlite::params![
                     id,
@@ -176,6 +176,7 @@ impl OutboxStore for SqliteStore {
                     },
                     step.tidy_at,
                     step.claim_until,
+                    now,
                 ],
                 |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?, row.get::<_, String>(2)?, row.get::<_, String>(3)?, row.get::<_, i64>(4)?)),
             )?;
@@ -254,7 +255,7 @@ impl OutboxStore for SqliteStore {
             let ordering_key = first(
                 tx,
                 "UPDATE outbox SET state = ?4, is_open = 1, progress = ?5, progress_version = progress_version + 1, reason = NULL, next_at = NULL,
-                   deadline = NULL, tidy_at = NULL, crashes = 0, waits = 0, parked = CASE parked WHEN 1 THEN 2 ELSE parked END
+                   deadline = NULL, tidy_at = NULL, settled_at = NULL, crashes = 0, waits = 0, parked = CASE parked WHEN 1 THEN 2 ELSE parked END
                  WHERE public_id = ?1 AND state = ?2 AND progress_version = ?3 AND state IN ('failed', 'unknown')
                    AND (lease_until <= ?6 OR lease_until > ?7) RETURNING lane",
                 (

@@ -102,10 +102,11 @@ pub fn next_upkeep(c: &Connection) -> Outcome<Option<i64>> {
 }
 
 impl SqliteStore {
-    /// Tells readers of the feed and of the audit log.
+    /// Notes when, and tells readers of the feed and of the audit log.
     pub(super) fn tell_ended(&self, c: &Connection, ended: &[Ended], state: ItemState, now: i64) -> Outcome<()> {
         let mut entries = Vec::with_capacity(ended.len());
-        for Ended { id, account_id, .. } in ended {
+        for Ended { number, id, account_id, .. } in ended {
+            run(c, "UPDATE outbox SET settled_at = ?2 WHERE id = ?1", (number, now))?;
             announce(c, ChangeKind::SendChanged, account_id, Some(id), now)?;
             entries.push(settled_entry(state).on(account_id).about(id));
         }

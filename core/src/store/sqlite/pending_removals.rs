@@ -49,7 +49,7 @@ pub fn settle(c: &Connection, account_id: &str, gone: &[String], there: &[(Strin
     let mut tally = Tally::default();
     for graph_id in gone {
         if let Some((row_id, id, folder)) = asked(c, account_id, graph_id)? {
-            apply::tombstone(c, row_id)?;
+            apply::tombstone(c, row_id, now)?;
             tally.left(&folder);
             announce(c, ChangeKind::MessageRemoved, account_id, Some(&id), now)?;
             removed += 1;

@@ -22,6 +22,7 @@ pub(super) const HELD: &[(&str, &str)] = &[
     ("outbox_queues", "DELETE FROM outbox_queues WHERE account_id = ?1 AND ?2 > 0"),
     ("folders", "DELETE FROM folders WHERE num IN (SELECT num FROM folders WHERE account_id = ?1 LIMIT ?2)"),
     ("changes", "DELETE FROM changes WHERE id IN (SELECT id FROM changes WHERE account_id = ?1 LIMIT ?2)"),
+    ("feed_horizons", "DELETE FROM feed_horizons WHERE account_id = ?1 AND ?2 > 0"),
     ("tokens", "DELETE FROM tokens WHERE account_id = ?1 AND ?2 > 0"),
     ("health", "DELETE FROM health WHERE account_id = ?1 AND ?2 > 0"),
     ("attempts", "DELETE FROM attempts WHERE account_id = ?1 AND ?2 > 0"),

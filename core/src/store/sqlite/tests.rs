@@ -86,6 +86,11 @@ store_suite!(made, [
     an_owner_is_purged_only_while_that_is_due,
     a_claim_of_a_clock_that_stood_ahead_is_taken_over,
     a_name_is_written_under_a_living_key_only,
+    old_changes_go_and_their_readers_are_told,
+    a_change_from_the_future_holds_nothing_up,
+    of_too_many_changes_the_last_stay,
+    tombstones_and_settled_sends_go,
+    a_send_that_was_opened_again_is_kept,
 ]);
 
 #[test]

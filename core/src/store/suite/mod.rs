@@ -8,6 +8,7 @@ mod mail;
 mod outbox;
 mod purge;
 mod search;
+mod trim;
 
 pub use accounts::*;
 pub use audit::*;
@@ -16,6 +17,7 @@ pub use mail::*;
 pub use outbox::*;
 pub use purge::*;
 pub use search::*;
+pub use trim::*;
 
 use super::*;
 use crate::model::{AccountState, ChangeKind, Feature, QuarantineKind, Route};

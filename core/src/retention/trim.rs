@@ -1,0 +1,29 @@
+//! Nothing grows without end: changes, tombstones and settled sends that are older than is kept are erased.
+
+use super::Retention;
+use crate::error::Result;
+use crate::store::Kept;
+
+const DAY_MS: i64 = 86_400_000;
+/// Changes kept of one account, whatever their age.
+const MOST_CHANGES: u32 = 1_000_000;
+/// Rows of each kind erased in one transaction: others wait for the writer no longer than that takes.
+const CHUNK: u32 = 500;
+
+/// How long things are kept.
+#[derive(Debug, Clone, Copy)]
+pub struct KeptFor {
+    pub changes_days: u32,
+    pub sends_days: u32,
+}
+
+impl Retention {
+    /// Every step is whole by itself, so it may end after any of them.
+    pub(super) async fn trim(&self) -> Result<()> {
+        let now = self.now();
+        let since = |days: u32| now.saturating_sub(i64::from(days) * DAY_MS);
+        let kept = Kept { now, changes_since: since(self.kept_for.changes_days), most_changes: MOST_CHANGES, sends_since: since(self.kept_for.sends_days) };
+        while self.step(move |store| store.trim(&kept, CHUNK)).await? {}
+        Ok(())
+    }
+}

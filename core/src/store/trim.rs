@@ -1,0 +1,21 @@
+//! What is erased because it is older than a store keeps.
+
+use crate::error::Result;
+
+/// What is kept. Times in milliseconds since 1970.
+#[derive(Debug, Clone, Copy)]
+pub struct Kept {
+    pub now: i64,
+    /// Changes and tombstones from then on.
+    pub changes_since: i64,
+    /// As many changes of one account, whatever their age.
+    pub most_changes: u32,
+    /// Sends settled from then on, and all that are not settled.
+    pub sends_since: i64,
+}
+
+pub trait TrimStore {
+    /// Erases at most about `limit` rows of each kind that is not kept. Answers whether there may be more. Changes that nothing but age speaks against are
+    /// erased in their order, so that a reader either misses nothing or is told.
+    fn trim(&self, kept: &Kept, limit: u32) -> Result<bool>;
+}
