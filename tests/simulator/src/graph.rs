@@ -108,7 +108,7 @@ fn serve(world: &mut World, call: &Call, arrival: &Arrival) -> Answer {
             return if world.odd("concurrency_retry_after") { answer.with("Retry-After", "1") } else { answer };
         }
         if let Some(seconds) = wait {
-            world.limits.promise(&arrival.person, &call.method, &call.path, now + seconds * 1000);
+            world.limits.promise(&arrival.person, call, now + seconds * 1000);
             let text = "Application is over its request limit for this mailbox.";
             return Answer::fail(429, "ApplicationThrottled", text).with("Retry-After", seconds.to_string());
         }

@@ -1,7 +1,9 @@
 //! Microsoft's limits, and the promises to come back later that clients must keep.
 
+use crate::http::Call;
 use serde_json::{Value, json};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -18,8 +20,25 @@ pub struct Limits {
     windows: HashMap<usize, VecDeque<i64>>,
     /// When the last message of a chat, or of a person, was taken.
     chats: HashMap<String, i64>,
-    /// Not before then: by person, method and path.
-    promises: HashMap<(String, String, String), i64>,
+    /// By person, method and path.
+    promises: HashMap<(String, String, String), Promise>,
+}
+
+/// A Retry-After that was given.
+#[derive(Default)]
+struct Promise {
+    /// Not before then.
+    until: i64,
+    /// What was turned away; it may not come back before.
+    refused: HashSet<u64>,
+    /// Others that came all the same. As many may have been on their way when the answer left as a mailbox takes at a time.
+    on_their_way: u32,
+}
+
+fn content(call: &Call) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    call.body.hash(&mut hasher);
+    hasher.finish()
 }
 
 impl Default for Limits {
@@ -117,20 +136,29 @@ impl Limits {
         None
     }
 
-    pub fn promise(&mut self, person: &str, method: &str, path: &str, until_ms: i64) {
+    pub fn promise(&mut self, person: &str, call: &Call, until_ms: i64) {
         if self.promises.len() < 50_000 {
-            self.promises.insert((person.into(), method.into(), path.into()), until_ms);
+            let promise = self.promises.entry((person.into(), call.method.clone(), call.path.clone())).or_default();
+            promise.until = until_ms;
+            promise.refused.insert(content(call));
         }
     }
 
     /// How many milliseconds too early this one comes.
-    pub fn too_early(&mut self, person: &str, method: &str, path: &str, now: i64) -> Option<i64> {
+    pub fn too_early(&mut self, person: &str, call: &Call, now: i64) -> Option<i64> {
         if self.promises.is_empty() {
             return None;
         }
-        let key = (person.to_string(), method.to_string(), path.to_string());
-        match self.promises.get(&key) {
-            Some(&until) if now < until => Some(until - now),
+        let key = (person.to_string(), call.method.clone(), call.path.clone());
+        let most = self.concurrency.saturating_sub(1);
+        match self.promises.get_mut(&key) {
+            Some(promise) if now < promise.until => {
+                if promise.on_their_way < most && !promise.refused.contains(&content(call)) {
+                    promise.on_their_way += 1;
+                    return None;
+                }
+                Some(promise.until - now)
+            }
             Some(_) => {
                 self.promises.remove(&key);
                 None

@@ -195,7 +195,7 @@ fn fresh_delta(world: &World, call: &Call) -> String {
 
 fn too_many(world: &mut World, call: &Call, seconds: f64, person: &str) -> Answer {
     let until = world.now() + (seconds * 1000.0) as i64;
-    world.limits.promise(person, &call.method, &call.path, until);
+    world.limits.promise(person, call, until);
     Answer::fail(429, "TooManyRequests", "Please retry again later.").with("Retry-After", format!("{seconds}"))
 }
 
@@ -243,7 +243,7 @@ fn status(world: &mut World, call: &Call, ask: &Value, person: &str) -> Answer {
         _ => None,
     };
     if let Some(seconds) = seconds {
-        world.limits.promise(person, &call.method, &call.path, now + (seconds * 1000.0) as i64);
+        world.limits.promise(person, call, now + (seconds * 1000.0) as i64);
     }
     for (name, value) in ask["headers"].as_object().into_iter().flatten() {
         answer.headers.retain(|(k, _)| !k.eq_ignore_ascii_case(name));

@@ -128,7 +128,7 @@ pub fn post(world: &mut World, call: &Call, arrival: &Arrival, at: usize, me: us
     let now = world.now();
     let (chat_id, sender) = (world.teams.chats[at].id.clone(), world.people.people[me].address.clone());
     if let Some(seconds) = world.limits.chat_message(&chat_id, &sender, now) {
-        world.limits.promise(&arrival.person, &call.method, &call.path, now + seconds * 1000);
+        world.limits.promise(&arrival.person, call, now + seconds * 1000);
         let text = "Request was throttled: one message a second for each chat and each user.";
         return Answer::fail(429, "TooManyRequests", text).with("Retry-After", seconds.to_string());
     }
