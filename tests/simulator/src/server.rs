@@ -204,7 +204,7 @@ pub fn write_down(world: &mut World, call: &Call) -> Arrival {
             world.ledger.accuse("plain_body", seq, format!("{name} in the query"));
         }
     }
-    if let Some(early) = world.limits.too_early(&person, &call, now) {
+    if let Some(early) = world.limits.too_early(&person, call, now) {
         world.ledger.accuse("too_early", seq, format!("{} {} came {early} ms before Retry-After", call.method, call.path));
     }
     Arrival { seq, epoch: world.epoch, person, mailbox, too_many: false, crowded: HashMap::new(), hit }
