@@ -59,7 +59,7 @@ struct Heard {
 
 /// Brings the folders up to date. Answers why a folder that is to be synced could not be found, if that is so.
 pub async fn refresh(context: &Arc<SyncContext>, chosen: &Chosen) -> Result<Option<Error>> {
-    let heard = hear(context).await?;
+    let heard = hear(context, chosen).await?;
     context.is_reached.store(true, Ordering::Relaxed);
     if let Some(error) = &heard.problem {
         let untold = heard.names.as_ref().map(|names| names.untold.as_slice()).unwrap_or_default();
@@ -76,8 +76,9 @@ pub async fn refresh(context: &Arc<SyncContext>, chosen: &Chosen) -> Result<Opti
 }
 
 /// What is new since the last sync or, where that cannot be told, all of it.
-async fn hear(context: &Arc<SyncContext>) -> Result<Heard> {
-    if let Some(link) = stored_link(context).await? {
+async fn hear(context: &Arc<SyncContext>, chosen: &Chosen) -> Result<Heard> {
+    let link = if begins_one(context, chosen).await? { None } else { stored_link(context).await? };
+    if let Some(link) = link {
         match context.ask(context.graph.folder_changes(&context.caller(), Some(&link))).await {
             Ok(Some(changes)) => return changed(context, changes).await,
             Ok(None) => {}
@@ -88,6 +89,12 @@ async fn hear(context: &Arc<SyncContext>) -> Result<Heard> {
     let FolderList { folders, untold, is_part, problem, link } = context.ask(context.graph.folders(&context.caller())).await?;
     let names = folders.iter().filter_map(|folder| Some((folder.id.clone(), folder.well_known_name.clone()?))).collect();
     Ok(Heard { folders, is_whole: true, names: Some(WellKnownFolders { names, untold, problem: None }), is_part, problem, link, gone: Vec::new() })
+}
+
+/// A chosen folder is about to be enumerated. How many messages it holds bounds that, and changes of folders do not tell of every message.
+async fn begins_one(context: &Arc<SyncContext>, chosen: &Chosen) -> Result<bool> {
+    let (work, chosen) = (context.clone(), chosen.clone());
+    blocking(move || Ok(work.store.folders(&work.account.id)?.iter().any(|folder| folder.cursor.is_none() && chosen.holds(&folder.row)))).await
 }
 
 async fn stored_link(context: &Arc<SyncContext>) -> Result<Option<String>> {
