@@ -298,3 +298,18 @@ async fn disconnect_and_purge_of_a_large_account_are_quick() {
     println!("verify of {} records: {} ms", engine.inner.store.audit_extent().unwrap().records, started.elapsed().as_millis());
     engine.shutdown().await;
 }
+
+/// A clock that stands a year ahead would take receipts and idempotency keys before their time.
+#[tokio::test]
+async fn what_is_old_by_a_clock_that_nobody_confirms_stays() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = clock();
+    let engine = engine(&dir.path().join("store"), &clock);
+    fill(&engine, "acc_a", "owner", 3);
+    let before = engine.changes(feed()).ready(1_000).await.unwrap();
+    assert!(!before.is_empty());
+    clock.advance(400 * DAY);
+    engine.inner.retention.sweep_once().await;
+    assert_eq!(engine.changes(feed()).ready(1_000).await.unwrap(), before);
+    engine.shutdown().await;
+}

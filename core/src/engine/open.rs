@@ -100,8 +100,10 @@ pub fn open(config: Config, root_key: Arc<RootKey>, test_clock: Option<Arc<TestC
     });
     let keys = vault.clone();
     let keep_up = Arc::new(move |now| keys.keep_up(now));
-    let limits = KeptFor { changes_days: config.keep_changes_days, sends_days: config.keep_sends_days };
-    let retention = Retention { kept_for: limits, store: store.clone(), clock: clock.clone(), event_bus: event_bus.clone(), forget, keep_up, news: news.clone() };
+    let kept_for = KeptFor { changes_days: config.keep_changes_days, sends_days: config.keep_sends_days };
+    let clocks = pipeline.clone();
+    let is_time_known = Arc::new(move || clocks.confirms_time());
+    let retention = Retention { kept_for, is_time_known, store: store.clone(), clock: clock.clone(), event_bus: event_bus.clone(), forget, keep_up, news: news.clone() };
 
     let runtime = Runtime::start()?;
     runtime.background(outbox.clone().run(runtime.stop()));

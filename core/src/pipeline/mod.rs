@@ -12,6 +12,7 @@ mod challenge;
 pub mod fit;
 mod hosts;
 mod insecure;
+mod server_time;
 // The two modules that may open sockets.
 #[allow(clippy::disallowed_methods, clippy::disallowed_types)]
 mod loopback;
@@ -53,13 +54,14 @@ pub struct Pipeline {
     clock: Arc<dyn Clock>,
     meters: Meters,
     insecure: insecure::Insecure,
+    server_time: server_time::ServerTime,
 }
 
 impl Pipeline {
     pub fn new(endpoints: Endpoints, transport: Arc<dyn Transport>, clock: Arc<dyn Clock>, limits: Limits) -> Self {
         let meters = Meters::default();
         let transport = Arc::new(transport::Counted::new(transport, meters.clone()));
-        Self { hosts: Hosts::new(endpoints), scheduler: Scheduler::new(clock.clone(), limits), tokens: auth::Tokens::new(meters.clone()), transport, clock, meters, insecure: insecure::Insecure::default() }
+        Self { hosts: Hosts::new(endpoints), scheduler: Scheduler::new(clock.clone(), limits), tokens: auth::Tokens::new(meters.clone()), transport, clock, meters, insecure: insecure::Insecure::default(), server_time: server_time::ServerTime::default() }
     }
 
     /// Says who knows the tokens; once, when the engine is put together.
@@ -81,6 +83,8 @@ impl Pipeline {
             }
             let answer = self.tokens.attach_and_send(request, headers.clone(), trace, (turns, &*self.transport)).await?;
             trace.note(attempt, &answer);
+            let date = answer.as_ref().ok().and_then(|answer| answer.headers().get(http::header::DATE)?.to_str().ok());
+            self.server_time.hear(date, self.clock.elapsed());
             Ok(answer)
         });
         let outcome = sending.instrument(trace.span().clone()).await;
@@ -103,6 +107,11 @@ impl Pipeline {
     /// Why no secure connection comes about, as of the last request to any of Microsoft's services. No outage: somebody has to mend a setting.
     pub fn insecure(&self) -> Option<(SystemTime, Error)> {
         self.insecure.current()
+    }
+
+    /// Microsoft's clock agrees with ours to within a day, by its last answer. False before the first one.
+    pub fn confirms_time(&self) -> bool {
+        self.server_time.confirms(self.clock.now(), self.clock.elapsed())
     }
 
     /// For links in answers.

@@ -21,6 +21,9 @@ pub type Forget = Arc<dyn Fn(&str) + Send + Sync>;
 /// Follows what other processes did to the keys, and ends handovers whose time is over. Blocks.
 pub type KeepUp = Arc<dyn Fn(i64) -> Result<()> + Send + Sync>;
 
+/// Our clock is known to be right.
+pub type IsTimeKnown = Arc<dyn Fn() -> bool + Send + Sync>;
+
 #[derive(Clone)]
 pub struct Retention {
     pub store: Arc<dyn Store>,
@@ -29,6 +32,7 @@ pub struct Retention {
     pub forget: Forget,
     pub keep_up: KeepUp,
     pub kept_for: KeptFor,
+    pub is_time_known: IsTimeKnown,
     /// Bumped whenever the change feed may have grown.
     pub news: watch::Sender<u64>,
 }
