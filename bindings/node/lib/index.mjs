@@ -7,6 +7,6 @@ export const {
   version, generateRootKey, wrappedRootKey, logs, onLog, mail, chat,
   TidingsError, InvalidInputError, LimitExceededError, NotConnectedError, NeedsReconnectError, ConsentMissingError, ForbiddenError,
   NotFoundError, ConflictError, ThrottledError, UpstreamError, NetworkError, OutcomeUnknownError, LinkRejectedError,
-  TokenRejectedError, VaultLockedError, WrongKeyError, CorruptError, StoreBusyError, StoreFullError, CancelledError, ClosedError,
+  TokenRejectedError, VaultLockedError, WrongKeyError, CorruptError, StoreBusyError, StoreFullError, CursorExpiredError, CancelledError, ClosedError,
   ForkedError, InternalError,
 } = tidings

@@ -4,7 +4,7 @@ import pathlib
 from typing import assert_type
 
 import tidings
-from tidings import Account, Change, Cloud, Event, Receipt
+from tidings import Account, AccountPage, Change, Cloud, Event, Receipt
 
 
 async def uses(engine: tidings.Engine, account: Account, url: str) -> None:

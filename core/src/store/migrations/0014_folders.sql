@@ -13,4 +13,3 @@ CREATE INDEX accounts_list ON accounts (owner, num);
 
 -- A search folder shows messages of others and is never synced.
 ALTER TABLE folders ADD COLUMN is_search INTEGER NOT NULL DEFAULT 0;
-CREATE INDEX messages_unread ON messages (account_id, folder_id) WHERE is_read = 0 AND is_removed = 0;

@@ -81,7 +81,7 @@ pub fn save(c: &Connection, account_id: &str, news: &FolderNews, now: i64) -> Ou
 pub fn unread(c: &Connection, account_id: &str) -> Outcome<HashMap<String, u32>> {
     let counts = all(
         c,
-        "SELECT folder_id, COUNT(*) FROM messages INDEXED BY messages_unread WHERE account_id = ?1 AND is_read = 0 AND is_removed = 0 GROUP BY folder_id",
+        "SELECT folder_id, COUNT(*) FROM messages WHERE account_id = ?1 AND is_read = 0 AND is_removed = 0 GROUP BY folder_id",
         [account_id],
         |row| Ok((row.get(0)?, row.get(1)?)),
     )?;
