@@ -1072,7 +1072,8 @@ export class Engine implements AsyncDisposable {
   metrics(): Metrics;
   /** Live events from now on: of all accounts of an owner, or of everybody when none is named. */
   events(owner?: string | null): EventStream;
-  /** The change feed of all accounts of an owner, or of one account. What is wrong with the query is told by the stream: InvalidInput, NotFound. */
+  /** The change feed of all accounts of an owner, or of one account. What is wrong with the query is told by the stream: InvalidInput, NotFound,
+   * CursorExpired (it is older than what is kept: `keep_changes_days`). */
   changes(query?: ChangeQuery): ChangeStream;
   [Symbol.asyncDispose](): Promise<void>;
 }

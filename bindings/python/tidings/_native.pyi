@@ -1885,7 +1885,8 @@ class Engine:
         """Live events from now on: of all accounts of an owner, or of everybody when none is named."""
     @overload
     def changes(self, query: ChangeQuery) -> ChangeStream:
-        """The change feed of all accounts of an owner, or of one account. What is wrong with the query is told by the stream: InvalidInput, NotFound."""
+        """The change feed of all accounts of an owner, or of one account. What is wrong with the query is told by the stream: InvalidInput, NotFound,
+        CursorExpired (it is older than what is kept: `keep_changes_days`)."""
     @overload
     def changes(self, *, owner: str | None = ..., account_id: str | None = ..., cursor: str | None = ...) -> ChangeStream: ...
     async def __aenter__(self) -> Self: ...
@@ -2059,7 +2060,8 @@ class BlockingEngine:
         """Live events from now on: of all accounts of an owner, or of everybody when none is named."""
     @overload
     def changes(self, query: ChangeQuery) -> BlockingChangeStream:
-        """The change feed of all accounts of an owner, or of one account. What is wrong with the query is told by the stream: InvalidInput, NotFound."""
+        """The change feed of all accounts of an owner, or of one account. What is wrong with the query is told by the stream: InvalidInput, NotFound,
+        CursorExpired (it is older than what is kept: `keep_changes_days`)."""
     @overload
     def changes(self, *, owner: str | None = ..., account_id: str | None = ..., cursor: str | None = ...) -> BlockingChangeStream: ...
     def __enter__(self) -> Self: ...

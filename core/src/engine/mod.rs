@@ -315,7 +315,8 @@ impl Engine {
         Arc::new(EventStream::new(self.inner.clone(), owner))
     }
 
-    /// The change feed of all accounts of an owner, or of one account. What is wrong with the query is told by the stream: InvalidInput, NotFound.
+    /// The change feed of all accounts of an owner, or of one account. What is wrong with the query is told by the stream: InvalidInput, NotFound,
+    /// CursorExpired (it is older than what is kept: `keep_changes_days`).
     pub fn changes(&self, query: ChangeQuery) -> Arc<ChangeStream> {
         Arc::new(ChangeStream::new(self.inner.clone(), query))
     }
@@ -442,10 +443,11 @@ impl Inner {
 
 /// The account a draft leaves from, and what it has to be connected for.
 fn needs(draft: &Draft) -> (&str, Feature) {
-    match draft {
-        Draft::Mail { mail } => (&mail.account_id, Feature::MailSend),
-        Draft::Chat { chat } => (&chat.account_id, Feature::Chat),
-    }
+    let feature = match draft {
+        Draft::Mail { .. } => Feature::MailSend,
+        Draft::Chat { .. } => Feature::Chat,
+    };
+    (draft.account_id(), feature)
 }
 
 /// A line in the log about how a sign-in ended, however it was begun.

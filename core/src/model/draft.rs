@@ -89,6 +89,16 @@ pub enum Draft {
     Chat { chat: ChatDraft },
 }
 
+impl Draft {
+    /// The account it leaves from.
+    pub(crate) fn account_id(&self) -> &str {
+        match self {
+            Self::Mail { mail } => &mail.account_id,
+            Self::Chat { chat } => &chat.account_id,
+        }
+    }
+}
+
 impl From<MailDraft> for Draft {
     fn from(mail: MailDraft) -> Self {
         Self::Mail { mail }

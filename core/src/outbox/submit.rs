@@ -190,7 +190,7 @@ fn new_item(tools: &Tools, draft: &Draft, is_bulk: bool) -> Result<NewItem> {
 
 /// What the host is told of it.
 fn accepted(tools: &Tools, draft: &Draft, enqueued: Enqueued) -> Result<Receipt> {
-    let account_id = account_of(draft);
+    let account_id = draft.account_id();
     match enqueued {
         Enqueued::New(row) => {
             tools.graph.meters().sends_queued.up();
@@ -266,13 +266,6 @@ fn read_receipt(tools: &Tools, id: &str) -> Result<Receipt> {
 
 fn item(tools: &Tools, id: &str) -> Result<ItemRow> {
     tools.store.item(id)?.ok_or_else(not_found)
-}
-
-fn account_of(draft: &Draft) -> &str {
-    match draft {
-        Draft::Mail { mail } => &mail.account_id,
-        Draft::Chat { chat } => &chat.account_id,
-    }
 }
 
 /// Messages of one chat leave in order, and mails that the host gave the same key. Any other mail is ordered by itself.
