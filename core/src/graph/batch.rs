@@ -3,18 +3,17 @@
 use super::{Caller, Graph, IMMUTABLE, fault, wire};
 use crate::error::{Error, ErrorKind, Result};
 use crate::foreign::Proofs;
-use crate::json::{self, lenient};
-use crate::pipeline::{Cost, Safety, parse_retry_after};
+use crate::json;
+use crate::pipeline::batching::wire::{self as batching, Answer, Asked};
+pub(super) use crate::pipeline::batching::wire::MOST_ITEMS;
+use crate::pipeline::{Cost, Safety};
 use crate::random;
 use http::{Method, StatusCode};
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub(super) const MOST_ITEMS: usize = 20;
 /// Rounds in which an item that was throttled goes again.
 const ROUNDS: u32 = 6;
 /// How often one item may fail.
@@ -24,38 +23,6 @@ const MOST_BROKEN: u32 = 6;
 
 /// Which refusals of an item mean that there is nothing.
 pub(super) type Absent = fn(StatusCode, &[u8]) -> bool;
-
-#[derive(Serialize)]
-struct Envelope<'a> {
-    requests: Vec<Asked<'a>>,
-}
-
-#[derive(Serialize)]
-struct Asked<'a> {
-    id: String,
-    method: &'static str,
-    url: &'a str,
-    // Headers of the envelope do not reach the items.
-    headers: BTreeMap<&'static str, &'a str>,
-}
-
-#[derive(Deserialize)]
-struct Answers<'a> {
-    #[serde(borrow)]
-    responses: Vec<&'a RawValue>,
-}
-
-#[derive(Deserialize)]
-struct Answer<'a> {
-    #[serde(default, deserialize_with = "lenient::scalar")]
-    id: Option<String>,
-    #[serde(default, deserialize_with = "lenient::scalar")]
-    status: Option<i64>,
-    #[serde(default, deserialize_with = "lenient::object")]
-    headers: Option<HashMap<String, serde_json::Value>>,
-    #[serde(borrow, default)]
-    body: Option<&'a RawValue>,
-}
 
 /// What came of one of several reads.
 #[derive(Debug)]
@@ -155,9 +122,9 @@ impl Graph {
 
     async fn round(&self, caller: &Caller, paths: &[String], open: &[(usize, u32)], prefer: &str, absent: Absent, items: &mut [Option<Item>]) -> Result<(Vec<Open>, Duration)> {
         let headers = BTreeMap::from([("Prefer", prefer)]);
-        let asked = |(n, (at, _)): (usize, &(usize, u32))| Some(Asked { id: (n + 1).to_string(), method: "GET", url: paths.get(*at)?, headers: headers.clone() });
-        let requests = open.iter().enumerate().filter_map(asked).collect();
-        let body = serde_json::to_vec(&Envelope { requests }).map_err(|_| Error::internal("A batch could not be written."))?;
+        let asked = |(n, (at, _)): (usize, &(usize, u32))| Some(Asked { id: (n + 1).to_string(), method: "GET", url: paths.get(*at)?, headers: headers.clone(), body: None });
+        let requests: Vec<Asked<'_>> = open.iter().enumerate().filter_map(asked).collect();
+        let body = batching::write(&requests)?;
         let mut request = self.write(caller, Method::POST, self.url("$batch", &[])?, body, Safety::Repeatable);
         request.cost = Cost { requests: u32::try_from(open.len()).unwrap_or(u32::MAX) };
         if open.len() > 1 {
@@ -165,10 +132,7 @@ impl Graph {
         }
         let response = self.ask(request).await?;
         let text = json::text(&response.body);
-        let answers: Answers<'_> = wire::of_text(&text)?;
-        // One that cannot be read is as good as missing.
-        let answers = answers.responses.into_iter().filter_map(|raw| serde_json::from_str::<Answer<'_>>(raw.get()).ok());
-        let mut answers = single(answers);
+        let mut answers = batching::read(&text).map_err(|_| wire::unreadable())?;
         let proofs = Arc::new(response.secrets.proofs());
         let (mut again, mut longest) = (Vec::new(), Duration::ZERO);
         for (n, &(at, failures)) in open.iter().enumerate() {
@@ -176,7 +140,7 @@ impl Graph {
             let path = paths.get(at).map_or("", String::as_str);
             let answer = answers.remove(&(n + 1).to_string()).filter(|answer| response.fits(path, answer.text().as_bytes()));
             let body = answer.as_ref().map_or("", Answer::text);
-            let status = answer.as_ref().and_then(|answer| StatusCode::from_u16(u16::try_from(answer.status?).ok()?).ok()).unwrap_or(StatusCode::BAD_GATEWAY);
+            let status = answer.as_ref().and_then(Answer::status).unwrap_or(StatusCode::BAD_GATEWAY);
             // A read that was answered with nothing was not answered.
             if status.is_success() && !matches!(body, "" | "null") {
                 set(items, at, Item::Found(body.to_owned(), proofs.clone()));
@@ -211,33 +175,4 @@ fn set(items: &mut [Option<Item>], at: usize, item: Item) {
 
 fn short_wait() -> Duration {
     Duration::from_millis(300 + (1700.0 * random::jitter()) as u64)
-}
-
-/// Answers by their ids. What is told twice and not the same is told by neither; an id that nobody gave is not looked for.
-fn single<'a>(answers: impl Iterator<Item = Answer<'a>>) -> HashMap<String, Answer<'a>> {
-    let mut by_id: HashMap<String, Option<Answer<'a>>> = HashMap::new();
-    for answer in answers {
-        let Some(id) = answer.id.clone() else { continue };
-        let told = match by_id.remove(&id) {
-            None => Some(answer),
-            Some(known) => known.filter(|known| known.status == answer.status && known.text() == answer.text()),
-        };
-        by_id.insert(id, told);
-    }
-    by_id.into_iter().filter_map(|(id, answer)| Some((id, answer?))).collect()
-}
-
-impl<'a> Answer<'a> {
-    fn text(&self) -> &'a str {
-        self.body.map_or("", RawValue::get)
-    }
-
-    /// Its own Retry-After.
-    fn wait(&self, now: std::time::SystemTime) -> Option<Duration> {
-        self.headers.iter().flatten().find(|(name, _)| name.eq_ignore_ascii_case("retry-after")).and_then(|(_, value)| match value {
-            serde_json::Value::String(text) => parse_retry_after(text, now),
-            serde_json::Value::Number(number) => parse_retry_after(&number.to_string(), now),
-            _ => None,
-        })
-    }
 }

@@ -348,7 +348,9 @@ impl Graph {
             single_value_extended_properties: [Property { id: MARK, value: mail.mark }],
         };
         let body = serde_json::to_vec(&wire).map_err(|_| Error::internal("A draft could not be written."))?;
-        let response = self.ask(self.write(caller, Method::POST, self.url(&caller.path("messages")?, &[])?, body, Safety::Once)).await?;
+        let mut request = self.write(caller, Method::POST, self.url(&caller.path("messages")?, &[])?, body, Safety::Once);
+        request.is_batchable = true;
+        let response = self.ask(request).await?;
         let is_this = |made: &Made| !made.id.is_empty() && !response.repeats(&made.id) && made.is_draft == Some(true) && made.internet_message_id.as_deref() == Some(mail.internet_message_id);
         match wire::read::<Made>(&response.body).ok().filter(is_this) {
             Some(made) => Ok(made.id),
@@ -361,6 +363,7 @@ impl Graph {
         let url = self.url(&caller.path(&format!("messages/{}/send", segment(id)?))?, &[])?;
         let mut request = self.write(caller, Method::POST, url, Vec::new(), Safety::Once).header(CONTENT_LENGTH, HeaderValue::from_static("0"));
         request.headers.remove(CONTENT_TYPE);
+        request.is_batchable = true;
         let response = self.ask(request).await?;
         if response.status == StatusCode::ACCEPTED {
             return Ok(());
@@ -371,7 +374,9 @@ impl Graph {
     /// None: the mailbox does not have it (yet). An answer about another message, or one that does not say whether it is a draft, is an error.
     pub async fn message_state(&self, caller: &Caller, id: &str) -> Result<Option<MessageState>> {
         let url = self.url(&caller.path(&format!("messages/{}", segment(id)?))?, &[("$select", STATE), ("$expand", &shown_mark())])?;
-        let Some(response) = self.look(self.get(caller, url)).await? else { return Ok(None) };
+        let mut request = self.get(caller, url);
+        request.is_batchable = true;
+        let Some(response) = self.look(request).await? else { return Ok(None) };
         let state = wire::read::<WireState>(&response.body)?.read().filter(|state| state.id == id);
         state.map(Some).ok_or_else(|| Error::new(ErrorKind::Upstream, "Microsoft's answer does not tell what became of the message. Try again later.").with_request_id(response.request_id()))
     }

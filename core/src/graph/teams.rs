@@ -145,7 +145,9 @@ impl Graph {
         };
         let wire = WireChat { chat_type: "oneOnOne", members: [member(me)?, member(other)?] };
         let body = serde_json::to_vec(&wire).map_err(|_| Error::internal("A chat could not be written."))?;
-        let response = self.ask(self.write(caller, Method::POST, self.url("chats", &[])?, body, Safety::Repeatable)).await?;
+        let mut request = self.write(caller, Method::POST, self.url("chats", &[])?, body, Safety::Repeatable);
+        request.is_batchable = true;
+        let response = self.ask(request).await?;
         let made = wire::read::<Made>(&response.body)?;
         // The id of such a chat is made of its two members: another pair is another person's chat.
         match members(&made.id) {
@@ -160,7 +162,9 @@ impl Graph {
     pub async fn post_chat_message(&self, caller: &Caller, chat_id: &str, body: &str, kind: BodyType) -> Result<String> {
         let url = self.url(&format!("chats/{}/messages", segment(chat_id)?), &[])?;
         let wire = serde_json::to_vec(&WireMessage { body: ItemBody::new(kind, body) }).map_err(|_| Error::internal("A message could not be written."))?;
-        let response = self.pipeline.send(self.write(caller, Method::POST, url, wire, Safety::Once)).await?;
+        let mut request = self.write(caller, Method::POST, url, wire, Safety::Once);
+        request.is_batchable = true;
+        let response = self.pipeline.send(request).await?;
         let unclear = |words: &str| Error::new(ErrorKind::OutcomeUnknown, words.to_owned()).with_request_id(response.request_id());
         // Graph repeats towards Teams by itself, and Teams refuses the repetition of what it has already.
         if response.status == StatusCode::CONFLICT && !fault::is_contested(error_code(&response.body).to_compare()) {

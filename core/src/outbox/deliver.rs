@@ -20,11 +20,11 @@ use tokio::task::JoinSet;
 use tracing::Instrument;
 
 /// Sends under way at the same time, over all accounts.
-const AT_ONCE: usize = 64;
-/// Of one account by one route, so that nobody's campaign takes the place of others' messages. As many as Microsoft serves at a time.
-const OF_ONE_ROUTE: usize = 4;
+const AT_ONCE: usize = 256;
+/// Of one account by one route, so that nobody's campaign takes the place of others' messages. Two batches of requests: one on its way, one that gathers.
+const OF_ONE_ROUTE: usize = 40;
 /// Taken in hand by one claim.
-const OF_ONE_CLAIM: usize = 16;
+const OF_ONE_CLAIM: usize = 64;
 /// How often other processes' rows are looked for when nothing here says so.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
 /// How long a process leaves an account alone whose sends it cannot open.

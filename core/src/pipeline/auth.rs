@@ -5,16 +5,17 @@ use super::fit;
 use super::trace::Trace;
 use super::schedule::Turns;
 use super::scope::Mailbox;
-use super::transport::{Answer, Line, Sent, Transport, TransportError, Trouble};
+use super::transport::{Answer, Transport};
+use super::batching::{Batching, Way};
+use super::exchange::exchange;
 use super::{AccessToken, Purpose, Request, error_code};
 use crate::error::{Error, ErrorKind, Result};
 use crate::foreign::Secrets;
 use crate::metrics::Meters;
-use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use http::header::{AUTHORIZATION, HeaderValue};
 use http::{HeaderMap, StatusCode};
 use std::sync::{Arc, PoisonError, RwLock, Weak};
+use url::Url;
 
 /// Fresh tokens asked for because of one request: after a plain refusal, and for a challenge that came with the second.
 const MOST_TOKENS: usize = 2;
@@ -41,12 +42,14 @@ pub trait TokenSource: Send + Sync {
 pub struct Tokens {
     // Weak: the source holds the pipeline.
     source: RwLock<Option<Weak<dyn TokenSource>>>,
+    batching: Batching,
     meters: Meters,
 }
 
 impl Tokens {
-    pub fn new(meters: Meters) -> Self {
-        Self { source: RwLock::default(), meters }
+    /// `graph`: its address with the version.
+    pub fn new(graph: Url, meters: Meters) -> Self {
+        Self { source: RwLock::default(), batching: Batching::new(graph, meters.clone()), meters }
     }
 
     pub fn plug(&self, source: &Arc<dyn TokenSource>) {
@@ -62,7 +65,7 @@ impl Tokens {
     }
 
     /// One attempt: the token, the exchange, and after a 401 both once more; a challenge that nobody has tried to meet yet is met once.
-    pub async fn attach_and_send(&self, request: &Request, headers: HeaderMap, trace: &Trace, (turns, transport): (&Turns, &dyn Transport)) -> Result<Answer> {
+    pub async fn attach_and_send(&self, request: &Request, headers: HeaderMap, trace: &Trace, (turns, transport): (&Turns, &Arc<dyn Transport>)) -> Result<Answer> {
         let mut token = self.token(request, None, None).await?;
         let mut tried: Vec<Option<String>> = Vec::new();
         let mut secrets = Secrets::default();
@@ -74,10 +77,15 @@ impl Tokens {
                 secrets.add(token.shared());
             }
             // A slot is for the exchange alone: the renewal of a token, which may take a while, holds none that others wait for.
-            let slot = turns.enter().await?;
-            let answer = exchange(request, headers.clone(), token.as_ref(), trace, transport).await;
-            drop(slot);
-            let answer = answer?.map(|mut answer| {
+            let answer = match self.batching.turn(request, &headers, token.as_ref(), (trace, turns, transport)).await? {
+                Way::Alone(slot) => {
+                    let answer = exchange(request, headers.clone(), token.as_ref(), trace, &**transport).await?;
+                    drop(slot);
+                    answer
+                }
+                Way::Together(answer) => answer,
+            };
+            let answer = answer.map(|mut answer| {
                 let owner = fit::Owner::of(token.as_ref(), &answer);
                 answer.extensions_mut().insert(owner);
                 answer.extensions_mut().insert(secrets.clone());
@@ -148,47 +156,6 @@ fn nothing_sent(error: Error) -> Error {
             .with_source(error),
         _ => error,
     }
-}
-
-/// One exchange. An answer that does not fit counts as none, and what it came over is not used again.
-async fn exchange(request: &Request, mut headers: HeaderMap, token: Option<&AccessToken>, trace: &Trace, transport: &dyn Transport) -> Result<Answer> {
-    let id = trace.next()?;
-    headers.insert(fit::ID, id.clone());
-    headers.insert("return-client-request-id", HeaderValue::from_static("true"));
-    let answer = transport.call(build(request, headers, token)?, request.max_body).await;
-    if answer.as_ref().is_ok_and(|answer| !fit::fits(request, id.to_str().unwrap_or_default(), token, answer)) {
-        trace.misfit();
-        if let Some(line) = line(request) {
-            transport.give_up(&line);
-        }
-        return Ok(Err(TransportError::new(Sent::Maybe, Trouble::Misfit)));
-    }
-    Ok(answer)
-}
-
-/// Connections are kept for the requests of one account to Graph. Everything else, sign-ins above all, has one for each request.
-fn line(request: &Request) -> Option<Line> {
-    request.account_id.clone().filter(|_| request.purpose == Purpose::Graph).map(Line)
-}
-
-fn build(request: &Request, mut headers: HeaderMap, token: Option<&AccessToken>) -> Result<http::Request<Bytes>> {
-    // Whatever a caller put there: a credential comes from the token source or not at all.
-    headers.remove(AUTHORIZATION);
-    if let Some(token) = token {
-        let mut value = token
-            .expose(|text| HeaderValue::from_str(&zeroize::Zeroizing::new(format!("Bearer {text}"))))
-            .map_err(|_| Error::new(ErrorKind::TokenRejected, "Microsoft's token holds characters no token may hold. Connect the account again."))?;
-        value.set_sensitive(true);
-        headers.insert(AUTHORIZATION, value);
-    }
-    let mut built = http::Request::new(request.body.clone());
-    *built.method_mut() = request.method.clone();
-    *built.uri_mut() = request.url.as_str().parse().map_err(|_| Error::internal("A request address could not be made."))?;
-    *built.headers_mut() = headers;
-    if let Some(line) = line(request) {
-        built.extensions_mut().insert(line);
-    }
-    Ok(built)
 }
 
 /// Teams answers 401 to an app that posts a message at all, however fresh its token is. The code is the same as for other refusals, so this is the

@@ -1,14 +1,16 @@
 //! The only way out. Every request of the engine takes these steps, in this order:
 //!
 //! ```text
-//! trace → hosts → retry { token → turn → transport }
+//! trace → hosts → retry { token → turn (alone, or in a batch with what waits beside it) → transport }
 //! ```
 //!
 //! What an error promises: `Network` = nothing was sent; `OutcomeUnknown` = a request that must not be repeated may have been done;
 //! `Throttled` = refused, nothing was done; everything else came as an answer or is safe to repeat.
 
 mod auth;
+pub mod batching;
 mod challenge;
+mod exchange;
 pub mod fit;
 mod hosts;
 mod insecure;
@@ -61,7 +63,8 @@ impl Pipeline {
     pub fn new(endpoints: Endpoints, transport: Arc<dyn Transport>, clock: Arc<dyn Clock>, limits: Limits) -> Self {
         let meters = Meters::default();
         let transport = Arc::new(transport::Counted::new(transport, meters.clone()));
-        Self { hosts: Hosts::new(endpoints), scheduler: Scheduler::new(clock.clone(), limits), tokens: auth::Tokens::new(meters.clone()), transport, clock, meters, insecure: insecure::Insecure::default(), server_time: server_time::ServerTime::default() }
+        let tokens = auth::Tokens::new(endpoints.graph.clone(), meters.clone());
+        Self { hosts: Hosts::new(endpoints), scheduler: Scheduler::new(clock.clone(), limits), tokens, transport, clock, meters, insecure: insecure::Insecure::default(), server_time: server_time::ServerTime::default() }
     }
 
     /// Says who knows the tokens; once, when the engine is put together.
@@ -81,7 +84,7 @@ impl Pipeline {
                 self.meters.retries.up();
                 trace.again(attempt);
             }
-            let answer = self.tokens.attach_and_send(request, headers.clone(), trace, (turns, &*self.transport)).await?;
+            let answer = self.tokens.attach_and_send(request, headers.clone(), trace, (turns, &self.transport)).await?;
             trace.note(attempt, &answer);
             let date = answer.as_ref().ok().and_then(|answer| answer.headers().get(http::header::DATE)?.to_str().ok());
             self.server_time.hear(date, self.clock.elapsed());

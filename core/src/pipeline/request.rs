@@ -30,7 +30,7 @@ pub enum Safety {
 }
 
 /// Who goes first when slots are scarce.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Priority {
     /// A person waits for it.
     Interactive,
@@ -98,6 +98,8 @@ pub struct Request {
     pub priority: Priority,
     /// What it counts for.
     pub cost: Cost,
+    /// It may travel in a `$batch` with others of its account. Graph only, with a body of JSON or none.
+    pub is_batchable: bool,
     /// How long this call may wait in all: for its turn, Retry-After and back-off.
     pub max_wait: Duration,
     /// How often a request that fails is made at the most; refusals with 429 do not count.
@@ -121,6 +123,7 @@ impl Request {
             bearer: None,
             priority: Priority::Interactive,
             cost: Cost::ONE,
+            is_batchable: false,
             max_wait: Duration::from_secs(10),
             attempts: ATTEMPTS,
             max_body: match purpose {

@@ -77,6 +77,11 @@ impl Trace {
         Ok(id)
     }
 
+    /// It goes in a batch with others, which is an exchange of its own.
+    pub fn batched(&self, requests: usize) {
+        tracing::debug!(target: "tidings::http", request = %self.shown, requests, "sent in a batch");
+    }
+
     pub fn misfit(&self) {
         tracing::warn!(target: "tidings::http", request = %self.shown, client_request_id = self.id(), "an answer belongs to another request; it was refused and its connections were closed");
     }

@@ -121,10 +121,23 @@ impl Turns {
 
     /// Errors: those of [`Scheduler::enter`].
     pub async fn enter(&self) -> Result<Slot> {
+        self.enter_for(self.cost).await
+    }
+
+    /// With others that it takes along.
+    pub async fn enter_for(&self, cost: Cost) -> Result<Slot> {
         let mut left = *self.budget();
-        let slot = self.scheduler.enter(&self.scope, self.cost, self.priority, &mut left).await;
+        let slot = self.scheduler.enter(&self.scope, cost, self.priority, &mut left).await;
         *self.budget() = left;
         slot
+    }
+
+    pub fn scope(&self) -> &RateScope {
+        &self.scope
+    }
+
+    pub fn priority(&self) -> Priority {
+        self.priority
     }
 
     /// Takes a wait out of what is left; false: it is longer than that.
@@ -189,6 +202,16 @@ impl Drop for QueueEntry {
 
 /// A place inside; free again when dropped.
 pub struct Slot(Option<(Scheduler, RateScope, Cost)>);
+
+impl Slot {
+    /// Makes room for `requests` in all, as far as there is room now. Answers for how many there is.
+    pub fn widen(&mut self, requests: u32) -> u32 {
+        let Some((scheduler, scope, cost)) = &mut self.0 else { return requests };
+        let now = scheduler.0.clock.elapsed();
+        *cost = scheduler.state().widen(scope, *cost, requests, now);
+        cost.requests.min(requests)
+    }
+}
 
 impl Drop for Slot {
     fn drop(&mut self) {

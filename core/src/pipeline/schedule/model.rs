@@ -9,6 +9,7 @@ use std::collections::HashMap;
 enum Step {
     Enter { user: u8, teams: bool, requests: u32, priority: u8 },
     Leave(usize),
+    Widen(usize, u32),
     GiveUp(usize),
     Fence { user: u8, ms: u16 },
     Pass(u16),
@@ -18,6 +19,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => (0..6_u8, any::<bool>(), prop_oneof![Just(1_u32), 2..25_u32], 0..4_u8).prop_map(|(user, teams, requests, priority)| Step::Enter { user, teams, requests, priority }),
         5 => any::<usize>().prop_map(Step::Leave),
+        2 => (any::<usize>(), 1..25_u32).prop_map(|(which, requests)| Step::Widen(which, requests)),
         1 => any::<usize>().prop_map(Step::GiveUp),
         1 => (0..6_u8, 0..500_u16).prop_map(|(user, ms)| Step::Fence { user, ms }),
         2 => (0..300_u16).prop_map(Step::Pass),
@@ -35,7 +37,7 @@ struct Walk {
     state: State,
     now: Duration,
     waiting: Vec<(RateScope, Priority, u64, Arc<Waiter>)>,
-    inside: Vec<(RateScope, Arc<Waiter>)>,
+    inside: Vec<(RateScope, Cost)>,
     made: Vec<(RateScope, u32, Duration)>,
     fences: HashMap<RateScope, Duration>,
 }
@@ -52,7 +54,7 @@ impl Walk {
         for (scope, _, _, waiter) in entered {
             assert!(self.fences.get(&scope).is_none_or(|fence| *fence <= self.now), "through a fence");
             self.made.push((scope.clone(), waiter.cost.requests, self.now));
-            self.inside.push((scope, waiter));
+            self.inside.push((scope, waiter.cost));
         }
         self.check();
     }
@@ -60,8 +62,8 @@ impl Walk {
     fn check(&self) {
         let mut slots: HashMap<&RateScope, u32> = HashMap::new();
         let mut tenants: HashMap<(u8, String), u32> = HashMap::new();
-        for (scope, waiter) in &self.inside {
-            *slots.entry(scope).or_default() += waiter.cost.requests.clamp(1, 4);
+        for (scope, cost) in &self.inside {
+            *slots.entry(scope).or_default() += cost.requests.clamp(1, 4);
             let RateScope::Graph(service, mailbox) = scope else { continue };
             *tenants.entry((*service as u8, mailbox.tenant_id.clone())).or_default() += 1;
         }
@@ -84,8 +86,16 @@ impl Walk {
                 self.waiting.push((scope, priority, ticket, waiter));
             }
             Step::Leave(which) if !self.inside.is_empty() => {
-                let (scope, waiter) = self.inside.remove(which % self.inside.len());
-                self.state.leave(&scope, waiter.cost, self.now);
+                let (scope, cost) = self.inside.remove(which % self.inside.len());
+                self.state.leave(&scope, cost, self.now);
+            }
+            Step::Widen(which, requests) if !self.inside.is_empty() => {
+                let at = which % self.inside.len();
+                let (scope, held) = self.inside[at].clone();
+                let cost = self.state.widen(&scope, held, requests, self.now);
+                assert!(cost.requests >= held.requests && (cost == held || cost.requests <= requests));
+                self.made.push((scope, cost.requests - held.requests, self.now));
+                self.inside[at].1 = cost;
             }
             Step::GiveUp(which) if !self.waiting.is_empty() => {
                 let (scope, priority, ticket, _) = self.waiting.remove(which % self.waiting.len());
@@ -99,7 +109,7 @@ impl Walk {
                 *fence = (*fence).max(until);
             }
             Step::Pass(ms) => self.now += Duration::from_millis(ms.into()),
-            Step::Leave(_) | Step::GiveUp(_) => {}
+            Step::Leave(_) | Step::Widen(..) | Step::GiveUp(_) => {}
         }
         self.look();
     }

@@ -189,6 +189,27 @@ impl State {
         self.admit(now);
     }
 
+    /// What is inside takes others along: `requests` in all, or as many as have a slot now. Answers what it costs then.
+    pub fn widen(&mut self, scope: &RateScope, held: Cost, requests: u32, now: Duration) -> Cost {
+        let (limits, rate) = (self.limits, self.limits.rate(scope));
+        let Some(state) = self.scopes.get_mut(scope) else { return held };
+        let has = limits.slots(held);
+        let free = limits.per_mailbox.saturating_sub(state.running);
+        let wanted = limits.slots(Cost { requests });
+        let requests = if has + free >= wanted { requests } else { has + free };
+        let more = requests.saturating_sub(held.requests);
+        if more == 0 || state.closed_until(rate, Cost { requests: more }, now) > now {
+            return held;
+        }
+        let cost = Cost { requests };
+        state.running += limits.slots(cost) - has;
+        if let Some(rate) = rate {
+            state.window.add(rate, more, now);
+        }
+        self.refresh(scope, now);
+        cost
+    }
+
     /// It waits no longer.
     pub fn give_up(&mut self, scope: &RateScope, priority: Priority, ticket: u64, now: Duration) {
         if let Some(state) = self.scopes.get_mut(scope) {
