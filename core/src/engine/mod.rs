@@ -35,7 +35,7 @@ use crate::events::EventBus;
 use crate::retention::Retention;
 use crate::metrics::Meters;
 use crate::model::*;
-use crate::outbox::{DISCONNECTED, Outbox, check_draft, check_drafts, of_draft};
+use crate::outbox::{DISCONNECTED, Outbox, check_draft, check_drafts, feature_for, feature_of, of_draft};
 use crate::pipeline::Pipeline;
 use crate::runtime::{Runtime, blocking};
 use crate::secret::RootKey;
@@ -326,8 +326,7 @@ impl Inner {
     async fn enqueue(&self, draft: Draft, is_bulk: bool) -> Result<Receipt> {
         // Before anything is read: what is wrong in itself is wrong for any account.
         check_draft(&draft, self.clock.now())?;
-        let (account_id, feature) = needs(&draft);
-        self.usable(account_id, feature).await?;
+        self.usable(draft.account_id(), feature_for(&draft)).await?;
         let receipt = self.outbox.enqueue(draft, is_bulk).await?;
         self.event_bus.publish(Event::SendChanged { receipt: receipt.clone() });
         Ok(receipt)
@@ -337,7 +336,7 @@ impl Inner {
         check_drafts(&drafts, self.clock.now())?;
         let mut checked = HashSet::new();
         for (number, draft) in drafts.iter().enumerate() {
-            let (account_id, feature) = needs(draft);
+            let (account_id, feature) = (draft.account_id(), feature_for(draft));
             if checked.insert((account_id, feature)) {
                 self.usable(account_id, feature).await.map_err(|e| of_draft(number, e))?;
             }
@@ -352,11 +351,7 @@ impl Inner {
     async fn retry(&self, receipt_id: &str, even_if_unknown: bool, owner: Option<String>) -> Result<Receipt> {
         let receipt = self.outbox.receipt(receipt_id, owner).await?;
         if matches!(receipt.state, SendState::Failed | SendState::Unknown) {
-            let feature = match receipt.route {
-                Route::Mail => Feature::MailSend,
-                Route::Chat => Feature::Chat,
-            };
-            self.usable(&receipt.account_id, feature).await?;
+            self.usable(&receipt.account_id, feature_of(receipt.route)).await?;
         }
         self.outbox.retry(receipt_id, even_if_unknown).await
     }
@@ -439,15 +434,6 @@ impl Inner {
         }
         refuse(ErrorKind::ConsentMissing, &format!("The account was not connected for {}, or the permission was not granted. Connect it again with this feature.", crate::auth::feature_name(feature)))
     }
-}
-
-/// The account a draft leaves from, and what it has to be connected for.
-fn needs(draft: &Draft) -> (&str, Feature) {
-    let feature = match draft {
-        Draft::Mail { .. } => Feature::MailSend,
-        Draft::Chat { .. } => Feature::Chat,
-    };
-    (draft.account_id(), feature)
 }
 
 /// A line in the log about how a sign-in ended, however it was begun.

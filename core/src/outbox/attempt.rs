@@ -1,22 +1,21 @@
 //! One attempt, from wherever the item was left.
 
-use super::channel::{Job, Outcome, Prepared, dispatch, prepare};
+use super::channel::{Channel, Finding, Outcome, Prepared};
 use super::item::{MOST_CONFLICTS, Start, Verdict, start, verdict};
-use super::reconcile::{Finding, reconcile, sent_copy, sent_elsewhere};
+use super::job::Job;
 use crate::error::{Error, ErrorKind};
-use crate::model::Route;
 use crate::store::{ItemState, PAST_DEADLINE, Tally};
 
-/// Requests of one attempt: after a mail was found unsent it is sent again.
+/// Requests of one attempt: what is found unsent is sent again.
 const ROUNDS: u32 = 3;
 
-pub async fn attempt(job: &mut Job) -> Outcome {
+pub async fn attempt<C: Channel>(job: &mut Job<C>) -> Outcome {
     let mut next = match start(job.item.state) {
         Some(next) => next,
         None => return Outcome::Lost,
     };
     if next == Start::Prepare && job.may_be_sent() {
-        match sent_elsewhere(job).await {
+        match C::sent_elsewhere(job).await {
             Ok(None) => {}
             Ok(Some(outcome)) => return outcome,
             Err(error) => return Outcome::Later(error),
@@ -27,7 +26,7 @@ pub async fn attempt(job: &mut Job) -> Outcome {
             return Outcome::Failed(Error::new(ErrorKind::Cancelled, PAST_DEADLINE));
         }
         if next == Start::Prepare {
-            match prepare(job).await {
+            match C::prepare(job).await {
                 Ok(Prepared::Ready) => {}
                 Ok(Prepared::Sent) => return Outcome::Sent,
                 Ok(Prepared::Lost) => return Outcome::Lost,
@@ -42,7 +41,7 @@ pub async fn attempt(job: &mut Job) -> Outcome {
                 Err(error) => return Outcome::Later(error),
             }
             let before = std::mem::replace(&mut job.tally, Tally::Attempt);
-            match dispatch(job).await {
+            match C::dispatch(job).await {
                 Ok(()) => return Outcome::Sent,
                 Err(error) => match verdict(&error) {
                     Verdict::Doubt => {
@@ -50,7 +49,7 @@ pub async fn attempt(job: &mut Job) -> Outcome {
                         job.progress.doubt_since = Some(job.now());
                     }
                     Verdict::Refused => {
-                        if let Some(outcome) = refused(job, error).await {
+                        if let Some(outcome) = C::refused(job, error).await {
                             return outcome;
                         }
                     }
@@ -65,18 +64,18 @@ pub async fn attempt(job: &mut Job) -> Outcome {
                 },
             }
         }
-        match reconcile(job).await {
+        match C::reconcile(job).await {
             Ok(Finding::Settled(outcome)) => return outcome,
             Ok(Finding::NotSent) => next = Start::Dispatch,
             Ok(Finding::Anew) => next = Start::Prepare,
             Err(error) => return Outcome::Later(error),
         }
     }
-    Outcome::Later(Error::new(ErrorKind::Upstream, "Microsoft took the mail several times without sending it; it will be tried again."))
+    Outcome::Later(Error::new(ErrorKind::Upstream, "Microsoft took it several times without sending it; it will be tried again."))
 }
 
 /// Nothing that others could see has happened yet, so doubt is no danger here.
-fn unprepared(job: &mut Job, error: Error) -> Outcome {
+fn unprepared<C: Channel>(job: &mut Job<C>, error: Error) -> Outcome {
     match verdict(&error) {
         Verdict::Refused => {
             job.tally = Tally::Attempt;
@@ -88,35 +87,14 @@ fn unprepared(job: &mut Job, error: Error) -> Outcome {
     }
 }
 
-/// Passes, and is never final at the first time. Before the next request the draft is read again.
-fn contested(job: &mut Job, error: Error) -> Outcome {
+/// Passes, and is never final at the first time. Before the next request, what was made is read again.
+fn contested<C: Channel>(job: &mut Job<C>, error: Error) -> Outcome {
     job.progress.conflicts += 1;
-    job.progress.recheck = true;
+    C::read_again(&mut job.progress.own);
     if job.progress.conflicts > MOST_CONFLICTS { Outcome::Failed(error) } else { Outcome::Later(error) }
 }
 
-fn defect(job: &mut Job, error: Error) -> Outcome {
+fn defect<C: Channel>(job: &mut Job<C>, error: Error) -> Outcome {
     job.tally = Tally::Crash;
     Outcome::Later(error)
-}
-
-/// A refusal of the first request is the last word, unless the mail has left all the same: its person may have sent the draft. After a request in doubt
-/// the refusal may be about a mail that this one did send, so the mailbox is watched. None: it is to be asked.
-async fn refused(job: &mut Job, error: Error) -> Option<Outcome> {
-    if job.item.route == Route::Chat {
-        return Some(match job.progress.doubted {
-            false => Outcome::Failed(error),
-            true => Outcome::Unknown(format!("An earlier request may have delivered it; the last one was refused. {}", error.reason())),
-        });
-    }
-    match sent_copy(job).await {
-        Ok(true) => Some(Outcome::Sent),
-        Ok(false) if !job.progress.doubted => Some(Outcome::Failed(error)),
-        _ => {
-            job.progress.refusal = Some(error.reason().to_owned());
-            let now = job.now();
-            job.progress.doubt_since.get_or_insert(now);
-            None
-        }
-    }
 }

@@ -1,47 +1,119 @@
-//! What the delivery loop and the channels share: the claimed item, and its durable steps.
+//! What a way out has to be able to do. The delivery loop knows routes only through [`Channel`].
+//!
+//! Adding a route is a file in [`channels`](super::channels) with its line in [`by_route`] and [`by_draft`], a variant of `Route` and of `Draft`, its word in
+//! the store, and its record in the UDL.
 
-use super::payload::open_content;
-use crate::clock::{Clock, to_ms};
-use crate::error::{Error, ErrorKind, Result};
-use crate::graph::{Caller, Graph};
-use crate::model::{Draft, Route};
-use crate::pipeline::Priority;
-use crate::runtime::{Stop, blocking};
-use crate::seal::AadContext;
-use crate::store::{Hold, ItemRow, ItemState, LEASE_MS, Step, Store, Tally};
-use crate::vault::Vault;
+use super::job::{Job, Tools};
+use crate::error::{Error, Result};
+use crate::model::{Draft, Feature, FileAttachment, Route};
+use crate::store::{ItemRow, ItemState};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
-use std::time::Duration;
+use std::time::SystemTime;
 
-/// Short waits are sat out in place; longer ones become `RetryWait`, which survives the process.
-pub const PATIENCE: Duration = Duration::from_secs(5);
+/// A route: what its drafts must be, and how one is sent. A channel holds nothing itself; what it remembers is in the [`Job`], or in
+/// [`Memory`](super::channels::Memory) for as long as the process lives.
+pub trait Channel: Sized + Send + Sync + 'static {
+    /// What hosts hand in.
+    type Draft: Clone + Into<Draft> + Send + Sync + 'static;
+    /// What this channel alone knows of a send. Its fields are stored beside those of [`Progress`], so it has none of their names.
+    type Progress: Clone + Default + Serialize + DeserializeOwned + Send + Sync + 'static;
 
-/// What is known so far of a send; sealed with the item.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Progress {
-    /// Own Message-ID of a mail.
+    const ROUTE: Route;
+    /// What an account has to be connected for.
+    const FEATURE: Feature;
+
+    /// None: it is a draft of another route.
+    fn of(draft: Draft) -> Option<Self::Draft>;
+    fn terms(draft: &Self::Draft) -> Terms<'_>;
+    /// Errors: InvalidInput or LimitExceeded, naming the field and the remedy. The deadline is looked at by the caller.
+    fn check(draft: &Self::Draft) -> Result<()>;
+    fn order(draft: &Self::Draft) -> Order;
+    /// Bytes of text and attachments, about.
+    fn weight(draft: &Self::Draft) -> usize;
+    /// Form 1 of the content ([`content`](super::content)).
+    fn canonical(draft: &Self::Draft) -> Vec<u8>;
+    /// Form 0. Only the routes of the first versions have one.
+    fn first_text(_: &Self::Draft) -> Result<Vec<u8>> {
+        Err(super::content::unknown_form())
+    }
+    fn attachments(_: &Self::Draft) -> &[FileAttachment] {
+        &[]
+    }
+    /// A copy that leaves the attachments where they are.
+    fn without_attachments(draft: &Self::Draft) -> Self::Draft {
+        draft.clone()
+    }
+    fn set_attachments(_: &mut Self::Draft, _: Vec<FileAttachment>) {}
+
+    /// Whether a copy of this store, or the store before it was set back, has sent it. Asked before anything is made. None: it has not, or nobody can be asked.
+    fn sent_elsewhere(_: &mut Job<Self>) -> impl Future<Output = Result<Option<Outcome>>> + Send {
+        std::future::ready(Ok(None))
+    }
+    /// Makes sure of all that the request needs. Nothing of it is a message to anybody yet.
+    fn prepare(job: &mut Job<Self>) -> impl Future<Output = Result<Prepared>> + Send;
+    /// The one request that sends it. `Dispatching` is stored by then.
+    fn dispatch(job: &mut Job<Self>) -> impl Future<Output = Result<()>> + Send;
+    /// After a request that may have sent it: asks, never guesses.
+    fn reconcile(job: &mut Job<Self>) -> impl Future<Output = Result<Finding>> + Send;
+    /// The request was refused for good. None: it is to be asked all the same ([`reconcile`](Self::reconcile)).
+    fn refused(job: &mut Job<Self>, error: Error) -> impl Future<Output = Option<Outcome>> + Send;
+    /// Removes what a settled send has left at the service. Some: what is known of it from now on.
+    fn tidy(_tools: &Tools, _item: &ItemRow, _progress: &Progress<Self::Progress>) -> impl Future<Output = Result<Option<Self::Progress>>> + Send {
+        std::future::ready(Ok(None))
+    }
+
+    /// What was made for it may have changed since, and is read again before it is sent.
+    fn read_again(_: &mut Self::Progress) {}
+    /// Whether the service can be asked what became of it.
+    fn can_be_asked(_: &Self::Progress) -> bool {
+        false
+    }
+    /// Whether a send that ends like this may have left something at the service.
+    fn has_left_something(_: &Self::Progress, _: ItemState) -> bool {
+        false
+    }
+    fn ids(progress: Self::Progress) -> Ids;
+}
+
+/// What every draft says beside its content.
+pub struct Terms<'a> {
+    pub key: Option<&'a str>,
+    pub deadline: Option<SystemTime>,
+}
+
+/// Which messages of an account leave in the order in which they were handed in.
+pub enum Order {
+    /// It waits for no other.
+    Alone,
+    /// Those with the same kind and value.
+    By(&'static str, String),
+}
+
+/// What a receipt shows of a send.
+#[derive(Default)]
+pub struct Ids {
     pub internet_message_id: Option<String>,
-    /// Private mark by which the mail is found if its id was never learnt.
-    pub mark: Option<String>,
-    /// Immutable id of the draft, and so of the sent copy; id of the chat message.
     pub graph_id: Option<String>,
     pub chat_id: Option<String>,
-    /// The draft is to be read again before it is sent: a conflict, or time that went by.
-    pub recheck: bool,
-    /// A creation was in doubt, so there may be a second draft.
-    pub stray: bool,
+}
+
+/// What is known so far of a send; sealed with the item, as one flat record.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Progress<P> {
     /// Refusals because of a conflict.
     pub conflicts: u32,
     /// Some request may have sent it.
     pub doubted: bool,
-    /// Since when the mailbox is asked whether the last request did.
+    /// Since when it is asked whether the last request did.
     pub doubt_since: Option<i64>,
     /// Why the last request was refused, after one that may have sent it.
     pub refusal: Option<String>,
     /// The host wants it sent again although it may have been sent.
     pub insisted: bool,
+    #[serde(flatten)]
+    pub own: P,
 }
 
 /// How a send ended, or why it waits.
@@ -49,8 +121,8 @@ pub struct Progress {
 pub enum Outcome {
     Sent,
     Later(Error),
-    /// The mailbox is asked again after this many milliseconds.
-    Watch(i64),
+    /// It is asked again after this many milliseconds; what a receipt says meanwhile.
+    Watch(i64, &'static str),
     Failed(Error),
     Unknown(String),
     /// The claim was lost or the item cancelled; somebody else decides.
@@ -66,140 +138,56 @@ pub enum Prepared {
     Lost,
 }
 
-/// What a channel works with.
-pub struct Tools {
-    pub store: Arc<dyn Store>,
-    pub vault: Vault,
-    pub graph: Graph,
-    pub clock: Arc<dyn Clock>,
-    pub people: super::teams::People,
-    /// When the engine was opened.
-    pub opened_at: i64,
+/// What is to be done once it was asked.
+#[derive(Debug)]
+pub enum Finding {
+    Settled(Outcome),
+    /// What was prepared is still there: it was not sent, and the same request is safe.
+    NotSent,
+    /// Nothing is known of it any more, and the host wants it sent all the same.
+    Anew,
 }
 
-/// How a claim is given back.
-#[derive(Debug, Clone, Default)]
-pub struct Leaving {
-    pub reason: Option<String>,
-    pub next_at: Option<i64>,
-    pub tidy_at: Option<i64>,
-}
-
-/// A claimed item in hand.
-pub struct Job {
-    pub tools: Arc<Tools>,
-    pub item: ItemRow,
-    pub draft: Draft,
-    pub progress: Progress,
-    /// What this claim counts as when it is given back.
-    pub tally: Tally,
-    stop: Stop,
-}
-
-impl Job {
-    /// Opens the sealed draft and progress.
-    pub async fn open(tools: Arc<Tools>, mut item: ItemRow, stop: Stop) -> Result<Self> {
-        blocking(move || {
-            let mut is_fresh = true;
-            let (draft, progress) = tools.vault.with_current_keys(|| {
-                // Should its key have been replaced since it was claimed, it is read anew; the claim stays.
-                if !std::mem::take(&mut is_fresh)
-                    && let Some(now) = tools.store.item(&item.id)?
-                {
-                    (item.progress, item.progress_version) = (now.progress, now.progress_version);
-                }
-                let content = tools.store.content(&item.id)?.ok_or_else(|| Error::new(ErrorKind::Corrupt, "The content of a stored send is missing."))?;
-                let key = tools.vault.content(&item.account_id)?;
-                Ok((open_content(&key, &item.account_id, &item.id, &content)?, read_progress(&tools.vault, &item)?))
-            })?;
-            Ok(Self { tools, item, draft, progress, tally: Tally::None, stop })
-        })
-        .await
-    }
-
-    pub fn caller(&self) -> Caller {
-        Caller::new(&self.item.account_id, if self.item.is_bulk { Priority::Send } else { Priority::Interactive }, PATIENCE)
-    }
-
-    /// It was queued before this engine was opened, or let go after the store was copied: somebody may have sent it of whom this store knows nothing.
-    pub fn may_be_sent(&self) -> bool {
-        self.item.hold == Hold::Released || self.item.created_at < self.tools.opened_at
-    }
-
-    pub fn now(&self) -> i64 {
-        to_ms(self.tools.clock.now())
-    }
-
-    pub fn is_overdue(&self) -> bool {
-        self.item.deadline.is_some_and(|at| at <= self.now())
-    }
-
-    /// Waits, unless the engine stops. False: it does.
-    pub async fn pause(&self, how_long: Duration) -> bool {
-        tokio::select! { () = self.tools.clock.pause(how_long) => true, () = self.stop.wait() => false }
-    }
-
-    /// Stores where the send stands, with what is known, and keeps the claim. False: the claim is lost.
-    pub async fn advance(&mut self, state: ItemState) -> Result<bool> {
-        self.write(state, Leaving::default(), false).await
-    }
-
-    /// Stores where the send stands and gives the claim back.
-    pub async fn leave(&mut self, state: ItemState, leaving: Leaving) -> Result<bool> {
-        self.write(state, leaving, true).await
-    }
-
-    async fn write(&mut self, state: ItemState, leaving: Leaving, release: bool) -> Result<bool> {
-        let (now, tally) = (self.now(), self.tally);
-        let (tools, item, progress) = (self.tools.clone(), self.item.clone(), self.progress.clone());
-        let version = item.progress_version + 1;
-        let written = blocking(move || {
-            let sent_at = (state == ItemState::Sent).then_some(now);
-            tools.vault.with_current_keys(|| {
-                let sealed = seal_progress(&tools.vault, &item, &progress)?;
-                let Leaving { reason, next_at, tidy_at } = leaving.clone();
-                let claim_until = (!release).then(|| now.saturating_add(LEASE_MS));
-                let step = Step { state, progress: Some(sealed), reason, next_at, sent_at, claim_until, tally, tidy_at, announce: release };
-                tools.store.step(&item.id, item.fence, &step, now)
-            })
-        })
-        .await?;
-        if written {
-            self.item.state = state;
-            self.item.progress_version = version;
+/// The expression with the channel of a route under the name given.
+macro_rules! by_route {
+    ($route:expr, $channel:ident => $do:expr) => {
+        match $route {
+            crate::model::Route::Mail => {
+                type $channel = crate::outbox::channels::Mail;
+                $do
+            }
+            crate::model::Route::Chat => {
+                type $channel = crate::outbox::channels::Chat;
+                $do
+            }
         }
-        Ok(written)
-    }
+    };
+}
+pub(super) use by_route;
+
+/// The same for a draft, with what is in it.
+macro_rules! by_draft {
+    ($draft:expr, $channel:ident, $inner:ident => $do:expr) => {
+        match $draft {
+            crate::model::Draft::Mail { mail: $inner } => {
+                type $channel = crate::outbox::channels::Mail;
+                $do
+            }
+            crate::model::Draft::Chat { chat: $inner } => {
+                type $channel = crate::outbox::channels::Chat;
+                $do
+            }
+        }
+    };
+}
+pub(super) use by_draft;
+
+/// What an account has to be connected for, to send by this route.
+pub fn feature_of(route: Route) -> Feature {
+    by_route!(route, C => C::FEATURE)
 }
 
-fn progress_place<'a>(account_id: &'a str, row: &'a str, version: i64) -> AadContext<'a> {
-    AadContext { table: "outbox", column: "progress", account_id, row, version }
-}
-
-/// For the row version that follows; blocking.
-pub fn seal_progress(vault: &Vault, item: &ItemRow, progress: &Progress) -> Result<crate::seal::Sealed> {
-    let text = serde_json::to_vec(progress).map_err(|e| Error::internal("The progress of a send cannot be written.").with_source(e))?;
-    vault.content(&item.account_id)?.seal(progress_place(&item.account_id, item.sealed_row(), item.progress_version + 1), &text)
-}
-
-/// What is known of a send; blocking.
-pub fn read_progress(vault: &Vault, item: &ItemRow) -> Result<Progress> {
-    let Some(sealed) = &item.progress else { return Ok(Progress::default()) };
-    let plain = vault.content(&item.account_id)?.open(progress_place(&item.account_id, item.sealed_row(), item.progress_version), sealed)?;
-    serde_json::from_slice(&plain).map_err(|e| Error::new(ErrorKind::Corrupt, "The stored progress of a send cannot be read.").with_source(e))
-}
-
-/// Prepares, or looks for evidence, by route.
-pub async fn prepare(job: &mut Job) -> Result<Prepared> {
-    match job.item.route {
-        Route::Mail => super::mail::prepare(job).await,
-        Route::Chat => super::teams::prepare(job).await,
-    }
-}
-
-pub async fn dispatch(job: &mut Job) -> Result<()> {
-    match job.item.route {
-        Route::Mail => super::mail::dispatch(job).await,
-        Route::Chat => super::teams::dispatch(job).await,
-    }
+/// The same for a draft.
+pub fn feature_for(draft: &Draft) -> Feature {
+    by_draft!(draft, C, _one => C::FEATURE)
 }

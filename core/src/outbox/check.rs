@@ -1,30 +1,16 @@
 //! What cannot be sent is refused here, before any disk or network.
 
+use super::channel::{Channel, Terms, by_draft};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Address, ChatDraft, Draft, MailDraft};
+use crate::model::{Address, Draft};
 use std::time::SystemTime;
-
-/// Recipients of one mail (Exchange Online's default).
-const RECIPIENTS: usize = 500;
-/// One attachment inside a request (Graph: outlook-large-attachments).
-const ATTACHMENT: usize = 3 * 1024 * 1024;
-/// A whole request to Graph is 4 MB, and base64 makes 4 of 3.
-const MAIL_TOTAL: usize = 2_900_000;
-/// A chat message is about 28 KB with everything around it, counted in UTF-16.
-const CHAT_BYTES: usize = 27 * 1024;
 
 /// Errors: InvalidInput or LimitExceeded, naming the field and the remedy.
 pub fn check_draft(draft: &Draft, now: SystemTime) -> Result<()> {
-    let deadline = match draft {
-        Draft::Mail { mail } => {
-            check_mail(mail)?;
-            mail.deadline
-        }
-        Draft::Chat { chat } => {
-            check_chat(chat)?;
-            chat.deadline
-        }
-    };
+    account(draft.account_id())?;
+    by_draft!(draft, C, one => C::check(one))?;
+    let Terms { key, deadline } = by_draft!(draft, C, one => C::terms(one));
+    check_key(key)?;
     if deadline.is_some_and(|at| at <= now) {
         return Err(Error::invalid("The deadline has passed already. Give a later one, or none."));
     }
@@ -46,10 +32,7 @@ pub fn check_drafts(drafts: &[Draft], now: SystemTime) -> Result<()> {
     let mut total = 0_usize;
     for (number, draft) in drafts.iter().enumerate() {
         check_draft(draft, now).map_err(|e| of_draft(number, e))?;
-        total += match draft {
-            Draft::Mail { mail } => mail.attachments.iter().fold(mail.body.len(), |sum, file| sum + file.content.len()),
-            Draft::Chat { chat } => chat.body.len(),
-        };
+        total += by_draft!(draft, C, one => C::weight(one));
     }
     if total > DRAFTS_TOTAL {
         return Err(Error::new(ErrorKind::LimitExceeded, "The drafts hold more than 64 MB together. Hand them in in several calls."));
@@ -63,67 +46,17 @@ pub fn of_draft(number: usize, error: Error) -> Error {
     error.with_reason(reason)
 }
 
-fn check_mail(mail: &MailDraft) -> Result<()> {
-    account(&mail.account_id)?;
-    let count = mail.to.len() + mail.cc.len() + mail.bcc.len();
-    if count == 0 {
-        return Err(Error::invalid("The mail has no recipient. Fill in to, cc or bcc."));
-    }
-    if count > RECIPIENTS {
-        return Err(Error::new(ErrorKind::LimitExceeded, format!("The mail has {count} recipients; Microsoft 365 takes {RECIPIENTS} at the most. Split it.")));
-    }
-    for (field, list) in [("to", &mail.to), ("cc", &mail.cc), ("bcc", &mail.bcc), ("reply_to", &mail.reply_to)] {
-        for one in list {
-            recipient(field, one)?;
-        }
-    }
-    header("subject", &mail.subject, 998)?;
-    let mut total = mail.body.len();
-    for file in &mail.attachments {
-        header("name of an attachment", &file.name, 255)?;
-        if file.name.is_empty() {
-            return Err(Error::invalid("An attachment has no name."));
-        }
-        if file.content_type.is_empty() || !file.content_type.chars().all(|c| c.is_ascii_graphic() || c == ' ') {
-            return Err(Error::invalid("The content_type of an attachment is not a media type, as in application/pdf."));
-        }
-        if file.content.len() >= ATTACHMENT {
-            return Err(Error::new(ErrorKind::LimitExceeded, "An attachment is 3 MB or larger; send a link to it instead."));
-        }
-        total += file.content.len();
-    }
-    if total > MAIL_TOTAL {
-        return Err(Error::new(ErrorKind::LimitExceeded, "Body and attachments together exceed 2.9 MB, the most one request to Microsoft takes. Send links instead."));
-    }
-    if mail.ordering_key.as_deref().is_some_and(|key| !is_key(key)) {
-        return Err(Error::invalid("The ordering key must have 1 to 200 characters without control characters."));
-    }
-    key(mail.key.as_deref())
-}
-
-fn check_chat(chat: &ChatDraft) -> Result<()> {
-    account(&chat.account_id)?;
-    address("to", &chat.to)?;
-    if chat.body.trim().is_empty() {
-        return Err(Error::invalid("The chat message is empty. Fill in body."));
-    }
-    if chat.body.encode_utf16().count() * 2 > CHAT_BYTES {
-        return Err(Error::new(ErrorKind::LimitExceeded, "The chat message is longer than Teams takes (about 28 KB). Shorten or split it."));
-    }
-    key(chat.key.as_deref())
-}
-
 fn account(id: &str) -> Result<()> {
     if id.is_empty() { Err(Error::invalid("account_id is empty. Pass the id of a connected account.")) } else { Ok(()) }
 }
 
-fn recipient(field: &str, one: &Address) -> Result<()> {
+pub fn recipient(field: &str, one: &Address) -> Result<()> {
     address(field, &one.address)?;
     header(&format!("name in {field}"), &one.name, 320)
 }
 
 /// One bare mail address: local part, `@`, domain. What RFC 5322 allows beyond that (comments, quotes) no mailbox of Microsoft 365 has.
-fn address(field: &str, text: &str) -> Result<()> {
+pub fn address(field: &str, text: &str) -> Result<()> {
     let refuse = |why: &str| Err(Error::invalid(format!("An address in {field} {why}. Write it as name@example.com.")));
     if text.is_empty() {
         return refuse("is empty");
@@ -146,7 +79,7 @@ fn address(field: &str, text: &str) -> Result<()> {
 }
 
 /// A line break in a header field would start a header of the sender's making: an error, not something to strip.
-fn header(field: &str, text: &str, longest: usize) -> Result<()> {
+pub fn header(field: &str, text: &str, longest: usize) -> Result<()> {
     if text.chars().any(|c| c.is_control() || is_separator(c)) {
         return Err(Error::invalid(format!("The {field} holds a line break or another control character. Remove it.")));
     }
@@ -160,13 +93,13 @@ fn is_separator(c: char) -> bool {
     matches!(c, '\u{2028}' | '\u{2029}' | '\u{85}')
 }
 
-fn key(key: Option<&str>) -> Result<()> {
+fn check_key(key: Option<&str>) -> Result<()> {
     match key {
         Some(key) if !is_key(key) => Err(Error::invalid("The idempotency key must have 1 to 200 characters without control characters.")),
         _ => Ok(()),
     }
 }
 
-fn is_key(text: &str) -> bool {
+pub fn is_key(text: &str) -> bool {
     !text.is_empty() && text.len() <= 200 && !text.chars().any(char::is_control)
 }

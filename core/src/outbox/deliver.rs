@@ -1,8 +1,10 @@
 //! The delivery loop: claim, prepare, dispatch, settle; each step durable before the next.
 
 use super::attempt::attempt;
-use super::channel::{Job, Outcome, Tools};
+use super::channel::{Channel, Outcome, by_route};
+use super::channels::Memory;
 use super::item::MOST_CRASHES;
+use super::job::{Job, Tools};
 use super::settle::given_up;
 use super::waiters::Waiters;
 use crate::clock::{Clock, to_ms};
@@ -67,7 +69,7 @@ impl Drop for InHand {
 impl Outbox {
     pub fn new(store: Arc<dyn Store>, vault: Vault, graph: Graph, clock: Arc<dyn Clock>, event_bus: EventBus) -> Arc<Self> {
         let opened_at = to_ms(clock.now());
-        let tools = Arc::new(Tools { store, vault, graph, clock, people: super::teams::People::default(), opened_at });
+        let tools = Arc::new(Tools { store, vault, graph, clock, memory: Memory::default(), opened_at });
         Arc::new(Self { tools, event_bus, wake: Arc::new(Notify::new()), settled: watch::Sender::new(0), waiters: Waiters::default(), avoided: Mutex::default(), in_hand: Mutex::default() })
     }
 
@@ -208,9 +210,13 @@ impl Outbox {
     }
 
     async fn deliver(&self, item: ItemRow, stop: Stop) {
+        by_route!(item.route, C => self.deliver_by::<C>(item, stop).await);
+    }
+
+    async fn deliver_by<C: Channel>(&self, item: ItemRow, stop: Stop) {
         let (id, account_id) = (item.id.clone(), item.account_id.clone());
         let found = item.clone();
-        let mut job = match Job::open(self.tools.clone(), item, stop).await {
+        let mut job = match Job::<C>::open(self.tools.clone(), item, stop).await {
             Ok(job) => job,
             Err(error) => {
                 tracing::warn!(target: "tidings::outbox", send = id, kind = ?error.kind(), "a send could not be opened");

@@ -5,23 +5,25 @@
 //! killed anywhere in between leaves a row that says how far it came, and the next one takes it up from there ([`item`] has the table).
 //! A request that may have had its effect is never repeated blindly: mail is looked up by the id of its draft, chat stays unknown. A claim that
 //! had no effect is given back uncounted, and waits for as long as it takes.
+//!
+//! What depends on the route is behind one trait, [`Channel`](channel::Channel): the loop claims, stores and settles without knowing how a message leaves.
 
 mod attempt;
 mod channel;
+mod channels;
 mod check;
 mod content;
 mod deliver;
 mod item;
-mod mail;
+mod job;
 mod payload;
 mod receipt;
-mod reconcile;
 mod settle;
 mod submit;
-mod teams;
 mod tidy;
 mod waiters;
 
+pub use channel::{feature_for, feature_of};
 pub use check::{check_draft, check_drafts, of_draft};
 pub use deliver::Outbox;
 pub use submit::DISCONNECTED;

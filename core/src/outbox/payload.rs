@@ -1,5 +1,6 @@
 //! A draft as it is stored: its text in the row of the send, its attachments in pieces of their own, each sealed for its place.
 
+use super::channel::{Channel, by_draft};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Draft, FileAttachment};
 use crate::seal::AadContext;
@@ -28,7 +29,7 @@ struct FileHead {
 }
 
 pub fn seal_content(key: &DataKey, account_id: &str, id: &str, draft: &Draft) -> Result<Content> {
-    let files = attachments(draft);
+    let files = by_draft!(draft, C, one => C::attachments(one));
     let mut parts = Vec::new();
     for (file, attachment) in (0..).zip(files) {
         for (part, piece) in (0..).zip(attachment.content.chunks(PIECE)) {
@@ -36,7 +37,7 @@ pub fn seal_content(key: &DataKey, account_id: &str, id: &str, draft: &Draft) ->
         }
     }
     let files = files.iter().map(|f| FileHead { name: f.name.clone(), content_type: f.content_type.clone(), size: f.content.len() }).collect();
-    let stored = Stored { draft: without_files(draft), files };
+    let stored = Stored { draft: by_draft!(draft, C, one => C::without_attachments(one).into()), files };
     let text = serde_json::to_vec(&stored).map_err(|e| Error::internal("The draft cannot be written.").with_source(e))?;
     Ok(Content { payload: key.seal(payload_place(account_id, sealed_row(id), IN_PIECES), &text)?, version: IN_PIECES, parts })
 }
@@ -61,40 +62,8 @@ pub fn open_content(key: &DataKey, account_id: &str, id: &str, content: &Content
         }
         whole.push(FileAttachment { name: head.name, content: bytes, content_type: head.content_type });
     }
-    if let Draft::Mail { mail } = &mut draft {
-        mail.attachments = whole;
-    }
+    by_draft!(&mut draft, C, one => C::set_attachments(one, whole));
     Ok(draft)
-}
-
-fn attachments(draft: &Draft) -> &[FileAttachment] {
-    match draft {
-        Draft::Mail { mail } => &mail.attachments,
-        Draft::Chat { .. } => &[],
-    }
-}
-
-/// A copy that leaves the files where they are.
-fn without_files(draft: &Draft) -> Draft {
-    match draft {
-        Draft::Chat { .. } => draft.clone(),
-        Draft::Mail { mail } => crate::model::MailDraft {
-            account_id: mail.account_id.clone(),
-            to: mail.to.clone(),
-            subject: mail.subject.clone(),
-            body: mail.body.clone(),
-            body_type: mail.body_type,
-            cc: mail.cc.clone(),
-            bcc: mail.bcc.clone(),
-            reply_to: mail.reply_to.clone(),
-            importance: mail.importance,
-            attachments: Vec::new(),
-            key: mail.key.clone(),
-            deadline: mail.deadline,
-            ordering_key: mail.ordering_key.clone(),
-        }
-        .into(),
-    }
 }
 
 fn missing() -> Error {

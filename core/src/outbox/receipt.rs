@@ -1,6 +1,7 @@
 //! From a row to what the host sees.
 
-use super::channel::read_progress;
+use super::channel::{Channel, Ids, by_route};
+use super::job::read_progress;
 use crate::clock::from_ms;
 use crate::error::Result;
 use crate::model::{Receipt, SendState};
@@ -13,7 +14,7 @@ const PARKED: &str = "The store was copied or restored from a backup, and this s
 
 /// Blocking: opens the sealed part.
 pub fn receipt(vault: &Vault, item: &ItemRow) -> Result<Receipt> {
-    let progress = read_progress(vault, item)?;
+    let ids = by_route!(item.route, C => ids::<C>(vault, item))?;
     let is_parked = item.hold == Hold::Parked && item.state.is_open();
     let state = if is_parked { SendState::Queued } else { item.state.shown() };
     let delivered = state == SendState::Sent;
@@ -25,12 +26,16 @@ pub fn receipt(vault: &Vault, item: &ItemRow) -> Result<Receipt> {
         key: item.key.clone(),
         attempts: item.attempts,
         reason: if is_parked { Some(PARKED.to_owned()) } else { item.reason.clone() },
-        internet_message_id: progress.internet_message_id,
-        graph_id: if delivered { progress.graph_id } else { None },
-        chat_id: progress.chat_id,
+        internet_message_id: ids.internet_message_id,
+        graph_id: if delivered { ids.graph_id } else { None },
+        chat_id: ids.chat_id,
         created_at: from_ms(item.created_at),
         sent_at: item.sent_at.map(from_ms),
         next_attempt_at: if state == SendState::Queued && !is_parked { item.next_at.map(from_ms) } else { None },
         is_parked,
     })
+}
+
+fn ids<C: Channel>(vault: &Vault, item: &ItemRow) -> Result<Ids> {
+    Ok(C::ids(read_progress(vault, item)?.own))
 }

@@ -1,22 +1,22 @@
 //! What became of an attempt, made durable and told.
 
-use super::channel::{Job, Leaving, Outcome};
+use super::channel::{Channel, Outcome};
 use super::deliver::Outbox;
 use super::item::{MOST_CRASHES, Start, Verdict, backoff_ms, start, verdict};
-use super::reconcile::WATCHED;
+use super::job::{Job, Leaving};
 use super::submit::DISCONNECTED;
 use crate::clock::to_ms;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{AccountState, Event, Route};
+use crate::model::{AccountState, Event};
 use crate::random;
 use crate::runtime::blocking;
 use crate::store::{ItemRow, ItemState, Step, Tally};
 
 impl Outbox {
-    pub(super) async fn settle(&self, job: &mut Job, outcome: Outcome) -> Result<()> {
+    pub(super) async fn settle<C: Channel>(&self, job: &mut Job<C>, outcome: Outcome) -> Result<()> {
         let told = match &outcome {
             Outcome::Later(error) | Outcome::Failed(error) => Some(error.clone()),
-            Outcome::Sent | Outcome::Watch(_) | Outcome::Unknown(_) | Outcome::Lost => None,
+            Outcome::Sent | Outcome::Watch(..) | Outcome::Unknown(_) | Outcome::Lost => None,
         };
         let outcome = match outcome {
             // What it was refused for may be the account's sign-in rather than this message.
@@ -27,19 +27,17 @@ impl Outbox {
         let written = match outcome {
             Outcome::Lost => false,
             Outcome::Sent => {
-                // Another draft of a doubtful creation may lie about.
-                let tidy_at = job.progress.stray.then(|| job.now());
+                let tidy_at = tidy_at(job, ItemState::Sent);
                 job.leave(ItemState::Sent, Leaving { tidy_at, ..Leaving::default() }).await?
             }
             Outcome::Failed(error) => {
-                let left = job.item.route == Route::Mail && job.progress.mark.is_some();
-                let tidy_at = left.then(|| job.now());
+                let tidy_at = tidy_at(job, ItemState::Failed);
                 job.leave(ItemState::Failed, Leaving { tidy_at, ..because(error.reason().to_owned()) }).await?
             }
             Outcome::Unknown(reason) => job.leave(ItemState::Unknown, because(reason)).await?,
-            Outcome::Watch(wait) => {
+            Outcome::Watch(wait, reason) => {
                 let next_at = Some(job.now().saturating_add(wait));
-                job.leave(ItemState::Reconciling, Leaving { next_at, ..because(WATCHED.to_owned()) }).await?
+                job.leave(ItemState::Reconciling, Leaving { next_at, ..because(reason.to_owned()) }).await?
             }
             Outcome::Later(error) => self.put_off(job, &error).await?,
         };
@@ -50,7 +48,7 @@ impl Outbox {
         Ok(())
     }
 
-    async fn put_off(&self, job: &mut Job, error: &Error) -> Result<bool> {
+    async fn put_off<C: Channel>(&self, job: &mut Job<C>, error: &Error) -> Result<bool> {
         let account = self.account_state(&job.item.account_id).await?;
         // Whatever went wrong since: a request in doubt stays one.
         let reconciling = job.item.state == ItemState::Reconciling || job.progress.doubt_since.is_some();
@@ -136,6 +134,11 @@ impl Outbox {
         }
         self.changed(id);
     }
+}
+
+/// When to look for what the send has left at the service, if it may have left anything.
+fn tidy_at<C: Channel>(job: &Job<C>, state: ItemState) -> Option<i64> {
+    C::has_left_something(&job.progress.own, state).then(|| job.now())
 }
 
 /// What an item becomes that ended too many workers: a request that may have been made is not called failed.

@@ -1,17 +1,18 @@
 //! What hosts ask of the outbox: take a draft, say what became of it, take it back, send it again.
 
-use super::channel::{Tools, read_progress, seal_progress};
+use super::channel::{Channel, Order, Terms, by_draft, by_route};
 use super::check::{check_draft, check_drafts, of_draft};
 use super::content::{FORM, content_hash};
 use super::deliver::Outbox;
+use super::job::{Tools, read_progress, seal_progress};
 use super::payload::seal_content;
 use super::receipt::receipt;
 use crate::clock::to_ms;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Draft, Event, OutboxFilter, Receipt, Route, SendState};
+use crate::model::{Draft, Event, OutboxFilter, Receipt, SendState};
 use crate::random;
 use crate::runtime::blocking;
-use crate::store::{Content, Enqueued, Hold, ItemRow, ItemState, NewItem, Reopened, SEND_ID};
+use crate::store::{Content, Enqueued, Hold, ItemRow, ItemState, NewItem, Reopened, SEND_ID, of_route};
 use crate::vault::Vault;
 use std::pin::pin;
 use std::time::Duration;
@@ -169,10 +170,8 @@ fn content(tools: &Tools, item: &NewItem, draft: &Draft) -> Result<Content> {
 }
 
 fn new_item(tools: &Tools, draft: &Draft, is_bulk: bool) -> Result<NewItem> {
-    let (account_id, route, key, deadline) = match draft {
-        Draft::Mail { mail } => (&mail.account_id, Route::Mail, &mail.key, mail.deadline),
-        Draft::Chat { chat } => (&chat.account_id, Route::Chat, &chat.key, chat.deadline),
-    };
+    let account_id = draft.account_id();
+    let (route, Terms { key, deadline }) = by_draft!(draft, C, one => (C::ROUTE, C::terms(one)));
     let id = new_id()?;
     Ok(NewItem {
         ordering_key: ordering_key(&tools.vault, &id, draft)?,
@@ -180,9 +179,9 @@ fn new_item(tools: &Tools, draft: &Draft, is_bulk: bool) -> Result<NewItem> {
         content_hash: content_hash(&tools.vault, account_id, draft, FORM)?.to_vec(),
         hash_version: FORM,
         created_at: to_ms(tools.clock.now()),
-        account_id: account_id.clone(),
+        account_id: account_id.to_owned(),
         route,
-        key: key.clone(),
+        key: key.map(str::to_owned),
         deadline: deadline.map(to_ms),
         is_bulk,
     })
@@ -208,21 +207,25 @@ fn accepted(tools: &Tools, draft: &Draft, enqueued: Enqueued) -> Result<Receipt>
 
 fn reopen(tools: &Tools, id: &str, even_if_unknown: bool) -> Result<()> {
     let seen = tools.store.item(id)?.ok_or_else(not_found)?;
-    let mut progress = read_progress(&tools.vault, &seen)?;
+    by_route!(seen.route, C => reopen_by::<C>(tools, &seen, even_if_unknown))
+}
+
+fn reopen_by<C: Channel>(tools: &Tools, seen: &ItemRow, even_if_unknown: bool) -> Result<()> {
+    let mut progress = read_progress::<C::Progress>(&tools.vault, seen)?;
     let mut state = ItemState::Queued;
     match seen.state {
         _ if seen.hold == Hold::Parked && seen.state.is_open() => {
             if !even_if_unknown {
                 return Err(conflict("It waits because the store was copied or restored, and the original may have sent it. To send it all the same, say even_if_unknown."));
             }
-            return if tools.store.release_parked(id, to_ms(tools.clock.now()))? { Ok(()) } else { Err(taken()) };
+            return if tools.store.release_parked(&seen.id, to_ms(tools.clock.now()))? { Ok(()) } else { Err(taken()) };
         }
         ItemState::Failed => {}
         ItemState::Unknown if even_if_unknown => {
             progress.doubted = true;
             progress.insisted = true;
             // The mailbox may know by now, and then it is not sent twice.
-            if seen.route == Route::Mail && progress.mark.is_some() {
+            if C::can_be_asked(&progress.own) {
                 state = ItemState::Reconciling;
             }
         }
@@ -231,9 +234,10 @@ fn reopen(tools: &Tools, id: &str, even_if_unknown: bool) -> Result<()> {
         ItemState::Cancelled => return Err(conflict("It was taken back, and its content is gone. Hand in a new draft.")),
         _ => return Err(conflict("It is still on its way, and will be tried again by itself.")),
     }
-    (progress.recheck, progress.conflicts, progress.doubt_since, progress.refusal) = (true, 0, None, None);
-    let progress = seal_progress(&tools.vault, &seen, &progress)?;
-    if tools.store.reopen(&Reopened { seen: &seen, state, progress }, to_ms(tools.clock.now()))? {
+    C::read_again(&mut progress.own);
+    (progress.conflicts, progress.doubt_since, progress.refusal) = (0, None, None);
+    let progress = seal_progress(&tools.vault, seen, &progress)?;
+    if tools.store.reopen(&Reopened { seen, state, progress }, to_ms(tools.clock.now()))? {
         return Ok(());
     }
     Err(taken())
@@ -268,14 +272,13 @@ fn item(tools: &Tools, id: &str) -> Result<ItemRow> {
     tools.store.item(id)?.ok_or_else(not_found)
 }
 
-/// Messages of one chat leave in order, and mails that the host gave the same key. Any other mail is ordered by itself.
+/// What leaves in order has the same one.
 fn ordering_key(vault: &Vault, id: &str, draft: &Draft) -> Result<String> {
-    let (account_id, kind, by) = match draft {
-        Draft::Mail { mail } => match &mail.ordering_key {
-            None => return Ok(format!("{}/mail/{id}", mail.account_id)),
-            Some(key) => (&mail.account_id, "order", key.clone()),
-        },
-        Draft::Chat { chat } => (&chat.account_id, "chat", chat.to.to_lowercase()),
+    let account_id = draft.account_id();
+    let (route, order) = by_draft!(draft, C, one => (C::ROUTE, C::order(one)));
+    let (kind, by) = match order {
+        Order::Alone => return Ok(format!("{}/{id}", of_route(account_id, route))),
+        Order::By(kind, by) => (kind, by),
     };
     // Keyed, so that the column tells nothing about who is written to.
     let hash = vault.keyed_hash(account_id, "outbox lane", &[by.as_bytes()])?;

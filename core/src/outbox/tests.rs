@@ -1,4 +1,5 @@
 mod delivery;
+mod progress;
 
 use super::check::check_draft;
 use super::item::{Start, Verdict, backoff_ms, start, verdict};

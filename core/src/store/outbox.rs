@@ -1,5 +1,6 @@
 //! What leaves: one row per send, from the moment it was accepted.
 
+use super::sqlite::names::Word;
 use crate::error::Result;
 use crate::model::{OutboxFilter, Route, SendState};
 use crate::seal::Sealed;
@@ -197,11 +198,7 @@ pub struct Reopened<'a> {
 
 /// How the sends of one account by one route are named in a list of exceptions.
 pub fn of_route(account_id: &str, route: Route) -> String {
-    let route = match route {
-        Route::Mail => "mail",
-        Route::Chat => "chat",
-    };
-    format!("{account_id}/{route}")
+    format!("{account_id}/{}", route.word())
 }
 
 /// What a worker can take in hand.

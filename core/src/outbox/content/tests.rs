@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 use super::*;
+use crate::model::{ChatDraft, Importance, MailDraft};
 
 fn full_mail() -> MailDraft {
     let one = |address: &str, name: &str| Address { address: address.into(), name: name.into() };

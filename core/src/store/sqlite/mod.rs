@@ -16,7 +16,7 @@ mod leases;
 mod locking;
 mod mail;
 mod marks;
-mod names;
+pub(super) mod names;
 mod open;
 mod outbox;
 mod outbox_end;

@@ -1,22 +1,15 @@
 //! After doubt: ask, never guess.
 
-use super::channel::{Job, Outcome};
-use super::item::{Verdict, verdict};
+use super::Mail;
+use super::evidence::{evidence, sent_copy};
+use super::send::mark;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::Route;
+use crate::outbox::channel::{Finding, Outcome};
+use crate::outbox::item::{Verdict, verdict};
+use crate::outbox::job::Job;
 use crate::runtime::closed;
 use crate::store::{Hold, ItemState, PAST_DEADLINE};
 use std::time::Duration;
-
-/// What is to be done once the mailbox was asked.
-#[derive(Debug)]
-pub enum Finding {
-    Settled(Outcome),
-    /// The draft is still a draft: it was not sent, and sending it by its id is safe.
-    NotSent,
-    /// Nothing is known of it any more, and the host wants it sent all the same.
-    Anew,
-}
 
 /// Exchange accepts a mail before it moves it, and may take minutes: a draft that is still there for so long was not sent.
 const WATCH_MS: i64 = 300_000;
@@ -26,37 +19,11 @@ const SHORTEST_MS: i64 = 4_000;
 const LONGEST_MS: i64 = 60_000;
 
 /// What a receipt says meanwhile.
-pub const WATCHED: &str = "Microsoft did not confirm the mail; the mailbox is being asked whether it was sent.";
+const WATCHED: &str = "Microsoft did not confirm the mail; the mailbox is being asked whether it was sent.";
 
-pub async fn reconcile(job: &mut Job) -> Result<Finding> {
-    match job.item.route {
-        Route::Mail => mail(job).await,
-        // No key to look it up by, and the permissions asked for sending do not read: honest is `unknown`.
-        Route::Chat => Ok(Finding::Settled(Outcome::Unknown(
-            "Microsoft did not confirm the chat message; it may have been delivered. Look into the chat before sending it again.".to_owned(),
-        ))),
-    }
-}
-
-/// Whether a sent copy is there.
-pub async fn sent_copy(job: &mut Job) -> Result<bool> {
-    let found = super::mail::evidence(job).await?.filter(|found| !found.is_draft);
-    Ok(match found {
-        Some(found) => {
-            job.progress.graph_id = Some(found.id);
-            true
-        }
-        None => false,
-    })
-}
-
-/// Before anything is made: whether a store that this one is a copy of, or this one before it was set back, has sent the mail. None: it has not, or it is a
-/// chat message, for which nobody can be asked.
-pub async fn sent_elsewhere(job: &mut Job) -> Result<Option<Outcome>> {
-    if job.item.route != Route::Mail {
-        return Ok(None);
-    }
-    if job.progress.mark.is_none() && !super::mail::mark(job).await? {
+/// Before anything is made: whether a store that this one is a copy of, or this one before it was set back, has sent the mail. None: it has not.
+pub async fn sent_elsewhere(job: &mut Job<Mail>) -> Result<Option<Outcome>> {
+    if job.progress.own.mark.is_none() && !mark(job).await? {
         return Ok(Some(Outcome::Lost));
     }
     match sent_copy(job).await {
@@ -78,7 +45,7 @@ enum Seen {
     Refused(String),
 }
 
-async fn mail(job: &mut Job) -> Result<Finding> {
+pub async fn reconcile(job: &mut Job<Mail>) -> Result<Finding> {
     let now = job.now();
     job.progress.doubted = true;
     let since = *job.progress.doubt_since.get_or_insert(now);
@@ -90,13 +57,13 @@ async fn mail(job: &mut Job) -> Result<Finding> {
         if seconds > 0 && !job.pause(Duration::from_secs(seconds)).await {
             return Ok(Finding::Settled(Outcome::Later(closed())));
         }
-        seen = match super::mail::evidence(job).await {
+        seen = match evidence(job).await {
             Ok(Some(found)) if !found.is_draft => {
-                job.progress.graph_id = Some(found.id);
+                job.progress.own.graph_id = Some(found.id);
                 return Ok(Finding::Settled(Outcome::Sent));
             }
             Ok(Some(found)) => {
-                job.progress.graph_id = Some(found.id);
+                job.progress.own.graph_id = Some(found.id);
                 Seen::Draft
             }
             Ok(None) => Seen::Nothing,
@@ -109,7 +76,7 @@ async fn mail(job: &mut Job) -> Result<Finding> {
     // A clock that was set back must not prolong it for ever.
     let elapsed = job.now().saturating_sub(since);
     if (0..WATCH_MS).contains(&elapsed) && !insisted {
-        return Ok(Finding::Settled(Outcome::Watch(elapsed.clamp(SHORTEST_MS, LONGEST_MS).min(WATCH_MS - elapsed))));
+        return Ok(Finding::Settled(Outcome::Watch(elapsed.clamp(SHORTEST_MS, LONGEST_MS).min(WATCH_MS - elapsed), WATCHED)));
     }
     job.progress.doubt_since = None;
     Ok(match (seen, job.progress.refusal.take()) {
@@ -117,7 +84,7 @@ async fn mail(job: &mut Job) -> Result<Finding> {
         (Seen::Draft, None) if job.is_overdue() => Finding::Settled(Outcome::Failed(Error::new(ErrorKind::Cancelled, PAST_DEADLINE))),
         (Seen::Draft, None) => Finding::NotSent,
         (Seen::Nothing, _) if insisted => {
-            super::mail::begin_anew(job);
+            job.progress.own.forget_draft();
             Finding::Anew
         }
         (Seen::Nothing, _) => Finding::Settled(Outcome::Unknown(
@@ -128,9 +95,24 @@ async fn mail(job: &mut Job) -> Result<Finding> {
 }
 
 /// Ask again later; past its deadline it stays unknown.
-fn unasked(job: &Job, error: Error) -> Outcome {
+fn unasked(job: &Job<Mail>, error: Error) -> Outcome {
     if job.is_overdue() {
         return Outcome::Unknown("Its deadline passed before it could be found out whether it was sent. Look into Sent Items before sending it again.".to_owned());
     }
     Outcome::Later(Error::new(ErrorKind::OutcomeUnknown, error.reason().to_owned()).with_retry_after_ms(error.retry_after_ms()))
+}
+
+/// A refusal of the first request is the last word, unless the mail has left all the same: its person may have sent the draft. After a request in doubt
+/// the refusal may be about a mail that this one did send, so the mailbox is watched. None: it is to be asked.
+pub async fn refused(job: &mut Job<Mail>, error: Error) -> Option<Outcome> {
+    match sent_copy(job).await {
+        Ok(true) => Some(Outcome::Sent),
+        Ok(false) if !job.progress.doubted => Some(Outcome::Failed(error)),
+        _ => {
+            job.progress.refusal = Some(error.reason().to_owned());
+            let now = job.now();
+            job.progress.doubt_since.get_or_insert(now);
+            None
+        }
+    }
 }

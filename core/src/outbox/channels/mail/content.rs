@@ -1,0 +1,130 @@
+//! What a mail must be, and the forms in which its content is stored and compared.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{Address, BodyType, Importance, MailDraft};
+use crate::outbox::check::{header, is_key, recipient};
+use crate::outbox::content::{Fields, first_form};
+use serde::Serialize;
+
+/// Recipients of one mail (Exchange Online's default).
+const RECIPIENTS: usize = 500;
+/// One attachment inside a request (Graph: outlook-large-attachments).
+const ATTACHMENT: usize = 3 * 1024 * 1024;
+/// A whole request to Graph is 4 MB, and base64 makes 4 of 3.
+const MAIL_TOTAL: usize = 2_900_000;
+
+pub fn check(mail: &MailDraft) -> Result<()> {
+    let count = mail.to.len() + mail.cc.len() + mail.bcc.len();
+    if count == 0 {
+        return Err(Error::invalid("The mail has no recipient. Fill in to, cc or bcc."));
+    }
+    if count > RECIPIENTS {
+        return Err(Error::new(ErrorKind::LimitExceeded, format!("The mail has {count} recipients; Microsoft 365 takes {RECIPIENTS} at the most. Split it.")));
+    }
+    for (field, list) in [("to", &mail.to), ("cc", &mail.cc), ("bcc", &mail.bcc), ("reply_to", &mail.reply_to)] {
+        for one in list {
+            recipient(field, one)?;
+        }
+    }
+    header("subject", &mail.subject, 998)?;
+    let mut total = mail.body.len();
+    for file in &mail.attachments {
+        header("name of an attachment", &file.name, 255)?;
+        if file.name.is_empty() {
+            return Err(Error::invalid("An attachment has no name."));
+        }
+        if file.content_type.is_empty() || !file.content_type.chars().all(|c| c.is_ascii_graphic() || c == ' ') {
+            return Err(Error::invalid("The content_type of an attachment is not a media type, as in application/pdf."));
+        }
+        if file.content.len() >= ATTACHMENT {
+            return Err(Error::new(ErrorKind::LimitExceeded, "An attachment is 3 MB or larger; send a link to it instead."));
+        }
+        total += file.content.len();
+    }
+    if total > MAIL_TOTAL {
+        return Err(Error::new(ErrorKind::LimitExceeded, "Body and attachments together exceed 2.9 MB, the most one request to Microsoft takes. Send links instead."));
+    }
+    if mail.ordering_key.as_deref().is_some_and(|key| !is_key(key)) {
+        return Err(Error::invalid("The ordering key must have 1 to 200 characters without control characters."));
+    }
+    Ok(())
+}
+
+/// Its form 1.
+pub fn canonical(mail: &MailDraft) -> Vec<u8> {
+    let mut out = Fields::new(b'm');
+    out.addresses(1, &mail.to);
+    out.text(2, &mail.subject);
+    out.text(3, &mail.body);
+    out.body_type(4, mail.body_type);
+    out.addresses(5, &mail.cc);
+    out.addresses(6, &mail.bcc);
+    out.addresses(7, &mail.reply_to);
+    match mail.importance {
+        Importance::Normal => {}
+        Importance::Low => out.field(8, b"low"),
+        Importance::High => out.field(8, b"high"),
+    }
+    out.files(9, &mail.attachments);
+    out.into_bytes()
+}
+
+/// Its form 0.
+pub fn first_text(mail: &MailDraft) -> Result<Vec<u8>> {
+    first_form(
+        "mail",
+        First {
+            account_id: &mail.account_id,
+            to: &mail.to,
+            subject: &mail.subject,
+            body: &mail.body,
+            body_type: mail.body_type,
+            cc: &mail.cc,
+            bcc: &mail.bcc,
+            reply_to: &mail.reply_to,
+            importance: mail.importance,
+            attachments: mail.attachments.iter().map(|f| FirstFile { name: &f.name, content: &f.content, content_type: &f.content_type }).collect(),
+            key: mail.key.as_deref(),
+        },
+    )
+}
+
+#[derive(Serialize)]
+struct First<'a> {
+    account_id: &'a str,
+    to: &'a [Address],
+    subject: &'a str,
+    body: &'a str,
+    body_type: BodyType,
+    cc: &'a [Address],
+    bcc: &'a [Address],
+    reply_to: &'a [Address],
+    importance: Importance,
+    attachments: Vec<FirstFile<'a>>,
+    key: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct FirstFile<'a> {
+    name: &'a str,
+    content: &'a [u8],
+    content_type: &'a str,
+}
+
+pub fn without_attachments(mail: &MailDraft) -> MailDraft {
+    MailDraft {
+        account_id: mail.account_id.clone(),
+        to: mail.to.clone(),
+        subject: mail.subject.clone(),
+        body: mail.body.clone(),
+        body_type: mail.body_type,
+        cc: mail.cc.clone(),
+        bcc: mail.bcc.clone(),
+        reply_to: mail.reply_to.clone(),
+        importance: mail.importance,
+        attachments: Vec::new(),
+        key: mail.key.clone(),
+        deadline: mail.deadline,
+        ordering_key: mail.ordering_key.clone(),
+    }
+}

@@ -1,0 +1,92 @@
+//! The requests that send a mail: one makes the draft, one sends it.
+
+use super::Mail;
+use super::evidence::{by_mark, names};
+use crate::error::{Error, ErrorKind, Result};
+use crate::graph::OutgoingMail;
+use crate::outbox::channel::Prepared;
+use crate::outbox::job::Job;
+use crate::random;
+use crate::runtime::blocking;
+use crate::store::ItemState;
+
+/// Makes sure that the draft exists in the mailbox and its id is known. It is stored with the state that follows; should this process die before, the mark finds it.
+pub async fn prepare(job: &mut Job<Mail>) -> Result<Prepared> {
+    if job.progress.own.recheck
+        && let Some(id) = job.progress.own.graph_id.clone()
+    {
+        match job.tools.graph.message_state(&job.caller(), &id).await? {
+            // Its person sent it by hand, or a request did that was thought to have failed.
+            Some(state) if !state.is_draft => return Ok(Prepared::Sent),
+            Some(_) => {}
+            // Never sent, and gone: its person deleted it. What was in doubt is looked for before it comes here.
+            None => job.progress.own.forget_draft(),
+        }
+        job.progress.own.recheck = false;
+    }
+    if job.progress.own.mark.is_none() {
+        if !mark(job).await? {
+            return Ok(Prepared::Lost);
+        }
+    } else if job.progress.own.graph_id.is_none() {
+        // An earlier attempt may have made the draft without our learning its id.
+        job.progress.own.stray = true;
+        if let Some(found) = by_mark(job).await? {
+            if !found.is_draft {
+                job.progress.own.graph_id = Some(found.id);
+                return Ok(Prepared::Sent);
+            }
+            job.progress.own.graph_id = Some(found.id);
+        }
+    }
+    if job.progress.own.graph_id.is_none() {
+        job.progress.own.graph_id = Some(create(job).await?);
+    }
+    Ok(Prepared::Ready)
+}
+
+/// Gives the mail its Message-ID and mark. They follow from the send itself, so that a copy of the store, or one that was set back, finds what the original
+/// sent. Durable before the draft is made: if the answer is lost, the mark is how it is found. False: the claim is lost.
+pub async fn mark(job: &mut Job<Mail>) -> Result<bool> {
+    let (tools, account_id, parts) = (job.tools.clone(), job.item.account_id.clone(), [job.item.sealed_row().to_owned(), job.item.created_at.to_string()]);
+    let names = blocking(move || {
+        let parts: Vec<&[u8]> = parts.iter().map(String::as_bytes).collect();
+        Ok([tools.vault.keyed_hash(&account_id, "message id", &parts)?, tools.vault.keyed_hash(&account_id, "mail mark", &parts)?])
+    });
+    let [id, mark] = names.await?.map(random::uuid_of);
+    job.progress.own.internet_message_id = Some(format!("<{id}@tidings.invalid>"));
+    job.progress.own.mark = Some(mark);
+    job.advance(ItemState::Prepared).await
+}
+
+async fn create(job: &mut Job<Mail>) -> Result<String> {
+    let outgoing = {
+        let (internet_message_id, mark) = names(job)?;
+        OutgoingMail { draft: &job.draft, internet_message_id, mark }
+    };
+    match job.tools.graph.create_draft(&job.caller(), &outgoing).await {
+        Ok(made) => Ok(made),
+        // A draft that nobody sends does no harm, so a doubtful creation is looked up once and otherwise made again later.
+        Err(error) if matches!(error.kind(), ErrorKind::OutcomeUnknown | ErrorKind::Upstream) => {
+            let found = by_mark(job).await?;
+            job.progress.own.stray = true;
+            match found.filter(|found| found.is_draft) {
+                Some(found) => Ok(found.id),
+                None => Err(Error::new(ErrorKind::Network, "Microsoft did not confirm the draft; it will be made again.").with_request_of(&error)),
+            }
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Sends the draft by its id.
+pub async fn dispatch(job: &mut Job<Mail>) -> Result<()> {
+    let id = job.progress.own.graph_id.clone().ok_or_else(|| Error::internal("A prepared mail has no draft id."))?;
+    match job.tools.graph.send_draft(&job.caller(), &id).await {
+        // A draft that is not there may be one that was sent a moment ago: the mailbox is asked.
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            Err(Error::new(ErrorKind::OutcomeUnknown, "The draft is no longer where it was put.").with_request_of(&error))
+        }
+        other => other,
+    }
+}

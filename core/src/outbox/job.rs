@@ -1,0 +1,144 @@
+//! What the delivery loop and the channels share: the claimed item, and its durable steps.
+
+use super::channel::{Channel, Progress};
+use super::channels::Memory;
+use super::payload::open_content;
+use crate::clock::{Clock, to_ms};
+use crate::error::{Error, ErrorKind, Result};
+use crate::graph::{Caller, Graph};
+use crate::pipeline::Priority;
+use crate::runtime::{Stop, blocking};
+use crate::seal::AadContext;
+use crate::store::{Hold, ItemRow, ItemState, LEASE_MS, Step, Store, Tally};
+use crate::vault::Vault;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Short waits are sat out in place; longer ones become `RetryWait`, which survives the process.
+pub const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What a channel works with.
+pub struct Tools {
+    pub store: Arc<dyn Store>,
+    pub vault: Vault,
+    pub graph: Graph,
+    pub clock: Arc<dyn Clock>,
+    pub memory: Memory,
+    /// When the engine was opened.
+    pub opened_at: i64,
+}
+
+/// How a claim is given back.
+#[derive(Debug, Clone, Default)]
+pub struct Leaving {
+    pub reason: Option<String>,
+    pub next_at: Option<i64>,
+    pub tidy_at: Option<i64>,
+}
+
+/// A claimed item in hand.
+pub struct Job<C: Channel> {
+    pub tools: Arc<Tools>,
+    pub item: ItemRow,
+    pub draft: C::Draft,
+    pub progress: Progress<C::Progress>,
+    /// What this claim counts as when it is given back.
+    pub tally: Tally,
+    stop: Stop,
+}
+
+impl<C: Channel> Job<C> {
+    /// Opens the sealed draft and progress.
+    pub async fn open(tools: Arc<Tools>, mut item: ItemRow, stop: Stop) -> Result<Self> {
+        blocking(move || {
+            let mut is_fresh = true;
+            let (draft, progress) = tools.vault.with_current_keys(|| {
+                // Should its key have been replaced since it was claimed, it is read anew; the claim stays.
+                if !std::mem::take(&mut is_fresh)
+                    && let Some(now) = tools.store.item(&item.id)?
+                {
+                    (item.progress, item.progress_version) = (now.progress, now.progress_version);
+                }
+                let content = tools.store.content(&item.id)?.ok_or_else(|| Error::new(ErrorKind::Corrupt, "The content of a stored send is missing."))?;
+                let key = tools.vault.content(&item.account_id)?;
+                let draft = C::of(open_content(&key, &item.account_id, &item.id, &content)?);
+                Ok((draft.ok_or_else(|| Error::internal("The outbox holds a draft of another route than its own."))?, read_progress(&tools.vault, &item)?))
+            })?;
+            Ok(Self { tools, item, draft, progress, tally: Tally::None, stop })
+        })
+        .await
+    }
+
+    pub fn caller(&self) -> Caller {
+        Caller::new(&self.item.account_id, if self.item.is_bulk { Priority::Send } else { Priority::Interactive }, PATIENCE)
+    }
+
+    /// It was queued before this engine was opened, or let go after the store was copied: somebody may have sent it of whom this store knows nothing.
+    pub fn may_be_sent(&self) -> bool {
+        self.item.hold == Hold::Released || self.item.created_at < self.tools.opened_at
+    }
+
+    pub fn now(&self) -> i64 {
+        to_ms(self.tools.clock.now())
+    }
+
+    pub fn is_overdue(&self) -> bool {
+        self.item.deadline.is_some_and(|at| at <= self.now())
+    }
+
+    /// Waits, unless the engine stops. False: it does.
+    pub async fn pause(&self, how_long: Duration) -> bool {
+        tokio::select! { () = self.tools.clock.pause(how_long) => true, () = self.stop.wait() => false }
+    }
+
+    /// Stores where the send stands, with what is known, and keeps the claim. False: the claim is lost.
+    pub async fn advance(&mut self, state: ItemState) -> Result<bool> {
+        self.write(state, Leaving::default(), false).await
+    }
+
+    /// Stores where the send stands and gives the claim back.
+    pub async fn leave(&mut self, state: ItemState, leaving: Leaving) -> Result<bool> {
+        self.write(state, leaving, true).await
+    }
+
+    async fn write(&mut self, state: ItemState, leaving: Leaving, release: bool) -> Result<bool> {
+        let (now, tally) = (self.now(), self.tally);
+        let (tools, item, progress) = (self.tools.clone(), self.item.clone(), self.progress.clone());
+        let version = item.progress_version + 1;
+        let written = blocking(move || {
+            let sent_at = (state == ItemState::Sent).then_some(now);
+            tools.vault.with_current_keys(|| {
+                let sealed = seal_progress(&tools.vault, &item, &progress)?;
+                let Leaving { reason, next_at, tidy_at } = leaving.clone();
+                let claim_until = (!release).then(|| now.saturating_add(LEASE_MS));
+                let step = Step { state, progress: Some(sealed), reason, next_at, sent_at, claim_until, tally, tidy_at, announce: release };
+                tools.store.step(&item.id, item.fence, &step, now)
+            })
+        })
+        .await?;
+        if written {
+            self.item.state = state;
+            self.item.progress_version = version;
+        }
+        Ok(written)
+    }
+}
+
+fn progress_place<'a>(account_id: &'a str, row: &'a str, version: i64) -> AadContext<'a> {
+    AadContext { table: "outbox", column: "progress", account_id, row, version }
+}
+
+/// For the row version that follows; blocking.
+pub fn seal_progress<P: Serialize>(vault: &Vault, item: &ItemRow, progress: &Progress<P>) -> Result<crate::seal::Sealed> {
+    let text = serde_json::to_vec(progress).map_err(|e| Error::internal("The progress of a send cannot be written.").with_source(e))?;
+    vault.content(&item.account_id)?.seal(progress_place(&item.account_id, item.sealed_row(), item.progress_version + 1), &text)
+}
+
+/// What is known of a send; blocking.
+pub fn read_progress<P: DeserializeOwned + Default>(vault: &Vault, item: &ItemRow) -> Result<Progress<P>> {
+    let Some(sealed) = &item.progress else { return Ok(Progress::default()) };
+    let plain = vault.content(&item.account_id)?.open(progress_place(&item.account_id, item.sealed_row(), item.progress_version), sealed)?;
+    serde_json::from_slice(&plain).map_err(|e| Error::new(ErrorKind::Corrupt, "The stored progress of a send cannot be read.").with_source(e))
+}
