@@ -9,15 +9,48 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use runs::{RUN, Runs};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use zeroize::Zeroizing;
 
 /// Fields of a form that are no secrets.
 const OPEN_FIELDS: &[&str] = &["client_id", "scope", "grant_type", "redirect_uri", "claims", "client_assertion_type", "client_info", "response_mode", "tenant"];
 
-/// What was sent or received in one exchange and may be repeated nowhere. Never printed; wiped when the last holder drops it.
+/// What may be repeated nowhere. Never printed; wiped when the last holder drops it.
+pub struct Secret {
+    text: Zeroizing<String>,
+    /// Runs of the part that proves something, once they were asked for: a token is held against many answers.
+    proof: OnceLock<Runs>,
+}
+
+impl Secret {
+    pub fn new(text: impl Into<String>) -> Self {
+        Self { text: Zeroizing::new(text.into()), proof: OnceLock::new() }
+    }
+
+    pub fn expose(&self) -> &str {
+        &self.text
+    }
+
+    fn proof(&self) -> &Runs {
+        self.proof.get_or_init(|| {
+            let parts: Vec<&str> = self.text.split('.').collect();
+            let proof = match parts.as_slice() {
+                [_, _, signature] => signature,
+                _ => self.text.as_str(),
+            };
+            let mut known = Runs::default();
+            for form in short_forms(proof) {
+                known.add(&form);
+                known.add(&backwards(&form));
+            }
+            known
+        })
+    }
+}
+
+/// The secrets of one exchange, sent or received.
 #[derive(Clone, Default)]
-pub struct Secrets(Vec<Arc<Zeroizing<String>>>);
+pub struct Secrets(Vec<Arc<Secret>>);
 
 impl fmt::Debug for Secrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -26,12 +59,12 @@ impl fmt::Debug for Secrets {
 }
 
 impl Secrets {
-    pub fn add(&mut self, secret: Arc<Zeroizing<String>>) {
+    pub fn add(&mut self, secret: Arc<Secret>) {
         self.0.push(secret);
     }
 
     pub fn add_text(&mut self, secret: &str) {
-        self.add(Arc::new(Zeroizing::new(secret.to_owned())));
+        self.add(Arc::new(Secret::new(secret)));
     }
 
     /// The fields of a form, but for those that everybody may know.
@@ -47,25 +80,13 @@ impl Secrets {
     pub fn shares(&self, text: &str) -> bool {
         let mut wanted = Runs::default();
         readings(text).iter().for_each(|reading| wanted.add(reading));
-        wanted.is_any() && self.0.iter().any(|secret| forms(secret).iter().any(|form| wanted.meets(form)))
+        wanted.is_any() && self.0.iter().any(|secret| forms(secret.expose()).iter().any(|form| wanted.meets(form)))
     }
 
     /// As [`shares`](Self::shares), for many ids and links, which are opaque and may well name the same person as a token does: only what proves
     /// something counts, a token's signature or an opaque secret, in the encodings of which an id or a name can be made.
     pub fn proofs(&self) -> Proofs {
-        let mut known = Runs::default();
-        for secret in &self.0 {
-            let parts: Vec<&str> = secret.split('.').collect();
-            let proof = match parts.as_slice() {
-                [_, _, signature] => signature,
-                _ => secret.as_str(),
-            };
-            for form in short_forms(proof) {
-                known.add(&form);
-                known.add(&backwards(&form));
-            }
-        }
-        Proofs(known)
+        Proofs(self.0.clone())
     }
 
     /// As [`shares`](Self::shares), for names and scopes: whether one of them repeats a part of a secret, in the encodings that a name can be made of.
@@ -76,12 +97,12 @@ impl Secrets {
             wanted.add(&text);
             wanted.add(&backwards(&text));
         }
-        wanted.is_any() && self.0.iter().any(|secret| short_forms(secret).any(|form| wanted.meets(&form)))
+        wanted.is_any() && self.0.iter().any(|secret| short_forms(secret.expose()).any(|form| wanted.meets(&form)))
     }
 }
 
-/// Runs of the proving parts of secrets, in both directions.
-pub struct Proofs(Runs);
+/// The proving parts of secrets, in both directions.
+pub struct Proofs(Vec<Arc<Secret>>);
 
 impl fmt::Debug for Proofs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -91,7 +112,8 @@ impl fmt::Debug for Proofs {
 
 impl Proofs {
     pub fn are_in(&self, text: &str) -> bool {
-        self.0.is_any() && self.0.meets(&plain(text))
+        let text = plain(text);
+        self.0.iter().any(|secret| secret.proof().meets(&text))
     }
 }
 

@@ -1,17 +1,17 @@
 //! Whether two texts share twelve characters in a row. Every id of every page is looked through, so a look costs a few operations a character.
 
-use std::collections::HashSet;
-use std::hash::{BuildHasherDefault, Hasher};
+use zeroize::Zeroize;
 
 /// Characters in a row that make a text a part of a secret.
 pub const RUN: usize = 12;
 const OF_A_RUN: u128 = (1 << (8 * RUN)) - 1;
 const WORDS: usize = 1 << 10;
 
-/// Runs of ASCII texts.
+/// Runs of ASCII texts; wiped when dropped.
 #[derive(Default)]
 pub struct Runs {
-    known: HashSet<u128, BuildHasherDefault<Mixed>>,
+    /// In order.
+    known: Vec<u128>,
     /// One bit for what a run may end with; almost always this alone says no.
     ends: Vec<u64>,
 }
@@ -23,20 +23,26 @@ impl Runs {
 
     pub fn add(&mut self, text: &str) {
         self.ends.resize(WORDS, 0);
-        for run in runs(text) {
-            let (word, bit) = end(run);
+        for (word, bit) in runs(text).map(end) {
             if let Some(word) = self.ends.get_mut(word) {
                 *word |= bit;
             }
-            self.known.insert(run);
         }
+        // Room for all before the first, so that no part of a secret stays behind where the list was before.
+        let mut known = Vec::with_capacity(self.known.len() + text.len());
+        known.extend_from_slice(&self.known);
+        known.extend(runs(text));
+        known.sort_unstable();
+        known.dedup();
+        self.known.zeroize();
+        self.known = known;
     }
 
     /// `text` holds one of them.
     pub fn meets(&self, text: &str) -> bool {
         runs(text).any(|run| {
             let (word, bit) = end(run);
-            self.ends.get(word).is_some_and(|word| word & bit != 0) && self.known.contains(&run)
+            self.ends.get(word).is_some_and(|word| word & bit != 0) && self.known.binary_search(&run).is_ok()
         })
     }
 }
@@ -55,22 +61,10 @@ fn end(run: u128) -> (usize, u64) {
     ((mixed >> 6) as usize, 1 << (mixed & 63))
 }
 
-/// Whoever could choose runs that collide would have to know the secret, so two multiplications do.
-#[derive(Default)]
-struct Mixed(u64);
-
-impl Hasher for Mixed {
-    fn write_u128(&mut self, run: u128) {
-        const ODD: u64 = 0x9E37_79B9_7F4A_7C15;
-        self.0 = (run as u64).wrapping_mul(ODD).rotate_left(29) ^ ((run >> 64) as u64).wrapping_mul(ODD);
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|byte| self.0 = self.0.rotate_left(8) ^ u64::from(*byte));
-    }
-
-    fn finish(&self) -> u64 {
-        self.0.wrapping_mul(0x9E37_79B9_7F4A_7C15)
+impl Drop for Runs {
+    fn drop(&mut self) {
+        self.known.zeroize();
+        self.ends.zeroize();
     }
 }
 

@@ -21,6 +21,8 @@ use url::Url;
 const STATE: &str = "id,isDraft,changeKey";
 /// A private property on every draft made here, by which it is found again when its id was never learnt.
 const MARK: &str = "String {6b1f0f0a-5c0c-4b0e-9c52-7a1d3f5e8b24} Name TidingsMark";
+/// Longer than any server makes them.
+const LONGEST_MESSAGE_ID: usize = 2048;
 /// Pages of a list that are read; more of them do not end.
 pub(super) const MOST_PAGES: usize = 1_000;
 
@@ -63,6 +65,54 @@ pub struct OutgoingMail<'a> {
     pub draft: &'a MailDraft,
     pub internet_message_id: &'a str,
     pub mark: &'a str,
+}
+
+/// A draft that was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MadeDraft {
+    pub id: String,
+    /// As the mailbox has it: ours, or the one that the server gave it.
+    pub internet_message_id: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WireMade {
+    id: String,
+    #[serde(default, deserialize_with = "lenient::scalar")]
+    is_draft: Option<bool>,
+    #[serde(default, deserialize_with = "lenient::scalar")]
+    internet_message_id: Option<String>,
+    #[serde(default, deserialize_with = "lenient::scalar")]
+    subject: Option<String>,
+    #[serde(default, deserialize_with = "lenient::present_objects")]
+    to_recipients: Option<Vec<Recipient>>,
+    #[serde(default, deserialize_with = "lenient::present_objects")]
+    cc_recipients: Option<Vec<Recipient>>,
+    #[serde(default, deserialize_with = "lenient::present_objects")]
+    bcc_recipients: Option<Vec<Recipient>>,
+}
+
+impl WireMade {
+    /// None: it does not show the draft of this mail.
+    fn of(self, mail: &OutgoingMail<'_>) -> Option<MadeDraft> {
+        let internet_message_id = self.internet_message_id.filter(|id| id.len() <= LONGEST_MESSAGE_ID && !id.chars().any(char::is_control))?;
+        if self.id.is_empty() || self.is_draft != Some(true) {
+            return None;
+        }
+        let draft = mail.draft;
+        let is_for = |shown: &Option<Vec<Recipient>>, to: &[Address]| {
+            let shown: Vec<&str> = shown.iter().flatten().filter_map(|one| one.email_address.as_ref()?.address.as_deref()).collect();
+            shown.len() == to.len() && to.iter().all(|to| shown.iter().any(|shown| shown.eq_ignore_ascii_case(&to.address)))
+        };
+        let is_this = internet_message_id == mail.internet_message_id
+            || (!internet_message_id.is_empty()
+                && self.subject.as_deref() == Some(draft.subject.as_str())
+                && is_for(&self.to_recipients, &draft.to)
+                && is_for(&self.cc_recipients, &draft.cc)
+                && is_for(&self.bcc_recipients, &draft.bcc));
+        is_this.then_some(MadeDraft { id: self.id, internet_message_id })
+    }
 }
 
 /// A message of ours as the mailbox has it. An answer that leaves out what decides (whether it is a draft) is no answer.
@@ -312,18 +362,10 @@ impl Graph {
         Ok(wire.change_key.or_else(|| change_key(&wire.etag?)))
     }
 
-    /// Answers the draft's id. Not sent yet, and not repeated in doubt: after `OutcomeUnknown`, [`find_by_mark`](Self::find_by_mark) tells whether it was
-    /// made. An answer that does not show this very draft is doubt: what it names might be another one, and would be sent.
-    pub async fn create_draft(&self, caller: &Caller, mail: &OutgoingMail<'_>) -> Result<String> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Made {
-            id: String,
-            #[serde(default, deserialize_with = "lenient::scalar")]
-            is_draft: Option<bool>,
-            #[serde(default, deserialize_with = "lenient::scalar")]
-            internet_message_id: Option<String>,
-        }
+    /// Not sent yet, and not repeated in doubt: after `OutcomeUnknown`, [`find_by_mark`](Self::find_by_mark) tells whether it was made. An answer that does
+    /// not show this very draft is doubt: what it names might be another one, and would be sent. It is this one by its Message-ID; a server that gives
+    /// drafts Message-IDs of its own shows subject and recipients.
+    pub async fn create_draft(&self, caller: &Caller, mail: &OutgoingMail<'_>) -> Result<MadeDraft> {
         let draft = mail.draft;
         let recipients = |list: &[Address]| list.iter().map(Recipient::from).collect::<Vec<_>>();
         let wire = WireDraft {
@@ -351,9 +393,8 @@ impl Graph {
         let mut request = self.write(caller, Method::POST, self.url(&caller.path("messages")?, &[])?, body, Safety::Once);
         request.is_batchable = true;
         let response = self.ask(request).await?;
-        let is_this = |made: &Made| !made.id.is_empty() && !response.repeats(&made.id) && made.is_draft == Some(true) && made.internet_message_id.as_deref() == Some(mail.internet_message_id);
-        match wire::read::<Made>(&response.body).ok().filter(is_this) {
-            Some(made) => Ok(made.id),
+        match wire::read::<WireMade>(&response.body).ok().and_then(|made| made.of(mail)).filter(|made| !response.repeats(&made.id)) {
+            Some(made) => Ok(made),
             None => Err(Error::new(ErrorKind::OutcomeUnknown, "The draft may have been made, but Microsoft's answer does not show it.").with_request_id(response.request_id())),
         }
     }

@@ -292,7 +292,7 @@ async fn a_draft_is_made_with_its_marks_and_sent_by_id() {
         "attachments": [{ "@odata.type": "#microsoft.graph.fileAttachment", "name": "a.txt", "contentType": "text/plain", "contentBytes": "aGk=" }],
         "singleValueExtendedProperties": [{ "id": "String {6b1f0f0a-5c0c-4b0e-9c52-7a1d3f5e8b24} Name TidingsMark", "value": "k1" }],
     }));
-    bench.graph.send_draft(&caller(), &made).await.unwrap();
+    bench.graph.send_draft(&caller(), &made.id).await.unwrap();
     assert_eq!(bench.last().0, "POST https://graph.microsoft.com/v1.0/me/messages/AA%2Fk%3D/send");
     let seen = bench.service.seen.lock().unwrap();
     let sent = seen.last().unwrap();
@@ -457,6 +457,11 @@ async fn a_person_is_the_one_whose_mail_it_is() {
     let two = found(Box::new(|kind| if kind == "mail" { people(&["a", "b"]) } else { people(&[]) })).await.unwrap_err();
     assert!(two.kind() == ErrorKind::Conflict && !two.reason().contains("o'neil"));
 
+    // A server that does not filter answers with others; only who is asked for by name is believed.
+    let unfiltered = || says(200, json!({ "value": [{ "id": "me", "mail": "me@c" }] }).to_string());
+    let by = found(Box::new(move |kind| if kind == "name" { says(200, r#"{"id":"name"}"#) } else { unfiltered() })).await;
+    assert_eq!(by.unwrap().as_deref(), Some("name"));
+
     let bench = directory(|kind| if kind == "quoted" { says(404, "") } else if kind == "name" { says(400, "") } else { people(&[]) });
     bench.graph.find_person(&caller(), "o'neil#x@c").await.unwrap();
     let asked: Vec<String> = bench.service.seen.lock().unwrap().iter().map(|r| r.uri().to_string()).collect();
@@ -495,7 +500,7 @@ async fn a_list_that_is_not_there_is_no_empty_list() {
 
 #[tokio::test]
 async fn a_guest_joins_a_chat_as_a_guest() {
-    let person = |user_type: Option<&str>, name: &str| teams::Person { id: "you2".into(), user_type: user_type.map(str::to_owned), user_principal_name: Some(name.into()) };
+    let person = |user_type: Option<&str>, name: &str| teams::Person { id: "you2".into(), user_type: user_type.map(str::to_owned), user_principal_name: Some(name.into()), mail: None };
     for (other, role) in [
         (person(Some("Guest"), "a@b"), "guest"),
         (person(Some("guest"), "a@b"), "guest"),
@@ -518,7 +523,7 @@ async fn a_guest_joins_a_chat_as_a_guest() {
 #[tokio::test]
 async fn chats_and_posts_have_their_exact_form() {
     let bench = answers(vec![says(201, r#"{"id":"19:a_b@unq.gbl.spaces"}"#), says(201, r#"{"id":"1616990032035"}"#)]);
-    let chat = bench.graph.one_to_one_chat(&caller(), "me1", &teams::Person { id: "you2".into(), user_type: None, user_principal_name: None }).await.unwrap();
+    let chat = bench.graph.one_to_one_chat(&caller(), "me1", &teams::Person { id: "you2".into(), user_type: None, user_principal_name: None, mail: None }).await.unwrap();
     let member = |id: &str| json!({ "@odata.type": "#microsoft.graph.aadUserConversationMember", "roles": ["owner"], "user@odata.bind": format!("https://graph.microsoft.com/v1.0/users('{id}')") });
     assert_eq!(bench.last(), ("POST https://graph.microsoft.com/v1.0/chats".into(), json!({ "chatType": "oneOnOne", "members": [member("me1"), member("you2")] })));
     assert_eq!(bench.graph.post_chat_message(&caller(), &chat, "hi", BodyType::Text).await.unwrap(), "1616990032035");
@@ -570,10 +575,17 @@ async fn what_does_not_decide_an_outcome_is_doubt() {
         (201, r#"{"id":"d","isDraft":false,"internetMessageId":"<m@x>"}"#),
         (201, r#"{"id":"d","isDraft":true}"#),
         (201, r#"{"id":"d","isDraft":true,"internetMessageId":"<other@x>"}"#),
+        (201, r#"{"id":"d","isDraft":true,"internetMessageId":"","subject":"","toRecipients":[{"emailAddress":{"address":"bob@x"}}]}"#),
+        (201, r#"{"id":"d","isDraft":true,"internetMessageId":"<other@x>","subject":"","toRecipients":[{"emailAddress":{"address":"eve@x"}}]}"#),
+        (201, r#"{"id":"d","isDraft":true,"internetMessageId":"<other@x>","subject":"other","toRecipients":[{"emailAddress":{"address":"bob@x"}}]}"#),
     ] {
         let bench = answers(vec![says(status, body)]);
         assert_eq!(bench.graph.create_draft(&caller(), &outgoing).await.unwrap_err().kind(), ErrorKind::OutcomeUnknown, "{status} {body}");
     }
+    // A server that gives drafts Message-IDs of its own.
+    let bench = answers(vec![says(201, r#"{"id":"d","isDraft":true,"internetMessageId":"<other@x>","subject":"","toRecipients":[{"emailAddress":{"address":"BOB@x"}}]}"#)]);
+    let made = bench.graph.create_draft(&caller(), &outgoing).await.unwrap();
+    assert_eq!((made.id.as_str(), made.internet_message_id.as_str()), ("d", "<other@x>"));
     for (status, body) in [(200, ""), (200, "<html>Sign in to the hotel's network</html>"), (204, ""), (201, "{}")] {
         let bench = answers(vec![says(status, body)]);
         assert_eq!(bench.graph.send_draft(&caller(), "d").await.unwrap_err().kind(), ErrorKind::OutcomeUnknown, "{status} {body}");
@@ -599,7 +611,7 @@ async fn a_chat_of_other_people_is_not_taken() {
     let (me, you, other) = (id(1), id(2), id(3));
     for (a, b, taken) in [(&me, &you, true), (&you, &me, true), (&me, &other, false), (&other, &you, false)] {
         let bench = answers(vec![says(201, json!({ "id": format!("19:{a}_{b}@unq.gbl.spaces") }).to_string())]);
-        assert_eq!(bench.graph.one_to_one_chat(&caller(), &me, &teams::Person { id: you.clone(), user_type: None, user_principal_name: None }).await.is_ok(), taken, "{a} {b}");
+        assert_eq!(bench.graph.one_to_one_chat(&caller(), &me, &teams::Person { id: you.clone(), user_type: None, user_principal_name: None, mail: None }).await.is_ok(), taken, "{a} {b}");
     }
 }
 

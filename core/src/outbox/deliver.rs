@@ -25,6 +25,8 @@ use tracing::Instrument;
 const AT_ONCE: usize = 256;
 /// Of one account by one route, so that nobody's campaign takes the place of others' messages. Two batches of requests: one on its way, one that gathers.
 const OF_ONE_ROUTE: usize = 40;
+/// Sends with attachments that are held in memory at the same time.
+const WITH_FILES_AT_ONCE: usize = 8;
 /// Taken in hand by one claim.
 const OF_ONE_CLAIM: usize = 64;
 /// How often other processes' rows are looked for when nothing here says so.
@@ -44,6 +46,7 @@ pub struct Outbox {
     pub(super) waiters: Waiters,
     /// Accounts whose sends this process cannot open, and until when it leaves them to others.
     avoided: Mutex<HashMap<String, i64>>,
+    with_files: Semaphore,
     /// Sends under way here, and the route of the account of each. Should their claims lapse (the machine slept), it is their own worker that goes on.
     in_hand: Mutex<HashMap<String, String>>,
 }
@@ -70,7 +73,7 @@ impl Outbox {
     pub fn new(store: Arc<dyn Store>, vault: Vault, graph: Graph, clock: Arc<dyn Clock>, event_bus: EventBus) -> Arc<Self> {
         let opened_at = to_ms(clock.now());
         let tools = Arc::new(Tools { store, vault, graph, clock, memory: Memory::default(), opened_at });
-        Arc::new(Self { tools, event_bus, wake: Arc::new(Notify::new()), settled: watch::Sender::new(0), waiters: Waiters::default(), avoided: Mutex::default(), in_hand: Mutex::default() })
+        Arc::new(Self { tools, event_bus, wake: Arc::new(Notify::new()), settled: watch::Sender::new(0), waiters: Waiters::default(), avoided: Mutex::default(), with_files: Semaphore::new(WITH_FILES_AT_ONCE), in_hand: Mutex::default() })
     }
 
     pub(super) fn wake(&self) {
@@ -216,6 +219,10 @@ impl Outbox {
     async fn deliver_by<C: Channel>(&self, item: ItemRow, stop: Stop) {
         let (id, account_id) = (item.id.clone(), item.account_id.clone());
         let found = item.clone();
+        let _held = match item.has_files {
+            false => None,
+            true => tokio::select! { permit = self.with_files.acquire() => permit.ok(), () = self.heartbeat(&item) => return },
+        };
         let mut job = match Job::<C>::open(self.tools.clone(), item, stop).await {
             Ok(job) => job,
             Err(error) => {

@@ -3,14 +3,13 @@
 use super::fit::Owner;
 use super::schedule::Cost;
 use crate::json::{self, lenient};
-use crate::foreign::{RequestId, Secrets, ShownCode};
+use crate::foreign::{RequestId, Secret, Secrets, ShownCode};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use serde::Deserialize;
 use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
-use zeroize::Zeroizing;
 
 /// Which service a request is for. Each has its own hosts, and only `Graph` ever gets an Authorization header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,20 +55,20 @@ pub const MAX_KEYS: usize = 1 << 20;
 
 /// A bearer token: cheap to share, wiped when the last holder drops it, never printed.
 #[derive(Clone)]
-pub struct AccessToken(Arc<Zeroizing<String>>);
+pub struct AccessToken(Arc<Secret>);
 
 impl AccessToken {
     pub fn new(text: impl Into<String>) -> Self {
-        Self(Arc::new(Zeroizing::new(text.into())))
+        Self(Arc::new(Secret::new(text)))
     }
 
     /// For the list of what an exchange keeps to itself.
-    pub fn shared(&self) -> Arc<Zeroizing<String>> {
+    pub fn shared(&self) -> Arc<Secret> {
         self.0.clone()
     }
 
     pub fn expose<T>(&self, use_it: impl FnOnce(&str) -> T) -> T {
-        use_it(&self.0)
+        use_it(self.0.expose())
     }
 }
 
@@ -77,7 +76,7 @@ impl AccessToken {
 impl PartialEq for AccessToken {
     fn eq(&self, other: &Self) -> bool {
         use subtle::ConstantTimeEq;
-        bool::from(self.0.as_bytes().ct_eq(other.0.as_bytes()))
+        bool::from(self.0.expose().as_bytes().ct_eq(other.0.expose().as_bytes()))
     }
 }
 

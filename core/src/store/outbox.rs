@@ -112,6 +112,8 @@ pub struct ItemRow {
     pub hold: Hold,
     /// Nobody waits for it.
     pub is_bulk: bool,
+    /// Attachments are stored with it, which its delivery holds in memory.
+    pub has_files: bool,
 }
 
 /// What the copying of a store means for a send that was open then.

@@ -13,7 +13,7 @@ use rusqlite::{Connection, Row};
 
 macro_rules! columns {
     () => {
-        "public_id, account_id, route, key, state, attempts, crashes, waits, progress, progress_version, reason, created_at, sent_at, next_at, deadline, fence, parked, is_bulk"
+        "public_id, account_id, route, key, state, attempts, crashes, waits, progress, progress_version, reason, created_at, sent_at, next_at, deadline, fence, parked, is_bulk, EXISTS (SELECT 1 FROM outbox_parts WHERE item_id = outbox.id)"
     };
 }
 pub(super) use columns;
@@ -48,6 +48,7 @@ pub fn item_row(row: &Row<'_>) -> Outcome<ItemRow> {
             _ => Hold::None,
         },
         is_bulk: row.get(17)?,
+        has_files: row.get(18)?,
     })
 }
 

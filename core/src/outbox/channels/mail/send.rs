@@ -59,13 +59,17 @@ pub async fn mark(job: &mut Job<Mail>) -> Result<bool> {
     job.advance(ItemState::Prepared).await
 }
 
+/// Its id. The Message-ID is the one that the mailbox shows, since it is what replies will name.
 async fn create(job: &mut Job<Mail>) -> Result<String> {
     let outgoing = {
         let (internet_message_id, mark) = names(job)?;
         OutgoingMail { draft: &job.draft, internet_message_id, mark }
     };
     match job.tools.graph.create_draft(&job.caller(), &outgoing).await {
-        Ok(made) => Ok(made),
+        Ok(made) => {
+            job.progress.own.internet_message_id = Some(made.internet_message_id);
+            Ok(made.id)
+        }
         // A draft that nobody sends does no harm, so a doubtful creation is looked up once and otherwise made again later.
         Err(error) if matches!(error.kind(), ErrorKind::OutcomeUnknown | ErrorKind::Upstream) => {
             let found = by_mark(job).await?;
