@@ -10,7 +10,7 @@
 //! activities   auth      outbox      sync      retention  connect · what leaves · what we ask for · what is proven and erased
 //! tools        vault     trust       graph               secrets · proofs · Microsoft's API
 //! base         store     pipeline    events              durable rows · the only way out · the event bus
-//! plain        model  error  foreign  seal  clock  random  secret  config  json  runtime  logs  metrics    plain things; no sockets, no SQL
+//! plain        model  error  foreign  seal  clock  random  secret  config  json  runtime  logs  metrics  failpoint    plain things; no sockets, no SQL
 //! ```
 
 mod auth;
@@ -19,6 +19,7 @@ mod config;
 mod engine;
 mod error;
 mod events;
+mod failpoint;
 mod foreign;
 mod graph;
 mod json;

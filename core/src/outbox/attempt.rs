@@ -4,6 +4,7 @@ use super::channel::{Channel, Finding, Outcome, Prepared};
 use super::item::{MOST_CONFLICTS, Start, Verdict, start, verdict};
 use super::job::Job;
 use crate::error::{Error, ErrorKind};
+use crate::failpoint::failpoint;
 use crate::store::{ItemState, PAST_DEADLINE, Tally};
 
 /// Requests of one attempt: what is found unsent is sent again.
@@ -41,7 +42,9 @@ pub async fn attempt<C: Channel>(job: &mut Job<C>) -> Outcome {
                 Err(error) => return Outcome::Later(error),
             }
             let before = std::mem::replace(&mut job.tally, Tally::Attempt);
-            match C::dispatch(job).await {
+            let dispatched = C::dispatch(job).await;
+            failpoint!("outbox.dispatched");
+            match dispatched {
                 Ok(()) => return Outcome::Sent,
                 Err(error) => match verdict(&error) {
                     Verdict::Doubt => {

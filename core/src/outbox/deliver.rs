@@ -10,6 +10,7 @@ use super::waiters::Waiters;
 use crate::clock::{Clock, to_ms};
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::EventBus;
+use crate::failpoint::failpoint;
 use crate::graph::Graph;
 use crate::runtime::{Stop, blocking};
 use crate::store::{Due, ItemRow, ItemState, LEASE_MS, Store, Wanted, heartbeat, of_route};
@@ -217,6 +218,7 @@ impl Outbox {
     }
 
     async fn deliver_by<C: Channel>(&self, item: ItemRow, stop: Stop) {
+        failpoint!("outbox.claimed");
         let (id, account_id) = (item.id.clone(), item.account_id.clone());
         let found = item.clone();
         let _held = match item.has_files {

@@ -5,6 +5,7 @@ use super::channels::Memory;
 use super::payload::open_content;
 use crate::clock::{Clock, to_ms};
 use crate::error::{Error, ErrorKind, Result};
+use crate::failpoint::failpoint;
 use crate::graph::{Caller, Graph};
 use crate::pipeline::Priority;
 use crate::runtime::{Stop, blocking};
@@ -104,6 +105,7 @@ impl<C: Channel> Job<C> {
     }
 
     async fn write(&mut self, state: ItemState, leaving: Leaving, release: bool) -> Result<bool> {
+        failpoint!("outbox.storing", state);
         let (now, tally) = (self.now(), self.tally);
         let (tools, item, progress) = (self.tools.clone(), self.item.clone(), self.progress.clone());
         let version = item.progress_version + 1;
@@ -118,6 +120,7 @@ impl<C: Channel> Job<C> {
             })
         })
         .await?;
+        failpoint!("outbox.stored", state);
         if written {
             self.item.state = state;
             self.item.progress_version = version;

@@ -9,6 +9,7 @@ use super::payload::seal_content;
 use super::receipt::receipt;
 use crate::clock::to_ms;
 use crate::error::{Error, ErrorKind, Result};
+use crate::failpoint::failpoint;
 use crate::model::{Draft, Event, OutboxFilter, Receipt, SendState};
 use crate::random;
 use crate::runtime::blocking;
@@ -31,6 +32,7 @@ impl Outbox {
         let tools = self.tools.clone();
         check_draft(&draft, tools.clock.now())?;
         let row = blocking(move || enqueue(&tools, &draft, is_bulk)).await?;
+        failpoint!("outbox.enqueued");
         self.wake();
         Ok(row)
     }
@@ -40,6 +42,7 @@ impl Outbox {
         let tools = self.tools.clone();
         check_drafts(&drafts, tools.clock.now())?;
         let receipts = blocking(move || enqueue_all(&tools, &drafts)).await?;
+        failpoint!("outbox.enqueued");
         self.wake();
         Ok(receipts)
     }
@@ -109,6 +112,7 @@ impl Outbox {
             }
         })
         .await?;
+        failpoint!("outbox.cancelled");
         let receipt = self.receipt(receipt_id, None).await?;
         if cancelled {
             tracing::info!(target: "tidings::outbox", send = receipt.id, account = receipt.account_id, "taken back");
@@ -137,6 +141,7 @@ impl Outbox {
             }
             tokio::select! { () = called => {}, () = self.tools.clock.deadline(RETRY_PAUSE) => {} }
         };
+        failpoint!("outbox.reopened");
         tracing::info!(target: "tidings::outbox", send = receipt.id, account = receipt.account_id, "queued again");
         self.event_bus.publish(Event::SendChanged { receipt: receipt.clone() });
         self.nudge();

@@ -1,5 +1,10 @@
+mod chance;
 mod delivery;
+mod killed_calls;
+mod kills;
+mod microsoft;
 mod progress;
+mod world;
 
 use super::check::check_draft;
 use super::item::{Start, Verdict, backoff_ms, start, verdict};

@@ -5,6 +5,7 @@ use super::deliver::Outbox;
 use super::item::{Verdict, verdict};
 use super::job::{read_progress, seal_progress};
 use crate::clock::to_ms;
+use crate::failpoint::failpoint;
 use crate::runtime::blocking;
 use crate::store::ItemRow;
 
@@ -25,6 +26,7 @@ impl Outbox {
             Ok(progress) => C::tidy(&self.tools, &item, progress).await,
             Err(error) => Err(error.clone()),
         };
+        failpoint!("outbox.tidied");
         let now = to_ms(self.tools.clock.now());
         let again_at = match &tidied {
             Err(error) if !matches!(verdict(error), Verdict::Refused) && now.saturating_sub(item.created_at) < LONGEST_MS => Some(now.saturating_add(AGAIN_MS)),

@@ -2,6 +2,7 @@
 //! answer that is lost leaves the send unknown. Source: Graph, chat: create and chatMessage: send.
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::failpoint::failpoint;
 use crate::model::{BodyType, ChatDraft, Draft, Feature, Route};
 use crate::outbox::channel::{Channel, Finding, Ids, Order, Outcome, Prepared, Terms};
 use crate::outbox::check::address;
@@ -157,6 +158,7 @@ async fn prepare(job: &mut Job<Chat>) -> Result<Prepared> {
             return Err(Error::invalid("The chat message is for the sender; Teams has no chat with oneself here."));
         }
         let chat_id = job.tools.graph.one_to_one_chat(&caller, &account.user_id, &person).await?;
+        failpoint!("chat.made");
         job.tools.memory.chats.keep(&account_id, &to, &chat_id);
         job.progress.own.chat_id = Some(chat_id);
     }

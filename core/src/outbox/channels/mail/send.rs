@@ -3,6 +3,7 @@
 use super::Mail;
 use super::evidence::{by_mark, names};
 use crate::error::{Error, ErrorKind, Result};
+use crate::failpoint::failpoint;
 use crate::graph::OutgoingMail;
 use crate::outbox::channel::Prepared;
 use crate::outbox::job::Job;
@@ -41,6 +42,7 @@ pub async fn prepare(job: &mut Job<Mail>) -> Result<Prepared> {
     }
     if job.progress.own.graph_id.is_none() {
         job.progress.own.graph_id = Some(create(job).await?);
+        failpoint!("mail.draft_made");
     }
     Ok(Prepared::Ready)
 }

@@ -1,0 +1,88 @@
+//! A process is killed right after a host's call has become durable, and before the host hears of it.
+
+use super::chance::Chance;
+use super::microsoft::{Microsoft, REFUSED, Troubles};
+use super::world::{Process, World, draft, in_time, is_settled};
+use crate::error::{ErrorKind, Result};
+use crate::failpoint::Armed;
+use crate::model::{Receipt, Route, SendState};
+use std::sync::Arc;
+
+fn place(account_id: &str) -> (World, Arc<Microsoft>) {
+    let world = World::new();
+    world.connect(account_id);
+    let microsoft = world.microsoft(Chance::new(1), Troubles::default());
+    (world, microsoft)
+}
+
+/// Kills the process at the point, within the call that it is about.
+async fn killed_at<T>(point: &str, process: Process, call: impl AsyncFnOnce(&Process) -> Result<T>) {
+    let armed = Armed::at(point, 0);
+    let reached = async {
+        tokio::select! { () = armed.reached() => {}, _ = call(&process) => panic!("{point} was passed") }
+    };
+    in_time(reached, || point.to_owned()).await;
+    process.kill().await;
+}
+
+async fn settled(process: &Process, id: &str) -> Receipt {
+    let mut changes = process.outbox.settled();
+    let settled = async {
+        loop {
+            let receipt = process.outbox.receipt(id, None).await.unwrap();
+            if is_settled(&receipt) {
+                return receipt;
+            }
+            changes.changed().await.unwrap();
+        }
+    };
+    in_time(settled, || id.to_owned()).await
+}
+
+#[tokio::test]
+async fn what_was_accepted_is_sent_although_the_host_never_heard_of_it() {
+    for route in [Route::Mail, Route::Chat] {
+        let (world, microsoft) = place("a");
+        killed_at("outbox.enqueued", world.process(&microsoft), async |process| process.outbox.enqueue(draft("a", route, "one", None), true).await).await;
+        killed_at("outbox.enqueued", world.process(&microsoft), async |process| process.outbox.enqueue_all(vec![draft("a", route, "two", None), draft("a", route, "three", None)]).await).await;
+        let next = world.process(&microsoft);
+        for text in ["one", "two", "three"] {
+            // The host asks again, with the same key.
+            let receipt = next.outbox.enqueue(draft("a", route, text, None), true).await.unwrap();
+            assert_eq!(settled(&next, &receipt.id).await.state, SendState::Sent);
+            assert_eq!(microsoft.mailbox("a", |mailbox| mailbox.times(text)), 1, "{route:?} {text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_was_taken_back_is_not_sent_although_the_host_never_heard_of_it() {
+    for route in [Route::Mail, Route::Chat] {
+        let (world, microsoft) = place("a");
+        let process = world.process(&microsoft);
+        process.stop_delivering().await;
+        let receipt = process.outbox.enqueue(draft("a", route, "one", None), true).await.unwrap();
+        killed_at("outbox.cancelled", process, async |process| process.outbox.cancel(&receipt.id, None).await).await;
+        let next = world.process(&microsoft);
+        assert_eq!(next.outbox.cancel(&receipt.id, None).await.unwrap().state, SendState::Cancelled);
+        let after = next.outbox.enqueue(draft("a", route, "two", None), true).await.unwrap();
+        assert_eq!(settled(&next, &after.id).await.state, SendState::Sent);
+        microsoft.mailbox("a", |mailbox| assert_eq!(mailbox.accepted, ["two"]));
+    }
+}
+
+#[tokio::test]
+async fn what_was_queued_again_is_tried_once_more_although_the_host_never_heard_of_it() {
+    for route in [Route::Mail, Route::Chat] {
+        let (world, microsoft) = place("a");
+        let process = world.process(&microsoft);
+        let receipt = process.outbox.enqueue(draft("a", route, REFUSED, None), true).await.unwrap();
+        assert_eq!(settled(&process, &receipt.id).await.state, SendState::Failed);
+        microsoft.relent();
+        killed_at("outbox.reopened", process, async |process| process.outbox.retry(&receipt.id, false).await).await;
+        let next = world.process(&microsoft);
+        assert_eq!(settled(&next, &receipt.id).await.state, SendState::Sent);
+        assert_eq!(next.outbox.retry(&receipt.id, false).await.unwrap_err().kind(), ErrorKind::Conflict);
+        microsoft.mailbox("a", |mailbox| assert_eq!(mailbox.accepted, [REFUSED]));
+    }
+}

@@ -1,0 +1,294 @@
+//! A small Microsoft 365 that keeps what it was given: mailboxes with drafts and sent copies, chats, and troubles drawn by chance from a seed.
+
+use super::chance::Chance;
+use crate::clock::TestClock;
+use crate::failpoint::reach;
+use crate::pipeline::fake::{breaks, says, says_with};
+use crate::pipeline::{Answer, Sent, Transport};
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+/// How often, in a hundred requests that write, each trouble comes.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Troubles {
+    /// The connection is refused: nothing was done.
+    pub unreachable: u32,
+    /// It breaks before the request was read: nothing was done, and nobody can tell.
+    pub lost_request: u32,
+    /// It breaks after the request was done.
+    pub lost_answer: u32,
+    /// 429 with a Retry-After of 1 to 40 seconds.
+    pub throttled: u32,
+    /// 412: somebody else changed it.
+    pub contested: u32,
+    /// Exchange takes a mail, and moves it up to four minutes later.
+    pub late: u32,
+}
+
+pub struct Microsoft {
+    clock: TestClock,
+    state: Mutex<State>,
+}
+
+struct State {
+    chance: Chance,
+    troubles: Troubles,
+    refuses: bool,
+    mailboxes: HashMap<String, Mailbox>,
+    next_id: u64,
+}
+
+/// What one account has at Microsoft.
+#[derive(Default)]
+pub struct Mailbox {
+    messages: BTreeMap<String, Message>,
+    chat: Option<String>,
+    /// Texts that were accepted for delivery, in order: the subject of a mail, the body of a chat message.
+    pub accepted: Vec<String>,
+    /// Texts that somebody asked to send, whatever became of it.
+    asked: Vec<String>,
+    in_flight: [u32; 2],
+    /// The most requests at a time, in Outlook and in Teams.
+    pub most_in_flight: [u32; 2],
+}
+
+struct Message {
+    subject: String,
+    properties: Value,
+    internet_message_id: Value,
+    /// When it is in Sent Items; none: nobody has sent it.
+    sent_at: Option<u64>,
+}
+
+impl Mailbox {
+    /// Whether a draft of this text lies about that nobody has sent.
+    pub fn is_draft(&self, text: &str) -> bool {
+        self.messages.values().any(|message| message.sent_at.is_none() && message.subject == text)
+    }
+
+    /// How often the one request that sends it has arrived.
+    pub fn asked(&self, text: &str) -> usize {
+        self.asked.iter().filter(|one| *one == text).count()
+    }
+
+    pub fn times(&self, text: &str) -> usize {
+        self.accepted.iter().filter(|one| *one == text).count()
+    }
+}
+
+/// Texts with this word are refused for good.
+pub const REFUSED: &str = "refused";
+
+impl Microsoft {
+    pub fn new(clock: &TestClock, chance: Chance, troubles: Troubles) -> Arc<Self> {
+        Arc::new(Self { clock: clock.clone(), state: Mutex::new(State { chance, troubles, refuses: true, mailboxes: HashMap::new(), next_id: 0 }) })
+    }
+
+    pub fn mailbox<T>(&self, account_id: &str, look: impl FnOnce(&Mailbox) -> T) -> T {
+        look(self.state().mailboxes.entry(account_id.to_owned()).or_default())
+    }
+
+    pub fn heal(&self) {
+        self.state().troubles = Troubles::default();
+    }
+
+    /// Nothing is refused any more.
+    pub fn relent(&self) {
+        self.state().refuses = false;
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    async fn exchange(self: Arc<Self>, request: http::Request<Bytes>) -> Answer {
+        reach("service.asked").await;
+        let account_id = request.headers()["authorization"].to_str().unwrap().trim_start_matches("Bearer ").to_owned();
+        let teams = usize::from(request.uri().path().starts_with("/v1.0/chats"));
+        let pauses = {
+            let mut state = self.state();
+            let mailbox = state.mailboxes.entry(account_id.clone()).or_default();
+            mailbox.in_flight[teams] += 1;
+            mailbox.most_in_flight[teams] = mailbox.most_in_flight[teams].max(mailbox.in_flight[teams]);
+            state.chance.below(4)
+        };
+        // Taken back also when the request is dropped midway.
+        let _under_way = UnderWay(self.clone(), account_id.clone(), teams);
+        for _ in 0..pauses {
+            tokio::task::yield_now().await;
+        }
+        let answer = self.state().answer(&account_id, &request, self.clock.now_ms());
+        reach("service.answered").await;
+        tokio::task::yield_now().await;
+        answer
+    }
+}
+
+struct UnderWay(Arc<Microsoft>, String, usize);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        if let Some(mailbox) = self.0.state().mailboxes.get_mut(&self.1) {
+            mailbox.in_flight[self.2] -= 1;
+        }
+    }
+}
+
+/// What the engine speaks through.
+pub struct Wire(pub Arc<Microsoft>);
+
+impl Transport for Wire {
+    fn call(&self, request: http::Request<Bytes>, _: usize) -> BoxFuture<'static, Answer> {
+        Box::pin(self.0.clone().exchange(request))
+    }
+}
+
+impl State {
+    fn answer(&mut self, account_id: &str, request: &http::Request<Bytes>, now: u64) -> Answer {
+        let path = request.uri().path().to_owned();
+        let query = request.uri().query().unwrap_or_default().to_owned();
+        if path == "/v1.0/$batch" {
+            return self.batch(account_id, request.body(), now);
+        }
+        self.one(account_id, request.method().as_str(), &path, &query, request.body(), now)
+    }
+
+    /// Each of its requests on its own; a broken connection breaks all of it, after what was done.
+    fn batch(&mut self, account_id: &str, body: &[u8], now: u64) -> Answer {
+        let asked: Value = serde_json::from_slice(body).unwrap();
+        let mut answers = Vec::new();
+        let mut broken = None;
+        for one in asked["requests"].as_array().unwrap() {
+            let (path, query) = one["url"].as_str().unwrap().split_once('?').unwrap_or((one["url"].as_str().unwrap(), ""));
+            let body = if one["body"].is_null() { Vec::new() } else { serde_json::to_vec(&one["body"]).unwrap() };
+            match self.one(account_id, one["method"].as_str().unwrap(), &format!("/v1.0{path}"), query, &body, now) {
+                Ok(answer) => {
+                    let headers: HashMap<&str, &str> = answer.headers().iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
+                    let body: Value = serde_json::from_slice(answer.body()).unwrap_or(Value::Null);
+                    answers.push(json!({ "id": one["id"], "status": answer.status().as_u16(), "headers": headers, "body": body }));
+                }
+                Err(error) => broken = Some(error),
+            }
+        }
+        broken.map_or_else(|| says(200, json!({ "responses": answers }).to_string()), Err)
+    }
+
+    fn one(&mut self, account_id: &str, method: &str, path: &str, query: &str, body: &[u8], now: u64) -> Answer {
+        if method == "GET" {
+            return self.read(account_id, path, query, now);
+        }
+        if path.ends_with("/send") || path.starts_with("/v1.0/chats/") {
+            let text = self.text(account_id, path, body);
+            self.mailboxes.entry(account_id.to_owned()).or_default().asked.extend(text);
+        }
+        let (troubles, draw) = (self.troubles, self.chance.below(100));
+        let mut bound = 0;
+        let mut hit = |share: u32| {
+            bound += u64::from(share);
+            draw < bound
+        };
+        if hit(troubles.unreachable) {
+            return breaks(Sent::No);
+        }
+        if hit(troubles.lost_request) {
+            return breaks(Sent::Maybe);
+        }
+        if hit(troubles.throttled) {
+            return says_with(429, ("retry-after", &(1 + self.chance.below(40)).to_string()), "");
+        }
+        if hit(troubles.contested) {
+            return says(412, r#"{"error":{"code":"ErrorIrresolvableConflict"}}"#);
+        }
+        let is_lost = hit(troubles.lost_answer);
+        let answer = self.write(account_id, method, path, body, now);
+        if is_lost { breaks(Sent::Maybe) } else { answer }
+    }
+
+    /// What a request is to send.
+    fn text(&self, account_id: &str, path: &str, body: &[u8]) -> Option<String> {
+        match draft_id(path) {
+            Some(id) => Some(self.mailboxes.get(account_id)?.messages.get(id)?.subject.clone()),
+            None => Some(serde_json::from_slice::<Value>(body).ok()?["body"]["content"].as_str()?.to_owned()),
+        }
+    }
+
+    fn write(&mut self, account_id: &str, method: &str, path: &str, body: &[u8], now: u64) -> Answer {
+        let is_late = self.chance.below(100) < u64::from(self.troubles.late);
+        let delay = if is_late { self.chance.below(240_000) } else { 0 };
+        self.next_id += 1;
+        let id = format!("id{}", self.next_id);
+        let mailbox = self.mailboxes.entry(account_id.to_owned()).or_default();
+        let asked: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
+        match (method, path) {
+            ("POST", "/v1.0/me/messages") => {
+                let subject = asked["subject"].as_str().unwrap().to_owned();
+                let (properties, internet_message_id) = (asked["singleValueExtendedProperties"].clone(), asked["internetMessageId"].clone());
+                mailbox.messages.insert(id.clone(), Message { subject, properties, internet_message_id: internet_message_id.clone(), sent_at: None });
+                says(201, json!({ "id": id, "isDraft": true, "internetMessageId": internet_message_id }).to_string())
+            }
+            ("POST", "/v1.0/chats") => {
+                // Of the token, which names the account, no answer may show anything.
+                let chat = mailbox.chat.get_or_insert(id);
+                says(201, json!({ "id": chat }).to_string())
+            }
+            ("POST", _) if path.starts_with("/v1.0/chats/") => {
+                let text = asked["body"]["content"].as_str().unwrap().to_owned();
+                if self.refuses && text.contains(REFUSED) {
+                    return says(403, r#"{"error":{"code":"Forbidden"}}"#);
+                }
+                mailbox.accepted.push(text);
+                says(201, json!({ "id": id }).to_string())
+            }
+            ("POST", _) => match mailbox.messages.get_mut(draft_id(path).unwrap()) {
+                Some(message) if self.refuses && message.subject.contains(REFUSED) => says(400, r#"{"error":{"code":"ErrorInvalidRecipients"}}"#),
+                // One that waits to be moved is taken a second time: the engine must not ask for it.
+                Some(message) if message.sent_at.is_none_or(|at| at > now) => {
+                    message.sent_at = Some(now + delay);
+                    mailbox.accepted.push(message.subject.clone());
+                    says(202, "")
+                }
+                _ => says(404, r#"{"error":{"code":"ErrorItemNotFound"}}"#),
+            },
+            ("DELETE", _) => match mailbox.messages.get(draft_id(path).unwrap()) {
+                Some(message) if message.sent_at.is_none() => {
+                    mailbox.messages.remove(draft_id(path).unwrap());
+                    says(204, "")
+                }
+                Some(_) => says(412, r#"{"error":{"code":"ErrorIrresolvableConflict"}}"#),
+                None => says(404, r#"{"error":{"code":"ErrorItemNotFound"}}"#),
+            },
+            other => panic!("nobody here answers {other:?}"),
+        }
+    }
+
+    fn read(&mut self, account_id: &str, path: &str, query: &str, now: u64) -> Answer {
+        let mailbox = self.mailboxes.entry(account_id.to_owned()).or_default();
+        let shown = |(id, message): (&String, &Message)| {
+            let is_draft = message.sent_at.is_none_or(|at| at > now);
+            json!({ "id": id, "isDraft": is_draft, "changeKey": "k", "internetMessageId": message.internet_message_id, "singleValueExtendedProperties": message.properties })
+        };
+        match path {
+            "/v1.0/users" => says(200, json!({ "value": [{ "id": "somebody" }] }).to_string()),
+            "/v1.0/me/mailFolders/drafts/messages" | "/v1.0/me/mailFolders/sentitems/messages" => {
+                let is_wanted = |message: &Value| {
+                    let mark = message["singleValueExtendedProperties"][0]["value"].as_str().unwrap();
+                    message["isDraft"] == json!(path.contains("drafts")) && query.contains(mark)
+                };
+                let found: Vec<Value> = mailbox.messages.iter().map(shown).filter(is_wanted).collect();
+                says(200, json!({ "value": found }).to_string())
+            }
+            _ => match draft_id(path).and_then(|id| mailbox.messages.get_key_value(id)) {
+                Some(found) => says(200, shown(found).to_string()),
+                None => says(404, r#"{"error":{"code":"ErrorItemNotFound"}}"#),
+            },
+        }
+    }
+}
+
+/// Of `/v1.0/me/messages/{id}` and what is below it.
+fn draft_id(path: &str) -> Option<&str> {
+    path.strip_prefix("/v1.0/me/messages/")?.split('/').next()
+}

@@ -1,0 +1,141 @@
+//! A store with accounts, the Microsoft they are at, and processes that come and go.
+
+use super::chance::Chance;
+use super::microsoft::{Microsoft, Troubles, Wire};
+use crate::clock::TestClock;
+use crate::config::{Cloud, Endpoints};
+use crate::error::Result;
+use crate::events::EventBus;
+use crate::graph::Graph;
+use crate::model::{AccountState, Address, ChatDraft, Draft, Feature, MailDraft, Receipt, Route, SendState};
+use crate::outbox::Outbox;
+use crate::pipeline::fake::clock;
+use crate::pipeline::{AccessToken, Limits, Pipeline, TokenSource};
+use crate::runtime::Runtime;
+use crate::seal::AadContext;
+use crate::secret::RootKey;
+use crate::store::{AccountRow, SqliteStore, Store, TokenRow};
+use crate::vault::Vault;
+use futures_util::future::BoxFuture;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinHandle;
+
+/// The token of an account is its id, by which Microsoft knows whose request it is.
+struct Ids;
+
+impl TokenSource for Ids {
+    fn token(&self, account_id: String, _: Option<AccessToken>, _: Option<String>) -> BoxFuture<'static, Result<AccessToken>> {
+        Box::pin(std::future::ready(Ok(AccessToken::new(account_id))))
+    }
+}
+
+pub struct World {
+    pub store: Arc<dyn Store>,
+    pub clock: TestClock,
+    vault: Vault,
+    tokens: Arc<dyn TokenSource>,
+    runtime: Runtime,
+    _folder: tempfile::TempDir,
+}
+
+/// A process with an outbox. Dropped, it is killed: what it was about stays as far as it came.
+pub struct Process {
+    pub outbox: Arc<Outbox>,
+    delivering: JoinHandle<()>,
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.delivering.abort();
+    }
+}
+
+impl Process {
+    /// From here on it takes calls and sends nothing.
+    pub async fn stop_delivering(&self) {
+        self.delivering.abort();
+        while !self.delivering.is_finished() {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Until nothing of it runs any more; a write that had begun is through.
+    pub async fn kill(mut self) {
+        self.delivering.abort();
+        let _ = (&mut self.delivering).await;
+        let tools = Arc::downgrade(&self.outbox.tools);
+        drop(self);
+        while tools.strong_count() > 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+impl World {
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&folder.path().join("store"), Duration::from_secs(60)).unwrap());
+        let vault = Vault::open(store.clone(), Arc::new(RootKey::raw((0..32).collect()).unwrap()), 0).unwrap();
+        Self { store, clock: clock(), vault, tokens: Arc::new(Ids), runtime: Runtime::start().unwrap(), _folder: folder }
+    }
+
+    pub fn connect(&self, account_id: &str) {
+        let keys = self.vault.new_account_keys(account_id, true, 1).unwrap();
+        let handles = self.vault.adopt(account_id, &keys).unwrap();
+        let place = |table, column| AadContext { table, column, account_id, row: account_id, version: 1 };
+        let account = AccountRow {
+            tenant_id: "tenant".into(),
+            user_id: format!("user of {account_id}"),
+            state: AccountState::Connected,
+            features: vec![Feature::MailSend, Feature::Chat],
+            ..AccountRow::new(account_id, "owner", handles.content.seal(place("accounts", "profile"), b"{}").unwrap(), 1)
+        };
+        let sealed = handles.secrets.seal(place("tokens", "sealed"), b"{}").unwrap();
+        let token = TokenRow { account_id: account_id.into(), version: 1, sealed, expires_at: i64::MAX, refreshed_at: 1 };
+        self.store.connect_account(&account, Some(&token), &keys, None, 1).unwrap();
+    }
+
+    pub fn microsoft(&self, chance: Chance, troubles: Troubles) -> Arc<Microsoft> {
+        Microsoft::new(&self.clock, chance, troubles)
+    }
+
+    /// A process that has opened the store now.
+    pub fn process(&self, microsoft: &Arc<Microsoft>) -> Process {
+        let endpoints = || Endpoints::of(&Cloud::Public).unwrap();
+        let pipeline = Arc::new(Pipeline::new(endpoints(), Arc::new(Wire(microsoft.clone())), Arc::new(self.clock.clone()), Limits::default()));
+        pipeline.plug_tokens(self.tokens.clone());
+        let outbox = Outbox::new(self.store.clone(), self.vault.clone(), Graph::new(pipeline, endpoints()), Arc::new(self.clock.clone()), EventBus::new());
+        let delivering = tokio::spawn(outbox.clone().run(self.runtime.stop()));
+        Process { outbox, delivering }
+    }
+}
+
+/// Waits for it, in real time not for ever.
+#[allow(clippy::disallowed_methods)] // real time: it ends a test that hangs
+pub async fn in_time<T>(outcome: impl Future<Output = T>, what: impl Fn() -> String) -> T {
+    tokio::time::timeout(Duration::from_secs(60), outcome).await.unwrap_or_else(|_| panic!("it does not end: {}", what()))
+}
+
+pub fn is_settled(receipt: &Receipt) -> bool {
+    !matches!(receipt.state, SendState::Queued | SendState::Sending)
+}
+
+/// A draft with this text, by which Microsoft's side tells it from others. `to` orders what goes by chat, `order` mails.
+pub fn draft(account_id: &str, route: Route, text: &str, order: Option<&str>) -> Draft {
+    match route {
+        Route::Mail => MailDraft {
+            account_id: account_id.into(),
+            to: vec![Address { address: "alex@contoso.com".into(), name: String::new() }],
+            subject: text.into(),
+            ordering_key: order.map(str::to_owned),
+            key: Some(text.into()),
+            ..MailDraft::default()
+        }
+        .into(),
+        Route::Chat => {
+            let to = format!("{}@contoso.com", order.unwrap_or(text));
+            ChatDraft { account_id: account_id.into(), to, body: text.into(), key: Some(text.into()), ..ChatDraft::default() }.into()
+        }
+    }
+}
