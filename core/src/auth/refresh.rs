@@ -7,6 +7,7 @@ use super::state::Class;
 use super::token::{Denied, Grant, StoredToken};
 use super::{Auth, token_place};
 use crate::error::{Error, ErrorKind, Remedy, Result};
+use crate::failpoint::failpoint;
 use crate::model::{AccountKind, AccountState, Event};
 use crate::pipeline::{AccessToken, Mailbox, TokenSource};
 use crate::random;
@@ -306,12 +307,14 @@ impl Auth {
                 () = beat => request.await,
             }
         };
+        failpoint!("refresh.answered");
         match answer {
             Ok(grant) => match self.check_identity(app, &account, stored.subject.as_deref(), &grant).await {
                 Ok(subject) => self.keep_renewed(account, row, stored, grant, subject, lease, stale, claims).await,
                 Err(Doubt::Another(why)) => Err(self.refuse_answer(&account, why).await),
                 Err(Doubt::Unsure(error)) => {
                     self.put_aside(&account, row, stored, grant, lease).await?;
+                    failpoint!("refresh.put_aside");
                     Err(error)
                 }
             },
@@ -347,6 +350,7 @@ impl Auth {
                 })
             })
             .await?;
+        failpoint!("refresh.stored");
         if !saved {
             // Disconnected, connected anew, or another process was quicker; what it stored is what counts.
             return match self.read(&account.id, stale, claims).await? {

@@ -6,6 +6,7 @@ use super::round::Round;
 use super::run::SyncContext;
 use super::tally::Tally;
 use crate::error::{Error, ErrorKind, Result};
+use crate::failpoint::failpoint;
 use crate::graph::{DeltaAnswer, DeltaFrom, DeltaPage};
 use crate::model::Event;
 use crate::runtime::blocking;
@@ -169,6 +170,7 @@ impl FolderSync {
         if !blocking(move || context.store.begin_resync(&context.account.id, &folder_id, context.account.generation, &context.lease, context.now())).await? {
             return Err(self.context.taken_over().await);
         }
+        failpoint!("sync.begun_resync");
         self.folder.enumeration += 1;
         self.folder.cursor = None;
         self.round = Round::default();

@@ -4,6 +4,7 @@ use super::folder::is_about_the_link;
 use super::run::{SyncContext, folder_place};
 use crate::config::ALL_FOLDERS;
 use crate::error::{Error, ErrorKind, Result};
+use crate::failpoint::failpoint;
 use crate::graph::{FolderChanges, FolderList, GraphFolder, WellKnownFolders};
 use crate::runtime::blocking;
 use crate::seal::AadContext;
@@ -72,6 +73,7 @@ pub async fn refresh(context: &Arc<SyncContext>, chosen: &Chosen) -> Result<Opti
         Ok((written, heard.problem.take().filter(|_| is_missing)))
     })
     .await?;
+    failpoint!("sync.stored_folders");
     if written { Ok(missing) } else { Err(context.taken_over().await) }
 }
 

@@ -9,6 +9,7 @@ use super::tally::Tally;
 use crate::clock::to_ms;
 use crate::config::Content;
 use crate::error::Result;
+use crate::failpoint::failpoint;
 use crate::graph::{Attached, DeltaItem, MailItem, Verified, MessageProperty};
 use crate::model::{AttachmentInfo, BodyType, ChangeKind, QuarantineKind};
 use crate::random;
@@ -45,6 +46,7 @@ pub async fn store_page(context: &Arc<SyncContext>, place: PagePlace, items: Vec
     let attached = attachments(context, &items, place.anew).await?;
     // Two folders may bring the same mail at once (it was moved meanwhile): what is known must not change between the plan and its writing.
     let turn = context.writing.lock().await;
+    failpoint!("sync.storing_page");
     let work = context.clone();
     let stored = blocking(move || {
         let held = held(&work, &items, place.anew)?;
@@ -54,6 +56,7 @@ pub async fn store_page(context: &Arc<SyncContext>, place: PagePlace, items: Vec
         Ok(Stored { applied, cursor, tally })
     })
     .await?;
+    failpoint!("sync.stored_page");
     drop(turn);
     if !stored.applied.written {
         return Err(context.taken_over().await);

@@ -4,6 +4,7 @@ use super::page::{PagePlace, store_page};
 use super::run::{SyncContext, Verdicts};
 use super::tally::Tally;
 use crate::error::Result;
+use crate::failpoint::failpoint;
 use crate::graph::{DeltaItem, MailItem};
 use crate::runtime::blocking;
 use std::collections::{BTreeMap, HashMap};
@@ -26,8 +27,10 @@ pub async fn retry(context: &Arc<SyncContext>) -> Result<Tally> {
         let unwanted = unwanted(context, &mut there).await?;
         tally.add(&store(context, there, true).await?);
         gone.extend(unwanted);
+        failpoint!("sync.settling_quarantine");
         let work = context.clone();
         let written = blocking(move || work.store.settle_quarantine(&work.account.id, work.account.generation, &work.lease, &gone, &later, work.now())).await?;
+        failpoint!("sync.settled_quarantine");
         if !written {
             return Err(context.taken_over().await);
         }

@@ -5,6 +5,7 @@ use super::quarantined;
 use super::run::{SyncContext, Verdicts};
 use super::tally::Tally;
 use crate::error::Result;
+use crate::failpoint::failpoint;
 use crate::runtime::blocking;
 use std::sync::Arc;
 
@@ -26,6 +27,7 @@ pub async fn settle(context: &Arc<SyncContext>) -> Result<Tally> {
         let places: Vec<(String, String)> = there.iter().map(|message| (message.id.clone(), message.folder_id.clone())).collect();
         // Content before place: if the process dies in between, the question is still there.
         tally.add(&quarantined::store(context, there, false).await?);
+        failpoint!("sync.settling_removals");
         let work = context.clone();
         let written = blocking(move || {
             let (id, generation, now) = (&work.account.id, work.account.generation, work.now());
@@ -35,6 +37,7 @@ pub async fn settle(context: &Arc<SyncContext>) -> Result<Tally> {
             work.store.settle_pending_removals(id, generation, &work.lease, &gone, &places, now)
         })
         .await?;
+        failpoint!("sync.settled_removals");
         let Some((removed, moved)) = written else { return Err(context.taken_over().await) };
         tally.removed += removed;
         tally.moved += moved;

@@ -303,6 +303,7 @@ mod walk {
     }
 
     mod facts;
+    mod kills;
 
     const LINK: &str = "https://graph.microsoft.com/v1.0/me/mailFolders/in/messages/delta?$deltatoken=";
 

@@ -22,6 +22,7 @@ mod consent;
 mod devices;
 mod ended;
 mod foreign;
+mod kills;
 mod logged;
 mod organisations;
 mod people;

@@ -6,7 +6,7 @@ use crate::model::SearchQuery;
 use crate::pipeline::fake::START_MS;
 use std::sync::atomic::AtomicU16;
 
-fn mail(id: &str, key: &str, subject: &str, html: &str) -> Value {
+pub fn mail(id: &str, key: &str, subject: &str, html: &str) -> Value {
     json!({
         "id": id, "changeKey": key, "subject": subject, "bodyPreview": "", "receivedDateTime": "2026-01-01T00:00:00Z", "isRead": false, "isDraft": false,
         "parentFolderId": "in", "conversationId": "c", "hasAttachments": false, "importance": "normal", "categories": [],
