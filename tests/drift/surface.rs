@@ -37,7 +37,7 @@ impl Face {
 
 #[test]
 fn the_faces_follow_the_contract() {
-    let udl = std::fs::read_to_string(root().join("udl/src/tidings.udl")).expect("the contract");
+    let udl = tidings_generator::joined_contract().unwrap_or_else(|e| panic!("{e}"));
     let contract = uniffi_udl::parse_udl(&udl, "tidings_uniffi").expect("a UDL that parses");
     let mut stub = Face::read("bindings/python/tidings/_native.pyi");
     let mut types = Face::read("bindings/node/lib/native.d.ts");

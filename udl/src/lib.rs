@@ -1,6 +1,6 @@
-//! The Kotlin and Swift library: `tidings.udl` laid over the core's own types. Nothing is decided here.
+//! The Kotlin and Swift library: the contract laid over the core's own types. Nothing is decided here.
 //!
-//! - `tidings.udl`    the contract, with the documentation of every type and method
+//! - `*.udl`          the contract, one file per subject, with the documentation of every type and method
 //! - `error.rs`       the core's error as UniFFI wants it: one variant per kind
 //! - `bin/bindgen.rs` writes the Kotlin and Swift sources (feature `bindgen`)
 //!

@@ -1,4 +1,4 @@
-// Written from udl/src/tidings.udl by `cargo run -p tidings-generator -- stubs`. Do not edit.
+// Written from udl/src/*.udl by `cargo run -p tidings-generator -- stubs`. Do not edit.
 
 /** Last argument of every asynchronous method. Aborting stops the wait and rejects with the signal's reason; durable steps still run to their end. */
 export interface CallOptions {
@@ -37,11 +37,6 @@ export type Badge = 'healthy' | 'incomplete' | 'never_synced' | 'stale' | 'error
 /** How news of a mailbox come: `Manual` when the host calls `sync`. */
 export type Transport = 'manual' | 'polling' | 'push';
 
-export type AuditKind = 'store_made' | 'signed_in' | 'sign_in_refused' | 'approval_asked' | 'state_changed' | 'disconnected' | 'content_read' | 'send_queued' | 'send_settled' | 'key_rotated' | 'key_destroyed' | 'owner_deleted' | 'owner_restored' | 'purged' | 'store_copied';
-
-/** `Changed`: a record is not as it was written. `Missing`: one is gone. `Swapped`: one stands in another's place. `TailMissing`: the end is gone. */
-export type AuditFault = 'changed' | 'missing' | 'swapped' | 'tail_missing';
-
 export type BodyType = 'text' | 'html';
 
 export type Importance = 'low' | 'normal' | 'high';
@@ -58,6 +53,11 @@ export type QuarantineKind = 'message' | 'attachments' | 'removal';
 export type ChangeKind = 'message_added' | 'message_changed' | 'message_moved' | 'message_removed' | 'account_changed' | 'send_changed';
 
 export type LogLevel = 'error' | 'warn' | 'info' | 'debug' | 'trace';
+
+export type AuditKind = 'store_made' | 'signed_in' | 'sign_in_refused' | 'approval_asked' | 'state_changed' | 'disconnected' | 'content_read' | 'send_queued' | 'send_settled' | 'key_rotated' | 'key_destroyed' | 'owner_deleted' | 'owner_restored' | 'purged' | 'store_copied';
+
+/** `Changed`: a record is not as it was written. `Missing`: one is gone. `Swapped`: one stands in another's place. `TailMissing`: the end is gone. */
+export type AuditFault = 'changed' | 'missing' | 'swapped' | 'tail_missing';
 
 /** A further application of yours in Entra, chosen by its name in `connect`. */
 export interface App {
@@ -157,18 +157,12 @@ export interface LinkRequest {
   context?: string | null;
 }
 
-/** What an administrator has to approve. Send the administrator's browser to `url`, or hand `sheet` to the IT department. */
-export interface Approval {
-  accountId: string;
-  /** Microsoft's page for administrators; comes back to the redirect URI, for `finish_connect`. */
+/** A started sign-in. Send the person to `url`; keep `binding` in that person's session and hand it to `finish_connect`. */
+export interface SignIn {
   url: string;
   /** Secret that ties the callback to the browser it was started in. */
   binding: string;
   expiresAt: Date;
-  /** Text for the box in which Microsoft asks the person why. */
-  justification: string;
-  /** Markdown: application id, each permission with its reason, what is not accessed, what to do. */
-  sheet: string;
 }
 
 /** One permission of Microsoft's, explained. */
@@ -205,23 +199,18 @@ export interface PermissionQuery {
   owner?: string | null;
 }
 
-/** What `verify` found. */
-export interface Verification {
-  /** As it is now; name and address are brought up to date. */
-  account: Account;
-  mailbox: MailboxState;
-  /** The test message, if one was asked for. */
-  testMessage: Receipt | null;
-  /** What does not work and what to do, in words; empty when all is well. */
-  problems: string[];
-}
-
-/** A started sign-in. Send the person to `url`; keep `binding` in that person's session and hand it to `finish_connect`. */
-export interface SignIn {
+/** What an administrator has to approve. Send the administrator's browser to `url`, or hand `sheet` to the IT department. */
+export interface Approval {
+  accountId: string;
+  /** Microsoft's page for administrators; comes back to the redirect URI, for `finish_connect`. */
   url: string;
   /** Secret that ties the callback to the browser it was started in. */
   binding: string;
   expiresAt: Date;
+  /** Text for the box in which Microsoft asks the person why. */
+  justification: string;
+  /** Markdown: application id, each permission with its reason, what is not accessed, what to do. */
+  sheet: string;
 }
 
 /** A connected Microsoft 365 account. */
@@ -272,6 +261,17 @@ export interface AccountPage {
   next: string | null;
 }
 
+/** What `verify` found. */
+export interface Verification {
+  /** As it is now; name and address are brought up to date. */
+  account: Account;
+  mailbox: MailboxState;
+  /** The test message, if one was asked for. */
+  testMessage: Receipt | null;
+  /** What does not work and what to do, in words; empty when all is well. */
+  problems: string[];
+}
+
 /** How an account is doing, from recorded facts. */
 export interface AccountHealth {
   accountId: string;
@@ -297,98 +297,6 @@ export interface Health {
   owner: string;
   badge: Badge;
   accounts: AccountHealth[];
-}
-
-/** Which keys to replace. Nothing stops meanwhile; a rotation that was cut off goes on with the next one. Processes that have the store open go on with
- * the root key they were opened with: a new store key is also kept under the one it replaces, for two hours, and every process looks for it within the
- * hour. So for two hours the replaced store key still opens the new one, in this file and in copies of it made meanwhile; after that it opens nothing
- * here. A process that slept through these hours gets VaultLocked until it is opened with the new root key. */
-export interface KeyRotation {
-  /** The new key that opens the store; other processes need it at their next start. */
-  newRootKey?: RootKey | Uint8Array | null;
-  /** The key between root key and accounts. Default: `true`. */
-  storeKey?: boolean;
-  /** Keys of tokens and mail; everything sealed with them is sealed anew. Default: `true`. */
-  dataKeys?: boolean;
-  /** Data keys of this account only. */
-  accountId?: string | null;
-}
-
-/** What a rotation did. */
-export interface RotationReport {
-  rootKey: boolean;
-  storeKey: boolean;
-  /** Data keys replaced. */
-  dataKeys: number;
-  /** Values sealed anew. */
-  values: number;
-  durationMs: number;
-}
-
-/** One entry of the audit log. Never holds content, addresses or secrets. */
-export interface AuditRecord {
-  /** 1, 2, 3 …, without gaps. */
-  number: number;
-  at: Date;
-  kind: AuditKind;
-  accountId: string | null;
-  /** Id of the message or receipt, or a keyed hash of the owner. */
-  subject: string | null;
-  /** What happened, in words. */
-  detail: string;
-  /** Keyed hash over this record and the hash before it, in hex. */
-  hash: string;
-}
-
-/** Oldest first. */
-export interface AuditPage {
-  items: AuditRecord[];
-  /** Cursor for what comes after; none when there are no records at all. */
-  next: string | null;
-}
-
-/** The end of the log at some moment. Keep it elsewhere: a log cut off behind the store's back shows against it. */
-export interface AuditHead {
-  number: number;
-  hash: string;
-}
-
-/** The end of the log at some moment. Keep it elsewhere: a log cut off behind the store's back shows against it. */
-export interface AuditHeadInput {
-  number: number;
-  hash: string;
-}
-
-/** Whether the log is as it was written. */
-export interface AuditVerdict {
-  intact: boolean;
-  records: number;
-  head: AuditHead | null;
-  fault: AuditFault | null;
-  /** Number of the first record that is wrong or gone. */
-  at: number | null;
-  reason: string;
-}
-
-/** What to purge: an account, or everything of an owner. Exactly one of them. */
-export interface PurgeRequest {
-  accountId?: string | null;
-  owner?: string | null;
-}
-
-/** A purge that has ended; it is also in the audit log. */
-export interface PurgeReport {
-  accountIds: string[];
-  /** Mails, sends and other rows erased. */
-  rows: number;
-  finishedAt: Date;
-}
-
-/** An owner who was deleted: all accounts are disconnected, what is held of them is purged at `purge_at`. */
-export interface OwnerDeletion {
-  owner: string;
-  accountIds: string[];
-  purgeAt: Date;
 }
 
 /** A mail address with an optional display name. */
@@ -487,6 +395,33 @@ export interface OutboxFilter {
   limit?: number;
 }
 
+/** What a sync did. */
+export interface SyncReport {
+  accountId: string;
+  folders: number;
+  pages: number;
+  added: number;
+  changed: number;
+  moved: number;
+  removed: number;
+  /** Folders whose delta state was lost and that were compared anew. */
+  resynced: number;
+  /** Items that could not be read and are set aside, also by earlier syncs; `quarantined` lists them. They are asked for again by themselves. */
+  quarantined: number;
+  durationMs: number;
+}
+
+/** What became of one account in `sync_all`: a report, or an error. */
+export interface SyncOutcome {
+  accountId: string;
+  report: SyncReport | null;
+  errorKind: ErrorKind | null;
+  /** Why it was not synced, and what to do. */
+  error: string | null;
+  /** When to try again at the earliest, in milliseconds from now, if Microsoft said so. */
+  retryAfterMs: number | null;
+}
+
 /** A mail folder. */
 export interface Folder {
   id: string;
@@ -501,6 +436,21 @@ export interface Folder {
   /** Messages, and unread ones among them: as held here where the folder is synced completely, else as Microsoft told last. */
   total: number;
   unread: number;
+}
+
+/** Something of a mailbox that is set aside, and asked for again by the syncs to come. */
+export interface QuarantinedItem {
+  kind: QuarantineKind;
+  /** Microsoft's id of the message; none when it came without a usable one: its folder is then read anew. */
+  graphId: string | null;
+  folderId: string;
+  /** Why, in our own words. */
+  reason: string;
+  /** How often it was asked for. */
+  tries: number;
+  since: Date;
+  /** The first sync after this time asks again. */
+  nextTryAt: Date;
 }
 
 export interface AttachmentInfo {
@@ -598,48 +548,6 @@ export type SearchQuery = string | {
   limit?: number;
 };
 
-/** What a sync did. */
-export interface SyncReport {
-  accountId: string;
-  folders: number;
-  pages: number;
-  added: number;
-  changed: number;
-  moved: number;
-  removed: number;
-  /** Folders whose delta state was lost and that were compared anew. */
-  resynced: number;
-  /** Items that could not be read and are set aside, also by earlier syncs; `quarantined` lists them. They are asked for again by themselves. */
-  quarantined: number;
-  durationMs: number;
-}
-
-/** What became of one account in `sync_all`: a report, or an error. */
-export interface SyncOutcome {
-  accountId: string;
-  report: SyncReport | null;
-  errorKind: ErrorKind | null;
-  /** Why it was not synced, and what to do. */
-  error: string | null;
-  /** When to try again at the earliest, in milliseconds from now, if Microsoft said so. */
-  retryAfterMs: number | null;
-}
-
-/** Something of a mailbox that is set aside, and asked for again by the syncs to come. */
-export interface QuarantinedItem {
-  kind: QuarantineKind;
-  /** Microsoft's id of the message; none when it came without a usable one: its folder is then read anew. */
-  graphId: string | null;
-  folderId: string;
-  /** Why, in our own words. */
-  reason: string;
-  /** How often it was asked for. */
-  tries: number;
-  since: Date;
-  /** The first sync after this time asks again. */
-  nextTryAt: Date;
-}
-
 /** Which changes. */
 export interface ChangeQuery {
   /** Whose: all accounts of an owner, those that are gone included, or one account. One of them is needed; with both, the account must be the owner's. */
@@ -691,6 +599,98 @@ export interface Metrics {
   messagesStored: number;
   /** Sends that were parked when the engine was opened, since the store was copied or restored. */
   sendsParked: number;
+}
+
+/** Which keys to replace. Nothing stops meanwhile; a rotation that was cut off goes on with the next one. Processes that have the store open go on with
+ * the root key they were opened with: a new store key is also kept under the one it replaces, for two hours, and every process looks for it within the
+ * hour. So for two hours the replaced store key still opens the new one, in this file and in copies of it made meanwhile; after that it opens nothing
+ * here. A process that slept through these hours gets VaultLocked until it is opened with the new root key. */
+export interface KeyRotation {
+  /** The new key that opens the store; other processes need it at their next start. */
+  newRootKey?: RootKey | Uint8Array | null;
+  /** The key between root key and accounts. Default: `true`. */
+  storeKey?: boolean;
+  /** Keys of tokens and mail; everything sealed with them is sealed anew. Default: `true`. */
+  dataKeys?: boolean;
+  /** Data keys of this account only. */
+  accountId?: string | null;
+}
+
+/** What a rotation did. */
+export interface RotationReport {
+  rootKey: boolean;
+  storeKey: boolean;
+  /** Data keys replaced. */
+  dataKeys: number;
+  /** Values sealed anew. */
+  values: number;
+  durationMs: number;
+}
+
+/** One entry of the audit log. Never holds content, addresses or secrets. */
+export interface AuditRecord {
+  /** 1, 2, 3 …, without gaps. */
+  number: number;
+  at: Date;
+  kind: AuditKind;
+  accountId: string | null;
+  /** Id of the message or receipt, or a keyed hash of the owner. */
+  subject: string | null;
+  /** What happened, in words. */
+  detail: string;
+  /** Keyed hash over this record and the hash before it, in hex. */
+  hash: string;
+}
+
+/** Oldest first. */
+export interface AuditPage {
+  items: AuditRecord[];
+  /** Cursor for what comes after; none when there are no records at all. */
+  next: string | null;
+}
+
+/** The end of the log at some moment. Keep it elsewhere: a log cut off behind the store's back shows against it. */
+export interface AuditHead {
+  number: number;
+  hash: string;
+}
+
+/** The end of the log at some moment. Keep it elsewhere: a log cut off behind the store's back shows against it. */
+export interface AuditHeadInput {
+  number: number;
+  hash: string;
+}
+
+/** Whether the log is as it was written. */
+export interface AuditVerdict {
+  intact: boolean;
+  records: number;
+  head: AuditHead | null;
+  fault: AuditFault | null;
+  /** Number of the first record that is wrong or gone. */
+  at: number | null;
+  reason: string;
+}
+
+/** What to purge: an account, or everything of an owner. Exactly one of them. */
+export interface PurgeRequest {
+  accountId?: string | null;
+  owner?: string | null;
+}
+
+/** A purge that has ended; it is also in the audit log. */
+export interface PurgeReport {
+  accountIds: string[];
+  /** Mails, sends and other rows erased. */
+  rows: number;
+  finishedAt: Date;
+}
+
+/** An owner who was deleted: all accounts are disconnected, what is held of them is purged at `purge_at`. */
+export interface OwnerDeletion {
+  owner: string;
+  accountIds: string[];
+  purgeAt: Date;
 }
 
 /** Which Microsoft cloud to talk to. */
@@ -853,48 +853,6 @@ export class InternalError extends TidingsError {
   readonly kind: 'internal';
 }
 
-/** A value that is never printed and is wiped from memory when dropped. */
-export class Secret {
-  /** Takes the text over. */
-  constructor(value: string);
-}
-
-/** The key that opens the store. It is never written anywhere. */
-export class RootKey {
-  private constructor();
-  /** Exactly 32 random bytes. Errors: InvalidInput when it has another length or is all one byte. */
-  static raw(key: Uint8Array): RootKey;
-  /** From a passphrase of at least 12 characters, through Argon2id (RFC 9106: 64 MiB, 3 passes); salt and costs are kept with the store.
-   * Errors: InvalidInput. */
-  static passphrase(passphrase: string): RootKey;
-  /** From the key store of the operating system (Keychain, Credential Manager, Secret Service); made there when there is none under these names.
-   * Blocks while the system asks the person. Errors: InvalidInput, VaultLocked when the key store cannot be used. */
-  static fromKeyring(service: string, user: string): RootKey;
-  /** A key that your KMS has unwrapped: exactly 32 bytes. `wrapped` (1 byte to 16 KB) is kept with the store; `wrapped_root_key` gives it back for
-   * the next start. Errors: InvalidInput. */
-  static unwrapped(key: Uint8Array, wrapped: Uint8Array): RootKey;
-}
-
-/** A certificate that proves which application asks, instead of a client secret. Never printed.
- * Source: Microsoft identity platform, certificate credentials. */
-export class ClientCertificate {
-  private constructor();
-  /** Both as PEM; the private key is RSA of 2048 bits or more, unencrypted. Errors: InvalidInput. */
-  static fromPem(certificate: string, privateKey: string): ClientCertificate;
-}
-
-/** A clock that stands still until a test moves it. For your own tests against the simulator. */
-export class TestClock {
-  /** Starts at this many milliseconds since 1970 (UTC). */
-  constructor(nowMs: number);
-  /** The time it shows, in milliseconds since 1970 (UTC). */
-  nowMs(): number;
-  /** Moves it forward and wakes whoever waited for that. */
-  advance(ms: number): void;
-  /** Waits until the engine has nothing to do but wait (for a Retry-After, a back-off), and tells how many milliseconds that is from now. */
-  nextWait(options?: CallOptions): Promise<number>;
-}
-
 /** A sign-in whose callback this process receives itself, on a loopback address (RFC 8252). */
 export class LoopbackSignIn {
   private constructor();
@@ -945,6 +903,48 @@ export class LogStream implements AsyncIterable<LogRecord> {
   [Symbol.asyncIterator](): AsyncIterableIterator<LogRecord>;
 }
 
+/** A value that is never printed and is wiped from memory when dropped. */
+export class Secret {
+  /** Takes the text over. */
+  constructor(value: string);
+}
+
+/** The key that opens the store. It is never written anywhere. */
+export class RootKey {
+  private constructor();
+  /** Exactly 32 random bytes. Errors: InvalidInput when it has another length or is all one byte. */
+  static raw(key: Uint8Array): RootKey;
+  /** From a passphrase of at least 12 characters, through Argon2id (RFC 9106: 64 MiB, 3 passes); salt and costs are kept with the store.
+   * Errors: InvalidInput. */
+  static passphrase(passphrase: string): RootKey;
+  /** From the key store of the operating system (Keychain, Credential Manager, Secret Service); made there when there is none under these names.
+   * Blocks while the system asks the person. Errors: InvalidInput, VaultLocked when the key store cannot be used. */
+  static fromKeyring(service: string, user: string): RootKey;
+  /** A key that your KMS has unwrapped: exactly 32 bytes. `wrapped` (1 byte to 16 KB) is kept with the store; `wrapped_root_key` gives it back for
+   * the next start. Errors: InvalidInput. */
+  static unwrapped(key: Uint8Array, wrapped: Uint8Array): RootKey;
+}
+
+/** A certificate that proves which application asks, instead of a client secret. Never printed.
+ * Source: Microsoft identity platform, certificate credentials. */
+export class ClientCertificate {
+  private constructor();
+  /** Both as PEM; the private key is RSA of 2048 bits or more, unencrypted. Errors: InvalidInput. */
+  static fromPem(certificate: string, privateKey: string): ClientCertificate;
+}
+
+/** A clock that stands still until a test moves it. For your own tests against the simulator. */
+export class TestClock {
+  /** Starts at this many milliseconds since 1970 (UTC). */
+  constructor(nowMs: number);
+  /** The time it shows, in milliseconds since 1970 (UTC). */
+  nowMs(): number;
+  /** Moves it forward and wakes whoever waited for that. */
+  advance(ms: number): void;
+  /** Waits until the engine has nothing to do but wait (for a Retry-After, a back-off), and tells how many milliseconds that is from now. */
+  nextWait(options?: CallOptions): Promise<number>;
+}
+
 /** One engine per process and store is enough; all methods may be called at the same time from any thread.
  * Durable steps run to their end even when the caller stops waiting. */
 export class Engine implements AsyncDisposable {
@@ -984,41 +984,26 @@ export class Engine implements AsyncDisposable {
   reconnect(accountId: string, redirectUri: string, owner?: string | null, options?: CallOptions): Promise<SignIn>;
   /** Starts a sign-in that asks for further features, beside those the account has. Errors: as `connect`; NotFound. */
   addFeatures(accountId: string, features: readonly Feature[], redirectUri: string, owner?: string | null, options?: CallOptions): Promise<SignIn>;
+  /** Explains permissions to the person who is asked for them. Errors: InvalidInput, NotFound. */
+  permissions(query?: PermissionQuery, options?: CallOptions): Promise<PermissionList>;
   /** What an administrator has to approve for this account: link, texts. The link is valid as long as a sign-in; ask again for another.
    * Errors: InvalidInput, NotFound, Forbidden (personal accounts). */
   approval(accountId: string, redirectUri: string, owner?: string | null, options?: CallOptions): Promise<Approval>;
   /** Looks whether the approval came without a callback: an organisation's account is then connected. A person's account says that the person signs in again.
    * Errors: NotFound, NotConnected, Network, ConsentMissing (not yet), Forbidden (a wrong registration, or nobody who may approve has signed in), Conflict (another owner has this organisation). */
   resume(accountId: string, owner?: string | null, options?: CallOptions): Promise<Account>;
-  /** Asks Microsoft who the account is and whether its mailbox can be reached; sends a mail to itself if a test message is asked for. An account that needs
-   * its person is tried once more: if a renewed token opens it, it is connected again.
-   * Errors: NotFound, NotConnected, NeedsReconnect, Network. */
-  verify(accountId: string, testMessage: boolean, owner?: string | null, options?: CallOptions): Promise<Verification>;
-  /** Explains permissions to the person who is asked for them. Errors: InvalidInput, NotFound. */
-  permissions(query?: PermissionQuery, options?: CallOptions): Promise<PermissionList>;
   /** A page of the accounts, in the order in which they were connected first. Errors: InvalidInput (limit, or the cursor is another list's). */
   accounts(filter?: AccountFilter, options?: CallOptions): Promise<AccountPage>;
   /** With an `owner`, here and in all calls that take one, the account or message of another owner is NotFound. Errors: NotFound. */
   account(accountId: string, owner?: string | null, options?: CallOptions): Promise<Account>;
-  /** Cancels queued sends, stops syncs and destroys the account's tokens at once; works offline. Synced mail is kept. Errors: NotFound. */
-  disconnect(accountId: string, owner?: string | null, options?: CallOptions): Promise<Account>;
+  /** Asks Microsoft who the account is and whether its mailbox can be reached; sends a mail to itself if a test message is asked for. An account that needs
+   * its person is tried once more: if a renewed token opens it, it is connected again.
+   * Errors: NotFound, NotConnected, NeedsReconnect, Network. */
+  verify(accountId: string, testMessage: boolean, owner?: string | null, options?: CallOptions): Promise<Verification>;
   /** How all accounts of an owner are doing. Touches no network. Errors: NotFound. */
   health(owner: string, options?: CallOptions): Promise<Health>;
-  /** Destroys the content key at once, then erases every row. What was begun is ended at the next open. Errors: InvalidInput, NotFound,
-   * StoreBusy (all is erased, but another process that reads the store keeps older bytes in its log; the purge ends by itself once it is done). */
-  purge(request?: PurgeRequest, options?: CallOptions): Promise<PurgeReport>;
-  /** Disconnects all accounts of an owner and purges them in 30 days. Errors: InvalidInput, NotFound (the owner has no account). */
-  deleteOwner(owner: string, options?: CallOptions): Promise<OwnerDeletion>;
-  /** Takes `delete_owner` back, as long as nothing is purged; the accounts stay disconnected. Errors: NotFound. */
-  restoreOwner(owner: string, options?: CallOptions): Promise<void>;
-  /** Replaces keys while everything goes on. Waits up to 30 s for another rotation to end. Errors: InvalidInput, NotFound, StoreBusy when another rotation
-   * still runs, VaultLocked when the store key or root key is to be replaced and the root key was replaced since this process opened the store.
-   * Corrupt when a value cannot be opened: it is left with its old key, and everything else was replaced. */
-  rotateKeys(rotation?: KeyRotation, options?: CallOptions): Promise<RotationReport>;
-  /** The audit log after `cursor`, up to `limit` records (1 to 1000). Errors: InvalidInput. */
-  audit(limit: number, cursor?: string | null, options?: CallOptions): Promise<AuditPage>;
-  /** Checks the audit log record by record, and its end against `expected` if given. */
-  verifyAudit(expected?: AuditHeadInput | null, options?: CallOptions): Promise<AuditVerdict>;
+  /** Cancels queued sends, stops syncs and destroys the account's tokens at once; works offline. Synced mail is kept. Errors: NotFound. */
+  disconnect(accountId: string, owner?: string | null, options?: CallOptions): Promise<Account>;
   /** Stores the draft, delivers it and answers with the outcome; `queued` when `send_timeout_ms` passed first.
    * Errors before anything is stored: InvalidInput, LimitExceeded, NotConnected, ConsentMissing, Conflict. After that the receipt tells. */
   send(draft: Draft, options?: CallOptions): Promise<Receipt>;
@@ -1068,13 +1053,28 @@ export class Engine implements AsyncDisposable {
   thread(messageId: string, owner?: string | null, options?: CallOptions): Promise<MailThread>;
   /** Sets the read state in the mailbox, then here. Errors: NotFound, NotConnected, ConsentMissing, Network. */
   markRead(messageId: string, isRead: boolean, owner?: string | null, options?: CallOptions): Promise<Message>;
-  /** Counts since the engine was opened. */
-  metrics(): Metrics;
   /** Live events from now on: of all accounts of an owner, or of everybody when none is named. */
   events(owner?: string | null): EventStream;
   /** The change feed of all accounts of an owner, or of one account. What is wrong with the query is told by the stream: InvalidInput, NotFound,
    * CursorExpired (it is older than what is kept: `keep_changes_days`). */
   changes(query?: ChangeQuery): ChangeStream;
+  /** Counts since the engine was opened. */
+  metrics(): Metrics;
+  /** Replaces keys while everything goes on. Waits up to 30 s for another rotation to end. Errors: InvalidInput, NotFound, StoreBusy when another rotation
+   * still runs, VaultLocked when the store key or root key is to be replaced and the root key was replaced since this process opened the store.
+   * Corrupt when a value cannot be opened: it is left with its old key, and everything else was replaced. */
+  rotateKeys(rotation?: KeyRotation, options?: CallOptions): Promise<RotationReport>;
+  /** The audit log after `cursor`, up to `limit` records (1 to 1000). Errors: InvalidInput. */
+  audit(limit: number, cursor?: string | null, options?: CallOptions): Promise<AuditPage>;
+  /** Checks the audit log record by record, and its end against `expected` if given. */
+  verifyAudit(expected?: AuditHeadInput | null, options?: CallOptions): Promise<AuditVerdict>;
+  /** Destroys the content key at once, then erases every row. What was begun is ended at the next open. Errors: InvalidInput, NotFound,
+   * StoreBusy (all is erased, but another process that reads the store keeps older bytes in its log; the purge ends by itself once it is done). */
+  purge(request?: PurgeRequest, options?: CallOptions): Promise<PurgeReport>;
+  /** Disconnects all accounts of an owner and purges them in 30 days. Errors: InvalidInput, NotFound (the owner has no account). */
+  deleteOwner(owner: string, options?: CallOptions): Promise<OwnerDeletion>;
+  /** Takes `delete_owner` back, as long as nothing is purged; the accounts stay disconnected. Errors: NotFound. */
+  restoreOwner(owner: string, options?: CallOptions): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
 

@@ -1,4 +1,4 @@
-# Written from udl/src/tidings.udl by `cargo run -p tidings-generator -- stubs`. Do not edit.
+# Written from udl/src/*.udl by `cargo run -p tidings-generator -- stubs`. Do not edit.
 import enum
 import os
 from collections.abc import Sequence
@@ -134,36 +134,6 @@ class Transport(str, enum.Enum):
 
 _Transport: TypeAlias = Transport | Literal["manual", "polling", "push"]
 
-class AuditKind(str, enum.Enum):
-    STORE_MADE = "store_made"
-    SIGNED_IN = "signed_in"
-    SIGN_IN_REFUSED = "sign_in_refused"
-    APPROVAL_ASKED = "approval_asked"
-    STATE_CHANGED = "state_changed"
-    DISCONNECTED = "disconnected"
-    CONTENT_READ = "content_read"
-    SEND_QUEUED = "send_queued"
-    SEND_SETTLED = "send_settled"
-    KEY_ROTATED = "key_rotated"
-    KEY_DESTROYED = "key_destroyed"
-    OWNER_DELETED = "owner_deleted"
-    OWNER_RESTORED = "owner_restored"
-    PURGED = "purged"
-    STORE_COPIED = "store_copied"
-    def __new__(cls, value: object) -> Self: ...
-
-_AuditKind: TypeAlias = AuditKind | Literal["store_made", "signed_in", "sign_in_refused", "approval_asked", "state_changed", "disconnected", "content_read", "send_queued", "send_settled", "key_rotated", "key_destroyed", "owner_deleted", "owner_restored", "purged", "store_copied"]
-
-class AuditFault(str, enum.Enum):
-    """`Changed`: a record is not as it was written. `Missing`: one is gone. `Swapped`: one stands in another's place. `TailMissing`: the end is gone."""
-    CHANGED = "changed"
-    MISSING = "missing"
-    SWAPPED = "swapped"
-    TAIL_MISSING = "tail_missing"
-    def __new__(cls, value: object) -> Self: ...
-
-_AuditFault: TypeAlias = AuditFault | Literal["changed", "missing", "swapped", "tail_missing"]
-
 class BodyType(str, enum.Enum):
     TEXT = "text"
     HTML = "html"
@@ -228,6 +198,36 @@ class LogLevel(str, enum.Enum):
     def __new__(cls, value: object) -> Self: ...
 
 _LogLevel: TypeAlias = LogLevel | Literal["error", "warn", "info", "debug", "trace"]
+
+class AuditKind(str, enum.Enum):
+    STORE_MADE = "store_made"
+    SIGNED_IN = "signed_in"
+    SIGN_IN_REFUSED = "sign_in_refused"
+    APPROVAL_ASKED = "approval_asked"
+    STATE_CHANGED = "state_changed"
+    DISCONNECTED = "disconnected"
+    CONTENT_READ = "content_read"
+    SEND_QUEUED = "send_queued"
+    SEND_SETTLED = "send_settled"
+    KEY_ROTATED = "key_rotated"
+    KEY_DESTROYED = "key_destroyed"
+    OWNER_DELETED = "owner_deleted"
+    OWNER_RESTORED = "owner_restored"
+    PURGED = "purged"
+    STORE_COPIED = "store_copied"
+    def __new__(cls, value: object) -> Self: ...
+
+_AuditKind: TypeAlias = AuditKind | Literal["store_made", "signed_in", "sign_in_refused", "approval_asked", "state_changed", "disconnected", "content_read", "send_queued", "send_settled", "key_rotated", "key_destroyed", "owner_deleted", "owner_restored", "purged", "store_copied"]
+
+class AuditFault(str, enum.Enum):
+    """`Changed`: a record is not as it was written. `Missing`: one is gone. `Swapped`: one stands in another's place. `TailMissing`: the end is gone."""
+    CHANGED = "changed"
+    MISSING = "missing"
+    SWAPPED = "swapped"
+    TAIL_MISSING = "tail_missing"
+    def __new__(cls, value: object) -> Self: ...
+
+_AuditFault: TypeAlias = AuditFault | Literal["changed", "missing", "swapped", "tail_missing"]
 
 class TidingsError(Exception):
     """Every failure of the engine. `reason` says what happened and what to do, in words that may be shown; it never holds a secret, an
@@ -479,26 +479,17 @@ class LinkRequest:
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
 @final
-class Approval:
-    """What an administrator has to approve. Send the administrator's browser to `url`, or hand `sheet` to the IT department."""
-    __match_args__ = ("account_id", "url", "binding", "expires_at", "justification", "sheet")
-    def __new__(cls, account_id: str, url: str, binding: str, expires_at: datetime, justification: str, sheet: str) -> Self: ...
+class SignIn:
+    """A started sign-in. Send the person to `url`; keep `binding` in that person's session and hand it to `finish_connect`."""
+    __match_args__ = ("url", "binding", "expires_at")
+    def __new__(cls, url: str, binding: str, expires_at: datetime) -> Self: ...
     @property
-    def account_id(self) -> str: ...
-    @property
-    def url(self) -> str:
-        """Microsoft's page for administrators; comes back to the redirect URI, for `finish_connect`."""
+    def url(self) -> str: ...
     @property
     def binding(self) -> str:
         """Secret that ties the callback to the browser it was started in."""
     @property
     def expires_at(self) -> datetime: ...
-    @property
-    def justification(self) -> str:
-        """Text for the box in which Microsoft asks the person why."""
-    @property
-    def sheet(self) -> str:
-        """Markdown: application id, each permission with its reason, what is not accessed, what to do."""
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -559,36 +550,26 @@ class PermissionQuery:
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
 @final
-class Verification:
-    """What `verify` found."""
-    __match_args__ = ("account", "mailbox", "test_message", "problems")
-    def __new__(cls, account: Account, mailbox: _MailboxState, test_message: Receipt | None, problems: Sequence[str]) -> Self: ...
+class Approval:
+    """What an administrator has to approve. Send the administrator's browser to `url`, or hand `sheet` to the IT department."""
+    __match_args__ = ("account_id", "url", "binding", "expires_at", "justification", "sheet")
+    def __new__(cls, account_id: str, url: str, binding: str, expires_at: datetime, justification: str, sheet: str) -> Self: ...
     @property
-    def account(self) -> Account:
-        """As it is now; name and address are brought up to date."""
+    def account_id(self) -> str: ...
     @property
-    def mailbox(self) -> MailboxState: ...
-    @property
-    def test_message(self) -> Receipt | None:
-        """The test message, if one was asked for."""
-    @property
-    def problems(self) -> list[str]:
-        """What does not work and what to do, in words; empty when all is well."""
-    def __eq__(self, other: object, /) -> bool: ...
-    __hash__: ClassVar[None]  # type: ignore[assignment]
-
-@final
-class SignIn:
-    """A started sign-in. Send the person to `url`; keep `binding` in that person's session and hand it to `finish_connect`."""
-    __match_args__ = ("url", "binding", "expires_at")
-    def __new__(cls, url: str, binding: str, expires_at: datetime) -> Self: ...
-    @property
-    def url(self) -> str: ...
+    def url(self) -> str:
+        """Microsoft's page for administrators; comes back to the redirect URI, for `finish_connect`."""
     @property
     def binding(self) -> str:
         """Secret that ties the callback to the browser it was started in."""
     @property
     def expires_at(self) -> datetime: ...
+    @property
+    def justification(self) -> str:
+        """Text for the box in which Microsoft asks the person why."""
+    @property
+    def sheet(self) -> str:
+        """Markdown: application id, each permission with its reason, what is not accessed, what to do."""
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -677,6 +658,25 @@ class AccountPage:
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
 @final
+class Verification:
+    """What `verify` found."""
+    __match_args__ = ("account", "mailbox", "test_message", "problems")
+    def __new__(cls, account: Account, mailbox: _MailboxState, test_message: Receipt | None, problems: Sequence[str]) -> Self: ...
+    @property
+    def account(self) -> Account:
+        """As it is now; name and address are brought up to date."""
+    @property
+    def mailbox(self) -> MailboxState: ...
+    @property
+    def test_message(self) -> Receipt | None:
+        """The test message, if one was asked for."""
+    @property
+    def problems(self) -> list[str]:
+        """What does not work and what to do, in words; empty when all is well."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
 class AccountHealth:
     """How an account is doing, from recorded facts."""
     __match_args__ = ("account_id", "badge", "state", "transport", "last_success_at", "last_error_at", "last_error_kind", "last_error", "quarantined", "parked_sends", "next_step")
@@ -722,160 +722,6 @@ class Health:
     def badge(self) -> Badge: ...
     @property
     def accounts(self) -> list[AccountHealth]: ...
-    def __eq__(self, other: object, /) -> bool: ...
-    __hash__: ClassVar[None]  # type: ignore[assignment]
-
-@final
-class KeyRotation:
-    """Which keys to replace. Nothing stops meanwhile; a rotation that was cut off goes on with the next one. Processes that have the store open go on with
-    the root key they were opened with: a new store key is also kept under the one it replaces, for two hours, and every process looks for it within the
-    hour. So for two hours the replaced store key still opens the new one, in this file and in copies of it made meanwhile; after that it opens nothing
-    here. A process that slept through these hours gets VaultLocked until it is opened with the new root key."""
-    __match_args__ = ("new_root_key", "store_key", "data_keys", "account_id")
-    def __new__(cls, new_root_key: _RootKey | None = ..., store_key: bool = ..., data_keys: bool = ..., account_id: str | None = ...) -> Self: ...
-    @property
-    def new_root_key(self) -> RootKey | None:
-        """The new key that opens the store; other processes need it at their next start."""
-    @property
-    def store_key(self) -> bool:
-        """The key between root key and accounts."""
-    @property
-    def data_keys(self) -> bool:
-        """Keys of tokens and mail; everything sealed with them is sealed anew."""
-    @property
-    def account_id(self) -> str | None:
-        """Data keys of this account only."""
-
-@final
-class RotationReport:
-    """What a rotation did."""
-    __match_args__ = ("root_key", "store_key", "data_keys", "values", "duration_ms")
-    def __new__(cls, root_key: bool, store_key: bool, data_keys: int, values: int, duration_ms: int) -> Self: ...
-    @property
-    def root_key(self) -> bool: ...
-    @property
-    def store_key(self) -> bool: ...
-    @property
-    def data_keys(self) -> int:
-        """Data keys replaced."""
-    @property
-    def values(self) -> int:
-        """Values sealed anew."""
-    @property
-    def duration_ms(self) -> int: ...
-    def __eq__(self, other: object, /) -> bool: ...
-    __hash__: ClassVar[None]  # type: ignore[assignment]
-
-@final
-class AuditRecord:
-    """One entry of the audit log. Never holds content, addresses or secrets."""
-    __match_args__ = ("number", "at", "kind", "account_id", "subject", "detail", "hash")
-    def __new__(cls, number: int, at: datetime, kind: _AuditKind, account_id: str | None, subject: str | None, detail: str, hash: str) -> Self: ...
-    @property
-    def number(self) -> int:
-        """1, 2, 3 …, without gaps."""
-    @property
-    def at(self) -> datetime: ...
-    @property
-    def kind(self) -> AuditKind: ...
-    @property
-    def account_id(self) -> str | None: ...
-    @property
-    def subject(self) -> str | None:
-        """Id of the message or receipt, or a keyed hash of the owner."""
-    @property
-    def detail(self) -> str:
-        """What happened, in words."""
-    @property
-    def hash(self) -> str:
-        """Keyed hash over this record and the hash before it, in hex."""
-    def __eq__(self, other: object, /) -> bool: ...
-    __hash__: ClassVar[None]  # type: ignore[assignment]
-
-@final
-class AuditPage:
-    """Oldest first."""
-    __match_args__ = ("items", "next")
-    def __new__(cls, items: Sequence[AuditRecord], next: str | None) -> Self: ...
-    @property
-    def items(self) -> list[AuditRecord]: ...
-    @property
-    def next(self) -> str | None:
-        """Cursor for what comes after; none when there are no records at all."""
-    def __eq__(self, other: object, /) -> bool: ...
-    __hash__: ClassVar[None]  # type: ignore[assignment]
-
-@final
-class AuditHead:
-    """The end of the log at some moment. Keep it elsewhere: a log cut off behind the store's back shows against it."""
-    __match_args__ = ("number", "hash")
-    def __new__(cls, number: int, hash: str) -> Self: ...
-    @property
-    def number(self) -> int: ...
-    @property
-    def hash(self) -> str: ...
-    def __eq__(self, other: object, /) -> bool: ...
-    __hash__: ClassVar[None]  # type: ignore[assignment]
-
-@final
-class AuditVerdict:
-    """Whether the log is as it was written."""
-    __match_args__ = ("intact", "records", "head", "fault", "at", "reason")
-    def __new__(cls, intact: bool, records: int, head: AuditHead | None, fault: _AuditFault | None, at: int | None, reason: str) -> Self: ...
-    @property
-    def intact(self) -> bool: ...
-    @property
-    def records(self) -> int: ...
-    @property
-    def head(self) -> AuditHead | None: ...
-    @property
-    def fault(self) -> AuditFault | None: ...
-    @property
-    def at(self) -> int | None:
-        """Number of the first record that is wrong or gone."""
-    @property
-    def reason(self) -> str: ...
-    def __eq__(self, other: object, /) -> bool: ...
-    __hash__: ClassVar[None]  # type: ignore[assignment]
-
-@final
-class PurgeRequest:
-    """What to purge: an account, or everything of an owner. Exactly one of them."""
-    __match_args__ = ("account_id", "owner")
-    def __new__(cls, account_id: str | None = ..., owner: str | None = ...) -> Self: ...
-    @property
-    def account_id(self) -> str | None: ...
-    @property
-    def owner(self) -> str | None: ...
-    def __eq__(self, other: object, /) -> bool: ...
-    __hash__: ClassVar[None]  # type: ignore[assignment]
-
-@final
-class PurgeReport:
-    """A purge that has ended; it is also in the audit log."""
-    __match_args__ = ("account_ids", "rows", "finished_at")
-    def __new__(cls, account_ids: Sequence[str], rows: int, finished_at: datetime) -> Self: ...
-    @property
-    def account_ids(self) -> list[str]: ...
-    @property
-    def rows(self) -> int:
-        """Mails, sends and other rows erased."""
-    @property
-    def finished_at(self) -> datetime: ...
-    def __eq__(self, other: object, /) -> bool: ...
-    __hash__: ClassVar[None]  # type: ignore[assignment]
-
-@final
-class OwnerDeletion:
-    """An owner who was deleted: all accounts are disconnected, what is held of them is purged at `purge_at`."""
-    __match_args__ = ("owner", "account_ids", "purge_at")
-    def __new__(cls, owner: str, account_ids: Sequence[str], purge_at: datetime) -> Self: ...
-    @property
-    def owner(self) -> str: ...
-    @property
-    def account_ids(self) -> list[str]: ...
-    @property
-    def purge_at(self) -> datetime: ...
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -1041,6 +887,56 @@ class OutboxFilter:
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
 @final
+class SyncReport:
+    """What a sync did."""
+    __match_args__ = ("account_id", "folders", "pages", "added", "changed", "moved", "removed", "resynced", "quarantined", "duration_ms")
+    def __new__(cls, account_id: str, folders: int, pages: int, added: int, changed: int, moved: int, removed: int, resynced: int, quarantined: int, duration_ms: int) -> Self: ...
+    @property
+    def account_id(self) -> str: ...
+    @property
+    def folders(self) -> int: ...
+    @property
+    def pages(self) -> int: ...
+    @property
+    def added(self) -> int: ...
+    @property
+    def changed(self) -> int: ...
+    @property
+    def moved(self) -> int: ...
+    @property
+    def removed(self) -> int: ...
+    @property
+    def resynced(self) -> int:
+        """Folders whose delta state was lost and that were compared anew."""
+    @property
+    def quarantined(self) -> int:
+        """Items that could not be read and are set aside, also by earlier syncs; `quarantined` lists them. They are asked for again by themselves."""
+    @property
+    def duration_ms(self) -> int: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class SyncOutcome:
+    """What became of one account in `sync_all`: a report, or an error."""
+    __match_args__ = ("account_id", "report", "error_kind", "error", "retry_after_ms")
+    def __new__(cls, account_id: str, report: SyncReport | None, error_kind: _ErrorKind | None, error: str | None, retry_after_ms: int | None) -> Self: ...
+    @property
+    def account_id(self) -> str: ...
+    @property
+    def report(self) -> SyncReport | None: ...
+    @property
+    def error_kind(self) -> ErrorKind | None: ...
+    @property
+    def error(self) -> str | None:
+        """Why it was not synced, and what to do."""
+    @property
+    def retry_after_ms(self) -> int | None:
+        """When to try again at the earliest, in milliseconds from now, if Microsoft said so."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
 class Folder:
     """A mail folder."""
     __match_args__ = ("id", "account_id", "display_name", "well_known_name", "is_synced", "stored", "total", "unread")
@@ -1065,6 +961,32 @@ class Folder:
         """Messages, and unread ones among them: as held here where the folder is synced completely, else as Microsoft told last."""
     @property
     def unread(self) -> int: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class QuarantinedItem:
+    """Something of a mailbox that is set aside, and asked for again by the syncs to come."""
+    __match_args__ = ("kind", "graph_id", "folder_id", "reason", "tries", "since", "next_try_at")
+    def __new__(cls, kind: _QuarantineKind, graph_id: str | None, folder_id: str, reason: str, tries: int, since: datetime, next_try_at: datetime) -> Self: ...
+    @property
+    def kind(self) -> QuarantineKind: ...
+    @property
+    def graph_id(self) -> str | None:
+        """Microsoft's id of the message; none when it came without a usable one: its folder is then read anew."""
+    @property
+    def folder_id(self) -> str: ...
+    @property
+    def reason(self) -> str:
+        """Why, in our own words."""
+    @property
+    def tries(self) -> int:
+        """How often it was asked for."""
+    @property
+    def since(self) -> datetime: ...
+    @property
+    def next_try_at(self) -> datetime:
+        """The first sync after this time asks again."""
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -1246,82 +1168,6 @@ class SearchQuery:
 _SearchQuery: TypeAlias = SearchQuery | str
 
 @final
-class SyncReport:
-    """What a sync did."""
-    __match_args__ = ("account_id", "folders", "pages", "added", "changed", "moved", "removed", "resynced", "quarantined", "duration_ms")
-    def __new__(cls, account_id: str, folders: int, pages: int, added: int, changed: int, moved: int, removed: int, resynced: int, quarantined: int, duration_ms: int) -> Self: ...
-    @property
-    def account_id(self) -> str: ...
-    @property
-    def folders(self) -> int: ...
-    @property
-    def pages(self) -> int: ...
-    @property
-    def added(self) -> int: ...
-    @property
-    def changed(self) -> int: ...
-    @property
-    def moved(self) -> int: ...
-    @property
-    def removed(self) -> int: ...
-    @property
-    def resynced(self) -> int:
-        """Folders whose delta state was lost and that were compared anew."""
-    @property
-    def quarantined(self) -> int:
-        """Items that could not be read and are set aside, also by earlier syncs; `quarantined` lists them. They are asked for again by themselves."""
-    @property
-    def duration_ms(self) -> int: ...
-    def __eq__(self, other: object, /) -> bool: ...
-    __hash__: ClassVar[None]  # type: ignore[assignment]
-
-@final
-class SyncOutcome:
-    """What became of one account in `sync_all`: a report, or an error."""
-    __match_args__ = ("account_id", "report", "error_kind", "error", "retry_after_ms")
-    def __new__(cls, account_id: str, report: SyncReport | None, error_kind: _ErrorKind | None, error: str | None, retry_after_ms: int | None) -> Self: ...
-    @property
-    def account_id(self) -> str: ...
-    @property
-    def report(self) -> SyncReport | None: ...
-    @property
-    def error_kind(self) -> ErrorKind | None: ...
-    @property
-    def error(self) -> str | None:
-        """Why it was not synced, and what to do."""
-    @property
-    def retry_after_ms(self) -> int | None:
-        """When to try again at the earliest, in milliseconds from now, if Microsoft said so."""
-    def __eq__(self, other: object, /) -> bool: ...
-    __hash__: ClassVar[None]  # type: ignore[assignment]
-
-@final
-class QuarantinedItem:
-    """Something of a mailbox that is set aside, and asked for again by the syncs to come."""
-    __match_args__ = ("kind", "graph_id", "folder_id", "reason", "tries", "since", "next_try_at")
-    def __new__(cls, kind: _QuarantineKind, graph_id: str | None, folder_id: str, reason: str, tries: int, since: datetime, next_try_at: datetime) -> Self: ...
-    @property
-    def kind(self) -> QuarantineKind: ...
-    @property
-    def graph_id(self) -> str | None:
-        """Microsoft's id of the message; none when it came without a usable one: its folder is then read anew."""
-    @property
-    def folder_id(self) -> str: ...
-    @property
-    def reason(self) -> str:
-        """Why, in our own words."""
-    @property
-    def tries(self) -> int:
-        """How often it was asked for."""
-    @property
-    def since(self) -> datetime: ...
-    @property
-    def next_try_at(self) -> datetime:
-        """The first sync after this time asks again."""
-    def __eq__(self, other: object, /) -> bool: ...
-    __hash__: ClassVar[None]  # type: ignore[assignment]
-
-@final
 class ChangeQuery:
     """Which changes."""
     __match_args__ = ("owner", "account_id", "cursor")
@@ -1419,6 +1265,160 @@ class Metrics:
     @property
     def sends_parked(self) -> int:
         """Sends that were parked when the engine was opened, since the store was copied or restored."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class KeyRotation:
+    """Which keys to replace. Nothing stops meanwhile; a rotation that was cut off goes on with the next one. Processes that have the store open go on with
+    the root key they were opened with: a new store key is also kept under the one it replaces, for two hours, and every process looks for it within the
+    hour. So for two hours the replaced store key still opens the new one, in this file and in copies of it made meanwhile; after that it opens nothing
+    here. A process that slept through these hours gets VaultLocked until it is opened with the new root key."""
+    __match_args__ = ("new_root_key", "store_key", "data_keys", "account_id")
+    def __new__(cls, new_root_key: _RootKey | None = ..., store_key: bool = ..., data_keys: bool = ..., account_id: str | None = ...) -> Self: ...
+    @property
+    def new_root_key(self) -> RootKey | None:
+        """The new key that opens the store; other processes need it at their next start."""
+    @property
+    def store_key(self) -> bool:
+        """The key between root key and accounts."""
+    @property
+    def data_keys(self) -> bool:
+        """Keys of tokens and mail; everything sealed with them is sealed anew."""
+    @property
+    def account_id(self) -> str | None:
+        """Data keys of this account only."""
+
+@final
+class RotationReport:
+    """What a rotation did."""
+    __match_args__ = ("root_key", "store_key", "data_keys", "values", "duration_ms")
+    def __new__(cls, root_key: bool, store_key: bool, data_keys: int, values: int, duration_ms: int) -> Self: ...
+    @property
+    def root_key(self) -> bool: ...
+    @property
+    def store_key(self) -> bool: ...
+    @property
+    def data_keys(self) -> int:
+        """Data keys replaced."""
+    @property
+    def values(self) -> int:
+        """Values sealed anew."""
+    @property
+    def duration_ms(self) -> int: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class AuditRecord:
+    """One entry of the audit log. Never holds content, addresses or secrets."""
+    __match_args__ = ("number", "at", "kind", "account_id", "subject", "detail", "hash")
+    def __new__(cls, number: int, at: datetime, kind: _AuditKind, account_id: str | None, subject: str | None, detail: str, hash: str) -> Self: ...
+    @property
+    def number(self) -> int:
+        """1, 2, 3 …, without gaps."""
+    @property
+    def at(self) -> datetime: ...
+    @property
+    def kind(self) -> AuditKind: ...
+    @property
+    def account_id(self) -> str | None: ...
+    @property
+    def subject(self) -> str | None:
+        """Id of the message or receipt, or a keyed hash of the owner."""
+    @property
+    def detail(self) -> str:
+        """What happened, in words."""
+    @property
+    def hash(self) -> str:
+        """Keyed hash over this record and the hash before it, in hex."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class AuditPage:
+    """Oldest first."""
+    __match_args__ = ("items", "next")
+    def __new__(cls, items: Sequence[AuditRecord], next: str | None) -> Self: ...
+    @property
+    def items(self) -> list[AuditRecord]: ...
+    @property
+    def next(self) -> str | None:
+        """Cursor for what comes after; none when there are no records at all."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class AuditHead:
+    """The end of the log at some moment. Keep it elsewhere: a log cut off behind the store's back shows against it."""
+    __match_args__ = ("number", "hash")
+    def __new__(cls, number: int, hash: str) -> Self: ...
+    @property
+    def number(self) -> int: ...
+    @property
+    def hash(self) -> str: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class AuditVerdict:
+    """Whether the log is as it was written."""
+    __match_args__ = ("intact", "records", "head", "fault", "at", "reason")
+    def __new__(cls, intact: bool, records: int, head: AuditHead | None, fault: _AuditFault | None, at: int | None, reason: str) -> Self: ...
+    @property
+    def intact(self) -> bool: ...
+    @property
+    def records(self) -> int: ...
+    @property
+    def head(self) -> AuditHead | None: ...
+    @property
+    def fault(self) -> AuditFault | None: ...
+    @property
+    def at(self) -> int | None:
+        """Number of the first record that is wrong or gone."""
+    @property
+    def reason(self) -> str: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class PurgeRequest:
+    """What to purge: an account, or everything of an owner. Exactly one of them."""
+    __match_args__ = ("account_id", "owner")
+    def __new__(cls, account_id: str | None = ..., owner: str | None = ...) -> Self: ...
+    @property
+    def account_id(self) -> str | None: ...
+    @property
+    def owner(self) -> str | None: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class PurgeReport:
+    """A purge that has ended; it is also in the audit log."""
+    __match_args__ = ("account_ids", "rows", "finished_at")
+    def __new__(cls, account_ids: Sequence[str], rows: int, finished_at: datetime) -> Self: ...
+    @property
+    def account_ids(self) -> list[str]: ...
+    @property
+    def rows(self) -> int:
+        """Mails, sends and other rows erased."""
+    @property
+    def finished_at(self) -> datetime: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class OwnerDeletion:
+    """An owner who was deleted: all accounts are disconnected, what is held of them is purged at `purge_at`."""
+    __match_args__ = ("owner", "account_ids", "purge_at")
+    def __new__(cls, owner: str, account_ids: Sequence[str], purge_at: datetime) -> Self: ...
+    @property
+    def owner(self) -> str: ...
+    @property
+    def account_ids(self) -> list[str]: ...
+    @property
+    def purge_at(self) -> datetime: ...
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -1543,71 +1543,6 @@ class Event:
 _Event: TypeAlias = Event | Receipt | SyncReport
 
 @final
-class Secret:
-    """A value that is never printed and is wiped from memory when dropped."""
-    def __new__(cls, value: str) -> Self:
-        """Takes the text over."""
-
-_Secret: TypeAlias = Secret | str
-
-@final
-class RootKey:
-    """The key that opens the store. It is never written anywhere."""
-    @staticmethod
-    def raw(key: bytes) -> RootKey:
-        """Exactly 32 random bytes. Errors: InvalidInput when it has another length or is all one byte."""
-    @staticmethod
-    def passphrase(passphrase: str) -> RootKey:
-        """From a passphrase of at least 12 characters, through Argon2id (RFC 9106: 64 MiB, 3 passes); salt and costs are kept with the store.
-        Errors: InvalidInput."""
-    @staticmethod
-    def from_keyring(service: str, user: str) -> RootKey:
-        """From the key store of the operating system (Keychain, Credential Manager, Secret Service); made there when there is none under these names.
-        Blocks while the system asks the person. Errors: InvalidInput, VaultLocked when the key store cannot be used."""
-    @staticmethod
-    def unwrapped(key: bytes, wrapped: bytes) -> RootKey:
-        """A key that your KMS has unwrapped: exactly 32 bytes. `wrapped` (1 byte to 16 KB) is kept with the store; `wrapped_root_key` gives it back for
-        the next start. Errors: InvalidInput."""
-
-_RootKey: TypeAlias = RootKey | bytes
-
-@final
-class ClientCertificate:
-    """A certificate that proves which application asks, instead of a client secret. Never printed.
-    Source: Microsoft identity platform, certificate credentials."""
-    @staticmethod
-    def from_pem(certificate: str, private_key: str) -> ClientCertificate:
-        """Both as PEM; the private key is RSA of 2048 bits or more, unencrypted. Errors: InvalidInput."""
-
-_ClientCertificate: TypeAlias = ClientCertificate
-
-@final
-class TestClock:
-    """A clock that stands still until a test moves it. For your own tests against the simulator."""
-    def __new__(cls, now_ms: int) -> Self:
-        """Starts at this many milliseconds since 1970 (UTC)."""
-    def now_ms(self) -> int:
-        """The time it shows, in milliseconds since 1970 (UTC)."""
-    def advance(self, ms: int) -> None:
-        """Moves it forward and wakes whoever waited for that."""
-    async def next_wait(self) -> int:
-        """Waits until the engine has nothing to do but wait (for a Retry-After, a back-off), and tells how many milliseconds that is from now."""
-
-@final
-class BlockingTestClock:
-    """A clock that stands still until a test moves it. For your own tests against the simulator."""
-    def __new__(cls, now_ms: int) -> Self:
-        """Starts at this many milliseconds since 1970 (UTC)."""
-    def now_ms(self) -> int:
-        """The time it shows, in milliseconds since 1970 (UTC)."""
-    def advance(self, ms: int) -> None:
-        """Moves it forward and wakes whoever waited for that."""
-    def next_wait(self) -> int:
-        """Waits until the engine has nothing to do but wait (for a Retry-After, a back-off), and tells how many milliseconds that is from now."""
-
-_TestClock: TypeAlias = TestClock | BlockingTestClock
-
-@final
 class LoopbackSignIn:
     """A sign-in whose callback this process receives itself, on a loopback address (RFC 8252)."""
     def url(self) -> str:
@@ -1718,6 +1653,71 @@ class BlockingLogStream:
 _LogStream: TypeAlias = LogStream | BlockingLogStream
 
 @final
+class Secret:
+    """A value that is never printed and is wiped from memory when dropped."""
+    def __new__(cls, value: str) -> Self:
+        """Takes the text over."""
+
+_Secret: TypeAlias = Secret | str
+
+@final
+class RootKey:
+    """The key that opens the store. It is never written anywhere."""
+    @staticmethod
+    def raw(key: bytes) -> RootKey:
+        """Exactly 32 random bytes. Errors: InvalidInput when it has another length or is all one byte."""
+    @staticmethod
+    def passphrase(passphrase: str) -> RootKey:
+        """From a passphrase of at least 12 characters, through Argon2id (RFC 9106: 64 MiB, 3 passes); salt and costs are kept with the store.
+        Errors: InvalidInput."""
+    @staticmethod
+    def from_keyring(service: str, user: str) -> RootKey:
+        """From the key store of the operating system (Keychain, Credential Manager, Secret Service); made there when there is none under these names.
+        Blocks while the system asks the person. Errors: InvalidInput, VaultLocked when the key store cannot be used."""
+    @staticmethod
+    def unwrapped(key: bytes, wrapped: bytes) -> RootKey:
+        """A key that your KMS has unwrapped: exactly 32 bytes. `wrapped` (1 byte to 16 KB) is kept with the store; `wrapped_root_key` gives it back for
+        the next start. Errors: InvalidInput."""
+
+_RootKey: TypeAlias = RootKey | bytes
+
+@final
+class ClientCertificate:
+    """A certificate that proves which application asks, instead of a client secret. Never printed.
+    Source: Microsoft identity platform, certificate credentials."""
+    @staticmethod
+    def from_pem(certificate: str, private_key: str) -> ClientCertificate:
+        """Both as PEM; the private key is RSA of 2048 bits or more, unencrypted. Errors: InvalidInput."""
+
+_ClientCertificate: TypeAlias = ClientCertificate
+
+@final
+class TestClock:
+    """A clock that stands still until a test moves it. For your own tests against the simulator."""
+    def __new__(cls, now_ms: int) -> Self:
+        """Starts at this many milliseconds since 1970 (UTC)."""
+    def now_ms(self) -> int:
+        """The time it shows, in milliseconds since 1970 (UTC)."""
+    def advance(self, ms: int) -> None:
+        """Moves it forward and wakes whoever waited for that."""
+    async def next_wait(self) -> int:
+        """Waits until the engine has nothing to do but wait (for a Retry-After, a back-off), and tells how many milliseconds that is from now."""
+
+@final
+class BlockingTestClock:
+    """A clock that stands still until a test moves it. For your own tests against the simulator."""
+    def __new__(cls, now_ms: int) -> Self:
+        """Starts at this many milliseconds since 1970 (UTC)."""
+    def now_ms(self) -> int:
+        """The time it shows, in milliseconds since 1970 (UTC)."""
+    def advance(self, ms: int) -> None:
+        """Moves it forward and wakes whoever waited for that."""
+    def next_wait(self) -> int:
+        """Waits until the engine has nothing to do but wait (for a Retry-After, a back-off), and tells how many milliseconds that is from now."""
+
+_TestClock: TypeAlias = TestClock | BlockingTestClock
+
+@final
 class Engine:
     """One engine per process and store is enough; all methods may be called at the same time from any thread.
     Durable steps run to their end even when the caller stops waiting."""
@@ -1774,21 +1774,17 @@ class Engine:
         (claims) is passed on. Errors: as `connect`; NotFound."""
     async def add_features(self, account_id: str, features: Sequence[_Feature], redirect_uri: str, owner: str | None = ...) -> SignIn:
         """Starts a sign-in that asks for further features, beside those the account has. Errors: as `connect`; NotFound."""
+    @overload
+    async def permissions(self, query: PermissionQuery) -> PermissionList:
+        """Explains permissions to the person who is asked for them. Errors: InvalidInput, NotFound."""
+    @overload
+    async def permissions(self, *, features: Sequence[_Feature] = ..., extra_scopes: Sequence[str] = ..., account_id: str | None = ..., owner: str | None = ...) -> PermissionList: ...
     async def approval(self, account_id: str, redirect_uri: str, owner: str | None = ...) -> Approval:
         """What an administrator has to approve for this account: link, texts. The link is valid as long as a sign-in; ask again for another.
         Errors: InvalidInput, NotFound, Forbidden (personal accounts)."""
     async def resume(self, account_id: str, owner: str | None = ...) -> Account:
         """Looks whether the approval came without a callback: an organisation's account is then connected. A person's account says that the person signs in again.
         Errors: NotFound, NotConnected, Network, ConsentMissing (not yet), Forbidden (a wrong registration, or nobody who may approve has signed in), Conflict (another owner has this organisation)."""
-    async def verify(self, account_id: str, test_message: bool, owner: str | None = ...) -> Verification:
-        """Asks Microsoft who the account is and whether its mailbox can be reached; sends a mail to itself if a test message is asked for. An account that needs
-        its person is tried once more: if a renewed token opens it, it is connected again.
-        Errors: NotFound, NotConnected, NeedsReconnect, Network."""
-    @overload
-    async def permissions(self, query: PermissionQuery) -> PermissionList:
-        """Explains permissions to the person who is asked for them. Errors: InvalidInput, NotFound."""
-    @overload
-    async def permissions(self, *, features: Sequence[_Feature] = ..., extra_scopes: Sequence[str] = ..., account_id: str | None = ..., owner: str | None = ...) -> PermissionList: ...
     @overload
     async def accounts(self, filter: AccountFilter) -> AccountPage:
         """A page of the accounts, in the order in which they were connected first. Errors: InvalidInput (limit, or the cursor is another list's)."""
@@ -1796,31 +1792,14 @@ class Engine:
     async def accounts(self, *, owner: str | None = ..., state: _AccountState | None = ..., limit: int = ..., cursor: str | None = ...) -> AccountPage: ...
     async def account(self, account_id: str, owner: str | None = ...) -> Account:
         """With an `owner`, here and in all calls that take one, the account or message of another owner is NotFound. Errors: NotFound."""
-    async def disconnect(self, account_id: str, owner: str | None = ...) -> Account:
-        """Cancels queued sends, stops syncs and destroys the account's tokens at once; works offline. Synced mail is kept. Errors: NotFound."""
+    async def verify(self, account_id: str, test_message: bool, owner: str | None = ...) -> Verification:
+        """Asks Microsoft who the account is and whether its mailbox can be reached; sends a mail to itself if a test message is asked for. An account that needs
+        its person is tried once more: if a renewed token opens it, it is connected again.
+        Errors: NotFound, NotConnected, NeedsReconnect, Network."""
     async def health(self, owner: str) -> Health:
         """How all accounts of an owner are doing. Touches no network. Errors: NotFound."""
-    @overload
-    async def purge(self, request: PurgeRequest) -> PurgeReport:
-        """Destroys the content key at once, then erases every row. What was begun is ended at the next open. Errors: InvalidInput, NotFound,
-        StoreBusy (all is erased, but another process that reads the store keeps older bytes in its log; the purge ends by itself once it is done)."""
-    @overload
-    async def purge(self, *, account_id: str | None = ..., owner: str | None = ...) -> PurgeReport: ...
-    async def delete_owner(self, owner: str) -> OwnerDeletion:
-        """Disconnects all accounts of an owner and purges them in 30 days. Errors: InvalidInput, NotFound (the owner has no account)."""
-    async def restore_owner(self, owner: str) -> None:
-        """Takes `delete_owner` back, as long as nothing is purged; the accounts stay disconnected. Errors: NotFound."""
-    @overload
-    async def rotate_keys(self, rotation: KeyRotation) -> RotationReport:
-        """Replaces keys while everything goes on. Waits up to 30 s for another rotation to end. Errors: InvalidInput, NotFound, StoreBusy when another rotation
-        still runs, VaultLocked when the store key or root key is to be replaced and the root key was replaced since this process opened the store.
-        Corrupt when a value cannot be opened: it is left with its old key, and everything else was replaced."""
-    @overload
-    async def rotate_keys(self, *, new_root_key: _RootKey | None = ..., store_key: bool = ..., data_keys: bool = ..., account_id: str | None = ...) -> RotationReport: ...
-    async def audit(self, limit: int, cursor: str | None = ...) -> AuditPage:
-        """The audit log after `cursor`, up to `limit` records (1 to 1000). Errors: InvalidInput."""
-    async def verify_audit(self, expected: AuditHead | None = ...) -> AuditVerdict:
-        """Checks the audit log record by record, and its end against `expected` if given."""
+    async def disconnect(self, account_id: str, owner: str | None = ...) -> Account:
+        """Cancels queued sends, stops syncs and destroys the account's tokens at once; works offline. Synced mail is kept. Errors: NotFound."""
     async def send(self, draft: _Draft) -> Receipt:
         """Stores the draft, delivers it and answers with the outcome; `queued` when `send_timeout_ms` passed first.
         Errors before anything is stored: InvalidInput, LimitExceeded, NotConnected, ConsentMissing, Conflict. After that the receipt tells."""
@@ -1879,8 +1858,6 @@ class Engine:
         """The conversation a message belongs to, in its account. Errors: NotFound."""
     async def mark_read(self, message_id: str, is_read: bool, owner: str | None = ...) -> Message:
         """Sets the read state in the mailbox, then here. Errors: NotFound, NotConnected, ConsentMissing, Network."""
-    def metrics(self) -> Metrics:
-        """Counts since the engine was opened."""
     def events(self, owner: str | None = ...) -> EventStream:
         """Live events from now on: of all accounts of an owner, or of everybody when none is named."""
     @overload
@@ -1889,6 +1866,29 @@ class Engine:
         CursorExpired (it is older than what is kept: `keep_changes_days`)."""
     @overload
     def changes(self, *, owner: str | None = ..., account_id: str | None = ..., cursor: str | None = ...) -> ChangeStream: ...
+    def metrics(self) -> Metrics:
+        """Counts since the engine was opened."""
+    @overload
+    async def rotate_keys(self, rotation: KeyRotation) -> RotationReport:
+        """Replaces keys while everything goes on. Waits up to 30 s for another rotation to end. Errors: InvalidInput, NotFound, StoreBusy when another rotation
+        still runs, VaultLocked when the store key or root key is to be replaced and the root key was replaced since this process opened the store.
+        Corrupt when a value cannot be opened: it is left with its old key, and everything else was replaced."""
+    @overload
+    async def rotate_keys(self, *, new_root_key: _RootKey | None = ..., store_key: bool = ..., data_keys: bool = ..., account_id: str | None = ...) -> RotationReport: ...
+    async def audit(self, limit: int, cursor: str | None = ...) -> AuditPage:
+        """The audit log after `cursor`, up to `limit` records (1 to 1000). Errors: InvalidInput."""
+    async def verify_audit(self, expected: AuditHead | None = ...) -> AuditVerdict:
+        """Checks the audit log record by record, and its end against `expected` if given."""
+    @overload
+    async def purge(self, request: PurgeRequest) -> PurgeReport:
+        """Destroys the content key at once, then erases every row. What was begun is ended at the next open. Errors: InvalidInput, NotFound,
+        StoreBusy (all is erased, but another process that reads the store keeps older bytes in its log; the purge ends by itself once it is done)."""
+    @overload
+    async def purge(self, *, account_id: str | None = ..., owner: str | None = ...) -> PurgeReport: ...
+    async def delete_owner(self, owner: str) -> OwnerDeletion:
+        """Disconnects all accounts of an owner and purges them in 30 days. Errors: InvalidInput, NotFound (the owner has no account)."""
+    async def restore_owner(self, owner: str) -> None:
+        """Takes `delete_owner` back, as long as nothing is purged; the accounts stay disconnected. Errors: NotFound."""
     async def __aenter__(self) -> Self: ...
     async def __aexit__(self, *_exc: type[BaseException] | BaseException | TracebackType | None) -> None: ...
 
@@ -1949,21 +1949,17 @@ class BlockingEngine:
         (claims) is passed on. Errors: as `connect`; NotFound."""
     def add_features(self, account_id: str, features: Sequence[_Feature], redirect_uri: str, owner: str | None = ...) -> SignIn:
         """Starts a sign-in that asks for further features, beside those the account has. Errors: as `connect`; NotFound."""
+    @overload
+    def permissions(self, query: PermissionQuery) -> PermissionList:
+        """Explains permissions to the person who is asked for them. Errors: InvalidInput, NotFound."""
+    @overload
+    def permissions(self, *, features: Sequence[_Feature] = ..., extra_scopes: Sequence[str] = ..., account_id: str | None = ..., owner: str | None = ...) -> PermissionList: ...
     def approval(self, account_id: str, redirect_uri: str, owner: str | None = ...) -> Approval:
         """What an administrator has to approve for this account: link, texts. The link is valid as long as a sign-in; ask again for another.
         Errors: InvalidInput, NotFound, Forbidden (personal accounts)."""
     def resume(self, account_id: str, owner: str | None = ...) -> Account:
         """Looks whether the approval came without a callback: an organisation's account is then connected. A person's account says that the person signs in again.
         Errors: NotFound, NotConnected, Network, ConsentMissing (not yet), Forbidden (a wrong registration, or nobody who may approve has signed in), Conflict (another owner has this organisation)."""
-    def verify(self, account_id: str, test_message: bool, owner: str | None = ...) -> Verification:
-        """Asks Microsoft who the account is and whether its mailbox can be reached; sends a mail to itself if a test message is asked for. An account that needs
-        its person is tried once more: if a renewed token opens it, it is connected again.
-        Errors: NotFound, NotConnected, NeedsReconnect, Network."""
-    @overload
-    def permissions(self, query: PermissionQuery) -> PermissionList:
-        """Explains permissions to the person who is asked for them. Errors: InvalidInput, NotFound."""
-    @overload
-    def permissions(self, *, features: Sequence[_Feature] = ..., extra_scopes: Sequence[str] = ..., account_id: str | None = ..., owner: str | None = ...) -> PermissionList: ...
     @overload
     def accounts(self, filter: AccountFilter) -> AccountPage:
         """A page of the accounts, in the order in which they were connected first. Errors: InvalidInput (limit, or the cursor is another list's)."""
@@ -1971,31 +1967,14 @@ class BlockingEngine:
     def accounts(self, *, owner: str | None = ..., state: _AccountState | None = ..., limit: int = ..., cursor: str | None = ...) -> AccountPage: ...
     def account(self, account_id: str, owner: str | None = ...) -> Account:
         """With an `owner`, here and in all calls that take one, the account or message of another owner is NotFound. Errors: NotFound."""
-    def disconnect(self, account_id: str, owner: str | None = ...) -> Account:
-        """Cancels queued sends, stops syncs and destroys the account's tokens at once; works offline. Synced mail is kept. Errors: NotFound."""
+    def verify(self, account_id: str, test_message: bool, owner: str | None = ...) -> Verification:
+        """Asks Microsoft who the account is and whether its mailbox can be reached; sends a mail to itself if a test message is asked for. An account that needs
+        its person is tried once more: if a renewed token opens it, it is connected again.
+        Errors: NotFound, NotConnected, NeedsReconnect, Network."""
     def health(self, owner: str) -> Health:
         """How all accounts of an owner are doing. Touches no network. Errors: NotFound."""
-    @overload
-    def purge(self, request: PurgeRequest) -> PurgeReport:
-        """Destroys the content key at once, then erases every row. What was begun is ended at the next open. Errors: InvalidInput, NotFound,
-        StoreBusy (all is erased, but another process that reads the store keeps older bytes in its log; the purge ends by itself once it is done)."""
-    @overload
-    def purge(self, *, account_id: str | None = ..., owner: str | None = ...) -> PurgeReport: ...
-    def delete_owner(self, owner: str) -> OwnerDeletion:
-        """Disconnects all accounts of an owner and purges them in 30 days. Errors: InvalidInput, NotFound (the owner has no account)."""
-    def restore_owner(self, owner: str) -> None:
-        """Takes `delete_owner` back, as long as nothing is purged; the accounts stay disconnected. Errors: NotFound."""
-    @overload
-    def rotate_keys(self, rotation: KeyRotation) -> RotationReport:
-        """Replaces keys while everything goes on. Waits up to 30 s for another rotation to end. Errors: InvalidInput, NotFound, StoreBusy when another rotation
-        still runs, VaultLocked when the store key or root key is to be replaced and the root key was replaced since this process opened the store.
-        Corrupt when a value cannot be opened: it is left with its old key, and everything else was replaced."""
-    @overload
-    def rotate_keys(self, *, new_root_key: _RootKey | None = ..., store_key: bool = ..., data_keys: bool = ..., account_id: str | None = ...) -> RotationReport: ...
-    def audit(self, limit: int, cursor: str | None = ...) -> AuditPage:
-        """The audit log after `cursor`, up to `limit` records (1 to 1000). Errors: InvalidInput."""
-    def verify_audit(self, expected: AuditHead | None = ...) -> AuditVerdict:
-        """Checks the audit log record by record, and its end against `expected` if given."""
+    def disconnect(self, account_id: str, owner: str | None = ...) -> Account:
+        """Cancels queued sends, stops syncs and destroys the account's tokens at once; works offline. Synced mail is kept. Errors: NotFound."""
     def send(self, draft: _Draft) -> Receipt:
         """Stores the draft, delivers it and answers with the outcome; `queued` when `send_timeout_ms` passed first.
         Errors before anything is stored: InvalidInput, LimitExceeded, NotConnected, ConsentMissing, Conflict. After that the receipt tells."""
@@ -2054,8 +2033,6 @@ class BlockingEngine:
         """The conversation a message belongs to, in its account. Errors: NotFound."""
     def mark_read(self, message_id: str, is_read: bool, owner: str | None = ...) -> Message:
         """Sets the read state in the mailbox, then here. Errors: NotFound, NotConnected, ConsentMissing, Network."""
-    def metrics(self) -> Metrics:
-        """Counts since the engine was opened."""
     def events(self, owner: str | None = ...) -> BlockingEventStream:
         """Live events from now on: of all accounts of an owner, or of everybody when none is named."""
     @overload
@@ -2064,6 +2041,29 @@ class BlockingEngine:
         CursorExpired (it is older than what is kept: `keep_changes_days`)."""
     @overload
     def changes(self, *, owner: str | None = ..., account_id: str | None = ..., cursor: str | None = ...) -> BlockingChangeStream: ...
+    def metrics(self) -> Metrics:
+        """Counts since the engine was opened."""
+    @overload
+    def rotate_keys(self, rotation: KeyRotation) -> RotationReport:
+        """Replaces keys while everything goes on. Waits up to 30 s for another rotation to end. Errors: InvalidInput, NotFound, StoreBusy when another rotation
+        still runs, VaultLocked when the store key or root key is to be replaced and the root key was replaced since this process opened the store.
+        Corrupt when a value cannot be opened: it is left with its old key, and everything else was replaced."""
+    @overload
+    def rotate_keys(self, *, new_root_key: _RootKey | None = ..., store_key: bool = ..., data_keys: bool = ..., account_id: str | None = ...) -> RotationReport: ...
+    def audit(self, limit: int, cursor: str | None = ...) -> AuditPage:
+        """The audit log after `cursor`, up to `limit` records (1 to 1000). Errors: InvalidInput."""
+    def verify_audit(self, expected: AuditHead | None = ...) -> AuditVerdict:
+        """Checks the audit log record by record, and its end against `expected` if given."""
+    @overload
+    def purge(self, request: PurgeRequest) -> PurgeReport:
+        """Destroys the content key at once, then erases every row. What was begun is ended at the next open. Errors: InvalidInput, NotFound,
+        StoreBusy (all is erased, but another process that reads the store keeps older bytes in its log; the purge ends by itself once it is done)."""
+    @overload
+    def purge(self, *, account_id: str | None = ..., owner: str | None = ...) -> PurgeReport: ...
+    def delete_owner(self, owner: str) -> OwnerDeletion:
+        """Disconnects all accounts of an owner and purges them in 30 days. Errors: InvalidInput, NotFound (the owner has no account)."""
+    def restore_owner(self, owner: str) -> None:
+        """Takes `delete_owner` back, as long as nothing is purged; the accounts stay disconnected. Errors: NotFound."""
     def __enter__(self) -> Self: ...
     def __exit__(self, *_exc: type[BaseException] | BaseException | TracebackType | None) -> None: ...
 

@@ -1,11 +1,10 @@
 //! The UDL as this crate sees it, and the few rules by which a face follows from it.
 
+use crate::join;
 use heck::ToSnakeCase;
 pub use uniffi_meta::{ConstructorMetadata as Constructor, EnumMetadata as Enum, FieldMetadata as Field, FnMetadata as Function};
 pub use uniffi_meta::{FnParamMetadata as Param, MethodMetadata as Method, RecordMetadata as Record, Type};
 use uniffi_meta::{DefaultValueMetadata as Default, LiteralMetadata as Literal, Metadata, ObjectMetadata};
-
-pub const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../src/tidings.udl");
 
 /// Fields that no text form may show: links with their `state`, bindings, what the host keeps at an account, and a private key that somebody puts among
 /// certificates by mistake. What is a `Secret`, a `RootKey` or a `ClientCertificate` shows nothing anyway.
@@ -41,8 +40,12 @@ pub struct Object {
 
 impl Contract {
     pub fn read() -> Result<Self, Box<dyn std::error::Error>> {
-        let udl = std::fs::read_to_string(PATH)?;
-        let group = uniffi_udl::parse_udl(&udl, "tidings")?;
+        Self::of(&join::contract()?)
+    }
+
+    /// From the joined text.
+    pub fn of(udl: &str) -> Result<Self, Box<dyn std::error::Error>> {
+        let group = uniffi_udl::parse_udl(udl, "tidings")?;
         let mut it = Self { functions: vec![], records: vec![], flats: vec![], unions: vec![], errors: vec![], objects: vec![] };
         let (mut constructors, mut methods) = (vec![], vec![]);
         for item in group.items {
@@ -59,7 +62,7 @@ impl Contract {
                 other => return Err(format!("{other:?} has no glue yet").into()),
             }
         }
-        // The parser sorts by name; readers want the order of the file.
+        // The parser sorts by name; readers want the order of the text.
         let place = |word: &str, name: &str, from: usize| udl.get(from..).and_then(|rest| rest.find(&format!("{word}{name}"))).unwrap_or(usize::MAX);
         it.records.sort_by_key(|r| place("dictionary ", &format!("{} {{", r.name), 0));
         it.flats.sort_by_key(|e| place("enum ", &format!("{} {{", e.name), 0));

@@ -5,7 +5,7 @@ use heck::{ToLowerCamelCase, ToSnakeCase};
 
 pub fn dts(contract: &Contract) -> String {
     let mut out = String::from(
-        "// Written from udl/src/tidings.udl by `cargo run -p tidings-generator -- stubs`. Do not edit.
+        "// Written from udl/src/*.udl by `cargo run -p tidings-generator -- stubs`. Do not edit.
 
 /** Last argument of every asynchronous method. Aborting stops the wait and rejects with the signal's reason; durable steps still run to their end. */
 export interface CallOptions {

@@ -1,5 +1,6 @@
-//! Reads `tidings.udl` and writes what Python and Node need: the glue at build time, the typings for the repository.
+//! Reads the contract (`udl/src/*.udl`) and writes what Python and Node need: the glue at build time, the typings for the repository.
 //!
+//! - `join.rs`     one text of the files of the contract, one file per subject
 //! - `contract.rs` the UDL as this crate sees it, and the few rules by which a face follows from it
 //! - `python.rs`   PyO3 glue · `pyi.rs` the Python stub
 //! - `node.rs`     N-API glue · `dts.rs` the TypeScript declarations
@@ -7,6 +8,7 @@
 
 mod contract;
 mod dts;
+mod join;
 mod node;
 mod printed;
 mod pyi;
@@ -14,6 +16,7 @@ mod python;
 
 pub use contract::Contract;
 pub use dts::dts;
+pub use join::{contract as joined_contract, contract_for_build};
 pub use node::glue as node_glue;
 pub use printed::{Form, Printed, printed, swift_texts};
 pub use pyi::pyi;
@@ -26,8 +29,8 @@ pub const TYPINGS: [(&str, Writer); 2] = [("bindings/python/tidings/_native.pyi"
 
 /// For a `build.rs`: writes `$OUT_DIR/glue.rs`.
 pub fn build(glue: Writer) -> Result<(), Box<dyn std::error::Error>> {
-    println!("cargo:rerun-if-changed={}", contract::PATH);
+    let contract = Contract::of(&contract_for_build()?)?;
     let out = std::env::var("OUT_DIR")?;
-    std::fs::write(std::path::Path::new(&out).join("glue.rs"), glue(&Contract::read()?))?;
+    std::fs::write(std::path::Path::new(&out).join("glue.rs"), glue(&contract))?;
     Ok(())
 }

@@ -5,7 +5,7 @@ use heck::{ToShoutySnakeCase, ToSnakeCase};
 
 pub fn pyi(contract: &Contract) -> String {
     let mut out = String::from(
-        "# Written from udl/src/tidings.udl by `cargo run -p tidings-generator -- stubs`. Do not edit.
+        "# Written from udl/src/*.udl by `cargo run -p tidings-generator -- stubs`. Do not edit.
 import enum
 import os
 from collections.abc import Sequence

@@ -5,12 +5,16 @@ use tidings_generator::{Contract, printed, swift_texts};
 use uniffi_bindgen::bindings::{GenerateOptions, TargetLanguage, generate_with_bindgen_paths};
 use uniffi_bindgen::{BindgenPaths, BindgenPathsLayer};
 
-/// `src/tidings.udl` and `uniffi.toml` lie in this crate.
+/// `uniffi.toml` lies in this crate; the joined contract is where this crate's `build.rs` wrote it.
 struct Here;
 
 impl BindgenPathsLayer for Here {
     fn get_crate_root(&self, _crate_name: &str) -> Option<Utf8PathBuf> {
         Some(env!("CARGO_MANIFEST_DIR").into())
+    }
+
+    fn get_udl_path(&self, _crate_name: &str, udl_name: &str) -> Option<Utf8PathBuf> {
+        Some(Utf8PathBuf::from(env!("OUT_DIR")).join(format!("{udl_name}.udl")))
     }
 }
 
