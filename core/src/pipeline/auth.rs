@@ -8,7 +8,9 @@ use super::scope::Mailbox;
 use super::transport::{Answer, Transport};
 use super::batching::{Batching, Way};
 use super::exchange::exchange;
+use super::retry::asked_to_wait;
 use super::{AccessToken, Purpose, Request, error_code};
+use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::foreign::Secrets;
 use crate::metrics::Meters;
@@ -43,13 +45,14 @@ pub struct Tokens {
     // Weak: the source holds the pipeline.
     source: RwLock<Option<Weak<dyn TokenSource>>>,
     batching: Batching,
+    clock: Arc<dyn Clock>,
     meters: Meters,
 }
 
 impl Tokens {
     /// `graph`: its address with the version.
-    pub fn new(graph: Url, meters: Meters) -> Self {
-        Self { source: RwLock::default(), batching: Batching::new(graph, meters.clone()), meters }
+    pub fn new(graph: Url, clock: Arc<dyn Clock>, meters: Meters) -> Self {
+        Self { source: RwLock::default(), batching: Batching::new(graph, clock.clone(), meters.clone()), clock, meters }
     }
 
     pub fn plug(&self, source: &Arc<dyn TokenSource>) {
@@ -80,6 +83,9 @@ impl Tokens {
             let answer = match self.batching.turn(request, &headers, token.as_ref(), (trace, turns, transport)).await? {
                 Way::Alone(slot) => {
                     let answer = exchange(request, headers.clone(), token.as_ref(), trace, &**transport).await?;
+                    if let Some(wait) = answer.as_ref().ok().and_then(|answer| asked_to_wait(answer, self.clock.now())) {
+                        slot.fence(wait);
+                    }
                     drop(slot);
                     answer
                 }

@@ -63,7 +63,7 @@ impl Pipeline {
     pub fn new(endpoints: Endpoints, transport: Arc<dyn Transport>, clock: Arc<dyn Clock>, limits: Limits) -> Self {
         let meters = Meters::default();
         let transport = Arc::new(transport::Counted::new(transport, meters.clone()));
-        let tokens = auth::Tokens::new(endpoints.graph.clone(), meters.clone());
+        let tokens = auth::Tokens::new(endpoints.graph.clone(), clock.clone(), meters.clone());
         Self { hosts: Hosts::new(endpoints), scheduler: Scheduler::new(clock.clone(), limits), tokens, transport, clock, meters, insecure: insecure::Insecure::default(), server_time: server_time::ServerTime::default() }
     }
 

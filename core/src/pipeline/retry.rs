@@ -6,6 +6,7 @@ use super::{Request, Response, Safety, error_code};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Remedy, Result};
 use crate::random;
+use bytes::Bytes;
 use http::Method;
 use std::time::{Duration, SystemTime};
 
@@ -149,6 +150,12 @@ fn no_answer(error: TransportError, once: bool, failures: u32) -> Next {
 
 fn unknown() -> Error {
     Error::new(ErrorKind::OutcomeUnknown, "No usable answer came, so it may or may not have been done. It was not repeated.")
+}
+
+/// How long nobody else may ask, as a refusal or an outage says; None: it says nothing of it.
+pub fn asked_to_wait(answer: &http::Response<Bytes>, now: SystemTime) -> Option<Duration> {
+    let is_refusal = matches!(answer.status().as_u16(), 429 | 408 | 425 | 500 | 502..=599);
+    answer.headers().get(http::header::RETRY_AFTER).filter(|_| is_refusal).and_then(|value| parse_retry_after(value.to_str().ok()?, now))
 }
 
 /// Whole or decimal seconds, or a date; between zero and an hour.

@@ -9,11 +9,13 @@ pub mod wire;
 
 use super::exchange::exchange;
 use super::fit::Owner;
+use super::retry::asked_to_wait;
 use super::schedule::{Cost, Slot, Turns};
 use super::scope::RateScope;
 use super::trace::Trace;
 use super::transport::{Answer, Sent, Transport, TransportError, Trouble};
 use super::{AccessToken, Priority, Purpose, Request};
+use crate::clock::Clock;
 use crate::error::Result;
 use crate::json;
 use crate::metrics::Meters;
@@ -23,6 +25,7 @@ use http::{HeaderMap, HeaderName, Method, Response, StatusCode};
 use serde_json::value::RawValue;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
 use tokio::sync::oneshot;
 use url::Url;
 use wire::{Asked, MOST_ITEMS};
@@ -57,6 +60,15 @@ enum Outcome {
     Alone,
 }
 
+impl Outcome {
+    fn asked_to_wait(&self, now: SystemTime) -> Option<Duration> {
+        match self {
+            Self::Answered(Ok(answer)) => asked_to_wait(answer, now),
+            Self::Answered(Err(_)) | Self::Alone => None,
+        }
+    }
+}
+
 /// A request that waits for its turn.
 struct Item {
     number: u64,
@@ -77,6 +89,7 @@ struct Waiting {
 pub struct Batching {
     graph: Url,
     waiting: Arc<Mutex<Waiting>>,
+    clock: Arc<dyn Clock>,
     meters: Meters,
 }
 
@@ -154,8 +167,8 @@ impl Waiting {
 
 impl Batching {
     /// `graph`: its address with the version.
-    pub fn new(graph: Url, meters: Meters) -> Self {
-        Self { graph, waiting: Arc::default(), meters }
+    pub fn new(graph: Url, clock: Arc<dyn Clock>, meters: Meters) -> Self {
+        Self { graph, waiting: Arc::default(), clock, meters }
     }
 
     /// Waits for the turn of a request, or until another one takes it along. Dropping the future takes it back, unless it is on its way.
@@ -219,6 +232,10 @@ impl Batching {
 
     async fn send(self, items: Vec<Item>, slot: Slot, transport: Arc<dyn Transport>) {
         let outcomes = self.exchange(&items, &*transport).await;
+        let now = self.clock.now();
+        if let Some(longest) = outcomes.iter().filter_map(|outcome| outcome.asked_to_wait(now)).max() {
+            slot.fence(longest);
+        }
         drop(slot);
         for (item, outcome) in items.into_iter().zip(outcomes) {
             // Who asked may have gone away.

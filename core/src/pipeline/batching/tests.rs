@@ -218,3 +218,30 @@ async fn who_goes_away_takes_nobody_along() {
     assert!(kinds(&set, 40).await.iter().all(Option::is_none), "every slot is free again");
     assert!(made(&set.service).len() >= before + 40);
 }
+
+#[tokio::test]
+async fn after_a_retry_after_nobody_goes_before_its_time() {
+    for of_an_item in [false, true] {
+        for _ in 0..20 {
+            let clock = clock();
+            let (ticking, times) = (clock.clone(), Arc::new(Mutex::new(Vec::new())));
+            let noted = times.clone();
+            let set = set(&clock, move |seen, _| {
+                let is_first = items(seen).is_some() && !noted.lock().unwrap().iter().any(|(is_refused, _)| *is_refused);
+                noted.lock().unwrap().push((is_first, passed_ms(&ticking)));
+                match is_first {
+                    false => answer_each(seen, accepted),
+                    true if of_an_item => answer_each(seen, |item| match item["id"] == "2" {
+                        true => json!({ "id": item["id"], "status": 429, "headers": { "Retry-After": 3 } }),
+                        false => accepted(item),
+                    }),
+                    true => says_with(429, ("retry-after", "3"), ""),
+                }
+            });
+            assert!(kinds(&set, 60).await.iter().all(Option::is_none));
+            let times = times.lock().unwrap();
+            let at = times.iter().position(|(is_refused, _)| *is_refused).unwrap();
+            assert!(times.iter().skip(at + 1).all(|(_, ms)| *ms >= times[at].1 + 3000), "{times:?}");
+        }
+    }
+}

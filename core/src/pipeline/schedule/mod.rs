@@ -211,6 +211,13 @@ impl Slot {
         *cost = scheduler.state().widen(scope, *cost, requests, now);
         cost.requests.min(requests)
     }
+
+    /// Nobody of its scope goes before that time from now. Said before the slot is free, so that no one who waits for it goes first.
+    pub fn fence(&self, wait: Duration) {
+        if let Some((scheduler, scope, _)) = &self.0 {
+            scheduler.fence(scope, scheduler.0.clock.elapsed().saturating_add(wait));
+        }
+    }
 }
 
 impl Drop for Slot {
