@@ -251,7 +251,7 @@ impl Outbox {
     }
 
     /// Keeps the claim while a request is under way; ends when it is lost.
-    fn heartbeat(&self, item: &ItemRow) -> impl Future<Output = ()> + use<> {
+    pub(super) fn heartbeat(&self, item: &ItemRow) -> impl Future<Output = ()> + use<> {
         let (store, id, fence) = (self.tools.store.clone(), item.id.clone(), item.fence);
         heartbeat(self.tools.clock.clone(), move |now| store.renew_claim(&id, fence, now, LEASE_MS))
     }

@@ -23,7 +23,8 @@ impl Outbox {
         let (tools, row) = (self.tools.clone(), item.clone());
         let progress = blocking(move || tools.vault.with_current_keys(|| read_progress::<C::Progress>(&tools.vault, &row))).await;
         let tidied = match &progress {
-            Ok(progress) => C::tidy(&self.tools, &item, progress).await,
+            // Once the claim is lost the host may have asked for the send again, and what is left is what it sends.
+            Ok(progress) => tokio::select! { tidied = C::tidy(&self.tools, &item, progress) => tidied, () = self.heartbeat(&item) => return },
             Err(error) => Err(error.clone()),
         };
         failpoint!("outbox.tidied");

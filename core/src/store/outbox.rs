@@ -252,6 +252,7 @@ pub trait OutboxStore {
     }
     /// False: the claim was lost, or the item was cancelled; stop. The content goes with `Sent` and `Cancelled`.
     fn step(&self, id: &str, fence: i64, step: &Step, now: i64) -> Result<bool>;
+    /// Of an open item, or of one whose drafts are looked for. False: the claim was lost.
     fn renew_claim(&self, id: &str, fence: i64, now: i64, lease_ms: i64) -> Result<bool>;
     fn item(&self, id: &str) -> Result<Option<ItemRow>>;
     fn items(&self, filter: &OutboxFilter) -> Result<Vec<ItemRow>>;
@@ -259,13 +260,14 @@ pub trait OutboxStore {
     fn content(&self, id: &str) -> Result<Option<Content>>;
     /// Takes back what is provably unsent. False: it is not, or not any more.
     fn cancel(&self, id: &str, reason: &str, now: i64) -> Result<bool>;
-    /// Opens a `Failed` or `Unknown` item again, without its deadline. False: it is not as it was seen, or its drafts are being looked for. Fails with `NotConnected` as `enqueue` does.
+    /// Opens a `Failed` or `Unknown` item again, without its deadline. False: it is not as it was seen, or its drafts are being looked for. Moves the fence, so that who held it before changes nothing
+    /// any more. Fails with `NotConnected` as `enqueue` does.
     fn reopen(&self, item: &Reopened<'_>, now: i64) -> Result<bool>;
     /// Settles what nobody holds and is past its deadline: unsent, it is `Failed`; in doubt, of an account that cannot be asked, `Unknown`. Ids.
     fn expire(&self, now: i64) -> Result<Vec<String>>;
     /// A settled item whose drafts are to be looked for, of a connected account. It is held like a claim, so that it is not sent again meanwhile.
     fn claim_tidy(&self, now: i64, lease_ms: i64) -> Result<Option<ItemRow>>;
-    /// Ends that; or puts it off until `again_at`. `progress` as in [`Step`].
+    /// Ends that; or puts it off until `again_at`. `progress` as in [`Step`]. False: the claim was lost.
     fn tidied(&self, id: &str, fence: i64, progress: Option<&Sealed>, again_at: Option<i64>) -> Result<bool>;
     /// When there will be something to claim beside `except`, if ever.
     fn next_due(&self, now: i64, except: &[String]) -> Result<Option<Due>>;

@@ -204,7 +204,7 @@ impl OutboxStore for SqliteStore {
     fn renew_claim(&self, id: &str, fence: i64, now: i64, lease_ms: i64) -> Result<bool> {
         self.write(|tx| {
             let until = now.saturating_add(lease_ms);
-            Ok(run(tx, "UPDATE outbox SET lease_until = ?3 WHERE public_id = ?1 AND fence = ?2 AND is_open = 1", (id, fence, until))? > 0)
+            Ok(run(tx, "UPDATE outbox SET lease_until = ?3 WHERE public_id = ?1 AND fence = ?2 AND (is_open = 1 OR lease_until > 0)", (id, fence, until))? > 0)
         })
     }
 
@@ -256,7 +256,7 @@ impl OutboxStore for SqliteStore {
             let ordering_key = first(
                 tx,
                 "UPDATE outbox SET state = ?4, is_open = 1, progress = ?5, progress_version = progress_version + 1, reason = NULL, next_at = NULL,
-                   deadline = NULL, tidy_at = NULL, settled_at = NULL, crashes = 0, waits = 0, parked = CASE parked WHEN 1 THEN 2 ELSE parked END
+                   deadline = NULL, tidy_at = NULL, settled_at = NULL, crashes = 0, waits = 0, fence = fence + 1, lease_until = 0, parked = CASE parked WHEN 1 THEN 2 ELSE parked END
                  WHERE public_id = ?1 AND state = ?2 AND progress_version = ?3 AND state IN ('failed', 'unknown')
                    AND (lease_until <= ?6 OR lease_until > ?7) RETURNING lane",
                 (

@@ -141,10 +141,14 @@ pub fn a_settled_send_is_opened_again_as_it_was_seen(s: &dyn Store) {
     let again = |seen: &ItemRow, now| s.reopen(&Reopened { seen, state: ItemState::Queued, progress: sealed("fresh") }, now);
     let tidy = s.claim_tidy(60, 10).unwrap().unwrap();
     assert!(!again(&seen, 61).unwrap(), "its draft is being looked for");
-    s.tidied(&item.id, tidy.fence, Some(&sealed("tidied")), None).unwrap();
-    assert!(!again(&seen, 62).unwrap(), "it is another one by now");
+    assert!(s.renew_claim(&item.id, tidy.fence, 65, 10).unwrap() && !again(&seen, 74).unwrap(), "and goes on being looked for");
+    assert!(s.tidied(&item.id, tidy.fence, Some(&sealed("tidied")), Some(80)).unwrap());
+    assert!(!s.renew_claim(&item.id, tidy.fence, 75, 10).unwrap(), "it was given back");
+    assert!(!again(&seen, 76).unwrap(), "it is another one by now");
+    let late = s.claim_tidy(80, 10).unwrap().unwrap();
     let seen = s.item(&item.id).unwrap().unwrap();
-    assert!(again(&seen, 63).unwrap() && !again(&seen, 64).unwrap());
+    assert!(!again(&seen, 89).unwrap() && again(&seen, 90).unwrap() && !again(&seen, 91).unwrap(), "whoever looked for its drafts does so no longer");
+    assert!(!s.renew_claim(&item.id, late.fence, 91, 10).unwrap() && !s.tidied(&item.id, late.fence, Some(&sealed("late")), None).unwrap());
     let row = s.claim(1_000, 10, &[]).unwrap().unwrap();
     assert_eq!((row.id.as_str(), row.attempts, row.crashes, row.deadline), (item.id.as_str(), 2, 1, None));
     let open = s.item(&item.id).unwrap().unwrap();

@@ -20,7 +20,7 @@ pub struct Mail;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct MailProgress {
-    /// Own Message-ID.
+    /// Message-ID: ours, or the one that the mailbox gave the draft.
     pub internet_message_id: Option<String>,
     /// Private mark by which the mail is found if its id was never learnt.
     pub mark: Option<String>,
