@@ -44,7 +44,8 @@ struct Fault {
     path: Option<Regex>,
     body: Option<Regex>,
     prefer: Option<Regex>,
-    item: bool,
+    /// Whether it meets items of a `$batch`, or what is none. None: what is none, and writes in a batch, since which of them travel together is the client's choice.
+    item: Option<bool>,
     skip: u64,
     times: u64,
     action: Action,
@@ -92,7 +93,7 @@ impl Faults {
             path: pattern(&ask_match["path"])?,
             body: pattern(&ask_match["body"])?,
             prefer: pattern(&ask_match["prefer"])?,
-            item: ask_match["item"].as_bool().unwrap_or(false),
+            item: ask_match["item"].as_bool(),
             skip: ask["skip"].as_u64().unwrap_or(0),
             times: ask["times"].as_u64().unwrap_or(1),
             action: action(&ask["do"])?,
@@ -175,8 +176,17 @@ impl Action {
 }
 
 impl Fault {
+    fn meets_kind(&self, call: &Call) -> bool {
+        // These hold or mix up whole exchanges.
+        let is_of_exchanges = matches!(self.action, Action::Hold { .. } | Action::Slow(_) | Action::Slip(_) | Action::CutBody(_));
+        match self.item {
+            Some(item) => item == call.item_of.is_some(),
+            None => call.item_of.is_none() || (call.method != "GET" && !is_of_exchanges),
+        }
+    }
+
     fn fits(&self, call: &Call, readable: &str) -> bool {
-        self.item == call.item_of.is_some()
+        self.meets_kind(call)
             && matches!(call.host, Host::Login | Host::Graph)
             && self.host.as_deref().is_none_or(|h| h == call.host.name())
             && self.method.as_deref().is_none_or(|m| m.eq_ignore_ascii_case(&call.method))

@@ -33,6 +33,8 @@ struct Promise {
     refused: HashSet<u64>,
     /// Others that came all the same. As many may have been on their way when the answer left as a mailbox takes at a time.
     on_their_way: u32,
+    /// The `$batch` it was given in: what else is in there was on its way with it.
+    batch: Option<u64>,
 }
 
 fn content(call: &Call) -> u64 {
@@ -140,6 +142,7 @@ impl Limits {
         if self.promises.len() < 50_000 {
             let promise = self.promises.entry((person.into(), call.method.clone(), call.path.clone())).or_default();
             promise.until = until_ms;
+            promise.batch = call.item_of;
             promise.refused.insert(content(call));
         }
     }
@@ -152,6 +155,7 @@ impl Limits {
         let key = (person.to_string(), call.method.clone(), call.path.clone());
         let most = self.concurrency.saturating_sub(1);
         match self.promises.get_mut(&key) {
+            Some(promise) if call.item_of.is_some() && promise.batch == call.item_of => None,
             Some(promise) if now < promise.until => {
                 if promise.on_their_way < most && !promise.refused.contains(&content(call)) {
                     promise.on_their_way += 1;

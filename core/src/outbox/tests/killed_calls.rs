@@ -15,6 +15,13 @@ fn place(account_id: &str) -> (World, Arc<Microsoft>) {
     (world, microsoft)
 }
 
+/// A process that sends nothing: killed while it posts a chat message, it would leave a doubt.
+async fn idle(world: &World, microsoft: &Arc<Microsoft>) -> Process {
+    let process = world.process(microsoft);
+    process.stop_delivering().await;
+    process
+}
+
 /// Kills the process at the point, within the call that it is about.
 async fn killed_at<T>(point: &str, process: Process, call: impl AsyncFnOnce(&Process) -> Result<T>) {
     let armed = Armed::at(point, 0);
@@ -43,8 +50,9 @@ async fn settled(process: &Process, id: &str) -> Receipt {
 async fn what_was_accepted_is_sent_although_the_host_never_heard_of_it() {
     for route in [Route::Mail, Route::Chat] {
         let (world, microsoft) = place("a");
-        killed_at("outbox.enqueued", world.process(&microsoft), async |process| process.outbox.enqueue(draft("a", route, "one", None), true).await).await;
-        killed_at("outbox.enqueued", world.process(&microsoft), async |process| process.outbox.enqueue_all(vec![draft("a", route, "two", None), draft("a", route, "three", None)]).await).await;
+        let [first, second] = [idle(&world, &microsoft).await, idle(&world, &microsoft).await];
+        killed_at("outbox.enqueued", first, async |process| process.outbox.enqueue(draft("a", route, "one", None), true).await).await;
+        killed_at("outbox.enqueued", second, async |process| process.outbox.enqueue_all(vec![draft("a", route, "two", None), draft("a", route, "three", None)]).await).await;
         let next = world.process(&microsoft);
         for text in ["one", "two", "three"] {
             // The host asks again, with the same key.
@@ -59,8 +67,7 @@ async fn what_was_accepted_is_sent_although_the_host_never_heard_of_it() {
 async fn what_was_taken_back_is_not_sent_although_the_host_never_heard_of_it() {
     for route in [Route::Mail, Route::Chat] {
         let (world, microsoft) = place("a");
-        let process = world.process(&microsoft);
-        process.stop_delivering().await;
+        let process = idle(&world, &microsoft).await;
         let receipt = process.outbox.enqueue(draft("a", route, "one", None), true).await.unwrap();
         killed_at("outbox.cancelled", process, async |process| process.outbox.cancel(&receipt.id, None).await).await;
         let next = world.process(&microsoft);
@@ -79,6 +86,7 @@ async fn what_was_queued_again_is_tried_once_more_although_the_host_never_heard_
         let receipt = process.outbox.enqueue(draft("a", route, REFUSED, None), true).await.unwrap();
         assert_eq!(settled(&process, &receipt.id).await.state, SendState::Failed);
         microsoft.relent();
+        process.stop_delivering().await;
         killed_at("outbox.reopened", process, async |process| process.outbox.retry(&receipt.id, false).await).await;
         let next = world.process(&microsoft);
         assert_eq!(settled(&next, &receipt.id).await.state, SendState::Sent);
