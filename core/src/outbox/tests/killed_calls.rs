@@ -87,6 +87,8 @@ async fn what_was_queued_again_is_tried_once_more_although_the_host_never_heard_
         assert_eq!(settled(&process, &receipt.id).await.state, SendState::Failed);
         microsoft.relent();
         process.stop_delivering().await;
+        // It may have been looking for the draft; its claim on that lapses.
+        world.clock.advance(60_000);
         killed_at("outbox.reopened", process, async |process| process.outbox.retry(&receipt.id, false).await).await;
         let next = world.process(&microsoft);
         assert_eq!(settled(&next, &receipt.id).await.state, SendState::Sent);
