@@ -39,6 +39,20 @@ mod sync;
 mod trust;
 mod vault;
 
+/// What `tests/fuzz` calls: one function for each kind of input that others wrote. None of it is in a package.
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing {
+    pub use crate::auth::fuzzing::{callback_query, token_answer};
+    pub use crate::config::fuzzing::config_file;
+    pub use crate::graph::fuzzing::{batch_answer, delta_page};
+    pub use crate::retention::fuzzing::audit_page;
+    pub use crate::seal::fuzzing::envelope;
+    pub use crate::sync::fuzzing::html;
+}
+#[cfg(test)]
+mod fuzz_tests;
+
 pub use clock::TestClock;
 pub use config::{App, Cloud, Config, Content, CopiedStore};
 pub use engine::{ChangeStream, DeviceSignIn, Engine, EventStream, LoopbackSignIn};

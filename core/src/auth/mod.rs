@@ -25,6 +25,9 @@ mod token;
 mod verify;
 mod waiting;
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
+
 pub use device::DeviceAttempt;
 pub use scopes::name as feature_name;
 pub use shown::allows;

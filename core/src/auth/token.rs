@@ -2,6 +2,8 @@
 
 mod answer;
 mod device;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 
 pub use device::DeviceCode;
 

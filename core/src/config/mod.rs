@@ -2,6 +2,8 @@
 
 mod file;
 mod folders;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod printed;
 mod section;
 

@@ -154,25 +154,7 @@ impl Graph {
     }
 
     fn page(&self, caller: &Caller, first: &Url, folder_id: &str, from: Option<&str>, text: &str, proofs: &Proofs) -> Result<DeltaPage> {
-        let mut page = read_page(text, folder_id)?;
-        let (link, is_delta) = match (page.next_link.take(), page.delta_link.take()) {
-            (Some(next), None) => (next, false),
-            (None, Some(delta)) => (delta, true),
-            _ => return Err(Error::new(ErrorKind::Upstream, "A page of changes says neither where it goes on nor that it is the last.")),
-        };
-        // The same cursor again after a complete round means that nothing happened; the same next page means that it would never end.
-        if !is_delta && from == Some(link.as_str()) {
-            return Err(Error::new(ErrorKind::Upstream, "A page of changes leads to itself, so the list would never end."));
-        }
-        self.followed(caller, first, &link)?;
-        if proofs.are_in(&link) {
-            return Err(wire::repeating());
-        }
-        let items = page.items()?;
-        if is_of_another_folder(&items, folder_id) {
-            return Err(Error::new(ErrorKind::Upstream, "A page of changes belongs to another folder; nothing of it was kept. Try again later."));
-        }
-        Ok(DeltaPage { items: items.into_iter().map(|item| if repeats(&item, proofs) { hidden() } else { item }).collect(), link, is_delta })
+        checked_page(text, folder_id, from, proofs, |link| self.followed(caller, first, link))
     }
 
     fn followed(&self, caller: &Caller, first: &Url, link: &str) -> Result<Url> {
@@ -191,6 +173,29 @@ impl Graph {
         let restart = response.header("location").filter(|place| self.followed(caller, first, place).is_ok() && !response.repeats(place)).map(str::to_owned);
         Some(DeltaAnswer::Lost { restart })
     }
+}
+
+/// What a page says, once all of it is believed. `from`: the link it was asked for with; `followed` tells whether a link may be used for the next page.
+pub(super) fn checked_page(text: &str, folder_id: &str, from: Option<&str>, proofs: &Proofs, followed: impl Fn(&str) -> Result<Url>) -> Result<DeltaPage> {
+    let mut page = read_page(text, folder_id)?;
+    let (link, is_delta) = match (page.next_link.take(), page.delta_link.take()) {
+        (Some(next), None) => (next, false),
+        (None, Some(delta)) => (delta, true),
+        _ => return Err(Error::new(ErrorKind::Upstream, "A page of changes says neither where it goes on nor that it is the last.")),
+    };
+    // The same cursor again after a complete round means that nothing happened; the same next page means that it would never end.
+    if !is_delta && from == Some(link.as_str()) {
+        return Err(Error::new(ErrorKind::Upstream, "A page of changes leads to itself, so the list would never end."));
+    }
+    followed(&link)?;
+    if proofs.are_in(&link) {
+        return Err(wire::repeating());
+    }
+    let items = page.items()?;
+    if is_of_another_folder(&items, folder_id) {
+        return Err(Error::new(ErrorKind::Upstream, "A page of changes belongs to another folder; nothing of it was kept. Try again later."));
+    }
+    Ok(DeltaPage { items: items.into_iter().map(|item| if repeats(&item, proofs) { hidden() } else { item }).collect(), link, is_delta })
 }
 
 /// The place in a list of changes is not known any more.
@@ -216,7 +221,7 @@ fn is_of_another_folder(items: &[DeltaItem], folder_id: &str) -> bool {
 }
 
 /// It may not be stored.
-fn repeats(item: &DeltaItem, proofs: &Proofs) -> bool {
+pub(super) fn repeats(item: &DeltaItem, proofs: &Proofs) -> bool {
     match item {
         DeltaItem::Message(message) => message.repeats(proofs),
         DeltaItem::Removed { id } => proofs.are_in(id),
@@ -305,12 +310,16 @@ fn read_page(text: &str, folder_id: &str) -> Result<Page<DeltaItem>> {
     if json::too_deep(text.as_bytes()) {
         return Err(wire::unreadable());
     }
-    if let Ok(Page { value, next_link, delta_link }) = serde_json::from_str::<Page<WireMessage>>(text)
-        && value.iter().flatten().all(|wire| wire::is_id(&wire.id))
-    {
-        let value = value.map(|all| all.into_iter().map(|wire| read_item(wire, folder_id)).collect());
-        return Ok(Page { value, next_link, delta_link });
-    }
+    in_one_pass(text, folder_id).map_or_else(|| item_by_item(text, folder_id), Ok)
+}
+
+pub(super) fn in_one_pass(text: &str, folder_id: &str) -> Option<Page<DeltaItem>> {
+    let Page { value, next_link, delta_link } = serde_json::from_str::<Page<WireMessage>>(text).ok()?;
+    value.iter().flatten().all(|wire| wire::is_id(&wire.id)).then_some(())?;
+    Some(Page { value: value.map(|all| all.into_iter().map(|wire| read_item(wire, folder_id)).collect()), next_link, delta_link })
+}
+
+pub(super) fn item_by_item(text: &str, folder_id: &str) -> Result<Page<DeltaItem>> {
     let Page { value, next_link, delta_link } = serde_json::from_str::<Page<&RawValue>>(text).map_err(|_| wire::unreadable())?;
     Ok(Page { value: value.map(|all| all.into_iter().map(|raw| item(raw, folder_id)).collect()), next_link, delta_link })
 }

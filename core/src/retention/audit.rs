@@ -4,7 +4,7 @@ use super::Retention;
 use crate::clock::from_ms;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{AuditFault, AuditHead, AuditKind, AuditPage, AuditRecord, AuditVerdict};
-use crate::store::{AuditEnd, AuditRow, BEGINNING, Entry, AuditSigner, Store};
+use crate::store::{AuditEnd, AuditRow, AuditSigner, AuditStore, BEGINNING, Entry};
 use serde::Deserialize;
 use serde::de::IntoDeserializer;
 use serde::de::value::{Error as Unknown, StrDeserializer};
@@ -14,20 +14,10 @@ const PAGE: u32 = 1_000;
 
 impl Retention {
     pub async fn audit(&self, limit: u32, cursor: Option<String>) -> Result<AuditPage> {
-        if !(1..=1000).contains(&limit) {
-            return Err(Error::invalid("limit must be from 1 to 1000."));
-        }
-        let after = match cursor.as_deref() {
-            None => 0,
-            Some(text) => text.parse().ok().filter(|n: &i64| *n >= 0).ok_or_else(|| Error::invalid("cursor is not one that audit gave. Pass `next` of the page before, or none."))?,
-        };
-        let rows = self.step(move |store| store.audit_rows(after, limit)).await?;
-        let next = rows.last().map(|row| row.number.to_string()).or(cursor);
-        Ok(AuditPage { items: rows.into_iter().map(record).collect::<Result<_>>()?, next })
+        self.step(move |store| page(store, limit, cursor)).await
     }
 
     pub async fn verify_audit(&self, expected: Option<AuditHead>) -> Result<AuditVerdict> {
-        let expected = expected.map(|head| end_of(&head)).transpose()?;
         self.step(move |store| verify(store, expected)).await
     }
 
@@ -56,6 +46,19 @@ impl Retention {
             tracing::warn!(target: "tidings::keeping", kind = ?failed.kind(), "a refused sign-in could not be recorded");
         }
     }
+}
+
+pub(super) fn page(store: &dyn AuditStore, limit: u32, cursor: Option<String>) -> Result<AuditPage> {
+    if !(1..=1000).contains(&limit) {
+        return Err(Error::invalid("limit must be from 1 to 1000."));
+    }
+    let after = match cursor.as_deref() {
+        None => 0,
+        Some(text) => text.parse().ok().filter(|n: &i64| *n >= 0).ok_or_else(|| Error::invalid("cursor is not one that audit gave. Pass `next` of the page before, or none."))?,
+    };
+    let rows = store.audit_rows(after, limit)?;
+    let next = rows.last().map(|row| row.number.to_string()).or(cursor);
+    Ok(AuditPage { items: rows.into_iter().map(record).collect::<Result<_>>()?, next })
 }
 
 fn record(row: AuditRow) -> Result<AuditRecord> {
@@ -98,7 +101,8 @@ fn wrong(fault: AuditFault, at: i64, reason: impl Into<String>) -> Wrong {
 }
 
 /// Walks the log as it was at one moment; what is appended meanwhile is not looked at.
-fn verify(store: &dyn Store, expected: Option<AuditEnd>) -> Result<AuditVerdict> {
+pub(super) fn verify(store: &dyn AuditStore, expected: Option<AuditHead>) -> Result<AuditVerdict> {
+    let expected = expected.map(|head| end_of(&head)).transpose()?;
     let audit_signer = store.audit_signer()?;
     let extent = store.audit_extent()?;
     let end = match &extent.end {
@@ -140,7 +144,7 @@ fn ending(last: AuditEnd, end: Option<AuditEnd>, newest: Option<i64>, expected: 
 }
 
 struct Walk<'a> {
-    store: &'a dyn Store,
+    store: &'a dyn AuditStore,
     audit_signer: &'a dyn AuditSigner,
     upto: i64,
     /// Records fewer than the signed end counts.

@@ -1,6 +1,8 @@
 //! What is kept and for how long: the audit log read and proven, accounts erased, owners deleted.
 
 mod audit;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod owners;
 mod purge;
 mod trim;

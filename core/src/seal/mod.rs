@@ -5,6 +5,9 @@ mod cipher;
 mod envelope;
 mod key;
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
+
 #[cfg(test)]
 mod tests;
 

@@ -27,5 +27,7 @@ mod html_limits;
 pub use read::{Reader, check_limit};
 pub use run::Sync;
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 #[cfg(test)]
 mod tests;
