@@ -1,17 +1,15 @@
-//! Whether HTML may be handed to the parsers: they take time by the square of depth and of attributes, and strangers know that.
+//! Whether HTML may be handed to the parsers: they take time by the square of depth and of attributes, repeat elements, and strangers know that.
 //!
 //! One pass over the bytes that follows the tokenizer of the HTML standard where the two could be played off against each other: quotes begin a value
 //! only behind `=`, comments and raw text hold no tags.
 
+use super::html_open::OpenElements;
+
 /// HTML larger than this is shown as text only.
 const LARGEST: usize = 8 * 1024 * 1024;
-const DEEPEST: i64 = 1_000;
 const MOST_ATTRIBUTES: u32 = 400;
 const MOST_TAGS: u32 = 250_000;
 
-/// Elements without an end, or whose end the parser adds itself: they do not nest.
-const FLAT: [&str; 20] =
-    ["br", "img", "hr", "meta", "link", "input", "col", "area", "base", "wbr", "p", "li", "td", "tr", "th", "dt", "dd", "option", "tbody", "thead"];
 /// Elements whose content is text up to their own end.
 const RAW: [&str; 8] = ["style", "script", "textarea", "title", "xmp", "iframe", "noembed", "noframes"];
 
@@ -19,7 +17,7 @@ pub fn within_html_limits(html: &str) -> bool {
     if html.len() > LARGEST {
         return false;
     }
-    let (mut depth, mut tags) = (0_i64, 0_u32);
+    let (mut open, mut tags) = (OpenElements::of(html.len()), 0_u32);
     let mut rest = html;
     while let Some((_, after)) = rest.split_once('<') {
         rest = after;
@@ -27,7 +25,7 @@ pub fn within_html_limits(html: &str) -> bool {
             rest = behind_comment(comment);
             continue;
         }
-        let (step, tag) = after.strip_prefix('/').map_or((1, after), |tag| (-1, tag));
+        let (is_end, tag) = after.strip_prefix('/').map_or((false, after), |tag| (true, tag));
         let name = tag.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
         if !name.starts_with(|c: char| c.is_ascii_alphabetic()) {
             continue;
@@ -35,19 +33,21 @@ pub fn within_html_limits(html: &str) -> bool {
         tags += 1;
         let Some(behind) = behind_tag(tag) else { return false };
         rest = behind;
-        if step > 0 && is_one_of(&RAW, name) {
+        if is_end {
+            open.end(name);
+        } else if is_one_of(&RAW, name) {
             rest = behind_raw(rest, name);
-        } else if !is_one_of(&FLAT, name) {
-            depth = (depth + step).max(0);
+        } else {
+            open.start(name, tag.get(..tag.len() - behind.len()).unwrap_or_default());
         }
-        if depth > DEEPEST || tags > MOST_TAGS {
+        if open.is_too_much() || tags > MOST_TAGS {
             return false;
         }
     }
     true
 }
 
-fn is_one_of(names: &[&str], name: &str) -> bool {
+pub(super) fn is_one_of(names: &[&str], name: &str) -> bool {
     names.iter().any(|one| one.eq_ignore_ascii_case(name))
 }
 

@@ -23,6 +23,7 @@ mod search;
 mod tally;
 mod turn;
 mod html_limits;
+mod html_open;
 
 pub use read::{Reader, check_limit};
 pub use run::Sync;
