@@ -2,7 +2,7 @@
 SHELL := bash
 .DEFAULT_GOAL := help
 
-.PHONY: help quickstart test test-rust test-python test-node test-kotlin clients drift lint bench clean
+.PHONY: help quickstart test test-rust test-python test-node test-kotlin clients drift lint fuzz bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -37,6 +37,10 @@ drift: ## draw the import arrows, compare the four faces, show long files
 lint: ## clippy over everything
 	@tests/tools/need.sh cargo cc
 	@cargo clippy --workspace --all-targets
+
+fuzz: ## look for inputs that break what has to hold, a minute for each kind; installs cargo-fuzz for itself
+	@tests/tools/need.sh cargo cc c++
+	@tests/tools/fuzz.sh
 
 bench: ## ratios against plain baselines, in one run
 	@tests/tools/need.sh cargo cc

@@ -4,7 +4,7 @@ missing=0
 for tool in "$@"; do
   case $tool in
     cargo) hint="Rust 1.95 or newer: https://rustup.rs" ;;
-    cc) hint="a C compiler: apt install build-essential, or xcode-select --install" ;;
+    cc | c++) hint="a C compiler: apt install build-essential, or xcode-select --install" ;;
     python3) hint="Python 3.11 or newer with venv: apt install python3 python3-venv" ;;
     node | npm) hint="Node.js 20 or newer with npm: https://nodejs.org" ;;
     java) hint="a JDK, 17 or newer: apt install openjdk-17-jdk-headless" ;;
