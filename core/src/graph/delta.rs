@@ -22,6 +22,9 @@ use url::Url;
 pub(super) const MESSAGE: &str = "id,changeKey,parentFolderId,conversationId,internetMessageId,subject,bodyPreview,from,sender,toRecipients,ccRecipients,\
 bccRecipients,replyTo,receivedDateTime,sentDateTime,isRead,isDraft,flag,importance,categories,hasAttachments,webLink,body";
 
+/// Of a page with several messages. A larger one is asked for with fewer of them: a page is held in memory until it is stored.
+const MOST_BYTES: usize = 8 << 20;
+
 #[derive(Debug, Clone)]
 pub enum DeltaFrom {
     Start { folder_id: String, page_size: u32 },
@@ -43,6 +46,8 @@ pub struct DeltaPage {
     pub link: String,
     /// The round is complete; `link` starts the next one.
     pub is_delta: bool,
+    /// How long it was, decompressed.
+    pub bytes: usize,
 }
 
 #[derive(Debug)]
@@ -112,6 +117,7 @@ impl Graph {
         // A page that is too much for the service fails however often it is asked for; a smaller one is the better next try.
         if page_size > 1 {
             request.attempts = 2;
+            request.max_body = MOST_BYTES;
         }
         let response = self.pipeline.send(request).await?;
         if response.status.is_success() {
@@ -195,7 +201,7 @@ pub(super) fn checked_page(text: &str, folder_id: &str, from: Option<&str>, proo
     if is_of_another_folder(&items, folder_id) {
         return Err(Error::new(ErrorKind::Upstream, "A page of changes belongs to another folder; nothing of it was kept. Try again later."));
     }
-    Ok(DeltaPage { items: items.into_iter().map(|item| if repeats(&item, proofs) { hidden() } else { item }).collect(), link, is_delta })
+    Ok(DeltaPage { items: items.into_iter().map(|item| if repeats(&item, proofs) { hidden() } else { item }).collect(), link, is_delta, bytes: text.len() })
 }
 
 /// The place in a list of changes is not known any more.

@@ -18,6 +18,8 @@ use std::sync::atomic::Ordering;
 const MOST_RESYNCS: u32 = 2;
 /// Refusals in a row of one stored link, in words that mean nothing to us, after which the folder is enumerated anew.
 const MOST_REFUSALS: u32 = 3;
+/// Bytes. While a page as long as this is stored, the next one is not on its way: two of them would be held in memory.
+const LARGE_PAGE: usize = 3 << 20;
 
 pub struct FolderSync {
     context: Arc<SyncContext>,
@@ -78,10 +80,15 @@ impl FolderSync {
                 continue;
             }
             let is_last = page.is_delta;
-            let link = page.link.clone();
+            let (link, is_large) = (page.link.clone(), page.bytes > LARGE_PAGE);
             if is_last {
                 self.store(page).await?;
                 return Ok(self.tally);
+            }
+            if is_large {
+                self.store(page).await?;
+                from = self.link(link);
+                continue;
             }
             // While this page is sealed and stored, the next one is on its way.
             let next = self.link(link);
@@ -179,7 +186,7 @@ impl FolderSync {
 
     /// Stores a page with its cursor, and tells how far it is.
     async fn store(&mut self, page: DeltaPage) -> Result<()> {
-        let DeltaPage { items, link, is_delta } = page;
+        let DeltaPage { items, link, is_delta, .. } = page;
         let version = self.folder.cursor.as_ref().map_or(1, |c| c.version + 1);
         let place = PagePlace {
             folder_id: self.id(),

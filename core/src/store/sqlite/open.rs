@@ -99,7 +99,7 @@ fn harden(connection: &Connection, busy: Duration) -> rusqlite::Result<()> {
         // Some of them answer with a row, some do not.
         connection.pragma(None, name, value, |_| Ok(()))?;
     }
-    connection.set_prepared_statement_cache_capacity(96);
+    connection.set_prepared_statement_cache_capacity(256);
     Ok(())
 }
 

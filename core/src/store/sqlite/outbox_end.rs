@@ -92,6 +92,10 @@ macro_rules! unaskable {
     };
 }
 
+/// Whether any is. Of all that is queued, only what has a deadline is looked at.
+pub(super) const OVERDUE: &str =
+    concat!("SELECT 1 FROM outbox INDEXED BY outbox_deadline WHERE ", overdue!(), " AND (state IN ('queued', 'claimed', 'prepared', 'retry_wait') OR ", unaskable!(), ")");
+
 pub fn next_upkeep(c: &Connection) -> Outcome<Option<i64>> {
     let time = |sql: &str| first(c, sql, [], |row| Ok(row.get::<_, Option<i64>>(0)?)).map(Option::flatten);
     let deadline = time("SELECT MIN(deadline) FROM outbox WHERE is_open = 1 AND deadline IS NOT NULL AND parked = 0")?;
@@ -123,15 +127,14 @@ impl SqliteStore {
 
     pub(super) fn expire_all(&self, now: i64) -> Result<Vec<String>> {
         let too_late = now.saturating_add(leases::SKEW_MS).saturating_add(crate::store::LEASE_MS);
-        let look = concat!("SELECT 1 FROM outbox WHERE ", overdue!(), " AND (state IN ('queued', 'claimed', 'prepared', 'retry_wait') OR ", unaskable!(), ")");
-        if !self.read(|c| exists(c, look, (now, too_late)))? {
+        if !self.read(|c| exists(c, OVERDUE, (now, too_late)))? {
             return Ok(Vec::new());
         }
         self.write(|tx| {
             let failed = end(
                 tx,
                 concat!(
-                    "UPDATE outbox SET state = 'failed', is_open = 0, is_head = 0, next_at = NULL, lease_until = 0, fence = fence + 1, reason = ?3,
+                    "UPDATE outbox INDEXED BY outbox_deadline SET state = 'failed', is_open = 0, is_head = 0, next_at = NULL, lease_until = 0, fence = fence + 1, reason = ?3,
                        tidy_at = CASE WHEN progress IS NOT NULL AND route = 'mail' THEN ?1 END
                      WHERE ",
                     overdue!(),
@@ -142,7 +145,7 @@ impl SqliteStore {
             let unknown = end(
                 tx,
                 concat!(
-                    "UPDATE outbox SET state = 'unknown', is_open = 0, is_head = 0, next_at = NULL, lease_until = 0, fence = fence + 1,
+                    "UPDATE outbox INDEXED BY outbox_deadline SET state = 'unknown', is_open = 0, is_head = 0, next_at = NULL, lease_until = 0, fence = fence + 1,
                        reason = 'Its deadline passed before it could be found out whether it was sent. Look into the mailbox before sending it again.'
                      WHERE ",
                     overdue!(),

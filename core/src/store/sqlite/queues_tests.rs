@@ -201,6 +201,7 @@ fn what_waits_is_found_along_an_index() {
         ("outbox_ready", super::ready_sql(super::AT_ONCE), 5),
         ("outbox_leases", super::AHEAD.to_owned(), 1),
         ("outbox_lane", super::FIRST_OF_LANE.to_owned(), 2),
+        ("outbox_deadline", super::super::outbox_end::OVERDUE.to_owned(), 2),
     ] {
         let plan = plan(&sql, count);
         assert!(plan.contains(index) && !plan.contains("TEMP B-TREE") && !plan.contains("SCAN outbox"), "{plan}");
