@@ -132,7 +132,7 @@ impl Waiting {
     }
 
     /// The oldest of a group, as many as go into a batch with `first`.
-    fn take(&mut self, group: &Group, first: &Item) -> Vec<Item> {
+    fn take(&mut self, group: &Group, first: &Item, most: usize) -> Vec<Item> {
         let Some(items) = self.groups.get_mut(group) else { return Vec::new() };
         let (mut taken, mut left, mut size) = (Vec::new(), VecDeque::new(), first.request.body.len());
         for item in items.drain(..) {
@@ -140,7 +140,7 @@ impl Waiting {
             if item.answered.is_closed() {
                 continue;
             }
-            let fits = taken.len() + 1 < MOST_ITEMS && size + item.request.body.len() <= LARGEST_BATCH && item.token == first.token;
+            let fits = taken.len() + 1 < most && size + item.request.body.len() <= LARGEST_BATCH && item.token == first.token;
             if fits {
                 size += item.request.body.len();
                 taken.push(item);
@@ -185,19 +185,22 @@ impl Batching {
                 slot = turns.enter_for(cost) => slot?,
             };
             let Some(own) = place.withdraw() else {
+                slot.narrow(0);
                 drop(slot);
                 return after(place.outcome().await, turns).await;
             };
-            let mut mates = self.waiting().take(group, &own);
+            let mut mates = self.waiting().take(group, &own, turns.most_together().min(MOST_ITEMS));
             let wanted = mates.len() + 1;
             let room = if wanted > 1 { slot.widen(u32::try_from(wanted).unwrap_or(1)) as usize } else { 1 };
             let is_worth_waiting = room < wanted && wanted >= WORTH_WAITING && cost == Cost::ONE;
             let left = if is_worth_waiting { std::mem::take(&mut mates) } else { mates.split_off(room.clamp(1, wanted) - 1) };
             self.waiting().put_back(group, left);
             if is_worth_waiting {
+                slot.narrow(0);
                 cost = Cost { requests: u32::try_from(wanted).unwrap_or(1) };
                 continue;
             }
+            slot.narrow(u32::try_from(mates.len() + 1).unwrap_or(u32::MAX));
             if mates.is_empty() {
                 return Ok(Way::Alone(slot));
             }

@@ -94,6 +94,31 @@ async fn what_waits_together_travels_together_and_each_goes_once() {
 }
 
 #[tokio::test]
+async fn what_waited_for_a_batch_and_was_not_made_counts_for_nobody() {
+    let clock = clock();
+    let set = set(&clock, |seen, _| answer_each(seen, accepted));
+    // Outlook takes 10,000 requests of a mailbox in ten minutes, and time stands still here.
+    for _ in 0..99 {
+        assert!(all(&set, (0..100).map(post)).await.iter().all(Result::is_ok));
+    }
+    assert_eq!((made(&set.service).len(), passed_ms(&clock)), (9900, 0));
+}
+
+#[tokio::test]
+async fn a_batch_of_chats_holds_no_more_than_a_user_has_slots() {
+    let clock = clock();
+    let set = set(&clock, |seen, _| answer_each(seen, accepted));
+    let chat = |n: usize| {
+        let mut request = post(n);
+        request.url = Url::parse(&format!("https://graph.microsoft.com/v1.0/chats/{n}/messages")).unwrap();
+        request
+    };
+    assert!(all(&set, (0..40).map(chat)).await.iter().all(Result::is_ok));
+    let sizes: Vec<usize> = set.service.seen.lock().unwrap().iter().map(|seen| items(seen).map_or(1, |items| items.len())).collect();
+    assert!(sizes.iter().sum::<usize>() == 40 && sizes.contains(&4) && sizes.iter().all(|size| *size <= 4), "{sizes:?}");
+}
+
+#[tokio::test]
 async fn only_what_belongs_together_goes_together() {
     let clock = clock();
     let set = set(&clock, |seen, _| answer_each(seen, accepted));

@@ -140,6 +140,11 @@ impl Turns {
         self.priority
     }
 
+    /// Requests of its scope that may be in one batch.
+    pub fn most_together(&self) -> usize {
+        self.scheduler.state().most_together(&self.scope) as usize
+    }
+
     /// Takes a wait out of what is left; false: it is longer than that.
     pub fn spend(&self, wait: Duration) -> bool {
         let mut left = self.budget();
@@ -192,7 +197,9 @@ impl Drop for QueueEntry {
             let now = self.scheduler.0.clock.elapsed();
             let mut state = self.scheduler.state();
             if self.waiter.is_in.load(Ordering::Acquire) {
-                state.leave(&self.scope, self.waiter.cost, now);
+                // Nothing was made of it.
+                let cost = state.narrow(&self.scope, self.waiter.cost, 0, now);
+                state.leave(&self.scope, cost, now);
             } else {
                 state.give_up(&self.scope, self.priority, self.ticket, now);
             }
@@ -210,6 +217,14 @@ impl Slot {
         let now = scheduler.0.clock.elapsed();
         *cost = scheduler.state().widen(scope, *cost, requests, now);
         cost.requests.min(requests)
+    }
+
+    /// Only `requests` are made in all; the rest is given back.
+    pub fn narrow(&mut self, requests: u32) {
+        if let Some((scheduler, scope, cost)) = &mut self.0 {
+            let now = scheduler.0.clock.elapsed();
+            *cost = scheduler.state().narrow(scope, *cost, requests, now);
+        }
     }
 
     /// Nobody of its scope goes before that time from now. Said before the slot is free, so that no one who waits for it goes first.

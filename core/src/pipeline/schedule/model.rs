@@ -10,6 +10,7 @@ enum Step {
     Enter { user: u8, teams: bool, requests: u32, priority: u8 },
     Leave(usize),
     Widen(usize, u32),
+    Narrow(usize, u32),
     GiveUp(usize),
     Fence { user: u8, ms: u16 },
     Pass(u16),
@@ -20,6 +21,7 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (0..6_u8, any::<bool>(), prop_oneof![Just(1_u32), 2..25_u32], 0..4_u8).prop_map(|(user, teams, requests, priority)| Step::Enter { user, teams, requests, priority }),
         5 => any::<usize>().prop_map(Step::Leave),
         2 => (any::<usize>(), 1..25_u32).prop_map(|(which, requests)| Step::Widen(which, requests)),
+        2 => (any::<usize>(), 0..25_u32).prop_map(|(which, requests)| Step::Narrow(which, requests)),
         1 => any::<usize>().prop_map(Step::GiveUp),
         1 => (0..6_u8, 0..500_u16).prop_map(|(user, ms)| Step::Fence { user, ms }),
         2 => (0..300_u16).prop_map(Step::Pass),
@@ -97,6 +99,19 @@ impl Walk {
                 self.made.push((scope, cost.requests - held.requests, self.now));
                 self.inside[at].1 = cost;
             }
+            Step::Narrow(which, requests) if !self.inside.is_empty() => {
+                let at = which % self.inside.len();
+                let (scope, held) = self.inside[at].clone();
+                let cost = self.state.narrow(&scope, held, requests, self.now);
+                assert!(cost.requests == held.requests.min(requests.max(1)));
+                let mut unused = held.requests.saturating_sub(requests);
+                for (_, made, _) in self.made.iter_mut().rev().filter(|(of, ..)| *of == scope) {
+                    let back = unused.min(*made);
+                    *made -= back;
+                    unused -= back;
+                }
+                self.inside[at].1 = cost;
+            }
             Step::GiveUp(which) if !self.waiting.is_empty() => {
                 let (scope, priority, ticket, _) = self.waiting.remove(which % self.waiting.len());
                 self.state.give_up(&scope, priority, ticket, self.now);
@@ -109,7 +124,7 @@ impl Walk {
                 *fence = (*fence).max(until);
             }
             Step::Pass(ms) => self.now += Duration::from_millis(ms.into()),
-            Step::Leave(_) | Step::Widen(..) | Step::GiveUp(_) => {}
+            Step::Leave(_) | Step::Widen(..) | Step::Narrow(..) | Step::GiveUp(_) => {}
         }
         self.look();
     }

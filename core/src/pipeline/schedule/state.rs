@@ -210,6 +210,33 @@ impl State {
         cost
     }
 
+    /// What is inside makes fewer requests than it came for, or none: the rest counts for nobody. Answers what it costs then.
+    pub fn narrow(&mut self, scope: &RateScope, held: Cost, requests: u32, now: Duration) -> Cost {
+        let (limits, rate) = (self.limits, self.limits.rate(scope));
+        let unused = held.requests.saturating_sub(requests);
+        if unused == 0 {
+            return held;
+        }
+        let cost = Cost { requests: requests.max(1) };
+        if let Some(state) = self.scopes.get_mut(scope) {
+            state.running = state.running.saturating_sub(limits.slots(held).saturating_sub(limits.slots(cost)));
+            if let Some(rate) = rate {
+                state.window.take_back(rate, unused, now);
+            }
+        }
+        self.refresh(scope, now);
+        self.admit(now);
+        cost
+    }
+
+    /// Requests of one batch. Outlook runs four of a batch at a time, and the others wait for them; elsewhere each of them counts at once.
+    pub fn most_together(&self, scope: &RateScope) -> u32 {
+        match scope {
+            RateScope::Graph(Service::Outlook, _) => u32::MAX,
+            _ => self.limits.per_mailbox,
+        }
+    }
+
     /// It waits no longer.
     pub fn give_up(&mut self, scope: &RateScope, priority: Priority, ticket: u64, now: Duration) {
         if let Some(state) = self.scopes.get_mut(scope) {

@@ -27,6 +27,17 @@ impl Window {
         }
     }
 
+    /// `requests` of those added last were not made.
+    pub fn take_back(&mut self, rate: Rate, mut requests: u32, now: Duration) {
+        self.turn(rate, now);
+        for part in (0..=self.latest).rev().take(PARTS) {
+            let Some(count) = self.counts.get_mut(part as usize % PARTS) else { continue };
+            let back = requests.min(*count);
+            *count -= back;
+            requests -= back;
+        }
+    }
+
     /// When `requests` more are allowed; `now` or earlier: at once.
     pub fn open_at(&mut self, rate: Rate, requests: u32, now: Duration) -> Duration {
         self.turn(rate, now);
@@ -105,6 +116,18 @@ mod tests {
             assert!(within <= 10, "{within} at {now:?}");
         }
         assert!(now < s(19 * 50), "and not much fewer: {now:?}");
+    }
+
+    #[test]
+    fn what_was_not_made_does_not_count() {
+        let mut window = Window::default();
+        window.add(RATE, 6, s(3));
+        window.add(RATE, 4, s(5));
+        window.take_back(RATE, 5, s(5));
+        assert_eq!(window.open_at(RATE, 5, s(5)), s(5));
+        assert!(window.open_at(RATE, 6, s(5)) > s(5));
+        window.take_back(RATE, 50, s(5));
+        assert!(window.is_empty(RATE, s(5)));
     }
 
     #[test]
