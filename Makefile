@@ -2,7 +2,7 @@
 SHELL := bash
 .DEFAULT_GOAL := help
 
-.PHONY: help quickstart test test-rust test-python test-node test-kotlin clients drift lint fuzz bench clean
+.PHONY: help quickstart test test-rust test-python test-node test-kotlin clients drift lint fuzz bench bench-fleet clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -45,6 +45,10 @@ fuzz: ## look for inputs that break what has to hold, a minute for each kind; in
 bench: ## ratios against plain baselines, in one run
 	@tests/tools/need.sh cargo cc
 	@cargo run --profile bench -p tidings-examples --bin bench
+
+bench-fleet: ## a day of 10,000 accounts in one process: threads, file handles, memory, processor time; FLEET_ACCOUNTS=500 is quicker
+	@tests/tools/need.sh cargo cc
+	@cargo run --profile bench -p tidings-examples --bin bench_fleet
 
 clean: ## remove what was built and downloaded here
 	@rm -rf target bindings/node/node_modules tests/node_modules tests/clients/node_modules bindings/kotlin/target bindings/kotlin/generated

@@ -34,6 +34,11 @@ impl Control {
         Ok(serde_json::from_str(&text).unwrap_or_default())
     }
 
+    /// Takes all scripted faults away.
+    pub async fn clear_faults(&self) -> Result<()> {
+        self.http.delete(format!("{}/faults", self.origin)).send().await.map(drop).map_err(failed)
+    }
+
     /// Signs a person in on the page at `url` and gives the address the browser is sent back to.
     pub async fn sign_in(&self, url: &str, address: &str) -> Result<String> {
         let answer = self.post("signin", json!({ "url": url, "as": address })).await?;

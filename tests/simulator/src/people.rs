@@ -4,6 +4,7 @@ pub use crate::apps::App;
 use crate::ids::Ids;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use std::collections::HashMap;
 
 /// The tenant that all personal accounts are in.
 pub const PERSONAL: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
@@ -126,6 +127,8 @@ pub struct People {
     pub tenants: Vec<Tenant>,
     pub people: Vec<Person>,
     pub apps: Vec<App>,
+    /// The first person of each address and id, in lower case: with thousands of people every request looks somebody up.
+    known: HashMap<String, usize>,
 }
 
 /// Is this an address of Microsoft's own, which no organisation stands behind?
@@ -188,8 +191,7 @@ impl People {
         };
         let name = name.unwrap_or(local).to_string();
         let (mailbox, teams) = (Mailbox::Ready, !personal);
-        self.people.push(Person { id, oid, address, name, tenant, mailbox, teams, admin: false, roles: Vec::new(), home: None, policy: None, mail: None, user_name: None, guest: false });
-        self.people.len() - 1
+        self.push(Person { id, oid, address, name, tenant, mailbox, teams, admin: false, roles: Vec::new(), home: None, policy: None, mail: None, user_name: None, guest: false })
     }
 
     /// Somebody of elsewhere, invited to this tenant: an account of its own there.
@@ -200,18 +202,35 @@ impl People {
         let id = ids.guid();
         let (address, name) = (self.people[home].address.clone(), self.people[home].name.clone());
         let (oid, mailbox) = (id.clone(), Mailbox::Missing);
-        self.people.push(Person { id, oid, address, name, tenant, mailbox, teams: false, admin: false, roles: Vec::new(), home: Some(home), policy: None, mail: None, user_name: None, guest: true });
-        self.people.len() - 1
+        self.push(Person { id, oid, address, name, tenant, mailbox, teams: false, admin: false, roles: Vec::new(), home: Some(home), policy: None, mail: None, user_name: None, guest: true })
     }
 
     pub fn guest(&self, home: usize, tenant: usize) -> Option<usize> {
         self.people.iter().position(|p| p.home == Some(home) && p.tenant == tenant)
     }
 
-    /// By id, address or user principal name.
+    fn push(&mut self, person: Person) -> usize {
+        let at = self.people.len();
+        for name in [&person.address, &person.id, &person.oid] {
+            self.known.entry(name.to_ascii_lowercase()).or_insert(at);
+        }
+        self.people.push(person);
+        at
+    }
+
+    /// Gives somebody another id than the one made, before anybody has signed in.
+    pub fn set_id(&mut self, person: usize, id: &str) {
+        let who = &mut self.people[person];
+        for name in [&who.id, &who.oid] {
+            self.known.remove(&name.to_ascii_lowercase());
+        }
+        (who.id, who.oid) = (id.to_string(), id.to_string());
+        self.known.insert(id.to_ascii_lowercase(), person);
+    }
+
+    /// By id or address.
     pub fn find(&self, who: &str) -> Option<usize> {
-        let is = |text: &str| text.eq_ignore_ascii_case(who);
-        self.people.iter().position(|p| is(&p.address) || is(&p.id) || is(&p.oid))
+        self.known.get(&who.to_ascii_lowercase()).copied()
     }
 
     /// As Graph looks somebody up: by id or user name, never by mail.

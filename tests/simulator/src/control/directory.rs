@@ -39,10 +39,10 @@ pub fn add_person(world: &mut World, ask: &Value) -> Done {
         policy::set(world, at, policy);
     }
     let personal = world.people.is_personal(at);
-    let person = &mut world.people.people[at];
     if let Some(id) = ask["id"].as_str().filter(|_| !personal) {
-        (person.id, person.oid) = (id.to_string(), id.to_string());
+        world.people.set_id(at, id);
     }
+    let person = &mut world.people.people[at];
     match ask.get("mail") {
         None => {}
         Some(Value::String(mail)) if !mail.is_empty() => person.mail = Some(Some(mail.clone())),
@@ -60,6 +60,18 @@ pub fn add_person(world: &mut World, ask: &Value) -> Done {
     }
     person.admin = ask["admin"].as_bool().unwrap_or(person.admin) && !personal;
     Ok(json!({"id": person.id, "address": person.address}))
+}
+
+/// Many at once: `PREFIX1@DOMAIN` to `PREFIXn@DOMAIN`, each with a mailbox.
+pub fn add_people(world: &mut World, ask: &Value) -> Done {
+    let domain = ask["domain"].as_str().filter(|d| !d.is_empty() && !d.contains('@')).ok_or("domain is missing")?;
+    let count = ask["count"].as_u64().filter(|n| *n <= 100_000).ok_or("count is missing, or more than 100000")?;
+    let prefix = ask["prefix"].as_str().unwrap_or("user");
+    for n in 1..=count {
+        world.people.add(&mut world.ids, &format!("{prefix}{n}@{domain}"), None);
+    }
+    world.furnish();
+    Ok(json!({"count": count}))
 }
 
 pub fn add_tenant(world: &mut World, ask: &Value) -> Done {

@@ -50,6 +50,7 @@ pub async fn handle(shared: &Shared, call: &Call) -> Answer {
         ("POST", ["reset"]) => reset(shared, world, &ask),
         ("POST", ["clock"]) => move_clock(world, &ask),
         ("POST", ["people"]) => directory::add_person(world, &ask),
+        ("POST", ["people", "many"]) => directory::add_people(world, &ask),
         ("POST", ["tenants"]) => directory::add_tenant(world, &ask),
         ("POST", ["apps"]) => directory::add_app(world, &ask),
         ("POST", ["apps", "delete"]) => directory::delete_app(world, &ask),

@@ -56,6 +56,8 @@ pub struct Entra {
     pub codes: HashMap<String, Code>,
     pub refresh: HashMap<String, Refresh>,
     access: HashMap<String, Access>,
+    /// Access tokens left the last time that old ones were dropped.
+    access_kept: usize,
     pub devices: Vec<Device>,
     /// What people agreed to, by app and person: the scopes as they were asked for, by their keys.
     pub consents: HashMap<(String, usize), BTreeMap<String, String>>,
@@ -94,9 +96,12 @@ impl Entra {
     /// With claims the token reads as a JWT, without them as the lump that personal accounts get. Nobody but Graph can
     /// check either: the signature is noise.
     pub fn give_access(&mut self, ids: &mut Ids, access: Access, claims: Option<Value>) -> String {
-        if self.access.len() > 20_000 {
+        // Tokens stay known for a day after their end. Looked through only when there are twice as many as were left the last time: thousands of people have
+        // more than that at any time, and each new token would go through all of them.
+        if self.access.len() > self.access_kept.saturating_mul(2).max(20_000) {
             let oldest = access.expires_ms - 24 * 3_600_000;
             self.access.retain(|_, a| a.expires_ms > oldest);
+            self.access_kept = self.access.len();
         }
         let token = match claims {
             Some(mut claims) => {

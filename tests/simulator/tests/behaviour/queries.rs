@@ -156,3 +156,16 @@ async fn a_search_speaks_kql_and_pages_by_token() {
         assert_eq!(adele.get(&format!("/me/messages?{query}")).await.code(), code, "{query}");
     }
 }
+
+#[tokio::test]
+async fn many_people_are_made_at_once_and_found_by_any_of_their_names() {
+    let world = world().await;
+    assert_eq!(world.control("/people/many", json!({"domain": "contoso.com", "count": 300, "prefix": "clerk"})).await["count"], 300);
+    world.control("/people", json!({"address": "clerk7@contoso.com", "id": "11111111-2222-4333-8444-555555555555"})).await;
+    let clerk = world.person("clerk7").await;
+    for path in ["/me", "/users/CLERK7@contoso.com", "/users/11111111-2222-4333-8444-555555555555"] {
+        assert_eq!(get(&clerk, path, false).await.json()["userPrincipalName"], "clerk7@contoso.com", "{path}");
+    }
+    let made = world.control("/mail", json!({"mailbox": "11111111-2222-4333-8444-555555555555", "subject": "One", "from": {"address": "clerk300@contoso.com"}, "text": "t"})).await;
+    assert!(made["id"].is_string(), "{made}");
+}
