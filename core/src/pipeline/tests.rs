@@ -336,6 +336,6 @@ mod real {
         for n in 0..10_000 {
             network.client(Some(&transport::Line(n.to_string()))).unwrap();
         }
-        assert!(network.kept_lines() <= 256);
+        assert!(network.kept_lines() <= 32);
     }
 }

@@ -1,6 +1,7 @@
 //! The seam at the bottom: tests give a closure, the product gives reqwest on rustls with aws-lc-rs.
 
 use crate::config::{Config, Endpoints};
+use super::lines::{InUse, Lines};
 use super::tls;
 use crate::error::{Error, Result};
 use crate::metrics::Meters;
@@ -8,8 +9,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::future::BoxFuture;
 use std::error::Error as StdError;
 use std::fmt;
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 const CONNECT: Duration = Duration::from_secs(10);
@@ -18,8 +18,6 @@ const TOTAL: Duration = Duration::from_secs(100);
 const IDLE_CONNECTION: Duration = Duration::from_secs(30);
 /// A mailbox answers four requests at a time.
 const IDLE_CONNECTIONS: usize = 4;
-/// Accounts whose connections are kept.
-const MOST_LINES: usize = 256;
 const MAX_HEADERS: usize = 64 << 10;
 
 /// Whether the service can have seen the request.
@@ -143,34 +141,7 @@ pub struct ReqwestTransport {
     maker: Maker,
     /// Keeps no connection.
     unshared: reqwest::Client,
-    lines: Mutex<Lines>,
-}
-
-/// Clients of accounts that asked something lately. They share TLS settings and session tickets; what each has are its connections.
-#[derive(Default)]
-struct Lines {
-    clients: HashMap<Line, (reqwest::Client, u64)>,
-    uses: u64,
-}
-
-impl Lines {
-    fn get(&mut self, line: &Line, make: impl FnOnce() -> std::result::Result<reqwest::Client, reqwest::Error>) -> std::result::Result<reqwest::Client, reqwest::Error> {
-        self.uses += 1;
-        let uses = self.uses;
-        if let Some((client, used)) = self.clients.get_mut(line) {
-            *used = uses;
-            return Ok(client.clone());
-        }
-        if self.clients.len() >= MOST_LINES
-            && let Some(oldest) = self.clients.iter().min_by_key(|(_, (_, used))| *used).map(|(line, _)| line.clone())
-        {
-            // Requests under way hold it until they end.
-            self.clients.remove(&oldest);
-        }
-        let client = make()?;
-        self.clients.insert(line.clone(), (client.clone(), uses));
-        Ok(client)
-    }
+    lines: Lines,
 }
 
 /// Makes clients that differ in nothing but their connections.
@@ -214,20 +185,21 @@ impl ReqwestTransport {
         let proxy = config.proxy.as_ref().map(|proxy| proxy.expose(read_proxy)).transpose()?;
         let maker = Maker { tls: tls::client(config)?, proxy, loopback };
         let unshared = maker.client(0).map_err(|_| tls::not_set_up())?;
-        Ok(Self { maker, unshared, lines: Mutex::default() })
+        Ok(Self { maker, unshared, lines: Lines::default() })
     }
 
-    pub(super) fn client(&self, line: Option<&Line>) -> std::result::Result<reqwest::Client, TransportError> {
-        let Some(line) = line else { return Ok(self.unshared.clone()) };
-        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        lines.get(line, || self.maker.client(IDLE_CONNECTIONS)).map_err(|e| failed(e, Sent::No))
+    /// A client for one request, and what is to be held while it is under way.
+    pub(super) fn client(&self, line: Option<&Line>) -> std::result::Result<(reqwest::Client, Option<InUse>), TransportError> {
+        let Some(line) = line else { return Ok((self.unshared.clone(), None)) };
+        let (client, in_use) = self.lines.enter(line, || self.maker.client(IDLE_CONNECTIONS)).map_err(|e| failed(e, Sent::No))?;
+        Ok((client, Some(in_use)))
     }
 }
 
 #[cfg(test)]
 impl ReqwestTransport {
     pub fn kept_lines(&self) -> usize {
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner).clients.len()
+        self.lines.len()
     }
 }
 
@@ -244,7 +216,7 @@ impl Transport for ReqwestTransport {
     fn call(&self, request: http::Request<Bytes>, max_body: usize) -> BoxFuture<'static, Answer> {
         let client = self.client(request.extensions().get());
         Box::pin(async move {
-            let client = client?;
+            let (client, _in_use) = client?;
             let request = reqwest::Request::try_from(request).map_err(|e| failed(e, Sent::No))?;
             let mut answer = client.execute(request).await.map_err(|e| failed(e, Sent::Maybe))?;
             let too_large = || TransportError::new(Sent::Maybe, Trouble::TooLarge);
@@ -274,7 +246,7 @@ impl Transport for ReqwestTransport {
     }
 
     fn give_up(&self, line: &Line) {
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner).clients.remove(line);
+        self.lines.give_up(line);
     }
 }
 
