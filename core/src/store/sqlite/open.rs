@@ -30,11 +30,16 @@ pub(super) const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("../migrations/0015_retention.sql")),
 ];
 
+/// Pages that a connection keeps in memory, in KB. A reader has far fewer than the writer: there are up to eight of them, and what one lacks is in the
+/// cache of the operating system.
+const WRITER_CACHE_KB: u32 = 8_000;
+const READER_CACHE_KB: u32 = 1_000;
+
 /// The one connection that writes, and the mark it keeps up; brings a new or older file up to date.
 pub fn open_writer(file: &Path, sharing: Sharing, busy: Duration) -> Result<(Connection, Keeper)> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let mut connection = open(file, flags, sharing).map_err(explain)?;
-    harden(&connection, busy).map_err(explain)?;
+    harden(&connection, busy, WRITER_CACHE_KB).map_err(explain)?;
     // Works only on a file without tables; ignored afterwards.
     connection.pragma_update(None, "page_size", 16_384).map_err(explain)?;
     write_ahead(&connection, busy)?;
@@ -47,7 +52,7 @@ pub fn open_writer(file: &Path, sharing: Sharing, busy: Duration) -> Result<(Con
 pub fn open_reader(file: &Path, sharing: Sharing, busy: Duration) -> Outcome<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let connection = open(file, flags, sharing)?;
-    harden(&connection, busy)?;
+    harden(&connection, busy, READER_CACHE_KB)?;
     Ok(connection)
 }
 
@@ -58,7 +63,7 @@ fn open(file: &Path, flags: OpenFlags, sharing: Sharing) -> rusqlite::Result<Con
     }
 }
 
-fn harden(connection: &Connection, busy: Duration) -> rusqlite::Result<()> {
+fn harden(connection: &Connection, busy: Duration, cache_kb: u32) -> rusqlite::Result<()> {
     connection.busy_timeout(busy)?;
     for (setting, on) in [
         (DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true),
@@ -94,7 +99,7 @@ fn harden(connection: &Connection, busy: Duration) -> rusqlite::Result<()> {
         ("trusted_schema", "OFF"),
         ("mmap_size", "0"),
         ("cell_size_check", "ON"),
-        ("cache_size", "-8000"),
+        ("cache_size", &format!("-{cache_kb}")),
     ] {
         // Some of them answer with a row, some do not.
         connection.pragma(None, name, value, |_| Ok(()))?;
