@@ -1,7 +1,11 @@
 //! Hands out access tokens and renews them: one refresh per account in this process, a lease among processes, and **durable before used**.
 
+mod cache;
 mod refused;
 
+pub(super) use cache::TokenCache;
+
+use cache::{EARLY_MS, InFlightRefresh, Joinable, LAST_MS, Table};
 use super::identity::Doubt;
 use super::state::Class;
 use super::token::{Denied, Grant, StoredToken};
@@ -13,91 +17,15 @@ use crate::pipeline::{AccessToken, Mailbox, TokenSource};
 use crate::random;
 use crate::store::{AccountRow, LEASE_MS, Lease, TokenRow, heartbeat};
 use futures_util::FutureExt;
-use futures_util::future::{BoxFuture, Shared};
-use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use futures_util::future::BoxFuture;
+use std::sync::Arc;
 use std::time::Duration;
 use tracing::Instrument;
 
-/// A token is renewed this long before it ends, and up to a minute earlier, so that accounts connected together do not renew together.
-const EARLY_MS: i64 = 300_000;
-const JITTER_MS: f64 = 60_000.0;
 /// After an early renewal failed, the next try waits this long; the token still lives.
 const LATER_MS: i64 = 60_000;
-/// A token is not handed out for its last moments: it has to arrive, too.
-const LAST_MS: i64 = 10_000;
 const LEASE_STEP: Duration = Duration::from_millis(250);
 const LEASE_STEPS: u32 = 240;
-
-type InFlightRefresh = Shared<BoxFuture<'static, Result<AccessToken>>>;
-
-/// Tokens in memory and renewals under way.
-#[derive(Default)]
-pub(super) struct TokenCache(Mutex<Table>);
-
-#[derive(Default)]
-struct Table {
-    cached: HashMap<String, Cached>,
-    /// Whose limits the accounts' requests count against. An account keeps its person for life.
-    mailboxes: HashMap<String, Arc<Mailbox>>,
-    in_flight: HashMap<String, Joinable>,
-    /// Fresh tokens that Graph refused without saying why, one after another, nothing taken in between.
-    refused: HashMap<String, Refused>,
-    /// Accounts that wait for their person and are tried all the same, since somebody asked.
-    tried: HashSet<String>,
-}
-
-struct Refused {
-    token: AccessToken,
-    count: u32,
-    since: i64,
-}
-
-struct Joinable {
-    refresh: InFlightRefresh,
-    /// What its token is asked to hold.
-    claims: Option<String>,
-}
-
-struct Cached {
-    token: AccessToken,
-    renew_at: i64,
-    expires_at: i64,
-    generation: i64,
-    /// What it was asked to hold, as far as this process knows.
-    claims: Option<String>,
-}
-
-impl Cached {
-    /// It may serve a request whose last token was `stale`, refused with these `claims`.
-    fn serves(&self, stale: Option<&AccessToken>, claims: Option<&String>, now: i64) -> bool {
-        Some(&self.token) != stale && (claims.is_none() || self.claims.as_ref() == claims) && now < self.expires_at - LAST_MS
-    }
-}
-
-impl TokenCache {
-    pub fn remember(&self, account_id: &str, token: AccessToken, generation: i64, now: i64, expires_at: i64) {
-        self.remember_with(account_id, token, generation, now, expires_at, None);
-    }
-
-    fn remember_with(&self, account_id: &str, token: AccessToken, generation: i64, now: i64, expires_at: i64, claims: Option<String>) {
-        // A short-lived token is renewed in its last third.
-        let early = EARLY_MS.min((expires_at - now) / 3);
-        let renew_at = expires_at - early - (random::jitter() * JITTER_MS.min(early as f64 / 3.0)) as i64;
-        let mut table = self.table();
-        // A late result of an older connection must not replace the token of a newer one.
-        if table.cached.get(account_id).is_none_or(|c| c.generation <= generation) {
-            // The store does not say what a token was asked to hold; memory may.
-            let known = table.cached.get(account_id).filter(|c| c.token == token).and_then(|c| c.claims.clone());
-            let claims = claims.or(known);
-            table.cached.insert(account_id.to_owned(), Cached { token, renew_at, expires_at, generation, claims });
-        }
-    }
-
-    fn table(&self) -> MutexGuard<'_, Table> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// What a row says to a caller who needs a token.
 enum Row {
@@ -149,6 +77,11 @@ impl Auth {
         self.token_cache.table().cached.remove(account_id);
         self.token_cache.table().mailboxes.remove(account_id);
         self.vault.forget(account_id);
+    }
+
+    /// For the hourly sweep: what memory holds of accounts that have been idle for longer than their token lasted.
+    pub fn forget_idle(&self, now: i64) {
+        self.token_cache.drop_ended(now);
     }
 
     /// None: there is none, or it cannot be read, which whoever needs a token will hear.

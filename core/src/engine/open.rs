@@ -98,8 +98,11 @@ pub fn open(config: Config, root_key: Arc<RootKey>, test_clock: Option<Arc<TestC
         // Whoever waits for a send of this account learns that it was cancelled.
         waiting.nudge();
     });
-    let keys = vault.clone();
-    let keep_up = Arc::new(move |now| keys.keep_up(now));
+    let (keys, tokens) = (vault.clone(), auth.clone());
+    let keep_up = Arc::new(move |now| {
+        tokens.forget_idle(now);
+        keys.keep_up(now)
+    });
     let kept_for = KeptFor { changes_days: config.keep_changes_days, sends_days: config.keep_sends_days };
     let clocks = pipeline.clone();
     let is_time_known = Arc::new(move || clocks.confirms_time());

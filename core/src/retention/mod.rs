@@ -20,7 +20,7 @@ use tokio::sync::watch;
 /// Drops what memory holds of an account.
 pub type Forget = Arc<dyn Fn(&str) + Send + Sync>;
 
-/// Follows what other processes did to the keys, and ends handovers whose time is over. Blocks.
+/// Follows what other processes did to the keys, ends handovers whose time is over, drops what memory holds of idle accounts. Blocks.
 pub type KeepUp = Arc<dyn Fn(i64) -> Result<()> + Send + Sync>;
 
 /// Our clock is known to be right.

@@ -178,10 +178,11 @@ impl Vault {
         work()
     }
 
-    /// For the hourly sweep: follows what other processes did to the keys, as long as there is a way, then ends the handovers that have stood for long enough.
+    /// For the hourly sweep: follows what other processes did to the keys, as long as there is a way, drops those of idle accounts from memory, then ends the handovers that have stood for long enough.
     /// `VaultLocked` when this process could not follow.
     pub fn keep_up(&self, now: i64) -> Result<()> {
         let followed = self.refresh();
+        lock(&self.0.hashes).clear();
         self.0.base.store.expire_handovers(now)?;
         followed
     }
@@ -192,11 +193,18 @@ impl Vault {
         if now == Some(self.0.store_key.active_id()) { Ok(()) } else { self.0.store_key.reload() }
     }
 
-    /// Looks at the keys as they are stored now.
+    /// Looks at the keys as they are stored now. Those that nobody holds are dropped, and read when they are needed next: thousands of accounts would cost
+    /// memory and a look each all the time.
     fn refresh(&self) -> Result<()> {
         self.0.store_key.reload()?;
         for rings in [&self.0.content, &self.0.secrets] {
-            let rings: Vec<(String, DataKey)> = lock(rings).iter().map(|(id, key)| (id.clone(), key.clone())).collect();
+            let rings: Vec<(String, DataKey)> = {
+                let mut rings = lock(rings);
+                // Under the lock, so that nobody takes hold of one meanwhile.
+                rings.retain(|_, key| key.is_held());
+                rings.shrink_to_fit();
+                rings.iter().map(|(id, key)| (id.clone(), key.clone())).collect()
+            };
             for (account_id, ring) in rings {
                 if ring.reload().is_err() {
                     self.forget(&account_id);

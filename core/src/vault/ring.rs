@@ -69,6 +69,11 @@ impl DataKey {
         self.0.held.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// By somebody beside the one who asks.
+    pub(super) fn is_held(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+
     /// 0 when there is none.
     pub(super) fn active_id(&self) -> i64 {
         self.held().active.map_or(0, |key| key.cipher.key_id())

@@ -171,6 +171,25 @@ fn a_key_that_has_sealed_enough_is_replaced_on_the_spot() {
 }
 
 #[test]
+fn keys_of_idle_accounts_are_not_kept_in_memory() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, vault) = open(dir.path());
+    for id in ["idle", "busy"] {
+        connect(&*store, &vault, id, true);
+    }
+    let hash = vault.keyed_hash("idle", "test", &[b"x"]).unwrap();
+    let sealed = vault.content("idle").unwrap().seal(profile("idle"), SUBJECT).unwrap();
+    vault.secrets("idle").unwrap();
+    let held = vault.content("busy").unwrap();
+    vault.keep_up(10).unwrap();
+    assert!(lock(&vault.0.content).keys().eq(["busy"]) && lock(&vault.0.secrets).is_empty() && lock(&vault.0.hashes).is_empty());
+    assert!(held.is_held());
+    // They come back when they are needed.
+    assert_eq!(vault.content("idle").unwrap().open(profile("idle"), &sealed).unwrap().as_slice(), SUBJECT);
+    assert_eq!(vault.keyed_hash("idle", "test", &[b"x"]).unwrap(), hash);
+}
+
+#[test]
 fn hashes_depend_on_key_purpose_and_split() {
     let dir = tempfile::tempdir().unwrap();
     let (store, vault) = open(dir.path());

@@ -3,7 +3,8 @@
 use super::super::state::{Class, Refusal};
 use super::super::token::StoredToken;
 use super::super::{Auth, token_place};
-use super::{Refused, Row};
+use super::Row;
+use super::cache::Refused;
 use crate::error::{Error, ErrorKind, Remedy, Result};
 use crate::model::{AccountKind, AccountState, AuditKind};
 use crate::pipeline::AccessToken;
