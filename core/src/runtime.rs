@@ -65,7 +65,7 @@ pub struct Runtime {
 impl Runtime {
     pub fn start() -> Result<Self> {
         let tokio = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 8)))
+            .worker_threads(std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, WORKERS)))
             .thread_name("tidings")
             .max_blocking_threads(BLOCKING_AT_ONCE + IN_RESERVE)
             .enable_all()
@@ -241,8 +241,10 @@ pub fn threads_ended(limit: Duration) -> bool {
     true
 }
 
+/// Threads for async work, at the most. With those for blocking work, the one that shuts down and the host's own they are 40 at the most.
+const WORKERS: usize = 8;
 /// Threads for blocking work of an engine. As many steps share a commit at most, and each holds a stack.
-const BLOCKING_AT_ONCE: usize = 32;
+const BLOCKING_AT_ONCE: usize = 24;
 /// Threads that only [`urgent`] work may take.
 const IN_RESERVE: usize = 4;
 
