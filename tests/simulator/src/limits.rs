@@ -37,9 +37,10 @@ struct Promise {
     batch: Option<u64>,
 }
 
+/// Tells requests of one method and path apart.
 fn content(call: &Call) -> u64 {
     let mut hasher = DefaultHasher::new();
-    call.body.hash(&mut hasher);
+    (&call.query, &call.body).hash(&mut hasher);
     hasher.finish()
 }
 

@@ -34,6 +34,18 @@ async fn who_comes_back_before_retry_after_is_accused() {
 }
 
 #[tokio::test]
+async fn other_questions_may_have_been_on_their_way() {
+    let world = world().await;
+    let adele = world.person("adele").await;
+    world.control("/faults", json!({"match": {"path": "/me/messages"}, "times": 1, "do": {"status": 429, "retry_after": 10}})).await;
+    assert_eq!(adele.get("/me/messages?$filter=subject eq 'a'").await.status, 429);
+    adele.get("/me/messages?$filter=subject eq 'b'").await;
+    assert!(world.accusations().await.is_empty());
+    adele.get("/me/messages?$filter=subject eq 'a'").await;
+    assert_eq!(world.accusations().await, ["too_early"]);
+}
+
+#[tokio::test]
 async fn a_held_request_waits_alone() {
     let world = world().await;
     let adele = world.person("adele").await;

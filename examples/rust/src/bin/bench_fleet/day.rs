@@ -2,7 +2,6 @@
 
 use super::fleet::Fleet;
 use super::hour::{self, Hour};
-use super::interactive::Wait;
 use super::simulator::Simulated;
 use super::{Outcome, process};
 use std::collections::BTreeMap;
@@ -24,9 +23,7 @@ pub struct Day {
     /// Syncs that failed, by kind.
     pub failed: BTreeMap<String, u32>,
     pub bulk: u32,
-    pub waits: Vec<Wait>,
-    /// What the hours took in real time: least and most.
-    pub hours: Vec<f64>,
+    pub waits: Vec<Duration>,
 }
 
 pub async fn run(engine: &Engine, simulated: &Arc<Simulated>, clock: &Arc<TestClock>, fleet: &Arc<Fleet>) -> Outcome<Day> {
@@ -37,8 +34,7 @@ pub async fn run(engine: &Engine, simulated: &Arc<Simulated>, clock: &Arc<TestCl
         let wanted = began + u64::from(number) * HOUR_MS;
         simulated.advance(clock, wanted.saturating_sub(clock.now_ms())).await?;
         let at = Instant::now();
-        let Hour { outcomes, bulk, waits } = hour::run(engine, simulated, clock, fleet, number).await?;
-        day.hours.push(at.elapsed().as_secs_f64());
+        let Hour { outcomes, bulk, waits } = hour::run(engine, simulated, fleet, number).await?;
         for outcome in outcomes {
             match (outcome.report, outcome.error_kind) {
                 (Some(report), _) => {

@@ -1,12 +1,12 @@
 //! What happens within an hour: mail arrives, a sixth of the accounts is synced, mails are sent in bulk and by people who wait, some requests are throttled.
 
 use super::fleet::{Fleet, Group};
-use super::interactive::{self, Wait};
 use super::simulator::Simulated;
-use super::{Outcome, bulk};
+use super::{Outcome, bulk, interactive};
 use serde_json::json;
 use std::sync::Arc;
-use tidings::{Engine, SyncOutcome, TestClock};
+use std::time::Duration;
+use tidings::{Engine, SyncOutcome};
 
 /// Each account is synced every so many hours. Its token has ended by then.
 const EVERY: usize = 6;
@@ -20,10 +20,10 @@ const THROTTLED: u32 = 20;
 pub struct Hour {
     pub outcomes: Vec<SyncOutcome>,
     pub bulk: u32,
-    pub waits: Vec<Wait>,
+    pub waits: Vec<Duration>,
 }
 
-pub async fn run(engine: &Engine, simulated: &Arc<Simulated>, clock: &Arc<TestClock>, fleet: &Arc<Fleet>, number: u32) -> Outcome<Hour> {
+pub async fn run(engine: &Engine, simulated: &Simulated, fleet: &Arc<Fleet>, number: u32) -> Outcome<Hour> {
     let due = |at: usize| at % EVERY == number as usize % EVERY;
     let groups: Vec<&Group> = fleet.groups.iter().enumerate().filter(|(at, _)| due(*at)).map(|(_, group)| group).collect();
     arrive(simulated, &groups, number).await?;
@@ -35,7 +35,7 @@ pub async fn run(engine: &Engine, simulated: &Arc<Simulated>, clock: &Arc<TestCl
     let owners: Vec<String> = groups.iter().map(|group| group.owner.clone()).collect();
     let syncing = tokio::spawn(sync(engine.clone(), owners));
     let sending = tokio::spawn(bulk::send(engine.clone(), fleet.clone(), number));
-    let waiting = tokio::spawn(interactive::send(engine.clone(), clock.clone(), fleet.clone(), number));
+    let waiting = tokio::spawn(interactive::send(engine.clone(), fleet.clone(), number));
     let hour = Hour { outcomes: syncing.await??, bulk: sending.await??, waits: waiting.await?? };
     bulk::delivered(engine).await?;
     simulated.clear_faults().await?;
