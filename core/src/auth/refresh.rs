@@ -111,7 +111,8 @@ impl Auth {
     async fn give(self: Arc<Self>, account_id: String, mut stale: Option<AccessToken>, claims: Option<String>) -> Result<AccessToken> {
         let now = self.now();
         let living = {
-            let table = self.token_cache.table();
+            let mut table = self.token_cache.table();
+            table.used(&account_id);
             match table.cached.get(&account_id) {
                 Some(c) if c.serves(stale.as_ref(), claims.as_ref(), now) => {
                     if now < c.renew_at {

@@ -62,6 +62,11 @@ impl AccessToken {
         Self(Arc::new(Secret::new(text)))
     }
 
+    /// The same token, without what was worked out of it.
+    pub fn anew(&self) -> Self {
+        self.expose(|text| Self::new(text))
+    }
+
     /// For the list of what an exchange keeps to itself.
     pub fn shared(&self) -> Arc<Secret> {
         self.0.clone()

@@ -4,7 +4,7 @@ use crate::error::Result;
 use crate::pipeline::{AccessToken, Mailbox};
 use crate::random;
 use futures_util::future::{BoxFuture, Shared};
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A token is renewed this long before it ends, and up to a minute earlier, so that accounts connected together do not renew together.
@@ -12,6 +12,8 @@ pub const EARLY_MS: i64 = 300_000;
 const JITTER_MS: f64 = 60_000.0;
 /// A token is not handed out for its last moments: it has to arrive, too.
 pub const LAST_MS: i64 = 10_000;
+/// Accounts whose tokens keep what was worked out of them.
+const MOST_RECENT: usize = 32;
 /// A token that has ended is known for as long, so that the late result of an older connection is told from it.
 const ENDED_MS: i64 = 600_000;
 
@@ -29,6 +31,8 @@ pub struct Table {
     pub in_flight: HashMap<String, Joinable>,
     /// Fresh tokens that Graph refused without saying why, one after another, nothing taken in between.
     pub refused: HashMap<String, Refused>,
+    /// Accounts whose tokens were asked for last, the latest at the end.
+    recent: VecDeque<String>,
     /// Accounts that wait for their person and are tried all the same, since somebody asked.
     pub tried: HashSet<String>,
 }
@@ -61,6 +65,21 @@ impl Cached {
     }
 }
 
+impl Table {
+    /// The account's token is in use. What was worked out of a token, to know it again in answers, is a hundred times its size: it stays with the tokens of
+    /// a few accounts, and with those under way.
+    pub fn used(&mut self, account_id: &str) {
+        self.recent.retain(|id| id != account_id);
+        self.recent.push_back(account_id.to_owned());
+        if self.recent.len() > MOST_RECENT
+            && let Some(oldest) = self.recent.pop_front()
+            && let Some(cached) = self.cached.get_mut(&oldest)
+        {
+            cached.token = cached.token.anew();
+        }
+    }
+}
+
 impl TokenCache {
     pub fn remember(&self, account_id: &str, token: AccessToken, generation: i64, now: i64, expires_at: i64) {
         self.remember_with(account_id, token, generation, now, expires_at, None);
@@ -77,6 +96,7 @@ impl TokenCache {
             let known = table.cached.get(account_id).filter(|c| c.token == token).and_then(|c| c.claims.clone());
             let claims = claims.or(known);
             table.cached.insert(account_id.to_owned(), Cached { token, renew_at, expires_at, generation, claims });
+            table.used(account_id);
         }
     }
 
@@ -98,6 +118,26 @@ impl TokenCache {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tokens_of_a_few_accounts_keep_what_was_worked_out_of_them() {
+        let cache = TokenCache::default();
+        let token = AccessToken::new("token");
+        cache.remember("first", token.clone(), 1, 0, 1_000_000);
+        let same = |cache: &TokenCache| Arc::ptr_eq(&cache.table().cached["first"].token.shared(), &token.shared());
+        for n in 1..MOST_RECENT {
+            cache.table().used(&n.to_string());
+        }
+        assert!(same(&cache));
+        cache.table().used("first");
+        cache.table().used("one more");
+        assert!(same(&cache));
+        for n in 0..MOST_RECENT {
+            cache.table().used(&n.to_string());
+        }
+        // Another copy of the same token.
+        assert!(!same(&cache) && cache.table().cached["first"].token == token && cache.table().recent.len() == MOST_RECENT);
+    }
 
     #[test]
     fn tokens_that_have_ended_go_with_what_belongs_to_them() {
