@@ -11,6 +11,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Semaphore;
 
 const CONNECT: Duration = Duration::from_secs(10);
 const TOTAL: Duration = Duration::from_secs(100);
@@ -18,6 +19,8 @@ const TOTAL: Duration = Duration::from_secs(100);
 const IDLE_CONNECTION: Duration = Duration::from_secs(30);
 /// A mailbox answers four requests at a time.
 const IDLE_CONNECTIONS: usize = 4;
+/// Requests at a time that have a connection each: sign-ins, and renewals of tokens, of which thousands can become due together.
+const MOST_UNSHARED: usize = 16;
 const MAX_HEADERS: usize = 64 << 10;
 
 /// Whether the service can have seen the request.
@@ -141,6 +144,7 @@ pub struct ReqwestTransport {
     maker: Maker,
     /// Keeps no connection.
     unshared: reqwest::Client,
+    unshared_places: Arc<Semaphore>,
     lines: Lines,
 }
 
@@ -185,7 +189,7 @@ impl ReqwestTransport {
         let proxy = config.proxy.as_ref().map(|proxy| proxy.expose(read_proxy)).transpose()?;
         let maker = Maker { tls: tls::client(config)?, proxy, loopback };
         let unshared = maker.client(0).map_err(|_| tls::not_set_up())?;
-        Ok(Self { maker, unshared, lines: Lines::default() })
+        Ok(Self { maker, unshared, unshared_places: Arc::new(Semaphore::new(MOST_UNSHARED)), lines: Lines::default() })
     }
 
     /// A client for one request, and what is to be held while it is under way.
@@ -215,8 +219,13 @@ fn read_proxy(text: &str) -> Result<reqwest::Proxy> {
 impl Transport for ReqwestTransport {
     fn call(&self, request: http::Request<Bytes>, max_body: usize) -> BoxFuture<'static, Answer> {
         let client = self.client(request.extensions().get());
+        let places = self.unshared_places.clone();
         Box::pin(async move {
-            let (client, _in_use) = client?;
+            let (client, in_use) = client?;
+            let _place = match &in_use {
+                Some(_) => None,
+                None => places.acquire_owned().await.ok(),
+            };
             let request = reqwest::Request::try_from(request).map_err(|e| failed(e, Sent::No))?;
             let mut answer = client.execute(request).await.map_err(|e| failed(e, Sent::Maybe))?;
             let too_large = || TransportError::new(Sent::Maybe, Trouble::TooLarge);
