@@ -2,7 +2,9 @@ mod chance;
 mod delivery;
 mod killed_calls;
 mod kills;
+mod ledger;
 mod microsoft;
+mod model;
 mod progress;
 mod world;
 

@@ -2,12 +2,11 @@
 //! nothing is lost, nothing is sent twice, and a chat message is unknown only if its request may have been made.
 
 use super::chance::Chance;
-use super::microsoft::{Microsoft, REFUSED, Troubles};
-use super::world::{Process, World, draft, in_time, is_settled};
+use super::ledger::Ledger;
+use super::microsoft::Troubles;
+use super::world::{Process, World};
 use crate::failpoint::Armed;
-use crate::model::{Receipt, Route, SendState};
-use crate::store::ItemState;
-use std::sync::Arc;
+use crate::model::Route;
 
 const BOTH: &[Route] = &[Route::Mail, Route::Chat];
 const MAIL: &[Route] = &[Route::Mail];
@@ -52,95 +51,15 @@ const TROUBLES: [Troubles; 5] = [
 const KILLS: u32 = 3;
 const MOST_SEEDS: u64 = 40;
 
-/// What one run sends, in this order.
-struct Send {
-    text: String,
-    id: String,
-    /// Its row said at a kill that its request was being made.
-    was_dispatching: bool,
-}
-
-struct Run<'a> {
-    world: &'a World,
-    microsoft: Arc<Microsoft>,
-    account_id: String,
-    route: Route,
-    sends: Vec<Send>,
-}
-
-impl Run<'_> {
-    async fn enqueue(&mut self, process: &Process, chance: &mut Chance) {
-        for n in 0..=chance.below(3) {
-            let text = if chance.below(3) == 0 { format!("{} {n} {REFUSED}", self.account_id) } else { format!("{} {n}", self.account_id) };
-            let receipt = process.outbox.enqueue(draft(&self.account_id, self.route, &text, Some("one")), true).await.unwrap();
-            self.sends.push(Send { text, id: receipt.id, was_dispatching: false });
-        }
-    }
-
-    /// For a test that hangs.
-    fn rows(&self) -> String {
-        let row = |send: &Send| self.world.store.item(&send.id).unwrap().map(|row| format!("\n{:?} {:?}: {:?}", send.text, row.state, row.reason));
-        self.sends.iter().filter_map(row).collect()
-    }
-
-    async fn receipts(&self, process: &Process) -> Vec<Receipt> {
-        let mut receipts = Vec::new();
-        for send in &self.sends {
-            receipts.push(process.outbox.receipt(&send.id, None).await.unwrap());
-        }
-        receipts
-    }
-
-    /// Until nothing is left to do, nor to be removed from the mailbox.
-    async fn ended(&self, process: &Process, what: &str) {
-        let ended = async {
-            let mut changes = process.outbox.settled();
-            while !self.receipts(process).await.iter().all(is_settled) {
-                changes.changed().await.unwrap();
-            }
-            self.microsoft.heal();
-            while self.world.store.next_upkeep().unwrap().is_some() {
-                // The time of what is looked for again comes.
-                self.world.clock.advance(1_000);
-                tokio::task::yield_now().await;
-            }
-        };
-        in_time(ended, || format!("{what}{}", self.rows())).await;
-    }
-
-    /// Runs until the armed point is reached or everything has ended.
-    async fn killed_at(&mut self, process: Process, armed: Armed, what: &str) -> bool {
-        let reached = tokio::select! {
-            () = armed.reached() => true,
-            () = self.ended(&process, what) => false,
-        };
-        process.kill().await;
-        for send in &mut self.sends {
-            send.was_dispatching |= self.world.store.item(&send.id).unwrap().unwrap().state == ItemState::Dispatching;
-        }
-        reached
-    }
-
-    async fn check(&self, process: &Process, what: &str) {
-        for (send, receipt) in self.sends.iter().zip(self.receipts(process).await) {
-            let (times, asked, is_left) = self.microsoft.mailbox(&self.account_id, |mailbox| (mailbox.times(&send.text), mailbox.asked(&send.text), mailbox.is_draft(&send.text)));
-            let what = format!("{what}: {:?}, accepted {times} times: {receipt:?}", send.text);
-            match receipt.state {
-                SendState::Sent => assert!(times == 1 && !send.text.contains(REFUSED), "{what}"),
-                SendState::Failed => assert!(times == 0 && send.text.contains(REFUSED), "{what}"),
-                SendState::Unknown => assert!(times <= 1 && self.route == Route::Chat && (asked > 0 || send.was_dispatching), "{what}"),
-                _ => panic!("{what}"),
-            }
-            // A draft that an earlier request may have sent stays where it is.
-            let was_doubted = asked > 1 || send.was_dispatching;
-            assert!(!is_left || (receipt.state == SendState::Failed && was_doubted), "its draft is left: {what}");
-        }
-        let in_order: Vec<&String> = self.sends.iter().map(|send| &send.text).collect();
-        self.microsoft.mailbox(&self.account_id, |mailbox| {
-            let accepted: Vec<&String> = in_order.into_iter().filter(|text| mailbox.times(text) > 0).collect();
-            assert!(mailbox.accepted.iter().eq(accepted), "{what}: in another order: {:?}", mailbox.accepted);
-        });
-    }
+/// Runs until the armed point is reached or everything has ended.
+async fn killed_at(ledger: &mut Ledger<'_>, process: Process, armed: Armed, what: &str) -> bool {
+    let reached = tokio::select! {
+        () = armed.reached() => true,
+        () = ledger.ended(&process, what) => false,
+    };
+    process.kill().await;
+    ledger.note_kill();
+    reached
 }
 
 /// Whether the point was reached.
@@ -150,23 +69,26 @@ async fn run(world: &World, point: &str, route: Route, seed: u64) -> bool {
     let account_id = format!("{point} {route:?} {seed}").replace(' ', "_");
     world.connect(&account_id);
     let microsoft = world.microsoft(chance.fork(), *chance.pick(&TROUBLES));
-    let mut run = Run { world, microsoft: microsoft.clone(), account_id, route, sends: Vec::new() };
+    let mut ledger = Ledger::new(world, &microsoft, true);
     // Most are killed once, some again and again.
     let (mut is_first, mut reached) = (true, false);
     loop {
         let armed = Armed::at(point, usize::try_from(chance.below(2) * chance.below(2)).unwrap());
         let process = world.process(&microsoft);
         if std::mem::take(&mut is_first) {
-            run.enqueue(&process, &mut chance).await;
+            for _ in 0..=chance.below(3) {
+                let is_refused = chance.below(3) == 0;
+                ledger.enqueue(&process, &account_id, route, is_refused, Some("one"), None).await;
+            }
         }
-        reached |= run.killed_at(process, armed, &what).await;
+        reached |= killed_at(&mut ledger, process, armed, &what).await;
         if chance.below(3) > 0 {
             break;
         }
     }
     let last = world.process(&microsoft);
-    run.ended(&last, &what).await;
-    run.check(&last, &what).await;
+    ledger.ended(&last, &what).await;
+    ledger.check(&last, &what).await;
     last.kill().await;
     reached
 }

@@ -50,9 +50,9 @@ pub struct Mailbox {
     pub accepted: Vec<String>,
     /// Texts that somebody asked to send, whatever became of it.
     asked: Vec<String>,
-    in_flight: [u32; 2],
-    /// The most requests at a time, in Outlook and in Teams.
-    pub most_in_flight: [u32; 2],
+    in_flight: [u32; 3],
+    /// The most requests at a time, in each service.
+    pub most_in_flight: [u32; 3],
 }
 
 struct Message {
@@ -107,16 +107,16 @@ impl Microsoft {
     async fn exchange(self: Arc<Self>, request: http::Request<Bytes>) -> Answer {
         reach("service.asked").await;
         let account_id = request.headers()["authorization"].to_str().unwrap().trim_start_matches("Bearer ").to_owned();
-        let teams = usize::from(request.uri().path().starts_with("/v1.0/chats"));
+        let service = service_of(request.uri().path());
         let pauses = {
             let mut state = self.state();
             let mailbox = state.mailboxes.entry(account_id.clone()).or_default();
-            mailbox.in_flight[teams] += 1;
-            mailbox.most_in_flight[teams] = mailbox.most_in_flight[teams].max(mailbox.in_flight[teams]);
+            mailbox.in_flight[service] += 1;
+            mailbox.most_in_flight[service] = mailbox.most_in_flight[service].max(mailbox.in_flight[service]);
             state.chance.below(4)
         };
         // Taken back also when the request is dropped midway.
-        let _under_way = UnderWay(self.clone(), account_id.clone(), teams);
+        let _under_way = UnderWay(self.clone(), account_id.clone(), service);
         for _ in 0..pauses {
             tokio::task::yield_now().await;
         }
@@ -286,6 +286,11 @@ impl State {
             },
         }
     }
+}
+
+/// Microsoft counts Outlook, Teams and the directory apart.
+fn service_of(path: &str) -> usize {
+    ["/v1.0/chats", "/v1.0/users"].iter().position(|prefix| path.starts_with(prefix)).map_or(0, |n| n + 1)
 }
 
 /// Of `/v1.0/me/messages/{id}` and what is below it.

@@ -134,7 +134,7 @@ pub fn draft(account_id: &str, route: Route, text: &str, order: Option<&str>) ->
         }
         .into(),
         Route::Chat => {
-            let to = format!("{}@contoso.com", order.unwrap_or(text));
+            let to = format!("{}@contoso.com", order.unwrap_or(text).replace(' ', "."));
             ChatDraft { account_id: account_id.into(), to, body: text.into(), key: Some(text.into()), ..ChatDraft::default() }.into()
         }
     }

@@ -1,0 +1,139 @@
+//! What was handed in during a test, and what must have become of it.
+
+use super::microsoft::{Microsoft, REFUSED};
+use super::world::{Process, World, draft, in_time, is_settled};
+use crate::clock::from_ms;
+use crate::model::{Draft, Receipt, Route, SendState};
+use crate::store::ItemState;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+async fn a_while() {
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+}
+
+pub struct Entry {
+    pub account_id: String,
+    pub route: Route,
+    /// By which Microsoft's side tells it from others.
+    pub text: String,
+    pub id: String,
+    order: Option<String>,
+    has_deadline: bool,
+    /// Its row said at a kill that its request was being made.
+    was_dispatching: bool,
+    /// The host was told that it was taken back.
+    pub is_taken_back: bool,
+}
+
+pub struct Ledger<'a> {
+    world: &'a World,
+    microsoft: Arc<Microsoft>,
+    pub entries: Vec<Entry>,
+    /// One process at a time delivers, so that nothing is taken over from one that still works.
+    is_alone: bool,
+}
+
+impl<'a> Ledger<'a> {
+    pub fn new(world: &'a World, microsoft: &Arc<Microsoft>, is_alone: bool) -> Self {
+        Self { world, microsoft: microsoft.clone(), entries: Vec::new(), is_alone }
+    }
+
+    /// Hands in a draft. `order`: see [`draft`]. `deadline`: milliseconds from now.
+    pub async fn enqueue(&mut self, process: &Process, account_id: &str, route: Route, is_refused: bool, order: Option<&str>, deadline: Option<i64>) {
+        let text = format!("{account_id} {}{}", self.entries.len(), if is_refused { REFUSED } else { "" });
+        let mut handed_in = draft(account_id, route, &text, order);
+        let until = deadline.map(|ms| from_ms(i64::try_from(self.world.clock.now_ms()).unwrap() + ms));
+        match &mut handed_in {
+            Draft::Mail { mail } => mail.deadline = until,
+            Draft::Chat { chat } => chat.deadline = until,
+        }
+        let id = process.outbox.enqueue(handed_in, true).await.unwrap().id;
+        let (account_id, order) = (account_id.to_owned(), order.map(str::to_owned));
+        self.entries.push(Entry { account_id, route, text, id, order, has_deadline: deadline.is_some(), was_dispatching: false, is_taken_back: false });
+    }
+
+    /// A process was killed just now.
+    pub fn note_kill(&mut self) {
+        for entry in &mut self.entries {
+            entry.was_dispatching |= self.world.store.item(&entry.id).unwrap().unwrap().state == ItemState::Dispatching;
+        }
+    }
+
+    async fn receipts(&self, process: &Process) -> Vec<Receipt> {
+        let mut receipts = Vec::new();
+        for entry in &self.entries {
+            receipts.push(process.outbox.receipt(&entry.id, None).await.unwrap());
+        }
+        receipts
+    }
+
+    /// For a test that hangs.
+    fn rows(&self) -> String {
+        let row = |entry: &Entry| self.world.store.item(&entry.id).unwrap().map(|row| format!("\n{:?} {:?}: {:?}", entry.text, row.state, row.reason));
+        self.entries.iter().filter_map(row).collect()
+    }
+
+    /// Until all of it is settled.
+    pub async fn settled(&self, process: &Process, what: &str) {
+        let settled = async {
+            let mut changes = process.outbox.settled();
+            while !self.receipts(process).await.iter().all(is_settled) {
+                // Or another process settles it.
+                tokio::select! { changed = changes.changed() => changed.unwrap(), () = a_while() => {} }
+            }
+        };
+        in_time(settled, || format!("{what}{}", self.rows())).await;
+    }
+
+    /// Until nothing is left to do, nor to be removed from a mailbox.
+    pub async fn ended(&self, process: &Process, what: &str) {
+        self.settled(process, what).await;
+        self.microsoft.heal();
+        let tidied = async {
+            while self.world.store.next_upkeep().unwrap().is_some() {
+                // The time of what is looked for again comes.
+                self.world.clock.advance(1_000);
+                tokio::task::yield_now().await;
+            }
+        };
+        in_time(tidied, || format!("{what}: drafts are still looked for")).await;
+    }
+
+    /// Nothing was lost, nothing sent twice, and what has an order left in it.
+    pub async fn check(&self, process: &Process, what: &str) {
+        let mut in_order: HashMap<_, Vec<&String>> = HashMap::new();
+        for (entry, receipt) in self.entries.iter().zip(self.receipts(process).await) {
+            self.check_one(entry, &receipt, what);
+            if let (Some(order), SendState::Sent) = (&entry.order, receipt.state) {
+                in_order.entry((&entry.account_id, entry.route, order)).or_default().push(&entry.text);
+            }
+        }
+        for ((account_id, ..), texts) in in_order {
+            self.microsoft.mailbox(account_id, |mailbox| {
+                let left: Vec<&String> = mailbox.accepted.iter().filter(|text| texts.contains(text)).collect();
+                assert_eq!(left, texts, "{what}: in another order");
+            });
+        }
+    }
+
+    fn check_one(&self, entry: &Entry, receipt: &Receipt, what: &str) {
+        let text = &entry.text;
+        let (times, asked, is_left) = self.microsoft.mailbox(&entry.account_id, |mailbox| (mailbox.times(text), mailbox.asked(text), mailbox.is_draft(text)));
+        let what = format!("{what}: {text:?}, asked for {asked} times, accepted {times} times: {receipt:?}");
+        let may_be_made = asked > 0 || entry.was_dispatching || !self.is_alone;
+        let may_be_unknown = may_be_made && (entry.route == Route::Chat || entry.has_deadline);
+        match receipt.state {
+            SendState::Sent => assert!(times == 1 && !entry.is_taken_back, "{what}"),
+            SendState::Failed => assert!(times == 0 && (text.contains(REFUSED) || entry.has_deadline) && !entry.is_taken_back, "{what}"),
+            SendState::Cancelled => assert!(times == 0 && entry.is_taken_back, "{what}"),
+            SendState::Unknown => assert!(times <= 1 && may_be_unknown && !entry.is_taken_back, "{what}"),
+            SendState::Queued | SendState::Sending => panic!("{what}"),
+        }
+        // A draft that an earlier request may have sent stays where it is.
+        let was_doubted = asked > 1 || (asked > 0 && entry.has_deadline) || entry.was_dispatching || !self.is_alone || receipt.state == SendState::Unknown;
+        assert!(!is_left || (receipt.state != SendState::Sent && was_doubted), "its draft is left: {what}");
+    }
+}
