@@ -81,8 +81,8 @@ impl<'a> Ledger<'a> {
         let settled = async {
             let mut changes = process.outbox.settled();
             while !self.receipts(process).await.iter().all(is_settled) {
-                // Or another process settles it.
-                tokio::select! { changed = changes.changed() => changed.unwrap(), () = a_while() => {} }
+                // Or another process settles it. Time passes also while nobody sits out a pause: some wait for a limit alone.
+                tokio::select! { changed = changes.changed() => changed.unwrap(), () = a_while() => self.world.clock.advance(100) }
             }
         };
         in_time(settled, || format!("{what}{}", self.rows())).await;
