@@ -79,9 +79,9 @@ async fn act(ledger: &mut Ledger<'_>, processes: &mut Vec<Process>, accounts: &[
         }
         14..16 => {
             // Those that failed; the others are refused.
-            for entry in &ledger.entries {
+            for entry in &mut ledger.entries {
                 // It may wait for somebody else's claim to lapse.
-                tokio::select! { _ = processes[which].outbox.retry(&entry.id, false) => {}, () = time_passes(world) => {} }
+                tokio::select! { outcome = processes[which].outbox.retry(&entry.id, false) => entry.is_queued_again |= outcome.is_ok(), () = time_passes(world) => {} }
             }
         }
         16..18 => {

@@ -33,7 +33,7 @@ impl TokenSource for Ids {
 pub struct World {
     pub store: Arc<dyn Store>,
     pub clock: TestClock,
-    vault: Vault,
+    pub vault: Vault,
     tokens: Arc<dyn TokenSource>,
     runtime: Runtime,
     _folder: tempfile::TempDir,
