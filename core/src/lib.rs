@@ -10,7 +10,7 @@
 //! activities   auth      outbox      sync      retention  connect · what leaves · what we ask for · what is proven and erased
 //! tools        vault     trust       graph               secrets · proofs · Microsoft's API
 //! base         store     pipeline    events              durable rows · the only way out · the event bus
-//! plain        model  error  foreign  seal  clock  random  secret  config  json  runtime  logs  metrics  failpoint    plain things; no sockets, no SQL
+//! plain        model  error  foreign  seal  clock  random  secret  config  json  runtime  logs  metrics  failpoint  interleave    plain things; no sockets, no SQL
 //! ```
 
 mod auth;
@@ -22,6 +22,8 @@ mod events;
 mod failpoint;
 mod foreign;
 mod graph;
+#[cfg(test)]
+mod interleave;
 mod json;
 mod retention;
 mod logs;

@@ -24,6 +24,10 @@ pub fn token<const N: usize>() -> Result<String> {
 
 /// A number in `0.0..1.0`, for jitter; 0.5 when there is no randomness, since jitter is never worth a failure.
 pub fn jitter() -> f64 {
+    #[cfg(test)]
+    if let Some(drawn) = crate::interleave::draw(1_000) {
+        return drawn as f64 / 1_000.0;
+    }
     array::<4>().map_or(0.5, |b| f64::from(u32::from_le_bytes(b)) / (f64::from(u32::MAX) + 1.0))
 }
 

@@ -254,6 +254,10 @@ static BLOCKING: Semaphore = Semaphore::const_new(BLOCKING_AT_ONCE);
 /// Runs blocking work (SQLite, key derivation) off the async threads, to its end. Waits for its turn while too much of it is under way; dropped then, the
 /// work is not begun.
 pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    #[cfg(test)]
+    if crate::interleave::is_drawn() {
+        return crate::interleave::run(work).await;
+    }
     let Ok(place) = BLOCKING.acquire().await else { return Err(closed()) };
     joined(
         tokio::task::spawn_blocking(move || {
@@ -266,6 +270,10 @@ pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send
 
 /// The same for what must not wait behind other work: the renewal of a lease.
 pub async fn urgent<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    #[cfg(test)]
+    if crate::interleave::is_drawn() {
+        return crate::interleave::run(work).await;
+    }
     joined(tokio::task::spawn_blocking(work).await)
 }
 

@@ -6,6 +6,7 @@ mod ledger;
 mod microsoft;
 mod model;
 mod progress;
+mod wire;
 mod world;
 
 use super::check::check_draft;

@@ -3,10 +3,9 @@
 use super::chance::Chance;
 use crate::clock::TestClock;
 use crate::failpoint::reach;
-use crate::pipeline::fake::{breaks, says, says_with};
-use crate::pipeline::{Answer, Sent, Transport};
+use crate::pipeline::Answer;
+use crate::pipeline::fake::says;
 use bytes::Bytes;
-use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -33,11 +32,11 @@ pub struct Microsoft {
     state: Mutex<State>,
 }
 
-struct State {
-    chance: Chance,
-    troubles: Troubles,
+pub struct State {
+    pub chance: Chance,
+    pub troubles: Troubles,
     refuses: bool,
-    mailboxes: HashMap<String, Mailbox>,
+    pub mailboxes: HashMap<String, Mailbox>,
     next_id: u64,
 }
 
@@ -49,7 +48,7 @@ pub struct Mailbox {
     /// Texts that were accepted for delivery, in order: the subject of a mail, the body of a chat message.
     pub accepted: Vec<String>,
     /// Texts that somebody asked to send, whatever became of it.
-    asked: Vec<String>,
+    pub asked: Vec<String>,
     in_flight: [u32; 3],
     /// The most requests at a time, in each service.
     pub most_in_flight: [u32; 3],
@@ -104,7 +103,7 @@ impl Microsoft {
         self.state.lock().unwrap()
     }
 
-    async fn exchange(self: Arc<Self>, request: http::Request<Bytes>) -> Answer {
+    pub async fn exchange(self: Arc<Self>, request: http::Request<Bytes>) -> Answer {
         reach("service.asked").await;
         let account_id = request.headers()["authorization"].to_str().unwrap().trim_start_matches("Bearer ").to_owned();
         let service = service_of(request.uri().path());
@@ -137,85 +136,16 @@ impl Drop for UnderWay {
     }
 }
 
-/// What the engine speaks through.
-pub struct Wire(pub Arc<Microsoft>);
-
-impl Transport for Wire {
-    fn call(&self, request: http::Request<Bytes>, _: usize) -> BoxFuture<'static, Answer> {
-        Box::pin(self.0.clone().exchange(request))
-    }
-}
-
 impl State {
-    fn answer(&mut self, account_id: &str, request: &http::Request<Bytes>, now: u64) -> Answer {
-        let path = request.uri().path().to_owned();
-        let query = request.uri().query().unwrap_or_default().to_owned();
-        if path == "/v1.0/$batch" {
-            return self.batch(account_id, request.body(), now);
-        }
-        self.one(account_id, request.method().as_str(), &path, &query, request.body(), now)
-    }
-
-    /// Each of its requests on its own; a broken connection breaks all of it, after what was done.
-    fn batch(&mut self, account_id: &str, body: &[u8], now: u64) -> Answer {
-        let asked: Value = serde_json::from_slice(body).unwrap();
-        let mut answers = Vec::new();
-        let mut broken = None;
-        for one in asked["requests"].as_array().unwrap() {
-            let (path, query) = one["url"].as_str().unwrap().split_once('?').unwrap_or((one["url"].as_str().unwrap(), ""));
-            let body = if one["body"].is_null() { Vec::new() } else { serde_json::to_vec(&one["body"]).unwrap() };
-            match self.one(account_id, one["method"].as_str().unwrap(), &format!("/v1.0{path}"), query, &body, now) {
-                Ok(answer) => {
-                    let headers: HashMap<&str, &str> = answer.headers().iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
-                    let body: Value = serde_json::from_slice(answer.body()).unwrap_or(Value::Null);
-                    answers.push(json!({ "id": one["id"], "status": answer.status().as_u16(), "headers": headers, "body": body }));
-                }
-                Err(error) => broken = Some(error),
-            }
-        }
-        broken.map_or_else(|| says(200, json!({ "responses": answers }).to_string()), Err)
-    }
-
-    fn one(&mut self, account_id: &str, method: &str, path: &str, query: &str, body: &[u8], now: u64) -> Answer {
-        if method == "GET" {
-            return self.read(account_id, path, query, now);
-        }
-        if path.ends_with("/send") || path.starts_with("/v1.0/chats/") {
-            let text = self.text(account_id, path, body);
-            self.mailboxes.entry(account_id.to_owned()).or_default().asked.extend(text);
-        }
-        let (troubles, draw) = (self.troubles, self.chance.below(100));
-        let mut bound = 0;
-        let mut hit = |share: u32| {
-            bound += u64::from(share);
-            draw < bound
-        };
-        if hit(troubles.unreachable) {
-            return breaks(Sent::No);
-        }
-        if hit(troubles.lost_request) {
-            return breaks(Sent::Maybe);
-        }
-        if hit(troubles.throttled) {
-            return says_with(429, ("retry-after", &(1 + self.chance.below(40)).to_string()), "");
-        }
-        if hit(troubles.contested) {
-            return says(412, r#"{"error":{"code":"ErrorIrresolvableConflict"}}"#);
-        }
-        let is_lost = hit(troubles.lost_answer);
-        let answer = self.write(account_id, method, path, body, now);
-        if is_lost { breaks(Sent::Maybe) } else { answer }
-    }
-
     /// What a request is to send.
-    fn text(&self, account_id: &str, path: &str, body: &[u8]) -> Option<String> {
+    pub fn text(&self, account_id: &str, path: &str, body: &[u8]) -> Option<String> {
         match draft_id(path) {
             Some(id) => Some(self.mailboxes.get(account_id)?.messages.get(id)?.subject.clone()),
             None => Some(serde_json::from_slice::<Value>(body).ok()?["body"]["content"].as_str()?.to_owned()),
         }
     }
 
-    fn write(&mut self, account_id: &str, method: &str, path: &str, body: &[u8], now: u64) -> Answer {
+    pub fn write(&mut self, account_id: &str, method: &str, path: &str, body: &[u8], now: u64) -> Answer {
         let is_late = self.chance.below(100) < u64::from(self.troubles.late);
         let delay = if is_late { self.chance.below(240_000) } else { 0 };
         self.next_id += 1;
@@ -264,7 +194,7 @@ impl State {
         }
     }
 
-    fn read(&mut self, account_id: &str, path: &str, query: &str, now: u64) -> Answer {
+    pub fn read(&mut self, account_id: &str, path: &str, query: &str, now: u64) -> Answer {
         let mailbox = self.mailboxes.entry(account_id.to_owned()).or_default();
         let shown = |(id, message): (&String, &Message)| {
             let is_draft = message.sent_at.is_none_or(|at| at > now);

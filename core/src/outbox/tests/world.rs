@@ -1,15 +1,17 @@
 //! A store with accounts, the Microsoft they are at, and processes that come and go.
 
 use super::chance::Chance;
-use super::microsoft::{Microsoft, Troubles, Wire};
+use super::microsoft::{Microsoft, Troubles};
+use super::wire::Wire;
 use crate::clock::TestClock;
 use crate::config::{Cloud, Endpoints};
 use crate::error::Result;
 use crate::events::EventBus;
 use crate::graph::Graph;
+use crate::interleave::turns;
 use crate::model::{AccountState, Address, ChatDraft, Draft, Feature, MailDraft, Receipt, Route, SendState};
 use crate::outbox::Outbox;
-use crate::pipeline::fake::clock;
+use crate::pipeline::fake::START_MS;
 use crate::pipeline::{AccessToken, Limits, Pipeline, TokenSource};
 use crate::runtime::Runtime;
 use crate::seal::AadContext;
@@ -77,7 +79,7 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&folder.path().join("store"), Duration::from_secs(60)).unwrap());
         let vault = Vault::open(store.clone(), Arc::new(RootKey::raw((0..32).collect()).unwrap()), 0).unwrap();
-        Self { store, clock: clock(), vault, tokens: Arc::new(Ids), runtime: Runtime::start().unwrap(), _folder: folder }
+        Self { store, clock: passing(), vault, tokens: Arc::new(Ids), runtime: Runtime::start().unwrap(), _folder: folder }
     }
 
     pub fn connect(&self, account_id: &str) {
@@ -109,6 +111,23 @@ impl World {
         let delivering = tokio::spawn(outbox.clone().run(self.runtime.stop()));
         Process { outbox, delivering }
     }
+}
+
+/// Turns that others take while somebody waits for a time, before that time comes, at most.
+const BEFORE_TIME_PASSES: u64 = 60;
+
+/// A clock whose pauses are over soon; it still shows how long they were.
+fn passing() -> TestClock {
+    let clock = TestClock::new(START_MS);
+    let ticking = clock.clone();
+    tokio::spawn(async move {
+        loop {
+            ticking.next_wait().await;
+            turns(BEFORE_TIME_PASSES).await;
+            ticking.advance(ticking.next_wait().await);
+        }
+    });
+    clock
 }
 
 /// Waits for it, in real time not for ever.
