@@ -3,6 +3,7 @@
 use super::attempt::attempt;
 use super::channel::{Channel, Outcome, by_route};
 use super::channels::Memory;
+use super::hand::{Hand, Room};
 use super::item::MOST_CRASHES;
 use super::job::{Job, Tools};
 use super::settle::given_up;
@@ -13,23 +14,15 @@ use crate::events::EventBus;
 use crate::failpoint::failpoint;
 use crate::graph::Graph;
 use crate::runtime::{Stop, blocking};
-use crate::store::{Due, ItemRow, ItemState, LEASE_MS, Store, Wanted, heartbeat, of_route};
+use crate::store::{Due, ItemRow, ItemState, LEASE_MS, Store, heartbeat};
 use crate::vault::Vault;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tracing::Instrument;
 
-/// Sends under way at the same time, over all accounts.
-const AT_ONCE: usize = 256;
-/// Of one account by one route, so that nobody's campaign takes the place of others' messages. Two batches of requests: one on its way, one that gathers.
-const OF_ONE_ROUTE: usize = 40;
-/// Sends with attachments that are held in memory at the same time.
-const WITH_FILES_AT_ONCE: usize = 8;
-/// Taken in hand by one claim.
-const OF_ONE_CLAIM: usize = 64;
 /// How often other processes' rows are looked for when nothing here says so.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
 /// How long a process leaves an account alone whose sends it cannot open.
@@ -47,24 +40,22 @@ pub struct Outbox {
     pub(super) waiters: Waiters,
     /// Accounts whose sends this process cannot open, and until when it leaves them to others.
     avoided: Mutex<HashMap<String, i64>>,
-    with_files: Semaphore,
-    /// Sends under way here, and the route of the account of each. Should their claims lapse (the machine slept), it is their own worker that goes on.
-    in_hand: Mutex<HashMap<String, String>>,
+    hand: Hand,
 }
 
 /// Takes a send out of those under way, however its delivery ends.
 struct InHand(Arc<Outbox>, String);
 
 impl InHand {
-    fn new(outbox: &Arc<Outbox>, item: &ItemRow) -> Self {
-        outbox.in_hand.lock().unwrap_or_else(PoisonError::into_inner).insert(item.id.clone(), of_route(&item.account_id, item.route));
+    fn new(outbox: &Arc<Outbox>, item: &ItemRow, is_beside: bool) -> Self {
+        outbox.hand.add(item, is_beside);
         Self(outbox.clone(), item.id.clone())
     }
 }
 
 impl Drop for InHand {
     fn drop(&mut self) {
-        self.0.in_hand.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.1);
+        self.0.hand.remove(&self.1);
         // It may be due again, or its lane go on.
         self.0.wake();
     }
@@ -74,7 +65,7 @@ impl Outbox {
     pub fn new(store: Arc<dyn Store>, vault: Vault, graph: Graph, clock: Arc<dyn Clock>, event_bus: EventBus) -> Arc<Self> {
         let opened_at = to_ms(clock.now());
         let tools = Arc::new(Tools { store, vault, graph, clock, memory: Memory::default(), opened_at });
-        Arc::new(Self { tools, event_bus, wake: Arc::new(Notify::new()), settled: watch::Sender::new(0), waiters: Waiters::default(), avoided: Mutex::default(), with_files: Semaphore::new(WITH_FILES_AT_ONCE), in_hand: Mutex::default() })
+        Arc::new(Self { tools, event_bus, wake: Arc::new(Notify::new()), settled: watch::Sender::new(0), waiters: Waiters::default(), avoided: Mutex::default(), hand: Hand::default() })
     }
 
     pub(super) fn wake(&self) {
@@ -104,42 +95,34 @@ impl Outbox {
         self.avoided.lock().unwrap_or_else(PoisonError::into_inner).insert(account_id.to_owned(), until);
     }
 
-    /// What is to be claimed: not what is in hand, nor of an account that is avoided, nor of a route of an account that has enough in hand.
-    fn wanted(&self, most: usize) -> Wanted {
+    /// Accounts that are avoided now.
+    fn avoided(&self) -> Vec<String> {
         let now = to_ms(self.tools.clock.now());
         let mut avoided = self.avoided.lock().unwrap_or_else(PoisonError::into_inner);
         // Also what was noted when the clock stood ahead.
         avoided.retain(|_, until| (now..=now.saturating_add(AVOIDED_MS)).contains(until));
-        let in_hand = self.in_hand.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut counts: HashMap<String, usize> = HashMap::new();
-        in_hand.values().for_each(|route| *counts.entry(route.clone()).or_default() += 1);
-        let full = counts.iter().filter(|(_, count)| **count >= OF_ONE_ROUTE).map(|(route, _)| route);
-        let except = avoided.keys().chain(in_hand.keys()).chain(full).cloned().collect();
-        Wanted { most, except, in_hand: counts, of_one_route: OF_ONE_ROUTE }
+        avoided.keys().cloned().collect()
     }
 
     /// Delivers until told to stop; then lets what is under way end.
     pub async fn run(self: Arc<Self>, stop: Stop) {
-        let slots = Arc::new(Semaphore::new(AT_ONCE));
         let mut under_way = JoinSet::new();
         while !stop.is_set() {
-            let Ok(mut slot) = slots.clone().acquire_owned().await else { break };
             while under_way.try_join_next().is_some() {}
-            // Nobody else takes slots.
-            if let Ok(more) = slots.clone().try_acquire_many_owned(u32::try_from(slots.available_permits().min(OF_ONE_CLAIM - 1)).unwrap_or(0)) {
-                slot.merge(more);
-            }
-            match self.next(slot.num_permits()).await {
+            let mut room = self.hand.room();
+            match self.next(&room).await {
                 Ok(works) if !works.is_empty() => {
                     for work in works {
-                        let (outbox, stop, slot) = (self.clone(), stop.clone(), slot.split(1));
-                        let held = match &work {
-                            Work::Deliver(item) => Some(InHand::new(&self, item)),
-                            Work::Tidy(_) => None,
+                        let (outbox, stop) = (self.clone(), stop.clone());
+                        let (held, is_beside) = match &work {
+                            Work::Deliver(item) => (Some(InHand::new(&self, item, false)), false),
+                            Work::Awaited(item) => (Some(InHand::new(&self, item, true)), true),
+                            Work::Tidy(_) => (None, false),
                         };
+                        let slot = room.split(is_beside);
                         under_way.spawn(async move {
                             match work {
-                                Work::Deliver(item) => outbox.deliver(*item, stop).await,
+                                Work::Deliver(item) | Work::Awaited(item) => outbox.deliver(*item, stop).await,
                                 Work::Tidy(item) => outbox.tidy(*item).await,
                             }
                             drop((slot, held));
@@ -148,9 +131,8 @@ impl Outbox {
                     }
                 }
                 Ok(_) => {
-                    drop(slot);
                     let idle = under_way.is_empty();
-                    tokio::select! { () = self.rest(&stop, idle) => {}, Some(_) = under_way.join_next() => {} }
+                    tokio::select! { () = self.rest(&stop, idle, room) => {}, Some(_) = under_way.join_next() => {} }
                 }
                 Err(error) => {
                     tracing::warn!(target: "tidings::outbox", kind = ?error.kind(), "the outbox could not be read");
@@ -163,15 +145,24 @@ impl Outbox {
         while under_way.join_next().await.is_some() {}
     }
 
-    /// What is to be done next, up to `most` of it. A process that cannot open what is stored now takes nothing in hand: others can send it.
-    async fn next(&self, most: usize) -> Result<Vec<Work>> {
-        let (tools, mut wanted) = (self.tools.clone(), self.wanted(most));
+    /// What is to be done next, as far as there is room. A process that cannot open what is stored now takes nothing in hand: others can send it.
+    async fn next(&self, room: &Room) -> Result<Vec<Work>> {
+        let (tools, left, most) = (self.tools.clone(), self.avoided(), room.rest());
+        let mut awaited = self.hand.awaited(room.beside(), self.waiters.ids(), left.clone());
+        let mut wanted = self.hand.wanted(most, left);
         let (expired, works) = blocking(move || {
             tools.vault.check()?;
             let now = to_ms(tools.clock.now());
             let expired = tools.store.expire(now)?;
-            let mut works: Vec<Work> = tools.store.claims(now, LEASE_MS, &mut wanted)?.into_iter().map(|item| Work::Deliver(Box::new(item))).collect();
+            let mut works: Vec<Work> = Vec::new();
+            if most > 0 {
+                works.extend(tools.store.claims(now, LEASE_MS, &mut wanted)?.into_iter().map(|item| Work::Deliver(Box::new(item))));
+            }
+            // What is left of it when there is no more room among the rest.
             if works.is_empty() {
+                works.extend(tools.store.claim_awaited(now, LEASE_MS, &mut awaited)?.into_iter().map(|item| Work::Awaited(Box::new(item))));
+            }
+            if works.is_empty() && most > 0 {
                 works.extend(tools.store.claim_tidy(now, LEASE_MS)?.map(|item| Work::Tidy(Box::new(item))));
             }
             Ok((expired, works))
@@ -188,11 +179,17 @@ impl Outbox {
     }
 
     /// Until something is queued, due, or the engine stops.
-    async fn rest(&self, stop: &Stop, idle: bool) {
-        let (tools, except) = (self.tools.clone(), self.wanted(0).except);
+    async fn rest(&self, stop: &Stop, idle: bool, room: Room) {
+        let (tools, left, most) = (self.tools.clone(), self.avoided(), room.rest());
+        let awaited = self.hand.awaited(room.beside(), self.waiters.ids(), left.clone());
+        let except = self.hand.wanted(most, left).except;
+        drop(room);
         let due = blocking(move || {
             let now = to_ms(tools.clock.now());
-            Ok((now, tools.store.next_due(now, &except)?, tools.store.next_upkeep()?))
+            // Without room it is the end of what is in hand that wakes this loop.
+            let due = if most > 0 { tools.store.next_due(now, &except)? } else { None };
+            let due = due.into_iter().chain(tools.store.next_awaited(now, &awaited)?).min_by_key(|due| due.at());
+            Ok((now, due, tools.store.next_upkeep()?))
         })
         .await;
         let wait = |at: i64, now: i64| Duration::from_millis(u64::try_from(at.saturating_sub(now)).unwrap_or(0).max(1));
@@ -223,7 +220,7 @@ impl Outbox {
         let found = item.clone();
         let _held = match item.has_files {
             false => None,
-            true => tokio::select! { permit = self.with_files.acquire() => permit.ok(), () = self.heartbeat(&item) => return },
+            true => tokio::select! { permit = self.hand.room_for_files(&item) => permit, () = self.heartbeat(&item) => return },
         };
         let mut job = match Job::<C>::open(self.tools.clone(), item, stop).await {
             Ok(job) => job,
@@ -262,5 +259,7 @@ const SOONEST_UPKEEP: Duration = Duration::from_secs(1);
 
 enum Work {
     Deliver(Box<ItemRow>),
+    /// Beside the rest.
+    Awaited(Box<ItemRow>),
     Tidy(Box<ItemRow>),
 }

@@ -14,6 +14,7 @@ mod channels;
 mod check;
 mod content;
 mod deliver;
+mod hand;
 mod item;
 mod job;
 mod payload;

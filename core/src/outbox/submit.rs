@@ -47,28 +47,6 @@ impl Outbox {
         Ok(receipts)
     }
 
-    /// Waits for the outcome, at most `limit`; the receipt then says `queued` or `sending`.
-    pub async fn wait(&self, receipt_id: &str, limit: Duration) -> Result<Receipt> {
-        let until = to_ms(self.tools.clock.now()).saturating_add(i64::try_from(limit.as_millis()).unwrap_or(i64::MAX));
-        let mut deadline = self.tools.clock.deadline(limit);
-        let waiting = self.waiters.of(receipt_id);
-        loop {
-            let mut called = pin!(waiting.called.notified());
-            called.as_mut().enable();
-            let now = self.receipt(receipt_id, None).await?;
-            let later_than_that = now.next_attempt_at.is_some_and(|at| to_ms(at) >= until);
-            if later_than_that || now.is_parked || !matches!(now.state, SendState::Queued | SendState::Sending) {
-                return Ok(now);
-            }
-            tokio::select! {
-                () = &mut deadline => return self.receipt(receipt_id, None).await,
-                () = called => {}
-                // Another process may be the one that delivers it.
-                () = self.tools.clock.deadline(Duration::from_secs(1)) => {}
-            }
-        }
-    }
-
     /// NotFound when it is not of an account of this owner.
     pub async fn receipt(&self, receipt_id: &str, owner: Option<String>) -> Result<Receipt> {
         let (tools, id) = (self.tools.clone(), receipt_id.to_owned());

@@ -5,6 +5,7 @@ mod kills;
 mod ledger;
 mod microsoft;
 mod model;
+mod priority;
 mod progress;
 mod wire;
 mod world;

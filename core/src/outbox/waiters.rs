@@ -1,8 +1,40 @@
 //! Who waits for what became of a send. They are called by its id: of many sends, one that is settled wakes only those who asked for it.
 
+use super::deliver::Outbox;
+use crate::clock::to_ms;
+use crate::error::Result;
+use crate::model::{Receipt, SendState};
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::Notify;
+
+impl Outbox {
+    /// Waits for the outcome, at most `limit`; the receipt then says `queued` or `sending`.
+    pub async fn wait(&self, receipt_id: &str, limit: Duration) -> Result<Receipt> {
+        let until = to_ms(self.tools.clock.now()).saturating_add(i64::try_from(limit.as_millis()).unwrap_or(i64::MAX));
+        let mut deadline = self.tools.clock.deadline(limit);
+        let waiting = self.waiters.of(receipt_id);
+        // What somebody waits for may be taken in hand where there is no room for the rest.
+        self.wake();
+        loop {
+            let mut called = pin!(waiting.called.notified());
+            called.as_mut().enable();
+            let now = self.receipt(receipt_id, None).await?;
+            let later_than_that = now.next_attempt_at.is_some_and(|at| to_ms(at) >= until);
+            if later_than_that || now.is_parked || !matches!(now.state, SendState::Queued | SendState::Sending) {
+                return Ok(now);
+            }
+            tokio::select! {
+                () = &mut deadline => return self.receipt(receipt_id, None).await,
+                () = called => {}
+                // Another process may be the one that delivers it.
+                () = self.tools.clock.deadline(Duration::from_secs(1)) => {}
+            }
+        }
+    }
+}
 
 #[derive(Clone, Default)]
 pub struct Waiters(Arc<Mutex<HashMap<String, Entry>>>);
@@ -19,6 +51,11 @@ impl Waiters {
         let entry = table.entry(id.to_owned()).or_insert_with(|| Entry { called: Arc::new(Notify::new()), waiting: 0 });
         entry.waiting += 1;
         Waiting { waiters: self.clone(), id: id.to_owned(), called: entry.called.clone() }
+    }
+
+    /// Sends that somebody waits for.
+    pub fn ids(&self) -> Vec<String> {
+        self.table().keys().cloned().collect()
     }
 
     /// The send has changed.

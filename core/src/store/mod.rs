@@ -5,6 +5,7 @@
 
 mod accounts;
 mod audit;
+mod claims;
 mod copies;
 mod health;
 mod keyring;
@@ -30,7 +31,8 @@ pub use mail::{
     Applied, ChangeRow, Cursor, FolderLink, FolderNews, FolderRow, Known, MailPage, MailStore, Mailbox, MessageRow, MessageWindow, NewMessage, PageBatch, Quarantined,
     QuarantineRow, SearchText, SyncedFolder, pause_ms,
 };
-pub use outbox::{Content, Due, Enqueued, Hold, ItemRow, ItemState, NewItem, OutboxStore, PAST_DEADLINE, Part, Reopened, SEND_ID, Step, Tally, Wanted, of_route, sealed_row};
+pub use claims::{Awaited, Wanted, of_route};
+pub use outbox::{Content, Due, Enqueued, Hold, ItemRow, ItemState, NewItem, OutboxStore, PAST_DEADLINE, Part, Reopened, SEND_ID, Step, Tally, sealed_row};
 pub use purge::{PurgeRow, PurgeStore};
 pub use trim::{Kept, TrimStore};
 pub use scope::Scope;

@@ -1,10 +1,9 @@
 //! What leaves: one row per send, from the moment it was accepted.
 
-use super::sqlite::names::Word;
 use crate::error::Result;
 use crate::model::{OutboxFilter, Route, SendState};
 use crate::seal::Sealed;
-use std::collections::HashMap;
+use super::claims::{Awaited, Wanted};
 
 /// Where a send stands. `Dispatching` is durable before the request that may have an effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -154,6 +153,14 @@ pub enum Due {
     Lapse(i64),
 }
 
+impl Due {
+    pub fn at(self) -> i64 {
+        match self {
+            Self::Retry(at) | Self::Lapse(at) => at,
+        }
+    }
+}
+
 /// Why sends end that waited for too long.
 pub const PAST_DEADLINE: &str = "Its deadline passed before it could be sent; it was not sent.";
 
@@ -198,42 +205,6 @@ pub struct Reopened<'a> {
     pub progress: Sealed,
 }
 
-/// How the sends of one account by one route are named in a list of exceptions.
-pub fn of_route(account_id: &str, route: Route) -> String {
-    format!("{account_id}/{}", route.word())
-}
-
-/// What a worker can take in hand.
-#[derive(Debug, Clone)]
-pub struct Wanted {
-    pub most: usize,
-    /// Sends, accounts and routes of accounts ([`of_route`]) that are left to others.
-    pub except: Vec<String>,
-    /// In hand already, by route of an account.
-    pub in_hand: HashMap<String, usize>,
-    /// In hand of one such route at most.
-    pub of_one_route: usize,
-}
-
-impl Wanted {
-    #[cfg(test)]
-    pub fn one(except: &[String]) -> Self {
-        Self { most: 1, except: except.to_vec(), in_hand: HashMap::new(), of_one_route: usize::MAX }
-    }
-
-    /// How many more of this route of an account.
-    pub fn capacity_left(&self, account_id: &str, route: &str) -> usize {
-        let in_hand = self.in_hand.get(&format!("{account_id}/{route}")).copied().unwrap_or(0);
-        self.of_one_route.saturating_sub(in_hand).min(self.most)
-    }
-
-    /// Counts a claim.
-    pub fn take(&mut self, item: &ItemRow) {
-        self.most = self.most.saturating_sub(1);
-        *self.in_hand.entry(of_route(&item.account_id, item.route)).or_default() += 1;
-    }
-}
-
 pub trait OutboxStore {
     /// Fails with `NotConnected` when the account is not connected at that moment.
     fn enqueue(&self, item: &NewItem, content: &Content) -> Result<Enqueued>;
@@ -250,6 +221,8 @@ pub trait OutboxStore {
     fn claim(&self, now: i64, lease_ms: i64, except: &[String]) -> Result<Option<ItemRow>> {
         Ok(self.claims(now, lease_ms, &mut Wanted::one(except))?.pop())
     }
+    /// The same for what somebody waits for and is no bulk, by ids, the oldest first.
+    fn claim_awaited(&self, now: i64, lease_ms: i64, awaited: &mut Awaited) -> Result<Vec<ItemRow>>;
     /// False: the claim was lost, or the item was cancelled; stop. The content goes with `Sent` and `Cancelled`.
     fn step(&self, id: &str, fence: i64, step: &Step, now: i64) -> Result<bool>;
     /// Of an open item, or of one whose drafts are looked for. False: the claim was lost.
@@ -271,6 +244,8 @@ pub trait OutboxStore {
     fn tidied(&self, id: &str, fence: i64, progress: Option<&Sealed>, again_at: Option<i64>) -> Result<bool>;
     /// When there will be something to claim beside `except`, if ever.
     fn next_due(&self, now: i64, except: &[String]) -> Result<Option<Due>>;
+    /// The same for what [`claim_awaited`](Self::claim_awaited) takes.
+    fn next_awaited(&self, now: i64, awaited: &Awaited) -> Result<Option<Due>>;
     /// When [`expire`](Self::expire) or [`claim_tidy`](Self::claim_tidy) will have something to do, if ever.
     fn next_upkeep(&self) -> Result<Option<i64>>;
 }

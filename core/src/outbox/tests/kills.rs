@@ -74,11 +74,11 @@ async fn run(world: &World, point: &str, route: Route, seed: u64) -> bool {
     let (mut is_first, mut reached) = (true, false);
     loop {
         let armed = Armed::at(point, usize::try_from(chance.below(2) * chance.below(2)).unwrap());
-        let process = world.process(&microsoft);
+        let mut process = world.process(&microsoft);
         if std::mem::take(&mut is_first) {
             for _ in 0..=chance.below(3) {
                 let is_refused = chance.below(3) == 0;
-                ledger.enqueue(&process, &account_id, route, is_refused, Some("one"), None).await;
+                ledger.enqueue(&mut process, &account_id, route, is_refused, Some("one"), None).await;
             }
         }
         reached |= killed_at(&mut ledger, process, armed, &what).await;

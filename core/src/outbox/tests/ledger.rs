@@ -51,7 +51,7 @@ impl<'a> Ledger<'a> {
     }
 
     /// Hands in a draft. `order`: see [`draft`]. `deadline`: milliseconds from now.
-    pub async fn enqueue(&mut self, process: &Process, account_id: &str, route: Route, is_refused: bool, order: Option<&str>, deadline: Option<i64>) {
+    pub async fn enqueue(&mut self, process: &mut Process, account_id: &str, route: Route, is_refused: bool, order: Option<&str>, deadline: Option<i64>) {
         let text = format!("{account_id} {}{}", self.entries.len(), if is_refused { REFUSED } else { "" });
         let mut handed_in = draft(account_id, route, &text, order);
         let until = deadline.map(|ms| from_ms(i64::try_from(self.world.clock.now_ms()).unwrap() + ms));
@@ -60,8 +60,11 @@ impl<'a> Ledger<'a> {
             Draft::Chat { chat } => chat.deadline = until,
         }
         // For some of them somebody waits.
-        let is_bulk = self.entries.len() % 3 != 0;
+        let is_bulk = !self.entries.len().is_multiple_of(3);
         let id = process.outbox.enqueue(handed_in, is_bulk).await.unwrap().id;
+        if !is_bulk {
+            process.wait_for(&id);
+        }
         let (account_id, order) = (account_id.to_owned(), order.map(str::to_owned));
         self.entries.push(Entry { account_id, route, text, id, order, has_deadline: deadline.is_some(), was_dispatching: false, is_taken_back: false, is_queued_again: false });
     }

@@ -8,7 +8,9 @@ use crate::pipeline::fake::says;
 use bytes::Bytes;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
+use tokio::sync::Semaphore;
 
 /// How often, in a hundred requests that write, each trouble comes.
 #[derive(Debug, Clone, Copy, Default)]
@@ -29,6 +31,9 @@ pub struct Troubles {
 
 pub struct Microsoft {
     clock: TestClock,
+    /// Requests that write wait here, if it is slow.
+    gate: Semaphore,
+    is_slow: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -83,11 +88,20 @@ pub const REFUSED: &str = "refused";
 
 impl Microsoft {
     pub fn new(clock: &TestClock, chance: Chance, troubles: Troubles) -> Arc<Self> {
-        Arc::new(Self { clock: clock.clone(), state: Mutex::new(State { chance, troubles, refuses: true, mailboxes: HashMap::new(), next_id: 0 }) })
+        Arc::new(Self { clock: clock.clone(), gate: Semaphore::new(0), is_slow: AtomicBool::new(false), state: Mutex::new(State { chance, troubles, refuses: true, mailboxes: HashMap::new(), next_id: 0 }) })
     }
 
     pub fn mailbox<T>(&self, account_id: &str, look: impl FnOnce(&Mailbox) -> T) -> T {
         look(self.state().mailboxes.entry(account_id.to_owned()).or_default())
+    }
+
+    /// From now on requests that write are answered one by one, as they are let through.
+    pub fn slow_down(&self) {
+        self.is_slow.store(true, Ordering::Relaxed);
+    }
+
+    pub fn let_through(&self, requests: usize) {
+        self.gate.add_permits(requests);
     }
 
     pub fn heal(&self) {
@@ -118,6 +132,9 @@ impl Microsoft {
         let _under_way = UnderWay(self.clone(), account_id.clone(), service);
         for _ in 0..pauses {
             tokio::task::yield_now().await;
+        }
+        if self.is_slow.load(Ordering::Relaxed) && request.method() != http::Method::GET {
+            self.gate.acquire().await.unwrap().forget();
         }
         let answer = self.state().answer(&account_id, &request, self.clock.now_ms());
         reach("service.answered").await;

@@ -64,13 +64,13 @@ async fn act(ledger: &mut Ledger<'_>, processes: &mut Vec<Process>, accounts: &[
             let (account_id, route) = (chance.pick(accounts), *chance.pick(&[Route::Mail, Route::Chat]));
             let order = *chance.pick(&[None, Some("one"), Some("two")]);
             let deadline = (chance.below(8) == 0).then(|| 1_000 + i64::try_from(chance.below(600_000)).unwrap());
-            ledger.enqueue(&processes[which], account_id, route, chance.below(10) == 0, order, deadline).await;
+            ledger.enqueue(&mut processes[which], account_id, route, chance.below(10) == 0, order, deadline).await;
         }
         10 => {
             // A campaign.
             let account_id = chance.pick(accounts);
             for _ in 0..5 {
-                ledger.enqueue(&processes[which], account_id, Route::Mail, false, None, None).await;
+                ledger.enqueue(&mut processes[which], account_id, Route::Mail, false, None, None).await;
             }
         }
         11..14 => {

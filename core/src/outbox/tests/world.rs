@@ -12,7 +12,7 @@ use crate::interleave::turns;
 use crate::model::{AccountState, Address, ChatDraft, Draft, Feature, MailDraft, Receipt, Route, SendState};
 use crate::outbox::Outbox;
 use crate::pipeline::fake::START_MS;
-use crate::pipeline::{AccessToken, Limits, Pipeline, TokenSource};
+use crate::pipeline::{AccessToken, Limits, Mailbox, Pipeline, TokenSource};
 use crate::runtime::Runtime;
 use crate::seal::AadContext;
 use crate::secret::RootKey;
@@ -30,6 +30,12 @@ impl TokenSource for Ids {
     fn token(&self, account_id: String, _: Option<AccessToken>, _: Option<String>) -> BoxFuture<'static, Result<AccessToken>> {
         Box::pin(std::future::ready(Ok(AccessToken::new(account_id))))
     }
+
+    /// `a` and `a~2` are connections of one mailbox.
+    fn mailbox(&self, account_id: &str) -> BoxFuture<'static, Arc<Mailbox>> {
+        let mailbox = account_id.split('~').next().unwrap();
+        Box::pin(std::future::ready(Mailbox::of_account(mailbox)))
+    }
 }
 
 pub struct World {
@@ -45,15 +51,23 @@ pub struct World {
 pub struct Process {
     pub outbox: Arc<Outbox>,
     delivering: JoinHandle<()>,
+    waiting: Vec<JoinHandle<()>>,
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
         self.delivering.abort();
+        self.waiting.iter().for_each(JoinHandle::abort);
     }
 }
 
 impl Process {
+    /// Somebody waits for it from now on, for an hour.
+    pub fn wait_for(&mut self, id: &str) {
+        let (outbox, id) = (self.outbox.clone(), id.to_owned());
+        self.waiting.push(tokio::spawn(async move { drop(outbox.wait(&id, Duration::from_secs(3_600)).await) }));
+    }
+
     /// From here on it takes calls and sends nothing.
     pub async fn stop_delivering(&self) {
         self.delivering.abort();
@@ -109,7 +123,7 @@ impl World {
         pipeline.plug_tokens(self.tokens.clone());
         let outbox = Outbox::new(self.store.clone(), self.vault.clone(), Graph::new(pipeline, endpoints()), Arc::new(self.clock.clone()), EventBus::new());
         let delivering = tokio::spawn(outbox.clone().run(self.runtime.stop()));
-        Process { outbox, delivering }
+        Process { outbox, delivering, waiting: Vec::new() }
     }
 }
 

@@ -3,6 +3,7 @@
 mod accounts;
 mod apply;
 mod audit;
+mod awaited;
 mod handovers;
 mod ending;
 mod fault;

@@ -4,11 +4,11 @@
 use super::fault::Outcome;
 use super::names::Word;
 use super::outbox_end::{drop_content, settled_entry};
-use super::{SqliteStore, all, announce, exists, first, keys, leases, queues, run, sealed, sealed_opt, word};
+use super::{SqliteStore, all, announce, awaited, exists, first, keys, leases, queues, run, sealed, sealed_opt, word};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{AuditKind, ChangeKind, OutboxFilter, SendState};
 use crate::seal::Sealed;
-use crate::store::{Content, Due, Enqueued, Entry, Hold, ItemRow, ItemState, NewItem, OutboxStore, Part, Reopened, Step, Tally, Wanted};
+use crate::store::{Awaited, Content, Due, Enqueued, Entry, Hold, ItemRow, ItemState, NewItem, OutboxStore, Part, Reopened, Step, Tally, Wanted};
 use rusqlite::{Connection, Row};
 
 macro_rules! columns {
@@ -149,6 +149,13 @@ impl OutboxStore for SqliteStore {
             return Ok(Vec::new());
         }
         self.write(|tx| queues::claim(tx, now, lease_ms, wanted))
+    }
+
+    fn claim_awaited(&self, now: i64, lease_ms: i64, awaited: &mut Awaited) -> Result<Vec<ItemRow>> {
+        if !self.read(|c| awaited::is_due(c, now, awaited))? {
+            return Ok(Vec::new());
+        }
+        self.write(|tx| awaited::claim(tx, now, lease_ms, awaited))
     }
 
     fn step(&self, id: &str, fence: i64, step: &Step, now: i64) -> Result<bool> {
@@ -293,6 +300,10 @@ impl OutboxStore for SqliteStore {
     fn next_due(&self, now: i64, except: &[String]) -> Result<Option<Due>> {
         let except = super::json(except)?;
         self.read(|c| queues::next_due(c, now, &except))
+    }
+
+    fn next_awaited(&self, now: i64, awaited: &Awaited) -> Result<Option<Due>> {
+        self.read(|c| awaited::next_due(c, now, awaited))
     }
 
     fn next_upkeep(&self) -> Result<Option<i64>> {

@@ -135,7 +135,7 @@ fn claim_of(c: &Connection, queue: &Queue, now: i64, lease_ms: i64, wanted: &mut
     Ok(())
 }
 
-fn take(c: &Connection, number: i64, until: i64) -> Outcome<Option<ItemRow>> {
+pub fn take(c: &Connection, number: i64, until: i64) -> Outcome<Option<ItemRow>> {
     first(
         c,
         concat!(

@@ -57,6 +57,7 @@ store_suite!(made, [
     lanes_keep_their_order,
     a_lapsed_claim_is_taken_over_where_it_stood,
     queues_take_turns_and_who_waits_goes_first,
+    what_somebody_waits_for_is_claimed_beside_the_queues,
     the_outbox_is_listed_newest_first,
     a_page_and_its_cursor_are_one,
     the_same_page_twice_changes_nothing,

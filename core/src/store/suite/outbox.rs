@@ -231,6 +231,30 @@ pub fn a_claim_of_a_clock_that_stood_ahead_is_taken_over(s: &dyn Store) {
     assert!(s.claim(40, 10, &[]).unwrap().is_none(), "clocks of two processes are never quite the same");
 }
 
+pub fn what_somebody_waits_for_is_claimed_beside_the_queues(s: &dyn Store) {
+    connect(s, "a");
+    connect(s, "b");
+    let bulk = enqueue(s, "a", "l", None);
+    let ids: Vec<String> = ["l", "m", "n", "o"]
+        .map(|lane| {
+            let item = NewItem { is_bulk: false, ..item_of("a", lane, None) };
+            s.enqueue(&item, &content()).unwrap();
+            item.id
+        })
+        .into();
+    let awaited = |most| Awaited { ids: [std::slice::from_ref(&bulk), ids.as_slice()].concat(), most, of_one_route: 2, ..Awaited::default() };
+    assert_eq!(s.next_awaited(5, &awaited(9)).unwrap(), Some(Due::Retry(0)));
+    for none in [awaited(0), Awaited { except: vec!["a".into()], ..awaited(9) }, Awaited { in_hand: [(of_route("a", Route::Mail), 2)].into(), ..awaited(9) }] {
+        assert!(s.claim_awaited(5, 10, &mut none.clone()).unwrap().is_empty() && s.next_awaited(5, &none).unwrap().is_none());
+    }
+    let claimed: Vec<String> = s.claim_awaited(5, 10, &mut awaited(9)).unwrap().into_iter().map(|row| row.id).collect();
+    assert_eq!(claimed, ids[1..3], "neither bulk, nor what waits for it in its lane, nor more than there is room for");
+    let rest = Awaited { in_hand: [(of_route("a", Route::Mail), 1)].into(), ..awaited(9) };
+    assert_eq!(s.claim_awaited(5, 10, &mut rest.clone()).unwrap().pop().map(|row| row.id), Some(ids[3].clone()));
+    assert_eq!(s.next_awaited(5, &rest).unwrap(), Some(Due::Lapse(15)));
+    assert_eq!(s.claim(5, 10, &[]).unwrap().unwrap().id, bulk, "a claim is a claim, whoever made it");
+}
+
 pub fn queues_take_turns_and_who_waits_goes_first(s: &dyn Store) {
     connect(s, "a");
     connect(s, "b");
