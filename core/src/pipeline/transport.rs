@@ -20,7 +20,7 @@ const IDLE_CONNECTION: Duration = Duration::from_secs(30);
 /// A mailbox answers four requests at a time.
 const IDLE_CONNECTIONS: usize = 4;
 /// Requests at a time that have a connection each: sign-ins, and renewals of tokens, of which thousands can become due together.
-const MOST_UNSHARED: usize = 16;
+const MOST_UNSHARED: usize = 8;
 const MAX_HEADERS: usize = 64 << 10;
 
 /// Whether the service can have seen the request.

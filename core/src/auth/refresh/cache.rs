@@ -12,8 +12,8 @@ pub const EARLY_MS: i64 = 300_000;
 const JITTER_MS: f64 = 60_000.0;
 /// A token is not handed out for its last moments: it has to arrive, too.
 pub const LAST_MS: i64 = 10_000;
-/// Accounts whose tokens keep what was worked out of them.
-const MOST_RECENT: usize = 32;
+/// Accounts whose tokens keep what was worked out of them: as many as requests run at a time at the most, or it would be worked out for each of them anew.
+const MOST_RECENT: usize = 64;
 /// A token that has ended is known for as long, so that the late result of an older connection is told from it.
 const ENDED_MS: i64 = 600_000;
 

@@ -73,8 +73,8 @@ fn rows(measured: &Measured) -> Vec<Row> {
     vec![
         row("accounts", Some(f64::from(*accounts)), ""),
         most("threads, at the most", peak.threads.map(|n| n as f64), MOST_THREADS, ""),
-        most("file handles, at the most", peak.handles.map(|n| n as f64), MOST_HANDLES, ""),
-        row("of these, before the engine is opened", before.handles.map(|n| n as f64), ""),
+        most("file handles of the engine, at the most", peak.handles.zip(before.handles).map(|(peak, before)| peak.saturating_sub(before) as f64), MOST_HANDLES, ""),
+        row("file handles of this program besides", before.handles.map(|n| n as f64), ""),
         row("memory without accounts", mb(empty.memory_kb), "MB"),
         most("memory with all accounts connected", mb(connected.memory_kb), memory, "MB"),
         most("memory after the day", mb(ended.memory_kb), memory, "MB"),
