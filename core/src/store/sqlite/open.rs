@@ -104,7 +104,7 @@ fn harden(connection: &Connection, busy: Duration, cache_kb: u32) -> rusqlite::R
         // Some of them answer with a row, some do not.
         connection.pragma(None, name, value, |_| Ok(()))?;
     }
-    connection.set_prepared_statement_cache_capacity(256);
+    connection.set_prepared_statement_cache_capacity(96);
     Ok(())
 }
 
