@@ -6,7 +6,7 @@ use crate::foreign::Proofs;
 use crate::json;
 use crate::pipeline::batching::wire::{self as batching, Answer, Asked};
 pub(super) use crate::pipeline::batching::wire::MOST_ITEMS;
-use crate::pipeline::{Cost, Safety};
+use crate::pipeline::{Cost, MAX_SEVERAL, Safety};
 use crate::random;
 use http::{Method, StatusCode};
 use std::collections::BTreeMap;
@@ -129,6 +129,7 @@ impl Graph {
         request.cost = Cost { requests: u32::try_from(open.len()).unwrap_or(u32::MAX) };
         if open.len() > 1 {
             request.attempts = 2;
+            request.max_body = MAX_SEVERAL;
         }
         let response = self.ask(request).await?;
         let text = json::text(&response.body);

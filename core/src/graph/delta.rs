@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::json::{self, lenient};
 use crate::foreign::Proofs;
 use crate::model::{Address, BodyType, Importance, rfc3339};
-use crate::pipeline::{Response, error_code};
+use crate::pipeline::{MAX_SEVERAL, Response, error_code};
 use http::HeaderValue;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -21,9 +21,6 @@ use url::Url;
 /// Properties of a message that are asked for, always all and by name.
 pub(super) const MESSAGE: &str = "id,changeKey,parentFolderId,conversationId,internetMessageId,subject,bodyPreview,from,sender,toRecipients,ccRecipients,\
 bccRecipients,replyTo,receivedDateTime,sentDateTime,isRead,isDraft,flag,importance,categories,hasAttachments,webLink,body";
-
-/// Of a page with several messages. A larger one is asked for with fewer of them: a page is held in memory until it is stored.
-const MOST_BYTES: usize = 8 << 20;
 
 #[derive(Debug, Clone)]
 pub enum DeltaFrom {
@@ -117,7 +114,7 @@ impl Graph {
         // A page that is too much for the service fails however often it is asked for; a smaller one is the better next try.
         if page_size > 1 {
             request.attempts = 2;
-            request.max_body = MOST_BYTES;
+            request.max_body = MAX_SEVERAL;
         }
         let response = self.pipeline.send(request).await?;
         if response.status.is_success() {

@@ -3,7 +3,7 @@
 use super::attempt::attempt;
 use super::channel::{Channel, Outcome, by_route};
 use super::channels::Memory;
-use super::hand::{Hand, Room};
+use super::capacity::{Capacity, InFlight};
 use super::item::MOST_CRASHES;
 use super::job::{Job, Tools};
 use super::settle::given_up;
@@ -40,7 +40,7 @@ pub struct Outbox {
     pub(super) waiters: Waiters,
     /// Accounts whose sends this process cannot open, and until when it leaves them to others.
     avoided: Mutex<HashMap<String, i64>>,
-    hand: Hand,
+    in_flight: InFlight,
 }
 
 /// Takes a send out of those under way, however its delivery ends.
@@ -48,14 +48,14 @@ struct InHand(Arc<Outbox>, String);
 
 impl InHand {
     fn new(outbox: &Arc<Outbox>, item: &ItemRow, is_beside: bool) -> Self {
-        outbox.hand.add(item, is_beside);
+        outbox.in_flight.add(item, is_beside);
         Self(outbox.clone(), item.id.clone())
     }
 }
 
 impl Drop for InHand {
     fn drop(&mut self) {
-        self.0.hand.remove(&self.1);
+        self.0.in_flight.remove(&self.1);
         // It may be due again, or its lane go on.
         self.0.wake();
     }
@@ -65,7 +65,7 @@ impl Outbox {
     pub fn new(store: Arc<dyn Store>, vault: Vault, graph: Graph, clock: Arc<dyn Clock>, event_bus: EventBus) -> Arc<Self> {
         let opened_at = to_ms(clock.now());
         let tools = Arc::new(Tools { store, vault, graph, clock, memory: Memory::default(), opened_at });
-        Arc::new(Self { tools, event_bus, wake: Arc::new(Notify::new()), settled: watch::Sender::new(0), waiters: Waiters::default(), avoided: Mutex::default(), hand: Hand::default() })
+        Arc::new(Self { tools, event_bus, wake: Arc::new(Notify::new()), settled: watch::Sender::new(0), waiters: Waiters::default(), avoided: Mutex::default(), in_flight: InFlight::default() })
     }
 
     pub(super) fn wake(&self) {
@@ -109,8 +109,8 @@ impl Outbox {
         let mut under_way = JoinSet::new();
         while !stop.is_set() {
             while under_way.try_join_next().is_some() {}
-            let mut room = self.hand.room();
-            match self.next(&room).await {
+            let mut capacity = self.in_flight.capacity();
+            match self.next(&capacity).await {
                 Ok(works) if !works.is_empty() => {
                     for work in works {
                         let (outbox, stop) = (self.clone(), stop.clone());
@@ -119,7 +119,7 @@ impl Outbox {
                             Work::Awaited(item) => (Some(InHand::new(&self, item, true)), true),
                             Work::Tidy(_) => (None, false),
                         };
-                        let slot = room.split(is_beside);
+                        let slot = capacity.split(is_beside);
                         under_way.spawn(async move {
                             match work {
                                 Work::Deliver(item) | Work::Awaited(item) => outbox.deliver(*item, stop).await,
@@ -132,7 +132,7 @@ impl Outbox {
                 }
                 Ok(_) => {
                     let idle = under_way.is_empty();
-                    tokio::select! { () = self.rest(&stop, idle, room) => {}, Some(_) = under_way.join_next() => {} }
+                    tokio::select! { () = self.rest(&stop, idle, capacity) => {}, Some(_) = under_way.join_next() => {} }
                 }
                 Err(error) => {
                     tracing::warn!(target: "tidings::outbox", kind = ?error.kind(), "the outbox could not be read");
@@ -145,11 +145,11 @@ impl Outbox {
         while under_way.join_next().await.is_some() {}
     }
 
-    /// What is to be done next, as far as there is room. A process that cannot open what is stored now takes nothing in hand: others can send it.
-    async fn next(&self, room: &Room) -> Result<Vec<Work>> {
-        let (tools, left, most) = (self.tools.clone(), self.avoided(), room.rest());
-        let mut awaited = self.hand.awaited(room.beside(), self.waiters.ids(), left.clone());
-        let mut wanted = self.hand.wanted(most, left);
+    /// What is to be done next, as far as there is capacity. A process that cannot open what is stored now takes nothing in hand: others can send it.
+    async fn next(&self, capacity: &Capacity) -> Result<Vec<Work>> {
+        let (tools, left, most) = (self.tools.clone(), self.avoided(), capacity.rest());
+        let mut awaited = self.in_flight.awaited(capacity.beside(), self.waiters.ids(), left.clone());
+        let mut wanted = self.in_flight.wanted(most, left);
         let (expired, works) = blocking(move || {
             tools.vault.check()?;
             let now = to_ms(tools.clock.now());
@@ -158,7 +158,7 @@ impl Outbox {
             if most > 0 {
                 works.extend(tools.store.claims(now, LEASE_MS, &mut wanted)?.into_iter().map(|item| Work::Deliver(Box::new(item))));
             }
-            // What is left of it when there is no more room among the rest.
+            // What is left of it when there is no capacity left among the rest.
             if works.is_empty() {
                 works.extend(tools.store.claim_awaited(now, LEASE_MS, &mut awaited)?.into_iter().map(|item| Work::Awaited(Box::new(item))));
             }
@@ -179,14 +179,14 @@ impl Outbox {
     }
 
     /// Until something is queued, due, or the engine stops.
-    async fn rest(&self, stop: &Stop, idle: bool, room: Room) {
-        let (tools, left, most) = (self.tools.clone(), self.avoided(), room.rest());
-        let awaited = self.hand.awaited(room.beside(), self.waiters.ids(), left.clone());
-        let except = self.hand.wanted(most, left).except;
-        drop(room);
+    async fn rest(&self, stop: &Stop, idle: bool, capacity: Capacity) {
+        let (tools, left, most) = (self.tools.clone(), self.avoided(), capacity.rest());
+        let awaited = self.in_flight.awaited(capacity.beside(), self.waiters.ids(), left.clone());
+        let except = self.in_flight.wanted(most, left).except;
+        drop(capacity);
         let due = blocking(move || {
             let now = to_ms(tools.clock.now());
-            // Without room it is the end of what is in hand that wakes this loop.
+            // Without capacity it is the end of what is in hand that wakes this loop.
             let due = if most > 0 { tools.store.next_due(now, &except)? } else { None };
             let due = due.into_iter().chain(tools.store.next_awaited(now, &awaited)?).min_by_key(|due| due.at());
             Ok((now, due, tools.store.next_upkeep()?))
@@ -220,7 +220,7 @@ impl Outbox {
         let found = item.clone();
         let _held = match item.has_files {
             false => None,
-            true => tokio::select! { permit = self.hand.room_for_files(&item) => permit, () = self.heartbeat(&item) => return },
+            true => tokio::select! { permit = self.in_flight.permit_for_files(&item) => permit, () = self.heartbeat(&item) => return },
         };
         let mut job = match Job::<C>::open(self.tools.clone(), item, stop).await {
             Ok(job) => job,

@@ -14,7 +14,7 @@ mod channels;
 mod check;
 mod content;
 mod deliver;
-mod hand;
+mod capacity;
 mod item;
 mod job;
 mod payload;

@@ -16,7 +16,7 @@ impl Outbox {
         let until = to_ms(self.tools.clock.now()).saturating_add(i64::try_from(limit.as_millis()).unwrap_or(i64::MAX));
         let mut deadline = self.tools.clock.deadline(limit);
         let waiting = self.waiters.of(receipt_id);
-        // What somebody waits for may be taken in hand where there is no room for the rest.
+        // What somebody waits for may be taken in hand where there is no capacity for the rest.
         self.wake();
         loop {
             let mut called = pin!(waiting.called.notified());

@@ -32,7 +32,7 @@ mod transport;
 pub use auth::TokenSource;
 pub use hosts::Hosts;
 pub use loopback::LoopbackReceiver;
-pub use request::{AccessToken, MAX_KEYS, MAX_TOKEN, Priority, Purpose, Request, Response, Safety, error_code};
+pub use request::{AccessToken, MAX_KEYS, MAX_SEVERAL, MAX_TOKEN, Priority, Purpose, Request, Response, Safety, error_code};
 pub use retry::parse_retry_after;
 pub use schedule::{Cost, Limits};
 pub use scope::Mailbox;

@@ -48,6 +48,8 @@ impl Priority {
 pub const ATTEMPTS: u32 = 5;
 /// A Graph page, decompressed.
 pub const MAX_PAGE: usize = 32 << 20;
+/// An answer about several items, decompressed. Where it is larger, fewer of them are asked for: an answer is held in memory until it is stored.
+pub const MAX_SEVERAL: usize = 8 << 20;
 /// An answer of the token endpoint.
 pub const MAX_TOKEN: usize = 256 << 10;
 /// OpenID metadata and signing keys.

@@ -41,7 +41,7 @@ impl Wanted {
     }
 }
 
-/// Sends that somebody in this process waits for. They are taken in hand beside what [`Wanted`] has room for.
+/// Sends that somebody in this process waits for. They are taken in hand beside what [`Wanted`] has capacity for.
 #[derive(Debug, Clone, Default)]
 pub struct Awaited {
     pub ids: Vec<String>,
@@ -56,7 +56,7 @@ pub struct Awaited {
 
 impl Awaited {
     /// `route`: as [`of_route`] names it.
-    pub fn has_room(&self, route: &str) -> bool {
+    pub fn has_capacity(&self, route: &str) -> bool {
         self.most > 0 && self.in_hand.get(route).is_none_or(|count| *count < self.of_one_route)
     }
 

@@ -81,12 +81,11 @@ impl FolderSync {
             }
             let is_last = page.is_delta;
             let (link, is_large) = (page.link.clone(), page.bytes > LARGE_PAGE);
-            if is_last {
+            if is_last || is_large {
                 self.store(page).await?;
-                return Ok(self.tally);
-            }
-            if is_large {
-                self.store(page).await?;
+                if is_last {
+                    return Ok(self.tally);
+                }
                 from = self.link(link);
                 continue;
             }

@@ -119,7 +119,7 @@ async fn campaigns_of_many_mailboxes_keep_it_out_as_little() {
 }
 
 #[tokio::test]
-async fn its_room_beside_bulk_has_an_end() {
+async fn what_is_awaited_has_a_limit_of_its_own() {
     let (_drawn, world) = (drawn(), World::new());
     world.connect("a");
     let (_microsoft, mut process) = slow(&world, Troubles::default());

@@ -19,7 +19,7 @@ struct Head {
     is_lapse: bool,
 }
 
-/// For which there is room.
+/// Those for which there is capacity.
 fn heads(c: &Connection, now: i64, awaited: &Awaited) -> Outcome<Vec<Head>> {
     if awaited.ids.is_empty() || awaited.most == 0 {
         return Ok(Vec::new());
@@ -27,7 +27,7 @@ fn heads(c: &Connection, now: i64, awaited: &Awaited) -> Outcome<Vec<Head>> {
     let mut heads = all(c, HEADS, (json(&awaited.ids)?, now, json(&awaited.except)?), |row| {
         Ok(Head { number: row.get(0)?, route: row.get(1)?, free_at: row.get(2)?, is_lapse: row.get(3)? })
     })?;
-    heads.retain(|head| awaited.has_room(&head.route));
+    heads.retain(|head| awaited.has_capacity(&head.route));
     Ok(heads)
 }
 
@@ -38,7 +38,7 @@ pub fn is_due(c: &Connection, now: i64, awaited: &Awaited) -> Outcome<bool> {
 pub fn claim(c: &Connection, now: i64, lease_ms: i64, awaited: &mut Awaited) -> Outcome<Vec<ItemRow>> {
     let mut claimed = Vec::new();
     for head in heads(c, now, awaited)?.into_iter().filter(|head| head.free_at <= now) {
-        if awaited.has_room(&head.route)
+        if awaited.has_capacity(&head.route)
             && let Some(item) = take(c, head.number, now.saturating_add(lease_ms))?
         {
             awaited.take(&head.route);

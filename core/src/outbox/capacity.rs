@@ -1,4 +1,4 @@
-//! What is under way in this process, and how much more may be. What somebody waits for has room of its own beside the rest: bulk that is in hand, however
+//! What is under way in this process, and how much more may be. What somebody waits for has a capacity of its own beside the rest: bulk that is in hand, however
 //! slow Microsoft is with it, does not keep it out.
 
 use crate::store::{Awaited, ItemRow, Wanted, of_route};
@@ -8,7 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
 /// Sends under way at the same time, over all accounts.
 const AT_ONCE: usize = 256;
-/// Those that somebody waits for and for which there is no room among them.
+/// Those that somebody waits for and for which there is no capacity left among them.
 const AWAITED_AT_ONCE: usize = 64;
 /// Of one account by one route, so that nobody's campaign takes the place of others' messages. Two batches of requests: one on its way, one that gathers.
 /// And as many that somebody waits for.
@@ -19,7 +19,8 @@ const AWAITED_WITH_FILES_AT_ONCE: usize = 4;
 /// Taken in hand by one claim.
 const OF_ONE_CLAIM: usize = 64;
 
-pub struct Hand {
+/// The sends under way in this process.
+pub struct InFlight {
     slots: Arc<Semaphore>,
     awaited_slots: Arc<Semaphore>,
     with_files: Semaphore,
@@ -31,17 +32,17 @@ pub struct Hand {
 struct Held {
     /// As [`of_route`] names it.
     route: String,
-    /// It has its room beside the rest.
+    /// It counts beside the rest.
     is_beside: bool,
 }
 
-/// Room for sends, of both kinds.
-pub struct Room {
+/// How many sends may be taken in hand, of both kinds.
+pub struct Capacity {
     rest: Option<OwnedSemaphorePermit>,
     beside: Option<OwnedSemaphorePermit>,
 }
 
-impl Room {
+impl Capacity {
     pub fn rest(&self) -> usize {
         self.rest.as_ref().map_or(0, OwnedSemaphorePermit::num_permits)
     }
@@ -56,7 +57,7 @@ impl Room {
     }
 }
 
-impl Default for Hand {
+impl Default for InFlight {
     fn default() -> Self {
         Self {
             slots: Arc::new(Semaphore::new(AT_ONCE)),
@@ -68,10 +69,10 @@ impl Default for Hand {
     }
 }
 
-impl Hand {
+impl InFlight {
     /// As much as there is, up to one claim.
-    pub fn room(&self) -> Room {
-        Room { rest: some_of(&self.slots), beside: some_of(&self.awaited_slots) }
+    pub fn capacity(&self) -> Capacity {
+        Capacity { rest: some_of(&self.slots), beside: some_of(&self.awaited_slots) }
     }
 
     pub fn add(&self, item: &ItemRow, is_beside: bool) {
@@ -82,8 +83,8 @@ impl Hand {
         self.held().remove(id);
     }
 
-    /// Room in memory for the attachments of a send.
-    pub async fn room_for_files(&self, item: &ItemRow) -> Option<SemaphorePermit<'_>> {
+    /// Holds the attachments of a send in memory.
+    pub async fn permit_for_files(&self, item: &ItemRow) -> Option<SemaphorePermit<'_>> {
         if item.is_bulk { &self.with_files } else { &self.awaited_with_files }.acquire().await.ok()
     }
 
@@ -96,7 +97,7 @@ impl Hand {
         Wanted { most, except, in_hand: counts, of_one_route: OF_ONE_ROUTE }
     }
 
-    /// The same for sends that somebody waits for: room beside the rest.
+    /// The same for sends that somebody waits for: they count beside the rest.
     pub fn awaited(&self, most: usize, ids: Vec<String>, left: Vec<String>) -> Awaited {
         let held = self.held();
         let ids = ids.into_iter().filter(|id| !held.contains_key(id)).collect();
