@@ -1,6 +1,7 @@
 //! The whole loop on a real store, against a service made of a closure.
 
 use super::*;
+use super::world::writes_through;
 use crate::clock::{Clock, TestClock, to_ms};
 use crate::config::{Cloud, Endpoints};
 use crate::error::Result;
@@ -96,6 +97,8 @@ impl Bench {
         };
         let receipt = tokio::time::timeout(Duration::from_secs(120), reached).await.expect("it never comes to that");
         running.abort();
+        let _ = running.await; // it was stopped
+        writes_through(&self.outbox).await;
         receipt
     }
 

@@ -74,6 +74,7 @@ impl Process {
         while !self.delivering.is_finished() {
             tokio::task::yield_now().await;
         }
+        writes_through(&self.outbox).await;
     }
 
     /// Until nothing of it runs any more; a write that had begun is through.
@@ -124,6 +125,13 @@ impl World {
         let outbox = Outbox::new(self.store.clone(), self.vault.clone(), Graph::new(pipeline, endpoints()), Arc::new(self.clock.clone()), EventBus::new());
         let delivering = tokio::spawn(outbox.clone().run(self.runtime.stop()));
         Process { outbox, delivering, waiting: Vec::new() }
+    }
+}
+
+/// After its delivery was stopped: until a write that had begun is through. A claim that comes later would hold a send that nobody works on.
+pub async fn writes_through(outbox: &Outbox) {
+    while Arc::strong_count(&outbox.tools) > 1 {
+        tokio::task::yield_now().await;
     }
 }
 
