@@ -408,6 +408,8 @@ export interface SyncReport {
   resynced: number;
   /** Items that could not be read and are set aside, also by earlier syncs; `quarantined` lists them. They are asked for again by themselves. */
   quarantined: number;
+  /** Messages whose attachments are not listed yet: there are too many to wait for. They are listed afterwards, while the engine is open, else by the next sync; each is a change. */
+  attachmentsPending: number;
   durationMs: number;
 }
 
@@ -490,7 +492,7 @@ export interface Message {
   categories: string[];
   /** True when it has attachments other than inline ones. */
   hasAttachments: boolean;
-  /** Inline ones as well, where there are others or the HTML shows them. */
+  /** Inline ones as well, where there are others or the HTML shows them. Listed once the mail is stored; `attachments_pending` of a sync counts those to come. */
   attachments: AttachmentInfo[];
   webLink: string | null;
   /** Microsoft's version of the content (subject, people, body); read state, flag and categories may change under the same one. Empty: not told. */

@@ -889,8 +889,8 @@ class OutboxFilter:
 @final
 class SyncReport:
     """What a sync did."""
-    __match_args__ = ("account_id", "folders", "pages", "added", "changed", "moved", "removed", "resynced", "quarantined", "duration_ms")
-    def __new__(cls, account_id: str, folders: int, pages: int, added: int, changed: int, moved: int, removed: int, resynced: int, quarantined: int, duration_ms: int) -> Self: ...
+    __match_args__ = ("account_id", "folders", "pages", "added", "changed", "moved", "removed", "resynced", "quarantined", "attachments_pending", "duration_ms")
+    def __new__(cls, account_id: str, folders: int, pages: int, added: int, changed: int, moved: int, removed: int, resynced: int, quarantined: int, attachments_pending: int, duration_ms: int) -> Self: ...
     @property
     def account_id(self) -> str: ...
     @property
@@ -911,6 +911,9 @@ class SyncReport:
     @property
     def quarantined(self) -> int:
         """Items that could not be read and are set aside, also by earlier syncs; `quarantined` lists them. They are asked for again by themselves."""
+    @property
+    def attachments_pending(self) -> int:
+        """Messages whose attachments are not listed yet: there are too many to wait for. They are listed afterwards, while the engine is open, else by the next sync; each is a change."""
     @property
     def duration_ms(self) -> int: ...
     def __eq__(self, other: object, /) -> bool: ...
@@ -1063,7 +1066,7 @@ class Message:
         """True when it has attachments other than inline ones."""
     @property
     def attachments(self) -> list[AttachmentInfo]:
-        """Inline ones as well, where there are others or the HTML shows them."""
+        """Inline ones as well, where there are others or the HTML shows them. Listed once the mail is stored; `attachments_pending` of a sync counts those to come."""
     @property
     def web_link(self) -> str | None: ...
     @property

@@ -65,6 +65,7 @@ pub(super) fn fill(engine: &Engine, id: &str, owner: &str, messages: usize) {
                 head: seal(place("messages", "head", id, &graph_id, 1), format!(r#"{{"sub":"Subject {n}"}}"#).as_bytes()),
                 body: Some(seal(place("bodies", "body", id, &graph_id, 1), &body)),
                 version: 1,
+                is_unlisted: false,
                 change: Some(ChangeKind::MessageAdded),
                 graph_id,
             }

@@ -111,6 +111,7 @@ pub fn open(config: Config, root_key: Arc<RootKey>, test_clock: Option<Arc<TestC
     let runtime = Runtime::start()?;
     runtime.background(outbox.clone().run(runtime.stop()));
     runtime.background(retention.clone().sweep(runtime.stop()));
+    runtime.background(sync.clone().list_attachments(runtime.stop()));
     runtime.background(super::retention::renew_keys(vault.clone(), clock.clone(), runtime.stop()));
     let send_timeout = Duration::from_millis(u64::from(config.send_timeout_ms));
     tracing::info!(target: "tidings::engine", version = env!("CARGO_PKG_VERSION"), content = ?config.content, "opened");

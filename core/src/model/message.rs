@@ -61,7 +61,7 @@ pub struct Message {
     pub categories: Vec<String>,
     /// True when it has attachments other than inline ones.
     pub has_attachments: bool,
-    /// Inline ones as well, where there are others or the HTML shows them.
+    /// Inline ones as well, where there are others or the HTML shows them. Listed once the mail is stored; `attachments_pending` of a sync counts those to come.
     pub attachments: Vec<AttachmentInfo>,
     pub web_link: Option<String>,
     /// Microsoft's version of the content (subject, people, body); read state, flag and categories may change under the same one. Empty: not told.

@@ -19,6 +19,8 @@ pub struct SyncReport {
     pub resynced: u32,
     /// Items that could not be read and are set aside, also by earlier syncs; `quarantined` lists them. They are asked for again by themselves.
     pub quarantined: u32,
+    /// Messages whose attachments are not listed yet: there are too many to wait for. They are listed afterwards, while the engine is open, else by the next sync; each is a change.
+    pub attachments_pending: u32,
     pub duration_ms: u64,
 }
 

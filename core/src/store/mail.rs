@@ -80,6 +80,8 @@ pub struct Known {
     pub is_draft: bool,
     /// None: it was removed.
     pub head: Option<Sealed>,
+    /// What is attached to it is still to be listed.
+    pub is_unlisted: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -101,6 +103,8 @@ pub struct NewMessage {
     pub search: Option<SearchText>,
     /// Known version + 1.
     pub version: i64,
+    /// What is attached to it is still to be listed.
+    pub is_unlisted: bool,
     /// What the change feed shall say; None: nothing worth telling changed (a replay).
     pub change: Option<ChangeKind>,
 }
@@ -151,6 +155,24 @@ pub fn pause_ms(tries: u32) -> i64 {
     60_000_i64.saturating_mul(4_i64.saturating_pow(tries.saturating_sub(1).min(10))).min(86_400_000)
 }
 
+/// A message whose attachments are still to be listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unlisted {
+    pub graph_id: String,
+    /// Of its row: what is listed is written to this version of it alone.
+    pub version: i64,
+}
+
+/// What was listed of a message.
+#[derive(Debug, Clone)]
+pub struct AttachmentList {
+    pub graph_id: String,
+    /// As it was seen.
+    pub version: i64,
+    /// With what is attached, for `version + 1`. None: what is here says it already.
+    pub head: Option<Sealed>,
+}
+
 /// A page of changes and its cursor, committed together.
 #[derive(Debug, Clone)]
 pub struct PageBatch<'a> {
@@ -177,7 +199,7 @@ pub struct PageBatch<'a> {
 
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Applied {
-    /// False: lease or generation lost, nothing was written.
+    /// False: lease or generation lost, or what is here changed since the page was planned; nothing was written.
     pub written: bool,
     /// Messages held in this folder now.
     pub stored: u32,
@@ -268,6 +290,14 @@ pub trait MailStore {
     /// All that is set aside, removals that could not be proven among it; oldest first.
     fn quarantine(&self, account_id: &str, limit: u32) -> Result<Vec<QuarantineRow>>;
     fn count_quarantine(&self, account_id: &str) -> Result<u32>;
+
+    /// Messages whose attachments are to be listed, the newest first, without those whose list could not be read and is asked for later.
+    fn unlisted(&self, account_id: &str, now: i64, limit: u32) -> Result<Vec<Unlisted>>;
+    /// How many there are.
+    fn count_unlisted(&self, account_id: &str, now: i64) -> Result<u32>;
+    /// Writes what was listed, under generation, and sets aside what could not be (`failed`: row version and the item). A message that changed meanwhile is
+    /// left as it is: it is asked for again. Answers how many messages were settled; None: generation lost.
+    fn put_attachments(&self, account_id: &str, generation: i64, lists: &[AttachmentList], failed: &[(i64, Quarantined)], now: i64) -> Result<Option<u32>>;
 
     /// By what hosts call it; with an owner, only if it is theirs.
     fn message(&self, id: &str, owner: Option<&str>) -> Result<Option<MessageRow>>;

@@ -1,7 +1,6 @@
 //! One page of items of a folder on its way into the store: completed, planned against what is here, sealed, written in one transaction.
 
-use super::inline::shows_inline_files;
-use super::plan::{Held, Plan, Upsert, id_of, plan};
+use super::plan::{Held, Plan, Unreadable, Upsert, id_of, may_have_attachments, plan};
 use super::record::{MessageMetadata, body_place, new_id, pack_body};
 use super::run::SyncContext;
 use super::search::text_of;
@@ -10,8 +9,8 @@ use crate::clock::to_ms;
 use crate::config::Content;
 use crate::error::Result;
 use crate::failpoint::failpoint;
-use crate::graph::{Attached, DeltaItem, MailItem, Verified, MessageProperty};
-use crate::model::{AttachmentInfo, BodyType, ChangeKind, QuarantineKind};
+use crate::graph::{DeltaItem, MailItem, Verified};
+use crate::model::{ChangeKind, QuarantineKind};
 use crate::random;
 use crate::runtime::blocking;
 use crate::seal::AadContext;
@@ -43,16 +42,15 @@ pub struct Stored {
 /// Errors: those of the mailbox and the store. What is wrong with one item is stored as a question about that item.
 pub async fn store_page(context: &Arc<SyncContext>, place: PagePlace, items: Vec<DeltaItem>) -> Result<Stored> {
     let items = complete(context, items).await?;
-    let attached = attachments(context, &items, place.anew).await?;
     // Two folders may bring the same mail at once (it was moved meanwhile): what is known must not change between the plan and its writing.
-    let turn = context.writing.lock().await;
+    let turn = context.turn.writing().await;
     failpoint!("sync.storing_page");
     let work = context.clone();
     let stored = blocking(move || {
         let held = held(&work, &items, place.anew)?;
         let plan = plan(&place.folder_id, items, &held);
         let tally = Tally::of(&plan);
-        let (applied, cursor) = write(&work, &place, plan, attached)?;
+        let (applied, cursor) = write(&work, &place, plan)?;
         Ok(Stored { applied, cursor, tally })
     })
     .await?;
@@ -92,34 +90,7 @@ fn is_partial(item: &DeltaItem) -> bool {
     matches!(item, DeltaItem::Message(item) if item.is_partial)
 }
 
-/// Delta does not list attachments: those of new and changed messages are asked for in batches.
-async fn attachments(context: &Arc<SyncContext>, items: &[DeltaItem], anew: bool) -> Result<HashMap<String, Attached>> {
-    let candidates: Vec<(String, String)> = items.iter().filter_map(with_attachments).map(|item| (item.id.clone(), item.change_key.clone())).collect();
-    if candidates.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let work = context.clone();
-    let wanted: Vec<String> = blocking(move || {
-        let ids: Vec<&str> = candidates.iter().map(|(id, _)| id.as_str()).collect();
-        let known: HashMap<String, String> =
-            work.store.known(&work.account.id, &ids)?.into_iter().filter(|row| !row.is_removed).map(|row| (row.graph_id, row.change_key)).collect();
-        Ok(candidates.into_iter().filter(|(id, key)| anew || key.is_empty() || known.get(id) != Some(key)).map(|(id, _)| id).collect())
-    })
-    .await?;
-    if wanted.is_empty() {
-        return Ok(HashMap::new());
-    }
-    Ok(context.ask(context.graph.attachments(&context.caller(), &wanted)).await?.into_iter().collect())
-}
-
-/// `hasAttachments` is false when there are only inline ones, so the body is looked at too.
-fn with_attachments(item: &DeltaItem) -> Option<&MailItem> {
-    let DeltaItem::Message(item) = item else { return None };
-    let shows_some = item.body.as_ref().is_some_and(|(form, content)| *form == BodyType::Html && shows_inline_files(content));
-    (item.has_attachments || item.untold.has(MessageProperty::Attachments) || shows_some).then_some(item)
-}
-
-/// What is here of the items of a page. The sealed part is opened only where the change key says that it may be the same, or it is needed to complete an item.
+/// What is here of the items of a page. The sealed part is opened only where the change key says that it may be the same, or something of it is kept.
 fn held(context: &SyncContext, items: &[DeltaItem], anew: bool) -> Result<HashMap<String, Held>> {
     let messages: HashMap<&str, &MailItem> = items.iter().filter_map(|item| match item {
         DeltaItem::Message(item) => Some((item.id.as_str(), &**item)),
@@ -135,7 +106,7 @@ fn held(context: &SyncContext, items: &[DeltaItem], anew: bool) -> Result<HashMa
                 let item = messages.get(row.graph_id.as_str());
                 let is_same = !anew && !row.change_key.is_empty() && item.is_some_and(|item| item.change_key == row.change_key);
                 let head = match &row.head {
-                    Some(sealed) if is_same || item.is_some_and(|item| item.untold.is_any()) => {
+                    Some(sealed) if is_same || item.is_some_and(|item| item.untold.is_any() || may_have_attachments(item)) => {
                         if key.is_none() {
                             key = Some(context.vault.content(&context.account.id)?);
                         }
@@ -149,24 +120,17 @@ fn held(context: &SyncContext, items: &[DeltaItem], anew: bool) -> Result<HashMa
     })
 }
 
-fn write(context: &SyncContext, place: &PagePlace, plan: Plan, mut attached: HashMap<String, Attached>) -> Result<(Applied, Option<Cursor>)> {
+fn write(context: &SyncContext, place: &PagePlace, plan: Plan) -> Result<(Applied, Option<Cursor>)> {
     let (account_id, folder_id) = (context.account.id.as_str(), place.folder_id.as_str());
-    let mut aside: Vec<Aside> = Vec::new();
-    for upsert in &plan.upserts {
-        if let Some(Attached::Failed(error)) = attached.get(&upsert.item.id) {
-            aside.push(Aside { id: Some(upsert.item.id.clone()), raw: String::new(), reason: error.reason().to_owned(), kind: QuarantineKind::Attachments });
-        }
-    }
-    aside.extend(plan.unreadable.into_iter().map(|item| Aside { id: item.id, raw: item.raw, reason: item.reason, kind: QuarantineKind::Message }));
-    let places = aside.iter().map(|_| random::token::<16>()).collect::<Result<Vec<String>>>()?;
-    let mails: Vec<Mail> = plan.upserts.into_iter().map(|upsert| Mail::of(upsert, &mut attached, context.content)).collect::<Result<_>>()?;
+    let places = plan.unreadable.iter().map(|_| random::token::<16>()).collect::<Result<Vec<String>>>()?;
+    let mails: Vec<Mail> = plan.upserts.into_iter().map(|upsert| Mail::of(upsert, context.content)).collect::<Result<_>>()?;
     // Sealed anew when a key is replaced between sealing and writing: what it sealed may open for nobody by then.
     context.vault.with_current_keys(|| {
         let content = context.vault.content(account_id)?;
         let upserts = mails.iter().map(|mail| mail.seal(&content, account_id, folder_id)).collect::<Result<_>>()?;
-        let quarantined = |(item, row): (&Aside, &String)| {
+        let quarantined = |(item, row): (&Unreadable, &String)| {
             let raw = content.seal(AadContext { table: "quarantine", column: "raw", account_id, row, version: 1 }, item.raw.as_bytes())?;
-            Ok(Quarantined { raw, place: row.clone(), graph_id: item.id.clone(), reason: item.reason.clone(), kind: item.kind })
+            Ok(Quarantined { raw, place: row.clone(), graph_id: item.id.clone(), reason: item.reason.clone(), kind: QuarantineKind::Message })
         };
         let cursor = match &place.link {
             Some((link, is_delta, version)) => {
@@ -184,7 +148,7 @@ fn write(context: &SyncContext, place: &PagePlace, plan: Plan, mut attached: Has
             upserts,
             seen: plan.seen.clone(),
             pending_removals: plan.pending_removals.clone(),
-            quarantined: aside.iter().zip(&places).map(quarantined).collect::<Result<_>>()?,
+            quarantined: plan.unreadable.iter().zip(&places).map(quarantined).collect::<Result<_>>()?,
             completes_pass: cursor.as_ref().is_some_and(|cursor| cursor.is_delta),
             cursor,
             page_size: place.page_size,
@@ -192,13 +156,6 @@ fn write(context: &SyncContext, place: &PagePlace, plan: Plan, mut attached: Has
         };
         Ok((context.store.apply(&batch)?, batch.cursor))
     })
-}
-
-struct Aside {
-    id: Option<String>,
-    raw: String,
-    reason: String,
-    kind: QuarantineKind,
 }
 
 /// A mail as it is to be sealed, as often as it takes.
@@ -215,25 +172,21 @@ struct Mail {
     body: Option<Vec<u8>>,
     search: Option<SearchText>,
     version: i64,
+    is_unlisted: bool,
     change: ChangeKind,
 }
 
 impl Mail {
-    fn of(upsert: Upsert, attached: &mut HashMap<String, Attached>, content: Content) -> Result<Self> {
-        let Upsert { mut item, version, change, keeps } = upsert;
-        // The same change key: body and attachments are those that are here.
+    fn of(upsert: Upsert, content: Content) -> Result<Self> {
+        let Upsert { mut item, version, change, keeps_body, attachments, is_unlisted } = upsert;
         let mut search = (content == Content::Clear).then(|| text_of(&item));
-        let body = item.body.take().filter(|_| keeps.is_none()).map(|(form, text)| pack_body(form, &text));
-        if let (Some(_), Some(words)) = (&keeps, search.as_mut()) {
+        let body = item.body.take().filter(|_| !keeps_body).map(|(form, text)| pack_body(form, &text));
+        if let Some(words) = search.as_mut().filter(|_| keeps_body) {
             words.text = None;
         }
-        let files: Vec<AttachmentInfo> = match (attached.remove(&item.id), keeps) {
-            (Some(Attached::Listed(files)), _) => files,
-            (_, kept) => kept.unwrap_or_default(),
-        };
         Ok(Self {
             shown_id: new_id()?,
-            head: MessageMetadata::of(&mut item, files),
+            head: MessageMetadata::of(&mut item, attachments),
             id: item.id,
             conversation_id: item.conversation_id,
             change_key: item.change_key,
@@ -243,6 +196,7 @@ impl Mail {
             body,
             search,
             version,
+            is_unlisted,
             change,
         })
     }
@@ -262,6 +216,7 @@ impl Mail {
             body,
             search: self.search.clone(),
             version: self.version,
+            is_unlisted: self.is_unlisted,
             change: Some(self.change),
         })
     }

@@ -1,9 +1,10 @@
 //! Pure: a page and what is already here, to what is to be written.
 
+use super::inline::shows_inline_files;
 use super::record::MessageMetadata;
 use crate::clock::{from_ms, to_ms};
 use crate::graph::{DeltaItem, MailItem, MessageProperty};
-use crate::model::{AttachmentInfo, ChangeKind};
+use crate::model::{AttachmentInfo, BodyType, ChangeKind};
 use crate::store::Known;
 use std::collections::HashMap;
 
@@ -24,15 +25,19 @@ pub struct Upsert {
     /// Version to write: the known one + 1.
     pub version: i64,
     pub change: ChangeKind,
-    /// Body and attachments are those that are here, these: only what the change key does not count has changed.
-    pub keeps: Option<Vec<AttachmentInfo>>,
+    /// The body is the one that is here: only what the change key does not count has changed.
+    pub keeps_body: bool,
+    /// Those that are here.
+    pub attachments: Vec<AttachmentInfo>,
+    /// They are to be listed anew.
+    pub is_unlisted: bool,
 }
 
 /// What is here of a message.
 #[derive(Debug)]
 pub struct Held {
     pub row: Known,
-    /// Opened where the change key is the item's, or the item does not tell everything.
+    /// Opened where the change key is the item's, the item does not tell everything, or its attachments are to be listed anew.
     pub head: Option<MessageMetadata>,
     /// Body and attachments are known to be here.
     pub is_whole: bool,
@@ -99,10 +104,14 @@ pub fn plan(folder_id: &str, items: Vec<DeltaItem>, known: &HashMap<String, Held
             }
             DeltaItem::Unreadable { id, raw, reason } => plan.unreadable.push(Unreadable { id, raw, reason }),
             DeltaItem::Message(mut item) => match known.get(&item.id) {
-                None => plan.upserts.push(Upsert { item: *item, version: 1, change: ChangeKind::MessageAdded, keeps: None }),
+                None => {
+                    let is_unlisted = may_have_attachments(&item);
+                    plan.upserts.push(Upsert { item: *item, version: 1, change: ChangeKind::MessageAdded, keeps_body: false, attachments: Vec::new(), is_unlisted });
+                }
                 Some(held) => {
                     let row = &held.row;
                     let same_key = held.is_whole && !row.is_removed && !row.change_key.is_empty() && row.change_key == item.change_key;
+                    let may_have = may_have_attachments(&item);
                     held.complete(&mut item);
                     let change = if row.is_removed {
                         ChangeKind::MessageAdded
@@ -114,13 +123,25 @@ pub fn plan(folder_id: &str, items: Vec<DeltaItem>, known: &HashMap<String, Held
                     } else {
                         ChangeKind::MessageChanged
                     };
-                    let keeps = held.head.as_ref().filter(|_| same_key).map(|head| head.attachments.clone());
-                    plan.upserts.push(Upsert { item: *item, version: row.version + 1, change, keeps });
+                    let keeps_body = same_key && held.head.is_some();
+                    let has_first = || held.head.as_ref().is_some_and(|head| item.has_attachments && !head.has_attachments);
+                    let is_unlisted = if keeps_body { row.is_unlisted || has_first() } else { may_have };
+                    // Until they are listed anew, those that were here are the best guess.
+                    let kept = held.head.as_ref().filter(|_| keeps_body || is_unlisted);
+                    let attachments = kept.map(|head| head.attachments.clone()).unwrap_or_default();
+                    plan.upserts.push(Upsert { item: *item, version: row.version + 1, change, keeps_body, attachments, is_unlisted });
                 }
             },
         }
     }
     plan
+}
+
+/// Delta does not list attachments. `hasAttachments` is false when there are only inline ones, so the body is looked at too.
+pub fn may_have_attachments(item: &MailItem) -> bool {
+    item.has_attachments
+        || item.untold.has(MessageProperty::Attachments)
+        || item.body.as_ref().is_some_and(|(form, content)| *form == BodyType::Html && shows_inline_files(content))
 }
 
 pub fn id_of(item: &DeltaItem) -> Option<&str> {

@@ -43,6 +43,9 @@ pub struct MessageMetadata {
     pub categories: Vec<String>,
     #[serde(rename = "has")]
     pub has_attachments: bool,
+    /// Whether it has any was not told; what is listed decides.
+    #[serde(rename = "hun", skip_serializing_if = "std::ops::Not::not")]
+    pub has_is_untold: bool,
     #[serde(rename = "att", skip_serializing_if = "Vec::is_empty")]
     pub attachments: Vec<AttachmentInfo>,
     #[serde(rename = "web", skip_serializing_if = "Option::is_none")]
@@ -68,6 +71,7 @@ impl MessageMetadata {
             importance: item.importance,
             categories: take(&mut item.categories),
             has_attachments: item.has_attachments || (item.untold.has(MessageProperty::Attachments) && attachments.iter().any(|file| !file.is_inline)),
+            has_is_untold: item.untold.has(MessageProperty::Attachments),
             attachments,
             web_link: item.web_link.take(),
         }
@@ -97,7 +101,7 @@ impl MessageMetadata {
 
     /// Whether it says the same as the item, attachments aside.
     pub fn shows(&self, item: &MailItem) -> bool {
-        let Self { internet_message_id, subject, preview, from, sender, to, cc, bcc, reply_to, sent_at, is_flagged, importance, categories, has_attachments, attachments: _, web_link } = self;
+        let Self { internet_message_id, subject, preview, from, sender, to, cc, bcc, reply_to, sent_at, is_flagged, importance, categories, has_attachments, has_is_untold: _, attachments: _, web_link } = self;
         *internet_message_id == item.internet_message_id
             && *subject == item.subject
             && *preview == item.preview

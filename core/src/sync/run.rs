@@ -1,5 +1,6 @@
 //! One sync of one account: lease, folders, pages, questions, report.
 
+use super::attachments::{self, Lists};
 use super::quarantined;
 use super::folder::FolderSync;
 use super::folders::{self, Chosen};
@@ -51,8 +52,8 @@ pub struct SyncContext {
     pub stop: Stop,
     /// The mailbox answered something else in this sync: what fails now is no outage of all of it.
     pub is_reached: AtomicBool,
-    /// Held by the folder whose page is being planned and written.
-    pub writing: tokio::sync::Mutex<()>,
+    /// Of the account in this process.
+    pub turn: Arc<Turn>,
 }
 
 /// What became of messages that were asked for.
@@ -75,10 +76,7 @@ impl SyncContext {
 
     /// A question to the mailbox, given up when the sync is stopped: it may be waiting minutes for a Retry-After, and asking again costs nothing.
     pub async fn ask<T>(&self, question: impl Future<Output = Result<T>>) -> Result<T> {
-        tokio::select! {
-            answer = question => answer,
-            () = self.stop.wait() => Err(self.stop.check().err().unwrap_or_else(crate::runtime::closed)),
-        }
+        ask(&self.stop, question).await
     }
 
     /// What the mailbox says of these messages, sorted.
@@ -116,6 +114,14 @@ impl SyncContext {
     }
 }
 
+/// The answer, unless it is told to stop before.
+pub async fn ask<T>(stop: &Stop, question: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::select! {
+        answer = question => answer,
+        () = stop.wait() => Err(stop.check().err().unwrap_or_else(crate::runtime::closed)),
+    }
+}
+
 pub struct Sync {
     store: Arc<dyn Store>,
     vault: Vault,
@@ -130,13 +136,14 @@ pub struct Sync {
     running: Mutex<HashMap<String, Weak<Turn>>>,
     /// When accounts were synced completely by this process: wall time as it is stored, and monotonic.
     successes: Mutex<HashMap<String, (i64, Duration)>>,
+    lists: Lists,
 }
 
 impl Sync {
     /// Works with what the reader works with.
     pub fn new(reader: Reader, event_bus: EventBus, page_size: u32, folders: Vec<String>) -> Arc<Self> {
         let Reader { store, vault, graph, clock, news, content } = reader;
-        Arc::new(Self { store, vault, graph, clock, event_bus, news, content, page_size, folders, running: Mutex::default(), successes: Mutex::default() })
+        Arc::new(Self { store, vault, graph, clock, event_bus, news, content, page_size, folders, running: Mutex::default(), successes: Mutex::default(), lists: Lists::default() })
     }
 
     /// Brings an account up to date. Stops between pages when told to; what is stored stays. Whoever asks while a sync runs shares the one after it,
@@ -157,6 +164,11 @@ impl Sync {
             pass.share(&outcome);
         }
         outcome
+    }
+
+    /// Lists the attachments of what syncs brought, as far as they did not wait for it, until the engine stops.
+    pub async fn list_attachments(self: Arc<Self>, stop: Stop) {
+        self.lists.run(stop).await;
     }
 
     async fn run_alone(&self, account: AccountRow, stop: Stop) -> Result<SyncReport> {
@@ -233,6 +245,7 @@ impl Sync {
             // The first write finds out.
             _ => account.clone(),
         };
+        let turn = self.turn(&account.id);
         let context = Arc::new(SyncContext {
             store: self.store.clone(),
             vault: self.vault.clone(),
@@ -246,7 +259,7 @@ impl Sync {
             content: self.content,
             stop,
             is_reached: AtomicBool::new(false),
-            writing: tokio::sync::Mutex::new(()),
+            turn,
         });
         let beat = {
             let (store, lease) = (self.store.clone(), lease.clone());
@@ -262,15 +275,17 @@ impl Sync {
 
     async fn walk(&self, context: &Arc<SyncContext>) -> Result<SyncReport> {
         let chosen = Chosen::of(&context.account.folders, &self.folders);
+        // What is new in the list of folders comes beside what is new in those that are known.
+        let known = synced(context).await?;
+        let (refreshed, first) = tokio::join!(folders::refresh(context, &chosen), first_pages::fetch(context, &known));
         // Folders that are known are synced even if their list cannot be read now; the caller hears of it all the same.
-        let mut first_error = match folders::refresh(context, &chosen).await {
+        let mut first_error = match refreshed {
             Ok(missing) => missing,
             Err(error) if error.kind() == ErrorKind::Upstream => Some(error),
             Err(error) => return Err(error),
         };
-        let (store, id) = (context.store.clone(), context.account.id.clone());
-        let folders: Vec<_> = blocking(move || store.folders(&id)).await?.into_iter().filter(|f| f.row.is_synced).collect();
-
+        let mut first = first?;
+        let folders = synced(context).await?;
         if folders.is_empty() {
             if let Some(error) = first_error {
                 return Err(error);
@@ -280,7 +295,6 @@ impl Sync {
         }
 
         let mut total = Tally { folders: u32::try_from(folders.len()).unwrap_or(u32::MAX), ..Tally::default() };
-        let mut first = first_pages::fetch(context, &folders).await?;
         let walk = |folder: SyncedFolder| {
             let page = first.remove(&folder.row.graph_id);
             FolderSync::new(context.clone(), folder, page).run()
@@ -305,7 +319,9 @@ impl Sync {
             return Err(error);
         }
         // A folder that failed is no reason to leave the questions of the others open.
-        for settled in [removal::settle(context).await, quarantined::retry(context).await] {
+        let questions = async { [removal::settle(context).await, quarantined::retry(context).await] };
+        let (settled, listed) = tokio::join!(questions, attachments::list_few(context));
+        for settled in settled {
             match settled {
                 Ok(tally) => total.add(&tally),
                 Err(error) => {
@@ -313,9 +329,13 @@ impl Sync {
                 }
             }
         }
+        if let Err(error) = listed {
+            first_error.get_or_insert(error);
+        }
         if let Some(error) = first_error {
             return Err(error);
         }
+        total.attachments_pending = self.lists.after_sync(context).await?;
         let work = context.clone();
         let quarantined = blocking(move || work.store.count_quarantine(&work.account.id)).await?;
         Ok(total.report(&context.account.id, quarantined))
@@ -344,6 +364,12 @@ impl Sync {
             tokio::select! { () = self.clock.pause(Duration::from_millis(250)) => {}, () = stop.wait() => {} }
         }
     }
+}
+
+/// Folders that are to be synced, as they are here.
+async fn synced(context: &Arc<SyncContext>) -> Result<Vec<SyncedFolder>> {
+    let work = context.clone();
+    blocking(move || Ok(work.store.folders(&work.account.id)?.into_iter().filter(|folder| folder.row.is_synced).collect())).await
 }
 
 pub fn folder_place<'a>(account_id: &'a str, graph_id: &'a str, version: i64) -> AadContext<'a> {

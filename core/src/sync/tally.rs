@@ -12,6 +12,8 @@ pub struct Tally {
     pub moved: u32,
     pub removed: u32,
     pub resynced: u32,
+    /// Messages whose attachments are listed after the sync.
+    pub attachments_pending: u32,
     /// The change feed may have grown.
     pub tells_news: bool,
 }
@@ -38,6 +40,7 @@ impl Tally {
             removed: self.removed,
             resynced: self.resynced,
             quarantined,
+            attachments_pending: self.attachments_pending,
             duration_ms: 0,
         }
     }

@@ -2,7 +2,7 @@ use super::clean;
 use super::plan::{Held, plan};
 use super::record::{MessageMetadata, pack_body, unpack_body};
 use crate::graph::{DeltaItem, MailItem, MessageProperty, Untold};
-use crate::model::{BodyType, ChangeKind};
+use crate::model::{AttachmentInfo, BodyType, ChangeKind};
 use crate::store::Known;
 use proptest::prelude::*;
 use std::collections::HashMap;
@@ -31,6 +31,7 @@ fn held(item: MailItem, folder: &str, version: i64) -> Held {
         is_read: item.is_read,
         is_draft: item.is_draft,
         head: None,
+        is_unlisted: false,
     };
     Held { row, head: Some(MessageMetadata::of(&mut item, Vec::new())), is_whole: true }
 }
@@ -67,9 +68,9 @@ fn every_property_is_compared_and_the_key_keeps_the_body() {
         change(&mut item);
         let out = planned(item.clone());
         assert_eq!(out.upserts.len(), 1, "{n}");
-        assert!(out.upserts[0].change == ChangeKind::MessageChanged && out.upserts[0].keeps.is_some(), "{n}");
+        assert!(out.upserts[0].change == ChangeKind::MessageChanged && out.upserts[0].keeps_body, "{n}");
         item.change_key = "2".into();
-        assert!(planned(item).upserts[0].keeps.is_none(), "another key: the body is taken again");
+        assert!(!planned(item).upserts[0].keeps_body, "another key: the body is taken again");
     }
     let people: [fn(&mut MailItem, Option<crate::model::Address>); 6] = [
         |m, a| m.from = a,
@@ -133,6 +134,32 @@ fn new_changed_moved_and_repeated_messages_are_told_apart() {
     let changes: Vec<_> = plan.upserts.iter().map(|u| (u.item.id.as_str(), u.change, u.version)).collect();
     assert_eq!(changes, [("a", ChangeKind::MessageAdded, 1), ("b", ChangeKind::MessageChanged, 4), ("c", ChangeKind::MessageMoved, 4)]);
     assert_eq!(plan.seen, ["d"]);
+}
+
+#[test]
+fn attachments_are_listed_when_the_content_is_new_and_stay_until_then() {
+    let file = AttachmentInfo { id: "f".into(), name: "a.txt".into(), ..AttachmentInfo::default() };
+    let with = |key: &str, has| MailItem { id: "a".into(), change_key: key.into(), has_attachments: has, ..MailItem::default() };
+    let plan_of = |here: Option<(bool, bool)>, item: MailItem| {
+        let known = here.map(|(has, is_unlisted)| {
+            let mut held = held(with("1", has), "inbox", 3);
+            held.row.is_unlisted = is_unlisted;
+            held.head.as_mut().unwrap().attachments = if has { vec![file.clone()] } else { vec![] };
+            ("a".to_owned(), held)
+        });
+        let upsert = plan("inbox", vec![DeltaItem::Message(Box::new(item))], &known.into_iter().collect()).upserts.remove(0);
+        (upsert.is_unlisted, upsert.attachments.len())
+    };
+    assert_eq!(plan_of(None, with("1", true)), (true, 0));
+    assert_eq!(plan_of(None, with("1", false)), (false, 0));
+    let shown = MailItem { body: Some((BodyType::Html, "<img src='CID:1'>".into())), ..with("1", false) };
+    assert_eq!(plan_of(None, shown), (true, 0), "inline files alone are not told");
+    let read = |item| MailItem { is_read: true, ..item };
+    assert_eq!(plan_of(Some((true, false)), read(with("1", true))), (false, 1), "the same content: what was listed stays");
+    assert_eq!(plan_of(Some((true, true)), read(with("1", true))), (true, 1), "it was not listed yet");
+    assert_eq!(plan_of(Some((true, false)), with("2", true)), (true, 1), "listed anew, and the old list stays until then");
+    assert_eq!(plan_of(Some((true, false)), with("2", false)), (false, 0));
+    assert_eq!(plan_of(Some((false, false)), with("1", true)), (true, 0), "told of the first one under the same key");
 }
 
 #[test]
@@ -303,6 +330,7 @@ mod walk {
     }
 
     mod facts;
+    mod files;
     mod kills;
 
     const LINK: &str = "https://graph.microsoft.com/v1.0/me/mailFolders/in/messages/delta?$deltatoken=";

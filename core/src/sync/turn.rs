@@ -2,12 +2,19 @@
 
 use crate::error::Result;
 use crate::model::SyncReport;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// The passes of one account in this process.
 #[derive(Default)]
 pub struct Turn {
     running: tokio::sync::Mutex<()>,
+    /// Held while a page, or what was listed, is planned and written.
+    writing: tokio::sync::Mutex<()>,
+    /// Held while attachments are listed.
+    listing: tokio::sync::Mutex<()>,
+    /// They will be listed after a pass.
+    is_queued: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -61,6 +68,25 @@ impl Turn {
         }
         state.begun += 1;
         Entered::Pass(Pass { turn: self, number: state.begun, generation: asked.generation, _running: running })
+    }
+
+    /// What is here of the account's mail changes by nobody else of this process until the guard is dropped.
+    pub async fn writing(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.writing.lock().await
+    }
+
+    /// Nobody else of this process lists attachments until the guard is dropped.
+    pub async fn listing(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.listing.lock().await
+    }
+
+    /// False: they are queued already.
+    pub fn queue_listing(&self) -> bool {
+        !self.is_queued.swap(true, Ordering::AcqRel)
+    }
+
+    pub fn unqueue_listing(&self) {
+        self.is_queued.store(false, Ordering::Release);
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {

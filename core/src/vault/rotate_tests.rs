@@ -36,6 +36,7 @@ fn mail(key: &DataKey, n: usize) -> NewMessage {
         body: Some(key.seal(at("bodies", "body", &id, 1), BODY).unwrap()),
         search: None,
         version: 1,
+        is_unlisted: false,
         change: Some(ChangeKind::MessageAdded),
     }
 }

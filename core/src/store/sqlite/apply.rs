@@ -12,7 +12,7 @@ use std::collections::HashMap;
 pub fn known(c: &Connection, account_id: &str, graph_ids: &[&str]) -> Outcome<Vec<Known>> {
     all(
         c,
-        "SELECT m.id, m.graph_id, m.folder_id, m.change_key, m.version, m.is_removed, m.conversation_id, m.received_at, m.is_read, m.is_draft, m.head, COALESCE(m.shown_id, 'msg_' || m.id)
+        "SELECT m.id, m.graph_id, m.folder_id, m.change_key, m.version, m.is_removed, m.conversation_id, m.received_at, m.is_read, m.is_draft, m.head, COALESCE(m.shown_id, 'msg_' || m.id), m.is_unlisted
          FROM (SELECT DISTINCT value FROM json_each(?2)) AS wanted CROSS JOIN messages AS m ON m.account_id = ?1 AND m.graph_id = wanted.value",
         (account_id, super::json(graph_ids)?),
         |row| {
@@ -29,6 +29,7 @@ pub fn known(c: &Connection, account_id: &str, graph_ids: &[&str]) -> Outcome<Ve
                 is_draft: row.get(9)?,
                 head: sealed_opt(row, 10)?,
                 id: row.get(11)?,
+                is_unlisted: row.get(12)?,
             })
         },
     )
@@ -38,7 +39,9 @@ pub fn page(c: &Connection, batch: &PageBatch<'_>) -> Outcome<Applied> {
     // Before what is readable now leaves the quarantine: the same mail may be set aside again for another reason.
     let tries = quarantine::tries(c, batch)?;
     let mut page = Page { c, batch, tally: Tally::default() };
-    page.upserts()?;
+    if !page.upserts()? {
+        return Ok(Applied::default());
+    }
     page.seen()?;
     page.pending_removals()?;
     quarantine::put(c, batch, &tries)?;
@@ -56,13 +59,18 @@ struct Page<'a> {
 }
 
 impl Page<'_> {
-    fn upserts(&mut self) -> Outcome<()> {
+    /// False: what is here changed since this page was planned, which no page may undo; nothing was written.
+    fn upserts(&mut self) -> Outcome<bool> {
         let account = self.batch.account_id;
         if self.batch.upserts.is_empty() {
-            return Ok(());
+            return Ok(true);
         }
         let ids: Vec<&str> = self.batch.upserts.iter().map(|m| m.graph_id.as_str()).collect();
         let mut here: HashMap<String, Known> = known(self.c, account, &ids)?.into_iter().map(|k| (k.graph_id.clone(), k)).collect();
+        let is_passed = |m: &NewMessage| here.get(&m.graph_id).is_some_and(|known| known.version >= m.version);
+        if self.batch.upserts.iter().any(is_passed) && !self.is_repeated()? {
+            return Ok(false);
+        }
         // Both are empty nearly always, and then need no statement per message.
         let questions = exists(self.c, "SELECT 1 FROM suspects WHERE account_id = ?1", [account])?;
         let aside = exists(self.c, "SELECT 1 FROM quarantine WHERE account_id = ?1", [account])?;
@@ -83,6 +91,7 @@ impl Page<'_> {
                         is_read: message.is_read,
                         is_draft: message.is_draft,
                         head: None,
+                        is_unlisted: message.is_unlisted,
                     };
                     here.insert(message.graph_id.clone(), known);
                 }
@@ -97,13 +106,20 @@ impl Page<'_> {
                 run(self.c, "DELETE FROM quarantine WHERE account_id = ?1 AND graph_id = ?2", (account, &message.graph_id))?;
             }
         }
-        Ok(())
+        Ok(true)
+    }
+
+    /// The folder is at the end of this page, or past it.
+    fn is_repeated(&self) -> Outcome<bool> {
+        let Some(cursor) = &self.batch.cursor else { return Ok(false) };
+        let sql = "SELECT 1 FROM folders WHERE account_id = ?1 AND graph_id = ?2 AND link IS NOT NULL AND link_version >= ?3";
+        exists(self.c, sql, (self.batch.account_id, self.batch.folder_id, cursor.version))
     }
 
     fn insert(&mut self, m: &NewMessage) -> Outcome<i64> {
         let mut statement = self.c.prepare_cached(
-            "INSERT INTO messages (account_id, graph_id, folder_id, conversation_id, change_key, received_at, sort_at, is_read, is_draft, pass, version, head, shown_id)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+            "INSERT INTO messages (account_id, graph_id, folder_id, conversation_id, change_key, received_at, sort_at, is_read, is_draft, pass, version, head, shown_id, is_unlisted)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
         )?;
         let row_id = statement.insert(rusqlite::params![
             self.batch.account_id,
@@ -119,6 +135,7 @@ impl Page<'_> {
             m.version,
             m.head.as_bytes(),
             m.id,
+            m.is_unlisted,
         ])?;
         self.tally.came(&m.folder_id);
         self.body(row_id, m)?;
@@ -129,7 +146,7 @@ impl Page<'_> {
     fn update(&mut self, m: &NewMessage, known: &Known) -> Outcome<()> {
         let mut statement = self.c.prepare_cached(
             "UPDATE messages SET folder_id = ?2, conversation_id = ?3, change_key = ?4, received_at = ?5, sort_at = ?6, is_read = ?7, is_draft = ?8,
-               is_removed = 0, pass = ?9, version = ?10, head = ?11
+               is_removed = 0, pass = ?9, version = ?10, head = ?11, is_unlisted = ?12
              WHERE id = ?1",
         )?;
         statement.execute(rusqlite::params![
@@ -144,6 +161,7 @@ impl Page<'_> {
             self.batch.enumeration,
             m.version,
             m.head.as_bytes(),
+            m.is_unlisted,
         ])?;
         if known.is_removed {
             self.tally.came(&m.folder_id);
@@ -240,7 +258,7 @@ impl Page<'_> {
 
 /// Head and body of a removed message, gone; the row stays so that a late page cannot bring it back unnoticed.
 pub fn tombstone(c: &Connection, row_id: i64, now: i64) -> Outcome<()> {
-    run(c, "UPDATE messages SET is_removed = 1, removed_at = ?2, head = NULL WHERE id = ?1", (row_id, now))?;
+    run(c, "UPDATE messages SET is_removed = 1, removed_at = ?2, head = NULL, is_unlisted = 0 WHERE id = ?1", (row_id, now))?;
     run(c, "DELETE FROM bodies WHERE message_id = ?1", [row_id])?;
     search::forget(c, row_id)
 }

@@ -1,11 +1,11 @@
 //! Reading mail, marking it read, and the change feed.
 
 use super::fault::Outcome;
-use super::{SqliteStore, all, announce, apply, exists, first, folders, keys, may_write, quarantine, run, sealed, search, pending_removals, trim, word};
+use super::{SqliteStore, all, announce, apply, attachments, exists, first, folders, keys, may_write, quarantine, run, sealed, search, pending_removals, trim, word};
 use crate::error::Result;
 use crate::model::ChangeKind;
 use crate::seal::Sealed;
-use crate::store::{Applied, ChangeRow, FolderNews, Known, Lease, MailPage, MailStore, Mailbox, MessageRow, MessageWindow, PageBatch, QuarantineRow, SyncedFolder};
+use crate::store::{Applied, AttachmentList, ChangeRow, FolderNews, Known, Lease, MailPage, MailStore, Mailbox, MessageRow, MessageWindow, PageBatch, QuarantineRow, Quarantined, SyncedFolder, Unlisted};
 use std::collections::HashMap;
 use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params_from_iter};
@@ -211,6 +211,21 @@ impl MailStore for SqliteStore {
 
     fn count_quarantine(&self, account_id: &str) -> Result<u32> {
         self.read(|c| quarantine::count(c, account_id))
+    }
+
+    fn unlisted(&self, account_id: &str, now: i64, limit: u32) -> Result<Vec<Unlisted>> {
+        self.read(|c| attachments::unlisted(c, account_id, now, limit))
+    }
+
+    fn count_unlisted(&self, account_id: &str, now: i64) -> Result<u32> {
+        self.read(|c| attachments::count(c, account_id, now))
+    }
+
+    fn put_attachments(&self, account_id: &str, generation: i64, lists: &[AttachmentList], failed: &[(i64, Quarantined)], now: i64) -> Result<Option<u32>> {
+        self.write(|tx| {
+            let ours = exists(tx, "SELECT 1 FROM accounts WHERE id = ?1 AND generation = ?2 AND state <> 'disconnected'", (account_id, generation))?;
+            if ours { attachments::put(tx, account_id, lists, failed, now).map(Some) } else { Ok(None) }
+        })
     }
 
     fn message(&self, id: &str, owner: Option<&str>) -> Result<Option<MessageRow>> {

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod apply;
+mod attachments;
 mod audit;
 mod awaited;
 mod handovers;

@@ -46,6 +46,27 @@ pub fn put(c: &Connection, b: &PageBatch<'_>, tries: &HashMap<String, u32>) -> O
     Ok(())
 }
 
+/// What is attached to this message is listed.
+pub fn drop_list(c: &Connection, account_id: &str, graph_id: &str) -> Outcome<()> {
+    run(c, "DELETE FROM quarantine WHERE account_id = ?1 AND graph_id = ?2 AND kind = ?3", (account_id, graph_id, QuarantineKind::Attachments.word()))?;
+    Ok(())
+}
+
+/// A list of attachments that could not be read, once more.
+pub fn put_list(c: &Connection, account_id: &str, folder_id: &str, graph_id: &str, item: &Quarantined, now: i64) -> Outcome<()> {
+    let sql = "SELECT MAX(tries) FROM quarantine WHERE account_id = ?1 AND graph_id = ?2 AND kind = ?3";
+    let before = first(c, sql, (account_id, graph_id, item.kind.word()), |row| Ok(row.get::<_, Option<u32>>(0)?))?;
+    let tries = before.flatten().unwrap_or(0) + 1;
+    drop_list(c, account_id, graph_id)?;
+    run(
+        c,
+        "INSERT INTO quarantine (account_id, folder_id, graph_id, page_version, raw, place, kind, reason, noted_at, tries, next_at)
+         VALUES (?1, ?2, ?3, 0, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        rusqlite::params![account_id, folder_id, graph_id, item.raw.as_bytes(), item.place, item.kind.word(), item.reason, now, tries, now.saturating_add(pause_ms(tries))],
+    )?;
+    Ok(())
+}
+
 fn row(row: &Row<'_>) -> Outcome<QuarantineRow> {
     Ok(QuarantineRow {
         graph_id: row.get(0)?,
@@ -62,8 +83,10 @@ pub fn due(c: &Connection, account_id: &str, now: i64, limit: u32) -> Outcome<Ve
     all(
         c,
         "SELECT graph_id, folder_id, kind, reason, tries, noted_at, next_at FROM quarantine
-         WHERE account_id = ?1 AND graph_id IS NOT NULL AND next_at <= ?2 ORDER BY id LIMIT ?3",
-        (account_id, now, limit),
+         WHERE account_id = ?1 AND graph_id IS NOT NULL AND next_at <= ?2
+           AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.account_id = ?1 AND m.graph_id = quarantine.graph_id AND m.is_unlisted = 1 AND quarantine.kind = ?4)
+         ORDER BY id LIMIT ?3",
+        (account_id, now, limit, QuarantineKind::Attachments.word()),
         row,
     )
 }

@@ -61,6 +61,8 @@ store_suite!(made, [
     the_outbox_is_listed_newest_first,
     a_page_and_its_cursor_are_one,
     the_same_page_twice_changes_nothing,
+    a_page_that_was_planned_over_something_else_changes_nothing,
+    attachments_are_listed_for_the_message_that_was_seen,
     a_stranger_writes_nothing,
     a_move_is_no_removal,
     questions_are_settled,

@@ -41,6 +41,55 @@ pub fn the_same_page_twice_changes_nothing(s: &dyn Store) {
     assert_eq!(s.count_quarantine("a").unwrap(), 1);
 }
 
+pub fn a_page_that_was_planned_over_something_else_changes_nothing(s: &dyn Store) {
+    let lease = mailbox(s);
+    let cursor = |version| Some(Cursor { link: sealed("link"), version, is_delta: true });
+    apply(s, &lease, vec![NewMessage { is_unlisted: true, ..message("m", "in", 1) }], |b| b.cursor = cursor(1));
+    s.put_attachments("a", 1, &[AttachmentList { graph_id: "m".into(), version: 1, head: Some(sealed("head")) }], &[], 5).unwrap();
+    let since = last(s);
+    let late = || vec![message("m", "in", 2), message("n", "in", 1)];
+    for outside in [false, true] {
+        let applied = apply(s, &lease, late(), |b| b.cursor = if outside { None } else { cursor(2) });
+        assert!(!applied.written && told(s, since).is_empty() && s.known("a", &["n"]).unwrap().is_empty());
+    }
+    assert_eq!(s.folders("a").unwrap()[0].cursor.as_ref().unwrap().version, 1, "it is asked for once more");
+    assert!(apply(s, &lease, vec![message("m", "in", 3), message("n", "in", 1)], |b| b.cursor = cursor(2)).written);
+}
+
+pub fn attachments_are_listed_for_the_message_that_was_seen(s: &dyn Store) {
+    let lease = mailbox(s);
+    let of = |id: &str, version, at| NewMessage { is_unlisted: true, received_at: Some(at), ..message(id, "in", version) };
+    apply(s, &lease, vec![of("old", 1, 1), of("new", 1, 9), message("none", "in", 1), of("fails", 1, 5), of("changes", 1, 4)], |_| {});
+    let ids = |now| s.unlisted("a", now, 10).unwrap().into_iter().map(|m| m.graph_id).collect::<Vec<_>>();
+    assert_eq!(ids(5), ["new", "fails", "changes", "old"]);
+    assert_eq!((s.count_unlisted("a", 5).unwrap(), s.unlisted("a", 5, 2).unwrap().len(), s.count_unlisted("b", 5).unwrap()), (4, 2, 0));
+    apply(s, &lease, vec![of("changes", 2, 4)], |b| b.cursor = Some(Cursor { link: sealed("link"), version: 2, is_delta: false }));
+    let since = last(s);
+    let files = sealed("files");
+    let list = |id: &str, head: bool| AttachmentList { graph_id: id.into(), version: 1, head: head.then(|| files.clone()) };
+    let aside = |place: &str| Quarantined { graph_id: Some("fails".into()), raw: sealed("raw"), place: place.into(), reason: "busy".into(), kind: QuarantineKind::Attachments };
+    let lists = [list("new", true), list("old", false), list("changes", true), list("gone", true), list("none", true)];
+    assert_eq!(s.put_attachments("a", 2, &lists, &[], 5).unwrap(), None, "the account was connected anew");
+    assert_eq!(s.put_attachments("a", 1, &lists, &[(1, aside("p1"))], 5).unwrap(), Some(3));
+    assert_eq!(told(s, since), [ChangeKind::MessageChanged], "what is new in it is told, and nothing else");
+    let row = s.message("msg_new", None).unwrap().unwrap();
+    assert_eq!((row.version, row.head.as_bytes() == files.as_bytes(), s.body(row.row_id).unwrap().unwrap().1), (2, true, 1));
+    assert_eq!((s.message("msg_old", None).unwrap().unwrap().version, s.message("msg_none", None).unwrap().unwrap().version), (1, 1));
+    // One that fails waits longer and longer, and is no message to be fetched anew.
+    assert_eq!((ids(5), s.count_unlisted("a", 5).unwrap(), s.count_quarantine("a").unwrap()), (vec!["changes".to_owned()], 1, 1));
+    assert_eq!(ids(60_005), ["fails", "changes"]);
+    assert!(s.due_quarantine("a", i64::MAX, 10).unwrap().is_empty());
+    assert_eq!(s.put_attachments("a", 1, &[], &[(1, aside("p2"))], 60_005).unwrap(), Some(1));
+    assert_eq!(s.quarantine("a", 10).unwrap().iter().map(|q| (q.tries, q.next_at)).collect::<Vec<_>>(), [(2, 300_005)]);
+    assert_eq!(s.put_attachments("a", 1, &[list("fails", true)], &[], 300_005).unwrap(), Some(1));
+    assert_eq!(s.count_quarantine("a").unwrap(), 0);
+    // Who is gone is not asked about.
+    apply(s, &lease, vec![], |b| b.pending_removals = vec!["changes".into()]);
+    s.settle_pending_removals("a", 1, &lease, &["changes".into()], &[], 9).unwrap();
+    assert!(ids(i64::MAX).is_empty());
+    assert_eq!(s.put_attachments("a", 1, &[AttachmentList { version: 2, ..list("changes", true) }], &[], 9).unwrap(), Some(0));
+}
+
 pub fn a_stranger_writes_nothing(s: &dyn Store) {
     let lease = mailbox(s);
     let lost = Lease { fence: lease.fence - 1, ..lease.clone() };

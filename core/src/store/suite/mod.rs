@@ -152,6 +152,7 @@ pub fn message(id: &str, folder: &str, version: i64) -> NewMessage {
         body: Some(sealed("body")),
         search: None,
         version,
+        is_unlisted: false,
         change: Some(if version == 1 { ChangeKind::MessageAdded } else { ChangeKind::MessageChanged }),
     }
 }

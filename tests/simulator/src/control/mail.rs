@@ -60,6 +60,27 @@ fn named_person(world: &World, mut given: Address) -> Address {
     given
 }
 
+fn attachments(ask: &Value) -> Result<Vec<Attachment>, String> {
+    let mut files = Vec::new();
+    for part in ask["attachments"].as_array().into_iter().flatten() {
+        let bytes = match (part["text"].as_str(), part["base64"].as_str()) {
+            (Some(text), _) => Bytes::from(text.to_string()),
+            (_, Some(text)) => unbase64(text).ok_or("base64 is not base64")?.into(),
+            _ => Bytes::new(),
+        };
+        files.push(Attachment {
+            id: String::new(),
+            name: part["name"].as_str().unwrap_or("file").to_string(),
+            content_type: part["content_type"].as_str().unwrap_or("application/octet-stream").to_string(),
+            inline: part["inline"].as_bool().unwrap_or(false),
+            content_id: part["content_id"].as_str().map(String::from),
+            bytes,
+            item: false,
+        });
+    }
+    Ok(files)
+}
+
 pub fn add(world: &mut World, ask: &Value) -> Done {
     let (owner, folder) = place(world, ask)?;
     let now = world.now();
@@ -80,22 +101,7 @@ pub fn add(world: &mut World, ask: &Value) -> Done {
     message.is_draft = world.mail[owner].folders[folder].well_known == Some("drafts");
     message.importance = ask["importance"].as_str().unwrap_or("normal").to_string();
     message.categories = texts(&ask["categories"]);
-    for part in ask["attachments"].as_array().into_iter().flatten() {
-        let bytes = match (part["text"].as_str(), part["base64"].as_str()) {
-            (Some(text), _) => Bytes::from(text.to_string()),
-            (_, Some(text)) => unbase64(text).ok_or("base64 is not base64")?.into(),
-            _ => Bytes::new(),
-        };
-        message.attachments.push(Attachment {
-            id: String::new(),
-            name: part["name"].as_str().unwrap_or("file").to_string(),
-            content_type: part["content_type"].as_str().unwrap_or("application/octet-stream").to_string(),
-            inline: part["inline"].as_bool().unwrap_or(false),
-            content_id: part["content_id"].as_str().map(String::from),
-            bytes,
-            item: false,
-        });
-    }
+    message.attachments = attachments(ask)?;
     if let Some(id) = ask["conversation_of"].as_str() {
         let other = world.mail.iter().find_map(|m| m.find(id).and_then(|k| m.get(k)));
         let other = other.ok_or_else(|| format!("no such message: {id}"))?;
@@ -131,7 +137,7 @@ pub fn many(world: &mut World, ask: &Value) -> Done {
     let to = own(world, owner);
     let mut pattern = blank(sender, now);
     pattern.set_body(false, text);
-    (pattern.is_read, pattern.is_draft, pattern.to) = (false, false, vec![to]);
+    (pattern.is_read, pattern.is_draft, pattern.to, pattern.attachments) = (false, false, vec![to], attachments(ask)?);
     for n in 1..=count {
         let at = now - (count - n) * step;
         let mut message = Message { subject: format!("{subject} {n}"), ..pattern.clone() };

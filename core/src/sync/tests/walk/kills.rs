@@ -8,7 +8,7 @@ use crate::store::{Mailbox, MessageWindow};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
-const POINTS: [&str; 8] = [
+const POINTS: [&str; 10] = [
     "sync.stored_folders",
     "sync.storing_page",
     "sync.stored_page",
@@ -17,6 +17,8 @@ const POINTS: [&str; 8] = [
     "sync.settled_removals",
     "sync.settling_quarantine",
     "sync.settled_quarantine",
+    "sync.listing_attachments",
+    "sync.listed_attachments",
 ];
 
 const PAGE: usize = 2;
@@ -31,7 +33,9 @@ struct Inbox {
 
 impl Inbox {
     fn put(&mut self, id: &str, key: &str) {
-        self.events.push((id.into(), Some(mail(id, key, key, ""))));
+        let mut mail = mail(id, key, key, "");
+        mail["hasAttachments"] = true.into();
+        self.events.push((id.into(), Some(mail)));
     }
 
     /// Delta shows a part of it, and it is refused by itself.
@@ -71,7 +75,10 @@ impl Inbox {
             "/v1.0/$batch" => {
                 let body: Value = serde_json::from_slice(request.body()).unwrap();
                 let answers = body["requests"].as_array().unwrap().iter().map(|item| {
-                    let id = item["url"].as_str().unwrap().trim_start_matches("/me/messages/").split('?').next().unwrap();
+                    let id = item["url"].as_str().unwrap().trim_start_matches("/me/messages/").split(['?', '/']).next().unwrap();
+                    if item["url"].as_str().unwrap().contains("/attachments") {
+                        return json!({ "id": item["id"], "status": 200, "body": { "value": [{ "id": "f", "name": "a.txt", "contentType": "text/plain", "size": 1, "isInline": false }] } });
+                    }
                     match self.messages().get(id) {
                         Some(mail) if is_spoiled(mail) => json!({ "id": item["id"], "status": 403, "body": { "error": { "code": "ErrorAccessDenied" } } }),
                         Some(mail) => json!({ "id": item["id"], "status": 200, "body": mail }),
@@ -112,6 +119,7 @@ fn check(fixture: &Fixture, inbox: &Inbox, what: &str) {
     let readable = inbox.messages().into_iter().filter(|(_, mail)| !is_spoiled(mail));
     let there: BTreeMap<String, String> = readable.map(|(id, mail)| (id.to_owned(), mail["changeKey"].as_str().unwrap().to_owned())).collect();
     assert_eq!(here, there, "{what}");
+    assert_eq!(fixture.store.count_unlisted("a", i64::MAX).unwrap(), 0, "{what}");
     // Each message came once, and left once.
     for kind in [ChangeKind::MessageAdded, ChangeKind::MessageRemoved] {
         let told: Vec<_> = fixture.store.changes(&["a".into()], 0, 1_000).unwrap().into_iter().filter(|row| row.kind == kind).filter_map(|row| row.subject_id).collect();
