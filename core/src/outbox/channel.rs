@@ -58,8 +58,8 @@ pub trait Channel: Sized + Send + Sync + 'static {
     fn reconcile(job: &mut Job<Self>) -> impl Future<Output = Result<Finding>> + Send;
     /// The request was refused for good. None: it is to be asked all the same ([`reconcile`](Self::reconcile)).
     fn refused(job: &mut Job<Self>, error: Error) -> impl Future<Output = Option<Outcome>> + Send;
-    /// Removes what a settled send has left at the service. Some: what is known of it from now on.
-    fn tidy(_tools: &Tools, _item: &ItemRow, _progress: &Progress<Self::Progress>) -> impl Future<Output = Result<Option<Self::Progress>>> + Send {
+    /// Removes what a settled send has left at the service. `is_last`: it is not looked for again after this. Some: what is known of it from now on.
+    fn tidy(_tools: &Tools, _item: &ItemRow, _progress: &Progress<Self::Progress>, _is_last: bool) -> impl Future<Output = Result<Option<Self::Progress>>> + Send {
         std::future::ready(Ok(None))
     }
 
@@ -69,8 +69,12 @@ pub trait Channel: Sized + Send + Sync + 'static {
     fn can_be_asked(_: &Self::Progress) -> bool {
         false
     }
-    /// Whether a send that ends like this may have left something at the service.
+    /// Whether a send that ends like this, or was lost to another worker in this state, may have left something at the service.
     fn has_left_something(_: &Self::Progress, _: ItemState) -> bool {
+        false
+    }
+    /// Whether more of it may come: a request that nobody heard of may still be on its way.
+    fn may_leave_more(_: &Progress<Self::Progress>, _: ItemState) -> bool {
         false
     }
     fn ids(progress: Self::Progress) -> Ids;

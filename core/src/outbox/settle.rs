@@ -25,7 +25,10 @@ impl Outbox {
         };
         let because = |reason: String| Leaving { reason: Some(reason), ..Leaving::default() };
         let written = match outcome {
-            Outcome::Lost => false,
+            Outcome::Lost => {
+                self.tidy_again(job).await?;
+                false
+            }
             Outcome::Sent => {
                 let tidy_at = tidy_at(job, ItemState::Sent);
                 job.leave(ItemState::Sent, Leaving { tidy_at, ..Leaving::default() }).await?

@@ -2,6 +2,7 @@ mod chance;
 mod delivery;
 mod killed_calls;
 mod kills;
+mod late;
 mod ledger;
 mod microsoft;
 mod model;

@@ -1,11 +1,16 @@
 //! What a settled send has left at the service. The outbox finds the time for it; what is left, and how it is removed, the channel knows.
+//!
+//! A worker that died or lost its claim may have had a request on its way, whose effect comes after the send was settled. What may still come is looked for
+//! once more when no request can be on its way any longer.
 
 use super::channel::{Channel, Progress, by_route};
 use super::deliver::Outbox;
 use super::item::{Verdict, verdict};
-use super::job::{read_progress, seal_progress};
+use super::job::{Job, read_progress, seal_progress};
 use crate::clock::to_ms;
+use crate::error::Result;
 use crate::failpoint::failpoint;
+use crate::pipeline::LONGEST_EXCHANGE;
 use crate::runtime::blocking;
 use crate::store::ItemRow;
 
@@ -13,6 +18,8 @@ use crate::store::ItemRow;
 const AGAIN_MS: i64 = 600_000;
 /// After this long it is left where it is.
 const LONGEST_MS: i64 = 14 * 86_400_000;
+/// A request that was made may have its effect for so long: the time of an exchange, and as much for a service that goes on after it was given up.
+const ON_ITS_WAY_MS: i64 = 2 * LONGEST_EXCHANGE.as_millis() as i64;
 
 impl Outbox {
     pub(super) async fn tidy(&self, item: ItemRow) {
@@ -22,16 +29,21 @@ impl Outbox {
     async fn tidy_by<C: Channel>(&self, item: ItemRow) {
         let (tools, row) = (self.tools.clone(), item.clone());
         let progress = blocking(move || tools.vault.with_current_keys(|| read_progress::<C::Progress>(&tools.vault, &row))).await;
+        let late_at = match &progress {
+            Ok(progress) if C::may_leave_more(progress, item.state) => late_at(&item, to_ms(self.tools.clock.now())),
+            _ => None,
+        };
         let tidied = match &progress {
             // Once the claim is lost the host may have asked for the send again, and what is left is what it sends.
-            Ok(progress) => tokio::select! { tidied = C::tidy(&self.tools, &item, progress) => tidied, () = self.heartbeat(&item) => return },
+            Ok(progress) => tokio::select! { tidied = C::tidy(&self.tools, &item, progress, late_at.is_none()) => tidied, () = self.heartbeat(&item) => return },
             Err(error) => Err(error.clone()),
         };
         failpoint!("outbox.tidied");
         let now = to_ms(self.tools.clock.now());
         let again_at = match &tidied {
             Err(error) if !matches!(verdict(error), Verdict::Refused) && now.saturating_sub(item.created_at) < LONGEST_MS => Some(now.saturating_add(AGAIN_MS)),
-            _ => None,
+            Err(_) => None,
+            Ok(_) => late_at,
         };
         let known = match (progress, tidied) {
             (Ok(progress), Ok(Some(own))) => Some(Progress { own, ..progress }),
@@ -49,4 +61,19 @@ impl Outbox {
         }
         self.changed(&item.id);
     }
+
+    /// Its claim was lost, perhaps while a request of ours was on its way. Whoever settles it has looked, or will look, without knowing of that one.
+    pub(super) async fn tidy_again<C: Channel>(&self, job: &Job<C>) -> Result<()> {
+        if !C::has_left_something(&job.progress.own, job.item.state) {
+            return Ok(());
+        }
+        let (tools, id, at) = (self.tools.clone(), job.item.id.clone(), job.now().saturating_add(ON_ITS_WAY_MS));
+        blocking(move || tools.store.tidy_again(&id, at)).await
+    }
+}
+
+/// When nothing can come any more of what was asked for before it was settled. None: that time has come, or the clock was set back.
+fn late_at(item: &ItemRow, now: i64) -> Option<i64> {
+    let settled_at = item.settled_at?;
+    (0..ON_ITS_WAY_MS).contains(&now.saturating_sub(settled_at)).then(|| settled_at.saturating_add(ON_ITS_WAY_MS))
 }

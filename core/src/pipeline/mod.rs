@@ -36,7 +36,7 @@ pub use request::{AccessToken, MAX_KEYS, MAX_SEVERAL, MAX_TOKEN, Priority, Purpo
 pub use retry::parse_retry_after;
 pub use schedule::{Cost, Limits};
 pub use scope::Mailbox;
-pub use transport::{ReqwestTransport, Transport};
+pub use transport::{LONGEST_EXCHANGE, ReqwestTransport, Transport};
 #[cfg(test)]
 pub use transport::{Answer, Sent, TransportError, Trouble};
 

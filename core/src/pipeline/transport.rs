@@ -14,7 +14,8 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 const CONNECT: Duration = Duration::from_secs(10);
-const TOTAL: Duration = Duration::from_secs(100);
+/// An exchange that takes longer is given up; what was asked for may have been done.
+pub const LONGEST_EXCHANGE: Duration = Duration::from_secs(100);
 /// A reused connection that the other side closed meanwhile leaves a sent request in doubt, so idle ones are not kept for long.
 const IDLE_CONNECTION: Duration = Duration::from_secs(30);
 /// A mailbox answers four requests at a time.
@@ -165,8 +166,8 @@ impl Maker {
             .retry(reqwest::retry::never())
             .user_agent(concat!("tidings/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECT)
-            .read_timeout(TOTAL)
-            .timeout(TOTAL)
+            .read_timeout(LONGEST_EXCHANGE)
+            .timeout(LONGEST_EXCHANGE)
             .pool_idle_timeout(IDLE_CONNECTION)
             .pool_max_idle_per_host(idle_connections)
             .http1_max_headers(200)

@@ -38,13 +38,13 @@ const POINTS: [(&str, &[Route]); 21] = [
     ("service.answered", BOTH),
 ];
 
-const CALM: Troubles = Troubles { unreachable: 0, lost_request: 0, lost_answer: 0, throttled: 0, contested: 0, late: 0 };
+const CALM: Troubles = Troubles { unreachable: 0, lost_request: 0, lost_answer: 0, throttled: 0, contested: 0, late: 0, slow: 0 };
 const TROUBLES: [Troubles; 5] = [
     CALM,
     Troubles { lost_answer: 50, throttled: 20, ..CALM },
     Troubles { lost_request: 50, ..CALM },
     Troubles { throttled: 60, unreachable: 10, ..CALM },
-    Troubles { unreachable: 10, lost_request: 10, lost_answer: 15, throttled: 10, contested: 10, late: 50 },
+    Troubles { unreachable: 10, lost_request: 10, lost_answer: 15, throttled: 10, contested: 10, late: 50, slow: 10 },
 ];
 
 /// Seeds of each point and route are run, from 0, until so many runs were killed there.

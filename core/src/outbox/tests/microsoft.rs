@@ -1,15 +1,16 @@
 //! A small Microsoft 365 that keeps what it was given: mailboxes with drafts and sent copies, chats, and troubles drawn by chance from a seed.
 
 use super::chance::Chance;
-use crate::clock::TestClock;
+use crate::clock::{Clock, TestClock};
 use crate::failpoint::reach;
-use crate::pipeline::Answer;
 use crate::pipeline::fake::says;
+use crate::pipeline::{Answer, LONGEST_EXCHANGE};
 use bytes::Bytes;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 use tokio::sync::Semaphore;
 
 /// How often, in a hundred requests that write, each trouble comes.
@@ -27,6 +28,8 @@ pub struct Troubles {
     pub contested: u32,
     /// Exchange takes a mail, and moves it up to four minutes later.
     pub late: u32,
+    /// It is on its way for up to the time after which it is given up.
+    pub slow: u32,
 }
 
 pub struct Microsoft {
@@ -100,6 +103,11 @@ impl Microsoft {
         self.is_slow.store(true, Ordering::Relaxed);
     }
 
+    /// From now on they are answered at once; those that wait still do.
+    pub fn speed_up(&self) {
+        self.is_slow.store(false, Ordering::Relaxed);
+    }
+
     pub fn let_through(&self, requests: usize) {
         self.gate.add_permits(requests);
     }
@@ -117,26 +125,49 @@ impl Microsoft {
         self.state.lock().unwrap()
     }
 
+    /// Who asked may go away meanwhile; the request does not come back.
     pub async fn exchange(self: Arc<Self>, request: http::Request<Bytes>) -> Answer {
         reach("service.asked").await;
-        let account_id = request.headers()["authorization"].to_str().unwrap().trim_start_matches("Bearer ").to_owned();
-        let service = service_of(request.uri().path());
-        let pauses = {
-            let mut state = self.state();
-            let mailbox = state.mailboxes.entry(account_id.clone()).or_default();
-            mailbox.in_flight[service] += 1;
-            mailbox.most_in_flight[service] = mailbox.most_in_flight[service].max(mailbox.in_flight[service]);
-            state.chance.below(4)
+        // Taken back also when who asked goes away.
+        let _under_way = self.under_way(account_of(&request), service_of(request.uri().path()));
+        tokio::spawn(self.clone().done(request)).await.unwrap()
+    }
+
+    fn under_way(self: &Arc<Self>, account_id: String, service: usize) -> UnderWay {
+        let mut state = self.state();
+        let mailbox = state.mailboxes.entry(account_id.clone()).or_default();
+        mailbox.in_flight[service] += 1;
+        mailbox.most_in_flight[service] = mailbox.most_in_flight[service].max(mailbox.in_flight[service]);
+        UnderWay(self.clone(), account_id, service)
+    }
+
+    async fn done(self: Arc<Self>, request: http::Request<Bytes>) -> Answer {
+        let (asked_at, is_write) = (self.clock.elapsed(), request.method() != http::Method::GET);
+        let (pauses, on_its_way) = {
+            let State { chance, troubles, .. } = &mut *self.state();
+            let is_slow = is_write && chance.below(100) < u64::from(troubles.slow);
+            (chance.below(4), if is_slow { chance.below(LONGEST_EXCHANGE.as_millis() as u64) } else { 0 })
         };
-        // Taken back also when the request is dropped midway.
-        let _under_way = UnderWay(self.clone(), account_id.clone(), service);
+        if on_its_way > 0 {
+            self.clock.pause(Duration::from_millis(on_its_way)).await;
+        }
         for _ in 0..pauses {
             tokio::task::yield_now().await;
         }
-        if self.is_slow.load(Ordering::Relaxed) && request.method() != http::Method::GET {
+        if self.is_slow.load(Ordering::Relaxed) && is_write {
             self.gate.acquire().await.unwrap().forget();
         }
-        let answer = self.state().answer(&account_id, &request, self.clock.now_ms());
+        let answer = {
+            let mut state = self.state();
+            let troubles = state.troubles;
+            if self.clock.elapsed().saturating_sub(asked_at) > LONGEST_EXCHANGE {
+                // What takes longer to arrive never does.
+                state.troubles = Troubles { lost_request: 100, ..Troubles::default() };
+            }
+            let answer = state.answer(&account_of(&request), &request, self.clock.now_ms());
+            state.troubles = troubles;
+            answer
+        };
         reach("service.answered").await;
         tokio::task::yield_now().await;
         answer
@@ -233,6 +264,10 @@ impl State {
             },
         }
     }
+}
+
+fn account_of(request: &http::Request<Bytes>) -> String {
+    request.headers()["authorization"].to_str().unwrap().trim_start_matches("Bearer ").to_owned()
 }
 
 /// Microsoft counts Outlook, Teams and the directory apart.

@@ -7,14 +7,25 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
-/// What the engine speaks through.
-pub struct Wire(pub Arc<Microsoft>);
+/// What the engine of a process speaks through. What is on its way when the process ends arrives all the same; nothing is sent after that.
+pub struct Wire {
+    microsoft: Arc<Microsoft>,
+    process: Weak<()>,
+}
+
+impl Wire {
+    /// `process` lives as long as the process does.
+    pub fn of(process: &Arc<()>, microsoft: &Arc<Microsoft>) -> Self {
+        Self { microsoft: microsoft.clone(), process: Arc::downgrade(process) }
+    }
+}
 
 impl Transport for Wire {
     fn call(&self, request: http::Request<Bytes>, _: usize) -> BoxFuture<'static, Answer> {
-        Box::pin(self.0.clone().exchange(request))
+        let (microsoft, process) = (self.microsoft.clone(), self.process.clone());
+        Box::pin(async move { if process.strong_count() > 0 { microsoft.exchange(request).await } else { breaks(Sent::No) } })
     }
 }
 

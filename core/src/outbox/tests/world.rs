@@ -52,6 +52,8 @@ pub struct Process {
     pub outbox: Arc<Outbox>,
     delivering: JoinHandle<()>,
     waiting: Vec<JoinHandle<()>>,
+    /// Its requests are made for as long as this lives.
+    _lives: Arc<()>,
 }
 
 impl Drop for Process {
@@ -120,11 +122,12 @@ impl World {
     /// A process that has opened the store now.
     pub fn process(&self, microsoft: &Arc<Microsoft>) -> Process {
         let endpoints = || Endpoints::of(&Cloud::Public).unwrap();
-        let pipeline = Arc::new(Pipeline::new(endpoints(), Arc::new(Wire(microsoft.clone())), Arc::new(self.clock.clone()), Limits::default()));
+        let lives = Arc::new(());
+        let pipeline = Arc::new(Pipeline::new(endpoints(), Arc::new(Wire::of(&lives, microsoft)), Arc::new(self.clock.clone()), Limits::default()));
         pipeline.plug_tokens(self.tokens.clone());
         let outbox = Outbox::new(self.store.clone(), self.vault.clone(), Graph::new(pipeline, endpoints()), Arc::new(self.clock.clone()), EventBus::new());
         let delivering = tokio::spawn(outbox.clone().run(self.runtime.stop()));
-        Process { outbox, delivering, waiting: Vec::new() }
+        Process { outbox, delivering, waiting: Vec::new(), _lives: lives }
     }
 }
 

@@ -13,7 +13,7 @@ use rusqlite::{Connection, Row};
 
 macro_rules! columns {
     () => {
-        "public_id, account_id, route, key, state, attempts, crashes, waits, progress, progress_version, reason, created_at, sent_at, next_at, deadline, fence, parked, is_bulk, EXISTS (SELECT 1 FROM outbox_parts WHERE item_id = outbox.id)"
+        "public_id, account_id, route, key, state, attempts, crashes, waits, progress, progress_version, reason, created_at, sent_at, next_at, deadline, fence, settled_at, parked, is_bulk, EXISTS (SELECT 1 FROM outbox_parts WHERE item_id = outbox.id)"
     };
 }
 pub(super) use columns;
@@ -42,13 +42,14 @@ pub fn item_row(row: &Row<'_>) -> Outcome<ItemRow> {
         next_at: row.get(13)?,
         deadline: row.get(14)?,
         fence: row.get(15)?,
-        hold: match row.get(16)? {
+        settled_at: row.get(16)?,
+        hold: match row.get(17)? {
             1 => Hold::Parked,
             2 => Hold::Released,
             _ => Hold::None,
         },
-        is_bulk: row.get(17)?,
-        has_files: row.get(18)?,
+        is_bulk: row.get(18)?,
+        has_files: row.get(19)?,
     })
 }
 
@@ -295,6 +296,10 @@ impl OutboxStore for SqliteStore {
 
     fn tidied(&self, id: &str, fence: i64, progress: Option<&Sealed>, again_at: Option<i64>) -> Result<bool> {
         self.end_tidy(id, fence, progress, again_at)
+    }
+
+    fn tidy_again(&self, id: &str, at: i64) -> Result<()> {
+        self.look_again(id, at)
     }
 
     fn next_due(&self, now: i64, except: &[String]) -> Result<Option<Due>> {

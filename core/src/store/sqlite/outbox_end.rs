@@ -174,6 +174,13 @@ impl SqliteStore {
         })
     }
 
+    pub(super) fn look_again(&self, id: &str, at: i64) -> Result<()> {
+        self.write(|tx| {
+            run(tx, "UPDATE outbox SET tidy_at = MAX(COALESCE(tidy_at, ?2), ?2), fence = fence + 1 WHERE public_id = ?1 AND is_open = 0", (id, at))?;
+            Ok(())
+        })
+    }
+
     pub(super) fn end_tidy(&self, id: &str, fence: i64, progress: Option<&Sealed>, again_at: Option<i64>) -> Result<bool> {
         self.write(|tx| {
             keys::check_active(tx, progress)?;

@@ -52,6 +52,7 @@ store_suite!(made, [
     what_is_given_back_without_an_effect_is_no_attempt,
     an_account_that_is_left_out_is_not_claimed_from,
     only_what_is_unsent_is_taken_back,
+    a_settled_send_is_looked_at_again_without_its_claim,
     deadlines_end_what_waits,
     a_settled_send_is_opened_again_as_it_was_seen,
     lanes_keep_their_order,

@@ -100,6 +100,27 @@ pub fn only_what_is_unsent_is_taken_back(s: &dyn Store) {
     assert!(s.next_upkeep().unwrap().is_none() && !s.tidied(&held, 0, None, None).unwrap());
 }
 
+pub fn a_settled_send_is_looked_at_again_without_its_claim(s: &dyn Store) {
+    connect(s, "a");
+    let id = enqueue(s, "a", "l", None);
+    let lost = s.claim(0, 10, &[]).unwrap().unwrap();
+    let heir = s.claim(10, 10, &[]).unwrap().unwrap();
+    s.tidy_again(&id, 500).unwrap();
+    assert_eq!(s.next_upkeep().unwrap(), None, "it is open: whoever settles it looks");
+    assert!(s.step(&id, heir.fence, &step(ItemState::Sent), 20).unwrap() && !s.step(&id, lost.fence, &step(ItemState::Prepared), 21).unwrap());
+    assert_eq!(s.item(&id).unwrap().unwrap().settled_at, Some(20));
+    s.tidy_again(&id, 500).unwrap();
+    s.tidy_again(&id, 400).unwrap();
+    assert_eq!(s.next_upkeep().unwrap(), Some(500), "the later time counts");
+    // Who looks while it is asked for has looked too early, and does not end it.
+    let early = s.claim_tidy(500, 10).unwrap().unwrap();
+    s.tidy_again(&id, 700).unwrap();
+    assert!(!s.tidied(&id, early.fence, None, None).unwrap() && s.claim_tidy(699, 10).unwrap().is_none());
+    let last = s.claim_tidy(700, 10).unwrap().unwrap();
+    assert!(s.tidied(&id, last.fence, None, None).unwrap() && s.next_upkeep().unwrap().is_none());
+    s.tidy_again("snd_none", 1).unwrap();
+}
+
 pub fn deadlines_end_what_waits(s: &dyn Store) {
     connect(s, "a");
     let with = |ordering_key: &str, deadline| {

@@ -107,8 +107,8 @@ impl Channel for Mail {
         reconcile::refused(job, error).await
     }
 
-    async fn tidy(tools: &Tools, item: &ItemRow, progress: &Progress<MailProgress>) -> Result<Option<MailProgress>> {
-        tidy::tidy(tools, item, progress).await
+    async fn tidy(tools: &Tools, item: &ItemRow, progress: &Progress<MailProgress>, is_last: bool) -> Result<Option<MailProgress>> {
+        tidy::tidy(tools, item, progress, is_last).await
     }
 
     fn read_again(own: &mut MailProgress) {
@@ -119,13 +119,17 @@ impl Channel for Mail {
         own.mark.is_some()
     }
 
-    /// Refused, its draft; sent, the other draft of a doubtful creation.
+    /// Refused, its draft; sent, the other draft of a doubtful creation; lost, what the worker that lost it was just making.
     fn has_left_something(own: &MailProgress, state: ItemState) -> bool {
         match state {
             ItemState::Sent => own.stray,
-            ItemState::Failed => own.mark.is_some(),
+            ItemState::Failed | ItemState::Claimed | ItemState::Prepared => own.mark.is_some(),
             _ => false,
         }
+    }
+
+    fn may_leave_more(progress: &Progress<MailProgress>, state: ItemState) -> bool {
+        tidy::may_remove(progress, state) && progress.own.mark.is_some() && (progress.own.stray || progress.own.graph_id.is_none())
     }
 
     fn ids(own: MailProgress) -> Ids {

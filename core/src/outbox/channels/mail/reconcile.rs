@@ -7,12 +7,15 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::outbox::channel::{Finding, Outcome};
 use crate::outbox::item::{Verdict, verdict};
 use crate::outbox::job::Job;
+use crate::pipeline::LONGEST_EXCHANGE;
 use crate::runtime::closed;
 use crate::store::{Hold, ItemState, PAST_DEADLINE};
 use std::time::Duration;
 
 /// Exchange accepts a mail before it moves it, and may take minutes: a draft that is still there for so long was not sent.
 const WATCH_MS: i64 = 300_000;
+/// A request that nobody waits for any more arrives within this time, or never.
+const ON_ITS_WAY_MS: i64 = LONGEST_EXCHANGE.as_millis() as i64;
 /// The first looks are made in place, after these seconds; then the claim is given back between them, so that nobody waits.
 const IN_PLACE: [u64; 3] = [0, 1, 2];
 const SHORTEST_MS: i64 = 4_000;
@@ -23,8 +26,12 @@ const WATCHED: &str = "Microsoft did not confirm the mail; the mailbox is being 
 
 /// Before anything is made: whether a store that this one is a copy of, or this one before it was set back, has sent the mail. None: it has not.
 pub async fn sent_elsewhere(job: &mut Job<Mail>) -> Result<Option<Outcome>> {
-    if job.progress.own.mark.is_none() && !mark(job).await? {
-        return Ok(Some(Outcome::Lost));
+    if job.progress.own.mark.is_none() {
+        if !mark(job).await? {
+            return Ok(Some(Outcome::Lost));
+        }
+    } else if job.progress.own.graph_id.is_none() {
+        job.progress.own.stray = true;
     }
     match sent_copy(job).await {
         Ok(sent) => Ok(sent.then_some(Outcome::Sent)),
@@ -48,7 +55,9 @@ enum Seen {
 pub async fn reconcile(job: &mut Job<Mail>) -> Result<Finding> {
     let now = job.now();
     job.progress.doubted = true;
-    let since = *job.progress.doubt_since.get_or_insert(now);
+    // What a worker asked for that died, or lost its claim, may be on its way yet.
+    let on_its_way = if job.item.crashes > 1 { ON_ITS_WAY_MS } else { 0 };
+    let since = *job.progress.doubt_since.get_or_insert(now.saturating_add(on_its_way));
     if !job.advance(ItemState::Reconciling).await? {
         return Ok(Finding::Settled(Outcome::Lost));
     }
@@ -75,7 +84,7 @@ pub async fn reconcile(job: &mut Job<Mail>) -> Result<Finding> {
     let insisted = std::mem::take(&mut job.progress.insisted);
     // A clock that was set back must not prolong it for ever.
     let elapsed = job.now().saturating_sub(since);
-    if (0..WATCH_MS).contains(&elapsed) && !insisted {
+    if (-ON_ITS_WAY_MS..WATCH_MS).contains(&elapsed) && !insisted {
         return Ok(Finding::Settled(Outcome::Watch(elapsed.clamp(SHORTEST_MS, LONGEST_MS).min(WATCH_MS - elapsed), WATCHED)));
     }
     job.progress.doubt_since = None;

@@ -10,12 +10,22 @@ use crate::outbox::job::{PATIENCE, Tools};
 use crate::pipeline::Priority;
 use crate::store::{ItemRow, ItemState};
 
-/// What is gone is made anew, should the send be asked for again.
-pub async fn tidy(tools: &Tools, item: &ItemRow, progress: &Progress<MailProgress>) -> Result<Option<MailProgress>> {
+/// One that may be on its way out is nobody's to remove.
+pub fn may_remove(progress: &Progress<MailProgress>, state: ItemState) -> bool {
+    !progress.doubted || state == ItemState::Sent
+}
+
+/// What is gone is made anew, should the send be asked for again. Until the last look its mark is kept: by it a draft is found that comes late.
+pub async fn tidy(tools: &Tools, item: &ItemRow, progress: &Progress<MailProgress>, is_last: bool) -> Result<Option<MailProgress>> {
     let removed = remove_drafts(tools, item, progress).await?;
     Ok((removed && item.state != ItemState::Sent).then(|| {
-        let mut own = MailProgress { stray: false, ..progress.own.clone() };
-        own.forget_draft();
+        let mut own = progress.own.clone();
+        if is_last {
+            own.stray = false;
+            own.forget_draft();
+        } else {
+            own.graph_id = None;
+        }
         own
     }))
 }
@@ -25,8 +35,7 @@ async fn remove_drafts(tools: &Tools, item: &ItemRow, progress: &Progress<MailPr
     let own = &progress.own;
     let Some(mark) = own.mark.as_deref() else { return Ok(false) };
     let is_sent = item.state == ItemState::Sent;
-    // One that may be on its way out is nobody's to remove.
-    if progress.doubted && !is_sent {
+    if !may_remove(progress, item.state) {
         return Ok(false);
     }
     let caller = Caller::new(&item.account_id, Priority::Sync, PATIENCE);
