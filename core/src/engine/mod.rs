@@ -11,6 +11,7 @@ mod open;
 mod scope;
 mod sign_in;
 mod sync;
+mod throttles;
 mod verify;
 
 #[cfg(all(test, unix))]
@@ -19,6 +20,8 @@ mod audit_tests;
 mod erasure_tests;
 #[cfg(all(test, unix))]
 mod owner_tests;
+#[cfg(all(test, unix))]
+mod throttles_tests;
 #[cfg(all(test, unix))]
 mod waiting_tests;
 
@@ -94,6 +97,7 @@ impl Engine {
         }
         self.inner.event_bus.close();
         self.inner.runtime.shutdown(SHUTDOWN).await;
+        throttles::keep_now(&*self.inner.store, &self.inner.pipeline, &*self.inner.clock);
         self.inner.store.close();
         tracing::info!(target: "tidings::engine", "closed");
     }

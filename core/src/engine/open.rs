@@ -1,6 +1,6 @@
 //! Puts the engine together.
 
-use super::Inner;
+use super::{Inner, throttles};
 use crate::auth::{Auth, AuthConfig};
 use crate::clock::{Clock, SystemClock, TestClock, to_ms};
 use crate::config::{Config, Content, CopiedStore, Endpoints};
@@ -84,6 +84,7 @@ pub fn open(config: Config, root_key: Arc<RootKey>, test_clock: Option<Arc<TestC
     let pipeline = Arc::new(Pipeline::new(endpoints.clone(), transport, clock.clone(), limits));
     let auth = Auth::new(store.clone(), vault.clone(), pipeline.clone(), clock.clone(), event_bus.clone(), AuthConfig::of(&config, &endpoints));
     pipeline.plug_tokens(auth.clone());
+    throttles::resume(&*store, &pipeline, &*clock)?;
     let meters = pipeline.meters().clone();
     meters.sends_parked.add(copied.parked);
     tell_of_copy(copied);
@@ -113,6 +114,7 @@ pub fn open(config: Config, root_key: Arc<RootKey>, test_clock: Option<Arc<TestC
     runtime.background(retention.clone().sweep(runtime.stop()));
     runtime.background(sync.clone().list_attachments(runtime.stop()));
     runtime.background(super::retention::renew_keys(vault.clone(), clock.clone(), runtime.stop()));
+    runtime.background(throttles::keep(store.clone(), pipeline.clone(), clock.clone(), runtime.stop()));
     let send_timeout = Duration::from_millis(u64::from(config.send_timeout_ms));
     tracing::info!(target: "tidings::engine", version = env!("CARGO_PKG_VERSION"), content = ?config.content, "opened");
     Ok(Arc::new(Inner { runtime, clock, store, vault, auth, outbox, sync, reader, retention, event_bus, news, send_timeout, meters, pipeline }))

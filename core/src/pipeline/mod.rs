@@ -24,6 +24,7 @@ mod request;
 mod retry;
 mod schedule;
 mod scope;
+mod throttles;
 mod tls;
 mod trace;
 #[allow(clippy::disallowed_methods, clippy::disallowed_types)]
@@ -33,9 +34,10 @@ pub use auth::TokenSource;
 pub use hosts::Hosts;
 pub use loopback::LoopbackReceiver;
 pub use request::{AccessToken, MAX_KEYS, MAX_SEVERAL, MAX_TOKEN, Priority, Purpose, Request, Response, Safety, error_code};
-pub use retry::parse_retry_after;
+pub use retry::{LONGEST_WAIT, parse_retry_after};
 pub use schedule::{Cost, Limits};
 pub use scope::Mailbox;
+pub use throttles::Throttle;
 pub use transport::{LONGEST_EXCHANGE, ReqwestTransport, Transport};
 #[cfg(test)]
 pub use transport::{Answer, Sent, TransportError, Trouble};
@@ -128,6 +130,26 @@ impl Pipeline {
     pub async fn hold(&self, account_id: &str, wait: Duration) {
         let mailbox = self.tokens.mailbox(account_id).await;
         self.scheduler.fence(&RateScope::Graph(Service::Outlook, mailbox), self.clock.elapsed().saturating_add(wait));
+    }
+
+    /// Until somebody was asked to wait for so long that another process should know.
+    pub async fn throttled(&self) {
+        self.scheduler.unkept().noted().await;
+    }
+
+    /// Those since the last call.
+    pub fn take_throttles(&self) -> Vec<Throttle> {
+        self.scheduler.unkept().take()
+    }
+
+    /// Nobody asks before these are over: what an earlier process was told.
+    pub fn resume(&self, kept: Vec<Throttle>) {
+        let now = self.clock.now();
+        for throttle in kept {
+            if let Some(scope) = throttle.scope() {
+                self.scheduler.resume(&scope, throttle.left(now));
+            }
+        }
     }
 
     async fn scope(&self, request: &Request) -> RateScope {

@@ -12,7 +12,8 @@ use std::time::{Duration, SystemTime};
 
 /// Refusals with 429 are bounded by `max_wait` as well.
 const MOST_REFUSALS: u32 = 20;
-const LONGEST_WAIT: Duration = Duration::from_secs(3600);
+/// A Retry-After counts as no longer than this.
+pub const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
 /// What to do after an attempt.
 enum Next {

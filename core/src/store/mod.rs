@@ -14,6 +14,7 @@ mod mail;
 mod outbox;
 mod purge;
 mod scope;
+mod throttles;
 mod trim;
 #[allow(clippy::disallowed_methods, clippy::disallowed_types)] // the only module that speaks SQL
 mod sqlite;
@@ -34,6 +35,7 @@ pub use mail::{
 pub use claims::{Awaited, Wanted, of_route};
 pub use outbox::{Content, Due, Enqueued, Hold, ItemRow, ItemState, NewItem, OutboxStore, PAST_DEADLINE, Part, Reopened, SEND_ID, Step, Tally, sealed_row};
 pub use purge::{PurgeRow, PurgeStore};
+pub use throttles::{ThrottleRow, ThrottleStore};
 pub use trim::{Kept, TrimStore};
 pub use scope::Scope;
 pub use sqlite::SqliteStore;
@@ -43,7 +45,7 @@ pub use sqlite::tests::tamper;
 pub use suite::account as suite_account;
 
 /// What a backend promises; SQLite is one, PostgreSQL can be another.
-pub trait Store: AccountStore + CopyStore + KeyStore + OutboxStore + MailStore + HealthStore + AuditStore + PurgeStore + TrimStore + Send + Sync {
+pub trait Store: AccountStore + CopyStore + KeyStore + OutboxStore + MailStore + HealthStore + AuditStore + PurgeStore + ThrottleStore + TrimStore + Send + Sync {
     /// Ends all connections; later calls fail with `Closed`.
     fn close(&self);
 }

@@ -1,7 +1,7 @@
 //! Who may ask Microsoft next. Every request of the engine waits here for its turn.
 //!
 //! A request counts against its rate scope (application, mailbox, service), its tenant and the process. Each scope has slots, a window of requests made
-//! and a fence that a Retry-After raises; its own queue, by priority and then by age. Scopes of a tenant take turns, and so do tenants, so that nobody's
+//! and a fence that a Retry-After raises (one of seconds outlives the process); its own queue, by priority and then by age. Scopes of a tenant take turns, and so do tenants, so that nobody's
 //! campaign holds up another's single message. Every eighth turn goes to who has waited longest, whatever the priority, so that nobody waits for ever.
 //!
 //! Entering and leaving cost the logarithm of what waits: a scope that may send stands in the line of its tenant, a tenant that may in the line of the
@@ -14,6 +14,7 @@ pub use state::Limits;
 
 use super::Priority;
 use super::scope::RateScope;
+use super::throttles::Unkept;
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use state::{State, Turn, Waiter};
@@ -42,11 +43,12 @@ pub struct Scheduler(Arc<Inner>);
 struct Inner {
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
+    unkept: Unkept,
 }
 
 impl Scheduler {
     pub fn new(clock: Arc<dyn Clock>, limits: Limits) -> Self {
-        Self(Arc::new(Inner { clock, state: Mutex::new(State::new(limits)) }))
+        Self(Arc::new(Inner { clock, state: Mutex::new(State::new(limits)), unkept: Unkept::default() }))
     }
 
     /// Waits for its turn, out of `left`. Dropping the future gives the place in the queue back.
@@ -95,9 +97,21 @@ impl Scheduler {
 
     /// Nobody of this scope goes before `until`. A fence only grows.
     pub fn fence(&self, scope: &RateScope, until: Duration) {
-        if *scope != RateScope::None {
-            self.state().fence(scope, until, self.0.clock.elapsed());
+        let now = self.0.clock.elapsed();
+        if *scope != RateScope::None && self.state().fence(scope, until, now) {
+            self.0.unkept.note(scope, until.saturating_sub(now), self.0.clock.now());
         }
+    }
+
+    /// The same for what is stored already.
+    pub fn resume(&self, scope: &RateScope, wait: Duration) {
+        let now = self.0.clock.elapsed();
+        self.state().fence(scope, now.saturating_add(wait), now);
+    }
+
+    /// Fences that nobody has stored yet.
+    pub fn unkept(&self) -> &Unkept {
+        &self.0.unkept
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -246,9 +246,11 @@ impl State {
         self.admit(now);
     }
 
-    pub fn fence(&mut self, scope: &RateScope, until: Duration, now: Duration) {
+    /// False: it was as high already.
+    pub fn fence(&mut self, scope: &RateScope, until: Duration, now: Duration) -> bool {
         let state = self.scopes.entry(scope.clone()).or_default();
-        if until > state.fence {
+        let has_grown = until > state.fence;
+        if has_grown {
             state.fence = until;
             // Who cannot wait that long says so at once.
             state.waiting.values().for_each(|waiter| waiter.called.notify_one());
@@ -256,6 +258,7 @@ impl State {
         if !matches!(scope, RateScope::Uncounted(_)) {
             self.refresh(scope, now);
         }
+        has_grown
     }
 
     fn number(&mut self) -> u64 {

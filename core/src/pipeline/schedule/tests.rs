@@ -1,5 +1,6 @@
 use super::*;
 use crate::clock::TestClock;
+use crate::pipeline::Throttle;
 use crate::pipeline::scope::{Mailbox, Service};
 use futures_util::FutureExt;
 
@@ -211,4 +212,45 @@ async fn what_a_request_inside_waits_for_needs_no_slot() {
     for n in 0..64 {
         assert!(set.enters(&RateScope::Uncounted(format!("token/{n}"))).is_some());
     }
+}
+
+#[tokio::test]
+async fn a_long_retry_after_is_handed_on_and_holds_in_the_next_process() {
+    let (set, a) = (set(), scope("a"));
+    set.scheduler.fence(&a, Duration::from_millis(4_999));
+    assert!(set.scheduler.unkept().take().is_empty(), "it is over before a process is there again");
+    set.scheduler.fence(&a, Duration::from_secs(60));
+    set.scheduler.fence(&a, Duration::from_secs(40));
+    set.scheduler.fence(&scope_in("t", "a", Service::Teams), Duration::from_secs(30));
+    set.scheduler.fence(&RateScope::Uncounted("acc".into()), Duration::from_secs(20));
+    set.scheduler.fence(&a, Duration::from_secs(90));
+    assert!(set.scheduler.unkept().noted().now_or_never().is_some());
+    let mut kept = set.scheduler.unkept().take();
+    kept.sort_by_key(|throttle| throttle.until);
+    let shown: Vec<_> = kept.iter().map(|t| (t.user_id.as_str(), t.service.as_str(), t.until)).collect();
+    assert_eq!(shown, [("acc", "sign_in", 20_000), ("a", "teams", 30_000), ("a", "outlook", 90_000)], "the latest of each");
+    assert!(set.scheduler.unkept().take().is_empty(), "once");
+
+    let next = self::set();
+    for throttle in &kept {
+        let left = throttle.left(crate::clock::from_ms(10_000));
+        next.scheduler.resume(&throttle.scope().unwrap(), left);
+    }
+    assert!(next.enters(&scope("b")).is_some());
+    let mut waiting = next.enter(&a, 1, Priority::Sync);
+    assert!((&mut waiting).now_or_never().is_none());
+    next.clock.advance(79_999);
+    assert!((&mut waiting).now_or_never().is_none());
+    next.clock.advance(1);
+    assert!((&mut waiting).now_or_never().is_some());
+    assert!(next.scheduler.unkept().take().is_empty(), "what was stored is not stored again");
+}
+
+#[test]
+fn a_kept_throttle_is_bounded_and_one_of_an_unknown_service_holds_nobody() {
+    let throttle = |service: &str, until| Throttle { client_id: "app".into(), tenant_id: "t".into(), user_id: "a".into(), service: service.into(), until };
+    let now = crate::clock::from_ms(1_000);
+    assert_eq!(throttle("outlook", 31_536_000_000).left(now), LONG);
+    assert_eq!(throttle("outlook", 500).left(now), Duration::ZERO);
+    assert!(throttle("planner", 2_000).scope().is_none());
 }

@@ -33,6 +33,7 @@ mod rotation;
 mod sealed_columns;
 mod search;
 mod stamp;
+mod throttles;
 mod trim;
 mod pending_removals;
 mod writer;

@@ -2,7 +2,7 @@
 
 use super::ending::{destroy_key, mark_erasure};
 use super::fault::Outcome;
-use super::{ERASE_WAIT, SqliteStore, accounts, all, exists, first, keys, outbox_end, run};
+use super::{ERASE_WAIT, SqliteStore, accounts, all, exists, first, keys, outbox_end, run, throttles};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::AuditKind;
 use crate::store::{Entry, ItemState, KeyPurpose, PurgeRow, PurgeStore};
@@ -111,6 +111,7 @@ impl SqliteStore {
             "UPDATE accounts SET owner = '', tenant_id = '', user_id = id, authority = '', problem = ?2, generation = generation + 1 WHERE id = ?1",
             (id, reason),
         )?;
+        throttles::forget(c, id, &account.tenant_id, account.person())?;
         let owner = self.owner_mark(&account.owner)?;
         // One that failed names no account, and may have been this person's.
         run(c, "DELETE FROM attempts WHERE owner = ?1 AND used_at <> 0", [&owner])?;

@@ -8,6 +8,7 @@ mod mail;
 mod outbox;
 mod purge;
 mod search;
+mod throttles;
 mod trim;
 
 pub use accounts::*;
@@ -17,6 +18,7 @@ pub use mail::*;
 pub use outbox::*;
 pub use purge::*;
 pub use search::*;
+pub use throttles::*;
 pub use trim::*;
 
 use super::*;
