@@ -51,6 +51,11 @@ impl Capacity {
         self.beside.as_ref().map_or(0, OwnedSemaphorePermit::num_permits)
     }
 
+    /// There was some, and all of it is taken.
+    pub fn is_used_up(&self) -> bool {
+        [&self.rest, &self.beside].into_iter().flatten().any(|permit| permit.num_permits() == 0)
+    }
+
     /// For one of them.
     pub fn split(&mut self, is_beside: bool) -> Option<OwnedSemaphorePermit> {
         if is_beside { &mut self.beside } else { &mut self.rest }.as_mut()?.split(1)
@@ -73,6 +78,16 @@ impl InFlight {
     /// As much as there is, up to one claim.
     pub fn capacity(&self) -> Capacity {
         Capacity { rest: some_of(&self.slots), beside: some_of(&self.awaited_slots) }
+    }
+
+    /// Nothing is under way, and nothing is about to be but by who holds this capacity.
+    pub fn is_idle(&self, capacity: &Capacity) -> bool {
+        self.slots.available_permits() + capacity.rest() == AT_ONCE && self.awaited_slots.available_permits() + capacity.beside() == AWAITED_AT_ONCE
+    }
+
+    /// Whether what somebody waits for has to be taken in hand beside the rest, of this route of an account.
+    pub fn is_full(&self, route: &str) -> bool {
+        self.slots.available_permits() == 0 || self.held().values().filter(|one| !one.is_beside && one.route == route).count() >= OF_ONE_ROUTE
     }
 
     pub fn add(&self, item: &ItemRow, is_beside: bool) {

@@ -7,6 +7,7 @@ use super::job::{Job, Tools};
 use crate::error::{Error, Result};
 use crate::model::{Draft, Feature, FileAttachment, Route};
 use crate::store::{ItemRow, ItemState};
+use crate::vault::Hashes;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::time::SystemTime;
@@ -45,6 +46,12 @@ pub trait Channel: Sized + Send + Sync + 'static {
         draft.clone()
     }
     fn set_attachments(_: &mut Self::Draft, _: Vec<FileAttachment>) {}
+
+    /// What is known of a send before anything is made for it, stored with it. It follows from the id and the time of the send alone, so that whoever takes
+    /// it in hand later knows what to look for. None: nothing.
+    fn first_known(_hashes: &Hashes, _id: &str, _created_at: i64) -> Result<Option<Self::Progress>> {
+        Ok(None)
+    }
 
     /// Whether a copy of this store, or the store before it was set back, has sent it. Asked before anything is made. None: it has not, or nobody can be asked.
     fn sent_elsewhere(_: &mut Job<Self>) -> impl Future<Output = Result<Option<Outcome>>> + Send {

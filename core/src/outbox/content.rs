@@ -4,7 +4,7 @@
 use super::channel::{Channel, by_draft};
 use crate::error::{Error, Result};
 use crate::model::{Address, BodyType, Draft, FileAttachment};
-use crate::vault::Vault;
+use crate::vault::Hashes;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -12,13 +12,13 @@ use std::collections::BTreeMap;
 pub const FORM: i64 = 1;
 
 /// The keyed hash of this content in the form of that number. Errors: Internal for a form nobody knows, which only a newer version can have stored.
-pub fn content_hash(vault: &Vault, account_id: &str, draft: &Draft, form: i64) -> Result<[u8; 32]> {
+pub fn content_hash(hashes: &Hashes, draft: &Draft, form: i64) -> Result<[u8; 32]> {
     let text = match form {
         0 => first_text(draft)?,
         1 => canonical(draft),
         _ => return Err(unknown_form()),
     };
-    vault.keyed_hash(account_id, "outbox content", &[&text])
+    hashes.of("outbox content", &[&text])
 }
 
 /// Form 1: the number of the form, the route, then for each field its tag, the length of its value in eight bytes (big-endian) and the value. Lists are

@@ -19,7 +19,7 @@ use crate::vault::Vault;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, watch};
 use tokio::task::JoinSet;
 use tracing::Instrument;
 
@@ -40,24 +40,35 @@ pub struct Outbox {
     pub(super) waiters: Waiters,
     /// Accounts whose sends this process cannot open, and until when it leaves them to others.
     avoided: Mutex<HashMap<String, i64>>,
-    in_flight: InFlight,
+    pub(super) in_flight: InFlight,
 }
 
-/// Takes a send out of those under way, however its delivery ends.
-struct InHand(Arc<Outbox>, String);
+/// Something under way. However it ends, its capacity is free again then, and the loop looks what comes next.
+struct InHand {
+    outbox: Arc<Outbox>,
+    /// The send that is delivered; none: it is only tidied up after.
+    id: Option<String>,
+    slot: Option<OwnedSemaphorePermit>,
+}
 
 impl InHand {
-    fn new(outbox: &Arc<Outbox>, item: &ItemRow, is_beside: bool) -> Self {
-        outbox.in_flight.add(item, is_beside);
-        Self(outbox.clone(), item.id.clone())
+    fn new(outbox: &Arc<Outbox>, work: &Work, capacity: &mut Capacity) -> Self {
+        let (id, is_beside) = match work {
+            Work::Deliver(item) => (Some(item), false),
+            Work::Awaited(item) => (Some(item), true),
+            Work::Tidy(_) => (None, false),
+        };
+        id.iter().for_each(|item| outbox.in_flight.add(item, is_beside));
+        Self { outbox: outbox.clone(), id: id.map(|item| item.id.clone()), slot: capacity.split(is_beside) }
     }
 }
 
 impl Drop for InHand {
     fn drop(&mut self) {
-        self.0.in_flight.remove(&self.1);
+        self.id.iter().for_each(|id| self.outbox.in_flight.remove(id));
+        self.slot.take();
         // It may be due again, or its lane go on.
-        self.0.wake();
+        self.outbox.wake();
     }
 }
 
@@ -75,6 +86,10 @@ impl Outbox {
     /// This send changed its state, or is free again for whoever waits for it.
     pub(super) fn changed(&self, id: &str) {
         self.waiters.call(id);
+        self.settled_one();
+    }
+
+    pub(super) fn settled_one(&self) {
         self.settled.send_modify(|n| *n = n.wrapping_add(1));
     }
 
@@ -111,28 +126,22 @@ impl Outbox {
             while under_way.try_join_next().is_some() {}
             let mut capacity = self.in_flight.capacity();
             match self.next(&capacity).await {
-                Ok(works) if !works.is_empty() => {
+                Ok(works) => {
                     for work in works {
                         let (outbox, stop) = (self.clone(), stop.clone());
-                        let (held, is_beside) = match &work {
-                            Work::Deliver(item) => (Some(InHand::new(&self, item, false)), false),
-                            Work::Awaited(item) => (Some(InHand::new(&self, item, true)), true),
-                            Work::Tidy(_) => (None, false),
-                        };
-                        let slot = capacity.split(is_beside);
+                        let held = InHand::new(&self, &work, &mut capacity);
                         under_way.spawn(async move {
                             match work {
                                 Work::Deliver(item) | Work::Awaited(item) => outbox.deliver(*item, stop).await,
                                 Work::Tidy(item) => outbox.tidy(*item).await,
                             }
-                            drop((slot, held));
-                            outbox.wake();
+                            drop(held);
                         });
                     }
-                }
-                Ok(_) => {
-                    let idle = under_way.is_empty();
-                    tokio::select! { () = self.rest(&stop, idle, capacity) => {}, Some(_) = under_way.join_next() => {} }
+                    // All that could be had was taken, unless it is used up, and then there may be more.
+                    if !capacity.is_used_up() {
+                        self.rest(&stop, capacity).await;
+                    }
                 }
                 Err(error) => {
                     tracing::warn!(target: "tidings::outbox", kind = ?error.kind(), "the outbox could not be read");
@@ -173,13 +182,14 @@ impl Outbox {
                 let state = if receipt.state == crate::model::SendState::Failed { ItemState::Failed } else { ItemState::Unknown };
                 self.tell(&id, None, state, None);
             }
-            self.announce(&id).await;
+            self.look_and_announce(&id).await;
         }
         Ok(works)
     }
 
     /// Until something is queued, due, or the engine stops.
-    async fn rest(&self, stop: &Stop, idle: bool, capacity: Capacity) {
+    async fn rest(&self, stop: &Stop, capacity: Capacity) {
+        let idle = self.in_flight.is_idle(&capacity);
         let (tools, left, most) = (self.tools.clone(), self.avoided(), capacity.rest());
         let awaited = self.in_flight.awaited(capacity.beside(), self.waiters.ids(), left.clone());
         let except = self.in_flight.wanted(most, left).except;

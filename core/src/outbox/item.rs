@@ -1,7 +1,7 @@
 //! The states of a send, as one table: where it was found, what came of the attempt, what follows.
 //!
 //! ```text
-//! queued ─claim→ claimed ─mark→ prepared ─write→ dispatching ─request→ sent     (a chat message needs no mark)
+//! queued ─claim→ claimed ─mark→ prepared ─write→ dispatching ─request→ sent     (only a mail that was stored without a mark, or lost it, needs one)
 //!    ↑                │                │                 ├─ cannot have been accepted → retry_wait ─time→ claimed
 //!    └── retry_wait ←─┴── cannot have been accepted ─────┤
 //!                                                        └─ in doubt → reconciling ─evidence→ sent · dispatching · unknown

@@ -9,9 +9,9 @@ use crate::failpoint::failpoint;
 use crate::graph::{Caller, Graph};
 use crate::pipeline::Priority;
 use crate::runtime::{Stop, blocking};
-use crate::seal::AadContext;
-use crate::store::{Hold, ItemRow, ItemState, LEASE_MS, Step, Store, Tally};
-use crate::vault::Vault;
+use crate::seal::{AadContext, Sealed};
+use crate::store::{Hold, ItemRow, ItemState, LEASE_MS, NewItem, Step, Store, Tally, sealed_row};
+use crate::vault::{DataKey, Vault};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
@@ -47,6 +47,8 @@ pub struct Job<C: Channel> {
     pub progress: Progress<C::Progress>,
     /// What this claim counts as when it is given back.
     pub tally: Tally,
+    /// The content key of its account. A write asks whether it is still the one.
+    key: DataKey,
     stop: Stop,
 }
 
@@ -55,7 +57,7 @@ impl<C: Channel> Job<C> {
     pub async fn open(tools: Arc<Tools>, mut item: ItemRow, stop: Stop) -> Result<Self> {
         blocking(move || {
             let mut is_fresh = true;
-            let (draft, progress) = tools.vault.with_current_keys(|| {
+            let (draft, progress, key) = tools.vault.with_current_keys(|| {
                 // Should its key have been replaced since it was claimed, it is read anew; the claim stays.
                 if !std::mem::take(&mut is_fresh)
                     && let Some(now) = tools.store.item(&item.id)?
@@ -65,9 +67,10 @@ impl<C: Channel> Job<C> {
                 let content = tools.store.content(&item.id)?.ok_or_else(|| Error::new(ErrorKind::Corrupt, "The content of a stored send is missing."))?;
                 let key = tools.vault.content(&item.account_id)?;
                 let draft = C::of(open_content(&key, &item.account_id, &item.id, &content)?);
-                Ok((draft.ok_or_else(|| Error::internal("The outbox holds a draft of another route than its own."))?, read_progress(&tools.vault, &item)?))
+                let draft = draft.ok_or_else(|| Error::internal("The outbox holds a draft of another route than its own."))?;
+                Ok((draft, open_progress(&key, &item)?, key))
             })?;
-            Ok(Self { tools, item, draft, progress, tally: Tally::None, stop })
+            Ok(Self { tools, item, draft, progress, tally: Tally::None, key, stop })
         })
         .await
     }
@@ -79,6 +82,11 @@ impl<C: Channel> Job<C> {
     /// It was queued before this engine was opened, or let go after the store was copied: somebody may have sent it of whom this store knows nothing.
     pub fn may_be_sent(&self) -> bool {
         self.item.hold == Hold::Released || self.item.created_at < self.tools.opened_at
+    }
+
+    /// Nobody, here or elsewhere, had it in hand before: each claim moves the fence.
+    pub fn is_first_hand(&self) -> bool {
+        self.item.fence == 1 && !self.may_be_sent()
     }
 
     pub fn now(&self) -> i64 {
@@ -96,23 +104,26 @@ impl<C: Channel> Job<C> {
 
     /// Stores where the send stands, with what is known, and keeps the claim. False: the claim is lost.
     pub async fn advance(&mut self, state: ItemState) -> Result<bool> {
-        self.write(state, Leaving::default(), false).await
+        Ok(self.write(state, Leaving::default(), false).await?.is_some())
     }
 
-    /// Stores where the send stands and gives the claim back.
-    pub async fn leave(&mut self, state: ItemState, leaving: Leaving) -> Result<bool> {
+    /// Stores where the send stands and gives the claim back. Answers the row as it is now; none: the claim was lost.
+    pub async fn leave(&mut self, state: ItemState, leaving: Leaving) -> Result<Option<ItemRow>> {
         self.write(state, leaving, true).await
     }
 
-    async fn write(&mut self, state: ItemState, leaving: Leaving, release: bool) -> Result<bool> {
+    async fn write(&mut self, state: ItemState, leaving: Leaving, release: bool) -> Result<Option<ItemRow>> {
         failpoint!("outbox.storing", state);
         let (now, tally) = (self.now(), self.tally);
         let (tools, item, progress) = (self.tools.clone(), self.item.clone(), self.progress.clone());
         let version = item.progress_version + 1;
+        let mut held = Some(self.key.clone());
         let written = blocking(move || {
             let sent_at = (state == ItemState::Sent).then_some(now);
             tools.vault.with_current_keys(|| {
-                let sealed = seal_progress(&tools.vault, &item, &progress)?;
+                // The write refuses what is sealed with a key that was replaced or destroyed; then the keys are looked at anew.
+                let key = held.take().map_or_else(|| tools.vault.content(&item.account_id), Ok)?;
+                let sealed = seal_progress(&key, &item, &progress)?;
                 let Leaving { reason, next_at, tidy_at } = leaving.clone();
                 let claim_until = (!release).then(|| now.saturating_add(LEASE_MS));
                 let step = Step { state, progress: Some(sealed), reason, next_at, sent_at, claim_until, tally, tidy_at, announce: release };
@@ -121,7 +132,7 @@ impl<C: Channel> Job<C> {
         })
         .await?;
         failpoint!("outbox.stored", state);
-        if written {
+        if written.is_some() {
             self.item.state = state;
             self.item.progress_version = version;
         }
@@ -134,14 +145,29 @@ fn progress_place<'a>(account_id: &'a str, row: &'a str, version: i64) -> AadCon
 }
 
 /// For the row version that follows; blocking.
-pub fn seal_progress<P: Serialize>(vault: &Vault, item: &ItemRow, progress: &Progress<P>) -> Result<crate::seal::Sealed> {
-    let text = serde_json::to_vec(progress).map_err(|e| Error::internal("The progress of a send cannot be written.").with_source(e))?;
-    vault.content(&item.account_id)?.seal(progress_place(&item.account_id, item.sealed_row(), item.progress_version + 1), &text)
+pub fn seal_progress<P: Serialize>(key: &DataKey, item: &ItemRow, progress: &Progress<P>) -> Result<Sealed> {
+    key.seal(progress_place(&item.account_id, item.sealed_row(), item.progress_version + 1), &progress_text(progress)?)
+}
+
+/// For a new row.
+pub fn seal_first_progress(key: &DataKey, item: &NewItem, text: &[u8]) -> Result<Sealed> {
+    key.seal(progress_place(&item.account_id, sealed_row(&item.id), 1), text)
+}
+
+pub fn progress_text<P: Serialize>(progress: &Progress<P>) -> Result<Vec<u8>> {
+    serde_json::to_vec(progress).map_err(|e| Error::internal("The progress of a send cannot be written.").with_source(e))
 }
 
 /// What is known of a send; blocking.
 pub fn read_progress<P: DeserializeOwned + Default>(vault: &Vault, item: &ItemRow) -> Result<Progress<P>> {
+    if item.progress.is_none() {
+        return Ok(Progress::default());
+    }
+    open_progress(&vault.content(&item.account_id)?, item)
+}
+
+fn open_progress<P: DeserializeOwned + Default>(key: &DataKey, item: &ItemRow) -> Result<Progress<P>> {
     let Some(sealed) = &item.progress else { return Ok(Progress::default()) };
-    let plain = vault.content(&item.account_id)?.open(progress_place(&item.account_id, item.sealed_row(), item.progress_version), sealed)?;
+    let plain = key.open(progress_place(&item.account_id, item.sealed_row(), item.progress_version), sealed)?;
     serde_json::from_slice(&plain).map_err(|e| Error::new(ErrorKind::Corrupt, "The stored progress of a send cannot be read.").with_source(e))
 }

@@ -14,11 +14,15 @@ const PARKED: &str = "The store was copied or restored from a backup, and this s
 
 /// Blocking: opens the sealed part.
 pub fn receipt(vault: &Vault, item: &ItemRow) -> Result<Receipt> {
-    let ids = by_route!(item.route, C => ids::<C>(vault, item))?;
+    Ok(receipt_with(item, by_route!(item.route, C => ids::<C>(vault, item))?))
+}
+
+/// The same with what is known of it already.
+pub fn receipt_with(item: &ItemRow, ids: Ids) -> Receipt {
     let is_parked = item.hold == Hold::Parked && item.state.is_open();
     let state = if is_parked { SendState::Queued } else { item.state.shown() };
     let delivered = state == SendState::Sent;
-    Ok(Receipt {
+    Receipt {
         id: item.id.clone(),
         account_id: item.account_id.clone(),
         route: item.route,
@@ -33,9 +37,13 @@ pub fn receipt(vault: &Vault, item: &ItemRow) -> Result<Receipt> {
         sent_at: item.sent_at.map(from_ms),
         next_attempt_at: if state == SendState::Queued && !is_parked { item.next_at.map(from_ms) } else { None },
         is_parked,
-    })
+    }
 }
 
 fn ids<C: Channel>(vault: &Vault, item: &ItemRow) -> Result<Ids> {
+    // Nobody had it in hand yet, so nothing was made of it.
+    if item.fence == 0 {
+        return Ok(Ids::default());
+    }
     Ok(C::ids(read_progress(vault, item)?.own))
 }

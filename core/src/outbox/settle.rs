@@ -4,10 +4,11 @@ use super::channel::{Channel, Outcome};
 use super::deliver::Outbox;
 use super::item::{MOST_CRASHES, Start, Verdict, backoff_ms, start, verdict};
 use super::job::{Job, Leaving};
+use super::receipt::receipt_with;
 use super::submit::DISCONNECTED;
 use crate::clock::to_ms;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{AccountState, Event};
+use crate::model::{AccountState, Event, Receipt};
 use crate::random;
 use crate::runtime::blocking;
 use crate::store::{ItemRow, ItemState, Step, Tally};
@@ -27,7 +28,7 @@ impl Outbox {
         let written = match outcome {
             Outcome::Lost => {
                 self.tidy_again(job).await?;
-                false
+                None
             }
             Outcome::Sent => {
                 let tidy_at = tidy_at(job, ItemState::Sent);
@@ -44,14 +45,14 @@ impl Outbox {
             }
             Outcome::Later(error) => self.put_off(job, &error).await?,
         };
-        if written {
-            self.tell(&job.item.id, Some(&job.item), job.item.state, told.as_ref());
-            self.announce(&job.item.id).await;
+        if let Some(row) = written {
+            self.tell(&row.id, Some(&job.item), row.state, told.as_ref());
+            self.announce(receipt_with(&row, C::ids(job.progress.own.clone())));
         }
         Ok(())
     }
 
-    async fn put_off<C: Channel>(&self, job: &mut Job<C>, error: &Error) -> Result<bool> {
+    async fn put_off<C: Channel>(&self, job: &mut Job<C>, error: &Error) -> Result<Option<ItemRow>> {
         let account = self.account_state(&job.item.account_id).await?;
         // Whatever went wrong since: a request in doubt stays one.
         let reconciling = job.item.state == ItemState::Reconciling || job.progress.doubt_since.is_some();
@@ -92,9 +93,9 @@ impl Outbox {
         let step = Step { state, progress: None, reason, next_at, sent_at: None, claim_until: None, tally, tidy_at: None, announce: !state.is_open() };
         let (tools, id, fence) = (self.tools.clone(), item.id.clone(), item.fence);
         match blocking(move || tools.store.step(&id, fence, &step, to_ms(tools.clock.now()))).await {
-            Ok(true) if !state.is_open() => {
+            Ok(Some(_)) if !state.is_open() => {
                 self.tell(&item.id, None, state, Some(error));
-                self.announce(&item.id).await;
+                self.look_and_announce(&item.id).await;
             }
             Ok(_) => {}
             Err(error) => tracing::warn!(target: "tidings::outbox", send = item.id, kind = ?error.kind(), "a send could not be parked"),
@@ -131,11 +132,19 @@ impl Outbox {
         blocking(move || Ok(tools.store.account(&id)?.map(|row| row.state))).await
     }
 
-    pub(super) async fn announce(&self, id: &str) {
-        if let Ok(receipt) = self.receipt(id, None).await {
-            self.event_bus.publish(Event::SendChanged { receipt });
+    /// Tells those who listen and those who wait for it.
+    fn announce(&self, receipt: Receipt) {
+        self.event_bus.publish(Event::SendChanged { receipt: receipt.clone() });
+        self.waiters.tell(receipt);
+        self.settled_one();
+    }
+
+    /// The same for one that is not in hand.
+    pub(super) async fn look_and_announce(&self, id: &str) {
+        match self.receipt(id, None).await {
+            Ok(receipt) => self.announce(receipt),
+            Err(_) => self.changed(id),
         }
-        self.changed(id);
     }
 }
 

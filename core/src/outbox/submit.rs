@@ -1,10 +1,10 @@
 //! What hosts ask of the outbox: take a draft, say what became of it, take it back, send it again.
 
-use super::channel::{Channel, Order, Terms, by_draft, by_route};
+use super::channel::{Channel, Order, Progress, Terms, by_draft, by_route};
 use super::check::{check_draft, check_drafts, of_draft};
 use super::content::{FORM, content_hash};
 use super::deliver::Outbox;
-use super::job::{Tools, read_progress, seal_progress};
+use super::job::{Tools, progress_text, read_progress, seal_first_progress, seal_progress};
 use super::payload::seal_content;
 use super::receipt::receipt;
 use crate::clock::to_ms;
@@ -14,7 +14,7 @@ use crate::model::{Draft, Event, OutboxFilter, Receipt, SendState};
 use crate::random;
 use crate::runtime::blocking;
 use crate::store::{Content, Enqueued, Hold, ItemRow, ItemState, NewItem, Reopened, SEND_ID, of_route};
-use crate::vault::Vault;
+use crate::vault::Hashes;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -128,46 +128,68 @@ impl Outbox {
 }
 
 fn enqueue(tools: &Tools, draft: &Draft, is_bulk: bool) -> Result<Receipt> {
-    let item = new_item(tools, draft, is_bulk)?;
-    let enqueued = tools.vault.with_current_keys(|| tools.store.enqueue(&item, &content(tools, &item, draft)?))?;
+    let new = new_item(tools, draft, is_bulk)?;
+    let enqueued = tools.vault.with_current_keys(|| {
+        let (item, content) = sealed(tools, &new, draft)?;
+        tools.store.enqueue(&item, &content)
+    })?;
     accepted(tools, draft, enqueued)
 }
 
 fn enqueue_all(tools: &Tools, drafts: &[Draft]) -> Result<Vec<Receipt>> {
-    let items = drafts.iter().map(|draft| new_item(tools, draft, true)).collect::<Result<Vec<_>>>()?;
+    let new = drafts.iter().map(|draft| new_item(tools, draft, true)).collect::<Result<Vec<_>>>()?;
     // A key that is known with other content is refused here; one that somebody else uses in this moment, in the transaction.
-    for (number, (item, draft)) in items.iter().zip(drafts).enumerate() {
-        if let Some(known) = tools.store.submitted(item)? {
+    for (number, (new, draft)) in new.iter().zip(drafts).enumerate() {
+        if let Some(known) = tools.store.submitted(&new.item)? {
             accepted(tools, draft, known).map_err(|e| of_draft(number, e))?;
         }
     }
     let all = tools.vault.with_current_keys(|| {
-        let contents = items.iter().zip(drafts).map(|(item, draft)| content(tools, item, draft)).collect::<Result<Vec<_>>>()?;
+        let (items, contents): (Vec<_>, Vec<_>) = new.iter().zip(drafts).map(|(new, draft)| sealed(tools, new, draft)).collect::<Result<Vec<_>>>()?.into_iter().unzip();
         tools.store.enqueue_all(&items, &contents)
     })?;
     drafts.iter().zip(all).map(|(draft, enqueued)| accepted(tools, draft, enqueued)).collect()
 }
 
-fn content(tools: &Tools, item: &NewItem, draft: &Draft) -> Result<Content> {
-    seal_content(&tools.vault.content(&item.account_id)?, &item.account_id, &item.id, draft)
+/// A send that is about to be stored.
+struct New {
+    item: NewItem,
+    /// Not sealed yet.
+    progress: Option<Vec<u8>>,
 }
 
-fn new_item(tools: &Tools, draft: &Draft, is_bulk: bool) -> Result<NewItem> {
+/// With the keys of this moment.
+fn sealed(tools: &Tools, new: &New, draft: &Draft) -> Result<(NewItem, Content)> {
+    let item = &new.item;
+    let key = tools.vault.content(&item.account_id)?;
+    let progress = new.progress.as_ref().map(|text| seal_first_progress(&key, item, text)).transpose()?;
+    Ok((NewItem { progress, ..item.clone() }, seal_content(&key, &item.account_id, &item.id, draft)?))
+}
+
+fn first_progress<C: Channel>(hashes: &Hashes, id: &str, created_at: i64) -> Result<Option<Vec<u8>>> {
+    C::first_known(hashes, id, created_at)?.map(|own| progress_text(&Progress { own, ..Progress::default() })).transpose()
+}
+
+fn new_item(tools: &Tools, draft: &Draft, is_bulk: bool) -> Result<New> {
     let account_id = draft.account_id();
     let (route, Terms { key, deadline }) = by_draft!(draft, C, one => (C::ROUTE, C::terms(one)));
-    let id = new_id()?;
-    Ok(NewItem {
-        ordering_key: ordering_key(&tools.vault, &id, draft)?,
+    let hashes = tools.vault.hashes(account_id)?;
+    let (id, created_at) = (new_id()?, to_ms(tools.clock.now()));
+    let progress = by_draft!(draft, C, _one => first_progress::<C>(&hashes, &id, created_at))?;
+    let item = NewItem {
+        ordering_key: ordering_key(&hashes, &id, draft)?,
         id,
-        content_hash: content_hash(&tools.vault, account_id, draft, FORM)?.to_vec(),
+        content_hash: content_hash(&hashes, draft, FORM)?.to_vec(),
         hash_version: FORM,
-        created_at: to_ms(tools.clock.now()),
+        created_at,
         account_id: account_id.to_owned(),
         route,
         key: key.map(str::to_owned),
         deadline: deadline.map(to_ms),
         is_bulk,
-    })
+        progress: None,
+    };
+    Ok(New { item, progress })
 }
 
 /// What the host is told of it.
@@ -180,7 +202,7 @@ fn accepted(tools: &Tools, draft: &Draft, enqueued: Enqueued) -> Result<Receipt>
             receipt(&tools.vault, &row)
         }
         Enqueued::Known { row, content_hash: known, hash_version } => {
-            if known != content_hash(&tools.vault, account_id, draft, hash_version)? {
+            if known != content_hash(&tools.vault.hashes(account_id)?, draft, hash_version)? {
                 return Err(conflict("This idempotency key was used for a message with other content. Use a new key for a new message.").on_account(account_id));
             }
             read_receipt(tools, &row.id)
@@ -219,7 +241,7 @@ fn reopen_by<C: Channel>(tools: &Tools, seen: &ItemRow, even_if_unknown: bool) -
     }
     C::read_again(&mut progress.own);
     (progress.conflicts, progress.doubt_since, progress.refusal) = (0, None, None);
-    let progress = seal_progress(&tools.vault, seen, &progress)?;
+    let progress = seal_progress(&tools.vault.content(&seen.account_id)?, seen, &progress)?;
     if tools.store.reopen(&Reopened { seen, state, progress }, to_ms(tools.clock.now()))? {
         return Ok(());
     }
@@ -256,7 +278,7 @@ fn item(tools: &Tools, id: &str) -> Result<ItemRow> {
 }
 
 /// What leaves in order has the same one.
-fn ordering_key(vault: &Vault, id: &str, draft: &Draft) -> Result<String> {
+fn ordering_key(hashes: &Hashes, id: &str, draft: &Draft) -> Result<String> {
     let account_id = draft.account_id();
     let (route, order) = by_draft!(draft, C, one => (C::ROUTE, C::order(one)));
     let (kind, by) = match order {
@@ -264,7 +286,7 @@ fn ordering_key(vault: &Vault, id: &str, draft: &Draft) -> Result<String> {
         Order::By(kind, by) => (kind, by),
     };
     // Keyed, so that the column tells nothing about who is written to.
-    let hash = vault.keyed_hash(account_id, "outbox lane", &[by.as_bytes()])?;
+    let hash = hashes.of("outbox lane", &[by.as_bytes()])?;
     let short: String = hash.iter().take(12).map(|b| format!("{b:02x}")).collect();
     Ok(format!("{account_id}/{kind}/{short}"))
 }

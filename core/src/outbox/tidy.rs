@@ -52,7 +52,7 @@ impl Outbox {
         let (tools, row) = (self.tools.clone(), item.clone());
         let ended = blocking(move || {
             tools.vault.with_current_keys(|| {
-                let sealed = known.as_ref().map(|progress| seal_progress(&tools.vault, &row, progress)).transpose()?;
+                let sealed = known.as_ref().map(|progress| seal_progress(&tools.vault.content(&row.account_id)?, &row, progress)).transpose()?;
                 tools.store.tidied(&row.id, row.fence, sealed.as_ref(), again_at)
             })
         });

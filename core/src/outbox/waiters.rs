@@ -4,6 +4,7 @@ use super::deliver::Outbox;
 use crate::clock::to_ms;
 use crate::error::Result;
 use crate::model::{Receipt, SendState};
+use crate::store::of_route;
 use std::collections::HashMap;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,22 +17,29 @@ impl Outbox {
         let until = to_ms(self.tools.clock.now()).saturating_add(i64::try_from(limit.as_millis()).unwrap_or(i64::MAX));
         let mut deadline = self.tools.clock.deadline(limit);
         let waiting = self.waiters.of(receipt_id);
-        // What somebody waits for may be taken in hand where there is no capacity for the rest.
-        self.wake();
+        let mut is_called = false;
         loop {
             let mut called = pin!(waiting.called.notified());
             called.as_mut().enable();
-            let now = self.receipt(receipt_id, None).await?;
+            let told = if is_called { waiting.told() } else { None };
+            let now = match told {
+                Some(receipt) => receipt,
+                None => self.receipt(receipt_id, None).await?,
+            };
             let later_than_that = now.next_attempt_at.is_some_and(|at| to_ms(at) >= until);
             if later_than_that || now.is_parked || !matches!(now.state, SendState::Queued | SendState::Sending) {
                 return Ok(now);
             }
-            tokio::select! {
-                () = &mut deadline => return self.receipt(receipt_id, None).await,
-                () = called => {}
-                // Another process may be the one that delivers it.
-                () = self.tools.clock.deadline(Duration::from_secs(1)) => {}
+            // What somebody waits for may be taken in hand where there is no capacity for the rest.
+            if self.in_flight.is_full(&of_route(&now.account_id, now.route)) {
+                self.wake();
             }
+            is_called = tokio::select! {
+                () = &mut deadline => return self.receipt(receipt_id, None).await,
+                () = called => true,
+                // Another process may be the one that delivers it.
+                () = self.tools.clock.deadline(Duration::from_secs(1)) => false,
+            };
         }
     }
 }
@@ -42,13 +50,15 @@ pub struct Waiters(Arc<Mutex<HashMap<String, Entry>>>);
 struct Entry {
     called: Arc<Notify>,
     waiting: usize,
+    /// What its worker here has made of it last; none: to be looked up.
+    told: Option<Receipt>,
 }
 
 impl Waiters {
     /// To be made before the look at the send, so that nothing between the two is missed.
     pub fn of(&self, id: &str) -> Waiting {
         let mut table = self.table();
-        let entry = table.entry(id.to_owned()).or_insert_with(|| Entry { called: Arc::new(Notify::new()), waiting: 0 });
+        let entry = table.entry(id.to_owned()).or_insert_with(|| Entry { called: Arc::new(Notify::new()), waiting: 0, told: None });
         entry.waiting += 1;
         Waiting { waiters: self.clone(), id: id.to_owned(), called: entry.called.clone() }
     }
@@ -58,16 +68,28 @@ impl Waiters {
         self.table().keys().cloned().collect()
     }
 
+    /// The send has changed, and this is what became of it. By its worker, before it is out of hand: what is told last is the last there is.
+    pub fn tell(&self, receipt: Receipt) {
+        if let Some(entry) = self.table().get_mut(&receipt.id) {
+            entry.told = Some(receipt);
+            entry.called.notify_waiters();
+        }
+    }
+
     /// The send has changed.
     pub fn call(&self, id: &str) {
-        if let Some(entry) = self.table().get(id) {
+        if let Some(entry) = self.table().get_mut(id) {
+            entry.told = None;
             entry.called.notify_waiters();
         }
     }
 
     /// Any send may have changed.
     pub fn call_all(&self) {
-        self.table().values().for_each(|entry| entry.called.notify_waiters());
+        self.table().values_mut().for_each(|entry| {
+            entry.told = None;
+            entry.called.notify_waiters();
+        });
     }
 
     fn table(&self) -> MutexGuard<'_, HashMap<String, Entry>> {
@@ -79,6 +101,12 @@ pub struct Waiting {
     waiters: Waiters,
     id: String,
     pub called: Arc<Notify>,
+}
+
+impl Waiting {
+    fn told(&self) -> Option<Receipt> {
+        self.waiters.table().get(&self.id).and_then(|entry| entry.told.clone())
+    }
 }
 
 impl Drop for Waiting {

@@ -9,9 +9,9 @@ use super::claims::{Awaited, Wanted};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ItemState {
     Queued,
-    /// A worker holds it; nothing that others could see has happened.
+    /// A worker holds it; nothing that others could see has happened, but for a draft in the mailbox if what it is found by is stored.
     Claimed,
-    /// What the message is found by in the mailbox is stored; it may lie there as a draft.
+    /// What the message is found by in the mailbox was stored anew; it may lie there as a draft.
     Prepared,
     /// The request is on its way, or its answer was lost.
     Dispatching,
@@ -64,6 +64,8 @@ pub struct NewItem {
     pub created_at: i64,
     /// Nobody waits for it.
     pub is_bulk: bool,
+    /// What is known of it before anything is made for it, sealed for row version 1.
+    pub progress: Option<Sealed>,
 }
 
 /// A draft under the content key.
@@ -224,8 +226,9 @@ pub trait OutboxStore {
     }
     /// The same for what somebody waits for and is no bulk, by ids, the oldest first.
     fn claim_awaited(&self, now: i64, lease_ms: i64, awaited: &mut Awaited) -> Result<Vec<ItemRow>>;
-    /// False: the claim was lost, or the item was cancelled; stop. The content goes with `Sent` and `Cancelled`.
-    fn step(&self, id: &str, fence: i64, step: &Step, now: i64) -> Result<bool>;
+    /// Answers the row as it is now. None: the claim was lost, or the item was cancelled; stop. The content goes with `Sent` and `Cancelled`. A claim that is
+    /// kept and holds for most of that time anyway is not renewed; `next_at` stays then, which means nothing of what is in hand.
+    fn step(&self, id: &str, fence: i64, step: &Step, now: i64) -> Result<Option<ItemRow>>;
     /// Of an open item, or of one whose drafts are looked for. False: the claim was lost.
     fn renew_claim(&self, id: &str, fence: i64, now: i64, lease_ms: i64) -> Result<bool>;
     fn item(&self, id: &str) -> Result<Option<ItemRow>>;

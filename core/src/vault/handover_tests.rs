@@ -33,7 +33,7 @@ fn who_is_open_follows_over_many_bridges_and_works_on() {
     connect(&*there, &other, "b", true);
     let account = store.account("b").unwrap().unwrap();
     vault.content("b").unwrap().open(profile("b"), &account.profile).unwrap();
-    assert_eq!(vault.keyed_hash("b", "p", &[b"x"]).unwrap(), other.keyed_hash("b", "p", &[b"x"]).unwrap());
+    assert_eq!(vault.hashes("b").unwrap().of("p", &[b"x"]).unwrap(), other.hashes("b").unwrap().of("p", &[b"x"]).unwrap());
     // Data keys it may replace, the store key not: the new root key could not open it.
     assert_eq!(other.rotate(&data_keys_alone(), &TestClock::new(20), None).unwrap().data_keys, 4);
     assert_eq!(other.rotate_due(&TestClock::new(91 * 86_400_000), None).unwrap().data_keys, 4);

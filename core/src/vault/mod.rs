@@ -221,9 +221,9 @@ impl Vault {
         lock(&self.0.hashes).remove(account_id);
     }
 
-    /// HMAC-SHA256 of `parts` under a key of this account and purpose: equal content gives equal hashes, and only here. Rotations do not change it.
-    pub fn keyed_hash(&self, account_id: &str, purpose: &str, parts: &[&[u8]]) -> Result<[u8; 32]> {
-        self.hash_key(account_id)?.derive(&self.0.base.store_id, &[b"purpose", purpose.as_bytes()])?.mac(parts)
+    /// What makes several keyed hashes of an account with one look at its keys. `NotConnected` once its content key is destroyed.
+    pub fn hashes(&self, account_id: &str) -> Result<Hashes> {
+        Ok(Hashes { key: self.hash_key(account_id)?, vault: self.clone() })
     }
 
     fn hash_key(&self, account_id: &str) -> Result<Arc<KeyBytes>> {
@@ -246,6 +246,19 @@ impl Vault {
             }
         })?;
         Ok(lock(&self.0.hashes).entry(account_id.to_owned()).or_insert(Arc::new(key)).clone())
+    }
+}
+
+/// Keyed hashes of one account. For one piece of work: whether the account still has its keys was asked when this was made.
+pub struct Hashes {
+    key: Arc<KeyBytes>,
+    vault: Vault,
+}
+
+impl Hashes {
+    /// HMAC-SHA256 of `parts` under a key of this account and purpose: equal content gives equal hashes, and only here. Rotations do not change it.
+    pub fn of(&self, purpose: &str, parts: &[&[u8]]) -> Result<[u8; 32]> {
+        self.key.derive(&self.vault.0.base.store_id, &[b"purpose", purpose.as_bytes()])?.mac(parts)
     }
 }
 

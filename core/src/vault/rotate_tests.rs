@@ -67,7 +67,7 @@ fn page(store: &dyn Store, vault: &Vault, lease: &Lease, mails: std::ops::Range<
 }
 
 fn enqueue(store: &dyn Store, vault: &Vault) -> Result<String> {
-    let hash = vault.keyed_hash("a", "content", &[BODY])?.to_vec();
+    let hash = vault.hashes("a").unwrap().of("content", &[BODY])?.to_vec();
     let item = NewItem {
         id: "snd_1".into(),
         account_id: "a".into(),
@@ -79,6 +79,7 @@ fn enqueue(store: &dyn Store, vault: &Vault) -> Result<String> {
         deadline: None,
         created_at: 1,
         is_bulk: true,
+        progress: None,
     };
     let key = vault.content("a")?;
     let part = Part { file: 0, part: 0, sealed: key.seal(at("outbox_parts", "part", "1/0/0", 1), BODY)? };
@@ -116,7 +117,7 @@ pub fn fill(store: &dyn Store, vault: &Vault, mails: usize) -> Lease {
         tidy_at: None,
         announce: false,
     };
-    assert!(store.step(&id, item.fence, &step, 5).unwrap());
+    assert!(store.step(&id, item.fence, &step, 5).unwrap().is_some());
     let sealed = vault.store_key().seal(attempt_place("ab"), BODY).unwrap();
     store.insert_attempt(&NewAttempt { state_hash: vec![0xab], sealed, created_at: 1, expires_at: 1_000_000 }).unwrap();
     lease

@@ -137,7 +137,7 @@ fn another_process_s_disconnect_is_noticed() {
     connect(&*second, &there, "a", false);
     let token = first.token("a").unwrap().unwrap();
     assert_eq!(here.secrets("a").unwrap().open(token_place("a"), &token.sealed).unwrap().as_slice(), SECRET);
-    assert_eq!(there.keyed_hash("a", "p", &[b"x"]).unwrap(), here.keyed_hash("a", "p", &[b"x"]).unwrap());
+    assert_eq!(there.hashes("a").unwrap().of("p", &[b"x"]).unwrap(), here.hashes("a").unwrap().of("p", &[b"x"]).unwrap());
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn a_key_that_has_sealed_enough_is_replaced_on_the_spot() {
     let vault = Vault::open_with(store.clone(), &root(1), 1, limits).unwrap();
     connect(&*store, &vault, "a", true);
     let key = vault.content("a").unwrap();
-    let (first, hash) = (key.active_id(), vault.keyed_hash("a", "p", &[b"x"]).unwrap());
+    let (first, hash) = (key.active_id(), vault.hashes("a").unwrap().of("p", &[b"x"]).unwrap());
     let early = key.seal(profile("a"), b"x").unwrap();
     for _ in 0..30_000 {
         key.seal(profile("a"), b"x").unwrap();
@@ -158,7 +158,7 @@ fn a_key_that_has_sealed_enough_is_replaced_on_the_spot() {
     assert!(store.key(first).unwrap().unwrap().uses < 20_000);
     assert_eq!(key.open(profile("a"), &early).unwrap().as_slice(), b"x");
     vault.forget("a");
-    assert_eq!(vault.keyed_hash("a", "p", &[b"x"]).unwrap(), hash);
+    assert_eq!(vault.hashes("a").unwrap().of("p", &[b"x"]).unwrap(), hash);
     // Where it cannot be replaced, inside a transaction, it ends before it is unsafe.
     let dir = tempfile::tempdir().unwrap();
     let store = self::store(dir.path());
@@ -177,7 +177,7 @@ fn keys_of_idle_accounts_are_not_kept_in_memory() {
     for id in ["idle", "busy"] {
         connect(&*store, &vault, id, true);
     }
-    let hash = vault.keyed_hash("idle", "test", &[b"x"]).unwrap();
+    let hash = vault.hashes("idle").unwrap().of("test", &[b"x"]).unwrap();
     let sealed = vault.content("idle").unwrap().seal(profile("idle"), SUBJECT).unwrap();
     vault.secrets("idle").unwrap();
     let held = vault.content("busy").unwrap();
@@ -186,7 +186,7 @@ fn keys_of_idle_accounts_are_not_kept_in_memory() {
     assert!(held.is_held());
     // They come back when they are needed.
     assert_eq!(vault.content("idle").unwrap().open(profile("idle"), &sealed).unwrap().as_slice(), SUBJECT);
-    assert_eq!(vault.keyed_hash("idle", "test", &[b"x"]).unwrap(), hash);
+    assert_eq!(vault.hashes("idle").unwrap().of("test", &[b"x"]).unwrap(), hash);
 }
 
 #[test]
@@ -195,7 +195,7 @@ fn hashes_depend_on_key_purpose_and_split() {
     let (store, vault) = open(dir.path());
     connect(&*store, &vault, "a", true);
     connect(&*store, &vault, "b", true);
-    let hash = |account: &str, purpose: &str, parts: &[&[u8]]| vault.keyed_hash(account, purpose, parts).unwrap();
+    let hash = |account: &str, purpose: &str, parts: &[&[u8]]| vault.hashes(account).unwrap().of(purpose, parts).unwrap();
     let one = hash("a", "lane", &[b"x", b"y"]);
     assert_eq!(one, hash("a", "lane", &[b"x", b"y"]));
     assert_ne!(one, hash("b", "lane", &[b"x", b"y"]));

@@ -120,7 +120,7 @@ impl Bench {
         let item = self.store.claim(self.now(), 0, &[]).unwrap().unwrap();
         assert_eq!(item.id, receipt.id);
         let step = Step { state, progress: None, reason: None, next_at: None, sent_at: None, claim_until: Some(self.now()), tally: Tally::Attempt, tidy_at: None, announce: false };
-        assert!(self.store.step(&item.id, item.fence, &step, self.now()).unwrap());
+        assert!(self.store.step(&item.id, item.fence, &step, self.now()).unwrap().is_some());
     }
 }
 
@@ -463,7 +463,7 @@ async fn the_same_content_of_an_older_store_is_the_same() {
     let draft = MailDraft { key: Some("k".into()), ..letter() };
     let receipt = bench.outbox.enqueue(draft.clone().into(), true).await.unwrap();
     // As the first versions stored it.
-    let old = crate::outbox::content::content_hash(&bench.vault, "a", &draft.clone().into(), 0).unwrap();
+    let old = crate::outbox::content::content_hash(&bench.vault.hashes("a").unwrap(), &draft.clone().into(), 0).unwrap();
     let hex: String = old.iter().map(|b| format!("{b:02x}")).collect();
     crate::store::tamper(&bench._folder.path().join("store"), &format!("UPDATE outbox SET content_hash = x'{hex}', hash_version = 0"));
     assert_eq!(bench.outbox.enqueue(draft.clone().into(), true).await.unwrap().id, receipt.id);
@@ -583,6 +583,7 @@ async fn an_item_that_cannot_be_opened_does_not_block_its_lane() {
         deadline: None,
         created_at: 1,
         is_bulk: true,
+        progress: None,
     };
     // Sealed for another row: the first cannot be opened, the second can.
     for (id, row) in [("snd_1", "snd_7"), ("snd_2", "snd_2")] {

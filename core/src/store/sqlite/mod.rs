@@ -22,6 +22,7 @@ pub(super) mod names;
 mod open;
 mod outbox;
 mod outbox_end;
+mod outbox_step;
 mod parked;
 mod presence;
 mod provenance;
@@ -40,6 +41,8 @@ mod writer;
 
 #[cfg(all(test, unix))]
 mod copies_tests;
+#[cfg(all(test, unix))]
+mod migration_tests;
 #[cfg(all(test, unix))]
 mod mixture_tests;
 #[cfg(all(test, unix))]

@@ -3,12 +3,11 @@
 
 use super::fault::Outcome;
 use super::names::Word;
-use super::outbox_end::{drop_content, settled_entry};
 use super::{SqliteStore, all, announce, awaited, exists, first, keys, leases, queues, run, sealed, sealed_opt, word};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{AuditKind, ChangeKind, OutboxFilter, SendState};
 use crate::seal::Sealed;
-use crate::store::{Awaited, Content, Due, Enqueued, Entry, Hold, ItemRow, ItemState, NewItem, OutboxStore, Part, Reopened, Step, Tally, Wanted};
+use crate::store::{Awaited, Content, Due, Enqueued, Entry, Hold, ItemRow, ItemState, NewItem, OutboxStore, Part, Reopened, Step, Wanted};
 use rusqlite::{Connection, Row};
 
 macro_rules! columns {
@@ -83,11 +82,17 @@ impl SqliteStore {
             return Ok(known);
         }
         check_connected(tx, &item.account_id)?;
-        keys::check_active(tx, std::iter::once(&content.payload).chain(content.parts.iter().map(|part| &part.sealed)))?;
-        let row = first(
+        keys::check_active(tx, std::iter::once(&content.payload).chain(&item.progress).chain(content.parts.iter().map(|part| &part.sealed)))?;
+        // Behind others of its lane it waits for them; the highest number is the last.
+        let is_head = queues::is_free(tx, &item.account_id, &item.ordering_key)?;
+        let made = first(
             tx,
-            "INSERT INTO outbox (public_id, account_id, route, lane, key, content_hash, hash_version, state, payload, payload_version, deadline, created_at, is_bulk)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'queued', ?8, ?9, ?10, ?11, ?12) RETURNING id",
+            concat!(
+                "INSERT INTO outbox (public_id, account_id, route, lane, key, content_hash, hash_version, state, deadline, created_at, is_bulk, is_head, progress, progress_version)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'queued', ?8, ?9, ?10, ?11, ?12, ?12 IS NOT NULL) RETURNING ",
+                columns!(),
+                ", id, free_at"
+            ),
             rusqlite::params![
                 item.id,
                 item.account_id,
@@ -96,24 +101,28 @@ impl SqliteStore {
                 item.key,
                 item.content_hash,
                 item.hash_version,
-                content.payload.as_bytes(),
-                content.version,
                 item.deadline,
                 item.created_at,
-                item.is_bulk
+                item.is_bulk,
+                is_head,
+                item.progress.as_ref().map(Sealed::as_bytes)
             ],
-            |row| Ok(row.get::<_, i64>(0)?),
+            |row| Ok((item_row(row)?, row.get::<_, i64>(19)?, row.get::<_, i64>(20)?)),
         )?;
-        queues::lift(tx, &item.account_id, &item.ordering_key)?;
+        let Some((row, number, free_at)) = made else { return Err(Error::internal("A row just written could not be read. Please report it.").into()) };
+        if is_head {
+            queues::touch(tx, &item.account_id, item.route.word(), free_at)?;
+        }
+        run(tx, "INSERT INTO outbox_payloads (item_id, version, sealed) VALUES (?1, ?2, ?3)", (number, content.version, content.payload.as_bytes()))?;
         for part in &content.parts {
             run(
                 tx,
                 "INSERT INTO outbox_parts (account_id, item_id, file, part, sealed) VALUES (?1, ?2, ?3, ?4, ?5)",
-                rusqlite::params![item.account_id, row, part.file, part.part, part.sealed.as_bytes()],
+                rusqlite::params![item.account_id, number, part.file, part.part, part.sealed.as_bytes()],
             )?;
         }
         self.note(tx, &[Entry::new(AuditKind::SendQueued, "A send was accepted.").on(&item.account_id).about(&item.id)], item.created_at)?;
-        Ok(Enqueued::New(by_id(tx, &item.id)?.ok_or_else(|| Error::internal("A row just written could not be read. Please report it."))?))
+        Ok(Enqueued::New(ItemRow { has_files: !content.parts.is_empty(), ..row }))
     }
 }
 
@@ -159,54 +168,8 @@ impl OutboxStore for SqliteStore {
         self.write(|tx| awaited::claim(tx, now, lease_ms, awaited))
     }
 
-    fn step(&self, id: &str, fence: i64, step: &Step, now: i64) -> Result<bool> {
-        self.write(|tx| {
-            let found = first(
-                tx,
-                "UPDATE outbox SET state = ?3, is_open = ?4, is_head = is_head AND ?4, progress = COALESCE(?5, progress), progress_version = progress_version + (?5 IS NOT NULL),
-                   reason = ?6, next_at = ?7, sent_at = COALESCE(?8, sent_at), lease_until = COALESCE(?12, 0),
-                   attempts = attempts - (?9 AND ?10 = 0 AND attempts > 0), crashes = CASE WHEN ?9 AND ?10 < 2 THEN 0 ELSE crashes END,
-                   waits = waits + (?9 AND ?4), tidy_at = ?11, settled_at = CASE WHEN ?4 THEN NULL ELSE ?13 END
-                 WHERE public_id = ?1 AND fence = ?2 AND is_open = 1 RETURNING account_id, id, lane, route, free_at",
-                rusqlite::params![
-                    id,
-                    fence,
-                    step.state.word(),
-                    step.state.is_open(),
-                    step.progress.as_ref().map(Sealed::as_bytes),
-                    step.reason,
-                    step.next_at,
-                    step.sent_at,
-                    step.claim_until.is_none(),
-                    match step.tally {
-                        Tally::None => 0,
-                        Tally::Attempt => 1,
-                        Tally::Crash => 2,
-                    },
-                    step.tidy_at,
-                    step.claim_until,
-                    now,
-                ],
-                |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?, row.get::<_, String>(2)?, row.get::<_, String>(3)?, row.get::<_, i64>(4)?)),
-            )?;
-            let Some((account, number, ordering_key, route, free_at)) = found else { return Ok(false) };
-            if !step.state.is_open() {
-                queues::lift(tx, &account, &ordering_key)?;
-            } else if step.claim_until.is_none() {
-                queues::touch(tx, &account, &route, free_at)?;
-            }
-            keys::check_active(tx, &step.progress)?;
-            if matches!(step.state, ItemState::Sent | ItemState::Cancelled) {
-                drop_content(tx, number)?;
-            }
-            if step.announce {
-                announce(tx, ChangeKind::SendChanged, &account, Some(id), now)?;
-            }
-            if !step.state.is_open() {
-                self.note(tx, &[settled_entry(step.state).on(account).about(id)], now)?;
-            }
-            Ok(true)
-        })
+    fn step(&self, id: &str, fence: i64, step: &Step, now: i64) -> Result<Option<ItemRow>> {
+        self.write(|tx| self.step_in(tx, id, fence, step, now))
     }
 
     fn renew_claim(&self, id: &str, fence: i64, now: i64, lease_ms: i64) -> Result<bool> {
@@ -241,10 +204,16 @@ impl OutboxStore for SqliteStore {
 
     fn content(&self, id: &str) -> Result<Option<Content>> {
         self.read(|c| {
-            let found = first(c, "SELECT id, payload, payload_version FROM outbox WHERE public_id = ?1 AND payload <> x''", [id], |row| {
-                Ok((row.get::<_, i64>(0)?, sealed(row, 1)?, row.get::<_, i64>(2)?))
-            })?;
-            let Some((number, payload, version)) = found else { return Ok(None) };
+            let found = first(
+                c,
+                "SELECT o.id, p.sealed, p.version, EXISTS (SELECT 1 FROM outbox_parts WHERE item_id = o.id) FROM outbox o JOIN outbox_payloads p ON p.item_id = o.id WHERE o.public_id = ?1",
+                [id],
+                |row| Ok((row.get::<_, i64>(0)?, sealed(row, 1)?, row.get::<_, i64>(2)?, row.get::<_, bool>(3)?)),
+            )?;
+            let Some((number, payload, version, has_parts)) = found else { return Ok(None) };
+            if !has_parts {
+                return Ok(Some(Content { payload, version, parts: Vec::new() }));
+            }
             let parts = all(c, "SELECT file, part, sealed FROM outbox_parts WHERE item_id = ?1 ORDER BY file, part", [number], |row| {
                 Ok(Part { file: row.get(0)?, part: row.get(1)?, sealed: sealed(row, 2)? })
             })?;

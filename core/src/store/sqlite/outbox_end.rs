@@ -30,24 +30,26 @@ pub fn settled_entry(state: ItemState) -> Entry {
 }
 
 /// What was sent or taken back is never sent again.
-pub fn drop_content(c: &Connection, number: i64) -> Outcome<()> {
-    run(c, "DELETE FROM outbox_parts WHERE item_id = ?1", [number])?;
-    run(c, "UPDATE outbox SET payload = x'' WHERE id = ?1", [number])?;
+pub fn drop_content(c: &Connection, number: i64, has_files: bool) -> Outcome<()> {
+    if has_files {
+        run(c, "DELETE FROM outbox_parts WHERE item_id = ?1", [number])?;
+    }
+    run(c, "DELETE FROM outbox_payloads WHERE item_id = ?1", [number])?;
     Ok(())
 }
 
 /// Takes back what nobody outside has seen, of an account or one alone. A request that may have had an effect keeps its state: it is no longer ours to
-/// call unsent. What a worker is just making in the mailbox is looked for when its claim is over.
+/// call unsent. What a worker is just making in the mailbox is looked for when its claim is over; what nobody had in hand yet has left nothing there.
 fn cancel(c: &Connection, account_id: Option<&str>, id: Option<&str>, reason: &str, now: i64) -> Outcome<Vec<Ended>> {
     let ended = end(
         c,
         "UPDATE outbox SET state = 'cancelled', is_open = 0, is_head = 0, reason = ?3, next_at = NULL, fence = fence + 1,
-           tidy_at = CASE WHEN progress IS NOT NULL AND route = 'mail' THEN MIN(MAX(lease_until, ?4), ?4 + ?5) END, lease_until = 0
+           tidy_at = CASE WHEN progress IS NOT NULL AND fence > 0 AND route = 'mail' THEN MIN(MAX(lease_until, ?4), ?4 + ?5) END, lease_until = 0
          WHERE (account_id = ?1 OR (public_id = ?2 AND parked = 0)) AND is_open = 1 AND state IN ('queued', 'claimed', 'prepared', 'retry_wait')",
         (account_id, id, reason, now, leases::SKEW_MS),
     )?;
     for one in &ended {
-        drop_content(c, one.number)?;
+        drop_content(c, one.number, true)?;
     }
     Ok(ended)
 }
@@ -135,7 +137,7 @@ impl SqliteStore {
                 tx,
                 concat!(
                     "UPDATE outbox INDEXED BY outbox_deadline SET state = 'failed', is_open = 0, is_head = 0, next_at = NULL, lease_until = 0, fence = fence + 1, reason = ?3,
-                       tidy_at = CASE WHEN progress IS NOT NULL AND route = 'mail' THEN ?1 END
+                       tidy_at = CASE WHEN progress IS NOT NULL AND fence > 0 AND route = 'mail' THEN ?1 END
                      WHERE ",
                     overdue!(),
                     " AND state IN ('queued', 'claimed', 'prepared', 'retry_wait')"

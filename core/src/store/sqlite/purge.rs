@@ -18,6 +18,7 @@ pub(super) const HELD: &[(&str, &str)] = &[
     ("suspects", "DELETE FROM suspects WHERE id IN (SELECT id FROM suspects WHERE account_id = ?1 LIMIT ?2)"),
     ("quarantine", "DELETE FROM quarantine WHERE id IN (SELECT id FROM quarantine WHERE account_id = ?1 LIMIT ?2)"),
     ("outbox_parts", "DELETE FROM outbox_parts WHERE id IN (SELECT id FROM outbox_parts WHERE account_id = ?1 LIMIT ?2)"),
+    ("outbox_payloads", "DELETE FROM outbox_payloads WHERE item_id IN (SELECT p.item_id FROM outbox o JOIN outbox_payloads p ON p.item_id = o.id WHERE o.account_id = ?1 LIMIT ?2)"),
     ("outbox", "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE account_id = ?1 LIMIT ?2)"),
     ("outbox_queues", "DELETE FROM outbox_queues WHERE account_id = ?1 AND ?2 > 0"),
     ("folders", "DELETE FROM folders WHERE num IN (SELECT num FROM folders WHERE account_id = ?1 LIMIT ?2)"),

@@ -1,7 +1,7 @@
 //! What may be claimed: the heads of lanes, queued by account and route. A claim looks at queues that are due, and in each at what is ready by index, so it
 //! costs as much behind 50,000 rows that wait as behind 50.
 //!
-//! Whatever opens, settles, parks or puts off a row calls [`lift`], [`lift_all`] or [`touch`]. `due_at` of a queue may be too early, never too late; whoever
+//! Whatever opens, settles, parks or puts off a row calls [`lift`], [`lift_all`] or [`touch`]; a new row is a head if its lane [is free](is_free). `due_at` of a queue may be too early, never too late; whoever
 //! finds nothing there puts it right.
 
 use super::fault::Outcome;
@@ -45,6 +45,11 @@ struct Queue {
     due_at: i64,
 }
 
+/// Whether nothing of this lane is open that a new row would wait for.
+pub fn is_free(c: &Connection, account_id: &str, ordering_key: &str) -> Outcome<bool> {
+    Ok(!exists(c, FIRST_OF_LANE, (account_id, ordering_key))?)
+}
+
 /// Makes the first of a lane its head, after a row of it was opened, settled, parked or let go.
 pub fn lift(c: &Connection, account_id: &str, ordering_key: &str) -> Outcome<()> {
     let next = first(
@@ -85,6 +90,14 @@ pub fn touch(c: &Connection, account_id: &str, route: &str, free_at: i64) -> Out
          ON CONFLICT (account_id, route) DO UPDATE SET due_at = excluded.due_at WHERE due_at > excluded.due_at",
         (account_id, route, free_at),
     )?;
+    Ok(())
+}
+
+/// A queue without heads is no queue: nobody has to look into it.
+pub fn drop_empty(c: &Connection, account_id: &str, route: &str) -> Outcome<()> {
+    if !exists(c, "SELECT 1 FROM outbox INDEXED BY outbox_ready WHERE is_head = 1 AND account_id = ?1 AND route = ?2", (account_id, route))? {
+        run(c, "DELETE FROM outbox_queues WHERE account_id = ?1 AND route = ?2", (account_id, route))?;
+    }
     Ok(())
 }
 

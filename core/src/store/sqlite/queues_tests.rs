@@ -207,3 +207,12 @@ fn what_waits_is_found_along_an_index() {
         assert!(plan.contains(index) && !plan.contains("TEMP B-TREE") && !plan.contains("SCAN outbox"), "{plan}");
     }
 }
+
+#[test]
+fn a_step_that_keeps_its_claim_writes_to_no_index_but_that_of_keys() {
+    let made = made();
+    let writer = made.store.writer.alone();
+    let mut statement = writer.as_ref().unwrap().prepare(&format!("EXPLAIN {}", super::super::outbox_step::KEEP)).unwrap();
+    let codes: Vec<String> = statement.query_map([1; 7], |row| row.get(1)).unwrap().map(|code| code.unwrap()).collect();
+    assert_eq!(codes.iter().filter(|code| *code == "IdxInsert").count(), 1, "{codes:?}");
+}

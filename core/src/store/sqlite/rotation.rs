@@ -180,7 +180,7 @@ impl KeyStore for SqliteStore {
                     let value = SealedValue {
                         kind,
                         at: row_ref(row)?,
-                        table: column.table,
+                        table: column.place_table,
                         column: row.get(1)?,
                         account_id: row.get(2)?,
                         row: row.get(3)?,

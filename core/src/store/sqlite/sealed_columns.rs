@@ -3,7 +3,10 @@
 
 /// One sealed column, as the statements that find, replace and look for values of a key.
 pub struct SealedColumn {
+    #[cfg(test)]
     pub table: &'static str,
+    /// The table of the place its values are sealed for: where they were when they were first sealed.
+    pub place_table: &'static str,
     #[cfg(test)]
     pub column: &'static str,
     /// ?1: first bytes of the envelope, ?2: limit. Answers: where, place's column, account, row, version, envelope.
@@ -15,9 +18,11 @@ pub struct SealedColumn {
 }
 
 macro_rules! sealed_column {
-    ($table:literal . $column:literal, at $at:literal, place $place:literal, account $account:literal, row $row:literal, version $version:literal $(, join $join:literal)?) => {
+    ($table:literal . $column:literal, of $place_table:literal, at $at:literal, place $place:literal, account $account:literal, row $row:literal, version $version:literal $(, join $join:literal)?) => {
         SealedColumn {
+            #[cfg(test)]
             table: $table,
+            place_table: $place_table,
             #[cfg(test)]
             column: $column,
             find: concat!(
@@ -28,6 +33,7 @@ macro_rules! sealed_column {
             holds: concat!("SELECT 1 FROM ", $table, " WHERE ", $column, " IS NOT NULL AND substr(", $column, ", 1, 10) = ?1"),
         }
     };
+    ($table:literal . $column:literal, $($rest:tt)*) => { sealed_column!($table . $column, of $table, $($rest)*) };
 }
 
 pub const SEALED_COLUMNS: &[SealedColumn] = &[
@@ -42,7 +48,7 @@ pub const SEALED_COLUMNS: &[SealedColumn] = &[
     sealed_column!("messages"."head", at "id", place "'head'", account "t.account_id", row "t.graph_id", version "t.version"),
     sealed_column!("bodies"."sealed", at "message_id", place "'body'", account "m.account_id", row "m.graph_id", version "t.version", join "JOIN messages AS m ON m.id = t.message_id"),
     // Ids begin with snd_ (SEND_ID).
-    sealed_column!("outbox"."payload", at "id", place "'payload'", account "t.account_id", row "substr(t.public_id, 5)", version "t.payload_version"),
+    sealed_column!("outbox_payloads"."sealed", of "outbox", at "item_id", place "'payload'", account "o.account_id", row "substr(o.public_id, 5)", version "t.version", join "JOIN outbox AS o ON o.id = t.item_id"),
     sealed_column!("outbox"."progress", at "id", place "'progress'", account "t.account_id", row "substr(t.public_id, 5)", version "t.progress_version"),
     sealed_column!("outbox_parts"."sealed", at "id", place "'part'", account "t.account_id", row "substr(o.public_id, 5) || '/' || t.file || '/' || t.part", version "1", join "JOIN outbox AS o ON o.id = t.item_id"),
     sealed_column!("quarantine"."raw", at "id", place "'raw'", account "t.account_id", row "COALESCE(t.place, t.folder_id)", version "1"),

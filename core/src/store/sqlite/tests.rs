@@ -57,6 +57,7 @@ store_suite!(made, [
     a_settled_send_is_opened_again_as_it_was_seen,
     lanes_keep_their_order,
     a_lapsed_claim_is_taken_over_where_it_stood,
+    a_claim_that_is_kept_is_renewed_when_it_gets_short,
     queues_take_turns_and_who_waits_goes_first,
     what_somebody_waits_for_is_claimed_beside_the_queues,
     the_outbox_is_listed_newest_first,

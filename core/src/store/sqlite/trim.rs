@@ -1,6 +1,7 @@
 //! Erasing what is older than is kept, a few rows at a time.
 
 use super::fault::Outcome;
+use super::outbox_end::drop_content;
 use super::{SqliteStore, all, exists, first, run, search};
 use crate::error::Result;
 use crate::store::{Kept, TrimStore};
@@ -81,7 +82,7 @@ fn tombstones(c: &Connection, kept: &Kept, limit: u32) -> Outcome<usize> {
 fn sends(c: &Connection, kept: &Kept, limit: u32) -> Outcome<usize> {
     let ids = all(c, OLD_SENDS, (kept.sends_since, limit), |row| Ok(row.get::<_, i64>(0)?))?;
     for id in &ids {
-        run(c, "DELETE FROM outbox_parts WHERE item_id = ?1", [id])?;
+        drop_content(c, *id, true)?;
         run(c, "DELETE FROM outbox WHERE id = ?1", [id])?;
     }
     Ok(ids.len())

@@ -277,10 +277,10 @@ pub fn disconnect_ends_everything_at_once(s: &dyn Store) {
     assert_eq!((item.state, item.reason.as_deref()), (ItemState::Cancelled, Some("by hand")));
     assert_eq!(s.item(&flying).unwrap().unwrap().state, ItemState::Dispatching);
     assert!(!s.set_account_state("a", 2, AccountState::Connected, None, 51).unwrap(), "only a connect ends it");
-    assert!(!s.step(&waiting, first.fence, &step(ItemState::Prepared), 51).unwrap());
+    assert!(s.step(&waiting, first.fence, &step(ItemState::Prepared), 51).unwrap().is_none());
     let mut done = step(ItemState::Sent);
     done.sent_at = Some(52);
-    assert!(s.step(&flying, second.fence, &done, 52).unwrap(), "what left before is told");
+    assert!(s.step(&flying, second.fence, &done, 52).unwrap().is_some(), "what left before is told");
     assert!(s.claim(1_000, 1, &[]).unwrap().is_none() && s.next_due(1_000, &[]).unwrap().is_none());
     let told: Vec<_> = changes(s, before).into_iter().map(|c| (c.kind, c.subject_id)).collect();
     assert_eq!(told, [(ChangeKind::AccountChanged, None), (ChangeKind::SendChanged, Some(waiting)), (ChangeKind::SendChanged, Some(flying))]);

@@ -103,6 +103,7 @@ pub fn item_of(account: &str, ordering_key: &str, key: Option<&str>) -> NewItem 
         deadline: None,
         created_at: 1,
         is_bulk: true,
+        progress: None,
     }
 }
 

@@ -32,7 +32,7 @@ pub fn content_comes_back_and_goes_with_the_send(s: &dyn Store) {
         let held = s.content(&id).unwrap().unwrap();
         assert_eq!((held.version, held.parts.iter().map(|p| (p.file, p.part)).collect::<Vec<_>>()), (2, vec![(0, 0), (0, 1)]));
         let claimed = s.claim(1, 100, &[]).unwrap().unwrap();
-        assert!(s.step(&id, claimed.fence, &step(end), 2).unwrap());
+        assert!(s.step(&id, claimed.fence, &step(end), 2).unwrap().is_some());
         assert_eq!(s.content(&id).unwrap().is_some(), stays, "{end:?}");
     }
     let (one, two) = (enqueue(s, "a", "l", None), enqueue(s, "a", "m", None));
@@ -48,7 +48,7 @@ pub fn what_is_given_back_without_an_effect_is_no_attempt(s: &dyn Store) {
     let round = |now: i64, tally: Tally| {
         let claimed = s.claim(now, 10, &[]).unwrap().unwrap();
         let back = Step { claim_until: None, tally, ..step(ItemState::RetryWait) };
-        assert!(s.step(&id, claimed.fence, &back, now).unwrap());
+        assert!(s.step(&id, claimed.fence, &back, now).unwrap().is_some());
         let row = s.item(&id).unwrap().unwrap();
         (row.attempts, row.crashes, row.waits)
     };
@@ -86,7 +86,7 @@ pub fn only_what_is_unsent_is_taken_back(s: &dyn Store) {
     s.step(&flying, fence(&flying), &step(ItemState::Dispatching), 2).unwrap();
     assert!(s.cancel(&waiting, "why", 5).unwrap() && s.cancel(&held, "why", 5).unwrap());
     assert!(!s.cancel(&flying, "why", 5).unwrap() && !s.cancel(&waiting, "why", 5).unwrap() && !s.cancel("snd_x", "why", 5).unwrap());
-    assert!(!s.step(&held, fence(&held), &step(ItemState::Dispatching), 6).unwrap(), "its worker is told before it sends");
+    assert!(s.step(&held, fence(&held), &step(ItemState::Dispatching), 6).unwrap().is_none(), "its worker is told before it sends");
     let row = s.item(&held).unwrap().unwrap();
     assert_eq!((row.state, row.reason.as_deref()), (ItemState::Cancelled, Some("why")));
     // A draft may be on its way into the mailbox; it is looked for once that worker's claim is over.
@@ -142,7 +142,7 @@ pub fn deadlines_end_what_waits(s: &dyn Store) {
     // What waits is due at its deadline; what a worker holds is the worker's; what is in doubt is asked about, if it can be.
     let doubtful = with("o", Some(300));
     let claimed = std::iter::from_fn(|| s.claim(101, 10, &[]).unwrap()).find(|row| row.id == doubtful).unwrap();
-    assert!(s.step(&doubtful, claimed.fence, &Step { next_at: Some(9_000), claim_until: None, ..step(ItemState::Reconciling) }, 102).unwrap());
+    assert!(s.step(&doubtful, claimed.fence, &Step { next_at: Some(9_000), claim_until: None, ..step(ItemState::Reconciling) }, 102).unwrap().is_some());
     assert!(s.claim(299, 10, &[&open].map(|_| "none".to_owned())).unwrap().is_some_and(|row| row.id == open));
     assert!(s.expire(300).unwrap().is_empty());
     assert_eq!(s.claim(300, 10, &[]).unwrap().unwrap().id, doubtful);
@@ -189,14 +189,14 @@ pub fn lanes_keep_their_order(s: &dyn Store) {
     assert_eq!(s.next_due(10, &[]).unwrap(), Some(Due::Lapse(110)));
     // A wait keeps the lane waiting too.
     let wait = Step { next_at: Some(500), claim_until: None, ..step(ItemState::RetryWait) };
-    assert!(s.step(&one, claimed.fence, &wait, 20).unwrap());
+    assert!(s.step(&one, claimed.fence, &wait, 20).unwrap().is_some());
     assert!(s.claim(20, 100, &[]).unwrap().is_none());
     assert!(s.claim(499, 100, &[]).unwrap().is_some_and(|row| row.id == other), "its lease lapsed at 110");
     assert_eq!(s.next_due(499, &[]).unwrap(), Some(Due::Retry(500)));
     let again = s.claim(500, 100, &[]).unwrap().unwrap();
     assert_eq!((again.id, again.attempts, again.state), (one.clone(), 2, ItemState::Claimed));
     // Unknown, failed, sent: the lane goes on.
-    assert!(s.step(&one, again.fence, &step(ItemState::Unknown), 510).unwrap());
+    assert!(s.step(&one, again.fence, &step(ItemState::Unknown), 510).unwrap().is_some());
     assert_eq!(s.claim(510, 100, &[]).unwrap().unwrap().id, two);
 }
 
@@ -205,18 +205,18 @@ pub fn a_lapsed_claim_is_taken_over_where_it_stood(s: &dyn Store) {
     let id = enqueue(s, "a", "l", None);
     let dead = s.claim(0, 10, &[]).unwrap().unwrap();
     let prepared = Step { progress: Some(sealed("draft id")), ..step(ItemState::Prepared) };
-    assert!(s.step(&id, dead.fence, &prepared, 1).unwrap());
-    assert!(s.step(&id, dead.fence, &step(ItemState::Dispatching), 2).unwrap());
+    assert!(s.step(&id, dead.fence, &prepared, 1).unwrap().is_some());
+    assert!(s.step(&id, dead.fence, &step(ItemState::Dispatching), 2).unwrap().is_some());
     assert!(s.renew_claim(&id, dead.fence, 5, 10).unwrap());
     assert!(s.claim(14, 10, &[]).unwrap().is_none());
     let heir = s.claim(15, 10, &[]).unwrap().unwrap();
     assert_eq!((heir.id.as_str(), heir.state, heir.attempts, heir.progress_version), (id.as_str(), ItemState::Dispatching, 2, 1));
     assert!(heir.progress.is_some() && heir.fence > dead.fence);
-    assert!(!s.step(&id, dead.fence, &step(ItemState::Sent), 16).unwrap());
+    assert!(s.step(&id, dead.fence, &step(ItemState::Sent), 16).unwrap().is_none());
     assert!(!s.renew_claim(&id, dead.fence, 16, 10).unwrap());
     let sent = Step { sent_at: Some(17), ..step(ItemState::Sent) };
-    assert!(s.step(&id, heir.fence, &sent, 17).unwrap());
-    assert!(!s.step(&id, heir.fence, &step(ItemState::Failed), 18).unwrap(), "settled stays settled");
+    assert!(s.step(&id, heir.fence, &sent, 17).unwrap().is_some());
+    assert!(s.step(&id, heir.fence, &step(ItemState::Failed), 18).unwrap().is_none(), "settled stays settled");
     let row = s.item(&id).unwrap().unwrap();
     assert_eq!((row.state, row.sent_at, row.progress_version), (ItemState::Sent, Some(17), 1));
 }
@@ -297,4 +297,26 @@ pub fn queues_take_turns_and_who_waits_goes_first(s: &dyn Store) {
     enqueue(s, "b", "n", None);
     let order: Vec<String> = (0..4).map(|_| s.claim(2, 10, &[]).unwrap().unwrap().account_id).collect();
     assert_eq!(order, ["a", "b", "a", "b"]);
+}
+
+pub fn a_claim_that_is_kept_is_renewed_when_it_gets_short(s: &dyn Store) {
+    connect(s, "a");
+    let id = enqueue(s, "a", "l", None);
+    let claimed = s.claim(0, 90, &[]).unwrap().unwrap();
+    let keep = |until| Step { claim_until: Some(until), ..step(ItemState::Dispatching) };
+    // Of 90, more than 60 are left.
+    let row = s.step(&id, claimed.fence, &keep(110), 20).unwrap().unwrap();
+    assert_eq!((row.state, row.attempts, row.progress_version), (ItemState::Dispatching, 1, 0));
+    assert_eq!(s.next_due(20, &[]).unwrap(), Some(Due::Lapse(90)));
+    let found = Step { progress: Some(sealed("draft")), reason: Some("why".into()), ..keep(130) };
+    let row = s.step(&id, claimed.fence, &found, 40).unwrap().unwrap();
+    assert_eq!((row.progress_version, row.progress.is_some(), row.reason.as_deref()), (1, true, Some("why")));
+    assert_eq!(s.next_due(40, &[]).unwrap(), Some(Due::Lapse(130)));
+    // Of a clock that stood ahead.
+    assert!(s.step(&id, claimed.fence, &keep(100), 10).unwrap().is_some());
+    assert_eq!(s.next_due(10, &[]).unwrap(), Some(Due::Lapse(100)));
+    assert!(s.step(&id, claimed.fence + 1, &keep(100), 10).unwrap().is_none() && s.step(&id, claimed.fence - 1, &keep(100), 10).unwrap().is_none());
+    let dead = Step { progress: Some(sealed_by(999, "p")), ..keep(101) };
+    assert!(s.step(&id, claimed.fence, &dead, 11).is_err(), "sealed with a key that was replaced");
+    assert_eq!(s.item(&id).unwrap().unwrap().progress_version, 1);
 }

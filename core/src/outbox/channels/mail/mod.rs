@@ -12,6 +12,7 @@ use crate::model::{Draft, Feature, FileAttachment, MailDraft, Route};
 use crate::outbox::channel::{Channel, Finding, Ids, Order, Outcome, Prepared, Progress, Terms};
 use crate::outbox::job::{Job, Tools};
 use crate::store::{ItemRow, ItemState};
+use crate::vault::Hashes;
 use serde::{Deserialize, Serialize};
 
 pub struct Mail;
@@ -85,6 +86,11 @@ impl Channel for Mail {
 
     fn set_attachments(mail: &mut MailDraft, attachments: Vec<FileAttachment>) {
         mail.attachments = attachments;
+    }
+
+    /// What it is found by, so that no write has to come before its draft is made.
+    fn first_known(hashes: &Hashes, id: &str, created_at: i64) -> Result<Option<MailProgress>> {
+        send::names_of(hashes, id, created_at).map(Some)
     }
 
     async fn sent_elsewhere(job: &mut Job<Self>) -> Result<Option<Outcome>> {

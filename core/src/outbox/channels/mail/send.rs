@@ -1,6 +1,6 @@
 //! The requests that send a mail: one makes the draft, one sends it.
 
-use super::Mail;
+use super::{Mail, MailProgress};
 use super::evidence::{by_mark, names};
 use crate::error::{Error, ErrorKind, Result};
 use crate::failpoint::failpoint;
@@ -9,7 +9,8 @@ use crate::outbox::channel::Prepared;
 use crate::outbox::job::Job;
 use crate::random;
 use crate::runtime::blocking;
-use crate::store::ItemState;
+use crate::store::{ItemState, sealed_row};
+use crate::vault::Hashes;
 
 /// Makes sure that the draft exists in the mailbox and its id is known. It is stored with the state that follows; should this process die before, the mark finds it.
 pub async fn prepare(job: &mut Job<Mail>) -> Result<Prepared> {
@@ -29,7 +30,7 @@ pub async fn prepare(job: &mut Job<Mail>) -> Result<Prepared> {
         if !mark(job).await? {
             return Ok(Prepared::Lost);
         }
-    } else if job.progress.own.graph_id.is_none() {
+    } else if job.progress.own.graph_id.is_none() && !job.is_first_hand() {
         // An earlier attempt may have made the draft without our learning its id.
         job.progress.own.stray = true;
         if let Some(found) = by_mark(job).await? {
@@ -47,17 +48,20 @@ pub async fn prepare(job: &mut Job<Mail>) -> Result<Prepared> {
     Ok(Prepared::Ready)
 }
 
-/// Gives the mail its Message-ID and mark. They follow from the send itself, so that a copy of the store, or one that was set back, finds what the original
-/// sent. Durable before the draft is made: if the answer is lost, the mark is how it is found. False: the claim is lost.
+/// Message-ID and mark of a mail. They follow from the send itself, so that a copy of the store, or one that was set back, finds what the original sent.
+pub fn names_of(hashes: &Hashes, id: &str, created_at: i64) -> Result<MailProgress> {
+    let created_at = created_at.to_string();
+    let parts = [sealed_row(id).as_bytes(), created_at.as_bytes()];
+    let [id, mark] = [hashes.of("message id", &parts)?, hashes.of("mail mark", &parts)?].map(random::uuid_of);
+    Ok(MailProgress { internet_message_id: Some(format!("<{id}@tidings.invalid>")), mark: Some(mark), ..MailProgress::default() })
+}
+
+/// Gives a mail its names that has none: stored by a version that did not store them with it, or made anew. Durable before the draft is made: if the answer
+/// is lost, the mark is how it is found. False: the claim is lost.
 pub async fn mark(job: &mut Job<Mail>) -> Result<bool> {
-    let (tools, account_id, parts) = (job.tools.clone(), job.item.account_id.clone(), [job.item.sealed_row().to_owned(), job.item.created_at.to_string()]);
-    let names = blocking(move || {
-        let parts: Vec<&[u8]> = parts.iter().map(String::as_bytes).collect();
-        Ok([tools.vault.keyed_hash(&account_id, "message id", &parts)?, tools.vault.keyed_hash(&account_id, "mail mark", &parts)?])
-    });
-    let [id, mark] = names.await?.map(random::uuid_of);
-    job.progress.own.internet_message_id = Some(format!("<{id}@tidings.invalid>"));
-    job.progress.own.mark = Some(mark);
+    let (tools, account_id, id, created_at) = (job.tools.clone(), job.item.account_id.clone(), job.item.id.clone(), job.item.created_at);
+    let MailProgress { internet_message_id, mark, .. } = blocking(move || names_of(&tools.vault.hashes(&account_id)?, &id, created_at)).await?;
+    (job.progress.own.internet_message_id, job.progress.own.mark) = (internet_message_id, mark);
     job.advance(ItemState::Prepared).await
 }
 
