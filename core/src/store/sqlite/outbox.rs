@@ -154,8 +154,7 @@ impl OutboxStore for SqliteStore {
 
     fn claims(&self, now: i64, lease_ms: i64, wanted: &mut Wanted) -> Result<Vec<ItemRow>> {
         // Looked for without the writer's lock first: workers ask often and mostly in vain.
-        let except = super::json(&wanted.except)?;
-        if !self.read(|c| queues::is_due(c, now, lease_ms, &except))? {
+        if !self.read(|c| queues::is_due(c, now, lease_ms, &queues::Except::of(&wanted.except)))? {
             return Ok(Vec::new());
         }
         self.write(|tx| queues::claim(tx, now, lease_ms, wanted))
@@ -272,8 +271,7 @@ impl OutboxStore for SqliteStore {
     }
 
     fn next_due(&self, now: i64, except: &[String]) -> Result<Option<Due>> {
-        let except = super::json(except)?;
-        self.read(|c| queues::next_due(c, now, &except))
+        self.read(|c| queues::next_due(c, now, &queues::Except::of(except)))
     }
 
     fn next_awaited(&self, now: i64, awaited: &Awaited) -> Result<Option<Due>> {

@@ -7,8 +7,9 @@
 use super::fault::Outcome;
 use super::outbox::{columns, item_row};
 use super::{all, exists, first, leases, run};
-use crate::store::{Due, ItemRow, Wanted};
+use crate::store::{Due, ItemRow, SEND_ID, Wanted};
 use rusqlite::Connection;
+use std::collections::HashSet;
 
 /// Of a connected account, and neither account nor route excepted. ?1: the exceptions.
 macro_rules! open_queue {
@@ -20,17 +21,29 @@ macro_rules! open_queue {
 
 const WAITED: &str = concat!("SELECT id, account_id, route, due_at FROM outbox_queues q WHERE q.due_at > 0 AND q.due_at <= ?2 AND ", open_queue!(), " ORDER BY due_at, id LIMIT ?3");
 const FRESH: &str = concat!("SELECT id, account_id, route, due_at FROM outbox_queues q WHERE q.due_at = 0 AND ?2 = ?2 AND ", open_queue!(), " ORDER BY due_at, id LIMIT ?3");
-const AFTER_ITS_TIME: &str = "free_at > 0 AND free_at <= ?3 ORDER BY free_at, is_bulk, id";
-const AT_ONCE: &str = "free_at = 0 AND ?3 = ?3 ORDER BY is_bulk, id";
+macro_rules! ready {
+    ($which:literal) => {
+        concat!("SELECT id, public_id FROM outbox INDEXED BY outbox_ready WHERE is_head = 1 AND account_id = ?1 AND route = ?2 AND ", $which)
+    };
+}
+const AFTER_ITS_TIME: &str = ready!("free_at > 0 AND free_at <= ?3 ORDER BY free_at, is_bulk, id");
+const AT_ONCE: &str = ready!("free_at = 0 AND ?3 = ?3 ORDER BY is_bulk, id");
 const AHEAD: &str = "SELECT 1 FROM outbox INDEXED BY outbox_leases WHERE is_open = 1 AND lease_until > 0 AND lease_until > ?1";
 const FIRST_OF_LANE: &str =
     "SELECT id, is_head, route, free_at FROM outbox INDEXED BY outbox_lane WHERE account_id = ?1 AND lane = ?2 AND is_open = 1 AND parked <> 1 ORDER BY id LIMIT 1";
 
-fn ready_sql(which: &str) -> String {
-    format!(
-        "SELECT id FROM outbox INDEXED BY outbox_ready WHERE is_head = 1 AND account_id = ?1 AND route = ?2
-           AND public_id NOT IN (SELECT value FROM json_each(?4)) AND {which} LIMIT ?5"
-    )
+/// What is left to others, apart by kind: of the sends in hand there are hundreds, and each look into a queue meets few of them.
+pub struct Except<'a> {
+    sends: HashSet<&'a str>,
+    /// Accounts and routes of accounts.
+    queues: Vec<&'a str>,
+}
+
+impl<'a> Except<'a> {
+    pub fn of(except: &'a [String]) -> Self {
+        let (sends, queues) = except.iter().map(String::as_str).partition::<Vec<_>, _>(|name| name.starts_with(SEND_ID));
+        Self { sends: sends.into_iter().collect(), queues }
+    }
 }
 
 /// A claim that ends later than this was made when the clock stood ahead, and keeps nobody out.
@@ -102,7 +115,8 @@ pub fn drop_empty(c: &Connection, account_id: &str, route: &str) -> Outcome<()> 
 }
 
 /// Whether a claim may find something.
-pub fn is_due(c: &Connection, now: i64, lease_ms: i64, except: &str) -> Outcome<bool> {
+pub fn is_due(c: &Connection, now: i64, lease_ms: i64, except: &Except<'_>) -> Outcome<bool> {
+    let except = super::json(&except.queues)?;
     Ok(exists(c, AHEAD, [too_late(now, lease_ms)])?
         || exists(c, concat!("SELECT 1 FROM outbox_queues q WHERE q.due_at <= ?2 AND ", open_queue!()), (except, now))?)
 }
@@ -110,10 +124,14 @@ pub fn is_due(c: &Connection, now: i64, lease_ms: i64, except: &str) -> Outcome<
 /// Takes what is wanted and ready in hand: what waited for its time first, then the rest, from each queue in turn.
 pub fn claim(c: &Connection, now: i64, lease_ms: i64, wanted: &mut Wanted) -> Outcome<Vec<ItemRow>> {
     free_what_stood_ahead(c, now, lease_ms)?;
+    let left = std::mem::take(&mut wanted.except);
+    let Except { sends, queues } = Except::of(&left);
+    // Those that are full by now come to it.
+    let mut closed: Vec<String> = queues.into_iter().map(str::to_owned).collect();
     let mut claimed = Vec::new();
     for which in [WAITED, FRESH] {
         while wanted.most > 0 {
-            let queues = all(c, which, (super::json(&wanted.except)?, now, i64::try_from(wanted.most).unwrap_or(i64::MAX)), |row| {
+            let queues = all(c, which, (super::json(&closed)?, now, i64::try_from(wanted.most).unwrap_or(i64::MAX)), |row| {
                 Ok(Queue { id: row.get(0)?, account_id: row.get(1)?, route: row.get(2)?, due_at: row.get(3)? })
             })?;
             if queues.is_empty() {
@@ -121,12 +139,12 @@ pub fn claim(c: &Connection, now: i64, lease_ms: i64, wanted: &mut Wanted) -> Ou
             }
             for queue in queues {
                 let before = claimed.len();
-                claim_of(c, &queue, now, lease_ms, wanted, &mut claimed)?;
+                claim_of(c, &queue, now, lease_ms, wanted, &sends, &mut claimed)?;
                 let has_given = claimed.len() > before;
                 let is_due = renew(c, &queue, has_given)?.is_some_and(|due_at| due_at <= now);
                 // It is full, or what is due there is in hand; each round looks at fewer queues.
                 if is_due && (!has_given || wanted.capacity_left(&queue.account_id, &queue.route) == 0) {
-                    wanted.except.push(format!("{}/{}", queue.account_id, queue.route));
+                    closed.push(format!("{}/{}", queue.account_id, queue.route));
                 }
             }
         }
@@ -134,18 +152,31 @@ pub fn claim(c: &Connection, now: i64, lease_ms: i64, wanted: &mut Wanted) -> Ou
     Ok(claimed)
 }
 
-fn claim_of(c: &Connection, queue: &Queue, now: i64, lease_ms: i64, wanted: &mut Wanted, claimed: &mut Vec<ItemRow>) -> Outcome<()> {
-    let except = super::json(&wanted.except)?;
+fn claim_of(c: &Connection, queue: &Queue, now: i64, lease_ms: i64, wanted: &mut Wanted, sends: &HashSet<&str>, claimed: &mut Vec<ItemRow>) -> Outcome<()> {
     for which in [AFTER_ITS_TIME, AT_ONCE] {
-        let most = i64::try_from(wanted.capacity_left(&queue.account_id, &queue.route)).unwrap_or(i64::MAX);
-        let numbers = all(c, &ready_sql(which), (&queue.account_id, &queue.route, now, &except, most), |row| Ok(row.get::<_, i64>(0)?))?;
-        for number in numbers {
+        let most = wanted.capacity_left(&queue.account_id, &queue.route);
+        for number in ready(c, which, queue, now, sends, most)? {
             let item = take(c, number, now.saturating_add(lease_ms))?;
             item.iter().for_each(|item| wanted.take(item));
             claimed.extend(item);
         }
     }
     Ok(())
+}
+
+/// The first of a queue that may be claimed and are not in hand, up to `most`.
+fn ready(c: &Connection, which: &str, queue: &Queue, now: i64, sends: &HashSet<&str>, most: usize) -> Outcome<Vec<i64>> {
+    let mut statement = c.prepare_cached(which)?;
+    let mut rows = statement.query((&queue.account_id, &queue.route, now))?;
+    let mut numbers = Vec::new();
+    while numbers.len() < most
+        && let Some(row) = rows.next()?
+    {
+        if !sends.contains(row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?) {
+            numbers.push(row.get(0)?);
+        }
+    }
+    Ok(numbers)
 }
 
 pub fn take(c: &Connection, number: i64, until: i64) -> Outcome<Option<ItemRow>> {
@@ -193,22 +224,25 @@ fn free_what_stood_ahead(c: &Connection, now: i64, lease_ms: i64) -> Outcome<()>
 }
 
 /// When there will be something to claim, if ever.
-pub fn next_due(c: &Connection, now: i64, except: &str) -> Outcome<Option<Due>> {
+pub fn next_due(c: &Connection, now: i64, except: &Except<'_>) -> Outcome<Option<Due>> {
     let mut best: Option<(i64, bool)> = None;
     let mut statement = c.prepare_cached(concat!("SELECT account_id, route, due_at FROM outbox_queues q WHERE ", open_queue!(), " ORDER BY due_at"))?;
-    let mut queues = statement.query([except])?;
+    let mut queues = statement.query([super::json(&except.queues)?])?;
+    let mut heads = c.prepare_cached(
+        "SELECT free_at, lease_until > ?3 AND lease_until = free_at, public_id FROM outbox INDEXED BY outbox_ready
+         WHERE is_head = 1 AND account_id = ?1 AND route = ?2 ORDER BY free_at",
+    )?;
     while let Some(queue) = queues.next()? {
         if best.is_some_and(|(at, _)| queue.get::<_, i64>(2).is_ok_and(|due_at| due_at > at)) {
             break;
         }
-        let found = first(
-            c,
-            "SELECT free_at, lease_until > ?3 AND lease_until = free_at FROM outbox INDEXED BY outbox_ready
-             WHERE is_head = 1 AND account_id = ?1 AND route = ?2 AND public_id NOT IN (SELECT value FROM json_each(?4)) ORDER BY free_at LIMIT 1",
-            (queue.get::<_, String>(0)?, queue.get::<_, String>(1)?, now, except),
-            |row| Ok((row.get::<_, i64>(0)?, row.get::<_, bool>(1)?)),
-        )?;
-        best = best.into_iter().chain(found).min();
+        let mut rows = heads.query((queue.get::<_, String>(0)?, queue.get::<_, String>(1)?, now))?;
+        while let Some(row) = rows.next()? {
+            if !except.sends.contains(row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?) {
+                best = best.into_iter().chain([(row.get(0)?, row.get(1)?)]).min();
+                break;
+            }
+        }
     }
     Ok(best.map(|(at, is_lapse)| if is_lapse { Due::Lapse(at) } else { Due::Retry(at) }))
 }
