@@ -84,9 +84,9 @@ impl<C: Channel> Job<C> {
         self.item.hold == Hold::Released || self.item.created_at < self.tools.opened_at
     }
 
-    /// Nobody, here or elsewhere, had it in hand before: each claim moves the fence.
+    /// Nobody had it in hand before: each claim moves the fence.
     pub fn is_first_hand(&self) -> bool {
-        self.item.fence == 1 && !self.may_be_sent()
+        self.item.fence == 1
     }
 
     pub fn now(&self) -> i64 {

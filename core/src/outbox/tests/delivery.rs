@@ -256,6 +256,26 @@ async fn a_deadline_ends_what_waits_and_only_that() {
     assert_eq!(bench.settle(&receipt.id).await.state, SendState::Unknown);
 }
 
+/// A creation that was turned away left nothing to look for, however often; one whose answer was lost did.
+#[tokio::test]
+async fn a_draft_that_was_never_made_is_not_looked_for() {
+    for (refused, looks) in [(429, false), (500, true)] {
+        let left = Arc::new(Mutex::new(3));
+        let remaining = left.clone();
+        let bench = bench(move |request, _| match (request.method().as_str(), request.uri().path()) {
+            ("POST", "/v1.0/me/messages") if *remaining.lock().unwrap() > 0 => {
+                *remaining.lock().unwrap() -= 1;
+                crate::pipeline::fake::says_with(refused, ("retry-after", "60"), r#"{"error":{"code":"X"}}"#)
+            }
+            ("POST", "/v1.0/me/messages") => made(request, "d"),
+            ("POST", _) => says(202, ""),
+            _ => found(json!([])),
+        });
+        assert_eq!(bench.deliver(letter()).await.state, SendState::Sent, "{refused}");
+        assert_eq!(bench.asked().iter().any(|asked| asked.starts_with("GET")), looks, "{refused}: {:?}", bench.asked());
+    }
+}
+
 #[tokio::test]
 async fn a_conflict_passes() {
     // At the creation, at the sending; and once for good.

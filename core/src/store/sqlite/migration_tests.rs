@@ -26,7 +26,7 @@ fn what_was_open_before_payloads_had_rows_of_their_own_goes_out() {
     let dir = made.dir;
     drop(made.store);
     let db = raw(dir.path());
-    set_back(&db, 15);
+    set_back(&db, 17);
     let (one, three, four) = (sealed("one"), sealed("three"), sealed("four"));
     for (id, state, is_open, payload) in [(1, "queued", 1, one.as_bytes()), (2, "sent", 0, b"".as_slice()), (3, "failed", 0, three.as_bytes()), (4, "dispatching", 1, four.as_bytes())] {
         db.execute(

@@ -17,6 +17,9 @@ macro_rules! columns {
 }
 pub(super) use columns;
 
+/// How many these are.
+pub(super) const COLUMNS: usize = 20;
+
 macro_rules! select_item {
     ($rest:literal) => {
         concat!("SELECT ", columns!(), " FROM outbox ", $rest)
@@ -107,7 +110,7 @@ impl SqliteStore {
                 is_head,
                 item.progress.as_ref().map(Sealed::as_bytes)
             ],
-            |row| Ok((item_row(row)?, row.get::<_, i64>(19)?, row.get::<_, i64>(20)?)),
+            |row| Ok((item_row(row)?, row.get::<_, i64>(COLUMNS)?, row.get::<_, i64>(COLUMNS + 1)?)),
         )?;
         let Some((row, number, free_at)) = made else { return Err(Error::internal("A row just written could not be read. Please report it.").into()) };
         if is_head {

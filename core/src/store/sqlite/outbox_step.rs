@@ -2,7 +2,7 @@
 
 use super::fault::Outcome;
 use super::names::Word;
-use super::outbox::{columns, item_row};
+use super::outbox::{COLUMNS, columns, item_row};
 use super::outbox_end::{drop_content, settled_entry};
 use super::{SqliteStore, announce, first, keys, queues};
 use crate::model::ChangeKind;
@@ -102,6 +102,6 @@ fn change(c: &Connection, id: &str, fence: i64, step: &Step, now: i64) -> Outcom
             step.claim_until,
             now,
         ],
-        |row| Ok(Changed { row: item_row(row)?, number: row.get(19)?, ordering_key: row.get(20)?, free_at: row.get(21)? }),
+        |row| Ok(Changed { row: item_row(row)?, number: row.get(COLUMNS)?, ordering_key: row.get(COLUMNS + 1)?, free_at: row.get(COLUMNS + 2)? }),
     )
 }

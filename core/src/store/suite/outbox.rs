@@ -107,7 +107,7 @@ pub fn a_settled_send_is_looked_at_again_without_its_claim(s: &dyn Store) {
     let heir = s.claim(10, 10, &[]).unwrap().unwrap();
     s.tidy_again(&id, 500).unwrap();
     assert_eq!(s.next_upkeep().unwrap(), None, "it is open: whoever settles it looks");
-    assert!(s.step(&id, heir.fence, &step(ItemState::Sent), 20).unwrap() && !s.step(&id, lost.fence, &step(ItemState::Prepared), 21).unwrap());
+    assert!(s.step(&id, heir.fence, &step(ItemState::Sent), 20).unwrap().is_some() && s.step(&id, lost.fence, &step(ItemState::Prepared), 21).unwrap().is_none());
     assert_eq!(s.item(&id).unwrap().unwrap().settled_at, Some(20));
     s.tidy_again(&id, 500).unwrap();
     s.tidy_again(&id, 400).unwrap();

@@ -31,12 +31,15 @@ pub struct MailProgress {
     pub recheck: bool,
     /// A creation was in doubt, so there may be a second draft.
     pub stray: bool,
+    /// Every creation was refused before it had an effect: no draft bears the mark.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub unmade: bool,
 }
 
 impl MailProgress {
     /// As if no draft had ever been made; one that was is not ours to find any more.
     fn forget_draft(&mut self) {
-        (self.graph_id, self.mark, self.internet_message_id) = (None, None, None);
+        (self.graph_id, self.mark, self.internet_message_id, self.unmade) = (None, None, None, false);
     }
 }
 
@@ -129,7 +132,7 @@ impl Channel for Mail {
     fn has_left_something(own: &MailProgress, state: ItemState) -> bool {
         match state {
             ItemState::Sent => own.stray,
-            ItemState::Failed | ItemState::Claimed | ItemState::Prepared => own.mark.is_some(),
+            ItemState::Failed | ItemState::Claimed | ItemState::Prepared => own.mark.is_some() && !own.unmade,
             _ => false,
         }
     }

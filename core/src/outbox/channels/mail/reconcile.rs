@@ -30,7 +30,8 @@ pub async fn sent_elsewhere(job: &mut Job<Mail>) -> Result<Option<Outcome>> {
         if !mark(job).await? {
             return Ok(Some(Outcome::Lost));
         }
-    } else if job.progress.own.graph_id.is_none() {
+    } else if job.progress.own.graph_id.is_none() && !job.is_first_hand() && !job.progress.own.unmade {
+        // A worker before this one may have made a draft without our learning its id.
         job.progress.own.stray = true;
     }
     match sent_copy(job).await {

@@ -30,6 +30,11 @@ pub async fn prepare(job: &mut Job<Mail>) -> Result<Prepared> {
         if !mark(job).await? {
             return Ok(Prepared::Lost);
         }
+    } else if std::mem::take(&mut job.progress.own.unmade) {
+        // Before the request: should this process die while it is on its way, there may be a draft.
+        if !job.advance(ItemState::Prepared).await? {
+            return Ok(Prepared::Lost);
+        }
     } else if job.progress.own.graph_id.is_none() && !job.is_first_hand() {
         // An earlier attempt may have made the draft without our learning its id.
         job.progress.own.stray = true;
@@ -85,8 +90,17 @@ async fn create(job: &mut Job<Mail>) -> Result<String> {
                 None => Err(Error::new(ErrorKind::Network, "Microsoft did not confirm the draft; it will be made again.").with_request_of(&error)),
             }
         }
-        Err(error) => Err(error),
+        Err(error) => {
+            job.progress.own.unmade = has_no_effect(&error) && !job.progress.own.stray;
+            Err(error)
+        }
     }
+}
+
+/// The service did not get the request, or turned it away unread.
+fn has_no_effect(error: &Error) -> bool {
+    use ErrorKind::{ConsentMissing, NeedsReconnect, Network, NotConnected, Throttled, TokenRejected};
+    matches!(error.kind(), Throttled | Network | NeedsReconnect | NotConnected | ConsentMissing | TokenRejected)
 }
 
 /// Sends the draft by its id.
