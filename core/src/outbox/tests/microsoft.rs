@@ -28,7 +28,7 @@ pub struct Troubles {
     pub contested: u32,
     /// Exchange takes a mail, and moves it up to four minutes later.
     pub late: u32,
-    /// It is on its way for up to the time after which it is given up.
+    /// What makes or sends something is on its way for up to the time after which it is given up.
     pub slow: u32,
 }
 
@@ -145,7 +145,7 @@ impl Microsoft {
         let (asked_at, is_write) = (self.clock.elapsed(), request.method() != http::Method::GET);
         let (pauses, on_its_way) = {
             let State { chance, troubles, .. } = &mut *self.state();
-            let is_slow = is_write && chance.below(100) < u64::from(troubles.slow);
+            let is_slow = is_write && !deletes(&request) && chance.below(100) < u64::from(troubles.slow);
             (chance.below(4), if is_slow { chance.below(LONGEST_EXCHANGE.as_millis() as u64) } else { 0 })
         };
         if on_its_way > 0 {
@@ -264,6 +264,11 @@ impl State {
             },
         }
     }
+}
+
+/// Alone or in a batch.
+fn deletes(request: &http::Request<Bytes>) -> bool {
+    request.method() == http::Method::DELETE || String::from_utf8_lossy(request.body()).contains(r#""method":"DELETE""#)
 }
 
 fn account_of(request: &http::Request<Bytes>) -> String {
