@@ -108,7 +108,7 @@ async fn time_passes(world: &World) {
 /// Of each kind. What more of them cost is paid by whoever asks for more.
 const RUNS: u64 = 500;
 /// Two processes at a time meet more, and take longer.
-const RUNS_OF_TWO: u64 = 200;
+const RUNS_OF_TWO: u64 = 150;
 /// Where threads decide the order, as they do in a product.
 const RUNS_WITH_THREADS: u64 = 10;
 
