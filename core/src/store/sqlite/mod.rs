@@ -166,9 +166,12 @@ impl SqliteStore {
         self.check()?;
         let open = || open::open_reader(&self.file, self.sharing, self.busy);
         let result = self.readers.with(open, |connection| {
-            let view = connection.unchecked_transaction()?;
+            // Prepared once; a connection on which this panics is not used again.
+            run(connection, "BEGIN DEFERRED", [])?;
             let result = work(connection);
-            view.finish()?;
+            if !connection.is_autocommit() {
+                run(connection, "ROLLBACK", [])?;
+            }
             result
         })?;
         Ok(result)
