@@ -46,7 +46,7 @@ impl Owner {
     }
 }
 
-/// The ids of requests that the answer names as its own.
+/// The ids of requests that the answer names as its own. What its headers say counts; a body may show the id of a service behind the one that was asked.
 fn echoes(headers: &HeaderMap, body: &[u8], status: u16) -> Vec<String> {
     #[derive(Deserialize)]
     struct Body {
@@ -63,7 +63,7 @@ fn echoes(headers: &HeaderMap, body: &[u8], status: u16) -> Vec<String> {
         id: String,
     }
     let mut found: Vec<String> = headers.get_all(ID).iter().map(|value| String::from_utf8_lossy(value.as_bytes()).trim().to_owned()).collect();
-    if status >= 400 && body.len() <= LARGEST_ERROR {
+    if found.iter().all(String::is_empty) && status >= 400 && body.len() <= LARGEST_ERROR {
         found.extend(serde_json::from_slice::<Body>(body).ok().map(|body| body.error.inner.id));
     }
     found.retain(|id| !id.is_empty());
@@ -133,6 +133,31 @@ mod tests {
 
     fn token(claims: &serde_json::Value) -> AccessToken {
         AccessToken::new(format!("e30.{}.sig", URL_SAFE_NO_PAD.encode(claims.to_string())))
+    }
+
+    #[test]
+    fn an_answer_is_the_one_to_the_request_its_headers_name() {
+        let fits = |header: Option<&str>, body: Option<&str>| {
+            let mut answer = http::Response::builder().status(429);
+            if let Some(id) = header {
+                answer = answer.header(ID, id);
+            }
+            let error = body.map(|id| serde_json::json!({ "error": { "code": "ApplicationThrottled", "innerError": { "client-request-id": id } } }).to_string());
+            let answer = answer.body(Bytes::from(error.unwrap_or_default())).unwrap();
+            fits(&Request::get("https://graph.microsoft.com/v1.0/me".parse().unwrap(), Purpose::Graph), "ours", None, &answer)
+        };
+        for (header, body, is_ours) in [
+            (Some("ours"), None, true),
+            (Some("OURS"), Some("ours"), true),
+            (Some("ours"), Some("of a service behind"), true),
+            (Some("other"), Some("ours"), false),
+            (None, Some("ours"), true),
+            (None, Some("other"), false),
+            (Some(""), Some("other"), false),
+            (None, None, true),
+        ] {
+            assert_eq!(fits(header, body), is_ours, "{header:?} {body:?}");
+        }
     }
 
     #[test]
