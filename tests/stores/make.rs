@@ -110,6 +110,8 @@ async fn a_sealed_store() {
     let retrying = good(engine.enqueue(retrying.into()).await);
     let retrying = until(&engine, &retrying.id, |r| r.next_attempt_at.is_some()).await;
     let queued = good(engine.enqueue(waiting(&adele.id).into()).await);
+    // Its mailbox takes nothing for an hour.
+    let queued = until(&engine, &queued.id, |r| r.next_attempt_at.is_some()).await;
     world.ask("faults", json!({ "name": "held", "match": { "method": "POST", "path": "/send$" }, "do": { "hold": "before" } })).await;
     let dispatching = good(engine.enqueue(mail(&fred.id, "alex@contoso.com", "on its way", Some("candidate-8/invitation")).into()).await);
     world.ask("faults/reached", json!({ "name": "held" })).await;
