@@ -61,7 +61,7 @@ pub use engine::{ChangeStream, DeviceSignIn, Engine, EventStream, LoopbackSignIn
 pub use error::{Error, ErrorKind, Remedy, Result};
 pub use logs::{LogStream, logs};
 pub use model::*;
-pub use runtime::threads_ended;
+pub use runtime::{thread_waker, threads_ended};
 pub use secret::{ClientCertificate, RootKey, Secret, shown};
 
 /// The engine's version, as in `0.1.0`.

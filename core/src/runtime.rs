@@ -7,6 +7,8 @@ use crate::error::{Error, ErrorKind, Result};
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::task::{Wake, Waker};
+use std::thread::Thread;
 use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
 use tracing::Instrument;
@@ -283,6 +285,20 @@ fn joined<T>(outcome: Result<Result<T>, tokio::task::JoinError>) -> Result<T> {
         Err(e) if e.is_cancelled() => Err(closed()),
         Err(_) => Err(Error::internal("A defect of Tidings stopped this call; what was stored before is safe. Please report it.")),
     }
+}
+
+/// Unparks the thread that asked for it, which waits for a future with [`park`](std::thread::park). For the bindings.
+#[doc(hidden)]
+pub fn thread_waker() -> Waker {
+    struct Unpark(Thread);
+
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+
+    Waker::from(Arc::new(Unpark(std::thread::current())))
 }
 
 struct SetOnDrop(watch::Sender<bool>);

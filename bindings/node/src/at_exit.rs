@@ -8,8 +8,7 @@ use std::cell::RefCell;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::{Arc, Weak};
-use std::task::{Context, Wake, Waker};
-use std::thread::Thread;
+use std::task::Context;
 use std::time::{Duration, Instant};
 use tidings::Engine;
 
@@ -38,17 +37,9 @@ pub fn close_at_exit(env: &Env) -> Result<()> {
     Ok(())
 }
 
-struct Unpark(Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
-}
-
 fn wait(future: impl Future<Output = ()>) {
     let mut future = pin!(future);
-    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let waker = tidings::thread_waker();
     let end = Instant::now() + LIMIT;
     while future.as_mut().poll(&mut Context::from_waker(&waker)).is_pending() {
         let left = end.saturating_duration_since(Instant::now());

@@ -7,7 +7,7 @@ use std::future::Future;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll};
 use std::thread::Thread;
 
 /// A stream of records and its one reader. Whoever logs only unparks that thread: they never wait for the interpreter, which the reader
@@ -17,14 +17,6 @@ pub struct LogPump {
     stream: Arc<tidings::LogStream>,
     stopped: AtomicBool,
     reader: Mutex<Option<Thread>>,
-}
-
-struct Unpark(Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
 }
 
 #[pymethods]
@@ -38,9 +30,8 @@ impl LogPump {
     /// The next record; none when it was stopped and nothing is left.
     fn next(&self, py: Python<'_>) -> PyResult<Option<V<tidings::LogRecord>>> {
         let read = py.detach(|| {
-            let me = std::thread::current();
-            *self.reader.lock().unwrap_or_else(PoisonError::into_inner) = Some(me.clone());
-            let waker = Waker::from(Arc::new(Unpark(me)));
+            *self.reader.lock().unwrap_or_else(PoisonError::into_inner) = Some(std::thread::current());
+            let waker = tidings::thread_waker();
             let mut next = pin!(self.stream.next());
             loop {
                 match next.as_mut().poll(&mut Context::from_waker(&waker)) {

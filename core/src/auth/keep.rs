@@ -7,12 +7,13 @@ use super::{Auth, Profile, profile_place, scopes, token_place};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Account, AccountKind, AccountState, Event, Feature};
 use crate::random;
-use crate::store::{AccountRow, Approver, KeyPurpose, Lease, TokenRow};
+use crate::store::{AccountRow, Approver, KeyPurpose, Lease, LeaseRequest, TokenRow};
 use crate::trust::Identity;
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 const CONNECT_LEASE_MS: i64 = 30_000;
+/// Looks for it: 20 seconds.
+const CONNECT_LOOKS: u32 = 80;
 pub(super) const WAITS: &str = "An administrator of the organisation must approve first. Ask for it with approval.";
 const LONGEST_NAME: usize = 100;
 
@@ -48,14 +49,12 @@ impl Auth {
     }
 
     pub(super) async fn connect_lease(&self, whose: &str) -> Result<Lease> {
-        let name = format!("connect/{}", hex(&hash(whose)));
-        let holder = random::token::<12>()?;
-        for _ in 0..100 {
-            let (name, holder, now) = (name.clone(), holder.clone(), self.now());
-            if let Some(lease) = self.step(move |me| me.store.take_lease(&name, &holder, now, CONNECT_LEASE_MS)).await? {
+        let request = LeaseRequest::new(&self.store, &self.clock, format!("connect/{}", hex(&hash(whose))), CONNECT_LEASE_MS)?;
+        for _ in 0..CONNECT_LOOKS {
+            if let Some(lease) = request.take().await? {
                 return Ok(lease);
             }
-            self.clock.pause(Duration::from_millis(200)).await;
+            request.pause().await;
         }
         Err(Error::new(ErrorKind::StoreBusy, "Another sign-in of the same person is being stored. Start the sign-in again."))
     }

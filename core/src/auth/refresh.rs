@@ -14,18 +14,16 @@ use crate::error::{Error, ErrorKind, Remedy, Result};
 use crate::failpoint::failpoint;
 use crate::model::{AccountKind, AccountState, Event};
 use crate::pipeline::{AccessToken, Mailbox, TokenSource};
-use crate::random;
-use crate::store::{AccountRow, LEASE_MS, Lease, TokenRow, heartbeat};
+use crate::store::{AccountRow, LEASE_MS, Lease, LeaseRequest, TokenRow, heartbeat};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
-use std::time::Duration;
 use tracing::Instrument;
 
 /// After an early renewal failed, the next try waits this long; the token still lives.
 const LATER_MS: i64 = 60_000;
-const LEASE_STEP: Duration = Duration::from_millis(250);
-const LEASE_STEPS: u32 = 240;
+/// Looks for the lease: a minute.
+const LEASE_LOOKS: u32 = 240;
 
 /// What a row says to a caller who needs a token.
 enum Row {
@@ -195,14 +193,12 @@ impl Auth {
 
     /// Waits for the lease; meanwhile another process may have brought a newer token.
     async fn lease(&self, account_id: &str, stale: &Option<AccessToken>, claims: Option<&str>) -> Result<Result<Lease, AccessToken>> {
-        let name = format!("refresh/{account_id}");
-        let holder = random::token::<12>()?;
-        for _ in 0..LEASE_STEPS {
-            let (name, holder, now) = (name.clone(), holder.clone(), self.now());
-            if let Some(lease) = self.step(move |me| me.store.take_lease(&name, &holder, now, LEASE_MS)).await? {
+        let request = LeaseRequest::new(&self.store, &self.clock, format!("refresh/{account_id}"), LEASE_MS)?;
+        for _ in 0..LEASE_LOOKS {
+            if let Some(lease) = request.take().await? {
                 return Ok(Ok(lease));
             }
-            self.clock.pause(LEASE_STEP).await;
+            request.pause().await;
             if let Row::Usable(token) = self.read(account_id, stale, claims).await? {
                 return Ok(Err(token));
             }

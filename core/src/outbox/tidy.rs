@@ -30,8 +30,8 @@ impl Outbox {
         let (tools, row) = (self.tools.clone(), item.clone());
         let progress = blocking(move || tools.vault.with_current_keys(|| read_progress::<C::Progress>(&tools.vault, &row))).await;
         let late_at = match &progress {
-            Ok(progress) if C::may_leave_more(progress, item.state) => late_at(&item, to_ms(self.tools.clock.now())),
-            _ => None,
+            Ok(progress) => late_at(&item, C::may_leave_more(progress, item.state), to_ms(self.tools.clock.now())),
+            Err(_) => None,
         };
         let tidied = match &progress {
             // Once the claim is lost the host may have asked for the send again, and what is left is what it sends.
@@ -67,13 +67,13 @@ impl Outbox {
         if !C::has_left_something(&job.progress.own, job.item.state) {
             return Ok(());
         }
-        let (tools, id, at) = (self.tools.clone(), job.item.id.clone(), job.now().saturating_add(ON_ITS_WAY_MS));
-        blocking(move || tools.store.tidy_again(&id, at)).await
+        let (tools, id, until) = (self.tools.clone(), job.item.id.clone(), job.now().saturating_add(ON_ITS_WAY_MS));
+        blocking(move || tools.store.tidy_again(&id, until)).await
     }
 }
 
-/// When nothing can come any more of what was asked for before it was settled. None: that time has come, or the clock was set back.
-fn late_at(item: &ItemRow, now: i64) -> Option<i64> {
-    let settled_at = item.settled_at?;
-    (0..ON_ITS_WAY_MS).contains(&now.saturating_sub(settled_at)).then(|| settled_at.saturating_add(ON_ITS_WAY_MS))
+/// When nothing can come any more of what was asked for before it was settled, or before a claim was lost. None: that time has come, or the clock was set back.
+fn late_at(item: &ItemRow, may_leave_more: bool, now: i64) -> Option<i64> {
+    let after_end = item.settled_at.filter(|_| may_leave_more).map(|at| at.saturating_add(ON_ITS_WAY_MS));
+    [after_end, item.tidy_until].into_iter().flatten().filter(|at| (1..=ON_ITS_WAY_MS).contains(&at.saturating_sub(now))).max()
 }

@@ -4,8 +4,7 @@ use super::{Retention, check_owner};
 use crate::clock::from_ms;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{AccountState, Event, PurgeReport, PurgeRequest};
-use crate::random;
-use crate::store::{LEASE_MS, Lease, heartbeat};
+use crate::store::{LEASE_MS, Lease, LeaseRequest, heartbeat};
 use std::time::Duration;
 
 /// Rows erased in one transaction: others wait for the writer no longer than that takes.
@@ -13,7 +12,6 @@ const CHUNK: u32 = 500;
 /// How often and how long the write-ahead log is tried to be emptied while others read it.
 const FLUSHES: u32 = 40;
 const FLUSH_WAIT: Duration = Duration::from_millis(250);
-const LEASE_WAIT: Duration = Duration::from_millis(250);
 
 const PURGED: &str = "The account was purged.";
 
@@ -88,17 +86,15 @@ impl Retention {
 
     /// Erases what is left of a purge that has begun, by one process at a time, and records the end. Answers the rows erased and when it ended.
     pub(super) async fn carry_on(&self, account_id: &str) -> Result<(u64, i64)> {
-        let holder = random::token::<12>()?;
+        let request = LeaseRequest::new(&self.store, &self.clock, "purge", LEASE_MS)?;
         loop {
             let id = account_id.to_owned();
             let purge = self.step(move |store| store.purge(&id)).await?.ok_or_else(|| Error::internal("A purge that was begun is not noted. Please report it."))?;
             if let Some(ended_at) = purge.ended_at {
                 return Ok((purge.erased, ended_at));
             }
-            let (by, now) = (holder.clone(), self.now());
-            let lease = self.step(move |store| store.take_lease("purge", &by, now, LEASE_MS)).await?;
-            let Some(lease) = lease else {
-                self.clock.pause(LEASE_WAIT).await;
+            let Some(lease) = request.take().await? else {
+                request.pause().await;
                 continue;
             };
             let ended = self.under(&lease, account_id).await;

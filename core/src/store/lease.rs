@@ -1,14 +1,44 @@
-//! How long a dead process keeps the others out, and how a living one keeps its place.
+//! How long a dead process keeps the others out, how a living one keeps its place, and how one waits for its turn.
 
 use crate::clock::{Clock, to_ms};
 use crate::error::Result;
-use crate::runtime::urgent;
+use super::{Lease, Store};
+use crate::random;
+use crate::runtime::{blocking, urgent};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Short, so that what a killed process held is soon free again; the fence, not the time, protects the data.
 pub const LEASE_MS: i64 = 12_000;
 const EVERY: Duration = Duration::from_secs(4);
+/// Between two looks whether a lease is free.
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
+
+/// A wish for a lease that somebody else may have.
+pub struct LeaseRequest {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    name: String,
+    holder: String,
+    lease_ms: i64,
+}
+
+impl LeaseRequest {
+    pub fn new(store: &Arc<dyn Store>, clock: &Arc<dyn Clock>, name: impl Into<String>, lease_ms: i64) -> Result<Self> {
+        Ok(Self { store: store.clone(), clock: clock.clone(), name: name.into(), holder: random::token::<12>()?, lease_ms })
+    }
+
+    /// None: somebody else has it.
+    pub async fn take(&self) -> Result<Option<Lease>> {
+        let (store, name, holder, now, lease_ms) = (self.store.clone(), self.name.clone(), self.holder.clone(), to_ms(self.clock.now()), self.lease_ms);
+        blocking(move || store.take_lease(&name, &holder, now, lease_ms)).await
+    }
+
+    /// Until it is worth a look whether it is free.
+    pub async fn pause(&self) {
+        self.clock.pause(LOOK_AGAIN).await;
+    }
+}
 
 /// Renews a lease or claim for as long as it is polled; ends when it is lost.
 pub async fn heartbeat(clock: Arc<dyn Clock>, renew: impl Fn(i64) -> Result<bool> + Send + Sync + 'static) {

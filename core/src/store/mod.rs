@@ -27,7 +27,7 @@ pub use audit::{AuditEnd, AuditExtent, AuditRow, AuditStore, BEGINNING, Entry, A
 pub use copies::{Copied, CopyStore};
 pub use health::{HealthError, HealthRow, HealthStore};
 pub use keyring::{HANDOVER_MS, KeyHandover, KeyFate, KeyStore, NewRoot, ROOT_KDF, ROOT_WRAPPED, Retired, RingKey, SealedValue, RowRef, is_outdated, moved_on, outdated};
-pub use lease::{LEASE_MS, heartbeat};
+pub use lease::{LEASE_MS, LeaseRequest, heartbeat};
 pub use mail::{
     Applied, AttachmentList, ChangeRow, Cursor, FolderLink, FolderNews, FolderRow, Known, MailPage, MailStore, Mailbox, MessageRow, MessageWindow, NewMessage, PageBatch, Quarantined,
     QuarantineRow, SearchText, SyncedFolder, Unlisted, pause_ms,

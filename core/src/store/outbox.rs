@@ -108,6 +108,8 @@ pub struct ItemRow {
     pub created_at: i64,
     pub sent_at: Option<i64>,
     pub settled_at: Option<i64>,
+    /// What was on its way when a claim was lost may arrive until then.
+    pub tidy_until: Option<i64>,
     pub next_at: Option<i64>,
     pub deadline: Option<i64>,
     pub fence: i64,
@@ -246,9 +248,9 @@ pub trait OutboxStore {
     fn claim_tidy(&self, now: i64, lease_ms: i64) -> Result<Option<ItemRow>>;
     /// Ends that; or puts it off until `again_at`. `progress` as in [`Step`]. False: the claim was lost.
     fn tidied(&self, id: &str, fence: i64, progress: Option<&Sealed>, again_at: Option<i64>) -> Result<bool>;
-    /// A worker that lost its claim may leave something at the service: if the item is settled, its drafts are looked for at this time, or when they are to be looked for later than that.
+    /// A worker that lost its claim may leave something at the service until `until`: if the item is settled, its drafts are looked for as they would be, and at that time.
     /// Who looks for them now has not seen it, and loses the claim. What is open is looked for by whoever settles it.
-    fn tidy_again(&self, id: &str, at: i64) -> Result<()>;
+    fn tidy_again(&self, id: &str, until: i64) -> Result<()>;
     /// When there will be something to claim beside `except`, if ever.
     fn next_due(&self, now: i64, except: &[String]) -> Result<Option<Due>>;
     /// The same for what [`claim_awaited`](Self::claim_awaited) takes.

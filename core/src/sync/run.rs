@@ -16,10 +16,9 @@ use crate::events::EventBus;
 use crate::graph::{Caller, Graph, MailItem, Verified};
 use crate::model::{AccountState, Event, SyncReport};
 use crate::pipeline::Priority;
-use crate::random;
 use crate::runtime::{Stop, blocking};
 use crate::seal::AadContext;
-use crate::store::{AccountRow, HealthError, LEASE_MS, Lease, Store, SyncedFolder, heartbeat};
+use crate::store::{AccountRow, HealthError, LEASE_MS, Lease, LeaseRequest, Store, SyncedFolder, heartbeat};
 use crate::vault::Vault;
 use futures_util::StreamExt;
 use std::collections::HashMap;
@@ -31,7 +30,7 @@ use tracing::Instrument;
 
 /// How long a sync waits in all for Retry-After and outages before it reports them.
 const PATIENCE: Duration = Duration::from_secs(300);
-/// Folders walked at the same time; the mailbox takes four requests at once and the attachments want one.
+/// Folders walked at the same time; the mailbox takes four requests at once, and people who wait want one.
 const FOLDERS_AT_ONCE: usize = 3;
 /// Times a sync goes on after another process took it over.
 const MOST_TAKEOVERS: u32 = 4;
@@ -285,7 +284,9 @@ impl Sync {
             Err(error) => return Err(error),
         };
         let mut first = first?;
-        let folders = synced(context).await?;
+        let mut folders = synced(context).await?;
+        // The longest walk first, so that it is not the one that all wait for in the end.
+        folders.sort_by_key(|folder| std::cmp::Reverse(folder.row.total.saturating_sub(folder.stored)));
         if folders.is_empty() {
             if let Some(error) = first_error {
                 return Err(error);
@@ -354,14 +355,13 @@ impl Sync {
 
     /// Waits until no other process syncs this account.
     async fn lease(&self, account_id: &str, stop: &Stop) -> Result<Lease> {
-        let (name, holder) = (format!("sync/{account_id}"), random::token::<16>()?);
+        let request = LeaseRequest::new(&self.store, &self.clock, format!("sync/{account_id}"), LEASE_MS)?;
         loop {
             stop.check()?;
-            let (store, name, holder, now) = (self.store.clone(), name.clone(), holder.clone(), to_ms(self.clock.now()));
-            if let Some(lease) = blocking(move || store.take_lease(&name, &holder, now, LEASE_MS)).await? {
+            if let Some(lease) = request.take().await? {
                 return Ok(lease);
             }
-            tokio::select! { () = self.clock.pause(Duration::from_millis(250)) => {}, () = stop.wait() => {} }
+            tokio::select! { () = request.pause() => {}, () = stop.wait() => {} }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The front door of Graph: who calls, is it too much, and where does the path lead.
+//! What is checked of every request to Graph: who calls, whether it is too much, and which part answers its path.
 
 use crate::http::{Answer, Call};
 use crate::server::Arrival;
@@ -6,7 +6,7 @@ use crate::world::World;
 use crate::{mail, profile, routes, teams, users};
 use serde_json::json;
 
-/// What the front door takes.
+/// The largest body taken.
 const BODY_MAX: usize = 4 << 20;
 
 pub struct Caller {

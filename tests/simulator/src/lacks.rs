@@ -4,7 +4,7 @@ use crate::entra::token::LACKING;
 use crate::routes::{GRAPH, LOGIN, Route};
 use crate::schema::{CHAT, CHAT_MESSAGE, Entity, FOLDER, MESSAGE, ORGANIZATION, USER};
 
-pub fn told() -> String {
+pub fn section() -> String {
     let mut out = String::from("Paths of Graph, below `/v1.0/`; `beta` and every path that is not in its table are lacking altogether:\n\n");
     let path = |r: &Route| format!("- `{}`: {}\n", r.path, r.lacks);
     out.extend(GRAPH.iter().filter(|r| !r.lacks.is_empty()).map(path));
@@ -33,9 +33,9 @@ mod tests {
         let (before, rest) = manual.split_once(begin).expect("the beginning of the section");
         let (section, after) = rest.split_once(end).expect("its end");
         if std::env::var_os("REWRITE").is_some() {
-            std::fs::write(&file, format!("{before}{begin}{}{end}{after}", super::told())).expect("README.md");
+            std::fs::write(&file, format!("{before}{begin}{}{end}{after}", super::section())).expect("README.md");
             return;
         }
-        assert_eq!(section, super::told(), "write it anew with REWRITE=1 cargo test -p m365-sim --lib lacks");
+        assert_eq!(section, super::section(), "write it anew with REWRITE=1 cargo test -p m365-sim --lib lacks");
     }
 }

@@ -47,7 +47,7 @@ use world::{Origins, World};
 
 /// What is answered 501, as text.
 pub fn lacks() -> String {
-    lacks::told()
+    lacks::section()
 }
 
 /// How a simulator starts; the default is free ports, the wall clock and an empty world.

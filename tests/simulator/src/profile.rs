@@ -145,14 +145,14 @@ fn settings(world: &mut World, call: &Call, person: usize, name: Option<&str>) -
         };
         let changed = changed(now, &asked)?;
         world.profiles.entry(person).or_default().settings = Some(changed.clone());
-        return Ok(told(world, call, person, changed));
+        return Ok(settings_answer(world, call, person, changed));
     }
     if call.method != "GET" {
         return Ok(not_allowed());
     }
     let Some(name) = name else {
         let select = query::select(call, &SETTINGS, "RequestBroker--ParseUri")?;
-        return Ok(told(world, call, person, picked(now, &select)));
+        return Ok(settings_answer(world, call, person, picked(now, &select)));
     };
     let Some((name, value)) = now.as_object().into_iter().flatten().find(|(k, _)| k.eq_ignore_ascii_case(name)) else {
         return Err(crate::graph::no_segment(name));
@@ -169,7 +169,7 @@ fn settings(world: &mut World, call: &Call, person: usize, name: Option<&str>) -
     Ok(Answer::json(200, &shown))
 }
 
-fn told(world: &World, call: &Call, person: usize, mut settings: Value) -> Answer {
+fn settings_answer(world: &World, call: &Call, person: usize, mut settings: Value) -> Answer {
     settings["@odata.context"] = json!(context(world, call, person, "mailboxSettings"));
     Answer::json(200, &settings)
 }

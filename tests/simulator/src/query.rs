@@ -5,7 +5,7 @@ use crate::http::{Answer, Call};
 use crate::odata::{self, Filter, Trouble, Value};
 use crate::schema::{Entity, Meaning, Property};
 
-/// What the simulator lacks, without the request that asked for it, which the front door adds.
+/// What the simulator lacks, without the request that asked for it, which `graph` adds.
 pub fn lacking(what: impl Into<String>) -> Answer {
     Answer::fail(501, "SimulatorLacks", what)
 }

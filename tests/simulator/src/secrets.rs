@@ -47,7 +47,7 @@ impl Secrets {
     }
 
     /// The tokens of an answer of Entra.
-    pub fn told(&mut self, body: &Bytes) {
+    pub fn keep_of_answer(&mut self, body: &Bytes) {
         let Ok(body) = serde_json::from_slice::<Value>(body) else { return };
         self.keep(TOKENS.iter().filter_map(|name| body[*name].as_str().map(String::from)));
     }

@@ -247,8 +247,8 @@ async fn process(shared: Arc<Shared>, line: Arc<Mutex<Line>>, call: Call, mut ar
     if world.epoch == arrival.epoch {
         world.ledger.answered(arrival.seq, answer.status);
         // What is not simulated is no answer of Microsoft's.
-        let told = !(lost || lies || answer.status == 501);
-        world.record.add(&call, told.then_some(&answer));
+        let is_recorded = !(lost || lies || answer.status == 501);
+        world.record.add(&call, is_recorded.then_some(&answer));
     }
     match action {
         _ if lost => Reply::Cut,
@@ -292,7 +292,7 @@ pub fn act(world: &mut World, call: &Call, arrival: &Arrival) -> (Answer, bool) 
     };
     let call = own;
     if call.host == Host::Login {
-        world.secrets.told(&answer.body);
+        world.secrets.keep_of_answer(&answer.body);
     }
     let nth = arrival.hit.as_ref().map_or(0, |h| h.nth);
     let answer = match action {

@@ -85,7 +85,7 @@ impl Action {
                     let link = page["@odata.nextLink"].as_str().or_else(|| page["@odata.deltaLink"].as_str()).unwrap_or_default();
                     let token = link.split_once("token=").and_then(|(_, token)| crate::mail::token::open(&secret, &crate::http::decode(token, false)));
                     let Some(mut token) = token else { return };
-                    (token.at, token.walk, token.told) = (0, None, nth as usize);
+                    (token.at, token.walk, token.listed) = (0, None, nth as usize);
                     let token = crate::mail::token::seal(&secret, &token);
                     if let Some(map) = page.as_object_mut() {
                         map.remove("@odata.deltaLink");

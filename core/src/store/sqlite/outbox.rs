@@ -12,13 +12,13 @@ use rusqlite::{Connection, Row};
 
 macro_rules! columns {
     () => {
-        "public_id, account_id, route, key, state, attempts, crashes, waits, progress, progress_version, reason, created_at, sent_at, next_at, deadline, fence, settled_at, parked, is_bulk, EXISTS (SELECT 1 FROM outbox_parts WHERE item_id = outbox.id)"
+        "public_id, account_id, route, key, state, attempts, crashes, waits, progress, progress_version, reason, created_at, sent_at, next_at, deadline, fence, settled_at, parked, is_bulk, tidy_until, EXISTS (SELECT 1 FROM outbox_parts WHERE item_id = outbox.id)"
     };
 }
 pub(super) use columns;
 
 /// How many these are.
-pub(super) const COLUMNS: usize = 20;
+pub(super) const COLUMNS: usize = 21;
 
 macro_rules! select_item {
     ($rest:literal) => {
@@ -51,7 +51,8 @@ pub fn item_row(row: &Row<'_>) -> Outcome<ItemRow> {
             _ => Hold::None,
         },
         is_bulk: row.get(18)?,
-        has_files: row.get(19)?,
+        tidy_until: row.get(19)?,
+        has_files: row.get(20)?,
     })
 }
 
@@ -235,7 +236,7 @@ impl OutboxStore for SqliteStore {
             let ordering_key = first(
                 tx,
                 "UPDATE outbox SET state = ?4, is_open = 1, progress = ?5, progress_version = progress_version + 1, reason = NULL, next_at = NULL,
-                   deadline = NULL, tidy_at = NULL, settled_at = NULL, crashes = 0, waits = 0, fence = fence + 1, lease_until = 0, parked = CASE parked WHEN 1 THEN 2 ELSE parked END
+                   deadline = NULL, tidy_at = NULL, tidy_until = NULL, settled_at = NULL, crashes = 0, waits = 0, fence = fence + 1, lease_until = 0, parked = CASE parked WHEN 1 THEN 2 ELSE parked END
                  WHERE public_id = ?1 AND state = ?2 AND progress_version = ?3 AND state IN ('failed', 'unknown')
                    AND (lease_until <= ?6 OR lease_until > ?7) RETURNING lane",
                 (
@@ -269,8 +270,8 @@ impl OutboxStore for SqliteStore {
         self.end_tidy(id, fence, progress, again_at)
     }
 
-    fn tidy_again(&self, id: &str, at: i64) -> Result<()> {
-        self.look_again(id, at)
+    fn tidy_again(&self, id: &str, until: i64) -> Result<()> {
+        self.look_again(id, until)
     }
 
     fn next_due(&self, now: i64, except: &[String]) -> Result<Option<Due>> {

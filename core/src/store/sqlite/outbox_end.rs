@@ -176,9 +176,13 @@ impl SqliteStore {
         })
     }
 
-    pub(super) fn look_again(&self, id: &str, at: i64) -> Result<()> {
+    pub(super) fn look_again(&self, id: &str, until: i64) -> Result<()> {
         self.write(|tx| {
-            run(tx, "UPDATE outbox SET tidy_at = MAX(COALESCE(tidy_at, ?2), ?2), fence = fence + 1 WHERE public_id = ?1 AND is_open = 0", (id, at))?;
+            run(
+                tx,
+                "UPDATE outbox SET tidy_at = COALESCE(tidy_at, ?2), tidy_until = MAX(COALESCE(tidy_until, ?2), ?2), fence = fence + 1 WHERE public_id = ?1 AND is_open = 0",
+                (id, until),
+            )?;
             Ok(())
         })
     }

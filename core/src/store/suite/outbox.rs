@@ -111,11 +111,14 @@ pub fn a_settled_send_is_looked_at_again_without_its_claim(s: &dyn Store) {
     assert_eq!(s.item(&id).unwrap().unwrap().settled_at, Some(20));
     s.tidy_again(&id, 500).unwrap();
     s.tidy_again(&id, 400).unwrap();
-    assert_eq!(s.next_upkeep().unwrap(), Some(500), "the later time counts");
-    // Who looks while it is asked for has looked too early, and does not end it.
+    assert_eq!((s.next_upkeep().unwrap(), s.item(&id).unwrap().unwrap().tidy_until), (Some(500), Some(500)), "the later time counts");
+    // Who looks while it is asked for has looked too early, and does not end it. What is due already is looked for all the same.
     let early = s.claim_tidy(500, 10).unwrap().unwrap();
     s.tidy_again(&id, 700).unwrap();
-    assert!(!s.tidied(&id, early.fence, None, None).unwrap() && s.claim_tidy(699, 10).unwrap().is_none());
+    assert!(!s.tidied(&id, early.fence, None, None).unwrap());
+    let next = s.claim_tidy(511, 10).unwrap().unwrap();
+    assert_eq!(next.tidy_until, Some(700));
+    assert!(s.tidied(&id, next.fence, None, Some(700)).unwrap() && s.claim_tidy(699, 10).unwrap().is_none());
     let last = s.claim_tidy(700, 10).unwrap().unwrap();
     assert!(s.tidied(&id, last.fence, None, None).unwrap() && s.next_upkeep().unwrap().is_none());
     s.tidy_again("snd_none", 1).unwrap();

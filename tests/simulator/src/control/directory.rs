@@ -174,7 +174,7 @@ pub fn sign_in(world: &mut World, ask: &Value) -> Done {
         ["adminconsent"] => adminconsent::sign_in(world, &tenant, false, query, who, &choice.decision),
         _ => return Err(format!("no authorize or adminconsent URL: {text}")),
     };
-    Ok(end.told())
+    Ok(end.into_json())
 }
 
 /// A person types in the code that a device shows.

@@ -3,7 +3,7 @@
 use super::authorize::End;
 use super::consent::{approve_all, approve_scopes};
 use super::grants::{is_oidc, short};
-use super::request::{Back, Door, app_of, plausible, undeclared};
+use super::request::{Back, Authority, app_of, plausible, undeclared};
 use super::{page, policy};
 use crate::apps::App;
 use crate::http::{Answer, Call, form};
@@ -13,7 +13,7 @@ struct Ask {
     app: App,
     redirect_uri: String,
     state: Option<String>,
-    door: Door,
+    authority: Authority,
     /// None: v1, which asks for everything that is registered.
     scopes: Option<Vec<String>>,
 }
@@ -44,7 +44,7 @@ fn check(world: &World, tenant: &str, v2: bool, query: &str) -> Result<Ask, Stri
             return Err(text);
         }
     }
-    Ok(Ask { app, redirect_uri, state: get("state"), door: Door::of(world, tenant), scopes })
+    Ok(Ask { app, redirect_uri, state: get("state"), authority: Authority::of(world, tenant), scopes })
 }
 
 impl Ask {
@@ -76,7 +76,7 @@ pub fn show(world: &mut World, call: &Call, tenant: &str, v2: bool) -> Answer {
     if let Some(person) = world.entra.auto_approve {
         return answer(finish(world, &ask, person, "approve"));
     }
-    let may = |n: usize| ask.door.admits(world, n) && !world.people.is_personal(n);
+    let may = |n: usize| ask.authority.admits(world, n) && !world.people.is_personal(n);
     let all = world.people.people.iter().enumerate().filter(|(n, _)| may(*n));
     let people: Vec<(String, String)> = all.map(|(_, p)| (p.address.clone(), p.name.clone())).collect();
     Answer::html(200, page::pick(&call.path, &call.query, &people))
@@ -122,7 +122,7 @@ pub fn sign_in(world: &mut World, tenant: &str, v2: bool, query: &str, person: u
 }
 
 fn barred(world: &World, ask: &Ask, person: usize) -> Option<String> {
-    if !ask.door.admits(world, person) || world.people.is_personal(person) {
+    if !ask.authority.admits(world, person) || world.people.is_personal(person) {
         return Some(super::authorize::kept_out(world, person));
     }
     let refused = super::authorize::fits(world, &ask.app.client_id, person).and_then(|()| policy::page(world, person));

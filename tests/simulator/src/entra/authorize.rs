@@ -41,7 +41,7 @@ impl End {
     }
 
     /// For the control endpoint.
-    pub fn told(self) -> Value {
+    pub fn into_json(self) -> Value {
         match self {
             End::Back(back) => json!({"location": back.location()}),
             End::Page(text) => json!({"location": null, "page": text}),
@@ -71,7 +71,7 @@ pub fn show(world: &mut World, call: &Call, tenant: &str, seq: u64) -> Answer {
     match hinted {
         Some(person) if request.prompt != "select_account" => ask_consent(world, call, &request, &call.query, person),
         _ => {
-            let all = world.people.people.iter().enumerate().filter(|(n, _)| request.door.admits(world, *n));
+            let all = world.people.people.iter().enumerate().filter(|(n, _)| request.authority.admits(world, *n));
             let people: Vec<(String, String)> = all.map(|(_, p)| (p.address.clone(), p.name.clone())).collect();
             Answer::html(200, page::pick(&call.path, &call.query, &people))
         }
@@ -83,7 +83,7 @@ fn ask_consent(world: &mut World, call: &Call, request: &Request, query: &str, p
     let anew = request.prompt == "consent";
     let scopes = consent::expand(world, &request.client_id, person, &request.scopes, anew);
     let settled = world.entra.consented(&request.client_id, person, who.tenant, &scopes);
-    let kept_out = !request.door.admits(world, person) || policy::page(world, person).is_err();
+    let kept_out = !request.authority.admits(world, person) || policy::page(world, person).is_err();
     if kept_out || (settled && !anew) {
         return finish(world, request, person, &Choice::decided("approve")).answer();
     }
@@ -127,7 +127,7 @@ pub fn sign_in(world: &mut World, tenant: &str, query: &str, person: usize, choi
     }
 }
 
-/// Why this person cannot come in by this door.
+/// Why this authority does not admit the person.
 pub fn kept_out(world: &World, person: usize) -> String {
     let address = &world.people.people[person].address;
     if world.people.is_personal(person) {
@@ -162,7 +162,7 @@ pub fn fits(world: &World, client_id: &str, person: usize) -> Result<(), String>
 }
 
 fn finish(world: &mut World, request: &Request, person: usize, choice: &Choice) -> End {
-    if !request.door.admits(world, person) {
+    if !request.authority.admits(world, person) {
         return End::Page(kept_out(world, person));
     }
     let barred = fits(world, &request.client_id, person).and_then(|()| policy::page(world, person));

@@ -5,7 +5,7 @@ use super::consent::{self, Hurdle};
 use super::grants::MARK;
 use super::issue::{Grant, give};
 use super::keys::Tamper;
-use super::request::{Door, audience, plausible, undeclared};
+use super::request::{Authority, audience, plausible, undeclared};
 use super::token::{Get, fail, need, no_tenant, unknown_app};
 use super::{page, policy, resource, tenant_known};
 use crate::http::{Answer, Call, form};
@@ -21,7 +21,7 @@ pub struct Device {
     user_code: String,
     client_id: String,
     scopes: Vec<String>,
-    door: Door,
+    authority: Authority,
     issued_ms: i64,
     /// Seconds between two polls; grows with every poll that comes too soon.
     interval: i64,
@@ -55,8 +55,8 @@ fn begin(world: &mut World, call: &Call, tenant: &str) -> Result<Answer, Answer>
     let Some(app) = world.people.app(&client_id).cloned() else {
         return Err(fail(world, 400, "unauthorized_client", 700_016, None, &unknown_app(&client_id, tenant)));
     };
-    let door = Door::of(world, tenant);
-    if let Err((number, text)) = audience(world, &app, tenant, door) {
+    let authority = Authority::of(world, tenant);
+    if let Err((number, text)) = audience(world, &app, tenant, authority) {
         return Err(fail(world, 400, "invalid_request", number, None, &text));
     }
     let scopes: Vec<String> = scope.split_whitespace().map(String::from).collect();
@@ -80,7 +80,7 @@ fn begin(world: &mut World, call: &Call, tenant: &str) -> Result<Answer, Answer>
         user_code: user_code.clone(),
         client_id: app.client_id,
         scopes,
-        door,
+        authority,
         issued_ms,
         interval: 5,
         polled_ms: None,
@@ -156,7 +156,7 @@ pub fn enter(world: &mut World, user_code: &str, person: usize, choice: &Choice)
         return Err("That code didn't work. Check the code and try again.".into());
     };
     let device = world.entra.devices[at].clone();
-    if !device.door.admits(world, person) {
+    if !device.authority.admits(world, person) {
         return Err(super::authorize::kept_out(world, person));
     }
     fits(world, &device.client_id, person)?;

@@ -4,7 +4,7 @@ use super::consent::{agreed, installed};
 use super::grants::is_oidc;
 use super::issue::{Grant, give};
 use super::redeem::{no_consent, sound};
-use super::request::Door;
+use super::request::Authority;
 use super::token::{Get, fail, need};
 use super::{policy, resource};
 use crate::apps::App;
@@ -41,7 +41,7 @@ pub fn answer(world: &mut World, call: &Call, tenant: &str, app: &App, get: Get)
         let text = format!("Application '{}' is not allowed to make application on-behalf-of calls.", app.client_id);
         return Err(fail(world, 400, "invalid_grant", 7_000_114, None, &text));
     };
-    if !Door::of(world, tenant).admits(world, person) {
+    if !Authority::of(world, tenant).admits(world, person) {
         let text = "The user account does not exist in this tenant and cannot access the application.";
         return Err(fail(world, 400, "invalid_grant", 50_020, None, text));
     }

@@ -5,7 +5,7 @@ use super::consent::{agreed, installed};
 use super::grants::is_oidc;
 use super::issue::{Grant, give};
 use super::policy;
-use super::request::Door;
+use super::request::Authority;
 use super::resource::{self, key};
 use super::token::{Get, fail, need};
 use crate::clock;
@@ -33,7 +33,7 @@ pub fn code(world: &mut World, call: &Call, tenant: &str, client_id: &str, seq: 
                     authorization request for this user and resource.";
         return Err(fail(world, 400, "invalid_grant", 70_008, None, text));
     }
-    if !Door::of(world, tenant).admits(world, code.person) {
+    if !Authority::of(world, tenant).admits(world, code.person) {
         let text = "Provided Authorization Code is intended to use against other tenant, thus rejected.";
         return Err(fail(world, 400, "invalid_grant", 700_005, None, text));
     }
@@ -114,7 +114,7 @@ pub fn refresh(world: &mut World, call: &Call, tenant: &str, client_id: &str, ge
     if now >= old.issued_ms + REFRESH_MS {
         return Err(inactive(world, &issued));
     }
-    if !Door::of(world, tenant).admits(world, old.person) {
+    if !Authority::of(world, tenant).admits(world, old.person) {
         let text = kept_out(world, old.person);
         let text = text.split_once(": ").map_or(text.as_str(), |(_, rest)| rest).to_string();
         return Err(fail(world, 400, "invalid_grant", 50_020, None, &text));

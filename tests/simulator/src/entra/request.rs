@@ -7,9 +7,9 @@ use crate::http::{Answer, form};
 use crate::people::PERSONAL;
 use crate::world::World;
 
-/// Who may come in.
+/// Whose sign-ins an endpoint takes, by the tenant segment of its path. Source: Microsoft identity platform, authority.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Door {
+pub enum Authority {
     Anyone,
     Work,
     Tenant(usize),
@@ -25,7 +25,7 @@ pub struct Request {
     pub mode: String,
     pub prompt: String,
     pub hint: Option<String>,
-    pub door: Door,
+    pub authority: Authority,
 }
 
 /// A request that cannot go on.
@@ -36,29 +36,29 @@ pub enum Refusal {
     Back(Box<Request>, &'static str, String),
 }
 
-impl Door {
-    pub fn of(world: &World, tenant: &str) -> Door {
+impl Authority {
+    pub fn of(world: &World, tenant: &str) -> Authority {
         match tenant.to_ascii_lowercase().as_str() {
-            "common" => Door::Anyone,
-            "organizations" => Door::Work,
-            _ => world.people.tenant(tenant).map_or(Door::Anyone, Door::Tenant),
+            "common" => Authority::Anyone,
+            "organizations" => Authority::Work,
+            _ => world.people.tenant(tenant).map_or(Authority::Anyone, Authority::Tenant),
         }
     }
 
     pub fn admits(self, world: &World, person: usize) -> bool {
         match self {
-            Door::Anyone => true,
-            Door::Work => !world.people.is_personal(person),
-            Door::Tenant(tenant) => world.people.people[person].tenant == tenant,
+            Authority::Anyone => true,
+            Authority::Work => !world.people.is_personal(person),
+            Authority::Tenant(tenant) => world.people.people[person].tenant == tenant,
         }
     }
 }
 
-/// Does the registration allow this way in? The number and text of the refusal, if not.
-pub fn audience(world: &World, app: &App, tenant: &str, door: Door) -> Result<(), (u32, String)> {
+/// Whether the registration allows this authority. The number and text of the refusal, if not.
+pub fn audience(world: &World, app: &App, tenant: &str, authority: Authority) -> Result<(), (u32, String)> {
     let name = format!("'{}'(Simulated app)", app.client_id);
-    match (&app.audience, door) {
-        (Audience::Single(_), Door::Anyone | Door::Work) => Err((
+    match (&app.audience, authority) {
+        (Audience::Single(_), Authority::Anyone | Authority::Work) => Err((
             50_194,
             format!(
                 "Application {name} is not configured as a multi-tenant application. Usage of the /{tenant} endpoint is not \
@@ -66,10 +66,10 @@ pub fn audience(world: &World, app: &App, tenant: &str, door: Door) -> Result<()
                  to be multi-tenant."
             ),
         )),
-        (Audience::Single(domain), Door::Tenant(at)) if world.people.tenants[at].domain != *domain => {
+        (Audience::Single(domain), Authority::Tenant(at)) if world.people.tenants[at].domain != *domain => {
             Err((700_016, super::token::unknown_app(&app.client_id, &world.people.tenants[at].id)))
         }
-        (Audience::Work, Door::Tenant(at)) if world.people.tenants[at].id == PERSONAL => Err((
+        (Audience::Work, Authority::Tenant(at)) if world.people.tenants[at].id == PERSONAL => Err((
             9_002_332,
             format!(
                 "Application {name} is configured for use by Azure Active Directory users only. Please do not use the /consumers \
@@ -97,7 +97,7 @@ pub fn app_of(world: &World, tenant: &str, client_id: Option<String>, redirect: 
              the application '{client_id}'."
         ));
     }
-    audience(world, app, tenant, Door::of(world, tenant)).map_err(|(number, text)| format!("AADSTS{number}: {text}"))?;
+    audience(world, app, tenant, Authority::of(world, tenant)).map_err(|(number, text)| format!("AADSTS{number}: {text}"))?;
     Ok((app.clone(), redirect))
 }
 
@@ -135,7 +135,7 @@ pub fn check(world: &World, tenant: &str, query: &str) -> Result<Request, Refusa
         mode: get("response_mode").unwrap_or_else(|| "query".into()),
         prompt: get("prompt").unwrap_or_default(),
         hint: get("login_hint"),
-        door: Door::of(world, tenant),
+        authority: Authority::of(world, tenant),
     };
     let back = |request: Request, error, number: u32, text: &str| {
         Err(Refusal::Back(Box::new(request), error, format!("AADSTS{number}: {text}")))

@@ -1,6 +1,6 @@
-//! The token endpoint: the front door, and the form of its refusals.
+//! The token endpoint: what is checked of every request, and the form of its refusals.
 
-use super::request::{Door, audience};
+use super::request::{Authority, audience};
 use super::{app_only, client, device, on_behalf, redeem, tenant_known, v1};
 use crate::clock;
 use crate::http::{Answer, Call, decode, form, unbase64};
@@ -71,7 +71,7 @@ pub fn handle(world: &mut World, call: &Call, tenant: &str, seq: u64, old: bool)
     }
     let get = |name: &str| fields.iter().find(|(k, _)| k == name).map(|(_, v)| v.clone()).filter(|v| !v.is_empty());
     let answer = match answer(world, call, tenant, seq, &get) {
-        Ok(answer) if old => v1::told(world, call, answer),
+        Ok(answer) if old => v1::in_v1_form(world, call, answer),
         Ok(answer) => answer,
         Err(refusal) => return refusal,
     };
@@ -112,7 +112,7 @@ fn answer(world: &mut World, call: &Call, tenant: &str, seq: u64, get: Get) -> R
     let Some(app) = world.people.app(&client_id).cloned() else {
         return Err(fail(world, 400, "unauthorized_client", 700_016, None, &unknown_app(&client_id, tenant)));
     };
-    if let Err((number, text)) = audience(world, &app, tenant, Door::of(world, tenant)) {
+    if let Err((number, text)) = audience(world, &app, tenant, Authority::of(world, tenant)) {
         let error = if number == 700_016 { "unauthorized_client" } else { "invalid_request" };
         return Err(fail(world, 400, error, number, None, &text));
     }

@@ -38,7 +38,7 @@ pub fn scopes_of(fields: &mut Vec<(String, String)>) {
 }
 
 /// The answer in the form of the first generation.
-pub fn told(world: &World, call: &Call, answer: Answer) -> Answer {
+pub fn in_v1_form(world: &World, call: &Call, answer: Answer) -> Answer {
     let Some(mut body) = answer.value().filter(|b| b["access_token"].is_string()) else {
         return answer;
     };

@@ -139,7 +139,7 @@ pub fn messages(job: &mut Job, folder: usize) -> Answer {
     };
     if !more {
         // From now on everything that leaves is told.
-        (token.start, token.told) = (0, 0);
+        (token.start, token.listed) = (0, 0);
     }
     let mut out = String::with_capacity(entries.len() * 2048 + 1024);
     out.push_str("{\"@odata.context\":");
@@ -201,17 +201,17 @@ fn walk_by_date(mailbox: &Mailbox, folder: usize, token: &mut Token, filter: &Op
     let Some(from) = token.walk else { return };
     let mut rest = mailbox.folders[folder].order.range(..from).rev().peekable();
     while out.len() < size {
-        let full = filter.is_some() && token.told >= FILTERED_MAX;
+        let full = filter.is_some() && token.listed >= FILTERED_MAX;
         let next = rest.next().filter(|(received, _)| !full && keeps(filter, *received));
         let Some((received, key)) = next else {
             token.walk = None;
             break;
         };
         out.push(Entry::Here(*key));
-        token.told += 1;
+        token.listed += 1;
         token.walk = Some((*received, *key));
     }
-    let full = filter.is_some() && token.told >= FILTERED_MAX;
+    let full = filter.is_some() && token.listed >= FILTERED_MAX;
     if token.walk.is_some() && (full || !rest.peek().is_some_and(|(received, _)| keeps(filter, *received))) {
         token.walk = None;
     }

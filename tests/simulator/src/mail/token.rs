@@ -17,7 +17,8 @@ pub struct Token {
     pub start: u64,
     /// The place in a walk by date, as long as it lasts.
     pub walk: Option<(i64, u32)>,
-    pub told: usize,
+    /// Messages listed of a filtered walk.
+    pub listed: usize,
 }
 
 const SEPARATOR: char = '\u{1f}';
@@ -29,7 +30,7 @@ fn signature(secret: &str, payload: &str) -> String {
 
 pub fn seal(secret: &str, token: &Token) -> String {
     let walk = token.walk.map(|(r, k)| format!("{r} {k}")).unwrap_or_default();
-    let Token { epoch, person, path, query, at, start, told, .. } = token;
+    let Token { epoch, person, path, query, at, start, listed, .. } = token;
     let fields = [
         epoch.to_string(),
         person.to_string(),
@@ -38,7 +39,7 @@ pub fn seal(secret: &str, token: &Token) -> String {
         at.to_string(),
         start.to_string(),
         walk,
-        told.to_string(),
+        listed.to_string(),
     ];
     let payload = base64url(fields.join(&SEPARATOR.to_string()).as_bytes());
     format!("{payload}{}", signature(secret, &payload))
@@ -62,6 +63,6 @@ pub fn open(secret: &str, text: &str) -> Option<Token> {
         at: next()?.parse().ok()?,
         start: next()?.parse().ok()?,
         walk: next()?.split_once(' ').and_then(|(r, k)| Some((r.parse().ok()?, k.parse().ok()?))),
-        told: next()?.parse().ok()?,
+        listed: next()?.parse().ok()?,
     })
 }

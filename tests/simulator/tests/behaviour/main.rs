@@ -1,4 +1,4 @@
-//! What the simulator promises, tried through its front doors.
+//! What the simulator promises, tried through its public interfaces.
 
 mod actions;
 mod apps;
