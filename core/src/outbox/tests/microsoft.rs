@@ -9,7 +9,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
@@ -57,7 +57,8 @@ pub struct Mailbox {
     pub accepted: Vec<String>,
     /// Texts that somebody asked to send, whatever became of it.
     pub asked: Vec<String>,
-    in_flight: [u32; 3],
+    /// Whose each request is: those of a process that ended are nobody's to hold back.
+    in_flight: [Vec<Weak<()>>; 3],
     /// The most requests at a time, in each service.
     pub most_in_flight: [u32; 3],
 }
@@ -126,19 +127,20 @@ impl Microsoft {
     }
 
     /// Who asked may go away meanwhile; the request does not come back.
-    pub async fn exchange(self: Arc<Self>, request: http::Request<Bytes>) -> Answer {
+    pub async fn exchange(self: Arc<Self>, request: http::Request<Bytes>, process: Weak<()>) -> Answer {
         reach("service.asked").await;
         // Taken back also when who asked goes away.
-        let _under_way = self.under_way(account_of(&request), service_of(request.uri().path()));
+        let _under_way = self.under_way(account_of(&request), service_of(request.uri().path()), process);
         tokio::spawn(self.clone().done(request)).await.unwrap()
     }
 
-    fn under_way(self: &Arc<Self>, account_id: String, service: usize) -> UnderWay {
+    fn under_way(self: &Arc<Self>, account_id: String, service: usize, process: Weak<()>) -> UnderWay {
         let mut state = self.state();
         let mailbox = state.mailboxes.entry(account_id.clone()).or_default();
-        mailbox.in_flight[service] += 1;
-        mailbox.most_in_flight[service] = mailbox.most_in_flight[service].max(mailbox.in_flight[service]);
-        UnderWay(self.clone(), account_id, service)
+        mailbox.in_flight[service].push(process.clone());
+        let now = mailbox.in_flight[service].iter().filter(|process| process.strong_count() > 0).count();
+        mailbox.most_in_flight[service] = mailbox.most_in_flight[service].max(u32::try_from(now).unwrap());
+        UnderWay(self.clone(), account_id, service, process)
     }
 
     async fn done(self: Arc<Self>, request: http::Request<Bytes>) -> Answer {
@@ -174,12 +176,15 @@ impl Microsoft {
     }
 }
 
-struct UnderWay(Arc<Microsoft>, String, usize);
+struct UnderWay(Arc<Microsoft>, String, usize, Weak<()>);
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
         if let Some(mailbox) = self.0.state().mailboxes.get_mut(&self.1) {
-            mailbox.in_flight[self.2] -= 1;
+            let all = &mut mailbox.in_flight[self.2];
+            if let Some(at) = all.iter().position(|process| process.ptr_eq(&self.3)) {
+                all.swap_remove(at);
+            }
         }
     }
 }

@@ -25,7 +25,7 @@ impl Wire {
 impl Transport for Wire {
     fn call(&self, request: http::Request<Bytes>, _: usize) -> BoxFuture<'static, Answer> {
         let (microsoft, process) = (self.microsoft.clone(), self.process.clone());
-        Box::pin(async move { if process.strong_count() > 0 { microsoft.exchange(request).await } else { breaks(Sent::No) } })
+        Box::pin(async move { if process.strong_count() > 0 { microsoft.exchange(request, process).await } else { breaks(Sent::No) } })
     }
 }
 
