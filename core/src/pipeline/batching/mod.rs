@@ -179,16 +179,19 @@ impl Batching {
         let (group, mut cost) = (&group, Cost::ONE);
         loop {
             let mut place = self.wait(group, request, headers, token);
-            let mut slot = tokio::select! {
+            let slot = tokio::select! {
                 biased;
                 outcome = place.outcome() => return after(outcome, turns).await,
-                slot = turns.enter_for(cost) => slot?,
+                slot = turns.enter_for(cost) => slot,
             };
+            // Also without a slot: what another one took along is on its way, and whoever waited too long for a slot must not say that it was not sent.
             let Some(own) = place.withdraw() else {
-                slot.narrow(0);
-                drop(slot);
+                if let Ok(mut unused) = slot {
+                    unused.narrow(0);
+                }
                 return after(place.outcome().await, turns).await;
             };
+            let mut slot = slot?;
             let mut mates = self.waiting().take(group, &own, turns.most_together().min(MOST_ITEMS));
             let wanted = mates.len() + 1;
             let room = if wanted > 1 { slot.widen(u32::try_from(wanted).unwrap_or(1)) as usize } else { 1 };

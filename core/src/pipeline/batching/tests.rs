@@ -1,10 +1,12 @@
-use super::super::fake::{Service, breaks, clock, passed_ms, says, says_with};
-use super::super::{Pipeline, Response, Safety, TokenSource};
+use super::super::fake::{START_MS, Service, breaks, clock, passed_ms, says, says_with};
+use super::super::{Limits, Pipeline, Response, Safety, TokenSource};
 use super::*;
 use crate::clock::TestClock;
+use crate::config::{Cloud, Endpoints};
 use crate::error::{Error, ErrorKind};
 use futures_util::future::{BoxFuture, join_all};
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 
 /// A new token for every stale one.
 #[derive(Default)]
@@ -269,4 +271,53 @@ async fn after_a_retry_after_nobody_goes_before_its_time() {
             assert!(times.iter().skip(at + 1).all(|(_, ms)| *ms >= times[at].1 + 3000), "{times:?}");
         }
     }
+}
+
+/// Batches are answered when it is told to, anything else at once.
+struct Slow {
+    goes_on: Semaphore,
+    batches: Mutex<Vec<Value>>,
+}
+
+impl Transport for Arc<Slow> {
+    fn call(&self, request: http::Request<Bytes>, _: usize) -> BoxFuture<'static, Answer> {
+        let slow = self.clone();
+        Box::pin(async move {
+            tokio::task::yield_now().await;
+            if let Some(items) = items(&request) {
+                slow.batches.lock().unwrap().extend(items);
+                slow.goes_on.acquire().await.unwrap().forget();
+            }
+            answer_each(&request, accepted)
+        })
+    }
+}
+
+#[tokio::test]
+async fn what_is_on_its_way_in_a_batch_is_not_given_up_by_who_waits_for_a_slot() {
+    let clock = TestClock::new(START_MS);
+    let slow = Arc::new(Slow { goes_on: Semaphore::new(0), batches: Mutex::default() });
+    let pipeline = Arc::new(Pipeline::new(Endpoints::of(&Cloud::Public).unwrap(), Arc::new(slow.clone()), Arc::new(clock.clone()), Limits::default()));
+    let tokens: Arc<dyn TokenSource> = Arc::new(Numbered::default());
+    pipeline.plug_tokens(tokens.clone());
+    let sent = {
+        let pipeline = pipeline.clone();
+        tokio::spawn(async move { join_all((0..60).map(|n| pipeline.send(post(n)))).await })
+    };
+    // Longer than anybody waits for a slot.
+    for _ in 0..60 {
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+        }
+        clock.advance(1_000);
+    }
+    slow.goes_on.add_permits(60);
+    let outcomes = sent.await.unwrap();
+    for item in slow.batches.lock().unwrap().iter() {
+        let n = usize::try_from(item["body"]["n"].as_u64().unwrap()).unwrap();
+        assert!(outcomes[n].is_ok(), "{n} was done: {:?}", outcomes[n].as_ref().err());
+    }
+    let waited: Vec<&Error> = outcomes.iter().filter_map(|outcome| outcome.as_ref().err()).collect();
+    assert!((20..50).contains(&waited.len()), "some were on their way, some were not: {waited:?}");
+    assert!(waited.iter().all(|error| error.kind() == ErrorKind::Throttled), "{waited:?}");
 }
