@@ -24,7 +24,7 @@ fun main() = runBlocking<Unit> {
         val message = newest.first()
         val thread = engine.thread(message.id)
         println("conversation: ${thread.subject}, ${thread.messages.size} mails")
-        println("text: ${engine.body(message.id).text.trim()}")
+        println("text: ${engine.body(message.id, form = BodyForm.TEXT).text.trim()}")
 
         // Where the owner's change feed stands now; what comes after it is news.
         val cursor = engine.changes(owner = "recruiter-42").ready(1000u).last().cursor

@@ -16,7 +16,7 @@ for (const { subject, fromAddress } of items) console.log(`- ${subject} (${fromA
 const [newest] = items
 const thread = await engine.thread(newest.id)
 console.log(`conversation: ${thread.subject}, ${thread.messages.length} mails`)
-const { text } = await engine.body(newest.id)
+const { text } = await engine.body(newest.id, null, 'text')
 console.log(`text: ${text.trim()}`)
 
 // Where the owner's change feed stands now; what comes after it is news.

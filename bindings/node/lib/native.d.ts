@@ -50,6 +50,9 @@ export type SendState = 'queued' | 'sending' | 'sent' | 'unknown' | 'failed' | '
 /** What of a message could not be read or told: all of it, what is attached, or whether it was removed. */
 export type QuarantineKind = 'message' | 'attachments' | 'removal';
 
+/** A form in which a body is made ready. */
+export type BodyForm = 'original' | 'text' | 'html';
+
 export type ChangeKind = 'message_added' | 'message_changed' | 'message_moved' | 'message_removed' | 'account_changed' | 'send_changed';
 
 export type LogLevel = 'error' | 'warn' | 'info' | 'debug' | 'trace';
@@ -499,7 +502,7 @@ export interface Message {
   changeKey: string;
 }
 
-/** Body of a mail, as stored and in both forms. */
+/** Body of a mail, as stored and in both forms; a form that was not asked for is empty. */
 export interface MessageBody {
   /** The form Microsoft delivered, and its content unchanged. Unsafe to show as HTML. */
   bodyType: BodyType;
@@ -1046,8 +1049,8 @@ export class Engine implements AsyncDisposable {
   messages(query?: MessageQuery, options?: CallOptions): Promise<MessagePage>;
   /** Errors: NotFound. */
   message(messageId: string, owner?: string | null, options?: CallOptions): Promise<Message>;
-  /** Errors: NotFound. */
-  body(messageId: string, owner?: string | null, options?: CallOptions): Promise<MessageBody>;
+  /** Content and both forms, or with `form` that one alone: making text or safe HTML of a long mail takes milliseconds. Errors: NotFound. */
+  body(messageId: string, owner?: string | null, form?: BodyForm | null, options?: CallOptions): Promise<MessageBody>;
   /** Best matches first, of all accounts of an owner or of one account. Errors: InvalidInput (also when neither is named, or the store's content is
    * sealed), NotFound. */
   search(query: SearchQuery, options?: CallOptions): Promise<Message[]>;

@@ -178,6 +178,15 @@ class QuarantineKind(str, enum.Enum):
 
 _QuarantineKind: TypeAlias = QuarantineKind | Literal["message", "attachments", "removal"]
 
+class BodyForm(str, enum.Enum):
+    """A form in which a body is made ready."""
+    ORIGINAL = "original"
+    TEXT = "text"
+    HTML = "html"
+    def __new__(cls, value: object) -> Self: ...
+
+_BodyForm: TypeAlias = BodyForm | Literal["original", "text", "html"]
+
 class ChangeKind(str, enum.Enum):
     MESSAGE_ADDED = "message_added"
     MESSAGE_CHANGED = "message_changed"
@@ -1077,7 +1086,7 @@ class Message:
 
 @final
 class MessageBody:
-    """Body of a mail, as stored and in both forms."""
+    """Body of a mail, as stored and in both forms; a form that was not asked for is empty."""
     __match_args__ = ("body_type", "content", "text", "html")
     def __new__(cls, body_type: _BodyType, content: str, text: str, html: str) -> Self: ...
     @property
@@ -1849,8 +1858,8 @@ class Engine:
     async def messages(self, *, owner: str | None = ..., account_id: str | None = ..., folder: str | None = ..., is_read: bool | None = ..., conversation_id: str | None = ..., limit: int = ..., cursor: str | None = ...) -> MessagePage: ...
     async def message(self, message_id: str, owner: str | None = ...) -> Message:
         """Errors: NotFound."""
-    async def body(self, message_id: str, owner: str | None = ...) -> MessageBody:
-        """Errors: NotFound."""
+    async def body(self, message_id: str, owner: str | None = ..., form: _BodyForm | None = ...) -> MessageBody:
+        """Content and both forms, or with `form` that one alone: making text or safe HTML of a long mail takes milliseconds. Errors: NotFound."""
     @overload
     async def search(self, query: SearchQuery) -> list[Message]:
         """Best matches first, of all accounts of an owner or of one account. Errors: InvalidInput (also when neither is named, or the store's content is
@@ -2024,8 +2033,8 @@ class BlockingEngine:
     def messages(self, *, owner: str | None = ..., account_id: str | None = ..., folder: str | None = ..., is_read: bool | None = ..., conversation_id: str | None = ..., limit: int = ..., cursor: str | None = ...) -> MessagePage: ...
     def message(self, message_id: str, owner: str | None = ...) -> Message:
         """Errors: NotFound."""
-    def body(self, message_id: str, owner: str | None = ...) -> MessageBody:
-        """Errors: NotFound."""
+    def body(self, message_id: str, owner: str | None = ..., form: _BodyForm | None = ...) -> MessageBody:
+        """Content and both forms, or with `form` that one alone: making text or safe HTML of a long mail takes milliseconds. Errors: NotFound."""
     @overload
     def search(self, query: SearchQuery) -> list[Message]:
         """Best matches first, of all accounts of an owner or of one account. Errors: InvalidInput (also when neither is named, or the store's content is

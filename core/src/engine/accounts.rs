@@ -17,15 +17,12 @@ impl Engine {
     /// Best matches first, of all accounts of an owner or of one account. Errors: InvalidInput (also when neither is named, or the store's content is
     /// sealed), NotFound.
     pub async fn search(&self, query: SearchQuery) -> Result<Vec<Message>> {
-        let inner = self.inner.clone();
-        self.inner
-            .runtime
-            .finish(async move {
-                let words = inner.reader.search_words(&query)?;
-                let scope = inner.scope(query.owner.as_deref(), query.account_id.as_deref()).await?;
-                inner.reader.search(scope, words, query.limit).await
-            })
-            .await
+        self.finish(|inner| async move {
+            let words = inner.reader.search_words(&query)?;
+            let scope = inner.scope(query.owner.as_deref(), query.account_id.as_deref()).await?;
+            inner.reader.search(scope, words, query.limit).await
+        })
+        .await
     }
 
     /// Counts since the engine was opened.

@@ -9,11 +9,8 @@ impl Engine {
     /// Starts a sign-in by a code that the person types in on any device. Errors: as `connect`; Network, Forbidden (a wrong registration).
     /// Source: Microsoft identity platform, device authorization grant; RFC 8628.
     pub async fn connect_device(&self, request: ConnectRequest) -> Result<Arc<DeviceSignIn>> {
-        let inner = self.inner.clone();
         let device = self
-            .inner
-            .runtime
-            .finish(async move {
+            .finish(|inner| async move {
                 inner.retention.check_not_deleted(&request.owner).await?;
                 inner.auth.begin_device(request).await
             })
@@ -25,82 +22,64 @@ impl Engine {
     /// tokens of its own. Errors: as `connect`; Forbidden (personal accounts).
     /// Source: Microsoft identity platform, admin consent; OAuth 2.0 client credentials flow.
     pub async fn connect_tenant(&self, request: TenantRequest) -> Result<SignIn> {
-        let inner = self.inner.clone();
-        self.inner
-            .runtime
-            .finish(async move {
-                inner.retention.check_not_deleted(&request.owner).await?;
-                inner.auth.begin_tenant(request).await
-            })
-            .await
+        self.finish(|inner| async move {
+            inner.retention.check_not_deleted(&request.owner).await?;
+            inner.auth.begin_tenant(request).await
+        })
+        .await
     }
 
     /// Starts a sign-in that only tells who somebody is. Errors: as `connect`.
     pub async fn link_person(&self, request: LinkRequest) -> Result<SignIn> {
-        let inner = self.inner.clone();
-        self.inner
-            .runtime
-            .finish(async move {
-                inner.retention.check_not_deleted(&request.owner).await?;
-                inner.auth.begin_link(request).await
-            })
-            .await
+        self.finish(|inner| async move {
+            inner.retention.check_not_deleted(&request.owner).await?;
+            inner.auth.begin_link(request).await
+        })
+        .await
     }
 
     /// Starts a new sign-in for an account that has one; it keeps its id, mail and queue, and only the same person may finish it. What Microsoft asked for
     /// (claims) is passed on. Errors: as `connect`; NotFound.
     pub async fn reconnect(&self, account_id: String, redirect_uri: String, owner: Option<String>) -> Result<SignIn> {
-        let inner = self.inner.clone();
-        self.inner
-            .runtime
-            .finish(async move {
-                inner.retention.check_not_deleted(&inner.owned(&account_id, owner.as_deref()).await?.owner).await?;
-                inner.auth.begin_again(&account_id, redirect_uri).await
-            })
-            .await
+        self.finish(|inner| async move {
+            inner.retention.check_not_deleted(&inner.owned(&account_id, owner.as_deref()).await?.owner).await?;
+            inner.auth.begin_again(&account_id, redirect_uri).await
+        })
+        .await
     }
 
     /// Starts a sign-in that asks for further features, beside those the account has. Errors: as `connect`; NotFound.
     pub async fn add_features(&self, account_id: String, features: Vec<Feature>, redirect_uri: String, owner: Option<String>) -> Result<SignIn> {
-        let inner = self.inner.clone();
-        self.inner
-            .runtime
-            .finish(async move {
-                inner.retention.check_not_deleted(&inner.owned(&account_id, owner.as_deref()).await?.owner).await?;
-                inner.auth.begin_more(&account_id, features, redirect_uri).await
-            })
-            .await
+        self.finish(|inner| async move {
+            inner.retention.check_not_deleted(&inner.owned(&account_id, owner.as_deref()).await?.owner).await?;
+            inner.auth.begin_more(&account_id, features, redirect_uri).await
+        })
+        .await
     }
 
     /// What an administrator has to approve for this account: link, texts. The link is valid as long as a sign-in; ask again for another.
     /// Errors: InvalidInput, NotFound, Forbidden (personal accounts).
     pub async fn approval(&self, account_id: String, redirect_uri: String, owner: Option<String>) -> Result<Approval> {
-        let inner = self.inner.clone();
-        self.inner
-            .runtime
-            .finish(async move {
-                inner.owned(&account_id, owner.as_deref()).await?;
-                let answer = inner.auth.begin_approval(&account_id, redirect_uri).await?;
-                inner.retention.approval_asked(&account_id).await?;
-                inner.account_changed();
-                Ok(answer)
-            })
-            .await
+        self.finish(|inner| async move {
+            inner.owned(&account_id, owner.as_deref()).await?;
+            let answer = inner.auth.begin_approval(&account_id, redirect_uri).await?;
+            inner.retention.approval_asked(&account_id).await?;
+            inner.account_changed();
+            Ok(answer)
+        })
+        .await
     }
 
     /// Looks whether the approval came without a callback: an organisation's account is then connected. A person's account says that the person signs in again.
     /// Errors: NotFound, NotConnected, Network, ConsentMissing (not yet), Forbidden (a wrong registration, or nobody who may approve has signed in), Conflict (another owner has this organisation).
     pub async fn resume(&self, account_id: String, owner: Option<String>) -> Result<Account> {
-        let inner = self.inner.clone();
-        self.inner
-            .runtime
-            .finish(async move {
-                inner.owned(&account_id, owner.as_deref()).await?;
-                let answer = inner.auth.resume(&account_id).await?;
-                inner.account_changed();
-                Ok(answer)
-            })
-            .await
+        self.finish(|inner| async move {
+            inner.owned(&account_id, owner.as_deref()).await?;
+            let answer = inner.auth.resume(&account_id).await?;
+            inner.account_changed();
+            Ok(answer)
+        })
+        .await
     }
 
     /// Asks Microsoft who the account is and whether its mailbox can be reached; sends a mail to itself if a test message is asked for. An account that needs
@@ -112,15 +91,12 @@ impl Engine {
 
     /// Explains permissions to the person who is asked for them. Errors: InvalidInput, NotFound.
     pub async fn permissions(&self, query: PermissionQuery) -> Result<PermissionList> {
-        let inner = self.inner.clone();
-        self.inner
-            .runtime
-            .finish(async move {
-                if let Some(account_id) = &query.account_id {
-                    inner.owned(account_id, query.owner.as_deref()).await?;
-                }
-                inner.auth.permissions(query).await
-            })
-            .await
+        self.finish(|inner| async move {
+            if let Some(account_id) = &query.account_id {
+                inner.owned(account_id, query.owner.as_deref()).await?;
+            }
+            inner.auth.permissions(query).await
+        })
+        .await
     }
 }

@@ -16,8 +16,7 @@ const SKEW_MS: i64 = 5 * 60_000;
 impl Engine {
     /// How all accounts of an owner are doing. Touches no network. Errors: NotFound.
     pub async fn health(&self, owner: String) -> Result<Health> {
-        let inner = self.inner.clone();
-        self.inner.runtime.finish(async move { inner.health(owner).await }).await
+        self.finish(|inner| async move { inner.health(owner).await }).await
     }
 }
 

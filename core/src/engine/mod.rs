@@ -40,7 +40,7 @@ use crate::metrics::Meters;
 use crate::model::*;
 use crate::outbox::{DISCONNECTED, Outbox, check_draft, check_drafts, feature_for, feature_of, of_draft};
 use crate::pipeline::Pipeline;
-use crate::runtime::{Runtime, blocking};
+use crate::runtime::{Runtime, Stop, blocking};
 use crate::secret::RootKey;
 use crate::store::{AccountRow, Store};
 use crate::sync::{Reader, Sync, check_limit};
@@ -102,11 +102,28 @@ impl Engine {
         tracing::info!(target: "tidings::engine", "closed");
     }
 
+    /// Runs to its end also when the caller stops waiting.
+    fn finish<T, F>(&self, work: impl FnOnce(Arc<Inner>) -> F) -> impl Future<Output = Result<T>> + Send
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        self.inner.runtime.finish(work(self.inner.clone()))
+    }
+
+    /// Ends at the next safe edge when the caller stops waiting.
+    fn guard<T, F>(&self, work: impl FnOnce(Arc<Inner>, Stop) -> F) -> impl Future<Output = Result<T>> + Send
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        self.inner.runtime.guard(|stop| work(self.inner.clone(), stop))
+    }
+
     /// Starts a sign-in (authorization code with PKCE). Stores the attempt, touches no network. Errors: InvalidInput, Conflict (the owner was deleted).
     /// Source: Microsoft identity platform, OAuth 2.0 authorization code flow; RFC 7636.
     pub async fn connect(&self, request: ConnectRequest) -> Result<SignIn> {
-        let inner = self.inner.clone();
-        self.inner.runtime.finish(async move { inner.begin(request).await }).await
+        self.finish(|inner| async move { inner.begin(request).await }).await
     }
 
     /// Ends a sign-in with the URL the browser came back to. Works once per attempt, also after a restart; runs to its end when the caller stops waiting.
@@ -115,50 +132,45 @@ impl Engine {
     /// registration, a guest who would connect an organisation, nobody who may approve for it), LimitExceeded (20 accounts of the owner wait already), TokenRejected (it failed its checks, or Microsoft does not take its code any more: start again), Network (the same callback can be
     /// brought again).
     pub async fn finish_connect(&self, callback_url: String, binding: String) -> Result<Account> {
-        let inner = self.inner.clone();
-        self.inner.runtime.finish(async move { inner.finish_sign_in(&callback_url, &binding).await }).await
+        self.finish(|inner| async move { inner.finish_sign_in(&callback_url, &binding).await }).await
     }
 
     /// Starts a sign-in whose callback is received on a loopback port of this machine. Errors: as `connect`.
     pub async fn connect_here(&self, request: ConnectRequest) -> Result<Arc<LoopbackSignIn>> {
-        let inner = self.inner.clone();
-        let (sign_in, receiver) = self.inner.runtime.finish(async move {
-            inner.retention.check_not_deleted(&request.owner).await?;
-            inner.auth.begin_here(request).await
-        }).await?;
+        let (sign_in, receiver) = self
+            .finish(|inner| async move {
+                inner.retention.check_not_deleted(&request.owner).await?;
+                inner.auth.begin_here(request).await
+            })
+            .await?;
         Ok(Arc::new(LoopbackSignIn::new(self.inner.clone(), sign_in, receiver)))
     }
 
     /// A page of the accounts, in the order in which they were connected first. Errors: InvalidInput (limit, or the cursor is another list's).
     pub async fn accounts(&self, filter: AccountFilter) -> Result<AccountPage> {
-        let inner = self.inner.clone();
-        self.inner.runtime.finish(async move { inner.auth.accounts(filter).await }).await
+        self.finish(|inner| async move { inner.auth.accounts(filter).await }).await
     }
 
     /// With an `owner`, here and in all calls that take one, the account or message of another owner is NotFound. Errors: NotFound.
     pub async fn account(&self, account_id: String, owner: Option<String>) -> Result<Account> {
-        let inner = self.inner.clone();
-        self.inner
-            .runtime
-            .finish(async move {
-                inner.owned(&account_id, owner.as_deref()).await?;
-                inner.auth.account(&account_id).await
-            })
-            .await
+        self.finish(|inner| async move {
+            inner.owned(&account_id, owner.as_deref()).await?;
+            inner.auth.account(&account_id).await
+        })
+        .await
     }
 
     /// Cancels queued sends, stops syncs and destroys the account's tokens at once; works offline. Synced mail is kept. Errors: NotFound.
     pub async fn disconnect(&self, account_id: String, owner: Option<String>) -> Result<Account> {
-        let inner = self.inner.clone();
-        self.inner.runtime.finish(async move { inner.disconnect(account_id, owner).await }).await
+        self.finish(|inner| async move { inner.disconnect(account_id, owner).await }).await
     }
 
     /// Stores the draft, delivers it and answers with the outcome; `queued` when `send_timeout_ms` passed first.
     /// Errors before anything is stored: InvalidInput, LimitExceeded, NotConnected, ConsentMissing, Conflict. After that the receipt tells.
     pub async fn send(&self, draft: Draft) -> Result<Receipt> {
         let stored = self.store(draft, false).await?;
-        let (inner, id) = (self.inner.clone(), stored.id.clone());
-        let outcome = self.inner.runtime.guard(move |stop| async move {
+        let id = stored.id.clone();
+        let outcome = self.guard(|inner, stop| async move {
             tokio::select! {
                 outcome = inner.outbox.wait(&id, inner.send_timeout) => outcome,
                 () = stop.wait() => inner.outbox.receipt(&id, None).await,
@@ -176,142 +188,116 @@ impl Engine {
     /// `enqueue` for 1 to 1000 drafts in one transaction: all of them are stored, or none. Receipts come in the order of the drafts; one whose idempotency
     /// key is known gives the receipt there is. Together they may hold 64 MB. Errors: as `send` before storing; what is wrong with a draft says which.
     pub async fn enqueue_all(&self, drafts: Vec<Draft>) -> Result<Vec<Receipt>> {
-        let inner = self.inner.clone();
-        self.inner.runtime.finish(async move { inner.enqueue_all(drafts).await }).await
+        self.finish(|inner| async move { inner.enqueue_all(drafts).await }).await
     }
 
     async fn store(&self, draft: Draft, is_bulk: bool) -> Result<Receipt> {
-        let inner = self.inner.clone();
-        self.inner.runtime.finish(async move { inner.enqueue(draft, is_bulk).await }).await
+        self.finish(|inner| async move { inner.enqueue(draft, is_bulk).await }).await
     }
 
     /// What became of a draft. With `owner`, a send of another owner is NotFound. Errors: NotFound.
     pub async fn receipt(&self, receipt_id: String, owner: Option<String>) -> Result<Receipt> {
-        let inner = self.inner.clone();
-        self.inner.runtime.finish(async move { inner.outbox.receipt(&receipt_id, owner).await }).await
+        self.finish(|inner| async move { inner.outbox.receipt(&receipt_id, owner).await }).await
     }
 
     /// Sends of an owner or an account, newest first. Errors: InvalidInput when neither is named.
     pub async fn outbox(&self, filter: OutboxFilter) -> Result<Vec<Receipt>> {
-        let inner = self.inner.clone();
-        self.inner.runtime.finish(async move { inner.outbox.receipts(filter).await }).await
+        self.finish(|inner| async move { inner.outbox.receipts(filter).await }).await
     }
 
     /// Takes a send back that is provably unsent, and its draft out of the mailbox if one was made. What is cancelled already stays so. A parked send ends
     /// as `unknown`: it does not leave from here, and the original of the store may have sent it. With `owner`, a send of another owner is NotFound.
     /// Errors: NotFound, Conflict when it was sent, is being sent, may have been sent, or failed.
     pub async fn cancel(&self, receipt_id: String, owner: Option<String>) -> Result<Receipt> {
-        let inner = self.inner.clone();
-        self.inner.runtime.finish(async move { inner.outbox.cancel(&receipt_id, owner).await }).await
+        self.finish(|inner| async move { inner.outbox.cancel(&receipt_id, owner).await }).await
     }
 
     /// Sends a failed one again, without its deadline; the receipt is `queued`, and delivery goes on in the background. With `even_if_unknown` also one that
     /// may have been sent: a mail is looked for once more first, a chat message is posted again. A parked send is let go by that as well. With `owner`, a
     /// send of another owner is NotFound. Errors: NotFound, Conflict when it is not failed, NotConnected, NeedsReconnect, ConsentMissing, StoreBusy.
     pub async fn retry(&self, receipt_id: String, even_if_unknown: bool, owner: Option<String>) -> Result<Receipt> {
-        let inner = self.inner.clone();
-        self.inner.runtime.finish(async move { inner.retry(&receipt_id, even_if_unknown, owner).await }).await
+        self.finish(|inner| async move { inner.retry(&receipt_id, even_if_unknown, owner).await }).await
     }
 
     /// Brings the account's folders up to date. Each page is stored with its cursor in one transaction; a cancelled call stops after a page and loses nothing.
     /// Calls that come while a sync of the account runs share the one after it.
     /// Source: Graph, message: delta. Errors: NotFound (of another owner), NotConnected, NeedsReconnect, ConsentMissing, Throttled, Network, Upstream, LinkRejected.
     pub async fn sync(&self, account_id: String, owner: Option<String>) -> Result<SyncReport> {
-        let inner = self.inner.clone();
-        self.inner
-            .runtime
-            .guard(move |stop| async move {
-                if owner.is_some() {
-                    inner.owned(&account_id, owner.as_deref()).await?;
-                }
-                let account = inner.usable(&account_id, Feature::MailSync).await?;
-                inner.sync.run(account, stop).await
-            })
-            .await
+        self.guard(|inner, stop| async move {
+            if owner.is_some() {
+                inner.owned(&account_id, owner.as_deref()).await?;
+            }
+            let account = inner.usable(&account_id, Feature::MailSync).await?;
+            inner.sync.run(account, stop).await
+        })
+        .await
     }
 
     /// `sync` for all accounts of an owner, or of everybody when none is named, that are connected for `mail_sync`: several at a time, in any order. Outcomes
     /// come in the order of `accounts`; the failure of one stops no other. A cancelled call stops each sync after a page. Errors: InvalidInput (the owner).
     pub async fn sync_all(&self, owner: Option<String>) -> Result<Vec<SyncOutcome>> {
-        let inner = self.inner.clone();
-        self.inner.runtime.guard(move |stop| async move { inner.sync_all(owner, stop).await }).await
+        self.guard(|inner, stop| async move { inner.sync_all(owner, stop).await }).await
     }
 
     /// Chooses the folders that are synced from the next sync on, by well-known name or id, or `["all"]` for every folder, those to come as well; an empty
     /// list: those of the configuration. Mail of a folder that is no longer chosen is kept as it is. Touches no network.
     /// Errors: InvalidInput, LimitExceeded (more than 1,000), NotFound.
     pub async fn choose_folders(&self, account_id: String, folders: Vec<String>, owner: Option<String>) -> Result<Account> {
-        let inner = self.inner.clone();
-        self.inner.runtime.finish(async move { inner.choose_folders(account_id, folders, owner).await }).await
+        self.finish(|inner| async move { inner.choose_folders(account_id, folders, owner).await }).await
     }
 
     /// Folders known from the last sync. Errors: NotFound.
     pub async fn folders(&self, account_id: String, owner: Option<String>) -> Result<Vec<Folder>> {
-        let inner = self.inner.clone();
-        self.inner
-            .runtime
-            .finish(async move {
-                inner.owned(&account_id, owner.as_deref()).await?;
-                inner.reader.folders(account_id).await
-            })
-            .await
+        self.finish(|inner| async move {
+            inner.owned(&account_id, owner.as_deref()).await?;
+            inner.reader.folders(account_id).await
+        })
+        .await
     }
 
     /// What of the mailbox is set aside because it could not be read or told, oldest first, 1,000 at the most. Each is asked for again by the syncs to come,
     /// with growing pauses, and leaves this list when it can be read or is gone. Touches no network. Errors: NotFound.
     pub async fn quarantined(&self, account_id: String, owner: Option<String>) -> Result<Vec<QuarantinedItem>> {
-        let inner = self.inner.clone();
-        self.inner
-            .runtime
-            .finish(async move {
-                inner.owned(&account_id, owner.as_deref()).await?;
-                inner.reader.quarantined(account_id).await
-            })
-            .await
+        self.finish(|inner| async move {
+            inner.owned(&account_id, owner.as_deref()).await?;
+            inner.reader.quarantined(account_id).await
+        })
+        .await
     }
 
     /// Of all accounts of an owner, or of one account. Errors: InvalidInput (also when neither is named, or the cursor is another query's), NotFound.
     pub async fn messages(&self, query: MessageQuery) -> Result<MessagePage> {
-        let inner = self.inner.clone();
-        self.inner
-            .runtime
-            .finish(async move {
-                check_limit(query.limit)?;
-                let scope = inner.scope(query.owner.as_deref(), query.account_id.as_deref()).await?;
-                inner.reader.messages(scope, query).await
-            })
-            .await
+        self.finish(|inner| async move {
+            check_limit(query.limit)?;
+            let scope = inner.scope(query.owner.as_deref(), query.account_id.as_deref()).await?;
+            inner.reader.messages(scope, query).await
+        })
+        .await
     }
 
     /// Errors: NotFound.
     pub async fn message(&self, message_id: String, owner: Option<String>) -> Result<Message> {
-        let inner = self.inner.clone();
-        self.inner.runtime.finish(async move { inner.reader.message(message_id, owner).await }).await
+        self.finish(|inner| async move { inner.reader.message(message_id, owner).await }).await
     }
 
-    /// Errors: NotFound.
-    pub async fn body(&self, message_id: String, owner: Option<String>) -> Result<MessageBody> {
-        let inner = self.inner.clone();
-        self.inner.runtime.finish(async move { inner.reader.body(message_id, owner).await }).await
+    /// Content and both forms, or with `form` that one alone: making text or safe HTML of a long mail takes milliseconds. Errors: NotFound.
+    pub async fn body(&self, message_id: String, owner: Option<String>, form: Option<BodyForm>) -> Result<MessageBody> {
+        self.finish(|inner| async move { inner.reader.body(message_id, owner, form).await }).await
     }
 
     /// The conversation a message belongs to, in its account. Errors: NotFound.
     pub async fn thread(&self, message_id: String, owner: Option<String>) -> Result<MailThread> {
-        let inner = self.inner.clone();
-        self.inner.runtime.finish(async move { inner.reader.thread(message_id, owner).await }).await
+        self.finish(|inner| async move { inner.reader.thread(message_id, owner).await }).await
     }
 
     /// Sets the read state in the mailbox, then here. Errors: NotFound, NotConnected, ConsentMissing, Network.
     pub async fn mark_read(&self, message_id: String, is_read: bool, owner: Option<String>) -> Result<Message> {
-        let inner = self.inner.clone();
-        self.inner
-            .runtime
-            .finish(async move {
-                let account_id = inner.reader.account_of(message_id.clone(), owner).await?;
-                inner.usable(&account_id, Feature::MailSync).await?;
-                inner.reader.mark_read(message_id, is_read).await.map_err(|e| e.on_account(account_id))
-            })
-            .await
+        self.finish(|inner| async move {
+            let account_id = inner.reader.account_of(message_id.clone(), owner).await?;
+            inner.usable(&account_id, Feature::MailSync).await?;
+            inner.reader.mark_read(message_id, is_read).await.map_err(|e| e.on_account(account_id))
+        })
+        .await
     }
 
     /// Live events from now on: of all accounts of an owner, or of everybody when none is named.

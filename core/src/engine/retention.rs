@@ -43,15 +43,12 @@ impl Engine {
 
     /// Disconnects all accounts of an owner and purges them in 30 days. Errors: InvalidInput, NotFound (the owner has no account).
     pub async fn delete_owner(&self, owner: String) -> Result<OwnerDeletion> {
-        let inner = self.inner.clone();
-        self.inner
-            .runtime
-            .finish(async move {
-                let deletion = inner.retention.delete_owner(owner).await?;
-                inner.account_changed();
-                Ok(deletion)
-            })
-            .await
+        self.finish(|inner| async move {
+            let deletion = inner.retention.delete_owner(owner).await?;
+            inner.account_changed();
+            Ok(deletion)
+        })
+        .await
     }
 
     /// Takes `delete_owner` back, as long as nothing is purged; the accounts stay disconnected. Errors: NotFound.

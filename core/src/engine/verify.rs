@@ -11,8 +11,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Engine {
     pub(super) async fn verify_account(&self, account_id: String, test_message: bool, owner: Option<String>) -> Result<Verification> {
-        let inner = self.inner.clone();
-        let mut found = self.inner.runtime.finish(async move { inner.look_at(&account_id, owner.as_deref()).await }).await?;
+        let mut found = self.finish(|inner| async move { inner.look_at(&account_id, owner.as_deref()).await }).await?;
         if test_message {
             if !matches!(found.mailbox, MailboxState::Reachable | MailboxState::NotAsked) {
                 found.problems.push("No test message was sent, since the mailbox cannot be used.".to_owned());

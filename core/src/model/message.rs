@@ -68,7 +68,17 @@ pub struct Message {
     pub change_key: String,
 }
 
-/// Body of a mail, as stored and in both forms.
+/// A form in which a body is made ready.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BodyForm {
+    /// As it was delivered, and nothing made of it.
+    Original,
+    Text,
+    Html,
+}
+
+/// Body of a mail, as stored and in both forms; a form that was not asked for is empty.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MessageBody {
     /// The form Microsoft delivered, and its content unchanged. Unsafe to show as HTML.

@@ -18,7 +18,7 @@ pub use health::{AccountHealth, Badge, Health, LogField, LogLevel, LogRecord, Me
 pub use retention::{
     AuditFault, AuditHead, AuditKind, AuditPage, AuditRecord, AuditVerdict, KeyRotation, OwnerDeletion, PurgeReport, PurgeRequest, RotationReport,
 };
-pub use message::{AttachmentInfo, Folder, MailThread, Message, MessageBody, MessagePage, MessageQuery, SearchQuery};
+pub use message::{AttachmentInfo, BodyForm, Folder, MailThread, Message, MessageBody, MessagePage, MessageQuery, SearchQuery};
 pub use news::{Change, ChangeKind, ChangeQuery, Event, QuarantineKind, QuarantinedItem, SyncOutcome, SyncReport};
 pub use permission::{MailboxState, Permission, PermissionList, PermissionQuery, Verification};
 pub use receipt::{OutboxFilter, Receipt, Route, SendState};

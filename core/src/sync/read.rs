@@ -7,7 +7,7 @@ use crate::clock::{Clock, from_ms, to_ms};
 use crate::config::Content;
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{Caller, Graph};
-use crate::model::{AuditKind, BodyType, Folder, MailThread, Message, MessageBody, MessagePage, MessageQuery, QuarantinedItem};
+use crate::model::{AuditKind, BodyForm, BodyType, Folder, MailThread, Message, MessageBody, MessagePage, MessageQuery, QuarantinedItem};
 use crate::pipeline::Priority;
 use crate::runtime::blocking;
 use crate::store::{Entry, Mailbox, MessageRow, MessageWindow, QuarantineRow, Scope, Store, SyncedFolder};
@@ -89,10 +89,10 @@ impl Reader {
         .await
     }
 
-    pub async fn body(&self, id: String, owner: Option<String>) -> Result<MessageBody> {
+    pub async fn body(&self, id: String, owner: Option<String>, form: Option<BodyForm>) -> Result<MessageBody> {
         self.look(move |this| {
             let row = this.row(&id, owner.as_deref())?;
-            let body = this.read_body(&row)?;
+            let body = this.read_body(&row, form)?;
             this.record_one(&row, "A body was read.")?;
             Ok(body)
         })
@@ -180,7 +180,7 @@ impl Reader {
         self.store.record(&[Entry::new(AuditKind::ContentRead, detail).on(&row.account_id).about(&row.id)], to_ms(self.clock.now()))
     }
 
-    fn read_body(&self, row: &MessageRow) -> Result<MessageBody> {
+    fn read_body(&self, row: &MessageRow, form: Option<BodyForm>) -> Result<MessageBody> {
         // Microsoft may send no body at all.
         let Some((sealed, version)) = self.store.body(row.row_id)? else {
             // Or a purge came in between and took it.
@@ -189,7 +189,9 @@ impl Reader {
         };
         let packed = self.key(row)?.open(body_place(&row.account_id, &row.graph_id, version), &sealed)?;
         let (body_type, content) = unpack_body(&packed)?;
-        let (text, html) = (clean::text(body_type, &content), clean::html(body_type, &content));
+        let wants = |one: BodyForm| form.is_none_or(|form| form == one);
+        let text = if wants(BodyForm::Text) { clean::text(body_type, &content) } else { String::new() };
+        let html = if wants(BodyForm::Html) { clean::html(body_type, &content) } else { String::new() };
         Ok(MessageBody { body_type, content, text, html })
     }
 

@@ -16,7 +16,7 @@ const FINAL = ['sent', 'unknown', 'failed', 'cancelled']
 /** Verbs whose arguments are not one record. */
 const PLAIN = {
   finish_connect: ['callback_url', 'binding'], account: ['account_id', 'owner'], disconnect: ['account_id', 'owner'], receipt: ['receipt_id', 'owner'], cancel: ['receipt_id', 'owner'], retry: ['receipt_id', 'even_if_unknown', 'owner'], sync: ['account_id', 'owner'],
-  folders: ['account_id', 'owner'], quarantined: ['account_id', 'owner'], message: ['message_id', 'owner'], body: ['message_id', 'owner'], thread: ['message_id', 'owner'], mark_read: ['message_id', 'is_read', 'owner'], close: [], metrics: [],
+  folders: ['account_id', 'owner'], quarantined: ['account_id', 'owner'], message: ['message_id', 'owner'], body: ['message_id', 'owner', 'form'], thread: ['message_id', 'owner'], mark_read: ['message_id', 'is_read', 'owner'], close: [], metrics: [],
   reconnect: ['account_id', 'redirect_uri', 'owner'], add_features: ['account_id', 'features', 'redirect_uri', 'owner'], approval: ['account_id', 'redirect_uri', 'owner'],
   resume: ['account_id', 'owner'], sync_all: ['owner'], choose_folders: ['account_id', 'folders', 'owner'],
   health: ['owner'], delete_owner: ['owner'], restore_owner: ['owner'],

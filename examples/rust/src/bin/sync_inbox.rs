@@ -1,7 +1,7 @@
 //! Syncs a mailbox, reads it, marks a mail as read, and picks up what is new.
 
 use serde_json::json;
-use tidings::{ChangeQuery, ConnectRequest, Feature, MessageQuery, Result};
+use tidings::{BodyForm, ChangeQuery, ConnectRequest, Feature, MessageQuery, Result};
 use tidings_examples::control::Control;
 use tidings_examples::{open, word};
 
@@ -31,7 +31,7 @@ async fn main() -> Result<()> {
     let Some(message) = newest.first() else { return Ok(()) };
     let thread = engine.thread(message.id.clone(), None).await?;
     println!("conversation: {}, {} mails", thread.subject, thread.messages.len());
-    let body = engine.body(message.id.clone(), None).await?;
+    let body = engine.body(message.id.clone(), None, Some(BodyForm::Text)).await?;
     println!("text: {}", body.text.trim());
 
     // Where the owner's change feed stands now; what comes after it is news.
