@@ -10,7 +10,7 @@
 //! activities   auth      outbox      sync      retention  connect · what leaves · what we ask for · what is proven and erased
 //! tools        vault     trust       graph               secrets · proofs · Microsoft's API
 //! base         store     pipeline    events              durable rows · the only way out · the event bus
-//! plain        model  error  foreign  seal  clock  random  secret  config  json  runtime  logs  metrics  failpoint  interleave    plain things; no sockets, no SQL
+//! plain        model  error  foreign  seal  clock  random  secret  config  json  runtime  logs  metrics  failpoint  interleave  throttle    plain things; no sockets, no SQL
 //! ```
 
 mod auth;
@@ -38,6 +38,7 @@ mod seal;
 mod secret;
 mod store;
 mod sync;
+mod throttle;
 mod trust;
 mod vault;
 

@@ -97,7 +97,7 @@ impl Engine {
         }
         self.inner.event_bus.close();
         self.inner.runtime.shutdown(SHUTDOWN).await;
-        throttles::keep_now(&*self.inner.store, &self.inner.pipeline, &*self.inner.clock);
+        throttles::keep_now(&*self.inner.store, &self.inner.pipeline, &*self.inner.clock, true);
         self.inner.store.close();
         tracing::info!(target: "tidings::engine", "closed");
     }

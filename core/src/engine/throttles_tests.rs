@@ -1,11 +1,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::disallowed_methods, clippy::disallowed_types)]
-//! A process that starts anew asks nobody before the Retry-After is over that an earlier one was told.
+//! A process that starts anew asks nobody before the Retry-After is over that an earlier one was told, nor for more than the mailbox has left.
 
 use super::audit_tests::START;
 use super::*;
 use crate::config::Cloud;
 use crate::seal::AadContext;
 use crate::store::TokenRow;
+use crate::throttle::{RequestsMade, Throttle};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::path::Path;
@@ -120,5 +121,35 @@ async fn a_clock_that_was_set_back_holds_nobody_longer() {
     let (second, _) = process(&store, &origin, START - 365 * 86_400_000);
     told_to_wait(&second, "a").await;
     assert!(asked.load(Ordering::SeqCst) > before, "what was noted a year ahead is forgotten");
+    second.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_mailbox_that_has_used_its_requests_up_is_not_asked_by_the_next_process() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = dir.path().join("store");
+    let (origin, asked) = refusing();
+    let (first, _) = process(&store, &origin, START);
+    connect(&first, "a");
+    let made = Some(RequestsMade { at: START as i64, counts: vec![10_000] });
+    let of = |user_id: &str| Throttle {
+        client_id: "00000000-0000-0000-0000-000000000000".into(),
+        tenant_id: "tenant".into(),
+        user_id: user_id.into(),
+        service: "outlook".into(),
+        until: 0,
+        made: made.clone(),
+    };
+    first.inner.store.keep_throttles(&[of("user-a")], START as i64, 3_600_000).unwrap();
+    first.shutdown().await;
+    let before = asked.load(Ordering::SeqCst);
+    let (second, clock) = process(&store, &origin, START + 60_000);
+    let wait = told_to_wait(&second, "a").await;
+    // It is counted in parts of half a minute.
+    assert!((WAIT_MS - 60_000..WAIT_MS + 5_000).contains(&wait), "{wait}");
+    assert_eq!(asked.load(Ordering::SeqCst), before, "nobody was asked");
+    clock.advance(wait);
+    told_to_wait(&second, "a").await;
+    assert!(asked.load(Ordering::SeqCst) > before);
     second.shutdown().await;
 }

@@ -37,7 +37,6 @@ pub use request::{AccessToken, MAX_KEYS, MAX_SEVERAL, MAX_TOKEN, Priority, Purpo
 pub use retry::{LONGEST_WAIT, parse_retry_after};
 pub use schedule::{Cost, Limits};
 pub use scope::Mailbox;
-pub use throttles::Throttle;
 pub use transport::{LONGEST_EXCHANGE, ReqwestTransport, Transport};
 #[cfg(test)]
 pub use transport::{Answer, Sent, TransportError, Trouble};
@@ -46,6 +45,7 @@ use crate::clock::Clock;
 use crate::config::Endpoints;
 use crate::error::{Error, Result};
 use crate::metrics::Meters;
+use crate::throttle::Throttle;
 use schedule::{Scheduler, Turns};
 use scope::{RateScope, Service};
 use std::sync::Arc;
@@ -132,24 +132,19 @@ impl Pipeline {
         self.scheduler.fence(&RateScope::Graph(Service::Outlook, mailbox), self.clock.elapsed().saturating_add(wait));
     }
 
-    /// Until somebody was asked to wait for so long that another process should know.
+    /// Until there is something of the limits of a mailbox that another process should know.
     pub async fn throttled(&self) {
-        self.scheduler.unkept().noted().await;
+        self.scheduler.noted().await;
     }
 
-    /// Those since the last call.
-    pub fn take_throttles(&self) -> Vec<Throttle> {
-        self.scheduler.unkept().take()
+    /// What there is since the last call. `is_last`: nobody calls again.
+    pub fn take_throttles(&self, is_last: bool) -> Vec<Throttle> {
+        self.scheduler.take_unkept(is_last)
     }
 
-    /// Nobody asks before these are over: what an earlier process was told.
-    pub fn resume(&self, kept: Vec<Throttle>) {
-        let now = self.clock.now();
-        for throttle in kept {
-            if let Some(scope) = throttle.scope() {
-                self.scheduler.resume(&scope, throttle.left(now));
-            }
-        }
+    /// What an earlier process was told, and what it has asked for.
+    pub fn resume(&self, kept: &[Throttle]) {
+        kept.iter().for_each(|throttle| self.scheduler.resume(throttle));
     }
 
     async fn scope(&self, request: &Request) -> RateScope {

@@ -35,7 +35,7 @@ pub use mail::{
 pub use claims::{Awaited, Wanted, of_route};
 pub use outbox::{Content, Due, Enqueued, Hold, ItemRow, ItemState, NewItem, OutboxStore, PAST_DEADLINE, Part, Reopened, SEND_ID, Step, Tally, sealed_row};
 pub use purge::{PurgeRow, PurgeStore};
-pub use throttles::{ThrottleRow, ThrottleStore};
+pub use throttles::ThrottleStore;
 pub use trim::{Kept, TrimStore};
 pub use scope::Scope;
 pub use sqlite::SqliteStore;

@@ -14,10 +14,12 @@ pub use state::Limits;
 
 use super::Priority;
 use super::scope::RateScope;
-use super::throttles::Unkept;
-use crate::clock::Clock;
+use super::throttles::{Unkept, left, scope_of, throttle_of};
+use crate::clock::{Clock, from_ms, to_ms};
 use crate::error::{Error, ErrorKind, Result};
+use crate::throttle::{RequestsMade, Throttle};
 use state::{State, Turn, Waiter};
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -103,15 +105,41 @@ impl Scheduler {
         }
     }
 
-    /// The same for what is stored already.
-    pub fn resume(&self, scope: &RateScope, wait: Duration) {
-        let now = self.0.clock.elapsed();
-        self.state().fence(scope, now.saturating_add(wait), now);
+    /// What an earlier process was told, and what it has asked for.
+    pub fn resume(&self, throttle: &Throttle) {
+        let Some(scope) = scope_of(throttle) else { return };
+        let (now, time) = (self.0.clock.elapsed(), self.0.clock.now());
+        let wait = left(throttle, time);
+        if !wait.is_zero() {
+            self.state().fence(&scope, now.saturating_add(wait), now);
+        }
+        // Counted ahead of this clock: it was set back, and nobody knows how long ago it was.
+        if let Some(made) = &throttle.made
+            && let Ok(age) = time.duration_since(from_ms(made.at))
+        {
+            self.state().add_counts(&scope, &made.counts, age, now);
+        }
     }
 
-    /// Fences that nobody has stored yet.
-    pub fn unkept(&self) -> &Unkept {
-        &self.0.unkept
+    /// Until there is something that another process should know.
+    pub async fn noted(&self) {
+        self.0.unkept.noted().await;
+    }
+
+    /// What there is since the last call. `is_last`: nobody calls again.
+    pub fn take_unkept(&self, is_last: bool) -> Vec<Throttle> {
+        let (ends, mut busy) = self.0.unkept.take();
+        let (now, time) = (self.0.clock.elapsed(), self.0.clock.now());
+        let mut state = self.state();
+        if is_last {
+            busy.extend(state.all_busy());
+        }
+        let scopes: HashSet<RateScope> = ends.keys().cloned().chain(busy).collect();
+        let throttle = |scope: RateScope| {
+            let made = state.counts(&scope, now).filter(|counts| counts.iter().any(|count| *count > 0)).map(|counts| RequestsMade { at: to_ms(time), counts });
+            throttle_of(&scope, ends.get(&scope).copied().unwrap_or_default(), made)
+        };
+        scopes.into_iter().filter_map(throttle).collect()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -253,7 +281,12 @@ impl Drop for Slot {
     fn drop(&mut self) {
         if let Some((scheduler, scope, cost)) = self.0.take() {
             let now = scheduler.0.clock.elapsed();
-            scheduler.state().leave(&scope, cost, now);
+            let busy = {
+                let mut state = scheduler.state();
+                state.leave(&scope, cost, now);
+                state.take_busy()
+            };
+            scheduler.0.unkept.note_busy(busy);
         }
     }
 }

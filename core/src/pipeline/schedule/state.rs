@@ -12,6 +12,8 @@ use tokio::sync::Notify;
 
 /// Every so many turns the longest wait counts, and not the priority.
 const TURN_BY_AGE: u32 = 8;
+/// Of the requests that a mailbox may make: after so many of them another process should know.
+const WORTH_KEEPING: u32 = 20;
 /// So many entries later, what is over is forgotten.
 const SWEEP: u64 = 1024;
 
@@ -75,6 +77,8 @@ pub struct State {
     line: BTreeMap<Position, TenantKey>,
     /// The next ticket, and the next place in a line.
     next: u64,
+    /// Made many requests since this was taken last.
+    busy: Vec<RateScope>,
 }
 
 #[derive(Default)]
@@ -123,6 +127,14 @@ impl Scope {
         self.fence.max(by_rate)
     }
 
+    /// True: that is many since it was said last.
+    fn count(&mut self, rate: Rate, requests: u32, now: Duration) -> bool {
+        let step = (rate.most / WORTH_KEEPING).max(1);
+        let before = self.window.total() / step;
+        self.window.add(rate, requests, now);
+        self.window.total() / step > before
+    }
+
     fn first(&self) -> Option<(Position, Arc<Waiter>)> {
         let position = first(&self.waiting, self.turns)?;
         Some((position, self.waiting.get(&position)?.clone()))
@@ -135,7 +147,7 @@ impl Scope {
 
 impl State {
     pub fn new(limits: Limits) -> Self {
-        Self { limits, running: 0, turns: 0, scopes: HashMap::new(), tenants: HashMap::new(), line: BTreeMap::new(), next: 0 }
+        Self { limits, running: 0, turns: 0, scopes: HashMap::new(), tenants: HashMap::new(), line: BTreeMap::new(), next: 0, busy: Vec::new() }
     }
 
     /// Answers the ticket.
@@ -203,8 +215,8 @@ impl State {
         }
         let cost = Cost { requests };
         state.running += limits.slots(cost) - has;
-        if let Some(rate) = rate {
-            state.window.add(rate, more, now);
+        if rate.is_some_and(|rate| state.count(rate, more, now)) {
+            self.busy.push(scope.clone());
         }
         self.refresh(scope, now);
         cost
@@ -261,6 +273,30 @@ impl State {
         has_grown
     }
 
+    /// Scopes that made many requests since the last call.
+    pub fn take_busy(&mut self) -> Vec<RateScope> {
+        std::mem::take(&mut self.busy)
+    }
+
+    /// Scopes whose requests of late are many.
+    pub fn all_busy(&self) -> Vec<RateScope> {
+        let is_busy = |scope: &RateScope, state: &Scope| self.limits.rate(scope).is_some_and(|rate| state.window.total() >= rate.most / WORTH_KEEPING);
+        self.scopes.iter().filter(|(scope, state)| is_busy(scope, state)).map(|(scope, _)| scope.clone()).collect()
+    }
+
+    /// Requests of late, the oldest first. None: they are not counted.
+    pub fn counts(&mut self, scope: &RateScope, now: Duration) -> Option<Vec<u32>> {
+        let rate = self.limits.rate(scope)?;
+        Some(self.scopes.get_mut(scope)?.window.counts(rate, now))
+    }
+
+    /// Counts as well what another process has counted this long ago.
+    pub fn add_counts(&mut self, scope: &RateScope, counts: &[u32], age: Duration, now: Duration) {
+        if let Some(rate) = self.limits.rate(scope) {
+            self.scopes.entry(scope.clone()).or_default().window.add_counts(rate, counts, age, now);
+        }
+    }
+
     fn number(&mut self) -> u64 {
         self.next += 1;
         self.next
@@ -277,8 +313,8 @@ impl State {
             state.waiting.remove(&position);
             state.turns = state.turns.wrapping_add(1);
             state.running += self.limits.slots(waiter.cost);
-            if let Some(rate) = rate {
-                state.window.add(rate, waiter.cost.requests, now);
+            if rate.is_some_and(|rate| state.count(rate, waiter.cost.requests, now)) {
+                self.busy.push(scope.clone());
             }
             self.running += 1;
             self.turns = self.turns.wrapping_add(1);

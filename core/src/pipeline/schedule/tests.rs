@@ -1,7 +1,7 @@
 use super::*;
 use crate::clock::TestClock;
-use crate::pipeline::Throttle;
 use crate::pipeline::scope::{Mailbox, Service};
+use crate::pipeline::throttles::{left, scope_of};
 use futures_util::FutureExt;
 
 struct Set {
@@ -218,24 +218,22 @@ async fn what_a_request_inside_waits_for_needs_no_slot() {
 async fn a_long_retry_after_is_handed_on_and_holds_in_the_next_process() {
     let (set, a) = (set(), scope("a"));
     set.scheduler.fence(&a, Duration::from_millis(4_999));
-    assert!(set.scheduler.unkept().take().is_empty(), "it is over before a process is there again");
+    assert!(set.scheduler.take_unkept(false).is_empty(), "it is over before a process is there again");
     set.scheduler.fence(&a, Duration::from_secs(60));
     set.scheduler.fence(&a, Duration::from_secs(40));
     set.scheduler.fence(&scope_in("t", "a", Service::Teams), Duration::from_secs(30));
     set.scheduler.fence(&RateScope::Uncounted("acc".into()), Duration::from_secs(20));
     set.scheduler.fence(&a, Duration::from_secs(90));
-    assert!(set.scheduler.unkept().noted().now_or_never().is_some());
-    let mut kept = set.scheduler.unkept().take();
+    assert!(set.scheduler.noted().now_or_never().is_some());
+    let mut kept = set.scheduler.take_unkept(false);
     kept.sort_by_key(|throttle| throttle.until);
     let shown: Vec<_> = kept.iter().map(|t| (t.user_id.as_str(), t.service.as_str(), t.until)).collect();
     assert_eq!(shown, [("acc", "sign_in", 20_000), ("a", "teams", 30_000), ("a", "outlook", 90_000)], "the latest of each");
-    assert!(set.scheduler.unkept().take().is_empty(), "once");
+    assert!(set.scheduler.take_unkept(false).is_empty(), "once");
 
     let next = self::set();
-    for throttle in &kept {
-        let left = throttle.left(crate::clock::from_ms(10_000));
-        next.scheduler.resume(&throttle.scope().unwrap(), left);
-    }
+    next.clock.advance(10_000);
+    kept.iter().for_each(|throttle| next.scheduler.resume(throttle));
     assert!(next.enters(&scope("b")).is_some());
     let mut waiting = next.enter(&a, 1, Priority::Sync);
     assert!((&mut waiting).now_or_never().is_none());
@@ -243,14 +241,57 @@ async fn a_long_retry_after_is_handed_on_and_holds_in_the_next_process() {
     assert!((&mut waiting).now_or_never().is_none());
     next.clock.advance(1);
     assert!((&mut waiting).now_or_never().is_some());
-    assert!(next.scheduler.unkept().take().is_empty(), "what was stored is not stored again");
+    assert!(next.scheduler.take_unkept(false).is_empty(), "what was stored is not stored again");
 }
 
 #[test]
 fn a_kept_throttle_is_bounded_and_one_of_an_unknown_service_holds_nobody() {
-    let throttle = |service: &str, until| Throttle { client_id: "app".into(), tenant_id: "t".into(), user_id: "a".into(), service: service.into(), until };
+    let throttle = |service: &str, until| Throttle { client_id: "app".into(), tenant_id: "t".into(), user_id: "a".into(), service: service.into(), until, made: None };
     let now = crate::clock::from_ms(1_000);
-    assert_eq!(throttle("outlook", 31_536_000_000).left(now), LONG);
-    assert_eq!(throttle("outlook", 500).left(now), Duration::ZERO);
-    assert!(throttle("planner", 2_000).scope().is_none());
+    assert_eq!(left(&throttle("outlook", 31_536_000_000), now), LONG);
+    assert_eq!(left(&throttle("outlook", 500), now), Duration::ZERO);
+    assert!(scope_of(&throttle("planner", 2_000)).is_none());
+}
+
+#[tokio::test]
+async fn requests_that_count_still_count_in_the_next_process() {
+    let (set, a) = (set(), scope("a"));
+    assert!(set.scheduler.noted().now_or_never().is_none());
+    for _ in 0..499 {
+        set.enters(&a).unwrap();
+    }
+    set.enters(&scope("b")).unwrap();
+    set.enters(&scope_in("t", "a", Service::Teams)).unwrap();
+    assert!(set.scheduler.take_unkept(true).is_empty(), "so few matter to nobody");
+    set.clock.advance(300_000);
+    for _ in 0..9_000 {
+        set.enters(&a).unwrap();
+    }
+    assert!(set.scheduler.noted().now_or_never().is_some());
+    let kept = set.scheduler.take_unkept(false);
+    let made = |kept: &[Throttle]| kept.iter().map(|t| (t.user_id.clone(), t.until, t.made.iter().flat_map(|made| &made.counts).sum::<u32>())).collect::<Vec<_>>();
+    assert_eq!(made(&kept), [("a".to_owned(), 0, 9_499)]);
+    assert!(set.scheduler.take_unkept(false).is_empty(), "once");
+    set.enters(&a).unwrap();
+    assert_eq!(made(&set.scheduler.take_unkept(true)), [("a".to_owned(), 0, 9_500)], "the last word is exact");
+
+    // Ten seconds later.
+    let next = self::set();
+    next.clock.advance(310_000);
+    kept.iter().for_each(|throttle| next.scheduler.resume(throttle));
+    for _ in 0..501 {
+        next.enters(&a).unwrap();
+    }
+    let mut waiting = next.enter(&a, 1, Priority::Sync);
+    assert!((&mut waiting).now_or_never().is_none() && next.enters(&scope("b")).is_some());
+    // The first 499 are over after ten minutes.
+    next.clock.advance(289_000);
+    assert!((&mut waiting).now_or_never().is_none());
+    next.clock.advance(50_000);
+    assert!((&mut waiting).now_or_never().is_some());
+
+    // A clock that was set back says nothing of how long ago it was.
+    let earlier = self::set();
+    kept.iter().for_each(|throttle| earlier.scheduler.resume(throttle));
+    assert!(earlier.scheduler.take_unkept(true).is_empty());
 }

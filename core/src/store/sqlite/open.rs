@@ -32,6 +32,7 @@ pub(super) const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("../migrations/0017_throttles.sql")),
     M::up(include_str!("../migrations/0018_payloads.sql")),
     M::up(include_str!("../migrations/0019_late_drafts.sql")),
+    M::up(include_str!("../migrations/0022_request_windows.sql")),
 ];
 
 /// Pages that a connection keeps in memory, in KB. A reader has far fewer than the writer: there are up to eight of them, and what one lacks is in the

@@ -77,6 +77,7 @@ store_suite!(made, [
     a_throttle_holds_until_its_time,
     a_throttle_of_a_clock_that_stood_ahead_holds_nobody,
     throttles_go_with_the_last_account_of_a_mailbox,
+    requests_are_kept_as_long_as_they_count,
     a_closed_store_says_so,
     the_index_follows_the_messages,
     a_query_is_no_language,

@@ -1,15 +1,16 @@
-//! Retry-Afters that are kept for the next process.
+//! What is kept of the limits of mailboxes for the next process.
 
 use super::*;
+use crate::throttle::{RequestsMade, Throttle};
 
 const HOUR: i64 = 3_600_000;
 
-fn row(user: &str, service: &str, until: i64) -> ThrottleRow {
-    ThrottleRow { client_id: "app".into(), tenant_id: "t".into(), user_id: user.into(), service: service.into(), until }
+fn row(user: &str, service: &str, until: i64) -> Throttle {
+    Throttle { client_id: "app".into(), tenant_id: "t".into(), user_id: user.into(), service: service.into(), until, made: None }
 }
 
-fn of_sign_in(account: &str, until: i64) -> ThrottleRow {
-    ThrottleRow { client_id: String::new(), tenant_id: String::new(), user_id: account.into(), service: "sign_in".into(), until }
+fn of_sign_in(account: &str, until: i64) -> Throttle {
+    Throttle { client_id: String::new(), tenant_id: String::new(), user_id: account.into(), service: "sign_in".into(), until, made: None }
 }
 
 pub fn a_throttle_holds_until_its_time(s: &dyn Store) {
@@ -46,4 +47,21 @@ pub fn throttles_go_with_the_last_account_of_a_mailbox(s: &dyn Store) {
     while s.erase_some("a", 100, 1_000).unwrap() {}
     s.keep_throttles(&noted, 1_000, HOUR).unwrap();
     assert!(s.throttles(1_000, HOUR).unwrap().is_empty());
+}
+
+pub fn requests_are_kept_as_long_as_they_count(s: &dyn Store) {
+    connect(s, "a");
+    let made = |at, counts: &[u32]| Some(RequestsMade { at, counts: counts.to_vec() });
+    let counted = |at, count| Throttle { made: made(at, &[0, 70_000, count]), ..row("user-a", "outlook", 0) };
+    s.keep_throttles(&[counted(HOUR, 5)], HOUR, HOUR).unwrap();
+    s.keep_throttles(&[counted(HOUR - 1, 4)], HOUR, HOUR).unwrap();
+    assert_eq!(s.throttles(HOUR, HOUR).unwrap(), [counted(HOUR, 5)], "what was counted later stays");
+    s.keep_throttles(&[row("user-a", "outlook", HOUR + 9_000)], HOUR, HOUR).unwrap();
+    let both = Throttle { until: HOUR + 9_000, ..counted(HOUR, 5) };
+    assert_eq!(s.throttles(2 * HOUR - 1, HOUR).unwrap(), [both]);
+    assert!(s.throttles(2 * HOUR, HOUR).unwrap().is_empty(), "all of it is over");
+    // By a clock that stood a year ahead, beside a Retry-After of the right time.
+    s.keep_throttles(&[counted(9_000 * HOUR, 5)], 9_000 * HOUR, HOUR).unwrap();
+    s.keep_throttles(&[row("user-a", "outlook", 2 * HOUR + 9_000)], 2 * HOUR, HOUR).unwrap();
+    assert_eq!(s.throttles(2 * HOUR, HOUR).unwrap(), [row("user-a", "outlook", 2 * HOUR + 9_000)]);
 }
