@@ -90,7 +90,7 @@ async fn nobody_notices_that_keys_are_replaced() {
     println!("{rounds} rounds, {count} rotations");
     assert!(count > 3, "only {count} rotations");
     for engine in [&here, &there] {
-        assert!(engine.verify_audit(None).await.unwrap_or_else(|e| panic!("{e}")).intact);
+        assert!(engine.verify_audit(None, None).await.unwrap_or_else(|e| panic!("{e}")).intact);
     }
     there.shutdown().await;
     here.shutdown().await;

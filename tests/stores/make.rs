@@ -135,7 +135,7 @@ async fn a_sealed_store() {
         "sends": { "sent": sent, "unknown": unknown, "failed": failed, "cancelled": cancelled, "retrying": retrying, "queued": queued, "dispatching": good(engine.receipt(dispatching.id, None).await) },
         "feeds": feeds,
         "pending": pending,
-        "audit": good(engine.verify_audit(None).await),
+        "audit": good(engine.verify_audit(None, None).await),
     });
     // What is on its way is given up after some seconds, and stays as a killed process would leave it.
     engine.shutdown().await;
@@ -160,7 +160,7 @@ async fn a_clear_store() {
         "accounts": [adele],
         "mail": { &adele.id: messages(&engine, &adele.id).await },
         "found": { "knödel": "Lunch", "nestor figures": "Budget for spring" },
-        "audit": good(engine.verify_audit(None).await),
+        "audit": good(engine.verify_audit(None, None).await),
     });
     engine.shutdown().await;
     keep(&store, "clear", &held);

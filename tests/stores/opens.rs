@@ -106,7 +106,7 @@ async fn same_feeds(engine: &Engine, held: &Value) {
 
 async fn same_audit(engine: &Engine, held: &Value) {
     let head: AuditHead = serde_json::from_value(held["audit"]["head"].clone()).unwrap_or_else(|e| panic!("{e}"));
-    let verdict = good(engine.verify_audit(Some(head)).await);
+    let verdict = good(engine.verify_audit(Some(head), None).await);
     assert!(verdict.intact, "{verdict:?}");
 }
 
@@ -203,7 +203,7 @@ async fn it_syncs(world: &World, engine: &Engine, held: &Value, account_id: &str
 }
 
 async fn closed(engine: Engine) {
-    assert!(good(engine.verify_audit(None).await).intact);
+    assert!(good(engine.verify_audit(None, None).await).intact);
     engine.shutdown().await;
 }
 

@@ -57,7 +57,7 @@ export type ChangeKind = 'message_added' | 'message_changed' | 'message_moved' |
 
 export type LogLevel = 'error' | 'warn' | 'info' | 'debug' | 'trace';
 
-export type AuditKind = 'store_made' | 'signed_in' | 'sign_in_refused' | 'approval_asked' | 'state_changed' | 'disconnected' | 'content_read' | 'send_queued' | 'send_settled' | 'key_rotated' | 'key_destroyed' | 'owner_deleted' | 'owner_restored' | 'purged' | 'store_copied';
+export type AuditKind = 'store_made' | 'signed_in' | 'sign_in_refused' | 'approval_asked' | 'state_changed' | 'disconnected' | 'content_read' | 'send_queued' | 'send_settled' | 'key_rotated' | 'key_destroyed' | 'owner_deleted' | 'owner_restored' | 'purged' | 'store_copied' | 'chain_begun' | 'audit_trimmed';
 
 /** `Changed`: a record is not as it was written. `Missing`: one is gone. `Swapped`: one stands in another's place. `TailMissing`: the end is gone. */
 export type AuditFault = 'changed' | 'missing' | 'swapped' | 'tail_missing';
@@ -632,10 +632,13 @@ export interface RotationReport {
   durationMs: number;
 }
 
-/** One entry of the audit log. Never holds content, addresses or secrets. */
+/** One entry of the audit log. Never holds content, addresses or secrets. Every owner has a chain of records; what belongs to no owner, the store and its
+ * own keys, has one too, and so has what a version before chains per owner wrote. */
 export interface AuditRecord {
-  /** 1, 2, 3 …, without gaps. */
+  /** 1, 2, 3 …, without gaps in its chain. */
   number: number;
+  /** Keyed hash of the owner whose chain it is in; none: the store's own. */
+  owner: string | null;
   at: Date;
   kind: AuditKind;
   accountId: string | null;
@@ -643,7 +646,7 @@ export interface AuditRecord {
   subject: string | null;
   /** What happened, in words. */
   detail: string;
-  /** Keyed hash over this record and the hash before it, in hex. */
+  /** Keyed hash over this record and the hash before it in its chain, in hex. */
   hash: string;
 }
 
@@ -654,25 +657,55 @@ export interface AuditPage {
   next: string | null;
 }
 
-/** The end of the log at some moment. Keep it elsewhere: a log cut off behind the store's back shows against it. */
-export interface AuditHead {
+/** The end of one owner's chain at some moment. */
+export interface AuditChainHead {
+  /** Keyed hash of the owner. */
+  owner: string;
   number: number;
   hash: string;
+}
+
+/** The end of one owner's chain at some moment. */
+export interface AuditChainHeadInput {
+  /** Keyed hash of the owner. */
+  owner: string;
+  number: number;
+  hash: string;
+}
+
+/** The end of the log at some moment. Keep it elsewhere: a log cut off behind the store's back shows against it. */
+export interface AuditHead {
+  /** Of the last record of the store's own chain, or of the one owner who was asked about. */
+  number: number;
+  hash: string;
+  /** Keyed hash of the one owner who was asked about. */
+  owner: string | null;
+  /** Of all owners, when all were asked about. */
+  chains: AuditChainHead[];
 }
 
 /** The end of the log at some moment. Keep it elsewhere: a log cut off behind the store's back shows against it. */
 export interface AuditHeadInput {
+  /** Of the last record of the store's own chain, or of the one owner who was asked about. */
   number: number;
   hash: string;
+  /** Keyed hash of the one owner who was asked about. */
+  owner?: string | null;
+  /** Of all owners, when all were asked about. Default: `[]`. */
+  chains?: readonly AuditChainHeadInput[];
 }
 
-/** Whether the log is as it was written. */
+/** Whether the log, or one owner's chain, is as it was written. */
 export interface AuditVerdict {
   intact: boolean;
+  /** How many there are, of all chains that were asked about. */
   records: number;
+  /** None when there is nothing to note. */
   head: AuditHead | null;
   fault: AuditFault | null;
-  /** Number of the first record that is wrong or gone. */
+  /** Keyed hash of the owner in whose chain the fault is; none: in the store's own. */
+  owner: string | null;
+  /** Number, in its chain, of the first record that is wrong or gone. */
   at: number | null;
   reason: string;
 }
@@ -1069,10 +1102,17 @@ export class Engine implements AsyncDisposable {
    * still runs, VaultLocked when the store key or root key is to be replaced and the root key was replaced since this process opened the store.
    * Corrupt when a value cannot be opened: it is left with its old key, and everything else was replaced. */
   rotateKeys(rotation?: KeyRotation, options?: CallOptions): Promise<RotationReport>;
-  /** The audit log after `cursor`, up to `limit` records (1 to 1000). Errors: InvalidInput. */
-  audit(limit: number, cursor?: string | null, options?: CallOptions): Promise<AuditPage>;
-  /** Checks the audit log record by record, and its end against `expected` if given. */
-  verifyAudit(expected?: AuditHeadInput | null, options?: CallOptions): Promise<AuditVerdict>;
+  /** The audit log after `cursor`, up to `limit` records (1 to 1000), in the order in which they were written. With `owner`, only the chain of this
+   * owner. Errors: InvalidInput (also when the cursor is another list's). */
+  audit(limit: number, cursor?: string | null, owner?: string | null, options?: CallOptions): Promise<AuditPage>;
+  /** Checks the audit log record by record, and its end against `expected` if given. With `owner`, only the chain of this owner, without reading any
+   * other; that a chain is gone as a whole shows when all are checked, or against `expected`. Errors: InvalidInput. */
+  verifyAudit(expected?: AuditHeadInput | null, owner?: string | null, options?: CallOptions): Promise<AuditVerdict>;
+  /** Erases the records up to `exported`, the head of a log that the host has read with `audit` and keeps elsewhere: the rest can still be proven. The log
+   * is checked first, and the call recorded. The store's own chain is kept from the record on that says that the first owner's was begun. Answers how
+   * many records were erased. Durable in pieces: a call that was cut off is taken up by the next one. Errors: InvalidInput, Corrupt (the log is not as it
+   * was written, or does not hold `exported`: nothing is erased). */
+  trimAudit(exported: AuditHeadInput, options?: CallOptions): Promise<number>;
   /** Destroys the content key at once, then erases every row. What was begun is ended at the next open. Errors: InvalidInput, NotFound,
    * StoreBusy (all is erased, but another process that reads the store keeps older bytes in its log; the purge ends by itself once it is done). */
   purge(request?: PurgeRequest, options?: CallOptions): Promise<PurgeReport>;

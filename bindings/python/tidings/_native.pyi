@@ -224,9 +224,11 @@ class AuditKind(str, enum.Enum):
     OWNER_RESTORED = "owner_restored"
     PURGED = "purged"
     STORE_COPIED = "store_copied"
+    CHAIN_BEGUN = "chain_begun"
+    AUDIT_TRIMMED = "audit_trimmed"
     def __new__(cls, value: object) -> Self: ...
 
-_AuditKind: TypeAlias = AuditKind | Literal["store_made", "signed_in", "sign_in_refused", "approval_asked", "state_changed", "disconnected", "content_read", "send_queued", "send_settled", "key_rotated", "key_destroyed", "owner_deleted", "owner_restored", "purged", "store_copied"]
+_AuditKind: TypeAlias = AuditKind | Literal["store_made", "signed_in", "sign_in_refused", "approval_asked", "state_changed", "disconnected", "content_read", "send_queued", "send_settled", "key_rotated", "key_destroyed", "owner_deleted", "owner_restored", "purged", "store_copied", "chain_begun", "audit_trimmed"]
 
 class AuditFault(str, enum.Enum):
     """`Changed`: a record is not as it was written. `Missing`: one is gone. `Swapped`: one stands in another's place. `TailMissing`: the end is gone."""
@@ -1323,12 +1325,16 @@ class RotationReport:
 
 @final
 class AuditRecord:
-    """One entry of the audit log. Never holds content, addresses or secrets."""
-    __match_args__ = ("number", "at", "kind", "account_id", "subject", "detail", "hash")
-    def __new__(cls, number: int, at: datetime, kind: _AuditKind, account_id: str | None, subject: str | None, detail: str, hash: str) -> Self: ...
+    """One entry of the audit log. Never holds content, addresses or secrets. Every owner has a chain of records; what belongs to no owner, the store and its
+    own keys, has one too, and so has what a version before chains per owner wrote."""
+    __match_args__ = ("number", "owner", "at", "kind", "account_id", "subject", "detail", "hash")
+    def __new__(cls, number: int, owner: str | None, at: datetime, kind: _AuditKind, account_id: str | None, subject: str | None, detail: str, hash: str) -> Self: ...
     @property
     def number(self) -> int:
-        """1, 2, 3 …, without gaps."""
+        """1, 2, 3 …, without gaps in its chain."""
+    @property
+    def owner(self) -> str | None:
+        """Keyed hash of the owner whose chain it is in; none: the store's own."""
     @property
     def at(self) -> datetime: ...
     @property
@@ -1343,7 +1349,7 @@ class AuditRecord:
         """What happened, in words."""
     @property
     def hash(self) -> str:
-        """Keyed hash over this record and the hash before it, in hex."""
+        """Keyed hash over this record and the hash before it in its chain, in hex."""
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -1361,10 +1367,13 @@ class AuditPage:
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
 @final
-class AuditHead:
-    """The end of the log at some moment. Keep it elsewhere: a log cut off behind the store's back shows against it."""
-    __match_args__ = ("number", "hash")
-    def __new__(cls, number: int, hash: str) -> Self: ...
+class AuditChainHead:
+    """The end of one owner's chain at some moment."""
+    __match_args__ = ("owner", "number", "hash")
+    def __new__(cls, owner: str, number: int, hash: str) -> Self: ...
+    @property
+    def owner(self) -> str:
+        """Keyed hash of the owner."""
     @property
     def number(self) -> int: ...
     @property
@@ -1372,22 +1381,53 @@ class AuditHead:
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
+class _AuditChainHeadFields(TypedDict):
+    owner: str
+    number: int
+    hash: str
+
+_AuditChainHead: TypeAlias = AuditChainHead | _AuditChainHeadFields
+
+@final
+class AuditHead:
+    """The end of the log at some moment. Keep it elsewhere: a log cut off behind the store's back shows against it."""
+    __match_args__ = ("number", "hash", "owner", "chains")
+    def __new__(cls, number: int, hash: str, owner: str | None = ..., chains: Sequence[_AuditChainHead] = ...) -> Self: ...
+    @property
+    def number(self) -> int:
+        """Of the last record of the store's own chain, or of the one owner who was asked about."""
+    @property
+    def hash(self) -> str: ...
+    @property
+    def owner(self) -> str | None:
+        """Keyed hash of the one owner who was asked about."""
+    @property
+    def chains(self) -> list[AuditChainHead]:
+        """Of all owners, when all were asked about."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
 @final
 class AuditVerdict:
-    """Whether the log is as it was written."""
-    __match_args__ = ("intact", "records", "head", "fault", "at", "reason")
-    def __new__(cls, intact: bool, records: int, head: AuditHead | None, fault: _AuditFault | None, at: int | None, reason: str) -> Self: ...
+    """Whether the log, or one owner's chain, is as it was written."""
+    __match_args__ = ("intact", "records", "head", "fault", "owner", "at", "reason")
+    def __new__(cls, intact: bool, records: int, head: AuditHead | None, fault: _AuditFault | None, owner: str | None, at: int | None, reason: str) -> Self: ...
     @property
     def intact(self) -> bool: ...
     @property
-    def records(self) -> int: ...
+    def records(self) -> int:
+        """How many there are, of all chains that were asked about."""
     @property
-    def head(self) -> AuditHead | None: ...
+    def head(self) -> AuditHead | None:
+        """None when there is nothing to note."""
     @property
     def fault(self) -> AuditFault | None: ...
     @property
+    def owner(self) -> str | None:
+        """Keyed hash of the owner in whose chain the fault is; none: in the store's own."""
+    @property
     def at(self) -> int | None:
-        """Number of the first record that is wrong or gone."""
+        """Number, in its chain, of the first record that is wrong or gone."""
     @property
     def reason(self) -> str: ...
     def __eq__(self, other: object, /) -> bool: ...
@@ -1887,10 +1927,20 @@ class Engine:
         Corrupt when a value cannot be opened: it is left with its old key, and everything else was replaced."""
     @overload
     async def rotate_keys(self, *, new_root_key: _RootKey | None = ..., store_key: bool = ..., data_keys: bool = ..., account_id: str | None = ...) -> RotationReport: ...
-    async def audit(self, limit: int, cursor: str | None = ...) -> AuditPage:
-        """The audit log after `cursor`, up to `limit` records (1 to 1000). Errors: InvalidInput."""
-    async def verify_audit(self, expected: AuditHead | None = ...) -> AuditVerdict:
-        """Checks the audit log record by record, and its end against `expected` if given."""
+    async def audit(self, limit: int, cursor: str | None = ..., owner: str | None = ...) -> AuditPage:
+        """The audit log after `cursor`, up to `limit` records (1 to 1000), in the order in which they were written. With `owner`, only the chain of this
+        owner. Errors: InvalidInput (also when the cursor is another list's)."""
+    async def verify_audit(self, expected: AuditHead | None = ..., owner: str | None = ...) -> AuditVerdict:
+        """Checks the audit log record by record, and its end against `expected` if given. With `owner`, only the chain of this owner, without reading any
+        other; that a chain is gone as a whole shows when all are checked, or against `expected`. Errors: InvalidInput."""
+    @overload
+    async def trim_audit(self, exported: AuditHead) -> int:
+        """Erases the records up to `exported`, the head of a log that the host has read with `audit` and keeps elsewhere: the rest can still be proven. The log
+        is checked first, and the call recorded. The store's own chain is kept from the record on that says that the first owner's was begun. Answers how
+        many records were erased. Durable in pieces: a call that was cut off is taken up by the next one. Errors: InvalidInput, Corrupt (the log is not as it
+        was written, or does not hold `exported`: nothing is erased)."""
+    @overload
+    async def trim_audit(self, *, number: int, hash: str, owner: str | None = ..., chains: Sequence[_AuditChainHead] = ...) -> int: ...
     @overload
     async def purge(self, request: PurgeRequest) -> PurgeReport:
         """Destroys the content key at once, then erases every row. What was begun is ended at the next open. Errors: InvalidInput, NotFound,
@@ -2062,10 +2112,20 @@ class BlockingEngine:
         Corrupt when a value cannot be opened: it is left with its old key, and everything else was replaced."""
     @overload
     def rotate_keys(self, *, new_root_key: _RootKey | None = ..., store_key: bool = ..., data_keys: bool = ..., account_id: str | None = ...) -> RotationReport: ...
-    def audit(self, limit: int, cursor: str | None = ...) -> AuditPage:
-        """The audit log after `cursor`, up to `limit` records (1 to 1000). Errors: InvalidInput."""
-    def verify_audit(self, expected: AuditHead | None = ...) -> AuditVerdict:
-        """Checks the audit log record by record, and its end against `expected` if given."""
+    def audit(self, limit: int, cursor: str | None = ..., owner: str | None = ...) -> AuditPage:
+        """The audit log after `cursor`, up to `limit` records (1 to 1000), in the order in which they were written. With `owner`, only the chain of this
+        owner. Errors: InvalidInput (also when the cursor is another list's)."""
+    def verify_audit(self, expected: AuditHead | None = ..., owner: str | None = ...) -> AuditVerdict:
+        """Checks the audit log record by record, and its end against `expected` if given. With `owner`, only the chain of this owner, without reading any
+        other; that a chain is gone as a whole shows when all are checked, or against `expected`. Errors: InvalidInput."""
+    @overload
+    def trim_audit(self, exported: AuditHead) -> int:
+        """Erases the records up to `exported`, the head of a log that the host has read with `audit` and keeps elsewhere: the rest can still be proven. The log
+        is checked first, and the call recorded. The store's own chain is kept from the record on that says that the first owner's was begun. Answers how
+        many records were erased. Durable in pieces: a call that was cut off is taken up by the next one. Errors: InvalidInput, Corrupt (the log is not as it
+        was written, or does not hold `exported`: nothing is erased)."""
+    @overload
+    def trim_audit(self, *, number: int, hash: str, owner: str | None = ..., chains: Sequence[_AuditChainHead] = ...) -> int: ...
     @overload
     def purge(self, request: PurgeRequest) -> PurgeReport:
         """Destroys the content key at once, then erases every row. What was begun is ended at the next open. Errors: InvalidInput, NotFound,

@@ -67,15 +67,26 @@ impl Engine {
         self.inner.runtime.guard(move |stop| blocking(move || vault.rotate(&order, &*clock, Some(&stop)))).await
     }
 
-    /// The audit log after `cursor`, up to `limit` records (1 to 1000). Errors: InvalidInput.
-    pub async fn audit(&self, limit: u32, cursor: Option<String>) -> Result<AuditPage> {
+    /// The audit log after `cursor`, up to `limit` records (1 to 1000), in the order in which they were written. With `owner`, only the chain of this
+    /// owner. Errors: InvalidInput (also when the cursor is another list's).
+    pub async fn audit(&self, limit: u32, cursor: Option<String>, owner: Option<String>) -> Result<AuditPage> {
         let retention = self.inner.retention.clone();
-        self.inner.runtime.finish(async move { retention.audit(limit, cursor).await }).await
+        self.inner.runtime.finish(async move { retention.audit(limit, cursor, owner).await }).await
     }
 
-    /// Checks the audit log record by record, and its end against `expected` if given.
-    pub async fn verify_audit(&self, expected: Option<AuditHead>) -> Result<AuditVerdict> {
+    /// Checks the audit log record by record, and its end against `expected` if given. With `owner`, only the chain of this owner, without reading any
+    /// other; that a chain is gone as a whole shows when all are checked, or against `expected`. Errors: InvalidInput.
+    pub async fn verify_audit(&self, expected: Option<AuditHead>, owner: Option<String>) -> Result<AuditVerdict> {
         let retention = self.inner.retention.clone();
-        self.inner.runtime.finish(async move { retention.verify_audit(expected).await }).await
+        self.inner.runtime.finish(async move { retention.verify_audit(expected, owner).await }).await
+    }
+
+    /// Erases the records up to `exported`, the head of a log that the host has read with `audit` and keeps elsewhere: the rest can still be proven. The log
+    /// is checked first, and the call recorded. The store's own chain is kept from the record on that says that the first owner's was begun. Answers how
+    /// many records were erased. Durable in pieces: a call that was cut off is taken up by the next one. Errors: InvalidInput, Corrupt (the log is not as it
+    /// was written, or does not hold `exported`: nothing is erased).
+    pub async fn trim_audit(&self, exported: AuditHead) -> Result<u64> {
+        let retention = self.inner.retention.clone();
+        self.inner.runtime.finish(async move { retention.trim_audit(exported).await }).await
     }
 }

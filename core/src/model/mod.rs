@@ -16,7 +16,7 @@ pub(crate) use address::is_mail_address;
 pub use draft::{Address, BodyType, ChatDraft, Draft, FileAttachment, Importance, MailDraft};
 pub use health::{AccountHealth, Badge, Health, LogField, LogLevel, LogRecord, Metrics, Transport};
 pub use retention::{
-    AuditFault, AuditHead, AuditKind, AuditPage, AuditRecord, AuditVerdict, KeyRotation, OwnerDeletion, PurgeReport, PurgeRequest, RotationReport,
+    AuditChainHead, AuditFault, AuditHead, AuditKind, AuditPage, AuditRecord, AuditVerdict, KeyRotation, OwnerDeletion, PurgeReport, PurgeRequest, RotationReport,
 };
 pub use message::{AttachmentInfo, BodyForm, Folder, MailThread, Message, MessageBody, MessagePage, MessageQuery, SearchQuery};
 pub use news::{Change, ChangeKind, ChangeQuery, Event, QuarantineKind, QuarantinedItem, SyncOutcome, SyncReport};

@@ -59,13 +59,18 @@ pub enum AuditKind {
     OwnerRestored,
     Purged,
     StoreCopied,
+    ChainBegun,
+    AuditTrimmed,
 }
 
-/// One entry of the audit log. Never holds content, addresses or secrets.
+/// One entry of the audit log. Never holds content, addresses or secrets. Every owner has a chain of records; what belongs to no owner, the store and its
+/// own keys, has one too, and so has what a version before chains per owner wrote.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditRecord {
-    /// 1, 2, 3 …, without gaps.
+    /// 1, 2, 3 …, without gaps in its chain.
     pub number: u64,
+    /// Keyed hash of the owner whose chain it is in; none: the store's own.
+    pub owner: Option<String>,
     #[serde(with = "rfc3339")]
     pub at: SystemTime,
     pub kind: AuditKind,
@@ -74,7 +79,7 @@ pub struct AuditRecord {
     pub subject: Option<String>,
     /// What happened, in words.
     pub detail: String,
-    /// Keyed hash over this record and the hash before it, in hex.
+    /// Keyed hash over this record and the hash before it in its chain, in hex.
     pub hash: String,
 }
 
@@ -86,11 +91,27 @@ pub struct AuditPage {
     pub next: Option<String>,
 }
 
+/// The end of one owner's chain at some moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditChainHead {
+    /// Keyed hash of the owner.
+    pub owner: String,
+    pub number: u64,
+    pub hash: String,
+}
+
 /// The end of the log at some moment. Keep it elsewhere: a log cut off behind the store's back shows against it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditHead {
+    /// Of the last record of the store's own chain, or of the one owner who was asked about.
     pub number: u64,
     pub hash: String,
+    /// Keyed hash of the one owner who was asked about.
+    #[serde(default)]
+    pub owner: Option<String>,
+    /// Of all owners, when all were asked about.
+    #[serde(default)]
+    pub chains: Vec<AuditChainHead>,
 }
 
 /// `Changed`: a record is not as it was written. `Missing`: one is gone. `Swapped`: one stands in another's place. `TailMissing`: the end is gone.
@@ -103,14 +124,18 @@ pub enum AuditFault {
     TailMissing,
 }
 
-/// Whether the log is as it was written.
+/// Whether the log, or one owner's chain, is as it was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditVerdict {
     pub intact: bool,
+    /// How many there are, of all chains that were asked about.
     pub records: u64,
+    /// None when there is nothing to note.
     pub head: Option<AuditHead>,
     pub fault: Option<AuditFault>,
-    /// Number of the first record that is wrong or gone.
+    /// Keyed hash of the owner in whose chain the fault is; none: in the store's own.
+    pub owner: Option<String>,
+    /// Number, in its chain, of the first record that is wrong or gone.
     pub at: Option<u64>,
     pub reason: String,
 }

@@ -6,6 +6,7 @@ pub mod fuzzing;
 mod owners;
 mod purge;
 mod trim;
+mod verify;
 
 pub use trim::KeptFor;
 

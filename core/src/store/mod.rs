@@ -23,7 +23,7 @@ mod sqlite;
 mod suite;
 
 pub use accounts::{Approver, AccountRow, AccountStore, AccountWindow, AttemptRow, Consumed, KeyPurpose, KeyRow, Lease, NewAttempt, NewKey, TokenRow, USES_AT_BIRTH};
-pub use audit::{AuditEnd, AuditExtent, AuditRow, AuditStore, BEGINNING, Entry, AuditSigner};
+pub use audit::{AuditChain, AuditEnd, AuditRow, AuditSigner, AuditStore, Entry, STORE_CHAIN, beginning};
 pub use copies::{Copied, CopyStore};
 pub use health::{HealthError, HealthRow, HealthStore};
 pub use keyring::{HANDOVER_MS, KeyHandover, KeyFate, KeyStore, NewRoot, ROOT_KDF, ROOT_WRAPPED, Retired, RingKey, SealedValue, RowRef, is_outdated, moved_on, outdated};
@@ -40,7 +40,7 @@ pub use trim::{Kept, TrimStore};
 pub use scope::Scope;
 pub use sqlite::SqliteStore;
 #[cfg(all(test, unix))]
-pub use sqlite::tests::tamper;
+pub use sqlite::tests::{ONE_CHAIN, tamper};
 #[cfg(test)]
 pub use suite::account as suite_account;
 

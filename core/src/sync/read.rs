@@ -171,7 +171,7 @@ impl Reader {
         let entry = Entry::new(AuditKind::ContentRead, detail);
         let entry = match scope {
             Scope::Account(id) => entry.on(id),
-            Scope::Owner { owner, .. } => entry.about(self.store.audit_signer()?.owner(owner)?),
+            Scope::Owner { owner, .. } => entry.of(self.store.audit_signer()?.owner(owner)?),
         };
         self.store.record(&[entry], to_ms(self.clock.now()))
     }

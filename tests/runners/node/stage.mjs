@@ -194,8 +194,9 @@ class Player {
   async call(verb, given) {
     if (verb === 'send' || verb === 'enqueue') return canonical(await this.engine[verb](draft(given)))
     if (verb === 'enqueue_all') return canonical(await this.engine.enqueueAll(given.drafts.map(draft)))
-    if (verb === 'audit') return canonical(await this.engine.audit(given.limit ?? 1000, given.cursor))
-    if (verb === 'verify_audit') return canonical(await this.engine.verifyAudit(given.expected))
+    if (verb === 'audit') return canonical(await this.engine.audit(given.limit ?? 1000, given.cursor, given.owner))
+    if (verb === 'trim_audit') return canonical(await this.engine.trimAudit(given.exported))
+    if (verb === 'verify_audit') return canonical(await this.engine.verifyAudit(given.expected, given.owner))
     if (verb === 'verify') return canonical(await this.engine.verify(given.account_id, given.test_message ?? false, given.owner))
     if (verb === 'rotate_keys') {
       const { new_root_key, ...rotation } = given

@@ -180,10 +180,12 @@ class Player:
         elif verb == "metrics":
             outcome = engine.metrics()
         elif verb == "audit":
-            outcome = await engine.audit(given.get("limit", 1000), given.get("cursor"))
+            outcome = await engine.audit(given.get("limit", 1000), given.get("cursor"), given.get("owner"))
+        elif verb == "trim_audit":
+            outcome = await engine.trim_audit(tidings.AuditHead(**given["exported"]))
         elif verb == "verify_audit":
             expected = given.get("expected")
-            outcome = await engine.verify_audit(expected and tidings.AuditHead(**expected))
+            outcome = await engine.verify_audit(expected and tidings.AuditHead(**expected), given.get("owner"))
         elif verb == "verify":
             outcome = await engine.verify(given["account_id"], given.get("test_message", False), given.get("owner"))
         elif verb == "rotate_keys" and "new_root_key" in given:

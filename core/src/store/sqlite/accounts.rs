@@ -182,7 +182,7 @@ impl SqliteStore {
                 return Err(moved_on().into());
             }
             put_account(tx, account)?;
-            entries.push(stored(account, earlier.is_some()).about(self.owner_mark(&account.owner)?));
+            entries.push(stored(account, earlier.is_some()).of(self.owner_mark(&account.owner)?));
             entries.extend(destroy_key(tx, KeyPurpose::Secrets, &account.id)?);
             self.note(tx, &entries, now)?;
             drop_cursors(tx, &account.id, now)?;

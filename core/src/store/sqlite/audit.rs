@@ -1,24 +1,77 @@
-//! Writing the audit log: at the end, in the transaction of what it tells about, bound to the record before.
+//! Writing the audit log: each record at the end of its owner's chain, in the transaction of what it tells about, bound to the record before.
+//!
+//! A chain's end is signed and stored once per transaction, whatever number of steps in it wrote records. Until then it stands in a table of the
+//! connection, in memory, where a step that is taken back takes its ends along.
 
 use super::fault::{Outcome, corrupt};
 use super::names::Word;
 use super::{SqliteStore, all, exists, first, keys, run};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::model::AuditKind;
-use crate::store::{AuditEnd, AuditExtent, AuditRow, AuditStore, BEGINNING, Entry, KeyPurpose, NewKey, AuditSigner};
+use crate::store::{AuditChain, AuditEnd, AuditRow, AuditSigner, AuditStore, Entry, KeyPurpose, NewKey, STORE_CHAIN, beginning};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry as Place;
 use std::sync::Arc;
 
-pub const END: &str = "audit_end";
+/// In the place of a mark: rows of no chain there is. No mark looks like that.
+const UNKNOWN: &str = "?";
 
-/// Adds records after the signed end. What stands in the table does not matter here: if its tail was cut off, the gap stays to be seen.
-fn add(c: &Connection, audit_signer: &dyn AuditSigner, mut end: AuditEnd, entries: &[Entry], at: i64) -> Outcome<()> {
-    for entry in entries {
-        end.number += 1;
+const OPEN_ENDS: &str = "CREATE TEMP TABLE audit_ends (chain INTEGER PRIMARY KEY, number INTEGER NOT NULL, hash BLOB NOT NULL) STRICT";
+
+macro_rules! select_rows {
+    ($rest:literal) => {
+        concat!(
+            "SELECT r.id, COALESCE(c.owner, '?'), r.number, r.at, r.kind, r.account_id, r.subject, r.detail, r.hash
+             FROM audit AS r LEFT JOIN audit_chains AS c ON c.id = r.chain ",
+            $rest
+        )
+    };
+}
+
+/// Ends of the transaction that is under way, of the connection that writes.
+pub fn keep_ends(c: &Connection) -> Outcome<()> {
+    run(c, OPEN_ENDS, []).map(drop)
+}
+
+/// A chain that is being written to.
+struct Chain {
+    id: i64,
+    owner: String,
+    end: AuditEnd,
+}
+
+impl Chain {
+    /// None: it has not begun. What stands in the table of records does not matter here: if a tail was cut off, the gap stays to be seen.
+    fn find(c: &Connection, audit_signer: &dyn AuditSigner, owner: &str) -> Outcome<Option<Self>> {
+        let sql = "SELECT c.id, c.signed_end, e.number, e.hash FROM audit_chains AS c LEFT JOIN temp.audit_ends AS e ON e.chain = c.id WHERE c.owner = ?1";
+        let read = |row: &Row<'_>| {
+            let open = row.get::<_, Option<i64>>(2)?.zip(row.get::<_, Option<[u8; 32]>>(3)?);
+            Ok((row.get(0)?, row.get::<_, Option<Vec<u8>>>(1)?, open.map(|(number, hash)| AuditEnd { number, hash })))
+        };
+        let Some((id, signed, open)) = first(c, sql, [owner], read)? else { return Ok(None) };
+        let end = match (open, signed) {
+            (Some(open), _) => Some(open),
+            (None, Some(signed)) => AuditEnd::read(audit_signer, owner, &signed)?,
+            (None, None) => None,
+        };
+        let end = end.ok_or_else(|| corrupt("the end of the audit log"))?;
+        Ok(Some(Self { id, owner: owner.to_owned(), end }))
+    }
+
+    fn begin(c: &Connection, audit_signer: &dyn AuditSigner, owner: &str) -> Outcome<Self> {
+        let id = first(c, "INSERT INTO audit_chains (owner) VALUES (?1) RETURNING id", [owner], |row| Ok(row.get(0)?))?;
+        let id = id.ok_or_else(|| Error::internal("A row just written could not be read. Please report it."))?;
+        Ok(Self { id, owner: owner.to_owned(), end: AuditEnd { number: 0, hash: beginning(audit_signer, owner)? } })
+    }
+
+    fn add(&mut self, c: &Connection, audit_signer: &dyn AuditSigner, entry: &Entry, at: i64) -> Outcome<()> {
         let mut row = AuditRow {
-            number: end.number,
+            position: 0,
+            owner: String::new(),
+            number: self.end.number + 1,
             at,
             kind: entry.kind.word().to_owned(),
             account_id: entry.account_id.clone(),
@@ -27,15 +80,31 @@ fn add(c: &Connection, audit_signer: &dyn AuditSigner, mut end: AuditEnd, entrie
             legible: true,
             hash: Vec::new(),
         };
-        end.hash = row.hash_as(audit_signer, end.number, &end.hash)?;
-        row.hash = end.hash.to_vec();
+        let hash = row.hash_as(audit_signer, row.number, &self.end.hash)?;
+        row.hash = hash.to_vec();
         run(
             c,
-            "INSERT INTO audit (number, at, kind, account_id, subject, detail, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            rusqlite::params![row.number, row.at, row.kind, row.account_id, row.subject, row.detail, row.hash],
+            "INSERT INTO audit (chain, number, at, kind, account_id, subject, detail, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            rusqlite::params![self.id, row.number, row.at, row.kind, row.account_id, row.subject, row.detail, row.hash],
         )?;
+        self.end = AuditEnd { number: row.number, hash };
+        Ok(())
     }
-    keys::set_meta(c, END, &end.to_bytes(audit_signer)?)
+
+    /// To be signed when the transaction ends.
+    fn leave_open(&self, c: &Connection) -> Outcome<()> {
+        run(
+            c,
+            "INSERT INTO temp.audit_ends (chain, number, hash) VALUES (?1, ?2, ?3) ON CONFLICT (chain) DO UPDATE SET number = excluded.number, hash = excluded.hash",
+            (self.id, self.end.number, self.end.hash),
+        )?;
+        Ok(())
+    }
+
+    fn sign(&self, c: &Connection, audit_signer: &dyn AuditSigner) -> Outcome<()> {
+        run(c, "UPDATE audit_chains SET signed_end = ?2 WHERE id = ?1", (self.id, self.end.to_bytes(audit_signer, &self.owner)?))?;
+        Ok(())
+    }
 }
 
 fn audit_row(row: &Row<'_>) -> Outcome<AuditRow> {
@@ -47,8 +116,14 @@ fn audit_row(row: &Row<'_>) -> Outcome<AuditRow> {
         legible &= matches!(text, Cow::Borrowed(_));
         Ok(Some(text.into_owned()))
     };
-    let (kind, account_id, subject, detail) = (text(2)?.unwrap_or_default(), text(3)?, text(4)?, text(5)?.unwrap_or_default());
-    Ok(AuditRow { number: row.get(0)?, at: row.get(1)?, kind, account_id, subject, detail, legible, hash: row.get(6)? })
+    let owner = text(1)?.unwrap_or_default();
+    let (kind, account_id, subject, detail) = (text(4)?.unwrap_or_default(), text(5)?, text(6)?, text(7)?.unwrap_or_default());
+    Ok(AuditRow { position: row.get(0)?, owner, number: row.get(2)?, at: row.get(3)?, kind, account_id, subject, detail, legible, hash: row.get(8)? })
+}
+
+fn chain_row(row: &Row<'_>) -> Outcome<AuditChain> {
+    let owner = String::from_utf8_lossy(row.get_ref(0)?.as_bytes().map_err(rusqlite::Error::from)?).into_owned();
+    Ok(AuditChain { owner, records: row.get(1)?, last: row.get(2)?, trimmed: row.get(3)?, end: row.get(4)? })
 }
 
 impl SqliteStore {
@@ -58,16 +133,62 @@ impl SqliteStore {
             return Ok(());
         }
         let audit_signer = self.audit_signer()?;
-        let end = match keys::meta(c, END)? {
-            Some(bytes) => AuditEnd::read(&*audit_signer, &bytes)?,
-            None => None,
-        };
-        add(c, &*audit_signer, end.ok_or_else(|| corrupt("the end of the audit log"))?, entries, at)
+        let (mut chains, mut owners) = (BTreeMap::<String, Chain>::new(), BTreeMap::<&str, String>::new());
+        for entry in entries {
+            let owner = match (&entry.owner, &entry.account_id) {
+                (Some(owner), _) => owner.clone(),
+                (None, None) => STORE_CHAIN.to_owned(),
+                (None, Some(id)) => match owners.entry(id.as_str()) {
+                    Place::Occupied(known) => known.get().clone(),
+                    Place::Vacant(place) => place.insert(self.mark_of(c, id)?).clone(),
+                },
+            };
+            if !chains.contains_key(&owner) {
+                let found = match Chain::find(c, &*audit_signer, &owner)? {
+                    Some(found) => found,
+                    None if owner == STORE_CHAIN => return Err(corrupt("no chain of its own in the audit log").into()),
+                    None => {
+                        let birth = Entry::new(AuditKind::ChainBegun, "A chain of records was begun.").about(&*owner);
+                        let own = match chains.entry(STORE_CHAIN.to_owned()) {
+                            Place::Occupied(known) => known.into_mut(),
+                            Place::Vacant(place) => place.insert(Chain::find(c, &*audit_signer, STORE_CHAIN)?.ok_or_else(|| corrupt("no chain of its own in the audit log"))?),
+                        };
+                        own.add(c, &*audit_signer, &birth, at)?;
+                        Chain::begin(c, &*audit_signer, &owner)?
+                    }
+                };
+                chains.insert(owner.clone(), found);
+            }
+            if let Some(chain) = chains.get_mut(&owner) {
+                chain.add(c, &*audit_signer, entry, at)?;
+            }
+        }
+        chains.values().try_for_each(|chain| chain.leave_open(c))
     }
 
     /// What an owner is called in the log.
     pub(super) fn owner_mark(&self, owner: &str) -> Outcome<String> {
         Ok(self.audit_signer()?.owner(owner)?)
+    }
+
+    /// Whose an account is, or was before it was purged.
+    fn mark_of(&self, c: &Connection, account_id: &str) -> Outcome<String> {
+        match first(c, "SELECT owner FROM accounts WHERE id = ?1 AND owner <> ''", [account_id], |row| Ok(row.get::<_, String>(0)?))? {
+            Some(owner) => self.owner_mark(&owner),
+            None => Ok(first(c, "SELECT owner FROM purges WHERE account_id = ?1", [account_id], |row| Ok(row.get(0)?))?.unwrap_or_else(|| STORE_CHAIN.to_owned())),
+        }
+    }
+
+    /// Before a commit: the end of every chain that grew in this transaction.
+    pub(super) fn sign_ends(&self, c: &Connection) -> Outcome<()> {
+        let read = |row: &Row<'_>| Ok(Chain { id: row.get(0)?, owner: row.get(1)?, end: AuditEnd { number: row.get(2)?, hash: row.get(3)? } });
+        let grown = all(c, "SELECT e.chain, c.owner, e.number, e.hash FROM temp.audit_ends AS e JOIN audit_chains AS c ON c.id = e.chain", [], read)?;
+        if grown.is_empty() {
+            return Ok(());
+        }
+        let audit_signer = self.audit_signer()?;
+        grown.iter().try_for_each(|chain| chain.sign(c, &*audit_signer))?;
+        run(c, "DELETE FROM temp.audit_ends", []).map(drop)
     }
 }
 
@@ -79,13 +200,15 @@ impl AuditStore for SqliteStore {
             }
             // A store that was in use has a log. Beginning another would hide that it is gone.
             let used = exists(tx, "SELECT 1 FROM audit", [])?
-                || keys::meta(tx, END)?.is_some()
+                || exists(tx, "SELECT 1 FROM audit_chains", [])?
                 || exists(tx, "SELECT 1 FROM keys WHERE purpose <> ?1", [KeyPurpose::Store.word()])?;
             if used {
                 return Err(corrupt("the key of the audit log").into());
             }
             keys::insert(tx, key)?;
-            add(tx, audit_signer, AuditEnd { number: 0, hash: BEGINNING }, &[Entry::new(AuditKind::StoreMade, "The store was made.")], now)
+            let mut chain = Chain::begin(tx, audit_signer, STORE_CHAIN)?;
+            chain.add(tx, audit_signer, &Entry::new(AuditKind::StoreMade, "The store was made."), now)?;
+            chain.sign(tx, audit_signer)
         })
     }
 
@@ -102,22 +225,52 @@ impl AuditStore for SqliteStore {
     }
 
     fn audit_rows(&self, after: i64, limit: u32) -> Result<Vec<AuditRow>> {
-        self.read(|c| {
-            all(
-                c,
-                "SELECT number, at, kind, account_id, subject, detail, hash FROM audit WHERE number > ?1 ORDER BY number LIMIT ?2",
-                (after, limit),
-                audit_row,
-            )
-        })
+        self.read(|c| all(c, select_rows!("WHERE r.id > ?1 ORDER BY r.id LIMIT ?2"), (after, limit), audit_row))
     }
 
-    fn audit_extent(&self) -> Result<AuditExtent> {
-        self.read(|c| {
-            let end = keys::meta(c, END)?;
-            let counted = first(c, "SELECT COUNT(*), MAX(number) FROM audit", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
-            let (records, last) = counted.unwrap_or((0, None));
-            Ok(AuditExtent { records, last, end })
+    fn chain_rows(&self, owner: &str, after: i64, limit: u32) -> Result<Vec<AuditRow>> {
+        let sql = select_rows!("WHERE r.chain = (SELECT id FROM audit_chains WHERE owner = ?1) AND r.number > ?2 ORDER BY r.number LIMIT ?3");
+        self.read(|c| all(c, sql, (owner, after, limit), audit_row))
+    }
+
+    fn audit_chains(&self) -> Result<Vec<AuditChain>> {
+        let sql = "SELECT COALESCE(c.owner, ?1), COALESCE(r.records, 0), r.last, c.trimmed, c.signed_end FROM audit_chains AS c
+                   FULL JOIN (SELECT chain, COUNT(*) AS records, MAX(number) AS last FROM audit GROUP BY chain) AS r ON r.chain = c.id
+                   ORDER BY c.id IS NULL, c.id";
+        self.read(|c| all(c, sql, [UNKNOWN], chain_row))
+    }
+
+    fn audit_chain(&self, owner: &str) -> Result<Option<AuditChain>> {
+        let sql = "SELECT c.owner, (SELECT COUNT(*) FROM audit WHERE chain = c.id), (SELECT MAX(number) FROM audit WHERE chain = c.id), c.trimmed, c.signed_end
+                   FROM audit_chains AS c WHERE c.owner = ?1";
+        self.read(|c| first(c, sql, [owner], chain_row))
+    }
+
+    fn trim_chain(&self, owner: &str, upto: AuditEnd, limit: u32) -> Result<u32> {
+        self.write(|tx| {
+            let sql = "SELECT id, trimmed FROM audit_chains WHERE owner = ?1";
+            let found = first(tx, sql, [owner], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Option<Vec<u8>>>(1)?)))?;
+            let Some((chain, trimmed)) = found else { return Ok(0) };
+            let audit_signer = self.audit_signer()?;
+            let altered = || Error::new(ErrorKind::Corrupt, "The audit log is not as it was written. Nothing more was erased of it; call verify_audit.");
+            let start = match trimmed {
+                Some(bytes) => AuditEnd::read_trimmed(&*audit_signer, owner, &bytes)?.ok_or_else(altered)?.number,
+                None => 0,
+            };
+            let sql = "SELECT number, hash, kind FROM audit WHERE chain = ?1 AND number > ?2 AND number <= ?3 ORDER BY number LIMIT ?4";
+            let rows = all(tx, sql, (chain, start, upto.number, limit), |row| Ok((row.get::<_, i64>(0)?, row.get::<_, [u8; 32]>(1)?, row.get::<_, String>(2)?)))?;
+            let begun = AuditKind::ChainBegun.word();
+            let (mut last, mut erased) = (None, 0);
+            for (number, hash, _) in rows.into_iter().take_while(|(_, _, kind)| kind != begun) {
+                if number != start + i64::from(erased) + 1 || (number == upto.number && hash != upto.hash) {
+                    return Err(altered().into());
+                }
+                (last, erased) = (Some(AuditEnd { number, hash }), erased + 1);
+            }
+            let Some(last) = last else { return Ok(0) };
+            run(tx, "DELETE FROM audit WHERE chain = ?1 AND number <= ?2", (chain, last.number))?;
+            run(tx, "UPDATE audit_chains SET trimmed = ?2 WHERE id = ?1", (chain, last.to_trimmed(&*audit_signer, owner)?))?;
+            Ok(erased)
         })
     }
 }

@@ -5,7 +5,7 @@ use super::tests::{made, open, raw};
 use super::*;
 use crate::model::AuditKind;
 use crate::store::suite::{self, Clerk};
-use crate::store::{AccountStore, AuditEnd, AuditStore, BEGINNING, Entry, PurgeStore};
+use crate::store::{AccountStore, AuditEnd, AuditStore, Entry, PurgeStore, STORE_CHAIN, beginning};
 
 #[test]
 fn every_table_of_an_account_is_erased_or_named() {
@@ -27,7 +27,7 @@ fn every_table_of_an_account_is_erased_or_named() {
 fn no_record_no_step() {
     let made = made();
     suite::connect(&made.store, "a");
-    let records = made.store.audit_extent().unwrap();
+    let records = made.store.audit_chains().unwrap();
     raw(made.dir.path()).execute_batch("ALTER TABLE audit RENAME TO gone").unwrap();
     assert!(made.store.record(&[Entry::new(AuditKind::ContentRead, "read")], 1).is_err());
     assert!(made.store.disconnect_account("a", "by hand", 1).is_err());
@@ -37,7 +37,7 @@ fn no_record_no_step() {
     raw(made.dir.path()).execute_batch("ALTER TABLE gone RENAME TO audit").unwrap();
     let row = made.store.account("a").unwrap().unwrap();
     assert!(row.state == crate::model::AccountState::Connected && made.store.token("a").unwrap().is_some() && !made.store.is_deleted("owner").unwrap());
-    assert_eq!(made.store.audit_extent().unwrap(), records);
+    assert_eq!(made.store.audit_chains().unwrap(), records);
 }
 
 #[test]
@@ -50,9 +50,9 @@ fn a_full_disk_ends_the_step() {
         slot.as_ref().unwrap().query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(())).unwrap();
     }
     let entries: Vec<Entry> = (0..5_000).map(|_| Entry::new(AuditKind::ContentRead, "read")).collect();
-    let before = made.store.audit_extent().unwrap();
+    let before = made.store.audit_chains().unwrap();
     assert_eq!(made.store.record(&entries, 1).unwrap_err().kind(), ErrorKind::StoreFull);
-    assert_eq!(made.store.audit_extent().unwrap(), before, "all or nothing");
+    assert_eq!(made.store.audit_chains().unwrap(), before, "all or nothing");
 }
 
 #[test]
@@ -70,14 +70,14 @@ fn two_processes_write_one_chain() {
         }
     });
     let rows = made.store.audit_rows(0, 1_000).unwrap();
-    let mut before = BEGINNING.to_vec();
+    let mut before = beginning(&Clerk, STORE_CHAIN).unwrap().to_vec();
     for (at, row) in rows.iter().enumerate() {
         assert_eq!(row.number, at as i64 + 1);
         assert_eq!(row.hash_as(&Clerk, row.number, &before).unwrap().to_vec(), row.hash);
         before = row.hash.clone();
     }
     assert_eq!(rows.len(), 101);
-    let end = AuditEnd::read(&Clerk, &made.store.audit_extent().unwrap().end.unwrap()).unwrap().unwrap();
+    let end = AuditEnd::read(&Clerk, STORE_CHAIN, &made.store.audit_chain(STORE_CHAIN).unwrap().unwrap().end.unwrap()).unwrap().unwrap();
     assert_eq!(end.hash.to_vec(), before);
 }
 
@@ -92,7 +92,7 @@ fn a_cut_tail_is_not_written_over() {
     let numbers: Vec<_> = made.store.audit_rows(0, 100).unwrap().into_iter().map(|row| row.number).collect();
     assert_eq!(numbers, [1, 2, 3, 7]);
     // Without the signed end nothing is written at all.
-    raw(made.dir.path()).execute_batch("DELETE FROM meta WHERE name = 'audit_end'").unwrap();
+    raw(made.dir.path()).execute_batch("UPDATE audit_chains SET signed_end = NULL").unwrap();
     assert_eq!(made.store.record(&[Entry::new(AuditKind::ContentRead, "read")], 9).unwrap_err().kind(), ErrorKind::Corrupt);
 }
 
@@ -100,7 +100,7 @@ fn a_cut_tail_is_not_written_over() {
 fn a_log_that_is_gone_is_not_begun_again() {
     let made = made();
     suite::connect(&made.store, "a");
-    raw(made.dir.path()).execute_batch("DELETE FROM audit; DELETE FROM meta WHERE name = 'audit_end'; DELETE FROM keys WHERE purpose = 'audit'").unwrap();
+    raw(made.dir.path()).execute_batch("DELETE FROM audit; DELETE FROM audit_chains; DELETE FROM keys WHERE purpose = 'audit'").unwrap();
     let key = crate::store::NewKey { id: 5, purpose: crate::store::KeyPurpose::Audit, account_id: None, wrapped: suite::sealed("k"), created_at: 1 };
     assert_eq!(made.store.begin_audit(&key, &Clerk, 1).unwrap_err().kind(), ErrorKind::Corrupt);
 }

@@ -113,9 +113,17 @@ fn ids_only_grow(c: &Connection) -> Outcome<bool> {
 
 /// Without the key: the record that the signed end names is the last, and has the hash it names.
 fn audit_ends(c: &Connection) -> Outcome<bool> {
-    let Some(end) = keys::meta(c, super::audit::END)? else { return Ok(!exists(c, "SELECT 1 FROM audit", [])?) };
-    let Some((number, rest)) = end.split_first_chunk::<8>() else { return Ok(false) };
-    let number = i64::from_be_bytes(*number);
-    let last = first(c, "SELECT number, hash FROM audit ORDER BY number DESC LIMIT 1", [], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?)))?;
-    Ok(last.is_none_or(|(last, hash)| last == number && rest.starts_with(&hash)))
+    if !exists(c, "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'audit_chains'", [])? {
+        // Of a version that had one chain for everybody.
+        let Some(end) = keys::meta(c, "audit_end")? else { return Ok(!exists(c, "SELECT 1 FROM audit", [])?) };
+        let last = first(c, "SELECT number, hash FROM audit ORDER BY number DESC LIMIT 1", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        return Ok(last.is_none_or(|last| is_named(&end, last)));
+    }
+    let last = "SELECT c.signed_end, r.number, r.hash FROM audit_chains AS c JOIN audit AS r ON r.chain = c.id AND r.number = (SELECT MAX(number) FROM audit WHERE chain = c.id)";
+    let ends = all(c, last, [], |row| Ok((row.get::<_, Option<Vec<u8>>>(0)?, (row.get(1)?, row.get(2)?))))?;
+    Ok(ends.into_iter().all(|(end, last)| end.is_some_and(|end| is_named(&end, last))) && !exists(c, "SELECT 1 FROM audit WHERE chain NOT IN (SELECT id FROM audit_chains)", [])?)
+}
+
+fn is_named(end: &[u8], (number, hash): (i64, Vec<u8>)) -> bool {
+    end.split_first_chunk::<8>().is_some_and(|(named, rest)| i64::from_be_bytes(*named) == number && rest.starts_with(&hash))
 }

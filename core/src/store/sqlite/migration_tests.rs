@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 use super::open::MIGRATIONS;
-use super::tests::{made, open, raw};
+use super::tests::{ONE_CHAIN, made, open, raw};
 use crate::store::suite::{self, sealed, step};
 use crate::store::{Content, ItemState, KeyStore, OutboxStore};
 use rusqlite::Connection;
@@ -17,6 +17,7 @@ fn set_back(db: &Connection, count: usize) {
     db.execute_batch("DROP TABLE outbox_payloads; DROP TABLE outbox_parts; DROP TABLE outbox_queues; DROP TABLE outbox").unwrap();
     db.execute_batch(&made.join(";")).unwrap();
     db.execute_batch("ALTER TABLE throttles DROP COLUMN counted_at; ALTER TABLE throttles DROP COLUMN counts").unwrap();
+    db.execute_batch(ONE_CHAIN).unwrap();
     db.pragma_update(None, "user_version", u32::try_from(count).unwrap()).unwrap();
 }
 

@@ -147,6 +147,7 @@ impl SqliteStore {
             self.erase_on(&writer, ERASE_RETRY_WAIT);
         }
         let end = |c: &Connection, is_changed: bool| {
+            self.sign_ends(c)?;
             let stamp = if is_changed { Some(stamp::advance(c)?) } else { None };
             // Another process may have died between its mark and emptying the log.
             Ok((stamp, exists(c, "SELECT 1 FROM meta WHERE name = ?1", [ERASURE_PENDING])?))

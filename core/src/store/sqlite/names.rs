@@ -83,6 +83,8 @@ words!(AuditKind, "a kind of audit record", {
     OwnerRestored = "owner_restored",
     Purged = "purged",
     StoreCopied = "store_copied",
+    ChainBegun = "chain_begun",
+    AuditTrimmed = "audit_trimmed",
 });
 
 words!(ItemState, "a send state", {

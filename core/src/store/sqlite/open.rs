@@ -1,5 +1,6 @@
 //! Opening: a connection's settings, the schema.
 
+use super::audit;
 use super::fault::{Outcome, explain};
 use super::locking::Sharing;
 use super::marks::Keeper;
@@ -32,7 +33,8 @@ pub(super) const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("../migrations/0017_throttles.sql")),
     M::up(include_str!("../migrations/0018_payloads.sql")),
     M::up(include_str!("../migrations/0019_late_drafts.sql")),
-    M::up(include_str!("../migrations/0022_request_windows.sql")),
+    M::up(include_str!("../migrations/0020_audit_chains.sql")),
+    M::up(include_str!("../migrations/0021_request_windows.sql")),
 ];
 
 /// Pages that a connection keeps in memory, in KB. A reader has far fewer than the writer: there are up to eight of them, and what one lacks is in the
@@ -50,6 +52,7 @@ pub fn open_writer(file: &Path, sharing: Sharing, busy: Duration) -> Result<(Con
     write_ahead(&connection, busy)?;
     connection.set_transaction_behavior(TransactionBehavior::Immediate);
     let keeper = provenance::arrive(&mut connection, file, busy)?;
+    audit::keep_ends(&connection)?;
     Ok((connection, keeper))
 }
 

@@ -197,10 +197,9 @@ impl PurgeStore for SqliteStore {
             let ended = run(tx, "UPDATE purges SET ended_at = ?2 WHERE account_id = ?1 AND ended_at IS NULL", (account_id, now))?;
             let row = by_account(tx, account_id)?;
             if let Some(row) = row.as_ref().filter(|_| ended > 0) {
+                let entry = Entry::new(AuditKind::Purged, format!("Everything of the account was erased, {} rows.", row.erased)).on(account_id);
                 let owner: Option<String> = first(tx, "SELECT owner FROM purges WHERE account_id = ?1", [account_id], |row| Ok(row.get(0)?))?;
-                let mut entry = Entry::new(AuditKind::Purged, format!("Everything of the account was erased, {} rows.", row.erased)).on(account_id);
-                entry.subject = owner;
-                self.note(tx, &[entry], now)?;
+                self.note(tx, &[owner.into_iter().fold(entry, Entry::of)], now)?;
                 // The feed had its rows erased; this one tells its readers to drop what they have.
                 keys::announce_account(tx, account_id, now)?;
             }
@@ -222,7 +221,7 @@ impl PurgeStore for SqliteStore {
             let new = run(tx, "INSERT INTO owners (owner, deleted_at, purge_at) VALUES (?1, ?2, ?3) ON CONFLICT (owner) DO NOTHING", (owner, now, purge_at))?;
             if new > 0 {
                 let detail = format!("The owner was deleted, with {} accounts.", ids.len());
-                self.note(tx, &[Entry::new(AuditKind::OwnerDeleted, detail).about(self.owner_mark(owner)?)], now)?;
+                self.note(tx, &[Entry::new(AuditKind::OwnerDeleted, detail).of(self.owner_mark(owner)?)], now)?;
             }
             let due = first(tx, "SELECT purge_at FROM owners WHERE owner = ?1", [owner], |row| Ok(row.get(0)?))?;
             Ok((ids, due.unwrap_or(purge_at)))
@@ -235,7 +234,7 @@ impl PurgeStore for SqliteStore {
         self.write(|tx| {
             let found = run(tx, "DELETE FROM owners WHERE owner = ?1", [owner])? > 0;
             if found {
-                self.note(tx, &[Entry::new(AuditKind::OwnerRestored, "The deletion of the owner was taken back.").about(self.owner_mark(owner)?)], now)?;
+                self.note(tx, &[Entry::new(AuditKind::OwnerRestored, "The deletion of the owner was taken back.").of(self.owner_mark(owner)?)], now)?;
             }
             Ok(found)
         })

@@ -83,7 +83,7 @@ fn about(kind: AuditKind, detail: String, account_id: Option<&str>) -> Entry {
 
 /// A key that is replaced because of its uses knows no time of day but that of the key before it; the log does not go back.
 fn no_earlier(c: &Connection, at: i64) -> Outcome<i64> {
-    Ok(first(c, "SELECT at FROM audit ORDER BY number DESC LIMIT 1", [], |row| Ok(row.get::<_, i64>(0)?))?.unwrap_or(at).max(at))
+    Ok(first(c, "SELECT at FROM audit ORDER BY id DESC LIMIT 1", [], |row| Ok(row.get::<_, i64>(0)?))?.unwrap_or(at).max(at))
 }
 
 /// Ours still, and for another while: a long job renews its lease by working.

@@ -23,6 +23,15 @@ pub(super) fn made() -> Made {
     Made { store: open(dir.path()).unwrap(), dir }
 }
 
+/// Takes the audit log of a closed store back to what version 19 made: one chain, here with the records of the store's own.
+pub const ONE_CHAIN: &str = "
+    CREATE TEMP TABLE kept AS SELECT number, at, kind, account_id, subject, detail, hash FROM audit WHERE chain = 1;
+    INSERT INTO meta (name, value) SELECT 'audit_end', signed_end FROM audit_chains WHERE id = 1;
+    DROP TABLE audit; DROP TABLE audit_chains;
+    CREATE TABLE audit (number INTEGER PRIMARY KEY, at INTEGER NOT NULL, kind TEXT NOT NULL, account_id TEXT, subject TEXT, detail TEXT NOT NULL, hash BLOB NOT NULL) STRICT;
+    INSERT INTO audit SELECT * FROM kept;
+    PRAGMA user_version = 19";
+
 /// Plays the one who alters the file.
 pub fn tamper(dir: &Path, statement: &str) {
     raw(dir).execute_batch(statement).unwrap();
@@ -84,6 +93,8 @@ store_suite!(made, [
     health_is_the_last_success_and_what_failed_since,
     steps_leave_records,
     records_are_chained,
+    each_owner_has_a_chain,
+    a_chain_is_erased_from_its_start,
     a_log_is_begun_once,
     a_purge_ends_reading_at_once,
     a_purge_erases_in_pieces_and_ends_once,

@@ -17,6 +17,7 @@ pub fn steps_leave_records(s: &dyn Store) {
     connect(s, "a");
     let row = log(s).pop().unwrap();
     assert_eq!((row.kind.as_str(), row.account_id.as_deref(), row.subject.as_deref(), row.at), ("signed_in", Some("a"), Some("own_5"), 10));
+    assert_eq!((row.owner.as_str(), row.number), ("own_5", 1));
     s.connect_account(&AccountRow { generation: 2, ..account("a") }, Some(&token("a", 2)), &[key(500, KeyPurpose::Secrets, "a")], None, 20).unwrap();
     s.set_account_state("a", 2, AccountState::NeedsReconnect, Some("why"), 30).unwrap();
     // The same again is no change.
@@ -38,7 +39,7 @@ pub fn steps_leave_records(s: &dyn Store) {
     assert_eq!(
         kinds(s, 1),
         [
-            "signed_in", "signed_in", "key_destroyed", "state_changed", "state_changed", "send_queued", "send_queued", "send_settled", "disconnected",
+            "chain_begun", "signed_in", "signed_in", "key_destroyed", "state_changed", "state_changed", "send_queued", "send_queued", "send_settled", "disconnected",
             "key_destroyed", "send_settled", "content_read"
         ]
     );
@@ -50,9 +51,9 @@ pub fn records_are_chained(s: &dyn Store) {
         s.record(&[Entry::new(AuditKind::ContentRead, "one"), Entry::new(AuditKind::ContentRead, "two").on("a")], n).unwrap();
     }
     let rows = log(s);
-    let mut before = BEGINNING.to_vec();
+    let mut before = beginning(&Clerk, STORE_CHAIN).unwrap().to_vec();
     for (at, row) in rows.iter().enumerate() {
-        assert_eq!(row.number, at as i64 + 1);
+        assert_eq!((row.number, row.position), (at as i64 + 1, at as i64 + 1));
         assert_eq!(row.hash_as(&Clerk, row.number, &before).unwrap().to_vec(), row.hash);
         // Another place, another hash; nothing given is not the same as an empty text.
         assert_ne!(row.hash_as(&Clerk, row.number + 1, &before).unwrap().to_vec(), row.hash);
@@ -60,11 +61,86 @@ pub fn records_are_chained(s: &dyn Store) {
         assert_ne!(other.hash_as(&Clerk, row.number, &before).unwrap().to_vec(), row.hash);
         before = row.hash.clone();
     }
-    let extent = s.audit_extent().unwrap();
-    assert_eq!((extent.records, extent.last), (11, Some(11)));
-    let end = AuditEnd::read(&Clerk, &extent.end.unwrap()).unwrap().unwrap();
+    let chain = s.audit_chain(STORE_CHAIN).unwrap().unwrap();
+    assert_eq!((chain.records, chain.last), (11, Some(11)));
+    let end = AuditEnd::read(&Clerk, STORE_CHAIN, &chain.end.unwrap()).unwrap().unwrap();
     assert_eq!((end.number, end.hash.to_vec()), (11, before));
     assert_eq!(s.audit_rows(3, 2).unwrap(), rows[3..5]);
+    assert_eq!(s.chain_rows(STORE_CHAIN, 3, 2).unwrap(), rows[3..5]);
+}
+
+pub fn each_owner_has_a_chain(s: &dyn Store) {
+    connect(s, "a");
+    s.connect_account(&AccountRow { owner: "somebody".into(), ..account("b") }, None, &[key(700, KeyPurpose::Secrets, "b"), key(701, KeyPurpose::Content, "b")], None, 11).unwrap();
+    let read = |at: &str| Entry::new(AuditKind::ContentRead, "read").on(at);
+    // Of both owners and of nobody, in one step.
+    s.record(&[read("a"), read("b"), Entry::new(AuditKind::ContentRead, "list").of("own_8"), Entry::new(AuditKind::StoreCopied, "copied"), read("a")], 12).unwrap();
+    let seen: Vec<_> = log(s).into_iter().map(|row| (row.owner, row.number, row.kind)).collect();
+    let seen: Vec<_> = seen.iter().map(|(owner, number, kind)| (owner.as_str(), *number, kind.as_str())).collect();
+    let (one, other) = ("own_5", "own_8");
+    assert_eq!(
+        seen,
+        [
+            ("", 1, "store_made"), ("", 2, "chain_begun"), (one, 1, "signed_in"), ("", 3, "chain_begun"), (other, 1, "signed_in"), (one, 2, "content_read"),
+            (other, 2, "content_read"), (other, 3, "content_read"), ("", 4, "store_copied"), (one, 3, "content_read")
+        ]
+    );
+    let chains = s.audit_chains().unwrap();
+    assert_eq!(chains.iter().map(|chain| (chain.owner.as_str(), chain.records, chain.last)).collect::<Vec<_>>(), [("", 4, Some(4)), (one, 3, Some(3)), (other, 3, Some(3))]);
+    for chain in &chains {
+        let end = AuditEnd::read(&Clerk, &chain.owner, chain.end.as_ref().unwrap()).unwrap().unwrap();
+        let rows = s.chain_rows(&chain.owner, 0, 100).unwrap();
+        let mut before = beginning(&Clerk, &chain.owner).unwrap().to_vec();
+        for (number, row) in (1..).zip(&rows) {
+            assert_eq!(row.hash_as(&Clerk, number, &before).unwrap().to_vec(), row.hash);
+            before.clone_from(&row.hash);
+        }
+        assert_eq!((end.number, end.hash.to_vec()), (rows.len() as i64, before));
+        // Nobody else's.
+        assert_eq!(AuditEnd::read(&Clerk, "own_6", chain.end.as_ref().unwrap()).unwrap(), None);
+        assert_eq!(s.audit_chain(&chain.owner).unwrap().as_ref(), Some(chain));
+    }
+    assert_eq!(s.chain_rows(one, 1, 1).unwrap()[0].number, 2);
+    assert!(s.chain_rows("own_6", 0, 100).unwrap().is_empty() && s.audit_chain("own_6").unwrap().is_none());
+    // Whose it was is known until the last record of an account, and after it.
+    s.begin_purge(&["b".into()], None, "purged", 13).unwrap();
+    while s.erase_some("b", 100, 14).unwrap() {}
+    s.end_purge("b", 15).unwrap();
+    s.record(&[read("b")], 16).unwrap();
+    let rows = s.chain_rows(other, 3, 100).unwrap();
+    assert_eq!(rows.iter().map(|row| row.kind.as_str()).collect::<Vec<_>>(), ["disconnected", "key_destroyed", "key_destroyed", "purged", "content_read"]);
+    assert_eq!(s.audit_chain(STORE_CHAIN).unwrap().unwrap().records, 4);
+}
+
+pub fn a_chain_is_erased_from_its_start(s: &dyn Store) {
+    connect(s, "a");
+    for n in 0..5 {
+        s.record(&[Entry::new(AuditKind::ContentRead, "read").on("a")], n).unwrap();
+    }
+    let (owner, rows) = ("own_5", s.chain_rows("own_5", 0, 100).unwrap());
+    let end = |row: &AuditRow| AuditEnd { number: row.number, hash: row.hash.clone().try_into().unwrap() };
+    // Another record than the one that was exported: nothing goes.
+    assert_eq!(s.trim_chain(owner, AuditEnd { number: 4, hash: [1; 32] }, 100).unwrap_err().kind(), ErrorKind::Corrupt);
+    assert_eq!(s.chain_rows(owner, 0, 100).unwrap(), rows);
+    let beginning = |s: &dyn Store| AuditEnd::read_trimmed(&Clerk, owner, &s.audit_chain(owner).unwrap().unwrap().trimmed.unwrap()).unwrap().unwrap();
+    for (erased, from) in [(3, 3), (1, 4), (0, 4)] {
+        assert_eq!(s.trim_chain(owner, end(&rows[3]), 3).unwrap(), erased);
+        assert_eq!((s.chain_rows(owner, 0, 100).unwrap(), beginning(s)), (rows[from..].to_vec(), end(&rows[from - 1])));
+    }
+    // What is signed as a beginning is no end, and nobody else's.
+    let trimmed = s.audit_chain(owner).unwrap().unwrap().trimmed.unwrap();
+    assert!(AuditEnd::read(&Clerk, owner, &trimmed).unwrap().is_none() && AuditEnd::read_trimmed(&Clerk, "own_6", &trimmed).unwrap().is_none());
+    // All of it may go, and the next record comes after what there was.
+    assert_eq!(s.trim_chain(owner, end(&rows[5]), 100).unwrap(), 2);
+    s.record(&[Entry::new(AuditKind::ContentRead, "read").on("a")], 9).unwrap();
+    let next = s.chain_rows(owner, 0, 100).unwrap().remove(0);
+    assert_eq!((next.number, next.hash_as(&Clerk, 7, &rows[5].hash).unwrap().to_vec()), (7, next.hash.clone()));
+    assert!(next.position > rows[5].position);
+    // What says that chains were begun stays.
+    let own = s.chain_rows(STORE_CHAIN, 0, 100).unwrap();
+    assert_eq!(s.trim_chain(STORE_CHAIN, end(own.last().unwrap()), 100).unwrap(), 1);
+    assert_eq!(s.chain_rows(STORE_CHAIN, 0, 100).unwrap(), own[1..]);
+    assert_eq!(s.trim_chain("own_6", end(&rows[0]), 100).unwrap(), 0);
 }
 
 pub fn a_log_is_begun_once(s: &dyn Store) {
