@@ -215,7 +215,7 @@ class Player(val engine: Engine) {
             "settled" -> return settled(given["receipt_id"].asText())
             "close" -> engine.shutdown()
             "audit" -> engine.audit(given["limit"]?.asInt()?.toUInt() ?: 1000u, given["cursor"]?.asText(), given["owner"]?.asText())
-            "trim_audit" -> engine.trimAudit(build(typeOf<dev.tidings.AuditHead>(), given.getValue("exported")) as dev.tidings.AuditHead)
+            "trim_audit" -> engine.trimAudit(build(typeOf<dev.tidings.AuditHead>(), given["exported"]) as dev.tidings.AuditHead)
             "verify_audit" -> engine.verifyAudit(given["expected"]?.let { build(typeOf<dev.tidings.AuditHead>(), it) as dev.tidings.AuditHead }, given["owner"]?.asText())
             "verify" -> engine.verify(given["account_id"].asText(), given["test_message"]?.asBoolean() ?: false, given["owner"]?.asText())
             else -> byName(verb, given)
