@@ -133,6 +133,39 @@ async fn reading_leaves_one_record_each() {
     engine.shutdown().await;
 }
 
+/// Transactions that 1,000 reads of a body cost, and how long they take, with as many callers at once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "measures"]
+async fn how_many_transactions_a_thousand_reads_cost() {
+    // On a disk: in memory there is nothing to wait for.
+    let dir = tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).unwrap();
+    let store = dir.path().join("store");
+    let engine = engine(&store, &clock());
+    fill(&engine, "acc_a", "owner", 1);
+    let id = first_message(&engine).await.id;
+    let commits = || {
+        let stamp: Vec<u8> = rusqlite::Connection::open(store.join("tidings.db")).unwrap().query_row("SELECT stamp FROM generation", [], |row| row.get(0)).unwrap();
+        u64::from_be_bytes(stamp.last_chunk().copied().unwrap())
+    };
+    for callers in [1, 16, 64] {
+        let (before, started) = (commits(), std::time::Instant::now());
+        let readers = (0..callers).map(|n| {
+            let (engine, id) = (engine.clone(), id.clone());
+            tokio::spawn(async move {
+                for _ in (n..1_000).step_by(callers) {
+                    engine.body(id.clone(), None).await.unwrap();
+                }
+            })
+        });
+        for reader in readers.collect::<Vec<_>>() {
+            reader.await.unwrap();
+        }
+        println!("{callers} callers: 1000 reads, {} transactions, {} ms", commits() - before, started.elapsed().as_millis());
+    }
+    assert!(engine.verify_audit(None, None).await.unwrap().intact);
+    engine.shutdown().await;
+}
+
 #[tokio::test]
 async fn no_record_no_content() {
     let dir = tempfile::tempdir().unwrap();

@@ -40,6 +40,8 @@ mod pending_removals;
 mod writer;
 
 #[cfg(all(test, unix))]
+mod audit_tests;
+#[cfg(all(test, unix))]
 mod copies_tests;
 #[cfg(all(test, unix))]
 mod migration_tests;

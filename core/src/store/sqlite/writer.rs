@@ -161,6 +161,12 @@ impl Writer {
         std::mem::forget(self.state.get_mut().unwrap_or_else(PoisonError::into_inner).connection.take());
     }
 
+    /// Steps that wait for their turn.
+    #[cfg(test)]
+    pub fn coming(&self) -> usize {
+        self.coming.load(Ordering::SeqCst)
+    }
+
     fn come(&self) -> MutexGuard<'_, State> {
         self.coming.fetch_add(1, Ordering::SeqCst);
         let guard = self.lock();
