@@ -153,7 +153,7 @@ async fn how_many_transactions_a_thousand_reads_cost() {
             let (engine, id) = (engine.clone(), id.clone());
             tokio::spawn(async move {
                 for _ in (n..1_000).step_by(callers) {
-                    engine.body(id.clone(), None).await.unwrap();
+                    engine.body(id.clone(), None, None).await.unwrap();
                 }
             })
         });
