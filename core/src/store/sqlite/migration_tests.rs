@@ -16,7 +16,6 @@ fn set_back(db: &Connection, count: usize) {
     let made: Vec<String> = old.prepare(tables).unwrap().query_map([], |row| row.get(0)).unwrap().map(|sql| sql.unwrap()).collect();
     db.execute_batch("DROP TABLE outbox_payloads; DROP TABLE outbox_parts; DROP TABLE outbox_queues; DROP TABLE outbox").unwrap();
     db.execute_batch(&made.join(";")).unwrap();
-    db.execute_batch("ALTER TABLE throttles DROP COLUMN counted_at; ALTER TABLE throttles DROP COLUMN counts").unwrap();
     db.execute_batch(ONE_CHAIN).unwrap();
     db.pragma_update(None, "user_version", u32::try_from(count).unwrap()).unwrap();
 }
