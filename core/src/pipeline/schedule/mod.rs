@@ -184,7 +184,7 @@ impl Turns {
 
     /// Requests of its scope that may be in one batch.
     pub fn most_together(&self) -> usize {
-        self.scheduler.state().most_together(&self.scope) as usize
+        self.scheduler.state().most_together(&self.scope, self.scheduler.0.clock.elapsed()) as usize
     }
 
     /// Takes a wait out of what is left; false: it is longer than that.

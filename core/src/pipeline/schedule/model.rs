@@ -12,7 +12,7 @@ enum Step {
     Widen(usize, u32),
     Narrow(usize, u32),
     GiveUp(usize),
-    Fence { user: u8, ms: u16 },
+    Fence { user: u8, teams: bool, ms: u16 },
     Pass(u16),
 }
 
@@ -23,7 +23,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (any::<usize>(), 1..25_u32).prop_map(|(which, requests)| Step::Widen(which, requests)),
         2 => (any::<usize>(), 0..25_u32).prop_map(|(which, requests)| Step::Narrow(which, requests)),
         1 => any::<usize>().prop_map(Step::GiveUp),
-        1 => (0..6_u8, 0..500_u16).prop_map(|(user, ms)| Step::Fence { user, ms }),
+        1 => (0..6_u8, any::<bool>(), 0..500_u16).prop_map(|(user, teams, ms)| Step::Fence { user, teams, ms }),
         2 => (0..300_u16).prop_map(Step::Pass),
     ]
 }
@@ -33,7 +33,7 @@ fn scope(user: u8, teams: bool) -> RateScope {
     RateScope::Graph(service, Arc::new(Mailbox { client_id: "app".into(), tenant_id: (user / 3).to_string(), user_id: user.to_string() }))
 }
 
-const LIMITS: Limits = Limits { per_mailbox: 4, per_tenant: 5, per_process: 8, outlook: window::Rate { most: 60, span: Duration::from_secs(1) } };
+const LIMITS: Limits = Limits { per_mailbox: 4, per_tenant: 5, per_process: 8, outlook: window::Rate { most: 60, span: Duration::from_secs(1) }, teams_pace: Duration::from_millis(10) };
 
 struct Walk {
     state: State,
@@ -77,6 +77,14 @@ impl Walk {
             let within = self.made.iter().filter(|(other, _, at)| other == scope && *at + LIMITS.outlook.span > self.now).map(|(_, n, _)| n).sum::<u32>();
             assert!(within <= 60, "{within} requests within a second");
         }
+        for (scope, fence) in self.fences.iter().filter(|(scope, _)| matches!(scope, RateScope::Graph(Service::Teams, _))) {
+            let paced = self.made.iter().filter(|(other, n, at)| other == scope && *n > 0 && *at >= *fence && *at < *fence + Duration::from_secs(60));
+            let mut next = Duration::ZERO;
+            for (_, n, at) in paced {
+                assert!(*at >= next, "{at:?} after a Retry-After of Teams, not before {next:?}");
+                next = *at + LIMITS.teams_pace * *n;
+            }
+        }
     }
 
     fn take(&mut self, step: &Step) {
@@ -116,8 +124,8 @@ impl Walk {
                 let (scope, priority, ticket, _) = self.waiting.remove(which % self.waiting.len());
                 self.state.give_up(&scope, priority, ticket, self.now);
             }
-            Step::Fence { user, ms } => {
-                let scope = scope(user, false);
+            Step::Fence { user, teams, ms } => {
+                let scope = scope(user, teams);
                 let until = self.now + Duration::from_millis(ms.into());
                 self.state.fence(&scope, until, self.now);
                 let fence = self.fences.entry(scope).or_default();
@@ -151,6 +159,6 @@ proptest! {
         while !walk.inside.is_empty() {
             walk.take(&Step::Leave(0));
         }
-        prop_assert!(walk.state.is_empty_after(walk.now + Duration::from_secs(10)));
+        prop_assert!(walk.state.is_empty_after(walk.now + Duration::from_secs(100)));
     }
 }

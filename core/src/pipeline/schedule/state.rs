@@ -14,6 +14,8 @@ use tokio::sync::Notify;
 const TURN_BY_AGE: u32 = 8;
 /// Of the requests that a mailbox may make: after so many of them another process should know.
 const WORTH_KEEPING: u32 = 20;
+/// After a Retry-After of Teams, for so long one request goes at a time.
+const PACED_FOR: Duration = Duration::from_secs(60);
 /// So many entries later, what is over is forgotten.
 const SWEEP: u64 = 1024;
 
@@ -27,11 +29,13 @@ pub struct Limits {
     pub per_process: u32,
     /// Outlook's, of one mailbox.
     pub outlook: Rate,
+    /// Between two requests to Teams of one person, once Teams has refused one of them.
+    pub teams_pace: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { per_mailbox: 4, per_tenant: 4, per_process: 64, outlook: Rate { most: 10_000, span: Duration::from_secs(600) } }
+        Self { per_mailbox: 4, per_tenant: 4, per_process: 64, outlook: Rate { most: 10_000, span: Duration::from_secs(600) }, teams_pace: Duration::from_secs(1) }
     }
 }
 
@@ -39,6 +43,12 @@ impl Limits {
     /// Of a batch, four requests run at a time.
     fn slots(&self, cost: Cost) -> u32 {
         cost.requests.clamp(1, self.per_mailbox)
+    }
+
+    /// Teams takes one message a second of a person (throttling limits, Teams service), and lets short bursts pass: so it is asked as fast as it serves until it
+    /// refuses one, and then by its rule for a while.
+    fn pace(&self, scope: &RateScope) -> Option<Duration> {
+        matches!(scope, RateScope::Graph(Service::Teams, _)).then_some(self.teams_pace)
     }
 
     fn rate(&self, scope: &RateScope) -> Option<Rate> {
@@ -88,6 +98,9 @@ struct Scope {
     window: Window,
     /// Nobody goes before this moment of the monotonic clock.
     fence: Duration,
+    /// Until then requests keep their distance, and the next one goes at `paced_at` at the earliest.
+    paced_until: Duration,
+    paced_at: Duration,
     waiting: BTreeMap<Position, Arc<Waiter>>,
     /// Where it stands in the line of its tenant.
     standing: Option<Position>,
@@ -124,7 +137,26 @@ impl Scope {
     /// Until when nothing may be sent, whoever waits; `now` or earlier: it may.
     fn closed_until(&mut self, rate: Option<Rate>, cost: Cost, now: Duration) -> Duration {
         let by_rate = rate.map_or(Duration::ZERO, |rate| self.window.open_at(rate, cost.requests, now));
-        self.fence.max(by_rate)
+        let by_pace = if self.is_paced(now) { self.paced_at } else { Duration::ZERO };
+        self.fence.max(by_rate).max(by_pace)
+    }
+
+    fn is_paced(&self, now: Duration) -> bool {
+        now < self.paced_until
+    }
+
+    /// `requests` are made now, at the distance that a paced scope keeps.
+    fn keep_distance(&mut self, pace: Option<Duration>, requests: u32, now: Duration) {
+        if let Some(pace) = pace.filter(|_| self.is_paced(now)) {
+            self.paced_at = self.paced_at.max(now).saturating_add(pace.saturating_mul(requests));
+        }
+    }
+
+    /// `requests` of those were not made.
+    fn lose_distance(&mut self, pace: Option<Duration>, requests: u32, now: Duration) {
+        if let Some(pace) = pace.filter(|_| self.is_paced(now)) {
+            self.paced_at = self.paced_at.saturating_sub(pace.saturating_mul(requests));
+        }
     }
 
     /// True: that is many since it was said last.
@@ -141,7 +173,7 @@ impl Scope {
     }
 
     fn is_over(&mut self, rate: Option<Rate>, now: Duration) -> bool {
-        self.running == 0 && self.waiting.is_empty() && self.fence <= now && rate.is_none_or(|rate| self.window.is_empty(rate, now))
+        self.running == 0 && self.waiting.is_empty() && self.fence <= now && !self.is_paced(now) && rate.is_none_or(|rate| self.window.is_empty(rate, now))
     }
 }
 
@@ -203,7 +235,7 @@ impl State {
 
     /// What is inside takes others along: `requests` in all, or as many as have a slot now. Answers what it costs then.
     pub fn widen(&mut self, scope: &RateScope, held: Cost, requests: u32, now: Duration) -> Cost {
-        let (limits, rate) = (self.limits, self.limits.rate(scope));
+        let (limits, rate, pace) = (self.limits, self.limits.rate(scope), self.limits.pace(scope));
         let Some(state) = self.scopes.get_mut(scope) else { return held };
         let has = limits.slots(held);
         let free = limits.per_mailbox.saturating_sub(state.running);
@@ -215,6 +247,7 @@ impl State {
         }
         let cost = Cost { requests };
         state.running += limits.slots(cost) - has;
+        state.keep_distance(pace, more, now);
         if rate.is_some_and(|rate| state.count(rate, more, now)) {
             self.busy.push(scope.clone());
         }
@@ -224,7 +257,7 @@ impl State {
 
     /// What is inside makes fewer requests than it came for, or none: the rest counts for nobody. Answers what it costs then.
     pub fn narrow(&mut self, scope: &RateScope, held: Cost, requests: u32, now: Duration) -> Cost {
-        let (limits, rate) = (self.limits, self.limits.rate(scope));
+        let (limits, rate, pace) = (self.limits, self.limits.rate(scope), self.limits.pace(scope));
         let unused = held.requests.saturating_sub(requests);
         if unused == 0 {
             return held;
@@ -232,6 +265,7 @@ impl State {
         let cost = Cost { requests: requests.max(1) };
         if let Some(state) = self.scopes.get_mut(scope) {
             state.running = state.running.saturating_sub(limits.slots(held).saturating_sub(limits.slots(cost)));
+            state.lose_distance(pace, unused, now);
             if let Some(rate) = rate {
                 state.window.take_back(rate, unused, now);
             }
@@ -242,9 +276,10 @@ impl State {
     }
 
     /// Requests of one batch. Outlook runs four of a batch at a time, and the others wait for them; elsewhere each of them counts at once.
-    pub fn most_together(&self, scope: &RateScope) -> u32 {
+    pub fn most_together(&self, scope: &RateScope, now: Duration) -> u32 {
         match scope {
             RateScope::Graph(Service::Outlook, _) => u32::MAX,
+            _ if self.scopes.get(scope).is_some_and(|state| state.is_paced(now)) => 1,
             _ => self.limits.per_mailbox,
         }
     }
@@ -260,7 +295,11 @@ impl State {
 
     /// False: it was as high already.
     pub fn fence(&mut self, scope: &RateScope, until: Duration, now: Duration) -> bool {
+        let is_pacing = self.limits.pace(scope).is_some();
         let state = self.scopes.entry(scope.clone()).or_default();
+        if is_pacing {
+            state.paced_until = state.paced_until.max(until.saturating_add(PACED_FOR));
+        }
         let has_grown = until > state.fence;
         if has_grown {
             state.fence = until;
@@ -307,12 +346,13 @@ impl State {
         while self.running < self.limits.per_process {
             let Some(tenant) = first(&self.line, self.turns).and_then(|position| self.line.get(&position)).cloned() else { return };
             let Some(scope) = self.tenants.get(&tenant).and_then(|state| state.line.get(&first(&state.line, state.turns)?)).cloned() else { return };
-            let rate = self.limits.rate(&scope);
+            let (rate, pace) = (self.limits.rate(&scope), self.limits.pace(&scope));
             let Some(state) = self.scopes.get_mut(&scope) else { return };
             let Some((position, waiter)) = state.first() else { return };
             state.waiting.remove(&position);
             state.turns = state.turns.wrapping_add(1);
             state.running += self.limits.slots(waiter.cost);
+            state.keep_distance(pace, waiter.cost.requests, now);
             if rate.is_some_and(|rate| state.count(rate, waiter.cost.requests, now)) {
                 self.busy.push(scope.clone());
             }

@@ -295,3 +295,42 @@ async fn requests_that_count_still_count_in_the_next_process() {
     kept.iter().for_each(|throttle| earlier.scheduler.resume(throttle));
     assert!(earlier.scheduler.take_unkept(true).is_empty());
 }
+
+#[tokio::test]
+async fn teams_is_asked_once_a_second_for_a_while_after_it_refused() {
+    let set = set();
+    let (teams, other, mail) = (scope_in("t", "a", Service::Teams), scope_in("t", "b", Service::Teams), scope("a"));
+    for _ in 0..100 {
+        set.enters(&teams).unwrap();
+    }
+    set.scheduler.fence(&teams, Duration::from_secs(5));
+    set.scheduler.fence(&mail, Duration::from_secs(5));
+    set.clock.advance(5_000);
+    for second in 0..60 {
+        assert!(set.enters(&teams).is_some(), "{second}");
+        let mut waiting = set.enter(&teams, 1, Priority::Interactive);
+        assert!((&mut waiting).now_or_never().is_none(), "{second}");
+        set.clock.advance(999);
+        assert!((&mut waiting).now_or_never().is_none(), "{second}");
+        drop(waiting);
+        for _ in 0..10 {
+            assert!(set.enters(&other).is_some() && set.enters(&mail).is_some(), "nobody else keeps a distance");
+        }
+        set.clock.advance(1);
+    }
+    for _ in 0..100 {
+        assert!(set.enters(&teams).is_some(), "it is over");
+    }
+}
+
+#[tokio::test]
+async fn what_was_not_made_keeps_no_distance() {
+    let (set, teams) = (set(), scope_in("t", "a", Service::Teams));
+    set.scheduler.fence(&teams, Duration::from_secs(1));
+    set.clock.advance(1_000);
+    let mut slot = set.enters(&teams).unwrap();
+    slot.narrow(0);
+    drop(slot);
+    assert!(set.enters(&teams).is_some());
+    assert!(set.enters(&teams).is_none());
+}
