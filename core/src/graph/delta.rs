@@ -194,11 +194,15 @@ pub(super) fn checked_page(text: &str, folder_id: &str, from: Option<&str>, proo
     if proofs.are_in(&link) {
         return Err(wire::repeating());
     }
-    let items = page.items()?;
+    Ok(DeltaPage { items: checked_items(page.items()?, folder_id, proofs)?, link, is_delta, bytes: text.len() })
+}
+
+/// The items of a page of this folder, without what repeats a secret.
+pub(super) fn checked_items(items: Vec<DeltaItem>, folder_id: &str, proofs: &Proofs) -> Result<Vec<DeltaItem>> {
     if is_of_another_folder(&items, folder_id) {
-        return Err(Error::new(ErrorKind::Upstream, "A page of changes belongs to another folder; nothing of it was kept. Try again later."));
+        return Err(Error::new(ErrorKind::Upstream, "A page of messages belongs to another folder; nothing of it was kept. Try again later."));
     }
-    Ok(DeltaPage { items: items.into_iter().map(|item| if repeats(&item, proofs) { hidden() } else { item }).collect(), link, is_delta, bytes: text.len() })
+    Ok(items.into_iter().map(|item| if repeats(&item, proofs) { hidden() } else { item }).collect())
 }
 
 /// The place in a list of changes is not known any more.
@@ -309,7 +313,7 @@ struct Marks {
 }
 
 /// Almost always every item is what it should be, and the page is read in one pass. If not, its items are read one by one.
-fn read_page(text: &str, folder_id: &str) -> Result<Page<DeltaItem>> {
+pub(super) fn read_page(text: &str, folder_id: &str) -> Result<Page<DeltaItem>> {
     if json::too_deep(text.as_bytes()) {
         return Err(wire::unreadable());
     }

@@ -5,6 +5,7 @@ mod delta;
 mod folder_changes;
 mod folders;
 mod fault;
+mod listing;
 mod mail;
 mod mailbox;
 mod paging;
@@ -17,6 +18,7 @@ pub use delta::{DeltaAnswer, DeltaFrom, DeltaItem, DeltaPage, MailItem};
 pub use untold::Untold;
 pub use untold::MessageProperty;
 pub use folder_changes::FolderChanges;
+pub use listing::{Listing, ListingOrder, ListingRange};
 pub use folders::{FolderList, GraphFolder, WellKnownFolders};
 pub use mail::{Attached, MessageState, OutgoingMail, Verified};
 

@@ -627,6 +627,7 @@ async fn a_change_that_nobody_competes_for_is_repeated() {
     assert!(lasting.graph.set_read(&caller(), "m", true, "ck8").await.is_err());
 }
 
+mod listing;
 mod mixed;
 mod shapes;
 mod together;

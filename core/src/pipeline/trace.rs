@@ -16,7 +16,7 @@ const SEGMENTS: &[&str] = &[
     "v1.0", "me", "users", "messages", "mailFolders", "childFolders", "delta", "attachments", "send", "chats", "$batch", "oauth2", "v2.0", "token",
     ".well-known", "openid-configuration", "discovery", "keys", "common", "organizations", "consumers", "inbox", "sentitems", "drafts",
 ];
-const PARAMETERS: &[&str] = &["$select", "$top", "$filter", "$expand", "$skip", "$skiptoken", "$deltatoken"];
+const PARAMETERS: &[&str] = &["$select", "$top", "$filter", "$orderby", "$expand", "$skip", "$skiptoken", "$deltatoken"];
 
 /// One call, all its attempts: the id of the exchange under way, sent as `client-request-id`, and the address as it may be shown.
 pub struct Trace {

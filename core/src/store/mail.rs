@@ -182,6 +182,8 @@ pub struct PageBatch<'a> {
     pub generation: i64,
     /// Lease of the account's sync.
     pub lease: &'a super::Lease,
+    /// What these rows are marked with: the folder's current enumeration, or the one before it for what the current one has yet to show, which is written
+    /// only until that is complete. A row of the same folder that carries a later one keeps it.
     pub enumeration: i64,
     pub upserts: Vec<NewMessage>,
     /// Ids that the page repeated without news: only marked as seen by this enumeration.
@@ -199,7 +201,8 @@ pub struct PageBatch<'a> {
 
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Applied {
-    /// False: lease or generation lost, or what is here changed since the page was planned; nothing was written.
+    /// False: lease or generation lost, what is here changed since the page was planned, or the enumeration that was to show it is complete; nothing was
+    /// written.
     pub written: bool,
     /// Messages held in this folder now.
     pub stored: u32,

@@ -1,7 +1,7 @@
 //! The tree of folders: what is new in it, and which of them are synced.
 
-use super::folder::is_about_the_link;
 use super::run::{SyncContext, folder_place};
+use super::seeding::is_about_the_link;
 use crate::config::ALL_FOLDERS;
 use crate::error::{Error, ErrorKind, Result};
 use crate::failpoint::failpoint;

@@ -1,7 +1,7 @@
 //! Everything that arrives by asking.
 //!
 //! A sync lists the folders, then walks each chosen folder's delta: fetch a page, [`plan`] it against what is here, seal, and store changes and cursor
-//! in one transaction. That Graph says "removed" is only a question, since a move looks the same; [`removal`] proves it by the immutable id before
+//! in one transaction. While a long folder is walked for the first time, its newest messages are listed beside it ([`listing`]), so that they show at once. That Graph says "removed" is only a question, since a move looks the same; [`removal`] proves it by the immutable id before
 //! anything is dropped. Lost delta state is repaired by a new enumeration of the folder and the same question for whatever the enumeration did not show.
 //! What is attached is listed once the pages are stored ([`attachments`]): before the sync ends where it is little, after it where it is much.
 //! One sync per account runs at a time, over all processes: a lease with a fence that every write carries.
@@ -13,6 +13,7 @@ mod first_pages;
 mod folder;
 mod folders;
 mod inline;
+mod listing;
 mod page;
 mod page_size;
 mod plan;
@@ -22,6 +23,7 @@ mod removal;
 mod round;
 mod run;
 mod search;
+mod seeding;
 mod tally;
 mod turn;
 mod html_limits;

@@ -18,7 +18,7 @@ use crate::model::{AccountState, Event, SyncReport};
 use crate::pipeline::Priority;
 use crate::runtime::{Stop, blocking};
 use crate::seal::AadContext;
-use crate::store::{AccountRow, HealthError, LEASE_MS, Lease, LeaseRequest, Store, SyncedFolder, heartbeat};
+use crate::store::{AccountRow, FolderRow, HealthError, LEASE_MS, Lease, LeaseRequest, Store, SyncedFolder, heartbeat};
 use crate::vault::Vault;
 use futures_util::StreamExt;
 use std::collections::HashMap;
@@ -76,6 +76,16 @@ impl SyncContext {
     /// A question to the mailbox, given up when the sync is stopped: it may be waiting minutes for a Retry-After, and asking again costs nothing.
     pub async fn ask<T>(&self, question: impl Future<Output = Result<T>>) -> Result<T> {
         ask(&self.stop, question).await
+    }
+
+    /// How far a folder is.
+    pub fn tell_progress(&self, folder: &FolderRow, stored: u32) {
+        self.event_bus.publish(Event::SyncProgress {
+            account_id: self.account.id.clone(),
+            folder_id: folder.graph_id.clone(),
+            stored,
+            total: folder.total.max(stored),
+        });
     }
 
     /// What the mailbox says of these messages, sorted.

@@ -286,6 +286,11 @@ mod walk {
     }
 
     fn fixture_of(clock: TestClock, content: Content, answer: impl Fn(&Seen) -> Answer + Send + std::marker::Sync + 'static) -> Fixture {
+        fixture_with(clock, content, 0, answer)
+    }
+
+    /// `total`: messages that the inbox says it has.
+    fn fixture_with(clock: TestClock, content: Content, total: u32, answer: impl Fn(&Seen) -> Answer + Send + std::marker::Sync + 'static) -> Fixture {
         let service = Service::new(move |request, _| match request.uri().path() {
             "/v1.0/$batch" if String::from_utf8_lossy(request.body()).contains("mailFolders") => {
                 let body: Value = serde_json::from_slice(request.body()).unwrap();
@@ -295,7 +300,7 @@ mod walk {
                 });
                 says(200, json!({ "responses": items.collect::<Vec<_>>() }).to_string())
             }
-            "/v1.0/me/mailFolders" => says(200, json!({ "value": [{ "id": "in", "displayName": "Inbox", "childFolderCount": 0 }] }).to_string()),
+            "/v1.0/me/mailFolders" => says(200, json!({ "value": [{ "id": "in", "displayName": "Inbox", "childFolderCount": 0, "totalItemCount": total }] }).to_string()),
             _ => answer(request),
         });
         let folder = tempfile::tempdir().unwrap();
@@ -332,6 +337,7 @@ mod walk {
     mod facts;
     mod files;
     mod kills;
+    mod newest;
 
     const LINK: &str = "https://graph.microsoft.com/v1.0/me/mailFolders/in/messages/delta?$deltatoken=";
 

@@ -36,6 +36,9 @@ pub fn known(c: &Connection, account_id: &str, graph_ids: &[&str]) -> Outcome<Ve
 }
 
 pub fn page(c: &Connection, batch: &PageBatch<'_>) -> Outcome<Applied> {
+    if batch.cursor.is_none() && is_late(c, batch)? {
+        return Ok(Applied::default());
+    }
     // Before what is readable now leaves the quarantine: the same mail may be set aside again for another reason.
     let tries = quarantine::tries(c, batch)?;
     let mut page = Page { c, batch, tally: Tally::default() };
@@ -50,6 +53,12 @@ pub fn page(c: &Connection, batch: &PageBatch<'_>) -> Outcome<Applied> {
     tally.write(c, batch.account_id)?;
     let stored = first(c, "SELECT stored FROM folders WHERE account_id = ?1 AND graph_id = ?2", (batch.account_id, batch.folder_id), |row| Ok(row.get(0)?))?;
     Ok(Applied { written: true, stored: stored.unwrap_or(0) })
+}
+
+/// These rows are still to be shown by an enumeration, or asked about at its end, and it has ended.
+fn is_late(c: &Connection, batch: &PageBatch<'_>) -> Outcome<bool> {
+    let sql = "SELECT 1 FROM folders WHERE account_id = ?1 AND graph_id = ?2 AND pass > ?3 AND link_is_delta = 1";
+    exists(c, sql, (batch.account_id, batch.folder_id, batch.enumeration))
 }
 
 struct Page<'a> {
@@ -146,7 +155,7 @@ impl Page<'_> {
     fn update(&mut self, m: &NewMessage, known: &Known) -> Outcome<()> {
         let mut statement = self.c.prepare_cached(
             "UPDATE messages SET folder_id = ?2, conversation_id = ?3, change_key = ?4, received_at = ?5, sort_at = ?6, is_read = ?7, is_draft = ?8,
-               is_removed = 0, pass = ?9, version = ?10, head = ?11, is_unlisted = ?12
+               is_removed = 0, pass = CASE WHEN folder_id = ?2 THEN MAX(pass, ?9) ELSE ?9 END, version = ?10, head = ?11, is_unlisted = ?12
              WHERE id = ?1",
         )?;
         statement.execute(rusqlite::params![
@@ -196,7 +205,7 @@ impl Page<'_> {
         // A row that sits elsewhere belongs to that folder's enumeration.
         run(
             self.c,
-            "UPDATE messages SET pass = ?4 WHERE account_id = ?1 AND graph_id = ?2 AND folder_id = ?3 AND pass <> ?4",
+            "UPDATE messages SET pass = ?4 WHERE account_id = ?1 AND graph_id = ?2 AND folder_id = ?3 AND pass < ?4",
             (self.batch.account_id, graph_id, self.batch.folder_id, self.batch.enumeration),
         )?;
         Ok(())

@@ -79,6 +79,7 @@ store_suite!(made, [
     a_move_is_no_removal,
     questions_are_settled,
     a_complete_pass_asks_for_what_it_did_not_show,
+    what_was_listed_is_to_be_shown_by_the_enumeration,
     a_folder_that_is_gone_asks_for_its_mail,
     lists_are_paged_without_gaps,
     reading_is_told_once,

@@ -177,6 +177,28 @@ pub fn a_complete_pass_asks_for_what_it_did_not_show(s: &dyn Store) {
     assert!(s.pending_removals("a", i64::MAX, 10).unwrap().is_empty());
 }
 
+pub fn what_was_listed_is_to_be_shown_by_the_enumeration(s: &dyn Store) {
+    let lease = mailbox(s);
+    let outside = |ids: &[&str], seen: &[&str]| {
+        apply(s, &lease, ids.iter().map(|id| message(id, "in", 1)).collect(), |b| {
+            (b.enumeration, b.cursor) = (0, None);
+            b.seen = seen.iter().map(|id| (*id).to_owned()).collect();
+        })
+    };
+    assert_eq!(outside(&["a", "b", "c"], &[]).stored, 3);
+    assert!(s.folders("a").unwrap()[0].cursor.is_none());
+    apply(s, &lease, vec![message("d", "in", 1), message("b", "in", 2)], |b| b.seen = vec!["a".into()]);
+    // Listed once more, by a process that begins anew: what the enumeration has shown stays shown.
+    outside(&[], &["a", "b", "c", "d"]);
+    apply(s, &lease, vec![message("a", "in", 2)], |b| (b.enumeration, b.cursor) = (0, None));
+    assert_eq!(apply(s, &lease, vec![], |b| b.completes_pass = true).stored, 4);
+    assert_eq!(s.pending_removals("a", i64::MAX, 10).unwrap(), [("c".to_owned(), "in".to_owned())], "it may have left before the enumeration came to it");
+    // What is listed once that is over would be asked about by nobody.
+    apply(s, &lease, vec![], |b| b.cursor = Some(Cursor { link: sealed("link"), version: 2, is_delta: true }));
+    assert!(!outside(&["e"], &[]).written && s.known("a", &["e"]).unwrap().is_empty());
+    assert!(apply(s, &lease, vec![message("e", "in", 1)], |b| b.cursor = None).written);
+}
+
 pub fn a_folder_that_is_gone_asks_for_its_mail(s: &dyn Store) {
     let lease = mailbox(s);
     apply(s, &lease, vec![message("m", "in", 1)], |b| b.completes_pass = true);

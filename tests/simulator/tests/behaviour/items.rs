@@ -20,12 +20,47 @@ async fn lists_page_filter_and_count() {
     assert_eq!(some["value"].as_array().unwrap().len(), 3);
     let complex = adele.get("/me/messages?$filter=isRead eq false&$orderby=receivedDateTime desc").await;
     assert_eq!(complex.code(), "InefficientFilter");
+    for (filter, order, fits) in [
+        ("receivedDateTime ge 2026-01-15T08:50:00Z and receivedDateTime lt 2026-01-15T08:55:00Z and isRead eq false", "receivedDateTime desc,isRead", true),
+        ("receivedDateTime ge 2026-01-15T08:50:00Z and receivedDateTime lt 2026-01-15T08:55:00Z", "receivedDateTime asc,isRead", false),
+        ("receivedDateTime ge 2026-01-15T08:50:00Z and isRead eq false", "isRead,receivedDateTime", false),
+    ] {
+        let answer = adele.get(&format!("/me/messages?$filter={filter}&$orderby={order}")).await;
+        assert_eq!(answer.status == 200, fits, "{filter} by {order}");
+        assert!(fits || answer.code() == "InefficientFilter");
+    }
     let id = some["value"][0]["internetMessageId"].as_str().unwrap().replace('<', "%3C").replace('>', "%3E");
     let one = adele.get(&format!("/me/messages?$filter=internetMessageId eq '{id}'")).await.json();
     assert_eq!(one["value"].as_array().unwrap().len(), 1);
     assert_eq!(adele.get("/me/messages?$top=1001").await.status, 400);
     let folder = adele.get("/me/mailFolders/inbox").await.json();
     assert_eq!((&folder["totalItemCount"], &folder["unreadItemCount"]), (&json!(25), &json!(25)));
+}
+
+#[tokio::test]
+async fn a_window_of_a_folder_is_listed_page_by_page_in_both_directions() {
+    let world = world().await;
+    let adele = world.person("adele").await;
+    world.control("/mail/many", json!({"mailbox": "adele@contoso.com", "count": 25, "subject": "M"})).await;
+    // The last of them came at nine, the others a minute apart.
+    let window = "receivedDateTime ge 2026-01-15T08:45:00Z and receivedDateTime lt 2026-01-15T08:52:00Z";
+    let mut wanted: Vec<String> = (10..17).map(|n| format!("M {n}")).collect();
+    for way in ["asc", "desc"] {
+        let mut url = format!("/me/mailFolders/inbox/messages?$select=subject&$top=3&$filter={window}&$orderby=receivedDateTime {way}");
+        let (mut found, mut pages) = (Vec::new(), 0);
+        loop {
+            let page = adele.get(&url).await.json();
+            found.extend(page["value"].as_array().unwrap().iter().map(|m| m["subject"].as_str().unwrap().to_string()));
+            pages += 1;
+            match page["@odata.nextLink"].as_str() {
+                Some(link) => url = link.to_string(),
+                None => break,
+            }
+        }
+        assert_eq!((found, pages), (wanted.clone(), 3), "{way}");
+        wanted.reverse();
+    }
+    assert!(world.accusations().await.is_empty());
 }
 
 #[tokio::test]

@@ -8,8 +8,10 @@ use crate::store::{Mailbox, MessageWindow};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
-const POINTS: [&str; 10] = [
+const POINTS: [&str; 12] = [
     "sync.stored_folders",
+    "sync.listing_newest",
+    "sync.listed_newest",
     "sync.storing_page",
     "sync.stored_page",
     "sync.begun_resync",
@@ -71,6 +73,11 @@ impl Inbox {
                 let items: Vec<Value> = (from..to).filter(is_last).map(|n| item(&self.events[n])).collect();
                 let (link, token) = if to < self.events.len() { ("@odata.nextLink", "$skiptoken") } else { ("@odata.deltaLink", "$deltatoken") };
                 says(200, json!({ "value": items, link: format!("https://graph.microsoft.com{path}?{token}={to}") }).to_string())
+            }
+            // The newest page of more: only what came last is in it.
+            "/v1.0/me/mailFolders/in/messages" => {
+                let newest: Vec<&Value> = self.messages().into_values().rev().take(PAGE).collect();
+                says(200, json!({ "value": newest, "@odata.nextLink": format!("https://graph.microsoft.com{path}?$skip={PAGE}") }).to_string())
             }
             "/v1.0/$batch" => {
                 let body: Value = serde_json::from_slice(request.body()).unwrap();
@@ -161,7 +168,7 @@ async fn whatever_a_killed_sync_left_is_ended_by_the_next() {
         for passing in 0..2 {
             let inbox = Arc::new(Mutex::new(Inbox::default()));
             let (answering, clock) = (inbox.clone(), crate::pipeline::fake::clock());
-            let fixture = fixture(clock.clone(), move |request| answering.lock().unwrap().answer(request));
+            let fixture = fixture_with(clock.clone(), Content::Sealed, 100, move |request| answering.lock().unwrap().answer(request));
             for (n, happens) in happenings.iter().enumerate() {
                 let what = format!("killed at {point} after {passing}, step {n}");
                 happens(&mut inbox.lock().unwrap());
