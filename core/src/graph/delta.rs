@@ -1,6 +1,7 @@
 //! Pages of changes of one folder. What a page cannot say for sure is said so: a lost cursor, an item that cannot be read, an item that is only a part.
 
-use super::wire::{self, ItemBody, Page, Recipient};
+use super::reading::{KeepBody, MailBody, PageReader, ReadPage, read_page};
+use super::wire::{self, ItemBody, Recipient};
 use super::batch::{Item, MOST_ITEMS};
 use super::mail::is_about_one;
 use super::paging::followed;
@@ -10,11 +11,12 @@ use crate::clock::to_ms;
 use crate::error::{Error, ErrorKind, Result};
 use crate::json::{self, lenient};
 use crate::foreign::Proofs;
-use crate::model::{Address, BodyType, Importance, rfc3339};
-use crate::pipeline::{MAX_SEVERAL, Response, error_code};
+use crate::model::{Address, Importance, rfc3339};
+use crate::pipeline::{MAX_SEVERAL, Response, Sink, error_code};
 use http::HeaderValue;
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use std::sync::Arc;
 use std::time::SystemTime;
 use url::Url;
 
@@ -43,8 +45,8 @@ pub struct DeltaPage {
     pub link: String,
     /// The round is complete; `link` starts the next one.
     pub is_delta: bool,
-    /// How long it was, decompressed.
-    pub bytes: usize,
+    /// About as many bytes as its items take.
+    pub held: usize,
 }
 
 #[derive(Debug)]
@@ -79,7 +81,7 @@ pub struct MailItem {
     pub categories: Vec<String>,
     pub has_attachments: bool,
     pub web_link: Option<String>,
-    pub body: Option<(BodyType, String)>,
+    pub body: Option<MailBody>,
     /// Properties asked for are missing, so this is a change of a known message and not a whole one.
     pub is_partial: bool,
     /// What was not told, which is not "no" and not "none".
@@ -94,7 +96,8 @@ impl MailItem {
 }
 
 impl Graph {
-    pub async fn delta_page(&self, caller: &Caller, from: DeltaFrom) -> Result<DeltaAnswer> {
+    /// The page is read while it arrives; `keep` makes of each body what is kept of it.
+    pub async fn delta_page(&self, caller: &Caller, from: DeltaFrom, keep: KeepBody) -> Result<DeltaAnswer> {
         let (folder_id, link, page_size) = match from {
             DeltaFrom::Start { folder_id, page_size } => (folder_id, None, page_size),
             DeltaFrom::Link { folder_id, link, page_size } => (folder_id, Some(link), page_size),
@@ -116,10 +119,12 @@ impl Graph {
             request.attempts = 2;
             request.max_body = MAX_SEVERAL;
         }
+        let reader = Arc::new(PageReader::new(&folder_id, keep, request.max_body));
+        request.sink = Some(Sink(reader.clone()));
         let response = self.pipeline.send(request).await?;
         if response.status.is_success() {
-            let (text, proofs) = (json::text(&response.body), response.secrets.proofs());
-            return self.page(caller, &first, &folder_id, link.as_deref(), &text, &proofs).map(DeltaAnswer::Page).map_err(|e| e.with_request_id(response.request_id()).on_account(&caller.account_id));
+            let checked = reader.finish().and_then(|read| checked(read, &folder_id, link.as_deref(), &response.secrets.proofs(), |link| self.followed(caller, &first, link)));
+            return checked.map(DeltaAnswer::Page).map_err(|e| e.with_request_id(response.request_id()).on_account(&caller.account_id));
         }
         if let Some(answer) = self.lost(caller, &first, &response) {
             return Ok(answer);
@@ -148,16 +153,12 @@ impl Graph {
             };
             for ((folder_id, link, first), item) in asked.into_iter().zip(items) {
                 let Some(Item::Found(text, proofs)) = item else { continue };
-                if let Ok(page) = self.page(caller, &first, folder_id, Some(link), &text, &proofs) {
+                if let Ok(page) = checked_page(&text, folder_id, Some(link), &proofs, |link| self.followed(caller, &first, link)) {
                     pages.push((folder_id.clone(), page));
                 }
             }
         }
         Ok(pages)
-    }
-
-    fn page(&self, caller: &Caller, first: &Url, folder_id: &str, from: Option<&str>, text: &str, proofs: &Proofs) -> Result<DeltaPage> {
-        checked_page(text, folder_id, from, proofs, |link| self.followed(caller, first, link))
     }
 
     fn followed(&self, caller: &Caller, first: &Url, link: &str) -> Result<Url> {
@@ -178,9 +179,13 @@ impl Graph {
     }
 }
 
-/// What a page says, once all of it is believed. `from`: the link it was asked for with; `followed` tells whether a link may be used for the next page.
+/// As [`checked`], of a page that is here as a whole.
 pub(super) fn checked_page(text: &str, folder_id: &str, from: Option<&str>, proofs: &Proofs, followed: impl Fn(&str) -> Result<Url>) -> Result<DeltaPage> {
-    let mut page = read_page(text, folder_id)?;
+    checked(read_page(text, folder_id)?, folder_id, from, proofs, followed)
+}
+
+/// What a page says, once all of it is believed. `from`: the link it was asked for with; `followed` tells whether a link may be used for the next page.
+fn checked(ReadPage { mut page, held }: ReadPage, folder_id: &str, from: Option<&str>, proofs: &Proofs, followed: impl Fn(&str) -> Result<Url>) -> Result<DeltaPage> {
     let (link, is_delta) = match (page.next_link.take(), page.delta_link.take()) {
         (Some(next), None) => (next, false),
         (None, Some(delta)) => (delta, true),
@@ -194,7 +199,7 @@ pub(super) fn checked_page(text: &str, folder_id: &str, from: Option<&str>, proo
     if proofs.are_in(&link) {
         return Err(wire::repeating());
     }
-    Ok(DeltaPage { items: checked_items(page.items()?, folder_id, proofs)?, link, is_delta, bytes: text.len() })
+    Ok(DeltaPage { items: checked_items(page.items()?, folder_id, proofs)?, link, is_delta, held })
 }
 
 /// The items of a page of this folder, without what repeats a secret.
@@ -312,23 +317,12 @@ struct Marks {
     removed: Option<serde::de::IgnoredAny>,
 }
 
-/// Almost always every item is what it should be, and the page is read in one pass. If not, its items are read one by one.
-pub(super) fn read_page(text: &str, folder_id: &str) -> Result<Page<DeltaItem>> {
-    if json::too_deep(text.as_bytes()) {
-        return Err(wire::unreadable());
+/// An item of a page. None: it is no JSON. Almost always it is what it should be, and is read in one pass.
+pub(super) fn read_item(text: &str, folder_id: &str) -> Option<DeltaItem> {
+    match serde_json::from_str::<WireMessage>(text) {
+        Ok(wire) if wire::is_id(&wire.id) => Some(told(wire, folder_id)),
+        _ => serde_json::from_str::<&RawValue>(text).ok().map(|raw| item(raw, folder_id)),
     }
-    in_one_pass(text, folder_id).map_or_else(|| item_by_item(text, folder_id), Ok)
-}
-
-pub(super) fn in_one_pass(text: &str, folder_id: &str) -> Option<Page<DeltaItem>> {
-    let Page { value, next_link, delta_link } = serde_json::from_str::<Page<WireMessage>>(text).ok()?;
-    value.iter().flatten().all(|wire| wire::is_id(&wire.id)).then_some(())?;
-    Some(Page { value: value.map(|all| all.into_iter().map(|wire| read_item(wire, folder_id)).collect()), next_link, delta_link })
-}
-
-pub(super) fn item_by_item(text: &str, folder_id: &str) -> Result<Page<DeltaItem>> {
-    let Page { value, next_link, delta_link } = serde_json::from_str::<Page<&RawValue>>(text).map_err(|_| wire::unreadable())?;
-    Ok(Page { value: value.map(|all| all.into_iter().map(|raw| item(raw, folder_id)).collect()), next_link, delta_link })
 }
 
 fn item(raw: &RawValue, folder_id: &str) -> DeltaItem {
@@ -341,12 +335,12 @@ fn item(raw: &RawValue, folder_id: &str) -> DeltaItem {
         return DeltaItem::Removed { id };
     }
     match wire::item(raw.get()) {
-        Some(wire) => read_item(wire, folder_id),
+        Some(wire) => told(wire, folder_id),
         None => DeltaItem::Unreadable { id: Some(id), raw: raw.get().to_owned(), reason: "it cannot be read".to_owned() },
     }
 }
 
-fn read_item(wire: WireMessage, folder_id: &str) -> DeltaItem {
+fn told(wire: WireMessage, folder_id: &str) -> DeltaItem {
     // Graph's reason says `deleted` of a move as well, so it is not read.
     if wire.removed.is_some() {
         return DeltaItem::Removed { id: wire.id };
@@ -395,7 +389,7 @@ fn message(wire: WireMessage, folder_id: &str) -> MailItem {
         categories: untold.take(MessageProperty::Categories, wire.categories),
         has_attachments: untold.take(MessageProperty::Attachments, wire.has_attachments),
         web_link: untold.take(MessageProperty::WebLink, wire.web_link),
-        body: wire.body.flatten().map(|body| (body.kind(), body.content.unwrap_or_default())),
+        body: wire.body.flatten().map(|body| MailBody::Whole(body.kind(), body.content.unwrap_or_default())),
         is_partial,
         untold,
     }

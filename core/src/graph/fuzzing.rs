@@ -3,6 +3,7 @@
 #![allow(clippy::panic)] // this is how a fuzz target says that something does not hold
 
 use super::delta::{self, DeltaItem, MailItem};
+use super::reading::{self, MailBody};
 use super::{Caller, paging, wire};
 use crate::clock::from_ms;
 use crate::config::{Cloud, Endpoints};
@@ -23,8 +24,8 @@ const SENT: &str = "q7Zt2KfL9sXw4BvRnC1mPdY8";
 
 /// A page of changes of one folder.
 pub fn delta_page(bytes: &[u8]) {
+    reads_alike_in_pieces(bytes);
     let text = json::text(bytes);
-    reads_alike_in_pieces(&text);
     let proofs = proofs();
     let Ok(endpoints) = Endpoints::of(&Cloud::Public) else { return };
     let (root, hosts, caller) = (endpoints.graph.clone(), Hosts::new(endpoints), Caller::new("acc", Priority::Interactive, Duration::ZERO));
@@ -43,15 +44,31 @@ pub fn delta_page(bytes: &[u8]) {
     }
 }
 
-/// In one pass or item by item: a page says the same.
-fn reads_alike_in_pieces(text: &str) {
-    if json::too_deep(text.as_bytes()) {
-        return;
+/// A page says what the parser finds in the whole of it, in whatever pieces it arrives.
+fn reads_alike_in_pieces(bytes: &[u8]) {
+    let whole = parsed(&json::text(bytes)).map(shown);
+    for length in [1, 2, 7, 61, bytes.len().max(1)] {
+        let pieces = reading::in_pieces(bytes.chunks(length), FOLDER).map(shown);
+        assert_eq!(pieces.ok(), whole, "in pieces of {length}");
     }
-    let Some(whole) = delta::in_one_pass(text, FOLDER) else { return };
-    let Ok(pieces) = delta::item_by_item(text, FOLDER) else { panic!("a page that is read in one pass is not read item by item") };
-    assert_eq!((&whole.next_link, &whole.delta_link), (&pieces.next_link, &pieces.delta_link));
-    assert_eq!(format!("{:?}", whole.value), format!("{:?}", pieces.value));
+}
+
+fn shown(page: wire::Page<DeltaItem>) -> String {
+    format!("{:?}", (page.value, page.next_link, page.delta_link))
+}
+
+/// The page as one JSON text.
+fn parsed(text: &str) -> Option<wire::Page<DeltaItem>> {
+    if json::too_deep(text.as_bytes()) || !text.trim_start().starts_with('{') {
+        return None;
+    }
+    let wire::Page { value, next_link, delta_link } = serde_json::from_str::<wire::Page<&RawValue>>(text).ok()?;
+    let items = |all: Vec<&RawValue>| all.into_iter().map(|raw| delta::read_item(raw.get(), FOLDER)).collect::<Option<Vec<DeltaItem>>>();
+    let value = match value {
+        Some(all) => Some(items(all)?),
+        None => None,
+    };
+    Some(wire::Page { value, next_link, delta_link })
 }
 
 fn check(item: &DeltaItem, text: &str) {
@@ -72,7 +89,11 @@ fn check(item: &DeltaItem, text: &str) {
 fn length(message: &MailItem) -> usize {
     let people = message.to.iter().chain(&message.cc).chain(&message.bcc).chain(&message.reply_to).chain(&message.from).chain(&message.sender);
     let addresses: usize = people.map(|one| one.address.len() + one.name.len()).sum();
-    let body = message.body.as_ref().map_or(0, |(_, content)| content.len());
+    let body = match &message.body {
+        Some(MailBody::Whole(_, content)) => content.len(),
+        Some(MailBody::Kept(kept)) => kept.packed.len(),
+        None => 0,
+    };
     message.id.len() + message.subject.len() + message.preview.len() + body + addresses + message.categories.iter().map(String::len).sum::<usize>()
 }
 

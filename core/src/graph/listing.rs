@@ -1,13 +1,14 @@
 //! Messages of one folder by the date they came, page by page. A list shows a part of a folder at once; it tells of no removal and leads to no cursor, so
 //! it never replaces the folder's delta.
 
-use super::delta::{DeltaItem, MESSAGE, checked_items, read_page};
+use super::delta::{DeltaItem, MESSAGE, checked_items};
 use super::paging::Pages;
+use super::reading::{KeepBody, PageReader};
 use super::{Caller, Graph, segment, wire};
 use crate::error::Result;
-use crate::json;
 use crate::model::rfc3339;
-use crate::pipeline::MAX_SEVERAL;
+use crate::pipeline::{MAX_SEVERAL, Sink};
+use std::sync::Arc;
 use std::time::SystemTime;
 use url::Url;
 
@@ -63,8 +64,8 @@ impl Graph {
         Ok(Listing { folder_id: range.folder_id.clone(), page_size, pages: Pages::of(first.clone()), next: Some(first) })
     }
 
-    /// The next page; None after the last. After an error the same page can be asked for again, but not after one of its link, which ends the list.
-    pub async fn listed(&self, caller: &Caller, listing: &mut Listing) -> Result<Option<Vec<DeltaItem>>> {
+    /// The next page; None after the last. It is read while it arrives; `keep` makes of each body what is kept of it. After an error the same page can be asked for again, but not after one of its link, which ends the list.
+    pub async fn listed(&self, caller: &Caller, listing: &mut Listing, keep: KeepBody) -> Result<Option<Vec<DeltaItem>>> {
         let Some(url) = listing.next.clone() else { return Ok(None) };
         let mut request = self.get(caller, url);
         // As with delta: a smaller page is the better next try.
@@ -72,10 +73,12 @@ impl Graph {
             request.attempts = 2;
             request.max_body = MAX_SEVERAL;
         }
+        let reader = Arc::new(PageReader::new(&listing.folder_id, keep, request.max_body));
+        request.sink = Some(Sink(reader.clone()));
         let response = self.ask(request).await?;
-        let (text, proofs) = (json::text(&response.body), response.secrets.proofs());
+        let proofs = response.secrets.proofs();
         let read = || {
-            let mut page = read_page(&text, &listing.folder_id)?;
+            let mut page = reader.finish()?.page;
             let items = checked_items(page.items()?, &listing.folder_id, &proofs)?;
             if page.next_link.as_ref().is_some_and(|link| proofs.are_in(link)) {
                 return Err(wire::repeating());

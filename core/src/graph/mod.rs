@@ -9,6 +9,7 @@ mod listing;
 mod mail;
 mod mailbox;
 mod paging;
+mod reading;
 mod teams;
 mod untold;
 mod wire;
@@ -20,6 +21,7 @@ pub use untold::MessageProperty;
 pub use folder_changes::FolderChanges;
 pub use listing::{Listing, ListingOrder, ListingRange};
 pub use folders::{FolderList, GraphFolder, WellKnownFolders};
+pub use reading::{KeptBody, MailBody};
 pub use mail::{Attached, MessageState, OutgoingMail, Verified};
 
 use crate::config::Endpoints;

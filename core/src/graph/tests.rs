@@ -38,6 +38,10 @@ fn caller() -> Caller {
     Caller::new("acc", Priority::Interactive, Duration::from_secs(60))
 }
 
+fn keep(_: BodyType, content: &str) -> KeptBody {
+    KeptBody { packed: content.as_bytes().to_vec(), shows_files: false }
+}
+
 impl Bench {
     fn last(&self) -> (String, Value) {
         let seen = self.service.seen.lock().unwrap();
@@ -47,7 +51,7 @@ impl Bench {
     }
 
     async fn start(&self) -> Result<DeltaAnswer> {
-        self.graph.delta_page(&caller(), DeltaFrom::Start { folder_id: "f1".into(), page_size: 50 }).await
+        self.graph.delta_page(&caller(), DeltaFrom::Start { folder_id: "f1".into(), page_size: 50 }, keep).await
     }
 }
 
@@ -95,7 +99,7 @@ async fn a_page_is_read_item_by_item() {
     let address = |name: &str, address: &str| Address { name: name.into(), address: address.into() };
     assert_eq!((m.subject.as_str(), m.change_key.as_str(), m.from.clone(), m.sender.clone()), ("Hello\u{0} wörld", "ck1", Some(address("Ann", "ann@x")), None));
     assert_eq!((m.to.clone(), m.importance, m.is_flagged, m.is_read), (vec![address("", "bob@x")], Importance::High, true, true));
-    assert_eq!((m.body.clone(), m.sent_at), (Some((BodyType::Html, "<p>Hi</p>".into())), None));
+    assert_eq!((m.body.clone(), m.sent_at), (Some(MailBody::Kept(keep(BodyType::Html, "<p>Hi</p>"))), None));
     let (asked, _) = bench.last();
     assert!(asked.starts_with("GET https://graph.microsoft.com/v1.0/me/mailFolders/f1/messages/delta?$select=id,changeKey,") && asked.ends_with(",webLink,body"), "{asked}");
     assert_eq!(bench.service.seen.lock().unwrap()[0].headers()["prefer"], "IdType=\"ImmutableId\", odata.maxpagesize=50");
@@ -107,12 +111,12 @@ async fn links_are_followed_as_they_are_and_only_to_graph() {
     let from = |link: &str| DeltaFrom::Link { folder_id: "f1".into(), link: link.into(), page_size: 10 };
     let bench = answers(vec![done()]);
     // Nothing happened since: the same link again is no loop.
-    let DeltaAnswer::Page(page) = bench.graph.delta_page(&caller(), from(DELTA)).await.unwrap() else { panic!("no page") };
+    let DeltaAnswer::Page(page) = bench.graph.delta_page(&caller(), from(DELTA), keep).await.unwrap() else { panic!("no page") };
     assert!(page.is_delta && page.items.is_empty());
     assert_eq!(bench.last().0, format!("GET {DELTA}"));
     // A stored link that may not be followed is no place to go on from; the folder is read anew, and nothing is sent there.
     for stored in ["https://evil.example/v1.0/me/messages/delta", "https://graph.microsoft.com/v1.0/me/mailFolders/other/messages/delta?$deltatoken=x"] {
-        let refused = bench.graph.delta_page(&caller(), from(stored)).await.unwrap();
+        let refused = bench.graph.delta_page(&caller(), from(stored), keep).await.unwrap();
         assert!(matches!(refused, DeltaAnswer::Lost { restart: None }) && bench.service.calls() == 1, "{stored}");
     }
 
@@ -126,10 +130,10 @@ async fn links_are_followed_as_they_are_and_only_to_graph() {
         (json!([]), ErrorKind::Upstream),
     ] {
         let bench = answers(vec![says(200, body.to_string())]);
-        assert_eq!(bench.graph.delta_page(&caller(), from(NEXT)).await.unwrap_err().kind(), kind, "{body}");
+        assert_eq!(bench.graph.delta_page(&caller(), from(NEXT), keep).await.unwrap_err().kind(), kind, "{body}");
     }
     let deep = format!(r#"{{"value":[{}{}],"@odata.deltaLink":"{DELTA}"}}"#, "[".repeat(80), "]".repeat(80));
-    assert_eq!(answers(vec![says(200, deep)]).graph.delta_page(&caller(), from(NEXT)).await.unwrap_err().kind(), ErrorKind::Upstream);
+    assert_eq!(answers(vec![says(200, deep)]).graph.delta_page(&caller(), from(NEXT), keep).await.unwrap_err().kind(), ErrorKind::Upstream);
 }
 
 #[tokio::test]

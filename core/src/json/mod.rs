@@ -3,6 +3,7 @@
 //! Source: RFC 8259, sections 8.1 and 8.2.
 
 pub mod lenient;
+pub mod split;
 
 use memchr::memmem;
 use serde::Deserialize;
@@ -19,6 +20,7 @@ pub struct Unreadable;
 /// The text, put right where it is odd; almost always the body itself.
 pub fn text(body: &[u8]) -> Cow<'_, str> {
     if let Some(text) = of_wide(body) {
+        let text = without_marks(&text).unwrap_or(text);
         return Cow::Owned(if may_hold_half_pairs(text.as_bytes()) { whole_pairs(&text) } else { text });
     }
     let mut body = body;

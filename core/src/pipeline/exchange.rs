@@ -1,5 +1,6 @@
 //! One request goes out with a credential, and its answer is held against it.
 
+use super::body;
 use super::fit;
 use super::trace::Trace;
 use super::transport::{Answer, Line, Sent, Transport, TransportError, Trouble};
@@ -13,7 +14,14 @@ pub async fn exchange(request: &Request, mut headers: HeaderMap, token: Option<&
     let id = trace.next()?;
     headers.insert(fit::ID, id.clone());
     headers.insert("return-client-request-id", HeaderValue::from_static("true"));
-    let answer = transport.call(build(request, headers, token)?, request.max_body).await;
+    let built = build(request, headers, token)?;
+    if let Some(sink) = &request.sink {
+        sink.0.begin();
+    }
+    let mut answer = transport.call(built, request.max_body).await;
+    if let Some(sink) = &request.sink {
+        answer = answer.and_then(|answer| body::handed_on(sink, answer));
+    }
     if answer.as_ref().is_ok_and(|answer| !fit::fits(request, id.to_str().unwrap_or_default(), token, answer)) {
         trace.misfit();
         if let Some(line) = line(request) {
@@ -45,6 +53,9 @@ fn build(request: &Request, mut headers: HeaderMap, token: Option<&AccessToken>)
     *built.headers_mut() = headers;
     if let Some(line) = line(request) {
         built.extensions_mut().insert(line);
+    }
+    if let Some(sink) = &request.sink {
+        built.extensions_mut().insert(sink.clone());
     }
     Ok(built)
 }

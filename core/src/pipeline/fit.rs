@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 pub const ID: &str = "client-request-id";
 /// Where the context of an answer stands; everything else is content.
-const HEAD: usize = 2 << 10;
+pub const HEAD: usize = 2 << 10;
 /// What a mailbox is made of; other collections are not compared.
 const KINDS: [&str; 4] = ["mailFolders", "childFolders", "messages", "attachments"];
 const LARGEST_ERROR: usize = 64 << 10;

@@ -1,5 +1,6 @@
 //! What goes out and what comes back. Whether a request may be repeated belongs to the request, not to a retry policy.
 
+use super::body::Sink;
 use super::fit::Owner;
 use super::schedule::Cost;
 use crate::json::{self, lenient};
@@ -112,6 +113,8 @@ pub struct Request {
     pub attempts: u32,
     /// Largest answer accepted, decompressed.
     pub max_body: usize,
+    /// Takes the body of the answer while it arrives, if that is a success. Not for what may travel in a `$batch`.
+    pub sink: Option<Sink>,
 }
 
 impl Request {
@@ -136,6 +139,7 @@ impl Request {
                 Purpose::Identity => MAX_TOKEN,
                 Purpose::Graph | Purpose::Upload => MAX_PAGE,
             },
+            sink: None,
         }
     }
 

@@ -8,7 +8,7 @@ use url::Url;
 
 /// Tokens t0, t1 …: a new one for every stale one. Remembers the claims asked for.
 #[derive(Default)]
-struct Numbered {
+pub struct Numbered {
     next: Mutex<u32>,
     claims: Mutex<Vec<Option<String>>>,
     fails: Option<ErrorKind>,
@@ -29,7 +29,7 @@ impl TokenSource for Numbered {
     }
 }
 
-fn plugged(service: &Arc<Service>, clock: &crate::clock::TestClock, source: Numbered) -> (Arc<Pipeline>, Arc<Numbered>) {
+pub fn plugged(service: &Arc<Service>, clock: &crate::clock::TestClock, source: Numbered) -> (Arc<Pipeline>, Arc<Numbered>) {
     let pipeline = service.pipeline(clock);
     let source = Arc::new(source);
     let plugged: Arc<dyn TokenSource> = source.clone();
@@ -37,7 +37,7 @@ fn plugged(service: &Arc<Service>, clock: &crate::clock::TestClock, source: Numb
     (pipeline, source)
 }
 
-fn request(safety: Safety, max_wait: u64) -> Request {
+pub fn request(safety: Safety, max_wait: u64) -> Request {
     let mut request = Request::get(Url::parse("https://graph.microsoft.com/v1.0/me").unwrap(), Purpose::Graph);
     if safety == Safety::Once {
         request = request.with_body(Method::POST, "application/json", "{}");
@@ -209,14 +209,14 @@ async fn request_ids_are_kept_when_they_look_like_ids() {
 }
 
 /// A service on a loopback port, spoken to with the real client.
-mod real {
+pub mod real {
     use super::super::*;
     use crate::config::{Cloud, Config};
     use crate::secret::Secret;
     use std::sync::Arc;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-    async fn serve(answers: Vec<&'static str>) -> (Config, tokio::task::JoinHandle<Vec<String>>) {
+    pub async fn serve(answers: Vec<&'static str>) -> (Config, tokio::task::JoinHandle<Vec<String>>) {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let origin = format!("http://{}", listener.local_addr().unwrap());
         let task = tokio::spawn(async move {
@@ -237,7 +237,7 @@ mod real {
         (config, task)
     }
 
-    fn get(config: &Config, path: &str) -> http::Request<bytes::Bytes> {
+    pub fn get(config: &Config, path: &str) -> http::Request<bytes::Bytes> {
         let mut request = http::Request::new(bytes::Bytes::new());
         *request.uri_mut() = format!("{}{path}", crate::config::Endpoints::of(&config.cloud).unwrap().login).parse().unwrap();
         request

@@ -1,5 +1,6 @@
 //! What may be logged of a request: names from a list; everything else is masked. An address or an id never reaches a log.
 
+use super::body;
 use super::transport::{Answer, Negotiated};
 use super::{Request, Response};
 use crate::error::{Error, Result};
@@ -90,7 +91,7 @@ impl Trace {
         let client_request_id = self.id();
         match answer {
             Ok(answer) => {
-                let (status, bytes) = (answer.status().as_u16(), answer.body().len());
+                let (status, bytes) = (answer.status().as_u16(), body::length(answer));
                 if status == 429 {
                     tracing::info!(target: "tidings::http", request = %self.shown, client_request_id, attempt, status, "throttled");
                 }

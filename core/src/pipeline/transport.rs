@@ -1,11 +1,12 @@
 //! The seam at the bottom: tests give a closure, the product gives reqwest on rustls with aws-lc-rs.
 
 use crate::config::{Config, Endpoints};
+use super::body::{Arriving, Sink, too_large};
 use super::lines::{InUse, Lines};
 use super::tls;
 use crate::error::{Error, Result};
 use crate::metrics::Meters;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use std::error::Error as StdError;
 use std::fmt;
@@ -78,7 +79,8 @@ impl StdError for TransportError {
 pub type Answer = std::result::Result<http::Response<Bytes>, TransportError>;
 
 pub trait Transport: Send + Sync {
-    /// One exchange, no redirects, no repetition. The body is whole and at most `max_body` bytes after decompression.
+    /// One exchange, no redirects, no repetition. The body is at most `max_body` bytes after decompression; it is whole or, where a [`Sink`] is an extension
+    /// of the request and the answer a success, may be handed on as it arrives.
     /// Connections are kept for requests of the same [`Line`], which is an extension of the request; without one they are not kept.
     fn call(&self, request: http::Request<Bytes>, max_body: usize) -> BoxFuture<'static, Answer>;
 
@@ -219,7 +221,7 @@ fn read_proxy(text: &str) -> Result<reqwest::Proxy> {
 
 impl Transport for ReqwestTransport {
     fn call(&self, request: http::Request<Bytes>, max_body: usize) -> BoxFuture<'static, Answer> {
-        let client = self.client(request.extensions().get());
+        let (client, sink) = (self.client(request.extensions().get()), request.extensions().get::<Sink>().cloned());
         let places = self.unshared_places.clone();
         Box::pin(async move {
             let (client, in_use) = client?;
@@ -229,23 +231,15 @@ impl Transport for ReqwestTransport {
             };
             let request = reqwest::Request::try_from(request).map_err(|e| failed(e, Sent::No))?;
             let mut answer = client.execute(request).await.map_err(|e| failed(e, Sent::Maybe))?;
-            let too_large = || TransportError::new(Sent::Maybe, Trouble::TooLarge);
             if answer.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum::<usize>() > MAX_HEADERS {
                 return Err(too_large());
             }
-            // Counted as it is unpacked, so that a small file cannot become a large page.
             let expected = answer.content_length().and_then(|n| usize::try_from(n).ok()).unwrap_or(0);
-            if expected > max_body {
-                return Err(too_large());
-            }
-            let mut body = BytesMut::with_capacity(expected);
+            let mut body = Arriving::new(sink.filter(|_| answer.status().is_success()), expected, max_body)?;
             while let Some(part) = answer.chunk().await.map_err(|e| failed(e, Sent::Maybe))? {
-                if body.len() + part.len() > max_body {
-                    return Err(too_large());
-                }
-                body.extend_from_slice(&part);
+                body.take(&part)?;
             }
-            let mut whole = http::Response::new(body.freeze());
+            let mut whole = body.end();
             if let Some(version) = answer.extensions().get::<reqwest::tls::TlsInfo>().and_then(reqwest::tls::TlsInfo::version) {
                 whole.extensions_mut().insert(Negotiated(if version == reqwest::tls::Version::TLS_1_3 { "1.3" } else { "1.2" }));
             }

@@ -1,5 +1,6 @@
 //! One folder's delta, page by page, one page ahead and no more. What is newest in a folder that takes long is listed beside it.
 
+use super::body;
 use super::listing;
 use super::page::{PagePlace, store_page};
 use super::page_size::PageSize;
@@ -12,7 +13,7 @@ use crate::store::SyncedFolder;
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
-/// Bytes. While a page as long as this is stored, the next one is not on its way: two of them would be held in memory.
+/// Bytes. While a page that holds as much is stored, the next one is not on its way: two of them would be in memory.
 const LARGE_PAGE: usize = 3 << 20;
 
 pub struct FolderSync {
@@ -89,7 +90,7 @@ impl FolderSync {
                 continue;
             }
             let is_last = page.is_delta;
-            let (link, is_large) = (page.link.clone(), page.bytes > LARGE_PAGE);
+            let (link, is_large) = (page.link.clone(), page.held > LARGE_PAGE);
             if is_last || is_large {
                 self.store(page).await?;
                 if is_last {
@@ -147,5 +148,5 @@ impl FolderSync {
 
 async fn fetch(context: &SyncContext, from: DeltaFrom) -> Result<DeltaAnswer> {
     let caller = context.caller();
-    context.ask(context.graph.delta_page(&caller, from)).await
+    context.ask(context.graph.delta_page(&caller, from, body::keep)).await
 }

@@ -1,6 +1,7 @@
 //! What a person sees first: the messages of a folder by date. A list is quick and proves nothing; the folder's walk, which proves everything, goes on
 //! beside it and shows the same messages again.
 
+use super::body;
 use super::page::{PagePlace, store_page};
 use super::run::SyncContext;
 use super::tally::Tally;
@@ -29,7 +30,7 @@ impl Lister {
 
     /// The next page; None after the last.
     pub async fn next(&mut self) -> Result<Option<Vec<DeltaItem>>> {
-        self.context.ask(self.context.graph.listed(&self.caller, &mut self.listing)).await
+        self.context.ask(self.context.graph.listed(&self.caller, &mut self.listing, body::keep)).await
     }
 }
 

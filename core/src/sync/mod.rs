@@ -7,6 +7,7 @@
 //! One sync per account runs at a time, over all processes: a lease with a fence that every write carries.
 
 mod attachments;
+mod body;
 mod quarantined;
 mod clean;
 mod first_pages;

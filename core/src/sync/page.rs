@@ -1,7 +1,8 @@
 //! One page of items of a folder on its way into the store: completed, planned against what is here, sealed, written in one transaction.
 
 use super::plan::{Held, Plan, Unreadable, Upsert, id_of, may_have_attachments, plan};
-use super::record::{MessageMetadata, body_place, new_id, pack_body};
+use super::body::packed;
+use super::record::{MessageMetadata, body_place, new_id};
 use super::run::SyncContext;
 use super::search::text_of;
 use super::tally::Tally;
@@ -179,8 +180,8 @@ struct Mail {
 impl Mail {
     fn of(upsert: Upsert, content: Content) -> Result<Self> {
         let Upsert { mut item, version, change, keeps_body, attachments, is_unlisted } = upsert;
-        let mut search = (content == Content::Clear).then(|| text_of(&item));
-        let body = item.body.take().filter(|_| !keeps_body).map(|(form, text)| pack_body(form, &text));
+        let mut search = (content == Content::Clear).then(|| text_of(&item)).transpose()?;
+        let body = item.body.take().filter(|_| !keeps_body).map(packed);
         if let Some(words) = search.as_mut().filter(|_| keeps_body) {
             words.text = None;
         }

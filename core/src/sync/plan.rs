@@ -1,10 +1,10 @@
 //! Pure: a page and what is already here, to what is to be written.
 
-use super::inline::shows_inline_files;
+use super::body::shows_files;
 use super::record::MessageMetadata;
 use crate::clock::{from_ms, to_ms};
 use crate::graph::{DeltaItem, MailItem, MessageProperty};
-use crate::model::{AttachmentInfo, BodyType, ChangeKind};
+use crate::model::{AttachmentInfo, ChangeKind};
 use crate::store::Known;
 use std::collections::HashMap;
 
@@ -141,7 +141,7 @@ pub fn plan(folder_id: &str, items: Vec<DeltaItem>, known: &HashMap<String, Held
 pub fn may_have_attachments(item: &MailItem) -> bool {
     item.has_attachments
         || item.untold.has(MessageProperty::Attachments)
-        || item.body.as_ref().is_some_and(|(form, content)| *form == BodyType::Html && shows_inline_files(content))
+        || item.body.as_ref().is_some_and(shows_files)
 }
 
 pub fn id_of(item: &DeltaItem) -> Option<&str> {

@@ -1,7 +1,8 @@
 //! What is here: messages, bodies, threads, folders. Nothing of this touches the network, but marking as read.
 
 use super::clean;
-use super::record::{body_place, message, unpack_body};
+use super::body::unpack_body;
+use super::record::{body_place, message};
 use super::run::folder_place;
 use crate::clock::{Clock, from_ms, to_ms};
 use crate::config::Content;

@@ -3,7 +3,7 @@
 use crate::clock::{from_ms, to_ms};
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{MailItem, MessageProperty};
-use crate::model::{Address, AttachmentInfo, BodyType, Importance, Message};
+use crate::model::{Address, AttachmentInfo, Importance, Message};
 use crate::random;
 use crate::seal::{AadContext, Sealed};
 use crate::store::MessageRow;
@@ -140,31 +140,6 @@ pub fn head_place<'a>(account_id: &'a str, graph_id: &'a str, version: i64) -> A
 
 pub fn body_place<'a>(account_id: &'a str, graph_id: &'a str, version: i64) -> AadContext<'a> {
     AadContext { table: "bodies", column: "body", account_id, row: graph_id, version }
-}
-
-/// One byte for the form, then the content compressed: HTML shrinks to a quarter, which is what makes storing it quick.
-pub fn pack_body(body_type: BodyType, content: &str) -> Vec<u8> {
-    let mut packed = vec![match body_type {
-        BodyType::Text => 0,
-        BodyType::Html => 1,
-    }];
-    packed.extend_from_slice(&lz4_flex::compress_prepend_size(content.as_bytes()));
-    packed
-}
-
-/// The most a body may become; Graph's own page limit is far below.
-const LARGEST_BODY: usize = 64 * 1024 * 1024;
-
-pub fn unpack_body(packed: &[u8]) -> Result<(BodyType, String)> {
-    let broken = || Error::new(ErrorKind::Corrupt, "A stored body cannot be read.");
-    let (form, rest) = packed.split_first().ok_or_else(broken)?;
-    let (size, _) = lz4_flex::block::uncompressed_size(rest).map_err(|_| broken())?;
-    if size > LARGEST_BODY {
-        return Err(broken());
-    }
-    let bytes = lz4_flex::decompress_size_prepended(rest).map_err(|_| broken())?;
-    let content = String::from_utf8(bytes).map_err(|_| broken())?;
-    Ok((if *form == 1 { BodyType::Html } else { BodyType::Text }, content))
 }
 
 /// Row and sealed part together, as hosts see it.

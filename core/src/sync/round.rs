@@ -83,7 +83,7 @@ mod tests {
 
     fn page(link: usize, ids: std::ops::Range<usize>) -> DeltaPage {
         let items = ids.map(|id| DeltaItem::Message(Box::new(MailItem { id: id.to_string(), ..MailItem::default() }))).collect();
-        DeltaPage { items, link: format!("link {link}"), is_delta: false, bytes: 0 }
+        DeltaPage { items, link: format!("link {link}"), is_delta: false, held: 0 }
     }
 
     /// Pages taken before the round is stopped.

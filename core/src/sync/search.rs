@@ -1,5 +1,6 @@
 //! Full-text search, which only stores with clear content have.
 
+use super::body::with_content;
 use super::clean;
 use super::read::{Reader, check_limit, counted};
 use crate::config::Content;
@@ -44,13 +45,13 @@ fn words(text: &str) -> Result<Vec<String>> {
 }
 
 /// What the index is to hold of a mail.
-pub fn text_of(item: &MailItem) -> SearchText {
+pub fn text_of(item: &MailItem) -> Result<SearchText> {
     let single = [&item.from, &item.sender].into_iter().flatten();
     let several = [&item.to, &item.cc, &item.bcc, &item.reply_to].into_iter().flatten();
     let mut people: Vec<String> = single.chain(several).map(person).collect();
     people.dedup();
-    let text = item.body.as_ref().map(|(form, content)| bounded(clean::text(*form, content)));
-    SearchText { subject: item.subject.clone(), people: people.join("\n"), text }
+    let text = item.body.as_ref().map(|body| with_content(body, |form, content| bounded(clean::text(form, content)))).transpose()?;
+    Ok(SearchText { subject: item.subject.clone(), people: people.join("\n"), text })
 }
 
 fn person(address: &Address) -> String {
@@ -66,7 +67,9 @@ fn bounded(mut text: String) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::body::keep;
     use super::*;
+    use crate::graph::MailBody;
     use crate::model::BodyType;
 
     #[test]
@@ -86,13 +89,15 @@ mod tests {
             from: Some(ann.clone()),
             sender: Some(ann.clone()),
             to: vec![Address { name: String::new(), address: "bob@contoso.example".into() }],
-            body: Some((BodyType::Html, "<p>Hello <b class=hidden>you</b></p>".into())),
+            body: Some(MailBody::Whole(BodyType::Html, "<p>Hello <b class=hidden>you</b></p>".into())),
             ..MailItem::default()
         };
-        let words = text_of(&item);
+        let words = text_of(&item).unwrap();
+        let kept = MailItem { body: Some(MailBody::Kept(keep(BodyType::Html, "<p>Hello <b class=hidden>you</b></p>"))), ..item };
+        assert_eq!(text_of(&kept).unwrap().text, words.text);
         assert_eq!((words.subject.as_str(), words.people.as_str()), ("Offer", "Ann ann@contoso.example\n bob@contoso.example"));
         assert_eq!(words.text.as_deref().map(str::trim), Some("Hello you"));
-        assert_eq!(text_of(&MailItem::default()).text, None);
+        assert_eq!(text_of(&MailItem::default()).unwrap().text, None);
         assert_eq!(bounded("ü".repeat(LARGEST_TEXT)).len(), LARGEST_TEXT);
     }
 }

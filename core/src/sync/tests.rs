@@ -1,7 +1,8 @@
+use super::body::{pack_body, unpack_body};
 use super::clean;
 use super::plan::{Held, plan};
-use super::record::{MessageMetadata, pack_body, unpack_body};
-use crate::graph::{DeltaItem, MailItem, MessageProperty, Untold};
+use super::record::MessageMetadata;
+use crate::graph::{DeltaItem, MailBody, MailItem, MessageProperty, Untold};
 use crate::model::{AttachmentInfo, BodyType, ChangeKind};
 use crate::store::Known;
 use proptest::prelude::*;
@@ -152,7 +153,7 @@ fn attachments_are_listed_when_the_content_is_new_and_stay_until_then() {
     };
     assert_eq!(plan_of(None, with("1", true)), (true, 0));
     assert_eq!(plan_of(None, with("1", false)), (false, 0));
-    let shown = MailItem { body: Some((BodyType::Html, "<img src='CID:1'>".into())), ..with("1", false) };
+    let shown = MailItem { body: Some(MailBody::Whole(BodyType::Html, "<img src='CID:1'>".into())), ..with("1", false) };
     assert_eq!(plan_of(None, shown), (true, 0), "inline files alone are not told");
     let read = |item| MailItem { is_read: true, ..item };
     assert_eq!(plan_of(Some((true, false)), read(with("1", true))), (false, 1), "the same content: what was listed stays");
