@@ -44,7 +44,7 @@ fuzz: ## look for inputs that break what has to hold, a minute for each kind; in
 
 bench: ## ratios against plain baselines, in one run
 	@tests/tools/need.sh cargo cc
-	@cargo run --profile bench -p tidings-examples --bin bench
+	@cargo run --profile bench -p tidings-examples --features profile --bin bench
 
 bench-fleet: ## a day of 10,000 accounts in one process: threads, file handles, memory, processor time; FLEET_ACCOUNTS=500 is quicker
 	@tests/tools/need.sh cargo cc

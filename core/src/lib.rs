@@ -10,7 +10,7 @@
 //! activities   auth      outbox      sync      retention  connect · what leaves · what we ask for · what is proven and erased
 //! tools        vault     trust       graph               secrets · proofs · Microsoft's API
 //! base         store     pipeline    events              durable rows · the only way out · the event bus
-//! plain        model  error  foreign  seal  clock  random  secret  config  json  runtime  logs  metrics  failpoint  interleave  throttle    plain things; no sockets, no SQL
+//! plain        model  error  foreign  seal  clock  random  secret  config  json  runtime  logs  metrics  failpoint  interleave  throttle  stages    plain things; no sockets, no SQL
 //! ```
 
 mod auth;
@@ -36,6 +36,7 @@ mod random;
 mod runtime;
 mod seal;
 mod secret;
+mod stages;
 mod store;
 mod sync;
 mod throttle;
@@ -55,6 +56,11 @@ pub mod fuzzing {
 }
 #[cfg(test)]
 mod fuzz_tests;
+
+/// What `make bench` shows of the stages of a sync; in no package.
+#[cfg(feature = "profile")]
+#[doc(hidden)]
+pub use stages::spent as time_by_stage;
 
 pub use clock::TestClock;
 pub use config::{App, Cloud, Config, Content, CopiedStore};

@@ -8,6 +8,7 @@ use crate::json;
 use crate::json::split::{Fault, Splitter};
 use crate::model::BodyType;
 use crate::pipeline::{BodySink, MAX_PAGE};
+use crate::stages::{Stage, timed};
 use serde::de::IgnoredAny;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -135,6 +136,6 @@ impl BodySink for PageReader {
     }
 
     fn take(&self, piece: &[u8]) {
-        self.reading().take(piece, &self.folder_id);
+        timed(Stage::Parse, || self.reading().take(piece, &self.folder_id));
     }
 }

@@ -6,6 +6,7 @@ use super::lines::{InUse, Lines};
 use super::tls;
 use crate::error::{Error, Result};
 use crate::metrics::Meters;
+use crate::stages::{Stage, waited};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use std::error::Error as StdError;
@@ -230,13 +231,13 @@ impl Transport for ReqwestTransport {
                 None => places.acquire_owned().await.ok(),
             };
             let request = reqwest::Request::try_from(request).map_err(|e| failed(e, Sent::No))?;
-            let mut answer = client.execute(request).await.map_err(|e| failed(e, Sent::Maybe))?;
+            let mut answer = waited(Stage::Download, client.execute(request)).await.map_err(|e| failed(e, Sent::Maybe))?;
             if answer.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum::<usize>() > MAX_HEADERS {
                 return Err(too_large());
             }
             let expected = answer.content_length().and_then(|n| usize::try_from(n).ok()).unwrap_or(0);
             let mut body = Arriving::new(sink.filter(|_| answer.status().is_success()), expected, max_body)?;
-            while let Some(part) = answer.chunk().await.map_err(|e| failed(e, Sent::Maybe))? {
+            while let Some(part) = waited(Stage::Download, answer.chunk()).await.map_err(|e| failed(e, Sent::Maybe))? {
                 body.take(&part)?;
             }
             let mut whole = body.end();

@@ -4,6 +4,7 @@ use super::inline::shows_inline_files;
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{KeptBody, MailBody};
 use crate::model::BodyType;
+use crate::stages::{Stage, timed};
 
 /// What is kept of a body that has just arrived.
 pub fn keep(form: BodyType, content: &str) -> KeptBody {
@@ -43,7 +44,7 @@ pub fn pack_body(body_type: BodyType, content: &str) -> Vec<u8> {
         BodyType::Text => 0,
         BodyType::Html => 1,
     }];
-    packed.extend_from_slice(&lz4_flex::compress_prepend_size(content.as_bytes()));
+    packed.extend_from_slice(&timed(Stage::Compress, || lz4_flex::compress_prepend_size(content.as_bytes())));
     packed
 }
 

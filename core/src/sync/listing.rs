@@ -13,6 +13,9 @@ use crate::store::SyncedFolder;
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
+/// Messages of a folder that are shown ahead of the others: what fits on a screen. More of them would be fetched twice.
+const FIRST_SIGHT: u32 = 25;
+
 /// Lists a range of a folder, page by page.
 pub struct Lister {
     context: Arc<SyncContext>,
@@ -34,7 +37,7 @@ impl Lister {
     }
 }
 
-/// Stores the newest page of a folder whose enumeration takes more than one. Whatever goes wrong is left to the enumeration: that one brings the same
+/// Stores the newest messages of a folder whose enumeration takes more than one. Whatever goes wrong is left to the enumeration: that one brings the same
 /// messages, and tells what is wrong. `ended`: it has ended, so a list that has not come by then is not waited for.
 pub async fn newest(context: &Arc<SyncContext>, folder: &SyncedFolder, page_size: u32, ended: oneshot::Receiver<()>) -> Tally {
     if folder.cursor.is_some() || folder.row.total <= page_size {
@@ -49,7 +52,7 @@ pub async fn newest(context: &Arc<SyncContext>, folder: &SyncedFolder, page_size
 async fn list_newest(context: &Arc<SyncContext>, folder: &SyncedFolder, page_size: u32, ended: oneshot::Receiver<()>) -> Result<Tally> {
     let folder_id = folder.row.graph_id.clone();
     let range = ListingRange { folder_id: folder_id.clone(), from: None, to: None, order: ListingOrder::NewestFirst };
-    let mut lister = Lister::new(context, &range, page_size, Priority::Sync)?;
+    let mut lister = Lister::new(context, &range, page_size.min(FIRST_SIGHT), Priority::Sync)?;
     let page = tokio::select! {
         page = lister.next() => page?,
         _ = ended => None,

@@ -15,6 +15,7 @@ use crate::model::{ChangeKind, QuarantineKind};
 use crate::random;
 use crate::runtime::blocking;
 use crate::seal::AadContext;
+use crate::stages::{Stage, timed};
 use crate::store::{Applied, Cursor, NewMessage, PageBatch, Quarantined, SearchText};
 use crate::vault::DataKey;
 use std::collections::HashMap;
@@ -48,8 +49,7 @@ pub async fn store_page(context: &Arc<SyncContext>, place: PagePlace, items: Vec
     failpoint!("sync.storing_page");
     let work = context.clone();
     let stored = blocking(move || {
-        let held = held(&work, &items, place.anew)?;
-        let plan = plan(&place.folder_id, items, &held);
+        let plan = timed(Stage::Plan, || held(&work, &items, place.anew).map(|held| plan(&place.folder_id, items, &held)))?;
         let tally = Tally::of(&plan);
         let (applied, cursor) = write(&work, &place, plan)?;
         Ok(Stored { applied, cursor, tally })

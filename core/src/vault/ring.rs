@@ -5,6 +5,7 @@ use super::base::{Base, Wrapper, destroyed, new_id, place};
 use super::handover;
 use crate::error::{Error, ErrorKind, Result};
 use crate::seal::{Cipher, KeyBytes, AadContext, Sealed};
+use crate::stages::{Stage, timed};
 use crate::store::{KeyHandover, KeyPurpose, Lease, NewKey, RingKey, USES_AT_BIRTH, is_outdated, outdated};
 use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -125,7 +126,7 @@ impl DataKey {
 
     /// The value can be opened in `place` only.
     pub fn seal(&self, place: AadContext<'_>, plain: &[u8]) -> Result<Sealed> {
-        self.counted()?.cipher.seal(place, plain)
+        timed(Stage::Seal, || self.counted()?.cipher.seal(place, plain))
     }
 
     /// Fails with `Corrupt` when the value was changed or belongs elsewhere; as `outdated` when its key was replaced since it was read.

@@ -8,6 +8,7 @@ use super::names::Word;
 use super::{SqliteStore, all, exists, first, keys, run};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::AuditKind;
+use crate::stages::{Stage, timed};
 use crate::store::{AuditChain, AuditEnd, AuditRow, AuditSigner, AuditStore, Entry, KeyPurpose, NewKey, STORE_CHAIN, beginning};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
@@ -129,9 +130,10 @@ fn chain_row(row: &Row<'_>) -> Outcome<AuditChain> {
 impl SqliteStore {
     /// Records in the transaction of the step itself: either both are durable or neither is.
     pub(super) fn note(&self, c: &Connection, entries: &[Entry], at: i64) -> Outcome<()> {
-        if entries.is_empty() {
-            return Ok(());
-        }
+        if entries.is_empty() { Ok(()) } else { timed(Stage::Audit, || self.add(c, entries, at)) }
+    }
+
+    fn add(&self, c: &Connection, entries: &[Entry], at: i64) -> Outcome<()> {
         let audit_signer = self.audit_signer()?;
         let (mut chains, mut owners) = (BTreeMap::<String, Chain>::new(), BTreeMap::<&str, String>::new());
         for entry in entries {
@@ -186,9 +188,11 @@ impl SqliteStore {
         if grown.is_empty() {
             return Ok(());
         }
-        let audit_signer = self.audit_signer()?;
-        grown.iter().try_for_each(|chain| chain.sign(c, &*audit_signer))?;
-        run(c, "DELETE FROM temp.audit_ends", []).map(drop)
+        timed(Stage::Audit, || {
+            let audit_signer = self.audit_signer()?;
+            grown.iter().try_for_each(|chain| chain.sign(c, &*audit_signer))?;
+            run(c, "DELETE FROM temp.audit_ends", []).map(drop)
+        })
     }
 }
 

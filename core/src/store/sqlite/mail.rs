@@ -5,6 +5,7 @@ use super::{SqliteStore, all, announce, apply, attachments, exists, first, folde
 use crate::error::Result;
 use crate::model::ChangeKind;
 use crate::seal::Sealed;
+use crate::stages::{Stage, timed};
 use crate::store::{Applied, AttachmentList, ChangeRow, FolderNews, Known, Lease, MailPage, MailStore, Mailbox, MessageRow, MessageWindow, PageBatch, QuarantineRow, Quarantined, SyncedFolder, Unlisted};
 use std::collections::HashMap;
 use rusqlite::types::Value;
@@ -153,7 +154,7 @@ impl MailStore for SqliteStore {
             let bodies = batch.upserts.iter().filter_map(|m| m.body.as_ref());
             let raws = batch.quarantined.iter().map(|q| &q.raw);
             keys::check_active(tx, heads.chain(bodies).chain(raws).chain(batch.cursor.as_ref().map(|cursor| &cursor.link)))?;
-            apply::page(tx, batch)
+            timed(Stage::Insert, || apply::page(tx, batch))
         })
     }
 

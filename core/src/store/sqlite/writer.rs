@@ -4,6 +4,7 @@
 use super::closed;
 use super::fault::{Fault, Outcome, explain};
 use crate::error::{Error, Result};
+use crate::stages::{Stage, timed};
 use rusqlite::Connection;
 use std::any::Any;
 use std::ops::{Deref, DerefMut};
@@ -252,7 +253,7 @@ fn settle<T>(connection: &Connection, is_first: bool, result: std::thread::Resul
 
 fn finish<E>(connection: &Connection, is_changed: bool, end: impl FnOnce(&Connection, bool) -> Outcome<E>) -> Result<E> {
     let ended = end(connection, is_changed).map_err(Error::from).and_then(|ended| {
-        connection.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([])).map_err(explain)?;
+        timed(Stage::Commit, || connection.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([]))).map_err(explain)?;
         Ok(ended)
     });
     if ended.is_err() && !connection.is_autocommit() {

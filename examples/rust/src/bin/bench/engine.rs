@@ -18,7 +18,7 @@ pub async fn run() -> Outcome<()> {
 
     let began = measure::Began::now();
     let report = engine.sync(account.id, None).await?;
-    let took = began.ended();
+    let (took, stages) = (began.ended(), measure::stages());
     engine.shutdown().await;
-    measure::answer(&took, report.added)
+    measure::answer(&took, report.added, stages)
 }

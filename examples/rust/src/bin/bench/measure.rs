@@ -16,7 +16,7 @@ pub struct Task {
 }
 
 /// What a case answers, as its last line.
-#[derive(Clone, Copy, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Measured {
     pub seconds: f64,
     /// Of processor time, user and system together. Where the system tells it (Linux).
@@ -25,6 +25,8 @@ pub struct Measured {
     pub peak_kb: Option<u64>,
     /// Of the files of the store.
     pub disk_kb: u64,
+    /// Seconds of each stage, by name.
+    pub stages: Vec<(String, f64)>,
 }
 
 pub async fn child<T: serde::de::DeserializeOwned>(name: &str, task: &Task) -> Outcome<T> {
@@ -71,13 +73,21 @@ pub struct Took {
     cpu_seconds: Option<f64>,
 }
 
+/// Of the engine so far, if this was built with the feature `profile`.
+pub fn stages() -> Vec<(String, f64)> {
+    #[cfg(feature = "profile")]
+    return tidings::time_by_stage().into_iter().map(|(name, time)| (name.to_owned(), time.as_secs_f64())).collect();
+    #[cfg(not(feature = "profile"))]
+    Vec::new()
+}
+
 /// Says what was measured, at the end of a case.
-pub fn answer(took: &Took, stored: u32) -> Outcome<()> {
+pub fn answer(took: &Took, stored: u32, stages: Vec<(String, f64)>) -> Outcome<()> {
     let expected: u32 = tidings_examples::env("TIDINGS_BENCH_MESSAGES")?.parse()?;
     if stored != expected {
         return Err(format!("{stored} messages were stored, {expected} are in the mailbox.").into());
     }
-    let measured = Measured { seconds: took.seconds, cpu_seconds: took.cpu_seconds, peak_kb: peak_kb(), disk_kb: disk_kb()? };
+    let measured = Measured { seconds: took.seconds, cpu_seconds: took.cpu_seconds, peak_kb: peak_kb(), disk_kb: disk_kb()?, stages };
     println!("{}", serde_json::to_string(&measured)?);
     Ok(())
 }

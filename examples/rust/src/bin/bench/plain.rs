@@ -63,7 +63,7 @@ pub async fn run() -> Outcome<()> {
         stored += insert(&mut connection, &page)?;
         link = page.next;
     }
-    measure::answer(&began.ended(), stored)
+    measure::answer(&began.ended(), stored, Vec::new())
 }
 
 /// The settings of the engine's store, so that both pay the same for a commit.

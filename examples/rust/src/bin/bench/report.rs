@@ -37,6 +37,7 @@ pub fn print(messages: u32, engine: &[Measured], plain: &[Measured], sends: &[Se
         column.set_cell_alignment(CellAlignment::Right);
     }
     println!("{table}");
+    by_stage(engine);
     println!("plain: a loop that downloads, parses and inserts in clear; for AES-256-GCM: aws-lc-rs. Sync: middle of {} runs, {messages} messages.", engine.len());
     // Said, since it flatters: what both pay draws the ratio towards 1.
     println!("The simulator runs on the same machine; its own work is part of both rates.");
@@ -49,7 +50,7 @@ pub fn print(messages: u32, engine: &[Measured], plain: &[Measured], sends: &[Se
         "messages": messages,
         "profile": if cfg!(debug_assertions) { "dev" } else { "optimised" },
         "sync": {
-            "engine": { "messages_per_second": ours.rate, "cpu_seconds": ours.cpu, "peak_mb": ours.peak_mb, "disk_mb": ours.disk_mb, "runs": engine },
+            "engine": { "messages_per_second": ours.rate, "cpu_seconds": ours.cpu, "peak_mb": ours.peak_mb, "disk_mb": ours.disk_mb, "runs": engine, "seconds_by_stage": engine.first().map(|run| &run.stages) },
             "plain": { "messages_per_second": theirs.rate, "cpu_seconds": theirs.cpu, "peak_mb": theirs.peak_mb, "disk_mb": theirs.disk_mb, "runs": plain },
             "ratio": ours.rate / theirs.rate,
         },
@@ -59,6 +60,24 @@ pub fn print(messages: u32, engine: &[Measured], plain: &[Measured], sends: &[Se
     std::fs::write(&file, serde_json::to_string_pretty(&report)?)?;
     println!("Written to {}", file.display());
     Ok(())
+}
+
+/// Where the engine's time goes: the middle of its runs, stage by stage.
+fn by_stage(engine: &[Measured]) {
+    let Some(first) = engine.first().filter(|run| !run.stages.is_empty()) else { return };
+    let seconds = |at: usize| middle(engine.iter().filter_map(|run| run.stages.get(at)).map(|(_, seconds)| *seconds));
+    let waited = |name: &str| name.contains("waiting");
+    let all: f64 = first.stages.iter().enumerate().filter(|(_, (name, _))| !waited(name)).map(|(at, _)| seconds(at)).sum();
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_FULL_CONDENSED).set_header(["sync, by stage", "seconds", "of the work"]);
+    for (at, (name, _)) in first.stages.iter().enumerate() {
+        let share = if waited(name) { String::new() } else { format!("{:.0} %", 100.0 * seconds(at) / all) };
+        table.add_row([name.clone(), format!("{:.3}", seconds(at)), share]);
+    }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    println!("{table}");
 }
 
 struct Middle {
