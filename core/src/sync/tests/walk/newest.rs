@@ -65,7 +65,7 @@ async fn what_is_newest_shows_before_the_walk_has_ended_and_is_written_and_count
     assert_eq!((fixture.told(ChangeKind::MessageAdded), fixture.store.folders("a").unwrap()[0].stored), (4, 4));
     let asked = asked.lock().unwrap().clone();
     let lists: Vec<_> = asked.iter().filter(|asked| asked.starts_with(&format!("{LIST}?"))).collect();
-    assert!(lists.len() == 1 && lists[0].contains("$top=50&$orderby=receivedDateTime%20desc") && !lists[0].contains("$filter"), "{lists:?}");
+    assert!(lists.len() == 1 && lists[0].contains("$top=25&$orderby=receivedDateTime%20desc") && !lists[0].contains("$filter"), "{lists:?}");
 }
 
 #[tokio::test]
