@@ -116,7 +116,7 @@ impl Simulator {
         for (who, folder) in &options.mail {
             mail::eml::load_path(&mut world, who, "inbox", folder).map_err(wrong)?;
         }
-        let shared = Arc::new(Shared { world: Mutex::new(world), seed, clock: clock_text, auto_approve: options.auto_approve });
+        let shared = Arc::new(Shared { world: Mutex::new(world), seed, clock: clock_text, auto_approve: options.auto_approve, held: tokio::sync::watch::Sender::new(false) });
         let (modern, old) = (Some(tls.modern), Some(tls.old));
         let hosts = [
             (Host::Login, None),

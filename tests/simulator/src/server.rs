@@ -18,6 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
 pub struct Shared {
@@ -25,6 +26,8 @@ pub struct Shared {
     pub seed: u64,
     pub clock: String,
     pub auto_approve: Option<String>,
+    /// Requests wait before anything is seen of them: the clocks of both sides are being moved.
+    pub held: watch::Sender<bool>,
 }
 
 impl Shared {
@@ -77,6 +80,8 @@ async fn serve(request: Request<Incoming>, host: Host, scheme: &str, shared: Arc
     if host == Host::Control {
         return Ok(respond(control::handle(&shared, &call).await, None, Vec::new()));
     }
+    // The sender lives as long as this does.
+    let _ = shared.held.subscribe().wait_for(|is_held| !is_held).await;
     let (arrival, flights) = arrive(&shared, &call);
     // In a task of its own: a client that goes away does not undo what it asked for.
     let task = tokio::spawn(process(shared, line, call, arrival));

@@ -38,6 +38,11 @@ pub async fn handle(shared: &Shared, call: &Call) -> Answer {
     if (call.method.as_str(), parts.as_slice()) == ("POST", &["faults", "reached"]) {
         return reached(shared, &ask).await;
     }
+    match parts.as_slice() {
+        ["clock"] => drop(shared.held.send_replace(ask["hold"] == json!(true))),
+        ["reset"] => drop(shared.held.send_replace(false)),
+        _ => {}
+    }
     let mut guard = shared.lock();
     let world = &mut *guard;
     crate::mail::send::submit_due(world);

@@ -188,3 +188,20 @@ async fn ten_minutes_have_their_limit() {
     world.advance(600_000).await;
     assert_eq!(adele.get("/me/mailFolders/inbox").await.status, 200);
 }
+
+#[tokio::test]
+async fn requests_wait_while_the_clocks_are_moved() {
+    let world = world().await;
+    let adele = world.person("adele").await;
+    let before = world.control("/ledger", json!({})).await;
+    world.control("/clock", json!({"advance_ms": 1_000, "hold": true})).await;
+    let moved = async {
+        // It is on its way by then; a control request goes by.
+        world.control("/limits", json!({})).await;
+        let during = world.control("/ledger", json!({})).await;
+        world.control("/clock", json!({})).await;
+        during
+    };
+    let (reply, during) = tokio::join!(adele.get("/me"), moved);
+    assert_eq!((reply.status, during), (200, before));
+}

@@ -67,11 +67,13 @@ impl Simulated {
         answer["now_ms"].as_u64().ok_or_else(|| "the simulator has no clock".into())
     }
 
-    /// Moves both clocks, the simulator's first: what the engine does at its new time must not come too early there.
+    /// Moves both clocks while no request is looked at. Else a Retry-After that is said after one clock has moved and read before the other has would be
+    /// over too early.
     pub async fn advance(&self, clock: &TestClock, ms: u64) -> Outcome<()> {
         let _one = self.one.lock().await;
-        self.control.post("clock", json!({ "advance_ms": ms })).await?;
+        self.control.post("clock", json!({ "advance_ms": ms, "hold": true })).await?;
         clock.advance(ms);
+        self.control.post("clock", json!({})).await?;
         Ok(())
     }
 
