@@ -289,6 +289,16 @@ async fn what_was_exported_is_erased_and_the_rest_is_proven() {
         assert_eq!((verdict.intact, verdict.records), (true, 5), "{}", verdict.reason);
     }
     assert_eq!(engine.trim_audit(exported).await.unwrap(), 0);
+    // Nor does anybody write in the place of what was erased.
+    for number in ["7", "0", "-1", "(-9223372036854775807 - 1)"] {
+        tamper(&store, &format!("INSERT INTO audit (chain, number, at, kind, detail, hash) SELECT chain, {number}, at, kind, detail, hash FROM audit WHERE number = 602"));
+        for owner in [None, Some("owner".to_owned())] {
+            let verdict = engine.verify_audit(None, owner).await.unwrap();
+            assert_eq!(verdict.fault, Some(AuditFault::Changed), "{number} {}", verdict.reason);
+        }
+        tamper(&store, &format!("DELETE FROM audit WHERE number = {number}"));
+        assert!(engine.verify_audit(None, None).await.unwrap().intact);
+    }
     // Nobody else can erase like that.
     tamper(&store, "DELETE FROM audit WHERE number = 602");
     assert_eq!(engine.verify_audit(None, None).await.unwrap().fault, Some(AuditFault::TailMissing));

@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::json::{self, lenient};
 use crate::foreign::Proofs;
 use crate::model::{Address, Importance, rfc3339};
-use crate::pipeline::{MAX_SEVERAL, Response, Sink, error_code};
+use crate::pipeline::{MAX_STREAMED, Response, Sink, error_code};
 use http::HeaderValue;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -117,7 +117,7 @@ impl Graph {
         // A page that is too much for the service fails however often it is asked for; a smaller one is the better next try.
         if page_size > 1 {
             request.attempts = 2;
-            request.max_body = MAX_SEVERAL;
+            request.max_body = MAX_STREAMED;
         }
         let reader = Arc::new(PageReader::new(&folder_id, keep, request.max_body));
         request.sink = Some(Sink(reader.clone()));

@@ -7,7 +7,7 @@ use super::reading::{KeepBody, PageReader};
 use super::{Caller, Graph, segment, wire};
 use crate::error::Result;
 use crate::model::rfc3339;
-use crate::pipeline::{MAX_SEVERAL, Sink};
+use crate::pipeline::{MAX_STREAMED, Sink};
 use std::sync::Arc;
 use std::time::SystemTime;
 use url::Url;
@@ -71,7 +71,7 @@ impl Graph {
         // As with delta: a smaller page is the better next try.
         if listing.page_size > 1 {
             request.attempts = 2;
-            request.max_body = MAX_SEVERAL;
+            request.max_body = MAX_STREAMED;
         }
         let reader = Arc::new(PageReader::new(&listing.folder_id, keep, request.max_body));
         request.sink = Some(Sink(reader.clone()));

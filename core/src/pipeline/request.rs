@@ -51,6 +51,8 @@ pub const ATTEMPTS: u32 = 5;
 pub const MAX_PAGE: usize = 32 << 20;
 /// An answer about several items, decompressed. Where it is larger, fewer of them are asked for: an answer is held in memory until it is stored.
 pub const MAX_SEVERAL: usize = 8 << 20;
+/// A page of messages, decompressed. It is read while it arrives, and what is kept of it is packed; a larger one is asked for in parts.
+pub const MAX_STREAMED: usize = 16 << 20;
 /// An answer of the token endpoint.
 pub const MAX_TOKEN: usize = 256 << 10;
 /// OpenID metadata and signing keys.

@@ -136,7 +136,10 @@ impl Proof<'_> {
         let removed = upto.saturating_sub(start.number).saturating_sub(chain.records).max(0);
         let walk = Walk { store: self.store, audit_signer: &*signer, owner, end, upto, removed };
         let (last, found) = walk.walk(start, expected, seen)?;
-        if let Some(found) = found.or_else(|| ending(last, end, chain.last, expected)) {
+        // A walk begins where the signed beginning says; what stands before it is counted alone.
+        let before = (chain.records > upto.saturating_sub(start.number))
+            .then(|| wrong(AuditFault::Changed, start.number.max(1), "There are records from before the signed beginning, where all were erased: somebody else wrote them."));
+        if let Some(found) = found.or_else(|| ending(last, end, chain.last, expected)).or(before) {
             self.find(owner, found);
         }
         self.ends.extend(end.or((last.number > 0).then_some(last)).map(|end| (owner.to_owned(), end)));
