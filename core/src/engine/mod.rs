@@ -21,6 +21,8 @@ mod erasure_tests;
 #[cfg(all(test, unix))]
 mod owner_tests;
 #[cfg(all(test, unix))]
+mod rotation_tests;
+#[cfg(all(test, unix))]
 mod throttles_tests;
 #[cfg(all(test, unix))]
 mod waiting_tests;

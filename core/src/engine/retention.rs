@@ -5,27 +5,34 @@ use crate::clock::Clock;
 use crate::error::Result;
 use crate::model::*;
 use crate::runtime::{Stop, blocking};
-use crate::vault::{Order, Vault};
+use crate::vault::{Order, Slice, Vault};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// How often is looked whether a key is due: it may last for 90 days.
 const LOOK_FOR_DUE_KEYS: Duration = Duration::from_secs(24 * 3600);
+/// Between two slices of a rotation: others have the store to themselves for most of the time. See the limits of a slice.
+const BETWEEN_SLICES: Duration = Duration::from_secs(10 * 60);
 /// After a failure: the lease of a rotation that was killed has run out by then.
 const LOOK_AGAIN: Duration = Duration::from_secs(15 * 60);
 
-/// Replaces keys that are due and ends rotations that were cut off, until the engine stops.
+/// Replaces keys that are due and ends rotations that were cut off, a slice at a time, until the engine stops.
 pub async fn renew_keys(vault: Vault, clock: Arc<dyn Clock>, stop: Stop) {
     loop {
         let (work, time, ends) = (vault.clone(), clock.clone(), stop.clone());
-        let next = match blocking(move || work.rotate_due(&*time, Some(&ends))).await {
-            Ok(_) => LOOK_FOR_DUE_KEYS,
-            Err(e) => {
-                tracing::debug!(target: "tidings::engine", kind = ?e.kind(), "keys could not be replaced now");
-                LOOK_AGAIN
-            }
-        };
+        let next = until_next_look(&blocking(move || work.rotate_due(&*time, Some(&ends))).await);
         tokio::select! { () = clock.deadline(next) => {}, () = stop.wait() => return }
+    }
+}
+
+pub(super) fn until_next_look(outcome: &Result<Slice>) -> Duration {
+    match outcome {
+        Ok(slice) if slice.has_more => BETWEEN_SLICES,
+        Ok(_) => LOOK_FOR_DUE_KEYS,
+        Err(e) => {
+            tracing::debug!(target: "tidings::engine", kind = ?e.kind(), "keys could not be replaced now");
+            LOOK_AGAIN
+        }
     }
 }
 

@@ -125,7 +125,10 @@ pub trait KeyStore {
 
 /// Says that a value was sealed or read with a key that was replaced meanwhile: seal, or read, again.
 #[derive(Debug)]
-struct Outdated;
+struct Outdated {
+    /// None: not a key, but a row is another one by now.
+    key_id: Option<i64>,
+}
 
 impl fmt::Display for Outdated {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -135,15 +138,24 @@ impl fmt::Display for Outdated {
 
 impl std::error::Error for Outdated {}
 
-pub fn outdated() -> Error {
-    Error::new(ErrorKind::StoreBusy, "A key of the store was replaced at this moment; nothing was changed. Try again.").with_source(Outdated)
+pub fn outdated(key_id: i64) -> Error {
+    Error::new(ErrorKind::StoreBusy, "A key of the store was replaced at this moment; nothing was changed. Try again.").with_source(Outdated { key_id: Some(key_id) })
 }
 
 /// A row is no longer the one a step was decided on. Whoever reads it anew may decide otherwise.
 pub fn moved_on() -> Error {
-    Error::new(ErrorKind::StoreBusy, "The account was changed by another call at this moment; nothing was stored. Try again.").with_source(Outdated)
+    Error::new(ErrorKind::StoreBusy, "The account was changed by another call at this moment; nothing was stored. Try again.").with_source(Outdated { key_id: None })
 }
 
 pub fn is_outdated(error: &Error) -> bool {
-    std::error::Error::source(error).is_some_and(|source| source.is::<Outdated>())
+    source_of(error).is_some()
+}
+
+/// The key that was replaced, if the error says that one was.
+pub fn outdated_key(error: &Error) -> Option<i64> {
+    source_of(error)?.key_id
+}
+
+fn source_of(error: &Error) -> Option<&Outdated> {
+    std::error::Error::source(error)?.downcast_ref()
 }

@@ -26,7 +26,7 @@ pub use accounts::{Approver, AccountRow, AccountStore, AccountWindow, AttemptRow
 pub use audit::{AuditChain, AuditEnd, AuditRow, AuditSigner, AuditStore, Entry, STORE_CHAIN, beginning};
 pub use copies::{Copied, CopyStore};
 pub use health::{HealthError, HealthRow, HealthStore};
-pub use keyring::{HANDOVER_MS, KeyHandover, KeyFate, KeyStore, NewRoot, ROOT_KDF, ROOT_WRAPPED, Retired, RingKey, SealedValue, RowRef, is_outdated, moved_on, outdated};
+pub use keyring::{HANDOVER_MS, KeyHandover, KeyFate, KeyStore, NewRoot, ROOT_KDF, ROOT_WRAPPED, Retired, RingKey, SealedValue, RowRef, is_outdated, outdated_key, moved_on, outdated};
 pub use lease::{LEASE_MS, LeaseRequest, heartbeat};
 pub use mail::{
     Applied, AttachmentList, ChangeRow, Cursor, FolderLink, FolderNews, FolderRow, Known, MailPage, MailStore, Mailbox, MessageRow, MessageWindow, NewMessage, PageBatch, Quarantined,
@@ -40,7 +40,7 @@ pub use trim::{Kept, TrimStore};
 pub use scope::Scope;
 pub use sqlite::SqliteStore;
 #[cfg(all(test, unix))]
-pub use sqlite::tests::{ONE_CHAIN, tamper};
+pub use sqlite::tests::{ONE_CHAIN, commits, tamper};
 #[cfg(test)]
 pub use suite::account as suite_account;
 

@@ -23,10 +23,15 @@ pub struct Limits {
     pub most: i64,
     /// Age after which it is replaced, in milliseconds.
     pub age: i64,
+    /// Data keys replaced in one slice of a rotation that nobody asked for.
+    pub slice_keys: u32,
+    /// Values sealed anew in one slice: a few seconds of work, that others share the store with. A slice every ten minutes is enough for 200 million values
+    /// in the 90 days that a key may last.
+    pub slice_values: u64,
 }
 
 impl Limits {
-    pub const USUAL: Self = Self { due: 1 << 28, most: 1 << 32, age: 90 * 86_400_000 };
+    pub const USUAL: Self = Self { due: 1 << 28, most: 1 << 32, age: 90 * 86_400_000, slice_keys: 64, slice_values: 20_000 };
 }
 
 /// The key above a ring.

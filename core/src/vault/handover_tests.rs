@@ -36,7 +36,7 @@ fn who_is_open_follows_over_many_bridges_and_works_on() {
     assert_eq!(vault.hashes("b").unwrap().of("p", &[b"x"]).unwrap(), other.hashes("b").unwrap().of("p", &[b"x"]).unwrap());
     // Data keys it may replace, the store key not: the new root key could not open it.
     assert_eq!(other.rotate(&data_keys_alone(), &TestClock::new(20), None).unwrap().data_keys, 4);
-    assert_eq!(other.rotate_due(&TestClock::new(91 * 86_400_000), None).unwrap().data_keys, 4);
+    assert_eq!(other.rotate_due(&TestClock::new(91 * 86_400_000), None).unwrap().report.data_keys, 4);
     for order in [store_key_alone(), everything(Some(5))] {
         let e = other.rotate(&order, &TestClock::new(30), None).unwrap_err();
         assert_eq!((e.kind(), e.reason().contains("older root key")), (ErrorKind::VaultLocked, true));
@@ -130,12 +130,12 @@ fn a_cut_off_rotation_of_the_store_key_is_left_to_who_can_end_it() {
     assert!(vault.rotate(&everything(None), &TestClock::new(20), None).is_err());
     vault.break_after(i64::MAX);
     assert_eq!(read_all(&*there, &other).unwrap(), 1);
-    let report = other.rotate_due(&TestClock::new(30), None).unwrap();
+    let report = other.rotate_due(&TestClock::new(30), None).unwrap().report;
     assert_eq!((report.data_keys, report.store_key), (2, false));
     let report = other.rotate(&data_keys_alone(), &TestClock::new(40), None).unwrap();
     assert_eq!((report.data_keys, report.store_key), (2, false));
     assert_eq!(live(&*store).iter().filter(|id| before.contains(id)).count(), 1);
-    let report = vault.rotate_due(&TestClock::new(50), None).unwrap();
+    let report = vault.rotate_due(&TestClock::new(50), None).unwrap().report;
     assert_eq!((report.data_keys, report.store_key), (0, true));
     assert_eq!(store.meta("key_rotation").unwrap(), None);
     assert_eq!((read_all(&*store, &vault).unwrap(), read_all(&*there, &other).unwrap()), (1, 1));

@@ -110,7 +110,7 @@ fn a_key_that_cannot_be_replaced_is_no_success() {
     let (store, vault) = open(dir.path(), 1);
     connect(&*store, &vault, "a", true);
     // The store key seals nothing more, so it wraps no new key.
-    let worn = Vault::open_with(store.clone(), &root(1), 1, base::Limits { due: i64::MAX, most: 1, age: i64::MAX }).unwrap();
+    let worn = Vault::open_with(store.clone(), &root(1), 1, base::Limits { due: i64::MAX, most: 1, age: i64::MAX, ..base::Limits::USUAL }).unwrap();
     let order = Order { store_key: false, ..everything(None) };
     assert_eq!(worn.rotate(&order, &TestClock::new(10), None).unwrap_err().kind(), ErrorKind::LimitExceeded);
     assert!(store.meta("key_rotation").unwrap().is_some(), "the next one goes on");

@@ -11,6 +11,7 @@ mod kdf;
 mod ring;
 mod root;
 mod rotate;
+mod slices;
 
 #[cfg(all(test, unix))]
 mod handover_tests;
@@ -19,18 +20,21 @@ mod hindrance_tests;
 #[cfg(all(test, unix))]
 mod rotate_tests;
 #[cfg(all(test, unix))]
+mod slices_tests;
+#[cfg(all(test, unix))]
 mod source_tests;
 #[cfg(all(test, unix))]
 mod tests;
 
 pub use ring::DataKey;
 pub use rotate::Order;
+pub use slices::Slice;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::random;
 use crate::seal::KeyBytes;
 use crate::secret::RootKey;
-use crate::store::{KeyPurpose, NewKey, ROOT_WRAPPED, SqliteStore, Store, is_outdated};
+use crate::store::{KeyPurpose, NewKey, ROOT_WRAPPED, SqliteStore, Store, is_outdated, outdated_key};
 use base::{Base, Limits, Wrapper, destroyed, new_id};
 use root::RootSlot;
 use std::collections::HashMap;
@@ -171,11 +175,29 @@ impl Vault {
     pub fn with_current_keys<T>(&self, mut work: impl FnMut() -> Result<T>) -> Result<T> {
         for _ in 0..AGAIN {
             match work() {
-                Err(e) if is_outdated(&e) => self.refresh()?,
+                Err(e) if is_outdated(&e) => self.catch_up(&e)?,
                 result => return result,
             }
         }
         work()
+    }
+
+    /// Reads anew what an error says is outdated, and nothing else: with thousands of accounts open, one replaced key must not cost a look at all. A row
+    /// that is another one by now is read anew by the work itself.
+    fn catch_up(&self, error: &Error) -> Result<()> {
+        let Some(key_id) = outdated_key(error) else { return Ok(()) };
+        let Some(fate) = self.0.base.store.key_fate(key_id)? else { return self.refresh() };
+        let rings = match fate.purpose {
+            KeyPurpose::Store => return self.0.store_key.reload(),
+            KeyPurpose::Content => &self.0.content,
+            KeyPurpose::Secrets => &self.0.secrets,
+            KeyPurpose::Hashes | KeyPurpose::Audit => return Ok(()),
+        };
+        let known = lock(rings).get(&fate.account_id).cloned();
+        if known.is_some_and(|ring| ring.reload().is_err()) {
+            self.forget(&fate.account_id);
+        }
+        Ok(())
     }
 
     /// For the hourly sweep: follows what other processes did to the keys, as long as there is a way, drops those of idle accounts from memory, then ends the handovers that have stood for long enough.

@@ -143,7 +143,7 @@ impl DataKey {
         let was_ours = fate.is_some_and(|fate| fate.is_destroyed && fate.purpose == self.0.purpose && fate.account_id == self.0.account_id);
         match self.held().active {
             None => Err(destroyed(&self.0.account_id)),
-            Some(_) if was_ours => Err(outdated()),
+            Some(_) if was_ours => Err(outdated(sealed.key_id())),
             // Says what is wrong in the cipher's words.
             Some(key) => key.cipher.open(place, sealed),
         }

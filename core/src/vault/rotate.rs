@@ -18,11 +18,12 @@ use crate::runtime::Stop;
 use crate::secret::RootKey;
 use crate::store::{KeyPurpose, LEASE_MS, Lease, NewRoot, Retired, RingKey, is_outdated};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 const LEASE: &str = "rotate_keys";
-const MARK: &str = "key_rotation";
+pub(super) const MARK: &str = "key_rotation";
 
 /// Values sealed anew in one transaction.
 const BATCH: u32 = 200;
@@ -46,18 +47,32 @@ pub struct Order {
 
 /// What a rotation has set out to do: keys that are to be replaced by its end. A later one reads it and replaces none twice.
 #[derive(Debug, Default, Serialize, Deserialize)]
-struct Mark {
+pub(super) struct Mark {
     account_id: Option<String>,
-    data: Option<Vec<i64>>,
-    store: Option<i64>,
+    pub(super) data: Option<Vec<i64>>,
+    pub(super) store: Option<i64>,
 }
 
-struct Job<'a> {
-    vault: &'a Vault,
+/// What became of a key that was to be emptied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Emptied {
+    Destroyed,
+    /// It was gone already, or is left because of what could not be opened.
+    Otherwise,
+    /// The slice ended before.
+    Cut,
+}
+
+pub(super) struct Job<'a> {
+    pub(super) vault: &'a Vault,
     clock: &'a dyn Clock,
     stop: Option<&'a Stop>,
     lease: Lease,
-    report: RotationReport,
+    pub(super) report: RotationReport,
+    /// A slice: it ends after so much.
+    pub(super) is_paced: bool,
+    /// Data keys that got a successor.
+    pub(super) begun: u32,
     /// Keys that could not be replaced or destroyed because of damage, and whose account that is.
     damaged: Vec<(i64, String)>,
 }
@@ -92,32 +107,8 @@ impl Vault {
         Ok(report)
     }
 
-    /// Replaces the data keys that are due by uses or age, and ends what an earlier rotation left. Cheap when there is nothing to do.
-    pub fn rotate_due(&self, clock: &dyn Clock, stop: Option<&Stop>) -> Result<RotationReport> {
-        let (now, limits) = (to_ms(clock.now()), self.0.base.limits);
-        let is_due = |key: &RingKey| match key.purpose {
-            KeyPurpose::Secrets | KeyPurpose::Content => key.uses >= limits.due || now.saturating_sub(key.created_at) >= limits.age,
-            // By uses alone: with a new store key, a process that has an older root key and sleeps for hours must be opened again.
-            KeyPurpose::Store => key.uses >= limits.due,
-            KeyPurpose::Hashes | KeyPurpose::Audit => false,
-        };
-        let keys = self.0.base.store.live_keys()?;
-        let left_over = keys.iter().any(|key| !key.is_active) || self.0.base.store.meta(MARK)?.is_some();
-        if !left_over && !keys.iter().any(is_due) {
-            return Ok(RotationReport::default());
-        }
-        // The one that runs does what is due, and the next look finds what it left.
-        self.with_lease(Duration::ZERO, clock, stop, |job| {
-            let mark = job.mark()?.unwrap_or_default();
-            let due = |purposes: &[KeyPurpose]| keys.iter().filter(|key| key.is_active && purposes.contains(&key.purpose) && is_due(key)).map(|key| key.id).collect::<Vec<_>>();
-            let data = mark.data.into_iter().flatten().chain(due(&[KeyPurpose::Secrets, KeyPurpose::Content])).collect();
-            let store = mark.store.or(due(&[KeyPurpose::Store]).first().copied());
-            job.run(&Mark { account_id: None, data: Some(data), store }, None)
-        })
-    }
-
     /// Waits up to `patience` for another rotation, of this process or another, to end. In real time, since that one works in real time.
-    fn with_lease(&self, patience: Duration, clock: &dyn Clock, stop: Option<&Stop>, work: impl FnOnce(&mut Job<'_>) -> Result<()>) -> Result<RotationReport> {
+    pub(super) fn with_lease(&self, patience: Duration, clock: &dyn Clock, stop: Option<&Stop>, work: impl FnOnce(&mut Job<'_>) -> Result<()>) -> Result<RotationReport> {
         let store = &self.0.base.store;
         let holder = random::token::<12>()?;
         let mut waited = Duration::ZERO;
@@ -132,7 +123,7 @@ impl Vault {
             std::thread::park_timeout(LOOK);
             waited += LOOK;
         };
-        let mut job = Job { vault: self, clock, stop, lease, report: RotationReport::default(), damaged: Vec::new() };
+        let mut job = Job { vault: self, clock, stop, lease, report: RotationReport::default(), is_paced: false, begun: 0, damaged: Vec::new() };
         let outcome = work(&mut job);
         let _ = store.release_lease(&job.lease);
         let _ = store.expire_handovers(to_ms(clock.now()));
@@ -146,12 +137,16 @@ impl Vault {
     }
 }
 
+fn is_data(key: &RingKey) -> bool {
+    matches!(key.purpose, KeyPurpose::Secrets | KeyPurpose::Content)
+}
+
 fn encoded(mark: &Mark) -> Result<Vec<u8>> {
     serde_json::to_vec(mark).map_err(|e| Error::internal("The mark of a rotation could not be written. Please report it.").with_source(e))
 }
 
 impl Job<'_> {
-    fn mark(&self) -> Result<Option<Mark>> {
+    pub(super) fn mark(&self) -> Result<Option<Mark>> {
         let bytes = self.vault.0.base.store.meta(MARK)?;
         bytes.map(|bytes| serde_json::from_slice(&bytes).map_err(|_| base::corrupt())).transpose()
     }
@@ -183,23 +178,32 @@ impl Job<'_> {
 
     fn run(&mut self, mark: &Mark, root: Option<Root>) -> Result<()> {
         self.ours(self.vault.0.base.store.mark_rotation(&self.lease, Some(&encoded(mark)?))?)?;
-        self.data_keys(mark.data.as_deref().unwrap_or_default())?;
-        // What another rotation has set out to do with the store key is left to a process that can.
-        let left = match mark.store {
-            Some(id) if root.is_none() && self.vault.has_older_root()? => self.live(|key| key.id == id && key.is_active)?.pop().map(|key| key.id),
-            _ => None,
-        };
+        self.data_keys(&mark.data.iter().flatten().copied().collect())?;
+        let left = if root.is_none() { self.left_to_others(mark.store)? } else { None };
         self.store_key(if left.is_none() { mark.store } else { None })?;
         if let Some(root) = root {
             self.root_key(root)?;
         }
+        self.end(left)
+    }
+
+    /// What another rotation has set out to do with the store key is left to a process that can.
+    pub(super) fn left_to_others(&self, store: Option<i64>) -> Result<Option<i64>> {
+        match store {
+            Some(id) if self.vault.has_older_root()? => Ok(self.live(|key| key.id == id && key.is_active)?.pop().map(|key| key.id)),
+            _ => Ok(None),
+        }
+    }
+
+    /// `left`: a store key that is still to be replaced.
+    pub(super) fn end(&mut self, left: Option<i64>) -> Result<()> {
         let left = left.map(|id| Mark { store: Some(id), ..Mark::default() }).map(|mark| encoded(&mark)).transpose()?;
         self.ours(self.vault.0.base.store.mark_rotation(&self.lease, left.as_deref())?)?;
         self.unharmed()
     }
 
     /// The end of a rotation that met damage. The mark is gone by then, so that the next one begins anew.
-    fn unharmed(&self) -> Result<()> {
+    pub(super) fn unharmed(&self) -> Result<()> {
         let Some((_, account_id)) = self.damaged.first() else { return Ok(()) };
         let root = if self.report.root_key { " The root key was replaced: open the store with the new one from now on." } else { "" };
         let reason = format!("Something in the store is damaged and cannot be opened. It was left as it is, with its old key; all other keys were replaced as asked.{root}");
@@ -239,11 +243,17 @@ impl Job<'_> {
         self.stop.map_or(Ok(()), Stop::check)
     }
 
-    fn data_keys(&mut self, wanted: &[i64]) -> Result<()> {
-        let is_data = |key: &RingKey| matches!(key.purpose, KeyPurpose::Secrets | KeyPurpose::Content);
-        for key in self.live(is_data)?.iter().filter(|key| key.is_active && wanted.contains(&key.id)) {
+    /// False: a slice ended before.
+    pub(super) fn data_keys(&mut self, wanted: &BTreeSet<i64>) -> Result<bool> {
+        if !self.replaced_before()? {
+            return Ok(false);
+        }
+        for key in self.live(|key| is_data(key) && key.is_active && wanted.contains(&key.id))? {
+            if self.has_begun_enough() {
+                return Ok(false);
+            }
             // Again, since the store key known here may have been replaced by another process.
-            let succeeded = self.vault.with_current_keys(|| self.ring(key)?.succeed(Some(&self.lease), self.now()));
+            let succeeded = self.vault.with_current_keys(|| self.ring(key.purpose, &key.account_id)?.succeed(Some(&self.lease), self.now()));
             match self.unless_gone(key.id, succeeded) {
                 Ok(Some(Some(_))) => {}
                 // One that was destroyed or replaced meanwhile needs nothing more.
@@ -254,35 +264,54 @@ impl Job<'_> {
                 }
                 Err(e) => return Err(e),
             }
+            self.begun += 1;
             self.ours(true)?;
-            self.report.data_keys += u32::from(self.empty(key.id)?);
-        }
-        // What an earlier rotation left behind, and keys that were replaced because of their uses.
-        for key in self.live(is_data)?.iter().filter(|key| !key.is_active) {
-            if !self.damaged.iter().any(|(id, _)| *id == key.id) {
-                self.report.data_keys += u32::from(self.empty(key.id)?);
+            if !self.emptied(key.id)? {
+                return Ok(false);
             }
         }
-        Ok(())
+        // Keys that were replaced meanwhile, because of their uses.
+        self.replaced_before()
     }
 
-    fn store_key(&mut self, wanted: Option<i64>) -> Result<()> {
+    /// What an earlier rotation, or an earlier slice, left behind.
+    fn replaced_before(&mut self) -> Result<bool> {
+        for key in self.live(|key| is_data(key) && !key.is_active)? {
+            if !self.damaged.iter().any(|(id, _)| *id == key.id) && !self.emptied(key.id)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Of a data key. False: a slice ended before.
+    fn emptied(&mut self, key_id: i64) -> Result<bool> {
+        let emptied = self.empty(key_id)?;
+        self.report.data_keys += u32::from(emptied == Emptied::Destroyed);
+        Ok(emptied != Emptied::Cut)
+    }
+
+    /// False: a slice ended before.
+    pub(super) fn store_key(&mut self, wanted: Option<i64>) -> Result<bool> {
         let is_store = |key: &RingKey| key.purpose == KeyPurpose::Store;
         let keys = self.live(is_store)?;
         if let Some(active) = keys.iter().find(|key| key.is_active && Some(key.id) == wanted) {
             if self.vault.0.store_key.succeed(Some(&self.lease), self.now())? != Some(active.id) {
-                return if self.vault.has_older_root()? { Err(base::older_root()) } else { self.ours(false) };
+                return if self.vault.has_older_root()? { Err(base::older_root()) } else { self.ours(false).map(|()| true) };
             }
             self.ours(true)?;
         }
         for key in self.live(is_store)?.iter().filter(|key| !key.is_active) {
-            self.report.store_key |= self.empty(key.id)?;
+            match self.empty(key.id)? {
+                Emptied::Cut => return Ok(false),
+                emptied => self.report.store_key |= emptied == Emptied::Destroyed,
+            }
         }
-        Ok(())
+        Ok(true)
     }
 
-    /// Seals anew what this key has sealed, then destroys it. False: it was gone already, or is left because of what could not be opened.
-    fn empty(&mut self, key_id: i64) -> Result<bool> {
+    /// Seals anew what this key has sealed, then destroys it.
+    fn empty(&mut self, key_id: i64) -> Result<Emptied> {
         let store = self.vault.0.base.store.clone();
         let (mut idle, mut unopened) = (0, 0);
         let mut whose = None;
@@ -291,21 +320,24 @@ impl Job<'_> {
             let values = store.sealed_with(key_id, BATCH.saturating_add(unopened))?;
             if values.is_empty() {
                 match store.retire_key(&self.lease, key_id, self.now())? {
-                    Retired::Destroyed => return self.ours(true).map(|()| true),
-                    Retired::Lost => return self.ours(false).map(|()| false),
+                    Retired::Destroyed => return self.ours(true).map(|()| Emptied::Destroyed),
+                    Retired::Lost => return self.ours(false).map(|()| Emptied::Otherwise),
                     Retired::Needed => {}
                 }
             }
-            let Some(key) = self.live(|key| key.id == key_id)?.pop() else { return Ok(false) };
+            let Some(key) = store.key_fate(key_id)?.filter(|key| !key.is_destroyed) else { return Ok(Emptied::Otherwise) };
             whose.get_or_insert_with(|| key.account_id.clone());
             if values.is_empty() {
                 idle += 1;
                 self.ours(true)?;
                 continue;
             }
-            let ring = match self.unless_gone(key_id, self.ring(&key)) {
+            if self.has_sealed_enough() {
+                return Ok(Emptied::Cut);
+            }
+            let ring = match self.unless_gone(key_id, self.ring(key.purpose, &key.account_id)) {
                 Ok(Some(ring)) => ring,
-                Ok(None) => return Ok(false),
+                Ok(None) => return Ok(Emptied::Otherwise),
                 Err(e) if e.kind() == ErrorKind::Corrupt => break,
                 Err(e) => return Err(e),
             };
@@ -314,7 +346,7 @@ impl Job<'_> {
             for value in values {
                 let plain = match self.unless_gone(key_id, ring.open(value.place(), &value.sealed)) {
                     Ok(Some(plain)) => plain,
-                    Ok(None) => return Ok(false),
+                    Ok(None) => return Ok(Emptied::Otherwise),
                     Err(e) if e.kind() == ErrorKind::Corrupt => {
                         unopened += 1;
                         // A wrapped key says more than the store key that wrapped it.
@@ -323,13 +355,13 @@ impl Job<'_> {
                     }
                     Err(e) => return Err(e),
                 };
-                let Some(sealed) = self.unless_gone(key_id, ring.seal(value.place(), &plain))? else { return Ok(false) };
+                let Some(sealed) = self.unless_gone(key_id, ring.seal(value.place(), &plain))? else { return Ok(Emptied::Otherwise) };
                 renewed.push((value, sealed));
             }
             match store.reseal(&self.lease, &renewed, self.now()) {
                 // The new key was itself replaced, by its uses: the next round seals with the newest.
                 Err(e) if is_outdated(&e) => {
-                    self.vault.refresh()?;
+                    self.vault.catch_up(&e)?;
                     self.ours(true)?;
                 }
                 count => {
@@ -344,23 +376,26 @@ impl Job<'_> {
             }
         }
         if self.is_gone(key_id)? {
-            return Ok(false);
+            return Ok(Emptied::Otherwise);
         }
         self.leave(key_id, whose.as_deref().unwrap_or_default());
-        Ok(false)
+        Ok(Emptied::Otherwise)
     }
 
     /// The handle others use too, so that they seal with the new key at once.
-    fn ring(&self, key: &RingKey) -> Result<DataKey> {
-        match key.purpose {
-            KeyPurpose::Secrets => self.vault.secrets(&key.account_id),
-            KeyPurpose::Content => self.vault.content(&key.account_id),
+    fn ring(&self, purpose: KeyPurpose, account_id: &str) -> Result<DataKey> {
+        match purpose {
+            KeyPurpose::Secrets => self.vault.secrets(account_id),
+            KeyPurpose::Content => self.vault.content(account_id),
             KeyPurpose::Store | KeyPurpose::Hashes | KeyPurpose::Audit => Ok(self.vault.store_key()),
         }
     }
 
+    /// The oldest first.
     fn live(&self, wanted: impl Fn(&RingKey) -> bool) -> Result<Vec<RingKey>> {
-        Ok(self.vault.0.base.store.live_keys()?.into_iter().filter(|key| wanted(key)).collect())
+        let mut keys: Vec<_> = self.vault.0.base.store.live_keys()?.into_iter().filter(|key| wanted(key)).collect();
+        keys.sort_by_key(|key| key.created_at);
+        Ok(keys)
     }
 
     fn now(&self) -> i64 {

@@ -4,7 +4,7 @@ use super::tests::{connect, profile, root, store, token_place};
 use super::*;
 use crate::clock::TestClock;
 use crate::error::{Error, ErrorKind};
-use crate::model::{ChangeKind, QuarantineKind, RotationReport, Route};
+use crate::model::{ChangeKind, QuarantineKind, Route};
 use crate::seal::AadContext;
 use crate::store::*;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -277,6 +277,44 @@ fn a_writer_with_the_old_key_is_refused_and_seals_again() {
     assert!(page(&*there, &other, &lease, 3..4, 2).unwrap().written);
 }
 
+/// With thousands of accounts open, one replaced key must not cost a look at all of them.
+#[test]
+fn one_outdated_key_is_read_anew_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, vault) = open(dir.path(), 1);
+    let lease = fill(&*store, &vault, 1);
+    connect(&*store, &vault, "b", true);
+    let (there, other) = open(dir.path(), 1);
+    let held = [other.content("a").unwrap(), other.secrets("a").unwrap(), other.content("b").unwrap(), other.store_key()];
+    let ids = || held.iter().map(DataKey::active_id).collect::<Vec<_>>();
+    let renamed = held[0].seal(at("folders", "name", "in", 2), BODY).unwrap();
+    let attempt = |n: u8| NewAttempt { state_hash: vec![n], sealed: held[3].seal(attempt_place(&format!("{n:02x}")), BODY).unwrap(), created_at: 1, expires_at: 9 };
+    let before = ids();
+    vault.rotate(&everything(None), &TestClock::new(10), None).unwrap();
+    let folder = FolderRow { graph_id: "in".into(), parent_id: None, well_known_name: None, name: renamed, version: 2, total: 3, unread: 1, is_synced: true, is_search: false };
+    let error = there.save_folders("a", 1, &lease, &FolderNews { changed: vec![folder], ..FolderNews::default() }, 1).unwrap_err();
+    assert_eq!(outdated_key(&error), Some(before[0]));
+    let mut refused = Some(error);
+    other.with_current_keys(|| refused.take().map_or(Ok(()), Err)).unwrap();
+    // The new key of the mail is wrapped by the new key of the store, so that one was read as well.
+    let after = ids();
+    assert!(after[0] != before[0] && after[1..3] == before[1..3], "{before:?} {after:?}");
+    // The others are read when they are asked for.
+    other.content("b").unwrap();
+    assert_ne!(ids()[2], before[2]);
+    assert_eq!(read_all(&*there, &other).unwrap(), 1);
+    // The key of the store is one of its own.
+    vault.rotate(&everything(None), &TestClock::new(20), None).unwrap();
+    let before = ids();
+    other.with_current_keys(|| there.insert_attempt(&attempt(7))).unwrap();
+    let after = ids();
+    assert!(after[3] != before[3] && after[..3] == before[..3], "{before:?} {after:?}");
+    // A row that is another one by now says nothing of keys.
+    let mut moved = Some(moved_on());
+    other.with_current_keys(|| moved.take().map_or(Ok(()), Err)).unwrap();
+    assert_eq!(ids(), after);
+}
+
 #[test]
 fn readers_and_writers_notice_nothing() {
     let dir = tempfile::tempdir().unwrap();
@@ -369,18 +407,18 @@ fn keys_that_are_due_are_replaced() {
     fill(&*store, &vault, 2);
     let before = live(&*store);
     let day = 86_400_000;
-    assert_eq!(vault.rotate_due(&TestClock::new(89 * day), None).unwrap(), RotationReport::default());
-    assert_eq!(vault.rotate_due(&TestClock::new(91 * day), None).unwrap().data_keys, 2);
+    assert_eq!(vault.rotate_due(&TestClock::new(89 * day), None).unwrap(), Slice::default());
+    assert_eq!(vault.rotate_due(&TestClock::new(91 * day), None).unwrap().report.data_keys, 2);
     // The store key stays, so that processes with an older root key go on.
     assert_eq!(live(&*store).iter().filter(|id| before.contains(id)).count(), 1);
-    assert_eq!(vault.rotate_due(&TestClock::new(91 * day), None).unwrap(), RotationReport::default());
+    assert_eq!(vault.rotate_due(&TestClock::new(91 * day), None).unwrap(), Slice::default());
     assert_eq!(read_all(&*store, &vault).unwrap(), 2);
-    let busy = Vault::open_with(store.clone(), &root(1), 1, Limits { due: 6_000, most: 1 << 32, age: i64::MAX }).unwrap();
+    let busy = Vault::open_with(store.clone(), &root(1), 1, Limits { due: 6_000, most: 1 << 32, age: i64::MAX, ..Limits::USUAL }).unwrap();
     let key = busy.content("a").unwrap();
     for _ in 0..9_000 {
         key.seal(profile("a"), b"x").unwrap();
     }
-    let report = busy.rotate_due(&TestClock::new(92 * day), None).unwrap();
+    let report = busy.rotate_due(&TestClock::new(92 * day), None).unwrap().report;
     assert!(report.data_keys >= 1, "{report:?}");
     assert_eq!(read_all(&*store, &busy).unwrap(), 2);
 }

@@ -144,7 +144,7 @@ fn another_process_s_disconnect_is_noticed() {
 fn a_key_that_has_sealed_enough_is_replaced_on_the_spot() {
     let dir = tempfile::tempdir().unwrap();
     let store = store(dir.path());
-    let limits = Limits { due: 5_000, most: 20_000, age: i64::MAX };
+    let limits = Limits { due: 5_000, most: 20_000, age: i64::MAX, ..Limits::USUAL };
     let vault = Vault::open_with(store.clone(), &root(1), 1, limits).unwrap();
     connect(&*store, &vault, "a", true);
     let key = vault.content("a").unwrap();
@@ -162,7 +162,7 @@ fn a_key_that_has_sealed_enough_is_replaced_on_the_spot() {
     // Where it cannot be replaced, inside a transaction, it ends before it is unsafe.
     let dir = tempfile::tempdir().unwrap();
     let store = self::store(dir.path());
-    let limits = Limits { due: i64::MAX, most: 5_000, age: i64::MAX };
+    let limits = Limits { due: i64::MAX, most: 5_000, age: i64::MAX, ..Limits::USUAL };
     let vault = Vault::open_with(store.clone(), &root(1), 1, limits).unwrap();
     connect(&*store, &vault, "b", true);
     let key = vault.content("b").unwrap();

@@ -28,7 +28,7 @@ pub fn check_active<'a>(c: &Connection, values: impl IntoIterator<Item = &'a Sea
         let id = value.key_id();
         if good != Some(id) {
             if !exists(c, "SELECT 1 FROM keys WHERE id = ?1 AND is_active = 1 AND wrapped IS NOT NULL", [id])? {
-                return Err(outdated().into());
+                return Err(outdated(id).into());
             }
             good = Some(id);
         }
@@ -39,7 +39,7 @@ pub fn check_active<'a>(c: &Connection, values: impl IntoIterator<Item = &'a Sea
 pub fn insert(c: &Connection, key: &NewKey) -> Outcome<()> {
     // Wrapped by a store key that was replaced meanwhile: to be wrapped again.
     if exists(c, "SELECT 1 FROM keys WHERE id = ?1 AND purpose = 'store' AND is_active = 0", [key.wrapped.key_id()])? {
-        return Err(outdated().into());
+        return Err(outdated(key.wrapped.key_id()).into());
     }
     run(
         c,
@@ -89,7 +89,7 @@ fn missing(c: &Connection, key_id: i64) -> Outcome<Error> {
         "SELECT 1 FROM keys old JOIN keys new ON new.purpose = old.purpose AND new.account_id = old.account_id AND new.is_active = 1 WHERE old.id = ?1",
         [key_id],
     )?;
-    Ok(if replaced { outdated() } else { gone() })
+    Ok(if replaced { outdated(key_id) } else { gone() })
 }
 
 fn gone() -> Error {

@@ -248,12 +248,13 @@ impl KeyStore for SqliteStore {
             }
             for (id, wrapped) in root.store_keys {
                 if run(tx, "UPDATE keys SET wrapped = ?2 WHERE id = ?1 AND purpose = 'store' AND wrapped IS NOT NULL", (id, wrapped.as_bytes()))? == 0 {
-                    return Err(outdated().into());
+                    return Err(outdated(*id).into());
                 }
             }
             let live = first(tx, "SELECT COUNT(*) FROM keys WHERE purpose = 'store' AND wrapped IS NOT NULL", [], |row| Ok(row.get::<_, i64>(0)?))?;
             if live != i64::try_from(root.store_keys.len()).ok() {
-                return Err(outdated().into());
+                // One that came meanwhile, by the store key that was the newest before it.
+                return Err(outdated(root.store_keys.first().map_or(0, |(id, _)| *id)).into());
             }
             keys::set_meta(tx, CANARY, root.canary.as_bytes())?;
             put_fact(tx, ROOT_KDF, root.kdf)?;

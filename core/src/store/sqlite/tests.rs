@@ -38,6 +38,11 @@ pub fn tamper(dir: &Path, statement: &str) {
     raw(dir).execute_batch(statement).unwrap();
 }
 
+/// Transactions that changed something, in the life of the store.
+pub fn commits(dir: &Path) -> u64 {
+    stamp::read(&raw(dir)).unwrap().stamp.commits
+}
+
 pub(super) fn raw(dir: &Path) -> Connection {
     Connection::open(dir.join(files::FILE)).unwrap()
 }
