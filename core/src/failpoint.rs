@@ -15,8 +15,19 @@ macro_rules! failpoint {
 }
 pub(crate) use failpoint;
 
+/// `meanwhile!("sync.planned_page")`: a point within blocking work, at which a test lets something else happen first.
+macro_rules! meanwhile {
+    ($name:literal) => {
+        #[cfg(test)]
+        crate::failpoint::happen($name)
+    };
+}
+pub(crate) use meanwhile;
+
 #[cfg(test)]
 pub use armed::{Armed, reach};
+#[cfg(test)]
+pub use happening::{Meanwhile, happen};
 
 #[cfg(test)]
 mod armed {
@@ -73,5 +84,39 @@ mod armed {
     fn holds(name: &str) -> bool {
         fail::fail_point!(name, |_| true);
         false
+    }
+}
+
+#[cfg(test)]
+mod happening {
+    use std::cell::RefCell;
+
+    type Happening = Box<dyn FnMut()>;
+
+    thread_local! {
+        static HAPPENING: RefCell<Option<(&'static str, Happening)>> = const { RefCell::new(None) };
+    }
+
+    /// What happens at a point for as long as this lives, in a test whose blocking work runs on its own thread.
+    pub struct Meanwhile(());
+
+    impl Meanwhile {
+        pub fn at(point: &'static str, happens: impl FnMut() + 'static) -> Self {
+            HAPPENING.set(Some((point, Box::new(happens))));
+            Self(())
+        }
+    }
+
+    impl Drop for Meanwhile {
+        fn drop(&mut self) {
+            HAPPENING.take();
+        }
+    }
+
+    pub fn happen(point: &str) {
+        HAPPENING.with_borrow_mut(|happening| match happening {
+            Some((at, happens)) if *at == point => happens(),
+            _ => {}
+        });
     }
 }

@@ -4,7 +4,7 @@
 use super::*;
 use crate::config::Cloud;
 use crate::seal::{AadContext, Sealed};
-use crate::store::{Cursor, FolderNews, FolderRow, NewMessage, PageBatch, SearchText, TokenRow, ONE_CHAIN, commits, tamper};
+use crate::store::{Applied, Cursor, FolderNews, FolderRow, NewMessage, PageBatch, SearchText, TokenRow, ONE_CHAIN, commits, tamper};
 use std::path::Path;
 
 pub(super) const START: u64 = 1_750_000_000_000;
@@ -87,7 +87,7 @@ pub(super) fn fill(engine: &Engine, id: &str, owner: &str, messages: usize) {
             completes_pass: false,
             now: START as i64,
         };
-        assert!(store.apply(&batch).unwrap().written);
+        assert!(matches!(store.apply(&batch).unwrap(), Applied::Written { .. }));
     }
 }
 

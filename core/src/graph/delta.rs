@@ -49,7 +49,7 @@ pub struct DeltaPage {
     pub held: usize,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum DeltaItem {
     Message(Box<MailItem>),
     /// It left this folder: deleted or moved, which Graph does not tell.

@@ -9,6 +9,7 @@ use crate::json::split::{Fault, Splitter};
 use crate::model::BodyType;
 use crate::pipeline::{BodySink, MAX_PAGE};
 use crate::stages::{Stage, timed};
+use bytes::Bytes;
 use serde::de::IgnoredAny;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -22,7 +23,8 @@ pub enum MailBody {
 /// What is kept of a body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeptBody {
-    pub packed: Vec<u8>,
+    /// Shared by its clones.
+    pub packed: Bytes,
     /// It shows files of its own mail.
     pub shows_files: bool,
 }

@@ -39,7 +39,7 @@ fn caller() -> Caller {
 }
 
 fn keep(_: BodyType, content: &str) -> KeptBody {
-    KeptBody { packed: content.as_bytes().to_vec(), shows_files: false }
+    KeptBody { packed: content.as_bytes().to_vec().into(), shows_files: false }
 }
 
 impl Bench {

@@ -199,13 +199,23 @@ pub struct PageBatch<'a> {
     pub now: i64,
 }
 
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Applied {
-    /// False: lease or generation lost, what is here changed since the page was planned, or the enumeration that was to show it is complete; nothing was
-    /// written.
-    pub written: bool,
-    /// Messages held in this folder now.
-    pub stored: u32,
+/// What became of a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Applied {
+    /// `stored`: messages held in this folder now.
+    Written { stored: u32 },
+    /// Nothing was written.
+    Refused(Refusal),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// Lease or generation are lost, or the folder is no longer listed.
+    TakenOver,
+    /// What is here changed since the page was planned, which no page may undo. Planned anew it can be written.
+    Outdated,
+    /// The enumeration that was to show these rows is complete.
+    Late,
 }
 
 #[derive(Debug, Clone)]

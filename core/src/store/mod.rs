@@ -30,7 +30,7 @@ pub use keyring::{HANDOVER_MS, KeyHandover, KeyFate, KeyStore, NewRoot, ROOT_KDF
 pub use lease::{LEASE_MS, LeaseRequest, heartbeat};
 pub use mail::{
     Applied, AttachmentList, ChangeRow, Cursor, FolderLink, FolderNews, FolderRow, Known, MailPage, MailStore, Mailbox, MessageRow, MessageWindow, NewMessage, PageBatch, Quarantined,
-    QuarantineRow, SearchText, SyncedFolder, Unlisted, pause_ms,
+    QuarantineRow, Refusal, SearchText, SyncedFolder, Unlisted, pause_ms,
 };
 pub use claims::{Awaited, Wanted, of_route};
 pub use outbox::{Content, Due, Enqueued, Hold, ItemRow, ItemState, NewItem, OutboxStore, PAST_DEADLINE, Part, Reopened, SEND_ID, Step, Tally, sealed_row};

@@ -8,7 +8,7 @@ use crate::stages::{Stage, timed};
 
 /// What is kept of a body that has just arrived.
 pub fn keep(form: BodyType, content: &str) -> KeptBody {
-    KeptBody { packed: pack_body(form, content), shows_files: has_inline_files(form, content) }
+    KeptBody { packed: pack_body(form, content).into(), shows_files: has_inline_files(form, content) }
 }
 
 /// Whether it shows files of its own mail.
@@ -23,10 +23,10 @@ fn has_inline_files(form: BodyType, content: &str) -> bool {
     form == BodyType::Html && shows_inline_files(content)
 }
 
-pub fn packed(body: MailBody) -> Vec<u8> {
+pub fn kept(body: MailBody) -> KeptBody {
     match body {
-        MailBody::Whole(form, content) => pack_body(form, &content),
-        MailBody::Kept(kept) => kept.packed,
+        MailBody::Whole(form, content) => keep(form, &content),
+        MailBody::Kept(kept) => kept,
     }
 }
 

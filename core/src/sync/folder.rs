@@ -137,11 +137,11 @@ impl FolderSync {
         };
         let stored = store_page(&self.context, place, items).await?;
         self.folder.cursor = stored.cursor;
-        self.folder.stored = stored.applied.stored;
+        self.folder.stored = stored.stored;
         self.tally.add(&stored.tally);
         self.tally.pages += 1;
         self.context.graph.meters().pages.up();
-        self.context.tell_progress(&self.folder.row, stored.applied.stored);
+        self.context.tell_progress(&self.folder.row, stored.stored);
         Ok(())
     }
 }

@@ -68,6 +68,6 @@ async fn list_newest(context: &Arc<SyncContext>, folder: &SyncedFolder, page_siz
     let mut tally = stored.tally;
     tally.pages += 1;
     context.graph.meters().pages.up();
-    context.tell_progress(&folder.row, stored.applied.stored);
+    context.tell_progress(&folder.row, stored.stored);
     Ok(tally)
 }

@@ -1,25 +1,29 @@
 //! One page of items of a folder on its way into the store: completed, planned against what is here, sealed, written in one transaction.
 
+use super::body::kept;
 use super::plan::{Held, Plan, Unreadable, Upsert, id_of, may_have_attachments, plan};
-use super::body::packed;
 use super::record::{MessageMetadata, body_place, new_id};
 use super::run::SyncContext;
 use super::search::text_of;
 use super::tally::Tally;
 use crate::clock::to_ms;
 use crate::config::Content;
-use crate::error::Result;
-use crate::failpoint::failpoint;
-use crate::graph::{DeltaItem, MailItem, Verified};
+use crate::error::{Error, ErrorKind, Result};
+use crate::failpoint::{failpoint, meanwhile};
+use crate::graph::{DeltaItem, MailBody, MailItem, Verified};
 use crate::model::{ChangeKind, QuarantineKind};
 use crate::random;
 use crate::runtime::blocking;
 use crate::seal::AadContext;
 use crate::stages::{Stage, timed};
-use crate::store::{Applied, Cursor, NewMessage, PageBatch, Quarantined, SearchText};
+use crate::store::{Applied, Cursor, NewMessage, PageBatch, Quarantined, Refusal, SearchText};
 use crate::vault::DataKey;
+use bytes::Bytes;
 use std::collections::HashMap;
 use std::sync::Arc;
+
+/// Times a page is planned: anew where what is here changed between its plan and its writing.
+const MOST_PLANS: u32 = 4;
 
 /// Where a page belongs and what is stored with it.
 #[derive(Debug, Clone)]
@@ -36,7 +40,8 @@ pub struct PagePlace {
 /// What became of it.
 #[derive(Debug)]
 pub struct Stored {
-    pub applied: Applied,
+    /// Messages held in the folder now.
+    pub stored: u32,
     pub cursor: Option<Cursor>,
     pub tally: Tally,
 }
@@ -49,23 +54,51 @@ pub async fn store_page(context: &Arc<SyncContext>, place: PagePlace, items: Vec
     failpoint!("sync.storing_page");
     let work = context.clone();
     let stored = blocking(move || {
-        let plan = timed(Stage::Plan, || held(&work, &items, place.anew).map(|held| plan(&place.folder_id, items, &held)))?;
-        let tally = Tally::of(&plan);
-        let (applied, cursor) = write(&work, &place, plan)?;
-        Ok(Stored { applied, cursor, tally })
+        let items: Vec<DeltaItem> = items.into_iter().map(packed).collect();
+        let mut attempt = 1;
+        loop {
+            let plan = timed(Stage::Plan, || held(&work, &items, place.anew).map(|held| plan(&place.folder_id, items.clone(), &held)))?;
+            let tally = Tally::of(&plan);
+            meanwhile!("sync.planned_page");
+            match write(&work, &place, plan)? {
+                // Another process listed attachments, say: the same page means something else over what is here now.
+                (Applied::Refused(Refusal::Outdated), _) if attempt < MOST_PLANS => attempt += 1,
+                (Applied::Written { stored }, cursor) => return Ok(Ok(Stored { stored, cursor, tally })),
+                (Applied::Refused(refusal), _) => return Ok(Err(refusal)),
+            }
+        }
     })
     .await?;
     failpoint!("sync.stored_page");
     drop(turn);
-    if !stored.applied.written {
-        return Err(context.taken_over().await);
-    }
+    let stored = match stored {
+        Ok(stored) => stored,
+        Err(refusal) => return Err(refused(context, refusal).await),
+    };
     let meters = context.graph.meters();
     meters.messages_stored.add(stored.tally.added + stored.tally.changed + stored.tally.moved);
     if stored.tally.tells_news {
         context.news.send_modify(|n| *n = n.wrapping_add(1));
     }
     Ok(stored)
+}
+
+/// Its body as it is stored, so that it is packed once, however often it is planned.
+fn packed(mut item: DeltaItem) -> DeltaItem {
+    if let DeltaItem::Message(message) = &mut item {
+        message.body = message.body.take().map(|body| MailBody::Kept(kept(body)));
+    }
+    item
+}
+
+/// Why a page was not stored.
+async fn refused(context: &SyncContext, refusal: Refusal) -> Error {
+    let why = match refusal {
+        Refusal::TakenOver => return context.taken_over().await,
+        Refusal::Outdated => "Messages of a page changed each time it was about to be stored; nothing of it was. Sync again.",
+        Refusal::Late => "These messages came when their folder was complete already; nothing of them was stored.",
+    };
+    Error::new(ErrorKind::StoreBusy, why).on_account(context.account.id.clone())
 }
 
 /// An update may hold only what changed. Such items are fetched whole rather than merged, since what is absent cannot be told from what is empty.
@@ -170,7 +203,7 @@ struct Mail {
     is_read: bool,
     is_draft: bool,
     head: MessageMetadata,
-    body: Option<Vec<u8>>,
+    body: Option<Bytes>,
     search: Option<SearchText>,
     version: i64,
     is_unlisted: bool,
@@ -181,7 +214,7 @@ impl Mail {
     fn of(upsert: Upsert, content: Content) -> Result<Self> {
         let Upsert { mut item, version, change, keeps_body, attachments, is_unlisted } = upsert;
         let mut search = (content == Content::Clear).then(|| text_of(&item)).transpose()?;
-        let body = item.body.take().filter(|_| !keeps_body).map(packed);
+        let body = item.body.take().filter(|_| !keeps_body).map(|body| kept(body).packed);
         if let Some(words) = search.as_mut().filter(|_| keeps_body) {
             words.text = None;
         }

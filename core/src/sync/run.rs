@@ -235,7 +235,7 @@ impl Sync {
         for _ in 1..MOST_TAKEOVERS {
             match self.leased(&account, &stop, began).await {
                 Err(error) if error.kind() == ErrorKind::StoreBusy && !stop.is_set() => {
-                    tracing::info!(target: "tidings::sync", account = account.id, "another process took this sync over; waiting for it");
+                    tracing::info!(target: "tidings::sync", account = account.id, reason = error.reason(), "a sync begins anew");
                 }
                 outcome => return outcome,
             }

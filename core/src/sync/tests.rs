@@ -339,6 +339,7 @@ mod walk {
     mod files;
     mod kills;
     mod newest;
+    mod outdated;
 
     const LINK: &str = "https://graph.microsoft.com/v1.0/me/mailFolders/in/messages/delta?$deltatoken=";
 

@@ -99,7 +99,7 @@ pub fn fill(store: &dyn Store, vault: &Vault, mails: usize) -> Lease {
     let folder = FolderRow { graph_id: "in".into(), parent_id: None, well_known_name: None, name, version: 1, total: 3, unread: 1, is_synced: true, is_search: false };
     assert!(store.save_folders("a", 1, &lease, &FolderNews { changed: vec![folder], ..FolderNews::default() }, 1).unwrap());
     for (n, start) in (0..mails).step_by(500).enumerate() {
-        assert!(page(store, vault, &lease, start..mails.min(start + 500), n as i64 + 1).unwrap().written);
+        assert!(matches!(page(store, vault, &lease, start..mails.min(start + 500), n as i64 + 1).unwrap(), Applied::Written { .. }));
     }
     let claims = vault.secrets("a").unwrap().seal(at("accounts", "claims", "a", 1), BODY).unwrap();
     assert!(store.set_claims("a", 1, Some(&claims), 1).unwrap());
@@ -274,7 +274,7 @@ fn a_writer_with_the_old_key_is_refused_and_seals_again() {
         })
         .unwrap();
     assert_eq!(tries, 2);
-    assert!(page(&*there, &other, &lease, 3..4, 2).unwrap().written);
+    assert!(matches!(page(&*there, &other, &lease, 3..4, 2).unwrap(), Applied::Written { .. }));
 }
 
 /// With thousands of accounts open, one replaced key must not cost a look at all of them.
@@ -337,7 +337,7 @@ fn readers_and_writers_notice_nothing() {
             let (store, vault) = open(dir.path(), 1);
             let mut n = 40;
             while !stop.load(Ordering::SeqCst) {
-                assert!(vault.with_current_keys(|| page(&*store, &vault, &lease, n..n + 1, n as i64)).unwrap().written);
+                assert!(matches!(vault.with_current_keys(|| page(&*store, &vault, &lease, n..n + 1, n as i64)).unwrap(), Applied::Written { .. }));
                 n += 1;
                 std::thread::park_timeout(std::time::Duration::from_millis(20));
             }

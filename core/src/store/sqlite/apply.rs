@@ -5,7 +5,7 @@ use super::folders::Tally;
 use super::{all, exists, first, quarantine, run, sealed_opt, search};
 use crate::model::ChangeKind;
 use crate::seal::Sealed;
-use crate::store::{Applied, Known, NewMessage, PageBatch};
+use crate::store::{Applied, Known, NewMessage, PageBatch, Refusal};
 use rusqlite::Connection;
 use std::collections::HashMap;
 
@@ -37,13 +37,13 @@ pub fn known(c: &Connection, account_id: &str, graph_ids: &[&str]) -> Outcome<Ve
 
 pub fn page(c: &Connection, batch: &PageBatch<'_>) -> Outcome<Applied> {
     if batch.cursor.is_none() && is_late(c, batch)? {
-        return Ok(Applied::default());
+        return Ok(Applied::Refused(Refusal::Late));
     }
     // Before what is readable now leaves the quarantine: the same mail may be set aside again for another reason.
     let tries = quarantine::tries(c, batch)?;
     let mut page = Page { c, batch, tally: Tally::default() };
     if !page.upserts()? {
-        return Ok(Applied::default());
+        return Ok(Applied::Refused(Refusal::Outdated));
     }
     page.seen()?;
     page.pending_removals()?;
@@ -52,7 +52,7 @@ pub fn page(c: &Connection, batch: &PageBatch<'_>) -> Outcome<Applied> {
     let Page { tally, .. } = page;
     tally.write(c, batch.account_id)?;
     let stored = first(c, "SELECT stored FROM folders WHERE account_id = ?1 AND graph_id = ?2", (batch.account_id, batch.folder_id), |row| Ok(row.get(0)?))?;
-    Ok(Applied { written: true, stored: stored.unwrap_or(0) })
+    Ok(Applied::Written { stored: stored.unwrap_or(0) })
 }
 
 /// These rows are still to be shown by an enumeration, or asked about at its end, and it has ended.

@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::model::ChangeKind;
 use crate::seal::Sealed;
 use crate::stages::{Stage, timed};
-use crate::store::{Applied, AttachmentList, ChangeRow, FolderNews, Known, Lease, MailPage, MailStore, Mailbox, MessageRow, MessageWindow, PageBatch, QuarantineRow, Quarantined, SyncedFolder, Unlisted};
+use crate::store::{Applied, AttachmentList, ChangeRow, FolderNews, Known, Lease, MailPage, MailStore, Mailbox, MessageRow, MessageWindow, PageBatch, QuarantineRow, Quarantined, Refusal, SyncedFolder, Unlisted};
 use std::collections::HashMap;
 use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params_from_iter};
@@ -148,7 +148,7 @@ impl MailStore for SqliteStore {
         self.write(|tx| {
             let listed = exists(tx, "SELECT 1 FROM folders WHERE account_id = ?1 AND graph_id = ?2 AND is_listed = 1", (batch.account_id, batch.folder_id))?;
             if !listed || !may_write(tx, batch.account_id, batch.generation, batch.lease)? {
-                return Ok(Applied::default());
+                return Ok(Applied::Refused(Refusal::TakenOver));
             }
             let heads = batch.upserts.iter().map(|m| &m.head);
             let bodies = batch.upserts.iter().filter_map(|m| m.body.as_ref());

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::store::suite::{self, store_suite};
-use crate::store::{AccountStore, MailStore, NewMessage};
+use crate::store::{AccountStore, Applied, MailStore, NewMessage};
 use proptest::prelude::*;
 use std::os::unix::fs::PermissionsExt;
 
@@ -440,7 +440,8 @@ fn ten_thousand_messages_in_pages() {
     for page in pages {
         let ids: Vec<&str> = page.iter().map(|m| m.graph_id.as_str()).collect();
         assert!(made.store.known("a", &ids).unwrap().is_empty());
-        stored = suite::apply(&made.store, &lease, page, |_| {}).stored;
+        let Applied::Written { stored: now } = suite::apply(&made.store, &lease, page, |_| {}) else { panic!("nothing was written") };
+        stored = now;
     }
     assert_eq!(stored, 10_000);
     println!("10,000 messages applied in {:?}", start.elapsed());

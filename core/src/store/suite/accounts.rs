@@ -285,7 +285,7 @@ pub fn disconnect_ends_everything_at_once(s: &dyn Store) {
     let told: Vec<_> = changes(s, before).into_iter().map(|c| (c.kind, c.subject_id)).collect();
     assert_eq!(told, [(ChangeKind::AccountChanged, None), (ChangeKind::SendChanged, Some(waiting)), (ChangeKind::SendChanged, Some(flying))]);
     let late = page("a", &lease, vec![message("n", "in", 1)]);
-    assert!(!s.apply(&late).unwrap().written);
+    assert_eq!(s.apply(&late).unwrap(), Applied::Refused(Refusal::TakenOver));
     assert_eq!(s.messages(&window()).unwrap().rows.len(), 1);
     assert!(matches!(s.enqueue(&item_of("a", "l", None), &content()), Err(e) if e.kind() == ErrorKind::NotConnected));
 }

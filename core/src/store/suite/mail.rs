@@ -6,7 +6,7 @@ pub fn a_page_and_its_cursor_are_one(s: &dyn Store) {
     let lease = mailbox(s);
     let since = last(s);
     let applied = apply(s, &lease, vec![message("m", "in", 1), message("M", "in", 1)], |_| {});
-    assert!(applied.written && applied.stored == 2, "ids differ by letter case");
+    assert_eq!(applied, Applied::Written { stored: 2 }, "ids differ by letter case");
     let folder = s.folders("a").unwrap().remove(0);
     assert_eq!((folder.stored, folder.cursor.as_ref().unwrap().version, folder.cursor.unwrap().is_delta), (2, 1, false));
     assert_eq!(told(s, since), [ChangeKind::MessageAdded, ChangeKind::MessageAdded]);
@@ -33,7 +33,7 @@ pub fn the_same_page_twice_changes_nothing(s: &dyn Store) {
     s.apply(&batch).unwrap();
     let since = last(s);
     let again = s.apply(&batch).unwrap();
-    assert!(again.written && again.stored == 2);
+    assert_eq!(again, Applied::Written { stored: 2 });
     assert_eq!(told(s, since), []);
     assert_eq!(s.count_quarantine("a").unwrap(), 2);
     // Once readable it leaves the quarantine.
@@ -50,10 +50,10 @@ pub fn a_page_that_was_planned_over_something_else_changes_nothing(s: &dyn Store
     let late = || vec![message("m", "in", 2), message("n", "in", 1)];
     for outside in [false, true] {
         let applied = apply(s, &lease, late(), |b| b.cursor = if outside { None } else { cursor(2) });
-        assert!(!applied.written && told(s, since).is_empty() && s.known("a", &["n"]).unwrap().is_empty());
+        assert!(applied == Applied::Refused(Refusal::Outdated) && told(s, since).is_empty() && s.known("a", &["n"]).unwrap().is_empty());
     }
     assert_eq!(s.folders("a").unwrap()[0].cursor.as_ref().unwrap().version, 1, "it is asked for once more");
-    assert!(apply(s, &lease, vec![message("m", "in", 3), message("n", "in", 1)], |b| b.cursor = cursor(2)).written);
+    assert_eq!(apply(s, &lease, vec![message("m", "in", 3), message("n", "in", 1)], |b| b.cursor = cursor(2)), Applied::Written { stored: 2 });
 }
 
 pub fn attachments_are_listed_for_the_message_that_was_seen(s: &dyn Store) {
@@ -93,9 +93,10 @@ pub fn attachments_are_listed_for_the_message_that_was_seen(s: &dyn Store) {
 pub fn a_stranger_writes_nothing(s: &dyn Store) {
     let lease = mailbox(s);
     let lost = Lease { fence: lease.fence - 1, ..lease.clone() };
-    assert!(!apply(s, &lost, vec![message("m", "in", 1)], |_| {}).written);
-    assert!(!apply(s, &lease, vec![message("m", "in", 1)], |b| b.generation = 2).written);
-    assert!(!apply(s, &lease, vec![message("m", "in", 1)], |b| b.folder_id = "nowhere").written);
+    let taken_over = Applied::Refused(Refusal::TakenOver);
+    assert_eq!(apply(s, &lost, vec![message("m", "in", 1)], |_| {}), taken_over);
+    assert_eq!(apply(s, &lease, vec![message("m", "in", 1)], |b| b.generation = 2), taken_over);
+    assert_eq!(apply(s, &lease, vec![message("m", "in", 1)], |b| b.folder_id = "nowhere"), taken_over);
     assert!(!s.save_folders("a", 1, &lost, &listed(&[]), 1).unwrap());
     assert!(!s.begin_resync("a", "in", 1, &lost, 1).unwrap());
     assert!(s.settle_pending_removals("a", 1, &lost, &["m".into()], &[], 1).unwrap().is_none());
@@ -185,18 +186,18 @@ pub fn what_was_listed_is_to_be_shown_by_the_enumeration(s: &dyn Store) {
             b.seen = seen.iter().map(|id| (*id).to_owned()).collect();
         })
     };
-    assert_eq!(outside(&["a", "b", "c"], &[]).stored, 3);
+    assert_eq!(outside(&["a", "b", "c"], &[]), Applied::Written { stored: 3 });
     assert!(s.folders("a").unwrap()[0].cursor.is_none());
     apply(s, &lease, vec![message("d", "in", 1), message("b", "in", 2)], |b| b.seen = vec!["a".into()]);
     // Listed once more, by a process that begins anew: what the enumeration has shown stays shown.
     outside(&[], &["a", "b", "c", "d"]);
     apply(s, &lease, vec![message("a", "in", 2)], |b| (b.enumeration, b.cursor) = (0, None));
-    assert_eq!(apply(s, &lease, vec![], |b| b.completes_pass = true).stored, 4);
+    assert_eq!(apply(s, &lease, vec![], |b| b.completes_pass = true), Applied::Written { stored: 4 });
     assert_eq!(s.pending_removals("a", i64::MAX, 10).unwrap(), [("c".to_owned(), "in".to_owned())], "it may have left before the enumeration came to it");
     // What is listed once that is over would be asked about by nobody.
     apply(s, &lease, vec![], |b| b.cursor = Some(Cursor { link: sealed("link"), version: 2, is_delta: true }));
-    assert!(!outside(&["e"], &[]).written && s.known("a", &["e"]).unwrap().is_empty());
-    assert!(apply(s, &lease, vec![message("e", "in", 1)], |b| b.cursor = None).written);
+    assert!(outside(&["e"], &[]) == Applied::Refused(Refusal::Late) && s.known("a", &["e"]).unwrap().is_empty());
+    assert_eq!(apply(s, &lease, vec![message("e", "in", 1)], |b| b.cursor = None), Applied::Written { stored: 5 });
 }
 
 pub fn a_folder_that_is_gone_asks_for_its_mail(s: &dyn Store) {
@@ -264,7 +265,7 @@ pub fn lists_of_several_accounts_are_one(s: &dyn Store) {
         });
         let mut batch = page(id, &lease, upserts.collect());
         batch.cursor.as_mut().unwrap().link = key;
-        assert!(s.apply(&batch).unwrap().written);
+        assert!(matches!(s.apply(&batch).unwrap(), Applied::Written { .. }));
         all.extend(s.messages(&MessageWindow { mailboxes: vec![of_account(id)], ..window() }).unwrap().rows.into_iter().map(|r| (r.received_at, r.row_id, r.id)));
     }
     for (mailboxes, wanted) in [(vec!["a", "c"], 40), (vec!["c", "b", "a"], 60), (vec!["b", "nobody"], 20)] {

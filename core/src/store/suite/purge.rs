@@ -31,7 +31,7 @@ pub fn a_purge_ends_reading_at_once(s: &dyn Store) {
     assert!(s.token("a").unwrap().is_none());
     assert_eq!(s.item(&waiting).unwrap().unwrap().state, ItemState::Cancelled);
     assert!(s.claim(1_000, 1, &[]).unwrap().is_none());
-    assert!(!s.apply(&page("a", &lease, vec![message("n", "in", 1)])).unwrap().written);
+    assert_eq!(s.apply(&page("a", &lease, vec![message("n", "in", 1)])).unwrap(), Applied::Refused(Refusal::TakenOver));
     assert!(!s.set_account_state("a", 1, AccountState::Connected, None, 80).unwrap());
     assert!(matches!(s.enqueue(&item_of("a", "l", None), &content()), Err(e) if e.kind() == ErrorKind::NotConnected));
     assert_eq!(s.open_purges().unwrap(), ["a"]);
