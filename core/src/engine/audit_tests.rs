@@ -135,7 +135,6 @@ async fn reading_leaves_one_record_each() {
 
 /// Transactions that 1,000 reads of a body cost, and how long they take, with as many callers at once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[allow(clippy::disallowed_methods, clippy::disallowed_types)] // it counts commits from outside, by this machine's clock
 #[ignore = "measures"]
 #[allow(clippy::disallowed_methods)] // real time is what is measured
 async fn how_many_transactions_a_thousand_reads_cost() {
