@@ -5,6 +5,7 @@ use crate::clock::from_ms;
 use crate::error::{ErrorKind, Result};
 use crate::model::{Account, AccountKind, AccountState, Event, Feature};
 use crate::store::AccountRow;
+use std::borrow::Cow;
 use zeroize::Zeroizing;
 
 /// How long an administrator is waited for.
@@ -27,23 +28,15 @@ impl Auth {
 
     /// Blocks.
     pub(super) fn profile_of(&self, row: &AccountRow) -> Result<Profile> {
-        let mut newer = None;
-        let opened = self.vault.with_current_keys(|| {
-            let row = newer.as_ref().unwrap_or(row);
-            let opened = self.vault.content(&row.id).and_then(|key| key.open(profile_place(&row.id, row.profile_version), &row.profile));
-            // Should its key have been replaced since the row was read, the row is read anew.
-            if opened.is_err() {
-                newer = self.store.account(&row.id)?;
-            }
-            opened
-        });
+        let open = |row: &Cow<'_, AccountRow>| self.vault.content(&row.id)?.open(profile_place(&row.id, row.profile_version), &row.profile);
+        let opened = self.vault.with_current_row(Cow::Borrowed(row), |row| self.read_again(row), open);
         // One damaged name must not hide the account, nor all those listed with it: how else would it be found, and mended?
         let damaged = || {
             tracing::error!(target: "tidings::auth", account = row.id, "the stored name of an account cannot be read");
             Ok(Profile { is_damaged: true, ..Profile::default() })
         };
         match opened {
-            Ok(plain) => serde_json::from_slice(&plain).or_else(|_| damaged()),
+            Ok((_, plain)) => serde_json::from_slice(&plain).or_else(|_| damaged()),
             Err(e) if e.kind() == ErrorKind::Corrupt => damaged(),
             // After a purge the key is gone, and with it name and address.
             Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotConnected) => Ok(Profile::default()),
@@ -51,20 +44,18 @@ impl Auth {
         }
     }
 
+    fn read_again<'a>(&self, row: &AccountRow) -> Result<Option<Cow<'a, AccountRow>>> {
+        Ok(self.store.account(&row.id)?.map(Cow::Owned))
+    }
+
     /// What Microsoft asked for at its last refusal. A help for the next sign-in: what cannot be opened is let be. Blocks.
     pub(super) fn claims_of(&self, row: &AccountRow) -> Option<Zeroizing<String>> {
-        let mut newer = None;
-        let opened = self.vault.with_current_keys(|| {
-            let row = newer.as_ref().unwrap_or(row);
+        let open = |row: &Cow<'_, AccountRow>| {
             let Some(sealed) = &row.claims else { return Ok(None) };
-            let opened = self.vault.secrets(&row.id).and_then(|key| key.open(claims_place(&row.id, row.claims_version), sealed));
-            // As above.
-            if opened.is_err() {
-                newer = self.store.account(&row.id)?;
-            }
-            opened.map(Some)
-        });
-        let plain = opened.ok()??;
+            self.vault.secrets(&row.id)?.open(claims_place(&row.id, row.claims_version), sealed).map(Some)
+        };
+        let (_, opened) = self.vault.with_current_row(Cow::Borrowed(row), |row| self.read_again(row), open).ok()?;
+        let plain = opened?;
         std::str::from_utf8(&plain).ok().map(|text| Zeroizing::new(text.to_owned()))
     }
 

@@ -54,21 +54,16 @@ pub struct Job<C: Channel> {
 
 impl<C: Channel> Job<C> {
     /// Opens the sealed draft and progress.
-    pub async fn open(tools: Arc<Tools>, mut item: ItemRow, stop: Stop) -> Result<Self> {
+    pub async fn open(tools: Arc<Tools>, item: ItemRow, stop: Stop) -> Result<Self> {
         blocking(move || {
-            let mut is_fresh = true;
-            let (draft, progress, key) = tools.vault.with_current_keys(|| {
-                // Should its key have been replaced since it was claimed, it is read anew; the claim stays.
-                if !std::mem::take(&mut is_fresh)
-                    && let Some(now) = tools.store.item(&item.id)?
-                {
-                    (item.progress, item.progress_version) = (now.progress, now.progress_version);
-                }
+            // The claim stays, whatever is read anew.
+            let read = |item: &ItemRow| Ok(tools.store.item(&item.id)?.map(|now| ItemRow { progress: now.progress, progress_version: now.progress_version, ..item.clone() }));
+            let (item, (draft, progress, key)) = tools.vault.with_current_row(item, read, |item| {
                 let content = tools.store.content(&item.id)?.ok_or_else(|| Error::new(ErrorKind::Corrupt, "The content of a stored send is missing."))?;
                 let key = tools.vault.content(&item.account_id)?;
                 let draft = C::of(open_content(&key, &item.account_id, &item.id, &content)?);
                 let draft = draft.ok_or_else(|| Error::internal("The outbox holds a draft of another route than its own."))?;
-                Ok((draft, open_progress(&key, &item)?, key))
+                Ok((draft, open_progress(&key, item)?, key))
             })?;
             Ok(Self { tools, item, draft, progress, tally: Tally::None, key, stop })
         })

@@ -8,6 +8,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::failpoint::failpoint;
 use crate::graph::DeltaFrom;
 use crate::runtime::blocking;
+use crate::store::Cursor;
 use std::sync::atomic::Ordering;
 
 /// Times a folder may lose its delta state within one sync before that is an error.
@@ -25,14 +26,11 @@ impl FolderSync {
         let Some(cursor) = self.folder.cursor.clone() else { return Ok(self.beginning()) };
         let (context, folder_id) = (self.context.clone(), self.id());
         let link = blocking(move || {
-            let mut cursor = cursor;
-            let mut is_fresh = true;
-            let plain = context.vault.with_current_keys(|| {
-                // Should its key have been replaced since the folders were read, the link is read anew.
-                if !std::mem::take(&mut is_fresh) {
-                    let folder = context.store.folders(&context.account.id)?.into_iter().find(|folder| folder.row.graph_id == folder_id);
-                    cursor = folder.and_then(|folder| folder.cursor).unwrap_or_else(|| cursor.clone());
-                }
+            let read = |_: &Cursor| {
+                let folder = context.store.folders(&context.account.id)?.into_iter().find(|folder| folder.row.graph_id == folder_id);
+                Ok(folder.and_then(|folder| folder.cursor))
+            };
+            let (_, plain) = context.vault.with_current_row(cursor, read, |cursor| {
                 context.vault.secrets(&context.account.id)?.open(cursor_place(&context.account.id, &folder_id, cursor.version), &cursor.link)
             })?;
             String::from_utf8(plain.to_vec()).map_err(|_| Error::new(ErrorKind::Corrupt, "A stored delta link cannot be read."))

@@ -182,6 +182,20 @@ impl Vault {
         work()
     }
 
+    /// The same for what was read before: `work` gets `row` and, should a key have been replaced since, what `read` finds in its place.
+    pub fn with_current_row<R, T>(&self, mut row: R, mut read: impl FnMut(&R) -> Result<Option<R>>, mut work: impl FnMut(&R) -> Result<T>) -> Result<(R, T)> {
+        let mut is_fresh = true;
+        let done = self.with_current_keys(|| {
+            if !std::mem::take(&mut is_fresh)
+                && let Some(newer) = read(&row)?
+            {
+                row = newer;
+            }
+            work(&row)
+        })?;
+        Ok((row, done))
+    }
+
     /// Reads anew what an error says is outdated, and nothing else: with thousands of accounts open, one replaced key must not cost a look at all. A row
     /// that is another one by now is read anew by the work itself.
     fn catch_up(&self, error: &Error) -> Result<()> {
