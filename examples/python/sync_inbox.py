@@ -19,7 +19,8 @@ def main() -> None:
         message = newest[0]
         thread = engine.thread(message.id)
         print(f"conversation: {thread.subject}, {len(thread.messages)} mails")
-        print(f"text: {engine.body(message.id, form="text").text.strip()}")
+        body = engine.body(message.id, form="text")
+        print(f"text: {body.text.strip()}")
 
         # Where the owner's change feed stands now; what comes after it is news.
         cursor = engine.changes(owner="recruiter-42").ready(1000)[-1].cursor

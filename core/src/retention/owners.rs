@@ -80,7 +80,7 @@ impl Retention {
         for id in self.step(|store| store.open_purges()).await.unwrap_or_default() {
             self.tell(self.carry_on(&id).await.map(drop));
         }
-        self.tell(self.step(|store| store.flush_erased()).await.map(drop));
+        self.tell(self.step(|store| store.finish_erasure()).await.map(drop));
     }
 
     /// What failed here is tried again an hour later.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 /// Rows erased in one transaction: others wait for the writer no longer than that takes.
 const CHUNK: u32 = 500;
-/// How often and how long the write-ahead log is tried to be emptied while others read it.
+/// How often and how long the end of an erasure is tried while others read what was erased.
 const FLUSHES: u32 = 40;
 const FLUSH_WAIT: Duration = Duration::from_millis(250);
 
@@ -120,9 +120,8 @@ impl Retention {
                 break;
             }
         }
-        self.step(|store| store.rewrite()).await?;
         let mut flushes = 0;
-        while !self.step(|store| store.flush_erased()).await? {
+        while !self.step(|store| store.finish_erasure()).await? {
             flushes += 1;
             if flushes == FLUSHES {
                 return Err(Error::new(

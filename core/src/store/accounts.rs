@@ -269,7 +269,7 @@ pub trait AccountStore {
     fn set_claims(&self, id: &str, generation: i64, claims: Option<&Sealed>, version: i64) -> Result<bool>;
     /// In one step: state, generation, token row gone, secrets key destroyed, delta cursors gone, unsent sends cancelled with `reason`, those a dead
     /// worker left in doubt unknown, change-feed rows.
-    /// Then a truncating checkpoint, so that nothing stays in the write-ahead log. Idempotent. Answers ids of the sends cancelled.
+    /// Afterwards no copy of the key is left in the backend's own files, unless somebody reads them at this moment: then later steps see to it. Idempotent. Answers ids of the sends cancelled.
     fn disconnect_account(&self, id: &str, reason: &str, now: i64) -> Result<Vec<String>>;
 
     fn token(&self, account_id: &str) -> Result<Option<TokenRow>>;

@@ -1,7 +1,7 @@
 //! What a worker can take in hand of what leaves.
 
 use super::outbox::ItemRow;
-use super::sqlite::names::Word;
+use super::words::Word;
 use crate::model::Route;
 use std::collections::HashMap;
 

@@ -39,18 +39,13 @@ pub struct KeyHandover {
 /// How long a handover stands: every process that runs has had its hourly look at the keys by then.
 pub const HANDOVER_MS: i64 = 2 * 3_600_000;
 
-/// Which row holds a value.
+/// Where a value stands, in the backend's own words: whoever reads it hands it back as it is.
 #[derive(Debug, Clone)]
-pub enum RowRef {
-    Number(i64),
-    Bytes(Vec<u8>),
-}
+pub struct RowRef(pub Vec<u8>);
 
 /// A sealed value with the place it is valid in.
 #[derive(Debug, Clone)]
 pub struct SealedValue {
-    /// Which sealed column of the store, in the store's own count.
-    pub kind: usize,
     pub at: RowRef,
     pub table: &'static str,
     pub column: String,
@@ -104,7 +99,7 @@ pub trait KeyStore {
     /// and the handover that leads to it.
     fn succeed_key(&self, old: i64, new: &[NewKey], canary: Option<&Sealed>, handover: Option<&KeyHandover>, lease: Option<&Lease>) -> Result<bool>;
     fn handovers(&self) -> Result<Vec<KeyHandover>>;
-    /// Erases handovers that have stood for [`BRIDGE_MS`].
+    /// Erases handovers that have stood for [`HANDOVER_MS`].
     fn expire_handovers(&self, now: i64) -> Result<()>;
     /// Up to `limit` values sealed with this key, without those that are too damaged to be read.
     fn sealed_with(&self, key_id: i64, limit: u32) -> Result<Vec<SealedValue>>;
@@ -116,8 +111,6 @@ pub trait KeyStore {
     fn change_root(&self, lease: &Lease, root: &NewRoot<'_>, now: i64) -> Result<bool>;
     /// Keeps the root key as the KMS wrapped it by now. False, and nothing changed: the store has another root key than the one with this canary.
     fn keep_wrapped(&self, canary: &Sealed, wrapped: &[u8]) -> Result<bool>;
-    /// Empties the write-ahead log of what was destroyed.
-    fn finish_erasure(&self);
 
     /// A mark of the rotation, or none once it has ended. False: the lease was lost.
     fn mark_rotation(&self, lease: &Lease, mark: Option<&[u8]>) -> Result<bool>;

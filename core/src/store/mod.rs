@@ -16,11 +16,15 @@ mod purge;
 mod scope;
 mod throttles;
 mod trim;
+mod words;
 #[allow(clippy::disallowed_methods, clippy::disallowed_types)] // the only module that speaks SQL
 mod sqlite;
 
 #[cfg(test)]
 mod suite;
+
+use crate::error::Result;
+use std::path::Path;
 
 pub use accounts::{Approver, AccountRow, AccountStore, AccountWindow, AttemptRow, Consumed, KeyPurpose, KeyRow, Lease, NewAttempt, NewKey, TokenRow, USES_AT_BIRTH};
 pub use audit::{AuditChain, AuditEnd, AuditRow, AuditSigner, AuditStore, Entry, STORE_CHAIN, beginning};
@@ -43,6 +47,11 @@ pub use sqlite::SqliteStore;
 pub use sqlite::tests::{ONE_CHAIN, commits, tamper};
 #[cfg(test)]
 pub use suite::account as suite_account;
+
+/// A fact of the store in this folder, without opening it and without changing anything. None: there is no store, or no such fact.
+pub fn peek(data_dir: &Path, name: &str) -> Result<Option<Vec<u8>>> {
+    SqliteStore::peek(data_dir, name)
+}
 
 /// What a backend promises; SQLite is one, PostgreSQL can be another.
 pub trait Store: AccountStore + CopyStore + KeyStore + OutboxStore + MailStore + HealthStore + AuditStore + PurgeStore + ThrottleStore + TrimStore + Send + Sync {

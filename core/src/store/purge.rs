@@ -20,13 +20,12 @@ pub trait PurgeStore {
     fn purge(&self, account_id: &str) -> Result<Option<PurgeRow>>;
     /// Purges not ended yet, oldest first.
     fn open_purges(&self) -> Result<Vec<String>>;
-    /// Erases up to `limit` rows of an account whose purge has begun. False: there are none left, the account's own row included.
+    /// Erases up to `limit` rows of an account whose purge has begun. False: there are none left, the account's own row included, and as far as the backend can
+    /// tell no copy of them either (see [`finish_erasure`](Self::finish_erasure)).
     fn erase_some(&self, account_id: &str, limit: u32, now: i64) -> Result<bool>;
-    /// Rewrites the store if it is small enough to be copied in memory. Erased rows are zeroed, but where the database once moved rows between pages a
-    /// copy may lie in a page's unused part; in a large store it lies there until that part is written again. False: it was too large.
-    fn rewrite(&self) -> Result<bool>;
-    /// Empties the write-ahead log of what was erased. False: others are reading it; try again.
-    fn flush_erased(&self) -> Result<bool>;
+    /// Sees to it that no copy of what was erased, or sealed with a key that was destroyed, is left in the backend's own files. False: somebody else keeps older
+    /// bytes there; try again.
+    fn finish_erasure(&self) -> Result<bool>;
     /// Records the end, once. Answers the purge as it is then.
     fn end_purge(&self, account_id: &str, now: i64) -> Result<Option<PurgeRow>>;
 

@@ -63,7 +63,7 @@ fn bridges_burn_and_who_slept_stays_out() {
     assert!(found(dir.path(), handover.as_bytes()), "before its time");
     vault.keep_up(10 + HANDOVER_MS).unwrap();
     assert!(store.handovers().unwrap().is_empty());
-    store.finish_erasure();
+    store.finish_erasure().unwrap();
     assert!(!found(dir.path(), handover.as_bytes()), "a destroyed key could still open the one after it");
     assert_eq!(read_all(&*awake_store, &awake).unwrap(), 2);
     for _ in 0..2 {

@@ -34,7 +34,7 @@ use crate::error::{Error, Result};
 use crate::random;
 use crate::seal::KeyBytes;
 use crate::secret::RootKey;
-use crate::store::{KeyPurpose, NewKey, ROOT_WRAPPED, SqliteStore, Store, is_outdated, outdated_key};
+use crate::store::{KeyPurpose, NewKey, ROOT_WRAPPED, Store, is_outdated, outdated_key, peek};
 use base::{Base, Limits, Wrapper, destroyed, new_id};
 use root::RootSlot;
 use std::collections::HashMap;
@@ -306,7 +306,7 @@ impl fmt::Debug for Vault {
 
 /// The wrapped root key left with the store in this folder. Needs no key, changes nothing.
 pub fn wrapped_root_key(data_dir: &Path) -> Result<Option<Vec<u8>>> {
-    match SqliteStore::peek(data_dir, ROOT_WRAPPED)? {
+    match peek(data_dir, ROOT_WRAPPED)? {
         Some(wrapped) if !(1..=RootKey::MOST_WRAPPED).contains(&wrapped.len()) => Err(base::corrupt()),
         found => Ok(found),
     }

@@ -127,7 +127,7 @@ impl Vault {
         let outcome = work(&mut job);
         let _ = store.release_lease(&job.lease);
         let _ = store.expire_handovers(to_ms(clock.now()));
-        store.finish_erasure();
+        let _ = store.finish_erasure();
         outcome.map(|()| job.report)
     }
 

@@ -1,13 +1,13 @@
 //! Accounts from connect to disconnect, their tokens, sign-in attempts.
 
 use super::fault::{Fault, Outcome};
-use super::names::Word;
 use super::ending::{destroy_key, end_sign_ins, mark_erasure};
 use super::{ERASE_WAIT, SqliteStore, all, exists, first, keys, leases, purge, run, sealed, sealed_opt, word};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{AccountState, AuditKind, Feature};
 use crate::seal::Sealed;
 use crate::store::{AccountRow, AccountStore, AccountWindow, AttemptRow, Consumed, Entry, KeyPurpose, KeyRow, Lease, NewAttempt, NewKey, TokenRow, moved_on};
+use crate::store::words::Word;
 use rusqlite::{Connection, Row};
 
 const DAY_MS: i64 = 86_400_000;

@@ -4,12 +4,12 @@
 //! connection, in memory, where a step that is taken back takes its ends along.
 
 use super::fault::{Outcome, corrupt};
-use super::names::Word;
 use super::{SqliteStore, all, exists, first, keys, run};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::AuditKind;
 use crate::stages::{Stage, timed};
 use crate::store::{AuditChain, AuditEnd, AuditRow, AuditSigner, AuditStore, Entry, KeyPurpose, NewKey, STORE_CHAIN, beginning};
+use crate::store::words::Word;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 use std::borrow::Cow;

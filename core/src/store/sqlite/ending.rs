@@ -1,11 +1,11 @@
 //! How accounts end: disconnected at once, whatever state they are in, and told.
 
 use super::fault::Outcome;
-use super::names::Word;
 use super::{ERASURE_PENDING, SqliteStore, accounts, keys, outbox_end, run};
 use crate::model::{AccountState, AuditKind};
 use crate::random;
 use crate::store::{Entry, ItemState, KeyPurpose};
+use crate::store::words::Word;
 use rusqlite::Connection;
 
 /// Notes that erased bytes may still be in the write-ahead log. Each mark is another one: whoever emptied the log takes back the mark seen before

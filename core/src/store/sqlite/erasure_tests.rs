@@ -127,6 +127,6 @@ fn an_erasure_another_process_left_is_ended_here() {
     // Or by its sweep.
     other.meta_or_insert(ERASURE_PENDING, b"1").unwrap();
     other.must_erase.store(false, Ordering::SeqCst);
-    assert!(other.flush_erased().unwrap());
+    assert!(other.finish_erasure().unwrap());
     assert!(other.meta(ERASURE_PENDING).unwrap().is_none());
 }

@@ -1,5 +1,6 @@
 //! What SQLite's codes mean. The only place that decides it.
 
+pub use crate::store::words::corrupt;
 use crate::error::{Error, ErrorKind};
 use rusqlite::ErrorCode;
 
@@ -66,7 +67,3 @@ fn by_code(code: ErrorCode) -> (ErrorKind, &'static str) {
     }
 }
 
-/// For words and values of the store that no release wrote.
-pub fn corrupt(what: &str) -> Error {
-    Error::new(ErrorKind::Corrupt, format!("The store holds {what} that this version does not know. It is damaged or newer; it was left as it is."))
-}

@@ -3,7 +3,7 @@
 use super::{SqliteStore, first, run, word};
 use crate::error::Result;
 use crate::store::{HealthError, HealthRow, HealthStore};
-use super::names::Word;
+use crate::store::words::Word;
 
 impl HealthStore for SqliteStore {
     fn note_success(&self, account_id: &str, at: i64) -> Result<()> {

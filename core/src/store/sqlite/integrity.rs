@@ -1,10 +1,10 @@
 //! The check of a store that was not closed properly, or whose files are not as they were left.
 
 use super::fault::{Fault, Outcome, explain};
-use super::names::Word;
 use super::{all, exists, first, keys};
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::KeyPurpose;
+use crate::store::words::Word;
 use rusqlite::Connection;
 use std::time::{Duration, Instant};
 

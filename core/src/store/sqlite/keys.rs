@@ -1,12 +1,12 @@
 //! Wrapped keys, their count of uses, and the small facts of `meta`.
 
 use super::fault::Outcome;
-use super::names::Word;
 use super::{SqliteStore, announce, exists, first, run, sealed_opt};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::ChangeKind;
 use crate::seal::Sealed;
 use crate::store::{KeyPurpose, KeyRow, NewKey, ROOT_WRAPPED, USES_AT_BIRTH, outdated};
+use crate::store::words::Word;
 use rusqlite::{Connection, Row};
 
 pub const CANARY: &str = "canary";

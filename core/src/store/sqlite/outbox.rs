@@ -2,12 +2,12 @@
 //! ([`queues`]).
 
 use super::fault::Outcome;
-use super::names::Word;
 use super::{SqliteStore, all, announce, awaited, exists, first, keys, leases, queues, run, sealed, sealed_opt, word};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{AuditKind, ChangeKind, OutboxFilter, SendState};
 use crate::seal::Sealed;
 use crate::store::{Awaited, Content, Due, Enqueued, Entry, Hold, ItemRow, ItemState, NewItem, OutboxStore, Part, Reopened, Step, Wanted};
+use crate::store::words::Word;
 use rusqlite::{Connection, Row};
 
 macro_rules! columns {

@@ -1,13 +1,13 @@
 //! One durable transition of a claimed send, and all that belongs to it.
 
 use super::fault::Outcome;
-use super::names::Word;
 use super::outbox::{COLUMNS, columns, item_row};
 use super::outbox_end::{drop_content, settled_entry};
 use super::{SqliteStore, announce, first, keys, queues};
 use crate::model::ChangeKind;
 use crate::seal::Sealed;
 use crate::store::{ItemRow, ItemState, Step, Tally};
+use crate::store::words::Word;
 use rusqlite::Connection;
 
 /// The claim is kept and holds for long enough yet: nothing that an index is made of is written. ?6 and ?7: when it must end at the earliest and at the

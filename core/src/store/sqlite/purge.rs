@@ -180,14 +180,16 @@ impl PurgeStore for SqliteStore {
     }
 
     fn erase_some(&self, account_id: &str, limit: u32, now: i64) -> Result<bool> {
-        self.write(|tx| self.erase(tx, account_id, limit, now))
+        let is_more = self.write(|tx| self.erase(tx, account_id, limit, now))?;
+        if !is_more {
+            // Erased rows are zeroed, but where the database once moved rows between pages a copy may lie in a page's unused part; in a store too large to be
+            // copied in memory it lies there until that part is written again.
+            self.vacuum(REWRITTEN_UP_TO)?;
+        }
+        Ok(is_more)
     }
 
-    fn rewrite(&self) -> Result<bool> {
-        self.vacuum(REWRITTEN_UP_TO)
-    }
-
-    fn flush_erased(&self) -> Result<bool> {
+    fn finish_erasure(&self) -> Result<bool> {
         self.look_for_marks()?;
         Ok(self.erase_now(ERASE_WAIT))
     }

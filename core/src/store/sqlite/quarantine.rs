@@ -1,10 +1,10 @@
 //! Items that could not be read or told: kept, listed, asked for again with growing pauses.
 
 use super::fault::Outcome;
-use super::names::Word;
 use super::{all, exists, first, run, word};
 use crate::model::QuarantineKind;
 use crate::store::{PageBatch, QuarantineRow, Quarantined, pause_ms};
+use crate::store::words::Word;
 use rusqlite::{Connection, Row};
 use std::collections::HashMap;
 

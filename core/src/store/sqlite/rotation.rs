@@ -1,17 +1,17 @@
 //! Replacing keys: succession, sealing anew, the end of the old one.
 
 use super::ending::mark_erasure;
-use super::fault::Outcome;
+use super::fault::{Outcome, corrupt};
 use super::keys::{self, CANARY};
-use super::names::Word;
-use super::sealed_columns::SEALED_COLUMNS;
-use super::{ERASE_RETRY_WAIT, ERASE_WAIT, SqliteStore, all, handovers, exists, first, leases, run, sealed, word};
+use super::sealed_columns::{SEALED_COLUMNS, SealedColumn};
+use super::{ERASE_RETRY_WAIT, SqliteStore, all, handovers, exists, first, leases, run, sealed, word};
 use crate::error::{ErrorKind, Result};
 use crate::seal::Sealed;
 use crate::model::AuditKind;
 use crate::store::{KeyHandover, Entry, KeyFate, KeyPurpose, KeyStore, LEASE_MS, Lease, NewKey, NewRoot, ROOT_KDF, ROOT_WRAPPED, Retired, RingKey, SealedValue, RowRef, outdated};
-use rusqlite::types::{ToSqlOutput, Value, ValueRef};
-use rusqlite::{Connection, Row, ToSql};
+use crate::store::words::Word;
+use rusqlite::types::{Value, ValueRef};
+use rusqlite::{Connection, Row};
 
 /// Bytes of envelopes held at a time.
 const BATCH_BYTES: usize = 8 << 20;
@@ -29,21 +29,23 @@ fn ring_key(row: &Row<'_>) -> Outcome<RingKey> {
     })
 }
 
-impl ToSql for RowRef {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(match self {
-            Self::Number(n) => ToSqlOutput::Owned(Value::Integer(*n)),
-            Self::Bytes(bytes) => ToSqlOutput::Borrowed(ValueRef::Blob(bytes)),
-        })
-    }
+/// One byte for the column, one for the form of the row's key, then the key.
+fn row_ref(column: usize, row: &Row<'_>) -> Outcome<RowRef> {
+    let column = u8::try_from(column).map_err(|_| corrupt("a column"))?;
+    Ok(RowRef(match row.get_ref(0)? {
+        ValueRef::Integer(number) => [[column, 0].as_slice(), &number.to_be_bytes()].concat(),
+        ValueRef::Blob(bytes) => [[column, 1].as_slice(), bytes].concat(),
+        _ => return Err(corrupt("a row").into()),
+    }))
 }
 
-fn row_ref(row: &Row<'_>) -> Outcome<RowRef> {
-    Ok(match row.get(0)? {
-        Value::Blob(bytes) => RowRef::Bytes(bytes),
-        Value::Integer(n) => RowRef::Number(n),
-        _ => return Err(super::fault::corrupt("a row").into()),
-    })
+fn read_ref(at: &RowRef) -> Outcome<(&'static SealedColumn, Value)> {
+    let (column, key) = match at.0.as_slice() {
+        [column, 0, number @ ..] => (column, number.try_into().ok().map(|bytes| Value::Integer(i64::from_be_bytes(bytes)))),
+        [column, 1, bytes @ ..] => (column, Some(Value::Blob(bytes.to_vec()))),
+        _ => return Err(corrupt("a row").into()),
+    };
+    Ok(SEALED_COLUMNS.get(usize::from(*column)).zip(key).ok_or_else(|| corrupt("a row"))?)
 }
 
 fn is_needed(c: &Connection, key_id: i64) -> Outcome<bool> {
@@ -167,7 +169,7 @@ impl KeyStore for SqliteStore {
         self.read(|c| {
             let mut found = Vec::new();
             let mut bytes = 0;
-            for (kind, column) in SEALED_COLUMNS.iter().enumerate() {
+            for (number, column) in SEALED_COLUMNS.iter().enumerate() {
                 let mut statement = c.prepare_cached(column.find)?;
                 let mut rows = statement.query((header.as_slice(), limit))?;
                 while let Some(row) = rows.next()? {
@@ -178,8 +180,7 @@ impl KeyStore for SqliteStore {
                         Err(e) => return Err(e.into()),
                     };
                     let value = SealedValue {
-                        kind,
-                        at: row_ref(row)?,
+                        at: row_ref(number, row)?,
                         table: column.place_table,
                         column: row.get(1)?,
                         account_id: row.get(2)?,
@@ -206,9 +207,9 @@ impl KeyStore for SqliteStore {
             let mut replaced = 0;
             for (old, new) in values {
                 keys::check_active(tx, [new])?;
-                let column = SEALED_COLUMNS.get(old.kind).ok_or_else(|| super::fault::corrupt("a column"))?;
+                let (column, key) = read_ref(&old.at)?;
                 // Only where the old envelope still stands: what was written meanwhile is newer, and sealed with the new key.
-                replaced += run(tx, column.replace, (&old.at, old.sealed.as_bytes(), new.as_bytes()))?;
+                replaced += run(tx, column.replace, (key, old.sealed.as_bytes(), new.as_bytes()))?;
             }
             Ok(Some(u64::try_from(replaced).unwrap_or(0)))
         })
@@ -282,10 +283,6 @@ impl KeyStore for SqliteStore {
             self.erase_now(ERASE_RETRY_WAIT);
         }
         Ok(kept)
-    }
-
-    fn finish_erasure(&self) {
-        let _ = self.erase_pending(ERASE_WAIT);
     }
 
     fn mark_rotation(&self, lease: &Lease, mark: Option<&[u8]>) -> Result<bool> {

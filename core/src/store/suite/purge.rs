@@ -57,7 +57,7 @@ pub fn a_purge_erases_in_pieces_and_ends_once(s: &dyn Store) {
     assert!(pieces > 6);
     assert!(s.messages(&window()).unwrap().rows.is_empty() && s.folders("a").unwrap().is_empty() && s.count_quarantine("a").unwrap() == 0);
     assert!(changes(s, 0).iter().all(|c| c.account_id == "b"));
-    assert!(s.flush_erased().unwrap());
+    assert!(s.finish_erasure().unwrap());
     let ended = s.end_purge("a", 90).unwrap().unwrap();
     assert!(ended.erased >= 24 && ended.ended_at == Some(90), "{ended:?}");
     assert_eq!(s.end_purge("a", 95).unwrap().unwrap(), ended, "once");

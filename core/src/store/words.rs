@@ -1,9 +1,13 @@
-//! How states and kinds are spelled in the file. A word is never renamed.
+//! How states and kinds are spelled in a store, whichever backend it has. A word is never renamed.
 
-use super::fault::corrupt;
-use crate::error::{ErrorKind, Result};
+use super::{Approver, ItemState, KeyPurpose};
+use crate::error::{Error, ErrorKind, Result};
 use crate::model::{AccountKind, AccountState, AuditKind, ChangeKind, Feature, QuarantineKind, Route};
-use crate::store::{Approver, ItemState, KeyPurpose};
+
+/// For words and values of the store that no release wrote.
+pub fn corrupt(what: &str) -> Error {
+    Error::new(ErrorKind::Corrupt, format!("The store holds {what} that this version does not know. It is damaged or newer; it was left as it is."))
+}
 
 /// A value stored as a word.
 pub trait Word: Sized + Copy + 'static {
