@@ -42,6 +42,8 @@ struct Walk {
     inside: Vec<(RateScope, Cost)>,
     made: Vec<(RateScope, u32, Duration)>,
     fences: HashMap<RateScope, Duration>,
+    /// What was made before Teams refused one.
+    paced: HashMap<RateScope, usize>,
 }
 
 impl Walk {
@@ -77,8 +79,9 @@ impl Walk {
             let within = self.made.iter().filter(|(other, _, at)| other == scope && *at + LIMITS.outlook.span > self.now).map(|(_, n, _)| n).sum::<u32>();
             assert!(within <= 60, "{within} requests within a second");
         }
-        for (scope, fence) in self.fences.iter().filter(|(scope, _)| matches!(scope, RateScope::Graph(Service::Teams, _))) {
-            let paced = self.made.iter().filter(|(other, n, at)| other == scope && *n > 0 && *at >= *fence && *at < *fence + Duration::from_secs(60));
+        for (scope, before) in &self.paced {
+            let until = self.fences.get(scope).copied().unwrap_or_default() + Duration::from_secs(60);
+            let paced = self.made.iter().skip(*before).filter(|(other, n, at)| other == scope && *n > 0 && *at < until);
             let mut next = Duration::ZERO;
             for (_, n, at) in paced {
                 assert!(*at >= next, "{at:?} after a Retry-After of Teams, not before {next:?}");
@@ -128,6 +131,9 @@ impl Walk {
                 let scope = scope(user, teams);
                 let until = self.now + Duration::from_millis(ms.into());
                 self.state.fence(&scope, until, self.now);
+                if teams {
+                    self.paced.insert(scope.clone(), self.made.len());
+                }
                 let fence = self.fences.entry(scope).or_default();
                 *fence = (*fence).max(until);
             }
@@ -143,7 +149,7 @@ proptest! {
 
     #[test]
     fn no_limit_is_passed_and_everybody_gets_a_turn(steps in prop::collection::vec(step(), 1..120)) {
-        let mut walk = Walk { state: State::new(LIMITS), now: Duration::ZERO, waiting: Vec::new(), inside: Vec::new(), made: Vec::new(), fences: HashMap::new() };
+        let mut walk = Walk { state: State::new(LIMITS), now: Duration::ZERO, waiting: Vec::new(), inside: Vec::new(), made: Vec::new(), fences: HashMap::new(), paced: HashMap::new() };
         for step in &steps {
             walk.take(step);
         }
