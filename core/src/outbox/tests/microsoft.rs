@@ -130,7 +130,7 @@ impl Microsoft {
     pub async fn exchange(self: Arc<Self>, request: http::Request<Bytes>, process: Weak<()>) -> Answer {
         reach("service.asked").await;
         // Taken back also when who asked goes away.
-        let _under_way = self.under_way(account_of(&request), service_of(request.uri().path()), process);
+        let _under_way = self.under_way(account_of(&request), service_of(&request), process);
         tokio::spawn(self.clone().done(request)).await.unwrap()
     }
 
@@ -280,8 +280,10 @@ fn account_of(request: &http::Request<Bytes>) -> String {
     request.headers()["authorization"].to_str().unwrap().trim_start_matches("Bearer ").to_owned()
 }
 
-/// Microsoft counts Outlook, Teams and the directory apart.
-fn service_of(path: &str) -> usize {
+/// Microsoft counts Outlook, Teams and the directory apart; a batch is of the service of what is in it.
+fn service_of(request: &http::Request<Bytes>) -> usize {
+    let first = serde_json::from_slice(request.body()).map_or(Value::Null, |batch: Value| batch["requests"][0]["url"].clone());
+    let path = first.as_str().map_or_else(|| request.uri().path().to_owned(), |url| format!("/v1.0{url}"));
     ["/v1.0/chats", "/v1.0/users"].iter().position(|prefix| path.starts_with(prefix)).map_or(0, |n| n + 1)
 }
 
