@@ -40,7 +40,7 @@ pub(super) const MIGRATIONS: &[M<'static>] = &[
 /// Pages that a connection keeps in memory, in KB. A reader has far fewer than the writer: there are up to eight of them, and what one lacks is in the
 /// cache of the operating system.
 const WRITER_CACHE_KB: u32 = 4_000;
-const READER_CACHE_KB: u32 = 1_000;
+const READER_CACHE_KB: u32 = 500;
 
 /// The one connection that writes, and the mark it keeps up; brings a new or older file up to date.
 pub fn open_writer(file: &Path, sharing: Sharing, busy: Duration) -> Result<(Connection, Keeper)> {
