@@ -1082,7 +1082,7 @@ export class Engine implements AsyncDisposable {
   messages(query?: MessageQuery, options?: CallOptions): Promise<MessagePage>;
   /** Errors: NotFound. */
   message(messageId: string, owner?: string | null, options?: CallOptions): Promise<Message>;
-  /** Content and both forms, or with `form` that one alone: making text or safe HTML of a long mail takes milliseconds. Errors: NotFound. */
+  /** The content as it came and both forms, or with `form` only that one made of it: making text or safe HTML of a long mail takes milliseconds. Errors: NotFound. */
   body(messageId: string, owner?: string | null, form?: BodyForm | null, options?: CallOptions): Promise<MessageBody>;
   /** Best matches first, of all accounts of an owner or of one account. Errors: InvalidInput (also when neither is named, or the store's content is
    * sealed), NotFound. */

@@ -1899,7 +1899,7 @@ class Engine:
     async def message(self, message_id: str, owner: str | None = ...) -> Message:
         """Errors: NotFound."""
     async def body(self, message_id: str, owner: str | None = ..., form: _BodyForm | None = ...) -> MessageBody:
-        """Content and both forms, or with `form` that one alone: making text or safe HTML of a long mail takes milliseconds. Errors: NotFound."""
+        """The content as it came and both forms, or with `form` only that one made of it: making text or safe HTML of a long mail takes milliseconds. Errors: NotFound."""
     @overload
     async def search(self, query: SearchQuery) -> list[Message]:
         """Best matches first, of all accounts of an owner or of one account. Errors: InvalidInput (also when neither is named, or the store's content is
@@ -2084,7 +2084,7 @@ class BlockingEngine:
     def message(self, message_id: str, owner: str | None = ...) -> Message:
         """Errors: NotFound."""
     def body(self, message_id: str, owner: str | None = ..., form: _BodyForm | None = ...) -> MessageBody:
-        """Content and both forms, or with `form` that one alone: making text or safe HTML of a long mail takes milliseconds. Errors: NotFound."""
+        """The content as it came and both forms, or with `form` only that one made of it: making text or safe HTML of a long mail takes milliseconds. Errors: NotFound."""
     @overload
     def search(self, query: SearchQuery) -> list[Message]:
         """Best matches first, of all accounts of an owner or of one account. Errors: InvalidInput (also when neither is named, or the store's content is

@@ -282,7 +282,7 @@ impl Engine {
         self.finish(|inner| async move { inner.reader.message(message_id, owner).await }).await
     }
 
-    /// Content and both forms, or with `form` that one alone: making text or safe HTML of a long mail takes milliseconds. Errors: NotFound.
+    /// The content as it came and both forms, or with `form` only that one made of it: making text or safe HTML of a long mail takes milliseconds. Errors: NotFound.
     pub async fn body(&self, message_id: String, owner: Option<String>, form: Option<BodyForm>) -> Result<MessageBody> {
         self.finish(|inner| async move { inner.reader.body(message_id, owner, form).await }).await
     }

@@ -320,7 +320,7 @@ struct Marks {
 /// An item of a page. None: it is no JSON. Almost always it is what it should be, and is read in one pass.
 pub(super) fn read_item(text: &str, folder_id: &str) -> Option<DeltaItem> {
     match serde_json::from_str::<WireMessage>(text) {
-        Ok(wire) if wire::is_id(&wire.id) => Some(told(wire, folder_id)),
+        Ok(wire) if wire::is_id(&wire.id) => Some(item_of(wire, folder_id)),
         _ => serde_json::from_str::<&RawValue>(text).ok().map(|raw| item(raw, folder_id)),
     }
 }
@@ -335,12 +335,12 @@ fn item(raw: &RawValue, folder_id: &str) -> DeltaItem {
         return DeltaItem::Removed { id };
     }
     match wire::item(raw.get()) {
-        Some(wire) => told(wire, folder_id),
+        Some(wire) => item_of(wire, folder_id),
         None => DeltaItem::Unreadable { id: Some(id), raw: raw.get().to_owned(), reason: "it cannot be read".to_owned() },
     }
 }
 
-fn told(wire: WireMessage, folder_id: &str) -> DeltaItem {
+fn item_of(wire: WireMessage, folder_id: &str) -> DeltaItem {
     // Graph's reason says `deleted` of a move as well, so it is not read.
     if wire.removed.is_some() {
         return DeltaItem::Removed { id: wire.id };

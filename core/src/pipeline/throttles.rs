@@ -56,12 +56,12 @@ pub fn left(throttle: &Throttle, now: SystemTime) -> Duration {
 /// What nobody has stored yet.
 #[derive(Default)]
 pub struct Unkept {
-    noted: Mutex<Noted>,
+    noted: Mutex<Pending>,
     is_noted: Notify,
 }
 
 #[derive(Default)]
-struct Noted {
+struct Pending {
     /// The latest end of a Retry-After of each scope.
     ends: HashMap<RateScope, i64>,
     /// Made many requests.
@@ -92,11 +92,11 @@ impl Unkept {
 
     /// Ends of Retry-Afters, and who made many requests.
     pub fn take(&self) -> (HashMap<RateScope, i64>, HashSet<RateScope>) {
-        let Noted { ends, busy } = std::mem::take(&mut *self.all());
+        let Pending { ends, busy } = std::mem::take(&mut *self.all());
         (ends, busy)
     }
 
-    fn all(&self) -> MutexGuard<'_, Noted> {
+    fn all(&self) -> MutexGuard<'_, Pending> {
         self.noted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

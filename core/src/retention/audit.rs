@@ -1,7 +1,7 @@
 //! Reading the audit log, of everybody or of one owner, and records of what is no step of the store.
 
 use super::{Retention, check_owner};
-use super::verify::{noted, verify};
+use super::verify::{expected_ends, verify};
 use crate::clock::from_ms;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{AuditHead, AuditKind, AuditPage, AuditRecord, AuditVerdict};
@@ -24,7 +24,7 @@ impl Retention {
 
     /// Every piece is whole by itself, so it may end after any of them.
     pub async fn trim_audit(&self, exported: AuditHead) -> Result<u64> {
-        let ends = noted(&exported, None)?;
+        let ends = expected_ends(&exported, None)?;
         let now = self.now();
         self.step(move |store| {
             let owner = exported.owner.clone();

@@ -11,7 +11,7 @@ use std::sync::Arc;
 const PAGE: u32 = 1_000;
 
 /// Ends that were noted, by the owner's mark.
-pub(super) type Noted = BTreeMap<String, AuditEnd>;
+pub(super) type ExpectedEnds = BTreeMap<String, AuditEnd>;
 
 fn end_of(number: u64, hash: &str) -> Result<AuditEnd> {
     let bad = || Error::invalid("expected is not the end of an audit log. Pass the head that verify_audit gave.");
@@ -23,11 +23,11 @@ fn end_of(number: u64, hash: &str) -> Result<AuditEnd> {
     Ok(AuditEnd { number, hash })
 }
 
-pub(super) fn noted(head: &AuditHead, owner: Option<&str>) -> Result<Noted> {
+pub(super) fn expected_ends(head: &AuditHead, owner: Option<&str>) -> Result<ExpectedEnds> {
     if head.owner.as_deref().is_some_and(|noted| owner.is_some_and(|owner| owner != noted)) {
         return Err(Error::invalid("expected is the end of another owner's chain. Pass the head that verify_audit gave for this owner, or for all."));
     }
-    let mut ends = Noted::new();
+    let mut ends = ExpectedEnds::new();
     ends.insert(head.owner.clone().unwrap_or_else(|| STORE_CHAIN.to_owned()), end_of(head.number, &head.hash)?);
     for chain in &head.chains {
         ends.insert(chain.owner.clone(), end_of(chain.number, &chain.hash)?);
@@ -48,7 +48,7 @@ fn wrong(fault: AuditFault, at: i64, reason: impl Into<String>) -> Wrong {
 
 /// Looks at the log as it was at one moment; what is appended meanwhile is not looked at. `owner`: the mark of the one whose chain is asked about.
 pub(super) fn verify(store: &dyn AuditStore, owner: Option<&str>, expected: Option<AuditHead>) -> Result<AuditVerdict> {
-    let expected = expected.map(|head| noted(&head, owner)).transpose()?.unwrap_or_default();
+    let expected = expected.map(|head| expected_ends(&head, owner)).transpose()?.unwrap_or_default();
     let mut proof = Proof { store, audit_signer: store.audit_signer()?, expected, records: 0, ends: BTreeMap::new(), found: None };
     match owner {
         Some(owner) => match store.audit_chain(owner)? {
@@ -68,9 +68,9 @@ fn vanished() -> Wrong {
 struct Proof<'a> {
     store: &'a dyn AuditStore,
     audit_signer: Arc<dyn AuditSigner>,
-    expected: Noted,
+    expected: ExpectedEnds,
     records: i64,
-    ends: Noted,
+    ends: ExpectedEnds,
     /// In whose chain, and what.
     found: Option<(String, Wrong)>,
 }

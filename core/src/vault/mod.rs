@@ -312,7 +312,7 @@ pub fn wrapped_root_key(data_dir: &Path) -> Result<Option<Vec<u8>>> {
     }
 }
 
-/// Like `again`, before there is a vault.
+/// Like `with_current_keys`, before there is a vault.
 fn retried<T>(store_key: &DataKey, mut work: impl FnMut() -> Result<T>) -> Result<T> {
     for _ in 0..AGAIN {
         match work() {
