@@ -96,7 +96,7 @@ export interface Config {
   sendTimeoutMs?: number;
   /** How long a started sign-in stays valid, in seconds, 300 at the most. Default: `300`. */
   signInSeconds?: number;
-  /** Messages asked for per page of a sync, 1 to 1000. Default: `200`. */
+  /** Messages asked for per page of a sync, 1 to 1000. Default: `100`. */
   pageSize?: number;
   /** Folders to sync, by well-known name or id, or `all`; empty: `inbox` and `sentitems`. `choose_folders` chooses others for an account. Default: `[]`. */
   folders?: readonly string[];

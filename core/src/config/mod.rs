@@ -130,7 +130,7 @@ impl Config {
             on_copied_store: CopiedStore::Park,
             send_timeout_ms: 30_000,
             sign_in_seconds: 300,
-            page_size: 200,
+            page_size: 100,
             folders: Vec::new(),
             allow_tls12: false,
             proxy: None,
