@@ -5,9 +5,10 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use std::future::Future;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::task::{Wake, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
@@ -138,8 +139,19 @@ impl Runtime {
         });
     }
 
-    /// Ends all work, waiting at most `limit` (real time, since it waits for threads).
-    pub async fn shutdown(&self, limit: Duration) {
+    /// Runs `work` to its end while this thread waits. For what is not async, such as opening.
+    pub fn wait<T: Send + 'static>(&self, work: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
+        let (mut outcome, waker) = (pin!(self.finish(work)), thread_waker());
+        loop {
+            if let Poll::Ready(result) = outcome.as_mut().poll(&mut Context::from_waker(&waker)) {
+                return result;
+            }
+            std::thread::park();
+        }
+    }
+
+    /// Ends all work, waiting at most `limit` (real time, since it waits for threads); then does `last`.
+    pub async fn shutdown(&self, limit: Duration, last: impl Future<Output = ()> + Send + 'static) {
         if self.is_forked() {
             return;
         }
@@ -159,6 +171,7 @@ impl Runtime {
             }
             // The threads are waited for: a host that ends right after this must not meet one that is still calling into it.
             if let Some(tokio) = take(&tokio) {
+                tokio.block_on(last);
                 tokio.shutdown_timeout(THREADS);
             }
             let _ = done.send(());
@@ -331,9 +344,9 @@ mod tests {
         working.await.unwrap();
         let limit = Duration::from_secs(20);
         let second = async {
-            runtime.shutdown(limit).await;
+            runtime.shutdown(limit, async {}).await;
             assert!(done.load(Ordering::SeqCst), "the store would be closed under it");
         };
-        tokio::join!(runtime.shutdown(limit), second);
+        tokio::join!(runtime.shutdown(limit, async {}), second);
     }
 }

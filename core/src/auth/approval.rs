@@ -213,7 +213,7 @@ impl Auth {
         let expires_at = now.saturating_add(i64::try_from(grant.lifetime.as_millis()).unwrap_or(0));
         let access_token = grant.access_token.clone();
         let kept = self
-            .step(move |me| me.vault.with_current_keys(|| {
+            .step(move |me| me.vault.with_current_keys_blocking(|| {
                 let row = me.store.account(&id)?.filter(|row| row.generation == generation);
                 let row = row.ok_or_else(|| Error::new(ErrorKind::Conflict, "The account was connected anew or disconnected meanwhile. Look at it again."))?;
                 check_approver(&row)?;

@@ -120,7 +120,7 @@ impl Auth {
     async fn put(&self, attempt: &Attempt, hash: Vec<u8>, plain: Zeroizing<Vec<u8>>, created_at: i64, expires_at: i64) -> Result<()> {
         let (owner, account_id) = (attempt.owner.clone(), attempt.aim.account().map(str::to_owned));
         self.step(move |me| {
-            me.vault.with_current_keys(|| {
+            me.vault.with_current_keys_blocking(|| {
                 let sealed = me.vault.store_key().seal(place(&hex(&hash)), &plain)?;
                 let left = NewAttempt { state_hash: hash.clone(), sealed, created_at, expires_at };
                 me.store.leave_attempt(&left, &owner, account_id.as_deref())
@@ -136,7 +136,7 @@ impl Auth {
         let found = hash.clone();
         let (mut attempt, is_used, expires_at): (Attempt, bool, i64) = self
             .step(move |me| {
-                let (row, plain) = me.vault.with_current_keys(|| {
+                let (row, plain) = me.vault.with_current_keys_blocking(|| {
                     let row = me.store.attempt(&hash)?.ok_or_else(unknown)?;
                     let plain = me.vault.store_key().open(place(&hex(&hash)), &row.sealed)?;
                     Ok((row, plain))

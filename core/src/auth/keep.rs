@@ -32,7 +32,7 @@ impl Auth {
         let expires_at = now.saturating_add(i64::try_from(grant.lifetime.as_millis()).unwrap_or(0));
         let access_token = grant.access_token.clone();
         let wish = Wish::of(attempt);
-        let kept = self.step(move |me| me.vault.with_current_keys(|| me.assign_account(wish.clone(), &identity, &grant, profile.clone(), now, expires_at))).await;
+        let kept = self.step(move |me| me.vault.with_current_keys_blocking(|| me.assign_account(wish.clone(), &identity, &grant, profile.clone(), now, expires_at))).await;
         self.release(lease).await;
         let Kept { row, replaced } = kept?;
         if let Some(id) = replaced {

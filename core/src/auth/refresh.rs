@@ -273,8 +273,8 @@ impl Auth {
                     unproven: None,
                 };
                 let plain = token.to_json()?;
-                me.vault.with_current_keys(|| {
-                    let sealed = me.vault.secrets(&id)?.seal(token_place(&id, version), &plain)?;
+                me.vault.with_current_keys_blocking(|| {
+                    let sealed = me.vault.secrets_blocking(&id)?.seal(token_place(&id, version), &plain)?;
                     let row = TokenRow { account_id: id.clone(), version, sealed, expires_at, refreshed_at: now };
                     me.store.save_token(&row, generation, Some(&lease), now)
                 })
@@ -305,8 +305,8 @@ impl Auth {
         let (id, generation, version, lease, now) = (account.id.clone(), account.generation, row.version + 1, lease.clone(), self.now());
         self.step(move |me| {
             let plain = stored.to_json()?;
-            me.vault.with_current_keys(|| {
-                let sealed = me.vault.secrets(&id)?.seal(token_place(&id, version), &plain)?;
+            me.vault.with_current_keys_blocking(|| {
+                let sealed = me.vault.secrets_blocking(&id)?.seal(token_place(&id, version), &plain)?;
                 let row = TokenRow { account_id: id.clone(), version, sealed, ..row.clone() };
                 me.store.save_token(&row, generation, Some(&lease), now).map(drop)
             })
@@ -335,7 +335,7 @@ impl Auth {
     async fn read(&self, account_id: &str, stale: &Option<AccessToken>, claims: Option<&str>) -> Result<Row> {
         let (id, now) = (account_id.to_owned(), self.now());
         let row = self
-            .step(move |me| me.vault.with_current_keys(|| {
+            .step(move |me| me.vault.with_current_keys_blocking(|| {
                 let account = me.store.account(&id)?.filter(|a| a.state != AccountState::Disconnected);
                 let account = account.ok_or_else(|| Error::new(ErrorKind::NotConnected, "This account is not connected. Connect it again."))?;
                 if matches!(account.state, AccountState::AwaitingAdmin | AccountState::Declined) {
@@ -347,7 +347,7 @@ impl Auth {
                     return Err(Error::new(ErrorKind::NeedsReconnect, why));
                 }
                 let token = me.store.token(&id)?.ok_or_else(|| Error::new(ErrorKind::NotConnected, "This account has no token. Connect it again."))?;
-                let opened = me.vault.secrets(&id)?.open(token_place(&id, token.version), &token.sealed);
+                let opened = me.vault.secrets_blocking(&id)?.open(token_place(&id, token.version), &token.sealed);
                 let plain = match opened {
                     // Connected anew between two of these looks: the new key does not open the old token, and nothing is damaged.
                     Err(e) if e.kind() == ErrorKind::Corrupt && me.store.account(&id)?.is_none_or(|now| now.generation != account.generation) => {

@@ -28,8 +28,8 @@ impl Auth {
 
     /// Blocks.
     pub(super) fn profile_of(&self, row: &AccountRow) -> Result<Profile> {
-        let open = |row: &Cow<'_, AccountRow>| self.vault.content(&row.id)?.open(profile_place(&row.id, row.profile_version), &row.profile);
-        let opened = self.vault.with_current_row(Cow::Borrowed(row), |row| self.read_again(row), open);
+        let open = |row: &Cow<'_, AccountRow>| self.vault.content_blocking(&row.id)?.open(profile_place(&row.id, row.profile_version), &row.profile);
+        let opened = self.vault.with_current_row_blocking(Cow::Borrowed(row), |row| self.read_again(row), open);
         // One damaged name must not hide the account, nor all those listed with it: how else would it be found, and mended?
         let damaged = || {
             tracing::error!(target: "tidings::auth", account = row.id, "the stored name of an account cannot be read");
@@ -52,9 +52,9 @@ impl Auth {
     pub(super) fn claims_of(&self, row: &AccountRow) -> Option<Zeroizing<String>> {
         let open = |row: &Cow<'_, AccountRow>| {
             let Some(sealed) = &row.claims else { return Ok(None) };
-            self.vault.secrets(&row.id)?.open(claims_place(&row.id, row.claims_version), sealed).map(Some)
+            self.vault.secrets_blocking(&row.id)?.open(claims_place(&row.id, row.claims_version), sealed).map(Some)
         };
-        let (_, opened) = self.vault.with_current_row(Cow::Borrowed(row), |row| self.read_again(row), open).ok()?;
+        let (_, opened) = self.vault.with_current_row_blocking(Cow::Borrowed(row), |row| self.read_again(row), open).ok()?;
         let plain = opened?;
         std::str::from_utf8(&plain).ok().map(|text| Zeroizing::new(text.to_owned()))
     }
@@ -63,10 +63,10 @@ impl Auth {
     pub(super) async fn keep_claims(&self, account_id: &str, generation: i64, claims: &str) -> Result<()> {
         let (id, claims) = (account_id.to_owned(), Zeroizing::new(claims.to_owned()));
         self.step(move |me| {
-            me.vault.with_current_keys(|| {
+            me.vault.with_current_keys_blocking(|| {
                 let Some(row) = me.store.account(&id)?.filter(|row| row.generation == generation) else { return Ok(()) };
                 let version = row.claims_version + 1;
-                let sealed = me.vault.secrets(&id)?.seal(claims_place(&id, version), claims.as_bytes())?;
+                let sealed = me.vault.secrets_blocking(&id)?.seal(claims_place(&id, version), claims.as_bytes())?;
                 me.store.set_claims(&id, generation, Some(&sealed), version).map(drop)
             })
         })

@@ -18,7 +18,7 @@ impl Auth {
         let shown = |text: Option<String>| text.filter(|t| !t.is_empty() && t.len() <= 1000 && !t.chars().any(char::is_control));
         let (address, name) = (shown(address), shown(name));
         self.step(move |me| {
-            me.vault.with_current_keys(|| me.rewrite_profile(&row, address.as_deref(), name.as_deref()))?;
+            me.vault.with_current_keys_blocking(|| me.rewrite_profile(&row, address.as_deref(), name.as_deref()))?;
             let row = me.store.account(&row.id)?.unwrap_or(row);
             me.describe(&row)
         })
@@ -37,7 +37,7 @@ impl Auth {
         (profile.address, profile.display_name) = (address.to_owned(), name.to_owned());
         let plain = serde_json::to_vec(&profile).map_err(|_| Error::internal("A profile could not be written."))?;
         let version = row.profile_version + 1;
-        let sealed = self.vault.content(&row.id)?.seal(profile_place(&row.id, version), &plain)?;
+        let sealed = self.vault.content_blocking(&row.id)?.seal(profile_place(&row.id, version), &plain)?;
         self.store.set_profile(&row.id, row.generation, &sealed, version, self.now()).map(drop)
     }
 }

@@ -32,7 +32,7 @@ impl Auth {
                     let changed = me.store.set_features(id, row.generation, &features.into_iter().collect::<Vec<_>>(), now)?;
                     Ok((Some(id.clone()), changed))
                 }
-                Aim::Link | Aim::SignIn => me.vault.with_current_keys(|| me.wait(&wish, now)),
+                Aim::Link | Aim::SignIn => me.vault.with_current_keys_blocking(|| me.wait(&wish, now)),
             })
             .await;
         if let Some(lease) = lease {

@@ -286,11 +286,11 @@ async fn disconnect_and_purge_of_a_large_account_are_quick() {
     let started = std::time::Instant::now();
     engine.disconnect("acc_a".into(), None).await.unwrap();
     println!("disconnect, secrets undecryptable and out of the log: {} ms", started.elapsed().as_millis());
-    assert!(engine.inner.vault.secrets("acc_a").is_err());
+    assert!(engine.inner.vault.secrets_blocking("acc_a").is_err());
     let started = std::time::Instant::now();
     engine.inner.store.begin_purge(&["acc_a".to_owned()], None, "purged", 1).unwrap();
     println!("purge, content undecryptable: {} ms", started.elapsed().as_millis());
-    assert!(engine.inner.vault.content("acc_a").is_err());
+    assert!(engine.inner.vault.content_blocking("acc_a").is_err());
     let report = engine.purge(account("acc_a")).await.unwrap();
     println!("purge, {} rows erased after {} ms", report.rows, started.elapsed().as_millis());
     let started = std::time::Instant::now();

@@ -25,16 +25,20 @@ impl Inner {
         // What time alone changes about a state is brought about by looking at the accounts.
         self.auth.settle_all(Some(owner.clone())).await?;
         let (store, of) = (self.store.clone(), owner.clone());
-        let rows = blocking(move || {
+        let found = blocking(move || {
             let rows = store.accounts(&of)?;
             let facts = |row: AccountRow| {
                 let count = store.count_quarantine(&row.id)?;
                 let oldest = if count > 0 { store.quarantine(&row.id, 1)?.pop() } else { None };
-                Ok((store.health(&row.id)?, store.parked_sends(&row.id)?, count, oldest.map(|item| item.reason), row))
+                Ok((store.parked_sends(&row.id)?, count, oldest.map(|item| item.reason), row))
             };
             rows.into_iter().map(facts).collect::<Result<Vec<_>>>()
         })
         .await?;
+        let mut rows = Vec::with_capacity(found.len());
+        for (parked, count, reason, row) in found {
+            rows.push((self.store.health(&row.id).await?, parked, count, reason, row));
+        }
         let now = to_ms(self.clock.now());
         let insecure = self.pipeline.insecure();
         let accounts: Vec<AccountHealth> = rows

@@ -98,8 +98,8 @@ impl Engine {
             return;
         }
         self.inner.event_bus.close();
-        self.inner.runtime.shutdown(SHUTDOWN).await;
-        throttles::keep_now(&*self.inner.store, &self.inner.pipeline, &*self.inner.clock, true);
+        let (store, pipeline, clock) = (self.inner.store.clone(), self.inner.pipeline.clone(), self.inner.clock.clone());
+        self.inner.runtime.shutdown(SHUTDOWN, async move { throttles::keep_now(&*store, &pipeline, &*clock, true).await }).await;
         self.inner.store.close();
         tracing::info!(target: "tidings::engine", "closed");
     }

@@ -84,7 +84,11 @@ pub fn open(config: Config, root_key: Arc<RootKey>, test_clock: Option<Arc<TestC
     let pipeline = Arc::new(Pipeline::new(endpoints.clone(), transport, clock.clone(), limits));
     let auth = Auth::new(store.clone(), vault.clone(), pipeline.clone(), clock.clone(), event_bus.clone(), AuthConfig::of(&config, &endpoints));
     pipeline.plug_tokens(auth.clone());
-    throttles::resume(&*store, &pipeline, &*clock)?;
+    let runtime = Runtime::start()?;
+    {
+        let (store, pipeline, clock) = (store.clone(), pipeline.clone(), clock.clone());
+        runtime.wait(async move { throttles::resume(&*store, &pipeline, &*clock).await })?;
+    }
     let meters = pipeline.meters().clone();
     meters.sends_parked.add(copied.parked);
     tell_of_copy(copied);
@@ -109,7 +113,6 @@ pub fn open(config: Config, root_key: Arc<RootKey>, test_clock: Option<Arc<TestC
     let is_time_known = Arc::new(move || clocks.confirms_time());
     let retention = Retention { kept_for, is_time_known, store: store.clone(), clock: clock.clone(), event_bus: event_bus.clone(), forget, keep_up, news: news.clone() };
 
-    let runtime = Runtime::start()?;
     runtime.background(outbox.clone().run(runtime.stop()));
     runtime.background(retention.clone().sweep(runtime.stop()));
     runtime.background(sync.clone().list_attachments(runtime.stop()));

@@ -3,7 +3,7 @@
 use crate::clock::{Clock, to_ms};
 use crate::error::Result;
 use crate::pipeline::{LONGEST_WAIT, Pipeline};
-use crate::runtime::{Stop, blocking};
+use crate::runtime::Stop;
 use crate::store::Store;
 use std::sync::Arc;
 
@@ -12,8 +12,8 @@ const LONGEST_MS: i64 = LONGEST_WAIT.as_millis() as i64;
 const TOGETHER: usize = 200;
 
 /// What an earlier process was told, and what it has asked for.
-pub fn resume(store: &dyn Store, pipeline: &Pipeline, clock: &dyn Clock) -> Result<()> {
-    pipeline.resume(&store.throttles(to_ms(clock.now()), LONGEST_MS)?);
+pub async fn resume(store: &dyn Store, pipeline: &Pipeline, clock: &dyn Clock) -> Result<()> {
+    pipeline.resume(&store.throttles(to_ms(clock.now()), LONGEST_MS).await?);
     Ok(())
 }
 
@@ -21,20 +21,14 @@ pub fn resume(store: &dyn Store, pipeline: &Pipeline, clock: &dyn Clock) -> Resu
 pub async fn keep(store: Arc<dyn Store>, pipeline: Arc<Pipeline>, clock: Arc<dyn Clock>, stop: Stop) {
     while !stop.is_set() {
         tokio::select! { () = pipeline.throttled() => {}, () = stop.wait() => {} }
-        let (store, pipeline, clock) = (store.clone(), pipeline.clone(), clock.clone());
-        let kept = blocking(move || {
-            keep_now(&*store, &pipeline, &*clock, false);
-            Ok(())
-        });
-        // Nothing but a runtime that ends stops it.
-        let _ = kept.await;
+        keep_now(&*store, &pipeline, &*clock, false).await;
     }
 }
 
 /// The same for what there is by now. What cannot be stored is forgotten with this process: no request depends on it. `is_last`: this process ends.
-pub fn keep_now(store: &dyn Store, pipeline: &Pipeline, clock: &dyn Clock, is_last: bool) {
+pub async fn keep_now(store: &dyn Store, pipeline: &Pipeline, clock: &dyn Clock, is_last: bool) {
     for throttles in pipeline.take_throttles(is_last).chunks(TOGETHER) {
-        if let Err(e) = store.keep_throttles(throttles, to_ms(clock.now()), LONGEST_MS) {
+        if let Err(e) = store.keep_throttles(throttles, to_ms(clock.now()), LONGEST_MS).await {
             tracing::debug!(target: "tidings::engine", kind = ?e.kind(), "what is known of the limits of mailboxes could not be stored");
         }
     }

@@ -73,7 +73,7 @@ async fn told_to_wait(engine: &Engine, id: &str) -> u64 {
 
 /// A Retry-After is stored beside the request that heard of it.
 async fn stored(engine: &Engine) {
-    while engine.inner.store.throttles(START as i64, 3_600_000).unwrap().is_empty() {
+    while engine.inner.store.throttles(START as i64, 3_600_000).await.unwrap().is_empty() {
         tokio::task::yield_now().await;
     }
 }
@@ -140,7 +140,7 @@ async fn a_mailbox_that_has_used_its_requests_up_is_not_asked_by_the_next_proces
         until: 0,
         made: made.clone(),
     };
-    first.inner.store.keep_throttles(&[of("user-a")], START as i64, 3_600_000).unwrap();
+    first.inner.store.keep_throttles(&[of("user-a")], START as i64, 3_600_000).await.unwrap();
     first.shutdown().await;
     let before = asked.load(Ordering::SeqCst);
     let (second, clock) = process(&store, &origin, START + 60_000);

@@ -58,9 +58,9 @@ impl<C: Channel> Job<C> {
         blocking(move || {
             // The claim stays, whatever is read anew.
             let read = |item: &ItemRow| Ok(tools.store.item(&item.id)?.map(|now| ItemRow { progress: now.progress, progress_version: now.progress_version, ..item.clone() }));
-            let (item, (draft, progress, key)) = tools.vault.with_current_row(item, read, |item| {
+            let (item, (draft, progress, key)) = tools.vault.with_current_row_blocking(item, read, |item| {
                 let content = tools.store.content(&item.id)?.ok_or_else(|| Error::new(ErrorKind::Corrupt, "The content of a stored send is missing."))?;
-                let key = tools.vault.content(&item.account_id)?;
+                let key = tools.vault.content_blocking(&item.account_id)?;
                 let draft = C::of(open_content(&key, &item.account_id, &item.id, &content)?);
                 let draft = draft.ok_or_else(|| Error::internal("The outbox holds a draft of another route than its own."))?;
                 Ok((draft, open_progress(&key, item)?, key))
@@ -115,9 +115,9 @@ impl<C: Channel> Job<C> {
         let mut held = Some(self.key.clone());
         let written = blocking(move || {
             let sent_at = (state == ItemState::Sent).then_some(now);
-            tools.vault.with_current_keys(|| {
+            tools.vault.with_current_keys_blocking(|| {
                 // The write refuses what is sealed with a key that was replaced or destroyed; then the keys are looked at anew.
-                let key = held.take().map_or_else(|| tools.vault.content(&item.account_id), Ok)?;
+                let key = held.take().map_or_else(|| tools.vault.content_blocking(&item.account_id), Ok)?;
                 let sealed = seal_progress(&key, &item, &progress)?;
                 let Leaving { reason, next_at, tidy_at } = leaving.clone();
                 let claim_until = (!release).then(|| now.saturating_add(LEASE_MS));
@@ -158,7 +158,7 @@ pub fn read_progress<P: DeserializeOwned + Default>(vault: &Vault, item: &ItemRo
     if item.progress.is_none() {
         return Ok(Progress::default());
     }
-    open_progress(&vault.content(&item.account_id)?, item)
+    open_progress(&vault.content_blocking(&item.account_id)?, item)
 }
 
 fn open_progress<P: DeserializeOwned + Default>(key: &DataKey, item: &ItemRow) -> Result<Progress<P>> {

@@ -68,7 +68,7 @@ impl Outbox {
             return Err(Error::invalid("owner and account_id may be left out, but not be empty."));
         }
         let tools = self.tools.clone();
-        blocking(move || tools.vault.with_current_keys(|| tools.store.items(&filter)?.iter().map(|row| receipt(&tools.vault, row)).collect())).await
+        blocking(move || tools.vault.with_current_keys_blocking(|| tools.store.items(&filter)?.iter().map(|row| receipt(&tools.vault, row)).collect())).await
     }
 
     /// Takes back what is provably unsent; what is cancelled already stays so.
@@ -109,7 +109,7 @@ impl Outbox {
             called.as_mut().enable();
             let (tools, id) = (self.tools.clone(), receipt_id.to_owned());
             let opened = blocking(move || {
-                tools.vault.with_current_keys(|| reopen(&tools, &id, even_if_unknown))?;
+                tools.vault.with_current_keys_blocking(|| reopen(&tools, &id, even_if_unknown))?;
                 read_receipt(&tools, &id)
             });
             match opened.await {
@@ -129,7 +129,7 @@ impl Outbox {
 
 fn enqueue(tools: &Tools, draft: &Draft, is_bulk: bool) -> Result<Receipt> {
     let new = new_item(tools, draft, is_bulk)?;
-    let enqueued = tools.vault.with_current_keys(|| {
+    let enqueued = tools.vault.with_current_keys_blocking(|| {
         let (item, content) = sealed(tools, &new, draft)?;
         tools.store.enqueue(&item, &content)
     })?;
@@ -144,7 +144,7 @@ fn enqueue_all(tools: &Tools, drafts: &[Draft]) -> Result<Vec<Receipt>> {
             accepted(tools, draft, known).map_err(|e| of_draft(number, e))?;
         }
     }
-    let all = tools.vault.with_current_keys(|| {
+    let all = tools.vault.with_current_keys_blocking(|| {
         let (items, contents): (Vec<_>, Vec<_>) = new.iter().zip(drafts).map(|(new, draft)| sealed(tools, new, draft)).collect::<Result<Vec<_>>>()?.into_iter().unzip();
         tools.store.enqueue_all(&items, &contents)
     })?;
@@ -161,7 +161,7 @@ struct New {
 /// With the keys of this moment.
 fn sealed(tools: &Tools, new: &New, draft: &Draft) -> Result<(NewItem, Content)> {
     let item = &new.item;
-    let key = tools.vault.content(&item.account_id)?;
+    let key = tools.vault.content_blocking(&item.account_id)?;
     let progress = new.progress.as_ref().map(|text| seal_first_progress(&key, item, text)).transpose()?;
     Ok((NewItem { progress, ..item.clone() }, seal_content(&key, &item.account_id, &item.id, draft)?))
 }
@@ -173,7 +173,7 @@ fn first_progress<C: Channel>(hashes: &Hashes, id: &str, created_at: i64) -> Res
 fn new_item(tools: &Tools, draft: &Draft, is_bulk: bool) -> Result<New> {
     let account_id = draft.account_id();
     let (route, Terms { key, deadline }) = by_draft!(draft, C, one => (C::ROUTE, C::terms(one)));
-    let hashes = tools.vault.hashes(account_id)?;
+    let hashes = tools.vault.hashes_blocking(account_id)?;
     let (id, created_at) = (new_id()?, to_ms(tools.clock.now()));
     let progress = by_draft!(draft, C, _one => first_progress::<C>(&hashes, &id, created_at))?;
     let item = NewItem {
@@ -202,7 +202,7 @@ fn accepted(tools: &Tools, draft: &Draft, enqueued: Enqueued) -> Result<Receipt>
             receipt(&tools.vault, &row)
         }
         Enqueued::Known { row, content_hash: known, hash_version } => {
-            if known != content_hash(&tools.vault.hashes(account_id)?, draft, hash_version)? {
+            if known != content_hash(&tools.vault.hashes_blocking(account_id)?, draft, hash_version)? {
                 return Err(conflict("This idempotency key was used for a message with other content. Use a new key for a new message.").on_account(account_id));
             }
             read_receipt(tools, &row.id)
@@ -241,7 +241,7 @@ fn reopen_by<C: Channel>(tools: &Tools, seen: &ItemRow, even_if_unknown: bool) -
     }
     C::read_again(&mut progress.own);
     (progress.conflicts, progress.doubt_since, progress.refusal) = (0, None, None);
-    let progress = seal_progress(&tools.vault.content(&seen.account_id)?, seen, &progress)?;
+    let progress = seal_progress(&tools.vault.content_blocking(&seen.account_id)?, seen, &progress)?;
     if tools.store.reopen(&Reopened { seen, state, progress }, to_ms(tools.clock.now()))? {
         return Ok(());
     }
@@ -270,7 +270,7 @@ fn check_owner(tools: &Tools, id: &str, owner: Option<&str>) -> Result<()> {
 }
 
 fn read_receipt(tools: &Tools, id: &str) -> Result<Receipt> {
-    tools.vault.with_current_keys(|| receipt(&tools.vault, &item(tools, id)?))
+    tools.vault.with_current_keys_blocking(|| receipt(&tools.vault, &item(tools, id)?))
 }
 
 fn item(tools: &Tools, id: &str) -> Result<ItemRow> {

@@ -28,7 +28,7 @@ impl Outbox {
 
     async fn tidy_by<C: Channel>(&self, item: ItemRow) {
         let (tools, row) = (self.tools.clone(), item.clone());
-        let progress = blocking(move || tools.vault.with_current_keys(|| read_progress::<C::Progress>(&tools.vault, &row))).await;
+        let progress = blocking(move || tools.vault.with_current_keys_blocking(|| read_progress::<C::Progress>(&tools.vault, &row))).await;
         let late_at = match &progress {
             Ok(progress) => late_at(&item, C::may_leave_more(progress, item.state), to_ms(self.tools.clock.now())),
             Err(_) => None,
@@ -51,8 +51,8 @@ impl Outbox {
         };
         let (tools, row) = (self.tools.clone(), item.clone());
         let ended = blocking(move || {
-            tools.vault.with_current_keys(|| {
-                let sealed = known.as_ref().map(|progress| seal_progress(&tools.vault.content(&row.account_id)?, &row, progress)).transpose()?;
+            tools.vault.with_current_keys_blocking(|| {
+                let sealed = known.as_ref().map(|progress| seal_progress(&tools.vault.content_blocking(&row.account_id)?, &row, progress)).transpose()?;
                 tools.store.tidied(&row.id, row.fence, sealed.as_ref(), again_at)
             })
         });

@@ -1,6 +1,7 @@
 //! Facts that health is judged by.
 
 use crate::error::{ErrorKind, Result};
+use async_trait::async_trait;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HealthRow {
@@ -17,11 +18,12 @@ pub struct HealthError {
     pub reason: String,
 }
 
+#[async_trait]
 pub trait HealthStore {
     /// A complete sync; clears what failed before.
-    fn note_success(&self, account_id: &str, at: i64) -> Result<()>;
+    async fn note_success(&self, account_id: &str, at: i64) -> Result<()>;
     /// `reason` in our own words. Does nothing for an account that is gone.
-    fn note_failure(&self, account_id: &str, error: &HealthError) -> Result<()>;
+    async fn note_failure(&self, account_id: &str, error: &HealthError) -> Result<()>;
     /// An account that nothing happened to has the default.
-    fn health(&self, account_id: &str) -> Result<HealthRow>;
+    async fn health(&self, account_id: &str) -> Result<HealthRow>;
 }

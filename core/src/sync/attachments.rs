@@ -125,8 +125,8 @@ fn write(context: &SyncContext, open: &[Unlisted], found: &HashMap<String, Attac
     let account_id = context.account.id.as_str();
     let ids: Vec<&str> = open.iter().map(|message| message.graph_id.as_str()).collect();
     // Read and sealed anew when a key is replaced in between.
-    context.vault.with_current_keys(|| {
-        let key = context.vault.content(account_id)?;
+    context.vault.with_current_keys_blocking(|| {
+        let key = context.vault.content_blocking(account_id)?;
         let here: HashMap<String, Known> = context.store.known(account_id, &ids)?.into_iter().map(|row| (row.graph_id.clone(), row)).collect();
         let (mut lists, mut failed) = (Vec::with_capacity(open.len()), Vec::new());
         for Unlisted { graph_id, version } in open {

@@ -25,7 +25,7 @@ pub async fn fetch(context: &Arc<SyncContext>, folders: &[SyncedFolder]) -> Resu
     context.stop.check()?;
     let work = context.clone();
     let links: Vec<(String, String)> = blocking(move || {
-        let Ok(key) = work.vault.secrets(&work.account.id) else { return Ok(Vec::new()) };
+        let Ok(key) = work.vault.secrets_blocking(&work.account.id) else { return Ok(Vec::new()) };
         let open = |folder: SyncedFolder| {
             let cursor = folder.cursor?;
             let link = key.open(cursor_place(&work.account.id, &folder.row.graph_id, cursor.version), &cursor.link).ok()?;

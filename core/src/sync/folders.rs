@@ -69,7 +69,7 @@ pub async fn refresh(context: &Arc<SyncContext>, chosen: &Chosen) -> Result<Opti
     let (work, chosen) = (context.clone(), chosen.clone());
     let (written, missing) = blocking(move || {
         let mut heard = heard;
-        let (written, is_missing) = work.vault.with_current_keys(|| save(&work, &heard, &chosen))?;
+        let (written, is_missing) = work.vault.with_current_keys_blocking(|| save(&work, &heard, &chosen))?;
         Ok((written, heard.problem.take().filter(|_| is_missing)))
     })
     .await?;
@@ -102,9 +102,9 @@ async fn begins_one(context: &Arc<SyncContext>, chosen: &Chosen) -> Result<bool>
 async fn stored_link(context: &Arc<SyncContext>) -> Result<Option<String>> {
     let work = context.clone();
     let link = blocking(move || {
-        work.vault.with_current_keys(|| {
+        work.vault.with_current_keys_blocking(|| {
             let (link, version) = work.store.folder_link(&work.account.id)?;
-            let open = |link| work.vault.secrets(&work.account.id)?.open(link_place(&work.account.id, version), &link);
+            let open = |link| work.vault.secrets_blocking(&work.account.id)?.open(link_place(&work.account.id, version), &link);
             link.map(open).transpose()
         })
     });
@@ -139,7 +139,7 @@ async fn changed(context: &Arc<SyncContext>, changes: FolderChanges) -> Result<H
 /// Writes what differs from what is here. Answers whether it was allowed to, and whether a chosen folder is missing because the list is incomplete.
 fn save(context: &SyncContext, heard: &Heard, chosen: &Chosen) -> Result<(bool, bool)> {
     let account_id = context.account.id.as_str();
-    let key = context.vault.content(account_id)?;
+    let key = context.vault.content_blocking(account_id)?;
     let before: HashMap<String, FolderRow> = context.store.folders(account_id)?.into_iter().map(|folder| (folder.row.graph_id.clone(), folder.row)).collect();
     let told: HashSet<&str> = heard.folders.iter().map(|folder| folder.id.as_str()).collect();
     let mut news = FolderNews::default();
@@ -173,7 +173,7 @@ fn save(context: &SyncContext, heard: &Heard, chosen: &Chosen) -> Result<(bool, 
     }
     if let Some(link) = link {
         let version = version + 1;
-        news.link = Some(FolderLink { link: context.vault.secrets(account_id)?.seal(link_place(account_id, version), link.as_bytes())?, version });
+        news.link = Some(FolderLink { link: context.vault.secrets_blocking(account_id)?.seal(link_place(account_id, version), link.as_bytes())?, version });
     }
     let written = context.store.save_folders(account_id, context.account.generation, &context.lease, &news, context.now())?;
     Ok((written, is_missing))

@@ -132,7 +132,7 @@ fn held(context: &SyncContext, items: &[DeltaItem], anew: bool) -> Result<HashMa
     }).collect();
     let ids: Vec<&str> = items.iter().filter_map(id_of).collect();
     // Read anew when a key was replaced between reading a row and opening it.
-    context.vault.with_current_keys(|| {
+    context.vault.with_current_keys_blocking(|| {
         let mut key = None;
         let rows = context.store.known(&context.account.id, &ids)?;
         rows.into_iter()
@@ -142,7 +142,7 @@ fn held(context: &SyncContext, items: &[DeltaItem], anew: bool) -> Result<HashMa
                 let head = match &row.head {
                     Some(sealed) if is_same || item.is_some_and(|item| item.untold.is_any() || may_have_attachments(item)) => {
                         if key.is_none() {
-                            key = Some(context.vault.content(&context.account.id)?);
+                            key = Some(context.vault.content_blocking(&context.account.id)?);
                         }
                         key.as_ref().map(|key| MessageMetadata::open_sealed(key, &context.account.id, &row.graph_id, row.version, sealed)).transpose()?
                     }
@@ -159,8 +159,8 @@ fn write(context: &SyncContext, place: &PagePlace, plan: Plan) -> Result<(Applie
     let places = plan.unreadable.iter().map(|_| random::token::<16>()).collect::<Result<Vec<String>>>()?;
     let mails: Vec<Mail> = plan.upserts.into_iter().map(|upsert| Mail::of(upsert, context.content)).collect::<Result<_>>()?;
     // Sealed anew when a key is replaced between sealing and writing: what it sealed may open for nobody by then.
-    context.vault.with_current_keys(|| {
-        let content = context.vault.content(account_id)?;
+    context.vault.with_current_keys_blocking(|| {
+        let content = context.vault.content_blocking(account_id)?;
         let upserts = mails.iter().map(|mail| mail.seal(&content, account_id, folder_id)).collect::<Result<_>>()?;
         let quarantined = |(item, row): (&Unreadable, &String)| {
             let raw = content.seal(AadContext { table: "quarantine", column: "raw", account_id, row, version: 1 }, item.raw.as_bytes())?;
@@ -168,7 +168,7 @@ fn write(context: &SyncContext, place: &PagePlace, plan: Plan) -> Result<(Applie
         };
         let cursor = match &place.link {
             Some((link, is_delta, version)) => {
-                let sealed = context.vault.secrets(account_id)?.seal(cursor_place(account_id, folder_id, *version), link.as_bytes())?;
+                let sealed = context.vault.secrets_blocking(account_id)?.seal(cursor_place(account_id, folder_id, *version), link.as_bytes())?;
                 Some(Cursor { link: sealed, version: *version, is_delta: *is_delta })
             }
             None => None,

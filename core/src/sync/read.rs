@@ -35,7 +35,7 @@ pub struct Reader {
 impl Reader {
     pub async fn folders(&self, account_id: String) -> Result<Vec<Folder>> {
         self.look(move |this| {
-            let key = this.vault.content(&account_id)?;
+            let key = this.vault.content_blocking(&account_id)?;
             let unread = this.store.unread(&account_id)?;
             this.store.folders(&account_id)?.into_iter().map(|f| folder(&key, &account_id, f, &unread)).collect()
         })
@@ -160,7 +160,7 @@ impl Reader {
     /// Reads off the async threads; anew when a key was replaced between reading a row and opening it.
     pub(super) async fn look<T: Send + 'static>(&self, work: impl Fn(&Self) -> Result<T> + Send + 'static) -> Result<T> {
         let this = self.clone();
-        blocking(move || this.vault.with_current_keys(|| work(&this))).await
+        blocking(move || this.vault.with_current_keys_blocking(|| work(&this))).await
     }
 
     fn row(&self, id: &str, owner: Option<&str>) -> Result<MessageRow> {
@@ -198,7 +198,7 @@ impl Reader {
 
     /// A message whose key is destroyed is being purged: it is gone, though its row may still be there.
     fn key(&self, row: &MessageRow) -> Result<DataKey> {
-        self.vault.content(&row.account_id).map_err(|e| if e.kind() == ErrorKind::NotConnected { not_found() } else { e })
+        self.vault.content_blocking(&row.account_id).map_err(|e| if e.kind() == ErrorKind::NotConnected { not_found() } else { e })
     }
 
     pub(super) fn open(&self, rows: &[MessageRow]) -> Result<Vec<Message>> {

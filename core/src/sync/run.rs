@@ -200,7 +200,7 @@ impl Sync {
 
     /// Leaves the facts that health is judged by, a line in the log, a count.
     async fn note(&self, account_id: &str, result: &Result<SyncReport>) {
-        let (store, id, now) = (self.store.clone(), account_id.to_owned(), to_ms(self.clock.now()));
+        let now = to_ms(self.clock.now());
         let noted = match result {
             Ok(r) => {
                 self.graph.meters().syncs.up();
@@ -208,8 +208,8 @@ impl Sync {
                     target: "tidings::sync", account = account_id, ms = r.duration_ms, folders = r.folders, pages = r.pages, added = r.added, changed = r.changed,
                     moved = r.moved, removed = r.removed, resynced = r.resynced, quarantined = r.quarantined, "synced"
                 );
-                self.successes.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), (now, self.clock.elapsed()));
-                blocking(move || store.note_success(&id, now)).await
+                self.successes.lock().unwrap_or_else(PoisonError::into_inner).insert(account_id.to_owned(), (now, self.clock.elapsed()));
+                self.store.note_success(account_id, now).await
             }
             Err(error) => {
                 let (kind, request_id) = (error.kind(), error.request_id());
@@ -220,7 +220,7 @@ impl Sync {
                 }
                 tracing::warn!(target: "tidings::sync", account = account_id, ?kind, request_id, reason = error.reason(), "a sync failed");
                 let error = HealthError { at: now, kind, reason: error.reason().to_owned() };
-                blocking(move || store.note_failure(&id, &error)).await
+                self.store.note_failure(account_id, &error).await
             }
         };
         if let Err(error) = noted {

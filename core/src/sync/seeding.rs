@@ -30,8 +30,8 @@ impl FolderSync {
                 let folder = context.store.folders(&context.account.id)?.into_iter().find(|folder| folder.row.graph_id == folder_id);
                 Ok(folder.and_then(|folder| folder.cursor))
             };
-            let (_, plain) = context.vault.with_current_row(cursor, read, |cursor| {
-                context.vault.secrets(&context.account.id)?.open(cursor_place(&context.account.id, &folder_id, cursor.version), &cursor.link)
+            let (_, plain) = context.vault.with_current_row_blocking(cursor, read, |cursor| {
+                context.vault.secrets_blocking(&context.account.id)?.open(cursor_place(&context.account.id, &folder_id, cursor.version), &cursor.link)
             })?;
             String::from_utf8(plain.to_vec()).map_err(|_| Error::new(ErrorKind::Corrupt, "A stored delta link cannot be read."))
         })

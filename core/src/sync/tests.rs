@@ -374,7 +374,7 @@ mod walk {
             while !asked.load(Ordering::SeqCst) {
                 tokio::task::yield_now().await;
             }
-            runtime.shutdown(Duration::from_secs(1)).await;
+            runtime.shutdown(Duration::from_secs(1), async {}).await;
         };
         let both = async { tokio::join!(fixture.sync(), stopping).0 };
         let outcome = tokio::time::timeout(Duration::from_secs(120), both).await.expect("it waits all the same");

@@ -15,8 +15,8 @@ fn data_keys_alone() -> Order {
     Order { data_keys: true, ..Order::default() }
 }
 
-#[test]
-fn who_is_open_follows_over_many_bridges_and_works_on() {
+#[tokio::test]
+async fn who_is_open_follows_over_many_bridges_and_works_on() {
     let dir = tempfile::tempdir().unwrap();
     let (store, vault) = open(dir.path(), 1);
     fill(&*store, &vault, 3);
@@ -32,8 +32,8 @@ fn who_is_open_follows_over_many_bridges_and_works_on() {
     // What it makes opens for the others, at once and at their next start.
     connect(&*there, &other, "b", true);
     let account = store.account("b").unwrap().unwrap();
-    vault.content("b").unwrap().open(profile("b"), &account.profile).unwrap();
-    assert_eq!(vault.hashes("b").unwrap().of("p", &[b"x"]).unwrap(), other.hashes("b").unwrap().of("p", &[b"x"]).unwrap());
+    vault.content_blocking("b").unwrap().open(profile("b"), &account.profile).unwrap();
+    assert_eq!(vault.hashes_blocking("b").unwrap().of("p", &[b"x"]).unwrap(), other.hashes("b").await.unwrap().of("p", &[b"x"]).unwrap());
     // Data keys it may replace, the store key not: the new root key could not open it.
     assert_eq!(other.rotate(&data_keys_alone(), &TestClock::new(20), None).unwrap().data_keys, 4);
     assert_eq!(other.rotate_due(&TestClock::new(91 * 86_400_000), None).unwrap().report.data_keys, 4);
@@ -46,7 +46,7 @@ fn who_is_open_follows_over_many_bridges_and_works_on() {
     assert_eq!(Vault::open(super::tests::store(dir.path()), root(1), 1).unwrap_err().kind(), ErrorKind::WrongKey);
     let (store, vault) = open(dir.path(), 4);
     assert_eq!(read_all(&*store, &vault).unwrap(), 3);
-    vault.content("b").unwrap().open(profile("b"), &store.account("b").unwrap().unwrap().profile).unwrap();
+    vault.content_blocking("b").unwrap().open(profile("b"), &store.account("b").unwrap().unwrap().profile).unwrap();
 }
 
 #[test]

@@ -146,7 +146,7 @@ fn a_value_without_its_row_does_not_hold_the_rotation() {
     connect(&*store, &vault, "a", true);
     connect(&*store, &vault, "b", true);
     let before = live(&*store);
-    let old = vault.content("a").unwrap().active_id();
+    let old = vault.content_blocking("a").unwrap().active_id();
     let header = hex(&Sealed::begins(old));
     tamper(dir.path(), &format!("PRAGMA foreign_keys = OFF; INSERT INTO bodies (message_id, version, sealed) VALUES (77, 1, x'{header}00')"));
     names(&in_time(&vault, everything(Some(2))).unwrap_err(), "a");
@@ -165,7 +165,7 @@ fn values_that_cannot_be_opened_keep_their_key_and_hold_up_no_other() {
     fill(&*store, &vault, 450);
     connect(&*store, &vault, "b", true);
     let before = live(&*store);
-    let old = [vault.content("a").unwrap().active_id(), vault.secrets("b").unwrap().active_id()];
+    let old = [vault.content_blocking("a").unwrap().active_id(), vault.secrets_blocking("b").unwrap().active_id()];
     // More than one batch of them, with good ones behind; and one that is no envelope any more.
     tamper(dir.path(), "UPDATE messages SET version = version + 1000 WHERE id <= 250");
     tamper(dir.path(), &format!("UPDATE tokens SET sealed = x'{}' WHERE account_id = 'b'", hex(&Sealed::begins(old[1]))));
@@ -177,11 +177,11 @@ fn values_that_cannot_be_opened_keep_their_key_and_hold_up_no_other() {
         assert!(left.len() == 2 && old.iter().all(|id| left.contains(id)));
         assert_eq!(store.sealed_with(old[0], 10_000).unwrap().len(), 250);
     }
-    assert!(vault.secrets("b").unwrap().active_id() != old[1]);
+    assert!(vault.secrets_blocking("b").unwrap().active_id() != old[1]);
     drop((store, vault));
     let (store, vault) = open(dir.path(), 3);
-    vault.secrets("a").unwrap().open(token_place("a"), &store.token("a").unwrap().unwrap().sealed).unwrap();
-    vault.content("b").unwrap().open(profile("b"), &store.account("b").unwrap().unwrap().profile).unwrap();
+    vault.secrets_blocking("a").unwrap().open(token_place("a"), &store.token("a").unwrap().unwrap().sealed).unwrap();
+    vault.content_blocking("b").unwrap().open(profile("b"), &store.account("b").unwrap().unwrap().profile).unwrap();
     // The damage goes, and its key with it.
     tamper(dir.path(), "UPDATE messages SET version = version - 1000 WHERE id <= 250; DELETE FROM tokens WHERE account_id = 'b'");
     in_time(&vault, everything(None)).unwrap();
@@ -195,12 +195,12 @@ fn a_damaged_key_holds_up_no_other() {
     connect(&*store, &vault, "a", true);
     connect(&*store, &vault, "b", true);
     let bad = store.active_key(KeyPurpose::Secrets, Some("a")).unwrap().unwrap();
-    let good = vault.content("b").unwrap().active_id();
+    let good = vault.content_blocking("b").unwrap().active_id();
     tamper(dir.path(), &format!("UPDATE keys SET wrapped = x'{}' WHERE id = {}", bent(&bad.wrapped.unwrap()), bad.id));
     drop((store, vault));
     let (_store, vault) = open(dir.path(), 1);
     names(&in_time(&vault, everything(Some(2))).unwrap_err(), "a");
     let (store, vault) = open(dir.path(), 2);
-    assert!(vault.content("b").unwrap().active_id() != good);
-    vault.content("b").unwrap().open(profile("b"), &store.account("b").unwrap().unwrap().profile).unwrap();
+    assert!(vault.content_blocking("b").unwrap().active_id() != good);
+    vault.content_blocking("b").unwrap().open(profile("b"), &store.account("b").unwrap().unwrap().profile).unwrap();
 }

@@ -32,6 +32,7 @@ pub use slices::Slice;
 
 use crate::error::{Error, Result};
 use crate::random;
+use crate::runtime::blocking;
 use crate::seal::KeyBytes;
 use crate::secret::RootKey;
 use crate::store::{KeyPurpose, NewKey, ROOT_WRAPPED, Store, is_outdated, outdated_key, peek};
@@ -128,18 +129,51 @@ impl Vault {
             let bytes = wrapper.open(&self.0.base, key.purpose, account_id, key.id, &key.wrapped)?;
             Ok(DataKey::just_made(self.0.base.clone(), wrapper, key.purpose, account_id, key.id, &bytes))
         };
-        let secrets = find(KeyPurpose::Secrets).map(adopt).unwrap_or_else(|| self.secrets(account_id))?;
-        let content = find(KeyPurpose::Content).map(adopt).unwrap_or_else(|| self.content(account_id))?;
+        let secrets = find(KeyPurpose::Secrets).map(adopt).unwrap_or_else(|| self.secrets_blocking(account_id))?;
+        let content = find(KeyPurpose::Content).map(adopt).unwrap_or_else(|| self.content_blocking(account_id))?;
         Ok(AccountKeys { content, secrets })
     }
 
     /// The key of mail, outbox and names; stays usable after a disconnect. `NotConnected` once it is destroyed.
-    pub fn content(&self, account_id: &str) -> Result<DataKey> {
+    pub async fn content(&self, account_id: &str) -> Result<DataKey> {
+        let (me, id) = (self.clone(), account_id.to_owned());
+        blocking(move || me.content_blocking(&id)).await
+    }
+
+    /// The key of tokens and delta links.
+    pub async fn secrets(&self, account_id: &str) -> Result<DataKey> {
+        let (me, id) = (self.clone(), account_id.to_owned());
+        blocking(move || me.secrets_blocking(&id)).await
+    }
+
+    /// What makes several keyed hashes of an account with one look at its keys. `NotConnected` once its content key is destroyed.
+    pub async fn hashes(&self, account_id: &str) -> Result<Hashes> {
+        let (me, id) = (self.clone(), account_id.to_owned());
+        blocking(move || me.hashes_blocking(&id)).await
+    }
+
+    /// Does `work`, and does it anew when a key it sealed or read with was replaced meanwhile: a rotation shows nobody an error. Ask for handles, and read
+    /// rows, within `work`.
+    pub async fn with_current_keys<T>(&self, mut work: impl AsyncFnMut() -> Result<T>) -> Result<T> {
+        for _ in 0..AGAIN {
+            match work().await {
+                Err(e) if is_outdated(&e) => {
+                    let me = self.clone();
+                    blocking(move || me.catch_up(&e)).await?;
+                }
+                result => return result,
+            }
+        }
+        work().await
+    }
+
+    /// The key of mail, outbox and names; stays usable after a disconnect. `NotConnected` once it is destroyed.
+    pub fn content_blocking(&self, account_id: &str) -> Result<DataKey> {
         self.current(KeyPurpose::Content, &self.0.content, account_id)
     }
 
     /// The key of tokens and delta links.
-    pub fn secrets(&self, account_id: &str) -> Result<DataKey> {
+    pub fn secrets_blocking(&self, account_id: &str) -> Result<DataKey> {
         self.current(KeyPurpose::Secrets, &self.0.secrets, account_id)
     }
 
@@ -172,7 +206,7 @@ impl Vault {
 
     /// Does `work`, and does it anew when a key it sealed or read with was replaced meanwhile: a rotation shows nobody an error. Ask for handles, and read
     /// rows, within `work`.
-    pub fn with_current_keys<T>(&self, mut work: impl FnMut() -> Result<T>) -> Result<T> {
+    pub fn with_current_keys_blocking<T>(&self, mut work: impl FnMut() -> Result<T>) -> Result<T> {
         for _ in 0..AGAIN {
             match work() {
                 Err(e) if is_outdated(&e) => self.catch_up(&e)?,
@@ -183,9 +217,9 @@ impl Vault {
     }
 
     /// The same for what was read before: `work` gets `row` and, should a key have been replaced since, what `read` finds in its place.
-    pub fn with_current_row<R, T>(&self, mut row: R, mut read: impl FnMut(&R) -> Result<Option<R>>, mut work: impl FnMut(&R) -> Result<T>) -> Result<(R, T)> {
+    pub fn with_current_row_blocking<R, T>(&self, mut row: R, mut read: impl FnMut(&R) -> Result<Option<R>>, mut work: impl FnMut(&R) -> Result<T>) -> Result<(R, T)> {
         let mut is_fresh = true;
-        let done = self.with_current_keys(|| {
+        let done = self.with_current_keys_blocking(|| {
             if !std::mem::take(&mut is_fresh)
                 && let Some(newer) = read(&row)?
             {
@@ -258,7 +292,7 @@ impl Vault {
     }
 
     /// What makes several keyed hashes of an account with one look at its keys. `NotConnected` once its content key is destroyed.
-    pub fn hashes(&self, account_id: &str) -> Result<Hashes> {
+    pub fn hashes_blocking(&self, account_id: &str) -> Result<Hashes> {
         Ok(Hashes { key: self.hash_key(account_id)?, vault: self.clone() })
     }
 
@@ -270,7 +304,7 @@ impl Vault {
         if let Some(key) = lock(&self.0.hashes).get(account_id) {
             return Ok(key.clone());
         }
-        let key = self.with_current_keys(|| {
+        let key = self.with_current_keys_blocking(|| {
             let (base, wrapper) = (&self.0.base, self.under_store_key());
             // In this order: as long as there is no hash key, the content key read before is the first one.
             let content = base.store.active_key(KeyPurpose::Content, Some(account_id))?.ok_or_else(|| destroyed(account_id))?;

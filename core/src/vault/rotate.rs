@@ -253,7 +253,7 @@ impl Job<'_> {
                 return Ok(false);
             }
             // Again, since the store key known here may have been replaced by another process.
-            let succeeded = self.vault.with_current_keys(|| self.ring(key.purpose, &key.account_id)?.succeed(Some(&self.lease), self.now()));
+            let succeeded = self.vault.with_current_keys_blocking(|| self.ring(key.purpose, &key.account_id)?.succeed(Some(&self.lease), self.now()));
             match self.unless_gone(key.id, succeeded) {
                 Ok(Some(Some(_))) => {}
                 // One that was destroyed or replaced meanwhile needs nothing more.
@@ -385,8 +385,8 @@ impl Job<'_> {
     /// The handle others use too, so that they seal with the new key at once.
     fn ring(&self, purpose: KeyPurpose, account_id: &str) -> Result<DataKey> {
         match purpose {
-            KeyPurpose::Secrets => self.vault.secrets(account_id),
-            KeyPurpose::Content => self.vault.content(account_id),
+            KeyPurpose::Secrets => self.vault.secrets_blocking(account_id),
+            KeyPurpose::Content => self.vault.content_blocking(account_id),
             KeyPurpose::Store | KeyPurpose::Hashes | KeyPurpose::Audit => Ok(self.vault.store_key()),
         }
     }

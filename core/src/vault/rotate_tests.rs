@@ -42,7 +42,7 @@ fn mail(key: &DataKey, n: usize) -> NewMessage {
 }
 
 fn page(store: &dyn Store, vault: &Vault, lease: &Lease, mails: std::ops::Range<usize>, version: i64) -> Result<Applied> {
-    let (content, secrets) = (vault.content("a")?, vault.secrets("a")?);
+    let (content, secrets) = (vault.content_blocking("a")?, vault.secrets_blocking("a")?);
     store.apply(&PageBatch {
         account_id: "a",
         folder_id: "in",
@@ -67,7 +67,7 @@ fn page(store: &dyn Store, vault: &Vault, lease: &Lease, mails: std::ops::Range<
 }
 
 fn enqueue(store: &dyn Store, vault: &Vault) -> Result<String> {
-    let hash = vault.hashes("a").unwrap().of("content", &[BODY])?.to_vec();
+    let hash = vault.hashes_blocking("a").unwrap().of("content", &[BODY])?.to_vec();
     let item = NewItem {
         id: "snd_1".into(),
         account_id: "a".into(),
@@ -81,7 +81,7 @@ fn enqueue(store: &dyn Store, vault: &Vault) -> Result<String> {
         is_bulk: true,
         progress: None,
     };
-    let key = vault.content("a")?;
+    let key = vault.content_blocking("a")?;
     let part = Part { file: 0, part: 0, sealed: key.seal(at("outbox_parts", "part", "1/0/0", 1), BODY)? };
     let content = Content { payload: key.seal(at("outbox", "payload", "1", 2), BODY)?, version: 2, parts: vec![part] };
     match store.enqueue(&item, &content)? {
@@ -95,17 +95,17 @@ fn enqueue(store: &dyn Store, vault: &Vault) -> Result<String> {
 pub fn fill(store: &dyn Store, vault: &Vault, mails: usize) -> Lease {
     connect(store, vault, "a", true);
     let lease = store.take_lease("sync:a", "me", 0, 1_000_000).unwrap().unwrap();
-    let name = vault.content("a").unwrap().seal(at("folders", "name", "in", 1), BODY).unwrap();
+    let name = vault.content_blocking("a").unwrap().seal(at("folders", "name", "in", 1), BODY).unwrap();
     let folder = FolderRow { graph_id: "in".into(), parent_id: None, well_known_name: None, name, version: 1, total: 3, unread: 1, is_synced: true, is_search: false };
     assert!(store.save_folders("a", 1, &lease, &FolderNews { changed: vec![folder], ..FolderNews::default() }, 1).unwrap());
     for (n, start) in (0..mails).step_by(500).enumerate() {
         assert!(matches!(page(store, vault, &lease, start..mails.min(start + 500), n as i64 + 1).unwrap(), Applied::Written { .. }));
     }
-    let claims = vault.secrets("a").unwrap().seal(at("accounts", "claims", "a", 1), BODY).unwrap();
+    let claims = vault.secrets_blocking("a").unwrap().seal(at("accounts", "claims", "a", 1), BODY).unwrap();
     assert!(store.set_claims("a", 1, Some(&claims), 1).unwrap());
     let id = enqueue(store, vault).unwrap();
     let item = store.claim(5, 1_000_000, &[]).unwrap().unwrap();
-    let progress = vault.content("a").unwrap().seal(at("outbox", "progress", "1", 1), BODY).unwrap();
+    let progress = vault.content_blocking("a").unwrap().seal(at("outbox", "progress", "1", 1), BODY).unwrap();
     let step = Step {
         state: ItemState::Prepared,
         progress: Some(progress),
@@ -129,8 +129,8 @@ fn attempt_place(row: &str) -> AadContext<'_> {
 
 /// Opens whatever is there, as the engine's callers do.
 pub fn read_all(store: &dyn Store, vault: &Vault) -> Result<usize> {
-    vault.with_current_keys(|| {
-        let (content, secrets) = (vault.content("a")?, vault.secrets("a")?);
+    vault.with_current_keys_blocking(|| {
+        let (content, secrets) = (vault.content_blocking("a")?, vault.secrets_blocking("a")?);
         let opens = |plain: zeroize::Zeroizing<Vec<u8>>| assert_eq!(plain.as_slice(), BODY);
         let account = store.account("a")?.unwrap();
         content.open(profile("a"), &account.profile)?;
@@ -239,13 +239,13 @@ fn what_was_cut_off_is_not_begun_anew() {
     assert!(live(&*store).iter().filter(|id| done.contains(id)).count() >= 1, "a key made a moment ago was replaced again");
 }
 
-#[test]
-fn a_writer_with_the_old_key_is_refused_and_seals_again() {
+#[tokio::test]
+async fn a_writer_with_the_old_key_is_refused_and_seals_again() {
     let dir = tempfile::tempdir().unwrap();
     let (store, vault) = open(dir.path(), 1);
     let lease = fill(&*store, &vault, 3);
     let (there, other) = open(dir.path(), 1);
-    let old = (other.content("a").unwrap(), other.secrets("a").unwrap());
+    let old = (other.content("a").await.unwrap(), other.secrets("a").await.unwrap());
     let name = old.0.seal(at("folders", "name", "in", 2), BODY).unwrap();
     let token = TokenRow { account_id: "a".into(), version: 2, sealed: old.1.seal(AadContext { version: 2, ..token_place("a") }, b"t").unwrap(), expires_at: 9, refreshed_at: 1 };
     let attempt = NewAttempt { state_hash: vec![1], sealed: other.store_key().seal(attempt_place("01"), BODY).unwrap(), created_at: 1, expires_at: 9 };
@@ -267,7 +267,7 @@ fn a_writer_with_the_old_key_is_refused_and_seals_again() {
     // The engine's way: seal again.
     let mut tries = 0;
     other
-        .with_current_keys(|| {
+        .with_current_keys_blocking(|| {
             tries += 1;
             let sealed = if tries == 1 { attempt.sealed.clone() } else { other.store_key().seal(attempt_place("01"), BODY)? };
             there.insert_attempt(&NewAttempt { sealed, ..attempt.clone() })
@@ -278,14 +278,14 @@ fn a_writer_with_the_old_key_is_refused_and_seals_again() {
 }
 
 /// With thousands of accounts open, one replaced key must not cost a look at all of them.
-#[test]
-fn one_outdated_key_is_read_anew_alone() {
+#[tokio::test]
+async fn one_outdated_key_is_read_anew_alone() {
     let dir = tempfile::tempdir().unwrap();
     let (store, vault) = open(dir.path(), 1);
     let lease = fill(&*store, &vault, 1);
     connect(&*store, &vault, "b", true);
     let (there, other) = open(dir.path(), 1);
-    let held = [other.content("a").unwrap(), other.secrets("a").unwrap(), other.content("b").unwrap(), other.store_key()];
+    let held = [other.content("a").await.unwrap(), other.secrets("a").await.unwrap(), other.content("b").await.unwrap(), other.store_key()];
     let ids = || held.iter().map(DataKey::active_id).collect::<Vec<_>>();
     let renamed = held[0].seal(at("folders", "name", "in", 2), BODY).unwrap();
     let attempt = |n: u8| NewAttempt { state_hash: vec![n], sealed: held[3].seal(attempt_place(&format!("{n:02x}")), BODY).unwrap(), created_at: 1, expires_at: 9 };
@@ -295,23 +295,23 @@ fn one_outdated_key_is_read_anew_alone() {
     let error = there.save_folders("a", 1, &lease, &FolderNews { changed: vec![folder], ..FolderNews::default() }, 1).unwrap_err();
     assert_eq!(outdated_key(&error), Some(before[0]));
     let mut refused = Some(error);
-    other.with_current_keys(|| refused.take().map_or(Ok(()), Err)).unwrap();
+    other.with_current_keys_blocking(|| refused.take().map_or(Ok(()), Err)).unwrap();
     // The new key of the mail is wrapped by the new key of the store, so that one was read as well.
     let after = ids();
     assert!(after[0] != before[0] && after[1..3] == before[1..3], "{before:?} {after:?}");
     // The others are read when they are asked for.
-    other.content("b").unwrap();
+    other.content("b").await.unwrap();
     assert_ne!(ids()[2], before[2]);
     assert_eq!(read_all(&*there, &other).unwrap(), 1);
     // The key of the store is one of its own.
     vault.rotate(&everything(None), &TestClock::new(20), None).unwrap();
     let before = ids();
-    other.with_current_keys(|| there.insert_attempt(&attempt(7))).unwrap();
+    other.with_current_keys_blocking(|| there.insert_attempt(&attempt(7))).unwrap();
     let after = ids();
     assert!(after[3] != before[3] && after[..3] == before[..3], "{before:?} {after:?}");
     // A row that is another one by now says nothing of keys.
     let mut moved = Some(moved_on());
-    other.with_current_keys(|| moved.take().map_or(Ok(()), Err)).unwrap();
+    other.with_current_keys_blocking(|| moved.take().map_or(Ok(()), Err)).unwrap();
     assert_eq!(ids(), after);
 }
 
@@ -337,7 +337,7 @@ fn readers_and_writers_notice_nothing() {
             let (store, vault) = open(dir.path(), 1);
             let mut n = 40;
             while !stop.load(Ordering::SeqCst) {
-                assert!(matches!(vault.with_current_keys(|| page(&*store, &vault, &lease, n..n + 1, n as i64)).unwrap(), Applied::Written { .. }));
+                assert!(matches!(vault.with_current_keys_blocking(|| page(&*store, &vault, &lease, n..n + 1, n as i64)).unwrap(), Applied::Written { .. }));
                 n += 1;
                 std::thread::park_timeout(std::time::Duration::from_millis(20));
             }
@@ -368,7 +368,7 @@ fn an_older_root_key_goes_on_and_is_told_when_it_cannot() {
     assert_eq!(other.rotate(&Order { new_root: Some(root(3)), ..Order::default() }, &TestClock::new(12), None).unwrap_err().kind(), ErrorKind::VaultLocked);
     vault.rotate(&Order { store_key: true, data_keys: true, ..Order::default() }, &TestClock::new(13), None).unwrap();
     store.expire_handovers(13 + HANDOVER_MS).unwrap();
-    let e = other.with_current_keys(|| other.content("a")).unwrap_err();
+    let e = other.with_current_keys_blocking(|| other.content_blocking("a")).unwrap_err();
     assert_eq!((e.kind(), e.reason().contains("older root key")), (ErrorKind::VaultLocked, true));
     assert_eq!(read_all(&*store, &vault).unwrap(), 2);
 }
@@ -400,8 +400,8 @@ fn one_rotation_at_a_time_and_only_what_was_asked() {
     vault.rotate(&everything(None), &TestClock::new(22), None).unwrap();
 }
 
-#[test]
-fn keys_that_are_due_are_replaced() {
+#[tokio::test]
+async fn keys_that_are_due_are_replaced() {
     let dir = tempfile::tempdir().unwrap();
     let (store, vault) = open(dir.path(), 1);
     fill(&*store, &vault, 2);
@@ -414,7 +414,7 @@ fn keys_that_are_due_are_replaced() {
     assert_eq!(vault.rotate_due(&TestClock::new(91 * day), None).unwrap(), Slice::default());
     assert_eq!(read_all(&*store, &vault).unwrap(), 2);
     let busy = Vault::open_with(store.clone(), &root(1), 1, Limits { due: 6_000, most: 1 << 32, age: i64::MAX, ..Limits::USUAL }).unwrap();
-    let key = busy.content("a").unwrap();
+    let key = busy.content("a").await.unwrap();
     for _ in 0..9_000 {
         key.seal(profile("a"), b"x").unwrap();
     }

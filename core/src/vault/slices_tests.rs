@@ -66,7 +66,7 @@ fn keys_that_are_all_due_at_once_are_replaced_in_slices() {
         assert_eq!(vault.rotate_due(&clock(91), None).unwrap(), Slice::default());
         assert_eq!(read_all(&*store, &vault).unwrap(), 450);
         for id in ["b", "f"] {
-            vault.content(id).unwrap().open(profile(id), &store.account(id).unwrap().unwrap().profile).unwrap();
+            vault.content_blocking(id).unwrap().open(profile(id), &store.account(id).unwrap().unwrap().profile).unwrap();
         }
     }
 }
@@ -78,7 +78,7 @@ fn what_was_begun_is_ended_first_then_the_oldest_come() {
     // The mailbox is the newest of them.
     tamper(dir.path(), "UPDATE keys SET created_at = 1000 WHERE account_id = 'a'; UPDATE keys SET created_at = 0 WHERE account_id = 'd'");
     let vault = paced(&store, 1, 100);
-    let active = |id: &str| [vault.content(id).unwrap().active_id(), vault.secrets(id).unwrap().active_id()];
+    let active = |id: &str| [vault.content_blocking(id).unwrap().active_id(), vault.secrets_blocking(id).unwrap().active_id()];
     let (old, others) = (active("d"), [active("a"), active("b")]);
     // Begun, and ended by the next slice that begins another.
     for _ in 0..2 {
@@ -152,7 +152,7 @@ fn damage_holds_up_no_slice() {
     tamper(dir.path(), "UPDATE messages SET version = version + 1000 WHERE id <= 250; UPDATE keys SET created_at = 0 WHERE account_id = 'a'");
     let vault = paced(&store, 1, 100);
     let before = data_keys(&*store);
-    let bad = vault.content("a").unwrap().active_id();
+    let bad = vault.content_blocking("a").unwrap().active_id();
     let error = (0..100).find_map(|_| vault.rotate_due(&clock(91), None).err()).unwrap();
     assert_eq!((error.kind(), error.account_id()), (ErrorKind::Corrupt, Some("a")));
     let left: Vec<_> = data_keys(&*store).into_iter().filter(|id| before.contains(id)).collect();

@@ -21,8 +21,8 @@ fn kind(dir: &Path, key: Arc<RootKey>) -> ErrorKind {
     Vault::open(store(dir), key, 1).unwrap_err().kind()
 }
 
-#[test]
-fn a_passphrase_opens_its_store_and_nothing_else_does() {
+#[tokio::test]
+async fn a_passphrase_opens_its_store_and_nothing_else_does() {
     let dir = tempfile::tempdir().unwrap();
     {
         let store = store(dir.path());
@@ -33,7 +33,7 @@ fn a_passphrase_opens_its_store_and_nothing_else_does() {
     assert_eq!(kind(dir.path(), root(1)), ErrorKind::WrongKey);
     assert_eq!(kind(dir.path(), kms(1, b"w")), ErrorKind::WrongKey);
     let again = Vault::open(store(dir.path()), phrase(PHRASE), 1).unwrap();
-    again.content("a").unwrap();
+    again.content("a").await.unwrap();
     assert_eq!(wrapped_root_key(dir.path()).unwrap(), None);
     for name in ["tidings.db", "tidings.db-wal"] {
         let bytes = std::fs::read(dir.path().join(name)).unwrap();

@@ -61,12 +61,12 @@ fn keys_come_back_after_reopening() {
     }
     let (store, vault) = open(dir.path());
     let token = store.token("a").unwrap().unwrap();
-    assert_eq!(vault.secrets("a").unwrap().open(token_place("a"), &token.sealed).unwrap().as_slice(), SECRET);
+    assert_eq!(vault.secrets_blocking("a").unwrap().open(token_place("a"), &token.sealed).unwrap().as_slice(), SECRET);
     let account = store.account("a").unwrap().unwrap();
-    assert_eq!(vault.content("a").unwrap().open(profile("a"), &account.profile).unwrap().as_slice(), SUBJECT);
+    assert_eq!(vault.content_blocking("a").unwrap().open(profile("a"), &account.profile).unwrap().as_slice(), SUBJECT);
     // A handle of one class opens nothing of the other.
-    assert_eq!(vault.content("a").unwrap().open(token_place("a"), &token.sealed).unwrap_err().kind(), ErrorKind::Corrupt);
-    assert_eq!(vault.content("nobody").unwrap_err().kind(), ErrorKind::NotConnected);
+    assert_eq!(vault.content_blocking("a").unwrap().open(token_place("a"), &token.sealed).unwrap_err().kind(), ErrorKind::Corrupt);
+    assert_eq!(vault.content_blocking("nobody").unwrap_err().kind(), ErrorKind::NotConnected);
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn keys_cannot_be_swapped() {
          UPDATE keys SET purpose = 'secrets', is_active = 1 WHERE purpose = 'content'",
     );
     let (_store, vault) = open(dir.path());
-    assert_eq!(vault.secrets("a").unwrap_err().kind(), ErrorKind::Corrupt);
+    assert_eq!(vault.secrets_blocking("a").unwrap_err().kind(), ErrorKind::Corrupt);
 }
 
 #[test]
@@ -123,21 +123,21 @@ fn many_open_a_new_store_at_once() {
     }
 }
 
-#[test]
-fn another_process_s_disconnect_is_noticed() {
+#[tokio::test]
+async fn another_process_s_disconnect_is_noticed() {
     let dir = tempfile::tempdir().unwrap();
     let (first, here) = open(dir.path());
     let (second, there) = open(dir.path());
     connect(&*first, &here, "a", true);
-    there.secrets("a").unwrap();
+    there.secrets("a").await.unwrap();
     first.disconnect_account("a", "by hand", 2).unwrap();
-    assert_eq!(there.secrets("a").unwrap_err().kind(), ErrorKind::NotConnected);
-    there.content("a").unwrap();
+    assert_eq!(there.secrets("a").await.unwrap_err().kind(), ErrorKind::NotConnected);
+    there.content("a").await.unwrap();
     // Connected again: the new key is used, the content key is still the old one.
     connect(&*second, &there, "a", false);
     let token = first.token("a").unwrap().unwrap();
-    assert_eq!(here.secrets("a").unwrap().open(token_place("a"), &token.sealed).unwrap().as_slice(), SECRET);
-    assert_eq!(there.hashes("a").unwrap().of("p", &[b"x"]).unwrap(), here.hashes("a").unwrap().of("p", &[b"x"]).unwrap());
+    assert_eq!(here.secrets("a").await.unwrap().open(token_place("a"), &token.sealed).unwrap().as_slice(), SECRET);
+    assert_eq!(there.hashes("a").await.unwrap().of("p", &[b"x"]).unwrap(), here.hashes("a").await.unwrap().of("p", &[b"x"]).unwrap());
 }
 
 #[test]
@@ -147,8 +147,8 @@ fn a_key_that_has_sealed_enough_is_replaced_on_the_spot() {
     let limits = Limits { due: 5_000, most: 20_000, age: i64::MAX, ..Limits::USUAL };
     let vault = Vault::open_with(store.clone(), &root(1), 1, limits).unwrap();
     connect(&*store, &vault, "a", true);
-    let key = vault.content("a").unwrap();
-    let (first, hash) = (key.active_id(), vault.hashes("a").unwrap().of("p", &[b"x"]).unwrap());
+    let key = vault.content_blocking("a").unwrap();
+    let (first, hash) = (key.active_id(), vault.hashes_blocking("a").unwrap().of("p", &[b"x"]).unwrap());
     let early = key.seal(profile("a"), b"x").unwrap();
     for _ in 0..30_000 {
         key.seal(profile("a"), b"x").unwrap();
@@ -158,14 +158,14 @@ fn a_key_that_has_sealed_enough_is_replaced_on_the_spot() {
     assert!(store.key(first).unwrap().unwrap().uses < 20_000);
     assert_eq!(key.open(profile("a"), &early).unwrap().as_slice(), b"x");
     vault.forget("a");
-    assert_eq!(vault.hashes("a").unwrap().of("p", &[b"x"]).unwrap(), hash);
+    assert_eq!(vault.hashes_blocking("a").unwrap().of("p", &[b"x"]).unwrap(), hash);
     // Where it cannot be replaced, inside a transaction, it ends before it is unsafe.
     let dir = tempfile::tempdir().unwrap();
     let store = self::store(dir.path());
     let limits = Limits { due: i64::MAX, most: 5_000, age: i64::MAX, ..Limits::USUAL };
     let vault = Vault::open_with(store.clone(), &root(1), 1, limits).unwrap();
     connect(&*store, &vault, "b", true);
-    let key = vault.content("b").unwrap();
+    let key = vault.content_blocking("b").unwrap();
     let made = (0..).find_map(|made| key.seal(profile("b"), b"x").err().map(|e| (made, e.kind()))).unwrap();
     assert_eq!(made, (5_000 - 4_096, ErrorKind::LimitExceeded));
 }
@@ -177,16 +177,16 @@ fn keys_of_idle_accounts_are_not_kept_in_memory() {
     for id in ["idle", "busy"] {
         connect(&*store, &vault, id, true);
     }
-    let hash = vault.hashes("idle").unwrap().of("test", &[b"x"]).unwrap();
-    let sealed = vault.content("idle").unwrap().seal(profile("idle"), SUBJECT).unwrap();
-    vault.secrets("idle").unwrap();
-    let held = vault.content("busy").unwrap();
+    let hash = vault.hashes_blocking("idle").unwrap().of("test", &[b"x"]).unwrap();
+    let sealed = vault.content_blocking("idle").unwrap().seal(profile("idle"), SUBJECT).unwrap();
+    vault.secrets_blocking("idle").unwrap();
+    let held = vault.content_blocking("busy").unwrap();
     vault.keep_up(10).unwrap();
     assert!(lock(&vault.0.content).keys().eq(["busy"]) && lock(&vault.0.secrets).is_empty() && lock(&vault.0.hashes).is_empty());
     assert!(held.is_held());
     // They come back when they are needed.
-    assert_eq!(vault.content("idle").unwrap().open(profile("idle"), &sealed).unwrap().as_slice(), SUBJECT);
-    assert_eq!(vault.hashes("idle").unwrap().of("test", &[b"x"]).unwrap(), hash);
+    assert_eq!(vault.content_blocking("idle").unwrap().open(profile("idle"), &sealed).unwrap().as_slice(), SUBJECT);
+    assert_eq!(vault.hashes_blocking("idle").unwrap().of("test", &[b"x"]).unwrap(), hash);
 }
 
 #[test]
@@ -195,7 +195,7 @@ fn hashes_depend_on_key_purpose_and_split() {
     let (store, vault) = open(dir.path());
     connect(&*store, &vault, "a", true);
     connect(&*store, &vault, "b", true);
-    let hash = |account: &str, purpose: &str, parts: &[&[u8]]| vault.hashes(account).unwrap().of(purpose, parts).unwrap();
+    let hash = |account: &str, purpose: &str, parts: &[&[u8]]| vault.hashes_blocking(account).unwrap().of(purpose, parts).unwrap();
     let one = hash("a", "lane", &[b"x", b"y"]);
     assert_eq!(one, hash("a", "lane", &[b"x", b"y"]));
     assert_ne!(one, hash("b", "lane", &[b"x", b"y"]));
@@ -203,7 +203,7 @@ fn hashes_depend_on_key_purpose_and_split() {
     assert_ne!(one, hash("a", "lane", &[b"xy"]));
     vault.forget("a");
     assert_eq!(one, hash("a", "lane", &[b"x", b"y"]));
-    assert_eq!(format!("{vault:?}{:?}", vault.content("a").unwrap()), "Vault(…)DataKey(…)");
+    assert_eq!(format!("{vault:?}{:?}", vault.content_blocking("a").unwrap()), "Vault(…)DataKey(…)");
 }
 
 #[test]

@@ -99,10 +99,10 @@ impl Auth {
         }
         let (id, token) = (account_id.to_owned(), token.clone());
         let found = self
-            .step(move |me| me.vault.with_current_keys(|| {
+            .step(move |me| me.vault.with_current_keys_blocking(|| {
                 let Some(account) = me.store.account(&id)?.filter(|a| a.state == AccountState::Connected) else { return Ok(None) };
                 let Some(row) = me.store.token(&id)? else { return Ok(None) };
-                let stored = StoredToken::from_json(&me.vault.secrets(&id)?.open(token_place(&id, row.version), &row.sealed)?)?;
+                let stored = StoredToken::from_json(&me.vault.secrets_blocking(&id)?.open(token_place(&id, row.version), &row.sealed)?)?;
                 // A token that another process has replaced, or that is as old as the one before, proves nothing.
                 let is_new = AccessToken::new(stored.access_token.clone()) == token && now.saturating_sub(row.refreshed_at) < NEW_MS;
                 Ok(is_new.then_some(account))

@@ -483,7 +483,7 @@ async fn the_same_content_of_an_older_store_is_the_same() {
     let draft = MailDraft { key: Some("k".into()), ..letter() };
     let receipt = bench.outbox.enqueue(draft.clone().into(), true).await.unwrap();
     // As the first versions stored it.
-    let old = crate::outbox::content::content_hash(&bench.vault.hashes("a").unwrap(), &draft.clone().into(), 0).unwrap();
+    let old = crate::outbox::content::content_hash(&bench.vault.hashes_blocking("a").unwrap(), &draft.clone().into(), 0).unwrap();
     let hex: String = old.iter().map(|b| format!("{b:02x}")).collect();
     crate::store::tamper(&bench._folder.path().join("store"), &format!("UPDATE outbox SET content_hash = x'{hex}', hash_version = 0"));
     assert_eq!(bench.outbox.enqueue(draft.clone().into(), true).await.unwrap().id, receipt.id);
@@ -495,7 +495,7 @@ async fn the_same_content_of_an_older_store_is_the_same() {
 #[tokio::test]
 async fn a_file_of_any_size_comes_back_from_its_pieces() {
     let bench = bench(|_, _| breaks(Sent::No));
-    let key = bench.vault.content("a").unwrap();
+    let key = bench.vault.content_blocking("a").unwrap();
     let size = |n: usize| FileAttachment { name: format!("{n}"), content: (0..n).map(|i| (i % 251) as u8).collect(), content_type: "a/b".into() };
     let draft = Draft::from(MailDraft { attachments: [0, 1, 524_288, 524_289, 1_300_000].map(size).to_vec(), ..letter() });
     let content = seal_content(&key, "a", "snd_x", &draft).unwrap();
@@ -591,7 +591,7 @@ async fn an_item_that_cannot_be_opened_does_not_block_its_lane() {
         "/v1.0/users/alex%40contoso.com" | "/v1.0/users/alex@contoso.com" => says(200, r#"{"id":"you"}"#),
         _ => says(201, r#"{"id":"1"}"#),
     });
-    let key = bench.vault.content("a").unwrap();
+    let key = bench.vault.content_blocking("a").unwrap();
     let item = |id: &str| NewItem {
         id: id.into(),
         account_id: "a".into(),

@@ -4,7 +4,7 @@
 //! connection, in memory, where a step that is taken back takes its ends along.
 
 use super::fault::{Outcome, corrupt};
-use super::{SqliteStore, all, exists, first, keys, run};
+use super::{Opened, SqliteStore, all, exists, first, keys, run};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::AuditKind;
 use crate::stages::{Stage, timed};
@@ -127,14 +127,18 @@ fn chain_row(row: &Row<'_>) -> Outcome<AuditChain> {
     Ok(AuditChain { owner, records: row.get(1)?, last: row.get(2)?, trimmed: row.get(3)?, end: row.get(4)? })
 }
 
-impl SqliteStore {
+impl Opened {
+    fn signer(&self) -> Result<Arc<dyn AuditSigner>> {
+        self.audit_signer.get().cloned().ok_or_else(|| Error::internal("The audit log has nobody who signs it yet, so nothing was changed. Please report it."))
+    }
+
     /// Records in the transaction of the step itself: either both are durable or neither is.
     pub(super) fn note(&self, c: &Connection, entries: &[Entry], at: i64) -> Outcome<()> {
         if entries.is_empty() { Ok(()) } else { timed(Stage::Audit, || self.add(c, entries, at)) }
     }
 
     fn add(&self, c: &Connection, entries: &[Entry], at: i64) -> Outcome<()> {
-        let audit_signer = self.audit_signer()?;
+        let audit_signer = self.signer()?;
         let (mut chains, mut owners) = (BTreeMap::<String, Chain>::new(), BTreeMap::<&str, String>::new());
         for entry in entries {
             let owner = match (&entry.owner, &entry.account_id) {
@@ -170,7 +174,7 @@ impl SqliteStore {
 
     /// What an owner is called in the log.
     pub(super) fn owner_mark(&self, owner: &str) -> Outcome<String> {
-        Ok(self.audit_signer()?.owner(owner)?)
+        Ok(self.signer()?.owner(owner)?)
     }
 
     /// Whose an account is, or was before it was purged.
@@ -189,7 +193,7 @@ impl SqliteStore {
             return Ok(());
         }
         timed(Stage::Audit, || {
-            let audit_signer = self.audit_signer()?;
+            let audit_signer = self.signer()?;
             grown.iter().try_for_each(|chain| chain.sign(c, &*audit_signer))?;
             run(c, "DELETE FROM temp.audit_ends", []).map(drop)
         })
@@ -221,7 +225,7 @@ impl AuditStore for SqliteStore {
     }
 
     fn audit_signer(&self) -> Result<Arc<dyn AuditSigner>> {
-        self.audit_signer.get().cloned().ok_or_else(|| Error::internal("The audit log has nobody who signs it yet, so nothing was changed. Please report it."))
+        self.signer()
     }
 
     fn record(&self, entries: &[Entry], now: i64) -> Result<()> {

@@ -4,10 +4,13 @@ use super::{SqliteStore, first, run, word};
 use crate::error::Result;
 use crate::store::{HealthError, HealthRow, HealthStore};
 use crate::store::words::Word;
+use async_trait::async_trait;
 
+#[async_trait]
 impl HealthStore for SqliteStore {
-    fn note_success(&self, account_id: &str, at: i64) -> Result<()> {
-        self.write(|tx| {
+    async fn note_success(&self, account_id: &str, at: i64) -> Result<()> {
+        let account_id = account_id.to_owned();
+        self.writing(move |tx| {
             run(
                 tx,
                 "INSERT INTO health (account_id, last_success_at) SELECT id, ?2 FROM accounts WHERE id = ?1
@@ -16,10 +19,12 @@ impl HealthStore for SqliteStore {
             )?;
             Ok(())
         })
+        .await
     }
 
-    fn note_failure(&self, account_id: &str, error: &HealthError) -> Result<()> {
-        self.write(|tx| {
+    async fn note_failure(&self, account_id: &str, error: &HealthError) -> Result<()> {
+        let (account_id, error) = (account_id.to_owned(), error.clone());
+        self.writing(move |tx| {
             run(
                 tx,
                 "INSERT INTO health (account_id, last_error_at, error_kind, error) SELECT id, ?2, ?3, ?4 FROM accounts WHERE id = ?1
@@ -28,10 +33,12 @@ impl HealthStore for SqliteStore {
             )?;
             Ok(())
         })
+        .await
     }
 
-    fn health(&self, account_id: &str) -> Result<HealthRow> {
-        self.read(|c| {
+    async fn health(&self, account_id: &str) -> Result<HealthRow> {
+        let account_id = account_id.to_owned();
+        self.reading(move |c| {
             let row = first(c, "SELECT last_success_at, last_error_at, error_kind, error FROM health WHERE account_id = ?1", [account_id], |row| {
                 let error = match row.get(1)? {
                     Some(at) => Some(HealthError { at, kind: word(row, 2)?, reason: row.get(3)? }),
@@ -41,5 +48,6 @@ impl HealthStore for SqliteStore {
             })?;
             Ok(row.unwrap_or_default())
         })
+        .await
     }
 }

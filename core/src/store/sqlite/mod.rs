@@ -56,6 +56,7 @@ mod erasure_tests;
 use super::{Lease, AuditSigner, Store};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::ChangeKind;
+use crate::runtime::blocking;
 use crate::seal::Sealed;
 use fault::{Outcome, explain};
 use locking::Sharing;
@@ -64,6 +65,7 @@ use presence::Presence;
 use rusqlite::limits::Limit;
 use readers::Readers;
 use rusqlite::{Connection, OptionalExtension, Row};
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -77,7 +79,20 @@ const ERASE_RETRY_WAIT: Duration = Duration::from_millis(5);
 
 pub(super) const ERASURE_PENDING: &str = "erasure_pending";
 
-pub struct SqliteStore {
+/// A handle: copies of it are the same store. Methods await; what SQLite does blocks, and runs on the threads for that.
+#[derive(Clone)]
+pub struct SqliteStore(Arc<Opened>);
+
+impl Deref for SqliteStore {
+    type Target = Opened;
+
+    fn deref(&self) -> &Opened {
+        &self.0
+    }
+}
+
+/// The open file: one connection that writes, a few that read.
+pub struct Opened {
     file: PathBuf,
     sharing: Sharing,
     presence: Mutex<Option<Presence>>,
@@ -107,7 +122,7 @@ impl SqliteStore {
             .optional()
             .map_err(explain)?
             .is_some();
-        let store = Self {
+        let store = Opened {
             file,
             sharing,
             presence: Mutex::new(Some(presence)),
@@ -121,7 +136,19 @@ impl SqliteStore {
             audit_signer: OnceLock::new(),
         };
         store.erase_pending(ERASE_RETRY_WAIT);
-        Ok(store)
+        Ok(Self(Arc::new(store)))
+    }
+
+    /// One step that may write: all of `work` or nothing, durable when this answers. Dropped before, it is done all the same, or not begun.
+    async fn writing<T: Send + 'static>(&self, work: impl FnOnce(&Connection) -> Outcome<T> + Send + 'static) -> Result<T> {
+        let opened = self.0.clone();
+        blocking(move || opened.write(work)).await
+    }
+
+    /// One consistent view of the store.
+    async fn reading<T: Send + 'static>(&self, work: impl FnOnce(&Connection) -> Outcome<T> + Send + 'static) -> Result<T> {
+        let opened = self.0.clone();
+        blocking(move || opened.read(work)).await
     }
 
     /// A small fact of the store in this folder, without opening the engine and without changing anything. None when there is no store, or no such fact.
@@ -138,7 +165,9 @@ impl SqliteStore {
         };
         look().map_err(|fault: fault::Fault| fault.into())
     }
+}
 
+impl Opened {
     /// One step that may write: all of `work` or nothing, durable when this answers.
     fn write<T>(&self, work: impl FnOnce(&Connection) -> Outcome<T>) -> Result<T> {
         self.check()?;
@@ -253,6 +282,12 @@ fn empty_log(connection: &Connection) -> Outcome<bool> {
 
 impl Store for SqliteStore {
     fn close(&self) {
+        self.0.close();
+    }
+}
+
+impl Opened {
+    fn close(&self) {
         if std::process::id() != self.process {
             return;
         }
@@ -266,7 +301,7 @@ impl Store for SqliteStore {
     }
 }
 
-impl Drop for SqliteStore {
+impl Drop for Opened {
     fn drop(&mut self) {
         if std::process::id() != self.process {
             // These belong to the parent; closing them here would take its locks away.

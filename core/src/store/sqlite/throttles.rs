@@ -5,6 +5,7 @@ use super::{SqliteStore, all, exists, leases, run};
 use crate::error::Result;
 use crate::store::ThrottleStore;
 use crate::throttle::{RequestsMade, Throttle};
+use async_trait::async_trait;
 use rusqlite::Connection;
 
 /// ?1: now, ?2: later than any Retry-After that is noted now, ?3: what was counted by then matters no more, ?4: later than anything that is counted now.
@@ -49,9 +50,11 @@ pub fn forget(c: &Connection, account_id: &str, tenant_id: &str, person: Option<
     Ok(())
 }
 
+#[async_trait]
 impl ThrottleStore for SqliteStore {
-    fn keep_throttles(&self, throttles: &[Throttle], now: i64, longest_ms: i64) -> Result<()> {
-        self.write(|tx| {
+    async fn keep_throttles(&self, throttles: &[Throttle], now: i64, longest_ms: i64) -> Result<()> {
+        let throttles = throttles.to_vec();
+        self.writing(move |tx| {
             drop_gone(tx, now, longest_ms)?;
             for Throttle { client_id, tenant_id, user_id, service, until, made } in throttles {
                 let (counted_at, counts) = made.as_ref().map_or((0, Vec::new()), |made| (made.at, packed(&made.counts)));
@@ -67,19 +70,21 @@ impl ThrottleStore for SqliteStore {
             }
             Ok(())
         })
+        .await
     }
 
-    fn throttles(&self, now: i64, longest_ms: i64) -> Result<Vec<Throttle>> {
+    async fn throttles(&self, now: i64, longest_ms: i64) -> Result<Vec<Throttle>> {
         let gone = concat!("SELECT 1 FROM throttles WHERE ", gone!());
-        if self.read(|c| exists(c, gone, bounds(now, longest_ms)))? {
-            self.write(|tx| drop_gone(tx, now, longest_ms))?;
+        if self.reading(move |c| exists(c, gone, bounds(now, longest_ms))).await? {
+            self.writing(move |tx| drop_gone(tx, now, longest_ms)).await?;
         }
-        self.read(|c| {
+        self.reading(move |c| {
             all(c, "SELECT client_id, tenant_id, user_id, service, until, counted_at, counts FROM throttles ORDER BY until, user_id, service", [], |row| {
                 let (at, counts): (i64, Vec<u8>) = (row.get(5)?, row.get(6)?);
                 let made = (at > 0).then(|| RequestsMade { at, counts: unpacked(&counts) });
                 Ok(Throttle { client_id: row.get(0)?, tenant_id: row.get(1)?, user_id: row.get(2)?, service: row.get(3)?, until: row.get(4)?, made })
             })
         })
+        .await
     }
 }

@@ -4,14 +4,14 @@ use super::*;
 use crate::error::ErrorKind;
 use crate::model::AccountKind;
 
-pub fn meta_is_written_once(s: &dyn Store) {
+pub async fn meta_is_written_once(s: &dyn Store) {
     assert_eq!(s.meta("m").unwrap(), None);
     assert_eq!(s.meta_or_insert("m", b"one").unwrap(), b"one");
     assert_eq!(s.meta_or_insert("m", b"two").unwrap(), b"one");
     assert_eq!(s.meta("m").unwrap().unwrap(), b"one");
 }
 
-pub fn the_first_store_key_stays(s: &dyn Store) {
+pub async fn the_first_store_key_stays(s: &dyn Store) {
     let new = |id| NewKey { id, purpose: KeyPurpose::Store, account_id: None, wrapped: sealed("k"), created_at: 1 };
     let canary = sealed("canary");
     s.insert_store_key(&new(1), &canary, None).unwrap();
@@ -23,7 +23,7 @@ pub fn the_first_store_key_stays(s: &dyn Store) {
     assert!(s.reserve_uses(99, 1).is_err());
 }
 
-pub fn an_attempt_is_used_up_once(s: &dyn Store) {
+pub async fn an_attempt_is_used_up_once(s: &dyn Store) {
     s.insert_store_key(&NewKey { id: 2, purpose: KeyPurpose::Store, account_id: None, wrapped: sealed("k"), created_at: 1 }, &sealed("canary"), None).unwrap();
     let attempt = |hash: &[u8]| NewAttempt { state_hash: hash.to_vec(), sealed: sealed("attempt"), created_at: 0, expires_at: 100 };
     s.insert_attempt(&attempt(b"a")).unwrap();
@@ -40,7 +40,7 @@ pub fn an_attempt_is_used_up_once(s: &dyn Store) {
     assert!(matches!(s.consume_attempt(b"a", 100 + 86_400_001).unwrap(), Consumed::Unknown));
 }
 
-pub fn a_sign_in_ends_with_its_account_and_owner(s: &dyn Store) {
+pub async fn a_sign_in_ends_with_its_account_and_owner(s: &dyn Store) {
     connect(s, "z");
     connect(s, "a");
     connect(s, "b");
@@ -84,7 +84,7 @@ pub fn a_sign_in_ends_with_its_account_and_owner(s: &dyn Store) {
     assert!(!there(b"c") && !there(b"c new"));
 }
 
-pub fn an_account_comes_back_as_stored(s: &dyn Store) {
+pub async fn an_account_comes_back_as_stored(s: &dyn Store) {
     let row = connect(s, "a");
     let read = s.account("a").unwrap().unwrap();
     for found in [&row, &read, &s.find_account("owner", "t", "user-a").unwrap().unwrap()] {
@@ -102,7 +102,7 @@ pub fn an_account_comes_back_as_stored(s: &dyn Store) {
     assert_eq!(kinds, [(ChangeKind::AccountChanged, "a".into()), (ChangeKind::AccountChanged, "b".into())]);
 }
 
-pub fn connecting_again_takes_over(s: &dyn Store) {
+pub async fn connecting_again_takes_over(s: &dyn Store) {
     connect(s, "a");
     let old = s.active_key(KeyPurpose::Secrets, Some("a")).unwrap().unwrap();
     let lease = lease(s);
@@ -129,7 +129,7 @@ pub fn connecting_again_takes_over(s: &dyn Store) {
     assert_eq!(s.account("a").unwrap().unwrap().problem.as_deref(), Some("why"));
 }
 
-pub fn what_a_connection_knows_comes_back(s: &dyn Store) {
+pub async fn what_a_connection_knows_comes_back(s: &dyn Store) {
     let claims = sealed("claims");
     let row = AccountRow {
         kind: AccountKind::Tenant,
@@ -161,7 +161,7 @@ pub fn what_a_connection_knows_comes_back(s: &dyn Store) {
     assert_eq!(s.account("a").unwrap().unwrap().state_since, 30);
 }
 
-pub fn a_waiting_account_makes_room_for_the_known_one(s: &dyn Store) {
+pub async fn a_waiting_account_makes_room_for_the_known_one(s: &dyn Store) {
     connect(s, "a");
     let waiting = AccountRow { user_id: AccountRow::nobody("w"), tenant_id: String::new(), state: AccountState::AwaitingAdmin, ..account("w") };
     assert_eq!((waiting.tenant(), waiting.person()), (None, None));
@@ -181,7 +181,7 @@ pub fn a_waiting_account_makes_room_for_the_known_one(s: &dyn Store) {
 }
 
 /// Two sign-ins that were decided on the same row: the second one stores nothing and has to look again.
-pub fn a_connection_is_decided_on_the_row_as_it_is(s: &dyn Store) {
+pub async fn a_connection_is_decided_on_the_row_as_it_is(s: &dyn Store) {
     connect(s, "a");
     let waiting = AccountRow { user_id: AccountRow::nobody("w"), tenant_id: String::new(), state: AccountState::AwaitingAdmin, ..account("w") };
     s.connect_account(&waiting, None, &[key(501, KeyPurpose::Secrets, "w"), key(502, KeyPurpose::Content, "w")], None, 11).unwrap();
@@ -209,7 +209,7 @@ pub fn a_connection_is_decided_on_the_row_as_it_is(s: &dyn Store) {
     assert_eq!(s.active_key(KeyPurpose::Secrets, Some("w")).unwrap().unwrap().id, 503);
 }
 
-pub fn a_token_is_saved_by_its_holder(s: &dyn Store) {
+pub async fn a_token_is_saved_by_its_holder(s: &dyn Store) {
     connect(s, "a");
     let mine = s.take_lease("refresh:a", "me", 0, 10).unwrap().unwrap();
     assert!(s.save_token(&token("a", 2), 1, Some(&mine), 1).unwrap());
@@ -220,7 +220,7 @@ pub fn a_token_is_saved_by_its_holder(s: &dyn Store) {
     assert!(!s.save_token(&token("a", 4), 9, Some(&theirs), 21).unwrap(), "another generation");
 }
 
-pub fn a_lease_of_a_clock_that_stood_ahead_keeps_nobody_out(s: &dyn Store) {
+pub async fn a_lease_of_a_clock_that_stood_ahead_keeps_nobody_out(s: &dyn Store) {
     let year = 365 * 86_400_000;
     let ahead = s.take_lease("l", "a", year, 10).unwrap().unwrap();
     let now = s.take_lease("l", "b", 50, 10).unwrap().expect("the clock was put right");
@@ -229,7 +229,7 @@ pub fn a_lease_of_a_clock_that_stood_ahead_keeps_nobody_out(s: &dyn Store) {
     assert!(s.take_lease("l", "c", 30, 10).unwrap().is_none());
 }
 
-pub fn a_lease_has_one_holder(s: &dyn Store) {
+pub async fn a_lease_has_one_holder(s: &dyn Store) {
     let a = s.take_lease("l", "a", 0, 10).unwrap().unwrap();
     assert!(s.take_lease("l", "b", 9, 10).unwrap().is_none());
     assert_eq!(s.take_lease("l", "a", 5, 10).unwrap().unwrap().fence, a.fence);
@@ -244,7 +244,7 @@ pub fn a_lease_has_one_holder(s: &dyn Store) {
     assert_eq!(s.take_lease("l", "a", 20, 10).unwrap().unwrap().fence, b.fence + 1);
 }
 
-pub fn disconnect_settles_what_a_dead_worker_left(s: &dyn Store) {
+pub async fn disconnect_settles_what_a_dead_worker_left(s: &dyn Store) {
     connect(s, "a");
     let flying = enqueue(s, "a", "l", None);
     let claimed = s.claim(1, 100, &[]).unwrap().unwrap();
@@ -255,7 +255,7 @@ pub fn disconnect_settles_what_a_dead_worker_left(s: &dyn Store) {
     assert!(item.reason.is_some_and(|reason| reason.contains("Look into the mailbox")));
 }
 
-pub fn disconnect_ends_everything_at_once(s: &dyn Store) {
+pub async fn disconnect_ends_everything_at_once(s: &dyn Store) {
     connect(s, "a");
     let lease = lease(s);
     s.save_folders("a", 1, &lease, &listed(&[folder("in")]), 1).unwrap();
@@ -290,7 +290,7 @@ pub fn disconnect_ends_everything_at_once(s: &dyn Store) {
     assert!(matches!(s.enqueue(&item_of("a", "l", None), &content()), Err(e) if e.kind() == ErrorKind::NotConnected));
 }
 
-pub fn a_closed_store_says_so(s: &dyn Store) {
+pub async fn a_closed_store_says_so(s: &dyn Store) {
     connect(s, "a");
     s.close();
     s.close();
@@ -298,7 +298,7 @@ pub fn a_closed_store_says_so(s: &dyn Store) {
     assert_eq!(s.disconnect_account("a", "r", 1).unwrap_err().kind(), ErrorKind::Closed);
 }
 
-pub fn a_name_is_written_under_a_living_key_only(s: &dyn Store) {
+pub async fn a_name_is_written_under_a_living_key_only(s: &dyn Store) {
     let row = connect(s, "a");
     let dead = sealed_by(999, "name");
     assert!(s.set_profile("a", row.generation, &dead, row.profile_version + 1, 20).is_err());

@@ -12,7 +12,7 @@ fn kinds(s: &dyn Store, after: usize) -> Vec<String> {
     log(s).into_iter().skip(after).map(|row| row.kind).collect()
 }
 
-pub fn steps_leave_records(s: &dyn Store) {
+pub async fn steps_leave_records(s: &dyn Store) {
     assert_eq!(kinds(s, 0), ["store_made"]);
     connect(s, "a");
     let row = log(s).pop().unwrap();
@@ -46,7 +46,7 @@ pub fn steps_leave_records(s: &dyn Store) {
     assert!(log(s).iter().all(|row| !row.detail.contains("owner") && !row.detail.contains("by hand")));
 }
 
-pub fn records_are_chained(s: &dyn Store) {
+pub async fn records_are_chained(s: &dyn Store) {
     for n in 0..5 {
         s.record(&[Entry::new(AuditKind::ContentRead, "one"), Entry::new(AuditKind::ContentRead, "two").on("a")], n).unwrap();
     }
@@ -69,7 +69,7 @@ pub fn records_are_chained(s: &dyn Store) {
     assert_eq!(s.chain_rows(STORE_CHAIN, 3, 2).unwrap(), rows[3..5]);
 }
 
-pub fn each_owner_has_a_chain(s: &dyn Store) {
+pub async fn each_owner_has_a_chain(s: &dyn Store) {
     connect(s, "a");
     s.connect_account(&AccountRow { owner: "somebody".into(), ..account("b") }, None, &[key(700, KeyPurpose::Secrets, "b"), key(701, KeyPurpose::Content, "b")], None, 11).unwrap();
     let read = |at: &str| Entry::new(AuditKind::ContentRead, "read").on(at);
@@ -112,7 +112,7 @@ pub fn each_owner_has_a_chain(s: &dyn Store) {
     assert_eq!(s.audit_chain(STORE_CHAIN).unwrap().unwrap().records, 4);
 }
 
-pub fn a_chain_is_erased_from_its_start(s: &dyn Store) {
+pub async fn a_chain_is_erased_from_its_start(s: &dyn Store) {
     connect(s, "a");
     for n in 0..5 {
         s.record(&[Entry::new(AuditKind::ContentRead, "read").on("a")], n).unwrap();
@@ -143,7 +143,7 @@ pub fn a_chain_is_erased_from_its_start(s: &dyn Store) {
     assert_eq!(s.trim_chain("own_6", end(&rows[0]), 100).unwrap(), 0);
 }
 
-pub fn a_log_is_begun_once(s: &dyn Store) {
+pub async fn a_log_is_begun_once(s: &dyn Store) {
     s.record(&[Entry::new(AuditKind::ContentRead, "one")], 1).unwrap();
     with_log(s);
     assert_eq!(log(s).len(), 2);

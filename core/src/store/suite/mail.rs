@@ -2,7 +2,7 @@
 
 use super::*;
 
-pub fn a_page_and_its_cursor_are_one(s: &dyn Store) {
+pub async fn a_page_and_its_cursor_are_one(s: &dyn Store) {
     let lease = mailbox(s);
     let since = last(s);
     let applied = apply(s, &lease, vec![message("m", "in", 1), message("M", "in", 1)], |_| {});
@@ -23,7 +23,7 @@ pub fn a_page_and_its_cursor_are_one(s: &dyn Store) {
     assert_eq!(s.messages(&MessageWindow { is_read: Some(true), ..window() }).unwrap().rows.len(), 1);
 }
 
-pub fn the_same_page_twice_changes_nothing(s: &dyn Store) {
+pub async fn the_same_page_twice_changes_nothing(s: &dyn Store) {
     let lease = mailbox(s);
     let mut batch = page("a", &lease, vec![message("m", "in", 1), message("n", "in", 1)]);
     batch.quarantined = vec![
@@ -41,7 +41,7 @@ pub fn the_same_page_twice_changes_nothing(s: &dyn Store) {
     assert_eq!(s.count_quarantine("a").unwrap(), 1);
 }
 
-pub fn a_page_that_was_planned_over_something_else_changes_nothing(s: &dyn Store) {
+pub async fn a_page_that_was_planned_over_something_else_changes_nothing(s: &dyn Store) {
     let lease = mailbox(s);
     let cursor = |version| Some(Cursor { link: sealed("link"), version, is_delta: true });
     apply(s, &lease, vec![NewMessage { is_unlisted: true, ..message("m", "in", 1) }], |b| b.cursor = cursor(1));
@@ -56,7 +56,7 @@ pub fn a_page_that_was_planned_over_something_else_changes_nothing(s: &dyn Store
     assert_eq!(apply(s, &lease, vec![message("m", "in", 3), message("n", "in", 1)], |b| b.cursor = cursor(2)), Applied::Written { stored: 2 });
 }
 
-pub fn attachments_are_listed_for_the_message_that_was_seen(s: &dyn Store) {
+pub async fn attachments_are_listed_for_the_message_that_was_seen(s: &dyn Store) {
     let lease = mailbox(s);
     let of = |id: &str, version, at| NewMessage { is_unlisted: true, received_at: Some(at), ..message(id, "in", version) };
     apply(s, &lease, vec![of("old", 1, 1), of("new", 1, 9), message("none", "in", 1), of("fails", 1, 5), of("changes", 1, 4)], |_| {});
@@ -90,7 +90,7 @@ pub fn attachments_are_listed_for_the_message_that_was_seen(s: &dyn Store) {
     assert_eq!(s.put_attachments("a", 1, &[AttachmentList { version: 2, ..list("changes", true) }], &[], 9).unwrap(), Some(0));
 }
 
-pub fn a_stranger_writes_nothing(s: &dyn Store) {
+pub async fn a_stranger_writes_nothing(s: &dyn Store) {
     let lease = mailbox(s);
     let lost = Lease { fence: lease.fence - 1, ..lease.clone() };
     let taken_over = Applied::Refused(Refusal::TakenOver);
@@ -104,7 +104,7 @@ pub fn a_stranger_writes_nothing(s: &dyn Store) {
     assert_eq!(s.folders("a").unwrap().len(), 2);
 }
 
-pub fn a_move_is_no_removal(s: &dyn Store) {
+pub async fn a_move_is_no_removal(s: &dyn Store) {
     let lease = mailbox(s);
     apply(s, &lease, vec![message("m", "in", 1)], |_| {});
     apply(s, &lease, vec![], |b| b.pending_removals = vec!["m".into(), "stranger".into()]);
@@ -124,7 +124,7 @@ pub fn a_move_is_no_removal(s: &dyn Store) {
     assert!(s.pending_removals("a", i64::MAX, 10).unwrap().is_empty());
 }
 
-pub fn questions_are_settled(s: &dyn Store) {
+pub async fn questions_are_settled(s: &dyn Store) {
     let lease = mailbox(s);
     apply(s, &lease, ["gone", "moved", "stays"].map(|id| message(id, "in", 1)).to_vec(), |_| {});
     let (gone, body) = ("msg_gone", id_of(s, "gone"));
@@ -156,7 +156,7 @@ pub fn questions_are_settled(s: &dyn Store) {
     assert_eq!(s.folders("a").unwrap()[0].stored, 2);
 }
 
-pub fn a_complete_pass_asks_for_what_it_did_not_show(s: &dyn Store) {
+pub async fn a_complete_pass_asks_for_what_it_did_not_show(s: &dyn Store) {
     let lease = mailbox(s);
     apply(s, &lease, ["a", "b", "c"].map(|id| message(id, "in", 1)).to_vec(), |b| b.completes_pass = true);
     assert!(s.pending_removals("a", i64::MAX, 10).unwrap().is_empty());
@@ -178,7 +178,7 @@ pub fn a_complete_pass_asks_for_what_it_did_not_show(s: &dyn Store) {
     assert!(s.pending_removals("a", i64::MAX, 10).unwrap().is_empty());
 }
 
-pub fn what_was_listed_is_to_be_shown_by_the_enumeration(s: &dyn Store) {
+pub async fn what_was_listed_is_to_be_shown_by_the_enumeration(s: &dyn Store) {
     let lease = mailbox(s);
     let outside = |ids: &[&str], seen: &[&str]| {
         apply(s, &lease, ids.iter().map(|id| message(id, "in", 1)).collect(), |b| {
@@ -200,7 +200,7 @@ pub fn what_was_listed_is_to_be_shown_by_the_enumeration(s: &dyn Store) {
     assert_eq!(apply(s, &lease, vec![message("e", "in", 1)], |b| b.cursor = None), Applied::Written { stored: 5 });
 }
 
-pub fn a_folder_that_is_gone_asks_for_its_mail(s: &dyn Store) {
+pub async fn a_folder_that_is_gone_asks_for_its_mail(s: &dyn Store) {
     let lease = mailbox(s);
     apply(s, &lease, vec![message("m", "in", 1)], |b| b.completes_pass = true);
     assert!(s.save_folders("a", 1, &lease, &FolderNews { gone: vec!["in".into(), "never seen".into()], ..listed(&[FolderRow { total: 9, ..folder("out") }]) }, 5).unwrap());
@@ -215,7 +215,7 @@ pub fn a_folder_that_is_gone_asks_for_its_mail(s: &dyn Store) {
     assert!(back.cursor.is_none() && back.enumeration == 2 && back.stored == 0);
 }
 
-pub fn lists_are_paged_without_gaps(s: &dyn Store) {
+pub async fn lists_are_paged_without_gaps(s: &dyn Store) {
     let lease = mailbox(s);
     let many = (0..25).map(|n| {
         let received_at = if n == 0 { None } else { Some(1_000 + i64::from(n / 3)) };
@@ -249,7 +249,7 @@ pub fn lists_are_paged_without_gaps(s: &dyn Store) {
 }
 
 /// Several accounts read as one list: in order over all of them, without gaps, and none of anybody else.
-pub fn lists_of_several_accounts_are_one(s: &dyn Store) {
+pub async fn lists_of_several_accounts_are_one(s: &dyn Store) {
     let mut all = Vec::new();
     for (n, id) in ["a", "b", "c"].into_iter().enumerate() {
         connect(s, id);
@@ -300,7 +300,7 @@ pub fn lists_of_several_accounts_are_one(s: &dyn Store) {
 }
 
 /// By the id that hosts have, and to its owner alone.
-pub fn a_message_is_its_owners(s: &dyn Store) {
+pub async fn a_message_is_its_owners(s: &dyn Store) {
     let lease = mailbox(s);
     apply(s, &lease, vec![message("m", "in", 1)], |_| {});
     assert!(s.message("msg_m", Some("owner")).unwrap().is_some() && s.message("msg_m", None).unwrap().is_some());
@@ -320,7 +320,7 @@ pub fn a_message_is_its_owners(s: &dyn Store) {
     assert_eq!(s.account_ids("owner", true).unwrap(), ["a"]);
 }
 
-pub fn reading_is_told_once(s: &dyn Store) {
+pub async fn reading_is_told_once(s: &dyn Store) {
     let lease = mailbox(s);
     apply(s, &lease, vec![message("m", "in", 1)], |_| {});
     let (row, since) = (id_of(s, "m"), last(s));

@@ -27,10 +27,10 @@ use crate::seal::{Cipher, KeyBytes, AadContext, Sealed};
 
 macro_rules! store_suite {
     ($make:expr, [$($name:ident),+ $(,)?]) => {
-        $(#[test]
-        fn $name() {
+        $(#[tokio::test]
+        async fn $name() {
             let made = $make();
-            $crate::store::suite::$name(&made.store);
+            $crate::store::suite::$name(&made.store).await;
         })+
     };
 }

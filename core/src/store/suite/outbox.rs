@@ -3,7 +3,7 @@
 use super::*;
 use crate::model::{OutboxFilter, SendState};
 
-pub fn a_key_is_taken_once(s: &dyn Store) {
+pub async fn a_key_is_taken_once(s: &dyn Store) {
     connect(s, "a");
     connect(s, "b");
     let item = item_of("a", "l", Some("k"));
@@ -25,7 +25,7 @@ pub fn a_key_is_taken_once(s: &dyn Store) {
     assert_eq!(s.item(&id).unwrap().unwrap().id, id);
 }
 
-pub fn content_comes_back_and_goes_with_the_send(s: &dyn Store) {
+pub async fn content_comes_back_and_goes_with_the_send(s: &dyn Store) {
     connect(s, "a");
     for (end, stays) in [(ItemState::Sent, false), (ItemState::Failed, true), (ItemState::Unknown, true)] {
         let id = enqueue(s, "a", "l", None);
@@ -42,7 +42,7 @@ pub fn content_comes_back_and_goes_with_the_send(s: &dyn Store) {
     assert!(s.content(&two).unwrap().is_none());
 }
 
-pub fn what_is_given_back_without_an_effect_is_no_attempt(s: &dyn Store) {
+pub async fn what_is_given_back_without_an_effect_is_no_attempt(s: &dyn Store) {
     connect(s, "a");
     let id = enqueue(s, "a", "l", None);
     let round = |now: i64, tally: Tally| {
@@ -63,7 +63,7 @@ pub fn what_is_given_back_without_an_effect_is_no_attempt(s: &dyn Store) {
     assert_eq!(round(25, Tally::None), (4, 0, 5));
 }
 
-pub fn an_account_that_is_left_out_is_not_claimed_from(s: &dyn Store) {
+pub async fn an_account_that_is_left_out_is_not_claimed_from(s: &dyn Store) {
     connect(s, "a");
     connect(s, "b");
     let (_, b) = (enqueue(s, "a", "l", None), enqueue(s, "b", "l", None));
@@ -75,7 +75,7 @@ pub fn an_account_that_is_left_out_is_not_claimed_from(s: &dyn Store) {
     assert!(s.claim(1, 10, &["a".into()]).unwrap().is_none());
 }
 
-pub fn only_what_is_unsent_is_taken_back(s: &dyn Store) {
+pub async fn only_what_is_unsent_is_taken_back(s: &dyn Store) {
     connect(s, "a");
     let (waiting, held, flying) = (enqueue(s, "a", "l", None), enqueue(s, "a", "m", None), enqueue(s, "a", "n", None));
     let claims: Vec<ItemRow> = std::iter::from_fn(|| s.claim(1, 1_000, &[]).unwrap()).collect();
@@ -100,7 +100,7 @@ pub fn only_what_is_unsent_is_taken_back(s: &dyn Store) {
     assert!(s.next_upkeep().unwrap().is_none() && !s.tidied(&held, 0, None, None).unwrap());
 }
 
-pub fn a_settled_send_is_looked_at_again_without_its_claim(s: &dyn Store) {
+pub async fn a_settled_send_is_looked_at_again_without_its_claim(s: &dyn Store) {
     connect(s, "a");
     let id = enqueue(s, "a", "l", None);
     let lost = s.claim(0, 10, &[]).unwrap().unwrap();
@@ -124,7 +124,7 @@ pub fn a_settled_send_is_looked_at_again_without_its_claim(s: &dyn Store) {
     s.tidy_again("snd_none", 1).unwrap();
 }
 
-pub fn deadlines_end_what_waits(s: &dyn Store) {
+pub async fn deadlines_end_what_waits(s: &dyn Store) {
     connect(s, "a");
     let with = |ordering_key: &str, deadline| {
         let item = NewItem { deadline, ..item_of("a", ordering_key, None) };
@@ -155,7 +155,7 @@ pub fn deadlines_end_what_waits(s: &dyn Store) {
     assert_eq!(s.item(&doubtful).unwrap().unwrap().state, ItemState::Unknown);
 }
 
-pub fn a_settled_send_is_opened_again_as_it_was_seen(s: &dyn Store) {
+pub async fn a_settled_send_is_opened_again_as_it_was_seen(s: &dyn Store) {
     connect(s, "a");
     let item = NewItem { deadline: Some(50), ..item_of("a", "l", None) };
     s.enqueue(&item, &content()).unwrap();
@@ -181,7 +181,7 @@ pub fn a_settled_send_is_opened_again_as_it_was_seen(s: &dyn Store) {
     assert_eq!(again(&open, 1_003).unwrap_err().kind(), crate::error::ErrorKind::NotConnected);
 }
 
-pub fn lanes_keep_their_order(s: &dyn Store) {
+pub async fn lanes_keep_their_order(s: &dyn Store) {
     connect(s, "a");
     let (one, two, other) = (enqueue(s, "a", "l", None), enqueue(s, "a", "l", None), enqueue(s, "a", "m", None));
     assert_eq!(s.next_due(0, &[]).unwrap(), Some(Due::Retry(0)));
@@ -203,7 +203,7 @@ pub fn lanes_keep_their_order(s: &dyn Store) {
     assert_eq!(s.claim(510, 100, &[]).unwrap().unwrap().id, two);
 }
 
-pub fn a_lapsed_claim_is_taken_over_where_it_stood(s: &dyn Store) {
+pub async fn a_lapsed_claim_is_taken_over_where_it_stood(s: &dyn Store) {
     connect(s, "a");
     let id = enqueue(s, "a", "l", None);
     let dead = s.claim(0, 10, &[]).unwrap().unwrap();
@@ -224,7 +224,7 @@ pub fn a_lapsed_claim_is_taken_over_where_it_stood(s: &dyn Store) {
     assert_eq!((row.state, row.sent_at, row.progress_version), (ItemState::Sent, Some(17), 1));
 }
 
-pub fn the_outbox_is_listed_newest_first(s: &dyn Store) {
+pub async fn the_outbox_is_listed_newest_first(s: &dyn Store) {
     connect(s, "a");
     connect(s, "b");
     let ids = [enqueue(s, "a", "l", None), enqueue(s, "a", "l", None), enqueue(s, "b", "l", None)];
@@ -246,7 +246,7 @@ pub fn the_outbox_is_listed_newest_first(s: &dyn Store) {
     assert!(s.claim(2, 9, &[]).unwrap().is_none());
 }
 
-pub fn a_claim_of_a_clock_that_stood_ahead_is_taken_over(s: &dyn Store) {
+pub async fn a_claim_of_a_clock_that_stood_ahead_is_taken_over(s: &dyn Store) {
     connect(s, "a");
     let id = enqueue(s, "a", "l", None);
     let ahead = s.claim(365 * 86_400_000, 10, &[]).unwrap().unwrap();
@@ -255,7 +255,7 @@ pub fn a_claim_of_a_clock_that_stood_ahead_is_taken_over(s: &dyn Store) {
     assert!(s.claim(40, 10, &[]).unwrap().is_none(), "clocks of two processes are never quite the same");
 }
 
-pub fn what_somebody_waits_for_is_claimed_beside_the_queues(s: &dyn Store) {
+pub async fn what_somebody_waits_for_is_claimed_beside_the_queues(s: &dyn Store) {
     connect(s, "a");
     connect(s, "b");
     let bulk = enqueue(s, "a", "l", None);
@@ -279,7 +279,7 @@ pub fn what_somebody_waits_for_is_claimed_beside_the_queues(s: &dyn Store) {
     assert_eq!(s.claim(5, 10, &[]).unwrap().unwrap().id, bulk, "a claim is a claim, whoever made it");
 }
 
-pub fn queues_take_turns_and_who_waits_goes_first(s: &dyn Store) {
+pub async fn queues_take_turns_and_who_waits_goes_first(s: &dyn Store) {
     connect(s, "a");
     connect(s, "b");
     for n in 0..20 {
@@ -302,7 +302,7 @@ pub fn queues_take_turns_and_who_waits_goes_first(s: &dyn Store) {
     assert_eq!(order, ["a", "b", "a", "b"]);
 }
 
-pub fn a_claim_that_is_kept_is_renewed_when_it_gets_short(s: &dyn Store) {
+pub async fn a_claim_that_is_kept_is_renewed_when_it_gets_short(s: &dyn Store) {
     connect(s, "a");
     let id = enqueue(s, "a", "l", None);
     let claimed = s.claim(0, 90, &[]).unwrap().unwrap();

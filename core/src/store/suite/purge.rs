@@ -16,7 +16,7 @@ fn begin(s: &dyn Store, id: &str) -> Vec<String> {
     s.begin_purge(&[id.to_owned()], None, "purged", 70).unwrap()
 }
 
-pub fn a_purge_ends_reading_at_once(s: &dyn Store) {
+pub async fn a_purge_ends_reading_at_once(s: &dyn Store) {
     let lease = mailbox(s);
     apply(s, &lease, vec![message("m", "in", 1)], |_| {});
     let waiting = enqueue(s, "a", "l", None);
@@ -39,7 +39,7 @@ pub fn a_purge_ends_reading_at_once(s: &dyn Store) {
     assert!(log.ends_with(&["disconnected".into(), "key_destroyed".into(), "send_settled".into(), "key_destroyed".into()]), "{log:?}");
 }
 
-pub fn a_purge_erases_in_pieces_and_ends_once(s: &dyn Store) {
+pub async fn a_purge_erases_in_pieces_and_ends_once(s: &dyn Store) {
     let lease = mailbox(s);
     connect(s, "b");
     let held = (0..10).map(|n| message(&format!("m{n}"), "in", 1)).collect();
@@ -71,7 +71,7 @@ pub fn a_purge_erases_in_pieces_and_ends_once(s: &dyn Store) {
     assert!(s.active_key(KeyPurpose::Content, Some("b")).unwrap().is_some());
 }
 
-pub fn a_purged_account_does_not_come_back(s: &dyn Store) {
+pub async fn a_purged_account_does_not_come_back(s: &dyn Store) {
     // Its first key is the one these tests seal with.
     connect(s, "z");
     connect(s, "a");
@@ -90,7 +90,7 @@ pub fn a_purged_account_does_not_come_back(s: &dyn Store) {
     assert_eq!(ids(s), ["z", "new"]);
 }
 
-pub fn a_purge_says_of_sends_on_their_way_that_nobody_knows(s: &dyn Store) {
+pub async fn a_purge_says_of_sends_on_their_way_that_nobody_knows(s: &dyn Store) {
     connect(s, "a");
     let id = enqueue(s, "a", "l", None);
     let claimed = s.claim(60, 1_000, &[]).unwrap().unwrap();
@@ -101,7 +101,7 @@ pub fn a_purge_says_of_sends_on_their_way_that_nobody_knows(s: &dyn Store) {
     assert!(s.step(&id, claimed.fence, &step(ItemState::Sent), 71).unwrap().is_none(), "told once");
 }
 
-pub fn sign_ins_nobody_came_back_to_go_after_a_day(s: &dyn Store) {
+pub async fn sign_ins_nobody_came_back_to_go_after_a_day(s: &dyn Store) {
     s.insert_store_key(&NewKey { id: 2, purpose: KeyPurpose::Store, account_id: None, wrapped: sealed("k"), created_at: 1 }, &sealed("canary"), None).unwrap();
     s.insert_attempt(&NewAttempt { state_hash: b"a".to_vec(), sealed: sealed("attempt"), created_at: 0, expires_at: 100 }).unwrap();
     s.drop_old_attempts(100 + 86_400_000).unwrap();
@@ -110,7 +110,7 @@ pub fn sign_ins_nobody_came_back_to_go_after_a_day(s: &dyn Store) {
     assert!(s.attempt(b"a").unwrap().is_none());
 }
 
-pub fn an_owner_is_deleted_and_restored(s: &dyn Store) {
+pub async fn an_owner_is_deleted_and_restored(s: &dyn Store) {
     connect(s, "a");
     assert_eq!(s.delete_owner("Owner", "deleted", 100, 200).unwrap_err().kind(), ErrorKind::NotFound);
     assert!(!s.is_deleted("Owner").unwrap());
@@ -132,7 +132,7 @@ pub fn an_owner_is_deleted_and_restored(s: &dyn Store) {
     assert_eq!(log, [("owner_deleted".to_owned(), Some("own_5".to_owned())), ("owner_restored".to_owned(), Some("own_5".to_owned()))]);
 }
 
-pub fn an_owner_is_purged_whole(s: &dyn Store) {
+pub async fn an_owner_is_purged_whole(s: &dyn Store) {
     connect(s, "a");
     connect(s, "b");
     s.connect_account(&AccountRow { owner: "other".into(), ..account("c") }, Some(&token("c", 1)), &[key(800, KeyPurpose::Secrets, "c")], None, 10).unwrap();
@@ -143,7 +143,7 @@ pub fn an_owner_is_purged_whole(s: &dyn Store) {
     assert_eq!(ids(s), ["c"]);
 }
 
-pub fn an_owner_is_purged_only_while_that_is_due(s: &dyn Store) {
+pub async fn an_owner_is_purged_only_while_that_is_due(s: &dyn Store) {
     connect(s, "a");
     s.delete_owner("owner", "deleted", 10, 100).unwrap();
     assert!(s.begin_due_purge("owner", "purged", 99).unwrap().is_empty(), "not yet");

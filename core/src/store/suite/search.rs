@@ -11,7 +11,7 @@ fn find(s: &dyn Store, query: &[&str], account: Option<&str>) -> Vec<String> {
     s.search(&query, &account.map_or_else(|| vec!["a".to_owned(), "b".to_owned()], |id| vec![id.to_owned()]), 10).unwrap().into_iter().map(|row| row.graph_id).collect()
 }
 
-pub fn the_index_follows_the_messages(s: &dyn Store) {
+pub async fn the_index_follows_the_messages(s: &dyn Store) {
     let lease = mailbox(s);
     let of = |id: &str, version, search| NewMessage { search, ..message(id, "in", version) };
     apply(
@@ -45,7 +45,7 @@ pub fn the_index_follows_the_messages(s: &dyn Store) {
     assert_eq!(find(s, &["again"], None), ["m"]);
 }
 
-pub fn a_query_is_no_language(s: &dyn Store) {
+pub async fn a_query_is_no_language(s: &dyn Store) {
     let lease = mailbox(s);
     apply(s, &lease, vec![NewMessage { search: words("NOT a OR b", "x", Some("quoted \" near(c)")), ..message("m", "in", 1) }], |_| {});
     for (query, hit) in [

@@ -17,7 +17,7 @@ fn all_of(s: &dyn Store, kept: &Kept) -> u32 {
     steps
 }
 
-pub fn old_changes_go_and_their_readers_are_told(s: &dyn Store) {
+pub async fn old_changes_go_and_their_readers_are_told(s: &dyn Store) {
     let lease = mailbox(s);
     let accounts = ["a".to_owned()];
     apply(s, &lease, ["m1", "m2", "m3"].map(|id| message(id, "in", 1)).to_vec(), |b| b.now = DAY);
@@ -35,7 +35,7 @@ pub fn old_changes_go_and_their_readers_are_told(s: &dyn Store) {
 }
 
 /// A row that was written while the clock stood ahead keeps nobody's place for ever.
-pub fn a_change_from_the_future_holds_nothing_up(s: &dyn Store) {
+pub async fn a_change_from_the_future_holds_nothing_up(s: &dyn Store) {
     let lease = mailbox(s);
     apply(s, &lease, vec![message("ahead", "in", 1)], |b| b.now = 400 * DAY);
     apply(s, &lease, vec![message("old", "in", 1)], |b| b.now = DAY);
@@ -44,7 +44,7 @@ pub fn a_change_from_the_future_holds_nothing_up(s: &dyn Store) {
     assert_eq!(changes(s, 0).iter().map(|c| c.subject_id.as_deref()).collect::<Vec<_>>(), [Some("msg_new")]);
 }
 
-pub fn of_too_many_changes_the_last_stay(s: &dyn Store) {
+pub async fn of_too_many_changes_the_last_stay(s: &dyn Store) {
     let lease = mailbox(s);
     for n in 0..10 {
         apply(s, &lease, vec![message(&format!("m{n}"), "in", 1)], |b| b.now = 49 * DAY);
@@ -56,7 +56,7 @@ pub fn of_too_many_changes_the_last_stay(s: &dyn Store) {
     assert_eq!(all_of(s, &few), 1);
 }
 
-pub fn tombstones_and_settled_sends_go(s: &dyn Store) {
+pub async fn tombstones_and_settled_sends_go(s: &dyn Store) {
     let lease = mailbox(s);
     apply(s, &lease, ["gone", "late", "stays"].map(|id| message(id, "in", 1)).to_vec(), |_| {});
     for (id, at) in [("gone", DAY), ("late", 49 * DAY)] {
@@ -79,7 +79,7 @@ pub fn tombstones_and_settled_sends_go(s: &dyn Store) {
 }
 
 /// A send that is tried again is open, and no longer as old as its first end.
-pub fn a_send_that_was_opened_again_is_kept(s: &dyn Store) {
+pub async fn a_send_that_was_opened_again_is_kept(s: &dyn Store) {
     mailbox(s);
     let id = enqueue(s, "a", "lane", None);
     let claimed = s.claim(DAY, 100, &[]).unwrap().unwrap();

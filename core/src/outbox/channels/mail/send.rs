@@ -65,7 +65,7 @@ pub fn names_of(hashes: &Hashes, id: &str, created_at: i64) -> Result<MailProgre
 /// is lost, the mark is how it is found. False: the claim is lost.
 pub async fn mark(job: &mut Job<Mail>) -> Result<bool> {
     let (tools, account_id, id, created_at) = (job.tools.clone(), job.item.account_id.clone(), job.item.id.clone(), job.item.created_at);
-    let MailProgress { internet_message_id, mark, .. } = blocking(move || names_of(&tools.vault.hashes(&account_id)?, &id, created_at)).await?;
+    let MailProgress { internet_message_id, mark, .. } = blocking(move || names_of(&tools.vault.hashes_blocking(&account_id)?, &id, created_at)).await?;
     (job.progress.own.internet_message_id, job.progress.own.mark) = (internet_message_id, mark);
     job.advance(ItemState::Prepared).await
 }

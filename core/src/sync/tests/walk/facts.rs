@@ -24,16 +24,16 @@ async fn each_outcome_leaves_its_fact_and_its_count() {
         other => says(other, r#"{"error":{"code":"ErrorAccessDenied"}}"#),
     });
     fixture.sync().await.unwrap();
-    let facts = fixture.store.health("a").unwrap();
+    let facts = fixture.store.health("a").await.unwrap();
     assert!(facts.last_success_at.is_some_and(|at| at >= START_MS as i64) && facts.error.is_none());
     assert!(fixture.sync.since_success("a", facts.last_success_at).is_some() && fixture.sync.since_success("a", Some(1)).is_none());
     status.store(403, Ordering::SeqCst);
     fixture.sync().await.unwrap_err();
-    let failed = fixture.store.health("a").unwrap();
+    let failed = fixture.store.health("a").await.unwrap();
     assert_eq!((failed.last_success_at, failed.error.unwrap().kind), (facts.last_success_at, ErrorKind::Forbidden));
     status.store(200, Ordering::SeqCst);
     fixture.sync().await.unwrap();
-    assert!(fixture.store.health("a").unwrap().error.is_none());
+    assert!(fixture.store.health("a").await.unwrap().error.is_none());
     let counts = fixture.reader.graph.meters().snapshot();
     assert_eq!((counts.syncs, counts.pages, counts.messages_stored), (2, 2, 1));
     assert_eq!(counts.requests, fixture.service.calls() as u64);
@@ -42,9 +42,9 @@ async fn each_outcome_leaves_its_fact_and_its_count() {
 #[tokio::test]
 async fn a_sync_that_was_stopped_says_nothing_about_the_account() {
     let fixture = fixture(crate::pipeline::fake::clock(), |_| last_page(json!([]), "one"));
-    fixture.runtime.shutdown(Duration::from_secs(1)).await;
+    fixture.runtime.shutdown(Duration::from_secs(1), async {}).await;
     assert_eq!(fixture.sync().await.unwrap_err().kind(), ErrorKind::Closed);
-    assert_eq!(fixture.store.health("a").unwrap(), Default::default());
+    assert_eq!(fixture.store.health("a").await.unwrap(), Default::default());
 }
 
 #[tokio::test]

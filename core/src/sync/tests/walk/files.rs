@@ -94,7 +94,7 @@ async fn a_few_are_listed_when_the_sync_ends_and_many_follow() {
         assert!(files.lock().unwrap().asked.values().all(|times| *times == 1) && files.lock().unwrap().asked.len() == count);
         let told: Vec<_> = fixture.store.changes(&["a".into()], 0, 1_000).unwrap();
         assert_eq!(told.iter().filter(|row| row.kind == ChangeKind::MessageChanged).count(), count, "each is told when it is listed");
-        fixture.runtime.shutdown(Duration::from_secs(5)).await;
+        fixture.runtime.shutdown(Duration::from_secs(5), async {}).await;
     }
 }
 
@@ -104,7 +104,7 @@ async fn what_was_not_listed_when_the_engine_closed_the_next_sync_lists() {
     let fixture = started_at(&clock, &files);
     files.lock().unwrap().is_busy = true;
     assert_eq!(fixture.sync().await.unwrap().attachments_pending, 300);
-    fixture.runtime.shutdown(Duration::from_secs(5)).await;
+    fixture.runtime.shutdown(Duration::from_secs(5), async {}).await;
     files.lock().unwrap().is_busy = false;
     clock.advance(3_600_000);
     let runtime = Runtime::start().unwrap();
@@ -113,7 +113,7 @@ async fn what_was_not_listed_when_the_engine_closed_the_next_sync_lists() {
     sync.run(fixture.account.clone(), runtime.stop()).await.unwrap();
     until_listed(&fixture).await;
     assert!(shown(&fixture).await.values().all(|names| names == &["1"]));
-    runtime.shutdown(Duration::from_secs(5)).await;
+    runtime.shutdown(Duration::from_secs(5), async {}).await;
 }
 
 #[tokio::test]
@@ -127,5 +127,5 @@ async fn a_message_that_changes_while_it_is_listed_is_listed_anew() {
     until_listed(&fixture).await;
     // A list that was asked for before the change may hold what was there before; the change's own sync asks once more.
     assert!(shown(&fixture).await.values().all(|names| names == &["3"]));
-    fixture.runtime.shutdown(Duration::from_secs(5)).await;
+    fixture.runtime.shutdown(Duration::from_secs(5), async {}).await;
 }

@@ -130,7 +130,7 @@ async fn a_list_that_is_refused_or_odd_leaves_it_to_the_walk() {
         let report = fixture.sync().await.unwrap_or_else(|e| panic!("{status} {body}: {e:?}"));
         assert!(asked.load(Ordering::SeqCst) && report.added == 2 && report.quarantined == 0, "{status} {body}");
         assert_eq!(fixture.here(), once(&["a", "z"]), "{status} {body}");
-        assert!(fixture.store.health("a").unwrap().error.is_none(), "{status} {body}");
+        assert!(fixture.store.health("a").await.unwrap().error.is_none(), "{status} {body}");
     }
 }
 

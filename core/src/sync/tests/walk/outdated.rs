@@ -45,7 +45,7 @@ fn listing(fixture: &Fixture, times: usize) -> (Meanwhile, Rc<Cell<usize>>) {
             return;
         }
         let version = store.known("a", &[&id]).unwrap()[0].version;
-        let head = MessageMetadata::default().seal(&vault.content("a").unwrap(), "a", &id, version + 1).unwrap();
+        let head = MessageMetadata::default().seal(&vault.content_blocking("a").unwrap(), "a", &id, version + 1).unwrap();
         let listed = store.put_attachments("a", 1, &[AttachmentList { graph_id: id, version, head: Some(head) }], &[], 5).unwrap();
         assert_eq!(listed, Some(1));
     };
