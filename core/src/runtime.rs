@@ -296,8 +296,18 @@ fn joined<T>(outcome: Result<Result<T>, tokio::task::JoinError>) -> Result<T> {
     match outcome {
         Ok(result) => result,
         Err(e) if e.is_cancelled() => Err(closed()),
-        Err(_) => Err(Error::internal("A defect of Tidings stopped this call; what was stored before is safe. Please report it.")),
+        Err(_) => Err(defect()),
     }
+}
+
+/// What a call ends with in which something panicked.
+pub fn defect() -> Error {
+    Error::internal("A defect of Tidings stopped this call; what was stored before is safe. Please report it.")
+}
+
+/// Runs blocking work that serves many callers on a thread of its own, to its end. It is dropped when the runtime ends before it begins.
+pub fn serve(work: impl FnOnce() + Send + 'static) {
+    drop(tokio::task::spawn_blocking(work));
 }
 
 /// Unparks the thread that asked for it, which waits for a future with [`park`](std::thread::park). For the bindings.

@@ -17,7 +17,7 @@ fn together<T: Send>(store: &SqliteStore, steps: Vec<StepOf<T>>) -> Vec<std::thr
     std::thread::scope(|scope| {
         let alone = store.writer.alone();
         let running: Vec<_> = steps.into_iter().map(|step| scope.spawn(move || step(store))).collect();
-        while store.writer.coming() < count {
+        while store.writer.waiting() < count {
             std::thread::yield_now();
         }
         drop(alone);

@@ -15,7 +15,7 @@ impl HealthStore for SqliteStore {
                 tx,
                 "INSERT INTO health (account_id, last_success_at) SELECT id, ?2 FROM accounts WHERE id = ?1
                  ON CONFLICT (account_id) DO UPDATE SET last_success_at = excluded.last_success_at, last_error_at = NULL, error_kind = NULL, error = NULL",
-                (account_id, at),
+                (&account_id, at),
             )?;
             Ok(())
         })
@@ -29,7 +29,7 @@ impl HealthStore for SqliteStore {
                 tx,
                 "INSERT INTO health (account_id, last_error_at, error_kind, error) SELECT id, ?2, ?3, ?4 FROM accounts WHERE id = ?1
                  ON CONFLICT (account_id) DO UPDATE SET last_error_at = excluded.last_error_at, error_kind = excluded.error_kind, error = excluded.error",
-                (account_id, error.at, error.kind.word(), &error.reason),
+                (&account_id, error.at, error.kind.word(), &error.reason),
             )?;
             Ok(())
         })

@@ -56,7 +56,7 @@ mod erasure_tests;
 use super::{Lease, AuditSigner, Store};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::ChangeKind;
-use crate::runtime::blocking;
+use crate::runtime::{blocking, defect, serve};
 use crate::seal::Sealed;
 use fault::{Outcome, explain};
 use locking::Sharing;
@@ -88,6 +88,24 @@ impl Deref for SqliteStore {
 
     fn deref(&self) -> &Opened {
         &self.0
+    }
+}
+
+/// Runs what waits for the writer; if it is dropped before, nothing waits in vain.
+struct Driver(Option<Arc<Opened>>);
+
+impl Driver {
+    fn run(mut self) {
+        if let Some(opened) = &self.0 {
+            opened.drive();
+        }
+        self.0.take();
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.0.iter().for_each(|opened| opened.writer.give_up());
     }
 }
 
@@ -139,10 +157,26 @@ impl SqliteStore {
         Ok(Self(Arc::new(store)))
     }
 
-    /// One step that may write: all of `work` or nothing, durable when this answers. Dropped before, it is done all the same, or not begun.
-    async fn writing<T: Send + 'static>(&self, work: impl FnOnce(&Connection) -> Outcome<T> + Send + 'static) -> Result<T> {
-        let opened = self.0.clone();
-        blocking(move || opened.write(work)).await
+    /// One step that may write: all of `work` or nothing, durable when this answers. Dropped before, it is done all the same. `work` may be called again after
+    /// all that it did was taken back.
+    async fn writing<T: Send + 'static>(&self, work: impl FnMut(&Connection) -> Outcome<T> + Send + 'static) -> Result<T> {
+        self.check()?;
+        let (step, answer) = writer::step(work);
+        #[cfg(test)]
+        if crate::interleave::is_drawn() {
+            let alone = || {
+                if self.writer.enqueue(step) {
+                    self.drive();
+                }
+            };
+            crate::interleave::run(alone).await;
+            return answer.await.unwrap_or_else(|_| Err(defect()));
+        }
+        if self.writer.enqueue(step) {
+            let driver = Driver(Some(self.0.clone()));
+            serve(move || driver.run());
+        }
+        answer.await.unwrap_or_else(|_| Err(defect()))
     }
 
     /// One consistent view of the store.
@@ -168,28 +202,59 @@ impl SqliteStore {
 }
 
 impl Opened {
-    /// One step that may write: all of `work` or nothing, durable when this answers.
-    fn write<T>(&self, work: impl FnOnce(&Connection) -> Outcome<T>) -> Result<T> {
-        self.check()?;
-        if self.must_erase.load(Ordering::SeqCst)
-            && let Some(writer) = self.writer.idle()
-        {
-            self.erase_on(&writer, ERASE_RETRY_WAIT);
-        }
+    /// Runs the steps that wait.
+    fn drive(&self) {
+        let before = |c: &Connection| {
+            if self.must_erase.load(Ordering::SeqCst) {
+                self.erase_on(c, ERASE_RETRY_WAIT);
+            }
+        };
         let end = |c: &Connection, is_changed: bool| {
             self.sign_ends(c)?;
             let stamp = if is_changed { Some(stamp::advance(c)?) } else { None };
             // Another process may have died between its mark and emptying the log.
             Ok((stamp, exists(c, "SELECT 1 FROM meta WHERE name = ?1", [ERASURE_PENDING])?))
         };
-        self.writer.write(work, end, |(stamp, is_pending)| {
+        self.writer.drive(before, end, |(stamp, is_pending)| {
             if let Some(stamp) = stamp {
                 self.keeper.note(&stamp);
             }
             if is_pending {
                 self.must_erase.store(true, Ordering::SeqCst);
             }
-        })
+        });
+    }
+
+    /// Until all of the store is asynchronous.
+    fn write<T>(&self, work: impl FnOnce(&Connection) -> Outcome<T>) -> Result<T> {
+        self.check()?;
+        let alone = self.writer.alone();
+        let c = alone.as_ref().ok_or_else(closed)?;
+        if self.must_erase.load(Ordering::SeqCst) {
+            self.erase_on(c, ERASE_RETRY_WAIT);
+        }
+        if !c.is_autocommit() {
+            c.execute_batch("ROLLBACK").map_err(explain)?;
+        }
+        run(c, "BEGIN IMMEDIATE", [])?;
+        let before = c.total_changes();
+        let done = work(c).and_then(|done| {
+            self.sign_ends(c)?;
+            let stamp = if c.total_changes() != before { Some(stamp::advance(c)?) } else { None };
+            let is_pending = exists(c, "SELECT 1 FROM meta WHERE name = ?1", [ERASURE_PENDING])?;
+            run(c, "COMMIT", [])?;
+            if let Some(stamp) = stamp {
+                self.keeper.note(&stamp);
+            }
+            if is_pending {
+                self.must_erase.store(true, Ordering::SeqCst);
+            }
+            Ok(done)
+        });
+        if done.is_err() && !c.is_autocommit() {
+            let _ = c.execute_batch("ROLLBACK");
+        }
+        Ok(done?)
     }
 
     /// One consistent view of the store.
@@ -221,11 +286,10 @@ impl Opened {
         if !self.must_erase.load(Ordering::SeqCst) {
             return true;
         }
-        self.erase_on(&self.writer.alone(), wait)
+        self.writer.alone().as_ref().is_some_and(|connection| self.erase_on(connection, wait))
     }
 
-    fn erase_on(&self, writer: &Option<Connection>, wait: Duration) -> bool {
-        let Some(connection) = writer else { return false };
+    fn erase_on(&self, connection: &Connection, wait: Duration) -> bool {
         let _ = connection.busy_timeout(wait);
         let emptied = empty_log(connection).unwrap_or(false);
         let _ = connection.busy_timeout(self.busy);

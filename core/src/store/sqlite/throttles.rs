@@ -56,7 +56,7 @@ impl ThrottleStore for SqliteStore {
         let throttles = throttles.to_vec();
         self.writing(move |tx| {
             drop_gone(tx, now, longest_ms)?;
-            for Throttle { client_id, tenant_id, user_id, service, until, made } in throttles {
+            for Throttle { client_id, tenant_id, user_id, service, until, made } in &throttles {
                 let (counted_at, counts) = made.as_ref().map_or((0, Vec::new()), |made| (made.at, packed(&made.counts)));
                 run(
                     tx,

@@ -1,265 +1,307 @@
-//! The connection that writes, and group commit: steps that come while another one is under way share its transaction, so that one write to the disk makes
-//! all of them durable. Each runs under a savepoint of its own and is answered when the commit is on disk. SQLite: lang_savepoint.html, wal.html.
+//! The connection that writes, and group commit: steps wait in one queue, and those that come while another one is under way share its transaction, so
+//! that one write to the disk makes all of them durable. Each is answered when the commit is on disk. SQLite: wal.html, lang_savepoint.html.
 
 use super::closed;
 use super::fault::{Fault, Outcome, explain};
 use crate::error::{Error, Result};
+use crate::runtime::defect;
 use crate::stages::{Stage, timed};
 use rusqlite::Connection;
-use std::any::Any;
+use std::collections::VecDeque;
 use std::ops::{Deref, DerefMut};
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use tokio::sync::oneshot;
 
 /// Steps of one transaction. More would make the first of them wait for long and save little.
 const STEPS: usize = 256;
 
 pub struct Writer {
-    state: Mutex<State>,
-    /// Steps that have come and do not hold the connection yet.
-    coming: AtomicUsize,
-    /// Those who need the connection outside of a transaction.
-    alone: AtomicUsize,
-    /// A transaction ended.
-    ended: Condvar,
-}
-
-struct State {
     /// None once closed.
-    connection: Option<Connection>,
-    group: Option<Group>,
+    connection: Mutex<Option<Connection>>,
+    queue: Mutex<Queue>,
+    /// Those who wait for the connection outside of a transaction.
+    alone: AtomicUsize,
+    /// One of them is done.
+    freed: Condvar,
 }
 
-/// Steps of a transaction that is not committed yet.
-struct Group {
-    steps: usize,
-    is_changed: bool,
-    commit: Arc<Commit>,
-}
-
-/// What the steps of one transaction wait for.
 #[derive(Default)]
-struct Commit {
-    outcome: Mutex<Option<Result<()>>>,
-    told: Condvar,
+struct Queue {
+    waiting: VecDeque<Box<dyn Step>>,
+    /// Somebody runs what waits, or is about to.
+    is_driven: bool,
 }
 
-impl Commit {
-    fn tell(&self, outcome: Result<()>) {
-        self.outcome.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(outcome);
-        self.told.notify_all();
-    }
+/// A piece of work in the queue.
+pub trait Step: Send {
+    /// May be called again after all that it did was taken back.
+    fn run(&mut self, connection: &Connection) -> std::result::Result<(), Failed>;
+    /// It is not done, and changed nothing.
+    fn refuse(self: Box<Self>, error: Error);
+    /// It is durable.
+    fn done(self: Box<Self>);
+}
 
-    fn wait(&self) -> Result<()> {
-        let mut outcome = self.outcome.lock().unwrap_or_else(PoisonError::into_inner);
-        loop {
-            match &*outcome {
-                Some(outcome) => return outcome.clone(),
-                None => outcome = self.told.wait(outcome).unwrap_or_else(PoisonError::into_inner),
-            }
+/// Why a step did not come off.
+pub enum Failed {
+    Fault(Fault),
+    Panic,
+}
+
+impl From<Failed> for Error {
+    fn from(failed: Failed) -> Self {
+        match failed {
+            Failed::Fault(fault) => fault.into(),
+            Failed::Panic => defect(),
         }
     }
 }
 
-impl Drop for Group {
-    /// Nobody waits for ever, whatever happened.
-    fn drop(&mut self) {
-        self.commit.tell(Err(Error::internal("A transaction of the store was given up; nothing of it was changed. Please report it.")));
+struct Work<T, W> {
+    work: W,
+    done: Option<T>,
+    answer: oneshot::Sender<Result<T>>,
+}
+
+/// A step, and where it is answered.
+pub fn step<T: Send + 'static>(work: impl FnMut(&Connection) -> Outcome<T> + Send + 'static) -> (Box<dyn Step>, oneshot::Receiver<Result<T>>) {
+    let (answer, answered) = oneshot::channel();
+    (Box::new(Work { work, done: None, answer }), answered)
+}
+
+impl<T: Send, W: FnMut(&Connection) -> Outcome<T> + Send> Step for Work<T, W> {
+    fn run(&mut self, connection: &Connection) -> std::result::Result<(), Failed> {
+        let done = catch_unwind(AssertUnwindSafe(|| (self.work)(connection))).map_err(|_| Failed::Panic)?;
+        self.done = Some(done.map_err(Failed::Fault)?);
+        Ok(())
+    }
+
+    fn refuse(self: Box<Self>, error: Error) {
+        let _ = self.answer.send(Err(error));
+    }
+
+    fn done(self: Box<Self>) {
+        let _ = self.answer.send(self.done.ok_or_else(defect));
     }
 }
 
 /// The connection, outside of a transaction.
-pub struct Alone<'a>(MutexGuard<'a, State>);
+pub struct Alone<'a> {
+    connection: MutexGuard<'a, Option<Connection>>,
+    freed: &'a Condvar,
+}
 
 impl Deref for Alone<'_> {
     type Target = Option<Connection>;
 
     fn deref(&self) -> &Self::Target {
-        &self.0.connection
+        &self.connection
     }
 }
 
 impl DerefMut for Alone<'_> {
     fn deref_mut(&mut self) -> &mut Self::Target {
-        &mut self.0.connection
+        &mut self.connection
+    }
+}
+
+impl Drop for Alone<'_> {
+    fn drop(&mut self) {
+        // Who waits for it goes on when the lock is free, right after this.
+        self.freed.notify_all();
     }
 }
 
 impl Writer {
     pub fn new(connection: Connection) -> Self {
-        Self {
-            state: Mutex::new(State { connection: Some(connection), group: None }),
-            coming: AtomicUsize::new(0),
-            alone: AtomicUsize::new(0),
-            ended: Condvar::new(),
+        Self { connection: Mutex::new(Some(connection)), queue: Mutex::default(), alone: AtomicUsize::new(0), freed: Condvar::new() }
+    }
+
+    /// True: nobody runs what waits, so whoever asked must call [`Writer::drive`], or [`Writer::give_up`].
+    pub fn enqueue(&self, step: Box<dyn Step>) -> bool {
+        let mut queue = self.queue();
+        queue.waiting.push_back(step);
+        !std::mem::replace(&mut queue.is_driven, true)
+    }
+
+    /// Runs what waits until nothing does. `end` is done before each commit, and told whether anything was changed; what it answers is for `after`, which
+    /// runs once the commit is on disk. `before` is done outside of the transaction.
+    ///
+    /// A step that fails leaves the others of its transaction as they are. If the commit fails, all of them fail with it.
+    pub fn drive<E>(&self, before: impl Fn(&Connection), end: impl Fn(&Connection, bool) -> Outcome<E>, after: impl Fn(E)) {
+        loop {
+            let mut guard = self.lock();
+            while self.alone.load(Ordering::SeqCst) > 0 {
+                guard = self.freed.wait(guard).unwrap_or_else(PoisonError::into_inner);
+            }
+            let Some(first) = self.next_or_end() else { return };
+            match &*guard {
+                Some(connection) => {
+                    before(connection);
+                    Transaction::new(connection).run(self, first, &end, &after);
+                }
+                None => first.refuse(closed()),
+            }
         }
     }
 
-    /// All of `work` or nothing. When this answers, it is durable. `end` is done before each commit, and told whether anything was changed; what it answers
-    /// is for `after`, which runs once the commit is on disk.
-    ///
-    /// A step that fails leaves the others of its transaction as they are. If the commit fails, all of them fail with it.
-    pub fn write<T, E>(&self, work: impl FnOnce(&Connection) -> Outcome<T>, end: impl FnOnce(&Connection, bool) -> Outcome<E>, after: impl FnOnce(E)) -> Result<T> {
-        let mut guard = self.come();
-        let State { connection, group } = &mut *guard;
-        let connection = connection.as_ref().ok_or_else(closed)?;
-        let (mut open, is_first) = match group.take() {
-            Some(open) => (open, false),
-            None => (Group { steps: 0, is_changed: false, commit: Arc::default() }, true),
+    /// Nobody will run what waits.
+    pub fn give_up(&self) {
+        let given_up = {
+            let mut queue = self.queue();
+            queue.is_driven = false;
+            std::mem::take(&mut queue.waiting)
         };
-        let result = begin(connection, is_first).and_then(|()| {
-            let before = connection.total_changes();
-            let result = catch_unwind(AssertUnwindSafe(|| work(connection)));
-            settle(connection, is_first, result).inspect(|_| open.is_changed |= connection.total_changes() != before)
-        });
-        if connection.is_autocommit() {
-            // The first step failed, or SQLite took the whole transaction back (a full disk, say).
-            let failed = result.err().unwrap_or_else(|| Failed::Fault(Error::internal("A transaction of the store ended early. Please report it.").into()));
-            let failed = failed.explained();
-            open.commit.tell(Err(failed.shared()));
-            self.ended.notify_all();
-            return Err(failed.raised());
-        }
-        open.steps += 1;
-        let commit = open.commit.clone();
-        if open.steps < STEPS && self.coming.load(Ordering::SeqCst) > 0 && self.alone.load(Ordering::SeqCst) == 0 {
-            // Whoever comes next goes on, and commits in the end.
-            *group = Some(open);
-            drop(guard);
-        } else {
-            let ended = finish(connection, open.is_changed, end);
-            let told = ended.map(after);
-            open.commit.tell(told);
-            drop(guard);
-            self.ended.notify_all();
-        }
-        // What failed was taken back already, whatever becomes of the others.
-        let result = result.map_err(|failed| failed.explained().raised())?;
-        commit.wait()?;
-        Ok(result)
+        given_up.into_iter().for_each(|step| step.refuse(closed()));
     }
 
     /// Waits until no transaction is open.
     pub fn alone(&self) -> Alone<'_> {
         self.alone.fetch_add(1, Ordering::SeqCst);
-        let mut guard = self.lock();
-        while guard.group.is_some() {
-            guard = self.ended.wait(guard).unwrap_or_else(PoisonError::into_inner);
-        }
-        self.alone.fetch_sub(1, Ordering::SeqCst);
-        Alone(guard)
-    }
-
-    /// The connection, if no transaction is open.
-    pub fn idle(&self) -> Option<Alone<'_>> {
         let guard = self.lock();
-        guard.group.is_none().then_some(Alone(guard))
+        self.alone.fetch_sub(1, Ordering::SeqCst);
+        Alone { connection: guard, freed: &self.freed }
     }
 
     /// Without closing it: it belongs to the process this one was forked from.
     pub fn forget(&mut self) {
-        std::mem::forget(self.state.get_mut().unwrap_or_else(PoisonError::into_inner).connection.take());
+        std::mem::forget(self.connection.get_mut().unwrap_or_else(PoisonError::into_inner).take());
     }
 
     /// Steps that wait for their turn.
     #[cfg(test)]
-    pub fn coming(&self) -> usize {
-        self.coming.load(Ordering::SeqCst)
+    pub fn waiting(&self) -> usize {
+        self.queue().waiting.len()
     }
 
-    fn come(&self) -> MutexGuard<'_, State> {
-        self.coming.fetch_add(1, Ordering::SeqCst);
-        let guard = self.lock();
-        self.coming.fetch_sub(1, Ordering::SeqCst);
-        guard
+    fn next(&self) -> Option<Box<dyn Step>> {
+        if self.alone.load(Ordering::SeqCst) > 0 { None } else { self.queue().waiting.pop_front() }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// None: whoever comes next has to see to it that it is run.
+    fn next_or_end(&self) -> Option<Box<dyn Step>> {
+        let mut queue = self.queue();
+        let next = queue.waiting.pop_front();
+        queue.is_driven = next.is_some();
+        next
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Connection>> {
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Why a step did not come off.
-enum Failed {
-    Fault(Fault),
-    Told(Error),
-    Panic(Box<dyn Any + Send>),
+/// Steps that are made durable together.
+struct Transaction<'a> {
+    connection: &'a Connection,
+    /// They came off, and are not committed yet.
+    kept: Vec<Box<dyn Step>>,
+    /// They came off and were taken back with one that did not.
+    again: VecDeque<Box<dyn Step>>,
+    /// One has failed: from now on each has a savepoint of its own. Without, they are cheaper, since no page has to be copied for them.
+    has_savepoints: bool,
+    changes_before: u64,
 }
 
-impl Failed {
-    fn explained(self) -> Self {
-        match self {
-            Self::Fault(fault) => Self::Told(fault.into()),
-            other => other,
+impl<'a> Transaction<'a> {
+    fn new(connection: &'a Connection) -> Self {
+        Self { connection, kept: Vec::new(), again: VecDeque::new(), has_savepoints: false, changes_before: 0 }
+    }
+
+    fn run<E>(mut self, writer: &Writer, first: Box<dyn Step>, end: impl Fn(&Connection, bool) -> Outcome<E>, after: impl Fn(E)) {
+        let (mut next, mut taken) = (Some(first), 1);
+        while let Some(step) = next {
+            if let Err(error) = self.step(step) {
+                return self.refuse(&error);
+            }
+            next = match self.again.pop_front() {
+                None if taken < STEPS => writer.next().inspect(|_| taken += 1),
+                again => again,
+            };
+        }
+        if self.connection.is_autocommit() {
+            return;
+        }
+        match self.commit(end) {
+            Ok(ended) => {
+                after(ended);
+                std::mem::take(&mut self.kept).into_iter().for_each(Step::done);
+            }
+            Err(error) => self.refuse(&error),
         }
     }
 
-    /// For the other steps of its transaction.
-    fn shared(&self) -> Error {
-        match self {
-            Self::Told(error) => error.clone(),
-            Self::Fault(_) | Self::Panic(_) => Error::internal("Another step of the same transaction failed; nothing was changed. Please report it."),
+    /// An error: no step can be run.
+    fn step(&mut self, mut step: Box<dyn Step>) -> Result<()> {
+        if self.connection.is_autocommit() {
+            if let Err(e) = self.prepared("BEGIN IMMEDIATE") {
+                let error = explain(e);
+                step.refuse(error.clone());
+                return Err(error);
+            }
+            self.changes_before = self.connection.total_changes();
         }
-    }
-
-    fn raised(self) -> Error {
-        match self {
-            Self::Told(error) => error,
-            Self::Fault(fault) => fault.into(),
-            Self::Panic(panic) => resume_unwind(panic),
-        }
-    }
-}
-
-impl From<rusqlite::Error> for Failed {
-    fn from(e: rusqlite::Error) -> Self {
-        Self::Fault(e.into())
-    }
-}
-
-/// The first step of a transaction needs no savepoint: taking it back takes everything back.
-fn begin(connection: &Connection, is_first: bool) -> std::result::Result<(), Failed> {
-    if is_first && !connection.is_autocommit() {
-        // A panic left it open.
-        connection.execute_batch("ROLLBACK")?;
-    }
-    connection.prepare_cached(if is_first { "BEGIN IMMEDIATE" } else { "SAVEPOINT step" })?.execute([])?;
-    Ok(())
-}
-
-/// Keeps what a step did, or takes it back.
-fn settle<T>(connection: &Connection, is_first: bool, result: std::thread::Result<Outcome<T>>) -> std::result::Result<T, Failed> {
-    let failed = match result {
-        Ok(Ok(done)) => {
-            let kept = if is_first { Ok(0) } else { connection.prepare_cached("RELEASE step").and_then(|mut release| release.execute([])) };
-            match kept {
-                Ok(_) => return Ok(done),
-                Err(e) => e.into(),
+        let has_savepoint = self.has_savepoints && !self.kept.is_empty();
+        let begun = if has_savepoint { self.prepared("SAVEPOINT step") } else { Ok(()) };
+        let outcome = begun.map_err(|e| Failed::Fault(e.into())).and_then(|()| step.run(self.connection)).and_then(|()| {
+            // What SQLite took back by itself cannot have come off.
+            if self.connection.is_autocommit() { Err(Failed::Panic) } else { Ok(()) }
+        });
+        let outcome = outcome.and_then(|()| if has_savepoint { self.prepared("RELEASE step").map_err(|e| Failed::Fault(e.into())) } else { Ok(()) });
+        match outcome {
+            Ok(()) => self.kept.push(step),
+            Err(failed) => {
+                step.refuse(failed.into());
+                self.take_back(has_savepoint);
             }
         }
-        Ok(Err(fault)) => Failed::Fault(fault),
-        Err(panic) => Failed::Panic(panic),
-    };
-    if !connection.is_autocommit() {
-        let undone = if is_first { connection.execute_batch("ROLLBACK") } else { connection.execute_batch("ROLLBACK TO step; RELEASE step") };
-        if undone.is_err() {
-            // Nothing of a transaction that cannot be told apart is kept.
-            let _ = connection.execute_batch("ROLLBACK");
+        Ok(())
+    }
+
+    /// The last step; all of them if it cannot be told apart, and then they are run again without it.
+    fn take_back(&mut self, has_savepoint: bool) {
+        let is_apart = has_savepoint && !self.connection.is_autocommit() && self.connection.execute_batch("ROLLBACK TO step; RELEASE step").is_ok();
+        if !is_apart {
+            self.roll_back();
+            self.again = std::mem::take(&mut self.kept).into_iter().chain(std::mem::take(&mut self.again)).collect();
+            self.has_savepoints = true;
         }
     }
-    Err(failed)
+
+    fn commit<E>(&self, end: impl Fn(&Connection, bool) -> Outcome<E>) -> Result<E> {
+        let ended = end(self.connection, self.connection.total_changes() != self.changes_before).map_err(Error::from)?;
+        timed(Stage::Commit, || self.prepared("COMMIT")).map_err(explain)?;
+        Ok(ended)
+    }
+
+    fn refuse(mut self, error: &Error) {
+        self.roll_back();
+        let (kept, again) = (std::mem::take(&mut self.kept), std::mem::take(&mut self.again));
+        kept.into_iter().chain(again).for_each(|step| step.refuse(error.clone()));
+    }
+
+    fn roll_back(&self) {
+        if !self.connection.is_autocommit() {
+            let _ = self.connection.execute_batch("ROLLBACK");
+        }
+    }
+
+    fn prepared(&self, sql: &str) -> rusqlite::Result<()> {
+        self.connection.prepare_cached(sql)?.execute([]).map(drop)
+    }
 }
 
-fn finish<E>(connection: &Connection, is_changed: bool, end: impl FnOnce(&Connection, bool) -> Outcome<E>) -> Result<E> {
-    let ended = end(connection, is_changed).map_err(Error::from).and_then(|ended| {
-        timed(Stage::Commit, || connection.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([]))).map_err(explain)?;
-        Ok(ended)
-    });
-    if ended.is_err() && !connection.is_autocommit() {
-        let _ = connection.execute_batch("ROLLBACK");
+/// A defect in `end` or `after`: nobody takes the connection over with a transaction that is open.
+impl Drop for Transaction<'_> {
+    fn drop(&mut self) {
+        self.roll_back();
     }
-    ended
 }
 
 #[cfg(test)]
