@@ -212,6 +212,14 @@ impl Drop for Runtime {
     }
 }
 
+/// For what is not async in tests: runs `work` to its end while this thread waits, also where it runs other tasks.
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+pub fn block_on<T: Send>(work: impl Future<Output = T> + Send) -> T {
+    let run = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work);
+    std::thread::scope(|s| s.spawn(run).join()).unwrap()
+}
+
 /// What a fork copied, asked in the child.
 pub fn forked() -> Error {
     Error::new(ErrorKind::Forked, "The process was forked while an engine was open; neither it nor another one works in the child. Fork before the first engine is opened or after the last is closed, or start the child as a program of its own (spawn).")

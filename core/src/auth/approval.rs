@@ -214,7 +214,7 @@ impl Auth {
         let access_token = grant.access_token.clone();
         let kept = self
             .step(move |me| me.vault.with_current_keys_blocking(|| {
-                let row = me.store.account(&id)?.filter(|row| row.generation == generation);
+                let row = me.store.account_blocking(&id)?.filter(|row| row.generation == generation);
                 let row = row.ok_or_else(|| Error::new(ErrorKind::Conflict, "The account was connected anew or disconnected meanwhile. Look at it again."))?;
                 check_approver(&row)?;
                 me.not_elsewhere(&row, sign)?;

@@ -167,7 +167,7 @@ impl Auth {
     pub(super) async fn row(&self, account_id: &str) -> Result<AccountRow> {
         let id = account_id.to_owned();
         self.step(move |me| {
-            let row = me.store.account(&id)?.ok_or_else(|| Error::new(ErrorKind::NotFound, "There is no account with this id."))?;
+            let row = me.store.account_blocking(&id)?.ok_or_else(|| Error::new(ErrorKind::NotFound, "There is no account with this id."))?;
             me.settle(row)
         })
         .await

@@ -62,7 +62,7 @@ impl Auth {
     /// Finds the account this sign-in belongs to, or makes one. Blocks.
     fn assign_account(&self, wish: Wish, identity: &Identity, grant: &Grant, profile: Profile, now: i64, expires_at: i64) -> Result<Kept> {
         let named = match wish.aim.account() {
-            Some(id) => Some(self.store.account(id)?.ok_or_else(|| Error::new(ErrorKind::NotFound, "The account was erased meanwhile. Nothing was stored.").on_account(id))?),
+            Some(id) => Some(self.store.account_blocking(id)?.ok_or_else(|| Error::new(ErrorKind::NotFound, "The account was erased meanwhile. Nothing was stored.").on_account(id))?),
             None => None,
         };
         if let Some(row) = &named {

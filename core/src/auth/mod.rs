@@ -176,7 +176,7 @@ impl Auth {
 
     async fn release(&self, lease: Lease) {
         // A lease that cannot be given back runs out by itself.
-        if let Err(e) = self.step(move |me| me.store.release_lease(&lease)).await {
+        if let Err(e) = self.store.release_lease(&lease).await {
             tracing::debug!(target: "tidings::auth", kind = ?e.kind(), "a lease could not be released");
         }
     }

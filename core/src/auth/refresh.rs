@@ -14,7 +14,7 @@ use crate::error::{Error, ErrorKind, Remedy, Result};
 use crate::failpoint::failpoint;
 use crate::model::{AccountKind, AccountState, Event};
 use crate::pipeline::{AccessToken, Mailbox, TokenSource};
-use crate::store::{AccountRow, LEASE_MS, Lease, LeaseRequest, TokenRow, heartbeat};
+use crate::store::{AccountRow, LEASE_MS, Lease, LeaseRequest, TokenRow, hold};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
@@ -85,7 +85,7 @@ impl Auth {
     /// None: there is none, or it cannot be read, which whoever needs a token will hear.
     async fn read_mailbox(self: Arc<Self>, account_id: &str) -> Option<Arc<Mailbox>> {
         let id = account_id.to_owned();
-        let row = self.step(move |me| me.store.account(&id)).await.ok()??;
+        let row = self.step(move |me| me.store.account_blocking(&id)).await.ok()??;
         let client_id = self.app(&row.app)?.entra.client_id().to_owned();
         let mailbox = Arc::new(Mailbox { client_id, tenant_id: row.tenant()?.to_owned(), user_id: row.person()?.to_owned() });
         self.token_cache.table().mailboxes.insert(account_id.to_owned(), mailbox.clone());
@@ -212,10 +212,7 @@ impl Auth {
             Row::Usable(token) => return Ok(token),
             Row::Renew(held) => *held,
         };
-        let beat = {
-            let (store, lease) = (self.store.clone(), lease.clone());
-            heartbeat(self.clock.clone(), move |now| store.renew_lease(&lease, now, LEASE_MS))
-        };
+        let beat = hold(self.store.clone(), self.clock.clone(), lease.clone());
         let app = self.app_of(&account)?;
         let answer = {
             let mut request = std::pin::pin!(async {
@@ -336,7 +333,7 @@ impl Auth {
         let (id, now) = (account_id.to_owned(), self.now());
         let row = self
             .step(move |me| me.vault.with_current_keys_blocking(|| {
-                let account = me.store.account(&id)?.filter(|a| a.state != AccountState::Disconnected);
+                let account = me.store.account_blocking(&id)?.filter(|a| a.state != AccountState::Disconnected);
                 let account = account.ok_or_else(|| Error::new(ErrorKind::NotConnected, "This account is not connected. Connect it again."))?;
                 if matches!(account.state, AccountState::AwaitingAdmin | AccountState::Declined) {
                     let why = account.problem.clone().unwrap_or_else(|| "An administrator must approve first. Ask for it with approval.".to_owned());
@@ -350,7 +347,7 @@ impl Auth {
                 let opened = me.vault.secrets_blocking(&id)?.open(token_place(&id, token.version), &token.sealed);
                 let plain = match opened {
                     // Connected anew between two of these looks: the new key does not open the old token, and nothing is damaged.
-                    Err(e) if e.kind() == ErrorKind::Corrupt && me.store.account(&id)?.is_none_or(|now| now.generation != account.generation) => {
+                    Err(e) if e.kind() == ErrorKind::Corrupt && me.store.account_blocking(&id)?.is_none_or(|now| now.generation != account.generation) => {
                         return Err(Error::new(ErrorKind::StoreBusy, "The account was connected anew at this moment. Try again."));
                     }
                     opened => opened?,

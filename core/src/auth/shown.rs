@@ -45,7 +45,7 @@ impl Auth {
     }
 
     fn read_again<'a>(&self, row: &AccountRow) -> Result<Option<Cow<'a, AccountRow>>> {
-        Ok(self.store.account(&row.id)?.map(Cow::Owned))
+        Ok(self.store.account_blocking(&row.id)?.map(Cow::Owned))
     }
 
     /// What Microsoft asked for at its last refusal. A help for the next sign-in: what cannot be opened is let be. Blocks.
@@ -64,7 +64,7 @@ impl Auth {
         let (id, claims) = (account_id.to_owned(), Zeroizing::new(claims.to_owned()));
         self.step(move |me| {
             me.vault.with_current_keys_blocking(|| {
-                let Some(row) = me.store.account(&id)?.filter(|row| row.generation == generation) else { return Ok(()) };
+                let Some(row) = me.store.account_blocking(&id)?.filter(|row| row.generation == generation) else { return Ok(()) };
                 let version = row.claims_version + 1;
                 let sealed = me.vault.secrets_blocking(&id)?.seal(claims_place(&id, version), claims.as_bytes())?;
                 me.store.set_claims(&id, generation, Some(&sealed), version).map(drop)
@@ -93,7 +93,7 @@ impl Auth {
         if self.store.set_account_state(&row.id, row.generation, state, Some(problem), now)? {
             self.event_bus.publish(Event::AccountChanged { account_id: row.id.clone(), state });
         }
-        Ok(self.store.account(&row.id)?.unwrap_or(row))
+        Ok(self.store.account_blocking(&row.id)?.unwrap_or(row))
     }
 }
 

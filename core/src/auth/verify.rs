@@ -19,7 +19,7 @@ impl Auth {
         let (address, name) = (shown(address), shown(name));
         self.step(move |me| {
             me.vault.with_current_keys_blocking(|| me.rewrite_profile(&row, address.as_deref(), name.as_deref()))?;
-            let row = me.store.account(&row.id)?.unwrap_or(row);
+            let row = me.store.account_blocking(&row.id)?.unwrap_or(row);
             me.describe(&row)
         })
         .await
@@ -28,7 +28,7 @@ impl Auth {
     /// Nothing is written when nothing is new, or when somebody wrote first: what is there is newer.
     fn rewrite_profile(&self, row: &AccountRow, address: Option<&str>, name: Option<&str>) -> Result<()> {
         // Read anew each time: its key may just have been replaced.
-        let Some(row) = self.store.account(&row.id)?.filter(|now| now.generation == row.generation) else { return Ok(()) };
+        let Some(row) = self.store.account_blocking(&row.id)?.filter(|now| now.generation == row.generation) else { return Ok(()) };
         let mut profile = self.profile_of(&row)?;
         let (address, name) = (address.unwrap_or(&profile.address), name.unwrap_or(&profile.display_name));
         if address == profile.address && name == profile.display_name {

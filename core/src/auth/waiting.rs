@@ -27,7 +27,7 @@ impl Auth {
                 Aim::Tenant | Aim::Approval(_) => Ok((None, false)),
                 Aim::Reconnect(id) => me.wait_again(id, now).map(|changed| (Some(id.clone()), changed)),
                 Aim::AddFeatures(id) => {
-                    let Some(row) = me.store.account(id)? else { return Ok((None, false)) };
+                    let Some(row) = me.store.account_blocking(id)? else { return Ok((None, false)) };
                     let features: BTreeSet<Feature> = row.features.iter().chain(&wish.features).copied().collect();
                     let changed = me.store.set_features(id, row.generation, &features.into_iter().collect::<Vec<_>>(), now)?;
                     Ok((Some(id.clone()), changed))
@@ -48,7 +48,7 @@ impl Auth {
 
     /// An account that nobody has signed in to yet waits on. One that somebody has stays as it was.
     fn wait_again(&self, account_id: &str, now: i64) -> Result<bool> {
-        let Some(row) = self.store.account(account_id)?.filter(|row| row.person().is_none() && row.state != AccountState::Disconnected) else { return Ok(false) };
+        let Some(row) = self.store.account_blocking(account_id)?.filter(|row| row.person().is_none() && row.state != AccountState::Disconnected) else { return Ok(false) };
         if row.state == AccountState::AwaitingAdmin {
             return Ok(false);
         }

@@ -29,7 +29,7 @@ fn place<'a>(table: &'static str, column: &'static str, account_id: &'a str, row
 }
 
 /// An account with mail, as a sign-in and a sync leave it behind.
-pub(super) fn fill(engine: &Engine, id: &str, owner: &str, messages: usize) {
+pub(super) async fn fill(engine: &Engine, id: &str, owner: &str, messages: usize) {
     let (store, vault) = (&engine.inner.store, &engine.inner.vault);
     let keys = vault.new_account_keys(id, true, START as i64).unwrap();
     let handles = vault.adopt(id, &keys).unwrap();
@@ -42,7 +42,7 @@ pub(super) fn fill(engine: &Engine, id: &str, owner: &str, messages: usize) {
     };
     let token = TokenRow { account_id: id.into(), version: 1, sealed: handles.secrets.seal(place("tokens", "sealed", id, id, 1), b"{}").unwrap(), expires_at: i64::MAX, refreshed_at: 1 };
     store.connect_account(&account, Some(&token), &keys, None, START as i64).unwrap();
-    let lease = store.take_lease(&format!("sync/{id}"), "test", 0, i64::MAX).unwrap().unwrap();
+    let lease = store.take_lease(&format!("sync/{id}"), "test", 0, i64::MAX).await.unwrap().unwrap();
     let seal = |place: AadContext<'_>, text: &[u8]| -> Sealed { handles.content.seal(place, text).unwrap() };
     let folder = format!("folder-{owner}");
     let row = FolderRow { graph_id: folder.clone(), parent_id: None, well_known_name: Some("inbox".into()), name: seal(place("folders", "name", id, &folder, 1), b"In"), version: 1, total: 1, unread: 0, is_synced: true, is_search: false };
@@ -103,7 +103,7 @@ async fn log(engine: &Engine) -> Vec<AuditRecord> {
 async fn reading_leaves_one_record_each() {
     let dir = tempfile::tempdir().unwrap();
     let engine = engine(&dir.path().join("store"), &clock());
-    fill(&engine, "acc_a", "owner", 3);
+    fill(&engine, "acc_a", "owner", 3).await;
     let before = log(&engine).await.len();
     assert_eq!(engine.messages(MessageQuery { account_id: Some("acc_a".into()), ..MessageQuery::default() }).await.unwrap().items.len(), 3);
     let id = first_message(&engine).await.id;
@@ -142,7 +142,7 @@ async fn how_many_transactions_a_thousand_reads_cost() {
     let dir = tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).unwrap();
     let store = dir.path().join("store");
     let engine = engine(&store, &clock());
-    fill(&engine, "acc_a", "owner", 1);
+    fill(&engine, "acc_a", "owner", 1).await;
     let id = first_message(&engine).await.id;
     for callers in [1, 16, 64] {
         let (before, started) = (commits(&store), std::time::Instant::now());
@@ -168,7 +168,7 @@ async fn no_record_no_content() {
     let dir = tempfile::tempdir().unwrap();
     let store = dir.path().join("store");
     let engine = engine(&store, &clock());
-    fill(&engine, "acc_a", "owner", 1);
+    fill(&engine, "acc_a", "owner", 1).await;
     let id = first_message(&engine).await.id;
     tamper(&store, "ALTER TABLE audit RENAME TO gone");
     assert!(engine.messages(MessageQuery { account_id: Some("acc_a".into()), ..MessageQuery::default() }).await.is_err());
@@ -188,8 +188,8 @@ async fn the_log_is_paged() {
     for cursor in ["x", "-1", ""] {
         assert_eq!(engine.audit(1, Some(cursor.into()), None).await.unwrap_err().kind(), ErrorKind::InvalidInput);
     }
-    fill(&engine, "acc_a", "owner", 1);
-    fill(&engine, "acc_b", "somebody", 1);
+    fill(&engine, "acc_a", "owner", 1).await;
+    fill(&engine, "acc_b", "somebody", 1).await;
     let (mut cursor, mut seen) = (None, Vec::new());
     loop {
         let page = engine.audit(2, cursor.clone(), None).await.unwrap();
@@ -212,8 +212,8 @@ async fn an_owner_is_read_and_proven_without_the_others() {
     let dir = tempfile::tempdir().unwrap();
     let store = dir.path().join("store");
     let engine = engine(&store, &clock());
-    fill(&engine, "acc_a", "owner", 3);
-    fill(&engine, "acc_b", "somebody", 1);
+    fill(&engine, "acc_a", "owner", 3).await;
+    fill(&engine, "acc_b", "somebody", 1).await;
     for _ in 0..3 {
         first_message(&engine).await;
     }
@@ -259,8 +259,8 @@ async fn what_was_exported_is_erased_and_the_rest_is_proven() {
     let dir = tempfile::tempdir().unwrap();
     let store = dir.path().join("store");
     let engine = engine(&store, &clock());
-    fill(&engine, "acc_a", "owner", 1);
-    fill(&engine, "acc_b", "somebody", 1);
+    fill(&engine, "acc_a", "owner", 1).await;
+    fill(&engine, "acc_b", "somebody", 1).await;
     for _ in 0..600 {
         engine.inner.store.record(&[crate::store::Entry::new(AuditKind::ContentRead, "read").on("acc_a")], START as i64).unwrap();
     }
@@ -309,8 +309,8 @@ async fn a_chain_that_is_gone_as_a_whole_is_missed() {
     let dir = tempfile::tempdir().unwrap();
     let store = dir.path().join("store");
     let engine = engine(&store, &clock());
-    fill(&engine, "acc_a", "owner", 1);
-    fill(&engine, "acc_b", "somebody", 1);
+    fill(&engine, "acc_a", "owner", 1).await;
+    fill(&engine, "acc_b", "somebody", 1).await;
     let mark = |owner: &str| engine.inner.store.audit_signer().unwrap().owner(owner).unwrap();
     let head = engine.verify_audit(None, Some("somebody".into())).await.unwrap().head;
     tamper(&store, "DELETE FROM audit WHERE chain = 3; DELETE FROM audit_chains WHERE id = 3");
@@ -342,8 +342,8 @@ async fn a_chain_cannot_stand_in_for_another() {
         let dir = tempfile::tempdir().unwrap();
         let store = dir.path().join("store");
         let engine = engine(&store, &clock());
-        fill(&engine, "acc_a", "owner", 1);
-        fill(&engine, "acc_b", "somebody", 1);
+        fill(&engine, "acc_a", "owner", 1).await;
+        fill(&engine, "acc_b", "somebody", 1).await;
         assert!(engine.verify_audit(None, None).await.unwrap().intact);
         tamper(&store, deed);
         assert!(!engine.verify_audit(None, None).await.unwrap().intact, "{deed}");
@@ -371,7 +371,7 @@ async fn a_log_of_one_chain_goes_on() {
         assert_eq!((verdict.intact, verdict.at, verdict.owner), (at.is_none(), at, None), "{deed}");
         if at.is_none() {
             assert_eq!(log(&after).await, records);
-            fill(&after, "acc_a", "owner", 1);
+            fill(&after, "acc_a", "owner", 1).await;
             let verdict = after.verify_audit(Some(head), None).await.unwrap();
             assert_eq!((verdict.intact, verdict.records, verdict.head.unwrap().number), (true, 5, 4));
         }
@@ -427,7 +427,7 @@ async fn what_was_altered_shows() {
         let dir = tempfile::tempdir().unwrap();
         let store = dir.path().join("store");
         let engine = engine(&store, &clock());
-        fill(&engine, "acc_a", "owner", 1);
+        fill(&engine, "acc_a", "owner", 1).await;
         let id = first_message(&engine).await.id;
         for _ in 0..8 {
             engine.message(id.clone(), None).await.unwrap();
@@ -449,7 +449,7 @@ async fn an_older_copy_shows_against_a_noted_end() {
     let (store, copy) = (dir.path().join("store"), dir.path().join("copy"));
     let clock = clock();
     let first = engine(&store, &clock);
-    fill(&first, "acc_a", "owner", 1);
+    fill(&first, "acc_a", "owner", 1).await;
     let old = first.verify_audit(None, None).await.unwrap().head.unwrap();
     first.shutdown().await;
     drop(first);

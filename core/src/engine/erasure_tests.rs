@@ -48,7 +48,7 @@ async fn the_sweep_follows_new_keys_and_burns_the_way_to_them() {
     let dir = tempfile::tempdir().unwrap();
     let (store, time) = (dir.path().join("store"), clock());
     let (one, other) = (engine(&store, &time), engine(&store, &time));
-    fill(&one, "acc_a", "owner", 3);
+    fill(&one, "acc_a", "owner", 3).await;
     let new_root_key = Some(Arc::new(RootKey::raw((1..33).collect()).unwrap()));
     assert!(other.rotate_keys(KeyRotation { new_root_key, ..KeyRotation::default() }).await.unwrap().root_key);
     time.advance(DAY / 24);
@@ -73,8 +73,8 @@ async fn a_purge_leaves_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let store = dir.path().join("store");
     let engine = engine(&store, &clock());
-    fill(&engine, "acc_a", "canary-owner", 700);
-    fill(&engine, "acc_b", "neighbour", 5);
+    fill(&engine, "acc_a", "canary-owner", 700).await;
+    fill(&engine, "acc_b", "neighbour", 5).await;
     let draft = MailDraft { account_id: "acc_a".into(), to: vec![Address { address: "a@example.com".into(), name: String::new() }], subject: "s".into(), body: "b".into(), key: Some("canary-owner-key".into()), ..Default::default() };
     engine.enqueue(Draft::Mail { mail: draft }).await.unwrap();
     assert!(!holding(&store, "canary-owner").is_empty());
@@ -102,8 +102,8 @@ async fn a_purge_leaves_no_word_of_a_clear_store() {
     let dir = tempfile::tempdir().unwrap();
     let store = dir.path().join("store");
     let engine = engine_with(&store, &clock(), crate::config::Content::Clear);
-    fill(&engine, "acc_a", "canaryword", 1_200);
-    fill(&engine, "acc_b", "neighbour", 300);
+    fill(&engine, "acc_a", "canaryword", 1_200).await;
+    fill(&engine, "acc_b", "neighbour", 300).await;
     let found = |text: &str| engine.search(SearchQuery { text: text.into(), owner: Some(text.trim_start_matches("text").into()), account_id: None, limit: 5 });
     assert!(found("textcanaryword").await.unwrap().len() == 5 && !holding(&store, "textcanaryword").is_empty());
     engine.inner.store.begin_purge(&["acc_a".to_owned()], None, "purged", 1).unwrap();
@@ -121,7 +121,7 @@ async fn a_disconnect_is_told_before_the_account_is_described() {
     let dir = tempfile::tempdir().unwrap();
     let store = dir.path().join("store");
     let engine = engine(&store, &clock());
-    fill(&engine, "acc_a", "owner", 0);
+    fill(&engine, "acc_a", "owner", 0).await;
     crate::store::tamper(&store, "UPDATE keys SET wrapped = x'00' WHERE purpose = 'content'");
     let events = engine.events(None);
     let _ = engine.disconnect("acc_a".into(), None).await;
@@ -177,7 +177,7 @@ async fn a_purge_that_was_cut_off_ends_at_the_next_open() {
         let id = format!("acc_{pieces}");
         {
             let engine = engine(&store, &time);
-            fill(&engine, &id, &owner, 20);
+            fill(&engine, &id, &owner, 20).await;
             let begun = engine.inner.store.begin_purge(std::slice::from_ref(&id), None, "purged", 1).unwrap();
             assert_eq!(begun.len(), 1);
             for _ in 0..pieces {
@@ -203,8 +203,8 @@ async fn another_process_reads_nothing_of_what_was_purged() {
     let store = dir.path().join("store");
     let time = clock();
     let (one, two) = (engine(&store, &time), engine(&store, &time));
-    fill(&one, "acc_a", "owner", 20);
-    fill(&one, "acc_b", "owner", 2);
+    fill(&one, "acc_a", "owner", 20).await;
+    fill(&one, "acc_b", "owner", 2).await;
     // Keys and rows are in its memory.
     let id = two.messages(MessageQuery { account_id: Some("acc_a".into()), ..MessageQuery::default() }).await.unwrap().items[0].id.clone();
     assert!(two.body(id.clone(), None, None).await.is_ok());
@@ -238,8 +238,8 @@ async fn a_deleted_owner_is_purged_after_thirty_days() {
     let store = dir.path().join("store");
     let clock = clock();
     let engine = engine(&store, &clock);
-    fill(&engine, "acc_a", "canary-owner", 5);
-    fill(&engine, "acc_b", "canary-owner", 0);
+    fill(&engine, "acc_a", "canary-owner", 5).await;
+    fill(&engine, "acc_b", "canary-owner", 0).await;
     let deletion = engine.delete_owner("canary-owner".into()).await.unwrap();
     assert_eq!((deletion.account_ids.len(), deletion.purge_at), (2, from_ms((START + 30 * DAY) as i64)));
     assert!(engine.accounts(AccountFilter::default()).await.unwrap().items.iter().all(|a| a.state == AccountState::Disconnected));
@@ -271,7 +271,7 @@ async fn disconnect_and_purge_of_a_large_account_are_quick() {
     let dir = tempfile::tempdir().unwrap();
     let engine = engine(&dir.path().join("store"), &clock());
     let started = std::time::Instant::now();
-    fill(&engine, "acc_a", "owner", 5_000);
+    fill(&engine, "acc_a", "owner", 5_000).await;
     println!("filled 5,000 messages in {} ms", started.elapsed().as_millis());
     let started = std::time::Instant::now();
     for _ in 0..100 {
@@ -305,7 +305,7 @@ async fn what_is_old_by_a_clock_that_nobody_confirms_stays() {
     let dir = tempfile::tempdir().unwrap();
     let clock = clock();
     let engine = engine(&dir.path().join("store"), &clock);
-    fill(&engine, "acc_a", "owner", 3);
+    fill(&engine, "acc_a", "owner", 3).await;
     let before = engine.changes(feed()).ready(1_000).await.unwrap();
     assert!(!before.is_empty());
     clock.advance(400 * DAY);

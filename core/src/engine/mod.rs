@@ -389,14 +389,14 @@ impl Inner {
 
     async fn row(&self, account_id: &str) -> Result<AccountRow> {
         let (store, id) = (self.store.clone(), account_id.to_owned());
-        blocking(move || store.account(&id)).await?.ok_or_else(scope::no_account)
+        blocking(move || store.account_blocking(&id)).await?.ok_or_else(scope::no_account)
     }
 
     /// An account that is connected and was granted what the feature needs.
     async fn usable(&self, account_id: &str, feature: Feature) -> Result<AccountRow> {
         let look = || {
             let (store, id) = (self.store.clone(), account_id.to_owned());
-            blocking(move || store.account(&id)?.ok_or_else(|| Error::new(ErrorKind::NotConnected, "There is no account with this id. Connect one.")))
+            blocking(move || store.account_blocking(&id)?.ok_or_else(|| Error::new(ErrorKind::NotConnected, "There is no account with this id. Connect one.")))
         };
         let mut row = look().await?;
         if row.state == AccountState::Misconfigured {

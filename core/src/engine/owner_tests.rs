@@ -18,18 +18,18 @@ fn kind<T>(outcome: Result<T>) -> Option<ErrorKind> {
 }
 
 /// Two owners, of whom the first has two accounts.
-fn filled(dir: &std::path::Path) -> Engine {
+async fn filled(dir: &std::path::Path) -> Engine {
     let engine = engine_with(&dir.join("store"), &clock(), Content::Clear);
-    fill(&engine, "acc_a", "ann", 5);
-    fill(&engine, "acc_b", "ann", 4);
-    fill(&engine, "acc_z", "zoe", 7);
+    fill(&engine, "acc_a", "ann", 5).await;
+    fill(&engine, "acc_b", "ann", 4).await;
+    fill(&engine, "acc_z", "zoe", 7).await;
     engine
 }
 
 #[tokio::test]
 async fn a_list_holds_all_accounts_of_its_owner_and_no_others() {
     let dir = tempfile::tempdir().unwrap();
-    let engine = filled(dir.path());
+    let engine = filled(dir.path()).await;
     for (owner, accounts, wanted) in [("ann", vec!["acc_a", "acc_b"], 9), ("zoe", vec!["acc_z"], 7), ("nobody", vec![], 0)] {
         let (mut seen, mut cursor) = (Vec::new(), None);
         loop {
@@ -55,7 +55,7 @@ async fn a_list_holds_all_accounts_of_its_owner_and_no_others() {
 #[tokio::test]
 async fn without_owner_and_account_nothing_is_answered_and_both_must_agree() {
     let dir = tempfile::tempdir().unwrap();
-    let engine = filled(dir.path());
+    let engine = filled(dir.path()).await;
     let search = |owner: Option<&str>, account: Option<&str>| SearchQuery { text: "word1".into(), owner: owner.map(Into::into), account_id: account.map(Into::into), limit: 5 };
     let list = |owner: Option<&str>, account: Option<&str>| MessageQuery { owner: owner.map(Into::into), account_id: account.map(Into::into), ..MessageQuery::default() };
     let feed = |owner: Option<&str>, account: Option<&str>| ChangeQuery { owner: owner.map(Into::into), account_id: account.map(Into::into), cursor: None };
@@ -80,7 +80,7 @@ async fn without_owner_and_account_nothing_is_answered_and_both_must_agree() {
 #[tokio::test]
 async fn a_cursor_is_good_for_the_list_that_gave_it() {
     let dir = tempfile::tempdir().unwrap();
-    let engine = filled(dir.path());
+    let engine = filled(dir.path()).await;
     let next = engine.messages(of("ann", None)).await.unwrap().next.unwrap();
     let change = engine.changes(feed_of("ann", None)).ready(1).await.unwrap().remove(0).cursor;
     assert!(next.len() < 64 && change.len() < 48);
@@ -112,7 +112,7 @@ async fn a_cursor_is_good_for_the_list_that_gave_it() {
 #[tokio::test]
 async fn ids_of_another_owner_lead_nowhere() {
     let dir = tempfile::tempdir().unwrap();
-    let engine = filled(dir.path());
+    let engine = filled(dir.path()).await;
     let id = engine.messages(of("ann", None)).await.unwrap().items[0].id.clone();
     let (ann, zoe) = (Some("ann".to_owned()), Some("zoe".to_owned()));
     for (owner, wanted) in [(ann.clone(), None), (None, None), (zoe.clone(), Some(ErrorKind::NotFound)), (Some(String::new()), Some(ErrorKind::NotFound))] {
@@ -144,7 +144,7 @@ async fn ids_of_another_owner_lead_nowhere() {
 #[tokio::test]
 async fn live_events_of_one_owner() {
     let dir = tempfile::tempdir().unwrap();
-    let engine = filled(dir.path());
+    let engine = filled(dir.path()).await;
     let (ann, zoe, everybody) = (engine.events(Some("ann".into())), engine.events(Some("zoe".into())), engine.events(None));
     assert_eq!(kind(engine.events(Some(String::new())).next().await), Some(ErrorKind::InvalidInput));
     engine.disconnect("acc_z".into(), None).await.unwrap();

@@ -21,7 +21,7 @@ async fn keys_that_are_all_due_on_one_day_are_replaced_one_slice_after_another()
     let time = clock();
     let engine = engine(&dir.path().join("store"), &time);
     for n in 0..40 {
-        fill(&engine, &format!("acc_{n}"), &format!("owner {n}"), 0);
+        fill(&engine, &format!("acc_{n}"), &format!("owner {n}"), 0).await;
     }
     let before = data_keys(&engine);
     let left = || before.intersection(&data_keys(&engine)).count();

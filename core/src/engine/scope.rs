@@ -40,7 +40,7 @@ impl Inner {
                     Some(_) => Err(no_account()),
                 }
             }
-            (None, Some(id)) if store.account(&id)?.is_some() || store.purge(&id)?.is_some() => Ok(Scope::Account(id)),
+            (None, Some(id)) if store.account_blocking(&id)?.is_some() || store.purge(&id)?.is_some() => Ok(Scope::Account(id)),
             (None, _) => Err(no_account()),
         })
         .await

@@ -14,7 +14,7 @@ use crate::events::EventBus;
 use crate::failpoint::failpoint;
 use crate::graph::Graph;
 use crate::runtime::{Stop, blocking};
-use crate::store::{Due, ItemRow, ItemState, LEASE_MS, Store, heartbeat};
+use crate::store::{Due, ItemRow, ItemState, LEASE_MS, Store, heartbeat_blocking};
 use crate::vault::Vault;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -260,7 +260,7 @@ impl Outbox {
     /// Keeps the claim while a request is under way; ends when it is lost.
     pub(super) fn heartbeat(&self, item: &ItemRow) -> impl Future<Output = ()> + use<> {
         let (store, id, fence) = (self.tools.store.clone(), item.id.clone(), item.fence);
-        heartbeat(self.tools.clock.clone(), move |now| store.renew_claim(&id, fence, now, LEASE_MS))
+        heartbeat_blocking(self.tools.clock.clone(), move |now| store.renew_claim(&id, fence, now, LEASE_MS))
     }
 }
 

@@ -129,7 +129,7 @@ impl Outbox {
 
     async fn account_state(&self, account_id: &str) -> Result<Option<AccountState>> {
         let (tools, id) = (self.tools.clone(), account_id.to_owned());
-        blocking(move || Ok(tools.store.account(&id)?.map(|row| row.state))).await
+        blocking(move || Ok(tools.store.account_blocking(&id)?.map(|row| row.state))).await
     }
 
     /// Tells those who listen and those who wait for it.

@@ -263,7 +263,7 @@ fn check_owner(tools: &Tools, id: &str, owner: Option<&str>) -> Result<()> {
         return Err(Error::invalid("owner may be left out, but not be empty."));
     }
     let item = tools.store.item(id)?.ok_or_else(not_found)?;
-    match tools.store.account(&item.account_id)? {
+    match tools.store.account_blocking(&item.account_id)? {
         Some(account) if account.owner == owner => Ok(()),
         _ => Err(not_found()),
     }

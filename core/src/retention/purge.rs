@@ -4,7 +4,7 @@ use super::{Retention, check_owner};
 use crate::clock::from_ms;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{AccountState, Event, PurgeReport, PurgeRequest};
-use crate::store::{LEASE_MS, Lease, LeaseRequest, heartbeat};
+use crate::store::{LEASE_MS, Lease, LeaseRequest, hold};
 use std::time::Duration;
 
 /// Rows erased in one transaction: others wait for the writer no longer than that takes.
@@ -98,14 +98,13 @@ impl Retention {
                 continue;
             };
             let ended = self.under(&lease, account_id).await;
-            let _ = self.step(move |store| store.release_lease(&lease)).await;
+            let _ = self.store.release_lease(&lease).await;
             ended?;
         }
     }
 
     async fn under(&self, lease: &Lease, account_id: &str) -> Result<()> {
-        let (store, mine) = (self.store.clone(), lease.clone());
-        let beat = heartbeat(self.clock.clone(), move |now| store.renew_lease(&mine, now, LEASE_MS));
+        let beat = hold(self.store.clone(), self.clock.clone(), lease.clone());
         // Every step changes nothing when it was done, so one that comes late does no harm.
         tokio::select! {
             ended = self.erase(account_id) => ended,

@@ -3,6 +3,7 @@
 use crate::error::Result;
 use crate::model::{AccountKind, AccountState, Feature};
 use crate::seal::Sealed;
+use async_trait::async_trait;
 
 #[derive(Debug, Clone)]
 pub struct AccountRow {
@@ -205,6 +206,7 @@ pub struct Lease {
     pub expires_at: i64,
 }
 
+#[async_trait]
 pub trait AccountStore {
     fn meta(&self, name: &str) -> Result<Option<Vec<u8>>>;
     /// Writes only if there is none yet, and answers what is there then: two processes that make a store agree on one.
@@ -246,7 +248,8 @@ pub trait AccountStore {
     fn find_account(&self, owner: &str, tenant_id: &str, user_id: &str) -> Result<Option<AccountRow>>;
     /// Another owner has tokens of this organisation, or had them until they stopped working. `user_id`: [`AccountRow::organisation`].
     fn is_connected_elsewhere(&self, owner: &str, tenant_id: &str, user_id: &str) -> Result<bool>;
-    fn account(&self, id: &str) -> Result<Option<AccountRow>>;
+    async fn account(&self, id: &str) -> Result<Option<AccountRow>>;
+    fn account_blocking(&self, id: &str) -> Result<Option<AccountRow>>;
     /// All accounts of an owner.
     fn accounts(&self, owner: &str) -> Result<Vec<AccountRow>>;
     /// A part of the list of accounts, each with its number.
@@ -278,8 +281,11 @@ pub trait AccountStore {
     fn save_token(&self, token: &TokenRow, generation: i64, lease: Option<&Lease>, now: i64) -> Result<bool>;
 
     /// Takes a free or expired lease (fence + 1), or renews our own. None: somebody else holds it.
-    fn take_lease(&self, name: &str, holder: &str, now: i64, for_ms: i64) -> Result<Option<Lease>>;
-    /// False: it was lost.
-    fn renew_lease(&self, lease: &Lease, now: i64, for_ms: i64) -> Result<bool>;
-    fn release_lease(&self, lease: &Lease) -> Result<()>;
+    async fn take_lease(&self, name: &str, holder: &str, now: i64, for_ms: i64) -> Result<Option<Lease>>;
+    fn take_lease_blocking(&self, name: &str, holder: &str, now: i64, for_ms: i64) -> Result<Option<Lease>>;
+    /// Waits for no other work. False: it was lost.
+    async fn renew_lease(&self, lease: &Lease, now: i64, for_ms: i64) -> Result<bool>;
+    fn renew_lease_blocking(&self, lease: &Lease, now: i64, for_ms: i64) -> Result<bool>;
+    async fn release_lease(&self, lease: &Lease) -> Result<()>;
+    fn release_lease_blocking(&self, lease: &Lease) -> Result<()>;
 }

@@ -4,7 +4,7 @@ use crate::clock::{Clock, to_ms};
 use crate::error::Result;
 use super::{Lease, Store};
 use crate::random;
-use crate::runtime::{blocking, urgent};
+use crate::runtime::urgent;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,8 +30,7 @@ impl LeaseRequest {
 
     /// None: somebody else has it.
     pub async fn take(&self) -> Result<Option<Lease>> {
-        let (store, name, holder, now, lease_ms) = (self.store.clone(), self.name.clone(), self.holder.clone(), to_ms(self.clock.now()), self.lease_ms);
-        blocking(move || store.take_lease(&name, &holder, now, lease_ms)).await
+        self.store.take_lease(&self.name, &self.holder, to_ms(self.clock.now()), self.lease_ms).await
     }
 
     /// Until it is worth a look whether it is free.
@@ -41,7 +40,22 @@ impl LeaseRequest {
 }
 
 /// Renews a lease or claim for as long as it is polled; ends when it is lost.
-pub async fn heartbeat(clock: Arc<dyn Clock>, renew: impl Fn(i64) -> Result<bool> + Send + Sync + 'static) {
+async fn heartbeat<F: Future<Output = Result<bool>> + Send>(clock: Arc<dyn Clock>, renew: impl Fn(i64) -> F + Send) {
+    loop {
+        clock.deadline(EVERY).await;
+        // An error (a busy store) is no loss: the next beat tries again.
+        if matches!(renew(to_ms(clock.now())).await, Ok(false)) {
+            return;
+        }
+    }
+}
+
+/// Renews a lease for as long as it is polled; ends when it is lost.
+pub async fn hold(store: Arc<dyn Store>, clock: Arc<dyn Clock>, lease: Lease) {
+    heartbeat(clock, |now| store.renew_lease(&lease, now, LEASE_MS)).await;
+}
+
+pub async fn heartbeat_blocking(clock: Arc<dyn Clock>, renew: impl Fn(i64) -> Result<bool> + Send + Sync + 'static) {
     let renew = Arc::new(renew);
     loop {
         clock.deadline(EVERY).await;

@@ -31,7 +31,7 @@ pub use audit::{AuditChain, AuditEnd, AuditRow, AuditSigner, AuditStore, Entry, 
 pub use copies::{Copied, CopyStore};
 pub use health::{HealthError, HealthRow, HealthStore};
 pub use keyring::{HANDOVER_MS, KeyHandover, KeyFate, KeyStore, NewRoot, ROOT_KDF, ROOT_WRAPPED, Retired, RingKey, SealedValue, RowRef, is_outdated, outdated_key, moved_on, outdated};
-pub use lease::{LEASE_MS, LeaseRequest, heartbeat};
+pub use lease::{LEASE_MS, LeaseRequest, heartbeat_blocking, hold};
 pub use mail::{
     Applied, AttachmentList, ChangeRow, Cursor, FolderLink, FolderNews, FolderRow, Known, MailPage, MailStore, Mailbox, MessageRow, MessageWindow, NewMessage, PageBatch, Quarantined,
     QuarantineRow, Refusal, SearchText, SyncedFolder, Unlisted, pause_ms,

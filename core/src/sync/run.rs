@@ -18,7 +18,7 @@ use crate::model::{AccountState, Event, SyncReport};
 use crate::pipeline::Priority;
 use crate::runtime::{Stop, blocking};
 use crate::seal::AadContext;
-use crate::store::{AccountRow, FolderRow, HealthError, LEASE_MS, Lease, LeaseRequest, Store, SyncedFolder, heartbeat};
+use crate::store::{AccountRow, FolderRow, HealthError, LEASE_MS, Lease, LeaseRequest, Store, SyncedFolder, heartbeat_blocking};
 use crate::vault::Vault;
 use futures_util::StreamExt;
 use std::collections::HashMap;
@@ -104,13 +104,13 @@ impl SyncContext {
     /// The account is no longer the one this sync began with.
     pub async fn is_over(&self) -> bool {
         let (store, id) = (self.store.clone(), self.account.id.clone());
-        blocking(move || store.account(&id)).await.is_ok_and(|row| row.is_none_or(|row| row.generation != self.account.generation))
+        blocking(move || store.account_blocking(&id)).await.is_ok_and(|row| row.is_none_or(|row| row.generation != self.account.generation))
     }
 
     /// Why a write was refused: the account changed, or another process has the lease.
     pub async fn taken_over(&self) -> Error {
         let (store, id) = (self.store.clone(), self.account.id.clone());
-        let now_there = blocking(move || store.account(&id)).await.ok().flatten();
+        let now_there = blocking(move || store.account_blocking(&id)).await.ok().flatten();
         match now_there {
             Some(row) if row.state == AccountState::Disconnected => {
                 Error::new(ErrorKind::NotConnected, "The account was disconnected during the sync; what was synced before is kept.")
@@ -249,7 +249,7 @@ impl Sync {
         let lease = self.lease(&account.id, &stop).await?;
         // As it is now: which folders are chosen may have changed while others were at work.
         let (store, id) = (self.store.clone(), account.id.clone());
-        let account = match blocking(move || store.account(&id)).await? {
+        let account = match blocking(move || store.account_blocking(&id)).await? {
             Some(row) if row.generation == account.generation => row,
             // The first write finds out.
             _ => account.clone(),
@@ -272,11 +272,11 @@ impl Sync {
         });
         let beat = {
             let (store, lease) = (self.store.clone(), lease.clone());
-            heartbeat(self.clock.clone(), move |now| store.renew_lease(&lease, now, LEASE_MS))
+            heartbeat_blocking(self.clock.clone(), move |now| store.renew_lease_blocking(&lease, now, LEASE_MS))
         };
         let outcome = tokio::select! { outcome = self.walk(&context) => outcome, () = beat => Err(context.taken_over().await) };
         let store = self.store.clone();
-        let _ = blocking(move || store.release_lease(&lease)).await; // it lapses by itself otherwise
+        let _ = blocking(move || store.release_lease_blocking(&lease)).await; // it lapses by itself otherwise
         let mut report = outcome?;
         report.duration_ms = u64::try_from(self.clock.elapsed().saturating_sub(began).as_millis()).unwrap_or(u64::MAX);
         Ok(report)

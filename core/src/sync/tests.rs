@@ -379,7 +379,7 @@ mod walk {
         let both = async { tokio::join!(fixture.sync(), stopping).0 };
         let outcome = tokio::time::timeout(Duration::from_secs(120), both).await.expect("it waits all the same");
         assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Closed);
-        assert!(fixture.store.take_lease("sync/a", "next", 1_790_000_000_001, 1).unwrap().is_some(), "and leaves the lease to the next one");
+        assert!(fixture.store.take_lease("sync/a", "next", 1_790_000_000_001, 1).await.unwrap().is_some(), "and leaves the lease to the next one");
         assert!(fixture.service.calls() > 0);
     }
 }

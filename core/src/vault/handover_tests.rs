@@ -19,7 +19,7 @@ fn data_keys_alone() -> Order {
 async fn who_is_open_follows_over_many_bridges_and_works_on() {
     let dir = tempfile::tempdir().unwrap();
     let (store, vault) = open(dir.path(), 1);
-    fill(&*store, &vault, 3);
+    fill(&*store, &vault, 3).await;
     let (there, other) = open(dir.path(), 1);
     let attempt = other.store_key().seal(profile("x"), b"x").unwrap();
     for (n, seed) in [2, 3, 4].into_iter().enumerate() {
@@ -30,8 +30,8 @@ async fn who_is_open_follows_over_many_bridges_and_works_on() {
     assert_eq!(read_all(&*there, &other).unwrap(), 3);
     assert!(is_outdated(&other.store_key().open(profile("x"), &attempt).unwrap_err()));
     // What it makes opens for the others, at once and at their next start.
-    connect(&*there, &other, "b", true);
-    let account = store.account("b").unwrap().unwrap();
+    connect(&*there, &other, "b", true).await;
+    let account = store.account("b").await.unwrap().unwrap();
     vault.content_blocking("b").unwrap().open(profile("b"), &account.profile).unwrap();
     assert_eq!(vault.hashes_blocking("b").unwrap().of("p", &[b"x"]).unwrap(), other.hashes("b").await.unwrap().of("p", &[b"x"]).unwrap());
     // Data keys it may replace, the store key not: the new root key could not open it.
@@ -46,14 +46,14 @@ async fn who_is_open_follows_over_many_bridges_and_works_on() {
     assert_eq!(Vault::open(super::tests::store(dir.path()), root(1), 1).unwrap_err().kind(), ErrorKind::WrongKey);
     let (store, vault) = open(dir.path(), 4);
     assert_eq!(read_all(&*store, &vault).unwrap(), 3);
-    vault.content_blocking("b").unwrap().open(profile("b"), &store.account("b").unwrap().unwrap().profile).unwrap();
+    vault.content_blocking("b").unwrap().open(profile("b"), &store.account("b").await.unwrap().unwrap().profile).unwrap();
 }
 
-#[test]
-fn bridges_burn_and_who_slept_stays_out() {
+#[tokio::test]
+async fn bridges_burn_and_who_slept_stays_out() {
     let dir = tempfile::tempdir().unwrap();
     let (store, vault) = open(dir.path(), 1);
-    fill(&*store, &vault, 2);
+    fill(&*store, &vault, 2).await;
     let (awake_store, awake) = open(dir.path(), 1);
     let (asleep_store, asleep) = open(dir.path(), 1);
     vault.rotate(&everything(Some(2)), &TestClock::new(10), None).unwrap();
@@ -73,11 +73,11 @@ fn bridges_burn_and_who_slept_stays_out() {
     assert_eq!(asleep.keep_up(20 + HANDOVER_MS).unwrap_err().kind(), ErrorKind::VaultLocked);
 }
 
-#[test]
-fn bridges_burn_at_open_after_rotations_and_when_the_clock_was_set_back() {
+#[tokio::test]
+async fn bridges_burn_at_open_after_rotations_and_when_the_clock_was_set_back() {
     let dir = tempfile::tempdir().unwrap();
     let (store, vault) = open(dir.path(), 1);
-    connect(&*store, &vault, "a", true);
+    connect(&*store, &vault, "a", true).await;
     let begun = 10 * HANDOVER_MS;
     let standing = || store.handovers().unwrap().len();
     let lay = || {
@@ -95,8 +95,8 @@ fn bridges_burn_at_open_after_rotations_and_when_the_clock_was_set_back() {
     assert_eq!(standing(), 0);
 }
 
-#[test]
-fn a_bridge_leads_nowhere_else() {
+#[tokio::test]
+async fn a_bridge_leads_nowhere_else() {
     for statement in [
         // A time made later, so that it would stand for longer.
         "UPDATE meta SET value = CAST(x'00000000000f0000' || substr(value, 9) AS BLOB) WHERE name GLOB 'bridge/*'",
@@ -107,7 +107,7 @@ fn a_bridge_leads_nowhere_else() {
     ] {
         let dir = tempfile::tempdir().unwrap();
         let (store, vault) = open(dir.path(), 1);
-        fill(&*store, &vault, 1);
+        fill(&*store, &vault, 1).await;
         let (there, other) = open(dir.path(), 1);
         vault.rotate(&everything(Some(2)), &TestClock::new(10), None).unwrap();
         crate::store::tamper(dir.path(), statement);
@@ -117,11 +117,11 @@ fn a_bridge_leads_nowhere_else() {
     }
 }
 
-#[test]
-fn a_cut_off_rotation_of_the_store_key_is_left_to_who_can_end_it() {
+#[tokio::test]
+async fn a_cut_off_rotation_of_the_store_key_is_left_to_who_can_end_it() {
     let dir = tempfile::tempdir().unwrap();
     let (store, vault) = open(dir.path(), 1);
-    fill(&*store, &vault, 1);
+    fill(&*store, &vault, 1).await;
     let (there, other) = open(dir.path(), 1);
     vault.rotate(&everything(Some(2)), &TestClock::new(10), None).unwrap();
     let before = live(&*store);
@@ -141,17 +141,17 @@ fn a_cut_off_rotation_of_the_store_key_is_left_to_who_can_end_it() {
     assert_eq!((read_all(&*store, &vault).unwrap(), read_all(&*there, &other).unwrap()), (1, 1));
 }
 
-#[test]
-fn another_rotation_is_waited_for() {
+#[tokio::test]
+async fn another_rotation_is_waited_for() {
     let dir = tempfile::tempdir().unwrap();
     let (store, vault) = open(dir.path(), 1);
-    connect(&*store, &vault, "a", true);
-    let lease = store.take_lease("rotate_keys", "they", 0, 100_000).unwrap().unwrap();
+    connect(&*store, &vault, "a", true).await;
+    let lease = store.take_lease("rotate_keys", "they", 0, 100_000).await.unwrap().unwrap();
     std::thread::scope(|s| {
         let waiting = s.spawn(|| vault.rotate(&everything(None), &TestClock::new(10), None));
         std::thread::park_timeout(std::time::Duration::from_millis(300));
         assert!(!waiting.is_finished());
-        store.release_lease(&lease).unwrap();
+        store.release_lease_blocking(&lease).unwrap();
         assert_eq!(waiting.join().unwrap().unwrap().data_keys, 2);
     });
 }

@@ -71,14 +71,14 @@ impl Clock for Meddling {
     }
 }
 
-#[test]
-fn a_disconnect_at_any_moment_ends_no_rotation() {
+#[tokio::test]
+async fn a_disconnect_at_any_moment_ends_no_rotation() {
     for comes_back in [false, true] {
         for nth in 1.. {
             let dir = tempfile::tempdir().unwrap();
             let (store, vault) = open(dir.path(), 1);
             for id in ["a", "b", "c"] {
-                connect(&*store, &vault, id, true);
+                connect(&*store, &vault, id, true).await;
             }
             let before = live(&*store);
             let (there, other) = open(dir.path(), 1);
@@ -88,7 +88,7 @@ fn a_disconnect_at_any_moment_ends_no_rotation() {
                     if comes_back {
                         // With a new key of its own for the tokens.
                         other.refresh().unwrap();
-                        connect(&*there, &other, id, false);
+                        crate::runtime::block_on(connect(&*there, &other, id, false));
                     }
                 }
             };
@@ -104,11 +104,11 @@ fn a_disconnect_at_any_moment_ends_no_rotation() {
     }
 }
 
-#[test]
-fn a_key_that_cannot_be_replaced_is_no_success() {
+#[tokio::test]
+async fn a_key_that_cannot_be_replaced_is_no_success() {
     let dir = tempfile::tempdir().unwrap();
     let (store, vault) = open(dir.path(), 1);
-    connect(&*store, &vault, "a", true);
+    connect(&*store, &vault, "a", true).await;
     // The store key seals nothing more, so it wraps no new key.
     let worn = Vault::open_with(store.clone(), &root(1), 1, base::Limits { due: i64::MAX, most: 1, age: i64::MAX, ..base::Limits::USUAL }).unwrap();
     let order = Order { store_key: false, ..everything(None) };
@@ -139,12 +139,12 @@ fn bent(sealed: &Sealed) -> String {
     hex(&bytes)
 }
 
-#[test]
-fn a_value_without_its_row_does_not_hold_the_rotation() {
+#[tokio::test]
+async fn a_value_without_its_row_does_not_hold_the_rotation() {
     let dir = tempfile::tempdir().unwrap();
     let (store, vault) = open(dir.path(), 1);
-    connect(&*store, &vault, "a", true);
-    connect(&*store, &vault, "b", true);
+    connect(&*store, &vault, "a", true).await;
+    connect(&*store, &vault, "b", true).await;
     let before = live(&*store);
     let old = vault.content_blocking("a").unwrap().active_id();
     let header = hex(&Sealed::begins(old));
@@ -158,12 +158,12 @@ fn a_value_without_its_row_does_not_hold_the_rotation() {
     names(&in_time(&vault, everything(None)).unwrap_err(), "a");
 }
 
-#[test]
-fn values_that_cannot_be_opened_keep_their_key_and_hold_up_no_other() {
+#[tokio::test]
+async fn values_that_cannot_be_opened_keep_their_key_and_hold_up_no_other() {
     let dir = tempfile::tempdir().unwrap();
     let (store, vault) = open(dir.path(), 1);
-    fill(&*store, &vault, 450);
-    connect(&*store, &vault, "b", true);
+    fill(&*store, &vault, 450).await;
+    connect(&*store, &vault, "b", true).await;
     let before = live(&*store);
     let old = [vault.content_blocking("a").unwrap().active_id(), vault.secrets_blocking("b").unwrap().active_id()];
     // More than one batch of them, with good ones behind; and one that is no envelope any more.
@@ -181,19 +181,19 @@ fn values_that_cannot_be_opened_keep_their_key_and_hold_up_no_other() {
     drop((store, vault));
     let (store, vault) = open(dir.path(), 3);
     vault.secrets_blocking("a").unwrap().open(token_place("a"), &store.token("a").unwrap().unwrap().sealed).unwrap();
-    vault.content_blocking("b").unwrap().open(profile("b"), &store.account("b").unwrap().unwrap().profile).unwrap();
+    vault.content_blocking("b").unwrap().open(profile("b"), &store.account("b").await.unwrap().unwrap().profile).unwrap();
     // The damage goes, and its key with it.
     tamper(dir.path(), "UPDATE messages SET version = version - 1000 WHERE id <= 250; DELETE FROM tokens WHERE account_id = 'b'");
     in_time(&vault, everything(None)).unwrap();
     assert!(live(&*store).iter().all(|id| !before.contains(id)));
 }
 
-#[test]
-fn a_damaged_key_holds_up_no_other() {
+#[tokio::test]
+async fn a_damaged_key_holds_up_no_other() {
     let dir = tempfile::tempdir().unwrap();
     let (store, vault) = open(dir.path(), 1);
-    connect(&*store, &vault, "a", true);
-    connect(&*store, &vault, "b", true);
+    connect(&*store, &vault, "a", true).await;
+    connect(&*store, &vault, "b", true).await;
     let bad = store.active_key(KeyPurpose::Secrets, Some("a")).unwrap().unwrap();
     let good = vault.content_blocking("b").unwrap().active_id();
     tamper(dir.path(), &format!("UPDATE keys SET wrapped = x'{}' WHERE id = {}", bent(&bad.wrapped.unwrap()), bad.id));
@@ -202,5 +202,5 @@ fn a_damaged_key_holds_up_no_other() {
     names(&in_time(&vault, everything(Some(2))).unwrap_err(), "a");
     let (store, vault) = open(dir.path(), 2);
     assert!(vault.content_blocking("b").unwrap().active_id() != good);
-    vault.content_blocking("b").unwrap().open(profile("b"), &store.account("b").unwrap().unwrap().profile).unwrap();
+    vault.content_blocking("b").unwrap().open(profile("b"), &store.account("b").await.unwrap().unwrap().profile).unwrap();
 }

@@ -91,7 +91,7 @@ impl Vault {
             return Err(Error::invalid("There is nothing to rotate. Turn on store_key or data_keys, or pass new_root_key."));
         }
         if let Some(id) = &order.account_id
-            && self.0.base.store.account(id)?.is_none()
+            && self.0.base.store.account_blocking(id)?.is_none()
         {
             return Err(Error::new(ErrorKind::NotFound, "There is no account with this id.").on_account(id.as_str()));
         }
@@ -113,7 +113,7 @@ impl Vault {
         let holder = random::token::<12>()?;
         let mut waited = Duration::ZERO;
         let lease = loop {
-            if let Some(lease) = store.take_lease(LEASE, &holder, to_ms(clock.now()), LEASE_MS)? {
+            if let Some(lease) = store.take_lease_blocking(LEASE, &holder, to_ms(clock.now()), LEASE_MS)? {
                 break lease;
             }
             if waited >= patience {
@@ -125,7 +125,7 @@ impl Vault {
         };
         let mut job = Job { vault: self, clock, stop, lease, report: RotationReport::default(), is_paced: false, begun: 0, damaged: Vec::new() };
         let outcome = work(&mut job);
-        let _ = store.release_lease(&job.lease);
+        let _ = store.release_lease_blocking(&job.lease);
         let _ = store.expire_handovers(to_ms(clock.now()));
         let _ = store.finish_erasure();
         outcome.map(|()| job.report)

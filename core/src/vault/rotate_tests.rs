@@ -92,9 +92,9 @@ fn enqueue(store: &dyn Store, vault: &Vault) -> Result<String> {
 }
 
 /// An account with something in every sealed column.
-pub fn fill(store: &dyn Store, vault: &Vault, mails: usize) -> Lease {
-    connect(store, vault, "a", true);
-    let lease = store.take_lease("sync:a", "me", 0, 1_000_000).unwrap().unwrap();
+pub async fn fill(store: &dyn Store, vault: &Vault, mails: usize) -> Lease {
+    connect(store, vault, "a", true).await;
+    let lease = store.take_lease("sync:a", "me", 0, 1_000_000).await.unwrap().unwrap();
     let name = vault.content_blocking("a").unwrap().seal(at("folders", "name", "in", 1), BODY).unwrap();
     let folder = FolderRow { graph_id: "in".into(), parent_id: None, well_known_name: None, name, version: 1, total: 3, unread: 1, is_synced: true, is_search: false };
     assert!(store.save_folders("a", 1, &lease, &FolderNews { changed: vec![folder], ..FolderNews::default() }, 1).unwrap());
@@ -132,7 +132,7 @@ pub fn read_all(store: &dyn Store, vault: &Vault) -> Result<usize> {
     vault.with_current_keys_blocking(|| {
         let (content, secrets) = (vault.content_blocking("a")?, vault.secrets_blocking("a")?);
         let opens = |plain: zeroize::Zeroizing<Vec<u8>>| assert_eq!(plain.as_slice(), BODY);
-        let account = store.account("a")?.unwrap();
+        let account = store.account_blocking("a")?.unwrap();
         content.open(profile("a"), &account.profile)?;
         opens(secrets.open(at("accounts", "claims", "a", account.claims_version), &account.claims.unwrap())?);
         let token = store.token("a")?.unwrap();
@@ -166,11 +166,11 @@ pub fn live(store: &dyn Store) -> Vec<i64> {
     store.live_keys().unwrap().into_iter().filter(|key| !matches!(key.purpose, KeyPurpose::Hashes | KeyPurpose::Audit)).map(|key| key.id).collect()
 }
 
-#[test]
-fn all_keys_are_replaced_and_everything_opens() {
+#[tokio::test]
+async fn all_keys_are_replaced_and_everything_opens() {
     let dir = tempfile::tempdir().unwrap();
     let (store, vault) = open(dir.path(), 1);
-    fill(&*store, &vault, 450);
+    fill(&*store, &vault, 450).await;
     let before = live(&*store);
     let report = vault.rotate(&everything(Some(2)), &TestClock::new(10), None).unwrap();
     assert_eq!((report.root_key, report.store_key, report.data_keys), (true, true, 2));
@@ -191,14 +191,14 @@ fn all_keys_are_replaced_and_everything_opens() {
     assert_eq!(read_all(&*store, &vault).unwrap(), 450);
 }
 
-#[test]
-fn killed_after_any_step_nothing_is_lost() {
+#[tokio::test]
+async fn killed_after_any_step_nothing_is_lost() {
     let mut steps = 0;
     loop {
         steps += 1;
         let dir = tempfile::tempdir().unwrap();
         let (store, vault) = open(dir.path(), 1);
-        fill(&*store, &vault, 5);
+        fill(&*store, &vault, 5).await;
         let (other_store, other) = open(dir.path(), 1);
         vault.break_after(steps);
         let cut = vault.rotate(&everything(Some(2)), &TestClock::new(10), None);
@@ -224,11 +224,11 @@ fn killed_after_any_step_nothing_is_lost() {
     assert!(steps > 10, "only {steps} steps");
 }
 
-#[test]
-fn what_was_cut_off_is_not_begun_anew() {
+#[tokio::test]
+async fn what_was_cut_off_is_not_begun_anew() {
     let dir = tempfile::tempdir().unwrap();
     let (store, vault) = open(dir.path(), 1);
-    fill(&*store, &vault, 1);
+    fill(&*store, &vault, 1).await;
     // Mark, succession, one batch, destruction of the first key; then the second succession.
     vault.break_after(5);
     assert!(vault.rotate(&everything(None), &TestClock::new(10), None).is_err());
@@ -243,7 +243,7 @@ fn what_was_cut_off_is_not_begun_anew() {
 async fn a_writer_with_the_old_key_is_refused_and_seals_again() {
     let dir = tempfile::tempdir().unwrap();
     let (store, vault) = open(dir.path(), 1);
-    let lease = fill(&*store, &vault, 3);
+    let lease = fill(&*store, &vault, 3).await;
     let (there, other) = open(dir.path(), 1);
     let old = (other.content("a").await.unwrap(), other.secrets("a").await.unwrap());
     let name = old.0.seal(at("folders", "name", "in", 2), BODY).unwrap();
@@ -282,8 +282,8 @@ async fn a_writer_with_the_old_key_is_refused_and_seals_again() {
 async fn one_outdated_key_is_read_anew_alone() {
     let dir = tempfile::tempdir().unwrap();
     let (store, vault) = open(dir.path(), 1);
-    let lease = fill(&*store, &vault, 1);
-    connect(&*store, &vault, "b", true);
+    let lease = fill(&*store, &vault, 1).await;
+    connect(&*store, &vault, "b", true).await;
     let (there, other) = open(dir.path(), 1);
     let held = [other.content("a").await.unwrap(), other.secrets("a").await.unwrap(), other.content("b").await.unwrap(), other.store_key()];
     let ids = || held.iter().map(DataKey::active_id).collect::<Vec<_>>();
@@ -315,11 +315,11 @@ async fn one_outdated_key_is_read_anew_alone() {
     assert_eq!(ids(), after);
 }
 
-#[test]
-fn readers_and_writers_notice_nothing() {
+#[tokio::test]
+async fn readers_and_writers_notice_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let (store, vault) = open(dir.path(), 1);
-    let lease = fill(&*store, &vault, 40);
+    let lease = fill(&*store, &vault, 40).await;
     let stop = AtomicBool::new(false);
     std::thread::scope(|s| {
         for _ in 0..1 {
@@ -352,11 +352,11 @@ fn readers_and_writers_notice_nothing() {
     });
 }
 
-#[test]
-fn an_older_root_key_goes_on_and_is_told_when_it_cannot() {
+#[tokio::test]
+async fn an_older_root_key_goes_on_and_is_told_when_it_cannot() {
     let dir = tempfile::tempdir().unwrap();
     let (store, vault) = open(dir.path(), 1);
-    fill(&*store, &vault, 2);
+    fill(&*store, &vault, 2).await;
     let (there, other) = open(dir.path(), 1);
     let root_only = Order { new_root: Some(root(2)), ..Order::default() };
     let report = vault.rotate(&root_only, &TestClock::new(10), None).unwrap();
@@ -373,19 +373,19 @@ fn an_older_root_key_goes_on_and_is_told_when_it_cannot() {
     assert_eq!(read_all(&*store, &vault).unwrap(), 2);
 }
 
-#[test]
-fn one_rotation_at_a_time_and_only_what_was_asked() {
+#[tokio::test]
+async fn one_rotation_at_a_time_and_only_what_was_asked() {
     let dir = tempfile::tempdir().unwrap();
     let (store, vault) = open(dir.path(), 1);
-    fill(&*store, &vault, 1);
-    connect(&*store, &vault, "b", true);
+    fill(&*store, &vault, 1).await;
+    connect(&*store, &vault, "b", true).await;
     let kind = |order: Order| vault.rotate_within(std::time::Duration::from_millis(300), &order, &TestClock::new(10), None).unwrap_err().kind();
     assert_eq!(kind(Order::default()), ErrorKind::InvalidInput);
     assert_eq!(kind(Order { account_id: Some("a".into()), store_key: true, ..Order::default() }), ErrorKind::InvalidInput);
     assert_eq!(kind(Order { account_id: Some("x".into()), data_keys: true, ..Order::default() }), ErrorKind::NotFound);
-    let lease = store.take_lease("rotate_keys", "they", 0, 1_000).unwrap().unwrap();
+    let lease = store.take_lease("rotate_keys", "they", 0, 1_000).await.unwrap().unwrap();
     assert_eq!(kind(everything(None)), ErrorKind::StoreBusy);
-    store.release_lease(&lease).unwrap();
+    store.release_lease(&lease).await.unwrap();
     let before = live(&*store);
     let order = Order { account_id: Some("a".into()), data_keys: true, ..Order::default() };
     assert_eq!(vault.rotate(&order, &TestClock::new(10), None).unwrap().data_keys, 2);
@@ -404,7 +404,7 @@ fn one_rotation_at_a_time_and_only_what_was_asked() {
 async fn keys_that_are_due_are_replaced() {
     let dir = tempfile::tempdir().unwrap();
     let (store, vault) = open(dir.path(), 1);
-    fill(&*store, &vault, 2);
+    fill(&*store, &vault, 2).await;
     let before = live(&*store);
     let day = 86_400_000;
     assert_eq!(vault.rotate_due(&TestClock::new(89 * day), None).unwrap(), Slice::default());
@@ -423,12 +423,12 @@ async fn keys_that_are_due_are_replaced() {
     assert_eq!(read_all(&*store, &busy).unwrap(), 2);
 }
 
-#[test]
+#[tokio::test]
 #[ignore = "measures; run with --ignored --nocapture"]
-fn ten_thousand_messages_change_keys() {
+async fn ten_thousand_messages_change_keys() {
     let dir = tempfile::tempdir().unwrap();
     let (store, vault) = open(dir.path(), 1);
-    fill(&*store, &vault, 10_000);
+    fill(&*store, &vault, 10_000).await;
     let report = vault.rotate(&everything(Some(2)), &crate::clock::SystemClock::new(), None).unwrap();
     println!("{report:?}");
 }

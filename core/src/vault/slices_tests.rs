@@ -21,11 +21,11 @@ fn clock(day: u64) -> TestClock {
 }
 
 /// An account with `mails` mails, and five more with a name and a token.
-fn filled(dir: &Path, mails: usize) -> (Arc<dyn Store>, Vault) {
+async fn filled(dir: &Path, mails: usize) -> (Arc<dyn Store>, Vault) {
     let (store, vault) = open(dir, 1);
-    fill(&*store, &vault, mails);
+    fill(&*store, &vault, mails).await;
     for id in ["b", "c", "d", "e", "f"] {
-        connect(&*store, &vault, id, true);
+        connect(&*store, &vault, id, true).await;
     }
     (store, vault)
 }
@@ -50,11 +50,11 @@ fn all_slices(store: &dyn Store, vault: &Vault, time: &TestClock, slice_keys: us
     panic!("it has no end");
 }
 
-#[test]
-fn keys_that_are_all_due_at_once_are_replaced_in_slices() {
+#[tokio::test]
+async fn keys_that_are_all_due_at_once_are_replaced_in_slices() {
     for (slice_keys, slice_values, at_least) in [(2, 100_000, 6), (100, 300, 3), (1, 1, 12)] {
         let dir = tempfile::tempdir().unwrap();
-        let (store, _) = filled(dir.path(), 450);
+        let (store, _) = filled(dir.path(), 450).await;
         let before = data_keys(&*store);
         assert_eq!(before.len(), 12);
         let vault = paced(&store, slice_keys, slice_values);
@@ -66,15 +66,15 @@ fn keys_that_are_all_due_at_once_are_replaced_in_slices() {
         assert_eq!(vault.rotate_due(&clock(91), None).unwrap(), Slice::default());
         assert_eq!(read_all(&*store, &vault).unwrap(), 450);
         for id in ["b", "f"] {
-            vault.content_blocking(id).unwrap().open(profile(id), &store.account(id).unwrap().unwrap().profile).unwrap();
+            vault.content_blocking(id).unwrap().open(profile(id), &store.account(id).await.unwrap().unwrap().profile).unwrap();
         }
     }
 }
 
-#[test]
-fn what_was_begun_is_ended_first_then_the_oldest_come() {
+#[tokio::test]
+async fn what_was_begun_is_ended_first_then_the_oldest_come() {
     let dir = tempfile::tempdir().unwrap();
-    let (store, _) = filled(dir.path(), 450);
+    let (store, _) = filled(dir.path(), 450).await;
     // The mailbox is the newest of them.
     tamper(dir.path(), "UPDATE keys SET created_at = 1000 WHERE account_id = 'a'; UPDATE keys SET created_at = 0 WHERE account_id = 'd'");
     let vault = paced(&store, 1, 100);
@@ -96,11 +96,11 @@ fn what_was_begun_is_ended_first_then_the_oldest_come() {
     assert_eq!((inactive(), read_all(&*store, &vault).unwrap()), (0, 450));
 }
 
-#[test]
-fn another_process_goes_on_where_one_was_killed() {
+#[tokio::test]
+async fn another_process_goes_on_where_one_was_killed() {
     for steps in 1..30 {
         let dir = tempfile::tempdir().unwrap();
-        let (store, _) = filled(dir.path(), 5);
+        let (store, _) = filled(dir.path(), 5).await;
         let before = data_keys(&*store);
         let vault = paced(&store, 3, 5);
         vault.break_after(steps);
@@ -117,10 +117,10 @@ fn another_process_goes_on_where_one_was_killed() {
 }
 
 
-#[test]
-fn what_was_asked_for_is_done_at_once_and_what_was_cut_off_of_it_in_slices() {
+#[tokio::test]
+async fn what_was_asked_for_is_done_at_once_and_what_was_cut_off_of_it_in_slices() {
     let dir = tempfile::tempdir().unwrap();
-    let (store, _) = filled(dir.path(), 300);
+    let (store, _) = filled(dir.path(), 300).await;
     let vault = paced(&store, 2, 100);
     let before = live(&*store);
     // In the middle of slices: all is replaced, also what they have replaced already.
@@ -145,10 +145,10 @@ fn what_was_asked_for_is_done_at_once_and_what_was_cut_off_of_it_in_slices() {
     assert_eq!(read_all(&*store, &vault).unwrap(), 300);
 }
 
-#[test]
-fn damage_holds_up_no_slice() {
+#[tokio::test]
+async fn damage_holds_up_no_slice() {
     let dir = tempfile::tempdir().unwrap();
-    let (store, _) = filled(dir.path(), 450);
+    let (store, _) = filled(dir.path(), 450).await;
     tamper(dir.path(), "UPDATE messages SET version = version + 1000 WHERE id <= 250; UPDATE keys SET created_at = 0 WHERE account_id = 'a'");
     let vault = paced(&store, 1, 100);
     let before = data_keys(&*store);
@@ -159,10 +159,10 @@ fn damage_holds_up_no_slice() {
     assert_eq!(left, [bad]);
 }
 
-#[test]
-fn a_worn_key_of_the_store_does_not_wait_for_the_mail() {
+#[tokio::test]
+async fn a_worn_key_of_the_store_does_not_wait_for_the_mail() {
     let dir = tempfile::tempdir().unwrap();
-    let (store, _) = filled(dir.path(), 450);
+    let (store, _) = filled(dir.path(), 450).await;
     tamper(dir.path(), "UPDATE keys SET uses = 300000000 WHERE purpose = 'store'");
     let vault = paced(&store, 1, 100);
     let worn = vault.store_key().active_id();

@@ -27,7 +27,7 @@ async fn a_passphrase_opens_its_store_and_nothing_else_does() {
     {
         let store = store(dir.path());
         let vault = Vault::open(store.clone(), phrase(PHRASE), 1).unwrap();
-        connect(&*store, &vault, "a", true);
+        connect(&*store, &vault, "a", true).await;
     }
     assert_eq!(kind(dir.path(), phrase("incorrect horse battery staple")), ErrorKind::WrongKey);
     assert_eq!(kind(dir.path(), root(1)), ErrorKind::WrongKey);

@@ -33,7 +33,7 @@ pub fn token_place(account: &str) -> AadContext<'_> {
     AadContext { table: "tokens", column: "sealed", account_id: account, row: account, version: 1 }
 }
 
-pub fn connect(store: &dyn Store, vault: &Vault, id: &str, with_content: bool) -> Vec<NewKey> {
+pub async fn connect(store: &dyn Store, vault: &Vault, id: &str, with_content: bool) -> Vec<NewKey> {
     let keys = vault.new_account_keys(id, with_content, 1).unwrap();
     let handles = vault.adopt(id, &keys).unwrap();
     let account = AccountRow {
@@ -42,7 +42,7 @@ pub fn connect(store: &dyn Store, vault: &Vault, id: &str, with_content: bool) -
         state: AccountState::Connected,
         features: vec![Feature::MailSync],
         scopes: vec!["Mail.Read".into()],
-        generation: store.account(id).unwrap().map_or(1, |row| row.generation + 1),
+        generation: store.account(id).await.unwrap().map_or(1, |row| row.generation + 1),
         ..AccountRow::new(id, "owner", handles.content.seal(profile(id), SUBJECT).unwrap(), 1)
     };
     let token = TokenRow { account_id: id.to_owned(), version: 1, sealed: handles.secrets.seal(token_place(id), SECRET).unwrap(), expires_at: 9, refreshed_at: 1 };
@@ -50,19 +50,19 @@ pub fn connect(store: &dyn Store, vault: &Vault, id: &str, with_content: bool) -
     keys
 }
 
-#[test]
-fn keys_come_back_after_reopening() {
+#[tokio::test]
+async fn keys_come_back_after_reopening() {
     let dir = tempfile::tempdir().unwrap();
     {
         let (store, vault) = open(dir.path());
-        connect(&*store, &vault, "a", true);
+        connect(&*store, &vault, "a", true).await;
         assert!(Arc::strong_count(&store) > 1);
         std::mem::forget(vault); // as if the process had been killed: nothing is closed
     }
     let (store, vault) = open(dir.path());
     let token = store.token("a").unwrap().unwrap();
     assert_eq!(vault.secrets_blocking("a").unwrap().open(token_place("a"), &token.sealed).unwrap().as_slice(), SECRET);
-    let account = store.account("a").unwrap().unwrap();
+    let account = store.account("a").await.unwrap().unwrap();
     assert_eq!(vault.content_blocking("a").unwrap().open(profile("a"), &account.profile).unwrap().as_slice(), SUBJECT);
     // A handle of one class opens nothing of the other.
     assert_eq!(vault.content_blocking("a").unwrap().open(token_place("a"), &token.sealed).unwrap_err().kind(), ErrorKind::Corrupt);
@@ -95,11 +95,11 @@ fn damage_is_not_a_wrong_key() {
     }
 }
 
-#[test]
-fn keys_cannot_be_swapped() {
+#[tokio::test]
+async fn keys_cannot_be_swapped() {
     let dir = tempfile::tempdir().unwrap();
     let (store, vault) = open(dir.path());
-    connect(&*store, &vault, "a", true);
+    connect(&*store, &vault, "a", true).await;
     drop((store, vault));
     tamper(
         dir.path(),
@@ -128,25 +128,25 @@ async fn another_process_s_disconnect_is_noticed() {
     let dir = tempfile::tempdir().unwrap();
     let (first, here) = open(dir.path());
     let (second, there) = open(dir.path());
-    connect(&*first, &here, "a", true);
+    connect(&*first, &here, "a", true).await;
     there.secrets("a").await.unwrap();
     first.disconnect_account("a", "by hand", 2).unwrap();
     assert_eq!(there.secrets("a").await.unwrap_err().kind(), ErrorKind::NotConnected);
     there.content("a").await.unwrap();
     // Connected again: the new key is used, the content key is still the old one.
-    connect(&*second, &there, "a", false);
+    connect(&*second, &there, "a", false).await;
     let token = first.token("a").unwrap().unwrap();
     assert_eq!(here.secrets("a").await.unwrap().open(token_place("a"), &token.sealed).unwrap().as_slice(), SECRET);
     assert_eq!(there.hashes("a").await.unwrap().of("p", &[b"x"]).unwrap(), here.hashes("a").await.unwrap().of("p", &[b"x"]).unwrap());
 }
 
-#[test]
-fn a_key_that_has_sealed_enough_is_replaced_on_the_spot() {
+#[tokio::test]
+async fn a_key_that_has_sealed_enough_is_replaced_on_the_spot() {
     let dir = tempfile::tempdir().unwrap();
     let store = store(dir.path());
     let limits = Limits { due: 5_000, most: 20_000, age: i64::MAX, ..Limits::USUAL };
     let vault = Vault::open_with(store.clone(), &root(1), 1, limits).unwrap();
-    connect(&*store, &vault, "a", true);
+    connect(&*store, &vault, "a", true).await;
     let key = vault.content_blocking("a").unwrap();
     let (first, hash) = (key.active_id(), vault.hashes_blocking("a").unwrap().of("p", &[b"x"]).unwrap());
     let early = key.seal(profile("a"), b"x").unwrap();
@@ -164,18 +164,18 @@ fn a_key_that_has_sealed_enough_is_replaced_on_the_spot() {
     let store = self::store(dir.path());
     let limits = Limits { due: i64::MAX, most: 5_000, age: i64::MAX, ..Limits::USUAL };
     let vault = Vault::open_with(store.clone(), &root(1), 1, limits).unwrap();
-    connect(&*store, &vault, "b", true);
+    connect(&*store, &vault, "b", true).await;
     let key = vault.content_blocking("b").unwrap();
     let made = (0..).find_map(|made| key.seal(profile("b"), b"x").err().map(|e| (made, e.kind()))).unwrap();
     assert_eq!(made, (5_000 - 4_096, ErrorKind::LimitExceeded));
 }
 
-#[test]
-fn keys_of_idle_accounts_are_not_kept_in_memory() {
+#[tokio::test]
+async fn keys_of_idle_accounts_are_not_kept_in_memory() {
     let dir = tempfile::tempdir().unwrap();
     let (store, vault) = open(dir.path());
     for id in ["idle", "busy"] {
-        connect(&*store, &vault, id, true);
+        connect(&*store, &vault, id, true).await;
     }
     let hash = vault.hashes_blocking("idle").unwrap().of("test", &[b"x"]).unwrap();
     let sealed = vault.content_blocking("idle").unwrap().seal(profile("idle"), SUBJECT).unwrap();
@@ -189,12 +189,12 @@ fn keys_of_idle_accounts_are_not_kept_in_memory() {
     assert_eq!(vault.hashes_blocking("idle").unwrap().of("test", &[b"x"]).unwrap(), hash);
 }
 
-#[test]
-fn hashes_depend_on_key_purpose_and_split() {
+#[tokio::test]
+async fn hashes_depend_on_key_purpose_and_split() {
     let dir = tempfile::tempdir().unwrap();
     let (store, vault) = open(dir.path());
-    connect(&*store, &vault, "a", true);
-    connect(&*store, &vault, "b", true);
+    connect(&*store, &vault, "a", true).await;
+    connect(&*store, &vault, "b", true).await;
     let hash = |account: &str, purpose: &str, parts: &[&[u8]]| vault.hashes_blocking(account).unwrap().of(purpose, parts).unwrap();
     let one = hash("a", "lane", &[b"x", b"y"]);
     assert_eq!(one, hash("a", "lane", &[b"x", b"y"]));
@@ -206,11 +206,11 @@ fn hashes_depend_on_key_purpose_and_split() {
     assert_eq!(format!("{vault:?}{:?}", vault.content_blocking("a").unwrap()), "Vault(…)DataKey(…)");
 }
 
-#[test]
-fn after_disconnect_no_file_holds_secret_or_key() {
+#[tokio::test]
+async fn after_disconnect_no_file_holds_secret_or_key() {
     let dir = tempfile::tempdir().unwrap();
     let (store, vault) = open(dir.path());
-    let keys = connect(&*store, &vault, "a", true);
+    let keys = connect(&*store, &vault, "a", true).await;
     let token = store.token("a").unwrap().unwrap().sealed;
     let wrapped = keys.iter().find(|k| k.purpose == KeyPurpose::Secrets).unwrap().wrapped.clone();
     // While connected, envelopes are there and plain text is not.

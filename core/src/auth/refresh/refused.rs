@@ -100,7 +100,7 @@ impl Auth {
         let (id, token) = (account_id.to_owned(), token.clone());
         let found = self
             .step(move |me| me.vault.with_current_keys_blocking(|| {
-                let Some(account) = me.store.account(&id)?.filter(|a| a.state == AccountState::Connected) else { return Ok(None) };
+                let Some(account) = me.store.account_blocking(&id)?.filter(|a| a.state == AccountState::Connected) else { return Ok(None) };
                 let Some(row) = me.store.token(&id)? else { return Ok(None) };
                 let stored = StoredToken::from_json(&me.vault.secrets_blocking(&id)?.open(token_place(&id, row.version), &row.sealed)?)?;
                 // A token that another process has replaced, or that is as old as the one before, proves nothing.

@@ -17,7 +17,7 @@ fn asked_claims(fixture: &Fixture) -> Vec<Option<String>> {
 
 async fn kept(fixture: &Fixture, account: &Account) -> Option<String> {
     let id = account.id.clone();
-    fixture.auth.step(move |me| Ok(me.claims_of(&me.store.account(&id)?.unwrap()).map(|c| c.to_string()))).await.unwrap()
+    fixture.auth.step(move |me| Ok(me.claims_of(&me.store.account_blocking(&id)?.unwrap()).map(|c| c.to_string()))).await.unwrap()
 }
 
 #[tokio::test]
@@ -98,7 +98,7 @@ async fn claims_of_a_refusal_are_kept_sealed_for_the_next_sign_in() {
         assert_eq!(with_claims(&fixture, &account, "at1", WANTED).await.unwrap_err().kind(), ErrorKind::NeedsReconnect);
         assert_eq!(fixture.state(&account).await.0, AccountState::NeedsReconnect);
         assert_eq!(kept(&fixture, &account).await.as_deref(), Some(expected));
-        let row = fixture.store.account(&account.id).unwrap().unwrap();
+        let row = fixture.store.account(&account.id).await.unwrap().unwrap();
         assert!(!String::from_utf8_lossy(row.claims.unwrap().as_bytes()).contains("access_token"));
     }
 }

@@ -79,7 +79,7 @@ async fn nobody_is_awaited_for_longer_than_thirty_days() {
     fixture.clock.advance(1);
     let declined = fixture.auth.accounts(AccountFilter { state: Some(AccountState::Declined), ..Default::default() }).await.unwrap().items;
     assert!(declined[0].id == waiting.id && declined[0].problem.as_ref().unwrap().contains("Nobody approved"));
-    assert_eq!(fixture.store.account(&waiting.id).unwrap().unwrap().state, AccountState::Declined, "kept, not only shown");
+    assert_eq!(fixture.store.account(&waiting.id).await.unwrap().unwrap().state, AccountState::Declined, "kept, not only shown");
     fixture.auth.begin_approval(&waiting.id, CALLBACK.into()).await.unwrap();
     fixture.clock.advance(29 * 86_400_000);
     assert_eq!(fixture.state(&waiting).await.0, AccountState::AwaitingAdmin);

@@ -77,7 +77,7 @@ async fn connecting_again_for_something_else_takes_nothing_away() {
     let again = fixture.sign_in(&sign_in).await.unwrap();
     assert_eq!((again.id.as_str(), again.features.len()), (account.id.as_str(), 3));
     assert!(account.features.iter().all(|feature| again.features.contains(feature)), "{:?}", again.features);
-    assert_eq!(fixture.store.account(&account.id).unwrap().unwrap().extra_scopes, ["Tasks.Read"]);
+    assert_eq!(fixture.store.account(&account.id).await.unwrap().unwrap().extra_scopes, ["Tasks.Read"]);
     // After a disconnect it is asked for anew what it is for.
     fixture.store.disconnect_account(&account.id, "by hand", 1).unwrap();
     fixture.auth.forget(&account.id);
@@ -95,7 +95,7 @@ async fn personal_accounts_have_no_teams_whatever_was_granted() {
     let account = fixture.sign_in(&sign_in).await.unwrap();
     assert_eq!((account.state, account.missing.as_slice()), (AccountState::Connected, [Feature::Chat, Feature::People].as_slice()));
     assert!(account.warnings.iter().any(|w| w.contains("Personal Microsoft accounts have no Teams chats")), "{:?}", account.warnings);
-    let row = fixture.store.account(&account.id).unwrap().unwrap();
+    let row = fixture.store.account(&account.id).await.unwrap().unwrap();
     assert!(allows(&row, Feature::MailSend) && !allows(&row, Feature::Chat));
     assert_eq!(fixture.auth.begin_more(&account.id, vec![Feature::Channels], CALLBACK.into()).await.unwrap_err().kind(), ErrorKind::InvalidInput);
     assert_eq!(fixture.auth.begin_approval(&account.id, CALLBACK.into()).await.unwrap_err().kind(), ErrorKind::Forbidden);

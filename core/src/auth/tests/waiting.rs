@@ -41,12 +41,12 @@ async fn whoever_tries_again_waits_on() {
     }
     assert_eq!(fixture.ids().await, [first.as_str()]);
     // What is said more precisely later is kept; the time it waits does not begin anew.
-    let since = fixture.store.account(&first).unwrap().unwrap().state_since;
+    let since = fixture.store.account(&first).await.unwrap().unwrap().state_since;
     fixture.clock.advance(86_400_000);
     assert_eq!(fixture.waits(ConnectRequest { context: Some("room 7".into()), ..hinted("ann@contoso.example") }).await, first);
     assert_eq!(events.next().await.unwrap(), Some(Event::AccountChanged { account_id: first.clone(), state: AccountState::AwaitingAdmin }));
     assert_eq!(fixture.auth.account(&first).await.unwrap().context.as_deref(), Some("room 7"));
-    assert_eq!(fixture.store.account(&first).unwrap().unwrap().state_since, since);
+    assert_eq!(fixture.store.account(&first).await.unwrap().unwrap().state_since, since);
     let again = fixture.auth.begin_again(&first, CALLBACK.into()).await.unwrap();
     assert_eq!(fixture.visit(&again.url)["login_hint"], "ann@contoso.example");
     // Nobody approved within the month: waiting begins again under the same id.

@@ -153,7 +153,7 @@ async fn prepare(job: &mut Job<Chat>) -> Result<Prepared> {
             Error::new(ErrorKind::NotFound, "Nobody in this organisation has the address the chat message is for. Check it, or send a mail instead.")
         })?;
         let (store, id) = (job.tools.store.clone(), account_id.clone());
-        let account = blocking(move || store.account(&id)).await?.ok_or_else(|| Error::new(ErrorKind::NotConnected, "The account is gone."))?;
+        let account = blocking(move || store.account_blocking(&id)).await?.ok_or_else(|| Error::new(ErrorKind::NotConnected, "The account is gone."))?;
         if account.user_id.eq_ignore_ascii_case(&person.id) {
             return Err(Error::invalid("The chat message is for the sender; Teams has no chat with oneself here."));
         }

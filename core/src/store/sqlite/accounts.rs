@@ -8,6 +8,7 @@ use crate::model::{AccountState, AuditKind, Feature};
 use crate::seal::Sealed;
 use crate::store::{AccountRow, AccountStore, AccountWindow, AttemptRow, Consumed, Entry, KeyPurpose, KeyRow, Lease, NewAttempt, NewKey, TokenRow, moved_on};
 use crate::store::words::Word;
+use async_trait::async_trait;
 use rusqlite::{Connection, Row};
 
 const DAY_MS: i64 = 86_400_000;
@@ -216,6 +217,7 @@ impl SqliteStore {
     }
 }
 
+#[async_trait]
 impl AccountStore for SqliteStore {
     fn meta(&self, name: &str) -> Result<Option<Vec<u8>>> {
         self.read(|c| keys::meta(c, name))
@@ -321,7 +323,12 @@ impl AccountStore for SqliteStore {
         })
     }
 
-    fn account(&self, id: &str) -> Result<Option<AccountRow>> {
+    async fn account(&self, id: &str) -> Result<Option<AccountRow>> {
+        let id = id.to_owned();
+        self.reading(move |c| by_id(c, &id)).await
+    }
+
+    fn account_blocking(&self, id: &str) -> Result<Option<AccountRow>> {
         self.read(|c| by_id(c, id))
     }
 
@@ -472,15 +479,30 @@ impl AccountStore for SqliteStore {
         })
     }
 
-    fn take_lease(&self, name: &str, holder: &str, now: i64, for_ms: i64) -> Result<Option<Lease>> {
+    async fn take_lease(&self, name: &str, holder: &str, now: i64, for_ms: i64) -> Result<Option<Lease>> {
+        let (name, holder) = (name.to_owned(), holder.to_owned());
+        self.writing(move |tx| leases::take(tx, &name, &holder, now, for_ms)).await
+    }
+
+    async fn renew_lease(&self, lease: &Lease, now: i64, for_ms: i64) -> Result<bool> {
+        let lease = lease.clone();
+        self.urgently(move |tx| leases::renew(tx, &lease, now, for_ms)).await
+    }
+
+    async fn release_lease(&self, lease: &Lease) -> Result<()> {
+        let lease = lease.clone();
+        self.writing(move |tx| leases::release(tx, &lease)).await
+    }
+
+    fn take_lease_blocking(&self, name: &str, holder: &str, now: i64, for_ms: i64) -> Result<Option<Lease>> {
         self.write(|tx| leases::take(tx, name, holder, now, for_ms))
     }
 
-    fn renew_lease(&self, lease: &Lease, now: i64, for_ms: i64) -> Result<bool> {
+    fn renew_lease_blocking(&self, lease: &Lease, now: i64, for_ms: i64) -> Result<bool> {
         self.write(|tx| leases::renew(tx, lease, now, for_ms))
     }
 
-    fn release_lease(&self, lease: &Lease) -> Result<()> {
+    fn release_lease_blocking(&self, lease: &Lease) -> Result<()> {
         self.write(|tx| leases::release(tx, lease))
     }
 }

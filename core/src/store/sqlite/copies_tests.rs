@@ -245,13 +245,13 @@ fn without_locks_or_a_shared_index_one_process_has_the_store() {
     }
 }
 
-#[test]
+#[tokio::test]
 #[ignore = "measures"]
-fn how_long_a_check_of_a_hundred_megabytes_takes() {
+async fn how_long_a_check_of_a_hundred_megabytes_takes() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path()).unwrap();
     suite::connect(&store, "a");
-    let lease = suite::lease(&store);
+    let lease = suite::lease(&store).await;
     store.save_folders("a", 1, &lease, &suite::listed(&[suite::folder("in")]), 1).unwrap();
     for page in 0..200 {
         let many = (0..100).map(|n| suite::message(&format!("m{page}-{n}"), "in", 1)).collect();

@@ -23,8 +23,8 @@ fn every_table_of_an_account_is_erased_or_named() {
     assert_eq!(once.len(), purge::HELD.len());
 }
 
-#[test]
-fn no_record_no_step() {
+#[tokio::test]
+async fn no_record_no_step() {
     let made = made();
     suite::connect(&made.store, "a");
     let records = made.store.audit_chains().unwrap();
@@ -35,7 +35,7 @@ fn no_record_no_step() {
     assert!(made.store.begin_purge(&["a".into()], None, "purged", 1).is_err());
     assert!(made.store.delete_owner("owner", "deleted", 1, 2).is_err());
     raw(made.dir.path()).execute_batch("ALTER TABLE gone RENAME TO audit").unwrap();
-    let row = made.store.account("a").unwrap().unwrap();
+    let row = made.store.account("a").await.unwrap().unwrap();
     assert!(row.state == crate::model::AccountState::Connected && made.store.token("a").unwrap().is_some() && !made.store.is_deleted("owner").unwrap());
     assert_eq!(made.store.audit_chains().unwrap(), records);
 }
@@ -105,8 +105,8 @@ fn a_log_that_is_gone_is_not_begun_again() {
     assert_eq!(made.store.begin_audit(&key, &Clerk, 1).unwrap_err().kind(), ErrorKind::Corrupt);
 }
 
-#[test]
-fn an_erasure_another_process_left_is_ended_here() {
+#[tokio::test]
+async fn an_erasure_another_process_left_is_ended_here() {
     let made = made();
     let other = open(made.dir.path()).unwrap();
     suite::connect(&made.store, "a");
@@ -120,8 +120,8 @@ fn an_erasure_another_process_left_is_ended_here() {
     // As if that process had been killed: nothing of it closes the file.
     std::mem::forget(made.store);
     // The other one was open all the time, and knows of it by its first write at the latest.
-    other.take_lease("any", "write", 1, 1).unwrap();
-    other.take_lease("any", "write", 2, 1).unwrap();
+    other.take_lease("any", "write", 1, 1).await.unwrap();
+    other.take_lease("any", "write", 2, 1).await.unwrap();
     assert!(other.meta(ERASURE_PENDING).unwrap().is_none());
     assert!(!holds("tidings.db-wal") && !holds("tidings.db"));
     // Or by its sweep.

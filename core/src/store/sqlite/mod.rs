@@ -70,7 +70,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
-use writer::Writer;
+use writer::{Step, Writer};
 
 /// How long the checkpoint after a disconnect waits for readers; what it cannot finish then, later writes try again without waiting much.
 const ERASE_WAIT: Duration = Duration::from_millis(500);
@@ -160,19 +160,28 @@ impl SqliteStore {
     /// One step that may write: all of `work` or nothing, durable when this answers. Dropped before, it is done all the same. `work` may be called again after
     /// all that it did was taken back.
     async fn writing<T: Send + 'static>(&self, work: impl FnMut(&Connection) -> Outcome<T> + Send + 'static) -> Result<T> {
+        self.queued(work, Writer::enqueue).await
+    }
+
+    /// The same before all others: the renewal of a lease.
+    async fn urgently<T: Send + 'static>(&self, work: impl FnMut(&Connection) -> Outcome<T> + Send + 'static) -> Result<T> {
+        self.queued(work, Writer::enqueue_first).await
+    }
+
+    async fn queued<T: Send + 'static>(&self, work: impl FnMut(&Connection) -> Outcome<T> + Send + 'static, enqueue: fn(&Writer, Box<dyn Step>) -> bool) -> Result<T> {
         self.check()?;
         let (step, answer) = writer::step(work);
         #[cfg(test)]
         if crate::interleave::is_drawn() {
             let alone = || {
-                if self.writer.enqueue(step) {
+                if enqueue(&self.writer, step) {
                     self.drive();
                 }
             };
             crate::interleave::run(alone).await;
             return answer.await.unwrap_or_else(|_| Err(defect()));
         }
-        if self.writer.enqueue(step) {
+        if enqueue(&self.writer, step) {
             let driver = Driver(Some(self.0.clone()));
             serve(move || driver.run());
         }

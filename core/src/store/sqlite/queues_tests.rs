@@ -106,7 +106,7 @@ impl World {
     }
 
     fn generation(&self, n: usize) -> i64 {
-        self.made.store.account(account(n)).unwrap().unwrap().generation
+        self.made.store.account_blocking(account(n)).unwrap().unwrap().generation
     }
 
     fn step(&mut self, which: usize, state: ItemState, next_at: Option<i64>) {

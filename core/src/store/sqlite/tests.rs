@@ -232,13 +232,13 @@ fn newer_foreign_altered_and_damaged_files_are_told_apart_and_left_alone() {
     }
 }
 
-#[test]
-fn a_damaged_page_is_reported_as_damage() {
+#[tokio::test]
+async fn a_damaged_page_is_reported_as_damage() {
     let dir = tempfile::tempdir().unwrap();
     {
         let store = open(dir.path()).unwrap();
         suite::connect(&store, "a");
-        let lease = suite::lease(&store);
+        let lease = suite::lease(&store).await;
         store.save_folders("a", 1, &lease, &suite::listed(&[suite::folder("in")]), 1).unwrap();
         let many = (0..400).map(|n| suite::message(&format!("m{n}"), "in", 1)).collect();
         suite::apply(&store, &lease, many, |_| {});
@@ -369,12 +369,12 @@ fn one_claim_goes_to_one_worker() {
     assert_eq!(here, all);
 }
 
-#[test]
-fn what_was_committed_survives_a_kill() {
+#[tokio::test]
+async fn what_was_committed_survives_a_kill() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path()).unwrap();
     suite::connect(&store, "a");
-    let lease = suite::lease(&store);
+    let lease = suite::lease(&store).await;
     store.save_folders("a", 1, &lease, &suite::listed(&[suite::folder("in")]), 1).unwrap();
     suite::apply(&store, &lease, vec![suite::message("m", "in", 1)], |_| {});
     {
@@ -394,8 +394,8 @@ fn what_was_committed_survives_a_kill() {
     assert_eq!(check, "ok");
 }
 
-#[test]
-fn a_blocked_erasure_is_finished_later() {
+#[tokio::test]
+async fn a_blocked_erasure_is_finished_later() {
     let made = made();
     suite::connect(&made.store, "a");
     let token = made.store.token("a").unwrap().unwrap().sealed;
@@ -406,7 +406,7 @@ fn a_blocked_erasure_is_finished_later() {
     made.store.disconnect_account("a", "by hand", 1).unwrap();
     assert!(made.store.meta(ERASURE_PENDING).unwrap().is_some() && holds(&log));
     reader.execute_batch("COMMIT").unwrap();
-    made.store.take_lease("any", "write", 1, 1).unwrap();
+    made.store.take_lease("any", "write", 1, 1).await.unwrap();
     assert!(made.store.meta(ERASURE_PENDING).unwrap().is_none());
     assert!(!holds(&log) && !holds(&made.dir.path().join("tidings.db")));
     // Or at the next open, when the process ended before.
@@ -414,11 +414,11 @@ fn a_blocked_erasure_is_finished_later() {
     assert!(open(made.dir.path()).unwrap().meta(ERASURE_PENDING).unwrap().is_none());
 }
 
-#[test]
-fn ten_thousand_messages_in_pages() {
+#[tokio::test]
+async fn ten_thousand_messages_in_pages() {
     let made = made();
     suite::connect(&made.store, "a");
-    let lease = suite::lease(&made.store);
+    let lease = suite::lease(&made.store).await;
     made.store.save_folders("a", 1, &lease, &suite::listed(&[suite::folder("in")]), 1).unwrap();
     let (head, body) = (suite::sealed(&"h".repeat(900)), suite::sealed(&"b".repeat(3_000)));
     let pages: Vec<Vec<NewMessage>> = (0..100)
@@ -457,7 +457,7 @@ proptest! {
     {
         let made = made();
         suite::connect(&made.store, "a");
-        let lease = suite::lease(&made.store);
+        let lease = crate::runtime::block_on(suite::lease(&made.store));
         made.store.save_folders("a", 1, &lease, &suite::listed(&[suite::folder("in"), suite::folder("out")]), 1).unwrap();
         for (n, (first, upserts, pending_removals, completes)) in pages.into_iter().enumerate() {
             let folder = if first { "in" } else { "out" };
@@ -488,11 +488,11 @@ fn picture(store: &SqliteStore) -> String {
     format!("{rows:?} {folders:?} {:?} {:?}", store.pending_removals("a", i64::MAX, 100).unwrap(), suite::changes(store, 0).len())
 }
 
-#[test]
-fn the_index_is_no_shadow_of_what_was_removed() {
+#[tokio::test]
+async fn the_index_is_no_shadow_of_what_was_removed() {
     let made = made();
     suite::connect(&made.store, "a");
-    let lease = suite::lease(&made.store);
+    let lease = suite::lease(&made.store).await;
     made.store.save_folders("a", 1, &lease, &suite::listed(&[suite::folder("in")]), 1).unwrap();
     let words = |subject: &str| Some(crate::store::SearchText { subject: subject.into(), people: String::new(), text: Some("zebracanary".into()) });
     let upserts = (0..50).map(|n| NewMessage { search: words(&format!("yakcanary{n}")), ..suite::message(&format!("m{n}"), "in", 1) }).collect();

@@ -126,6 +126,13 @@ impl Writer {
         !std::mem::replace(&mut queue.is_driven, true)
     }
 
+    /// The same for what goes before all that waits.
+    pub fn enqueue_first(&self, step: Box<dyn Step>) -> bool {
+        let mut queue = self.queue();
+        queue.waiting.push_front(step);
+        !std::mem::replace(&mut queue.is_driven, true)
+    }
+
     /// Runs what waits until nothing does. `end` is done before each commit, and told whether anything was changed; what it answers is for `after`, which
     /// runs once the commit is on disk. `before` is done outside of the transaction.
     ///

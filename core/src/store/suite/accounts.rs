@@ -64,7 +64,7 @@ pub async fn a_sign_in_ends_with_its_account_and_owner(s: &dyn Store) {
     let back = AccountRow { generation: 3, ..account("a") };
     let keys = [key(900, KeyPurpose::Secrets, "a")];
     assert_eq!(s.finish_attempt(b"a2", &back, Some(&token("a", 2)), &keys, None, 51).unwrap_err().kind(), ErrorKind::Cancelled);
-    assert_eq!(s.account("a").unwrap().unwrap().state, AccountState::Disconnected);
+    assert_eq!(s.account("a").await.unwrap().unwrap().state, AccountState::Disconnected);
     // A new one connects it, and belongs to it from then on.
     leave(b"again", "owner", None).unwrap();
     assert_eq!(s.finish_attempt(b"again", &back, Some(&token("a", 2)), &keys, None, 52).unwrap().generation, 3);
@@ -86,7 +86,7 @@ pub async fn a_sign_in_ends_with_its_account_and_owner(s: &dyn Store) {
 
 pub async fn an_account_comes_back_as_stored(s: &dyn Store) {
     let row = connect(s, "a");
-    let read = s.account("a").unwrap().unwrap();
+    let read = s.account("a").await.unwrap().unwrap();
     for found in [&row, &read, &s.find_account("owner", "t", "user-a").unwrap().unwrap()] {
         assert_eq!((found.features.as_slice(), found.scopes.len(), found.generation), ([Feature::Chat, Feature::MailSync].as_slice(), 2, 1));
         assert_eq!(found.state, AccountState::Connected);
@@ -97,7 +97,7 @@ pub async fn an_account_comes_back_as_stored(s: &dyn Store) {
     assert_eq!(list(Some("owner"), Some(AccountState::Connected)), 2);
     assert_eq!(list(Some("OWNER"), None), 0);
     assert_eq!(list(None, Some(AccountState::Disconnected)), 0);
-    assert!(s.account("A").unwrap().is_none());
+    assert!(s.account("A").await.unwrap().is_none());
     let kinds: Vec<_> = changes(s, 0).into_iter().map(|c| (c.kind, c.account_id)).collect();
     assert_eq!(kinds, [(ChangeKind::AccountChanged, "a".into()), (ChangeKind::AccountChanged, "b".into())]);
 }
@@ -105,7 +105,7 @@ pub async fn an_account_comes_back_as_stored(s: &dyn Store) {
 pub async fn connecting_again_takes_over(s: &dyn Store) {
     connect(s, "a");
     let old = s.active_key(KeyPurpose::Secrets, Some("a")).unwrap().unwrap();
-    let lease = lease(s);
+    let lease = lease(s).await;
     s.save_folders("a", 1, &lease, &listed(&[folder("in")]), 1).unwrap();
     apply(s, &lease, vec![message("m", "in", 1)], |_| {});
     let again = s.connect_account(&AccountRow { scopes: vec![], generation: 2, ..account("a") }, Some(&token("a", 4)), &[key(77, KeyPurpose::Secrets, "a")], None, 20).unwrap();
@@ -120,13 +120,13 @@ pub async fn connecting_again_takes_over(s: &dyn Store) {
     // Somebody who made up another id for the same person is told so.
     let other = AccountRow { user_id: "user-a".into(), ..account("x") };
     assert_eq!(s.connect_account(&other, Some(&token("x", 1)), &[], None, 20).unwrap_err().kind(), ErrorKind::Conflict);
-    assert!(s.account("x").unwrap().is_none());
+    assert!(s.account("x").await.unwrap().is_none());
     // Late results of the first connection change nothing.
     assert!(!s.set_account_state("a", 1, AccountState::NeedsReconnect, None, 30).unwrap());
     assert!(!s.save_token(&token("a", 5), 1, None, 30).unwrap());
     assert!(!s.begin_resync("a", "in", 1, &lease, 30).unwrap());
     assert!(s.set_account_state("a", 2, AccountState::NeedsReconnect, Some("why"), 30).unwrap());
-    assert_eq!(s.account("a").unwrap().unwrap().problem.as_deref(), Some("why"));
+    assert_eq!(s.account("a").await.unwrap().unwrap().problem.as_deref(), Some("why"));
 }
 
 pub async fn what_a_connection_knows_comes_back(s: &dyn Store) {
@@ -147,18 +147,18 @@ pub async fn what_a_connection_knows_comes_back(s: &dyn Store) {
     assert!(s.set_claims("a", 1, Some(&claims), 1).unwrap());
     assert!(!s.set_claims("a", 1, Some(&claims), 1).unwrap(), "somebody else was here");
     assert!(s.set_features("a", 1, &[Feature::People], 11).unwrap());
-    let read = s.account("a").unwrap().unwrap();
+    let read = s.account("a").await.unwrap().unwrap();
     assert_eq!((read.kind, read.app.as_str(), read.authority.as_str()), (AccountKind::Tenant, "other", "contoso.example"));
     assert_eq!((read.extra_scopes.as_slice(), read.access_ends_at, read.state_since), (["Calendars.Read".to_owned()].as_slice(), Some(99), 7));
     assert_eq!((read.claims, read.features.as_slice()), (Some(claims), [Feature::People].as_slice()));
     assert_eq!((read.tenant_id.as_str(), read.user_id.contains('/')), ("t", true));
     // The time of a state begins with it, and can begin anew.
     assert!(s.set_account_state("a", 1, AccountState::AwaitingAdmin, Some("why"), 20).unwrap());
-    assert_eq!(s.account("a").unwrap().unwrap().state_since, 7);
+    assert_eq!(s.account("a").await.unwrap().unwrap().state_since, 7);
     assert!(s.restart_wait("a", 1, AccountState::AwaitingAdmin, 21).unwrap() && !s.restart_wait("a", 1, AccountState::Declined, 22).unwrap());
-    assert_eq!(s.account("a").unwrap().unwrap().state_since, 21);
+    assert_eq!(s.account("a").await.unwrap().unwrap().state_since, 21);
     s.set_account_state("a", 1, AccountState::Declined, None, 30).unwrap();
-    assert_eq!(s.account("a").unwrap().unwrap().state_since, 30);
+    assert_eq!(s.account("a").await.unwrap().unwrap().state_since, 30);
 }
 
 pub async fn a_waiting_account_makes_room_for_the_known_one(s: &dyn Store) {
@@ -167,7 +167,7 @@ pub async fn a_waiting_account_makes_room_for_the_known_one(s: &dyn Store) {
     assert_eq!((waiting.tenant(), waiting.person()), (None, None));
     s.connect_account(&waiting, None, &[key(501, KeyPurpose::Secrets, "w"), key(502, KeyPurpose::Content, "w")], None, 11).unwrap();
     let again = s.connect_account(&AccountRow { generation: 2, ..account("a") }, Some(&token("a", 2)), &[key(503, KeyPurpose::Secrets, "a")], Some("w"), 12).unwrap();
-    assert_eq!((again.generation, s.account("w").unwrap().is_none()), (2, true));
+    assert_eq!((again.generation, s.account("w").await.unwrap().is_none()), (2, true));
     assert!(s.active_key(KeyPurpose::Content, Some("w")).unwrap().is_none() && s.active_key(KeyPurpose::Content, Some("a")).unwrap().is_some());
     // The feed of its owner tells that it is gone, and it does not come back.
     assert_eq!((s.account_ids("owner", false).unwrap(), s.account_ids("owner", true).unwrap()), (vec!["a".to_owned()], vec!["a".to_owned(), "w".to_owned()]));
@@ -203,7 +203,7 @@ pub async fn a_connection_is_decided_on_the_row_as_it_is(s: &dyn Store) {
     let gone = AccountRow { generation: 2, ..account("gone") };
     assert!(is_outdated(&s.connect_account(&gone, None, &[key(506, KeyPurpose::Secrets, "gone")], None, 14).unwrap_err()));
     assert_eq!((last(s), s.audit_rows(0, 100).unwrap().len()), before, "nothing was changed");
-    let row = s.account("w").unwrap().unwrap();
+    let row = s.account("w").await.unwrap().unwrap();
     assert_eq!((row.user_id.as_str(), row.state), ("x", AccountState::Connected));
     assert!(s.active_key(KeyPurpose::Content, Some("w")).unwrap().is_some() && s.token("w").unwrap().is_some());
     assert_eq!(s.active_key(KeyPurpose::Secrets, Some("w")).unwrap().unwrap().id, 503);
@@ -211,10 +211,10 @@ pub async fn a_connection_is_decided_on_the_row_as_it_is(s: &dyn Store) {
 
 pub async fn a_token_is_saved_by_its_holder(s: &dyn Store) {
     connect(s, "a");
-    let mine = s.take_lease("refresh:a", "me", 0, 10).unwrap().unwrap();
+    let mine = s.take_lease("refresh:a", "me", 0, 10).await.unwrap().unwrap();
     assert!(s.save_token(&token("a", 2), 1, Some(&mine), 1).unwrap());
     assert!(!s.save_token(&token("a", 2), 1, Some(&mine), 1).unwrap(), "the same version twice");
-    let theirs = s.take_lease("refresh:a", "they", 20, 10).unwrap().unwrap();
+    let theirs = s.take_lease("refresh:a", "they", 20, 10).await.unwrap().unwrap();
     assert!(!s.save_token(&token("a", 3), 1, Some(&mine), 21).unwrap(), "the lease was lost");
     assert!(s.save_token(&token("a", 3), 1, Some(&theirs), 21).unwrap());
     assert!(!s.save_token(&token("a", 4), 9, Some(&theirs), 21).unwrap(), "another generation");
@@ -222,26 +222,26 @@ pub async fn a_token_is_saved_by_its_holder(s: &dyn Store) {
 
 pub async fn a_lease_of_a_clock_that_stood_ahead_keeps_nobody_out(s: &dyn Store) {
     let year = 365 * 86_400_000;
-    let ahead = s.take_lease("l", "a", year, 10).unwrap().unwrap();
-    let now = s.take_lease("l", "b", 50, 10).unwrap().expect("the clock was put right");
+    let ahead = s.take_lease("l", "a", year, 10).await.unwrap().unwrap();
+    let now = s.take_lease("l", "b", 50, 10).await.unwrap().expect("the clock was put right");
     assert_eq!(now.fence, ahead.fence + 1);
     // Clocks of two processes are never quite the same.
-    assert!(s.take_lease("l", "c", 30, 10).unwrap().is_none());
+    assert!(s.take_lease("l", "c", 30, 10).await.unwrap().is_none());
 }
 
 pub async fn a_lease_has_one_holder(s: &dyn Store) {
-    let a = s.take_lease("l", "a", 0, 10).unwrap().unwrap();
-    assert!(s.take_lease("l", "b", 9, 10).unwrap().is_none());
-    assert_eq!(s.take_lease("l", "a", 5, 10).unwrap().unwrap().fence, a.fence);
-    assert!(s.renew_lease(&a, 8, 10).unwrap());
-    assert!(s.take_lease("l", "b", 17, 10).unwrap().is_none());
-    let b = s.take_lease("l", "b", 18, 10).unwrap().unwrap();
+    let a = s.take_lease("l", "a", 0, 10).await.unwrap().unwrap();
+    assert!(s.take_lease("l", "b", 9, 10).await.unwrap().is_none());
+    assert_eq!(s.take_lease("l", "a", 5, 10).await.unwrap().unwrap().fence, a.fence);
+    assert!(s.renew_lease(&a, 8, 10).await.unwrap());
+    assert!(s.take_lease("l", "b", 17, 10).await.unwrap().is_none());
+    let b = s.take_lease("l", "b", 18, 10).await.unwrap().unwrap();
     assert_eq!(b.fence, a.fence + 1);
-    assert!(!s.renew_lease(&a, 19, 10).unwrap());
-    s.release_lease(&a).unwrap();
-    assert!(s.renew_lease(&b, 19, 10).unwrap());
-    s.release_lease(&b).unwrap();
-    assert_eq!(s.take_lease("l", "a", 20, 10).unwrap().unwrap().fence, b.fence + 1);
+    assert!(!s.renew_lease(&a, 19, 10).await.unwrap());
+    s.release_lease(&a).await.unwrap();
+    assert!(s.renew_lease(&b, 19, 10).await.unwrap());
+    s.release_lease(&b).await.unwrap();
+    assert_eq!(s.take_lease("l", "a", 20, 10).await.unwrap().unwrap().fence, b.fence + 1);
 }
 
 pub async fn disconnect_settles_what_a_dead_worker_left(s: &dyn Store) {
@@ -257,7 +257,7 @@ pub async fn disconnect_settles_what_a_dead_worker_left(s: &dyn Store) {
 
 pub async fn disconnect_ends_everything_at_once(s: &dyn Store) {
     connect(s, "a");
-    let lease = lease(s);
+    let lease = lease(s).await;
     s.save_folders("a", 1, &lease, &listed(&[folder("in")]), 1).unwrap();
     apply(s, &lease, vec![message("m", "in", 1)], |_| {});
     let waiting = enqueue(s, "a", "l1", None);
@@ -268,7 +268,7 @@ pub async fn disconnect_ends_everything_at_once(s: &dyn Store) {
     let before = changes(s, 0).last().unwrap().id;
     assert_eq!(s.disconnect_account("a", "by hand", 50).unwrap(), std::slice::from_ref(&waiting));
     assert_eq!(s.disconnect_account("a", "by hand", 51).unwrap(), Vec::<String>::new());
-    let row = s.account("a").unwrap().unwrap();
+    let row = s.account("a").await.unwrap().unwrap();
     assert_eq!((row.state, row.generation, row.problem.as_deref()), (AccountState::Disconnected, 2, Some("by hand")));
     assert!(s.token("a").unwrap().is_none() && s.active_key(KeyPurpose::Secrets, Some("a")).unwrap().is_none());
     assert!(s.active_key(KeyPurpose::Content, Some("a")).unwrap().is_some(), "mail stays readable");
@@ -294,7 +294,7 @@ pub async fn a_closed_store_says_so(s: &dyn Store) {
     connect(s, "a");
     s.close();
     s.close();
-    assert_eq!(s.account("a").unwrap_err().kind(), ErrorKind::Closed);
+    assert_eq!(s.account("a").await.unwrap_err().kind(), ErrorKind::Closed);
     assert_eq!(s.disconnect_account("a", "r", 1).unwrap_err().kind(), ErrorKind::Closed);
 }
 
@@ -302,5 +302,5 @@ pub async fn a_name_is_written_under_a_living_key_only(s: &dyn Store) {
     let row = connect(s, "a");
     let dead = sealed_by(999, "name");
     assert!(s.set_profile("a", row.generation, &dead, row.profile_version + 1, 20).is_err());
-    assert_eq!(s.account("a").unwrap().unwrap().profile_version, row.profile_version);
+    assert_eq!(s.account("a").await.unwrap().unwrap().profile_version, row.profile_version);
 }

@@ -3,7 +3,7 @@
 use super::*;
 
 pub async fn a_page_and_its_cursor_are_one(s: &dyn Store) {
-    let lease = mailbox(s);
+    let lease = mailbox(s).await;
     let since = last(s);
     let applied = apply(s, &lease, vec![message("m", "in", 1), message("M", "in", 1)], |_| {});
     assert_eq!(applied, Applied::Written { stored: 2 }, "ids differ by letter case");
@@ -24,7 +24,7 @@ pub async fn a_page_and_its_cursor_are_one(s: &dyn Store) {
 }
 
 pub async fn the_same_page_twice_changes_nothing(s: &dyn Store) {
-    let lease = mailbox(s);
+    let lease = mailbox(s).await;
     let mut batch = page("a", &lease, vec![message("m", "in", 1), message("n", "in", 1)]);
     batch.quarantined = vec![
         Quarantined { graph_id: None, raw: sealed("raw"), place: "p1".into(), reason: "unreadable".into(), kind: QuarantineKind::Message },
@@ -42,7 +42,7 @@ pub async fn the_same_page_twice_changes_nothing(s: &dyn Store) {
 }
 
 pub async fn a_page_that_was_planned_over_something_else_changes_nothing(s: &dyn Store) {
-    let lease = mailbox(s);
+    let lease = mailbox(s).await;
     let cursor = |version| Some(Cursor { link: sealed("link"), version, is_delta: true });
     apply(s, &lease, vec![NewMessage { is_unlisted: true, ..message("m", "in", 1) }], |b| b.cursor = cursor(1));
     s.put_attachments("a", 1, &[AttachmentList { graph_id: "m".into(), version: 1, head: Some(sealed("head")) }], &[], 5).unwrap();
@@ -57,7 +57,7 @@ pub async fn a_page_that_was_planned_over_something_else_changes_nothing(s: &dyn
 }
 
 pub async fn attachments_are_listed_for_the_message_that_was_seen(s: &dyn Store) {
-    let lease = mailbox(s);
+    let lease = mailbox(s).await;
     let of = |id: &str, version, at| NewMessage { is_unlisted: true, received_at: Some(at), ..message(id, "in", version) };
     apply(s, &lease, vec![of("old", 1, 1), of("new", 1, 9), message("none", "in", 1), of("fails", 1, 5), of("changes", 1, 4)], |_| {});
     let ids = |now| s.unlisted("a", now, 10).unwrap().into_iter().map(|m| m.graph_id).collect::<Vec<_>>();
@@ -91,7 +91,7 @@ pub async fn attachments_are_listed_for_the_message_that_was_seen(s: &dyn Store)
 }
 
 pub async fn a_stranger_writes_nothing(s: &dyn Store) {
-    let lease = mailbox(s);
+    let lease = mailbox(s).await;
     let lost = Lease { fence: lease.fence - 1, ..lease.clone() };
     let taken_over = Applied::Refused(Refusal::TakenOver);
     assert_eq!(apply(s, &lost, vec![message("m", "in", 1)], |_| {}), taken_over);
@@ -105,7 +105,7 @@ pub async fn a_stranger_writes_nothing(s: &dyn Store) {
 }
 
 pub async fn a_move_is_no_removal(s: &dyn Store) {
-    let lease = mailbox(s);
+    let lease = mailbox(s).await;
     apply(s, &lease, vec![message("m", "in", 1)], |_| {});
     apply(s, &lease, vec![], |b| b.pending_removals = vec!["m".into(), "stranger".into()]);
     assert_eq!(s.pending_removals("a", i64::MAX, 10).unwrap(), [("m".to_owned(), "in".to_owned())]);
@@ -125,7 +125,7 @@ pub async fn a_move_is_no_removal(s: &dyn Store) {
 }
 
 pub async fn questions_are_settled(s: &dyn Store) {
-    let lease = mailbox(s);
+    let lease = mailbox(s).await;
     apply(s, &lease, ["gone", "moved", "stays"].map(|id| message(id, "in", 1)).to_vec(), |_| {});
     let (gone, body) = ("msg_gone", id_of(s, "gone"));
     apply(s, &lease, vec![], |b| b.pending_removals = ["gone", "moved", "stays"].map(Into::into).to_vec());
@@ -157,7 +157,7 @@ pub async fn questions_are_settled(s: &dyn Store) {
 }
 
 pub async fn a_complete_pass_asks_for_what_it_did_not_show(s: &dyn Store) {
-    let lease = mailbox(s);
+    let lease = mailbox(s).await;
     apply(s, &lease, ["a", "b", "c"].map(|id| message(id, "in", 1)).to_vec(), |b| b.completes_pass = true);
     assert!(s.pending_removals("a", i64::MAX, 10).unwrap().is_empty());
     // An ordinary delta round shows only what changed and asks nothing.
@@ -179,7 +179,7 @@ pub async fn a_complete_pass_asks_for_what_it_did_not_show(s: &dyn Store) {
 }
 
 pub async fn what_was_listed_is_to_be_shown_by_the_enumeration(s: &dyn Store) {
-    let lease = mailbox(s);
+    let lease = mailbox(s).await;
     let outside = |ids: &[&str], seen: &[&str]| {
         apply(s, &lease, ids.iter().map(|id| message(id, "in", 1)).collect(), |b| {
             (b.enumeration, b.cursor) = (0, None);
@@ -201,7 +201,7 @@ pub async fn what_was_listed_is_to_be_shown_by_the_enumeration(s: &dyn Store) {
 }
 
 pub async fn a_folder_that_is_gone_asks_for_its_mail(s: &dyn Store) {
-    let lease = mailbox(s);
+    let lease = mailbox(s).await;
     apply(s, &lease, vec![message("m", "in", 1)], |b| b.completes_pass = true);
     assert!(s.save_folders("a", 1, &lease, &FolderNews { gone: vec!["in".into(), "never seen".into()], ..listed(&[FolderRow { total: 9, ..folder("out") }]) }, 5).unwrap());
     let folders = s.folders("a").unwrap();
@@ -216,7 +216,7 @@ pub async fn a_folder_that_is_gone_asks_for_its_mail(s: &dyn Store) {
 }
 
 pub async fn lists_are_paged_without_gaps(s: &dyn Store) {
-    let lease = mailbox(s);
+    let lease = mailbox(s).await;
     let many = (0..25).map(|n| {
         let received_at = if n == 0 { None } else { Some(1_000 + i64::from(n / 3)) };
         NewMessage { received_at, conversation_id: format!("c{}", n % 2), ..message(&format!("m{n}"), if n % 5 == 0 { "out" } else { "in" }, 1) }
@@ -253,7 +253,7 @@ pub async fn lists_of_several_accounts_are_one(s: &dyn Store) {
     let mut all = Vec::new();
     for (n, id) in ["a", "b", "c"].into_iter().enumerate() {
         connect(s, id);
-        let lease = s.take_lease(&format!("sync:{id}"), "me", 0, 1_000_000).unwrap().unwrap();
+        let lease = s.take_lease(&format!("sync:{id}"), "me", 0, 1_000_000).await.unwrap().unwrap();
         let key = sealed_by(s.active_key(KeyPurpose::Content, Some(id)).unwrap().unwrap().id, "x");
         assert!(s.save_folders(id, 1, &lease, &listed(&[FolderRow { name: key.clone(), ..folder("in") }]), 1).unwrap());
         let upserts = (0..20).map(|k| NewMessage {
@@ -301,7 +301,7 @@ pub async fn lists_of_several_accounts_are_one(s: &dyn Store) {
 
 /// By the id that hosts have, and to its owner alone.
 pub async fn a_message_is_its_owners(s: &dyn Store) {
-    let lease = mailbox(s);
+    let lease = mailbox(s).await;
     apply(s, &lease, vec![message("m", "in", 1)], |_| {});
     assert!(s.message("msg_m", Some("owner")).unwrap().is_some() && s.message("msg_m", None).unwrap().is_some());
     for (id, owner) in [("msg_m", Some("other")), ("msg_m", Some("")), ("msg_M", None), ("m", None), ("msg_1", None), ("", None)] {
@@ -321,7 +321,7 @@ pub async fn a_message_is_its_owners(s: &dyn Store) {
 }
 
 pub async fn reading_is_told_once(s: &dyn Store) {
-    let lease = mailbox(s);
+    let lease = mailbox(s).await;
     apply(s, &lease, vec![message("m", "in", 1)], |_| {});
     let (row, since) = (id_of(s, "m"), last(s));
     s.set_read(row, true, Some("ck9"), 5).unwrap();

@@ -133,8 +133,8 @@ pub fn step(state: ItemState) -> Step {
     Step { state, progress: None, reason: None, next_at: None, sent_at: None, claim_until: state.is_open().then_some(100), tally: Tally::Attempt, tidy_at: None, announce: true }
 }
 
-pub fn lease(s: &dyn Store) -> Lease {
-    s.take_lease("sync:a", "me", 0, 1_000_000).unwrap().unwrap()
+pub async fn lease(s: &dyn Store) -> Lease {
+    s.take_lease("sync:a", "me", 0, 1_000_000).await.unwrap().unwrap()
 }
 
 pub fn folder(id: &str) -> FolderRow {
@@ -206,9 +206,9 @@ pub fn changes(s: &dyn Store, after: i64) -> Vec<ChangeRow> {
     s.changes(&["a", "b", "c", "w", "z"].map(str::to_owned), after, 10_000).unwrap()
 }
 
-fn mailbox(s: &dyn Store) -> Lease {
+async fn mailbox(s: &dyn Store) -> Lease {
     connect(s, "a");
-    let lease = lease(s);
+    let lease = lease(s).await;
     assert!(s.save_folders("a", 1, &lease, &listed(&[folder("in"), folder("out")]), 1).unwrap());
     lease
 }

@@ -17,7 +17,7 @@ fn begin(s: &dyn Store, id: &str) -> Vec<String> {
 }
 
 pub async fn a_purge_ends_reading_at_once(s: &dyn Store) {
-    let lease = mailbox(s);
+    let lease = mailbox(s).await;
     apply(s, &lease, vec![message("m", "in", 1)], |_| {});
     let waiting = enqueue(s, "a", "l", None);
     assert_eq!(begin(s, "a"), ["a"]);
@@ -27,7 +27,7 @@ pub async fn a_purge_ends_reading_at_once(s: &dyn Store) {
     for purpose in [KeyPurpose::Secrets, KeyPurpose::Content] {
         assert!(s.active_key(purpose, Some("a")).unwrap().is_none());
     }
-    assert!(s.account("a").unwrap().is_none() && s.find_account("owner", "t", "user-a").unwrap().is_none() && ids(s).is_empty());
+    assert!(s.account("a").await.unwrap().is_none() && s.find_account("owner", "t", "user-a").unwrap().is_none() && ids(s).is_empty());
     assert!(s.token("a").unwrap().is_none());
     assert_eq!(s.item(&waiting).unwrap().unwrap().state, ItemState::Cancelled);
     assert!(s.claim(1_000, 1, &[]).unwrap().is_none());
@@ -40,7 +40,7 @@ pub async fn a_purge_ends_reading_at_once(s: &dyn Store) {
 }
 
 pub async fn a_purge_erases_in_pieces_and_ends_once(s: &dyn Store) {
-    let lease = mailbox(s);
+    let lease = mailbox(s).await;
     connect(s, "b");
     let held = (0..10).map(|n| message(&format!("m{n}"), "in", 1)).collect();
     apply(s, &lease, held, |batch| batch.quarantined = vec![Quarantined { graph_id: None, raw: sealed("raw"), place: "p".into(), reason: "odd".into(), kind: QuarantineKind::Message }]);
@@ -149,7 +149,7 @@ pub async fn an_owner_is_purged_only_while_that_is_due(s: &dyn Store) {
     assert!(s.begin_due_purge("owner", "purged", 99).unwrap().is_empty(), "not yet");
     assert!(s.restore_owner("owner", 99).unwrap());
     assert!(s.begin_due_purge("owner", "purged", 500).unwrap().is_empty(), "taken back");
-    assert!(s.account("a").unwrap().is_some());
+    assert!(s.account("a").await.unwrap().is_some());
     s.delete_owner("owner", "deleted", 500, 600).unwrap();
     assert!(s.begin_due_purge("owner", "purged", 599).unwrap().is_empty(), "made anew");
     assert_eq!(s.begin_due_purge("owner", "purged", 600).unwrap(), ["a"]);

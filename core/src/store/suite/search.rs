@@ -12,7 +12,7 @@ fn find(s: &dyn Store, query: &[&str], account: Option<&str>) -> Vec<String> {
 }
 
 pub async fn the_index_follows_the_messages(s: &dyn Store) {
-    let lease = mailbox(s);
+    let lease = mailbox(s).await;
     let of = |id: &str, version, search| NewMessage { search, ..message(id, "in", version) };
     apply(
         s,
@@ -46,7 +46,7 @@ pub async fn the_index_follows_the_messages(s: &dyn Store) {
 }
 
 pub async fn a_query_is_no_language(s: &dyn Store) {
-    let lease = mailbox(s);
+    let lease = mailbox(s).await;
     apply(s, &lease, vec![NewMessage { search: words("NOT a OR b", "x", Some("quoted \" near(c)")), ..message("m", "in", 1) }], |_| {});
     for (query, hit) in [
         (vec!["a", "OR", "nothing"], false),

@@ -18,7 +18,7 @@ fn all_of(s: &dyn Store, kept: &Kept) -> u32 {
 }
 
 pub async fn old_changes_go_and_their_readers_are_told(s: &dyn Store) {
-    let lease = mailbox(s);
+    let lease = mailbox(s).await;
     let accounts = ["a".to_owned()];
     apply(s, &lease, ["m1", "m2", "m3"].map(|id| message(id, "in", 1)).to_vec(), |b| b.now = DAY);
     let old = last(s);
@@ -36,7 +36,7 @@ pub async fn old_changes_go_and_their_readers_are_told(s: &dyn Store) {
 
 /// A row that was written while the clock stood ahead keeps nobody's place for ever.
 pub async fn a_change_from_the_future_holds_nothing_up(s: &dyn Store) {
-    let lease = mailbox(s);
+    let lease = mailbox(s).await;
     apply(s, &lease, vec![message("ahead", "in", 1)], |b| b.now = 400 * DAY);
     apply(s, &lease, vec![message("old", "in", 1)], |b| b.now = DAY);
     apply(s, &lease, vec![message("new", "in", 1)], |b| b.now = 45 * DAY);
@@ -45,7 +45,7 @@ pub async fn a_change_from_the_future_holds_nothing_up(s: &dyn Store) {
 }
 
 pub async fn of_too_many_changes_the_last_stay(s: &dyn Store) {
-    let lease = mailbox(s);
+    let lease = mailbox(s).await;
     for n in 0..10 {
         apply(s, &lease, vec![message(&format!("m{n}"), "in", 1)], |b| b.now = 49 * DAY);
     }
@@ -57,7 +57,7 @@ pub async fn of_too_many_changes_the_last_stay(s: &dyn Store) {
 }
 
 pub async fn tombstones_and_settled_sends_go(s: &dyn Store) {
-    let lease = mailbox(s);
+    let lease = mailbox(s).await;
     apply(s, &lease, ["gone", "late", "stays"].map(|id| message(id, "in", 1)).to_vec(), |_| {});
     for (id, at) in [("gone", DAY), ("late", 49 * DAY)] {
         apply(s, &lease, vec![], |b| b.pending_removals = vec![id.into()]);
@@ -80,7 +80,7 @@ pub async fn tombstones_and_settled_sends_go(s: &dyn Store) {
 
 /// A send that is tried again is open, and no longer as old as its first end.
 pub async fn a_send_that_was_opened_again_is_kept(s: &dyn Store) {
-    mailbox(s);
+    mailbox(s).await;
     let id = enqueue(s, "a", "lane", None);
     let claimed = s.claim(DAY, 100, &[]).unwrap().unwrap();
     assert!(s.step(&id, claimed.fence, &step(ItemState::Failed), DAY).unwrap().is_some());
