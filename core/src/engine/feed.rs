@@ -4,7 +4,6 @@ use super::Inner;
 use crate::clock::from_ms;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Change, ChangeQuery};
-use crate::runtime::blocking;
 use crate::store::ChangeRow;
 use crate::vault::Vault;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -84,25 +83,21 @@ impl Inner {
     /// Changes and their places in the feed. Accounts are looked up each time: an owner may have got another one.
     async fn change_rows(&self, query: &ChangeQuery, after: Option<i64>, limit: u32) -> Result<Vec<(i64, Change)>> {
         let scope = self.scope_of_feed(query.owner.as_deref(), query.account_id.as_deref()).await?;
-        let (store, vault, cursor) = (self.store.clone(), self.vault.clone(), query.cursor.clone());
-        blocking(move || {
-            let [kind, whose] = scope.parts();
-            let list = [b"changes".as_slice(), kind, whose];
-            let after = match (after, &cursor) {
-                (Some(after), _) => after,
-                (None, None) => 0,
-                (None, Some(cursor)) => match earlier(cursor) {
-                    Some(after) => after,
-                    None => vault.position::<1>(&list, cursor)?[0],
-                },
-            };
-            let rows = store.changes(scope.account_ids(), after, limit)?;
-            if after > 0 && store.is_missed(scope.account_ids(), after)? {
-                return Err(Error::new(ErrorKind::CursorExpired, "Changes after this cursor are no longer kept. Read everything anew (messages, outbox), then the feed without a cursor."));
-            }
-            rows.into_iter().map(|row| Ok((row.id, change(row, &vault, &list)?))).collect()
-        })
-        .await
+        let [kind, whose] = scope.parts();
+        let list = [b"changes".as_slice(), kind, whose];
+        let after = match (after, &query.cursor) {
+            (Some(after), _) => after,
+            (None, None) => 0,
+            (None, Some(cursor)) => match earlier(cursor) {
+                Some(after) => after,
+                None => self.vault.position::<1>(&list, cursor)?[0],
+            },
+        };
+        let rows = self.store.changes(scope.account_ids(), after, limit).await?;
+        if after > 0 && self.store.is_missed(scope.account_ids(), after).await? {
+            return Err(Error::new(ErrorKind::CursorExpired, "Changes after this cursor are no longer kept. Read everything anew (messages, outbox), then the feed without a cursor."));
+        }
+        rows.into_iter().map(|row| Ok((row.id, change(row, &self.vault, &list)?))).collect()
     }
 }
 

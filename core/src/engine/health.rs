@@ -28,16 +28,16 @@ impl Inner {
         let found = blocking(move || {
             let rows = store.accounts(&of)?;
             let facts = |row: AccountRow| {
-                let count = store.count_quarantine(&row.id)?;
-                let oldest = if count > 0 { store.quarantine(&row.id, 1)?.pop() } else { None };
-                Ok((store.parked_sends(&row.id)?, count, oldest.map(|item| item.reason), row))
+                Ok((store.parked_sends(&row.id)?, row))
             };
             rows.into_iter().map(facts).collect::<Result<Vec<_>>>()
         })
         .await?;
         let mut rows = Vec::with_capacity(found.len());
-        for (parked, count, reason, row) in found {
-            rows.push((self.store.health(&row.id).await?, parked, count, reason, row));
+        for (parked, row) in found {
+            let count = self.store.count_quarantine(&row.id).await?;
+            let oldest = if count > 0 { self.store.quarantine(&row.id, 1).await?.pop() } else { None };
+            rows.push((self.store.health(&row.id).await?, parked, count, oldest.map(|item| item.reason), row));
         }
         let now = to_ms(self.clock.now());
         let insecure = self.pipeline.insecure();

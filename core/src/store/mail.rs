@@ -3,6 +3,7 @@
 use crate::error::Result;
 use crate::model::{ChangeKind, QuarantineKind};
 use crate::seal::Sealed;
+use async_trait::async_trait;
 use std::collections::HashMap;
 
 /// A folder as Graph lists it.
@@ -175,13 +176,13 @@ pub struct AttachmentList {
 
 /// A page of changes and its cursor, committed together.
 #[derive(Debug, Clone)]
-pub struct PageBatch<'a> {
-    pub account_id: &'a str,
-    pub folder_id: &'a str,
+pub struct PageBatch {
+    pub account_id: String,
+    pub folder_id: String,
     /// The account's generation when the sync began.
     pub generation: i64,
     /// Lease of the account's sync.
-    pub lease: &'a super::Lease,
+    pub lease: super::Lease,
     /// What these rows are marked with: the folder's current enumeration, or the one before it for what the current one has yet to show, which is written
     /// only until that is complete. A row of the same folder that carries a later one keeps it.
     pub enumeration: i64,
@@ -272,58 +273,58 @@ pub struct ChangeRow {
     pub at: i64,
 }
 
+#[async_trait]
 pub trait MailStore {
     /// Writes what is new in the list of folders and where it goes on, under lease and generation. Folders that are gone lose their cursor, and their
     /// messages become pending removals.
-    fn save_folders(&self, account_id: &str, generation: i64, lease: &super::Lease, news: &FolderNews, now: i64) -> Result<bool>;
+    async fn save_folders(&self, account_id: &str, generation: i64, lease: &super::Lease, news: &FolderNews, now: i64) -> Result<bool>;
     /// Where the list of folders goes on, if that is known, and the version of the last place that was stored.
-    fn folder_link(&self, account_id: &str) -> Result<(Option<Sealed>, i64)>;
-    fn folders(&self, account_id: &str) -> Result<Vec<SyncedFolder>>;
+    async fn folder_link(&self, account_id: &str) -> Result<(Option<Sealed>, i64)>;
+    async fn folders(&self, account_id: &str) -> Result<Vec<SyncedFolder>>;
     /// Unread messages held here, by folder; a folder without any is left out.
-    fn unread(&self, account_id: &str) -> Result<HashMap<String, u32>>;
+    async fn unread(&self, account_id: &str) -> Result<HashMap<String, u32>>;
     /// Drops a lost cursor and begins a resync.
-    fn begin_resync(&self, account_id: &str, folder_id: &str, generation: i64, lease: &super::Lease, now: i64) -> Result<bool>;
-    fn known(&self, account_id: &str, graph_ids: &[&str]) -> Result<Vec<Known>>;
+    async fn begin_resync(&self, account_id: &str, folder_id: &str, generation: i64, lease: &super::Lease, now: i64) -> Result<bool>;
+    async fn known(&self, account_id: &str, graph_ids: &[&str]) -> Result<Vec<Known>>;
     /// Changes and cursor in one transaction, under lease and generation.
-    fn apply(&self, batch: &PageBatch<'_>) -> Result<Applied>;
+    async fn apply(&self, batch: PageBatch) -> Result<Applied>;
     /// The stored link of a folder was refused once more. Answers how often in a row; None: lease or generation lost.
-    fn note_refusal(&self, account_id: &str, folder_id: &str, generation: i64, lease: &super::Lease) -> Result<Option<u32>>;
+    async fn note_refusal(&self, account_id: &str, folder_id: &str, generation: i64, lease: &super::Lease) -> Result<Option<u32>>;
     /// Whether items without a usable id are due; then they are forgotten, since the folder is read anew, which is counted. The next ones wait longer.
-    fn take_nameless(&self, account_id: &str, folder_id: &str, generation: i64, lease: &super::Lease, now: i64) -> Result<bool>;
+    async fn take_nameless(&self, account_id: &str, folder_id: &str, generation: i64, lease: &super::Lease, now: i64) -> Result<bool>;
     /// Suspects not yet proven that are due, oldest first: (graph id, folder it left). Those that turned up in another folder meanwhile are dropped on the way.
-    fn pending_removals(&self, account_id: &str, now: i64, limit: u32) -> Result<Vec<(String, String)>>;
-    /// Settles questions: `gone` are removed (a tombstone stays), `there` are kept with their new folder; change-feed rows are written. Answers (removed, moved).
-    fn settle_pending_removals(&self, account_id: &str, generation: i64, lease: &super::Lease, gone: &[String], there: &[(String, String)], now: i64) -> Result<Option<(u32, u32)>>;
-    /// The mailbox would not tell of these (id, why): asked again later.
-    fn defer_pending_removals(&self, account_id: &str, generation: i64, lease: &super::Lease, later: &[(String, String)], now: i64) -> Result<bool>;
+    async fn pending_removals(&self, account_id: &str, now: i64, limit: u32) -> Result<Vec<(String, String)>>;
+    /// Settles questions: `gone` are removed (a tombstone stays), `there` are kept with their new folder, and the mailbox would not tell of those in `later`
+    /// (id, why): they are asked again later. Change-feed rows are written. Answers (removed, moved); None: lease or generation lost.
+    async fn settle_pending_removals(&self, account_id: &str, generation: i64, lease: &super::Lease, gone: &[String], there: &[(String, String)], later: &[(String, String)], now: i64) -> Result<Option<(u32, u32)>>;
     /// What is set aside and can be asked for by id, and is due: oldest first.
-    fn due_quarantine(&self, account_id: &str, now: i64, limit: u32) -> Result<Vec<QuarantineRow>>;
+    async fn due_quarantine(&self, account_id: &str, now: i64, limit: u32) -> Result<Vec<QuarantineRow>>;
     /// Set aside items that are no more, and those that could not be read again (id, why).
-    fn settle_quarantine(&self, account_id: &str, generation: i64, lease: &super::Lease, gone: &[String], later: &[(String, String)], now: i64) -> Result<bool>;
+    async fn settle_quarantine(&self, account_id: &str, generation: i64, lease: &super::Lease, gone: &[String], later: &[(String, String)], now: i64) -> Result<bool>;
     /// All that is set aside, removals that could not be proven among it; oldest first.
-    fn quarantine(&self, account_id: &str, limit: u32) -> Result<Vec<QuarantineRow>>;
-    fn count_quarantine(&self, account_id: &str) -> Result<u32>;
+    async fn quarantine(&self, account_id: &str, limit: u32) -> Result<Vec<QuarantineRow>>;
+    async fn count_quarantine(&self, account_id: &str) -> Result<u32>;
 
     /// Messages whose attachments are to be listed, the newest first, without those whose list could not be read and is asked for later.
-    fn unlisted(&self, account_id: &str, now: i64, limit: u32) -> Result<Vec<Unlisted>>;
+    async fn unlisted(&self, account_id: &str, now: i64, limit: u32) -> Result<Vec<Unlisted>>;
     /// How many there are.
-    fn count_unlisted(&self, account_id: &str, now: i64) -> Result<u32>;
+    async fn count_unlisted(&self, account_id: &str, now: i64) -> Result<u32>;
     /// Writes what was listed, under generation, and sets aside what could not be (`failed`: row version and the item). A message that changed meanwhile is
     /// left as it is: it is asked for again. Answers how many messages were settled; None: generation lost.
-    fn put_attachments(&self, account_id: &str, generation: i64, lists: &[AttachmentList], failed: &[(i64, Quarantined)], now: i64) -> Result<Option<u32>>;
+    async fn put_attachments(&self, account_id: &str, generation: i64, lists: &[AttachmentList], failed: &[(i64, Quarantined)], now: i64) -> Result<Option<u32>>;
 
     /// By what hosts call it; with an owner, only if it is theirs.
-    fn message(&self, id: &str, owner: Option<&str>) -> Result<Option<MessageRow>>;
-    fn messages(&self, window: &MessageWindow) -> Result<MailPage>;
+    async fn message(&self, id: &str, owner: Option<&str>) -> Result<Option<MessageRow>>;
+    async fn messages(&self, window: &MessageWindow) -> Result<MailPage>;
     /// Sealed body and its row version.
-    fn body(&self, row_id: i64) -> Result<Option<(Sealed, i64)>>;
+    async fn body(&self, row_id: i64) -> Result<Option<(Sealed, i64)>>;
     /// Best matches first; every word must be there.
-    fn search(&self, words: &[String], account_ids: &[String], limit: u32) -> Result<Vec<MessageRow>>;
+    async fn search(&self, words: &[String], account_ids: &[String], limit: u32) -> Result<Vec<MessageRow>>;
     /// After the server said yes; `change_key` is the one it answered. Writes a change-feed row when it differs from what was here.
-    fn set_read(&self, row_id: i64, is_read: bool, change_key: Option<&str>, now: i64) -> Result<()>;
+    async fn set_read(&self, row_id: i64, is_read: bool, change_key: Option<&str>, now: i64) -> Result<()>;
 
     /// Whether a change of these accounts after `after` was erased: who has read up to there has missed it. To be asked after the rows were read.
-    fn is_missed(&self, account_ids: &[String], after: i64) -> Result<bool>;
+    async fn is_missed(&self, account_ids: &[String], after: i64) -> Result<bool>;
     /// Change-feed rows of these accounts after `after`, in order.
-    fn changes(&self, account_ids: &[String], after: i64, limit: u32) -> Result<Vec<ChangeRow>>;
+    async fn changes(&self, account_ids: &[String], after: i64, limit: u32) -> Result<Vec<ChangeRow>>;
 }

@@ -9,7 +9,7 @@ use crate::graph::{Attached, Caller};
 use crate::model::{AttachmentInfo, QuarantineKind};
 use crate::pipeline::Priority;
 use crate::random;
-use crate::runtime::{Stop, blocking};
+use crate::runtime::Stop;
 use crate::seal::AadContext;
 use crate::store::{AttachmentList, Known, Quarantined, Unlisted};
 use crate::vault::DataKey;
@@ -81,8 +81,7 @@ async fn follow(context: Arc<SyncContext>, stop: Stop) {
 }
 
 async fn count(context: &Arc<SyncContext>) -> Result<u32> {
-    let work = context.clone();
-    blocking(move || work.store.count_unlisted(&work.account.id, work.now())).await
+    context.store.count_unlisted(&context.account.id, context.now()).await
 }
 
 /// Lists what is to be listed, the newest first. A list that cannot be read is set aside, and stops no other. Errors are about the mailbox or the way there.
@@ -91,8 +90,7 @@ async fn list(context: &Arc<SyncContext>, stop: &Stop) -> Result<()> {
     let caller = Caller { priority: Priority::BackFill, ..context.caller() };
     loop {
         stop.check()?;
-        let work = context.clone();
-        let open = blocking(move || work.store.unlisted(&work.account.id, work.now(), AT_ONCE)).await?;
+        let open = context.store.unlisted(&context.account.id, context.now(), AT_ONCE).await?;
         if open.is_empty() {
             return Ok(());
         }
@@ -109,8 +107,7 @@ async fn list(context: &Arc<SyncContext>, stop: &Stop) -> Result<()> {
 async fn store(context: &Arc<SyncContext>, open: Vec<Unlisted>, found: HashMap<String, Attached>) -> Result<u32> {
     let turn = context.turn.writing().await;
     failpoint!("sync.listing_attachments");
-    let work = context.clone();
-    let settled = blocking(move || write(&work, &open, &found)).await?;
+    let settled = write(context, &open, &found).await?;
     failpoint!("sync.listed_attachments");
     drop(turn);
     let Some((settled, tells_news)) = settled else { return Err(context.taken_over().await) };
@@ -120,14 +117,14 @@ async fn store(context: &Arc<SyncContext>, open: Vec<Unlisted>, found: HashMap<S
     Ok(settled)
 }
 
-/// Blocking. None: the account is no longer the one that was asked about.
-fn write(context: &SyncContext, open: &[Unlisted], found: &HashMap<String, Attached>) -> Result<Option<(u32, bool)>> {
+/// None: the account is no longer the one that was asked about.
+async fn write(context: &SyncContext, open: &[Unlisted], found: &HashMap<String, Attached>) -> Result<Option<(u32, bool)>> {
     let account_id = context.account.id.as_str();
     let ids: Vec<&str> = open.iter().map(|message| message.graph_id.as_str()).collect();
     // Read and sealed anew when a key is replaced in between.
-    context.vault.with_current_keys_blocking(|| {
-        let key = context.vault.content_blocking(account_id)?;
-        let here: HashMap<String, Known> = context.store.known(account_id, &ids)?.into_iter().map(|row| (row.graph_id.clone(), row)).collect();
+    let write = async || {
+        let key = context.vault.content(account_id).await?;
+        let here: HashMap<String, Known> = context.store.known(account_id, &ids).await?.into_iter().map(|row| (row.graph_id.clone(), row)).collect();
         let (mut lists, mut failed) = (Vec::with_capacity(open.len()), Vec::new());
         for Unlisted { graph_id, version } in open {
             let Some(row) = here.get(graph_id).filter(|row| row.version == *version && !row.is_removed) else { continue };
@@ -144,9 +141,10 @@ fn write(context: &SyncContext, open: &[Unlisted], found: &HashMap<String, Attac
             lists.push(AttachmentList { graph_id: graph_id.clone(), version: *version, head });
         }
         let tells_news = lists.iter().any(|list| list.head.is_some());
-        let settled = context.store.put_attachments(account_id, context.account.generation, &lists, &failed, context.now())?;
+        let settled = context.store.put_attachments(account_id, context.account.generation, &lists, &failed, context.now()).await?;
         Ok(settled.map(|settled| (settled, tells_news)))
-    })
+    };
+    context.vault.with_current_keys(write).await
 }
 
 /// The sealed part of a message with what is attached; None: it says so already.

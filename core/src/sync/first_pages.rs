@@ -4,7 +4,6 @@ use super::page::cursor_place;
 use super::run::SyncContext;
 use crate::error::Result;
 use crate::graph::DeltaPage;
-use crate::runtime::blocking;
 use crate::store::SyncedFolder;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -23,17 +22,17 @@ pub async fn fetch(context: &Arc<SyncContext>, folders: &[SyncedFolder]) -> Resu
         return Ok(HashMap::new());
     }
     context.stop.check()?;
-    let work = context.clone();
-    let links: Vec<(String, String)> = blocking(move || {
-        let Ok(key) = work.vault.secrets_blocking(&work.account.id) else { return Ok(Vec::new()) };
-        let open = |folder: SyncedFolder| {
-            let cursor = folder.cursor?;
-            let link = key.open(cursor_place(&work.account.id, &folder.row.graph_id, cursor.version), &cursor.link).ok()?;
-            Some((folder.row.graph_id, String::from_utf8(link.to_vec()).ok()?))
-        };
-        Ok(fit.into_iter().filter_map(open).collect())
-    })
-    .await?;
+    let links: Vec<(String, String)> = match context.vault.secrets(&context.account.id).await {
+        Ok(key) => {
+            let open = |folder: SyncedFolder| {
+                let cursor = folder.cursor?;
+                let link = key.open(cursor_place(&context.account.id, &folder.row.graph_id, cursor.version), &cursor.link).ok()?;
+                Some((folder.row.graph_id, String::from_utf8(link.to_vec()).ok()?))
+            };
+            fit.into_iter().filter_map(open).collect()
+        }
+        Err(_) => Vec::new(),
+    };
     let pages = context.ask(context.graph.delta_pages(&context.caller(), &links, MOST_CHANGES)).await?;
     Ok(pages.into_iter().collect())
 }

@@ -6,7 +6,6 @@ use crate::config::ALL_FOLDERS;
 use crate::error::{Error, ErrorKind, Result};
 use crate::failpoint::failpoint;
 use crate::graph::{FolderChanges, FolderList, GraphFolder, WellKnownFolders};
-use crate::runtime::blocking;
 use crate::seal::AadContext;
 use crate::store::{FolderLink, FolderNews, FolderRow};
 use crate::vault::DataKey;
@@ -66,15 +65,9 @@ pub async fn refresh(context: &Arc<SyncContext>, chosen: &Chosen) -> Result<Opti
         let untold = heard.names.as_ref().map(|names| names.untold.as_slice()).unwrap_or_default();
         tracing::warn!(target: "tidings::sync", account = context.account.id, kind = ?error.kind(), reason = error.reason(), ?untold, is_part = heard.is_part, "a part of the folder list could not be read");
     }
-    let (work, chosen) = (context.clone(), chosen.clone());
-    let (written, missing) = blocking(move || {
-        let mut heard = heard;
-        let (written, is_missing) = work.vault.with_current_keys_blocking(|| save(&work, &heard, &chosen))?;
-        Ok((written, heard.problem.take().filter(|_| is_missing)))
-    })
-    .await?;
+    let (written, is_missing) = context.vault.with_current_keys(async || save(context, &heard, chosen).await).await?;
     failpoint!("sync.stored_folders");
-    if written { Ok(missing) } else { Err(context.taken_over().await) }
+    if written { Ok(heard.problem.filter(|_| is_missing)) } else { Err(context.taken_over().await) }
 }
 
 /// What is new since the last sync or, where that cannot be told, all of it.
@@ -95,20 +88,16 @@ async fn hear(context: &Arc<SyncContext>, chosen: &Chosen) -> Result<Heard> {
 
 /// A chosen folder is about to be enumerated. How many messages it holds bounds that, and changes of folders do not tell of every message.
 async fn begins_one(context: &Arc<SyncContext>, chosen: &Chosen) -> Result<bool> {
-    let (work, chosen) = (context.clone(), chosen.clone());
-    blocking(move || Ok(work.store.folders(&work.account.id)?.iter().any(|folder| folder.cursor.is_none() && chosen.holds(&folder.row)))).await
+    Ok(context.store.folders(&context.account.id).await?.iter().any(|folder| folder.cursor.is_none() && chosen.holds(&folder.row)))
 }
 
 async fn stored_link(context: &Arc<SyncContext>) -> Result<Option<String>> {
-    let work = context.clone();
-    let link = blocking(move || {
-        work.vault.with_current_keys_blocking(|| {
-            let (link, version) = work.store.folder_link(&work.account.id)?;
-            let open = |link| work.vault.secrets_blocking(&work.account.id)?.open(link_place(&work.account.id, version), &link);
-            link.map(open).transpose()
-        })
-    });
-    match link.await {
+    let account_id = context.account.id.as_str();
+    let open = async || match context.store.folder_link(account_id).await? {
+        (Some(link), version) => context.vault.secrets(account_id).await?.open(link_place(account_id, version), &link).map(Some),
+        (None, _) => Ok(None),
+    };
+    match context.vault.with_current_keys(open).await {
         Ok(link) => Ok(link.and_then(|plain| String::from_utf8(plain.to_vec()).ok())),
         // The list is read anew, which costs a request or two; should the account have changed, the write that follows is refused.
         Err(error) if error.kind() == ErrorKind::Corrupt => {
@@ -126,8 +115,7 @@ async fn changed(context: &Arc<SyncContext>, changes: FolderChanges) -> Result<H
     if heard.folders.is_empty() {
         return Ok(heard);
     }
-    let work = context.clone();
-    let known: HashSet<String> = blocking(move || Ok(work.store.folders(&work.account.id)?.into_iter().map(|folder| folder.row.graph_id).collect())).await?;
+    let known: HashSet<String> = context.store.folders(&context.account.id).await?.into_iter().map(|folder| folder.row.graph_id).collect();
     if heard.folders.iter().any(|folder| !known.contains(&folder.id)) {
         let mut names = context.ask(context.graph.well_known(&context.caller())).await?;
         heard.problem = names.problem.take();
@@ -137,10 +125,10 @@ async fn changed(context: &Arc<SyncContext>, changes: FolderChanges) -> Result<H
 }
 
 /// Writes what differs from what is here. Answers whether it was allowed to, and whether a chosen folder is missing because the list is incomplete.
-fn save(context: &SyncContext, heard: &Heard, chosen: &Chosen) -> Result<(bool, bool)> {
+async fn save(context: &SyncContext, heard: &Heard, chosen: &Chosen) -> Result<(bool, bool)> {
     let account_id = context.account.id.as_str();
-    let key = context.vault.content_blocking(account_id)?;
-    let before: HashMap<String, FolderRow> = context.store.folders(account_id)?.into_iter().map(|folder| (folder.row.graph_id.clone(), folder.row)).collect();
+    let key = context.vault.content(account_id).await?;
+    let before: HashMap<String, FolderRow> = context.store.folders(account_id).await?.into_iter().map(|folder| (folder.row.graph_id.clone(), folder.row)).collect();
     let told: HashSet<&str> = heard.folders.iter().map(|folder| folder.id.as_str()).collect();
     let mut news = FolderNews::default();
     let removed: HashSet<&str> = heard.gone.iter().map(String::as_str).collect();
@@ -165,7 +153,7 @@ fn save(context: &SyncContext, heard: &Heard, chosen: &Chosen) -> Result<(bool, 
     let is_missing = chosen.names().iter().any(|name| if name == ALL_FOLDERS { heard.is_part } else { (heard.is_part || untold.contains(&name.as_str())) && !is_found(name) });
 
     // Only what is complete goes on from here; else the next sync reads all of it.
-    let (stored, version) = context.store.folder_link(account_id)?;
+    let (stored, version) = context.store.folder_link(account_id).await?;
     let link = heard.link.as_ref().filter(|_| !heard.is_part && heard.problem.is_none() && untold.is_empty());
     let is_same = news.changed.is_empty() && news.gone.is_empty();
     if is_same && stored.is_some() == link.is_some() && (!heard.is_whole || link.is_none()) {
@@ -173,9 +161,9 @@ fn save(context: &SyncContext, heard: &Heard, chosen: &Chosen) -> Result<(bool, 
     }
     if let Some(link) = link {
         let version = version + 1;
-        news.link = Some(FolderLink { link: context.vault.secrets_blocking(account_id)?.seal(link_place(account_id, version), link.as_bytes())?, version });
+        news.link = Some(FolderLink { link: context.vault.secrets(account_id).await?.seal(link_place(account_id, version), link.as_bytes())?, version });
     }
-    let written = context.store.save_folders(account_id, context.account.generation, &context.lease, &news, context.now())?;
+    let written = context.store.save_folders(account_id, context.account.generation, &context.lease, &news, context.now()).await?;
     Ok((written, is_missing))
 }
 

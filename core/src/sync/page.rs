@@ -16,7 +16,7 @@ use crate::random;
 use crate::runtime::blocking;
 use crate::seal::AadContext;
 use crate::stages::{Stage, timed};
-use crate::store::{Applied, Cursor, NewMessage, PageBatch, Quarantined, Refusal, SearchText};
+use crate::store::{Applied, Cursor, Known, NewMessage, PageBatch, Quarantined, Refusal, SearchText};
 use crate::vault::DataKey;
 use bytes::Bytes;
 use std::collections::HashMap;
@@ -52,23 +52,20 @@ pub async fn store_page(context: &Arc<SyncContext>, place: PagePlace, items: Vec
     // Two folders may bring the same mail at once (it was moved meanwhile): what is known must not change between the plan and its writing.
     let turn = context.turn.writing().await;
     failpoint!("sync.storing_page");
-    let work = context.clone();
-    let stored = blocking(move || {
-        let items: Vec<DeltaItem> = items.into_iter().map(packed).collect();
-        let mut attempt = 1;
-        loop {
-            let plan = timed(Stage::Plan, || held(&work, &items, place.anew).map(|held| plan(&place.folder_id, items.clone(), &held)))?;
-            let tally = Tally::of(&plan);
-            meanwhile!("sync.planned_page");
-            match write(&work, &place, plan)? {
-                // Another process listed attachments, say: the same page means something else over what is here now.
-                (Applied::Refused(Refusal::Outdated), _) if attempt < MOST_PLANS => attempt += 1,
-                (Applied::Written { stored }, cursor) => return Ok(Ok(Stored { stored, cursor, tally })),
-                (Applied::Refused(refusal), _) => return Ok(Err(refusal)),
-            }
+    let items = blocking(move || Ok(items.into_iter().map(packed).collect::<Vec<DeltaItem>>())).await?;
+    let mut attempt = 1;
+    let stored = loop {
+        let held = held(context, &items, place.anew).await?;
+        let plan = timed(Stage::Plan, || plan(&place.folder_id, items.clone(), &held));
+        let tally = Tally::of(&plan);
+        meanwhile!("sync.planned_page");
+        match write(context, &place, plan).await? {
+            // Another process listed attachments, say: the same page means something else over what is here now.
+            (Applied::Refused(Refusal::Outdated), _) if attempt < MOST_PLANS => attempt += 1,
+            (Applied::Written { stored }, cursor) => break Ok(Stored { stored, cursor, tally }),
+            (Applied::Refused(refusal), _) => break Err(refusal),
         }
-    })
-    .await?;
+    };
     failpoint!("sync.stored_page");
     drop(turn);
     let stored = match stored {
@@ -125,59 +122,61 @@ fn is_partial(item: &DeltaItem) -> bool {
 }
 
 /// What is here of the items of a page. The sealed part is opened only where the change key says that it may be the same, or something of it is kept.
-fn held(context: &SyncContext, items: &[DeltaItem], anew: bool) -> Result<HashMap<String, Held>> {
+async fn held(context: &SyncContext, items: &[DeltaItem], anew: bool) -> Result<HashMap<String, Held>> {
     let messages: HashMap<&str, &MailItem> = items.iter().filter_map(|item| match item {
         DeltaItem::Message(item) => Some((item.id.as_str(), &**item)),
         _ => None,
     }).collect();
     let ids: Vec<&str> = items.iter().filter_map(id_of).collect();
     // Read anew when a key was replaced between reading a row and opening it.
-    context.vault.with_current_keys_blocking(|| {
-        let mut key = None;
-        let rows = context.store.known(&context.account.id, &ids)?;
-        rows.into_iter()
-            .map(|row| {
-                let item = messages.get(row.graph_id.as_str());
-                let is_same = !anew && !row.change_key.is_empty() && item.is_some_and(|item| item.change_key == row.change_key);
-                let head = match &row.head {
-                    Some(sealed) if is_same || item.is_some_and(|item| item.untold.is_any() || may_have_attachments(item)) => {
-                        if key.is_none() {
-                            key = Some(context.vault.content_blocking(&context.account.id)?);
-                        }
-                        key.as_ref().map(|key| MessageMetadata::open_sealed(key, &context.account.id, &row.graph_id, row.version, sealed)).transpose()?
-                    }
-                    _ => None,
-                };
-                Ok((row.graph_id.clone(), Held { row, head, is_whole: !anew }))
-            })
-            .collect()
-    })
+    let needs_head = |row: &Known| {
+        let item = messages.get(row.graph_id.as_str());
+        let is_same = !anew && !row.change_key.is_empty() && item.is_some_and(|item| item.change_key == row.change_key);
+        is_same || item.is_some_and(|item| item.untold.is_any() || may_have_attachments(item))
+    };
+    let read = async || {
+        let rows = context.store.known(&context.account.id, &ids).await?;
+        let key = if rows.iter().any(|row| row.head.is_some() && needs_head(row)) { Some(context.vault.content(&context.account.id).await?) } else { None };
+        let held = |row: Known| {
+            let head = match (&row.head, &key) {
+                (Some(sealed), Some(key)) if needs_head(&row) => Some(MessageMetadata::open_sealed(key, &context.account.id, &row.graph_id, row.version, sealed)?),
+                _ => None,
+            };
+            Ok((row.graph_id.clone(), Held { row, head, is_whole: !anew }))
+        };
+        timed(Stage::Plan, || rows.into_iter().map(held).collect())
+    };
+    context.vault.with_current_keys(read).await
 }
 
-fn write(context: &SyncContext, place: &PagePlace, plan: Plan) -> Result<(Applied, Option<Cursor>)> {
+async fn write(context: &SyncContext, place: &PagePlace, plan: Plan) -> Result<(Applied, Option<Cursor>)> {
     let (account_id, folder_id) = (context.account.id.as_str(), place.folder_id.as_str());
     let places = plan.unreadable.iter().map(|_| random::token::<16>()).collect::<Result<Vec<String>>>()?;
     let mails: Vec<Mail> = plan.upserts.into_iter().map(|upsert| Mail::of(upsert, context.content)).collect::<Result<_>>()?;
     // Sealed anew when a key is replaced between sealing and writing: what it sealed may open for nobody by then.
-    context.vault.with_current_keys_blocking(|| {
-        let content = context.vault.content_blocking(account_id)?;
-        let upserts = mails.iter().map(|mail| mail.seal(&content, account_id, folder_id)).collect::<Result<_>>()?;
+    let mails = Arc::new(mails);
+    let write = async || {
+        let content = context.vault.content(account_id).await?;
+        let upserts = {
+            let (mails, content, account_id, folder_id) = (mails.clone(), content.clone(), account_id.to_owned(), folder_id.to_owned());
+            blocking(move || mails.iter().map(|mail| mail.seal(&content, &account_id, &folder_id)).collect::<Result<_>>()).await?
+        };
         let quarantined = |(item, row): (&Unreadable, &String)| {
             let raw = content.seal(AadContext { table: "quarantine", column: "raw", account_id, row, version: 1 }, item.raw.as_bytes())?;
             Ok(Quarantined { raw, place: row.clone(), graph_id: item.id.clone(), reason: item.reason.clone(), kind: QuarantineKind::Message })
         };
         let cursor = match &place.link {
             Some((link, is_delta, version)) => {
-                let sealed = context.vault.secrets_blocking(account_id)?.seal(cursor_place(account_id, folder_id, *version), link.as_bytes())?;
+                let sealed = context.vault.secrets(account_id).await?.seal(cursor_place(account_id, folder_id, *version), link.as_bytes())?;
                 Some(Cursor { link: sealed, version: *version, is_delta: *is_delta })
             }
             None => None,
         };
         let batch = PageBatch {
-            account_id,
-            folder_id,
+            account_id: account_id.to_owned(),
+            folder_id: folder_id.to_owned(),
             generation: context.account.generation,
-            lease: &context.lease,
+            lease: context.lease.clone(),
             enumeration: place.enumeration,
             upserts,
             seen: plan.seen.clone(),
@@ -188,8 +187,10 @@ fn write(context: &SyncContext, place: &PagePlace, plan: Plan) -> Result<(Applie
             page_size: place.page_size,
             now: context.now(),
         };
-        Ok((context.store.apply(&batch)?, batch.cursor))
-    })
+        let cursor = batch.cursor.clone();
+        Ok((context.store.apply(batch).await?, cursor))
+    };
+    context.vault.with_current_keys(write).await
 }
 
 /// A mail as it is to be sealed, as often as it takes.

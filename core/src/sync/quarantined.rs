@@ -6,7 +6,6 @@ use super::tally::Tally;
 use crate::error::Result;
 use crate::failpoint::failpoint;
 use crate::graph::{DeltaItem, MailItem};
-use crate::runtime::blocking;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -17,8 +16,7 @@ pub async fn retry(context: &Arc<SyncContext>) -> Result<Tally> {
     let mut tally = Tally::default();
     loop {
         context.stop.check()?;
-        let work = context.clone();
-        let due = blocking(move || work.store.due_quarantine(&work.account.id, work.now(), AT_ONCE)).await?;
+        let due = context.store.due_quarantine(&context.account.id, context.now(), AT_ONCE).await?;
         let ids: Vec<String> = due.into_iter().filter_map(|row| row.graph_id).collect();
         if ids.is_empty() {
             return Ok(tally);
@@ -28,8 +26,7 @@ pub async fn retry(context: &Arc<SyncContext>) -> Result<Tally> {
         tally.add(&store(context, there, true).await?);
         gone.extend(unwanted);
         failpoint!("sync.settling_quarantine");
-        let work = context.clone();
-        let written = blocking(move || work.store.settle_quarantine(&work.account.id, work.account.generation, &work.lease, &gone, &later, work.now())).await?;
+        let written = context.store.settle_quarantine(&context.account.id, context.account.generation, &context.lease, &gone, &later, context.now()).await?;
         failpoint!("sync.settled_quarantine");
         if !written {
             return Err(context.taken_over().await);
@@ -39,15 +36,10 @@ pub async fn retry(context: &Arc<SyncContext>) -> Result<Tally> {
 
 /// Mail that lies in a folder that is not listed, or is not synced by now and the mail is not here: it would not have been fetched either.
 async fn unwanted(context: &Arc<SyncContext>, messages: &mut Vec<MailItem>) -> Result<Vec<String>> {
-    let work = context.clone();
-    let ids: Vec<String> = messages.iter().map(|message| message.id.clone()).collect();
-    let (listed, here) = blocking(move || {
-        let listed: HashMap<String, bool> = work.store.folders(&work.account.id)?.into_iter().map(|f| (f.row.graph_id, f.row.is_synced)).collect();
-        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-        let here: Vec<String> = work.store.known(&work.account.id, &ids)?.into_iter().map(|row| row.graph_id).collect();
-        Ok((listed, here))
-    })
-    .await?;
+    let account_id = &context.account.id;
+    let listed: HashMap<String, bool> = context.store.folders(account_id).await?.into_iter().map(|f| (f.row.graph_id, f.row.is_synced)).collect();
+    let ids: Vec<&str> = messages.iter().map(|message| message.id.as_str()).collect();
+    let here: Vec<String> = context.store.known(account_id, &ids).await?.into_iter().map(|row| row.graph_id).collect();
     let (wanted, unwanted): (Vec<_>, Vec<_>) = messages.drain(..).partition(|message| listed.get(&message.folder_id).is_some_and(|is_synced| *is_synced || here.contains(&message.id)));
     *messages = wanted;
     Ok(unwanted.into_iter().map(|message| message.id).collect())
@@ -59,9 +51,8 @@ pub async fn store(context: &Arc<SyncContext>, messages: Vec<MailItem>, anew: bo
     if messages.is_empty() {
         return Ok(tally);
     }
-    let work = context.clone();
     let passes: HashMap<String, (i64, Option<u32>)> =
-        blocking(move || Ok(work.store.folders(&work.account.id)?.into_iter().map(|f| (f.row.graph_id, (f.enumeration, f.page_size))).collect())).await?;
+        context.store.folders(&context.account.id).await?.into_iter().map(|f| (f.row.graph_id, (f.enumeration, f.page_size))).collect();
     let mut by_folder: BTreeMap<String, Vec<DeltaItem>> = BTreeMap::new();
     for message in messages {
         by_folder.entry(message.folder_id.clone()).or_default().push(DeltaItem::Message(Box::new(message)));

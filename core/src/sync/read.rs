@@ -34,17 +34,16 @@ pub struct Reader {
 
 impl Reader {
     pub async fn folders(&self, account_id: String) -> Result<Vec<Folder>> {
-        self.look(move |this| {
-            let key = this.vault.content_blocking(&account_id)?;
-            let unread = this.store.unread(&account_id)?;
-            this.store.folders(&account_id)?.into_iter().map(|f| folder(&key, &account_id, f, &unread)).collect()
-        })
-        .await
+        let read = async || {
+            let key = self.vault.content(&account_id).await?;
+            let unread = self.store.unread(&account_id).await?;
+            self.store.folders(&account_id).await?.into_iter().map(|f| folder(&key, &account_id, f, &unread)).collect()
+        };
+        self.vault.with_current_keys(read).await
     }
 
     pub async fn quarantined(&self, account_id: String) -> Result<Vec<QuarantinedItem>> {
-        let store = self.store.clone();
-        let rows = blocking(move || store.quarantine(&account_id, MOST_QUARANTINED)).await?;
+        let rows = self.store.quarantine(&account_id, MOST_QUARANTINED).await?;
         let item = |row: QuarantineRow| QuarantinedItem {
             kind: row.kind,
             graph_id: row.graph_id,
@@ -58,155 +57,166 @@ impl Reader {
     }
 
     pub async fn messages(&self, scope: Scope, query: MessageQuery) -> Result<MessagePage> {
-        self.look(move |this| {
-            let list = list_of(&scope, &query);
-            let list: Vec<&[u8]> = list.iter().map(Vec::as_slice).collect();
-            let after = query.cursor.as_deref().map(|cursor| this.vault.position::<2>(&list, cursor)).transpose()?;
-            let window = MessageWindow {
-                mailboxes: this.mailboxes(&scope, query.folder.as_deref())?,
-                is_read: query.is_read,
-                conversation_id: query.conversation_id.clone(),
-                limit: query.limit,
-                after: after.map(|[at, row]| (at, row)),
-                oldest_first: false,
-            };
-            let page = this.store.messages(&window)?;
+        let list = list_of(&scope, &query);
+        let list: Vec<&[u8]> = list.iter().map(Vec::as_slice).collect();
+        let after = query.cursor.as_deref().map(|cursor| self.vault.position::<2>(&list, cursor)).transpose()?;
+        let window = MessageWindow {
+            mailboxes: self.mailboxes(&scope, query.folder.as_deref()).await?,
+            is_read: query.is_read,
+            conversation_id: query.conversation_id.clone(),
+            limit: query.limit,
+            after: after.map(|[at, row]| (at, row)),
+            oldest_first: false,
+        };
+        let read = async || {
+            let page = self.store.messages(&window).await?;
             let last = page.rows.last().filter(|_| page.more);
-            let next = last.map(|row| this.vault.cursor(&list, &[row.received_at.unwrap_or(0), row.row_id])).transpose()?;
-            let items = this.open(&page.rows)?;
-            this.record(&scope, counted("A list of messages was read", items.len()))?;
-            Ok(MessagePage { items, next })
-        })
-        .await
+            let next = last.map(|row| self.vault.cursor(&list, &[row.received_at.unwrap_or(0), row.row_id])).transpose()?;
+            Ok(MessagePage { items: self.open(page.rows).await?, next })
+        };
+        let page = self.vault.with_current_keys(read).await?;
+        self.record(&scope, counted("A list of messages was read", page.items.len())).await?;
+        Ok(page)
     }
 
     pub async fn message(&self, id: String, owner: Option<String>) -> Result<Message> {
-        self.look(move |this| {
-            let row = this.row(&id, owner.as_deref())?;
-            let message = message(&this.key(&row)?, &row)?;
-            this.record_one(&row, "A message was read.")?;
-            Ok(message)
-        })
-        .await
+        let (row, message) = self.read_message(&id, owner.as_deref()).await?;
+        self.record_one(&row, "A message was read.").await?;
+        Ok(message)
     }
 
     pub async fn body(&self, id: String, owner: Option<String>, form: Option<BodyForm>) -> Result<MessageBody> {
-        self.look(move |this| {
-            let row = this.row(&id, owner.as_deref())?;
-            let body = this.read_body(&row, form)?;
-            this.record_one(&row, "A body was read.")?;
-            Ok(body)
-        })
-        .await
+        let read = async || {
+            let row = self.row(&id, owner.as_deref()).await?;
+            let body = self.read_body(&row, form).await?;
+            Ok((row, body))
+        };
+        let (row, body) = self.vault.with_current_keys(read).await?;
+        self.record_one(&row, "A body was read.").await?;
+        Ok(body)
     }
 
     pub async fn thread(&self, id: String, owner: Option<String>) -> Result<MailThread> {
-        self.look(move |this| {
-            let row = this.row(&id, owner.as_deref())?;
-            let mut messages = Vec::new();
-            // A message without a conversation is its own.
-            if row.conversation_id.is_empty() {
-                messages = this.open(std::slice::from_ref(&row))?;
-            } else {
-                let mut window = MessageWindow {
-                    mailboxes: vec![Mailbox { account_id: row.account_id.clone(), folder_id: None }],
-                    conversation_id: Some(row.conversation_id.clone()),
-                    limit: THREAD_PAGE,
-                    oldest_first: true,
-                    ..MessageWindow::default()
-                };
-                loop {
-                    let page = this.store.messages(&window)?;
-                    messages.extend(this.open(&page.rows)?);
-                    window.after = page.rows.last().map(|last| (last.received_at.unwrap_or(0), last.row_id));
-                    if !page.more {
-                        break;
-                    }
-                }
-            }
+        let read = async || {
+            let row = self.row(&id, owner.as_deref()).await?;
+            let messages = self.read_thread(&row).await?;
             // A purge may have come in between and left half of it.
-            this.key(&row)?;
-            this.record_one(&row, counted("A conversation was read", messages.len()))?;
-            let subject = messages.first().map(|m| m.subject.clone()).unwrap_or_default();
-            Ok(MailThread { conversation_id: row.conversation_id, account_id: row.account_id, subject, messages })
-        })
-        .await
+            self.key(&row).await?;
+            Ok((row, messages))
+        };
+        let (row, messages) = self.vault.with_current_keys(read).await?;
+        self.record_one(&row, counted("A conversation was read", messages.len())).await?;
+        let subject = messages.first().map(|m| m.subject.clone()).unwrap_or_default();
+        Ok(MailThread { conversation_id: row.conversation_id, account_id: row.account_id, subject, messages })
+    }
+
+    async fn read_thread(&self, row: &MessageRow) -> Result<Vec<Message>> {
+        // A message without a conversation is its own.
+        if row.conversation_id.is_empty() {
+            return self.open(vec![row.clone()]).await;
+        }
+        let mut window = MessageWindow {
+            mailboxes: vec![Mailbox { account_id: row.account_id.clone(), folder_id: None }],
+            conversation_id: Some(row.conversation_id.clone()),
+            limit: THREAD_PAGE,
+            oldest_first: true,
+            ..MessageWindow::default()
+        };
+        let mut messages = Vec::new();
+        loop {
+            let page = self.store.messages(&window).await?;
+            window.after = page.rows.last().map(|last| (last.received_at.unwrap_or(0), last.row_id));
+            messages.extend(self.open(page.rows).await?);
+            if !page.more {
+                return Ok(messages);
+            }
+        }
     }
 
     /// In the mailbox first, then here: if the process dies in between, the next sync brings it.
     pub async fn mark_read(&self, id: String, is_read: bool) -> Result<Message> {
-        let (this, wanted) = (self.clone(), id.clone());
-        let row = blocking(move || this.row(&wanted, None)).await?;
+        let row = self.row(&id, None).await?;
         let caller = Caller::new(&row.account_id, Priority::Interactive, Duration::from_secs(30));
         let change_key = self.graph.set_read(&caller, &row.graph_id, is_read, &row.change_key).await?;
-        let written = self.look(move |this| {
-            this.store.set_read(row.row_id, is_read, change_key.as_deref(), to_ms(this.clock.now()))?;
-            let row = this.row(&id, None)?;
-            let message = message(&this.key(&row)?, &row)?;
-            this.record_one(&row, "A message was marked and read.")?;
-            Ok(message)
-        })
-        .await;
+        let written = self.note_read(&id, &row, is_read, change_key.as_deref()).await;
         self.news.send_modify(|n| *n = n.wrapping_add(1));
         written
     }
 
+    async fn note_read(&self, id: &str, row: &MessageRow, is_read: bool, change_key: Option<&str>) -> Result<Message> {
+        self.store.set_read(row.row_id, is_read, change_key, to_ms(self.clock.now())).await?;
+        let (row, message) = self.read_message(id, None).await?;
+        self.record_one(&row, "A message was marked and read.").await?;
+        Ok(message)
+    }
+
     /// The account a message belongs to.
     pub async fn account_of(&self, id: String, owner: Option<String>) -> Result<String> {
-        let this = self.clone();
-        blocking(move || Ok(this.row(&id, owner.as_deref())?.account_id)).await
+        Ok(self.row(&id, owner.as_deref()).await?.account_id)
     }
 
-    /// Reads off the async threads; anew when a key was replaced between reading a row and opening it.
-    pub(super) async fn look<T: Send + 'static>(&self, work: impl Fn(&Self) -> Result<T> + Send + 'static) -> Result<T> {
-        let this = self.clone();
-        blocking(move || this.vault.with_current_keys_blocking(|| work(&this))).await
+    async fn row(&self, id: &str, owner: Option<&str>) -> Result<MessageRow> {
+        self.store.message(id, owner).await?.ok_or_else(not_found)
     }
 
-    fn row(&self, id: &str, owner: Option<&str>) -> Result<MessageRow> {
-        self.store.message(id, owner)?.ok_or_else(not_found)
+    async fn read_message(&self, id: &str, owner: Option<&str>) -> Result<(MessageRow, Message)> {
+        let read = async || {
+            let row = self.row(id, owner).await?;
+            let message = message(&self.key(&row).await?, &row)?;
+            Ok((row, message))
+        };
+        self.vault.with_current_keys(read).await
     }
 
     /// Who reads content leaves a record of it, before anything is handed out. No record, no content.
-    pub(super) fn record(&self, scope: &Scope, detail: impl Into<String>) -> Result<()> {
+    pub(super) async fn record(&self, scope: &Scope, detail: impl Into<String>) -> Result<()> {
         let entry = Entry::new(AuditKind::ContentRead, detail);
         let entry = match scope {
             Scope::Account(id) => entry.on(id),
             Scope::Owner { owner, .. } => entry.of(self.store.audit_signer()?.owner(owner)?),
         };
-        self.store.record(&[entry], to_ms(self.clock.now()))
+        self.write_record(entry).await
     }
 
-    fn record_one(&self, row: &MessageRow, detail: impl Into<String>) -> Result<()> {
-        self.store.record(&[Entry::new(AuditKind::ContentRead, detail).on(&row.account_id).about(&row.id)], to_ms(self.clock.now()))
+    async fn record_one(&self, row: &MessageRow, detail: impl Into<String>) -> Result<()> {
+        self.write_record(Entry::new(AuditKind::ContentRead, detail).on(&row.account_id).about(&row.id)).await
     }
 
-    fn read_body(&self, row: &MessageRow, form: Option<BodyForm>) -> Result<MessageBody> {
+    async fn write_record(&self, entry: Entry) -> Result<()> {
+        let (store, now) = (self.store.clone(), to_ms(self.clock.now()));
+        blocking(move || store.record(&[entry], now)).await
+    }
+
+    async fn read_body(&self, row: &MessageRow, form: Option<BodyForm>) -> Result<MessageBody> {
         // Microsoft may send no body at all.
-        let Some((sealed, version)) = self.store.body(row.row_id)? else {
+        let Some((sealed, version)) = self.store.body(row.row_id).await? else {
             // Or a purge came in between and took it.
-            self.key(row)?;
+            self.key(row).await?;
             return Ok(MessageBody { body_type: BodyType::Text, content: String::new(), text: String::new(), html: String::new() });
         };
-        let packed = self.key(row)?.open(body_place(&row.account_id, &row.graph_id, version), &sealed)?;
-        let (body_type, content) = unpack_body(&packed)?;
-        let wants = |one: BodyForm| form.is_none_or(|form| form == one);
-        let text = if wants(BodyForm::Text) { clean::text(body_type, &content) } else { String::new() };
-        let html = if wants(BodyForm::Html) { clean::html(body_type, &content) } else { String::new() };
-        Ok(MessageBody { body_type, content, text, html })
+        let (key, account_id, graph_id) = (self.key(row).await?, row.account_id.clone(), row.graph_id.clone());
+        // Cleaning a large body takes its time.
+        blocking(move || {
+            let (body_type, content) = unpack_body(&key.open(body_place(&account_id, &graph_id, version), &sealed)?)?;
+            let wants = |one: BodyForm| form.is_none_or(|form| form == one);
+            let text = if wants(BodyForm::Text) { clean::text(body_type, &content) } else { String::new() };
+            let html = if wants(BodyForm::Html) { clean::html(body_type, &content) } else { String::new() };
+            Ok(MessageBody { body_type, content, text, html })
+        })
+        .await
     }
 
     /// A message whose key is destroyed is being purged: it is gone, though its row may still be there.
-    fn key(&self, row: &MessageRow) -> Result<DataKey> {
-        self.vault.content_blocking(&row.account_id).map_err(|e| if e.kind() == ErrorKind::NotConnected { not_found() } else { e })
+    async fn key(&self, row: &MessageRow) -> Result<DataKey> {
+        self.vault.content(&row.account_id).await.map_err(|e| if e.kind() == ErrorKind::NotConnected { not_found() } else { e })
     }
 
-    pub(super) fn open(&self, rows: &[MessageRow]) -> Result<Vec<Message>> {
-        let mut items = Vec::with_capacity(rows.len());
+    /// Call it within `with_current_keys`.
+    pub(super) async fn open(&self, rows: Vec<MessageRow>) -> Result<Vec<Message>> {
         let mut keys = HashMap::new();
-        for row in rows {
+        for row in &rows {
             if !keys.contains_key(&row.account_id) {
-                let key = match self.key(row) {
+                let key = match self.key(row).await {
                     Ok(key) => Some(key),
                     // A list of several accounts goes on without the one that is being purged.
                     Err(e) if e.kind() == ErrorKind::NotFound => None,
@@ -214,25 +224,23 @@ impl Reader {
                 };
                 keys.insert(row.account_id.clone(), key);
             }
-            if let Some(Some(key)) = keys.get(&row.account_id) {
-                items.push(message(key, row)?);
-            }
         }
-        Ok(items)
+        let open = move || rows.iter().filter_map(|row| Some((keys.get(&row.account_id)?.as_ref()?, row))).map(|(key, row)| message(key, row)).collect();
+        blocking(open).await
     }
 
-    fn folder_id(&self, account_id: &str, folder: &str) -> Result<Option<String>> {
-        let mut rows = self.store.folders(account_id)?.into_iter().map(|f| f.row);
+    async fn folder_id(&self, account_id: &str, folder: &str) -> Result<Option<String>> {
+        let mut rows = self.store.folders(account_id).await?.into_iter().map(|f| f.row);
         Ok(rows.find(|f| f.graph_id == folder || f.well_known_name.as_deref() == Some(folder)).map(|f| f.graph_id))
     }
 
     /// Where a list is taken from. A folder that an account has not is left out of a list over several.
-    fn mailboxes(&self, scope: &Scope, folder: Option<&str>) -> Result<Vec<Mailbox>> {
+    async fn mailboxes(&self, scope: &Scope, folder: Option<&str>) -> Result<Vec<Mailbox>> {
         let mut mailboxes = Vec::new();
         for account_id in scope.account_ids() {
             let folder_id = match folder {
                 None => None,
-                Some(folder) => match self.folder_id(account_id, folder)? {
+                Some(folder) => match self.folder_id(account_id, folder).await? {
                     Some(id) => Some(id),
                     None if scope.account_id().is_some() => return Err(no_folder()),
                     None => continue,

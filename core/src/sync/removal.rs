@@ -6,7 +6,6 @@ use super::run::{SyncContext, Verdicts};
 use super::tally::Tally;
 use crate::error::Result;
 use crate::failpoint::failpoint;
-use crate::runtime::blocking;
 use std::sync::Arc;
 
 /// Questions put in one go: five batches of twenty.
@@ -17,8 +16,7 @@ pub async fn settle(context: &Arc<SyncContext>) -> Result<Tally> {
     let mut tally = Tally::default();
     loop {
         context.stop.check()?;
-        let work = context.clone();
-        let questions = blocking(move || work.store.pending_removals(&work.account.id, work.now(), AT_ONCE)).await?;
+        let questions = context.store.pending_removals(&context.account.id, context.now(), AT_ONCE).await?;
         if questions.is_empty() {
             return Ok(tally);
         }
@@ -28,15 +26,7 @@ pub async fn settle(context: &Arc<SyncContext>) -> Result<Tally> {
         // Content before place: if the process dies in between, the question is still there.
         tally.add(&quarantined::store(context, there, false).await?);
         failpoint!("sync.settling_removals");
-        let work = context.clone();
-        let written = blocking(move || {
-            let (id, generation, now) = (&work.account.id, work.account.generation, work.now());
-            if !work.store.defer_pending_removals(id, generation, &work.lease, &later, now)? {
-                return Ok(None);
-            }
-            work.store.settle_pending_removals(id, generation, &work.lease, &gone, &places, now)
-        })
-        .await?;
+        let written = context.store.settle_pending_removals(&context.account.id, context.account.generation, &context.lease, &gone, &places, &later, context.now()).await?;
         failpoint!("sync.settled_removals");
         let Some((removed, moved)) = written else { return Err(context.taken_over().await) };
         tally.removed += removed;

@@ -16,9 +16,9 @@ use crate::events::EventBus;
 use crate::graph::{Caller, Graph, MailItem, Verified};
 use crate::model::{AccountState, Event, SyncReport};
 use crate::pipeline::Priority;
-use crate::runtime::{Stop, blocking};
+use crate::runtime::Stop;
 use crate::seal::AadContext;
-use crate::store::{AccountRow, FolderRow, HealthError, LEASE_MS, Lease, LeaseRequest, Store, SyncedFolder, heartbeat_blocking};
+use crate::store::{AccountRow, FolderRow, HealthError, LEASE_MS, Lease, LeaseRequest, Store, SyncedFolder, hold};
 use crate::vault::Vault;
 use futures_util::StreamExt;
 use std::collections::HashMap;
@@ -103,15 +103,12 @@ impl SyncContext {
 
     /// The account is no longer the one this sync began with.
     pub async fn is_over(&self) -> bool {
-        let (store, id) = (self.store.clone(), self.account.id.clone());
-        blocking(move || store.account_blocking(&id)).await.is_ok_and(|row| row.is_none_or(|row| row.generation != self.account.generation))
+        self.store.account(&self.account.id).await.is_ok_and(|row| row.is_none_or(|row| row.generation != self.account.generation))
     }
 
     /// Why a write was refused: the account changed, or another process has the lease.
     pub async fn taken_over(&self) -> Error {
-        let (store, id) = (self.store.clone(), self.account.id.clone());
-        let now_there = blocking(move || store.account_blocking(&id)).await.ok().flatten();
-        match now_there {
+        match self.store.account(&self.account.id).await.ok().flatten() {
             Some(row) if row.state == AccountState::Disconnected => {
                 Error::new(ErrorKind::NotConnected, "The account was disconnected during the sync; what was synced before is kept.")
             }
@@ -248,8 +245,7 @@ impl Sync {
         let stop = stop.clone();
         let lease = self.lease(&account.id, &stop).await?;
         // As it is now: which folders are chosen may have changed while others were at work.
-        let (store, id) = (self.store.clone(), account.id.clone());
-        let account = match blocking(move || store.account_blocking(&id)).await? {
+        let account = match self.store.account(&account.id).await? {
             Some(row) if row.generation == account.generation => row,
             // The first write finds out.
             _ => account.clone(),
@@ -270,13 +266,9 @@ impl Sync {
             is_reached: AtomicBool::new(false),
             turn,
         });
-        let beat = {
-            let (store, lease) = (self.store.clone(), lease.clone());
-            heartbeat_blocking(self.clock.clone(), move |now| store.renew_lease_blocking(&lease, now, LEASE_MS))
-        };
+        let beat = hold(self.store.clone(), self.clock.clone(), lease.clone());
         let outcome = tokio::select! { outcome = self.walk(&context) => outcome, () = beat => Err(context.taken_over().await) };
-        let store = self.store.clone();
-        let _ = blocking(move || store.release_lease_blocking(&lease)).await; // it lapses by itself otherwise
+        let _ = self.store.release_lease(&lease).await; // it lapses by itself otherwise
         let mut report = outcome?;
         report.duration_ms = u64::try_from(self.clock.elapsed().saturating_sub(began).as_millis()).unwrap_or(u64::MAX);
         Ok(report)
@@ -347,8 +339,7 @@ impl Sync {
             return Err(error);
         }
         total.attachments_pending = self.lists.after_sync(context).await?;
-        let work = context.clone();
-        let quarantined = blocking(move || work.store.count_quarantine(&work.account.id)).await?;
+        let quarantined = context.store.count_quarantine(&context.account.id).await?;
         Ok(total.report(&context.account.id, quarantined))
     }
 
@@ -378,8 +369,7 @@ impl Sync {
 
 /// Folders that are to be synced, as they are here.
 async fn synced(context: &Arc<SyncContext>) -> Result<Vec<SyncedFolder>> {
-    let work = context.clone();
-    blocking(move || Ok(work.store.folders(&work.account.id)?.into_iter().filter(|folder| folder.row.is_synced).collect())).await
+    Ok(context.store.folders(&context.account.id).await?.into_iter().filter(|folder| folder.row.is_synced).collect())
 }
 
 pub fn folder_place<'a>(account_id: &'a str, graph_id: &'a str, version: i64) -> AadContext<'a> {

@@ -25,12 +25,10 @@ impl Reader {
     }
 
     pub async fn search(&self, scope: Scope, words: Vec<String>, limit: u32) -> Result<Vec<Message>> {
-        self.look(move |this| {
-            let found = this.open(&this.store.search(&words, scope.account_ids(), limit)?)?;
-            this.record(&scope, counted("Results of a search were read", found.len()))?;
-            Ok(found)
-        })
-        .await
+        let read = async || self.open(self.store.search(&words, scope.account_ids(), limit).await?).await;
+        let found = self.vault.with_current_keys(read).await?;
+        self.record(&scope, counted("Results of a search were read", found.len())).await?;
+        Ok(found)
     }
 }
 

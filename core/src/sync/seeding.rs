@@ -7,7 +7,6 @@ use super::round::Round;
 use crate::error::{Error, ErrorKind, Result};
 use crate::failpoint::failpoint;
 use crate::graph::DeltaFrom;
-use crate::runtime::blocking;
 use crate::store::Cursor;
 use std::sync::atomic::Ordering;
 
@@ -20,22 +19,22 @@ impl FolderSync {
     pub(super) async fn start(&mut self) -> Result<DeltaFrom> {
         let (context, folder_id) = (self.context.clone(), self.id());
         // Mail that came without a usable id can be asked for in one way only.
-        if blocking(move || context.store.take_nameless(&context.account.id, &folder_id, context.account.generation, &context.lease, context.now())).await? {
+        if context.store.take_nameless(&context.account.id, &folder_id, context.account.generation, &context.lease, context.now()).await? {
             return self.resync(None).await;
         }
         let Some(cursor) = self.folder.cursor.clone() else { return Ok(self.beginning()) };
-        let (context, folder_id) = (self.context.clone(), self.id());
-        let link = blocking(move || {
-            let read = |_: &Cursor| {
-                let folder = context.store.folders(&context.account.id)?.into_iter().find(|folder| folder.row.graph_id == folder_id);
-                Ok(folder.and_then(|folder| folder.cursor))
-            };
-            let (_, plain) = context.vault.with_current_row_blocking(cursor, read, |cursor| {
-                context.vault.secrets_blocking(&context.account.id)?.open(cursor_place(&context.account.id, &folder_id, cursor.version), &cursor.link)
-            })?;
+        let account_id = context.account.id.as_str();
+        let read = |_: Cursor| async {
+            let folder = context.store.folders(account_id).await?.into_iter().find(|folder| folder.row.graph_id == folder_id);
+            Ok(folder.and_then(|folder| folder.cursor))
+        };
+        let open = |cursor: Cursor| {
+            let (vault, folder_id) = (&context.vault, &folder_id);
+            async move { vault.secrets(account_id).await?.open(cursor_place(account_id, folder_id, cursor.version), &cursor.link) }
+        };
+        let link = context.vault.with_current_row(cursor, read, open).await.and_then(|(_, plain)| {
             String::from_utf8(plain.to_vec()).map_err(|_| Error::new(ErrorKind::Corrupt, "A stored delta link cannot be read."))
-        })
-        .await;
+        });
         match link {
             Ok(link) => Ok(self.link(link)),
             // Connected anew since the folders were read: the new key does not open the old link, and nothing is damaged.
@@ -56,7 +55,7 @@ impl FolderSync {
             return Err(error);
         }
         let (context, folder_id) = (self.context.clone(), self.id());
-        let Some(refusals) = blocking(move || context.store.note_refusal(&context.account.id, &folder_id, context.account.generation, &context.lease)).await? else {
+        let Some(refusals) = context.store.note_refusal(&context.account.id, &folder_id, context.account.generation, &context.lease).await? else {
             return Err(self.context.taken_over().await);
         };
         if refusals < MOST_REFUSALS {
@@ -73,7 +72,7 @@ impl FolderSync {
             return Err(Error::new(ErrorKind::Upstream, "Microsoft lost its place in a folder several times in a row. Sync again later; nothing here is lost."));
         }
         let (context, folder_id) = (self.context.clone(), self.id());
-        if !blocking(move || context.store.begin_resync(&context.account.id, &folder_id, context.account.generation, &context.lease, context.now())).await? {
+        if !context.store.begin_resync(&context.account.id, &folder_id, context.account.generation, &context.lease, context.now()).await? {
             return Err(self.context.taken_over().await);
         }
         failpoint!("sync.begun_resync");

@@ -154,7 +154,7 @@ impl Vault {
 
     /// Does `work`, and does it anew when a key it sealed or read with was replaced meanwhile: a rotation shows nobody an error. Ask for handles, and read
     /// rows, within `work`.
-    pub async fn with_current_keys<T>(&self, mut work: impl AsyncFnMut() -> Result<T>) -> Result<T> {
+    pub async fn with_current_keys<T, F: Future<Output = Result<T>>>(&self, mut work: impl FnMut() -> F) -> Result<T> {
         for _ in 0..AGAIN {
             match work().await {
                 Err(e) if is_outdated(&e) => {
@@ -165,6 +165,26 @@ impl Vault {
             }
         }
         work().await
+    }
+
+    /// The same for what was read before: `work` gets `row` and, should a key have been replaced since, what `read` finds in its place.
+    pub async fn with_current_row<R: Clone, T, F, G>(&self, mut row: R, mut read: impl FnMut(R) -> F, mut work: impl FnMut(R) -> G) -> Result<(R, T)>
+    where
+        F: Future<Output = Result<Option<R>>>,
+        G: Future<Output = Result<T>>,
+    {
+        for _ in 0..AGAIN {
+            match work(row.clone()).await {
+                Err(e) if is_outdated(&e) => {
+                    let me = self.clone();
+                    blocking(move || me.catch_up(&e)).await?;
+                }
+                result => return result.map(|done| (row, done)),
+            }
+            row = read(row.clone()).await?.unwrap_or(row);
+        }
+        let done = work(row.clone()).await?;
+        Ok((row, done))
     }
 
     /// The key of mail, outbox and names; stays usable after a disconnect. `NotConnected` once it is destroyed.

@@ -9,7 +9,7 @@ use crate::store::{Applied, Known, NewMessage, PageBatch, Refusal};
 use rusqlite::Connection;
 use std::collections::HashMap;
 
-pub fn known(c: &Connection, account_id: &str, graph_ids: &[&str]) -> Outcome<Vec<Known>> {
+pub fn known(c: &Connection, account_id: &str, graph_ids: &[impl serde::Serialize]) -> Outcome<Vec<Known>> {
     all(
         c,
         "SELECT m.id, m.graph_id, m.folder_id, m.change_key, m.version, m.is_removed, m.conversation_id, m.received_at, m.is_read, m.is_draft, m.head, COALESCE(m.shown_id, 'msg_' || m.id), m.is_unlisted
@@ -35,7 +35,7 @@ pub fn known(c: &Connection, account_id: &str, graph_ids: &[&str]) -> Outcome<Ve
     )
 }
 
-pub fn page(c: &Connection, batch: &PageBatch<'_>) -> Outcome<Applied> {
+pub fn page(c: &Connection, batch: &PageBatch) -> Outcome<Applied> {
     if batch.cursor.is_none() && is_late(c, batch)? {
         return Ok(Applied::Refused(Refusal::Late));
     }
@@ -50,27 +50,27 @@ pub fn page(c: &Connection, batch: &PageBatch<'_>) -> Outcome<Applied> {
     quarantine::put(c, batch, &tries)?;
     page.cursor()?;
     let Page { tally, .. } = page;
-    tally.write(c, batch.account_id)?;
-    let stored = first(c, "SELECT stored FROM folders WHERE account_id = ?1 AND graph_id = ?2", (batch.account_id, batch.folder_id), |row| Ok(row.get(0)?))?;
+    tally.write(c, &batch.account_id)?;
+    let stored = first(c, "SELECT stored FROM folders WHERE account_id = ?1 AND graph_id = ?2", (&batch.account_id, &batch.folder_id), |row| Ok(row.get(0)?))?;
     Ok(Applied::Written { stored: stored.unwrap_or(0) })
 }
 
 /// These rows are still to be shown by an enumeration, or asked about at its end, and it has ended.
-fn is_late(c: &Connection, batch: &PageBatch<'_>) -> Outcome<bool> {
+fn is_late(c: &Connection, batch: &PageBatch) -> Outcome<bool> {
     let sql = "SELECT 1 FROM folders WHERE account_id = ?1 AND graph_id = ?2 AND pass > ?3 AND link_is_delta = 1";
-    exists(c, sql, (batch.account_id, batch.folder_id, batch.enumeration))
+    exists(c, sql, (&batch.account_id, &batch.folder_id, batch.enumeration))
 }
 
 struct Page<'a> {
     c: &'a Connection,
-    batch: &'a PageBatch<'a>,
+    batch: &'a PageBatch,
     tally: Tally,
 }
 
 impl Page<'_> {
     /// False: what is here changed since this page was planned, which no page may undo; nothing was written.
     fn upserts(&mut self) -> Outcome<bool> {
-        let account = self.batch.account_id;
+        let account = self.batch.account_id.as_str();
         if self.batch.upserts.is_empty() {
             return Ok(true);
         }
@@ -122,7 +122,7 @@ impl Page<'_> {
     fn is_repeated(&self) -> Outcome<bool> {
         let Some(cursor) = &self.batch.cursor else { return Ok(false) };
         let sql = "SELECT 1 FROM folders WHERE account_id = ?1 AND graph_id = ?2 AND link IS NOT NULL AND link_version >= ?3";
-        exists(self.c, sql, (self.batch.account_id, self.batch.folder_id, cursor.version))
+        exists(self.c, sql, (&self.batch.account_id, &self.batch.folder_id, cursor.version))
     }
 
     fn insert(&mut self, m: &NewMessage) -> Outcome<i64> {
@@ -131,7 +131,7 @@ impl Page<'_> {
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
         )?;
         let row_id = statement.insert(rusqlite::params![
-            self.batch.account_id,
+            &self.batch.account_id,
             m.graph_id,
             m.folder_id,
             m.conversation_id,
@@ -198,7 +198,7 @@ impl Page<'_> {
     }
 
     fn tell(&self, id: &str, change: Option<ChangeKind>) -> Outcome<()> {
-        change.map_or(Ok(()), |kind| super::announce(self.c, kind, self.batch.account_id, Some(id), self.batch.now))
+        change.map_or(Ok(()), |kind| super::announce(self.c, kind, &self.batch.account_id, Some(id), self.batch.now))
     }
 
     fn mark(&self, graph_id: &str) -> Outcome<()> {
@@ -206,7 +206,7 @@ impl Page<'_> {
         run(
             self.c,
             "UPDATE messages SET pass = ?4 WHERE account_id = ?1 AND graph_id = ?2 AND folder_id = ?3 AND pass < ?4",
-            (self.batch.account_id, graph_id, self.batch.folder_id, self.batch.enumeration),
+            (&self.batch.account_id, graph_id, &self.batch.folder_id, self.batch.enumeration),
         )?;
         Ok(())
     }
@@ -226,7 +226,7 @@ impl Page<'_> {
                 "INSERT INTO suspects (account_id, graph_id, folder_id, noted_at)
                  SELECT account_id, graph_id, folder_id, ?4 FROM messages WHERE account_id = ?1 AND graph_id = ?2 AND folder_id = ?3 AND is_removed = 0
                  ON CONFLICT (account_id, graph_id) DO UPDATE SET folder_id = excluded.folder_id",
-                (self.batch.account_id, id, self.batch.folder_id, self.batch.now),
+                (&self.batch.account_id, id, &self.batch.folder_id, self.batch.now),
             )?;
         }
         Ok(())
@@ -240,7 +240,7 @@ impl Page<'_> {
             let enumerated = exists(
                 self.c,
                 "SELECT 1 FROM folders WHERE account_id = ?1 AND graph_id = ?2 AND (was_complete = 0 OR resync_since IS NOT NULL)",
-                (b.account_id, b.folder_id),
+                (&b.account_id, &b.folder_id),
             )?;
             if enumerated {
                 run(
@@ -248,7 +248,7 @@ impl Page<'_> {
                     "INSERT INTO suspects (account_id, graph_id, folder_id, noted_at)
                      SELECT account_id, graph_id, folder_id, ?4 FROM messages WHERE account_id = ?1 AND folder_id = ?2 AND is_removed = 0 AND pass < ?3
                      ON CONFLICT (account_id, graph_id) DO UPDATE SET folder_id = excluded.folder_id",
-                    (b.account_id, b.folder_id, b.enumeration, b.now),
+                    (&b.account_id, &b.folder_id, b.enumeration, b.now),
                 )?;
             }
         }
@@ -259,7 +259,7 @@ impl Page<'_> {
                resync_since = CASE WHEN ?6 THEN NULL ELSE resync_since END, refusals = CASE WHEN ?6 OR ?9 THEN 0 ELSE refusals END,
                page_size_at = CASE WHEN page_size IS ?7 AND ?8 - page_size_at < 3600000 THEN page_size_at ELSE ?8 END, page_size = ?7
              WHERE account_id = ?1 AND graph_id = ?2",
-            (b.account_id, b.folder_id, cursor.link.as_bytes(), cursor.version, cursor.is_delta, b.completes_pass, b.page_size, b.now, !b.upserts.is_empty()),
+            (&b.account_id, &b.folder_id, cursor.link.as_bytes(), cursor.version, cursor.is_delta, b.completes_pass, b.page_size, b.now, !b.upserts.is_empty()),
         )?;
         Ok(())
     }

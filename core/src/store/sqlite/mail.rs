@@ -7,6 +7,7 @@ use crate::model::ChangeKind;
 use crate::seal::Sealed;
 use crate::stages::{Stage, timed};
 use crate::store::{Applied, AttachmentList, ChangeRow, FolderNews, Known, Lease, MailPage, MailStore, Mailbox, MessageRow, MessageWindow, PageBatch, QuarantineRow, Quarantined, Refusal, SyncedFolder, Unlisted};
+use async_trait::async_trait;
 use std::collections::HashMap;
 use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params_from_iter};
@@ -112,148 +113,190 @@ fn set_read(c: &Connection, row_id: i64, is_read: bool, change_key: Option<&str>
     Ok(())
 }
 
+#[async_trait]
 impl MailStore for SqliteStore {
-    fn save_folders(&self, account_id: &str, generation: i64, lease: &Lease, news: &FolderNews, now: i64) -> Result<bool> {
-        self.write(|tx| {
-            let ours = may_write(tx, account_id, generation, lease)?;
+    async fn save_folders(&self, account_id: &str, generation: i64, lease: &Lease, news: &FolderNews, now: i64) -> Result<bool> {
+        let (id, lease, news) = (account_id.to_owned(), lease.clone(), news.clone());
+        self.writing(move |tx| {
+            let ours = may_write(tx, &id, generation, &lease)?;
             if ours {
                 keys::check_active(tx, news.changed.iter().map(|f| &f.name).chain(news.link.as_ref().map(|link| &link.link)))?;
-                folders::save(tx, account_id, news, now)?;
+                folders::save(tx, &id, &news, now)?;
             }
             Ok(ours)
         })
+        .await
     }
 
-    fn folder_link(&self, account_id: &str) -> Result<(Option<Sealed>, i64)> {
-        self.read(|c| folders::link(c, account_id))
+    async fn folder_link(&self, account_id: &str) -> Result<(Option<Sealed>, i64)> {
+        let id = account_id.to_owned();
+        self.reading(move |c| folders::link(c, &id)).await
     }
 
-    fn folders(&self, account_id: &str) -> Result<Vec<SyncedFolder>> {
-        self.read(|c| folders::list(c, account_id))
+    async fn folders(&self, account_id: &str) -> Result<Vec<SyncedFolder>> {
+        let id = account_id.to_owned();
+        self.reading(move |c| folders::list(c, &id)).await
     }
 
-    fn unread(&self, account_id: &str) -> Result<HashMap<String, u32>> {
-        self.read(|c| folders::unread(c, account_id))
+    async fn unread(&self, account_id: &str) -> Result<HashMap<String, u32>> {
+        let id = account_id.to_owned();
+        self.reading(move |c| folders::unread(c, &id)).await
     }
 
-    fn begin_resync(&self, account_id: &str, folder_id: &str, generation: i64, lease: &Lease, now: i64) -> Result<bool> {
-        self.write(|tx| Ok(may_write(tx, account_id, generation, lease)? && folders::begin_resync(tx, account_id, folder_id, now)?))
+    async fn begin_resync(&self, account_id: &str, folder_id: &str, generation: i64, lease: &Lease, now: i64) -> Result<bool> {
+        let (id, folder_id, lease) = (account_id.to_owned(), folder_id.to_owned(), lease.clone());
+        self.writing(move |tx| Ok(may_write(tx, &id, generation, &lease)? && folders::begin_resync(tx, &id, &folder_id, now)?)).await
     }
 
-    fn known(&self, account_id: &str, graph_ids: &[&str]) -> Result<Vec<Known>> {
-        self.read(|c| apply::known(c, account_id, graph_ids))
+    async fn known(&self, account_id: &str, graph_ids: &[&str]) -> Result<Vec<Known>> {
+        let (id, graph_ids) = (account_id.to_owned(), graph_ids.iter().map(|id| (*id).to_owned()).collect::<Vec<String>>());
+        self.reading(move |c| apply::known(c, &id, &graph_ids)).await
     }
 
-    fn apply(&self, batch: &PageBatch<'_>) -> Result<Applied> {
-        self.write(|tx| {
-            let listed = exists(tx, "SELECT 1 FROM folders WHERE account_id = ?1 AND graph_id = ?2 AND is_listed = 1", (batch.account_id, batch.folder_id))?;
-            if !listed || !may_write(tx, batch.account_id, batch.generation, batch.lease)? {
+    async fn apply(&self, batch: PageBatch) -> Result<Applied> {
+        self.writing(move |tx| {
+            let listed = exists(tx, "SELECT 1 FROM folders WHERE account_id = ?1 AND graph_id = ?2 AND is_listed = 1", (&batch.account_id, &batch.folder_id))?;
+            if !listed || !may_write(tx, &batch.account_id, batch.generation, &batch.lease)? {
                 return Ok(Applied::Refused(Refusal::TakenOver));
             }
             let heads = batch.upserts.iter().map(|m| &m.head);
             let bodies = batch.upserts.iter().filter_map(|m| m.body.as_ref());
             let raws = batch.quarantined.iter().map(|q| &q.raw);
             keys::check_active(tx, heads.chain(bodies).chain(raws).chain(batch.cursor.as_ref().map(|cursor| &cursor.link)))?;
-            timed(Stage::Insert, || apply::page(tx, batch))
+            timed(Stage::Insert, || apply::page(tx, &batch))
         })
+        .await
     }
 
-    fn note_refusal(&self, account_id: &str, folder_id: &str, generation: i64, lease: &Lease) -> Result<Option<u32>> {
-        self.write(|tx| if may_write(tx, account_id, generation, lease)? { folders::note_refusal(tx, account_id, folder_id).map(Some) } else { Ok(None) })
+    async fn note_refusal(&self, account_id: &str, folder_id: &str, generation: i64, lease: &Lease) -> Result<Option<u32>> {
+        let (id, folder_id, lease) = (account_id.to_owned(), folder_id.to_owned(), lease.clone());
+        self.writing(move |tx| if may_write(tx, &id, generation, &lease)? { folders::note_refusal(tx, &id, &folder_id).map(Some) } else { Ok(None) }).await
     }
 
-    fn take_nameless(&self, account_id: &str, folder_id: &str, generation: i64, lease: &Lease, now: i64) -> Result<bool> {
-        self.write(|tx| Ok(may_write(tx, account_id, generation, lease)? && quarantine::take_nameless(tx, account_id, folder_id, now)?))
-    }
-
-    fn pending_removals(&self, account_id: &str, now: i64, limit: u32) -> Result<Vec<(String, String)>> {
-        if self.read(|c| pending_removals::has_answered(c, account_id))? {
-            self.write(|tx| pending_removals::drop_answered(tx, account_id))?;
+    async fn take_nameless(&self, account_id: &str, folder_id: &str, generation: i64, lease: &Lease, now: i64) -> Result<bool> {
+        let (id, folder_id, lease) = (account_id.to_owned(), folder_id.to_owned(), lease.clone());
+        // Looked for without the writer first: there are hardly ever any.
+        {
+            let (id, folder_id) = (id.clone(), folder_id.clone());
+            if !self.reading(move |c| quarantine::has_nameless(c, &id, &folder_id, now)).await? {
+                return Ok(false);
+            }
         }
-        self.read(|c| pending_removals::list(c, account_id, now, limit))
+        self.writing(move |tx| Ok(may_write(tx, &id, generation, &lease)? && quarantine::take_nameless(tx, &id, &folder_id, now)?)).await
     }
 
-    fn settle_pending_removals(&self, account_id: &str, generation: i64, lease: &Lease, gone: &[String], there: &[(String, String)], now: i64) -> Result<Option<(u32, u32)>> {
-        self.write(|tx| {
-            if !may_write(tx, account_id, generation, lease)? {
+    async fn pending_removals(&self, account_id: &str, now: i64, limit: u32) -> Result<Vec<(String, String)>> {
+        let id = account_id.to_owned();
+        let (has_answered, due) = self.reading(move |c| Ok((pending_removals::has_answered(c, &id)?, pending_removals::list(c, &id, now, limit)?))).await?;
+        if !has_answered {
+            return Ok(due);
+        }
+        let id = account_id.to_owned();
+        self.writing(move |tx| {
+            pending_removals::drop_answered(tx, &id)?;
+            pending_removals::list(tx, &id, now, limit)
+        })
+        .await
+    }
+
+    async fn settle_pending_removals(
+        &self,
+        account_id: &str,
+        generation: i64,
+        lease: &Lease,
+        gone: &[String],
+        there: &[(String, String)],
+        later: &[(String, String)],
+        now: i64,
+    ) -> Result<Option<(u32, u32)>> {
+        let (id, lease, gone, there, later) = (account_id.to_owned(), lease.clone(), gone.to_vec(), there.to_vec(), later.to_vec());
+        self.writing(move |tx| {
+            if !may_write(tx, &id, generation, &lease)? {
                 return Ok(None);
             }
-            pending_removals::settle(tx, account_id, gone, there, now).map(Some)
+            quarantine::defer_pending_removals(tx, &id, &later, now)?;
+            pending_removals::settle(tx, &id, &gone, &there, now).map(Some)
         })
+        .await
     }
 
-    fn defer_pending_removals(&self, account_id: &str, generation: i64, lease: &Lease, later: &[(String, String)], now: i64) -> Result<bool> {
-        self.write(|tx| {
-            let ours = may_write(tx, account_id, generation, lease)?;
+    async fn due_quarantine(&self, account_id: &str, now: i64, limit: u32) -> Result<Vec<QuarantineRow>> {
+        let id = account_id.to_owned();
+        self.reading(move |c| quarantine::due(c, &id, now, limit)).await
+    }
+
+    async fn settle_quarantine(&self, account_id: &str, generation: i64, lease: &Lease, gone: &[String], later: &[(String, String)], now: i64) -> Result<bool> {
+        let (id, lease, gone, later) = (account_id.to_owned(), lease.clone(), gone.to_vec(), later.to_vec());
+        self.writing(move |tx| {
+            let ours = may_write(tx, &id, generation, &lease)?;
             if ours {
-                quarantine::defer_pending_removals(tx, account_id, later, now)?;
+                quarantine::settle(tx, &id, &gone, &later, now)?;
             }
             Ok(ours)
         })
+        .await
     }
 
-    fn due_quarantine(&self, account_id: &str, now: i64, limit: u32) -> Result<Vec<QuarantineRow>> {
-        self.read(|c| quarantine::due(c, account_id, now, limit))
+    async fn quarantine(&self, account_id: &str, limit: u32) -> Result<Vec<QuarantineRow>> {
+        let id = account_id.to_owned();
+        self.reading(move |c| quarantine::list(c, &id, limit)).await
     }
 
-    fn settle_quarantine(&self, account_id: &str, generation: i64, lease: &Lease, gone: &[String], later: &[(String, String)], now: i64) -> Result<bool> {
-        self.write(|tx| {
-            let ours = may_write(tx, account_id, generation, lease)?;
-            if ours {
-                quarantine::settle(tx, account_id, gone, later, now)?;
-            }
-            Ok(ours)
+    async fn count_quarantine(&self, account_id: &str) -> Result<u32> {
+        let id = account_id.to_owned();
+        self.reading(move |c| quarantine::count(c, &id)).await
+    }
+
+    async fn unlisted(&self, account_id: &str, now: i64, limit: u32) -> Result<Vec<Unlisted>> {
+        let id = account_id.to_owned();
+        self.reading(move |c| attachments::unlisted(c, &id, now, limit)).await
+    }
+
+    async fn count_unlisted(&self, account_id: &str, now: i64) -> Result<u32> {
+        let id = account_id.to_owned();
+        self.reading(move |c| attachments::count(c, &id, now)).await
+    }
+
+    async fn put_attachments(&self, account_id: &str, generation: i64, lists: &[AttachmentList], failed: &[(i64, Quarantined)], now: i64) -> Result<Option<u32>> {
+        let (id, lists, failed) = (account_id.to_owned(), lists.to_vec(), failed.to_vec());
+        self.writing(move |tx| {
+            let ours = exists(tx, "SELECT 1 FROM accounts WHERE id = ?1 AND generation = ?2 AND state <> 'disconnected'", (&id, generation))?;
+            if ours { attachments::put(tx, &id, &lists, &failed, now).map(Some) } else { Ok(None) }
         })
+        .await
     }
 
-    fn quarantine(&self, account_id: &str, limit: u32) -> Result<Vec<QuarantineRow>> {
-        self.read(|c| quarantine::list(c, account_id, limit))
+    async fn message(&self, id: &str, owner: Option<&str>) -> Result<Option<MessageRow>> {
+        let (id, owner) = (id.to_owned(), owner.map(str::to_owned));
+        self.reading(move |c| first(c, &by_id_sql(), (&id, &owner), message_row)).await
     }
 
-    fn count_quarantine(&self, account_id: &str) -> Result<u32> {
-        self.read(|c| quarantine::count(c, account_id))
+    async fn messages(&self, wanted: &MessageWindow) -> Result<MailPage> {
+        let wanted = wanted.clone();
+        self.reading(move |c| window(c, &wanted)).await
     }
 
-    fn unlisted(&self, account_id: &str, now: i64, limit: u32) -> Result<Vec<Unlisted>> {
-        self.read(|c| attachments::unlisted(c, account_id, now, limit))
+    async fn body(&self, row_id: i64) -> Result<Option<(Sealed, i64)>> {
+        self.reading(move |c| first(c, "SELECT sealed, version FROM bodies WHERE message_id = ?1", [row_id], |row| Ok((sealed(row, 0)?, row.get(1)?)))).await
     }
 
-    fn count_unlisted(&self, account_id: &str, now: i64) -> Result<u32> {
-        self.read(|c| attachments::count(c, account_id, now))
+    async fn search(&self, words: &[String], account_ids: &[String], limit: u32) -> Result<Vec<MessageRow>> {
+        let (words, account_ids) = (words.to_vec(), account_ids.to_vec());
+        self.reading(move |c| search::find(c, &words, &account_ids, limit)).await
     }
 
-    fn put_attachments(&self, account_id: &str, generation: i64, lists: &[AttachmentList], failed: &[(i64, Quarantined)], now: i64) -> Result<Option<u32>> {
-        self.write(|tx| {
-            let ours = exists(tx, "SELECT 1 FROM accounts WHERE id = ?1 AND generation = ?2 AND state <> 'disconnected'", (account_id, generation))?;
-            if ours { attachments::put(tx, account_id, lists, failed, now).map(Some) } else { Ok(None) }
-        })
+    async fn set_read(&self, row_id: i64, is_read: bool, change_key: Option<&str>, now: i64) -> Result<()> {
+        let change_key = change_key.map(str::to_owned);
+        self.writing(move |tx| set_read(tx, row_id, is_read, change_key.as_deref(), now)).await
     }
 
-    fn message(&self, id: &str, owner: Option<&str>) -> Result<Option<MessageRow>> {
-        self.read(|c| first(c, &by_id_sql(), (id, owner), message_row))
+    async fn is_missed(&self, account_ids: &[String], after: i64) -> Result<bool> {
+        let account_ids = account_ids.to_vec();
+        self.reading(move |c| trim::is_missed(c, &account_ids, after)).await
     }
 
-    fn messages(&self, wanted: &MessageWindow) -> Result<MailPage> {
-        self.read(|c| window(c, wanted))
-    }
-
-    fn body(&self, row_id: i64) -> Result<Option<(Sealed, i64)>> {
-        self.read(|c| first(c, "SELECT sealed, version FROM bodies WHERE message_id = ?1", [row_id], |row| Ok((sealed(row, 0)?, row.get(1)?))))
-    }
-
-    fn search(&self, words: &[String], account_ids: &[String], limit: u32) -> Result<Vec<MessageRow>> {
-        self.read(|c| search::find(c, words, account_ids, limit))
-    }
-
-    fn set_read(&self, row_id: i64, is_read: bool, change_key: Option<&str>, now: i64) -> Result<()> {
-        self.write(|tx| set_read(tx, row_id, is_read, change_key, now))
-    }
-
-    fn is_missed(&self, account_ids: &[String], after: i64) -> Result<bool> {
-        self.read(|c| trim::is_missed(c, account_ids, after))
-    }
-
-    fn changes(&self, account_ids: &[String], after: i64, limit: u32) -> Result<Vec<ChangeRow>> {
-        self.read(|c| changes(c, account_ids, after, limit))
+    async fn changes(&self, account_ids: &[String], after: i64, limit: u32) -> Result<Vec<ChangeRow>> {
+        let account_ids = account_ids.to_vec();
+        self.reading(move |c| changes(c, &account_ids, after, limit)).await
     }
 }

@@ -9,16 +9,16 @@ use rusqlite::{Connection, Row};
 use std::collections::HashMap;
 
 /// How often each of the items that a page sets aside was asked for before.
-pub fn tries(c: &Connection, b: &PageBatch<'_>) -> Outcome<HashMap<String, u32>> {
+pub fn tries(c: &Connection, b: &PageBatch) -> Outcome<HashMap<String, u32>> {
     let mut tries = HashMap::new();
     for id in b.quarantined.iter().filter_map(|item| item.graph_id.as_ref()) {
-        let known = first(c, "SELECT MAX(tries) FROM quarantine WHERE account_id = ?1 AND graph_id = ?2", (b.account_id, id), |row| Ok(row.get::<_, Option<u32>>(0)?))?;
+        let known = first(c, "SELECT MAX(tries) FROM quarantine WHERE account_id = ?1 AND graph_id = ?2", (&b.account_id, id), |row| Ok(row.get::<_, Option<u32>>(0)?))?;
         tries.insert(id.clone(), known.flatten().unwrap_or(0));
     }
     Ok(tries)
 }
 
-pub fn put(c: &Connection, b: &PageBatch<'_>, tries: &HashMap<String, u32>) -> Outcome<()> {
+pub fn put(c: &Connection, b: &PageBatch, tries: &HashMap<String, u32>) -> Outcome<()> {
     if b.quarantined.is_empty() {
         return Ok(());
     }
@@ -26,21 +26,21 @@ pub fn put(c: &Connection, b: &PageBatch<'_>, tries: &HashMap<String, u32>) -> O
     run(
         c,
         "DELETE FROM quarantine WHERE account_id = ?1 AND folder_id = ?2 AND graph_id IS NULL AND page_version = ?3",
-        (b.account_id, b.folder_id, version),
+        (&b.account_id, &b.folder_id, version),
     )?;
-    let nameless = first(c, "SELECT nameless_tries FROM folders WHERE account_id = ?1 AND graph_id = ?2", (b.account_id, b.folder_id), |row| Ok(row.get::<_, u32>(0)?))?;
+    let nameless = first(c, "SELECT nameless_tries FROM folders WHERE account_id = ?1 AND graph_id = ?2", (&b.account_id, &b.folder_id), |row| Ok(row.get::<_, u32>(0)?))?;
     for Quarantined { graph_id, raw, place, reason, kind } in &b.quarantined {
         let before = match graph_id {
             Some(id) => tries.get(id).copied().unwrap_or(0),
             // A day at the least, since the whole folder has to be read anew.
             None => nameless.unwrap_or(0) + 10,
         };
-        run(c, "DELETE FROM quarantine WHERE account_id = ?1 AND graph_id = ?2", (b.account_id, graph_id))?;
+        run(c, "DELETE FROM quarantine WHERE account_id = ?1 AND graph_id = ?2", (&b.account_id, graph_id))?;
         run(
             c,
             "INSERT INTO quarantine (account_id, folder_id, graph_id, page_version, raw, place, kind, reason, noted_at, tries, next_at)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-            rusqlite::params![b.account_id, b.folder_id, graph_id, version, raw.as_bytes(), place, kind.word(), reason, b.now, before + 1, b.now.saturating_add(pause_ms(before + 1))],
+            rusqlite::params![&b.account_id, &b.folder_id, graph_id, version, raw.as_bytes(), place, kind.word(), reason, b.now, before + 1, b.now.saturating_add(pause_ms(before + 1))],
         )?;
     }
     Ok(())
@@ -116,12 +116,13 @@ pub fn defer_pending_removals(c: &Connection, account_id: &str, later: &[(String
     Ok(())
 }
 
+/// Whether items without a usable id are due.
+pub fn has_nameless(c: &Connection, account_id: &str, folder_id: &str, now: i64) -> Outcome<bool> {
+    exists(c, "SELECT 1 FROM quarantine WHERE account_id = ?1 AND folder_id = ?2 AND graph_id IS NULL AND next_at <= ?3", (account_id, folder_id, now))
+}
+
 pub fn take_nameless(c: &Connection, account_id: &str, folder_id: &str, now: i64) -> Outcome<bool> {
-    let due = exists(
-        c,
-        "SELECT 1 FROM quarantine WHERE account_id = ?1 AND folder_id = ?2 AND graph_id IS NULL AND next_at <= ?3",
-        (account_id, folder_id, now),
-    )?;
+    let due = has_nameless(c, account_id, folder_id, now)?;
     if due {
         run(c, "DELETE FROM quarantine WHERE account_id = ?1 AND folder_id = ?2 AND graph_id IS NULL", (account_id, folder_id))?;
         run(c, "UPDATE folders SET nameless_tries = nameless_tries + 1 WHERE account_id = ?1 AND graph_id = ?2", (account_id, folder_id))?;
