@@ -46,7 +46,7 @@ pub(super) async fn fill(engine: &Engine, id: &str, owner: &str, messages: usize
     let seal = |place: AadContext<'_>, text: &[u8]| -> Sealed { handles.content.seal(place, text).unwrap() };
     let folder = format!("folder-{owner}");
     let row = FolderRow { graph_id: folder.clone(), parent_id: None, well_known_name: Some("inbox".into()), name: seal(place("folders", "name", id, &folder, 1), b"In"), version: 1, total: 1, unread: 0, is_synced: true, is_search: false };
-    store.save_folders(id, 1, &lease, &FolderNews { changed: vec![row], ..FolderNews::default() }, START as i64).unwrap();
+    store.save_folders(id, 1, &lease, &FolderNews { changed: vec![row], ..FolderNews::default() }, START as i64).await.unwrap();
     let clear = store.meta("content").unwrap().is_some_and(|content| content == b"clear");
     let numbers: Vec<usize> = (0..messages).collect();
     for (page, numbers) in numbers.chunks(100).enumerate() {
@@ -73,10 +73,10 @@ pub(super) async fn fill(engine: &Engine, id: &str, owner: &str, messages: usize
         let version = page as i64 + 1;
         let link = handles.secrets.seal(place("folders", "cursor", id, &folder, version), b"link").unwrap();
         let batch = PageBatch {
-            account_id: id,
-            folder_id: &folder,
+            account_id: id.into(),
+            folder_id: folder.clone(),
             generation: 1,
-            lease: &lease,
+            lease: lease.clone(),
             enumeration: 1,
             upserts: upserts.collect(),
             seen: vec![],
@@ -87,7 +87,7 @@ pub(super) async fn fill(engine: &Engine, id: &str, owner: &str, messages: usize
             completes_pass: false,
             now: START as i64,
         };
-        assert!(matches!(store.apply(&batch).unwrap(), Applied::Written { .. }));
+        assert!(matches!(store.apply(batch).await.unwrap(), Applied::Written { .. }));
     }
 }
 

@@ -356,7 +356,7 @@ mod walk {
         });
         assert_eq!(fixture.sync().await.unwrap().resynced, 0);
         assert_eq!(fixture.sync().await.unwrap().resynced, 1);
-        assert!(fixture.store.folders("a").unwrap()[0].cursor.is_some());
+        assert!(fixture.store.folders("a").await.unwrap()[0].cursor.is_some());
     }
 
     #[allow(clippy::disallowed_methods)] // real time: it ends a test that hangs

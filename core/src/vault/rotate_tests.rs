@@ -41,13 +41,13 @@ fn mail(key: &DataKey, n: usize) -> NewMessage {
     }
 }
 
-fn page(store: &dyn Store, vault: &Vault, lease: &Lease, mails: std::ops::Range<usize>, version: i64) -> Result<Applied> {
+async fn page(store: &dyn Store, vault: &Vault, lease: &Lease, mails: std::ops::Range<usize>, version: i64) -> Result<Applied> {
     let (content, secrets) = (vault.content_blocking("a")?, vault.secrets_blocking("a")?);
-    store.apply(&PageBatch {
-        account_id: "a",
-        folder_id: "in",
+    let batch = PageBatch {
+        account_id: "a".into(),
+        folder_id: "in".into(),
         generation: 1,
-        lease,
+        lease: lease.clone(),
         enumeration: 1,
         upserts: mails.map(|n| mail(&content, n)).collect(),
         seen: vec![],
@@ -63,7 +63,8 @@ fn page(store: &dyn Store, vault: &Vault, lease: &Lease, mails: std::ops::Range<
         page_size: None,
         completes_pass: false,
         now: 100,
-    })
+    };
+    store.apply(batch).await
 }
 
 fn enqueue(store: &dyn Store, vault: &Vault) -> Result<String> {
@@ -97,9 +98,9 @@ pub async fn fill(store: &dyn Store, vault: &Vault, mails: usize) -> Lease {
     let lease = store.take_lease("sync:a", "me", 0, 1_000_000).await.unwrap().unwrap();
     let name = vault.content_blocking("a").unwrap().seal(at("folders", "name", "in", 1), BODY).unwrap();
     let folder = FolderRow { graph_id: "in".into(), parent_id: None, well_known_name: None, name, version: 1, total: 3, unread: 1, is_synced: true, is_search: false };
-    assert!(store.save_folders("a", 1, &lease, &FolderNews { changed: vec![folder], ..FolderNews::default() }, 1).unwrap());
+    assert!(store.save_folders("a", 1, &lease, &FolderNews { changed: vec![folder], ..FolderNews::default() }, 1).await.unwrap());
     for (n, start) in (0..mails).step_by(500).enumerate() {
-        assert!(matches!(page(store, vault, &lease, start..mails.min(start + 500), n as i64 + 1).unwrap(), Applied::Written { .. }));
+        assert!(matches!(page(store, vault, &lease, start..mails.min(start + 500), n as i64 + 1).await.unwrap(), Applied::Written { .. }));
     }
     let claims = vault.secrets_blocking("a").unwrap().seal(at("accounts", "claims", "a", 1), BODY).unwrap();
     assert!(store.set_claims("a", 1, Some(&claims), 1).unwrap());
@@ -137,14 +138,14 @@ pub fn read_all(store: &dyn Store, vault: &Vault) -> Result<usize> {
         opens(secrets.open(at("accounts", "claims", "a", account.claims_version), &account.claims.unwrap())?);
         let token = store.token("a")?.unwrap();
         secrets.open(token_place("a"), &token.sealed)?;
-        let folder = store.folders("a")?.remove(0);
+        let folder = crate::runtime::block_on(store.folders("a"))?.remove(0);
         opens(content.open(at("folders", "name", "in", 1), &folder.row.name)?);
         let cursor = folder.cursor.unwrap();
         opens(secrets.open(at("folders", "cursor", "in", cursor.version), &cursor.link)?);
-        let rows = store.messages(&MessageWindow { mailboxes: vec![Mailbox { account_id: "a".into(), folder_id: None }], limit: 1_000, ..MessageWindow::default() })?.rows;
+        let rows = crate::runtime::block_on(store.messages(&MessageWindow { mailboxes: vec![Mailbox { account_id: "a".into(), folder_id: None }], limit: 1_000, ..MessageWindow::default() }))?.rows;
         for row in &rows {
             opens(content.open(at("messages", "head", &row.graph_id, row.version), &row.head)?);
-            let (body, version) = store.body(row.row_id)?.unwrap();
+            let (body, version) = crate::runtime::block_on(store.body(row.row_id))?.unwrap();
             opens(content.open(at("bodies", "body", &row.graph_id, version), &body)?);
         }
         let item = store.item("snd_1")?.unwrap();
@@ -254,7 +255,7 @@ async fn a_writer_with_the_old_key_is_refused_and_seals_again() {
     vault.rotate(&everything(None), &TestClock::new(10), None).unwrap();
     // Sealed before, written after: each of these would be lost.
     let folder = FolderRow { graph_id: "in".into(), parent_id: None, well_known_name: None, name, version: 2, total: 3, unread: 1, is_synced: true, is_search: false };
-    assert!(is_outdated(&there.save_folders("a", 1, &lease, &FolderNews { changed: vec![folder], ..FolderNews::default() }, 1).unwrap_err()));
+    assert!(is_outdated(&there.save_folders("a", 1, &lease, &FolderNews { changed: vec![folder], ..FolderNews::default() }, 1).await.unwrap_err()));
     assert!(is_outdated(&there.save_token(&token, 1, None, 1).unwrap_err()));
     assert!(is_outdated(&there.insert_attempt(&attempt).unwrap_err()));
     assert!(is_outdated(&there.set_profile("a", 1, &renamed, 2, 1).unwrap_err()));
@@ -274,7 +275,7 @@ async fn a_writer_with_the_old_key_is_refused_and_seals_again() {
         })
         .unwrap();
     assert_eq!(tries, 2);
-    assert!(matches!(page(&*there, &other, &lease, 3..4, 2).unwrap(), Applied::Written { .. }));
+    assert!(matches!(page(&*there, &other, &lease, 3..4, 2).await.unwrap(), Applied::Written { .. }));
 }
 
 /// With thousands of accounts open, one replaced key must not cost a look at all of them.
@@ -292,7 +293,7 @@ async fn one_outdated_key_is_read_anew_alone() {
     let before = ids();
     vault.rotate(&everything(None), &TestClock::new(10), None).unwrap();
     let folder = FolderRow { graph_id: "in".into(), parent_id: None, well_known_name: None, name: renamed, version: 2, total: 3, unread: 1, is_synced: true, is_search: false };
-    let error = there.save_folders("a", 1, &lease, &FolderNews { changed: vec![folder], ..FolderNews::default() }, 1).unwrap_err();
+    let error = there.save_folders("a", 1, &lease, &FolderNews { changed: vec![folder], ..FolderNews::default() }, 1).await.unwrap_err();
     assert_eq!(outdated_key(&error), Some(before[0]));
     let mut refused = Some(error);
     other.with_current_keys_blocking(|| refused.take().map_or(Ok(()), Err)).unwrap();
@@ -337,7 +338,7 @@ async fn readers_and_writers_notice_nothing() {
             let (store, vault) = open(dir.path(), 1);
             let mut n = 40;
             while !stop.load(Ordering::SeqCst) {
-                assert!(matches!(vault.with_current_keys_blocking(|| page(&*store, &vault, &lease, n..n + 1, n as i64)).unwrap(), Applied::Written { .. }));
+                assert!(matches!(vault.with_current_keys_blocking(|| crate::runtime::block_on(page(&*store, &vault, &lease, n..n + 1, n as i64))).unwrap(), Applied::Written { .. }));
                 n += 1;
                 std::thread::park_timeout(std::time::Duration::from_millis(20));
             }

@@ -252,10 +252,10 @@ async fn how_long_a_check_of_a_hundred_megabytes_takes() {
     let store = open(dir.path()).unwrap();
     suite::connect(&store, "a");
     let lease = suite::lease(&store).await;
-    store.save_folders("a", 1, &lease, &suite::listed(&[suite::folder("in")]), 1).unwrap();
+    store.save_folders("a", 1, &lease, &suite::listed(&[suite::folder("in")]), 1).await.unwrap();
     for page in 0..200 {
         let many = (0..100).map(|n| suite::message(&format!("m{page}-{n}"), "in", 1)).collect();
-        suite::apply(&store, &lease, many, |_| {});
+        suite::apply(&store, &lease, many, |_| {}).await;
         let filler: Vec<u8> = (0..450_000u32).map(|n| (n % 251) as u8).collect();
         store.meta_or_insert(&format!("filler{page}"), &filler).unwrap();
     }

@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+use crate::runtime::block_on;
 use super::*;
 use crate::store::suite::{self, store_suite};
 use crate::store::{AccountStore, Applied, MailStore, NewMessage};
@@ -239,16 +240,16 @@ async fn a_damaged_page_is_reported_as_damage() {
         let store = open(dir.path()).unwrap();
         suite::connect(&store, "a");
         let lease = suite::lease(&store).await;
-        store.save_folders("a", 1, &lease, &suite::listed(&[suite::folder("in")]), 1).unwrap();
+        store.save_folders("a", 1, &lease, &suite::listed(&[suite::folder("in")]), 1).await.unwrap();
         let many = (0..400).map(|n| suite::message(&format!("m{n}"), "in", 1)).collect();
-        suite::apply(&store, &lease, many, |_| {});
+        suite::apply(&store, &lease, many, |_| {}).await;
     }
     let file = dir.path().join("tidings.db");
     let mut bytes = std::fs::read(&file).unwrap();
     let from = 16_384; // all but the schema
     bytes[from..].fill(0xa5);
     std::fs::write(&file, &bytes).unwrap();
-    let kind = open(dir.path()).and_then(|s| s.messages(&suite::window()).map(drop).and(s.known("a", &["m1", "m399"]).map(drop))).unwrap_err().kind();
+    let kind = open(dir.path()).and_then(|s| crate::runtime::block_on(s.messages(&suite::window())).map(drop).and(crate::runtime::block_on(s.known("a", &["m1", "m399"])).map(drop))).unwrap_err().kind();
     assert_eq!(kind, ErrorKind::Corrupt);
     assert!(std::fs::read(&file).unwrap() == bytes, "left as it was");
 }
@@ -375,8 +376,8 @@ async fn what_was_committed_survives_a_kill() {
     let store = open(dir.path()).unwrap();
     suite::connect(&store, "a");
     let lease = suite::lease(&store).await;
-    store.save_folders("a", 1, &lease, &suite::listed(&[suite::folder("in")]), 1).unwrap();
-    suite::apply(&store, &lease, vec![suite::message("m", "in", 1)], |_| {});
+    store.save_folders("a", 1, &lease, &suite::listed(&[suite::folder("in")]), 1).await.unwrap();
+    suite::apply(&store, &lease, vec![suite::message("m", "in", 1)], |_| {}).await;
     {
         // In the middle of a transaction …
         let slot = store.writer.alone();
@@ -388,8 +389,8 @@ async fn what_was_committed_survives_a_kill() {
         std::fs::copy(dir.path().join(name), copy.path().join(name)).unwrap();
     }
     let after = open(copy.path()).unwrap();
-    assert_eq!(after.messages(&suite::window()).unwrap().rows.len(), 1);
-    assert_eq!(after.folders("a").unwrap()[0].cursor.as_ref().unwrap().version, 1);
+    assert_eq!(after.messages(&suite::window()).await.unwrap().rows.len(), 1);
+    assert_eq!(after.folders("a").await.unwrap()[0].cursor.as_ref().unwrap().version, 1);
     let check: String = raw(copy.path()).query_row("PRAGMA integrity_check", [], |r| r.get(0)).unwrap();
     assert_eq!(check, "ok");
 }
@@ -419,7 +420,7 @@ async fn ten_thousand_messages_in_pages() {
     let made = made();
     suite::connect(&made.store, "a");
     let lease = suite::lease(&made.store).await;
-    made.store.save_folders("a", 1, &lease, &suite::listed(&[suite::folder("in")]), 1).unwrap();
+    made.store.save_folders("a", 1, &lease, &suite::listed(&[suite::folder("in")]), 1).await.unwrap();
     let (head, body) = (suite::sealed(&"h".repeat(900)), suite::sealed(&"b".repeat(3_000)));
     let pages: Vec<Vec<NewMessage>> = (0..100)
         .map(|p| {
@@ -439,8 +440,8 @@ async fn ten_thousand_messages_in_pages() {
     let mut stored = 0;
     for page in pages {
         let ids: Vec<&str> = page.iter().map(|m| m.graph_id.as_str()).collect();
-        assert!(made.store.known("a", &ids).unwrap().is_empty());
-        let Applied::Written { stored: now } = suite::apply(&made.store, &lease, page, |_| {}) else { panic!("nothing was written") };
+        assert!(made.store.known("a", &ids).await.unwrap().is_empty());
+        let Applied::Written { stored: now } = suite::apply(&made.store, &lease, page, |_| {}).await else { panic!("nothing was written") };
         stored = now;
     }
     assert_eq!(stored, 10_000);
@@ -457,35 +458,35 @@ proptest! {
     {
         let made = made();
         suite::connect(&made.store, "a");
-        let lease = crate::runtime::block_on(suite::lease(&made.store));
-        made.store.save_folders("a", 1, &lease, &suite::listed(&[suite::folder("in"), suite::folder("out")]), 1).unwrap();
+        let lease = block_on(suite::lease(&made.store));
+        block_on(made.store.save_folders("a", 1, &lease, &suite::listed(&[suite::folder("in"), suite::folder("out")]), 1)).unwrap();
         for (n, (first, upserts, pending_removals, completes)) in pages.into_iter().enumerate() {
             let folder = if first { "in" } else { "out" };
             let mut batch = suite::page("a", &lease, upserts.into_iter().map(|(id, version)| suite::message(&format!("m{id}"), folder, version)).collect());
-            batch.folder_id = folder;
+            batch.folder_id = folder.into();
             batch.pending_removals = pending_removals.into_iter().map(|id| format!("m{id}")).collect();
             batch.completes_pass = completes;
             batch.cursor.as_mut().unwrap().version = i64::try_from(n).unwrap() + 1;
-            made.store.apply(&batch).unwrap();
-            let once = picture(&made.store);
-            made.store.apply(&batch).unwrap();
-            prop_assert_eq!(&once, &picture(&made.store));
+            block_on(made.store.apply(batch.clone())).unwrap();
+            let once = block_on(picture(&made.store));
+            block_on(made.store.apply(batch.clone())).unwrap();
+            prop_assert_eq!(&once, &block_on(picture(&made.store)));
             // The counters kept on the way are those a count gives.
-            for f in made.store.folders("a").unwrap() {
+            for f in block_on(made.store.folders("a")).unwrap() {
                 let window = crate::store::MessageWindow { mailboxes: vec![suite::of_folder(&f.row.graph_id)], ..suite::window() };
-                prop_assert_eq!(f.stored as usize, made.store.messages(&window).unwrap().rows.len());
+                prop_assert_eq!(f.stored as usize, block_on(made.store.messages(&window)).unwrap().rows.len());
             }
-            let gone: Vec<String> = made.store.pending_removals("a", i64::MAX, 1).unwrap().into_iter().map(|(id, _)| id).collect();
-            made.store.settle_pending_removals("a", 1, &lease, &gone, &[], 1).unwrap();
+            let gone: Vec<String> = block_on(made.store.pending_removals("a", i64::MAX, 1)).unwrap().into_iter().map(|(id, _)| id).collect();
+            block_on(made.store.settle_pending_removals("a", 1, &lease, &gone, &[], &[], 1)).unwrap();
         }
     }
 }
 
 /// All that can be seen of a store's mail.
-fn picture(store: &SqliteStore) -> String {
-    let rows: Vec<_> = store.messages(&suite::window()).unwrap().rows.into_iter().map(|r| (r.row_id, r.graph_id, r.folder_id, r.version, r.head)).collect();
-    let folders: Vec<_> = store.folders("a").unwrap().into_iter().map(|f| (f.stored, f.enumeration, f.cursor.map(|c| c.version))).collect();
-    format!("{rows:?} {folders:?} {:?} {:?}", store.pending_removals("a", i64::MAX, 100).unwrap(), suite::changes(store, 0).len())
+async fn picture(store: &SqliteStore) -> String {
+    let rows: Vec<_> = store.messages(&suite::window()).await.unwrap().rows.into_iter().map(|r| (r.row_id, r.graph_id, r.folder_id, r.version, r.head)).collect();
+    let folders: Vec<_> = store.folders("a").await.unwrap().into_iter().map(|f| (f.stored, f.enumeration, f.cursor.map(|c| c.version))).collect();
+    format!("{rows:?} {folders:?} {:?} {:?}", store.pending_removals("a", i64::MAX, 100).await.unwrap(), suite::changes(store, 0).await.len())
 }
 
 #[tokio::test]
@@ -493,18 +494,18 @@ async fn the_index_is_no_shadow_of_what_was_removed() {
     let made = made();
     suite::connect(&made.store, "a");
     let lease = suite::lease(&made.store).await;
-    made.store.save_folders("a", 1, &lease, &suite::listed(&[suite::folder("in")]), 1).unwrap();
+    made.store.save_folders("a", 1, &lease, &suite::listed(&[suite::folder("in")]), 1).await.unwrap();
     let words = |subject: &str| Some(crate::store::SearchText { subject: subject.into(), people: String::new(), text: Some("zebracanary".into()) });
     let upserts = (0..50).map(|n| NewMessage { search: words(&format!("yakcanary{n}")), ..suite::message(&format!("m{n}"), "in", 1) }).collect();
-    suite::apply(&made.store, &lease, upserts, |_| {});
+    suite::apply(&made.store, &lease, upserts, |_| {}).await;
     let holds = |text: &str| {
         made.store.writer.alone().as_ref().unwrap().query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
         std::fs::read(made.dir.path().join(files::FILE)).unwrap().windows(text.len()).any(|w| w == text.as_bytes())
     };
     assert!(holds("zebracanary") && holds("yakcanary"));
     let ids: Vec<String> = (0..50).map(|n| format!("m{n}")).collect();
-    suite::apply(&made.store, &lease, vec![], |batch| batch.pending_removals = ids.clone());
-    made.store.settle_pending_removals("a", 1, &lease, &ids, &[], 9).unwrap();
+    suite::apply(&made.store, &lease, vec![], |batch| batch.pending_removals = ids.clone()).await;
+    made.store.settle_pending_removals("a", 1, &lease, &ids, &[], &[], 9).await.unwrap();
     assert!(!holds("zebracanary") && !holds("yakcanary"));
     // Opened again, tables and settings are the known ones.
     made.store.close();

@@ -98,7 +98,7 @@ pub async fn an_account_comes_back_as_stored(s: &dyn Store) {
     assert_eq!(list(Some("OWNER"), None), 0);
     assert_eq!(list(None, Some(AccountState::Disconnected)), 0);
     assert!(s.account("A").await.unwrap().is_none());
-    let kinds: Vec<_> = changes(s, 0).into_iter().map(|c| (c.kind, c.account_id)).collect();
+    let kinds: Vec<_> = changes(s, 0).await.into_iter().map(|c| (c.kind, c.account_id)).collect();
     assert_eq!(kinds, [(ChangeKind::AccountChanged, "a".into()), (ChangeKind::AccountChanged, "b".into())]);
 }
 
@@ -106,8 +106,8 @@ pub async fn connecting_again_takes_over(s: &dyn Store) {
     connect(s, "a");
     let old = s.active_key(KeyPurpose::Secrets, Some("a")).unwrap().unwrap();
     let lease = lease(s).await;
-    s.save_folders("a", 1, &lease, &listed(&[folder("in")]), 1).unwrap();
-    apply(s, &lease, vec![message("m", "in", 1)], |_| {});
+    s.save_folders("a", 1, &lease, &listed(&[folder("in")]), 1).await.unwrap();
+    apply(s, &lease, vec![message("m", "in", 1)], |_| {}).await;
     let again = s.connect_account(&AccountRow { scopes: vec![], generation: 2, ..account("a") }, Some(&token("a", 4)), &[key(77, KeyPurpose::Secrets, "a")], None, 20).unwrap();
     assert_eq!((again.generation, again.scopes.len()), (2, 0));
     let new = s.active_key(KeyPurpose::Secrets, Some("a")).unwrap().unwrap();
@@ -115,7 +115,7 @@ pub async fn connecting_again_takes_over(s: &dyn Store) {
     assert_eq!(s.token("a").unwrap().unwrap().version, 4);
     assert!(s.active_key(KeyPurpose::Content, Some("a")).unwrap().is_some());
     // The delta link could not be read any more; the next pass compares.
-    let folder = s.folders("a").unwrap().remove(0);
+    let folder = s.folders("a").await.unwrap().remove(0);
     assert!(folder.cursor.is_none() && folder.enumeration == 2 && folder.stored == 1);
     // Somebody who made up another id for the same person is told so.
     let other = AccountRow { user_id: "user-a".into(), ..account("x") };
@@ -124,7 +124,7 @@ pub async fn connecting_again_takes_over(s: &dyn Store) {
     // Late results of the first connection change nothing.
     assert!(!s.set_account_state("a", 1, AccountState::NeedsReconnect, None, 30).unwrap());
     assert!(!s.save_token(&token("a", 5), 1, None, 30).unwrap());
-    assert!(!s.begin_resync("a", "in", 1, &lease, 30).unwrap());
+    assert!(!s.begin_resync("a", "in", 1, &lease, 30).await.unwrap());
     assert!(s.set_account_state("a", 2, AccountState::NeedsReconnect, Some("why"), 30).unwrap());
     assert_eq!(s.account("a").await.unwrap().unwrap().problem.as_deref(), Some("why"));
 }
@@ -171,7 +171,7 @@ pub async fn a_waiting_account_makes_room_for_the_known_one(s: &dyn Store) {
     assert!(s.active_key(KeyPurpose::Content, Some("w")).unwrap().is_none() && s.active_key(KeyPurpose::Content, Some("a")).unwrap().is_some());
     // The feed of its owner tells that it is gone, and it does not come back.
     assert_eq!((s.account_ids("owner", false).unwrap(), s.account_ids("owner", true).unwrap()), (vec!["a".to_owned()], vec!["a".to_owned(), "w".to_owned()]));
-    assert_eq!(changes(s, 0).into_iter().filter(|c| c.account_id == "w").count(), 2);
+    assert_eq!(changes(s, 0).await.into_iter().filter(|c| c.account_id == "w").count(), 2);
     assert_eq!(s.connect_account(&waiting, None, &[key(504, KeyPurpose::Secrets, "w")], None, 13).unwrap_err().kind(), ErrorKind::NotFound);
     // Without another account the waiting one gets the person itself.
     let waiting = AccountRow { user_id: AccountRow::nobody("v"), id: "v".into(), ..waiting };
@@ -190,7 +190,7 @@ pub async fn a_connection_is_decided_on_the_row_as_it_is(s: &dyn Store) {
         s.connect_account(&row, Some(&token("w", 1)), &[key(key_id, KeyPurpose::Secrets, "w")], None, 12)
     };
     assert_eq!(sign_in("x", 2, 503).unwrap().generation, 2);
-    let before = (last(s), s.audit_rows(0, 100).unwrap().len());
+    let before = (last(s).await, s.audit_rows(0, 100).unwrap().len());
     // Another person, decided when nobody had signed in yet; and one who thinks it new, or further than it is.
     for generation in [2, 1, 4, 0] {
         assert!(is_outdated(&sign_in("y", generation, 504).unwrap_err()), "{generation}");
@@ -202,7 +202,7 @@ pub async fn a_connection_is_decided_on_the_row_as_it_is(s: &dyn Store) {
     // An account that is gone is not made anew under its old id.
     let gone = AccountRow { generation: 2, ..account("gone") };
     assert!(is_outdated(&s.connect_account(&gone, None, &[key(506, KeyPurpose::Secrets, "gone")], None, 14).unwrap_err()));
-    assert_eq!((last(s), s.audit_rows(0, 100).unwrap().len()), before, "nothing was changed");
+    assert_eq!((last(s).await, s.audit_rows(0, 100).unwrap().len()), before, "nothing was changed");
     let row = s.account("w").await.unwrap().unwrap();
     assert_eq!((row.user_id.as_str(), row.state), ("x", AccountState::Connected));
     assert!(s.active_key(KeyPurpose::Content, Some("w")).unwrap().is_some() && s.token("w").unwrap().is_some());
@@ -258,21 +258,21 @@ pub async fn disconnect_settles_what_a_dead_worker_left(s: &dyn Store) {
 pub async fn disconnect_ends_everything_at_once(s: &dyn Store) {
     connect(s, "a");
     let lease = lease(s).await;
-    s.save_folders("a", 1, &lease, &listed(&[folder("in")]), 1).unwrap();
-    apply(s, &lease, vec![message("m", "in", 1)], |_| {});
+    s.save_folders("a", 1, &lease, &listed(&[folder("in")]), 1).await.unwrap();
+    apply(s, &lease, vec![message("m", "in", 1)], |_| {}).await;
     let waiting = enqueue(s, "a", "l1", None);
     let flying = enqueue(s, "a", "l2", None);
     let (first, second) = (s.claim(1, 100, &[]).unwrap().unwrap(), s.claim(1, 100, &[]).unwrap().unwrap());
     assert_eq!((&first.id, &second.id), (&waiting, &flying));
     s.step(&flying, second.fence, &step(ItemState::Dispatching), 1).unwrap();
-    let before = changes(s, 0).last().unwrap().id;
+    let before = changes(s, 0).await.last().unwrap().id;
     assert_eq!(s.disconnect_account("a", "by hand", 50).unwrap(), std::slice::from_ref(&waiting));
     assert_eq!(s.disconnect_account("a", "by hand", 51).unwrap(), Vec::<String>::new());
     let row = s.account("a").await.unwrap().unwrap();
     assert_eq!((row.state, row.generation, row.problem.as_deref()), (AccountState::Disconnected, 2, Some("by hand")));
     assert!(s.token("a").unwrap().is_none() && s.active_key(KeyPurpose::Secrets, Some("a")).unwrap().is_none());
     assert!(s.active_key(KeyPurpose::Content, Some("a")).unwrap().is_some(), "mail stays readable");
-    assert!(s.folders("a").unwrap()[0].cursor.is_none());
+    assert!(s.folders("a").await.unwrap()[0].cursor.is_none());
     let item = s.item(&waiting).unwrap().unwrap();
     assert_eq!((item.state, item.reason.as_deref()), (ItemState::Cancelled, Some("by hand")));
     assert_eq!(s.item(&flying).unwrap().unwrap().state, ItemState::Dispatching);
@@ -282,11 +282,11 @@ pub async fn disconnect_ends_everything_at_once(s: &dyn Store) {
     done.sent_at = Some(52);
     assert!(s.step(&flying, second.fence, &done, 52).unwrap().is_some(), "what left before is told");
     assert!(s.claim(1_000, 1, &[]).unwrap().is_none() && s.next_due(1_000, &[]).unwrap().is_none());
-    let told: Vec<_> = changes(s, before).into_iter().map(|c| (c.kind, c.subject_id)).collect();
+    let told: Vec<_> = changes(s, before).await.into_iter().map(|c| (c.kind, c.subject_id)).collect();
     assert_eq!(told, [(ChangeKind::AccountChanged, None), (ChangeKind::SendChanged, Some(waiting)), (ChangeKind::SendChanged, Some(flying))]);
     let late = page("a", &lease, vec![message("n", "in", 1)]);
-    assert_eq!(s.apply(&late).unwrap(), Applied::Refused(Refusal::TakenOver));
-    assert_eq!(s.messages(&window()).unwrap().rows.len(), 1);
+    assert_eq!(s.apply(late).await.unwrap(), Applied::Refused(Refusal::TakenOver));
+    assert_eq!(s.messages(&window()).await.unwrap().rows.len(), 1);
     assert!(matches!(s.enqueue(&item_of("a", "l", None), &content()), Err(e) if e.kind() == ErrorKind::NotConnected));
 }
 

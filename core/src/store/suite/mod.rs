@@ -85,7 +85,7 @@ fn token(id: &str, version: i64) -> TokenRow {
 }
 
 pub fn connect(s: &dyn Store, id: &str) -> AccountRow {
-    let n = s.key(1).unwrap().map_or(1, |_| 1 + changes(s, 0).len() as i64 * 10);
+    let n = s.key(1).unwrap().map_or(1, |_| 1 + crate::runtime::block_on(changes(s, 0)).len() as i64 * 10);
     s.connect_account(&account(id), Some(&token(id, 1)), &[key(n, KeyPurpose::Secrets, id), key(n + 1, KeyPurpose::Content, id)], None, 10).unwrap()
 }
 
@@ -160,12 +160,12 @@ pub fn message(id: &str, folder: &str, version: i64) -> NewMessage {
     }
 }
 
-pub fn page<'a>(account_id: &'a str, lease: &'a Lease, upserts: Vec<NewMessage>) -> PageBatch<'a> {
+pub fn page(account_id: &str, lease: &Lease, upserts: Vec<NewMessage>) -> PageBatch {
     PageBatch {
-        account_id,
-        folder_id: "in",
+        account_id: account_id.into(),
+        folder_id: "in".into(),
         generation: 1,
-        lease,
+        lease: lease.clone(),
         enumeration: 1,
         upserts,
         seen: vec![],
@@ -178,10 +178,10 @@ pub fn page<'a>(account_id: &'a str, lease: &'a Lease, upserts: Vec<NewMessage>)
     }
 }
 
-pub fn apply(s: &dyn Store, lease: &Lease, upserts: Vec<NewMessage>, change: impl FnOnce(&mut PageBatch<'_>)) -> Applied {
+pub async fn apply(s: &dyn Store, lease: &Lease, upserts: Vec<NewMessage>, change: impl FnOnce(&mut PageBatch)) -> Applied {
     let mut batch = page("a", lease, upserts);
     change(&mut batch);
-    s.apply(&batch).unwrap()
+    s.apply(batch).await.unwrap()
 }
 
 /// Folders that are new in the list.
@@ -202,26 +202,26 @@ pub fn of_folder(id: &str) -> Mailbox {
 }
 
 /// The feed of all accounts of these tests.
-pub fn changes(s: &dyn Store, after: i64) -> Vec<ChangeRow> {
-    s.changes(&["a", "b", "c", "w", "z"].map(str::to_owned), after, 10_000).unwrap()
+pub async fn changes(s: &dyn Store, after: i64) -> Vec<ChangeRow> {
+    s.changes(&["a", "b", "c", "w", "z"].map(str::to_owned), after, 10_000).await.unwrap()
 }
 
 async fn mailbox(s: &dyn Store) -> Lease {
     connect(s, "a");
     let lease = lease(s).await;
-    assert!(s.save_folders("a", 1, &lease, &listed(&[folder("in"), folder("out")]), 1).unwrap());
+    assert!(s.save_folders("a", 1, &lease, &listed(&[folder("in"), folder("out")]), 1).await.unwrap());
     lease
 }
 
 /// Kinds in the feed after the ones `since`.
-fn told(s: &dyn Store, since: i64) -> Vec<ChangeKind> {
-    changes(s, since).into_iter().map(|c| c.kind).collect()
+async fn told(s: &dyn Store, since: i64) -> Vec<ChangeKind> {
+    changes(s, since).await.into_iter().map(|c| c.kind).collect()
 }
 
-fn last(s: &dyn Store) -> i64 {
-    changes(s, 0).last().map_or(0, |c| c.id)
+async fn last(s: &dyn Store) -> i64 {
+    changes(s, 0).await.last().map_or(0, |c| c.id)
 }
 
-fn id_of(s: &dyn Store, graph_id: &str) -> i64 {
-    s.known("a", &[graph_id]).unwrap()[0].row_id
+async fn id_of(s: &dyn Store, graph_id: &str) -> i64 {
+    s.known("a", &[graph_id]).await.unwrap()[0].row_id
 }

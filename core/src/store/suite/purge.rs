@@ -18,7 +18,7 @@ fn begin(s: &dyn Store, id: &str) -> Vec<String> {
 
 pub async fn a_purge_ends_reading_at_once(s: &dyn Store) {
     let lease = mailbox(s).await;
-    apply(s, &lease, vec![message("m", "in", 1)], |_| {});
+    apply(s, &lease, vec![message("m", "in", 1)], |_| {}).await;
     let waiting = enqueue(s, "a", "l", None);
     assert_eq!(begin(s, "a"), ["a"]);
     assert_eq!(begin(s, "a"), Vec::<String>::new(), "it has begun");
@@ -31,7 +31,7 @@ pub async fn a_purge_ends_reading_at_once(s: &dyn Store) {
     assert!(s.token("a").unwrap().is_none());
     assert_eq!(s.item(&waiting).unwrap().unwrap().state, ItemState::Cancelled);
     assert!(s.claim(1_000, 1, &[]).unwrap().is_none());
-    assert_eq!(s.apply(&page("a", &lease, vec![message("n", "in", 1)])).unwrap(), Applied::Refused(Refusal::TakenOver));
+    assert_eq!(s.apply(page("a", &lease, vec![message("n", "in", 1)])).await.unwrap(), Applied::Refused(Refusal::TakenOver));
     assert!(!s.set_account_state("a", 1, AccountState::Connected, None, 80).unwrap());
     assert!(matches!(s.enqueue(&item_of("a", "l", None), &content()), Err(e) if e.kind() == ErrorKind::NotConnected));
     assert_eq!(s.open_purges().unwrap(), ["a"]);
@@ -43,11 +43,11 @@ pub async fn a_purge_erases_in_pieces_and_ends_once(s: &dyn Store) {
     let lease = mailbox(s).await;
     connect(s, "b");
     let held = (0..10).map(|n| message(&format!("m{n}"), "in", 1)).collect();
-    apply(s, &lease, held, |batch| batch.quarantined = vec![Quarantined { graph_id: None, raw: sealed("raw"), place: "p".into(), reason: "odd".into(), kind: QuarantineKind::Message }]);
+    apply(s, &lease, held, |batch| batch.quarantined = vec![Quarantined { graph_id: None, raw: sealed("raw"), place: "p".into(), reason: "odd".into(), kind: QuarantineKind::Message }]).await;
     enqueue(s, "a", "l", None);
     enqueue(s, "b", "l", None);
     assert!(!s.erase_some("a", 3, 75).unwrap(), "nothing is erased that was not begun");
-    assert_eq!(s.messages(&window()).unwrap().rows.len(), 10);
+    assert_eq!(s.messages(&window()).await.unwrap().rows.len(), 10);
     begin(s, "a");
     let mut pieces = 0;
     while s.erase_some("a", 3, 80).unwrap() {
@@ -55,8 +55,8 @@ pub async fn a_purge_erases_in_pieces_and_ends_once(s: &dyn Store) {
         assert!(s.purge("a").unwrap().unwrap().erased <= pieces * 3);
     }
     assert!(pieces > 6);
-    assert!(s.messages(&window()).unwrap().rows.is_empty() && s.folders("a").unwrap().is_empty() && s.count_quarantine("a").unwrap() == 0);
-    assert!(changes(s, 0).iter().all(|c| c.account_id == "b"));
+    assert!(s.messages(&window()).await.unwrap().rows.is_empty() && s.folders("a").await.unwrap().is_empty() && s.count_quarantine("a").await.unwrap() == 0);
+    assert!(changes(s, 0).await.iter().all(|c| c.account_id == "b"));
     assert!(s.finish_erasure().unwrap());
     let ended = s.end_purge("a", 90).unwrap().unwrap();
     assert!(ended.erased >= 24 && ended.ended_at == Some(90), "{ended:?}");
@@ -65,7 +65,7 @@ pub async fn a_purge_erases_in_pieces_and_ends_once(s: &dyn Store) {
     let records = s.audit_rows(0, 1_000).unwrap();
     let purged: Vec<_> = records.iter().filter(|row| row.kind == "purged").collect();
     assert_eq!((purged.len(), purged[0].account_id.as_deref(), purged[0].subject.as_deref()), (1, Some("a"), Some("own_5")));
-    assert_eq!(changes(s, 0).last().unwrap().account_id, "a");
+    assert_eq!(changes(s, 0).await.last().unwrap().account_id, "a");
     // The neighbour has everything.
     assert!(ids(s) == ["b"] && s.items(&crate::model::OutboxFilter { limit: 10, ..Default::default() }).unwrap().len() == 1);
     assert!(s.active_key(KeyPurpose::Content, Some("b")).unwrap().is_some());

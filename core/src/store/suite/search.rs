@@ -6,9 +6,9 @@ fn words(subject: &str, people: &str, text: Option<&str>) -> Option<SearchText> 
     Some(SearchText { subject: subject.into(), people: people.into(), text: text.map(Into::into) })
 }
 
-fn find(s: &dyn Store, query: &[&str], account: Option<&str>) -> Vec<String> {
+async fn find(s: &dyn Store, query: &[&str], account: Option<&str>) -> Vec<String> {
     let query: Vec<String> = query.iter().map(|w| (*w).to_owned()).collect();
-    s.search(&query, &account.map_or_else(|| vec!["a".to_owned(), "b".to_owned()], |id| vec![id.to_owned()]), 10).unwrap().into_iter().map(|row| row.graph_id).collect()
+    s.search(&query, &account.map_or_else(|| vec!["a".to_owned(), "b".to_owned()], |id| vec![id.to_owned()]), 10).await.unwrap().into_iter().map(|row| row.graph_id).collect()
 }
 
 pub async fn the_index_follows_the_messages(s: &dyn Store) {
@@ -23,31 +23,31 @@ pub async fn the_index_follows_the_messages(s: &dyn Store) {
             of("o", 1, None),
         ],
         |_| {},
-    );
-    assert_eq!(find(s, &["offer"], None), ["m", "n"], "the subject weighs more");
-    assert_eq!(find(s, &["offer"], Some("a")), ["m", "n"]);
-    assert!(find(s, &["offer"], Some("b")).is_empty());
-    assert_eq!(find(s, &["PRICE", "muller"], None), ["m"], "all words, whatever their case and marks");
-    assert_eq!(find(s, &["ann@contoso.example"], None), ["m"]);
-    assert!(find(s, &["head"], None).is_empty());
+    ).await;
+    assert_eq!(find(s, &["offer"], None).await, ["m", "n"], "the subject weighs more");
+    assert_eq!(find(s, &["offer"], Some("a")).await, ["m", "n"]);
+    assert!(find(s, &["offer"], Some("b")).await.is_empty());
+    assert_eq!(find(s, &["PRICE", "muller"], None).await, ["m"], "all words, whatever their case and marks");
+    assert_eq!(find(s, &["ann@contoso.example"], None).await, ["m"]);
+    assert!(find(s, &["head"], None).await.is_empty());
     // A change without a body keeps the text; one with a body replaces it.
-    apply(s, &lease, vec![of("m", 2, words("Invoice", "Ann ann@contoso.example", None))], |_| {});
-    assert_eq!((find(s, &["invoice", "high"], None), find(s, &["muller"], None)), (vec!["m".to_owned()], vec![]));
-    apply(s, &lease, vec![of("m", 3, words("Invoice", "Ann", Some("low")))], |_| {});
-    assert!(find(s, &["high"], None).is_empty());
+    apply(s, &lease, vec![of("m", 2, words("Invoice", "Ann ann@contoso.example", None))], |_| {}).await;
+    assert_eq!((find(s, &["invoice", "high"], None).await, find(s, &["muller"], None).await), (vec!["m".to_owned()], vec![]));
+    apply(s, &lease, vec![of("m", 3, words("Invoice", "Ann", Some("low")))], |_| {}).await;
+    assert!(find(s, &["high"], None).await.is_empty());
     // The same page again, then a removal, then it is back.
-    apply(s, &lease, vec![of("m", 3, words("Invoice", "Ann", Some("stale")))], |_| {});
-    assert_eq!(find(s, &["low"], None), ["m"]);
-    apply(s, &lease, vec![], |batch| batch.pending_removals = vec!["m".into()]);
-    s.settle_pending_removals("a", 1, &lease, &["m".into()], &[], 9).unwrap();
-    assert!(find(s, &["low"], None).is_empty());
-    apply(s, &lease, vec![of("m", 4, words("Back", "Ann", Some("again")))], |_| {});
-    assert_eq!(find(s, &["again"], None), ["m"]);
+    apply(s, &lease, vec![of("m", 3, words("Invoice", "Ann", Some("stale")))], |_| {}).await;
+    assert_eq!(find(s, &["low"], None).await, ["m"]);
+    apply(s, &lease, vec![], |batch| batch.pending_removals = vec!["m".into()]).await;
+    s.settle_pending_removals("a", 1, &lease, &["m".into()], &[], &[], 9).await.unwrap();
+    assert!(find(s, &["low"], None).await.is_empty());
+    apply(s, &lease, vec![of("m", 4, words("Back", "Ann", Some("again")))], |_| {}).await;
+    assert_eq!(find(s, &["again"], None).await, ["m"]);
 }
 
 pub async fn a_query_is_no_language(s: &dyn Store) {
     let lease = mailbox(s).await;
-    apply(s, &lease, vec![NewMessage { search: words("NOT a OR b", "x", Some("quoted \" near(c)")), ..message("m", "in", 1) }], |_| {});
+    apply(s, &lease, vec![NewMessage { search: words("NOT a OR b", "x", Some("quoted \" near(c)")), ..message("m", "in", 1) }], |_| {}).await;
     for (query, hit) in [
         (vec!["a", "OR", "nothing"], false),
         (vec!["not", "a"], true),
@@ -67,7 +67,7 @@ pub async fn a_query_is_no_language(s: &dyn Store) {
         (vec!["'; DROP TABLE messages; --"], false),
         (vec!["a", "\\"], true),
     ] {
-        assert_eq!(!find(s, &query, None).is_empty(), hit, "{query:?}");
+        assert_eq!(!find(s, &query, None).await.is_empty(), hit, "{query:?}");
     }
-    assert!(find(s, &vec!["b"; 100], None).len() == 1);
+    assert!(find(s, &vec!["b"; 100], None).await.len() == 1);
 }

@@ -20,48 +20,48 @@ fn all_of(s: &dyn Store, kept: &Kept) -> u32 {
 pub async fn old_changes_go_and_their_readers_are_told(s: &dyn Store) {
     let lease = mailbox(s).await;
     let accounts = ["a".to_owned()];
-    apply(s, &lease, ["m1", "m2", "m3"].map(|id| message(id, "in", 1)).to_vec(), |b| b.now = DAY);
-    let old = last(s);
-    apply(s, &lease, vec![message("m4", "in", 1)], |b| b.now = 40 * DAY);
-    assert!(!s.is_missed(&accounts, 1).unwrap());
+    apply(s, &lease, ["m1", "m2", "m3"].map(|id| message(id, "in", 1)).to_vec(), |b| b.now = DAY).await;
+    let old = last(s).await;
+    apply(s, &lease, vec![message("m4", "in", 1)], |b| b.now = 40 * DAY).await;
+    assert!(!s.is_missed(&accounts, 1).await.unwrap());
     all_of(s, &kept(50 * DAY));
     let left = changes(s, 0);
-    assert_eq!(left.iter().map(|c| c.subject_id.as_deref()).collect::<Vec<_>>(), [Some("msg_m4")]);
-    assert!(s.is_missed(&accounts, old - 1).unwrap() && !s.is_missed(&accounts, old).unwrap() && !s.is_missed(&["b".to_owned()], 1).unwrap());
-    assert_eq!(s.messages(&window()).unwrap().rows.len(), 4, "the mail itself stays");
+    assert_eq!(left.await.iter().map(|c| c.subject_id.as_deref()).collect::<Vec<_>>(), [Some("msg_m4")]);
+    assert!(s.is_missed(&accounts, old - 1).await.unwrap() && !s.is_missed(&accounts, old).await.unwrap() && !s.is_missed(&["b".to_owned()], 1).await.unwrap());
+    assert_eq!(s.messages(&window()).await.unwrap().rows.len(), 4, "the mail itself stays");
     // Twice is once.
     assert_eq!(all_of(s, &kept(50 * DAY)), 1);
-    assert_eq!(changes(s, 0).len(), 1);
+    assert_eq!(changes(s, 0).await.len(), 1);
 }
 
 /// A row that was written while the clock stood ahead keeps nobody's place for ever.
 pub async fn a_change_from_the_future_holds_nothing_up(s: &dyn Store) {
     let lease = mailbox(s).await;
-    apply(s, &lease, vec![message("ahead", "in", 1)], |b| b.now = 400 * DAY);
-    apply(s, &lease, vec![message("old", "in", 1)], |b| b.now = DAY);
-    apply(s, &lease, vec![message("new", "in", 1)], |b| b.now = 45 * DAY);
+    apply(s, &lease, vec![message("ahead", "in", 1)], |b| b.now = 400 * DAY).await;
+    apply(s, &lease, vec![message("old", "in", 1)], |b| b.now = DAY).await;
+    apply(s, &lease, vec![message("new", "in", 1)], |b| b.now = 45 * DAY).await;
     all_of(s, &kept(50 * DAY));
-    assert_eq!(changes(s, 0).iter().map(|c| c.subject_id.as_deref()).collect::<Vec<_>>(), [Some("msg_new")]);
+    assert_eq!(changes(s, 0).await.iter().map(|c| c.subject_id.as_deref()).collect::<Vec<_>>(), [Some("msg_new")]);
 }
 
 pub async fn of_too_many_changes_the_last_stay(s: &dyn Store) {
     let lease = mailbox(s).await;
     for n in 0..10 {
-        apply(s, &lease, vec![message(&format!("m{n}"), "in", 1)], |b| b.now = 49 * DAY);
+        apply(s, &lease, vec![message(&format!("m{n}"), "in", 1)], |b| b.now = 49 * DAY).await;
     }
     let before = changes(s, 0);
     let few = Kept { most_changes: 4, changes_since: 0, ..kept(50 * DAY) };
     all_of(s, &few);
-    assert_eq!(changes(s, 0).iter().map(|c| c.id).collect::<Vec<_>>(), before.iter().rev().take(4).rev().map(|c| c.id).collect::<Vec<_>>());
+    assert_eq!(changes(s, 0).await.iter().map(|c| c.id).collect::<Vec<_>>(), before.await.iter().rev().take(4).rev().map(|c| c.id).collect::<Vec<_>>());
     assert_eq!(all_of(s, &few), 1);
 }
 
 pub async fn tombstones_and_settled_sends_go(s: &dyn Store) {
     let lease = mailbox(s).await;
-    apply(s, &lease, ["gone", "late", "stays"].map(|id| message(id, "in", 1)).to_vec(), |_| {});
+    apply(s, &lease, ["gone", "late", "stays"].map(|id| message(id, "in", 1)).to_vec(), |_| {}).await;
     for (id, at) in [("gone", DAY), ("late", 49 * DAY)] {
-        apply(s, &lease, vec![], |b| b.pending_removals = vec![id.into()]);
-        s.settle_pending_removals("a", 1, &lease, &[id.into()], &[], at).unwrap();
+        apply(s, &lease, vec![], |b| b.pending_removals = vec![id.into()]).await;
+        s.settle_pending_removals("a", 1, &lease, &[id.into()], &[], &[], at).await.unwrap();
     }
     let sends: Vec<String> = (0..4).map(|n| enqueue(s, "a", &format!("lane {n}"), Some(&format!("key {n}")))).collect();
     for (n, (state, at)) in [(ItemState::Sent, DAY), (ItemState::Failed, DAY), (ItemState::Unknown, 65 * DAY)].into_iter().enumerate() {
@@ -70,7 +70,7 @@ pub async fn tombstones_and_settled_sends_go(s: &dyn Store) {
         assert!(s.step(&claimed.id, claimed.fence, &step(state), at).unwrap().is_some());
     }
     all_of(s, &kept(70 * DAY));
-    assert!(s.known("a", &["gone"]).unwrap().is_empty() && s.known("a", &["late", "stays"]).unwrap().len() == 2);
+    assert!(s.known("a", &["gone"]).await.unwrap().is_empty() && s.known("a", &["late", "stays"]).await.unwrap().len() == 2);
     let left: Vec<bool> = sends.iter().map(|id| s.item(id).unwrap().is_some()).collect();
     assert_eq!(left, [false, false, true, true], "what is younger stays, and what is not settled whatever its age");
     // Its key may be used anew.

@@ -67,7 +67,7 @@ fn started_at(clock: &TestClock, files: &Arc<Mutex<Files>>) -> Fixture {
 /// Names of what is attached, by message.
 async fn shown(fixture: &Fixture) -> BTreeMap<String, Vec<String>> {
     let window = MessageWindow { mailboxes: vec![Mailbox { account_id: "a".into(), folder_id: None }], limit: 1_000, ..MessageWindow::default() };
-    let (reader, rows) = (fixture.reader.clone(), fixture.store.messages(&window).unwrap().rows);
+    let (reader, rows) = (fixture.reader.clone(), fixture.store.messages(&window).await.unwrap().rows);
     let mut all = BTreeMap::new();
     for row in rows {
         let message = reader.message(row.id, None).await.unwrap();
@@ -78,7 +78,7 @@ async fn shown(fixture: &Fixture) -> BTreeMap<String, Vec<String>> {
 }
 
 async fn until_listed(fixture: &Fixture) {
-    while fixture.store.count_unlisted("a", i64::MAX).unwrap() > 0 {
+    while fixture.store.count_unlisted("a", i64::MAX).await.unwrap() > 0 {
         tokio::task::yield_now().await;
     }
 }
@@ -92,7 +92,7 @@ async fn a_few_are_listed_when_the_sync_ends_and_many_follow() {
         until_listed(&fixture).await;
         assert!(shown(&fixture).await.values().all(|names| names == &["1"]));
         assert!(files.lock().unwrap().asked.values().all(|times| *times == 1) && files.lock().unwrap().asked.len() == count);
-        let told: Vec<_> = fixture.store.changes(&["a".into()], 0, 1_000).unwrap();
+        let told: Vec<_> = fixture.store.changes(&["a".into()], 0, 1_000).await.unwrap();
         assert_eq!(told.iter().filter(|row| row.kind == ChangeKind::MessageChanged).count(), count, "each is told when it is listed");
         fixture.runtime.shutdown(Duration::from_secs(5), async {}).await;
     }

@@ -120,27 +120,27 @@ async fn killed_at(fixture: &Fixture, armed: Armed) -> bool {
     true
 }
 
-fn check(fixture: &Fixture, inbox: &Inbox, what: &str) {
+async fn check(fixture: &Fixture, inbox: &Inbox, what: &str) {
     let window = MessageWindow { mailboxes: vec![Mailbox { account_id: "a".into(), folder_id: None }], limit: 100, ..MessageWindow::default() };
-    let here: BTreeMap<String, String> = fixture.store.messages(&window).unwrap().rows.into_iter().map(|row| (row.graph_id, row.change_key)).collect();
+    let here: BTreeMap<String, String> = fixture.store.messages(&window).await.unwrap().rows.into_iter().map(|row| (row.graph_id, row.change_key)).collect();
     let readable = inbox.messages().into_iter().filter(|(_, mail)| !is_spoiled(mail));
     let there: BTreeMap<String, String> = readable.map(|(id, mail)| (id.to_owned(), mail["changeKey"].as_str().unwrap().to_owned())).collect();
     assert_eq!(here, there, "{what}");
-    assert_eq!(fixture.store.count_unlisted("a", i64::MAX).unwrap(), 0, "{what}");
+    assert_eq!(fixture.store.count_unlisted("a", i64::MAX).await.unwrap(), 0, "{what}");
     // Each message came once, and left once.
     for kind in [ChangeKind::MessageAdded, ChangeKind::MessageRemoved] {
-        let told: Vec<_> = fixture.store.changes(&["a".into()], 0, 1_000).unwrap().into_iter().filter(|row| row.kind == kind).filter_map(|row| row.subject_id).collect();
+        let told: Vec<_> = fixture.store.changes(&["a".into()], 0, 1_000).await.unwrap().into_iter().filter(|row| row.kind == kind).filter_map(|row| row.subject_id).collect();
         assert_eq!(told.len(), told.iter().collect::<BTreeSet<_>>().len(), "{what}: {kind:?} twice");
         let wanted = match kind {
-            ChangeKind::MessageAdded => there.len() + told_removed(fixture),
-            _ => told_removed(fixture),
+            ChangeKind::MessageAdded => there.len() + told_removed(fixture).await,
+            _ => told_removed(fixture).await,
         };
         assert_eq!(told.len(), wanted, "{what}: {kind:?}");
     }
 }
 
-fn told_removed(fixture: &Fixture) -> usize {
-    fixture.store.changes(&["a".into()], 0, 1_000).unwrap().iter().filter(|row| row.kind == ChangeKind::MessageRemoved).count()
+async fn told_removed(fixture: &Fixture) -> usize {
+    fixture.store.changes(&["a".into()], 0, 1_000).await.unwrap().iter().filter(|row| row.kind == ChangeKind::MessageRemoved).count()
 }
 
 #[tokio::test]
@@ -176,7 +176,7 @@ async fn whatever_a_killed_sync_left_is_ended_by_the_next() {
                 clock.advance(86_400_000);
                 kills += u32::from(killed_at(&fixture, Armed::at(point, passing)).await);
                 Sync::new(fixture.reader.clone(), EventBus::new(), 50, vec![]).run(fixture.account.clone(), fixture.runtime.stop()).await.unwrap_or_else(|e| panic!("{what}: {e:?}"));
-                check(&fixture, &inbox.lock().unwrap(), &what);
+                check(&fixture, &inbox.lock().unwrap(), &what).await;
             }
         }
         assert!(kills > 0, "{point}: no sync came by");

@@ -30,15 +30,15 @@ fn is_first(request: &Seen) -> bool {
 }
 
 impl Fixture {
-    fn here(&self) -> Vec<(String, i64)> {
+    async fn here(&self) -> Vec<(String, i64)> {
         let window = MessageWindow { mailboxes: vec![Mailbox { account_id: "a".into(), folder_id: None }], limit: 100, ..MessageWindow::default() };
-        let mut here: Vec<(String, i64)> = self.store.messages(&window).unwrap().rows.into_iter().map(|row| (row.graph_id, row.version)).collect();
+        let mut here: Vec<(String, i64)> = self.store.messages(&window).await.unwrap().rows.into_iter().map(|row| (row.graph_id, row.version)).collect();
         here.sort();
         here
     }
 
-    fn told(&self, kind: ChangeKind) -> usize {
-        self.store.changes(&["a".into()], 0, 1_000).unwrap().iter().filter(|row| row.kind == kind).count()
+    async fn told(&self, kind: ChangeKind) -> usize {
+        self.store.changes(&["a".into()], 0, 1_000).await.unwrap().iter().filter(|row| row.kind == kind).count()
     }
 }
 
@@ -61,8 +61,8 @@ async fn what_is_newest_shows_before_the_walk_has_ended_and_is_written_and_count
         }
     });
     fixture.sync().await.unwrap_err();
-    assert_eq!(fixture.here(), once(&["a", "b", "y", "z"]));
-    assert_eq!((fixture.told(ChangeKind::MessageAdded), fixture.store.folders("a").unwrap()[0].stored), (4, 4));
+    assert_eq!(fixture.here().await, once(&["a", "b", "y", "z"]));
+    assert_eq!((fixture.told(ChangeKind::MessageAdded).await, fixture.store.folders("a").await.unwrap()[0].stored), (4, 4));
     let asked = asked.lock().unwrap().clone();
     let lists: Vec<_> = asked.iter().filter(|asked| asked.starts_with(&format!("{LIST}?"))).collect();
     assert!(lists.len() == 1 && lists[0].contains("$top=25&$orderby=receivedDateTime%20desc") && !lists[0].contains("$filter"), "{lists:?}");
@@ -77,8 +77,8 @@ async fn what_was_listed_is_not_written_or_counted_again() {
     });
     let report = fixture.sync().await.unwrap();
     assert_eq!((report.added, report.changed, report.removed, report.pages), (4, 0, 0, 3));
-    assert_eq!(fixture.here(), once(&["a", "b", "y", "z"]));
-    assert_eq!(fixture.told(ChangeKind::MessageAdded), 4);
+    assert_eq!(fixture.here().await, once(&["a", "b", "y", "z"]));
+    assert_eq!(fixture.told(ChangeKind::MessageAdded).await, 4);
     assert_eq!(fixture.reader.graph.meters().snapshot().messages_stored, 4);
     // The folder has its place now, so the next sync lists nothing.
     let calls = fixture.service.calls();
@@ -98,8 +98,8 @@ async fn what_left_before_the_walk_came_to_it_is_asked_about() {
     });
     let report = fixture.sync().await.unwrap();
     assert_eq!((report.added, report.removed), (3, 1));
-    assert_eq!(fixture.here(), once(&["a", "y"]));
-    assert_eq!((fixture.told(ChangeKind::MessageAdded), fixture.told(ChangeKind::MessageRemoved)), (3, 1));
+    assert_eq!(fixture.here().await, once(&["a", "y"]));
+    assert_eq!((fixture.told(ChangeKind::MessageAdded).await, fixture.told(ChangeKind::MessageRemoved).await), (3, 1));
 }
 
 #[tokio::test]
@@ -129,7 +129,7 @@ async fn a_list_that_is_refused_or_odd_leaves_it_to_the_walk() {
         });
         let report = fixture.sync().await.unwrap_or_else(|e| panic!("{status} {body}: {e:?}"));
         assert!(asked.load(Ordering::SeqCst) && report.added == 2 && report.quarantined == 0, "{status} {body}");
-        assert_eq!(fixture.here(), once(&["a", "z"]), "{status} {body}");
+        assert_eq!(fixture.here().await, once(&["a", "z"]), "{status} {body}");
         assert!(fixture.store.health("a").await.unwrap().error.is_none(), "{status} {body}");
     }
 }

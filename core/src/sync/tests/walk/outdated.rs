@@ -1,5 +1,6 @@
 //! What is here changes between the plan of a page and its writing, as by another process that lists attachments.
 
+use crate::runtime::block_on;
 use super::facts::mail;
 use super::*;
 use crate::failpoint::Meanwhile;
@@ -44,9 +45,9 @@ fn listing(fixture: &Fixture, times: usize) -> (Meanwhile, Rc<Cell<usize>>) {
         if counted.get() > times {
             return;
         }
-        let version = store.known("a", &[&id]).unwrap()[0].version;
+        let version = block_on(store.known("a", &[&id])).unwrap()[0].version;
         let head = MessageMetadata::default().seal(&vault.content_blocking("a").unwrap(), "a", &id, version + 1).unwrap();
-        let listed = store.put_attachments("a", 1, &[AttachmentList { graph_id: id, version, head: Some(head) }], &[], 5).unwrap();
+        let listed = block_on(store.put_attachments("a", 1, &[AttachmentList { graph_id: id, version, head: Some(head) }], &[], 5)).unwrap();
         assert_eq!(listed, Some(1));
     };
     (Meanwhile::at("sync.planned_page", lists), count)
@@ -59,7 +60,7 @@ async fn a_page_is_planned_anew_over_what_changed_while_it_was_planned() {
     let (_listing, plans) = listing(&fixture, 3);
     let report = fixture.sync().await.unwrap();
     assert_eq!((report.changed as usize, report.added, report.pages, plans.get()), (MAILS, 0, 1, 4));
-    let known = fixture.store.known("a", &["m0", "m3"]).unwrap();
+    let known = fixture.store.known("a", &["m0", "m3"]).await.unwrap();
     let versions: Vec<_> = known.iter().map(|row| (row.graph_id.as_str(), row.change_key.as_str(), row.version)).collect();
     assert_eq!(versions, [("m0", "2", 3), ("m3", "2", 2)], "the page over what was listed");
 }
@@ -73,5 +74,5 @@ async fn one_that_cannot_be_stored_for_changes_says_so() {
     assert!(error.kind() == ErrorKind::StoreBusy && error.reason().contains("changed each time"), "{error:?}");
     // The sync begins anew a few times before it is given up.
     assert_eq!(plans.get(), 16);
-    assert_eq!(fixture.store.known("a", &["m0"]).unwrap()[0].change_key, "1");
+    assert_eq!(fixture.store.known("a", &["m0"]).await.unwrap()[0].change_key, "1");
 }
