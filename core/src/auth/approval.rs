@@ -12,7 +12,7 @@ use super::{Auth, scopes, sheet, profile_place, token_place};
 use crate::error::{Error, ErrorKind, Remedy, Result};
 use crate::model::{Account, AccountKind, AccountState, Approval, Event};
 use crate::random;
-use crate::store::{AccountRow, TokenRow};
+use crate::store::{AccountChange, AccountRow, NewConnection, TokenRow};
 use crate::trust::is_guid;
 use std::time::Duration;
 use zeroize::Zeroizing;
@@ -78,8 +78,7 @@ impl Auth {
     async fn await_anew(&self, row: &AccountRow) -> Result<()> {
         match row.state {
             AccountState::AwaitingAdmin => {
-                let (id, generation, now) = (row.id.clone(), row.generation, self.now());
-                self.step(move |me| me.store.restart_wait(&id, generation, AccountState::AwaitingAdmin, now)).await?;
+                self.store.change_account(&row.id, Some(row.generation), AccountChange::Waiting(AccountState::AwaitingAdmin), self.now()).await?;
             }
             AccountState::Declined => self.move_to(row, AccountState::AwaitingAdmin, Some("An administrator of the organisation must approve first.")).await?,
             _ => {}
@@ -133,7 +132,7 @@ impl Auth {
             }
             (_, AccountState::NeedsReconnect | AccountState::Misconfigured | AccountState::Disconnected) => row,
         };
-        self.step(move |me| me.describe(&row)).await
+        self.describe(&row).await
     }
 
     async fn not_approved(&self, row: &AccountRow, refusal: Refusal) -> Error {
@@ -153,8 +152,8 @@ impl Auth {
     }
 
     async fn move_to(&self, row: &AccountRow, state: AccountState, problem: Option<&str>) -> Result<()> {
-        let (id, generation, now, words) = (row.id.clone(), row.generation, self.now(), problem.map(str::to_owned));
-        if self.step(move |me| me.store.set_account_state(&id, generation, state, words.as_deref(), now)).await? {
+        let change = AccountChange::State { state, problem: problem.map(str::to_owned) };
+        if self.store.change_account(&row.id, Some(row.generation), change, self.now()).await? {
             self.event_bus.publish(Event::AccountChanged { account_id: row.id.clone(), state });
         }
         Ok(())
@@ -166,8 +165,7 @@ impl Auth {
         let tenant = row.tenant().ok_or_else(|| on(Error::internal("An organisation's account names no organisation.")))?;
         check_approver(&row)?;
         let app = self.app_of(&row)?;
-        let asked = row.clone();
-        self.step(move |me| me.not_elsewhere(&asked, sign)).await?;
+        self.not_elsewhere(&row, sign).await?;
         let (mut waited, mut pause) = (Duration::ZERO, FIRST_PAUSE);
         loop {
             match app.entra.app_only(tenant, &row.id, None).await {
@@ -196,10 +194,10 @@ impl Auth {
     }
 
     /// An approval counts for the whole organisation, so a token alone does not tell whose account it was meant for: without a callback of its own an
-    /// account gets none beside another owner's. One that had tokens before was told already. Blocks.
-    fn not_elsewhere(&self, row: &AccountRow, sign: Sign) -> Result<()> {
+    /// account gets none beside another owner's. One that had tokens before was told already.
+    async fn not_elsewhere(&self, row: &AccountRow, sign: Sign) -> Result<()> {
         let is_new = matches!(row.state, AccountState::AwaitingAdmin | AccountState::Declined);
-        if sign == Sign::Callback || !is_new || !self.store.is_connected_elsewhere(&row.owner, &row.tenant_id, &row.user_id)? {
+        if sign == Sign::Callback || !is_new || !self.store.is_connected_elsewhere(&row.owner, &row.tenant_id, &row.user_id).await? {
             return Ok(());
         }
         let words = "Another owner has this organisation connected through the same application, so its approval says nothing about this account. Ask an administrator with approval, and bring its callback to finish_connect.";
@@ -209,29 +207,40 @@ impl Auth {
     async fn keep_organisation(&self, row: &AccountRow, grant: Grant, roles: Vec<String>, sign: Sign) -> Result<AccountRow> {
         // One at a time per organisation, whoever the owner is.
         let lease = self.connect_lease(&format!("\0{}\0{}", row.tenant_id, row.user_id)).await?;
-        let (id, generation, now) = (row.id.clone(), row.generation, self.now());
+        let now = self.now();
         let expires_at = now.saturating_add(i64::try_from(grant.lifetime.as_millis()).unwrap_or(0));
         let access_token = grant.access_token.clone();
-        let kept = self
-            .step(move |me| me.vault.with_current_keys_blocking(|| {
-                let row = me.store.account_blocking(&id)?.filter(|row| row.generation == generation);
-                let row = row.ok_or_else(|| Error::new(ErrorKind::Conflict, "The account was connected anew or disconnected meanwhile. Look at it again."))?;
-                check_approver(&row)?;
-                me.not_elsewhere(&row, sign)?;
-                let keys = me.vault.new_account_keys(&id, false, now)?;
-                let opened = me.vault.adopt(&id, &keys)?;
-                let version = me.store.token(&id)?.map_or(1, |token| token.version + 1);
-                let token = StoredToken { refresh_token: String::new(), access_token: grant.access_token.expose(str::to_owned), subject: None, unproven: None };
-                let token = TokenRow { account_id: id.clone(), version, sealed: opened.secrets.seal(token_place(&id, version), &token.to_json()?)?, expires_at, refreshed_at: now };
-                let mut row = AccountRow { state: AccountState::Connected, state_since: now, problem: None, scopes: roles.clone(), connected_at: now, claims: None, access_ends_at: None, generation: generation + 1, ..row };
-                // What is carried over may be sealed with a key that is being replaced.
-                opened.content.again(profile_place(&id, row.profile_version), &mut row.profile)?;
-                me.store.connect_account(&row, Some(&token), &keys, None, now)
-            }))
-            .await;
+        let kept = self.vault.with_current_keys(async || self.store_organisation(row, &grant, &roles, sign, now, expires_at).await).await;
         self.release(lease).await;
         let row = kept?;
         self.token_cache.remember(&row.id, access_token, row.generation, now, expires_at);
         Ok(row)
+    }
+
+    async fn store_organisation(&self, row: &AccountRow, grant: &Grant, roles: &[String], sign: Sign, now: i64, expires_at: i64) -> Result<AccountRow> {
+        let (id, generation) = (row.id.as_str(), row.generation);
+        let row = self.store.account(id).await?.filter(|row| row.generation == generation);
+        let row = row.ok_or_else(|| Error::new(ErrorKind::Conflict, "The account was connected anew or disconnected meanwhile. Look at it again."))?;
+        check_approver(&row)?;
+        self.not_elsewhere(&row, sign).await?;
+        let keys = self.vault.new_account_keys(id, false, now)?;
+        let opened = self.vault.adopt(id, &keys).await?;
+        let version = self.store.token(id).await?.map_or(1, |token| token.version + 1);
+        let token = StoredToken { refresh_token: String::new(), access_token: grant.access_token.expose(str::to_owned), subject: None, unproven: None };
+        let token = TokenRow { account_id: id.to_owned(), version, sealed: opened.secrets.seal(token_place(id, version), &token.to_json()?)?, expires_at, refreshed_at: now };
+        let mut row = AccountRow {
+            state: AccountState::Connected,
+            state_since: now,
+            problem: None,
+            scopes: roles.to_vec(),
+            connected_at: now,
+            claims: None,
+            access_ends_at: None,
+            generation: generation + 1,
+            ..row
+        };
+        // What is carried over may be sealed with a key that is being replaced.
+        opened.content.again(profile_place(id, row.profile_version), &mut row.profile)?;
+        self.store.connect_account(NewConnection { attempt: None, account: &row, token: Some(&token), keys: &keys, replaces: None }, now).await
     }
 }

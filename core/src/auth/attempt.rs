@@ -118,50 +118,44 @@ impl Auth {
     }
 
     async fn put(&self, attempt: &Attempt, hash: Vec<u8>, plain: Zeroizing<Vec<u8>>, created_at: i64, expires_at: i64) -> Result<()> {
-        let (owner, account_id) = (attempt.owner.clone(), attempt.aim.account().map(str::to_owned));
-        self.step(move |me| {
-            me.vault.with_current_keys_blocking(|| {
-                let sealed = me.vault.store_key().seal(place(&hex(&hash)), &plain)?;
+        self.vault
+            .with_current_keys(async || {
+                let sealed = self.vault.store_key().seal(place(&hex(&hash)), &plain)?;
                 let left = NewAttempt { state_hash: hash.clone(), sealed, created_at, expires_at };
-                me.store.leave_attempt(&left, &owner, account_id.as_deref())
+                self.store.leave_attempt(&left, &attempt.owner, attempt.aim.account()).await
             })
-        })
-        .await
+            .await
     }
 
     /// Checks that the callback came in time to the browser it was meant for. Nothing is used up: whoever has only one half of it (a
     /// stolen callback, a stolen session) neither gets in nor spoils the sign-in of the one who has both.
     pub(super) async fn look(&self, callback: &Callback, binding: &str) -> Result<Attempt> {
         let hash = hash(&callback.state);
-        let found = hash.clone();
-        let (mut attempt, is_used, expires_at): (Attempt, bool, i64) = self
-            .step(move |me| {
-                let (row, plain) = me.vault.with_current_keys_blocking(|| {
-                    let row = me.store.attempt(&hash)?.ok_or_else(unknown)?;
-                    let plain = me.vault.store_key().open(place(&hex(&hash)), &row.sealed)?;
-                    Ok((row, plain))
-                })?;
-                let attempt: Attempt = serde_json::from_slice(&plain).map_err(|_| Error::new(ErrorKind::Corrupt, "The stored sign-in cannot be read. Start it again."))?;
-                Ok((attempt, row.is_used, row.expires_at))
+        let (row, plain) = self
+            .vault
+            .with_current_keys(async || {
+                let row = self.store.attempt(&hash).await?.ok_or_else(unknown)?;
+                let plain = self.vault.store_key().open(place(&hex(&hash)), &row.sealed)?;
+                Ok((row, plain))
             })
             .await?;
+        let mut attempt: Attempt = serde_json::from_slice(&plain).map_err(|_| Error::new(ErrorKind::Corrupt, "The stored sign-in cannot be read. Start it again."))?;
         if !bool::from(attempt.binding.as_bytes().ct_eq(binding.as_bytes())) {
             return Err(Error::new(ErrorKind::TokenRejected, "The binding is not the one of this sign-in: the callback belongs to another browser or attempt. Pass the binding that connect gave for it."));
         }
-        if is_used {
+        if row.is_used {
             return Err(used());
         }
-        if expires_at <= self.now() {
+        if row.expires_at <= self.now() {
             return Err(expired());
         }
-        attempt.hash = found;
+        attempt.hash = hash;
         Ok(attempt)
     }
 
     /// Uses it up in one atomic step: of several callers one goes on.
     pub(super) async fn consume(&self, callback: &Callback) -> Result<()> {
-        let (hash, now) = (hash(&callback.state), self.now());
-        match self.step(move |me| me.store.consume_attempt(&hash, now)).await? {
+        match self.store.consume_attempt(&hash(&callback.state), self.now()).await? {
             Consumed::Fresh => Ok(()),
             Consumed::AlreadyUsed => Err(used()),
             Consumed::Expired => Err(expired()),
@@ -171,8 +165,7 @@ impl Auth {
 
     /// Gives it back, since the code is as good as before.
     pub(super) async fn give_back(&self, callback: &Callback) {
-        let hash = hash(&callback.state);
-        if let Err(e) = self.step(move |me| me.store.return_attempt(&hash)).await {
+        if let Err(e) = self.store.return_attempt(&hash(&callback.state)).await {
             tracing::debug!(target: "tidings::auth", kind = ?e.kind(), "a sign-in could not be given back; it has to be started again");
         }
     }

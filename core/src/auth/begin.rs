@@ -130,13 +130,9 @@ impl Auth {
             AccountKind::Link => self.link_scopes(),
             AccountKind::Person | AccountKind::Tenant => scopes::asked(&attempt.features, &attempt.extra_scopes, &self.config.endpoints.scope_prefix()),
         };
-        let (hint, claims) = self.step(move |me| {
-            let profile = me.profile_of(&row)?;
-            let hint = Some(profile.address).filter(|a| is_mail_address(a)).or(profile.login_hint);
-            Ok((hint, me.claims_of(&row)))
-        })
-        .await?;
-        attempt.login_hint = hint;
+        let profile = self.profile_of(&row).await?;
+        attempt.login_hint = Some(profile.address).filter(|a| is_mail_address(a)).or(profile.login_hint);
+        let claims = self.claims_of(&row).await;
         self.start(attempt, claims).await
     }
 
@@ -165,11 +161,7 @@ impl Auth {
 
     /// The account as it is after what time alone has changed.
     pub(super) async fn row(&self, account_id: &str) -> Result<AccountRow> {
-        let id = account_id.to_owned();
-        self.step(move |me| {
-            let row = me.store.account_blocking(&id)?.ok_or_else(|| Error::new(ErrorKind::NotFound, "There is no account with this id."))?;
-            me.settle(row)
-        })
-        .await
+        let row = self.store.account(account_id).await?.ok_or_else(|| Error::new(ErrorKind::NotFound, "There is no account with this id."))?;
+        self.settle(row).await
     }
 }

@@ -7,7 +7,7 @@ use super::{Auth, Profile, profile_place, scopes, token_place};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Account, AccountKind, AccountState, Event, Feature};
 use crate::random;
-use crate::store::{AccountRow, Approver, KeyPurpose, Lease, LeaseRequest, TokenRow};
+use crate::store::{AccountQuery, AccountRow, Approver, KeyPurpose, Lease, LeaseRequest, NewConnection, TokenRow};
 use crate::trust::Identity;
 use std::collections::BTreeSet;
 
@@ -32,7 +32,7 @@ impl Auth {
         let expires_at = now.saturating_add(i64::try_from(grant.lifetime.as_millis()).unwrap_or(0));
         let access_token = grant.access_token.clone();
         let wish = Wish::of(attempt);
-        let kept = self.step(move |me| me.vault.with_current_keys_blocking(|| me.assign_account(wish.clone(), &identity, &grant, profile.clone(), now, expires_at))).await;
+        let kept = self.vault.with_current_keys(async || self.assign_account(&wish, &identity, &grant, &profile, now, expires_at).await).await;
         self.release(lease).await;
         let Kept { row, replaced } = kept?;
         if let Some(id) = replaced {
@@ -45,7 +45,7 @@ impl Auth {
             AccountState::Connected => Event::AccountConnected { account_id: row.id.clone() },
             state => Event::AccountChanged { account_id: row.id.clone(), state },
         });
-        self.step(move |me| me.describe(&row)).await
+        self.describe(&row).await
     }
 
     pub(super) async fn connect_lease(&self, whose: &str) -> Result<Lease> {
@@ -59,19 +59,19 @@ impl Auth {
         Err(Error::new(ErrorKind::StoreBusy, "Another sign-in of the same person is being stored. Start the sign-in again."))
     }
 
-    /// Finds the account this sign-in belongs to, or makes one. Blocks.
-    fn assign_account(&self, wish: Wish, identity: &Identity, grant: &Grant, profile: Profile, now: i64, expires_at: i64) -> Result<Kept> {
+    /// Finds the account this sign-in belongs to, or makes one.
+    async fn assign_account(&self, wish: &Wish, identity: &Identity, grant: &Grant, profile: &Profile, now: i64, expires_at: i64) -> Result<Kept> {
         let named = match wish.aim.account() {
-            Some(id) => Some(self.store.account_blocking(id)?.ok_or_else(|| Error::new(ErrorKind::NotFound, "The account was erased meanwhile. Nothing was stored.").on_account(id))?),
+            Some(id) => Some(self.store.account(id).await?.ok_or_else(|| Error::new(ErrorKind::NotFound, "The account was erased meanwhile. Nothing was stored.").on_account(id))?),
             None => None,
         };
         if let Some(row) = &named {
-            self.same_person(row, identity, &profile)?;
+            self.same_person(row, identity, profile).await?;
         }
         // Whoever signs in by connect has perhaps been waiting since an earlier one.
         let named = match named {
             Some(row) => Some(row),
-            None => self.awaited(&wish, identity, &profile)?,
+            None => self.awaited(wish, identity, profile).await?,
         };
         let kind = match (&wish.aim, &named) {
             (_, Some(row)) => row.kind,
@@ -84,7 +84,7 @@ impl Auth {
             AccountKind::Link => AccountRow::known(&identity.user_id),
             AccountKind::Tenant => AccountRow::organisation(&wish.app),
         };
-        let holder = self.store.find_account(&wish.owner, &identity.tenant_id, &user_id)?;
+        let holder = self.store.accounts(AccountQuery::Person { owner: &wish.owner, tenant_id: &identity.tenant_id, user_id: &user_id }).await?.pop();
         if kind == AccountKind::Tenant
             && let Some(row) = holder.as_ref().filter(|row| row.state == AccountState::Connected)
         {
@@ -100,8 +100,11 @@ impl Auth {
             Some((row, _)) => row.id.clone(),
             None => new_id()?,
         };
-        let old = known.as_ref().map(|(row, _)| self.profile_of(row)).transpose()?.unwrap_or_default();
-        let profile = Profile { context: wish.context.clone().or(old.context), login_hint: None, ..profile };
+        let old = match &known {
+            Some((row, _)) => self.profile_of(row).await?,
+            None => Profile::default(),
+        };
+        let profile = Profile { context: wish.context.clone().or(old.context), login_hint: None, ..profile.clone() };
         let mut features: BTreeSet<Feature> = wish.features.iter().copied().collect();
         if wish.aim.account().is_some() {
             // What was added between the two halves of this sign-in stays asked for.
@@ -116,16 +119,16 @@ impl Auth {
             extra_scopes.extend(row.extra_scopes.iter().cloned());
         }
 
-        let with_content = known.is_none() || self.store.active_key(KeyPurpose::Content, Some(&id))?.is_none();
+        let with_content = known.is_none() || self.store.active_key(KeyPurpose::Content, Some(&id)).await?.is_none();
         let keys = self.vault.new_account_keys(&id, with_content, now)?;
-        let opened = self.vault.adopt(&id, &keys)?;
+        let opened = self.vault.adopt(&id, &keys).await?;
         let earlier = known.as_ref().map(|(row, _)| row);
         let profile_version = earlier.map_or(1, |row| row.profile_version + 1);
         let plain = serde_json::to_vec(&profile).map_err(|_| Error::internal("A profile could not be written."))?;
         let sealed = opened.content.seal(profile_place(&id, profile_version), &plain)?;
         let token = match kind {
             AccountKind::Person => {
-                let version = self.store.token(&id)?.map_or(1, |row| row.version + 1);
+                let version = self.store.token(&id).await?.map_or(1, |row| row.version + 1);
                 let token = StoredToken { refresh_token: grant.refresh_token.as_deref().cloned().unwrap_or_default(), access_token: grant.access_token.expose(str::to_owned), subject: identity.subject.clone(), unproven: None };
                 Some(TokenRow { account_id: id.clone(), version, sealed: opened.secrets.seal(token_place(&id, version), &token.to_json()?)?, expires_at, refreshed_at: now })
             }
@@ -144,8 +147,8 @@ impl Auth {
             tenant_id: identity.tenant_id.clone(),
             user_id,
             kind,
-            app: wish.app,
-            authority: wish.authority,
+            app: wish.app.clone(),
+            authority: wish.authority.clone(),
             state: if waits { AccountState::AwaitingAdmin } else { AccountState::Connected },
             problem: waits.then(|| approver.problem().unwrap_or(WAITS).to_owned()),
             approver,
@@ -156,20 +159,20 @@ impl Auth {
             generation: earlier.map_or(1, |row| row.generation + 1),
             access_ends_at: (kind == AccountKind::Person && grant.refresh_token.is_none()).then_some(expires_at),
             claims_version: earlier.map_or(0, |row| row.claims_version),
-            ..AccountRow::new(id, wish.owner, sealed, now)
+            ..AccountRow::new(id, wish.owner.clone(), sealed, now)
         };
         let row = if waits { AccountRow { scopes: Vec::new(), ..row } } else { row };
-        let row = self.store.finish_attempt(&wish.hash, &row, token.as_ref(), &keys, replaced.as_deref(), now)?;
+        let row = self.store.connect_account(NewConnection { attempt: Some(&wish.hash), account: &row, token: token.as_ref(), keys: &keys, replaces: replaced.as_deref() }, now).await?;
         Ok(Kept { row, replaced })
     }
 
     /// A new sign-in never puts another mailbox in an account's place. The two names are all an error ever says of people.
-    fn same_person(&self, row: &AccountRow, identity: &Identity, profile: &Profile) -> Result<()> {
+    async fn same_person(&self, row: &AccountRow, identity: &Identity, profile: &Profile) -> Result<()> {
         let Some(person) = row.person() else { return Ok(()) };
         if (row.tenant_id.as_str(), person) == (identity.tenant_id.as_str(), identity.user_id.as_str()) {
             return Ok(());
         }
-        let (new, old) = (shown(&profile.display_name), shown(&self.profile_of(row)?.display_name));
+        let (new, old) = (shown(&profile.display_name), shown(&self.profile_of(row).await?.display_name));
         Err(Error::new(ErrorKind::Conflict, format!("{new} signed in, but this account is that of {old}. Nothing was changed; sign in as {old}, or connect {new} as an account of its own.")).on_account(&row.id))
     }
 }

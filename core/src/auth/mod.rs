@@ -38,9 +38,8 @@ use crate::error::{Error, ErrorKind, Remedy, Result};
 use crate::events::EventBus;
 use crate::model::{Account, AccountFilter, AccountKind, AccountPage};
 use crate::pipeline::Pipeline;
-use crate::runtime::blocking;
 use crate::seal::AadContext;
-use crate::store::{AccountRow, AccountWindow, Lease, Store};
+use crate::store::{AccountQuery, AccountRow, AccountWindow, Lease, Store};
 use crate::trust::Trust;
 use crate::vault::Vault;
 use serde::{Deserialize, Serialize};
@@ -114,33 +113,34 @@ impl Auth {
         if !(1..=MOST_LISTED).contains(&filter.limit) {
             return Err(Error::invalid("limit must be from 1 to 1000."));
         }
-        self.step(move |me| {
-            // What time has changed is settled first: the filter asks for states.
-            me.settle_overdue(filter.owner.as_deref())?;
-            let given = |text: Option<&str>| text.map_or_else(Vec::new, |text| [b"=", text.as_bytes()].concat());
-            let list = [b"accounts".to_vec(), given(filter.owner.as_deref()), given(filter.state.map(|state| format!("{state:?}")).as_deref())];
-            let list: Vec<&[u8]> = list.iter().map(Vec::as_slice).collect();
-            let after = filter.cursor.as_deref().map(|cursor| me.vault.position::<1>(&list, cursor)).transpose()?.map_or(0, |[number]| number);
-            // One more than asked for tells whether there are more.
-            let mut rows = me.store.account_page(&AccountWindow { owner: filter.owner.as_deref(), state: filter.state, after, limit: filter.limit + 1 })?;
-            let more = rows.len() > filter.limit as usize;
-            rows.truncate(filter.limit as usize);
-            let last = rows.last().filter(|_| more);
-            let next = last.map(|(number, _)| me.vault.cursor(&list, &[*number])).transpose()?;
-            let items = rows.iter().map(|(_, row)| me.describe(row)).collect::<Result<_>>()?;
-            Ok(AccountPage { items, next })
-        })
-        .await
+        // What time has changed is settled first: the filter asks for states.
+        self.settle_overdue(filter.owner.as_deref()).await?;
+        let given = |text: Option<&str>| text.map_or_else(Vec::new, |text| [b"=", text.as_bytes()].concat());
+        let list = [b"accounts".to_vec(), given(filter.owner.as_deref()), given(filter.state.map(|state| format!("{state:?}")).as_deref())];
+        let list: Vec<&[u8]> = list.iter().map(Vec::as_slice).collect();
+        let after = filter.cursor.as_deref().map(|cursor| self.vault.position::<1>(&list, cursor)).transpose()?.map_or(0, |[number]| number);
+        // One more than asked for tells whether there are more.
+        let window = AccountWindow { owner: filter.owner.as_deref(), state: filter.state, after, limit: filter.limit + 1 };
+        let mut rows = self.store.accounts(AccountQuery::Page(window)).await?;
+        let more = rows.len() > filter.limit as usize;
+        rows.truncate(filter.limit as usize);
+        let last = rows.last().filter(|_| more);
+        let next = last.map(|row| self.vault.cursor(&list, &[row.number])).transpose()?;
+        let mut items = Vec::with_capacity(rows.len());
+        for row in &rows {
+            items.push(self.describe(row).await?);
+        }
+        Ok(AccountPage { items, next })
     }
 
     /// Settles what time alone has changed about an owner's accounts, or everybody's.
-    pub async fn settle_all(&self, owner: Option<String>) -> Result<()> {
-        self.step(move |me| me.settle_overdue(owner.as_deref())).await
+    pub async fn settle_all(&self, owner: Option<&str>) -> Result<()> {
+        self.settle_overdue(owner).await
     }
 
     pub async fn account(&self, account_id: &str) -> Result<Account> {
         let row = self.row(account_id).await?;
-        self.step(move |me| me.describe(&row)).await
+        self.describe(&row).await
     }
 
     fn app(&self, name: &str) -> Option<&Application> {
@@ -166,12 +166,6 @@ impl Auth {
 
     fn now(&self) -> i64 {
         to_ms(self.clock.now())
-    }
-
-    /// Runs a blocking step of the store or the vault.
-    async fn step<T: Send + 'static>(&self, work: impl FnOnce(&Auth) -> Result<T> + Send + 'static) -> Result<T> {
-        let me = self.me.upgrade().ok_or_else(crate::runtime::closed)?;
-        blocking(move || work(&me)).await
     }
 
     async fn release(&self, lease: Lease) {

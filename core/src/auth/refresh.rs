@@ -14,7 +14,7 @@ use crate::error::{Error, ErrorKind, Remedy, Result};
 use crate::failpoint::failpoint;
 use crate::model::{AccountKind, AccountState, Event};
 use crate::pipeline::{AccessToken, Mailbox, TokenSource};
-use crate::store::{AccountRow, LEASE_MS, Lease, LeaseRequest, TokenRow, hold};
+use crate::store::{AccountChange, AccountRow, LEASE_MS, Lease, LeaseRequest, TokenRow, hold};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
@@ -84,8 +84,7 @@ impl Auth {
 
     /// None: there is none, or it cannot be read, which whoever needs a token will hear.
     async fn read_mailbox(self: Arc<Self>, account_id: &str) -> Option<Arc<Mailbox>> {
-        let id = account_id.to_owned();
-        let row = self.step(move |me| me.store.account_blocking(&id)).await.ok()??;
+        let row = self.store.account(account_id).await.ok()??;
         let client_id = self.app(&row.app)?.entra.client_id().to_owned();
         let mailbox = Arc::new(Mailbox { client_id, tenant_id: row.tenant()?.to_owned(), user_id: row.person()?.to_owned() });
         self.token_cache.table().mailboxes.insert(account_id.to_owned(), mailbox.clone());
@@ -258,23 +257,21 @@ impl Auth {
     async fn keep_renewed(&self, account: AccountRow, row: TokenRow, stored: StoredToken, grant: Grant, subject: Option<String>, lease: &Lease, stale: &Option<AccessToken>, claims: Option<&str>) -> Result<AccessToken> {
         let now = self.now();
         let expires_at = now.saturating_add(i64::try_from(grant.lifetime.as_millis()).unwrap_or(0));
-        let (id, generation, version) = (account.id.clone(), account.generation, row.version + 1);
+        let (id, generation, version) = (account.id.as_str(), account.generation, row.version + 1);
         let access_token = grant.access_token.clone();
-        let lease = lease.clone();
+        let token = StoredToken {
+            refresh_token: grant.refresh_token.as_deref().cloned().unwrap_or_else(|| stored.refresh_token.clone()),
+            access_token: grant.access_token.expose(str::to_owned),
+            subject: subject.clone().or_else(|| stored.subject.clone()),
+            unproven: None,
+        };
+        let plain = token.to_json()?;
         let saved = self
-            .step(move |me| {
-                let token = StoredToken {
-                    refresh_token: grant.refresh_token.as_deref().cloned().unwrap_or_else(|| stored.refresh_token.clone()),
-                    access_token: grant.access_token.expose(str::to_owned),
-                    subject: subject.clone().or_else(|| stored.subject.clone()),
-                    unproven: None,
-                };
-                let plain = token.to_json()?;
-                me.vault.with_current_keys_blocking(|| {
-                    let sealed = me.vault.secrets_blocking(&id)?.seal(token_place(&id, version), &plain)?;
-                    let row = TokenRow { account_id: id.clone(), version, sealed, expires_at, refreshed_at: now };
-                    me.store.save_token(&row, generation, Some(&lease), now)
-                })
+            .vault
+            .with_current_keys(async || {
+                let sealed = self.vault.secrets(id).await?.seal(token_place(id, version), &plain)?;
+                let row = TokenRow { account_id: id.to_owned(), version, sealed, expires_at, refreshed_at: now };
+                self.store.save_token(&row, generation, Some(lease)).await
             })
             .await?;
         failpoint!("refresh.stored");
@@ -299,24 +296,22 @@ impl Auth {
     async fn put_aside(&self, account: &AccountRow, row: TokenRow, mut stored: StoredToken, grant: Grant, lease: &Lease) -> Result<()> {
         let Some(brought) = grant.refresh_token.as_deref().filter(|brought| **brought != stored.refresh_token) else { return Ok(()) };
         stored.unproven = Some(brought.clone());
-        let (id, generation, version, lease, now) = (account.id.clone(), account.generation, row.version + 1, lease.clone(), self.now());
-        self.step(move |me| {
-            let plain = stored.to_json()?;
-            me.vault.with_current_keys_blocking(|| {
-                let sealed = me.vault.secrets_blocking(&id)?.seal(token_place(&id, version), &plain)?;
-                let row = TokenRow { account_id: id.clone(), version, sealed, ..row.clone() };
-                me.store.save_token(&row, generation, Some(&lease), now).map(drop)
+        let (id, version) = (account.id.as_str(), row.version + 1);
+        let plain = stored.to_json()?;
+        self.vault
+            .with_current_keys(async || {
+                let sealed = self.vault.secrets(id).await?.seal(token_place(id, version), &plain)?;
+                let row = TokenRow { account_id: id.to_owned(), version, sealed, ..row.clone() };
+                self.store.save_token(&row, account.generation, Some(lease)).await.map(drop)
             })
-        })
-        .await
+            .await
     }
 
     async fn change_state(&self, account: &AccountRow, state: AccountState, problem: Option<String>) -> Result<()> {
         if account.state == state && account.problem == problem {
             return Ok(());
         }
-        let (id, generation, now) = (account.id.clone(), account.generation, self.now());
-        let changed = self.step(move |me| me.store.set_account_state(&id, generation, state, problem.as_deref(), now)).await?;
+        let changed = self.store.change_account(&account.id, Some(account.generation), AccountChange::State { state, problem }, self.now()).await?;
         if changed {
             if state != AccountState::Connected {
                 self.token_cache.table().cached.remove(&account.id);
@@ -330,33 +325,8 @@ impl Auth {
     /// What the store holds now. A row's token is used if it is not the one that was refused and has a while to live; to a challenge it is an answer only
     /// if it is known to have been asked for with the same `claims`. Another process may have renewed it without them.
     async fn read(&self, account_id: &str, stale: &Option<AccessToken>, claims: Option<&str>) -> Result<Row> {
-        let (id, now) = (account_id.to_owned(), self.now());
-        let row = self
-            .step(move |me| me.vault.with_current_keys_blocking(|| {
-                let account = me.store.account_blocking(&id)?.filter(|a| a.state != AccountState::Disconnected);
-                let account = account.ok_or_else(|| Error::new(ErrorKind::NotConnected, "This account is not connected. Connect it again."))?;
-                if matches!(account.state, AccountState::AwaitingAdmin | AccountState::Declined) {
-                    let why = account.problem.clone().unwrap_or_else(|| "An administrator must approve first. Ask for it with approval.".to_owned());
-                    return Err(Error::new(ErrorKind::ConsentMissing, why).with_remedy(Remedy::Admin));
-                }
-                if account.state == AccountState::NeedsReconnect && !me.token_cache.table().tried.contains(&id) {
-                    let why = account.problem.clone().unwrap_or_else(|| "Microsoft asks for a new sign-in. Connect the account again.".to_owned());
-                    return Err(Error::new(ErrorKind::NeedsReconnect, why));
-                }
-                let token = me.store.token(&id)?.ok_or_else(|| Error::new(ErrorKind::NotConnected, "This account has no token. Connect it again."))?;
-                let opened = me.vault.secrets_blocking(&id)?.open(token_place(&id, token.version), &token.sealed);
-                let plain = match opened {
-                    // Connected anew between two of these looks: the new key does not open the old token, and nothing is damaged.
-                    Err(e) if e.kind() == ErrorKind::Corrupt && me.store.account_blocking(&id)?.is_none_or(|now| now.generation != account.generation) => {
-                        return Err(Error::new(ErrorKind::StoreBusy, "The account was connected anew at this moment. Try again."));
-                    }
-                    opened => opened?,
-                };
-                let stored = StoredToken::from_json(&plain)?;
-                Ok((account, token, stored))
-            }))
-            .await?;
-        let (account, token, stored) = row;
+        let now = self.now();
+        let Held { account, token, stored } = self.vault.with_current_keys(async || self.held(account_id).await).await?;
         let access_token = AccessToken::new(stored.access_token.clone());
         // Of a misconfigured account, or one that is tried again, only a renewal tells whether it is mended, however long the stored token has to live.
         let mended = !matches!(account.state, AccountState::Misconfigured | AccountState::NeedsReconnect);
@@ -375,6 +345,32 @@ impl Auth {
             return Err(Error::new(ErrorKind::NeedsReconnect, why));
         }
         Ok(Row::Renew(Box::new(Held { account, token, stored })))
+    }
+}
+
+impl Auth {
+    /// Row and token of an account that may have one.
+    async fn held(&self, id: &str) -> Result<Held> {
+        let account = self.store.account(id).await?.filter(|a| a.state != AccountState::Disconnected);
+        let account = account.ok_or_else(|| Error::new(ErrorKind::NotConnected, "This account is not connected. Connect it again."))?;
+        if matches!(account.state, AccountState::AwaitingAdmin | AccountState::Declined) {
+            let why = account.problem.clone().unwrap_or_else(|| "An administrator must approve first. Ask for it with approval.".to_owned());
+            return Err(Error::new(ErrorKind::ConsentMissing, why).with_remedy(Remedy::Admin));
+        }
+        if account.state == AccountState::NeedsReconnect && !self.token_cache.table().tried.contains(id) {
+            let why = account.problem.clone().unwrap_or_else(|| "Microsoft asks for a new sign-in. Connect the account again.".to_owned());
+            return Err(Error::new(ErrorKind::NeedsReconnect, why));
+        }
+        let token = self.store.token(id).await?.ok_or_else(|| Error::new(ErrorKind::NotConnected, "This account has no token. Connect it again."))?;
+        let plain = match self.vault.secrets(id).await?.open(token_place(id, token.version), &token.sealed) {
+            // Connected anew between two of these looks: the new key does not open the old token, and nothing is damaged.
+            Err(e) if e.kind() == ErrorKind::Corrupt && self.store.account(id).await?.is_none_or(|now| now.generation != account.generation) => {
+                return Err(Error::new(ErrorKind::StoreBusy, "The account was connected anew at this moment. Try again."));
+            }
+            opened => opened?,
+        };
+        let stored = StoredToken::from_json(&plain)?;
+        Ok(Held { account, token, stored })
     }
 }
 

@@ -4,8 +4,8 @@ use super::{Auth, Profile, claims_place, profile_place, scopes};
 use crate::clock::from_ms;
 use crate::error::{ErrorKind, Result};
 use crate::model::{Account, AccountKind, AccountState, Event, Feature};
-use crate::store::AccountRow;
-use std::borrow::Cow;
+use crate::store::{AccountChange, AccountQuery, AccountRow};
+use std::sync::atomic::{AtomicBool, Ordering};
 use zeroize::Zeroizing;
 
 /// How long an administrator is waited for.
@@ -21,22 +21,27 @@ pub fn allows(row: &AccountRow, feature: Feature) -> bool {
 }
 
 impl Auth {
-    /// Blocks.
-    pub(super) fn describe(&self, row: &AccountRow) -> Result<Account> {
-        Ok(account(row, self.profile_of(row)?))
+    pub(super) async fn describe(&self, row: &AccountRow) -> Result<Account> {
+        Ok(account(row, self.profile_of(row).await?))
     }
 
-    /// Blocks.
-    pub(super) fn profile_of(&self, row: &AccountRow) -> Result<Profile> {
-        let open = |row: &Cow<'_, AccountRow>| self.vault.content_blocking(&row.id)?.open(profile_place(&row.id, row.profile_version), &row.profile);
-        let opened = self.vault.with_current_row_blocking(Cow::Borrowed(row), |row| self.read_again(row), open);
+    pub(super) async fn profile_of(&self, row: &AccountRow) -> Result<Profile> {
+        let is_first = AtomicBool::new(true);
+        let opened = self
+            .vault
+            .with_current_keys(async || {
+                let newer = self.newer(row, &is_first).await?;
+                let row = newer.as_ref().unwrap_or(row);
+                self.vault.content(&row.id).await?.open(profile_place(&row.id, row.profile_version), &row.profile)
+            })
+            .await;
         // One damaged name must not hide the account, nor all those listed with it: how else would it be found, and mended?
         let damaged = || {
             tracing::error!(target: "tidings::auth", account = row.id, "the stored name of an account cannot be read");
             Ok(Profile { is_damaged: true, ..Profile::default() })
         };
         match opened {
-            Ok((_, plain)) => serde_json::from_slice(&plain).or_else(|_| damaged()),
+            Ok(plain) => serde_json::from_slice(&plain).or_else(|_| damaged()),
             Err(e) if e.kind() == ErrorKind::Corrupt => damaged(),
             // After a purge the key is gone, and with it name and address.
             Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotConnected) => Ok(Profile::default()),
@@ -44,56 +49,59 @@ impl Auth {
         }
     }
 
-    fn read_again<'a>(&self, row: &AccountRow) -> Result<Option<Cow<'a, AccountRow>>> {
-        Ok(self.store.account_blocking(&row.id)?.map(Cow::Owned))
+    /// The row as it is in the store now, for work that is done anew because it is another one by now. None: the first time, and when it is gone.
+    async fn newer(&self, row: &AccountRow, is_first: &AtomicBool) -> Result<Option<AccountRow>> {
+        if is_first.swap(false, Ordering::SeqCst) { Ok(None) } else { self.store.account(&row.id).await }
     }
 
-    /// What Microsoft asked for at its last refusal. A help for the next sign-in: what cannot be opened is let be. Blocks.
-    pub(super) fn claims_of(&self, row: &AccountRow) -> Option<Zeroizing<String>> {
-        let open = |row: &Cow<'_, AccountRow>| {
-            let Some(sealed) = &row.claims else { return Ok(None) };
-            self.vault.secrets_blocking(&row.id)?.open(claims_place(&row.id, row.claims_version), sealed).map(Some)
-        };
-        let (_, opened) = self.vault.with_current_row_blocking(Cow::Borrowed(row), |row| self.read_again(row), open).ok()?;
-        let plain = opened?;
+    /// What Microsoft asked for at its last refusal. A help for the next sign-in: what cannot be opened is let be.
+    pub(super) async fn claims_of(&self, row: &AccountRow) -> Option<Zeroizing<String>> {
+        let is_first = AtomicBool::new(true);
+        let opened = self
+            .vault
+            .with_current_keys(async || {
+                let newer = self.newer(row, &is_first).await?;
+                let row = newer.as_ref().unwrap_or(row);
+                let Some(sealed) = &row.claims else { return Ok(None) };
+                self.vault.secrets(&row.id).await?.open(claims_place(&row.id, row.claims_version), sealed).map(Some)
+            })
+            .await;
+        let plain = opened.ok()??;
         std::str::from_utf8(&plain).ok().map(|text| Zeroizing::new(text.to_owned()))
     }
 
     /// Keeps what Microsoft asks the next sign-in for.
     pub(super) async fn keep_claims(&self, account_id: &str, generation: i64, claims: &str) -> Result<()> {
-        let (id, claims) = (account_id.to_owned(), Zeroizing::new(claims.to_owned()));
-        self.step(move |me| {
-            me.vault.with_current_keys_blocking(|| {
-                let Some(row) = me.store.account_blocking(&id)?.filter(|row| row.generation == generation) else { return Ok(()) };
+        self.vault
+            .with_current_keys(async || {
+                let Some(row) = self.store.account(account_id).await?.filter(|row| row.generation == generation) else { return Ok(()) };
                 let version = row.claims_version + 1;
-                let sealed = me.vault.secrets_blocking(&id)?.seal(claims_place(&id, version), claims.as_bytes())?;
-                me.store.set_claims(&id, generation, Some(&sealed), version).map(drop)
+                let sealed = self.vault.secrets(account_id).await?.seal(claims_place(account_id, version), claims.as_bytes())?;
+                self.store.change_account(account_id, Some(generation), AccountChange::Claims { sealed: Some(sealed), version }, self.now()).await.map(drop)
             })
-        })
-        .await
+            .await
     }
 
-    /// Blocks.
-    pub(super) fn settle_overdue(&self, owner: Option<&str>) -> Result<()> {
+    pub(super) async fn settle_overdue(&self, owner: Option<&str>) -> Result<()> {
         let now = self.now();
-        for row in self.store.overdue_accounts(owner, now.saturating_sub(AWAITED_MS), now)? {
-            self.settle(row)?;
+        for row in self.store.accounts(AccountQuery::Overdue { owner, awaiting_since: now.saturating_sub(AWAITED_MS), now }).await? {
+            self.settle(row).await?;
         }
         Ok(())
     }
 
-    /// Brings about what time alone changes: nobody approved, access ended. Blocks.
-    pub(super) fn settle(&self, row: AccountRow) -> Result<AccountRow> {
+    /// Brings about what time alone changes: nobody approved, access ended.
+    pub(super) async fn settle(&self, row: AccountRow) -> Result<AccountRow> {
         let now = self.now();
         let (state, problem) = match row.state {
             AccountState::AwaitingAdmin if now.saturating_sub(row.state_since) >= AWAITED_MS => (AccountState::Declined, NOBODY_APPROVED),
             AccountState::Connected if row.access_ends_at.is_some_and(|end| end <= now) => (AccountState::NeedsReconnect, ACCESS_ENDED),
             _ => return Ok(row),
         };
-        if self.store.set_account_state(&row.id, row.generation, state, Some(problem), now)? {
+        if self.store.change_account(&row.id, Some(row.generation), AccountChange::State { state, problem: Some(problem.to_owned()) }, now).await? {
             self.event_bus.publish(Event::AccountChanged { account_id: row.id.clone(), state });
         }
-        Ok(self.store.account_blocking(&row.id)?.unwrap_or(row))
+        Ok(self.store.account(&row.id).await?.unwrap_or(row))
     }
 }
 

@@ -5,7 +5,7 @@ use super::keep::{WAITS, Wish, new_id};
 use super::{Auth, Profile, profile_place};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{AccountKind, AccountState, Event, Feature};
-use crate::store::AccountRow;
+use crate::store::{AccountChange, AccountQuery, AccountRow, NewConnection};
 use crate::trust::Identity;
 use std::collections::BTreeSet;
 
@@ -21,20 +21,7 @@ impl Auth {
             Some(_) => Some(self.connect_lease(&format!("{}\0waiting", wish.owner)).await?),
             None => None,
         };
-        let changed = self
-            .step(move |me| match &wish.aim {
-                // Which organisation it is, nobody has proven: there is nothing to keep.
-                Aim::Tenant | Aim::Approval(_) => Ok((None, false)),
-                Aim::Reconnect(id) => me.wait_again(id, now).map(|changed| (Some(id.clone()), changed)),
-                Aim::AddFeatures(id) => {
-                    let Some(row) = me.store.account_blocking(id)? else { return Ok((None, false)) };
-                    let features: BTreeSet<Feature> = row.features.iter().chain(&wish.features).copied().collect();
-                    let changed = me.store.set_features(id, row.generation, &features.into_iter().collect::<Vec<_>>(), now)?;
-                    Ok((Some(id.clone()), changed))
-                }
-                Aim::Link | Aim::SignIn => me.vault.with_current_keys_blocking(|| me.wait(&wish, now)),
-            })
-            .await;
+        let changed = self.keep_waiting(&wish, now).await;
         if let Some(lease) = lease {
             self.release(lease).await;
         }
@@ -46,19 +33,36 @@ impl Auth {
         Ok(changed.0)
     }
 
+    /// Answers which account it is and whether anything changed.
+    async fn keep_waiting(&self, wish: &Wish, now: i64) -> Result<(Option<String>, bool)> {
+        match &wish.aim {
+            // Which organisation it is, nobody has proven: there is nothing to keep.
+            Aim::Tenant | Aim::Approval(_) => Ok((None, false)),
+            Aim::Reconnect(id) => self.wait_again(id, now).await.map(|changed| (Some(id.clone()), changed)),
+            Aim::AddFeatures(id) => {
+                let Some(row) = self.store.account(id).await? else { return Ok((None, false)) };
+                let features: BTreeSet<Feature> = row.features.iter().chain(&wish.features).copied().collect();
+                let changed = self.store.change_account(id, Some(row.generation), AccountChange::Features(features.into_iter().collect()), now).await?;
+                Ok((Some(id.clone()), changed))
+            }
+            Aim::Link | Aim::SignIn => self.vault.with_current_keys(async || self.wait(wish, now).await).await,
+        }
+    }
+
     /// An account that nobody has signed in to yet waits on. One that somebody has stays as it was.
-    fn wait_again(&self, account_id: &str, now: i64) -> Result<bool> {
-        let Some(row) = self.store.account_blocking(account_id)?.filter(|row| row.person().is_none() && row.state != AccountState::Disconnected) else { return Ok(false) };
+    async fn wait_again(&self, account_id: &str, now: i64) -> Result<bool> {
+        let Some(row) = self.store.account(account_id).await?.filter(|row| row.person().is_none() && row.state != AccountState::Disconnected) else { return Ok(false) };
         if row.state == AccountState::AwaitingAdmin {
             return Ok(false);
         }
-        self.store.set_account_state(account_id, row.generation, AccountState::AwaitingAdmin, Some(WAITS), now)
+        let change = AccountChange::State { state: AccountState::AwaitingAdmin, problem: Some(WAITS.to_owned()) };
+        self.store.change_account(account_id, Some(row.generation), change, now).await
     }
 
-    /// Lets the account that waits for the same thing wait on, or makes one. Answers which it is and whether anything changed. Blocks.
-    fn wait(&self, wish: &Wish, now: i64) -> Result<(Option<String>, bool)> {
-        let waiting = self.waiting(wish)?;
-        let found = self.same_wait(wish, &waiting)?;
+    /// Lets the account that waits for the same thing wait on, or makes one. Answers which it is and whether anything changed.
+    async fn wait(&self, wish: &Wish, now: i64) -> Result<(Option<String>, bool)> {
+        let waiting = self.waiting(wish).await?;
+        let found = self.same_wait(wish, &waiting).await?;
         if found.is_none() && waiting.len() >= MOST {
             let words = format!("{MOST} accounts of this owner wait for an administrator already, so this sign-in was not kept as another one. An administrator must approve first; purge those that are not needed any longer.");
             return Err(Error::new(ErrorKind::LimitExceeded, words));
@@ -66,11 +70,11 @@ impl Auth {
         let (earlier, old) = found.map_or((None, Profile::default()), |(row, profile)| (Some(row), profile));
         let profile = Profile { context: wish.context.clone().or(old.context.clone()), login_hint: wish.login_hint.clone().or(old.login_hint.clone()), ..Profile::default() };
         if let Some(row) = earlier.filter(|_| profile == old) {
-            return self.wait_again(&row.id, now).map(|changed| (Some(row.id.clone()), changed));
+            return self.wait_again(&row.id, now).await.map(|changed| (Some(row.id.clone()), changed));
         }
         let id = earlier.map_or_else(new_id, |row| Ok(row.id.clone()))?;
         let keys = self.vault.new_account_keys(&id, earlier.is_none(), now)?;
-        let opened = self.vault.adopt(&id, &keys)?;
+        let opened = self.vault.adopt(&id, &keys).await?;
         let profile_version = earlier.map_or(1, |row| row.profile_version + 1);
         let plain = serde_json::to_vec(&profile).map_err(|_| Error::internal("A profile could not be written."))?;
         let row = AccountRow {
@@ -88,15 +92,15 @@ impl Auth {
             generation: earlier.map_or(1, |row| row.generation + 1),
             ..AccountRow::new(id.clone(), wish.owner.clone(), opened.content.seal(profile_place(&id, profile_version), &plain)?, now)
         };
-        self.store.finish_attempt(&wish.hash, &row, None, &keys, None, now)?;
+        self.store.connect_account(NewConnection { attempt: Some(&wish.hash), account: &row, token: None, keys: &keys, replaces: None }, now).await?;
         Ok((Some(id), true))
     }
 
     /// The one among them that waits for the same: for the same address, or else the only one that may.
-    fn same_wait<'a>(&self, wish: &Wish, waiting: &'a [AccountRow]) -> Result<Option<(&'a AccountRow, Profile)>> {
+    async fn same_wait<'a>(&self, wish: &Wish, waiting: &'a [AccountRow]) -> Result<Option<(&'a AccountRow, Profile)>> {
         let mut fitting = Vec::new();
         for row in waiting.iter().filter(|row| wish.is_for(row)) {
-            let profile = self.profile_of(row)?;
+            let profile = self.profile_of(row).await?;
             let hint = (profile.login_hint.as_deref(), wish.login_hint.as_deref());
             if !agree(profile.context.as_deref(), wish.context.as_deref()) || matches!(hint, (Some(a), Some(b)) if !same_address(a, b)) {
                 continue;
@@ -114,19 +118,16 @@ impl Auth {
     }
 
     /// The account that whoever has signed in now has been waiting as, if it can be told: exactly one that waits for the same and not for another address.
-    /// Blocks.
-    pub(super) fn awaited(&self, wish: &Wish, identity: &Identity, profile: &Profile) -> Result<Option<AccountRow>> {
-        let known = wish.kind().map(|kind| {
-            let user_id = if kind == AccountKind::Link { AccountRow::known(&identity.user_id) } else { identity.user_id.clone() };
-            self.store.find_account(&wish.owner, &identity.tenant_id, &user_id)
-        });
-        let Some(known) = known.transpose()? else { return Ok(None) };
+    pub(super) async fn awaited(&self, wish: &Wish, identity: &Identity, profile: &Profile) -> Result<Option<AccountRow>> {
+        let Some(kind) = wish.kind() else { return Ok(None) };
+        let user_id = if kind == AccountKind::Link { AccountRow::known(&identity.user_id) } else { identity.user_id.clone() };
+        let known = self.store.accounts(AccountQuery::Person { owner: &wish.owner, tenant_id: &identity.tenant_id, user_id: &user_id }).await?.pop();
         // An address that was only expected says nothing about one who has an account.
         let expected = wish.login_hint.as_deref().filter(|_| known.is_none());
         let addresses = [expected, Some(identity.address.as_str()), Some(profile.address.as_str())];
         let mut fitting = Vec::new();
-        for row in self.waiting(wish)?.into_iter().filter(|row| wish.is_for(row)) {
-            let waits = self.profile_of(&row)?;
+        for row in self.waiting(wish).await?.into_iter().filter(|row| wish.is_for(row)) {
+            let waits = self.profile_of(&row).await?;
             let fits = match &waits.login_hint {
                 Some(hint) => addresses.iter().flatten().any(|address| same_address(hint, address)),
                 // Somebody who has an account is not known to be the one who waits.
@@ -140,8 +141,8 @@ impl Auth {
     }
 
     /// All of this owner that wait, for whatever.
-    fn waiting(&self, wish: &Wish) -> Result<Vec<AccountRow>> {
-        let rows = self.store.accounts(&wish.owner)?;
+    async fn waiting(&self, wish: &Wish) -> Result<Vec<AccountRow>> {
+        let rows = self.store.accounts(AccountQuery::Owner(&wish.owner)).await?;
         Ok(rows.into_iter().filter(|row| row.is_nobodys() && row.state != AccountState::Disconnected).collect())
     }
 }

@@ -4,7 +4,7 @@ use super::{Inner, scope};
 use crate::error::{ErrorKind, Result};
 use crate::events::Listener;
 use crate::model::Event;
-use crate::runtime::{blocking, forked};
+use crate::runtime::forked;
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 use tokio::sync::Mutex;
@@ -71,7 +71,7 @@ impl EventStream {
         let Some(inner) = self.inner.upgrade() else { return Ok(None) };
         let (store, owner, id) = (inner.store.clone(), owner.to_owned(), account_id.to_owned());
         // In a task of the engine's runtime: whoever waits here may have none.
-        match inner.runtime.finish(async move { blocking(move || store.account_ids(&owner, true)).await }).await {
+        match inner.runtime.finish(async move { store.account_ids(&owner, true).await }).await {
             Ok(ids) => Ok(Some(ids.contains(&id))),
             Err(error) if error.kind() == ErrorKind::Closed => Ok(None),
             Err(error) => Err(error),

@@ -5,7 +5,7 @@ use crate::clock::{from_ms, to_ms};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{AccountHealth, AccountState, Badge, Feature, Health, Transport};
 use crate::runtime::blocking;
-use crate::store::{AccountRow, HealthError, HealthRow};
+use crate::store::{AccountQuery, AccountRow, HealthError, HealthRow};
 use std::time::{Duration, SystemTime};
 
 /// A daily sync that is an hour late is still healthy.
@@ -23,21 +23,13 @@ impl Engine {
 impl Inner {
     async fn health(&self, owner: String) -> Result<Health> {
         // What time alone changes about a state is brought about by looking at the accounts.
-        self.auth.settle_all(Some(owner.clone())).await?;
-        let (store, of) = (self.store.clone(), owner.clone());
-        let found = blocking(move || {
-            let rows = store.accounts(&of)?;
-            let facts = |row: AccountRow| {
-                Ok((store.parked_sends(&row.id)?, row))
-            };
-            rows.into_iter().map(facts).collect::<Result<Vec<_>>>()
-        })
-        .await?;
+        self.auth.settle_all(Some(&owner)).await?;
+        let found = self.store.accounts(AccountQuery::Owner(&owner)).await?;
         let mut rows = Vec::with_capacity(found.len());
-        for (parked, row) in found {
+        for row in found {
             let count = self.store.count_quarantine(&row.id).await?;
             let oldest = if count > 0 { self.store.quarantine(&row.id, 1).await?.pop() } else { None };
-            rows.push((self.store.health(&row.id).await?, parked, count, oldest.map(|item| item.reason), row));
+            rows.push((self.store.health(&row.id).await?, self.store.parked_sends(&row.id).await?, count, oldest.map(|item| item.reason), row));
         }
         let now = to_ms(self.clock.now());
         let insecure = self.pipeline.insecure();

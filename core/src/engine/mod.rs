@@ -42,7 +42,7 @@ use crate::metrics::Meters;
 use crate::model::*;
 use crate::outbox::{DISCONNECTED, Outbox, check_draft, check_drafts, feature_for, feature_of, of_draft};
 use crate::pipeline::Pipeline;
-use crate::runtime::{Runtime, Stop, blocking};
+use crate::runtime::{Runtime, Stop};
 use crate::secret::RootKey;
 use crate::store::{AccountRow, Store};
 use crate::sync::{Reader, Sync, check_limit};
@@ -371,8 +371,7 @@ impl Inner {
 
     async fn disconnect(&self, account_id: String, owner: Option<String>) -> Result<Account> {
         let row = self.owned(&account_id, owner.as_deref()).await?;
-        let (store, id, now) = (self.store.clone(), row.id.clone(), to_ms(self.clock.now()));
-        blocking(move || store.disconnect_account(&id, DISCONNECTED, now)).await?;
+        self.store.disconnect_account(&row.id, DISCONNECTED, to_ms(self.clock.now())).await?;
         self.vault.forget(&row.id);
         self.auth.forget(&row.id);
         tracing::info!(target: "tidings::engine", account = row.id, "disconnected");
@@ -388,21 +387,17 @@ impl Inner {
     }
 
     async fn row(&self, account_id: &str) -> Result<AccountRow> {
-        let (store, id) = (self.store.clone(), account_id.to_owned());
-        blocking(move || store.account_blocking(&id)).await?.ok_or_else(scope::no_account)
+        self.store.account(account_id).await?.ok_or_else(scope::no_account)
     }
 
     /// An account that is connected and was granted what the feature needs.
     async fn usable(&self, account_id: &str, feature: Feature) -> Result<AccountRow> {
-        let look = || {
-            let (store, id) = (self.store.clone(), account_id.to_owned());
-            blocking(move || store.account_blocking(&id)?.ok_or_else(|| Error::new(ErrorKind::NotConnected, "There is no account with this id. Connect one.")))
-        };
-        let mut row = look().await?;
+        let none = || Error::new(ErrorKind::NotConnected, "There is no account with this id. Connect one.");
+        let mut row = self.store.account(account_id).await?.ok_or_else(none)?;
         if row.state == AccountState::Misconfigured {
             // Perhaps mended meanwhile. Only a renewal can tell, and nothing else would ask for one.
             self.auth.try_again(account_id).await.map_err(|e| e.on_account(account_id))?;
-            row = look().await?;
+            row = self.store.account(account_id).await?.ok_or_else(none)?;
         }
         let refuse = |kind, reason: &str| Err(Error::new(kind, reason.to_owned()).on_account(account_id));
         match row.state {

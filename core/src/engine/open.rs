@@ -7,7 +7,7 @@ use crate::config::{Config, Content, CopiedStore, Endpoints};
 use crate::error::{Error, Result};
 use crate::events::EventBus;
 use crate::graph::Graph;
-use crate::retention::{KeptFor, Retention};
+use crate::retention::{KeepUp, KeptFor, Retention};
 use crate::outbox::Outbox;
 use crate::pipeline::{Limits, Pipeline, ReqwestTransport};
 use crate::runtime::Runtime;
@@ -24,13 +24,13 @@ use tokio::sync::watch;
 const BUSY: Duration = Duration::from_secs(10);
 
 /// A store holds tokens of one cloud; opened with another, it would hand them to strangers. Loopback clouds differ by port at every start of a test.
-fn same_cloud(store: &dyn Store, endpoints: &Endpoints) -> Result<()> {
+async fn same_cloud(store: &dyn Store, endpoints: &Endpoints) -> Result<()> {
     let cloud = if endpoints.loopback {
         "loopback".to_owned()
     } else {
         format!("{} {}", endpoints.login.origin().ascii_serialization(), endpoints.graph.origin().ascii_serialization())
     };
-    if store.meta_or_insert("cloud", cloud.as_bytes())? == cloud.as_bytes() {
+    if store.meta_or_insert("cloud", cloud.as_bytes()).await? == cloud.as_bytes() {
         return Ok(());
     }
     Err(Error::invalid("This store was made with another cloud, whose tokens must not be sent to this one. Open it with the cloud it was made with, or name another data_dir."))
@@ -38,13 +38,13 @@ fn same_cloud(store: &dyn Store, endpoints: &Endpoints) -> Result<()> {
 
 /// What was chosen when the store was made stays. Looked at before the cloud is written, so that a store with a cloud and no choice is an older one,
 /// which sealed everything.
-fn same_content(store: &dyn Store, content: Content) -> Result<()> {
+async fn same_content(store: &dyn Store, content: Content) -> Result<()> {
     let word = |content| match content {
         Content::Sealed => "sealed",
         Content::Clear => "clear",
     };
-    let chosen = if store.meta("content")?.is_none() && store.meta("cloud")?.is_some() { Content::Sealed } else { content };
-    let made_with = store.meta_or_insert("content", word(chosen).as_bytes())?;
+    let chosen = if store.meta("content").await?.is_none() && store.meta("cloud").await?.is_some() { Content::Sealed } else { content };
+    let made_with = store.meta_or_insert("content", word(chosen).as_bytes()).await?;
     if made_with == word(content).as_bytes() {
         return Ok(());
     }
@@ -73,10 +73,17 @@ pub fn open(config: Config, root_key: Arc<RootKey>, test_clock: Option<Arc<TestC
     };
     let transport = Arc::new(ReqwestTransport::new(&config)?);
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(Path::new(&config.data_dir), BUSY)?);
-    let vault = Vault::open(store.clone(), root_key, to_ms(clock.now()))?;
-    same_content(&*store, config.content)?;
-    same_cloud(&*store, &endpoints)?;
-    let copied = store.settle_copy(config.on_copied_store == CopiedStore::Go, to_ms(clock.now()))?;
+    let runtime = Runtime::start()?;
+    let (vault, copied) = {
+        let (store, endpoints, clock) = (store.clone(), endpoints.clone(), clock.clone());
+        let (content, go) = (config.content, config.on_copied_store == CopiedStore::Go);
+        runtime.wait(async move {
+            let vault = Vault::open(store.clone(), root_key, to_ms(clock.now())).await?;
+            same_content(&*store, content).await?;
+            same_cloud(&*store, &endpoints).await?;
+            Ok((vault, store.settle_copy(go, to_ms(clock.now())).await?))
+        })?
+    };
     let event_bus = EventBus::new();
     let news = watch::Sender::new(0);
 
@@ -84,7 +91,6 @@ pub fn open(config: Config, root_key: Arc<RootKey>, test_clock: Option<Arc<TestC
     let pipeline = Arc::new(Pipeline::new(endpoints.clone(), transport, clock.clone(), limits));
     let auth = Auth::new(store.clone(), vault.clone(), pipeline.clone(), clock.clone(), event_bus.clone(), AuthConfig::of(&config, &endpoints));
     pipeline.plug_tokens(auth.clone());
-    let runtime = Runtime::start()?;
     {
         let (store, pipeline, clock) = (store.clone(), pipeline.clone(), clock.clone());
         runtime.wait(async move { throttles::resume(&*store, &pipeline, &*clock).await })?;
@@ -104,14 +110,15 @@ pub fn open(config: Config, root_key: Arc<RootKey>, test_clock: Option<Arc<TestC
         waiting.nudge();
     });
     let (keys, tokens) = (vault.clone(), auth.clone());
-    let keep_up = Arc::new(move |now| {
+    let keep_up: KeepUp = Arc::new(move |now| {
         tokens.forget_idle(now);
-        keys.keep_up(now)
+        let keys = keys.clone();
+        Box::pin(async move { keys.keep_up().await })
     });
     let kept_for = KeptFor { changes_days: config.keep_changes_days, sends_days: config.keep_sends_days };
     let clocks = pipeline.clone();
     let is_time_known = Arc::new(move || clocks.confirms_time());
-    let retention = Retention { kept_for, is_time_known, store: store.clone(), clock: clock.clone(), event_bus: event_bus.clone(), forget, keep_up, news: news.clone() };
+    let retention = Retention { kept_for, is_time_known, store: store.clone(), audit_signer: vault.audit_signer().clone(), clock: clock.clone(), event_bus: event_bus.clone(), forget, keep_up, news: news.clone() };
 
     runtime.background(outbox.clone().run(runtime.stop()));
     runtime.background(retention.clone().sweep(runtime.stop()));

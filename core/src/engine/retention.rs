@@ -4,7 +4,7 @@ use super::Engine;
 use crate::clock::Clock;
 use crate::error::Result;
 use crate::model::*;
-use crate::runtime::{Stop, blocking};
+use crate::runtime::Stop;
 use crate::vault::{Order, Slice, Vault};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,8 +19,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(15 * 60);
 /// Replaces keys that are due and ends rotations that were cut off, a slice at a time, until the engine stops.
 pub async fn renew_keys(vault: Vault, clock: Arc<dyn Clock>, stop: Stop) {
     loop {
-        let (work, time, ends) = (vault.clone(), clock.clone(), stop.clone());
-        let next = until_next_look(&blocking(move || work.rotate_due(&*time, Some(&ends))).await);
+        let next = until_next_look(&vault.rotate_due(&*clock, Some(&stop)).await);
         tokio::select! { () = clock.deadline(next) => {}, () = stop.wait() => return }
     }
 }
@@ -71,7 +70,7 @@ impl Engine {
         let (vault, clock) = (self.inner.vault.clone(), self.inner.clock.clone());
         let KeyRotation { new_root_key, store_key, data_keys, account_id } = rotation;
         let order = Order { new_root: new_root_key, store_key, data_keys, account_id };
-        self.inner.runtime.guard(move |stop| blocking(move || vault.rotate(&order, &*clock, Some(&stop)))).await
+        self.inner.runtime.guard(move |stop| async move { vault.rotate(&order, &*clock, Some(&stop)).await }).await
     }
 
     /// The audit log after `cursor`, up to `limit` records (1 to 1000), in the order in which they were written. With `owner`, only the chain of this

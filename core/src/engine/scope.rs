@@ -2,7 +2,6 @@
 
 use super::Inner;
 use crate::error::{Error, ErrorKind, Result};
-use crate::runtime::blocking;
 use crate::store::{AccountRow, Scope};
 
 const LONGEST_OWNER: usize = 200;
@@ -21,8 +20,8 @@ impl Inner {
         match (owner, account_id) {
             (owner, Some(account_id)) => Ok(Scope::Account(self.owned(account_id, owner).await?.id)),
             (owner, None) => {
-                let (store, owner) = (self.store.clone(), owner.unwrap_or_default().to_owned());
-                blocking(move || Ok(Scope::Owner { account_ids: store.account_ids(&owner, false)?, owner })).await
+                let owner = owner.unwrap_or_default();
+                Ok(Scope::Owner { account_ids: self.store.account_ids(owner, false).await?, owner: owner.to_owned() })
             }
         }
     }
@@ -30,20 +29,18 @@ impl Inner {
     /// `scope` for the change feed, which tells of accounts that are gone as well.
     pub(super) async fn scope_of_feed(&self, owner: Option<&str>, account_id: Option<&str>) -> Result<Scope> {
         named(owner, account_id)?;
-        let (store, owner, account_id) = (self.store.clone(), owner.map(str::to_owned), account_id.map(str::to_owned));
-        blocking(move || match (owner, account_id) {
+        match (owner, account_id) {
             (Some(owner), account_id) => {
-                let account_ids = store.account_ids(&owner, true)?;
+                let account_ids = self.store.account_ids(owner, true).await?;
                 match account_id {
-                    None => Ok(Scope::Owner { owner, account_ids }),
-                    Some(id) if account_ids.contains(&id) => Ok(Scope::Account(id)),
+                    None => Ok(Scope::Owner { owner: owner.to_owned(), account_ids }),
+                    Some(id) if account_ids.iter().any(|known| known == id) => Ok(Scope::Account(id.to_owned())),
                     Some(_) => Err(no_account()),
                 }
             }
-            (None, Some(id)) if store.account_blocking(&id)?.is_some() || store.purge(&id)?.is_some() => Ok(Scope::Account(id)),
+            (None, Some(id)) if self.store.account(id).await?.is_some() || self.store.purge(id).await?.is_some() => Ok(Scope::Account(id.to_owned())),
             (None, _) => Err(no_account()),
-        })
-        .await
+        }
     }
 }
 

@@ -41,7 +41,7 @@ impl Inner {
         blocking(move || {
             let (mut ids, mut after) = (Vec::new(), 0);
             loop {
-                let rows = store.account_page(&AccountWindow { owner: owner.as_deref(), state: None, after, limit: PAGE })?;
+                let rows = store.account_page_blocking(&AccountWindow { owner: owner.as_deref(), state: None, after, limit: PAGE })?;
                 let Some((last, _)) = rows.last() else { return Ok(ids) };
                 after = *last;
                 let is_synced = |kind, state, features: &[Feature]| kind == AccountKind::Person && state != AccountState::Disconnected && features.contains(&Feature::MailSync);
@@ -55,7 +55,7 @@ impl Inner {
         check_folders(&folders)?;
         let row = self.owned(&account_id, owner.as_deref()).await?;
         let (store, id) = (self.store.clone(), row.id);
-        if !blocking(move || store.choose_folders(&id, &folders)).await? {
+        if !blocking(move || store.choose_folders_blocking(&id, &folders)).await? {
             return Err(scope::no_account());
         }
         self.auth.account(&account_id).await

@@ -160,7 +160,7 @@ impl Outbox {
         let mut awaited = self.in_flight.awaited(capacity.beside(), self.waiters.ids(), left.clone());
         let mut wanted = self.in_flight.wanted(most, left);
         let (expired, works) = blocking(move || {
-            tools.vault.check()?;
+            tools.vault.check_blocking()?;
             let now = to_ms(tools.clock.now());
             let expired = tools.store.expire(now)?;
             let mut works: Vec<Work> = Vec::new();

@@ -81,7 +81,7 @@ impl Outbox {
             }
             let receipt = read_receipt(&tools, &id)?;
             match receipt.state {
-                SendState::Queued if receipt.is_parked && tools.store.abandon_parked(&id, LEFT_TO_THE_ORIGINAL, to_ms(tools.clock.now()))? => Ok(true),
+                SendState::Queued if receipt.is_parked && tools.store.abandon_parked_blocking(&id, LEFT_TO_THE_ORIGINAL, to_ms(tools.clock.now()))? => Ok(true),
                 SendState::Cancelled => Ok(false),
                 SendState::Queued | SendState::Sending => Err(conflict("It is being sent at this moment, so it cannot be taken back. Its receipt will say what became of it.")),
                 SendState::Sent => Err(conflict("It was sent, so it cannot be taken back.")),
@@ -223,7 +223,7 @@ fn reopen_by<C: Channel>(tools: &Tools, seen: &ItemRow, even_if_unknown: bool) -
             if !even_if_unknown {
                 return Err(conflict("It waits because the store was copied or restored, and the original may have sent it. To send it all the same, say even_if_unknown."));
             }
-            return if tools.store.release_parked(&seen.id, to_ms(tools.clock.now()))? { Ok(()) } else { Err(taken()) };
+            return if tools.store.release_parked_blocking(&seen.id, to_ms(tools.clock.now()))? { Ok(()) } else { Err(taken()) };
         }
         ItemState::Failed => {}
         ItemState::Unknown if even_if_unknown => {

@@ -5,7 +5,7 @@ use super::verify::{expected_ends, verify};
 use crate::clock::from_ms;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{AuditHead, AuditKind, AuditPage, AuditRecord, AuditVerdict};
-use crate::store::{AuditRow, AuditStore, Entry, STORE_CHAIN, Store};
+use crate::store::{AuditRow, AuditStore, Entry, STORE_CHAIN};
 use serde::Deserialize;
 use serde::de::IntoDeserializer;
 use serde::de::value::{Error as Unknown, StrDeserializer};
@@ -15,32 +15,28 @@ const CHUNK: u32 = 500;
 
 impl Retention {
     pub async fn audit(&self, limit: u32, cursor: Option<String>, owner: Option<String>) -> Result<AuditPage> {
-        self.step(move |store| page(store, limit, cursor, mark_of(store, owner)?.as_deref())).await
+        page(&*self.store, limit, cursor, self.mark_of(owner)?.as_deref()).await
     }
 
     pub async fn verify_audit(&self, expected: Option<AuditHead>, owner: Option<String>) -> Result<AuditVerdict> {
-        self.step(move |store| verify(store, mark_of(store, owner)?.as_deref(), expected)).await
+        verify(&*self.store, &*self.audit_signer, self.mark_of(owner)?.as_deref(), expected).await
     }
 
     /// Every piece is whole by itself, so it may end after any of them.
     pub async fn trim_audit(&self, exported: AuditHead) -> Result<u64> {
         let ends = expected_ends(&exported, None)?;
         let now = self.now();
-        self.step(move |store| {
-            let owner = exported.owner.clone();
-            let verdict = verify(store, owner.as_deref(), Some(exported))?;
-            if !verdict.intact {
-                return Err(Error::new(ErrorKind::Corrupt, format!("Nothing was erased, since the audit log is not as it was written. {}", verdict.reason)));
-            }
-            let entry = Entry::new(AuditKind::AuditTrimmed, "Records that were exported are erased.");
-            store.record(&[owner.into_iter().fold(entry, Entry::about)], now)
-        })
-        .await?;
+        let owner = exported.owner.clone();
+        let verdict = verify(&*self.store, &*self.audit_signer, owner.as_deref(), Some(exported)).await?;
+        if !verdict.intact {
+            return Err(Error::new(ErrorKind::Corrupt, format!("Nothing was erased, since the audit log is not as it was written. {}", verdict.reason)));
+        }
+        let entry = Entry::new(AuditKind::AuditTrimmed, "Records that were exported are erased.");
+        self.store.record(&[owner.into_iter().fold(entry, Entry::about)], now).await?;
         let mut erased = 0;
         for (owner, end) in ends {
             loop {
-                let whose = owner.clone();
-                let some = self.step(move |store| store.trim_chain(&whose, end, CHUNK)).await?;
+                let some = self.store.trim_chain(&owner, end, CHUNK).await?;
                 erased += u64::from(some);
                 if some < CHUNK {
                     break;
@@ -53,8 +49,7 @@ impl Retention {
     /// Records that somebody is about to be asked for an administrator's approval.
     pub async fn approval_asked(&self, account_id: &str) -> Result<()> {
         let entry = Entry::new(AuditKind::ApprovalAsked, "The approval of an administrator was asked for.").on(account_id);
-        let now = self.now();
-        self.step(move |store| store.record(&[entry], now)).await
+        self.store.record(&[entry], self.now()).await
     }
 
     /// Records that a sign-in was refused. What was refused stays refused when the record cannot be written.
@@ -70,22 +65,21 @@ impl Retention {
         };
         let mut entry = Entry::new(AuditKind::SignInRefused, detail);
         entry.account_id = error.account_id().map(str::to_owned);
-        let now = self.now();
-        if let Err(failed) = self.step(move |store| store.record(&[entry], now)).await {
+        if let Err(failed) = self.store.record(&[entry], self.now()).await {
             tracing::warn!(target: "tidings::keeping", kind = ?failed.kind(), "a refused sign-in could not be recorded");
         }
     }
-}
 
-/// What the owner is called in the log.
-fn mark_of(store: &dyn Store, owner: Option<String>) -> Result<Option<String>> {
-    let Some(owner) = owner else { return Ok(None) };
-    check_owner(&owner)?;
-    store.audit_signer()?.owner(&owner).map(Some)
+    /// What the owner is called in the log.
+    fn mark_of(&self, owner: Option<String>) -> Result<Option<String>> {
+        let Some(owner) = owner else { return Ok(None) };
+        check_owner(&owner)?;
+        self.audit_signer.owner(&owner).map(Some)
+    }
 }
 
 /// `owner`: the mark of the one whose chain is read. A cursor is the position of the record seen last; of an owner's chain the mark and the number in it.
-pub(super) fn page(store: &dyn AuditStore, limit: u32, cursor: Option<String>, owner: Option<&str>) -> Result<AuditPage> {
+pub(super) async fn page(store: &(impl AuditStore + Sync + ?Sized), limit: u32, cursor: Option<String>, owner: Option<&str>) -> Result<AuditPage> {
     if !(1..=1000).contains(&limit) {
         return Err(Error::invalid("limit must be from 1 to 1000."));
     }
@@ -93,18 +87,11 @@ pub(super) fn page(store: &dyn AuditStore, limit: u32, cursor: Option<String>, o
         None => 0,
         Some(text) => place(text, owner).ok_or_else(|| Error::invalid("cursor is not one that audit gave for this list. Pass `next` of the page before, or none."))?,
     };
-    let (rows, last) = match owner {
-        Some(owner) => {
-            let rows = store.chain_rows(owner, after, limit)?;
-            let last = rows.last().map(|row| format!("{owner}/{}", row.number));
-            (rows, last)
-        }
-        None => {
-            let rows = store.audit_rows(after, limit)?;
-            let last = rows.last().map(|row| row.position.to_string());
-            (rows, last)
-        }
-    };
+    let rows = store.audit_rows(owner, after, limit).await?;
+    let last = rows.last().map(|row| match owner {
+        Some(owner) => format!("{owner}/{}", row.number),
+        None => row.position.to_string(),
+    });
     Ok(AuditPage { items: rows.into_iter().map(record).collect::<Result<_>>()?, next: last.or(cursor) })
 }
 

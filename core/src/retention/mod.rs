@@ -13,16 +13,16 @@ pub use trim::KeptFor;
 use crate::clock::{Clock, to_ms};
 use crate::error::{Error, Result};
 use crate::events::EventBus;
-use crate::runtime::blocking;
-use crate::store::Store;
+use crate::store::{AuditSigner, Store};
+use futures_util::future::BoxFuture;
 use std::sync::Arc;
 use tokio::sync::watch;
 
 /// Drops what memory holds of an account.
 pub type Forget = Arc<dyn Fn(&str) + Send + Sync>;
 
-/// Follows what other processes did to the keys, ends handovers whose time is over, drops what memory holds of idle accounts. Blocks.
-pub type KeepUp = Arc<dyn Fn(i64) -> Result<()> + Send + Sync>;
+/// Follows what other processes did to the keys, drops what memory holds of idle accounts.
+pub type KeepUp = Arc<dyn Fn(i64) -> BoxFuture<'static, Result<()>> + Send + Sync>;
 
 /// Our clock is known to be right.
 pub type IsTimeKnown = Arc<dyn Fn() -> bool + Send + Sync>;
@@ -30,6 +30,7 @@ pub type IsTimeKnown = Arc<dyn Fn() -> bool + Send + Sync>;
 #[derive(Clone)]
 pub struct Retention {
     pub store: Arc<dyn Store>,
+    pub audit_signer: Arc<dyn AuditSigner>,
     pub clock: Arc<dyn Clock>,
     pub event_bus: EventBus,
     pub forget: Forget,
@@ -43,12 +44,6 @@ pub struct Retention {
 impl Retention {
     fn now(&self) -> i64 {
         to_ms(self.clock.now())
-    }
-
-    /// Runs a blocking step of the store.
-    async fn step<T: Send + 'static>(&self, work: impl FnOnce(&dyn Store) -> Result<T> + Send + 'static) -> Result<T> {
-        let store = self.store.clone();
-        blocking(move || work(&*store)).await
     }
 
     fn told(&self) {

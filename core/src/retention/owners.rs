@@ -4,7 +4,7 @@ use super::{Retention, check_owner};
 use crate::clock::from_ms;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{AccountState, Event, OwnerDeletion};
-use crate::runtime::{Stop, blocking};
+use crate::runtime::Stop;
 use std::time::Duration;
 
 const KEPT_MS: i64 = 30 * 86_400_000;
@@ -16,8 +16,7 @@ impl Retention {
     pub async fn delete_owner(&self, owner: String) -> Result<OwnerDeletion> {
         check_owner(&owner)?;
         let now = self.now();
-        let whose = owner.clone();
-        let (account_ids, purge_at) = self.step(move |store| store.delete_owner(&whose, DELETED, now, now.saturating_add(KEPT_MS))).await?;
+        let (account_ids, purge_at) = self.store.delete_owner(&owner, DELETED, now, now.saturating_add(KEPT_MS)).await?;
         for id in &account_ids {
             (self.forget)(id);
             self.event_bus.publish(Event::AccountChanged { account_id: id.clone(), state: AccountState::Disconnected });
@@ -28,8 +27,7 @@ impl Retention {
 
     pub async fn restore_owner(&self, owner: String) -> Result<()> {
         check_owner(&owner)?;
-        let now = self.now();
-        if self.step(move |store| store.restore_owner(&owner, now)).await? {
+        if self.store.restore_owner(&owner, self.now()).await? {
             return Ok(());
         }
         Err(Error::new(ErrorKind::NotFound, "This owner is not deleted, or everything was purged already."))
@@ -37,8 +35,7 @@ impl Retention {
 
     /// Before a sign-in is started for an owner; the store refuses it again at the end.
     pub async fn check_not_deleted(&self, owner: &str) -> Result<()> {
-        let owner = owner.to_owned();
-        if self.step(move |store| store.is_deleted(&owner)).await? {
+        if self.store.is_deleted(owner).await? {
             return Err(Error::new(ErrorKind::Conflict, "This owner was deleted and is about to be purged. Call restore_owner first, then connect again."));
         }
         Ok(())
@@ -63,24 +60,23 @@ impl Retention {
 
     pub async fn sweep_once(&self) {
         let now = self.now();
-        let keep_up = self.keep_up.clone();
-        if let Err(error) = blocking(move || keep_up(now)).await {
+        if let Err(error) = (self.keep_up)(now).await {
             tracing::warn!(target: "tidings::keeping", kind = ?error.kind(), "the keys of the store could not be looked at");
         }
-        if let Err(error) = self.step(move |store| store.drop_old_attempts(now)).await {
-            tracing::warn!(target: "tidings::keeping", kind = ?error.kind(), "sign-ins that are over could not be erased");
+        if let Err(error) = self.store.drop_expired(now).await {
+            tracing::warn!(target: "tidings::keeping", kind = ?error.kind(), "sign-ins and handovers that are over could not be erased");
         }
         if let Err(error) = self.trim().await {
             tracing::warn!(target: "tidings::keeping", kind = ?error.kind(), "what is older than is kept could not be erased now");
         }
-        let due = self.step(move |store| store.due_owners(now)).await.unwrap_or_default();
+        let due = self.store.due_owners(now).await.unwrap_or_default();
         for owner in due {
             self.tell(self.purge_due(owner).await);
         }
-        for id in self.step(|store| store.open_purges()).await.unwrap_or_default() {
+        for id in self.store.open_purges().await.unwrap_or_default() {
             self.tell(self.carry_on(&id).await.map(drop));
         }
-        self.tell(self.step(|store| store.finish_erasure()).await.map(drop));
+        self.tell(self.store.finish_erasure().await.map(drop));
     }
 
     /// What failed here is tried again an hour later.

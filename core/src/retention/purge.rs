@@ -4,7 +4,7 @@ use super::{Retention, check_owner};
 use crate::clock::from_ms;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{AccountState, Event, PurgeReport, PurgeRequest};
-use crate::store::{LEASE_MS, Lease, LeaseRequest, hold};
+use crate::store::{LEASE_MS, Lease, LeaseRequest, Purged, hold};
 use std::time::Duration;
 
 /// Rows erased in one transaction: others wait for the writer no longer than that takes.
@@ -35,13 +35,10 @@ impl Retention {
     }
 
     async fn begin_account(&self, account_id: String) -> Result<Vec<String>> {
-        let (id, now) = (account_id.clone(), self.now());
-        let begun = self.step(move |store| store.begin_purge(&[id], None, PURGED, now)).await?;
+        let begun = self.store.begin_purge(Purged::Account(&account_id), PURGED, self.now()).await?;
         if begun.is_empty() {
             // Begun before and cut off: this call ends it.
-            let id = account_id.clone();
-            let known = self.step(move |store| store.purge(&id)).await?;
-            return match known {
+            return match self.store.purge(&account_id).await? {
                 Some(purge) if purge.ended_at.is_none() => Ok(vec![account_id]),
                 _ => Err(Error::new(ErrorKind::NotFound, "There is no account with this id.")),
             };
@@ -51,13 +48,9 @@ impl Retention {
     }
 
     async fn begin_owner(&self, owner: String) -> Result<Vec<String>> {
-        let now = self.now();
-        let known = owner.clone();
-        let known = self
-            .step(move |store| Ok(store.is_deleted(&known)? || !store.account_ids(&known, false)?.is_empty()))
-            .await?;
+        let known = self.store.is_deleted(&owner).await? || !self.store.account_ids(&owner, false).await?.is_empty();
         // Sign-ins under way end even where there is no account yet.
-        let begun = self.step(move |store| store.begin_purge(&[], Some(&owner), PURGED, now)).await?;
+        let begun = self.store.begin_purge(Purged::Owner(&owner), PURGED, self.now()).await?;
         if !known && begun.is_empty() {
             return Err(Error::new(ErrorKind::NotFound, "There is no account of this owner."));
         }
@@ -67,8 +60,7 @@ impl Retention {
 
     /// A deleted owner whose time has come. Nothing happens if the deletion was taken back.
     pub(super) async fn purge_due(&self, owner: String) -> Result<()> {
-        let now = self.now();
-        let begun = self.step(move |store| store.begin_due_purge(&owner, PURGED, now)).await?;
+        let begun = self.store.begin_purge(Purged::DueOwner(&owner), PURGED, self.now()).await?;
         self.gone(&begun);
         for id in begun {
             self.carry_on(&id).await?;
@@ -88,8 +80,7 @@ impl Retention {
     pub(super) async fn carry_on(&self, account_id: &str) -> Result<(u64, i64)> {
         let request = LeaseRequest::new(&self.store, &self.clock, "purge", LEASE_MS)?;
         loop {
-            let id = account_id.to_owned();
-            let purge = self.step(move |store| store.purge(&id)).await?.ok_or_else(|| Error::internal("A purge that was begun is not noted. Please report it."))?;
+            let purge = self.store.purge(account_id).await?.ok_or_else(|| Error::internal("A purge that was begun is not noted. Please report it."))?;
             if let Some(ended_at) = purge.ended_at {
                 return Ok((purge.erased, ended_at));
             }
@@ -113,14 +104,9 @@ impl Retention {
     }
 
     async fn erase(&self, account_id: &str) -> Result<()> {
-        loop {
-            let (id, now) = (account_id.to_owned(), self.now());
-            if !self.step(move |store| store.erase_some(&id, CHUNK, now)).await? {
-                break;
-            }
-        }
+        while self.store.erase_some(account_id, CHUNK, self.now()).await? {}
         let mut flushes = 0;
-        while !self.step(|store| store.finish_erasure()).await? {
+        while !self.store.finish_erasure().await? {
             flushes += 1;
             if flushes == FLUSHES {
                 return Err(Error::new(
@@ -130,8 +116,7 @@ impl Retention {
             }
             self.clock.pause(FLUSH_WAIT).await;
         }
-        let (id, now) = (account_id.to_owned(), self.now());
-        self.step(move |store| store.end_purge(&id, now)).await?;
+        self.store.end_purge(account_id, self.now()).await?;
         self.told();
         Ok(())
     }

@@ -27,7 +27,7 @@ impl Retention {
         let now = self.now();
         let since = |days: u32| now.saturating_sub(i64::from(days) * DAY_MS);
         let kept = Kept { now, changes_since: since(self.kept_for.changes_days), most_changes: MOST_CHANGES, sends_since: since(self.kept_for.sends_days) };
-        while self.step(move |store| store.trim(&kept, CHUNK)).await? {}
+        while self.store.trim(&kept, CHUNK).await? {}
         Ok(())
     }
 }

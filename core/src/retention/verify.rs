@@ -5,7 +5,6 @@ use crate::error::{Error, Result};
 use crate::model::{AuditChainHead, AuditFault, AuditHead, AuditKind, AuditVerdict};
 use crate::store::{AuditChain, AuditEnd, AuditRow, AuditSigner, AuditStore, STORE_CHAIN, beginning};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 /// Records read at a time.
 const PAGE: u32 = 1_000;
@@ -47,27 +46,45 @@ fn wrong(fault: AuditFault, at: i64, reason: impl Into<String>) -> Wrong {
 }
 
 /// Looks at the log as it was at one moment; what is appended meanwhile is not looked at. `owner`: the mark of the one whose chain is asked about.
-pub(super) fn verify(store: &dyn AuditStore, owner: Option<&str>, expected: Option<AuditHead>) -> Result<AuditVerdict> {
+pub(super) async fn verify<S: AuditStore + Sync + ?Sized>(store: &S, audit_signer: &dyn AuditSigner, owner: Option<&str>, expected: Option<AuditHead>) -> Result<AuditVerdict> {
     let expected = expected.map(|head| expected_ends(&head, owner)).transpose()?.unwrap_or_default();
-    let mut proof = Proof { store, audit_signer: store.audit_signer()?, expected, records: 0, ends: BTreeMap::new(), found: None };
+    let mut proof = Proof { store, audit_signer, expected, records: 0, ends: BTreeMap::new(), found: None };
     match owner {
-        Some(owner) => match store.audit_chain(owner)? {
-            Some(chain) => proof.chain(&chain, &mut |_| ())?,
+        Some(owner) => match store.audit_chains(Some(owner)).await?.pop() {
+            Some(chain) => proof.chain(&chain, None).await?,
             None if proof.expected.contains_key(owner) => proof.find(owner, vanished()),
             None => {}
         },
-        None => proof.all()?,
+        None => proof.all().await?,
     }
     Ok(proof.verdict(owner))
+}
+
+/// Owners whose chains were begun, as the store's own chain tells.
+#[derive(Default)]
+struct Beginnings {
+    begun: BTreeSet<String>,
+    twice: Option<String>,
+}
+
+impl Beginnings {
+    fn note(&mut self, row: &AuditRow) {
+        if kind_of(row) == Some(AuditKind::ChainBegun)
+            && let Some(owner) = &row.subject
+            && !self.begun.insert(owner.clone())
+        {
+            self.twice.get_or_insert_with(|| owner.clone());
+        }
+    }
 }
 
 fn vanished() -> Wrong {
     wrong(AuditFault::TailMissing, 1, "The chain of this owner is gone, with its signed end.")
 }
 
-struct Proof<'a> {
-    store: &'a dyn AuditStore,
-    audit_signer: Arc<dyn AuditSigner>,
+struct Proof<'a, S: ?Sized> {
+    store: &'a S,
+    audit_signer: &'a dyn AuditSigner,
     expected: ExpectedEnds,
     records: i64,
     ends: ExpectedEnds,
@@ -75,23 +92,17 @@ struct Proof<'a> {
     found: Option<(String, Wrong)>,
 }
 
-impl Proof<'_> {
+impl<S: AuditStore + Sync + ?Sized> Proof<'_, S> {
     fn find(&mut self, owner: &str, wrong: Wrong) {
         self.found.get_or_insert_with(|| (owner.to_owned(), wrong));
     }
 
-    fn all(&mut self) -> Result<()> {
-        let chains = self.store.audit_chains()?;
+    async fn all(&mut self) -> Result<()> {
+        let chains = self.store.audit_chains(None).await?;
         let own = chains.iter().find(|chain| chain.owner == STORE_CHAIN).cloned().unwrap_or_else(|| AuditChain::missing(STORE_CHAIN));
-        let (mut begun, mut twice) = (BTreeSet::new(), None);
-        self.chain(&own, &mut |row| {
-            if kind_of(row) == Some(AuditKind::ChainBegun)
-                && let Some(owner) = &row.subject
-                && !begun.insert(owner.clone())
-            {
-                twice.get_or_insert_with(|| owner.clone());
-            }
-        })?;
+        let mut beginnings = Beginnings::default();
+        self.chain(&own, Some(&mut beginnings)).await?;
+        let Beginnings { begun, twice } = beginnings;
         let there: BTreeSet<&str> = chains.iter().map(|chain| chain.owner.as_str()).collect();
         let known = begun.iter().map(String::as_str).chain(self.expected.keys().map(String::as_str));
         if let Some(gone) = known.filter(|owner| *owner != STORE_CHAIN && !there.contains(owner)).map(str::to_owned).next() {
@@ -104,17 +115,17 @@ impl Proof<'_> {
             if !begun.contains(&chain.owner) {
                 self.find(&chain.owner, wrong(AuditFault::Changed, 1, "There are records of a chain whose beginning is not recorded: somebody else wrote them."));
             }
-            self.chain(chain, &mut |_| ())?;
+            self.chain(chain, None).await?;
         }
         Ok(())
     }
 
-    /// `seen` is told of every record that is as it was written.
-    fn chain(&mut self, chain: &AuditChain, seen: &mut dyn FnMut(&AuditRow)) -> Result<()> {
-        let (signer, owner) = (self.audit_signer.clone(), chain.owner.as_str());
+    /// `beginnings` is told of every record that is as it was written.
+    async fn chain(&mut self, chain: &AuditChain, beginnings: Option<&mut Beginnings>) -> Result<()> {
+        let (signer, owner) = (self.audit_signer, chain.owner.as_str());
         self.records = self.records.saturating_add(chain.records);
         let end = match &chain.end {
-            Some(bytes) => AuditEnd::read(&*signer, owner, bytes)?,
+            Some(bytes) => AuditEnd::read(signer, owner, bytes)?,
             None => None,
         };
         if self.found.is_some() {
@@ -122,8 +133,8 @@ impl Proof<'_> {
             return Ok(());
         }
         let start = match &chain.trimmed {
-            Some(bytes) => AuditEnd::read_trimmed(&*signer, owner, bytes)?,
-            None => Some(AuditEnd { number: 0, hash: beginning(&*signer, owner)? }),
+            Some(bytes) => AuditEnd::read_trimmed(signer, owner, bytes)?,
+            None => Some(AuditEnd { number: 0, hash: beginning(signer, owner)? }),
         };
         let Some(start) = start else {
             self.ends.extend(end.map(|end| (owner.to_owned(), end)));
@@ -134,8 +145,8 @@ impl Proof<'_> {
         // Without a signed end the chain is walked all the same: an earlier fault says more.
         let upto = end.map_or(chain.last.unwrap_or(0), |end| end.number);
         let removed = upto.saturating_sub(start.number).saturating_sub(chain.records).max(0);
-        let walk = Walk { store: self.store, audit_signer: &*signer, owner, end, upto, removed };
-        let (last, found) = walk.walk(start, expected, seen)?;
+        let walk = Walk { store: self.store, audit_signer: signer, owner, end, upto, removed };
+        let (last, found) = walk.walk(start, expected, beginnings).await?;
         // A walk begins where the signed beginning says; what stands before it is counted alone.
         let before = (chain.records > upto.saturating_sub(start.number))
             .then(|| wrong(AuditFault::Changed, start.number.max(1), "There are records from before the signed beginning, where all were erased: somebody else wrote them."));
@@ -183,8 +194,8 @@ fn ending(last: AuditEnd, end: Option<AuditEnd>, newest: Option<i64>, expected: 
     })
 }
 
-struct Walk<'a> {
-    store: &'a dyn AuditStore,
+struct Walk<'a, S: ?Sized> {
+    store: &'a S,
     audit_signer: &'a dyn AuditSigner,
     owner: &'a str,
     end: Option<AuditEnd>,
@@ -195,13 +206,13 @@ struct Walk<'a> {
 
 const REWRITTEN: &str = "This record is another than when the expected end was noted: the log was written anew, or it is another store's.";
 
-impl Walk<'_> {
-    fn rows(&self, after: i64, limit: u32) -> Result<Vec<AuditRow>> {
-        self.store.chain_rows(self.owner, after, limit)
+impl<S: AuditStore + Sync + ?Sized> Walk<'_, S> {
+    async fn rows(&self, after: i64, limit: u32) -> Result<Vec<AuditRow>> {
+        self.store.audit_rows(Some(self.owner), after, limit).await
     }
 
     /// Answers the last good record, and what is wrong after it.
-    fn walk(&self, start: AuditEnd, expected: Option<AuditEnd>, seen: &mut dyn FnMut(&AuditRow)) -> Result<(AuditEnd, Option<Wrong>)> {
+    async fn walk(&self, start: AuditEnd, expected: Option<AuditEnd>, mut beginnings: Option<&mut Beginnings>) -> Result<(AuditEnd, Option<Wrong>)> {
         let is_another = |last: AuditEnd| expected.is_some_and(|expected| expected.number == last.number && expected.hash != last.hash);
         let mut last = start;
         if is_another(last) {
@@ -209,7 +220,7 @@ impl Walk<'_> {
         }
         let (mut after, mut position) = (i64::MIN, i64::MIN);
         loop {
-            let rows = self.rows(after, PAGE)?;
+            let rows = self.rows(after, PAGE).await?;
             let Some(end_of_page) = rows.last().map(|row| row.number) else { return Ok((last, None)) };
             for (at, row) in rows.iter().enumerate() {
                 if row.number > self.upto {
@@ -223,14 +234,16 @@ impl Walk<'_> {
                 if row.hash != hash {
                     let next = match rows.get(at + 1) {
                         Some(next) => Some(next.clone()),
-                        None => self.rows(number, 1)?.pop(),
+                        None => self.rows(number, 1).await?.pop(),
                     };
-                    return Ok((last, Some(self.explain(row, next.as_ref(), last)?)));
+                    return Ok((last, Some(self.explain(row, next.as_ref(), last).await?)));
                 }
                 if row.position <= position {
                     return Ok((last, Some(wrong(AuditFault::Swapped, number, format!("Record {number} is listed before the one that it came after.")))));
                 }
-                seen(row);
+                if let Some(beginnings) = &mut beginnings {
+                    beginnings.note(row);
+                }
                 (last, position) = (AuditEnd { number, hash }, row.position);
                 if is_another(last) {
                     return Ok((last, Some(wrong(AuditFault::Changed, number, REWRITTEN))));
@@ -241,9 +254,9 @@ impl Walk<'_> {
     }
 
     /// A record whose hash does not fit its place: another one's place, the gap closed behind one that was taken out, or changed.
-    fn explain(&self, row: &AuditRow, next: Option<&AuditRow>, last: AuditEnd) -> Result<Wrong> {
+    async fn explain(&self, row: &AuditRow, next: Option<&AuditRow>, last: AuditEnd) -> Result<Wrong> {
         let number = last.number.saturating_add(1);
-        if let Some(place) = self.place_of(row, last)? {
+        if let Some(place) = self.place_of(row, last).await? {
             return Ok(wrong(AuditFault::Swapped, number, format!("Record {number} stands in the place of record {place}.")));
         }
         if self.removed > 0 {
@@ -260,11 +273,11 @@ impl Walk<'_> {
     }
 
     /// Where the record that belongs after `last` stands instead. Its own hash came along, or it stayed behind and the other place does not fit either.
-    fn place_of(&self, row: &AuditRow, last: AuditEnd) -> Result<Option<i64>> {
+    async fn place_of(&self, row: &AuditRow, last: AuditEnd) -> Result<Option<i64>> {
         let number = last.number.saturating_add(1);
         let (mut after, mut before) = (number, row.hash.clone());
         loop {
-            let rows = self.rows(after, PAGE)?;
+            let rows = self.rows(after, PAGE).await?;
             let Some(end_of_page) = rows.last().map(|row| row.number) else { return Ok(None) };
             for other in rows {
                 let hash = other.hash_as(self.audit_signer, number, &last.hash)?;

@@ -1,6 +1,7 @@
 //! Accounts, their tokens and keys, sign-in attempts, leases.
 
 use crate::error::Result;
+use crate::runtime::inline;
 use crate::model::{AccountKind, AccountState, Feature};
 use crate::seal::Sealed;
 use async_trait::async_trait;
@@ -8,6 +9,8 @@ use async_trait::async_trait;
 #[derive(Debug, Clone)]
 pub struct AccountRow {
     pub id: String,
+    /// Its place in the order in which accounts came; 0 until it is stored.
+    pub number: i64,
     pub owner: String,
     /// With `user_id` and `owner` unique. For display and comparison use [`tenant`](Self::tenant) and [`person`](Self::person).
     pub tenant_id: String,
@@ -58,6 +61,7 @@ impl AccountRow {
     pub fn new(id: impl Into<String>, owner: impl Into<String>, profile: Sealed, now: i64) -> Self {
         Self {
             id: id.into(),
+            number: 0,
             owner: owner.into(),
             tenant_id: String::new(),
             user_id: String::new(),
@@ -114,7 +118,19 @@ impl AccountRow {
     }
 }
 
-/// Which accounts, in the order in which they came.
+/// Which accounts.
+#[derive(Debug, Clone, Copy)]
+pub enum AccountQuery<'a> {
+    /// All of an owner.
+    Owner(&'a str),
+    /// The one of this person, if the owner has it.
+    Person { owner: &'a str, tenant_id: &'a str, user_id: &'a str },
+    Page(AccountWindow<'a>),
+    /// Those that have waited for an administrator since `awaiting_since` or longer, and those whose access has ended.
+    Overdue { owner: Option<&'a str>, awaiting_since: i64, now: i64 },
+}
+
+/// A part of the list of accounts.
 #[derive(Debug, Clone, Copy)]
 pub struct AccountWindow<'a> {
     pub owner: Option<&'a str>,
@@ -206,86 +222,96 @@ pub struct Lease {
     pub expires_at: i64,
 }
 
+/// A sign-in that is about to be stored.
+#[derive(Debug, Clone, Copy)]
+pub struct NewConnection<'a> {
+    /// Hash of the attempt that it finishes. The attempt belongs to the account from then on.
+    pub attempt: Option<&'a [u8]>,
+    /// `generation` is the one after the row it was decided on, 1 for a new one.
+    pub account: &'a AccountRow,
+    pub token: Option<&'a TokenRow>,
+    pub keys: &'a [NewKey],
+    /// An account nobody ever signed in to, erased in the same step.
+    pub replaces: Option<&'a str>,
+}
+
+/// What changes about an account.
+#[derive(Debug, Clone)]
+pub enum AccountChange {
+    State { state: AccountState, problem: Option<String> },
+    /// Begins the time anew that it may wait in this state, if that is its state still.
+    Waiting(AccountState),
+    /// What it is to be asked for from now on.
+    Features(Vec<Feature>),
+    /// What is synced of it from the next sync on.
+    Folders(Vec<String>),
+    /// Name and address. `version` is the one they were sealed for, the row's and one.
+    Profile { sealed: Sealed, version: i64 },
+    /// What Microsoft asked for. `version` is the one it was sealed for, the row's and one.
+    Claims { sealed: Option<Sealed>, version: i64 },
+}
+
 #[async_trait]
 pub trait AccountStore {
-    fn meta(&self, name: &str) -> Result<Option<Vec<u8>>>;
+    /// A small fact of the store.
+    async fn meta(&self, name: &str) -> Result<Option<Vec<u8>>>;
     /// Writes only if there is none yet, and answers what is there then: two processes that make a store agree on one.
-    fn meta_or_insert(&self, name: &str, value: &[u8]) -> Result<Vec<u8>>;
-
-    /// The store key and everything that must exist with it, in one step; does nothing if there is one already. `wrapped_root`: the root key as the host's
-    /// KMS wrapped it.
-    fn insert_store_key(&self, key: &NewKey, canary: &Sealed, wrapped_root: Option<&[u8]>) -> Result<()>;
-    fn canary(&self) -> Result<Option<Sealed>>;
-    /// A key whatever became of it.
-    #[cfg(test)]
-    fn key(&self, id: i64) -> Result<Option<KeyRow>>;
-    fn active_key(&self, purpose: KeyPurpose, account_id: Option<&str>) -> Result<Option<KeyRow>>;
-    /// Adds to the durable count of uses, before they happen, and answers the new count.
-    fn reserve_uses(&self, key_id: i64, count: i64) -> Result<i64>;
+    async fn meta_or_insert(&self, name: &str, value: &[u8]) -> Result<Vec<u8>>;
 
     /// With whose it is: it ends, whatever became of it, when its account is disconnected or purged, or its owner deleted or purged.
-    fn leave_attempt(&self, attempt: &NewAttempt, owner: &str, account_id: Option<&str>) -> Result<()>;
-    /// One of some owner.
-    #[cfg(test)]
-    fn insert_attempt(&self, attempt: &NewAttempt) -> Result<()> {
-        self.leave_attempt(attempt, "owner", None)
-    }
+    async fn leave_attempt(&self, attempt: &NewAttempt, owner: &str, account_id: Option<&str>) -> Result<()>;
     /// Looks without using it up, so that a callback from the wrong browser costs the right one nothing.
-    fn attempt(&self, state_hash: &[u8]) -> Result<Option<AttemptRow>>;
+    async fn attempt(&self, state_hash: &[u8]) -> Result<Option<AttemptRow>>;
     /// One atomic update: of several callers one gets `Fresh`. Attempts expired for a day are erased on the way.
-    fn consume_attempt(&self, state_hash: &[u8], now: i64) -> Result<Consumed>;
+    async fn consume_attempt(&self, state_hash: &[u8], now: i64) -> Result<Consumed>;
     /// Gives a used attempt back: it is proven that nothing was done with it.
-    fn return_attempt(&self, state_hash: &[u8]) -> Result<()>;
+    async fn return_attempt(&self, state_hash: &[u8]) -> Result<()>;
 
     /// Account, token and keys in one step, with a change-feed row. An account with this id is taken over: its mail and outbox stay, its generation
     /// grows, a new secrets key replaces the old, tokens not given are gone. Another account of the same owner, tenant and user is a Conflict.
-    /// `replaces`: an account nobody ever signed in to, erased in the same step. `account.generation` is the one after the row it was decided on, 1 for
-    /// a new one: if that row has changed since, or somebody has signed in to the replaced one, nothing is stored and the error is
-    /// [`moved_on`](crate::store::moved_on). Answers the row as stored.
-    fn connect_account(&self, account: &AccountRow, token: Option<&TokenRow>, keys: &[NewKey], replaces: Option<&str>, now: i64) -> Result<AccountRow>;
-    /// The same for a sign-in that left an attempt: `Cancelled`, and nothing stored, when that has ended meanwhile. It belongs to the account from then on.
-    fn finish_attempt(&self, state_hash: &[u8], account: &AccountRow, token: Option<&TokenRow>, keys: &[NewKey], replaces: Option<&str>, now: i64) -> Result<AccountRow>;
-    fn find_account(&self, owner: &str, tenant_id: &str, user_id: &str) -> Result<Option<AccountRow>>;
-    /// Another owner has tokens of this organisation, or had them until they stopped working. `user_id`: [`AccountRow::organisation`].
-    fn is_connected_elsewhere(&self, owner: &str, tenant_id: &str, user_id: &str) -> Result<bool>;
-    async fn account(&self, id: &str) -> Result<Option<AccountRow>>;
-    fn account_blocking(&self, id: &str) -> Result<Option<AccountRow>>;
-    /// All accounts of an owner.
-    fn accounts(&self, owner: &str) -> Result<Vec<AccountRow>>;
-    /// A part of the list of accounts, each with its number.
-    fn account_page(&self, window: &AccountWindow<'_>) -> Result<Vec<(i64, AccountRow)>>;
-    /// Those that have waited for an administrator since `awaiting_since` or longer, and those whose access has ended.
-    fn overdue_accounts(&self, owner: Option<&str>, awaiting_since: i64, now: i64) -> Result<Vec<AccountRow>>;
-    /// What is synced of it from the next sync on. False: there is no such account.
-    fn choose_folders(&self, id: &str, folders: &[String]) -> Result<bool>;
-    /// Ids of all accounts of an owner, in the order in which they came. `and_gone`: also of those that are being purged or are gone.
-    fn account_ids(&self, owner: &str, and_gone: bool) -> Result<Vec<String>>;
-    /// False when the generation has moved on.
-    fn set_account_state(&self, id: &str, generation: i64, state: AccountState, problem: Option<&str>, now: i64) -> Result<bool>;
-    /// Begins the time anew that an account may wait in its state. False when the generation or the state has moved on.
-    fn restart_wait(&self, id: &str, generation: i64, state: AccountState, now: i64) -> Result<bool>;
-    /// What the account is to be asked for from now on. False when the generation has moved on.
-    fn set_features(&self, id: &str, generation: i64, features: &[Feature], now: i64) -> Result<bool>;
-    /// Name and address as they are now; `version` is the one they were sealed for, the row's and one. False when somebody else was here.
-    fn set_profile(&self, id: &str, generation: i64, profile: &Sealed, version: i64, now: i64) -> Result<bool>;
-    /// Keeps what Microsoft asked for; `version` is the one it was sealed for, the row's and one. False when somebody else was here.
-    fn set_claims(&self, id: &str, generation: i64, claims: Option<&Sealed>, version: i64) -> Result<bool>;
+    /// If the row it was decided on has changed since, or somebody has signed in to the replaced one, nothing is stored and the error is
+    /// [`moved_on`](crate::store::moved_on). `Cancelled`, and nothing stored, when its attempt has ended meanwhile. Answers the row as stored.
+    async fn connect_account(&self, new: NewConnection<'_>, now: i64) -> Result<AccountRow>;
+    /// False when somebody else was here: the generation, the version or the state it was decided on has moved on, or the account is gone.
+    /// `generation` None: whichever it is.
+    async fn change_account(&self, id: &str, generation: Option<i64>, change: AccountChange, now: i64) -> Result<bool>;
     /// In one step: state, generation, token row gone, secrets key destroyed, delta cursors gone, unsent sends cancelled with `reason`, those a dead
     /// worker left in doubt unknown, change-feed rows.
     /// Afterwards no copy of the key is left in the backend's own files, unless somebody reads them at this moment: then later steps see to it. Idempotent. Answers ids of the sends cancelled.
-    fn disconnect_account(&self, id: &str, reason: &str, now: i64) -> Result<Vec<String>>;
+    async fn disconnect_account(&self, id: &str, reason: &str, now: i64) -> Result<Vec<String>>;
 
-    fn token(&self, account_id: &str) -> Result<Option<TokenRow>>;
+    async fn account(&self, id: &str) -> Result<Option<AccountRow>>;
+    /// In the order in which they came.
+    async fn accounts(&self, query: AccountQuery<'_>) -> Result<Vec<AccountRow>>;
+    /// Ids of all accounts of an owner, in the order in which they came. `and_gone`: also of those that are being purged or are gone.
+    async fn account_ids(&self, owner: &str, and_gone: bool) -> Result<Vec<String>>;
+    /// Another owner has tokens of this organisation, or had them until they stopped working. `user_id`: [`AccountRow::organisation`].
+    async fn is_connected_elsewhere(&self, owner: &str, tenant_id: &str, user_id: &str) -> Result<bool>;
+
+    async fn token(&self, account_id: &str) -> Result<Option<TokenRow>>;
     /// Replaces the row if its version is still `token.version - 1`, the account's generation is unchanged and, when given, the lease is still ours.
     /// False: somebody else was here.
-    fn save_token(&self, token: &TokenRow, generation: i64, lease: Option<&Lease>, now: i64) -> Result<bool>;
+    async fn save_token(&self, token: &TokenRow, generation: i64, lease: Option<&Lease>) -> Result<bool>;
 
     /// Takes a free or expired lease (fence + 1), or renews our own. None: somebody else holds it.
     async fn take_lease(&self, name: &str, holder: &str, now: i64, for_ms: i64) -> Result<Option<Lease>>;
-    fn take_lease_blocking(&self, name: &str, holder: &str, now: i64, for_ms: i64) -> Result<Option<Lease>>;
     /// Waits for no other work. False: it was lost.
     async fn renew_lease(&self, lease: &Lease, now: i64, for_ms: i64) -> Result<bool>;
-    fn renew_lease_blocking(&self, lease: &Lease, now: i64, for_ms: i64) -> Result<bool>;
     async fn release_lease(&self, lease: &Lease) -> Result<()>;
-    fn release_lease_blocking(&self, lease: &Lease) -> Result<()>;
+
+    fn account_blocking(&self, id: &str) -> Result<Option<AccountRow>> {
+        inline(self.account(id))
+    }
+    fn account_page_blocking(&self, window: &AccountWindow<'_>) -> Result<Vec<(i64, AccountRow)>> {
+        Ok(inline(self.accounts(AccountQuery::Page(*window)))?.into_iter().map(|row| (row.number, row)).collect())
+    }
+    fn choose_folders_blocking(&self, id: &str, folders: &[String]) -> Result<bool> {
+        inline(self.change_account(id, None, AccountChange::Folders(folders.to_vec()), 0))
+    }
+    fn renew_lease_blocking(&self, lease: &Lease, now: i64, for_ms: i64) -> Result<bool> {
+        inline(self.renew_lease(lease, now, for_ms))
+    }
+    fn release_lease_blocking(&self, lease: &Lease) -> Result<()> {
+        inline(self.release_lease(lease))
+    }
 }

@@ -7,6 +7,8 @@
 use super::NewKey;
 use crate::error::Result;
 use crate::model::AuditKind;
+use crate::runtime::inline;
+use async_trait::async_trait;
 use std::sync::Arc;
 
 /// Signs records. The key is the vault's; the store only knows that there is somebody who signs.
@@ -164,23 +166,23 @@ impl AuditChain {
     }
 }
 
+#[async_trait]
 pub trait AuditStore {
     /// Makes the log, its key and its first record in one step; nothing if there is a key already. `Corrupt` when there should be one.
-    fn begin_audit(&self, key: &NewKey, audit_signer: &dyn AuditSigner, now: i64) -> Result<()>;
-    /// From now on every step of this store that is worth a record writes it in its own transaction, and fails if it cannot. The first one stays.
-    fn set_audit_signer(&self, audit_signer: Arc<dyn AuditSigner>);
-    fn audit_signer(&self) -> Result<Arc<dyn AuditSigner>>;
+    async fn begin_audit(&self, key: &NewKey, audit_signer: Arc<dyn AuditSigner>, now: i64) -> Result<()>;
     /// Records in a transaction of their own, for what is no step of the store.
-    fn record(&self, entries: &[Entry], now: i64) -> Result<()>;
-    /// Records of all chains after the position `after`, in the order in which they were written.
-    fn audit_rows(&self, after: i64, limit: u32) -> Result<Vec<AuditRow>>;
-    /// Records of one chain after the number `after`, in order.
-    fn chain_rows(&self, owner: &str, after: i64, limit: u32) -> Result<Vec<AuditRow>>;
-    /// All chains as they are at one moment, each after those that were begun before it. Records that belong to no chain that is known are one without a signed end.
-    fn audit_chains(&self) -> Result<Vec<AuditChain>>;
-    fn audit_chain(&self, owner: &str) -> Result<Option<AuditChain>>;
+    async fn record(&self, entries: &[Entry], now: i64) -> Result<()>;
+    /// Of all chains, records after the position `after`, in the order in which they were written; of the chain of one owner, those after the number `after`.
+    async fn audit_rows(&self, owner: Option<&str>, after: i64, limit: u32) -> Result<Vec<AuditRow>>;
+    /// All chains as they are at one moment, each after those that were begun before it, or the one of this owner. Records that belong to no chain that is
+    /// known are one without a signed end.
+    async fn audit_chains(&self, owner: Option<&str>) -> Result<Vec<AuditChain>>;
     /// Erases records from the start of a chain up to `upto`, at most `limit`, and leaves the last of them as its signed beginning, so that the rest can be
     /// proven. Of the store's own chain only what comes before the first record of an owner's beginning. Answers how many were erased. `Corrupt` when the
     /// records are not those that `upto` names; nothing is erased then.
-    fn trim_chain(&self, owner: &str, upto: AuditEnd, limit: u32) -> Result<u32>;
+    async fn trim_chain(&self, owner: &str, upto: AuditEnd, limit: u32) -> Result<u32>;
+
+    fn record_blocking(&self, entries: &[Entry], now: i64) -> Result<()> {
+        inline(self.record(entries, now))
+    }
 }

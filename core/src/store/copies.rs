@@ -1,6 +1,8 @@
 //! A store that is not the file it was: copied, or restored from a backup.
 
 use crate::error::Result;
+use crate::runtime::inline;
+use async_trait::async_trait;
 
 /// What is known of it at an open.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -13,15 +15,30 @@ pub struct Copied {
     pub released: u32,
 }
 
+/// What becomes of a parked send.
+#[derive(Debug, Clone)]
+pub enum Parked {
+    /// It goes out, if its account is connected.
+    Released,
+    /// It ends as `Unknown` for this reason: it leaves from here no more, and the original may have sent it.
+    Abandoned(String),
+}
+
+#[async_trait]
 pub trait CopyStore {
     /// Records that the store is a copy, if that was found, and lets parked sends go if the host says so.
-    fn settle_copy(&self, go: bool, now: i64) -> Result<Copied>;
+    async fn settle_copy(&self, go: bool, now: i64) -> Result<Copied>;
     /// When the store was last found to be a copy.
-    fn copied_at(&self) -> Result<Option<i64>>;
-    /// Lets one parked send of a connected account go. False: it is not parked, or not any more.
-    fn release_parked(&self, id: &str, now: i64) -> Result<bool>;
-    /// Ends a parked send as `Unknown`: it leaves from here no more, and the original may have sent it. False: it is not parked.
-    fn abandon_parked(&self, id: &str, reason: &str, now: i64) -> Result<bool>;
+    async fn copied_at(&self) -> Result<Option<i64>>;
+    /// Decides about one parked send. False: it is not parked, or not any more.
+    async fn settle_parked(&self, id: &str, parked: Parked, now: i64) -> Result<bool>;
     /// Sends of this account that wait for the host.
-    fn parked_sends(&self, account_id: &str) -> Result<u32>;
+    async fn parked_sends(&self, account_id: &str) -> Result<u32>;
+
+    fn release_parked_blocking(&self, id: &str, now: i64) -> Result<bool> {
+        inline(self.settle_parked(id, Parked::Released, now))
+    }
+    fn abandon_parked_blocking(&self, id: &str, reason: &str, now: i64) -> Result<bool> {
+        inline(self.settle_parked(id, Parked::Abandoned(reason.to_owned()), now))
+    }
 }

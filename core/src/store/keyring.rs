@@ -1,8 +1,9 @@
 //! Keys and everything sealed with them: what it takes to replace a key while the store is in use.
 
-use super::{KeyPurpose, Lease, NewKey};
+use super::{KeyPurpose, KeyRow, Lease, NewKey};
 use crate::error::{Error, ErrorKind, Result};
 use crate::seal::{AadContext, Sealed};
+use async_trait::async_trait;
 use std::fmt;
 
 /// A key that still opens values: the active one, or one whose values are being sealed anew.
@@ -71,49 +72,58 @@ pub enum Retired {
 }
 
 /// What changes with the root key, in one step.
-#[derive(Debug)]
-pub struct NewRoot<'a> {
+#[derive(Debug, Clone)]
+pub struct NewRoot {
     /// The sealed constant as it was under the old root key: if it is another one now, somebody else was here.
-    pub old_canary: &'a Sealed,
-    pub canary: &'a Sealed,
+    pub old_canary: Sealed,
+    pub canary: Sealed,
     /// Every store key that still opens values, wrapped anew.
-    pub store_keys: &'a [(i64, Sealed)],
+    pub store_keys: Vec<(i64, Sealed)>,
     /// Salt and costs, if the key is made from a passphrase.
-    pub kdf: Option<&'a [u8]>,
+    pub kdf: Option<Vec<u8>>,
     /// The key as the host's KMS wrapped it.
-    pub wrapped: Option<&'a [u8]>,
+    pub wrapped: Option<Vec<u8>>,
 }
 
 pub const ROOT_KDF: &str = "root_kdf";
 pub const ROOT_WRAPPED: &str = "root_wrapped";
 
+#[async_trait]
 pub trait KeyStore {
+    /// The store key and everything that must exist with it, in one step; does nothing if there is one already. `wrapped_root`: the root key as the host's
+    /// KMS wrapped it.
+    async fn insert_store_key(&self, key: &NewKey, canary: &Sealed, wrapped_root: Option<&[u8]>) -> Result<()>;
+    async fn canary(&self) -> Result<Option<Sealed>>;
+    /// A key whatever became of it.
+    #[cfg(test)]
+    async fn key(&self, id: i64) -> Result<Option<KeyRow>>;
+    async fn active_key(&self, purpose: KeyPurpose, account_id: Option<&str>) -> Result<Option<KeyRow>>;
     /// Keys of this purpose that still open values, the active one first.
-    fn key_ring(&self, purpose: KeyPurpose, account_id: &str) -> Result<Vec<RingKey>>;
+    async fn key_ring(&self, purpose: KeyPurpose, account_id: &str) -> Result<Vec<RingKey>>;
     /// All keys that still open values.
-    fn live_keys(&self) -> Result<Vec<RingKey>>;
-    fn key_fate(&self, id: i64) -> Result<Option<KeyFate>>;
+    async fn live_keys(&self) -> Result<Vec<RingKey>>;
+    async fn key_fate(&self, id: i64) -> Result<Option<KeyFate>>;
+    /// Adds to the durable count of uses, before they happen, and answers the new count.
+    async fn reserve_uses(&self, key_id: i64, count: i64) -> Result<i64>;
 
     /// In one step: `old` opens but seals no more, `new` are there. From then on every write of a value sealed with `old` is refused as
     /// [`outdated`]. False: `old` was not active any more, or the lease was lost. A new store key comes with the canary its maker knows
     /// and the handover that leads to it.
-    fn succeed_key(&self, old: i64, new: &[NewKey], canary: Option<&Sealed>, handover: Option<&KeyHandover>, lease: Option<&Lease>) -> Result<bool>;
-    fn handovers(&self) -> Result<Vec<KeyHandover>>;
-    /// Erases handovers that have stood for [`HANDOVER_MS`].
-    fn expire_handovers(&self, now: i64) -> Result<()>;
+    async fn succeed_key(&self, old: i64, new: &[NewKey], canary: Option<&Sealed>, handover: Option<&KeyHandover>, lease: Option<&Lease>) -> Result<bool>;
+    async fn handovers(&self) -> Result<Vec<KeyHandover>>;
     /// Up to `limit` values sealed with this key, without those that are too damaged to be read.
-    fn sealed_with(&self, key_id: i64, limit: u32) -> Result<Vec<SealedValue>>;
+    async fn sealed_with(&self, key_id: i64, limit: u32) -> Result<Vec<SealedValue>>;
     /// Puts the new envelopes in place of the old ones, where these still stand; renews the lease. None: it was lost. Answers how many were replaced.
-    fn reseal(&self, lease: &Lease, values: &[(SealedValue, Sealed)], now: i64) -> Result<Option<u64>>;
+    async fn reseal(&self, lease: &Lease, values: Vec<(SealedValue, Sealed)>, now: i64) -> Result<Option<u64>>;
     /// Destroys a key that is not active, in a step that first proves that no value needs it.
-    fn retire_key(&self, lease: &Lease, key_id: i64, now: i64) -> Result<Retired>;
+    async fn retire_key(&self, lease: &Lease, key_id: i64, now: i64) -> Result<Retired>;
     /// False: lease lost, or another root key came between.
-    fn change_root(&self, lease: &Lease, root: &NewRoot<'_>, now: i64) -> Result<bool>;
+    async fn change_root(&self, lease: &Lease, root: NewRoot, now: i64) -> Result<bool>;
     /// Keeps the root key as the KMS wrapped it by now. False, and nothing changed: the store has another root key than the one with this canary.
-    fn keep_wrapped(&self, canary: &Sealed, wrapped: &[u8]) -> Result<bool>;
+    async fn keep_wrapped(&self, canary: &Sealed, wrapped: &[u8]) -> Result<bool>;
 
     /// A mark of the rotation, or none once it has ended. False: the lease was lost.
-    fn mark_rotation(&self, lease: &Lease, mark: Option<&[u8]>) -> Result<bool>;
+    async fn mark_rotation(&self, lease: &Lease, mark: Option<&[u8]>) -> Result<bool>;
 }
 
 /// Says that a value was sealed or read with a key that was replaced meanwhile: seal, or read, again.
@@ -121,6 +131,8 @@ pub trait KeyStore {
 struct Outdated {
     /// None: not a key, but a row is another one by now.
     key_id: Option<i64>,
+    /// Whose keys are to be read anew. None: those that the key belongs to.
+    ring: Option<(KeyPurpose, String)>,
 }
 
 impl fmt::Display for Outdated {
@@ -132,12 +144,18 @@ impl fmt::Display for Outdated {
 impl std::error::Error for Outdated {}
 
 pub fn outdated(key_id: i64) -> Error {
-    Error::new(ErrorKind::StoreBusy, "A key of the store was replaced at this moment; nothing was changed. Try again.").with_source(Outdated { key_id: Some(key_id) })
+    Error::new(ErrorKind::StoreBusy, "A key of the store was replaced at this moment; nothing was changed. Try again.").with_source(Outdated { key_id: Some(key_id), ring: None })
+}
+
+/// The keys of this account and purpose that are in memory do not do: none of them has this id, or it has no uses left that were reserved.
+pub fn unready(key_id: i64, purpose: KeyPurpose, account_id: &str) -> Error {
+    Error::new(ErrorKind::StoreBusy, "The keys of the store were changed at this moment; nothing was changed. Try again.")
+        .with_source(Outdated { key_id: Some(key_id), ring: Some((purpose, account_id.to_owned())) })
 }
 
 /// A row is no longer the one a step was decided on. Whoever reads it anew may decide otherwise.
 pub fn moved_on() -> Error {
-    Error::new(ErrorKind::StoreBusy, "The account was changed by another call at this moment; nothing was stored. Try again.").with_source(Outdated { key_id: None })
+    Error::new(ErrorKind::StoreBusy, "The account was changed by another call at this moment; nothing was stored. Try again.").with_source(Outdated { key_id: None, ring: None })
 }
 
 pub fn is_outdated(error: &Error) -> bool {
@@ -147,6 +165,11 @@ pub fn is_outdated(error: &Error) -> bool {
 /// The key that was replaced, if the error says that one was.
 pub fn outdated_key(error: &Error) -> Option<i64> {
     source_of(error)?.key_id
+}
+
+/// Whose keys were not ready, if the error says so.
+pub fn unready_ring(error: &Error) -> Option<(KeyPurpose, &str)> {
+    source_of(error)?.ring.as_ref().map(|(purpose, account_id)| (*purpose, account_id.as_str()))
 }
 
 fn source_of(error: &Error) -> Option<&Outdated> {

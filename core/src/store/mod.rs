@@ -25,12 +25,16 @@ mod suite;
 
 use crate::error::Result;
 use std::path::Path;
+use std::sync::Arc;
 
-pub use accounts::{Approver, AccountRow, AccountStore, AccountWindow, AttemptRow, Consumed, KeyPurpose, KeyRow, Lease, NewAttempt, NewKey, TokenRow, USES_AT_BIRTH};
+pub use accounts::{
+    AccountChange, AccountQuery, AccountRow, AccountStore, AccountWindow, Approver, AttemptRow, Consumed, KeyPurpose, KeyRow, Lease, NewAttempt, NewConnection, NewKey, TokenRow,
+    USES_AT_BIRTH,
+};
 pub use audit::{AuditChain, AuditEnd, AuditRow, AuditSigner, AuditStore, Entry, STORE_CHAIN, beginning};
-pub use copies::{Copied, CopyStore};
+pub use copies::{Copied, CopyStore, Parked};
 pub use health::{HealthError, HealthRow, HealthStore};
-pub use keyring::{HANDOVER_MS, KeyHandover, KeyFate, KeyStore, NewRoot, ROOT_KDF, ROOT_WRAPPED, Retired, RingKey, SealedValue, RowRef, is_outdated, outdated_key, moved_on, outdated};
+pub use keyring::{HANDOVER_MS, KeyHandover, KeyFate, KeyStore, NewRoot, ROOT_KDF, ROOT_WRAPPED, Retired, RingKey, SealedValue, RowRef, is_outdated, outdated_key, moved_on, outdated, unready, unready_ring};
 pub use lease::{LEASE_MS, LeaseRequest, heartbeat_blocking, hold};
 pub use mail::{
     Applied, AttachmentList, ChangeRow, Cursor, FolderLink, FolderNews, FolderRow, Known, MailPage, MailStore, Mailbox, MessageRow, MessageWindow, NewMessage, PageBatch, Quarantined,
@@ -38,7 +42,7 @@ pub use mail::{
 };
 pub use claims::{Awaited, Wanted, of_route};
 pub use outbox::{Content, Due, Enqueued, Hold, ItemRow, ItemState, NewItem, OutboxStore, PAST_DEADLINE, Part, Reopened, SEND_ID, Step, Tally, sealed_row};
-pub use purge::{PurgeRow, PurgeStore};
+pub use purge::{PurgeRow, PurgeStore, Purged};
 pub use throttles::ThrottleStore;
 pub use trim::{Kept, TrimStore};
 pub use scope::Scope;
@@ -46,7 +50,7 @@ pub use sqlite::SqliteStore;
 #[cfg(all(test, unix))]
 pub use sqlite::tests::{ONE_CHAIN, commits, tamper};
 #[cfg(test)]
-pub use suite::account as suite_account;
+pub use suite::{Shorthand, account as suite_account};
 
 /// A fact of the store in this folder, without opening it and without changing anything. None: there is no store, or no such fact.
 pub fn peek(data_dir: &Path, name: &str) -> Result<Option<Vec<u8>>> {
@@ -57,4 +61,6 @@ pub fn peek(data_dir: &Path, name: &str) -> Result<Option<Vec<u8>>> {
 pub trait Store: AccountStore + CopyStore + KeyStore + OutboxStore + MailStore + HealthStore + AuditStore + PurgeStore + ThrottleStore + TrimStore + Send + Sync {
     /// Ends all connections; later calls fail with `Closed`.
     fn close(&self);
+    /// From now on every step that is worth a record writes it in its own transaction, and fails if it cannot. The first one stays.
+    fn set_audit_signer(&self, audit_signer: Arc<dyn AuditSigner>);
 }

@@ -173,7 +173,7 @@ impl Reader {
         let entry = Entry::new(AuditKind::ContentRead, detail);
         let entry = match scope {
             Scope::Account(id) => entry.on(id),
-            Scope::Owner { owner, .. } => entry.of(self.store.audit_signer()?.owner(owner)?),
+            Scope::Owner { owner, .. } => entry.of(self.vault.audit_signer().owner(owner)?),
         };
         self.write_record(entry).await
     }
@@ -183,8 +183,7 @@ impl Reader {
     }
 
     async fn write_record(&self, entry: Entry) -> Result<()> {
-        let (store, now) = (self.store.clone(), to_ms(self.clock.now()));
-        blocking(move || store.record(&[entry], now)).await
+        self.store.record(&[entry], to_ms(self.clock.now())).await
     }
 
     async fn read_body(&self, row: &MessageRow, form: Option<BodyForm>) -> Result<MessageBody> {

@@ -31,20 +31,21 @@ impl AuditSigner for AuditKey {
     }
 }
 
-/// Makes the log of a new store, and lets the store write it from now on. Answers what signs the cursors of lists: it comes from the same key, the one
+/// Makes the log of a new store, and lets the store write it from now on. Answers who signs it, and what signs the cursors of lists: that comes from the same key, the one
 /// of the store that is never replaced, since a cursor is kept for as long as its host likes.
-pub fn set_up(base: &Base, store_key: &Wrapper, now: i64) -> Result<Cursors> {
+pub async fn set_up(base: &Base, store_key: &Wrapper, now: i64) -> Result<(Cursors, Arc<dyn AuditSigner>)> {
     let store = &base.store;
-    if store.active_key(KeyPurpose::Audit, None)?.is_none() {
+    if store.active_key(KeyPurpose::Audit, None).await?.is_none() {
         let (id, key) = (new_id()?, KeyBytes::random()?);
         let wrapped = store_key.wrap(KeyPurpose::Audit, "", id, &key)?;
-        let audit_key = AuditKey::new(&key, &base.store_id)?;
-        store.begin_audit(&NewKey { id, purpose: KeyPurpose::Audit, account_id: None, wrapped, created_at: now }, &audit_key, now)?;
+        let audit_key = Arc::new(AuditKey::new(&key, &base.store_id)?);
+        store.begin_audit(&NewKey { id, purpose: KeyPurpose::Audit, account_id: None, wrapped, created_at: now }, audit_key, now).await?;
     }
     // Read back even if just written: another process may have been first.
-    let row = store.active_key(KeyPurpose::Audit, None)?.ok_or_else(corrupt)?;
+    let row = store.active_key(KeyPurpose::Audit, None).await?.ok_or_else(corrupt)?;
     let wrapped = row.wrapped.ok_or_else(corrupt)?;
-    let key = store_key.open(base, KeyPurpose::Audit, "", row.id, &wrapped)?;
-    store.set_audit_signer(Arc::new(AuditKey::new(&key, &base.store_id)?));
-    Cursors::new(&key, &base.store_id)
+    let key = store_key.open(base, KeyPurpose::Audit, "", row.id, &wrapped).await?;
+    let audit_signer: Arc<dyn AuditSigner> = Arc::new(AuditKey::new(&key, &base.store_id)?);
+    store.set_audit_signer(audit_signer.clone());
+    Ok((Cursors::new(&key, &base.store_id)?, audit_signer))
 }

@@ -42,11 +42,12 @@ pub enum Wrapper {
 }
 
 impl Wrapper {
-    pub fn open(&self, base: &Base, purpose: KeyPurpose, account_id: &str, id: i64, wrapped: &Sealed) -> Result<KeyBytes> {
+    /// As `unready` when the key above is not in memory.
+    pub async fn open(&self, base: &Base, purpose: KeyPurpose, account_id: &str, id: i64, wrapped: &Sealed) -> Result<KeyBytes> {
         let id = id.to_string();
         let place = place(purpose, account_id, &id);
         let bytes = match self {
-            Self::Root(root) => root.open(base, place, wrapped)?,
+            Self::Root(root) => root.open(base, place, wrapped).await?,
             Self::Store(ring) => ring.open(place, wrapped)?,
         };
         KeyBytes::from_slice(&bytes).ok_or_else(corrupt)

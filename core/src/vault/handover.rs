@@ -17,8 +17,8 @@ pub fn place(key_id: &str, made_at: i64) -> AadContext<'_> {
 type Held<'a> = &'a dyn Fn(AadContext<'_>, &Sealed) -> Option<Result<Zeroizing<Vec<u8>>>>;
 
 /// Goes from a key that is held to the wanted one, over as many handovers as it takes. None: there is no way.
-pub fn follow(base: &Base, wanted: i64, held: Held<'_>) -> Result<Option<KeyBytes>> {
-    let mut handovers: HashMap<i64, KeyHandover> = base.store.handovers()?.into_iter().map(|handover| (handover.key_id, handover)).collect();
+pub fn follow(base: &Base, handovers: Vec<KeyHandover>, wanted: i64, held: Held<'_>) -> Result<Option<KeyBytes>> {
+    let mut handovers: HashMap<i64, KeyHandover> = handovers.into_iter().map(|handover| (handover.key_id, handover)).collect();
     let mut ahead = Vec::new();
     let mut at = wanted;
     // Backwards to a key that is held. Each handover is taken out, so that handovers made in a ring have an end.

@@ -30,12 +30,12 @@ pub use ring::DataKey;
 pub use rotate::Order;
 pub use slices::Slice;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::random;
-use crate::runtime::blocking;
+use crate::runtime::inline;
 use crate::seal::KeyBytes;
 use crate::secret::RootKey;
-use crate::store::{KeyPurpose, NewKey, ROOT_WRAPPED, Store, is_outdated, outdated_key, peek};
+use crate::store::{AuditSigner, KeyPurpose, NewKey, ROOT_WRAPPED, Store, is_outdated, outdated_key, peek, unready_ring};
 use base::{Base, Limits, Wrapper, destroyed, new_id};
 use root::RootSlot;
 use std::collections::HashMap;
@@ -60,6 +60,7 @@ struct Inner {
     secrets: Mutex<HashMap<String, DataKey>>,
     hashes: Mutex<HashMap<String, Arc<KeyBytes>>>,
     cursors: cursor::Cursors,
+    audit_signer: Arc<dyn AuditSigner>,
     /// Durable steps of a rotation after which it fails, as if killed there.
     #[cfg(test)]
     breaks_after: std::sync::atomic::AtomicI64,
@@ -73,22 +74,21 @@ pub struct AccountKeys {
 }
 
 impl Vault {
-    /// Unlocks the store's keys; makes them when the store is new. `WrongKey` and `Corrupt` are told apart before any other row is read. Blocks; a
-    /// passphrase takes its time.
-    pub fn open(store: Arc<dyn Store>, root: Arc<RootKey>, now: i64) -> Result<Self> {
-        Self::open_with(store, &root, now, Limits::USUAL)
+    /// Unlocks the store's keys; makes them when the store is new. `WrongKey` and `Corrupt` are told apart before any other row is read. A passphrase takes
+    /// its time.
+    pub async fn open(store: Arc<dyn Store>, root: Arc<RootKey>, now: i64) -> Result<Self> {
+        Self::open_with(store, &root, now, Limits::USUAL).await
     }
 
-    fn open_with(store: Arc<dyn Store>, key: &RootKey, now: i64, limits: Limits) -> Result<Self> {
+    async fn open_with(store: Arc<dyn Store>, key: &Arc<RootKey>, now: i64, limits: Limits) -> Result<Self> {
         // Two processes that make a store at once agree on the id first, then on the key.
-        let store_id = store.meta_or_insert(STORE_ID, &random::array::<16>()?)?;
-        let root = Arc::new(RootSlot::unlock(&*store, &store_id, key, now)?);
+        let store_id = store.meta_or_insert(STORE_ID, &random::array::<16>()?).await?;
+        let root = Arc::new(RootSlot::unlock(&*store, &store_id, key, now).await?);
         let base = Arc::new(Base { store, store_id, limits });
-        let store_key = DataKey::load(base.clone(), Wrapper::Root(root.clone()), KeyPurpose::Store, "")?;
-        let wrapper = Wrapper::Store(store_key.clone());
-        let cursors = retried(&store_key, || audit::set_up(&base, &wrapper, now))?;
+        let store_key = DataKey::load(base.clone(), Wrapper::Root(root.clone()), KeyPurpose::Store, "").await?;
+        let (cursors, audit_signer) = Self::set_up_audit(&base, &store_key, now).await?;
         // The hourly look tries again.
-        let _ = base.store.expire_handovers(now);
+        let _ = base.store.drop_expired(now).await;
         Ok(Self(Arc::new(Inner {
             base,
             root,
@@ -97,9 +97,27 @@ impl Vault {
             secrets: Mutex::default(),
             hashes: Mutex::default(),
             cursors,
+            audit_signer,
             #[cfg(test)]
             breaks_after: std::sync::atomic::AtomicI64::new(i64::MAX),
         })))
+    }
+
+    /// Like `with_current_keys`, before there is a vault.
+    async fn set_up_audit(base: &Base, store_key: &DataKey, now: i64) -> Result<(cursor::Cursors, Arc<dyn AuditSigner>)> {
+        let wrapper = Wrapper::Store(store_key.clone());
+        for _ in 0..AGAIN {
+            match audit::set_up(base, &wrapper, now).await {
+                Err(e) if is_outdated(&e) => store_key.make_ready(outdated_key(&e).unwrap_or_default(), 1).await?,
+                result => return result,
+            }
+        }
+        audit::set_up(base, &wrapper, now).await
+    }
+
+    /// Who signs the audit log.
+    pub fn audit_signer(&self) -> &Arc<dyn AuditSigner> {
+        &self.0.audit_signer
     }
 
     fn under_store_key(&self) -> Wrapper {
@@ -122,45 +140,70 @@ impl Vault {
     }
 
     /// Handles for rows that are sealed before `keys` are committed. A key that is not among them comes from the store.
-    pub fn adopt(&self, account_id: &str, keys: &[NewKey]) -> Result<AccountKeys> {
+    pub async fn adopt(&self, account_id: &str, keys: &[NewKey]) -> Result<AccountKeys> {
         let find = |purpose| keys.iter().find(|k| k.purpose == purpose && k.account_id.as_deref() == Some(account_id));
-        let adopt = |key: &NewKey| -> Result<DataKey> {
-            let wrapper = self.under_store_key();
-            let bytes = wrapper.open(&self.0.base, key.purpose, account_id, key.id, &key.wrapped)?;
-            Ok(DataKey::just_made(self.0.base.clone(), wrapper, key.purpose, account_id, key.id, &bytes))
+        let secrets = match find(KeyPurpose::Secrets) {
+            Some(key) => self.adopted(account_id, key).await?,
+            None => self.secrets(account_id).await?,
         };
-        let secrets = find(KeyPurpose::Secrets).map(adopt).unwrap_or_else(|| self.secrets_blocking(account_id))?;
-        let content = find(KeyPurpose::Content).map(adopt).unwrap_or_else(|| self.content_blocking(account_id))?;
+        let content = match find(KeyPurpose::Content) {
+            Some(key) => self.adopted(account_id, key).await?,
+            None => self.content(account_id).await?,
+        };
         Ok(AccountKeys { content, secrets })
+    }
+
+    async fn adopted(&self, account_id: &str, key: &NewKey) -> Result<DataKey> {
+        let wrapper = self.under_store_key();
+        let bytes = wrapper.open(&self.0.base, key.purpose, account_id, key.id, &key.wrapped).await?;
+        Ok(DataKey::just_made(self.0.base.clone(), wrapper, key.purpose, account_id, key.id, &bytes))
     }
 
     /// The key of mail, outbox and names; stays usable after a disconnect. `NotConnected` once it is destroyed.
     pub async fn content(&self, account_id: &str) -> Result<DataKey> {
-        let (me, id) = (self.clone(), account_id.to_owned());
-        blocking(move || me.content_blocking(&id)).await
+        self.current(KeyPurpose::Content, &self.0.content, account_id).await
     }
 
     /// The key of tokens and delta links.
     pub async fn secrets(&self, account_id: &str) -> Result<DataKey> {
-        let (me, id) = (self.clone(), account_id.to_owned());
-        blocking(move || me.secrets_blocking(&id)).await
+        self.current(KeyPurpose::Secrets, &self.0.secrets, account_id).await
     }
 
-    /// What makes several keyed hashes of an account with one look at its keys. `NotConnected` once its content key is destroyed.
-    pub async fn hashes(&self, account_id: &str) -> Result<Hashes> {
-        let (me, id) = (self.clone(), account_id.to_owned());
-        blocking(move || me.hashes_blocking(&id)).await
-    }
-
-    /// Does `work`, and does it anew when a key it sealed or read with was replaced meanwhile: a rotation shows nobody an error. Ask for handles, and read
-    /// rows, within `work`.
-    pub async fn with_current_keys<T, F: Future<Output = Result<T>>>(&self, mut work: impl FnMut() -> F) -> Result<T> {
-        for _ in 0..AGAIN {
-            match work().await {
-                Err(e) if is_outdated(&e) => {
-                    let me = self.clone();
-                    blocking(move || me.catch_up(&e)).await?;
+    /// Looks at the key row each time, since another process may have disconnected or purged the account, or replaced the key.
+    async fn current(&self, purpose: KeyPurpose, rings: &Mutex<HashMap<String, DataKey>>, account_id: &str) -> Result<DataKey> {
+        let Some(row) = self.0.base.store.active_key(purpose, Some(account_id)).await? else {
+            self.forget(account_id);
+            return Err(destroyed(account_id));
+        };
+        let known = lock(rings).get(account_id).cloned();
+        let key = match known {
+            Some(key) => {
+                if key.active_id() != row.id {
+                    key.reload().await?;
                 }
+                key
+            }
+            None => {
+                let key = DataKey::load(self.0.base.clone(), self.under_store_key(), purpose, account_id).await?;
+                // The first one in stays, so that all share one block of uses.
+                lock(rings).entry(account_id.to_owned()).or_insert(key).clone()
+            }
+        };
+        key.top_up().await;
+        Ok(key)
+    }
+
+    /// For sign-in attempts, which belong to no account yet: `account_id` is empty in their place.
+    pub fn store_key(&self) -> DataKey {
+        self.0.store_key.clone()
+    }
+
+    /// Does `work`, and does it anew when a key it sealed or read with was replaced meanwhile, or was not ready: a rotation shows nobody an error. Ask for
+    /// handles, and read rows, within `work`.
+    pub async fn with_current_keys<T, F: Future<Output = Result<T>> + Send>(&self, mut work: impl FnMut() -> F) -> Result<T> {
+        for round in 0..AGAIN {
+            match work().await {
+                Err(e) if is_outdated(&e) => self.catch_up(&e, round).await?,
                 result => return result,
             }
         }
@@ -170,15 +213,12 @@ impl Vault {
     /// The same for what was read before: `work` gets `row` and, should a key have been replaced since, what `read` finds in its place.
     pub async fn with_current_row<R: Clone, T, F, G>(&self, mut row: R, mut read: impl FnMut(R) -> F, mut work: impl FnMut(R) -> G) -> Result<(R, T)>
     where
-        F: Future<Output = Result<Option<R>>>,
-        G: Future<Output = Result<T>>,
+        F: Future<Output = Result<Option<R>>> + Send,
+        G: Future<Output = Result<T>> + Send,
     {
-        for _ in 0..AGAIN {
+        for round in 0..AGAIN {
             match work(row.clone()).await {
-                Err(e) if is_outdated(&e) => {
-                    let me = self.clone();
-                    blocking(move || me.catch_up(&e)).await?;
-                }
+                Err(e) if is_outdated(&e) => self.catch_up(&e, round).await?,
                 result => return result.map(|done| (row, done)),
             }
             row = read(row.clone()).await?.unwrap_or(row);
@@ -187,49 +227,26 @@ impl Vault {
         Ok((row, done))
     }
 
-    /// The key of mail, outbox and names; stays usable after a disconnect. `NotConnected` once it is destroyed.
+    pub fn check_blocking(&self) -> Result<()> {
+        inline(self.check())
+    }
+
     pub fn content_blocking(&self, account_id: &str) -> Result<DataKey> {
-        self.current(KeyPurpose::Content, &self.0.content, account_id)
+        inline(self.content(account_id))
     }
 
-    /// The key of tokens and delta links.
     pub fn secrets_blocking(&self, account_id: &str) -> Result<DataKey> {
-        self.current(KeyPurpose::Secrets, &self.0.secrets, account_id)
+        inline(self.secrets(account_id))
     }
 
-    /// Looks at the key row each time, since another process may have disconnected or purged the account, or replaced the key.
-    fn current(&self, purpose: KeyPurpose, rings: &Mutex<HashMap<String, DataKey>>, account_id: &str) -> Result<DataKey> {
-        let Some(row) = self.0.base.store.active_key(purpose, Some(account_id))? else {
-            self.forget(account_id);
-            return Err(destroyed(account_id));
-        };
-        let known = lock(rings).get(account_id).cloned();
-        if let Some(key) = known {
-            if key.active_id() != row.id {
-                key.reload()?;
-            }
-            return Ok(key);
-        }
-        let key = self.ring(purpose, account_id)?;
-        // The first one in stays, so that all share one block of uses.
-        Ok(lock(rings).entry(account_id.to_owned()).or_insert(key).clone())
+    pub fn hashes_blocking(&self, account_id: &str) -> Result<Hashes> {
+        inline(self.hashes(account_id))
     }
 
-    fn ring(&self, purpose: KeyPurpose, account_id: &str) -> Result<DataKey> {
-        DataKey::load(self.0.base.clone(), self.under_store_key(), purpose, account_id)
-    }
-
-    /// For sign-in attempts, which belong to no account yet: `account_id` is empty in their place.
-    pub fn store_key(&self) -> DataKey {
-        self.0.store_key.clone()
-    }
-
-    /// Does `work`, and does it anew when a key it sealed or read with was replaced meanwhile: a rotation shows nobody an error. Ask for handles, and read
-    /// rows, within `work`.
     pub fn with_current_keys_blocking<T>(&self, mut work: impl FnMut() -> Result<T>) -> Result<T> {
-        for _ in 0..AGAIN {
+        for round in 0..AGAIN {
             match work() {
-                Err(e) if is_outdated(&e) => self.catch_up(&e)?,
+                Err(e) if is_outdated(&e) => inline(self.catch_up(&e, round))?,
                 result => return result,
             }
         }
@@ -251,42 +268,65 @@ impl Vault {
     }
 
     /// Reads anew what an error says is outdated, and nothing else: with thousands of accounts open, one replaced key must not cost a look at all. A row
-    /// that is another one by now is read anew by the work itself.
-    fn catch_up(&self, error: &Error) -> Result<()> {
+    /// that is another one by now is read anew by the work itself. Whoever needs uses gets more of them with every round.
+    async fn catch_up(&self, error: &Error, round: u32) -> Result<()> {
         let Some(key_id) = outdated_key(error) else { return Ok(()) };
-        let Some(fate) = self.0.base.store.key_fate(key_id)? else { return self.refresh() };
-        let rings = match fate.purpose {
-            KeyPurpose::Store => return self.0.store_key.reload(),
-            KeyPurpose::Content => &self.0.content,
-            KeyPurpose::Secrets => &self.0.secrets,
-            KeyPurpose::Hashes | KeyPurpose::Audit => return Ok(()),
-        };
-        let known = lock(rings).get(&fate.account_id).cloned();
-        if known.is_some_and(|ring| ring.reload().is_err()) {
-            self.forget(&fate.account_id);
+        if let Some((purpose, account_id)) = unready_ring(error) {
+            return self.make_ready(purpose, account_id, key_id, round).await;
         }
-        Ok(())
+        let Some(fate) = self.0.base.store.key_fate(key_id).await? else { return self.refresh().await };
+        let Some(ring) = self.known(fate.purpose, &fate.account_id) else { return Ok(()) };
+        match ring.reload().await {
+            Err(e) if fate.purpose == KeyPurpose::Store => Err(e),
+            Err(_) => {
+                self.forget(&fate.account_id);
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
     }
 
-    /// For the hourly sweep: follows what other processes did to the keys, as long as there is a way, drops those of idle accounts from memory, then ends the handovers that have stood for long enough.
+    async fn make_ready(&self, purpose: KeyPurpose, account_id: &str, key_id: i64, round: u32) -> Result<()> {
+        // None: a handle of keys that are not stored. The work makes others.
+        let Some(ring) = self.known(purpose, account_id) else { return Ok(()) };
+        match ring.make_ready(key_id, ring::BLOCK.saturating_mul(i64::from(round) + 1)).await {
+            // Gone meanwhile: the work hears it when it asks for the handle.
+            Err(e) if e.kind() == ErrorKind::NotConnected => {
+                self.forget(account_id);
+                Ok(())
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// The handle that others use too, if there is one.
+    fn known(&self, purpose: KeyPurpose, account_id: &str) -> Option<DataKey> {
+        match purpose {
+            KeyPurpose::Store => Some(self.store_key()),
+            KeyPurpose::Content => lock(&self.0.content).get(account_id).cloned(),
+            KeyPurpose::Secrets => lock(&self.0.secrets).get(account_id).cloned(),
+            KeyPurpose::Hashes | KeyPurpose::Audit => None,
+        }
+    }
+
+    /// For the hourly sweep: follows what other processes did to the keys, as long as there is a way, and drops those of idle accounts from memory.
     /// `VaultLocked` when this process could not follow.
-    pub fn keep_up(&self, now: i64) -> Result<()> {
-        let followed = self.refresh();
+    pub async fn keep_up(&self) -> Result<()> {
+        let followed = self.refresh().await;
         lock(&self.0.hashes).clear();
-        self.0.base.store.expire_handovers(now)?;
         followed
     }
 
     /// Whether this process can open what is sealed now. `VaultLocked` when store key and root key were replaced and it could not follow.
-    pub fn check(&self) -> Result<()> {
-        let now = self.0.base.store.active_key(KeyPurpose::Store, None)?.map(|key| key.id);
-        if now == Some(self.0.store_key.active_id()) { Ok(()) } else { self.0.store_key.reload() }
+    pub async fn check(&self) -> Result<()> {
+        let now = self.0.base.store.active_key(KeyPurpose::Store, None).await?.map(|key| key.id);
+        if now == Some(self.0.store_key.active_id()) { Ok(()) } else { self.0.store_key.reload().await }
     }
 
     /// Looks at the keys as they are stored now. Those that nobody holds are dropped, and read when they are needed next: thousands of accounts would cost
     /// memory and a look each all the time.
-    fn refresh(&self) -> Result<()> {
-        self.0.store_key.reload()?;
+    async fn refresh(&self) -> Result<()> {
+        self.0.store_key.reload().await?;
         for rings in [&self.0.content, &self.0.secrets] {
             let rings: Vec<(String, DataKey)> = {
                 let mut rings = lock(rings);
@@ -296,7 +336,7 @@ impl Vault {
                 rings.iter().map(|(id, key)| (id.clone(), key.clone())).collect()
             };
             for (account_id, ring) in rings {
-                if ring.reload().is_err() {
+                if ring.reload().await.is_err() {
                     self.forget(&account_id);
                 }
             }
@@ -312,30 +352,37 @@ impl Vault {
     }
 
     /// What makes several keyed hashes of an account with one look at its keys. `NotConnected` once its content key is destroyed.
-    pub fn hashes_blocking(&self, account_id: &str) -> Result<Hashes> {
-        Ok(Hashes { key: self.hash_key(account_id)?, vault: self.clone() })
+    pub async fn hashes(&self, account_id: &str) -> Result<Hashes> {
+        Ok(Hashes { key: self.hash_key(account_id).await?, vault: self.clone() })
     }
 
-    fn hash_key(&self, account_id: &str) -> Result<Arc<KeyBytes>> {
-        if self.0.base.store.active_key(KeyPurpose::Content, Some(account_id))?.is_none() {
+    async fn hash_key(&self, account_id: &str) -> Result<Arc<KeyBytes>> {
+        let store = &self.0.base.store;
+        if store.active_key(KeyPurpose::Content, Some(account_id)).await?.is_none() {
             self.forget(account_id);
             return Err(destroyed(account_id));
         }
-        if let Some(key) = lock(&self.0.hashes).get(account_id) {
-            return Ok(key.clone());
+        let known = lock(&self.0.hashes).get(account_id).cloned();
+        if let Some(key) = known {
+            return Ok(key);
         }
-        let key = self.with_current_keys_blocking(|| {
-            let (base, wrapper) = (&self.0.base, self.under_store_key());
-            // In this order: as long as there is no hash key, the content key read before is the first one.
-            let content = base.store.active_key(KeyPurpose::Content, Some(account_id))?.ok_or_else(|| destroyed(account_id))?;
-            let hashes = base.store.active_key(KeyPurpose::Hashes, Some(account_id))?;
-            let open = |purpose, row: crate::store::KeyRow| wrapper.open(base, purpose, account_id, row.id, &row.wrapped.ok_or_else(|| destroyed(account_id))?);
-            match hashes {
-                Some(row) => open(KeyPurpose::Hashes, row),
-                None => ring::hash_key(base, &open(KeyPurpose::Content, content)?),
+        for round in 0..AGAIN {
+            match self.read_hash_key(account_id).await {
+                Err(e) if is_outdated(&e) => self.catch_up(&e, round).await?,
+                key => return Ok(lock(&self.0.hashes).entry(account_id.to_owned()).or_insert(Arc::new(key?)).clone()),
             }
-        })?;
-        Ok(lock(&self.0.hashes).entry(account_id.to_owned()).or_insert(Arc::new(key)).clone())
+        }
+        Ok(Arc::new(self.read_hash_key(account_id).await?))
+    }
+
+    async fn read_hash_key(&self, account_id: &str) -> Result<KeyBytes> {
+        let (base, wrapper) = (&self.0.base, self.under_store_key());
+        // In this order: as long as there is no hash key, the content key read before is the first one.
+        let content = base.store.active_key(KeyPurpose::Content, Some(account_id)).await?.ok_or_else(|| destroyed(account_id))?;
+        let hashes = base.store.active_key(KeyPurpose::Hashes, Some(account_id)).await?;
+        let (purpose, row) = hashes.map_or((KeyPurpose::Content, content), |row| (KeyPurpose::Hashes, row));
+        let key = wrapper.open(base, purpose, account_id, row.id, &row.wrapped.ok_or_else(|| destroyed(account_id))?).await?;
+        if purpose == KeyPurpose::Hashes { Ok(key) } else { ring::hash_key(base, &key) }
     }
 }
 
@@ -364,17 +411,6 @@ pub fn wrapped_root_key(data_dir: &Path) -> Result<Option<Vec<u8>>> {
         Some(wrapped) if !(1..=RootKey::MOST_WRAPPED).contains(&wrapped.len()) => Err(base::corrupt()),
         found => Ok(found),
     }
-}
-
-/// Like `with_current_keys`, before there is a vault.
-fn retried<T>(store_key: &DataKey, mut work: impl FnMut() -> Result<T>) -> Result<T> {
-    for _ in 0..AGAIN {
-        match work() {
-            Err(e) if is_outdated(&e) => store_key.reload()?,
-            result => return result,
-        }
-    }
-    work()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

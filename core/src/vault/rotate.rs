@@ -14,9 +14,10 @@ use crate::clock::{Clock, to_ms};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::RotationReport;
 use crate::random;
-use crate::runtime::Stop;
+use crate::runtime::{Stop, blocking};
+use crate::seal::Sealed;
 use crate::secret::RootKey;
-use crate::store::{KeyPurpose, LEASE_MS, Lease, NewRoot, Retired, RingKey, is_outdated};
+use crate::store::{KeyFate, KeyPurpose, LEASE_MS, Lease, NewRoot, Retired, RingKey, SealedValue, is_outdated};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -78,12 +79,12 @@ pub(super) struct Job<'a> {
 }
 
 impl Vault {
-    /// Blocks for as long as it takes. `StoreBusy` when another rotation runs for half a minute more; stops between two steps when told to.
-    pub fn rotate(&self, order: &Order, clock: &dyn Clock, stop: Option<&Stop>) -> Result<RotationReport> {
-        self.rotate_within(PATIENCE, order, clock, stop)
+    /// `StoreBusy` when another rotation runs for half a minute more; stops between two steps when told to.
+    pub async fn rotate(&self, order: &Order, clock: &dyn Clock, stop: Option<&Stop>) -> Result<RotationReport> {
+        self.rotate_within(PATIENCE, order, clock, stop).await
     }
 
-    pub(super) fn rotate_within(&self, patience: Duration, order: &Order, clock: &dyn Clock, stop: Option<&Stop>) -> Result<RotationReport> {
+    pub(super) async fn rotate_within(&self, patience: Duration, order: &Order, clock: &dyn Clock, stop: Option<&Stop>) -> Result<RotationReport> {
         if !order.data_keys && order.account_id.is_some() {
             return Err(Error::invalid("account_id chooses among data keys, but data_keys is off. Turn it on, or leave account_id out."));
         }
@@ -91,49 +92,48 @@ impl Vault {
             return Err(Error::invalid("There is nothing to rotate. Turn on store_key or data_keys, or pass new_root_key."));
         }
         if let Some(id) = &order.account_id
-            && self.0.base.store.account_blocking(id)?.is_none()
+            && self.0.base.store.account(id).await?.is_none()
         {
             return Err(Error::new(ErrorKind::NotFound, "There is no account with this id.").on_account(id.as_str()));
         }
         // Told before anything is begun: a store key wrapped by a root key that is gone would open for nobody.
-        if (order.store_key || order.new_root.is_some()) && self.has_older_root()? {
+        if (order.store_key || order.new_root.is_some()) && self.has_older_root().await? {
             return Err(base::older_root());
         }
         let started = clock.elapsed();
         // First, since a passphrase takes its time.
-        let root = order.new_root.as_ref().map(|key| Root::fresh(&self.0.base.store_id, key)).transpose()?;
-        let mut report = self.with_lease(patience, clock, stop, |job| job.all(order, root))?;
+        let root = match &order.new_root {
+            Some(key) => Some(Root::fresh(&self.0.base.store_id, key).await?),
+            None => None,
+        };
+        let mut job = self.begin(patience, clock, stop).await?;
+        let outcome = job.all(order, root).await;
+        let mut report = job.finish(outcome).await?;
         report.duration_ms = u64::try_from(clock.elapsed().saturating_sub(started).as_millis()).unwrap_or(u64::MAX);
         Ok(report)
     }
 
     /// Waits up to `patience` for another rotation, of this process or another, to end. In real time, since that one works in real time.
-    pub(super) fn with_lease(&self, patience: Duration, clock: &dyn Clock, stop: Option<&Stop>, work: impl FnOnce(&mut Job<'_>) -> Result<()>) -> Result<RotationReport> {
-        let store = &self.0.base.store;
+    pub(super) async fn begin<'a>(&'a self, patience: Duration, clock: &'a dyn Clock, stop: Option<&'a Stop>) -> Result<Job<'a>> {
         let holder = random::token::<12>()?;
         let mut waited = Duration::ZERO;
         let lease = loop {
-            if let Some(lease) = store.take_lease_blocking(LEASE, &holder, to_ms(clock.now()), LEASE_MS)? {
+            if let Some(lease) = self.0.base.store.take_lease(LEASE, &holder, to_ms(clock.now()), LEASE_MS).await? {
                 break lease;
             }
             if waited >= patience {
                 return Err(Error::new(ErrorKind::StoreBusy, "Another rotation of keys runs on this store. Try again when it has ended."));
             }
             stop.map_or(Ok(()), Stop::check)?;
-            std::thread::park_timeout(LOOK);
+            tokio::time::sleep(LOOK).await;
             waited += LOOK;
         };
-        let mut job = Job { vault: self, clock, stop, lease, report: RotationReport::default(), is_paced: false, begun: 0, damaged: Vec::new() };
-        let outcome = work(&mut job);
-        let _ = store.release_lease_blocking(&job.lease);
-        let _ = store.expire_handovers(to_ms(clock.now()));
-        let _ = store.finish_erasure();
-        outcome.map(|()| job.report)
+        Ok(Job { vault: self, clock, stop, lease, report: RotationReport::default(), is_paced: false, begun: 0, damaged: Vec::new() })
     }
 
     /// This process was opened before the root key was replaced. It may go on, but wraps no store key: nobody could open it.
-    fn has_older_root(&self) -> Result<bool> {
-        Ok(self.0.base.store.canary()?.as_ref() != Some(&self.0.root.canary()))
+    async fn has_older_root(&self) -> Result<bool> {
+        Ok(self.0.base.store.canary().await?.as_ref() != Some(&self.0.root.canary()))
     }
 }
 
@@ -145,19 +145,55 @@ fn encoded(mark: &Mark) -> Result<Vec<u8>> {
     serde_json::to_vec(mark).map_err(|e| Error::internal("The mark of a rotation could not be written. Please report it.").with_source(e))
 }
 
+/// What came of values that were to be sealed anew.
+struct Batch {
+    renewed: Vec<(SealedValue, Sealed)>,
+    /// So many could not be opened.
+    unopened: u32,
+    /// Whose the last of those is. A wrapped key says more than the store key that wrapped it.
+    damaged: Option<String>,
+}
+
+fn sealed_anew(ring: &DataKey, values: Vec<SealedValue>) -> Result<Batch> {
+    let mut batch = Batch { renewed: Vec::with_capacity(values.len()), unopened: 0, damaged: None };
+    for value in values {
+        match ring.open(value.place(), &value.sealed) {
+            Ok(plain) => {
+                let sealed = ring.seal(value.place(), &plain)?;
+                batch.renewed.push((value, sealed));
+            }
+            Err(e) if e.kind() == ErrorKind::Corrupt => {
+                batch.unopened += 1;
+                batch.damaged = Some(value.account_id);
+            }
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(batch)
+}
+
 impl Job<'_> {
-    pub(super) fn mark(&self) -> Result<Option<Mark>> {
-        let bytes = self.vault.0.base.store.meta(MARK)?;
+    /// Gives the lease back, whatever came of the work.
+    pub(super) async fn finish(self, outcome: Result<()>) -> Result<RotationReport> {
+        let store = &self.vault.0.base.store;
+        let _ = store.release_lease(&self.lease).await;
+        let _ = store.drop_expired(self.now()).await;
+        let _ = store.finish_erasure().await;
+        outcome.map(|()| self.report)
+    }
+
+    pub(super) async fn mark(&self) -> Result<Option<Mark>> {
+        let bytes = self.vault.0.base.store.meta(MARK).await?;
         bytes.map(|bytes| serde_json::from_slice(&bytes).map_err(|_| base::corrupt())).transpose()
     }
 
-    fn all(&mut self, order: &Order, root: Option<Root>) -> Result<()> {
+    async fn all(&mut self, order: &Order, root: Option<Root>) -> Result<()> {
         // Again, since another rotation may have been waited for.
-        if (order.store_key || root.is_some()) && self.vault.has_older_root()? {
+        if (order.store_key || root.is_some()) && self.vault.has_older_root().await? {
             return Err(base::older_root());
         }
-        let left = self.mark()?.unwrap_or_default();
-        let keys = self.vault.0.base.store.live_keys()?;
+        let left = self.mark().await?.unwrap_or_default();
+        let keys = self.vault.0.base.store.live_keys().await?;
         let active = |wanted: &dyn Fn(&RingKey) -> bool| keys.iter().filter(|key| key.is_active && wanted(key)).map(|key| key.id).collect::<Vec<_>>();
         // What was cut off goes on; keys it has replaced already are not replaced again.
         let covered = left.data.is_some() && (left.account_id.is_none() || left.account_id == order.account_id);
@@ -173,32 +209,32 @@ impl Job<'_> {
         };
         let store = left.store.or_else(|| if order.store_key { active(&|key| key.purpose == KeyPurpose::Store).first().copied() } else { None });
         let account_id = if covered { left.account_id } else { order.account_id.clone() };
-        self.run(&Mark { account_id, data, store }, root)
+        self.run(&Mark { account_id, data, store }, root).await
     }
 
-    fn run(&mut self, mark: &Mark, root: Option<Root>) -> Result<()> {
-        self.ours(self.vault.0.base.store.mark_rotation(&self.lease, Some(&encoded(mark)?))?)?;
-        self.data_keys(&mark.data.iter().flatten().copied().collect())?;
-        let left = if root.is_none() { self.left_to_others(mark.store)? } else { None };
-        self.store_key(if left.is_none() { mark.store } else { None })?;
+    async fn run(&mut self, mark: &Mark, root: Option<Root>) -> Result<()> {
+        self.ours(self.vault.0.base.store.mark_rotation(&self.lease, Some(&encoded(mark)?)).await?)?;
+        self.data_keys(&mark.data.iter().flatten().copied().collect()).await?;
+        let left = if root.is_none() { self.left_to_others(mark.store).await? } else { None };
+        self.store_key(if left.is_none() { mark.store } else { None }).await?;
         if let Some(root) = root {
-            self.root_key(root)?;
+            self.root_key(root).await?;
         }
-        self.end(left)
+        self.end(left).await
     }
 
     /// What another rotation has set out to do with the store key is left to a process that can.
-    pub(super) fn left_to_others(&self, store: Option<i64>) -> Result<Option<i64>> {
+    pub(super) async fn left_to_others(&self, store: Option<i64>) -> Result<Option<i64>> {
         match store {
-            Some(id) if self.vault.has_older_root()? => Ok(self.live(|key| key.id == id && key.is_active)?.pop().map(|key| key.id)),
+            Some(id) if self.vault.has_older_root().await? => Ok(self.live(|key| key.id == id && key.is_active).await?.pop().map(|key| key.id)),
             _ => Ok(None),
         }
     }
 
     /// `left`: a store key that is still to be replaced.
-    pub(super) fn end(&mut self, left: Option<i64>) -> Result<()> {
+    pub(super) async fn end(&mut self, left: Option<i64>) -> Result<()> {
         let left = left.map(|id| Mark { store: Some(id), ..Mark::default() }).map(|mark| encoded(&mark)).transpose()?;
-        self.ours(self.vault.0.base.store.mark_rotation(&self.lease, left.as_deref())?)?;
+        self.ours(self.vault.0.base.store.mark_rotation(&self.lease, left.as_deref()).await?)?;
         self.unharmed()
     }
 
@@ -218,15 +254,15 @@ impl Job<'_> {
     }
 
     /// Gone for good, by a disconnect or a purge; what it had sealed went along.
-    fn is_gone(&self, key_id: i64) -> Result<bool> {
-        Ok(self.vault.0.base.store.key_fate(key_id)?.is_none_or(|fate| fate.is_destroyed))
+    async fn is_gone(&self, key_id: i64) -> Result<bool> {
+        Ok(self.vault.0.base.store.key_fate(key_id).await?.is_none_or(|fate| fate.is_destroyed))
     }
 
     /// What came of work with this key. None: the key is gone. Asked only after a failure, since the key may go at any moment.
-    fn unless_gone<T>(&self, key_id: i64, outcome: Result<T>) -> Result<Option<T>> {
+    async fn unless_gone<T>(&self, key_id: i64, outcome: Result<T>) -> Result<Option<T>> {
         match outcome {
             // Who connected again meanwhile has another key by now, to which the old one is outdated.
-            Err(e) if (e.kind() == ErrorKind::NotConnected || is_outdated(&e)) && self.is_gone(key_id)? => Ok(None),
+            Err(e) if (e.kind() == ErrorKind::NotConnected || is_outdated(&e)) && self.is_gone(key_id).await? => Ok(None),
             outcome => outcome.map(Some),
         }
     }
@@ -244,17 +280,17 @@ impl Job<'_> {
     }
 
     /// False: a slice ended before.
-    pub(super) fn data_keys(&mut self, wanted: &BTreeSet<i64>) -> Result<bool> {
-        if !self.replaced_before()? {
+    pub(super) async fn data_keys(&mut self, wanted: &BTreeSet<i64>) -> Result<bool> {
+        if !self.replaced_before().await? {
             return Ok(false);
         }
-        for key in self.live(|key| is_data(key) && key.is_active && wanted.contains(&key.id))? {
+        for key in self.live(|key| is_data(key) && key.is_active && wanted.contains(&key.id)).await? {
             if self.has_begun_enough() {
                 return Ok(false);
             }
             // Again, since the store key known here may have been replaced by another process.
-            let succeeded = self.vault.with_current_keys_blocking(|| self.ring(key.purpose, &key.account_id)?.succeed(Some(&self.lease), self.now()));
-            match self.unless_gone(key.id, succeeded) {
+            let succeeded = self.vault.with_current_keys(async || self.ring(key.purpose, &key.account_id).await?.succeed(Some(&self.lease), self.now()).await).await;
+            match self.unless_gone(key.id, succeeded).await {
                 Ok(Some(Some(_))) => {}
                 // One that was destroyed or replaced meanwhile needs nothing more.
                 Ok(_) => continue,
@@ -266,18 +302,18 @@ impl Job<'_> {
             }
             self.begun += 1;
             self.ours(true)?;
-            if !self.emptied(key.id)? {
+            if !self.emptied(key.id).await? {
                 return Ok(false);
             }
         }
         // Keys that were replaced meanwhile, because of their uses.
-        self.replaced_before()
+        self.replaced_before().await
     }
 
     /// What an earlier rotation, or an earlier slice, left behind.
-    fn replaced_before(&mut self) -> Result<bool> {
-        for key in self.live(|key| is_data(key) && !key.is_active)? {
-            if !self.damaged.iter().any(|(id, _)| *id == key.id) && !self.emptied(key.id)? {
+    async fn replaced_before(&mut self) -> Result<bool> {
+        for key in self.live(|key| is_data(key) && !key.is_active).await? {
+            if !self.damaged.iter().any(|(id, _)| *id == key.id) && !self.emptied(key.id).await? {
                 return Ok(false);
             }
         }
@@ -285,24 +321,24 @@ impl Job<'_> {
     }
 
     /// Of a data key. False: a slice ended before.
-    fn emptied(&mut self, key_id: i64) -> Result<bool> {
-        let emptied = self.empty(key_id)?;
+    async fn emptied(&mut self, key_id: i64) -> Result<bool> {
+        let emptied = self.empty(key_id).await?;
         self.report.data_keys += u32::from(emptied == Emptied::Destroyed);
         Ok(emptied != Emptied::Cut)
     }
 
     /// False: a slice ended before.
-    pub(super) fn store_key(&mut self, wanted: Option<i64>) -> Result<bool> {
+    pub(super) async fn store_key(&mut self, wanted: Option<i64>) -> Result<bool> {
         let is_store = |key: &RingKey| key.purpose == KeyPurpose::Store;
-        let keys = self.live(is_store)?;
+        let keys = self.live(is_store).await?;
         if let Some(active) = keys.iter().find(|key| key.is_active && Some(key.id) == wanted) {
-            if self.vault.0.store_key.succeed(Some(&self.lease), self.now())? != Some(active.id) {
-                return if self.vault.has_older_root()? { Err(base::older_root()) } else { self.ours(false).map(|()| true) };
+            if self.vault.0.store_key.succeed(Some(&self.lease), self.now()).await? != Some(active.id) {
+                return if self.vault.has_older_root().await? { Err(base::older_root()) } else { self.ours(false).map(|()| true) };
             }
             self.ours(true)?;
         }
-        for key in self.live(is_store)?.iter().filter(|key| !key.is_active) {
-            match self.empty(key.id)? {
+        for key in self.live(is_store).await?.iter().filter(|key| !key.is_active) {
+            match self.empty(key.id).await? {
                 Emptied::Cut => return Ok(false),
                 emptied => self.report.store_key |= emptied == Emptied::Destroyed,
             }
@@ -311,21 +347,21 @@ impl Job<'_> {
     }
 
     /// Seals anew what this key has sealed, then destroys it.
-    fn empty(&mut self, key_id: i64) -> Result<Emptied> {
+    async fn empty(&mut self, key_id: i64) -> Result<Emptied> {
         let store = self.vault.0.base.store.clone();
         let (mut idle, mut unopened) = (0, 0);
         let mut whose = None;
         while idle < IDLE {
             // Past those that stay, to what may stand behind them.
-            let values = store.sealed_with(key_id, BATCH.saturating_add(unopened))?;
+            let values = store.sealed_with(key_id, BATCH.saturating_add(unopened)).await?;
             if values.is_empty() {
-                match store.retire_key(&self.lease, key_id, self.now())? {
+                match store.retire_key(&self.lease, key_id, self.now()).await? {
                     Retired::Destroyed => return self.ours(true).map(|()| Emptied::Destroyed),
                     Retired::Lost => return self.ours(false).map(|()| Emptied::Otherwise),
                     Retired::Needed => {}
                 }
             }
-            let Some(key) = store.key_fate(key_id)?.filter(|key| !key.is_destroyed) else { return Ok(Emptied::Otherwise) };
+            let Some(key) = store.key_fate(key_id).await?.filter(|key| !key.is_destroyed) else { return Ok(Emptied::Otherwise) };
             whose.get_or_insert_with(|| key.account_id.clone());
             if values.is_empty() {
                 idle += 1;
@@ -335,47 +371,47 @@ impl Job<'_> {
             if self.has_sealed_enough() {
                 return Ok(Emptied::Cut);
             }
-            let ring = match self.unless_gone(key_id, self.ring(key.purpose, &key.account_id)) {
+            let ring = match self.unless_gone(key_id, self.ring_with(&key, key_id, values.len()).await).await {
                 Ok(Some(ring)) => ring,
                 Ok(None) => return Ok(Emptied::Otherwise),
                 Err(e) if e.kind() == ErrorKind::Corrupt => break,
                 Err(e) => return Err(e),
             };
-            let mut renewed = Vec::with_capacity(values.len());
-            unopened = 0;
-            for value in values {
-                let plain = match self.unless_gone(key_id, ring.open(value.place(), &value.sealed)) {
-                    Ok(Some(plain)) => plain,
-                    Ok(None) => return Ok(Emptied::Otherwise),
-                    Err(e) if e.kind() == ErrorKind::Corrupt => {
-                        unopened += 1;
-                        // A wrapped key says more than the store key that wrapped it.
-                        whose = Some(value.account_id);
-                        continue;
-                    }
-                    Err(e) => return Err(e),
-                };
-                let Some(sealed) = self.unless_gone(key_id, ring.seal(value.place(), &plain))? else { return Ok(Emptied::Otherwise) };
-                renewed.push((value, sealed));
-            }
-            match store.reseal(&self.lease, &renewed, self.now()) {
+            let batch = blocking(move || sealed_anew(&ring, values)).await;
+            let renewed = match self.unless_gone(key_id, batch).await {
+                Ok(Some(batch)) => {
+                    unopened = batch.unopened;
+                    whose = batch.damaged.or(whose);
+                    batch.renewed
+                }
+                Ok(None) => return Ok(Emptied::Otherwise),
+                // Others took the uses that were reserved, or replaced a key just now.
+                Err(e) if is_outdated(&e) => {
+                    self.vault.catch_up(&e, 0).await?;
+                    self.ours(true)?;
+                    continue;
+                }
+                Err(e) => return Err(e),
+            };
+            let is_idle = renewed.is_empty();
+            match store.reseal(&self.lease, renewed, self.now()).await {
                 // The new key was itself replaced, by its uses: the next round seals with the newest.
                 Err(e) if is_outdated(&e) => {
-                    self.vault.catch_up(&e)?;
+                    self.vault.catch_up(&e, 0).await?;
                     self.ours(true)?;
                 }
                 count => {
                     let count = count?;
                     self.report.values += count.unwrap_or(0);
                     // Only what cannot be opened is left.
-                    idle = if renewed.is_empty() { idle + 1 } else { 0 };
+                    idle = if is_idle { idle + 1 } else { 0 };
                     // Whoever waits for the store gets a turn: SQLite's queue knows no order.
-                    std::thread::park_timeout(BREATH);
+                    tokio::time::sleep(BREATH).await;
                     self.ours(count.is_some())?;
                 }
             }
         }
-        if self.is_gone(key_id)? {
+        if self.is_gone(key_id).await? {
             return Ok(Emptied::Otherwise);
         }
         self.leave(key_id, whose.as_deref().unwrap_or_default());
@@ -383,17 +419,27 @@ impl Job<'_> {
     }
 
     /// The handle others use too, so that they seal with the new key at once.
-    fn ring(&self, purpose: KeyPurpose, account_id: &str) -> Result<DataKey> {
+    async fn ring(&self, purpose: KeyPurpose, account_id: &str) -> Result<DataKey> {
         match purpose {
-            KeyPurpose::Secrets => self.vault.secrets_blocking(account_id),
-            KeyPurpose::Content => self.vault.content_blocking(account_id),
+            KeyPurpose::Secrets => self.vault.secrets(account_id).await,
+            KeyPurpose::Content => self.vault.content(account_id).await,
             KeyPurpose::Store | KeyPurpose::Hashes | KeyPurpose::Audit => Ok(self.vault.store_key()),
         }
     }
 
+    /// The same, ready to seal anew so many values of the key with this id.
+    async fn ring_with(&self, key: &KeyFate, key_id: i64, values: usize) -> Result<DataKey> {
+        let ring = self.ring(key.purpose, &key.account_id).await?;
+        if !ring.holds(key_id) {
+            ring.make_ready(key_id, 1).await?;
+        }
+        ring.reserve(i64::try_from(values).unwrap_or(i64::MAX)).await?;
+        Ok(ring)
+    }
+
     /// The oldest first.
-    fn live(&self, wanted: impl Fn(&RingKey) -> bool) -> Result<Vec<RingKey>> {
-        let mut keys: Vec<_> = self.vault.0.base.store.live_keys()?.into_iter().filter(|key| wanted(key)).collect();
+    async fn live(&self, wanted: impl Fn(&RingKey) -> bool) -> Result<Vec<RingKey>> {
+        let mut keys: Vec<_> = self.vault.0.base.store.live_keys().await?.into_iter().filter(|key| wanted(key)).collect();
         keys.sort_by_key(|key| key.created_at);
         Ok(keys)
     }
@@ -403,18 +449,18 @@ impl Job<'_> {
     }
 
     /// All that hangs on the root key changes over in one step: before it the old key opens the store, after it the new one.
-    fn root_key(&mut self, root: Root) -> Result<()> {
+    async fn root_key(&mut self, root: Root) -> Result<()> {
         let now = self.now();
         let Self { vault, lease, .. } = self;
         let old_canary = vault.0.root.canary();
         let mut store_keys = Vec::new();
-        for row in vault.0.base.store.key_ring(KeyPurpose::Store, "")? {
-            let key = Wrapper::Root(vault.0.root.clone()).open(&vault.0.base, KeyPurpose::Store, "", row.id, &row.wrapped)?;
+        for row in vault.0.base.store.key_ring(KeyPurpose::Store, "").await? {
+            let key = Wrapper::Root(vault.0.root.clone()).open(&vault.0.base, KeyPurpose::Store, "", row.id, &row.wrapped).await?;
             store_keys.push((row.id, key.expose(|bytes| root.wrap_key(place(KeyPurpose::Store, "", &row.id.to_string()), bytes))?));
         }
-        let new = NewRoot { old_canary: &old_canary, canary: root.canary(), store_keys: &store_keys, kdf: root.kdf.as_deref(), wrapped: root.wrapped.as_deref() };
-        if !vault.0.base.store.change_root(lease, &new, now)? {
-            return if vault.has_older_root()? { Err(base::older_root()) } else { self.ours(false) };
+        let new = NewRoot { old_canary, canary: root.canary().clone(), store_keys, kdf: root.kdf.clone(), wrapped: root.wrapped.clone() };
+        if !vault.0.base.store.change_root(lease, new, now).await? {
+            return if vault.has_older_root().await? { Err(base::older_root()) } else { self.ours(false) };
         }
         vault.0.root.put(root);
         self.report.root_key = true;

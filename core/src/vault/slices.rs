@@ -22,7 +22,7 @@ pub struct Slice {
 
 impl Vault {
     /// Ends what an earlier rotation left, then replaces the keys that are due by uses or age, up to the end of a slice. Cheap when there is nothing to do.
-    pub fn rotate_due(&self, clock: &dyn Clock, stop: Option<&Stop>) -> Result<Slice> {
+    pub async fn rotate_due(&self, clock: &dyn Clock, stop: Option<&Stop>) -> Result<Slice> {
         let (now, limits) = (to_ms(clock.now()), self.0.base.limits);
         let is_due = |key: &RingKey| match key.purpose {
             KeyPurpose::Secrets | KeyPurpose::Content => key.uses >= limits.due || now.saturating_sub(key.created_at) >= limits.age,
@@ -30,41 +30,41 @@ impl Vault {
             KeyPurpose::Store => key.uses >= limits.due,
             KeyPurpose::Hashes | KeyPurpose::Audit => false,
         };
-        let keys = self.0.base.store.live_keys()?;
-        let left_over = keys.iter().any(|key| !key.is_active) || self.0.base.store.meta(MARK)?.is_some();
+        let keys = self.0.base.store.live_keys().await?;
+        let left_over = keys.iter().any(|key| !key.is_active) || self.0.base.store.meta(MARK).await?.is_some();
         if !left_over && !keys.iter().any(is_due) {
             return Ok(Slice::default());
         }
         let due = |is_wanted: fn(KeyPurpose) -> bool| keys.iter().filter(|key| key.is_active && is_wanted(key.purpose) && is_due(key)).map(|key| key.id).collect::<Vec<_>>();
         let (data, store) = (due(|purpose| purpose != KeyPurpose::Store), due(|purpose| purpose == KeyPurpose::Store).first().copied());
         // The one that runs does what is due, and the next look finds what it left.
-        let mut has_more = false;
-        let report = self.with_lease(Duration::ZERO, clock, stop, |job| {
-            job.is_paced = true;
-            has_more = !job.slice(data, store)?;
-            Ok(())
-        })?;
-        Ok(Slice { report, has_more })
+        let mut job = self.begin(Duration::ZERO, clock, stop).await?;
+        job.is_paced = true;
+        let (outcome, has_more) = match job.slice(data, store).await {
+            Ok(is_done) => (Ok(()), !is_done),
+            Err(e) => (Err(e), false),
+        };
+        Ok(Slice { report: job.finish(outcome).await?, has_more })
     }
 }
 
 impl Job<'_> {
     /// False: there is more. A mark of a rotation that was cut off stays until all of it is done; what is due is found again by its age.
-    fn slice(&mut self, due: Vec<i64>, due_store: Option<i64>) -> Result<bool> {
-        let mark = self.mark()?;
+    async fn slice(&mut self, due: Vec<i64>, due_store: Option<i64>) -> Result<bool> {
+        let mark = self.mark().await?;
         let (marked_store, marked) = (mark.as_ref().and_then(|mark| mark.store), mark.is_some());
         let store = marked_store.or(due_store);
-        let left = self.left_to_others(store)?;
+        let left = self.left_to_others(store).await?;
         // First: a worn key of the store does not wait for all mail.
-        if !self.store_key(if left.is_none() { store } else { None })? {
+        if !self.store_key(if left.is_none() { store } else { None }).await? {
             return Ok(false);
         }
         let wanted: BTreeSet<i64> = mark.and_then(|mark| mark.data).into_iter().flatten().chain(due).collect();
-        if !self.data_keys(&wanted)? {
+        if !self.data_keys(&wanted).await? {
             return Ok(false);
         }
         if marked {
-            self.end(marked_store.and(left))?;
+            self.end(marked_store.and(left)).await?;
         } else {
             self.unharmed()?;
         }

@@ -30,8 +30,7 @@ impl Auth {
             AccountKind::Person | AccountKind::Link => (AccountState::NeedsReconnect, format!("Microsoft's answer to a renewal was refused, since it is not for this account: {why}. Nothing of it was used. Connect the account again.")),
         };
         let entry = Entry::new(AuditKind::SignInRefused, "A renewal was refused: Microsoft's answer was not for this account.").on(&account.id);
-        let now = self.now();
-        if let Err(e) = self.step(move |me| me.store.record(&[entry], now)).await {
+        if let Err(e) = self.store.record(&[entry], self.now()).await {
             tracing::warn!(target: "tidings::auth", account = account.id, kind = ?e.kind(), "a refused renewal could not be recorded");
         }
         if let Err(failed) = self.change_state(account, state, Some(words.clone())).await {
@@ -45,8 +44,7 @@ impl Auth {
 
     pub(super) async fn turned_down(&self, account: AccountRow, version: i64, refusal: Refusal, stale: &Option<AccessToken>, claims: Option<&str>) -> Result<AccessToken> {
         // Re-read first: a refusal of a token that another process has replaced says nothing.
-        let id = account.id.clone();
-        let current = self.step(move |me| me.store.token(&id)).await?;
+        let current = self.store.token(&account.id).await?;
         if current.as_ref().is_some_and(|current| current.version != version) {
             return match self.read(&account.id, stale, claims).await? {
                 Row::Usable(token) => Ok(token),
@@ -63,7 +61,7 @@ impl Auth {
             return Err(Error::new(ErrorKind::ConsentMissing, WITHDRAWN).with_remedy(Remedy::Admin));
         }
         let Some(state) = refusal.state() else { return Err(refusal.error(false)) };
-        let copied_at = self.step(|me| me.store.copied_at()).await?;
+        let copied_at = self.store.copied_at().await?;
         let since_copied = current.is_some_and(|current| copied_at.is_some_and(|at| current.refreshed_at <= at));
         let (reason, error) = if since_copied && refusal.class() == Class::Person {
             (COPIED.to_owned(), Error::new(ErrorKind::NeedsReconnect, COPIED))
@@ -97,16 +95,16 @@ impl Auth {
         if !asked_for_it {
             return Ok(());
         }
-        let (id, token) = (account_id.to_owned(), token.clone());
         let found = self
-            .step(move |me| me.vault.with_current_keys_blocking(|| {
-                let Some(account) = me.store.account_blocking(&id)?.filter(|a| a.state == AccountState::Connected) else { return Ok(None) };
-                let Some(row) = me.store.token(&id)? else { return Ok(None) };
-                let stored = StoredToken::from_json(&me.vault.secrets_blocking(&id)?.open(token_place(&id, row.version), &row.sealed)?)?;
+            .vault
+            .with_current_keys(async || {
+                let Some(account) = self.store.account(account_id).await?.filter(|a| a.state == AccountState::Connected) else { return Ok(None) };
+                let Some(row) = self.store.token(account_id).await? else { return Ok(None) };
+                let stored = StoredToken::from_json(&self.vault.secrets(account_id).await?.open(token_place(account_id, row.version), &row.sealed)?)?;
                 // A token that another process has replaced, or that is as old as the one before, proves nothing.
-                let is_new = AccessToken::new(stored.access_token.clone()) == token && now.saturating_sub(row.refreshed_at) < NEW_MS;
+                let is_new = AccessToken::new(stored.access_token.clone()) == *token && now.saturating_sub(row.refreshed_at) < NEW_MS;
                 Ok(is_new.then_some(account))
-            }))
+            })
             .await?;
         let Some(account) = found else { return Ok(()) };
         if let Some(claims) = &claims {

@@ -6,12 +6,12 @@ use super::{ERASE_WAIT, SqliteStore, all, exists, first, keys, leases, purge, ru
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{AccountState, AuditKind, Feature};
 use crate::seal::Sealed;
-use crate::store::{AccountRow, AccountStore, AccountWindow, AttemptRow, Consumed, Entry, KeyPurpose, KeyRow, Lease, NewAttempt, NewKey, TokenRow, moved_on};
+use crate::store::{
+    AccountChange, AccountQuery, AccountRow, AccountStore, AccountWindow, AttemptRow, Consumed, Entry, KeyPurpose, Lease, NewAttempt, NewConnection, NewKey, TokenRow, moved_on,
+};
 use crate::store::words::Word;
 use async_trait::async_trait;
 use rusqlite::{Connection, Row};
-
-const DAY_MS: i64 = 86_400_000;
 
 macro_rules! select_account {
     ($rest:literal) => {
@@ -27,6 +27,7 @@ fn account_row(row: &Row<'_>) -> Outcome<AccountRow> {
     let features = strings(row, 5)?.iter().map(|f| Feature::parse(f)).collect::<Result<_>>()?;
     Ok(AccountRow {
         id: row.get(0)?,
+        number: row.get(22)?,
         owner: row.get(1)?,
         tenant_id: row.get(2)?,
         user_id: row.get(3)?,
@@ -49,10 +50,6 @@ fn account_row(row: &Row<'_>) -> Outcome<AccountRow> {
         approver: word(row, 20)?,
         folders: strings(row, 21)?,
     })
-}
-
-fn numbered(row: &Row<'_>) -> Outcome<(i64, AccountRow)> {
-    Ok((row.get(22)?, account_row(row)?))
 }
 
 fn strings(row: &Row<'_>, column: usize) -> Outcome<Vec<String>> {
@@ -161,166 +158,250 @@ fn ended() -> Error {
     Error::new(ErrorKind::Cancelled, "This sign-in ended before it was finished: its account was disconnected, or its owner deleted or purged. Nothing was stored; start it again.")
 }
 
-impl SqliteStore {
-    fn connect(&self, attempt: Option<&[u8]>, account: &AccountRow, token: Option<&TokenRow>, new_keys: &[NewKey], replaces: Option<&str>, now: i64) -> Result<AccountRow> {
-        let (erases, folders) = self.write(|tx| {
-            purge::refuse_deleted(tx, &account.owner, &account.id)?;
-            if let Some(state_hash) = attempt
-                && run(tx, "UPDATE attempts SET account_id = ?2 WHERE state_hash = ?1", (state_hash, &account.id))? == 0
-            {
-                return Err(ended().into());
-            }
-            let mut entries = Vec::new();
-            if let Some(id) = replaces.filter(|id| *id != account.id) {
-                entries.extend(erase_unused(tx, id, &self.owner_mark(&account.owner)?, now)?);
-            }
-            // Everything handed in is sealed for `account.id`; under another id it could never be opened.
-            if by_person(tx, &account.owner, &account.tenant_id, &account.user_id)?.is_some_and(|earlier| earlier.id != account.id) {
-                return Err(Error::new(ErrorKind::Conflict, "This person was connected by another call at the same moment. Use that account, or connect again.").into());
-            }
-            let earlier = by_id(tx, &account.id)?;
-            if account.generation != earlier.as_ref().map_or(1, |earlier| earlier.generation + 1) {
-                return Err(moved_on().into());
-            }
-            put_account(tx, account)?;
-            entries.push(stored(account, earlier.is_some()).of(self.owner_mark(&account.owner)?));
-            entries.extend(destroy_key(tx, KeyPurpose::Secrets, &account.id)?);
-            self.note(tx, &entries, now)?;
-            drop_cursors(tx, &account.id, now)?;
-            for key in new_keys {
-                if key.purpose == KeyPurpose::Content && keys::active(tx, KeyPurpose::Content, &account.id)?.is_some() {
-                    return Err(Error::new(ErrorKind::Conflict, "This account has a key for its mail already. Connect again.").into());
-                }
-                keys::insert(tx, key)?;
-            }
-            run(tx, "DELETE FROM tokens WHERE account_id = ?1 AND ?2", (&account.id, token.is_none()))?;
-            if let Some(token) = token {
-                run(
-                tx,
-                "INSERT INTO tokens (account_id, version, sealed, expires_at, refreshed_at) VALUES (?1, ?2, ?3, ?4, ?5)
-                 ON CONFLICT (account_id) DO UPDATE SET
-                   version = excluded.version, sealed = excluded.sealed, expires_at = excluded.expires_at, refreshed_at = excluded.refreshed_at",
-                (&account.id, token.version, token.sealed.as_bytes(), token.expires_at, token.refreshed_at),
-                )?;
-            }
-            keys::check_active(tx, [Some(&account.profile), account.claims.as_ref(), token.map(|token| &token.sealed)].into_iter().flatten())?;
-            if earlier.is_some() {
-                mark_erasure(tx)?;
-            }
-            keys::announce_account(tx, &account.id, now)?;
-            Ok((earlier.is_some() || replaces.is_some(), earlier.map(|earlier| earlier.folders).unwrap_or_default()))
-        })?;
-        if erases {
-            self.erase_now(ERASE_WAIT);
-        }
-        Ok(AccountRow { folders, ..account.clone() })
+/// What a connection brings, owned by the step that stores it.
+struct Connecting {
+    attempt: Option<Vec<u8>>,
+    account: AccountRow,
+    token: Option<TokenRow>,
+    keys: Vec<NewKey>,
+    replaces: Option<String>,
+}
+
+/// The account as stored, and whether anything was destroyed for it.
+fn connect(store: &SqliteStore, tx: &Connection, new: Connecting, now: i64) -> Outcome<(AccountRow, bool)> {
+    let Connecting { attempt, account, token, keys: new_keys, replaces } = new;
+    purge::refuse_deleted(tx, &account.owner, &account.id)?;
+    if let Some(state_hash) = attempt
+        && run(tx, "UPDATE attempts SET account_id = ?2 WHERE state_hash = ?1", (state_hash, &account.id))? == 0
+    {
+        return Err(ended().into());
     }
+    let mut entries = Vec::new();
+    if let Some(id) = replaces.as_ref().filter(|id| **id != account.id) {
+        entries.extend(erase_unused(tx, id, &store.owner_mark(&account.owner)?, now)?);
+    }
+    // Everything handed in is sealed for `account.id`; under another id it could never be opened.
+    if by_person(tx, &account.owner, &account.tenant_id, &account.user_id)?.is_some_and(|earlier| earlier.id != account.id) {
+        return Err(Error::new(ErrorKind::Conflict, "This person was connected by another call at the same moment. Use that account, or connect again.").into());
+    }
+    let earlier = by_id(tx, &account.id)?;
+    if account.generation != earlier.as_ref().map_or(1, |earlier| earlier.generation + 1) {
+        return Err(moved_on().into());
+    }
+    put_account(tx, &account)?;
+    entries.push(stored(&account, earlier.is_some()).of(store.owner_mark(&account.owner)?));
+    entries.extend(destroy_key(tx, KeyPurpose::Secrets, &account.id)?);
+    store.note(tx, &entries, now)?;
+    drop_cursors(tx, &account.id, now)?;
+    for key in &new_keys {
+        if key.purpose == KeyPurpose::Content && keys::active(tx, KeyPurpose::Content, &account.id)?.is_some() {
+            return Err(Error::new(ErrorKind::Conflict, "This account has a key for its mail already. Connect again.").into());
+        }
+        keys::insert(tx, key)?;
+    }
+    run(tx, "DELETE FROM tokens WHERE account_id = ?1 AND ?2", (&account.id, token.is_none()))?;
+    if let Some(token) = &token {
+        run(
+            tx,
+            "INSERT INTO tokens (account_id, version, sealed, expires_at, refreshed_at) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT (account_id) DO UPDATE SET
+               version = excluded.version, sealed = excluded.sealed, expires_at = excluded.expires_at, refreshed_at = excluded.refreshed_at",
+            (&account.id, token.version, token.sealed.as_bytes(), token.expires_at, token.refreshed_at),
+        )?;
+    }
+    keys::check_active(tx, [Some(&account.profile), account.claims.as_ref(), token.as_ref().map(|token| &token.sealed)].into_iter().flatten())?;
+    if earlier.is_some() {
+        mark_erasure(tx)?;
+    }
+    keys::announce_account(tx, &account.id, now)?;
+    let is_destroyed = earlier.is_some() || replaces.is_some();
+    Ok((AccountRow { folders: earlier.map(|earlier| earlier.folders).unwrap_or_default(), ..account }, is_destroyed))
+}
+
+fn change(store: &SqliteStore, tx: &Connection, id: &str, generation: Option<i64>, change: &AccountChange, now: i64) -> Outcome<bool> {
+    match change {
+        AccountChange::State { state, problem } => {
+            let same = exists(
+                tx,
+                "SELECT 1 FROM accounts WHERE id = ?1 AND (?2 IS NULL OR generation = ?2) AND state = ?3 AND problem IS ?4",
+                (id, generation, state.word(), problem),
+            )?;
+            if same {
+                return Ok(true);
+            }
+            // Only a new connect ends a disconnect.
+            let changed = run(
+                tx,
+                "UPDATE accounts SET state_since = CASE WHEN state = ?3 THEN state_since ELSE ?5 END, state = ?3, problem = ?4
+                 WHERE id = ?1 AND (?2 IS NULL OR generation = ?2) AND state <> 'disconnected'",
+                (id, generation, state.word(), problem, now),
+            )?;
+            if changed > 0 {
+                keys::announce_account(tx, id, now)?;
+                store.note(tx, &[Entry::new(AuditKind::StateChanged, format!("The account is now {}.", state.word())).on(id)], now)?;
+            }
+            Ok(changed > 0)
+        }
+        AccountChange::Waiting(state) => {
+            let sql = "UPDATE accounts SET state_since = ?4 WHERE id = ?1 AND (?2 IS NULL OR generation = ?2) AND state = ?3";
+            Ok(run(tx, sql, (id, generation, state.word(), now))? > 0)
+        }
+        AccountChange::Features(features) => {
+            let words: Vec<&str> = features.iter().map(|f| f.word()).collect();
+            let sql = "UPDATE accounts SET features = ?3 WHERE id = ?1 AND (?2 IS NULL OR generation = ?2) AND state <> 'disconnected'";
+            let changed = run(tx, sql, (id, generation, super::json(&words)?))?;
+            if changed > 0 {
+                keys::announce_account(tx, id, now)?;
+            }
+            Ok(changed > 0)
+        }
+        AccountChange::Folders(folders) => {
+            let sql = "UPDATE accounts SET folders = ?3 WHERE id = ?1 AND (?2 IS NULL OR generation = ?2) AND owner <> ''";
+            Ok(run(tx, sql, (id, generation, super::json(folders)?))? > 0)
+        }
+        AccountChange::Profile { sealed, version } => {
+            let changed = run(
+                tx,
+                "UPDATE accounts SET profile = ?3, profile_version = ?4 WHERE id = ?1 AND (?2 IS NULL OR generation = ?2) AND profile_version = ?4 - 1",
+                (id, generation, sealed.as_bytes(), version),
+            )?;
+            if changed > 0 {
+                keys::check_active(tx, [sealed])?;
+                keys::announce_account(tx, id, now)?;
+            }
+            Ok(changed > 0)
+        }
+        AccountChange::Claims { sealed, version } => {
+            let changed = run(
+                tx,
+                "UPDATE accounts SET claims = ?3, claims_version = ?4 WHERE id = ?1 AND (?2 IS NULL OR generation = ?2) AND claims_version = ?4 - 1",
+                (id, generation, sealed.as_ref().map(Sealed::as_bytes), version),
+            )?;
+            if changed > 0 {
+                keys::check_active(tx, sealed.as_ref())?;
+            }
+            Ok(changed > 0)
+        }
+    }
+}
+
+fn page(c: &Connection, owner: Option<&str>, state: Option<AccountState>, after: i64, limit: u32) -> Outcome<Vec<AccountRow>> {
+    let state = state.map(Word::word);
+    match owner {
+        Some(owner) => all(
+            c,
+            select_account!("WHERE owner <> '' AND owner = ?1 AND num > ?2 AND (?3 IS NULL OR state = ?3) ORDER BY num LIMIT ?4"),
+            (owner, after, state, limit),
+            account_row,
+        ),
+        None => all(c, select_account!("WHERE owner <> '' AND num > ?1 AND (?2 IS NULL OR state = ?2) ORDER BY num LIMIT ?3"), (after, state, limit), account_row),
+    }
+}
+
+fn overdue(c: &Connection, owner: Option<&str>, awaiting_since: i64, now: i64) -> Outcome<Vec<AccountRow>> {
+    let mut rows = all(
+        c,
+        select_account!("WHERE state = 'awaiting_admin' AND state_since <= ?1 AND owner <> '' AND (?2 IS NULL OR owner = ?2)"),
+        (awaiting_since, owner),
+        account_row,
+    )?;
+    rows.extend(all(
+        c,
+        select_account!("WHERE access_ends_at <= ?1 AND state = 'connected' AND owner <> '' AND (?2 IS NULL OR owner = ?2)"),
+        (now, owner),
+        account_row,
+    )?);
+    Ok(rows)
 }
 
 #[async_trait]
 impl AccountStore for SqliteStore {
-    fn meta(&self, name: &str) -> Result<Option<Vec<u8>>> {
-        self.read(|c| keys::meta(c, name))
+    async fn meta(&self, name: &str) -> Result<Option<Vec<u8>>> {
+        let name = name.to_owned();
+        self.reading(move |c| keys::meta(c, &name)).await
     }
 
-    fn meta_or_insert(&self, name: &str, value: &[u8]) -> Result<Vec<u8>> {
-        if let Some(found) = self.meta(name)? {
+    async fn meta_or_insert(&self, name: &str, value: &[u8]) -> Result<Vec<u8>> {
+        if let Some(found) = self.meta(name).await? {
             return Ok(found);
         }
-        self.write(|tx| {
-            run(tx, "INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO NOTHING", (name, value))?;
-            Ok(keys::meta(tx, name)?.unwrap_or_default())
+        let (name, value) = (name.to_owned(), value.to_owned());
+        self.writing(move |tx| {
+            run(tx, "INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO NOTHING", (&name, &value))?;
+            Ok(keys::meta(tx, &name)?.unwrap_or_default())
         })
+        .await
     }
 
-    fn insert_store_key(&self, key: &NewKey, canary: &Sealed, wrapped_root: Option<&[u8]>) -> Result<()> {
-        self.put_store_key(key, canary, wrapped_root)
-    }
-
-    fn canary(&self) -> Result<Option<Sealed>> {
-        self.read_canary()
-    }
-
-    #[cfg(test)]
-    fn key(&self, id: i64) -> Result<Option<KeyRow>> {
-        self.read(|c| keys::by_id(c, id))
-    }
-
-    fn active_key(&self, purpose: KeyPurpose, account_id: Option<&str>) -> Result<Option<KeyRow>> {
-        self.read(|c| keys::active(c, purpose, account_id.unwrap_or_default()))
-    }
-
-    fn reserve_uses(&self, key_id: i64, count: i64) -> Result<i64> {
-        self.reserve(key_id, count)
-    }
-
-    fn leave_attempt(&self, attempt: &NewAttempt, owner: &str, account_id: Option<&str>) -> Result<()> {
-        self.write(|tx| {
-            let account_id = account_id.unwrap_or_default();
+    async fn leave_attempt(&self, attempt: &NewAttempt, owner: &str, account_id: Option<&str>) -> Result<()> {
+        let (store, attempt, owner, account_id) = (self.clone(), attempt.clone(), owner.to_owned(), account_id.unwrap_or_default().to_owned());
+        self.writing(move |tx| {
             // Whoever was deleted or purged since the caller looked gets no new one.
-            purge::refuse_deleted(tx, owner, account_id)?;
+            purge::refuse_deleted(tx, &owner, &account_id)?;
             keys::check_active(tx, [&attempt.sealed])?;
             run(
                 tx,
                 "INSERT INTO attempts (state_hash, sealed, created_at, expires_at, account_id, owner) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                (&attempt.state_hash, attempt.sealed.as_bytes(), attempt.created_at, attempt.expires_at, account_id, self.owner_mark(owner)?),
+                (&attempt.state_hash, attempt.sealed.as_bytes(), attempt.created_at, attempt.expires_at, &account_id, store.owner_mark(&owner)?),
             )?;
             Ok(())
         })
+        .await
     }
 
-    fn attempt(&self, state_hash: &[u8]) -> Result<Option<AttemptRow>> {
-        self.read(|c| {
+    async fn attempt(&self, state_hash: &[u8]) -> Result<Option<AttemptRow>> {
+        let state_hash = state_hash.to_owned();
+        self.reading(move |c| {
             first(c, "SELECT sealed, used_at <> 0, expires_at FROM attempts WHERE state_hash = ?1", [state_hash], |row| {
                 Ok(AttemptRow { sealed: sealed(row, 0)?, is_used: row.get(1)?, expires_at: row.get(2)? })
             })
         })
+        .await
     }
 
-    fn consume_attempt(&self, state_hash: &[u8], now: i64) -> Result<Consumed> {
-        self.write(|tx| {
-            run(tx, "DELETE FROM attempts WHERE expires_at < ?1", [now.saturating_sub(DAY_MS)])?;
-            let fresh = run(tx, "UPDATE attempts SET used_at = ?2 WHERE state_hash = ?1 AND used_at = 0 AND expires_at > ?2 AND created_at <= ?2 + ?3", (state_hash, now, leases::SKEW_MS))?;
-            if fresh == 1 {
+    async fn consume_attempt(&self, state_hash: &[u8], now: i64) -> Result<Consumed> {
+        let state_hash = state_hash.to_owned();
+        self.writing(move |tx| {
+            purge::drop_old_attempts(tx, now)?;
+            let sql = "UPDATE attempts SET used_at = ?2 WHERE state_hash = ?1 AND used_at = 0 AND expires_at > ?2 AND created_at <= ?2 + ?3";
+            if run(tx, sql, (&state_hash, now, leases::SKEW_MS))? == 1 {
                 return Ok(Consumed::Fresh);
             }
-            let used = first(tx, "SELECT used_at <> 0 FROM attempts WHERE state_hash = ?1", [state_hash], |row| Ok(row.get::<_, bool>(0)?))?;
+            let used = first(tx, "SELECT used_at <> 0 FROM attempts WHERE state_hash = ?1", [&state_hash], |row| Ok(row.get::<_, bool>(0)?))?;
             Ok(match used {
                 Some(true) => Consumed::AlreadyUsed,
                 Some(false) => Consumed::Expired,
                 None => Consumed::Unknown,
             })
         })
+        .await
     }
 
-    fn return_attempt(&self, state_hash: &[u8]) -> Result<()> {
-        self.write(|tx| {
-            run(tx, "UPDATE attempts SET used_at = 0 WHERE state_hash = ?1", [state_hash])?;
-            Ok(())
-        })
+    async fn return_attempt(&self, state_hash: &[u8]) -> Result<()> {
+        let state_hash = state_hash.to_owned();
+        self.writing(move |tx| run(tx, "UPDATE attempts SET used_at = 0 WHERE state_hash = ?1", [&state_hash]).map(drop)).await
     }
 
-    fn connect_account(&self, account: &AccountRow, token: Option<&TokenRow>, keys: &[NewKey], replaces: Option<&str>, now: i64) -> Result<AccountRow> {
-        self.connect(None, account, token, keys, replaces, now)
+    async fn connect_account(&self, new: NewConnection<'_>, now: i64) -> Result<AccountRow> {
+        let new = Connecting {
+            attempt: new.attempt.map(<[u8]>::to_vec),
+            account: new.account.clone(),
+            token: new.token.cloned(),
+            keys: new.keys.to_vec(),
+            replaces: new.replaces.map(str::to_owned),
+        };
+        let store = self.clone();
+        self.destroying(ERASE_WAIT, move |tx| connect(&store, tx, new, now)).await
     }
 
-    fn finish_attempt(&self, state_hash: &[u8], account: &AccountRow, token: Option<&TokenRow>, keys: &[NewKey], replaces: Option<&str>, now: i64) -> Result<AccountRow> {
-        self.connect(Some(state_hash), account, token, keys, replaces, now)
+    async fn change_account(&self, id: &str, generation: Option<i64>, what: AccountChange, now: i64) -> Result<bool> {
+        let (store, id) = (self.clone(), id.to_owned());
+        self.writing(move |tx| change(&store, tx, &id, generation, &what, now)).await
     }
 
-    fn find_account(&self, owner: &str, tenant_id: &str, user_id: &str) -> Result<Option<AccountRow>> {
-        self.read(|c| by_person(c, owner, tenant_id, user_id))
-    }
-
-    fn is_connected_elsewhere(&self, owner: &str, tenant_id: &str, user_id: &str) -> Result<bool> {
-        let [awaiting, declined, disconnected] = [AccountState::AwaitingAdmin, AccountState::Declined, AccountState::Disconnected].map(Word::word);
-        self.read(|c| {
-            exists(
-                c,
-                "SELECT 1 FROM accounts WHERE tenant_id = ?2 AND user_id = ?3 AND owner NOT IN (?1, '') AND state NOT IN (?4, ?5, ?6)",
-                (owner, tenant_id, user_id, awaiting, declined, disconnected),
-            )
-        })
+    async fn disconnect_account(&self, id: &str, reason: &str, now: i64) -> Result<Vec<String>> {
+        let (store, id, reason) = (self.clone(), id.to_owned(), reason.to_owned());
+        self.destroying(ERASE_WAIT, move |tx| Ok((store.disconnect(tx, &id, &reason, now)?, true))).await
     }
 
     async fn account(&self, id: &str) -> Result<Option<AccountRow>> {
@@ -328,140 +409,63 @@ impl AccountStore for SqliteStore {
         self.reading(move |c| by_id(c, &id)).await
     }
 
-    fn account_blocking(&self, id: &str) -> Result<Option<AccountRow>> {
-        self.read(|c| by_id(c, id))
+    async fn accounts(&self, query: AccountQuery<'_>) -> Result<Vec<AccountRow>> {
+        match query {
+            AccountQuery::Owner(owner) => {
+                let owner = owner.to_owned();
+                self.reading(move |c| all(c, select_account!("WHERE owner <> '' AND owner = ?1 ORDER BY num"), [owner], account_row)).await
+            }
+            AccountQuery::Person { owner, tenant_id, user_id } => {
+                let (owner, tenant_id, user_id) = (owner.to_owned(), tenant_id.to_owned(), user_id.to_owned());
+                self.reading(move |c| Ok(by_person(c, &owner, &tenant_id, &user_id)?.into_iter().collect())).await
+            }
+            AccountQuery::Page(AccountWindow { owner, state, after, limit }) => {
+                let owner = owner.map(str::to_owned);
+                self.reading(move |c| page(c, owner.as_deref(), state, after, limit)).await
+            }
+            AccountQuery::Overdue { owner, awaiting_since, now } => {
+                let owner = owner.map(str::to_owned);
+                self.reading(move |c| overdue(c, owner.as_deref(), awaiting_since, now)).await
+            }
+        }
     }
 
-    fn accounts(&self, owner: &str) -> Result<Vec<AccountRow>> {
-        self.read(|c| all(c, select_account!("WHERE owner <> '' AND owner = ?1 ORDER BY num"), [owner], account_row))
-    }
-
-    fn account_page(&self, window: &AccountWindow<'_>) -> Result<Vec<(i64, AccountRow)>> {
-        let (state, after, limit) = (window.state.map(Word::word), window.after, window.limit);
-        self.read(|c| match window.owner {
-            Some(owner) => all(
-                c,
-                select_account!("WHERE owner <> '' AND owner = ?1 AND num > ?2 AND (?3 IS NULL OR state = ?3) ORDER BY num LIMIT ?4"),
-                (owner, after, state, limit),
-                numbered,
-            ),
-            None => all(c, select_account!("WHERE owner <> '' AND num > ?1 AND (?2 IS NULL OR state = ?2) ORDER BY num LIMIT ?3"), (after, state, limit), numbered),
-        })
-    }
-
-    fn overdue_accounts(&self, owner: Option<&str>, awaiting_since: i64, now: i64) -> Result<Vec<AccountRow>> {
-        self.read(|c| {
-            let mut rows = all(
-                c,
-                select_account!("WHERE state = 'awaiting_admin' AND state_since <= ?1 AND owner <> '' AND (?2 IS NULL OR owner = ?2)"),
-                (awaiting_since, owner),
-                account_row,
-            )?;
-            rows.extend(all(
-                c,
-                select_account!("WHERE access_ends_at <= ?1 AND state = 'connected' AND owner <> '' AND (?2 IS NULL OR owner = ?2)"),
-                (now, owner),
-                account_row,
-            )?);
-            Ok(rows)
-        })
-    }
-
-    fn choose_folders(&self, id: &str, folders: &[String]) -> Result<bool> {
-        let folders = super::json(folders)?;
-        self.write(|tx| Ok(run(tx, "UPDATE accounts SET folders = ?2 WHERE id = ?1 AND owner <> ''", (id, &folders))? > 0))
-    }
-
-    fn account_ids(&self, owner: &str, and_gone: bool) -> Result<Vec<String>> {
-        let mark = and_gone.then(|| self.owner_mark(owner)).transpose()?;
-        self.read(|c| {
-            let mut ids = purge::of_owner(c, owner)?;
-            if let Some(mark) = mark {
+    async fn account_ids(&self, owner: &str, and_gone: bool) -> Result<Vec<String>> {
+        let (store, owner) = (self.clone(), owner.to_owned());
+        self.reading(move |c| {
+            let mut ids = purge::of_owner(c, &owner)?;
+            if and_gone {
+                let mark = store.owner_mark(&owner)?;
                 ids.extend(all(c, "SELECT account_id FROM purges WHERE owner = ?1 ORDER BY begun_at, account_id", [mark], |row| Ok(row.get(0)?))?);
             }
             Ok(ids)
         })
+        .await
     }
 
-    fn set_account_state(&self, id: &str, generation: i64, state: AccountState, problem: Option<&str>, now: i64) -> Result<bool> {
-        self.write(|tx| {
-            let same = exists(
-                tx,
-                "SELECT 1 FROM accounts WHERE id = ?1 AND generation = ?2 AND state = ?3 AND problem IS ?4",
-                (id, generation, state.word(), problem),
-            )?;
-            if same {
-                return Ok(true);
-            }
-            // Only a new connect ends a disconnect.
-            let changed = run(tx, "UPDATE accounts SET state_since = CASE WHEN state = ?3 THEN state_since ELSE ?5 END, state = ?3, problem = ?4
-                 WHERE id = ?1 AND generation = ?2 AND state <> 'disconnected'", (id, generation, state.word(), problem, now))?;
-            if changed > 0 {
-                keys::announce_account(tx, id, now)?;
-                self.note(tx, &[Entry::new(AuditKind::StateChanged, format!("The account is now {}.", state.word())).on(id)], now)?;
-            }
-            Ok(changed > 0)
+    async fn is_connected_elsewhere(&self, owner: &str, tenant_id: &str, user_id: &str) -> Result<bool> {
+        let (owner, tenant_id, user_id) = (owner.to_owned(), tenant_id.to_owned(), user_id.to_owned());
+        let [awaiting, declined, disconnected] = [AccountState::AwaitingAdmin, AccountState::Declined, AccountState::Disconnected].map(Word::word);
+        self.reading(move |c| {
+            exists(
+                c,
+                "SELECT 1 FROM accounts WHERE tenant_id = ?2 AND user_id = ?3 AND owner NOT IN (?1, '') AND state NOT IN (?4, ?5, ?6)",
+                (owner, tenant_id, user_id, awaiting, declined, disconnected),
+            )
         })
+        .await
     }
 
-    fn restart_wait(&self, id: &str, generation: i64, state: AccountState, now: i64) -> Result<bool> {
-        self.write(|tx| Ok(run(tx, "UPDATE accounts SET state_since = ?4 WHERE id = ?1 AND generation = ?2 AND state = ?3", (id, generation, state.word(), now))? > 0))
+    async fn token(&self, account_id: &str) -> Result<Option<TokenRow>> {
+        let account_id = account_id.to_owned();
+        self.reading(move |c| first(c, "SELECT account_id, version, sealed, expires_at, refreshed_at FROM tokens WHERE account_id = ?1", [account_id], token_row)).await
     }
 
-    fn set_features(&self, id: &str, generation: i64, features: &[Feature], now: i64) -> Result<bool> {
-        let words: Vec<&str> = features.iter().map(|f| f.word()).collect();
-        self.write(|tx| {
-            let changed = run(tx, "UPDATE accounts SET features = ?3 WHERE id = ?1 AND generation = ?2 AND state <> 'disconnected'", (id, generation, super::json(&words)?))?;
-            if changed > 0 {
-                keys::announce_account(tx, id, now)?;
-            }
-            Ok(changed > 0)
-        })
-    }
-
-    fn set_profile(&self, id: &str, generation: i64, profile: &Sealed, version: i64, now: i64) -> Result<bool> {
-        self.write(|tx| {
-            let changed = run(
-                tx,
-                "UPDATE accounts SET profile = ?3, profile_version = ?4 WHERE id = ?1 AND generation = ?2 AND profile_version = ?4 - 1",
-                (id, generation, profile.as_bytes(), version),
-            )?;
-            if changed > 0 {
-                keys::check_active(tx, [profile])?;
-                keys::announce_account(tx, id, now)?;
-            }
-            Ok(changed > 0)
-        })
-    }
-
-    fn set_claims(&self, id: &str, generation: i64, claims: Option<&Sealed>, version: i64) -> Result<bool> {
-        self.write(|tx| {
-            let changed = run(
-                tx,
-                "UPDATE accounts SET claims = ?3, claims_version = ?4 WHERE id = ?1 AND generation = ?2 AND claims_version = ?4 - 1",
-                (id, generation, claims.map(Sealed::as_bytes), version),
-            )?;
-            if changed > 0 {
-                keys::check_active(tx, claims)?;
-            }
-            Ok(changed > 0)
-        })
-    }
-
-    fn disconnect_account(&self, id: &str, reason: &str, now: i64) -> Result<Vec<String>> {
-        let cancelled = self.write(|tx| self.disconnect(tx, id, reason, now))?;
-        self.erase_now(ERASE_WAIT);
-        Ok(cancelled)
-    }
-
-    fn token(&self, account_id: &str) -> Result<Option<TokenRow>> {
-        self.read(|c| first(c, "SELECT account_id, version, sealed, expires_at, refreshed_at FROM tokens WHERE account_id = ?1", [account_id], token_row))
-    }
-
-    fn save_token(&self, token: &TokenRow, generation: i64, lease: Option<&Lease>, _now: i64) -> Result<bool> {
-        self.write(|tx| {
-            if let Some(lease) = lease
-                && !leases::is_held(tx, lease)?
+    async fn save_token(&self, token: &TokenRow, generation: i64, lease: Option<&Lease>) -> Result<bool> {
+        let (token, lease) = (token.clone(), lease.cloned());
+        self.writing(move |tx| {
+            if let Some(lease) = &lease
+                && !leases::is_held(tx, &lease)?
             {
                 return Ok(false);
             }
@@ -477,6 +481,7 @@ impl AccountStore for SqliteStore {
             }
             Ok(changed > 0)
         })
+        .await
     }
 
     async fn take_lease(&self, name: &str, holder: &str, now: i64, for_ms: i64) -> Result<Option<Lease>> {
@@ -492,17 +497,5 @@ impl AccountStore for SqliteStore {
     async fn release_lease(&self, lease: &Lease) -> Result<()> {
         let lease = lease.clone();
         self.writing(move |tx| leases::release(tx, &lease)).await
-    }
-
-    fn take_lease_blocking(&self, name: &str, holder: &str, now: i64, for_ms: i64) -> Result<Option<Lease>> {
-        self.write(|tx| leases::take(tx, name, holder, now, for_ms))
-    }
-
-    fn renew_lease_blocking(&self, lease: &Lease, now: i64, for_ms: i64) -> Result<bool> {
-        self.write(|tx| leases::renew(tx, lease, now, for_ms))
-    }
-
-    fn release_lease_blocking(&self, lease: &Lease) -> Result<()> {
-        self.write(|tx| leases::release(tx, lease))
     }
 }

@@ -10,6 +10,7 @@ use crate::model::AuditKind;
 use crate::stages::{Stage, timed};
 use crate::store::{AuditChain, AuditEnd, AuditRow, AuditSigner, AuditStore, Entry, KeyPurpose, NewKey, STORE_CHAIN, beginning};
 use crate::store::words::Word;
+use async_trait::async_trait;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 use std::borrow::Cow;
@@ -200,9 +201,36 @@ impl Opened {
     }
 }
 
+fn trim_chain(c: &Connection, audit_signer: &dyn AuditSigner, owner: &str, upto: AuditEnd, limit: u32) -> Outcome<u32> {
+    let sql = "SELECT id, trimmed FROM audit_chains WHERE owner = ?1";
+    let found = first(c, sql, [owner], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Option<Vec<u8>>>(1)?)))?;
+    let Some((chain, trimmed)) = found else { return Ok(0) };
+    let altered = || Error::new(ErrorKind::Corrupt, "The audit log is not as it was written. Nothing more was erased of it; call verify_audit.");
+    let start = match trimmed {
+        Some(bytes) => AuditEnd::read_trimmed(audit_signer, owner, &bytes)?.ok_or_else(altered)?.number,
+        None => 0,
+    };
+    let sql = "SELECT number, hash, kind FROM audit WHERE chain = ?1 AND number > ?2 AND number <= ?3 ORDER BY number LIMIT ?4";
+    let rows = all(c, sql, (chain, start, upto.number, limit), |row| Ok((row.get::<_, i64>(0)?, row.get::<_, [u8; 32]>(1)?, row.get::<_, String>(2)?)))?;
+    let begun = AuditKind::ChainBegun.word();
+    let (mut last, mut erased) = (None, 0);
+    for (number, hash, _) in rows.into_iter().take_while(|(_, _, kind)| kind != begun) {
+        if number != start + i64::from(erased) + 1 || (number == upto.number && hash != upto.hash) {
+            return Err(altered().into());
+        }
+        (last, erased) = (Some(AuditEnd { number, hash }), erased + 1);
+    }
+    let Some(last) = last else { return Ok(0) };
+    run(c, "DELETE FROM audit WHERE chain = ?1 AND number <= ?2", (chain, last.number))?;
+    run(c, "UPDATE audit_chains SET trimmed = ?2 WHERE id = ?1", (chain, last.to_trimmed(audit_signer, owner)?))?;
+    Ok(erased)
+}
+
+#[async_trait]
 impl AuditStore for SqliteStore {
-    fn begin_audit(&self, key: &NewKey, audit_signer: &dyn AuditSigner, now: i64) -> Result<()> {
-        self.write(|tx| {
+    async fn begin_audit(&self, key: &NewKey, audit_signer: Arc<dyn AuditSigner>, now: i64) -> Result<()> {
+        let key = key.clone();
+        self.writing(move |tx| {
             if exists(tx, "SELECT 1 FROM keys WHERE purpose = ?1", [KeyPurpose::Audit.word()])? {
                 return Ok(());
             }
@@ -213,72 +241,41 @@ impl AuditStore for SqliteStore {
             if used {
                 return Err(corrupt("the key of the audit log").into());
             }
-            keys::insert(tx, key)?;
-            let mut chain = Chain::begin(tx, audit_signer, STORE_CHAIN)?;
-            chain.add(tx, audit_signer, &Entry::new(AuditKind::StoreMade, "The store was made."), now)?;
-            chain.sign(tx, audit_signer)
+            keys::insert(tx, &key)?;
+            let mut chain = Chain::begin(tx, &*audit_signer, STORE_CHAIN)?;
+            chain.add(tx, &*audit_signer, &Entry::new(AuditKind::StoreMade, "The store was made."), now)?;
+            chain.sign(tx, &*audit_signer)
         })
+        .await
     }
 
-    fn set_audit_signer(&self, audit_signer: Arc<dyn AuditSigner>) {
-        let _ = self.audit_signer.set(audit_signer);
+    async fn record(&self, entries: &[Entry], now: i64) -> Result<()> {
+        let (store, entries) = (self.clone(), entries.to_vec());
+        self.writing(move |tx| store.note(tx, &entries, now)).await
     }
 
-    fn audit_signer(&self) -> Result<Arc<dyn AuditSigner>> {
-        self.signer()
-    }
-
-    fn record(&self, entries: &[Entry], now: i64) -> Result<()> {
-        self.write(|tx| self.note(tx, entries, now))
-    }
-
-    fn audit_rows(&self, after: i64, limit: u32) -> Result<Vec<AuditRow>> {
-        self.read(|c| all(c, select_rows!("WHERE r.id > ?1 ORDER BY r.id LIMIT ?2"), (after, limit), audit_row))
-    }
-
-    fn chain_rows(&self, owner: &str, after: i64, limit: u32) -> Result<Vec<AuditRow>> {
+    async fn audit_rows(&self, owner: Option<&str>, after: i64, limit: u32) -> Result<Vec<AuditRow>> {
+        let Some(owner) = owner.map(str::to_owned) else {
+            return self.reading(move |c| all(c, select_rows!("WHERE r.id > ?1 ORDER BY r.id LIMIT ?2"), (after, limit), audit_row)).await;
+        };
         let sql = select_rows!("WHERE r.chain = (SELECT id FROM audit_chains WHERE owner = ?1) AND r.number > ?2 ORDER BY r.number LIMIT ?3");
-        self.read(|c| all(c, sql, (owner, after, limit), audit_row))
+        self.reading(move |c| all(c, sql, (owner, after, limit), audit_row)).await
     }
 
-    fn audit_chains(&self) -> Result<Vec<AuditChain>> {
+    async fn audit_chains(&self, owner: Option<&str>) -> Result<Vec<AuditChain>> {
+        if let Some(owner) = owner.map(str::to_owned) {
+            let sql = "SELECT c.owner, (SELECT COUNT(*) FROM audit WHERE chain = c.id), (SELECT MAX(number) FROM audit WHERE chain = c.id), c.trimmed, c.signed_end
+                       FROM audit_chains AS c WHERE c.owner = ?1";
+            return self.reading(move |c| all(c, sql, [owner], chain_row)).await;
+        }
         let sql = "SELECT COALESCE(c.owner, ?1), COALESCE(r.records, 0), r.last, c.trimmed, c.signed_end FROM audit_chains AS c
                    FULL JOIN (SELECT chain, COUNT(*) AS records, MAX(number) AS last FROM audit GROUP BY chain) AS r ON r.chain = c.id
                    ORDER BY c.id IS NULL, c.id";
-        self.read(|c| all(c, sql, [UNKNOWN], chain_row))
+        self.reading(move |c| all(c, sql, [UNKNOWN], chain_row)).await
     }
 
-    fn audit_chain(&self, owner: &str) -> Result<Option<AuditChain>> {
-        let sql = "SELECT c.owner, (SELECT COUNT(*) FROM audit WHERE chain = c.id), (SELECT MAX(number) FROM audit WHERE chain = c.id), c.trimmed, c.signed_end
-                   FROM audit_chains AS c WHERE c.owner = ?1";
-        self.read(|c| first(c, sql, [owner], chain_row))
-    }
-
-    fn trim_chain(&self, owner: &str, upto: AuditEnd, limit: u32) -> Result<u32> {
-        self.write(|tx| {
-            let sql = "SELECT id, trimmed FROM audit_chains WHERE owner = ?1";
-            let found = first(tx, sql, [owner], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Option<Vec<u8>>>(1)?)))?;
-            let Some((chain, trimmed)) = found else { return Ok(0) };
-            let audit_signer = self.audit_signer()?;
-            let altered = || Error::new(ErrorKind::Corrupt, "The audit log is not as it was written. Nothing more was erased of it; call verify_audit.");
-            let start = match trimmed {
-                Some(bytes) => AuditEnd::read_trimmed(&*audit_signer, owner, &bytes)?.ok_or_else(altered)?.number,
-                None => 0,
-            };
-            let sql = "SELECT number, hash, kind FROM audit WHERE chain = ?1 AND number > ?2 AND number <= ?3 ORDER BY number LIMIT ?4";
-            let rows = all(tx, sql, (chain, start, upto.number, limit), |row| Ok((row.get::<_, i64>(0)?, row.get::<_, [u8; 32]>(1)?, row.get::<_, String>(2)?)))?;
-            let begun = AuditKind::ChainBegun.word();
-            let (mut last, mut erased) = (None, 0);
-            for (number, hash, _) in rows.into_iter().take_while(|(_, _, kind)| kind != begun) {
-                if number != start + i64::from(erased) + 1 || (number == upto.number && hash != upto.hash) {
-                    return Err(altered().into());
-                }
-                (last, erased) = (Some(AuditEnd { number, hash }), erased + 1);
-            }
-            let Some(last) = last else { return Ok(0) };
-            run(tx, "DELETE FROM audit WHERE chain = ?1 AND number <= ?2", (chain, last.number))?;
-            run(tx, "UPDATE audit_chains SET trimmed = ?2 WHERE id = ?1", (chain, last.to_trimmed(&*audit_signer, owner)?))?;
-            Ok(erased)
-        })
+    async fn trim_chain(&self, owner: &str, upto: AuditEnd, limit: u32) -> Result<u32> {
+        let (store, owner) = (self.clone(), owner.to_owned());
+        self.writing(move |tx| trim_chain(tx, &*store.signer()?, &owner, upto, limit)).await
     }
 }

@@ -1,8 +1,8 @@
 //! Wrapped keys, their count of uses, and the small facts of `meta`.
 
 use super::fault::Outcome;
-use super::{SqliteStore, announce, exists, first, run, sealed_opt};
-use crate::error::{Error, ErrorKind, Result};
+use super::{announce, exists, first, run, sealed_opt};
+use crate::error::{Error, ErrorKind};
 use crate::model::ChangeKind;
 use crate::seal::Sealed;
 use crate::store::{KeyPurpose, KeyRow, NewKey, ROOT_WRAPPED, USES_AT_BIRTH, outdated};
@@ -96,27 +96,16 @@ fn gone() -> Error {
     Error::new(ErrorKind::NotConnected, "The key of this account is destroyed. Connect the account again.")
 }
 
-impl SqliteStore {
-    pub(super) fn reserve(&self, key_id: i64, count: i64) -> Result<i64> {
-        self.write(|tx| add_uses(tx, key_id, count))
+/// Does nothing when there is a store key already.
+pub fn put_store_key(tx: &Connection, key: &NewKey, canary: &Sealed, wrapped_root: Option<&[u8]>) -> Outcome<()> {
+    if exists(tx, "SELECT 1 FROM keys WHERE purpose = ?1", [KeyPurpose::Store.word()])? {
+        return Ok(());
     }
-
-    pub(super) fn put_store_key(&self, key: &NewKey, canary: &Sealed, wrapped_root: Option<&[u8]>) -> Result<()> {
-        self.write(|tx| {
-            if exists(tx, "SELECT 1 FROM keys WHERE purpose = ?1", [KeyPurpose::Store.word()])? {
-                return Ok(());
-            }
-            insert(tx, key)?;
-            if let Some(wrapped) = wrapped_root {
-                set_meta(tx, ROOT_WRAPPED, wrapped)?;
-            }
-            set_meta(tx, CANARY, canary.as_bytes())
-        })
+    insert(tx, key)?;
+    if let Some(wrapped) = wrapped_root {
+        set_meta(tx, ROOT_WRAPPED, wrapped)?;
     }
-
-    pub(super) fn read_canary(&self) -> Result<Option<Sealed>> {
-        self.read(|c| Ok(meta(c, CANARY)?.map(Sealed::parse).transpose()?))
-    }
+    set_meta(tx, CANARY, canary.as_bytes())
 }
 
 /// Tells readers of the feed that an account changed.

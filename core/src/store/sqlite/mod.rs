@@ -170,6 +170,10 @@ impl SqliteStore {
 
     async fn queued<T: Send + 'static>(&self, work: impl FnMut(&Connection) -> Outcome<T> + Send + 'static, enqueue: fn(&Writer, Box<dyn Step>) -> bool) -> Result<T> {
         self.check()?;
+        if crate::runtime::is_inline() {
+            let mut work = work;
+            return self.write(|c| work(c));
+        }
         let (step, answer) = writer::step(work);
         #[cfg(test)]
         if crate::interleave::is_drawn() {
@@ -186,6 +190,25 @@ impl SqliteStore {
             serve(move || driver.run());
         }
         answer.await.unwrap_or_else(|_| Err(defect()))
+    }
+
+    /// Outside of any step: what empties or rewrites the backend's files.
+    async fn upkeep<T: Send + 'static>(&self, work: impl FnOnce(&Opened) -> Result<T> + Send + 'static) -> Result<T> {
+        let opened = self.0.clone();
+        blocking(move || work(&opened)).await
+    }
+
+    /// A step that destroys something: then the write-ahead log is emptied, in the same turn, since whoever waits may go away.
+    async fn destroying<T: Send + 'static>(&self, wait: Duration, work: impl FnOnce(&Connection) -> Outcome<(T, bool)> + Send + 'static) -> Result<T> {
+        let opened = self.0.clone();
+        blocking(move || {
+            let (outcome, is_destroyed) = opened.write(work)?;
+            if is_destroyed {
+                opened.erase_now(wait);
+            }
+            Ok(outcome)
+        })
+        .await
     }
 
     /// One consistent view of the store.
@@ -356,6 +379,10 @@ fn empty_log(connection: &Connection) -> Outcome<bool> {
 impl Store for SqliteStore {
     fn close(&self) {
         self.0.close();
+    }
+
+    fn set_audit_signer(&self, audit_signer: Arc<dyn AuditSigner>) {
+        let _ = self.audit_signer.set(audit_signer);
     }
 }
 

@@ -5,7 +5,8 @@ use super::fault::Outcome;
 use super::{ERASE_WAIT, SqliteStore, accounts, all, exists, first, keys, outbox_end, run, throttles};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::AuditKind;
-use crate::store::{Entry, ItemState, KeyPurpose, PurgeRow, PurgeStore};
+use crate::store::{Entry, ItemState, KeyPurpose, PurgeRow, PurgeStore, Purged};
+use async_trait::async_trait;
 use rusqlite::{Connection, Row};
 
 /// Everything that is held of an account, in the order in which it can go: who refers comes before who is referred to. ?1 is the account, ?2 how many
@@ -66,6 +67,15 @@ fn drop_sign_ins(c: &Connection, now: i64) -> Outcome<()> {
     run(c, "DELETE FROM attempts WHERE expires_at <= ?1 AND (used_at = 0 OR expires_at <= ?2)", (now, now.saturating_sub(ON_ITS_WAY_MS)))?;
     run(c, "DELETE FROM leases WHERE name LIKE 'connect/%' AND expires_at <= ?1", [now])?;
     Ok(())
+}
+
+/// Sign-ins nobody came back to, a day after they expired.
+pub fn drop_old_attempts(c: &Connection, now: i64) -> Outcome<()> {
+    run(c, "DELETE FROM attempts WHERE expires_at < ?1", [now.saturating_sub(DAY_MS)]).map(drop)
+}
+
+pub fn has_old_attempts(c: &Connection, now: i64) -> Outcome<bool> {
+    exists(c, "SELECT 1 FROM attempts WHERE expires_at < ?1", [now.saturating_sub(DAY_MS)])
 }
 
 pub fn is_deleted(c: &Connection, owner: &str) -> Outcome<bool> {
@@ -144,116 +154,121 @@ impl SqliteStore {
     }
 }
 
+#[async_trait]
 impl PurgeStore for SqliteStore {
-    fn begin_purge(&self, account_ids: &[String], owner: Option<&str>, reason: &str, now: i64) -> Result<Vec<String>> {
-        let begun = self.write(|tx| {
-            let mut ids = account_ids.to_vec();
+    async fn begin_purge(&self, purged: Purged<'_>, reason: &str, now: i64) -> Result<Vec<String>> {
+        let (store, reason) = (self.clone(), reason.to_owned());
+        let (account_id, owner, is_due) = match purged {
+            Purged::Account(id) => (Some(id.to_owned()), None, false),
+            Purged::Owner(owner) => (None, Some(owner.to_owned()), false),
+            Purged::DueOwner(owner) => (None, Some(owner.to_owned()), true),
+        };
+        self.destroying(ERASE_WAIT, move |tx| {
+            let mut ids = Vec::from_iter(account_id);
             if let Some(owner) = owner {
-                ids.extend(of_owner(tx, owner)?);
-                self.end_sign_ins_of(tx, owner)?;
-                run(tx, "DELETE FROM owners WHERE owner = ?1", [owner])?;
+                let settled = run(tx, "DELETE FROM owners WHERE owner = ?1 AND (?2 IS NULL OR purge_at <= ?2)", (&owner, is_due.then_some(now)))?;
+                if is_due && settled == 0 {
+                    return Ok((Vec::new(), true));
+                }
+                store.end_sign_ins_of(tx, &owner)?;
+                ids = of_owner(tx, &owner)?;
             }
-            self.begin_all(tx, ids, reason, now)
-        })?;
-        self.erase_now(ERASE_WAIT);
-        Ok(begun)
+            Ok((store.begin_all(tx, ids, &reason, now)?, true))
+        })
+        .await
     }
 
-    fn begin_due_purge(&self, owner: &str, reason: &str, now: i64) -> Result<Vec<String>> {
-        let begun = self.write(|tx| {
-            if run(tx, "DELETE FROM owners WHERE owner = ?1 AND purge_at <= ?2", (owner, now))? == 0 {
-                return Ok(Vec::new());
+    async fn purge(&self, account_id: &str) -> Result<Option<PurgeRow>> {
+        let account_id = account_id.to_owned();
+        self.reading(move |c| by_account(c, &account_id)).await
+    }
+
+    async fn open_purges(&self) -> Result<Vec<String>> {
+        self.reading(|c| all(c, "SELECT account_id FROM purges WHERE ended_at IS NULL ORDER BY begun_at, account_id", [], |row| Ok(row.get(0)?))).await
+    }
+
+    async fn erase_some(&self, account_id: &str, limit: u32, now: i64) -> Result<bool> {
+        let (store, account_id) = (self.clone(), account_id.to_owned());
+        self.upkeep(move |opened| {
+            let is_more = opened.write(|tx| store.erase(tx, &account_id, limit, now))?;
+            if !is_more {
+                // Erased rows are zeroed, but where the database once moved rows between pages a copy may lie in a page's unused part; in a store too large to
+                // be copied in memory it lies there until that part is written again.
+                opened.vacuum(REWRITTEN_UP_TO)?;
             }
-            self.end_sign_ins_of(tx, owner)?;
-            self.begin_all(tx, of_owner(tx, owner)?, reason, now)
-        })?;
-        self.erase_now(ERASE_WAIT);
-        Ok(begun)
+            Ok(is_more)
+        })
+        .await
     }
 
-    fn purge(&self, account_id: &str) -> Result<Option<PurgeRow>> {
-        self.read(|c| by_account(c, account_id))
+    async fn finish_erasure(&self) -> Result<bool> {
+        self.upkeep(|opened| {
+            opened.look_for_marks()?;
+            Ok(opened.erase_now(ERASE_WAIT))
+        })
+        .await
     }
 
-    fn open_purges(&self) -> Result<Vec<String>> {
-        self.read(|c| all(c, "SELECT account_id FROM purges WHERE ended_at IS NULL ORDER BY begun_at, account_id", [], |row| Ok(row.get(0)?)))
-    }
-
-    fn erase_some(&self, account_id: &str, limit: u32, now: i64) -> Result<bool> {
-        let is_more = self.write(|tx| self.erase(tx, account_id, limit, now))?;
-        if !is_more {
-            // Erased rows are zeroed, but where the database once moved rows between pages a copy may lie in a page's unused part; in a store too large to be
-            // copied in memory it lies there until that part is written again.
-            self.vacuum(REWRITTEN_UP_TO)?;
-        }
-        Ok(is_more)
-    }
-
-    fn finish_erasure(&self) -> Result<bool> {
-        self.look_for_marks()?;
-        Ok(self.erase_now(ERASE_WAIT))
-    }
-
-    fn end_purge(&self, account_id: &str, now: i64) -> Result<Option<PurgeRow>> {
-        self.write(|tx| {
+    async fn end_purge(&self, account_id: &str, now: i64) -> Result<Option<PurgeRow>> {
+        let (store, account_id) = (self.clone(), account_id.to_owned());
+        self.writing(move |tx| {
+            let account_id = account_id.as_str();
             let ended = run(tx, "UPDATE purges SET ended_at = ?2 WHERE account_id = ?1 AND ended_at IS NULL", (account_id, now))?;
             let row = by_account(tx, account_id)?;
             if let Some(row) = row.as_ref().filter(|_| ended > 0) {
                 let entry = Entry::new(AuditKind::Purged, format!("Everything of the account was erased, {} rows.", row.erased)).on(account_id);
                 let owner: Option<String> = first(tx, "SELECT owner FROM purges WHERE account_id = ?1", [account_id], |row| Ok(row.get(0)?))?;
-                self.note(tx, &[owner.into_iter().fold(entry, Entry::of)], now)?;
+                store.note(tx, &[owner.into_iter().fold(entry, Entry::of)], now)?;
                 // The feed had its rows erased; this one tells its readers to drop what they have.
                 keys::announce_account(tx, account_id, now)?;
             }
             Ok(row)
         })
+        .await
     }
 
-    fn delete_owner(&self, owner: &str, reason: &str, now: i64, purge_at: i64) -> Result<(Vec<String>, i64)> {
-        let deleted = self.write(|tx| {
+    async fn delete_owner(&self, owner: &str, reason: &str, now: i64, purge_at: i64) -> Result<(Vec<String>, i64)> {
+        let (store, owner, reason) = (self.clone(), owner.to_owned(), reason.to_owned());
+        self.destroying(ERASE_WAIT, move |tx| {
+            let owner = owner.as_str();
             let ids = of_owner(tx, owner)?;
             if ids.is_empty() && !is_deleted(tx, owner)? {
                 return Err(Error::new(ErrorKind::NotFound, "There is no account of this owner.").into());
             }
             for id in &ids {
-                self.disconnect(tx, id, reason, now)?;
+                store.disconnect(tx, id, &reason, now)?;
             }
-            self.end_sign_ins_of(tx, owner)?;
+            store.end_sign_ins_of(tx, owner)?;
             mark_erasure(tx)?;
             let new = run(tx, "INSERT INTO owners (owner, deleted_at, purge_at) VALUES (?1, ?2, ?3) ON CONFLICT (owner) DO NOTHING", (owner, now, purge_at))?;
             if new > 0 {
                 let detail = format!("The owner was deleted, with {} accounts.", ids.len());
-                self.note(tx, &[Entry::new(AuditKind::OwnerDeleted, detail).of(self.owner_mark(owner)?)], now)?;
+                store.note(tx, &[Entry::new(AuditKind::OwnerDeleted, detail).of(store.owner_mark(owner)?)], now)?;
             }
             let due = first(tx, "SELECT purge_at FROM owners WHERE owner = ?1", [owner], |row| Ok(row.get(0)?))?;
-            Ok((ids, due.unwrap_or(purge_at)))
-        })?;
-        self.erase_now(ERASE_WAIT);
-        Ok(deleted)
+            Ok(((ids, due.unwrap_or(purge_at)), true))
+        })
+        .await
     }
 
-    fn restore_owner(&self, owner: &str, now: i64) -> Result<bool> {
-        self.write(|tx| {
-            let found = run(tx, "DELETE FROM owners WHERE owner = ?1", [owner])? > 0;
+    async fn restore_owner(&self, owner: &str, now: i64) -> Result<bool> {
+        let (store, owner) = (self.clone(), owner.to_owned());
+        self.writing(move |tx| {
+            let found = run(tx, "DELETE FROM owners WHERE owner = ?1", [&owner])? > 0;
             if found {
-                self.note(tx, &[Entry::new(AuditKind::OwnerRestored, "The deletion of the owner was taken back.").of(self.owner_mark(owner)?)], now)?;
+                store.note(tx, &[Entry::new(AuditKind::OwnerRestored, "The deletion of the owner was taken back.").of(store.owner_mark(&owner)?)], now)?;
             }
             Ok(found)
         })
+        .await
     }
 
-    fn drop_old_attempts(&self, now: i64) -> Result<()> {
-        self.write(|tx| {
-            run(tx, "DELETE FROM attempts WHERE expires_at < ?1", [now.saturating_sub(DAY_MS)])?;
-            Ok(())
-        })
+    async fn is_deleted(&self, owner: &str) -> Result<bool> {
+        let owner = owner.to_owned();
+        self.reading(move |c| is_deleted(c, &owner)).await
     }
 
-    fn is_deleted(&self, owner: &str) -> Result<bool> {
-        self.read(|c| is_deleted(c, owner))
-    }
-
-    fn due_owners(&self, now: i64) -> Result<Vec<String>> {
-        self.read(|c| all(c, "SELECT owner FROM owners WHERE purge_at <= ?1 ORDER BY purge_at", [now], |row| Ok(row.get(0)?)))
+    async fn due_owners(&self, now: i64) -> Result<Vec<String>> {
+        self.reading(move |c| all(c, "SELECT owner FROM owners WHERE purge_at <= ?1 ORDER BY purge_at", [now], |row| Ok(row.get(0)?))).await
     }
 }

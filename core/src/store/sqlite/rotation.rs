@@ -8,8 +8,9 @@ use super::{ERASE_RETRY_WAIT, SqliteStore, all, handovers, exists, first, leases
 use crate::error::{ErrorKind, Result};
 use crate::seal::Sealed;
 use crate::model::AuditKind;
-use crate::store::{KeyHandover, Entry, KeyFate, KeyPurpose, KeyStore, LEASE_MS, Lease, NewKey, NewRoot, ROOT_KDF, ROOT_WRAPPED, Retired, RingKey, SealedValue, RowRef, outdated};
+use crate::store::{KeyHandover, Entry, KeyFate, KeyPurpose, KeyRow, KeyStore, LEASE_MS, Lease, NewKey, NewRoot, ROOT_KDF, ROOT_WRAPPED, Retired, RingKey, SealedValue, RowRef, outdated};
 use crate::store::words::Word;
+use async_trait::async_trait;
 use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Connection, Row};
 
@@ -93,9 +94,67 @@ fn hold(c: &Connection, lease: &Lease, now: i64) -> Outcome<bool> {
     Ok(leases::is_held(c, lease)? && leases::renew(c, lease, now, LEASE_MS)?)
 }
 
+fn sealed_with(c: &Connection, key_id: i64, limit: u32) -> Outcome<Vec<SealedValue>> {
+    let header = Sealed::begins(key_id);
+    let mut found = Vec::new();
+    let mut bytes = 0;
+    for (number, column) in SEALED_COLUMNS.iter().enumerate() {
+        let mut statement = c.prepare_cached(column.find)?;
+        let mut rows = statement.query((header.as_slice(), limit))?;
+        while let Some(row) = rows.next()? {
+            // What is no envelope any more can be opened by nobody; the key stays because of it.
+            let sealed = match Sealed::parse(row.get(5)?) {
+                Ok(sealed) => sealed,
+                Err(e) if e.kind() == ErrorKind::Corrupt => continue,
+                Err(e) => return Err(e.into()),
+            };
+            let value = SealedValue {
+                at: row_ref(number, row)?,
+                table: column.place_table,
+                column: row.get(1)?,
+                account_id: row.get(2)?,
+                row: row.get(3)?,
+                version: row.get(4)?,
+                sealed,
+            };
+            bytes += value.sealed.as_bytes().len();
+            found.push(value);
+            if bytes > BATCH_BYTES || found.len() >= usize::try_from(limit).unwrap_or(usize::MAX) {
+                return Ok(found);
+            }
+        }
+    }
+    Ok(found)
+}
+
+#[async_trait]
 impl KeyStore for SqliteStore {
-    fn key_ring(&self, purpose: KeyPurpose, account_id: &str) -> Result<Vec<RingKey>> {
-        self.read(|c| {
+    async fn insert_store_key(&self, key: &NewKey, canary: &Sealed, wrapped_root: Option<&[u8]>) -> Result<()> {
+        let (key, canary, wrapped_root) = (key.clone(), canary.clone(), wrapped_root.map(<[u8]>::to_vec));
+        self.writing(move |tx| keys::put_store_key(tx, &key, &canary, wrapped_root.as_deref())).await
+    }
+
+    async fn canary(&self) -> Result<Option<Sealed>> {
+        self.reading(|c| Ok(keys::meta(c, CANARY)?.map(Sealed::parse).transpose()?)).await
+    }
+
+    #[cfg(test)]
+    async fn key(&self, id: i64) -> Result<Option<KeyRow>> {
+        self.reading(move |c| keys::by_id(c, id)).await
+    }
+
+    async fn active_key(&self, purpose: KeyPurpose, account_id: Option<&str>) -> Result<Option<KeyRow>> {
+        let account_id = account_id.unwrap_or_default().to_owned();
+        self.reading(move |c| keys::active(c, purpose, &account_id)).await
+    }
+
+    async fn reserve_uses(&self, key_id: i64, count: i64) -> Result<i64> {
+        self.writing(move |tx| keys::add_uses(tx, key_id, count)).await
+    }
+
+    async fn key_ring(&self, purpose: KeyPurpose, account_id: &str) -> Result<Vec<RingKey>> {
+        let account_id = account_id.to_owned();
+        self.reading(move |c| {
             all(
                 c,
                 "SELECT id, purpose, account_id, wrapped, is_active, uses, created_at FROM keys
@@ -104,30 +163,33 @@ impl KeyStore for SqliteStore {
                 ring_key,
             )
         })
+        .await
     }
 
-    fn live_keys(&self) -> Result<Vec<RingKey>> {
+    async fn live_keys(&self) -> Result<Vec<RingKey>> {
         let sql = "SELECT id, purpose, account_id, wrapped, is_active, uses, created_at FROM keys WHERE wrapped IS NOT NULL ORDER BY purpose, account_id, created_at";
-        self.read(|c| all(c, sql, [], ring_key))
+        self.reading(move |c| all(c, sql, [], ring_key)).await
     }
 
-    fn key_fate(&self, id: i64) -> Result<Option<KeyFate>> {
-        self.read(|c| {
+    async fn key_fate(&self, id: i64) -> Result<Option<KeyFate>> {
+        self.reading(move |c| {
             first(c, "SELECT purpose, account_id, wrapped IS NULL FROM keys WHERE id = ?1", [id], |row| {
                 Ok(KeyFate { purpose: word(row, 0)?, account_id: row.get(1)?, is_destroyed: row.get(2)? })
             })
         })
+        .await
     }
 
-    fn succeed_key(&self, old: i64, new: &[NewKey], canary: Option<&Sealed>, handover: Option<&KeyHandover>, lease: Option<&Lease>) -> Result<bool> {
-        self.write(|tx| {
-            if let Some(lease) = lease
-                && !leases::is_held(tx, lease)?
+    async fn succeed_key(&self, old: i64, new: &[NewKey], canary: Option<&Sealed>, handover: Option<&KeyHandover>, lease: Option<&Lease>) -> Result<bool> {
+        let (store, new, canary, handover, lease) = (self.clone(), new.to_vec(), canary.cloned(), handover.cloned(), lease.cloned());
+        self.writing(move |tx| {
+            if let Some(lease) = &lease
+                && !leases::is_held(tx, &lease)?
             {
                 return Ok(false);
             }
             // A store key wrapped by a root key that was replaced meanwhile would open for nobody.
-            if let Some(canary) = canary
+            if let Some(canary) = &canary
                 && keys::meta(tx, CANARY)?.as_deref() != Some(canary.as_bytes())
             {
                 return Ok(false);
@@ -135,77 +197,36 @@ impl KeyStore for SqliteStore {
             if run(tx, "UPDATE keys SET is_active = 0 WHERE id = ?1 AND is_active = 1 AND wrapped IS NOT NULL", [old])? == 0 {
                 return Ok(false);
             }
-            for key in new {
+            for key in &new {
                 keys::insert(tx, key)?;
             }
-            if let Some(handover) = handover {
-                handovers::build(tx, handover)?;
+            if let Some(handover) = &handover {
+                handovers::build(tx, &handover)?;
             }
             let Some(first) = new.first() else { return Ok(true) };
             let detail = format!("{} was replaced by a new one.", called(first.purpose));
-            self.note(tx, &[about(AuditKind::KeyRotated, detail, first.account_id.as_deref())], no_earlier(tx, first.created_at)?)?;
+            store.note(tx, &[about(AuditKind::KeyRotated, detail, first.account_id.as_deref())], no_earlier(tx, first.created_at)?)?;
             Ok(true)
         })
+        .await
     }
 
-    fn handovers(&self) -> Result<Vec<KeyHandover>> {
-        self.read(handovers::standing)
+    async fn handovers(&self) -> Result<Vec<KeyHandover>> {
+        self.reading(handovers::standing).await
     }
 
-    fn expire_handovers(&self, now: i64) -> Result<()> {
-        if self.read(|c| handovers::due(c, now))?.is_empty() {
-            return Ok(());
-        }
-        self.write(|tx| {
-            handovers::expire(tx, now)?;
-            mark_erasure(tx)
-        })?;
-        self.erase_now(ERASE_RETRY_WAIT);
-        Ok(())
+    async fn sealed_with(&self, key_id: i64, limit: u32) -> Result<Vec<SealedValue>> {
+        self.reading(move |c| sealed_with(c, key_id, limit)).await
     }
 
-    fn sealed_with(&self, key_id: i64, limit: u32) -> Result<Vec<SealedValue>> {
-        let header = Sealed::begins(key_id);
-        self.read(|c| {
-            let mut found = Vec::new();
-            let mut bytes = 0;
-            for (number, column) in SEALED_COLUMNS.iter().enumerate() {
-                let mut statement = c.prepare_cached(column.find)?;
-                let mut rows = statement.query((header.as_slice(), limit))?;
-                while let Some(row) = rows.next()? {
-                    // What is no envelope any more can be opened by nobody; the key stays because of it.
-                    let sealed = match Sealed::parse(row.get(5)?) {
-                        Ok(sealed) => sealed,
-                        Err(e) if e.kind() == ErrorKind::Corrupt => continue,
-                        Err(e) => return Err(e.into()),
-                    };
-                    let value = SealedValue {
-                        at: row_ref(number, row)?,
-                        table: column.place_table,
-                        column: row.get(1)?,
-                        account_id: row.get(2)?,
-                        row: row.get(3)?,
-                        version: row.get(4)?,
-                        sealed,
-                    };
-                    bytes += value.sealed.as_bytes().len();
-                    found.push(value);
-                    if bytes > BATCH_BYTES || found.len() >= usize::try_from(limit).unwrap_or(usize::MAX) {
-                        return Ok(found);
-                    }
-                }
-            }
-            Ok(found)
-        })
-    }
-
-    fn reseal(&self, lease: &Lease, values: &[(SealedValue, Sealed)], now: i64) -> Result<Option<u64>> {
-        self.write(|tx| {
-            if !hold(tx, lease, now)? {
+    async fn reseal(&self, lease: &Lease, values: Vec<(SealedValue, Sealed)>, now: i64) -> Result<Option<u64>> {
+        let lease = lease.clone();
+        self.writing(move |tx| {
+            if !hold(tx, &lease, now)? {
                 return Ok(None);
             }
             let mut replaced = 0;
-            for (old, new) in values {
+            for (old, new) in &values {
                 keys::check_active(tx, [new])?;
                 let (column, key) = read_ref(&old.at)?;
                 // Only where the old envelope still stands: what was written meanwhile is newer, and sealed with the new key.
@@ -213,15 +234,17 @@ impl KeyStore for SqliteStore {
             }
             Ok(Some(u64::try_from(replaced).unwrap_or(0)))
         })
+        .await
     }
 
-    fn retire_key(&self, lease: &Lease, key_id: i64, now: i64) -> Result<Retired> {
-        let outcome = self.write(|tx| {
-            if !leases::is_held(tx, lease)? {
-                return Ok(Retired::Lost);
+    async fn retire_key(&self, lease: &Lease, key_id: i64, now: i64) -> Result<Retired> {
+        let (store, lease) = (self.clone(), lease.clone());
+        self.destroying(ERASE_RETRY_WAIT, move |tx| {
+            if !leases::is_held(tx, &lease)? {
+                return Ok((Retired::Lost, false));
             }
             if is_needed(tx, key_id)? {
-                return Ok(Retired::Needed);
+                return Ok((Retired::Needed, false));
             }
             let gone = first(
                 tx,
@@ -231,23 +254,21 @@ impl KeyStore for SqliteStore {
             )?;
             if let Some((purpose, account_id)) = gone {
                 let detail = format!("{} that was replaced is destroyed; nothing needs it any more.", called(purpose));
-                self.note(tx, &[about(AuditKind::KeyDestroyed, detail, Some(&account_id))], now)?;
+                store.note(tx, &[about(AuditKind::KeyDestroyed, detail, Some(&account_id))], now)?;
             }
             mark_erasure(tx)?;
-            Ok(Retired::Destroyed)
-        })?;
-        if outcome == Retired::Destroyed {
-            self.erase_now(ERASE_RETRY_WAIT);
-        }
-        Ok(outcome)
+            Ok((Retired::Destroyed, true))
+        })
+        .await
     }
 
-    fn change_root(&self, lease: &Lease, root: &NewRoot<'_>, now: i64) -> Result<bool> {
-        let changed = self.write(|tx| {
-            if !leases::is_held(tx, lease)? || keys::meta(tx, CANARY)?.as_deref() != Some(root.old_canary.as_bytes()) {
-                return Ok(false);
+    async fn change_root(&self, lease: &Lease, root: NewRoot, now: i64) -> Result<bool> {
+        let (store, lease) = (self.clone(), lease.clone());
+        self.destroying(ERASE_RETRY_WAIT, move |tx| {
+            if !leases::is_held(tx, &lease)? || keys::meta(tx, CANARY)?.as_deref() != Some(root.old_canary.as_bytes()) {
+                return Ok((false, false));
             }
-            for (id, wrapped) in root.store_keys {
+            for (id, wrapped) in &root.store_keys {
                 if run(tx, "UPDATE keys SET wrapped = ?2 WHERE id = ?1 AND purpose = 'store' AND wrapped IS NOT NULL", (id, wrapped.as_bytes()))? == 0 {
                     return Err(outdated(*id).into());
                 }
@@ -258,40 +279,37 @@ impl KeyStore for SqliteStore {
                 return Err(outdated(root.store_keys.first().map_or(0, |(id, _)| *id)).into());
             }
             keys::set_meta(tx, CANARY, root.canary.as_bytes())?;
-            put_fact(tx, ROOT_KDF, root.kdf)?;
-            put_fact(tx, ROOT_WRAPPED, root.wrapped)?;
-            self.note(tx, &[about(AuditKind::KeyRotated, "The root key was replaced by a new one.".to_owned(), None)], now)?;
+            put_fact(tx, ROOT_KDF, root.kdf.as_deref())?;
+            put_fact(tx, ROOT_WRAPPED, root.wrapped.as_deref())?;
+            store.note(tx, &[about(AuditKind::KeyRotated, "The root key was replaced by a new one.".to_owned(), None)], now)?;
             mark_erasure(tx)?;
-            Ok(true)
-        })?;
-        if changed {
-            self.erase_now(ERASE_RETRY_WAIT);
-        }
-        Ok(changed)
+            Ok((true, true))
+        })
+        .await
     }
 
-    fn keep_wrapped(&self, canary: &Sealed, wrapped: &[u8]) -> Result<bool> {
-        let kept = self.write(|tx| {
+    async fn keep_wrapped(&self, canary: &Sealed, wrapped: &[u8]) -> Result<bool> {
+        let (canary, wrapped) = (canary.clone(), wrapped.to_vec());
+        self.destroying(ERASE_RETRY_WAIT, move |tx| {
             if keys::meta(tx, CANARY)?.as_deref() != Some(canary.as_bytes()) {
-                return Ok(false);
+                return Ok((false, false));
             }
-            keys::set_meta(tx, ROOT_WRAPPED, wrapped)?;
+            keys::set_meta(tx, ROOT_WRAPPED, &wrapped)?;
             mark_erasure(tx)?;
-            Ok(true)
-        })?;
-        if kept {
-            self.erase_now(ERASE_RETRY_WAIT);
-        }
-        Ok(kept)
+            Ok((true, true))
+        })
+        .await
     }
 
-    fn mark_rotation(&self, lease: &Lease, mark: Option<&[u8]>) -> Result<bool> {
-        self.write(|tx| {
-            let ours = leases::is_held(tx, lease)?;
+    async fn mark_rotation(&self, lease: &Lease, mark: Option<&[u8]>) -> Result<bool> {
+        let (lease, mark) = (lease.clone(), mark.map(<[u8]>::to_vec));
+        self.writing(move |tx| {
+            let ours = leases::is_held(tx, &lease)?;
             if ours {
-                put_fact(tx, ROTATION, mark)?;
+                put_fact(tx, ROTATION, mark.as_deref())?;
             }
             Ok(ours)
         })
+        .await
     }
 }

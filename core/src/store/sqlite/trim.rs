@@ -2,22 +2,44 @@
 
 use super::fault::Outcome;
 use super::outbox_end::drop_content;
-use super::{SqliteStore, all, exists, first, run, search};
+use super::ending::mark_erasure;
+use super::{ERASE_RETRY_WAIT, SqliteStore, all, exists, first, handovers, purge, run, search};
 use crate::error::Result;
 use crate::store::{Kept, TrimStore};
+use async_trait::async_trait;
 use rusqlite::Connection;
 
+#[async_trait]
 impl TrimStore for SqliteStore {
-    fn trim(&self, kept: &Kept, limit: u32) -> Result<bool> {
+    async fn trim(&self, kept: &Kept, limit: u32) -> Result<bool> {
+        let kept = *kept;
         // Looked for without the writer's lock first: mostly there is nothing.
-        if !self.read(|c| is_due(c, kept))? {
+        if !self.reading(move |c| is_due(c, &kept)).await? {
             return Ok(false);
         }
-        self.write(|tx| {
+        self.writing(move |tx| {
             let limit_rows = usize::try_from(limit).unwrap_or(usize::MAX);
-            let erased = [old_changes(tx, kept, limit)?, surplus_changes(tx, kept, limit)?, tombstones(tx, kept, limit)?, sends(tx, kept, limit)?];
+            let erased = [old_changes(tx, &kept, limit)?, surplus_changes(tx, &kept, limit)?, tombstones(tx, &kept, limit)?, sends(tx, &kept, limit)?];
             Ok(erased.into_iter().any(|rows| rows >= limit_rows))
         })
+        .await
+    }
+
+    async fn drop_expired(&self, now: i64) -> Result<()> {
+        let is_due = move |c: &Connection| Ok(!handovers::due(c, now)?.is_empty() || purge::has_old_attempts(c, now)?);
+        if !self.reading(is_due).await? {
+            return Ok(());
+        }
+        self.destroying(ERASE_RETRY_WAIT, move |tx| {
+            purge::drop_old_attempts(tx, now)?;
+            let is_destroyed = !handovers::due(tx, now)?.is_empty();
+            if is_destroyed {
+                handovers::expire(tx, now)?;
+                mark_erasure(tx)?;
+            }
+            Ok(((), is_destroyed))
+        })
+        .await
     }
 }
 

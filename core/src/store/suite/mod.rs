@@ -22,6 +22,7 @@ pub use throttles::*;
 pub use trim::*;
 
 use super::*;
+use crate::error::Result;
 use crate::model::{AccountState, ChangeKind, Feature, QuarantineKind, Route};
 use crate::seal::{Cipher, KeyBytes, AadContext, Sealed};
 
@@ -59,10 +60,49 @@ impl AuditSigner for Clerk {
 }
 
 /// The log, as the vault makes it at open.
-pub fn with_log(s: &dyn Store) {
+pub async fn with_log(s: &dyn Store) {
     let key = NewKey { id: i64::MAX, purpose: KeyPurpose::Audit, account_id: None, wrapped: sealed("key"), created_at: 1 };
-    s.begin_audit(&key, &Clerk, 1).unwrap();
-    s.set_audit_signer(std::sync::Arc::new(Clerk));
+    s.begin_audit(&key, Arc::new(Clerk), 1).await.unwrap();
+    s.set_audit_signer(Arc::new(Clerk));
+}
+
+/// Steps of a store with what tests usually say to them.
+#[async_trait::async_trait]
+pub trait Shorthand {
+    fn store(&self) -> &dyn Store;
+
+    /// One of some owner.
+    async fn insert_attempt(&self, attempt: &NewAttempt) -> Result<()> {
+        self.store().leave_attempt(attempt, "owner", None).await
+    }
+
+    async fn connect_account(&self, account: &AccountRow, token: Option<&TokenRow>, keys: &[NewKey], replaces: Option<&str>, now: i64) -> Result<AccountRow> {
+        AccountStore::connect_account(self.store(), NewConnection { attempt: None, account, token, keys, replaces }, now).await
+    }
+
+    async fn finish_attempt(&self, state_hash: &[u8], account: &AccountRow, token: Option<&TokenRow>, keys: &[NewKey], now: i64) -> Result<AccountRow> {
+        AccountStore::connect_account(self.store(), NewConnection { attempt: Some(state_hash), account, token, keys, replaces: None }, now).await
+    }
+
+    async fn find_account(&self, owner: &str, tenant_id: &str, user_id: &str) -> Result<Option<AccountRow>> {
+        Ok(self.store().accounts(AccountQuery::Person { owner, tenant_id, user_id }).await?.pop())
+    }
+
+    async fn set_account_state(&self, id: &str, generation: i64, state: AccountState, problem: Option<&str>, now: i64) -> Result<bool> {
+        self.store().change_account(id, Some(generation), AccountChange::State { state, problem: problem.map(str::to_owned) }, now).await
+    }
+}
+
+impl Shorthand for dyn Store + '_ {
+    fn store(&self) -> &dyn Store {
+        self
+    }
+}
+
+impl Shorthand for SqliteStore {
+    fn store(&self) -> &dyn Store {
+        self
+    }
 }
 
 fn key(id: i64, purpose: KeyPurpose, account: &str) -> NewKey {
