@@ -213,8 +213,14 @@ impl SqliteStore {
 
     /// One consistent view of the store.
     async fn reading<T: Send + 'static>(&self, work: impl FnOnce(&Connection) -> Outcome<T> + Send + 'static) -> Result<T> {
+        self.check()?;
+        let place = if crate::runtime::is_inline() { None } else { Some(self.readers.place().await?) };
         let opened = self.0.clone();
-        blocking(move || opened.read(work)).await
+        blocking(move || {
+            let _place = place;
+            opened.read(work)
+        })
+        .await
     }
 
     /// A small fact of the store in this folder, without opening the engine and without changing anything. None when there is no store, or no such fact.
