@@ -4,7 +4,6 @@ use super::{Engine, Inner};
 use crate::clock::{from_ms, to_ms};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{AccountHealth, AccountState, Badge, Feature, Health, Transport};
-use crate::runtime::blocking;
 use crate::store::{AccountQuery, AccountRow, HealthError, HealthRow};
 use std::time::{Duration, SystemTime};
 

@@ -13,8 +13,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::events::EventBus;
 use crate::failpoint::failpoint;
 use crate::graph::Graph;
-use crate::runtime::{Stop, blocking};
-use crate::store::{Due, ItemRow, ItemState, LEASE_MS, Store, heartbeat_blocking};
+use crate::model::SendState;
+use crate::runtime::Stop;
+use crate::store::{ClaimRequest, Claimed, Claims, Due, DueRequest, ItemRow, ItemState, LEASE_MS, NextDue, Store, hold_claim};
 use crate::vault::Vault;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -156,64 +157,52 @@ impl Outbox {
 
     /// What is to be done next, as far as there is capacity. A process that cannot open what is stored now takes nothing in hand: others can send it.
     async fn next(&self, capacity: &Capacity) -> Result<Vec<Work>> {
-        let (tools, left, most) = (self.tools.clone(), self.avoided(), capacity.rest());
-        let mut awaited = self.in_flight.awaited(capacity.beside(), self.waiters.ids(), left.clone());
-        let mut wanted = self.in_flight.wanted(most, left);
-        let (expired, works) = blocking(move || {
-            tools.vault.check_blocking()?;
-            let now = to_ms(tools.clock.now());
-            let expired = tools.store.expire(now)?;
-            let mut works: Vec<Work> = Vec::new();
-            if most > 0 {
-                works.extend(tools.store.claims(now, LEASE_MS, &mut wanted)?.into_iter().map(|item| Work::Deliver(Box::new(item))));
-            }
-            // What is left of it when there is no capacity left among the rest.
-            if works.is_empty() {
-                works.extend(tools.store.claim_awaited(now, LEASE_MS, &mut awaited)?.into_iter().map(|item| Work::Awaited(Box::new(item))));
-            }
-            if works.is_empty() && most > 0 {
-                works.extend(tools.store.claim_tidy(now, LEASE_MS)?.map(|item| Work::Tidy(Box::new(item))));
-            }
-            Ok((expired, works))
-        })
-        .await?;
+        self.tools.vault.check().await?;
+        let (left, most) = (self.avoided(), capacity.rest());
+        let awaited = self.in_flight.awaited(capacity.beside(), self.waiters.ids(), left.clone());
+        let wanted = (most > 0).then(|| self.in_flight.wanted(most, left));
+        // What somebody waits for has what is left when there is no capacity left among the rest.
+        let request = ClaimRequest { now: to_ms(self.tools.clock.now()), lease_ms: LEASE_MS, expire: true, wanted, awaited: Some(awaited), tidy: most > 0 };
+        let Claims { expired, claimed } = self.tools.store.claims(request).await?;
         for id in expired {
-            if let Ok(receipt) = self.receipt(&id, None).await {
-                let state = if receipt.state == crate::model::SendState::Failed { ItemState::Failed } else { ItemState::Unknown };
-                self.tell(&id, None, state, None);
+            match self.receipt(&id, None).await {
+                Ok(receipt) => {
+                    let state = if receipt.state == SendState::Failed { ItemState::Failed } else { ItemState::Unknown };
+                    self.tell(&id, None, state, None);
+                    self.announce(receipt);
+                }
+                Err(_) => self.changed(&id),
             }
-            self.look_and_announce(&id).await;
         }
-        Ok(works)
+        Ok(match claimed {
+            Claimed::Nothing => Vec::new(),
+            Claimed::Wanted(items) => items.into_iter().map(|item| Work::Deliver(Box::new(item))).collect(),
+            Claimed::Awaited(items) => items.into_iter().map(|item| Work::Awaited(Box::new(item))).collect(),
+            Claimed::Tidy(item) => vec![Work::Tidy(item)],
+        })
     }
 
     /// Until something is queued, due, or the engine stops.
     async fn rest(&self, stop: &Stop, capacity: Capacity) {
         let idle = self.in_flight.is_idle(&capacity);
-        let (tools, left, most) = (self.tools.clone(), self.avoided(), capacity.rest());
+        let (left, most, now) = (self.avoided(), capacity.rest(), to_ms(self.tools.clock.now()));
         let awaited = self.in_flight.awaited(capacity.beside(), self.waiters.ids(), left.clone());
-        let except = self.in_flight.wanted(most, left).except;
+        // Without capacity it is the end of what is in hand that wakes this loop.
+        let except = (most > 0).then(|| self.in_flight.wanted(most, left).except);
         drop(capacity);
-        let due = blocking(move || {
-            let now = to_ms(tools.clock.now());
-            // Without capacity it is the end of what is in hand that wakes this loop.
-            let due = if most > 0 { tools.store.next_due(now, &except)? } else { None };
-            let due = due.into_iter().chain(tools.store.next_awaited(now, &awaited)?).min_by_key(|due| due.at());
-            Ok((now, due, tools.store.next_upkeep()?))
-        })
-        .await;
-        let wait = |at: i64, now: i64| Duration::from_millis(u64::try_from(at.saturating_sub(now)).unwrap_or(0).max(1));
-        let (due, upkeep) = match due {
-            Ok((now, due, upkeep)) => (due.map(|due| (due, now)), upkeep.map(|at| wait(at, now))),
+        let next = self.tools.store.next_due(DueRequest { now, except, awaited: Some(awaited) }).await;
+        let wait = |at: i64| Duration::from_millis(u64::try_from(at.saturating_sub(now)).unwrap_or(0).max(1));
+        let (due, upkeep) = match next {
+            Ok(NextDue { claim, upkeep }) => (claim, upkeep.map(wait)),
             Err(_) => (None, None),
         };
         let timer = match due {
             // It became due between the two looks.
-            Some((Due::Retry(at), now)) if at <= now => return,
-            Some((Due::Retry(at), now)) => self.tools.clock.pause(wait(at, now)),
+            Some(Due::Retry(at)) if at <= now => return,
+            Some(Due::Retry(at)) => self.tools.clock.pause(wait(at)),
             // With nothing in hand here, the claim is another worker's, perhaps a dead one's. What is in hand here wakes this loop when it is done.
-            Some((Due::Lapse(at), now)) if idle => self.tools.clock.pause(wait(at, now)),
-            Some((Due::Lapse(at), now)) => self.tools.clock.deadline(wait(at, now).min(LOOK_AGAIN)),
+            Some(Due::Lapse(at)) if idle => self.tools.clock.pause(wait(at)),
+            Some(Due::Lapse(at)) => self.tools.clock.deadline(wait(at).min(LOOK_AGAIN)),
             None => self.tools.clock.deadline(LOOK_AGAIN),
         };
         let upkeep = self.tools.clock.deadline(upkeep.unwrap_or(LOOK_AGAIN).clamp(SOONEST_UPKEEP, LOOK_AGAIN));
@@ -259,8 +248,7 @@ impl Outbox {
 
     /// Keeps the claim while a request is under way; ends when it is lost.
     pub(super) fn heartbeat(&self, item: &ItemRow) -> impl Future<Output = ()> + use<> {
-        let (store, id, fence) = (self.tools.store.clone(), item.id.clone(), item.fence);
-        heartbeat_blocking(self.tools.clock.clone(), move |now| store.renew_claim(&id, fence, now, LEASE_MS))
+        hold_claim(self.tools.store.clone(), self.tools.clock.clone(), item.id.clone(), item.fence)
     }
 }
 

@@ -2,13 +2,13 @@
 
 use super::channel::{Channel, Progress};
 use super::channels::Memory;
-use super::payload::open_content;
+use super::payload::{content_size, open_content, work_of};
 use crate::clock::{Clock, to_ms};
 use crate::error::{Error, ErrorKind, Result};
 use crate::failpoint::failpoint;
 use crate::graph::{Caller, Graph};
 use crate::pipeline::Priority;
-use crate::runtime::{Stop, blocking};
+use crate::runtime::Stop;
 use crate::seal::{AadContext, Sealed};
 use crate::store::{Hold, ItemRow, ItemState, LEASE_MS, NewItem, Step, Store, Tally, sealed_row};
 use crate::vault::{DataKey, Vault};
@@ -55,19 +55,19 @@ pub struct Job<C: Channel> {
 impl<C: Channel> Job<C> {
     /// Opens the sealed draft and progress.
     pub async fn open(tools: Arc<Tools>, item: ItemRow, stop: Stop) -> Result<Self> {
-        blocking(move || {
-            // The claim stays, whatever is read anew.
-            let read = |item: &ItemRow| Ok(tools.store.item(&item.id)?.map(|now| ItemRow { progress: now.progress, progress_version: now.progress_version, ..item.clone() }));
-            let (item, (draft, progress, key)) = tools.vault.with_current_row_blocking(item, read, |item| {
-                let content = tools.store.content(&item.id)?.ok_or_else(|| Error::new(ErrorKind::Corrupt, "The content of a stored send is missing."))?;
-                let key = tools.vault.content_blocking(&item.account_id)?;
-                let draft = C::of(open_content(&key, &item.account_id, &item.id, &content)?);
-                let draft = draft.ok_or_else(|| Error::internal("The outbox holds a draft of another route than its own."))?;
-                Ok((draft, open_progress(&key, item)?, key))
-            })?;
-            Ok(Self { tools, item, draft, progress, tally: Tally::None, key, stop })
-        })
-        .await
+        let opened = tools.vault.with_current_keys(async || {
+            let (now, content) = tools.store.content(&item.id).await?.ok_or_else(|| Error::new(ErrorKind::Corrupt, "The content of a stored send is missing."))?;
+            let key = tools.vault.content(&item.account_id).await?;
+            let progress = open_progress(&key, &now)?;
+            let (with, account_id, id) = (key.clone(), now.account_id.clone(), now.id.clone());
+            let draft = work_of(content_size(&content), move || open_content(&with, &account_id, &id, &content)).await?;
+            let draft = C::of(draft).ok_or_else(|| Error::internal("The outbox holds a draft of another route than its own."))?;
+            Ok((now, draft, progress, key))
+        });
+        let (now, draft, progress, key) = opened.await?;
+        // The claim stays, whatever is there now.
+        let item = ItemRow { progress: now.progress, progress_version: now.progress_version, ..item };
+        Ok(Self { tools, item, draft, progress, tally: Tally::None, key, stop })
     }
 
     pub fn caller(&self) -> Caller {
@@ -110,22 +110,27 @@ impl<C: Channel> Job<C> {
     async fn write(&mut self, state: ItemState, leaving: Leaving, release: bool) -> Result<Option<ItemRow>> {
         failpoint!("outbox.storing", state);
         let (now, tally) = (self.now(), self.tally);
-        let (tools, item, progress) = (self.tools.clone(), self.item.clone(), self.progress.clone());
+        let (tools, item, progress) = (&*self.tools, &self.item, &self.progress);
         let version = item.progress_version + 1;
         let mut held = Some(self.key.clone());
-        let written = blocking(move || {
-            let sent_at = (state == ItemState::Sent).then_some(now);
-            tools.vault.with_current_keys_blocking(|| {
+        let sent_at = (state == ItemState::Sent).then_some(now);
+        let claim_until = (!release).then(|| now.saturating_add(LEASE_MS));
+        let leaving = &leaving;
+        let written = tools.vault.with_current_keys(|| {
+            let held = held.take();
+            async move {
                 // The write refuses what is sealed with a key that was replaced or destroyed; then the keys are looked at anew.
-                let key = held.take().map_or_else(|| tools.vault.content_blocking(&item.account_id), Ok)?;
-                let sealed = seal_progress(&key, &item, &progress)?;
+                let key = match held {
+                    Some(key) => key,
+                    None => tools.vault.content(&item.account_id).await?,
+                };
+                let sealed = seal_progress(&key, item, progress)?;
                 let Leaving { reason, next_at, tidy_at } = leaving.clone();
-                let claim_until = (!release).then(|| now.saturating_add(LEASE_MS));
                 let step = Step { state, progress: Some(sealed), reason, next_at, sent_at, claim_until, tally, tidy_at, announce: release };
-                tools.store.step(&item.id, item.fence, &step, now)
-            })
-        })
-        .await?;
+                tools.store.step(&item.id, item.fence, &step, now).await
+            }
+        });
+        let written = written.await?;
         failpoint!("outbox.stored", state);
         if written.is_some() {
             self.item.state = state;
@@ -139,7 +144,7 @@ fn progress_place<'a>(account_id: &'a str, row: &'a str, version: i64) -> AadCon
     AadContext { table: "outbox", column: "progress", account_id, row, version }
 }
 
-/// For the row version that follows; blocking.
+/// For the row version that follows.
 pub fn seal_progress<P: Serialize>(key: &DataKey, item: &ItemRow, progress: &Progress<P>) -> Result<Sealed> {
     key.seal(progress_place(&item.account_id, item.sealed_row(), item.progress_version + 1), &progress_text(progress)?)
 }
@@ -153,15 +158,15 @@ pub fn progress_text<P: Serialize>(progress: &Progress<P>) -> Result<Vec<u8>> {
     serde_json::to_vec(progress).map_err(|e| Error::internal("The progress of a send cannot be written.").with_source(e))
 }
 
-/// What is known of a send; blocking.
-pub fn read_progress<P: DeserializeOwned + Default>(vault: &Vault, item: &ItemRow) -> Result<Progress<P>> {
+/// What is known of a send.
+pub async fn read_progress<P: DeserializeOwned + Default>(vault: &Vault, item: &ItemRow) -> Result<Progress<P>> {
     if item.progress.is_none() {
         return Ok(Progress::default());
     }
-    open_progress(&vault.content_blocking(&item.account_id)?, item)
+    open_progress(&vault.content(&item.account_id).await?, item)
 }
 
-fn open_progress<P: DeserializeOwned + Default>(key: &DataKey, item: &ItemRow) -> Result<Progress<P>> {
+pub fn open_progress<P: DeserializeOwned + Default>(key: &DataKey, item: &ItemRow) -> Result<Progress<P>> {
     let Some(sealed) = &item.progress else { return Ok(Progress::default()) };
     let plain = key.open(progress_place(&item.account_id, item.sealed_row(), item.progress_version), sealed)?;
     serde_json::from_slice(&plain).map_err(|e| Error::new(ErrorKind::Corrupt, "The stored progress of a send cannot be read.").with_source(e))

@@ -3,6 +3,7 @@
 use super::channel::{Channel, by_draft};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Draft, FileAttachment};
+use crate::runtime::blocking;
 use crate::seal::AadContext;
 use crate::store::{Content, Part, sealed_row};
 use crate::vault::DataKey;
@@ -26,6 +27,19 @@ struct FileHead {
     name: String,
     content_type: String,
     size: usize,
+}
+
+/// Content up to this size is sealed, opened and hashed where its call runs.
+const SMALL: usize = 64 * 1024;
+
+/// Does work that grows with `size`, off the async threads if that is much.
+pub async fn work_of<T: Send + 'static>(size: usize, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    if size > SMALL { blocking(work).await } else { work() }
+}
+
+/// Bytes that are stored of it.
+pub fn content_size(content: &Content) -> usize {
+    content.parts.iter().fold(content.payload.as_bytes().len(), |sum, part| sum + part.sealed.as_bytes().len())
 }
 
 pub fn seal_content(key: &DataKey, account_id: &str, id: &str, draft: &Draft) -> Result<Content> {

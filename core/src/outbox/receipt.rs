@@ -1,20 +1,36 @@
 //! From a row to what the host sees.
 
 use super::channel::{Channel, Ids, by_route};
-use super::job::read_progress;
+use super::job::open_progress;
+use super::payload::work_of;
 use crate::clock::from_ms;
 use crate::error::Result;
 use crate::model::{Receipt, SendState};
 use crate::store::{Hold, ItemRow};
-use crate::vault::Vault;
+use crate::vault::{DataKey, Vault};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 /// What a parked send waits for.
 const PARKED: &str = "The store was copied or restored from a backup, and this send was open then: it may have been sent since, from the original or before the \
      restore. Look whether it was; then take it back with cancel, let it go with retry (even_if_unknown), or open the store with on_copied_store = go, which lets all of them go.";
 
-/// Blocking: opens the sealed part.
-pub fn receipt(vault: &Vault, item: &ItemRow) -> Result<Receipt> {
-    Ok(receipt_with(item, by_route!(item.route, C => ids::<C>(vault, item))?))
+/// Opens the sealed part.
+pub async fn receipt(vault: &Vault, item: &ItemRow) -> Result<Receipt> {
+    let key = if has_ids(item) { Some(vault.content(&item.account_id).await?) } else { None };
+    opened_receipt(key.as_ref(), item)
+}
+
+/// The same for many, with one look at the keys of each account.
+pub async fn receipts(vault: &Vault, items: Vec<ItemRow>) -> Result<Vec<Receipt>> {
+    let mut keys = HashMap::new();
+    for item in items.iter().filter(|item| has_ids(item)) {
+        if let Entry::Vacant(entry) = keys.entry(item.account_id.clone()) {
+            entry.insert(vault.content(&item.account_id).await?);
+        }
+    }
+    let sealed = items.iter().filter_map(|item| item.progress.as_ref()).fold(0, |sum, progress| sum + progress.as_bytes().len());
+    work_of(sealed, move || items.iter().map(|item| opened_receipt(keys.get(&item.account_id), item)).collect()).await
 }
 
 /// The same with what is known of it already.
@@ -40,10 +56,19 @@ pub fn receipt_with(item: &ItemRow, ids: Ids) -> Receipt {
     }
 }
 
-fn ids<C: Channel>(vault: &Vault, item: &ItemRow) -> Result<Ids> {
-    // Nobody had it in hand yet, so nothing was made of it.
-    if item.fence == 0 {
-        return Ok(Ids::default());
-    }
-    Ok(C::ids(read_progress(vault, item)?.own))
+/// What nobody had in hand yet has none: nothing was made of it.
+fn has_ids(item: &ItemRow) -> bool {
+    item.fence > 0 && item.progress.is_some()
+}
+
+fn opened_receipt(key: Option<&DataKey>, item: &ItemRow) -> Result<Receipt> {
+    let ids = match key {
+        Some(key) if has_ids(item) => by_route!(item.route, C => ids::<C>(key, item))?,
+        _ => Ids::default(),
+    };
+    Ok(receipt_with(item, ids))
+}
+
+fn ids<C: Channel>(key: &DataKey, item: &ItemRow) -> Result<Ids> {
+    Ok(C::ids(open_progress(key, item)?.own))
 }

@@ -91,8 +91,7 @@ impl Outbox {
             self.avoid(&item.account_id);
         }
         let step = Step { state, progress: None, reason, next_at, sent_at: None, claim_until: None, tally, tidy_at: None, announce: !state.is_open() };
-        let (tools, id, fence) = (self.tools.clone(), item.id.clone(), item.fence);
-        match blocking(move || tools.store.step(&id, fence, &step, to_ms(tools.clock.now()))).await {
+        match self.tools.store.step(&item.id, item.fence, &step, to_ms(self.tools.clock.now())).await {
             Ok(Some(_)) if !state.is_open() => {
                 self.tell(&item.id, None, state, Some(error));
                 self.look_and_announce(&item.id).await;
@@ -133,7 +132,7 @@ impl Outbox {
     }
 
     /// Tells those who listen and those who wait for it.
-    fn announce(&self, receipt: Receipt) {
+    pub(super) fn announce(&self, receipt: Receipt) {
         self.event_bus.publish(Event::SendChanged { receipt: receipt.clone() });
         self.waiters.tell(receipt);
         self.settled_one();

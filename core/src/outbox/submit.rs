@@ -5,17 +5,18 @@ use super::check::{check_draft, check_drafts, of_draft};
 use super::content::{FORM, content_hash};
 use super::deliver::Outbox;
 use super::job::{Tools, progress_text, read_progress, seal_first_progress, seal_progress};
-use super::payload::seal_content;
-use super::receipt::receipt;
+use super::payload::{seal_content, work_of};
+use super::receipt::{receipt, receipts};
 use crate::clock::to_ms;
 use crate::error::{Error, ErrorKind, Result};
 use crate::failpoint::failpoint;
 use crate::model::{Draft, Event, OutboxFilter, Receipt, SendState};
 use crate::random;
-use crate::runtime::blocking;
-use crate::store::{Content, Enqueued, Hold, ItemRow, ItemState, NewItem, Reopened, SEND_ID, of_route};
-use crate::vault::Hashes;
+use crate::store::{Content, Enqueued, Hold, Parked, ItemRow, ItemState, NewItem, Reopened, SEND_ID, of_route};
+use crate::vault::{DataKey, Hashes};
+use std::collections::{BTreeSet, HashMap};
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Why sends are taken back when their account goes.
@@ -29,19 +30,29 @@ const LEFT_TO_THE_ORIGINAL: &str = "It was taken back in a store that was copied
 impl Outbox {
     /// Makes the draft durable. `is_bulk`: nobody waits for its outcome, so it goes after those that somebody waits for. The caller has checked account and permissions; that the account is still connected is checked in the transaction.
     pub async fn enqueue(&self, draft: Draft, is_bulk: bool) -> Result<Receipt> {
-        let tools = self.tools.clone();
-        check_draft(&draft, tools.clock.now())?;
-        let row = blocking(move || enqueue(&tools, &draft, is_bulk)).await?;
+        check_draft(&draft, self.tools.clock.now())?;
+        let drafts = Drafts::new(&self.tools, vec![draft], is_bulk).await?;
+        let enqueued = drafts.enqueue().await?.pop().ok_or_else(lost)?;
+        let receipt = drafts.accepted(0, enqueued).await?;
         failpoint!("outbox.enqueued");
         self.wake();
-        Ok(row)
+        Ok(receipt)
     }
 
     /// Makes all drafts durable in one transaction, or none. As [`enqueue`](Self::enqueue) otherwise.
     pub async fn enqueue_all(&self, drafts: Vec<Draft>) -> Result<Vec<Receipt>> {
-        let tools = self.tools.clone();
-        check_drafts(&drafts, tools.clock.now())?;
-        let receipts = blocking(move || enqueue_all(&tools, &drafts)).await?;
+        check_drafts(&drafts, self.tools.clock.now())?;
+        let drafts = Drafts::new(&self.tools, drafts, true).await?;
+        // A key that is known with other content is refused here; one that somebody else uses in this moment, in the transaction.
+        for (number, known) in drafts.submitted().await?.into_iter().enumerate() {
+            if let Some(known) = known {
+                drafts.accepted(number, known).await.map_err(|e| of_draft(number, e))?;
+            }
+        }
+        let mut receipts = Vec::new();
+        for (number, enqueued) in drafts.enqueue().await?.into_iter().enumerate() {
+            receipts.push(drafts.accepted(number, enqueued).await?);
+        }
         failpoint!("outbox.enqueued");
         self.wake();
         Ok(receipts)
@@ -49,12 +60,8 @@ impl Outbox {
 
     /// NotFound when it is not of an account of this owner.
     pub async fn receipt(&self, receipt_id: &str, owner: Option<String>) -> Result<Receipt> {
-        let (tools, id) = (self.tools.clone(), receipt_id.to_owned());
-        blocking(move || {
-            check_owner(&tools, &id, owner.as_deref())?;
-            read_receipt(&tools, &id)
-        })
-        .await
+        check_owner(owner.as_deref())?;
+        read_receipt(&self.tools, receipt_id, owner.as_deref()).await
     }
 
     pub async fn receipts(&self, filter: OutboxFilter) -> Result<Vec<Receipt>> {
@@ -67,29 +74,13 @@ impl Outbox {
         if filter.owner.as_ref().is_some_and(String::is_empty) || filter.account_id.as_ref().is_some_and(String::is_empty) {
             return Err(Error::invalid("owner and account_id may be left out, but not be empty."));
         }
-        let tools = self.tools.clone();
-        blocking(move || tools.vault.with_current_keys_blocking(|| tools.store.items(&filter)?.iter().map(|row| receipt(&tools.vault, row)).collect())).await
+        let Tools { store, vault, .. } = &*self.tools;
+        vault.with_current_keys(async || receipts(vault, store.items(&filter).await?).await).await
     }
 
     /// Takes back what is provably unsent; what is cancelled already stays so.
     pub async fn cancel(&self, receipt_id: &str, owner: Option<String>) -> Result<Receipt> {
-        let (tools, id) = (self.tools.clone(), receipt_id.to_owned());
-        let cancelled = blocking(move || {
-            check_owner(&tools, &id, owner.as_deref())?;
-            if tools.store.cancel(&id, TAKEN_BACK, to_ms(tools.clock.now()))? {
-                return Ok(true);
-            }
-            let receipt = read_receipt(&tools, &id)?;
-            match receipt.state {
-                SendState::Queued if receipt.is_parked && tools.store.abandon_parked_blocking(&id, LEFT_TO_THE_ORIGINAL, to_ms(tools.clock.now()))? => Ok(true),
-                SendState::Cancelled => Ok(false),
-                SendState::Queued | SendState::Sending => Err(conflict("It is being sent at this moment, so it cannot be taken back. Its receipt will say what became of it.")),
-                SendState::Sent => Err(conflict("It was sent, so it cannot be taken back.")),
-                SendState::Unknown => Err(conflict("It may have been sent, so it cannot be taken back. Look into the mailbox or chat.")),
-                SendState::Failed => Err(conflict("It was not sent and will not be, so there is nothing to take back.")),
-            }
-        })
-        .await?;
+        let cancelled = cancel(&self.tools, receipt_id, owner.as_deref()).await?;
         failpoint!("outbox.cancelled");
         let receipt = self.receipt(receipt_id, None).await?;
         if cancelled {
@@ -107,11 +98,11 @@ impl Outbox {
         let receipt = loop {
             let mut called = pin!(waiting.called.notified());
             called.as_mut().enable();
-            let (tools, id) = (self.tools.clone(), receipt_id.to_owned());
-            let opened = blocking(move || {
-                tools.vault.with_current_keys_blocking(|| reopen(&tools, &id, even_if_unknown))?;
-                read_receipt(&tools, &id)
-            });
+            let tools = &*self.tools;
+            let opened = async {
+                tools.vault.with_current_keys(async || reopen(tools, receipt_id, even_if_unknown).await).await?;
+                read_receipt(tools, receipt_id, None).await
+            };
             match opened.await {
                 // Its drafts are being looked for, which takes a moment.
                 Err(busy) if busy.kind() == ErrorKind::StoreBusy && left > 0 => left -= 1,
@@ -127,28 +118,39 @@ impl Outbox {
     }
 }
 
-fn enqueue(tools: &Tools, draft: &Draft, is_bulk: bool) -> Result<Receipt> {
-    let new = new_item(tools, draft, is_bulk)?;
-    let enqueued = tools.vault.with_current_keys_blocking(|| {
-        let (item, content) = sealed(tools, &new, draft)?;
-        tools.store.enqueue(&item, &content)
-    })?;
-    accepted(tools, draft, enqueued)
+/// True: it was taken back now. False: before.
+async fn cancel(tools: &Tools, id: &str, owner: Option<&str>) -> Result<bool> {
+    check_owner(owner)?;
+    if owner.is_some() {
+        item(tools, id, owner).await?;
+    }
+    let now = to_ms(tools.clock.now());
+    if tools.store.cancel(id, TAKEN_BACK, now).await? {
+        return Ok(true);
+    }
+    let receipt = read_receipt(tools, id, None).await?;
+    match receipt.state {
+        SendState::Queued if receipt.is_parked && abandon(tools, id, now).await? => Ok(true),
+        SendState::Cancelled => Ok(false),
+        SendState::Queued | SendState::Sending => Err(conflict("It is being sent at this moment, so it cannot be taken back. Its receipt will say what became of it.")),
+        SendState::Sent => Err(conflict("It was sent, so it cannot be taken back.")),
+        SendState::Unknown => Err(conflict("It may have been sent, so it cannot be taken back. Look into the mailbox or chat.")),
+        SendState::Failed => Err(conflict("It was not sent and will not be, so there is nothing to take back.")),
+    }
 }
 
-fn enqueue_all(tools: &Tools, drafts: &[Draft]) -> Result<Vec<Receipt>> {
-    let new = drafts.iter().map(|draft| new_item(tools, draft, true)).collect::<Result<Vec<_>>>()?;
-    // A key that is known with other content is refused here; one that somebody else uses in this moment, in the transaction.
-    for (number, (new, draft)) in new.iter().zip(drafts).enumerate() {
-        if let Some(known) = tools.store.submitted(&new.item)? {
-            accepted(tools, draft, known).map_err(|e| of_draft(number, e))?;
-        }
-    }
-    let all = tools.vault.with_current_keys_blocking(|| {
-        let (items, contents): (Vec<_>, Vec<_>) = new.iter().zip(drafts).map(|(new, draft)| sealed(tools, new, draft)).collect::<Result<Vec<_>>>()?.into_iter().unzip();
-        tools.store.enqueue_all(&items, &contents)
-    })?;
-    drafts.iter().zip(all).map(|(draft, enqueued)| accepted(tools, draft, enqueued)).collect()
+async fn abandon(tools: &Tools, id: &str, now: i64) -> Result<bool> {
+    tools.store.settle_parked(id, Parked::Abandoned(LEFT_TO_THE_ORIGINAL.to_owned()), now).await
+}
+
+/// Drafts that are handed in together.
+struct Drafts<'a> {
+    tools: &'a Tools,
+    drafts: Arc<Vec<Draft>>,
+    /// Bytes of all of them, about.
+    weight: usize,
+    hashes: Arc<HashMap<String, Hashes>>,
+    new: Arc<Vec<New>>,
 }
 
 /// A send that is about to be stored.
@@ -158,31 +160,100 @@ struct New {
     progress: Option<Vec<u8>>,
 }
 
-/// With the keys of this moment.
-fn sealed(tools: &Tools, new: &New, draft: &Draft) -> Result<(NewItem, Content)> {
+impl<'a> Drafts<'a> {
+    async fn new(tools: &'a Tools, drafts: Vec<Draft>, is_bulk: bool) -> Result<Self> {
+        let weight = drafts.iter().map(|draft| by_draft!(draft, C, one => C::weight(one))).sum();
+        let mut hashes = HashMap::new();
+        for account_id in account_ids(&drafts) {
+            hashes.insert(account_id.to_owned(), tools.vault.hashes(account_id).await?);
+        }
+        let (drafts, hashes, now) = (Arc::new(drafts), Arc::new(hashes), to_ms(tools.clock.now()));
+        let (all, of_account) = (drafts.clone(), hashes.clone());
+        let new = work_of(weight, move || all.iter().map(|draft| new_item(of(&of_account, draft)?, draft, is_bulk, now)).collect()).await?;
+        Ok(Self { tools, drafts, weight, hashes, new: Arc::new(new) })
+    }
+
+    /// What was handed in with their keys before.
+    async fn submitted(&self) -> Result<Vec<Option<Enqueued>>> {
+        let items: Vec<NewItem> = self.new.iter().map(|new| new.item.clone()).collect();
+        self.tools.store.submitted(&items).await
+    }
+
+    /// All in one step, or none.
+    async fn enqueue(&self) -> Result<Vec<Enqueued>> {
+        let Tools { store, vault, .. } = self.tools;
+        vault.with_current_keys(async || {
+            let mut keys = HashMap::new();
+            for account_id in account_ids(&self.drafts) {
+                keys.insert(account_id.to_owned(), vault.content(account_id).await?);
+            }
+            let (drafts, new) = (self.drafts.clone(), self.new.clone());
+            let sealed = work_of(self.weight, move || new.iter().zip(&*drafts).map(|(new, draft)| sealed(of(&keys, draft)?, new, draft)).collect()).await?;
+            store.enqueue(sealed).await
+        })
+        .await
+    }
+
+    /// What the host is told of one of them.
+    async fn accepted(&self, number: usize, enqueued: Enqueued) -> Result<Receipt> {
+        let draft = self.drafts.get(number).ok_or_else(lost)?;
+        match enqueued {
+            Enqueued::New(row) => {
+                self.tools.graph.meters().sends_queued.up();
+                tracing::debug!(target: "tidings::outbox", send = row.id, account = row.account_id, "queued");
+                receipt(&self.tools.vault, &row).await
+            }
+            Enqueued::Known { row, content_hash: known, hash_version } => {
+                let (drafts, hashes) = (self.drafts.clone(), self.hashes.clone());
+                let hash = work_of(self.weight, move || {
+                    let draft = drafts.get(number).ok_or_else(lost)?;
+                    content_hash(of(&hashes, draft)?, draft, hash_version)
+                });
+                if known != hash.await? {
+                    return Err(conflict("This idempotency key was used for a message with other content. Use a new key for a new message.").on_account(draft.account_id()));
+                }
+                read_receipt(self.tools, &row.id, None).await
+            }
+        }
+    }
+}
+
+/// Of these drafts, each once.
+fn account_ids(drafts: &[Draft]) -> BTreeSet<&str> {
+    drafts.iter().map(Draft::account_id).collect()
+}
+
+/// What belongs to the account of a draft.
+fn of<'a, T>(by_account: &'a HashMap<String, T>, draft: &Draft) -> Result<&'a T> {
+    by_account.get(draft.account_id()).ok_or_else(lost)
+}
+
+fn lost() -> Error {
+    Error::internal("A draft was lost while it was stored. Please report it.")
+}
+
+/// With the key of this moment.
+fn sealed(key: &DataKey, new: &New, draft: &Draft) -> Result<(NewItem, Content)> {
     let item = &new.item;
-    let key = tools.vault.content_blocking(&item.account_id)?;
-    let progress = new.progress.as_ref().map(|text| seal_first_progress(&key, item, text)).transpose()?;
-    Ok((NewItem { progress, ..item.clone() }, seal_content(&key, &item.account_id, &item.id, draft)?))
+    let progress = new.progress.as_ref().map(|text| seal_first_progress(key, item, text)).transpose()?;
+    Ok((NewItem { progress, ..item.clone() }, seal_content(key, &item.account_id, &item.id, draft)?))
 }
 
 fn first_progress<C: Channel>(hashes: &Hashes, id: &str, created_at: i64) -> Result<Option<Vec<u8>>> {
     C::first_known(hashes, id, created_at)?.map(|own| progress_text(&Progress { own, ..Progress::default() })).transpose()
 }
 
-fn new_item(tools: &Tools, draft: &Draft, is_bulk: bool) -> Result<New> {
-    let account_id = draft.account_id();
+fn new_item(hashes: &Hashes, draft: &Draft, is_bulk: bool, created_at: i64) -> Result<New> {
     let (route, Terms { key, deadline }) = by_draft!(draft, C, one => (C::ROUTE, C::terms(one)));
-    let hashes = tools.vault.hashes_blocking(account_id)?;
-    let (id, created_at) = (new_id()?, to_ms(tools.clock.now()));
-    let progress = by_draft!(draft, C, _one => first_progress::<C>(&hashes, &id, created_at))?;
+    let id = new_id()?;
+    let progress = by_draft!(draft, C, _one => first_progress::<C>(hashes, &id, created_at))?;
     let item = NewItem {
-        ordering_key: ordering_key(&hashes, &id, draft)?,
+        ordering_key: ordering_key(hashes, &id, draft)?,
         id,
-        content_hash: content_hash(&hashes, draft, FORM)?.to_vec(),
+        content_hash: content_hash(hashes, draft, FORM)?.to_vec(),
         hash_version: FORM,
         created_at,
-        account_id: account_id.to_owned(),
+        account_id: draft.account_id().to_owned(),
         route,
         key: key.map(str::to_owned),
         deadline: deadline.map(to_ms),
@@ -192,38 +263,20 @@ fn new_item(tools: &Tools, draft: &Draft, is_bulk: bool) -> Result<New> {
     Ok(New { item, progress })
 }
 
-/// What the host is told of it.
-fn accepted(tools: &Tools, draft: &Draft, enqueued: Enqueued) -> Result<Receipt> {
-    let account_id = draft.account_id();
-    match enqueued {
-        Enqueued::New(row) => {
-            tools.graph.meters().sends_queued.up();
-            tracing::debug!(target: "tidings::outbox", send = row.id, account = account_id, "queued");
-            receipt(&tools.vault, &row)
-        }
-        Enqueued::Known { row, content_hash: known, hash_version } => {
-            if known != content_hash(&tools.vault.hashes_blocking(account_id)?, draft, hash_version)? {
-                return Err(conflict("This idempotency key was used for a message with other content. Use a new key for a new message.").on_account(account_id));
-            }
-            read_receipt(tools, &row.id)
-        }
-    }
+async fn reopen(tools: &Tools, id: &str, even_if_unknown: bool) -> Result<()> {
+    let seen = item(tools, id, None).await?;
+    by_route!(seen.route, C => reopen_by::<C>(tools, &seen, even_if_unknown).await)
 }
 
-fn reopen(tools: &Tools, id: &str, even_if_unknown: bool) -> Result<()> {
-    let seen = tools.store.item(id)?.ok_or_else(not_found)?;
-    by_route!(seen.route, C => reopen_by::<C>(tools, &seen, even_if_unknown))
-}
-
-fn reopen_by<C: Channel>(tools: &Tools, seen: &ItemRow, even_if_unknown: bool) -> Result<()> {
-    let mut progress = read_progress::<C::Progress>(&tools.vault, seen)?;
+async fn reopen_by<C: Channel>(tools: &Tools, seen: &ItemRow, even_if_unknown: bool) -> Result<()> {
+    let mut progress = read_progress::<C::Progress>(&tools.vault, seen).await?;
     let mut state = ItemState::Queued;
     match seen.state {
         _ if seen.hold == Hold::Parked && seen.state.is_open() => {
             if !even_if_unknown {
                 return Err(conflict("It waits because the store was copied or restored, and the original may have sent it. To send it all the same, say even_if_unknown."));
             }
-            return if tools.store.release_parked_blocking(&seen.id, to_ms(tools.clock.now()))? { Ok(()) } else { Err(taken()) };
+            return if tools.store.settle_parked(&seen.id, Parked::Released, to_ms(tools.clock.now())).await? { Ok(()) } else { Err(taken()) };
         }
         ItemState::Failed => {}
         ItemState::Unknown if even_if_unknown => {
@@ -241,8 +294,8 @@ fn reopen_by<C: Channel>(tools: &Tools, seen: &ItemRow, even_if_unknown: bool) -
     }
     C::read_again(&mut progress.own);
     (progress.conflicts, progress.doubt_since, progress.refusal) = (0, None, None);
-    let progress = seal_progress(&tools.vault.content_blocking(&seen.account_id)?, seen, &progress)?;
-    if tools.store.reopen(&Reopened { seen, state, progress }, to_ms(tools.clock.now()))? {
+    let progress = seal_progress(&tools.vault.content(&seen.account_id).await?, seen, &progress)?;
+    if tools.store.reopen(&Reopened { seen, state, progress }, to_ms(tools.clock.now())).await? {
         return Ok(());
     }
     Err(taken())
@@ -257,24 +310,16 @@ fn new_id() -> Result<String> {
     Ok(format!("{SEND_ID}{bits:032x}"))
 }
 
-fn check_owner(tools: &Tools, id: &str, owner: Option<&str>) -> Result<()> {
-    let Some(owner) = owner else { return Ok(()) };
-    if owner.is_empty() {
-        return Err(Error::invalid("owner may be left out, but not be empty."));
-    }
-    let item = tools.store.item(id)?.ok_or_else(not_found)?;
-    match tools.store.account_blocking(&item.account_id)? {
-        Some(account) if account.owner == owner => Ok(()),
-        _ => Err(not_found()),
-    }
+fn check_owner(owner: Option<&str>) -> Result<()> {
+    if owner.is_some_and(str::is_empty) { Err(Error::invalid("owner may be left out, but not be empty.")) } else { Ok(()) }
 }
 
-fn read_receipt(tools: &Tools, id: &str) -> Result<Receipt> {
-    tools.vault.with_current_keys_blocking(|| receipt(&tools.vault, &item(tools, id)?))
+async fn read_receipt(tools: &Tools, id: &str, owner: Option<&str>) -> Result<Receipt> {
+    tools.vault.with_current_keys(async || receipt(&tools.vault, &item(tools, id, owner).await?).await).await
 }
 
-fn item(tools: &Tools, id: &str) -> Result<ItemRow> {
-    tools.store.item(id)?.ok_or_else(not_found)
+async fn item(tools: &Tools, id: &str, owner: Option<&str>) -> Result<ItemRow> {
+    tools.store.item(id, owner).await?.ok_or_else(not_found)
 }
 
 /// What leaves in order has the same one.

@@ -11,8 +11,7 @@ use crate::clock::to_ms;
 use crate::error::Result;
 use crate::failpoint::failpoint;
 use crate::pipeline::LONGEST_EXCHANGE;
-use crate::runtime::blocking;
-use crate::store::ItemRow;
+use crate::store::{ItemRow, Tidied};
 
 /// Looked for again after this long, if the service cannot be asked.
 const AGAIN_MS: i64 = 600_000;
@@ -27,8 +26,8 @@ impl Outbox {
     }
 
     async fn tidy_by<C: Channel>(&self, item: ItemRow) {
-        let (tools, row) = (self.tools.clone(), item.clone());
-        let progress = blocking(move || tools.vault.with_current_keys_blocking(|| read_progress::<C::Progress>(&tools.vault, &row))).await;
+        let vault = &self.tools.vault;
+        let progress = vault.with_current_keys(async || read_progress::<C::Progress>(vault, &item).await).await;
         let late_at = match &progress {
             Ok(progress) => late_at(&item, C::may_leave_more(progress, item.state), to_ms(self.tools.clock.now())),
             Err(_) => None,
@@ -49,12 +48,12 @@ impl Outbox {
             (Ok(progress), Ok(Some(own))) => Some(Progress { own, ..progress }),
             _ => None,
         };
-        let (tools, row) = (self.tools.clone(), item.clone());
-        let ended = blocking(move || {
-            tools.vault.with_current_keys_blocking(|| {
-                let sealed = known.as_ref().map(|progress| seal_progress(&tools.vault.content_blocking(&row.account_id)?, &row, progress)).transpose()?;
-                tools.store.tidied(&row.id, row.fence, sealed.as_ref(), again_at)
-            })
+        let ended = vault.with_current_keys(async || {
+            let progress = match &known {
+                Some(progress) => Some(seal_progress(&vault.content(&item.account_id).await?, &item, progress)?),
+                None => None,
+            };
+            self.tools.store.tidied(&item.id, &Tidied::Ended { fence: item.fence, progress, again_at }).await
         });
         if let Err(error) = ended.await {
             tracing::warn!(target: "tidings::outbox", send = item.id, kind = ?error.kind(), "drafts that were looked for could not be noted");
@@ -67,8 +66,8 @@ impl Outbox {
         if !C::has_left_something(&job.progress.own, job.item.state) {
             return Ok(());
         }
-        let (tools, id, until) = (self.tools.clone(), job.item.id.clone(), job.now().saturating_add(ON_ITS_WAY_MS));
-        blocking(move || tools.store.tidy_again(&id, until)).await
+        let until = job.now().saturating_add(ON_ITS_WAY_MS);
+        self.tools.store.tidied(&job.item.id, &Tidied::MayFollow { until }).await.map(drop)
     }
 }
 

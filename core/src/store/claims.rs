@@ -10,6 +10,76 @@ pub fn of_route(account_id: &str, route: Route) -> String {
     format!("{account_id}/{}", route.word())
 }
 
+/// What a worker asks for. What is left out is not looked for.
+#[derive(Debug, Clone, Default)]
+pub struct ClaimRequest {
+    pub now: i64,
+    pub lease_ms: i64,
+    /// Settle first what nobody holds and is past its deadline: unsent, it is `Failed`; in doubt, of an account that cannot be asked, `Unknown`.
+    pub expire: bool,
+    /// As many as it takes, of each queue in turn; in a queue what waited for its time first, then what somebody waits for, then the oldest: due items of lanes
+    /// that no earlier unsent item blocks (`Unknown`, `Failed` and `Cancelled` do not block), free or with a lapsed lease, of a connected account, not parked,
+    /// and wanted. What waits is due at its deadline at the latest.
+    pub wanted: Option<Wanted>,
+    /// If that gives nothing: the same for what somebody waits for and is no bulk, by ids, the oldest first.
+    pub awaited: Option<Awaited>,
+    /// If that gives nothing either: a settled item whose drafts are to be looked for, of a connected account. It is held like a claim, so that it is not sent
+    /// again meanwhile.
+    pub tidy: bool,
+}
+
+/// What a worker has in hand now.
+#[derive(Debug, Default)]
+pub struct Claims {
+    /// Ids of what was settled.
+    pub expired: Vec<String>,
+    pub claimed: Claimed,
+}
+
+#[derive(Debug, Default)]
+pub enum Claimed {
+    #[default]
+    Nothing,
+    Wanted(Vec<ItemRow>),
+    Awaited(Vec<ItemRow>),
+    Tidy(Box<ItemRow>),
+}
+
+/// What is to be claimed that has no time yet.
+#[derive(Debug, Clone, Default)]
+pub struct DueRequest {
+    pub now: i64,
+    /// Anything beside these ([`Wanted::except`]). None: not asked for.
+    pub except: Option<Vec<String>>,
+    /// Also these.
+    pub awaited: Option<Awaited>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NextDue {
+    /// When there will be something to claim, if ever.
+    pub claim: Option<Due>,
+    /// When something will be past its deadline or have drafts to look for, if ever.
+    pub upkeep: Option<i64>,
+}
+
+/// When an item will be free to claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Due {
+    /// Its time comes; `now` or earlier means at once.
+    Retry(i64),
+    /// Another worker's claim on it lapses, should that worker be dead.
+    Lapse(i64),
+}
+
+impl Due {
+    pub fn at(self) -> i64 {
+        match self {
+            Self::Retry(at) | Self::Lapse(at) => at,
+        }
+    }
+}
+
 /// What a worker can take in hand.
 #[derive(Debug, Clone)]
 pub struct Wanted {
@@ -23,11 +93,6 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    #[cfg(test)]
-    pub fn one(except: &[String]) -> Self {
-        Self { most: 1, except: except.to_vec(), in_hand: HashMap::new(), of_one_route: usize::MAX }
-    }
-
     /// How many more of this route of an account.
     pub fn capacity_left(&self, account_id: &str, route: &str) -> usize {
         let in_hand = self.in_hand.get(&format!("{account_id}/{route}")).copied().unwrap_or(0);

@@ -4,7 +4,6 @@ use crate::clock::{Clock, to_ms};
 use crate::error::Result;
 use super::{Lease, Store};
 use crate::random;
-use crate::runtime::urgent;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -55,14 +54,7 @@ pub async fn hold(store: Arc<dyn Store>, clock: Arc<dyn Clock>, lease: Lease) {
     heartbeat(clock, |now| store.renew_lease(&lease, now, LEASE_MS)).await;
 }
 
-pub async fn heartbeat_blocking(clock: Arc<dyn Clock>, renew: impl Fn(i64) -> Result<bool> + Send + Sync + 'static) {
-    let renew = Arc::new(renew);
-    loop {
-        clock.deadline(EVERY).await;
-        let (renew, now) = (renew.clone(), to_ms(clock.now()));
-        // An error (a busy store) is no loss: the next beat tries again.
-        if matches!(urgent(move || renew(now)).await, Ok(false)) {
-            return;
-        }
-    }
+/// Renews the claim on a send for as long as it is polled; ends when it is lost.
+pub async fn hold_claim(store: Arc<dyn Store>, clock: Arc<dyn Clock>, id: String, fence: i64) {
+    heartbeat(clock, |now| store.renew_claim(&id, fence, now, LEASE_MS)).await;
 }

@@ -35,13 +35,13 @@ pub use audit::{AuditChain, AuditEnd, AuditRow, AuditSigner, AuditStore, Entry, 
 pub use copies::{Copied, CopyStore, Parked};
 pub use health::{HealthError, HealthRow, HealthStore};
 pub use keyring::{HANDOVER_MS, KeyHandover, KeyFate, KeyStore, NewRoot, ROOT_KDF, ROOT_WRAPPED, Retired, RingKey, SealedValue, RowRef, is_outdated, outdated_key, moved_on, outdated, unready, unready_ring};
-pub use lease::{LEASE_MS, LeaseRequest, heartbeat_blocking, hold};
+pub use lease::{LEASE_MS, LeaseRequest, hold, hold_claim};
 pub use mail::{
     Applied, AttachmentList, ChangeRow, Cursor, FolderLink, FolderNews, FolderRow, Known, MailPage, MailStore, Mailbox, MessageRow, MessageWindow, NewMessage, PageBatch, Quarantined,
     QuarantineRow, Refusal, SearchText, SyncedFolder, Unlisted, pause_ms,
 };
-pub use claims::{Awaited, Wanted, of_route};
-pub use outbox::{Content, Due, Enqueued, Hold, ItemRow, ItemState, NewItem, OutboxStore, PAST_DEADLINE, Part, Reopened, SEND_ID, Step, Tally, sealed_row};
+pub use claims::{Awaited, ClaimRequest, Claimed, Claims, Due, DueRequest, NextDue, Wanted, of_route};
+pub use outbox::{Content, Enqueued, Hold, ItemRow, ItemState, NewItem, OutboxStore, PAST_DEADLINE, Part, Reopened, SEND_ID, Step, Tally, Tidied, sealed_row};
 pub use purge::{PurgeRow, PurgeStore, Purged};
 pub use throttles::ThrottleStore;
 pub use trim::{Kept, TrimStore};
@@ -50,7 +50,7 @@ pub use sqlite::SqliteStore;
 #[cfg(all(test, unix))]
 pub use sqlite::tests::{ONE_CHAIN, commits, tamper};
 #[cfg(test)]
-pub use suite::{Shorthand, account as suite_account};
+pub use suite::{OutboxParts, OutboxPartsBlocking, Shorthand, waited, account as suite_account};
 
 /// A fact of the store in this folder, without opening it and without changing anything. None: there is no store, or no such fact.
 pub fn peek(data_dir: &Path, name: &str) -> Result<Option<Vec<u8>>> {
@@ -63,4 +63,7 @@ pub trait Store: AccountStore + CopyStore + KeyStore + OutboxStore + MailStore +
     fn close(&self);
     /// From now on every step that is worth a record writes it in its own transaction, and fails if it cannot. The first one stays.
     fn set_audit_signer(&self, audit_signer: Arc<dyn AuditSigner>);
+    /// No step of it is under way in this process.
+    #[cfg(test)]
+    fn is_idle(&self) -> bool;
 }

@@ -3,7 +3,8 @@
 use crate::error::Result;
 use crate::model::{OutboxFilter, Route, SendState};
 use crate::seal::Sealed;
-use super::claims::{Awaited, Wanted};
+use super::claims::{ClaimRequest, Claims, DueRequest, NextDue};
+use async_trait::async_trait;
 
 /// Where a send stands. `Dispatching` is durable before the request that may have an effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -149,23 +150,6 @@ pub enum Enqueued {
     Known { row: ItemRow, content_hash: Vec<u8>, hash_version: i64 },
 }
 
-/// When an item will be free to claim.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Due {
-    /// Its time comes; `now` or earlier means at once.
-    Retry(i64),
-    /// Another worker's claim on it lapses, should that worker be dead.
-    Lapse(i64),
-}
-
-impl Due {
-    pub fn at(self) -> i64 {
-        match self {
-            Self::Retry(at) | Self::Lapse(at) => at,
-        }
-    }
-}
-
 /// Why sends end that waited for too long.
 pub const PAST_DEADLINE: &str = "Its deadline passed before it could be sent; it was not sent.";
 
@@ -210,51 +194,44 @@ pub struct Reopened<'a> {
     pub progress: Sealed,
 }
 
+/// What came of looking for the drafts of a settled item.
+#[derive(Debug, Clone)]
+pub enum Tidied {
+    /// They were looked for under this claim, which ends. `again_at`: they are looked for again then. `progress` as in [`Step`].
+    Ended { fence: i64, progress: Option<Sealed>, again_at: Option<i64> },
+    /// A worker that lost its claim may leave something at the service until then: if the item is settled, its drafts are looked for as they would be, and at
+    /// that time. Who looks for them now has not seen it, and loses the claim. What is open is looked for by whoever settles it.
+    MayFollow { until: i64 },
+}
+
+#[async_trait]
 pub trait OutboxStore {
-    /// Fails with `NotConnected` when the account is not connected at that moment.
-    fn enqueue(&self, item: &NewItem, content: &Content) -> Result<Enqueued>;
-    /// All of them in one step, or none: the first that cannot be taken is the error. Conflict: its key was used for other content.
-    fn enqueue_all(&self, items: &[NewItem], contents: &[Content]) -> Result<Vec<Enqueued>>;
-    /// What was handed in with the key of this item before.
-    fn submitted(&self, item: &NewItem) -> Result<Option<Enqueued>>;
-    /// As many as `wanted` takes, of each queue in turn; in a queue what waited for its time first, then what somebody waits for, then the oldest: due items of lanes that no earlier unsent item blocks (`Unknown`, `Failed` and `Cancelled` do not block), free or with a lapsed lease,
-    /// of a connected account, not parked, and wanted. Counts attempt and crash and moves the fence before it answers. The state is left as it was, so that
-    /// the worker sees where a crashed one stopped; `Queued` and `RetryWait` become `Claimed`. What waits is due at its deadline at the latest.
-    fn claims(&self, now: i64, lease_ms: i64, wanted: &mut Wanted) -> Result<Vec<ItemRow>>;
-    /// One of them.
-    #[cfg(test)]
-    fn claim(&self, now: i64, lease_ms: i64, except: &[String]) -> Result<Option<ItemRow>> {
-        Ok(self.claims(now, lease_ms, &mut Wanted::one(except))?.pop())
-    }
-    /// The same for what somebody waits for and is no bulk, by ids, the oldest first.
-    fn claim_awaited(&self, now: i64, lease_ms: i64, awaited: &mut Awaited) -> Result<Vec<ItemRow>>;
+    /// All of them in one step, or none: the first that cannot be taken is the error, which names its number if there are several. `NotConnected`: its
+    /// account is not connected at that moment. `Conflict`: its key was used for other content, by a hash of the same form.
+    async fn enqueue(&self, sends: Vec<(NewItem, Content)>) -> Result<Vec<Enqueued>>;
+    /// What was handed in before with the keys of these.
+    async fn submitted(&self, items: &[NewItem]) -> Result<Vec<Option<Enqueued>>>;
+    /// Settles what is past its deadline and takes work in hand, as [`ClaimRequest`] says. Each claim counts attempt and crash and moves the fence. The state
+    /// is left as it was, so that the worker sees where a crashed one stopped; `Queued` and `RetryWait` become `Claimed`.
+    async fn claims(&self, request: ClaimRequest) -> Result<Claims>;
     /// Answers the row as it is now. None: the claim was lost, or the item was cancelled; stop. The content goes with `Sent` and `Cancelled`. A claim that is
     /// kept and holds for most of that time anyway is not renewed; `next_at` stays then, which means nothing of what is in hand.
-    fn step(&self, id: &str, fence: i64, step: &Step, now: i64) -> Result<Option<ItemRow>>;
-    /// Of an open item, or of one whose drafts are looked for. False: the claim was lost.
-    fn renew_claim(&self, id: &str, fence: i64, now: i64, lease_ms: i64) -> Result<bool>;
-    fn item(&self, id: &str) -> Result<Option<ItemRow>>;
-    fn items(&self, filter: &OutboxFilter) -> Result<Vec<ItemRow>>;
-    /// None when it is gone: the send is settled for good.
-    fn content(&self, id: &str) -> Result<Option<Content>>;
+    async fn step(&self, id: &str, fence: i64, step: &Step, now: i64) -> Result<Option<ItemRow>>;
+    /// Of an open item, or of one whose drafts are looked for. Waits for no other work. False: the claim was lost.
+    async fn renew_claim(&self, id: &str, fence: i64, now: i64, lease_ms: i64) -> Result<bool>;
     /// Takes back what is provably unsent. False: it is not, or not any more.
-    fn cancel(&self, id: &str, reason: &str, now: i64) -> Result<bool>;
-    /// Opens a `Failed` or `Unknown` item again, without its deadline. False: it is not as it was seen, or its drafts are being looked for. Moves the fence, so that who held it before changes nothing
-    /// any more. Fails with `NotConnected` as `enqueue` does.
-    fn reopen(&self, item: &Reopened<'_>, now: i64) -> Result<bool>;
-    /// Settles what nobody holds and is past its deadline: unsent, it is `Failed`; in doubt, of an account that cannot be asked, `Unknown`. Ids.
-    fn expire(&self, now: i64) -> Result<Vec<String>>;
-    /// A settled item whose drafts are to be looked for, of a connected account. It is held like a claim, so that it is not sent again meanwhile.
-    fn claim_tidy(&self, now: i64, lease_ms: i64) -> Result<Option<ItemRow>>;
-    /// Ends that; or puts it off until `again_at`. `progress` as in [`Step`]. False: the claim was lost.
-    fn tidied(&self, id: &str, fence: i64, progress: Option<&Sealed>, again_at: Option<i64>) -> Result<bool>;
-    /// A worker that lost its claim may leave something at the service until `until`: if the item is settled, its drafts are looked for as they would be, and at that time.
-    /// Who looks for them now has not seen it, and loses the claim. What is open is looked for by whoever settles it.
-    fn tidy_again(&self, id: &str, until: i64) -> Result<()>;
-    /// When there will be something to claim beside `except`, if ever.
-    fn next_due(&self, now: i64, except: &[String]) -> Result<Option<Due>>;
-    /// The same for what [`claim_awaited`](Self::claim_awaited) takes.
-    fn next_awaited(&self, now: i64, awaited: &Awaited) -> Result<Option<Due>>;
-    /// When [`expire`](Self::expire) or [`claim_tidy`](Self::claim_tidy) will have something to do, if ever.
-    fn next_upkeep(&self) -> Result<Option<i64>>;
+    async fn cancel(&self, id: &str, reason: &str, now: i64) -> Result<bool>;
+    /// Opens a `Failed` or `Unknown` item again, without its deadline. False: it is not as it was seen, or its drafts are being looked for. Moves the fence, so
+    /// that who held it before changes nothing any more. Fails with `NotConnected` as `enqueue` does.
+    async fn reopen(&self, item: &Reopened<'_>, now: i64) -> Result<bool>;
+    /// False: the claim was lost, or the item is open.
+    async fn tidied(&self, id: &str, tidied: &Tidied) -> Result<bool>;
+    /// With an owner, only if it is of an account of theirs.
+    async fn item(&self, id: &str, owner: Option<&str>) -> Result<Option<ItemRow>>;
+    /// The newest first.
+    async fn items(&self, filter: &OutboxFilter) -> Result<Vec<ItemRow>>;
+    /// The row as it is now, with its content. None when that is gone: the send is settled for good.
+    async fn content(&self, id: &str) -> Result<Option<(ItemRow, Content)>>;
+    /// When [`claims`](Self::claims) will have something to do.
+    async fn next_due(&self, request: DueRequest) -> Result<NextDue>;
 }

@@ -15,7 +15,7 @@ use crate::pipeline::{AccessToken, Answer, Sent, TokenSource};
 use crate::runtime::Runtime;
 use crate::seal::AadContext;
 use crate::secret::RootKey;
-use crate::store::{AccountRow, Content, NewItem, SqliteStore, Step, Store, Tally, TokenRow};
+use crate::store::{AccountRow, Content, NewItem, OutboxParts, SqliteStore, Step, Store, Tally, TokenRow};
 use crate::vault::Vault;
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
@@ -116,11 +116,11 @@ impl Bench {
     }
 
     /// Leaves the item as a worker would that died while it was in this state.
-    fn left_in(&self, receipt: &Receipt, state: ItemState) {
-        let item = self.store.claim(self.now(), 0, &[]).unwrap().unwrap();
+    async fn left_in(&self, receipt: &Receipt, state: ItemState) {
+        let item = self.store.claim(self.now(), 0, &[]).await.unwrap().unwrap();
         assert_eq!(item.id, receipt.id);
         let step = Step { state, progress: None, reason: None, next_at: None, sent_at: None, claim_until: Some(self.now()), tally: Tally::Attempt, tidy_at: None, announce: false };
-        assert!(self.store.step(&item.id, item.fence, &step, self.now()).unwrap().is_some());
+        assert!(self.store.step(&item.id, item.fence, &step, self.now()).await.unwrap().is_some());
     }
 }
 
@@ -200,7 +200,7 @@ async fn an_item_given_up_in_doubt_is_unknown() {
     let bench = bench(|_, _| breaks(Sent::No));
     let receipt = bench.outbox.enqueue(letter().into(), true).await.unwrap();
     for _ in 0..50 {
-        bench.left_in(&receipt, ItemState::Dispatching); // and dies
+        bench.left_in(&receipt, ItemState::Dispatching).await; // and dies
     }
     let receipt = bench.settle(&receipt.id).await;
     assert_eq!((receipt.state, bench.service.calls()), (SendState::Unknown, 0));
@@ -252,7 +252,7 @@ async fn a_deadline_ends_what_waits_and_only_that() {
     assert!(bench.now() - to_ms(receipt.created_at) < 3_700_000);
     // In doubt, it is unknown.
     let receipt = bench.outbox.enqueue(MailDraft { deadline: Some(crate::clock::from_ms(bench.now() + 3_600_000)), ..letter() }.into(), true).await.unwrap();
-    bench.left_in(&receipt, ItemState::Dispatching);
+    bench.left_in(&receipt, ItemState::Dispatching).await;
     assert_eq!(bench.settle(&receipt.id).await.state, SendState::Unknown);
 }
 
@@ -558,7 +558,7 @@ async fn a_process_without_the_keys_leaves_sends_to_others() {
         }
     }
     running.abort();
-    let row = store.item(&before.id).unwrap().unwrap();
+    let row = store.item(&before.id, None).await.unwrap().unwrap();
     assert_eq!((row.state, row.attempts, row.fence, bench.service.calls()), (ItemState::Queued, 0, 0, 0));
     let pipeline = bench.service.pipeline(&bench.clock);
     pipeline.plug_tokens(bench._tokens.clone());
@@ -580,7 +580,7 @@ async fn one_account_whose_key_is_out_of_reach_is_left_alone() {
         tokio::task::yield_now().await;
     }
     running.abort();
-    let row = bench.store.item(&receipt.id).unwrap().unwrap();
+    let row = bench.store.item(&receipt.id, None).await.unwrap().unwrap();
     assert!(row.state.is_open() && row.attempts <= 1 && bench.service.calls() == 0, "{row:?}");
 }
 
@@ -607,7 +607,7 @@ async fn an_item_that_cannot_be_opened_does_not_block_its_lane() {
     };
     // Sealed for another row: the first cannot be opened, the second can.
     for (id, row) in [("snd_1", "snd_7"), ("snd_2", "snd_2")] {
-        bench.store.enqueue(&item(id), &seal_content(&key, "a", row, &chat().into()).unwrap()).unwrap();
+        bench.store.put(&item(id), &seal_content(&key, "a", row, &chat().into()).unwrap()).await.unwrap();
     }
     assert_eq!((bench.settle("snd_2").await.state, bench.settle("snd_1").await.state), (SendState::Sent, SendState::Failed));
 }

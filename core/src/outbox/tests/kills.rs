@@ -58,7 +58,7 @@ async fn killed_at(ledger: &mut Ledger<'_>, process: Process, armed: Armed, what
         () = ledger.ended(&process, what) => false,
     };
     process.kill().await;
-    ledger.note_kill();
+    ledger.note_kill().await;
     reached
 }
 

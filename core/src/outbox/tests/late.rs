@@ -3,6 +3,7 @@
 use super::chance::Chance;
 use super::microsoft::{Microsoft, REFUSED, Troubles};
 use super::world::{Process, World, draft, in_time, is_settled};
+use crate::store::OutboxParts;
 use crate::clock::{Clock, to_ms};
 use crate::failpoint::Armed;
 use crate::interleave::Drawn;
@@ -62,7 +63,7 @@ async fn died_with_a_draft_on_its_way(text: &str, expected: SendState) -> (World
     assert_eq!(settled(&next, &id).await, expected);
     // It looks at once, and then when nothing can come any more.
     let has_looked = async {
-        while world.store.next_upkeep().unwrap().is_none_or(|at| at < to_ms(world.clock.now()) + 60_000) {
+        while world.store.next_upkeep().await.unwrap().is_none_or(|at| at < to_ms(world.clock.now()) + 60_000) {
             world.clock.advance(100);
             tokio::task::yield_now().await;
         }
@@ -81,7 +82,7 @@ async fn a_draft_that_comes_after_its_mail_was_settled_is_removed() {
         quiet().await;
         assert!(microsoft.mailbox("a", |mailbox| mailbox.is_draft(text)), "it has arrived");
         let removed = async {
-            while microsoft.mailbox("a", |mailbox| mailbox.is_draft(text)) || world.store.next_upkeep().unwrap().is_some() {
+            while microsoft.mailbox("a", |mailbox| mailbox.is_draft(text)) || world.store.next_upkeep().await.unwrap().is_some() {
                 world.clock.advance(1_000);
                 tokio::task::yield_now().await;
             }
@@ -105,7 +106,7 @@ async fn a_worker_that_lost_its_claim_has_its_drafts_looked_for() {
     // It hangs there, and everybody believes that it is not sent.
     assert_eq!(first.outbox.cancel(&id, None).await.unwrap().state, SendState::Cancelled);
     let ended = async {
-        while world.store.next_upkeep().unwrap().is_some() {
+        while world.store.next_upkeep().await.unwrap().is_some() {
             world.clock.advance(1_000);
             tokio::task::yield_now().await;
         }

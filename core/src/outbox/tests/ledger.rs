@@ -7,7 +7,7 @@ use crate::model::{Draft, Receipt, Route, SendState};
 use crate::outbox::channel::Channel;
 use crate::outbox::channels::Mail;
 use crate::outbox::job::read_progress;
-use crate::store::ItemState;
+use crate::store::{ItemState, OutboxParts, waited};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -70,9 +70,9 @@ impl<'a> Ledger<'a> {
     }
 
     /// A process was killed just now.
-    pub fn note_kill(&mut self) {
+    pub async fn note_kill(&mut self) {
         for entry in &mut self.entries {
-            entry.was_dispatching |= self.world.store.item(&entry.id).unwrap().unwrap().state == ItemState::Dispatching;
+            entry.was_dispatching |= self.world.store.item(&entry.id, None).await.unwrap().unwrap().state == ItemState::Dispatching;
         }
     }
 
@@ -86,12 +86,12 @@ impl<'a> Ledger<'a> {
 
     /// For a test that hangs.
     fn rows(&self) -> String {
-        let row = |entry: &Entry| self.world.store.item(&entry.id).unwrap().map(|row| format!("\n{:?} {:?}: {:?}", entry.text, row.state, row.reason));
+        let row = |entry: &Entry| waited(self.world.store.item(&entry.id, None)).unwrap().map(|row| format!("\n{:?} {:?}: {:?}", entry.text, row.state, row.reason));
         self.entries.iter().filter_map(row).collect()
     }
 
-    fn is_open(&self, entry: &Entry) -> bool {
-        self.world.store.item(&entry.id).unwrap().unwrap().state.is_open()
+    async fn is_open(&self, entry: &Entry) -> bool {
+        self.world.store.item(&entry.id, None).await.unwrap().unwrap().state.is_open()
     }
 
     /// Until all of it is settled.
@@ -102,7 +102,11 @@ impl<'a> Ledger<'a> {
             let mut step_ms = SHORTEST_STEP_MS;
             loop {
                 let before = open.len();
-                open.retain(|entry| self.is_open(entry));
+                for entry in std::mem::take(&mut open) {
+                    if self.is_open(entry).await {
+                        open.push(entry);
+                    }
+                }
                 if open.is_empty() {
                     return;
                 }
@@ -125,7 +129,7 @@ impl<'a> Ledger<'a> {
         self.settled(process, what).await;
         self.microsoft.heal();
         let tidied = async {
-            while self.world.store.next_upkeep().unwrap().is_some() {
+            while self.world.store.next_upkeep().await.unwrap().is_some() {
                 // The time of what is looked for again comes.
                 self.world.clock.advance(1_000);
                 tokio::task::yield_now().await;
@@ -138,7 +142,7 @@ impl<'a> Ledger<'a> {
     pub async fn check(&self, process: &Process, what: &str) {
         let mut in_order: HashMap<_, Vec<&String>> = HashMap::new();
         for (entry, receipt) in self.entries.iter().zip(self.receipts(process).await) {
-            self.check_one(entry, &receipt, what);
+            self.check_one(entry, &receipt, what).await;
             if let (Some(order), SendState::Sent, false) = (&entry.order, receipt.state, entry.is_queued_again) {
                 in_order.entry((&entry.account_id, entry.route, order)).or_default().push(&entry.text);
             }
@@ -151,7 +155,7 @@ impl<'a> Ledger<'a> {
         }
     }
 
-    fn check_one(&self, entry: &Entry, receipt: &Receipt, what: &str) {
+    async fn check_one(&self, entry: &Entry, receipt: &Receipt, what: &str) {
         let text = &entry.text;
         let (times, asked, is_left) = self.microsoft.mailbox(&entry.account_id, |mailbox| (mailbox.times(text), mailbox.asked(text), mailbox.is_draft(text)));
         let what = format!("{what}: {text:?}, asked for {asked} times, accepted {times} times: {receipt:?}");
@@ -165,11 +169,11 @@ impl<'a> Ledger<'a> {
             SendState::Queued | SendState::Sending => panic!("{what}"),
         }
         // A draft that a request may have sent stays where it is.
-        assert!(!is_left || (receipt.state != SendState::Sent && self.is_doubted(entry)), "its draft is left: {what}");
+        assert!(!is_left || (receipt.state != SendState::Sent && self.is_doubted(entry).await), "its draft is left: {what}");
     }
 
-    fn is_doubted(&self, entry: &Entry) -> bool {
-        let row = self.world.store.item(&entry.id).unwrap().unwrap();
-        read_progress::<<Mail as Channel>::Progress>(&self.world.vault, &row).unwrap().doubted
+    async fn is_doubted(&self, entry: &Entry) -> bool {
+        let row = self.world.store.item(&entry.id, None).await.unwrap().unwrap();
+        read_progress::<<Mail as Channel>::Progress>(&self.world.vault, &row).await.unwrap().doubted
     }
 }

@@ -90,7 +90,7 @@ async fn act(ledger: &mut Ledger<'_>, processes: &mut Vec<Process>, accounts: &[
         }
         16..18 => {
             processes.remove(which).kill().await;
-            ledger.note_kill();
+            ledger.note_kill().await;
         }
         _ => world.clock.advance(chance.below(120_000)),
     }

@@ -83,9 +83,9 @@ impl Process {
     pub async fn kill(mut self) {
         self.delivering.abort();
         let _ = (&mut self.delivering).await;
-        let tools = Arc::downgrade(&self.outbox.tools);
+        let (tools, store) = (Arc::downgrade(&self.outbox.tools), self.outbox.tools.store.clone());
         drop(self);
-        while tools.strong_count() > 0 {
+        while tools.strong_count() > 0 || !store.is_idle() {
             tokio::task::yield_now().await;
         }
     }
@@ -138,7 +138,7 @@ impl World {
 
 /// After its delivery was stopped: until a write that had begun is through. A claim that comes later would hold a send that nobody works on.
 pub async fn writes_through(outbox: &Outbox) {
-    while Arc::strong_count(&outbox.tools) > 1 {
+    while Arc::strong_count(&outbox.tools) > 1 || !outbox.tools.store.is_idle() {
         tokio::task::yield_now().await;
     }
 }

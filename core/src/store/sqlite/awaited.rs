@@ -35,9 +35,9 @@ pub fn is_due(c: &Connection, now: i64, awaited: &Awaited) -> Outcome<bool> {
     Ok(heads(c, now, awaited)?.iter().any(|head| head.free_at <= now))
 }
 
-pub fn claim(c: &Connection, now: i64, lease_ms: i64, awaited: &mut Awaited) -> Outcome<Vec<ItemRow>> {
+pub fn claim(c: &Connection, now: i64, lease_ms: i64, mut awaited: Awaited) -> Outcome<Vec<ItemRow>> {
     let mut claimed = Vec::new();
-    for head in heads(c, now, awaited)?.into_iter().filter(|head| head.free_at <= now) {
+    for head in heads(c, now, &awaited)?.into_iter().filter(|head| head.free_at <= now) {
         if awaited.has_capacity(&head.route)
             && let Some(item) = take(c, head.number, now.saturating_add(lease_ms))?
         {

@@ -4,15 +4,15 @@
 use super::tests::{open, raw};
 use super::*;
 use crate::model::{OutboxFilter, SendState};
-use crate::store::{AccountStore, MailStore, Copied, CopyStore, Hold, OutboxStore, suite};
+use crate::store::{AccountStore, MailStore, Copied, CopyStore, Hold, OutboxParts, OutboxStore, suite};
 use std::process::Command;
 
 const ORDER: &str = "TIDINGS_STORE_CHILD";
 
 /// Not a test of its own: processes of the tests below run it.
-#[test]
+#[tokio::test]
 #[allow(clippy::disallowed_methods)] // which part it plays
-fn child() {
+async fn child() {
     let Ok(order) = std::env::var(ORDER) else { return };
     let (verb, dir) = order.split_once(' ').unwrap();
     let store = SqliteStore::open(Path::new(dir), Duration::from_secs(5));
@@ -32,7 +32,7 @@ fn child() {
         }
         "send" => {
             for _ in 0..25 {
-                match suite::try_enqueue(&store, "a") {
+                match suite::try_enqueue(&store, "a").await {
                     Ok(id) => println!("\nCHILD sent {id}"),
                     Err(e) => println!("\nCHILD failed {:?}", e.kind()),
                 }
@@ -49,13 +49,13 @@ fn command(verb: &str, dir: &Path) -> Command {
 }
 
 /// A store with two sends of different lanes, one of them under way; closed.
-fn waiting(dir: &Path) {
+async fn waiting(dir: &Path) {
     let store = open(dir).unwrap();
     suite::connect(&store, "a");
-    suite::enqueue(&store, "a", "l", Some("one"));
-    suite::enqueue(&store, "a", "m", Some("two"));
-    let claimed = store.claim(1, 10, &[]).unwrap().unwrap();
-    store.step(&claimed.id, claimed.fence, &suite::step(crate::store::ItemState::Dispatching), 2).unwrap();
+    suite::enqueue(&store, "a", "l", Some("one")).await;
+    suite::enqueue(&store, "a", "m", Some("two")).await;
+    let claimed = store.claim(1, 10, &[]).await.unwrap().unwrap();
+    store.step(&claimed.id, claimed.fence, &suite::step(crate::store::ItemState::Dispatching), 2).await.unwrap();
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -69,38 +69,38 @@ fn parked(store: &SqliteStore) -> u32 {
     store.parked_sends("a").unwrap()
 }
 
-#[test]
-fn a_copy_is_parked_until_the_host_says_go_and_new_sends_go() {
+#[tokio::test]
+async fn a_copy_is_parked_until_the_host_says_go_and_new_sends_go() {
     let root = tempfile::tempdir().unwrap();
     let (original, other) = (root.path().join("original"), root.path().join("copy"));
-    waiting(&original);
+    waiting(&original).await;
     copy(&original, &other);
     let store = open(&other).unwrap();
     assert_eq!(parked(&store), 2);
-    assert!(store.claim(1_000_000, 10, &[]).unwrap().is_none() && store.next_due(1_000_000, &[]).unwrap().is_none());
+    assert!(store.claim(1_000_000, 10, &[]).await.unwrap().is_none() && store.next_claim(1_000_000, &[]).await.unwrap().is_none());
     assert_eq!(store.settle_copy(false, 77).unwrap(), Copied { is_new: true, parked: 2, released: 0 });
     assert_eq!(store.copied_at().unwrap(), Some(77));
     let queued = OutboxFilter { state: Some(SendState::Queued), ..OutboxFilter::default() };
-    assert_eq!(store.items(&queued).unwrap().len(), 2, "shown as queued, wherever they stood");
+    assert_eq!(store.items(&queued).await.unwrap().len(), 2, "shown as queued, wherever they stood");
     // In the lane of a parked one.
-    suite::enqueue(&store, "a", "l", Some("three"));
-    assert_eq!(store.claim(10, 10, &[]).unwrap().unwrap().key.as_deref(), Some("three"));
+    suite::enqueue(&store, "a", "l", Some("three")).await;
+    assert_eq!(store.claim(10, 10, &[]).await.unwrap().unwrap().key.as_deref(), Some("three"));
     drop(store);
     // They stay parked over a restart, which is no new copy.
     let store = open(&other).unwrap();
     assert_eq!(store.settle_copy(false, 78).unwrap(), Copied { is_new: false, parked: 2, released: 0 });
     assert_eq!(store.settle_copy(true, 79).unwrap(), Copied { is_new: false, parked: 0, released: 2 });
-    let (first, second) = (store.claim(1_000_000, 10, &[]).unwrap().unwrap(), store.claim(1_000_000, 10, &[]).unwrap().unwrap());
+    let (first, second) = (store.claim(1_000_000, 10, &[]).await.unwrap().unwrap(), store.claim(1_000_000, 10, &[]).await.unwrap().unwrap());
     assert_eq!((first.hold, second.hold), (Hold::Released, Hold::Released));
     drop(store);
     // The original goes on.
     let store = open(&original).unwrap();
     assert_eq!((parked(&store), store.settle_copy(false, 80).unwrap()), (0, Copied::default()));
-    assert!(store.claim(1_000_000, 10, &[]).unwrap().is_some());
+    assert!(store.claim(1_000_000, 10, &[]).await.unwrap().is_some());
 }
 
-#[test]
-fn what_is_put_back_in_place_is_parked_too() {
+#[tokio::test]
+async fn what_is_put_back_in_place_is_parked_too() {
     type Way = (&'static str, fn(&Path, &Path));
     let ways: [Way; 6] = [
         ("over the files", |kept, dir| copy(kept, dir)),
@@ -128,7 +128,7 @@ fn what_is_put_back_in_place_is_parked_too() {
     for (name, way) in ways {
         let root = tempfile::tempdir().unwrap();
         let (dir, kept) = (root.path().join("store"), root.path().join("kept"));
-        waiting(&dir);
+        waiting(&dir).await;
         copy(&dir, &kept);
         // Meanwhile they are sent.
         let store = open(&dir).unwrap();
@@ -141,12 +141,12 @@ fn what_is_put_back_in_place_is_parked_too() {
     }
 }
 
-#[test]
-fn restarts_moves_and_new_modes_are_no_copies() {
+#[tokio::test]
+async fn restarts_moves_and_new_modes_are_no_copies() {
     use std::os::unix::fs::PermissionsExt;
     let root = tempfile::tempdir().unwrap();
     let (dir, moved) = (root.path().join("store"), root.path().join("elsewhere"));
-    waiting(&dir);
+    waiting(&dir).await;
     for _ in 0..3 {
         assert_eq!(parked(&open(&dir).unwrap()), 0, "a restart");
     }
@@ -165,10 +165,10 @@ fn restarts_moves_and_new_modes_are_no_copies() {
     assert_eq!(parked(&open(&moved).unwrap()), 0);
 }
 
-#[test]
-fn a_process_that_was_killed_leaves_no_copy_and_no_damage() {
+#[tokio::test]
+async fn a_process_that_was_killed_leaves_no_copy_and_no_damage() {
     let dir = tempfile::tempdir().unwrap();
-    waiting(dir.path());
+    waiting(dir.path()).await;
     for _ in 0..3 {
         assert!(!command("abort", dir.path()).output().unwrap().status.success());
         assert!(dir.path().join("tidings.db-wal").exists());
@@ -181,10 +181,10 @@ fn a_process_that_was_killed_leaves_no_copy_and_no_damage() {
     assert_eq!(names.len(), 2, "main file and mark, nothing else: {names:?}");
 }
 
-#[test]
-fn damage_after_an_unclean_end_is_found_before_anything_is_served() {
+#[tokio::test]
+async fn damage_after_an_unclean_end_is_found_before_anything_is_served() {
     let dir = tempfile::tempdir().unwrap();
-    waiting(dir.path());
+    waiting(dir.path()).await;
     {
         let store = open(dir.path()).unwrap();
         (0..60u8).for_each(|n| drop(store.meta_or_insert(&format!("a{n}"), &vec![n; 30_000])));
@@ -212,8 +212,8 @@ fn shim(dir: &Path) -> PathBuf {
 }
 
 #[cfg(target_os = "linux")]
-#[test]
-fn without_locks_or_a_shared_index_one_process_has_the_store() {
+#[tokio::test]
+async fn without_locks_or_a_shared_index_one_process_has_the_store() {
     let root = tempfile::tempdir().unwrap();
     let library = shim(root.path());
     for (lies, alone) in [("", false), ("fcntl", true), ("fcntl flock", true), ("fcntl ofd flock", true), ("map", true), ("fcntl ofd flock map", true)] {
@@ -238,7 +238,7 @@ fn without_locks_or_a_shared_index_one_process_has_the_store() {
         sent.dedup();
         assert_eq!(sent.len(), acknowledged, "{lies}: a receipt id was given twice");
         let store = open(&dir).unwrap();
-        let kept: Vec<String> = store.items(&OutboxFilter { limit: 1000, ..OutboxFilter::default() }).unwrap().iter().map(|item| item.id.to_string()).collect();
+        let kept: Vec<String> = store.items(&OutboxFilter { limit: 1000, ..OutboxFilter::default() }).await.unwrap().iter().map(|item| item.id.to_string()).collect();
         assert_eq!(kept.len(), acknowledged, "{lies}: nothing acknowledged is lost");
         assert!(sent.iter().all(|id| kept.iter().any(|k| k == id)));
         assert_eq!(raw(&dir).query_row("PRAGMA integrity_check", [], |row| row.get::<_, String>(0)).unwrap(), "ok");

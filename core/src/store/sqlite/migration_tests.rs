@@ -3,7 +3,7 @@
 
 use super::open::MIGRATIONS;
 use super::tests::{ONE_CHAIN, made, open, raw};
-use crate::store::suite::{self, sealed, step};
+use crate::store::suite::{self, OutboxParts, sealed, step};
 use crate::store::{Content, ItemState, KeyStore, OutboxStore};
 use rusqlite::Connection;
 use rusqlite_migration::Migrations;
@@ -20,8 +20,8 @@ fn set_back(db: &Connection, count: usize) {
     db.pragma_update(None, "user_version", u32::try_from(count).unwrap()).unwrap();
 }
 
-#[test]
-fn what_was_open_before_payloads_had_rows_of_their_own_goes_out() {
+#[tokio::test]
+async fn what_was_open_before_payloads_had_rows_of_their_own_goes_out() {
     let made = made();
     suite::connect(&made.store, "a");
     let dir = made.dir;
@@ -41,17 +41,17 @@ fn what_was_open_before_payloads_had_rows_of_their_own_goes_out() {
     drop(db);
 
     let store = open(dir.path()).unwrap();
-    let held = |id: &str| store.content(id).unwrap().map(|Content { version, payload: stored, .. }| (version, stored.as_bytes().to_vec()));
+    let held = async |id: &str| store.content(id).await.unwrap().map(|(_, Content { version, payload: stored, .. })| (version, stored.as_bytes().to_vec()));
     for (id, payload) in [("snd_1", Some(&one)), ("snd_2", None), ("snd_3", Some(&three)), ("snd_4", Some(&four))] {
-        assert_eq!(held(id), payload.map(|sealed_one| (2, sealed_one.as_bytes().to_vec())), "{id}");
+        assert_eq!(held(id).await, payload.map(|sealed_one| (2, sealed_one.as_bytes().to_vec())), "{id}");
     }
     // A rotation finds them, at the place they were sealed for.
     let places: Vec<_> = store.sealed_with(one.key_id(), 100).unwrap().into_iter().filter(|value| value.column == "payload").map(|value| (value.table, value.row)).collect();
     assert_eq!(places, [("outbox", "1".to_owned()), ("outbox", "3".to_owned()), ("outbox", "4".to_owned())]);
     for (id, state) in [("snd_1", ItemState::Claimed), ("snd_4", ItemState::Dispatching)] {
-        let claimed = store.claim(1, 1_000, &[]).unwrap().unwrap();
+        let claimed = store.claim(1, 1_000, &[]).await.unwrap().unwrap();
         assert_eq!((claimed.id.as_str(), claimed.state), (id, state));
-        assert!(store.step(id, claimed.fence, &step(ItemState::Sent), 2).unwrap().is_some());
-        assert_eq!(held(id), None, "{id}");
+        assert!(store.step(id, claimed.fence, &step(ItemState::Sent), 2).await.unwrap().is_some());
+        assert_eq!(held(id).await, None, "{id}");
     }
 }

@@ -2,13 +2,15 @@
 //! ([`queues`]).
 
 use super::fault::Outcome;
-use super::{SqliteStore, all, announce, awaited, exists, first, keys, leases, queues, run, sealed, sealed_opt, word};
+use super::{SqliteStore, all, announce, awaited, exists, first, keys, leases, outbox_end, queues, run, sealed, sealed_opt, word};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{AuditKind, ChangeKind, OutboxFilter, SendState};
 use crate::seal::Sealed;
-use crate::store::{Awaited, Content, Due, Enqueued, Entry, Hold, ItemRow, ItemState, NewItem, OutboxStore, Part, Reopened, Step, Wanted};
+use crate::store::{ClaimRequest, Claimed, Claims, Content, DueRequest, Enqueued, Entry, Hold, ItemRow, ItemState, NewItem, NextDue, OutboxStore, Part, Reopened, Step, Tidied};
 use crate::store::words::Word;
+use async_trait::async_trait;
 use rusqlite::{Connection, Row};
+use std::sync::Arc;
 
 macro_rules! columns {
     () => {
@@ -60,9 +62,9 @@ fn by_id(c: &Connection, id: &str) -> Outcome<Option<ItemRow>> {
     first(c, select_item!("WHERE public_id = ?1"), [id], item_row)
 }
 
-fn by_key(c: &Connection, item: &NewItem) -> Outcome<Option<Enqueued>> {
-    let Some(key) = &item.key else { return Ok(None) };
-    let found = first(c, "SELECT public_id, content_hash, hash_version FROM outbox WHERE account_id = ?1 AND key = ?2", (&item.account_id, key), |row| {
+fn by_key(c: &Connection, account_id: &str, key: Option<&str>) -> Outcome<Option<Enqueued>> {
+    let Some(key) = key else { return Ok(None) };
+    let found = first(c, "SELECT public_id, content_hash, hash_version FROM outbox WHERE account_id = ?1 AND key = ?2", (account_id, key), |row| {
         Ok((row.get::<_, String>(0)?, row.get::<_, Vec<u8>>(1)?, row.get::<_, i64>(2)?))
     })?;
     let Some((id, content_hash, hash_version)) = found else { return Ok(None) };
@@ -78,7 +80,7 @@ fn check_connected(c: &Connection, account_id: &str) -> Outcome<()> {
 
 impl SqliteStore {
     fn enqueue_one(&self, tx: &Connection, item: &NewItem, content: &Content) -> Outcome<Enqueued> {
-        if let Some(known) = by_key(tx, item)? {
+        if let Some(known) = by_key(tx, &item.account_id, item.key.as_deref())? {
             if !item.is_bulk {
                 // Somebody waits for it now.
                 run(tx, "UPDATE outbox SET is_bulk = 0 WHERE account_id = ?1 AND key = ?2 AND is_open = 1 AND is_bulk = 1", (&item.account_id, &item.key))?;
@@ -130,68 +132,121 @@ impl SqliteStore {
     }
 }
 
+#[async_trait]
 impl OutboxStore for SqliteStore {
-    fn enqueue(&self, item: &NewItem, content: &Content) -> Result<Enqueued> {
-        self.write(|tx| self.enqueue_one(tx, item, content))
-    }
-
-    fn enqueue_all(&self, items: &[NewItem], contents: &[Content]) -> Result<Vec<Enqueued>> {
-        self.write(|tx| {
-            let mut all = Vec::with_capacity(items.len());
-            for (number, (item, content)) in items.iter().zip(contents).enumerate() {
-                let enqueued = self.enqueue_one(tx, item, content)?;
+    async fn enqueue(&self, sends: Vec<(NewItem, Content)>) -> Result<Vec<Enqueued>> {
+        let store = self.clone();
+        self.writing(move |tx| {
+            let mut all = Vec::with_capacity(sends.len());
+            for (number, (item, content)) in sends.iter().enumerate() {
+                let enqueued = store.enqueue_one(tx, item, content)?;
                 if let Enqueued::Known { content_hash, hash_version, .. } = &enqueued
                     && *hash_version == item.hash_version
                     && *content_hash != item.content_hash
                 {
-                    return Err(Error::new(ErrorKind::Conflict, format!("drafts[{number}]: This idempotency key was used for a message with other content. Use a new key for a new message.")).on_account(&item.account_id).into());
+                    return Err(other_content(&item.account_id, (sends.len() > 1).then_some(number)).into());
                 }
                 all.push(enqueued);
             }
             Ok(all)
         })
+        .await
     }
 
-    fn submitted(&self, item: &NewItem) -> Result<Option<Enqueued>> {
-        self.read(|c| by_key(c, item))
+    async fn submitted(&self, items: &[NewItem]) -> Result<Vec<Option<Enqueued>>> {
+        let keys: Vec<(String, Option<String>)> = items.iter().map(|item| (item.account_id.clone(), item.key.clone())).collect();
+        self.reading(move |c| keys.iter().map(|(account_id, key)| by_key(c, account_id, key.as_deref())).collect()).await
     }
 
-    fn claims(&self, now: i64, lease_ms: i64, wanted: &mut Wanted) -> Result<Vec<ItemRow>> {
+    async fn claims(&self, request: ClaimRequest) -> Result<Claims> {
+        let request = Arc::new(request);
         // Looked for without the writer's lock first: workers ask often and mostly in vain.
-        if !self.read(|c| queues::is_due(c, now, lease_ms, &queues::Except::of(&wanted.except)))? {
-            return Ok(Vec::new());
+        let asked = request.clone();
+        if !self.reading(move |c| is_due(c, &asked)).await? {
+            return Ok(Claims::default());
         }
-        self.write(|tx| queues::claim(tx, now, lease_ms, wanted))
-    }
-
-    fn claim_awaited(&self, now: i64, lease_ms: i64, awaited: &mut Awaited) -> Result<Vec<ItemRow>> {
-        if !self.read(|c| awaited::is_due(c, now, awaited))? {
-            return Ok(Vec::new());
-        }
-        self.write(|tx| awaited::claim(tx, now, lease_ms, awaited))
-    }
-
-    fn step(&self, id: &str, fence: i64, step: &Step, now: i64) -> Result<Option<ItemRow>> {
-        self.write(|tx| self.step_in(tx, id, fence, step, now))
-    }
-
-    fn renew_claim(&self, id: &str, fence: i64, now: i64, lease_ms: i64) -> Result<bool> {
-        self.write(|tx| {
-            let until = now.saturating_add(lease_ms);
-            Ok(run(tx, "UPDATE outbox SET lease_until = ?3 WHERE public_id = ?1 AND fence = ?2 AND (is_open = 1 OR lease_until > 0)", (id, fence, until))? > 0)
+        let store = self.clone();
+        self.writing(move |tx| {
+            let expired = if request.expire { store.end_overdue(tx, request.now)? } else { Vec::new() };
+            Ok(Claims { expired, claimed: claim(tx, &request)? })
         })
+        .await
     }
 
-    fn item(&self, id: &str) -> Result<Option<ItemRow>> {
-        self.read(|c| by_id(c, id))
+    async fn step(&self, id: &str, fence: i64, step: &Step, now: i64) -> Result<Option<ItemRow>> {
+        let (store, id, step) = (self.clone(), id.to_owned(), step.clone());
+        self.writing(move |tx| store.step_in(tx, &id, fence, &step, now)).await
     }
 
-    fn items(&self, filter: &OutboxFilter) -> Result<Vec<ItemRow>> {
-        let states: Option<Vec<&str>> = filter.state.map(|shown| ItemState::ALL.iter().filter(|s| s.shown() == shown).map(|s| s.word()).collect());
-        let states = states.as_deref().map(super::json).transpose()?;
-        // A parked send is shown as queued, wherever it stood.
-        let parked = filter.state.map(|shown| shown == SendState::Queued);
-        self.read(|c| {
+    async fn renew_claim(&self, id: &str, fence: i64, now: i64, lease_ms: i64) -> Result<bool> {
+        let (id, until) = (id.to_owned(), now.saturating_add(lease_ms));
+        self.urgently(move |tx| {
+            Ok(run(tx, "UPDATE outbox SET lease_until = ?3 WHERE public_id = ?1 AND fence = ?2 AND (is_open = 1 OR lease_until > 0)", (&id, fence, until))? > 0)
+        })
+        .await
+    }
+
+    async fn cancel(&self, id: &str, reason: &str, now: i64) -> Result<bool> {
+        let (store, id, reason) = (self.clone(), id.to_owned(), reason.to_owned());
+        self.writing(move |tx| store.cancel_one(tx, &id, &reason, now)).await
+    }
+
+    async fn reopen(&self, item: &Reopened<'_>, now: i64) -> Result<bool> {
+        let (store, seen, state, progress) = (self.clone(), item.seen.clone(), item.state, item.progress.clone());
+        self.writing(move |tx| {
+            check_connected(tx, &seen.account_id)?;
+            keys::check_active(tx, [&progress])?;
+            let ordering_key = first(
+                tx,
+                "UPDATE outbox SET state = ?4, is_open = 1, progress = ?5, progress_version = progress_version + 1, reason = NULL, next_at = NULL,
+                   deadline = NULL, tidy_at = NULL, tidy_until = NULL, settled_at = NULL, crashes = 0, waits = 0, fence = fence + 1, lease_until = 0, parked = CASE parked WHEN 1 THEN 2 ELSE parked END
+                 WHERE public_id = ?1 AND state = ?2 AND progress_version = ?3 AND state IN ('failed', 'unknown')
+                   AND (lease_until <= ?6 OR lease_until > ?7) RETURNING lane",
+                (
+                    &seen.id,
+                    seen.state.word(),
+                    seen.progress_version,
+                    state.word(),
+                    progress.as_bytes(),
+                    now,
+                    now.saturating_add(crate::store::LEASE_MS).saturating_add(leases::SKEW_MS),
+                ),
+                |row| Ok(row.get::<_, String>(0)?),
+            )?;
+            let Some(ordering_key) = ordering_key else { return Ok(false) };
+            queues::lift(tx, &seen.account_id, &ordering_key)?;
+            announce(tx, ChangeKind::SendChanged, &seen.account_id, Some(&seen.id), now)?;
+            store.note(tx, &[Entry::new(AuditKind::SendQueued, "A send was asked for again.").on(&seen.account_id).about(&seen.id)], now)?;
+            Ok(true)
+        })
+        .await
+    }
+
+    async fn tidied(&self, id: &str, tidied: &Tidied) -> Result<bool> {
+        let (id, tidied) = (id.to_owned(), tidied.clone());
+        self.writing(move |tx| outbox_end::tidied(tx, &id, &tidied)).await
+    }
+
+    async fn item(&self, id: &str, owner: Option<&str>) -> Result<Option<ItemRow>> {
+        let (id, owner) = (id.to_owned(), owner.map(str::to_owned));
+        self.reading(move |c| {
+            first(
+                c,
+                select_item!("WHERE public_id = ?1 AND (?2 IS NULL OR EXISTS (SELECT 1 FROM accounts a WHERE a.id = outbox.account_id AND a.owner = ?2))"),
+                (id, owner),
+                item_row,
+            )
+        })
+        .await
+    }
+
+    async fn items(&self, filter: &OutboxFilter) -> Result<Vec<ItemRow>> {
+        let filter = filter.clone();
+        self.reading(move |c| {
+            let states: Option<Vec<&str>> = filter.state.map(|shown| ItemState::ALL.iter().filter(|s| s.shown() == shown).map(|s| s.word()).collect());
+            let states = states.as_deref().map(super::json).transpose()?;
+            // A parked send is shown as queued, wherever it stood.
+            let parked = filter.state.map(|shown| shown == SendState::Queued);
             all(
                 c,
                 select_item!(
@@ -203,86 +258,71 @@ impl OutboxStore for SqliteStore {
                 item_row,
             )
         })
+        .await
     }
 
-    fn content(&self, id: &str) -> Result<Option<Content>> {
-        self.read(|c| {
-            let found = first(
-                c,
-                "SELECT o.id, p.sealed, p.version, EXISTS (SELECT 1 FROM outbox_parts WHERE item_id = o.id) FROM outbox o JOIN outbox_payloads p ON p.item_id = o.id WHERE o.public_id = ?1",
-                [id],
-                |row| Ok((row.get::<_, i64>(0)?, sealed(row, 1)?, row.get::<_, i64>(2)?, row.get::<_, bool>(3)?)),
-            )?;
-            let Some((number, payload, version, has_parts)) = found else { return Ok(None) };
-            if !has_parts {
-                return Ok(Some(Content { payload, version, parts: Vec::new() }));
+    async fn content(&self, id: &str) -> Result<Option<(ItemRow, Content)>> {
+        let id = id.to_owned();
+        self.reading(move |c| {
+            let Some(row) = by_id(c, &id)? else { return Ok(None) };
+            let found = first(c, "SELECT o.id, p.sealed, p.version FROM outbox o JOIN outbox_payloads p ON p.item_id = o.id WHERE o.public_id = ?1", [&id], |row| {
+                Ok((row.get::<_, i64>(0)?, sealed(row, 1)?, row.get::<_, i64>(2)?))
+            })?;
+            let Some((number, payload, version)) = found else { return Ok(None) };
+            if !row.has_files {
+                return Ok(Some((row, Content { payload, version, parts: Vec::new() })));
             }
             let parts = all(c, "SELECT file, part, sealed FROM outbox_parts WHERE item_id = ?1 ORDER BY file, part", [number], |row| {
                 Ok(Part { file: row.get(0)?, part: row.get(1)?, sealed: sealed(row, 2)? })
             })?;
-            Ok(Some(Content { payload, version, parts }))
+            Ok(Some((row, Content { payload, version, parts })))
         })
+        .await
     }
 
-    fn cancel(&self, id: &str, reason: &str, now: i64) -> Result<bool> {
-        self.cancel_one(id, reason, now)
-    }
-
-    fn reopen(&self, item: &Reopened<'_>, now: i64) -> Result<bool> {
-        self.write(|tx| {
-            let seen = item.seen;
-            check_connected(tx, &seen.account_id)?;
-            keys::check_active(tx, [&item.progress])?;
-            let ordering_key = first(
-                tx,
-                "UPDATE outbox SET state = ?4, is_open = 1, progress = ?5, progress_version = progress_version + 1, reason = NULL, next_at = NULL,
-                   deadline = NULL, tidy_at = NULL, tidy_until = NULL, settled_at = NULL, crashes = 0, waits = 0, fence = fence + 1, lease_until = 0, parked = CASE parked WHEN 1 THEN 2 ELSE parked END
-                 WHERE public_id = ?1 AND state = ?2 AND progress_version = ?3 AND state IN ('failed', 'unknown')
-                   AND (lease_until <= ?6 OR lease_until > ?7) RETURNING lane",
-                (
-                    &seen.id,
-                    seen.state.word(),
-                    seen.progress_version,
-                    item.state.word(),
-                    item.progress.as_bytes(),
-                    now,
-                    now.saturating_add(crate::store::LEASE_MS).saturating_add(leases::SKEW_MS),
-                ),
-                |row| Ok(row.get::<_, String>(0)?),
-            )?;
-            let Some(ordering_key) = ordering_key else { return Ok(false) };
-            queues::lift(tx, &seen.account_id, &ordering_key)?;
-            announce(tx, ChangeKind::SendChanged, &seen.account_id, Some(&seen.id), now)?;
-            self.note(tx, &[Entry::new(AuditKind::SendQueued, "A send was asked for again.").on(&seen.account_id).about(&seen.id)], now)?;
-            Ok(true)
+    async fn next_due(&self, request: DueRequest) -> Result<NextDue> {
+        self.reading(move |c| {
+            let DueRequest { now, except, awaited } = &request;
+            let queued = except.as_ref().map(|except| queues::next_due(c, *now, &queues::Except::of(except))).transpose()?.flatten();
+            let awaited = awaited.as_ref().map(|awaited| awaited::next_due(c, *now, awaited)).transpose()?.flatten();
+            let claim = queued.into_iter().chain(awaited).min_by_key(|due| due.at());
+            Ok(NextDue { claim, upkeep: outbox_end::next_upkeep(c)? })
         })
+        .await
     }
+}
 
-    fn expire(&self, now: i64) -> Result<Vec<String>> {
-        self.expire_all(now)
-    }
+/// Whether a step that writes would find something.
+fn is_due(c: &Connection, request: &ClaimRequest) -> Outcome<bool> {
+    let ClaimRequest { now, lease_ms, wanted, awaited, .. } = request;
+    Ok(request.expire && outbox_end::is_overdue(c, *now)?
+        || wanted.as_ref().map_or(Ok(false), |wanted| queues::is_due(c, *now, *lease_ms, wanted))?
+        || awaited.as_ref().map_or(Ok(false), |awaited| awaited::is_due(c, *now, awaited))?
+        || request.tidy && outbox_end::is_untidy(c, *now, *lease_ms)?)
+}
 
-    fn claim_tidy(&self, now: i64, lease_ms: i64) -> Result<Option<ItemRow>> {
-        self.claim_one_tidy(now, lease_ms)
+/// The first kind of work there is.
+fn claim(c: &Connection, request: &ClaimRequest) -> Outcome<Claimed> {
+    let ClaimRequest { now, lease_ms, wanted, awaited, tidy, .. } = request;
+    if let Some(wanted) = wanted
+        && queues::is_due(c, *now, *lease_ms, wanted)?
+    {
+        let items = queues::claim(c, *now, *lease_ms, wanted.clone())?;
+        if !items.is_empty() {
+            return Ok(Claimed::Wanted(items));
+        }
     }
+    if let Some(awaited) = awaited {
+        let items = awaited::claim(c, *now, *lease_ms, awaited.clone())?;
+        if !items.is_empty() {
+            return Ok(Claimed::Awaited(items));
+        }
+    }
+    let untidy = if *tidy { outbox_end::claim_tidy(c, *now, *lease_ms)? } else { None };
+    Ok(untidy.map_or(Claimed::Nothing, |item| Claimed::Tidy(Box::new(item))))
+}
 
-    fn tidied(&self, id: &str, fence: i64, progress: Option<&Sealed>, again_at: Option<i64>) -> Result<bool> {
-        self.end_tidy(id, fence, progress, again_at)
-    }
-
-    fn tidy_again(&self, id: &str, until: i64) -> Result<()> {
-        self.look_again(id, until)
-    }
-
-    fn next_due(&self, now: i64, except: &[String]) -> Result<Option<Due>> {
-        self.read(|c| queues::next_due(c, now, &queues::Except::of(except)))
-    }
-
-    fn next_awaited(&self, now: i64, awaited: &Awaited) -> Result<Option<Due>> {
-        self.read(|c| awaited::next_due(c, now, awaited))
-    }
-
-    fn next_upkeep(&self) -> Result<Option<i64>> {
-        self.read(super::outbox_end::next_upkeep)
-    }
+fn other_content(account_id: &str, number: Option<usize>) -> Error {
+    let which = number.map(|number| format!("drafts[{number}]: ")).unwrap_or_default();
+    Error::new(ErrorKind::Conflict, format!("{which}This idempotency key was used for a message with other content. Use a new key for a new message.")).on_account(account_id)
 }

@@ -3,10 +3,9 @@
 use super::fault::Outcome;
 use super::outbox::{columns, item_row};
 use super::{SqliteStore, all, announce, exists, first, keys, leases, queues, run};
-use crate::error::Result;
 use crate::model::{AuditKind, ChangeKind};
 use crate::seal::Sealed;
-use crate::store::{Entry, ItemRow, ItemState};
+use crate::store::{Entry, ItemRow, ItemState, Tidied};
 use rusqlite::Connection;
 
 /// A send that was settled.
@@ -119,85 +118,92 @@ impl SqliteStore {
         self.note(c, &entries, now)
     }
 
-    pub(super) fn cancel_one(&self, id: &str, reason: &str, now: i64) -> Result<bool> {
-        self.write(|tx| {
-            let ended = cancel(tx, None, Some(id), reason, now)?;
-            self.tell_ended(tx, &ended, ItemState::Cancelled, now)?;
-            Ok(!ended.is_empty())
-        })
+    pub(super) fn cancel_one(&self, tx: &Connection, id: &str, reason: &str, now: i64) -> Outcome<bool> {
+        let ended = cancel(tx, None, Some(id), reason, now)?;
+        self.tell_ended(tx, &ended, ItemState::Cancelled, now)?;
+        Ok(!ended.is_empty())
     }
 
-    pub(super) fn expire_all(&self, now: i64) -> Result<Vec<String>> {
-        let too_late = now.saturating_add(leases::SKEW_MS).saturating_add(crate::store::LEASE_MS);
-        if !self.read(|c| exists(c, OVERDUE, (now, too_late)))? {
+    /// Ids of what was settled.
+    pub(super) fn end_overdue(&self, tx: &Connection, now: i64) -> Outcome<Vec<String>> {
+        if !is_overdue(tx, now)? {
             return Ok(Vec::new());
         }
-        self.write(|tx| {
-            let failed = end(
-                tx,
-                concat!(
-                    "UPDATE outbox INDEXED BY outbox_deadline SET state = 'failed', is_open = 0, is_head = 0, next_at = NULL, lease_until = 0, fence = fence + 1, reason = ?3,
-                       tidy_at = CASE WHEN progress IS NOT NULL AND fence > 0 AND route = 'mail' THEN ?1 END
-                     WHERE ",
-                    overdue!(),
-                    " AND state IN ('queued', 'claimed', 'prepared', 'retry_wait')"
-                ),
-                (now, too_late, crate::store::PAST_DEADLINE),
-            )?;
-            let unknown = end(
-                tx,
-                concat!(
-                    "UPDATE outbox INDEXED BY outbox_deadline SET state = 'unknown', is_open = 0, is_head = 0, next_at = NULL, lease_until = 0, fence = fence + 1,
-                       reason = 'Its deadline passed before it could be found out whether it was sent. Look into the mailbox before sending it again.'
-                     WHERE ",
-                    overdue!(),
-                    " AND ",
-                    unaskable!()
-                ),
-                (now, too_late),
-            )?;
-            self.tell_ended(tx, &failed, ItemState::Failed, now)?;
-            self.tell_ended(tx, &unknown, ItemState::Unknown, now)?;
-            Ok(failed.into_iter().chain(unknown).map(|one| one.id).collect())
-        })
+        let late = late(now);
+        let failed = end(
+            tx,
+            concat!(
+                "UPDATE outbox INDEXED BY outbox_deadline SET state = 'failed', is_open = 0, is_head = 0, next_at = NULL, lease_until = 0, fence = fence + 1, reason = ?3,
+                   tidy_at = CASE WHEN progress IS NOT NULL AND fence > 0 AND route = 'mail' THEN ?1 END
+                 WHERE ",
+                overdue!(),
+                " AND state IN ('queued', 'claimed', 'prepared', 'retry_wait')"
+            ),
+            (now, late, crate::store::PAST_DEADLINE),
+        )?;
+        let unknown = end(
+            tx,
+            concat!(
+                "UPDATE outbox INDEXED BY outbox_deadline SET state = 'unknown', is_open = 0, is_head = 0, next_at = NULL, lease_until = 0, fence = fence + 1,
+                   reason = 'Its deadline passed before it could be found out whether it was sent. Look into the mailbox before sending it again.'
+                 WHERE ",
+                overdue!(),
+                " AND ",
+                unaskable!()
+            ),
+            (now, late),
+        )?;
+        self.tell_ended(tx, &failed, ItemState::Failed, now)?;
+        self.tell_ended(tx, &unknown, ItemState::Unknown, now)?;
+        Ok(failed.into_iter().chain(unknown).map(|one| one.id).collect())
     }
+}
 
-    pub(super) fn claim_one_tidy(&self, now: i64, lease_ms: i64) -> Result<Option<ItemRow>> {
-        let until = now.saturating_add(lease_ms);
-        let too_late = until.saturating_add(leases::SKEW_MS);
-        let look = "SELECT o.id FROM outbox o WHERE o.tidy_at <= ?1 AND o.is_open = 0 AND (o.lease_until <= ?1 OR o.lease_until > ?2)
-           AND EXISTS (SELECT 1 FROM accounts a WHERE a.id = o.account_id AND a.state = 'connected') ORDER BY o.tidy_at LIMIT 1";
-        if !self.read(|c| exists(c, look, (now, too_late)))? {
-            return Ok(None);
-        }
-        self.write(|tx| {
-            let sql = format!("UPDATE outbox SET lease_until = ?3, fence = fence + 1 WHERE id = ({look}) RETURNING {}", columns!());
-            first(tx, &sql, (now, too_late, until), item_row)
-        })
-    }
+/// A claim that ends later than this was made when the clock stood ahead.
+fn late(now: i64) -> i64 {
+    now.saturating_add(leases::SKEW_MS).saturating_add(crate::store::LEASE_MS)
+}
 
-    pub(super) fn look_again(&self, id: &str, until: i64) -> Result<()> {
-        self.write(|tx| {
+pub fn is_overdue(c: &Connection, now: i64) -> Outcome<bool> {
+    exists(c, OVERDUE, (now, late(now)))
+}
+
+macro_rules! untidy {
+    () => {
+        "SELECT o.id FROM outbox o WHERE o.tidy_at <= ?1 AND o.is_open = 0 AND (o.lease_until <= ?1 OR o.lease_until > ?2)
+           AND EXISTS (SELECT 1 FROM accounts a WHERE a.id = o.account_id AND a.state = 'connected') ORDER BY o.tidy_at LIMIT 1"
+    };
+}
+
+/// Whether drafts of a settled send are to be looked for that nobody looks for now.
+pub fn is_untidy(c: &Connection, now: i64, lease_ms: i64) -> Outcome<bool> {
+    exists(c, untidy!(), (now, now.saturating_add(lease_ms).saturating_add(leases::SKEW_MS)))
+}
+
+pub fn claim_tidy(c: &Connection, now: i64, lease_ms: i64) -> Outcome<Option<ItemRow>> {
+    let until = now.saturating_add(lease_ms);
+    let sql = concat!("UPDATE outbox SET lease_until = ?3, fence = fence + 1 WHERE id = (", untidy!(), ") RETURNING ", columns!());
+    first(c, sql, (now, until.saturating_add(leases::SKEW_MS), until), item_row)
+}
+
+/// False: the claim was lost, or the send is open.
+pub fn tidied(c: &Connection, id: &str, tidied: &Tidied) -> Outcome<bool> {
+    let changed = match tidied {
+        Tidied::Ended { fence, progress, again_at } => {
+            keys::check_active(c, progress)?;
             run(
-                tx,
-                "UPDATE outbox SET tidy_at = COALESCE(tidy_at, ?2), tidy_until = MAX(COALESCE(tidy_until, ?2), ?2), fence = fence + 1 WHERE public_id = ?1 AND is_open = 0",
-                (id, until),
-            )?;
-            Ok(())
-        })
-    }
-
-    pub(super) fn end_tidy(&self, id: &str, fence: i64, progress: Option<&Sealed>, again_at: Option<i64>) -> Result<bool> {
-        self.write(|tx| {
-            keys::check_active(tx, progress)?;
-            let ours = run(
-                tx,
+                c,
                 "UPDATE outbox SET lease_until = 0, tidy_at = ?4,
                    progress = COALESCE(?3, progress), progress_version = progress_version + (?3 IS NOT NULL)
                  WHERE public_id = ?1 AND fence = ?2",
-                (id, fence, progress.map(Sealed::as_bytes), again_at),
-            )?;
-            Ok(ours > 0)
-        })
-    }
+                (id, fence, progress.as_ref().map(Sealed::as_bytes), again_at),
+            )?
+        }
+        Tidied::MayFollow { until } => run(
+            c,
+            "UPDATE outbox SET tidy_at = COALESCE(tidy_at, ?2), tidy_until = MAX(COALESCE(tidy_until, ?2), ?2), fence = fence + 1 WHERE public_id = ?1 AND is_open = 0",
+            (id, until),
+        )?,
+    };
+    Ok(changed > 0)
 }

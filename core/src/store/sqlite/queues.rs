@@ -115,14 +115,14 @@ pub fn drop_empty(c: &Connection, account_id: &str, route: &str) -> Outcome<()> 
 }
 
 /// Whether a claim may find something.
-pub fn is_due(c: &Connection, now: i64, lease_ms: i64, except: &Except<'_>) -> Outcome<bool> {
-    let except = super::json(&except.queues)?;
+pub fn is_due(c: &Connection, now: i64, lease_ms: i64, wanted: &Wanted) -> Outcome<bool> {
+    let except = super::json(&Except::of(&wanted.except).queues)?;
     Ok(exists(c, AHEAD, [too_late(now, lease_ms)])?
         || exists(c, concat!("SELECT 1 FROM outbox_queues q WHERE q.due_at <= ?2 AND ", open_queue!()), (except, now))?)
 }
 
 /// Takes what is wanted and ready in hand: what waited for its time first, then the rest, from each queue in turn.
-pub fn claim(c: &Connection, now: i64, lease_ms: i64, wanted: &mut Wanted) -> Outcome<Vec<ItemRow>> {
+pub fn claim(c: &Connection, now: i64, lease_ms: i64, mut wanted: Wanted) -> Outcome<Vec<ItemRow>> {
     free_what_stood_ahead(c, now, lease_ms)?;
     let left = std::mem::take(&mut wanted.except);
     let Except { sends, queues } = Except::of(&left);
@@ -139,7 +139,7 @@ pub fn claim(c: &Connection, now: i64, lease_ms: i64, wanted: &mut Wanted) -> Ou
             }
             for queue in queues {
                 let before = claimed.len();
-                claim_of(c, &queue, now, lease_ms, wanted, &sends, &mut claimed)?;
+                claim_of(c, &queue, now, lease_ms, &mut wanted, &sends, &mut claimed)?;
                 let has_given = claimed.len() > before;
                 let is_due = renew(c, &queue, has_given)?.is_some_and(|due_at| due_at <= now);
                 // It is full, or what is due there is in hand; each round looks at fewer queues.

@@ -349,21 +349,24 @@ fn lists_read_along_an_index() {
     }
 }
 
-#[test]
-fn one_claim_goes_to_one_worker() {
+#[tokio::test]
+async fn one_claim_goes_to_one_worker() {
     let made = made();
     let other = open(made.dir.path()).unwrap();
     suite::connect(&made.store, "a");
-    use crate::store::OutboxStore;
+    use suite::OutboxParts;
     let mut all = Vec::new();
     for n in 0..20 {
-        all.push(suite::enqueue(&made.store, "a", &n.to_string(), None));
+        all.push(suite::enqueue(&made.store, "a", &n.to_string(), None).await);
     }
-    let claim_all = |store: &SqliteStore| std::iter::from_fn(|| store.claim(1, 1_000, &[]).unwrap()).map(|i| i.id).collect::<Vec<_>>();
-    let (mut here, there) = std::thread::scope(|s| {
-        let there = s.spawn(|| claim_all(&other));
-        (claim_all(&made.store), there.join().unwrap())
-    });
+    let claim_all = async |store: &SqliteStore| {
+        let mut ids = Vec::new();
+        while let Some(item) = store.claim(1, 1_000, &[]).await.unwrap() {
+            ids.push(item.id);
+        }
+        ids
+    };
+    let (mut here, there) = tokio::join!(claim_all(&made.store), claim_all(&other));
     here.extend(there);
     here.sort_unstable();
     all.sort_unstable();

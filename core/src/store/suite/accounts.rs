@@ -246,48 +246,48 @@ pub async fn a_lease_has_one_holder(s: &dyn Store) {
 
 pub async fn disconnect_settles_what_a_dead_worker_left(s: &dyn Store) {
     connect(s, "a");
-    let flying = enqueue(s, "a", "l", None);
-    let claimed = s.claim(1, 100, &[]).unwrap().unwrap();
-    s.step(&flying, claimed.fence, &step(ItemState::Dispatching), 1).unwrap();
+    let flying = enqueue(s, "a", "l", None).await;
+    let claimed = s.claim(1, 100, &[]).await.unwrap().unwrap();
+    s.step(&flying, claimed.fence, &step(ItemState::Dispatching), 1).await.unwrap();
     s.disconnect_account("a", "by hand", 200).unwrap();
-    let item = s.item(&flying).unwrap().unwrap();
+    let item = s.item(&flying, None).await.unwrap().unwrap();
     assert_eq!(item.state, ItemState::Unknown);
     assert!(item.reason.is_some_and(|reason| reason.contains("Look into the mailbox")));
 }
 
 pub async fn disconnect_ends_everything_at_once(s: &dyn Store) {
     connect(s, "a");
-    let lease = lease(s).await;
-    s.save_folders("a", 1, &lease, &listed(&[folder("in")]), 1).await.unwrap();
-    apply(s, &lease, vec![message("m", "in", 1)], |_| {}).await;
-    let waiting = enqueue(s, "a", "l1", None);
-    let flying = enqueue(s, "a", "l2", None);
-    let (first, second) = (s.claim(1, 100, &[]).unwrap().unwrap(), s.claim(1, 100, &[]).unwrap().unwrap());
+    let lease = lease(s);
+    s.save_folders("a", 1, &lease, &listed(&[folder("in")]), 1).unwrap();
+    apply(s, &lease, vec![message("m", "in", 1)], |_| {});
+    let waiting = enqueue(s, "a", "l1", None).await;
+    let flying = enqueue(s, "a", "l2", None).await;
+    let (first, second) = (s.claim(1, 100, &[]).await.unwrap().unwrap(), s.claim(1, 100, &[]).await.unwrap().unwrap());
     assert_eq!((&first.id, &second.id), (&waiting, &flying));
-    s.step(&flying, second.fence, &step(ItemState::Dispatching), 1).unwrap();
-    let before = changes(s, 0).await.last().unwrap().id;
+    s.step(&flying, second.fence, &step(ItemState::Dispatching), 1).await.unwrap();
+    let before = changes(s, 0).last().unwrap().id;
     assert_eq!(s.disconnect_account("a", "by hand", 50).unwrap(), std::slice::from_ref(&waiting));
     assert_eq!(s.disconnect_account("a", "by hand", 51).unwrap(), Vec::<String>::new());
     let row = s.account("a").await.unwrap().unwrap();
     assert_eq!((row.state, row.generation, row.problem.as_deref()), (AccountState::Disconnected, 2, Some("by hand")));
     assert!(s.token("a").unwrap().is_none() && s.active_key(KeyPurpose::Secrets, Some("a")).unwrap().is_none());
     assert!(s.active_key(KeyPurpose::Content, Some("a")).unwrap().is_some(), "mail stays readable");
-    assert!(s.folders("a").await.unwrap()[0].cursor.is_none());
-    let item = s.item(&waiting).unwrap().unwrap();
+    assert!(s.folders("a").unwrap()[0].cursor.is_none());
+    let item = s.item(&waiting, None).await.unwrap().unwrap();
     assert_eq!((item.state, item.reason.as_deref()), (ItemState::Cancelled, Some("by hand")));
-    assert_eq!(s.item(&flying).unwrap().unwrap().state, ItemState::Dispatching);
+    assert_eq!(s.item(&flying, None).await.unwrap().unwrap().state, ItemState::Dispatching);
     assert!(!s.set_account_state("a", 2, AccountState::Connected, None, 51).unwrap(), "only a connect ends it");
-    assert!(s.step(&waiting, first.fence, &step(ItemState::Prepared), 51).unwrap().is_none());
+    assert!(s.step(&waiting, first.fence, &step(ItemState::Prepared), 51).await.unwrap().is_none());
     let mut done = step(ItemState::Sent);
     done.sent_at = Some(52);
-    assert!(s.step(&flying, second.fence, &done, 52).unwrap().is_some(), "what left before is told");
-    assert!(s.claim(1_000, 1, &[]).unwrap().is_none() && s.next_due(1_000, &[]).unwrap().is_none());
-    let told: Vec<_> = changes(s, before).await.into_iter().map(|c| (c.kind, c.subject_id)).collect();
+    assert!(s.step(&flying, second.fence, &done, 52).await.unwrap().is_some(), "what left before is told");
+    assert!(s.claim(1_000, 1, &[]).await.unwrap().is_none() && s.next_claim(1_000, &[]).await.unwrap().is_none());
+    let told: Vec<_> = changes(s, before).into_iter().map(|c| (c.kind, c.subject_id)).collect();
     assert_eq!(told, [(ChangeKind::AccountChanged, None), (ChangeKind::SendChanged, Some(waiting)), (ChangeKind::SendChanged, Some(flying))]);
     let late = page("a", &lease, vec![message("n", "in", 1)]);
-    assert_eq!(s.apply(late).await.unwrap(), Applied::Refused(Refusal::TakenOver));
-    assert_eq!(s.messages(&window()).await.unwrap().rows.len(), 1);
-    assert!(matches!(s.enqueue(&item_of("a", "l", None), &content()), Err(e) if e.kind() == ErrorKind::NotConnected));
+    assert_eq!(s.apply(&late).unwrap(), Applied::Refused(Refusal::TakenOver));
+    assert_eq!(s.messages(&window()).unwrap().rows.len(), 1);
+    assert!(matches!(s.put(&item_of("a", "l", None), &content()).await, Err(e) if e.kind() == ErrorKind::NotConnected));
 }
 
 pub async fn a_closed_store_says_so(s: &dyn Store) {

@@ -23,13 +23,13 @@ pub async fn steps_leave_records(s: &dyn Store) {
     // The same again is no change.
     s.set_account_state("a", 2, AccountState::NeedsReconnect, Some("why"), 31).unwrap();
     s.set_account_state("a", 2, AccountState::Connected, None, 32).unwrap();
-    let (sent, waiting) = (enqueue(s, "a", "l1", Some("k")), enqueue(s, "a", "l2", None));
-    assert!(matches!(s.enqueue(&item_of("a", "l1", Some("k")), &content()).unwrap(), Enqueued::Known { .. }));
-    let claimed = s.claim(1, 100, &[]).unwrap().unwrap();
-    s.step(&sent, claimed.fence, &step(ItemState::Dispatching), 1).unwrap();
-    s.step(&sent, claimed.fence, &step(ItemState::Sent), 2).unwrap();
+    let (sent, waiting) = (enqueue(s, "a", "l1", Some("k")).await, enqueue(s, "a", "l2", None).await);
+    assert!(matches!(s.put(&item_of("a", "l1", Some("k")), &content()).await.unwrap(), Enqueued::Known { .. }));
+    let claimed = s.claim(1, 100, &[]).await.unwrap().unwrap();
+    s.step(&sent, claimed.fence, &step(ItemState::Dispatching), 1).await.unwrap();
+    s.step(&sent, claimed.fence, &step(ItemState::Sent), 2).await.unwrap();
     // A step of somebody who lost the claim is none.
-    s.step(&sent, claimed.fence, &step(ItemState::Failed), 2).unwrap();
+    s.step(&sent, claimed.fence, &step(ItemState::Failed), 2).await.unwrap();
     let settled = log(s).pop().unwrap();
     assert_eq!((settled.kind.as_str(), settled.subject.unwrap(), settled.detail.as_str()), ("send_settled", sent.clone(), "It was sent."));
     s.disconnect_account("a", "by hand", 50).unwrap();

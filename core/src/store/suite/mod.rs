@@ -6,6 +6,7 @@ mod audit;
 mod health;
 mod mail;
 mod outbox;
+mod parts;
 mod purge;
 mod search;
 mod throttles;
@@ -16,6 +17,7 @@ pub use audit::*;
 pub use health::*;
 pub use mail::*;
 pub use outbox::*;
+pub use parts::*;
 pub use purge::*;
 pub use search::*;
 pub use throttles::*;
@@ -155,15 +157,15 @@ pub fn content() -> Content {
 
 /// A send without a key, in a lane of its account.
 #[cfg(unix)]
-pub fn try_enqueue(s: &dyn Store, account: &str) -> crate::error::Result<String> {
-    s.enqueue(&item_of(account, "lane", None), &content()).map(|enqueued| match enqueued {
+pub async fn try_enqueue(s: &dyn Store, account: &str) -> crate::error::Result<String> {
+    s.put(&item_of(account, "lane", None), &content()).await.map(|enqueued| match enqueued {
         Enqueued::New(row) => row.id,
         other => panic!("{other:?}"),
     })
 }
 
-pub fn enqueue(s: &dyn Store, account: &str, ordering_key: &str, key: Option<&str>) -> String {
-    match s.enqueue(&item_of(account, ordering_key, key), &content()).unwrap() {
+pub async fn enqueue(s: &dyn Store, account: &str, ordering_key: &str, key: Option<&str>) -> String {
+    match s.put(&item_of(account, ordering_key, key), &content()).await.unwrap() {
         Enqueued::New(row) => row.id,
         other => panic!("{other:?}"),
     }

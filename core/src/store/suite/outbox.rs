@@ -7,319 +7,331 @@ pub async fn a_key_is_taken_once(s: &dyn Store) {
     connect(s, "a");
     connect(s, "b");
     let item = item_of("a", "l", Some("k"));
-    let first = s.enqueue(&item, &content()).unwrap();
+    let first = s.put(&item, &content()).await.unwrap();
     assert!(matches!(first, Enqueued::New(row) if row.id == item.id && row.state == ItemState::Queued && row.key.as_deref() == Some("k")));
     // Whether it is the same content, the caller tells by the hash as it was stored.
     let other = NewItem { content_hash: vec![2], hash_version: 2, ..item_of("a", "l", Some("k")) };
-    let again = s.enqueue(&other, &content()).unwrap();
+    let again = s.put(&other, &content()).await.unwrap();
     assert!(matches!(again, Enqueued::Known { row, content_hash, hash_version: 1 } if row.id == item.id && content_hash == [1]));
-    assert!(s.item(&other.id).unwrap().is_none() && s.content(&other.id).unwrap().is_none());
-    enqueue(s, "b", "l", Some("k"));
-    enqueue(s, "a", "l", Some("K"));
+    assert!(s.item(&other.id, None).await.unwrap().is_none() && s.content(&other.id).await.unwrap().is_none());
+    enqueue(s, "b", "l", Some("k")).await;
+    enqueue(s, "a", "l", Some("K")).await;
     // Sealed with a key that was replaced meanwhile: nothing is left of it.
     let dead = Content { payload: sealed_by(999, "p"), ..content() };
-    assert!(s.enqueue(&item_of("a", "l", Some("k2")), &dead).is_err());
+    assert!(s.put(&item_of("a", "l", Some("k2")), &dead).await.is_err());
     let dead = Content { parts: vec![Part { file: 0, part: 0, sealed: sealed_by(999, "p") }], ..content() };
-    assert!(s.enqueue(&item_of("a", "l", Some("k2")), &dead).is_err());
-    let id = enqueue(s, "a", "l", Some("k2"));
-    assert_eq!(s.item(&id).unwrap().unwrap().id, id);
+    assert!(s.put(&item_of("a", "l", Some("k2")), &dead).await.is_err());
+    let id = enqueue(s, "a", "l", Some("k2")).await;
+    assert_eq!(s.item(&id, None).await.unwrap().unwrap().id, id);
 }
 
 pub async fn content_comes_back_and_goes_with_the_send(s: &dyn Store) {
     connect(s, "a");
     for (end, stays) in [(ItemState::Sent, false), (ItemState::Failed, true), (ItemState::Unknown, true)] {
-        let id = enqueue(s, "a", "l", None);
-        let held = s.content(&id).unwrap().unwrap();
+        let id = enqueue(s, "a", "l", None).await;
+        let (row, held) = s.content(&id).await.unwrap().unwrap();
+        assert!(row.id == id && row.has_files);
         assert_eq!((held.version, held.parts.iter().map(|p| (p.file, p.part)).collect::<Vec<_>>()), (2, vec![(0, 0), (0, 1)]));
-        let claimed = s.claim(1, 100, &[]).unwrap().unwrap();
-        assert!(s.step(&id, claimed.fence, &step(end), 2).unwrap().is_some());
-        assert_eq!(s.content(&id).unwrap().is_some(), stays, "{end:?}");
+        let claimed = s.claim(1, 100, &[]).await.unwrap().unwrap();
+        assert!(s.step(&id, claimed.fence, &step(end), 2).await.unwrap().is_some());
+        assert_eq!(s.content(&id).await.unwrap().is_some(), stays, "{end:?}");
     }
-    let (one, two) = (enqueue(s, "a", "l", None), enqueue(s, "a", "m", None));
-    assert!(s.cancel(&one, "why", 3).unwrap());
-    assert!(s.content(&one).unwrap().is_none() && s.content(&two).unwrap().is_some());
+    let (one, two) = (enqueue(s, "a", "l", None).await, enqueue(s, "a", "m", None).await);
+    assert!(s.cancel(&one, "why", 3).await.unwrap());
+    assert!(s.content(&one).await.unwrap().is_none() && s.content(&two).await.unwrap().is_some());
     s.disconnect_account("a", "gone", 4).unwrap();
-    assert!(s.content(&two).unwrap().is_none());
+    assert!(s.content(&two).await.unwrap().is_none());
 }
 
 pub async fn what_is_given_back_without_an_effect_is_no_attempt(s: &dyn Store) {
     connect(s, "a");
-    let id = enqueue(s, "a", "l", None);
-    let round = |now: i64, tally: Tally| {
-        let claimed = s.claim(now, 10, &[]).unwrap().unwrap();
+    let id = enqueue(s, "a", "l", None).await;
+    let round = async |now: i64, tally: Tally| {
+        let claimed = s.claim(now, 10, &[]).await.unwrap().unwrap();
         let back = Step { claim_until: None, tally, ..step(ItemState::RetryWait) };
-        assert!(s.step(&id, claimed.fence, &back, now).unwrap().is_some());
-        let row = s.item(&id).unwrap().unwrap();
+        assert!(s.step(&id, claimed.fence, &back, now).await.unwrap().is_some());
+        let row = s.item(&id, None).await.unwrap().unwrap();
         (row.attempts, row.crashes, row.waits)
     };
-    assert_eq!(round(1, Tally::None), (0, 0, 1));
-    assert_eq!(round(2, Tally::None), (0, 0, 2));
-    assert_eq!(round(3, Tally::Attempt), (1, 0, 3));
-    assert_eq!(round(4, Tally::Crash), (2, 1, 4));
+    assert_eq!(round(1, Tally::None).await, (0, 0, 1));
+    assert_eq!(round(2, Tally::None).await, (0, 0, 2));
+    assert_eq!(round(3, Tally::Attempt).await, (1, 0, 3));
+    assert_eq!(round(4, Tally::Crash).await, (2, 1, 4));
     // Its worker dies twice.
-    s.claim(5, 10, &[]).unwrap().unwrap();
-    let row = s.claim(15, 10, &[]).unwrap().unwrap();
+    s.claim(5, 10, &[]).await.unwrap().unwrap();
+    let row = s.claim(15, 10, &[]).await.unwrap().unwrap();
     assert_eq!((row.attempts, row.crashes, row.waits), (4, 3, 4));
-    assert_eq!(round(25, Tally::None), (4, 0, 5));
+    assert_eq!(round(25, Tally::None).await, (4, 0, 5));
 }
 
 pub async fn an_account_that_is_left_out_is_not_claimed_from(s: &dyn Store) {
     connect(s, "a");
     connect(s, "b");
-    let (_, b) = (enqueue(s, "a", "l", None), enqueue(s, "b", "l", None));
-    assert!(s.claim(1, 10, &["a".into(), b.clone()]).unwrap().is_none(), "nor a send that is named itself");
-    assert_eq!(s.next_due(1, &["a".into(), "b".into()]).unwrap(), None);
-    assert!(s.claim(1, 10, &["a".into(), of_route("b", Route::Mail)]).unwrap().is_none(), "nor what goes the same way from an account");
-    assert!(s.next_due(1, &["a".into(), of_route("b", Route::Chat)]).unwrap().is_some());
-    assert_eq!(s.claim(1, 10, &["a".into(), of_route("b", Route::Chat)]).unwrap().unwrap().id, b);
-    assert!(s.claim(1, 10, &["a".into()]).unwrap().is_none());
+    let (_, b) = (enqueue(s, "a", "l", None).await, enqueue(s, "b", "l", None).await);
+    assert!(s.claim(1, 10, &["a".into(), b.clone()]).await.unwrap().is_none(), "nor a send that is named itself");
+    assert_eq!(s.next_claim(1, &["a".into(), "b".into()]).await.unwrap(), None);
+    assert!(s.claim(1, 10, &["a".into(), of_route("b", Route::Mail)]).await.unwrap().is_none(), "nor what goes the same way from an account");
+    assert!(s.next_claim(1, &["a".into(), of_route("b", Route::Chat)]).await.unwrap().is_some());
+    assert_eq!(s.claim(1, 10, &["a".into(), of_route("b", Route::Chat)]).await.unwrap().unwrap().id, b);
+    assert!(s.claim(1, 10, &["a".into()]).await.unwrap().is_none());
 }
 
 pub async fn only_what_is_unsent_is_taken_back(s: &dyn Store) {
     connect(s, "a");
-    let (waiting, held, flying) = (enqueue(s, "a", "l", None), enqueue(s, "a", "m", None), enqueue(s, "a", "n", None));
-    let claims: Vec<ItemRow> = std::iter::from_fn(|| s.claim(1, 1_000, &[]).unwrap()).collect();
+    let (waiting, held, flying) = (enqueue(s, "a", "l", None).await, enqueue(s, "a", "m", None).await, enqueue(s, "a", "n", None).await);
+    let mut claims: Vec<ItemRow> = Vec::new();
+    while let Some(row) = s.claim(1, 1_000, &[]).await.unwrap() {
+        claims.push(row);
+    }
     let fence = |id: &str| claims.iter().find(|row| row.id == id).unwrap().fence;
     let back = Step { claim_until: None, ..step(ItemState::RetryWait) };
-    s.step(&waiting, fence(&waiting), &back, 2).unwrap();
-    s.step(&held, fence(&held), &Step { progress: Some(sealed("draft")), claim_until: Some(1_001), ..step(ItemState::Prepared) }, 2).unwrap();
-    s.step(&flying, fence(&flying), &step(ItemState::Dispatching), 2).unwrap();
-    assert!(s.cancel(&waiting, "why", 5).unwrap() && s.cancel(&held, "why", 5).unwrap());
-    assert!(!s.cancel(&flying, "why", 5).unwrap() && !s.cancel(&waiting, "why", 5).unwrap() && !s.cancel("snd_x", "why", 5).unwrap());
-    assert!(s.step(&held, fence(&held), &step(ItemState::Dispatching), 6).unwrap().is_none(), "its worker is told before it sends");
-    let row = s.item(&held).unwrap().unwrap();
+    s.step(&waiting, fence(&waiting), &back, 2).await.unwrap();
+    s.step(&held, fence(&held), &Step { progress: Some(sealed("draft")), claim_until: Some(1_001), ..step(ItemState::Prepared) }, 2).await.unwrap();
+    s.step(&flying, fence(&flying), &step(ItemState::Dispatching), 2).await.unwrap();
+    assert!(s.cancel(&waiting, "why", 5).await.unwrap() && s.cancel(&held, "why", 5).await.unwrap());
+    assert!(!s.cancel(&flying, "why", 5).await.unwrap() && !s.cancel(&waiting, "why", 5).await.unwrap() && !s.cancel("snd_x", "why", 5).await.unwrap());
+    assert!(s.step(&held, fence(&held), &step(ItemState::Dispatching), 6).await.unwrap().is_none(), "its worker is told before it sends");
+    let row = s.item(&held, None).await.unwrap().unwrap();
     assert_eq!((row.state, row.reason.as_deref()), (ItemState::Cancelled, Some("why")));
     // A draft may be on its way into the mailbox; it is looked for once that worker's claim is over.
-    assert_eq!(s.next_upkeep().unwrap(), Some(1_001));
-    assert!(s.claim_tidy(1_000, 10).unwrap().is_none());
-    let tidy = s.claim_tidy(1_001, 10).unwrap().unwrap();
-    assert!(tidy.id == held && s.claim_tidy(1_002, 10).unwrap().is_none());
-    assert!(s.tidied(&held, tidy.fence, None, Some(2_000)).unwrap());
-    let tidy = s.claim_tidy(2_000, 10).unwrap().unwrap();
-    assert!(s.tidied(&held, tidy.fence, None, None).unwrap());
-    assert!(s.next_upkeep().unwrap().is_none() && !s.tidied(&held, 0, None, None).unwrap());
+    assert_eq!(s.next_upkeep().await.unwrap(), Some(1_001));
+    assert!(s.claim_tidy(1_000, 10).await.unwrap().is_none());
+    let tidy = s.claim_tidy(1_001, 10).await.unwrap().unwrap();
+    assert!(tidy.id == held && s.claim_tidy(1_002, 10).await.unwrap().is_none());
+    assert!(s.end_tidy(&held, tidy.fence, None, Some(2_000)).await.unwrap());
+    let tidy = s.claim_tidy(2_000, 10).await.unwrap().unwrap();
+    assert!(s.end_tidy(&held, tidy.fence, None, None).await.unwrap());
+    assert!(s.next_upkeep().await.unwrap().is_none() && !s.end_tidy(&held, 0, None, None).await.unwrap());
 }
 
 pub async fn a_settled_send_is_looked_at_again_without_its_claim(s: &dyn Store) {
     connect(s, "a");
-    let id = enqueue(s, "a", "l", None);
-    let lost = s.claim(0, 10, &[]).unwrap().unwrap();
-    let heir = s.claim(10, 10, &[]).unwrap().unwrap();
-    s.tidy_again(&id, 500).unwrap();
-    assert_eq!(s.next_upkeep().unwrap(), None, "it is open: whoever settles it looks");
-    assert!(s.step(&id, heir.fence, &step(ItemState::Sent), 20).unwrap().is_some() && s.step(&id, lost.fence, &step(ItemState::Prepared), 21).unwrap().is_none());
-    assert_eq!(s.item(&id).unwrap().unwrap().settled_at, Some(20));
-    s.tidy_again(&id, 500).unwrap();
-    s.tidy_again(&id, 400).unwrap();
-    assert_eq!((s.next_upkeep().unwrap(), s.item(&id).unwrap().unwrap().tidy_until), (Some(500), Some(500)), "the later time counts");
+    let id = enqueue(s, "a", "l", None).await;
+    let lost = s.claim(0, 10, &[]).await.unwrap().unwrap();
+    let heir = s.claim(10, 10, &[]).await.unwrap().unwrap();
+    s.tidy_again(&id, 500).await.unwrap();
+    assert_eq!(s.next_upkeep().await.unwrap(), None, "it is open: whoever settles it looks");
+    assert!(s.step(&id, heir.fence, &step(ItemState::Sent), 20).await.unwrap().is_some() && s.step(&id, lost.fence, &step(ItemState::Prepared), 21).await.unwrap().is_none());
+    assert_eq!(s.item(&id, None).await.unwrap().unwrap().settled_at, Some(20));
+    s.tidy_again(&id, 500).await.unwrap();
+    s.tidy_again(&id, 400).await.unwrap();
+    assert_eq!((s.next_upkeep().await.unwrap(), s.item(&id, None).await.unwrap().unwrap().tidy_until), (Some(500), Some(500)), "the later time counts");
     // Who looks while it is asked for has looked too early, and does not end it. What is due already is looked for all the same.
-    let early = s.claim_tidy(500, 10).unwrap().unwrap();
-    s.tidy_again(&id, 700).unwrap();
-    assert!(!s.tidied(&id, early.fence, None, None).unwrap());
-    let next = s.claim_tidy(511, 10).unwrap().unwrap();
+    let early = s.claim_tidy(500, 10).await.unwrap().unwrap();
+    s.tidy_again(&id, 700).await.unwrap();
+    assert!(!s.end_tidy(&id, early.fence, None, None).await.unwrap());
+    let next = s.claim_tidy(511, 10).await.unwrap().unwrap();
     assert_eq!(next.tidy_until, Some(700));
-    assert!(s.tidied(&id, next.fence, None, Some(700)).unwrap() && s.claim_tidy(699, 10).unwrap().is_none());
-    let last = s.claim_tidy(700, 10).unwrap().unwrap();
-    assert!(s.tidied(&id, last.fence, None, None).unwrap() && s.next_upkeep().unwrap().is_none());
-    s.tidy_again("snd_none", 1).unwrap();
+    assert!(s.end_tidy(&id, next.fence, None, Some(700)).await.unwrap() && s.claim_tidy(699, 10).await.unwrap().is_none());
+    let last = s.claim_tidy(700, 10).await.unwrap().unwrap();
+    assert!(s.end_tidy(&id, last.fence, None, None).await.unwrap() && s.next_upkeep().await.unwrap().is_none());
+    s.tidy_again("snd_none", 1).await.unwrap();
 }
 
 pub async fn deadlines_end_what_waits(s: &dyn Store) {
     connect(s, "a");
-    let with = |ordering_key: &str, deadline| {
+    let with = async |ordering_key: &str, deadline| {
         let item = NewItem { deadline, ..item_of("a", ordering_key, None) };
-        s.enqueue(&item, &content()).unwrap();
+        s.put(&item, &content()).await.unwrap();
         item.id
     };
-    let (open, late, behind) = (with("l", None), with("m", Some(100)), with("l", Some(100)));
-    assert_eq!(s.next_upkeep().unwrap(), Some(100));
-    assert!(s.expire(99).unwrap().is_empty());
+    let (open, late, behind) = (with("l", None).await, with("m", Some(100)).await, with("l", Some(100)).await);
+    assert_eq!(s.next_upkeep().await.unwrap(), Some(100));
+    assert!(s.expire(99).await.unwrap().is_empty());
     // Also of one that nobody may claim, and of an account that waits for its person.
     s.set_account_state("a", 1, AccountState::NeedsReconnect, None, 2).unwrap();
-    let mut ended = s.expire(100).unwrap();
+    let mut ended = s.expire(100).await.unwrap();
     ended.sort();
     assert_eq!(ended, [late.clone(), behind.clone()].into_iter().collect::<std::collections::BTreeSet<_>>().into_iter().collect::<Vec<_>>());
-    assert_eq!((s.item(&late).unwrap().unwrap().state, s.item(&open).unwrap().unwrap().state), (ItemState::Failed, ItemState::Queued));
-    assert!(s.item(&behind).unwrap().unwrap().reason.unwrap().contains("deadline"));
+    assert_eq!((s.item(&late, None).await.unwrap().unwrap().state, s.item(&open, None).await.unwrap().unwrap().state), (ItemState::Failed, ItemState::Queued));
+    assert!(s.item(&behind, None).await.unwrap().unwrap().reason.unwrap().contains("deadline"));
     s.set_account_state("a", 1, AccountState::Connected, None, 3).unwrap();
     // What waits is due at its deadline; what a worker holds is the worker's; what is in doubt is asked about, if it can be.
-    let doubtful = with("o", Some(300));
-    let claimed = std::iter::from_fn(|| s.claim(101, 10, &[]).unwrap()).find(|row| row.id == doubtful).unwrap();
-    assert!(s.step(&doubtful, claimed.fence, &Step { next_at: Some(9_000), claim_until: None, ..step(ItemState::Reconciling) }, 102).unwrap().is_some());
-    assert!(s.claim(299, 10, &[&open].map(|_| "none".to_owned())).unwrap().is_some_and(|row| row.id == open));
-    assert!(s.expire(300).unwrap().is_empty());
-    assert_eq!(s.claim(300, 10, &[]).unwrap().unwrap().id, doubtful);
+    let doubtful = with("o", Some(300)).await;
+    let claimed = loop {
+        let row = s.claim(101, 10, &[]).await.unwrap().unwrap();
+        if row.id == doubtful {
+            break row;
+        }
+    };
+    assert!(s.step(&doubtful, claimed.fence, &Step { next_at: Some(9_000), claim_until: None, ..step(ItemState::Reconciling) }, 102).await.unwrap().is_some());
+    assert!(s.claim(299, 10, &[&open].map(|_| "none".to_owned())).await.unwrap().is_some_and(|row| row.id == open));
+    assert!(s.expire(300).await.unwrap().is_empty());
+    assert_eq!(s.claim(300, 10, &[]).await.unwrap().unwrap().id, doubtful);
     s.set_account_state("a", 1, AccountState::NeedsReconnect, None, 301).unwrap();
-    assert!(s.expire(305).unwrap().is_empty(), "a worker has it in hand");
-    assert_eq!(s.expire(311).unwrap(), std::slice::from_ref(&doubtful));
-    assert_eq!(s.item(&doubtful).unwrap().unwrap().state, ItemState::Unknown);
+    assert!(s.expire(305).await.unwrap().is_empty(), "a worker has it in hand");
+    assert_eq!(s.expire(311).await.unwrap(), std::slice::from_ref(&doubtful));
+    assert_eq!(s.item(&doubtful, None).await.unwrap().unwrap().state, ItemState::Unknown);
 }
 
 pub async fn a_settled_send_is_opened_again_as_it_was_seen(s: &dyn Store) {
     connect(s, "a");
     let item = NewItem { deadline: Some(50), ..item_of("a", "l", None) };
-    s.enqueue(&item, &content()).unwrap();
-    let claimed = s.claim(1, 10, &[]).unwrap().unwrap();
-    s.step(&item.id, claimed.fence, &Step { tidy_at: Some(60), ..step(ItemState::Failed) }, 2).unwrap();
-    let seen = s.item(&item.id).unwrap().unwrap();
-    let again = |seen: &ItemRow, now| s.reopen(&Reopened { seen, state: ItemState::Queued, progress: sealed("fresh") }, now);
-    let tidy = s.claim_tidy(60, 10).unwrap().unwrap();
-    assert!(!again(&seen, 61).unwrap(), "its draft is being looked for");
-    assert!(s.renew_claim(&item.id, tidy.fence, 65, 10).unwrap() && !again(&seen, 74).unwrap(), "and goes on being looked for");
-    assert!(s.tidied(&item.id, tidy.fence, Some(&sealed("tidied")), Some(80)).unwrap());
-    assert!(!s.renew_claim(&item.id, tidy.fence, 75, 10).unwrap(), "it was given back");
-    assert!(!again(&seen, 76).unwrap(), "it is another one by now");
-    let late = s.claim_tidy(80, 10).unwrap().unwrap();
-    let seen = s.item(&item.id).unwrap().unwrap();
-    assert!(!again(&seen, 89).unwrap() && again(&seen, 90).unwrap() && !again(&seen, 91).unwrap(), "whoever looked for its drafts does so no longer");
-    assert!(!s.renew_claim(&item.id, late.fence, 91, 10).unwrap() && !s.tidied(&item.id, late.fence, Some(&sealed("late")), None).unwrap());
-    let row = s.claim(1_000, 10, &[]).unwrap().unwrap();
+    s.put(&item, &content()).await.unwrap();
+    let claimed = s.claim(1, 10, &[]).await.unwrap().unwrap();
+    s.step(&item.id, claimed.fence, &Step { tidy_at: Some(60), ..step(ItemState::Failed) }, 2).await.unwrap();
+    let seen = s.item(&item.id, None).await.unwrap().unwrap();
+    let again = async |seen: &ItemRow, now| s.reopen(&Reopened { seen, state: ItemState::Queued, progress: sealed("fresh") }, now).await;
+    let tidy = s.claim_tidy(60, 10).await.unwrap().unwrap();
+    assert!(!again(&seen, 61).await.unwrap(), "its draft is being looked for");
+    assert!(s.renew_claim(&item.id, tidy.fence, 65, 10).await.unwrap() && !again(&seen, 74).await.unwrap(), "and goes on being looked for");
+    assert!(s.end_tidy(&item.id, tidy.fence, Some(&sealed("tidied")), Some(80)).await.unwrap());
+    assert!(!s.renew_claim(&item.id, tidy.fence, 75, 10).await.unwrap(), "it was given back");
+    assert!(!again(&seen, 76).await.unwrap(), "it is another one by now");
+    let late = s.claim_tidy(80, 10).await.unwrap().unwrap();
+    let seen = s.item(&item.id, None).await.unwrap().unwrap();
+    assert!(!again(&seen, 89).await.unwrap() && again(&seen, 90).await.unwrap() && !again(&seen, 91).await.unwrap(), "whoever looked for its drafts does so no longer");
+    assert!(!s.renew_claim(&item.id, late.fence, 91, 10).await.unwrap() && !s.end_tidy(&item.id, late.fence, Some(&sealed("late")), None).await.unwrap());
+    let row = s.claim(1_000, 10, &[]).await.unwrap().unwrap();
     assert_eq!((row.id.as_str(), row.attempts, row.crashes, row.deadline), (item.id.as_str(), 2, 1, None));
-    let open = s.item(&item.id).unwrap().unwrap();
-    assert!(!again(&open, 1_001).unwrap());
+    let open = s.item(&item.id, None).await.unwrap().unwrap();
+    assert!(!again(&open, 1_001).await.unwrap());
     s.disconnect_account("a", "gone", 1_002).unwrap();
-    assert_eq!(again(&open, 1_003).unwrap_err().kind(), crate::error::ErrorKind::NotConnected);
+    assert_eq!(again(&open, 1_003).await.unwrap_err().kind(), crate::error::ErrorKind::NotConnected);
 }
 
 pub async fn lanes_keep_their_order(s: &dyn Store) {
     connect(s, "a");
-    let (one, two, other) = (enqueue(s, "a", "l", None), enqueue(s, "a", "l", None), enqueue(s, "a", "m", None));
-    assert_eq!(s.next_due(0, &[]).unwrap(), Some(Due::Retry(0)));
-    let claimed = s.claim(10, 100, &[]).unwrap().unwrap();
+    let (one, two, other) = (enqueue(s, "a", "l", None).await, enqueue(s, "a", "l", None).await, enqueue(s, "a", "m", None).await);
+    assert_eq!(s.next_claim(0, &[]).await.unwrap(), Some(Due::Retry(0)));
+    let claimed = s.claim(10, 100, &[]).await.unwrap().unwrap();
     assert_eq!((claimed.id, claimed.attempts, claimed.state), (one.clone(), 1, ItemState::Claimed));
-    assert_eq!(s.claim(10, 100, &[]).unwrap().unwrap().id, other);
-    assert!(s.claim(10, 100, &[]).unwrap().is_none(), "the second of a lane waits");
-    assert_eq!(s.next_due(10, &[]).unwrap(), Some(Due::Lapse(110)));
+    assert_eq!(s.claim(10, 100, &[]).await.unwrap().unwrap().id, other);
+    assert!(s.claim(10, 100, &[]).await.unwrap().is_none(), "the second of a lane waits");
+    assert_eq!(s.next_claim(10, &[]).await.unwrap(), Some(Due::Lapse(110)));
     // A wait keeps the lane waiting too.
     let wait = Step { next_at: Some(500), claim_until: None, ..step(ItemState::RetryWait) };
-    assert!(s.step(&one, claimed.fence, &wait, 20).unwrap().is_some());
-    assert!(s.claim(20, 100, &[]).unwrap().is_none());
-    assert!(s.claim(499, 100, &[]).unwrap().is_some_and(|row| row.id == other), "its lease lapsed at 110");
-    assert_eq!(s.next_due(499, &[]).unwrap(), Some(Due::Retry(500)));
-    let again = s.claim(500, 100, &[]).unwrap().unwrap();
+    assert!(s.step(&one, claimed.fence, &wait, 20).await.unwrap().is_some());
+    assert!(s.claim(20, 100, &[]).await.unwrap().is_none());
+    assert!(s.claim(499, 100, &[]).await.unwrap().is_some_and(|row| row.id == other), "its lease lapsed at 110");
+    assert_eq!(s.next_claim(499, &[]).await.unwrap(), Some(Due::Retry(500)));
+    let again = s.claim(500, 100, &[]).await.unwrap().unwrap();
     assert_eq!((again.id, again.attempts, again.state), (one.clone(), 2, ItemState::Claimed));
     // Unknown, failed, sent: the lane goes on.
-    assert!(s.step(&one, again.fence, &step(ItemState::Unknown), 510).unwrap().is_some());
-    assert_eq!(s.claim(510, 100, &[]).unwrap().unwrap().id, two);
+    assert!(s.step(&one, again.fence, &step(ItemState::Unknown), 510).await.unwrap().is_some());
+    assert_eq!(s.claim(510, 100, &[]).await.unwrap().unwrap().id, two);
 }
 
 pub async fn a_lapsed_claim_is_taken_over_where_it_stood(s: &dyn Store) {
     connect(s, "a");
-    let id = enqueue(s, "a", "l", None);
-    let dead = s.claim(0, 10, &[]).unwrap().unwrap();
+    let id = enqueue(s, "a", "l", None).await;
+    let dead = s.claim(0, 10, &[]).await.unwrap().unwrap();
     let prepared = Step { progress: Some(sealed("draft id")), ..step(ItemState::Prepared) };
-    assert!(s.step(&id, dead.fence, &prepared, 1).unwrap().is_some());
-    assert!(s.step(&id, dead.fence, &step(ItemState::Dispatching), 2).unwrap().is_some());
-    assert!(s.renew_claim(&id, dead.fence, 5, 10).unwrap());
-    assert!(s.claim(14, 10, &[]).unwrap().is_none());
-    let heir = s.claim(15, 10, &[]).unwrap().unwrap();
+    assert!(s.step(&id, dead.fence, &prepared, 1).await.unwrap().is_some());
+    assert!(s.step(&id, dead.fence, &step(ItemState::Dispatching), 2).await.unwrap().is_some());
+    assert!(s.renew_claim(&id, dead.fence, 5, 10).await.unwrap());
+    assert!(s.claim(14, 10, &[]).await.unwrap().is_none());
+    let heir = s.claim(15, 10, &[]).await.unwrap().unwrap();
     assert_eq!((heir.id.as_str(), heir.state, heir.attempts, heir.progress_version), (id.as_str(), ItemState::Dispatching, 2, 1));
     assert!(heir.progress.is_some() && heir.fence > dead.fence);
-    assert!(s.step(&id, dead.fence, &step(ItemState::Sent), 16).unwrap().is_none());
-    assert!(!s.renew_claim(&id, dead.fence, 16, 10).unwrap());
+    assert!(s.step(&id, dead.fence, &step(ItemState::Sent), 16).await.unwrap().is_none());
+    assert!(!s.renew_claim(&id, dead.fence, 16, 10).await.unwrap());
     let sent = Step { sent_at: Some(17), ..step(ItemState::Sent) };
-    assert!(s.step(&id, heir.fence, &sent, 17).unwrap().is_some());
-    assert!(s.step(&id, heir.fence, &step(ItemState::Failed), 18).unwrap().is_none(), "settled stays settled");
-    let row = s.item(&id).unwrap().unwrap();
+    assert!(s.step(&id, heir.fence, &sent, 17).await.unwrap().is_some());
+    assert!(s.step(&id, heir.fence, &step(ItemState::Failed), 18).await.unwrap().is_none(), "settled stays settled");
+    let row = s.item(&id, None).await.unwrap().unwrap();
     assert_eq!((row.state, row.sent_at, row.progress_version), (ItemState::Sent, Some(17), 1));
 }
 
 pub async fn the_outbox_is_listed_newest_first(s: &dyn Store) {
     connect(s, "a");
     connect(s, "b");
-    let ids = [enqueue(s, "a", "l", None), enqueue(s, "a", "l", None), enqueue(s, "b", "l", None)];
-    let list = |account: Option<&str>, state, limit| -> Vec<String> {
-        s.items(&OutboxFilter { owner: None, account_id: account.map(Into::into), state, limit }).unwrap().into_iter().map(|i| i.id).collect()
+    let ids = [enqueue(s, "a", "l", None).await, enqueue(s, "a", "l", None).await, enqueue(s, "b", "l", None).await];
+    let list = async |account: Option<&str>, state, limit| {
+        s.items(&OutboxFilter { owner: None, account_id: account.map(Into::into), state, limit }).await.unwrap().into_iter().map(|i| i.id).collect::<Vec<String>>()
     };
-    assert_eq!(list(None, None, 100), [&*ids[2], &ids[1], &ids[0]]);
-    assert_eq!(list(None, None, 2), [&*ids[2], &ids[1]]);
-    assert_eq!(list(Some("a"), Some(SendState::Queued), 100), [&*ids[1], &ids[0]]);
-    s.claim(1, 1, &[]).unwrap().unwrap();
-    assert_eq!(list(None, Some(SendState::Sending), 100), [&*ids[0]]);
-    assert_eq!(list(None, Some(SendState::Sent), 100), Vec::<String>::new());
-    let of_owner = |owner: &str| s.items(&OutboxFilter { owner: Some(owner.into()), account_id: None, state: None, limit: 100 }).unwrap().len();
-    assert_eq!((of_owner("owner"), of_owner("other")), (3, 0));
+    assert_eq!(list(None, None, 100).await, [&*ids[2], &ids[1], &ids[0]]);
+    assert_eq!(list(None, None, 2).await, [&*ids[2], &ids[1]]);
+    assert_eq!(list(Some("a"), Some(SendState::Queued), 100).await, [&*ids[1], &ids[0]]);
+    s.claim(1, 1, &[]).await.unwrap().unwrap();
+    assert_eq!(list(None, Some(SendState::Sending), 100).await, [&*ids[0]]);
+    assert_eq!(list(None, Some(SendState::Sent), 100).await, Vec::<String>::new());
+    let of_owner = async |owner: &str| s.items(&OutboxFilter { owner: Some(owner.into()), account_id: None, state: None, limit: 100 }).await.unwrap().len();
+    assert_eq!((of_owner("owner").await, of_owner("other").await), (3, 0));
     // An account that must be connected again keeps its sends waiting.
     s.set_account_state("b", 1, AccountState::NeedsReconnect, None, 2).unwrap();
-    s.step(&ids[0], 1, &step(ItemState::Failed), 2).unwrap();
-    s.step(&ids[1], s.claim(2, 9, &[]).unwrap().unwrap().fence, &step(ItemState::Failed), 2).unwrap();
-    assert!(s.claim(2, 9, &[]).unwrap().is_none());
+    s.step(&ids[0], 1, &step(ItemState::Failed), 2).await.unwrap();
+    s.step(&ids[1], s.claim(2, 9, &[]).await.unwrap().unwrap().fence, &step(ItemState::Failed), 2).await.unwrap();
+    assert!(s.claim(2, 9, &[]).await.unwrap().is_none());
 }
 
 pub async fn a_claim_of_a_clock_that_stood_ahead_is_taken_over(s: &dyn Store) {
     connect(s, "a");
-    let id = enqueue(s, "a", "l", None);
-    let ahead = s.claim(365 * 86_400_000, 10, &[]).unwrap().unwrap();
-    let now = s.claim(50, 10, &[]).unwrap().expect("the clock was put right");
+    let id = enqueue(s, "a", "l", None).await;
+    let ahead = s.claim(365 * 86_400_000, 10, &[]).await.unwrap().unwrap();
+    let now = s.claim(50, 10, &[]).await.unwrap().expect("the clock was put right");
     assert!(now.id == id && now.fence > ahead.fence);
-    assert!(s.claim(40, 10, &[]).unwrap().is_none(), "clocks of two processes are never quite the same");
+    assert!(s.claim(40, 10, &[]).await.unwrap().is_none(), "clocks of two processes are never quite the same");
 }
 
 pub async fn what_somebody_waits_for_is_claimed_beside_the_queues(s: &dyn Store) {
     connect(s, "a");
     connect(s, "b");
-    let bulk = enqueue(s, "a", "l", None);
-    let ids: Vec<String> = ["l", "m", "n", "o"]
-        .map(|lane| {
-            let item = NewItem { is_bulk: false, ..item_of("a", lane, None) };
-            s.enqueue(&item, &content()).unwrap();
-            item.id
-        })
-        .into();
-    let awaited = |most| Awaited { ids: [std::slice::from_ref(&bulk), ids.as_slice()].concat(), most, of_one_route: 2, ..Awaited::default() };
-    assert_eq!(s.next_awaited(5, &awaited(9)).unwrap(), Some(Due::Retry(0)));
-    for none in [awaited(0), Awaited { except: vec!["a".into()], ..awaited(9) }, Awaited { in_hand: [(of_route("a", Route::Mail), 2)].into(), ..awaited(9) }] {
-        assert!(s.claim_awaited(5, 10, &mut none.clone()).unwrap().is_empty() && s.next_awaited(5, &none).unwrap().is_none());
+    let bulk = enqueue(s, "a", "l", None).await;
+    let mut ids: Vec<String> = Vec::new();
+    for lane in ["l", "m", "n", "o"] {
+        let item = NewItem { is_bulk: false, ..item_of("a", lane, None) };
+        s.put(&item, &content()).await.unwrap();
+        ids.push(item.id);
     }
-    let claimed: Vec<String> = s.claim_awaited(5, 10, &mut awaited(9)).unwrap().into_iter().map(|row| row.id).collect();
+    let awaited = |most| Awaited { ids: [std::slice::from_ref(&bulk), ids.as_slice()].concat(), most, of_one_route: 2, ..Awaited::default() };
+    assert_eq!(s.next_awaited(5, &awaited(9)).await.unwrap(), Some(Due::Retry(0)));
+    for none in [awaited(0), Awaited { except: vec!["a".into()], ..awaited(9) }, Awaited { in_hand: [(of_route("a", Route::Mail), 2)].into(), ..awaited(9) }] {
+        assert!(s.claim_awaited(5, 10, &none).await.unwrap().is_empty() && s.next_awaited(5, &none).await.unwrap().is_none());
+    }
+    let claimed: Vec<String> = s.claim_awaited(5, 10, &awaited(9)).await.unwrap().into_iter().map(|row| row.id).collect();
     assert_eq!(claimed, ids[1..3], "neither bulk, nor what waits for it in its lane, nor more than there is room for");
     let rest = Awaited { in_hand: [(of_route("a", Route::Mail), 1)].into(), ..awaited(9) };
-    assert_eq!(s.claim_awaited(5, 10, &mut rest.clone()).unwrap().pop().map(|row| row.id), Some(ids[3].clone()));
-    assert_eq!(s.next_awaited(5, &rest).unwrap(), Some(Due::Lapse(15)));
-    assert_eq!(s.claim(5, 10, &[]).unwrap().unwrap().id, bulk, "a claim is a claim, whoever made it");
+    assert_eq!(s.claim_awaited(5, 10, &rest).await.unwrap().pop().map(|row| row.id), Some(ids[3].clone()));
+    assert_eq!(s.next_awaited(5, &rest).await.unwrap(), Some(Due::Lapse(15)));
+    assert_eq!(s.claim(5, 10, &[]).await.unwrap().unwrap().id, bulk, "a claim is a claim, whoever made it");
 }
 
 pub async fn queues_take_turns_and_who_waits_goes_first(s: &dyn Store) {
     connect(s, "a");
     connect(s, "b");
     for n in 0..20 {
-        enqueue(s, "a", &n.to_string(), None);
+        enqueue(s, "a", &n.to_string(), None).await;
     }
     let single = NewItem { is_bulk: false, ..item_of("b", "l", None) };
-    s.enqueue(&single, &content()).unwrap();
+    s.put(&single, &content()).await.unwrap();
     let waited_for = NewItem { is_bulk: false, ..item_of("a", "last", None) };
-    s.enqueue(&waited_for, &content()).unwrap();
-    let mut wanted = Wanted { most: 6, except: Vec::new(), in_hand: Default::default(), of_one_route: 4 };
-    let claimed: Vec<String> = s.claims(1, 10, &mut wanted).unwrap().into_iter().map(|row| row.id).collect();
+    s.put(&waited_for, &content()).await.unwrap();
+    let wanted = Wanted { most: 6, except: Vec::new(), in_hand: Default::default(), of_one_route: 4 };
+    let claimed: Vec<String> = s.claim_wanted(1, 10, &wanted).await.unwrap().into_iter().map(|row| row.id).collect();
     assert_eq!(claimed.len(), 5, "four of one account and route");
     assert_eq!(claimed[0], waited_for.id, "what somebody waits for goes first");
     assert!(claimed.contains(&single.id), "a campaign keeps nobody else waiting");
-    assert!(s.claims(1, 10, &mut wanted).unwrap().is_empty());
+    let in_hand = [(of_route("a", Route::Mail), 4), (of_route("b", Route::Mail), 1)].into();
+    assert!(s.claim_wanted(1, 10, &Wanted { most: 1, in_hand, ..wanted }).await.unwrap().is_empty());
     // One at a time, accounts alternate.
-    enqueue(s, "b", "m", None);
-    enqueue(s, "b", "n", None);
-    let order: Vec<String> = (0..4).map(|_| s.claim(2, 10, &[]).unwrap().unwrap().account_id).collect();
+    enqueue(s, "b", "m", None).await;
+    enqueue(s, "b", "n", None).await;
+    let mut order: Vec<String> = Vec::new();
+    for _ in 0..4 {
+        order.push(s.claim(2, 10, &[]).await.unwrap().unwrap().account_id);
+    }
     assert_eq!(order, ["a", "b", "a", "b"]);
 }
 
 pub async fn a_claim_that_is_kept_is_renewed_when_it_gets_short(s: &dyn Store) {
     connect(s, "a");
-    let id = enqueue(s, "a", "l", None);
-    let claimed = s.claim(0, 90, &[]).unwrap().unwrap();
+    let id = enqueue(s, "a", "l", None).await;
+    let claimed = s.claim(0, 90, &[]).await.unwrap().unwrap();
     let keep = |until| Step { claim_until: Some(until), ..step(ItemState::Dispatching) };
     // Of 90, more than 60 are left.
-    let row = s.step(&id, claimed.fence, &keep(110), 20).unwrap().unwrap();
+    let row = s.step(&id, claimed.fence, &keep(110), 20).await.unwrap().unwrap();
     assert_eq!((row.state, row.attempts, row.progress_version), (ItemState::Dispatching, 1, 0));
-    assert_eq!(s.next_due(20, &[]).unwrap(), Some(Due::Lapse(90)));
+    assert_eq!(s.next_claim(20, &[]).await.unwrap(), Some(Due::Lapse(90)));
     let found = Step { progress: Some(sealed("draft")), reason: Some("why".into()), ..keep(130) };
-    let row = s.step(&id, claimed.fence, &found, 40).unwrap().unwrap();
+    let row = s.step(&id, claimed.fence, &found, 40).await.unwrap().unwrap();
     assert_eq!((row.progress_version, row.progress.is_some(), row.reason.as_deref()), (1, true, Some("why")));
-    assert_eq!(s.next_due(40, &[]).unwrap(), Some(Due::Lapse(130)));
+    assert_eq!(s.next_claim(40, &[]).await.unwrap(), Some(Due::Lapse(130)));
     // Of a clock that stood ahead.
-    assert!(s.step(&id, claimed.fence, &keep(100), 10).unwrap().is_some());
-    assert_eq!(s.next_due(10, &[]).unwrap(), Some(Due::Lapse(100)));
-    assert!(s.step(&id, claimed.fence + 1, &keep(100), 10).unwrap().is_none() && s.step(&id, claimed.fence - 1, &keep(100), 10).unwrap().is_none());
+    assert!(s.step(&id, claimed.fence, &keep(100), 10).await.unwrap().is_some());
+    assert_eq!(s.next_claim(10, &[]).await.unwrap(), Some(Due::Lapse(100)));
+    assert!(s.step(&id, claimed.fence + 1, &keep(100), 10).await.unwrap().is_none() && s.step(&id, claimed.fence - 1, &keep(100), 10).await.unwrap().is_none());
     let dead = Step { progress: Some(sealed_by(999, "p")), ..keep(101) };
-    assert!(s.step(&id, claimed.fence, &dead, 11).is_err(), "sealed with a key that was replaced");
-    assert_eq!(s.item(&id).unwrap().unwrap().progress_version, 1);
+    assert!(s.step(&id, claimed.fence, &dead, 11).await.is_err(), "sealed with a key that was replaced");
+    assert_eq!(s.item(&id, None).await.unwrap().unwrap().progress_version, 1);
 }

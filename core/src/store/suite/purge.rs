@@ -17,9 +17,9 @@ fn begin(s: &dyn Store, id: &str) -> Vec<String> {
 }
 
 pub async fn a_purge_ends_reading_at_once(s: &dyn Store) {
-    let lease = mailbox(s).await;
-    apply(s, &lease, vec![message("m", "in", 1)], |_| {}).await;
-    let waiting = enqueue(s, "a", "l", None);
+    let lease = mailbox(s);
+    apply(s, &lease, vec![message("m", "in", 1)], |_| {});
+    let waiting = enqueue(s, "a", "l", None).await;
     assert_eq!(begin(s, "a"), ["a"]);
     assert_eq!(begin(s, "a"), Vec::<String>::new(), "it has begun");
     assert_eq!(begin(s, "nobody"), Vec::<String>::new());
@@ -29,11 +29,11 @@ pub async fn a_purge_ends_reading_at_once(s: &dyn Store) {
     }
     assert!(s.account("a").await.unwrap().is_none() && s.find_account("owner", "t", "user-a").unwrap().is_none() && ids(s).is_empty());
     assert!(s.token("a").unwrap().is_none());
-    assert_eq!(s.item(&waiting).unwrap().unwrap().state, ItemState::Cancelled);
-    assert!(s.claim(1_000, 1, &[]).unwrap().is_none());
-    assert_eq!(s.apply(page("a", &lease, vec![message("n", "in", 1)])).await.unwrap(), Applied::Refused(Refusal::TakenOver));
+    assert_eq!(s.item(&waiting, None).await.unwrap().unwrap().state, ItemState::Cancelled);
+    assert!(s.claim(1_000, 1, &[]).await.unwrap().is_none());
+    assert_eq!(s.apply(&page("a", &lease, vec![message("n", "in", 1)])).unwrap(), Applied::Refused(Refusal::TakenOver));
     assert!(!s.set_account_state("a", 1, AccountState::Connected, None, 80).unwrap());
-    assert!(matches!(s.enqueue(&item_of("a", "l", None), &content()), Err(e) if e.kind() == ErrorKind::NotConnected));
+    assert!(matches!(s.put(&item_of("a", "l", None), &content()).await, Err(e) if e.kind() == ErrorKind::NotConnected));
     assert_eq!(s.open_purges().unwrap(), ["a"]);
     let log: Vec<_> = s.audit_rows(0, 100).unwrap().into_iter().map(|row| row.kind).collect();
     assert!(log.ends_with(&["disconnected".into(), "key_destroyed".into(), "send_settled".into(), "key_destroyed".into()]), "{log:?}");
@@ -43,9 +43,9 @@ pub async fn a_purge_erases_in_pieces_and_ends_once(s: &dyn Store) {
     let lease = mailbox(s).await;
     connect(s, "b");
     let held = (0..10).map(|n| message(&format!("m{n}"), "in", 1)).collect();
-    apply(s, &lease, held, |batch| batch.quarantined = vec![Quarantined { graph_id: None, raw: sealed("raw"), place: "p".into(), reason: "odd".into(), kind: QuarantineKind::Message }]).await;
-    enqueue(s, "a", "l", None);
-    enqueue(s, "b", "l", None);
+    apply(s, &lease, held, |batch| batch.quarantined = vec![Quarantined { graph_id: None, raw: sealed("raw"), place: "p".into(), reason: "odd".into(), kind: QuarantineKind::Message }]);
+    enqueue(s, "a", "l", None).await;
+    enqueue(s, "b", "l", None).await;
     assert!(!s.erase_some("a", 3, 75).unwrap(), "nothing is erased that was not begun");
     assert_eq!(s.messages(&window()).await.unwrap().rows.len(), 10);
     begin(s, "a");
@@ -67,7 +67,7 @@ pub async fn a_purge_erases_in_pieces_and_ends_once(s: &dyn Store) {
     assert_eq!((purged.len(), purged[0].account_id.as_deref(), purged[0].subject.as_deref()), (1, Some("a"), Some("own_5")));
     assert_eq!(changes(s, 0).await.last().unwrap().account_id, "a");
     // The neighbour has everything.
-    assert!(ids(s) == ["b"] && s.items(&crate::model::OutboxFilter { limit: 10, ..Default::default() }).unwrap().len() == 1);
+    assert!(ids(s) == ["b"] && s.items(&crate::model::OutboxFilter { limit: 10, ..Default::default() }).await.unwrap().len() == 1);
     assert!(s.active_key(KeyPurpose::Content, Some("b")).unwrap().is_some());
 }
 
@@ -92,13 +92,13 @@ pub async fn a_purged_account_does_not_come_back(s: &dyn Store) {
 
 pub async fn a_purge_says_of_sends_on_their_way_that_nobody_knows(s: &dyn Store) {
     connect(s, "a");
-    let id = enqueue(s, "a", "l", None);
-    let claimed = s.claim(60, 1_000, &[]).unwrap().unwrap();
-    assert!(s.step(&id, claimed.fence, &step(ItemState::Dispatching), 61).unwrap().is_some());
+    let id = enqueue(s, "a", "l", None).await;
+    let claimed = s.claim(60, 1_000, &[]).await.unwrap().unwrap();
+    assert!(s.step(&id, claimed.fence, &step(ItemState::Dispatching), 61).await.unwrap().is_some());
     begin(s, "a");
     let settled: Vec<_> = s.audit_rows(0, 100).unwrap().into_iter().filter(|row| row.kind == "send_settled").map(|row| (row.subject, row.detail)).collect();
     assert_eq!(settled, [(Some(id.clone()), "It is unknown whether it was sent.".to_owned())]);
-    assert!(s.step(&id, claimed.fence, &step(ItemState::Sent), 71).unwrap().is_none(), "told once");
+    assert!(s.step(&id, claimed.fence, &step(ItemState::Sent), 71).await.unwrap().is_none(), "told once");
 }
 
 pub async fn sign_ins_nobody_came_back_to_go_after_a_day(s: &dyn Store) {
@@ -115,11 +115,11 @@ pub async fn an_owner_is_deleted_and_restored(s: &dyn Store) {
     assert_eq!(s.delete_owner("Owner", "deleted", 100, 200).unwrap_err().kind(), ErrorKind::NotFound);
     assert!(!s.is_deleted("Owner").unwrap());
     connect(s, "b");
-    let waiting = enqueue(s, "a", "l", None);
+    let waiting = enqueue(s, "a", "l", None).await;
     assert_eq!(s.delete_owner("owner", "deleted", 100, 200).unwrap(), (vec!["a".into(), "b".into()], 200));
     assert_eq!(s.delete_owner("owner", "deleted", 150, 250).unwrap(), (vec!["a".into(), "b".into()], 200), "the first time counts");
     assert!(s.is_deleted("owner").unwrap() && !s.is_deleted("Owner").unwrap());
-    assert_eq!(s.item(&waiting).unwrap().unwrap().state, ItemState::Cancelled);
+    assert_eq!(s.item(&waiting, None).await.unwrap().unwrap().state, ItemState::Cancelled);
     assert!(all(s).iter().all(|a| a.state == AccountState::Disconnected));
     let refused = s.connect_account(&account("c"), Some(&token("c", 1)), &[key(700, KeyPurpose::Secrets, "c")], None, 160);
     assert_eq!(refused.unwrap_err().kind(), ErrorKind::Conflict);

@@ -63,32 +63,38 @@ pub async fn tombstones_and_settled_sends_go(s: &dyn Store) {
         apply(s, &lease, vec![], |b| b.pending_removals = vec![id.into()]).await;
         s.settle_pending_removals("a", 1, &lease, &[id.into()], &[], &[], at).await.unwrap();
     }
-    let sends: Vec<String> = (0..4).map(|n| enqueue(s, "a", &format!("lane {n}"), Some(&format!("key {n}")))).collect();
+    let mut sends: Vec<String> = Vec::new();
+    for n in 0..4 {
+        sends.push(enqueue(s, "a", &format!("lane {n}"), Some(&format!("key {n}"))).await);
+    }
     for (n, (state, at)) in [(ItemState::Sent, DAY), (ItemState::Failed, DAY), (ItemState::Unknown, 65 * DAY)].into_iter().enumerate() {
-        let claimed = s.claim(at, 100, &[]).unwrap().unwrap();
+        let claimed = s.claim(at, 100, &[]).await.unwrap().unwrap();
         assert_eq!(claimed.id, sends[n]);
-        assert!(s.step(&claimed.id, claimed.fence, &step(state), at).unwrap().is_some());
+        assert!(s.step(&claimed.id, claimed.fence, &step(state), at).await.unwrap().is_some());
     }
     all_of(s, &kept(70 * DAY));
-    assert!(s.known("a", &["gone"]).await.unwrap().is_empty() && s.known("a", &["late", "stays"]).await.unwrap().len() == 2);
-    let left: Vec<bool> = sends.iter().map(|id| s.item(id).unwrap().is_some()).collect();
+    assert!(s.known("a", &["gone"]).unwrap().is_empty() && s.known("a", &["late", "stays"]).unwrap().len() == 2);
+    let mut left: Vec<bool> = Vec::new();
+    for id in &sends {
+        left.push(s.item(id, None).await.unwrap().is_some());
+    }
     assert_eq!(left, [false, false, true, true], "what is younger stays, and what is not settled whatever its age");
     // Its key may be used anew.
-    assert!(matches!(s.enqueue(&item_of("a", "lane", Some("key 0")), &content()).unwrap(), Enqueued::New(_)));
-    assert!(matches!(s.enqueue(&item_of("a", "lane", Some("key 3")), &content()).unwrap(), Enqueued::Known { .. }));
+    assert!(matches!(s.put(&item_of("a", "lane", Some("key 0")), &content()).await.unwrap(), Enqueued::New(_)));
+    assert!(matches!(s.put(&item_of("a", "lane", Some("key 3")), &content()).await.unwrap(), Enqueued::Known { .. }));
 }
 
 /// A send that is tried again is open, and no longer as old as its first end.
 pub async fn a_send_that_was_opened_again_is_kept(s: &dyn Store) {
-    mailbox(s).await;
-    let id = enqueue(s, "a", "lane", None);
-    let claimed = s.claim(DAY, 100, &[]).unwrap().unwrap();
-    assert!(s.step(&id, claimed.fence, &step(ItemState::Failed), DAY).unwrap().is_some());
-    let seen = s.item(&id).unwrap().unwrap();
-    assert!(s.reopen(&Reopened { seen: &seen, state: ItemState::Queued, progress: sealed("progress") }, 2 * DAY).unwrap());
+    mailbox(s);
+    let id = enqueue(s, "a", "lane", None).await;
+    let claimed = s.claim(DAY, 100, &[]).await.unwrap().unwrap();
+    assert!(s.step(&id, claimed.fence, &step(ItemState::Failed), DAY).await.unwrap().is_some());
+    let seen = s.item(&id, None).await.unwrap().unwrap();
+    assert!(s.reopen(&Reopened { seen: &seen, state: ItemState::Queued, progress: sealed("progress") }, 2 * DAY).await.unwrap());
     all_of(s, &kept(99 * DAY));
-    assert!(s.item(&id).unwrap().is_some());
-    assert!(s.cancel(&id, "no", 98 * DAY).unwrap());
+    assert!(s.item(&id, None).await.unwrap().is_some());
+    assert!(s.cancel(&id, "no", 98 * DAY).await.unwrap());
     all_of(s, &kept(99 * DAY));
-    assert!(s.item(&id).unwrap().is_some(), "counted from when it was taken back");
+    assert!(s.item(&id, None).await.unwrap().is_some(), "counted from when it was taken back");
 }

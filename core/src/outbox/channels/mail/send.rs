@@ -8,7 +8,6 @@ use crate::graph::OutgoingMail;
 use crate::outbox::channel::Prepared;
 use crate::outbox::job::Job;
 use crate::random;
-use crate::runtime::blocking;
 use crate::store::{ItemState, sealed_row};
 use crate::vault::Hashes;
 
@@ -64,8 +63,8 @@ pub fn names_of(hashes: &Hashes, id: &str, created_at: i64) -> Result<MailProgre
 /// Gives a mail its names that has none: stored by a version that did not store them with it, or made anew. Durable before the draft is made: if the answer
 /// is lost, the mark is how it is found. False: the claim is lost.
 pub async fn mark(job: &mut Job<Mail>) -> Result<bool> {
-    let (tools, account_id, id, created_at) = (job.tools.clone(), job.item.account_id.clone(), job.item.id.clone(), job.item.created_at);
-    let MailProgress { internet_message_id, mark, .. } = blocking(move || names_of(&tools.vault.hashes_blocking(&account_id)?, &id, created_at)).await?;
+    let hashes = job.tools.vault.hashes(&job.item.account_id).await?;
+    let MailProgress { internet_message_id, mark, .. } = names_of(&hashes, &job.item.id, job.item.created_at)?;
     (job.progress.own.internet_message_id, job.progress.own.mark) = (internet_message_id, mark);
     job.advance(ItemState::Prepared).await
 }

@@ -1,0 +1,118 @@
+//! Parts of what the outbox asks for, one at a time.
+
+use super::*;
+use crate::error::Result;
+use async_trait::async_trait;
+
+#[async_trait]
+pub trait OutboxParts {
+    async fn put(&self, item: &NewItem, content: &Content) -> Result<Enqueued>;
+    /// One of what is in the queues.
+    async fn claim(&self, now: i64, lease_ms: i64, except: &[String]) -> Result<Option<ItemRow>>;
+    async fn claim_wanted(&self, now: i64, lease_ms: i64, wanted: &Wanted) -> Result<Vec<ItemRow>>;
+    async fn claim_awaited(&self, now: i64, lease_ms: i64, awaited: &Awaited) -> Result<Vec<ItemRow>>;
+    async fn claim_tidy(&self, now: i64, lease_ms: i64) -> Result<Option<ItemRow>>;
+    async fn expire(&self, now: i64) -> Result<Vec<String>>;
+    async fn end_tidy(&self, id: &str, fence: i64, progress: Option<&Sealed>, again_at: Option<i64>) -> Result<bool>;
+    async fn tidy_again(&self, id: &str, until: i64) -> Result<bool>;
+    async fn next_claim(&self, now: i64, except: &[String]) -> Result<Option<Due>>;
+    async fn next_awaited(&self, now: i64, awaited: &Awaited) -> Result<Option<Due>>;
+    async fn next_upkeep(&self) -> Result<Option<i64>>;
+}
+
+#[async_trait]
+impl<S: OutboxStore + Sync + ?Sized> OutboxParts for S {
+    async fn put(&self, item: &NewItem, content: &Content) -> Result<Enqueued> {
+        Ok(self.enqueue(vec![(item.clone(), content.clone())]).await?.pop().unwrap())
+    }
+
+    async fn claim(&self, now: i64, lease_ms: i64, except: &[String]) -> Result<Option<ItemRow>> {
+        let wanted = Wanted { most: 1, except: except.to_vec(), in_hand: Default::default(), of_one_route: usize::MAX };
+        Ok(self.claim_wanted(now, lease_ms, &wanted).await?.pop())
+    }
+
+    async fn claim_wanted(&self, now: i64, lease_ms: i64, wanted: &Wanted) -> Result<Vec<ItemRow>> {
+        match self.claims(ClaimRequest { now, lease_ms, wanted: Some(wanted.clone()), ..Default::default() }).await?.claimed {
+            Claimed::Nothing => Ok(Vec::new()),
+            Claimed::Wanted(items) => Ok(items),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn claim_awaited(&self, now: i64, lease_ms: i64, awaited: &Awaited) -> Result<Vec<ItemRow>> {
+        match self.claims(ClaimRequest { now, lease_ms, awaited: Some(awaited.clone()), ..Default::default() }).await?.claimed {
+            Claimed::Nothing => Ok(Vec::new()),
+            Claimed::Awaited(items) => Ok(items),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn claim_tidy(&self, now: i64, lease_ms: i64) -> Result<Option<ItemRow>> {
+        match self.claims(ClaimRequest { now, lease_ms, tidy: true, ..Default::default() }).await?.claimed {
+            Claimed::Nothing => Ok(None),
+            Claimed::Tidy(item) => Ok(Some(*item)),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn expire(&self, now: i64) -> Result<Vec<String>> {
+        Ok(self.claims(ClaimRequest { now, expire: true, ..Default::default() }).await?.expired)
+    }
+
+    async fn end_tidy(&self, id: &str, fence: i64, progress: Option<&Sealed>, again_at: Option<i64>) -> Result<bool> {
+        self.tidied(id, &Tidied::Ended { fence, progress: progress.cloned(), again_at }).await
+    }
+
+    async fn tidy_again(&self, id: &str, until: i64) -> Result<bool> {
+        self.tidied(id, &Tidied::MayFollow { until }).await
+    }
+
+    async fn next_claim(&self, now: i64, except: &[String]) -> Result<Option<Due>> {
+        Ok(self.next_due(DueRequest { now, except: Some(except.to_vec()), awaited: None }).await?.claim)
+    }
+
+    async fn next_awaited(&self, now: i64, awaited: &Awaited) -> Result<Option<Due>> {
+        Ok(self.next_due(DueRequest { now, except: None, awaited: Some(awaited.clone()) }).await?.claim)
+    }
+
+    async fn next_upkeep(&self) -> Result<Option<i64>> {
+        Ok(self.next_due(DueRequest::default()).await?.upkeep)
+    }
+}
+
+/// For tests that are not async yet.
+pub trait OutboxPartsBlocking {
+    fn put_blocking(&self, item: &NewItem, content: &Content) -> Result<Enqueued>;
+    fn claim_blocking(&self, now: i64, lease_ms: i64, except: &[String]) -> Result<Option<ItemRow>>;
+    fn step_blocking(&self, id: &str, fence: i64, step: &Step, now: i64) -> Result<Option<ItemRow>>;
+    fn item_blocking(&self, id: &str) -> Result<Option<ItemRow>>;
+    fn content_blocking(&self, id: &str) -> Result<Option<Content>>;
+}
+
+impl<S: OutboxStore + Sync + ?Sized> OutboxPartsBlocking for S {
+    fn put_blocking(&self, item: &NewItem, content: &Content) -> Result<Enqueued> {
+        waited(self.put(item, content))
+    }
+
+    fn claim_blocking(&self, now: i64, lease_ms: i64, except: &[String]) -> Result<Option<ItemRow>> {
+        waited(self.claim(now, lease_ms, except))
+    }
+
+    fn step_blocking(&self, id: &str, fence: i64, step: &Step, now: i64) -> Result<Option<ItemRow>> {
+        waited(self.step(id, fence, step, now))
+    }
+
+    fn item_blocking(&self, id: &str) -> Result<Option<ItemRow>> {
+        waited(self.item(id, None))
+    }
+
+    fn content_blocking(&self, id: &str) -> Result<Option<Content>> {
+        Ok(waited(self.content(id))?.map(|(_, content)| content))
+    }
+}
+
+/// What comes of it, on a thread of its own.
+pub fn waited<T: Send>(work: impl Future<Output = T> + Send) -> T {
+    let runtime = || tokio::runtime::Builder::new_current_thread().build().unwrap();
+    std::thread::scope(|scope| scope.spawn(|| runtime().block_on(work)).join().unwrap())
+}
