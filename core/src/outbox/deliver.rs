@@ -15,7 +15,7 @@ use crate::failpoint::failpoint;
 use crate::graph::Graph;
 use crate::model::SendState;
 use crate::runtime::Stop;
-use crate::store::{ClaimRequest, Claimed, Claims, Due, DueRequest, ItemRow, ItemState, LEASE_MS, NextDue, Store, hold_claim};
+use crate::store::{ClaimRequest, Claimed, Claims, Content, Due, DueRequest, ItemRow, ItemState, LEASE_MS, NextDue, Store, hold_claim};
 use crate::vault::Vault;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -55,8 +55,8 @@ struct InHand {
 impl InHand {
     fn new(outbox: &Arc<Outbox>, work: &Work, capacity: &mut Capacity) -> Self {
         let (id, is_beside) = match work {
-            Work::Deliver(item) => (Some(item), false),
-            Work::Awaited(item) => (Some(item), true),
+            Work::Deliver(_, item) => (Some(item), false),
+            Work::Awaited(_, item) => (Some(item), true),
             Work::Tidy(_) => (None, false),
         };
         id.iter().for_each(|item| outbox.in_flight.add(item, is_beside));
@@ -133,7 +133,7 @@ impl Outbox {
                         let held = InHand::new(&self, &work, &mut capacity);
                         under_way.spawn(async move {
                             match work {
-                                Work::Deliver(item) | Work::Awaited(item) => outbox.deliver(*item, stop).await,
+                                Work::Deliver(content, item) | Work::Awaited(content, item) => outbox.deliver(*item, content, stop).await,
                                 Work::Tidy(item) => outbox.tidy(*item).await,
                             }
                             drop(held);
@@ -163,7 +163,7 @@ impl Outbox {
         let wanted = (most > 0).then(|| self.in_flight.wanted(most, left));
         // What somebody waits for has what is left when there is no capacity left among the rest.
         let request = ClaimRequest { now: to_ms(self.tools.clock.now()), lease_ms: LEASE_MS, expire: true, wanted, awaited: Some(awaited), tidy: most > 0 };
-        let Claims { expired, claimed } = self.tools.store.claims(request).await?;
+        let Claims { expired, claimed, mut contents } = self.tools.store.claims(request).await?;
         for id in expired {
             match self.receipt(&id, None).await {
                 Ok(receipt) => {
@@ -176,8 +176,8 @@ impl Outbox {
         }
         Ok(match claimed {
             Claimed::Nothing => Vec::new(),
-            Claimed::Wanted(items) => items.into_iter().map(|item| Work::Deliver(Box::new(item))).collect(),
-            Claimed::Awaited(items) => items.into_iter().map(|item| Work::Awaited(Box::new(item))).collect(),
+            Claimed::Wanted(items) => items.into_iter().map(|item| Work::Deliver(contents.remove(&item.id), Box::new(item))).collect(),
+            Claimed::Awaited(items) => items.into_iter().map(|item| Work::Awaited(contents.remove(&item.id), Box::new(item))).collect(),
             Claimed::Tidy(item) => vec![Work::Tidy(item)],
         })
     }
@@ -209,11 +209,12 @@ impl Outbox {
         tokio::select! { () = stop.wait() => {}, () = self.wake.notified() => {}, () = timer => {}, () = upkeep => {} }
     }
 
-    async fn deliver(&self, item: ItemRow, stop: Stop) {
-        by_route!(item.route, C => self.deliver_by::<C>(item, stop).await);
+    /// `content`: as it came with the claim.
+    async fn deliver(&self, item: ItemRow, content: Option<Content>, stop: Stop) {
+        by_route!(item.route, C => self.deliver_by::<C>(item, content, stop).await);
     }
 
-    async fn deliver_by<C: Channel>(&self, item: ItemRow, stop: Stop) {
+    async fn deliver_by<C: Channel>(&self, item: ItemRow, content: Option<Content>, stop: Stop) {
         failpoint!("outbox.claimed");
         let (id, account_id) = (item.id.clone(), item.account_id.clone());
         let found = item.clone();
@@ -221,7 +222,7 @@ impl Outbox {
             false => None,
             true => tokio::select! { permit = self.in_flight.permit_for_files(&item) => permit, () = self.heartbeat(&item) => return },
         };
-        let mut job = match Job::<C>::open(self.tools.clone(), item, stop).await {
+        let mut job = match Job::<C>::open(self.tools.clone(), item, content, stop).await {
             Ok(job) => job,
             Err(error) => {
                 tracing::warn!(target: "tidings::outbox", send = id, kind = ?error.kind(), "a send could not be opened");
@@ -256,8 +257,8 @@ impl Outbox {
 const SOONEST_UPKEEP: Duration = Duration::from_secs(1);
 
 enum Work {
-    Deliver(Box<ItemRow>),
+    Deliver(Option<Content>, Box<ItemRow>),
     /// Beside the rest.
-    Awaited(Box<ItemRow>),
+    Awaited(Option<Content>, Box<ItemRow>),
     Tidy(Box<ItemRow>),
 }

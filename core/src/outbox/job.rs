@@ -10,7 +10,7 @@ use crate::graph::{Caller, Graph};
 use crate::pipeline::Priority;
 use crate::runtime::Stop;
 use crate::seal::{AadContext, Sealed};
-use crate::store::{Hold, ItemRow, ItemState, LEASE_MS, NewItem, Step, Store, Tally, sealed_row};
+use crate::store::{Content, Hold, ItemRow, ItemState, LEASE_MS, NewItem, Step, Store, Tally, sealed_row};
 use crate::vault::{DataKey, Vault};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -53,16 +53,27 @@ pub struct Job<C: Channel> {
 }
 
 impl<C: Channel> Job<C> {
-    /// Opens the sealed draft and progress.
-    pub async fn open(tools: Arc<Tools>, item: ItemRow, stop: Stop) -> Result<Self> {
-        let opened = tools.vault.with_current_keys(async || {
+    /// Opens the sealed draft and progress. `content`: as it came with the claim; None: it is read.
+    pub async fn open(tools: Arc<Tools>, item: ItemRow, content: Option<Content>, stop: Stop) -> Result<Self> {
+        let mut claimed = content.zip(tools.vault.content_in_memory(&item.account_id));
+        let read = async || -> Result<(ItemRow, Content, DataKey)> {
             let (now, content) = tools.store.content(&item.id).await?.ok_or_else(|| Error::new(ErrorKind::Corrupt, "The content of a stored send is missing."))?;
-            let key = tools.vault.content(&item.account_id).await?;
+            Ok((now, content, tools.vault.content(&item.account_id).await?))
+        };
+        let opened = tools.vault.with_current_keys(|| {
+            let (claimed, item, read) = (claimed.take(), &item, &read);
+            async move {
+            // Whether the key is still the one is asked by the write that comes before any request.
+            let (now, content, key) = match claimed {
+                Some((content, key)) => (item.clone(), content, key),
+                None => read().await?,
+            };
             let progress = open_progress(&key, &now)?;
             let (with, account_id, id) = (key.clone(), now.account_id.clone(), now.id.clone());
             let draft = work_of(content_size(&content), move || open_content(&with, &account_id, &id, &content)).await?;
             let draft = C::of(draft).ok_or_else(|| Error::internal("The outbox holds a draft of another route than its own."))?;
             Ok((now, draft, progress, key))
+            }
         });
         let (now, draft, progress, key) = opened.await?;
         // The claim stays, whatever is there now.

@@ -165,7 +165,12 @@ impl<'a> Drafts<'a> {
         let weight = drafts.iter().map(|draft| by_draft!(draft, C, one => C::weight(one))).sum();
         let mut hashes = HashMap::new();
         for account_id in account_ids(&drafts) {
-            hashes.insert(account_id.to_owned(), tools.vault.hashes(account_id).await?);
+            // Whether the account is still connected is asked by the write.
+            let of_account = match tools.vault.hashes_in_memory(account_id) {
+                Some(hashes) => hashes,
+                None => tools.vault.hashes(account_id).await?,
+            };
+            hashes.insert(account_id.to_owned(), of_account);
         }
         let (drafts, hashes, now) = (Arc::new(drafts), Arc::new(hashes), to_ms(tools.clock.now()));
         let (all, of_account) = (drafts.clone(), hashes.clone());
@@ -182,14 +187,23 @@ impl<'a> Drafts<'a> {
     /// All in one step, or none.
     async fn enqueue(&self) -> Result<Vec<Enqueued>> {
         let Tools { store, vault, .. } = self.tools;
-        vault.with_current_keys(async || {
+        let mut is_first = true;
+        vault.with_current_keys(|| {
+            let is_first = std::mem::take(&mut is_first);
+            async move {
             let mut keys = HashMap::new();
             for account_id in account_ids(&self.drafts) {
-                keys.insert(account_id.to_owned(), vault.content(account_id).await?);
+                // The write says whether it is still the one.
+                let key = match vault.content_in_memory(account_id).filter(|_| is_first) {
+                    Some(key) => key,
+                    None => vault.content(account_id).await?,
+                };
+                keys.insert(account_id.to_owned(), key);
             }
             let (drafts, new) = (self.drafts.clone(), self.new.clone());
             let sealed = work_of(self.weight, move || new.iter().zip(&*drafts).map(|(new, draft)| sealed(of(&keys, draft)?, new, draft)).collect()).await?;
             store.enqueue(sealed).await
+            }
         })
         .await
     }

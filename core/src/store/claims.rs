@@ -1,6 +1,6 @@
 //! What a worker can take in hand of what leaves.
 
-use super::outbox::ItemRow;
+use super::outbox::{Content, ItemRow};
 use super::words::Word;
 use crate::model::Route;
 use std::collections::HashMap;
@@ -34,6 +34,8 @@ pub struct Claims {
     /// Ids of what was settled.
     pub expired: Vec<String>,
     pub claimed: Claimed,
+    /// What is to be sent of it, by id, as far as it is small: whoever claims it need not ask for that.
+    pub contents: HashMap<String, Content>,
 }
 
 #[derive(Debug, Default)]

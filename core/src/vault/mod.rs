@@ -164,6 +164,12 @@ impl Vault {
         self.current(KeyPurpose::Content, &self.0.content, account_id).await
     }
 
+    /// The same without a look at the store: for what is written right after, since a write refuses what is sealed with a key that was replaced or destroyed.
+    /// None: it is not in memory.
+    pub fn content_in_memory(&self, account_id: &str) -> Option<DataKey> {
+        lock(&self.0.content).get(account_id).cloned()
+    }
+
     /// The key of tokens and delta links.
     pub async fn secrets(&self, account_id: &str) -> Result<DataKey> {
         self.current(KeyPurpose::Secrets, &self.0.secrets, account_id).await
@@ -349,6 +355,11 @@ impl Vault {
         lock(&self.0.secrets).remove(account_id);
         lock(&self.0.content).remove(account_id);
         lock(&self.0.hashes).remove(account_id);
+    }
+
+    /// The same without a look at the store, for what is written right after. None: it is not in memory.
+    pub fn hashes_in_memory(&self, account_id: &str) -> Option<Hashes> {
+        lock(&self.0.hashes).get(account_id).map(|key| Hashes { key: key.clone(), vault: self.clone() })
     }
 
     /// What makes several keyed hashes of an account with one look at its keys. `NotConnected` once its content key is destroyed.

@@ -10,6 +10,7 @@ use crate::store::{ClaimRequest, Claimed, Claims, Content, DueRequest, Enqueued,
 use crate::store::words::Word;
 use async_trait::async_trait;
 use rusqlite::{Connection, Row};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 macro_rules! columns {
@@ -168,7 +169,9 @@ impl OutboxStore for SqliteStore {
         let store = self.clone();
         self.writing(move |tx| {
             let expired = if request.expire { store.end_overdue(tx, request.now)? } else { Vec::new() };
-            Ok(Claims { expired, claimed: claim(tx, &request)? })
+            let claimed = claim(tx, &request)?;
+            let contents = small_contents(tx, &claimed)?;
+            Ok(Claims { expired, claimed, contents })
         })
         .await
     }
@@ -292,6 +295,9 @@ impl OutboxStore for SqliteStore {
     }
 }
 
+/// Bytes that come along with a claim at most.
+const SMALL_CONTENT: i64 = 16 << 10;
+
 /// Whether a step that writes would find something.
 fn is_due(c: &Connection, request: &ClaimRequest) -> Outcome<bool> {
     let ClaimRequest { now, lease_ms, wanted, awaited, .. } = request;
@@ -320,6 +326,22 @@ fn claim(c: &Connection, request: &ClaimRequest) -> Outcome<Claimed> {
     }
     let untidy = if *tidy { outbox_end::claim_tidy(c, *now, *lease_ms)? } else { None };
     Ok(untidy.map_or(Claimed::Nothing, |item| Claimed::Tidy(Box::new(item))))
+}
+
+/// Of items without attachments.
+fn small_contents(c: &Connection, claimed: &Claimed) -> Outcome<HashMap<String, Content>> {
+    let (Claimed::Wanted(items) | Claimed::Awaited(items)) = claimed else { return Ok(HashMap::new()) };
+    let mut contents = HashMap::with_capacity(items.len());
+    for item in items.iter().filter(|item| !item.has_files) {
+        let found = first(
+            c,
+            "SELECT p.sealed, p.version FROM outbox o JOIN outbox_payloads p ON p.item_id = o.id WHERE o.public_id = ?1 AND length(p.sealed) <= ?2",
+            (&item.id, SMALL_CONTENT),
+            |row| Ok(Content { payload: sealed(row, 0)?, version: row.get(1)?, parts: Vec::new() }),
+        )?;
+        contents.extend(found.map(|content| (item.id.clone(), content)));
+    }
+    Ok(contents)
 }
 
 fn other_content(account_id: &str, number: Option<usize>) -> Error {
