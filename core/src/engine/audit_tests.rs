@@ -4,7 +4,7 @@
 use super::*;
 use crate::config::Cloud;
 use crate::seal::{AadContext, Sealed};
-use crate::store::{Applied, Cursor, FolderNews, FolderRow, NewMessage, PageBatch, SearchText, TokenRow, ONE_CHAIN, commits, tamper};
+use crate::store::{Applied, Cursor, FolderNews, FolderRow, NewMessage, PageBatch, SearchText, Shorthand, TokenRow, ONE_CHAIN, commits, tamper};
 use std::path::Path;
 
 pub(super) const START: u64 = 1_750_000_000_000;
@@ -32,7 +32,7 @@ fn place<'a>(table: &'static str, column: &'static str, account_id: &'a str, row
 pub(super) async fn fill(engine: &Engine, id: &str, owner: &str, messages: usize) {
     let (store, vault) = (&engine.inner.store, &engine.inner.vault);
     let keys = vault.new_account_keys(id, true, START as i64).unwrap();
-    let handles = vault.adopt(id, &keys).unwrap();
+    let handles = vault.adopt(id, &keys).await.unwrap();
     let account = AccountRow {
         tenant_id: format!("tenant-{owner}"),
         user_id: format!("user-{id}-{owner}"),
@@ -41,13 +41,13 @@ pub(super) async fn fill(engine: &Engine, id: &str, owner: &str, messages: usize
         ..AccountRow::new(id, owner, handles.content.seal(place("accounts", "profile", id, id, 1), br#"{"address":"","display_name":"Somebody"}"#).unwrap(), 1)
     };
     let token = TokenRow { account_id: id.into(), version: 1, sealed: handles.secrets.seal(place("tokens", "sealed", id, id, 1), b"{}").unwrap(), expires_at: i64::MAX, refreshed_at: 1 };
-    store.connect_account(&account, Some(&token), &keys, None, START as i64).unwrap();
+    store.store_account(&account, Some(&token), &keys, None, START as i64).await.unwrap();
     let lease = store.take_lease(&format!("sync/{id}"), "test", 0, i64::MAX).await.unwrap().unwrap();
     let seal = |place: AadContext<'_>, text: &[u8]| -> Sealed { handles.content.seal(place, text).unwrap() };
     let folder = format!("folder-{owner}");
     let row = FolderRow { graph_id: folder.clone(), parent_id: None, well_known_name: Some("inbox".into()), name: seal(place("folders", "name", id, &folder, 1), b"In"), version: 1, total: 1, unread: 0, is_synced: true, is_search: false };
     store.save_folders(id, 1, &lease, &FolderNews { changed: vec![row], ..FolderNews::default() }, START as i64).await.unwrap();
-    let clear = store.meta("content").unwrap().is_some_and(|content| content == b"clear");
+    let clear = store.meta("content").await.unwrap().is_some_and(|content| content == b"clear");
     let numbers: Vec<usize> = (0..messages).collect();
     for (page, numbers) in numbers.chunks(100).enumerate() {
         let upserts = numbers.iter().map(|n| {
@@ -114,7 +114,7 @@ async fn reading_leaves_one_record_each() {
     let records = log(&engine).await.split_off(before);
     assert!(records.iter().all(|r| r.kind == AuditKind::ContentRead && r.at == crate::clock::from_ms(START as i64)));
     let seen: Vec<_> = records.iter().map(|r| (r.account_id.as_deref(), r.subject.as_deref(), r.detail.as_str())).collect();
-    let owner = engine.inner.store.audit_signer().unwrap().owner("owner").unwrap();
+    let owner = engine.inner.vault.audit_signer().owner("owner").unwrap();
     let (a, m) = (Some("acc_a"), Some(id.as_str()));
     assert_eq!(
         seen,
@@ -262,7 +262,7 @@ async fn what_was_exported_is_erased_and_the_rest_is_proven() {
     fill(&engine, "acc_a", "owner", 1).await;
     fill(&engine, "acc_b", "somebody", 1).await;
     for _ in 0..600 {
-        engine.inner.store.record(&[crate::store::Entry::new(AuditKind::ContentRead, "read").on("acc_a")], START as i64).unwrap();
+        engine.inner.store.record(&[crate::store::Entry::new(AuditKind::ContentRead, "read").on("acc_a")], START as i64).await.unwrap();
     }
     let exported = engine.verify_audit(None, None).await.unwrap().head.unwrap();
     let one = engine.verify_audit(None, Some("owner".into())).await.unwrap().head.unwrap();
@@ -311,7 +311,7 @@ async fn a_chain_that_is_gone_as_a_whole_is_missed() {
     let engine = engine(&store, &clock());
     fill(&engine, "acc_a", "owner", 1).await;
     fill(&engine, "acc_b", "somebody", 1).await;
-    let mark = |owner: &str| engine.inner.store.audit_signer().unwrap().owner(owner).unwrap();
+    let mark = |owner: &str| engine.inner.vault.audit_signer().owner(owner).unwrap();
     let head = engine.verify_audit(None, Some("somebody".into())).await.unwrap().head;
     tamper(&store, "DELETE FROM audit WHERE chain = 3; DELETE FROM audit_chains WHERE id = 3");
     let verdict = engine.verify_audit(None, None).await.unwrap();

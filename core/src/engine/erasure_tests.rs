@@ -3,6 +3,7 @@
 
 use super::audit_tests::{START, clock, engine, engine_with, fill, first_message};
 use super::*;
+use crate::store::Purged;
 use crate::clock::from_ms;
 use std::path::Path;
 
@@ -36,7 +37,7 @@ fn feed() -> ChangeQuery {
 
 /// Waits until a purge has ended. Time goes on meanwhile: a lease of an engine that is gone has to run out.
 async fn ended(engine: &Engine, clock: &TestClock, account_id: &str) {
-    while engine.inner.store.purge(account_id).unwrap().is_none_or(|purge| purge.ended_at.is_none()) {
+    while engine.inner.store.purge(account_id).await.unwrap().is_none_or(|purge| purge.ended_at.is_none()) {
         clock.advance(1_000);
         engine.changes(feed()).ready(1).await.unwrap();
     }
@@ -53,10 +54,10 @@ async fn the_sweep_follows_new_keys_and_burns_the_way_to_them() {
     assert!(other.rotate_keys(KeyRotation { new_root_key, ..KeyRotation::default() }).await.unwrap().root_key);
     time.advance(DAY / 24);
     one.inner.retention.sweep_once().await;
-    assert_eq!(one.inner.store.handovers().unwrap().len(), 1);
+    assert_eq!(one.inner.store.handovers().await.unwrap().len(), 1);
     time.advance(DAY / 24);
     other.inner.retention.sweep_once().await;
-    assert!(one.inner.store.handovers().unwrap().is_empty());
+    assert!(one.inner.store.handovers().await.unwrap().is_empty());
     assert_eq!(first_message(&one).await.subject, "Subject 2");
     assert!(one.verify_audit(None, None).await.unwrap().intact);
     // The handover after the next one is made from a key it holds.
@@ -106,7 +107,7 @@ async fn a_purge_leaves_no_word_of_a_clear_store() {
     fill(&engine, "acc_b", "neighbour", 300).await;
     let found = |text: &str| engine.search(SearchQuery { text: text.into(), owner: Some(text.trim_start_matches("text").into()), account_id: None, limit: 5 });
     assert!(found("textcanaryword").await.unwrap().len() == 5 && !holding(&store, "textcanaryword").is_empty());
-    engine.inner.store.begin_purge(&["acc_a".to_owned()], None, "purged", 1).unwrap();
+    engine.inner.store.begin_purge(Purged::Account("acc_a"), "purged", 1).await.unwrap();
     assert!(found("textcanaryword").await.unwrap().is_empty());
     engine.purge(account("acc_a")).await.unwrap();
     assert_eq!(holding(&store, "canaryword"), Vec::<String>::new());
@@ -139,14 +140,14 @@ async fn the_sweep_erases_sign_ins_nobody_came_back_to() {
     let url = url::Url::parse(&engine.connect(request).await.unwrap().url).unwrap();
     let state = url.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
     let hash = <sha2::Sha256 as sha2::Digest>::digest(state.as_bytes());
-    let is_there = || engine.inner.store.attempt(&hash).unwrap().is_some();
-    assert!(is_there());
+    let is_there = async || engine.inner.store.attempt(&hash).await.unwrap().is_some();
+    assert!(is_there().await);
     time.advance(DAY);
     engine.inner.retention.sweep_once().await;
-    assert!(is_there(), "whoever comes late is told so");
+    assert!(is_there().await, "whoever comes late is told so");
     time.advance(301_000);
     engine.inner.retention.sweep_once().await;
-    assert!(!is_there());
+    assert!(!is_there().await);
     engine.shutdown().await;
 }
 
@@ -178,10 +179,10 @@ async fn a_purge_that_was_cut_off_ends_at_the_next_open() {
         {
             let engine = engine(&store, &time);
             fill(&engine, &id, &owner, 20).await;
-            let begun = engine.inner.store.begin_purge(std::slice::from_ref(&id), None, "purged", 1).unwrap();
+            let begun = engine.inner.store.begin_purge(Purged::Account(&id), "purged", 1).await.unwrap();
             assert_eq!(begun.len(), 1);
             for _ in 0..pieces {
-                if !engine.inner.store.erase_some(&id, 5, 2).unwrap() {
+                if !engine.inner.store.erase_some(&id, 5, 2).await.unwrap() {
                     break;
                 }
             }
@@ -208,7 +209,7 @@ async fn another_process_reads_nothing_of_what_was_purged() {
     // Keys and rows are in its memory.
     let id = two.messages(MessageQuery { account_id: Some("acc_a".into()), ..MessageQuery::default() }).await.unwrap().items[0].id.clone();
     assert!(two.body(id.clone(), None, None).await.is_ok());
-    one.inner.store.begin_purge(&["acc_a".to_owned()], None, "purged", 1).unwrap();
+    one.inner.store.begin_purge(Purged::Account("acc_a"), "purged", 1).await.unwrap();
     for kind in [two.message(id.clone(), None).await.err(), two.thread(id.clone(), None).await.err(), two.body(id.clone(), None, None).await.err()] {
         assert_eq!(kind.map(|e| e.kind()), Some(ErrorKind::NotFound));
     }
@@ -280,22 +281,22 @@ async fn disconnect_and_purge_of_a_large_account_are_quick() {
     println!("messages (50 of them): {:.2} ms each", started.elapsed().as_secs_f64() * 10.0);
     let started = std::time::Instant::now();
     for _ in 0..100 {
-        engine.inner.store.record(&[crate::store::Entry::new(AuditKind::ContentRead, "read")], 1).unwrap();
+        engine.inner.store.record(&[crate::store::Entry::new(AuditKind::ContentRead, "read")], 1).await.unwrap();
     }
     println!("of which the record: {:.2} ms", started.elapsed().as_secs_f64() * 10.0);
     let started = std::time::Instant::now();
     engine.disconnect("acc_a".into(), None).await.unwrap();
     println!("disconnect, secrets undecryptable and out of the log: {} ms", started.elapsed().as_millis());
-    assert!(engine.inner.vault.secrets_blocking("acc_a").is_err());
+    assert!(engine.inner.vault.secrets("acc_a").await.is_err());
     let started = std::time::Instant::now();
-    engine.inner.store.begin_purge(&["acc_a".to_owned()], None, "purged", 1).unwrap();
+    engine.inner.store.begin_purge(Purged::Account("acc_a"), "purged", 1).await.unwrap();
     println!("purge, content undecryptable: {} ms", started.elapsed().as_millis());
-    assert!(engine.inner.vault.content_blocking("acc_a").is_err());
+    assert!(engine.inner.vault.content("acc_a").await.is_err());
     let report = engine.purge(account("acc_a")).await.unwrap();
     println!("purge, {} rows erased after {} ms", report.rows, started.elapsed().as_millis());
     let started = std::time::Instant::now();
     assert!(engine.verify_audit(None, None).await.unwrap().intact);
-    println!("verify of {} records: {} ms", engine.inner.store.audit_chains().unwrap().iter().map(|chain| chain.records).sum::<i64>(), started.elapsed().as_millis());
+    println!("verify of {} records: {} ms", engine.inner.store.audit_chains(None).await.unwrap().iter().map(|chain| chain.records).sum::<i64>(), started.elapsed().as_millis());
     engine.shutdown().await;
 }
 

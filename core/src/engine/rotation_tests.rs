@@ -10,8 +10,8 @@ use std::collections::HashSet;
 const DAY: u64 = 86_400_000;
 const MINUTE: u64 = 60_000;
 
-fn data_keys(engine: &Engine) -> HashSet<i64> {
-    let keys = engine.inner.store.live_keys().unwrap().into_iter();
+async fn data_keys(engine: &Engine) -> HashSet<i64> {
+    let keys = engine.inner.store.live_keys().await.unwrap().into_iter();
     keys.filter(|key| matches!(key.purpose, KeyPurpose::Secrets | KeyPurpose::Content)).map(|key| key.id).collect()
 }
 
@@ -23,19 +23,19 @@ async fn keys_that_are_all_due_on_one_day_are_replaced_one_slice_after_another()
     for n in 0..40 {
         fill(&engine, &format!("acc_{n}"), &format!("owner {n}"), 0).await;
     }
-    let before = data_keys(&engine);
-    let left = || before.intersection(&data_keys(&engine)).count();
-    assert_eq!((before.len(), left()), (80, 80));
+    let before = data_keys(&engine).await;
+    let left = async || before.intersection(&data_keys(&engine).await).count();
+    assert_eq!((before.len(), left().await), (80, 80));
     time.advance(91 * DAY);
-    while left() > 16 {
+    while left().await > 16 {
         tokio::task::yield_now().await;
     }
     // The slice is over; the next one has its time.
     for _ in 0..100 {
         tokio::task::yield_now().await;
-        assert_eq!(left(), 16);
+        assert_eq!(left().await, 16);
     }
-    while left() > 0 {
+    while left().await > 0 {
         time.advance(MINUTE);
         tokio::task::yield_now().await;
     }

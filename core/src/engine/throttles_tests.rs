@@ -5,7 +5,7 @@ use super::audit_tests::START;
 use super::*;
 use crate::config::Cloud;
 use crate::seal::AadContext;
-use crate::store::TokenRow;
+use crate::store::{Shorthand, TokenRow};
 use crate::throttle::{RequestsMade, Throttle};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
@@ -48,10 +48,10 @@ fn process(dir: &Path, origin: &str, at: u64) -> (Engine, Arc<TestClock>) {
     (Engine::open_with_clock(config, Arc::new(RootKey::raw((0..32).collect()).unwrap()), clock.clone()).unwrap(), clock)
 }
 
-fn connect(engine: &Engine, id: &str) {
+async fn connect(engine: &Engine, id: &str) {
     let (store, vault) = (&engine.inner.store, &engine.inner.vault);
     let keys = vault.new_account_keys(id, true, START as i64).unwrap();
-    let handles = vault.adopt(id, &keys).unwrap();
+    let handles = vault.adopt(id, &keys).await.unwrap();
     let place = |table, column| AadContext { table, column, account_id: id, row: id, version: 1 };
     let account = AccountRow {
         tenant_id: "tenant".into(),
@@ -62,7 +62,7 @@ fn connect(engine: &Engine, id: &str) {
     };
     let sealed = handles.secrets.seal(place("tokens", "sealed"), br#"{"refresh_token":"refresh","access_token":"access"}"#).unwrap();
     let token = TokenRow { account_id: id.into(), version: 1, sealed, expires_at: i64::MAX, refreshed_at: 1 };
-    store.connect_account(&account, Some(&token), &keys, None, START as i64).unwrap();
+    store.store_account(&account, Some(&token), &keys, None, START as i64).await.unwrap();
 }
 
 async fn told_to_wait(engine: &Engine, id: &str) -> u64 {
@@ -84,8 +84,8 @@ async fn nothing_is_asked_before_the_time_that_an_earlier_process_was_told() {
     let store = dir.path().join("store");
     let (origin, asked) = refusing();
     let (first, _) = process(&store, &origin, START);
-    connect(&first, "a");
-    connect(&first, "b");
+    connect(&first, "a").await;
+    connect(&first, "b").await;
     told_to_wait(&first, "a").await;
     let before = asked.load(Ordering::SeqCst);
     stored(&first).await;
@@ -114,7 +114,7 @@ async fn a_clock_that_was_set_back_holds_nobody_longer() {
     let store = dir.path().join("store");
     let (origin, asked) = refusing();
     let (first, _) = process(&store, &origin, START);
-    connect(&first, "a");
+    connect(&first, "a").await;
     told_to_wait(&first, "a").await;
     first.shutdown().await;
     let before = asked.load(Ordering::SeqCst);
@@ -130,7 +130,7 @@ async fn a_mailbox_that_has_used_its_requests_up_is_not_asked_by_the_next_proces
     let store = dir.path().join("store");
     let (origin, asked) = refusing();
     let (first, _) = process(&store, &origin, START);
-    connect(&first, "a");
+    connect(&first, "a").await;
     let made = Some(RequestsMade { at: START as i64, counts: vec![10_000] });
     let of = |user_id: &str| Throttle {
         client_id: "00000000-0000-0000-0000-000000000000".into(),

@@ -249,10 +249,10 @@ mod walk {
     use crate::model::{AccountState, Feature, SyncReport};
     use crate::pipeline::fake::{Seen, Service, says, says_with};
     use crate::pipeline::{AccessToken, Answer, TokenSource};
-    use crate::runtime::Runtime;
+    use crate::runtime::{Runtime, block_on};
     use crate::seal::AadContext;
     use crate::secret::RootKey;
-    use crate::store::{AccountRow, SqliteStore, Store, TokenRow};
+    use crate::store::{AccountRow, Shorthand, SqliteStore, Store, TokenRow};
     use crate::sync::{Reader, Sync};
     use crate::vault::Vault;
     use futures_util::future::BoxFuture;
@@ -306,9 +306,9 @@ mod walk {
         });
         let folder = tempfile::tempdir().unwrap();
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&folder.path().join("store"), Duration::from_secs(60)).unwrap());
-        let vault = Vault::open(store.clone(), Arc::new(RootKey::raw((0..32).collect()).unwrap()), 0).unwrap();
+        let vault = block_on(Vault::open(store.clone(), Arc::new(RootKey::raw((0..32).collect()).unwrap()), 0)).unwrap();
         let keys = vault.new_account_keys("a", true, 1).unwrap();
-        let handles = vault.adopt("a", &keys).unwrap();
+        let handles = block_on(vault.adopt("a", &keys)).unwrap();
         let place = |table, column| AadContext { table, column, account_id: "a", row: "a", version: 1 };
         let account = AccountRow {
                         tenant_id: "tenant".into(),
@@ -319,7 +319,7 @@ mod walk {
             ..AccountRow::new("a", "owner", handles.content.seal(place("accounts", "profile"), b"{}").unwrap(), 1)
         };
         let token = TokenRow { account_id: "a".into(), version: 1, sealed: handles.secrets.seal(place("tokens", "sealed"), b"{}").unwrap(), expires_at: i64::MAX, refreshed_at: 1 };
-        let account = store.connect_account(&account, Some(&token), &keys, None, 1).unwrap();
+        let account = block_on(store.store_account(&account, Some(&token), &keys, None, 1)).unwrap();
         let pipeline = service.pipeline(&clock);
         let tokens: Arc<dyn TokenSource> = Arc::new(Always);
         pipeline.plug_tokens(tokens.clone());

@@ -18,81 +18,88 @@ fn data_keys_alone() -> Order {
 #[tokio::test]
 async fn who_is_open_follows_over_many_bridges_and_works_on() {
     let dir = tempfile::tempdir().unwrap();
-    let (store, vault) = open(dir.path(), 1);
+    let (store, vault) = open(dir.path(), 1).await;
     fill(&*store, &vault, 3).await;
-    let (there, other) = open(dir.path(), 1);
+    let (there, other) = open(dir.path(), 1).await;
     let attempt = other.store_key().seal(profile("x"), b"x").unwrap();
     for (n, seed) in [2, 3, 4].into_iter().enumerate() {
-        vault.rotate(&everything(Some(seed)), &TestClock::new(10 + n as u64), None).unwrap();
+        vault.rotate(&everything(Some(seed)), &TestClock::new(10 + n as u64), None).await.unwrap();
     }
-    assert_eq!(store.handovers().unwrap().len(), 3);
+    assert_eq!(store.handovers().await.unwrap().len(), 3);
     // It has not looked since, and reads; so does whoever was told nothing of it.
-    assert_eq!(read_all(&*there, &other).unwrap(), 3);
+    assert_eq!(read_all(&*there, &other).await.unwrap(), 3);
     assert!(is_outdated(&other.store_key().open(profile("x"), &attempt).unwrap_err()));
     // What it makes opens for the others, at once and at their next start.
     connect(&*there, &other, "b", true).await;
     let account = store.account("b").await.unwrap().unwrap();
-    vault.content_blocking("b").unwrap().open(profile("b"), &account.profile).unwrap();
-    assert_eq!(vault.hashes_blocking("b").unwrap().of("p", &[b"x"]).unwrap(), other.hashes("b").await.unwrap().of("p", &[b"x"]).unwrap());
+    vault.content("b").await.unwrap().open(profile("b"), &account.profile).unwrap();
+    assert_eq!(vault.hashes("b").await.unwrap().of("p", &[b"x"]).unwrap(), other.hashes("b").await.unwrap().of("p", &[b"x"]).unwrap());
     // Data keys it may replace, the store key not: the new root key could not open it.
-    assert_eq!(other.rotate(&data_keys_alone(), &TestClock::new(20), None).unwrap().data_keys, 4);
-    assert_eq!(other.rotate_due(&TestClock::new(91 * 86_400_000), None).unwrap().report.data_keys, 4);
+    assert_eq!(other.rotate(&data_keys_alone(), &TestClock::new(20), None).await.unwrap().data_keys, 4);
+    assert_eq!(other.rotate_due(&TestClock::new(91 * 86_400_000), None).await.unwrap().report.data_keys, 4);
     for order in [store_key_alone(), everything(Some(5))] {
-        let e = other.rotate(&order, &TestClock::new(30), None).unwrap_err();
+        let e = other.rotate(&order, &TestClock::new(30), None).await.unwrap_err();
         assert_eq!((e.kind(), e.reason().contains("older root key")), (ErrorKind::VaultLocked, true));
     }
-    assert_eq!((read_all(&*store, &vault).unwrap(), read_all(&*there, &other).unwrap()), (3, 3));
+    assert_eq!((read_all(&*store, &vault).await.unwrap(), read_all(&*there, &other).await.unwrap()), (3, 3));
     drop((store, vault, there, other));
-    assert_eq!(Vault::open(super::tests::store(dir.path()), root(1), 1).unwrap_err().kind(), ErrorKind::WrongKey);
-    let (store, vault) = open(dir.path(), 4);
-    assert_eq!(read_all(&*store, &vault).unwrap(), 3);
-    vault.content_blocking("b").unwrap().open(profile("b"), &store.account("b").await.unwrap().unwrap().profile).unwrap();
+    assert_eq!(Vault::open(super::tests::store(dir.path()), root(1), 1).await.unwrap_err().kind(), ErrorKind::WrongKey);
+    let (store, vault) = open(dir.path(), 4).await;
+    assert_eq!(read_all(&*store, &vault).await.unwrap(), 3);
+    vault.content("b").await.unwrap().open(profile("b"), &store.account("b").await.unwrap().unwrap().profile).unwrap();
+}
+
+/// What the hourly sweep does.
+async fn hourly(store: &dyn Store, vault: &Vault, now: i64) -> Result<()> {
+    let followed = vault.keep_up().await;
+    store.drop_expired(now).await?;
+    followed
 }
 
 #[tokio::test]
 async fn bridges_burn_and_who_slept_stays_out() {
     let dir = tempfile::tempdir().unwrap();
-    let (store, vault) = open(dir.path(), 1);
+    let (store, vault) = open(dir.path(), 1).await;
     fill(&*store, &vault, 2).await;
-    let (awake_store, awake) = open(dir.path(), 1);
-    let (asleep_store, asleep) = open(dir.path(), 1);
-    vault.rotate(&everything(Some(2)), &TestClock::new(10), None).unwrap();
-    let handover = store.handovers().unwrap().pop().unwrap().sealed;
+    let (awake_store, awake) = open(dir.path(), 1).await;
+    let (asleep_store, asleep) = open(dir.path(), 1).await;
+    vault.rotate(&everything(Some(2)), &TestClock::new(10), None).await.unwrap();
+    let handover = store.handovers().await.unwrap().pop().unwrap().sealed;
     assert!(found(dir.path(), handover.as_bytes()));
-    awake.keep_up(10 + HANDOVER_MS / 2).unwrap();
+    hourly(&*awake_store, &awake, 10 + HANDOVER_MS / 2).await.unwrap();
     assert!(found(dir.path(), handover.as_bytes()), "before its time");
-    vault.keep_up(10 + HANDOVER_MS).unwrap();
-    assert!(store.handovers().unwrap().is_empty());
-    store.finish_erasure().unwrap();
+    hourly(&*store, &vault, 10 + HANDOVER_MS).await.unwrap();
+    assert!(store.handovers().await.unwrap().is_empty());
+    store.finish_erasure().await.unwrap();
     assert!(!found(dir.path(), handover.as_bytes()), "a destroyed key could still open the one after it");
-    assert_eq!(read_all(&*awake_store, &awake).unwrap(), 2);
+    assert_eq!(read_all(&*awake_store, &awake).await.unwrap(), 2);
     for _ in 0..2 {
-        let e = read_all(&*asleep_store, &asleep).unwrap_err();
+        let e = read_all(&*asleep_store, &asleep).await.unwrap_err();
         assert_eq!((e.kind(), e.reason().contains("Open it again")), (ErrorKind::VaultLocked, true));
     }
-    assert_eq!(asleep.keep_up(20 + HANDOVER_MS).unwrap_err().kind(), ErrorKind::VaultLocked);
+    assert_eq!(hourly(&*asleep_store, &asleep, 20 + HANDOVER_MS).await.unwrap_err().kind(), ErrorKind::VaultLocked);
 }
 
 #[tokio::test]
 async fn bridges_burn_at_open_after_rotations_and_when_the_clock_was_set_back() {
     let dir = tempfile::tempdir().unwrap();
-    let (store, vault) = open(dir.path(), 1);
+    let (store, vault) = open(dir.path(), 1).await;
     connect(&*store, &vault, "a", true).await;
     let begun = 10 * HANDOVER_MS;
-    let standing = || store.handovers().unwrap().len();
-    let lay = || {
-        vault.rotate(&store_key_alone(), &TestClock::new(begun as u64), None).unwrap();
-        assert_eq!(standing(), 1);
+    let standing = async || store.handovers().await.unwrap().len();
+    let lay = async || {
+        vault.rotate(&store_key_alone(), &TestClock::new(begun as u64), None).await.unwrap();
+        assert_eq!(standing().await, 1);
     };
-    lay();
-    drop(Vault::open(super::tests::store(dir.path()), root(1), begun + HANDOVER_MS).unwrap());
-    assert_eq!(standing(), 0);
-    lay();
-    vault.rotate(&data_keys_alone(), &TestClock::new((begun + HANDOVER_MS) as u64), None).unwrap();
-    assert_eq!(standing(), 0);
-    lay();
-    vault.keep_up(begun - HANDOVER_MS).unwrap();
-    assert_eq!(standing(), 0);
+    lay().await;
+    drop(Vault::open(super::tests::store(dir.path()), root(1), begun + HANDOVER_MS).await.unwrap());
+    assert_eq!(standing().await, 0);
+    lay().await;
+    vault.rotate(&data_keys_alone(), &TestClock::new((begun + HANDOVER_MS) as u64), None).await.unwrap();
+    assert_eq!(standing().await, 0);
+    lay().await;
+    hourly(&*store, &vault, begun - HANDOVER_MS).await.unwrap();
+    assert_eq!(standing().await, 0);
 }
 
 #[tokio::test]
@@ -106,52 +113,50 @@ async fn a_bridge_leads_nowhere_else() {
         "DELETE FROM meta WHERE name GLOB 'bridge/*'",
     ] {
         let dir = tempfile::tempdir().unwrap();
-        let (store, vault) = open(dir.path(), 1);
+        let (store, vault) = open(dir.path(), 1).await;
         fill(&*store, &vault, 1).await;
-        let (there, other) = open(dir.path(), 1);
-        vault.rotate(&everything(Some(2)), &TestClock::new(10), None).unwrap();
+        let (there, other) = open(dir.path(), 1).await;
+        vault.rotate(&everything(Some(2)), &TestClock::new(10), None).await.unwrap();
         crate::store::tamper(dir.path(), statement);
-        let e = read_all(&*there, &other).unwrap_err();
+        let e = read_all(&*there, &other).await.unwrap_err();
         assert!(matches!(e.kind(), ErrorKind::VaultLocked | ErrorKind::Corrupt), "{statement}: {e}");
-        assert_eq!(read_all(&*store, &vault).unwrap(), 1, "{statement}");
+        assert_eq!(read_all(&*store, &vault).await.unwrap(), 1, "{statement}");
     }
 }
 
 #[tokio::test]
 async fn a_cut_off_rotation_of_the_store_key_is_left_to_who_can_end_it() {
     let dir = tempfile::tempdir().unwrap();
-    let (store, vault) = open(dir.path(), 1);
+    let (store, vault) = open(dir.path(), 1).await;
     fill(&*store, &vault, 1).await;
-    let (there, other) = open(dir.path(), 1);
-    vault.rotate(&everything(Some(2)), &TestClock::new(10), None).unwrap();
-    let before = live(&*store);
+    let (there, other) = open(dir.path(), 1).await;
+    vault.rotate(&everything(Some(2)), &TestClock::new(10), None).await.unwrap();
+    let before = live(&*store).await;
     // The mark, and no more.
     vault.break_after(1);
-    assert!(vault.rotate(&everything(None), &TestClock::new(20), None).is_err());
+    assert!(vault.rotate(&everything(None), &TestClock::new(20), None).await.is_err());
     vault.break_after(i64::MAX);
-    assert_eq!(read_all(&*there, &other).unwrap(), 1);
-    let report = other.rotate_due(&TestClock::new(30), None).unwrap().report;
+    assert_eq!(read_all(&*there, &other).await.unwrap(), 1);
+    let report = other.rotate_due(&TestClock::new(30), None).await.unwrap().report;
     assert_eq!((report.data_keys, report.store_key), (2, false));
-    let report = other.rotate(&data_keys_alone(), &TestClock::new(40), None).unwrap();
+    let report = other.rotate(&data_keys_alone(), &TestClock::new(40), None).await.unwrap();
     assert_eq!((report.data_keys, report.store_key), (2, false));
-    assert_eq!(live(&*store).iter().filter(|id| before.contains(id)).count(), 1);
-    let report = vault.rotate_due(&TestClock::new(50), None).unwrap().report;
+    assert_eq!(live(&*store).await.iter().filter(|id| before.contains(id)).count(), 1);
+    let report = vault.rotate_due(&TestClock::new(50), None).await.unwrap().report;
     assert_eq!((report.data_keys, report.store_key), (0, true));
-    assert_eq!(store.meta("key_rotation").unwrap(), None);
-    assert_eq!((read_all(&*store, &vault).unwrap(), read_all(&*there, &other).unwrap()), (1, 1));
+    assert_eq!(store.meta("key_rotation").await.unwrap(), None);
+    assert_eq!((read_all(&*store, &vault).await.unwrap(), read_all(&*there, &other).await.unwrap()), (1, 1));
 }
 
 #[tokio::test]
 async fn another_rotation_is_waited_for() {
     let dir = tempfile::tempdir().unwrap();
-    let (store, vault) = open(dir.path(), 1);
+    let (store, vault) = open(dir.path(), 1).await;
     connect(&*store, &vault, "a", true).await;
     let lease = store.take_lease("rotate_keys", "they", 0, 100_000).await.unwrap().unwrap();
-    std::thread::scope(|s| {
-        let waiting = s.spawn(|| vault.rotate(&everything(None), &TestClock::new(10), None));
-        std::thread::park_timeout(std::time::Duration::from_millis(300));
-        assert!(!waiting.is_finished());
-        store.release_lease_blocking(&lease).unwrap();
-        assert_eq!(waiting.join().unwrap().unwrap().data_keys, 2);
-    });
+    let waiting = tokio::spawn(async move { vault.rotate(&everything(None), &TestClock::new(10), None).await });
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    assert!(!waiting.is_finished());
+    store.release_lease(&lease).await.unwrap();
+    assert_eq!(waiting.await.unwrap().unwrap().data_keys, 2);
 }

@@ -288,7 +288,10 @@ impl Vault {
                 self.forget(&fate.account_id);
                 Ok(())
             }
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                ring.top_up().await;
+                Ok(())
+            }
         }
     }
 

@@ -174,6 +174,10 @@ impl DataKey {
                 None => one(&self.0.base, row.id, &self.unwrap_or_follow(&row, &known).await?, 0),
             };
             if row.is_active {
+                // Whoever has sealed here goes on with this one.
+                if known.active.as_ref().is_some_and(|before| before.is_in_use.load(Ordering::SeqCst)) {
+                    key.is_in_use.store(true, Ordering::SeqCst);
+                }
                 held.active = Some(key);
             } else {
                 held.older.push(key);

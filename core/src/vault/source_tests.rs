@@ -17,8 +17,8 @@ fn kms(seed: u8, wrapped: &[u8]) -> Arc<RootKey> {
     Arc::new(RootKey::unwrapped((seed..seed + 32).collect(), wrapped.to_vec()).unwrap())
 }
 
-fn kind(dir: &Path, key: Arc<RootKey>) -> ErrorKind {
-    Vault::open(store(dir), key, 1).unwrap_err().kind()
+async fn kind(dir: &Path, key: Arc<RootKey>) -> ErrorKind {
+    Vault::open(store(dir), key, 1).await.unwrap_err().kind()
 }
 
 #[tokio::test]
@@ -26,13 +26,13 @@ async fn a_passphrase_opens_its_store_and_nothing_else_does() {
     let dir = tempfile::tempdir().unwrap();
     {
         let store = store(dir.path());
-        let vault = Vault::open(store.clone(), phrase(PHRASE), 1).unwrap();
+        let vault = Vault::open(store.clone(), phrase(PHRASE), 1).await.unwrap();
         connect(&*store, &vault, "a", true).await;
     }
-    assert_eq!(kind(dir.path(), phrase("incorrect horse battery staple")), ErrorKind::WrongKey);
-    assert_eq!(kind(dir.path(), root(1)), ErrorKind::WrongKey);
-    assert_eq!(kind(dir.path(), kms(1, b"w")), ErrorKind::WrongKey);
-    let again = Vault::open(store(dir.path()), phrase(PHRASE), 1).unwrap();
+    assert_eq!(kind(dir.path(), phrase("incorrect horse battery staple")).await, ErrorKind::WrongKey);
+    assert_eq!(kind(dir.path(), root(1)).await, ErrorKind::WrongKey);
+    assert_eq!(kind(dir.path(), kms(1, b"w")).await, ErrorKind::WrongKey);
+    let again = Vault::open(store(dir.path()), phrase(PHRASE), 1).await.unwrap();
     again.content("a").await.unwrap();
     assert_eq!(wrapped_root_key(dir.path()).unwrap(), None);
     for name in ["tidings.db", "tidings.db-wal"] {
@@ -41,16 +41,16 @@ async fn a_passphrase_opens_its_store_and_nothing_else_does() {
     }
     // A raw store knows no passphrase.
     let raw = tempfile::tempdir().unwrap();
-    Vault::open(store(raw.path()), root(1), 1).unwrap();
-    assert_eq!(kind(raw.path(), phrase(PHRASE)), ErrorKind::WrongKey);
+    Vault::open(store(raw.path()), root(1), 1).await.unwrap();
+    assert_eq!(kind(raw.path(), phrase(PHRASE)).await, ErrorKind::WrongKey);
 }
 
-#[test]
-fn altered_costs_are_damage_and_never_obeyed() {
+#[tokio::test]
+async fn altered_costs_are_damage_and_never_obeyed() {
     let dir = tempfile::tempdir().unwrap();
     let made = store(dir.path());
-    Vault::open(made.clone(), phrase(PHRASE), 1).unwrap();
-    let good = String::from_utf8(made.meta(ROOT_KDF).unwrap().unwrap()).unwrap();
+    Vault::open(made.clone(), phrase(PHRASE), 1).await.unwrap();
+    let good = String::from_utf8(made.meta(ROOT_KDF).await.unwrap().unwrap()).unwrap();
     drop(made);
     for (from, to) in [
         ("\"memory_kib\":65536", "\"memory_kib\":104857600"),
@@ -67,35 +67,35 @@ fn altered_costs_are_damage_and_never_obeyed() {
         let bad = good.replacen(from, to, 1);
         assert_ne!(bad, good, "{from}");
         tamper(dir.path(), &format!("UPDATE meta SET value = CAST('{bad}' AS BLOB) WHERE name = 'root_kdf'"));
-        assert_eq!(kind(dir.path(), phrase(PHRASE)), ErrorKind::Corrupt, "{to}");
+        assert_eq!(kind(dir.path(), phrase(PHRASE)).await, ErrorKind::Corrupt, "{to}");
     }
     tamper(dir.path(), &format!("UPDATE meta SET value = CAST('{good}' AS BLOB) WHERE name = 'root_kdf'"));
-    Vault::open(store(dir.path()), phrase(PHRASE), 1).unwrap();
+    Vault::open(store(dir.path()), phrase(PHRASE), 1).await.unwrap();
 }
 
-#[test]
-fn the_wrapped_key_is_given_back_and_goes_with_its_root() {
+#[tokio::test]
+async fn the_wrapped_key_is_given_back_and_goes_with_its_root() {
     let dir = tempfile::tempdir().unwrap();
     assert_eq!(wrapped_root_key(&dir.path().join("none")).unwrap(), None);
     assert_eq!(wrapped_root_key(dir.path()).unwrap(), None);
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "asking makes nothing");
     let made = store(dir.path());
     assert_eq!(wrapped_root_key(dir.path()).unwrap(), None, "a store without keys yet");
-    let vault = Vault::open(made.clone(), kms(1, b"as the KMS wrapped it"), 1).unwrap();
+    let vault = Vault::open(made.clone(), kms(1, b"as the KMS wrapped it"), 1).await.unwrap();
     assert_eq!(wrapped_root_key(dir.path()).unwrap().unwrap(), b"as the KMS wrapped it");
-    let to = |key: Arc<RootKey>| vault.rotate(&Order { new_root: Some(key), ..Order::default() }, &TestClock::new(1), None).unwrap();
-    to(kms(2, b"another"));
+    let to = async |key: Arc<RootKey>| vault.rotate(&Order { new_root: Some(key), ..Order::default() }, &TestClock::new(1), None).await.unwrap();
+    to(kms(2, b"another")).await;
     assert_eq!(wrapped_root_key(dir.path()).unwrap().unwrap(), b"another");
-    to(phrase(PHRASE));
+    to(phrase(PHRASE)).await;
     assert_eq!(wrapped_root_key(dir.path()).unwrap(), None);
-    Vault::open(store(dir.path()), phrase(PHRASE), 1).unwrap();
-    let salt = made.meta(ROOT_KDF).unwrap();
-    to(phrase(PHRASE));
-    assert_ne!(made.meta(ROOT_KDF).unwrap(), salt, "each root key has its own salt");
-    to(root(9));
-    assert_eq!(made.meta(ROOT_KDF).unwrap(), None);
+    Vault::open(store(dir.path()), phrase(PHRASE), 1).await.unwrap();
+    let salt = made.meta(ROOT_KDF).await.unwrap();
+    to(phrase(PHRASE)).await;
+    assert_ne!(made.meta(ROOT_KDF).await.unwrap(), salt, "each root key has its own salt");
+    to(root(9)).await;
+    assert_eq!(made.meta(ROOT_KDF).await.unwrap(), None);
     drop((vault, made));
-    Vault::open(store(dir.path()), root(9), 1).unwrap();
+    Vault::open(store(dir.path()), root(9), 1).await.unwrap();
     // The same checks as for a store that is opened.
     let other = tempfile::tempdir().unwrap();
     let link = other.path().join("link");

@@ -3,8 +3,9 @@
 use super::*;
 use crate::error::ErrorKind;
 use crate::model::{AccountState, Feature};
+use crate::runtime::block_on;
 use crate::seal::{AadContext, Sealed};
-use crate::store::{AccountRow, SqliteStore, TokenRow, tamper};
+use crate::store::{AccountRow, Shorthand, SqliteStore, TokenRow, tamper};
 use std::path::Path;
 use std::time::Duration;
 
@@ -19,10 +20,24 @@ pub fn store(dir: &Path) -> Arc<dyn Store> {
     Arc::new(SqliteStore::open(dir, Duration::from_secs(60)).unwrap())
 }
 
-fn open(dir: &Path) -> (Arc<dyn Store>, Vault) {
+async fn open(dir: &Path) -> (Arc<dyn Store>, Vault) {
     let store = store(dir);
-    let vault = Vault::open(store.clone(), root(1), 1).unwrap();
+    let vault = Vault::open(store.clone(), root(1), 1).await.unwrap();
+    ready(&vault).await;
     (store, vault)
+}
+
+/// Uses of the store key for what is sealed without `with_current_keys`. None are left of one that is worn.
+pub async fn ready(vault: &Vault) {
+    let _ = vault.0.store_key.reserve(100).await;
+}
+
+/// The keys of an account, with uses for what is sealed without `with_current_keys`.
+pub async fn keys(vault: &Vault, account: &str) -> (DataKey, DataKey) {
+    let (content, secrets) = (vault.content(account).await.unwrap(), vault.secrets(account).await.unwrap());
+    content.reserve(2_000).await.unwrap();
+    secrets.reserve(100).await.unwrap();
+    (content, secrets)
 }
 
 pub fn profile(account: &str) -> AadContext<'_> {
@@ -35,7 +50,7 @@ pub fn token_place(account: &str) -> AadContext<'_> {
 
 pub async fn connect(store: &dyn Store, vault: &Vault, id: &str, with_content: bool) -> Vec<NewKey> {
     let keys = vault.new_account_keys(id, with_content, 1).unwrap();
-    let handles = vault.adopt(id, &keys).unwrap();
+    let handles = vault.adopt(id, &keys).await.unwrap();
     let account = AccountRow {
         tenant_id: "tenant".into(),
         user_id: id.to_owned(),
@@ -46,7 +61,7 @@ pub async fn connect(store: &dyn Store, vault: &Vault, id: &str, with_content: b
         ..AccountRow::new(id, "owner", handles.content.seal(profile(id), SUBJECT).unwrap(), 1)
     };
     let token = TokenRow { account_id: id.to_owned(), version: 1, sealed: handles.secrets.seal(token_place(id), SECRET).unwrap(), expires_at: 9, refreshed_at: 1 };
-    store.connect_account(&account, Some(&token), &keys, None, 1).unwrap();
+    store.store_account(&account, Some(&token), &keys, None, 1).await.unwrap();
     keys
 }
 
@@ -54,33 +69,33 @@ pub async fn connect(store: &dyn Store, vault: &Vault, id: &str, with_content: b
 async fn keys_come_back_after_reopening() {
     let dir = tempfile::tempdir().unwrap();
     {
-        let (store, vault) = open(dir.path());
+        let (store, vault) = open(dir.path()).await;
         connect(&*store, &vault, "a", true).await;
         assert!(Arc::strong_count(&store) > 1);
         std::mem::forget(vault); // as if the process had been killed: nothing is closed
     }
-    let (store, vault) = open(dir.path());
-    let token = store.token("a").unwrap().unwrap();
-    assert_eq!(vault.secrets_blocking("a").unwrap().open(token_place("a"), &token.sealed).unwrap().as_slice(), SECRET);
+    let (store, vault) = open(dir.path()).await;
+    let token = store.token("a").await.unwrap().unwrap();
+    assert_eq!(vault.secrets("a").await.unwrap().open(token_place("a"), &token.sealed).unwrap().as_slice(), SECRET);
     let account = store.account("a").await.unwrap().unwrap();
-    assert_eq!(vault.content_blocking("a").unwrap().open(profile("a"), &account.profile).unwrap().as_slice(), SUBJECT);
+    assert_eq!(vault.content("a").await.unwrap().open(profile("a"), &account.profile).unwrap().as_slice(), SUBJECT);
     // A handle of one class opens nothing of the other.
-    assert_eq!(vault.content_blocking("a").unwrap().open(token_place("a"), &token.sealed).unwrap_err().kind(), ErrorKind::Corrupt);
-    assert_eq!(vault.content_blocking("nobody").unwrap_err().kind(), ErrorKind::NotConnected);
+    assert_eq!(vault.content("a").await.unwrap().open(token_place("a"), &token.sealed).unwrap_err().kind(), ErrorKind::Corrupt);
+    assert_eq!(vault.content("nobody").await.unwrap_err().kind(), ErrorKind::NotConnected);
 }
 
-#[test]
-fn a_wrong_key_is_not_damage() {
+#[tokio::test]
+async fn a_wrong_key_is_not_damage() {
     let dir = tempfile::tempdir().unwrap();
     drop(open(dir.path()));
-    let wrong = Vault::open(store(dir.path()), root(2), 1).unwrap_err();
+    let wrong = Vault::open(store(dir.path()), root(2), 1).await.unwrap_err();
     assert_eq!(wrong.kind(), ErrorKind::WrongKey);
     // The right key still opens it: the failed attempt changed nothing.
     drop(open(dir.path()));
 }
 
-#[test]
-fn damage_is_not_a_wrong_key() {
+#[tokio::test]
+async fn damage_is_not_a_wrong_key() {
     for statement in [
         "UPDATE keys SET wrapped = CAST(substr(wrapped, 1, 30) || x'0102030405' || substr(wrapped, 36) AS BLOB)",
         "UPDATE meta SET value = CAST(substr(value, 1, 30) || x'0102030405060708' AS BLOB) WHERE name = 'canary'",
@@ -91,14 +106,14 @@ fn damage_is_not_a_wrong_key() {
         let dir = tempfile::tempdir().unwrap();
         drop(open(dir.path()));
         tamper(dir.path(), statement);
-        assert_eq!(Vault::open(store(dir.path()), root(1), 1).unwrap_err().kind(), ErrorKind::Corrupt, "{statement}");
+        assert_eq!(Vault::open(store(dir.path()), root(1), 1).await.unwrap_err().kind(), ErrorKind::Corrupt, "{statement}");
     }
 }
 
 #[tokio::test]
 async fn keys_cannot_be_swapped() {
     let dir = tempfile::tempdir().unwrap();
-    let (store, vault) = open(dir.path());
+    let (store, vault) = open(dir.path()).await;
     connect(&*store, &vault, "a", true).await;
     drop((store, vault));
     tamper(
@@ -106,18 +121,18 @@ async fn keys_cannot_be_swapped() {
         "UPDATE keys SET is_active = 0; UPDATE keys SET is_active = 1 WHERE purpose IN ('store', 'audit'); DELETE FROM keys WHERE purpose = 'secrets';
          UPDATE keys SET purpose = 'secrets', is_active = 1 WHERE purpose = 'content'",
     );
-    let (_store, vault) = open(dir.path());
-    assert_eq!(vault.secrets_blocking("a").unwrap_err().kind(), ErrorKind::Corrupt);
+    let (_store, vault) = open(dir.path()).await;
+    assert_eq!(vault.secrets("a").await.unwrap_err().kind(), ErrorKind::Corrupt);
 }
 
-#[test]
-fn many_open_a_new_store_at_once() {
+#[tokio::test]
+async fn many_open_a_new_store_at_once() {
     let dir = tempfile::tempdir().unwrap();
     let sealed: Vec<Sealed> = std::thread::scope(|s| {
-        let threads: Vec<_> = (0..6).map(|_| s.spawn(|| open(dir.path()).1.store_key().seal(profile(""), b"one").unwrap())).collect();
+        let threads: Vec<_> = (0..6).map(|_| s.spawn(|| block_on(open(dir.path())).1.store_key().seal(profile(""), b"one").unwrap())).collect();
         threads.into_iter().map(|t| t.join().unwrap()).collect()
     });
-    let (_store, vault) = open(dir.path());
+    let (_store, vault) = open(dir.path()).await;
     for one in sealed {
         assert_eq!(vault.store_key().open(profile(""), &one).unwrap().as_slice(), b"one");
     }
@@ -126,16 +141,16 @@ fn many_open_a_new_store_at_once() {
 #[tokio::test]
 async fn another_process_s_disconnect_is_noticed() {
     let dir = tempfile::tempdir().unwrap();
-    let (first, here) = open(dir.path());
-    let (second, there) = open(dir.path());
+    let (first, here) = open(dir.path()).await;
+    let (second, there) = open(dir.path()).await;
     connect(&*first, &here, "a", true).await;
     there.secrets("a").await.unwrap();
-    first.disconnect_account("a", "by hand", 2).unwrap();
+    first.disconnect_account("a", "by hand", 2).await.unwrap();
     assert_eq!(there.secrets("a").await.unwrap_err().kind(), ErrorKind::NotConnected);
     there.content("a").await.unwrap();
     // Connected again: the new key is used, the content key is still the old one.
     connect(&*second, &there, "a", false).await;
-    let token = first.token("a").unwrap().unwrap();
+    let token = first.token("a").await.unwrap().unwrap();
     assert_eq!(here.secrets("a").await.unwrap().open(token_place("a"), &token.sealed).unwrap().as_slice(), SECRET);
     assert_eq!(there.hashes("a").await.unwrap().of("p", &[b"x"]).unwrap(), here.hashes("a").await.unwrap().of("p", &[b"x"]).unwrap());
 }
@@ -145,27 +160,27 @@ async fn a_key_that_has_sealed_enough_is_replaced_on_the_spot() {
     let dir = tempfile::tempdir().unwrap();
     let store = store(dir.path());
     let limits = Limits { due: 5_000, most: 20_000, age: i64::MAX, ..Limits::USUAL };
-    let vault = Vault::open_with(store.clone(), &root(1), 1, limits).unwrap();
+    let vault = Vault::open_with(store.clone(), &root(1), 1, limits).await.unwrap();
     connect(&*store, &vault, "a", true).await;
-    let key = vault.content_blocking("a").unwrap();
-    let (first, hash) = (key.active_id(), vault.hashes_blocking("a").unwrap().of("p", &[b"x"]).unwrap());
+    let key = vault.content("a").await.unwrap();
+    let (first, hash) = (key.active_id(), vault.hashes("a").await.unwrap().of("p", &[b"x"]).unwrap());
     let early = key.seal(profile("a"), b"x").unwrap();
     for _ in 0..30_000 {
         key.seal(profile("a"), b"x").unwrap();
     }
     assert_ne!(key.active_id(), first);
     // 4,096 belong to whoever made the key.
-    assert!(store.key(first).unwrap().unwrap().uses < 20_000);
+    assert!(store.key(first).await.unwrap().unwrap().uses < 20_000);
     assert_eq!(key.open(profile("a"), &early).unwrap().as_slice(), b"x");
     vault.forget("a");
-    assert_eq!(vault.hashes_blocking("a").unwrap().of("p", &[b"x"]).unwrap(), hash);
+    assert_eq!(vault.hashes("a").await.unwrap().of("p", &[b"x"]).unwrap(), hash);
     // Where it cannot be replaced, inside a transaction, it ends before it is unsafe.
     let dir = tempfile::tempdir().unwrap();
     let store = self::store(dir.path());
     let limits = Limits { due: i64::MAX, most: 5_000, age: i64::MAX, ..Limits::USUAL };
-    let vault = Vault::open_with(store.clone(), &root(1), 1, limits).unwrap();
+    let vault = Vault::open_with(store.clone(), &root(1), 1, limits).await.unwrap();
     connect(&*store, &vault, "b", true).await;
-    let key = vault.content_blocking("b").unwrap();
+    let key = vault.content("b").await.unwrap();
     let made = (0..).find_map(|made| key.seal(profile("b"), b"x").err().map(|e| (made, e.kind()))).unwrap();
     assert_eq!(made, (5_000 - 4_096, ErrorKind::LimitExceeded));
 }
@@ -173,50 +188,50 @@ async fn a_key_that_has_sealed_enough_is_replaced_on_the_spot() {
 #[tokio::test]
 async fn keys_of_idle_accounts_are_not_kept_in_memory() {
     let dir = tempfile::tempdir().unwrap();
-    let (store, vault) = open(dir.path());
+    let (store, vault) = open(dir.path()).await;
     for id in ["idle", "busy"] {
         connect(&*store, &vault, id, true).await;
     }
-    let hash = vault.hashes_blocking("idle").unwrap().of("test", &[b"x"]).unwrap();
-    let sealed = vault.content_blocking("idle").unwrap().seal(profile("idle"), SUBJECT).unwrap();
-    vault.secrets_blocking("idle").unwrap();
-    let held = vault.content_blocking("busy").unwrap();
-    vault.keep_up(10).unwrap();
+    let hash = vault.hashes("idle").await.unwrap().of("test", &[b"x"]).unwrap();
+    let sealed = vault.content("idle").await.unwrap().seal(profile("idle"), SUBJECT).unwrap();
+    vault.secrets("idle").await.unwrap();
+    let held = vault.content("busy").await.unwrap();
+    vault.keep_up().await.unwrap();
     assert!(lock(&vault.0.content).keys().eq(["busy"]) && lock(&vault.0.secrets).is_empty() && lock(&vault.0.hashes).is_empty());
     assert!(held.is_held());
     // They come back when they are needed.
-    assert_eq!(vault.content_blocking("idle").unwrap().open(profile("idle"), &sealed).unwrap().as_slice(), SUBJECT);
-    assert_eq!(vault.hashes_blocking("idle").unwrap().of("test", &[b"x"]).unwrap(), hash);
+    assert_eq!(vault.content("idle").await.unwrap().open(profile("idle"), &sealed).unwrap().as_slice(), SUBJECT);
+    assert_eq!(vault.hashes("idle").await.unwrap().of("test", &[b"x"]).unwrap(), hash);
 }
 
 #[tokio::test]
 async fn hashes_depend_on_key_purpose_and_split() {
     let dir = tempfile::tempdir().unwrap();
-    let (store, vault) = open(dir.path());
+    let (store, vault) = open(dir.path()).await;
     connect(&*store, &vault, "a", true).await;
     connect(&*store, &vault, "b", true).await;
-    let hash = |account: &str, purpose: &str, parts: &[&[u8]]| vault.hashes_blocking(account).unwrap().of(purpose, parts).unwrap();
-    let one = hash("a", "lane", &[b"x", b"y"]);
-    assert_eq!(one, hash("a", "lane", &[b"x", b"y"]));
-    assert_ne!(one, hash("b", "lane", &[b"x", b"y"]));
-    assert_ne!(one, hash("a", "content", &[b"x", b"y"]));
-    assert_ne!(one, hash("a", "lane", &[b"xy"]));
+    let hash = async |account: &str, purpose: &str, parts: &[&[u8]]| vault.hashes(account).await.unwrap().of(purpose, parts).unwrap();
+    let one = hash("a", "lane", &[b"x", b"y"]).await;
+    assert_eq!(one, hash("a", "lane", &[b"x", b"y"]).await);
+    assert_ne!(one, hash("b", "lane", &[b"x", b"y"]).await);
+    assert_ne!(one, hash("a", "content", &[b"x", b"y"]).await);
+    assert_ne!(one, hash("a", "lane", &[b"xy"]).await);
     vault.forget("a");
-    assert_eq!(one, hash("a", "lane", &[b"x", b"y"]));
-    assert_eq!(format!("{vault:?}{:?}", vault.content_blocking("a").unwrap()), "Vault(…)DataKey(…)");
+    assert_eq!(one, hash("a", "lane", &[b"x", b"y"]).await);
+    assert_eq!(format!("{vault:?}{:?}", vault.content("a").await.unwrap()), "Vault(…)DataKey(…)");
 }
 
 #[tokio::test]
 async fn after_disconnect_no_file_holds_secret_or_key() {
     let dir = tempfile::tempdir().unwrap();
-    let (store, vault) = open(dir.path());
+    let (store, vault) = open(dir.path()).await;
     let keys = connect(&*store, &vault, "a", true).await;
-    let token = store.token("a").unwrap().unwrap().sealed;
+    let token = store.token("a").await.unwrap().unwrap().sealed;
     let wrapped = keys.iter().find(|k| k.purpose == KeyPurpose::Secrets).unwrap().wrapped.clone();
     // While connected, envelopes are there and plain text is not.
     assert!(found(dir.path(), wrapped.as_bytes()) && found(dir.path(), token.as_bytes()));
     assert!(!found(dir.path(), SECRET) && !found(dir.path(), SUBJECT));
-    store.disconnect_account("a", "by hand", 2).unwrap();
+    store.disconnect_account("a", "by hand", 2).await.unwrap();
     vault.forget("a");
     assert!(!found(dir.path(), wrapped.as_bytes()), "the wrapped key outlived the disconnect");
     assert!(!found(dir.path(), token.as_bytes()), "the token outlived the disconnect");

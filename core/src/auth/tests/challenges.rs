@@ -17,7 +17,7 @@ fn asked_claims(fixture: &Fixture) -> Vec<Option<String>> {
 
 async fn kept(fixture: &Fixture, account: &Account) -> Option<String> {
     let id = account.id.clone();
-    fixture.auth.step(move |me| Ok(me.claims_of(&me.store.account_blocking(&id)?.unwrap()).map(|c| c.to_string()))).await.unwrap()
+    fixture.auth.claims_of(&fixture.auth.store.account(&id).await.unwrap().unwrap()).await.map(|c| c.to_string())
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ async fn a_connection_waits_for_an_administrator_and_is_taken_up_where_it_was() 
     let fixture = fixture();
     let waiting = fixture.waiting().await;
     assert_eq!((waiting.state, waiting.tenant_id.as_str(), waiting.user_id.as_str(), waiting.context.as_deref()), (AccountState::AwaitingAdmin, "", "", Some("room 7")));
-    assert!(waiting.problem.is_some() && waiting.warnings.is_empty() && fixture.store.token(&waiting.id).unwrap().is_none());
+    assert!(waiting.problem.is_some() && waiting.warnings.is_empty() && fixture.store.token(&waiting.id).await.unwrap().is_none());
     let approval = fixture.auth.begin_approval(&waiting.id, CALLBACK.into()).await.unwrap();
     let asked = fixture.visit(&approval.url);
     assert!(approval.url.starts_with("https://login.microsoftonline.com/organizations/v2.0/adminconsent?"), "{}", approval.url);

@@ -1,21 +1,22 @@
 //! Sign-ins begun before their account or owner ended.
 
 use super::*;
+use crate::store::Purged;
 
 impl Fixture {
     /// Something of it is still in the store.
     fn holds(&self, sign_in: &SignIn) -> bool {
         let state = self.visit(&sign_in.url)["state"].clone();
-        self.store.attempt(&attempt::hash(&state)).unwrap().is_some()
+        block_on(self.store.attempt(&attempt::hash(&state))).unwrap().is_some()
     }
 
     fn now(&self) -> i64 {
         self.clock.now_ms() as i64
     }
 
-    fn purge(&self, account_ids: &[String], owner: Option<&str>) {
-        for id in self.store.begin_purge(account_ids, owner, "purged", self.now()).unwrap() {
-            while self.store.erase_some(&id, 100, self.now()).unwrap() {}
+    async fn purge(&self, purged: Purged<'_>) {
+        for id in self.store.begin_purge(purged, "purged", self.now()).await.unwrap() {
+            while self.store.erase_some(&id, 100, self.now()).await.unwrap() {}
             self.auth.forget(&id);
         }
     }
@@ -30,7 +31,7 @@ async fn a_sign_in_does_not_undo_a_disconnect() {
         fixture.auth.begin_again(&account.id, CALLBACK.into()).await.unwrap(),
     ];
     let approval = fixture.auth.begin_approval(&account.id, CALLBACK.into()).await.unwrap();
-    fixture.store.disconnect_account(&account.id, "by hand", fixture.now()).unwrap();
+    fixture.store.disconnect_account(&account.id, "by hand", fixture.now()).await.unwrap();
     fixture.auth.forget(&account.id);
     for sign_in in &open {
         assert_eq!(fixture.sign_in(sign_in).await.unwrap_err().kind(), ErrorKind::InvalidInput);
@@ -50,14 +51,14 @@ async fn a_sign_in_does_not_undo_a_purge_and_nothing_of_it_stays() {
     let account = fixture.sign_in(&first).await.unwrap();
     let again = fixture.auth.begin_again(&account.id, CALLBACK.into()).await.unwrap();
     assert!(fixture.holds(&first) && fixture.holds(&again));
-    fixture.purge(&[account.id], None);
+    fixture.purge(Purged::Account(&account.id)).await;
     assert!(!fixture.holds(&first) && !fixture.holds(&again), "neither the one it came by nor the one under way");
 
     fixture.connect().await;
     let open = fixture.auth.begin(ConnectRequest { login_hint: Some("ann@contoso.example".into()), ..wish() }).await.unwrap();
     let others = fixture.auth.begin(ConnectRequest { owner: "owner-2".into(), ..wish() }).await.unwrap();
     let device = fixture.auth.begin_device(wish()).await.unwrap();
-    fixture.purge(&[], Some("owner-1"));
+    fixture.purge(Purged::Owner("owner-1")).await;
     assert!(!fixture.holds(&open) && fixture.holds(&others));
     assert_eq!(fixture.sign_in(&open).await.unwrap_err().kind(), ErrorKind::InvalidInput);
     let runtime = crate::runtime::Runtime::start().unwrap();
@@ -79,7 +80,7 @@ async fn a_sign_in_under_way_while_the_owner_is_purged_stores_nothing() {
     fixture.auth.consume(&parsed).await.unwrap();
     let app = fixture.auth.choose_app(Some(&attempt.app)).unwrap();
     let grant = app.entra.exchange("common", "c1", &attempt.verifier, &attempt.redirect_uri).await.ok().unwrap();
-    fixture.purge(&[], Some("owner-1"));
+    fixture.purge(Purged::Owner("owner-1")).await;
     assert_eq!(fixture.auth.keep_grant(&attempt, grant, None).await.unwrap_err().kind(), ErrorKind::Cancelled);
     assert_eq!(fixture.auth.await_approval(&attempt).await.unwrap_err().kind(), ErrorKind::Cancelled);
     assert!(fixture.auth.accounts(AccountFilter::default()).await.unwrap().items.is_empty());

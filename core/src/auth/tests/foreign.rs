@@ -45,8 +45,8 @@ impl Fixture {
         self.service.seen.lock().unwrap().iter().filter(|r| r.headers().get("authorization").is_some_and(|a| a != "Bearer at1")).count()
     }
 
-    fn refusals(&self) -> usize {
-        self.store.audit_rows(0, 1000).unwrap().iter().filter(|r| r.kind == "sign_in_refused" && r.detail.contains("renewal")).count()
+    async fn refusals(&self) -> usize {
+        self.store.audit_rows(None, 0, 1000).await.unwrap().iter().filter(|r| r.kind == "sign_in_refused" && r.detail.contains("renewal")).count()
     }
 }
 
@@ -89,16 +89,16 @@ async fn an_answer_for_somebody_else_is_refused_as_a_whole() {
         let fixture = fixture();
         fixture.says_subject("s1");
         let account = fixture.connect().await;
-        let before = fixture.store.token(&account.id).unwrap().unwrap();
+        let before = fixture.store.token(&account.id).await.unwrap().unwrap();
         fixture.clock.advance(3_600_000);
         fixture.renewals_bring(&brought);
         let error = fixture.token(&account, None).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NeedsReconnect, "{what}: {error:?}");
         let (state, problem) = fixture.state(&account).await;
         assert!(state == AccountState::NeedsReconnect && problem.contains("not for this account"), "{what}: {problem}");
-        let after = fixture.store.token(&account.id).unwrap().unwrap();
+        let after = fixture.store.token(&account.id).await.unwrap().unwrap();
         assert_eq!((before.version, before.sealed.as_bytes()), (after.version, after.sealed.as_bytes()), "{what}");
-        assert_eq!((fixture.used(), fixture.refusals()), (0, 1), "{what}");
+        assert_eq!((fixture.used(), fixture.refusals().await), (0, 1), "{what}");
         let asked = fixture.entra.asked();
         assert_eq!(fixture.token(&account, None).await.unwrap_err().kind(), ErrorKind::NeedsReconnect, "{what}");
         assert_eq!(fixture.entra.asked(), asked, "{what}");
@@ -165,7 +165,7 @@ async fn while_nobody_can_tell_whose_a_token_is_it_is_kept_aside() {
         let error = fixture.token(&account, None).await.unwrap_err();
         assert!(error.kind().is_retryable(), "{error:?}");
         assert_eq!(fixture.state(&account).await.0, AccountState::Connected);
-        assert_eq!(fixture.store.token(&account.id).unwrap().unwrap().version, 2, "what came is durable");
+        assert_eq!(fixture.store.token(&account.id).await.unwrap().unwrap().version, 2, "what came is durable");
         // Microsoft has taken the old one back, and knows the new one.
         fixture.entra.refuses(400, "invalid_grant", 70000);
         assert!(fixture.token(&account, None).await.is_ok());
@@ -200,7 +200,7 @@ async fn an_organisations_own_token_is_looked_at_too() {
         fixture.clock.advance(3_600_000);
         fixture.entra.own.lock().unwrap().insert(name.into(), value);
         assert_eq!(fixture.token(&account, None).await.unwrap_err().kind(), ErrorKind::Forbidden, "{name}");
-        assert_eq!((fixture.state(&account).await.0, fixture.refusals()), (AccountState::Misconfigured, 1));
+        assert_eq!((fixture.state(&account).await.0, fixture.refusals().await), (AccountState::Misconfigured, 1));
         fixture.entra.own.lock().unwrap().clear();
         assert!(fixture.token(&account, None).await.is_ok(), "and comes back by itself");
     }

@@ -7,6 +7,7 @@ use crate::model::{AccountState, ConnectRequest, Event, Feature, LinkRequest, Si
 use crate::pipeline::fake::{Seen, Service, breaks, clock, says};
 use crate::pipeline::{AccessToken, Answer, Priority, Purpose, Request, Sent, TokenSource};
 use crate::secret::{RootKey, Secret};
+use crate::runtime::block_on;
 use crate::store::SqliteStore;
 use crate::trust::fake::{CLIENT, Issuer, PERSON, TENANT, claims, header, metadata};
 use base64::Engine as _;
@@ -177,7 +178,7 @@ fn open(folder: &tempfile::TempDir, service: &Arc<Service>, clock: &TestClock, e
 fn open_as(folder: &tempfile::TempDir, service: &Arc<Service>, clock: &TestClock, event_bus: &EventBus, config: Config) -> (Arc<Auth>, Arc<dyn Store>, Arc<Pipeline>) {
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&folder.path().join("store"), Duration::from_secs(60)).unwrap());
     let root = RootKey::raw((0..32).collect()).unwrap();
-    let vault = Vault::open(store.clone(), Arc::new(root), 0).unwrap();
+    let vault = block_on(Vault::open(store.clone(), Arc::new(root), 0)).unwrap();
     let pipeline = service.pipeline(clock);
     let config = AuthConfig::of(&config, &Endpoints::of(&Cloud::Public).unwrap());
     let auth = Auth::new(store.clone(), vault, pipeline.clone(), Arc::new(clock.clone()), event_bus.clone(), config);

@@ -42,7 +42,7 @@ async fn an_organisation_is_connected_by_a_token_of_its_own() {
     let account = fixture.proven(organisation()).await;
     assert_eq!((account.kind, account.state, account.tenant_id.as_str(), account.user_id.as_str()), (AccountKind::Tenant, AccountState::AwaitingAdmin, TENANT, ""));
     assert_eq!((account.context.as_deref(), account.display_name.as_str(), account.scopes.len()), (Some("school"), "contoso.example", 0));
-    assert!(fixture.store.token(&account.id).unwrap().is_none(), "the administrator's own token is not kept");
+    assert!(fixture.store.token(&account.id).await.unwrap().is_none(), "the administrator's own token is not kept");
     let approval = fixture.auth.begin_approval(&account.id, CALLBACK.into()).await.unwrap();
     assert_eq!(fixture.visit(&approval.url)["scope"], "https://graph.microsoft.com/.default");
     assert!(approval.url.contains(&format!("/{TENANT}/v2.0/adminconsent?")));
@@ -102,7 +102,7 @@ async fn owners_do_not_take_organisations_from_each_other() {
     let first = fixture.auth.account(&first.id).await.unwrap();
     assert_eq!((first.owner.as_str(), first.state), ("owner-1", AccountState::Connected));
     // Disconnected, then proven and approved again: the same account.
-    fixture.store.disconnect_account(&first.id, "by hand", 1).unwrap();
+    fixture.store.disconnect_account(&first.id, "by hand", 1).await.unwrap();
     fixture.auth.forget(&first.id);
     assert_eq!(fixture.auth.resume(&first.id).await.unwrap_err().kind(), ErrorKind::NotConnected);
     let again = fixture.proven(organisation()).await;
@@ -133,7 +133,7 @@ async fn an_approval_for_one_owner_connects_no_other() {
     assert_eq!(fixture.auth.resume(&second.id).await.unwrap().state, AccountState::Connected);
     // Another application's approval is another one; and who gave it back stands in nobody's way.
     for id in [&first.id, &second.id] {
-        fixture.store.disconnect_account(id, "by hand", 1).unwrap();
+        fixture.store.disconnect_account(id, "by hand", 1).await.unwrap();
         fixture.auth.forget(id);
     }
     let third = fixture.proven(TenantRequest { owner: "owner-3".into(), ..organisation() }).await;
@@ -203,7 +203,7 @@ async fn a_callback_that_a_member_has_written_connects_nothing() {
         }
         assert_eq!((fixture.entra.asked(), fixture.state(&second).await.0), (asked, AccountState::AwaitingAdmin), "{wids:?}: no token was asked for");
         // Gone from this owner too, the approval still counts for nobody who may not give one.
-        fixture.store.disconnect_account(&first.id, "by hand", 1).unwrap();
+        fixture.store.disconnect_account(&first.id, "by hand", 1).await.unwrap();
         assert_eq!(fixture.auth.resume(&second.id).await.unwrap_err().kind(), ErrorKind::Forbidden);
         fixture.entra.claims.lock().unwrap().clear();
         // An administrator signs in for this owner: the same account, and now it is.
@@ -222,7 +222,7 @@ async fn what_an_administrator_has_proven_stays_until_the_organisation_is_discon
     fixture.entra.claims.lock().unwrap().insert("wids".into(), json!([ANYBODY]));
     assert_eq!(fixture.signed_in(organisation()).await.id, account.id);
     assert_eq!(fixture.auth.resume(&account.id).await.unwrap().state, AccountState::Connected);
-    fixture.store.disconnect_account(&account.id, "by hand", 1).unwrap();
+    fixture.store.disconnect_account(&account.id, "by hand", 1).await.unwrap();
     fixture.auth.forget(&account.id);
     fixture.signed_in(organisation()).await;
     assert_eq!(fixture.auth.resume(&account.id).await.unwrap_err().kind(), ErrorKind::Forbidden);

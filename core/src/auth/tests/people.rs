@@ -79,7 +79,7 @@ async fn connecting_again_for_something_else_takes_nothing_away() {
     assert!(account.features.iter().all(|feature| again.features.contains(feature)), "{:?}", again.features);
     assert_eq!(fixture.store.account(&account.id).await.unwrap().unwrap().extra_scopes, ["Tasks.Read"]);
     // After a disconnect it is asked for anew what it is for.
-    fixture.store.disconnect_account(&account.id, "by hand", 1).unwrap();
+    fixture.store.disconnect_account(&account.id, "by hand", 1).await.unwrap();
     fixture.auth.forget(&account.id);
     let sign_in = fixture.auth.begin(contacts()).await.unwrap();
     assert_eq!(fixture.sign_in(&sign_in).await.unwrap().features, [Feature::Contacts]);
@@ -153,7 +153,7 @@ async fn a_person_can_be_known_without_being_connected() {
     assert_eq!((link.kind, link.state, link.user_id.as_str(), link.tenant_id.as_str()), (AccountKind::Link, AccountState::Connected, PERSON, TENANT));
     assert_eq!((link.context.as_deref(), link.display_name.as_str(), link.access_ends_at, link.warnings.len()), (Some("user 12"), "Ann", None, 0));
     // Beside the person's own account, with nothing kept that opens anything.
-    assert!(link.id != account.id && fixture.store.token(&link.id).unwrap().is_none());
+    assert!(link.id != account.id && fixture.store.token(&link.id).await.unwrap().is_none());
     assert_eq!(fixture.token(&link, None).await.unwrap_err().kind(), ErrorKind::NotConnected);
     assert!(fixture.token(&account, None).await.is_ok());
     let sign_in = fixture.auth.begin_link(request).await.unwrap();

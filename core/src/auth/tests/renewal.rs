@@ -39,8 +39,8 @@ async fn a_caller_who_goes_away_does_not_split_a_renewal() {
         assert!((&mut leaving).now_or_never().is_none());
     }
     for _ in 0..500 {
-        let _ = blocking(|| { std::thread::park_timeout(Duration::from_millis(5)); Ok(()) }).await;
-        if fixture.store.token(&account.id).unwrap().unwrap().version == 2 {
+        let _ = crate::runtime::blocking(|| { std::thread::park_timeout(Duration::from_millis(5)); Ok(()) }).await;
+        if fixture.store.token(&account.id).await.unwrap().unwrap().version == 2 {
             break;
         }
     }
@@ -116,7 +116,7 @@ async fn a_final_refusal_changes_the_state_and_keeps_the_reason() {
         assert!(problem.contains(word), "{problem}");
         assert_eq!(events.next().await.unwrap(), Some(Event::AccountChanged { account_id: account.id.clone(), state }));
         // The refresh token is still there.
-        assert_eq!(fixture.store.token(&account.id).unwrap().unwrap().version, 1);
+        assert_eq!(fixture.store.token(&account.id).await.unwrap().unwrap().version, 1);
         let asked = fixture.entra.asked();
         if state == AccountState::Misconfigured {
             fixture.entra.refuses(status, error, number);
@@ -144,15 +144,15 @@ async fn a_refusal_of_a_token_that_was_replaced_says_nothing() {
     let account = fixture.connect().await;
     fixture.clock.advance(3_600_000);
     // While Entra refuses, another process stores a newer token.
-    let row = fixture.store.token(&account.id).unwrap().unwrap();
+    let row = fixture.store.token(&account.id).await.unwrap().unwrap();
     let (store, auth, id) = (fixture.store.clone(), fixture.auth.clone(), account.id.clone());
     let now = fixture.clock.now_ms() as i64;
     let entra = fixture.entra.clone();
     let service = Service::new(move |request, _| {
         let stored = token::StoredToken { refresh_token: "rt9".into(), access_token: "at9".into(), subject: None, unproven: None };
-        let sealed = auth.vault.secrets_blocking(&id).unwrap().seal(token_place(&id, row.version + 1), &stored.to_json().unwrap()).unwrap();
+        let sealed = block_on(auth.vault.secrets(&id)).unwrap().seal(token_place(&id, row.version + 1), &stored.to_json().unwrap()).unwrap();
         let newer = crate::store::TokenRow { account_id: id.clone(), version: row.version + 1, sealed, expires_at: now + 3_600_000, refreshed_at: now };
-        assert!(store.save_token(&newer, 1, None, now).unwrap());
+        assert!(block_on(store.save_token(&newer, 1, None)).unwrap());
         entra.refuses(400, "invalid_grant", 70000);
         entra.answer(request, now / 1000)
     });
@@ -172,12 +172,12 @@ async fn a_disconnected_account_has_no_token_and_a_late_result_is_dropped() {
     let entra = fixture.entra.clone();
     // Disconnected while the request is under way.
     let service = Service::new(move |request, _| {
-        store.disconnect_account(&id, "test", now).unwrap();
+        block_on(store.disconnect_account(&id, "test", now)).unwrap();
         entra.answer(request, now / 1000)
     });
     let (other, _store, _pipeline) = open(&fixture.folder, &service, &fixture.clock, &fixture.event_bus);
     assert_eq!(other.token(account.id.clone(), None, None).await.err().unwrap().kind(), ErrorKind::NotConnected);
-    assert!(fixture.store.token(&account.id).unwrap().is_none());
+    assert!(fixture.store.token(&account.id).await.unwrap().is_none());
     fixture.auth.forget(&account.id);
     assert_eq!(fixture.token(&account, None).await.unwrap_err().kind(), ErrorKind::NotConnected);
     let shown = fixture.auth.account(&account.id).await.unwrap();
@@ -220,7 +220,7 @@ async fn a_token_that_could_not_be_stored_is_not_used() {
     *broken.lock().unwrap() = Some(store);
     assert!(other.token(account.id.clone(), None, None).await.is_err());
     // The old refresh token is what counts, for everybody.
-    assert_eq!(fixture.store.token(&account.id).unwrap().unwrap().version, 1);
+    assert_eq!(fixture.store.token(&account.id).await.unwrap().unwrap().version, 1);
     fixture.clock.advance(121_000);
     fixture.token(&account, None).await.unwrap();
     assert_eq!(fixture.entra.forms.lock().unwrap().last().unwrap()["refresh_token"], "rt1");

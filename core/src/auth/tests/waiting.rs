@@ -80,7 +80,7 @@ async fn who_waits_for_something_else_waits_apart() {
     let error = fixture.come_back(&link.url, &link.binding, NEEDS_ADMIN).await.unwrap_err();
     assert!(!seen.iter().any(|id| Some(id.as_str()) == error.account_id()));
     // One that was taken back is not woken by it.
-    fixture.store.disconnect_account(&seen[3], "by hand", 1).unwrap();
+    fixture.store.disconnect_account(&seen[3], "by hand", 1).await.unwrap();
     assert_ne!(fixture.waits(ConnectRequest { owner: "owner-2".into(), ..wish() }).await, seen[3]);
 }
 

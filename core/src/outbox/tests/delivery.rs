@@ -12,10 +12,10 @@ use crate::outbox::Outbox;
 use crate::outbox::payload::{payload_place, seal_content};
 use crate::pipeline::fake::{Seen, Service, breaks, clock, says};
 use crate::pipeline::{AccessToken, Answer, Sent, TokenSource};
-use crate::runtime::Runtime;
+use crate::runtime::{Runtime, block_on};
 use crate::seal::AadContext;
 use crate::secret::RootKey;
-use crate::store::{AccountRow, Content, NewItem, OutboxParts, SqliteStore, Step, Store, Tally, TokenRow};
+use crate::store::{AccountRow, Content, NewItem, OutboxParts, Shorthand, SqliteStore, Step, Store, Tally, TokenRow};
 use crate::vault::Vault;
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
@@ -44,9 +44,9 @@ struct Bench {
 fn bench(answer: impl Fn(&Seen, usize) -> Answer + Send + Sync + 'static) -> Bench {
     let (clock, service, folder) = (clock(), Service::new(answer), tempfile::tempdir().unwrap());
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&folder.path().join("store"), Duration::from_secs(60)).unwrap());
-    let vault = Vault::open(store.clone(), Arc::new(RootKey::raw((0..32).collect()).unwrap()), 0).unwrap();
+    let vault = block_on(Vault::open(store.clone(), Arc::new(RootKey::raw((0..32).collect()).unwrap()), 0)).unwrap();
     let keys = vault.new_account_keys("a", true, 1).unwrap();
-    let handles = vault.adopt("a", &keys).unwrap();
+    let handles = block_on(vault.adopt("a", &keys)).unwrap();
     let place = |table, column| AadContext { table, column, account_id: "a", row: "a", version: 1 };
     let account = AccountRow {
                     tenant_id: "tenant".into(),
@@ -57,7 +57,7 @@ fn bench(answer: impl Fn(&Seen, usize) -> Answer + Send + Sync + 'static) -> Ben
         ..AccountRow::new("a", "owner", handles.content.seal(place("accounts", "profile"), b"{}").unwrap(), 1)
     };
     let token = TokenRow { account_id: "a".into(), version: 1, sealed: handles.secrets.seal(place("tokens", "sealed"), b"{}").unwrap(), expires_at: i64::MAX, refreshed_at: 1 };
-    store.connect_account(&account, Some(&token), &keys, None, 1).unwrap();
+    block_on(store.store_account(&account, Some(&token), &keys, None, 1)).unwrap();
     let pipeline = service.pipeline(&clock);
     let tokens: Arc<dyn TokenSource> = Arc::new(Always);
     pipeline.plug_tokens(tokens.clone());
@@ -527,7 +527,7 @@ async fn what_was_under_way_at_a_disconnect_does_not_wait_for_the_next_connect()
         "/v1.0/users/alex@contoso.com" | "/v1.0/users/alex%40contoso.com" => says(200, r#"{"id":"you"}"#),
         "/v1.0/chats" => says(201, r#"{"id":"c"}"#),
         _ => {
-            within.lock().unwrap().as_ref().unwrap().disconnect_account("a", "gone", 5).unwrap();
+            block_on(within.lock().unwrap().as_ref().unwrap().disconnect_account("a", "gone", 5)).unwrap();
             crate::pipeline::fake::says_with(429, ("retry-after", "600"), "")
         }
     });
@@ -546,10 +546,10 @@ async fn a_process_without_the_keys_leaves_sends_to_others() {
     // Another process replaces everything, and what leads from the old keys to the new ones is gone before this one looked.
     let root = || Arc::new(RootKey::raw((1..33).collect()).unwrap());
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&bench._folder.path().join("store"), Duration::from_secs(5)).unwrap());
-    let other = Vault::open(store.clone(), Arc::new(RootKey::raw((0..32).collect()).unwrap()), 0).unwrap();
+    let other = block_on(Vault::open(store.clone(), Arc::new(RootKey::raw((0..32).collect()).unwrap()), 0)).unwrap();
     let everything = crate::vault::Order { new_root: Some(root()), store_key: true, data_keys: true, account_id: None };
-    other.rotate(&everything, &bench.clock, None).unwrap();
-    other.keep_up(bench.now() + crate::store::HANDOVER_MS).unwrap();
+    other.rotate(&everything, &bench.clock, None).await.unwrap();
+    store.drop_expired(bench.now() + crate::store::HANDOVER_MS).await.unwrap();
     let running = tokio::spawn(bench.outbox.clone().run(bench.runtime.stop()));
     for _ in 0..20 {
         bench.clock.advance(60_000);

@@ -13,10 +13,10 @@ use crate::model::{AccountState, Address, ChatDraft, Draft, Feature, MailDraft, 
 use crate::outbox::Outbox;
 use crate::pipeline::fake::START_MS;
 use crate::pipeline::{AccessToken, Limits, Mailbox, Pipeline, TokenSource};
-use crate::runtime::Runtime;
+use crate::runtime::{Runtime, block_on};
 use crate::seal::AadContext;
 use crate::secret::RootKey;
-use crate::store::{AccountRow, SqliteStore, Store, TokenRow, tamper};
+use crate::store::{AccountRow, Shorthand, SqliteStore, Store, TokenRow, tamper};
 use crate::vault::Vault;
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
@@ -95,13 +95,13 @@ impl World {
     pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&folder.path().join("store"), Duration::from_secs(60)).unwrap());
-        let vault = Vault::open(store.clone(), Arc::new(RootKey::raw((0..32).collect()).unwrap()), 0).unwrap();
+        let vault = block_on(Vault::open(store.clone(), Arc::new(RootKey::raw((0..32).collect()).unwrap()), 0)).unwrap();
         Self { store, clock: passing(), vault, tokens: Arc::new(Ids), runtime: Runtime::start().unwrap(), folder }
     }
 
     pub fn connect(&self, account_id: &str) {
         let keys = self.vault.new_account_keys(account_id, true, 1).unwrap();
-        let handles = self.vault.adopt(account_id, &keys).unwrap();
+        let handles = block_on(self.vault.adopt(account_id, &keys)).unwrap();
         let place = |table, column| AadContext { table, column, account_id, row: account_id, version: 1 };
         let account = AccountRow {
             tenant_id: "tenant".into(),
@@ -112,7 +112,7 @@ impl World {
         };
         let sealed = handles.secrets.seal(place("tokens", "sealed"), b"{}").unwrap();
         let token = TokenRow { account_id: account_id.into(), version: 1, sealed, expires_at: i64::MAX, refreshed_at: 1 };
-        self.store.connect_account(&account, Some(&token), &keys, None, 1).unwrap();
+        block_on(self.store.store_account(&account, Some(&token), &keys, None, 1)).unwrap();
     }
 
     /// What is queued is as if a version had stored it that gave mails their names later.

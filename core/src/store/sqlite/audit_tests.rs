@@ -5,6 +5,7 @@ use super::tests::{Made, commits, made};
 use super::*;
 use crate::error::Error;
 use crate::model::AuditKind;
+use crate::runtime::block_on;
 use crate::store::suite::{self, Clerk};
 use crate::store::{AuditEnd, AuditStore, Entry, STORE_CHAIN, beginning};
 use std::collections::BTreeSet;
@@ -35,10 +36,10 @@ fn read(owner: &str) -> Entry {
 
 /// Every chain is whole, by its records and its end. Answers how many records each has.
 fn proven(store: &SqliteStore) -> Vec<(String, i64)> {
-    let chains = store.audit_chains().unwrap();
+    let chains = block_on(store.audit_chains(None)).unwrap();
     for chain in &chains {
         let mut end = AuditEnd { number: 0, hash: beginning(&Clerk, &chain.owner).unwrap() };
-        for row in store.chain_rows(&chain.owner, 0, 10_000).unwrap() {
+        for row in block_on(store.audit_rows(Some(&chain.owner), 0, 10_000)).unwrap() {
             end = AuditEnd { number: end.number + 1, hash: row.hash_as(&Clerk, end.number + 1, &end.hash).unwrap() };
             assert_eq!((row.number, row.hash), (end.number, end.hash.to_vec()), "{}", chain.owner);
         }
@@ -50,7 +51,7 @@ fn proven(store: &SqliteStore) -> Vec<(String, i64)> {
 fn with_chains(owners: &[&str]) -> Made {
     let made = made();
     for owner in owners {
-        made.store.record(&[read(owner)], 1).unwrap();
+        block_on(made.store.record(&[read(owner)], 1)).unwrap();
     }
     made
 }
@@ -81,9 +82,9 @@ fn steps_that_share_a_transaction_sign_each_end_once() {
 #[test]
 fn content_that_is_read_at_the_same_time_is_recorded_in_one_transaction() {
     let made = made();
-    suite::connect(&made.store, "a");
+    block_on(suite::connect(&made.store, "a"));
     let before = commits(made.dir.path());
-    let steps = (0..64).map(|_| Box::new(|store: &SqliteStore| store.record(&[Entry::new(AuditKind::ContentRead, "read").on("a")], 2).unwrap()) as StepOf<()>);
+    let steps = (0..64).map(|_| Box::new(|store: &SqliteStore| block_on(store.record(&[Entry::new(AuditKind::ContentRead, "read").on("a")], 2)).unwrap()) as StepOf<()>);
     assert!(together(&made.store, steps.collect()).into_iter().all(|one| one.is_ok()));
     assert_eq!(commits(made.dir.path()), before + 1);
     assert_eq!(proven(&made.store), [("".into(), 2), ("own_5".into(), 65)]);
@@ -127,7 +128,7 @@ fn a_chain_that_only_a_failing_step_began_is_not_there() {
     };
     // As the first of a transaction, and as one of several.
     assert!(fails(&made.store).is_err());
-    let outcomes = together(&made.store, vec![Box::new(fails), Box::new(|store: &SqliteStore| store.record(&[read("own_a")], 2)), Box::new(fails)]);
+    let outcomes = together(&made.store, vec![Box::new(fails), Box::new(|store: &SqliteStore| block_on(store.record(&[read("own_a")], 2))), Box::new(fails)]);
     assert_eq!(outcomes.into_iter().filter(|one| matches!(one, Ok(Ok(())))).count(), 1);
     assert_eq!(proven(&made.store), [("".into(), 2), ("own_a".into(), 2)]);
 }
@@ -136,14 +137,14 @@ fn a_chain_that_only_a_failing_step_began_is_not_there() {
 #[test]
 fn no_end_no_step() {
     let made = with_chains(&["own_a"]);
-    let before = made.store.audit_rows(0, 100).unwrap();
+    let before = block_on(made.store.audit_rows(None, 0, 100)).unwrap();
     let lost = made.store.write(|tx| {
         made.store.note(tx, &[read("own_a")], 2)?;
         tx.execute_batch("ALTER TABLE audit_chains RENAME TO gone")?;
         Ok(())
     });
     assert!(lost.is_err());
-    assert_eq!(made.store.audit_rows(0, 100).unwrap(), before);
-    made.store.record(&[read("own_a")], 3).unwrap();
+    assert_eq!(block_on(made.store.audit_rows(None, 0, 100)).unwrap(), before);
+    block_on(made.store.record(&[read("own_a")], 3)).unwrap();
     assert_eq!(proven(&made.store), [(STORE_CHAIN.into(), 2), ("own_a".into(), 2)]);
 }

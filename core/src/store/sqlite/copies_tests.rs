@@ -4,6 +4,7 @@
 use super::tests::{open, raw};
 use super::*;
 use crate::model::{OutboxFilter, SendState};
+use crate::runtime::block_on;
 use crate::store::{AccountStore, MailStore, Copied, CopyStore, Hold, OutboxParts, OutboxStore, suite};
 use std::process::Command;
 
@@ -23,11 +24,11 @@ async fn child() {
             return;
         }
     };
-    suite::with_log(&store);
+    block_on(suite::with_log(&store));
     match verb {
         // Killed in the middle of its work.
         "abort" => {
-            (0..20u8).for_each(|n| drop(store.meta_or_insert(&format!("k{n}"), &vec![n; 20_000])));
+            (0..20u8).for_each(|n| drop(block_on(store.meta_or_insert(&format!("k{n}"), &vec![n; 20_000]))));
             std::process::abort();
         }
         "send" => {
@@ -51,7 +52,7 @@ fn command(verb: &str, dir: &Path) -> Command {
 /// A store with two sends of different lanes, one of them under way; closed.
 async fn waiting(dir: &Path) {
     let store = open(dir).unwrap();
-    suite::connect(&store, "a");
+    block_on(suite::connect(&store, "a"));
     suite::enqueue(&store, "a", "l", Some("one")).await;
     suite::enqueue(&store, "a", "m", Some("two")).await;
     let claimed = store.claim(1, 10, &[]).await.unwrap().unwrap();
@@ -66,7 +67,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 fn parked(store: &SqliteStore) -> u32 {
-    store.parked_sends("a").unwrap()
+    block_on(store.parked_sends("a")).unwrap()
 }
 
 #[tokio::test]
@@ -78,8 +79,8 @@ async fn a_copy_is_parked_until_the_host_says_go_and_new_sends_go() {
     let store = open(&other).unwrap();
     assert_eq!(parked(&store), 2);
     assert!(store.claim(1_000_000, 10, &[]).await.unwrap().is_none() && store.next_claim(1_000_000, &[]).await.unwrap().is_none());
-    assert_eq!(store.settle_copy(false, 77).unwrap(), Copied { is_new: true, parked: 2, released: 0 });
-    assert_eq!(store.copied_at().unwrap(), Some(77));
+    assert_eq!(block_on(store.settle_copy(false, 77)).unwrap(), Copied { is_new: true, parked: 2, released: 0 });
+    assert_eq!(block_on(store.copied_at()).unwrap(), Some(77));
     let queued = OutboxFilter { state: Some(SendState::Queued), ..OutboxFilter::default() };
     assert_eq!(store.items(&queued).await.unwrap().len(), 2, "shown as queued, wherever they stood");
     // In the lane of a parked one.
@@ -88,14 +89,14 @@ async fn a_copy_is_parked_until_the_host_says_go_and_new_sends_go() {
     drop(store);
     // They stay parked over a restart, which is no new copy.
     let store = open(&other).unwrap();
-    assert_eq!(store.settle_copy(false, 78).unwrap(), Copied { is_new: false, parked: 2, released: 0 });
-    assert_eq!(store.settle_copy(true, 79).unwrap(), Copied { is_new: false, parked: 0, released: 2 });
+    assert_eq!(block_on(store.settle_copy(false, 78)).unwrap(), Copied { is_new: false, parked: 2, released: 0 });
+    assert_eq!(block_on(store.settle_copy(true, 79)).unwrap(), Copied { is_new: false, parked: 0, released: 2 });
     let (first, second) = (store.claim(1_000_000, 10, &[]).await.unwrap().unwrap(), store.claim(1_000_000, 10, &[]).await.unwrap().unwrap());
     assert_eq!((first.hold, second.hold), (Hold::Released, Hold::Released));
     drop(store);
     // The original goes on.
     let store = open(&original).unwrap();
-    assert_eq!((parked(&store), store.settle_copy(false, 80).unwrap()), (0, Copied::default()));
+    assert_eq!((parked(&store), block_on(store.settle_copy(false, 80)).unwrap()), (0, Copied::default()));
     assert!(store.claim(1_000_000, 10, &[]).await.unwrap().is_some());
 }
 
@@ -133,7 +134,7 @@ async fn what_is_put_back_in_place_is_parked_too() {
         // Meanwhile they are sent.
         let store = open(&dir).unwrap();
         assert_eq!(parked(&store), 0, "{name}: a plain restart");
-        store.settle_copy(false, 1).unwrap();
+        block_on(store.settle_copy(false, 1)).unwrap();
         drop(store);
         way(&kept, &dir);
         let store = open(&dir).unwrap_or_else(|e| panic!("{name}: {e}"));
@@ -175,7 +176,7 @@ async fn a_process_that_was_killed_leaves_no_copy_and_no_damage() {
     }
     let store = open(dir.path()).unwrap();
     assert_eq!(parked(&store), 0);
-    assert_eq!(store.meta("k19").unwrap(), Some(vec![19; 20_000]));
+    assert_eq!(block_on(store.meta("k19")).unwrap(), Some(vec![19; 20_000]));
     drop(store);
     let names: Vec<String> = std::fs::read_dir(dir.path()).unwrap().flatten().map(|e| e.file_name().to_string_lossy().into_owned()).collect();
     assert_eq!(names.len(), 2, "main file and mark, nothing else: {names:?}");
@@ -187,7 +188,7 @@ async fn damage_after_an_unclean_end_is_found_before_anything_is_served() {
     waiting(dir.path()).await;
     {
         let store = open(dir.path()).unwrap();
-        (0..60u8).for_each(|n| drop(store.meta_or_insert(&format!("a{n}"), &vec![n; 30_000])));
+        (0..60u8).for_each(|n| drop(block_on(store.meta_or_insert(&format!("a{n}"), &vec![n; 30_000]))));
     }
     assert!(!command("abort", dir.path()).output().unwrap().status.success());
     let file = dir.path().join("tidings.db");
@@ -219,7 +220,7 @@ async fn without_locks_or_a_shared_index_one_process_has_the_store() {
     for (lies, alone) in [("", false), ("fcntl", true), ("fcntl flock", true), ("fcntl ofd flock", true), ("map", true), ("fcntl ofd flock map", true)] {
         let dir = root.path().join(format!("store {lies}"));
         let store = open(&dir).unwrap();
-        suite::connect(&store, "a");
+        block_on(suite::connect(&store, "a"));
         drop(store);
         let start = || command("send", &dir).env("LD_PRELOAD", &library).env("SHIM", lies).stdout(std::process::Stdio::piped()).spawn().unwrap();
         let children: Vec<_> = (0..4).map(|_| start()).collect();
@@ -250,14 +251,14 @@ async fn without_locks_or_a_shared_index_one_process_has_the_store() {
 async fn how_long_a_check_of_a_hundred_megabytes_takes() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path()).unwrap();
-    suite::connect(&store, "a");
+    block_on(suite::connect(&store, "a"));
     let lease = suite::lease(&store).await;
     store.save_folders("a", 1, &lease, &suite::listed(&[suite::folder("in")]), 1).await.unwrap();
     for page in 0..200 {
         let many = (0..100).map(|n| suite::message(&format!("m{page}-{n}"), "in", 1)).collect();
         suite::apply(&store, &lease, many, |_| {}).await;
         let filler: Vec<u8> = (0..450_000u32).map(|n| (n % 251) as u8).collect();
-        store.meta_or_insert(&format!("filler{page}"), &filler).unwrap();
+        block_on(store.meta_or_insert(&format!("filler{page}"), &filler)).unwrap();
     }
     let copy_dir = dir.path().join("copy");
     std::fs::create_dir(&copy_dir).unwrap();

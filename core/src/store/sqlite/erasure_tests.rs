@@ -5,7 +5,7 @@ use super::tests::{made, open, raw};
 use super::*;
 use crate::model::AuditKind;
 use crate::store::suite::{self, Clerk};
-use crate::store::{AccountStore, AuditEnd, AuditStore, Entry, PurgeStore, STORE_CHAIN, beginning};
+use crate::store::{AccountStore, AuditEnd, AuditStore, Entry, PurgeStore, Purged, STORE_CHAIN, Shorthand, beginning};
 
 #[test]
 fn every_table_of_an_account_is_erased_or_named() {
@@ -26,37 +26,37 @@ fn every_table_of_an_account_is_erased_or_named() {
 #[tokio::test]
 async fn no_record_no_step() {
     let made = made();
-    suite::connect(&made.store, "a");
-    let records = made.store.audit_chains().unwrap();
+    suite::connect(&made.store, "a").await;
+    let records = made.store.audit_chains(None).await.unwrap();
     raw(made.dir.path()).execute_batch("ALTER TABLE audit RENAME TO gone").unwrap();
-    assert!(made.store.record(&[Entry::new(AuditKind::ContentRead, "read")], 1).is_err());
-    assert!(made.store.disconnect_account("a", "by hand", 1).is_err());
-    assert!(made.store.set_account_state("a", 1, crate::model::AccountState::NeedsReconnect, None, 1).is_err());
-    assert!(made.store.begin_purge(&["a".into()], None, "purged", 1).is_err());
-    assert!(made.store.delete_owner("owner", "deleted", 1, 2).is_err());
+    assert!(made.store.record(&[Entry::new(AuditKind::ContentRead, "read")], 1).await.is_err());
+    assert!(made.store.disconnect_account("a", "by hand", 1).await.is_err());
+    assert!(made.store.set_account_state("a", 1, crate::model::AccountState::NeedsReconnect, None, 1).await.is_err());
+    assert!(made.store.begin_purge(Purged::Account("a"), "purged", 1).await.is_err());
+    assert!(made.store.delete_owner("owner", "deleted", 1, 2).await.is_err());
     raw(made.dir.path()).execute_batch("ALTER TABLE gone RENAME TO audit").unwrap();
     let row = made.store.account("a").await.unwrap().unwrap();
-    assert!(row.state == crate::model::AccountState::Connected && made.store.token("a").unwrap().is_some() && !made.store.is_deleted("owner").unwrap());
-    assert_eq!(made.store.audit_chains().unwrap(), records);
+    assert!(row.state == crate::model::AccountState::Connected && made.store.token("a").await.unwrap().is_some() && !made.store.is_deleted("owner").await.unwrap());
+    assert_eq!(made.store.audit_chains(None).await.unwrap(), records);
 }
 
-#[test]
-fn a_full_disk_ends_the_step() {
+#[tokio::test]
+async fn a_full_disk_ends_the_step() {
     let made = made();
-    suite::connect(&made.store, "a");
+    suite::connect(&made.store, "a").await;
     {
         let slot = made.store.writer.alone();
         let pages: i64 = slot.as_ref().unwrap().query_row("PRAGMA page_count", [], |r| r.get(0)).unwrap();
         slot.as_ref().unwrap().query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(())).unwrap();
     }
     let entries: Vec<Entry> = (0..5_000).map(|_| Entry::new(AuditKind::ContentRead, "read")).collect();
-    let before = made.store.audit_chains().unwrap();
-    assert_eq!(made.store.record(&entries, 1).unwrap_err().kind(), ErrorKind::StoreFull);
-    assert_eq!(made.store.audit_chains().unwrap(), before, "all or nothing");
+    let before = made.store.audit_chains(None).await.unwrap();
+    assert_eq!(made.store.record(&entries, 1).await.unwrap_err().kind(), ErrorKind::StoreFull);
+    assert_eq!(made.store.audit_chains(None).await.unwrap(), before, "all or nothing");
 }
 
-#[test]
-fn two_processes_write_one_chain() {
+#[tokio::test]
+async fn two_processes_write_one_chain() {
     let made = made();
     let other = open(made.dir.path()).unwrap();
     std::thread::scope(|scope| {
@@ -64,12 +64,12 @@ fn two_processes_write_one_chain() {
             scope.spawn(move || {
                 for n in 0..50 {
                     // The short waiting time of these tests may pass.
-                    while store.record(&[Entry::new(AuditKind::ContentRead, "read")], n).is_err() {}
+                    while crate::runtime::block_on(store.record(&[Entry::new(AuditKind::ContentRead, "read")], n)).is_err() {}
                 }
             });
         }
     });
-    let rows = made.store.audit_rows(0, 1_000).unwrap();
+    let rows = made.store.audit_rows(None, 0, 1_000).await.unwrap();
     let mut before = beginning(&Clerk, STORE_CHAIN).unwrap().to_vec();
     for (at, row) in rows.iter().enumerate() {
         assert_eq!(row.number, at as i64 + 1);
@@ -77,44 +77,44 @@ fn two_processes_write_one_chain() {
         before = row.hash.clone();
     }
     assert_eq!(rows.len(), 101);
-    let end = AuditEnd::read(&Clerk, STORE_CHAIN, &made.store.audit_chain(STORE_CHAIN).unwrap().unwrap().end.unwrap()).unwrap().unwrap();
+    let end = AuditEnd::read(&Clerk, STORE_CHAIN, &made.store.audit_chains(Some(STORE_CHAIN)).await.unwrap().pop().unwrap().end.unwrap()).unwrap().unwrap();
     assert_eq!(end.hash.to_vec(), before);
 }
 
-#[test]
-fn a_cut_tail_is_not_written_over() {
+#[tokio::test]
+async fn a_cut_tail_is_not_written_over() {
     let made = made();
     for n in 0..5 {
-        made.store.record(&[Entry::new(AuditKind::ContentRead, "read")], n).unwrap();
+        made.store.record(&[Entry::new(AuditKind::ContentRead, "read")], n).await.unwrap();
     }
     raw(made.dir.path()).execute_batch("DELETE FROM audit WHERE number > 3").unwrap();
-    made.store.record(&[Entry::new(AuditKind::ContentRead, "read")], 9).unwrap();
-    let numbers: Vec<_> = made.store.audit_rows(0, 100).unwrap().into_iter().map(|row| row.number).collect();
+    made.store.record(&[Entry::new(AuditKind::ContentRead, "read")], 9).await.unwrap();
+    let numbers: Vec<_> = made.store.audit_rows(None, 0, 100).await.unwrap().into_iter().map(|row| row.number).collect();
     assert_eq!(numbers, [1, 2, 3, 7]);
     // Without the signed end nothing is written at all.
     raw(made.dir.path()).execute_batch("UPDATE audit_chains SET signed_end = NULL").unwrap();
-    assert_eq!(made.store.record(&[Entry::new(AuditKind::ContentRead, "read")], 9).unwrap_err().kind(), ErrorKind::Corrupt);
+    assert_eq!(made.store.record(&[Entry::new(AuditKind::ContentRead, "read")], 9).await.unwrap_err().kind(), ErrorKind::Corrupt);
 }
 
-#[test]
-fn a_log_that_is_gone_is_not_begun_again() {
+#[tokio::test]
+async fn a_log_that_is_gone_is_not_begun_again() {
     let made = made();
-    suite::connect(&made.store, "a");
+    suite::connect(&made.store, "a").await;
     raw(made.dir.path()).execute_batch("DELETE FROM audit; DELETE FROM audit_chains; DELETE FROM keys WHERE purpose = 'audit'").unwrap();
     let key = crate::store::NewKey { id: 5, purpose: crate::store::KeyPurpose::Audit, account_id: None, wrapped: suite::sealed("k"), created_at: 1 };
-    assert_eq!(made.store.begin_audit(&key, &Clerk, 1).unwrap_err().kind(), ErrorKind::Corrupt);
+    assert_eq!(made.store.begin_audit(&key, Arc::new(Clerk), 1).await.unwrap_err().kind(), ErrorKind::Corrupt);
 }
 
 #[tokio::test]
 async fn an_erasure_another_process_left_is_ended_here() {
     let made = made();
     let other = open(made.dir.path()).unwrap();
-    suite::connect(&made.store, "a");
-    let token = made.store.token("a").unwrap().unwrap().sealed;
+    suite::connect(&made.store, "a").await;
+    let token = made.store.token("a").await.unwrap().unwrap().sealed;
     let holds = |name: &str| std::fs::read(made.dir.path().join(name)).unwrap().windows(24).any(|w| w == &token.as_bytes()[10..34]);
     let reader = raw(made.dir.path());
     reader.execute_batch("BEGIN; SELECT * FROM tokens").unwrap();
-    made.store.disconnect_account("a", "by hand", 1).unwrap();
+    made.store.disconnect_account("a", "by hand", 1).await.unwrap();
     reader.execute_batch("COMMIT").unwrap();
     assert!(holds("tidings.db-wal"));
     // As if that process had been killed: nothing of it closes the file.
@@ -122,11 +122,11 @@ async fn an_erasure_another_process_left_is_ended_here() {
     // The other one was open all the time, and knows of it by its first write at the latest.
     other.take_lease("any", "write", 1, 1).await.unwrap();
     other.take_lease("any", "write", 2, 1).await.unwrap();
-    assert!(other.meta(ERASURE_PENDING).unwrap().is_none());
+    assert!(other.meta(ERASURE_PENDING).await.unwrap().is_none());
     assert!(!holds("tidings.db-wal") && !holds("tidings.db"));
     // Or by its sweep.
-    other.meta_or_insert(ERASURE_PENDING, b"1").unwrap();
+    other.meta_or_insert(ERASURE_PENDING, b"1").await.unwrap();
     other.must_erase.store(false, Ordering::SeqCst);
-    assert!(other.finish_erasure().unwrap());
-    assert!(other.meta(ERASURE_PENDING).unwrap().is_none());
+    assert!(other.finish_erasure().await.unwrap());
+    assert!(other.meta(ERASURE_PENDING).await.unwrap().is_none());
 }

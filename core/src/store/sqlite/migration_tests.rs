@@ -23,7 +23,7 @@ fn set_back(db: &Connection, count: usize) {
 #[tokio::test]
 async fn what_was_open_before_payloads_had_rows_of_their_own_goes_out() {
     let made = made();
-    suite::connect(&made.store, "a");
+    suite::connect(&made.store, "a").await;
     let dir = made.dir;
     drop(made.store);
     let db = raw(dir.path());
@@ -46,7 +46,7 @@ async fn what_was_open_before_payloads_had_rows_of_their_own_goes_out() {
         assert_eq!(held(id).await, payload.map(|sealed_one| (2, sealed_one.as_bytes().to_vec())), "{id}");
     }
     // A rotation finds them, at the place they were sealed for.
-    let places: Vec<_> = store.sealed_with(one.key_id(), 100).unwrap().into_iter().filter(|value| value.column == "payload").map(|value| (value.table, value.row)).collect();
+    let places: Vec<_> = store.sealed_with(one.key_id(), 100).await.unwrap().into_iter().filter(|value| value.column == "payload").map(|value| (value.table, value.row)).collect();
     assert_eq!(places, [("outbox", "1".to_owned()), ("outbox", "3".to_owned()), ("outbox", "4".to_owned())]);
     for (id, state) in [("snd_1", ItemState::Claimed), ("snd_4", ItemState::Dispatching)] {
         let claimed = store.claim(1, 1_000, &[]).await.unwrap().unwrap();

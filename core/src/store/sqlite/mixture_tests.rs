@@ -3,6 +3,7 @@
 
 use super::tests::open;
 use super::*;
+use crate::runtime::block_on;
 use crate::store::{AccountStore, suite};
 use std::collections::BTreeMap;
 
@@ -30,7 +31,7 @@ fn mark(files: &Files) -> (String, Vec<u8>) {
 
 /// One more step, over several pages: `n` names it, `big` differs with it.
 fn step(store: &SqliteStore, n: u8) {
-    store.meta_or_insert(&format!("n{n:03}"), &vec![n; 40_000]).unwrap();
+    block_on(store.meta_or_insert(&format!("n{n:03}"), &vec![n; 40_000])).unwrap();
     store.write(|tx| keys::set_meta(tx, "last", &[n; 30_000])).unwrap();
 }
 
@@ -41,11 +42,11 @@ fn checkpoint(store: &SqliteStore) {
 
 /// The step that the store is at; none of the earlier ones is missing.
 fn at(store: &SqliteStore) -> u8 {
-    let last = store.meta("last").unwrap().unwrap_or_default();
+    let last = block_on(store.meta("last")).unwrap().unwrap_or_default();
     let n = last.first().copied().unwrap_or(0);
     assert!(last.iter().all(|b| *b == n), "torn");
     for i in 1..=u8::MAX {
-        let there = store.meta(&format!("n{i:03}")).unwrap();
+        let there = block_on(store.meta(&format!("n{i:03}"))).unwrap();
         assert_eq!(there.is_some(), i <= n, "step {i} at {n}");
         assert!(there.is_none_or(|bytes| bytes == vec![i; 40_000]), "torn");
     }
@@ -173,6 +174,6 @@ fn a_main_file_by_itself_opens_as_of_an_earlier_moment() {
         put(dir.path(), "db", &moment.files["db"]);
         let store = open(dir.path()).unwrap_or_else(|e| panic!("{name}: {e}"));
         assert_eq!(at(&store), step, "{name}");
-        suite::connect(&store, "a");
+        block_on(suite::connect(&store, "a"));
     }
 }

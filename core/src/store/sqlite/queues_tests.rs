@@ -2,8 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 use super::super::tests::{Made, made};
+use crate::runtime::block_on;
 use crate::store::suite::{OutboxParts, waited};
-use crate::store::{AccountStore, CopyStore, Hold, ItemRow, ItemState, NewItem, OutboxStore, Reopened, Step, Wanted, suite};
+use crate::store::{AccountStore, CopyStore, Hold, Parked, Shorthand, ItemRow, ItemState, NewItem, OutboxStore, Reopened, Step, Wanted, suite};
 use crate::model::{AccountState, Route};
 use proptest::prelude::*;
 use std::collections::HashMap;
@@ -64,8 +65,8 @@ fn account(n: usize) -> &'static str {
 impl World {
     fn new() -> Self {
         let made = made();
-        suite::connect(&made.store, "a");
-        suite::connect(&made.store, "b");
+        block_on(suite::connect(&made.store, "a"));
+        block_on(suite::connect(&made.store, "b"));
         Self { made, now: 1_000_000_000_000, ids: Vec::new(), held: Vec::new() }
     }
 
@@ -94,13 +95,13 @@ impl World {
                 let _ = store.reopen(&Reopened { seen: &seen, state: ItemState::Queued, progress: suite::sealed("p") }, now);
             }
             Act::Park => drop(store.write(super::super::parked::park).unwrap()),
-            Act::Go => drop(store.settle_copy(true, now).unwrap()),
-            Act::Release(n) => drop(self.id(*n).map(|id| store.release_parked(id, now).unwrap())),
+            Act::Go => drop(block_on(store.settle_copy(true, now)).unwrap()),
+            Act::Release(n) => drop(self.id(*n).map(|id| block_on(store.settle_parked(id, Parked::Released, now)).unwrap())),
             Act::Disconnect(n) if *n > 1 => {}
-            Act::Disconnect(n) => drop(store.disconnect_account(account(*n), "gone", now).unwrap()),
-            Act::Away(n) => drop(store.set_account_state(account(*n), self.generation(*n), AccountState::NeedsReconnect, None, now).unwrap()),
+            Act::Disconnect(n) => drop(block_on(store.disconnect_account(account(*n), "gone", now)).unwrap()),
+            Act::Away(n) => drop(block_on(store.set_account_state(account(*n), self.generation(*n), AccountState::NeedsReconnect, None, now)).unwrap()),
             // Not after a disconnect.
-            Act::Back(n) => drop(store.set_account_state(account(*n), self.generation(*n), AccountState::Connected, None, now).unwrap()),
+            Act::Back(n) => drop(block_on(store.set_account_state(account(*n), self.generation(*n), AccountState::Connected, None, now)).unwrap()),
             Act::Expire => drop(store.expire(now).await.unwrap()),
             Act::Pass(ms) => self.now += ms,
             Act::SetBack(minutes) => self.now -= minutes * 60_000,

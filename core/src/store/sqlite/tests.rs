@@ -15,7 +15,7 @@ pub(super) struct Made {
 /// Patient, since the machine may be busy.
 pub(super) fn open(dir: &Path) -> Result<SqliteStore> {
     let store = SqliteStore::open(dir, Duration::from_secs(60))?;
-    suite::with_log(&store);
+    crate::runtime::block_on(suite::with_log(&store));
     Ok(store)
 }
 
@@ -145,12 +145,12 @@ fn settings_are_what_the_rules_say() {
     assert!(writer.execute_batch("PRAGMA writable_schema = ON; DELETE FROM sqlite_schema").is_err());
 }
 
-#[test]
-fn folder_and_files_are_closed_to_others() {
+#[tokio::test]
+async fn folder_and_files_are_closed_to_others() {
     let parent = tempfile::tempdir().unwrap();
     let dir = parent.path().join("new/store");
     let store = open(&dir).unwrap();
-    suite::connect(&store, "a");
+    suite::connect(&store, "a").await;
     let mode = |p: &Path| std::fs::metadata(p).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&dir), 0o700);
     for entry in std::fs::read_dir(&dir).unwrap() {
@@ -238,7 +238,7 @@ async fn a_damaged_page_is_reported_as_damage() {
     let dir = tempfile::tempdir().unwrap();
     {
         let store = open(dir.path()).unwrap();
-        suite::connect(&store, "a");
+        suite::connect(&store, "a").await;
         let lease = suite::lease(&store).await;
         store.save_folders("a", 1, &lease, &suite::listed(&[suite::folder("in")]), 1).await.unwrap();
         let many = (0..400).map(|n| suite::message(&format!("m{n}"), "in", 1)).collect();
@@ -254,17 +254,17 @@ async fn a_damaged_page_is_reported_as_damage() {
     assert!(std::fs::read(&file).unwrap() == bytes, "left as it was");
 }
 
-#[test]
-fn a_held_lock_is_busy_and_no_damage() {
+#[tokio::test]
+async fn a_held_lock_is_busy_and_no_damage() {
     let dir = tempfile::tempdir().unwrap();
     drop(open(dir.path()).unwrap());
     let made = Made { store: SqliteStore::open(dir.path(), Duration::from_millis(200)).unwrap(), dir };
     let other = raw(made.dir.path());
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
-    assert_eq!(made.store.meta_or_insert("x", b"1").unwrap_err().kind(), ErrorKind::StoreBusy);
-    assert_eq!(made.store.meta("x").unwrap(), None, "reading goes on");
+    assert_eq!(made.store.meta_or_insert("x", b"1").await.unwrap_err().kind(), ErrorKind::StoreBusy);
+    assert_eq!(made.store.meta("x").await.unwrap(), None, "reading goes on");
     other.execute_batch("COMMIT").unwrap();
-    made.store.meta_or_insert("x", b"1").unwrap();
+    made.store.meta_or_insert("x", b"1").await.unwrap();
 }
 
 #[test]
@@ -288,18 +288,18 @@ fn codes_keep_their_meaning() {
     }
 }
 
-#[test]
-fn a_full_store_loses_nothing() {
+#[tokio::test]
+async fn a_full_store_loses_nothing() {
     let made = made();
     {
         let slot = made.store.writer.alone();
         let pages: i64 = slot.as_ref().unwrap().query_row("PRAGMA page_count", [], |r| r.get(0)).unwrap();
         slot.as_ref().unwrap().query_row(&format!("PRAGMA max_page_count = {}", pages + 1), [], |_| Ok(())).unwrap();
     }
-    made.store.meta_or_insert("small", b"x").unwrap();
-    assert_eq!(made.store.meta_or_insert("large", &vec![7; 200_000]).unwrap_err().kind(), ErrorKind::StoreFull);
-    assert_eq!(made.store.meta("small").unwrap().unwrap(), b"x");
-    assert_eq!(made.store.meta("large").unwrap(), None);
+    made.store.meta_or_insert("small", b"x").await.unwrap();
+    assert_eq!(made.store.meta_or_insert("large", &vec![7; 200_000]).await.unwrap_err().kind(), ErrorKind::StoreFull);
+    assert_eq!(made.store.meta("small").await.unwrap().unwrap(), b"x");
+    assert_eq!(made.store.meta("large").await.unwrap(), None);
 }
 
 #[test]
@@ -353,7 +353,7 @@ fn lists_read_along_an_index() {
 async fn one_claim_goes_to_one_worker() {
     let made = made();
     let other = open(made.dir.path()).unwrap();
-    suite::connect(&made.store, "a");
+    suite::connect(&made.store, "a").await;
     use suite::OutboxParts;
     let mut all = Vec::new();
     for n in 0..20 {
@@ -377,7 +377,7 @@ async fn one_claim_goes_to_one_worker() {
 async fn what_was_committed_survives_a_kill() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path()).unwrap();
-    suite::connect(&store, "a");
+    suite::connect(&store, "a").await;
     let lease = suite::lease(&store).await;
     store.save_folders("a", 1, &lease, &suite::listed(&[suite::folder("in")]), 1).await.unwrap();
     suite::apply(&store, &lease, vec![suite::message("m", "in", 1)], |_| {}).await;
@@ -401,27 +401,27 @@ async fn what_was_committed_survives_a_kill() {
 #[tokio::test]
 async fn a_blocked_erasure_is_finished_later() {
     let made = made();
-    suite::connect(&made.store, "a");
-    let token = made.store.token("a").unwrap().unwrap().sealed;
+    suite::connect(&made.store, "a").await;
+    let token = made.store.token("a").await.unwrap().unwrap().sealed;
     let log = made.dir.path().join("tidings.db-wal");
     let holds = |path: &Path| std::fs::read(path).unwrap().windows(24).any(|w| w == &token.as_bytes()[10..34]);
     let reader = raw(made.dir.path());
     reader.execute_batch("BEGIN; SELECT * FROM tokens").unwrap();
-    made.store.disconnect_account("a", "by hand", 1).unwrap();
-    assert!(made.store.meta(ERASURE_PENDING).unwrap().is_some() && holds(&log));
+    made.store.disconnect_account("a", "by hand", 1).await.unwrap();
+    assert!(made.store.meta(ERASURE_PENDING).await.unwrap().is_some() && holds(&log));
     reader.execute_batch("COMMIT").unwrap();
     made.store.take_lease("any", "write", 1, 1).await.unwrap();
-    assert!(made.store.meta(ERASURE_PENDING).unwrap().is_none());
+    assert!(made.store.meta(ERASURE_PENDING).await.unwrap().is_none());
     assert!(!holds(&log) && !holds(&made.dir.path().join("tidings.db")));
     // Or at the next open, when the process ended before.
-    made.store.meta_or_insert(ERASURE_PENDING, b"1").unwrap();
-    assert!(open(made.dir.path()).unwrap().meta(ERASURE_PENDING).unwrap().is_none());
+    made.store.meta_or_insert(ERASURE_PENDING, b"1").await.unwrap();
+    assert!(open(made.dir.path()).unwrap().meta(ERASURE_PENDING).await.unwrap().is_none());
 }
 
 #[tokio::test]
 async fn ten_thousand_messages_in_pages() {
     let made = made();
-    suite::connect(&made.store, "a");
+    suite::connect(&made.store, "a").await;
     let lease = suite::lease(&made.store).await;
     made.store.save_folders("a", 1, &lease, &suite::listed(&[suite::folder("in")]), 1).await.unwrap();
     let (head, body) = (suite::sealed(&"h".repeat(900)), suite::sealed(&"b".repeat(3_000)));
@@ -460,7 +460,7 @@ proptest! {
         (any::<bool>(), proptest::collection::hash_map(0u8..8, 1i64..4, 0..6), proptest::collection::vec(0u8..8, 0..3), any::<bool>()), 1..8))
     {
         let made = made();
-        suite::connect(&made.store, "a");
+        crate::runtime::block_on(suite::connect(&made.store, "a"));
         let lease = block_on(suite::lease(&made.store));
         block_on(made.store.save_folders("a", 1, &lease, &suite::listed(&[suite::folder("in"), suite::folder("out")]), 1)).unwrap();
         for (n, (first, upserts, pending_removals, completes)) in pages.into_iter().enumerate() {
@@ -495,7 +495,7 @@ async fn picture(store: &SqliteStore) -> String {
 #[tokio::test]
 async fn the_index_is_no_shadow_of_what_was_removed() {
     let made = made();
-    suite::connect(&made.store, "a");
+    suite::connect(&made.store, "a").await;
     let lease = suite::lease(&made.store).await;
     made.store.save_folders("a", 1, &lease, &suite::listed(&[suite::folder("in")]), 1).await.unwrap();
     let words = |subject: &str| Some(crate::store::SearchText { subject: subject.into(), people: String::new(), text: Some("zebracanary".into()) });

@@ -4,7 +4,7 @@ use super::*;
 use crate::error::ErrorKind;
 
 pub async fn health_is_the_last_success_and_what_failed_since(s: &dyn Store) {
-    connect(s, "a");
+    connect(s, "a").await;
     assert_eq!(s.health("a").await.unwrap(), HealthRow::default());
     let failed = |at, kind| HealthError { at, kind, reason: "in words".into() };
     s.note_failure("a", &failed(5, ErrorKind::Network)).await.unwrap();

@@ -252,9 +252,9 @@ pub async fn lists_are_paged_without_gaps(s: &dyn Store) {
 pub async fn lists_of_several_accounts_are_one(s: &dyn Store) {
     let mut all = Vec::new();
     for (n, id) in ["a", "b", "c"].into_iter().enumerate() {
-        connect(s, id);
+        connect(s, id).await;
         let lease = s.take_lease(&format!("sync:{id}"), "me", 0, 1_000_000).await.unwrap().unwrap();
-        let key = sealed_by(s.active_key(KeyPurpose::Content, Some(id)).unwrap().unwrap().id, "x");
+        let key = sealed_by(s.active_key(KeyPurpose::Content, Some(id)).await.unwrap().unwrap().id, "x");
         assert!(s.save_folders(id, 1, &lease, &listed(&[FolderRow { name: key.clone(), ..folder("in") }]), 1).await.unwrap());
         let upserts = (0..20).map(|k| NewMessage {
             id: format!("msg_{id}{k}"),
@@ -307,17 +307,17 @@ pub async fn a_message_is_its_owners(s: &dyn Store) {
     for (id, owner) in [("msg_m", Some("other")), ("msg_m", Some("")), ("msg_M", None), ("m", None), ("msg_1", None), ("", None)] {
         assert!(s.message(id, owner).await.unwrap().is_none(), "{id} {owner:?}");
     }
-    assert_eq!(s.account_ids("owner", false).unwrap(), ["a"]);
-    assert!(s.account_ids("other", true).unwrap().is_empty());
+    assert_eq!(s.account_ids("owner", false).await.unwrap(), ["a"]);
+    assert!(s.account_ids("other", true).await.unwrap().is_empty());
     // The id stays when the message changes, and when it comes back.
     apply(s, &lease, vec![NewMessage { id: "msg_other".into(), ..message("m", "in", 2) }], |_| {}).await;
     assert_eq!(s.message("msg_m", None).await.unwrap().unwrap().version, 2);
     assert!(s.message("msg_other", None).await.unwrap().is_none());
     assert_eq!(changes(s, 0).await.last().unwrap().subject_id.as_deref(), Some("msg_m"));
     // Who purges an account is told of its end; nobody else is.
-    s.begin_purge(&["a".into()], None, "purged", 5).unwrap();
-    assert!(s.account_ids("owner", false).unwrap().is_empty() && s.message("msg_m", Some("owner")).await.unwrap().is_none());
-    assert_eq!(s.account_ids("owner", true).unwrap(), ["a"]);
+    s.begin_purge(Purged::Account("a"), "purged", 5).await.unwrap();
+    assert!(s.account_ids("owner", false).await.unwrap().is_empty() && s.message("msg_m", Some("owner")).await.unwrap().is_none());
+    assert_eq!(s.account_ids("owner", true).await.unwrap(), ["a"]);
 }
 
 pub async fn reading_is_told_once(s: &dyn Store) {

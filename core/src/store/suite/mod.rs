@@ -78,7 +78,7 @@ pub trait Shorthand {
         self.store().leave_attempt(attempt, "owner", None).await
     }
 
-    async fn connect_account(&self, account: &AccountRow, token: Option<&TokenRow>, keys: &[NewKey], replaces: Option<&str>, now: i64) -> Result<AccountRow> {
+    async fn store_account(&self, account: &AccountRow, token: Option<&TokenRow>, keys: &[NewKey], replaces: Option<&str>, now: i64) -> Result<AccountRow> {
         AccountStore::connect_account(self.store(), NewConnection { attempt: None, account, token, keys, replaces }, now).await
     }
 
@@ -126,9 +126,9 @@ fn token(id: &str, version: i64) -> TokenRow {
     TokenRow { account_id: id.to_owned(), version, sealed: sealed("token"), expires_at: 100, refreshed_at: 1 }
 }
 
-pub fn connect(s: &dyn Store, id: &str) -> AccountRow {
-    let n = s.key(1).unwrap().map_or(1, |_| 1 + crate::runtime::block_on(changes(s, 0)).len() as i64 * 10);
-    s.connect_account(&account(id), Some(&token(id, 1)), &[key(n, KeyPurpose::Secrets, id), key(n + 1, KeyPurpose::Content, id)], None, 10).unwrap()
+pub async fn connect(s: &dyn Store, id: &str) -> AccountRow {
+    let n = s.key(1).await.unwrap().map_or(1, |_| 1 + crate::runtime::block_on(changes(s, 0)).len() as i64 * 10);
+    s.store_account(&account(id), Some(&token(id, 1)), &[key(n, KeyPurpose::Secrets, id), key(n + 1, KeyPurpose::Content, id)], None, 10).await.unwrap()
 }
 
 pub fn item_of(account: &str, ordering_key: &str, key: Option<&str>) -> NewItem {
@@ -249,7 +249,7 @@ pub async fn changes(s: &dyn Store, after: i64) -> Vec<ChangeRow> {
 }
 
 async fn mailbox(s: &dyn Store) -> Lease {
-    connect(s, "a");
+    connect(s, "a").await;
     let lease = lease(s).await;
     assert!(s.save_folders("a", 1, &lease, &listed(&[folder("in"), folder("out")]), 1).await.unwrap());
     lease

@@ -4,8 +4,8 @@ use super::*;
 use crate::model::{OutboxFilter, SendState};
 
 pub async fn a_key_is_taken_once(s: &dyn Store) {
-    connect(s, "a");
-    connect(s, "b");
+    connect(s, "a").await;
+    connect(s, "b").await;
     let item = item_of("a", "l", Some("k"));
     let first = s.put(&item, &content()).await.unwrap();
     assert!(matches!(first, Enqueued::New(row) if row.id == item.id && row.state == ItemState::Queued && row.key.as_deref() == Some("k")));
@@ -26,7 +26,7 @@ pub async fn a_key_is_taken_once(s: &dyn Store) {
 }
 
 pub async fn content_comes_back_and_goes_with_the_send(s: &dyn Store) {
-    connect(s, "a");
+    connect(s, "a").await;
     for (end, stays) in [(ItemState::Sent, false), (ItemState::Failed, true), (ItemState::Unknown, true)] {
         let id = enqueue(s, "a", "l", None).await;
         let (row, held) = s.content(&id).await.unwrap().unwrap();
@@ -39,12 +39,12 @@ pub async fn content_comes_back_and_goes_with_the_send(s: &dyn Store) {
     let (one, two) = (enqueue(s, "a", "l", None).await, enqueue(s, "a", "m", None).await);
     assert!(s.cancel(&one, "why", 3).await.unwrap());
     assert!(s.content(&one).await.unwrap().is_none() && s.content(&two).await.unwrap().is_some());
-    s.disconnect_account("a", "gone", 4).unwrap();
+    s.disconnect_account("a", "gone", 4).await.unwrap();
     assert!(s.content(&two).await.unwrap().is_none());
 }
 
 pub async fn what_is_given_back_without_an_effect_is_no_attempt(s: &dyn Store) {
-    connect(s, "a");
+    connect(s, "a").await;
     let id = enqueue(s, "a", "l", None).await;
     let round = async |now: i64, tally: Tally| {
         let claimed = s.claim(now, 10, &[]).await.unwrap().unwrap();
@@ -65,8 +65,8 @@ pub async fn what_is_given_back_without_an_effect_is_no_attempt(s: &dyn Store) {
 }
 
 pub async fn an_account_that_is_left_out_is_not_claimed_from(s: &dyn Store) {
-    connect(s, "a");
-    connect(s, "b");
+    connect(s, "a").await;
+    connect(s, "b").await;
     let (_, b) = (enqueue(s, "a", "l", None).await, enqueue(s, "b", "l", None).await);
     assert!(s.claim(1, 10, &["a".into(), b.clone()]).await.unwrap().is_none(), "nor a send that is named itself");
     assert_eq!(s.next_claim(1, &["a".into(), "b".into()]).await.unwrap(), None);
@@ -77,7 +77,7 @@ pub async fn an_account_that_is_left_out_is_not_claimed_from(s: &dyn Store) {
 }
 
 pub async fn only_what_is_unsent_is_taken_back(s: &dyn Store) {
-    connect(s, "a");
+    connect(s, "a").await;
     let (waiting, held, flying) = (enqueue(s, "a", "l", None).await, enqueue(s, "a", "m", None).await, enqueue(s, "a", "n", None).await);
     let mut claims: Vec<ItemRow> = Vec::new();
     while let Some(row) = s.claim(1, 1_000, &[]).await.unwrap() {
@@ -105,7 +105,7 @@ pub async fn only_what_is_unsent_is_taken_back(s: &dyn Store) {
 }
 
 pub async fn a_settled_send_is_looked_at_again_without_its_claim(s: &dyn Store) {
-    connect(s, "a");
+    connect(s, "a").await;
     let id = enqueue(s, "a", "l", None).await;
     let lost = s.claim(0, 10, &[]).await.unwrap().unwrap();
     let heir = s.claim(10, 10, &[]).await.unwrap().unwrap();
@@ -129,7 +129,7 @@ pub async fn a_settled_send_is_looked_at_again_without_its_claim(s: &dyn Store) 
 }
 
 pub async fn deadlines_end_what_waits(s: &dyn Store) {
-    connect(s, "a");
+    connect(s, "a").await;
     let with = async |ordering_key: &str, deadline| {
         let item = NewItem { deadline, ..item_of("a", ordering_key, None) };
         s.put(&item, &content()).await.unwrap();
@@ -139,13 +139,13 @@ pub async fn deadlines_end_what_waits(s: &dyn Store) {
     assert_eq!(s.next_upkeep().await.unwrap(), Some(100));
     assert!(s.expire(99).await.unwrap().is_empty());
     // Also of one that nobody may claim, and of an account that waits for its person.
-    s.set_account_state("a", 1, AccountState::NeedsReconnect, None, 2).unwrap();
+    s.set_account_state("a", 1, AccountState::NeedsReconnect, None, 2).await.unwrap();
     let mut ended = s.expire(100).await.unwrap();
     ended.sort();
     assert_eq!(ended, [late.clone(), behind.clone()].into_iter().collect::<std::collections::BTreeSet<_>>().into_iter().collect::<Vec<_>>());
     assert_eq!((s.item(&late, None).await.unwrap().unwrap().state, s.item(&open, None).await.unwrap().unwrap().state), (ItemState::Failed, ItemState::Queued));
     assert!(s.item(&behind, None).await.unwrap().unwrap().reason.unwrap().contains("deadline"));
-    s.set_account_state("a", 1, AccountState::Connected, None, 3).unwrap();
+    s.set_account_state("a", 1, AccountState::Connected, None, 3).await.unwrap();
     // What waits is due at its deadline; what a worker holds is the worker's; what is in doubt is asked about, if it can be.
     let doubtful = with("o", Some(300)).await;
     let claimed = loop {
@@ -158,14 +158,14 @@ pub async fn deadlines_end_what_waits(s: &dyn Store) {
     assert!(s.claim(299, 10, &[&open].map(|_| "none".to_owned())).await.unwrap().is_some_and(|row| row.id == open));
     assert!(s.expire(300).await.unwrap().is_empty());
     assert_eq!(s.claim(300, 10, &[]).await.unwrap().unwrap().id, doubtful);
-    s.set_account_state("a", 1, AccountState::NeedsReconnect, None, 301).unwrap();
+    s.set_account_state("a", 1, AccountState::NeedsReconnect, None, 301).await.unwrap();
     assert!(s.expire(305).await.unwrap().is_empty(), "a worker has it in hand");
     assert_eq!(s.expire(311).await.unwrap(), std::slice::from_ref(&doubtful));
     assert_eq!(s.item(&doubtful, None).await.unwrap().unwrap().state, ItemState::Unknown);
 }
 
 pub async fn a_settled_send_is_opened_again_as_it_was_seen(s: &dyn Store) {
-    connect(s, "a");
+    connect(s, "a").await;
     let item = NewItem { deadline: Some(50), ..item_of("a", "l", None) };
     s.put(&item, &content()).await.unwrap();
     let claimed = s.claim(1, 10, &[]).await.unwrap().unwrap();
@@ -186,12 +186,12 @@ pub async fn a_settled_send_is_opened_again_as_it_was_seen(s: &dyn Store) {
     assert_eq!((row.id.as_str(), row.attempts, row.crashes, row.deadline), (item.id.as_str(), 2, 1, None));
     let open = s.item(&item.id, None).await.unwrap().unwrap();
     assert!(!again(&open, 1_001).await.unwrap());
-    s.disconnect_account("a", "gone", 1_002).unwrap();
+    s.disconnect_account("a", "gone", 1_002).await.unwrap();
     assert_eq!(again(&open, 1_003).await.unwrap_err().kind(), crate::error::ErrorKind::NotConnected);
 }
 
 pub async fn lanes_keep_their_order(s: &dyn Store) {
-    connect(s, "a");
+    connect(s, "a").await;
     let (one, two, other) = (enqueue(s, "a", "l", None).await, enqueue(s, "a", "l", None).await, enqueue(s, "a", "m", None).await);
     assert_eq!(s.next_claim(0, &[]).await.unwrap(), Some(Due::Retry(0)));
     let claimed = s.claim(10, 100, &[]).await.unwrap().unwrap();
@@ -213,7 +213,7 @@ pub async fn lanes_keep_their_order(s: &dyn Store) {
 }
 
 pub async fn a_lapsed_claim_is_taken_over_where_it_stood(s: &dyn Store) {
-    connect(s, "a");
+    connect(s, "a").await;
     let id = enqueue(s, "a", "l", None).await;
     let dead = s.claim(0, 10, &[]).await.unwrap().unwrap();
     let prepared = Step { progress: Some(sealed("draft id")), ..step(ItemState::Prepared) };
@@ -234,8 +234,8 @@ pub async fn a_lapsed_claim_is_taken_over_where_it_stood(s: &dyn Store) {
 }
 
 pub async fn the_outbox_is_listed_newest_first(s: &dyn Store) {
-    connect(s, "a");
-    connect(s, "b");
+    connect(s, "a").await;
+    connect(s, "b").await;
     let ids = [enqueue(s, "a", "l", None).await, enqueue(s, "a", "l", None).await, enqueue(s, "b", "l", None).await];
     let list = async |account: Option<&str>, state, limit| {
         s.items(&OutboxFilter { owner: None, account_id: account.map(Into::into), state, limit }).await.unwrap().into_iter().map(|i| i.id).collect::<Vec<String>>()
@@ -249,14 +249,14 @@ pub async fn the_outbox_is_listed_newest_first(s: &dyn Store) {
     let of_owner = async |owner: &str| s.items(&OutboxFilter { owner: Some(owner.into()), account_id: None, state: None, limit: 100 }).await.unwrap().len();
     assert_eq!((of_owner("owner").await, of_owner("other").await), (3, 0));
     // An account that must be connected again keeps its sends waiting.
-    s.set_account_state("b", 1, AccountState::NeedsReconnect, None, 2).unwrap();
+    s.set_account_state("b", 1, AccountState::NeedsReconnect, None, 2).await.unwrap();
     s.step(&ids[0], 1, &step(ItemState::Failed), 2).await.unwrap();
     s.step(&ids[1], s.claim(2, 9, &[]).await.unwrap().unwrap().fence, &step(ItemState::Failed), 2).await.unwrap();
     assert!(s.claim(2, 9, &[]).await.unwrap().is_none());
 }
 
 pub async fn a_claim_of_a_clock_that_stood_ahead_is_taken_over(s: &dyn Store) {
-    connect(s, "a");
+    connect(s, "a").await;
     let id = enqueue(s, "a", "l", None).await;
     let ahead = s.claim(365 * 86_400_000, 10, &[]).await.unwrap().unwrap();
     let now = s.claim(50, 10, &[]).await.unwrap().expect("the clock was put right");
@@ -265,8 +265,8 @@ pub async fn a_claim_of_a_clock_that_stood_ahead_is_taken_over(s: &dyn Store) {
 }
 
 pub async fn what_somebody_waits_for_is_claimed_beside_the_queues(s: &dyn Store) {
-    connect(s, "a");
-    connect(s, "b");
+    connect(s, "a").await;
+    connect(s, "b").await;
     let bulk = enqueue(s, "a", "l", None).await;
     let mut ids: Vec<String> = Vec::new();
     for lane in ["l", "m", "n", "o"] {
@@ -288,8 +288,8 @@ pub async fn what_somebody_waits_for_is_claimed_beside_the_queues(s: &dyn Store)
 }
 
 pub async fn queues_take_turns_and_who_waits_goes_first(s: &dyn Store) {
-    connect(s, "a");
-    connect(s, "b");
+    connect(s, "a").await;
+    connect(s, "b").await;
     for n in 0..20 {
         enqueue(s, "a", &n.to_string(), None).await;
     }
@@ -315,7 +315,7 @@ pub async fn queues_take_turns_and_who_waits_goes_first(s: &dyn Store) {
 }
 
 pub async fn a_claim_that_is_kept_is_renewed_when_it_gets_short(s: &dyn Store) {
-    connect(s, "a");
+    connect(s, "a").await;
     let id = enqueue(s, "a", "l", None).await;
     let claimed = s.claim(0, 90, &[]).await.unwrap().unwrap();
     let keep = |until| Step { claim_until: Some(until), ..step(ItemState::Dispatching) };

@@ -9,9 +9,9 @@ fn kept(now: i64) -> Kept {
     Kept { now, changes_since: now - 30 * DAY, most_changes: 1_000, sends_since: now - 60 * DAY }
 }
 
-fn all_of(s: &dyn Store, kept: &Kept) -> u32 {
+async fn all_of(s: &dyn Store, kept: &Kept) -> u32 {
     let mut steps = 1;
-    while s.trim(kept, 2).unwrap() {
+    while s.trim(kept, 2).await.unwrap() {
         steps += 1;
     }
     steps
@@ -24,13 +24,13 @@ pub async fn old_changes_go_and_their_readers_are_told(s: &dyn Store) {
     let old = last(s).await;
     apply(s, &lease, vec![message("m4", "in", 1)], |b| b.now = 40 * DAY).await;
     assert!(!s.is_missed(&accounts, 1).await.unwrap());
-    all_of(s, &kept(50 * DAY));
+    all_of(s, &kept(50 * DAY)).await;
     let left = changes(s, 0);
     assert_eq!(left.await.iter().map(|c| c.subject_id.as_deref()).collect::<Vec<_>>(), [Some("msg_m4")]);
     assert!(s.is_missed(&accounts, old - 1).await.unwrap() && !s.is_missed(&accounts, old).await.unwrap() && !s.is_missed(&["b".to_owned()], 1).await.unwrap());
     assert_eq!(s.messages(&window()).await.unwrap().rows.len(), 4, "the mail itself stays");
     // Twice is once.
-    assert_eq!(all_of(s, &kept(50 * DAY)), 1);
+    assert_eq!(all_of(s, &kept(50 * DAY)).await, 1);
     assert_eq!(changes(s, 0).await.len(), 1);
 }
 
@@ -40,7 +40,7 @@ pub async fn a_change_from_the_future_holds_nothing_up(s: &dyn Store) {
     apply(s, &lease, vec![message("ahead", "in", 1)], |b| b.now = 400 * DAY).await;
     apply(s, &lease, vec![message("old", "in", 1)], |b| b.now = DAY).await;
     apply(s, &lease, vec![message("new", "in", 1)], |b| b.now = 45 * DAY).await;
-    all_of(s, &kept(50 * DAY));
+    all_of(s, &kept(50 * DAY)).await;
     assert_eq!(changes(s, 0).await.iter().map(|c| c.subject_id.as_deref()).collect::<Vec<_>>(), [Some("msg_new")]);
 }
 
@@ -51,9 +51,9 @@ pub async fn of_too_many_changes_the_last_stay(s: &dyn Store) {
     }
     let before = changes(s, 0);
     let few = Kept { most_changes: 4, changes_since: 0, ..kept(50 * DAY) };
-    all_of(s, &few);
+    all_of(s, &few).await;
     assert_eq!(changes(s, 0).await.iter().map(|c| c.id).collect::<Vec<_>>(), before.await.iter().rev().take(4).rev().map(|c| c.id).collect::<Vec<_>>());
-    assert_eq!(all_of(s, &few), 1);
+    assert_eq!(all_of(s, &few).await, 1);
 }
 
 pub async fn tombstones_and_settled_sends_go(s: &dyn Store) {
@@ -72,8 +72,8 @@ pub async fn tombstones_and_settled_sends_go(s: &dyn Store) {
         assert_eq!(claimed.id, sends[n]);
         assert!(s.step(&claimed.id, claimed.fence, &step(state), at).await.unwrap().is_some());
     }
-    all_of(s, &kept(70 * DAY));
-    assert!(s.known("a", &["gone"]).unwrap().is_empty() && s.known("a", &["late", "stays"]).unwrap().len() == 2);
+    all_of(s, &kept(70 * DAY)).await;
+    assert!(s.known("a", &["gone"]).await.unwrap().is_empty() && s.known("a", &["late", "stays"]).await.unwrap().len() == 2);
     let mut left: Vec<bool> = Vec::new();
     for id in &sends {
         left.push(s.item(id, None).await.unwrap().is_some());
@@ -86,15 +86,15 @@ pub async fn tombstones_and_settled_sends_go(s: &dyn Store) {
 
 /// A send that is tried again is open, and no longer as old as its first end.
 pub async fn a_send_that_was_opened_again_is_kept(s: &dyn Store) {
-    mailbox(s);
+    mailbox(s).await;
     let id = enqueue(s, "a", "lane", None).await;
     let claimed = s.claim(DAY, 100, &[]).await.unwrap().unwrap();
     assert!(s.step(&id, claimed.fence, &step(ItemState::Failed), DAY).await.unwrap().is_some());
     let seen = s.item(&id, None).await.unwrap().unwrap();
     assert!(s.reopen(&Reopened { seen: &seen, state: ItemState::Queued, progress: sealed("progress") }, 2 * DAY).await.unwrap());
-    all_of(s, &kept(99 * DAY));
+    all_of(s, &kept(99 * DAY)).await;
     assert!(s.item(&id, None).await.unwrap().is_some());
     assert!(s.cancel(&id, "no", 98 * DAY).await.unwrap());
-    all_of(s, &kept(99 * DAY));
+    all_of(s, &kept(99 * DAY)).await;
     assert!(s.item(&id, None).await.unwrap().is_some(), "counted from when it was taken back");
 }
