@@ -31,6 +31,7 @@ fn place<'a>(table: &'static str, column: &'static str, account_id: &'a str, row
 /// An account with mail, as a sign-in and a sync leave it behind.
 pub(super) async fn fill(engine: &Engine, id: &str, owner: &str, messages: usize) {
     let (store, vault) = (&engine.inner.store, &engine.inner.vault);
+    vault.store_key().ready().await;
     let keys = vault.new_account_keys(id, true, START as i64).unwrap();
     let handles = vault.adopt(id, &keys).await.unwrap();
     let account = AccountRow {
@@ -50,6 +51,7 @@ pub(super) async fn fill(engine: &Engine, id: &str, owner: &str, messages: usize
     let clear = store.meta("content").await.unwrap().is_some_and(|content| content == b"clear");
     let numbers: Vec<usize> = (0..messages).collect();
     for (page, numbers) in numbers.chunks(100).enumerate() {
+        handles.content.clone().ready().await;
         let upserts = numbers.iter().map(|n| {
             let graph_id = format!("graph-{owner}-{n}");
             let body = [&[0u8], lz4_flex::compress_prepend_size(format!("Body {n}").as_bytes()).as_slice()].concat();

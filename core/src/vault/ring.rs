@@ -266,6 +266,13 @@ impl DataKey {
         }
     }
 
+    /// With uses for what tests seal without `with_current_keys`. None are left of a key that is worn.
+    #[cfg(test)]
+    pub async fn ready(self) -> Self {
+        let _ = self.reserve(2_000).await;
+        self
+    }
+
     /// The active key, with one use taken.
     async fn counted(&self) -> Result<Arc<OneKey>> {
         loop {

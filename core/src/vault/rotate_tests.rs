@@ -97,18 +97,20 @@ async fn enqueue(store: &dyn Store, vault: &Vault) -> Result<String> {
 /// An account with something in every sealed column.
 pub async fn fill(store: &dyn Store, vault: &Vault, mails: usize) -> Lease {
     connect(store, vault, "a", true).await;
+    let (content, secrets) = keys(vault, "a").await;
     let lease = store.take_lease("sync:a", "me", 0, 1_000_000).await.unwrap().unwrap();
-    let name = vault.content("a").await.unwrap().seal(at("folders", "name", "in", 1), BODY).unwrap();
+    let name = content.seal(at("folders", "name", "in", 1), BODY).unwrap();
     let folder = FolderRow { graph_id: "in".into(), parent_id: None, well_known_name: None, name, version: 1, total: 3, unread: 1, is_synced: true, is_search: false };
     assert!(store.save_folders("a", 1, &lease, &FolderNews { changed: vec![folder], ..FolderNews::default() }, 1).await.unwrap());
     for (n, start) in (0..mails).step_by(500).enumerate() {
+        content.clone().ready().await;
         assert!(matches!(page(store, vault, &lease, start..mails.min(start + 500), n as i64 + 1).await.unwrap(), Applied::Written { .. }));
     }
-    let claims = vault.secrets("a").await.unwrap().seal(at("accounts", "claims", "a", 1), BODY).unwrap();
+    let claims = secrets.seal(at("accounts", "claims", "a", 1), BODY).unwrap();
     assert!(store.change_account("a", Some(1), AccountChange::Claims { sealed: Some(claims), version: 1 }, 1).await.unwrap());
     let id = enqueue(store, vault).await.unwrap();
     let item = store.claim_blocking(5, 1_000_000, &[]).unwrap().unwrap();
-    let progress = vault.content("a").await.unwrap().seal(at("outbox", "progress", "1", 1), BODY).unwrap();
+    let progress = content.seal(at("outbox", "progress", "1", 1), BODY).unwrap();
     let step = Step {
         state: ItemState::Prepared,
         progress: Some(progress),
@@ -122,7 +124,7 @@ pub async fn fill(store: &dyn Store, vault: &Vault, mails: usize) -> Lease {
     };
     assert!(store.step_blocking(&id, item.fence, &step, 5).unwrap().is_some());
     let sealed = vault.store_key().seal(attempt_place("ab"), BODY).unwrap();
-    store.insert_attempt(&NewAttempt { state_hash: vec![0xab], sealed, created_at: 1, expires_at: 1_000_000 }).await.unwrap();
+    store.insert_attempt(&NewAttempt { state_hash: vec![0xab], sealed, created_at: 1, expires_at: i64::MAX }).await.unwrap();
     lease
 }
 

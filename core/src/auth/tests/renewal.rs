@@ -150,7 +150,7 @@ async fn a_refusal_of_a_token_that_was_replaced_says_nothing() {
     let entra = fixture.entra.clone();
     let service = Service::new(move |request, _| {
         let stored = token::StoredToken { refresh_token: "rt9".into(), access_token: "at9".into(), subject: None, unproven: None };
-        let sealed = block_on(auth.vault.secrets(&id)).unwrap().seal(token_place(&id, row.version + 1), &stored.to_json().unwrap()).unwrap();
+        let sealed = block_on(async { auth.vault.secrets(&id).await.unwrap().ready().await }).seal(token_place(&id, row.version + 1), &stored.to_json().unwrap()).unwrap();
         let newer = crate::store::TokenRow { account_id: id.clone(), version: row.version + 1, sealed, expires_at: now + 3_600_000, refreshed_at: now };
         assert!(block_on(store.save_token(&newer, 1, None)).unwrap());
         entra.refuses(400, "invalid_grant", 70000);

@@ -495,7 +495,7 @@ async fn the_same_content_of_an_older_store_is_the_same() {
 #[tokio::test]
 async fn a_file_of_any_size_comes_back_from_its_pieces() {
     let bench = bench(|_, _| breaks(Sent::No));
-    let key = bench.vault.content_blocking("a").unwrap();
+    let key = bench.vault.content("a").await.unwrap().ready().await;
     let size = |n: usize| FileAttachment { name: format!("{n}"), content: (0..n).map(|i| (i % 251) as u8).collect(), content_type: "a/b".into() };
     let draft = Draft::from(MailDraft { attachments: [0, 1, 524_288, 524_289, 1_300_000].map(size).to_vec(), ..letter() });
     let content = seal_content(&key, "a", "snd_x", &draft).unwrap();
@@ -591,7 +591,7 @@ async fn an_item_that_cannot_be_opened_does_not_block_its_lane() {
         "/v1.0/users/alex%40contoso.com" | "/v1.0/users/alex@contoso.com" => says(200, r#"{"id":"you"}"#),
         _ => says(201, r#"{"id":"1"}"#),
     });
-    let key = bench.vault.content_blocking("a").unwrap();
+    let key = bench.vault.content("a").await.unwrap().ready().await;
     let item = |id: &str| NewItem {
         id: id.into(),
         account_id: "a".into(),

@@ -3,27 +3,30 @@
 
 use super::tests::{Made, commits, made};
 use super::*;
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::model::AuditKind;
 use crate::runtime::block_on;
 use crate::store::suite::{self, Clerk};
 use crate::store::{AuditEnd, AuditStore, Entry, STORE_CHAIN, beginning};
+use futures_util::future::BoxFuture;
 use std::collections::BTreeSet;
 
-type StepOf<T> = Box<dyn FnOnce(&SqliteStore) -> T + Send>;
+type StepOf<T> = BoxFuture<'static, Result<T>>;
 
 /// Runs the steps so that all of them have come before the first of them begins: they share a transaction.
-fn together<T: Send>(store: &SqliteStore, steps: Vec<StepOf<T>>) -> Vec<std::thread::Result<T>> {
+async fn together<T: Send + 'static>(store: &SqliteStore, steps: Vec<StepOf<T>>) -> Vec<Result<T>> {
     let count = steps.len();
-    std::thread::scope(|scope| {
-        let alone = store.writer.alone();
-        let running: Vec<_> = steps.into_iter().map(|step| scope.spawn(move || step(store))).collect();
-        while store.writer.waiting() < count {
-            std::thread::yield_now();
-        }
-        drop(alone);
-        running.into_iter().map(|one| one.join()).collect()
-    })
+    let alone = store.writer.alone();
+    let running: Vec<_> = steps.into_iter().map(tokio::spawn).collect();
+    while store.writer.waiting() < count {
+        tokio::task::yield_now().await;
+    }
+    drop(alone);
+    let mut outcomes = Vec::new();
+    for one in running {
+        outcomes.push(one.await.unwrap());
+    }
+    outcomes
 }
 
 fn signed_end(c: &Connection, owner: &str) -> Vec<u8> {
@@ -56,22 +59,22 @@ fn with_chains(owners: &[&str]) -> Made {
     made
 }
 
-#[test]
-fn steps_that_share_a_transaction_sign_each_end_once() {
+#[tokio::test]
+async fn steps_that_share_a_transaction_sign_each_end_once() {
     let made = with_chains(&["own_a", "own_b"]);
     let before = commits(made.dir.path());
-    let steps = (0..64).map(|n| {
-        let owner = if n % 2 == 0 { "own_a" } else { "own_b" };
-        Box::new(move |store: &SqliteStore| {
-            store
-                .write(|tx| {
-                    store.note(tx, &[read(owner)], 2)?;
-                    Ok((owner, signed_end(tx, owner)))
-                })
-                .unwrap()
-        }) as StepOf<(&'static str, Vec<u8>)>
-    });
-    let seen: BTreeSet<_> = together(&made.store, steps.collect()).into_iter().map(|one| one.unwrap()).collect();
+    let step = |n: usize| -> StepOf<(&'static str, Vec<u8>)> {
+        let (store, owner) = (made.store.clone(), if n % 2 == 0 { "own_a" } else { "own_b" });
+        Box::pin(async move {
+            let noting = store.clone();
+            let note = move |tx: &Connection| {
+                noting.note(tx, &[read(owner)], 2)?;
+                Ok((owner, signed_end(tx, owner)))
+            };
+            store.writing(note).await
+        })
+    };
+    let seen: BTreeSet<_> = together(&made.store, (0..64).map(step).collect()).await.into_iter().map(|one| one.unwrap()).collect();
     // The end stayed the one that was signed before, for all of them.
     assert_eq!(seen.len(), 2);
     assert_eq!(commits(made.dir.path()), before + 1);
@@ -79,37 +82,42 @@ fn steps_that_share_a_transaction_sign_each_end_once() {
 }
 
 /// One write to the disk for all who read content at the same time.
-#[test]
-fn content_that_is_read_at_the_same_time_is_recorded_in_one_transaction() {
+#[tokio::test]
+async fn content_that_is_read_at_the_same_time_is_recorded_in_one_transaction() {
     let made = made();
-    block_on(suite::connect(&made.store, "a"));
+    suite::connect(&made.store, "a").await;
     let before = commits(made.dir.path());
-    let steps = (0..64).map(|_| Box::new(|store: &SqliteStore| block_on(store.record(&[Entry::new(AuditKind::ContentRead, "read").on("a")], 2)).unwrap()) as StepOf<()>);
-    assert!(together(&made.store, steps.collect()).into_iter().all(|one| one.is_ok()));
+    let step = |_| -> StepOf<()> {
+        let store = made.store.clone();
+        Box::pin(async move { store.record(&[Entry::new(AuditKind::ContentRead, "read").on("a")], 2).await })
+    };
+    assert!(together(&made.store, (0..64).map(step).collect()).await.into_iter().all(|one| one.is_ok()));
     assert_eq!(commits(made.dir.path()), before + 1);
     assert_eq!(proven(&made.store), [("".into(), 2), ("own_5".into(), 65)]);
 }
 
-#[test]
-fn a_step_that_fails_leaves_nothing_in_a_chain() {
+#[tokio::test]
+async fn a_step_that_fails_leaves_nothing_in_a_chain() {
     let made = with_chains(&["own_a"]);
-    let steps = (0..60).map(|n| {
-        Box::new(move |store: &SqliteStore| {
-            store.write(|tx| {
+    let step = |n: usize| -> StepOf<()> {
+        let store = made.store.clone();
+        Box::pin(async move {
+            let noting = store.clone();
+            let note = move |tx: &Connection| {
                 // Every third step fails, one of them with a chain that it began.
                 let owner = if n % 10 == 9 { "own_new" } else { "own_a" };
-                store.note(tx, &[read(owner)], 2)?;
+                noting.note(tx, &[read(owner)], 2)?;
                 match n % 6 {
                     3 => Err(Error::invalid("no").into()),
                     5 => panic!("a defect"),
                     _ => Ok(()),
                 }
-            })
-        }) as StepOf<Result<()>>
-    });
-    let outcomes = together(&made.store, steps.collect());
-    let kept = outcomes.iter().filter(|one| matches!(one, Ok(Ok(())))).count();
-    assert_eq!(kept, 40);
+            };
+            store.writing(note).await
+        })
+    };
+    let outcomes = together(&made.store, (0..60).map(step).collect()).await;
+    assert_eq!(outcomes.iter().filter(|one| one.is_ok()).count(), 40);
     let records = proven(&made.store);
     let (owned, own): (Vec<_>, Vec<_>) = records.iter().partition(|(owner, _)| owner.starts_with("own_"));
     assert_eq!(owned.iter().map(|(_, records)| records).sum::<i64>(), 41);
@@ -117,19 +125,26 @@ fn a_step_that_fails_leaves_nothing_in_a_chain() {
     assert_eq!(own[0].1, 1 + owned.len() as i64);
 }
 
-#[test]
-fn a_chain_that_only_a_failing_step_began_is_not_there() {
+#[tokio::test]
+async fn a_chain_that_only_a_failing_step_began_is_not_there() {
     let made = with_chains(&["own_a"]);
-    let fails = |store: &SqliteStore| {
-        store.write(|tx| {
-            store.note(tx, &[read("own_new")], 2)?;
-            Err::<(), _>(Error::invalid("no").into())
+    let fails = || -> StepOf<()> {
+        let store = made.store.clone();
+        Box::pin(async move {
+            let noting = store.clone();
+            let note = move |tx: &Connection| {
+                noting.note(tx, &[read("own_new")], 2)?;
+                Err::<(), _>(Error::invalid("no").into())
+            };
+            store.writing(note).await
         })
     };
     // As the first of a transaction, and as one of several.
-    assert!(fails(&made.store).is_err());
-    let outcomes = together(&made.store, vec![Box::new(fails), Box::new(|store: &SqliteStore| block_on(store.record(&[read("own_a")], 2))), Box::new(fails)]);
-    assert_eq!(outcomes.into_iter().filter(|one| matches!(one, Ok(Ok(())))).count(), 1);
+    assert!(fails().await.is_err());
+    let store = made.store.clone();
+    let comes_off: StepOf<()> = Box::pin(async move { store.record(&[read("own_a")], 2).await });
+    let outcomes = together(&made.store, vec![fails(), comes_off, fails()]).await;
+    assert_eq!(outcomes.into_iter().filter(|one| one.is_ok()).count(), 1);
     assert_eq!(proven(&made.store), [("".into(), 2), ("own_a".into(), 2)]);
 }
 

@@ -92,7 +92,7 @@ impl World {
             Act::Reopen(n) => {
                 let Some(id) = self.id(*n) else { return };
                 let Some(seen) = store.item(id, None).await.unwrap() else { return };
-                let _ = store.reopen(&Reopened { seen: &seen, state: ItemState::Queued, progress: suite::sealed("p") }, now);
+                let _ = store.reopen(&Reopened { seen: &seen, state: ItemState::Queued, progress: suite::sealed("p") }, now).await;
             }
             Act::Park => drop(store.write(super::super::parked::park).unwrap()),
             Act::Go => drop(block_on(store.settle_copy(true, now)).unwrap()),
