@@ -274,32 +274,9 @@ const IN_RESERVE: usize = 4;
 /// Places for blocking work, of all engines of the process.
 static BLOCKING: Semaphore = Semaphore::const_new(BLOCKING_AT_ONCE);
 
-thread_local! {
-    /// Blocking work runs where it is asked for: see [`inline`].
-    static INLINE: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
-}
-
-pub fn is_inline() -> bool {
-    INLINE.get()
-}
-
-/// Runs `work`, which waits for nothing but blocking work, to its end on this thread. For the `_blocking` twins of what is async, until their callers are.
-pub fn inline<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
-    let before = INLINE.replace(true);
-    let polled = pin!(work).poll(&mut Context::from_waker(Waker::noop()));
-    INLINE.set(before);
-    match polled {
-        Poll::Ready(outcome) => outcome,
-        Poll::Pending => Err(Error::internal("A step waited for something else than its store. Please report it.")),
-    }
-}
-
 /// Runs blocking work (SQLite, key derivation) off the async threads, to its end. Waits for its turn while too much of it is under way; dropped then, the
 /// work is not begun.
 pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    if INLINE.get() {
-        return work();
-    }
     #[cfg(test)]
     if crate::interleave::is_drawn() {
         return crate::interleave::run(work).await;
@@ -312,18 +289,6 @@ pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send
         })
         .await,
     )
-}
-
-/// The same for what must not wait behind other work: the renewal of a lease.
-pub async fn urgent<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    if INLINE.get() {
-        return work();
-    }
-    #[cfg(test)]
-    if crate::interleave::is_drawn() {
-        return crate::interleave::run(work).await;
-    }
-    joined(tokio::task::spawn_blocking(work).await)
 }
 
 fn joined<T>(outcome: Result<Result<T>, tokio::task::JoinError>) -> Result<T> {

@@ -4,8 +4,8 @@ use super::{Inner, scope};
 use crate::config::check_folders;
 use crate::error::{Error, Result};
 use crate::model::{Account, AccountKind, AccountState, Feature, SyncOutcome, SyncReport};
-use crate::runtime::{Stop, blocking};
-use crate::store::AccountWindow;
+use crate::runtime::Stop;
+use crate::store::{AccountChange, AccountQuery, AccountRow, AccountWindow};
 use futures_util::StreamExt;
 use std::sync::Arc;
 
@@ -37,25 +37,20 @@ impl Inner {
 
     /// Those that have something to sync, or would have if somebody signed in.
     async fn synced_accounts(&self, owner: Option<String>) -> Result<Vec<String>> {
-        let store = self.store.clone();
-        blocking(move || {
-            let (mut ids, mut after) = (Vec::new(), 0);
-            loop {
-                let rows = store.account_page_blocking(&AccountWindow { owner: owner.as_deref(), state: None, after, limit: PAGE })?;
-                let Some((last, _)) = rows.last() else { return Ok(ids) };
-                after = *last;
-                let is_synced = |kind, state, features: &[Feature]| kind == AccountKind::Person && state != AccountState::Disconnected && features.contains(&Feature::MailSync);
-                ids.extend(rows.into_iter().filter(|(_, row)| is_synced(row.kind, row.state, &row.features)).map(|(_, row)| row.id));
-            }
-        })
-        .await
+        let (mut ids, mut after) = (Vec::new(), 0);
+        loop {
+            let rows = self.store.accounts(AccountQuery::Page(AccountWindow { owner: owner.as_deref(), state: None, after, limit: PAGE })).await?;
+            let Some(last) = rows.last() else { return Ok(ids) };
+            after = last.number;
+            let is_synced = |row: &AccountRow| row.kind == AccountKind::Person && row.state != AccountState::Disconnected && row.features.contains(&Feature::MailSync);
+            ids.extend(rows.into_iter().filter(is_synced).map(|row| row.id));
+        }
     }
 
     pub(super) async fn choose_folders(&self, account_id: String, folders: Vec<String>, owner: Option<String>) -> Result<Account> {
         check_folders(&folders)?;
         let row = self.owned(&account_id, owner.as_deref()).await?;
-        let (store, id) = (self.store.clone(), row.id);
-        if !blocking(move || store.choose_folders_blocking(&id, &folders)).await? {
+        if !self.store.change_account(&row.id, None, AccountChange::Folders(folders), 0).await? {
             return Err(scope::no_account());
         }
         self.auth.account(&account_id).await

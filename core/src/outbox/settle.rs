@@ -10,7 +10,6 @@ use crate::clock::to_ms;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{AccountState, Event, Receipt};
 use crate::random;
-use crate::runtime::blocking;
 use crate::store::{ItemRow, ItemState, Step, Tally};
 
 impl Outbox {
@@ -127,8 +126,7 @@ impl Outbox {
     }
 
     async fn account_state(&self, account_id: &str) -> Result<Option<AccountState>> {
-        let (tools, id) = (self.tools.clone(), account_id.to_owned());
-        blocking(move || Ok(tools.store.account_blocking(&id)?.map(|row| row.state))).await
+        Ok(self.tools.store.account(account_id).await?.map(|row| row.state))
     }
 
     /// Tells those who listen and those who wait for it.

@@ -1,7 +1,6 @@
 //! Accounts, their tokens and keys, sign-in attempts, leases.
 
 use crate::error::Result;
-use crate::runtime::inline;
 use crate::model::{AccountKind, AccountState, Feature};
 use crate::seal::Sealed;
 use async_trait::async_trait;
@@ -298,20 +297,4 @@ pub trait AccountStore {
     /// Waits for no other work. False: it was lost.
     async fn renew_lease(&self, lease: &Lease, now: i64, for_ms: i64) -> Result<bool>;
     async fn release_lease(&self, lease: &Lease) -> Result<()>;
-
-    fn account_blocking(&self, id: &str) -> Result<Option<AccountRow>> {
-        inline(self.account(id))
-    }
-    fn account_page_blocking(&self, window: &AccountWindow<'_>) -> Result<Vec<(i64, AccountRow)>> {
-        Ok(inline(self.accounts(AccountQuery::Page(*window)))?.into_iter().map(|row| (row.number, row)).collect())
-    }
-    fn choose_folders_blocking(&self, id: &str, folders: &[String]) -> Result<bool> {
-        inline(self.change_account(id, None, AccountChange::Folders(folders.to_vec()), 0))
-    }
-    fn renew_lease_blocking(&self, lease: &Lease, now: i64, for_ms: i64) -> Result<bool> {
-        inline(self.renew_lease(lease, now, for_ms))
-    }
-    fn release_lease_blocking(&self, lease: &Lease) -> Result<()> {
-        inline(self.release_lease(lease))
-    }
 }

@@ -7,7 +7,6 @@
 use super::NewKey;
 use crate::error::Result;
 use crate::model::AuditKind;
-use crate::runtime::inline;
 use async_trait::async_trait;
 use std::sync::Arc;
 
@@ -181,8 +180,4 @@ pub trait AuditStore {
     /// proven. Of the store's own chain only what comes before the first record of an owner's beginning. Answers how many were erased. `Corrupt` when the
     /// records are not those that `upto` names; nothing is erased then.
     async fn trim_chain(&self, owner: &str, upto: AuditEnd, limit: u32) -> Result<u32>;
-
-    fn record_blocking(&self, entries: &[Entry], now: i64) -> Result<()> {
-        inline(self.record(entries, now))
-    }
 }

@@ -1,7 +1,6 @@
 //! A store that is not the file it was: copied, or restored from a backup.
 
 use crate::error::Result;
-use crate::runtime::inline;
 use async_trait::async_trait;
 
 /// What is known of it at an open.
@@ -34,11 +33,4 @@ pub trait CopyStore {
     async fn settle_parked(&self, id: &str, parked: Parked, now: i64) -> Result<bool>;
     /// Sends of this account that wait for the host.
     async fn parked_sends(&self, account_id: &str) -> Result<u32>;
-
-    fn release_parked_blocking(&self, id: &str, now: i64) -> Result<bool> {
-        inline(self.settle_parked(id, Parked::Released, now))
-    }
-    fn abandon_parked_blocking(&self, id: &str, reason: &str, now: i64) -> Result<bool> {
-        inline(self.settle_parked(id, Parked::Abandoned(reason.to_owned()), now))
-    }
 }

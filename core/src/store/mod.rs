@@ -50,7 +50,7 @@ pub use sqlite::SqliteStore;
 #[cfg(all(test, unix))]
 pub use sqlite::tests::{ONE_CHAIN, commits, tamper};
 #[cfg(test)]
-pub use suite::{OutboxParts, OutboxPartsBlocking, Shorthand, waited, account as suite_account};
+pub use suite::{OutboxParts, Shorthand, account as suite_account};
 
 /// A fact of the store in this folder, without opening it and without changing anything. None: there is no store, or no such fact.
 pub fn peek(data_dir: &Path, name: &str) -> Result<Option<Vec<u8>>> {

@@ -32,7 +32,6 @@ pub use slices::Slice;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::random;
-use crate::runtime::inline;
 use crate::seal::KeyBytes;
 use crate::secret::RootKey;
 use crate::store::{AuditSigner, KeyPurpose, NewKey, ROOT_WRAPPED, Store, is_outdated, outdated_key, peek, unready_ring};
@@ -230,46 +229,6 @@ impl Vault {
             row = read(row.clone()).await?.unwrap_or(row);
         }
         let done = work(row.clone()).await?;
-        Ok((row, done))
-    }
-
-    pub fn check_blocking(&self) -> Result<()> {
-        inline(self.check())
-    }
-
-    pub fn content_blocking(&self, account_id: &str) -> Result<DataKey> {
-        inline(self.content(account_id))
-    }
-
-    pub fn secrets_blocking(&self, account_id: &str) -> Result<DataKey> {
-        inline(self.secrets(account_id))
-    }
-
-    pub fn hashes_blocking(&self, account_id: &str) -> Result<Hashes> {
-        inline(self.hashes(account_id))
-    }
-
-    pub fn with_current_keys_blocking<T>(&self, mut work: impl FnMut() -> Result<T>) -> Result<T> {
-        for round in 0..AGAIN {
-            match work() {
-                Err(e) if is_outdated(&e) => inline(self.catch_up(&e, round))?,
-                result => return result,
-            }
-        }
-        work()
-    }
-
-    /// The same for what was read before: `work` gets `row` and, should a key have been replaced since, what `read` finds in its place.
-    pub fn with_current_row_blocking<R, T>(&self, mut row: R, mut read: impl FnMut(&R) -> Result<Option<R>>, mut work: impl FnMut(&R) -> Result<T>) -> Result<(R, T)> {
-        let mut is_fresh = true;
-        let done = self.with_current_keys_blocking(|| {
-            if !std::mem::take(&mut is_fresh)
-                && let Some(newer) = read(&row)?
-            {
-                row = newer;
-            }
-            work(&row)
-        })?;
         Ok((row, done))
     }
 

@@ -87,7 +87,7 @@ async fn enqueue(store: &dyn Store, vault: &Vault) -> Result<String> {
     let key = vault.content("a").await?;
     let part = Part { file: 0, part: 0, sealed: key.seal(at("outbox_parts", "part", "1/0/0", 1), BODY)? };
     let content = Content { payload: key.seal(at("outbox", "payload", "1", 2), BODY)?, version: 2, parts: vec![part] };
-    match store.put_blocking(&item, &content)? {
+    match store.put(&item, &content).await? {
         Enqueued::New(row) => Ok(row.id),
         Enqueued::Known { row, content_hash, .. } if content_hash == item.content_hash => Ok(row.id),
         Enqueued::Known { .. } => Err(Error::new(ErrorKind::Conflict, "other content")),
@@ -109,7 +109,7 @@ pub async fn fill(store: &dyn Store, vault: &Vault, mails: usize) -> Lease {
     let claims = secrets.seal(at("accounts", "claims", "a", 1), BODY).unwrap();
     assert!(store.change_account("a", Some(1), AccountChange::Claims { sealed: Some(claims), version: 1 }, 1).await.unwrap());
     let id = enqueue(store, vault).await.unwrap();
-    let item = store.claim_blocking(5, 1_000_000, &[]).unwrap().unwrap();
+    let item = store.claim(5, 1_000_000, &[]).await.unwrap().unwrap();
     let progress = content.seal(at("outbox", "progress", "1", 1), BODY).unwrap();
     let step = Step {
         state: ItemState::Prepared,
@@ -122,7 +122,7 @@ pub async fn fill(store: &dyn Store, vault: &Vault, mails: usize) -> Lease {
         tidy_at: None,
         announce: false,
     };
-    assert!(store.step_blocking(&id, item.fence, &step, 5).unwrap().is_some());
+    assert!(store.step(&id, item.fence, &step, 5).await.unwrap().is_some());
     let sealed = vault.store_key().seal(attempt_place("ab"), BODY).unwrap();
     store.insert_attempt(&NewAttempt { state_hash: vec![0xab], sealed, created_at: 1, expires_at: i64::MAX }).await.unwrap();
     lease
@@ -152,8 +152,8 @@ pub async fn read_all(store: &dyn Store, vault: &Vault) -> Result<usize> {
             let (body, version) = crate::runtime::block_on(store.body(row.row_id))?.unwrap();
             opens(content.open(at("bodies", "body", &row.graph_id, version), &body)?);
         }
-        let item = store.item_blocking("snd_1")?.unwrap();
-        let held = store.content_blocking("snd_1")?.unwrap();
+        let item = store.item("snd_1", None).await?.unwrap();
+        let held = store.content("snd_1").await?.unwrap().1;
         opens(content.open(at("outbox", "payload", "1", held.version), &held.payload)?);
         opens(content.open(at("outbox_parts", "part", "1/0/0", 1), &held.parts[0].sealed)?);
         opens(content.open(at("outbox", "progress", "1", item.progress_version), &item.progress.unwrap())?);

@@ -8,7 +8,6 @@ use crate::outbox::channel::{Channel, Finding, Ids, Order, Outcome, Prepared, Te
 use crate::outbox::check::address;
 use crate::outbox::content::{Fields, first_form};
 use crate::outbox::job::Job;
-use crate::runtime::blocking;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -152,8 +151,7 @@ async fn prepare(job: &mut Job<Chat>) -> Result<Prepared> {
         let person = job.tools.graph.find_person(&caller, &to).await?.ok_or_else(|| {
             Error::new(ErrorKind::NotFound, "Nobody in this organisation has the address the chat message is for. Check it, or send a mail instead.")
         })?;
-        let (store, id) = (job.tools.store.clone(), account_id.clone());
-        let account = blocking(move || store.account_blocking(&id)).await?.ok_or_else(|| Error::new(ErrorKind::NotConnected, "The account is gone."))?;
+        let account = job.tools.store.account(&account_id).await?.ok_or_else(|| Error::new(ErrorKind::NotConnected, "The account is gone."))?;
         if account.user_id.eq_ignore_ascii_case(&person.id) {
             return Err(Error::invalid("The chat message is for the sender; Teams has no chat with oneself here."));
         }

@@ -483,7 +483,7 @@ async fn the_same_content_of_an_older_store_is_the_same() {
     let draft = MailDraft { key: Some("k".into()), ..letter() };
     let receipt = bench.outbox.enqueue(draft.clone().into(), true).await.unwrap();
     // As the first versions stored it.
-    let old = crate::outbox::content::content_hash(&bench.vault.hashes_blocking("a").unwrap(), &draft.clone().into(), 0).unwrap();
+    let old = crate::outbox::content::content_hash(&crate::runtime::block_on(bench.vault.hashes("a")).unwrap(), &draft.clone().into(), 0).unwrap();
     let hex: String = old.iter().map(|b| format!("{b:02x}")).collect();
     crate::store::tamper(&bench._folder.path().join("store"), &format!("UPDATE outbox SET content_hash = x'{hex}', hash_version = 0"));
     assert_eq!(bench.outbox.enqueue(draft.clone().into(), true).await.unwrap().id, receipt.id);

@@ -7,7 +7,8 @@ use crate::model::{Draft, Receipt, Route, SendState};
 use crate::outbox::channel::Channel;
 use crate::outbox::channels::Mail;
 use crate::outbox::job::read_progress;
-use crate::store::{ItemState, OutboxParts, waited};
+use crate::runtime::block_on;
+use crate::store::{ItemState, OutboxParts};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -86,7 +87,7 @@ impl<'a> Ledger<'a> {
 
     /// For a test that hangs.
     fn rows(&self) -> String {
-        let row = |entry: &Entry| waited(self.world.store.item(&entry.id, None)).unwrap().map(|row| format!("\n{:?} {:?}: {:?}", entry.text, row.state, row.reason));
+        let row = |entry: &Entry| block_on(self.world.store.item(&entry.id, None)).unwrap().map(|row| format!("\n{:?} {:?}: {:?}", entry.text, row.state, row.reason));
         self.entries.iter().filter_map(row).collect()
     }
 

@@ -318,7 +318,7 @@ fn overdue(c: &Connection, owner: Option<&str>, awaiting_since: i64, now: i64) -
 impl AccountStore for SqliteStore {
     async fn meta(&self, name: &str) -> Result<Option<Vec<u8>>> {
         let name = name.to_owned();
-        self.reading(move |c| keys::meta(c, &name)).await
+        self.read(move |c| keys::meta(c, &name)).await
     }
 
     async fn meta_or_insert(&self, name: &str, value: &[u8]) -> Result<Vec<u8>> {
@@ -326,7 +326,7 @@ impl AccountStore for SqliteStore {
             return Ok(found);
         }
         let (name, value) = (name.to_owned(), value.to_owned());
-        self.writing(move |tx| {
+        self.write(move |tx| {
             run(tx, "INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO NOTHING", (&name, &value))?;
             Ok(keys::meta(tx, &name)?.unwrap_or_default())
         })
@@ -335,7 +335,7 @@ impl AccountStore for SqliteStore {
 
     async fn leave_attempt(&self, attempt: &NewAttempt, owner: &str, account_id: Option<&str>) -> Result<()> {
         let (store, attempt, owner, account_id) = (self.clone(), attempt.clone(), owner.to_owned(), account_id.unwrap_or_default().to_owned());
-        self.writing(move |tx| {
+        self.write(move |tx| {
             // Whoever was deleted or purged since the caller looked gets no new one.
             purge::refuse_deleted(tx, &owner, &account_id)?;
             keys::check_active(tx, [&attempt.sealed])?;
@@ -351,7 +351,7 @@ impl AccountStore for SqliteStore {
 
     async fn attempt(&self, state_hash: &[u8]) -> Result<Option<AttemptRow>> {
         let state_hash = state_hash.to_owned();
-        self.reading(move |c| {
+        self.read(move |c| {
             first(c, "SELECT sealed, used_at <> 0, expires_at FROM attempts WHERE state_hash = ?1", [state_hash], |row| {
                 Ok(AttemptRow { sealed: sealed(row, 0)?, is_used: row.get(1)?, expires_at: row.get(2)? })
             })
@@ -361,7 +361,7 @@ impl AccountStore for SqliteStore {
 
     async fn consume_attempt(&self, state_hash: &[u8], now: i64) -> Result<Consumed> {
         let state_hash = state_hash.to_owned();
-        self.writing(move |tx| {
+        self.write(move |tx| {
             purge::drop_old_attempts(tx, now)?;
             let sql = "UPDATE attempts SET used_at = ?2 WHERE state_hash = ?1 AND used_at = 0 AND expires_at > ?2 AND created_at <= ?2 + ?3";
             if run(tx, sql, (&state_hash, now, leases::SKEW_MS))? == 1 {
@@ -379,7 +379,7 @@ impl AccountStore for SqliteStore {
 
     async fn return_attempt(&self, state_hash: &[u8]) -> Result<()> {
         let state_hash = state_hash.to_owned();
-        self.writing(move |tx| run(tx, "UPDATE attempts SET used_at = 0 WHERE state_hash = ?1", [&state_hash]).map(drop)).await
+        self.write(move |tx| run(tx, "UPDATE attempts SET used_at = 0 WHERE state_hash = ?1", [&state_hash]).map(drop)).await
     }
 
     async fn connect_account(&self, new: NewConnection<'_>, now: i64) -> Result<AccountRow> {
@@ -396,7 +396,7 @@ impl AccountStore for SqliteStore {
 
     async fn change_account(&self, id: &str, generation: Option<i64>, what: AccountChange, now: i64) -> Result<bool> {
         let (store, id) = (self.clone(), id.to_owned());
-        self.writing(move |tx| change(&store, tx, &id, generation, &what, now)).await
+        self.write(move |tx| change(&store, tx, &id, generation, &what, now)).await
     }
 
     async fn disconnect_account(&self, id: &str, reason: &str, now: i64) -> Result<Vec<String>> {
@@ -406,33 +406,33 @@ impl AccountStore for SqliteStore {
 
     async fn account(&self, id: &str) -> Result<Option<AccountRow>> {
         let id = id.to_owned();
-        self.reading(move |c| by_id(c, &id)).await
+        self.read(move |c| by_id(c, &id)).await
     }
 
     async fn accounts(&self, query: AccountQuery<'_>) -> Result<Vec<AccountRow>> {
         match query {
             AccountQuery::Owner(owner) => {
                 let owner = owner.to_owned();
-                self.reading(move |c| all(c, select_account!("WHERE owner <> '' AND owner = ?1 ORDER BY num"), [owner], account_row)).await
+                self.read(move |c| all(c, select_account!("WHERE owner <> '' AND owner = ?1 ORDER BY num"), [owner], account_row)).await
             }
             AccountQuery::Person { owner, tenant_id, user_id } => {
                 let (owner, tenant_id, user_id) = (owner.to_owned(), tenant_id.to_owned(), user_id.to_owned());
-                self.reading(move |c| Ok(by_person(c, &owner, &tenant_id, &user_id)?.into_iter().collect())).await
+                self.read(move |c| Ok(by_person(c, &owner, &tenant_id, &user_id)?.into_iter().collect())).await
             }
             AccountQuery::Page(AccountWindow { owner, state, after, limit }) => {
                 let owner = owner.map(str::to_owned);
-                self.reading(move |c| page(c, owner.as_deref(), state, after, limit)).await
+                self.read(move |c| page(c, owner.as_deref(), state, after, limit)).await
             }
             AccountQuery::Overdue { owner, awaiting_since, now } => {
                 let owner = owner.map(str::to_owned);
-                self.reading(move |c| overdue(c, owner.as_deref(), awaiting_since, now)).await
+                self.read(move |c| overdue(c, owner.as_deref(), awaiting_since, now)).await
             }
         }
     }
 
     async fn account_ids(&self, owner: &str, and_gone: bool) -> Result<Vec<String>> {
         let (store, owner) = (self.clone(), owner.to_owned());
-        self.reading(move |c| {
+        self.read(move |c| {
             let mut ids = purge::of_owner(c, &owner)?;
             if and_gone {
                 let mark = store.owner_mark(&owner)?;
@@ -446,7 +446,7 @@ impl AccountStore for SqliteStore {
     async fn is_connected_elsewhere(&self, owner: &str, tenant_id: &str, user_id: &str) -> Result<bool> {
         let (owner, tenant_id, user_id) = (owner.to_owned(), tenant_id.to_owned(), user_id.to_owned());
         let [awaiting, declined, disconnected] = [AccountState::AwaitingAdmin, AccountState::Declined, AccountState::Disconnected].map(Word::word);
-        self.reading(move |c| {
+        self.read(move |c| {
             exists(
                 c,
                 "SELECT 1 FROM accounts WHERE tenant_id = ?2 AND user_id = ?3 AND owner NOT IN (?1, '') AND state NOT IN (?4, ?5, ?6)",
@@ -458,12 +458,12 @@ impl AccountStore for SqliteStore {
 
     async fn token(&self, account_id: &str) -> Result<Option<TokenRow>> {
         let account_id = account_id.to_owned();
-        self.reading(move |c| first(c, "SELECT account_id, version, sealed, expires_at, refreshed_at FROM tokens WHERE account_id = ?1", [account_id], token_row)).await
+        self.read(move |c| first(c, "SELECT account_id, version, sealed, expires_at, refreshed_at FROM tokens WHERE account_id = ?1", [account_id], token_row)).await
     }
 
     async fn save_token(&self, token: &TokenRow, generation: i64, lease: Option<&Lease>) -> Result<bool> {
         let (token, lease) = (token.clone(), lease.cloned());
-        self.writing(move |tx| {
+        self.write(move |tx| {
             if let Some(lease) = &lease
                 && !leases::is_held(tx, &lease)?
             {
@@ -486,7 +486,7 @@ impl AccountStore for SqliteStore {
 
     async fn take_lease(&self, name: &str, holder: &str, now: i64, for_ms: i64) -> Result<Option<Lease>> {
         let (name, holder) = (name.to_owned(), holder.to_owned());
-        self.writing(move |tx| leases::take(tx, &name, &holder, now, for_ms)).await
+        self.write(move |tx| leases::take(tx, &name, &holder, now, for_ms)).await
     }
 
     async fn renew_lease(&self, lease: &Lease, now: i64, for_ms: i64) -> Result<bool> {
@@ -496,6 +496,6 @@ impl AccountStore for SqliteStore {
 
     async fn release_lease(&self, lease: &Lease) -> Result<()> {
         let lease = lease.clone();
-        self.writing(move |tx| leases::release(tx, &lease)).await
+        self.write(move |tx| leases::release(tx, &lease)).await
     }
 }

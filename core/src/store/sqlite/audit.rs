@@ -230,7 +230,7 @@ fn trim_chain(c: &Connection, audit_signer: &dyn AuditSigner, owner: &str, upto:
 impl AuditStore for SqliteStore {
     async fn begin_audit(&self, key: &NewKey, audit_signer: Arc<dyn AuditSigner>, now: i64) -> Result<()> {
         let key = key.clone();
-        self.writing(move |tx| {
+        self.write(move |tx| {
             if exists(tx, "SELECT 1 FROM keys WHERE purpose = ?1", [KeyPurpose::Audit.word()])? {
                 return Ok(());
             }
@@ -251,31 +251,31 @@ impl AuditStore for SqliteStore {
 
     async fn record(&self, entries: &[Entry], now: i64) -> Result<()> {
         let (store, entries) = (self.clone(), entries.to_vec());
-        self.writing(move |tx| store.note(tx, &entries, now)).await
+        self.write(move |tx| store.note(tx, &entries, now)).await
     }
 
     async fn audit_rows(&self, owner: Option<&str>, after: i64, limit: u32) -> Result<Vec<AuditRow>> {
         let Some(owner) = owner.map(str::to_owned) else {
-            return self.reading(move |c| all(c, select_rows!("WHERE r.id > ?1 ORDER BY r.id LIMIT ?2"), (after, limit), audit_row)).await;
+            return self.read(move |c| all(c, select_rows!("WHERE r.id > ?1 ORDER BY r.id LIMIT ?2"), (after, limit), audit_row)).await;
         };
         let sql = select_rows!("WHERE r.chain = (SELECT id FROM audit_chains WHERE owner = ?1) AND r.number > ?2 ORDER BY r.number LIMIT ?3");
-        self.reading(move |c| all(c, sql, (owner, after, limit), audit_row)).await
+        self.read(move |c| all(c, sql, (owner, after, limit), audit_row)).await
     }
 
     async fn audit_chains(&self, owner: Option<&str>) -> Result<Vec<AuditChain>> {
         if let Some(owner) = owner.map(str::to_owned) {
             let sql = "SELECT c.owner, (SELECT COUNT(*) FROM audit WHERE chain = c.id), (SELECT MAX(number) FROM audit WHERE chain = c.id), c.trimmed, c.signed_end
                        FROM audit_chains AS c WHERE c.owner = ?1";
-            return self.reading(move |c| all(c, sql, [owner], chain_row)).await;
+            return self.read(move |c| all(c, sql, [owner], chain_row)).await;
         }
         let sql = "SELECT COALESCE(c.owner, ?1), COALESCE(r.records, 0), r.last, c.trimmed, c.signed_end FROM audit_chains AS c
                    FULL JOIN (SELECT chain, COUNT(*) AS records, MAX(number) AS last FROM audit GROUP BY chain) AS r ON r.chain = c.id
                    ORDER BY c.id IS NULL, c.id";
-        self.reading(move |c| all(c, sql, [UNKNOWN], chain_row)).await
+        self.read(move |c| all(c, sql, [UNKNOWN], chain_row)).await
     }
 
     async fn trim_chain(&self, owner: &str, upto: AuditEnd, limit: u32) -> Result<u32> {
         let (store, owner) = (self.clone(), owner.to_owned());
-        self.writing(move |tx| trim_chain(tx, &*store.signer()?, &owner, upto, limit)).await
+        self.write(move |tx| trim_chain(tx, &*store.signer()?, &owner, upto, limit)).await
     }
 }

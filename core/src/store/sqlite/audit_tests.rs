@@ -71,7 +71,7 @@ async fn steps_that_share_a_transaction_sign_each_end_once() {
                 noting.note(tx, &[read(owner)], 2)?;
                 Ok((owner, signed_end(tx, owner)))
             };
-            store.writing(note).await
+            store.write(note).await
         })
     };
     let seen: BTreeSet<_> = together(&made.store, (0..64).map(step).collect()).await.into_iter().map(|one| one.unwrap()).collect();
@@ -113,7 +113,7 @@ async fn a_step_that_fails_leaves_nothing_in_a_chain() {
                     _ => Ok(()),
                 }
             };
-            store.writing(note).await
+            store.write(note).await
         })
     };
     let outcomes = together(&made.store, (0..60).map(step).collect()).await;
@@ -136,7 +136,7 @@ async fn a_chain_that_only_a_failing_step_began_is_not_there() {
                 noting.note(tx, &[read("own_new")], 2)?;
                 Err::<(), _>(Error::invalid("no").into())
             };
-            store.writing(note).await
+            store.write(note).await
         })
     };
     // As the first of a transaction, and as one of several.
@@ -153,7 +153,7 @@ async fn a_chain_that_only_a_failing_step_began_is_not_there() {
 fn no_end_no_step() {
     let made = with_chains(&["own_a"]);
     let before = block_on(made.store.audit_rows(None, 0, 100)).unwrap();
-    let lost = made.store.write(|tx| {
+    let lost = made.store.write_here(|tx| {
         made.store.note(tx, &[read("own_a")], 2)?;
         tx.execute_batch("ALTER TABLE audit_chains RENAME TO gone")?;
         Ok(())

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 impl HealthStore for SqliteStore {
     async fn note_success(&self, account_id: &str, at: i64) -> Result<()> {
         let account_id = account_id.to_owned();
-        self.writing(move |tx| {
+        self.write(move |tx| {
             run(
                 tx,
                 "INSERT INTO health (account_id, last_success_at) SELECT id, ?2 FROM accounts WHERE id = ?1
@@ -24,7 +24,7 @@ impl HealthStore for SqliteStore {
 
     async fn note_failure(&self, account_id: &str, error: &HealthError) -> Result<()> {
         let (account_id, error) = (account_id.to_owned(), error.clone());
-        self.writing(move |tx| {
+        self.write(move |tx| {
             run(
                 tx,
                 "INSERT INTO health (account_id, last_error_at, error_kind, error) SELECT id, ?2, ?3, ?4 FROM accounts WHERE id = ?1
@@ -38,7 +38,7 @@ impl HealthStore for SqliteStore {
 
     async fn health(&self, account_id: &str) -> Result<HealthRow> {
         let account_id = account_id.to_owned();
-        self.reading(move |c| {
+        self.read(move |c| {
             let row = first(c, "SELECT last_success_at, last_error_at, error_kind, error FROM health WHERE account_id = ?1", [account_id], |row| {
                 let error = match row.get(1)? {
                     Some(at) => Some(HealthError { at, kind: word(row, 2)?, reason: row.get(3)? }),

@@ -117,7 +117,7 @@ fn set_read(c: &Connection, row_id: i64, is_read: bool, change_key: Option<&str>
 impl MailStore for SqliteStore {
     async fn save_folders(&self, account_id: &str, generation: i64, lease: &Lease, news: &FolderNews, now: i64) -> Result<bool> {
         let (id, lease, news) = (account_id.to_owned(), lease.clone(), news.clone());
-        self.writing(move |tx| {
+        self.write(move |tx| {
             let ours = may_write(tx, &id, generation, &lease)?;
             if ours {
                 keys::check_active(tx, news.changed.iter().map(|f| &f.name).chain(news.link.as_ref().map(|link| &link.link)))?;
@@ -130,31 +130,31 @@ impl MailStore for SqliteStore {
 
     async fn folder_link(&self, account_id: &str) -> Result<(Option<Sealed>, i64)> {
         let id = account_id.to_owned();
-        self.reading(move |c| folders::link(c, &id)).await
+        self.read(move |c| folders::link(c, &id)).await
     }
 
     async fn folders(&self, account_id: &str) -> Result<Vec<SyncedFolder>> {
         let id = account_id.to_owned();
-        self.reading(move |c| folders::list(c, &id)).await
+        self.read(move |c| folders::list(c, &id)).await
     }
 
     async fn unread(&self, account_id: &str) -> Result<HashMap<String, u32>> {
         let id = account_id.to_owned();
-        self.reading(move |c| folders::unread(c, &id)).await
+        self.read(move |c| folders::unread(c, &id)).await
     }
 
     async fn begin_resync(&self, account_id: &str, folder_id: &str, generation: i64, lease: &Lease, now: i64) -> Result<bool> {
         let (id, folder_id, lease) = (account_id.to_owned(), folder_id.to_owned(), lease.clone());
-        self.writing(move |tx| Ok(may_write(tx, &id, generation, &lease)? && folders::begin_resync(tx, &id, &folder_id, now)?)).await
+        self.write(move |tx| Ok(may_write(tx, &id, generation, &lease)? && folders::begin_resync(tx, &id, &folder_id, now)?)).await
     }
 
     async fn known(&self, account_id: &str, graph_ids: &[&str]) -> Result<Vec<Known>> {
         let (id, graph_ids) = (account_id.to_owned(), graph_ids.iter().map(|id| (*id).to_owned()).collect::<Vec<String>>());
-        self.reading(move |c| apply::known(c, &id, &graph_ids)).await
+        self.read(move |c| apply::known(c, &id, &graph_ids)).await
     }
 
     async fn apply(&self, batch: PageBatch) -> Result<Applied> {
-        self.writing(move |tx| {
+        self.write(move |tx| {
             let listed = exists(tx, "SELECT 1 FROM folders WHERE account_id = ?1 AND graph_id = ?2 AND is_listed = 1", (&batch.account_id, &batch.folder_id))?;
             if !listed || !may_write(tx, &batch.account_id, batch.generation, &batch.lease)? {
                 return Ok(Applied::Refused(Refusal::TakenOver));
@@ -170,7 +170,7 @@ impl MailStore for SqliteStore {
 
     async fn note_refusal(&self, account_id: &str, folder_id: &str, generation: i64, lease: &Lease) -> Result<Option<u32>> {
         let (id, folder_id, lease) = (account_id.to_owned(), folder_id.to_owned(), lease.clone());
-        self.writing(move |tx| if may_write(tx, &id, generation, &lease)? { folders::note_refusal(tx, &id, &folder_id).map(Some) } else { Ok(None) }).await
+        self.write(move |tx| if may_write(tx, &id, generation, &lease)? { folders::note_refusal(tx, &id, &folder_id).map(Some) } else { Ok(None) }).await
     }
 
     async fn take_nameless(&self, account_id: &str, folder_id: &str, generation: i64, lease: &Lease, now: i64) -> Result<bool> {
@@ -178,21 +178,21 @@ impl MailStore for SqliteStore {
         // Looked for without the writer first: there are hardly ever any.
         {
             let (id, folder_id) = (id.clone(), folder_id.clone());
-            if !self.reading(move |c| quarantine::has_nameless(c, &id, &folder_id, now)).await? {
+            if !self.read(move |c| quarantine::has_nameless(c, &id, &folder_id, now)).await? {
                 return Ok(false);
             }
         }
-        self.writing(move |tx| Ok(may_write(tx, &id, generation, &lease)? && quarantine::take_nameless(tx, &id, &folder_id, now)?)).await
+        self.write(move |tx| Ok(may_write(tx, &id, generation, &lease)? && quarantine::take_nameless(tx, &id, &folder_id, now)?)).await
     }
 
     async fn pending_removals(&self, account_id: &str, now: i64, limit: u32) -> Result<Vec<(String, String)>> {
         let id = account_id.to_owned();
-        let (has_answered, due) = self.reading(move |c| Ok((pending_removals::has_answered(c, &id)?, pending_removals::list(c, &id, now, limit)?))).await?;
+        let (has_answered, due) = self.read(move |c| Ok((pending_removals::has_answered(c, &id)?, pending_removals::list(c, &id, now, limit)?))).await?;
         if !has_answered {
             return Ok(due);
         }
         let id = account_id.to_owned();
-        self.writing(move |tx| {
+        self.write(move |tx| {
             pending_removals::drop_answered(tx, &id)?;
             pending_removals::list(tx, &id, now, limit)
         })
@@ -210,7 +210,7 @@ impl MailStore for SqliteStore {
         now: i64,
     ) -> Result<Option<(u32, u32)>> {
         let (id, lease, gone, there, later) = (account_id.to_owned(), lease.clone(), gone.to_vec(), there.to_vec(), later.to_vec());
-        self.writing(move |tx| {
+        self.write(move |tx| {
             if !may_write(tx, &id, generation, &lease)? {
                 return Ok(None);
             }
@@ -222,12 +222,12 @@ impl MailStore for SqliteStore {
 
     async fn due_quarantine(&self, account_id: &str, now: i64, limit: u32) -> Result<Vec<QuarantineRow>> {
         let id = account_id.to_owned();
-        self.reading(move |c| quarantine::due(c, &id, now, limit)).await
+        self.read(move |c| quarantine::due(c, &id, now, limit)).await
     }
 
     async fn settle_quarantine(&self, account_id: &str, generation: i64, lease: &Lease, gone: &[String], later: &[(String, String)], now: i64) -> Result<bool> {
         let (id, lease, gone, later) = (account_id.to_owned(), lease.clone(), gone.to_vec(), later.to_vec());
-        self.writing(move |tx| {
+        self.write(move |tx| {
             let ours = may_write(tx, &id, generation, &lease)?;
             if ours {
                 quarantine::settle(tx, &id, &gone, &later, now)?;
@@ -239,27 +239,27 @@ impl MailStore for SqliteStore {
 
     async fn quarantine(&self, account_id: &str, limit: u32) -> Result<Vec<QuarantineRow>> {
         let id = account_id.to_owned();
-        self.reading(move |c| quarantine::list(c, &id, limit)).await
+        self.read(move |c| quarantine::list(c, &id, limit)).await
     }
 
     async fn count_quarantine(&self, account_id: &str) -> Result<u32> {
         let id = account_id.to_owned();
-        self.reading(move |c| quarantine::count(c, &id)).await
+        self.read(move |c| quarantine::count(c, &id)).await
     }
 
     async fn unlisted(&self, account_id: &str, now: i64, limit: u32) -> Result<Vec<Unlisted>> {
         let id = account_id.to_owned();
-        self.reading(move |c| attachments::unlisted(c, &id, now, limit)).await
+        self.read(move |c| attachments::unlisted(c, &id, now, limit)).await
     }
 
     async fn count_unlisted(&self, account_id: &str, now: i64) -> Result<u32> {
         let id = account_id.to_owned();
-        self.reading(move |c| attachments::count(c, &id, now)).await
+        self.read(move |c| attachments::count(c, &id, now)).await
     }
 
     async fn put_attachments(&self, account_id: &str, generation: i64, lists: &[AttachmentList], failed: &[(i64, Quarantined)], now: i64) -> Result<Option<u32>> {
         let (id, lists, failed) = (account_id.to_owned(), lists.to_vec(), failed.to_vec());
-        self.writing(move |tx| {
+        self.write(move |tx| {
             let ours = exists(tx, "SELECT 1 FROM accounts WHERE id = ?1 AND generation = ?2 AND state <> 'disconnected'", (&id, generation))?;
             if ours { attachments::put(tx, &id, &lists, &failed, now).map(Some) } else { Ok(None) }
         })
@@ -268,35 +268,35 @@ impl MailStore for SqliteStore {
 
     async fn message(&self, id: &str, owner: Option<&str>) -> Result<Option<MessageRow>> {
         let (id, owner) = (id.to_owned(), owner.map(str::to_owned));
-        self.reading(move |c| first(c, &by_id_sql(), (&id, &owner), message_row)).await
+        self.read(move |c| first(c, &by_id_sql(), (&id, &owner), message_row)).await
     }
 
     async fn messages(&self, wanted: &MessageWindow) -> Result<MailPage> {
         let wanted = wanted.clone();
-        self.reading(move |c| window(c, &wanted)).await
+        self.read(move |c| window(c, &wanted)).await
     }
 
     async fn body(&self, row_id: i64) -> Result<Option<(Sealed, i64)>> {
-        self.reading(move |c| first(c, "SELECT sealed, version FROM bodies WHERE message_id = ?1", [row_id], |row| Ok((sealed(row, 0)?, row.get(1)?)))).await
+        self.read(move |c| first(c, "SELECT sealed, version FROM bodies WHERE message_id = ?1", [row_id], |row| Ok((sealed(row, 0)?, row.get(1)?)))).await
     }
 
     async fn search(&self, words: &[String], account_ids: &[String], limit: u32) -> Result<Vec<MessageRow>> {
         let (words, account_ids) = (words.to_vec(), account_ids.to_vec());
-        self.reading(move |c| search::find(c, &words, &account_ids, limit)).await
+        self.read(move |c| search::find(c, &words, &account_ids, limit)).await
     }
 
     async fn set_read(&self, row_id: i64, is_read: bool, change_key: Option<&str>, now: i64) -> Result<()> {
         let change_key = change_key.map(str::to_owned);
-        self.writing(move |tx| set_read(tx, row_id, is_read, change_key.as_deref(), now)).await
+        self.write(move |tx| set_read(tx, row_id, is_read, change_key.as_deref(), now)).await
     }
 
     async fn is_missed(&self, account_ids: &[String], after: i64) -> Result<bool> {
         let account_ids = account_ids.to_vec();
-        self.reading(move |c| trim::is_missed(c, &account_ids, after)).await
+        self.read(move |c| trim::is_missed(c, &account_ids, after)).await
     }
 
     async fn changes(&self, account_ids: &[String], after: i64, limit: u32) -> Result<Vec<ChangeRow>> {
         let account_ids = account_ids.to_vec();
-        self.reading(move |c| changes(c, &account_ids, after, limit)).await
+        self.read(move |c| changes(c, &account_ids, after, limit)).await
     }
 }

@@ -32,7 +32,7 @@ fn mark(files: &Files) -> (String, Vec<u8>) {
 /// One more step, over several pages: `n` names it, `big` differs with it.
 fn step(store: &SqliteStore, n: u8) {
     block_on(store.meta_or_insert(&format!("n{n:03}"), &vec![n; 40_000])).unwrap();
-    store.write(|tx| keys::set_meta(tx, "last", &[n; 30_000])).unwrap();
+    store.write_here(|tx| keys::set_meta(tx, "last", &[n; 30_000])).unwrap();
 }
 
 fn checkpoint(store: &SqliteStore) {

@@ -159,7 +159,7 @@ impl SqliteStore {
 
     /// One step that may write: all of `work` or nothing, durable when this answers. Dropped before, it is done all the same. `work` may be called again after
     /// all that it did was taken back.
-    async fn writing<T: Send + 'static>(&self, work: impl FnMut(&Connection) -> Outcome<T> + Send + 'static) -> Result<T> {
+    async fn write<T: Send + 'static>(&self, work: impl FnMut(&Connection) -> Outcome<T> + Send + 'static) -> Result<T> {
         self.queued(work, Writer::enqueue).await
     }
 
@@ -170,10 +170,6 @@ impl SqliteStore {
 
     async fn queued<T: Send + 'static>(&self, work: impl FnMut(&Connection) -> Outcome<T> + Send + 'static, enqueue: fn(&Writer, Box<dyn Step>) -> bool) -> Result<T> {
         self.check()?;
-        if crate::runtime::is_inline() {
-            let mut work = work;
-            return self.write(|c| work(c));
-        }
         let (step, answer) = writer::step(work);
         #[cfg(test)]
         if crate::interleave::is_drawn() {
@@ -202,7 +198,7 @@ impl SqliteStore {
     async fn destroying<T: Send + 'static>(&self, wait: Duration, work: impl FnOnce(&Connection) -> Outcome<(T, bool)> + Send + 'static) -> Result<T> {
         let opened = self.0.clone();
         blocking(move || {
-            let (outcome, is_destroyed) = opened.write(work)?;
+            let (outcome, is_destroyed) = opened.write_here(work)?;
             if is_destroyed {
                 opened.erase_now(wait);
             }
@@ -212,13 +208,13 @@ impl SqliteStore {
     }
 
     /// One consistent view of the store.
-    async fn reading<T: Send + 'static>(&self, work: impl FnOnce(&Connection) -> Outcome<T> + Send + 'static) -> Result<T> {
+    async fn read<T: Send + 'static>(&self, work: impl FnOnce(&Connection) -> Outcome<T> + Send + 'static) -> Result<T> {
         self.check()?;
-        let place = if crate::runtime::is_inline() { None } else { Some(self.readers.place().await?) };
+        let place = self.readers.place().await?;
         let opened = self.0.clone();
         blocking(move || {
             let _place = place;
-            opened.read(work)
+            opened.read_here(work)
         })
         .await
     }
@@ -263,8 +259,8 @@ impl Opened {
         });
     }
 
-    /// Until all of the store is asynchronous.
-    fn write<T>(&self, work: impl FnOnce(&Connection) -> Outcome<T>) -> Result<T> {
+    /// A step on this thread, in a transaction of its own: for what empties files right after it.
+    fn write_here<T>(&self, work: impl FnOnce(&Connection) -> Outcome<T>) -> Result<T> {
         self.check()?;
         let alone = self.writer.alone();
         let c = alone.as_ref().ok_or_else(closed)?;
@@ -295,8 +291,8 @@ impl Opened {
         Ok(done?)
     }
 
-    /// One consistent view of the store.
-    fn read<T>(&self, work: impl FnOnce(&Connection) -> Outcome<T>) -> Result<T> {
+    /// The same on this thread.
+    fn read_here<T>(&self, work: impl FnOnce(&Connection) -> Outcome<T>) -> Result<T> {
         self.check()?;
         let open = || open::open_reader(&self.file, self.sharing, self.busy);
         let result = self.readers.with(open, |connection| {
@@ -361,7 +357,7 @@ impl Opened {
 
     /// Looks for what other processes left pending.
     fn look_for_marks(&self) -> Result<()> {
-        if self.read(|c| exists(c, "SELECT 1 FROM meta WHERE name = ?1", [ERASURE_PENDING]))? {
+        if self.read_here(|c| exists(c, "SELECT 1 FROM meta WHERE name = ?1", [ERASURE_PENDING]))? {
             self.must_erase.store(true, Ordering::SeqCst);
         }
         Ok(())

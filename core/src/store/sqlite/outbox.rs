@@ -137,7 +137,7 @@ impl SqliteStore {
 impl OutboxStore for SqliteStore {
     async fn enqueue(&self, sends: Vec<(NewItem, Content)>) -> Result<Vec<Enqueued>> {
         let store = self.clone();
-        self.writing(move |tx| {
+        self.write(move |tx| {
             let mut all = Vec::with_capacity(sends.len());
             for (number, (item, content)) in sends.iter().enumerate() {
                 let enqueued = store.enqueue_one(tx, item, content)?;
@@ -156,18 +156,18 @@ impl OutboxStore for SqliteStore {
 
     async fn submitted(&self, items: &[NewItem]) -> Result<Vec<Option<Enqueued>>> {
         let keys: Vec<(String, Option<String>)> = items.iter().map(|item| (item.account_id.clone(), item.key.clone())).collect();
-        self.reading(move |c| keys.iter().map(|(account_id, key)| by_key(c, account_id, key.as_deref())).collect()).await
+        self.read(move |c| keys.iter().map(|(account_id, key)| by_key(c, account_id, key.as_deref())).collect()).await
     }
 
     async fn claims(&self, request: ClaimRequest) -> Result<Claims> {
         let request = Arc::new(request);
         // Looked for without the writer's lock first: workers ask often and mostly in vain.
         let asked = request.clone();
-        if !self.reading(move |c| is_due(c, &asked)).await? {
+        if !self.read(move |c| is_due(c, &asked)).await? {
             return Ok(Claims::default());
         }
         let store = self.clone();
-        self.writing(move |tx| {
+        self.write(move |tx| {
             let expired = if request.expire { store.end_overdue(tx, request.now)? } else { Vec::new() };
             let claimed = claim(tx, &request)?;
             let contents = small_contents(tx, &claimed)?;
@@ -178,7 +178,7 @@ impl OutboxStore for SqliteStore {
 
     async fn step(&self, id: &str, fence: i64, step: &Step, now: i64) -> Result<Option<ItemRow>> {
         let (store, id, step) = (self.clone(), id.to_owned(), step.clone());
-        self.writing(move |tx| store.step_in(tx, &id, fence, &step, now)).await
+        self.write(move |tx| store.step_in(tx, &id, fence, &step, now)).await
     }
 
     async fn renew_claim(&self, id: &str, fence: i64, now: i64, lease_ms: i64) -> Result<bool> {
@@ -191,12 +191,12 @@ impl OutboxStore for SqliteStore {
 
     async fn cancel(&self, id: &str, reason: &str, now: i64) -> Result<bool> {
         let (store, id, reason) = (self.clone(), id.to_owned(), reason.to_owned());
-        self.writing(move |tx| store.cancel_one(tx, &id, &reason, now)).await
+        self.write(move |tx| store.cancel_one(tx, &id, &reason, now)).await
     }
 
     async fn reopen(&self, item: &Reopened<'_>, now: i64) -> Result<bool> {
         let (store, seen, state, progress) = (self.clone(), item.seen.clone(), item.state, item.progress.clone());
-        self.writing(move |tx| {
+        self.write(move |tx| {
             check_connected(tx, &seen.account_id)?;
             keys::check_active(tx, [&progress])?;
             let ordering_key = first(
@@ -227,12 +227,12 @@ impl OutboxStore for SqliteStore {
 
     async fn tidied(&self, id: &str, tidied: &Tidied) -> Result<bool> {
         let (id, tidied) = (id.to_owned(), tidied.clone());
-        self.writing(move |tx| outbox_end::tidied(tx, &id, &tidied)).await
+        self.write(move |tx| outbox_end::tidied(tx, &id, &tidied)).await
     }
 
     async fn item(&self, id: &str, owner: Option<&str>) -> Result<Option<ItemRow>> {
         let (id, owner) = (id.to_owned(), owner.map(str::to_owned));
-        self.reading(move |c| {
+        self.read(move |c| {
             first(
                 c,
                 select_item!("WHERE public_id = ?1 AND (?2 IS NULL OR EXISTS (SELECT 1 FROM accounts a WHERE a.id = outbox.account_id AND a.owner = ?2))"),
@@ -245,7 +245,7 @@ impl OutboxStore for SqliteStore {
 
     async fn items(&self, filter: &OutboxFilter) -> Result<Vec<ItemRow>> {
         let filter = filter.clone();
-        self.reading(move |c| {
+        self.read(move |c| {
             let states: Option<Vec<&str>> = filter.state.map(|shown| ItemState::ALL.iter().filter(|s| s.shown() == shown).map(|s| s.word()).collect());
             let states = states.as_deref().map(super::json).transpose()?;
             // A parked send is shown as queued, wherever it stood.
@@ -266,7 +266,7 @@ impl OutboxStore for SqliteStore {
 
     async fn content(&self, id: &str) -> Result<Option<(ItemRow, Content)>> {
         let id = id.to_owned();
-        self.reading(move |c| {
+        self.read(move |c| {
             let Some(row) = by_id(c, &id)? else { return Ok(None) };
             let found = first(c, "SELECT o.id, p.sealed, p.version FROM outbox o JOIN outbox_payloads p ON p.item_id = o.id WHERE o.public_id = ?1", [&id], |row| {
                 Ok((row.get::<_, i64>(0)?, sealed(row, 1)?, row.get::<_, i64>(2)?))
@@ -284,7 +284,7 @@ impl OutboxStore for SqliteStore {
     }
 
     async fn next_due(&self, request: DueRequest) -> Result<NextDue> {
-        self.reading(move |c| {
+        self.read(move |c| {
             let DueRequest { now, except, awaited } = &request;
             let queued = except.as_ref().map(|except| queues::next_due(c, *now, &queues::Except::of(except))).transpose()?.flatten();
             let awaited = awaited.as_ref().map(|awaited| awaited::next_due(c, *now, awaited)).transpose()?.flatten();

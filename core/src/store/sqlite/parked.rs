@@ -48,11 +48,11 @@ impl CopyStore for SqliteStore {
         let is_settled = |c: &Connection| {
             Ok(!exists(c, "SELECT 1 FROM generation WHERE is_copied = 1", [])? && !exists(c, "SELECT 1 FROM outbox WHERE parked = 1 AND is_open = 1", [])?)
         };
-        if self.reading(is_settled).await? {
+        if self.read(is_settled).await? {
             return Ok(Copied::default());
         }
         let store = self.clone();
-        self.writing(move |tx| {
+        self.write(move |tx| {
             let is_new = run(tx, "UPDATE generation SET is_copied = 0, copied_at = ?1 WHERE is_copied = 1", [now])? > 0;
             let parked = all(tx, "SELECT public_id, account_id FROM outbox WHERE parked = 1 AND is_open = 1 ORDER BY id", [], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
             let count = u32::try_from(parked.len()).unwrap_or(u32::MAX);
@@ -78,12 +78,12 @@ impl CopyStore for SqliteStore {
     }
 
     async fn copied_at(&self) -> Result<Option<i64>> {
-        self.reading(|c| Ok(first(c, "SELECT copied_at FROM generation WHERE id = 1", [], |row| Ok(row.get(0)?))?.flatten())).await
+        self.read(|c| Ok(first(c, "SELECT copied_at FROM generation WHERE id = 1", [], |row| Ok(row.get(0)?))?.flatten())).await
     }
 
     async fn settle_parked(&self, id: &str, parked: Parked, now: i64) -> Result<bool> {
         let (store, id) = (self.clone(), id.to_owned());
-        self.writing(move |tx| match &parked {
+        self.write(move |tx| match &parked {
             Parked::Released => release(&store, tx, &id, now),
             Parked::Abandoned(reason) => abandon(&store, tx, &id, &reason, now),
         })
@@ -92,6 +92,6 @@ impl CopyStore for SqliteStore {
 
     async fn parked_sends(&self, account_id: &str) -> Result<u32> {
         let account_id = account_id.to_owned();
-        self.reading(move |c| Ok(first(c, "SELECT COUNT(*) FROM outbox WHERE account_id = ?1 AND parked = 1 AND is_open = 1", [account_id], |row| Ok(row.get(0)?))?.unwrap_or(0))).await
+        self.read(move |c| Ok(first(c, "SELECT COUNT(*) FROM outbox WHERE account_id = ?1 AND parked = 1 AND is_open = 1", [account_id], |row| Ok(row.get(0)?))?.unwrap_or(0))).await
     }
 }

@@ -180,17 +180,17 @@ impl PurgeStore for SqliteStore {
 
     async fn purge(&self, account_id: &str) -> Result<Option<PurgeRow>> {
         let account_id = account_id.to_owned();
-        self.reading(move |c| by_account(c, &account_id)).await
+        self.read(move |c| by_account(c, &account_id)).await
     }
 
     async fn open_purges(&self) -> Result<Vec<String>> {
-        self.reading(|c| all(c, "SELECT account_id FROM purges WHERE ended_at IS NULL ORDER BY begun_at, account_id", [], |row| Ok(row.get(0)?))).await
+        self.read(|c| all(c, "SELECT account_id FROM purges WHERE ended_at IS NULL ORDER BY begun_at, account_id", [], |row| Ok(row.get(0)?))).await
     }
 
     async fn erase_some(&self, account_id: &str, limit: u32, now: i64) -> Result<bool> {
         let (store, account_id) = (self.clone(), account_id.to_owned());
         self.upkeep(move |opened| {
-            let is_more = opened.write(|tx| store.erase(tx, &account_id, limit, now))?;
+            let is_more = opened.write_here(|tx| store.erase(tx, &account_id, limit, now))?;
             if !is_more {
                 // Erased rows are zeroed, but where the database once moved rows between pages a copy may lie in a page's unused part; in a store too large to
                 // be copied in memory it lies there until that part is written again.
@@ -211,7 +211,7 @@ impl PurgeStore for SqliteStore {
 
     async fn end_purge(&self, account_id: &str, now: i64) -> Result<Option<PurgeRow>> {
         let (store, account_id) = (self.clone(), account_id.to_owned());
-        self.writing(move |tx| {
+        self.write(move |tx| {
             let account_id = account_id.as_str();
             let ended = run(tx, "UPDATE purges SET ended_at = ?2 WHERE account_id = ?1 AND ended_at IS NULL", (account_id, now))?;
             let row = by_account(tx, account_id)?;
@@ -253,7 +253,7 @@ impl PurgeStore for SqliteStore {
 
     async fn restore_owner(&self, owner: &str, now: i64) -> Result<bool> {
         let (store, owner) = (self.clone(), owner.to_owned());
-        self.writing(move |tx| {
+        self.write(move |tx| {
             let found = run(tx, "DELETE FROM owners WHERE owner = ?1", [&owner])? > 0;
             if found {
                 store.note(tx, &[Entry::new(AuditKind::OwnerRestored, "The deletion of the owner was taken back.").of(store.owner_mark(&owner)?)], now)?;
@@ -265,10 +265,10 @@ impl PurgeStore for SqliteStore {
 
     async fn is_deleted(&self, owner: &str) -> Result<bool> {
         let owner = owner.to_owned();
-        self.reading(move |c| is_deleted(c, &owner)).await
+        self.read(move |c| is_deleted(c, &owner)).await
     }
 
     async fn due_owners(&self, now: i64) -> Result<Vec<String>> {
-        self.reading(move |c| all(c, "SELECT owner FROM owners WHERE purge_at <= ?1 ORDER BY purge_at", [now], |row| Ok(row.get(0)?))).await
+        self.read(move |c| all(c, "SELECT owner FROM owners WHERE purge_at <= ?1 ORDER BY purge_at", [now], |row| Ok(row.get(0)?))).await
     }
 }

@@ -3,7 +3,7 @@
 
 use super::super::tests::{Made, made};
 use crate::runtime::block_on;
-use crate::store::suite::{OutboxParts, waited};
+use crate::store::suite::{OutboxParts};
 use crate::store::{AccountStore, CopyStore, Hold, Parked, Shorthand, ItemRow, ItemState, NewItem, OutboxStore, Reopened, Step, Wanted, suite};
 use crate::model::{AccountState, Route};
 use proptest::prelude::*;
@@ -94,7 +94,7 @@ impl World {
                 let Some(seen) = store.item(id, None).await.unwrap() else { return };
                 let _ = store.reopen(&Reopened { seen: &seen, state: ItemState::Queued, progress: suite::sealed("p") }, now).await;
             }
-            Act::Park => drop(store.write(super::super::parked::park).unwrap()),
+            Act::Park => drop(store.write_here(super::super::parked::park).unwrap()),
             Act::Go => drop(block_on(store.settle_copy(true, now)).unwrap()),
             Act::Release(n) => drop(self.id(*n).map(|id| block_on(store.settle_parked(id, Parked::Released, now)).unwrap())),
             Act::Disconnect(n) if *n > 1 => {}
@@ -113,7 +113,7 @@ impl World {
     }
 
     fn generation(&self, n: usize) -> i64 {
-        self.made.store.account_blocking(account(n)).unwrap().unwrap().generation
+        crate::runtime::block_on(self.made.store.account(account(n))).unwrap().unwrap().generation
     }
 
     async fn step(&mut self, which: usize, state: ItemState, next_at: Option<i64>) {
@@ -132,7 +132,7 @@ impl World {
                AND MIN(COALESCE(o.next_at, 0), COALESCE(o.deadline, 9223372036854775807)) <= ?1
                AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.is_open = 1 AND e.parked <> 1 AND e.account_id = o.account_id AND e.lane = o.lane AND e.id < o.id)";
         let too_late = super::too_late(at, LEASE);
-        self.made.store.read(|c| super::all(c, sql, (at, too_late), |row| Ok((row.get(0)?, row.get(1)?)))).unwrap()
+        self.made.store.read_here(|c| super::all(c, sql, (at, too_late), |row| Ok((row.get(0)?, row.get(1)?)))).unwrap()
     }
 
     async fn claim(&mut self, most: usize, in_hand: usize) {
@@ -159,7 +159,7 @@ impl World {
         let (heads, naive, late) = self
             .made
             .store
-            .read(|c| {
+            .read_here(|c| {
                 let heads = super::all(c, heads, [], |row| Ok(row.get::<_, String>(0)?))?;
                 let naive = super::all(c, naive, [], |row| Ok(row.get::<_, String>(0)?))?;
                 Ok((heads, naive, super::exists(c, late, [])?))
@@ -188,7 +188,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn queues_say_what_the_rows_say(acts in prop::collection::vec(act(), 1..60)) {
-        waited(async {
+        crate::runtime::block_on(async {
             let mut world = World::new();
             for act in &acts {
                 world.act(act).await;

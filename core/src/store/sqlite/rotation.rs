@@ -131,30 +131,30 @@ fn sealed_with(c: &Connection, key_id: i64, limit: u32) -> Outcome<Vec<SealedVal
 impl KeyStore for SqliteStore {
     async fn insert_store_key(&self, key: &NewKey, canary: &Sealed, wrapped_root: Option<&[u8]>) -> Result<()> {
         let (key, canary, wrapped_root) = (key.clone(), canary.clone(), wrapped_root.map(<[u8]>::to_vec));
-        self.writing(move |tx| keys::put_store_key(tx, &key, &canary, wrapped_root.as_deref())).await
+        self.write(move |tx| keys::put_store_key(tx, &key, &canary, wrapped_root.as_deref())).await
     }
 
     async fn canary(&self) -> Result<Option<Sealed>> {
-        self.reading(|c| Ok(keys::meta(c, CANARY)?.map(Sealed::parse).transpose()?)).await
+        self.read(|c| Ok(keys::meta(c, CANARY)?.map(Sealed::parse).transpose()?)).await
     }
 
     #[cfg(test)]
     async fn key(&self, id: i64) -> Result<Option<KeyRow>> {
-        self.reading(move |c| keys::by_id(c, id)).await
+        self.read(move |c| keys::by_id(c, id)).await
     }
 
     async fn active_key(&self, purpose: KeyPurpose, account_id: Option<&str>) -> Result<Option<KeyRow>> {
         let account_id = account_id.unwrap_or_default().to_owned();
-        self.reading(move |c| keys::active(c, purpose, &account_id)).await
+        self.read(move |c| keys::active(c, purpose, &account_id)).await
     }
 
     async fn reserve_uses(&self, key_id: i64, count: i64) -> Result<i64> {
-        self.writing(move |tx| keys::add_uses(tx, key_id, count)).await
+        self.write(move |tx| keys::add_uses(tx, key_id, count)).await
     }
 
     async fn key_ring(&self, purpose: KeyPurpose, account_id: &str) -> Result<Vec<RingKey>> {
         let account_id = account_id.to_owned();
-        self.reading(move |c| {
+        self.read(move |c| {
             all(
                 c,
                 "SELECT id, purpose, account_id, wrapped, is_active, uses, created_at FROM keys
@@ -168,11 +168,11 @@ impl KeyStore for SqliteStore {
 
     async fn live_keys(&self) -> Result<Vec<RingKey>> {
         let sql = "SELECT id, purpose, account_id, wrapped, is_active, uses, created_at FROM keys WHERE wrapped IS NOT NULL ORDER BY purpose, account_id, created_at";
-        self.reading(move |c| all(c, sql, [], ring_key)).await
+        self.read(move |c| all(c, sql, [], ring_key)).await
     }
 
     async fn key_fate(&self, id: i64) -> Result<Option<KeyFate>> {
-        self.reading(move |c| {
+        self.read(move |c| {
             first(c, "SELECT purpose, account_id, wrapped IS NULL FROM keys WHERE id = ?1", [id], |row| {
                 Ok(KeyFate { purpose: word(row, 0)?, account_id: row.get(1)?, is_destroyed: row.get(2)? })
             })
@@ -182,7 +182,7 @@ impl KeyStore for SqliteStore {
 
     async fn succeed_key(&self, old: i64, new: &[NewKey], canary: Option<&Sealed>, handover: Option<&KeyHandover>, lease: Option<&Lease>) -> Result<bool> {
         let (store, new, canary, handover, lease) = (self.clone(), new.to_vec(), canary.cloned(), handover.cloned(), lease.cloned());
-        self.writing(move |tx| {
+        self.write(move |tx| {
             if let Some(lease) = &lease
                 && !leases::is_held(tx, &lease)?
             {
@@ -212,16 +212,16 @@ impl KeyStore for SqliteStore {
     }
 
     async fn handovers(&self) -> Result<Vec<KeyHandover>> {
-        self.reading(handovers::standing).await
+        self.read(handovers::standing).await
     }
 
     async fn sealed_with(&self, key_id: i64, limit: u32) -> Result<Vec<SealedValue>> {
-        self.reading(move |c| sealed_with(c, key_id, limit)).await
+        self.read(move |c| sealed_with(c, key_id, limit)).await
     }
 
     async fn reseal(&self, lease: &Lease, values: Vec<(SealedValue, Sealed)>, now: i64) -> Result<Option<u64>> {
         let lease = lease.clone();
-        self.writing(move |tx| {
+        self.write(move |tx| {
             if !hold(tx, &lease, now)? {
                 return Ok(None);
             }
@@ -303,7 +303,7 @@ impl KeyStore for SqliteStore {
 
     async fn mark_rotation(&self, lease: &Lease, mark: Option<&[u8]>) -> Result<bool> {
         let (lease, mark) = (lease.clone(), mark.map(<[u8]>::to_vec));
-        self.writing(move |tx| {
+        self.write(move |tx| {
             let ours = leases::is_held(tx, &lease)?;
             if ours {
                 put_fact(tx, ROTATION, mark.as_deref())?;

@@ -54,7 +54,7 @@ pub fn forget(c: &Connection, account_id: &str, tenant_id: &str, person: Option<
 impl ThrottleStore for SqliteStore {
     async fn keep_throttles(&self, throttles: &[Throttle], now: i64, longest_ms: i64) -> Result<()> {
         let throttles = throttles.to_vec();
-        self.writing(move |tx| {
+        self.write(move |tx| {
             drop_gone(tx, now, longest_ms)?;
             for Throttle { client_id, tenant_id, user_id, service, until, made } in &throttles {
                 let (counted_at, counts) = made.as_ref().map_or((0, Vec::new()), |made| (made.at, packed(&made.counts)));
@@ -75,10 +75,10 @@ impl ThrottleStore for SqliteStore {
 
     async fn throttles(&self, now: i64, longest_ms: i64) -> Result<Vec<Throttle>> {
         let gone = concat!("SELECT 1 FROM throttles WHERE ", gone!());
-        if self.reading(move |c| exists(c, gone, bounds(now, longest_ms))).await? {
-            self.writing(move |tx| drop_gone(tx, now, longest_ms)).await?;
+        if self.read(move |c| exists(c, gone, bounds(now, longest_ms))).await? {
+            self.write(move |tx| drop_gone(tx, now, longest_ms)).await?;
         }
-        self.reading(move |c| {
+        self.read(move |c| {
             all(c, "SELECT client_id, tenant_id, user_id, service, until, counted_at, counts FROM throttles ORDER BY until, user_id, service", [], |row| {
                 let (at, counts): (i64, Vec<u8>) = (row.get(5)?, row.get(6)?);
                 let made = (at > 0).then(|| RequestsMade { at, counts: unpacked(&counts) });

@@ -14,10 +14,10 @@ impl TrimStore for SqliteStore {
     async fn trim(&self, kept: &Kept, limit: u32) -> Result<bool> {
         let kept = *kept;
         // Looked for without the writer's lock first: mostly there is nothing.
-        if !self.reading(move |c| is_due(c, &kept)).await? {
+        if !self.read(move |c| is_due(c, &kept)).await? {
             return Ok(false);
         }
-        self.writing(move |tx| {
+        self.write(move |tx| {
             let limit_rows = usize::try_from(limit).unwrap_or(usize::MAX);
             let erased = [old_changes(tx, &kept, limit)?, surplus_changes(tx, &kept, limit)?, tombstones(tx, &kept, limit)?, sends(tx, &kept, limit)?];
             Ok(erased.into_iter().any(|rows| rows >= limit_rows))
@@ -27,7 +27,7 @@ impl TrimStore for SqliteStore {
 
     async fn drop_expired(&self, now: i64) -> Result<()> {
         let is_due = move |c: &Connection| Ok(!handovers::due(c, now)?.is_empty() || purge::has_old_attempts(c, now)?);
-        if !self.reading(is_due).await? {
+        if !self.read(is_due).await? {
             return Ok(());
         }
         self.destroying(ERASE_RETRY_WAIT, move |tx| {
