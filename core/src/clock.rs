@@ -10,6 +10,11 @@ use tokio::sync::watch;
 
 pub type Wait = Pin<Box<dyn Future<Output = ()> + Send>>;
 
+/// Waits in real time, whatever the clock: for what others do in real time (a transaction of another process).
+pub async fn real_time(how_long: Duration) {
+    tokio::time::sleep(how_long).await;
+}
+
 /// Time as the engine sees it.
 pub trait Clock: Send + Sync + fmt::Debug {
     /// Wall time; may jump.

@@ -273,6 +273,17 @@ pub struct ChangeRow {
     pub at: i64,
 }
 
+/// What a mailbox said of pending removals.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Settled<'a> {
+    /// They are removed; a tombstone stays.
+    pub gone: &'a [String],
+    /// Ids and the folders they are in now: they are kept there.
+    pub there: &'a [(String, String)],
+    /// Ids that it would not tell of, and why: they are asked for again later.
+    pub later: &'a [(String, String)],
+}
+
 #[async_trait]
 pub trait MailStore {
     /// Writes what is new in the list of folders and where it goes on, under lease and generation. Folders that are gone lose their cursor, and their
@@ -294,9 +305,8 @@ pub trait MailStore {
     async fn take_nameless(&self, account_id: &str, folder_id: &str, generation: i64, lease: &super::Lease, now: i64) -> Result<bool>;
     /// Suspects not yet proven that are due, oldest first: (graph id, folder it left). Those that turned up in another folder meanwhile are dropped on the way.
     async fn pending_removals(&self, account_id: &str, now: i64, limit: u32) -> Result<Vec<(String, String)>>;
-    /// Settles questions: `gone` are removed (a tombstone stays), `there` are kept with their new folder, and the mailbox would not tell of those in `later`
-    /// (id, why): they are asked again later. Change-feed rows are written. Answers (removed, moved); None: lease or generation lost.
-    async fn settle_pending_removals(&self, account_id: &str, generation: i64, lease: &super::Lease, gone: &[String], there: &[(String, String)], later: &[(String, String)], now: i64) -> Result<Option<(u32, u32)>>;
+    /// Settles questions; change-feed rows are written. Answers (removed, moved); None: lease or generation lost.
+    async fn settle_pending_removals(&self, account_id: &str, generation: i64, lease: &super::Lease, settled: &Settled<'_>, now: i64) -> Result<Option<(u32, u32)>>;
     /// What is set aside and can be asked for by id, and is due: oldest first.
     async fn due_quarantine(&self, account_id: &str, now: i64, limit: u32) -> Result<Vec<QuarantineRow>>;
     /// Set aside items that are no more, and those that could not be read again (id, why).

@@ -1,6 +1,7 @@
 //! Rows in, rows out. Each method is one durable step: a whole transaction, committed when it returns.
 //!
-//! Methods block; callers run them through `runtime::blocking`. Times are milliseconds since 1970. A write that belongs to a
+//! Methods await: a backend brings its own threads or connections, and nothing here assumes one machine, one writer or locks. A step whose caller goes away
+//! is done all the same, or not begun. Times are milliseconds since 1970. A write that belongs to a
 //! leased job carries the lease's fence and changes nothing once somebody else holds the lease.
 
 mod accounts;
@@ -38,7 +39,7 @@ pub use keyring::{HANDOVER_MS, KeyHandover, KeyFate, KeyStore, NewRoot, ROOT_KDF
 pub use lease::{LEASE_MS, LeaseRequest, hold, hold_claim};
 pub use mail::{
     Applied, AttachmentList, ChangeRow, Cursor, FolderLink, FolderNews, FolderRow, Known, MailPage, MailStore, Mailbox, MessageRow, MessageWindow, NewMessage, PageBatch, Quarantined,
-    QuarantineRow, Refusal, SearchText, SyncedFolder, Unlisted, pause_ms,
+    QuarantineRow, Refusal, SearchText, Settled, SyncedFolder, Unlisted, pause_ms,
 };
 pub use claims::{Awaited, ClaimRequest, Claimed, Claims, Due, DueRequest, NextDue, Wanted, of_route};
 pub use outbox::{Content, Enqueued, Hold, ItemRow, ItemState, NewItem, OutboxStore, PAST_DEADLINE, Part, Reopened, SEND_ID, Step, Tally, Tidied, sealed_row};

@@ -10,7 +10,7 @@ use super::base::{Wrapper, place};
 use super::ring::DataKey;
 use super::root::Root;
 use super::{Vault, base};
-use crate::clock::{Clock, to_ms};
+use crate::clock::{Clock, to_ms, real_time};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::RotationReport;
 use crate::random;
@@ -125,7 +125,7 @@ impl Vault {
                 return Err(Error::new(ErrorKind::StoreBusy, "Another rotation of keys runs on this store. Try again when it has ended."));
             }
             stop.map_or(Ok(()), Stop::check)?;
-            tokio::time::sleep(LOOK).await;
+            real_time(LOOK).await;
             waited += LOOK;
         };
         Ok(Job { vault: self, clock, stop, lease, report: RotationReport::default(), is_paced: false, begun: 0, damaged: Vec::new() })
@@ -406,7 +406,7 @@ impl Job<'_> {
                     // Only what cannot be opened is left.
                     idle = if is_idle { idle + 1 } else { 0 };
                     // Whoever waits for the store gets a turn: SQLite's queue knows no order.
-                    tokio::time::sleep(BREATH).await;
+                    real_time(BREATH).await;
                     self.ours(count.is_some())?;
                 }
             }

@@ -465,7 +465,7 @@ impl AccountStore for SqliteStore {
         let (token, lease) = (token.clone(), lease.cloned());
         self.write(move |tx| {
             if let Some(lease) = &lease
-                && !leases::is_held(tx, &lease)?
+                && !leases::is_held(tx, lease)?
             {
                 return Ok(false);
             }

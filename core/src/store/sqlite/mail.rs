@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::model::ChangeKind;
 use crate::seal::Sealed;
 use crate::stages::{Stage, timed};
-use crate::store::{Applied, AttachmentList, ChangeRow, FolderNews, Known, Lease, MailPage, MailStore, Mailbox, MessageRow, MessageWindow, PageBatch, QuarantineRow, Quarantined, Refusal, SyncedFolder, Unlisted};
+use crate::store::{Applied, AttachmentList, ChangeRow, FolderNews, Known, Lease, MailPage, MailStore, Mailbox, MessageRow, MessageWindow, PageBatch, QuarantineRow, Quarantined, Refusal, Settled, SyncedFolder, Unlisted};
 use async_trait::async_trait;
 use std::collections::HashMap;
 use rusqlite::types::Value;
@@ -199,17 +199,9 @@ impl MailStore for SqliteStore {
         .await
     }
 
-    async fn settle_pending_removals(
-        &self,
-        account_id: &str,
-        generation: i64,
-        lease: &Lease,
-        gone: &[String],
-        there: &[(String, String)],
-        later: &[(String, String)],
-        now: i64,
-    ) -> Result<Option<(u32, u32)>> {
-        let (id, lease, gone, there, later) = (account_id.to_owned(), lease.clone(), gone.to_vec(), there.to_vec(), later.to_vec());
+    async fn settle_pending_removals(&self, account_id: &str, generation: i64, lease: &Lease, settled: &Settled<'_>, now: i64) -> Result<Option<(u32, u32)>> {
+        let (id, lease) = (account_id.to_owned(), lease.clone());
+        let (gone, there, later) = (settled.gone.to_vec(), settled.there.to_vec(), settled.later.to_vec());
         self.write(move |tx| {
             if !may_write(tx, &id, generation, &lease)? {
                 return Ok(None);

@@ -85,7 +85,7 @@ impl CopyStore for SqliteStore {
         let (store, id) = (self.clone(), id.to_owned());
         self.write(move |tx| match &parked {
             Parked::Released => release(&store, tx, &id, now),
-            Parked::Abandoned(reason) => abandon(&store, tx, &id, &reason, now),
+            Parked::Abandoned(reason) => abandon(&store, tx, &id, reason, now),
         })
         .await
     }

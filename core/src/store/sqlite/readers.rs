@@ -42,6 +42,11 @@ impl Readers {
         result
     }
 
+    #[cfg(test)]
+    pub fn is_idle(&self) -> bool {
+        self.places.available_permits() == AT_ONCE
+    }
+
     /// Closes what is idle; what is in use closes when it is done.
     pub fn close(&self) {
         self.places.close();

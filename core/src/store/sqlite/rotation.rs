@@ -184,7 +184,7 @@ impl KeyStore for SqliteStore {
         let (store, new, canary, handover, lease) = (self.clone(), new.to_vec(), canary.cloned(), handover.cloned(), lease.cloned());
         self.write(move |tx| {
             if let Some(lease) = &lease
-                && !leases::is_held(tx, &lease)?
+                && !leases::is_held(tx, lease)?
             {
                 return Ok(false);
             }
@@ -201,7 +201,7 @@ impl KeyStore for SqliteStore {
                 keys::insert(tx, key)?;
             }
             if let Some(handover) = &handover {
-                handovers::build(tx, &handover)?;
+                handovers::build(tx, handover)?;
             }
             let Some(first) = new.first() else { return Ok(true) };
             let detail = format!("{} was replaced by a new one.", called(first.purpose));

@@ -79,11 +79,16 @@ impl<T: Send, W: FnMut(&Connection) -> Outcome<T> + Send> Step for Work<T, W> {
     }
 
     fn refuse(self: Box<Self>, error: Error) {
-        let _ = self.answer.send(Err(error));
+        let Self { work, answer, .. } = *self;
+        // What it holds is let go before anybody goes on.
+        drop(work);
+        let _ = answer.send(Err(error));
     }
 
     fn done(self: Box<Self>) {
-        let _ = self.answer.send(self.done.ok_or_else(defect));
+        let Self { work, done, answer } = *self;
+        drop(work);
+        let _ = answer.send(done.ok_or_else(defect));
     }
 }
 
@@ -175,6 +180,11 @@ impl Writer {
     /// Without closing it: it belongs to the process this one was forked from.
     pub fn forget(&mut self) {
         std::mem::forget(self.connection.get_mut().unwrap_or_else(PoisonError::into_inner).take());
+    }
+
+    #[cfg(test)]
+    pub fn is_idle(&self) -> bool {
+        !self.queue().is_driven
     }
 
     /// Steps that wait for their turn.
