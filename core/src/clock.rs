@@ -11,6 +11,7 @@ use tokio::sync::watch;
 pub type Wait = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Waits in real time, whatever the clock: for what others do in real time (a transaction of another process).
+#[allow(clippy::disallowed_methods)]
 pub async fn real_time(how_long: Duration) {
     tokio::time::sleep(how_long).await;
 }

@@ -155,7 +155,7 @@ async fn another_rotation_is_waited_for() {
     connect(&*store, &vault, "a", true).await;
     let lease = store.take_lease("rotate_keys", "they", 0, 100_000).await.unwrap().unwrap();
     let waiting = tokio::spawn(async move { vault.rotate(&everything(None), &TestClock::new(10), None).await });
-    crate::runtime::real_pause(std::time::Duration::from_millis(300)).await;
+    crate::clock::real_time(std::time::Duration::from_millis(300)).await;
     assert!(!waiting.is_finished());
     store.release_lease(&lease).await.unwrap();
     assert_eq!(waiting.await.unwrap().unwrap().data_keys, 2);

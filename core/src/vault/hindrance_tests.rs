@@ -124,7 +124,7 @@ async fn in_time(vault: &Vault, order: Order) -> Result<RotationReport> {
     let clock = TestClock::new(1_000);
     tokio::select! {
         report = vault.rotate(&order, &clock, None) => report,
-        () = crate::runtime::real_pause(Duration::from_secs(60)) => panic!("it does not end"),
+        () = crate::clock::real_time(Duration::from_secs(60)) => panic!("it does not end"),
     }
 }
 

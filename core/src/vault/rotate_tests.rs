@@ -346,7 +346,7 @@ async fn readers_and_writers_notice_nothing() {
             let applied = vault.with_current_keys(async || crate::runtime::block_on(page(&*store, &vault, &lease, n..n + 1, n as i64))).await.unwrap();
             assert!(matches!(applied, Applied::Written { .. }));
             n += 1;
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            crate::clock::real_time(std::time::Duration::from_millis(20)).await;
         }
         n
     };

@@ -64,7 +64,7 @@ async fn steps_that_share_a_transaction_sign_each_end_once() {
     let made = with_chains(&["own_a", "own_b"]);
     let before = commits(made.dir.path());
     let step = |n: usize| -> StepOf<(&'static str, Vec<u8>)> {
-        let (store, owner) = (made.store.clone(), if n % 2 == 0 { "own_a" } else { "own_b" });
+        let (store, owner) = (made.store.clone(), if n.is_multiple_of(2) { "own_a" } else { "own_b" });
         Box::pin(async move {
             let noting = store.clone();
             let note = move |tx: &Connection| {

@@ -26,7 +26,7 @@ const POINTS: [&str; 12] = [
 const PAGE: usize = 2;
 
 /// The inbox as Microsoft has it: everything that happened to it, in order. None: the message is gone.
-#[derive(Default)]
+#[derive(Default, Clone)]
 struct Inbox {
     events: Vec<(String, Option<Value>)>,
     /// Delta links from before this many events are refused.
@@ -176,7 +176,8 @@ async fn whatever_a_killed_sync_left_is_ended_by_the_next() {
                 clock.advance(86_400_000);
                 kills += u32::from(killed_at(&fixture, Armed::at(point, passing)).await);
                 Sync::new(fixture.reader.clone(), EventBus::new(), 50, vec![]).run(fixture.account.clone(), fixture.runtime.stop()).await.unwrap_or_else(|e| panic!("{what}: {e:?}"));
-                check(&fixture, &inbox.lock().unwrap(), &what).await;
+                let there = inbox.lock().unwrap().clone();
+                check(&fixture, &there, &what).await;
             }
         }
         assert!(kills > 0, "{point}: no sync came by");
