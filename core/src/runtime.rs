@@ -266,9 +266,9 @@ pub fn threads_ended(limit: Duration) -> bool {
 
 /// Threads for async work, at the most. With those for blocking work, the one that shuts down and the host's own they are 40 at the most.
 const WORKERS: usize = 8;
-/// Threads for blocking work of an engine. As many steps share a commit at most, and each holds a stack.
+/// Threads for blocking work of an engine: reads, and what takes its time to compute. Each holds a stack.
 const BLOCKING_AT_ONCE: usize = 24;
-/// Threads that only [`urgent`] work may take.
+/// Threads for what many wait for: the one that writes ([`serve`]).
 const IN_RESERVE: usize = 4;
 
 /// Places for blocking work, of all engines of the process.

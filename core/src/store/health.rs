@@ -15,15 +15,14 @@ pub struct HealthRow {
 pub struct HealthError {
     pub at: i64,
     pub kind: ErrorKind,
+    /// In our own words.
     pub reason: String,
 }
 
 #[async_trait]
 pub trait HealthStore {
-    /// A complete sync; clears what failed before.
-    async fn note_success(&self, account_id: &str, at: i64) -> Result<()>;
-    /// `reason` in our own words. Does nothing for an account that is gone.
-    async fn note_failure(&self, account_id: &str, error: &HealthError) -> Result<()>;
+    /// When a sync was complete, which clears what failed before, or why it failed. Does nothing for an account that is gone.
+    async fn note_sync(&self, account_id: &str, outcome: &std::result::Result<i64, HealthError>) -> Result<()>;
     /// An account that nothing happened to has the default.
     async fn health(&self, account_id: &str) -> Result<HealthRow>;
 }

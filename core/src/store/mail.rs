@@ -273,12 +273,30 @@ pub struct ChangeRow {
     pub at: i64,
 }
 
-/// What a mailbox said of pending removals.
+/// What happened to the place of a folder's walk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CursorEvent {
+    /// The cursor is lost: it is dropped, and a resync begins.
+    Lost,
+    /// The stored link was refused once more.
+    Refused,
+    /// Items without a usable id may be due. They are forgotten then, since the folder is read anew, which is counted: the next ones wait longer.
+    Nameless,
+}
+
+/// What a mailbox is asked about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Question {
+    PendingRemovals,
+    Quarantine,
+}
+
+/// What a mailbox said of them.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Settled<'a> {
-    /// They are removed; a tombstone stays.
+    /// Pending removals are removed, and a tombstone stays; what was set aside is forgotten.
     pub gone: &'a [String],
-    /// Ids and the folders they are in now: they are kept there.
+    /// Ids and the folders they are in now: they are kept there. Of pending removals alone.
     pub there: &'a [(String, String)],
     /// Ids that it would not tell of, and why: they are asked for again later.
     pub later: &'a [(String, String)],
@@ -294,23 +312,19 @@ pub trait MailStore {
     async fn folders(&self, account_id: &str) -> Result<Vec<SyncedFolder>>;
     /// Unread messages held here, by folder; a folder without any is left out.
     async fn unread(&self, account_id: &str) -> Result<HashMap<String, u32>>;
-    /// Drops a lost cursor and begins a resync.
-    async fn begin_resync(&self, account_id: &str, folder_id: &str, generation: i64, lease: &super::Lease, now: i64) -> Result<bool>;
+    /// Notes what happened to the place of a folder's walk. Answers how often in a row the link was refused ([`CursorEvent::Refused`]), or 1 if there was
+    /// something to do and 0 if not; None: lease or generation lost.
+    async fn note_cursor(&self, account_id: &str, folder_id: &str, generation: i64, lease: &super::Lease, event: CursorEvent, now: i64) -> Result<Option<u32>>;
     async fn known(&self, account_id: &str, graph_ids: &[&str]) -> Result<Vec<Known>>;
     /// Changes and cursor in one transaction, under lease and generation.
     async fn apply(&self, batch: PageBatch) -> Result<Applied>;
-    /// The stored link of a folder was refused once more. Answers how often in a row; None: lease or generation lost.
-    async fn note_refusal(&self, account_id: &str, folder_id: &str, generation: i64, lease: &super::Lease) -> Result<Option<u32>>;
-    /// Whether items without a usable id are due; then they are forgotten, since the folder is read anew, which is counted. The next ones wait longer.
-    async fn take_nameless(&self, account_id: &str, folder_id: &str, generation: i64, lease: &super::Lease, now: i64) -> Result<bool>;
     /// Suspects not yet proven that are due, oldest first: (graph id, folder it left). Those that turned up in another folder meanwhile are dropped on the way.
     async fn pending_removals(&self, account_id: &str, now: i64, limit: u32) -> Result<Vec<(String, String)>>;
-    /// Settles questions; change-feed rows are written. Answers (removed, moved); None: lease or generation lost.
-    async fn settle_pending_removals(&self, account_id: &str, generation: i64, lease: &super::Lease, settled: &Settled<'_>, now: i64) -> Result<Option<(u32, u32)>>;
+    /// Settles questions: whether messages that left their folder are gone, or what became of items that were set aside. Change-feed rows are written. Answers
+    /// (removed, moved); None: lease or generation lost.
+    async fn settle(&self, account_id: &str, generation: i64, lease: &super::Lease, question: Question, settled: &Settled<'_>, now: i64) -> Result<Option<(u32, u32)>>;
     /// What is set aside and can be asked for by id, and is due: oldest first.
     async fn due_quarantine(&self, account_id: &str, now: i64, limit: u32) -> Result<Vec<QuarantineRow>>;
-    /// Set aside items that are no more, and those that could not be read again (id, why).
-    async fn settle_quarantine(&self, account_id: &str, generation: i64, lease: &super::Lease, gone: &[String], later: &[(String, String)], now: i64) -> Result<bool>;
     /// All that is set aside, removals that could not be proven among it; oldest first.
     async fn quarantine(&self, account_id: &str, limit: u32) -> Result<Vec<QuarantineRow>>;
     async fn count_quarantine(&self, account_id: &str) -> Result<u32>;

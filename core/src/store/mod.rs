@@ -38,8 +38,8 @@ pub use health::{HealthError, HealthRow, HealthStore};
 pub use keyring::{HANDOVER_MS, KeyHandover, KeyFate, KeyStore, NewRoot, ROOT_KDF, ROOT_WRAPPED, Retired, RingKey, SealedValue, RowRef, is_outdated, outdated_key, moved_on, outdated, unready, unready_ring};
 pub use lease::{LEASE_MS, LeaseRequest, hold, hold_claim};
 pub use mail::{
-    Applied, AttachmentList, ChangeRow, Cursor, FolderLink, FolderNews, FolderRow, Known, MailPage, MailStore, Mailbox, MessageRow, MessageWindow, NewMessage, PageBatch, Quarantined,
-    QuarantineRow, Refusal, SearchText, Settled, SyncedFolder, Unlisted, pause_ms,
+    Applied, AttachmentList, ChangeRow, Cursor, CursorEvent, FolderLink, FolderNews, FolderRow, Known, MailPage, MailStore, Mailbox, MessageRow, MessageWindow, NewMessage, PageBatch, Quarantined,
+    QuarantineRow, Question, Refusal, SearchText, Settled, SyncedFolder, Unlisted, pause_ms,
 };
 pub use claims::{Awaited, ClaimRequest, Claimed, Claims, Due, DueRequest, NextDue, Wanted, of_route};
 pub use outbox::{Content, Enqueued, Hold, ItemRow, ItemState, NewItem, OutboxStore, PAST_DEADLINE, Part, Reopened, SEND_ID, Step, Tally, Tidied, sealed_row};

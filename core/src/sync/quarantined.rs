@@ -6,6 +6,7 @@ use super::tally::Tally;
 use crate::error::Result;
 use crate::failpoint::failpoint;
 use crate::graph::{DeltaItem, MailItem};
+use crate::store::{Question, Settled};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -26,9 +27,10 @@ pub async fn retry(context: &Arc<SyncContext>) -> Result<Tally> {
         tally.add(&store(context, there, true).await?);
         gone.extend(unwanted);
         failpoint!("sync.settling_quarantine");
-        let written = context.store.settle_quarantine(&context.account.id, context.account.generation, &context.lease, &gone, &later, context.now()).await?;
+        let settled = Settled { gone: &gone, there: &[], later: &later };
+        let written = context.store.settle(&context.account.id, context.account.generation, &context.lease, Question::Quarantine, &settled, context.now()).await?;
         failpoint!("sync.settled_quarantine");
-        if !written {
+        if written.is_none() {
             return Err(context.taken_over().await);
         }
     }

@@ -5,7 +5,7 @@ use super::quarantined;
 use super::run::{SyncContext, Verdicts};
 use super::tally::Tally;
 use crate::error::Result;
-use crate::store::Settled;
+use crate::store::{Question, Settled};
 use crate::failpoint::failpoint;
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ pub async fn settle(context: &Arc<SyncContext>) -> Result<Tally> {
         // Content before place: if the process dies in between, the question is still there.
         tally.add(&quarantined::store(context, there, false).await?);
         failpoint!("sync.settling_removals");
-        let written = context.store.settle_pending_removals(&context.account.id, context.account.generation, &context.lease, &Settled { gone: &gone, there: &places, later: &later }, context.now()).await?;
+        let written = context.store.settle(&context.account.id, context.account.generation, &context.lease, Question::PendingRemovals, &Settled { gone: &gone, there: &places, later: &later }, context.now()).await?;
         failpoint!("sync.settled_removals");
         let Some((removed, moved)) = written else { return Err(context.taken_over().await) };
         tally.removed += removed;

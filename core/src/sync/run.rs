@@ -198,7 +198,7 @@ impl Sync {
     /// Leaves the facts that health is judged by, a line in the log, a count.
     async fn note(&self, account_id: &str, result: &Result<SyncReport>) {
         let now = to_ms(self.clock.now());
-        let noted = match result {
+        let outcome = match result {
             Ok(r) => {
                 self.graph.meters().syncs.up();
                 tracing::info!(
@@ -206,7 +206,7 @@ impl Sync {
                     moved = r.moved, removed = r.removed, resynced = r.resynced, quarantined = r.quarantined, "synced"
                 );
                 self.successes.lock().unwrap_or_else(PoisonError::into_inner).insert(account_id.to_owned(), (now, self.clock.elapsed()));
-                self.store.note_success(account_id, now).await
+                Ok(now)
             }
             Err(error) => {
                 let (kind, request_id) = (error.kind(), error.request_id());
@@ -216,11 +216,10 @@ impl Sync {
                     return;
                 }
                 tracing::warn!(target: "tidings::sync", account = account_id, ?kind, request_id, reason = error.reason(), "a sync failed");
-                let error = HealthError { at: now, kind, reason: error.reason().to_owned() };
-                self.store.note_failure(account_id, &error).await
+                Err(HealthError { at: now, kind, reason: error.reason().to_owned() })
             }
         };
-        if let Err(error) = noted {
+        if let Err(error) = self.store.note_sync(account_id, &outcome).await {
             tracing::warn!(target: "tidings::sync", account = account_id, kind = ?error.kind(), "the outcome of a sync could not be noted");
         }
     }

@@ -7,7 +7,7 @@ use super::round::Round;
 use crate::error::{Error, ErrorKind, Result};
 use crate::failpoint::failpoint;
 use crate::graph::DeltaFrom;
-use crate::store::Cursor;
+use crate::store::{Cursor, CursorEvent};
 use std::sync::atomic::Ordering;
 
 /// Times a folder may lose its delta state within one sync before that is an error.
@@ -17,12 +17,12 @@ const MOST_REFUSALS: u32 = 3;
 
 impl FolderSync {
     pub(super) async fn start(&mut self) -> Result<DeltaFrom> {
-        let (context, folder_id) = (self.context.clone(), self.id());
         // Mail that came without a usable id can be asked for in one way only.
-        if context.store.take_nameless(&context.account.id, &folder_id, context.account.generation, &context.lease, context.now()).await? {
+        if self.note(CursorEvent::Nameless).await?.is_some_and(|count| count > 0) {
             return self.resync(None).await;
         }
         let Some(cursor) = self.folder.cursor.clone() else { return Ok(self.beginning()) };
+        let (context, folder_id) = (self.context.clone(), self.id());
         let account_id = context.account.id.as_str();
         let read = |_: Cursor| async {
             let folder = context.store.folders(account_id).await?.into_iter().find(|folder| folder.row.graph_id == folder_id);
@@ -43,6 +43,11 @@ impl FolderSync {
         }
     }
 
+    async fn note(&self, event: CursorEvent) -> Result<Option<u32>> {
+        let context = &self.context;
+        context.store.note_cursor(&context.account.id, &self.id(), context.account.generation, &context.lease, event, context.now()).await
+    }
+
     pub(super) fn beginning(&self) -> DeltaFrom {
         DeltaFrom::Start { folder_id: self.id(), page_size: self.page_size.now() }
     }
@@ -54,8 +59,7 @@ impl FolderSync {
         if matches!(from, DeltaFrom::Start { .. }) || is_outage || !is_about_the_link(&error) {
             return Err(error);
         }
-        let (context, folder_id) = (self.context.clone(), self.id());
-        let Some(refusals) = context.store.note_refusal(&context.account.id, &folder_id, context.account.generation, &context.lease).await? else {
+        let Some(refusals) = self.note(CursorEvent::Refused).await? else {
             return Err(self.context.taken_over().await);
         };
         if refusals < MOST_REFUSALS {
@@ -71,8 +75,7 @@ impl FolderSync {
         if self.tally.resynced > MOST_RESYNCS {
             return Err(Error::new(ErrorKind::Upstream, "Microsoft lost its place in a folder several times in a row. Sync again later; nothing here is lost."));
         }
-        let (context, folder_id) = (self.context.clone(), self.id());
-        if !context.store.begin_resync(&context.account.id, &folder_id, context.account.generation, &context.lease, context.now()).await? {
+        if self.note(CursorEvent::Lost).await?.is_none_or(|count| count == 0) {
             return Err(self.context.taken_over().await);
         }
         failpoint!("sync.begun_resync");

@@ -8,29 +8,23 @@ use async_trait::async_trait;
 
 #[async_trait]
 impl HealthStore for SqliteStore {
-    async fn note_success(&self, account_id: &str, at: i64) -> Result<()> {
-        let account_id = account_id.to_owned();
+    async fn note_sync(&self, account_id: &str, outcome: &std::result::Result<i64, HealthError>) -> Result<()> {
+        let (account_id, outcome) = (account_id.to_owned(), outcome.clone());
         self.write(move |tx| {
-            run(
-                tx,
-                "INSERT INTO health (account_id, last_success_at) SELECT id, ?2 FROM accounts WHERE id = ?1
-                 ON CONFLICT (account_id) DO UPDATE SET last_success_at = excluded.last_success_at, last_error_at = NULL, error_kind = NULL, error = NULL",
-                (&account_id, at),
-            )?;
-            Ok(())
-        })
-        .await
-    }
-
-    async fn note_failure(&self, account_id: &str, error: &HealthError) -> Result<()> {
-        let (account_id, error) = (account_id.to_owned(), error.clone());
-        self.write(move |tx| {
-            run(
-                tx,
-                "INSERT INTO health (account_id, last_error_at, error_kind, error) SELECT id, ?2, ?3, ?4 FROM accounts WHERE id = ?1
-                 ON CONFLICT (account_id) DO UPDATE SET last_error_at = excluded.last_error_at, error_kind = excluded.error_kind, error = excluded.error",
-                (&account_id, error.at, error.kind.word(), &error.reason),
-            )?;
+            match &outcome {
+                Ok(at) => run(
+                    tx,
+                    "INSERT INTO health (account_id, last_success_at) SELECT id, ?2 FROM accounts WHERE id = ?1
+                     ON CONFLICT (account_id) DO UPDATE SET last_success_at = excluded.last_success_at, last_error_at = NULL, error_kind = NULL, error = NULL",
+                    (&account_id, at),
+                )?,
+                Err(error) => run(
+                    tx,
+                    "INSERT INTO health (account_id, last_error_at, error_kind, error) SELECT id, ?2, ?3, ?4 FROM accounts WHERE id = ?1
+                     ON CONFLICT (account_id) DO UPDATE SET last_error_at = excluded.last_error_at, error_kind = excluded.error_kind, error = excluded.error",
+                    (&account_id, error.at, error.kind.word(), &error.reason),
+                )?,
+            };
             Ok(())
         })
         .await

@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::model::ChangeKind;
 use crate::seal::Sealed;
 use crate::stages::{Stage, timed};
-use crate::store::{Applied, AttachmentList, ChangeRow, FolderNews, Known, Lease, MailPage, MailStore, Mailbox, MessageRow, MessageWindow, PageBatch, QuarantineRow, Quarantined, Refusal, Settled, SyncedFolder, Unlisted};
+use crate::store::{Applied, AttachmentList, ChangeRow, CursorEvent, FolderNews, Known, Lease, MailPage, MailStore, Mailbox, MessageRow, MessageWindow, PageBatch, Question, QuarantineRow, Quarantined, Refusal, Settled, SyncedFolder, Unlisted};
 use async_trait::async_trait;
 use std::collections::HashMap;
 use rusqlite::types::Value;
@@ -143,9 +143,26 @@ impl MailStore for SqliteStore {
         self.read(move |c| folders::unread(c, &id)).await
     }
 
-    async fn begin_resync(&self, account_id: &str, folder_id: &str, generation: i64, lease: &Lease, now: i64) -> Result<bool> {
+    async fn note_cursor(&self, account_id: &str, folder_id: &str, generation: i64, lease: &Lease, event: CursorEvent, now: i64) -> Result<Option<u32>> {
         let (id, folder_id, lease) = (account_id.to_owned(), folder_id.to_owned(), lease.clone());
-        self.write(move |tx| Ok(may_write(tx, &id, generation, &lease)? && folders::begin_resync(tx, &id, &folder_id, now)?)).await
+        // Looked for without the writer first: there are hardly ever any.
+        if event == CursorEvent::Nameless {
+            let (id, folder_id) = (id.clone(), folder_id.clone());
+            if !self.read(move |c| quarantine::has_nameless(c, &id, &folder_id, now)).await? {
+                return Ok(Some(0));
+            }
+        }
+        self.write(move |tx| {
+            if !may_write(tx, &id, generation, &lease)? {
+                return Ok(None);
+            }
+            Ok(Some(match event {
+                CursorEvent::Lost => folders::begin_resync(tx, &id, &folder_id, now)?.into(),
+                CursorEvent::Refused => folders::note_refusal(tx, &id, &folder_id)?,
+                CursorEvent::Nameless => quarantine::take_nameless(tx, &id, &folder_id, now)?.into(),
+            }))
+        })
+        .await
     }
 
     async fn known(&self, account_id: &str, graph_ids: &[&str]) -> Result<Vec<Known>> {
@@ -168,23 +185,6 @@ impl MailStore for SqliteStore {
         .await
     }
 
-    async fn note_refusal(&self, account_id: &str, folder_id: &str, generation: i64, lease: &Lease) -> Result<Option<u32>> {
-        let (id, folder_id, lease) = (account_id.to_owned(), folder_id.to_owned(), lease.clone());
-        self.write(move |tx| if may_write(tx, &id, generation, &lease)? { folders::note_refusal(tx, &id, &folder_id).map(Some) } else { Ok(None) }).await
-    }
-
-    async fn take_nameless(&self, account_id: &str, folder_id: &str, generation: i64, lease: &Lease, now: i64) -> Result<bool> {
-        let (id, folder_id, lease) = (account_id.to_owned(), folder_id.to_owned(), lease.clone());
-        // Looked for without the writer first: there are hardly ever any.
-        {
-            let (id, folder_id) = (id.clone(), folder_id.clone());
-            if !self.read(move |c| quarantine::has_nameless(c, &id, &folder_id, now)).await? {
-                return Ok(false);
-            }
-        }
-        self.write(move |tx| Ok(may_write(tx, &id, generation, &lease)? && quarantine::take_nameless(tx, &id, &folder_id, now)?)).await
-    }
-
     async fn pending_removals(&self, account_id: &str, now: i64, limit: u32) -> Result<Vec<(String, String)>> {
         let id = account_id.to_owned();
         let (has_answered, due) = self.read(move |c| Ok((pending_removals::has_answered(c, &id)?, pending_removals::list(c, &id, now, limit)?))).await?;
@@ -199,15 +199,23 @@ impl MailStore for SqliteStore {
         .await
     }
 
-    async fn settle_pending_removals(&self, account_id: &str, generation: i64, lease: &Lease, settled: &Settled<'_>, now: i64) -> Result<Option<(u32, u32)>> {
+    async fn settle(&self, account_id: &str, generation: i64, lease: &Lease, question: Question, settled: &Settled<'_>, now: i64) -> Result<Option<(u32, u32)>> {
         let (id, lease) = (account_id.to_owned(), lease.clone());
         let (gone, there, later) = (settled.gone.to_vec(), settled.there.to_vec(), settled.later.to_vec());
         self.write(move |tx| {
             if !may_write(tx, &id, generation, &lease)? {
                 return Ok(None);
             }
-            quarantine::defer_pending_removals(tx, &id, &later, now)?;
-            pending_removals::settle(tx, &id, &gone, &there, now).map(Some)
+            match question {
+                Question::PendingRemovals => {
+                    quarantine::defer_pending_removals(tx, &id, &later, now)?;
+                    pending_removals::settle(tx, &id, &gone, &there, now).map(Some)
+                }
+                Question::Quarantine => {
+                    quarantine::settle(tx, &id, &gone, &later, now)?;
+                    Ok(Some((0, 0)))
+                }
+            }
         })
         .await
     }
@@ -215,18 +223,6 @@ impl MailStore for SqliteStore {
     async fn due_quarantine(&self, account_id: &str, now: i64, limit: u32) -> Result<Vec<QuarantineRow>> {
         let id = account_id.to_owned();
         self.read(move |c| quarantine::due(c, &id, now, limit)).await
-    }
-
-    async fn settle_quarantine(&self, account_id: &str, generation: i64, lease: &Lease, gone: &[String], later: &[(String, String)], now: i64) -> Result<bool> {
-        let (id, lease, gone, later) = (account_id.to_owned(), lease.clone(), gone.to_vec(), later.to_vec());
-        self.write(move |tx| {
-            let ours = may_write(tx, &id, generation, &lease)?;
-            if ours {
-                quarantine::settle(tx, &id, &gone, &later, now)?;
-            }
-            Ok(ours)
-        })
-        .await
     }
 
     async fn quarantine(&self, account_id: &str, limit: u32) -> Result<Vec<QuarantineRow>> {

@@ -480,7 +480,7 @@ proptest! {
                 prop_assert_eq!(f.stored as usize, block_on(made.store.messages(&window)).unwrap().rows.len());
             }
             let gone: Vec<String> = block_on(made.store.pending_removals("a", i64::MAX, 1)).unwrap().into_iter().map(|(id, _)| id).collect();
-            block_on(made.store.settle_pending_removals("a", 1, &lease, &crate::store::Settled { gone: &gone, there: &[], later: &[] }, 1)).unwrap();
+            block_on(made.store.settle("a", 1, &lease, crate::store::Question::PendingRemovals, &crate::store::Settled { gone: &gone, there: &[], later: &[] }, 1)).unwrap();
         }
     }
 }
@@ -508,7 +508,7 @@ async fn the_index_is_no_shadow_of_what_was_removed() {
     assert!(holds("zebracanary") && holds("yakcanary"));
     let ids: Vec<String> = (0..50).map(|n| format!("m{n}")).collect();
     suite::apply(&made.store, &lease, vec![], |batch| batch.pending_removals = ids.clone()).await;
-    made.store.settle_pending_removals("a", 1, &lease, &crate::store::Settled { gone: &ids, there: &[], later: &[] }, 9).await.unwrap();
+    made.store.settle("a", 1, &lease, crate::store::Question::PendingRemovals, &crate::store::Settled { gone: &ids, there: &[], later: &[] }, 9).await.unwrap();
     assert!(!holds("zebracanary") && !holds("yakcanary"));
     // Opened again, tables and settings are the known ones.
     made.store.close();

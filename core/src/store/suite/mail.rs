@@ -85,7 +85,7 @@ pub async fn attachments_are_listed_for_the_message_that_was_seen(s: &dyn Store)
     assert_eq!(s.count_quarantine("a").await.unwrap(), 0);
     // Who is gone is not asked about.
     apply(s, &lease, vec![], |b| b.pending_removals = vec!["changes".into()]).await;
-    s.settle_pending_removals("a", 1, &lease, &Settled { gone: &["changes".into()], there: &[], later: &[] }, 9).await.unwrap();
+    s.settle("a", 1, &lease, Question::PendingRemovals, &Settled { gone: &["changes".into()], there: &[], later: &[] }, 9).await.unwrap();
     assert!(ids(i64::MAX).await.is_empty());
     assert_eq!(s.put_attachments("a", 1, &[AttachmentList { version: 2, ..list("changes", true) }], &[], 9).await.unwrap(), Some(0));
 }
@@ -98,8 +98,8 @@ pub async fn a_stranger_writes_nothing(s: &dyn Store) {
     assert_eq!(apply(s, &lease, vec![message("m", "in", 1)], |b| b.generation = 2).await, taken_over);
     assert_eq!(apply(s, &lease, vec![message("m", "in", 1)], |b| b.folder_id = "nowhere".into()).await, taken_over);
     assert!(!s.save_folders("a", 1, &lost, &listed(&[]), 1).await.unwrap());
-    assert!(!s.begin_resync("a", "in", 1, &lost, 1).await.unwrap());
-    assert!(s.settle_pending_removals("a", 1, &lost, &Settled { gone: &["m".into()], there: &[], later: &[] }, 1).await.unwrap().is_none());
+    assert!(!s.note_cursor("a", "in", 1, &lost, CursorEvent::Lost, 1).await.unwrap().is_some_and(|count| count > 0));
+    assert!(s.settle("a", 1, &lost, Question::PendingRemovals, &Settled { gone: &["m".into()], there: &[], later: &[] }, 1).await.unwrap().is_none());
     assert!(s.messages(&window()).await.unwrap().rows.is_empty());
     assert_eq!(s.folders("a").await.unwrap().len(), 2);
 }
@@ -133,7 +133,7 @@ pub async fn questions_are_settled(s: &dyn Store) {
     let since = last(s).await;
     let there = [("moved".to_owned(), "out".to_owned()), ("stays".to_owned(), "in".to_owned())];
     // What was never asked is not removed, whatever is claimed.
-    let settled = s.settle_pending_removals("a", 1, &lease, &Settled { gone: &["gone".into(), "unasked".into()], there: &there, later: &[] }, 9).await.unwrap();
+    let settled = s.settle("a", 1, &lease, Question::PendingRemovals, &Settled { gone: &["gone".into(), "unasked".into()], there: &there, later: &[] }, 9).await.unwrap();
     assert_eq!(settled, Some((1, 1)));
     assert_eq!(told(s, since).await, [ChangeKind::MessageRemoved, ChangeKind::MessageMoved]);
     assert!(s.pending_removals("a", i64::MAX, 10).await.unwrap().is_empty());
@@ -142,7 +142,7 @@ pub async fn questions_are_settled(s: &dyn Store) {
     assert_eq!(s.message("msg_moved", None).await.unwrap().unwrap().folder_id, "out");
     let stored: Vec<_> = s.folders("a").await.unwrap().into_iter().map(|f| f.stored).collect();
     assert_eq!(stored, [1, 1]);
-    assert_eq!(s.settle_pending_removals("a", 1, &lease, &Settled { gone: &["stays".into()], there: &[], later: &[] }, 9).await.unwrap(), Some((0, 0)));
+    assert_eq!(s.settle("a", 1, &lease, Question::PendingRemovals, &Settled { gone: &["stays".into()], there: &[], later: &[] }, 9).await.unwrap(), Some((0, 0)));
     assert_eq!(s.messages(&window()).await.unwrap().rows.len(), 2);
     // A replay of the page that first brought it does not bring it back …
     let since = last(s).await;
@@ -163,7 +163,7 @@ pub async fn a_complete_pass_asks_for_what_it_did_not_show(s: &dyn Store) {
     // An ordinary delta round shows only what changed and asks nothing.
     apply(s, &lease, vec![], |b| b.completes_pass = true).await;
     assert!(s.pending_removals("a", i64::MAX, 10).await.unwrap().is_empty());
-    assert!(s.begin_resync("a", "in", 1, &lease, 7).await.unwrap());
+    assert!(s.note_cursor("a", "in", 1, &lease, CursorEvent::Lost, 7).await.unwrap().is_some_and(|count| count > 0));
     let folder = s.folders("a").await.unwrap().remove(0);
     assert_eq!((folder.enumeration, folder.cursor.is_none()), (2, true));
     apply(s, &lease, vec![message("b", "in", 2)], |b| { b.enumeration = 2; b.seen = vec!["a".into()]; }).await;
@@ -173,7 +173,7 @@ pub async fn a_complete_pass_asks_for_what_it_did_not_show(s: &dyn Store) {
     let folder = s.folders("a").await.unwrap().remove(0);
     assert!(folder.cursor.unwrap().is_delta);
     // The comparison is over: the next round is an ordinary one again.
-    s.settle_pending_removals("a", 1, &lease, &Settled { gone: &["c".to_owned()], there: &[], later: &[] }, 1).await.unwrap();
+    s.settle("a", 1, &lease, Question::PendingRemovals, &Settled { gone: &["c".to_owned()], there: &[], later: &[] }, 1).await.unwrap();
     apply(s, &lease, vec![], |b| { b.enumeration = 3; b.completes_pass = true; b.cursor.as_mut().unwrap().is_delta = true; }).await;
     assert!(s.pending_removals("a", i64::MAX, 10).await.unwrap().is_empty());
 }
@@ -207,7 +207,7 @@ pub async fn a_folder_that_is_gone_asks_for_its_mail(s: &dyn Store) {
     let folders = s.folders("a").await.unwrap();
     assert_eq!((folders.len(), folders[0].row.total), (1, 9));
     assert_eq!(s.pending_removals("a", i64::MAX, 10).await.unwrap(), [("m".to_owned(), "in".to_owned())]);
-    assert_eq!(s.settle_pending_removals("a", 1, &lease, &Settled { gone: &[], there: &[("m".into(), "out".into())], later: &[] }, 6).await.unwrap(), Some((0, 1)));
+    assert_eq!(s.settle("a", 1, &lease, Question::PendingRemovals, &Settled { gone: &[], there: &[("m".into(), "out".into())], later: &[] }, 6).await.unwrap(), Some((0, 1)));
     assert_eq!(s.folders("a").await.unwrap()[0].stored, 1);
     // It returns: enumerated anew, with a pass of its own.
     s.save_folders("a", 1, &lease, &listed(&[folder("in"), folder("out")]), 7).await.unwrap();

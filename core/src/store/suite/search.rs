@@ -39,7 +39,7 @@ pub async fn the_index_follows_the_messages(s: &dyn Store) {
     apply(s, &lease, vec![of("m", 3, words("Invoice", "Ann", Some("stale")))], |_| {}).await;
     assert_eq!(find(s, &["low"], None).await, ["m"]);
     apply(s, &lease, vec![], |batch| batch.pending_removals = vec!["m".into()]).await;
-    s.settle_pending_removals("a", 1, &lease, &Settled { gone: &["m".into()], there: &[], later: &[] }, 9).await.unwrap();
+    s.settle("a", 1, &lease, Question::PendingRemovals, &Settled { gone: &["m".into()], there: &[], later: &[] }, 9).await.unwrap();
     assert!(find(s, &["low"], None).await.is_empty());
     apply(s, &lease, vec![of("m", 4, words("Back", "Ann", Some("again")))], |_| {}).await;
     assert_eq!(find(s, &["again"], None).await, ["m"]);

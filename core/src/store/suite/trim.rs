@@ -61,7 +61,7 @@ pub async fn tombstones_and_settled_sends_go(s: &dyn Store) {
     apply(s, &lease, ["gone", "late", "stays"].map(|id| message(id, "in", 1)).to_vec(), |_| {}).await;
     for (id, at) in [("gone", DAY), ("late", 49 * DAY)] {
         apply(s, &lease, vec![], |b| b.pending_removals = vec![id.into()]).await;
-        s.settle_pending_removals("a", 1, &lease, &Settled { gone: &[id.into()], there: &[], later: &[] }, at).await.unwrap();
+        s.settle("a", 1, &lease, Question::PendingRemovals, &Settled { gone: &[id.into()], there: &[], later: &[] }, at).await.unwrap();
     }
     let mut sends: Vec<String> = Vec::new();
     for n in 0..4 {
