@@ -124,6 +124,8 @@ impl Outbox {
     pub async fn run(self: Arc<Self>, stop: Stop) {
         let mut under_way = JoinSet::new();
         while !stop.is_set() {
+            // What a commit has just answered ends together, and is looked after in one round.
+            tokio::task::yield_now().await;
             while under_way.try_join_next().is_some() {}
             let mut capacity = self.in_flight.capacity();
             match self.next(&capacity).await {

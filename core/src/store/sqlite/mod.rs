@@ -206,11 +206,12 @@ impl SqliteStore {
 
     /// A step that destroys something: then the write-ahead log is emptied, in the same turn, since whoever waits may go away.
     async fn destroying<T: Send + 'static>(&self, wait: Duration, work: impl FnOnce(&Connection) -> Outcome<(T, bool)> + Send + 'static) -> Result<T> {
-        let opened = self.0.0.clone();
+        // A handle beside the one that `work` may hold: the last one closes the store, and must not go while the writer is held.
+        let store = self.clone();
         blocking(move || {
-            let (outcome, is_destroyed) = opened.write_here(work)?;
+            let (outcome, is_destroyed) = store.write_here(work)?;
             if is_destroyed {
-                opened.erase_now(wait);
+                store.erase_now(wait);
             }
             Ok(outcome)
         })

@@ -485,6 +485,35 @@ proptest! {
     }
 }
 
+/// Whoever asked for it is gone, and nobody else has the store open.
+#[tokio::test]
+async fn a_store_whose_last_handle_a_step_holds_closes_after_it() {
+    let Made { store, dir: _dir } = made();
+    let opened = store.0.0.clone();
+    let alone = opened.writer.alone();
+    let asked = tokio::spawn(async move {
+        let held = store.clone();
+        let work = move |_: &Connection| {
+            let _held = &held;
+            Ok(())
+        };
+        store.write(work).await
+    });
+    while opened.writer.waiting() == 0 {
+        tokio::task::yield_now().await;
+    }
+    asked.abort();
+    assert!(asked.await.is_err());
+    drop(alone);
+    for _ in 0..1_000 {
+        if opened.closed.load(std::sync::atomic::Ordering::SeqCst) {
+            return;
+        }
+        crate::clock::real_time(Duration::from_millis(10)).await;
+    }
+    panic!("it is still open");
+}
+
 /// All that can be seen of a store's mail.
 async fn picture(store: &SqliteStore) -> String {
     let rows: Vec<_> = store.messages(&suite::window()).await.unwrap().rows.into_iter().map(|r| (r.row_id, r.graph_id, r.folder_id, r.version, r.head)).collect();

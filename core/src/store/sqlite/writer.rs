@@ -144,6 +144,8 @@ impl Writer {
     /// A step that fails leaves the others of its transaction as they are. If the commit fails, all of them fail with it.
     pub fn drive<E>(&self, before: impl Fn(&Connection), end: impl Fn(&Connection, bool) -> Outcome<E>, after: impl Fn(E)) {
         loop {
+            // Let go after the connection: a step may hold the last handle of the store, which closes it.
+            let mut steps = Steps::default();
             let mut guard = self.lock();
             while self.alone.load(Ordering::SeqCst) > 0 {
                 guard = self.freed.wait(guard).unwrap_or_else(PoisonError::into_inner);
@@ -152,10 +154,12 @@ impl Writer {
             match &*guard {
                 Some(connection) => {
                     before(connection);
-                    Transaction::new(connection).run(self, first, &end, &after);
+                    Transaction { connection, steps: &mut steps, has_savepoints: false, changes_before: 0 }.run(self, first, &end, &after);
                 }
-                None => first.refuse(closed()),
+                None => steps.ended.push((first, Err(closed()))),
             }
+            drop(guard);
+            steps.answer();
         }
     }
 
@@ -214,30 +218,44 @@ impl Writer {
     }
 }
 
-/// Steps that are made durable together.
-struct Transaction<'a> {
-    connection: &'a Connection,
+#[derive(Default)]
+struct Steps {
     /// They came off, and are not committed yet.
     kept: Vec<Box<dyn Step>>,
     /// They came off and were taken back with one that did not.
     again: VecDeque<Box<dyn Step>>,
+    /// What became of the others.
+    ended: Vec<(Box<dyn Step>, Result<()>)>,
+}
+
+impl Steps {
+    fn answer(self) {
+        for (step, outcome) in self.ended {
+            match outcome {
+                Ok(()) => step.done(),
+                Err(error) => step.refuse(error),
+            }
+        }
+    }
+}
+
+/// Steps that are made durable together.
+struct Transaction<'a> {
+    connection: &'a Connection,
+    steps: &'a mut Steps,
     /// One has failed: from now on each has a savepoint of its own. Without, they are cheaper, since no page has to be copied for them.
     has_savepoints: bool,
     changes_before: u64,
 }
 
-impl<'a> Transaction<'a> {
-    fn new(connection: &'a Connection) -> Self {
-        Self { connection, kept: Vec::new(), again: VecDeque::new(), has_savepoints: false, changes_before: 0 }
-    }
-
+impl Transaction<'_> {
     fn run<E>(mut self, writer: &Writer, first: Box<dyn Step>, end: impl Fn(&Connection, bool) -> Outcome<E>, after: impl Fn(E)) {
         let (mut next, mut taken) = (Some(first), 1);
         while let Some(step) = next {
             if let Err(error) = self.step(step) {
                 return self.refuse(&error);
             }
-            next = match self.again.pop_front() {
+            next = match self.steps.again.pop_front() {
                 None if taken < STEPS => writer.next().inspect(|_| taken += 1),
                 again => again,
             };
@@ -248,7 +266,8 @@ impl<'a> Transaction<'a> {
         match self.commit(end) {
             Ok(ended) => {
                 after(ended);
-                std::mem::take(&mut self.kept).into_iter().for_each(Step::done);
+                let kept = std::mem::take(&mut self.steps.kept);
+                self.steps.ended.extend(kept.into_iter().map(|step| (step, Ok(()))));
             }
             Err(error) => self.refuse(&error),
         }
@@ -259,12 +278,12 @@ impl<'a> Transaction<'a> {
         if self.connection.is_autocommit() {
             if let Err(e) = self.prepared("BEGIN IMMEDIATE") {
                 let error = explain(e);
-                step.refuse(error.clone());
+                self.steps.ended.push((step, Err(error.clone())));
                 return Err(error);
             }
             self.changes_before = self.connection.total_changes();
         }
-        let has_savepoint = self.has_savepoints && !self.kept.is_empty();
+        let has_savepoint = self.has_savepoints && !self.steps.kept.is_empty();
         let begun = if has_savepoint { self.prepared("SAVEPOINT step") } else { Ok(()) };
         let outcome = begun.map_err(|e| Failed::Fault(e.into())).and_then(|()| step.run(self.connection)).and_then(|()| {
             // What SQLite took back by itself cannot have come off.
@@ -272,9 +291,9 @@ impl<'a> Transaction<'a> {
         });
         let outcome = outcome.and_then(|()| if has_savepoint { self.prepared("RELEASE step").map_err(|e| Failed::Fault(e.into())) } else { Ok(()) });
         match outcome {
-            Ok(()) => self.kept.push(step),
+            Ok(()) => self.steps.kept.push(step),
             Err(failed) => {
-                step.refuse(failed.into());
+                self.steps.ended.push((step, Err(failed.into())));
                 self.take_back(has_savepoint);
             }
         }
@@ -286,7 +305,8 @@ impl<'a> Transaction<'a> {
         let is_apart = has_savepoint && !self.connection.is_autocommit() && self.connection.execute_batch("ROLLBACK TO step; RELEASE step").is_ok();
         if !is_apart {
             self.roll_back();
-            self.again = std::mem::take(&mut self.kept).into_iter().chain(std::mem::take(&mut self.again)).collect();
+            let Steps { kept, again, .. } = &mut *self.steps;
+            *again = std::mem::take(kept).into_iter().chain(std::mem::take(again)).collect();
             self.has_savepoints = true;
         }
     }
@@ -297,10 +317,10 @@ impl<'a> Transaction<'a> {
         Ok(ended)
     }
 
-    fn refuse(mut self, error: &Error) {
+    fn refuse(self, error: &Error) {
         self.roll_back();
-        let (kept, again) = (std::mem::take(&mut self.kept), std::mem::take(&mut self.again));
-        kept.into_iter().chain(again).for_each(|step| step.refuse(error.clone()));
+        let Steps { kept, again, ended } = &mut *self.steps;
+        ended.extend(kept.drain(..).chain(again.drain(..)).map(|step| (step, Err(error.clone()))));
     }
 
     fn roll_back(&self) {
