@@ -63,16 +63,16 @@ impl<C: Channel> Job<C> {
         let opened = tools.vault.with_current_keys(|| {
             let (claimed, item, read) = (claimed.take(), &item, &read);
             async move {
-            // Whether the key is still the one is asked by the write that comes before any request.
-            let (now, content, key) = match claimed {
-                Some((content, key)) => (item.clone(), content, key),
-                None => read().await?,
-            };
-            let progress = open_progress(&key, &now)?;
-            let (with, account_id, id) = (key.clone(), now.account_id.clone(), now.id.clone());
-            let draft = work_of(content_size(&content), move || open_content(&with, &account_id, &id, &content)).await?;
-            let draft = C::of(draft).ok_or_else(|| Error::internal("The outbox holds a draft of another route than its own."))?;
-            Ok((now, draft, progress, key))
+                // Whether the key is still the one is asked by the write that comes before any request.
+                let (now, content, key) = match claimed {
+                    Some((content, key)) => (item.clone(), content, key),
+                    None => read().await?,
+                };
+                let progress = open_progress(&key, &now)?;
+                let (with, account_id, id) = (key.clone(), now.account_id.clone(), now.id.clone());
+                let draft = work_of(content_size(&content), move || open_content(&with, &account_id, &id, &content)).await?;
+                let draft = C::of(draft).ok_or_else(|| Error::internal("The outbox holds a draft of another route than its own."))?;
+                Ok((now, draft, progress, key))
             }
         });
         let (now, draft, progress, key) = opened.await?;

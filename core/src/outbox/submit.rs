@@ -191,18 +191,18 @@ impl<'a> Drafts<'a> {
         vault.with_current_keys(|| {
             let is_first = std::mem::take(&mut is_first);
             async move {
-            let mut keys = HashMap::new();
-            for account_id in account_ids(&self.drafts) {
-                // The write says whether it is still the one.
-                let key = match vault.content_in_memory(account_id).filter(|_| is_first) {
-                    Some(key) => key,
-                    None => vault.content(account_id).await?,
-                };
-                keys.insert(account_id.to_owned(), key);
-            }
-            let (drafts, new) = (self.drafts.clone(), self.new.clone());
-            let sealed = work_of(self.weight, move || new.iter().zip(&*drafts).map(|(new, draft)| sealed(of(&keys, draft)?, new, draft)).collect()).await?;
-            store.enqueue(sealed).await
+                let mut keys = HashMap::new();
+                for account_id in account_ids(&self.drafts) {
+                    // The write says whether it is still the one.
+                    let key = match vault.content_in_memory(account_id).filter(|_| is_first) {
+                        Some(key) => key,
+                        None => vault.content(account_id).await?,
+                    };
+                    keys.insert(account_id.to_owned(), key);
+                }
+                let (drafts, new) = (self.drafts.clone(), self.new.clone());
+                let sealed = work_of(self.weight, move || new.iter().zip(&*drafts).map(|(new, draft)| sealed(of(&keys, draft)?, new, draft)).collect()).await?;
+                store.enqueue(sealed).await
             }
         })
         .await

@@ -1,8 +1,8 @@
 //! Rows in, rows out. Each method is one durable step: a whole transaction, committed when it returns.
 //!
 //! Methods await: a backend brings its own threads or connections, and nothing here assumes one machine, one writer or locks. A step whose caller goes away
-//! is done all the same, or not begun. Times are milliseconds since 1970. A write that belongs to a
-//! leased job carries the lease's fence and changes nothing once somebody else holds the lease.
+//! is done all the same, or not begun. Times are milliseconds since 1970. A write that belongs to a leased job carries the lease's fence and changes nothing
+//! once somebody else holds the lease.
 
 mod accounts;
 mod audit;

@@ -5,8 +5,8 @@ use super::quarantined;
 use super::run::{SyncContext, Verdicts};
 use super::tally::Tally;
 use crate::error::Result;
-use crate::store::{Question, Settled};
 use crate::failpoint::failpoint;
+use crate::store::{Question, Settled};
 use std::sync::Arc;
 
 /// Questions put in one go: five batches of twenty.

@@ -9,8 +9,8 @@ use crate::error::{Error, ErrorKind, Result};
 use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
-use sha2::{Digest, Sha256};
 use rusqlite_migration::{M, Migrations, SchemaVersion};
+use sha2::{Digest, Sha256};
 use std::path::Path;
 use std::time::Duration;
 

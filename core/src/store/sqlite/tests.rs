@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
-use crate::runtime::block_on;
 use super::*;
+use crate::runtime::block_on;
 use crate::store::suite::{self, store_suite};
 use crate::store::{AccountStore, Applied, MailStore, NewMessage};
 use proptest::prelude::*;

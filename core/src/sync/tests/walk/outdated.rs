@@ -1,10 +1,10 @@
 //! What is here changes between the plan of a page and its writing, as by another process that lists attachments.
 
-use crate::runtime::block_on;
 use super::facts::mail;
 use super::*;
 use crate::failpoint::Meanwhile;
 use crate::interleave::Drawn;
+use crate::runtime::block_on;
 use crate::store::AttachmentList;
 use crate::sync::record::MessageMetadata;
 use std::cell::Cell;
