@@ -318,7 +318,7 @@ pub trait MailStore {
     async fn known(&self, account_id: &str, graph_ids: &[&str]) -> Result<Vec<Known>>;
     /// Changes and cursor in one transaction, under lease and generation.
     async fn apply(&self, batch: PageBatch) -> Result<Applied>;
-    /// Suspects not yet proven that are due, oldest first: (graph id, folder it left). Those that turned up in another folder meanwhile are dropped on the way.
+    /// Pending removals that are due, oldest first: (graph id, folder it left). Those that turned up in another folder meanwhile are dropped on the way.
     async fn pending_removals(&self, account_id: &str, now: i64, limit: u32) -> Result<Vec<(String, String)>>;
     /// Settles questions: whether messages that left their folder are gone, or what became of items that were set aside. Change-feed rows are written. Answers
     /// (removed, moved); None: lease or generation lost.

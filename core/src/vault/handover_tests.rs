@@ -16,7 +16,7 @@ fn data_keys_alone() -> Order {
 }
 
 #[tokio::test]
-async fn who_is_open_follows_over_many_bridges_and_works_on() {
+async fn who_is_open_follows_many_key_handovers_and_works_on() {
     let dir = tempfile::tempdir().unwrap();
     let (store, vault) = open(dir.path(), 1).await;
     fill(&*store, &vault, 3).await;
@@ -57,7 +57,7 @@ async fn hourly(store: &dyn Store, vault: &Vault, now: i64) -> Result<()> {
 }
 
 #[tokio::test]
-async fn bridges_burn_and_who_slept_stays_out() {
+async fn key_handovers_expire_and_who_missed_them_stays_out() {
     let dir = tempfile::tempdir().unwrap();
     let (store, vault) = open(dir.path(), 1).await;
     fill(&*store, &vault, 2).await;
@@ -81,7 +81,7 @@ async fn bridges_burn_and_who_slept_stays_out() {
 }
 
 #[tokio::test]
-async fn bridges_burn_at_open_after_rotations_and_when_the_clock_was_set_back() {
+async fn key_handovers_expire_at_open_after_rotations_and_when_the_clock_was_set_back() {
     let dir = tempfile::tempdir().unwrap();
     let (store, vault) = open(dir.path(), 1).await;
     connect(&*store, &vault, "a", true).await;
@@ -103,7 +103,7 @@ async fn bridges_burn_at_open_after_rotations_and_when_the_clock_was_set_back() 
 }
 
 #[tokio::test]
-async fn a_bridge_leads_nowhere_else() {
+async fn a_key_handover_opens_nothing_elsewhere() {
     for statement in [
         // A time made later, so that it would stand for longer.
         "UPDATE meta SET value = CAST(x'00000000000f0000' || substr(value, 9) AS BLOB) WHERE name GLOB 'bridge/*'",
