@@ -17,6 +17,7 @@ use crate::model::SendState;
 use crate::runtime::Stop;
 use crate::store::{ClaimRequest, Claimed, Claims, Content, Due, DueRequest, ItemRow, ItemState, LEASE_MS, NextDue, Store, hold_claim};
 use crate::vault::Vault;
+use futures_util::FutureExt;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -159,13 +160,19 @@ impl Outbox {
 
     /// What is to be done next, as far as there is capacity. A process that cannot open what is stored now takes nothing in hand: others can send it.
     async fn next(&self, capacity: &Capacity) -> Result<Vec<Work>> {
-        self.tools.vault.check().await?;
         let (left, most) = (self.avoided(), capacity.rest());
         let awaited = self.in_flight.awaited(capacity.beside(), self.waiters.ids(), left.clone());
         let wanted = (most > 0).then(|| self.in_flight.wanted(most, left));
         // What somebody waits for has what is left when there is no capacity left among the rest.
-        let request = ClaimRequest { now: to_ms(self.tools.clock.now()), lease_ms: LEASE_MS, expire: true, wanted, awaited: Some(awaited), tidy: most > 0 };
-        let Claims { expired, claimed, mut contents } = self.tools.store.claims(request).await?;
+        let now = to_ms(self.tools.clock.now());
+        let mut request = ClaimRequest { now, lease_ms: LEASE_MS, store_key: Some(self.tools.vault.store_key().active_id()), expire: true, wanted, awaited: Some(awaited), tidy: most > 0 };
+        let mut claims = self.tools.store.claims(request.clone()).await?;
+        if claims.is_outdated {
+            self.tools.vault.check().await?;
+            request.store_key = Some(self.tools.vault.store_key().active_id());
+            claims = self.tools.store.claims(request).await?;
+        }
+        let Claims { expired, claimed, mut contents, .. } = claims;
         for id in expired {
             match self.receipt(&id, None).await {
                 Ok(receipt) => {
@@ -186,6 +193,10 @@ impl Outbox {
 
     /// Until something is queued, due, or the engine stops.
     async fn rest(&self, stop: &Stop, capacity: Capacity) {
+        // Something ended or came since the last look: there is no need to ask the store when to look again.
+        if self.wake.notified().now_or_never().is_some() {
+            return;
+        }
         let idle = self.in_flight.is_idle(&capacity);
         let (left, most, now) = (self.avoided(), capacity.rest(), to_ms(self.tools.clock.now()));
         let awaited = self.in_flight.awaited(capacity.beside(), self.waiters.ids(), left.clone());

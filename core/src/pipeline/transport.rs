@@ -20,8 +20,8 @@ const CONNECT: Duration = Duration::from_secs(10);
 pub const LONGEST_EXCHANGE: Duration = Duration::from_secs(100);
 /// A reused connection that the other side closed meanwhile leaves a sent request in doubt, so idle ones are not kept for long.
 const IDLE_CONNECTION: Duration = Duration::from_secs(30);
-/// A mailbox answers four requests at a time.
-const IDLE_CONNECTIONS: usize = 4;
+/// A mailbox answers four requests at a time, and Teams four more of its person.
+const IDLE_CONNECTIONS: usize = 8;
 /// Requests at a time that have a connection each: sign-ins, and renewals of tokens, of which thousands can become due together.
 const MOST_UNSHARED: usize = 8;
 const MAX_HEADERS: usize = 64 << 10;

@@ -15,6 +15,8 @@ pub fn of_route(account_id: &str, route: Route) -> String {
 pub struct ClaimRequest {
     pub now: i64,
     pub lease_ms: i64,
+    /// The store key that the worker holds. While another one is active nothing is done: it could not open what it takes. None: not looked at.
+    pub store_key: Option<i64>,
     /// Settle first what nobody holds and is past its deadline: unsent, it is `Failed`; in doubt, of an account that cannot be asked, `Unknown`.
     pub expire: bool,
     /// As many as it takes, of each queue in turn; in a queue what waited for its time first, then what somebody waits for, then the oldest: due items of lanes
@@ -31,6 +33,8 @@ pub struct ClaimRequest {
 /// What a worker has in hand now.
 #[derive(Debug, Default)]
 pub struct Claims {
+    /// Another store key is active, so nothing was done.
+    pub is_outdated: bool,
     /// Ids of what was settled.
     pub expired: Vec<String>,
     pub claimed: Claimed,

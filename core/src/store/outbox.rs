@@ -132,6 +132,33 @@ pub enum Hold {
 }
 
 impl ItemRow {
+    /// As it is stored first.
+    pub fn new(item: &NewItem, has_files: bool) -> Self {
+        Self {
+            id: item.id.clone(),
+            account_id: item.account_id.clone(),
+            route: item.route,
+            key: item.key.clone(),
+            state: ItemState::Queued,
+            attempts: 0,
+            crashes: 0,
+            waits: 0,
+            progress: item.progress.clone(),
+            progress_version: i64::from(item.progress.is_some()),
+            reason: None,
+            created_at: item.created_at,
+            sent_at: None,
+            settled_at: None,
+            tidy_until: None,
+            next_at: None,
+            deadline: item.deadline,
+            fence: 0,
+            hold: Hold::None,
+            is_bulk: item.is_bulk,
+            has_files,
+        }
+    }
+
     /// The row its values are sealed for.
     pub fn sealed_row(&self) -> &str {
         sealed_row(&self.id)

@@ -90,7 +90,7 @@ impl DataKey {
     }
 
     /// 0 when there is none.
-    pub(super) fn active_id(&self) -> i64 {
+    pub fn active_id(&self) -> i64 {
         self.held().active.map_or(0, |key| key.cipher.key_id())
     }
 

@@ -400,7 +400,7 @@ impl Store for SqliteStore {
 
     #[cfg(test)]
     fn is_idle(&self) -> bool {
-        self.writer.is_idle() && self.readers.is_idle()
+        !self.writer.is_driven() && self.readers.is_idle()
     }
 }
 

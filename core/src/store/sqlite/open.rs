@@ -83,6 +83,8 @@ fn harden(connection: &Connection, busy: Duration, cache_kb: u32) -> rusqlite::R
         (DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false),
         (DbConfig::SQLITE_DBCONFIG_DQS_DML, false),
         (DbConfig::SQLITE_DBCONFIG_DQS_DDL, false),
+        // Plans do not depend on the values that are bound. Else a statement that compares one with what a partial index is made of is prepared anew each time.
+        (DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true),
     ] {
         connection.set_db_config(setting, on)?;
     }

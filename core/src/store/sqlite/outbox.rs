@@ -6,7 +6,7 @@ use super::{SqliteStore, all, announce, awaited, exists, first, keys, leases, ou
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{AuditKind, ChangeKind, OutboxFilter, SendState};
 use crate::seal::Sealed;
-use crate::store::{ClaimRequest, Claimed, Claims, Content, DueRequest, Enqueued, Entry, Hold, ItemRow, ItemState, NewItem, NextDue, OutboxStore, Part, Reopened, Step, Tidied};
+use crate::store::{ClaimRequest, Claimed, Claims, Content, DueRequest, Enqueued, Entry, Hold, ItemRow, ItemState, KeyPurpose, NewItem, NextDue, OutboxStore, Part, Reopened, Step, Tidied};
 use crate::store::words::Word;
 use async_trait::async_trait;
 use rusqlite::{Connection, Row};
@@ -92,14 +92,11 @@ impl SqliteStore {
         keys::check_active(tx, std::iter::once(&content.payload).chain(&item.progress).chain(content.parts.iter().map(|part| &part.sealed)))?;
         // Behind others of its lane it waits for them; the highest number is the last.
         let is_head = queues::is_free(tx, &item.account_id, &item.ordering_key)?;
-        let made = first(
+        let progress_version = i64::from(item.progress.is_some());
+        run(
             tx,
-            concat!(
-                "INSERT INTO outbox (public_id, account_id, route, lane, key, content_hash, hash_version, state, deadline, created_at, is_bulk, is_head, progress, progress_version)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'queued', ?8, ?9, ?10, ?11, ?12, ?12 IS NOT NULL) RETURNING ",
-                columns!(),
-                ", id, free_at"
-            ),
+            "INSERT INTO outbox (public_id, account_id, route, lane, key, content_hash, hash_version, state, deadline, created_at, is_bulk, is_head, progress, progress_version)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
             rusqlite::params![
                 item.id,
                 item.account_id,
@@ -108,17 +105,18 @@ impl SqliteStore {
                 item.key,
                 item.content_hash,
                 item.hash_version,
+                ItemState::Queued.word(),
                 item.deadline,
                 item.created_at,
                 item.is_bulk,
                 is_head,
-                item.progress.as_ref().map(Sealed::as_bytes)
+                item.progress.as_ref().map(Sealed::as_bytes),
+                progress_version
             ],
-            |row| Ok((item_row(row)?, row.get::<_, i64>(COLUMNS)?, row.get::<_, i64>(COLUMNS + 1)?)),
         )?;
-        let Some((row, number, free_at)) = made else { return Err(Error::internal("A row just written could not be read. Please report it.").into()) };
+        let number = tx.last_insert_rowid();
         if is_head {
-            queues::touch(tx, &item.account_id, item.route.word(), free_at)?;
+            queues::touch(tx, &item.account_id, item.route.word(), 0)?;
         }
         run(tx, "INSERT INTO outbox_payloads (item_id, version, sealed) VALUES (?1, ?2, ?3)", (number, content.version, content.payload.as_bytes()))?;
         for part in &content.parts {
@@ -129,7 +127,7 @@ impl SqliteStore {
             )?;
         }
         self.note(tx, &[Entry::new(AuditKind::SendQueued, "A send was accepted.").on(&item.account_id).about(&item.id)], item.created_at)?;
-        Ok(Enqueued::New(ItemRow { has_files: !content.parts.is_empty(), ..row }))
+        Ok(Enqueued::New(ItemRow::new(item, !content.parts.is_empty())))
     }
 }
 
@@ -161,17 +159,23 @@ impl OutboxStore for SqliteStore {
 
     async fn claims(&self, request: ClaimRequest) -> Result<Claims> {
         let request = Arc::new(request);
-        // Looked for without the writer's lock first: workers ask often and mostly in vain.
-        let asked = request.clone();
-        if !self.read(move |c| is_due(c, &asked)).await? {
-            return Ok(Claims::default());
+        // Looked for without the writer's lock first: workers ask often and mostly in vain. Where others write anyway, the look would cost more than it saves.
+        if !self.writer.is_driven() {
+            let asked = request.clone();
+            let found = self.read(move |c| if is_outdated(c, &asked)? { Ok(Some(outdated())) } else { Ok((!is_due(c, &asked)?).then(Claims::default)) }).await?;
+            if let Some(nothing) = found {
+                return Ok(nothing);
+            }
         }
         let store = self.clone();
         self.write(move |tx| {
+            if is_outdated(tx, &request)? {
+                return Ok(outdated());
+            }
             let expired = if request.expire { store.end_overdue(tx, request.now)? } else { Vec::new() };
             let claimed = claim(tx, &request)?;
             let contents = small_contents(tx, &claimed)?;
-            Ok(Claims { expired, claimed, contents })
+            Ok(Claims { is_outdated: false, expired, claimed, contents })
         })
         .await
     }
@@ -297,6 +301,15 @@ impl OutboxStore for SqliteStore {
 
 /// Bytes that come along with a claim at most.
 const SMALL_CONTENT: i64 = 16 << 10;
+
+fn is_outdated(c: &Connection, request: &ClaimRequest) -> Outcome<bool> {
+    let Some(held) = request.store_key else { return Ok(false) };
+    Ok(keys::active(c, KeyPurpose::Store, "")?.is_none_or(|key| key.id != held))
+}
+
+fn outdated() -> Claims {
+    Claims { is_outdated: true, ..Claims::default() }
+}
 
 /// Whether a step that writes would find something.
 fn is_due(c: &Connection, request: &ClaimRequest) -> Outcome<bool> {

@@ -10,16 +10,18 @@ use crate::store::{ItemRow, ItemState, Step, Tally};
 use crate::store::words::Word;
 use rusqlite::Connection;
 
+// `OR FAIL`: with RETURNING, SQLite copies every page it touches, so as to take back a statement that fails halfway. Here the whole step is taken back then.
+
 /// The claim is kept and holds for long enough yet: nothing that an index is made of is written. ?6 and ?7: when it must end at the earliest and at the
 /// latest; one that ends later was made when the clock stood ahead.
 pub(super) const KEEP: &str = concat!(
-    "UPDATE outbox SET state = ?3, progress = COALESCE(?4, progress), progress_version = progress_version + (?4 IS NOT NULL), reason = ?5
+    "UPDATE OR FAIL outbox SET state = ?3, progress = COALESCE(?4, progress), progress_version = progress_version + (?4 IS NOT NULL), reason = ?5
      WHERE public_id = ?1 AND fence = ?2 AND is_open = 1 AND lease_until BETWEEN ?6 AND ?7 RETURNING ",
     columns!()
 );
 
 const CHANGE: &str = concat!(
-    "UPDATE outbox SET state = ?3, is_open = ?4, is_head = is_head AND ?4, progress = COALESCE(?5, progress), progress_version = progress_version + (?5 IS NOT NULL),
+    "UPDATE OR FAIL outbox SET state = ?3, is_open = ?4, is_head = is_head AND ?4, progress = COALESCE(?5, progress), progress_version = progress_version + (?5 IS NOT NULL),
        reason = ?6, next_at = ?7, sent_at = COALESCE(?8, sent_at), lease_until = COALESCE(?12, 0),
        attempts = attempts - (?9 AND ?10 = 0 AND attempts > 0), crashes = CASE WHEN ?9 AND ?10 < 2 THEN 0 ELSE crashes END,
        waits = waits + (?9 AND ?4), tidy_at = ?11, settled_at = CASE WHEN ?4 THEN NULL ELSE ?13 END

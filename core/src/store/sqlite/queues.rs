@@ -183,7 +183,7 @@ pub fn take(c: &Connection, number: i64, until: i64) -> Outcome<Option<ItemRow>>
     first(
         c,
         concat!(
-            "UPDATE outbox SET attempts = attempts + 1, crashes = crashes + 1, fence = fence + 1, lease_until = ?2,
+            "UPDATE OR FAIL outbox SET attempts = attempts + 1, crashes = crashes + 1, fence = fence + 1, lease_until = ?2,
                state = CASE WHEN state IN ('queued', 'retry_wait') THEN 'claimed' ELSE state END
              WHERE id = ?1 RETURNING ",
             columns!()
