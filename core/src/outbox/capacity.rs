@@ -98,6 +98,19 @@ impl InFlight {
         self.held().remove(id);
     }
 
+    /// Another one is delivered in the place of this one.
+    pub fn replace(&self, id: &str, item: &ItemRow) {
+        let mut held = self.held();
+        if let Some(place) = held.remove(id) {
+            held.insert(item.id.clone(), place);
+        }
+    }
+
+    /// Whether the place of this one may go to the next of its lane: nobody waits for a place then.
+    pub fn may_follow(&self, id: &str) -> bool {
+        self.slots.available_permits() > 0 && self.held().get(id).is_some_and(|one| !one.is_beside)
+    }
+
     /// Holds the attachments of a send in memory.
     pub async fn permit_for_files(&self, item: &ItemRow) -> Option<SemaphorePermit<'_>> {
         if item.is_bulk { &self.with_files } else { &self.awaited_with_files }.acquire().await.ok()

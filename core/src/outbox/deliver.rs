@@ -63,6 +63,14 @@ impl InHand {
         id.iter().for_each(|item| outbox.in_flight.add(item, is_beside));
         Self { outbox: outbox.clone(), id: id.map(|item| item.id.clone()), slot: capacity.split(is_beside) }
     }
+
+    /// It goes on with this one.
+    fn is_of(&mut self, item: &ItemRow) {
+        if let Some(id) = self.id.as_mut().filter(|id| **id != item.id) {
+            self.outbox.in_flight.replace(id, item);
+            *id = item.id.clone();
+        }
+    }
 }
 
 impl Drop for InHand {
@@ -133,10 +141,16 @@ impl Outbox {
                 Ok(works) => {
                     for work in works {
                         let (outbox, stop) = (self.clone(), stop.clone());
-                        let held = InHand::new(&self, &work, &mut capacity);
+                        let mut held = InHand::new(&self, &work, &mut capacity);
                         under_way.spawn(async move {
                             match work {
-                                Work::Deliver(content, item) | Work::Awaited(content, item) => outbox.deliver(*item, content, stop).await,
+                                Work::Deliver(content, item) | Work::Awaited(content, item) => {
+                                    let mut next = Some(Box::new((*item, content)));
+                                    while let Some(work) = next {
+                                        held.is_of(&work.0);
+                                        next = outbox.deliver(work.0, work.1, stop.clone()).await;
+                                    }
+                                }
                                 Work::Tidy(item) => outbox.tidy(*item).await,
                             }
                             drop(held);
@@ -223,24 +237,25 @@ impl Outbox {
     }
 
     /// `content`: as it came with the claim.
-    async fn deliver(&self, item: ItemRow, content: Option<Content>, stop: Stop) {
-        by_route!(item.route, C => self.deliver_by::<C>(item, content, stop).await);
+    /// Answers what was taken in hand after it.
+    async fn deliver(&self, item: ItemRow, content: Option<Content>, stop: Stop) -> Option<Next> {
+        by_route!(item.route, C => self.deliver_by::<C>(item, content, stop).await)
     }
 
-    async fn deliver_by<C: Channel>(&self, item: ItemRow, content: Option<Content>, stop: Stop) {
+    async fn deliver_by<C: Channel>(&self, item: ItemRow, content: Option<Content>, stop: Stop) -> Option<Next> {
         failpoint!("outbox.claimed");
         let (id, account_id) = (item.id.clone(), item.account_id.clone());
         let found = item.clone();
         let _held = match item.has_files {
             false => None,
-            true => tokio::select! { permit = self.in_flight.permit_for_files(&item) => permit, () = self.heartbeat(&item) => return },
+            true => tokio::select! { permit = self.in_flight.permit_for_files(&item) => permit, () = self.heartbeat(&item) => return None },
         };
         let mut job = match Job::<C>::open(self.tools.clone(), item, content, stop).await {
             Ok(job) => job,
             Err(error) => {
                 tracing::warn!(target: "tidings::outbox", send = id, kind = ?error.kind(), "a send could not be opened");
                 self.park(&found, &error).await;
-                return;
+                return None;
             }
         };
         let outcome = if job.item.crashes > MOST_CRASHES {
@@ -254,10 +269,13 @@ impl Outbox {
             let attempt = attempt(&mut job).instrument(span);
             tokio::select! { outcome = attempt => outcome, () = heartbeat => Outcome::Lost }
         };
-        if let Err(error) = self.settle(&mut job, outcome).await {
+        job.may_follow = self.in_flight.may_follow(&job.item.id);
+        let settled = self.settle(&mut job, outcome).await;
+        settled.unwrap_or_else(|error| {
             // The claim lapses and the item is taken up again from the state that is stored.
             tracing::warn!(target: "tidings::outbox", send = id, account = account_id, kind = ?error.kind(), "the outcome of a send could not be stored");
-        }
+            None
+        })
     }
 
     /// Keeps the claim while a request is under way; ends when it is lost.
@@ -268,6 +286,9 @@ impl Outbox {
 
 /// Upkeep that is due and cannot be done at this moment (somebody else holds it) is looked at again after this long.
 const SOONEST_UPKEEP: Duration = Duration::from_secs(1);
+
+/// What is delivered after a send, in its place: the next of its lane.
+pub type Next = Box<(ItemRow, Option<Content>)>;
 
 enum Work {
     Deliver(Option<Content>, Box<ItemRow>),

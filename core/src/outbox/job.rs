@@ -10,7 +10,7 @@ use crate::graph::{Caller, Graph};
 use crate::pipeline::Priority;
 use crate::runtime::Stop;
 use crate::seal::{AadContext, Sealed};
-use crate::store::{Content, Hold, ItemRow, ItemState, LEASE_MS, NewItem, Step, Store, Tally, sealed_row};
+use crate::store::{Content, Hold, ItemRow, ItemState, LEASE_MS, NewItem, Step, Stepped, Store, Tally, sealed_row};
 use crate::vault::{DataKey, Vault};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -47,6 +47,8 @@ pub struct Job<C: Channel> {
     pub progress: Progress<C::Progress>,
     /// What this claim counts as when it is given back.
     pub tally: Tally,
+    /// What comes after it may be taken in hand when it is settled.
+    pub may_follow: bool,
     /// The content key of its account. A write asks whether it is still the one.
     key: DataKey,
     stop: Stop,
@@ -78,7 +80,7 @@ impl<C: Channel> Job<C> {
         let (now, draft, progress, key) = opened.await?;
         // The claim stays, whatever is there now.
         let item = ItemRow { progress: now.progress, progress_version: now.progress_version, ..item };
-        Ok(Self { tools, item, draft, progress, tally: Tally::None, key, stop })
+        Ok(Self { tools, item, draft, progress, tally: Tally::None, may_follow: false, key, stop })
     }
 
     pub fn caller(&self) -> Caller {
@@ -113,12 +115,12 @@ impl<C: Channel> Job<C> {
         Ok(self.write(state, Leaving::default(), false).await?.is_some())
     }
 
-    /// Stores where the send stands and gives the claim back. Answers the row as it is now; none: the claim was lost.
-    pub async fn leave(&mut self, state: ItemState, leaving: Leaving) -> Result<Option<ItemRow>> {
+    /// Stores where the send stands and gives the claim back. None: the claim was lost.
+    pub async fn leave(&mut self, state: ItemState, leaving: Leaving) -> Result<Option<Stepped>> {
         self.write(state, leaving, true).await
     }
 
-    async fn write(&mut self, state: ItemState, leaving: Leaving, release: bool) -> Result<Option<ItemRow>> {
+    async fn write(&mut self, state: ItemState, leaving: Leaving, release: bool) -> Result<Option<Stepped>> {
         failpoint!("outbox.storing", state);
         let (now, tally) = (self.now(), self.tally);
         let (tools, item, progress) = (&*self.tools, &self.item, &self.progress);
@@ -126,6 +128,7 @@ impl<C: Channel> Job<C> {
         let mut held = Some(self.key.clone());
         let sent_at = (state == ItemState::Sent).then_some(now);
         let claim_until = (!release).then(|| now.saturating_add(LEASE_MS));
+        let follow_until = (self.may_follow && !state.is_open() && !self.stop.is_set()).then(|| now.saturating_add(LEASE_MS));
         let leaving = &leaving;
         let written = tools.vault.with_current_keys(|| {
             let held = held.take();
@@ -137,7 +140,7 @@ impl<C: Channel> Job<C> {
                 };
                 let sealed = seal_progress(&key, item, progress)?;
                 let Leaving { reason, next_at, tidy_at } = leaving.clone();
-                let step = Step { state, progress: Some(sealed), reason, next_at, sent_at, claim_until, tally, tidy_at, announce: release };
+                let step = Step { state, progress: Some(sealed), reason, next_at, sent_at, claim_until, tally, tidy_at, announce: release, follow_until };
                 tools.store.step(&item.id, item.fence, &step, now).await
             }
         });

@@ -1,7 +1,7 @@
 //! What became of an attempt, made durable and told.
 
 use super::channel::{Channel, Outcome};
-use super::deliver::Outbox;
+use super::deliver::{Next, Outbox};
 use super::item::{MOST_CRASHES, Start, Verdict, backoff_ms, start, verdict};
 use super::job::{Job, Leaving};
 use super::receipt::receipt_with;
@@ -10,10 +10,11 @@ use crate::clock::to_ms;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{AccountState, Event, Receipt};
 use crate::random;
-use crate::store::{ItemRow, ItemState, Step, Tally};
+use crate::store::{ItemRow, ItemState, Step, Stepped, Tally};
 
 impl Outbox {
-    pub(super) async fn settle<C: Channel>(&self, job: &mut Job<C>, outcome: Outcome) -> Result<()> {
+    /// Answers what is to be delivered next instead.
+    pub(super) async fn settle<C: Channel>(&self, job: &mut Job<C>, outcome: Outcome) -> Result<Option<Next>> {
         let told = match &outcome {
             Outcome::Later(error) | Outcome::Failed(error) => Some(error.clone()),
             Outcome::Sent | Outcome::Watch(..) | Outcome::Unknown(_) | Outcome::Lost => None,
@@ -44,14 +45,13 @@ impl Outbox {
             }
             Outcome::Later(error) => self.put_off(job, &error).await?,
         };
-        if let Some(row) = written {
-            self.tell(&row.id, Some(&job.item), row.state, told.as_ref());
-            self.announce(receipt_with(&row, C::ids(job.progress.own.clone())));
-        }
-        Ok(())
+        let Some(Stepped { row, next }) = written else { return Ok(None) };
+        self.tell(&row.id, Some(&job.item), row.state, told.as_ref());
+        self.announce(receipt_with(&row, C::ids(job.progress.own.clone())));
+        Ok(next)
     }
 
-    async fn put_off<C: Channel>(&self, job: &mut Job<C>, error: &Error) -> Result<Option<ItemRow>> {
+    async fn put_off<C: Channel>(&self, job: &mut Job<C>, error: &Error) -> Result<Option<Stepped>> {
         let account = self.account_state(&job.item.account_id).await?;
         // Whatever went wrong since: a request in doubt stays one.
         let reconciling = job.item.state == ItemState::Reconciling || job.progress.doubt_since.is_some();
@@ -89,7 +89,7 @@ impl Outbox {
         if state.is_open() {
             self.avoid(&item.account_id);
         }
-        let step = Step { state, progress: None, reason, next_at, sent_at: None, claim_until: None, tally, tidy_at: None, announce: !state.is_open() };
+        let step = Step { state, progress: None, reason, next_at, sent_at: None, claim_until: None, tally, tidy_at: None, announce: !state.is_open(), follow_until: None };
         match self.tools.store.step(&item.id, item.fence, &step, to_ms(self.tools.clock.now())).await {
             Ok(Some(_)) if !state.is_open() => {
                 self.tell(&item.id, None, state, Some(error));

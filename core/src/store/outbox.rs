@@ -208,6 +208,17 @@ pub struct Step {
     pub tidy_at: Option<i64>,
     /// Write a change-feed row.
     pub announce: bool,
+    /// When it is settled, what its lane goes on with is taken in hand in the same step, until then, if it is due and nobody's.
+    pub follow_until: Option<i64>,
+}
+
+/// A step that was taken.
+#[derive(Debug, Clone)]
+pub struct Stepped {
+    /// As it is now.
+    pub row: ItemRow,
+    /// What was taken in hand after it, as by [`OutboxStore::claims`]: with its content, if that is small.
+    pub next: Option<Box<(ItemRow, Option<Content>)>>,
 }
 
 /// A settled item that is to be sent again.
@@ -241,9 +252,9 @@ pub trait OutboxStore {
     /// Settles what is past its deadline and takes work in hand, as [`ClaimRequest`] says. Each claim counts attempt and crash and moves the fence. The state
     /// is left as it was, so that the worker sees where a crashed one stopped; `Queued` and `RetryWait` become `Claimed`.
     async fn claims(&self, request: ClaimRequest) -> Result<Claims>;
-    /// Answers the row as it is now. None: the claim was lost, or the item was cancelled; stop. The content goes with `Sent` and `Cancelled`. A claim that is
+    /// None: the claim was lost, or the item was cancelled; stop. The content goes with `Sent` and `Cancelled`. A claim that is
     /// kept and holds for most of that time anyway is not renewed; `next_at` stays then, which means nothing of what is in hand.
-    async fn step(&self, id: &str, fence: i64, step: &Step, now: i64) -> Result<Option<ItemRow>>;
+    async fn step(&self, id: &str, fence: i64, step: &Step, now: i64) -> Result<Option<Stepped>>;
     /// Of an open item, or of one whose drafts are looked for. Waits for no other work. False: the claim was lost.
     async fn renew_claim(&self, id: &str, fence: i64, now: i64, lease_ms: i64) -> Result<bool>;
     /// Takes back what is provably unsent. False: it is not, or not any more.

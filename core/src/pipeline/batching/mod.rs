@@ -177,8 +177,13 @@ impl Batching {
     pub async fn turn(&self, request: &Request, headers: &HeaderMap, token: Option<&AccessToken>, (trace, turns, transport): (&Trace, &Turns, &Arc<dyn Transport>)) -> Result<Way> {
         let (Some(token), Some(group)) = (token, self.group(request, turns)) else { return Ok(Way::Alone(turns.enter().await?)) };
         let (group, mut cost) = (&group, Cost::ONE);
+        let mut is_first = true;
         loop {
             let mut place = self.wait(group, request, headers, token);
+            if std::mem::take(&mut is_first) {
+                // What became ready together, by one commit or one answer, gets here before any of it goes.
+                tokio::task::yield_now().await;
+            }
             let slot = tokio::select! {
                 biased;
                 outcome = place.outcome() => return after(outcome, turns).await,

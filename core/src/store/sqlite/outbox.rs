@@ -6,7 +6,7 @@ use super::{SqliteStore, all, announce, awaited, exists, first, keys, leases, ou
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{AuditKind, ChangeKind, OutboxFilter, SendState};
 use crate::seal::Sealed;
-use crate::store::{ClaimRequest, Claimed, Claims, Content, DueRequest, Enqueued, Entry, Hold, ItemRow, ItemState, KeyPurpose, NewItem, NextDue, OutboxStore, Part, Reopened, Step, Tidied};
+use crate::store::{ClaimRequest, Claimed, Claims, Content, DueRequest, Enqueued, Entry, Hold, ItemRow, ItemState, KeyPurpose, NewItem, NextDue, OutboxStore, Part, Reopened, Step, Stepped, Tidied};
 use crate::store::words::Word;
 use async_trait::async_trait;
 use rusqlite::{Connection, Row};
@@ -59,7 +59,7 @@ pub fn item_row(row: &Row<'_>) -> Outcome<ItemRow> {
     })
 }
 
-fn by_id(c: &Connection, id: &str) -> Outcome<Option<ItemRow>> {
+pub(super) fn by_id(c: &Connection, id: &str) -> Outcome<Option<ItemRow>> {
     first(c, select_item!("WHERE public_id = ?1"), [id], item_row)
 }
 
@@ -180,7 +180,7 @@ impl OutboxStore for SqliteStore {
         .await
     }
 
-    async fn step(&self, id: &str, fence: i64, step: &Step, now: i64) -> Result<Option<ItemRow>> {
+    async fn step(&self, id: &str, fence: i64, step: &Step, now: i64) -> Result<Option<Stepped>> {
         let (store, id, step) = (self.clone(), id.to_owned(), step.clone());
         self.write(move |tx| store.step_in(tx, &id, fence, &step, now)).await
     }
@@ -345,16 +345,22 @@ fn claim(c: &Connection, request: &ClaimRequest) -> Outcome<Claimed> {
 fn small_contents(c: &Connection, claimed: &Claimed) -> Outcome<HashMap<String, Content>> {
     let (Claimed::Wanted(items) | Claimed::Awaited(items)) = claimed else { return Ok(HashMap::new()) };
     let mut contents = HashMap::with_capacity(items.len());
-    for item in items.iter().filter(|item| !item.has_files) {
-        let found = first(
-            c,
-            "SELECT p.sealed, p.version FROM outbox o JOIN outbox_payloads p ON p.item_id = o.id WHERE o.public_id = ?1 AND length(p.sealed) <= ?2",
-            (&item.id, SMALL_CONTENT),
-            |row| Ok(Content { payload: sealed(row, 0)?, version: row.get(1)?, parts: Vec::new() }),
-        )?;
-        contents.extend(found.map(|content| (item.id.clone(), content)));
+    for item in items {
+        contents.extend(small_content(c, item)?.map(|content| (item.id.clone(), content)));
     }
     Ok(contents)
+}
+
+pub(super) fn small_content(c: &Connection, item: &ItemRow) -> Outcome<Option<Content>> {
+    if item.has_files {
+        return Ok(None);
+    }
+    first(
+        c,
+        "SELECT p.sealed, p.version FROM outbox o JOIN outbox_payloads p ON p.item_id = o.id WHERE o.public_id = ?1 AND length(p.sealed) <= ?2",
+        (&item.id, SMALL_CONTENT),
+        |row| Ok(Content { payload: sealed(row, 0)?, version: row.get(1)?, parts: Vec::new() }),
+    )
 }
 
 fn other_content(account_id: &str, number: Option<usize>) -> Error {

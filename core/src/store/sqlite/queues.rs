@@ -1,7 +1,7 @@
 //! What may be claimed: the heads of lanes, queued by account and route. A claim looks at queues that are due, and in each at what is ready by index, so it
 //! costs as much behind 50,000 rows that wait as behind 50.
 //!
-//! Whatever opens, settles, parks or puts off a row calls [`lift`], [`lift_all`] or [`touch`]; a new row is a head if its lane [is free](is_free). `due_at` of a queue may be too early, never too late; whoever
+//! Whatever opens, settles, parks or puts off a row calls [`lift`], [`follow`], [`lift_all`] or [`touch`]; a new row is a head if its lane [is free](is_free). `due_at` of a queue may be too early, never too late; whoever
 //! finds nothing there puts it right.
 
 use super::fault::Outcome;
@@ -31,6 +31,10 @@ const AT_ONCE: &str = ready!("free_at = 0 AND ?3 = ?3 ORDER BY is_bulk, id");
 const AHEAD: &str = "SELECT 1 FROM outbox INDEXED BY outbox_leases WHERE is_open = 1 AND lease_until > 0 AND lease_until > ?1";
 const FIRST_OF_LANE: &str =
     "SELECT id, is_head, route, free_at FROM outbox INDEXED BY outbox_lane WHERE account_id = ?1 AND lane = ?2 AND is_open = 1 AND parked <> 1 ORDER BY id LIMIT 1";
+
+/// The first of a lane, and whether it may be taken in hand at ?3 by whoever settled the head before it.
+const NEXT_OF_LANE: &str = "SELECT id, is_head = 0 AND free_at <= ?3 AND lease_until = 0 AND EXISTS (SELECT 1 FROM accounts a WHERE a.id = account_id AND a.state = 'connected')
+    FROM outbox INDEXED BY outbox_lane WHERE account_id = ?1 AND lane = ?2 AND is_open = 1 AND parked <> 1 ORDER BY id LIMIT 1";
 
 /// What is left to others, apart by kind: of the sends in hand there are hundreds, and each look into a queue meets few of them.
 pub struct Except<'a> {
@@ -79,6 +83,19 @@ pub fn lift(c: &Connection, account_id: &str, ordering_key: &str) -> Outcome<()>
     run(c, "UPDATE outbox SET is_head = 0 WHERE account_id = ?1 AND lane = ?2 AND is_open = 1 AND parked <> 1 AND is_head = 1 AND id > ?3", (account_id, ordering_key, id))?;
     run(c, "UPDATE outbox SET is_head = 1 WHERE id = ?1", [id])?;
     touch(c, account_id, &route, free_at)
+}
+
+/// Instead of [`lift`], after the head of a lane was settled: what the lane goes on with is taken in hand, if it is due and nobody's. Its queue is looked at
+/// no later than it was.
+pub fn follow(c: &Connection, account_id: &str, ordering_key: &str, now: i64, until: i64) -> Outcome<Option<ItemRow>> {
+    let next = first(c, NEXT_OF_LANE, (account_id, ordering_key, now), |row| Ok((row.get::<_, i64>(0)?, row.get::<_, bool>(1)?)))?;
+    match next {
+        Some((id, true)) => {
+            run(c, "UPDATE outbox SET is_head = 1 WHERE id = ?1", [id])?;
+            take(c, id, until)
+        }
+        _ => Ok(None),
+    }
 }
 
 /// The same for all lanes of all accounts.
@@ -179,18 +196,17 @@ fn ready(c: &Connection, which: &str, queue: &Queue, now: i64, sends: &HashSet<&
     Ok(numbers)
 }
 
+/// Takes a row in hand.
 pub fn take(c: &Connection, number: i64, until: i64) -> Outcome<Option<ItemRow>> {
-    first(
+    // Without RETURNING, with which SQLite would copy every page it touches.
+    run(
         c,
-        concat!(
-            "UPDATE OR FAIL outbox SET attempts = attempts + 1, crashes = crashes + 1, fence = fence + 1, lease_until = ?2,
-               state = CASE WHEN state IN ('queued', 'retry_wait') THEN 'claimed' ELSE state END
-             WHERE id = ?1 RETURNING ",
-            columns!()
-        ),
+        "UPDATE outbox SET attempts = attempts + 1, crashes = crashes + 1, fence = fence + 1, lease_until = ?2,
+           state = CASE WHEN state IN ('queued', 'retry_wait') THEN 'claimed' ELSE state END
+         WHERE id = ?1",
         (number, until),
-        item_row,
-    )
+    )?;
+    first(c, concat!("SELECT ", columns!(), " FROM outbox WHERE id = ?1"), [number], item_row)
 }
 
 /// Says when the queue is due next, and answers it; one that gave something goes to the end.

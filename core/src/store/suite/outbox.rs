@@ -320,11 +320,11 @@ pub async fn a_claim_that_is_kept_is_renewed_when_it_gets_short(s: &dyn Store) {
     let claimed = s.claim(0, 90, &[]).await.unwrap().unwrap();
     let keep = |until| Step { claim_until: Some(until), ..step(ItemState::Dispatching) };
     // Of 90, more than 60 are left.
-    let row = s.step(&id, claimed.fence, &keep(110), 20).await.unwrap().unwrap();
+    let row = s.step(&id, claimed.fence, &keep(110), 20).await.unwrap().unwrap().row;
     assert_eq!((row.state, row.attempts, row.progress_version), (ItemState::Dispatching, 1, 0));
     assert_eq!(s.next_claim(20, &[]).await.unwrap(), Some(Due::Lapse(90)));
     let found = Step { progress: Some(sealed("draft")), reason: Some("why".into()), ..keep(130) };
-    let row = s.step(&id, claimed.fence, &found, 40).await.unwrap().unwrap();
+    let row = s.step(&id, claimed.fence, &found, 40).await.unwrap().unwrap().row;
     assert_eq!((row.progress_version, row.progress.is_some(), row.reason.as_deref()), (1, true, Some("why")));
     assert_eq!(s.next_claim(40, &[]).await.unwrap(), Some(Due::Lapse(130)));
     // Of a clock that stood ahead.
