@@ -309,6 +309,19 @@ pub fn serve(work: impl FnOnce() + Send + 'static) {
     drop(tokio::task::spawn_blocking(work));
 }
 
+/// Runs short work that wakes many tasks as a task of its own, so that it is done with all of them before the first goes on. From another thread each of them
+/// would start by itself, and take the processor from who wakes the next. Where no runtime runs it, `work` is dropped.
+pub fn among_tasks(work: impl FnOnce() + Send + 'static) {
+    #[cfg(test)]
+    if crate::interleave::is_drawn() {
+        return work();
+    }
+    match tokio::runtime::Handle::try_current() {
+        Ok(runtime) => drop(runtime.spawn(async move { work() })),
+        Err(_) => work(),
+    }
+}
+
 /// Unparks the thread that asked for it, which waits for a future with [`park`](std::thread::park). For the bindings.
 #[doc(hidden)]
 pub fn thread_waker() -> Waker {

@@ -56,7 +56,7 @@ mod erasure_tests;
 use super::{Lease, AuditSigner, Store};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::ChangeKind;
-use crate::runtime::{blocking, defect, serve};
+use crate::runtime::{among_tasks, blocking, defect, serve};
 use crate::seal::Sealed;
 use fault::{Outcome, explain};
 use locking::Sharing;
@@ -260,14 +260,15 @@ impl Opened {
             // Another process may have died between its mark and emptying the log.
             Ok((stamp, exists(c, "SELECT 1 FROM meta WHERE name = ?1", [ERASURE_PENDING])?))
         };
-        self.writer.drive(before, end, |(stamp, is_pending)| {
+        let after = |(stamp, is_pending): (Option<stamp::Stamp>, bool)| {
             if let Some(stamp) = stamp {
                 self.keeper.note(&stamp);
             }
             if is_pending {
                 self.must_erase.store(true, Ordering::SeqCst);
             }
-        });
+        };
+        self.writer.drive(before, end, after, |answers| if answers.len() > 1 { among_tasks(move || drop(answers)) } else { drop(answers) });
     }
 
     /// A step on this thread, in a transaction of its own: for what empties files right after it.

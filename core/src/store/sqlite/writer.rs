@@ -40,6 +40,8 @@ struct Queue {
 pub trait Step: Send {
     /// May be called again after all that it did was taken back.
     fn run(&mut self, connection: &Connection) -> std::result::Result<(), Failed>;
+    /// It is not run again: what it holds is let go, before anybody hears of it.
+    fn let_go(&mut self);
     /// It is not done, and changed nothing.
     fn refuse(self: Box<Self>, error: Error);
     /// It is durable.
@@ -62,7 +64,7 @@ impl From<Failed> for Error {
 }
 
 struct Work<T, W> {
-    work: W,
+    work: Option<W>,
     done: Option<T>,
     answer: oneshot::Sender<Result<T>>,
 }
@@ -70,26 +72,29 @@ struct Work<T, W> {
 /// A step, and where it is answered.
 pub fn step<T: Send + 'static>(work: impl FnMut(&Connection) -> Outcome<T> + Send + 'static) -> (Box<dyn Step>, oneshot::Receiver<Result<T>>) {
     let (answer, answered) = oneshot::channel();
-    (Box::new(Work { work, done: None, answer }), answered)
+    (Box::new(Work { work: Some(work), done: None, answer }), answered)
 }
 
 impl<T: Send, W: FnMut(&Connection) -> Outcome<T> + Send> Step for Work<T, W> {
     fn run(&mut self, connection: &Connection) -> std::result::Result<(), Failed> {
-        let done = catch_unwind(AssertUnwindSafe(|| (self.work)(connection))).map_err(|_| Failed::Panic)?;
+        let Some(work) = &mut self.work else { return Err(Failed::Panic) };
+        let done = catch_unwind(AssertUnwindSafe(|| work(connection))).map_err(|_| Failed::Panic)?;
         self.done = Some(done.map_err(Failed::Fault)?);
         Ok(())
     }
 
-    fn refuse(self: Box<Self>, error: Error) {
-        let Self { work, answer, .. } = *self;
-        // What it holds is let go before anybody goes on.
-        drop(work);
-        let _ = answer.send(Err(error));
+    fn let_go(&mut self) {
+        self.work = None;
     }
 
-    fn done(self: Box<Self>) {
-        let Self { work, done, answer } = *self;
-        drop(work);
+    fn refuse(mut self: Box<Self>, error: Error) {
+        self.let_go();
+        let _ = self.answer.send(Err(error));
+    }
+
+    fn done(mut self: Box<Self>) {
+        self.let_go();
+        let Self { done, answer, .. } = *self;
         let _ = answer.send(done.ok_or_else(defect));
     }
 }
@@ -141,10 +146,10 @@ impl Writer {
     }
 
     /// Runs what waits until nothing does. `end` is done before each commit, and told whether anything was changed; what it answers is for `after`, which
-    /// runs once the commit is on disk. `before` is done outside of the transaction.
+    /// runs once the commit is on disk. `before` is done outside of the transaction. `answer` gets what is to be told, by dropping it.
     ///
     /// A step that fails leaves the others of its transaction as they are. If the commit fails, all of them fail with it.
-    pub fn drive<E>(&self, before: impl Fn(&Connection), end: impl Fn(&Connection, bool) -> Outcome<E>, after: impl Fn(E)) {
+    pub fn drive<E>(&self, before: impl Fn(&Connection), end: impl Fn(&Connection, bool) -> Outcome<E>, after: impl Fn(E), answer: impl Fn(Answers)) {
         loop {
             // Those who were answered together ask for their next steps together: they get to it first.
             if self.queue().was_shared {
@@ -166,7 +171,8 @@ impl Writer {
             }
             drop(guard);
             self.queue().was_shared = steps.ended.len() > 1;
-            steps.answer();
+            steps.ended.iter_mut().for_each(|(step, _)| step.let_go());
+            answer(Answers(steps.ended));
         }
     }
 
@@ -235,9 +241,18 @@ struct Steps {
     ended: Vec<(Box<dyn Step>, Result<()>)>,
 }
 
-impl Steps {
-    fn answer(self) {
-        for (step, outcome) in self.ended {
+/// What became of steps. Those who wait are told when it is dropped.
+pub struct Answers(Vec<(Box<dyn Step>, Result<()>)>);
+
+impl Answers {
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+impl Drop for Answers {
+    fn drop(&mut self) {
+        for (step, outcome) in self.0.drain(..) {
             match outcome {
                 Ok(()) => step.done(),
                 Err(error) => step.refuse(error),

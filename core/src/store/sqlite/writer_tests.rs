@@ -34,7 +34,7 @@ impl Made {
                 let end = |_: &Connection, is_changed: bool| Ok(is_changed);
                 writer.drive(|_| {}, end, |is_changed| {
                     commits.fetch_add(usize::from(is_changed), Ordering::SeqCst);
-                });
+                }, drop);
             });
         }
         answer.blocking_recv().unwrap()
