@@ -84,7 +84,8 @@ impl Pipeline {
         let headers = request.headers.clone();
         let (request, headers, trace) = (&request, &headers, &trace);
         let (scope, began) = (self.scope(request).await, self.clock.elapsed());
-        let turns = &Turns::new(&self.scheduler, &scope, request.cost, request.priority, request.max_wait);
+        let place = scope::place_of(request.url.path());
+        let turns = &Turns::new(&self.scheduler, &scope, place, request.cost, request.priority, request.max_wait);
         let sending = retry::run(&*self.clock, turns, request, |attempt| async move {
             if attempt > 1 {
                 self.meters.retries.up();

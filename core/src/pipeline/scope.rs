@@ -31,6 +31,17 @@ impl Service {
     }
 }
 
+/// The chat or channel that a path below Graph's version is about: Teams counts what is asked of each. None: of no one of them.
+pub fn place_of(path: &str) -> Option<String> {
+    let mut names = path.split('/').filter(|name| !name.is_empty()).skip(1).skip_while(|name| !["chats", "teams"].iter().any(|kind| name.eq_ignore_ascii_case(kind)));
+    let (kind, id) = (names.next()?, names.next()?);
+    if kind.eq_ignore_ascii_case("chats") {
+        return Some(format!("chats/{id}"));
+    }
+    let channel = names.next().filter(|name| name.eq_ignore_ascii_case("channels")).and(names.next())?;
+    Some(format!("teams/{id}/channels/{channel}"))
+}
+
 /// The mailbox of an account, as Microsoft counts: several connections to one mailbox by one application are one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Mailbox {
@@ -61,6 +72,21 @@ pub enum RateScope {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn paths_tell_the_chat_or_channel() {
+        for (path, place) in [
+            ("/v1.0/chats/19:a@thread.v2/messages", Some("chats/19:a@thread.v2")),
+            ("/v1.0/me/chats/19:a@thread.v2", Some("chats/19:a@thread.v2")),
+            ("/v1.0/chats", None),
+            ("/v1.0/teams/x/channels/y/messages/1/replies", Some("teams/x/channels/y")),
+            ("/v1.0/teams/x/channels", None),
+            ("/v1.0/teams/x", None),
+            ("/v1.0/me/messages", None),
+        ] {
+            assert_eq!(place_of(path).as_deref(), place, "{path}");
+        }
+    }
 
     #[test]
     fn paths_tell_the_service() {

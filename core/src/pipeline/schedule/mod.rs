@@ -7,6 +7,7 @@
 //! Entering and leaving cost the logarithm of what waits: a scope that may send stands in the line of its tenant, a tenant that may in the line of the
 //! process, and only the scope concerned is looked at. What is closed for a time is watched by the first of its queue alone.
 
+mod paces;
 mod state;
 mod window;
 
@@ -99,8 +100,13 @@ impl Scheduler {
 
     /// Nobody of this scope goes before `until`. A fence only grows.
     pub fn fence(&self, scope: &RateScope, until: Duration) {
+        self.fence_of(scope, None, until);
+    }
+
+    /// The same, of a request about this chat or channel.
+    fn fence_of(&self, scope: &RateScope, place: Option<&str>, until: Duration) {
         let now = self.0.clock.elapsed();
-        if *scope != RateScope::None && self.state().fence(scope, until, now) {
+        if *scope != RateScope::None && self.state().fence(scope, place, until, now) {
             self.0.unkept.note(scope, until.saturating_sub(now), self.0.clock.now());
         }
     }
@@ -111,7 +117,7 @@ impl Scheduler {
         let (now, time) = (self.0.clock.elapsed(), self.0.clock.now());
         let wait = left(throttle, time);
         if !wait.is_zero() {
-            self.state().fence(&scope, now.saturating_add(wait), now);
+            self.state().fence(&scope, None, now.saturating_add(wait), now);
         }
         // Counted ahead of this clock: it was set back, and nobody knows how long ago it was.
         if let Some(made) = &throttle.made
@@ -119,6 +125,12 @@ impl Scheduler {
         {
             self.state().add_counts(&scope, &made.counts, age, now);
         }
+    }
+
+    /// The distance that requests to Teams keep. Err: how long that would be, and it is longer than `left`.
+    fn take_distance(&self, scope: &RateScope, place: Option<&str>, requests: u32, left: Duration) -> std::result::Result<Duration, Duration> {
+        let now = self.0.clock.elapsed();
+        self.state().paces.take(scope, place, requests, left, now)
     }
 
     /// Until there is something that another process should know.
@@ -151,14 +163,16 @@ impl Scheduler {
 pub struct Turns {
     scheduler: Scheduler,
     scope: RateScope,
+    /// The chat or channel it is about.
+    place: Option<String>,
     cost: Cost,
     priority: Priority,
     left: Mutex<Duration>,
 }
 
 impl Turns {
-    pub fn new(scheduler: &Scheduler, scope: &RateScope, cost: Cost, priority: Priority, left: Duration) -> Self {
-        Self { scheduler: scheduler.clone(), scope: scope.clone(), cost, priority, left: Mutex::new(left) }
+    pub fn new(scheduler: &Scheduler, scope: &RateScope, place: Option<String>, cost: Cost, priority: Priority, left: Duration) -> Self {
+        Self { scheduler: scheduler.clone(), scope: scope.clone(), place, cost, priority, left: Mutex::new(left) }
     }
 
     /// Errors: those of [`Scheduler::enter`].
@@ -171,7 +185,20 @@ impl Turns {
         let mut left = *self.budget();
         let slot = self.scheduler.enter(&self.scope, cost, self.priority, &mut left).await;
         *self.budget() = left;
-        slot
+        let mut slot = slot?;
+        // Kept by who is inside, so that no more than a tenant's slots wait for it.
+        match self.scheduler.take_distance(&self.scope, self.place.as_deref(), cost.requests, left) {
+            Ok(Duration::ZERO) => {}
+            Ok(wait) => {
+                self.spend(wait);
+                self.scheduler.0.clock.pause(wait).await;
+            }
+            Err(wait) => {
+                slot.narrow(0);
+                return Err(throttled(wait));
+            }
+        }
+        Ok(slot)
     }
 
     pub fn scope(&self) -> &RateScope {
@@ -197,7 +224,8 @@ impl Turns {
 
     /// Nobody of its scope goes before that time from now.
     pub fn fence(&self, wait: Duration) {
-        self.scheduler.fence(&self.scope, self.scheduler.0.clock.elapsed().saturating_add(wait));
+        let until = self.scheduler.0.clock.elapsed().saturating_add(wait);
+        self.scheduler.fence_of(&self.scope, self.place.as_deref(), until);
     }
 
     fn budget(&self) -> MutexGuard<'_, Duration> {

@@ -130,7 +130,7 @@ impl Walk {
             Step::Fence { user, teams, ms } => {
                 let scope = scope(user, teams);
                 let until = self.now + Duration::from_millis(ms.into());
-                self.state.fence(&scope, until, self.now);
+                self.state.fence(&scope, None, until, self.now);
                 if teams {
                     self.paced.insert(scope.clone(), self.made.len());
                 }

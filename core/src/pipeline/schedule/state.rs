@@ -3,6 +3,7 @@
 use super::super::Priority;
 use super::super::scope::{RateScope, Service};
 use super::Cost;
+use super::paces::Paces;
 use super::window::{Rate, Window};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -89,6 +90,8 @@ pub struct State {
     next: u64,
     /// Made many requests since this was taken last.
     busy: Vec<RateScope>,
+    /// Of tenants, chats and channels.
+    pub paces: Paces,
 }
 
 #[derive(Default)]
@@ -179,7 +182,7 @@ impl Scope {
 
 impl State {
     pub fn new(limits: Limits) -> Self {
-        Self { limits, running: 0, turns: 0, scopes: HashMap::new(), tenants: HashMap::new(), line: BTreeMap::new(), next: 0, busy: Vec::new() }
+        Self { limits, running: 0, turns: 0, scopes: HashMap::new(), tenants: HashMap::new(), line: BTreeMap::new(), next: 0, busy: Vec::new(), paces: Paces::default() }
     }
 
     /// Answers the ticket.
@@ -279,7 +282,7 @@ impl State {
     pub fn most_together(&self, scope: &RateScope, now: Duration) -> u32 {
         match scope {
             RateScope::Graph(Service::Outlook, _) => u32::MAX,
-            _ if self.scopes.get(scope).is_some_and(|state| state.is_paced(now)) => 1,
+            _ if self.paces.is_on(scope, now) || self.scopes.get(scope).is_some_and(|state| state.is_paced(now)) => 1,
             _ => self.limits.per_mailbox,
         }
     }
@@ -294,8 +297,9 @@ impl State {
     }
 
     /// False: it was as high already.
-    pub fn fence(&mut self, scope: &RateScope, until: Duration, now: Duration) -> bool {
+    pub fn fence(&mut self, scope: &RateScope, place: Option<&str>, until: Duration, now: Duration) -> bool {
         let is_pacing = self.limits.pace(scope).is_some();
+        self.paces.refused(scope, place, until.saturating_add(PACED_FOR));
         let state = self.scopes.entry(scope.clone()).or_default();
         if is_pacing {
             state.paced_until = state.paced_until.max(until.saturating_add(PACED_FOR));
@@ -441,6 +445,7 @@ impl State {
     fn sweep(&mut self, now: Duration) {
         let limits = self.limits;
         self.scopes.retain(|scope, state| !state.is_over(limits.rate(scope), now));
+        self.paces.forget_what_is_over(now);
     }
 
     #[cfg(test)]
@@ -451,6 +456,6 @@ impl State {
     #[cfg(test)]
     pub fn is_empty_after(&mut self, now: Duration) -> bool {
         self.sweep(now);
-        self.running == 0 && self.scopes.is_empty() && self.tenants.is_empty() && self.line.is_empty()
+        self.running == 0 && self.paces.is_empty() && self.scopes.is_empty() && self.tenants.is_empty() && self.line.is_empty()
     }
 }

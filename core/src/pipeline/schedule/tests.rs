@@ -334,3 +334,45 @@ async fn what_was_not_made_keeps_no_distance() {
     assert!(set.enters(&teams).is_some());
     assert!(set.enters(&teams).is_none());
 }
+
+impl Set {
+    fn of_teams(&self, tenant: &str, user: &str, place: &str, left: Duration) -> Turns {
+        Turns::new(&self.scheduler, &scope_in(tenant, user, Service::Teams), Some(place.to_owned()), Cost::ONE, Priority::Send, left)
+    }
+}
+
+#[tokio::test]
+async fn after_a_refusal_a_tenant_keeps_its_distance_and_so_does_a_chat_of_several_people() {
+    let set = set();
+    for _ in 0..100 {
+        assert!(set.of_teams("t", "a", "chats/x", LONG).enter().now_or_never().is_some(), "nobody was refused yet");
+    }
+    set.of_teams("t", "a", "chats/x", LONG).fence(Duration::from_secs(5));
+    set.clock.advance(5_000);
+    // Other people, other chats: twenty a second of the tenant.
+    for user in ["b", "c", "d"] {
+        assert!(set.of_teams("t", user, user, LONG).enter().now_or_never().is_some(), "{user}");
+        let (next, other) = (set.of_teams("t", "e", "chats/y", LONG), set.of_teams("u", "a", "chats/x", LONG));
+        let mut next = Box::pin(next.enter());
+        assert!((&mut next).now_or_never().is_none() && other.enter().now_or_never().is_some(), "{user}: another tenant goes on");
+        set.clock.advance(49);
+        assert!((&mut next).now_or_never().is_none(), "{user}");
+        set.clock.advance(1);
+        assert!(next.now_or_never().is_some(), "{user}");
+        set.clock.advance(50);
+    }
+    // The chat that refused: one a second, whoever of its people it is.
+    assert!(set.of_teams("t", "f", "chats/x", LONG).enter().now_or_never().is_some());
+    let refused = set.of_teams("t", "g", "chats/x", Duration::from_millis(900)).enter().now_or_never().unwrap();
+    assert_eq!(refused.map(drop).unwrap_err().retry_after_ms(), Some(1_000), "who cannot wait that long is told at once");
+    let second = set.of_teams("t", "h", "chats/x", LONG);
+    let mut second = Box::pin(second.enter());
+    assert!((&mut second).now_or_never().is_none());
+    set.clock.advance(1_000);
+    assert!(second.now_or_never().is_some());
+    set.clock.advance(60_000);
+    for _ in 0..100 {
+        assert!(set.of_teams("t", "a", "chats/x", LONG).enter().now_or_never().is_some(), "it is over");
+    }
+    assert!(set.scheduler.state().is_empty_after(LONG));
+}

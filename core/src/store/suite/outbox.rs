@@ -335,3 +335,72 @@ pub async fn a_claim_that_is_kept_is_renewed_when_it_gets_short(s: &dyn Store) {
     assert!(s.step(&id, claimed.fence, &dead, 11).await.is_err(), "sealed with a key that was replaced");
     assert_eq!(s.item(&id, None).await.unwrap().unwrap().progress_version, 1);
 }
+
+pub async fn what_a_lane_goes_on_with_is_taken_in_hand_by_the_step_that_settles(s: &dyn Store) {
+    connect(s, "a").await;
+    let follow = |state| Step { follow_until: Some(500), ..step(state) };
+    let ids = [enqueue(s, "a", "l", None).await, enqueue(s, "a", "l", None).await];
+    let small = Content { parts: Vec::new(), ..content() };
+    let third = item_of("a", "l", None);
+    s.put(&third, &small).await.unwrap();
+    let alone = enqueue(s, "a", "m", None).await;
+    let first = s.claim(1, 100, &[]).await.unwrap().unwrap();
+    assert_eq!(first.id, ids[0]);
+    // One that stays open is followed by nobody.
+    assert!(s.step(&first.id, first.fence, &follow(ItemState::Dispatching), 2).await.unwrap().unwrap().next.is_none());
+    let stepped = s.step(&first.id, first.fence, &follow(ItemState::Sent), 3).await.unwrap().unwrap();
+    let (second, with) = *stepped.next.unwrap();
+    assert_eq!((stepped.row.state, second.id.as_str(), second.state, second.attempts, second.crashes, second.fence), (ItemState::Sent, ids[1].as_str(), ItemState::Claimed, 1, 1, 1));
+    assert!(with.is_none(), "it has attachments");
+    // It is in hand as by a claim: until its end others get what is beside it alone.
+    assert_eq!(s.claim(4, 100, &[]).await.unwrap().unwrap().id, alone);
+    assert!(s.claim(4, 100, &[]).await.unwrap().is_none());
+    assert_eq!(s.claim(500, 100, &[alone.clone()]).await.unwrap().unwrap().id, ids[1], "should its worker be dead");
+    assert!(s.step(&second.id, second.fence, &follow(ItemState::Sent), 501).await.unwrap().is_none(), "the claim was lost");
+    let stepped = s.step(&second.id, second.fence + 1, &follow(ItemState::Failed), 502).await.unwrap().unwrap();
+    let (last, with) = *stepped.next.unwrap();
+    assert!(last.id == third.id && with.is_some_and(|with| with.payload == small.payload));
+    assert!(s.step(&last.id, last.fence, &follow(ItemState::Unknown), 503).await.unwrap().unwrap().next.is_none(), "nothing is left");
+}
+
+pub async fn what_may_not_be_claimed_is_not_taken_by_a_step_either(s: &dyn Store) {
+    connect(s, "a").await;
+    let settled = async |ordering_key: &str, follow_until: Option<i64>| {
+        let (id, next) = (enqueue(s, "a", ordering_key, None).await, enqueue(s, "a", ordering_key, None).await);
+        let claimed = s.claim(1, 100, &[]).await.unwrap().unwrap();
+        assert_eq!(claimed.id, id);
+        (claimed, next, follow_until)
+    };
+    let sent = async |(claimed, next, follow_until): (ItemRow, String, Option<i64>)| {
+        let stepped = s.step(&claimed.id, claimed.fence, &Step { follow_until, ..step(ItemState::Sent) }, 2).await.unwrap().unwrap();
+        (stepped.next.map(|next| next.0.id), next)
+    };
+    // Nobody asked for it.
+    let (taken, next) = sent(settled("l", None).await).await;
+    assert_eq!(taken, None);
+    assert_eq!(s.claim(3, 100, &[]).await.unwrap().unwrap().id, next);
+    // It was taken back meanwhile.
+    let waiting = settled("m", Some(500)).await;
+    assert!(s.cancel(&waiting.1, "why", 1).await.unwrap());
+    assert_eq!(sent(waiting).await.0, None);
+    // Its account is no longer connected.
+    let waiting = settled("n", Some(500)).await;
+    assert!(s.change_account("a", None, AccountChange::State { state: AccountState::NeedsReconnect, problem: None }, 1).await.unwrap());
+    let (taken, next) = sent(waiting).await;
+    assert_eq!(taken, None);
+    assert!(s.change_account("a", None, AccountChange::State { state: AccountState::Connected, problem: None }, 3).await.unwrap());
+    assert_eq!(s.claim(4, 100, &[]).await.unwrap().unwrap().id, next);
+}
+
+pub async fn who_holds_another_store_key_takes_nothing(s: &dyn Store) {
+    connect(s, "a").await;
+    let id = enqueue(s, "a", "l", None).await;
+    let wanted = Wanted { most: 1, except: Vec::new(), in_hand: Default::default(), of_one_route: 4 };
+    s.insert_store_key(&NewKey { id: 900, purpose: KeyPurpose::Store, account_id: None, wrapped: sealed("k"), created_at: 1 }, &sealed("canary"), None).await.unwrap();
+    let active = s.active_key(KeyPurpose::Store, None).await.unwrap().unwrap().id;
+    let ask = async |store_key| s.claims(ClaimRequest { now: 1, lease_ms: 100, store_key, expire: true, wanted: Some(wanted.clone()), ..Default::default() }).await.unwrap();
+    let outdated = ask(Some(active + 1)).await;
+    assert!(outdated.is_outdated && matches!(outdated.claimed, Claimed::Nothing));
+    let current = ask(Some(active)).await;
+    assert!(!current.is_outdated && matches!(current.claimed, Claimed::Wanted(items) if items[0].id == id));
+}
