@@ -12,6 +12,7 @@ mod scope;
 mod sign_in;
 mod sync;
 mod throttles;
+mod usable;
 mod verify;
 
 #[cfg(all(test, unix))]
@@ -35,7 +36,7 @@ pub use sign_in::LoopbackSignIn;
 use crate::auth::Auth;
 use crate::clock::{Clock, TestClock, to_ms};
 use crate::config::Config;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{ErrorKind, Result};
 use crate::events::EventBus;
 use crate::retention::Retention;
 use crate::metrics::Meters;
@@ -318,8 +319,19 @@ impl Inner {
     async fn enqueue(&self, draft: Draft, is_bulk: bool) -> Result<Receipt> {
         // Before anything is read: what is wrong in itself is wrong for any account.
         check_draft(&draft, self.clock.now())?;
-        self.usable(draft.account_id(), feature_for(&draft)).await?;
-        let receipt = self.outbox.enqueue(draft, is_bulk).await?;
+        let (account_id, feature) = (draft.account_id().to_owned(), feature_for(&draft));
+        if !self.outbox.is_ready_for(&account_id) {
+            self.usable(&account_id, feature).await?;
+        }
+        let drafts = Arc::new(vec![draft]);
+        let receipt = match self.outbox.enqueue_one(&drafts, is_bulk, usable::may_send).await {
+            Err(error) if error.kind() == ErrorKind::NotConnected => {
+                // Why it may not send; or it may by now.
+                self.usable(&account_id, feature).await?;
+                self.outbox.enqueue_one(&drafts, is_bulk, usable::may_send).await?
+            }
+            outcome => outcome?,
+        };
         self.event_bus.publish(Event::SendChanged { receipt: receipt.clone() });
         Ok(receipt)
     }
@@ -333,7 +345,7 @@ impl Inner {
                 self.usable(account_id, feature).await.map_err(|e| of_draft(number, e))?;
             }
         }
-        let receipts = self.outbox.enqueue_all(drafts).await?;
+        let receipts = self.outbox.enqueue_all(drafts, usable::may_send).await?;
         for receipt in &receipts {
             self.event_bus.publish(Event::SendChanged { receipt: receipt.clone() });
         }
@@ -388,38 +400,6 @@ impl Inner {
 
     async fn row(&self, account_id: &str) -> Result<AccountRow> {
         self.store.account(account_id).await?.ok_or_else(scope::no_account)
-    }
-
-    /// An account that is connected and was granted what the feature needs.
-    async fn usable(&self, account_id: &str, feature: Feature) -> Result<AccountRow> {
-        let none = || Error::new(ErrorKind::NotConnected, "There is no account with this id. Connect one.");
-        let mut row = self.store.account(account_id).await?.ok_or_else(none)?;
-        if row.state == AccountState::Misconfigured {
-            // Perhaps mended meanwhile. Only a renewal can tell, and nothing else would ask for one.
-            self.auth.try_again(account_id).await.map_err(|e| e.on_account(account_id))?;
-            row = self.store.account(account_id).await?.ok_or_else(none)?;
-        }
-        let refuse = |kind, reason: &str| Err(Error::new(kind, reason.to_owned()).on_account(account_id));
-        match row.state {
-            AccountState::Connected => {}
-            AccountState::Disconnected => return refuse(ErrorKind::NotConnected, "The account is disconnected. Connect it again."),
-            AccountState::NeedsReconnect => return refuse(ErrorKind::NeedsReconnect, row.problem.as_deref().unwrap_or("Microsoft asks for a new sign-in. Connect the account again.")),
-            AccountState::AwaitingAdmin => return refuse(ErrorKind::ConsentMissing, "The connection waits for the approval of an administrator."),
-            AccountState::Declined => return refuse(ErrorKind::ConsentMissing, "The approval was declined. Ask for it again."),
-            AccountState::Misconfigured => return refuse(ErrorKind::Forbidden, row.problem.as_deref().unwrap_or("The application's registration in Entra needs attention.")),
-        }
-        if crate::auth::allows(&row, feature) {
-            return Ok(row);
-        }
-        let other = match row.kind {
-            AccountKind::Person => None,
-            AccountKind::Link => Some("This account only tells who somebody is. Use connect for a mailbox or chats of that person."),
-            AccountKind::Tenant => Some("This account is that of an organisation, which has no mailbox or chats of its own. Use connect for a person."),
-        };
-        if let Some(words) = other {
-            return Err(Error::new(ErrorKind::Forbidden, words).with_remedy(crate::error::Remedy::Developer).on_account(account_id));
-        }
-        refuse(ErrorKind::ConsentMissing, &format!("The account was not connected for {}, or the permission was not granted. Connect it again with this feature.", crate::auth::feature_name(feature)))
     }
 }
 

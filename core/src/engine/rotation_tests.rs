@@ -3,6 +3,7 @@
 
 use super::audit_tests::{clock, engine, fill};
 use super::*;
+use crate::error::Error;
 use crate::store::KeyPurpose;
 use crate::vault::Slice;
 use std::collections::HashSet;

@@ -1,7 +1,7 @@
 //! What hosts ask of the outbox: take a draft, say what became of it, take it back, send it again.
 
 use super::channel::{Channel, Order, Progress, Terms, by_draft, by_route};
-use super::check::{check_draft, check_drafts, of_draft};
+use super::check::of_draft;
 use super::content::{FORM, content_hash};
 use super::deliver::Outbox;
 use super::job::{Tools, progress_text, read_progress, seal_first_progress, seal_progress};
@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::failpoint::failpoint;
 use crate::model::{Draft, Event, OutboxFilter, Receipt, SendState};
 use crate::random;
-use crate::store::{Content, Enqueued, Hold, Parked, ItemRow, ItemState, NewItem, Reopened, SEND_ID, of_route};
+use crate::store::{Content, Enqueued, Hold, IsUsable, Parked, ItemRow, ItemState, NewItem, Reopened, SEND_ID, of_route};
 use crate::vault::{DataKey, Hashes};
 use std::collections::{BTreeSet, HashMap};
 use std::pin::pin;
@@ -28,21 +28,25 @@ const TAKEN_BACK: &str = "It was taken back before it was sent.";
 const LEFT_TO_THE_ORIGINAL: &str = "It was taken back in a store that was copied or restored, and does not leave from here. The original may have sent it: look into the mailbox or chat.";
 
 impl Outbox {
-    /// Makes the draft durable. `is_bulk`: nobody waits for its outcome, so it goes after those that somebody waits for. The caller has checked account and permissions; that the account is still connected is checked in the transaction.
-    pub async fn enqueue(&self, draft: Draft, is_bulk: bool) -> Result<Receipt> {
-        check_draft(&draft, self.tools.clock.now())?;
-        let drafts = Drafts::new(&self.tools, vec![draft], is_bulk).await?;
-        let enqueued = drafts.enqueue().await?.pop().ok_or_else(lost)?;
+    /// Makes the one draft durable. `is_bulk`: nobody waits for its outcome, so it goes after those that somebody waits for. Its account is looked at in the
+    /// transaction. Errors: `NotConnected` if it may not send, for whatever reason.
+    pub async fn enqueue_one(&self, drafts: &Arc<Vec<Draft>>, is_bulk: bool, is_usable: IsUsable) -> Result<Receipt> {
+        let drafts = Drafts::new(&self.tools, drafts.clone(), is_bulk).await?;
+        let enqueued = drafts.enqueue(is_usable).await?.pop().ok_or_else(lost)?;
         let receipt = drafts.accepted(0, enqueued).await?;
         failpoint!("outbox.enqueued");
         self.wake();
         Ok(receipt)
     }
 
-    /// Makes all drafts durable in one transaction, or none. As [`enqueue`](Self::enqueue) otherwise.
-    pub async fn enqueue_all(&self, drafts: Vec<Draft>) -> Result<Vec<Receipt>> {
-        check_drafts(&drafts, self.tools.clock.now())?;
-        let drafts = Drafts::new(&self.tools, drafts, true).await?;
+    /// Whether drafts of this account can be sealed without a look at the store.
+    pub fn is_ready_for(&self, account_id: &str) -> bool {
+        self.tools.vault.hashes_in_memory(account_id).is_some() && self.tools.vault.content_in_memory(account_id).is_some()
+    }
+
+    /// Makes all drafts durable in one transaction, or none. As [`enqueue_one`](Self::enqueue_one) otherwise.
+    pub async fn enqueue_all(&self, drafts: Vec<Draft>, is_usable: IsUsable) -> Result<Vec<Receipt>> {
+        let drafts = Drafts::new(&self.tools, Arc::new(drafts), true).await?;
         // A key that is known with other content is refused here; one that somebody else uses in this moment, in the transaction.
         for (number, known) in drafts.submitted().await?.into_iter().enumerate() {
             if let Some(known) = known {
@@ -50,7 +54,7 @@ impl Outbox {
             }
         }
         let mut receipts = Vec::new();
-        for (number, enqueued) in drafts.enqueue().await?.into_iter().enumerate() {
+        for (number, enqueued) in drafts.enqueue(is_usable).await?.into_iter().enumerate() {
             receipts.push(drafts.accepted(number, enqueued).await?);
         }
         failpoint!("outbox.enqueued");
@@ -161,7 +165,7 @@ struct New {
 }
 
 impl<'a> Drafts<'a> {
-    async fn new(tools: &'a Tools, drafts: Vec<Draft>, is_bulk: bool) -> Result<Self> {
+    async fn new(tools: &'a Tools, drafts: Arc<Vec<Draft>>, is_bulk: bool) -> Result<Self> {
         let weight = drafts.iter().map(|draft| by_draft!(draft, C, one => C::weight(one))).sum();
         let mut hashes = HashMap::new();
         for account_id in account_ids(&drafts) {
@@ -172,7 +176,7 @@ impl<'a> Drafts<'a> {
             };
             hashes.insert(account_id.to_owned(), of_account);
         }
-        let (drafts, hashes, now) = (Arc::new(drafts), Arc::new(hashes), to_ms(tools.clock.now()));
+        let (hashes, now) = (Arc::new(hashes), to_ms(tools.clock.now()));
         let (all, of_account) = (drafts.clone(), hashes.clone());
         let new = work_of(weight, move || all.iter().map(|draft| new_item(of(&of_account, draft)?, draft, is_bulk, now)).collect()).await?;
         Ok(Self { tools, drafts, weight, hashes, new: Arc::new(new) })
@@ -185,7 +189,7 @@ impl<'a> Drafts<'a> {
     }
 
     /// All in one step, or none.
-    async fn enqueue(&self) -> Result<Vec<Enqueued>> {
+    async fn enqueue(&self, is_usable: IsUsable) -> Result<Vec<Enqueued>> {
         let Tools { store, vault, .. } = self.tools;
         let mut is_first = true;
         vault.with_current_keys(|| {
@@ -202,7 +206,7 @@ impl<'a> Drafts<'a> {
                 }
                 let (drafts, new) = (self.drafts.clone(), self.new.clone());
                 let sealed = work_of(self.weight, move || new.iter().zip(&*drafts).map(|(new, draft)| sealed(of(&keys, draft)?, new, draft)).collect()).await?;
-                store.enqueue(sealed).await
+                store.enqueue(sealed, is_usable).await
             }
         })
         .await

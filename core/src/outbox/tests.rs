@@ -13,9 +13,18 @@ mod world;
 
 use super::check::check_draft;
 use super::item::{Start, Verdict, backoff_ms, start, verdict};
-use crate::error::{Error, ErrorKind, Remedy};
-use crate::model::{Address, ChatDraft, Draft, FileAttachment, MailDraft};
+use crate::error::{Error, ErrorKind, Remedy, Result};
+use crate::model::{Address, ChatDraft, Draft, FileAttachment, MailDraft, Receipt};
 use crate::store::ItemState;
+use std::sync::Arc;
+
+impl super::Outbox {
+    /// As the engine does, of an account that is connected.
+    pub async fn enqueue(&self, draft: Draft, is_bulk: bool) -> Result<Receipt> {
+        check_draft(&draft, self.tools.clock.now())?;
+        self.enqueue_one(&Arc::new(vec![draft]), is_bulk, |_, _| true).await
+    }
+}
 
 fn mail() -> MailDraft {
     MailDraft {

@@ -3,6 +3,7 @@
 use crate::error::Result;
 use crate::model::{OutboxFilter, Route, SendState};
 use crate::seal::Sealed;
+use super::accounts::AccountRow;
 use super::claims::{ClaimRequest, Claims, DueRequest, NextDue};
 use async_trait::async_trait;
 
@@ -242,11 +243,14 @@ pub enum Tidied {
     MayFollow { until: i64 },
 }
 
+/// Whether an account may send by a route, as it is stored.
+pub type IsUsable = fn(&AccountRow, Route) -> bool;
+
 #[async_trait]
 pub trait OutboxStore {
     /// All of them in one step, or none: the first that cannot be taken is the error, which names its number if there are several. `NotConnected`: its
-    /// account is not connected at that moment. `Conflict`: its key was used for other content, by a hash of the same form.
-    async fn enqueue(&self, sends: Vec<(NewItem, Content)>) -> Result<Vec<Enqueued>>;
+    /// account is not connected, or not usable, at that moment. `Conflict`: its key was used for other content, by a hash of the same form.
+    async fn enqueue(&self, sends: Vec<(NewItem, Content)>, is_usable: IsUsable) -> Result<Vec<Enqueued>>;
     /// What was handed in before with the keys of these.
     async fn submitted(&self, items: &[NewItem]) -> Result<Vec<Option<Enqueued>>>;
     /// Settles what is past its deadline and takes work in hand, as [`ClaimRequest`] says. Each claim counts attempt and crash and moves the fence. The state

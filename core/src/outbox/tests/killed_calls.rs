@@ -52,7 +52,7 @@ async fn what_was_accepted_is_sent_although_the_host_never_heard_of_it() {
         let (world, microsoft) = place("a");
         let [first, second] = [idle(&world, &microsoft).await, idle(&world, &microsoft).await];
         killed_at("outbox.enqueued", first, async |process| process.outbox.enqueue(draft("a", route, "one", None), true).await).await;
-        killed_at("outbox.enqueued", second, async |process| process.outbox.enqueue_all(vec![draft("a", route, "two", None), draft("a", route, "three", None)]).await).await;
+        killed_at("outbox.enqueued", second, async |process| process.outbox.enqueue_all(vec![draft("a", route, "two", None), draft("a", route, "three", None)], |_, _| true).await).await;
         let next = world.process(&microsoft);
         for text in ["one", "two", "three"] {
             // The host asks again, with the same key.

@@ -31,7 +31,7 @@ async fn quiet() {
 
 async fn campaign(process: &Process, account_id: &str, route: Route, count: usize) {
     let drafts = (0..count).map(|n| draft(account_id, route, &format!("{account_id} bulk {n}"), None)).collect();
-    process.outbox.enqueue_all(drafts).await.unwrap();
+    process.outbox.enqueue_all(drafts, |_, _| true).await.unwrap();
     quiet().await;
 }
 

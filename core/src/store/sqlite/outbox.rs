@@ -2,15 +2,15 @@
 //! ([`queues`]).
 
 use super::fault::Outcome;
-use super::{SqliteStore, all, announce, awaited, exists, first, keys, leases, outbox_end, queues, run, sealed, sealed_opt, word};
+use super::{SqliteStore, accounts, all, announce, awaited, exists, first, keys, leases, outbox_end, queues, run, sealed, sealed_opt, word};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{AuditKind, ChangeKind, OutboxFilter, SendState};
+use crate::model::{AccountState, AuditKind, ChangeKind, OutboxFilter, SendState};
 use crate::seal::Sealed;
-use crate::store::{ClaimRequest, Claimed, Claims, Content, DueRequest, Enqueued, Entry, Hold, ItemRow, ItemState, KeyPurpose, NewItem, NextDue, OutboxStore, Part, Reopened, Step, Stepped, Tidied};
+use crate::store::{ClaimRequest, Claimed, Claims, Content, DueRequest, Enqueued, Entry, Hold, IsUsable, ItemRow, ItemState, KeyPurpose, NewItem, NextDue, OutboxStore, Part, Reopened, Step, Stepped, Tidied};
 use crate::store::words::Word;
 use async_trait::async_trait;
 use rusqlite::{Connection, Row};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 macro_rules! columns {
@@ -73,10 +73,11 @@ fn by_key(c: &Connection, account_id: &str, key: Option<&str>) -> Outcome<Option
 }
 
 fn check_connected(c: &Connection, account_id: &str) -> Outcome<()> {
-    if exists(c, "SELECT 1 FROM accounts WHERE id = ?1 AND state = 'connected'", [account_id])? {
-        return Ok(());
-    }
-    Err(Error::new(ErrorKind::NotConnected, "The account is not connected, so nothing was accepted. Connect it again.").on_account(account_id).into())
+    if exists(c, "SELECT 1 FROM accounts WHERE id = ?1 AND state = 'connected'", [account_id])? { Ok(()) } else { Err(not_connected(account_id).into()) }
+}
+
+fn not_connected(account_id: &str) -> Error {
+    Error::new(ErrorKind::NotConnected, "The account is not connected, so nothing was accepted. Connect it again.").on_account(account_id)
 }
 
 impl SqliteStore {
@@ -88,7 +89,6 @@ impl SqliteStore {
             }
             return Ok(known);
         }
-        check_connected(tx, &item.account_id)?;
         keys::check_active(tx, std::iter::once(&content.payload).chain(&item.progress).chain(content.parts.iter().map(|part| &part.sealed)))?;
         // Behind others of its lane it waits for them; the highest number is the last.
         let is_head = queues::is_free(tx, &item.account_id, &item.ordering_key)?;
@@ -133,11 +133,15 @@ impl SqliteStore {
 
 #[async_trait]
 impl OutboxStore for SqliteStore {
-    async fn enqueue(&self, sends: Vec<(NewItem, Content)>) -> Result<Vec<Enqueued>> {
+    async fn enqueue(&self, sends: Vec<(NewItem, Content)>, is_usable: IsUsable) -> Result<Vec<Enqueued>> {
         let store = self.clone();
         self.write(move |tx| {
-            let mut all = Vec::with_capacity(sends.len());
+            let (mut all, mut usable) = (Vec::with_capacity(sends.len()), HashSet::new());
             for (number, (item, content)) in sends.iter().enumerate() {
+                if usable.insert((&item.account_id, item.route)) {
+                    let account = accounts::by_id(tx, &item.account_id)?.filter(|account| account.state == AccountState::Connected && is_usable(account, item.route));
+                    account.ok_or_else(|| not_connected(&item.account_id))?;
+                }
                 let enqueued = store.enqueue_one(tx, item, content)?;
                 if let Enqueued::Known { content_hash, hash_version, .. } = &enqueued
                     && *hash_version == item.hash_version

@@ -355,7 +355,7 @@ pub async fn what_a_lane_goes_on_with_is_taken_in_hand_by_the_step_that_settles(
     // It is in hand as by a claim: until its end others get what is beside it alone.
     assert_eq!(s.claim(4, 100, &[]).await.unwrap().unwrap().id, alone);
     assert!(s.claim(4, 100, &[]).await.unwrap().is_none());
-    assert_eq!(s.claim(500, 100, &[alone.clone()]).await.unwrap().unwrap().id, ids[1], "should its worker be dead");
+    assert_eq!(s.claim(500, 100, std::slice::from_ref(&alone)).await.unwrap().unwrap().id, ids[1], "should its worker be dead");
     assert!(s.step(&second.id, second.fence, &follow(ItemState::Sent), 501).await.unwrap().is_none(), "the claim was lost");
     let stepped = s.step(&second.id, second.fence + 1, &follow(ItemState::Failed), 502).await.unwrap().unwrap();
     let (last, with) = *stepped.next.unwrap();

@@ -23,7 +23,7 @@ pub trait OutboxParts {
 #[async_trait]
 impl<S: OutboxStore + Sync + ?Sized> OutboxParts for S {
     async fn put(&self, item: &NewItem, content: &Content) -> Result<Enqueued> {
-        Ok(self.enqueue(vec![(item.clone(), content.clone())]).await?.pop().unwrap())
+        Ok(self.enqueue(vec![(item.clone(), content.clone())], |_, _| true).await?.pop().unwrap())
     }
 
     async fn claim(&self, now: i64, lease_ms: i64, except: &[String]) -> Result<Option<ItemRow>> {

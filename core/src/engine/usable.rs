@@ -1,0 +1,46 @@
+//! Whether an account may be used for something, and why not.
+
+use super::Inner;
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{AccountKind, AccountState, Feature, Route};
+use crate::outbox::feature_of;
+use crate::store::AccountRow;
+
+/// The part of it that is asked again in the transaction that stores a send. The account is connected.
+pub fn may_send(row: &AccountRow, route: Route) -> bool {
+    crate::auth::allows(row, feature_of(route))
+}
+
+impl Inner {
+    /// An account that is connected and was granted what the feature needs.
+    pub(super) async fn usable(&self, account_id: &str, feature: Feature) -> Result<AccountRow> {
+        let none = || Error::new(ErrorKind::NotConnected, "There is no account with this id. Connect one.");
+        let mut row = self.store.account(account_id).await?.ok_or_else(none)?;
+        if row.state == AccountState::Misconfigured {
+            // Perhaps mended meanwhile. Only a renewal can tell, and nothing else would ask for one.
+            self.auth.try_again(account_id).await.map_err(|e| e.on_account(account_id))?;
+            row = self.store.account(account_id).await?.ok_or_else(none)?;
+        }
+        let refuse = |kind, reason: &str| Err(Error::new(kind, reason.to_owned()).on_account(account_id));
+        match row.state {
+            AccountState::Connected => {}
+            AccountState::Disconnected => return refuse(ErrorKind::NotConnected, "The account is disconnected. Connect it again."),
+            AccountState::NeedsReconnect => return refuse(ErrorKind::NeedsReconnect, row.problem.as_deref().unwrap_or("Microsoft asks for a new sign-in. Connect the account again.")),
+            AccountState::AwaitingAdmin => return refuse(ErrorKind::ConsentMissing, "The connection waits for the approval of an administrator."),
+            AccountState::Declined => return refuse(ErrorKind::ConsentMissing, "The approval was declined. Ask for it again."),
+            AccountState::Misconfigured => return refuse(ErrorKind::Forbidden, row.problem.as_deref().unwrap_or("The application's registration in Entra needs attention.")),
+        }
+        if crate::auth::allows(&row, feature) {
+            return Ok(row);
+        }
+        let other = match row.kind {
+            AccountKind::Person => None,
+            AccountKind::Link => Some("This account only tells who somebody is. Use connect for a mailbox or chats of that person."),
+            AccountKind::Tenant => Some("This account is that of an organisation, which has no mailbox or chats of its own. Use connect for a person."),
+        };
+        if let Some(words) = other {
+            return Err(Error::new(ErrorKind::Forbidden, words).with_remedy(crate::error::Remedy::Developer).on_account(account_id));
+        }
+        refuse(ErrorKind::ConsentMissing, &format!("The account was not connected for {}, or the permission was not granted. Connect it again with this feature.", crate::auth::feature_name(feature)))
+    }
+}
