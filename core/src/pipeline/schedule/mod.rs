@@ -5,7 +5,8 @@
 //! campaign holds up another's single message. Every eighth turn goes to who has waited longest, whatever the priority, so that nobody waits for ever.
 //!
 //! Entering and leaving cost the logarithm of what waits: a scope that may send stands in the line of its tenant, a tenant that may in the line of the
-//! process, and only the scope concerned is looked at. What is closed for a time is watched by the first of its queue alone.
+//! process, and only the scope concerned is looked at. What is closed for a time is watched by the first of its queue alone. The distances that Teams wants
+//! of a tenant, a chat or a channel ([`paces`]) are kept by who has its turn already.
 
 mod paces;
 mod state;

@@ -16,8 +16,10 @@ use rusqlite::{Connection, Row};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as Place;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
+/// Marks of owners kept in memory: each is a keyed hash, asked for with every record.
+const MARKS_KEPT: usize = 1_000;
 /// In the place of a mark: rows of no chain there is. No mark looks like that.
 const UNKNOWN: &str = "?";
 
@@ -175,7 +177,16 @@ impl Opened {
 
     /// What an owner is called in the log.
     pub(super) fn owner_mark(&self, owner: &str) -> Outcome<String> {
-        Ok(self.signer()?.owner(owner)?)
+        let mut known = self.owner_marks.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(mark) = known.get(owner) {
+            return Ok(mark.clone());
+        }
+        let mark = self.signer()?.owner(owner)?;
+        if known.len() >= MARKS_KEPT {
+            known.clear();
+        }
+        known.insert(owner.to_owned(), mark.clone());
+        Ok(mark)
     }
 
     /// Whose an account is, or was before it was purged.
