@@ -1,9 +1,11 @@
 //! Writing the audit log: each record at the end of its owner's chain, in the transaction of what it tells about, bound to the record before.
 //!
-//! A chain's end is signed and stored once per transaction, whatever number of steps in it wrote records. Until then it stands in a table of the
-//! connection, in memory, where a step that is taken back takes its ends along.
+//! A chain's end is signed and stored once per transaction, whatever number of steps in it wrote records. Until then it is remembered for as long as nothing
+//! of the transaction is taken back; once steps have savepoints of their own, it stands in a table of the connection, in memory, where a step that is taken back
+//! takes its ends along.
 
 use super::fault::{Outcome, corrupt};
+use super::writer::RoundId;
 use super::{Opened, SqliteStore, all, exists, first, keys, run};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::AuditKind;
@@ -16,7 +18,7 @@ use rusqlite::{Connection, Row};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as Place;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, MutexGuard, PoisonError};
 
 /// Marks of owners kept in memory: each is a keyed hash, asked for with every record.
 const MARKS_KEPT: usize = 1_000;
@@ -38,6 +40,13 @@ macro_rules! select_rows {
 /// Ends of the transaction that is under way, of the connection that writes.
 pub fn keep_ends(c: &Connection) -> Outcome<()> {
     run(c, OPEN_ENDS, []).map(drop)
+}
+
+/// Ends of chains that were moved, by owner, with the chain's row.
+#[derive(Default)]
+pub struct OpenEnds {
+    round: Option<RoundId>,
+    chains: BTreeMap<String, (i64, AuditEnd)>,
 }
 
 /// A chain that is being written to.
@@ -96,7 +105,11 @@ impl Chain {
     }
 
     /// To be signed when the transaction ends.
-    fn leave_open(&self, c: &Connection) -> Outcome<()> {
+    fn leave_open(&self, c: &Connection, store: &Opened) -> Outcome<()> {
+        if let Some(mut ends) = store.open_ends() {
+            ends.chains.insert(self.owner.clone(), (self.id, self.end));
+            return Ok(());
+        }
         run(
             c,
             "INSERT INTO temp.audit_ends (chain, number, hash) VALUES (?1, ?2, ?3) ON CONFLICT (chain) DO UPDATE SET number = excluded.number, hash = excluded.hash",
@@ -140,6 +153,23 @@ impl Opened {
         if entries.is_empty() { Ok(()) } else { timed(Stage::Audit, || self.add(c, entries, at)) }
     }
 
+    /// None: what is remembered does not do.
+    fn open_ends(&self) -> Option<MutexGuard<'_, OpenEnds>> {
+        let round = self.writer.round()?;
+        let mut ends = self.open_ends.lock().unwrap_or_else(PoisonError::into_inner);
+        if ends.round != Some(round) {
+            *ends = OpenEnds { round: Some(round), chains: BTreeMap::new() };
+        }
+        Some(ends)
+    }
+
+    fn find_chain(&self, c: &Connection, audit_signer: &dyn AuditSigner, owner: &str) -> Outcome<Option<Chain>> {
+        match self.open_ends().and_then(|ends| ends.chains.get(owner).copied()) {
+            Some((id, end)) => Ok(Some(Chain { id, owner: owner.to_owned(), end })),
+            None => Chain::find(c, audit_signer, owner),
+        }
+    }
+
     fn add(&self, c: &Connection, entries: &[Entry], at: i64) -> Outcome<()> {
         let audit_signer = self.signer()?;
         let (mut chains, mut owners) = (BTreeMap::<String, Chain>::new(), BTreeMap::<&str, String>::new());
@@ -153,14 +183,14 @@ impl Opened {
                 },
             };
             if !chains.contains_key(&owner) {
-                let found = match Chain::find(c, &*audit_signer, &owner)? {
+                let found = match self.find_chain(c, &*audit_signer, &owner)? {
                     Some(found) => found,
                     None if owner == STORE_CHAIN => return Err(corrupt("no chain of its own in the audit log").into()),
                     None => {
                         let birth = Entry::new(AuditKind::ChainBegun, "A chain of records was begun.").about(&*owner);
                         let own = match chains.entry(STORE_CHAIN.to_owned()) {
                             Place::Occupied(known) => known.into_mut(),
-                            Place::Vacant(place) => place.insert(Chain::find(c, &*audit_signer, STORE_CHAIN)?.ok_or_else(|| corrupt("no chain of its own in the audit log"))?),
+                            Place::Vacant(place) => place.insert(self.find_chain(c, &*audit_signer, STORE_CHAIN)?.ok_or_else(|| corrupt("no chain of its own in the audit log"))?),
                         };
                         own.add(c, &*audit_signer, &birth, at)?;
                         Chain::begin(c, &*audit_signer, &owner)?
@@ -172,7 +202,7 @@ impl Opened {
                 chain.add(c, &*audit_signer, entry, at)?;
             }
         }
-        chains.values().try_for_each(|chain| chain.leave_open(c))
+        chains.values().try_for_each(|chain| chain.leave_open(c, self))
     }
 
     /// What an owner is called in the log.
@@ -200,7 +230,9 @@ impl Opened {
     /// Before a commit: the end of every chain that grew in this transaction.
     pub(super) fn sign_ends(&self, c: &Connection) -> Outcome<()> {
         let read = |row: &Row<'_>| Ok(Chain { id: row.get(0)?, owner: row.get(1)?, end: AuditEnd { number: row.get(2)?, hash: row.get(3)? } });
-        let grown = all(c, "SELECT e.chain, c.owner, e.number, e.hash FROM temp.audit_ends AS e JOIN audit_chains AS c ON c.id = e.chain", [], read)?;
+        let remembered = self.open_ends().map(|mut ends| std::mem::take(&mut ends.chains)).unwrap_or_default();
+        let mut grown = all(c, "SELECT e.chain, c.owner, e.number, e.hash FROM temp.audit_ends AS e JOIN audit_chains AS c ON c.id = e.chain", [], read)?;
+        grown.extend(remembered.into_iter().map(|(owner, (id, end))| Chain { id, owner, end }));
         if grown.is_empty() {
             return Ok(());
         }

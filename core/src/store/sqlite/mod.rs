@@ -138,6 +138,8 @@ pub struct Opened {
     audit_signer: OnceLock<Arc<dyn AuditSigner>>,
     /// What owners are called in it, as far as they were asked for.
     owner_marks: Mutex<HashMap<String, String>>,
+    /// Ends of its chains that the transaction under way has moved.
+    open_ends: Mutex<audit::OpenEnds>,
 }
 
 impl SqliteStore {
@@ -166,6 +168,7 @@ impl SqliteStore {
             keeper,
             audit_signer: OnceLock::new(),
             owner_marks: Mutex::default(),
+            open_ends: Mutex::default(),
         };
         store.erase_pending(ERASE_RETRY_WAIT);
         Ok(Self(Arc::new(Handle(Arc::new(store)))))
@@ -286,6 +289,7 @@ impl Opened {
         if !c.is_autocommit() {
             c.execute_batch("ROLLBACK").map_err(explain)?;
         }
+        self.writer.begin_round(false);
         run(c, "BEGIN IMMEDIATE", [])?;
         let before = c.total_changes();
         let done = work(c).and_then(|done| {

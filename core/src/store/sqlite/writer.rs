@@ -10,7 +10,7 @@ use rusqlite::Connection;
 use std::collections::VecDeque;
 use std::ops::{Deref, DerefMut};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 
@@ -25,6 +25,18 @@ pub struct Writer {
     alone: AtomicUsize,
     /// One of them is done.
     freed: Condvar,
+    round: Round,
+}
+
+/// What is remembered of a transaction beside it, in memory, counts for as long as this stays what it is: another one begins with each transaction, and
+/// whenever steps are taken back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RoundId(u64);
+
+#[derive(Default)]
+struct Round {
+    id: AtomicU64,
+    has_savepoints: AtomicBool,
 }
 
 #[derive(Default)]
@@ -128,7 +140,7 @@ impl Drop for Alone<'_> {
 
 impl Writer {
     pub fn new(connection: Connection) -> Self {
-        Self { connection: Mutex::new(Some(connection)), queue: Mutex::default(), alone: AtomicUsize::new(0), freed: Condvar::new() }
+        Self { connection: Mutex::new(Some(connection)), queue: Mutex::default(), alone: AtomicUsize::new(0), freed: Condvar::new(), round: Round::default() }
     }
 
     /// True: nobody runs what waits, so whoever asked must call [`Writer::drive`], or [`Writer::give_up`].
@@ -165,7 +177,7 @@ impl Writer {
             match &*guard {
                 Some(connection) => {
                     before(connection);
-                    Transaction { connection, steps: &mut steps, has_savepoints: false, changes_before: 0 }.run(self, first, &end, &after);
+                    Transaction { writer: self, connection, steps: &mut steps, has_savepoints: false, changes_before: 0 }.run(first, &end, &after);
                 }
                 None => steps.ended.push((first, Err(closed()))),
             }
@@ -184,6 +196,17 @@ impl Writer {
             std::mem::take(&mut queue.waiting)
         };
         given_up.into_iter().for_each(|step| step.refuse(closed()));
+    }
+
+    /// None: steps have savepoints of their own now, so nothing of them is to be remembered beside the transaction.
+    pub fn round(&self) -> Option<RoundId> {
+        (!self.round.has_savepoints.load(Ordering::SeqCst)).then(|| RoundId(self.round.id.load(Ordering::SeqCst)))
+    }
+
+    /// A transaction begins, or what was done in it is taken back.
+    pub fn begin_round(&self, has_savepoints: bool) {
+        self.round.has_savepoints.store(has_savepoints, Ordering::SeqCst);
+        self.round.id.fetch_add(1, Ordering::SeqCst);
     }
 
     /// Waits until no transaction is open.
@@ -263,6 +286,7 @@ impl Drop for Answers {
 
 /// Steps that are made durable together.
 struct Transaction<'a> {
+    writer: &'a Writer,
     connection: &'a Connection,
     steps: &'a mut Steps,
     /// One has failed: from now on each has a savepoint of its own. Without, they are cheaper, since no page has to be copied for them.
@@ -271,14 +295,15 @@ struct Transaction<'a> {
 }
 
 impl Transaction<'_> {
-    fn run<E>(mut self, writer: &Writer, first: Box<dyn Step>, end: impl Fn(&Connection, bool) -> Outcome<E>, after: impl Fn(E)) {
+    fn run<E>(mut self, first: Box<dyn Step>, end: impl Fn(&Connection, bool) -> Outcome<E>, after: impl Fn(E)) {
+        self.writer.begin_round(false);
         let (mut next, mut taken) = (Some(first), 1);
         while let Some(step) = next {
             if let Err(error) = self.step(step) {
                 return self.refuse(&error);
             }
             next = match self.steps.again.pop_front() {
-                None if taken < STEPS => writer.next().inspect(|_| taken += 1),
+                None if taken < STEPS => self.writer.next().inspect(|_| taken += 1),
                 again => again,
             };
         }
@@ -326,10 +351,10 @@ impl Transaction<'_> {
     fn take_back(&mut self, has_savepoint: bool) {
         let is_apart = has_savepoint && !self.connection.is_autocommit() && self.connection.execute_batch("ROLLBACK TO step; RELEASE step").is_ok();
         if !is_apart {
+            self.has_savepoints = true;
             self.roll_back();
             let Steps { kept, again, .. } = &mut *self.steps;
             *again = std::mem::take(kept).into_iter().chain(std::mem::take(again)).collect();
-            self.has_savepoints = true;
         }
     }
 
@@ -346,6 +371,7 @@ impl Transaction<'_> {
     }
 
     fn roll_back(&self) {
+        self.writer.begin_round(self.has_savepoints);
         if !self.connection.is_autocommit() {
             let _ = self.connection.execute_batch("ROLLBACK");
         }
