@@ -311,7 +311,7 @@ pub fn serve(work: impl FnOnce() + Send + 'static) {
 
 /// Runs short work that wakes many tasks as a task of its own, so that it is done with all of them before the first goes on. From another thread each of them
 /// would start by itself, and take the processor from who wakes the next. Where no runtime runs it, `work` is dropped.
-pub fn among_tasks(work: impl FnOnce() + Send + 'static) {
+pub fn as_one_task(work: impl FnOnce() + Send + 'static) {
     #[cfg(test)]
     if crate::interleave::is_drawn() {
         return work();

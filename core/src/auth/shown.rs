@@ -5,7 +5,6 @@ use crate::clock::from_ms;
 use crate::error::{ErrorKind, Result};
 use crate::model::{Account, AccountKind, AccountState, Event, Feature};
 use crate::store::{AccountChange, AccountQuery, AccountRow};
-use std::sync::atomic::{AtomicBool, Ordering};
 use zeroize::Zeroizing;
 
 /// How long an administrator is waited for.
@@ -26,15 +25,12 @@ impl Auth {
     }
 
     pub(super) async fn profile_of(&self, row: &AccountRow) -> Result<Profile> {
-        let is_first = AtomicBool::new(true);
-        let opened = self
-            .vault
-            .with_current_keys(async || {
-                let newer = self.newer(row, &is_first).await?;
-                let row = newer.as_ref().unwrap_or(row);
-                self.vault.content(&row.id).await?.open(profile_place(&row.id, row.profile_version), &row.profile)
-            })
-            .await;
+        // None: the row at hand.
+        let open = |newer: Option<AccountRow>| async move {
+            let row = newer.as_ref().unwrap_or(row);
+            self.vault.content(&row.id).await?.open(profile_place(&row.id, row.profile_version), &row.profile)
+        };
+        let opened = self.vault.with_current_row(None, |_| self.newer(row), open).await.map(|(_, plain)| plain);
         // One damaged name must not hide the account, nor all those listed with it: how else would it be found, and mended?
         let damaged = || {
             tracing::error!(target: "tidings::auth", account = row.id, "the stored name of an account cannot be read");
@@ -49,24 +45,20 @@ impl Auth {
         }
     }
 
-    /// The row as it is in the store now, for work that is done anew because it is another one by now. None: the first time, and when it is gone.
-    async fn newer(&self, row: &AccountRow, is_first: &AtomicBool) -> Result<Option<AccountRow>> {
-        if is_first.swap(false, Ordering::SeqCst) { Ok(None) } else { self.store.account(&row.id).await }
+    /// The row as it is in the store now. None: it is gone.
+    async fn newer(&self, row: &AccountRow) -> Result<Option<Option<AccountRow>>> {
+        Ok(self.store.account(&row.id).await?.map(Some))
     }
 
     /// What Microsoft asked for at its last refusal. A help for the next sign-in: what cannot be opened is let be.
     pub(super) async fn claims_of(&self, row: &AccountRow) -> Option<Zeroizing<String>> {
-        let is_first = AtomicBool::new(true);
-        let opened = self
-            .vault
-            .with_current_keys(async || {
-                let newer = self.newer(row, &is_first).await?;
-                let row = newer.as_ref().unwrap_or(row);
-                let Some(sealed) = &row.claims else { return Ok(None) };
-                self.vault.secrets(&row.id).await?.open(claims_place(&row.id, row.claims_version), sealed).map(Some)
-            })
-            .await;
-        let plain = opened.ok()??;
+        let open = |newer: Option<AccountRow>| async move {
+            let row = newer.as_ref().unwrap_or(row);
+            let Some(sealed) = &row.claims else { return Ok(None) };
+            self.vault.secrets(&row.id).await?.open(claims_place(&row.id, row.claims_version), sealed).map(Some)
+        };
+        let (_, plain) = self.vault.with_current_row(None, |_| self.newer(row), open).await.ok()?;
+        let plain = plain?;
         std::str::from_utf8(&plain).ok().map(|text| Zeroizing::new(text.to_owned()))
     }
 

@@ -106,8 +106,8 @@ impl InFlight {
         }
     }
 
-    /// Whether the place of this one may go to the next of its lane: nobody waits for a place then.
-    pub fn may_follow(&self, id: &str) -> bool {
+    /// Whether the place of this one may go to the next of its ordering key: nobody waits for a place then.
+    pub fn may_claim_next(&self, id: &str) -> bool {
         self.slots.available_permits() > 0 && self.held().get(id).is_some_and(|one| !one.is_beside)
     }
 

@@ -64,8 +64,8 @@ impl InHand {
         Self { outbox: outbox.clone(), id: id.map(|item| item.id.clone()), slot: capacity.split(is_beside) }
     }
 
-    /// It goes on with this one.
-    fn is_of(&mut self, item: &ItemRow) {
+    /// This one is delivered in its place.
+    fn replace(&mut self, item: &ItemRow) {
         if let Some(id) = self.id.as_mut().filter(|id| **id != item.id) {
             self.outbox.in_flight.replace(id, item);
             *id = item.id.clone();
@@ -147,7 +147,7 @@ impl Outbox {
                                 Work::Deliver(content, item) | Work::Awaited(content, item) => {
                                     let mut next = Some(Box::new((*item, content)));
                                     while let Some(work) = next {
-                                        held.is_of(&work.0);
+                                        held.replace(&work.0);
                                         next = outbox.deliver(work.0, work.1, stop.clone()).await;
                                     }
                                 }
@@ -269,7 +269,7 @@ impl Outbox {
             let attempt = attempt(&mut job).instrument(span);
             tokio::select! { outcome = attempt => outcome, () = heartbeat => Outcome::Lost }
         };
-        job.may_follow = self.in_flight.may_follow(&job.item.id);
+        job.may_claim_next = self.in_flight.may_claim_next(&job.item.id);
         let settled = self.settle(&mut job, outcome).await;
         settled.unwrap_or_else(|error| {
             // The claim lapses and the item is taken up again from the state that is stored.
@@ -287,7 +287,7 @@ impl Outbox {
 /// Upkeep that is due and cannot be done at this moment (somebody else holds it) is looked at again after this long.
 const SOONEST_UPKEEP: Duration = Duration::from_secs(1);
 
-/// What is delivered after a send, in its place: the next of its lane.
+/// What is delivered after a send, in its place: the next of its ordering key.
 pub type Next = Box<(ItemRow, Option<Content>)>;
 
 enum Work {

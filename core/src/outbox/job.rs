@@ -48,7 +48,7 @@ pub struct Job<C: Channel> {
     /// What this claim counts as when it is given back.
     pub tally: Tally,
     /// What comes after it may be taken in hand when it is settled.
-    pub may_follow: bool,
+    pub may_claim_next: bool,
     /// The content key of its account. A write asks whether it is still the one.
     key: DataKey,
     stop: Stop,
@@ -80,7 +80,7 @@ impl<C: Channel> Job<C> {
         let (now, draft, progress, key) = opened.await?;
         // The claim stays, whatever is there now.
         let item = ItemRow { progress: now.progress, progress_version: now.progress_version, ..item };
-        Ok(Self { tools, item, draft, progress, tally: Tally::None, may_follow: false, key, stop })
+        Ok(Self { tools, item, draft, progress, tally: Tally::None, may_claim_next: false, key, stop })
     }
 
     pub fn caller(&self) -> Caller {
@@ -128,7 +128,7 @@ impl<C: Channel> Job<C> {
         let mut held = Some(self.key.clone());
         let sent_at = (state == ItemState::Sent).then_some(now);
         let claim_until = (!release).then(|| now.saturating_add(LEASE_MS));
-        let follow_until = (self.may_follow && !state.is_open() && !self.stop.is_set()).then(|| now.saturating_add(LEASE_MS));
+        let claim_next_until = (self.may_claim_next && !state.is_open() && !self.stop.is_set()).then(|| now.saturating_add(LEASE_MS));
         let leaving = &leaving;
         let written = tools.vault.with_current_keys(|| {
             let held = held.take();
@@ -140,7 +140,7 @@ impl<C: Channel> Job<C> {
                 };
                 let sealed = seal_progress(&key, item, progress)?;
                 let Leaving { reason, next_at, tidy_at } = leaving.clone();
-                let step = Step { state, progress: Some(sealed), reason, next_at, sent_at, claim_until, tally, tidy_at, announce: release, follow_until };
+                let step = Step { state, progress: Some(sealed), reason, next_at, sent_at, claim_until, tally, tidy_at, announce: release, claim_next_until };
                 tools.store.step(&item.id, item.fence, &step, now).await
             }
         });

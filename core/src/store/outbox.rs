@@ -209,8 +209,8 @@ pub struct Step {
     pub tidy_at: Option<i64>,
     /// Write a change-feed row.
     pub announce: bool,
-    /// When it is settled, what its lane goes on with is taken in hand in the same step, until then, if it is due and nobody's.
-    pub follow_until: Option<i64>,
+    /// When it is settled, the next send of its ordering key is claimed in the same step, until then, if it is due and nobody's.
+    pub claim_next_until: Option<i64>,
 }
 
 /// A step that was taken.
@@ -218,7 +218,7 @@ pub struct Step {
 pub struct Stepped {
     /// As it is now.
     pub row: ItemRow,
-    /// What was taken in hand after it, as by [`OutboxStore::claims`]: with its content, if that is small.
+    /// The one that was claimed after it, as by [`OutboxStore::claims`]: with its content, if that is small.
     pub next: Option<Box<(ItemRow, Option<Content>)>>,
 }
 

@@ -121,7 +121,7 @@ pub async fn fill(store: &dyn Store, vault: &Vault, mails: usize) -> Lease {
         tally: Tally::Attempt,
         tidy_at: None,
         announce: false,
-        follow_until: None,
+        claim_next_until: None,
     };
     assert!(store.step(&id, item.fence, &step, 5).await.unwrap().is_some());
     let sealed = vault.store_key().seal(attempt_place("ab"), BODY).unwrap();

@@ -57,7 +57,7 @@ mod erasure_tests;
 use super::{Lease, AuditSigner, Store};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::ChangeKind;
-use crate::runtime::{among_tasks, blocking, defect, serve};
+use crate::runtime::{as_one_task, blocking, defect, serve};
 use crate::seal::Sealed;
 use fault::{Outcome, explain};
 use locking::Sharing;
@@ -275,7 +275,7 @@ impl Opened {
                 self.must_erase.store(true, Ordering::SeqCst);
             }
         };
-        self.writer.drive(before, end, after, |answers| if answers.len() > 1 { among_tasks(move || drop(answers)) } else { drop(answers) });
+        self.writer.drive(before, end, after, |answers| if answers.len() > 1 { as_one_task(move || drop(answers)) } else { drop(answers) });
     }
 
     /// A step on this thread, in a transaction of its own: for what empties files right after it.

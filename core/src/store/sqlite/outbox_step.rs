@@ -48,7 +48,7 @@ impl SqliteStore {
         keys::check_active(tx, &step.progress)?;
         let mut next = None;
         if !step.state.is_open() {
-            next = step.follow_until.map(|until| queues::follow(tx, account_id, &changed.ordering_key, now, until)).transpose()?.flatten();
+            next = step.claim_next_until.map(|until| queues::claim_next(tx, account_id, &changed.ordering_key, now, until)).transpose()?.flatten();
             if next.is_none() {
                 queues::lift(tx, account_id, &changed.ordering_key)?;
             }

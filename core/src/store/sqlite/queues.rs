@@ -1,7 +1,7 @@
 //! What may be claimed: the heads of lanes, queued by account and route. A claim looks at queues that are due, and in each at what is ready by index, so it
 //! costs as much behind 50,000 rows that wait as behind 50.
 //!
-//! Whatever opens, settles, parks or puts off a row calls [`lift`], [`follow`], [`lift_all`] or [`touch`]; a new row is a head if its lane [is free](is_free). `due_at` of a queue may be too early, never too late; whoever
+//! Whatever opens, settles, parks or puts off a row calls [`lift`], [`claim_next`], [`lift_all`] or [`touch`]; a new row is a head if its lane [is free](is_free). `due_at` of a queue may be too early, never too late; whoever
 //! finds nothing there puts it right.
 
 use super::fault::Outcome;
@@ -33,7 +33,7 @@ const FIRST_OF_LANE: &str =
     "SELECT id, is_head, route, free_at FROM outbox INDEXED BY outbox_lane WHERE account_id = ?1 AND lane = ?2 AND is_open = 1 AND parked <> 1 ORDER BY id LIMIT 1";
 
 /// The first of a lane, and whether it may be taken in hand at ?3 by whoever settled the head before it.
-const NEXT_OF_LANE: &str = "SELECT id, is_head = 0 AND free_at <= ?3 AND lease_until = 0 AND EXISTS (SELECT 1 FROM accounts a WHERE a.id = account_id AND a.state = 'connected')
+const NEXT_IN_ORDER: &str = "SELECT id, is_head = 0 AND free_at <= ?3 AND lease_until = 0 AND EXISTS (SELECT 1 FROM accounts a WHERE a.id = account_id AND a.state = 'connected')
     FROM outbox INDEXED BY outbox_lane WHERE account_id = ?1 AND lane = ?2 AND is_open = 1 AND parked <> 1 ORDER BY id LIMIT 1";
 
 /// What is left to others, apart by kind: of the sends in hand there are hundreds, and each look into a queue meets few of them.
@@ -85,10 +85,10 @@ pub fn lift(c: &Connection, account_id: &str, ordering_key: &str) -> Outcome<()>
     touch(c, account_id, &route, free_at)
 }
 
-/// Instead of [`lift`], after the head of a lane was settled: what the lane goes on with is taken in hand, if it is due and nobody's. Its queue is looked at
+/// Instead of [`lift`], after the head of a lane was settled: the next of it is claimed, if it is due and nobody's. Its queue is looked at
 /// no later than it was.
-pub fn follow(c: &Connection, account_id: &str, ordering_key: &str, now: i64, until: i64) -> Outcome<Option<ItemRow>> {
-    let next = first(c, NEXT_OF_LANE, (account_id, ordering_key, now), |row| Ok((row.get::<_, i64>(0)?, row.get::<_, bool>(1)?)))?;
+pub fn claim_next(c: &Connection, account_id: &str, ordering_key: &str, now: i64, until: i64) -> Outcome<Option<ItemRow>> {
+    let next = first(c, NEXT_IN_ORDER, (account_id, ordering_key, now), |row| Ok((row.get::<_, i64>(0)?, row.get::<_, bool>(1)?)))?;
     match next {
         Some((id, true)) => {
             run(c, "UPDATE outbox SET is_head = 1 WHERE id = ?1", [id])?;

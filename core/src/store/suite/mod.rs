@@ -172,7 +172,7 @@ pub async fn enqueue(s: &dyn Store, account: &str, ordering_key: &str, key: Opti
 }
 
 pub fn step(state: ItemState) -> Step {
-    Step { state, progress: None, reason: None, next_at: None, sent_at: None, claim_until: state.is_open().then_some(100), tally: Tally::Attempt, tidy_at: None, follow_until: None, announce: true }
+    Step { state, progress: None, reason: None, next_at: None, sent_at: None, claim_until: state.is_open().then_some(100), tally: Tally::Attempt, tidy_at: None, claim_next_until: None, announce: true }
 }
 
 pub async fn lease(s: &dyn Store) -> Lease {

@@ -336,9 +336,9 @@ pub async fn a_claim_that_is_kept_is_renewed_when_it_gets_short(s: &dyn Store) {
     assert_eq!(s.item(&id, None).await.unwrap().unwrap().progress_version, 1);
 }
 
-pub async fn what_a_lane_goes_on_with_is_taken_in_hand_by_the_step_that_settles(s: &dyn Store) {
+pub async fn the_step_that_settles_a_send_claims_the_next_of_its_ordering_key(s: &dyn Store) {
     connect(s, "a").await;
-    let follow = |state| Step { follow_until: Some(500), ..step(state) };
+    let settle = |state| Step { claim_next_until: Some(500), ..step(state) };
     let ids = [enqueue(s, "a", "l", None).await, enqueue(s, "a", "l", None).await];
     let small = Content { parts: Vec::new(), ..content() };
     let third = item_of("a", "l", None);
@@ -347,8 +347,8 @@ pub async fn what_a_lane_goes_on_with_is_taken_in_hand_by_the_step_that_settles(
     let first = s.claim(1, 100, &[]).await.unwrap().unwrap();
     assert_eq!(first.id, ids[0]);
     // One that stays open is followed by nobody.
-    assert!(s.step(&first.id, first.fence, &follow(ItemState::Dispatching), 2).await.unwrap().unwrap().next.is_none());
-    let stepped = s.step(&first.id, first.fence, &follow(ItemState::Sent), 3).await.unwrap().unwrap();
+    assert!(s.step(&first.id, first.fence, &settle(ItemState::Dispatching), 2).await.unwrap().unwrap().next.is_none());
+    let stepped = s.step(&first.id, first.fence, &settle(ItemState::Sent), 3).await.unwrap().unwrap();
     let (second, with) = *stepped.next.unwrap();
     assert_eq!((stepped.row.state, second.id.as_str(), second.state, second.attempts, second.crashes, second.fence), (ItemState::Sent, ids[1].as_str(), ItemState::Claimed, 1, 1, 1));
     assert!(with.is_none(), "it has attachments");
@@ -356,23 +356,23 @@ pub async fn what_a_lane_goes_on_with_is_taken_in_hand_by_the_step_that_settles(
     assert_eq!(s.claim(4, 100, &[]).await.unwrap().unwrap().id, alone);
     assert!(s.claim(4, 100, &[]).await.unwrap().is_none());
     assert_eq!(s.claim(500, 100, std::slice::from_ref(&alone)).await.unwrap().unwrap().id, ids[1], "should its worker be dead");
-    assert!(s.step(&second.id, second.fence, &follow(ItemState::Sent), 501).await.unwrap().is_none(), "the claim was lost");
-    let stepped = s.step(&second.id, second.fence + 1, &follow(ItemState::Failed), 502).await.unwrap().unwrap();
+    assert!(s.step(&second.id, second.fence, &settle(ItemState::Sent), 501).await.unwrap().is_none(), "the claim was lost");
+    let stepped = s.step(&second.id, second.fence + 1, &settle(ItemState::Failed), 502).await.unwrap().unwrap();
     let (last, with) = *stepped.next.unwrap();
     assert!(last.id == third.id && with.is_some_and(|with| with.payload == small.payload));
-    assert!(s.step(&last.id, last.fence, &follow(ItemState::Unknown), 503).await.unwrap().unwrap().next.is_none(), "nothing is left");
+    assert!(s.step(&last.id, last.fence, &settle(ItemState::Unknown), 503).await.unwrap().unwrap().next.is_none(), "nothing is left");
 }
 
-pub async fn what_may_not_be_claimed_is_not_taken_by_a_step_either(s: &dyn Store) {
+pub async fn a_step_claims_nothing_that_may_not_be_claimed(s: &dyn Store) {
     connect(s, "a").await;
-    let settled = async |ordering_key: &str, follow_until: Option<i64>| {
+    let settled = async |ordering_key: &str, claim_next_until: Option<i64>| {
         let (id, next) = (enqueue(s, "a", ordering_key, None).await, enqueue(s, "a", ordering_key, None).await);
         let claimed = s.claim(1, 100, &[]).await.unwrap().unwrap();
         assert_eq!(claimed.id, id);
-        (claimed, next, follow_until)
+        (claimed, next, claim_next_until)
     };
-    let sent = async |(claimed, next, follow_until): (ItemRow, String, Option<i64>)| {
-        let stepped = s.step(&claimed.id, claimed.fence, &Step { follow_until, ..step(ItemState::Sent) }, 2).await.unwrap().unwrap();
+    let sent = async |(claimed, next, claim_next_until): (ItemRow, String, Option<i64>)| {
+        let stepped = s.step(&claimed.id, claimed.fence, &Step { claim_next_until, ..step(ItemState::Sent) }, 2).await.unwrap().unwrap();
         (stepped.next.map(|next| next.0.id), next)
     };
     // Nobody asked for it.
