@@ -15,7 +15,7 @@ use crate::failpoint::failpoint;
 use crate::graph::Graph;
 use crate::model::SendState;
 use crate::runtime::Stop;
-use crate::store::{ClaimRequest, Claimed, Claims, Content, Due, DueRequest, ItemRow, ItemState, LEASE_MS, NextDue, Store, hold_claim};
+use crate::store::{ClaimRequest, Claimed, Claims, Content, Due, DueRequest, ItemRow, ItemState, LEASE_MS, NextDue, Store, Taken, hold_claim};
 use crate::vault::Vault;
 use futures_util::FutureExt;
 use std::collections::HashMap;
@@ -56,8 +56,8 @@ struct InHand {
 impl InHand {
     fn new(outbox: &Arc<Outbox>, work: &Work, capacity: &mut Capacity) -> Self {
         let (id, is_beside) = match work {
-            Work::Deliver(_, item) => (Some(item), false),
-            Work::Awaited(_, item) => (Some(item), true),
+            Work::Deliver(taken) => (Some(&taken.0), false),
+            Work::Awaited(taken) => (Some(&taken.0), true),
             Work::Tidy(_) => (None, false),
         };
         id.iter().for_each(|item| outbox.in_flight.add(item, is_beside));
@@ -144,8 +144,8 @@ impl Outbox {
                         let mut held = InHand::new(&self, &work, &mut capacity);
                         under_way.spawn(async move {
                             match work {
-                                Work::Deliver(content, item) | Work::Awaited(content, item) => {
-                                    let mut next = Some(Box::new((*item, content)));
+                                Work::Deliver(taken) | Work::Awaited(taken) => {
+                                    let mut next = Some(taken);
                                     while let Some(work) = next {
                                         held.replace(&work.0);
                                         next = outbox.deliver(work.0, work.1, stop.clone()).await;
@@ -186,7 +186,7 @@ impl Outbox {
             request.store_key = Some(self.tools.vault.store_key().active_id());
             claims = self.tools.store.claims(request).await?;
         }
-        let Claims { expired, claimed, mut contents, .. } = claims;
+        let Claims { expired, claimed, .. } = claims;
         for id in expired {
             match self.receipt(&id, None).await {
                 Ok(receipt) => {
@@ -199,8 +199,8 @@ impl Outbox {
         }
         Ok(match claimed {
             Claimed::Nothing => Vec::new(),
-            Claimed::Wanted(items) => items.into_iter().map(|item| Work::Deliver(contents.remove(&item.id), Box::new(item))).collect(),
-            Claimed::Awaited(items) => items.into_iter().map(|item| Work::Awaited(contents.remove(&item.id), Box::new(item))).collect(),
+            Claimed::Wanted(taken) => taken.into_iter().map(|taken| Work::Deliver(Box::new(taken))).collect(),
+            Claimed::Awaited(taken) => taken.into_iter().map(|taken| Work::Awaited(Box::new(taken))).collect(),
             Claimed::Tidy(item) => vec![Work::Tidy(item)],
         })
     }
@@ -288,11 +288,11 @@ impl Outbox {
 const SOONEST_UPKEEP: Duration = Duration::from_secs(1);
 
 /// What is delivered after a send, in its place: the next of its ordering key.
-pub type Next = Box<(ItemRow, Option<Content>)>;
+pub type Next = Box<Taken>;
 
 enum Work {
-    Deliver(Option<Content>, Box<ItemRow>),
+    Deliver(Box<Taken>),
     /// Beside the rest.
-    Awaited(Option<Content>, Box<ItemRow>),
+    Awaited(Box<Taken>),
     Tidy(Box<ItemRow>),
 }

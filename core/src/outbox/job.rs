@@ -10,7 +10,7 @@ use crate::graph::{Caller, Graph};
 use crate::pipeline::Priority;
 use crate::runtime::Stop;
 use crate::seal::{AadContext, Sealed};
-use crate::store::{Content, Hold, ItemRow, ItemState, LEASE_MS, NewItem, Step, Stepped, Store, Tally, sealed_row};
+use crate::store::{Content, Hold, ItemRow, ItemState, LEASE_MS, NewItem, Step, Store, Taken, Tally, sealed_row};
 use crate::vault::{DataKey, Vault};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -38,6 +38,9 @@ pub struct Leaving {
     pub next_at: Option<i64>,
     pub tidy_at: Option<i64>,
 }
+
+/// A send as it was given back, and what was claimed in its place.
+pub type Left = (ItemRow, Option<Box<Taken>>);
 
 /// A claimed item in hand.
 pub struct Job<C: Channel> {
@@ -116,15 +119,14 @@ impl<C: Channel> Job<C> {
     }
 
     /// Stores where the send stands and gives the claim back. None: the claim was lost.
-    pub async fn leave(&mut self, state: ItemState, leaving: Leaving) -> Result<Option<Stepped>> {
+    pub async fn leave(&mut self, state: ItemState, leaving: Leaving) -> Result<Option<Left>> {
         self.write(state, leaving, true).await
     }
 
-    async fn write(&mut self, state: ItemState, leaving: Leaving, release: bool) -> Result<Option<Stepped>> {
+    async fn write(&mut self, state: ItemState, leaving: Leaving, release: bool) -> Result<Option<Left>> {
         failpoint!("outbox.storing", state);
         let (now, tally) = (self.now(), self.tally);
         let (tools, item, progress) = (&*self.tools, &self.item, &self.progress);
-        let version = item.progress_version + 1;
         let mut held = Some(self.key.clone());
         let sent_at = (state == ItemState::Sent).then_some(now);
         let claim_until = (!release).then(|| now.saturating_add(LEASE_MS));
@@ -141,14 +143,15 @@ impl<C: Channel> Job<C> {
                 let sealed = seal_progress(&key, item, progress)?;
                 let Leaving { reason, next_at, tidy_at } = leaving.clone();
                 let step = Step { state, progress: Some(sealed), reason, next_at, sent_at, claim_until, tally, tidy_at, announce: release, claim_next_until };
-                tools.store.step(&item.id, item.fence, &step, now).await
+                let stepped = tools.store.step(&item.id, item.fence, &step, now).await?;
+                Ok(stepped.map(|stepped| (item.after(&step, now), stepped.next)))
             }
         });
         let written = written.await?;
         failpoint!("outbox.stored", state);
-        if written.is_some() {
-            self.item.state = state;
-            self.item.progress_version = version;
+        if let Some((row, _)) = &written {
+            self.item.state = row.state;
+            self.item.progress_version = row.progress_version;
         }
         Ok(written)
     }

@@ -8,14 +8,20 @@ use crate::seal::AadContext;
 use crate::store::{Content, Part, sealed_row};
 use crate::vault::DataKey;
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 /// Bytes of one piece.
 const PIECE: usize = 512 * 1024;
 /// Version of the first form: the draft with its attachments, as JSON.
 const WHOLE: i64 = 1;
+/// The draft without attachments, which are in pieces.
 const IN_PIECES: i64 = 2;
+/// The same, packed: a mail shrinks to a fraction, and less has to be written and erased.
+const PACKED: i64 = 3;
+/// The most a packed draft may become.
+const LARGEST: usize = 64 << 20;
 
-/// The second form: the draft without attachments, and what is known of these.
+/// The draft without attachments, and what is known of these.
 #[derive(Serialize, Deserialize)]
 struct Stored {
     draft: Draft,
@@ -53,7 +59,17 @@ pub fn seal_content(key: &DataKey, account_id: &str, id: &str, draft: &Draft) ->
     let files = files.iter().map(|f| FileHead { name: f.name.clone(), content_type: f.content_type.clone(), size: f.content.len() }).collect();
     let stored = Stored { draft: by_draft!(draft, C, one => C::without_attachments(one).into()), files };
     let text = serde_json::to_vec(&stored).map_err(|e| Error::internal("The draft cannot be written.").with_source(e))?;
-    Ok(Content { payload: key.seal(payload_place(account_id, sealed_row(id), IN_PIECES), &text)?, version: IN_PIECES, parts })
+    let packed = lz4_flex::compress_prepend_size(&text);
+    Ok(Content { payload: key.seal(payload_place(account_id, sealed_row(id), PACKED), &packed)?, version: PACKED, parts })
+}
+
+fn unpack(packed: &[u8]) -> Result<Vec<u8>> {
+    let broken = || Error::new(ErrorKind::Corrupt, "A stored send cannot be read.");
+    let (size, _) = lz4_flex::block::uncompressed_size(packed).map_err(|_| broken())?;
+    if size > LARGEST {
+        return Err(broken());
+    }
+    lz4_flex::decompress_size_prepended(packed).map_err(|_| broken())
 }
 
 pub fn open_content(key: &DataKey, account_id: &str, id: &str, content: &Content) -> Result<Draft> {
@@ -62,6 +78,7 @@ pub fn open_content(key: &DataKey, account_id: &str, id: &str, content: &Content
     if content.version == WHOLE {
         return serde_json::from_slice(&text).map_err(unreadable);
     }
+    let text = if content.version == IN_PIECES { text } else { Zeroizing::new(unpack(&text)?) };
     let Stored { mut draft, files } = serde_json::from_slice(&text).map_err(unreadable)?;
     let mut parts = content.parts.iter();
     let mut whole = Vec::with_capacity(files.len());

@@ -3,14 +3,14 @@
 use super::channel::{Channel, Outcome};
 use super::deliver::{Next, Outbox};
 use super::item::{MOST_CRASHES, Start, Verdict, backoff_ms, start, verdict};
-use super::job::{Job, Leaving};
+use super::job::{Job, Leaving, Left};
 use super::receipt::receipt_with;
 use super::submit::DISCONNECTED;
 use crate::clock::to_ms;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{AccountState, Event, Receipt};
 use crate::random;
-use crate::store::{ItemRow, ItemState, Step, Stepped, Tally};
+use crate::store::{ItemRow, ItemState, Step, Tally};
 
 impl Outbox {
     /// Answers what is to be delivered next instead.
@@ -45,13 +45,13 @@ impl Outbox {
             }
             Outcome::Later(error) => self.put_off(job, &error).await?,
         };
-        let Some(Stepped { row, next }) = written else { return Ok(None) };
+        let Some((row, next)) = written else { return Ok(None) };
         self.tell(&row.id, Some(&job.item), row.state, told.as_ref());
         self.announce(receipt_with(&row, C::ids(job.progress.own.clone())));
         Ok(next)
     }
 
-    async fn put_off<C: Channel>(&self, job: &mut Job<C>, error: &Error) -> Result<Option<Stepped>> {
+    async fn put_off<C: Channel>(&self, job: &mut Job<C>, error: &Error) -> Result<Option<Left>> {
         let account = self.account_state(&job.item.account_id).await?;
         // Whatever went wrong since: a request in doubt stays one.
         let reconciling = job.item.state == ItemState::Reconciling || job.progress.doubt_since.is_some();

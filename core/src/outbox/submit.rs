@@ -184,6 +184,9 @@ impl<'a> Drafts<'a> {
 
     /// What was handed in with their keys before.
     async fn submitted(&self) -> Result<Vec<Option<Enqueued>>> {
+        if self.new.iter().all(|new| new.item.key.is_none()) {
+            return Ok(Vec::new());
+        }
         let items: Vec<NewItem> = self.new.iter().map(|new| new.item.clone()).collect();
         self.tools.store.submitted(&items).await
     }

@@ -38,16 +38,17 @@ pub struct Claims {
     /// Ids of what was settled.
     pub expired: Vec<String>,
     pub claimed: Claimed,
-    /// What is to be sent of it, by id, as far as it is small: whoever claims it need not ask for that.
-    pub contents: HashMap<String, Content>,
 }
+
+/// A send that was taken in hand, and what is to be sent, as far as it is small: whoever claims it need not ask for that.
+pub type Taken = (ItemRow, Option<Content>);
 
 #[derive(Debug, Default)]
 pub enum Claimed {
     #[default]
     Nothing,
-    Wanted(Vec<ItemRow>),
-    Awaited(Vec<ItemRow>),
+    Wanted(Vec<Taken>),
+    Awaited(Vec<Taken>),
     Tidy(Box<ItemRow>),
 }
 

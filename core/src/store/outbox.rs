@@ -4,7 +4,7 @@ use crate::error::Result;
 use crate::model::{OutboxFilter, Route, SendState};
 use crate::seal::Sealed;
 use super::accounts::AccountRow;
-use super::claims::{ClaimRequest, Claims, DueRequest, NextDue};
+use super::claims::{ClaimRequest, Claims, DueRequest, NextDue, Taken};
 use async_trait::async_trait;
 
 /// Where a send stands. `Dispatching` is durable before the request that may have an effect.
@@ -55,7 +55,7 @@ pub struct NewItem {
     pub id: String,
     pub account_id: String,
     pub route: Route,
-    /// Sends of one lane leave in order.
+    /// Sends of one lane leave in order. One that ends in the id is of this send alone ([`is_alone`]).
     pub ordering_key: String,
     pub key: Option<String>,
     /// Keyed hash of the content, to tell the same submission from another one with the same key, and the form it is made over.
@@ -75,7 +75,7 @@ pub struct NewItem {
 pub struct Content {
     /// The draft. Row version: `version`.
     pub payload: Sealed,
-    /// 1: with its attachments. 2: without; they are in `parts`.
+    /// 1: with its attachments. 2: without; they are in `parts`. 3: the same, packed.
     pub version: i64,
     /// Attachments in pieces, in order of file and part.
     pub parts: Vec<Part>,
@@ -160,10 +160,34 @@ impl ItemRow {
         }
     }
 
+    /// As it is after this step of its worker.
+    pub fn after(&self, step: &Step, now: i64) -> Self {
+        let is_given_back = step.claim_until.is_none();
+        let progress = step.progress.clone();
+        Self {
+            state: step.state,
+            attempts: self.attempts.saturating_sub(u32::from(is_given_back && step.tally == Tally::None)),
+            crashes: if is_given_back && step.tally != Tally::Crash { 0 } else { self.crashes },
+            waits: self.waits + u32::from(is_given_back && step.state.is_open()),
+            progress_version: self.progress_version + i64::from(progress.is_some()),
+            progress: progress.or_else(|| self.progress.clone()),
+            reason: step.reason.clone(),
+            sent_at: step.sent_at.or(self.sent_at),
+            settled_at: (!step.state.is_open()).then_some(now),
+            next_at: step.next_at,
+            ..self.clone()
+        }
+    }
+
     /// The row its values are sealed for.
     pub fn sealed_row(&self) -> &str {
         sealed_row(&self.id)
     }
+}
+
+/// Whether nothing waits for the send with this id, or it for anything: an ordering key that ends in an id is that send's alone.
+pub fn is_alone(ordering_key: &str, id: &str) -> bool {
+    ordering_key.ends_with(id)
 }
 
 /// The row that values of the send with this id are sealed for.
@@ -216,10 +240,8 @@ pub struct Step {
 /// A step that was taken.
 #[derive(Debug, Clone)]
 pub struct Stepped {
-    /// As it is now.
-    pub row: ItemRow,
-    /// The one that was claimed after it, as by [`OutboxStore::claims`]: with its content, if that is small.
-    pub next: Option<Box<(ItemRow, Option<Content>)>>,
+    /// The one that was claimed after it, as by [`OutboxStore::claims`].
+    pub next: Option<Box<Taken>>,
 }
 
 /// A settled item that is to be sent again.

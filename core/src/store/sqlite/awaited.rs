@@ -3,7 +3,7 @@
 use super::fault::Outcome;
 use super::queues::take;
 use super::{all, json};
-use crate::store::{Awaited, Due, ItemRow};
+use crate::store::{Awaited, Due, Taken};
 use rusqlite::Connection;
 
 /// Those of them that may be claimed at their time, the oldest first.
@@ -35,14 +35,14 @@ pub fn is_due(c: &Connection, now: i64, awaited: &Awaited) -> Outcome<bool> {
     Ok(heads(c, now, awaited)?.iter().any(|head| head.free_at <= now))
 }
 
-pub fn claim(c: &Connection, now: i64, lease_ms: i64, mut awaited: Awaited) -> Outcome<Vec<ItemRow>> {
+pub fn claim(c: &Connection, now: i64, lease_ms: i64, mut awaited: Awaited) -> Outcome<Vec<Taken>> {
     let mut claimed = Vec::new();
     for head in heads(c, now, &awaited)?.into_iter().filter(|head| head.free_at <= now) {
         if awaited.has_capacity(&head.route)
-            && let Some(item) = take(c, head.number, now.saturating_add(lease_ms))?
+            && let Some(taken) = take(c, head.number, now.saturating_add(lease_ms))?
         {
             awaited.take(&head.route);
-            claimed.push(item);
+            claimed.push(taken);
         }
     }
     Ok(claimed)

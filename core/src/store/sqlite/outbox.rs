@@ -6,11 +6,11 @@ use super::{SqliteStore, accounts, all, announce, awaited, exists, first, keys, 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{AccountState, AuditKind, ChangeKind, OutboxFilter, SendState};
 use crate::seal::Sealed;
-use crate::store::{ClaimRequest, Claimed, Claims, Content, DueRequest, Enqueued, Entry, Hold, IsUsable, ItemRow, ItemState, KeyPurpose, NewItem, NextDue, OutboxStore, Part, Reopened, Step, Stepped, Tidied};
+use crate::store::{ClaimRequest, Claimed, Claims, Content, DueRequest, Enqueued, Entry, Hold, IsUsable, ItemRow, ItemState, KeyPurpose, NewItem, NextDue, OutboxStore, Part, Reopened, Step, Stepped, Tidied, is_alone};
 use crate::store::words::Word;
 use async_trait::async_trait;
 use rusqlite::{Connection, Row};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 macro_rules! columns {
@@ -19,9 +19,6 @@ macro_rules! columns {
     };
 }
 pub(super) use columns;
-
-/// How many these are.
-pub(super) const COLUMNS: usize = 21;
 
 macro_rules! select_item {
     ($rest:literal) => {
@@ -91,7 +88,7 @@ impl SqliteStore {
         }
         keys::check_active(tx, std::iter::once(&content.payload).chain(&item.progress).chain(content.parts.iter().map(|part| &part.sealed)))?;
         // Behind others of its lane it waits for them; the highest number is the last.
-        let is_head = queues::is_free(tx, &item.account_id, &item.ordering_key)?;
+        let is_head = is_alone(&item.ordering_key, &item.id) || queues::is_free(tx, &item.account_id, &item.ordering_key)?;
         let progress_version = i64::from(item.progress.is_some());
         run(
             tx,
@@ -177,9 +174,7 @@ impl OutboxStore for SqliteStore {
                 return Ok(outdated());
             }
             let expired = if request.expire { store.end_overdue(tx, request.now)? } else { Vec::new() };
-            let claimed = claim(tx, &request)?;
-            let contents = small_contents(tx, &claimed)?;
-            Ok(Claims { is_outdated: false, expired, claimed, contents })
+            Ok(Claims { is_outdated: false, expired, claimed: claim(tx, &request)? })
         })
         .await
     }
@@ -345,26 +340,13 @@ fn claim(c: &Connection, request: &ClaimRequest) -> Outcome<Claimed> {
     Ok(untidy.map_or(Claimed::Nothing, |item| Claimed::Tidy(Box::new(item))))
 }
 
-/// Of items without attachments.
-fn small_contents(c: &Connection, claimed: &Claimed) -> Outcome<HashMap<String, Content>> {
-    let (Claimed::Wanted(items) | Claimed::Awaited(items)) = claimed else { return Ok(HashMap::new()) };
-    let mut contents = HashMap::with_capacity(items.len());
-    for item in items {
-        contents.extend(small_content(c, item)?.map(|content| (item.id.clone(), content)));
-    }
-    Ok(contents)
-}
-
-pub(super) fn small_content(c: &Connection, item: &ItemRow) -> Outcome<Option<Content>> {
+/// Of a send without attachments.
+pub(super) fn small_content(c: &Connection, number: i64, item: &ItemRow) -> Outcome<Option<Content>> {
     if item.has_files {
         return Ok(None);
     }
-    first(
-        c,
-        "SELECT p.sealed, p.version FROM outbox o JOIN outbox_payloads p ON p.item_id = o.id WHERE o.public_id = ?1 AND length(p.sealed) <= ?2",
-        (&item.id, SMALL_CONTENT),
-        |row| Ok(Content { payload: sealed(row, 0)?, version: row.get(1)?, parts: Vec::new() }),
-    )
+    let sql = "SELECT sealed, version FROM outbox_payloads WHERE item_id = ?1 AND length(sealed) <= ?2";
+    first(c, sql, (number, SMALL_CONTENT), |row| Ok(Content { payload: sealed(row, 0)?, version: row.get(1)?, parts: Vec::new() }))
 }
 
 fn other_content(account_id: &str, number: Option<usize>) -> Error {

@@ -1,16 +1,16 @@
 //! One durable transition of a claimed send, and all that belongs to it.
 
-use super::fault::{Fault, Outcome};
-use super::outbox::{COLUMNS, by_id, columns, item_row, small_content};
+use super::fault::Outcome;
 use super::outbox_end::{drop_content, settled_entry};
 use super::{SqliteStore, announce, first, keys, queues, run};
 use crate::model::ChangeKind;
 use crate::seal::Sealed;
-use crate::store::{ItemRow, ItemState, Step, Stepped, Tally};
+use crate::store::{ItemState, Step, Stepped, Tally, is_alone};
 use crate::store::words::Word;
 use rusqlite::Connection;
 
-// None of these says RETURNING: with it, SQLite copies every page that a statement touches, so as to take it back should it fail halfway. The row is read again.
+// None of these says RETURNING: with it, SQLite copies every page that a statement touches, so as to take it back should it fail halfway. What the row becomes
+// is known without reading it again.
 
 /// The claim is kept and holds for long enough yet: nothing that an index is made of is written. ?6 and ?7: when it must end at the earliest and at the
 /// latest; one that ends later was made when the clock stood ahead.
@@ -19,76 +19,78 @@ pub(super) const KEEP: &str =
      WHERE public_id = ?1 AND fence = ?2 AND is_open = 1 AND lease_until BETWEEN ?6 AND ?7";
 
 const CHANGE: &str =
-    "UPDATE outbox SET state = ?3, is_open = ?4, is_head = is_head AND ?4, progress = COALESCE(?5, progress), progress_version = progress_version + (?5 IS NOT NULL),
-       reason = ?6, next_at = ?7, sent_at = COALESCE(?8, sent_at), lease_until = COALESCE(?12, 0),
-       attempts = attempts - (?9 AND ?10 = 0 AND attempts > 0), crashes = CASE WHEN ?9 AND ?10 < 2 THEN 0 ELSE crashes END,
-       waits = waits + (?9 AND ?4), tidy_at = ?11, settled_at = CASE WHEN ?4 THEN NULL ELSE ?13 END
-     WHERE public_id = ?1 AND fence = ?2 AND is_open = 1";
-const CHANGED: &str = concat!("SELECT ", columns!(), ", id, lane, free_at FROM outbox WHERE public_id = ?1");
+    "UPDATE outbox SET state = ?2, is_open = ?3, is_head = is_head AND ?3, progress = COALESCE(?4, progress), progress_version = progress_version + (?4 IS NOT NULL),
+       reason = ?5, next_at = ?6, sent_at = COALESCE(?7, sent_at), lease_until = COALESCE(?11, 0),
+       attempts = attempts - (?8 AND ?9 = 0 AND attempts > 0), crashes = CASE WHEN ?8 AND ?9 < 2 THEN 0 ELSE crashes END,
+       waits = waits + (?8 AND ?3), tidy_at = ?10, settled_at = CASE WHEN ?3 THEN NULL ELSE ?12 END
+     WHERE id = ?1";
+const HELD: &str = "SELECT id, account_id, route, lane, EXISTS (SELECT 1 FROM outbox_parts WHERE item_id = outbox.id) FROM outbox WHERE public_id = ?1 AND fence = ?2 AND is_open = 1";
 
-/// A changed row, and where it stands in its queue.
-struct Changed {
-    row: ItemRow,
+/// A send that is in hand.
+struct HeldRow {
     number: i64,
+    account_id: String,
+    route: String,
     ordering_key: String,
-    free_at: i64,
+    has_files: bool,
 }
 
 impl SqliteStore {
     pub(super) fn step_in(&self, tx: &Connection, id: &str, fence: i64, step: &Step, now: i64) -> Outcome<Option<Stepped>> {
-        if let Some(row) = keep(tx, id, fence, step, now)? {
-            keys::check_active(tx, &step.progress)?;
-            if step.announce {
-                announce(tx, ChangeKind::SendChanged, &row.account_id, Some(id), now)?;
-            }
-            return Ok(Some(Stepped { row, next: None }));
-        }
-        let Some(changed) = change(tx, id, fence, step, now)? else { return Ok(None) };
-        let account_id = &changed.row.account_id;
         keys::check_active(tx, &step.progress)?;
+        if keep(tx, id, fence, step, now)? {
+            let account_id = if step.announce { first(tx, "SELECT account_id FROM outbox WHERE public_id = ?1", [id], |row| Ok(row.get::<_, String>(0)?))? } else { None };
+            account_id.map_or(Ok(()), |account_id| announce(tx, ChangeKind::SendChanged, &account_id, Some(id), now))?;
+            return Ok(Some(Stepped { next: None }));
+        }
+        let held = first(tx, HELD, (id, fence), |row| {
+            Ok(HeldRow { number: row.get(0)?, account_id: row.get(1)?, route: row.get(2)?, ordering_key: row.get(3)?, has_files: row.get(4)? })
+        })?;
+        let Some(held) = held else { return Ok(None) };
+        change(tx, held.number, step, now)?;
+        let account_id = &held.account_id;
         let mut next = None;
         if !step.state.is_open() {
-            next = step.claim_next_until.map(|until| queues::claim_next(tx, account_id, &changed.ordering_key, now, until)).transpose()?.flatten();
-            if next.is_none() {
-                queues::lift(tx, account_id, &changed.ordering_key)?;
+            if !is_alone(&held.ordering_key, id) {
+                next = step.claim_next_until.map(|until| queues::claim_next(tx, account_id, &held.ordering_key, now, until)).transpose()?.flatten();
+                if next.is_none() {
+                    queues::lift(tx, account_id, &held.ordering_key)?;
+                }
             }
-            queues::drop_empty(tx, account_id, changed.row.route.word())?;
+            queues::drop_empty(tx, account_id, &held.route)?;
+            self.note(tx, &[settled_entry(step.state).on(account_id).about(id)], now)?;
         } else if step.claim_until.is_none() {
-            queues::touch(tx, account_id, changed.row.route.word(), changed.free_at)?;
+            let free_at = first(tx, "SELECT free_at FROM outbox WHERE id = ?1", [held.number], |row| Ok(row.get(0)?))?;
+            queues::touch(tx, account_id, &held.route, free_at.unwrap_or(0))?;
         }
         if matches!(step.state, ItemState::Sent | ItemState::Cancelled) {
-            drop_content(tx, changed.number, changed.row.has_files)?;
+            drop_content(tx, held.number, held.has_files)?;
         }
         if step.announce {
             announce(tx, ChangeKind::SendChanged, account_id, Some(id), now)?;
         }
-        if !step.state.is_open() {
-            self.note(tx, &[settled_entry(step.state).on(account_id).about(id)], now)?;
-        }
-        let next = next.map(|item| Ok::<_, Fault>(Box::new((item.clone(), small_content(tx, &item)?)))).transpose()?;
-        Ok(Some(Stepped { row: changed.row, next }))
+        Ok(Some(Stepped { next: next.map(Box::new) }))
     }
 }
 
-/// None: it is for [`change`] to do.
-fn keep(c: &Connection, id: &str, fence: i64, step: &Step, now: i64) -> Outcome<Option<ItemRow>> {
-    let Some(until) = step.claim_until else { return Ok(None) };
+/// False: it is for [`change`] to do.
+fn keep(c: &Connection, id: &str, fence: i64, step: &Step, now: i64) -> Outcome<bool> {
+    let Some(until) = step.claim_until else { return Ok(false) };
     if !step.state.is_open() || step.next_at.is_some() || step.sent_at.is_some() || step.tidy_at.is_some() {
-        return Ok(None);
+        return Ok(false);
     }
     // Two thirds of what it would be renewed for; its heartbeat renews it after one.
     let long_enough = until.saturating_sub(until.saturating_sub(now) / 3);
     let progress = step.progress.as_ref().map(Sealed::as_bytes);
-    if run(c, KEEP, (id, fence, step.state.word(), progress, &step.reason, long_enough, until))? == 0 { Ok(None) } else { by_id(c, id) }
+    Ok(run(c, KEEP, (id, fence, step.state.word(), progress, &step.reason, long_enough, until))? > 0)
 }
 
-fn change(c: &Connection, id: &str, fence: i64, step: &Step, now: i64) -> Outcome<Option<Changed>> {
-    let is_changed = run(
+fn change(c: &Connection, number: i64, step: &Step, now: i64) -> Outcome<usize> {
+    run(
         c,
         CHANGE,
         rusqlite::params![
-            id,
-            fence,
+            number,
             step.state.word(),
             step.state.is_open(),
             step.progress.as_ref().map(Sealed::as_bytes),
@@ -105,11 +107,5 @@ fn change(c: &Connection, id: &str, fence: i64, step: &Step, now: i64) -> Outcom
             step.claim_until,
             now,
         ],
-    )? > 0;
-    if !is_changed {
-        return Ok(None);
-    }
-    first(c, CHANGED, [id], |row| {
-        Ok(Changed { row: item_row(row)?, number: row.get(COLUMNS)?, ordering_key: row.get(COLUMNS + 1)?, free_at: row.get(COLUMNS + 2)? })
-    })
+    )
 }

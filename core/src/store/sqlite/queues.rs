@@ -5,9 +5,9 @@
 //! finds nothing there puts it right.
 
 use super::fault::Outcome;
-use super::outbox::{columns, item_row};
+use super::outbox::{columns, item_row, small_content};
 use super::{all, exists, first, leases, run};
-use crate::store::{Due, ItemRow, SEND_ID, Wanted};
+use crate::store::{Due, SEND_ID, Taken, Wanted};
 use rusqlite::Connection;
 use std::collections::HashSet;
 
@@ -87,7 +87,7 @@ pub fn lift(c: &Connection, account_id: &str, ordering_key: &str) -> Outcome<()>
 
 /// Instead of [`lift`], after the head of a lane was settled: the next of it is claimed, if it is due and nobody's. Its queue is looked at
 /// no later than it was.
-pub fn claim_next(c: &Connection, account_id: &str, ordering_key: &str, now: i64, until: i64) -> Outcome<Option<ItemRow>> {
+pub fn claim_next(c: &Connection, account_id: &str, ordering_key: &str, now: i64, until: i64) -> Outcome<Option<Taken>> {
     let next = first(c, NEXT_IN_ORDER, (account_id, ordering_key, now), |row| Ok((row.get::<_, i64>(0)?, row.get::<_, bool>(1)?)))?;
     match next {
         Some((id, true)) => {
@@ -139,7 +139,7 @@ pub fn is_due(c: &Connection, now: i64, lease_ms: i64, wanted: &Wanted) -> Outco
 }
 
 /// Takes what is wanted and ready in hand: what waited for its time first, then the rest, from each queue in turn.
-pub fn claim(c: &Connection, now: i64, lease_ms: i64, mut wanted: Wanted) -> Outcome<Vec<ItemRow>> {
+pub fn claim(c: &Connection, now: i64, lease_ms: i64, mut wanted: Wanted) -> Outcome<Vec<Taken>> {
     free_what_stood_ahead(c, now, lease_ms)?;
     let left = std::mem::take(&mut wanted.except);
     let Except { sends, queues } = Except::of(&left);
@@ -169,13 +169,13 @@ pub fn claim(c: &Connection, now: i64, lease_ms: i64, mut wanted: Wanted) -> Out
     Ok(claimed)
 }
 
-fn claim_of(c: &Connection, queue: &Queue, now: i64, lease_ms: i64, wanted: &mut Wanted, sends: &HashSet<&str>, claimed: &mut Vec<ItemRow>) -> Outcome<()> {
+fn claim_of(c: &Connection, queue: &Queue, now: i64, lease_ms: i64, wanted: &mut Wanted, sends: &HashSet<&str>, claimed: &mut Vec<Taken>) -> Outcome<()> {
     for which in [AFTER_ITS_TIME, AT_ONCE] {
         let most = wanted.capacity_left(&queue.account_id, &queue.route);
         for number in ready(c, which, queue, now, sends, most)? {
-            let item = take(c, number, now.saturating_add(lease_ms))?;
-            item.iter().for_each(|item| wanted.take(item));
-            claimed.extend(item);
+            let taken = take(c, number, now.saturating_add(lease_ms))?;
+            taken.iter().for_each(|(item, _)| wanted.take(item));
+            claimed.extend(taken);
         }
     }
     Ok(())
@@ -197,7 +197,7 @@ fn ready(c: &Connection, which: &str, queue: &Queue, now: i64, sends: &HashSet<&
 }
 
 /// Takes a row in hand.
-pub fn take(c: &Connection, number: i64, until: i64) -> Outcome<Option<ItemRow>> {
+pub fn take(c: &Connection, number: i64, until: i64) -> Outcome<Option<Taken>> {
     // Without RETURNING, with which SQLite would copy every page it touches.
     run(
         c,
@@ -206,7 +206,9 @@ pub fn take(c: &Connection, number: i64, until: i64) -> Outcome<Option<ItemRow>>
          WHERE id = ?1",
         (number, until),
     )?;
-    first(c, concat!("SELECT ", columns!(), " FROM outbox WHERE id = ?1"), [number], item_row)
+    let Some(item) = first(c, concat!("SELECT ", columns!(), " FROM outbox WHERE id = ?1"), [number], item_row)? else { return Ok(None) };
+    let content = small_content(c, number, &item)?;
+    Ok(Some((item, content)))
 }
 
 /// Says when the queue is due next, and answers it; one that gave something goes to the end.

@@ -320,11 +320,13 @@ pub async fn a_claim_that_is_kept_is_renewed_when_it_gets_short(s: &dyn Store) {
     let claimed = s.claim(0, 90, &[]).await.unwrap().unwrap();
     let keep = |until| Step { claim_until: Some(until), ..step(ItemState::Dispatching) };
     // Of 90, more than 60 are left.
-    let row = s.step(&id, claimed.fence, &keep(110), 20).await.unwrap().unwrap().row;
+    assert!(s.step(&id, claimed.fence, &keep(110), 20).await.unwrap().is_some());
+    let row = s.item(&id, None).await.unwrap().unwrap();
     assert_eq!((row.state, row.attempts, row.progress_version), (ItemState::Dispatching, 1, 0));
     assert_eq!(s.next_claim(20, &[]).await.unwrap(), Some(Due::Lapse(90)));
     let found = Step { progress: Some(sealed("draft")), reason: Some("why".into()), ..keep(130) };
-    let row = s.step(&id, claimed.fence, &found, 40).await.unwrap().unwrap().row;
+    assert!(s.step(&id, claimed.fence, &found, 40).await.unwrap().is_some());
+    let row = s.item(&id, None).await.unwrap().unwrap();
     assert_eq!((row.progress_version, row.progress.is_some(), row.reason.as_deref()), (1, true, Some("why")));
     assert_eq!(s.next_claim(40, &[]).await.unwrap(), Some(Due::Lapse(130)));
     // Of a clock that stood ahead.
@@ -350,7 +352,7 @@ pub async fn the_step_that_settles_a_send_claims_the_next_of_its_ordering_key(s:
     assert!(s.step(&first.id, first.fence, &settle(ItemState::Dispatching), 2).await.unwrap().unwrap().next.is_none());
     let stepped = s.step(&first.id, first.fence, &settle(ItemState::Sent), 3).await.unwrap().unwrap();
     let (second, with) = *stepped.next.unwrap();
-    assert_eq!((stepped.row.state, second.id.as_str(), second.state, second.attempts, second.crashes, second.fence), (ItemState::Sent, ids[1].as_str(), ItemState::Claimed, 1, 1, 1));
+    assert_eq!((s.item(&first.id, None).await.unwrap().unwrap().state, second.id.as_str(), second.state, second.attempts, second.crashes, second.fence), (ItemState::Sent, ids[1].as_str(), ItemState::Claimed, 1, 1, 1));
     assert!(with.is_none(), "it has attachments");
     // It is in hand as by a claim: until its end others get what is beside it alone.
     assert_eq!(s.claim(4, 100, &[]).await.unwrap().unwrap().id, alone);
@@ -392,6 +394,30 @@ pub async fn a_step_claims_nothing_that_may_not_be_claimed(s: &dyn Store) {
     assert_eq!(s.claim(4, 100, &[]).await.unwrap().unwrap().id, next);
 }
 
+pub async fn what_a_step_makes_of_a_row_is_known_without_reading_it(s: &dyn Store) {
+    connect(s, "a").await;
+    let id = enqueue(s, "a", "l", None).await;
+    let plain = step(ItemState::Dispatching);
+    let steps = [
+        plain.clone(),
+        Step { progress: Some(sealed("draft")), reason: Some("why".into()), announce: false, claim_until: Some(1_000), ..plain.clone() },
+        Step { claim_until: None, tally: Tally::None, next_at: Some(3), ..step(ItemState::RetryWait) },
+        Step { claim_until: None, tally: Tally::Crash, ..step(ItemState::Reconciling) },
+        Step { progress: Some(sealed("copy")), sent_at: Some(9), tidy_at: Some(90), ..step(ItemState::Sent) },
+    ];
+    let mut held = s.claim(1, 100, &[]).await.unwrap().unwrap();
+    for (now, step) in (2..).zip(&steps) {
+        if held.state == ItemState::RetryWait || held.state == ItemState::Reconciling {
+            held = s.claim(now, 100, &[]).await.unwrap().unwrap();
+        }
+        assert!(s.step(&id, held.fence, step, now).await.unwrap().is_some());
+        let row = s.item(&id, None).await.unwrap().unwrap();
+        // What is sent has no attachments any more, which tells nobody anything.
+        held = ItemRow { has_files: row.has_files, ..held.after(step, now) };
+        assert_eq!(format!("{held:?}"), format!("{row:?}"));
+    }
+}
+
 pub async fn who_holds_another_store_key_takes_nothing(s: &dyn Store) {
     connect(s, "a").await;
     let id = enqueue(s, "a", "l", None).await;
@@ -402,5 +428,5 @@ pub async fn who_holds_another_store_key_takes_nothing(s: &dyn Store) {
     let outdated = ask(Some(active + 1)).await;
     assert!(outdated.is_outdated && matches!(outdated.claimed, Claimed::Nothing));
     let current = ask(Some(active)).await;
-    assert!(!current.is_outdated && matches!(current.claimed, Claimed::Wanted(items) if items[0].id == id));
+    assert!(!current.is_outdated && matches!(current.claimed, Claimed::Wanted(items) if items[0].0.id == id));
 }

@@ -34,7 +34,7 @@ impl<S: OutboxStore + Sync + ?Sized> OutboxParts for S {
     async fn claim_wanted(&self, now: i64, lease_ms: i64, wanted: &Wanted) -> Result<Vec<ItemRow>> {
         match self.claims(ClaimRequest { now, lease_ms, wanted: Some(wanted.clone()), ..Default::default() }).await?.claimed {
             Claimed::Nothing => Ok(Vec::new()),
-            Claimed::Wanted(items) => Ok(items),
+            Claimed::Wanted(taken) => Ok(taken.into_iter().map(|(item, _)| item).collect()),
             other => panic!("{other:?}"),
         }
     }
@@ -42,7 +42,7 @@ impl<S: OutboxStore + Sync + ?Sized> OutboxParts for S {
     async fn claim_awaited(&self, now: i64, lease_ms: i64, awaited: &Awaited) -> Result<Vec<ItemRow>> {
         match self.claims(ClaimRequest { now, lease_ms, awaited: Some(awaited.clone()), ..Default::default() }).await?.claimed {
             Claimed::Nothing => Ok(Vec::new()),
-            Claimed::Awaited(items) => Ok(items),
+            Claimed::Awaited(taken) => Ok(taken.into_iter().map(|(item, _)| item).collect()),
             other => panic!("{other:?}"),
         }
     }
