@@ -321,6 +321,14 @@ export interface FileAttachment {
   content: Uint8Array;
   /** Default: `"application/octet-stream"`. */
   contentType?: string;
+  /** It is an image that the HTML body shows, as in `<img src="cid:logo">` with the content id `logo`. None: it is listed below the mail. */
+  contentId?: string | null;
+}
+
+/** A header of a mail that is sent. */
+export interface MailHeader {
+  name: string;
+  value: string;
 }
 
 /** A new mail. To, cc and bcc together 1 to 500 recipients. */
@@ -349,6 +357,15 @@ export interface MailDraft {
   /** Mails of one account with the same ordering key leave in the order in which they were handed in. None: this mail waits for no other. 1 to 200
    * characters. It is no part of the content, as the deadline is none. */
   orderingKey?: string | null;
+  /** Not sent before this time; until then the receipt is `queued`, and `send` answers at once. It may lie a year ahead. It waits for no other message and
+   * keeps no other waiting, but for those of its order that are to leave at the same time. Like the deadline it is no part of the content. */
+  sendAt?: Date | null;
+  /** Asks the recipients' mail programs to confirm that it was read, and their mail servers that it arrived. Both may ignore it. Default: `false`. */
+  readReceipt?: boolean;
+  /** Default: `false`. */
+  deliveryReceipt?: boolean;
+  /** Up to five headers of your own; their names begin with `x-`. Default: `[]`. */
+  headers?: readonly MailHeader[];
 }
 
 /** A Teams message to one person, found by mail address; the one-to-one chat is made or reused. Messages to one person leave in the order in which they were
@@ -363,6 +380,8 @@ export interface ChatDraft {
   key?: string | null;
   /** Not sent after this time, as in `MailDraft`. */
   deadline?: Date | null;
+  /** Not sent before this time, as in `MailDraft`. */
+  sendAt?: Date | null;
 }
 
 /** What became of a draft. */
@@ -383,7 +402,7 @@ export interface Receipt {
   chatId: string | null;
   createdAt: Date;
   sentAt: Date | null;
-  /** When it will be tried again. */
+  /** When it will be tried, or tried again. */
   nextAttemptAt: Date | null;
   /** It was open when the store was copied or restored, and waits for the host. */
   isParked: boolean;
@@ -1054,6 +1073,10 @@ export class Engine implements AsyncDisposable {
   receipt(receiptId: string, owner?: string | null, options?: CallOptions): Promise<Receipt>;
   /** Sends of an owner or an account, newest first. Errors: InvalidInput when neither is named. */
   outbox(filter?: OutboxFilter, options?: CallOptions): Promise<Receipt[]>;
+  /** Replaces what a send says that has not left: the draft is whole, what it leaves out is gone, with its time, deadline and order. The send keeps its
+   * receipt, its account, its kind and its idempotency key, which then stands for the new content. With `owner`, a send of another owner is NotFound.
+   * Errors: as `send` before storing; NotFound; Conflict when it has left, is being sent, or a draft of it may lie in the mailbox already. */
+  edit(receiptId: string, draft: Draft, owner?: string | null, options?: CallOptions): Promise<Receipt>;
   /** Takes a send back that is provably unsent, and its draft out of the mailbox if one was made. What is cancelled already stays so. A parked send ends
    * as `unknown`: it does not leave from here, and the original of the store may have sent it. With `owner`, a send of another owner is NotFound.
    * Errors: NotFound, Conflict when it was sent, is being sent, may have been sent, or failed. */

@@ -758,14 +758,17 @@ _Address: TypeAlias = Address | _AddressFields | str
 @final
 class FileAttachment:
     """A file to send with a mail, below 3 MB."""
-    __match_args__ = ("name", "content", "content_type")
-    def __new__(cls, name: str, content: bytes, content_type: str = ...) -> Self: ...
+    __match_args__ = ("name", "content", "content_type", "content_id")
+    def __new__(cls, name: str, content: bytes, content_type: str = ..., content_id: str | None = ...) -> Self: ...
     @property
     def name(self) -> str: ...
     @property
     def content(self) -> bytes: ...
     @property
     def content_type(self) -> str: ...
+    @property
+    def content_id(self) -> str | None:
+        """It is an image that the HTML body shows, as in `<img src="cid:logo">` with the content id `logo`. None: it is listed below the mail."""
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -773,14 +776,33 @@ class _FileAttachmentFields(TypedDict):
     name: str
     content: bytes
     content_type: NotRequired[str]
+    content_id: NotRequired[str | None]
 
 _FileAttachment: TypeAlias = FileAttachment | _FileAttachmentFields
 
 @final
+class MailHeader:
+    """A header of a mail that is sent."""
+    __match_args__ = ("name", "value")
+    def __new__(cls, name: str, value: str) -> Self: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def value(self) -> str: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+class _MailHeaderFields(TypedDict):
+    name: str
+    value: str
+
+_MailHeader: TypeAlias = MailHeader | _MailHeaderFields
+
+@final
 class MailDraft:
     """A new mail. To, cc and bcc together 1 to 500 recipients."""
-    __match_args__ = ("account_id", "to", "subject", "body", "body_type", "cc", "bcc", "reply_to", "importance", "attachments", "key", "deadline", "ordering_key")
-    def __new__(cls, account_id: str, to: _Address | Sequence[_Address], subject: str, body: str, body_type: _BodyType = ..., cc: _Address | Sequence[_Address] = ..., bcc: _Address | Sequence[_Address] = ..., reply_to: _Address | Sequence[_Address] = ..., importance: _Importance = ..., attachments: Sequence[_FileAttachment] = ..., key: str | None = ..., deadline: datetime | None = ..., ordering_key: str | None = ...) -> Self: ...
+    __match_args__ = ("account_id", "to", "subject", "body", "body_type", "cc", "bcc", "reply_to", "importance", "attachments", "key", "deadline", "ordering_key", "send_at", "read_receipt", "delivery_receipt", "headers")
+    def __new__(cls, account_id: str, to: _Address | Sequence[_Address], subject: str, body: str, body_type: _BodyType = ..., cc: _Address | Sequence[_Address] = ..., bcc: _Address | Sequence[_Address] = ..., reply_to: _Address | Sequence[_Address] = ..., importance: _Importance = ..., attachments: Sequence[_FileAttachment] = ..., key: str | None = ..., deadline: datetime | None = ..., ordering_key: str | None = ..., send_at: datetime | None = ..., read_receipt: bool = ..., delivery_receipt: bool = ..., headers: Sequence[_MailHeader] = ...) -> Self: ...
     @property
     def account_id(self) -> str: ...
     @property
@@ -812,6 +834,18 @@ class MailDraft:
     def ordering_key(self) -> str | None:
         """Mails of one account with the same ordering key leave in the order in which they were handed in. None: this mail waits for no other. 1 to 200
         characters. It is no part of the content, as the deadline is none."""
+    @property
+    def send_at(self) -> datetime | None:
+        """Not sent before this time; until then the receipt is `queued`, and `send` answers at once. It may lie a year ahead. It waits for no other message and
+        keeps no other waiting, but for those of its order that are to leave at the same time. Like the deadline it is no part of the content."""
+    @property
+    def read_receipt(self) -> bool:
+        """Asks the recipients' mail programs to confirm that it was read, and their mail servers that it arrived. Both may ignore it."""
+    @property
+    def delivery_receipt(self) -> bool: ...
+    @property
+    def headers(self) -> list[MailHeader]:
+        """Up to five headers of your own; their names begin with `x-`."""
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -819,8 +853,8 @@ class MailDraft:
 class ChatDraft:
     """A Teams message to one person, found by mail address; the one-to-one chat is made or reused. Messages to one person leave in the order in which they were
     handed in."""
-    __match_args__ = ("account_id", "to", "body", "body_type", "key", "deadline")
-    def __new__(cls, account_id: str, to: str, body: str, body_type: _BodyType = ..., key: str | None = ..., deadline: datetime | None = ...) -> Self: ...
+    __match_args__ = ("account_id", "to", "body", "body_type", "key", "deadline", "send_at")
+    def __new__(cls, account_id: str, to: str, body: str, body_type: _BodyType = ..., key: str | None = ..., deadline: datetime | None = ..., send_at: datetime | None = ...) -> Self: ...
     @property
     def account_id(self) -> str: ...
     @property
@@ -835,6 +869,9 @@ class ChatDraft:
     @property
     def deadline(self) -> datetime | None:
         """Not sent after this time, as in `MailDraft`."""
+    @property
+    def send_at(self) -> datetime | None:
+        """Not sent before this time, as in `MailDraft`."""
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -873,7 +910,7 @@ class Receipt:
     def sent_at(self) -> datetime | None: ...
     @property
     def next_attempt_at(self) -> datetime | None:
-        """When it will be tried again."""
+        """When it will be tried, or tried again."""
     @property
     def is_parked(self) -> bool:
         """It was open when the store was copied or restored, and waits for the host."""
@@ -1867,6 +1904,10 @@ class Engine:
         """Sends of an owner or an account, newest first. Errors: InvalidInput when neither is named."""
     @overload
     async def outbox(self, *, owner: str | None = ..., account_id: str | None = ..., state: _SendState | None = ..., limit: int = ...) -> list[Receipt]: ...
+    async def edit(self, receipt_id: str, draft: _Draft, owner: str | None = ...) -> Receipt:
+        """Replaces what a send says that has not left: the draft is whole, what it leaves out is gone, with its time, deadline and order. The send keeps its
+        receipt, its account, its kind and its idempotency key, which then stands for the new content. With `owner`, a send of another owner is NotFound.
+        Errors: as `send` before storing; NotFound; Conflict when it has left, is being sent, or a draft of it may lie in the mailbox already."""
     async def cancel(self, receipt_id: str, owner: str | None = ...) -> Receipt:
         """Takes a send back that is provably unsent, and its draft out of the mailbox if one was made. What is cancelled already stays so. A parked send ends
         as `unknown`: it does not leave from here, and the original of the store may have sent it. With `owner`, a send of another owner is NotFound.
@@ -2052,6 +2093,10 @@ class BlockingEngine:
         """Sends of an owner or an account, newest first. Errors: InvalidInput when neither is named."""
     @overload
     def outbox(self, *, owner: str | None = ..., account_id: str | None = ..., state: _SendState | None = ..., limit: int = ...) -> list[Receipt]: ...
+    def edit(self, receipt_id: str, draft: _Draft, owner: str | None = ...) -> Receipt:
+        """Replaces what a send says that has not left: the draft is whole, what it leaves out is gone, with its time, deadline and order. The send keeps its
+        receipt, its account, its kind and its idempotency key, which then stands for the new content. With `owner`, a send of another owner is NotFound.
+        Errors: as `send` before storing; NotFound; Conflict when it has left, is being sent, or a draft of it may lie in the mailbox already."""
     def cancel(self, receipt_id: str, owner: str | None = ...) -> Receipt:
         """Takes a send back that is provably unsent, and its draft out of the mailbox if one was made. What is cancelled already stays so. A parked send ends
         as `unknown`: it does not leave from here, and the original of the store may have sent it. With `owner`, a send of another owner is NotFound.

@@ -171,6 +171,9 @@ impl Engine {
     /// Stores the draft, delivers it and answers with the outcome; `queued` when `send_timeout_ms` passed first.
     /// Errors before anything is stored: InvalidInput, LimitExceeded, NotConnected, ConsentMissing, Conflict. After that the receipt tells.
     pub async fn send(&self, draft: Draft) -> Result<Receipt> {
+        if draft.is_scheduled() {
+            return self.enqueue(draft).await;
+        }
         let stored = self.store(draft, false).await?;
         let id = stored.id.clone();
         let outcome = self.guard(|inner, stop| async move {
@@ -206,6 +209,13 @@ impl Engine {
     /// Sends of an owner or an account, newest first. Errors: InvalidInput when neither is named.
     pub async fn outbox(&self, filter: OutboxFilter) -> Result<Vec<Receipt>> {
         self.finish(|inner| async move { inner.outbox.receipts(filter).await }).await
+    }
+
+    /// Replaces what a send says that has not left: the draft is whole, what it leaves out is gone, with its time, deadline and order. The send keeps its
+    /// receipt, its account, its kind and its idempotency key, which then stands for the new content. With `owner`, a send of another owner is NotFound.
+    /// Errors: as `send` before storing; NotFound; Conflict when it has left, is being sent, or a draft of it may lie in the mailbox already.
+    pub async fn edit(&self, receipt_id: String, draft: Draft, owner: Option<String>) -> Result<Receipt> {
+        self.finish(|inner| async move { inner.edit(&receipt_id, draft, owner).await }).await
     }
 
     /// Takes a send back that is provably unsent, and its draft out of the mailbox if one was made. What is cancelled already stays so. A parked send ends
@@ -350,6 +360,11 @@ impl Inner {
             self.event_bus.publish(Event::SendChanged { receipt: receipt.clone() });
         }
         Ok(receipts)
+    }
+
+    async fn edit(&self, receipt_id: &str, draft: Draft, owner: Option<String>) -> Result<Receipt> {
+        check_draft(&draft, self.clock.now())?;
+        self.outbox.edit(receipt_id, draft, owner.as_deref()).await
     }
 
     async fn retry(&self, receipt_id: &str, even_if_unknown: bool, owner: Option<String>) -> Result<Receipt> {

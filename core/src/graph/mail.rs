@@ -7,7 +7,7 @@ use super::paging::Pages;
 use super::{Caller, Graph, fault, literal, segment};
 use crate::error::{Error, ErrorKind, Result};
 use crate::json::{self, lenient};
-use crate::model::{Address, AttachmentInfo, MailDraft};
+use crate::model::{Address, AttachmentInfo, MailDraft, MailHeader};
 use crate::pipeline::Safety;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -167,6 +167,12 @@ struct WireDraft<'a> {
     bcc_recipients: Vec<Recipient>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     reply_to: Vec<Recipient>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    is_read_receipt_requested: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    is_delivery_receipt_requested: bool,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    internet_message_headers: &'a [MailHeader],
     #[serde(skip_serializing_if = "Vec::is_empty")]
     attachments: Vec<WireFile<'a>>,
     single_value_extended_properties: [Property<'a>; 1],
@@ -186,6 +192,10 @@ struct WireFile<'a> {
     name: &'a str,
     content_type: &'a str,
     content_bytes: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    is_inline: bool,
 }
 
 #[derive(Deserialize)]
@@ -377,6 +387,9 @@ impl Graph {
             cc_recipients: recipients(&draft.cc),
             bcc_recipients: recipients(&draft.bcc),
             reply_to: recipients(&draft.reply_to),
+            is_read_receipt_requested: draft.read_receipt,
+            is_delivery_receipt_requested: draft.delivery_receipt,
+            internet_message_headers: &draft.headers,
             attachments: draft
                 .attachments
                 .iter()
@@ -385,6 +398,8 @@ impl Graph {
                     name: &file.name,
                     content_type: &file.content_type,
                     content_bytes: STANDARD.encode(&file.content),
+                    content_id: file.content_id.as_deref(),
+                    is_inline: file.content_id.is_some(),
                 })
                 .collect(),
             single_value_extended_properties: [Property { id: MARK, value: mail.mark }],

@@ -1,7 +1,7 @@
 use super::*;
 use crate::clock::TestClock;
 use crate::config::Cloud;
-use crate::model::{Address, BodyType, FileAttachment, Importance, MailDraft};
+use crate::model::{Address, BodyType, FileAttachment, Importance, MailDraft, MailHeader};
 use crate::pipeline::fake::{Seen, Service, breaks, clock, passed_ms, says, says_with};
 use crate::pipeline::{AccessToken, Answer, Sent, TokenSource};
 use futures_util::future::BoxFuture;
@@ -284,7 +284,7 @@ async fn a_draft_is_made_with_its_marks_and_sent_by_id() {
         subject: "S".into(),
         body: "<p>x</p>".into(),
         body_type: BodyType::Html,
-        attachments: vec![FileAttachment { name: "a.txt".into(), content: b"hi".to_vec(), content_type: "text/plain".into() }],
+        attachments: vec![FileAttachment { name: "a.txt".into(), content: b"hi".to_vec(), content_type: "text/plain".into(), content_id: None }],
         ..Default::default()
     };
     let made = bench.graph.create_draft(&caller(), &OutgoingMail { draft: &draft, internet_message_id: "<m@x>", mark: "k1" }).await.unwrap();
@@ -296,6 +296,14 @@ async fn a_draft_is_made_with_its_marks_and_sent_by_id() {
         "attachments": [{ "@odata.type": "#microsoft.graph.fileAttachment", "name": "a.txt", "contentType": "text/plain", "contentBytes": "aGk=" }],
         "singleValueExtendedProperties": [{ "id": "String {6b1f0f0a-5c0c-4b0e-9c52-7a1d3f5e8b24} Name TidingsMark", "value": "k1" }],
     }));
+    let file = FileAttachment { content_id: Some("logo".into()), ..draft.attachments[0].clone() };
+    let headers = vec![MailHeader { name: "x-a".into(), value: "1".into() }];
+    let full = MailDraft { read_receipt: true, delivery_receipt: true, headers, attachments: vec![file], ..draft.clone() };
+    let _ = bench.graph.create_draft(&caller(), &OutgoingMail { draft: &full, internet_message_id: "<m@x>", mark: "k1" }).await;
+    let (_, body) = bench.last();
+    assert_eq!((&body["isReadReceiptRequested"], &body["isDeliveryReceiptRequested"]), (&json!(true), &json!(true)));
+    assert_eq!(body["internetMessageHeaders"], json!([{ "name": "x-a", "value": "1" }]));
+    assert_eq!((&body["attachments"][0]["contentId"], &body["attachments"][0]["isInline"]), (&json!("logo"), &json!(true)));
     bench.graph.send_draft(&caller(), &made.id).await.unwrap();
     assert_eq!(bench.last().0, "POST https://graph.microsoft.com/v1.0/me/messages/AA%2Fk%3D/send");
     let seen = bench.service.seen.lock().unwrap();

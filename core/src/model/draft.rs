@@ -34,6 +34,16 @@ pub struct FileAttachment {
     pub content: Vec<u8>,
     #[serde(default = "octet_stream")]
     pub content_type: String,
+    /// It is an image that the HTML body shows, as in `<img src="cid:logo">` with the content id `logo`. None: it is listed below the mail.
+    #[serde(default)]
+    pub content_id: Option<String>,
+}
+
+/// A header of a mail that is sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MailHeader {
+    pub name: String,
+    pub value: String,
 }
 
 fn octet_stream() -> String {
@@ -63,6 +73,15 @@ pub struct MailDraft {
     /// Mails of one account with the same ordering key leave in the order in which they were handed in. None: this mail waits for no other. 1 to 200
     /// characters. It is no part of the content, as the deadline is none.
     pub ordering_key: Option<String>,
+    /// Not sent before this time; until then the receipt is `queued`, and `send` answers at once. It may lie a year ahead. It waits for no other message and
+    /// keeps no other waiting, but for those of its order that are to leave at the same time. Like the deadline it is no part of the content.
+    #[serde(with = "rfc3339::option")]
+    pub send_at: Option<SystemTime>,
+    /// Asks the recipients' mail programs to confirm that it was read, and their mail servers that it arrived. Both may ignore it.
+    pub read_receipt: bool,
+    pub delivery_receipt: bool,
+    /// Up to five headers of your own; their names begin with `x-`.
+    pub headers: Vec<MailHeader>,
 }
 
 /// A Teams message to one person, found by mail address; the one-to-one chat is made or reused. Messages to one person leave in the order in which they were
@@ -79,6 +98,9 @@ pub struct ChatDraft {
     /// Not sent after this time, as in `MailDraft`.
     #[serde(with = "rfc3339::option")]
     pub deadline: Option<SystemTime>,
+    /// Not sent before this time, as in `MailDraft`.
+    #[serde(with = "rfc3339::option")]
+    pub send_at: Option<SystemTime>,
 }
 
 /// Anything that can be sent.
@@ -90,6 +112,14 @@ pub enum Draft {
 }
 
 impl Draft {
+    /// It is to leave later.
+    pub(crate) fn is_scheduled(&self) -> bool {
+        match self {
+            Self::Mail { mail } => mail.send_at.is_some(),
+            Self::Chat { chat } => chat.send_at.is_some(),
+        }
+    }
+
     /// The account it leaves from.
     pub(crate) fn account_id(&self) -> &str {
         match self {

@@ -43,7 +43,7 @@ pub struct Receipt {
     pub created_at: SystemTime,
     #[serde(with = "rfc3339::option")]
     pub sent_at: Option<SystemTime>,
-    /// When it will be tried again.
+    /// When it will be tried, or tried again.
     #[serde(with = "rfc3339::option")]
     pub next_attempt_at: Option<SystemTime>,
     /// It was open when the store was copied or restored, and waits for the host.

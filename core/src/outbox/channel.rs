@@ -72,6 +72,10 @@ pub trait Channel: Sized + Send + Sync + 'static {
 
     /// What was made for it may have changed since, and is read again before it is sent.
     fn read_again(_: &mut Self::Progress) {}
+    /// What stays known of a send whose content is replaced before it leaves; `is_new`: nobody had it in hand. None: something of it may lie at the service.
+    fn replaced(_: Self::Progress, _is_new: bool) -> Option<Self::Progress> {
+        Some(Self::Progress::default())
+    }
     /// Whether the service can be asked what became of it.
     fn can_be_asked(_: &Self::Progress) -> bool {
         false
@@ -91,6 +95,7 @@ pub trait Channel: Sized + Send + Sync + 'static {
 pub struct Terms<'a> {
     pub key: Option<&'a str>,
     pub deadline: Option<SystemTime>,
+    pub send_at: Option<SystemTime>,
 }
 
 /// Which messages of an account leave in the order in which they were handed in.

@@ -3,19 +3,32 @@
 use super::channel::{Channel, Terms, by_draft};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Address, Draft};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 /// Errors: InvalidInput or LimitExceeded, naming the field and the remedy.
 pub fn check_draft(draft: &Draft, now: SystemTime) -> Result<()> {
     account(draft.account_id())?;
     by_draft!(draft, C, one => C::check(one))?;
-    let Terms { key, deadline } = by_draft!(draft, C, one => C::terms(one));
+    let Terms { key, deadline, send_at } = by_draft!(draft, C, one => C::terms(one));
     check_key(key)?;
     if deadline.is_some_and(|at| at <= now) {
         return Err(Error::invalid("The deadline has passed already. Give a later one, or none."));
     }
+    let Some(send_at) = send_at else { return Ok(()) };
+    if send_at <= now {
+        return Err(Error::invalid("send_at has passed already. Give a later time, or none to send it at once."));
+    }
+    if send_at.duration_since(now).is_ok_and(|ahead| ahead > FURTHEST) {
+        return Err(Error::invalid("send_at lies more than a year ahead. Hand it in closer to its time."));
+    }
+    if deadline.is_some_and(|at| at <= send_at) {
+        return Err(Error::invalid("The deadline is not after send_at, so it could never be sent. Give a later deadline, or none."));
+    }
     Ok(())
 }
+
+/// How far ahead a message may be scheduled: a year and a day.
+const FURTHEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
 /// Drafts handed in together.
 const MOST_DRAFTS: usize = 1_000;

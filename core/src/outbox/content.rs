@@ -65,6 +65,16 @@ impl Fields {
         self.list(tag, list.iter().map(|file| [file.name.as_bytes(), file.content_type.as_bytes(), file.content.as_slice()]));
     }
 
+    pub fn flag(&mut self, tag: u8, value: bool) {
+        if value {
+            self.field(tag, b"1");
+        }
+    }
+
+    pub fn pairs<'a, const N: usize>(&mut self, tag: u8, items: impl ExactSizeIterator<Item = [&'a str; N]>) {
+        self.list(tag, items.map(|item| item.map(str::as_bytes)));
+    }
+
     fn list<'a, const N: usize>(&mut self, tag: u8, items: impl ExactSizeIterator<Item = [&'a [u8]; N]>) {
         if items.len() == 0 {
             return;

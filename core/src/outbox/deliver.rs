@@ -225,7 +225,8 @@ impl Outbox {
         };
         let timer = match due {
             // It became due between the two looks.
-            Some(Due::Retry(at)) if at <= now => return,
+            Some(Due::Retry(at) | Due::Scheduled(at)) if at <= now => return,
+            Some(Due::Scheduled(at)) => self.tools.clock.deadline(wait(at)),
             Some(Due::Retry(at)) => self.tools.clock.pause(wait(at)),
             // With nothing in hand here, the claim is another worker's, perhaps a dead one's. What is in hand here wakes this loop when it is done.
             Some(Due::Lapse(at)) if idle => self.tools.clock.pause(wait(at)),

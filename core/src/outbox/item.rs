@@ -6,6 +6,7 @@
 //!    └── retry_wait ←─┴── cannot have been accepted ─────┤
 //!                                                        └─ in doubt → reconciling ─evidence→ sent · dispatching · unknown
 //!
+//! queued, retry_wait ─edit→ queued
 //! queued, claimed, prepared, retry_wait ─cancel→ cancelled      ─deadline→ failed      failed, unknown ─retry→ queued, reconciling
 //! ```
 

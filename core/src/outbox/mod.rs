@@ -14,6 +14,7 @@ mod channels;
 mod check;
 mod content;
 mod deliver;
+mod edit;
 mod capacity;
 mod item;
 mod job;

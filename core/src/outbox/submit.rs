@@ -158,8 +158,8 @@ struct Drafts<'a> {
 }
 
 /// A send that is about to be stored.
-struct New {
-    item: NewItem,
+pub struct New {
+    pub item: NewItem,
     /// Not sealed yet.
     progress: Option<Vec<u8>>,
 }
@@ -178,7 +178,7 @@ impl<'a> Drafts<'a> {
         }
         let (hashes, now) = (Arc::new(hashes), to_ms(tools.clock.now()));
         let (all, of_account) = (drafts.clone(), hashes.clone());
-        let new = work_of(weight, move || all.iter().map(|draft| new_item(of(&of_account, draft)?, draft, is_bulk, now)).collect()).await?;
+        let new = work_of(weight, move || all.iter().map(|draft| new_item(of(&of_account, draft)?, draft, new_id()?, is_bulk, now)).collect()).await?;
         Ok(Self { tools, drafts, weight, hashes, new: Arc::new(new) })
     }
 
@@ -264,9 +264,8 @@ fn first_progress<C: Channel>(hashes: &Hashes, id: &str, created_at: i64) -> Res
     C::first_known(hashes, id, created_at)?.map(|own| progress_text(&Progress { own, ..Progress::default() })).transpose()
 }
 
-fn new_item(hashes: &Hashes, draft: &Draft, is_bulk: bool, created_at: i64) -> Result<New> {
-    let (route, Terms { key, deadline }) = by_draft!(draft, C, one => (C::ROUTE, C::terms(one)));
-    let id = new_id()?;
+pub fn new_item(hashes: &Hashes, draft: &Draft, id: String, is_bulk: bool, created_at: i64) -> Result<New> {
+    let (route, Terms { key, deadline, send_at }) = by_draft!(draft, C, one => (C::ROUTE, C::terms(one)));
     let progress = by_draft!(draft, C, _one => first_progress::<C>(hashes, &id, created_at))?;
     let item = NewItem {
         ordering_key: ordering_key(hashes, &id, draft)?,
@@ -278,6 +277,7 @@ fn new_item(hashes: &Hashes, draft: &Draft, is_bulk: bool, created_at: i64) -> R
         route,
         key: key.map(str::to_owned),
         deadline: deadline.map(to_ms),
+        send_at: send_at.map(to_ms),
         is_bulk,
         progress: None,
     };
@@ -331,33 +331,35 @@ fn new_id() -> Result<String> {
     Ok(format!("{SEND_ID}{bits:032x}"))
 }
 
-fn check_owner(owner: Option<&str>) -> Result<()> {
+pub fn check_owner(owner: Option<&str>) -> Result<()> {
     if owner.is_some_and(str::is_empty) { Err(Error::invalid("owner may be left out, but not be empty.")) } else { Ok(()) }
 }
 
-async fn read_receipt(tools: &Tools, id: &str, owner: Option<&str>) -> Result<Receipt> {
+pub async fn read_receipt(tools: &Tools, id: &str, owner: Option<&str>) -> Result<Receipt> {
     tools.vault.with_current_keys(async || receipt(&tools.vault, &item(tools, id, owner).await?).await).await
 }
 
-async fn item(tools: &Tools, id: &str, owner: Option<&str>) -> Result<ItemRow> {
+pub async fn item(tools: &Tools, id: &str, owner: Option<&str>) -> Result<ItemRow> {
     tools.store.item(id, owner).await?.ok_or_else(not_found)
 }
 
 /// What leaves in order has the same one.
 fn ordering_key(hashes: &Hashes, id: &str, draft: &Draft) -> Result<String> {
     let account_id = draft.account_id();
-    let (route, order) = by_draft!(draft, C, one => (C::ROUTE, C::order(one)));
+    let (route, order, send_at) = by_draft!(draft, C, one => (C::ROUTE, C::order(one), C::terms(one).send_at));
     let (kind, by) = match order {
         Order::Alone => return Ok(format!("{}/{id}", of_route(account_id, route))),
         Order::By(kind, by) => (kind, by),
     };
-    // Keyed, so that the column tells nothing about who is written to.
-    let hash = hashes.of("outbox lane", &[by.as_bytes()])?;
+    // Keyed, so that the column tells nothing about who is written to. What is scheduled is in order with what leaves at the same time alone.
+    let at = send_at.map(|at| to_ms(at).to_string());
+    let parts: Vec<&[u8]> = std::iter::once(by.as_bytes()).chain(at.as_deref().map(str::as_bytes)).collect();
+    let hash = hashes.of("outbox lane", &parts)?;
     let short: String = hash.iter().take(12).map(|b| format!("{b:02x}")).collect();
     Ok(format!("{account_id}/{kind}/{short}"))
 }
 
-fn conflict(reason: &str) -> Error {
+pub fn conflict(reason: &str) -> Error {
     Error::new(ErrorKind::Conflict, reason)
 }
 

@@ -75,6 +75,8 @@ pub struct NextDue {
 pub enum Due {
     /// Its time comes; `now` or earlier means at once.
     Retry(i64),
+    /// The time comes that its host chose for it.
+    Scheduled(i64),
     /// Another worker's claim on it lapses, should that worker be dead.
     Lapse(i64),
 }
@@ -82,7 +84,7 @@ pub enum Due {
 impl Due {
     pub fn at(self) -> i64 {
         match self {
-            Self::Retry(at) | Self::Lapse(at) => at,
+            Self::Retry(at) | Self::Scheduled(at) | Self::Lapse(at) => at,
         }
     }
 }

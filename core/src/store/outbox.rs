@@ -63,6 +63,8 @@ pub struct NewItem {
     pub hash_version: i64,
     /// Not sent after this time.
     pub deadline: Option<i64>,
+    /// Not sent before.
+    pub send_at: Option<i64>,
     pub created_at: i64,
     /// Nobody waits for it.
     pub is_bulk: bool,
@@ -151,7 +153,7 @@ impl ItemRow {
             sent_at: None,
             settled_at: None,
             tidy_until: None,
-            next_at: None,
+            next_at: item.send_at,
             deadline: item.deadline,
             fence: 0,
             hold: Hold::None,
@@ -285,6 +287,9 @@ pub trait OutboxStore {
     async fn renew_claim(&self, id: &str, fence: i64, now: i64, lease_ms: i64) -> Result<bool>;
     /// Takes back what is provably unsent. False: it is not, or not any more.
     async fn cancel(&self, id: &str, reason: &str, now: i64) -> Result<bool>;
+    /// Replaces what an open item says, its order, time and deadline, while nobody has it in hand: it is `Queued` again. Id, account, route, key and
+    /// place in the outbox stay. `item.progress` is sealed for the row version that follows. False: it is not as it was seen any more.
+    async fn edit(&self, seen: &ItemRow, item: NewItem, content: Content, now: i64) -> Result<bool>;
     /// Opens a `Failed` or `Unknown` item again, without its deadline. False: it is not as it was seen, or its drafts are being looked for. Moves the fence, so
     /// that who held it before changes nothing any more. Fails with `NotConnected` as `enqueue` does.
     async fn reopen(&self, item: &Reopened<'_>, now: i64) -> Result<bool>;

@@ -80,6 +80,7 @@ async fn enqueue(store: &dyn Store, vault: &Vault) -> Result<String> {
         content_hash: hash,
         hash_version: 1,
         deadline: None,
+        send_at: None,
         created_at: 1,
         is_bulk: true,
         progress: None,

@@ -206,6 +206,7 @@ class Player(val engine: Engine) {
         when (verb) {
             "send" -> engine.send(draft(given))
             "enqueue" -> engine.enqueue(draft(given))
+            "edit" -> engine.edit(given["receipt_id"].asText(), draft(given["draft"]), given["owner"]?.asText())
             "enqueue_all" -> engine.enqueueAll(given["drafts"].map { draft(it) })
             "changes" -> {
                 val query = ChangeQuery(given["owner"]?.asText(), given["account_id"]?.asText(), given["cursor"]?.asText())

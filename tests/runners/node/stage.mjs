@@ -193,6 +193,7 @@ class Player {
 
   async call(verb, given) {
     if (verb === 'send' || verb === 'enqueue') return canonical(await this.engine[verb](draft(given)))
+    if (verb === 'edit') return canonical(await this.engine.edit(given.receipt_id, draft(given.draft), given.owner))
     if (verb === 'enqueue_all') return canonical(await this.engine.enqueueAll(given.drafts.map(draft)))
     if (verb === 'audit') return canonical(await this.engine.audit(given.limit ?? 1000, given.cursor, given.owner))
     if (verb === 'trim_audit') return canonical(await this.engine.trimAudit(given.exported))

@@ -66,7 +66,11 @@ export function secretsOf({ root_key, passphrase, kms, apps, ...own }) {
 }
 
 export function draft(given) {
-  const timed = (fields) => (fields.deadline ? { ...toNode(fields), deadline: new Date(fields.deadline) } : toNode(fields))
+  const timed = (fields) => {
+    const made = toNode(fields)
+    for (const name of ['deadline', 'sendAt']) if (made[name]) made[name] = new Date(made[name])
+    return made
+  }
   if (given.chat) return { chat: timed(given.chat) }
   const files = given.mail.attachments?.map((file) => ({ ...file, content: Buffer.from(file.content) }))
   return { mail: timed(files ? { ...given.mail, attachments: files } : given.mail) }

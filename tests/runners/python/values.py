@@ -88,14 +88,17 @@ def cloud(value) -> tidings.Cloud:
 
 def draft(given: dict):
     draft = dict(given.get("chat") or given["mail"])
-    if "deadline" in draft:
-        draft["deadline"] = datetime.fromisoformat(draft["deadline"].replace("Z", "+00:00"))
+    for name in ("deadline", "send_at"):
+        if name in draft:
+            draft[name] = datetime.fromisoformat(draft[name].replace("Z", "+00:00"))
     if "chat" in given:
         return tidings.Chat(**draft)
     mail = draft
     for part in ("to", "cc", "bcc", "reply_to"):
         if part in mail:
             mail[part] = [tidings.Address(**address) for address in mail[part]]
+    if "headers" in mail:
+        mail["headers"] = [tidings.MailHeader(**header) for header in mail["headers"]]
     if "attachments" in mail:  # a scenario writes the content of a file as text
         mail["attachments"] = [tidings.FileAttachment(**file | {"content": file["content"].encode()}) for file in mail["attachments"]]
     return tidings.Mail(**mail)

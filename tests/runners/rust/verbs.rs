@@ -68,6 +68,7 @@ pub async fn call(on: Player, verb: String, with: Value) -> Outcome {
             let drafts = with["drafts"].as_array().into_iter().flatten().map(draft).collect::<Result<_, _>>()?;
             out(engine.enqueue_all(drafts).await)
         }
+        "edit" => out(engine.edit(must("receipt_id"), draft(&with["draft"])?, text("owner")).await),
         "receipt" => out(engine.receipt(must("receipt_id"), text("owner")).await),
         "cancel" => out(engine.cancel(must("receipt_id"), text("owner")).await),
         "retry" => out(engine.retry(must("receipt_id"), with["even_if_unknown"].as_bool().unwrap_or_default(), text("owner")).await),

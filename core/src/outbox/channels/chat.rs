@@ -38,7 +38,7 @@ impl Channel for Chat {
     }
 
     fn terms(chat: &ChatDraft) -> Terms<'_> {
-        Terms { key: chat.key.as_deref(), deadline: chat.deadline }
+        Terms { key: chat.key.as_deref(), deadline: chat.deadline, send_at: chat.send_at }
     }
 
     fn check(chat: &ChatDraft) -> Result<()> {

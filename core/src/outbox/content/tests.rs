@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 use super::*;
-use crate::model::{ChatDraft, Importance, MailDraft};
+use crate::model::{ChatDraft, Importance, MailDraft, MailHeader};
 
 fn full_mail() -> MailDraft {
     let one = |address: &str, name: &str| Address { address: address.into(), name: name.into() };
@@ -15,15 +15,19 @@ fn full_mail() -> MailDraft {
         bcc: vec![one("fred@fabrikam.com", "")],
         reply_to: vec![one("jobs@contoso.com", "Jobs")],
         importance: Importance::High,
-        attachments: vec![FileAttachment { name: "cv.pdf".into(), content: vec![0, 1, 255], content_type: "application/pdf".into() }],
+        attachments: vec![FileAttachment { name: "cv.pdf".into(), content: vec![0, 1, 255], content_type: "application/pdf".into(), content_id: None }],
         key: Some("k".into()),
         deadline: None,
         ordering_key: None,
+        send_at: None,
+        read_receipt: false,
+        delivery_receipt: false,
+        headers: Vec::new(),
     }
 }
 
 fn full_chat() -> ChatDraft {
-    ChatDraft { account_id: "acc_1".into(), to: "alex@contoso.com".into(), body: "Hi".into(), body_type: BodyType::Html, key: Some("k".into()), deadline: None }
+    ChatDraft { account_id: "acc_1".into(), to: "alex@contoso.com".into(), body: "Hi".into(), body_type: BodyType::Html, key: Some("k".into()), deadline: None, send_at: None }
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -69,7 +73,7 @@ fn the_text_of_the_first_versions_is_written_to_the_letter() {
 
 #[test]
 fn every_field_of_the_content_counts_and_nothing_else() {
-    let changes: [fn(&mut MailDraft); 12] = [
+    let changes: [fn(&mut MailDraft); 17] = [
         |m| m.to.swap(0, 1),
         |m| m.to[1].name = "x".into(),
         |m| m.subject.push('x'),
@@ -82,6 +86,11 @@ fn every_field_of_the_content_counts_and_nothing_else() {
         |m| m.attachments[0].content[0] = 9,
         |m| m.attachments[0].name = "cv.pd".into(),
         |m| m.attachments[0].content_type = "fapplication/pdf".into(),
+        |m| m.attachments[0].content_id = Some("a".into()),
+        |m| m.read_receipt = true,
+        |m| m.delivery_receipt = true,
+        |m| m.headers = vec![MailHeader { name: "x-a".into(), value: "bc".into() }],
+        |m| m.headers = vec![MailHeader { name: "x-ab".into(), value: "c".into() }],
     ];
     let mut seen = vec![hash(full_mail())];
     for change in changes {
@@ -91,6 +100,6 @@ fn every_field_of_the_content_counts_and_nothing_else() {
         assert!(!seen.contains(&hash), "{seen:?}");
         seen.push(hash);
     }
-    let same = MailDraft { account_id: "other".into(), key: None, deadline: Some(crate::clock::from_ms(1)), ordering_key: Some("o".into()), ..full_mail() };
+    let same = MailDraft { account_id: "other".into(), key: None, deadline: Some(crate::clock::from_ms(1)), send_at: Some(crate::clock::from_ms(1)), ordering_key: Some("o".into()), ..full_mail() };
     assert_eq!(hash(same), hash(full_mail()));
 }

@@ -30,18 +30,18 @@ impl TokenSource for Always {
     }
 }
 
-struct Bench {
-    outbox: Arc<Outbox>,
-    service: Arc<Service>,
-    store: Arc<dyn Store>,
-    vault: Vault,
-    clock: TestClock,
+pub struct Bench {
+    pub outbox: Arc<Outbox>,
+    pub service: Arc<Service>,
+    pub store: Arc<dyn Store>,
+    pub vault: Vault,
+    pub clock: TestClock,
     runtime: Runtime,
     _tokens: Arc<dyn TokenSource>,
     _folder: tempfile::TempDir,
 }
 
-fn bench(answer: impl Fn(&Seen, usize) -> Answer + Send + Sync + 'static) -> Bench {
+pub fn bench(answer: impl Fn(&Seen, usize) -> Answer + Send + Sync + 'static) -> Bench {
     let (clock, service, folder) = (clock(), Service::new(answer), tempfile::tempdir().unwrap());
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&folder.path().join("store"), Duration::from_secs(60)).unwrap());
     let vault = block_on(Vault::open(store.clone(), Arc::new(RootKey::raw((0..32).collect()).unwrap()), 0)).unwrap();
@@ -78,13 +78,13 @@ impl Bench {
         self.clock.advance(60_000);
     }
 
-    async fn settle(&self, id: &str) -> Receipt {
+    pub async fn settle(&self, id: &str) -> Receipt {
         self.until(id, |receipt| !matches!(receipt.state, SendState::Queued | SendState::Sending)).await
     }
 
     /// Delivers until the receipt is as wanted.
     #[allow(clippy::disallowed_methods)] // real time: it ends a test that hangs
-    async fn until(&self, id: &str, wanted: impl Fn(&Receipt) -> bool) -> Receipt {
+    pub async fn until(&self, id: &str, wanted: impl Fn(&Receipt) -> bool) -> Receipt {
         let running = tokio::spawn(self.outbox.clone().run(self.runtime.stop()));
         let reached = async {
             loop {
@@ -102,7 +102,7 @@ impl Bench {
         receipt
     }
 
-    fn passed(&self, since: i64, ms: i64) -> impl Fn(&Receipt) -> bool {
+    pub fn passed(&self, since: i64, ms: i64) -> impl Fn(&Receipt) -> bool {
         let clock = self.clock.clone();
         move |_| to_ms(clock.now()) - since > ms
     }
@@ -111,12 +111,12 @@ impl Bench {
         self.service.seen.lock().unwrap().iter().map(|r| format!("{} {}", r.method(), r.uri().path())).collect()
     }
 
-    fn now(&self) -> i64 {
+    pub fn now(&self) -> i64 {
         to_ms(self.clock.now())
     }
 
     /// Leaves the item as a worker would that died while it was in this state.
-    async fn left_in(&self, receipt: &Receipt, state: ItemState) {
+    pub async fn left_in(&self, receipt: &Receipt, state: ItemState) {
         let item = self.store.claim(self.now(), 0, &[]).await.unwrap().unwrap();
         assert_eq!(item.id, receipt.id);
         let step = Step { state, progress: None, reason: None, next_at: None, sent_at: None, claim_until: Some(self.now()), tally: Tally::Attempt, tidy_at: None, announce: false, claim_next_until: None };
@@ -132,7 +132,7 @@ fn chat() -> ChatDraft {
     ChatDraft { account_id: "a".into(), to: "alex@contoso.com".into(), body: "Hi".into(), ..ChatDraft::default() }
 }
 
-fn letter() -> MailDraft {
+pub fn letter() -> MailDraft {
     MailDraft { account_id: "a".into(), ..mail() }
 }
 
@@ -141,7 +141,7 @@ fn found(messages: Value) -> Answer {
 }
 
 /// The draft that this request asks for, made under this id.
-fn made(request: &Seen, id: &str) -> Answer {
+pub fn made(request: &Seen, id: &str) -> Answer {
     let asked: Value = serde_json::from_slice(request.body()).unwrap();
     says(201, json!({ "id": id, "isDraft": true, "internetMessageId": asked["internetMessageId"] }).to_string())
 }
@@ -496,7 +496,7 @@ async fn the_same_content_of_an_older_store_is_the_same() {
 async fn a_file_of_any_size_comes_back_from_its_pieces() {
     let bench = bench(|_, _| breaks(Sent::No));
     let key = bench.vault.content("a").await.unwrap().ready().await;
-    let size = |n: usize| FileAttachment { name: format!("{n}"), content: (0..n).map(|i| (i % 251) as u8).collect(), content_type: "a/b".into() };
+    let size = |n: usize| FileAttachment { name: format!("{n}"), content: (0..n).map(|i| (i % 251) as u8).collect(), content_type: "a/b".into(), content_id: None };
     let draft = Draft::from(MailDraft { attachments: [0, 1, 524_288, 524_289, 1_300_000].map(size).to_vec(), ..letter() });
     let content = seal_content(&key, "a", "snd_x", &draft).unwrap();
     let bytes: usize = content.parts.iter().map(|p| p.sealed.as_bytes().len()).sum();
@@ -601,6 +601,7 @@ async fn an_item_that_cannot_be_opened_does_not_block_its_lane() {
         content_hash: vec![1],
         hash_version: 1,
         deadline: None,
+        send_at: None,
         created_at: 1,
         is_bulk: true,
         progress: None,

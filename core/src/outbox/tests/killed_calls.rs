@@ -5,7 +5,7 @@ use super::microsoft::{Microsoft, REFUSED, Troubles};
 use super::world::{Process, World, draft, in_time, is_settled};
 use crate::error::{ErrorKind, Result};
 use crate::failpoint::Armed;
-use crate::model::{Receipt, Route, SendState};
+use crate::model::{ChatDraft, Draft, MailDraft, Receipt, Route, SendState};
 use std::sync::Arc;
 
 fn place(account_id: &str) -> (World, Arc<Microsoft>) {
@@ -75,6 +75,28 @@ async fn what_was_taken_back_is_not_sent_although_the_host_never_heard_of_it() {
         let after = next.outbox.enqueue(draft("a", route, "two", None), true).await.unwrap();
         assert_eq!(settled(&next, &after.id).await.state, SendState::Sent);
         microsoft.mailbox("a", |mailbox| assert_eq!(mailbox.accepted, ["two"]));
+    }
+}
+
+#[tokio::test]
+async fn what_was_replaced_leaves_as_it_was_said_last_although_the_host_never_heard_of_it() {
+    for route in [Route::Mail, Route::Chat] {
+        let (world, microsoft) = place("a");
+        let process = idle(&world, &microsoft).await;
+        let receipt = process.outbox.enqueue(draft("a", route, "one", None), true).await.unwrap();
+        // Its key stays.
+        let new = unkeyed(draft("a", route, "two", None));
+        killed_at("outbox.edited", process, async |process| process.outbox.edit(&receipt.id, new, None).await).await;
+        let next = world.process(&microsoft);
+        assert_eq!(settled(&next, &receipt.id).await.state, SendState::Sent);
+        microsoft.mailbox("a", |mailbox| assert_eq!(mailbox.accepted, ["two"]));
+    }
+}
+
+fn unkeyed(draft: Draft) -> Draft {
+    match draft {
+        Draft::Mail { mail } => MailDraft { key: None, ..mail }.into(),
+        Draft::Chat { chat } => ChatDraft { key: None, ..chat }.into(),
     }
 }
 

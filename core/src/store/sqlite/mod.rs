@@ -21,6 +21,7 @@ mod mail;
 mod marks;
 mod open;
 mod outbox;
+mod outbox_edit;
 mod outbox_end;
 mod outbox_step;
 mod parked;

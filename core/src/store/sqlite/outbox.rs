@@ -77,6 +77,28 @@ fn not_connected(account_id: &str) -> Error {
     Error::new(ErrorKind::NotConnected, "The account is not connected, so nothing was accepted. Connect it again.").on_account(account_id)
 }
 
+/// All envelopes of a send that is handed in.
+pub(super) fn sealed_values<'a>(item: &'a NewItem, content: &'a Content) -> impl Iterator<Item = &'a Sealed> {
+    std::iter::once(&content.payload).chain(&item.progress).chain(content.parts.iter().map(|part| &part.sealed))
+}
+
+pub(super) fn put_content(c: &Connection, number: i64, account_id: &str, content: &Content) -> Outcome<()> {
+    run(c, "INSERT INTO outbox_payloads (item_id, version, sealed) VALUES (?1, ?2, ?3)", (number, content.version, content.payload.as_bytes()))?;
+    for part in &content.parts {
+        run(
+            c,
+            "INSERT INTO outbox_parts (account_id, item_id, file, part, sealed) VALUES (?1, ?2, ?3, ?4, ?5)",
+            rusqlite::params![account_id, number, part.file, part.part, part.sealed.as_bytes()],
+        )?;
+    }
+    Ok(())
+}
+
+/// When a new send may be claimed: the column of that name.
+fn free_at(item: &NewItem) -> i64 {
+    item.send_at.unwrap_or(0).min(item.deadline.unwrap_or(i64::MAX))
+}
+
 impl SqliteStore {
     fn enqueue_one(&self, tx: &Connection, item: &NewItem, content: &Content) -> Outcome<Enqueued> {
         if let Some(known) = by_key(tx, &item.account_id, item.key.as_deref())? {
@@ -86,14 +108,14 @@ impl SqliteStore {
             }
             return Ok(known);
         }
-        keys::check_active(tx, std::iter::once(&content.payload).chain(&item.progress).chain(content.parts.iter().map(|part| &part.sealed)))?;
+        keys::check_active(tx, sealed_values(item, content))?;
         // Behind others of its lane it waits for them; the highest number is the last.
         let is_head = is_alone(&item.ordering_key, &item.id) || queues::is_free(tx, &item.account_id, &item.ordering_key)?;
         let progress_version = i64::from(item.progress.is_some());
         run(
             tx,
-            "INSERT INTO outbox (public_id, account_id, route, lane, key, content_hash, hash_version, state, deadline, created_at, is_bulk, is_head, progress, progress_version)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+            "INSERT INTO outbox (public_id, account_id, route, lane, key, content_hash, hash_version, state, deadline, created_at, is_bulk, is_head, progress, progress_version, next_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
             rusqlite::params![
                 item.id,
                 item.account_id,
@@ -108,21 +130,15 @@ impl SqliteStore {
                 item.is_bulk,
                 is_head,
                 item.progress.as_ref().map(Sealed::as_bytes),
-                progress_version
+                progress_version,
+                item.send_at
             ],
         )?;
         let number = tx.last_insert_rowid();
         if is_head {
-            queues::touch(tx, &item.account_id, item.route.word(), 0)?;
+            queues::touch(tx, &item.account_id, item.route.word(), free_at(item))?;
         }
-        run(tx, "INSERT INTO outbox_payloads (item_id, version, sealed) VALUES (?1, ?2, ?3)", (number, content.version, content.payload.as_bytes()))?;
-        for part in &content.parts {
-            run(
-                tx,
-                "INSERT INTO outbox_parts (account_id, item_id, file, part, sealed) VALUES (?1, ?2, ?3, ?4, ?5)",
-                rusqlite::params![item.account_id, number, part.file, part.part, part.sealed.as_bytes()],
-            )?;
-        }
+        put_content(tx, number, &item.account_id, content)?;
         self.note(tx, &[Entry::new(AuditKind::SendQueued, "A send was accepted.").on(&item.account_id).about(&item.id)], item.created_at)?;
         Ok(Enqueued::New(ItemRow::new(item, !content.parts.is_empty())))
     }
@@ -195,6 +211,11 @@ impl OutboxStore for SqliteStore {
     async fn cancel(&self, id: &str, reason: &str, now: i64) -> Result<bool> {
         let (store, id, reason) = (self.clone(), id.to_owned(), reason.to_owned());
         self.write(move |tx| store.cancel_one(tx, &id, &reason, now)).await
+    }
+
+    async fn edit(&self, seen: &ItemRow, item: NewItem, content: Content, now: i64) -> Result<bool> {
+        let (store, seen) = (self.clone(), seen.clone());
+        self.write(move |tx| store.edit_one(tx, &seen, &item, &content, now)).await
     }
 
     async fn reopen(&self, item: &Reopened<'_>, now: i64) -> Result<bool> {

@@ -241,13 +241,21 @@ fn free_what_stood_ahead(c: &Connection, now: i64, lease_ms: i64) -> Outcome<()>
     Ok(())
 }
 
+pub fn kind_of_due(at: i64, is_lapse: bool, is_queued: bool) -> Due {
+    match (is_lapse, is_queued) {
+        (true, _) => Due::Lapse(at),
+        (false, true) if at > 0 => Due::Scheduled(at),
+        _ => Due::Retry(at),
+    }
+}
+
 /// When there will be something to claim, if ever.
 pub fn next_due(c: &Connection, now: i64, except: &Except<'_>) -> Outcome<Option<Due>> {
-    let mut best: Option<(i64, bool)> = None;
+    let mut best: Option<(i64, Due)> = None;
     let mut statement = c.prepare_cached(concat!("SELECT account_id, route, due_at FROM outbox_queues q WHERE ", open_queue!(), " ORDER BY due_at"))?;
     let mut queues = statement.query([super::json(&except.queues)?])?;
     let mut heads = c.prepare_cached(
-        "SELECT free_at, lease_until > ?3 AND lease_until = free_at, public_id FROM outbox INDEXED BY outbox_ready
+        "SELECT free_at, lease_until > ?3 AND lease_until = free_at, public_id, state = 'queued' FROM outbox INDEXED BY outbox_ready
          WHERE is_head = 1 AND account_id = ?1 AND route = ?2 ORDER BY free_at",
     )?;
     while let Some(queue) = queues.next()? {
@@ -257,12 +265,14 @@ pub fn next_due(c: &Connection, now: i64, except: &Except<'_>) -> Outcome<Option
         let mut rows = heads.query((queue.get::<_, String>(0)?, queue.get::<_, String>(1)?, now))?;
         while let Some(row) = rows.next()? {
             if !except.sends.contains(row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?) {
-                best = best.into_iter().chain([(row.get(0)?, row.get(1)?)]).min();
+                let at = row.get(0)?;
+                let due = kind_of_due(at, row.get(1)?, row.get(3)?);
+                best = best.filter(|(best, _)| *best <= at).or(Some((at, due)));
                 break;
             }
         }
     }
-    Ok(best.map(|(at, is_lapse)| if is_lapse { Due::Lapse(at) } else { Due::Retry(at) }))
+    Ok(best.map(|(_, due)| due))
 }
 
 #[cfg(all(test, unix))]

@@ -76,6 +76,8 @@ store_suite!(made, [
     a_claim_that_is_kept_is_renewed_when_it_gets_short,
     the_step_that_settles_a_send_claims_the_next_of_its_ordering_key,
     what_a_step_makes_of_a_row_is_known_without_reading_it,
+    what_is_scheduled_is_claimed_at_its_time,
+    what_a_send_says_is_replaced_while_nobody_has_it_in_hand,
     a_step_claims_nothing_that_may_not_be_claimed,
     who_holds_another_store_key_takes_nothing,
     queues_take_turns_and_who_waits_goes_first,

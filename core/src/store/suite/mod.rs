@@ -143,6 +143,7 @@ pub fn item_of(account: &str, ordering_key: &str, key: Option<&str>) -> NewItem 
         content_hash: vec![1],
         hash_version: 1,
         deadline: None,
+        send_at: None,
         created_at: 1,
         is_bulk: true,
         progress: None,

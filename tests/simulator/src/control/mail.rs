@@ -243,6 +243,8 @@ fn shown(mailbox: &Mailbox, m: &Message) -> Value {
         "received": clock::iso(m.received), "sent": clock::iso(m.sent), "is_read": m.is_read, "is_draft": m.is_draft,
         "importance": m.importance, "body_type": if m.html { "html" } else { "text" }, "body": m.content(),
         "attachments": m.attachments.iter().map(|a| &a.name).collect::<Vec<_>>(), "internet_message_id": m.message_id,
+        "content_ids": m.attachments.iter().filter(|a| a.inline).filter_map(|a| a.content_id.as_ref()).collect::<Vec<_>>(),
+        "read_receipt": m.read_receipt, "delivery_receipt": m.delivery_receipt,
         "conversation_id": mailbox.conversation_id(m.thread), "in_reply_to": m.in_reply_to, "categories": m.categories,
         "flagged": m.flag == "flagged", "headers": m.headers.iter().map(|(k, v)| json!({"name": k, "value": v})).collect::<Vec<_>>(),
     })

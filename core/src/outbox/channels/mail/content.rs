@@ -1,13 +1,15 @@
 //! What a mail must be, and the forms in which its content is stored and compared.
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Address, BodyType, Importance, MailDraft};
+use crate::model::{Address, BodyType, FileAttachment, Importance, MailDraft, MailHeader};
 use crate::outbox::check::{header, is_key, recipient};
 use crate::outbox::content::{Fields, first_form};
 use serde::Serialize;
 
 /// Recipients of one mail (Exchange Online's default).
 const RECIPIENTS: usize = 500;
+/// Headers of the sender's own in one mail.
+const HEADERS: usize = 5;
 /// One attachment inside a request (Graph: outlook-large-attachments).
 const ATTACHMENT: usize = 3 * 1024 * 1024;
 /// A whole request to Graph is 4 MB, and base64 makes 4 of 3.
@@ -39,13 +41,48 @@ pub fn check(mail: &MailDraft) -> Result<()> {
         if file.content.len() >= ATTACHMENT {
             return Err(Error::new(ErrorKind::LimitExceeded, "An attachment is 3 MB or larger; send a link to it instead."));
         }
+        check_content_id(mail, file)?;
         total += file.content.len();
     }
+    check_headers(&mail.headers)?;
     if total > MAIL_TOTAL {
         return Err(Error::new(ErrorKind::LimitExceeded, "Body and attachments together exceed 2.9 MB, the most one request to Microsoft takes. Send links instead."));
     }
     if mail.ordering_key.as_deref().is_some_and(|key| !is_key(key)) {
         return Err(Error::invalid("The ordering key must have 1 to 200 characters without control characters."));
+    }
+    Ok(())
+}
+
+/// An inline file is named by the body, and by one name alone.
+fn check_content_id(mail: &MailDraft, file: &FileAttachment) -> Result<()> {
+    let Some(id) = &file.content_id else { return Ok(()) };
+    if id.is_empty() || id.len() > 255 || !id.chars().all(|c| c.is_ascii_graphic() && !"<>()\"\\".contains(c)) {
+        return Err(Error::invalid("The content_id of an attachment must have 1 to 255 letters, digits or marks like . - _ @, without < and >."));
+    }
+    if mail.body_type == BodyType::Text {
+        return Err(Error::invalid("An attachment has a content_id, but the body is text, which shows no images. Use an HTML body, or leave content_id out."));
+    }
+    if mail.attachments.iter().filter(|other| other.content_id.as_ref() == Some(id)).count() > 1 {
+        return Err(Error::invalid("Two attachments have the same content_id. Give each its own."));
+    }
+    Ok(())
+}
+
+/// Graph takes five, of names that begin with x- (message: create).
+fn check_headers(headers: &[MailHeader]) -> Result<()> {
+    if headers.len() > HEADERS {
+        return Err(Error::new(ErrorKind::LimitExceeded, format!("The mail has {} headers of its own; Microsoft 365 takes {HEADERS} at the most.", headers.len())));
+    }
+    for (number, MailHeader { name, value }) in headers.iter().enumerate() {
+        let is_name = name.len() <= 64 && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+        if !is_name || name.len() < 3 || !name.get(..2).is_some_and(|start| start.eq_ignore_ascii_case("x-")) {
+            return Err(Error::invalid("The name of a header must begin with x- and have at most 64 letters, digits, - and _, as in x-candidate."));
+        }
+        if headers.iter().take(number).any(|other| other.name.eq_ignore_ascii_case(name)) {
+            return Err(Error::invalid(format!("The header {name} is there twice. Leave one out.")));
+        }
+        header(&format!("header {name}"), value, 995)?;
     }
     Ok(())
 }
@@ -66,6 +103,13 @@ pub fn canonical(mail: &MailDraft) -> Vec<u8> {
         Importance::High => out.field(8, b"high"),
     }
     out.files(9, &mail.attachments);
+    out.flag(10, mail.read_receipt);
+    out.flag(11, mail.delivery_receipt);
+    out.pairs(12, mail.headers.iter().map(|header| [header.name.as_str(), header.value.as_str()]));
+    if mail.attachments.iter().any(|file| file.content_id.is_some()) {
+        // One of each file, in their order.
+        out.pairs(13, mail.attachments.iter().map(|file| [file.content_id.as_deref().unwrap_or_default()]));
+    }
     out.into_bytes()
 }
 
@@ -126,5 +170,9 @@ pub fn without_attachments(mail: &MailDraft) -> MailDraft {
         key: mail.key.clone(),
         deadline: mail.deadline,
         ordering_key: mail.ordering_key.clone(),
+        send_at: mail.send_at,
+        read_receipt: mail.read_receipt,
+        delivery_receipt: mail.delivery_receipt,
+        headers: mail.headers.clone(),
     }
 }

@@ -55,7 +55,7 @@ impl Channel for Mail {
     }
 
     fn terms(mail: &MailDraft) -> Terms<'_> {
-        Terms { key: mail.key.as_deref(), deadline: mail.deadline }
+        Terms { key: mail.key.as_deref(), deadline: mail.deadline, send_at: mail.send_at }
     }
 
     fn check(mail: &MailDraft) -> Result<()> {
@@ -122,6 +122,11 @@ impl Channel for Mail {
 
     fn read_again(own: &mut MailProgress) {
         own.recheck = true;
+    }
+
+    /// Its names follow from the send, so they stay.
+    fn replaced(own: MailProgress, is_new: bool) -> Option<MailProgress> {
+        (is_new || own.unmade || own.mark.is_none()).then_some(own)
     }
 
     fn can_be_asked(own: &MailProgress) -> bool {

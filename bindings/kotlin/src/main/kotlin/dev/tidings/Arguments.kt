@@ -12,6 +12,10 @@ public suspend fun Engine.enqueue(mail: MailDraft): Receipt = enqueue(Draft.Mail
 
 public suspend fun Engine.enqueue(chat: ChatDraft): Receipt = enqueue(Draft.Chat(chat))
 
+public suspend fun Engine.edit(receiptId: String, mail: MailDraft, owner: String? = null): Receipt = edit(receiptId, Draft.Mail(mail), owner)
+
+public suspend fun Engine.edit(receiptId: String, chat: ChatDraft, owner: String? = null): Receipt = edit(receiptId, Draft.Chat(chat), owner)
+
 @JvmName("enqueueAllMails")
 public suspend fun Engine.enqueueAll(mails: List<MailDraft>): List<Receipt> = enqueueAll(mails.map { Draft.Mail(it) })
 
