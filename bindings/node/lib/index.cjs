@@ -7,8 +7,12 @@ const native = require('./load.cjs')
 const mail = (draft) => ({ type: 'mail', mail: draft })
 /** A draft of a Teams message, for `send` and `enqueue`. */
 const chat = (draft) => ({ type: 'chat', chat: draft })
+/** A draft of a reply, for `send` and `enqueue`. */
+const reply = (draft) => ({ type: 'reply', reply: draft })
+/** A draft of a forward, for `send` and `enqueue`. */
+const forward = (draft) => ({ type: 'forward', forward: draft })
 
 // The native classes are dressed once, whoever loads this file again.
 const whole = Symbol.for('tidings')
-if (!native[whole]) Object.defineProperty(native, whole, { value: { ...require('./idioms.cjs'), ...require('./errors.cjs').classes, mail, chat } })
+if (!native[whole]) Object.defineProperty(native, whole, { value: { ...require('./idioms.cjs'), ...require('./errors.cjs').classes, mail, chat, reply, forward } })
 module.exports = native[whole]

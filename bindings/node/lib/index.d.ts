@@ -1,5 +1,5 @@
 // The whole package: what follows from the contract, and the helpers written by hand.
-import type { ChatDraft, Draft, LogLevel, LogRecord, MailDraft } from './native.js'
+import type { ChatDraft, Draft, ForwardDraft, LogLevel, LogRecord, MailDraft, ReplyDraft } from './native.js'
 
 export * from './native.js'
 
@@ -7,6 +7,10 @@ export * from './native.js'
 export function mail(draft: MailDraft): Draft
 /** A draft of a Teams message, for `send` and `enqueue`. */
 export function chat(draft: ChatDraft): Draft
+/** A draft of a reply, for `send` and `enqueue`. */
+export function reply(draft: ReplyDraft): Draft
+/** A draft of a forward, for `send` and `enqueue`. */
+export function forward(draft: ForwardDraft): Draft
 /**
  * Calls `callback` with each record that the engines of this process log, at this level (default: `info`) and above; gives a function that
  * stops it. It keeps no process alive. What the callback throws becomes a warning of the process. Errors: as `logs`.

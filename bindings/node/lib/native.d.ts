@@ -41,7 +41,7 @@ export type BodyType = 'text' | 'html';
 
 export type Importance = 'low' | 'normal' | 'high';
 
-export type Route = 'mail' | 'chat';
+export type Route = 'mail' | 'reply' | 'forward' | 'chat';
 
 /** `Queued`: stored, not sent. `Sending`: under way. `Sent`: Microsoft has it. `Unknown`: it may have been sent; it is never repeated by itself.
  * `Failed`: it was not sent. `Cancelled`: taken back before it was sent. */
@@ -365,6 +365,77 @@ export interface MailDraft {
   /** Default: `false`. */
   deliveryReceipt?: boolean;
   /** Up to five headers of your own; their names begin with `x-`. Default: `[]`. */
+  headers?: readonly MailHeader[];
+}
+
+/** An answer within a conversation, to those who the message that is answered asks to answer to. Microsoft makes subject, recipients and the quoted
+ * message below the body, and whether the answered message was read stays as it was. */
+export interface ReplyDraft {
+  accountId: string;
+  /** Id of the message that is answered, as `messages` shows it. It is one of this account. */
+  messageId: string;
+  body: string;
+  /** Default: `"text"`. */
+  bodyType?: BodyType;
+  /** Also to everybody else who got that message. Default: `false`. */
+  toAll?: boolean;
+  /** Beside those whom Microsoft fills in. Default: `[]`. */
+  to?: AddressInput | readonly AddressInput[];
+  /** Default: `[]`. */
+  cc?: AddressInput | readonly AddressInput[];
+  /** Default: `[]`. */
+  bcc?: AddressInput | readonly AddressInput[];
+  /** Default: `"normal"`. */
+  importance?: Importance;
+  /** Default: `[]`. */
+  attachments?: readonly FileAttachment[];
+  /** Idempotency key, as in `MailDraft`. */
+  key?: string | null;
+  /** Not sent after this time, as in `MailDraft`. */
+  deadline?: Date | null;
+  /** As in `MailDraft`; mails, replies and forwards share these keys. */
+  orderingKey?: string | null;
+  /** Not sent before this time, as in `MailDraft`. */
+  sendAt?: Date | null;
+  /** As in `MailDraft`. Default: `false`. */
+  readReceipt?: boolean;
+  /** Default: `false`. */
+  deliveryReceipt?: boolean;
+  /** Default: `[]`. */
+  headers?: readonly MailHeader[];
+}
+
+/** A message passed on, with its attachments. Microsoft makes the subject and the quoted message below the body. */
+export interface ForwardDraft {
+  accountId: string;
+  /** Id of the message that is passed on, as `messages` shows it. It is one of this account. */
+  messageId: string;
+  to: AddressInput | readonly AddressInput[];
+  /** Default: `""`. */
+  body?: string;
+  /** Default: `"text"`. */
+  bodyType?: BodyType;
+  /** Default: `[]`. */
+  cc?: AddressInput | readonly AddressInput[];
+  /** Default: `[]`. */
+  bcc?: AddressInput | readonly AddressInput[];
+  /** Default: `"normal"`. */
+  importance?: Importance;
+  /** Default: `[]`. */
+  attachments?: readonly FileAttachment[];
+  /** Idempotency key, as in `MailDraft`. */
+  key?: string | null;
+  /** Not sent after this time, as in `MailDraft`. */
+  deadline?: Date | null;
+  /** As in `MailDraft`; mails, replies and forwards share these keys. */
+  orderingKey?: string | null;
+  /** Not sent before this time, as in `MailDraft`. */
+  sendAt?: Date | null;
+  /** As in `MailDraft`. Default: `false`. */
+  readReceipt?: boolean;
+  /** Default: `false`. */
+  deliveryReceipt?: boolean;
+  /** Default: `[]`. */
   headers?: readonly MailHeader[];
 }
 
@@ -766,6 +837,8 @@ export type Cloud =
 /** Anything that can be sent. */
 export type Draft =
   | { type?: 'mail'; mail: MailDraft }
+  | { type?: 'reply'; reply: ReplyDraft }
+  | { type?: 'forward'; forward: ForwardDraft }
   | { type?: 'chat'; chat: ChatDraft };
 
 /** Something that just happened; for progress and state. What must not be missed is in `changes`. */

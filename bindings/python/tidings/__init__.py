@@ -17,5 +17,7 @@ from ._native import *
 
 Mail = _native.MailDraft
 Chat = _native.ChatDraft
+Reply = _native.ReplyDraft
+Forward = _native.ForwardDraft
 
 __version__ = _native.version()

@@ -151,10 +151,12 @@ _Importance: TypeAlias = Importance | Literal["low", "normal", "high"]
 
 class Route(str, enum.Enum):
     MAIL = "mail"
+    REPLY = "reply"
+    FORWARD = "forward"
     CHAT = "chat"
     def __new__(cls, value: object) -> Self: ...
 
-_Route: TypeAlias = Route | Literal["mail", "chat"]
+_Route: TypeAlias = Route | Literal["mail", "reply", "forward", "chat"]
 
 class SendState(str, enum.Enum):
     """`Queued`: stored, not sent. `Sending`: under way. `Sent`: Microsoft has it. `Unknown`: it may have been sent; it is never repeated by itself.
@@ -846,6 +848,103 @@ class MailDraft:
     @property
     def headers(self) -> list[MailHeader]:
         """Up to five headers of your own; their names begin with `x-`."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class ReplyDraft:
+    """An answer within a conversation, to those who the message that is answered asks to answer to. Microsoft makes subject, recipients and the quoted
+    message below the body, and whether the answered message was read stays as it was."""
+    __match_args__ = ("account_id", "message_id", "body", "body_type", "to_all", "to", "cc", "bcc", "importance", "attachments", "key", "deadline", "ordering_key", "send_at", "read_receipt", "delivery_receipt", "headers")
+    def __new__(cls, account_id: str, message_id: str, body: str, body_type: _BodyType = ..., to_all: bool = ..., to: _Address | Sequence[_Address] = ..., cc: _Address | Sequence[_Address] = ..., bcc: _Address | Sequence[_Address] = ..., importance: _Importance = ..., attachments: Sequence[_FileAttachment] = ..., key: str | None = ..., deadline: datetime | None = ..., ordering_key: str | None = ..., send_at: datetime | None = ..., read_receipt: bool = ..., delivery_receipt: bool = ..., headers: Sequence[_MailHeader] = ...) -> Self: ...
+    @property
+    def account_id(self) -> str: ...
+    @property
+    def message_id(self) -> str:
+        """Id of the message that is answered, as `messages` shows it. It is one of this account."""
+    @property
+    def body(self) -> str: ...
+    @property
+    def body_type(self) -> BodyType: ...
+    @property
+    def to_all(self) -> bool:
+        """Also to everybody else who got that message."""
+    @property
+    def to(self) -> list[Address]:
+        """Beside those whom Microsoft fills in."""
+    @property
+    def cc(self) -> list[Address]: ...
+    @property
+    def bcc(self) -> list[Address]: ...
+    @property
+    def importance(self) -> Importance: ...
+    @property
+    def attachments(self) -> list[FileAttachment]: ...
+    @property
+    def key(self) -> str | None:
+        """Idempotency key, as in `MailDraft`."""
+    @property
+    def deadline(self) -> datetime | None:
+        """Not sent after this time, as in `MailDraft`."""
+    @property
+    def ordering_key(self) -> str | None:
+        """As in `MailDraft`; mails, replies and forwards share these keys."""
+    @property
+    def send_at(self) -> datetime | None:
+        """Not sent before this time, as in `MailDraft`."""
+    @property
+    def read_receipt(self) -> bool:
+        """As in `MailDraft`."""
+    @property
+    def delivery_receipt(self) -> bool: ...
+    @property
+    def headers(self) -> list[MailHeader]: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class ForwardDraft:
+    """A message passed on, with its attachments. Microsoft makes the subject and the quoted message below the body."""
+    __match_args__ = ("account_id", "message_id", "to", "body", "body_type", "cc", "bcc", "importance", "attachments", "key", "deadline", "ordering_key", "send_at", "read_receipt", "delivery_receipt", "headers")
+    def __new__(cls, account_id: str, message_id: str, to: _Address | Sequence[_Address], body: str = ..., body_type: _BodyType = ..., cc: _Address | Sequence[_Address] = ..., bcc: _Address | Sequence[_Address] = ..., importance: _Importance = ..., attachments: Sequence[_FileAttachment] = ..., key: str | None = ..., deadline: datetime | None = ..., ordering_key: str | None = ..., send_at: datetime | None = ..., read_receipt: bool = ..., delivery_receipt: bool = ..., headers: Sequence[_MailHeader] = ...) -> Self: ...
+    @property
+    def account_id(self) -> str: ...
+    @property
+    def message_id(self) -> str:
+        """Id of the message that is passed on, as `messages` shows it. It is one of this account."""
+    @property
+    def to(self) -> list[Address]: ...
+    @property
+    def body(self) -> str: ...
+    @property
+    def body_type(self) -> BodyType: ...
+    @property
+    def cc(self) -> list[Address]: ...
+    @property
+    def bcc(self) -> list[Address]: ...
+    @property
+    def importance(self) -> Importance: ...
+    @property
+    def attachments(self) -> list[FileAttachment]: ...
+    @property
+    def key(self) -> str | None:
+        """Idempotency key, as in `MailDraft`."""
+    @property
+    def deadline(self) -> datetime | None:
+        """Not sent after this time, as in `MailDraft`."""
+    @property
+    def ordering_key(self) -> str | None:
+        """As in `MailDraft`; mails, replies and forwards share these keys."""
+    @property
+    def send_at(self) -> datetime | None:
+        """Not sent before this time, as in `MailDraft`."""
+    @property
+    def read_receipt(self) -> bool:
+        """As in `MailDraft`."""
+    @property
+    def delivery_receipt(self) -> bool: ...
+    @property
+    def headers(self) -> list[MailHeader]: ...
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -1558,6 +1657,18 @@ class Draft:
         @property
         def mail(self) -> MailDraft: ...
     @final
+    class Reply(Draft):
+        __match_args__ = ("reply",)
+        def __new__(cls, reply: ReplyDraft) -> Self: ...
+        @property
+        def reply(self) -> ReplyDraft: ...
+    @final
+    class Forward(Draft):
+        __match_args__ = ("forward",)
+        def __new__(cls, forward: ForwardDraft) -> Self: ...
+        @property
+        def forward(self) -> ForwardDraft: ...
+    @final
     class Chat(Draft):
         __match_args__ = ("chat",)
         def __new__(cls, chat: ChatDraft) -> Self: ...
@@ -1566,7 +1677,7 @@ class Draft:
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
-_Draft: TypeAlias = Draft | MailDraft | ChatDraft
+_Draft: TypeAlias = Draft | MailDraft | ReplyDraft | ForwardDraft | ChatDraft
 
 @disjoint_base
 class Event:

@@ -7,7 +7,7 @@ use super::paging::Pages;
 use super::{Caller, Graph, fault, literal, segment};
 use crate::error::{Error, ErrorKind, Result};
 use crate::json::{self, lenient};
-use crate::model::{Address, AttachmentInfo, MailDraft, MailHeader};
+use crate::model::{Address, AttachmentInfo, FileAttachment, MailDraft, MailHeader};
 use crate::pipeline::Safety;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -20,7 +20,7 @@ use url::Url;
 
 const STATE: &str = "id,isDraft,changeKey";
 /// A private property on every draft made here, by which it is found again when its id was never learnt.
-const MARK: &str = "String {6b1f0f0a-5c0c-4b0e-9c52-7a1d3f5e8b24} Name TidingsMark";
+pub(super) const MARK: &str = "String {6b1f0f0a-5c0c-4b0e-9c52-7a1d3f5e8b24} Name TidingsMark";
 /// Longer than any server makes them.
 const LONGEST_MESSAGE_ID: usize = 2048;
 /// Pages of a list that are read; more of them do not end.
@@ -96,7 +96,7 @@ struct WireMade {
 impl WireMade {
     /// None: it does not show the draft of this mail.
     fn of(self, mail: &OutgoingMail<'_>) -> Option<MadeDraft> {
-        let internet_message_id = self.internet_message_id.filter(|id| id.len() <= LONGEST_MESSAGE_ID && !id.chars().any(char::is_control))?;
+        let internet_message_id = self.internet_message_id.filter(|id| id.is_empty() || is_message_id(id))?;
         if self.id.is_empty() || self.is_draft != Some(true) {
             return None;
         }
@@ -179,14 +179,14 @@ struct WireDraft<'a> {
 }
 
 #[derive(Serialize)]
-struct Property<'a> {
-    id: &'static str,
-    value: &'a str,
+pub(super) struct Property<'a> {
+    pub id: &'static str,
+    pub value: &'a str,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct WireFile<'a> {
+pub(super) struct WireFile<'a> {
     #[serde(rename = "@odata.type")]
     kind: &'static str,
     name: &'a str,
@@ -196,6 +196,19 @@ struct WireFile<'a> {
     content_id: Option<&'a str>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     is_inline: bool,
+}
+
+impl<'a> From<&'a FileAttachment> for WireFile<'a> {
+    fn from(file: &'a FileAttachment) -> Self {
+        Self {
+            kind: "#microsoft.graph.fileAttachment",
+            name: &file.name,
+            content_type: &file.content_type,
+            content_bytes: STANDARD.encode(&file.content),
+            content_id: file.content_id.as_deref(),
+            is_inline: file.content_id.is_some(),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -366,7 +379,7 @@ impl Graph {
         Err(Error::internal("A change was repeated without end."))
     }
 
-    async fn current_key(&self, caller: &Caller, id: &str) -> Result<Option<String>> {
+    pub(super) async fn current_key(&self, caller: &Caller, id: &str) -> Result<Option<String>> {
         let url = self.url(&caller.path(&format!("messages/{}", segment(id)?))?, &[("$select", "id,changeKey")])?;
         let wire: WireKey = wire::read(&self.ask(self.get(caller, url)).await?.body)?;
         Ok(wire.change_key.or_else(|| change_key(&wire.etag?)))
@@ -390,18 +403,7 @@ impl Graph {
             is_read_receipt_requested: draft.read_receipt,
             is_delivery_receipt_requested: draft.delivery_receipt,
             internet_message_headers: &draft.headers,
-            attachments: draft
-                .attachments
-                .iter()
-                .map(|file| WireFile {
-                    kind: "#microsoft.graph.fileAttachment",
-                    name: &file.name,
-                    content_type: &file.content_type,
-                    content_bytes: STANDARD.encode(&file.content),
-                    content_id: file.content_id.as_deref(),
-                    is_inline: file.content_id.is_some(),
-                })
-                .collect(),
+            attachments: draft.attachments.iter().map(WireFile::from).collect(),
             single_value_extended_properties: [Property { id: MARK, value: mail.mark }],
         };
         let body = serde_json::to_vec(&wire).map_err(|_| Error::internal("A draft could not be written."))?;
@@ -468,8 +470,12 @@ impl Graph {
     }
 }
 
+pub(super) fn is_message_id(text: &str) -> bool {
+    !text.is_empty() && text.len() <= LONGEST_MESSAGE_ID && !text.chars().any(char::is_control)
+}
+
 /// The first pause after a conflict; the longest is 16 times as long.
-const CONTESTED_PAUSE: Duration = Duration::from_millis(500);
+pub(super) const CONTESTED_PAUSE: Duration = Duration::from_millis(500);
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -481,7 +487,7 @@ struct WireKey {
 }
 
 /// The condition under which a message still has this change key.
-fn tag(change_key: &str) -> Option<HeaderValue> {
+pub(super) fn tag(change_key: &str) -> Option<HeaderValue> {
     HeaderValue::from_str(&format!("W/\"{change_key}\"")).ok().filter(|_| !change_key.is_empty())
 }
 

@@ -1,5 +1,6 @@
 //! Microsoft Graph: one function per operation. What it looks like on the wire stays in this module.
 
+mod answers;
 mod batch;
 mod delta;
 mod folder_changes;
@@ -9,6 +10,7 @@ mod listing;
 mod mail;
 mod mailbox;
 mod paging;
+mod quoted;
 mod reading;
 mod teams;
 mod untold;
@@ -22,7 +24,8 @@ pub use folder_changes::FolderChanges;
 pub use listing::{Listing, ListingOrder, ListingRange};
 pub use folders::{FolderList, GraphFolder, WellKnownFolders};
 pub use reading::{KeptBody, MailBody};
-pub use mail::{Attached, MessageState, OutgoingMail, Verified};
+pub use answers::{AnswerKind, OutgoingAnswer};
+pub use mail::{Attached, MadeDraft, MessageState, OutgoingMail, Verified};
 
 use crate::config::Endpoints;
 use crate::error::{Error, ErrorKind, Result};

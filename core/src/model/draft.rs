@@ -84,6 +84,70 @@ pub struct MailDraft {
     pub headers: Vec<MailHeader>,
 }
 
+/// An answer within a conversation, to those who the message that is answered asks to answer to. Microsoft makes subject, recipients and the quoted
+/// message below the body, and whether the answered message was read stays as it was.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ReplyDraft {
+    pub account_id: String,
+    /// Id of the message that is answered, as `messages` shows it. It is one of this account.
+    pub message_id: String,
+    pub body: String,
+    pub body_type: BodyType,
+    /// Also to everybody else who got that message.
+    pub to_all: bool,
+    /// Beside those whom Microsoft fills in.
+    pub to: Vec<Address>,
+    pub cc: Vec<Address>,
+    pub bcc: Vec<Address>,
+    pub importance: Importance,
+    pub attachments: Vec<FileAttachment>,
+    /// Idempotency key, as in `MailDraft`.
+    pub key: Option<String>,
+    /// Not sent after this time, as in `MailDraft`.
+    #[serde(with = "rfc3339::option")]
+    pub deadline: Option<SystemTime>,
+    /// As in `MailDraft`; mails, replies and forwards share these keys.
+    pub ordering_key: Option<String>,
+    /// Not sent before this time, as in `MailDraft`.
+    #[serde(with = "rfc3339::option")]
+    pub send_at: Option<SystemTime>,
+    /// As in `MailDraft`.
+    pub read_receipt: bool,
+    pub delivery_receipt: bool,
+    pub headers: Vec<MailHeader>,
+}
+
+/// A message passed on, with its attachments. Microsoft makes the subject and the quoted message below the body.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ForwardDraft {
+    pub account_id: String,
+    /// Id of the message that is passed on, as `messages` shows it. It is one of this account.
+    pub message_id: String,
+    pub to: Vec<Address>,
+    pub body: String,
+    pub body_type: BodyType,
+    pub cc: Vec<Address>,
+    pub bcc: Vec<Address>,
+    pub importance: Importance,
+    pub attachments: Vec<FileAttachment>,
+    /// Idempotency key, as in `MailDraft`.
+    pub key: Option<String>,
+    /// Not sent after this time, as in `MailDraft`.
+    #[serde(with = "rfc3339::option")]
+    pub deadline: Option<SystemTime>,
+    /// As in `MailDraft`; mails, replies and forwards share these keys.
+    pub ordering_key: Option<String>,
+    /// Not sent before this time, as in `MailDraft`.
+    #[serde(with = "rfc3339::option")]
+    pub send_at: Option<SystemTime>,
+    /// As in `MailDraft`.
+    pub read_receipt: bool,
+    pub delivery_receipt: bool,
+    pub headers: Vec<MailHeader>,
+}
+
 /// A Teams message to one person, found by mail address; the one-to-one chat is made or reused. Messages to one person leave in the order in which they were
 /// handed in.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,6 +172,8 @@ pub struct ChatDraft {
 #[serde(rename_all = "snake_case")]
 pub enum Draft {
     Mail { mail: MailDraft },
+    Reply { reply: ReplyDraft },
+    Forward { forward: ForwardDraft },
     Chat { chat: ChatDraft },
 }
 
@@ -116,7 +182,18 @@ impl Draft {
     pub(crate) fn is_scheduled(&self) -> bool {
         match self {
             Self::Mail { mail } => mail.send_at.is_some(),
+            Self::Reply { reply } => reply.send_at.is_some(),
+            Self::Forward { forward } => forward.send_at.is_some(),
             Self::Chat { chat } => chat.send_at.is_some(),
+        }
+    }
+
+    /// The message it answers or passes on.
+    pub(crate) fn original(&self) -> Option<&str> {
+        match self {
+            Self::Reply { reply } => Some(&reply.message_id),
+            Self::Forward { forward } => Some(&forward.message_id),
+            Self::Mail { .. } | Self::Chat { .. } => None,
         }
     }
 
@@ -124,6 +201,8 @@ impl Draft {
     pub(crate) fn account_id(&self) -> &str {
         match self {
             Self::Mail { mail } => &mail.account_id,
+            Self::Reply { reply } => &reply.account_id,
+            Self::Forward { forward } => &forward.account_id,
             Self::Chat { chat } => &chat.account_id,
         }
     }
@@ -132,6 +211,18 @@ impl Draft {
 impl From<MailDraft> for Draft {
     fn from(mail: MailDraft) -> Self {
         Self::Mail { mail }
+    }
+}
+
+impl From<ReplyDraft> for Draft {
+    fn from(reply: ReplyDraft) -> Self {
+        Self::Reply { reply }
+    }
+}
+
+impl From<ForwardDraft> for Draft {
+    fn from(forward: ForwardDraft) -> Self {
+        Self::Forward { forward }
     }
 }
 

@@ -13,7 +13,7 @@ mod receipt;
 
 pub use account::{Account, AccountFilter, AccountKind, AccountPage, AccountState, Approval, ConnectRequest, Feature, LinkRequest, SignIn, TenantRequest};
 pub(crate) use address::is_mail_address;
-pub use draft::{Address, BodyType, ChatDraft, Draft, FileAttachment, Importance, MailDraft, MailHeader};
+pub use draft::{Address, BodyType, ChatDraft, Draft, FileAttachment, ForwardDraft, Importance, MailDraft, MailHeader, ReplyDraft};
 pub use health::{AccountHealth, Badge, Health, LogField, LogLevel, LogRecord, Metrics, Transport};
 pub use retention::{
     AuditChainHead, AuditFault, AuditHead, AuditKind, AuditPage, AuditRecord, AuditVerdict, KeyRotation, OwnerDeletion, PurgeReport, PurgeRequest, RotationReport,

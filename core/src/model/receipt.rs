@@ -6,6 +6,8 @@ use std::time::SystemTime;
 #[serde(rename_all = "snake_case")]
 pub enum Route {
     Mail,
+    Reply,
+    Forward,
     Chat,
 }
 

@@ -172,6 +172,14 @@ macro_rules! by_route {
                 type $channel = crate::outbox::channels::Mail;
                 $do
             }
+            crate::model::Route::Reply => {
+                type $channel = crate::outbox::channels::Reply;
+                $do
+            }
+            crate::model::Route::Forward => {
+                type $channel = crate::outbox::channels::Forward;
+                $do
+            }
             crate::model::Route::Chat => {
                 type $channel = crate::outbox::channels::Chat;
                 $do
@@ -187,6 +195,14 @@ macro_rules! by_draft {
         match $draft {
             crate::model::Draft::Mail { mail: $inner } => {
                 type $channel = crate::outbox::channels::Mail;
+                $do
+            }
+            crate::model::Draft::Reply { reply: $inner } => {
+                type $channel = crate::outbox::channels::Reply;
+                $do
+            }
+            crate::model::Draft::Forward { forward: $inner } => {
+                type $channel = crate::outbox::channels::Forward;
                 $do
             }
             crate::model::Draft::Chat { chat: $inner } => {

@@ -4,7 +4,7 @@ use super::channel::{Channel, Progress, by_draft, by_route};
 use super::deliver::Outbox;
 use super::job::{Tools, read_progress, seal_progress};
 use super::payload::{seal_content, work_of};
-use super::submit::{New, check_owner, conflict, item, new_item, read_receipt};
+use super::submit::{New, check_original, check_owner, conflict, item, new_item, read_receipt};
 use crate::clock::to_ms;
 use crate::error::{Error, Result};
 use crate::failpoint::failpoint;
@@ -46,6 +46,7 @@ async fn replace(tools: &Tools, id: &str, draft: &Arc<Draft>, owner: Option<&str
         ItemState::Failed | ItemState::Cancelled => return Err(conflict("It was not sent and will not be. Hand in a new draft.")),
         _ => return Err(conflict("It is being sent at this moment, so it cannot be changed. Its receipt will say what became of it.")),
     }
+    check_original(tools, draft).await?;
     by_route!(seen.route, C => replace_by::<C>(tools, &seen, draft).await)
 }
 

@@ -179,7 +179,21 @@ impl<'a> Drafts<'a> {
         let (hashes, now) = (Arc::new(hashes), to_ms(tools.clock.now()));
         let (all, of_account) = (drafts.clone(), hashes.clone());
         let new = work_of(weight, move || all.iter().map(|draft| new_item(of(&of_account, draft)?, draft, new_id()?, is_bulk, now)).collect()).await?;
-        Ok(Self { tools, drafts, weight, hashes, new: Arc::new(new) })
+        let drafts = Self { tools, drafts, weight, hashes, new: Arc::new(new) };
+        drafts.check_originals().await?;
+        Ok(drafts)
+    }
+
+    /// One that was handed in before is known, whatever became of the message that it answers.
+    async fn check_originals(&self) -> Result<()> {
+        for (number, (draft, new)) in self.drafts.iter().zip(&*self.new).enumerate() {
+            let Err(error) = check_original(self.tools, draft).await else { continue };
+            let is_known = new.item.key.is_some() && self.tools.store.submitted(std::slice::from_ref(&new.item)).await?.iter().any(Option::is_some);
+            if !is_known {
+                return Err(if self.drafts.len() > 1 { of_draft(number, error) } else { error });
+            }
+        }
+        Ok(())
     }
 
     /// What was handed in with their keys before.
@@ -237,6 +251,16 @@ impl<'a> Drafts<'a> {
             }
         }
     }
+}
+
+/// What a draft answers or passes on is a message of its account. Errors: NotFound.
+pub async fn check_original(tools: &Tools, draft: &Draft) -> Result<()> {
+    let Some(message_id) = draft.original() else { return Ok(()) };
+    let row = tools.store.message(message_id, None).await?;
+    if row.is_some_and(|row| row.account_id == draft.account_id()) {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::NotFound, "This account has no message with this message_id. Pass the id of a message as messages shows it.").on_account(draft.account_id()))
 }
 
 /// Of these drafts, each once.

@@ -242,7 +242,7 @@ class Player(val engine: Engine) {
     }
 
     private fun draft(given: JsonNode): Draft {
-        val tag = if (given.has("chat")) "chat" else "mail"
+        val tag = listOf("chat", "reply", "forward", "mail").first { given.has(it) }
         return build(typeOf<Draft>(), JSON.createObjectNode().set(tag, given)) as Draft
     }
 

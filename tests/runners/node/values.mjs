@@ -71,9 +71,9 @@ export function draft(given) {
     for (const name of ['deadline', 'sendAt']) if (made[name]) made[name] = new Date(made[name])
     return made
   }
-  if (given.chat) return { chat: timed(given.chat) }
-  const files = given.mail.attachments?.map((file) => ({ ...file, content: Buffer.from(file.content) }))
-  return { mail: timed(files ? { ...given.mail, attachments: files } : given.mail) }
+  const [[kind, fields]] = Object.entries(given).filter(([name]) => ['chat', 'mail', 'reply', 'forward'].includes(name))
+  const files = fields.attachments?.map((file) => ({ ...file, content: Buffer.from(file.content) }))
+  return { [kind]: timed(files ? { ...fields, attachments: files } : fields) }
 }
 
 /** As JSON: snake_case names, times as RFC 3339, data enums as `{variant: {fields}}`. */

@@ -86,13 +86,17 @@ def cloud(value) -> tidings.Cloud:
     return getattr(tidings.Cloud, "".join(word.title() for word in value.split("_")))()
 
 
+DRAFTS = {"chat": tidings.Chat, "mail": tidings.Mail, "reply": tidings.Reply, "forward": tidings.Forward}
+
+
 def draft(given: dict):
-    draft = dict(given.get("chat") or given["mail"])
+    kind, make = next((kind, make) for kind, make in DRAFTS.items() if kind in given)
+    draft = dict(given[kind])
     for name in ("deadline", "send_at"):
         if name in draft:
             draft[name] = datetime.fromisoformat(draft[name].replace("Z", "+00:00"))
-    if "chat" in given:
-        return tidings.Chat(**draft)
+    if kind == "chat":
+        return make(**draft)
     mail = draft
     for part in ("to", "cc", "bcc", "reply_to"):
         if part in mail:
@@ -101,7 +105,7 @@ def draft(given: dict):
         mail["headers"] = [tidings.MailHeader(**header) for header in mail["headers"]]
     if "attachments" in mail:  # a scenario writes the content of a file as text
         mail["attachments"] = [tidings.FileAttachment(**file | {"content": file["content"].encode()}) for file in mail["attachments"]]
-    return tidings.Mail(**mail)
+    return make(**mail)
 
 
 def canonical(value):

@@ -136,13 +136,18 @@ fn draft(with: &Value) -> Result<Draft, Value> {
     if with.get("chat").is_some() {
         return Ok(Draft::Chat { chat: record::<ChatDraft>(&with["chat"])? });
     }
-    let mut mail = with["mail"].clone();
+    let kind = ["reply", "forward"].into_iter().find(|kind| with.get(*kind).is_some()).unwrap_or("mail");
+    let mut mail = with[kind].clone();
     // A scenario writes the content of a file as text.
     for file in mail.get_mut("attachments").and_then(Value::as_array_mut).into_iter().flatten() {
         let bytes = file["content"].as_str().map(|text| text.as_bytes().to_vec());
         file["content"] = json!(bytes);
     }
-    Ok(Draft::Mail { mail: record::<MailDraft>(&mail)? })
+    Ok(match kind {
+        "reply" => Draft::Reply { reply: record(&mail)? },
+        "forward" => Draft::Forward { forward: record(&mail)? },
+        _ => Draft::Mail { mail: record::<MailDraft>(&mail)? },
+    })
 }
 
 pub fn record<T: DeserializeOwned>(value: &Value) -> Result<T, Value> {

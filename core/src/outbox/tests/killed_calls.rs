@@ -5,7 +5,7 @@ use super::microsoft::{Microsoft, REFUSED, Troubles};
 use super::world::{Process, World, draft, in_time, is_settled};
 use crate::error::{ErrorKind, Result};
 use crate::failpoint::Armed;
-use crate::model::{ChatDraft, Draft, MailDraft, Receipt, Route, SendState};
+use crate::model::{ChatDraft, Draft, ForwardDraft, MailDraft, Receipt, ReplyDraft, Route, SendState};
 use std::sync::Arc;
 
 fn place(account_id: &str) -> (World, Arc<Microsoft>) {
@@ -96,6 +96,8 @@ async fn what_was_replaced_leaves_as_it_was_said_last_although_the_host_never_he
 fn unkeyed(draft: Draft) -> Draft {
     match draft {
         Draft::Mail { mail } => MailDraft { key: None, ..mail }.into(),
+        Draft::Reply { reply } => ReplyDraft { key: None, ..reply }.into(),
+        Draft::Forward { forward } => ForwardDraft { key: None, ..forward }.into(),
         Draft::Chat { chat } => ChatDraft { key: None, ..chat }.into(),
     }
 }

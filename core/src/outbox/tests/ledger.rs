@@ -58,6 +58,8 @@ impl<'a> Ledger<'a> {
         let until = deadline.map(|ms| from_ms(i64::try_from(self.world.clock.now_ms()).unwrap() + ms));
         match &mut handed_in {
             Draft::Mail { mail } => mail.deadline = until,
+            Draft::Reply { reply } => reply.deadline = until,
+            Draft::Forward { forward } => forward.deadline = until,
             Draft::Chat { chat } => chat.deadline = until,
         }
         // For some of them somebody waits.

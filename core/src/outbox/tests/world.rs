@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::events::EventBus;
 use crate::graph::Graph;
 use crate::interleave::turns;
-use crate::model::{AccountState, Address, ChatDraft, Draft, Feature, MailDraft, Receipt, Route, SendState};
+use crate::model::{AccountState, Address, ChatDraft, Draft, Feature, ForwardDraft, MailDraft, ReplyDraft, Receipt, Route, SendState};
 use crate::outbox::Outbox;
 use crate::pipeline::fake::START_MS;
 use crate::pipeline::{AccessToken, Limits, Mailbox, Pipeline, TokenSource};
@@ -171,6 +171,10 @@ pub fn is_settled(receipt: &Receipt) -> bool {
 }
 
 /// A draft with this text, by which Microsoft's side tells it from others. `to` orders what goes by chat, `order` mails.
+pub fn original(account_id: &str) -> String {
+    format!("msg_of_{account_id}")
+}
+
 pub fn draft(account_id: &str, route: Route, text: &str, order: Option<&str>) -> Draft {
     match route {
         Route::Mail => MailDraft {
@@ -180,6 +184,26 @@ pub fn draft(account_id: &str, route: Route, text: &str, order: Option<&str>) ->
             ordering_key: order.map(str::to_owned),
             key: Some(text.into()),
             ..MailDraft::default()
+        }
+        .into(),
+        // Of the message that every account of this world has.
+        Route::Reply => ReplyDraft {
+            account_id: account_id.into(),
+            message_id: original(account_id),
+            body: text.into(),
+            ordering_key: order.map(str::to_owned),
+            key: Some(text.into()),
+            ..ReplyDraft::default()
+        }
+        .into(),
+        Route::Forward => ForwardDraft {
+            account_id: account_id.into(),
+            message_id: original(account_id),
+            to: vec![Address { address: "alex@contoso.com".into(), name: String::new() }],
+            body: text.into(),
+            ordering_key: order.map(str::to_owned),
+            key: Some(text.into()),
+            ..ForwardDraft::default()
         }
         .into(),
         Route::Chat => {

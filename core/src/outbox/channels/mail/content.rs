@@ -1,10 +1,10 @@
-//! What a mail must be, and the forms in which its content is stored and compared.
+//! What a mail must be, and the form in which its content is compared.
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Address, BodyType, FileAttachment, Importance, MailDraft, MailHeader};
+use crate::model::{Address, BodyType, FileAttachment, Importance, MailHeader};
 use crate::outbox::check::{header, is_key, recipient};
-use crate::outbox::content::{Fields, first_form};
-use serde::Serialize;
+use crate::outbox::content::Fields;
+use std::time::SystemTime;
 
 /// Recipients of one mail (Exchange Online's default).
 const RECIPIENTS: usize = 500;
@@ -15,22 +15,72 @@ const ATTACHMENT: usize = 3 * 1024 * 1024;
 /// A whole request to Graph is 4 MB, and base64 makes 4 of 3.
 const MAIL_TOTAL: usize = 2_900_000;
 
-pub fn check(mail: &MailDraft) -> Result<()> {
-    let count = mail.to.len() + mail.cc.len() + mail.bcc.len();
-    if count == 0 {
+/// What mails of every kind say.
+pub struct MailParts<'a> {
+    pub to: &'a [Address],
+    pub cc: &'a [Address],
+    pub bcc: &'a [Address],
+    pub reply_to: &'a [Address],
+    pub subject: &'a str,
+    pub body: &'a str,
+    pub body_type: BodyType,
+    pub importance: Importance,
+    pub attachments: &'a [FileAttachment],
+    pub read_receipt: bool,
+    pub delivery_receipt: bool,
+    pub headers: &'a [MailHeader],
+    pub key: Option<&'a str>,
+    pub deadline: Option<SystemTime>,
+    pub send_at: Option<SystemTime>,
+    pub ordering_key: Option<&'a str>,
+}
+
+/// The same with what is as by default left out, of a draft with all these fields.
+macro_rules! mail_parts {
+    ($draft:expr, $reply_to:expr, $subject:expr) => {
+        crate::outbox::channels::mail::content::MailParts {
+            to: &$draft.to,
+            cc: &$draft.cc,
+            bcc: &$draft.bcc,
+            reply_to: $reply_to,
+            subject: $subject,
+            body: &$draft.body,
+            body_type: $draft.body_type,
+            importance: $draft.importance,
+            attachments: &$draft.attachments,
+            read_receipt: $draft.read_receipt,
+            delivery_receipt: $draft.delivery_receipt,
+            headers: &$draft.headers,
+            key: $draft.key.as_deref(),
+            deadline: $draft.deadline,
+            send_at: $draft.send_at,
+            ordering_key: $draft.ordering_key.as_deref(),
+        }
+    };
+}
+pub(super) use mail_parts;
+
+/// Errors: InvalidInput, when there is nobody to send it to.
+pub fn check_recipients(mail: &MailParts<'_>) -> Result<()> {
+    if mail.to.is_empty() && mail.cc.is_empty() && mail.bcc.is_empty() {
         return Err(Error::invalid("The mail has no recipient. Fill in to, cc or bcc."));
     }
+    Ok(())
+}
+
+pub fn check(mail: &MailParts<'_>) -> Result<()> {
+    let count = mail.to.len() + mail.cc.len() + mail.bcc.len();
     if count > RECIPIENTS {
         return Err(Error::new(ErrorKind::LimitExceeded, format!("The mail has {count} recipients; Microsoft 365 takes {RECIPIENTS} at the most. Split it.")));
     }
-    for (field, list) in [("to", &mail.to), ("cc", &mail.cc), ("bcc", &mail.bcc), ("reply_to", &mail.reply_to)] {
+    for (field, list) in [("to", mail.to), ("cc", mail.cc), ("bcc", mail.bcc), ("reply_to", mail.reply_to)] {
         for one in list {
             recipient(field, one)?;
         }
     }
-    header("subject", &mail.subject, 998)?;
+    header("subject", mail.subject, 998)?;
     let mut total = mail.body.len();
-    for file in &mail.attachments {
+    for file in mail.attachments {
         header("name of an attachment", &file.name, 255)?;
         if file.name.is_empty() {
             return Err(Error::invalid("An attachment has no name."));
@@ -44,18 +94,18 @@ pub fn check(mail: &MailDraft) -> Result<()> {
         check_content_id(mail, file)?;
         total += file.content.len();
     }
-    check_headers(&mail.headers)?;
+    check_headers(mail.headers)?;
     if total > MAIL_TOTAL {
         return Err(Error::new(ErrorKind::LimitExceeded, "Body and attachments together exceed 2.9 MB, the most one request to Microsoft takes. Send links instead."));
     }
-    if mail.ordering_key.as_deref().is_some_and(|key| !is_key(key)) {
+    if mail.ordering_key.is_some_and(|key| !is_key(key)) {
         return Err(Error::invalid("The ordering key must have 1 to 200 characters without control characters."));
     }
     Ok(())
 }
 
 /// An inline file is named by the body, and by one name alone.
-fn check_content_id(mail: &MailDraft, file: &FileAttachment) -> Result<()> {
+fn check_content_id(mail: &MailParts<'_>, file: &FileAttachment) -> Result<()> {
     let Some(id) = &file.content_id else { return Ok(()) };
     if id.is_empty() || id.len() > 255 || !id.chars().all(|c| c.is_ascii_graphic() && !"<>()\"\\".contains(c)) {
         return Err(Error::invalid("The content_id of an attachment must have 1 to 255 letters, digits or marks like . - _ @, without < and >."));
@@ -87,22 +137,22 @@ fn check_headers(headers: &[MailHeader]) -> Result<()> {
     Ok(())
 }
 
-/// Its form 1.
-pub fn canonical(mail: &MailDraft) -> Vec<u8> {
-    let mut out = Fields::new(b'm');
-    out.addresses(1, &mail.to);
-    out.text(2, &mail.subject);
-    out.text(3, &mail.body);
+/// Its form 1, of a route.
+pub fn canonical(route: u8, mail: &MailParts<'_>) -> Fields {
+    let mut out = Fields::new(route);
+    out.addresses(1, mail.to);
+    out.text(2, mail.subject);
+    out.text(3, mail.body);
     out.body_type(4, mail.body_type);
-    out.addresses(5, &mail.cc);
-    out.addresses(6, &mail.bcc);
-    out.addresses(7, &mail.reply_to);
+    out.addresses(5, mail.cc);
+    out.addresses(6, mail.bcc);
+    out.addresses(7, mail.reply_to);
     match mail.importance {
         Importance::Normal => {}
         Importance::Low => out.field(8, b"low"),
         Importance::High => out.field(8, b"high"),
     }
-    out.files(9, &mail.attachments);
+    out.files(9, mail.attachments);
     out.flag(10, mail.read_receipt);
     out.flag(11, mail.delivery_receipt);
     out.pairs(12, mail.headers.iter().map(|header| [header.name.as_str(), header.value.as_str()]));
@@ -110,69 +160,5 @@ pub fn canonical(mail: &MailDraft) -> Vec<u8> {
         // One of each file, in their order.
         out.pairs(13, mail.attachments.iter().map(|file| [file.content_id.as_deref().unwrap_or_default()]));
     }
-    out.into_bytes()
-}
-
-/// Its form 0.
-pub fn first_text(mail: &MailDraft) -> Result<Vec<u8>> {
-    first_form(
-        "mail",
-        First {
-            account_id: &mail.account_id,
-            to: &mail.to,
-            subject: &mail.subject,
-            body: &mail.body,
-            body_type: mail.body_type,
-            cc: &mail.cc,
-            bcc: &mail.bcc,
-            reply_to: &mail.reply_to,
-            importance: mail.importance,
-            attachments: mail.attachments.iter().map(|f| FirstFile { name: &f.name, content: &f.content, content_type: &f.content_type }).collect(),
-            key: mail.key.as_deref(),
-        },
-    )
-}
-
-#[derive(Serialize)]
-struct First<'a> {
-    account_id: &'a str,
-    to: &'a [Address],
-    subject: &'a str,
-    body: &'a str,
-    body_type: BodyType,
-    cc: &'a [Address],
-    bcc: &'a [Address],
-    reply_to: &'a [Address],
-    importance: Importance,
-    attachments: Vec<FirstFile<'a>>,
-    key: Option<&'a str>,
-}
-
-#[derive(Serialize)]
-struct FirstFile<'a> {
-    name: &'a str,
-    content: &'a [u8],
-    content_type: &'a str,
-}
-
-pub fn without_attachments(mail: &MailDraft) -> MailDraft {
-    MailDraft {
-        account_id: mail.account_id.clone(),
-        to: mail.to.clone(),
-        subject: mail.subject.clone(),
-        body: mail.body.clone(),
-        body_type: mail.body_type,
-        cc: mail.cc.clone(),
-        bcc: mail.bcc.clone(),
-        reply_to: mail.reply_to.clone(),
-        importance: mail.importance,
-        attachments: Vec::new(),
-        key: mail.key.clone(),
-        deadline: mail.deadline,
-        ordering_key: mail.ordering_key.clone(),
-        send_at: mail.send_at,
-        read_receipt: mail.read_receipt,
-        delivery_receipt: mail.delivery_receipt,
-        headers: mail.headers.clone(),
-    }
+    out
 }

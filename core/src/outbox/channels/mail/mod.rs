@@ -1,21 +1,31 @@
 //! Mail as draft → send → confirm. The draft has an immutable id that its sent copy keeps, our own Message-ID and a private mark, so that
 //! after any doubt the mailbox itself says what became of it. Source: Graph, outlook-immutable-id and message: send.
 
+mod answer;
 mod content;
 mod evidence;
+mod new;
 mod reconcile;
 mod send;
 mod tidy;
 
 use crate::error::{Error, Result};
-use crate::model::{Draft, Feature, FileAttachment, MailDraft, Route};
+use crate::graph::MadeDraft;
+use crate::model::{Draft, Feature, FileAttachment, Route};
 use crate::outbox::channel::{Channel, Finding, Ids, Order, Outcome, Prepared, Progress, Terms};
 use crate::outbox::job::{Job, Tools};
 use crate::store::{ItemRow, ItemState};
 use crate::vault::Hashes;
+use content::MailParts;
 use serde::{Deserialize, Serialize};
+use std::marker::PhantomData;
 
-pub struct Mail;
+/// A mail of one kind.
+pub struct MailBy<K>(PhantomData<K>);
+
+pub type Mail = MailBy<new::New>;
+pub type Reply = MailBy<answer::Answer>;
+pub type Forward = MailBy<answer::PassOn>;
 
 /// What is known of a mail under way.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +44,9 @@ pub struct MailProgress {
     /// Every creation was refused before it had an effect: no draft bears the mark.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub unmade: bool,
+    /// The message that is answered was unread before its answer was made, and is to be so again.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub was_unread: bool,
 }
 
 impl MailProgress {
@@ -43,52 +56,84 @@ impl MailProgress {
     }
 }
 
-impl Channel for Mail {
-    type Draft = MailDraft;
+/// A kind of mail: what it says, and how its draft is made. Everything after that is the same for all of them.
+pub trait Making: Sized + Send + Sync + 'static {
+    type Draft: Clone + Into<Draft> + Send + Sync + 'static;
+    const ROUTE: Route;
+    /// One request makes the whole draft, so that one found by its mark can be sent. If not, it is made anew.
+    const IS_WHOLE_AT_ONCE: bool;
+
+    /// None: it is a draft of another route.
+    fn of(draft: Draft) -> Option<Self::Draft>;
+    fn parts(draft: &Self::Draft) -> MailParts<'_>;
+    /// What is asked of it beside what every mail must be.
+    fn check(_: &Self::Draft) -> Result<()> {
+        Ok(())
+    }
+    fn canonical(draft: &Self::Draft) -> Vec<u8>;
+    /// Form 0; it was never made of what came later.
+    fn first_text(_: &Self::Draft) -> Result<Vec<u8>> {
+        Err(crate::outbox::content::unknown_form())
+    }
+    fn without_attachments(draft: &Self::Draft) -> Self::Draft;
+    fn set_attachments(draft: &mut Self::Draft, attachments: Vec<FileAttachment>);
+    /// Makes the draft in the mailbox. None: the claim is lost.
+    fn make(job: &mut Job<MailBy<Self>>) -> impl Future<Output = Result<Option<MadeDraft>>> + Send;
+    /// What is left to do once the draft is there. Repeated until it comes off.
+    fn after(_: &mut Job<MailBy<Self>>) -> impl Future<Output = Result<()>> + Send {
+        std::future::ready(Ok(()))
+    }
+}
+
+impl<K: Making> Channel for MailBy<K> {
+    type Draft = K::Draft;
     type Progress = MailProgress;
 
-    const ROUTE: Route = Route::Mail;
+    const ROUTE: Route = K::ROUTE;
     const FEATURE: Feature = Feature::MailSend;
 
-    fn of(draft: Draft) -> Option<MailDraft> {
-        if let Draft::Mail { mail } = draft { Some(mail) } else { None }
+    fn of(draft: Draft) -> Option<K::Draft> {
+        K::of(draft)
     }
 
-    fn terms(mail: &MailDraft) -> Terms<'_> {
-        Terms { key: mail.key.as_deref(), deadline: mail.deadline, send_at: mail.send_at }
+    fn terms(mail: &K::Draft) -> Terms<'_> {
+        let MailParts { key, deadline, send_at, .. } = K::parts(mail);
+        Terms { key, deadline, send_at }
     }
 
-    fn check(mail: &MailDraft) -> Result<()> {
-        content::check(mail)
+    fn check(mail: &K::Draft) -> Result<()> {
+        K::check(mail)?;
+        content::check(&K::parts(mail))
     }
 
     /// Mails that the host gave the same key. Any other is ordered by itself.
-    fn order(mail: &MailDraft) -> Order {
-        mail.ordering_key.as_ref().map_or(Order::Alone, |key| Order::By("order", key.clone()))
+    fn order(mail: &K::Draft) -> Order {
+        K::parts(mail).ordering_key.map_or(Order::Alone, |key| Order::By("order", key.to_owned()))
     }
 
-    fn weight(mail: &MailDraft) -> usize {
-        mail.attachments.iter().fold(mail.body.len(), |sum, file| sum + file.content.len())
+    fn weight(mail: &K::Draft) -> usize {
+        let parts = K::parts(mail);
+        parts.attachments.iter().fold(parts.body.len(), |sum, file| sum + file.content.len())
     }
 
-    fn canonical(mail: &MailDraft) -> Vec<u8> {
-        content::canonical(mail)
+    fn canonical(mail: &K::Draft) -> Vec<u8> {
+        K::canonical(mail)
     }
 
-    fn first_text(mail: &MailDraft) -> Result<Vec<u8>> {
-        content::first_text(mail)
+    fn first_text(mail: &K::Draft) -> Result<Vec<u8>> {
+        K::first_text(mail)
     }
 
-    fn attachments(mail: &MailDraft) -> &[FileAttachment] {
-        &mail.attachments
+    fn attachments(mail: &K::Draft) -> &[FileAttachment] {
+        K::parts(mail).attachments
     }
 
-    fn without_attachments(mail: &MailDraft) -> MailDraft {
-        content::without_attachments(mail)
+    fn without_attachments(mail: &K::Draft) -> K::Draft {
+        K::without_attachments(mail)
     }
 
-    fn set_attachments(mail: &mut MailDraft, attachments: Vec<FileAttachment>) {
-        mail.attachments = attachments;
+    fn set_attachments(mail: &mut K::Draft, attachments: Vec<FileAttachment>) {
+        K::set_attachments(mail, attachments);
     }
 
     /// What it is found by, so that no write has to come before its draft is made.

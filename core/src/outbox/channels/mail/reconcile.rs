@@ -1,6 +1,6 @@
 //! After doubt: ask, never guess.
 
-use super::Mail;
+use super::{MailBy, Making};
 use super::evidence::{evidence, sent_copy};
 use super::send::mark;
 use crate::error::{Error, ErrorKind, Result};
@@ -25,7 +25,7 @@ const LONGEST_MS: i64 = 60_000;
 const WATCHED: &str = "Microsoft did not confirm the mail; the mailbox is being asked whether it was sent.";
 
 /// Before anything is made: whether a store that this one is a copy of, or this one before it was set back, has sent the mail. None: it has not.
-pub async fn sent_elsewhere(job: &mut Job<Mail>) -> Result<Option<Outcome>> {
+pub async fn sent_elsewhere<K: Making>(job: &mut Job<MailBy<K>>) -> Result<Option<Outcome>> {
     if job.progress.own.mark.is_none() {
         if !mark(job).await? {
             return Ok(Some(Outcome::Lost));
@@ -53,7 +53,7 @@ enum Seen {
     Refused(String),
 }
 
-pub async fn reconcile(job: &mut Job<Mail>) -> Result<Finding> {
+pub async fn reconcile<K: Making>(job: &mut Job<MailBy<K>>) -> Result<Finding> {
     let now = job.now();
     job.progress.doubted = true;
     // What a worker asked for that died, or lost its claim, may be on its way yet.
@@ -105,7 +105,7 @@ pub async fn reconcile(job: &mut Job<Mail>) -> Result<Finding> {
 }
 
 /// Ask again later; past its deadline it stays unknown.
-fn unasked(job: &Job<Mail>, error: Error) -> Outcome {
+fn unasked<K: Making>(job: &Job<MailBy<K>>, error: Error) -> Outcome {
     if job.is_overdue() {
         return Outcome::Unknown("Its deadline passed before it could be found out whether it was sent. Look into Sent Items before sending it again.".to_owned());
     }
@@ -114,7 +114,7 @@ fn unasked(job: &Job<Mail>, error: Error) -> Outcome {
 
 /// A refusal of the first request is the last word, unless the mail has left all the same: its person may have sent the draft. After a request in doubt
 /// the refusal may be about a mail that this one did send, so the mailbox is watched. None: it is to be asked.
-pub async fn refused(job: &mut Job<Mail>, error: Error) -> Option<Outcome> {
+pub async fn refused<K: Making>(job: &mut Job<MailBy<K>>, error: Error) -> Option<Outcome> {
     match sent_copy(job).await {
         Ok(true) => Some(Outcome::Sent),
         Ok(false) if !job.progress.doubted => Some(Outcome::Failed(error)),

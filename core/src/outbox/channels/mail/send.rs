@@ -1,10 +1,9 @@
 //! The requests that send a mail: one makes the draft, one sends it.
 
-use super::{Mail, MailProgress};
-use super::evidence::{by_mark, names};
+use super::{MailBy, MailProgress, Making};
+use super::evidence::by_mark;
 use crate::error::{Error, ErrorKind, Result};
 use crate::failpoint::failpoint;
-use crate::graph::OutgoingMail;
 use crate::outbox::channel::Prepared;
 use crate::outbox::job::Job;
 use crate::random;
@@ -12,7 +11,7 @@ use crate::store::{ItemState, sealed_row};
 use crate::vault::Hashes;
 
 /// Makes sure that the draft exists in the mailbox and its id is known. It is stored with the state that follows; should this process die before, the mark finds it.
-pub async fn prepare(job: &mut Job<Mail>) -> Result<Prepared> {
+pub async fn prepare<K: Making>(job: &mut Job<MailBy<K>>) -> Result<Prepared> {
     if job.progress.own.recheck
         && let Some(id) = job.progress.own.graph_id.clone()
     {
@@ -42,13 +41,17 @@ pub async fn prepare(job: &mut Job<Mail>) -> Result<Prepared> {
                 job.progress.own.graph_id = Some(found.id);
                 return Ok(Prepared::Sent);
             }
-            job.progress.own.graph_id = Some(found.id);
+            job.progress.own.graph_id = Some(found.id).filter(|_| K::IS_WHOLE_AT_ONCE);
         }
     }
     if job.progress.own.graph_id.is_none() {
-        job.progress.own.graph_id = Some(create(job).await?);
+        match create(job).await? {
+            Some(id) => job.progress.own.graph_id = Some(id),
+            None => return Ok(Prepared::Lost),
+        }
         failpoint!("mail.draft_made");
     }
+    K::after(job).await?;
     Ok(Prepared::Ready)
 }
 
@@ -62,30 +65,27 @@ pub fn names_of(hashes: &Hashes, id: &str, created_at: i64) -> Result<MailProgre
 
 /// Gives a mail its names that has none: stored by a version that did not store them with it, or made anew. Durable before the draft is made: if the answer
 /// is lost, the mark is how it is found. False: the claim is lost.
-pub async fn mark(job: &mut Job<Mail>) -> Result<bool> {
+pub async fn mark<K: Making>(job: &mut Job<MailBy<K>>) -> Result<bool> {
     let hashes = job.tools.vault.hashes(&job.item.account_id).await?;
     let MailProgress { internet_message_id, mark, .. } = names_of(&hashes, &job.item.id, job.item.created_at)?;
     (job.progress.own.internet_message_id, job.progress.own.mark) = (internet_message_id, mark);
     job.advance(ItemState::Prepared).await
 }
 
-/// Its id. The Message-ID is the one that the mailbox shows, since it is what replies will name.
-async fn create(job: &mut Job<Mail>) -> Result<String> {
-    let outgoing = {
-        let (internet_message_id, mark) = names(job)?;
-        OutgoingMail { draft: &job.draft, internet_message_id, mark }
-    };
-    match job.tools.graph.create_draft(&job.caller(), &outgoing).await {
-        Ok(made) => {
+/// Its id. The Message-ID is the one that the mailbox shows, since it is what replies will name. None: the claim is lost.
+async fn create<K: Making>(job: &mut Job<MailBy<K>>) -> Result<Option<String>> {
+    match K::make(job).await {
+        Ok(Some(made)) => {
             job.progress.own.internet_message_id = Some(made.internet_message_id);
-            Ok(made.id)
+            Ok(Some(made.id))
         }
+        Ok(None) => Ok(None),
         // A draft that nobody sends does no harm, so a doubtful creation is looked up once and otherwise made again later.
         Err(error) if matches!(error.kind(), ErrorKind::OutcomeUnknown | ErrorKind::Upstream) => {
             let found = by_mark(job).await?;
             job.progress.own.stray = true;
-            match found.filter(|found| found.is_draft) {
-                Some(found) => Ok(found.id),
+            match found.filter(|found| found.is_draft && K::IS_WHOLE_AT_ONCE) {
+                Some(found) => Ok(Some(found.id)),
                 None => Err(Error::new(ErrorKind::Network, "Microsoft did not confirm the draft; it will be made again.").with_request_of(&error)),
             }
         }
@@ -103,7 +103,7 @@ fn has_no_effect(error: &Error) -> bool {
 }
 
 /// Sends the draft by its id.
-pub async fn dispatch(job: &mut Job<Mail>) -> Result<()> {
+pub async fn dispatch<K: Making>(job: &mut Job<MailBy<K>>) -> Result<()> {
     let id = job.progress.own.graph_id.clone().ok_or_else(|| Error::internal("A prepared mail has no draft id."))?;
     match job.tools.graph.send_draft(&job.caller(), &id).await {
         // A draft that is not there may be one that was sent a moment ago: the mailbox is asked.

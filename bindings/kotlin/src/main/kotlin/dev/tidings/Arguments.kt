@@ -16,6 +16,18 @@ public suspend fun Engine.edit(receiptId: String, mail: MailDraft, owner: String
 
 public suspend fun Engine.edit(receiptId: String, chat: ChatDraft, owner: String? = null): Receipt = edit(receiptId, Draft.Chat(chat), owner)
 
+public suspend fun Engine.send(reply: ReplyDraft): Receipt = send(Draft.Reply(reply))
+
+public suspend fun Engine.send(forward: ForwardDraft): Receipt = send(Draft.Forward(forward))
+
+public suspend fun Engine.enqueue(reply: ReplyDraft): Receipt = enqueue(Draft.Reply(reply))
+
+public suspend fun Engine.enqueue(forward: ForwardDraft): Receipt = enqueue(Draft.Forward(forward))
+
+public suspend fun Engine.edit(receiptId: String, reply: ReplyDraft, owner: String? = null): Receipt = edit(receiptId, Draft.Reply(reply), owner)
+
+public suspend fun Engine.edit(receiptId: String, forward: ForwardDraft, owner: String? = null): Receipt = edit(receiptId, Draft.Forward(forward), owner)
+
 @JvmName("enqueueAllMails")
 public suspend fun Engine.enqueueAll(mails: List<MailDraft>): List<Receipt> = enqueueAll(mails.map { Draft.Mail(it) })
 
