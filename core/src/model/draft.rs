@@ -107,7 +107,7 @@ pub struct ReplyDraft {
     /// Not sent after this time, as in `MailDraft`.
     #[serde(with = "rfc3339::option")]
     pub deadline: Option<SystemTime>,
-    /// As in `MailDraft`; mails, replies and forwards share these keys.
+    /// As in `MailDraft`; mails, replies and forwards share these keys. None: replies to one message leave in the order in which they were handed in.
     pub ordering_key: Option<String>,
     /// Not sent before this time, as in `MailDraft`.
     #[serde(with = "rfc3339::option")]

@@ -102,7 +102,7 @@ impl InFlight {
     pub fn replace(&self, id: &str, item: &ItemRow) {
         let mut held = self.held();
         if let Some(place) = held.remove(id) {
-            held.insert(item.id.clone(), place);
+            held.insert(item.id.clone(), Held { route: of_route(&item.account_id, item.route), ..place });
         }
     }
 

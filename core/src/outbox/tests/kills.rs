@@ -8,34 +8,36 @@ use super::world::{Process, World};
 use crate::failpoint::Armed;
 use crate::model::Route;
 
-const BOTH: &[Route] = &[Route::Mail, Route::Chat];
-const MAIL: &[Route] = &[Route::Mail];
+const ALL: &[Route] = &[Route::Mail, Route::Reply, Route::Forward, Route::Chat];
+const MAIL: &[Route] = &[Route::Mail, Route::Reply, Route::Forward];
+const ANSWERS: &[Route] = &[Route::Reply, Route::Forward];
 const CHAT: &[Route] = &[Route::Chat];
 
 /// Every point of the outbox, and the routes that come by.
-const POINTS: [(&str, &[Route]); 21] = [
-    ("outbox.claimed", BOTH),
+const POINTS: [(&str, &[Route]); 22] = [
+    ("outbox.claimed", ALL),
     ("outbox.storing.Prepared", MAIL),
     ("outbox.stored.Prepared", MAIL),
+    ("mail.answer_begun", ANSWERS),
     ("mail.draft_made", MAIL),
     ("chat.made", CHAT),
-    ("outbox.storing.Dispatching", BOTH),
-    ("outbox.stored.Dispatching", BOTH),
-    ("outbox.dispatched", BOTH),
-    ("outbox.storing.RetryWait", BOTH),
-    ("outbox.stored.RetryWait", BOTH),
+    ("outbox.storing.Dispatching", ALL),
+    ("outbox.stored.Dispatching", ALL),
+    ("outbox.dispatched", ALL),
+    ("outbox.storing.RetryWait", ALL),
+    ("outbox.stored.RetryWait", ALL),
     ("outbox.storing.Reconciling", MAIL),
     ("outbox.stored.Reconciling", MAIL),
     ("outbox.storing.Unknown", CHAT),
     ("outbox.stored.Unknown", CHAT),
-    ("outbox.storing.Sent", BOTH),
-    ("outbox.stored.Sent", BOTH),
-    ("outbox.storing.Failed", BOTH),
-    ("outbox.stored.Failed", BOTH),
+    ("outbox.storing.Sent", ALL),
+    ("outbox.stored.Sent", ALL),
+    ("outbox.storing.Failed", ALL),
+    ("outbox.stored.Failed", ALL),
     ("outbox.tidied", MAIL),
     // On the wire: what left has not arrived, or was done and the answer is on its way.
-    ("service.asked", BOTH),
-    ("service.answered", BOTH),
+    ("service.asked", ALL),
+    ("service.answered", ALL),
 ];
 
 const CALM: Troubles = Troubles { unreachable: 0, lost_request: 0, lost_answer: 0, throttled: 0, contested: 0, late: 0, slow: 0 };
@@ -118,6 +120,12 @@ async fn kill_everywhere(route: Route) {
 #[tokio::test]
 async fn the_mails_a_killed_process_left_are_ended_by_the_next() {
     kill_everywhere(Route::Mail).await;
+}
+
+#[tokio::test]
+async fn the_replies_and_forwards_a_killed_process_left_are_ended_by_the_next() {
+    kill_everywhere(Route::Reply).await;
+    kill_everywhere(Route::Forward).await;
 }
 
 #[tokio::test]

@@ -150,11 +150,24 @@ impl<'a> Ledger<'a> {
                 in_order.entry((&entry.account_id, entry.route, order)).or_default().push(&entry.text);
             }
         }
+        self.check_originals();
         for ((account_id, ..), texts) in in_order {
             self.microsoft.mailbox(account_id, |mailbox| {
                 let left: Vec<&String> = mailbox.accepted.iter().filter(|text| texts.contains(text)).collect();
                 assert_eq!(left, texts, "{what}: in another order");
             });
+        }
+    }
+
+    /// What was unread before its replies is unread after them. One that was taken back may leave it read, and so may what a worker asked for that lost its
+    /// claim: it arrives when others are through.
+    fn check_originals(&self) {
+        if !self.is_alone {
+            return;
+        }
+        let left: Vec<&Entry> = self.entries.iter().filter(|entry| entry.route == Route::Reply).collect();
+        for entry in left.iter().filter(|entry| !left.iter().any(|other| other.account_id == entry.account_id && (other.is_taken_back || other.has_deadline || other.text.contains(REFUSED)))) {
+            self.microsoft.mailbox(&entry.account_id, |mailbox| assert!(!mailbox.is_original_read || mailbox.is_replied_by_the_dead, "{}", entry.text));
         }
     }
 

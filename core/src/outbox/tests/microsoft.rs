@@ -52,6 +52,10 @@ pub struct State {
 #[derive(Default)]
 pub struct Mailbox {
     messages: BTreeMap<String, Message>,
+    /// Of the message that replies are about. Making a reply marks it as read.
+    pub is_original_read: bool,
+    /// A reply was made for a process that was dead by then: nobody sees to the message.
+    pub is_replied_by_the_dead: bool,
     chat: Option<String>,
     /// Texts that were accepted for delivery, in order: the subject of a mail, the body of a chat message.
     pub accepted: Vec<String>,
@@ -67,14 +71,17 @@ struct Message {
     subject: String,
     properties: Value,
     internet_message_id: Value,
+    /// What is quoted; none: it is a new mail.
+    quoted: Option<&'static str>,
     /// When it is in Sent Items; none: nobody has sent it.
     sent_at: Option<u64>,
 }
 
 impl Mailbox {
-    /// Whether a draft of this text lies about that nobody has sent.
+    /// Whether a draft of this text lies about that nobody has sent, or one that was to say it.
     pub fn is_draft(&self, text: &str) -> bool {
-        self.messages.values().any(|message| message.sent_at.is_none() && message.subject == text)
+        let marks: Vec<&Value> = self.messages.values().filter(|message| message.subject == text).map(|message| &message.properties).collect();
+        self.messages.values().any(|message| message.sent_at.is_none() && marks.contains(&&message.properties))
     }
 
     /// How often the one request that sends it has arrived.
@@ -130,8 +137,8 @@ impl Microsoft {
     pub async fn exchange(self: Arc<Self>, request: http::Request<Bytes>, process: Weak<()>) -> Answer {
         reach("service.asked").await;
         // Taken back also when who asked goes away.
-        let _under_way = self.under_way(account_of(&request), service_of(&request), process);
-        tokio::spawn(self.clone().done(request)).await.unwrap()
+        let _under_way = self.under_way(account_of(&request), service_of(&request), process.clone());
+        tokio::spawn(self.clone().done(request, process)).await.unwrap()
     }
 
     fn under_way(self: &Arc<Self>, account_id: String, service: usize, process: Weak<()>) -> UnderWay {
@@ -143,7 +150,7 @@ impl Microsoft {
         UnderWay(self.clone(), account_id, service, process)
     }
 
-    async fn done(self: Arc<Self>, request: http::Request<Bytes>) -> Answer {
+    async fn done(self: Arc<Self>, request: http::Request<Bytes>, process: Weak<()>) -> Answer {
         let (asked_at, is_write) = (self.clock.elapsed(), request.method() != http::Method::GET);
         let (pauses, on_its_way) = {
             let State { chance, troubles, .. } = &mut *self.state();
@@ -168,6 +175,9 @@ impl Microsoft {
             }
             let answer = state.answer(&account_of(&request), &request, self.clock.now_ms());
             state.troubles = troubles;
+            if process.strong_count() == 0 && request.uri().path().ends_with("createReply") {
+                state.mailboxes.entry(account_of(&request)).or_default().is_replied_by_the_dead = true;
+            }
             answer
         };
         reach("service.answered").await;
@@ -209,9 +219,29 @@ impl State {
             ("POST", "/v1.0/me/messages") => {
                 let subject = asked["subject"].as_str().unwrap().to_owned();
                 let (properties, internet_message_id) = (asked["singleValueExtendedProperties"].clone(), asked["internetMessageId"].clone());
-                mailbox.messages.insert(id.clone(), Message { subject, properties, internet_message_id: internet_message_id.clone(), sent_at: None });
+                mailbox.messages.insert(id.clone(), Message { subject, properties, internet_message_id: internet_message_id.clone(), quoted: None, sent_at: None });
                 says(201, json!({ "id": id, "isDraft": true, "internetMessageId": internet_message_id }).to_string())
             }
+            // Without what the sender says, it is nothing to be sent.
+            ("POST", "/v1.0/me/messages/original/createReply" | "/v1.0/me/messages/original/createForward") => {
+                mailbox.is_original_read |= path.ends_with("createReply");
+                let properties = asked["message"]["singleValueExtendedProperties"].clone();
+                mailbox.messages.insert(id.clone(), Message { subject: String::new(), properties, internet_message_id: json!("<by@microsoft>"), quoted: Some("<hr>old"), sent_at: None });
+                says(201, json!({ "id": id, "isDraft": true, "changeKey": "k", "body": { "contentType": "html", "content": "<hr>old" } }).to_string())
+            }
+            ("PATCH", "/v1.0/me/messages/original") => {
+                mailbox.is_original_read = asked["isRead"].as_bool().unwrap();
+                says(200, json!({ "id": "original" }).to_string())
+            }
+            ("PATCH", _) => match mailbox.messages.get_mut(draft_id(path).unwrap()) {
+                Some(message) if message.sent_at.is_none() => {
+                    let said = asked["body"]["content"].as_str().unwrap().strip_prefix("<div>").unwrap();
+                    message.subject = said.strip_suffix(&format!("</div><br>{}", message.quoted.unwrap())).unwrap().to_owned();
+                    (message.properties, message.internet_message_id) = (asked["singleValueExtendedProperties"].clone(), asked["internetMessageId"].clone());
+                    says(200, json!({ "id": draft_id(path), "internetMessageId": message.internet_message_id }).to_string())
+                }
+                _ => says(404, r#"{"error":{"code":"ErrorItemNotFound"}}"#),
+            },
             ("POST", "/v1.0/chats") => {
                 // Of the token, which names the account, no answer may show anything.
                 let chat = mailbox.chat.get_or_insert(id);
@@ -254,6 +284,7 @@ impl State {
             json!({ "id": id, "isDraft": is_draft, "changeKey": "k", "internetMessageId": message.internet_message_id, "singleValueExtendedProperties": message.properties })
         };
         match path {
+            "/v1.0/me/messages/original" => says(200, json!({ "id": "original", "isRead": mailbox.is_original_read }).to_string()),
             "/v1.0/users" => says(200, json!({ "value": [{ "id": "somebody" }] }).to_string()),
             "/v1.0/me/mailFolders/drafts/messages" | "/v1.0/me/mailFolders/sentitems/messages" => {
                 let is_wanted = |message: &Value| {

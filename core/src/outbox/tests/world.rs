@@ -23,6 +23,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
+/// What Microsoft calls the message that replies and forwards are about.
+pub const ORIGINAL: &str = "original";
+
 /// The token of an account is its id, by which Microsoft knows whose request it is.
 struct Ids;
 
@@ -113,6 +116,9 @@ impl World {
         let sealed = handles.secrets.seal(place("tokens", "sealed"), b"{}").unwrap();
         let token = TokenRow { account_id: account_id.into(), version: 1, sealed, expires_at: i64::MAX, refreshed_at: 1 };
         block_on(self.store.store_account(&account, Some(&token), &keys, None, 1)).unwrap();
+        // The message that replies and forwards are about. Nobody reads what it says.
+        let message = format!("INSERT INTO messages (account_id, graph_id, folder_id, version, head, shown_id) SELECT id, '{ORIGINAL}', 'in', 1, profile, '{}' FROM accounts WHERE id = '{account_id}'", original(account_id));
+        tamper(&self.folder.path().join("store"), &message);
     }
 
     /// What is queued is as if a version had stored it that gave mails their names later.
@@ -191,7 +197,8 @@ pub fn draft(account_id: &str, route: Route, text: &str, order: Option<&str>) ->
             account_id: account_id.into(),
             message_id: original(account_id),
             body: text.into(),
-            ordering_key: order.map(str::to_owned),
+            // Those to one message are in order by themselves.
+            ordering_key: None,
             key: Some(text.into()),
             ..ReplyDraft::default()
         }

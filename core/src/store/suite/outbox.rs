@@ -477,6 +477,19 @@ pub async fn what_a_step_makes_of_a_row_is_known_without_reading_it(s: &dyn Stor
     }
 }
 
+pub async fn a_lane_over_several_routes_goes_on_whoever_dies(s: &dyn Store) {
+    connect(s, "a").await;
+    let first = item_of("a", "l", None);
+    let second = NewItem { route: Route::Forward, ..item_of("a", "l", None) };
+    s.put(&first, &content()).await.unwrap();
+    s.put(&second, &content()).await.unwrap();
+    let claimed = s.claim(1, 100, &[]).await.unwrap().unwrap();
+    let stepped = s.step(&claimed.id, claimed.fence, &Step { claim_next_until: Some(50), ..step(ItemState::Sent) }, 2).await.unwrap().unwrap();
+    assert_eq!(stepped.next.unwrap().0.id, second.id);
+    assert!(s.claim(49, 100, &[]).await.unwrap().is_none());
+    assert_eq!(s.claim(50, 100, &[]).await.unwrap().unwrap().id, second.id, "should its worker be dead");
+}
+
 pub async fn who_holds_another_store_key_takes_nothing(s: &dyn Store) {
     connect(s, "a").await;
     let id = enqueue(s, "a", "l", None).await;

@@ -7,6 +7,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::failpoint::failpoint;
 use crate::graph::{AnswerKind, MadeDraft, OutgoingAnswer};
 use crate::model::{Draft, FileAttachment, ForwardDraft, ReplyDraft, Route};
+use crate::outbox::channel::Order;
 use crate::outbox::job::Job;
 use crate::store::ItemState;
 
@@ -38,6 +39,11 @@ impl Making for Answer {
         out.text(14, &reply.message_id);
         out.flag(15, reply.to_all);
         out.into_bytes()
+    }
+
+    /// Replies to one message: each looks whether the message is read, and leaves it as it was.
+    fn usual_order(reply: &ReplyDraft) -> Order {
+        Order::By("reply", reply.message_id.clone())
     }
 
     fn without_attachments(reply: &ReplyDraft) -> ReplyDraft {

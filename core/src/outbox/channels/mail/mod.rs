@@ -75,6 +75,10 @@ pub trait Making: Sized + Send + Sync + 'static {
     fn first_text(_: &Self::Draft) -> Result<Vec<u8>> {
         Err(crate::outbox::content::unknown_form())
     }
+    /// Of one that has no ordering key.
+    fn usual_order(_: &Self::Draft) -> Order {
+        Order::Alone
+    }
     fn without_attachments(draft: &Self::Draft) -> Self::Draft;
     fn set_attachments(draft: &mut Self::Draft, attachments: Vec<FileAttachment>);
     /// Makes the draft in the mailbox. None: the claim is lost.
@@ -106,9 +110,9 @@ impl<K: Making> Channel for MailBy<K> {
         content::check(&K::parts(mail))
     }
 
-    /// Mails that the host gave the same key. Any other is ordered by itself.
+    /// Mails that the host gave the same key.
     fn order(mail: &K::Draft) -> Order {
-        K::parts(mail).ordering_key.map_or(Order::Alone, |key| Order::By("order", key.to_owned()))
+        K::parts(mail).ordering_key.map_or_else(|| K::usual_order(mail), |key| Order::By("order", key.to_owned()))
     }
 
     fn weight(mail: &K::Draft) -> usize {
