@@ -52,7 +52,7 @@ impl SqliteStore {
         let mut next = None;
         if !step.state.is_open() {
             if !is_alone(&held.ordering_key, id) {
-                next = step.claim_next_until.map(|until| queues::claim_next(tx, (account_id, &held.route), &held.ordering_key, now, until)).transpose()?.flatten();
+                next = step.claim_next_until.map(|until| queues::claim_next(tx, account_id, &held.ordering_key, now, until)).transpose()?.flatten();
                 if next.is_none() {
                     queues::lift(tx, account_id, &held.ordering_key)?;
                 }

@@ -86,18 +86,15 @@ pub fn lift(c: &Connection, account_id: &str, ordering_key: &str) -> Outcome<()>
     touch(c, account_id, &route, free_at)
 }
 
-/// Instead of [`lift`], after the head of a lane was settled: the next of it is claimed, if it is due and nobody's. Its queue is looked at
-/// no later than it was. `route`: that of the one that was settled.
-pub fn claim_next(c: &Connection, (account_id, route): (&str, &str), ordering_key: &str, now: i64, until: i64) -> Outcome<Option<Taken>> {
+/// Instead of [`lift`], after the head of a lane was settled: the next of it is claimed, if it is due and nobody's.
+pub fn claim_next(c: &Connection, account_id: &str, ordering_key: &str, now: i64, until: i64) -> Outcome<Option<Taken>> {
     let next = first(c, NEXT_IN_ORDER, (account_id, ordering_key, now), |row| Ok((row.get::<_, i64>(0)?, row.get::<_, bool>(1)?)))?;
     match next {
         Some((id, true)) => {
             run(c, "UPDATE outbox SET is_head = 1 WHERE id = ?1", [id])?;
             let taken = take(c, id, until)?;
-            // A lane may go over several routes, and then the queue it comes into may be one that nobody looks at.
-            if let Some((item, _)) = taken.as_ref().filter(|(item, _)| item.route.word() != route) {
-                touch(c, account_id, item.route.word(), until)?;
-            }
+            // Should its worker die. A lane may go over several routes, so its queue may be another one than that of the settled row.
+            taken.iter().try_for_each(|(item, _)| touch(c, account_id, item.route.word(), until))?;
             Ok(taken)
         }
         _ => Ok(None),

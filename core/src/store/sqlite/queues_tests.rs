@@ -13,10 +13,12 @@ const LEASE: i64 = 100;
 
 #[derive(Debug, Clone)]
 enum Act {
-    Enqueue { account: usize, ordering_key: usize, chat: bool, bulk: bool, deadline: Option<i64> },
+    /// A lane goes over several routes.
+    Enqueue { account: usize, ordering_key: usize, chat: bool, bulk: bool, deadline: Option<i64>, send_at: Option<i64> },
+    Edit { which: usize, ordering_key: usize, send_at: Option<i64> },
     Claim { most: usize, in_hand: usize },
     Wait { which: usize, ms: i64 },
-    Settle { which: usize, state: usize },
+    Settle { which: usize, state: usize, claims_next: bool },
     Cancel(usize),
     Reopen(usize),
     Park,
@@ -32,11 +34,12 @@ enum Act {
 
 fn act() -> impl Strategy<Value = Act> {
     prop_oneof![
-        8 => (0..2usize, 0..3usize, any::<bool>(), any::<bool>(), prop::option::weighted(0.2, 1..400i64))
-            .prop_map(|(account, ordering_key, chat, bulk, deadline)| Act::Enqueue { account, ordering_key, chat, bulk, deadline }),
+        8 => (0..2usize, 0..3usize, any::<bool>(), any::<bool>(), prop::option::weighted(0.2, 1..400i64), prop::option::weighted(0.2, 1..300i64))
+            .prop_map(|(account, ordering_key, chat, bulk, deadline, send_at)| Act::Enqueue { account, ordering_key, chat, bulk, deadline, send_at }),
+        2 => (0..30usize, 0..3usize, prop::option::weighted(0.3, 1..300i64)).prop_map(|(which, ordering_key, send_at)| Act::Edit { which, ordering_key, send_at }),
         6 => (1..5usize, 0..3usize).prop_map(|(most, in_hand)| Act::Claim { most, in_hand }),
         3 => (0..8usize, 0..200i64).prop_map(|(which, ms)| Act::Wait { which, ms }),
-        3 => (0..8usize, 0..4usize).prop_map(|(which, state)| Act::Settle { which, state }),
+        3 => (0..8usize, 0..4usize, any::<bool>()).prop_map(|(which, state, claims_next)| Act::Settle { which, state, claims_next }),
         2 => (0..30usize).prop_map(Act::Cancel),
         2 => (0..30usize).prop_map(Act::Reopen),
         1 => Just(Act::Park),
@@ -73,17 +76,24 @@ impl World {
     async fn act(&mut self, act: &Act) {
         let (store, now) = (&self.made.store, self.now);
         match act {
-            Act::Enqueue { account: n, ordering_key, chat, bulk, deadline } => {
+            Act::Enqueue { account: n, ordering_key, chat, bulk, deadline, send_at } => {
                 let route = if *chat { Route::Chat } else { Route::Mail };
-                let ordering_key = format!("{}/{ordering_key}", if *chat { "chat" } else { "mail" });
-                let item = NewItem { route, is_bulk: *bulk, deadline: deadline.map(|ms| now + ms), ..suite::item_of(account(*n), &ordering_key, None) };
+                let item = NewItem { route, is_bulk: *bulk, deadline: deadline.map(|ms| now + ms), send_at: send_at.map(|ms| now + ms), ..suite::item_of(account(*n), &ordering_key.to_string(), None) };
                 if store.put(&item, &suite::content()).await.is_ok() {
                     self.ids.push(item.id);
                 }
             }
             Act::Claim { most, in_hand } => self.claim(*most, *in_hand).await,
-            Act::Wait { which, ms } => self.step(*which, ItemState::RetryWait, Some(now + ms)).await,
-            Act::Settle { which, state } => self.step(*which, [ItemState::Sent, ItemState::Failed, ItemState::Unknown, ItemState::Cancelled][*state], None).await,
+            Act::Edit { which, ordering_key, send_at } => {
+                let Some(id) = self.id(*which) else { return };
+                let Some(seen) = store.item(id, None).await.unwrap() else { return };
+                let item = NewItem { send_at: send_at.map(|ms| now + ms), deadline: seen.deadline, ..suite::item_of(&seen.account_id, &ordering_key.to_string(), None) };
+                let _ = store.edit(&seen, item, suite::content(), now).await;
+            }
+            Act::Wait { which, ms } => self.step(*which, ItemState::RetryWait, Some(now + ms), false).await,
+            Act::Settle { which, state, claims_next } => {
+                self.step(*which, [ItemState::Sent, ItemState::Failed, ItemState::Unknown, ItemState::Cancelled][*state], None, *claims_next).await;
+            }
             Act::Cancel(n) => {
                 if let Some(id) = self.id(*n) {
                     store.cancel(id, "no", now).await.unwrap();
@@ -116,13 +126,14 @@ impl World {
         crate::runtime::block_on(self.made.store.account(account(n))).unwrap().unwrap().generation
     }
 
-    async fn step(&mut self, which: usize, state: ItemState, next_at: Option<i64>) {
+    async fn step(&mut self, which: usize, state: ItemState, next_at: Option<i64>, claims_next: bool) {
         if self.held.is_empty() {
             return;
         }
         let item = self.held.swap_remove(which % self.held.len());
-        let step = Step { next_at, claim_until: None, ..suite::step(state) };
-        self.made.store.step(&item.id, item.fence, &step, self.now).await.unwrap();
+        let step = Step { next_at, claim_until: None, claim_next_until: claims_next.then_some(self.now + LEASE), ..suite::step(state) };
+        let stepped = self.made.store.step(&item.id, item.fence, &step, self.now).await.unwrap();
+        self.held.extend(stepped.and_then(|stepped| stepped.next).map(|next| next.0));
     }
 
     /// Every row that may be claimed, by looking at all of them.
@@ -171,7 +182,7 @@ impl World {
         let next = self.made.store.next_claim(self.now, &[]).await.unwrap();
         match next {
             None => assert!(self.ready(self.now).is_empty()),
-            Some(crate::store::Due::Retry(at) | crate::store::Due::Lapse(at)) if at > self.now => {
+            Some(crate::store::Due::Retry(at) | crate::store::Due::Scheduled(at) | crate::store::Due::Lapse(at)) if at > self.now => {
                 let stands_ahead = at > super::too_late(self.now, LEASE);
                 let mut is_ready_before = false;
                 for (id, _) in self.ready(at - 1) {

@@ -204,7 +204,7 @@ pub async fn what_is_scheduled_is_claimed_at_its_time(s: &dyn Store) {
     assert_eq!(s.next_claim(1, &[]).await.unwrap(), Some(Due::Scheduled(90)));
     assert!(s.claim(89, 10, &[]).await.unwrap().is_none());
     assert_eq!(s.claim(90, 5, &[]).await.unwrap().unwrap().id, short.id);
-    assert_eq!(s.expire(96).await.unwrap(), [short.id.clone()]);
+    assert_eq!(s.expire(96).await.unwrap(), std::slice::from_ref(&short.id));
     let claimed = s.claim(100, 10, &[]).await.unwrap().unwrap();
     assert_eq!((claimed.id.as_str(), claimed.attempts), (later.id.as_str(), 1));
     // Given back, it is tried again as any other.
