@@ -393,7 +393,7 @@ export interface ReplyDraft {
   key?: string | null;
   /** Not sent after this time, as in `MailDraft`. */
   deadline?: Date | null;
-  /** As in `MailDraft`; mails, replies and forwards share these keys. */
+  /** As in `MailDraft`; mails, replies and forwards share these keys. None: replies to one message leave in the order in which they were handed in. */
   orderingKey?: string | null;
   /** Not sent before this time, as in `MailDraft`. */
   sendAt?: Date | null;

@@ -888,7 +888,7 @@ class ReplyDraft:
         """Not sent after this time, as in `MailDraft`."""
     @property
     def ordering_key(self) -> str | None:
-        """As in `MailDraft`; mails, replies and forwards share these keys."""
+        """As in `MailDraft`; mails, replies and forwards share these keys. None: replies to one message leave in the order in which they were handed in."""
     @property
     def send_at(self) -> datetime | None:
         """Not sent before this time, as in `MailDraft`."""
