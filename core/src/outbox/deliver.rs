@@ -218,6 +218,8 @@ impl Outbox {
         let except = (most > 0).then(|| self.in_flight.wanted(most, left).except);
         drop(capacity);
         let next = self.tools.store.next_due(DueRequest { now, except, awaited: Some(awaited) }).await;
+        // The look took its time, and the clock may have been moved meanwhile.
+        let now = to_ms(self.tools.clock.now());
         let wait = |at: i64| Duration::from_millis(u64::try_from(at.saturating_sub(now)).unwrap_or(0).max(1));
         let (due, upkeep) = match next {
             Ok(NextDue { claim, upkeep }) => (claim, upkeep.map(wait)),
@@ -234,6 +236,9 @@ impl Outbox {
             None => self.tools.clock.deadline(LOOK_AGAIN),
         };
         let upkeep = self.tools.clock.deadline(upkeep.unwrap_or(LOOK_AGAIN).clamp(SOONEST_UPKEEP, LOOK_AGAIN));
+        if to_ms(self.tools.clock.now()).saturating_sub(now) > MOVED_MS {
+            return;
+        }
         tokio::select! { () = stop.wait() => {}, () = self.wake.notified() => {}, () = timer => {}, () = upkeep => {} }
     }
 
@@ -287,6 +292,9 @@ impl Outbox {
 
 /// Upkeep that is due and cannot be done at this moment (somebody else holds it) is looked at again after this long.
 const SOONEST_UPKEEP: Duration = Duration::from_secs(1);
+
+/// A clock that goes on by more while a timer is set was moved: the timer would come too late.
+const MOVED_MS: i64 = 500;
 
 /// What is delivered after a send, in its place: the next of its ordering key.
 pub type Next = Box<Taken>;
