@@ -2,7 +2,7 @@
 //! Source: Graph, message: createReply, createReplyAll, createForward, update; attachment: create.
 
 use super::delta::change_key;
-use super::mail::{CONTESTED_PAUSE, MARK, MadeDraft, Property, WireFile, is_message_id, tag};
+use super::mail::{CONTESTED_PAUSE, MARK, MadeDraft, Property, WireFile, is_for, is_message_id, tag};
 use super::quoted::above;
 use super::wire::{self, ItemBody, Recipient};
 use super::{Caller, Graph, segment};
@@ -34,8 +34,9 @@ impl AnswerKind {
 /// A reply or a forward. `to`, `cc` and `bcc`: beside those whom Microsoft fills in.
 pub struct OutgoingAnswer<'a> {
     pub kind: AnswerKind,
-    /// Microsoft's id of the message.
+    /// Microsoft's ids of the message and of its conversation; the latter is empty if it is not known.
     pub original: &'a str,
+    pub conversation_id: &'a str,
     pub to: &'a [Address],
     pub cc: &'a [Address],
     pub bcc: &'a [Address],
@@ -107,6 +108,8 @@ struct WireBegun {
     is_draft: Option<bool>,
     #[serde(default, deserialize_with = "lenient::scalar")]
     change_key: Option<String>,
+    #[serde(default, deserialize_with = "lenient::scalar")]
+    conversation_id: Option<String>,
     #[serde(default, rename = "@odata.etag", deserialize_with = "lenient::scalar")]
     etag: Option<String>,
     #[serde(default, deserialize_with = "lenient::object")]
@@ -120,9 +123,15 @@ struct WireBegun {
 }
 
 impl WireBegun {
-    fn read(self) -> Option<BegunAnswer> {
-        let is_draft = !self.id.is_empty() && self.is_draft == Some(true);
-        is_draft.then(|| BegunAnswer {
+    /// None: it does not show the draft of this answer. What it names is changed and sent, so it must not be another one: a reply is in the conversation of
+    /// its original, a forward goes to whom it was made for.
+    fn of(self, answer: &OutgoingAnswer<'_>) -> Option<BegunAnswer> {
+        let is_draft = !self.id.is_empty() && self.id != answer.original && self.is_draft == Some(true);
+        let is_this = match answer.kind {
+            AnswerKind::Reply | AnswerKind::ReplyAll => answer.conversation_id.is_empty() || self.conversation_id.as_deref() == Some(answer.conversation_id),
+            AnswerKind::Forward => is_for(self.to_recipients.as_deref().unwrap_or_default(), answer.to),
+        };
+        (is_draft && is_this).then(|| BegunAnswer {
             change_key: self.change_key.filter(|key| !key.is_empty()).or_else(|| change_key(&self.etag?)),
             id: self.id,
             body: self.body,
@@ -164,8 +173,8 @@ impl Graph {
         let seed = WireSeed { to_recipients: to, internet_message_headers: answer.headers, single_value_extended_properties: [Property { id: MARK, value: answer.mark }] };
         let url = self.url(&caller.path(&format!("messages/{}/{}", segment(answer.original)?, answer.kind.action()))?, &[])?;
         let response = self.ask(self.write(caller, Method::POST, url, written(&WireAction { message: seed })?, Safety::Once)).await?;
-        let begun = wire::read::<WireBegun>(&response.body).ok().and_then(WireBegun::read);
-        begun.filter(|begun| begun.id != answer.original && !response.repeats(&begun.id)).ok_or_else(|| {
+        let begun = wire::read::<WireBegun>(&response.body).ok().and_then(|begun| begun.of(answer));
+        begun.filter(|begun| !response.repeats(&begun.id)).ok_or_else(|| {
             Error::new(ErrorKind::OutcomeUnknown, "The draft may have been made, but Microsoft's answer does not show it.").with_request_id(response.request_id())
         })
     }
@@ -221,9 +230,9 @@ fn change<'a>(begun: &BegunAnswer, answer: &OutgoingAnswer<'a>) -> WireChange<'a
         body: above(answer.body_type, answer.body, begun.body.as_ref()),
         internet_message_id: answer.internet_message_id,
         // Those of a forward are there from the start.
-        to_recipients: with(&begun.to, if is_forward { &[] } else { answer.to }),
-        cc_recipients: with(&begun.cc, answer.cc),
-        bcc_recipients: with(&begun.bcc, answer.bcc),
+        to_recipients: joined(&begun.to, if is_forward { &[] } else { answer.to }),
+        cc_recipients: joined(&begun.cc, answer.cc),
+        bcc_recipients: joined(&begun.bcc, answer.bcc),
         importance: (answer.importance != Importance::Normal).then(|| wire::importance_name(answer.importance)),
         is_read_receipt_requested: answer.read_receipt,
         is_delivery_receipt_requested: answer.delivery_receipt,
@@ -232,7 +241,7 @@ fn change<'a>(begun: &BegunAnswer, answer: &OutgoingAnswer<'a>) -> WireChange<'a
 }
 
 /// Both, each address once. None: there is nothing to add.
-fn with(there: &[Recipient], more: &[Address]) -> Option<Vec<Recipient>> {
+fn joined(there: &[Recipient], more: &[Address]) -> Option<Vec<Recipient>> {
     if more.is_empty() {
         return None;
     }

@@ -101,10 +101,7 @@ impl WireMade {
             return None;
         }
         let draft = mail.draft;
-        let is_for = |shown: &Option<Vec<Recipient>>, to: &[Address]| {
-            let shown: Vec<&str> = shown.iter().flatten().filter_map(|one| one.email_address.as_ref()?.address.as_deref()).collect();
-            shown.len() == to.len() && to.iter().all(|to| shown.iter().any(|shown| shown.eq_ignore_ascii_case(&to.address)))
-        };
+        let is_for = |shown: &Option<Vec<Recipient>>, to: &[Address]| is_for(shown.as_deref().unwrap_or_default(), to);
         let is_this = internet_message_id == mail.internet_message_id
             || (!internet_message_id.is_empty()
                 && self.subject.as_deref() == Some(draft.subject.as_str())
@@ -468,6 +465,12 @@ impl Graph {
         request.headers.remove(CONTENT_TYPE);
         self.look(request).await.map(drop)
     }
+}
+
+/// Whether these are shown as the recipients.
+pub(super) fn is_for(shown: &[Recipient], to: &[Address]) -> bool {
+    let shown: Vec<&str> = shown.iter().filter_map(|one| one.email_address.as_ref()?.address.as_deref()).collect();
+    shown.len() == to.len() && to.iter().all(|to| shown.iter().any(|shown| shown.eq_ignore_ascii_case(&to.address)))
 }
 
 pub(super) fn is_message_id(text: &str) -> bool {

@@ -131,3 +131,37 @@ async fn who_the_account_is_is_read_whatever_the_profile_looks_like() {
         }
     }
 }
+
+/// What the answer names is changed and sent, so another draft of its person is doubt.
+#[tokio::test]
+async fn a_reply_is_in_the_conversation_of_its_original_and_a_forward_goes_to_whom_it_was_made_for() {
+    let to = [Address { address: "a@x".into(), name: String::new() }];
+    let shown = |conversation: &str, to: &str| json!({ "id": "d", "isDraft": true, "conversationId": conversation, "toRecipients": [{ "emailAddress": { "address": to } }] }).to_string();
+    for (kind, conversation, address, is_this) in [
+        (AnswerKind::Reply, "c", "whoever@x", true),
+        (AnswerKind::ReplyAll, "other", "whoever@x", false),
+        (AnswerKind::Forward, "other", "A@x", true),
+        (AnswerKind::Forward, "c", "b@x", false),
+    ] {
+        let bench = answers(vec![says(201, shown(conversation, address))]);
+        let answer = OutgoingAnswer {
+            kind,
+            original: "o",
+            conversation_id: "c",
+            to: &to,
+            cc: &[],
+            bcc: &[],
+            body: "",
+            body_type: BodyType::Text,
+            importance: Importance::Normal,
+            attachments: &[],
+            read_receipt: false,
+            delivery_receipt: false,
+            headers: &[],
+            internet_message_id: "<m@x>",
+            mark: "k",
+        };
+        let begun = bench.graph.begin_answer(&caller(), &answer).await;
+        assert_eq!(begun.map_or_else(|error| error.kind() != ErrorKind::OutcomeUnknown, |_| true), is_this, "{kind:?}");
+    }
+}

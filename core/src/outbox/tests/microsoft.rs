@@ -227,7 +227,7 @@ impl State {
                 mailbox.is_original_read |= path.ends_with("createReply");
                 let properties = asked["message"]["singleValueExtendedProperties"].clone();
                 mailbox.messages.insert(id.clone(), Message { subject: String::new(), properties, internet_message_id: json!("<by@microsoft>"), quoted: Some("<hr>old"), sent_at: None });
-                says(201, json!({ "id": id, "isDraft": true, "changeKey": "k", "body": { "contentType": "html", "content": "<hr>old" } }).to_string())
+                says(201, json!({ "id": id, "isDraft": true, "changeKey": "k", "toRecipients": asked["message"]["toRecipients"], "body": { "contentType": "html", "content": "<hr>old" } }).to_string())
             }
             ("PATCH", "/v1.0/me/messages/original") => {
                 mailbox.is_original_read = asked["isRead"].as_bool().unwrap();

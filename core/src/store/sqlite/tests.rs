@@ -77,7 +77,7 @@ store_suite!(made, [
     the_step_that_settles_a_send_claims_the_next_of_its_ordering_key,
     what_a_step_makes_of_a_row_is_known_without_reading_it,
     what_is_scheduled_is_claimed_at_its_time,
-    a_lane_over_several_routes_goes_on_whoever_dies,
+    what_follows_by_another_route_is_claimed_again_after_its_lease,
     what_a_send_says_is_replaced_while_nobody_has_it_in_hand,
     a_step_claims_nothing_that_may_not_be_claimed,
     who_holds_another_store_key_takes_nothing,

@@ -9,7 +9,7 @@ use crate::graph::{AnswerKind, MadeDraft, OutgoingAnswer};
 use crate::model::{Draft, FileAttachment, ForwardDraft, ReplyDraft, Route};
 use crate::outbox::channel::Order;
 use crate::outbox::job::Job;
-use crate::store::ItemState;
+use crate::store::{ItemState, MessageRow};
 
 /// To the sender of a message, or to all who got it.
 pub struct Answer;
@@ -74,8 +74,8 @@ impl Making for Answer {
 
     /// Making it can mark the message that is answered as read, so it is looked at first, and what was unread is known durably before.
     async fn make(job: &mut Job<MailBy<Self>>) -> Result<Option<MadeDraft>> {
-        let original = original_id(job, &job.draft.message_id).await?;
-        let is_read = job.tools.graph.is_read(&job.caller(), &original).await?.ok_or_else(gone)?;
+        let original = original(job, &job.draft.message_id).await?;
+        let is_read = job.tools.graph.is_read(&job.caller(), &original.graph_id).await?.ok_or_else(gone)?;
         if !is_read && !job.progress.own.was_unread {
             job.progress.own.was_unread = true;
             if !job.advance(ItemState::Prepared).await? {
@@ -88,10 +88,10 @@ impl Making for Answer {
 
     async fn after(job: &mut Job<MailBy<Self>>) -> Result<()> {
         if job.progress.own.was_unread {
-            let original = original_id(job, &job.draft.message_id).await?;
+            let original = original(job, &job.draft.message_id).await?;
             // Read by its person or by the answer: the mailbox does not say by whom.
-            if job.tools.graph.is_read(&job.caller(), &original).await? == Some(true) {
-                job.tools.graph.set_read(&job.caller(), &original, false, "").await?;
+            if job.tools.graph.is_read(&job.caller(), &original.graph_id).await? == Some(true) {
+                job.tools.graph.set_read(&job.caller(), &original.graph_id, false, "").await?;
             }
             job.progress.own.was_unread = false;
         }
@@ -149,13 +149,13 @@ impl Making for PassOn {
     }
 
     async fn make(job: &mut Job<MailBy<Self>>) -> Result<Option<MadeDraft>> {
-        let original = original_id(job, &job.draft.message_id).await?;
+        let original = original(job, &job.draft.message_id).await?;
         make(job, AnswerKind::Forward, &original).await.map(Some)
     }
 }
 
 /// In two steps, of which the first makes a draft that is not to be sent yet: until the second came off, there is one to be removed.
-async fn make<K: Making>(job: &mut Job<MailBy<K>>, kind: AnswerKind, original: &str) -> Result<MadeDraft> {
+async fn make<K: Making>(job: &mut Job<MailBy<K>>, kind: AnswerKind, original: &MessageRow) -> Result<MadeDraft> {
     let (tools, caller, had_stray) = (job.tools.clone(), job.caller(), job.progress.own.stray);
     let begun = tools.graph.begin_answer(&caller, &outgoing(job, kind, original)?).await?;
     job.progress.own.stray = true;
@@ -165,16 +165,15 @@ async fn make<K: Making>(job: &mut Job<MailBy<K>>, kind: AnswerKind, original: &
     Ok(made)
 }
 
-fn outgoing<'a, K: Making>(job: &'a Job<MailBy<K>>, kind: AnswerKind, original: &'a str) -> Result<OutgoingAnswer<'a>> {
+fn outgoing<'a, K: Making>(job: &'a Job<MailBy<K>>, kind: AnswerKind, original: &'a MessageRow) -> Result<OutgoingAnswer<'a>> {
     let (internet_message_id, mark) = names(job)?;
     let MailParts { to, cc, bcc, body, body_type, importance, attachments, read_receipt, delivery_receipt, headers, .. } = K::parts(&job.draft);
-    Ok(OutgoingAnswer { kind, original, to, cc, bcc, body, body_type, importance, attachments, read_receipt, delivery_receipt, headers, internet_message_id, mark })
+    Ok(OutgoingAnswer { kind, original: &original.graph_id, conversation_id: &original.conversation_id, to, cc, bcc, body, body_type, importance, attachments, read_receipt, delivery_receipt, headers, internet_message_id, mark })
 }
 
-/// Microsoft's id of a message of this account.
-async fn original_id<K: Making>(job: &Job<MailBy<K>>, message_id: &str) -> Result<String> {
-    let row = job.tools.store.message(message_id, None).await?.filter(|row| row.account_id == job.item.account_id);
-    row.map(|row| row.graph_id).ok_or_else(gone)
+/// A message of this account.
+async fn original<K: Making>(job: &Job<MailBy<K>>, message_id: &str) -> Result<MessageRow> {
+    job.tools.store.message(message_id, None).await?.filter(|row| row.account_id == job.item.account_id).ok_or_else(gone)
 }
 
 fn gone() -> Error {
