@@ -133,6 +133,8 @@ fn route(world: &mut World, caller: &Caller, call: &Call, arrival: &Arrival) -> 
         [chats, rest @ ..] if chats.eq_ignore_ascii_case("chats") => {
             return teams::handle(world, caller, call, arrival, None, rest);
         }
+        [teams] if teams.eq_ignore_ascii_case("teams") => return teams::all(world, caller, call),
+        [teams, id, rest @ ..] if teams.eq_ignore_ascii_case("teams") => return teams::team(world, caller, call, arrival, id, rest),
         [organization, rest @ ..] if organization.eq_ignore_ascii_case("organization") => {
             return if method == "GET" { profile::organization(world, caller, call, rest.first().copied()) } else { not_allowed() };
         }
@@ -166,6 +168,7 @@ fn route(world: &mut World, caller: &Caller, call: &Call, arrival: &Arrival) -> 
         [chats, rest @ ..] if chats.eq_ignore_ascii_case("chats") => {
             teams::handle(world, caller, call, arrival, Some(person), rest)
         }
+        [joined] if joined.eq_ignore_ascii_case("joinedTeams") => teams::joined(world, caller, call, person),
         [other, ..] => no_segment(other),
         [] => not_allowed(),
     }

@@ -1,7 +1,7 @@
 //! `$metadata`: the part of Graph's schema that the simulator has, written from `schema.rs`.
 
 use crate::http::Answer;
-use crate::schema::{ATTACHMENT, CATEGORY, CHAT, CHAT_MESSAGE, Entity, FOLDER, MESSAGE, ORGANIZATION, PHOTO, SETTINGS, USER};
+use crate::schema::{ATTACHMENT, CATEGORY, CHAT, CHAT_MESSAGE, CHANNEL, Entity, FOLDER, MESSAGE, ORGANIZATION, PHOTO, SETTINGS, TEAM, USER};
 
 /// Name, base, properties as `name:type`.
 type Plain = (&'static str, &'static str, &'static str);
@@ -12,7 +12,8 @@ const BASES: [Plain; 3] = [
     ("outlookItem", "entity", "categories:Collection(Edm.String) changeKey:Edm.String createdDateTime:Edm.DateTimeOffset lastModifiedDateTime:Edm.DateTimeOffset"),
 ];
 
-const ENTITIES: [Plain; 6] = [
+const ENTITIES: [Plain; 7] = [
+    ("teamworkTag", "entity", "description:Edm.String displayName:Edm.String memberCount:Edm.Int32 tagType:teamworkTagType teamId:Edm.String"),
     ("fileAttachment", "attachment", "contentBytes:Edm.Binary contentId:Edm.String contentLocation:Edm.String"),
     ("itemAttachment", "attachment", ""),
     ("singleValueLegacyExtendedProperty", "entity", "value:Edm.String"),
@@ -21,7 +22,7 @@ const ENTITIES: [Plain; 6] = [
     ("chatMessageInfo", "entity", "body:itemBody createdDateTime:Edm.DateTimeOffset isDeleted:Edm.Boolean messageType:chatMessageType from:chatMessageFromIdentitySet"),
 ];
 
-const COMPLEX: [(&str, &str); 27] = [
+const COMPLEX: [(&str, &str); 29] = [
     ("itemBody", "content:Edm.String contentType:bodyType"),
     ("emailAddress", "address:Edm.String name:Edm.String"),
     ("recipient", "emailAddress:emailAddress"),
@@ -42,7 +43,9 @@ const COMPLEX: [(&str, &str); 27] = [
     ("identity", "displayName:Edm.String id:Edm.String"),
     ("identitySet", "application:identity device:identity user:identity"),
     ("chatMessageFromIdentitySet", "application:identity device:identity user:identity"),
-    ("chatMessageMentionedIdentitySet", "application:identity device:identity user:identity"),
+    ("chatMessageMentionedIdentitySet", "application:identity conversation:teamworkConversationIdentity device:identity tag:teamworkTagIdentity user:identity"),
+    ("teamworkConversationIdentity", "conversationIdentityType:teamworkConversationIdentityType displayName:Edm.String id:Edm.String"),
+    ("teamworkTagIdentity", "displayName:Edm.String id:Edm.String"),
     ("chatMessageReactionIdentitySet", "application:identity device:identity user:identity"),
     ("chatMessageReaction", "createdDateTime:Edm.DateTimeOffset reactionType:Edm.String user:chatMessageReactionIdentitySet"),
     ("channelIdentity", "channelId:Edm.String teamId:Edm.String"),
@@ -51,7 +54,12 @@ const COMPLEX: [(&str, &str); 27] = [
     ("teamworkOnlineMeetingInfo", "calendarEventId:Edm.String joinWebUrl:Edm.String"),
 ];
 
-const ENUMS: [(&str, &str); 13] = [
+const ENUMS: [(&str, &str); 18] = [
+    ("teamworkConversationIdentityType", "team channel chat unknownFutureValue"),
+    ("teamSpecialization", "none educationStandard educationClass educationProfessionalLearningCommunity educationStaff healthcareStandard healthcareCareCoordination unknownFutureValue"),
+    ("teamVisibilityType", "private public hiddenMembership unknownFutureValue"),
+    ("channelMembershipType", "standard private unknownFutureValue shared"),
+    ("teamworkTagType", "standard unknownFutureValue"),
     ("bodyType", "text html"),
     ("importance", "low normal high"),
     ("inferenceClassificationType", "focused other"),
@@ -68,7 +76,8 @@ const ENUMS: [(&str, &str); 13] = [
 ];
 
 /// Name, what it is bound to, parameters, and what it returns.
-const ACTIONS: [(&str, &str, &str, &str); 14] = [
+const ACTIONS: [(&str, &str, &str, &str); 15] = [
+    ("softDelete", "chatMessage", "", ""),
     ("sendMail", "user", "Message:message SaveToSentItems:Edm.Boolean", ""),
     ("translateExchangeIds", "user", "InputIds:Collection(Edm.String) TargetIdType:exchangeIdFormat SourceIdType:exchangeIdFormat", "Collection(convertIdResult)"),
     ("send", "message", "", ""),
@@ -136,9 +145,12 @@ fn entity(entity: &Entity) -> String {
     let link = |name: &str, kind: &str| format!("<NavigationProperty Name=\"{name}\" Type=\"{}\" ContainsTarget=\"true\"/>", full(kind));
     let mut links: String = entity.links.iter().filter(|p| p.can.contains('r')).map(|p| link(p.name, p.kind)).collect();
     let below: &[(&str, &str)] = match entity.name {
-        "user" => &[("messages", "Collection(message)"), ("mailFolders", "Collection(mailFolder)"), ("chats", "Collection(chat)"), ("photo", "profilePhoto"), ("outlook", "outlookUser")],
+        "user" => &[("messages", "Collection(message)"), ("mailFolders", "Collection(mailFolder)"), ("joinedTeams", "Collection(team)"), ("chats", "Collection(chat)"), ("photo", "profilePhoto"), ("outlook", "outlookUser")],
         "mailFolder" => &[("messages", "Collection(message)"), ("childFolders", "Collection(mailFolder)")],
         "chat" => &[("messages", "Collection(chatMessage)")],
+        "team" => &[("channels", "Collection(channel)"), ("tags", "Collection(teamworkTag)")],
+        "channel" => &[("messages", "Collection(chatMessage)")],
+        "chatMessage" => &[("replies", "Collection(chatMessage)")],
         _ => &[],
     };
     links.extend(below.iter().map(|(name, kind)| link(name, kind)));
@@ -163,7 +175,7 @@ pub fn show() -> Answer {
     }
     out.extend(BASES.iter().chain(&ENTITIES).map(plain));
     out.push_str("<EntityType Name=\"outlookUser\" BaseType=\"graph.entity\"><NavigationProperty Name=\"masterCategories\" Type=\"Collection(graph.outlookCategory)\" ContainsTarget=\"true\"/></EntityType>");
-    let all = [&USER, &ORGANIZATION, &MESSAGE, &FOLDER, &ATTACHMENT, &CATEGORY, &SETTINGS, &PHOTO, &CHAT, &CHAT_MESSAGE];
+    let all = [&USER, &ORGANIZATION, &MESSAGE, &FOLDER, &ATTACHMENT, &CATEGORY, &SETTINGS, &PHOTO, &CHAT, &CHAT_MESSAGE, &TEAM, &CHANNEL];
     out.extend(all.into_iter().map(entity));
     for (name, bound, parameters, returns) in ACTIONS {
         let mut inside = format!("<Parameter Name=\"bindingParameter\" Type=\"graph.{bound}\"/>");
@@ -178,7 +190,7 @@ pub fn show() -> Answer {
         out.push_str(&format!("<Function Name=\"delta\" IsBound=\"true\"><Parameter Name=\"bindingParameter\" Type=\"{many}\"/><ReturnType Type=\"{many}\"/></Function>"));
     }
     out.push_str("<EntityContainer Name=\"GraphService\">");
-    for (name, kind) in [("users", "user"), ("chats", "chat"), ("organization", "organization")] {
+    for (name, kind) in [("users", "user"), ("chats", "chat"), ("teams", "team"), ("organization", "organization")] {
         out.push_str(&format!("<EntitySet Name=\"{name}\" EntityType=\"graph.{kind}\"/>"));
     }
     out.push_str("<Singleton Name=\"me\" Type=\"graph.user\"/></EntityContainer></Schema></edmx:DataServices></edmx:Edmx>");

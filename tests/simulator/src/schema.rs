@@ -218,6 +218,55 @@ pub static CHAT_MESSAGE: Entity = Entity {
     paths: &[],
 };
 
+pub static TEAM: Entity = Entity {
+    name: "team",
+    base: "entity",
+    properties: &[
+        p("id", TEXT, "rf"),
+        p("createdDateTime", TIME, "r"),
+        p("displayName", TEXT, "rf"),
+        p("description", TEXT, "rf"),
+        p("internalId", TEXT, "r"),
+        p("classification", TEXT, "r"),
+        p("specialization", "teamSpecialization", "r"),
+        p("visibility", "teamVisibilityType", "r"),
+        p("webUrl", TEXT, "r"),
+        p("isArchived", BOOL, "r"),
+        p("isMembershipLimitedToOwners", BOOL, "r"),
+        p("tenantId", TEXT, "r"),
+        p("firstChannelName", TEXT, ""),
+        p("funSettings", "teamFunSettings", ""),
+        p("guestSettings", "teamGuestSettings", ""),
+        p("memberSettings", "teamMemberSettings", ""),
+        p("messagingSettings", "teamMessagingSettings", ""),
+        p("summary", "teamSummary", ""),
+    ],
+    links: &[p("channels", "Collection(channel)", ""), p("members", "Collection(conversationMember)", ""), p("tags", "Collection(teamworkTag)", "")],
+    paths: &[],
+};
+
+pub static CHANNEL: Entity = Entity {
+    name: "channel",
+    base: "entity",
+    properties: &[
+        p("id", TEXT, "rf"),
+        p("createdDateTime", TIME, "r"),
+        p("displayName", TEXT, "rf"),
+        p("description", TEXT, "r"),
+        p("isFavoriteByDefault", BOOL, "r"),
+        p("email", TEXT, "r"),
+        p("tenantId", TEXT, "r"),
+        p("membershipType", "channelMembershipType", "rf"),
+        p("isArchived", BOOL, "r"),
+        p("webUrl", TEXT, "r"),
+        p("migrationMode", "migrationMode", ""),
+        p("originalCreatedDateTime", TIME, ""),
+        p("summary", "channelSummary", ""),
+    ],
+    links: &[p("filesFolder", "driveItem", ""), p("members", "Collection(conversationMember)", ""), p("messages", "Collection(chatMessage)", "")],
+    paths: &[],
+};
+
 pub static ORGANIZATION: Entity = Entity {
     name: "organization",
     base: "directoryObject",

@@ -7,6 +7,7 @@ use crate::clock::{self, Clock};
 use crate::entra::keys::Tamper;
 use crate::http::{Answer, Bytes, Call, Host};
 use crate::server::Shared;
+use crate::teams::control as teams;
 use crate::world::{ODDITIES, Origins, World};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -79,7 +80,11 @@ pub async fn handle(shared: &Shared, call: &Call) -> Answer {
         ("POST", ["mail", "list"]) => mail::list(world, &ask),
         ("POST", ["folders"]) => mail::add_folder(world, &ask),
         ("POST", ["folders", "delete"]) => mail::delete_folder(world, &ask),
-        ("POST", ["chats", "list"]) => chats(world, &ask),
+        ("POST", ["chats", "list"]) => teams::chats(world, &ask),
+        ("POST", ["chats", "delete"]) => teams::delete_chat(world, &ask),
+        ("POST", ["teams"]) => teams::add(world, &ask),
+        ("POST", ["teams", "change"]) => teams::change(world, &ask),
+        ("POST", ["teams", "list"]) => teams::list(world, &ask),
         ("POST", ["faults"]) => world.faults.add(&ask).map(|id| json!({"id": id})),
         ("DELETE", ["faults"]) => {
             world.faults.clear();
@@ -200,28 +205,4 @@ fn oddities(world: &mut World, ask: &Value) -> Done {
         world.oddities.insert(known.0, on.as_bool().ok_or_else(|| format!("{name} is true or false"))?);
     }
     Ok(json!(world.oddities))
-}
-
-fn chats(world: &World, ask: &Value) -> Done {
-    let member = if ask["member"].is_null() { None } else { Some(person(world, ask, "member")?) };
-    let address = |p: &usize| world.people.people[*p].address.clone();
-    let items: Vec<Value> = world
-        .teams
-        .chats
-        .iter()
-        .filter(|c| member.is_none_or(|m| c.members.contains(&m)))
-        .map(|c| {
-            let messages: Vec<Value> = c
-                .messages
-                .iter()
-                .map(|m| {
-                    let kind = if m.html { "html" } else { "text" };
-                    json!({"id": m.id.to_string(), "from": address(&m.from), "text": m.content, "content_type": kind})
-                })
-                .collect();
-            let kind = if c.one_on_one { "oneOnOne" } else { "group" };
-            json!({"id": c.id, "type": kind, "members": c.members.iter().map(address).collect::<Vec<_>>(), "messages": messages})
-        })
-        .collect();
-    Ok(json!({"items": items}))
 }

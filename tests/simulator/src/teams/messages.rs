@@ -1,7 +1,7 @@
 //! What is said in a chat.
 
-use super::{Chat, ChatMessage, size, skipped};
-use crate::actions::only;
+use super::said::{self, Place, Said};
+use super::{ChatMessage, size, skipped};
 use crate::clock::iso_ms;
 use crate::graph::{bad, page};
 use crate::http::{Answer, Call};
@@ -12,9 +12,10 @@ use crate::server::Arrival;
 use crate::world::World;
 use serde_json::{Value, json};
 
-const MESSAGE_MAX: usize = 28 * 1024;
-
 pub fn body(m: &ChatMessage) -> Value {
+    if m.deleted.is_some() {
+        return json!({"contentType": "html", "content": ""});
+    }
     json!({"contentType": if m.html { "html" } else { "text" }, "content": m.content})
 }
 
@@ -29,29 +30,46 @@ pub fn from(world: &World, m: &ChatMessage) -> Value {
     })
 }
 
-fn message_json(world: &World, chat: &Chat, m: &ChatMessage) -> Value {
+/// Where a message is: its chat, or its channel and team with the link to it.
+pub enum Home<'a> {
+    Chat(&'a str),
+    Channel { team: &'a str, channel: &'a str, tenant: &'a str },
+}
+
+pub fn message_json(world: &World, home: &Home, m: &ChatMessage) -> Value {
+    let (chat, channel, link) = match home {
+        Home::Chat(id) => (json!(id), Value::Null, Value::Null),
+        Home::Channel { team, channel, tenant } => {
+            let (place, parent) = (crate::http::encode(channel), m.reply_to.unwrap_or(m.id));
+            let link = format!("https://teams.microsoft.com/l/message/{place}/{}?groupId={team}&tenantId={tenant}&createdTime={}&parentMessageId={parent}", m.id, m.id);
+            (Value::Null, json!({"teamId": team, "channelId": channel}), json!(link))
+        }
+    };
+    let changed = m.deleted.or(m.edited).unwrap_or(m.id);
+    let gone = m.deleted.is_some();
     json!({
-        "id": m.id.to_string(), "replyToId": null, "etag": m.id.to_string(), "messageType": "message",
-        "createdDateTime": iso_ms(m.id), "lastModifiedDateTime": iso_ms(m.id), "lastEditedDateTime": null, "deletedDateTime": null,
-        "subject": m.subject, "summary": null, "chatId": chat.id, "importance": m.importance, "locale": "en-us", "webUrl": null,
-        "channelIdentity": null, "policyViolation": null, "eventDetail": null, "from": from(world, m), "body": body(m),
-        "attachments": m.attachments, "mentions": m.mentions, "reactions": [],
+        "id": m.id.to_string(), "replyToId": m.reply_to.map(|id| id.to_string()), "etag": changed.to_string(), "messageType": "message",
+        "createdDateTime": iso_ms(m.id), "lastModifiedDateTime": iso_ms(changed), "lastEditedDateTime": m.edited.map(iso_ms),
+        "deletedDateTime": m.deleted.map(iso_ms), "subject": m.subject, "summary": null, "chatId": chat, "importance": m.importance, "locale": "en-us",
+        "webUrl": link, "channelIdentity": channel, "policyViolation": null, "eventDetail": null, "from": from(world, m), "body": body(m),
+        "attachments": if gone { json!([]) } else { m.attachments.clone() }, "mentions": if gone { json!([]) } else { m.mentions.clone() }, "reactions": [],
     })
 }
 
 pub fn with_context(world: &World, call: &Call, chat: usize, message: usize) -> Value {
     let chat = &world.teams.chats[chat];
-    let mut shown = message_json(world, chat, &chat.messages[message]);
+    let mut shown = message_json(world, &Home::Chat(&chat.id), &chat.messages[message]);
     shown["@odata.context"] = json!(format!("{}/$metadata#chats('{}')/messages/$entity", call.base(), chat.id));
     shown
 }
 
-struct MessageRow<'a>(&'a ChatMessage);
+pub struct MessageRow<'a>(pub &'a ChatMessage);
 
 impl Row for MessageRow<'_> {
     fn get(&self, path: &str) -> odata::Value {
         match path.to_ascii_lowercase().as_str() {
-            "createddatetime" | "lastmodifieddatetime" => odata::Value::Time(self.0.id),
+            "createddatetime" => odata::Value::Time(self.0.id),
+            "lastmodifieddatetime" => odata::Value::Time(self.0.deleted.or(self.0.edited).unwrap_or(self.0.id)),
             _ => odata::Value::Null,
         }
     }
@@ -82,74 +100,72 @@ pub fn list(world: &World, call: &Call, at: usize) -> Answer {
     let all: Vec<&ChatMessage> =
         chat.messages.iter().rev().filter(|m| filter.as_ref().is_none_or(|f| f.holds(&MessageRow(m)))).collect();
     let skip = skipped(call);
-    let value: Vec<Value> = all.iter().skip(skip).take(top).map(|m| message_json(world, chat, m)).collect();
+    let value: Vec<Value> = all.iter().skip(skip).take(top).map(|m| message_json(world, &Home::Chat(&chat.id), m)).collect();
     let next = (skip + top < all.len()).then(|| odata::relink(call, "$skiptoken", &format!("c{}", skip + top)));
     let count = value.len();
     page(format!("{}/$metadata#chats('{}')/messages", call.base(), chat.id), value, next, Some(count))
 }
 
 pub fn post(world: &mut World, call: &Call, arrival: &Arrival, at: usize, me: usize) -> Answer {
-    let Some(body) = call.json() else {
-        return bad("Invalid request body was sent.");
+    let chat_id = world.teams.chats[at].id.clone();
+    let said = match said::read(world, call, &Place::Chat(&chat_id), world.people.people[me].tenant) {
+        Ok(said) => said,
+        Err(answer) => return answer,
     };
-    let Some(content) = body["body"]["content"].as_str() else {
-        return bad("Missing body content");
-    };
-    let known = ["body", "subject", "importance", "mentions", "attachments"];
-    let lacks = ["hostedContents", "summary", "locale", "policyViolation", "createdDateTime", "from", "replyToId", "reactions", "messageType", "channelIdentity"];
-    let sound = only(&body, "chatMessage", &known, &lacks).and_then(|()| only(&body["body"], "itemBody", &["contentType", "content"], &[]));
-    if let Err(answer) = sound {
+    if let Some(answer) = too_soon(world, call, arrival, &chat_id, me, &said) {
         return answer;
     }
-    let kind = body["body"]["contentType"].as_str().unwrap_or("text").to_lowercase();
-    let weight = body["importance"].as_str().unwrap_or("normal").to_lowercase();
-    if !["text", "html"].contains(&kind.as_str()) || !["normal", "high", "urgent"].contains(&weight.as_str()) {
-        return bad("Invalid request body was sent.");
-    }
-    let html = kind == "html";
-    let attachments = if body["attachments"].is_array() { body["attachments"].clone() } else { json!([]) };
-    let mut mentions = if body["mentions"].is_array() { body["mentions"].clone() } else { json!([]) };
-    let extra = if attachments.as_array().is_some_and(Vec::is_empty) { 0 } else { attachments.to_string().len() };
-    if content.encode_utf16().count() + extra > MESSAGE_MAX {
-        return Answer::fail(413, "RequestEntityTooLarge", "Request Entity too large");
-    }
-    if content.is_empty() && extra == 0 {
-        return bad("Missing body content");
-    }
-    let tags = content.matches("<at id=").count();
-    if tags != mentions.as_array().map_or(0, Vec::len) {
-        return bad("Mentions in the body do not match the mentions of the message.");
-    }
-    for mention in mentions.as_array_mut().into_iter().flatten() {
-        if let Some(user) = mention["mentioned"]["user"].as_object_mut() {
-            user.entry("@odata.type").or_insert(json!("#microsoft.graph.teamworkUserIdentity"));
-        }
-    }
     let now = world.now();
-    let (chat_id, sender) = (world.teams.chats[at].id.clone(), world.people.people[me].address.clone());
-    if let Some(seconds) = world.limits.chat_message(&chat_id, &sender, now) {
-        world.limits.promise(&arrival.person, call, now + seconds * 1000);
-        let text = "Request was throttled: one message a second for each chat and each user.";
-        return Answer::fail(429, "TooManyRequests", text).with("Retry-After", seconds.to_string());
-    }
-    if world.ledger.sent_before(&["chat", &chat_id, &sender, content]) {
-        let short: String = content.chars().take(80).collect();
-        world.ledger.accuse("sent_twice", arrival.seq, format!("{sender} to {chat_id}: {short}"));
-    }
     let chat = &mut world.teams.chats[at];
     // Ids are the time in milliseconds, and no two are the same.
     let id = chat.messages.last().map_or(now, |last| now.max(last.id + 1));
     chat.updated = chat.updated.max(id);
-    chat.messages.push(ChatMessage {
-        id,
-        from: me,
-        html,
-        content: content.to_string(),
-        importance: weight,
-        subject: body["subject"].as_str().map(String::from),
-        mentions,
-        attachments,
-    });
+    chat.messages.push(ChatMessage::new(id, me, None, said));
     let last = chat.messages.len() - 1;
     Answer::json(201, &with_context(world, call, at, last))
+}
+
+/// The limits of a chat or channel and of a person. What is let through is written down, and whoever says the same twice is accused.
+pub fn too_soon(world: &mut World, call: &Call, arrival: &Arrival, place: &str, me: usize, said: &Said) -> Option<Answer> {
+    let (sender, now) = (world.people.people[me].address.clone(), world.now());
+    if let Some(seconds) = world.limits.chat_message(place, &sender, now) {
+        world.limits.promise(&arrival.person, call, now + seconds * 1000);
+        let text = "Request was throttled: one message a second for each chat and each user.";
+        return Some(Answer::fail(429, "TooManyRequests", text).with("Retry-After", seconds.to_string()));
+    }
+    if world.ledger.sent_before(&["chat", place, &sender, &said.content, &said.attachments.to_string()]) {
+        let short: String = said.content.chars().take(80).collect();
+        world.ledger.accuse("sent_twice", arrival.seq, format!("{sender} to {place}: {short}"));
+    }
+    None
+}
+
+/// Of one's own message: its text, what it names, its importance.
+pub fn change(world: &mut World, call: &Call, place: &Place, me: usize, find: impl FnOnce(&mut World) -> Option<&mut ChatMessage>) -> Answer {
+    let said = match said::read(world, call, place, world.people.people[me].tenant) {
+        Ok(said) => said,
+        Err(answer) => return answer,
+    };
+    let now = world.now();
+    match find(world) {
+        None => super::not_found("NotFound"),
+        Some(message) if message.from != me || message.deleted.is_some() => Answer::fail(403, "Forbidden", "Only the sender may change a message."),
+        Some(message) => {
+            let subject = said.subject.clone().or_else(|| message.subject.take());
+            *message = ChatMessage { edited: Some(now), subject, ..ChatMessage::new(message.id, me, message.reply_to, said) };
+            Answer::empty(204)
+        }
+    }
+}
+
+/// It stays in the list, without its text.
+pub fn soft_delete(message: Option<&mut ChatMessage>, me: usize, now: i64) -> Answer {
+    match message {
+        None => super::not_found("NotFound"),
+        Some(message) if message.from != me => Answer::fail(403, "Forbidden", "Only the sender may delete a message."),
+        Some(message) => {
+            message.deleted = message.deleted.or(Some(now));
+            Answer::empty(204)
+        }
+    }
 }

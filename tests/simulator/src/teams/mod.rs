@@ -1,7 +1,13 @@
-//! Chats and their messages.
+//! Chats, teams and their channels, and what is said in them.
 
+mod channels;
 mod chats;
+pub mod control;
 mod messages;
+mod places;
+mod said;
+
+pub use places::{all, joined, team};
 
 use crate::graph::{Caller, bad, no_segment, not_allowed, page};
 use crate::http::{Answer, Call};
@@ -12,6 +18,7 @@ use crate::server::Arrival;
 use crate::world::World;
 use serde_json::{Value, json};
 
+#[derive(Default)]
 pub struct ChatMessage {
     pub id: i64,
     pub from: usize,
@@ -21,6 +28,43 @@ pub struct ChatMessage {
     subject: Option<String>,
     mentions: Value,
     attachments: Value,
+    /// The message of a channel that it answers.
+    reply_to: Option<i64>,
+    edited: Option<i64>,
+    deleted: Option<i64>,
+}
+
+impl ChatMessage {
+    fn new(id: i64, from: usize, reply_to: Option<i64>, said: said::Said) -> Self {
+        let said::Said { html, content, importance, subject, mentions, attachments } = said;
+        Self { id, from, html, content, importance, subject, mentions, attachments, reply_to, edited: None, deleted: None }
+    }
+}
+
+pub struct Channel {
+    pub id: String,
+    pub name: String,
+    description: Option<String>,
+    /// `standard`, `private` or `shared`.
+    kind: String,
+    archived: bool,
+    created: i64,
+    /// Of a private or shared one.
+    members: Option<Vec<usize>>,
+    pub messages: Vec<ChatMessage>,
+}
+
+pub struct Team {
+    pub id: String,
+    pub name: String,
+    description: Option<String>,
+    tenant: usize,
+    pub members: Vec<usize>,
+    archived: bool,
+    /// Ids and names.
+    tags: Vec<(String, String)>,
+    /// The first one is the general channel.
+    pub channels: Vec<Channel>,
 }
 
 pub struct Chat {
@@ -37,6 +81,7 @@ pub struct Chat {
 #[derive(Default)]
 pub struct Teams {
     pub chats: Vec<Chat>,
+    pub teams: Vec<Team>,
 }
 
 fn denied(caller: &Caller, needed: &str) -> Answer {
@@ -63,7 +108,13 @@ const READ_MESSAGES: [&str; 4] = ["Chat.Read", "Chat.ReadWrite", "Chat.Read.All"
 const CREATE: [&str; 3] = ["Chat.Create", "Chat.ReadWrite", "Chat.ReadWrite.All"];
 const SEND: [&str; 4] = ["ChatMessage.Send", "Chat.ReadWrite", "Chat.ReadWrite.All", "Group.ReadWrite.All"];
 
-/// `person` is set for the paths below a user, which are for reading alone.
+const WRITE: [&str; 1] = ["Chat.ReadWrite"];
+
+fn found<'a>(messages: &'a mut [ChatMessage], id: &str) -> Option<&'a mut ChatMessage> {
+    messages.iter_mut().find(|m| m.id.to_string() == id)
+}
+
+/// `person` is set for the paths below a user, which are for reading, and for deleting a message.
 pub fn handle(
     world: &mut World,
     caller: &Caller,
@@ -80,7 +131,7 @@ pub fn handle(
     if caller.person.is_some_and(|p| p != me) {
         return Answer::fail(403, "Forbidden", "Forbidden");
     }
-    if method == "POST" && caller.person.is_none() {
+    if method != "GET" && caller.person.is_none() {
         return denied(caller, "Teamwork.Migrate.All");
     }
     let teams = world.people.people[me].teams;
@@ -137,6 +188,20 @@ pub fn handle(
         ("POST", ["messages"]) if below_user => bad("Write requests are only supported on contained entities"),
         ("POST", ["messages"]) if !caller.has(&SEND) => denied(caller, "ChatMessage.Send, Chat.ReadWrite, Group.ReadWrite.All"),
         ("POST", ["messages"]) => messages::post(world, call, arrival, chat, me),
+        ("PATCH", ["messages", one]) if !below_user => {
+            if !caller.has(&WRITE) {
+                return denied(caller, &WRITE.join(", "));
+            }
+            let (chat_id, one) = (id.to_string(), one.to_string());
+            messages::change(world, call, &said::Place::Chat(&chat_id), me, |world| found(&mut world.teams.chats[chat].messages, &one))
+        }
+        ("POST", ["messages", one, "softDelete"]) if below_user => {
+            if !caller.has(&WRITE) {
+                return denied(caller, &WRITE.join(", "));
+            }
+            let now = world.now();
+            messages::soft_delete(found(&mut world.teams.chats[chat].messages, one), me, now)
+        }
         (_, []) | (_, ["members" | "messages", ..]) => not_allowed(),
         (_, [other, ..]) => no_segment(other),
     }
