@@ -10,7 +10,7 @@
 //! activities   auth      outbox      sync      retention  connect · what leaves · what we ask for · what is proven and erased
 //! tools        vault     trust       graph               secrets · proofs · Microsoft's API
 //! base         store     pipeline    events              durable rows · the only way out · the event bus
-//! plain        model  error  foreign  seal  clock  random  secret  config  json  runtime  logs  metrics  failpoint  interleave  throttle  stages    plain things; no sockets, no SQL
+//! plain        model  error  foreign  seal  clock  random  secret  config  json  runtime  logs  markup  metrics  failpoint  interleave  throttle  stages    plain things; no sockets, no SQL
 //! ```
 
 mod auth;
@@ -27,6 +27,7 @@ mod interleave;
 mod json;
 mod retention;
 mod logs;
+mod markup;
 mod metrics;
 mod model;
 mod outbox;

@@ -37,15 +37,23 @@ export type Badge = 'healthy' | 'incomplete' | 'never_synced' | 'stale' | 'error
 /** How news of a mailbox come: `Manual` when the host calls `sync`. */
 export type Transport = 'manual' | 'polling' | 'push';
 
-export type BodyType = 'text' | 'html';
+export type BodyType = 'text' | 'html' | 'markdown';
 
 export type Importance = 'low' | 'normal' | 'high';
 
-export type Route = 'mail' | 'reply' | 'forward' | 'chat';
+export type Route = 'mail' | 'reply' | 'forward' | 'chat' | 'channel_post';
 
 /** `Queued`: stored, not sent. `Sending`: under way. `Sent`: Microsoft has it. `Unknown`: it may have been sent; it is never repeated by itself.
  * `Failed`: it was not sent. `Cancelled`: taken back before it was sent. */
 export type SendState = 'queued' | 'sending' | 'sent' | 'unknown' | 'failed' | 'cancelled';
+
+/** `Urgent` tells the recipients every two minutes for twenty minutes, where their organisation allows it. */
+export type ChatImportance = 'normal' | 'high' | 'urgent';
+
+/** `Private` and `Shared`: only its own members see it. */
+export type ChannelKind = 'standard' | 'private' | 'shared' | 'other';
+
+export type ChatKind = 'one_on_one' | 'group' | 'meeting' | 'other';
 
 /** What of a message could not be read or told: all of it, what is attached, or whether it was removed. */
 export type QuarantineKind = 'message' | 'attachments' | 'removal';
@@ -439,22 +447,6 @@ export interface ForwardDraft {
   headers?: readonly MailHeader[];
 }
 
-/** A Teams message to one person, found by mail address; the one-to-one chat is made or reused. Messages to one person leave in the order in which they were
- * handed in. */
-export interface ChatDraft {
-  accountId: string;
-  to: string;
-  body: string;
-  /** Default: `"text"`. */
-  bodyType?: BodyType;
-  /** Idempotency key, as in `MailDraft`. */
-  key?: string | null;
-  /** Not sent after this time, as in `MailDraft`. */
-  deadline?: Date | null;
-  /** Not sent before this time, as in `MailDraft`. */
-  sendAt?: Date | null;
-}
-
 /** What became of a draft. */
 export interface Receipt {
   id: string;
@@ -486,6 +478,170 @@ export interface OutboxFilter {
   state?: SendState | null;
   /** Newest first, at most this many, 1 to 1000. Default: `100`. */
   limit?: number;
+}
+
+/** A mention. It stands in the body wherever its placeholder stands, under the name that Microsoft has. */
+export interface Mention {
+  /** Text of your choice that is in the body, as in `@alex`. 1 to 100 characters; each mention has its own. */
+  placeholder: string;
+  target: MentionTarget;
+  /** Shown in place of the name that Microsoft has. */
+  text?: string | null;
+}
+
+/** A file that is somewhere already, as in SharePoint or OneDrive. Whether those who read the message may open it is as it is there. */
+export interface FileLink {
+  name: string;
+  /** An `https` address. */
+  url: string;
+}
+
+/** A Teams message in a chat: to one person (`to`), to a group (`members`), or in a chat there is (`chat_id`); one of the three. Messages to one chat leave in
+ * the order in which they were handed in. */
+export interface ChatDraft {
+  accountId: string;
+  /** Mail address of one person; the one-to-one chat is made or reused. Default: `""`. */
+  to?: string;
+  /** Text, HTML or Markdown. HTML is cleaned to what Teams shows. It may be empty beside a card or a file. Default: `""`. */
+  body?: string;
+  /** Default: `"text"`. */
+  bodyType?: BodyType;
+  /** Idempotency key, as in `MailDraft`. */
+  key?: string | null;
+  /** Not sent after this time, as in `MailDraft`. */
+  deadline?: Date | null;
+  /** Not sent before this time, as in `MailDraft`. */
+  sendAt?: Date | null;
+  /** Id of a chat there is, as receipts and `chats` show it. */
+  chatId?: string | null;
+  /** Mail addresses of the others in a group, up to 249. The group that this account made here for the same members and topic is reused; else one is made. Default: `[]`. */
+  members?: readonly string[];
+  /** Name of the group, up to 250 characters. */
+  topic?: string | null;
+  /** Default: `"normal"`. */
+  importance?: ChatImportance;
+  /** Default: `[]`. */
+  mentions?: readonly Mention[];
+  /** Adaptive Cards as JSON, up to 10. Buttons that answer to a bot do nothing in a person's message. Default: `[]`. */
+  cards?: readonly string[];
+  /** Up to 10. Default: `[]`. */
+  files?: readonly FileLink[];
+}
+
+/** A message in a channel of a team, as the person; with `reply_to` an answer in its thread. Messages to one channel leave in the order in which they were
+ * handed in. */
+export interface ChannelPostDraft {
+  accountId: string;
+  /** Ids as `teams` and `channels` show them. */
+  teamId: string;
+  channelId: string;
+  /** As in `ChatDraft`. Default: `""`. */
+  body?: string;
+  /** Default: `"text"`. */
+  bodyType?: BodyType;
+  /** Id of the message at the head of the thread that is answered, as `graph_id` of its receipt. */
+  replyTo?: string | null;
+  /** Shown above the message; a reply has none. */
+  subject?: string | null;
+  /** Default: `"normal"`. */
+  importance?: ChatImportance;
+  /** Default: `[]`. */
+  mentions?: readonly Mention[];
+  /** As in `ChatDraft`. Default: `[]`. */
+  cards?: readonly string[];
+  /** Default: `[]`. */
+  files?: readonly FileLink[];
+  /** Idempotency key, as in `MailDraft`. */
+  key?: string | null;
+  /** Not sent after this time, as in `MailDraft`. */
+  deadline?: Date | null;
+  /** Not sent before this time, as in `MailDraft`. */
+  sendAt?: Date | null;
+}
+
+/** Somebody of the organisation. */
+export interface Person {
+  id: string;
+  name: string;
+  /** Mail address; none where Microsoft shows none, as for some guests. */
+  address: string | null;
+  /** Name of sign-in (user principal name). */
+  userName: string | null;
+  jobTitle: string | null;
+  isGuest: boolean;
+}
+
+/** Whom to look for. */
+export interface PeopleQuery {
+  accountId: string;
+  /** Beginning of a name or of a mail address, 1 to 200 characters. */
+  text: string;
+  /** 1 to 100. Default: `20`. */
+  limit?: number;
+  /** Whose the account must be. */
+  owner?: string | null;
+}
+
+/** A team that the person belongs to. */
+export interface Team {
+  id: string;
+  name: string;
+  description: string | null;
+  /** Nothing can be posted in it. */
+  isArchived: boolean;
+}
+
+/** A channel of a team. */
+export interface TeamChannel {
+  id: string;
+  teamId: string;
+  name: string;
+  description: string | null;
+  kind: ChannelKind;
+  isArchived: boolean;
+  /** Opens it in Teams. */
+  webUrl: string | null;
+}
+
+/** A team with its channels. */
+export interface TeamChannels {
+  team: Team;
+  channels: TeamChannel[];
+  /** Why its channels could not be listed; the other teams are not concerned. */
+  problem: string | null;
+}
+
+/** Somebody in a chat. */
+export interface ChatMember {
+  /** None for somebody of another organisation whose id is not shown. */
+  userId: string | null;
+  name: string;
+  address: string | null;
+}
+
+/** A chat that the person is in. */
+export interface TeamsChat {
+  id: string;
+  kind: ChatKind;
+  topic: string | null;
+  /** The person included; of a large chat the first 25. */
+  members: ChatMember[];
+  updatedAt: Date | null;
+  webUrl: string | null;
+}
+
+/** What is said in a chat. */
+export interface ChatMessage {
+  id: string;
+  chatId: string;
+  /** Who said it; none for an app or a message of Teams itself. */
+  sender: ChatMember | null;
+  body: string;
+  /** The body as HTML is as its sender wrote it: clean it before you show it. */
+  bodyType: BodyType;
+  isDeleted: boolean;
+  sentAt: Date | null;
+  editedAt: Date | null;
 }
 
 /** What a sync did. */
@@ -839,7 +995,19 @@ export type Draft =
   | { type?: 'mail'; mail: MailDraft }
   | { type?: 'reply'; reply: ReplyDraft }
   | { type?: 'forward'; forward: ForwardDraft }
-  | { type?: 'chat'; chat: ChatDraft };
+  | { type?: 'chat'; chat: ChatDraft }
+  | { type?: 'channel_post'; channelPost: ChannelPostDraft };
+
+/** Whom or what a mention tells. */
+export type MentionTarget =
+  /** Somebody of the organisation, by mail address. */
+  | { type: 'person'; address: string }
+  /** Everybody who has shown this channel, or the one posted to when no id is given. Only in a channel of the same team. */
+  | { type: 'channel'; channelId: string | null }
+  /** All members of the team of the channel that is posted to. */
+  | 'team' | { type: 'team' }
+  /** Those who have this tag in the team of the channel that is posted to. Its name is the text of the mention. */
+  | { type: 'tag'; tagId: string };
 
 /** Something that just happened; for progress and state. What must not be missed is in `changes`. */
 export type Event =
@@ -1150,6 +1318,14 @@ export class Engine implements AsyncDisposable {
    * receipt, its account, its kind and its idempotency key, which then stands for the new content. With `owner`, a send of another owner is NotFound.
    * Errors: as `send` before storing; NotFound; Conflict when it has left, is being sent, or a draft of it may lie in the mailbox already. */
   edit(receiptId: string, draft: Draft, owner?: string | null, options?: CallOptions): Promise<Receipt>;
+  /** Replaces what a message in a chat or channel says that was sent: the draft is whole, and its key, time and place do not count. It is changed at once,
+   * and the same call again does no harm. The account needs `Chat.ReadWrite`, for a channel `ChannelMessage.ReadWrite`, among the extra scopes it was
+   * connected with. With `owner`, a send of another owner is NotFound. Errors: InvalidInput, LimitExceeded; NotFound (also when the message is gone);
+   * Conflict for a mail, and for what was not sent; NotConnected, NeedsReconnect, ConsentMissing; Forbidden. Source: Graph, chatMessage: update. */
+  editSent(receiptId: string, draft: Draft, owner?: string | null, options?: CallOptions): Promise<Receipt>;
+  /** Deletes a message in a chat or channel that was sent; those who see it are shown that it was deleted. The same call again does no harm, and the receipt
+   * stays. Permissions and errors: as `edit_sent`. Source: Graph, chatMessage: softDelete. */
+  deleteSent(receiptId: string, owner?: string | null, options?: CallOptions): Promise<Receipt>;
   /** Takes a send back that is provably unsent, and its draft out of the mailbox if one was made. What is cancelled already stays so. A parked send ends
    * as `unknown`: it does not leave from here, and the original of the store may have sent it. With `owner`, a send of another owner is NotFound.
    * Errors: NotFound, Conflict when it was sent, is being sent, may have been sent, or failed. */
@@ -1158,6 +1334,26 @@ export class Engine implements AsyncDisposable {
    * may have been sent: a mail is looked for once more first, a chat message is posted again. A parked send is let go by that as well. With `owner`, a
    * send of another owner is NotFound. Errors: NotFound, Conflict when it is not failed, NotConnected, NeedsReconnect, ConsentMissing, StoreBusy. */
   retry(receiptId: string, evenIfUnknown?: boolean, owner?: string | null, options?: CallOptions): Promise<Receipt>;
+  /** The person of the organisation who has this mail address; none when there is nobody. Errors: InvalidInput; NotFound (the account); NotConnected,
+   * NeedsReconnect; ConsentMissing without the feature people or chat; Conflict when more than one person has it. Source: Graph, user: list. */
+  findPerson(accountId: string, address: string, owner?: string | null, options?: CallOptions): Promise<Person | null>;
+  /** People of the organisation whose name or address begins with a text, by name. Errors: as `find_person`. Source: Graph, $search on users. */
+  people(query: PeopleQuery, options?: CallOptions): Promise<Person[]>;
+  /** The teams the person belongs to. Errors: NotFound (the account); NotConnected, NeedsReconnect; ConsentMissing without the feature channels.
+   * Source: Graph, user: list joinedTeams. */
+  teams(accountId: string, owner?: string | null, options?: CallOptions): Promise<Team[]>;
+  /** The channels of a team that the person sees. Errors: as `teams`; InvalidInput; NotFound and Forbidden for a team that is not the person's.
+   * Source: Graph, channel: list. */
+  channels(accountId: string, teamId: string, owner?: string | null, options?: CallOptions): Promise<TeamChannel[]>;
+  /** All teams of the person with their channels, asked for twenty teams at a time. What is wrong with one team is told of that one. Errors: as `teams`. */
+  allChannels(accountId: string, owner?: string | null, options?: CallOptions): Promise<TeamChannels[]>;
+  /** Chats the person is in, the one with the newest message first; `limit` 1 to 1000. It needs a permission that is not asked for sending: connect with
+   * `Chat.ReadBasic` or `Chat.Read` among the extra scopes. Errors: InvalidInput; NotFound (the account); NotConnected, NeedsReconnect; ConsentMissing.
+   * Source: Graph, chat: list. */
+  chats(accountId: string, limit?: number, owner?: string | null, options?: CallOptions): Promise<TeamsChat[]>;
+  /** What was said in a chat, the newest first; `limit` 1 to 1000. It needs `Chat.Read` among the extra scopes the account was connected with. Microsoft's
+   * terms allow no chat to be polled more than once a day. Errors: as `chats`; NotFound for a chat the person is not in. Source: Graph, chat: list messages. */
+  chatMessages(accountId: string, chatId: string, limit?: number, owner?: string | null, options?: CallOptions): Promise<ChatMessage[]>;
   /** Brings the account's folders up to date. Each page is stored with its cursor in one transaction; a cancelled call stops after a page and loses nothing.
    * Calls that come while a sync of the account runs share the one after it.
    * Source: Graph, message: delta. Errors: NotFound (of another owner), NotConnected, NeedsReconnect, ConsentMissing, Throttled, Network, Upstream, LinkRejected. */

@@ -190,11 +190,21 @@ pub fn tag(object: &Object<'_>, tags: &[&str]) -> Read<String> {
         return Ok(tag);
     }
     for tag in tags {
-        if object.get::<Unknown>(tag)?.is_some() {
+        if object.get::<Unknown>(&in_camel_case(tag))?.is_some() {
             return Ok((*tag).to_owned());
         }
     }
     Err(Refusal::new("is missing").inside("type"))
+}
+
+/// `channelPost` of `channel_post`.
+fn in_camel_case(tag: &str) -> String {
+    let mut parts = tag.split('_');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |name, part| {
+        let mut letters = part.chars();
+        name + &letters.next().map_or_else(String::new, |letter| letter.to_ascii_uppercase().to_string()) + letters.as_str()
+    })
 }
 
 /// The default of a field, when it has one.

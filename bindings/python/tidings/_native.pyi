@@ -137,9 +137,10 @@ _Transport: TypeAlias = Transport | Literal["manual", "polling", "push"]
 class BodyType(str, enum.Enum):
     TEXT = "text"
     HTML = "html"
+    MARKDOWN = "markdown"
     def __new__(cls, value: object) -> Self: ...
 
-_BodyType: TypeAlias = BodyType | Literal["text", "html"]
+_BodyType: TypeAlias = BodyType | Literal["text", "html", "markdown"]
 
 class Importance(str, enum.Enum):
     LOW = "low"
@@ -154,9 +155,10 @@ class Route(str, enum.Enum):
     REPLY = "reply"
     FORWARD = "forward"
     CHAT = "chat"
+    CHANNEL_POST = "channel_post"
     def __new__(cls, value: object) -> Self: ...
 
-_Route: TypeAlias = Route | Literal["mail", "reply", "forward", "chat"]
+_Route: TypeAlias = Route | Literal["mail", "reply", "forward", "chat", "channel_post"]
 
 class SendState(str, enum.Enum):
     """`Queued`: stored, not sent. `Sending`: under way. `Sent`: Microsoft has it. `Unknown`: it may have been sent; it is never repeated by itself.
@@ -170,6 +172,34 @@ class SendState(str, enum.Enum):
     def __new__(cls, value: object) -> Self: ...
 
 _SendState: TypeAlias = SendState | Literal["queued", "sending", "sent", "unknown", "failed", "cancelled"]
+
+class ChatImportance(str, enum.Enum):
+    """`Urgent` tells the recipients every two minutes for twenty minutes, where their organisation allows it."""
+    NORMAL = "normal"
+    HIGH = "high"
+    URGENT = "urgent"
+    def __new__(cls, value: object) -> Self: ...
+
+_ChatImportance: TypeAlias = ChatImportance | Literal["normal", "high", "urgent"]
+
+class ChannelKind(str, enum.Enum):
+    """`Private` and `Shared`: only its own members see it."""
+    STANDARD = "standard"
+    PRIVATE = "private"
+    SHARED = "shared"
+    OTHER = "other"
+    def __new__(cls, value: object) -> Self: ...
+
+_ChannelKind: TypeAlias = ChannelKind | Literal["standard", "private", "shared", "other"]
+
+class ChatKind(str, enum.Enum):
+    ONE_ON_ONE = "one_on_one"
+    GROUP = "group"
+    MEETING = "meeting"
+    OTHER = "other"
+    def __new__(cls, value: object) -> Self: ...
+
+_ChatKind: TypeAlias = ChatKind | Literal["one_on_one", "group", "meeting", "other"]
 
 class QuarantineKind(str, enum.Enum):
     """What of a message could not be read or told: all of it, what is attached, or whether it was removed."""
@@ -949,32 +979,6 @@ class ForwardDraft:
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
 @final
-class ChatDraft:
-    """A Teams message to one person, found by mail address; the one-to-one chat is made or reused. Messages to one person leave in the order in which they were
-    handed in."""
-    __match_args__ = ("account_id", "to", "body", "body_type", "key", "deadline", "send_at")
-    def __new__(cls, account_id: str, to: str, body: str, body_type: _BodyType = ..., key: str | None = ..., deadline: datetime | None = ..., send_at: datetime | None = ...) -> Self: ...
-    @property
-    def account_id(self) -> str: ...
-    @property
-    def to(self) -> str: ...
-    @property
-    def body(self) -> str: ...
-    @property
-    def body_type(self) -> BodyType: ...
-    @property
-    def key(self) -> str | None:
-        """Idempotency key, as in `MailDraft`."""
-    @property
-    def deadline(self) -> datetime | None:
-        """Not sent after this time, as in `MailDraft`."""
-    @property
-    def send_at(self) -> datetime | None:
-        """Not sent before this time, as in `MailDraft`."""
-    def __eq__(self, other: object, /) -> bool: ...
-    __hash__: ClassVar[None]  # type: ignore[assignment]
-
-@final
 class Receipt:
     """What became of a draft."""
     __match_args__ = ("id", "account_id", "route", "state", "key", "attempts", "reason", "internet_message_id", "graph_id", "chat_id", "created_at", "sent_at", "next_attempt_at", "is_parked")
@@ -1030,6 +1034,298 @@ class OutboxFilter:
     @property
     def limit(self) -> int:
         """Newest first, at most this many, 1 to 1000."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class Mention:
+    """A mention. It stands in the body wherever its placeholder stands, under the name that Microsoft has."""
+    __match_args__ = ("placeholder", "target", "text")
+    def __new__(cls, placeholder: str, target: _MentionTarget, text: str | None = ...) -> Self: ...
+    @property
+    def placeholder(self) -> str:
+        """Text of your choice that is in the body, as in `@alex`. 1 to 100 characters; each mention has its own."""
+    @property
+    def target(self) -> MentionTarget: ...
+    @property
+    def text(self) -> str | None:
+        """Shown in place of the name that Microsoft has."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+class _MentionFields(TypedDict):
+    placeholder: str
+    target: _MentionTarget
+    text: NotRequired[str | None]
+
+_Mention: TypeAlias = Mention | _MentionFields
+
+@final
+class FileLink:
+    """A file that is somewhere already, as in SharePoint or OneDrive. Whether those who read the message may open it is as it is there."""
+    __match_args__ = ("name", "url")
+    def __new__(cls, name: str, url: str) -> Self: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def url(self) -> str:
+        """An `https` address."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+class _FileLinkFields(TypedDict):
+    name: str
+    url: str
+
+_FileLink: TypeAlias = FileLink | _FileLinkFields
+
+@final
+class ChatDraft:
+    """A Teams message in a chat: to one person (`to`), to a group (`members`), or in a chat there is (`chat_id`); one of the three. Messages to one chat leave in
+    the order in which they were handed in."""
+    __match_args__ = ("account_id", "to", "body", "body_type", "key", "deadline", "send_at", "chat_id", "members", "topic", "importance", "mentions", "cards", "files")
+    def __new__(cls, account_id: str, to: str = ..., body: str = ..., body_type: _BodyType = ..., key: str | None = ..., deadline: datetime | None = ..., send_at: datetime | None = ..., chat_id: str | None = ..., members: Sequence[str] = ..., topic: str | None = ..., importance: _ChatImportance = ..., mentions: Sequence[_Mention] = ..., cards: Sequence[str] = ..., files: Sequence[_FileLink] = ...) -> Self: ...
+    @property
+    def account_id(self) -> str: ...
+    @property
+    def to(self) -> str:
+        """Mail address of one person; the one-to-one chat is made or reused."""
+    @property
+    def body(self) -> str:
+        """Text, HTML or Markdown. HTML is cleaned to what Teams shows. It may be empty beside a card or a file."""
+    @property
+    def body_type(self) -> BodyType: ...
+    @property
+    def key(self) -> str | None:
+        """Idempotency key, as in `MailDraft`."""
+    @property
+    def deadline(self) -> datetime | None:
+        """Not sent after this time, as in `MailDraft`."""
+    @property
+    def send_at(self) -> datetime | None:
+        """Not sent before this time, as in `MailDraft`."""
+    @property
+    def chat_id(self) -> str | None:
+        """Id of a chat there is, as receipts and `chats` show it."""
+    @property
+    def members(self) -> list[str]:
+        """Mail addresses of the others in a group, up to 249. The group that this account made here for the same members and topic is reused; else one is made."""
+    @property
+    def topic(self) -> str | None:
+        """Name of the group, up to 250 characters."""
+    @property
+    def importance(self) -> ChatImportance: ...
+    @property
+    def mentions(self) -> list[Mention]: ...
+    @property
+    def cards(self) -> list[str]:
+        """Adaptive Cards as JSON, up to 10. Buttons that answer to a bot do nothing in a person's message."""
+    @property
+    def files(self) -> list[FileLink]:
+        """Up to 10."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class ChannelPostDraft:
+    """A message in a channel of a team, as the person; with `reply_to` an answer in its thread. Messages to one channel leave in the order in which they were
+    handed in."""
+    __match_args__ = ("account_id", "team_id", "channel_id", "body", "body_type", "reply_to", "subject", "importance", "mentions", "cards", "files", "key", "deadline", "send_at")
+    def __new__(cls, account_id: str, team_id: str, channel_id: str, body: str = ..., body_type: _BodyType = ..., reply_to: str | None = ..., subject: str | None = ..., importance: _ChatImportance = ..., mentions: Sequence[_Mention] = ..., cards: Sequence[str] = ..., files: Sequence[_FileLink] = ..., key: str | None = ..., deadline: datetime | None = ..., send_at: datetime | None = ...) -> Self: ...
+    @property
+    def account_id(self) -> str: ...
+    @property
+    def team_id(self) -> str:
+        """Ids as `teams` and `channels` show them."""
+    @property
+    def channel_id(self) -> str: ...
+    @property
+    def body(self) -> str:
+        """As in `ChatDraft`."""
+    @property
+    def body_type(self) -> BodyType: ...
+    @property
+    def reply_to(self) -> str | None:
+        """Id of the message at the head of the thread that is answered, as `graph_id` of its receipt."""
+    @property
+    def subject(self) -> str | None:
+        """Shown above the message; a reply has none."""
+    @property
+    def importance(self) -> ChatImportance: ...
+    @property
+    def mentions(self) -> list[Mention]: ...
+    @property
+    def cards(self) -> list[str]:
+        """As in `ChatDraft`."""
+    @property
+    def files(self) -> list[FileLink]: ...
+    @property
+    def key(self) -> str | None:
+        """Idempotency key, as in `MailDraft`."""
+    @property
+    def deadline(self) -> datetime | None:
+        """Not sent after this time, as in `MailDraft`."""
+    @property
+    def send_at(self) -> datetime | None:
+        """Not sent before this time, as in `MailDraft`."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class Person:
+    """Somebody of the organisation."""
+    __match_args__ = ("id", "name", "address", "user_name", "job_title", "is_guest")
+    def __new__(cls, id: str, name: str, address: str | None, user_name: str | None, job_title: str | None, is_guest: bool) -> Self: ...
+    @property
+    def id(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def address(self) -> str | None:
+        """Mail address; none where Microsoft shows none, as for some guests."""
+    @property
+    def user_name(self) -> str | None:
+        """Name of sign-in (user principal name)."""
+    @property
+    def job_title(self) -> str | None: ...
+    @property
+    def is_guest(self) -> bool: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class PeopleQuery:
+    """Whom to look for."""
+    __match_args__ = ("account_id", "text", "limit", "owner")
+    def __new__(cls, account_id: str, text: str, limit: int = ..., owner: str | None = ...) -> Self: ...
+    @property
+    def account_id(self) -> str: ...
+    @property
+    def text(self) -> str:
+        """Beginning of a name or of a mail address, 1 to 200 characters."""
+    @property
+    def limit(self) -> int:
+        """1 to 100."""
+    @property
+    def owner(self) -> str | None:
+        """Whose the account must be."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class Team:
+    """A team that the person belongs to."""
+    __match_args__ = ("id", "name", "description", "is_archived")
+    def __new__(cls, id: str, name: str, description: str | None, is_archived: bool) -> Self: ...
+    @property
+    def id(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def description(self) -> str | None: ...
+    @property
+    def is_archived(self) -> bool:
+        """Nothing can be posted in it."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class TeamChannel:
+    """A channel of a team."""
+    __match_args__ = ("id", "team_id", "name", "description", "kind", "is_archived", "web_url")
+    def __new__(cls, id: str, team_id: str, name: str, description: str | None, kind: _ChannelKind, is_archived: bool, web_url: str | None) -> Self: ...
+    @property
+    def id(self) -> str: ...
+    @property
+    def team_id(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def description(self) -> str | None: ...
+    @property
+    def kind(self) -> ChannelKind: ...
+    @property
+    def is_archived(self) -> bool: ...
+    @property
+    def web_url(self) -> str | None:
+        """Opens it in Teams."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class TeamChannels:
+    """A team with its channels."""
+    __match_args__ = ("team", "channels", "problem")
+    def __new__(cls, team: Team, channels: Sequence[TeamChannel], problem: str | None) -> Self: ...
+    @property
+    def team(self) -> Team: ...
+    @property
+    def channels(self) -> list[TeamChannel]: ...
+    @property
+    def problem(self) -> str | None:
+        """Why its channels could not be listed; the other teams are not concerned."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class ChatMember:
+    """Somebody in a chat."""
+    __match_args__ = ("user_id", "name", "address")
+    def __new__(cls, user_id: str | None, name: str, address: str | None) -> Self: ...
+    @property
+    def user_id(self) -> str | None:
+        """None for somebody of another organisation whose id is not shown."""
+    @property
+    def name(self) -> str: ...
+    @property
+    def address(self) -> str | None: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class TeamsChat:
+    """A chat that the person is in."""
+    __match_args__ = ("id", "kind", "topic", "members", "updated_at", "web_url")
+    def __new__(cls, id: str, kind: _ChatKind, topic: str | None, members: Sequence[ChatMember], updated_at: datetime | None, web_url: str | None) -> Self: ...
+    @property
+    def id(self) -> str: ...
+    @property
+    def kind(self) -> ChatKind: ...
+    @property
+    def topic(self) -> str | None: ...
+    @property
+    def members(self) -> list[ChatMember]:
+        """The person included; of a large chat the first 25."""
+    @property
+    def updated_at(self) -> datetime | None: ...
+    @property
+    def web_url(self) -> str | None: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class ChatMessage:
+    """What is said in a chat."""
+    __match_args__ = ("id", "chat_id", "sender", "body", "body_type", "is_deleted", "sent_at", "edited_at")
+    def __new__(cls, id: str, chat_id: str, sender: ChatMember | None, body: str, body_type: _BodyType, is_deleted: bool, sent_at: datetime | None, edited_at: datetime | None) -> Self: ...
+    @property
+    def id(self) -> str: ...
+    @property
+    def chat_id(self) -> str: ...
+    @property
+    def sender(self) -> ChatMember | None:
+        """Who said it; none for an app or a message of Teams itself."""
+    @property
+    def body(self) -> str: ...
+    @property
+    def body_type(self) -> BodyType:
+        """The body as HTML is as its sender wrote it: clean it before you show it."""
+    @property
+    def is_deleted(self) -> bool: ...
+    @property
+    def sent_at(self) -> datetime | None: ...
+    @property
+    def edited_at(self) -> datetime | None: ...
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -1674,10 +1970,50 @@ class Draft:
         def __new__(cls, chat: ChatDraft) -> Self: ...
         @property
         def chat(self) -> ChatDraft: ...
+    @final
+    class ChannelPost(Draft):
+        __match_args__ = ("channel_post",)
+        def __new__(cls, channel_post: ChannelPostDraft) -> Self: ...
+        @property
+        def channel_post(self) -> ChannelPostDraft: ...
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
-_Draft: TypeAlias = Draft | MailDraft | ReplyDraft | ForwardDraft | ChatDraft
+_Draft: TypeAlias = Draft | MailDraft | ReplyDraft | ForwardDraft | ChatDraft | ChannelPostDraft
+
+@disjoint_base
+class MentionTarget:
+    """Whom or what a mention tells."""
+    @final
+    class Person(MentionTarget):
+        """Somebody of the organisation, by mail address."""
+        __match_args__ = ("address",)
+        def __new__(cls, address: str) -> Self: ...
+        @property
+        def address(self) -> str: ...
+    @final
+    class Channel(MentionTarget):
+        """Everybody who has shown this channel, or the one posted to when no id is given. Only in a channel of the same team."""
+        __match_args__ = ("channel_id",)
+        def __new__(cls, channel_id: str | None) -> Self: ...
+        @property
+        def channel_id(self) -> str | None: ...
+    @final
+    class Team(MentionTarget):
+        """All members of the team of the channel that is posted to."""
+        __match_args__ = ()
+        def __new__(cls) -> Self: ...
+    @final
+    class Tag(MentionTarget):
+        """Those who have this tag in the team of the channel that is posted to. Its name is the text of the mention."""
+        __match_args__ = ("tag_id",)
+        def __new__(cls, tag_id: str) -> Self: ...
+        @property
+        def tag_id(self) -> str: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+_MentionTarget: TypeAlias = MentionTarget | Literal["team"]
 
 @disjoint_base
 class Event:
@@ -2019,6 +2355,14 @@ class Engine:
         """Replaces what a send says that has not left: the draft is whole, what it leaves out is gone, with its time, deadline and order. The send keeps its
         receipt, its account, its kind and its idempotency key, which then stands for the new content. With `owner`, a send of another owner is NotFound.
         Errors: as `send` before storing; NotFound; Conflict when it has left, is being sent, or a draft of it may lie in the mailbox already."""
+    async def edit_sent(self, receipt_id: str, draft: _Draft, owner: str | None = ...) -> Receipt:
+        """Replaces what a message in a chat or channel says that was sent: the draft is whole, and its key, time and place do not count. It is changed at once,
+        and the same call again does no harm. The account needs `Chat.ReadWrite`, for a channel `ChannelMessage.ReadWrite`, among the extra scopes it was
+        connected with. With `owner`, a send of another owner is NotFound. Errors: InvalidInput, LimitExceeded; NotFound (also when the message is gone);
+        Conflict for a mail, and for what was not sent; NotConnected, NeedsReconnect, ConsentMissing; Forbidden. Source: Graph, chatMessage: update."""
+    async def delete_sent(self, receipt_id: str, owner: str | None = ...) -> Receipt:
+        """Deletes a message in a chat or channel that was sent; those who see it are shown that it was deleted. The same call again does no harm, and the receipt
+        stays. Permissions and errors: as `edit_sent`. Source: Graph, chatMessage: softDelete."""
     async def cancel(self, receipt_id: str, owner: str | None = ...) -> Receipt:
         """Takes a send back that is provably unsent, and its draft out of the mailbox if one was made. What is cancelled already stays so. A parked send ends
         as `unknown`: it does not leave from here, and the original of the store may have sent it. With `owner`, a send of another owner is NotFound.
@@ -2027,6 +2371,29 @@ class Engine:
         """Sends a failed one again, without its deadline; the receipt is `queued`, and delivery goes on in the background. With `even_if_unknown` also one that
         may have been sent: a mail is looked for once more first, a chat message is posted again. A parked send is let go by that as well. With `owner`, a
         send of another owner is NotFound. Errors: NotFound, Conflict when it is not failed, NotConnected, NeedsReconnect, ConsentMissing, StoreBusy."""
+    async def find_person(self, account_id: str, address: str, owner: str | None = ...) -> Person | None:
+        """The person of the organisation who has this mail address; none when there is nobody. Errors: InvalidInput; NotFound (the account); NotConnected,
+        NeedsReconnect; ConsentMissing without the feature people or chat; Conflict when more than one person has it. Source: Graph, user: list."""
+    @overload
+    async def people(self, query: PeopleQuery) -> list[Person]:
+        """People of the organisation whose name or address begins with a text, by name. Errors: as `find_person`. Source: Graph, $search on users."""
+    @overload
+    async def people(self, *, account_id: str, text: str, limit: int = ..., owner: str | None = ...) -> list[Person]: ...
+    async def teams(self, account_id: str, owner: str | None = ...) -> list[Team]:
+        """The teams the person belongs to. Errors: NotFound (the account); NotConnected, NeedsReconnect; ConsentMissing without the feature channels.
+        Source: Graph, user: list joinedTeams."""
+    async def channels(self, account_id: str, team_id: str, owner: str | None = ...) -> list[TeamChannel]:
+        """The channels of a team that the person sees. Errors: as `teams`; InvalidInput; NotFound and Forbidden for a team that is not the person's.
+        Source: Graph, channel: list."""
+    async def all_channels(self, account_id: str, owner: str | None = ...) -> list[TeamChannels]:
+        """All teams of the person with their channels, asked for twenty teams at a time. What is wrong with one team is told of that one. Errors: as `teams`."""
+    async def chats(self, account_id: str, limit: int = ..., owner: str | None = ...) -> list[TeamsChat]:
+        """Chats the person is in, the one with the newest message first; `limit` 1 to 1000. It needs a permission that is not asked for sending: connect with
+        `Chat.ReadBasic` or `Chat.Read` among the extra scopes. Errors: InvalidInput; NotFound (the account); NotConnected, NeedsReconnect; ConsentMissing.
+        Source: Graph, chat: list."""
+    async def chat_messages(self, account_id: str, chat_id: str, limit: int = ..., owner: str | None = ...) -> list[ChatMessage]:
+        """What was said in a chat, the newest first; `limit` 1 to 1000. It needs `Chat.Read` among the extra scopes the account was connected with. Microsoft's
+        terms allow no chat to be polled more than once a day. Errors: as `chats`; NotFound for a chat the person is not in. Source: Graph, chat: list messages."""
     async def sync(self, account_id: str, owner: str | None = ...) -> SyncReport:
         """Brings the account's folders up to date. Each page is stored with its cursor in one transaction; a cancelled call stops after a page and loses nothing.
         Calls that come while a sync of the account runs share the one after it.
@@ -2208,6 +2575,14 @@ class BlockingEngine:
         """Replaces what a send says that has not left: the draft is whole, what it leaves out is gone, with its time, deadline and order. The send keeps its
         receipt, its account, its kind and its idempotency key, which then stands for the new content. With `owner`, a send of another owner is NotFound.
         Errors: as `send` before storing; NotFound; Conflict when it has left, is being sent, or a draft of it may lie in the mailbox already."""
+    def edit_sent(self, receipt_id: str, draft: _Draft, owner: str | None = ...) -> Receipt:
+        """Replaces what a message in a chat or channel says that was sent: the draft is whole, and its key, time and place do not count. It is changed at once,
+        and the same call again does no harm. The account needs `Chat.ReadWrite`, for a channel `ChannelMessage.ReadWrite`, among the extra scopes it was
+        connected with. With `owner`, a send of another owner is NotFound. Errors: InvalidInput, LimitExceeded; NotFound (also when the message is gone);
+        Conflict for a mail, and for what was not sent; NotConnected, NeedsReconnect, ConsentMissing; Forbidden. Source: Graph, chatMessage: update."""
+    def delete_sent(self, receipt_id: str, owner: str | None = ...) -> Receipt:
+        """Deletes a message in a chat or channel that was sent; those who see it are shown that it was deleted. The same call again does no harm, and the receipt
+        stays. Permissions and errors: as `edit_sent`. Source: Graph, chatMessage: softDelete."""
     def cancel(self, receipt_id: str, owner: str | None = ...) -> Receipt:
         """Takes a send back that is provably unsent, and its draft out of the mailbox if one was made. What is cancelled already stays so. A parked send ends
         as `unknown`: it does not leave from here, and the original of the store may have sent it. With `owner`, a send of another owner is NotFound.
@@ -2216,6 +2591,29 @@ class BlockingEngine:
         """Sends a failed one again, without its deadline; the receipt is `queued`, and delivery goes on in the background. With `even_if_unknown` also one that
         may have been sent: a mail is looked for once more first, a chat message is posted again. A parked send is let go by that as well. With `owner`, a
         send of another owner is NotFound. Errors: NotFound, Conflict when it is not failed, NotConnected, NeedsReconnect, ConsentMissing, StoreBusy."""
+    def find_person(self, account_id: str, address: str, owner: str | None = ...) -> Person | None:
+        """The person of the organisation who has this mail address; none when there is nobody. Errors: InvalidInput; NotFound (the account); NotConnected,
+        NeedsReconnect; ConsentMissing without the feature people or chat; Conflict when more than one person has it. Source: Graph, user: list."""
+    @overload
+    def people(self, query: PeopleQuery) -> list[Person]:
+        """People of the organisation whose name or address begins with a text, by name. Errors: as `find_person`. Source: Graph, $search on users."""
+    @overload
+    def people(self, *, account_id: str, text: str, limit: int = ..., owner: str | None = ...) -> list[Person]: ...
+    def teams(self, account_id: str, owner: str | None = ...) -> list[Team]:
+        """The teams the person belongs to. Errors: NotFound (the account); NotConnected, NeedsReconnect; ConsentMissing without the feature channels.
+        Source: Graph, user: list joinedTeams."""
+    def channels(self, account_id: str, team_id: str, owner: str | None = ...) -> list[TeamChannel]:
+        """The channels of a team that the person sees. Errors: as `teams`; InvalidInput; NotFound and Forbidden for a team that is not the person's.
+        Source: Graph, channel: list."""
+    def all_channels(self, account_id: str, owner: str | None = ...) -> list[TeamChannels]:
+        """All teams of the person with their channels, asked for twenty teams at a time. What is wrong with one team is told of that one. Errors: as `teams`."""
+    def chats(self, account_id: str, limit: int = ..., owner: str | None = ...) -> list[TeamsChat]:
+        """Chats the person is in, the one with the newest message first; `limit` 1 to 1000. It needs a permission that is not asked for sending: connect with
+        `Chat.ReadBasic` or `Chat.Read` among the extra scopes. Errors: InvalidInput; NotFound (the account); NotConnected, NeedsReconnect; ConsentMissing.
+        Source: Graph, chat: list."""
+    def chat_messages(self, account_id: str, chat_id: str, limit: int = ..., owner: str | None = ...) -> list[ChatMessage]:
+        """What was said in a chat, the newest first; `limit` 1 to 1000. It needs `Chat.Read` among the extra scopes the account was connected with. Microsoft's
+        terms allow no chat to be polled more than once a day. Errors: as `chats`; NotFound for a chat the person is not in. Source: Graph, chat: list messages."""
     def sync(self, account_id: str, owner: str | None = ...) -> SyncReport:
         """Brings the account's folders up to date. Each page is stored with its cursor in one transaction; a cancelled call stops after a page and loses nothing.
         Calls that come while a sync of the account runs share the one after it.

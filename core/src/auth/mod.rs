@@ -30,7 +30,7 @@ pub mod fuzzing;
 
 pub use device::DeviceAttempt;
 pub use scopes::name as feature_name;
-pub use shown::allows;
+pub use shown::{allows, has_scope};
 
 use crate::clock::{Clock, to_ms};
 use crate::config::{App, Config, DEFAULT_APP, Endpoints};

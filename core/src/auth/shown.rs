@@ -19,6 +19,11 @@ pub fn allows(row: &AccountRow, feature: Feature) -> bool {
     row.features.contains(&feature) && scopes::works(feature, &row.scopes, row.tenant())
 }
 
+/// It was granted, by itself or within a larger permission.
+pub fn has_scope(row: &AccountRow, scope: &str) -> bool {
+    scopes::has(&row.scopes, scope)
+}
+
 impl Auth {
     pub(super) async fn describe(&self, row: &AccountRow) -> Result<Account> {
         Ok(account(row, self.profile_of(row).await?))

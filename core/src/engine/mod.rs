@@ -8,6 +8,7 @@ mod feed;
 mod health;
 mod retention;
 mod open;
+mod places;
 mod scope;
 mod sign_in;
 mod sync;
@@ -216,6 +217,29 @@ impl Engine {
     /// Errors: as `send` before storing; NotFound; Conflict when it has left, is being sent, or a draft of it may lie in the mailbox already.
     pub async fn edit(&self, receipt_id: String, draft: Draft, owner: Option<String>) -> Result<Receipt> {
         self.finish(|inner| async move { inner.edit(&receipt_id, draft, owner).await }).await
+    }
+
+    /// Replaces what a message in a chat or channel says that was sent: the draft is whole, and its key, time and place do not count. It is changed at once,
+    /// and the same call again does no harm. The account needs `Chat.ReadWrite`, for a channel `ChannelMessage.ReadWrite`, among the extra scopes it was
+    /// connected with. With `owner`, a send of another owner is NotFound. Errors: InvalidInput, LimitExceeded; NotFound (also when the message is gone);
+    /// Conflict for a mail, and for what was not sent; NotConnected, NeedsReconnect, ConsentMissing; Forbidden. Source: Graph, chatMessage: update.
+    pub async fn edit_sent(&self, receipt_id: String, draft: Draft, owner: Option<String>) -> Result<Receipt> {
+        check_draft(&draft, self.inner.clock.now())?;
+        self.finish(|inner| async move {
+            let posted = inner.posted(&receipt_id, owner.as_deref()).await?;
+            inner.outbox.change_sent(posted, &draft).await
+        })
+        .await
+    }
+
+    /// Deletes a message in a chat or channel that was sent; those who see it are shown that it was deleted. The same call again does no harm, and the receipt
+    /// stays. Permissions and errors: as `edit_sent`. Source: Graph, chatMessage: softDelete.
+    pub async fn delete_sent(&self, receipt_id: String, owner: Option<String>) -> Result<Receipt> {
+        self.finish(|inner| async move {
+            let posted = inner.posted(&receipt_id, owner.as_deref()).await?;
+            inner.outbox.delete_sent(posted).await
+        })
+        .await
     }
 
     /// Takes a send back that is provably unsent, and its draft out of the mailbox if one was made. What is cancelled already stays so. A parked send ends

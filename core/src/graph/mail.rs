@@ -12,7 +12,7 @@ use crate::pipeline::Safety;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, IF_MATCH};
-use http::{Method, StatusCode};
+use http::{HeaderName, Method, StatusCode};
 use std::time::Duration;
 use serde_json::value::RawValue;
 use serde::{Deserialize, Serialize};
@@ -256,17 +256,33 @@ fn verified(id: &str, item: Item) -> Verified {
     }
 }
 
+const CONSISTENCY: HeaderName = HeaderName::from_static("consistencylevel");
+
 impl Graph {
     /// Every item of every page; None: there is no such collection.
     pub(super) async fn list<T: serde::de::DeserializeOwned>(&self, caller: &Caller, first: Url) -> Result<Option<List<T>>> {
-        self.list_on(caller, first.clone(), Pages::of(first)).await
+        self.list_on(caller, first.clone(), Pages::of(first), usize::MAX, false).await
+    }
+
+    /// The first of them, at most this many.
+    pub(super) async fn list_some<T: serde::de::DeserializeOwned>(&self, caller: &Caller, first: Url, most: usize) -> Result<Option<List<T>>> {
+        self.list_by(caller, first, most, false).await
+    }
+
+    /// `is_eventual`: it is a search in the directory, which Graph answers from its index alone (advanced queries on directory objects).
+    pub(super) async fn list_by<T: serde::de::DeserializeOwned>(&self, caller: &Caller, first: Url, most: usize, is_eventual: bool) -> Result<Option<List<T>>> {
+        self.list_on(caller, first.clone(), Pages::of(first), most, is_eventual).await
     }
 
     /// The same from a later page on.
-    async fn list_on<T: serde::de::DeserializeOwned>(&self, caller: &Caller, mut url: Url, mut pages: Pages) -> Result<Option<List<T>>> {
+    async fn list_on<T: serde::de::DeserializeOwned>(&self, caller: &Caller, mut url: Url, mut pages: Pages, most: usize, is_eventual: bool) -> Result<Option<List<T>>> {
         let mut list = List { items: Vec::new(), unread: 0 };
         for _ in 0..MOST_PAGES {
-            let Some(response) = self.look(self.get(caller, url.clone())).await? else { return Ok(None) };
+            let mut request = self.get(caller, url.clone());
+            if is_eventual {
+                request = request.header(CONSISTENCY, HeaderValue::from_static("eventual"));
+            }
+            let Some(response) = self.look(request).await? else { return Ok(None) };
             let text = json::text(&response.body);
             let mut page: Page<&RawValue> = wire::of_text(&text)?;
             if response.repeats(&text) {
@@ -277,6 +293,10 @@ impl Graph {
                     Some(item) => list.items.push(item),
                     None => list.unread += 1,
                 }
+            }
+            if list.items.len() >= most {
+                list.items.truncate(most);
+                return Ok(Some(list));
             }
             let Some(link) = page.next_link else { return Ok(Some(list)) };
             url = pages.next(self.pipeline.hosts(), &self.root, caller, &link)?;
@@ -317,7 +337,7 @@ impl Graph {
         let first = Url::parse(&format!("{}{path}", self.root)).map_err(|_| Error::internal("A Graph address could not be made."))?;
         let mut pages = Pages::of(first);
         let rest = match pages.next(self.pipeline.hosts(), &self.root, caller, link) {
-            Ok(next) => self.list_on::<WireAttachment>(caller, next, pages).await,
+            Ok(next) => self.list_on::<WireAttachment>(caller, next, pages, usize::MAX, false).await,
             Err(error) => Err(error),
         };
         match rest {

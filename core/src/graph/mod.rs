@@ -10,6 +10,8 @@ mod listing;
 mod mail;
 mod mailbox;
 mod paging;
+mod places;
+mod posts;
 mod quoted;
 mod reading;
 mod teams;
@@ -25,6 +27,8 @@ pub use listing::{Listing, ListingOrder, ListingRange};
 pub use folders::{FolderList, GraphFolder, WellKnownFolders};
 pub use reading::{KeptBody, MailBody};
 pub use answers::{AnswerKind, OutgoingAnswer};
+pub use posts::{Mentioned, MentionedKind, OutgoingAttachment, OutgoingMention, OutgoingPost, PostPlace};
+pub use teams::Person;
 pub use mail::{Attached, MadeDraft, MessageState, OutgoingMail, Verified};
 
 use crate::config::Endpoints;

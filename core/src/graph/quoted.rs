@@ -1,6 +1,7 @@
 //! What the sender says, above the message that Microsoft quotes.
 
 use super::wire::ItemBody;
+use crate::markup::markdown;
 use crate::model::BodyType;
 
 /// As HTML, unless both are text.
@@ -14,6 +15,7 @@ pub fn above(body_type: BodyType, body: &str, quoted: Option<&ItemBody>) -> Item
     let said = match body_type {
         BodyType::Text => as_html(body),
         BodyType::Html => within_body(body).to_owned(),
+        BodyType::Markdown => markdown(body),
     };
     let quote = if is_html { quote.to_owned() } else { as_html(quote) };
     let at = body_start(&quote).unwrap_or(0);

@@ -1,13 +1,12 @@
-//! People and one-to-one chats.
+//! People, and the chats that are made with them.
 
 use super::mail::List;
-use super::wire::{self, ItemBody};
-use super::{Caller, Graph, fault, literal, segment, told};
+use super::wire;
+use super::{Caller, Graph, literal, segment};
 use crate::error::{Error, ErrorKind, Result};
 use crate::json::lenient;
-use crate::model::BodyType;
-use crate::pipeline::{Response, Safety, error_code};
-use http::{Method, StatusCode};
+use crate::pipeline::{Response, Safety};
+use http::Method;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -22,9 +21,29 @@ pub struct Person {
     pub user_principal_name: Option<String>,
     #[serde(default, deserialize_with = "lenient::scalar")]
     pub mail: Option<String>,
+    #[serde(default, deserialize_with = "lenient::scalar")]
+    pub display_name: Option<String>,
+    #[serde(default, deserialize_with = "lenient::scalar")]
+    pub job_title: Option<String>,
 }
 
-const PERSON: &str = "id,userType,userPrincipalName,mail";
+impl From<Person> for crate::model::Person {
+    fn from(person: Person) -> Self {
+        let is_guest = person.is_guest();
+        let given = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
+        let (name, user_name) = (given(person.display_name), given(person.user_principal_name));
+        Self {
+            id: person.id,
+            name: name.or_else(|| user_name.clone()).unwrap_or_default(),
+            address: given(person.mail),
+            user_name,
+            job_title: given(person.job_title),
+            is_guest,
+        }
+    }
+}
+
+const PERSON: &str = "id,userType,userPrincipalName,mail,displayName,jobTitle";
 
 impl Person {
     /// Its primary address is shown, and is another one.
@@ -47,9 +66,11 @@ impl Person {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct WireChat {
+struct WireChat<'a> {
     chat_type: &'static str,
-    members: [Member; 2],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    topic: Option<&'a str>,
+    members: Vec<Member>,
 }
 
 #[derive(Serialize)]
@@ -61,24 +82,10 @@ struct Member {
     user: String,
 }
 
-#[derive(Serialize)]
-struct WireMessage {
-    body: ItemBody,
-}
-
 #[derive(Deserialize)]
 struct Made {
     #[serde(deserialize_with = "wire::id")]
     id: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Posted {
-    #[serde(deserialize_with = "wire::id")]
-    id: String,
-    #[serde(default, deserialize_with = "lenient::scalar")]
-    chat_id: Option<String>,
 }
 
 impl Graph {
@@ -127,6 +134,16 @@ impl Graph {
         }
     }
 
+    /// People whose name or address begins so, by name.
+    pub async fn people(&self, caller: &Caller, text: &str, limit: usize) -> Result<Vec<Person>> {
+        let top = limit.to_string();
+        // Marks that would end the text of a search.
+        let text = text.replace(['"', '\\'], " ");
+        let search = ["displayName", "mail", "userPrincipalName"].map(|name| format!("\"{name}:{}\"", text.trim())).join(" OR ");
+        let url = self.url("users", &[("$search", &search), ("$select", PERSON), ("$top", &top), ("$orderby", "displayName"), ("$count", "true")])?;
+        Ok(self.list_by(caller, url, limit, true).await?.map(|list| list.items).unwrap_or_default())
+    }
+
     /// All pages: the first one of a search in the directory may be empty although somebody is found.
     async fn some_people(&self, caller: &Caller, url: Url) -> Result<Vec<Person>> {
         self.list(caller, url).await?.map_or(Ok(Vec::new()), List::all)
@@ -134,7 +151,21 @@ impl Graph {
 
     /// The chat of these two; Microsoft makes it or gives the one there is, so asking twice does no harm.
     pub async fn one_to_one_chat(&self, caller: &Caller, me_id: &str, other: &Person) -> Result<String> {
-        match self.make_chat(caller, (me_id, "owner"), (&other.id, other.role())).await {
+        let id = self.make_chat(caller, me_id, "oneOnOne", None, std::slice::from_ref(other)).await?;
+        // The id of such a chat is made of its two members: another pair is another person's chat.
+        match members(&id) {
+            Some((a, b)) if !is_pair((a, b), (me_id, &other.id)) => Err(Error::new(ErrorKind::Upstream, "Microsoft answered with another chat than the one asked for. Try again later.")),
+            _ => Ok(id),
+        }
+    }
+
+    /// A new group of these people; Microsoft makes another one each time it is asked.
+    pub async fn group_chat(&self, caller: &Caller, me_id: &str, topic: Option<&str>, others: &[Person]) -> Result<String> {
+        self.make_chat(caller, me_id, "group", topic, others).await
+    }
+
+    async fn make_chat(&self, caller: &Caller, me_id: &str, kind: &'static str, topic: Option<&str>, others: &[Person]) -> Result<String> {
+        match self.make_chat_as(caller, (me_id, "owner"), kind, topic, others).await {
             // Perhaps it is the sender who is the guest here.
             Err(refused) if matches!(refused.kind(), ErrorKind::InvalidInput | ErrorKind::Forbidden) => {
                 let url = self.url("me", &[("$select", PERSON)])?;
@@ -142,50 +173,27 @@ impl Graph {
                     Ok(me) if me.is_guest() => me,
                     _ => return Err(refused),
                 };
-                self.make_chat(caller, (me_id, me.role()), (&other.id, other.role())).await
+                self.make_chat_as(caller, (me_id, me.role()), kind, topic, others).await
             }
             answer => answer,
         }
     }
 
-    async fn make_chat(&self, caller: &Caller, me: (&str, &'static str), other: (&str, &'static str)) -> Result<String> {
+    async fn make_chat_as(&self, caller: &Caller, me: (&str, &'static str), kind: &'static str, topic: Option<&str>, others: &[Person]) -> Result<String> {
         let member = |(id, role): (&str, &'static str)| {
             Ok::<_, Error>(Member { kind: "#microsoft.graph.aadUserConversationMember", roles: [role], user: format!("{}users('{}')", self.root, segment(id)?) })
         };
-        let wire = WireChat { chat_type: "oneOnOne", members: [member(me)?, member(other)?] };
+        let members = std::iter::once(me).chain(others.iter().map(|other| (other.id.as_str(), other.role()))).map(member).collect::<Result<_>>()?;
+        let wire = WireChat { chat_type: kind, topic, members };
         let body = serde_json::to_vec(&wire).map_err(|_| Error::internal("A chat could not be written."))?;
         let mut request = self.write(caller, Method::POST, self.url("chats", &[])?, body, Safety::Repeatable);
         request.is_batchable = true;
         let response = self.ask(request).await?;
         let made = wire::read::<Made>(&response.body)?;
-        // The id of such a chat is made of its two members: another pair is another person's chat.
-        match members(&made.id) {
-            Some((a, b)) if !is_pair((a, b), (me.0, other.0)) => Err(Error::new(ErrorKind::Upstream, "Microsoft answered with another chat than the one asked for. Try again later.")),
-            _ if made.id.is_empty() => Err(wire::unreadable()),
-            _ if response.repeats(&made.id) => Err(wire::repeating()),
-            _ => Ok(made.id),
-        }
-    }
-
-    /// Posted when this returns. Teams has no key to recognise a repetition by, so this is never repeated in doubt.
-    pub async fn post_chat_message(&self, caller: &Caller, chat_id: &str, body: &str, kind: BodyType) -> Result<String> {
-        let url = self.url(&format!("chats/{}/messages", segment(chat_id)?), &[])?;
-        let wire = serde_json::to_vec(&WireMessage { body: ItemBody::new(kind, body) }).map_err(|_| Error::internal("A message could not be written."))?;
-        let mut request = self.write(caller, Method::POST, url, wire, Safety::Once);
-        request.is_batchable = true;
-        let response = self.pipeline.send(request).await?;
-        let unclear = |words: &str| Error::new(ErrorKind::OutcomeUnknown, words.to_owned()).with_request_id(response.request_id());
-        // Graph repeats towards Teams by itself, and Teams refuses the repetition of what it has already.
-        if response.status == StatusCode::CONFLICT && !fault::is_contested(error_code(&response.body).to_compare()) {
-            return Err(unclear("Teams says that it has this message already, or something like it."));
-        }
-        if !response.status.is_success() {
-            return told(response, Some(caller.account_id.clone())).map(|_| String::new());
-        }
-        let is_this = |made: &Posted| !response.repeats(&made.id) && made.chat_id.as_deref().is_none_or(|chat| chat == chat_id);
-        match wire::read::<Posted>(&response.body).ok().filter(is_this) {
-            Some(made) => Ok(made.id),
-            None => Err(unclear("The message may have been posted, but Microsoft's answer does not show it.")),
+        match made.id {
+            id if id.is_empty() => Err(wire::unreadable()),
+            id if response.repeats(&id) => Err(wire::repeating()),
+            id => Ok(id),
         }
     }
 }

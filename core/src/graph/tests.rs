@@ -34,6 +34,12 @@ fn answers(list: Vec<Answer>) -> Bench {
     bench(Service::script(list))
 }
 
+/// Posts a text in a chat.
+async fn post(graph: &Graph, chat: &str, text: &str) -> Result<String> {
+    let post = OutgoingPost { subject: None, body_type: BodyType::Text, content: text.into(), importance: Default::default(), mentions: Vec::new(), attachments: Vec::new() };
+    graph.post_message(&caller(), PostPlace::Chat(chat), &post).await
+}
+
 fn caller() -> Caller {
     Caller::new("acc", Priority::Interactive, Duration::from_secs(60))
 }
@@ -316,11 +322,11 @@ async fn what_must_not_happen_twice_is_never_repeated_in_doubt() {
     for broken in [|| breaks(Sent::Maybe), || says(500, ""), || says(503, "")] {
         let bench = answers(vec![broken()]);
         assert_eq!(bench.graph.send_draft(&caller(), "d").await.unwrap_err().kind(), ErrorKind::OutcomeUnknown);
-        assert_eq!(bench.graph.post_chat_message(&caller(), "c", "x", BodyType::Text).await.unwrap_err().kind(), ErrorKind::OutcomeUnknown);
+        assert_eq!(post(&bench.graph, "c", "x").await.unwrap_err().kind(), ErrorKind::OutcomeUnknown);
         assert_eq!(bench.service.calls(), 2);
     }
     let garbled = answers(vec![says(201, "<html>")]);
-    assert_eq!(garbled.graph.post_chat_message(&caller(), "c", "x", BodyType::Text).await.unwrap_err().kind(), ErrorKind::OutcomeUnknown);
+    assert_eq!(post(&garbled.graph, "c", "x").await.unwrap_err().kind(), ErrorKind::OutcomeUnknown);
 }
 
 #[tokio::test]
@@ -512,7 +518,7 @@ async fn a_list_that_is_not_there_is_no_empty_list() {
 
 #[tokio::test]
 async fn a_guest_joins_a_chat_as_a_guest() {
-    let person = |user_type: Option<&str>, name: &str| teams::Person { id: "you2".into(), user_type: user_type.map(str::to_owned), user_principal_name: Some(name.into()), mail: None };
+    let person = |user_type: Option<&str>, name: &str| teams::Person { id: "you2".into(), user_type: user_type.map(str::to_owned), user_principal_name: Some(name.into()), mail: None, display_name: None, job_title: None };
     for (other, role) in [
         (person(Some("Guest"), "a@b"), "guest"),
         (person(Some("guest"), "a@b"), "guest"),
@@ -535,10 +541,10 @@ async fn a_guest_joins_a_chat_as_a_guest() {
 #[tokio::test]
 async fn chats_and_posts_have_their_exact_form() {
     let bench = answers(vec![says(201, r#"{"id":"19:a_b@unq.gbl.spaces"}"#), says(201, r#"{"id":"1616990032035"}"#)]);
-    let chat = bench.graph.one_to_one_chat(&caller(), "me1", &teams::Person { id: "you2".into(), user_type: None, user_principal_name: None, mail: None }).await.unwrap();
+    let chat = bench.graph.one_to_one_chat(&caller(), "me1", &teams::Person { id: "you2".into(), user_type: None, user_principal_name: None, mail: None, display_name: None, job_title: None }).await.unwrap();
     let member = |id: &str| json!({ "@odata.type": "#microsoft.graph.aadUserConversationMember", "roles": ["owner"], "user@odata.bind": format!("https://graph.microsoft.com/v1.0/users('{id}')") });
     assert_eq!(bench.last(), ("POST https://graph.microsoft.com/v1.0/chats".into(), json!({ "chatType": "oneOnOne", "members": [member("me1"), member("you2")] })));
-    assert_eq!(bench.graph.post_chat_message(&caller(), &chat, "hi", BodyType::Text).await.unwrap(), "1616990032035");
+    assert_eq!(post(&bench.graph, &chat, "hi").await.unwrap(), "1616990032035");
     assert_eq!(bench.last(), ("POST https://graph.microsoft.com/v1.0/chats/19%3Aa_b%40unq.gbl.spaces/messages".into(), json!({ "body": { "contentType": "text", "content": "hi" } })));
 }
 
@@ -604,11 +610,11 @@ async fn what_does_not_decide_an_outcome_is_doubt() {
     }
     for (status, body) in [(200, ""), (201, "{}"), (201, r#"{"id":""}"#), (201, r#"{"id":"1","chatId":"another"}"#), (409, r#"{"error":{"code":"Conflict"}}"#)] {
         let bench = answers(vec![says(status, body)]);
-        assert_eq!(bench.graph.post_chat_message(&caller(), "c", "x", BodyType::Text).await.unwrap_err().kind(), ErrorKind::OutcomeUnknown, "{status} {body}");
+        assert_eq!(post(&bench.graph, "c", "x").await.unwrap_err().kind(), ErrorKind::OutcomeUnknown, "{status} {body}");
     }
     for (status, code) in [(412, "PreconditionFailed"), (409, "resourceModified"), (409, "ErrorIrresolvableConflict")] {
         let bench = answers(vec![says(status, json!({ "error": { "code": code } }).to_string())]);
-        let refused = bench.graph.post_chat_message(&caller(), "c", "x", BodyType::Text).await.unwrap_err();
+        let refused = post(&bench.graph, "c", "x").await.unwrap_err();
         assert_eq!((refused.kind(), refused.remedy()), (ErrorKind::Conflict, crate::error::Remedy::Wait), "{code}");
     }
     for body in [r#"{"id":"m"}"#, r#"{"isDraft":false}"#, r#"{"id":"n","isDraft":false}"#, r#"{"id":"m","isDraft":null}"#, "[]"] {
@@ -623,7 +629,7 @@ async fn a_chat_of_other_people_is_not_taken() {
     let (me, you, other) = (id(1), id(2), id(3));
     for (a, b, taken) in [(&me, &you, true), (&you, &me, true), (&me, &other, false), (&other, &you, false)] {
         let bench = answers(vec![says(201, json!({ "id": format!("19:{a}_{b}@unq.gbl.spaces") }).to_string())]);
-        assert_eq!(bench.graph.one_to_one_chat(&caller(), &me, &teams::Person { id: you.clone(), user_type: None, user_principal_name: None, mail: None }).await.is_ok(), taken, "{a} {b}");
+        assert_eq!(bench.graph.one_to_one_chat(&caller(), &me, &teams::Person { id: you.clone(), user_type: None, user_principal_name: None, mail: None, display_name: None, job_title: None }).await.is_ok(), taken, "{a} {b}");
     }
 }
 

@@ -2,7 +2,8 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::json::{self, lenient};
-use crate::model::{Address, BodyType, Importance};
+use crate::markup::markdown;
+use crate::model::{Address, BodyType, Importance, rfc3339};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
@@ -48,6 +49,11 @@ pub fn is_id(id: &str) -> bool {
 pub fn id<'de, D: Deserializer<'de>>(input: D) -> std::result::Result<String, D::Error> {
     let id = String::deserialize(input)?;
     if is_id(&id) { Ok(id) } else { Err(serde::de::Error::custom("no usable id")) }
+}
+
+/// None: it is no time, or before 1970, as Microsoft writes times that never were.
+pub fn time(text: &str) -> Option<std::time::SystemTime> {
+    rfc3339::from_text(text).filter(|at| *at >= std::time::SystemTime::UNIX_EPOCH)
 }
 
 pub fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
@@ -110,11 +116,12 @@ pub struct ItemBody {
 
 impl ItemBody {
     pub fn new(kind: BodyType, content: &str) -> Self {
-        let content_type = match kind {
-            BodyType::Text => "text",
-            BodyType::Html => "html",
+        let (content_type, content) = match kind {
+            BodyType::Text => ("text", content.to_owned()),
+            BodyType::Html => ("html", content.to_owned()),
+            BodyType::Markdown => ("html", markdown(content)),
         };
-        Self { content_type: Some(content_type.to_owned()), content: Some(content.to_owned()) }
+        Self { content_type: Some(content_type.to_owned()), content: Some(content) }
     }
 
     pub fn kind(&self) -> BodyType {

@@ -1,4 +1,5 @@
 use super::rfc3339;
+use super::teams::{ChannelPostDraft, ChatDraft};
 use serde::{Deserialize, Serialize};
 use std::time::SystemTime;
 
@@ -8,6 +9,7 @@ pub enum BodyType {
     #[default]
     Text,
     Html,
+    Markdown,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -148,25 +150,6 @@ pub struct ForwardDraft {
     pub headers: Vec<MailHeader>,
 }
 
-/// A Teams message to one person, found by mail address; the one-to-one chat is made or reused. Messages to one person leave in the order in which they were
-/// handed in.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct ChatDraft {
-    pub account_id: String,
-    pub to: String,
-    pub body: String,
-    pub body_type: BodyType,
-    /// Idempotency key, as in `MailDraft`.
-    pub key: Option<String>,
-    /// Not sent after this time, as in `MailDraft`.
-    #[serde(with = "rfc3339::option")]
-    pub deadline: Option<SystemTime>,
-    /// Not sent before this time, as in `MailDraft`.
-    #[serde(with = "rfc3339::option")]
-    pub send_at: Option<SystemTime>,
-}
-
 /// Anything that can be sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -175,6 +158,7 @@ pub enum Draft {
     Reply { reply: ReplyDraft },
     Forward { forward: ForwardDraft },
     Chat { chat: ChatDraft },
+    ChannelPost { channel_post: ChannelPostDraft },
 }
 
 impl Draft {
@@ -185,6 +169,7 @@ impl Draft {
             Self::Reply { reply } => reply.send_at.is_some(),
             Self::Forward { forward } => forward.send_at.is_some(),
             Self::Chat { chat } => chat.send_at.is_some(),
+            Self::ChannelPost { channel_post } => channel_post.send_at.is_some(),
         }
     }
 
@@ -193,7 +178,7 @@ impl Draft {
         match self {
             Self::Reply { reply } => Some(&reply.message_id),
             Self::Forward { forward } => Some(&forward.message_id),
-            Self::Mail { .. } | Self::Chat { .. } => None,
+            Self::Mail { .. } | Self::Chat { .. } | Self::ChannelPost { .. } => None,
         }
     }
 
@@ -204,6 +189,7 @@ impl Draft {
             Self::Reply { reply } => &reply.account_id,
             Self::Forward { forward } => &forward.account_id,
             Self::Chat { chat } => &chat.account_id,
+            Self::ChannelPost { channel_post } => &channel_post.account_id,
         }
     }
 }
@@ -229,5 +215,11 @@ impl From<ForwardDraft> for Draft {
 impl From<ChatDraft> for Draft {
     fn from(chat: ChatDraft) -> Self {
         Self::Chat { chat }
+    }
+}
+
+impl From<ChannelPostDraft> for Draft {
+    fn from(channel_post: ChannelPostDraft) -> Self {
+        Self::ChannelPost { channel_post }
     }
 }

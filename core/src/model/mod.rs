@@ -8,12 +8,14 @@ mod retention;
 mod message;
 mod news;
 mod permission;
+mod places;
 mod printed;
 mod receipt;
+mod teams;
 
 pub use account::{Account, AccountFilter, AccountKind, AccountPage, AccountState, Approval, ConnectRequest, Feature, LinkRequest, SignIn, TenantRequest};
 pub(crate) use address::is_mail_address;
-pub use draft::{Address, BodyType, ChatDraft, Draft, FileAttachment, ForwardDraft, Importance, MailDraft, MailHeader, ReplyDraft};
+pub use draft::{Address, BodyType, Draft, FileAttachment, ForwardDraft, Importance, MailDraft, MailHeader, ReplyDraft};
 pub use health::{AccountHealth, Badge, Health, LogField, LogLevel, LogRecord, Metrics, Transport};
 pub use retention::{
     AuditChainHead, AuditFault, AuditHead, AuditKind, AuditPage, AuditRecord, AuditVerdict, KeyRotation, OwnerDeletion, PurgeReport, PurgeRequest, RotationReport,
@@ -21,7 +23,9 @@ pub use retention::{
 pub use message::{AttachmentInfo, BodyForm, Folder, MailThread, Message, MessageBody, MessagePage, MessageQuery, SearchQuery};
 pub use news::{Change, ChangeKind, ChangeQuery, Event, QuarantineKind, QuarantinedItem, SyncOutcome, SyncReport};
 pub use permission::{MailboxState, Permission, PermissionList, PermissionQuery, Verification};
+pub use places::{ChannelKind, ChatKind, ChatMember, ChatMessage, PeopleQuery, Person, Team, TeamChannel, TeamChannels, TeamsChat};
 pub use receipt::{OutboxFilter, Receipt, Route, SendState};
+pub use teams::{ChannelPostDraft, ChatDraft, ChatImportance, FileLink, Mention, MentionTarget};
 
 /// Serialises times as RFC 3339 text, so that stored records and test reports stay readable.
 pub(crate) mod rfc3339 {

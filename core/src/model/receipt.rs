@@ -9,6 +9,7 @@ pub enum Route {
     Reply,
     Forward,
     Chat,
+    ChannelPost,
 }
 
 /// `Queued`: stored, not sent. `Sending`: under way. `Sent`: Microsoft has it. `Unknown`: it may have been sent; it is never repeated by itself.

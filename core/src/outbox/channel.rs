@@ -184,6 +184,10 @@ macro_rules! by_route {
                 type $channel = crate::outbox::channels::Chat;
                 $do
             }
+            crate::model::Route::ChannelPost => {
+                type $channel = crate::outbox::channels::ChannelPost;
+                $do
+            }
         }
     };
 }
@@ -207,6 +211,10 @@ macro_rules! by_draft {
             }
             crate::model::Draft::Chat { chat: $inner } => {
                 type $channel = crate::outbox::channels::Chat;
+                $do
+            }
+            crate::model::Draft::ChannelPost { channel_post: $inner } => {
+                type $channel = crate::outbox::channels::ChannelPost;
                 $do
             }
         }

@@ -102,6 +102,17 @@ pub fn header(field: &str, text: &str, longest: usize) -> Result<()> {
     Ok(())
 }
 
+/// An id of Microsoft's that becomes part of an address.
+pub fn id(field: &str, text: &str) -> Result<()> {
+    if text.trim().is_empty() {
+        return Err(Error::invalid(format!("{field} is empty. Pass the id as Microsoft shows it.")));
+    }
+    if text.len() > 1024 || matches!(text, "." | "..") || text.chars().any(|c| c.is_control() || c.is_whitespace() || "/\\?#".contains(c)) {
+        return Err(Error::invalid(format!("{field} is no id of Microsoft's. Pass it as Microsoft shows it.")));
+    }
+    Ok(())
+}
+
 fn is_separator(c: char) -> bool {
     matches!(c, '\u{2028}' | '\u{2029}' | '\u{85}')
 }

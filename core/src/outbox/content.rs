@@ -54,6 +54,7 @@ impl Fields {
         match value {
             BodyType::Text => {}
             BodyType::Html => self.field(tag, b"html"),
+            BodyType::Markdown => self.field(tag, b"markdown"),
         }
     }
 

@@ -20,13 +20,15 @@ mod item;
 mod job;
 mod payload;
 mod receipt;
+mod sent;
 mod settle;
 mod submit;
 mod tidy;
 mod waiters;
 
 pub use channel::{feature_for, feature_of};
-pub use check::{check_draft, check_drafts, of_draft};
+pub use channels::Posted;
+pub use check::{address as check_address, check_draft, check_drafts, id as check_id, of_draft};
 pub use deliver::Outbox;
 pub use submit::DISCONNECTED;
 

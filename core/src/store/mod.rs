@@ -6,6 +6,7 @@
 
 mod accounts;
 mod audit;
+mod chats;
 mod claims;
 mod copies;
 mod health;
@@ -33,6 +34,7 @@ pub use accounts::{
     USES_AT_BIRTH,
 };
 pub use audit::{AuditChain, AuditEnd, AuditRow, AuditSigner, AuditStore, Entry, STORE_CHAIN, beginning};
+pub use chats::ChatStore;
 pub use copies::{Copied, CopyStore, Parked};
 pub use health::{HealthError, HealthRow, HealthStore};
 pub use keyring::{HANDOVER_MS, KeyHandover, KeyFate, KeyStore, NewRoot, ROOT_KDF, ROOT_WRAPPED, Retired, RingKey, SealedValue, RowRef, is_outdated, outdated_key, moved_on, outdated, unready, unready_ring};
@@ -59,7 +61,7 @@ pub fn peek(data_dir: &Path, name: &str) -> Result<Option<Vec<u8>>> {
 }
 
 /// What a backend promises; SQLite is one, PostgreSQL can be another.
-pub trait Store: AccountStore + CopyStore + KeyStore + OutboxStore + MailStore + HealthStore + AuditStore + PurgeStore + ThrottleStore + TrimStore + Send + Sync {
+pub trait Store: AccountStore + ChatStore + CopyStore + KeyStore + OutboxStore + MailStore + HealthStore + AuditStore + PurgeStore + ThrottleStore + TrimStore + Send + Sync {
     /// Ends all connections; later calls fail with `Closed`.
     fn close(&self);
     /// From now on every step that is worth a record writes it in its own transaction, and fails if it cannot. The first one stays.

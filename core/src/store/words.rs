@@ -58,7 +58,7 @@ words!(Feature, "a feature", {
 
 words!(QuarantineKind, "a kind of quarantine", { Message = "message", Attachments = "attachments", Removal = "removal" });
 
-words!(Route, "a route", { Mail = "mail", Reply = "reply", Forward = "forward", Chat = "chat" });
+words!(Route, "a route", { Mail = "mail", Reply = "reply", Forward = "forward", Chat = "chat", ChannelPost = "channel_post" });
 
 words!(KeyPurpose, "a key purpose", { Store = "store", Secrets = "secrets", Content = "content", Hashes = "hashes", Audit = "audit" });
 

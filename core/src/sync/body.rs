@@ -41,7 +41,7 @@ pub fn with_content<T>(body: &MailBody, read: impl FnOnce(BodyType, &str) -> T) 
 /// One byte for the form, then the content compressed: HTML shrinks to a quarter, which is what makes storing it quick.
 pub fn pack_body(body_type: BodyType, content: &str) -> Vec<u8> {
     let mut packed = vec![match body_type {
-        BodyType::Text => 0,
+        BodyType::Text | BodyType::Markdown => 0,
         BodyType::Html => 1,
     }];
     packed.extend_from_slice(&timed(Stage::Compress, || lz4_flex::compress_prepend_size(content.as_bytes())));

@@ -9,7 +9,7 @@ const WIDTH: usize = 78;
 /// Plain text of a body.
 pub fn text(body_type: BodyType, content: &str) -> String {
     match body_type {
-        BodyType::Text => content.to_owned(),
+        BodyType::Text | BodyType::Markdown => content.to_owned(),
         BodyType::Html if !within_html_limits(content) => stripped(content),
         BodyType::Html => laid_out(content).unwrap_or_else(|| stripped(content)),
     }
@@ -43,7 +43,7 @@ fn escaped(text: &str) -> String {
 /// HTML that is safe to show: known elements only, no scripts, styles, forms, SVG or MathML, nothing loaded from elsewhere; links open apart.
 pub fn html(body_type: BodyType, content: &str) -> String {
     match body_type {
-        BodyType::Text => format!("<pre>{}</pre>", escaped(content)),
+        BodyType::Text | BodyType::Markdown => format!("<pre>{}</pre>", escaped(content)),
         BodyType::Html if !within_html_limits(content) => format!("<pre>{}</pre>", escaped(&stripped(content))),
         BodyType::Html => ammonia::Builder::default()
             .url_schemes(["http", "https", "mailto", "cid"].into())

@@ -207,6 +207,7 @@ class Player(val engine: Engine) {
             "send" -> engine.send(draft(given))
             "enqueue" -> engine.enqueue(draft(given))
             "edit" -> engine.edit(given["receipt_id"].asText(), draft(given["draft"]), given["owner"]?.asText())
+            "edit_sent" -> engine.editSent(given["receipt_id"].asText(), draft(given["draft"]), given["owner"]?.asText())
             "enqueue_all" -> engine.enqueueAll(given["drafts"].map { draft(it) })
             "changes" -> {
                 val query = ChangeQuery(given["owner"]?.asText(), given["account_id"]?.asText(), given["cursor"]?.asText())
@@ -218,6 +219,8 @@ class Player(val engine: Engine) {
             "audit" -> engine.audit(given["limit"]?.asInt()?.toUInt() ?: 1000u, given["cursor"]?.asText(), given["owner"]?.asText())
             "trim_audit" -> engine.trimAudit(build(typeOf<dev.tidings.AuditHead>(), given["exported"]) as dev.tidings.AuditHead)
             "verify_audit" -> engine.verifyAudit(given["expected"]?.let { build(typeOf<dev.tidings.AuditHead>(), it) as dev.tidings.AuditHead }, given["owner"]?.asText())
+            "chats" -> engine.chats(given["account_id"].asText(), given["limit"]?.asInt()?.toUInt() ?: 50u, given["owner"]?.asText())
+            "chat_messages" -> engine.chatMessages(given["account_id"].asText(), given["chat_id"].asText(), given["limit"]?.asInt()?.toUInt() ?: 50u, given["owner"]?.asText())
             "verify" -> engine.verify(given["account_id"].asText(), given["test_message"]?.asBoolean() ?: false, given["owner"]?.asText())
             else -> byName(verb, given)
         },
@@ -242,7 +245,7 @@ class Player(val engine: Engine) {
     }
 
     private fun draft(given: JsonNode): Draft {
-        val tag = listOf("chat", "reply", "forward", "mail").first { given.has(it) }
+        val tag = listOf("chat", "reply", "forward", "channel_post", "mail").first { given.has(it) }
         return build(typeOf<Draft>(), JSON.createObjectNode().set(tag, given)) as Draft
     }
 

@@ -19,7 +19,9 @@ const PLAIN = {
   folders: ['account_id', 'owner'], quarantined: ['account_id', 'owner'], message: ['message_id', 'owner'], body: ['message_id', 'owner', 'form'], thread: ['message_id', 'owner'], mark_read: ['message_id', 'is_read', 'owner'], close: [], metrics: [],
   reconnect: ['account_id', 'redirect_uri', 'owner'], add_features: ['account_id', 'features', 'redirect_uri', 'owner'], approval: ['account_id', 'redirect_uri', 'owner'],
   resume: ['account_id', 'owner'], sync_all: ['owner'], choose_folders: ['account_id', 'folders', 'owner'],
-  health: ['owner'], delete_owner: ['owner'], restore_owner: ['owner'],
+  find_person: ['account_id', 'address', 'owner'], teams: ['account_id', 'owner'], channels: ['account_id', 'team_id', 'owner'], all_channels: ['account_id', 'owner'],
+  chats: ['account_id', 'limit', 'owner'], chat_messages: ['account_id', 'chat_id', 'limit', 'owner'],
+  delete_sent: ['receipt_id', 'owner'], health: ['owner'], delete_owner: ['owner'], restore_owner: ['owner'],
 }
 
 /** A call failed; the error as a record. */
@@ -193,7 +195,7 @@ class Player {
 
   async call(verb, given) {
     if (verb === 'send' || verb === 'enqueue') return canonical(await this.engine[verb](draft(given)))
-    if (verb === 'edit') return canonical(await this.engine.edit(given.receipt_id, draft(given.draft), given.owner))
+    if (verb === 'edit' || verb === 'edit_sent') return canonical(await this.engine[camel(verb)](given.receipt_id, draft(given.draft), given.owner))
     if (verb === 'enqueue_all') return canonical(await this.engine.enqueueAll(given.drafts.map(draft)))
     if (verb === 'audit') return canonical(await this.engine.audit(given.limit ?? 1000, given.cursor, given.owner))
     if (verb === 'trim_audit') return canonical(await this.engine.trimAudit(given.exported))

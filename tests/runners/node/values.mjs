@@ -71,9 +71,17 @@ export function draft(given) {
     for (const name of ['deadline', 'sendAt']) if (made[name]) made[name] = new Date(made[name])
     return made
   }
-  const [[kind, fields]] = Object.entries(given).filter(([name]) => ['chat', 'mail', 'reply', 'forward'].includes(name))
+  const [[kind, fields]] = Object.entries(given).filter(([name]) => ['chat', 'mail', 'reply', 'forward', 'channel_post'].includes(name))
   const files = fields.attachments?.map((file) => ({ ...file, content: Buffer.from(file.content) }))
-  return { [kind]: timed(files ? { ...fields, attachments: files } : fields) }
+  const mentions = fields.mentions?.map((one) => ({ ...one, target: mentioned(one.target) }))
+  return { [camel(kind)]: timed({ ...fields, ...(files && { attachments: files }), ...(mentions && { mentions }) }) }
+}
+
+/** A target as scenarios write it: `"team"`, or `{variant: {fields}}`. */
+function mentioned(target) {
+  if (typeof target === 'string') return target
+  const [[type, fields]] = Object.entries(target)
+  return { type, ...(type === 'channel' && { channel_id: null }), ...fields }
 }
 
 /** As JSON: snake_case names, times as RFC 3339, data enums as `{variant: {fields}}`. */

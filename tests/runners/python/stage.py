@@ -175,8 +175,8 @@ class Player:
         engine = self.engine
         if verb in ("send", "enqueue"):
             outcome = await getattr(engine, verb)(values.draft(given))
-        elif verb == "edit":
-            outcome = await engine.edit(given["receipt_id"], values.draft(given["draft"]), given.get("owner"))
+        elif verb in ("edit", "edit_sent"):
+            outcome = await getattr(engine, verb)(given["receipt_id"], values.draft(given["draft"]), given.get("owner"))
         elif verb == "enqueue_all":
             outcome = await engine.enqueue_all([values.draft(draft) for draft in given["drafts"]])
         elif verb == "metrics":

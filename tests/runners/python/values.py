@@ -86,7 +86,7 @@ def cloud(value) -> tidings.Cloud:
     return getattr(tidings.Cloud, "".join(word.title() for word in value.split("_")))()
 
 
-DRAFTS = {"chat": tidings.Chat, "mail": tidings.Mail, "reply": tidings.Reply, "forward": tidings.Forward}
+DRAFTS = {"chat": tidings.Chat, "mail": tidings.Mail, "reply": tidings.Reply, "forward": tidings.Forward, "channel_post": tidings.ChannelPost}
 
 
 def draft(given: dict):
@@ -95,7 +95,11 @@ def draft(given: dict):
     for name in ("deadline", "send_at"):
         if name in draft:
             draft[name] = datetime.fromisoformat(draft[name].replace("Z", "+00:00"))
-    if kind == "chat":
+    if "mentions" in draft:
+        draft["mentions"] = [tidings.Mention(**one | {"target": mentioned(one["target"])}) for one in draft["mentions"]]
+    if "files" in draft:
+        draft["files"] = [tidings.FileLink(**file) for file in draft["files"]]
+    if kind in ("chat", "channel_post"):
         return make(**draft)
     mail = draft
     for part in ("to", "cc", "bcc", "reply_to"):
@@ -106,6 +110,14 @@ def draft(given: dict):
     if "attachments" in mail:  # a scenario writes the content of a file as text
         mail["attachments"] = [tidings.FileAttachment(**file | {"content": file["content"].encode()}) for file in mail["attachments"]]
     return make(**mail)
+
+
+def mentioned(value):
+    """A target as scenarios write it: `"team"`, or `{variant: {fields}}`."""
+    if isinstance(value, str):
+        return value
+    [(variant, fields)] = value.items()
+    return getattr(tidings.MentionTarget, variant.title())(**({"channel_id": None} if variant == "channel" else {}) | fields)
 
 
 def canonical(value):

@@ -69,10 +69,19 @@ pub async fn call(on: Player, verb: String, with: Value) -> Outcome {
             out(engine.enqueue_all(drafts).await)
         }
         "edit" => out(engine.edit(must("receipt_id"), draft(&with["draft"])?, text("owner")).await),
+        "edit_sent" => out(engine.edit_sent(must("receipt_id"), draft(&with["draft"])?, text("owner")).await),
+        "delete_sent" => out(engine.delete_sent(must("receipt_id"), text("owner")).await),
         "receipt" => out(engine.receipt(must("receipt_id"), text("owner")).await),
         "cancel" => out(engine.cancel(must("receipt_id"), text("owner")).await),
         "retry" => out(engine.retry(must("receipt_id"), with["even_if_unknown"].as_bool().unwrap_or_default(), text("owner")).await),
         "outbox" => out(engine.outbox(record(&with)?).await),
+        "find_person" => out(engine.find_person(must("account_id"), must("address"), text("owner")).await),
+        "people" => out(engine.people(record(&with)?).await),
+        "teams" => out(engine.teams(must("account_id"), text("owner")).await),
+        "channels" => out(engine.channels(must("account_id"), must("team_id"), text("owner")).await),
+        "all_channels" => out(engine.all_channels(must("account_id"), text("owner")).await),
+        "chats" => out(engine.chats(must("account_id"), with["limit"].as_u64().map_or(50, small), text("owner")).await),
+        "chat_messages" => out(engine.chat_messages(must("account_id"), must("chat_id"), with["limit"].as_u64().map_or(50, small), text("owner")).await),
         "sync" => out(engine.sync(must("account_id"), text("owner")).await),
         "sync_all" => out(engine.sync_all(text("owner")).await),
         "choose_folders" => out(engine.choose_folders(must("account_id"), record(&with["folders"])?, text("owner")).await),
@@ -135,6 +144,9 @@ fn rotation(with: &Value) -> Result<KeyRotation, Value> {
 fn draft(with: &Value) -> Result<Draft, Value> {
     if with.get("chat").is_some() {
         return Ok(Draft::Chat { chat: record::<ChatDraft>(&with["chat"])? });
+    }
+    if with.get("channel_post").is_some() {
+        return Ok(Draft::ChannelPost { channel_post: record(&with["channel_post"])? });
     }
     let kind = ["reply", "forward"].into_iter().find(|kind| with.get(*kind).is_some()).unwrap_or("mail");
     let mut mail = with[kind].clone();

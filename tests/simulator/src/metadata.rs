@@ -12,8 +12,7 @@ const BASES: [Plain; 3] = [
     ("outlookItem", "entity", "categories:Collection(Edm.String) changeKey:Edm.String createdDateTime:Edm.DateTimeOffset lastModifiedDateTime:Edm.DateTimeOffset"),
 ];
 
-const ENTITIES: [Plain; 7] = [
-    ("teamworkTag", "entity", "description:Edm.String displayName:Edm.String memberCount:Edm.Int32 tagType:teamworkTagType teamId:Edm.String"),
+const ENTITIES: [Plain; 6] = [
     ("fileAttachment", "attachment", "contentBytes:Edm.Binary contentId:Edm.String contentLocation:Edm.String"),
     ("itemAttachment", "attachment", ""),
     ("singleValueLegacyExtendedProperty", "entity", "value:Edm.String"),
@@ -54,12 +53,11 @@ const COMPLEX: [(&str, &str); 29] = [
     ("teamworkOnlineMeetingInfo", "calendarEventId:Edm.String joinWebUrl:Edm.String"),
 ];
 
-const ENUMS: [(&str, &str); 18] = [
+const ENUMS: [(&str, &str); 17] = [
     ("teamworkConversationIdentityType", "team channel chat unknownFutureValue"),
     ("teamSpecialization", "none educationStandard educationClass educationProfessionalLearningCommunity educationStaff healthcareStandard healthcareCareCoordination unknownFutureValue"),
     ("teamVisibilityType", "private public hiddenMembership unknownFutureValue"),
     ("channelMembershipType", "standard private unknownFutureValue shared"),
-    ("teamworkTagType", "standard unknownFutureValue"),
     ("bodyType", "text html"),
     ("importance", "low normal high"),
     ("inferenceClassificationType", "focused other"),
@@ -148,7 +146,7 @@ fn entity(entity: &Entity) -> String {
         "user" => &[("messages", "Collection(message)"), ("mailFolders", "Collection(mailFolder)"), ("joinedTeams", "Collection(team)"), ("chats", "Collection(chat)"), ("photo", "profilePhoto"), ("outlook", "outlookUser")],
         "mailFolder" => &[("messages", "Collection(message)"), ("childFolders", "Collection(mailFolder)")],
         "chat" => &[("messages", "Collection(chatMessage)")],
-        "team" => &[("channels", "Collection(channel)"), ("tags", "Collection(teamworkTag)")],
+        "team" => &[("channels", "Collection(channel)")],
         "channel" => &[("messages", "Collection(chatMessage)")],
         "chatMessage" => &[("replies", "Collection(chatMessage)")],
         _ => &[],

@@ -20,7 +20,7 @@ const fn route(path: &'static str, has: &'static str, lacks: &'static str, optio
 
 /// `{user}` is `me` or `users/…`; `{folder}` is `mailFolders/…`, with as many `childFolders/…` as there are;
 /// `{messages}` is `messages`, or `messages` of a folder. Two stars stand for anything below.
-pub const GRAPH: [Route; 110] = [
+pub const GRAPH: [Route; 108] = [
     route("$metadata", "GET", "", ""),
     route("$batch", "POST", "", ""),
     route("organization", "GET", "", "$select $count"),
@@ -117,8 +117,6 @@ pub const GRAPH: [Route; 110] = [
     route("teams/{id}", "GET", "PATCH DELETE", "$select"),
     route("teams/{id}/allChannels", "GET", "", "$filter $select"),
     route("teams/{id}/primaryChannel", "GET", "", ""),
-    route("teams/{id}/tags", "GET", "POST", ""),
-    route("teams/{id}/tags/{tag}", "GET", "PATCH DELETE", ""),
     route("teams/{id}/channels", "GET", "POST", "$filter $select"),
     route("teams/{id}/channels/{channel}", "GET", "PATCH DELETE", "$select"),
     route("teams/{id}/channels/{channel}/messages", "GET POST", "", "$top $skiptoken"),

@@ -174,11 +174,11 @@ impl Object {
     }
 }
 
-/// A record with one required text field is also accepted as that text, and a list of such as one of them.
+/// A record with one required text field is also accepted as that text, and a list of such as one of them. An account alone is no such record.
 pub fn short_form(record: &Record) -> Option<&str> {
     let mut required = record.fields.iter().filter(|f| f.default.is_none());
     match (required.next(), required.next(), record.fields.len() > 1) {
-        (Some(field), None, true) if field.ty == Type::String => Some(&field.name),
+        (Some(field), None, true) if field.ty == Type::String && field.name != "account_id" => Some(&field.name),
         _ => None,
     }
 }

@@ -44,7 +44,7 @@ export interface CallOptions {
             let tag = v.name.to_snake_case();
             let kind = match (taken, v.fields.is_empty()) {
                 (true, true) => format!("'{tag}' | {{ type: '{tag}' }}"),
-                (true, false) if v.fields.first().is_some_and(|f| camel(&f.name) == tag) => format!("{{ type?: '{tag}'{fields} }}"),
+                (true, false) if v.fields.first().is_some_and(|f| f.name == tag) => format!("{{ type?: '{tag}'{fields} }}"),
                 _ => format!("{{ type: '{tag}'{fields} }}"),
             };
             format!("\n{}  | {kind}", docs(&v.docstring, 2))

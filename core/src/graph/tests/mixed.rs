@@ -111,11 +111,11 @@ async fn an_id_or_name_that_repeats_a_secret_is_none() {
         let made = saying(201, &json!({ "id": echo, "isDraft": true, "internetMessageId": "<x@y>" }));
         assert_eq!(made.graph.create_draft(&caller(), &outgoing).await.unwrap_err().kind(), ErrorKind::OutcomeUnknown, "{echo}");
 
-        let person = crate::graph::teams::Person { id: OTHER.into(), user_type: None, user_principal_name: None, mail: None };
+        let person = crate::graph::teams::Person { id: OTHER.into(), user_type: None, user_principal_name: None, mail: None, display_name: None, job_title: None };
         let chat = saying(201, &json!({ "id": echo }));
         assert_eq!(chat.graph.one_to_one_chat(&caller(), ME, &person).await.unwrap_err().kind(), ErrorKind::Upstream, "{echo}");
         let posted = saying(201, &json!({ "id": echo }));
-        assert_eq!(posted.graph.post_chat_message(&caller(), "19:x", "b", BodyType::Text).await.unwrap_err().kind(), ErrorKind::OutcomeUnknown, "{echo}");
+        assert_eq!(post(&posted.graph, "19:x", "b").await.unwrap_err().kind(), ErrorKind::OutcomeUnknown, "{echo}");
         let found = saying(200, &json!({ "value": [{ "id": echo }] }));
         assert_eq!(found.graph.find_person(&caller(), "alex@contoso.com").await.unwrap_err().kind(), ErrorKind::Upstream, "{echo}");
 

@@ -1,13 +1,13 @@
 //! One file per route. None of them knows of another.
 
-mod chat;
 mod mail;
+mod teams;
 
-pub use chat::Chat;
 pub use mail::{Forward, Mail, Reply};
+pub use teams::{ChannelPost, Chat, Posted};
 
 /// What channels remember for as long as the process lives.
 #[derive(Debug, Default)]
 pub struct Memory {
-    chats: chat::Chats,
+    chats: teams::Chats,
 }

@@ -27,7 +27,7 @@ fn full_mail() -> MailDraft {
 }
 
 fn full_chat() -> ChatDraft {
-    ChatDraft { account_id: "acc_1".into(), to: "alex@contoso.com".into(), body: "Hi".into(), body_type: BodyType::Html, key: Some("k".into()), deadline: None, send_at: None }
+    ChatDraft { account_id: "acc_1".into(), to: "alex@contoso.com".into(), body: "Hi".into(), body_type: BodyType::Html, key: Some("k".into()), ..ChatDraft::default() }
 }
 
 fn hex(bytes: &[u8]) -> String {

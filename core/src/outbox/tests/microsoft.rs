@@ -247,7 +247,7 @@ impl State {
                 let chat = mailbox.chat.get_or_insert(id);
                 says(201, json!({ "id": chat }).to_string())
             }
-            ("POST", _) if path.starts_with("/v1.0/chats/") => {
+            ("POST", _) if is_post(path) => {
                 let text = asked["body"]["content"].as_str().unwrap().to_owned();
                 if self.refuses && text.contains(REFUSED) {
                     return says(403, r#"{"error":{"code":"Forbidden"}}"#);
@@ -315,7 +315,12 @@ fn account_of(request: &http::Request<Bytes>) -> String {
 fn service_of(request: &http::Request<Bytes>) -> usize {
     let first = serde_json::from_slice(request.body()).map_or(Value::Null, |batch: Value| batch["requests"][0]["url"].clone());
     let path = first.as_str().map_or_else(|| request.uri().path().to_owned(), |url| format!("/v1.0{url}"));
-    ["/v1.0/chats", "/v1.0/users"].iter().position(|prefix| path.starts_with(prefix)).map_or(0, |n| n + 1)
+    ["/v1.0/chats", "/v1.0/teams", "/v1.0/users"].iter().position(|prefix| path.starts_with(prefix)).map_or(0, |n| n.max(1))
+}
+
+/// Of a message in a chat or channel.
+pub fn is_post(path: &str) -> bool {
+    ["/v1.0/chats/", "/v1.0/teams/"].iter().any(|prefix| path.starts_with(prefix))
 }
 
 /// Of `/v1.0/me/messages/{id}` and what is below it.

@@ -1,6 +1,6 @@
 //! How requests come to Microsoft's side: alone or in batches, over connections that break.
 
-use super::microsoft::{Microsoft, State, Troubles};
+use super::microsoft::{is_post, Microsoft, State, Troubles};
 use crate::pipeline::fake::{breaks, says, says_with};
 use crate::pipeline::{Answer, Sent, Transport};
 use bytes::Bytes;
@@ -99,7 +99,7 @@ impl State {
         if !asked.iter().any(Asked::is_write) {
             return Connection::Holds;
         }
-        for one in asked.iter().filter(|one| one.path.ends_with("/send") || one.path.starts_with("/v1.0/chats/")) {
+        for one in asked.iter().filter(|one| one.path.ends_with("/send") || is_post(one.path)) {
             let text = self.text(account_id, one.path, &one.body);
             self.mailboxes.entry(account_id.to_owned()).or_default().asked.extend(text);
         }

@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::events::EventBus;
 use crate::graph::Graph;
 use crate::interleave::turns;
-use crate::model::{AccountState, Address, ChatDraft, Draft, Feature, ForwardDraft, MailDraft, ReplyDraft, Receipt, Route, SendState};
+use crate::model::{AccountState, Address, ChannelPostDraft, ChatDraft, Draft, Feature, ForwardDraft, MailDraft, ReplyDraft, Receipt, Route, SendState};
 use crate::outbox::Outbox;
 use crate::pipeline::fake::START_MS;
 use crate::pipeline::{AccessToken, Limits, Mailbox, Pipeline, TokenSource};
@@ -110,7 +110,7 @@ impl World {
             tenant_id: "tenant".into(),
             user_id: format!("user of {account_id}"),
             state: AccountState::Connected,
-            features: vec![Feature::MailSend, Feature::Chat],
+            features: vec![Feature::MailSend, Feature::Chat, Feature::Channels],
             ..AccountRow::new(account_id, "owner", handles.content.seal(place("accounts", "profile"), b"{}").unwrap(), 1)
         };
         let sealed = handles.secrets.seal(place("tokens", "sealed"), b"{}").unwrap();
@@ -216,6 +216,10 @@ pub fn draft(account_id: &str, route: Route, text: &str, order: Option<&str>) ->
         Route::Chat => {
             let to = format!("{}@contoso.com", order.unwrap_or(text).replace(' ', "."));
             ChatDraft { account_id: account_id.into(), to, body: text.into(), key: Some(text.into()), ..ChatDraft::default() }.into()
+        }
+        Route::ChannelPost => {
+            let channel_id = format!("19:{}@thread.tacv2", order.unwrap_or(text).replace(' ', "."));
+            ChannelPostDraft { account_id: account_id.into(), team_id: "team".into(), channel_id, body: text.into(), key: Some(text.into()), ..ChannelPostDraft::default() }.into()
         }
     }
 }

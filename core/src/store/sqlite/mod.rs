@@ -6,6 +6,7 @@ mod attachments;
 mod audit;
 mod awaited;
 mod handovers;
+mod chats;
 mod emptying;
 mod ending;
 mod fault;

@@ -98,6 +98,7 @@ store_suite!(made, [
     reading_is_told_once,
     lists_of_several_accounts_are_one,
     a_message_is_its_owners,
+    a_chat_is_known_by_whom_it_is_with,
     a_throttle_holds_until_its_time,
     a_throttle_of_a_clock_that_stood_ahead_holds_nobody,
     throttles_go_with_the_last_account_of_a_mailbox,

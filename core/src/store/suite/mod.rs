@@ -3,6 +3,7 @@
 
 mod accounts;
 mod audit;
+mod chats;
 mod health;
 mod mail;
 mod outbox;
@@ -15,6 +16,7 @@ mod trim;
 
 pub use accounts::*;
 pub use audit::*;
+pub use chats::*;
 pub use health::*;
 pub use mail::*;
 pub use outbox::*;

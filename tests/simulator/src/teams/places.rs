@@ -13,7 +13,6 @@ use serde_json::{Value, json};
 
 const READ_TEAMS: [&str; 5] = ["Team.ReadBasic.All", "TeamSettings.Read.All", "TeamSettings.ReadWrite.All", "Group.Read.All", "Group.ReadWrite.All"];
 const READ_CHANNELS: [&str; 5] = ["Channel.ReadBasic.All", "ChannelSettings.Read.All", "ChannelSettings.ReadWrite.All", "Group.Read.All", "Group.ReadWrite.All"];
-const READ_TAGS: [&str; 2] = ["TeamworkTag.Read", "TeamworkTag.ReadWrite"];
 
 struct TeamRow<'a>(&'a Team);
 
@@ -177,29 +176,11 @@ pub fn team(world: &mut World, caller: &Caller, call: &Call, arrival: &Arrival, 
                 }
             }
         }
-        ("GET", ["tags", ..]) if !caller.has(&READ_TAGS) => denied(caller, &READ_TAGS.join(", ")),
-        ("GET", ["tags", which @ ..]) => {
-            let tag = |(id, name): &(String, String)| {
-                json!({"id": id, "teamId": team.id, "displayName": name, "description": null, "memberCount": team.members.len(), "tagType": "standard"})
-            };
-            match which {
-                [] => page(context("/tags"), team.tags.iter().map(tag).collect(), None, Some(team.tags.len())),
-                [one] => match team.tags.iter().find(|(id, _)| id == one) {
-                    Some(found) => {
-                        let mut shown = tag(found);
-                        shown["@odata.context"] = json!(context("/tags/$entity"));
-                        Answer::json(200, &shown)
-                    }
-                    None => not_found("NotFound"),
-                },
-                [_, other, ..] => no_segment(other),
-            }
-        }
         (_, ["channels", channel, "messages", rest @ ..]) => match team.channels.iter().position(|c| c.id == *channel) {
             Some(channel) => channels::messages(world, caller, call, arrival, (at, channel), rest),
             None => not_found("NotFound"),
         },
-        (_, [] | ["channels" | "allChannels" | "primaryChannel" | "tags", ..]) => not_allowed(),
+        (_, [] | ["channels" | "allChannels" | "primaryChannel", ..]) => not_allowed(),
         (_, [other, ..]) => bad(format!("Resource not found for the segment '{other}'.")),
     }
 }

@@ -28,6 +28,16 @@ public suspend fun Engine.edit(receiptId: String, reply: ReplyDraft, owner: Stri
 
 public suspend fun Engine.edit(receiptId: String, forward: ForwardDraft, owner: String? = null): Receipt = edit(receiptId, Draft.Forward(forward), owner)
 
+public suspend fun Engine.send(post: ChannelPostDraft): Receipt = send(Draft.ChannelPost(post))
+
+public suspend fun Engine.enqueue(post: ChannelPostDraft): Receipt = enqueue(Draft.ChannelPost(post))
+
+public suspend fun Engine.edit(receiptId: String, post: ChannelPostDraft, owner: String? = null): Receipt = edit(receiptId, Draft.ChannelPost(post), owner)
+
+public suspend fun Engine.editSent(receiptId: String, chat: ChatDraft, owner: String? = null): Receipt = editSent(receiptId, Draft.Chat(chat), owner)
+
+public suspend fun Engine.editSent(receiptId: String, post: ChannelPostDraft, owner: String? = null): Receipt = editSent(receiptId, Draft.ChannelPost(post), owner)
+
 @JvmName("enqueueAllMails")
 public suspend fun Engine.enqueueAll(mails: List<MailDraft>): List<Receipt> = enqueueAll(mails.map { Draft.Mail(it) })
 
@@ -49,6 +59,9 @@ public suspend fun Engine.messages(
     limit: UInt = 50u,
     cursor: String? = null,
 ): MessagePage = messages(MessageQuery(owner, accountId, folder, isRead, conversationId, limit, cursor))
+
+public suspend fun Engine.people(accountId: String, text: String, limit: UInt = 20u, owner: String? = null): List<Person> =
+    people(PeopleQuery(accountId, text, limit, owner))
 
 /** Another Entra and Graph, such as the simulator. */
 public fun Cloud.Companion.custom(login: String, graph: String): Cloud = Cloud.Custom(login, graph)

@@ -1,0 +1,294 @@
+//! A Teams message in a chat: chat found, made or given, message posted. Graph knows no idempotency key for a post, so an answer that is lost leaves the
+//! send unknown. Source: Graph, chat: create and chatMessage: send.
+
+use super::content::{self, parts};
+use crate::error::{Error, ErrorKind, Result};
+use crate::failpoint::failpoint;
+use crate::graph::{Mentioned, Person, PostPlace};
+use crate::model::{BodyType, ChatDraft, Draft, Feature, Route};
+use crate::outbox::channel::{Channel, Finding, Ids, Order, Outcome, Prepared, Terms};
+use crate::outbox::check::{address, header, id as check_id};
+use crate::outbox::content::{Fields, first_form};
+use crate::outbox::job::Job;
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+/// The others in a group; Teams takes 250 people.
+const MOST_MEMBERS: usize = 249;
+
+pub struct Chat;
+
+/// What is known of a chat message under way.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ChatProgress {
+    pub chat_id: Option<String>,
+    /// Whom its mentions name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub mentioned: Vec<Mentioned>,
+    /// Id of the message.
+    pub graph_id: Option<String>,
+    /// The chat was made just now, so it is there.
+    #[serde(skip)]
+    is_new: bool,
+}
+
+/// What a chat is found by.
+enum To<'a> {
+    Person(&'a str),
+    Group(&'a [String], Option<&'a str>),
+    Chat(&'a str),
+}
+
+fn target(chat: &ChatDraft) -> To<'_> {
+    match &chat.chat_id {
+        Some(id) => To::Chat(id),
+        None if chat.members.is_empty() => To::Person(&chat.to),
+        None => To::Group(&chat.members, chat.topic.as_deref()),
+    }
+}
+
+/// The same for all drafts to one person or one group.
+fn chat_key(chat: &ChatDraft) -> Option<String> {
+    match target(chat) {
+        To::Person(to) => Some(to.to_lowercase()),
+        To::Group(members, topic) => {
+            let mut members: Vec<String> = members.iter().map(|one| one.to_lowercase()).collect();
+            members.sort();
+            Some(format!("{}\n{}", members.join(" "), topic.unwrap_or_default()))
+        }
+        To::Chat(_) => None,
+    }
+}
+
+impl Channel for Chat {
+    type Draft = ChatDraft;
+    type Progress = ChatProgress;
+
+    const ROUTE: Route = Route::Chat;
+    const FEATURE: Feature = Feature::Chat;
+
+    fn of(draft: Draft) -> Option<ChatDraft> {
+        if let Draft::Chat { chat } = draft { Some(chat) } else { None }
+    }
+
+    fn terms(chat: &ChatDraft) -> Terms<'_> {
+        Terms { key: chat.key.as_deref(), deadline: chat.deadline, send_at: chat.send_at }
+    }
+
+    fn check(chat: &ChatDraft) -> Result<()> {
+        check_target(chat)?;
+        content::check(&parts!(chat), "chat message", false)
+    }
+
+    fn order(chat: &ChatDraft) -> Order {
+        match target(chat) {
+            To::Person(to) => Order::By("chat", to.to_lowercase()),
+            To::Group(..) => Order::By("group chat", chat_key(chat).unwrap_or_default()),
+            To::Chat(id) => Order::By("chat id", id.to_owned()),
+        }
+    }
+
+    fn weight(chat: &ChatDraft) -> usize {
+        parts!(chat).weight()
+    }
+
+    fn canonical(chat: &ChatDraft) -> Vec<u8> {
+        let mut out = Fields::new(b'c');
+        out.text(1, &chat.to);
+        out.text(2, &chat.body);
+        out.body_type(3, chat.body_type);
+        out.text(4, chat.chat_id.as_deref().unwrap_or_default());
+        out.pairs(5, chat.members.iter().map(|one| [one.as_str()]));
+        out.text(6, chat.topic.as_deref().unwrap_or_default());
+        parts!(chat).append(&mut out, 7);
+        out.into_bytes()
+    }
+
+    fn first_text(chat: &ChatDraft) -> Result<Vec<u8>> {
+        first_form("chat", First { account_id: &chat.account_id, to: &chat.to, body: &chat.body, body_type: chat.body_type, key: chat.key.as_deref() })
+    }
+
+    async fn prepare(job: &mut Job<Self>) -> Result<Prepared> {
+        find_chat(job).await?;
+        if job.progress.own.mentioned.len() != job.draft.mentions.len() {
+            let mentioned = content::look_up(&job.tools.graph, &job.caller(), &job.draft.mentions, None).await?;
+            job.progress.own.mentioned = mentioned;
+        }
+        Ok(Prepared::Ready)
+    }
+
+    async fn dispatch(job: &mut Job<Self>) -> Result<()> {
+        match post(job).await {
+            // The chat that was known is gone, or the person is no longer in it. Nothing was posted; another one is found, once.
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Forbidden) && is_replaceable(job) => {
+                forget(job).await?;
+                job.progress.own.chat_id = None;
+                find_chat(job).await.map_err(|_| error)?;
+                post(job).await
+            }
+            answer => answer,
+        }
+    }
+
+    async fn reconcile(_: &mut Job<Self>) -> Result<Finding> {
+        Ok(super::untold("chat message", "chat"))
+    }
+
+    async fn refused(job: &mut Job<Self>, error: Error) -> Option<Outcome> {
+        Some(super::refused(job, error))
+    }
+
+    fn ids(own: ChatProgress) -> Ids {
+        Ids { internet_message_id: None, graph_id: own.graph_id, chat_id: own.chat_id }
+    }
+}
+
+fn check_target(chat: &ChatDraft) -> Result<()> {
+    let (has_chat, has_members) = (chat.chat_id.is_some(), !chat.members.is_empty());
+    if usize::from(has_chat) + usize::from(has_members) + usize::from(!chat.to.is_empty()) > 1 {
+        return Err(Error::invalid("A chat message goes to one place: fill in to, members or chat_id, and leave the others out."));
+    }
+    if chat.topic.is_some() && !has_members {
+        return Err(Error::invalid("Only a group has a topic. Fill in members, or leave topic out."));
+    }
+    match target(chat) {
+        To::Person(to) => address("to", to),
+        To::Chat(id) => check_id("chat_id", id),
+        To::Group(members, topic) => {
+            if members.len() > MOST_MEMBERS {
+                return Err(Error::new(ErrorKind::LimitExceeded, format!("The group has {} members beside the sender; Teams takes {MOST_MEMBERS}. Use a team.", members.len())));
+            }
+            members.iter().try_for_each(|one| address("members", one))?;
+            let mut seen = std::collections::HashSet::new();
+            if members.iter().any(|one| !seen.insert(one.to_lowercase())) {
+                return Err(Error::invalid("An address is in members twice. Name everybody once."));
+            }
+            match topic {
+                Some(topic) if topic.trim().is_empty() => Err(Error::invalid("The topic is empty. Give the group a name, or leave topic out.")),
+                Some(topic) => header("topic", topic, 250),
+                None => Ok(()),
+            }
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct First<'a> {
+    account_id: &'a str,
+    to: &'a str,
+    body: &'a str,
+    body_type: BodyType,
+    key: Option<&'a str>,
+}
+
+/// Chats already known in this process, by account and whom they are with, so that the second message is one request.
+#[derive(Debug, Default)]
+pub struct Chats {
+    known: Mutex<HashMap<(String, String), String>>,
+}
+
+/// Entries kept; beyond that the cache starts over, since the store has them.
+const KEPT: usize = 10_000;
+
+impl Chats {
+    fn chat(&self, account_id: &str, key: &str) -> Option<String> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&(account_id.to_owned(), key.to_owned())).cloned()
+    }
+
+    fn keep(&self, account_id: &str, key: String, chat_id: &str) {
+        let mut chats = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if chats.len() >= KEPT {
+            chats.clear();
+        }
+        chats.insert((account_id.to_owned(), key), chat_id.to_owned());
+    }
+
+    fn drop(&self, account_id: &str, key: &str) {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(&(account_id.to_owned(), key.to_owned()));
+    }
+}
+
+/// Whom a chat is with, as the store knows it.
+async fn stored_key(job: &Job<Chat>, key: &str) -> Result<[u8; 32]> {
+    job.tools.vault.hashes(&job.item.account_id).await?.of("chat with", &[key.as_bytes()])
+}
+
+async fn forget(job: &Job<Chat>) -> Result<()> {
+    let Some(key) = chat_key(&job.draft) else { return Ok(()) };
+    job.tools.memory.chats.drop(&job.item.account_id, &key);
+    job.tools.store.keep_chat(&job.item.account_id, &stored_key(job, &key).await?, None).await
+}
+
+/// It was known before this attempt, and can be found or made anew.
+fn is_replaceable(job: &Job<Chat>) -> bool {
+    job.draft.chat_id.is_none() && !job.progress.own.is_new && !job.progress.doubted
+}
+
+/// Finds the people and the chat. Its id is stored with the state that follows; looked for again, the same chat of two is found.
+async fn find_chat(job: &mut Job<Chat>) -> Result<()> {
+    if job.progress.own.chat_id.is_some() {
+        return Ok(());
+    }
+    if let Some(id) = &job.draft.chat_id {
+        job.progress.own.chat_id = Some(id.clone());
+        return Ok(());
+    }
+    let (account_id, key) = (job.item.account_id.clone(), chat_key(&job.draft).unwrap_or_default());
+    if let Some(known) = job.tools.memory.chats.chat(&account_id, &key) {
+        job.progress.own.chat_id = Some(known);
+        return Ok(());
+    }
+    let people = stored_key(job, &key).await?;
+    if let Some(known) = job.tools.store.chat(&account_id, &people).await? {
+        job.tools.memory.chats.keep(&account_id, key, &known);
+        job.progress.own.chat_id = Some(known);
+        return Ok(());
+    }
+    let caller = job.caller();
+    let account = job.tools.store.account(&account_id).await?.ok_or_else(|| Error::new(ErrorKind::NotConnected, "The account is gone."))?;
+    let graph = &job.tools.graph;
+    let person = async |address: &str| -> Result<Person> {
+        let found = graph.find_person(&caller, address).await?.ok_or_else(|| {
+            Error::new(ErrorKind::NotFound, "Nobody in this organisation has the address the chat message is for. Check it, or send a mail instead.")
+        })?;
+        if account.user_id.eq_ignore_ascii_case(&found.id) {
+            return Err(Error::invalid("The chat message is for the sender; Teams has no chat with oneself here."));
+        }
+        Ok(found)
+    };
+    let chat_id = match target(&job.draft) {
+        To::Group(members, topic) => {
+            let mut people: Vec<Person> = Vec::with_capacity(members.len());
+            for (number, address) in members.iter().enumerate() {
+                let one = person(address).await.map_err(|e| {
+                    let reason = format!("members[{number}]: {}", e.reason());
+                    e.with_reason(reason)
+                })?;
+                // Two addresses of one person.
+                if people.iter().all(|other| !other.id.eq_ignore_ascii_case(&one.id)) {
+                    people.push(one);
+                }
+            }
+            graph.group_chat(&caller, &account.user_id, topic, &people).await?
+        }
+        To::Person(to) => graph.one_to_one_chat(&caller, &account.user_id, &person(to).await?).await?,
+        To::Chat(id) => id.to_owned(),
+    };
+    failpoint!("chat.made");
+    job.tools.store.keep_chat(&account_id, &people, Some(&chat_id)).await?;
+    job.tools.memory.chats.keep(&account_id, key, &chat_id);
+    job.progress.own.is_new = true;
+    job.progress.own.chat_id = Some(chat_id);
+    Ok(())
+}
+
+/// Posts the message.
+async fn post(job: &mut Job<Chat>) -> Result<()> {
+    let chat_id = job.progress.own.chat_id.clone().ok_or_else(|| Error::internal("A prepared chat message has no chat."))?;
+    let post = content::compose(&parts!(job.draft), &job.progress.own.mentioned)?;
+    let id = job.tools.graph.post_message(&job.caller(), PostPlace::Chat(&chat_id), &post).await?;
+    job.progress.own.graph_id = Some(id);
+    Ok(())
+}

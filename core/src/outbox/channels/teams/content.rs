@@ -1,0 +1,276 @@
+//! What messages of Teams say: what they must be, the form in which they are compared, and the form in which they are posted.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::graph::{Caller, Graph, Mentioned, MentionedKind, OutgoingAttachment, OutgoingMention, OutgoingPost};
+use crate::markup::{Piece, check_card, escaped, pieces};
+use crate::model::{BodyType, ChatImportance, FileLink, Mention, MentionTarget};
+use crate::outbox::check::{address, header, id as check_id};
+use crate::outbox::content::Fields;
+use sha2::{Digest, Sha256};
+use url::Url;
+
+/// A message is about 28 KB with everything around it, its text counted in UTF-16. Source: Teams limits, and what Graph refuses.
+const LONGEST_BYTES: usize = 27 * 1024;
+/// Rendering takes a multiple of what it is given, so what cannot fit is not rendered.
+const LONGEST_BODY: usize = 4 * LONGEST_BYTES;
+const MOST_MENTIONS: usize = 50;
+const MOST_ATTACHED: usize = 10;
+
+const CARD: &str = "application/vnd.microsoft.card.adaptive";
+
+/// The fields that all of them have.
+pub struct Parts<'a> {
+    pub body: &'a str,
+    pub body_type: BodyType,
+    pub importance: ChatImportance,
+    pub mentions: &'a [Mention],
+    pub cards: &'a [String],
+    pub files: &'a [FileLink],
+}
+
+macro_rules! parts {
+    ($draft:expr) => {
+        crate::outbox::channels::teams::content::Parts {
+            body: &$draft.body,
+            body_type: $draft.body_type,
+            importance: $draft.importance,
+            mentions: &$draft.mentions,
+            cards: &$draft.cards,
+            files: &$draft.files,
+        }
+    };
+}
+pub(super) use parts;
+
+impl Parts<'_> {
+    /// It says no more than text can.
+    fn is_plain(&self) -> bool {
+        self.body_type == BodyType::Text && self.mentions.is_empty() && self.cards.is_empty() && self.files.is_empty()
+    }
+
+    pub fn weight(&self) -> usize {
+        self.body.len() + self.cards.iter().map(String::len).sum::<usize>()
+    }
+
+    /// Its form 1, from this tag on.
+    pub fn append(&self, out: &mut Fields, tag: u8) {
+        match self.importance {
+            ChatImportance::Normal => {}
+            ChatImportance::High => out.text(tag, "high"),
+            ChatImportance::Urgent => out.text(tag, "urgent"),
+        }
+        out.pairs(tag + 1, self.mentions.iter().map(|one| {
+            let (kind, id) = key_of(&one.target);
+            [one.placeholder.as_str(), kind, id, if one.text.is_some() { "t" } else { "" }, one.text.as_deref().unwrap_or_default()]
+        }));
+        out.pairs(tag + 2, self.cards.iter().map(|card| [card.as_str()]));
+        out.pairs(tag + 3, self.files.iter().map(|file| [file.name.as_str(), file.url.as_str()]));
+    }
+}
+
+fn key_of(target: &MentionTarget) -> (&'static str, &str) {
+    match target {
+        MentionTarget::Person { address } => ("person", address),
+        MentionTarget::Channel { channel_id } => ("channel", channel_id.as_deref().unwrap_or_default()),
+        MentionTarget::Team => ("team", ""),
+        MentionTarget::Tag { tag_id } => ("tag", tag_id),
+    }
+}
+
+/// Errors: InvalidInput or LimitExceeded, naming the field and the remedy. `what`: as in "chat message".
+pub fn check(parts: &Parts<'_>, what: &str, is_channel: bool) -> Result<()> {
+    if parts.body.trim().is_empty() && parts.cards.is_empty() && parts.files.is_empty() {
+        return Err(Error::invalid(format!("The {what} is empty. Fill in body.")));
+    }
+    check_mentions(parts.mentions, is_channel)?;
+    for (field, count) in [("cards", parts.cards.len()), ("files", parts.files.len())] {
+        if count > MOST_ATTACHED {
+            return Err(Error::new(ErrorKind::LimitExceeded, format!("The {what} has {count} {field}; {MOST_ATTACHED} fit in one at the most. Split it.")));
+        }
+    }
+    for (number, card) in parts.cards.iter().enumerate() {
+        if card.len() > LONGEST_BYTES {
+            return Err(too_long(what));
+        }
+        check_card(card).map_err(|e| named(&format!("cards[{number}]"), e))?;
+    }
+    for (number, file) in parts.files.iter().enumerate() {
+        check_file(file).map_err(|e| named(&format!("files[{number}]"), e))?;
+    }
+    if parts.body.len() > LONGEST_BODY {
+        return Err(too_long(what));
+    }
+    let names: Vec<String> = parts.mentions.iter().map(|one| one.text.clone().unwrap_or_else(|| one.placeholder.clone())).collect();
+    let post = compose(parts, &names.into_iter().map(unnamed).collect::<Vec<_>>())?;
+    if post.content.trim().is_empty() {
+        return Err(Error::invalid(format!("Nothing of the {what} is left once its HTML is cleaned to what Teams shows. Write text, or use elements that Teams shows.")));
+    }
+    if size(&post) > LONGEST_BYTES {
+        return Err(too_long(what));
+    }
+    Ok(())
+}
+
+fn named(place: &str, error: Error) -> Error {
+    let reason = format!("{place}: {}", error.reason());
+    error.with_reason(reason)
+}
+
+fn too_long(what: &str) -> Error {
+    Error::new(ErrorKind::LimitExceeded, format!("The {what} is longer than Teams takes (about 28 KB with its cards and links). Shorten or split it."))
+}
+
+/// Text counts in UTF-16, what is attached in bytes.
+fn size(post: &OutgoingPost) -> usize {
+    let attached = |one: &OutgoingAttachment| [&one.content, &one.content_url, &one.name].into_iter().flatten().map(String::len).sum::<usize>() + 100;
+    let mentioned = |one: &OutgoingMention| one.text.len() + one.target.name.len() + one.target.id.len() + 100;
+    post.content.encode_utf16().count() * 2 + post.attachments.iter().map(attached).sum::<usize>() + post.mentions.iter().map(mentioned).sum::<usize>()
+}
+
+fn check_mentions(mentions: &[Mention], is_channel: bool) -> Result<()> {
+    if mentions.len() > MOST_MENTIONS {
+        return Err(Error::new(ErrorKind::LimitExceeded, format!("There are {} mentions; {MOST_MENTIONS} is the most. Mention the channel, the team or a tag instead.", mentions.len())));
+    }
+    for (number, one) in mentions.iter().enumerate() {
+        check_mention(one, is_channel).map_err(|e| named(&format!("mentions[{number}]"), e))?;
+        if mentions.iter().take(number).any(|other| other.placeholder == one.placeholder) {
+            return Err(Error::invalid(format!("mentions[{number}] has the placeholder of an earlier one. Give each mention its own, and write it as often as it is to be shown.")));
+        }
+    }
+    Ok(())
+}
+
+fn check_mention(one: &Mention, is_channel: bool) -> Result<()> {
+    if one.placeholder.trim().is_empty() {
+        return Err(Error::invalid("The placeholder is empty. Give the text of the body that is to become the mention."));
+    }
+    header("placeholder", &one.placeholder, 100)?;
+    if let Some(text) = &one.text {
+        header("text", text, 256)?;
+        if text.trim().is_empty() {
+            return Err(Error::invalid("The text is empty. Leave it out to show the name that Microsoft has."));
+        }
+    }
+    match &one.target {
+        MentionTarget::Person { address: to } => address("target", to),
+        _ if !is_channel => Err(Error::invalid("Channels, teams and tags are mentioned in channels; in a chat, mention people.")),
+        MentionTarget::Tag { .. } if one.text.is_none() => Err(Error::invalid("A tag is mentioned by its id and name. Give its name as the text of the mention.")),
+        MentionTarget::Tag { tag_id: id } | MentionTarget::Channel { channel_id: Some(id) } => check_id("target", id),
+        MentionTarget::Team | MentionTarget::Channel { channel_id: None } => Ok(()),
+    }
+}
+
+fn check_file(file: &FileLink) -> Result<()> {
+    if file.name.trim().is_empty() {
+        return Err(Error::invalid("The file has no name."));
+    }
+    header("name", &file.name, 255)?;
+    let url = Url::parse(&file.url).ok().filter(|url| file.url.len() <= 2048 && url.scheme() == "https" && url.has_host() && url.username().is_empty() && url.password().is_none());
+    match url {
+        Some(_) if !file.url.chars().any(|c| c.is_control() || c.is_whitespace()) => Ok(()),
+        _ => Err(Error::invalid("The url is no https address of a file, of up to 2048 characters.")),
+    }
+}
+
+/// As it looks before anybody was asked.
+fn unnamed(name: String) -> Mentioned {
+    Mentioned { kind: MentionedKind::Person, id: String::new(), name }
+}
+
+/// As it is posted. `mentioned`: in the order of the mentions.
+pub fn compose(parts: &Parts<'_>, mentioned: &[Mentioned]) -> Result<OutgoingPost> {
+    let mut post = OutgoingPost {
+        subject: None,
+        body_type: BodyType::Html,
+        content: String::with_capacity(parts.body.len()),
+        importance: parts.importance,
+        mentions: Vec::new(),
+        attachments: Vec::new(),
+    };
+    if parts.is_plain() {
+        return Ok(OutgoingPost { body_type: BodyType::Text, content: parts.body.to_owned(), ..post });
+    }
+    let placeholders: Vec<&str> = parts.mentions.iter().map(|one| one.placeholder.as_str()).collect();
+    for piece in pieces(parts.body, parts.body_type, &placeholders)? {
+        match piece {
+            Piece::Html(html) => post.content.push_str(&html),
+            Piece::Mention(number) => {
+                let (Some(mention), Some(target)) = (parts.mentions.get(number), mentioned.get(number)) else {
+                    return Err(Error::internal("A mention was not looked up."));
+                };
+                let text = mention.text.as_deref().unwrap_or(&target.name);
+                post.content.push_str(&format!("<at id=\"{}\">{}</at>", post.mentions.len(), escaped(text)));
+                post.mentions.push(OutgoingMention { text: text.to_owned(), target: target.clone() });
+            }
+        }
+    }
+    let cards = parts.cards.iter().map(|card| OutgoingAttachment { id: String::new(), content_type: CARD, content: Some(card.clone()), content_url: None, name: None });
+    let files = parts.files.iter().map(|file| OutgoingAttachment {
+        id: file_id(&file.url),
+        content_type: "reference",
+        content: None,
+        content_url: Some(file.url.clone()),
+        name: Some(file.name.clone()),
+    });
+    for (number, mut one) in cards.chain(files).enumerate() {
+        if one.id.is_empty() || post.attachments.iter().any(|other| other.id == one.id) {
+            one.id = guid(&format!("{number}/{}", one.content.as_deref().or(one.content_url.as_deref()).unwrap_or_default()));
+        }
+        post.content.push_str(&format!("<attachment id=\"{}\"></attachment>", one.id));
+        post.attachments.push(one);
+    }
+    Ok(post)
+}
+
+/// Teams knows a file by the id that SharePoint has for it, where the address tells it.
+fn file_id(url: &str) -> String {
+    let told = Url::parse(url).ok().and_then(|url| url.query_pairs().find(|(name, _)| name.eq_ignore_ascii_case("sourcedoc")).map(|(_, value)| value.trim_matches(['{', '}']).to_lowercase()));
+    told.filter(|id| id.len() == 36 && id.chars().all(|c| c.is_ascii_hexdigit() || c == '-')).unwrap_or_else(|| guid(url))
+}
+
+/// An id that follows from a text.
+fn guid(text: &str) -> String {
+    let hex: String = Sha256::digest(text.as_bytes()).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
+    [part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32)].join("-")
+}
+
+/// Whom the mentions name, in their order. `place`: team and channel of a post. Errors: NotFound, naming the mention, for one that is nobody.
+pub async fn look_up(graph: &Graph, caller: &Caller, mentions: &[Mention], place: Option<(&str, &str)>) -> Result<Vec<Mentioned>> {
+    let mut found = Vec::with_capacity(mentions.len());
+    for (number, one) in mentions.iter().enumerate() {
+        found.push(look_up_one(graph, caller, one, place).await.map_err(|e| named(&format!("mentions[{number}]"), e))?);
+    }
+    Ok(found)
+}
+
+async fn look_up_one(graph: &Graph, caller: &Caller, mention: &Mention, place: Option<(&str, &str)>) -> Result<Mentioned> {
+    let text = mention.text.as_deref();
+    let nobody = |what: &str| Error::new(ErrorKind::NotFound, format!("There is no {what} that the mention names. Check it, or leave the mention out."));
+    let (team, channel) = place.unwrap_or_default();
+    let (kind, id, name) = match &mention.target {
+        MentionTarget::Person { address } => {
+            let found = graph.find_person(caller, address).await.map_err(|error| match error.kind() {
+                ErrorKind::Forbidden => {
+                    let reason = format!("To mention somebody by address, the account needs to look people up: add the feature people. {}", error.reason());
+                    error.with_reason(reason)
+                }
+                _ => error,
+            })?;
+            let person = found.ok_or_else(|| nobody("person"))?;
+            let name = person.display_name.filter(|name| !name.trim().is_empty()).unwrap_or_else(|| address.clone());
+            (MentionedKind::Person, person.id, name)
+        }
+        MentionTarget::Team => (MentionedKind::Team, team.to_owned(), graph.team_name(caller, team).await?.ok_or_else(|| nobody("team"))?),
+        MentionTarget::Channel { channel_id } => {
+            let id = channel_id.as_deref().unwrap_or(channel);
+            (MentionedKind::Channel, id.to_owned(), graph.channel_name(caller, team, id).await?.ok_or_else(|| nobody("channel"))?)
+        }
+        MentionTarget::Tag { tag_id } => (MentionedKind::Tag, tag_id.clone(), text.unwrap_or_default().to_owned()),
+    };
+    Ok(Mentioned { kind, id, name })
+}
+
+#[cfg(test)]
+#[path = "content_tests.rs"]
+mod tests;

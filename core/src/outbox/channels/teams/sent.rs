@@ -1,0 +1,65 @@
+//! A message that was posted is changed or deleted where it is. Source: Graph, chatMessage: update, and chatMessage: softDelete.
+
+use super::chat::ChatProgress;
+use super::content::{self, Parts, parts};
+use super::post::PostProgress;
+use crate::error::{Error, ErrorKind, Result};
+use crate::graph::{Caller, OutgoingPost, PostPlace};
+use crate::model::{Draft, Mention, Route};
+use crate::outbox::job::{Tools, read_progress};
+use crate::store::ItemRow;
+
+/// A posted message, by what is known of its send.
+pub enum Posted {
+    Chat(ChatProgress),
+    Channel(PostProgress),
+}
+
+impl Posted {
+    /// Errors: Conflict, for what is not changed once it was sent, and for what was posted by a version that did not note where.
+    pub async fn of(tools: &Tools, item: &ItemRow) -> Result<Self> {
+        match item.route {
+            Route::Chat => Ok(Self::Chat(read_progress::<ChatProgress>(&tools.vault, item).await?.own)),
+            Route::ChannelPost => Ok(Self::Channel(read_progress::<PostProgress>(&tools.vault, item).await?.own)),
+            Route::Mail | Route::Reply | Route::Forward => {
+                Err(Error::new(ErrorKind::Conflict, "A mail that was sent cannot be changed or deleted: it is with its recipients."))
+            }
+        }
+    }
+
+    /// Where it is, and its id there.
+    fn place(&self) -> Result<(PostPlace<'_>, &str)> {
+        let found = match self {
+            Self::Chat(ChatProgress { chat_id: Some(chat), graph_id: Some(id), .. }) => Some((PostPlace::Chat(chat), id.as_str())),
+            Self::Channel(PostProgress { place: Some(place), graph_id: Some(id), .. }) => Some((place.place(), id.as_str())),
+            _ => None,
+        };
+        found.ok_or_else(|| Error::new(ErrorKind::Conflict, "It is not known where the message is."))
+    }
+
+    /// The permission without which Microsoft changes nothing there.
+    pub fn scope(&self) -> &'static str {
+        match self {
+            Self::Chat(_) => "Chat.ReadWrite",
+            Self::Channel(_) => "ChannelMessage.ReadWrite",
+        }
+    }
+
+    pub async fn change(&self, tools: &Tools, caller: &Caller, draft: &Draft) -> Result<()> {
+        let (place, id) = self.place()?;
+        let channel = if let PostPlace::Channel { team, channel, .. } = place { Some((team, channel)) } else { None };
+        let (subject, said, mentions): (Option<String>, Parts<'_>, &[Mention]) = match draft {
+            Draft::Chat { chat } => (None, parts!(chat), &chat.mentions),
+            Draft::ChannelPost { channel_post: post } => (post.subject.clone(), parts!(post), &post.mentions),
+            _ => return Err(Error::internal("A message of Teams is changed by another draft.")),
+        };
+        let mentioned = content::look_up(&tools.graph, caller, mentions, channel).await?;
+        let post = OutgoingPost { subject, ..content::compose(&said, &mentioned)? };
+        tools.graph.change_message(caller, place, id, &post).await
+    }
+
+    pub async fn delete(&self, tools: &Tools, caller: &Caller) -> Result<()> {
+        let (place, id) = self.place()?;
+        tools.graph.delete_message(caller, place, id).await
+    }
+}

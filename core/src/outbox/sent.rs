@@ -1,0 +1,60 @@
+//! What was sent is changed or deleted, where its route allows it.
+
+use super::channel::{by_draft, Channel};
+use super::channels::Posted;
+use super::deliver::Outbox;
+use super::submit::{check_owner, conflict, item, read_receipt};
+use crate::error::{Error, ErrorKind, Result};
+use crate::graph::Caller;
+use crate::model::{Draft, Receipt, Route};
+use crate::pipeline::Priority;
+use crate::store::{ItemRow, ItemState};
+use std::time::Duration;
+
+/// How long one request may pause in all.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+impl Outbox {
+    /// A message that was posted, for who wants to change it. Errors: NotFound; Conflict when it was not sent, or cannot be changed.
+    pub async fn posted(&self, receipt_id: &str, owner: Option<&str>) -> Result<(ItemRow, Posted)> {
+        check_owner(owner)?;
+        let seen = item(&self.tools, receipt_id, owner).await?;
+        match seen.state {
+            ItemState::Sent => {}
+            ItemState::Unknown => return Err(conflict("It is not known whether it was sent. Look into the chat or channel.")),
+            ItemState::Failed | ItemState::Cancelled => return Err(conflict("It was not sent.")),
+            _ => return Err(conflict("It was not sent yet. Change it with edit, or take it back with cancel.")),
+        }
+        let posted = Posted::of(&self.tools, &seen).await?;
+        Ok((seen, posted))
+    }
+
+    /// The caller has checked the draft. Errors: InvalidInput for a draft of another account or kind; those of Microsoft.
+    pub async fn change_sent(&self, (seen, posted): (ItemRow, Posted), draft: &Draft) -> Result<Receipt> {
+        let route: Route = by_draft!(draft, C, _one => C::ROUTE);
+        if draft.account_id() != seen.account_id || route != seen.route {
+            return Err(Error::invalid("The draft is of another account or kind than the message that was sent. Pass the draft that was sent, with its new words."));
+        }
+        posted.change(&self.tools, &caller(&seen), draft).await.map_err(|e| named(e, &seen))?;
+        tracing::info!(target: "tidings::outbox", send = seen.id, account = seen.account_id, "changed after it was sent");
+        read_receipt(&self.tools, &seen.id, None).await
+    }
+
+    /// Errors: those of Microsoft.
+    pub async fn delete_sent(&self, (seen, posted): (ItemRow, Posted)) -> Result<Receipt> {
+        posted.delete(&self.tools, &caller(&seen)).await.map_err(|e| named(e, &seen))?;
+        tracing::info!(target: "tidings::outbox", send = seen.id, account = seen.account_id, "deleted after it was sent");
+        read_receipt(&self.tools, &seen.id, None).await
+    }
+}
+
+fn caller(seen: &ItemRow) -> Caller {
+    Caller::new(&seen.account_id, Priority::Interactive, PATIENCE)
+}
+
+fn named(error: Error, seen: &ItemRow) -> Error {
+    match error.kind() {
+        ErrorKind::NotFound => error.with_reason("The message is no longer where it was sent to.").on_account(&seen.account_id),
+        _ => error.on_account(&seen.account_id),
+    }
+}
