@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# examples/run.sh rust|python|node|kotlin: runs the three stories of a language against a simulator and compares what they print with expected/.
+# examples/run.sh rust|python|node|kotlin: runs the stories of a language against a simulator and compares what they print with expected/.
 # Everything must be built before (`cargo build --workspace`, and the binding of the language).
 set -euo pipefail
 language=${1:-}
@@ -30,7 +30,7 @@ if [ "$language" = kotlin ]; then
 fi
 start_simulator
 if [ "$language" = node ]; then link_node_package "$root/examples/node"; fi
-for name in connect send_invitation sync_inbox; do
+for name in connect send_invitation sync_inbox recruiters_day; do
   fresh_world
   # A store of its own for each: none knows the accounts of another.
   export TIDINGS_DATA=$work/$name

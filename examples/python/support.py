@@ -1,4 +1,4 @@
-"""What the three stories share: where the engine's settings come from, and the simulator's control endpoints."""
+"""What the stories share: where the engine's settings come from, and the simulator's control endpoints."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-//! What the three stories share: an engine pointed at the simulator, and the simulator's control endpoints.
+//! What the stories share: an engine pointed at the simulator, and the simulator's control endpoints.
 
 pub mod control;
 

@@ -30,12 +30,14 @@ pub async fn connect(engine: &Engine, place: &Place) -> Outcome<Account> {
     Ok(account)
 }
 
-/// Only what this run uses is asked for: without a recipient, nothing that sends.
+/// Only what this run uses is asked for: without a recipient or a channel, nothing that sends there.
 fn features(place: &Place) -> Vec<Feature> {
-    match place.recipients() {
+    let mut features = match place.recipients() {
         Some(_) => vec![Feature::Chat, Feature::MailSend, Feature::MailSync],
         None => vec![Feature::MailSync],
-    }
+    };
+    features.extend(place.channel().map(|_| Feature::Channels));
+    features
 }
 
 /// With a kept store one sign-in is enough.

@@ -1,4 +1,4 @@
-//! From nothing to a connected account, a sent Teams message, a sent mail and a synced mailbox.
+//! From nothing to a connected account, a sent Teams message, a post in a channel, a sent mail with a file and a synced mailbox.
 //!
 //! Without settings it starts a simulated Microsoft 365 inside this process. With `TIDINGS_CLIENT_ID` the same code talks to the real one:
 //!
@@ -6,6 +6,7 @@
 //! TIDINGS_CLIENT_ID   application (client) id of your registration in Entra
 //! TIDINGS_TENANT      whose sign-in page (default: common)
 //! TIDINGS_TO          address to send a Teams message and a mail to; nothing is sent without it
+//! TIDINGS_CHANNEL     team and channel to post in, as in Hiring/Candidates; nothing is posted without it
 //! TIDINGS_FOLDERS     folders to sync, separated by commas (default: inbox, sentitems)
 //! TIDINGS_LOGIN       with TIDINGS_GRAPH: addresses of another cloud's Entra and Graph (default: Microsoft's public cloud)
 //! TIDINGS_DATA        folder of the store, to keep it (default: a temporary one); the root key is kept beside it

@@ -18,6 +18,7 @@ pub struct Place {
     config: Config,
     root_key: Arc<RootKey>,
     to: Option<Recipients>,
+    channel: Option<(String, String)>,
     simulated: Option<(Simulator, Control)>,
     /// Removed at the end.
     _folder: Option<TempDir>,
@@ -46,7 +47,8 @@ impl Place {
         config.tenant = setting("TIDINGS_TENANT").unwrap_or(config.tenant);
         config.folders = setting("TIDINGS_FOLDERS").map(|names| names.split(',').map(|name| name.trim().to_owned()).collect()).unwrap_or_default();
         let to = setting("TIDINGS_TO").map(|to| Recipients { chat: to.clone(), mail: to });
-        Ok(Self { config, root_key, to, simulated: None, _folder: folder })
+        let channel = setting("TIDINGS_CHANNEL").and_then(|names| names.split_once('/').map(|(team, channel)| (team.trim().to_owned(), channel.trim().to_owned())));
+        Ok(Self { config, root_key, to, channel, simulated: None, _folder: folder })
     }
 
     async fn simulated() -> Outcome<Self> {
@@ -56,13 +58,15 @@ impl Place {
             let many = json!({ "mailbox": "adele@contoso.com", "subject": subject, "count": count, "size": 3000 });
             control.post("mail/many", many).await?;
         }
+        control.post("teams", json!({ "name": "Hiring", "members": ["adele@contoso.com", "alex@contoso.com"], "channels": [{ "name": "Candidates" }] })).await?;
         // A store of a simulator would be of no use at the next start, so TIDINGS_DATA is for real accounts only.
         let folder = tempfile::tempdir()?;
         let mut config = Config::new(folder.path().join("store").to_string_lossy(), simulator.client_id());
         config.cloud = Cloud::custom(simulator.login(), simulator.graph());
         let root_key = Arc::new(RootKey::raw(tidings::generate_root_key()?)?);
         let to = Some(Recipients { chat: "alex@contoso.com".into(), mail: "megan@contoso.com".into() });
-        Ok(Self { config, root_key, to, simulated: Some((simulator, control)), _folder: Some(folder) })
+        let channel = Some(("Hiring".into(), "Candidates".into()));
+        Ok(Self { config, root_key, to, channel, simulated: Some((simulator, control)), _folder: Some(folder) })
     }
 
     pub fn config(&self) -> Config {
@@ -75,6 +79,11 @@ impl Place {
 
     pub fn recipients(&self) -> Option<&Recipients> {
         self.to.as_ref()
+    }
+
+    /// Team and channel to post in, by name.
+    pub fn channel(&self) -> Option<&(String, String)> {
+        self.channel.as_ref()
     }
 
     /// The simulator, which signs people in without asking.

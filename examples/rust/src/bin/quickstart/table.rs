@@ -29,6 +29,7 @@ pub fn print(found: &Findings) {
     let rows = [
         ("Account", format!("{} <{}>, {}", account.display_name, account.address, word(account.state))),
         ("Teams message", outcome(sent.chat.as_ref())),
+        ("Channel post", outcome(sent.post.as_ref())),
         ("Mail", outcome(sent.mail.as_ref())),
         ("Messages synced", format!("{} from {} folders{}", report.added, report.folders, aside(report))),
         ("Rate", format!("{rate:.0} per second")),
