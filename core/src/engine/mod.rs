@@ -8,6 +8,8 @@ mod feed;
 mod health;
 mod retention;
 mod open;
+mod raw;
+mod raw_response;
 mod scope;
 mod sign_in;
 mod sync;
@@ -31,6 +33,8 @@ mod waiting_tests;
 pub use device::DeviceSignIn;
 pub use events::EventStream;
 pub use feed::ChangeStream;
+pub use raw::RawPages;
+pub use raw_response::RawResponse;
 pub use sign_in::LoopbackSignIn;
 
 use crate::auth::Auth;

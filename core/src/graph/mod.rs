@@ -11,6 +11,7 @@ mod mail;
 mod mailbox;
 mod paging;
 mod quoted;
+mod raw;
 mod reading;
 mod teams;
 mod untold;
@@ -24,6 +25,7 @@ pub use folder_changes::FolderChanges;
 pub use listing::{Listing, ListingOrder, ListingRange};
 pub use folders::{FolderList, GraphFolder, WellKnownFolders};
 pub use reading::{KeptBody, MailBody};
+pub use raw::{PageWalk, RawAnswer, RawCall};
 pub use answers::{AnswerKind, OutgoingAnswer};
 pub use mail::{Attached, MadeDraft, MessageState, OutgoingMail, Verified};
 
@@ -44,6 +46,7 @@ const IMMUTABLE: &str = "IdType=\"ImmutableId\"";
 pub struct Graph {
     pipeline: Arc<Pipeline>,
     root: Url,
+    endpoints: Endpoints,
 }
 
 /// Whose token a request uses, and how patient it is.
@@ -76,7 +79,7 @@ impl Caller {
 
 impl Graph {
     pub fn new(pipeline: Arc<Pipeline>, endpoints: Endpoints) -> Self {
-        Self { pipeline, root: endpoints.graph }
+        Self { pipeline, root: endpoints.graph.clone(), endpoints }
     }
 
     pub fn meters(&self) -> &Meters {

@@ -9,6 +9,7 @@ mod message;
 mod news;
 mod permission;
 mod printed;
+mod raw;
 mod receipt;
 
 pub use account::{Account, AccountFilter, AccountKind, AccountPage, AccountState, Approval, ConnectRequest, Feature, LinkRequest, SignIn, TenantRequest};
@@ -21,6 +22,7 @@ pub use retention::{
 pub use message::{AttachmentInfo, BodyForm, Folder, MailThread, Message, MessageBody, MessagePage, MessageQuery, SearchQuery};
 pub use news::{Change, ChangeKind, ChangeQuery, Event, QuarantineKind, QuarantinedItem, SyncOutcome, SyncReport};
 pub use permission::{MailboxState, Permission, PermissionList, PermissionQuery, Verification};
+pub use raw::{GraphVersion, RawOutcome, RawPage, RawRequest};
 pub use receipt::{OutboxFilter, Receipt, Route, SendState};
 
 /// Serialises times as RFC 3339 text, so that stored records and test reports stay readable.

@@ -58,6 +58,7 @@ fun build(type: KType, json: JsonNode): Any? {
         Secret::class -> Secret(json.asText())
         RootKey::class -> RootKey.raw(json.asText().toByteArray())
         ClientCertificate::class -> ClientCertificate.fromPem(json["certificate"].asText(), json["private_key"].asText())
+        Map::class -> json.properties().associate { (key, value) -> key to build(type.arguments[1].type!!, value) }
         List::class -> json.map { build(type.arguments.single().type!!, it) }
         else -> when {
             kind.java.isEnum -> kind.java.enumConstants.first { (it as Enum<*>).name == json.asText().uppercase() }
@@ -103,6 +104,7 @@ fun canonical(value: Any?): JsonNode = when (value) {
     is ULong -> JSON.nodeFactory.numberNode(value.toLong())
     is Enum<*> -> TextNode(value.name.lowercase())
     is Instant -> TextNode(value.toString().replace(Regex("""(\.\d*?)0+Z$"""), "$1Z").replace(".Z", "Z"))
+    is Map<*, *> -> JSON.createObjectNode().also { node -> value.forEach { (key, item) -> node.set<JsonNode>(key as String, canonical(item)) } }
     is List<*> -> JSON.createArrayNode().addAll(value.map(::canonical))
     else -> {
         val fields = fields(value)
