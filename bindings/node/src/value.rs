@@ -172,6 +172,10 @@ impl<T: Value> Value for HashMap<String, T> {
             return Err(Refusal::new("must be an object"));
         }
         let object = Object::from_unknown(it)?;
+        // Whose entries are no properties: it would pass for an empty one.
+        if object.get::<Unknown>("entries")?.is_some_and(|entries| is(&entries, ValueType::Function)) {
+            return Err(Refusal::new("must be a plain object, not a Map, Headers or URLSearchParams (see Object.fromEntries)"));
+        }
         let read = |key: String| {
             let value = field(&object, &key, None)?;
             Ok((key, value))

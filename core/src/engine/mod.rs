@@ -24,6 +24,8 @@ mod erasure_tests;
 #[cfg(all(test, unix))]
 mod owner_tests;
 #[cfg(all(test, unix))]
+mod raw_tests;
+#[cfg(all(test, unix))]
 mod rotation_tests;
 #[cfg(all(test, unix))]
 mod throttles_tests;

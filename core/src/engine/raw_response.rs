@@ -7,6 +7,7 @@ use crate::pipeline::Rest;
 use crate::runtime::closed;
 use bytes::{Bytes, BytesMut};
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::{Arc, Weak};
 use tokio::sync::Mutex;
 
@@ -32,6 +33,12 @@ struct State {
     /// Arrived and not given out.
     here: BytesMut,
     is_over: bool,
+}
+
+impl fmt::Debug for RawResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RawResponse").field("status", &self.status).field("request_id", &self.request_id).finish_non_exhaustive()
+    }
 }
 
 impl RawResponse {

@@ -30,7 +30,7 @@ fun fill(value: JsonNode, known: Map<String, JsonNode>): JsonNode = when {
     }
     value.isArray -> JSON.createArrayNode().addAll(value.map { fill(it, known) })
     value.has("repeat") && value.has("text") -> TextNode(value["text"].asText().repeat(value["repeat"].asInt()))
-    value.has("repeat") -> JSON.createArrayNode().addAll((1..value["repeat"].asInt()).map { fill(value["of"], known + ("i" to IntNode(it))) })
+    value.has("repeat") && value.has("of") -> JSON.createArrayNode().addAll((1..value["repeat"].asInt()).map { fill(value["of"], known + ("i" to IntNode(it))) })
     value.isObject -> JSON.createObjectNode().also { copy -> value.properties().forEach { (key, item) -> copy.set<JsonNode>(key, fill(item, known)) } }
     else -> value
 }

@@ -27,8 +27,6 @@ const LONGEST_BODY: usize = 64 << 20;
 const LONGEST_WAIT_MS: u32 = 3_600_000;
 /// Of an answer: how it travelled, which is over. Cookies are nobody's here.
 const PRIVATE: [&str; 6] = ["connection", "keep-alive", "transfer-encoding", "upgrade", "set-cookie", "trailer"];
-/// Looked through for what it must not repeat; a longer text is content.
-const LONGEST_ERROR: usize = 64 << 10;
 
 /// A request that may be sent.
 #[derive(Clone)]
@@ -152,8 +150,7 @@ fn answered(response: Response, safety: Safety) -> Result<RawAnswer> {
         return Err(fault::error(response.status, &response.body, &response.secrets).with_request_id(request_id));
     }
     let text = json::text(&response.body);
-    let is_short = !response.status.is_success() && text.len() <= LONGEST_ERROR;
-    if response.repeats(&text) || (is_short && response.secrets.shares(&text)) {
+    if response.repeats(&text) {
         let repeating = match safety {
             Safety::Repeatable => wire::repeating(),
             // It may have been done all the same.
