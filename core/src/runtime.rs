@@ -39,6 +39,15 @@ impl Stop {
         Ok(())
     }
 
+    /// The outcome of `work`, unless this is set first: then the work is dropped, and the outcome is `Cancelled` or `Closed`.
+    pub async fn until<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        tokio::select! {
+            biased;
+            outcome = work => outcome,
+            () = self.wait() => Err(self.check().err().unwrap_or_else(closed)),
+        }
+    }
+
     /// Waits until it is set.
     pub async fn wait(&self) {
         let (mut all, mut mine) = (self.all.clone(), self.mine.clone());

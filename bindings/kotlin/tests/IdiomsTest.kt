@@ -50,6 +50,18 @@ class IdiomsTest {
     }
 
     @Test
+    fun `a raw request is a path or a record, and a list a flow`() = runBlocking {
+        val folder = kotlin.io.path.createTempDirectory("tidings").resolve("store").toString()
+        Engine.open(config(folder, Cloud.custom("http://127.0.0.1:9", "http://127.0.0.1:9")), RootKey.raw(generateRootKey())).use { engine ->
+            assertFailsWith<TidingsException.NotConnected> { engine.request("none", "/me") }
+            assertFailsWith<TidingsException.NotConnected> { engine.batch("none", listOf(RawRequest("/me", query = mapOf("\$top" to "5")))) }
+            assertFailsWith<TidingsException.LinkRejected> { engine.request("none", "https://example.com/") }
+            assertFailsWith<TidingsException.NotConnected> { engine.pageFlow("none", "/me/events").toList() }
+        }
+        assertFalse("hush" in RawRequest("/me", headers = mapOf("X" to "hush")).toString())
+    }
+
+    @Test
     fun `a sign-in shows no secret`() {
         val shown = SignIn("https://example.com/?state=hidden", "hidden", java.time.Instant.EPOCH).toString()
         assertFalse("hidden" in shown, shown)

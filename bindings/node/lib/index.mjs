@@ -3,7 +3,7 @@ import tidings from './index.cjs'
 
 export default tidings
 export const {
-  Engine, EventStream, ChangeStream, LogStream, LoopbackSignIn, DeviceSignIn, RootKey, Secret, ClientCertificate, TestClock,
+  Engine, EventStream, ChangeStream, RawPages, RawResponse, LogStream, LoopbackSignIn, DeviceSignIn, RootKey, Secret, ClientCertificate, TestClock,
   version, generateRootKey, wrappedRootKey, logs, onLog, mail, chat, reply, forward, channelPost,
   TidingsError, InvalidInputError, LimitExceededError, NotConnectedError, NeedsReconnectError, ConsentMissingError, ForbiddenError,
   NotFoundError, ConflictError, ThrottledError, UpstreamError, NetworkError, OutcomeUnknownError, LinkRejectedError,

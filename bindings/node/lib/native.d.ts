@@ -63,9 +63,12 @@ export type BodyForm = 'original' | 'text' | 'html';
 
 export type ChangeKind = 'message_added' | 'message_changed' | 'message_moved' | 'message_removed' | 'account_changed' | 'send_changed';
 
+/** Which version of Graph is asked. `Beta` changes without notice. */
+export type GraphVersion = 'v1' | 'beta';
+
 export type LogLevel = 'error' | 'warn' | 'info' | 'debug' | 'trace';
 
-export type AuditKind = 'store_made' | 'signed_in' | 'sign_in_refused' | 'approval_asked' | 'state_changed' | 'disconnected' | 'content_read' | 'send_queued' | 'send_settled' | 'key_rotated' | 'key_destroyed' | 'owner_deleted' | 'owner_restored' | 'purged' | 'store_copied' | 'chain_begun' | 'audit_trimmed';
+export type AuditKind = 'store_made' | 'signed_in' | 'sign_in_refused' | 'approval_asked' | 'state_changed' | 'disconnected' | 'content_read' | 'raw_request' | 'send_queued' | 'send_settled' | 'key_rotated' | 'key_destroyed' | 'owner_deleted' | 'owner_restored' | 'purged' | 'store_copied' | 'chain_begun' | 'audit_trimmed';
 
 /** `Changed`: a record is not as it was written. `Missing`: one is gone. `Swapped`: one stands in another's place. `TailMissing`: the end is gone. */
 export type AuditFault = 'changed' | 'missing' | 'swapped' | 'tail_missing';
@@ -818,6 +821,58 @@ export interface Change {
   at: Date;
 }
 
+/** A request to any endpoint of Graph. */
+export type RawRequest = string | {
+  /** Below the version, as in `/me/events`, with or without a query. What may not stand in an address is encoded; what is encoded already stays. Or a link of an
+   * answer (`@odata.nextLink`, `@odata.deltaLink`), whole and as it came; its own version counts then. */
+  path: string;
+  /** GET, HEAD, POST, PUT, PATCH or DELETE. Default: `"GET"`. */
+  method?: string;
+  /** Further options, as in `$top`: names and values, which are encoded. Default: `{}`. */
+  query?: Readonly<Record<string, string>>;
+  /** As in `Prefer`, `ConsistencyLevel`, `If-Match`, `Content-Type`. Ids are immutable unless `Prefer` says otherwise. Default: `{}`. */
+  headers?: Readonly<Record<string, string>>;
+  /** The body, as JSON. */
+  json?: string | null;
+  /** The body, as bytes; `Content-Type` says of what kind. */
+  body?: Uint8Array | null;
+  /** Default: `"v1"`. */
+  version?: GraphVersion;
+  /** It may be done twice: after a lost answer or a failure of the service it is repeated, as a GET or HEAD always is. Default: `false`. */
+  repeat?: boolean;
+  /** It goes after everything that somebody waits for. Default: `false`. */
+  background?: boolean;
+  /** How long it may wait in all: for its turn, a Retry-After and between repetitions, in milliseconds, an hour at the most. Default: `30000`. */
+  maxWaitMs?: number;
+};
+
+/** What came of one request of a batch. */
+export interface RawOutcome {
+  /** HTTP status; none when there is no answer. */
+  status: number | null;
+  /** Names in lower case; values of the same name are joined by commas. */
+  headers: Record<string, string>;
+  body: Buffer;
+  /** Microsoft's id of the exchange, for a support case. */
+  requestId: string | null;
+  /** Why there is no answer, as `request` would have failed. */
+  errorKind: ErrorKind | null;
+  error: string | null;
+  retryAfterMs: number | null;
+}
+
+/** One page of a list. */
+export interface RawPage {
+  /** The items of `value`, each as JSON. */
+  items: string[];
+  /** Everything else of the page, as JSON: `@odata.count`, `@odata.context` and the like. */
+  envelope: string;
+  /** Link of the next page; none at the end. As the path of a request it goes on from here. */
+  nextLink: string | null;
+  /** On the last page of a delta: as the path of a request it asks for what has changed since. */
+  deltaLink: string | null;
+}
+
 export interface LogField {
   name: string;
   value: string;
@@ -1193,6 +1248,34 @@ export class ChangeStream implements AsyncIterable<Change> {
   [Symbol.asyncIterator](): AsyncIterableIterator<Change>;
 }
 
+/** An answer of Graph, whatever its status. A body up to 1 MB is here as a whole; a longer one arrives as it is asked for, and its connection is kept until the end
+ * of it, an hour at the most, or until this is let go of. */
+export class RawResponse implements AsyncIterable<Buffer> {
+  private constructor();
+  /** HTTP status. */
+  status(): number;
+  /** Names in lower case; values of the same name are joined by commas. */
+  headers(): Record<string, string>;
+  /** Microsoft's id of the exchange, for a support case. */
+  requestId(): string | null;
+  /** The body; of one longer than 1 MB, what `next` has not given out yet. A cancelled wait loses nothing. Errors: LimitExceeded (more than 64 MB: take it piece
+   * by piece), Upstream (the connection broke), Closed. */
+  body(options?: CallOptions): Promise<Buffer>;
+  /** The next piece of the body; none at the end. A body up to 1 MB is one piece. A cancelled wait loses nothing. Errors: Upstream (the connection broke), Closed. */
+  next(options?: CallOptions): Promise<Buffer | null>;
+  [Symbol.asyncIterator](): AsyncIterableIterator<Buffer>;
+}
+
+/** A list of Graph, page by page. */
+export class RawPages implements AsyncIterable<RawPage> {
+  private constructor();
+  /** The next page; none at the end. A cancelled wait loses nothing, and after an error the same page is asked for again. Errors: those of `request`; a refusal by
+   * its kind (Forbidden, NotFound, InvalidInput …); CursorExpired, when the state of a delta is gone; LinkRejected, when a link leads away from this cloud's Graph;
+   * Upstream, when the links lead in a circle; InvalidInput, when the answer is no list. */
+  next(options?: CallOptions): Promise<RawPage | null>;
+  [Symbol.asyncIterator](): AsyncIterableIterator<RawPage>;
+}
+
 /** Log records from the moment it was made. A reader who is too slow loses the oldest. */
 export class LogStream implements AsyncIterable<LogRecord> {
   private constructor();
@@ -1388,6 +1471,22 @@ export class Engine implements AsyncDisposable {
   /** The change feed of all accounts of an owner, or of one account. What is wrong with the query is told by the stream: InvalidInput, NotFound,
    * CursorExpired (it is older than what is kept: `keep_changes_days`). */
   changes(query?: ChangeQuery): ChangeStream;
+  /** Any endpoint of Graph, v1.0 or beta, with the account's token, under its limits. A GET or HEAD is repeated after an outage or a lost answer; anything else only
+   * with `repeat`, and never by itself when it may have been done. 429 and 503 with a Retry-After are waited for as long as `max_wait_ms` allows. What Graph answers
+   * is handed out as it came, refusals (4xx) and redirects included: none is followed, since the token is for Graph alone; the address in `location` is yours to
+   * fetch, without one. A cancelled call is not sent; one that was under way may have been done.
+   * Errors: InvalidInput and LimitExceeded (before anything is sent), LinkRejected (an address that is not this cloud's Graph; nothing was sent), NotFound (of
+   * another owner), NotConnected, NeedsReconnect (a renewed token is refused as well), ConsentMissing, Forbidden (the registration), Throttled, Network (nothing was
+   * sent), OutcomeUnknown (it may have been done), Upstream (asked as often as sensible), StoreBusy.
+   * Source: Graph, use the API. */
+  request(accountId: string, request: RawRequest, owner?: string | null, options?: CallOptions): Promise<RawResponse>;
+  /** Many requests, in `$batch`es of up to 20 or beside them, whichever fits; in any order, and none waits for another. Outcomes come in the order of the requests,
+   * each with its own answer or failure: what is throttled or fails is repeated by itself, as by `request`. Bodies are whole. 10,000 requests and 64 MB of bodies at
+   * the most. Errors: as `request` before anything is sent (what is wrong with a request says which); later failures are in the outcomes.
+   * Source: Graph, combine multiple HTTP requests using JSON batching. */
+  batch(accountId: string, requests: RawRequest | readonly RawRequest[], owner?: string | null, options?: CallOptions): Promise<RawOutcome[]>;
+  /** A list, page by page: `@odata.nextLink` is followed on this cloud's Graph alone. What is wrong with the request is told by the stream. */
+  pages(accountId: string, request: RawRequest, owner?: string | null): RawPages;
   /** Counts since the engine was opened. */
   metrics(): Metrics;
   /** Replaces keys while everything goes on. Waits up to 30 s for another rotation to end. Errors: InvalidInput, NotFound, StoreBusy when another rotation

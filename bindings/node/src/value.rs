@@ -3,6 +3,7 @@
 use crate::error::{Read, Refusal};
 use napi::bindgen_prelude::{Array, Buffer, FromNapiValue, Null, Object, ToNapiValue, Uint8Array, Unknown};
 use napi::{Env, JsDate, JsString, JsValue, Result, ValueType, sys};
+use std::collections::HashMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A type of the core that JavaScript can hand over and receive.
@@ -155,6 +156,31 @@ impl<T: Value> Value for Vec<T> {
     }
     fn from_js(it: Unknown<'_>) -> Read<Self> {
         T::many(it)
+    }
+}
+
+impl<T: Value> Value for HashMap<String, T> {
+    fn to_js(self, env: &Env) -> Result<Unknown<'_>> {
+        let mut object = Object::new(env)?;
+        for (key, value) in self {
+            object.set(key, value.to_js(env)?)?;
+        }
+        Ok(object.to_unknown())
+    }
+    fn from_js(it: Unknown<'_>) -> Read<Self> {
+        if !is(&it, ValueType::Object) || it.is_array()? {
+            return Err(Refusal::new("must be an object"));
+        }
+        let object = Object::from_unknown(it)?;
+        // Whose entries are no properties: it would pass for an empty one.
+        if object.get::<Unknown>("entries")?.is_some_and(|entries| is(&entries, ValueType::Function)) {
+            return Err(Refusal::new("must be a plain object, not a Map, Headers or URLSearchParams (see Object.fromEntries)"));
+        }
+        let read = |key: String| {
+            let value = field(&object, &key, None)?;
+            Ok((key, value))
+        };
+        Object::keys(&object)?.into_iter().map(read).collect()
     }
 }
 

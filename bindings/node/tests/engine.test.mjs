@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { inspect } from 'node:util'
-import { ClosedError, Engine, InvalidInputError, NotFoundError, chat, TidingsError, generateRootKey, mail, onLog } from '../lib/index.mjs'
+import { ClosedError, Engine, InvalidInputError, LinkRejectedError, NotConnectedError, NotFoundError, chat, TidingsError, generateRootKey, mail, onLog } from '../lib/index.mjs'
 import { opened, run } from './engines.mjs'
 
 const collect = async (stream) => {
@@ -30,6 +30,23 @@ test('methods take plain objects, or nothing where all has a default', async () 
   for (const draft of [{ chat: { accountId: 'a', to: 'b@contoso.com', body: 'Hi' } }, chat({ accountId: 'a', to: 'b@contoso.com', body: 'Hi' }), mail({ accountId: 'a', to: 'b@contoso.com', subject: 'Hi', body: 'Text' })]) {
     await assert.rejects(engine.send(draft), (e) => e.kind === 'not_connected' || e.kind === 'not_found')
   }
+  await engine.close()
+})
+
+test('a raw request is a path or an object, and its maps hold text', async () => {
+  const engine = opened()
+  const request = { method: 'POST', path: '/me', query: { $top: '5' }, headers: { Prefer: 'a' }, body: new Uint8Array(1), version: 'beta' }
+  for (const given of ['/me', request]) {
+    await assert.rejects(engine.request('none', given), NotConnectedError)
+    await assert.rejects(engine.batch('none', [given, given]), NotConnectedError)
+  }
+  for (const query of [{ $top: 5 }, ['$top'], '$top', new Map([['$top', '5']]), new Headers({ a: 'b' }), new URLSearchParams('a=b')]) {
+    await assert.rejects(engine.request('none', { path: '/me', query }), { name: 'InvalidInputError', message: /query/ })
+  }
+  await assert.rejects(engine.request('none', 'https://example.com/'), LinkRejectedError)
+  await assert.rejects(engine.request('none', '/me', null, { signal: AbortSignal.abort() }), { name: 'AbortError' })
+  await assert.rejects(collect(engine.pages('none', '/me/events')), NotConnectedError)
+  await assert.rejects(engine.pages('none', '/me', 'somebody').next(), NotFoundError)
   await engine.close()
 })
 

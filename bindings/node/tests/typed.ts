@@ -1,5 +1,6 @@
 // Read by tsc, not run: what must type-check, and what must not.
 import { ClientCertificate, Engine, Secret, RootKey, ThrottledError, TidingsError, chat, generateRootKey, logs, mail, onLog, wrappedRootKey } from 'tidings'
+import type { RawResponse } from 'tidings'
 import type { AccountPage, Account, AuditRecord, Badge, Change, Cloud, Config, Event, LogLevel, LogRecord, MailboxState, Message, MessagePage, Receipt } from 'tidings'
 
 const same = <T>(value: T): T => value
@@ -24,6 +25,11 @@ export async function uses(account: Account, url: string, signal: AbortSignal): 
     else if (event.type === 'missed') same<number>(event.count)
   }
   for await (const change of engine.changes({ owner: 'me', cursor: 'cursor' })) same<Change>(change)
+  const response = same<RawResponse>(await engine.request(account.id, { path: '/me', query: { $top: '5' } }, null, { signal }))
+  same<Record<string, string>>(response.headers())
+  for await (const piece of response) same<Buffer>(piece)
+  for await (const page of engine.pages(account.id, '/me/events')) same<string | null>(page.deltaLink)
+  same<number | null>((await engine.batch(account.id, ['/me', { path: '/me', version: 'beta' }]))[0]?.status ?? null)
   try {
     await engine.sync(account.id)
   } catch (e) {

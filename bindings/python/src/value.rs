@@ -5,7 +5,8 @@ use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBytes, PyDict, PyList, PyString};
+use pyo3::types::{PyBytes, PyDict, PyList, PyMapping, PyString};
+use std::collections::HashMap;
 use std::time::SystemTime;
 
 /// A type of the core that Python can hand over and receive.
@@ -133,6 +134,23 @@ impl<T: Value> Value for Vec<T> {
     }
     fn from_py(it: &Bound<'_, PyAny>) -> PyResult<Self> {
         T::many(it)
+    }
+}
+
+impl<T: Value> Value for HashMap<String, T> {
+    fn to_py(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+        let dict = PyDict::new(py);
+        for (key, value) in self {
+            dict.set_item(key, value.to_py(py)?)?;
+        }
+        Ok(dict.into_any())
+    }
+    fn from_py(it: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let mapping = it.cast::<PyMapping>().map_err(|_| expected("a mapping", it))?;
+        mapping.items()?.iter().map(|item| {
+            let (key, value) = (item.get_item(0)?, item.get_item(1)?);
+            Ok((String::from_py(&key)?, T::from_py(&value)?))
+        }).collect()
     }
 }
 

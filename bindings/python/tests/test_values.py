@@ -1,9 +1,11 @@
 """Records, enums and exceptions behave like Python's own."""
 
+import asyncio
 import datetime
 import pathlib
 import subprocess
 import sys
+import types
 
 import pytest
 
@@ -140,3 +142,35 @@ def test_import_is_quick():
     code = "import sys, time; t = time.process_time(); import tidings; t = time.process_time() - t; assert 'asyncio' not in sys.modules; print(t)"
     run = lambda: float(subprocess.run([sys.executable, "-c", code], cwd=tidings.__path__[0] + "/..", check=True, capture_output=True, text=True).stdout)
     assert min(run() for _ in range(5)) < 0.05
+
+
+def test_a_raw_request_is_a_path_a_mapping_or_a_record(engine, blocking):
+    given = types.MappingProxyType({"Prefer": "hush"})
+    record = tidings.RawRequest("/me", "POST", headers=given, body=b"x", version="beta")
+    assert record.headers == {"Prefer": "hush"} and record.query == {} and record.version is tidings.GraphVersion.BETA
+    assert "hush" not in repr(record) and "/me" in repr(record)
+    for bad in ({"$top": 5}, {5: "x"}, "$top=5", ["$top"]):
+        with pytest.raises(TypeError):
+            tidings.RawRequest("/me", query=bad)
+
+    async def main():
+        async with engine:
+            for request in ("/me", {"path": "/me", "query": {"$top": "5"}}, record):
+                with pytest.raises(tidings.NotConnectedError):
+                    await engine.request("none", request)
+                with pytest.raises(tidings.NotConnectedError):
+                    await engine.batch("none", [request, request])
+            with pytest.raises(tidings.LinkRejectedError):
+                await engine.request("none", "https://example.com/")
+            with pytest.raises(tidings.NotConnectedError):
+                async for _ in engine.pages("none", "/me/events"):
+                    pass
+            with pytest.raises(tidings.NotFoundError):
+                await engine.pages("none", "/me", "somebody").next()
+
+    asyncio.run(main())
+    with blocking:
+        with pytest.raises(tidings.NotConnectedError):
+            blocking.request("none", "/me")
+        with pytest.raises(tidings.NotConnectedError):
+            next(iter(blocking.pages("none", "/me/events")))

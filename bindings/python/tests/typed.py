@@ -25,6 +25,13 @@ async def uses(engine: tidings.Engine, account: Account, url: str) -> None:
                 print(id, reason)
     async for change in engine.changes(owner="me", cursor="cursor"):
         assert_type(change, Change)
+    response = await engine.request(account.id, tidings.RawRequest("/me", query={"$top": "5"}))
+    assert_type(response.headers(), dict[str, str])
+    async for piece in response:
+        assert_type(piece, bytes)
+    async for raw_page in engine.pages(account.id, "/me/events"):
+        assert_type(raw_page.delta_link, str | None)
+    assert_type((await engine.batch(account.id, ["/me", tidings.RawRequest("/me", version="beta")]))[0].status, int | None)
     async with engine as same:
         assert_type(same, tidings.Engine)
     assert_type(tidings.Engine.open("tidings.toml", tidings.RootKey.passphrase("correct horse battery")), tidings.Engine)

@@ -1,7 +1,7 @@
 # Written from udl/src/*.udl by `cargo run -p tidings-generator -- stubs`. Do not edit.
 import enum
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import ClassVar, Literal, TypeAlias, TypedDict, final, overload
@@ -230,6 +230,14 @@ class ChangeKind(str, enum.Enum):
 
 _ChangeKind: TypeAlias = ChangeKind | Literal["message_added", "message_changed", "message_moved", "message_removed", "account_changed", "send_changed"]
 
+class GraphVersion(str, enum.Enum):
+    """Which version of Graph is asked. `Beta` changes without notice."""
+    V1 = "v1"
+    BETA = "beta"
+    def __new__(cls, value: object) -> Self: ...
+
+_GraphVersion: TypeAlias = GraphVersion | Literal["v1", "beta"]
+
 class LogLevel(str, enum.Enum):
     ERROR = "error"
     WARN = "warn"
@@ -248,6 +256,7 @@ class AuditKind(str, enum.Enum):
     STATE_CHANGED = "state_changed"
     DISCONNECTED = "disconnected"
     CONTENT_READ = "content_read"
+    RAW_REQUEST = "raw_request"
     SEND_QUEUED = "send_queued"
     SEND_SETTLED = "send_settled"
     KEY_ROTATED = "key_rotated"
@@ -260,7 +269,7 @@ class AuditKind(str, enum.Enum):
     AUDIT_TRIMMED = "audit_trimmed"
     def __new__(cls, value: object) -> Self: ...
 
-_AuditKind: TypeAlias = AuditKind | Literal["store_made", "signed_in", "sign_in_refused", "approval_asked", "state_changed", "disconnected", "content_read", "send_queued", "send_settled", "key_rotated", "key_destroyed", "owner_deleted", "owner_restored", "purged", "store_copied", "chain_begun", "audit_trimmed"]
+_AuditKind: TypeAlias = AuditKind | Literal["store_made", "signed_in", "sign_in_refused", "approval_asked", "state_changed", "disconnected", "content_read", "raw_request", "send_queued", "send_settled", "key_rotated", "key_destroyed", "owner_deleted", "owner_restored", "purged", "store_copied", "chain_begun", "audit_trimmed"]
 
 class AuditFault(str, enum.Enum):
     """`Changed`: a record is not as it was written. `Missing`: one is gone. `Swapped`: one stands in another's place. `TailMissing`: the end is gone."""
@@ -1649,6 +1658,93 @@ class Change:
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
 @final
+class RawRequest:
+    """A request to any endpoint of Graph."""
+    __match_args__ = ("path", "method", "query", "headers", "json", "body", "version", "repeat", "background", "max_wait_ms")
+    def __new__(cls, path: str, method: str = ..., query: Mapping[str, str] = ..., headers: Mapping[str, str] = ..., json: str | None = ..., body: bytes | None = ..., version: _GraphVersion = ..., repeat: bool = ..., background: bool = ..., max_wait_ms: int = ...) -> Self: ...
+    @property
+    def path(self) -> str:
+        """Below the version, as in `/me/events`, with or without a query. What may not stand in an address is encoded; what is encoded already stays. Or a link of an
+        answer (`@odata.nextLink`, `@odata.deltaLink`), whole and as it came; its own version counts then."""
+    @property
+    def method(self) -> str:
+        """GET, HEAD, POST, PUT, PATCH or DELETE."""
+    @property
+    def query(self) -> dict[str, str]:
+        """Further options, as in `$top`: names and values, which are encoded."""
+    @property
+    def headers(self) -> dict[str, str]:
+        """As in `Prefer`, `ConsistencyLevel`, `If-Match`, `Content-Type`. Ids are immutable unless `Prefer` says otherwise."""
+    @property
+    def json(self) -> str | None:
+        """The body, as JSON."""
+    @property
+    def body(self) -> bytes | None:
+        """The body, as bytes; `Content-Type` says of what kind."""
+    @property
+    def version(self) -> GraphVersion: ...
+    @property
+    def repeat(self) -> bool:
+        """It may be done twice: after a lost answer or a failure of the service it is repeated, as a GET or HEAD always is."""
+    @property
+    def background(self) -> bool:
+        """It goes after everything that somebody waits for."""
+    @property
+    def max_wait_ms(self) -> int:
+        """How long it may wait in all: for its turn, a Retry-After and between repetitions, in milliseconds, an hour at the most."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+# A text stands for the path alone.
+_RawRequest: TypeAlias = RawRequest | str
+
+@final
+class RawOutcome:
+    """What came of one request of a batch."""
+    __match_args__ = ("status", "headers", "body", "request_id", "error_kind", "error", "retry_after_ms")
+    def __new__(cls, status: int | None, headers: Mapping[str, str], body: bytes, request_id: str | None, error_kind: _ErrorKind | None, error: str | None, retry_after_ms: int | None) -> Self: ...
+    @property
+    def status(self) -> int | None:
+        """HTTP status; none when there is no answer."""
+    @property
+    def headers(self) -> dict[str, str]:
+        """Names in lower case; values of the same name are joined by commas."""
+    @property
+    def body(self) -> bytes: ...
+    @property
+    def request_id(self) -> str | None:
+        """Microsoft's id of the exchange, for a support case."""
+    @property
+    def error_kind(self) -> ErrorKind | None:
+        """Why there is no answer, as `request` would have failed."""
+    @property
+    def error(self) -> str | None: ...
+    @property
+    def retry_after_ms(self) -> int | None: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class RawPage:
+    """One page of a list."""
+    __match_args__ = ("items", "envelope", "next_link", "delta_link")
+    def __new__(cls, items: Sequence[str], envelope: str, next_link: str | None, delta_link: str | None) -> Self: ...
+    @property
+    def items(self) -> list[str]:
+        """The items of `value`, each as JSON."""
+    @property
+    def envelope(self) -> str:
+        """Everything else of the page, as JSON: `@odata.count`, `@odata.context` and the like."""
+    @property
+    def next_link(self) -> str | None:
+        """Link of the next page; none at the end. As the path of a request it goes on from here."""
+    @property
+    def delta_link(self) -> str | None:
+        """On the last page of a delta: as the path of a request it asks for what has changed since."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
 class LogField:
     __match_args__ = ("name", "value")
     def __new__(cls, name: str, value: str) -> Self: ...
@@ -2171,6 +2267,66 @@ class BlockingChangeStream:
 _ChangeStream: TypeAlias = ChangeStream | BlockingChangeStream
 
 @final
+class RawResponse:
+    """An answer of Graph, whatever its status. A body up to 1 MB is here as a whole; a longer one arrives as it is asked for, and its connection is kept until the end
+    of it, an hour at the most, or until this is let go of."""
+    def status(self) -> int:
+        """HTTP status."""
+    def headers(self) -> dict[str, str]:
+        """Names in lower case; values of the same name are joined by commas."""
+    def request_id(self) -> str | None:
+        """Microsoft's id of the exchange, for a support case."""
+    async def body(self) -> bytes:
+        """The body; of one longer than 1 MB, what `next` has not given out yet. A cancelled wait loses nothing. Errors: LimitExceeded (more than 64 MB: take it piece
+        by piece), Upstream (the connection broke), Closed."""
+    async def next(self) -> bytes | None:
+        """The next piece of the body; none at the end. A body up to 1 MB is one piece. A cancelled wait loses nothing. Errors: Upstream (the connection broke), Closed."""
+    def __aiter__(self) -> Self: ...
+    async def __anext__(self) -> bytes: ...
+
+@final
+class BlockingRawResponse:
+    """An answer of Graph, whatever its status. A body up to 1 MB is here as a whole; a longer one arrives as it is asked for, and its connection is kept until the end
+    of it, an hour at the most, or until this is let go of."""
+    def status(self) -> int:
+        """HTTP status."""
+    def headers(self) -> dict[str, str]:
+        """Names in lower case; values of the same name are joined by commas."""
+    def request_id(self) -> str | None:
+        """Microsoft's id of the exchange, for a support case."""
+    def body(self) -> bytes:
+        """The body; of one longer than 1 MB, what `next` has not given out yet. A cancelled wait loses nothing. Errors: LimitExceeded (more than 64 MB: take it piece
+        by piece), Upstream (the connection broke), Closed."""
+    def next(self) -> bytes | None:
+        """The next piece of the body; none at the end. A body up to 1 MB is one piece. A cancelled wait loses nothing. Errors: Upstream (the connection broke), Closed."""
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> bytes: ...
+
+_RawResponse: TypeAlias = RawResponse | BlockingRawResponse
+
+@final
+class RawPages:
+    """A list of Graph, page by page."""
+    async def next(self) -> RawPage | None:
+        """The next page; none at the end. A cancelled wait loses nothing, and after an error the same page is asked for again. Errors: those of `request`; a refusal by
+        its kind (Forbidden, NotFound, InvalidInput …); CursorExpired, when the state of a delta is gone; LinkRejected, when a link leads away from this cloud's Graph;
+        Upstream, when the links lead in a circle; InvalidInput, when the answer is no list."""
+    def __aiter__(self) -> Self: ...
+    async def __anext__(self) -> RawPage: ...
+
+@final
+class BlockingRawPages:
+    """A list of Graph, page by page."""
+    def next(self) -> RawPage | None:
+        """The next page; none at the end. A cancelled wait loses nothing, and after an error the same page is asked for again. Errors: those of `request`; a refusal by
+        its kind (Forbidden, NotFound, InvalidInput …); CursorExpired, when the state of a delta is gone; LinkRejected, when a link leads away from this cloud's Graph;
+        Upstream, when the links lead in a circle; InvalidInput, when the answer is no list."""
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> RawPage: ...
+
+_RawPages: TypeAlias = RawPages | BlockingRawPages
+
+@final
 class LogStream:
     """Log records from the moment it was made. A reader who is too slow loses the oldest."""
     async def next(self) -> LogRecord | None:
@@ -2437,6 +2593,22 @@ class Engine:
         CursorExpired (it is older than what is kept: `keep_changes_days`)."""
     @overload
     def changes(self, *, owner: str | None = ..., account_id: str | None = ..., cursor: str | None = ...) -> ChangeStream: ...
+    async def request(self, account_id: str, request: _RawRequest, owner: str | None = ...) -> RawResponse:
+        """Any endpoint of Graph, v1.0 or beta, with the account's token, under its limits. A GET or HEAD is repeated after an outage or a lost answer; anything else only
+        with `repeat`, and never by itself when it may have been done. 429 and 503 with a Retry-After are waited for as long as `max_wait_ms` allows. What Graph answers
+        is handed out as it came, refusals (4xx) and redirects included: none is followed, since the token is for Graph alone; the address in `location` is yours to
+        fetch, without one. A cancelled call is not sent; one that was under way may have been done.
+        Errors: InvalidInput and LimitExceeded (before anything is sent), LinkRejected (an address that is not this cloud's Graph; nothing was sent), NotFound (of
+        another owner), NotConnected, NeedsReconnect (a renewed token is refused as well), ConsentMissing, Forbidden (the registration), Throttled, Network (nothing was
+        sent), OutcomeUnknown (it may have been done), Upstream (asked as often as sensible), StoreBusy.
+        Source: Graph, use the API."""
+    async def batch(self, account_id: str, requests: _RawRequest | Sequence[_RawRequest], owner: str | None = ...) -> list[RawOutcome]:
+        """Many requests, in `$batch`es of up to 20 or beside them, whichever fits; in any order, and none waits for another. Outcomes come in the order of the requests,
+        each with its own answer or failure: what is throttled or fails is repeated by itself, as by `request`. Bodies are whole. 10,000 requests and 64 MB of bodies at
+        the most. Errors: as `request` before anything is sent (what is wrong with a request says which); later failures are in the outcomes.
+        Source: Graph, combine multiple HTTP requests using JSON batching."""
+    def pages(self, account_id: str, request: _RawRequest, owner: str | None = ...) -> RawPages:
+        """A list, page by page: `@odata.nextLink` is followed on this cloud's Graph alone. What is wrong with the request is told by the stream."""
     def metrics(self) -> Metrics:
         """Counts since the engine was opened."""
     @overload
@@ -2657,6 +2829,22 @@ class BlockingEngine:
         CursorExpired (it is older than what is kept: `keep_changes_days`)."""
     @overload
     def changes(self, *, owner: str | None = ..., account_id: str | None = ..., cursor: str | None = ...) -> BlockingChangeStream: ...
+    def request(self, account_id: str, request: _RawRequest, owner: str | None = ...) -> BlockingRawResponse:
+        """Any endpoint of Graph, v1.0 or beta, with the account's token, under its limits. A GET or HEAD is repeated after an outage or a lost answer; anything else only
+        with `repeat`, and never by itself when it may have been done. 429 and 503 with a Retry-After are waited for as long as `max_wait_ms` allows. What Graph answers
+        is handed out as it came, refusals (4xx) and redirects included: none is followed, since the token is for Graph alone; the address in `location` is yours to
+        fetch, without one. A cancelled call is not sent; one that was under way may have been done.
+        Errors: InvalidInput and LimitExceeded (before anything is sent), LinkRejected (an address that is not this cloud's Graph; nothing was sent), NotFound (of
+        another owner), NotConnected, NeedsReconnect (a renewed token is refused as well), ConsentMissing, Forbidden (the registration), Throttled, Network (nothing was
+        sent), OutcomeUnknown (it may have been done), Upstream (asked as often as sensible), StoreBusy.
+        Source: Graph, use the API."""
+    def batch(self, account_id: str, requests: _RawRequest | Sequence[_RawRequest], owner: str | None = ...) -> list[RawOutcome]:
+        """Many requests, in `$batch`es of up to 20 or beside them, whichever fits; in any order, and none waits for another. Outcomes come in the order of the requests,
+        each with its own answer or failure: what is throttled or fails is repeated by itself, as by `request`. Bodies are whole. 10,000 requests and 64 MB of bodies at
+        the most. Errors: as `request` before anything is sent (what is wrong with a request says which); later failures are in the outcomes.
+        Source: Graph, combine multiple HTTP requests using JSON batching."""
+    def pages(self, account_id: str, request: _RawRequest, owner: str | None = ...) -> BlockingRawPages:
+        """A list, page by page: `@odata.nextLink` is followed on this cloud's Graph alone. What is wrong with the request is told by the stream."""
     def metrics(self) -> Metrics:
         """Counts since the engine was opened."""
     @overload

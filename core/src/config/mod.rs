@@ -249,6 +249,14 @@ impl Endpoints {
         Ok(Self { login, graph, uploads: uploads.iter().map(|h| (*h).to_owned()).collect(), loopback: login_loopback && graph_loopback, personal: matches!(cloud, Cloud::Public | Cloud::Custom { .. }) })
     }
 
+    /// Graph's beta, beside its version 1.0. None: the address of `graph` ends in no version, so nobody knows where the other one is.
+    pub fn beta(&self) -> Option<Url> {
+        let before = self.graph.path().strip_suffix("v1.0/")?;
+        let mut beta = self.graph.clone();
+        beta.set_path(&format!("{before}beta/"));
+        Some(beta)
+    }
+
     /// Whose sign-in page may be used in this cloud.
     pub fn check_tenant(&self, tenant: &str) -> Result<()> {
         if tenant.is_empty() || tenant.len() > 255 || !tenant.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '.') || tenant.starts_with('.') {

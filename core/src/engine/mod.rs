@@ -9,6 +9,8 @@ mod health;
 mod retention;
 mod open;
 mod places;
+mod raw;
+mod raw_response;
 mod scope;
 mod sign_in;
 mod sync;
@@ -23,6 +25,8 @@ mod erasure_tests;
 #[cfg(all(test, unix))]
 mod owner_tests;
 #[cfg(all(test, unix))]
+mod raw_tests;
+#[cfg(all(test, unix))]
 mod rotation_tests;
 #[cfg(all(test, unix))]
 mod throttles_tests;
@@ -32,6 +36,8 @@ mod waiting_tests;
 pub use device::DeviceSignIn;
 pub use events::EventStream;
 pub use feed::ChangeStream;
+pub use raw::RawPages;
+pub use raw_response::RawResponse;
 pub use sign_in::LoopbackSignIn;
 
 use crate::auth::Auth;

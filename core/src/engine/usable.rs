@@ -12,8 +12,8 @@ pub fn may_send(row: &AccountRow, route: Route) -> bool {
 }
 
 impl Inner {
-    /// An account that is connected and was granted what the feature needs.
-    pub(super) async fn usable(&self, account_id: &str, feature: Feature) -> Result<AccountRow> {
+    /// An account that is connected, whatever it was granted.
+    pub(super) async fn connected(&self, account_id: &str) -> Result<AccountRow> {
         let none = || Error::new(ErrorKind::NotConnected, "There is no account with this id. Connect one.");
         let mut row = self.store.account(account_id).await?.ok_or_else(none)?;
         if row.state == AccountState::Misconfigured {
@@ -23,13 +23,18 @@ impl Inner {
         }
         let refuse = |kind, reason: &str| Err(Error::new(kind, reason.to_owned()).on_account(account_id));
         match row.state {
-            AccountState::Connected => {}
-            AccountState::Disconnected => return refuse(ErrorKind::NotConnected, "The account is disconnected. Connect it again."),
-            AccountState::NeedsReconnect => return refuse(ErrorKind::NeedsReconnect, row.problem.as_deref().unwrap_or("Microsoft asks for a new sign-in. Connect the account again.")),
-            AccountState::AwaitingAdmin => return refuse(ErrorKind::ConsentMissing, "The connection waits for the approval of an administrator."),
-            AccountState::Declined => return refuse(ErrorKind::ConsentMissing, "The approval was declined. Ask for it again."),
-            AccountState::Misconfigured => return refuse(ErrorKind::Forbidden, row.problem.as_deref().unwrap_or("The application's registration in Entra needs attention.")),
+            AccountState::Connected => Ok(row),
+            AccountState::Disconnected => refuse(ErrorKind::NotConnected, "The account is disconnected. Connect it again."),
+            AccountState::NeedsReconnect => refuse(ErrorKind::NeedsReconnect, row.problem.as_deref().unwrap_or("Microsoft asks for a new sign-in. Connect the account again.")),
+            AccountState::AwaitingAdmin => refuse(ErrorKind::ConsentMissing, "The connection waits for the approval of an administrator."),
+            AccountState::Declined => refuse(ErrorKind::ConsentMissing, "The approval was declined. Ask for it again."),
+            AccountState::Misconfigured => refuse(ErrorKind::Forbidden, row.problem.as_deref().unwrap_or("The application's registration in Entra needs attention.")),
         }
+    }
+
+    /// An account that is connected and was granted what the feature needs.
+    pub(super) async fn usable(&self, account_id: &str, feature: Feature) -> Result<AccountRow> {
+        let row = self.connected(account_id).await?;
         if crate::auth::allows(&row, feature) {
             return Ok(row);
         }
@@ -41,6 +46,6 @@ impl Inner {
         if let Some(words) = other {
             return Err(Error::new(ErrorKind::Forbidden, words).with_remedy(crate::error::Remedy::Developer).on_account(account_id));
         }
-        refuse(ErrorKind::ConsentMissing, &format!("The account was not connected for {}, or the permission was not granted. Connect it again with this feature.", crate::auth::feature_name(feature)))
+        Err(Error::new(ErrorKind::ConsentMissing, format!("The account was not connected for {}, or the permission was not granted. Connect it again with this feature.", crate::auth::feature_name(feature))).on_account(account_id))
     }
 }

@@ -13,6 +13,7 @@ mod paging;
 mod places;
 mod posts;
 mod quoted;
+mod raw;
 mod reading;
 mod teams;
 mod untold;
@@ -26,6 +27,7 @@ pub use folder_changes::FolderChanges;
 pub use listing::{Listing, ListingOrder, ListingRange};
 pub use folders::{FolderList, GraphFolder, WellKnownFolders};
 pub use reading::{KeptBody, MailBody};
+pub use raw::{PageWalk, RawAnswer, RawCall};
 pub use answers::{AnswerKind, OutgoingAnswer};
 pub use posts::{Mentioned, MentionedKind, OutgoingAttachment, OutgoingMention, OutgoingPost, PostPlace};
 pub use teams::Person;
@@ -48,6 +50,7 @@ const IMMUTABLE: &str = "IdType=\"ImmutableId\"";
 pub struct Graph {
     pipeline: Arc<Pipeline>,
     root: Url,
+    endpoints: Endpoints,
 }
 
 /// Whose token a request uses, and how patient it is.
@@ -80,7 +83,7 @@ impl Caller {
 
 impl Graph {
     pub fn new(pipeline: Arc<Pipeline>, endpoints: Endpoints) -> Self {
-        Self { pipeline, root: endpoints.graph }
+        Self { pipeline, root: endpoints.graph.clone(), endpoints }
     }
 
     pub fn meters(&self) -> &Meters {

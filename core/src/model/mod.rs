@@ -10,6 +10,7 @@ mod news;
 mod permission;
 mod places;
 mod printed;
+mod raw;
 mod receipt;
 mod teams;
 
@@ -24,6 +25,7 @@ pub use message::{AttachmentInfo, BodyForm, Folder, MailThread, Message, Message
 pub use news::{Change, ChangeKind, ChangeQuery, Event, QuarantineKind, QuarantinedItem, SyncOutcome, SyncReport};
 pub use permission::{MailboxState, Permission, PermissionList, PermissionQuery, Verification};
 pub use places::{ChannelKind, ChatKind, ChatMember, ChatMessage, PeopleQuery, Person, Team, TeamChannel, TeamChannels, TeamsChat};
+pub use raw::{GraphVersion, RawOutcome, RawPage, RawRequest};
 pub use receipt::{OutboxFilter, Receipt, Route, SendState};
 pub use teams::{ChannelPostDraft, ChatDraft, ChatImportance, FileLink, Mention, MentionTarget};
 

@@ -1,6 +1,6 @@
 //! What `Debug` shows of records that hold something secret: it ends up in logs.
 
-use super::{Account, Approval, ConnectRequest, LinkRequest, SignIn, TenantRequest};
+use super::{Account, Approval, ConnectRequest, LinkRequest, RawOutcome, RawPage, RawRequest, SignIn, TenantRequest};
 use crate::secret::shown;
 use std::fmt;
 
@@ -29,6 +29,10 @@ prints!(Account shows {
 // The URL carries `state`, the binding is a secret.
 prints!(SignIn shows { expires_at } addresses {} hides { url, binding });
 prints!(Approval shows { account_id, expires_at } addresses {} hides { url, binding, justification, sheet });
+// What a host sends to Graph and gets from there may hold anything, and links carry what opens them.
+prints!(RawRequest shows { method, version, repeat, background, max_wait_ms } addresses { path } hides { query, headers, json, body });
+prints!(RawPage shows {} addresses {} hides { items, envelope, next_link, delta_link });
+prints!(RawOutcome shows { status, request_id, error_kind, error, retry_after_ms } addresses {} hides { headers, body });
 
 #[cfg(test)]
 mod tests {

@@ -51,6 +51,7 @@ pub enum AuditKind {
     StateChanged,
     Disconnected,
     ContentRead,
+    RawRequest,
     SendQueued,
     SendSettled,
     KeyRotated,

@@ -50,8 +50,8 @@ pub struct Tokens {
 }
 
 impl Tokens {
-    /// `graph`: its address with the version.
-    pub fn new(graph: Url, clock: Arc<dyn Clock>, meters: Meters) -> Self {
+    /// `graph`: its address with the version, and that of its beta.
+    pub fn new(graph: (Url, Option<Url>), clock: Arc<dyn Clock>, meters: Meters) -> Self {
         Self { source: RwLock::default(), batching: Batching::new(graph, clock.clone(), meters.clone()), clock, meters }
     }
 
@@ -137,7 +137,7 @@ impl Tokens {
 
     /// None: this purpose gets no Authorization header, whatever the request says.
     async fn token(&self, request: &Request, stale: Option<AccessToken>, claims: Option<String>) -> Result<Option<AccessToken>> {
-        if request.purpose != Purpose::Graph {
+        if !request.purpose.is_graph() {
             return Ok(None);
         }
         if let Some(bearer) = &request.bearer {

@@ -4,7 +4,7 @@ use super::body;
 use super::fit;
 use super::trace::Trace;
 use super::transport::{Answer, Line, Sent, Transport, TransportError, Trouble};
-use super::{AccessToken, Purpose, Request};
+use super::{AccessToken, Request};
 use crate::error::{Error, ErrorKind, Result};
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
@@ -34,7 +34,7 @@ pub async fn exchange(request: &Request, mut headers: HeaderMap, token: Option<&
 
 /// Connections are kept for the requests of one account to Graph. Everything else, sign-ins above all, has one for each request.
 fn line(request: &Request) -> Option<Line> {
-    request.account_id.clone().filter(|_| request.purpose == Purpose::Graph).map(Line)
+    request.account_id.clone().filter(|_| request.purpose.is_graph()).map(Line)
 }
 
 fn build(request: &Request, mut headers: HeaderMap, token: Option<&AccessToken>) -> Result<http::Request<Bytes>> {
@@ -56,6 +56,9 @@ fn build(request: &Request, mut headers: HeaderMap, token: Option<&AccessToken>)
     }
     if let Some(sink) = &request.sink {
         built.extensions_mut().insert(sink.clone());
+    }
+    if let Some(whole) = request.whole {
+        built.extensions_mut().insert(whole);
     }
     Ok(built)
 }

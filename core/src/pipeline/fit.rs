@@ -1,7 +1,7 @@
 //! Whether an answer fits the request it came for. A server or proxy whose answers slip by one on a kept connection would hand one account's mail to
 //! another, or one folder's to its neighbour. What does not fit is refused whole, and the connections it came over are given up.
 
-use super::{AccessToken, Purpose, Request};
+use super::{AccessToken, Request};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
@@ -22,7 +22,7 @@ pub fn fits(request: &Request, sent_id: &str, token: Option<&AccessToken>, answe
         return false;
     }
     match token {
-        Some(token) if request.purpose == Purpose::Graph && is_about_me(request) => is_of(token, answer.body(), !echoes.is_empty()) && is_of_kind(request.url.path(), answer.body()),
+        Some(token) if request.purpose.is_graph() && is_about_me(request) => is_of(token, answer.body(), !echoes.is_empty()) && is_of_kind(request.url.path(), answer.body()),
         _ => true,
     }
 }
@@ -130,6 +130,7 @@ fn percent_encoding(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pipeline::Purpose;
 
     fn token(claims: &serde_json::Value) -> AccessToken {
         AccessToken::new(format!("e30.{}.sig", URL_SAFE_NO_PAD.encode(claims.to_string())))

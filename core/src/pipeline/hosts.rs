@@ -36,6 +36,7 @@ impl Hosts {
         let allowed = match purpose {
             Purpose::Identity => below(url, &self.endpoints.login),
             Purpose::Graph => below(url, &self.endpoints.graph),
+            Purpose::Beta => self.endpoints.beta().is_some_and(|beta| below(url, &beta)),
             Purpose::Upload => self.is_upload_host(url),
         };
         if !allowed {
@@ -128,6 +129,18 @@ mod tests {
         assert!(public().received("https://outlook.office.com:8443/x", Purpose::Upload).is_err());
         assert!(public().received("https://graph.microsoft.com/v1.0/me", Purpose::Identity).is_err());
         assert!(public().received(&format!("https://graph.microsoft.com/v1.0/{}", "a".repeat(40_000)), Purpose::Graph).is_err());
+    }
+
+    #[test]
+    fn beta_is_another_place_than_version_1() {
+        let beta = "https://graph.microsoft.com/beta/me/messages?$skip=10";
+        assert!(public().received(beta, Purpose::Beta).is_ok() && public().received(beta, Purpose::Graph).is_err());
+        for link in ["https://graph.microsoft.com/v1.0/me", "https://graph.microsoft.com/beta", "https://graph.microsoft.com/beta2/me", "https://graph.microsoft.com/beta/..%2fv1.0/me", "https://evil.example/beta/me"] {
+            assert!(public().received(link, Purpose::Beta).is_err(), "{link}");
+        }
+        // Where a cloud's address names no version, nothing is guessed.
+        let proxy = Hosts::new(Endpoints::of(&Cloud::custom("https://login.example", "https://proxy.example/graph")).unwrap());
+        assert!(proxy.received("https://proxy.example/beta/me", Purpose::Beta).is_err());
     }
 
     #[test]

@@ -22,6 +22,7 @@ mod lines;
 #[allow(clippy::disallowed_methods, clippy::disallowed_types)]
 mod loopback;
 mod request;
+mod rest;
 mod retry;
 mod schedule;
 mod scope;
@@ -38,8 +39,11 @@ pub use loopback::LoopbackReceiver;
 pub use request::{AccessToken, MAX_KEYS, MAX_PAGE, MAX_SEVERAL, MAX_STREAMED, MAX_TOKEN, Priority, Purpose, Request, Response, Safety, error_code};
 pub use retry::{LONGEST_WAIT, parse_retry_after};
 pub use schedule::{Cost, Limits};
+pub use rest::{Rest, Whole};
 pub use scope::Mailbox;
 pub use transport::{LONGEST_EXCHANGE, ReqwestTransport, Transport};
+#[cfg(test)]
+pub use rest::Pieces;
 #[cfg(test)]
 pub use transport::{Answer, Sent, TransportError, Trouble};
 
@@ -69,7 +73,7 @@ impl Pipeline {
     pub fn new(endpoints: Endpoints, transport: Arc<dyn Transport>, clock: Arc<dyn Clock>, limits: Limits) -> Self {
         let meters = Meters::default();
         let transport = Arc::new(transport::Counted::new(transport, meters.clone()));
-        let tokens = auth::Tokens::new(endpoints.graph.clone(), clock.clone(), meters.clone());
+        let tokens = auth::Tokens::new((endpoints.graph.clone(), endpoints.beta()), clock.clone(), meters.clone());
         Self { hosts: Hosts::new(endpoints), scheduler: Scheduler::new(clock.clone(), limits), tokens, transport, clock, meters, insecure: insecure::Insecure::default(), server_time: server_time::ServerTime::default() }
     }
 

@@ -1,7 +1,9 @@
 //! What goes out and what comes back. Whether a request may be repeated belongs to the request, not to a retry policy.
 
 use super::body::Sink;
+use super::challenge;
 use super::fit::Owner;
+use super::rest::{Rest, Whole};
 use super::schedule::Cost;
 use crate::json::{self, lenient};
 use crate::foreign::{RequestId, Secret, Secrets, ShownCode};
@@ -12,14 +14,22 @@ use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
 
-/// Which service a request is for. Each has its own hosts, and only `Graph` ever gets an Authorization header.
+/// Which service a request is for. Each has its own hosts, and only Graph, in either of its versions, ever gets an Authorization header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
     Identity,
     Graph,
+    /// Graph's beta, for what a host asks itself.
+    Beta,
     /// Pre-authorised addresses of large attachments. Decided here ahead of the first operation that uploads.
     #[allow(dead_code)]
     Upload,
+}
+
+impl Purpose {
+    pub fn is_graph(self) -> bool {
+        matches!(self, Self::Graph | Self::Beta)
+    }
 }
 
 /// `Once` is repeated only when it is proven that nothing was done.
@@ -117,6 +127,10 @@ pub struct Request {
     pub max_body: usize,
     /// Takes the body of the answer while it arrives, if that is a success. Not for what may travel in a `$batch`.
     pub sink: Option<Sink>,
+    /// The body of a success that is longer than this is read on demand, whatever its length. Not for what may travel in a `$batch`.
+    pub whole: Option<Whole>,
+    /// A success without a body is an answer, also to a GET.
+    pub may_be_empty: bool,
 }
 
 impl Request {
@@ -139,9 +153,11 @@ impl Request {
             attempts: ATTEMPTS,
             max_body: match purpose {
                 Purpose::Identity => MAX_TOKEN,
-                Purpose::Graph | Purpose::Upload => MAX_PAGE,
+                Purpose::Graph | Purpose::Beta | Purpose::Upload => MAX_PAGE,
             },
             sink: None,
+            whole: None,
+            may_be_empty: false,
         }
     }
 
@@ -162,6 +178,8 @@ pub struct Response {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub body: Bytes,
+    /// What is still to come of the body.
+    pub rest: Option<Rest>,
     /// What this answer must not carry any further.
     pub secrets: Secrets,
     owner: Owner,
@@ -172,7 +190,7 @@ impl Response {
         let (mut parts, body) = answer.into_parts();
         let secrets: Secrets = parts.extensions.remove().unwrap_or_default();
         let owner = parts.extensions.remove().unwrap_or_default();
-        Self { status: parts.status, headers: parts.headers, body, secrets, owner }
+        Self { status: parts.status, headers: parts.headers, body, rest: parts.extensions.remove(), secrets, owner }
     }
 
     /// Whether a part of this answer is about what that part asked for. The pipeline has looked at the answer as a whole, but not into a batch.
@@ -183,6 +201,11 @@ impl Response {
     /// Microsoft's id of this exchange, for a support case. To see that it repeats no secret takes a while, so it is looked at when it is shown.
     pub fn request_id(&self) -> Option<RequestId> {
         ["request-id", "x-ms-request-id"].iter().filter_map(|name| self.header(name)).find_map(|id| RequestId::of(id, &self.secrets))
+    }
+
+    /// It refuses the token itself: it says so, or says what another one must hold. Any other 401 may be about anything.
+    pub fn refuses_the_token(&self) -> bool {
+        self.status == StatusCode::UNAUTHORIZED && (challenge::claims(&self.headers).is_some() || error_code(&self.body).is("invalidauthenticationtoken"))
     }
 
     /// It repeats what proves who asks.

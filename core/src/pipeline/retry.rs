@@ -76,7 +76,7 @@ fn judge(request: &Request, answer: Answer, failures: u32, refusals: u32, (clock
             };
             Next::Again { wait, fence, refusal: true, otherwise: throttled(wait).with_request_id(response.request_id()) }
         }
-        200 if request.method == Method::GET && response.body.is_empty() => Next::Again {
+        200 if request.method == Method::GET && response.body.is_empty() && !request.may_be_empty => Next::Again {
             wait: backoff(failures, Duration::from_secs(4)),
             fence: false,
             refusal: false,

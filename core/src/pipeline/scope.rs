@@ -11,12 +11,20 @@ pub enum Service {
     Teams,
     /// People and organisations.
     Directory,
+    /// OneDrive and SharePoint.
+    Files,
+    /// Everything else: planner, tasks, reports and what is to come. What refuses there stops neither mail nor chats.
+    Other,
 }
 
 impl Service {
-    /// By the path below Graph's version. What stands in `me` or `users/{id}` belongs to the service of its name.
+    pub const ALL: [Self; 5] = [Self::Outlook, Self::Teams, Self::Directory, Self::Files, Self::Other];
+
+    /// By the path below Graph's version. What stands in `me` or `users/{id}` belongs to the service of its name, however its key is written (`users('x')`).
     pub fn of(path: &str) -> Self {
-        let mut names = path.split('/').filter(|name| !name.is_empty()).skip(1).map(str::to_ascii_lowercase);
+        let bare = |name: &str| name.split('(').next().unwrap_or_default().to_ascii_lowercase();
+        let keyed = |name: &str| name.ends_with(')') && name.contains('(');
+        let mut names = path.split('/').filter(|name| !name.is_empty()).skip(1).flat_map(|name| std::iter::once(bare(name)).chain(keyed(name).then(String::new)));
         let first = names.next().unwrap_or_default();
         let below = match first.as_str() {
             "me" => names.next(),
@@ -25,8 +33,15 @@ impl Service {
         };
         match below.as_deref() {
             Some("chats" | "teams" | "teamwork" | "joinedteams" | "appcatalogs" | "teamstemplates") => Self::Teams,
-            None | Some("users" | "groups" | "people" | "organization" | "directory" | "directoryobjects" | "manager" | "memberof" | "photo" | "photos") => Self::Directory,
-            Some(_) => Self::Outlook,
+            None
+            | Some("users" | "groups" | "people" | "organization" | "directory" | "directoryobjects" | "manager" | "memberof" | "photo" | "photos" | "members" | "owners")
+            | Some("transitivememberof" | "directreports" | "licensedetails" | "ownedobjects" | "devices" | "domains" | "invitations" | "subscribedskus")
+            | Some("applications" | "serviceprincipals" | "directoryroles" | "oauth2permissiongrants") => Self::Directory,
+            Some("drive" | "drives" | "sites" | "shares" | "followedsites") => Self::Files,
+            Some("$batch" | "messages" | "mailfolders" | "sendmail" | "inferenceclassification" | "outlook" | "mailboxsettings" | "getmailtips" | "translateexchangeids")
+            | Some("calendar" | "calendars" | "calendargroups" | "calendarview" | "events" | "findmeetingtimes" | "reminderview" | "getschedule" | "places")
+            | Some("contacts" | "contactfolders" | "conversations" | "threads") => Self::Outlook,
+            Some(_) => Self::Other,
         }
     }
 }
@@ -105,6 +120,16 @@ mod tests {
             ("/v1.0/users", Service::Directory),
             ("/v1.0/me", Service::Directory),
             ("/v1.0/organization", Service::Directory),
+            ("/beta/me/messages", Service::Outlook),
+            ("/v1.0/users('alex@contoso.com')/messages('x')/attachments", Service::Outlook),
+            ("/v1.0/users('alex@contoso.com')", Service::Directory),
+            ("/v1.0/me/calendarView", Service::Outlook),
+            ("/v1.0/me/drive/root:/a.txt:/content", Service::Files),
+            ("/v1.0/sites/root/lists", Service::Files),
+            ("/v1.0/groups/x/drive", Service::Files),
+            ("/v1.0/groups/x/members", Service::Directory),
+            ("/v1.0/me/planner/tasks", Service::Other),
+            ("/v1.0/subscriptions", Service::Other),
         ] {
             assert_eq!(Service::of(path), service, "{path}");
         }

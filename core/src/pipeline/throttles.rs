@@ -21,6 +21,8 @@ fn word(service: Service) -> &'static str {
         Service::Outlook => "outlook",
         Service::Teams => "teams",
         Service::Directory => "directory",
+        Service::Files => "files",
+        Service::Other => "other",
     }
 }
 
@@ -43,7 +45,7 @@ pub fn scope_of(throttle: &Throttle) -> Option<RateScope> {
     if throttle.service == SIGN_IN {
         return Some(RateScope::Uncounted(throttle.user_id.clone()));
     }
-    let service = [Service::Outlook, Service::Teams, Service::Directory].into_iter().find(|service| word(*service) == throttle.service)?;
+    let service = Service::ALL.into_iter().find(|service| word(*service) == throttle.service)?;
     let mailbox = Mailbox { client_id: throttle.client_id.clone(), tenant_id: throttle.tenant_id.clone(), user_id: throttle.user_id.clone() };
     Some(RateScope::Graph(service, Arc::new(mailbox)))
 }

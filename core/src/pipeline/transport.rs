@@ -3,11 +3,12 @@
 use crate::config::{Config, Endpoints};
 use super::body::{Arriving, Sink, too_large};
 use super::lines::{InUse, Lines};
+use super::rest::{Pieces, Rest, Whole};
 use super::tls;
 use crate::error::{Error, Result};
 use crate::metrics::Meters;
 use crate::stages::{Stage, waited};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_util::future::BoxFuture;
 use std::error::Error as StdError;
 use std::fmt;
@@ -18,6 +19,8 @@ use tokio::sync::Semaphore;
 const CONNECT: Duration = Duration::from_secs(10);
 /// An exchange that takes longer is given up; what was asked for may have been done.
 pub const LONGEST_EXCHANGE: Duration = Duration::from_secs(100);
+/// A body that is read on demand takes no longer than this in all, and no piece of it longer than an exchange.
+const LONGEST_DOWNLOAD: Duration = Duration::from_secs(3600);
 /// A reused connection that the other side closed meanwhile leaves a sent request in doubt, so idle ones are not kept for long.
 const IDLE_CONNECTION: Duration = Duration::from_secs(30);
 /// A mailbox answers four requests at a time, and Teams four more of its person.
@@ -223,6 +226,7 @@ fn read_proxy(text: &str) -> Result<reqwest::Proxy> {
 impl Transport for ReqwestTransport {
     fn call(&self, request: http::Request<Bytes>, max_body: usize) -> BoxFuture<'static, Answer> {
         let (client, sink) = (self.client(request.extensions().get()), request.extensions().get::<Sink>().cloned());
+        let whole = request.extensions().get::<Whole>().copied();
         let places = self.unshared_places.clone();
         Box::pin(async move {
             let (client, in_use) = client?;
@@ -230,28 +234,82 @@ impl Transport for ReqwestTransport {
                 Some(_) => None,
                 None => places.acquire_owned().await.ok(),
             };
-            let request = reqwest::Request::try_from(request).map_err(|e| failed(e, Sent::No))?;
-            let mut answer = waited(Stage::Download, client.execute(request)).await.map_err(|e| failed(e, Sent::Maybe))?;
-            if answer.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum::<usize>() > MAX_HEADERS {
-                return Err(too_large());
-            }
-            let expected = answer.content_length().and_then(|n| usize::try_from(n).ok()).unwrap_or(0);
-            let mut body = Arriving::new(sink.filter(|_| answer.status().is_success()), expected, max_body)?;
-            while let Some(part) = waited(Stage::Download, answer.chunk()).await.map_err(|e| failed(e, Sent::Maybe))? {
-                body.take(&part)?;
-            }
-            let mut whole = body.end();
-            if let Some(version) = answer.extensions().get::<reqwest::tls::TlsInfo>().and_then(reqwest::tls::TlsInfo::version) {
-                whole.extensions_mut().insert(Negotiated(if version == reqwest::tls::Version::TLS_1_3 { "1.3" } else { "1.2" }));
-            }
-            *whole.status_mut() = answer.status();
-            *whole.headers_mut() = std::mem::take(answer.headers_mut());
-            Ok(whole)
+            let mut request = reqwest::Request::try_from(request).map_err(|e| failed(e, Sent::No))?;
+            let Some(whole) = whole else { return gathered(waited(Stage::Download, client.execute(request)).await, sink, max_body).await };
+            // The first part is as patient as any exchange; what follows may take its time.
+            *request.timeout_mut() = Some(LONGEST_DOWNLOAD);
+            let begun = async { begun(client.execute(request).await, max_body, whole, in_use).await };
+            tokio::time::timeout(LONGEST_EXCHANGE, begun).await.unwrap_or_else(|_| Err(TransportError::new(Sent::Maybe, Trouble::TimedOut)))
         })
     }
 
     fn give_up(&self, line: &Line) {
         self.lines.give_up(line);
+    }
+}
+
+/// An answer whose headers are here.
+fn checked(answer: reqwest::Result<reqwest::Response>) -> std::result::Result<reqwest::Response, TransportError> {
+    let answer = answer.map_err(|e| failed(e, Sent::Maybe))?;
+    if answer.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum::<usize>() > MAX_HEADERS {
+        return Err(too_large());
+    }
+    Ok(answer)
+}
+
+/// The answer with all of its body, of which `max_body` bytes are accepted.
+async fn gathered(answer: reqwest::Result<reqwest::Response>, sink: Option<Sink>, max_body: usize) -> Answer {
+    let mut answer = checked(answer)?;
+    let expected = answer.content_length().and_then(|n| usize::try_from(n).ok()).unwrap_or(0);
+    let mut body = Arriving::new(sink.filter(|_| answer.status().is_success()), expected, max_body)?;
+    while let Some(part) = waited(Stage::Download, answer.chunk()).await.map_err(|e| failed(e, Sent::Maybe))? {
+        body.take(&part)?;
+    }
+    Ok(dressed(body.end(), &mut answer))
+}
+
+/// The answer with the first part of its body, if that is a success and longer than `whole`.
+async fn begun(answer: reqwest::Result<reqwest::Response>, max_body: usize, Whole(whole): Whole, in_use: Option<InUse>) -> Answer {
+    if !answer.as_ref().is_ok_and(|answer| answer.status().is_success()) {
+        return gathered(answer, None, max_body).await;
+    }
+    let mut answer = checked(answer)?;
+    let mut first = BytesMut::new();
+    while first.len() <= whole {
+        match answer.chunk().await.map_err(|e| failed(e, Sent::Maybe))? {
+            Some(part) => first.extend_from_slice(&part),
+            None => return Ok(dressed(http::Response::new(first.freeze()), &mut answer)),
+        }
+    }
+    let mut begun = dressed(http::Response::new(first.freeze()), &mut answer);
+    begun.extensions_mut().insert(Rest::new(Downloading { answer, _in_use: in_use }));
+    Ok(begun)
+}
+
+/// With status, headers and the protocol it came over.
+fn dressed(mut whole: http::Response<Bytes>, answer: &mut reqwest::Response) -> http::Response<Bytes> {
+    if let Some(version) = answer.extensions().get::<reqwest::tls::TlsInfo>().and_then(reqwest::tls::TlsInfo::version) {
+        whole.extensions_mut().insert(Negotiated(if version == reqwest::tls::Version::TLS_1_3 { "1.3" } else { "1.2" }));
+    }
+    *whole.status_mut() = answer.status();
+    *whole.headers_mut() = std::mem::take(answer.headers_mut());
+    whole
+}
+
+/// A body under way.
+struct Downloading {
+    answer: reqwest::Response,
+    _in_use: Option<InUse>,
+}
+
+impl Pieces for Downloading {
+    fn next(&mut self) -> BoxFuture<'_, std::result::Result<Option<Bytes>, TransportError>> {
+        Box::pin(async move {
+            match tokio::time::timeout(LONGEST_EXCHANGE, self.answer.chunk()).await {
+                Ok(piece) => piece.map_err(|e| failed(e, Sent::Maybe)),
+                Err(_) => Err(TransportError::new(Sent::Maybe, Trouble::TimedOut)),
+            }
+        })
     }
 }
 

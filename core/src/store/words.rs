@@ -79,6 +79,7 @@ words!(AuditKind, "a kind of audit record", {
     StateChanged = "state_changed",
     Disconnected = "disconnected",
     ContentRead = "content_read",
+    RawRequest = "raw_request",
     SendQueued = "send_queued",
     SendSettled = "send_settled",
     KeyRotated = "key_rotated",

@@ -215,6 +215,9 @@ class Player(val engine: Engine) {
             }
             "events" -> return eventsUntil(given["owner"]?.asText(), given["until"]?.asText())
             "settled" -> return settled(given["receipt_id"].asText())
+            "request" -> return rawRequest(engine, given)
+            "batch" -> return rawBatch(engine, given)
+            "pages" -> return rawPages(engine, given)
             "close" -> engine.shutdown()
             "audit" -> engine.audit(given["limit"]?.asInt()?.toUInt() ?: 1000u, given["cursor"]?.asText(), given["owner"]?.asText())
             "trim_audit" -> engine.trimAudit(build(typeOf<dev.tidings.AuditHead>(), given["exported"]) as dev.tidings.AuditHead)

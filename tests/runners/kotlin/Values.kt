@@ -30,7 +30,7 @@ fun fill(value: JsonNode, known: Map<String, JsonNode>): JsonNode = when {
     }
     value.isArray -> JSON.createArrayNode().addAll(value.map { fill(it, known) })
     value.has("repeat") && value.has("text") -> TextNode(value["text"].asText().repeat(value["repeat"].asInt()))
-    value.has("repeat") -> JSON.createArrayNode().addAll((1..value["repeat"].asInt()).map { fill(value["of"], known + ("i" to IntNode(it))) })
+    value.has("repeat") && value.has("of") -> JSON.createArrayNode().addAll((1..value["repeat"].asInt()).map { fill(value["of"], known + ("i" to IntNode(it))) })
     value.isObject -> JSON.createObjectNode().also { copy -> value.properties().forEach { (key, item) -> copy.set<JsonNode>(key, fill(item, known)) } }
     else -> value
 }
@@ -58,6 +58,7 @@ fun build(type: KType, json: JsonNode): Any? {
         Secret::class -> Secret(json.asText())
         RootKey::class -> RootKey.raw(json.asText().toByteArray())
         ClientCertificate::class -> ClientCertificate.fromPem(json["certificate"].asText(), json["private_key"].asText())
+        Map::class -> json.properties().associate { (key, value) -> key to build(type.arguments[1].type!!, value) }
         List::class -> json.map { build(type.arguments.single().type!!, it) }
         else -> when {
             kind.java.isEnum -> kind.java.enumConstants.first { (it as Enum<*>).name == json.asText().uppercase() }
@@ -103,6 +104,7 @@ fun canonical(value: Any?): JsonNode = when (value) {
     is ULong -> JSON.nodeFactory.numberNode(value.toLong())
     is Enum<*> -> TextNode(value.name.lowercase())
     is Instant -> TextNode(value.toString().replace(Regex("""(\.\d*?)0+Z$"""), "$1Z").replace(".Z", "Z"))
+    is Map<*, *> -> JSON.createObjectNode().also { node -> value.forEach { (key, item) -> node.set<JsonNode>(key as String, canonical(item)) } }
     is List<*> -> JSON.createArrayNode().addAll(value.map(::canonical))
     else -> {
         val fields = fields(value)

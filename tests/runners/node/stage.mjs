@@ -9,6 +9,7 @@ import { text } from 'node:stream/consumers'
 import { setTimeout as pass } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { Engine, TestClock, generateRootKey, wrappedRootKey } from '../../../bindings/node/lib/index.mjs'
+import * as raw from './raw.mjs'
 import { Sim } from './sim.mjs'
 import { camel, canonical, config, draft, fill, refusal, rootKey, secretsOf, toNode } from './values.mjs'
 
@@ -210,6 +211,7 @@ class Player {
       return canonical(await this.engine.changes(toNode(query)).ready(limit ?? 1000))
     }
     if (verb === 'events') return this.eventsUntil(given.owner, given.until)
+    if (verb in raw) return raw[verb](this.engine, given)
     if (verb === 'settled') return this.settled(given.receipt_id)
     const args = PLAIN[verb] ? PLAIN[verb].map((name) => given[name]) : [toNode(given)]
     return canonical(await this.engine[camel(verb)](...args))

@@ -20,7 +20,7 @@ export function fill(value, known) {
   if (Array.isArray(value)) return value.map((item) => fill(item, known))
   if (value === null || typeof value !== 'object') return value
   if ('repeat' in value && 'text' in value) return value.text.repeat(value.repeat)
-  if ('repeat' in value) return Array.from({ length: value.repeat }, (_, i) => fill(value.of, { ...known, i: i + 1 }))
+  if ('repeat' in value && 'of' in value) return Array.from({ length: value.repeat }, (_, i) => fill(value.of, { ...known, i: i + 1 }))
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, fill(item, known)]))
 }
 

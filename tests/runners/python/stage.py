@@ -8,6 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import raw
 import tidings
 import values
 from sim import Sim
@@ -197,6 +198,8 @@ class Player:
             outcome = await engine.changes(**query).ready(given.get("limit", 1000))
         elif verb == "events":
             outcome = await self.events_until(given.get("owner"), given.get("until"))
+        elif verb in ("request", "batch", "pages"):
+            outcome = await getattr(raw, verb)(engine, given)
         elif verb == "settled":
             outcome = await self.settled(given["receipt_id"])
         else:

@@ -19,7 +19,7 @@ def fill(value, known: dict):
         return NAME.sub(lambda m: plain(lookup(known, m[1], m[0])), value)
     if isinstance(value, list):
         return [fill(item, known) for item in value]
-    if isinstance(value, dict) and "repeat" in value:
+    if isinstance(value, dict) and "repeat" in value and not value.keys().isdisjoint({"text", "of"}):
         if "text" in value:
             return value["text"] * value["repeat"]
         return [fill(value["of"], known | {"i": i}) for i in range(1, value["repeat"] + 1)]

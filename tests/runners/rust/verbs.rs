@@ -1,5 +1,6 @@
 //! JSON in, a call through the public interface, JSON out.
 
+use crate::raw;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -93,6 +94,9 @@ pub async fn call(on: Player, verb: String, with: Value) -> Outcome {
         "thread" => out(engine.thread(must("message_id"), text("owner")).await),
         "mark_read" => out(engine.mark_read(must("message_id"), with["is_read"].as_bool().unwrap_or(true), text("owner")).await),
         "changes" => out(engine.changes(record(&with)?).ready(with["limit"].as_u64().map_or(1000, small)).await),
+        "request" => raw::request(engine, &with).await,
+        "batch" => raw::batch(engine, &with).await,
+        "pages" => raw::pages(engine, &with).await,
         "events" => events(&on.stream_of(text("owner")), text("until")).await,
         "settled" => settled(engine, &must("receipt_id")).await,
         other => Err(defect(format!("no verb {other}"))),

@@ -8,7 +8,7 @@ use uniffi_meta::{DefaultValueMetadata as Default, LiteralMetadata as Literal, M
 
 /// Fields that no text form may show: links with their `state`, bindings, what the host keeps at an account, and a private key that somebody puts among
 /// certificates by mistake. What is a `Secret`, a `RootKey` or a `ClientCertificate` shows nothing anyway.
-const SECRET: [(&str, &str); 9] = [
+const SECRET: [(&str, &str); 12] = [
     ("SignIn", "url"),
     ("SignIn", "binding"),
     ("Approval", "url"),
@@ -18,6 +18,9 @@ const SECRET: [(&str, &str); 9] = [
     ("TenantRequest", "context"),
     ("LinkRequest", "context"),
     ("Account", "context"),
+    ("RawRequest", "headers"),
+    ("RawPage", "next_link"),
+    ("RawPage", "delta_link"),
 ];
 
 pub struct Contract {
@@ -219,6 +222,7 @@ pub fn rust(ty: &Type) -> String {
         Type::Timestamp => "SystemTime".into(),
         Type::Optional { inner_type } => format!("Option<{}>", rust(inner_type)),
         Type::Sequence { inner_type } => format!("Vec<{}>", rust(inner_type)),
+        Type::Map { key_type, value_type } => format!("std::collections::HashMap<{}, {}>", rust(key_type), rust(value_type)),
         Type::Record { name, .. } | Type::Enum { name, .. } => format!("tidings::{name}"),
         Type::Object { name, .. } => format!("Arc<tidings::{name}>"),
         // It happens in the build, to whoever adds such a type.
@@ -241,6 +245,7 @@ pub fn default(value: &Option<Default>) -> Option<(String, String)> {
         Literal::Int(n, ..) => (n.to_string(), n.to_string()),
         Literal::Enum(variant, ty) => (format!("{}::{variant}", rust(ty)), format!("{:?}", variant.to_snake_case())),
         Literal::EmptySequence => ("Vec::new()".into(), "[]".into()),
+        Literal::EmptyMap => ("Default::default()".into(), "{}".into()),
         Literal::None => ("None".into(), "null".into()),
         #[allow(clippy::panic)]
         other => panic!("the default {other:?} has no glue yet"),

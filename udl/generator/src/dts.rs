@@ -117,6 +117,7 @@ fn inward(contract: &Contract, outs: &[&str], ty: &Type) -> String {
             Some((_, held)) => format!("{name} | {}", inward(contract, outs, held)),
             None => name.clone(),
         },
+        Type::Map { key_type, value_type } => format!("Readonly<Record<{}, {}>>", inward(contract, outs, key_type), inward(contract, outs, value_type)),
         Type::Bytes => "Uint8Array".into(),
         _ => outward(ty),
     }
@@ -131,6 +132,7 @@ fn outward(ty: &Type) -> String {
         Type::Timestamp => "Date".into(),
         Type::Optional { inner_type } => format!("{} | null", outward(inner_type)),
         Type::Sequence { inner_type } => format!("{}[]", outward(inner_type)),
+        Type::Map { key_type, value_type } => format!("Record<{}, {}>", outward(key_type), outward(value_type)),
         ty => name_of(ty).unwrap_or("unknown").into(),
     }
 }

@@ -8,7 +8,7 @@ pub fn pyi(contract: &Contract) -> String {
         "# Written from udl/src/*.udl by `cargo run -p tidings-generator -- stubs`. Do not edit.
 import enum
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import ClassVar, Literal, TypeAlias, TypedDict, final, overload
@@ -159,6 +159,7 @@ fn inward(contract: &Contract, ty: &Type) -> String {
             format!("{one} | Sequence[{one}]")
         }
         Type::Sequence { inner_type } => format!("Sequence[{}]", inward(contract, inner_type)),
+        Type::Map { key_type, value_type } => format!("Mapping[{}, {}]", inward(contract, key_type), inward(contract, value_type)),
         Type::Record { name, .. } if contract.record(ty).is_none_or(|r| short_form(r).is_none() && !contract.is_listed(r)) => name.clone(),
         Type::Record { name, .. } | Type::Enum { name, .. } | Type::Object { name, .. } => format!("_{name}"),
         _ => outward(ty),
@@ -174,6 +175,7 @@ fn outward(ty: &Type) -> String {
         Type::Timestamp => "datetime".into(),
         Type::Optional { inner_type } => format!("{} | None", outward(inner_type)),
         Type::Sequence { inner_type } => format!("list[{}]", outward(inner_type)),
+        Type::Map { key_type, value_type } => format!("dict[{}, {}]", outward(key_type), outward(value_type)),
         ty => name_of(ty).unwrap_or("object").into(),
     }
 }

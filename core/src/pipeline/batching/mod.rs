@@ -21,7 +21,7 @@ use crate::json;
 use crate::metrics::Meters;
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, DATE};
-use http::{HeaderMap, HeaderName, Method, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use serde_json::value::RawValue;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -49,6 +49,8 @@ pub enum Way {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Group {
     account_id: String,
+    /// A batch is of one version of Graph.
+    purpose: u8,
     scope: RateScope,
     priority: Priority,
 }
@@ -88,6 +90,7 @@ struct Waiting {
 #[derive(Clone)]
 pub struct Batching {
     graph: Url,
+    beta: Option<Url>,
     waiting: Arc<Mutex<Waiting>>,
     clock: Arc<dyn Clock>,
     meters: Meters,
@@ -166,9 +169,9 @@ impl Waiting {
 }
 
 impl Batching {
-    /// `graph`: its address with the version.
-    pub fn new(graph: Url, clock: Arc<dyn Clock>, meters: Meters) -> Self {
-        Self { graph, waiting: Arc::default(), clock, meters }
+    /// `graph`: its address with the version; `beta`: that of the other one.
+    pub fn new((graph, beta): (Url, Option<Url>), clock: Arc<dyn Clock>, meters: Meters) -> Self {
+        Self { graph, beta, waiting: Arc::default(), clock, meters }
     }
 
     /// Waits for the turn of a request, or until another one takes it along. Dropping the future takes it back, unless it is on its way.
@@ -223,12 +226,17 @@ impl Batching {
     fn group(&self, request: &Request, turns: &Turns) -> Option<Group> {
         let is_fit = request.is_batchable && request.bearer.is_none() && request.body.len() <= LARGEST_ITEM && self.path(request).is_some();
         let account_id = request.account_id.clone().filter(|_| is_fit)?;
-        Some(Group { account_id, scope: turns.scope().clone(), priority: turns.priority() })
+        Some(Group { account_id, purpose: request.purpose as u8, scope: turns.scope().clone(), priority: turns.priority() })
+    }
+
+    /// Graph in the version that a request is for.
+    fn root(&self, request: &Request) -> Option<&Url> {
+        if request.purpose == Purpose::Beta { self.beta.as_ref() } else { Some(&self.graph) }
     }
 
     /// Below Graph's version, without a slash before it.
     fn path<'a>(&self, request: &'a Request) -> Option<&'a str> {
-        request.url.as_str().strip_prefix(self.graph.as_str())
+        request.url.as_str().strip_prefix(self.root(request)?.as_str())
     }
 
     fn wait<'a>(&'a self, group: &'a Group, request: &Request, headers: &HeaderMap, token: &AccessToken) -> Place<'a> {
@@ -279,9 +287,10 @@ impl Batching {
     fn envelope(&self, items: &[Item]) -> Option<Request> {
         let urls: Vec<String> = items.iter().map(|item| Some(format!("/{}", self.path(&item.request)?))).collect::<Option<_>>()?;
         let asked: Vec<Asked<'_>> = items.iter().zip(&urls).zip(1..).map(|((item, url), n)| asked(item, url, n)).collect::<Option<_>>()?;
-        let url = self.graph.join("$batch").ok()?;
-        let mut request = Request::get(url, Purpose::Graph).with_body(Method::POST, "application/json", wire::write(&asked).ok()?);
-        request.account_id = items.first()?.request.account_id.clone();
+        let first = &items.first()?.request;
+        let url = self.root(first)?.join("$batch").ok()?;
+        let mut request = Request::get(url, first.purpose).with_body(Method::POST, "application/json", wire::write(&asked).ok()?);
+        request.account_id = first.account_id.clone();
         Some(request)
     }
 
@@ -324,8 +333,10 @@ async fn after(outcome: Outcome, turns: &Turns) -> Result<Way> {
 }
 
 fn asked<'a>(item: &'a Item, url: &'a str, n: u32) -> Option<Asked<'a>> {
-    let is_sent = |name: &HeaderName| ![ACCEPT, AUTHORIZATION, CONTENT_LENGTH].contains(name);
-    let headers = item.headers.iter().filter(|(name, _)| is_sent(name)).map(|(name, value)| Some((name.as_str(), value.to_str().ok()?))).collect::<Option<_>>()?;
+    // Of JSON there is none to choose in a batch.
+    let is_usual = |name: &HeaderName, value: &HeaderValue| *name == ACCEPT && ["application/json", "*/*"].iter().any(|usual| value == *usual);
+    let is_sent = |name: &HeaderName| ![AUTHORIZATION, CONTENT_LENGTH].contains(name);
+    let headers = item.headers.iter().filter(|(name, value)| is_sent(name) && !is_usual(name, value)).map(|(name, value)| Some((name.as_str(), value.to_str().ok()?))).collect::<Option<_>>()?;
     let body = match item.request.body.is_empty() {
         true => None,
         false => Some(serde_json::from_slice::<&RawValue>(&item.request.body).ok()?),

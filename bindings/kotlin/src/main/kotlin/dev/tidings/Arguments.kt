@@ -86,4 +86,9 @@ public suspend fun Engine.permissions(vararg features: Feature, accountId: Strin
 public suspend fun Engine.search(text: String, owner: String? = null, accountId: String? = null, limit: UInt = 50u): List<Message> =
     search(SearchQuery(text, owner, accountId, limit))
 
+/** A GET of this path. */
+public suspend fun Engine.request(accountId: String, path: String, owner: String? = null): RawResponse = request(accountId, RawRequest(path), owner)
+
+public fun Engine.pageFlow(accountId: String, path: String, owner: String? = null): kotlinx.coroutines.flow.Flow<RawPage> = pageFlow(accountId, RawRequest(path), owner)
+
 public fun Engine.changes(owner: String? = null, accountId: String? = null, cursor: String? = null): ChangeStream = changes(ChangeQuery(owner, accountId, cursor))

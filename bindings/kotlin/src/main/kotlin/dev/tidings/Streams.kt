@@ -19,6 +19,18 @@ public fun logFlow(level: LogLevel = LogLevel.INFO): Flow<LogRecord> = flow {
     }
 }
 
+/** A list of Graph, page by page; each collecting begins at the first one. */
+public fun Engine.pageFlow(accountId: String, request: RawRequest, owner: String? = null): Flow<RawPage> = flow {
+    pages(accountId, request, owner).use { pages ->
+        while (true) emit(pages.next() ?: break)
+    }
+}
+
+/** What is left of the body, piece by piece. */
+public fun RawResponse.bodyFlow(): Flow<ByteArray> = flow {
+    while (true) emit(next() ?: break)
+}
+
 /**
  * The change feed of an owner or an account after [cursor], from the beginning when none is given; ends with the engine. Store [Change.cursor] when you have
  * dealt with a change.
