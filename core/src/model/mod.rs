@@ -10,10 +10,11 @@ mod news;
 mod permission;
 mod printed;
 mod receipt;
+mod workflow;
 
 pub use account::{Account, AccountFilter, AccountKind, AccountPage, AccountState, Approval, ConnectRequest, Feature, LinkRequest, SignIn, TenantRequest};
 pub(crate) use address::is_mail_address;
-pub use draft::{Address, BodyType, ChatDraft, Draft, FileAttachment, ForwardDraft, Importance, MailDraft, MailHeader, ReplyDraft};
+pub use draft::{Address, BodyType, ChatDraft, Draft, FileAttachment, ForwardDraft, Importance, MailDraft, MailHeader, ReplyDraft, WorkflowDraft};
 pub use health::{AccountHealth, Badge, Health, LogField, LogLevel, LogRecord, Metrics, Transport};
 pub use retention::{
     AuditChainHead, AuditFault, AuditHead, AuditKind, AuditPage, AuditRecord, AuditVerdict, KeyRotation, OwnerDeletion, PurgeReport, PurgeRequest, RotationReport,
@@ -22,6 +23,7 @@ pub use message::{AttachmentInfo, BodyForm, Folder, MailThread, Message, Message
 pub use news::{Change, ChangeKind, ChangeQuery, Event, QuarantineKind, QuarantinedItem, SyncOutcome, SyncReport};
 pub use permission::{MailboxState, Permission, PermissionList, PermissionQuery, Verification};
 pub use receipt::{OutboxFilter, Receipt, Route, SendState};
+pub use workflow::Workflow;
 
 /// Serialises times as RFC 3339 text, so that stored records and test reports stay readable.
 pub(crate) mod rfc3339 {

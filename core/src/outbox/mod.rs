@@ -25,10 +25,9 @@ mod submit;
 mod tidy;
 mod waiters;
 
-pub use channel::{feature_for, feature_of};
+pub use channel::{DISCONNECTED, REMOVED, Sender, sender_for, sender_of};
 pub use check::{check_draft, check_drafts, of_draft};
 pub use deliver::Outbox;
-pub use submit::DISCONNECTED;
 
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,7 @@
 use super::body;
 use super::fit;
 use super::trace::Trace;
-use super::transport::{Answer, Line, Sent, Transport, TransportError, Trouble};
+use super::transport::{Answer, Line, PublicOnly, Sent, Transport, TransportError, Trouble};
 use super::{AccessToken, Purpose, Request};
 use crate::error::{Error, ErrorKind, Result};
 use bytes::Bytes;
@@ -12,8 +12,10 @@ use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 /// One exchange. An answer that does not fit counts as none, and what it came over is not used again.
 pub async fn exchange(request: &Request, mut headers: HeaderMap, token: Option<&AccessToken>, trace: &Trace, transport: &dyn Transport) -> Result<Answer> {
     let id = trace.next()?;
-    headers.insert(fit::ID, id.clone());
-    headers.insert("return-client-request-id", HeaderValue::from_static("true"));
+    if request.purpose != Purpose::Workflow {
+        headers.insert(fit::ID, id.clone());
+        headers.insert("return-client-request-id", HeaderValue::from_static("true"));
+    }
     let built = build(request, headers, token)?;
     if let Some(sink) = &request.sink {
         sink.0.begin();
@@ -56,6 +58,9 @@ fn build(request: &Request, mut headers: HeaderMap, token: Option<&AccessToken>)
     }
     if let Some(sink) = &request.sink {
         built.extensions_mut().insert(sink.clone());
+    }
+    if request.purpose == Purpose::Workflow {
+        built.extensions_mut().insert(PublicOnly);
     }
     Ok(built)
 }

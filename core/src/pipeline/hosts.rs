@@ -9,7 +9,7 @@ const LONGEST_LINK: usize = 32 << 10;
 
 #[derive(Debug, Clone)]
 pub struct Hosts {
-    endpoints: Endpoints,
+    pub(super) endpoints: Endpoints,
 }
 
 impl Hosts {
@@ -37,6 +37,7 @@ impl Hosts {
             Purpose::Identity => below(url, &self.endpoints.login),
             Purpose::Graph => below(url, &self.endpoints.graph),
             Purpose::Upload => self.is_upload_host(url),
+            Purpose::Workflow => self.is_workflow(url),
         };
         if !allowed {
             return Err(refused("is not on the list of hosts for this cloud"));
@@ -56,7 +57,7 @@ impl Hosts {
     }
 }
 
-fn same_origin(a: &Url, b: &Url) -> bool {
+pub(super) fn same_origin(a: &Url, b: &Url) -> bool {
     a.scheme() == b.scheme() && a.host_str() == b.host_str() && a.host_str().is_some() && a.port_or_known_default() == b.port_or_known_default()
 }
 
@@ -66,7 +67,7 @@ fn below(url: &Url, root: &Url) -> bool {
 }
 
 /// A segment that a server could read as `..` once more, after the parser has dealt with the plain ones.
-fn climbs(path: &str) -> bool {
+pub(super) fn climbs(path: &str) -> bool {
     let path = path.to_ascii_lowercase().replace("%2f", "/").replace("%5c", "/").replace("%2e", ".");
     path.split('/').any(|segment| segment == ".." || segment == ".")
 }

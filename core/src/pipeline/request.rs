@@ -20,6 +20,8 @@ pub enum Purpose {
     /// Pre-authorised addresses of large attachments. Decided here ahead of the first operation that uploads.
     #[allow(dead_code)]
     Upload,
+    /// URLs that take posts, and prove by themselves that one may.
+    Workflow,
 }
 
 /// `Once` is repeated only when it is proven that nothing was done.
@@ -55,6 +57,8 @@ pub const MAX_SEVERAL: usize = 8 << 20;
 pub const MAX_STREAMED: usize = 16 << 20;
 /// An answer of the token endpoint.
 pub const MAX_TOKEN: usize = 256 << 10;
+/// An answer of a workflow.
+pub const MAX_POSTED: usize = 64 << 10;
 /// OpenID metadata and signing keys.
 pub const MAX_KEYS: usize = 1 << 20;
 
@@ -140,6 +144,7 @@ impl Request {
             max_body: match purpose {
                 Purpose::Identity => MAX_TOKEN,
                 Purpose::Graph | Purpose::Upload => MAX_PAGE,
+                Purpose::Workflow => MAX_POSTED,
             },
             sink: None,
         }

@@ -58,7 +58,7 @@ words!(Feature, "a feature", {
 
 words!(QuarantineKind, "a kind of quarantine", { Message = "message", Attachments = "attachments", Removal = "removal" });
 
-words!(Route, "a route", { Mail = "mail", Reply = "reply", Forward = "forward", Chat = "chat" });
+words!(Route, "a route", { Mail = "mail", Reply = "reply", Forward = "forward", Chat = "chat", Workflow = "workflow" });
 
 words!(KeyPurpose, "a key purpose", { Store = "store", Secrets = "secrets", Content = "content", Hashes = "hashes", Audit = "audit" });
 
@@ -89,6 +89,8 @@ words!(AuditKind, "a kind of audit record", {
     StoreCopied = "store_copied",
     ChainBegun = "chain_begun",
     AuditTrimmed = "audit_trimmed",
+    WorkflowAdded = "workflow_added",
+    WorkflowRemoved = "workflow_removed",
 });
 
 words!(ItemState, "a send state", {

@@ -4,7 +4,7 @@
 use crate::error::{Error, ErrorKind, Result};
 use crate::failpoint::failpoint;
 use crate::model::{BodyType, ChatDraft, Draft, Feature, Route};
-use crate::outbox::channel::{Channel, Finding, Ids, Order, Outcome, Prepared, Terms};
+use crate::outbox::channel::{Channel, Finding, Ids, Order, Outcome, Prepared, Sender, Terms};
 use crate::outbox::check::address;
 use crate::outbox::content::{Fields, first_form};
 use crate::outbox::job::Job;
@@ -31,7 +31,7 @@ impl Channel for Chat {
     type Progress = ChatProgress;
 
     const ROUTE: Route = Route::Chat;
-    const FEATURE: Feature = Feature::Chat;
+    const SENDER: Sender = Sender::Account(Feature::Chat);
 
     fn of(draft: Draft) -> Option<ChatDraft> {
         if let Draft::Chat { chat } = draft { Some(chat) } else { None }

@@ -38,6 +38,7 @@ mod stamp;
 mod throttles;
 mod trim;
 mod pending_removals;
+mod workflows;
 mod writer;
 
 #[cfg(all(test, unix))]
