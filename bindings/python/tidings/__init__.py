@@ -19,5 +19,6 @@ Mail = _native.MailDraft
 Chat = _native.ChatDraft
 Reply = _native.ReplyDraft
 Forward = _native.ForwardDraft
+WorkflowPost = _native.WorkflowDraft
 
 __version__ = _native.version()

@@ -44,7 +44,7 @@ mod tests {
         for good in [".logic.azure.com", "flows.contoso.com", ".logic.azure.us", ".a-b.c1.example"] {
             assert!(check(&[good.to_owned()]).is_ok(), "{good}");
         }
-        for bad in ["", ".", ".com", "com", "logic.azure.com.", "..azure.com", "https://logic.azure.com", "logic.azure.com:443", "a b.com", "10.0.0.1", ".0.0.1", "*.azure.com", "LOGIC.azure.com", "xn--lgic-zqa.azure.com", "-a.com", "localhost", "logic.azure.com/x", "a..b"] {
+        for bad in ["", ".", ".com", "com", "logic.azure.com.", "..azure.com", "https://logic.azure.com", "logic.azure.com:443", "a b.com", "10.0.0.1", ".0.0.1", "*.azure.com", "LOGIC.azure.com", "xn--lgic-55d.azure.com", "-a.com", "localhost", "logic.azure.com/x", "a..b"] {
             assert!(check(&[bad.to_owned()]).is_err(), "{bad}");
         }
         assert!(check(&vec![".a.example".to_owned(); 101]).is_err());

@@ -27,6 +27,10 @@ impl Hosts {
         if self.is_own_loopback(&url) {
             return path_and_proof(&url).map(|()| url);
         }
+        // An address of IPv6.
+        if authority.starts_with('[') {
+            return Err(not_listed());
+        }
         let (host, port) = authority.split_once(':').unwrap_or((authority, "443"));
         if port != "443" {
             return Err(unusable("names another port than 443"));

@@ -242,7 +242,7 @@ class Player(val engine: Engine) {
     }
 
     private fun draft(given: JsonNode): Draft {
-        val tag = listOf("chat", "reply", "forward", "mail").first { given.has(it) }
+        val tag = listOf("chat", "reply", "forward", "workflow", "mail").first { given.has(it) }
         return build(typeOf<Draft>(), JSON.createObjectNode().set(tag, given)) as Draft
     }
 

@@ -19,6 +19,7 @@ const PLAIN = {
   folders: ['account_id', 'owner'], quarantined: ['account_id', 'owner'], message: ['message_id', 'owner'], body: ['message_id', 'owner', 'form'], thread: ['message_id', 'owner'], mark_read: ['message_id', 'is_read', 'owner'], close: [], metrics: [],
   reconnect: ['account_id', 'redirect_uri', 'owner'], add_features: ['account_id', 'features', 'redirect_uri', 'owner'], approval: ['account_id', 'redirect_uri', 'owner'],
   resume: ['account_id', 'owner'], sync_all: ['owner'], choose_folders: ['account_id', 'folders', 'owner'],
+  add_workflow: ['owner', 'name', 'url', 'context'], workflows: ['owner'], remove_workflow: ['workflow_id', 'owner'],
   health: ['owner'], delete_owner: ['owner'], restore_owner: ['owner'],
 }
 

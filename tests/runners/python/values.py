@@ -86,7 +86,7 @@ def cloud(value) -> tidings.Cloud:
     return getattr(tidings.Cloud, "".join(word.title() for word in value.split("_")))()
 
 
-DRAFTS = {"chat": tidings.Chat, "mail": tidings.Mail, "reply": tidings.Reply, "forward": tidings.Forward}
+DRAFTS = {"chat": tidings.Chat, "mail": tidings.Mail, "reply": tidings.Reply, "forward": tidings.Forward, "workflow": tidings.WorkflowPost}
 
 
 def draft(given: dict):
@@ -95,7 +95,7 @@ def draft(given: dict):
     for name in ("deadline", "send_at"):
         if name in draft:
             draft[name] = datetime.fromisoformat(draft[name].replace("Z", "+00:00"))
-    if kind == "chat":
+    if kind in ("chat", "workflow"):
         return make(**draft)
     mail = draft
     for part in ("to", "cc", "bcc", "reply_to"):

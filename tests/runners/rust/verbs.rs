@@ -73,6 +73,9 @@ pub async fn call(on: Player, verb: String, with: Value) -> Outcome {
         "cancel" => out(engine.cancel(must("receipt_id"), text("owner")).await),
         "retry" => out(engine.retry(must("receipt_id"), with["even_if_unknown"].as_bool().unwrap_or_default(), text("owner")).await),
         "outbox" => out(engine.outbox(record(&with)?).await),
+        "add_workflow" => out(engine.add_workflow(must("owner"), must("name"), must("url"), text("context")).await),
+        "workflows" => out(engine.workflows(must("owner")).await),
+        "remove_workflow" => out(engine.remove_workflow(must("workflow_id"), text("owner")).await),
         "sync" => out(engine.sync(must("account_id"), text("owner")).await),
         "sync_all" => out(engine.sync_all(text("owner")).await),
         "choose_folders" => out(engine.choose_folders(must("account_id"), record(&with["folders"])?, text("owner")).await),
@@ -135,6 +138,9 @@ fn rotation(with: &Value) -> Result<KeyRotation, Value> {
 fn draft(with: &Value) -> Result<Draft, Value> {
     if with.get("chat").is_some() {
         return Ok(Draft::Chat { chat: record::<ChatDraft>(&with["chat"])? });
+    }
+    if with.get("workflow").is_some() {
+        return Ok(Draft::Workflow { workflow: record(&with["workflow"])? });
     }
     let kind = ["reply", "forward"].into_iter().find(|kind| with.get(*kind).is_some()).unwrap_or("mail");
     let mut mail = with[kind].clone();

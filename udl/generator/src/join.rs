@@ -10,8 +10,8 @@ use weedle::namespace::NamespaceMember;
 use weedle::{Definition, Parse};
 
 /// The files of `udl/src` in the order that readers of the typings see; `engine` defines what the others are parts of.
-const SUBJECTS: [&str; 14] =
-    ["errors", "config", "connect", "consent", "accounts", "send", "sync", "mail", "news", "logs", "keys", "audit", "erasure", "engine"];
+const SUBJECTS: [&str; 15] =
+    ["errors", "config", "connect", "consent", "accounts", "send", "workflows", "sync", "mail", "news", "logs", "keys", "audit", "erasure", "engine"];
 
 /// A file of the contract. The name is the one that errors show.
 pub struct Subject {

@@ -80,6 +80,9 @@ pub async fn handle(shared: &Shared, call: &Call) -> Answer {
         ("POST", ["folders"]) => mail::add_folder(world, &ask),
         ("POST", ["folders", "delete"]) => mail::delete_folder(world, &ask),
         ("POST", ["chats", "list"]) => chats(world, &ask),
+        ("POST", ["workflows"]) => crate::flows::add(world, &ask),
+        ("POST", ["workflows", "change"]) => crate::flows::change(world, &ask),
+        ("POST", ["workflows", "list"]) => crate::flows::list(world, &ask),
         ("POST", ["faults"]) => world.faults.add(&ask).map(|id| json!({"id": id})),
         ("DELETE", ["faults"]) => {
             world.faults.clear();

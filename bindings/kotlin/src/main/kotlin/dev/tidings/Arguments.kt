@@ -28,6 +28,12 @@ public suspend fun Engine.edit(receiptId: String, reply: ReplyDraft, owner: Stri
 
 public suspend fun Engine.edit(receiptId: String, forward: ForwardDraft, owner: String? = null): Receipt = edit(receiptId, Draft.Forward(forward), owner)
 
+public suspend fun Engine.send(workflow: WorkflowDraft): Receipt = send(Draft.Workflow(workflow))
+
+public suspend fun Engine.enqueue(workflow: WorkflowDraft): Receipt = enqueue(Draft.Workflow(workflow))
+
+public suspend fun Engine.edit(receiptId: String, workflow: WorkflowDraft, owner: String? = null): Receipt = edit(receiptId, Draft.Workflow(workflow), owner)
+
 @JvmName("enqueueAllMails")
 public suspend fun Engine.enqueueAll(mails: List<MailDraft>): List<Receipt> = enqueueAll(mails.map { Draft.Mail(it) })
 
