@@ -108,7 +108,7 @@ export interface Config {
   caCertificates?: string | null;
   /** Requests to Microsoft at a time for one tenant and service (mail, Teams, directory), 1 to 64. One mailbox never has more than four. Default: `4`. */
   maxTenantRequests?: number;
-  /** Requests to Microsoft at a time in all, 1 to 64. Sign-in and renewal of tokens are not counted. Default: `64`. */
+  /** Requests to Microsoft at a time in all, 1 to 64. Sign-in, renewal of tokens and posts to workflows are not counted. Default: `64`. */
   maxRequests?: number;
   /** For how many days the change feed is kept, 1 to 3650, and at the most the last million changes of an account. A cursor from before that is told so. Default: `90`. */
   keepChangesDays?: number;
@@ -680,7 +680,7 @@ export type SearchQuery = string | {
 
 /** Which changes. */
 export interface ChangeQuery {
-  /** Whose: all accounts of an owner, those that are gone included, or one account. One of them is needed; with both, the account must be the owner's. */
+  /** Whose: all accounts of an owner, those that are gone included, or one account or workflow. One of them is needed; with both, the account must be the owner's. */
   owner?: string | null;
   accountId?: string | null;
   /** Only what came after the change with this cursor; good for the same owner or account. From the beginning when none is given. */
@@ -1203,7 +1203,7 @@ export class Engine implements AsyncDisposable {
   addWorkflow(owner: string, name: string, url: string, context?: string | null, options?: CallOptions): Promise<Workflow>;
   /** Workflows of an owner, in the order in which they were added. Touches no network. Errors: InvalidInput (the owner). */
   workflows(owner: string, options?: CallOptions): Promise<Workflow[]>;
-  /** Destroys the URL and takes back what was not posted yet; works offline. Receipts stay. In Power Automate the workflow is as it was. With `owner`, a
+  /** Destroys the URL and takes back what was not posted yet; works offline. Receipts stay until `purge`, which takes its id. In Power Automate the workflow is as it was. With `owner`, a
    * workflow of another owner is NotFound. Errors: NotFound. */
   removeWorkflow(workflowId: string, owner?: string | null, options?: CallOptions): Promise<void>;
   /** Brings the account's folders up to date. Each page is stored with its cursor in one transaction; a cancelled call stops after a page and loses nothing.

@@ -411,7 +411,7 @@ class Config:
         """Requests to Microsoft at a time for one tenant and service (mail, Teams, directory), 1 to 64. One mailbox never has more than four."""
     @property
     def max_requests(self) -> int:
-        """Requests to Microsoft at a time in all, 1 to 64. Sign-in and renewal of tokens are not counted."""
+        """Requests to Microsoft at a time in all, 1 to 64. Sign-in, renewal of tokens and posts to workflows are not counted."""
     @property
     def keep_changes_days(self) -> int:
         """For how many days the change feed is kept, 1 to 3650, and at the most the last million changes of an account. A cursor from before that is told so."""
@@ -1387,7 +1387,7 @@ class ChangeQuery:
     def __new__(cls, owner: str | None = ..., account_id: str | None = ..., cursor: str | None = ...) -> Self: ...
     @property
     def owner(self) -> str | None:
-        """Whose: all accounts of an owner, those that are gone included, or one account. One of them is needed; with both, the account must be the owner's."""
+        """Whose: all accounts of an owner, those that are gone included, or one account or workflow. One of them is needed; with both, the account must be the owner's."""
     @property
     def account_id(self) -> str | None: ...
     @property
@@ -2106,7 +2106,7 @@ class Engine:
     async def workflows(self, owner: str) -> list[Workflow]:
         """Workflows of an owner, in the order in which they were added. Touches no network. Errors: InvalidInput (the owner)."""
     async def remove_workflow(self, workflow_id: str, owner: str | None = ...) -> None:
-        """Destroys the URL and takes back what was not posted yet; works offline. Receipts stay. In Power Automate the workflow is as it was. With `owner`, a
+        """Destroys the URL and takes back what was not posted yet; works offline. Receipts stay until `purge`, which takes its id. In Power Automate the workflow is as it was. With `owner`, a
         workflow of another owner is NotFound. Errors: NotFound."""
     async def sync(self, account_id: str, owner: str | None = ...) -> SyncReport:
         """Brings the account's folders up to date. Each page is stored with its cursor in one transaction; a cancelled call stops after a page and loses nothing.
@@ -2307,7 +2307,7 @@ class BlockingEngine:
     def workflows(self, owner: str) -> list[Workflow]:
         """Workflows of an owner, in the order in which they were added. Touches no network. Errors: InvalidInput (the owner)."""
     def remove_workflow(self, workflow_id: str, owner: str | None = ...) -> None:
-        """Destroys the URL and takes back what was not posted yet; works offline. Receipts stay. In Power Automate the workflow is as it was. With `owner`, a
+        """Destroys the URL and takes back what was not posted yet; works offline. Receipts stay until `purge`, which takes its id. In Power Automate the workflow is as it was. With `owner`, a
         workflow of another owner is NotFound. Errors: NotFound."""
     def sync(self, account_id: str, owner: str | None = ...) -> SyncReport:
         """Brings the account's folders up to date. Each page is stored with its cursor in one transaction; a cancelled call stops after a page and loses nothing.

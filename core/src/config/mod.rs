@@ -107,7 +107,7 @@ pub struct Config {
     pub ca_certificates: Option<String>,
     /// Requests to Microsoft at a time for one tenant and service (mail, Teams, directory), 1 to 64. One mailbox never has more than four.
     pub max_tenant_requests: u32,
-    /// Requests to Microsoft at a time in all, 1 to 64. Sign-in and renewal of tokens are not counted.
+    /// Requests to Microsoft at a time in all, 1 to 64. Sign-in, renewal of tokens and posts to workflows are not counted.
     pub max_requests: u32,
     /// For how many days the change feed is kept, 1 to 3650, and at the most the last million changes of an account. A cursor from before that is told so.
     pub keep_changes_days: u32,

@@ -21,7 +21,7 @@ async fn a_post_is_a_message_with_one_card() {
     flows.post(&to, of_text("a \"b\"\n*c*").unwrap()).await.unwrap();
     flows.post(&to, of_card(r#" {"b": 1.50, "a": "ü"} "#).unwrap()).await.unwrap();
     let seen = service.seen.lock().unwrap();
-    assert!(seen[0].method() == Method::POST && seen[0].headers()["content-type"] == "application/json" && seen[0].uri().to_string() == URL);
+    assert!(seen[0].method() == Method::POST && seen[0].headers()["content-type"] == "application/json" && *seen[0].uri() == URL);
     let body: Value = serde_json::from_slice(seen[0].body()).unwrap();
     let card = json!({ "$schema": "http://adaptivecards.io/schemas/adaptive-card.json", "type": "AdaptiveCard", "version": "1.4", "body": [{ "type": "TextBlock", "text": "a \"b\"\n*c*", "wrap": true }] });
     assert_eq!(body, json!({ "type": "message", "attachments": [{ "contentType": "application/vnd.microsoft.card.adaptive", "contentUrl": null, "content": card }] }));

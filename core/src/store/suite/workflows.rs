@@ -60,7 +60,7 @@ pub async fn a_workflow_is_no_account_and_ends_as_one(s: &dyn Store) {
     let third = [key(921, KeyPurpose::Secrets, "y"), key(922, KeyPurpose::Content, "y")];
     assert_eq!(s.add_workflow(&workflow("y"), &url("y"), &third, 2).await.err().map(|e| e.kind()), Some(ErrorKind::LimitExceeded));
 
-    assert_eq!(s.disconnect_account("w", "gone", 20).await.unwrap(), [id.clone()]);
+    assert_eq!(s.disconnect_account("w", "gone", 20).await.unwrap(), std::slice::from_ref(&id));
     let row = s.item(&id, Some("owner")).await.unwrap().unwrap();
     assert_eq!((row.state, row.reason.as_deref()), (ItemState::Cancelled, Some("gone")));
     assert!(s.token("w").await.unwrap().is_none() && s.active_key(KeyPurpose::Secrets, Some("w")).await.unwrap().is_none());
