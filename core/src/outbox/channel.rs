@@ -21,6 +21,7 @@ pub trait Channel: Sized + Send + Sync + 'static {
     type Progress: Clone + Default + Serialize + DeserializeOwned + Send + Sync + 'static;
 
     const ROUTE: Route;
+    /// What its sends belong to.
     const SENDER: Sender;
 
     /// None: it is a draft of another route.
