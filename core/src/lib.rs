@@ -7,8 +7,8 @@
 //!
 //! ```text
 //! methods      engine                                    one short method per verb
-//! activities   auth      outbox      sync      retention  connect · what leaves · what we ask for · what is proven and erased
-//! tools        vault     trust       graph               secrets · proofs · Microsoft's API
+//! activities   auth      outbox      sync      retention  workflows  connect · what leaves · what we ask for · what is proven and erased
+//! tools        vault     trust       graph     flows     secrets · proofs · Microsoft's API · posts to workflows
 //! base         store     pipeline    events              durable rows · the only way out · the event bus
 //! plain        model  error  foreign  seal  clock  random  secret  config  json  runtime  logs  markup  metrics  failpoint  interleave  throttle  stages    plain things; no sockets, no SQL
 //! ```
@@ -20,6 +20,7 @@ mod engine;
 mod error;
 mod events;
 mod failpoint;
+mod flows;
 mod foreign;
 mod graph;
 #[cfg(test)]
@@ -43,6 +44,7 @@ mod sync;
 mod throttle;
 mod trust;
 mod vault;
+mod workflows;
 
 /// What `tests/fuzz` calls: one function for each kind of input that others wrote. None of it is in a package.
 #[cfg(feature = "fuzzing")]

@@ -11,11 +11,13 @@ const chat = (draft) => ({ type: 'chat', chat: draft })
 const reply = (draft) => ({ type: 'reply', reply: draft })
 /** A draft of a forward, for `send` and `enqueue`. */
 const forward = (draft) => ({ type: 'forward', forward: draft })
+/** A draft of a post to a workflow, for `send` and `enqueue`. */
+const workflow = (draft) => ({ type: 'workflow', workflow: draft })
 
 /** A draft of a message in a channel, for `send` and `enqueue`. */
 const channelPost = (draft) => ({ type: 'channel_post', channelPost: draft })
 
 // The native classes are dressed once, whoever loads this file again.
 const whole = Symbol.for('tidings')
-if (!native[whole]) Object.defineProperty(native, whole, { value: { ...require('./idioms.cjs'), ...require('./errors.cjs').classes, mail, chat, reply, forward, channelPost } })
+if (!native[whole]) Object.defineProperty(native, whole, { value: { ...require('./idioms.cjs'), ...require('./errors.cjs').classes, mail, chat, reply, forward, channelPost, workflow } })
 module.exports = native[whole]

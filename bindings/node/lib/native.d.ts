@@ -41,7 +41,7 @@ export type BodyType = 'text' | 'html' | 'markdown';
 
 export type Importance = 'low' | 'normal' | 'high';
 
-export type Route = 'mail' | 'reply' | 'forward' | 'chat' | 'channel_post';
+export type Route = 'mail' | 'reply' | 'forward' | 'chat' | 'channel_post' | 'workflow';
 
 /** `Queued`: stored, not sent. `Sending`: under way. `Sent`: Microsoft has it. `Unknown`: it may have been sent; it is never repeated by itself.
  * `Failed`: it was not sent. `Cancelled`: taken back before it was sent. */
@@ -68,7 +68,7 @@ export type GraphVersion = 'v1' | 'beta';
 
 export type LogLevel = 'error' | 'warn' | 'info' | 'debug' | 'trace';
 
-export type AuditKind = 'store_made' | 'signed_in' | 'sign_in_refused' | 'approval_asked' | 'state_changed' | 'disconnected' | 'content_read' | 'raw_request' | 'send_queued' | 'send_settled' | 'key_rotated' | 'key_destroyed' | 'owner_deleted' | 'owner_restored' | 'purged' | 'store_copied' | 'chain_begun' | 'audit_trimmed';
+export type AuditKind = 'store_made' | 'signed_in' | 'sign_in_refused' | 'approval_asked' | 'state_changed' | 'disconnected' | 'content_read' | 'raw_request' | 'send_queued' | 'send_settled' | 'key_rotated' | 'key_destroyed' | 'owner_deleted' | 'owner_restored' | 'purged' | 'store_copied' | 'chain_begun' | 'audit_trimmed' | 'workflow_added' | 'workflow_removed';
 
 /** `Changed`: a record is not as it was written. `Missing`: one is gone. `Swapped`: one stands in another's place. `TailMissing`: the end is gone. */
 export type AuditFault = 'changed' | 'missing' | 'swapped' | 'tail_missing';
@@ -119,13 +119,16 @@ export interface Config {
   caCertificates?: string | null;
   /** Requests to Microsoft at a time for one tenant and service (mail, Teams, directory), 1 to 64. One mailbox never has more than four. Default: `4`. */
   maxTenantRequests?: number;
-  /** Requests to Microsoft at a time in all, 1 to 64. Sign-in and renewal of tokens are not counted. Default: `64`. */
+  /** Requests to Microsoft at a time in all, 1 to 64. Sign-in, renewal of tokens and posts to workflows are not counted. Default: `64`. */
   maxRequests?: number;
   /** For how many days the change feed is kept, 1 to 3650, and at the most the last million changes of an account. A cursor from before that is told so. Default: `90`. */
   keepChangesDays?: number;
   /** For how many days a send is kept after it was sent, failed, cancelled or left in doubt, 1 to 3650. After that its receipt is NotFound, and its
    * idempotency key forgotten. Default: `90`. */
   keepSendsDays?: number;
+  /** Hosts that workflows may be at: one by its name, or with a dot before it all below that name, as in `.logic.azure.com`. Empty: `.logic.azure.com`,
+   * `.environment.api.powerplatform.com` and `.api.powerplatform.com` in the public cloud, none in the others. Default: `[]`. */
+  workflowHosts?: readonly string[];
 }
 
 /** A sign-in to start. */
@@ -450,9 +453,27 @@ export interface ForwardDraft {
   headers?: readonly MailHeader[];
 }
 
+/** A post to a Teams workflow that was registered with `add_workflow`: a text, or an Adaptive Card. Posts to one workflow leave in the order in which they
+ * were handed in. */
+export type WorkflowDraft = string | {
+  /** Id of the workflow, as `add_workflow` gives it. */
+  workflowId: string;
+  /** Shown as a card with this text. One of `text` and `card` is needed, not both. What is posted may have 28,000 bytes. */
+  text?: string | null;
+  /** An Adaptive Card as JSON, version 1.0 to 1.5. */
+  card?: string | null;
+  /** Idempotency key, as in `MailDraft`. */
+  key?: string | null;
+  /** Not sent after this time, as in `MailDraft`. */
+  deadline?: Date | null;
+  /** Not sent before this time, as in `MailDraft`. */
+  sendAt?: Date | null;
+};
+
 /** What became of a draft. */
 export interface Receipt {
   id: string;
+  /** The account it leaves from, or the workflow it goes to. */
   accountId: string;
   route: Route;
   state: SendState;
@@ -475,8 +496,9 @@ export interface Receipt {
 }
 
 export interface OutboxFilter {
-  /** Sends of all accounts of this owner. One of `owner` and `account_id` is needed. */
+  /** Sends of all accounts and workflows of this owner. One of `owner` and `account_id` is needed. */
   owner?: string | null;
+  /** Id of an account or of a workflow. */
   accountId?: string | null;
   state?: SendState | null;
   /** Newest first, at most this many, 1 to 1000. Default: `100`. */
@@ -560,6 +582,19 @@ export interface ChannelPostDraft {
   deadline?: Date | null;
   /** Not sent before this time, as in `MailDraft`. */
   sendAt?: Date | null;
+}
+
+/** A Teams workflow (Power Automate) that takes posts at a URL. Whoever has the URL can post, so it is a secret: it is stored sealed, and never shown again. */
+export interface Workflow {
+  /** For `WorkflowDraft`; stands where receipts, changes, events and the audit log name an account. */
+  id: string;
+  owner: string;
+  name: string;
+  /** Its URL without what proves anything: `https://prod-1.westeurope.logic.azure.com/…`. */
+  url: string;
+  host: string;
+  context: string | null;
+  addedAt: Date;
 }
 
 /** Somebody of the organisation. */
@@ -804,7 +839,7 @@ export type SearchQuery = string | {
 
 /** Which changes. */
 export interface ChangeQuery {
-  /** Whose: all accounts of an owner, those that are gone included, or one account. One of them is needed; with both, the account must be the owner's. */
+  /** Whose: all accounts of an owner, those that are gone included, or one account or workflow. One of them is needed; with both, the account must be the owner's. */
   owner?: string | null;
   accountId?: string | null;
   /** Only what came after the change with this cursor; good for the same owner or account. From the beginning when none is given. */
@@ -1051,7 +1086,8 @@ export type Draft =
   | { type?: 'reply'; reply: ReplyDraft }
   | { type?: 'forward'; forward: ForwardDraft }
   | { type?: 'chat'; chat: ChatDraft }
-  | { type?: 'channel_post'; channelPost: ChannelPostDraft };
+  | { type?: 'channel_post'; channelPost: ChannelPostDraft }
+  | { type?: 'workflow'; workflow: WorkflowDraft };
 
 /** Whom or what a mention tells. */
 export type MentionTarget =
@@ -1417,6 +1453,18 @@ export class Engine implements AsyncDisposable {
    * may have been sent: a mail is looked for once more first, a chat message is posted again. A parked send is let go by that as well. With `owner`, a
    * send of another owner is NotFound. Errors: NotFound, Conflict when it is not failed, NotConnected, NeedsReconnect, ConsentMissing, StoreBusy. */
   retry(receiptId: string, evenIfUnknown?: boolean, owner?: string | null, options?: CallOptions): Promise<Receipt>;
+  /** Registers the URL of a Teams workflow whose trigger is a webhook request. The URL is a secret and is not shown again; nothing is sent to it here: send a
+   * first post to try it. `name` is for display, 1 to 100 characters; `context` is anything you want to find again at the workflow, at most 1000
+   * characters, stored sealed. Durable when it returns; runs to its end when the caller stops waiting. Errors: InvalidInput (owner, name, context, or the URL
+   * is none of a workflow), LinkRejected (its host is not one that workflows are at: see `workflow_hosts`), LimitExceeded (1,000 of one owner), Conflict (the
+   * owner was deleted).
+   * Source: Power Automate, “When a Teams webhook request is received”. */
+  addWorkflow(owner: string, name: string, url: string, context?: string | null, options?: CallOptions): Promise<Workflow>;
+  /** Workflows of an owner, in the order in which they were added. Touches no network. Errors: InvalidInput (the owner). */
+  workflows(owner: string, options?: CallOptions): Promise<Workflow[]>;
+  /** Destroys the URL and takes back what was not posted yet; works offline. Receipts stay until `purge`, which takes its id. In Power Automate the workflow is as it was. With `owner`, a
+   * workflow of another owner is NotFound. Errors: NotFound. */
+  removeWorkflow(workflowId: string, owner?: string | null, options?: CallOptions): Promise<void>;
   /** The person of the organisation who has this mail address; none when there is nobody. Errors: InvalidInput; NotFound (the account); NotConnected,
    * NeedsReconnect; ConsentMissing without the feature people or chat; Conflict when more than one person has it. Source: Graph, user: list. */
   findPerson(accountId: string, address: string, owner?: string | null, options?: CallOptions): Promise<Person | null>;

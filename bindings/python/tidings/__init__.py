@@ -20,5 +20,6 @@ Chat = _native.ChatDraft
 Reply = _native.ReplyDraft
 Forward = _native.ForwardDraft
 ChannelPost = _native.ChannelPostDraft
+WorkflowPost = _native.WorkflowDraft
 
 __version__ = _native.version()

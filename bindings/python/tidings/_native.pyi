@@ -156,9 +156,10 @@ class Route(str, enum.Enum):
     FORWARD = "forward"
     CHAT = "chat"
     CHANNEL_POST = "channel_post"
+    WORKFLOW = "workflow"
     def __new__(cls, value: object) -> Self: ...
 
-_Route: TypeAlias = Route | Literal["mail", "reply", "forward", "chat", "channel_post"]
+_Route: TypeAlias = Route | Literal["mail", "reply", "forward", "chat", "channel_post", "workflow"]
 
 class SendState(str, enum.Enum):
     """`Queued`: stored, not sent. `Sending`: under way. `Sent`: Microsoft has it. `Unknown`: it may have been sent; it is never repeated by itself.
@@ -267,9 +268,11 @@ class AuditKind(str, enum.Enum):
     STORE_COPIED = "store_copied"
     CHAIN_BEGUN = "chain_begun"
     AUDIT_TRIMMED = "audit_trimmed"
+    WORKFLOW_ADDED = "workflow_added"
+    WORKFLOW_REMOVED = "workflow_removed"
     def __new__(cls, value: object) -> Self: ...
 
-_AuditKind: TypeAlias = AuditKind | Literal["store_made", "signed_in", "sign_in_refused", "approval_asked", "state_changed", "disconnected", "content_read", "raw_request", "send_queued", "send_settled", "key_rotated", "key_destroyed", "owner_deleted", "owner_restored", "purged", "store_copied", "chain_begun", "audit_trimmed"]
+_AuditKind: TypeAlias = AuditKind | Literal["store_made", "signed_in", "sign_in_refused", "approval_asked", "state_changed", "disconnected", "content_read", "raw_request", "send_queued", "send_settled", "key_rotated", "key_destroyed", "owner_deleted", "owner_restored", "purged", "store_copied", "chain_begun", "audit_trimmed", "workflow_added", "workflow_removed"]
 
 class AuditFault(str, enum.Enum):
     """`Changed`: a record is not as it was written. `Missing`: one is gone. `Swapped`: one stands in another's place. `TailMissing`: the end is gone."""
@@ -393,8 +396,8 @@ _App: TypeAlias = App | _AppFields
 @final
 class Config:
     """How an engine is set up."""
-    __match_args__ = ("data_dir", "client_id", "cloud", "client_secret", "certificate", "tenant", "apps", "content", "on_copied_store", "send_timeout_ms", "sign_in_seconds", "page_size", "folders", "allow_tls12", "proxy", "ca_certificates", "max_tenant_requests", "max_requests", "keep_changes_days", "keep_sends_days")
-    def __new__(cls, data_dir: str, client_id: str, cloud: _Cloud, client_secret: _Secret | None = ..., certificate: _ClientCertificate | None = ..., tenant: str = ..., apps: Sequence[_App] = ..., content: _Content = ..., on_copied_store: _CopiedStore = ..., send_timeout_ms: int = ..., sign_in_seconds: int = ..., page_size: int = ..., folders: Sequence[str] = ..., allow_tls12: bool = ..., proxy: _Secret | None = ..., ca_certificates: str | None = ..., max_tenant_requests: int = ..., max_requests: int = ..., keep_changes_days: int = ..., keep_sends_days: int = ...) -> Self: ...
+    __match_args__ = ("data_dir", "client_id", "cloud", "client_secret", "certificate", "tenant", "apps", "content", "on_copied_store", "send_timeout_ms", "sign_in_seconds", "page_size", "folders", "allow_tls12", "proxy", "ca_certificates", "max_tenant_requests", "max_requests", "keep_changes_days", "keep_sends_days", "workflow_hosts")
+    def __new__(cls, data_dir: str, client_id: str, cloud: _Cloud, client_secret: _Secret | None = ..., certificate: _ClientCertificate | None = ..., tenant: str = ..., apps: Sequence[_App] = ..., content: _Content = ..., on_copied_store: _CopiedStore = ..., send_timeout_ms: int = ..., sign_in_seconds: int = ..., page_size: int = ..., folders: Sequence[str] = ..., allow_tls12: bool = ..., proxy: _Secret | None = ..., ca_certificates: str | None = ..., max_tenant_requests: int = ..., max_requests: int = ..., keep_changes_days: int = ..., keep_sends_days: int = ..., workflow_hosts: Sequence[str] = ...) -> Self: ...
     @property
     def data_dir(self) -> str:
         """Folder of the store, made with mode 0700 if missing. One folder may be opened by several processes."""
@@ -447,7 +450,7 @@ class Config:
         """Requests to Microsoft at a time for one tenant and service (mail, Teams, directory), 1 to 64. One mailbox never has more than four."""
     @property
     def max_requests(self) -> int:
-        """Requests to Microsoft at a time in all, 1 to 64. Sign-in and renewal of tokens are not counted."""
+        """Requests to Microsoft at a time in all, 1 to 64. Sign-in, renewal of tokens and posts to workflows are not counted."""
     @property
     def keep_changes_days(self) -> int:
         """For how many days the change feed is kept, 1 to 3650, and at the most the last million changes of an account. A cursor from before that is told so."""
@@ -455,6 +458,10 @@ class Config:
     def keep_sends_days(self) -> int:
         """For how many days a send is kept after it was sent, failed, cancelled or left in doubt, 1 to 3650. After that its receipt is NotFound, and its
         idempotency key forgotten."""
+    @property
+    def workflow_hosts(self) -> list[str]:
+        """Hosts that workflows may be at: one by its name, or with a dot before it all below that name, as in `.logic.azure.com`. Empty: `.logic.azure.com`,
+        `.environment.api.powerplatform.com` and `.api.powerplatform.com` in the public cloud, none in the others."""
 
 @final
 class ConnectRequest:
@@ -988,6 +995,36 @@ class ForwardDraft:
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
 @final
+class WorkflowDraft:
+    """A post to a Teams workflow that was registered with `add_workflow`: a text, or an Adaptive Card. Posts to one workflow leave in the order in which they
+    were handed in."""
+    __match_args__ = ("workflow_id", "text", "card", "key", "deadline", "send_at")
+    def __new__(cls, workflow_id: str, text: str | None = ..., card: str | None = ..., key: str | None = ..., deadline: datetime | None = ..., send_at: datetime | None = ...) -> Self: ...
+    @property
+    def workflow_id(self) -> str:
+        """Id of the workflow, as `add_workflow` gives it."""
+    @property
+    def text(self) -> str | None:
+        """Shown as a card with this text. One of `text` and `card` is needed, not both. What is posted may have 28,000 bytes."""
+    @property
+    def card(self) -> str | None:
+        """An Adaptive Card as JSON, version 1.0 to 1.5."""
+    @property
+    def key(self) -> str | None:
+        """Idempotency key, as in `MailDraft`."""
+    @property
+    def deadline(self) -> datetime | None:
+        """Not sent after this time, as in `MailDraft`."""
+    @property
+    def send_at(self) -> datetime | None:
+        """Not sent before this time, as in `MailDraft`."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+# A text stands for the workflow_id alone.
+_WorkflowDraft: TypeAlias = WorkflowDraft | str
+
+@final
 class Receipt:
     """What became of a draft."""
     __match_args__ = ("id", "account_id", "route", "state", "key", "attempts", "reason", "internet_message_id", "graph_id", "chat_id", "created_at", "sent_at", "next_attempt_at", "is_parked")
@@ -995,7 +1032,8 @@ class Receipt:
     @property
     def id(self) -> str: ...
     @property
-    def account_id(self) -> str: ...
+    def account_id(self) -> str:
+        """The account it leaves from, or the workflow it goes to."""
     @property
     def route(self) -> Route: ...
     @property
@@ -1035,9 +1073,10 @@ class OutboxFilter:
     def __new__(cls, owner: str | None = ..., account_id: str | None = ..., state: _SendState | None = ..., limit: int = ...) -> Self: ...
     @property
     def owner(self) -> str | None:
-        """Sends of all accounts of this owner. One of `owner` and `account_id` is needed."""
+        """Sends of all accounts and workflows of this owner. One of `owner` and `account_id` is needed."""
     @property
-    def account_id(self) -> str | None: ...
+    def account_id(self) -> str | None:
+        """Id of an account or of a workflow."""
     @property
     def state(self) -> SendState | None: ...
     @property
@@ -1177,6 +1216,30 @@ class ChannelPostDraft:
     @property
     def send_at(self) -> datetime | None:
         """Not sent before this time, as in `MailDraft`."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class Workflow:
+    """A Teams workflow (Power Automate) that takes posts at a URL. Whoever has the URL can post, so it is a secret: it is stored sealed, and never shown again."""
+    __match_args__ = ("id", "owner", "name", "url", "host", "context", "added_at")
+    def __new__(cls, id: str, owner: str, name: str, url: str, host: str, context: str | None, added_at: datetime) -> Self: ...
+    @property
+    def id(self) -> str:
+        """For `WorkflowDraft`; stands where receipts, changes, events and the audit log name an account."""
+    @property
+    def owner(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def url(self) -> str:
+        """Its URL without what proves anything: `https://prod-1.westeurope.logic.azure.com/…`."""
+    @property
+    def host(self) -> str: ...
+    @property
+    def context(self) -> str | None: ...
+    @property
+    def added_at(self) -> datetime: ...
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -1629,7 +1692,7 @@ class ChangeQuery:
     def __new__(cls, owner: str | None = ..., account_id: str | None = ..., cursor: str | None = ...) -> Self: ...
     @property
     def owner(self) -> str | None:
-        """Whose: all accounts of an owner, those that are gone included, or one account. One of them is needed; with both, the account must be the owner's."""
+        """Whose: all accounts of an owner, those that are gone included, or one account or workflow. One of them is needed; with both, the account must be the owner's."""
     @property
     def account_id(self) -> str | None: ...
     @property
@@ -2072,10 +2135,16 @@ class Draft:
         def __new__(cls, channel_post: ChannelPostDraft) -> Self: ...
         @property
         def channel_post(self) -> ChannelPostDraft: ...
+    @final
+    class Workflow(Draft):
+        __match_args__ = ("workflow",)
+        def __new__(cls, workflow: _WorkflowDraft) -> Self: ...
+        @property
+        def workflow(self) -> WorkflowDraft: ...
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
-_Draft: TypeAlias = Draft | MailDraft | ReplyDraft | ForwardDraft | ChatDraft | ChannelPostDraft
+_Draft: TypeAlias = Draft | MailDraft | ReplyDraft | ForwardDraft | ChatDraft | ChannelPostDraft | WorkflowDraft
 
 @disjoint_base
 class MentionTarget:
@@ -2527,6 +2596,18 @@ class Engine:
         """Sends a failed one again, without its deadline; the receipt is `queued`, and delivery goes on in the background. With `even_if_unknown` also one that
         may have been sent: a mail is looked for once more first, a chat message is posted again. A parked send is let go by that as well. With `owner`, a
         send of another owner is NotFound. Errors: NotFound, Conflict when it is not failed, NotConnected, NeedsReconnect, ConsentMissing, StoreBusy."""
+    async def add_workflow(self, owner: str, name: str, url: str, context: str | None = ...) -> Workflow:
+        """Registers the URL of a Teams workflow whose trigger is a webhook request. The URL is a secret and is not shown again; nothing is sent to it here: send a
+        first post to try it. `name` is for display, 1 to 100 characters; `context` is anything you want to find again at the workflow, at most 1000
+        characters, stored sealed. Durable when it returns; runs to its end when the caller stops waiting. Errors: InvalidInput (owner, name, context, or the URL
+        is none of a workflow), LinkRejected (its host is not one that workflows are at: see `workflow_hosts`), LimitExceeded (1,000 of one owner), Conflict (the
+        owner was deleted).
+        Source: Power Automate, “When a Teams webhook request is received”."""
+    async def workflows(self, owner: str) -> list[Workflow]:
+        """Workflows of an owner, in the order in which they were added. Touches no network. Errors: InvalidInput (the owner)."""
+    async def remove_workflow(self, workflow_id: str, owner: str | None = ...) -> None:
+        """Destroys the URL and takes back what was not posted yet; works offline. Receipts stay until `purge`, which takes its id. In Power Automate the workflow is as it was. With `owner`, a
+        workflow of another owner is NotFound. Errors: NotFound."""
     async def find_person(self, account_id: str, address: str, owner: str | None = ...) -> Person | None:
         """The person of the organisation who has this mail address; none when there is nobody. Errors: InvalidInput; NotFound (the account); NotConnected,
         NeedsReconnect; ConsentMissing without the feature people or chat; Conflict when more than one person has it. Source: Graph, user: list."""
@@ -2763,6 +2844,18 @@ class BlockingEngine:
         """Sends a failed one again, without its deadline; the receipt is `queued`, and delivery goes on in the background. With `even_if_unknown` also one that
         may have been sent: a mail is looked for once more first, a chat message is posted again. A parked send is let go by that as well. With `owner`, a
         send of another owner is NotFound. Errors: NotFound, Conflict when it is not failed, NotConnected, NeedsReconnect, ConsentMissing, StoreBusy."""
+    def add_workflow(self, owner: str, name: str, url: str, context: str | None = ...) -> Workflow:
+        """Registers the URL of a Teams workflow whose trigger is a webhook request. The URL is a secret and is not shown again; nothing is sent to it here: send a
+        first post to try it. `name` is for display, 1 to 100 characters; `context` is anything you want to find again at the workflow, at most 1000
+        characters, stored sealed. Durable when it returns; runs to its end when the caller stops waiting. Errors: InvalidInput (owner, name, context, or the URL
+        is none of a workflow), LinkRejected (its host is not one that workflows are at: see `workflow_hosts`), LimitExceeded (1,000 of one owner), Conflict (the
+        owner was deleted).
+        Source: Power Automate, “When a Teams webhook request is received”."""
+    def workflows(self, owner: str) -> list[Workflow]:
+        """Workflows of an owner, in the order in which they were added. Touches no network. Errors: InvalidInput (the owner)."""
+    def remove_workflow(self, workflow_id: str, owner: str | None = ...) -> None:
+        """Destroys the URL and takes back what was not posted yet; works offline. Receipts stay until `purge`, which takes its id. In Power Automate the workflow is as it was. With `owner`, a
+        workflow of another owner is NotFound. Errors: NotFound."""
     def find_person(self, account_id: str, address: str, owner: str | None = ...) -> Person | None:
         """The person of the organisation who has this mail address; none when there is nobody. Errors: InvalidInput; NotFound (the account); NotConnected,
         NeedsReconnect; ConsentMissing without the feature people or chat; Conflict when more than one person has it. Source: Graph, user: list."""

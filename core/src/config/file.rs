@@ -35,6 +35,7 @@ const KEYS: &[&str] = &[
     "max_requests",
     "keep_changes_days",
     "keep_sends_days",
+    "workflow_hosts",
 ];
 const APP_KEYS: &[&str] = &["client_id", "client_secret", "certificate", "tenant"];
 const CERTIFICATE_KEYS: &[&str] = &["certificate", "private_key", "certificate_file", "private_key_file"];
@@ -143,6 +144,9 @@ fn settings(top: &mut Section<'_, '_>, folder: &Path, keys: &mut Vec<String>) ->
     }
     if let Some(folders) = top.texts("folders")? {
         config.folders = folders;
+    }
+    if let Some(hosts) = top.texts("workflow_hosts")? {
+        config.workflow_hosts = hosts;
     }
     if let Some(allow) = top.flag("allow_tls12")? {
         config.allow_tls12 = allow;

@@ -41,6 +41,7 @@ fn every_field_is_read_by_its_name() {
         sign_in_seconds = 60
         page_size = 0x32
         folders = ["inbox", "a$${{b}}"]
+        workflow_hosts = [".logic.azure.us"]
         allow_tls12 = true
         proxy = "http://${{HOST}}:8080"
         ca_certificates = "pem"
@@ -62,6 +63,7 @@ fn every_field_is_read_by_its_name() {
     let proxy = config.proxy.as_ref().map(|proxy| proxy.expose(str::to_owned));
     assert_eq!((proxy.as_deref(), config.ca_certificates.as_deref()), (Some("http://proxy.example:8080"), Some("pem")));
     assert_eq!(config.folders, ["inbox", "a${b}"]);
+    assert_eq!(config.workflow_hosts, [".logic.azure.us"]);
     config.client_secret.unwrap().expose(|secret| assert_eq!(secret, "s3cret-canary"));
     let [plain, sales] = config.apps.as_slice() else { panic!() };
     assert_eq!((plain.name.as_str(), plain.tenant.as_str(), plain.client_secret.is_none()), ("plain", "common", true));

@@ -6,6 +6,7 @@ mod folders;
 pub mod fuzzing;
 mod printed;
 mod section;
+mod workflow_hosts;
 
 pub(crate) use folders::{ALL_FOLDERS, check_folders};
 
@@ -106,13 +107,16 @@ pub struct Config {
     pub ca_certificates: Option<String>,
     /// Requests to Microsoft at a time for one tenant and service (mail, Teams, directory), 1 to 64. One mailbox never has more than four.
     pub max_tenant_requests: u32,
-    /// Requests to Microsoft at a time in all, 1 to 64. Sign-in and renewal of tokens are not counted.
+    /// Requests to Microsoft at a time in all, 1 to 64. Sign-in, renewal of tokens and posts to workflows are not counted.
     pub max_requests: u32,
     /// For how many days the change feed is kept, 1 to 3650, and at the most the last million changes of an account. A cursor from before that is told so.
     pub keep_changes_days: u32,
     /// For how many days a send is kept after it was sent, failed, cancelled or left in doubt, 1 to 3650. After that its receipt is NotFound, and its
     /// idempotency key forgotten.
     pub keep_sends_days: u32,
+    /// Hosts that workflows may be at: one by its name, or with a dot before it all below that name, as in `.logic.azure.com`. Empty: `.logic.azure.com`,
+    /// `.environment.api.powerplatform.com` and `.api.powerplatform.com` in the public cloud, none in the others.
+    pub workflow_hosts: Vec<String>,
 }
 
 impl Config {
@@ -139,6 +143,7 @@ impl Config {
             max_requests: 64,
             keep_changes_days: 90,
             keep_sends_days: 90,
+            workflow_hosts: Vec::new(),
         }
     }
 
@@ -152,7 +157,11 @@ impl Config {
         if self.data_dir.trim().is_empty() {
             return Err(Error::invalid("data_dir is empty. Name a folder for the store."));
         }
-        let endpoints = Endpoints::of(&self.cloud)?;
+        let mut endpoints = Endpoints::of(&self.cloud)?;
+        workflow_hosts::check(&self.workflow_hosts)?;
+        if !self.workflow_hosts.is_empty() {
+            endpoints.workflows = self.workflow_hosts.clone();
+        }
         check_app("", &self.client_id, &self.tenant, (self.client_secret.as_deref(), self.certificate.as_deref()), &endpoints)?;
         self.check_apps(&endpoints)?;
         check_folders(&self.folders)?;
@@ -224,6 +233,8 @@ pub(crate) struct Endpoints {
     pub graph: Url,
     /// Hosts of upload sessions.
     pub uploads: Vec<String>,
+    /// Hosts of workflows, or what their names end with if it begins with a dot.
+    pub workflows: Vec<String>,
     /// Plain HTTP to loopback is allowed: the cloud is `Custom` and both origins are loopback.
     pub loopback: bool,
     /// Personal accounts exist in this cloud.
@@ -246,7 +257,8 @@ impl Endpoints {
             given => format!("{given}/"),
         };
         graph.set_path(&path);
-        Ok(Self { login, graph, uploads: uploads.iter().map(|h| (*h).to_owned()).collect(), loopback: login_loopback && graph_loopback, personal: matches!(cloud, Cloud::Public | Cloud::Custom { .. }) })
+        let workflows = workflow_hosts::of_cloud(cloud).iter().map(|host| (*host).to_owned()).collect();
+        Ok(Self { login, graph, uploads: uploads.iter().map(|h| (*h).to_owned()).collect(), workflows, loopback: login_loopback && graph_loopback, personal: matches!(cloud, Cloud::Public | Cloud::Custom { .. }) })
     }
 
     /// Graph's beta, beside its version 1.0. None: the address of `graph` ends in no version, so nobody knows where the other one is.

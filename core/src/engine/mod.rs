@@ -17,6 +17,7 @@ mod sync;
 mod throttles;
 mod usable;
 mod verify;
+mod workflows;
 
 #[cfg(all(test, unix))]
 mod audit_tests;
@@ -48,13 +49,14 @@ use crate::events::EventBus;
 use crate::retention::Retention;
 use crate::metrics::Meters;
 use crate::model::*;
-use crate::outbox::{DISCONNECTED, Outbox, check_draft, check_drafts, feature_for, feature_of, of_draft};
+use crate::outbox::{DISCONNECTED, Outbox, check_draft, check_drafts, of_draft, sender_for, sender_of};
 use crate::pipeline::Pipeline;
 use crate::runtime::{Runtime, Stop};
 use crate::secret::RootKey;
 use crate::store::{AccountRow, Store};
 use crate::sync::{Reader, Sync, check_limit};
 use crate::vault::Vault;
+use crate::workflows::Workflows;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -80,6 +82,7 @@ struct Inner {
     sync: Arc<Sync>,
     reader: Reader,
     retention: Retention,
+    workflows: Workflows,
     event_bus: EventBus,
     /// Bumped whenever the change feed may have grown.
     news: watch::Sender<u64>,
@@ -359,15 +362,15 @@ impl Inner {
     async fn enqueue(&self, draft: Draft, is_bulk: bool) -> Result<Receipt> {
         // Before anything is read: what is wrong in itself is wrong for any account.
         check_draft(&draft, self.clock.now())?;
-        let (account_id, feature) = (draft.account_id().to_owned(), feature_for(&draft));
+        let (account_id, sender) = (draft.account_id().to_owned(), sender_for(&draft));
         if !self.outbox.is_ready_for(&account_id) {
-            self.usable(&account_id, feature).await?;
+            self.may_send(&account_id, sender).await?;
         }
         let drafts = Arc::new(vec![draft]);
         let receipt = match self.outbox.enqueue_one(&drafts, is_bulk, usable::may_send).await {
             Err(error) if error.kind() == ErrorKind::NotConnected => {
                 // Why it may not send; or it may by now.
-                self.usable(&account_id, feature).await?;
+                self.may_send(&account_id, sender).await?;
                 self.outbox.enqueue_one(&drafts, is_bulk, usable::may_send).await?
             }
             outcome => outcome?,
@@ -380,9 +383,9 @@ impl Inner {
         check_drafts(&drafts, self.clock.now())?;
         let mut checked = HashSet::new();
         for (number, draft) in drafts.iter().enumerate() {
-            let (account_id, feature) = (draft.account_id(), feature_for(draft));
-            if checked.insert((account_id, feature)) {
-                self.usable(account_id, feature).await.map_err(|e| of_draft(number, e))?;
+            let (account_id, sender) = (draft.account_id(), sender_for(draft));
+            if checked.insert((account_id, sender)) {
+                self.may_send(account_id, sender).await.map_err(|e| of_draft(number, e))?;
             }
         }
         let receipts = self.outbox.enqueue_all(drafts, usable::may_send).await?;
@@ -400,7 +403,7 @@ impl Inner {
     async fn retry(&self, receipt_id: &str, even_if_unknown: bool, owner: Option<String>) -> Result<Receipt> {
         let receipt = self.outbox.receipt(receipt_id, owner).await?;
         if matches!(receipt.state, SendState::Failed | SendState::Unknown) {
-            self.usable(&receipt.account_id, feature_of(receipt.route)).await?;
+            self.may_send(&receipt.account_id, sender_of(receipt.route)).await?;
         }
         self.outbox.retry(receipt_id, even_if_unknown).await
     }

@@ -6,6 +6,7 @@ use crate::clock::{Clock, SystemClock, TestClock, to_ms};
 use crate::config::{Config, Content, CopiedStore, Endpoints};
 use crate::error::{Error, Result};
 use crate::events::EventBus;
+use crate::flows::Flows;
 use crate::graph::Graph;
 use crate::retention::{KeepUp, KeptFor, Retention};
 use crate::outbox::Outbox;
@@ -15,6 +16,7 @@ use crate::secret::RootKey;
 use crate::store::{Copied, SqliteStore, Store};
 use crate::sync::{Reader, Sync};
 use crate::vault::Vault;
+use crate::workflows::Workflows;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -99,7 +101,9 @@ pub fn open(config: Config, root_key: Arc<RootKey>, test_clock: Option<Arc<TestC
     meters.sends_parked.add(copied.parked);
     tell_of_copy(copied);
     let graph = Graph::new(pipeline.clone(), endpoints);
-    let outbox = Outbox::new(store.clone(), vault.clone(), graph.clone(), clock.clone(), event_bus.clone());
+    let flows = Flows::new(pipeline.clone());
+    let workflows = Workflows { store: store.clone(), vault: vault.clone(), flows: flows.clone(), clock: clock.clone(), event_bus: event_bus.clone() };
+    let outbox = Outbox::new(store.clone(), vault.clone(), graph.clone(), flows, clock.clone(), event_bus.clone());
     let reader = Reader { store: store.clone(), vault: vault.clone(), graph, clock: clock.clone(), news: news.clone(), content: config.content };
     let sync = Sync::new(reader.clone(), event_bus.clone(), config.page_size, config.folders);
 
@@ -127,7 +131,7 @@ pub fn open(config: Config, root_key: Arc<RootKey>, test_clock: Option<Arc<TestC
     runtime.background(throttles::keep(store.clone(), pipeline.clone(), clock.clone(), runtime.stop()));
     let send_timeout = Duration::from_millis(u64::from(config.send_timeout_ms));
     tracing::info!(target: "tidings::engine", version = env!("CARGO_PKG_VERSION"), content = ?config.content, "opened");
-    Ok(Arc::new(Inner { runtime, clock, store, vault, auth, outbox, sync, reader, retention, event_bus, news, send_timeout, meters, pipeline }))
+    Ok(Arc::new(Inner { runtime, clock, store, vault, auth, outbox, sync, reader, retention, workflows, event_bus, news, send_timeout, meters, pipeline }))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use crate::auth::{allows, has_scope};
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::Caller;
 use crate::model::*;
-use crate::outbox::{Posted, check_address, check_id, feature_of};
+use crate::outbox::{Posted, check_address, check_id, Sender, sender_of};
 use crate::pipeline::Priority;
 use crate::store::ItemRow;
 use std::time::Duration;
@@ -113,7 +113,8 @@ impl Inner {
     /// A message that was sent and may be changed.
     pub(super) async fn posted(&self, receipt_id: &str, owner: Option<&str>) -> Result<(ItemRow, Posted)> {
         let (seen, posted) = self.outbox.posted(receipt_id, owner).await?;
-        let row = self.usable(&seen.account_id, feature_of(seen.route)).await?;
+        let Sender::Account(feature) = sender_of(seen.route) else { return Err(Error::internal("A post to a workflow is not changed.")) };
+        let row = self.usable(&seen.account_id, feature).await?;
         if has_scope(&row, posted.scope()) {
             return Ok((seen, posted));
         }

@@ -38,7 +38,7 @@ impl Inner {
                     Some(_) => Err(no_account()),
                 }
             }
-            (None, Some(id)) if self.store.account(id).await?.is_some() || self.store.purge(id).await?.is_some() => Ok(Scope::Account(id.to_owned())),
+            (None, Some(id)) if self.store.sender_state(id).await?.is_some() || self.store.purge(id).await?.is_some() => Ok(Scope::Account(id.to_owned())),
             (None, _) => Err(no_account()),
         }
     }

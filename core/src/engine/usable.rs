@@ -3,15 +3,23 @@
 use super::Inner;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{AccountKind, AccountState, Feature, Route};
-use crate::outbox::feature_of;
+use crate::outbox::{Sender, sender_of};
 use crate::store::AccountRow;
 
 /// The part of it that is asked again in the transaction that stores a send. The account is connected.
 pub fn may_send(row: &AccountRow, route: Route) -> bool {
-    crate::auth::allows(row, feature_of(route))
+    matches!(sender_of(route), Sender::Account(feature) if crate::auth::allows(row, feature))
 }
 
 impl Inner {
+    /// That sends of this kind may leave. Errors: NotConnected, and those of an account that is not usable.
+    pub(super) async fn may_send(&self, id: &str, sender: Sender) -> Result<()> {
+        match sender {
+            Sender::Account(feature) => self.usable(id, feature).await.map(drop),
+            Sender::Workflow => self.workflows.usable(id).await,
+        }
+    }
+
     /// An account that is connected, whatever it was granted.
     pub(super) async fn connected(&self, account_id: &str) -> Result<AccountRow> {
         let none = || Error::new(ErrorKind::NotConnected, "There is no account with this id. Connect one.");

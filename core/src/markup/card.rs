@@ -73,7 +73,7 @@ fn adaptive_card(value: &Value, place: &str, depth: usize) -> Result<()> {
         }
     }
     if is_empty {
-        return Err(refuse(place, "has neither a body nor actions, so there is nothing to show"));
+        return Err(refuse(place, "is empty: it has neither a body nor actions to show"));
     }
     Ok(())
 }
@@ -95,7 +95,7 @@ fn elements(items: &[Value], place: &str, depth: usize) -> Result<()> {
     for (number, item) in items.iter().enumerate() {
         let place = format!("{place}[{number}]");
         let Value::Object(element) = item else { return Err(refuse(&place, "is no JSON object")) };
-        let Some(kind) = element.get("type").and_then(Value::as_str) else { return Err(refuse(&place, "has no type, as in \"TextBlock\"")) };
+        let Some(kind) = element.get("type").and_then(Value::as_str).filter(|kind| !kind.is_empty()) else { return Err(refuse(&place, "has no type, as in \"TextBlock\"")) };
         one(element, kind, &place, depth)?;
     }
     Ok(())

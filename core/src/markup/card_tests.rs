@@ -35,7 +35,7 @@ fn what_is_no_card_is_refused_with_the_place() {
         (r#"{"type":"AdaptiveCard","version":1.4,"body":[{"type":"TextBlock","text":"x"}]}"#, "version"),
         (r#"{"type":"AdaptiveCard","version":"1.9","body":[{"type":"TextBlock","text":"x"}]}"#, "version"),
         (r#"{"type":"AdaptiveCard","version":"new","body":[{"type":"TextBlock","text":"x"}]}"#, "version"),
-        (r#"{"type":"AdaptiveCard","version":"1.4","body":[]}"#, "nothing to show"),
+        (r#"{"type":"AdaptiveCard","version":"1.4","body":[]}"#, "is empty"),
         (r#"{"type":"AdaptiveCard","version":"1.4","body":{}}"#, "body"),
         (r#"{"type":"AdaptiveCard","version":"1.4","body":["x"]}"#, "body[0]"),
         (r#"{"type":"AdaptiveCard","version":"1.4","body":[{"text":"x"}]}"#, "body[0]"),

@@ -150,6 +150,27 @@ pub struct ForwardDraft {
     pub headers: Vec<MailHeader>,
 }
 
+/// A post to a Teams workflow that was registered with `add_workflow`: a text, or an Adaptive Card. Posts to one workflow leave in the order in which they
+/// were handed in.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct WorkflowDraft {
+    /// Id of the workflow, as `add_workflow` gives it.
+    pub workflow_id: String,
+    /// Shown as a card with this text. One of `text` and `card` is needed, not both. What is posted may have 28,000 bytes.
+    pub text: Option<String>,
+    /// An Adaptive Card as JSON, version 1.0 to 1.5.
+    pub card: Option<String>,
+    /// Idempotency key, as in `MailDraft`.
+    pub key: Option<String>,
+    /// Not sent after this time, as in `MailDraft`.
+    #[serde(with = "rfc3339::option")]
+    pub deadline: Option<SystemTime>,
+    /// Not sent before this time, as in `MailDraft`.
+    #[serde(with = "rfc3339::option")]
+    pub send_at: Option<SystemTime>,
+}
+
 /// Anything that can be sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -159,6 +180,7 @@ pub enum Draft {
     Forward { forward: ForwardDraft },
     Chat { chat: ChatDraft },
     ChannelPost { channel_post: ChannelPostDraft },
+    Workflow { workflow: WorkflowDraft },
 }
 
 impl Draft {
@@ -170,6 +192,7 @@ impl Draft {
             Self::Forward { forward } => forward.send_at.is_some(),
             Self::Chat { chat } => chat.send_at.is_some(),
             Self::ChannelPost { channel_post } => channel_post.send_at.is_some(),
+            Self::Workflow { workflow } => workflow.send_at.is_some(),
         }
     }
 
@@ -178,11 +201,11 @@ impl Draft {
         match self {
             Self::Reply { reply } => Some(&reply.message_id),
             Self::Forward { forward } => Some(&forward.message_id),
-            Self::Mail { .. } | Self::Chat { .. } | Self::ChannelPost { .. } => None,
+            Self::Mail { .. } | Self::Chat { .. } | Self::ChannelPost { .. } | Self::Workflow { .. } => None,
         }
     }
 
-    /// The account it leaves from.
+    /// The account it leaves from, or the workflow it goes to.
     pub(crate) fn account_id(&self) -> &str {
         match self {
             Self::Mail { mail } => &mail.account_id,
@@ -190,6 +213,7 @@ impl Draft {
             Self::Forward { forward } => &forward.account_id,
             Self::Chat { chat } => &chat.account_id,
             Self::ChannelPost { channel_post } => &channel_post.account_id,
+            Self::Workflow { workflow } => &workflow.workflow_id,
         }
     }
 }
@@ -221,5 +245,11 @@ impl From<ChatDraft> for Draft {
 impl From<ChannelPostDraft> for Draft {
     fn from(channel_post: ChannelPostDraft) -> Self {
         Self::ChannelPost { channel_post }
+    }
+}
+
+impl From<WorkflowDraft> for Draft {
+    fn from(workflow: WorkflowDraft) -> Self {
+        Self::Workflow { workflow }
     }
 }

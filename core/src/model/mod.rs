@@ -13,10 +13,11 @@ mod printed;
 mod raw;
 mod receipt;
 mod teams;
+mod workflow;
 
 pub use account::{Account, AccountFilter, AccountKind, AccountPage, AccountState, Approval, ConnectRequest, Feature, LinkRequest, SignIn, TenantRequest};
 pub(crate) use address::is_mail_address;
-pub use draft::{Address, BodyType, Draft, FileAttachment, ForwardDraft, Importance, MailDraft, MailHeader, ReplyDraft};
+pub use draft::{Address, BodyType, Draft, FileAttachment, ForwardDraft, Importance, MailDraft, MailHeader, ReplyDraft, WorkflowDraft};
 pub use health::{AccountHealth, Badge, Health, LogField, LogLevel, LogRecord, Metrics, Transport};
 pub use retention::{
     AuditChainHead, AuditFault, AuditHead, AuditKind, AuditPage, AuditRecord, AuditVerdict, KeyRotation, OwnerDeletion, PurgeReport, PurgeRequest, RotationReport,
@@ -28,6 +29,7 @@ pub use places::{ChannelKind, ChatKind, ChatMember, ChatMessage, PeopleQuery, Pe
 pub use raw::{GraphVersion, RawOutcome, RawPage, RawRequest};
 pub use receipt::{OutboxFilter, Receipt, Route, SendState};
 pub use teams::{ChannelPostDraft, ChatDraft, ChatImportance, FileLink, Mention, MentionTarget};
+pub use workflow::Workflow;
 
 /// Serialises times as RFC 3339 text, so that stored records and test reports stay readable.
 pub(crate) mod rfc3339 {

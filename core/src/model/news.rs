@@ -92,7 +92,7 @@ pub enum ChangeKind {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ChangeQuery {
-    /// Whose: all accounts of an owner, those that are gone included, or one account. One of them is needed; with both, the account must be the owner's.
+    /// Whose: all accounts of an owner, those that are gone included, or one account or workflow. One of them is needed; with both, the account must be the owner's.
     pub owner: Option<String>,
     pub account_id: Option<String>,
     /// Only what came after the change with this cursor; good for the same owner or account. From the beginning when none is given.

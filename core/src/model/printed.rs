@@ -1,6 +1,6 @@
 //! What `Debug` shows of records that hold something secret: it ends up in logs.
 
-use super::{Account, Approval, ConnectRequest, LinkRequest, RawOutcome, RawPage, RawRequest, SignIn, TenantRequest};
+use super::{Account, Approval, ConnectRequest, LinkRequest, RawOutcome, RawPage, RawRequest, SignIn, TenantRequest, Workflow};
 use crate::secret::shown;
 use std::fmt;
 
@@ -26,6 +26,7 @@ prints!(LinkRequest shows { owner, app, tenant, login_hint } addresses { redirec
 prints!(Account shows {
     id, owner, kind, state, app, address, display_name, tenant_id, user_id, features, scopes, missing, connected_at, folders, problem, warnings, access_ends_at
 } addresses {} hides { context });
+prints!(Workflow shows { id, owner, name, url, host, added_at } addresses {} hides { context });
 // The URL carries `state`, the binding is a secret.
 prints!(SignIn shows { expires_at } addresses {} hides { url, binding });
 prints!(Approval shows { account_id, expires_at } addresses {} hides { url, binding, justification, sheet });

@@ -10,6 +10,7 @@ pub enum Route {
     Forward,
     Chat,
     ChannelPost,
+    Workflow,
 }
 
 /// `Queued`: stored, not sent. `Sending`: under way. `Sent`: Microsoft has it. `Unknown`: it may have been sent; it is never repeated by itself.
@@ -29,6 +30,7 @@ pub enum SendState {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {
     pub id: String,
+    /// The account it leaves from, or the workflow it goes to.
     pub account_id: String,
     pub route: Route,
     pub state: SendState,
@@ -57,8 +59,9 @@ pub struct Receipt {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct OutboxFilter {
-    /// Sends of all accounts of this owner. One of `owner` and `account_id` is needed.
+    /// Sends of all accounts and workflows of this owner. One of `owner` and `account_id` is needed.
     pub owner: Option<String>,
+    /// Id of an account or of a workflow.
     pub account_id: Option<String>,
     pub state: Option<SendState>,
     /// Newest first, at most this many, 1 to 1000.

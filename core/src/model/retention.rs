@@ -62,6 +62,8 @@ pub enum AuditKind {
     StoreCopied,
     ChainBegun,
     AuditTrimmed,
+    WorkflowAdded,
+    WorkflowRemoved,
 }
 
 /// One entry of the audit log. Never holds content, addresses or secrets. Every owner has a chain of records; what belongs to no owner, the store and its

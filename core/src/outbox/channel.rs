@@ -21,8 +21,8 @@ pub trait Channel: Sized + Send + Sync + 'static {
     type Progress: Clone + Default + Serialize + DeserializeOwned + Send + Sync + 'static;
 
     const ROUTE: Route;
-    /// What an account has to be connected for.
-    const FEATURE: Feature;
+    /// What its sends belong to.
+    const SENDER: Sender;
 
     /// None: it is a draft of another route.
     fn of(draft: Draft) -> Option<Self::Draft>;
@@ -90,6 +90,30 @@ pub trait Channel: Sized + Send + Sync + 'static {
     }
     fn ids(progress: Self::Progress) -> Ids;
 }
+
+/// What the sends of a route belong to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Sender {
+    /// An account that is connected for this.
+    Account(Feature),
+    /// A workflow that was added, and not removed.
+    Workflow,
+}
+
+impl Sender {
+    /// Why what was not sent yet is taken back when it goes.
+    pub fn gone(self) -> &'static str {
+        match self {
+            Self::Account(_) => DISCONNECTED,
+            Self::Workflow => REMOVED,
+        }
+    }
+}
+
+/// Why sends are taken back when their account goes.
+pub const DISCONNECTED: &str = "The account was disconnected before it was sent.";
+/// Why posts are taken back when their workflow goes.
+pub const REMOVED: &str = "The workflow was removed before it was sent.";
 
 /// What every draft says beside its content.
 pub struct Terms<'a> {
@@ -188,6 +212,10 @@ macro_rules! by_route {
                 type $channel = crate::outbox::channels::ChannelPost;
                 $do
             }
+            crate::model::Route::Workflow => {
+                type $channel = crate::outbox::channels::Workflow;
+                $do
+            }
         }
     };
 }
@@ -217,17 +245,21 @@ macro_rules! by_draft {
                 type $channel = crate::outbox::channels::ChannelPost;
                 $do
             }
+            crate::model::Draft::Workflow { workflow: $inner } => {
+                type $channel = crate::outbox::channels::Workflow;
+                $do
+            }
         }
     };
 }
 pub(super) use by_draft;
 
-/// What an account has to be connected for, to send by this route.
-pub fn feature_of(route: Route) -> Feature {
-    by_route!(route, C => C::FEATURE)
+/// What sends of this route belong to.
+pub fn sender_of(route: Route) -> Sender {
+    by_route!(route, C => C::SENDER)
 }
 
 /// The same for a draft.
-pub fn feature_for(draft: &Draft) -> Feature {
-    by_draft!(draft, C, _one => C::FEATURE)
+pub fn sender_for(draft: &Draft) -> Sender {
+    by_draft!(draft, C, _one => C::SENDER)
 }

@@ -1,13 +1,13 @@
 //! What cannot be sent is refused here, before any disk or network.
 
-use super::channel::{Channel, Terms, by_draft};
+use super::channel::{Channel, Sender, Terms, by_draft, sender_for};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Address, Draft};
 use std::time::{Duration, SystemTime};
 
 /// Errors: InvalidInput or LimitExceeded, naming the field and the remedy.
 pub fn check_draft(draft: &Draft, now: SystemTime) -> Result<()> {
-    account(draft.account_id())?;
+    sender(draft)?;
     by_draft!(draft, C, one => C::check(one))?;
     let Terms { key, deadline, send_at } = by_draft!(draft, C, one => C::terms(one));
     check_key(key)?;
@@ -59,8 +59,12 @@ pub fn of_draft(number: usize, error: Error) -> Error {
     error.with_reason(reason)
 }
 
-fn account(id: &str) -> Result<()> {
-    if id.is_empty() { Err(Error::invalid("account_id is empty. Pass the id of a connected account.")) } else { Ok(()) }
+fn sender(draft: &Draft) -> Result<()> {
+    match (draft.account_id(), sender_for(draft)) {
+        ("", Sender::Account(_)) => Err(Error::invalid("account_id is empty. Pass the id of a connected account.")),
+        ("", Sender::Workflow) => Err(Error::invalid("workflow_id is empty. Pass the id that add_workflow gave.")),
+        _ => Ok(()),
+    }
 }
 
 pub fn recipient(field: &str, one: &Address) -> Result<()> {

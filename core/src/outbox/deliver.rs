@@ -12,6 +12,7 @@ use crate::clock::{Clock, to_ms};
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::EventBus;
 use crate::failpoint::failpoint;
+use crate::flows::Flows;
 use crate::graph::Graph;
 use crate::model::SendState;
 use crate::runtime::Stop;
@@ -83,9 +84,9 @@ impl Drop for InHand {
 }
 
 impl Outbox {
-    pub fn new(store: Arc<dyn Store>, vault: Vault, graph: Graph, clock: Arc<dyn Clock>, event_bus: EventBus) -> Arc<Self> {
+    pub fn new(store: Arc<dyn Store>, vault: Vault, graph: Graph, flows: Flows, clock: Arc<dyn Clock>, event_bus: EventBus) -> Arc<Self> {
         let opened_at = to_ms(clock.now());
-        let tools = Arc::new(Tools { store, vault, graph, clock, memory: Memory::default(), opened_at });
+        let tools = Arc::new(Tools { store, vault, graph, flows, clock, memory: Memory::default(), opened_at });
         Arc::new(Self { tools, event_bus, wake: Arc::new(Notify::new()), settled: watch::Sender::new(0), waiters: Waiters::default(), avoided: Mutex::default(), in_flight: InFlight::default() })
     }
 

@@ -6,6 +6,7 @@ use super::payload::{content_size, open_content, work_of};
 use crate::clock::{Clock, to_ms};
 use crate::error::{Error, ErrorKind, Result};
 use crate::failpoint::failpoint;
+use crate::flows::Flows;
 use crate::graph::{Caller, Graph};
 use crate::pipeline::Priority;
 use crate::runtime::Stop;
@@ -25,6 +26,7 @@ pub struct Tools {
     pub store: Arc<dyn Store>,
     pub vault: Vault,
     pub graph: Graph,
+    pub flows: Flows,
     pub clock: Arc<dyn Clock>,
     pub memory: Memory,
     /// When the engine was opened.

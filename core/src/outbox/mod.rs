@@ -26,11 +26,10 @@ mod submit;
 mod tidy;
 mod waiters;
 
-pub use channel::{feature_for, feature_of};
+pub use channel::{DISCONNECTED, REMOVED, Sender, sender_for, sender_of};
 pub use channels::Posted;
 pub use check::{address as check_address, check_draft, check_drafts, id as check_id, of_draft};
 pub use deliver::Outbox;
-pub use submit::DISCONNECTED;
 
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,6 @@ use super::deliver::{Next, Outbox};
 use super::item::{MOST_CRASHES, Start, Verdict, backoff_ms, start, verdict};
 use super::job::{Job, Leaving, Left};
 use super::receipt::receipt_with;
-use super::submit::DISCONNECTED;
 use crate::clock::to_ms;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{AccountState, Event, Receipt};
@@ -57,7 +56,7 @@ impl Outbox {
         let reconciling = job.item.state == ItemState::Reconciling || job.progress.doubt_since.is_some();
         if account == Some(AccountState::Disconnected) && !reconciling {
             // The disconnect cancelled what was waiting; this one was under way then, and has turned out not to be sent.
-            return job.leave(ItemState::Cancelled, Leaving { reason: Some(DISCONNECTED.to_owned()), ..Leaving::default() }).await;
+            return job.leave(ItemState::Cancelled, Leaving { reason: Some(C::SENDER.gone().to_owned()), ..Leaving::default() }).await;
         }
         // An account that waits for its person is not claimed from, so its sends are due as soon as it is back. Microsoft may refuse a sign-in that still
         // counts as connected here: that one waits like any other.
@@ -126,7 +125,7 @@ impl Outbox {
     }
 
     async fn account_state(&self, account_id: &str) -> Result<Option<AccountState>> {
-        Ok(self.tools.store.account(account_id).await?.map(|row| row.state))
+        self.tools.store.sender_state(account_id).await
     }
 
     /// Tells those who listen and those who wait for it.

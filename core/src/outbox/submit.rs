@@ -19,8 +19,6 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Why sends are taken back when their account goes.
-pub const DISCONNECTED: &str = "The account was disconnected before it was sent.";
 /// For how long `retry` waits for somebody who has the send in hand.
 const RETRY_TRIES: u32 = 20;
 const RETRY_PAUSE: Duration = Duration::from_millis(500);

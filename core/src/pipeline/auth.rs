@@ -75,6 +75,9 @@ impl Tokens {
         if request.purpose == Purpose::Identity {
             secrets.add_form(&request.body);
         }
+        if request.purpose == Purpose::Workflow {
+            request.url.query_pairs().filter(|(name, _)| name.eq_ignore_ascii_case("sig")).for_each(|(_, sig)| secrets.add_text(&sig));
+        }
         loop {
             if let Some(token) = &token {
                 secrets.add(token.shared());

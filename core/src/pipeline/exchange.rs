@@ -3,8 +3,8 @@
 use super::body;
 use super::fit;
 use super::trace::Trace;
-use super::transport::{Answer, Line, Sent, Transport, TransportError, Trouble};
-use super::{AccessToken, Request};
+use super::transport::{Answer, Line, PublicOnly, Sent, Transport, TransportError, Trouble};
+use super::{AccessToken, Purpose, Request};
 use crate::error::{Error, ErrorKind, Result};
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
@@ -12,8 +12,10 @@ use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 /// One exchange. An answer that does not fit counts as none, and what it came over is not used again.
 pub async fn exchange(request: &Request, mut headers: HeaderMap, token: Option<&AccessToken>, trace: &Trace, transport: &dyn Transport) -> Result<Answer> {
     let id = trace.next()?;
-    headers.insert(fit::ID, id.clone());
-    headers.insert("return-client-request-id", HeaderValue::from_static("true"));
+    if request.purpose != Purpose::Workflow {
+        headers.insert(fit::ID, id.clone());
+        headers.insert("return-client-request-id", HeaderValue::from_static("true"));
+    }
     let built = build(request, headers, token)?;
     if let Some(sink) = &request.sink {
         sink.0.begin();
@@ -59,6 +61,9 @@ fn build(request: &Request, mut headers: HeaderMap, token: Option<&AccessToken>)
     }
     if let Some(whole) = request.whole {
         built.extensions_mut().insert(whole);
+    }
+    if request.purpose == Purpose::Workflow {
+        built.extensions_mut().insert(PublicOnly);
     }
     Ok(built)
 }

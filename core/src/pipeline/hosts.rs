@@ -9,7 +9,7 @@ const LONGEST_LINK: usize = 32 << 10;
 
 #[derive(Debug, Clone)]
 pub struct Hosts {
-    endpoints: Endpoints,
+    pub(super) endpoints: Endpoints,
 }
 
 impl Hosts {
@@ -38,6 +38,7 @@ impl Hosts {
             Purpose::Graph => below(url, &self.endpoints.graph),
             Purpose::Beta => self.endpoints.beta().is_some_and(|beta| below(url, &beta)),
             Purpose::Upload => self.is_upload_host(url),
+            Purpose::Workflow => self.is_workflow(url),
         };
         if !allowed {
             return Err(refused("is not on the list of hosts for this cloud"));
@@ -57,7 +58,7 @@ impl Hosts {
     }
 }
 
-fn same_origin(a: &Url, b: &Url) -> bool {
+pub(super) fn same_origin(a: &Url, b: &Url) -> bool {
     a.scheme() == b.scheme() && a.host_str() == b.host_str() && a.host_str().is_some() && a.port_or_known_default() == b.port_or_known_default()
 }
 
@@ -67,7 +68,7 @@ fn below(url: &Url, root: &Url) -> bool {
 }
 
 /// A segment that a server could read as `..` once more, after the parser has dealt with the plain ones.
-fn climbs(path: &str) -> bool {
+pub(super) fn climbs(path: &str) -> bool {
     let path = path.to_ascii_lowercase().replace("%2f", "/").replace("%5c", "/").replace("%2e", ".");
     path.split('/').any(|segment| segment == ".." || segment == ".")
 }

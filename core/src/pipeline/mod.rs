@@ -21,6 +21,8 @@ mod server_time;
 mod lines;
 #[allow(clippy::disallowed_methods, clippy::disallowed_types)]
 mod loopback;
+#[allow(clippy::disallowed_methods, clippy::disallowed_types)]
+mod public;
 mod request;
 mod rest;
 mod retry;
@@ -31,6 +33,7 @@ mod tls;
 mod trace;
 #[allow(clippy::disallowed_methods, clippy::disallowed_types)]
 mod transport;
+mod workflow_url;
 
 pub use auth::TokenSource;
 pub use body::{BodySink, Sink};
@@ -98,7 +101,9 @@ impl Pipeline {
             let answer = self.tokens.attach_and_send(request, headers.clone(), trace, (turns, &self.transport)).await?;
             trace.note(attempt, &answer);
             let date = answer.as_ref().ok().and_then(|answer| answer.headers().get(http::header::DATE)?.to_str().ok());
-            self.server_time.hear(date, self.clock.elapsed());
+            if request.purpose != Purpose::Workflow {
+                self.server_time.hear(date, self.clock.elapsed());
+            }
             Ok(answer)
         });
         let outcome = sending.instrument(trace.span().clone()).await;
@@ -157,6 +162,8 @@ impl Pipeline {
     async fn scope(&self, request: &Request) -> RateScope {
         match (&request.account_id, request.purpose) {
             (Some(id), Purpose::Identity) => RateScope::Uncounted(id.clone()),
+            // One workflow that is throttled does not hold up others, nor anything of Graph.
+            (Some(id), Purpose::Workflow) => RateScope::Uncounted(id.clone()),
             // One organisation or application that is throttled does not hold up the sign-ins of others.
             (None, Purpose::Identity) => RateScope::Uncounted(request.share.clone()),
             // Asked about a new token, mostly while another request waits for it.

@@ -24,6 +24,8 @@ pub enum Purpose {
     /// Pre-authorised addresses of large attachments. Decided here ahead of the first operation that uploads.
     #[allow(dead_code)]
     Upload,
+    /// URLs that take posts, and prove by themselves that one may.
+    Workflow,
 }
 
 impl Purpose {
@@ -65,6 +67,8 @@ pub const MAX_SEVERAL: usize = 8 << 20;
 pub const MAX_STREAMED: usize = 16 << 20;
 /// An answer of the token endpoint.
 pub const MAX_TOKEN: usize = 256 << 10;
+/// An answer of a workflow.
+pub const MAX_POSTED: usize = 64 << 10;
 /// OpenID metadata and signing keys.
 pub const MAX_KEYS: usize = 1 << 20;
 
@@ -154,6 +158,7 @@ impl Request {
             max_body: match purpose {
                 Purpose::Identity => MAX_TOKEN,
                 Purpose::Graph | Purpose::Beta | Purpose::Upload => MAX_PAGE,
+                Purpose::Workflow => MAX_POSTED,
             },
             sink: None,
             whole: None,

@@ -132,6 +132,10 @@ fn no_answer(error: TransportError, once: bool, failures: u32) -> Next {
             told(ErrorKind::Network, "No secure connection to Microsoft; nothing was sent. If a proxy stands in between, set ca_certificates or allow_tls12 as it needs.")
                 .with_remedy(Remedy::Developer),
         ),
+        (Sent::No, Trouble::NotPublic) => Next::Fail(told(
+            ErrorKind::LinkRejected,
+            "The host's name leads to an address that is not public, inside this machine or its network; nothing was sent there. Check the DNS of this network.",
+        )),
         (Sent::No, _) => {
             let otherwise = told(ErrorKind::Network, "Microsoft could not be reached; nothing was sent. Check the network and try again.");
             Next::Again { wait, fence: false, refusal: false, otherwise }

@@ -3,6 +3,7 @@
 use crate::config::{Config, Endpoints};
 use super::body::{Arriving, Sink, too_large};
 use super::lines::{InUse, Lines};
+use super::public::{NotPublic, PublicNames};
 use super::rest::{Pieces, Rest, Whole};
 use super::tls;
 use crate::error::{Error, Result};
@@ -27,6 +28,8 @@ const IDLE_CONNECTION: Duration = Duration::from_secs(30);
 const IDLE_CONNECTIONS: usize = 8;
 /// Requests at a time that have a connection each: sign-ins, and renewals of tokens, of which thousands can become due together.
 const MOST_UNSHARED: usize = 8;
+/// The same of requests that go to public addresses alone.
+const MOST_PUBLIC: usize = 16;
 const MAX_HEADERS: usize = 64 << 10;
 
 /// Whether the service can have seen the request.
@@ -47,6 +50,8 @@ pub enum Trouble {
     /// No secure connection, for another reason.
     Tls,
     TimedOut,
+    /// The name leads to an address that is not public, and may lead to public ones only.
+    NotPublic,
     /// Reset, cut off, or not HTTP.
     Broken,
     /// The answer is larger than this request accepts.
@@ -93,6 +98,10 @@ pub trait Transport: Send + Sync {
         let _ = line;
     }
 }
+
+/// An extension of a request that goes to a public address alone, and through no proxy that only the environment names.
+#[derive(Debug, Clone, Copy)]
+pub struct PublicOnly;
 
 /// Whose connections a request may use: those of one account.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -152,6 +161,9 @@ pub struct ReqwestTransport {
     /// Keeps no connection.
     unshared: reqwest::Client,
     unshared_places: Arc<Semaphore>,
+    /// For what is [`PublicOnly`]. Keeps no connection, so a name is looked up for each request. None of them takes the place of a sign-in.
+    public: reqwest::Client,
+    public_places: Arc<Semaphore>,
     lines: Lines,
 }
 
@@ -164,7 +176,28 @@ struct Maker {
 
 impl Maker {
     fn client(&self, idle_connections: usize) -> std::result::Result<reqwest::Client, reqwest::Error> {
-        let client = reqwest::Client::builder()
+        let client = self.builder(idle_connections);
+        match &self.proxy {
+            // A simulator on this machine is never asked for through a proxy.
+            _ if self.loopback => client.no_proxy(),
+            Some(proxy) => client.proxy(proxy.clone()),
+            None => client,
+        }
+        .build()
+    }
+
+    /// What the settings name as the proxy looks names up itself, in its own network.
+    fn public_client(&self) -> std::result::Result<reqwest::Client, reqwest::Error> {
+        let client = self.builder(0).no_proxy();
+        match &self.proxy {
+            Some(proxy) if !self.loopback => client.proxy(proxy.clone()),
+            _ => client.dns_resolver(Arc::new(PublicNames { loopback: self.loopback })),
+        }
+        .build()
+    }
+
+    fn builder(&self, idle_connections: usize) -> reqwest::ClientBuilder {
+        reqwest::Client::builder()
             .tls_backend_preconfigured(self.tls.clone())
             .tls_info(true)
             .redirect(reqwest::redirect::Policy::none())
@@ -178,14 +211,7 @@ impl Maker {
             .pool_max_idle_per_host(idle_connections)
             .http1_max_headers(200)
             .http2_max_header_list_size(MAX_HEADERS as u32)
-            .gzip(true);
-        let client = match &self.proxy {
-            // A simulator on this machine is never asked for through a proxy.
-            _ if self.loopback => client.no_proxy(),
-            Some(proxy) => client.proxy(proxy.clone()),
-            None => client,
-        };
-        client.build()
+            .gzip(true)
     }
 }
 
@@ -196,7 +222,9 @@ impl ReqwestTransport {
         let proxy = config.proxy.as_ref().map(|proxy| proxy.expose(read_proxy)).transpose()?;
         let maker = Maker { tls: tls::client(config)?, proxy, loopback };
         let unshared = maker.client(0).map_err(|_| tls::not_set_up())?;
-        Ok(Self { maker, unshared, unshared_places: Arc::new(Semaphore::new(MOST_UNSHARED)), lines: Lines::default() })
+        let public = maker.public_client().map_err(|_| tls::not_set_up())?;
+        let places = |most| Arc::new(Semaphore::new(most));
+        Ok(Self { maker, unshared, unshared_places: places(MOST_UNSHARED), public, public_places: places(MOST_PUBLIC), lines: Lines::default() })
     }
 
     /// A client for one request, and what is to be held while it is under way.
@@ -225,9 +253,11 @@ fn read_proxy(text: &str) -> Result<reqwest::Proxy> {
 
 impl Transport for ReqwestTransport {
     fn call(&self, request: http::Request<Bytes>, max_body: usize) -> BoxFuture<'static, Answer> {
-        let (client, sink) = (self.client(request.extensions().get()), request.extensions().get::<Sink>().cloned());
+        let is_public_only = request.extensions().get::<PublicOnly>().is_some();
+        let client = if is_public_only { Ok((self.public.clone(), None)) } else { self.client(request.extensions().get()) };
+        let sink = request.extensions().get::<Sink>().cloned();
         let whole = request.extensions().get::<Whole>().copied();
-        let places = self.unshared_places.clone();
+        let places = if is_public_only { &self.public_places } else { &self.unshared_places }.clone();
         Box::pin(async move {
             let (client, in_use) = client?;
             let _place = match &in_use {
@@ -317,6 +347,8 @@ fn failed(error: reqwest::Error, sent: Sent) -> TransportError {
     let connecting = error.is_connect();
     let trouble = if let Some(trouble) = tls::trouble(&error) {
         trouble
+    } else if is_not_public(&error) {
+        Trouble::NotPublic
     } else if error.is_timeout() {
         Trouble::TimedOut
     } else if connecting {
@@ -326,6 +358,17 @@ fn failed(error: reqwest::Error, sent: Sent) -> TransportError {
     };
     // The libraries' own words may quote the address, a certificate or an answer; what the operating system calls it may be told.
     TransportError { sent: if connecting { Sent::No } else { sent }, trouble, source: system_error(&error).map(|kind| Arc::new(std::io::Error::from(kind)) as _) }
+}
+
+fn is_not_public(error: &(dyn StdError + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if error.is::<NotPublic>() {
+            return true;
+        }
+        next = error.source();
+    }
+    false
 }
 
 fn system_error(error: &(dyn StdError + 'static)) -> Option<std::io::ErrorKind> {

@@ -112,9 +112,14 @@ impl AccountRow {
 
     /// Object id of the person, once somebody has signed in.
     pub fn person(&self) -> Option<&str> {
-        let id = self.user_id.strip_prefix("link/").unwrap_or(&self.user_id);
-        Some(id).filter(|id| !id.is_empty() && !id.contains('/'))
+        person_of(&self.user_id)
     }
+}
+
+/// The person that a `user_id` names.
+pub fn person_of(user_id: &str) -> Option<&str> {
+    let id = user_id.strip_prefix("link/").unwrap_or(user_id);
+    Some(id).filter(|id| !id.is_empty() && !id.contains('/'))
 }
 
 /// Which accounts.
@@ -282,7 +287,7 @@ pub trait AccountStore {
     async fn account(&self, id: &str) -> Result<Option<AccountRow>>;
     /// In the order in which they came.
     async fn accounts(&self, query: AccountQuery<'_>) -> Result<Vec<AccountRow>>;
-    /// Ids of all accounts of an owner, in the order in which they came. `and_gone`: also of those that are being purged or are gone.
+    /// Ids of all accounts and workflows of an owner, in the order in which they came. `and_gone`: also of those that are being purged or are gone.
     async fn account_ids(&self, owner: &str, and_gone: bool) -> Result<Vec<String>>;
     /// Another owner has tokens of this organisation, or had them until they stopped working. `user_id`: [`AccountRow::organisation`].
     async fn is_connected_elsewhere(&self, owner: &str, tenant_id: &str, user_id: &str) -> Result<bool>;

@@ -19,6 +19,7 @@ mod scope;
 mod throttles;
 mod trim;
 mod words;
+mod workflows;
 #[allow(clippy::disallowed_methods, clippy::disallowed_types)] // the only module that speaks SQL
 mod sqlite;
 
@@ -31,7 +32,7 @@ use std::sync::Arc;
 
 pub use accounts::{
     AccountChange, AccountQuery, AccountRow, AccountStore, AccountWindow, Approver, AttemptRow, Consumed, KeyPurpose, KeyRow, Lease, NewAttempt, NewConnection, NewKey, TokenRow,
-    USES_AT_BIRTH,
+    USES_AT_BIRTH, person_of,
 };
 pub use audit::{AuditChain, AuditEnd, AuditRow, AuditSigner, AuditStore, Entry, STORE_CHAIN, beginning};
 pub use chats::ChatStore;
@@ -49,6 +50,7 @@ pub use purge::{PurgeRow, PurgeStore, Purged};
 pub use throttles::ThrottleStore;
 pub use trim::{Kept, TrimStore};
 pub use scope::Scope;
+pub use workflows::{WorkflowRow, WorkflowStore};
 pub use sqlite::SqliteStore;
 #[cfg(all(test, unix))]
 pub use sqlite::tests::{ONE_CHAIN, commits, tamper};
@@ -61,7 +63,9 @@ pub fn peek(data_dir: &Path, name: &str) -> Result<Option<Vec<u8>>> {
 }
 
 /// What a backend promises; SQLite is one, PostgreSQL can be another.
-pub trait Store: AccountStore + ChatStore + CopyStore + KeyStore + OutboxStore + MailStore + HealthStore + AuditStore + PurgeStore + ThrottleStore + TrimStore + Send + Sync {
+pub trait Store:
+    AccountStore + ChatStore + CopyStore + KeyStore + OutboxStore + MailStore + HealthStore + AuditStore + PurgeStore + ThrottleStore + TrimStore + WorkflowStore + Send + Sync
+{
     /// Ends all connections; later calls fail with `Closed`.
     fn close(&self);
     /// From now on every step that is worth a record writes it in its own transaction, and fails if it cannot. The first one stays.

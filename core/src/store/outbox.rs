@@ -267,7 +267,7 @@ pub enum Tidied {
     MayFollow { until: i64 },
 }
 
-/// Whether an account may send by a route, as it is stored.
+/// Whether an account may send by a route, as it is stored. A workflow takes posts as long as it is there.
 pub type IsUsable = fn(&AccountRow, Route) -> bool;
 
 #[async_trait]

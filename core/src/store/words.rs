@@ -58,7 +58,7 @@ words!(Feature, "a feature", {
 
 words!(QuarantineKind, "a kind of quarantine", { Message = "message", Attachments = "attachments", Removal = "removal" });
 
-words!(Route, "a route", { Mail = "mail", Reply = "reply", Forward = "forward", Chat = "chat", ChannelPost = "channel_post" });
+words!(Route, "a route", { Mail = "mail", Reply = "reply", Forward = "forward", Chat = "chat", ChannelPost = "channel_post", Workflow = "workflow" });
 
 words!(KeyPurpose, "a key purpose", { Store = "store", Secrets = "secrets", Content = "content", Hashes = "hashes", Audit = "audit" });
 
@@ -90,6 +90,8 @@ words!(AuditKind, "a kind of audit record", {
     StoreCopied = "store_copied",
     ChainBegun = "chain_begun",
     AuditTrimmed = "audit_trimmed",
+    WorkflowAdded = "workflow_added",
+    WorkflowRemoved = "workflow_removed",
 });
 
 words!(ItemState, "a send state", {

@@ -92,7 +92,7 @@ impl Vault {
             return Err(Error::invalid("There is nothing to rotate. Turn on store_key or data_keys, or pass new_root_key."));
         }
         if let Some(id) = &order.account_id
-            && self.0.base.store.account(id).await?.is_none()
+            && self.0.base.store.sender_state(id).await?.is_none()
         {
             return Err(Error::new(ErrorKind::NotFound, "There is no account with this id.").on_account(id.as_str()));
         }

@@ -248,7 +248,7 @@ class Player(val engine: Engine) {
     }
 
     private fun draft(given: JsonNode): Draft {
-        val tag = listOf("chat", "reply", "forward", "channel_post", "mail").first { given.has(it) }
+        val tag = listOf("chat", "reply", "forward", "channel_post", "workflow", "mail").first { given.has(it) }
         return build(typeOf<Draft>(), JSON.createObjectNode().set(tag, given)) as Draft
     }
 

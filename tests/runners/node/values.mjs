@@ -71,7 +71,7 @@ export function draft(given) {
     for (const name of ['deadline', 'sendAt']) if (made[name]) made[name] = new Date(made[name])
     return made
   }
-  const [[kind, fields]] = Object.entries(given).filter(([name]) => ['chat', 'mail', 'reply', 'forward', 'channel_post'].includes(name))
+  const [[kind, fields]] = Object.entries(given).filter(([name]) => ['chat', 'mail', 'reply', 'forward', 'channel_post', 'workflow'].includes(name))
   const files = fields.attachments?.map((file) => ({ ...file, content: Buffer.from(file.content) }))
   const mentions = fields.mentions?.map((one) => ({ ...one, target: mentioned(one.target) }))
   return { [camel(kind)]: timed({ ...fields, ...(files && { attachments: files }), ...(mentions && { mentions }) }) }

@@ -86,7 +86,7 @@ def cloud(value) -> tidings.Cloud:
     return getattr(tidings.Cloud, "".join(word.title() for word in value.split("_")))()
 
 
-DRAFTS = {"chat": tidings.Chat, "mail": tidings.Mail, "reply": tidings.Reply, "forward": tidings.Forward, "channel_post": tidings.ChannelPost}
+DRAFTS = {"chat": tidings.Chat, "mail": tidings.Mail, "reply": tidings.Reply, "forward": tidings.Forward, "channel_post": tidings.ChannelPost, "workflow": tidings.WorkflowPost}
 
 
 def draft(given: dict):
@@ -99,7 +99,7 @@ def draft(given: dict):
         draft["mentions"] = [tidings.Mention(**one | {"target": mentioned(one["target"])}) for one in draft["mentions"]]
     if "files" in draft:
         draft["files"] = [tidings.FileLink(**file) for file in draft["files"]]
-    if kind in ("chat", "channel_post"):
+    if kind in ("chat", "channel_post", "workflow"):
         return make(**draft)
     mail = draft
     for part in ("to", "cc", "bcc", "reply_to"):

@@ -75,13 +75,14 @@ fn config(with: &Value) -> Result<Config, Value> {
         max_requests: number("max_requests", usual.max_requests),
         keep_changes_days: number("keep_changes_days", usual.keep_changes_days),
         keep_sends_days: number("keep_sends_days", usual.keep_sends_days),
+        workflow_hosts: with.get("workflow_hosts").map_or(Ok(usual.workflow_hosts), record)?,
         ..usual
     })
 }
 
-const SETTINGS: [&str; 20] = [
+const SETTINGS: [&str; 21] = [
     "data_dir", "client_id", "cloud", "client_secret", "certificate", "tenant", "apps", "content", "on_copied_store", "send_timeout_ms", "sign_in_seconds", "page_size",
-    "folders", "allow_tls12", "proxy", "ca_certificates", "max_tenant_requests", "max_requests", "keep_changes_days", "keep_sends_days",
+    "folders", "allow_tls12", "proxy", "ca_certificates", "max_tenant_requests", "max_requests", "keep_changes_days", "keep_sends_days", "workflow_hosts",
 ];
 
 fn app(with: &Value) -> Result<App, Value> {

@@ -83,6 +83,9 @@ pub async fn call(on: Player, verb: String, with: Value) -> Outcome {
         "all_channels" => out(engine.all_channels(must("account_id"), text("owner")).await),
         "chats" => out(engine.chats(must("account_id"), with["limit"].as_u64().map_or(50, small), text("owner")).await),
         "chat_messages" => out(engine.chat_messages(must("account_id"), must("chat_id"), with["limit"].as_u64().map_or(50, small), text("owner")).await),
+        "add_workflow" => out(engine.add_workflow(must("owner"), must("name"), must("url"), text("context")).await),
+        "workflows" => out(engine.workflows(must("owner")).await),
+        "remove_workflow" => out(engine.remove_workflow(must("workflow_id"), text("owner")).await),
         "sync" => out(engine.sync(must("account_id"), text("owner")).await),
         "sync_all" => out(engine.sync_all(text("owner")).await),
         "choose_folders" => out(engine.choose_folders(must("account_id"), record(&with["folders"])?, text("owner")).await),
@@ -151,6 +154,9 @@ fn draft(with: &Value) -> Result<Draft, Value> {
     }
     if with.get("channel_post").is_some() {
         return Ok(Draft::ChannelPost { channel_post: record(&with["channel_post"])? });
+    }
+    if with.get("workflow").is_some() {
+        return Ok(Draft::Workflow { workflow: record(&with["workflow"])? });
     }
     let kind = ["reply", "forward"].into_iter().find(|kind| with.get(*kind).is_some()).unwrap_or("mail");
     let mut mail = with[kind].clone();

@@ -187,7 +187,7 @@ impl Fault {
 
     fn fits(&self, call: &Call, readable: &str) -> bool {
         self.meets_kind(call)
-            && matches!(call.host, Host::Login | Host::Graph)
+            && matches!(call.host, Host::Login | Host::Graph | Host::Workflow)
             && self.host.as_deref().is_none_or(|h| h == call.host.name())
             && self.method.as_deref().is_none_or(|m| m.eq_ignore_ascii_case(&call.method))
             && self.path.as_ref().is_none_or(|p| p.is_match(readable))

@@ -8,6 +8,8 @@ pub enum Host {
     Login,
     Graph,
     Stranger,
+    /// Workflows: paths of their own on the Graph listener.
+    Workflow,
     Control,
 }
 
@@ -17,6 +19,7 @@ impl Host {
             Host::Login => "login",
             Host::Graph => "graph",
             Host::Stranger => "stranger",
+            Host::Workflow => "workflow",
             Host::Control => "control",
         }
     }

@@ -9,6 +9,7 @@ mod directory;
 mod echo;
 mod entra;
 mod faults;
+mod flows;
 mod graph;
 mod http;
 mod ids;

@@ -34,8 +34,9 @@ pub fn encode(encoding: &str, text: &str) -> String {
 pub fn of(call: &Call) -> Vec<String> {
     let bearer = call.header("authorization").and_then(|a| a.split_once(' ')).map(|(_, token)| token.trim().to_string());
     let fields = if call.host == Host::Login { form(&String::from_utf8_lossy(&call.body)) } else { Vec::new() };
+    let sig = call.param("sig").filter(|_| call.host == Host::Workflow);
     let fields = fields.into_iter().filter(|(name, _)| FIELDS.contains(&name.as_str())).map(|(_, value)| value);
-    bearer.into_iter().chain(fields).filter(|s| s.len() >= RUN).collect()
+    bearer.into_iter().chain(fields).chain(sig).filter(|s| s.len() >= RUN).collect()
 }
 
 #[derive(Default)]

@@ -7,7 +7,7 @@ use crate::limits::Flight;
 use crate::slip::Line;
 use crate::outgoing::{CutOff, Outgoing, respond};
 use crate::world::World;
-use crate::{batch, control, entra, graph, spoil};
+use crate::{batch, control, entra, flows, graph, spoil};
 use bytes::BytesMut;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -110,11 +110,12 @@ async fn read(request: Request<Incoming>, host: Host, scheme: &str, shared: &Sha
         let world = shared.lock();
         match host {
             Host::Login => world.origins.login.clone(),
-            Host::Graph => world.origins.graph.clone(),
+            Host::Graph | Host::Workflow => world.origins.graph.clone(),
             Host::Stranger => world.origins.stranger.clone(),
             Host::Control => world.origins.control.clone(),
         }
     });
+    let host = if host == Host::Graph && flows::is_path(parts.uri.path()) { Host::Workflow } else { host };
     Ok(Call {
         host,
         method: parts.method.as_str().to_string(),
@@ -200,6 +201,7 @@ pub fn write_down(world: &mut World, call: &Call) -> Arrival {
                 world.ledger.accuse("token_leak", seq, "Authorization sent to the stranger");
             }
         }
+        Host::Workflow if call.header("authorization").is_some() => world.ledger.accuse("token_leak", seq, "Authorization sent to a workflow"),
         Host::Login if bearer => world.ledger.accuse("token_leak", seq, "Authorization sent to the login host"),
         _ => {}
     }
@@ -293,6 +295,7 @@ pub fn act(world: &mut World, call: &Call, arrival: &Arrival) -> (Answer, bool) 
             answer
         }
         Host::Graph => graph::handle(world, call, arrival),
+        Host::Workflow => flows::handle(world, call, arrival),
         _ => Answer::raw_json(200, "{}".into()),
     };
     let call = own;
@@ -314,6 +317,7 @@ fn dress(world: &mut World, call: &Call, answer: Answer) -> Answer {
     match call.host {
         Host::Graph => world.finish(call, answer),
         _ => {
+            let answer = if call.host == Host::Workflow { flows::told(answer) } else { answer };
             let now = world.now();
             answer.with("Date", crate::clock::http_date(now)).with("Cache-Control", "no-store")
         }

@@ -3,6 +3,7 @@
 use crate::clock::Clock;
 use crate::entra::Entra;
 use crate::faults::Faults;
+use crate::flows::Flows;
 use crate::http::{Answer, Call};
 use crate::ids::Ids;
 use crate::ledger::Ledger;
@@ -55,6 +56,7 @@ pub struct World {
     pub entra: Entra,
     pub mail: Vec<Mailbox>,
     pub teams: Teams,
+    pub flows: Flows,
     pub submissions: Vec<crate::mail::send::Submission>,
     /// By person.
     pub profiles: HashMap<usize, Profile>,
@@ -101,6 +103,7 @@ impl World {
             entra: Entra::default(),
             mail: Vec::new(),
             teams: Teams::default(),
+            flows: Flows::default(),
             submissions: Vec::new(),
             profiles: HashMap::new(),
             faults: Faults::default(),

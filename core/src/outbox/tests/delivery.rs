@@ -6,6 +6,7 @@ use crate::clock::{Clock, TestClock, to_ms};
 use crate::config::{Cloud, Endpoints};
 use crate::error::Result;
 use crate::events::EventBus;
+use crate::flows::Flows;
 use crate::graph::Graph;
 use crate::model::{AccountState, Feature, Receipt, Route, SendState};
 use crate::outbox::Outbox;
@@ -61,8 +62,9 @@ pub fn bench(answer: impl Fn(&Seen, usize) -> Answer + Send + Sync + 'static) ->
     let pipeline = service.pipeline(&clock);
     let tokens: Arc<dyn TokenSource> = Arc::new(Always);
     pipeline.plug_tokens(tokens.clone());
+    let flows = Flows::new(pipeline.clone());
     let graph = Graph::new(pipeline, Endpoints::of(&Cloud::Public).unwrap());
-    let outbox = Outbox::new(store.clone(), vault.clone(), graph, Arc::new(clock.clone()), EventBus::new());
+    let outbox = Outbox::new(store.clone(), vault.clone(), graph, flows, Arc::new(clock.clone()), EventBus::new());
     Bench { outbox, service, store, vault, clock, runtime: Runtime::start().unwrap(), _tokens: tokens, _folder: folder }
 }
 
@@ -562,8 +564,9 @@ async fn a_process_without_the_keys_leaves_sends_to_others() {
     assert_eq!((row.state, row.attempts, row.fence, bench.service.calls()), (ItemState::Queued, 0, 0, 0));
     let pipeline = bench.service.pipeline(&bench.clock);
     pipeline.plug_tokens(bench._tokens.clone());
+    let flows = Flows::new(pipeline.clone());
     let graph = Graph::new(pipeline, Endpoints::of(&Cloud::Public).unwrap());
-    let heir = Outbox::new(store, other, graph, Arc::new(bench.clock.clone()), EventBus::new());
+    let heir = Outbox::new(store, other, graph, flows, Arc::new(bench.clock.clone()), EventBus::new());
     let bench = Bench { outbox: heir, ..bench };
     assert_eq!(bench.settle(&before.id).await.state, SendState::Sent);
 }

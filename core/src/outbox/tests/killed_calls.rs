@@ -5,7 +5,7 @@ use super::microsoft::{Microsoft, REFUSED, Troubles};
 use super::world::{Process, World, draft, in_time, is_settled};
 use crate::error::{ErrorKind, Result};
 use crate::failpoint::Armed;
-use crate::model::{ChannelPostDraft, ChatDraft, Draft, ForwardDraft, MailDraft, Receipt, ReplyDraft, Route, SendState};
+use crate::model::{ChannelPostDraft, ChatDraft, Draft, ForwardDraft, MailDraft, Receipt, ReplyDraft, Route, SendState, WorkflowDraft};
 use std::sync::Arc;
 
 fn place(account_id: &str) -> (World, Arc<Microsoft>) {
@@ -48,7 +48,7 @@ async fn settled(process: &Process, id: &str) -> Receipt {
 
 #[tokio::test]
 async fn what_was_accepted_is_sent_although_the_host_never_heard_of_it() {
-    for route in [Route::Mail, Route::Chat, Route::ChannelPost] {
+    for route in [Route::Mail, Route::Chat, Route::ChannelPost, Route::Workflow] {
         let (world, microsoft) = place("a");
         let [first, second] = [idle(&world, &microsoft).await, idle(&world, &microsoft).await];
         killed_at("outbox.enqueued", first, async |process| process.outbox.enqueue(draft("a", route, "one", None), true).await).await;
@@ -65,7 +65,7 @@ async fn what_was_accepted_is_sent_although_the_host_never_heard_of_it() {
 
 #[tokio::test]
 async fn what_was_taken_back_is_not_sent_although_the_host_never_heard_of_it() {
-    for route in [Route::Mail, Route::Chat, Route::ChannelPost] {
+    for route in [Route::Mail, Route::Chat, Route::ChannelPost, Route::Workflow] {
         let (world, microsoft) = place("a");
         let process = idle(&world, &microsoft).await;
         let receipt = process.outbox.enqueue(draft("a", route, "one", None), true).await.unwrap();
@@ -80,7 +80,7 @@ async fn what_was_taken_back_is_not_sent_although_the_host_never_heard_of_it() {
 
 #[tokio::test]
 async fn what_was_replaced_leaves_as_it_was_said_last_although_the_host_never_heard_of_it() {
-    for route in [Route::Mail, Route::Chat, Route::ChannelPost] {
+    for route in [Route::Mail, Route::Chat, Route::ChannelPost, Route::Workflow] {
         let (world, microsoft) = place("a");
         let process = idle(&world, &microsoft).await;
         let receipt = process.outbox.enqueue(draft("a", route, "one", None), true).await.unwrap();
@@ -100,12 +100,13 @@ fn unkeyed(draft: Draft) -> Draft {
         Draft::Forward { forward } => ForwardDraft { key: None, ..forward }.into(),
         Draft::Chat { chat } => ChatDraft { key: None, ..chat }.into(),
         Draft::ChannelPost { channel_post } => ChannelPostDraft { key: None, ..channel_post }.into(),
+        Draft::Workflow { workflow } => WorkflowDraft { key: None, ..workflow }.into(),
     }
 }
 
 #[tokio::test]
 async fn what_was_queued_again_is_tried_once_more_although_the_host_never_heard_of_it() {
-    for route in [Route::Mail, Route::Chat, Route::ChannelPost] {
+    for route in [Route::Mail, Route::Chat, Route::ChannelPost, Route::Workflow] {
         let (world, microsoft) = place("a");
         let process = world.process(&microsoft);
         let receipt = process.outbox.enqueue(draft("a", route, REFUSED, None), true).await.unwrap();

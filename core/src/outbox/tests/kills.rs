@@ -1,5 +1,5 @@
 //! A process is killed at each point between two durable steps, for each route and under troubles drawn by chance; the next process ends what it left:
-//! nothing is lost, nothing is sent twice, and a message in a chat or channel is unknown only if its request may have been made.
+//! nothing is lost, nothing is sent twice, and a message in a chat or channel or a post to a workflow is unknown only if its request may have been made.
 
 use super::chance::Chance;
 use super::ledger::Ledger;
@@ -8,11 +8,12 @@ use super::world::{Process, World};
 use crate::failpoint::Armed;
 use crate::model::Route;
 
-const ALL: &[Route] = &[Route::Mail, Route::Reply, Route::Forward, Route::Chat, Route::ChannelPost];
+const ALL: &[Route] = &[Route::Mail, Route::Reply, Route::Forward, Route::Chat, Route::ChannelPost, Route::Workflow];
 const MAIL: &[Route] = &[Route::Mail, Route::Reply, Route::Forward];
 const ANSWERS: &[Route] = &[Route::Reply, Route::Forward];
 const CHAT: &[Route] = &[Route::Chat];
-const POSTS: &[Route] = &[Route::Chat, Route::ChannelPost];
+/// Those of which nobody can ask what became of them.
+const UNTOLD: &[Route] = &[Route::Chat, Route::ChannelPost, Route::Workflow];
 
 /// Every point of the outbox, and the routes that come by.
 const POINTS: [(&str, &[Route]); 22] = [
@@ -29,8 +30,8 @@ const POINTS: [(&str, &[Route]); 22] = [
     ("outbox.stored.RetryWait", ALL),
     ("outbox.storing.Reconciling", MAIL),
     ("outbox.stored.Reconciling", MAIL),
-    ("outbox.storing.Unknown", POSTS),
-    ("outbox.stored.Unknown", POSTS),
+    ("outbox.storing.Unknown", UNTOLD),
+    ("outbox.stored.Unknown", UNTOLD),
     ("outbox.storing.Sent", ALL),
     ("outbox.stored.Sent", ALL),
     ("outbox.storing.Failed", ALL),
@@ -137,4 +138,9 @@ async fn the_chat_messages_a_killed_process_left_are_ended_by_the_next() {
 #[tokio::test]
 async fn the_channel_messages_a_killed_process_left_are_ended_by_the_next() {
     kill_everywhere(Route::ChannelPost).await;
+}
+
+#[tokio::test]
+async fn the_posts_a_killed_process_left_are_ended_by_the_next() {
+    kill_everywhere(Route::Workflow).await;
 }

@@ -62,6 +62,7 @@ impl<'a> Ledger<'a> {
             Draft::Forward { forward } => forward.deadline = until,
             Draft::Chat { chat } => chat.deadline = until,
             Draft::ChannelPost { channel_post } => channel_post.deadline = until,
+            Draft::Workflow { workflow } => workflow.deadline = until,
         }
         // For some of them somebody waits.
         let is_bulk = !self.entries.len().is_multiple_of(3);
@@ -177,7 +178,7 @@ impl<'a> Ledger<'a> {
         let (times, asked, is_left) = self.microsoft.mailbox(&entry.account_id, |mailbox| (mailbox.times(text), mailbox.asked(text), mailbox.is_draft(text)));
         let what = format!("{what}: {text:?}, asked for {asked} times, accepted {times} times: {receipt:?}");
         let may_be_made = asked > 0 || entry.was_dispatching || !self.is_alone;
-        let may_be_unknown = may_be_made && (matches!(entry.route, Route::Chat | Route::ChannelPost) || entry.has_deadline);
+        let may_be_unknown = may_be_made && (matches!(entry.route, Route::Chat | Route::ChannelPost | Route::Workflow) || entry.has_deadline);
         match receipt.state {
             SendState::Sent => assert!(times == 1 && !entry.is_taken_back, "{what}"),
             SendState::Failed => assert!(times == 0 && (text.contains(REFUSED) || entry.has_deadline) && !entry.is_taken_back, "{what}"),

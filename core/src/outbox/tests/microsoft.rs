@@ -62,9 +62,9 @@ pub struct Mailbox {
     /// Texts that somebody asked to send, whatever became of it.
     pub asked: Vec<String>,
     /// Whose each request is: those of a process that ended are nobody's to hold back.
-    in_flight: [Vec<Weak<()>>; 3],
+    in_flight: [Vec<Weak<()>>; 4],
     /// The most requests at a time, in each service.
-    pub most_in_flight: [u32; 3],
+    pub most_in_flight: [u32; 4],
 }
 
 struct Message {
@@ -204,6 +204,7 @@ impl State {
     pub fn text(&self, account_id: &str, path: &str, body: &[u8]) -> Option<String> {
         match draft_id(path) {
             Some(id) => Some(self.mailboxes.get(account_id)?.messages.get(id)?.subject.clone()),
+            None if is_workflow(path) => Some(post_text(&serde_json::from_slice(body).ok()?)),
             None => Some(serde_json::from_slice::<Value>(body).ok()?["body"]["content"].as_str()?.to_owned()),
         }
     }
@@ -246,6 +247,14 @@ impl State {
                 // Of the token, which names the account, no answer may show anything.
                 let chat = mailbox.chat.get_or_insert(id);
                 says(201, json!({ "id": chat }).to_string())
+            }
+            ("POST", _) if is_workflow(path) => {
+                let text = post_text(&asked);
+                if self.refuses && text.contains(REFUSED) {
+                    return says(404, r#"{"error":{"code":"WorkflowNotFound"}}"#);
+                }
+                mailbox.accepted.push(text);
+                says(202, "")
             }
             ("POST", _) if is_post(path) => {
                 let text = asked["body"]["content"].as_str().unwrap().to_owned();
@@ -308,19 +317,32 @@ fn deletes(request: &http::Request<Bytes>) -> bool {
 }
 
 fn account_of(request: &http::Request<Bytes>) -> String {
-    request.headers()["authorization"].to_str().unwrap().trim_start_matches("Bearer ").to_owned()
+    match request.headers().get("authorization") {
+        Some(token) => token.to_str().unwrap().trim_start_matches("Bearer ").to_owned(),
+        // A workflow is named by its path.
+        None => request.uri().path().split('/').nth(2).unwrap().to_owned(),
+    }
 }
 
 /// Microsoft counts Outlook, Teams and the directory apart; a batch is of the service of what is in it.
 fn service_of(request: &http::Request<Bytes>) -> usize {
     let first = serde_json::from_slice(request.body()).map_or(Value::Null, |batch: Value| batch["requests"][0]["url"].clone());
     let path = first.as_str().map_or_else(|| request.uri().path().to_owned(), |url| format!("/v1.0{url}"));
-    ["/v1.0/chats", "/v1.0/teams", "/v1.0/users"].iter().position(|prefix| path.starts_with(prefix)).map_or(0, |n| n.max(1))
+    ["/v1.0/chats", "/v1.0/teams", "/v1.0/users", "/workflows/"].iter().position(|prefix| path.starts_with(prefix)).map_or(0, |n| n.max(1))
 }
 
 /// Of a message in a chat or channel.
 pub fn is_post(path: &str) -> bool {
     ["/v1.0/chats/", "/v1.0/teams/"].iter().any(|prefix| path.starts_with(prefix))
+}
+
+pub fn is_workflow(path: &str) -> bool {
+    path.starts_with("/workflows/")
+}
+
+/// What a post shows.
+fn post_text(post: &Value) -> String {
+    post["attachments"][0]["content"]["body"][0]["text"].as_str().unwrap().to_owned()
 }
 
 /// Of `/v1.0/me/messages/{id}` and what is below it.

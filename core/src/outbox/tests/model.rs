@@ -61,7 +61,8 @@ async fn act(ledger: &mut Ledger<'_>, processes: &mut Vec<Process>, accounts: &[
     let which = usize::try_from(chance.below(processes.len() as u64)).unwrap();
     match chance.below(20) {
         0..10 => {
-            let (account_id, route) = (chance.pick(accounts), *chance.pick(&[Route::Mail, Route::Chat, Route::Reply, Route::Forward, Route::ChannelPost]));
+            let routes = [Route::Mail, Route::Chat, Route::Reply, Route::Forward, Route::ChannelPost, Route::Workflow];
+            let (account_id, route) = (chance.pick(accounts), *chance.pick(&routes));
             let order = *chance.pick(&[None, Some("one"), Some("two")]);
             let deadline = (chance.below(8) == 0).then(|| 1_000 + i64::try_from(chance.below(600_000)).unwrap());
             ledger.enqueue(&mut processes[which], account_id, route, chance.below(10) == 0, order, deadline).await;

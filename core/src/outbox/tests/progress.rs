@@ -1,7 +1,7 @@
 //! What is stored of a send under way is read and written as one flat record, by all versions.
 
 use crate::outbox::channel::{Channel, Ids, Progress};
-use crate::outbox::channels::{Chat, Mail};
+use crate::outbox::channels::{Chat, Mail, Workflow};
 use serde_json::{Value, json};
 
 type Of<C> = Progress<<C as Channel>::Progress>;
@@ -36,6 +36,9 @@ fn the_records_of_earlier_versions_are_read() {
     assert_eq!(shown(Chat::ids(chat.own)), [None, Some("g".into()), Some("c".into())]);
     assert_eq!(serde_json::from_value::<Of<Mail>>(blank()).unwrap(), Progress::default());
     assert_eq!(serde_json::from_value::<Of<Chat>>(blank()).unwrap(), Progress::default());
+    // What a route knows of its own may be nothing.
+    let post: Of<Workflow> = serde_json::from_value(stored()).unwrap();
+    assert_eq!((post.doubted, post.insisted, serde_json::to_value(&post).unwrap()["doubt_since"].as_i64()), (true, true, Some(1_790_000_000_000)));
     // The first ones had fewer fields.
     assert_eq!(serde_json::from_str::<Of<Mail>>("{}").unwrap(), Progress::default());
     assert_eq!(serde_json::from_str::<Of<Chat>>(r#"{"chat_id":"c"}"#).unwrap().own.chat_id.as_deref(), Some("c"));

@@ -1,6 +1,6 @@
 //! How requests come to Microsoft's side: alone or in batches, over connections that break.
 
-use super::microsoft::{is_post, Microsoft, State, Troubles};
+use super::microsoft::{Microsoft, State, Troubles, is_post, is_workflow};
 use crate::pipeline::fake::{breaks, says, says_with};
 use crate::pipeline::{Answer, Sent, Transport};
 use bytes::Bytes;
@@ -99,7 +99,7 @@ impl State {
         if !asked.iter().any(Asked::is_write) {
             return Connection::Holds;
         }
-        for one in asked.iter().filter(|one| one.path.ends_with("/send") || is_post(one.path)) {
+        for one in asked.iter().filter(|one| one.path.ends_with("/send") || is_post(one.path) || is_workflow(one.path)) {
             let text = self.text(account_id, one.path, &one.body);
             self.mailboxes.entry(account_id.to_owned()).or_default().asked.extend(text);
         }
@@ -126,6 +126,8 @@ impl State {
             return self.read(account_id, asked.path, asked.query, now);
         }
         let Troubles { throttled, contested, .. } = self.troubles;
+        // Nothing of a workflow can be changed by somebody else.
+        let contested = if is_workflow(asked.path) { 0 } else { contested };
         match u32::try_from(self.chance.below(100)).unwrap() {
             draw if draw < throttled => says_with(429, ("retry-after", &(1 + self.chance.below(40)).to_string()), ""),
             draw if draw < throttled + contested => says(412, r#"{"error":{"code":"ErrorIrresolvableConflict"}}"#),

@@ -7,16 +7,17 @@ use crate::clock::TestClock;
 use crate::config::{Cloud, Endpoints};
 use crate::error::Result;
 use crate::events::EventBus;
+use crate::flows::{Flows, url_place};
 use crate::graph::Graph;
 use crate::interleave::turns;
-use crate::model::{AccountState, Address, ChannelPostDraft, ChatDraft, Draft, Feature, ForwardDraft, MailDraft, ReplyDraft, Receipt, Route, SendState};
+use crate::model::{AccountState, Address, ChannelPostDraft, ChatDraft, Draft, Feature, ForwardDraft, MailDraft, ReplyDraft, Receipt, Route, SendState, WorkflowDraft};
 use crate::outbox::Outbox;
 use crate::pipeline::fake::START_MS;
 use crate::pipeline::{AccessToken, Limits, Mailbox, Pipeline, TokenSource};
 use crate::runtime::{Runtime, block_on};
 use crate::seal::AadContext;
 use crate::secret::RootKey;
-use crate::store::{AccountRow, Shorthand, SqliteStore, Store, TokenRow, tamper};
+use crate::store::{AccountRow, Shorthand, SqliteStore, Store, TokenRow, WorkflowRow, tamper};
 use crate::vault::Vault;
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
@@ -119,6 +120,19 @@ impl World {
         // The message that replies and forwards are about. Nobody reads what it says.
         let message = format!("INSERT INTO messages (account_id, graph_id, folder_id, version, head, shown_id) SELECT id, '{ORIGINAL}', 'in', 1, profile, '{}' FROM accounts WHERE id = '{account_id}'", original(account_id));
         tamper(&self.folder.path().join("store"), &message);
+        self.add_workflow(account_id);
+    }
+
+    /// One beside the account, whose posts Microsoft's side keeps with what is that account's.
+    fn add_workflow(&self, account_id: &str) {
+        let id = workflow(account_id);
+        let keys = self.vault.new_account_keys(&id, true, 1).unwrap();
+        let handles = block_on(self.vault.adopt(&id, &keys)).unwrap();
+        let profile = handles.content.seal(AadContext { table: "accounts", column: "profile", account_id: &id, row: &id, version: 1 }, b"{}").unwrap();
+        let url = format!("https://prod-12.logic.azure.com/workflows/{account_id}/triggers/manual/paths/invoke?sig=abcdefghijkl");
+        let token = TokenRow { account_id: id.clone(), version: 1, sealed: handles.secrets.seal(url_place(&id, 1), url.as_bytes()).unwrap(), expires_at: i64::MAX, refreshed_at: 1 };
+        let row = WorkflowRow { id: id.clone(), owner: "owner".into(), profile, profile_version: 1, added_at: 1 };
+        block_on(self.store.add_workflow(&row, &token, &keys, u32::MAX)).unwrap();
     }
 
     /// What is queued is as if a version had stored it that gave mails their names later.
@@ -136,7 +150,8 @@ impl World {
         let lives = Arc::new(());
         let pipeline = Arc::new(Pipeline::new(endpoints(), Arc::new(Wire::of(&lives, microsoft)), Arc::new(self.clock.clone()), Limits::default()));
         pipeline.plug_tokens(self.tokens.clone());
-        let outbox = Outbox::new(self.store.clone(), self.vault.clone(), Graph::new(pipeline, endpoints()), Arc::new(self.clock.clone()), EventBus::new());
+        let flows = Flows::new(pipeline.clone());
+        let outbox = Outbox::new(self.store.clone(), self.vault.clone(), Graph::new(pipeline, endpoints()), flows, Arc::new(self.clock.clone()), EventBus::new());
         let delivering = tokio::spawn(outbox.clone().run(self.runtime.stop()));
         Process { outbox, delivering, waiting: Vec::new(), _lives: lives }
     }
@@ -174,6 +189,11 @@ pub async fn in_time<T>(outcome: impl Future<Output = T>, what: impl Fn() -> Str
 
 pub fn is_settled(receipt: &Receipt) -> bool {
     !matches!(receipt.state, SendState::Queued | SendState::Sending)
+}
+
+/// Id of the workflow beside an account.
+pub fn workflow(account_id: &str) -> String {
+    format!("wfl_of_{account_id}")
 }
 
 /// A draft with this text, by which Microsoft's side tells it from others. `to` orders what goes by chat, `order` mails.
@@ -221,5 +241,7 @@ pub fn draft(account_id: &str, route: Route, text: &str, order: Option<&str>) ->
             let channel_id = format!("19:{}@thread.tacv2", order.unwrap_or(text).replace(' ', "."));
             ChannelPostDraft { account_id: account_id.into(), team_id: "team".into(), channel_id, body: text.into(), key: Some(text.into()), ..ChannelPostDraft::default() }.into()
         }
+        // Posts to one workflow are in order by themselves.
+        Route::Workflow => WorkflowDraft { workflow_id: workflow(account_id), text: Some(text.into()), key: Some(text.into()), ..WorkflowDraft::default() }.into(),
     }
 }

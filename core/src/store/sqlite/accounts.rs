@@ -57,9 +57,9 @@ fn strings(row: &Row<'_>, column: usize) -> Outcome<Vec<String>> {
     serde_json::from_str(&text).map_err(|_| Fault::Ours(super::fault::corrupt("a list")))
 }
 
-/// A row without an owner is being purged, and is gone for everybody.
+/// A row without an owner is being purged, and is gone for everybody. Workflows are no accounts ([`workflows`](super::workflows)).
 pub fn by_id(c: &Connection, id: &str) -> Outcome<Option<AccountRow>> {
-    first(c, select_account!("WHERE id = ?1 AND owner <> ''"), [id], account_row)
+    first(c, select_account!("WHERE id = ?1 AND owner <> '' AND kind <> 'workflow'"), [id], account_row)
 }
 
 fn by_person(c: &Connection, owner: &str, tenant_id: &str, user_id: &str) -> Outcome<Option<AccountRow>> {
@@ -290,11 +290,11 @@ fn page(c: &Connection, owner: Option<&str>, state: Option<AccountState>, after:
     match owner {
         Some(owner) => all(
             c,
-            select_account!("WHERE owner <> '' AND owner = ?1 AND num > ?2 AND (?3 IS NULL OR state = ?3) ORDER BY num LIMIT ?4"),
+            select_account!("WHERE owner <> '' AND kind <> 'workflow' AND owner = ?1 AND num > ?2 AND (?3 IS NULL OR state = ?3) ORDER BY num LIMIT ?4"),
             (owner, after, state, limit),
             account_row,
         ),
-        None => all(c, select_account!("WHERE owner <> '' AND num > ?1 AND (?2 IS NULL OR state = ?2) ORDER BY num LIMIT ?3"), (after, state, limit), account_row),
+        None => all(c, select_account!("WHERE owner <> '' AND kind <> 'workflow' AND num > ?1 AND (?2 IS NULL OR state = ?2) ORDER BY num LIMIT ?3"), (after, state, limit), account_row),
     }
 }
 
@@ -413,7 +413,7 @@ impl AccountStore for SqliteStore {
         match query {
             AccountQuery::Owner(owner) => {
                 let owner = owner.to_owned();
-                self.read(move |c| all(c, select_account!("WHERE owner <> '' AND owner = ?1 ORDER BY num"), [owner], account_row)).await
+                self.read(move |c| all(c, select_account!("WHERE owner <> '' AND kind <> 'workflow' AND owner = ?1 ORDER BY num"), [owner], account_row)).await
             }
             AccountQuery::Person { owner, tenant_id, user_id } => {
                 let (owner, tenant_id, user_id) = (owner.to_owned(), tenant_id.to_owned(), user_id.to_owned());

@@ -1,7 +1,7 @@
-//! How accounts end: disconnected at once, whatever state they are in, and told.
+//! How accounts and workflows end: disconnected at once, whatever state they are in, and told.
 
 use super::fault::Outcome;
-use super::{ERASURE_PENDING, SqliteStore, accounts, keys, outbox_end, run};
+use super::{ERASURE_PENDING, SqliteStore, accounts, keys, outbox_end, run, workflows};
 use crate::model::{AccountState, AuditKind};
 use crate::random;
 use crate::store::{Entry, ItemState, KeyPurpose};
@@ -42,7 +42,7 @@ impl SqliteStore {
     /// Idempotent: whatever a half-finished earlier call left is taken along, and every step changes nothing when it was done. Answers ids of the
     /// sends cancelled.
     pub(super) fn disconnect(&self, c: &Connection, id: &str, reason: &str, now: i64) -> Outcome<Vec<String>> {
-        let Some(account) = accounts::by_id(c, id)? else { return Ok(Vec::new()) };
+        let Some(account) = workflows::ending(c, id)? else { return Ok(Vec::new()) };
         let mut entries = Vec::new();
         if account.state != AccountState::Disconnected {
             run(
@@ -51,7 +51,11 @@ impl SqliteStore {
                 (id, AccountState::Disconnected.word(), reason, now),
             )?;
             keys::announce_account(c, id, now)?;
-            entries.push(Entry::new(AuditKind::Disconnected, "The account was disconnected.").on(id));
+            let entry = match account.is_workflow {
+                false => Entry::new(AuditKind::Disconnected, "The account was disconnected."),
+                true => Entry::new(AuditKind::WorkflowRemoved, "The workflow was removed."),
+            };
+            entries.push(entry.on(id));
         }
         entries.extend(destroy_key(c, KeyPurpose::Secrets, id)?);
         run(c, "DELETE FROM tokens WHERE account_id = ?1", [id])?;

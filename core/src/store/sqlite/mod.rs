@@ -39,6 +39,7 @@ mod stamp;
 mod throttles;
 mod trim;
 mod pending_removals;
+mod workflows;
 mod writer;
 
 #[cfg(all(test, unix))]

@@ -2,9 +2,9 @@
 //! ([`queues`]).
 
 use super::fault::Outcome;
-use super::{SqliteStore, accounts, all, announce, awaited, exists, first, keys, leases, outbox_end, queues, run, sealed, sealed_opt, word};
+use super::{SqliteStore, accounts, all, announce, awaited, exists, first, keys, leases, outbox_end, queues, run, sealed, sealed_opt, word, workflows};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{AccountState, AuditKind, ChangeKind, OutboxFilter, SendState};
+use crate::model::{AccountState, AuditKind, ChangeKind, OutboxFilter, Route, SendState};
 use crate::seal::Sealed;
 use crate::store::{ClaimRequest, Claimed, Claims, Content, DueRequest, Enqueued, Entry, Hold, IsUsable, ItemRow, ItemState, KeyPurpose, NewItem, NextDue, OutboxStore, Part, Reopened, Step, Stepped, Tidied, is_alone};
 use crate::store::words::Word;
@@ -152,8 +152,13 @@ impl OutboxStore for SqliteStore {
             let (mut all, mut usable) = (Vec::with_capacity(sends.len()), HashSet::new());
             for (number, (item, content)) in sends.iter().enumerate() {
                 if usable.insert((&item.account_id, item.route)) {
-                    let account = accounts::by_id(tx, &item.account_id)?.filter(|account| account.state == AccountState::Connected && is_usable(account, item.route));
-                    account.ok_or_else(|| not_connected(&item.account_id))?;
+                    let may_send = match accounts::by_id(tx, &item.account_id)? {
+                        Some(account) => account.state == AccountState::Connected && is_usable(&account, item.route),
+                        None => item.route == Route::Workflow && workflows::is_there(tx, &item.account_id)?,
+                    };
+                    if !may_send {
+                        return Err(not_connected(&item.account_id).into());
+                    }
                 }
                 let enqueued = store.enqueue_one(tx, item, content)?;
                 if let Enqueued::Known { content_hash, hash_version, .. } = &enqueued

@@ -73,7 +73,8 @@ pub fn leave_in_doubt(c: &Connection, account_id: &str, now: i64) -> Outcome<Vec
     end(
         c,
         "UPDATE outbox SET state = 'unknown', is_open = 0, is_head = 0, next_at = NULL, lease_until = 0, fence = fence + 1,
-           reason = 'The account was disconnected before it could be found out whether this was sent. Look into the mailbox before sending it again.'
+           reason = CASE route WHEN 'workflow' THEN 'The workflow was removed before it could be found out whether this was posted. Look where it posts to before sending it again.'
+             ELSE 'The account was disconnected before it could be found out whether this was sent. Look into the mailbox before sending it again.' END
          WHERE account_id = ?1 AND is_open = 1 AND state IN ('dispatching', 'reconciling') AND lease_until <= ?2",
         (account_id, now),
     )

@@ -2,10 +2,10 @@
 
 use super::ending::{destroy_key, mark_erasure};
 use super::fault::Outcome;
-use super::{ERASE_WAIT, SqliteStore, accounts, all, exists, first, keys, outbox_end, run, throttles};
+use super::{ERASE_WAIT, SqliteStore, all, exists, first, keys, outbox_end, run, throttles, workflows};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::AuditKind;
-use crate::store::{Entry, ItemState, KeyPurpose, PurgeRow, PurgeStore, Purged};
+use crate::store::{Entry, ItemState, KeyPurpose, PurgeRow, PurgeStore, Purged, person_of};
 use async_trait::async_trait;
 use rusqlite::{Connection, Row};
 
@@ -111,7 +111,7 @@ impl SqliteStore {
     }
 
     fn begin(&self, c: &Connection, id: &str, reason: &str, now: i64) -> Outcome<bool> {
-        let Some(account) = accounts::by_id(c, id)? else { return Ok(false) };
+        let Some(account) = workflows::ending(c, id)? else { return Ok(false) };
         self.disconnect(c, id, reason, now)?;
         let mut entries = Vec::from_iter(destroy_key(c, KeyPurpose::Content, id)?);
         // A request on its way may still arrive, but the row that would tell is erased; whoever does it loses its claim.
@@ -123,7 +123,7 @@ impl SqliteStore {
             "UPDATE accounts SET owner = '', tenant_id = '', user_id = id, authority = '', problem = ?2, generation = generation + 1 WHERE id = ?1",
             (id, reason),
         )?;
-        throttles::forget(c, id, &account.tenant_id, account.person())?;
+        throttles::forget(c, id, &account.tenant_id, person_of(&account.user_id))?;
         let owner = self.owner_mark(&account.owner)?;
         // One that failed names no account, and may have been this person's.
         run(c, "DELETE FROM attempts WHERE owner = ?1 AND used_at <> 0", [&owner])?;

@@ -54,6 +54,8 @@ store_suite!(made, [
     an_attempt_is_used_up_once,
     a_sign_in_ends_with_its_account_and_owner,
     an_account_comes_back_as_stored,
+    a_workflow_is_no_account_and_ends_as_one,
+    a_deleted_owner_gets_no_workflow,
     connecting_again_takes_over,
     what_a_connection_knows_comes_back,
     a_waiting_account_makes_room_for_the_known_one,

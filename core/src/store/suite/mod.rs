@@ -13,6 +13,7 @@ mod purge;
 mod search;
 mod throttles;
 mod trim;
+mod workflows;
 
 pub use accounts::*;
 pub use audit::*;
@@ -26,6 +27,7 @@ pub use purge::*;
 pub use search::*;
 pub use throttles::*;
 pub use trim::*;
+pub use workflows::*;
 
 use super::*;
 use crate::error::Result;

@@ -85,6 +85,9 @@ pub async fn handle(shared: &Shared, call: &Call) -> Answer {
         ("POST", ["teams"]) => teams::add(world, &ask),
         ("POST", ["teams", "change"]) => teams::change(world, &ask),
         ("POST", ["teams", "list"]) => teams::list(world, &ask),
+        ("POST", ["workflows"]) => crate::flows::add(world, &ask),
+        ("POST", ["workflows", "change"]) => crate::flows::change(world, &ask),
+        ("POST", ["workflows", "list"]) => crate::flows::list(world, &ask),
         ("POST", ["faults"]) => world.faults.add(&ask).map(|id| json!({"id": id})),
         ("DELETE", ["faults"]) => {
             world.faults.clear();

@@ -12,7 +12,7 @@ mod tidy;
 use crate::error::{Error, Result};
 use crate::graph::MadeDraft;
 use crate::model::{Draft, Feature, FileAttachment, Route};
-use crate::outbox::channel::{Channel, Finding, Ids, Order, Outcome, Prepared, Progress, Terms};
+use crate::outbox::channel::{Channel, Finding, Ids, Order, Outcome, Prepared, Progress, Sender, Terms};
 use crate::outbox::job::{Job, Tools};
 use crate::store::{ItemRow, ItemState};
 use crate::vault::Hashes;
@@ -94,7 +94,7 @@ impl<K: Making> Channel for MailBy<K> {
     type Progress = MailProgress;
 
     const ROUTE: Route = K::ROUTE;
-    const FEATURE: Feature = Feature::MailSend;
+    const SENDER: Sender = Sender::Account(Feature::MailSend);
 
     fn of(draft: Draft) -> Option<K::Draft> {
         K::of(draft)

@@ -6,7 +6,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::failpoint::failpoint;
 use crate::graph::{Mentioned, Person, PostPlace};
 use crate::model::{BodyType, ChatDraft, Draft, Feature, Route};
-use crate::outbox::channel::{Channel, Finding, Ids, Order, Outcome, Prepared, Terms};
+use crate::outbox::channel::{Channel, Finding, Ids, Order, Outcome, Prepared, Sender, Terms};
 use crate::outbox::check::{address, header, id as check_id};
 use crate::outbox::content::{Fields, first_form};
 use crate::outbox::job::Job;
@@ -67,7 +67,7 @@ impl Channel for Chat {
     type Progress = ChatProgress;
 
     const ROUTE: Route = Route::Chat;
-    const FEATURE: Feature = Feature::Chat;
+    const SENDER: Sender = Sender::Account(Feature::Chat);
 
     fn of(draft: Draft) -> Option<ChatDraft> {
         if let Draft::Chat { chat } = draft { Some(chat) } else { None }

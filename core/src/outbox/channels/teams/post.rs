@@ -5,7 +5,7 @@ use super::content::{self, parts};
 use crate::error::{Error, Result};
 use crate::graph::{Mentioned, OutgoingPost, PostPlace};
 use crate::model::{ChannelPostDraft, Draft, Feature, Route};
-use crate::outbox::channel::{Channel, Finding, Ids, Order, Outcome, Prepared, Terms};
+use crate::outbox::channel::{Channel, Finding, Ids, Order, Outcome, Prepared, Sender, Terms};
 use crate::outbox::check::{header, id as check_id};
 use crate::outbox::content::Fields;
 use crate::outbox::job::Job;
@@ -46,7 +46,7 @@ impl Channel for ChannelPost {
     type Progress = PostProgress;
 
     const ROUTE: Route = Route::ChannelPost;
-    const FEATURE: Feature = Feature::Channels;
+    const SENDER: Sender = Sender::Account(Feature::Channels);
 
     fn of(draft: Draft) -> Option<ChannelPostDraft> {
         if let Draft::ChannelPost { channel_post } = draft { Some(channel_post) } else { None }

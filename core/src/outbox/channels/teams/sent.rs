@@ -24,6 +24,7 @@ impl Posted {
             Route::Mail | Route::Reply | Route::Forward => {
                 Err(Error::new(ErrorKind::Conflict, "A mail that was sent cannot be changed or deleted: it is with its recipients."))
             }
+            Route::Workflow => Err(Error::new(ErrorKind::Conflict, "A post to a workflow cannot be changed or deleted: nobody knows where it is shown.")),
         }
     }
 

@@ -38,6 +38,12 @@ public suspend fun Engine.editSent(receiptId: String, chat: ChatDraft, owner: St
 
 public suspend fun Engine.editSent(receiptId: String, post: ChannelPostDraft, owner: String? = null): Receipt = editSent(receiptId, Draft.ChannelPost(post), owner)
 
+public suspend fun Engine.send(workflow: WorkflowDraft): Receipt = send(Draft.Workflow(workflow))
+
+public suspend fun Engine.enqueue(workflow: WorkflowDraft): Receipt = enqueue(Draft.Workflow(workflow))
+
+public suspend fun Engine.edit(receiptId: String, workflow: WorkflowDraft, owner: String? = null): Receipt = edit(receiptId, Draft.Workflow(workflow), owner)
+
 @JvmName("enqueueAllMails")
 public suspend fun Engine.enqueueAll(mails: List<MailDraft>): List<Receipt> = enqueueAll(mails.map { Draft.Mail(it) })
 
