@@ -23,3 +23,4 @@ mod signin;
 mod tamper;
 mod teams;
 mod tls;
+mod uploads;
