@@ -14,6 +14,7 @@ mod quoted;
 mod reading;
 mod teams;
 mod untold;
+mod upload;
 mod wire;
 
 pub use delta::{DeltaAnswer, DeltaFrom, DeltaItem, DeltaPage, MailItem};
@@ -25,6 +26,7 @@ pub use listing::{Listing, ListingOrder, ListingRange};
 pub use folders::{FolderList, GraphFolder, WellKnownFolders};
 pub use reading::{KeptBody, MailBody};
 pub use answers::{AnswerKind, OutgoingAnswer};
+pub use upload::{Arrived, NewUpload, RANGE, SMALLEST_RANGE, Upload, UploadUrl};
 pub use mail::{Attached, MadeDraft, MessageState, OutgoingMail, Verified};
 
 use crate::config::Endpoints;

@@ -21,13 +21,17 @@ mod job;
 mod payload;
 mod receipt;
 mod settle;
+mod staged;
+mod staging;
 mod submit;
 mod tidy;
 mod waiters;
 
 pub use channel::{feature_for, feature_of};
+pub use channels::check_file;
 pub use check::{check_draft, check_drafts, of_draft};
 pub use deliver::Outbox;
+pub use staging::Staging;
 pub use submit::DISCONNECTED;
 
 #[cfg(test)]

@@ -75,6 +75,10 @@ impl Tokens {
         if request.purpose == Purpose::Identity {
             secrets.add_form(&request.body);
         }
+        if request.purpose == Purpose::Upload {
+            // Whoever has such an address may write to it.
+            request.url.query_pairs().for_each(|(_, value)| secrets.add_text(&value));
+        }
         loop {
             if let Some(token) = &token {
                 secrets.add(token.shared());

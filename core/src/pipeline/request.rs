@@ -17,8 +17,7 @@ use url::Url;
 pub enum Purpose {
     Identity,
     Graph,
-    /// Pre-authorised addresses of large attachments. Decided here ahead of the first operation that uploads.
-    #[allow(dead_code)]
+    /// Pre-authorised addresses of large attachments.
     Upload,
 }
 

@@ -15,6 +15,7 @@ mod mail;
 mod outbox;
 mod purge;
 mod scope;
+mod staging;
 mod throttles;
 mod trim;
 mod words;
@@ -47,6 +48,7 @@ pub use purge::{PurgeRow, PurgeStore, Purged};
 pub use throttles::ThrottleStore;
 pub use trim::{Kept, TrimStore};
 pub use scope::Scope;
+pub use staging::{STAGED_ID, Staged, StagedRow, StagingStore};
 pub use sqlite::SqliteStore;
 #[cfg(all(test, unix))]
 pub use sqlite::tests::{ONE_CHAIN, commits, tamper};
@@ -59,7 +61,7 @@ pub fn peek(data_dir: &Path, name: &str) -> Result<Option<Vec<u8>>> {
 }
 
 /// What a backend promises; SQLite is one, PostgreSQL can be another.
-pub trait Store: AccountStore + CopyStore + KeyStore + OutboxStore + MailStore + HealthStore + AuditStore + PurgeStore + ThrottleStore + TrimStore + Send + Sync {
+pub trait Store: AccountStore + CopyStore + KeyStore + OutboxStore + MailStore + HealthStore + AuditStore + PurgeStore + StagingStore + ThrottleStore + TrimStore + Send + Sync {
     /// Ends all connections; later calls fail with `Closed`.
     fn close(&self);
     /// From now on every step that is worth a record writes it in its own transaction, and fails if it cannot. The first one stays.

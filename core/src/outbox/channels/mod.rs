@@ -4,7 +4,7 @@ mod chat;
 mod mail;
 
 pub use chat::Chat;
-pub use mail::{Forward, Mail, Reply};
+pub use mail::{Forward, Mail, Reply, check_file};
 
 /// What channels remember for as long as the process lives.
 #[derive(Debug, Default)]
