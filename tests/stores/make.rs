@@ -28,7 +28,7 @@ pub fn mail(account_id: &str, to: &str, subject: &str, key: Option<&str>) -> Mai
 
 /// The one that waits with a file and a key.
 pub fn waiting(account_id: &str) -> MailDraft {
-    let file = FileAttachment { name: "offer.txt".into(), content: b"Thursday at 3.\n".repeat(40), content_type: "text/plain".into(), content_id: None };
+    let file = FileAttachment { name: "offer.txt".into(), content: b"Thursday at 3.\n".repeat(40), content_type: "text/plain".into(), content_id: None, staged: None };
     let nestor = Address { address: "nestor@contoso.com".into(), name: "Nestor Wilke".into() };
     MailDraft { cc: vec![nestor], attachments: vec![file], ..mail(account_id, "alex@contoso.com", "waiting", Some("candidate-7/offer")) }
 }

@@ -3,6 +3,8 @@
 
 const native = require('./load.cjs')
 const { classes, typed, shape } = require('./errors.cjs')
+const { createReadStream, statSync } = require('node:fs')
+const { basename } = require('node:path')
 const { inspect } = require('node:util')
 const { fileURLToPath } = require('node:url')
 
@@ -122,6 +124,55 @@ dressed.onLog = function (callback, level = 'info') {
   return () => {
     stopped = true
     cancel.cancel()
+  }
+}
+
+/** Bytes handed over at a time. */
+const PIECE = 1 << 20
+
+/** The bytes of a source, in pieces that are small enough. */
+async function* pieces(source) {
+  if (ArrayBuffer.isView(source) || source instanceof ArrayBuffer) source = [source]
+  else if (source instanceof Blob) source = source.stream()
+  if (typeof source?.[Symbol.asyncIterator] !== 'function' && typeof source?.[Symbol.iterator] !== 'function') {
+    throw new TypeError('The source of an attachment is a path, bytes, a Blob, or a stream of bytes.')
+  }
+  for await (const piece of source) {
+    if (typeof piece === 'string') throw new TypeError('The source of an attachment gives text, not bytes. Open the stream without an encoding.')
+    const bytes = ArrayBuffer.isView(piece) ? Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength) : Buffer.from(piece)
+    for (let at = 0; at < bytes.length; at += PIECE) yield bytes.subarray(at, at + PIECE)
+  }
+}
+
+/** What is known of a source: a path becomes its stream. */
+function opened(source, given) {
+  if (source instanceof URL) source = fileURLToPath(source)
+  if (typeof source === 'string') {
+    const name = basename(source)
+    const { size } = statSync(source)
+    return { source: createReadStream(source, { highWaterMark: PIECE }), name, size, ...given }
+  }
+  if (ArrayBuffer.isView(source) || source instanceof ArrayBuffer) return { source, size: source.byteLength, ...given }
+  if (source instanceof Blob) return { source, name: source.name, size: source.size, contentType: source.type || undefined, ...given }
+  return { source, name: typeof source?.path === 'string' ? basename(source.path) : undefined, ...given }
+}
+
+/** An attachment from a path, bytes, a Blob or a stream. */
+dressed.attachmentFrom = async function (engine, accountId, from, { signal, ...options } = {}) {
+  signal?.throwIfAborted()
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
+  const { source, name = '', contentType = 'application/octet-stream', size, contentId } = opened(from, given)
+  const writer = await engine.stageAttachment(accountId, name, contentType, size, contentId)
+  try {
+    for await (const piece of pieces(source)) {
+      signal?.throwIfAborted()
+      await writer.write(piece)
+    }
+    signal?.throwIfAborted()
+    return await writer.finish()
+  } catch (error) {
+    await writer.abort()
+    throw error
   }
 }
 

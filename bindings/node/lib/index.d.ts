@@ -1,5 +1,5 @@
 // The whole package: what follows from the contract, and the helpers written by hand.
-import type { ChannelPostDraft, ChatDraft, Draft, ForwardDraft, LogLevel, LogRecord, MailDraft, ReplyDraft, WorkflowDraft } from './native.js'
+import type { ChannelPostDraft, ChatDraft, Draft, Engine, FileAttachment, ForwardDraft, LogLevel, LogRecord, MailDraft, ReplyDraft, WorkflowDraft } from './native.js'
 
 export * from './native.js'
 
@@ -20,3 +20,27 @@ export function workflow(draft: WorkflowDraft): Draft
  * stops it. It keeps no process alive. What the callback throws becomes a warning of the process. Errors: as `logs`.
  */
 export function onLog(callback: (record: LogRecord) => void, level?: LogLevel): () => void
+/** What is said of an attachment where its source does not say it. */
+export interface AttachmentOptions {
+  /** Of a path, a `File` or a file stream, its own. */
+  name?: string
+  /** Of a `Blob`, its own; else `application/octet-stream`. */
+  contentType?: string
+  /** Bytes that it comes to; another count is an error. */
+  size?: number
+  /** It is an image that the HTML body shows, as in `FileAttachment`. */
+  contentId?: string
+  /** Gives up: nothing of the content is left. */
+  signal?: AbortSignal
+}
+/**
+ * An attachment of up to 150 MB for drafts of this account, from a path, bytes, a `Blob`, or a stream or iterator of bytes. It is read in pieces, and sealed
+ * and durable when this resolves; `stageAttachment` says how long. When the source fails or the signal aborts, that is thrown as it is and nothing of the
+ * content is left. Errors: as `stageAttachment` and the methods of `AttachmentWriter`.
+ */
+export function attachmentFrom(
+  engine: Engine,
+  accountId: string,
+  source: string | URL | ArrayBuffer | ArrayBufferView | Blob | AsyncIterable<Uint8Array> | Iterable<Uint8Array> | ReadableStream<Uint8Array>,
+  options?: AttachmentOptions,
+): Promise<FileAttachment>

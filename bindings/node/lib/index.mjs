@@ -3,8 +3,8 @@ import tidings from './index.cjs'
 
 export default tidings
 export const {
-  Engine, EventStream, ChangeStream, RawPages, RawResponse, LogStream, LoopbackSignIn, DeviceSignIn, RootKey, Secret, ClientCertificate, TestClock,
-  version, generateRootKey, wrappedRootKey, logs, onLog, mail, chat, reply, forward, channelPost, workflow,
+  Engine, AttachmentWriter, EventStream, ChangeStream, RawPages, RawResponse, LogStream, LoopbackSignIn, DeviceSignIn, RootKey, Secret, ClientCertificate, TestClock,
+  version, generateRootKey, wrappedRootKey, logs, onLog, attachmentFrom, mail, chat, reply, forward, channelPost, workflow,
   TidingsError, InvalidInputError, LimitExceededError, NotConnectedError, NeedsReconnectError, ConsentMissingError, ForbiddenError,
   NotFoundError, ConflictError, ThrottledError, UpstreamError, NetworkError, OutcomeUnknownError, LinkRejectedError,
   TokenRejectedError, VaultLockedError, WrongKeyError, CorruptError, StoreBusyError, StoreFullError, CursorExpiredError, CancelledError, ClosedError,

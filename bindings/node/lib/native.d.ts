@@ -329,14 +329,29 @@ export type AddressInput = string | {
   name?: string;
 };
 
-/** A file to send with a mail, below 3 MB. */
+/** A file to send with a mail: its content, below 3 MB, or the id of a content that was staged, of any size that Microsoft takes. */
 export interface FileAttachment {
   name: string;
+  /** Empty where `staged` says which content it is. */
+  content: Buffer;
+  contentType: string;
+  /** It is an image that the HTML body shows, as in `<img src="cid:logo">` with the content id `logo`. None: it is listed below the mail. */
+  contentId: string | null;
+  /** Id of a staged content of this account, as `stage_attachment` and the helpers for files and streams give it. */
+  staged: string | null;
+}
+
+/** A file to send with a mail: its content, below 3 MB, or the id of a content that was staged, of any size that Microsoft takes. */
+export interface FileAttachmentInput {
+  name: string;
+  /** Empty where `staged` says which content it is. */
   content: Uint8Array;
   /** Default: `"application/octet-stream"`. */
   contentType?: string;
   /** It is an image that the HTML body shows, as in `<img src="cid:logo">` with the content id `logo`. None: it is listed below the mail. */
   contentId?: string | null;
+  /** Id of a staged content of this account, as `stage_attachment` and the helpers for files and streams give it. */
+  staged?: string | null;
 }
 
 /** A header of a mail that is sent. */
@@ -362,7 +377,7 @@ export interface MailDraft {
   /** Default: `"normal"`. */
   importance?: Importance;
   /** Default: `[]`. */
-  attachments?: readonly FileAttachment[];
+  attachments?: readonly FileAttachmentInput[];
   /** Idempotency key, unique per account: the same key and content give the same receipt, other content is a Conflict. */
   key?: string | null;
   /** Not sent after this time: what is provably unsent by then becomes `failed`, anything else `unknown`. None: it waits for as long as it takes. It is
@@ -402,7 +417,7 @@ export interface ReplyDraft {
   /** Default: `"normal"`. */
   importance?: Importance;
   /** Default: `[]`. */
-  attachments?: readonly FileAttachment[];
+  attachments?: readonly FileAttachmentInput[];
   /** Idempotency key, as in `MailDraft`. */
   key?: string | null;
   /** Not sent after this time, as in `MailDraft`. */
@@ -436,7 +451,7 @@ export interface ForwardDraft {
   /** Default: `"normal"`. */
   importance?: Importance;
   /** Default: `[]`. */
-  attachments?: readonly FileAttachment[];
+  attachments?: readonly FileAttachmentInput[];
   /** Idempotency key, as in `MailDraft`. */
   key?: string | null;
   /** Not sent after this time, as in `MailDraft`. */
@@ -1105,6 +1120,8 @@ export type Event =
   | { type: 'account_connected'; accountId: string }
   | { type: 'account_changed'; accountId: string; state: AccountState }
   | { type: 'send_changed'; receipt: Receipt }
+  /** Large attachments of a mail on their way to Microsoft: bytes that have arrived, of all. */
+  | { type: 'upload_progress'; accountId: string; receiptId: string; sent: number; total: number }
   | { type: 'sync_progress'; accountId: string; folderId: string; stored: number; total: number }
   | { type: 'sync_finished'; report: SyncReport }
   | { type: 'sync_failed'; accountId: string; kind: ErrorKind; reason: string }
@@ -1266,6 +1283,19 @@ export class DeviceSignIn {
   wait(options?: CallOptions): Promise<Account>;
 }
 
+/** One content on its way into the store. Dropped before `finish`, nothing of it is left. */
+export class AttachmentWriter {
+  private constructor();
+  /** The next bytes, at most 8 MB. Runs to its end also when the caller stops waiting. After an error nothing of the content is left. Errors:
+   * InvalidInput (more than was said), LimitExceeded (more than 150 MB, or more than 8 MB at once), Conflict (finished or given up), NotFound (erased
+   * meanwhile), StoreFull. */
+  write(chunk: Uint8Array, options?: CallOptions): Promise<void>;
+  /** The end: the attachment for a draft. Errors: InvalidInput (less than was said; nothing of the content is left), as `write` otherwise. */
+  finish(options?: CallOptions): Promise<FileAttachment>;
+  /** Gives it up: nothing of the content is left. Of one that is finished nothing changes. May be called twice. */
+  abort(options?: CallOptions): Promise<void>;
+}
+
 /** Live events from the moment it was made. */
 export class EventStream implements AsyncIterable<Event> {
   private constructor();
@@ -1421,6 +1451,13 @@ export class Engine implements AsyncDisposable {
   health(owner: string, options?: CallOptions): Promise<Health>;
   /** Cancels queued sends, stops syncs and destroys the account's tokens at once; works offline. Synced mail is kept. Errors: NotFound. */
   disconnect(accountId: string, owner?: string | null, options?: CallOptions): Promise<Account>;
+  /** Begins an attachment of up to 150 MB that is handed in piece by piece, sealed and durable, before the draft that names it. `size`: bytes that it comes
+   * to, if that is known; another count is an error. What `finish` gives goes into drafts of this account, into several of them if they are handed in
+   * before the first of them is sent. It is kept for a day, and then for as long as a send needs it. Touches no network. The helpers of each
+   * language for files and streams do all of it in one call. Errors: InvalidInput (name, content type), LimitExceeded (size), NotConnected,
+   * NeedsReconnect, ConsentMissing, StoreFull.
+   * Source: Graph, Attach large files to Outlook messages. */
+  stageAttachment(accountId: string, name: string, contentType?: string, size?: number | null, contentId?: string | null, options?: CallOptions): Promise<AttachmentWriter>;
   /** Stores the draft, delivers it and answers with the outcome; `queued` when `send_timeout_ms` passed first.
    * Errors before anything is stored: InvalidInput, LimitExceeded, NotConnected, ConsentMissing, Conflict. After that the receipt tells. */
   send(draft: Draft, options?: CallOptions): Promise<Receipt>;

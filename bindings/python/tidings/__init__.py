@@ -12,6 +12,8 @@ except ImportError as _error:
     if sysconfig.get_config_var("Py_GIL_DISABLED"):
         raise ImportError("tidings needs a Python with the global interpreter lock; this one is free-threaded.") from _error
     raise
+from ._attachments import attachment_from as attachment_from
+from ._attachments import blocking_attachment_from as blocking_attachment_from
 from ._logging import log_to_logging as log_to_logging
 from ._native import *
 

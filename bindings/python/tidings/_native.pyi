@@ -805,18 +805,22 @@ _Address: TypeAlias = Address | _AddressFields | str
 
 @final
 class FileAttachment:
-    """A file to send with a mail, below 3 MB."""
-    __match_args__ = ("name", "content", "content_type", "content_id")
-    def __new__(cls, name: str, content: bytes, content_type: str = ..., content_id: str | None = ...) -> Self: ...
+    """A file to send with a mail: its content, below 3 MB, or the id of a content that was staged, of any size that Microsoft takes."""
+    __match_args__ = ("name", "content", "content_type", "content_id", "staged")
+    def __new__(cls, name: str, content: bytes, content_type: str = ..., content_id: str | None = ..., staged: str | None = ...) -> Self: ...
     @property
     def name(self) -> str: ...
     @property
-    def content(self) -> bytes: ...
+    def content(self) -> bytes:
+        """Empty where `staged` says which content it is."""
     @property
     def content_type(self) -> str: ...
     @property
     def content_id(self) -> str | None:
         """It is an image that the HTML body shows, as in `<img src="cid:logo">` with the content id `logo`. None: it is listed below the mail."""
+    @property
+    def staged(self) -> str | None:
+        """Id of a staged content of this account, as `stage_attachment` and the helpers for files and streams give it."""
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -825,6 +829,7 @@ class _FileAttachmentFields(TypedDict):
     content: bytes
     content_type: NotRequired[str]
     content_id: NotRequired[str | None]
+    staged: NotRequired[str | None]
 
 _FileAttachment: TypeAlias = FileAttachment | _FileAttachmentFields
 
@@ -2204,6 +2209,19 @@ class Event:
         @property
         def receipt(self) -> Receipt: ...
     @final
+    class UploadProgress(Event):
+        """Large attachments of a mail on their way to Microsoft: bytes that have arrived, of all."""
+        __match_args__ = ("account_id", "receipt_id", "sent", "total")
+        def __new__(cls, account_id: str, receipt_id: str, sent: int, total: int) -> Self: ...
+        @property
+        def account_id(self) -> str: ...
+        @property
+        def receipt_id(self) -> str: ...
+        @property
+        def sent(self) -> int: ...
+        @property
+        def total(self) -> int: ...
+    @final
     class SyncProgress(Event):
         __match_args__ = ("account_id", "folder_id", "stored", "total")
         def __new__(cls, account_id: str, folder_id: str, stored: int, total: int) -> Self: ...
@@ -2294,6 +2312,32 @@ class BlockingDeviceSignIn:
         Errors: those of `finish_connect`; Cancelled when declined or expired."""
 
 _DeviceSignIn: TypeAlias = DeviceSignIn | BlockingDeviceSignIn
+
+@final
+class AttachmentWriter:
+    """One content on its way into the store. Dropped before `finish`, nothing of it is left."""
+    async def write(self, chunk: bytes) -> None:
+        """The next bytes, at most 8 MB. Runs to its end also when the caller stops waiting. After an error nothing of the content is left. Errors:
+        InvalidInput (more than was said), LimitExceeded (more than 150 MB, or more than 8 MB at once), Conflict (finished or given up), NotFound (erased
+        meanwhile), StoreFull."""
+    async def finish(self) -> FileAttachment:
+        """The end: the attachment for a draft. Errors: InvalidInput (less than was said; nothing of the content is left), as `write` otherwise."""
+    async def abort(self) -> None:
+        """Gives it up: nothing of the content is left. Of one that is finished nothing changes. May be called twice."""
+
+@final
+class BlockingAttachmentWriter:
+    """One content on its way into the store. Dropped before `finish`, nothing of it is left."""
+    def write(self, chunk: bytes) -> None:
+        """The next bytes, at most 8 MB. Runs to its end also when the caller stops waiting. After an error nothing of the content is left. Errors:
+        InvalidInput (more than was said), LimitExceeded (more than 150 MB, or more than 8 MB at once), Conflict (finished or given up), NotFound (erased
+        meanwhile), StoreFull."""
+    def finish(self) -> FileAttachment:
+        """The end: the attachment for a draft. Errors: InvalidInput (less than was said; nothing of the content is left), as `write` otherwise."""
+    def abort(self) -> None:
+        """Gives it up: nothing of the content is left. Of one that is finished nothing changes. May be called twice."""
+
+_AttachmentWriter: TypeAlias = AttachmentWriter | BlockingAttachmentWriter
 
 @final
 class EventStream:
@@ -2561,6 +2605,13 @@ class Engine:
         """How all accounts of an owner are doing. Touches no network. Errors: NotFound."""
     async def disconnect(self, account_id: str, owner: str | None = ...) -> Account:
         """Cancels queued sends, stops syncs and destroys the account's tokens at once; works offline. Synced mail is kept. Errors: NotFound."""
+    async def stage_attachment(self, account_id: str, name: str, content_type: str = ..., size: int | None = ..., content_id: str | None = ...) -> AttachmentWriter:
+        """Begins an attachment of up to 150 MB that is handed in piece by piece, sealed and durable, before the draft that names it. `size`: bytes that it comes
+        to, if that is known; another count is an error. What `finish` gives goes into drafts of this account, into several of them if they are handed in
+        before the first of them is sent. It is kept for a day, and then for as long as a send needs it. Touches no network. The helpers of each
+        language for files and streams do all of it in one call. Errors: InvalidInput (name, content type), LimitExceeded (size), NotConnected,
+        NeedsReconnect, ConsentMissing, StoreFull.
+        Source: Graph, Attach large files to Outlook messages."""
     async def send(self, draft: _Draft) -> Receipt:
         """Stores the draft, delivers it and answers with the outcome; `queued` when `send_timeout_ms` passed first.
         Errors before anything is stored: InvalidInput, LimitExceeded, NotConnected, ConsentMissing, Conflict. After that the receipt tells."""
@@ -2809,6 +2860,13 @@ class BlockingEngine:
         """How all accounts of an owner are doing. Touches no network. Errors: NotFound."""
     def disconnect(self, account_id: str, owner: str | None = ...) -> Account:
         """Cancels queued sends, stops syncs and destroys the account's tokens at once; works offline. Synced mail is kept. Errors: NotFound."""
+    def stage_attachment(self, account_id: str, name: str, content_type: str = ..., size: int | None = ..., content_id: str | None = ...) -> BlockingAttachmentWriter:
+        """Begins an attachment of up to 150 MB that is handed in piece by piece, sealed and durable, before the draft that names it. `size`: bytes that it comes
+        to, if that is known; another count is an error. What `finish` gives goes into drafts of this account, into several of them if they are handed in
+        before the first of them is sent. It is kept for a day, and then for as long as a send needs it. Touches no network. The helpers of each
+        language for files and streams do all of it in one call. Errors: InvalidInput (name, content type), LimitExceeded (size), NotConnected,
+        NeedsReconnect, ConsentMissing, StoreFull.
+        Source: Graph, Attach large files to Outlook messages."""
     def send(self, draft: _Draft) -> Receipt:
         """Stores the draft, delivers it and answers with the outcome; `queued` when `send_timeout_ms` passed first.
         Errors before anything is stored: InvalidInput, LimitExceeded, NotConnected, ConsentMissing, Conflict. After that the receipt tells."""

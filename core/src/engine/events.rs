@@ -93,6 +93,7 @@ fn account_of(event: &Event) -> Option<&str> {
     match event {
         Event::AccountConnected { account_id }
         | Event::AccountChanged { account_id, .. }
+        | Event::UploadProgress { account_id, .. }
         | Event::SyncProgress { account_id, .. }
         | Event::SyncFailed { account_id, .. } => Some(account_id),
         Event::SendChanged { receipt } => Some(&receipt.account_id),

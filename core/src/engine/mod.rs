@@ -1,6 +1,7 @@
 //! What hosts call: one short method per verb. What a verb promises is written at the method; how it is kept, in the modules below.
 
 mod accounts;
+mod attachment;
 mod connect;
 mod device;
 mod events;
@@ -34,6 +35,7 @@ mod throttles_tests;
 #[cfg(all(test, unix))]
 mod waiting_tests;
 
+pub use attachment::AttachmentWriter;
 pub use device::DeviceSignIn;
 pub use events::EventStream;
 pub use feed::ChangeStream;

@@ -179,12 +179,12 @@ impl Graph {
         })
     }
 
-    /// Puts what the sender says into the draft, which can be sent then: the mailbox shows it under this id with the mark. Repeatable until the attachments
+    /// Puts what the sender says into the draft, which can be sent then unless attachments are staged, which are not added here: the mailbox shows it under this id with the mark. Repeatable until the attachments
     /// are added; after an error the draft is not to be sent.
     pub async fn finish_answer(&self, caller: &Caller, begun: BegunAnswer, answer: &OutgoingAnswer<'_>) -> Result<MadeDraft> {
         let shown = self.change_begun(caller, &begun, answer).await?;
         let id = begun.id;
-        for file in answer.attachments {
+        for file in answer.attachments.iter().filter(|file| file.staged.is_none()) {
             let url = self.url(&caller.path(&format!("messages/{}/attachments", segment(&id)?))?, &[])?;
             self.ask(self.write(caller, Method::POST, url, written(&WireFile::from(file))?, Safety::Once)).await?;
         }

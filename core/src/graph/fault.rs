@@ -63,7 +63,7 @@ fn told(status: u16, code: &str) -> (ErrorKind, &'static str) {
         "errorsendasdenied" => Some((Forbidden, "This account may not send in that name")),
         "erroraccessdenied" | "authorization_requestdenied" | "accessdenied" => Some((Forbidden, "Microsoft does not allow this account to do that; a permission or a right is missing")),
         code if is_quota(code) => Some((LimitExceeded, "The mailbox is full, or has sent as much as it may for now. Make room, or wait")),
-        "errormessagesizeexceeded" => Some((LimitExceeded, "The message is larger than this mailbox may send")),
+        "errormessagesizeexceeded" => Some((LimitExceeded, "The message is larger than this organisation lets its mailboxes send: 35 MB, unless its administrator has set another limit of up to 150 MB. Send a link instead, or ask the administrator")),
         "errorinvalidrecipients" => Some((InvalidInput, "A recipient is not a valid address")),
         "erroritemnotfound" | "errorsyncfoldernotfound" | "itemnotfound" | "request_resourcenotfound" | "resourcenotfound" | "errorfoldernotfound" => {
             Some((NotFound, "Microsoft does not have it, or no longer"))

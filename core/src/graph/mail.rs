@@ -402,7 +402,7 @@ impl Graph {
         Ok(wire.change_key.or_else(|| change_key(&wire.etag?)))
     }
 
-    /// Not sent yet, and not repeated in doubt: after `OutcomeUnknown`, [`find_by_mark`](Self::find_by_mark) tells whether it was made. An answer that does
+    /// Without the attachments that are staged. Not sent yet, and not repeated in doubt: after `OutcomeUnknown`, [`find_by_mark`](Self::find_by_mark) tells whether it was made. An answer that does
     /// not show this very draft is doubt: what it names might be another one, and would be sent. It is this one by its Message-ID; a server that gives
     /// drafts Message-IDs of its own shows subject and recipients.
     pub async fn create_draft(&self, caller: &Caller, mail: &OutgoingMail<'_>) -> Result<MadeDraft> {
@@ -420,7 +420,7 @@ impl Graph {
             is_read_receipt_requested: draft.read_receipt,
             is_delivery_receipt_requested: draft.delivery_receipt,
             internet_message_headers: &draft.headers,
-            attachments: draft.attachments.iter().map(WireFile::from).collect(),
+            attachments: draft.attachments.iter().filter(|file| file.staged.is_none()).map(WireFile::from).collect(),
             single_value_extended_properties: [Property { id: MARK, value: mail.mark }],
         };
         let body = serde_json::to_vec(&wire).map_err(|_| Error::internal("A draft could not be written."))?;

@@ -17,6 +17,7 @@ mod raw;
 mod reading;
 mod teams;
 mod untold;
+mod upload;
 mod wire;
 
 pub use delta::{DeltaAnswer, DeltaFrom, DeltaItem, DeltaPage, MailItem};
@@ -31,6 +32,7 @@ pub use raw::{PageWalk, RawAnswer, RawCall};
 pub use answers::{AnswerKind, OutgoingAnswer};
 pub use posts::{Mentioned, MentionedKind, OutgoingAttachment, OutgoingMention, OutgoingPost, PostPlace};
 pub use teams::Person;
+pub use upload::{Arrived, NewUpload, RANGE, SMALLEST_RANGE, Upload, UploadUrl};
 pub use mail::{Attached, MadeDraft, MessageState, OutgoingMail, Verified};
 
 use crate::config::Endpoints;

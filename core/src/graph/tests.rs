@@ -290,7 +290,7 @@ async fn a_draft_is_made_with_its_marks_and_sent_by_id() {
         subject: "S".into(),
         body: "<p>x</p>".into(),
         body_type: BodyType::Html,
-        attachments: vec![FileAttachment { name: "a.txt".into(), content: b"hi".to_vec(), content_type: "text/plain".into(), content_id: None }],
+        attachments: vec![FileAttachment { name: "a.txt".into(), content: b"hi".to_vec(), content_type: "text/plain".into(), content_id: None, staged: None }],
         ..Default::default()
     };
     let made = bench.graph.create_draft(&caller(), &OutgoingMail { draft: &draft, internet_message_id: "<m@x>", mark: "k1" }).await.unwrap();

@@ -29,16 +29,20 @@ pub struct Address {
     pub name: String,
 }
 
-/// A file to send with a mail, below 3 MB.
+/// A file to send with a mail: its content, below 3 MB, or the id of a content that was staged, of any size that Microsoft takes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileAttachment {
     pub name: String,
+    /// Empty where `staged` says which content it is.
     pub content: Vec<u8>,
     #[serde(default = "octet_stream")]
     pub content_type: String,
     /// It is an image that the HTML body shows, as in `<img src="cid:logo">` with the content id `logo`. None: it is listed below the mail.
     #[serde(default)]
     pub content_id: Option<String>,
+    /// Id of a staged content of this account, as `stage_attachment` and the helpers for files and streams give it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub staged: Option<String>,
 }
 
 /// A header of a mail that is sent.

@@ -70,6 +70,8 @@ pub enum Event {
     AccountConnected { account_id: String },
     AccountChanged { account_id: String, state: AccountState },
     SendChanged { receipt: Receipt },
+    /// Large attachments of a mail on their way to Microsoft: bytes that have arrived, of all.
+    UploadProgress { account_id: String, receipt_id: String, sent: u64, total: u64 },
     SyncProgress { account_id: String, folder_id: String, stored: u32, total: u32 },
     SyncFinished { report: SyncReport },
     SyncFailed { account_id: String, kind: ErrorKind, reason: String },

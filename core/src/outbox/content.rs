@@ -2,6 +2,7 @@
 //! default, so that a field that a later version adds, left at its default, leaves the hash as it was. Account, key and deadline are no content.
 
 use super::channel::{Channel, by_draft};
+use super::staged::StagedFiles;
 use crate::error::{Error, Result};
 use crate::model::{Address, BodyType, Draft, FileAttachment};
 use crate::vault::Hashes;
@@ -12,10 +13,11 @@ use std::collections::BTreeMap;
 pub const FORM: i64 = 1;
 
 /// The keyed hash of this content in the form of that number. Errors: Internal for a form nobody knows, which only a newer version can have stored.
-pub fn content_hash(hashes: &Hashes, draft: &Draft, form: i64) -> Result<[u8; 32]> {
+pub fn content_hash(hashes: &Hashes, draft: &Draft, staged: &StagedFiles, form: i64) -> Result<[u8; 32]> {
+    let draft = staged.named_by_content(draft);
     let text = match form {
-        0 => first_text(draft)?,
-        1 => canonical(draft),
+        0 => first_text(&draft)?,
+        1 => canonical(&draft),
         _ => return Err(unknown_form()),
     };
     hashes.of("outbox content", &[&text])

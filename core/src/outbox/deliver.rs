@@ -7,6 +7,7 @@ use super::capacity::{Capacity, InFlight};
 use super::item::MOST_CRASHES;
 use super::job::{Job, Tools};
 use super::settle::given_up;
+use super::staging::sweep;
 use super::waiters::Waiters;
 use crate::clock::{Clock, to_ms};
 use crate::error::{Error, ErrorKind, Result};
@@ -86,7 +87,7 @@ impl Drop for InHand {
 impl Outbox {
     pub fn new(store: Arc<dyn Store>, vault: Vault, graph: Graph, flows: Flows, clock: Arc<dyn Clock>, event_bus: EventBus) -> Arc<Self> {
         let opened_at = to_ms(clock.now());
-        let tools = Arc::new(Tools { store, vault, graph, flows, clock, memory: Memory::default(), opened_at });
+        let tools = Arc::new(Tools { store, vault, graph, flows, clock, memory: Memory::default(), event_bus: event_bus.clone(), opened_at });
         Arc::new(Self { tools, event_bus, wake: Arc::new(Notify::new()), settled: watch::Sender::new(0), waiters: Waiters::default(), avoided: Mutex::default(), in_flight: InFlight::default() })
     }
 
@@ -278,6 +279,9 @@ impl Outbox {
         };
         job.may_claim_next = self.in_flight.may_claim_next(&job.item.id);
         let settled = self.settle(&mut job, outcome).await;
+        if found.has_files && let Err(error) = sweep(&self.tools).await {
+            tracing::debug!(target: "tidings::outbox", send = id, kind = ?error.kind(), "staged contents are erased later");
+        }
         settled.unwrap_or_else(|error| {
             // The claim lapses and the item is taken up again from the state that is stored.
             tracing::warn!(target: "tidings::outbox", send = id, account = account_id, kind = ?error.kind(), "the outcome of a send could not be stored");

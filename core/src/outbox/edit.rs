@@ -4,7 +4,8 @@ use super::channel::{Channel, Progress, by_draft, by_route};
 use super::deliver::Outbox;
 use super::job::{Tools, read_progress, seal_progress};
 use super::payload::{seal_content, work_of};
-use super::submit::{New, check_original, check_owner, conflict, item, new_item, read_receipt};
+use super::staged::StagedFiles;
+use super::submit::{New, check_named, check_owner, conflict, item, new_item, read_receipt};
 use crate::clock::to_ms;
 use crate::error::{Error, Result};
 use crate::failpoint::failpoint;
@@ -46,11 +47,12 @@ async fn replace(tools: &Tools, id: &str, draft: &Arc<Draft>, owner: Option<&str
         ItemState::Failed | ItemState::Cancelled => return Err(conflict("It was not sent and will not be. Hand in a new draft.")),
         _ => return Err(conflict("It is being sent at this moment, so it cannot be changed. Its receipt will say what became of it.")),
     }
-    check_original(tools, draft).await?;
-    by_route!(seen.route, C => replace_by::<C>(tools, &seen, draft).await)
+    let staged = Arc::new(StagedFiles::of(tools, [&**draft]).await?);
+    check_named(tools, draft, &staged).await?;
+    by_route!(seen.route, C => replace_by::<C>(tools, &seen, draft, staged).await)
 }
 
-async fn replace_by<C: Channel>(tools: &Tools, seen: &ItemRow, draft: &Arc<Draft>) -> Result<bool> {
+async fn replace_by<C: Channel>(tools: &Tools, seen: &ItemRow, draft: &Arc<Draft>, staged: Arc<StagedFiles>) -> Result<bool> {
     let progress = read_progress::<C::Progress>(&tools.vault, seen).await?;
     if progress.doubted {
         return Err(conflict("It may have been sent before it was queued again, so it cannot be changed. Look into the mailbox or chat."));
@@ -64,7 +66,7 @@ async fn replace_by<C: Channel>(tools: &Tools, seen: &ItemRow, draft: &Arc<Draft
     let weight = by_draft!(&**draft, D, one => D::weight(one));
     let (draft, id, is_bulk, created_at) = (draft.clone(), seen.id.clone(), seen.is_bulk, seen.created_at);
     let sealed = work_of(weight, move || {
-        let New { item, .. } = new_item(&hashes, &draft, id, is_bulk, created_at)?;
+        let New { item, .. } = new_item(&hashes, (&draft, &staged), id, is_bulk, created_at)?;
         let content = seal_content(&key, &item.account_id, &item.id, &draft)?;
         Ok((NewItem { progress: Some(progress), ..item }, content))
     });

@@ -5,6 +5,7 @@ use super::channels::Memory;
 use super::payload::{content_size, open_content, work_of};
 use crate::clock::{Clock, to_ms};
 use crate::error::{Error, ErrorKind, Result};
+use crate::events::EventBus;
 use crate::failpoint::failpoint;
 use crate::flows::Flows;
 use crate::graph::{Caller, Graph};
@@ -29,6 +30,7 @@ pub struct Tools {
     pub flows: Flows,
     pub clock: Arc<dyn Clock>,
     pub memory: Memory,
+    pub event_bus: EventBus,
     /// When the engine was opened.
     pub opened_at: i64,
 }
@@ -108,6 +110,11 @@ impl<C: Channel> Job<C> {
 
     pub fn is_overdue(&self) -> bool {
         self.item.deadline.is_some_and(|at| at <= self.now())
+    }
+
+    /// The engine stops: what can be taken up later is.
+    pub fn is_stopping(&self) -> bool {
+        self.stop.is_set()
     }
 
     /// Waits, unless the engine stops. False: it does.

@@ -22,14 +22,17 @@ mod payload;
 mod receipt;
 mod sent;
 mod settle;
+mod staged;
+mod staging;
 mod submit;
 mod tidy;
 mod waiters;
 
 pub use channel::{DISCONNECTED, REMOVED, Sender, sender_for, sender_of};
-pub use channels::Posted;
+pub use channels::{Posted, check_file};
 pub use check::{address as check_address, check_draft, check_drafts, id as check_id, of_draft};
 pub use deliver::Outbox;
+pub use staging::Staging;
 
 #[cfg(test)]
 mod tests;

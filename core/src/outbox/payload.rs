@@ -35,6 +35,9 @@ struct FileHead {
     size: usize,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     content_id: Option<String>,
+    /// Where the content is, if not in pieces of the send.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    staged: Option<String>,
 }
 
 /// Content up to this size is sealed, opened and hashed where its call runs.
@@ -58,11 +61,12 @@ pub fn seal_content(key: &DataKey, account_id: &str, id: &str, draft: &Draft) ->
             parts.push(Part { file, part, sealed: key.seal(part_place(account_id, &part_row(id, file, part)), piece)? });
         }
     }
-    let files = files.iter().map(|f| FileHead { name: f.name.clone(), content_type: f.content_type.clone(), size: f.content.len(), content_id: f.content_id.clone() }).collect();
+    let staged = files.iter().filter_map(|f| f.staged.clone()).collect();
+    let files = files.iter().map(|f| FileHead { name: f.name.clone(), content_type: f.content_type.clone(), size: f.content.len(), content_id: f.content_id.clone(), staged: f.staged.clone() }).collect();
     let stored = Stored { draft: by_draft!(draft, C, one => C::without_attachments(one).into()), files };
     let text = serde_json::to_vec(&stored).map_err(|e| Error::internal("The draft cannot be written.").with_source(e))?;
     let packed = lz4_flex::compress_prepend_size(&text);
-    Ok(Content { payload: key.seal(payload_place(account_id, sealed_row(id), PACKED), &packed)?, version: PACKED, parts })
+    Ok(Content { payload: key.seal(payload_place(account_id, sealed_row(id), PACKED), &packed)?, version: PACKED, parts, staged })
 }
 
 fn unpack(packed: &[u8]) -> Result<Vec<u8>> {
@@ -93,7 +97,7 @@ pub fn open_content(key: &DataKey, account_id: &str, id: &str, content: &Content
         if bytes.len() != head.size {
             return Err(missing());
         }
-        whole.push(FileAttachment { name: head.name, content: bytes, content_type: head.content_type, content_id: head.content_id });
+        whole.push(FileAttachment { name: head.name, content: bytes, content_type: head.content_type, content_id: head.content_id, staged: head.staged });
     }
     by_draft!(&mut draft, C, one => C::set_attachments(one, whole));
     Ok(draft)

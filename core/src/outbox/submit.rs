@@ -7,6 +7,8 @@ use super::deliver::Outbox;
 use super::job::{Tools, progress_text, read_progress, seal_first_progress, seal_progress};
 use super::payload::{seal_content, work_of};
 use super::receipt::{receipt, receipts};
+use super::staged::StagedFiles;
+use super::staging::{Staging, sweep};
 use crate::clock::to_ms;
 use crate::error::{Error, ErrorKind, Result};
 use crate::failpoint::failpoint;
@@ -60,6 +62,11 @@ impl Outbox {
         Ok(receipts)
     }
 
+    /// A content that drafts of this account may name once it is whole.
+    pub async fn stage(&self, account_id: &str, size: Option<u64>) -> Result<Staging> {
+        Staging::begin(self.tools.clone(), account_id, size).await
+    }
+
     /// NotFound when it is not of an account of this owner.
     pub async fn receipt(&self, receipt_id: &str, owner: Option<String>) -> Result<Receipt> {
         check_owner(owner.as_deref())?;
@@ -89,6 +96,9 @@ impl Outbox {
             tracing::info!(target: "tidings::outbox", send = receipt.id, account = receipt.account_id, "taken back");
             self.event_bus.publish(Event::SendChanged { receipt: receipt.clone() });
             self.nudge();
+            if let Err(error) = sweep(&self.tools).await {
+                tracing::debug!(target: "tidings::outbox", kind = ?error.kind(), "staged contents are erased later");
+            }
         }
         Ok(receipt)
     }
@@ -152,6 +162,7 @@ struct Drafts<'a> {
     /// Bytes of all of them, about.
     weight: usize,
     hashes: Arc<HashMap<String, Hashes>>,
+    staged: Arc<StagedFiles>,
     new: Arc<Vec<New>>,
 }
 
@@ -175,17 +186,18 @@ impl<'a> Drafts<'a> {
             hashes.insert(account_id.to_owned(), of_account);
         }
         let (hashes, now) = (Arc::new(hashes), to_ms(tools.clock.now()));
-        let (all, of_account) = (drafts.clone(), hashes.clone());
-        let new = work_of(weight, move || all.iter().map(|draft| new_item(of(&of_account, draft)?, draft, new_id()?, is_bulk, now)).collect()).await?;
-        let drafts = Self { tools, drafts, weight, hashes, new: Arc::new(new) };
-        drafts.check_originals().await?;
+        let staged = Arc::new(StagedFiles::of(tools, drafts.iter()).await?);
+        let (all, of_account, contents) = (drafts.clone(), hashes.clone(), staged.clone());
+        let new = work_of(weight, move || all.iter().map(|draft| new_item(of(&of_account, draft)?, (draft, &contents), new_id()?, is_bulk, now)).collect()).await?;
+        let drafts = Self { tools, drafts, weight, hashes, staged, new: Arc::new(new) };
+        drafts.check_named().await?;
         Ok(drafts)
     }
 
-    /// One that was handed in before is known, whatever became of the message that it answers.
-    async fn check_originals(&self) -> Result<()> {
+    /// One that was handed in before is known, whatever became of the message that it answers and of the contents it names.
+    async fn check_named(&self) -> Result<()> {
         for (number, (draft, new)) in self.drafts.iter().zip(&*self.new).enumerate() {
-            let Err(error) = check_original(self.tools, draft).await else { continue };
+            let Err(error) = check_named(self.tools, draft, &self.staged).await else { continue };
             let is_known = new.item.key.is_some() && self.tools.store.submitted(std::slice::from_ref(&new.item)).await?.iter().any(Option::is_some);
             if !is_known {
                 return Err(if self.drafts.len() > 1 { of_draft(number, error) } else { error });
@@ -237,10 +249,10 @@ impl<'a> Drafts<'a> {
                 receipt(&self.tools.vault, &row).await
             }
             Enqueued::Known { row, content_hash: known, hash_version } => {
-                let (drafts, hashes) = (self.drafts.clone(), self.hashes.clone());
+                let (drafts, hashes, staged) = (self.drafts.clone(), self.hashes.clone(), self.staged.clone());
                 let hash = work_of(self.weight, move || {
                     let draft = drafts.get(number).ok_or_else(lost)?;
-                    content_hash(of(&hashes, draft)?, draft, hash_version)
+                    content_hash(of(&hashes, draft)?, draft, &staged, hash_version)
                 });
                 if known != hash.await? {
                     return Err(conflict("This idempotency key was used for a message with other content. Use a new key for a new message.").on_account(draft.account_id()));
@@ -251,8 +263,14 @@ impl<'a> Drafts<'a> {
     }
 }
 
+/// What a draft names is there: the message it answers or passes on, and staged contents. Errors: NotFound, LimitExceeded.
+pub async fn check_named(tools: &Tools, draft: &Draft, staged: &StagedFiles) -> Result<()> {
+    staged.check(draft)?;
+    check_original(tools, draft).await
+}
+
 /// What a draft answers or passes on is a message of its account. Errors: NotFound.
-pub async fn check_original(tools: &Tools, draft: &Draft) -> Result<()> {
+async fn check_original(tools: &Tools, draft: &Draft) -> Result<()> {
     let Some(message_id) = draft.original() else { return Ok(()) };
     let row = tools.store.message(message_id, None).await?;
     if row.is_some_and(|row| row.account_id == draft.account_id()) {
@@ -286,13 +304,13 @@ fn first_progress<C: Channel>(hashes: &Hashes, id: &str, created_at: i64) -> Res
     C::first_known(hashes, id, created_at)?.map(|own| progress_text(&Progress { own, ..Progress::default() })).transpose()
 }
 
-pub fn new_item(hashes: &Hashes, draft: &Draft, id: String, is_bulk: bool, created_at: i64) -> Result<New> {
+pub fn new_item(hashes: &Hashes, (draft, staged): (&Draft, &StagedFiles), id: String, is_bulk: bool, created_at: i64) -> Result<New> {
     let (route, Terms { key, deadline, send_at }) = by_draft!(draft, C, one => (C::ROUTE, C::terms(one)));
     let progress = by_draft!(draft, C, _one => first_progress::<C>(hashes, &id, created_at))?;
     let item = NewItem {
         ordering_key: ordering_key(hashes, &id, draft)?,
         id,
-        content_hash: content_hash(hashes, draft, FORM)?.to_vec(),
+        content_hash: content_hash(hashes, draft, staged, FORM)?.to_vec(),
         hash_version: FORM,
         created_at,
         account_id: draft.account_id().to_owned(),

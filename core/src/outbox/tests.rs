@@ -9,6 +9,7 @@ mod microsoft;
 mod model;
 mod priority;
 mod progress;
+mod uploads;
 mod wire;
 mod world;
 
@@ -85,9 +86,9 @@ fn five_hundred_recipients_pass_and_one_more_does_not() {
 #[test]
 fn what_is_too_large_is_refused() {
     let mut draft = mail();
-    draft.attachments = vec![FileAttachment { name: "cv.pdf".into(), content: vec![0; 3 * 1024 * 1024], content_type: "application/pdf".into(), content_id: None }];
+    draft.attachments = vec![FileAttachment { name: "cv.pdf".into(), content: vec![0; 3 * 1024 * 1024], content_type: "application/pdf".into(), content_id: None, staged: None }];
     assert_eq!(kind(draft.clone()), Some(ErrorKind::LimitExceeded));
-    draft.attachments = (0..3).map(|_| FileAttachment { name: "a".into(), content: vec![0; 1_000_000], content_type: "text/plain".into(), content_id: None }).collect();
+    draft.attachments = (0..3).map(|_| FileAttachment { name: "a".into(), content: vec![0; 1_000_000], content_type: "text/plain".into(), content_id: None, staged: None }).collect();
     assert_eq!(kind(draft), Some(ErrorKind::LimitExceeded));
     let chat = ChatDraft { account_id: "a".into(), to: "b@contoso.com".into(), body: "ü".repeat(14_000), ..ChatDraft::default() };
     assert_eq!(kind(chat), Some(ErrorKind::LimitExceeded));

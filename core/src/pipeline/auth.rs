@@ -78,6 +78,10 @@ impl Tokens {
         if request.purpose == Purpose::Workflow {
             request.url.query_pairs().filter(|(name, _)| name.eq_ignore_ascii_case("sig")).for_each(|(_, sig)| secrets.add_text(&sig));
         }
+        if request.purpose == Purpose::Upload {
+            // Whoever has such an address may write to it.
+            request.url.query_pairs().for_each(|(_, value)| secrets.add_text(&value));
+        }
         loop {
             if let Some(token) = &token {
                 secrets.add(token.shared());

@@ -21,8 +21,7 @@ pub enum Purpose {
     Graph,
     /// Graph's beta, for what a host asks itself.
     Beta,
-    /// Pre-authorised addresses of large attachments. Decided here ahead of the first operation that uploads.
-    #[allow(dead_code)]
+    /// Pre-authorised addresses of large attachments.
     Upload,
     /// URLs that take posts, and prove by themselves that one may.
     Workflow,

@@ -21,10 +21,13 @@ impl Retention {
     /// Every step is whole by itself, so it may end after any of them. Nothing is erased by a clock that may be wrong: it would take receipts and
     /// idempotency keys before their time.
     pub(super) async fn trim(&self) -> Result<()> {
-        if !(self.is_time_known)() {
+        let is_time_known = (self.is_time_known)();
+        let now = self.now();
+        // What was given up goes whatever time it is.
+        while self.store.sweep_staged(if is_time_known { now } else { 0 }).await? {}
+        if !is_time_known {
             return Ok(());
         }
-        let now = self.now();
         let since = |days: u32| now.saturating_sub(i64::from(days) * DAY_MS);
         let kept = Kept { now, changes_since: since(self.kept_for.changes_days), most_changes: MOST_CHANGES, sends_since: since(self.kept_for.sends_days) };
         while self.store.trim(&kept, CHUNK).await? {}

@@ -81,6 +81,8 @@ pub struct Content {
     pub version: i64,
     /// Attachments in pieces, in order of file and part.
     pub parts: Vec<Part>,
+    /// Ids of the staged contents that it names. Not filled in where it is read: the draft names them.
+    pub staged: Vec<String>,
 }
 
 /// A piece of an attachment, sealed for the row `<item>/<file>/<part>`, row version 1.
@@ -120,7 +122,7 @@ pub struct ItemRow {
     pub hold: Hold,
     /// Nobody waits for it.
     pub is_bulk: bool,
-    /// Attachments are stored with it, which its delivery holds in memory.
+    /// Attachments are stored with it or staged, which its delivery holds in memory, all or by pieces.
     pub has_files: bool,
 }
 

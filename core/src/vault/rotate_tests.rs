@@ -87,7 +87,7 @@ async fn enqueue(store: &dyn Store, vault: &Vault) -> Result<String> {
     };
     let key = vault.content("a").await?;
     let part = Part { file: 0, part: 0, sealed: key.seal(at("outbox_parts", "part", "1/0/0", 1), BODY)? };
-    let content = Content { payload: key.seal(at("outbox", "payload", "1", 2), BODY)?, version: 2, parts: vec![part] };
+    let content = Content { payload: key.seal(at("outbox", "payload", "1", 2), BODY)?, version: 2, parts: vec![part], staged: Vec::new() };
     match store.put(&item, &content).await? {
         Enqueued::New(row) => Ok(row.id),
         Enqueued::Known { row, content_hash, .. } if content_hash == item.content_hash => Ok(row.id),

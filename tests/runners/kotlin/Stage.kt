@@ -12,6 +12,7 @@ import dev.tidings.EventStream
 import dev.tidings.RootKey
 import dev.tidings.TestClock
 import dev.tidings.TidingsException
+import dev.tidings.attachmentFrom
 import dev.tidings.changes
 import dev.tidings.generateRootKey
 import dev.tidings.open
@@ -19,12 +20,19 @@ import kotlinx.coroutines.CompletableDeferred
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.Job
+import kotlinx.coroutines.SupervisorJob
+import kotlinx.coroutines.async
+import kotlinx.coroutines.coroutineScope
 import kotlinx.coroutines.delay
+import kotlinx.coroutines.flow.flow
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.withContext
+import java.io.ByteArrayOutputStream
 import java.io.File
+import java.io.IOException
 import java.lang.reflect.InvocationTargetException
 import java.nio.file.Files
+import kotlin.coroutines.cancellation.CancellationException
 import kotlin.reflect.full.callSuspendBy
 import kotlin.reflect.full.memberFunctions
 import kotlin.reflect.full.valueParameters
@@ -206,6 +214,7 @@ class Player(val engine: Engine) {
         when (verb) {
             "send" -> engine.send(draft(given))
             "enqueue" -> engine.enqueue(draft(given))
+            "attachment_from" -> return attachment(given)
             "edit" -> engine.edit(given["receipt_id"].asText(), draft(given["draft"]), given["owner"]?.asText())
             "edit_sent" -> engine.editSent(given["receipt_id"].asText(), draft(given["draft"]), given["owner"]?.asText())
             "enqueue_all" -> engine.enqueueAll(given["drafts"].map { draft(it) })
@@ -250,6 +259,44 @@ class Player(val engine: Engine) {
     private fun draft(given: JsonNode): Draft {
         val tag = listOf("chat", "reply", "forward", "channel_post", "workflow", "mail").first { given.has(it) }
         return build(typeOf<Draft>(), JSON.createObjectNode().set(tag, given)) as Draft
+    }
+
+    /** An attachment of so many bytes, each its place modulo 251. The source `fails` or is given up, `stops`, after so many of them. */
+    private suspend fun attachment(given: JsonNode): JsonNode = coroutineScope {
+        val (account, bytes) = given["account_id"].asText() to given["bytes"].asInt()
+        val (name, size) = (given["name"]?.asText() ?: "big.bin") to given["size"]?.asLong()?.toULong()
+        val kind = given["content_type"]?.asText() ?: "application/octet-stream"
+        var job: Job? = null
+        fun piece(at: Int) = ByteArray(minOf(1_000_000, bytes - at)) { ((at + it) % 251).toByte() }
+        fun starts() = generateSequence(0) { it + 1_000_000 }.takeWhile { it < bytes }.onEach {
+            if (given["fails"]?.asInt()?.let { after -> it >= after } == true) throw IOException("the source failed")
+            if (given["stops"]?.asInt()?.let { after -> it >= after } == true) job!!.cancel()
+        }
+        fun whole() = starts().map { piece(it) }.fold(ByteArrayOutputStream()) { all, piece -> all.apply { write(piece) } }.toByteArray()
+        val made = async(SupervisorJob()) {
+            when (given["source"]?.asText() ?: "async") {
+                "path" -> {
+                    val folder = Files.createTempDirectory("attachment-")
+                    val file = Files.write(folder.resolve(name), whole())
+                    try {
+                        engine.attachmentFrom(account, file, contentType = kind)
+                    } finally {
+                        folder.toFile().deleteRecursively()
+                    }
+                }
+                "bytes" -> engine.attachmentFrom(account, whole(), name, kind)
+                "file" -> engine.attachmentFrom(account, whole().inputStream(), name, kind, size)
+                else -> engine.attachmentFrom(account, flow { starts().forEach { emit(piece(it)) } }, name, kind, size)
+            }
+        }
+        job = made
+        try {
+            canonical(made.await())
+        } catch (_: IOException) {
+            JSON.createObjectNode().put("stream", "failed")
+        } catch (_: CancellationException) {
+            JSON.createObjectNode().put("stream", "cancelled")
+        }
     }
 
     /** Types of the events up to the one named; none when none is named. */

@@ -105,6 +105,7 @@ fun canonical(value: Any?): JsonNode = when (value) {
     is Enum<*> -> TextNode(value.name.lowercase())
     is Instant -> TextNode(value.toString().replace(Regex("""(\.\d*?)0+Z$"""), "$1Z").replace(".Z", "Z"))
     is Map<*, *> -> JSON.createObjectNode().also { node -> value.forEach { (key, item) -> node.set<JsonNode>(key as String, canonical(item)) } }
+    is ByteArray -> JSON.createArrayNode().addAll(value.map { IntNode(it.toInt() and 255) })
     is List<*> -> JSON.createArrayNode().addAll(value.map(::canonical))
     else -> {
         val fields = fields(value)

@@ -5,10 +5,11 @@ import { once } from 'node:events'
 import { copyFileSync, cpSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
+import { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { setTimeout as pass } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { Engine, TestClock, generateRootKey, wrappedRootKey } from '../../../bindings/node/lib/index.mjs'
+import { Engine, TestClock, attachmentFrom, generateRootKey, wrappedRootKey } from '../../../bindings/node/lib/index.mjs'
 import * as raw from './raw.mjs'
 import { Sim } from './sim.mjs'
 import { camel, canonical, config, draft, fill, refusal, rootKey, secretsOf, toNode } from './values.mjs'
@@ -197,6 +198,7 @@ class Player {
 
   async call(verb, given) {
     if (verb === 'send' || verb === 'enqueue') return canonical(await this.engine[verb](draft(given)))
+    if (verb === 'attachment_from') return attachment(this.engine, given)
     if (verb === 'edit' || verb === 'edit_sent') return canonical(await this.engine[camel(verb)](given.receipt_id, draft(given.draft), given.owner))
     if (verb === 'enqueue_all') return canonical(await this.engine.enqueueAll(given.drafts.map(draft)))
     if (verb === 'audit') return canonical(await this.engine.audit(given.limit ?? 1000, given.cursor, given.owner))
@@ -238,6 +240,44 @@ class Player {
       if (FINAL.includes(receipt.state)) return receipt
       await feed.next(1000)
     }
+  }
+}
+
+/** An attachment of so many bytes, each its place modulo 251. The source `fails` or is given up, `stops`, after so many of them. */
+async function attachment(engine, { account_id, bytes, source = 'async', fails, stops, ...given }) {
+  const over = new AbortController()
+  const block = Buffer.from(Array.from({ length: 251 }, (_, n) => n))
+  function* pieces() {
+    for (let at = 0; at < bytes; at += 1_000_000) {
+      if (at >= (fails ?? Infinity)) throw new RangeError('the source failed')
+      if (at >= (stops ?? Infinity)) over.abort()
+      const piece = Buffer.alloc(Math.min(1_000_000, bytes - at))
+      for (let n = -(at % 251); n < piece.length; n += 251) block.copy(piece, Math.max(n, 0), Math.max(-n, 0))
+      yield piece
+    }
+  }
+  const folder = mkdtempSync(join(tmpdir(), 'attachment-'))
+  const options = { name: 'big.bin', ...toNode(given), signal: over.signal }
+  const made = {
+    bytes: () => Buffer.concat([...pieces()]),
+    file: () => new Blob([...pieces()]),
+    iterator: pieces,
+    async: () => Readable.from(pieces()),
+    path: () => {
+      const path = join(folder, options.name)
+      delete options.name
+      writeFileSync(path, Buffer.concat([...pieces()]))
+      return path
+    },
+  }
+  try {
+    return canonical(await attachmentFrom(engine, account_id, made[source](), options))
+  } catch (error) {
+    if (error instanceof RangeError) return { stream: 'failed' }
+    if (error?.name === 'AbortError') return { stream: 'cancelled' }
+    throw error
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
   }
 }
 

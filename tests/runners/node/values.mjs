@@ -72,7 +72,7 @@ export function draft(given) {
     return made
   }
   const [[kind, fields]] = Object.entries(given).filter(([name]) => ['chat', 'mail', 'reply', 'forward', 'channel_post', 'workflow'].includes(name))
-  const files = fields.attachments?.map((file) => ({ ...file, content: Buffer.from(file.content) }))
+  const files = fields.attachments?.map((file) => ({ ...file, content: Buffer.from(file.content ?? []) }))
   const mentions = fields.mentions?.map((one) => ({ ...one, target: mentioned(one.target) }))
   return { [camel(kind)]: timed({ ...fields, ...(files && { attachments: files }), ...(mentions && { mentions }) }) }
 }
@@ -91,6 +91,7 @@ export function canonical(value) {
   if (typeof value === 'bigint') return Number(value)
   if (Array.isArray(value)) return value.map(canonical)
   if (typeof value !== 'object') return value
+  if (ArrayBuffer.isView(value)) return [...value]
   const { type, ...fields } = value
   const record = keys(Object.fromEntries(Object.entries(fields).map(([key, item]) => [key, canonical(item)])), snake)
   return type === undefined ? record : { [type]: record }

@@ -1,6 +1,7 @@
 """What stands on the stage while a scenario runs: store, key, clock, engines, and the second process."""
 
 import asyncio
+import io
 import json
 import os
 import shutil
@@ -176,6 +177,8 @@ class Player:
         engine = self.engine
         if verb in ("send", "enqueue"):
             outcome = await getattr(engine, verb)(values.draft(given))
+        elif verb == "attachment_from":
+            outcome = await attachment_from(engine, **given)
         elif verb in ("edit", "edit_sent"):
             outcome = await getattr(engine, verb)(given["receipt_id"], values.draft(given["draft"]), given.get("owner"))
         elif verb == "enqueue_all":
@@ -225,6 +228,43 @@ class Player:
         while (receipt := await self.engine.receipt(receipt_id)).state.value not in FINAL:
             await feed.next(1000)
         return receipt
+
+
+async def attachment_from(engine: tidings.Engine, account_id: str, bytes: int, source: str = "async", fails: int | None = None, stops: int | None = None, **options):
+    """An attachment of so many bytes, each its place modulo 251. The source `fails` or is given up, `stops`, after so many of them."""
+    task = asyncio.current_task()
+
+    def pieces():
+        for start in range(0, bytes, 1_000_000):
+            if fails is not None and start >= fails:
+                raise OSError("the source failed")
+            if stops is not None and start >= stops:
+                task.cancel()
+            yield pattern(start, min(start + 1_000_000, bytes))
+
+    async def flow():
+        for piece in pieces():
+            yield piece
+
+    options = {"name": "big.bin"} | options
+    try:
+        if source == "path":
+            with tempfile.TemporaryDirectory() as folder:
+                file = Path(folder) / options.pop("name")
+                file.write_bytes(b"".join(pieces()))
+                return await tidings.attachment_from(engine, account_id, file, **options)
+        made = {"bytes": lambda: b"".join(pieces()), "file": lambda: io.BytesIO(b"".join(pieces())), "iterator": pieces, "async": flow}[source]()
+        return await tidings.attachment_from(engine, account_id, made, **options)
+    except OSError:
+        return {"stream": "failed"}
+    except asyncio.CancelledError:
+        task.uncancel()
+        return {"stream": "cancelled"}
+
+
+def pattern(start: int, end: int) -> bytes:
+    block = bytearray(range(251))
+    return bytes((block * ((end - start) // 251 + 2))[start % 251 : start % 251 + end - start])
 
 
 async def serve(order: dict):

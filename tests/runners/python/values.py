@@ -108,7 +108,7 @@ def draft(given: dict):
     if "headers" in mail:
         mail["headers"] = [tidings.MailHeader(**header) for header in mail["headers"]]
     if "attachments" in mail:  # a scenario writes the content of a file as text
-        mail["attachments"] = [tidings.FileAttachment(**file | {"content": file["content"].encode()}) for file in mail["attachments"]]
+        mail["attachments"] = [tidings.FileAttachment(**file | {"content": file["content"].encode() if isinstance(file.get("content"), str) else b""}) for file in mail["attachments"]]
     return make(**mail)
 
 
@@ -131,6 +131,8 @@ def canonical(value):
         return [canonical(item) for item in value]
     if isinstance(value, bytes):
         return list(value)
+    if isinstance(value, dict):
+        return value
     if hasattr(value, "__match_args__"):
         fields = {name: canonical(getattr(value, name)) for name in value.__match_args__}
         outer, _, inner = type(value).__qualname__.rpartition(".")

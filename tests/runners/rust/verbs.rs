@@ -69,6 +69,7 @@ pub async fn call(on: Player, verb: String, with: Value) -> Outcome {
             let drafts = with["drafts"].as_array().into_iter().flatten().map(draft).collect::<Result<_, _>>()?;
             out(engine.enqueue_all(drafts).await)
         }
+        "attachment_from" => attachment_from(engine, &with).await,
         "edit" => out(engine.edit(must("receipt_id"), draft(&with["draft"])?, text("owner")).await),
         "edit_sent" => out(engine.edit_sent(must("receipt_id"), draft(&with["draft"])?, text("owner")).await),
         "delete_sent" => out(engine.delete_sent(must("receipt_id"), text("owner")).await),
@@ -103,6 +104,28 @@ pub async fn call(on: Player, verb: String, with: Value) -> Outcome {
         "events" => events(&on.stream_of(text("owner")), text("until")).await,
         "settled" => settled(engine, &must("receipt_id")).await,
         other => Err(defect(format!("no verb {other}"))),
+    }
+}
+
+/// An attachment of so many bytes, each its place modulo 251. The source `fails` or is given up, `stops`, after so many of them.
+async fn attachment_from(engine: &Engine, with: &Value) -> Outcome {
+    let text = |name: &str| with[name].as_str().map(str::to_owned);
+    let (bytes, fails, stops) = (with["bytes"].as_u64().unwrap_or_default(), with["fails"].as_u64(), with["stops"].as_u64());
+    let (name, kind) = (text("name").unwrap_or_else(|| "big.bin".into()), text("content_type").unwrap_or_else(|| "application/octet-stream".into()));
+    let writer = engine.stage_attachment(text("account_id").unwrap_or_default(), name, kind, with["size"].as_u64(), None).await.map_err(error)?;
+    let mut at = 0;
+    loop {
+        let failure = [(fails, "failed"), (stops, "cancelled")].into_iter().find(|(after, _)| after.is_some_and(|after| at >= after));
+        if let Some((_, what)) = failure {
+            writer.abort().await.map_err(error)?;
+            return Ok(json!({ "stream": what }));
+        }
+        if at == bytes {
+            return out(writer.finish().await);
+        }
+        let until = (at + 1_000_000).min(bytes);
+        writer.write((at..until).map(|n| (n % 251) as u8).collect()).await.map_err(error)?;
+        at = until;
     }
 }
 
@@ -162,7 +185,7 @@ fn draft(with: &Value) -> Result<Draft, Value> {
     let mut mail = with[kind].clone();
     // A scenario writes the content of a file as text.
     for file in mail.get_mut("attachments").and_then(Value::as_array_mut).into_iter().flatten() {
-        let bytes = file["content"].as_str().map(|text| text.as_bytes().to_vec());
+        let bytes = file["content"].as_str().map(|text| text.as_bytes().to_vec()).unwrap_or_default();
         file["content"] = json!(bytes);
     }
     Ok(match kind {

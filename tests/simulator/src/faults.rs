@@ -14,6 +14,8 @@ pub enum Action {
     LostAnswer,
     Refused,
     CutBody(usize),
+    /// The connection breaks after so many bytes of the request's body.
+    CutRequest(usize),
     Slow(u64),
     Hold { after: bool },
     Gone { location: bool },
@@ -229,6 +231,9 @@ fn action(ask: &Value) -> Result<Action, String> {
     }
     if let Some(n) = ask["cut_body"].as_u64() {
         return Ok(Action::CutBody(n as usize));
+    }
+    if let Some(n) = ask["cut_request"].as_u64() {
+        return Ok(Action::CutRequest(n as usize));
     }
     if let Some(n) = ask["slow_ms"].as_u64() {
         return Ok(Action::Slow(n));

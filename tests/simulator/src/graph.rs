@@ -85,6 +85,9 @@ pub fn handle(world: &mut World, call: &Call, arrival: &Arrival) -> Answer {
 }
 
 fn serve(world: &mut World, call: &Call, arrival: &Arrival) -> Answer {
+    if mail::upload::is_upload(call) {
+        return mail::upload::handle(world, call, arrival);
+    }
     if call.body.len() > BODY_MAX || call.too_long {
         return Answer::fail(400, "BadRequest", "The maximum request length supported is 4MB.");
     }

@@ -16,6 +16,8 @@ pub struct Limits {
     pub throttle: bool,
     /// How long a draft that was accepted for sending still lies in Drafts.
     pub submission_delay_ms: i64,
+    /// How long an upload session lives.
+    pub upload_seconds: i64,
     in_flight: HashMap<usize, Arc<AtomicU32>>,
     windows: HashMap<usize, VecDeque<i64>>,
     /// When the last message of a chat, or of a person, was taken.
@@ -54,6 +56,7 @@ impl Default for Limits {
             chat_per_second: 1.0,
             throttle: true,
             submission_delay_ms: 0,
+            upload_seconds: 7200,
             in_flight: HashMap::new(),
             windows: HashMap::new(),
             chats: HashMap::new(),
@@ -91,13 +94,16 @@ impl Limits {
         if let Some(n) = ask["submission_delay_ms"].as_i64() {
             self.submission_delay_ms = n;
         }
+        if let Some(n) = ask["upload_seconds"].as_i64() {
+            self.upload_seconds = n;
+        }
         if let Some(on) = ask["throttle"].as_bool() {
             self.throttle = on;
         }
         json!({
             "concurrency": self.concurrency, "requests_per_10_min": self.requests_per_10_min, "page_max": self.page_max,
             "token_seconds": self.token_seconds, "chat_per_second": self.chat_per_second, "throttle": self.throttle,
-            "submission_delay_ms": self.submission_delay_ms,
+            "submission_delay_ms": self.submission_delay_ms, "upload_seconds": self.upload_seconds,
         })
     }
 

@@ -22,10 +22,15 @@ pub enum Consent {
     AdminWithRequests,
 }
 
+/// Exchange Online's default for a message.
+const MESSAGE_MAX: u64 = 35 << 20;
+
 pub struct Tenant {
     pub id: String,
     pub domain: String,
     pub consent: Consent,
+    /// The largest message, in bytes.
+    pub message_max: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -150,7 +155,7 @@ impl People {
             let at = all.add(ids, address, Some(name));
             all.people[at].admin = address.starts_with("nestor");
         }
-        all.tenants.push(Tenant { id: BOT_FRAMEWORK.into(), domain: "botframework.com".into(), consent: Consent::Admin });
+        all.tenants.push(Tenant { id: BOT_FRAMEWORK.into(), domain: "botframework.com".into(), consent: Consent::Admin, message_max: MESSAGE_MAX });
         all.apps.push(App::new(PUBLIC_APP, None));
         all.apps.push(App::new(SECRET_APP, Some("simulator-secret")));
         all
@@ -163,7 +168,7 @@ impl People {
         match self.tenants.iter().position(|t| t.domain == name) {
             Some(at) => at,
             None => {
-                self.tenants.push(Tenant { id: id.unwrap_or_else(|| ids.guid()), domain: name, consent: Consent::Users });
+                self.tenants.push(Tenant { id: id.unwrap_or_else(|| ids.guid()), domain: name, consent: Consent::Users, message_max: MESSAGE_MAX });
                 self.tenants.len() - 1
             }
         }

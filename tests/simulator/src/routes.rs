@@ -63,7 +63,7 @@ pub const GRAPH: [Route; 108] = [
     route("{messages}/{id}/extensions/{extension}", "", "GET PATCH DELETE", ""),
     route("{messages}/{id}/attachments", "GET POST", "", "$select $top $skip $count"),
     route("{messages}/{id}/attachments/$count", "", "GET", ""),
-    route("{messages}/{id}/attachments/createUploadSession", "", "POST", ""),
+    route("{messages}/{id}/attachments/createUploadSession", "POST", "", ""),
     route("{messages}/{id}/attachments/{attachment}", "GET DELETE", "", "$select"),
     route("{messages}/{id}/attachments/{attachment}/$value", "GET", "", ""),
     route("{user}/mailFolders", "GET POST", "", "$select $filter $orderby $top $skip $count includeHiddenFolders"),

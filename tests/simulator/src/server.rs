@@ -249,7 +249,7 @@ async fn process(shared: Arc<Shared>, line: Arc<Mutex<Line>>, call: Call, mut ar
         _ => {}
     }
     let mut world = shared.lock();
-    let lost = broken || matches!(action, Some(Action::LostAnswer));
+    let lost = broken || matches!(action, Some(Action::LostAnswer | Action::CutRequest(_)));
     let lies = action.as_ref().is_some_and(Action::lies) | world.record.take_spoilt(arrival.seq);
     if world.epoch == arrival.epoch {
         world.ledger.answered(arrival.seq, answer.status);

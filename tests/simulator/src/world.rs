@@ -9,6 +9,7 @@ use crate::ids::Ids;
 use crate::ledger::Ledger;
 use crate::limits::Limits;
 use crate::mail::store::Mailbox;
+use crate::mail::upload::Uploads;
 use crate::people::People;
 use crate::profile::Profile;
 use crate::record::Record;
@@ -65,6 +66,7 @@ pub struct World {
     /// The answers that the next requests of `slip: "everybody"` are given, by fault.
     pub slipped: HashMap<String, Answer>,
     pub limits: Limits,
+    pub uploads: Uploads,
     pub ledger: Ledger,
     pub record: Record,
     pub oddities: BTreeMap<&'static str, bool>,
@@ -72,7 +74,7 @@ pub struct World {
     pub secret: String,
 }
 
-pub const ODDITIES: [(&str, bool); 15] = [
+pub const ODDITIES: [(&str, bool); 16] = [
     ("user_names_refused", false),
     ("sent_copy_late", false),
     ("reply_marks_read", false),
@@ -88,6 +90,7 @@ pub const ODDITIES: [(&str, bool); 15] = [
     ("same_change_key", false),
     ("only_removed", false),
     ("no_client_request_id", false),
+    ("aligned_ranges", false),
 ];
 
 impl World {
@@ -110,6 +113,7 @@ impl World {
             secrets: Secrets::default(),
             slipped: HashMap::new(),
             limits: Limits::default(),
+            uploads: Uploads::default(),
             ledger: Ledger::default(),
             record,
             oddities: ODDITIES.into_iter().collect(),

@@ -15,7 +15,7 @@ fn full_mail() -> MailDraft {
         bcc: vec![one("fred@fabrikam.com", "")],
         reply_to: vec![one("jobs@contoso.com", "Jobs")],
         importance: Importance::High,
-        attachments: vec![FileAttachment { name: "cv.pdf".into(), content: vec![0, 1, 255], content_type: "application/pdf".into(), content_id: None }],
+        attachments: vec![FileAttachment { name: "cv.pdf".into(), content: vec![0, 1, 255], content_type: "application/pdf".into(), content_id: None, staged: None }],
         key: Some("k".into()),
         deadline: None,
         ordering_key: None,

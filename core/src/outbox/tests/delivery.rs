@@ -485,7 +485,7 @@ async fn the_same_content_of_an_older_store_is_the_same() {
     let draft = MailDraft { key: Some("k".into()), ..letter() };
     let receipt = bench.outbox.enqueue(draft.clone().into(), true).await.unwrap();
     // As the first versions stored it.
-    let old = crate::outbox::content::content_hash(&crate::runtime::block_on(bench.vault.hashes("a")).unwrap(), &draft.clone().into(), 0).unwrap();
+    let old = crate::outbox::content::content_hash(&crate::runtime::block_on(bench.vault.hashes("a")).unwrap(), &draft.clone().into(), &Default::default(), 0).unwrap();
     let hex: String = old.iter().map(|b| format!("{b:02x}")).collect();
     crate::store::tamper(&bench._folder.path().join("store"), &format!("UPDATE outbox SET content_hash = x'{hex}', hash_version = 0"));
     assert_eq!(bench.outbox.enqueue(draft.clone().into(), true).await.unwrap().id, receipt.id);
@@ -498,7 +498,7 @@ async fn the_same_content_of_an_older_store_is_the_same() {
 async fn a_file_of_any_size_comes_back_from_its_pieces() {
     let bench = bench(|_, _| breaks(Sent::No));
     let key = bench.vault.content("a").await.unwrap().ready().await;
-    let size = |n: usize| FileAttachment { name: format!("{n}"), content: (0..n).map(|i| (i % 251) as u8).collect(), content_type: "a/b".into(), content_id: None };
+    let size = |n: usize| FileAttachment { name: format!("{n}"), content: (0..n).map(|i| (i % 251) as u8).collect(), content_type: "a/b".into(), content_id: None, staged: None };
     let draft = Draft::from(MailDraft { attachments: [0, 1, 524_288, 524_289, 1_300_000].map(size).to_vec(), ..letter() });
     let content = seal_content(&key, "a", "snd_x", &draft).unwrap();
     let bytes: usize = content.parts.iter().map(|p| p.sealed.as_bytes().len()).sum();
@@ -517,7 +517,7 @@ async fn a_file_of_any_size_comes_back_from_its_pieces() {
     assert!(crate::outbox::payload::open_content(&key, "a", "snd_y", &content).is_err());
     // The form of the first versions.
     let text = serde_json::to_vec(&draft).unwrap();
-    let old = Content { payload: key.seal(payload_place("a", "x", 1), &text).unwrap(), version: 1, parts: vec![] };
+    let old = Content { payload: key.seal(payload_place("a", "x", 1), &text).unwrap(), version: 1, parts: vec![], staged: vec![] };
     assert_eq!(open(&old).unwrap(), draft);
 }
 

@@ -1,6 +1,7 @@
 //! What was handed in during a test, and what must have become of it.
 
 use super::microsoft::{Microsoft, REFUSED};
+use super::uploads::{has_files, set_files, staged};
 use super::world::{Process, World, draft, in_time};
 use crate::clock::from_ms;
 use crate::model::{Draft, Receipt, Route, SendState};
@@ -44,11 +45,13 @@ pub struct Ledger<'a> {
     pub entries: Vec<Entry>,
     /// One process at a time delivers, so that nothing is taken over from one that still works.
     is_alone: bool,
+    /// Bytes of the files that are staged for each mail.
+    pub files: &'static [usize],
 }
 
 impl<'a> Ledger<'a> {
     pub fn new(world: &'a World, microsoft: &Arc<Microsoft>, is_alone: bool) -> Self {
-        Self { world, microsoft: microsoft.clone(), entries: Vec::new(), is_alone }
+        Self { world, microsoft: microsoft.clone(), entries: Vec::new(), is_alone, files: &[] }
     }
 
     /// Hands in a draft. `order`: see [`draft`]. `deadline`: milliseconds from now.
@@ -63,6 +66,9 @@ impl<'a> Ledger<'a> {
             Draft::Chat { chat } => chat.deadline = until,
             Draft::ChannelPost { channel_post } => channel_post.deadline = until,
             Draft::Workflow { workflow } => workflow.deadline = until,
+        }
+        if !self.files.is_empty() {
+            set_files(&mut handed_in, staged(process, account_id, &text, self.files).await);
         }
         // For some of them somebody waits.
         let is_bulk = !self.entries.len().is_multiple_of(3);
@@ -180,7 +186,10 @@ impl<'a> Ledger<'a> {
         let may_be_made = asked > 0 || entry.was_dispatching || !self.is_alone;
         let may_be_unknown = may_be_made && (matches!(entry.route, Route::Chat | Route::ChannelPost | Route::Workflow) || entry.has_deadline);
         match receipt.state {
-            SendState::Sent => assert!(times == 1 && !entry.is_taken_back, "{what}"),
+            SendState::Sent => {
+                assert!(times == 1 && !entry.is_taken_back, "{what}");
+                self.microsoft.mailbox(&entry.account_id, |mailbox| assert!(entry.route == Route::Chat || has_files(&mailbox.files[text], entry.route, text, self.files), "{what}"));
+            }
             SendState::Failed => assert!(times == 0 && (text.contains(REFUSED) || entry.has_deadline) && !entry.is_taken_back, "{what}"),
             SendState::Cancelled => assert!(times == 0 && entry.is_taken_back, "{what}"),
             SendState::Unknown => assert!(times <= 1 && may_be_unknown && !entry.is_taken_back, "{what}"),

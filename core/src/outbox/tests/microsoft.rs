@@ -1,6 +1,7 @@
 //! A small Microsoft 365 that keeps what it was given: mailboxes with drafts and sent copies, chats, and troubles drawn by chance from a seed.
 
 use super::chance::Chance;
+use super::uploads::{Sessions, account_of_upload, is_upload};
 use crate::clock::{Clock, TestClock};
 use crate::failpoint::reach;
 use crate::pipeline::fake::says;
@@ -45,13 +46,14 @@ pub struct State {
     pub troubles: Troubles,
     refuses: bool,
     pub mailboxes: HashMap<String, Mailbox>,
+    pub sessions: Sessions,
     next_id: u64,
 }
 
 /// What one account has at Microsoft.
 #[derive(Default)]
 pub struct Mailbox {
-    messages: BTreeMap<String, Message>,
+    pub messages: BTreeMap<String, Message>,
     /// Of the message that replies are about. Making a reply marks it as read.
     pub is_original_read: bool,
     /// A reply was made for a process that was dead by then: nobody sees to the message.
@@ -61,14 +63,17 @@ pub struct Mailbox {
     pub accepted: Vec<String>,
     /// Texts that somebody asked to send, whatever became of it.
     pub asked: Vec<String>,
+    /// What was attached to each text that was accepted, in order.
+    pub files: HashMap<String, Vec<Bytes>>,
     /// Whose each request is: those of a process that ended are nobody's to hold back.
     in_flight: [Vec<Weak<()>>; 4],
     /// The most requests at a time, in each service.
     pub most_in_flight: [u32; 4],
 }
 
-struct Message {
+pub struct Message {
     subject: String,
+    pub files: Vec<Bytes>,
     properties: Value,
     internet_message_id: Value,
     /// What is quoted; none: it is a new mail.
@@ -99,7 +104,7 @@ pub const REFUSED: &str = "refused";
 
 impl Microsoft {
     pub fn new(clock: &TestClock, chance: Chance, troubles: Troubles) -> Arc<Self> {
-        Arc::new(Self { clock: clock.clone(), gate: Semaphore::new(0), is_slow: AtomicBool::new(false), state: Mutex::new(State { chance, troubles, refuses: true, mailboxes: HashMap::new(), next_id: 0 }) })
+        Arc::new(Self { clock: clock.clone(), gate: Semaphore::new(0), is_slow: AtomicBool::new(false), state: Mutex::new(State { chance, troubles, refuses: true, mailboxes: HashMap::new(), sessions: Sessions::default(), next_id: 0 }) })
     }
 
     pub fn mailbox<T>(&self, account_id: &str, look: impl FnOnce(&Mailbox) -> T) -> T {
@@ -118,6 +123,22 @@ impl Microsoft {
 
     pub fn let_through(&self, requests: usize) {
         self.gate.add_permits(requests);
+    }
+
+    /// Each upload is over after its first range, the first time.
+    pub fn end_sessions_early(&self) {
+        self.state().sessions.end_early = true;
+    }
+
+    pub fn sessions_begun(&self) -> usize {
+        self.state().sessions.begun
+    }
+
+    /// Until so many requests that write were answered.
+    pub async fn writes(&self, count: u64) {
+        while self.state().next_id < count {
+            tokio::task::yield_now().await;
+        }
     }
 
     pub fn heal(&self) {
@@ -220,14 +241,14 @@ impl State {
             ("POST", "/v1.0/me/messages") => {
                 let subject = asked["subject"].as_str().unwrap().to_owned();
                 let (properties, internet_message_id) = (asked["singleValueExtendedProperties"].clone(), asked["internetMessageId"].clone());
-                mailbox.messages.insert(id.clone(), Message { subject, properties, internet_message_id: internet_message_id.clone(), quoted: None, sent_at: None });
+                mailbox.messages.insert(id.clone(), Message { subject, properties, internet_message_id: internet_message_id.clone(), quoted: None, sent_at: None, files: Vec::new() });
                 says(201, json!({ "id": id, "isDraft": true, "internetMessageId": internet_message_id }).to_string())
             }
             // Without what the sender says, it is nothing to be sent.
             ("POST", "/v1.0/me/messages/original/createReply" | "/v1.0/me/messages/original/createForward") => {
                 mailbox.is_original_read |= path.ends_with("createReply");
                 let properties = asked["message"]["singleValueExtendedProperties"].clone();
-                mailbox.messages.insert(id.clone(), Message { subject: String::new(), properties, internet_message_id: json!("<by@microsoft>"), quoted: Some("<hr>old"), sent_at: None });
+                mailbox.messages.insert(id.clone(), Message { subject: String::new(), properties, internet_message_id: json!("<by@microsoft>"), quoted: Some("<hr>old"), sent_at: None, files: vec![Bytes::from_static(b"of the original")] });
                 says(201, json!({ "id": id, "isDraft": true, "changeKey": "k", "toRecipients": asked["message"]["toRecipients"], "body": { "contentType": "html", "content": "<hr>old" } }).to_string())
             }
             ("PATCH", "/v1.0/me/messages/original") => {
@@ -264,12 +285,14 @@ impl State {
                 mailbox.accepted.push(text);
                 says(201, json!({ "id": id }).to_string())
             }
+            _ if path.ends_with("/attachments") || path.ends_with("/createUploadSession") || is_upload(path) => self.attach(account_id, (method, path), body, &id),
             ("POST", _) => match mailbox.messages.get_mut(draft_id(path).unwrap()) {
                 Some(message) if self.refuses && message.subject.contains(REFUSED) => says(400, r#"{"error":{"code":"ErrorInvalidRecipients"}}"#),
                 // One that waits to be moved is taken a second time: the engine must not ask for it.
                 Some(message) if message.sent_at.is_none_or(|at| at > now) => {
                     message.sent_at = Some(now + delay);
                     mailbox.accepted.push(message.subject.clone());
+                    mailbox.files.insert(message.subject.clone(), message.files.clone());
                     says(202, "")
                 }
                 _ => says(404, r#"{"error":{"code":"ErrorItemNotFound"}}"#),
@@ -294,6 +317,7 @@ impl State {
         };
         match path {
             "/v1.0/me/messages/original" => says(200, json!({ "id": "original", "isRead": mailbox.is_original_read }).to_string()),
+            _ if path.ends_with("/attachments") || is_upload(path) => self.attached(account_id, path),
             "/v1.0/users" => says(200, json!({ "value": [{ "id": "somebody" }] }).to_string()),
             "/v1.0/me/mailFolders/drafts/messages" | "/v1.0/me/mailFolders/sentitems/messages" => {
                 let is_wanted = |message: &Value| {
@@ -317,6 +341,10 @@ fn deletes(request: &http::Request<Bytes>) -> bool {
 }
 
 fn account_of(request: &http::Request<Bytes>) -> String {
+    if is_upload(request.uri().path()) {
+        assert!(!request.headers().contains_key("authorization"), "a token for the address of an upload");
+        return account_of_upload(request.uri().path());
+    }
     match request.headers().get("authorization") {
         Some(token) => token.to_str().unwrap().trim_start_matches("Bearer ").to_owned(),
         // A workflow is named by its path.
@@ -346,6 +374,6 @@ fn post_text(post: &Value) -> String {
 }
 
 /// Of `/v1.0/me/messages/{id}` and what is below it.
-fn draft_id(path: &str) -> Option<&str> {
+pub fn draft_id(path: &str) -> Option<&str> {
     path.strip_prefix("/v1.0/me/messages/")?.split('/').next()
 }

@@ -1,6 +1,7 @@
 //! How requests come to Microsoft's side: alone or in batches, over connections that break.
 
 use super::microsoft::{Microsoft, State, Troubles, is_post, is_workflow};
+use super::uploads::is_upload;
 use crate::pipeline::fake::{breaks, says, says_with};
 use crate::pipeline::{Answer, Sent, Transport};
 use bytes::Bytes;
@@ -62,6 +63,9 @@ impl State {
         }
         let asked = Asked { method: request.method().as_str(), path: uri.path(), query: uri.query().unwrap_or_default(), body: request.body().to_vec() };
         let connection = self.connect(account_id, std::slice::from_ref(&asked));
+        if connection == Connection::BreaksBefore && is_upload(asked.path) {
+            self.break_within(asked.path, &asked.body);
+        }
         self.over(connection, |state| state.one(account_id, &asked, now))
     }
 

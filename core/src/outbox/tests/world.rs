@@ -103,6 +103,10 @@ impl World {
         Self { store, clock: passing(), vault, tokens: Arc::new(Ids), runtime: Runtime::start().unwrap(), folder }
     }
 
+    pub fn folder(&self) -> std::path::PathBuf {
+        self.folder.path().join("store")
+    }
+
     pub fn connect(&self, account_id: &str) {
         let keys = self.vault.new_account_keys(account_id, true, 1).unwrap();
         let handles = block_on(self.vault.adopt(account_id, &keys)).unwrap();

@@ -35,6 +35,7 @@ mod readers;
 mod rotation;
 mod sealed_columns;
 mod search;
+mod staging;
 mod stamp;
 mod throttles;
 mod trim;

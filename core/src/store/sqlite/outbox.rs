@@ -2,7 +2,7 @@
 //! ([`queues`]).
 
 use super::fault::Outcome;
-use super::{SqliteStore, accounts, all, announce, awaited, exists, first, keys, leases, outbox_end, queues, run, sealed, sealed_opt, word, workflows};
+use super::{SqliteStore, accounts, all, announce, awaited, exists, first, keys, leases, outbox_end, queues, run, sealed, sealed_opt, staging, word, workflows};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{AccountState, AuditKind, ChangeKind, OutboxFilter, Route, SendState};
 use crate::seal::Sealed;
@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 macro_rules! columns {
     () => {
-        "public_id, account_id, route, key, state, attempts, crashes, waits, progress, progress_version, reason, created_at, sent_at, next_at, deadline, fence, settled_at, parked, is_bulk, tidy_until, EXISTS (SELECT 1 FROM outbox_parts WHERE item_id = outbox.id)"
+        "public_id, account_id, route, key, state, attempts, crashes, waits, progress, progress_version, reason, created_at, sent_at, next_at, deadline, fence, settled_at, parked, is_bulk, tidy_until, EXISTS (SELECT 1 FROM outbox_parts WHERE item_id = outbox.id) OR EXISTS (SELECT 1 FROM outbox_staged WHERE item_id = outbox.id)"
     };
 }
 pub(super) use columns;
@@ -91,7 +91,7 @@ pub(super) fn put_content(c: &Connection, number: i64, account_id: &str, content
             rusqlite::params![account_id, number, part.file, part.part, part.sealed.as_bytes()],
         )?;
     }
-    Ok(())
+    staging::link(c, number, account_id, &content.staged)
 }
 
 /// When a new send may be claimed: the column of that name.
@@ -140,7 +140,7 @@ impl SqliteStore {
         }
         put_content(tx, number, &item.account_id, content)?;
         self.note(tx, &[Entry::new(AuditKind::SendQueued, "A send was accepted.").on(&item.account_id).about(&item.id)], item.created_at)?;
-        Ok(Enqueued::New(ItemRow::new(item, !content.parts.is_empty())))
+        Ok(Enqueued::New(ItemRow::new(item, !content.parts.is_empty() || !content.staged.is_empty())))
     }
 }
 
@@ -302,12 +302,12 @@ impl OutboxStore for SqliteStore {
             })?;
             let Some((number, payload, version)) = found else { return Ok(None) };
             if !row.has_files {
-                return Ok(Some((row, Content { payload, version, parts: Vec::new() })));
+                return Ok(Some((row, Content { payload, version, parts: Vec::new(), staged: Vec::new() })));
             }
             let parts = all(c, "SELECT file, part, sealed FROM outbox_parts WHERE item_id = ?1 ORDER BY file, part", [number], |row| {
                 Ok(Part { file: row.get(0)?, part: row.get(1)?, sealed: sealed(row, 2)? })
             })?;
-            Ok(Some((row, Content { payload, version, parts })))
+            Ok(Some((row, Content { payload, version, parts, staged: Vec::new() })))
         })
         .await
     }
@@ -372,7 +372,7 @@ pub(super) fn small_content(c: &Connection, number: i64, item: &ItemRow) -> Outc
         return Ok(None);
     }
     let sql = "SELECT sealed, version FROM outbox_payloads WHERE item_id = ?1 AND length(sealed) <= ?2";
-    first(c, sql, (number, SMALL_CONTENT), |row| Ok(Content { payload: sealed(row, 0)?, version: row.get(1)?, parts: Vec::new() }))
+    first(c, sql, (number, SMALL_CONTENT), |row| Ok(Content { payload: sealed(row, 0)?, version: row.get(1)?, parts: Vec::new(), staged: Vec::new() }))
 }
 
 fn other_content(account_id: &str, number: Option<usize>) -> Error {

@@ -2,8 +2,8 @@
 
 use super::fault::Outcome;
 use super::outbox::{put_content, sealed_values};
-use super::outbox_end::drop_content;
-use super::{SqliteStore, announce, first, keys, queues, run};
+use super::outbox_end::drop_own_content;
+use super::{SqliteStore, announce, first, keys, queues, run, staging};
 use crate::model::{AuditKind, ChangeKind};
 use crate::seal::Sealed;
 use crate::store::{Content, Entry, ItemRow, ItemState, NewItem};
@@ -23,8 +23,10 @@ impl SqliteStore {
         let Some((number, lane)) = found else { return Ok(false) };
         let progress = item.progress.as_ref().map(Sealed::as_bytes);
         run(tx, REPLACE, (number, &item.ordering_key, &item.content_hash, item.hash_version, item.deadline, item.send_at, progress, ItemState::Queued.word()))?;
-        drop_content(tx, number, true)?;
+        drop_own_content(tx, number, true)?;
+        let named_before = staging::unlink(tx, number)?;
         put_content(tx, number, &seen.account_id, content)?;
+        staging::drop_unnamed(tx, &named_before)?;
         queues::lift(tx, &seen.account_id, &lane)?;
         queues::lift(tx, &seen.account_id, &item.ordering_key)?;
         announce(tx, ChangeKind::SendChanged, &seen.account_id, Some(&seen.id), now)?;

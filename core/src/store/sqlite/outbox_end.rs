@@ -2,7 +2,7 @@
 
 use super::fault::Outcome;
 use super::outbox::{columns, item_row};
-use super::{SqliteStore, all, announce, exists, first, keys, leases, queues, run};
+use super::{SqliteStore, all, announce, exists, first, keys, leases, queues, run, staging};
 use crate::model::{AuditKind, ChangeKind};
 use crate::seal::Sealed;
 use crate::store::{Entry, ItemRow, ItemState, Tidied};
@@ -30,6 +30,14 @@ pub fn settled_entry(state: ItemState) -> Entry {
 
 /// What was sent or taken back is never sent again.
 pub fn drop_content(c: &Connection, number: i64, has_files: bool) -> Outcome<()> {
+    if has_files {
+        staging::unneeded(c, number)?;
+    }
+    drop_own_content(c, number, has_files)
+}
+
+/// What is stored with the send itself.
+pub fn drop_own_content(c: &Connection, number: i64, has_files: bool) -> Outcome<()> {
     if has_files {
         run(c, "DELETE FROM outbox_parts WHERE item_id = ?1", [number])?;
     }

@@ -24,7 +24,7 @@ const CHANGE: &str =
        attempts = attempts - (?8 AND ?9 = 0 AND attempts > 0), crashes = CASE WHEN ?8 AND ?9 < 2 THEN 0 ELSE crashes END,
        waits = waits + (?8 AND ?3), tidy_at = ?10, settled_at = CASE WHEN ?3 THEN NULL ELSE ?12 END
      WHERE id = ?1";
-const HELD: &str = "SELECT id, account_id, route, lane, EXISTS (SELECT 1 FROM outbox_parts WHERE item_id = outbox.id) FROM outbox WHERE public_id = ?1 AND fence = ?2 AND is_open = 1";
+const HELD: &str = "SELECT id, account_id, route, lane, EXISTS (SELECT 1 FROM outbox_parts WHERE item_id = outbox.id) OR EXISTS (SELECT 1 FROM outbox_staged WHERE item_id = outbox.id) FROM outbox WHERE public_id = ?1 AND fence = ?2 AND is_open = 1";
 
 /// A send that is in hand.
 struct HeldRow {

@@ -51,9 +51,11 @@ pub const SEALED_COLUMNS: &[SealedColumn] = &[
     sealed_column!("outbox_payloads"."sealed", of "outbox", at "item_id", place "'payload'", account "o.account_id", row "substr(o.public_id, 5)", version "t.version", join "JOIN outbox AS o ON o.id = t.item_id"),
     sealed_column!("outbox"."progress", at "id", place "'progress'", account "t.account_id", row "substr(t.public_id, 5)", version "t.progress_version"),
     sealed_column!("outbox_parts"."sealed", at "id", place "'part'", account "t.account_id", row "substr(o.public_id, 5) || '/' || t.file || '/' || t.part", version "1", join "JOIN outbox AS o ON o.id = t.item_id"),
+    // Ids begin with stg_ (STAGED_ID).
+    sealed_column!("staged_parts"."sealed", at "id", place "'part'", account "t.account_id", row "substr(s.public_id, 5) || '/' || t.part", version "1", join "JOIN staged AS s ON s.id = t.staged_id"),
     sealed_column!("quarantine"."raw", at "id", place "'raw'", account "t.account_id", row "COALESCE(t.place, t.folder_id)", version "1"),
 ];
 
 /// BLOB columns that hold no envelope of a store or data key that would have to last: a handover in `meta` goes with the key it was sealed with.
 #[cfg(test)]
-pub const OTHER_BLOBS: &[(&str, &str)] = &[("meta", "value"), ("attempts", "state_hash"), ("outbox", "content_hash"), ("audit", "hash"), ("audit_chains", "trimmed"), ("audit_chains", "signed_end"), ("generation", "stamp"), ("throttles", "counts")];
+pub const OTHER_BLOBS: &[(&str, &str)] = &[("meta", "value"), ("attempts", "state_hash"), ("outbox", "content_hash"), ("audit", "hash"), ("audit_chains", "trimmed"), ("audit_chains", "signed_end"), ("generation", "stamp"), ("staged", "digest"), ("throttles", "counts")];

@@ -129,6 +129,9 @@ store_suite!(made, [
     of_too_many_changes_the_last_stay,
     tombstones_and_settled_sends_go,
     a_send_that_was_opened_again_is_kept,
+    a_staged_content_is_there_for_as_long_as_a_send_needs_it,
+    a_staged_content_that_nobody_names_goes_in_its_time,
+    what_a_send_says_is_replaced_with_its_staged_contents,
 ]);
 
 #[test]

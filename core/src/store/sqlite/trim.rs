@@ -3,7 +3,7 @@
 use super::fault::Outcome;
 use super::outbox_end::drop_content;
 use super::ending::mark_erasure;
-use super::{ERASE_RETRY_WAIT, SqliteStore, all, exists, first, handovers, purge, run, search};
+use super::{ERASE_RETRY_WAIT, SqliteStore, all, exists, first, handovers, purge, run, search, staging};
 use crate::error::Result;
 use crate::store::{Kept, TrimStore};
 use async_trait::async_trait;
@@ -105,6 +105,8 @@ fn sends(c: &Connection, kept: &Kept, limit: u32) -> Outcome<usize> {
     let ids = all(c, OLD_SENDS, (kept.sends_since, limit), |row| Ok(row.get::<_, i64>(0)?))?;
     for id in &ids {
         drop_content(c, *id, true)?;
+        let named = staging::unlink(c, *id)?;
+        staging::drop_unnamed(c, &named)?;
         run(c, "DELETE FROM outbox WHERE id = ?1", [id])?;
     }
     Ok(ids.len())

@@ -11,6 +11,7 @@ mod waiting;
 mod parts;
 mod purge;
 mod search;
+mod staging;
 mod throttles;
 mod trim;
 mod workflows;
@@ -25,6 +26,7 @@ pub use waiting::*;
 pub use parts::*;
 pub use purge::*;
 pub use search::*;
+pub use staging::*;
 pub use throttles::*;
 pub use trim::*;
 pub use workflows::*;
@@ -159,7 +161,7 @@ pub fn item_of(account: &str, ordering_key: &str, key: Option<&str>) -> NewItem 
 /// A draft with one file in two pieces.
 pub fn content() -> Content {
     let part = |part| Part { file: 0, part, sealed: sealed("part") };
-    Content { payload: sealed("payload"), version: 2, parts: vec![part(0), part(1)] }
+    Content { payload: sealed("payload"), version: 2, parts: vec![part(0), part(1)], staged: Vec::new() }
 }
 
 /// A send without a key, in a lane of its account.

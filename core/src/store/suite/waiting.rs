@@ -32,7 +32,7 @@ pub async fn what_a_send_says_is_replaced_while_nobody_has_it_in_hand(s: &dyn St
     s.put(&first, &content()).await.unwrap();
     s.put(&second, &content()).await.unwrap();
     let seen = s.item(&first.id, None).await.unwrap().unwrap();
-    let small = |text: &str| Content { payload: sealed(text), version: 3, parts: Vec::new() };
+    let small = |text: &str| Content { payload: sealed(text), version: 3, parts: Vec::new(), staged: Vec::new() };
     let other = NewItem { ordering_key: "m".into(), content_hash: vec![9], send_at: Some(50), deadline: Some(80), progress: Some(sealed("names")), ..first.clone() };
     // Sealed with a key that was replaced: nothing is changed.
     let dead = Content { payload: sealed_by(999, "p"), ..small("x") };

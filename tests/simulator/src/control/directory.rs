@@ -85,6 +85,7 @@ pub fn add_tenant(world: &mut World, ask: &Value) -> Done {
     };
     let at = world.people.tenant_for(&mut world.ids, domain);
     let tenant = &mut world.people.tenants[at];
+    tenant.message_max = ask["message_max"].as_u64().unwrap_or(tenant.message_max);
     tenant.consent = policy.unwrap_or(tenant.consent);
     if let Some(id) = ask["id"].as_str() {
         tenant.id = id.to_string();

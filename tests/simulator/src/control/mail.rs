@@ -9,6 +9,7 @@ use crate::mail::message::{Address, Attachment, Message};
 use crate::mail::store::{Mailbox, ROOT};
 use crate::world::World;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use std::path::Path;
 
 fn place(world: &World, ask: &Value) -> Result<(usize, usize), String> {
@@ -229,20 +230,24 @@ pub fn list(world: &World, ask: &Value) -> Done {
     all.sort_by_key(|m| (m.received, m.key));
     let skip = ask["skip"].as_u64().unwrap_or(0) as usize;
     let top = ask["top"].as_u64().unwrap_or(1000) as usize;
-    let items: Vec<Value> = all.iter().skip(skip).take(top).map(|m| shown(mailbox, m)).collect();
+    let items: Vec<Value> = all.iter().skip(skip).take(top).map(|m| shown(mailbox, m, ask["hashes"].as_bool() == Some(true))).collect();
     Ok(json!({"total": all.len(), "items": items}))
 }
 
-fn shown(mailbox: &Mailbox, m: &Message) -> Value {
+/// `hashes`: the files with their SHA-256, which takes a while for large ones.
+fn shown(mailbox: &Mailbox, m: &Message, hashes: bool) -> Value {
     let folder = &mailbox.folders[m.folder];
     let one = |a: &Address| json!({"name": a.name, "address": a.address});
     let all = |list: &[Address]| list.iter().map(one).collect::<Vec<_>>();
+    let hash = |a: &Attachment| hashes.then(|| crate::http::hex(&Sha256::digest(&a.bytes)));
+    let file = |a: &Attachment| json!({"name": a.name, "size": a.bytes.len(), "content_type": a.content_type, "inline": a.inline, "sha256": hash(a)});
+    let files: Vec<Value> = m.attachments.iter().map(file).collect();
     json!({
         "id": m.immutable, "folder": folder.well_known.unwrap_or(&folder.name), "subject": m.subject,
         "from": m.from.as_ref().map(one), "to": all(&m.to), "cc": all(&m.cc), "bcc": all(&m.bcc),
         "received": clock::iso(m.received), "sent": clock::iso(m.sent), "is_read": m.is_read, "is_draft": m.is_draft,
         "importance": m.importance, "body_type": if m.html { "html" } else { "text" }, "body": m.content(),
-        "attachments": m.attachments.iter().map(|a| &a.name).collect::<Vec<_>>(), "internet_message_id": m.message_id,
+        "attachments": m.attachments.iter().map(|a| &a.name).collect::<Vec<_>>(), "files": files, "internet_message_id": m.message_id,
         "content_ids": m.attachments.iter().filter(|a| a.inline).filter_map(|a| a.content_id.as_ref()).collect::<Vec<_>>(),
         "read_receipt": m.read_receipt, "delivery_receipt": m.delivery_receipt,
         "conversation_id": mailbox.conversation_id(m.thread), "in_reply_to": m.in_reply_to, "categories": m.categories,

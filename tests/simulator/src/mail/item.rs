@@ -3,7 +3,7 @@
 use super::compose::{apply, attachment, blank};
 use super::json::{View, push_attachment, push_message};
 use super::message::Address;
-use super::{Job, eml, mime, not_found, send};
+use super::{Job, eml, mime, not_found, send, upload};
 use crate::actions::Parameters;
 use crate::graph::{bad, no_segment, not_allowed};
 use crate::http::{Answer, Bytes, Call, unbase64};
@@ -207,6 +207,9 @@ fn transfer(job: &mut Job, key: u32, copy: bool) -> Answer {
 
 fn attachments(job: &mut Job, key: u32, rest: &[&str]) -> Answer {
     let call = job.call;
+    if call.method == "POST" && rest.len() == 1 && rest.iter().any(|s| s.eq_ignore_ascii_case("createUploadSession")) {
+        return upload::create(job, key);
+    }
     let read = query::select(call, &ATTACHMENT, "RequestBroker--ParseUri");
     let (select, (top, skip), counted) =
         match read.and_then(|select| Ok((select, query::window(call, 1000, 1000)?, query::count(call)?))) {

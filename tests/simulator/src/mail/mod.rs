@@ -14,6 +14,7 @@ mod mime;
 pub mod send;
 pub mod store;
 pub mod token;
+pub mod upload;
 
 use crate::graph::{Caller, no_segment, not_allowed};
 use crate::http::{Answer, Call};

@@ -27,7 +27,6 @@ async fn what_is_not_simulated_says_so() {
         ("GET", "/me/messages/delta".into()),
         ("GET", format!("{one}/nonsense")),
         ("GET", format!("{one}/extensions")),
-        ("POST", format!("{one}/attachments/createUploadSession")),
         ("GET", "/me/mailFolders/inbox/messageRules".into()),
         ("GET", "/me/mailFolders/inbox/nonsense/deeper".into()),
         ("PATCH", "/chats/19:x".into()),

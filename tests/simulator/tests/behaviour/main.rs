@@ -23,4 +23,5 @@ mod signin;
 mod tamper;
 mod teams;
 mod tls;
+mod uploads;
 mod workflows;

@@ -4,6 +4,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Address, BodyType, FileAttachment, Importance, MailHeader};
 use crate::outbox::check::{header, is_key, recipient};
 use crate::outbox::content::Fields;
+use crate::store::STAGED_ID;
 use std::time::SystemTime;
 
 /// Recipients of one mail (Exchange Online's default).
@@ -81,27 +82,47 @@ pub fn check(mail: &MailParts<'_>) -> Result<()> {
     header("subject", mail.subject, 998)?;
     let mut total = mail.body.len();
     for file in mail.attachments {
-        header("name of an attachment", &file.name, 255)?;
-        if file.name.is_empty() {
-            return Err(Error::invalid("An attachment has no name."));
-        }
-        if file.content_type.is_empty() || !file.content_type.chars().all(|c| c.is_ascii_graphic() || c == ' ') {
-            return Err(Error::invalid("The content_type of an attachment is not a media type, as in application/pdf."));
-        }
+        check_file(&file.name, &file.content_type)?;
         if file.content.len() >= ATTACHMENT {
-            return Err(Error::new(ErrorKind::LimitExceeded, "An attachment is 3 MB or larger; send a link to it instead."));
+            return Err(Error::new(ErrorKind::LimitExceeded, "An attachment is 3 MB or larger. Stage it (attachment_from), and name the staged content instead."));
         }
+        check_staged(file)?;
         check_content_id(mail, file)?;
         total += file.content.len();
     }
     check_headers(mail.headers)?;
     if total > MAIL_TOTAL {
-        return Err(Error::new(ErrorKind::LimitExceeded, "Body and attachments together exceed 2.9 MB, the most one request to Microsoft takes. Send links instead."));
+        return Err(Error::new(ErrorKind::LimitExceeded, "Body and attachments together exceed 2.9 MB, the most one request to Microsoft takes. Stage the larger ones (attachment_from), and name the staged contents instead."));
     }
     if mail.ordering_key.is_some_and(|key| !is_key(key)) {
         return Err(Error::invalid("The ordering key must have 1 to 200 characters without control characters."));
     }
     Ok(())
+}
+
+/// What a file must be called.
+pub fn check_file(name: &str, content_type: &str) -> Result<()> {
+    header("name of an attachment", name, 255)?;
+    if name.is_empty() {
+        return Err(Error::invalid("An attachment has no name."));
+    }
+    if name.contains(['/', '\\']) {
+        return Err(Error::invalid("The name of an attachment holds / or \\. Pass the name of the file alone, without its folder."));
+    }
+    if content_type.is_empty() || !content_type.chars().all(|c| c.is_ascii_graphic() || c == ' ') {
+        return Err(Error::invalid("The content_type of an attachment is not a media type, as in application/pdf."));
+    }
+    Ok(())
+}
+
+/// It has a content of its own or names a staged one.
+fn check_staged(file: &FileAttachment) -> Result<()> {
+    let Some(id) = &file.staged else { return Ok(()) };
+    if !file.content.is_empty() {
+        return Err(Error::invalid("An attachment has a content and names a staged one as well. Leave one of them out."));
+    }
+    let is_id = id.strip_prefix(STAGED_ID).is_some_and(|rest| rest.len() == 32 && rest.bytes().all(|b| b.is_ascii_hexdigit()));
+    if is_id { Ok(()) } else { Err(Error::invalid("The staged content of an attachment is not an id that stage_attachment gave.")) }
 }
 
 /// An inline file is named by the body, and by one name alone.
@@ -159,6 +180,10 @@ pub fn canonical(route: u8, mail: &MailParts<'_>) -> Fields {
     if mail.attachments.iter().any(|file| file.content_id.is_some()) {
         // One of each file, in their order.
         out.pairs(13, mail.attachments.iter().map(|file| [file.content_id.as_deref().unwrap_or_default()]));
+    }
+    if mail.attachments.iter().any(|file| file.staged.is_some()) {
+        // The hash of each staged content, in the place of its id.
+        out.pairs(16, mail.attachments.iter().map(|file| [file.staged.as_deref().unwrap_or_default()]));
     }
     out
 }

@@ -8,6 +8,7 @@ mod new;
 mod reconcile;
 mod send;
 mod tidy;
+mod upload;
 
 use crate::error::{Error, Result};
 use crate::graph::MadeDraft;
@@ -17,8 +18,10 @@ use crate::outbox::job::{Job, Tools};
 use crate::store::{ItemRow, ItemState};
 use crate::vault::Hashes;
 use content::MailParts;
+pub use content::check_file;
 use serde::{Deserialize, Serialize};
 use std::marker::PhantomData;
+use upload::Uploading;
 
 /// A mail of one kind.
 pub struct MailBy<K>(PhantomData<K>);
@@ -47,12 +50,15 @@ pub struct MailProgress {
     /// The message that is answered was unread before its answer was made, and is to be so again.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub was_unread: bool,
+    /// A draft that is not whole yet, and how far its large attachments are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upload: Option<Uploading>,
 }
 
 impl MailProgress {
     /// As if no draft had ever been made; one that was is not ours to find any more.
     fn forget_draft(&mut self) {
-        (self.graph_id, self.mark, self.internet_message_id, self.unmade) = (None, None, None, false);
+        (self.graph_id, self.mark, self.internet_message_id, self.unmade, self.upload) = (None, None, None, false, None);
     }
 }
 

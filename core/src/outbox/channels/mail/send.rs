@@ -2,6 +2,7 @@
 
 use super::{MailBy, MailProgress, Making};
 use super::evidence::by_mark;
+use super::upload::{self, Resumed};
 use crate::error::{Error, ErrorKind, Result};
 use crate::failpoint::failpoint;
 use crate::outbox::channel::Prepared;
@@ -41,11 +42,18 @@ pub async fn prepare<K: Making>(job: &mut Job<MailBy<K>>) -> Result<Prepared> {
                 job.progress.own.graph_id = Some(found.id);
                 return Ok(Prepared::Sent);
             }
-            job.progress.own.graph_id = Some(found.id).filter(|_| K::IS_WHOLE_AT_ONCE);
+            job.progress.own.graph_id = Some(found.id).filter(|_| is_whole_at_once(job));
         }
     }
     if job.progress.own.graph_id.is_none() {
-        match create(job).await? {
+        let made = if job.progress.own.upload.is_some() { upload::resume(job).await? } else { Resumed::Anew };
+        let id = match made {
+            Resumed::Whole(id) => Some(id),
+            Resumed::Sent => return Ok(Prepared::Sent),
+            Resumed::Lost => None,
+            Resumed::Anew => create(job).await?,
+        };
+        match id {
             Some(id) => job.progress.own.graph_id = Some(id),
             None => return Ok(Prepared::Lost),
         }
@@ -53,6 +61,11 @@ pub async fn prepare<K: Making>(job: &mut Job<MailBy<K>>) -> Result<Prepared> {
     }
     K::after(job).await?;
     Ok(Prepared::Ready)
+}
+
+/// A draft that is found by its mark has all that the mail says.
+fn is_whole_at_once<K: Making>(job: &Job<MailBy<K>>) -> bool {
+    K::IS_WHOLE_AT_ONCE && !upload::has_staged::<K>(&job.draft)
 }
 
 /// Message-ID and mark of a mail. They follow from the send itself, so that a copy of the store, or one that was set back, finds what the original sent.
@@ -77,14 +90,17 @@ async fn create<K: Making>(job: &mut Job<MailBy<K>>) -> Result<Option<String>> {
     match K::make(job).await {
         Ok(Some(made)) => {
             job.progress.own.internet_message_id = Some(made.internet_message_id);
-            Ok(Some(made.id))
+            if !upload::has_staged::<K>(&job.draft) {
+                return Ok(Some(made.id));
+            }
+            upload::begin(job, made.id).await
         }
         Ok(None) => Ok(None),
         // A draft that nobody sends does no harm, so a doubtful creation is looked up once and otherwise made again later.
         Err(error) if matches!(error.kind(), ErrorKind::OutcomeUnknown | ErrorKind::Upstream) => {
             let found = by_mark(job).await?;
             job.progress.own.stray = true;
-            match found.filter(|found| found.is_draft && K::IS_WHOLE_AT_ONCE) {
+            match found.filter(|found| found.is_draft && is_whole_at_once(job)) {
                 Some(found) => Ok(Some(found.id)),
                 None => Err(Error::new(ErrorKind::Network, "Microsoft did not confirm the draft; it will be made again.").with_request_of(&error)),
             }

@@ -24,7 +24,7 @@ pub async fn tidy(tools: &Tools, item: &ItemRow, progress: &Progress<MailProgres
             own.stray = false;
             own.forget_draft();
         } else {
-            own.graph_id = None;
+            (own.graph_id, own.upload) = (None, None);
         }
         own
     }))
