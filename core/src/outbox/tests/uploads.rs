@@ -154,7 +154,7 @@ pub fn set_files(draft: &mut Draft, files: Vec<FileAttachment>) {
         Draft::Mail { mail } => mail.attachments = files,
         Draft::Reply { reply } => reply.attachments = files,
         Draft::Forward { forward } => forward.attachments = files,
-        Draft::Chat { .. } => {}
+        Draft::Chat { .. } | Draft::ChannelPost { .. } | Draft::Workflow { .. } => {}
     }
 }
 

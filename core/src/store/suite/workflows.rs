@@ -21,7 +21,7 @@ fn post(workflow: &str) -> NewItem {
 }
 
 fn post_content() -> Content {
-    Content { payload: sealed_by(902, "payload"), version: 3, parts: vec![] }
+    Content { payload: sealed_by(902, "payload"), version: 3, parts: vec![], staged: vec![] }
 }
 
 pub async fn a_workflow_is_no_account_and_ends_as_one(s: &dyn Store) {
