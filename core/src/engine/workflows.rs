@@ -33,8 +33,8 @@ impl Engine {
         .await
     }
 
-    /// Destroys the URL and takes back what was not posted yet; works offline. Receipts stay until `purge`, which takes its id. In Power Automate the workflow is as it was. With `owner`, a
-    /// workflow of another owner is NotFound. Errors: NotFound.
+    /// Destroys the URL and takes back what was not posted yet; works offline. Receipts stay until `purge`, which takes its id. In Power Automate the workflow
+    /// is as it was. With `owner`, a workflow of another owner is NotFound. Errors: NotFound.
     pub async fn remove_workflow(&self, workflow_id: String, owner: Option<String>) -> Result<()> {
         self.finish(|inner| async move {
             owner.as_deref().map_or(Ok(()), scope::check)?;
