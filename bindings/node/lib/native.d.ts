@@ -502,6 +502,8 @@ export interface Receipt {
   /** Microsoft's id of the sent copy or chat message, and of the chat. */
   graphId: string | null;
   chatId: string | null;
+  /** The conversation of a sent mail, as in `conversation_id` of messages; none where Microsoft did not tell. */
+  conversationId: string | null;
   createdAt: Date;
   sentAt: Date | null;
   /** When it will be tried, or tried again. */

@@ -1032,8 +1032,8 @@ _WorkflowDraft: TypeAlias = WorkflowDraft | str
 @final
 class Receipt:
     """What became of a draft."""
-    __match_args__ = ("id", "account_id", "route", "state", "key", "attempts", "reason", "internet_message_id", "graph_id", "chat_id", "created_at", "sent_at", "next_attempt_at", "is_parked")
-    def __new__(cls, id: str, account_id: str, route: _Route, state: _SendState, key: str | None, attempts: int, reason: str | None, internet_message_id: str | None, graph_id: str | None, chat_id: str | None, created_at: datetime, sent_at: datetime | None, next_attempt_at: datetime | None, is_parked: bool) -> Self: ...
+    __match_args__ = ("id", "account_id", "route", "state", "key", "attempts", "reason", "internet_message_id", "graph_id", "chat_id", "conversation_id", "created_at", "sent_at", "next_attempt_at", "is_parked")
+    def __new__(cls, id: str, account_id: str, route: _Route, state: _SendState, key: str | None, attempts: int, reason: str | None, internet_message_id: str | None, graph_id: str | None, chat_id: str | None, conversation_id: str | None, created_at: datetime, sent_at: datetime | None, next_attempt_at: datetime | None, is_parked: bool) -> Self: ...
     @property
     def id(self) -> str: ...
     @property
@@ -1059,6 +1059,9 @@ class Receipt:
         """Microsoft's id of the sent copy or chat message, and of the chat."""
     @property
     def chat_id(self) -> str | None: ...
+    @property
+    def conversation_id(self) -> str | None:
+        """The conversation of a sent mail, as in `conversation_id` of messages; none where Microsoft did not tell."""
     @property
     def created_at(self) -> datetime: ...
     @property

@@ -189,11 +189,11 @@ impl Graph {
             self.ask(self.write(caller, Method::POST, url, written(&WireFile::from(file))?, Safety::Once)).await?;
         }
         let state = self.message_state(caller, &id).await?;
-        let is_ours = state.is_some_and(|state| state.is_draft && state.mark.is_some_and(|mark| mark.eq_ignore_ascii_case(answer.mark)));
-        if !is_ours {
+        let ours = state.filter(|state| state.is_draft && state.mark.as_ref().is_some_and(|mark| mark.eq_ignore_ascii_case(answer.mark)));
+        let Some(ours) = ours else {
             return Err(Error::new(ErrorKind::Upstream, "Microsoft's answer does not show the draft that was just made. It will be made again."));
-        }
-        Ok(MadeDraft { id, internet_message_id: shown })
+        };
+        Ok(MadeDraft { id, internet_message_id: shown, conversation_id: ours.conversation_id })
     }
 
     /// The Message-ID that the mailbox shows. Nobody else has a part in this draft, so a conflict means that Microsoft was at it: the same change is made

@@ -18,7 +18,7 @@ use serde_json::value::RawValue;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-const STATE: &str = "id,isDraft,changeKey";
+const STATE: &str = "id,isDraft,changeKey,conversationId";
 /// A private property on every draft made here, by which it is found again when its id was never learnt.
 pub(super) const MARK: &str = "String {6b1f0f0a-5c0c-4b0e-9c52-7a1d3f5e8b24} Name TidingsMark";
 /// Longer than any server makes them.
@@ -73,6 +73,7 @@ pub struct MadeDraft {
     pub id: String,
     /// As the mailbox has it: ours, or the one that the server gave it.
     pub internet_message_id: String,
+    pub conversation_id: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -84,6 +85,8 @@ struct WireMade {
     #[serde(default, deserialize_with = "lenient::scalar")]
     internet_message_id: Option<String>,
     #[serde(default, deserialize_with = "lenient::scalar")]
+    conversation_id: Option<String>,
+    #[serde(default, deserialize_with = "lenient::scalar")]
     subject: Option<String>,
     #[serde(default, deserialize_with = "lenient::present_objects")]
     to_recipients: Option<Vec<Recipient>>,
@@ -91,6 +94,11 @@ struct WireMade {
     cc_recipients: Option<Vec<Recipient>>,
     #[serde(default, deserialize_with = "lenient::present_objects")]
     bcc_recipients: Option<Vec<Recipient>>,
+}
+
+/// An id that can be stored.
+fn told(id: Option<String>) -> Option<String> {
+    id.filter(|id| wire::is_id(id))
 }
 
 impl WireMade {
@@ -108,7 +116,7 @@ impl WireMade {
                 && is_for(&self.to_recipients, &draft.to)
                 && is_for(&self.cc_recipients, &draft.cc)
                 && is_for(&self.bcc_recipients, &draft.bcc));
-        is_this.then_some(MadeDraft { id: self.id, internet_message_id })
+        is_this.then_some(MadeDraft { id: self.id, internet_message_id, conversation_id: told(self.conversation_id) })
     }
 }
 
@@ -120,6 +128,7 @@ pub struct MessageState {
     pub change_key: Option<String>,
     /// None: the property was not shown.
     pub mark: Option<String>,
+    pub conversation_id: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -130,6 +139,8 @@ struct WireState {
     is_draft: Option<bool>,
     #[serde(default, deserialize_with = "lenient::scalar")]
     change_key: Option<String>,
+    #[serde(default, deserialize_with = "lenient::scalar")]
+    conversation_id: Option<String>,
     #[serde(default, deserialize_with = "lenient::present_objects")]
     single_value_extended_properties: Option<Vec<WireProperty>>,
 }
@@ -146,7 +157,7 @@ impl WireState {
     fn read(self) -> Option<MessageState> {
         let is_mark = |p: &WireProperty| p.id.as_deref().is_some_and(|id| id.eq_ignore_ascii_case(MARK));
         let mark = self.single_value_extended_properties.into_iter().flatten().find(is_mark).and_then(|p| p.value);
-        Some(MessageState { id: self.id.filter(|id| !id.is_empty())?, is_draft: self.is_draft?, change_key: self.change_key.filter(|key| !key.is_empty()), mark })
+        Some(MessageState { id: self.id.filter(|id| !id.is_empty())?, is_draft: self.is_draft?, change_key: self.change_key.filter(|key| !key.is_empty()), mark, conversation_id: told(self.conversation_id) })
     }
 }
 

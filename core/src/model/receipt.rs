@@ -44,6 +44,8 @@ pub struct Receipt {
     /// Microsoft's id of the sent copy or chat message, and of the chat.
     pub graph_id: Option<String>,
     pub chat_id: Option<String>,
+    /// The conversation of a sent mail, as in `conversation_id` of messages; none where Microsoft did not tell.
+    pub conversation_id: Option<String>,
     #[serde(with = "rfc3339")]
     pub created_at: SystemTime,
     #[serde(with = "rfc3339::option")]

@@ -135,6 +135,7 @@ pub enum Order {
 pub struct Ids {
     pub internet_message_id: Option<String>,
     pub graph_id: Option<String>,
+    pub conversation_id: Option<String>,
     pub chat_id: Option<String>,
 }
 

@@ -48,6 +48,7 @@ pub fn receipt_with(item: &ItemRow, ids: Ids) -> Receipt {
         reason: if is_parked { Some(PARKED.to_owned()) } else { item.reason.clone() },
         internet_message_id: ids.internet_message_id,
         graph_id: if delivered { ids.graph_id } else { None },
+        conversation_id: if delivered { ids.conversation_id } else { None },
         chat_id: ids.chat_id,
         created_at: from_ms(item.created_at),
         sent_at: item.sent_at.map(from_ms),

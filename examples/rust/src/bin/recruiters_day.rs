@@ -32,7 +32,7 @@ async fn main() -> Result<()> {
         subject: "Interview on Thursday".into(),
         body: "Dear Megan, **Thursday at 3** it is. The way is attached.".into(),
         body_type: tidings::BodyType::Markdown,
-        attachments: vec![FileAttachment { name: "way.pdf".into(), content: b"%PDF-1.7".to_vec(), content_type: "application/pdf".into(), content_id: None }],
+        attachments: vec![FileAttachment { name: "way.pdf".into(), content: b"%PDF-1.7".to_vec(), content_type: "application/pdf".into(), content_id: None, staged: None }],
         key: Some("candidate-7/invitation".into()),
         ..MailDraft::default()
     };

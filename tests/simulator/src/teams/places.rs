@@ -2,7 +2,7 @@
 
 use super::{Channel, Team, channels, denied, not_found};
 use crate::clock::iso_ms;
-use crate::graph::{Caller, bad, no_segment, not_allowed, page};
+use crate::graph::{Caller, bad, not_allowed, page};
 use crate::http::{Answer, Call, encode};
 use crate::odata::{self, Row};
 use crate::query;

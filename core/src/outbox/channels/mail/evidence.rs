@@ -23,7 +23,7 @@ pub async fn sent_copy<K: Making>(job: &mut Job<MailBy<K>>) -> Result<bool> {
     let found = evidence(job).await?.filter(|found| !found.is_draft);
     Ok(match found {
         Some(found) => {
-            job.progress.own.graph_id = Some(found.id);
+            job.progress.own.is_found(found);
             true
         }
         None => false,

@@ -11,7 +11,7 @@ mod tidy;
 mod upload;
 
 use crate::error::{Error, Result};
-use crate::graph::MadeDraft;
+use crate::graph::{MadeDraft, MessageState};
 use crate::model::{Draft, Feature, FileAttachment, Route};
 use crate::outbox::channel::{Channel, Finding, Ids, Order, Outcome, Prepared, Progress, Sender, Terms};
 use crate::outbox::job::{Job, Tools};
@@ -40,6 +40,8 @@ pub struct MailProgress {
     pub mark: Option<String>,
     /// Immutable id of the draft, and so of the sent copy.
     pub graph_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub conversation_id: Option<String>,
     /// The draft is to be read again before it is sent: a conflict, or time that went by.
     pub recheck: bool,
     /// A creation was in doubt, so there may be a second draft.
@@ -56,9 +58,15 @@ pub struct MailProgress {
 }
 
 impl MailProgress {
+    /// It is in the mailbox, as its draft or its sent copy.
+    fn is_found(&mut self, state: MessageState) {
+        self.graph_id = Some(state.id);
+        self.conversation_id = state.conversation_id.or(self.conversation_id.take());
+    }
+
     /// As if no draft had ever been made; one that was is not ours to find any more.
     fn forget_draft(&mut self) {
-        (self.graph_id, self.mark, self.internet_message_id, self.unmade, self.upload) = (None, None, None, false, None);
+        (self.graph_id, self.conversation_id, self.mark, self.internet_message_id, self.unmade, self.upload) = (None, None, None, None, false, None);
     }
 }
 
@@ -202,6 +210,6 @@ impl<K: Making> Channel for MailBy<K> {
     }
 
     fn ids(own: MailProgress) -> Ids {
-        Ids { internet_message_id: own.internet_message_id, graph_id: own.graph_id, chat_id: None }
+        Ids { internet_message_id: own.internet_message_id, graph_id: own.graph_id, conversation_id: own.conversation_id, chat_id: None }
     }
 }

@@ -69,11 +69,11 @@ pub async fn reconcile<K: Making>(job: &mut Job<MailBy<K>>) -> Result<Finding> {
         }
         seen = match evidence(job).await {
             Ok(Some(found)) if !found.is_draft => {
-                job.progress.own.graph_id = Some(found.id);
+                job.progress.own.is_found(found);
                 return Ok(Finding::Settled(Outcome::Sent));
             }
             Ok(Some(found)) => {
-                job.progress.own.graph_id = Some(found.id);
+                job.progress.own.is_found(found);
                 Seen::Draft
             }
             Ok(None) => Seen::Nothing,

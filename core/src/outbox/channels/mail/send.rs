@@ -39,10 +39,12 @@ pub async fn prepare<K: Making>(job: &mut Job<MailBy<K>>) -> Result<Prepared> {
         job.progress.own.stray = true;
         if let Some(found) = by_mark(job).await? {
             if !found.is_draft {
-                job.progress.own.graph_id = Some(found.id);
+                job.progress.own.is_found(found);
                 return Ok(Prepared::Sent);
             }
-            job.progress.own.graph_id = Some(found.id).filter(|_| is_whole_at_once(job));
+            if is_whole_at_once(job) {
+                job.progress.own.is_found(found);
+            }
         }
     }
     if job.progress.own.graph_id.is_none() {
@@ -90,6 +92,7 @@ async fn create<K: Making>(job: &mut Job<MailBy<K>>) -> Result<Option<String>> {
     match K::make(job).await {
         Ok(Some(made)) => {
             job.progress.own.internet_message_id = Some(made.internet_message_id);
+            job.progress.own.conversation_id = made.conversation_id;
             if !upload::has_staged::<K>(&job.draft) {
                 return Ok(Some(made.id));
             }

@@ -73,7 +73,7 @@ pub async fn resume<K: Making>(job: &mut Job<MailBy<K>>) -> Result<Resumed> {
     let state = job.tools.graph.message_state(&caller, &upload.draft_id).await?.filter(|state| same_mark(state, &job.progress.own));
     let there = match state {
         Some(state) if !state.is_draft => {
-            job.progress.own.graph_id = Some(state.id);
+            job.progress.own.is_found(state);
             return Ok(Resumed::Sent);
         }
         Some(_) => job.tools.graph.count_attachments(&caller, &upload.draft_id).await?,

@@ -141,7 +141,7 @@ impl Channel for Chat {
     }
 
     fn ids(own: ChatProgress) -> Ids {
-        Ids { internet_message_id: None, graph_id: own.graph_id, chat_id: own.chat_id }
+        Ids { graph_id: own.graph_id, chat_id: own.chat_id, ..Ids::default() }
     }
 }
 
