@@ -144,7 +144,7 @@ def test_import_is_quick():
     assert min(run() for _ in range(5)) < 0.05
 
 
-def test_a_raw_request_is_a_path_a_mapping_or_a_record(engine, blocking):
+def test_a_raw_request_is_a_path_a_mapping_or_a_record(engine):
     given = types.MappingProxyType({"Prefer": "hush"})
     record = tidings.RawRequest("/me", "POST", headers=given, body=b"x", version="beta")
     assert record.headers == {"Prefer": "hush"} and record.query == {} and record.version is tidings.GraphVersion.BETA
@@ -169,6 +169,9 @@ def test_a_raw_request_is_a_path_a_mapping_or_a_record(engine, blocking):
                 await engine.pages("none", "/me", "somebody").next()
 
     asyncio.run(main())
+
+
+def test_raw_requests_without_asyncio(blocking):
     with blocking:
         with pytest.raises(tidings.NotConnectedError):
             blocking.request("none", "/me")

@@ -165,7 +165,7 @@ pub const LOGIN: [Route; 26] = [
 pub fn lacks(call: &Call, what: &str) -> Answer {
     let path = crate::http::decode(&call.path, false);
     let more = if what.is_empty() { String::new() } else { format!(": {what}") };
-    let text = format!("The simulator lacks {} {path}{more}", call.method);
+    let text = format!("This simulator lacks {} {path}{more}", call.method);
     Answer::json(501, &json!({"error": {"code": "SimulatorLacks", "message": text}}))
 }
 

@@ -8,7 +8,7 @@ use uniffi_meta::{DefaultValueMetadata as Default, LiteralMetadata as Literal, M
 
 /// Fields that no text form may show: links with their `state`, bindings, what the host keeps at an account, and a private key that somebody puts among
 /// certificates by mistake. What is a `Secret`, a `RootKey` or a `ClientCertificate` shows nothing anyway.
-const SECRET: [(&str, &str); 12] = [
+const SECRET: [(&str, &str); 13] = [
     ("SignIn", "url"),
     ("SignIn", "binding"),
     ("Approval", "url"),
@@ -19,6 +19,7 @@ const SECRET: [(&str, &str); 12] = [
     ("LinkRequest", "context"),
     ("Account", "context"),
     ("RawRequest", "headers"),
+    ("RawOutcome", "headers"),
     ("RawPage", "next_link"),
     ("RawPage", "delta_link"),
 ];

@@ -70,7 +70,10 @@ impl Graph {
     /// One page, and where it goes on. Errors: a refusal by its kind, CursorExpired for a delta whose state is gone; InvalidInput, when it is no list;
     /// LinkRejected, when its links lead away.
     pub async fn raw_page(&self, caller: &Caller, call: &RawCall) -> Result<(RawPage, Place)> {
-        let response = self.pipeline.send(call.of(caller)).await?;
+        let mut request = call.of(caller);
+        // A list is never nothing at all.
+        request.may_be_empty = false;
+        let response = self.pipeline.send(request).await?;
         self.read_raw_page(call, response).map_err(|e| e.on_account(&caller.account_id))
     }
 

@@ -185,9 +185,10 @@ async fn a_401_gets_one_fresh_token_and_is_the_accounts_matter_only_if_it_is_abo
     let invalid = || says(401, r#"{"error":{"code":"InvalidAuthenticationToken"}}"#);
     let bench = answers(vec![invalid(), says(200, "{}")]);
     assert_eq!(bench.send(post("/me/events")).await.unwrap().status, 200);
-    let seen = bench.service.seen.lock().unwrap();
-    assert!(seen[0].headers()["authorization"] != seen[1].headers()["authorization"] && seen.len() == 2);
-    drop(seen);
+    {
+        let seen = bench.service.seen.lock().unwrap();
+        assert!(seen[0].headers()["authorization"] != seen[1].headers()["authorization"] && seen.len() == 2);
+    }
 
     let bench = answers(vec![invalid()]);
     let refused = bench.send(RawRequest::get("/me")).await.unwrap_err();
