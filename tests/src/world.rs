@@ -27,9 +27,14 @@ impl World {
 
     /// Signs this person in for mail; gives the account's id.
     pub async fn connect(&self, address: &str) -> String {
+        self.connect_for(address, vec![Feature::MailSync]).await
+    }
+
+    /// The same for other features.
+    pub async fn connect_for(&self, address: &str, features: Vec<Feature>) -> String {
         let request = ConnectRequest {
             owner: "tests".into(),
-            features: vec![Feature::MailSync],
+            features,
             redirect_uri: "http://localhost/callback".into(),
             ..ConnectRequest::default()
         };

@@ -15,7 +15,7 @@ mod value;
 
 mod glue {
     // napi's macros register each export with Node, which counts as unsafe code.
-    #![allow(unsafe_code, clippy::new_without_default, clippy::should_implement_trait, clippy::wrong_self_convention, clippy::unit_arg)]
+    #![allow(unsafe_code, clippy::new_without_default, clippy::should_implement_trait, clippy::wrong_self_convention, clippy::unit_arg, clippy::too_many_arguments)]
     use crate::at_exit;
     use crate::error::{Read, Refusal, reject};
     use crate::promise::{Cancel, promise};

@@ -10,7 +10,7 @@ from . import _native
 if TYPE_CHECKING:
     import os
     from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
-    from typing import IO
+    from typing import IO, Any
 
 # Bytes handed over at a time.
 _PIECE = 1 << 20
@@ -73,7 +73,7 @@ def blocking_attachment_from(
             opened.close()
 
 
-def _opened(source, name, size):
+def _opened(source: Any, name: str | None, size: int | None) -> tuple[IO[bytes] | None, Any, str | None, int | None]:
     """A path becomes its file, which is to be closed; what is known of the size is said."""
     import os
 
@@ -85,7 +85,7 @@ def _opened(source, name, size):
     return None, source, name, size
 
 
-def _called(source, name: str | None) -> str:
+def _called(source: Any, name: str | None) -> str:
     import os
 
     if name is not None:
@@ -100,7 +100,7 @@ def _type_of(name: str) -> str:
     return mimetypes.guess_type(name)[0] or "application/octet-stream"
 
 
-def _cut(source) -> Iterator[bytes]:
+def _cut(source: Any) -> Iterator[bytes]:
     """In pieces that are small enough."""
     if isinstance(source, (bytes, bytearray, memoryview)):
         source = [source]
@@ -114,7 +114,7 @@ def _cut(source) -> Iterator[bytes]:
             yield bytes(whole[start : start + _PIECE])
 
 
-async def _pieces(source) -> AsyncIterator[bytes]:
+async def _pieces(source: Any) -> AsyncIterator[bytes]:
     """The same; a file is read in a thread, so that the event loop goes on."""
     import asyncio
 
@@ -134,7 +134,7 @@ async def _pieces(source) -> AsyncIterator[bytes]:
         yield bytes(_bytes(piece))
 
 
-def _bytes(piece) -> bytes | bytearray | memoryview:
+def _bytes(piece: Any) -> bytes | bytearray | memoryview:
     if isinstance(piece, (bytes, bytearray, memoryview)):
         return piece
     raise TypeError(f"The source of an attachment gives {type(piece).__name__}, not bytes. Open a file with mode 'rb'.")

@@ -16,8 +16,8 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// What is smaller goes in one request (Graph: outlook-large-attachments).
-const IN_SESSION: u64 = 3 * 1024 * 1024;
+/// What is smaller goes in one request, of 4 MB at the most with all that stands around it (Graph: outlook-large-attachments).
+const IN_SESSION: u64 = 3 * 1024 * 1024 - 4096;
 /// Failures in a row, with growing pauses, after which the send waits for its next attempt.
 const MOST_FAILURES: u32 = 6;
 /// Sessions begun for one file in one attempt.

@@ -34,7 +34,7 @@ pub async fn send(engine: &Engine, place: &Place, account: &Account) -> Outcome<
         subject: "Hello from the Tidings quickstart".into(),
         body: "This mail was sent by the **quickstart** of Tidings.".into(),
         body_type: BodyType::Markdown,
-        attachments: vec![FileAttachment { name: "hello.txt".into(), content: b"Hello.".to_vec(), content_type: "text/plain".into(), content_id: None }],
+        attachments: vec![FileAttachment { name: "hello.txt".into(), content: b"Hello.".to_vec(), content_type: "text/plain".into(), content_id: None, staged: None }],
         ..MailDraft::default()
     };
     let mail = Some((format!("{} with a file", to.mail), engine.send(mail.into()).await?));
