@@ -5,5 +5,6 @@ CREATE TABLE chats (
   account_id TEXT NOT NULL,
   people BLOB NOT NULL,
   chat_id TEXT NOT NULL,
+  kept_at INTEGER NOT NULL,
   PRIMARY KEY (account_id, people)
 ) STRICT, WITHOUT ROWID;

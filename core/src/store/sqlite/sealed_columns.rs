@@ -58,4 +58,15 @@ pub const SEALED_COLUMNS: &[SealedColumn] = &[
 
 /// BLOB columns that hold no envelope of a store or data key that would have to last: a handover in `meta` goes with the key it was sealed with.
 #[cfg(test)]
-pub const OTHER_BLOBS: &[(&str, &str)] = &[("meta", "value"), ("attempts", "state_hash"), ("outbox", "content_hash"), ("audit", "hash"), ("audit_chains", "trimmed"), ("audit_chains", "signed_end"), ("generation", "stamp"), ("staged", "digest"), ("throttles", "counts")];
+pub const OTHER_BLOBS: &[(&str, &str)] = &[
+    ("meta", "value"),
+    ("attempts", "state_hash"),
+    ("outbox", "content_hash"),
+    ("audit", "hash"),
+    ("audit_chains", "trimmed"),
+    ("audit_chains", "signed_end"),
+    ("generation", "stamp"),
+    ("staged", "digest"),
+    ("chats", "people"),
+    ("throttles", "counts"),
+];

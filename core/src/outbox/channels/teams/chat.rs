@@ -186,23 +186,31 @@ struct First<'a> {
 /// Chats already known in this process, by account and whom they are with, so that the second message is one request.
 #[derive(Debug, Default)]
 pub struct Chats {
-    known: Mutex<HashMap<(String, String), String>>,
+    known: Mutex<HashMap<(String, String), (String, i64)>>,
+}
+
+/// How long the chat with a person is taken to be with whoever has that address: a day, since an organisation gives an address to somebody else now and then.
+const PERSON_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// A group stays the group that was made; who is in it is a matter of Teams.
+fn still_holds(chat: &ChatDraft, kept_at: i64, now: i64) -> bool {
+    matches!(target(chat), To::Group(..)) || (kept_at..kept_at.saturating_add(PERSON_MS)).contains(&now)
 }
 
 /// Entries kept; beyond that the cache starts over, since the store has them.
 const KEPT: usize = 10_000;
 
 impl Chats {
-    fn chat(&self, account_id: &str, key: &str) -> Option<String> {
+    fn chat(&self, account_id: &str, key: &str) -> Option<(String, i64)> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&(account_id.to_owned(), key.to_owned())).cloned()
     }
 
-    fn keep(&self, account_id: &str, key: String, chat_id: &str) {
+    fn keep(&self, account_id: &str, key: String, chat_id: &str, kept_at: i64) {
         let mut chats = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if chats.len() >= KEPT {
             chats.clear();
         }
-        chats.insert((account_id.to_owned(), key), chat_id.to_owned());
+        chats.insert((account_id.to_owned(), key), (chat_id.to_owned(), kept_at));
     }
 
     fn drop(&self, account_id: &str, key: &str) {
@@ -218,7 +226,7 @@ async fn stored_key(job: &Job<Chat>, key: &str) -> Result<[u8; 32]> {
 async fn forget(job: &Job<Chat>) -> Result<()> {
     let Some(key) = chat_key(&job.draft) else { return Ok(()) };
     job.tools.memory.chats.drop(&job.item.account_id, &key);
-    job.tools.store.keep_chat(&job.item.account_id, &stored_key(job, &key).await?, None).await
+    job.tools.store.keep_chat(&job.item.account_id, &stored_key(job, &key).await?, None, job.now()).await
 }
 
 /// It was known before this attempt, and can be found or made anew.
@@ -236,13 +244,15 @@ async fn find_chat(job: &mut Job<Chat>) -> Result<()> {
         return Ok(());
     }
     let (account_id, key) = (job.item.account_id.clone(), chat_key(&job.draft).unwrap_or_default());
-    if let Some(known) = job.tools.memory.chats.chat(&account_id, &key) {
+    let now = job.now();
+    let holds = |found: &(String, i64)| still_holds(&job.draft, found.1, now);
+    if let Some((known, _)) = job.tools.memory.chats.chat(&account_id, &key).filter(holds) {
         job.progress.own.chat_id = Some(known);
         return Ok(());
     }
     let people = stored_key(job, &key).await?;
-    if let Some(known) = job.tools.store.chat(&account_id, &people).await? {
-        job.tools.memory.chats.keep(&account_id, key, &known);
+    if let Some((known, kept_at)) = job.tools.store.chat(&account_id, &people).await?.filter(holds) {
+        job.tools.memory.chats.keep(&account_id, key, &known, kept_at);
         job.progress.own.chat_id = Some(known);
         return Ok(());
     }
@@ -277,8 +287,8 @@ async fn find_chat(job: &mut Job<Chat>) -> Result<()> {
         To::Chat(id) => id.to_owned(),
     };
     failpoint!("chat.made");
-    job.tools.store.keep_chat(&account_id, &people, Some(&chat_id)).await?;
-    job.tools.memory.chats.keep(&account_id, key, &chat_id);
+    job.tools.store.keep_chat(&account_id, &people, Some(&chat_id), now).await?;
+    job.tools.memory.chats.keep(&account_id, key, &chat_id, now);
     job.progress.own.is_new = true;
     job.progress.own.chat_id = Some(chat_id);
     Ok(())
