@@ -129,6 +129,11 @@ export interface Config {
   /** Hosts that workflows may be at: one by its name, or with a dot before it all below that name, as in `.logic.azure.com`. Empty: `.logic.azure.com`,
    * `.environment.api.powerplatform.com` and `.api.powerplatform.com` in the public cloud, none in the others. Default: `[]`. */
   workflowHosts?: readonly string[];
+  /** Mails that leave a mailbox in any minute, up to 10,000; 0: no limit. Exchange Online takes 30 and lets those beyond wait by itself. It holds over restarts
+   * and for all processes of the store. What `send` waits for passes those of a campaign. Default: `0`. */
+  mailsPerMinute?: number;
+  /** Recipients of the mails that leave a mailbox in any 24 hours, up to 1,000,000; 0: no limit. Exchange Online takes 10,000 and refuses those beyond. Default: `0`. */
+  recipientsPerDay?: number;
 }
 
 /** A sign-in to start. */

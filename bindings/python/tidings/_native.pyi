@@ -396,8 +396,8 @@ _App: TypeAlias = App | _AppFields
 @final
 class Config:
     """How an engine is set up."""
-    __match_args__ = ("data_dir", "client_id", "cloud", "client_secret", "certificate", "tenant", "apps", "content", "on_copied_store", "send_timeout_ms", "sign_in_seconds", "page_size", "folders", "allow_tls12", "proxy", "ca_certificates", "max_tenant_requests", "max_requests", "keep_changes_days", "keep_sends_days", "workflow_hosts")
-    def __new__(cls, data_dir: str, client_id: str, cloud: _Cloud, client_secret: _Secret | None = ..., certificate: _ClientCertificate | None = ..., tenant: str = ..., apps: Sequence[_App] = ..., content: _Content = ..., on_copied_store: _CopiedStore = ..., send_timeout_ms: int = ..., sign_in_seconds: int = ..., page_size: int = ..., folders: Sequence[str] = ..., allow_tls12: bool = ..., proxy: _Secret | None = ..., ca_certificates: str | None = ..., max_tenant_requests: int = ..., max_requests: int = ..., keep_changes_days: int = ..., keep_sends_days: int = ..., workflow_hosts: Sequence[str] = ...) -> Self: ...
+    __match_args__ = ("data_dir", "client_id", "cloud", "client_secret", "certificate", "tenant", "apps", "content", "on_copied_store", "send_timeout_ms", "sign_in_seconds", "page_size", "folders", "allow_tls12", "proxy", "ca_certificates", "max_tenant_requests", "max_requests", "keep_changes_days", "keep_sends_days", "workflow_hosts", "mails_per_minute", "recipients_per_day")
+    def __new__(cls, data_dir: str, client_id: str, cloud: _Cloud, client_secret: _Secret | None = ..., certificate: _ClientCertificate | None = ..., tenant: str = ..., apps: Sequence[_App] = ..., content: _Content = ..., on_copied_store: _CopiedStore = ..., send_timeout_ms: int = ..., sign_in_seconds: int = ..., page_size: int = ..., folders: Sequence[str] = ..., allow_tls12: bool = ..., proxy: _Secret | None = ..., ca_certificates: str | None = ..., max_tenant_requests: int = ..., max_requests: int = ..., keep_changes_days: int = ..., keep_sends_days: int = ..., workflow_hosts: Sequence[str] = ..., mails_per_minute: int = ..., recipients_per_day: int = ...) -> Self: ...
     @property
     def data_dir(self) -> str:
         """Folder of the store, made with mode 0700 if missing. One folder may be opened by several processes."""
@@ -462,6 +462,13 @@ class Config:
     def workflow_hosts(self) -> list[str]:
         """Hosts that workflows may be at: one by its name, or with a dot before it all below that name, as in `.logic.azure.com`. Empty: `.logic.azure.com`,
         `.environment.api.powerplatform.com` and `.api.powerplatform.com` in the public cloud, none in the others."""
+    @property
+    def mails_per_minute(self) -> int:
+        """Mails that leave a mailbox in any minute, up to 10,000; 0: no limit. Exchange Online takes 30 and lets those beyond wait by itself. It holds over restarts
+        and for all processes of the store. What `send` waits for passes those of a campaign."""
+    @property
+    def recipients_per_day(self) -> int:
+        """Recipients of the mails that leave a mailbox in any 24 hours, up to 1,000,000; 0: no limit. Exchange Online takes 10,000 and refuses those beyond."""
 
 @final
 class ConnectRequest:

@@ -36,6 +36,8 @@ const KEYS: &[&str] = &[
     "keep_changes_days",
     "keep_sends_days",
     "workflow_hosts",
+    "mails_per_minute",
+    "recipients_per_day",
 ];
 const APP_KEYS: &[&str] = &["client_id", "client_secret", "certificate", "tenant"];
 const CERTIFICATE_KEYS: &[&str] = &["certificate", "private_key", "certificate_file", "private_key_file"];
@@ -144,6 +146,12 @@ fn settings(top: &mut Section<'_, '_>, folder: &Path, keys: &mut Vec<String>) ->
     }
     if let Some(folders) = top.texts("folders")? {
         config.folders = folders;
+    }
+    if let Some(mails) = top.number("mails_per_minute")? {
+        config.mails_per_minute = mails;
+    }
+    if let Some(recipients) = top.number("recipients_per_day")? {
+        config.recipients_per_day = recipients;
     }
     if let Some(hosts) = top.texts("workflow_hosts")? {
         config.workflow_hosts = hosts;

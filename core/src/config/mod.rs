@@ -117,6 +117,11 @@ pub struct Config {
     /// Hosts that workflows may be at: one by its name, or with a dot before it all below that name, as in `.logic.azure.com`. Empty: `.logic.azure.com`,
     /// `.environment.api.powerplatform.com` and `.api.powerplatform.com` in the public cloud, none in the others.
     pub workflow_hosts: Vec<String>,
+    /// Mails that leave a mailbox in any minute, up to 10,000; 0: no limit. Exchange Online takes 30 and lets those beyond wait by itself. It holds over restarts
+    /// and for all processes of the store. What `send` waits for passes those of a campaign.
+    pub mails_per_minute: u32,
+    /// Recipients of the mails that leave a mailbox in any 24 hours, up to 1,000,000; 0: no limit. Exchange Online takes 10,000 and refuses those beyond.
+    pub recipients_per_day: u32,
 }
 
 impl Config {
@@ -144,6 +149,8 @@ impl Config {
             keep_changes_days: 90,
             keep_sends_days: 90,
             workflow_hosts: Vec::new(),
+            mails_per_minute: 0,
+            recipients_per_day: 0,
         }
     }
 
@@ -159,6 +166,9 @@ impl Config {
         }
         let mut endpoints = Endpoints::of(&self.cloud)?;
         workflow_hosts::check(&self.workflow_hosts)?;
+        if self.mails_per_minute > 10_000 || self.recipients_per_day > 1_000_000 {
+            return Err(Error::invalid("mails_per_minute may be 10,000 at the most and recipients_per_day 1,000,000; 0 is no limit."));
+        }
         if !self.workflow_hosts.is_empty() {
             endpoints.workflows = self.workflow_hosts.clone();
         }

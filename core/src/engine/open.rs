@@ -13,7 +13,7 @@ use crate::outbox::Outbox;
 use crate::pipeline::{Limits, Pipeline, ReqwestTransport};
 use crate::runtime::Runtime;
 use crate::secret::RootKey;
-use crate::store::{Copied, SqliteStore, Store};
+use crate::store::{Copied, Pace, SqliteStore, Store};
 use crate::sync::{Reader, Sync};
 use crate::vault::Vault;
 use crate::workflows::Workflows;
@@ -103,7 +103,8 @@ pub fn open(config: Config, root_key: Arc<RootKey>, test_clock: Option<Arc<TestC
     let graph = Graph::new(pipeline.clone(), endpoints);
     let flows = Flows::new(pipeline.clone());
     let workflows = Workflows { store: store.clone(), vault: vault.clone(), flows: flows.clone(), clock: clock.clone(), event_bus: event_bus.clone() };
-    let outbox = Outbox::new(store.clone(), vault.clone(), graph.clone(), flows, clock.clone(), event_bus.clone());
+    let pace = Pace { mails_per_minute: config.mails_per_minute, recipients_per_day: config.recipients_per_day };
+    let outbox = Outbox::new(store.clone(), vault.clone(), graph.clone(), flows, clock.clone(), event_bus.clone(), pace);
     let reader = Reader { store: store.clone(), vault: vault.clone(), graph, clock: clock.clone(), news: news.clone(), content: config.content };
     let sync = Sync::new(reader.clone(), event_bus.clone(), config.page_size, config.folders);
 

@@ -17,7 +17,7 @@ use crate::flows::Flows;
 use crate::graph::Graph;
 use crate::model::SendState;
 use crate::runtime::Stop;
-use crate::store::{ClaimRequest, Claimed, Claims, Content, Due, DueRequest, ItemRow, ItemState, LEASE_MS, NextDue, Store, Taken, hold_claim};
+use crate::store::{ClaimRequest, Claimed, Claims, Content, Due, DueRequest, ItemRow, ItemState, LEASE_MS, NextDue, Pace, Store, Taken, hold_claim};
 use crate::vault::Vault;
 use futures_util::FutureExt;
 use std::collections::HashMap;
@@ -85,9 +85,9 @@ impl Drop for InHand {
 }
 
 impl Outbox {
-    pub fn new(store: Arc<dyn Store>, vault: Vault, graph: Graph, flows: Flows, clock: Arc<dyn Clock>, event_bus: EventBus) -> Arc<Self> {
+    pub fn new(store: Arc<dyn Store>, vault: Vault, graph: Graph, flows: Flows, clock: Arc<dyn Clock>, event_bus: EventBus, pace: Pace) -> Arc<Self> {
         let opened_at = to_ms(clock.now());
-        let tools = Arc::new(Tools { store, vault, graph, flows, clock, memory: Memory::default(), event_bus: event_bus.clone(), opened_at });
+        let tools = Arc::new(Tools { store, vault, graph, flows, clock, memory: Memory::default(), pace, event_bus: event_bus.clone(), opened_at });
         Arc::new(Self { tools, event_bus, wake: Arc::new(Notify::new()), settled: watch::Sender::new(0), waiters: Waiters::default(), avoided: Mutex::default(), in_flight: InFlight::default() })
     }
 

@@ -12,7 +12,7 @@ use crate::graph::{Caller, Graph};
 use crate::pipeline::Priority;
 use crate::runtime::Stop;
 use crate::seal::{AadContext, Sealed};
-use crate::store::{Content, Hold, ItemRow, ItemState, LEASE_MS, NewItem, Step, Store, Taken, Tally, sealed_row};
+use crate::store::{Content, Hold, ItemRow, ItemState, LEASE_MS, NewItem, Pace, Step, Store, Taken, Tally, sealed_row};
 use crate::vault::{DataKey, Vault};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -30,6 +30,8 @@ pub struct Tools {
     pub flows: Flows,
     pub clock: Arc<dyn Clock>,
     pub memory: Memory,
+    /// Of every mailbox.
+    pub pace: Pace,
     pub event_bus: EventBus,
     /// When the engine was opened.
     pub opened_at: i64,

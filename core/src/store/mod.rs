@@ -14,6 +14,7 @@ mod keyring;
 mod lease;
 mod mail;
 mod outbox;
+mod paces;
 mod purge;
 mod scope;
 mod staging;
@@ -47,6 +48,7 @@ pub use mail::{
 };
 pub use claims::{Awaited, ClaimRequest, Claimed, Claims, Taken, Due, DueRequest, NextDue, Wanted, of_route};
 pub use outbox::{Content, Enqueued, Hold, IsUsable, ItemRow, ItemState, NewItem, OutboxStore, PAST_DEADLINE, Part, Reopened, SEND_ID, Step, Stepped, Tally, Tidied, is_alone, sealed_row};
+pub use paces::{PACE_DAY_MS, Pace, PaceRequest, PaceStore};
 pub use purge::{PurgeRow, PurgeStore, Purged};
 pub use throttles::ThrottleStore;
 pub use trim::{Kept, TrimStore};
@@ -66,7 +68,7 @@ pub fn peek(data_dir: &Path, name: &str) -> Result<Option<Vec<u8>>> {
 
 /// What a backend promises; SQLite is one, PostgreSQL can be another.
 pub trait Store:
-    AccountStore + ChatStore + CopyStore + KeyStore + OutboxStore + MailStore + HealthStore + AuditStore + PurgeStore + StagingStore + ThrottleStore + TrimStore + WorkflowStore + Send + Sync
+    AccountStore + ChatStore + CopyStore + KeyStore + OutboxStore + MailStore + HealthStore + AuditStore + PaceStore + PurgeStore + StagingStore + ThrottleStore + TrimStore + WorkflowStore + Send + Sync
 {
     /// Ends all connections; later calls fail with `Closed`.
     fn close(&self);

@@ -75,14 +75,16 @@ fn config(with: &Value) -> Result<Config, Value> {
         max_requests: number("max_requests", usual.max_requests),
         keep_changes_days: number("keep_changes_days", usual.keep_changes_days),
         keep_sends_days: number("keep_sends_days", usual.keep_sends_days),
+        mails_per_minute: number("mails_per_minute", usual.mails_per_minute),
+        recipients_per_day: number("recipients_per_day", usual.recipients_per_day),
         workflow_hosts: with.get("workflow_hosts").map_or(Ok(usual.workflow_hosts), record)?,
         ..usual
     })
 }
 
-const SETTINGS: [&str; 21] = [
+const SETTINGS: [&str; 23] = [
     "data_dir", "client_id", "cloud", "client_secret", "certificate", "tenant", "apps", "content", "on_copied_store", "send_timeout_ms", "sign_in_seconds", "page_size",
-    "folders", "allow_tls12", "proxy", "ca_certificates", "max_tenant_requests", "max_requests", "keep_changes_days", "keep_sends_days", "workflow_hosts",
+    "folders", "allow_tls12", "proxy", "ca_certificates", "max_tenant_requests", "max_requests", "keep_changes_days", "keep_sends_days", "workflow_hosts", "mails_per_minute", "recipients_per_day",
 ];
 
 fn app(with: &Value) -> Result<App, Value> {

@@ -16,7 +16,7 @@ use crate::pipeline::{AccessToken, Answer, Sent, TokenSource};
 use crate::runtime::{Runtime, block_on};
 use crate::seal::AadContext;
 use crate::secret::RootKey;
-use crate::store::{AccountRow, Content, NewItem, OutboxParts, Shorthand, SqliteStore, Step, Store, Tally, TokenRow};
+use crate::store::{Pace, AccountRow, Content, NewItem, OutboxParts, Shorthand, SqliteStore, Step, Store, Tally, TokenRow};
 use crate::vault::Vault;
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
@@ -64,7 +64,7 @@ pub fn bench(answer: impl Fn(&Seen, usize) -> Answer + Send + Sync + 'static) ->
     pipeline.plug_tokens(tokens.clone());
     let flows = Flows::new(pipeline.clone());
     let graph = Graph::new(pipeline, Endpoints::of(&Cloud::Public).unwrap());
-    let outbox = Outbox::new(store.clone(), vault.clone(), graph, flows, Arc::new(clock.clone()), EventBus::new());
+    let outbox = Outbox::new(store.clone(), vault.clone(), graph, flows, Arc::new(clock.clone()), EventBus::new(), Pace::default());
     Bench { outbox, service, store, vault, clock, runtime: Runtime::start().unwrap(), _tokens: tokens, _folder: folder }
 }
 
@@ -566,7 +566,7 @@ async fn a_process_without_the_keys_leaves_sends_to_others() {
     pipeline.plug_tokens(bench._tokens.clone());
     let flows = Flows::new(pipeline.clone());
     let graph = Graph::new(pipeline, Endpoints::of(&Cloud::Public).unwrap());
-    let heir = Outbox::new(store, other, graph, flows, Arc::new(bench.clock.clone()), EventBus::new());
+    let heir = Outbox::new(store, other, graph, flows, Arc::new(bench.clock.clone()), EventBus::new(), Pace::default());
     let bench = Bench { outbox: heir, ..bench };
     assert_eq!(bench.settle(&before.id).await.state, SendState::Sent);
 }

@@ -17,7 +17,7 @@ use crate::pipeline::{AccessToken, Limits, Mailbox, Pipeline, TokenSource};
 use crate::runtime::{Runtime, block_on};
 use crate::seal::AadContext;
 use crate::secret::RootKey;
-use crate::store::{AccountRow, Shorthand, SqliteStore, Store, TokenRow, WorkflowRow, tamper};
+use crate::store::{Pace, AccountRow, Shorthand, SqliteStore, Store, TokenRow, WorkflowRow, tamper};
 use crate::vault::Vault;
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
@@ -155,7 +155,7 @@ impl World {
         let pipeline = Arc::new(Pipeline::new(endpoints(), Arc::new(Wire::of(&lives, microsoft)), Arc::new(self.clock.clone()), Limits::default()));
         pipeline.plug_tokens(self.tokens.clone());
         let flows = Flows::new(pipeline.clone());
-        let outbox = Outbox::new(self.store.clone(), self.vault.clone(), Graph::new(pipeline, endpoints()), flows, Arc::new(self.clock.clone()), EventBus::new());
+        let outbox = Outbox::new(self.store.clone(), self.vault.clone(), Graph::new(pipeline, endpoints()), flows, Arc::new(self.clock.clone()), EventBus::new(), Pace::default());
         let delivering = tokio::spawn(outbox.clone().run(self.runtime.stop()));
         Process { outbox, delivering, waiting: Vec::new(), _lives: lives }
     }

@@ -25,6 +25,7 @@ mod outbox;
 mod outbox_edit;
 mod outbox_end;
 mod outbox_step;
+mod paces;
 mod parked;
 mod presence;
 mod provenance;

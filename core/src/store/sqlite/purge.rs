@@ -25,6 +25,7 @@ pub(super) const HELD: &[(&str, &str)] = &[
     ("outbox_payloads", "DELETE FROM outbox_payloads WHERE item_id IN (SELECT p.item_id FROM outbox o JOIN outbox_payloads p ON p.item_id = o.id WHERE o.account_id = ?1 LIMIT ?2)"),
     ("outbox", "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE account_id = ?1 LIMIT ?2)"),
     ("outbox_queues", "DELETE FROM outbox_queues WHERE account_id = ?1 AND ?2 > 0"),
+    ("paces", "DELETE FROM paces WHERE (mailbox, item) IN (SELECT mailbox, item FROM paces WHERE account_id = ?1 LIMIT ?2)"),
     ("chats", "DELETE FROM chats WHERE (account_id, people) IN (SELECT account_id, people FROM chats WHERE account_id = ?1 LIMIT ?2)"),
     ("folders", "DELETE FROM folders WHERE num IN (SELECT num FROM folders WHERE account_id = ?1 LIMIT ?2)"),
     ("changes", "DELETE FROM changes WHERE id IN (SELECT id FROM changes WHERE account_id = ?1 LIMIT ?2)"),

@@ -5,6 +5,7 @@ mod answer;
 mod content;
 mod evidence;
 mod new;
+mod pace;
 mod reconcile;
 mod send;
 mod tidy;

@@ -2,6 +2,7 @@
 
 use super::{MailBy, MailProgress, Making};
 use super::evidence::by_mark;
+use super::pace::keep_pace;
 use super::upload::{self, Resumed};
 use crate::error::{Error, ErrorKind, Result};
 use crate::failpoint::failpoint;
@@ -48,6 +49,7 @@ pub async fn prepare<K: Making>(job: &mut Job<MailBy<K>>) -> Result<Prepared> {
         }
     }
     if job.progress.own.graph_id.is_none() {
+        keep_pace(job).await?;
         let made = if job.progress.own.upload.is_some() { upload::resume(job).await? } else { Resumed::Anew };
         let id = match made {
             Resumed::Whole(id) => Some(id),
