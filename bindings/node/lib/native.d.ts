@@ -68,7 +68,7 @@ export type GraphVersion = 'v1' | 'beta';
 
 export type LogLevel = 'error' | 'warn' | 'info' | 'debug' | 'trace';
 
-export type AuditKind = 'store_made' | 'signed_in' | 'sign_in_refused' | 'approval_asked' | 'state_changed' | 'disconnected' | 'content_read' | 'raw_request' | 'send_queued' | 'send_settled' | 'key_rotated' | 'key_destroyed' | 'owner_deleted' | 'owner_restored' | 'purged' | 'store_copied' | 'chain_begun' | 'audit_trimmed' | 'workflow_added' | 'workflow_removed';
+export type AuditKind = 'store_made' | 'signed_in' | 'sign_in_refused' | 'approval_asked' | 'state_changed' | 'disconnected' | 'content_read' | 'raw_request' | 'send_queued' | 'send_settled' | 'sent_changed' | 'key_rotated' | 'key_destroyed' | 'owner_deleted' | 'owner_restored' | 'purged' | 'store_copied' | 'chain_begun' | 'audit_trimmed' | 'workflow_added' | 'workflow_removed';
 
 /** `Changed`: a record is not as it was written. `Missing`: one is gone. `Swapped`: one stands in another's place. `TailMissing`: the end is gone. */
 export type AuditFault = 'changed' | 'missing' | 'swapped' | 'tail_missing';

@@ -260,6 +260,7 @@ class AuditKind(str, enum.Enum):
     RAW_REQUEST = "raw_request"
     SEND_QUEUED = "send_queued"
     SEND_SETTLED = "send_settled"
+    SENT_CHANGED = "sent_changed"
     KEY_ROTATED = "key_rotated"
     KEY_DESTROYED = "key_destroyed"
     OWNER_DELETED = "owner_deleted"
@@ -272,7 +273,7 @@ class AuditKind(str, enum.Enum):
     WORKFLOW_REMOVED = "workflow_removed"
     def __new__(cls, value: object) -> Self: ...
 
-_AuditKind: TypeAlias = AuditKind | Literal["store_made", "signed_in", "sign_in_refused", "approval_asked", "state_changed", "disconnected", "content_read", "raw_request", "send_queued", "send_settled", "key_rotated", "key_destroyed", "owner_deleted", "owner_restored", "purged", "store_copied", "chain_begun", "audit_trimmed", "workflow_added", "workflow_removed"]
+_AuditKind: TypeAlias = AuditKind | Literal["store_made", "signed_in", "sign_in_refused", "approval_asked", "state_changed", "disconnected", "content_read", "raw_request", "send_queued", "send_settled", "sent_changed", "key_rotated", "key_destroyed", "owner_deleted", "owner_restored", "purged", "store_copied", "chain_begun", "audit_trimmed", "workflow_added", "workflow_removed"]
 
 class AuditFault(str, enum.Enum):
     """`Changed`: a record is not as it was written. `Missing`: one is gone. `Swapped`: one stands in another's place. `TailMissing`: the end is gone."""

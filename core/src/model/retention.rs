@@ -54,6 +54,7 @@ pub enum AuditKind {
     RawRequest,
     SendQueued,
     SendSettled,
+    SentChanged,
     KeyRotated,
     KeyDestroyed,
     OwnerDeleted,

@@ -4,11 +4,12 @@ use super::channel::{by_draft, Channel};
 use super::channels::Posted;
 use super::deliver::Outbox;
 use super::submit::{check_owner, conflict, item, read_receipt};
+use crate::clock::to_ms;
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::Caller;
-use crate::model::{Draft, Receipt, Route};
+use crate::model::{AuditKind, Draft, Receipt, Route};
 use crate::pipeline::Priority;
-use crate::store::{ItemRow, ItemState};
+use crate::store::{Entry, ItemRow, ItemState};
 use std::time::Duration;
 
 /// How long one request may pause in all.
@@ -35,13 +36,21 @@ impl Outbox {
         if draft.account_id() != seen.account_id || route != seen.route {
             return Err(Error::invalid("The draft is of another account or kind than the message that was sent. Pass the draft that was sent, with its new words."));
         }
+        self.record(&seen, "changed after it was sent").await?;
         posted.change(&self.tools, &caller(&seen), draft).await.map_err(|e| named(e, &seen))?;
         tracing::info!(target: "tidings::outbox", send = seen.id, account = seen.account_id, "changed after it was sent");
         read_receipt(&self.tools, &seen.id, None).await
     }
 
+    /// Before it is done: no record, no change.
+    async fn record(&self, seen: &ItemRow, words: &str) -> Result<()> {
+        let entry = Entry::new(AuditKind::SentChanged, words).on(&seen.account_id).about(&seen.id);
+        self.tools.store.record(&[entry], to_ms(self.tools.clock.now())).await
+    }
+
     /// Errors: those of Microsoft.
     pub async fn delete_sent(&self, (seen, posted): (ItemRow, Posted)) -> Result<Receipt> {
+        self.record(&seen, "deleted after it was sent").await?;
         posted.delete(&self.tools, &caller(&seen)).await.map_err(|e| named(e, &seen))?;
         tracing::info!(target: "tidings::outbox", send = seen.id, account = seen.account_id, "deleted after it was sent");
         read_receipt(&self.tools, &seen.id, None).await

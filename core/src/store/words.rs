@@ -82,6 +82,7 @@ words!(AuditKind, "a kind of audit record", {
     RawRequest = "raw_request",
     SendQueued = "send_queued",
     SendSettled = "send_settled",
+    SentChanged = "sent_changed",
     KeyRotated = "key_rotated",
     KeyDestroyed = "key_destroyed",
     OwnerDeleted = "owner_deleted",

@@ -9,6 +9,7 @@ use crate::model::{BodyType, ChatDraft, Draft, Feature, Route};
 use crate::outbox::channel::{Channel, Finding, Ids, Order, Outcome, Prepared, Sender, Terms};
 use crate::outbox::check::{address, header, id as check_id};
 use crate::outbox::content::{Fields, first_form};
+use crate::outbox::item::{Verdict, verdict};
 use crate::outbox::job::Job;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -125,7 +126,7 @@ impl Channel for Chat {
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Forbidden) && is_replaceable(job) => {
                 forget(job).await?;
                 job.progress.own.chat_id = None;
-                find_chat(job).await.map_err(|_| error)?;
+                find_chat(job).await.map_err(|unfound| of_replacing(unfound, error))?;
                 post(job).await
             }
             answer => answer,
@@ -227,6 +228,15 @@ async fn forget(job: &Job<Chat>) -> Result<()> {
     let Some(key) = chat_key(&job.draft) else { return Ok(()) };
     job.tools.memory.chats.drop(&job.item.account_id, &key);
     job.tools.store.keep_chat(&job.item.account_id, &stored_key(job, &key).await?, None, job.now()).await
+}
+
+/// Why no other chat was found. Nothing was posted by then, so whatever is unclear about the chat is no doubt about the message.
+fn of_replacing(unfound: Error, first: Error) -> Error {
+    match verdict(&unfound) {
+        Verdict::Doubt => Error::new(ErrorKind::Network, "The chat is gone, and Microsoft gave no usable answer about another one. It is tried again."),
+        Verdict::Refused if unfound.kind() != ErrorKind::NotFound => first,
+        _ => unfound,
+    }
 }
 
 /// It was known before this attempt, and can be found or made anew.

@@ -102,7 +102,7 @@ pub fn check(parts: &Parts<'_>, what: &str, is_channel: bool) -> Result<()> {
     }
     let names: Vec<String> = parts.mentions.iter().map(|one| one.text.clone().unwrap_or_else(|| one.placeholder.clone())).collect();
     let post = compose(parts, &names.into_iter().map(unnamed).collect::<Vec<_>>())?;
-    if post.content.trim().is_empty() {
+    if !is_seen(&post) {
         return Err(Error::invalid(format!("Nothing of the {what} is left once its HTML is cleaned to what Teams shows. Write text, or use elements that Teams shows.")));
     }
     if size(&post) > LONGEST_BYTES {
@@ -118,6 +118,25 @@ fn named(place: &str, error: Error) -> Error {
 
 fn too_long(what: &str) -> Error {
     Error::new(ErrorKind::LimitExceeded, format!("The {what} is longer than Teams takes (about 28 KB with its cards and links). Shorten or split it."))
+}
+
+/// There is something to be seen: text, a picture, a line, or something attached.
+fn is_seen(post: &OutgoingPost) -> bool {
+    if post.body_type == BodyType::Text || !post.attachments.is_empty() || ["<img", "<hr"].iter().any(|tag| post.content.contains(tag)) {
+        return !post.content.trim().is_empty();
+    }
+    let mut is_tag = false;
+    post.content.replace("&nbsp;", " ").chars().any(|c| {
+        match c {
+            '<' => is_tag = true,
+            '>' if is_tag => {
+                is_tag = false;
+                return false;
+            }
+            _ => {}
+        }
+        !is_tag && !c.is_whitespace()
+    })
 }
 
 /// Text counts in UTF-16, what is attached in bytes.

@@ -62,7 +62,8 @@ fn a_plain_text_stays_one_and_everything_else_is_html() {
 #[test]
 fn a_message_to_nobody_to_everybody_or_of_the_wrong_form_is_refused() {
     let refused = |draft: ChatDraft| Chat::check(&draft).unwrap_err().kind();
-    let cases: [fn(&mut ChatDraft); 22] = [
+    let cases: [fn(&mut ChatDraft); 23] = [
+        |c| (c.body, c.body_type) = ("<p> <b>&nbsp;</b><br></p>".into(), BodyType::Html),
         |c| c.body = " \n".into(),
         |c| c.to = String::new(),
         |c| c.chat_id = Some("19:x@thread.v2".into()),
