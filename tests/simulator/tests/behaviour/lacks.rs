@@ -20,7 +20,7 @@ async fn what_is_not_simulated_says_so() {
         ("GET", "/me/calendar/events".into()),
         ("GET", "/me/contacts".into()),
         ("GET", "/nonsense".into()),
-        ("GET", "/teams/x/channels".into()),
+        ("GET", "/teams/x/members".into()),
         ("POST", "/subscriptions".into()),
         ("GET", "/users/delta".into()),
         ("PATCH", "/me".into()),

@@ -13,6 +13,7 @@ mod faults;
 mod items;
 mod misplaced;
 mod lacks;
+mod places;
 mod personal;
 mod policy;
 mod profile;
