@@ -20,6 +20,11 @@ pub fn set_meta(c: &Connection, name: &str, value: &[u8]) -> Outcome<()> {
     Ok(())
 }
 
+/// It may be used to seal with, and to open what is sent now.
+pub fn is_active(c: &Connection, id: i64) -> Outcome<bool> {
+    exists(c, "SELECT 1 FROM keys WHERE id = ?1 AND is_active = 1 AND wrapped IS NOT NULL", [id])
+}
+
 /// Refuses values sealed with a key that was replaced or destroyed since: a rotation that has ended would never look at them again, and with the old
 /// key they would be lost. Every write of an envelope asks this in its own transaction.
 pub fn check_active<'a>(c: &Connection, values: impl IntoIterator<Item = &'a Sealed>) -> Outcome<()> {
@@ -27,7 +32,7 @@ pub fn check_active<'a>(c: &Connection, values: impl IntoIterator<Item = &'a Sea
     for value in values {
         let id = value.key_id();
         if good != Some(id) {
-            if !exists(c, "SELECT 1 FROM keys WHERE id = ?1 AND is_active = 1 AND wrapped IS NOT NULL", [id])? {
+            if !is_active(c, id)? {
                 return Err(outdated(id).into());
             }
             good = Some(id);

@@ -366,13 +366,17 @@ fn claim(c: &Connection, request: &ClaimRequest) -> Outcome<Claimed> {
     Ok(untidy.map_or(Claimed::Nothing, |item| Claimed::Tidy(Box::new(item))))
 }
 
-/// Of a send without attachments.
+/// Of a send without attachments. None as well for what is sealed with a key that was replaced or destroyed: whoever reads it anew looks at the keys first.
 pub(super) fn small_content(c: &Connection, number: i64, item: &ItemRow) -> Outcome<Option<Content>> {
     if item.has_files {
         return Ok(None);
     }
     let sql = "SELECT sealed, version FROM outbox_payloads WHERE item_id = ?1 AND length(sealed) <= ?2";
-    first(c, sql, (number, SMALL_CONTENT), |row| Ok(Content { payload: sealed(row, 0)?, version: row.get(1)?, parts: Vec::new(), staged: Vec::new() }))
+    let found = first(c, sql, (number, SMALL_CONTENT), |row| Ok(Content { payload: sealed(row, 0)?, version: row.get(1)?, parts: Vec::new(), staged: Vec::new() }))?;
+    match found {
+        Some(content) if keys::is_active(c, content.payload.key_id())? => Ok(Some(content)),
+        _ => Ok(None),
+    }
 }
 
 fn other_content(account_id: &str, number: Option<usize>) -> Error {
