@@ -92,7 +92,9 @@ private fun variant(kind: KClass<*>, json: JsonNode): Any {
 
 fun record(kind: KClass<*>, json: JsonNode): Any {
     val make = kind.primaryConstructor!!
-    return make.callBy(make.parameters.filter { json.has(snake(it.name!!)) }.associateWith { build(it.type, json[snake(it.name!!)]) })
+    // What is not given is as by default, or null where there is no default.
+    val given = make.parameters.filter { json.has(snake(it.name!!)) || (!it.isOptional && it.type.isMarkedNullable) }
+    return make.callBy(given.associateWith { parameter -> json[snake(parameter.name!!)]?.let { build(parameter.type, it) } })
 }
 
 /** As JSON: snake_case names, enums as text, times as RFC 3339, data enums as `{variant: {fields}}`. */

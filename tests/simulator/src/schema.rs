@@ -232,7 +232,6 @@ pub static TEAM: Entity = Entity {
         p("visibility", "teamVisibilityType", "r"),
         p("webUrl", TEXT, "r"),
         p("isArchived", BOOL, "r"),
-        p("isMembershipLimitedToOwners", BOOL, "r"),
         p("tenantId", TEXT, "r"),
         p("firstChannelName", TEXT, ""),
         p("funSettings", "teamFunSettings", ""),

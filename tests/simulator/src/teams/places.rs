@@ -59,7 +59,7 @@ fn chosen(mut all: Value, select: &[String]) -> Value {
 fn in_list(world: &World, team: &Team, select: &[String]) -> Value {
     let all = json!({
         "id": team.id, "createdDateTime": null, "displayName": team.name, "description": team.description, "internalId": null, "classification": null,
-        "specialization": null, "visibility": null, "webUrl": null, "isArchived": team.archived, "isMembershipLimitedToOwners": null,
+        "specialization": null, "visibility": null, "webUrl": null, "isArchived": team.archived,
         "tenantId": world.people.tenants[team.tenant].id,
     });
     chosen(all, select)
