@@ -2174,7 +2174,7 @@ class MentionTarget:
         def address(self) -> str: ...
     @final
     class Channel(MentionTarget):
-        """Everybody who has shown this channel, or the one posted to when no id is given. Only in a channel of the same team."""
+        """A channel of the team that is posted to, with those who follow it; without an id the channel that is posted to."""
         __match_args__ = ("channel_id",)
         def __new__(cls, channel_id: str | None) -> Self: ...
         @property
@@ -2643,7 +2643,7 @@ class Engine:
         receipt, its account, its kind and its idempotency key, which then stands for the new content. With `owner`, a send of another owner is NotFound.
         Errors: as `send` before storing; NotFound; Conflict when it has left, is being sent, or a draft of it may lie in the mailbox already."""
     async def edit_sent(self, receipt_id: str, draft: _Draft, owner: str | None = ...) -> Receipt:
-        """Replaces what a message in a chat or channel says that was sent: the draft is whole, and its key, time and place do not count. It is changed at once,
+        """Replaces what a message in a chat or channel says that was sent: the draft is whole and checked like a new one; its key, time and place change nothing. It is changed at once,
         and the same call again does no harm. The account needs `Chat.ReadWrite`, for a channel `ChannelMessage.ReadWrite`, among the extra scopes it was
         connected with. With `owner`, a send of another owner is NotFound. Errors: InvalidInput, LimitExceeded; NotFound (also when the message is gone);
         Conflict for a mail, and for what was not sent; NotConnected, NeedsReconnect, ConsentMissing; Forbidden. Source: Graph, chatMessage: update."""
@@ -2898,7 +2898,7 @@ class BlockingEngine:
         receipt, its account, its kind and its idempotency key, which then stands for the new content. With `owner`, a send of another owner is NotFound.
         Errors: as `send` before storing; NotFound; Conflict when it has left, is being sent, or a draft of it may lie in the mailbox already."""
     def edit_sent(self, receipt_id: str, draft: _Draft, owner: str | None = ...) -> Receipt:
-        """Replaces what a message in a chat or channel says that was sent: the draft is whole, and its key, time and place do not count. It is changed at once,
+        """Replaces what a message in a chat or channel says that was sent: the draft is whole and checked like a new one; its key, time and place change nothing. It is changed at once,
         and the same call again does no harm. The account needs `Chat.ReadWrite`, for a channel `ChannelMessage.ReadWrite`, among the extra scopes it was
         connected with. With `owner`, a send of another owner is NotFound. Errors: InvalidInput, LimitExceeded; NotFound (also when the message is gone);
         Conflict for a mail, and for what was not sent; NotConnected, NeedsReconnect, ConsentMissing; Forbidden. Source: Graph, chatMessage: update."""

@@ -230,7 +230,7 @@ impl Engine {
         self.finish(|inner| async move { inner.edit(&receipt_id, draft, owner).await }).await
     }
 
-    /// Replaces what a message in a chat or channel says that was sent: the draft is whole, and its key, time and place do not count. It is changed at once,
+    /// Replaces what a message in a chat or channel says that was sent: the draft is whole and checked like a new one; its key, time and place change nothing. It is changed at once,
     /// and the same call again does no harm. The account needs `Chat.ReadWrite`, for a channel `ChannelMessage.ReadWrite`, among the extra scopes it was
     /// connected with. With `owner`, a send of another owner is NotFound. Errors: InvalidInput, LimitExceeded; NotFound (also when the message is gone);
     /// Conflict for a mail, and for what was not sent; NotConnected, NeedsReconnect, ConsentMissing; Forbidden. Source: Graph, chatMessage: update.

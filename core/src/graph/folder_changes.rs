@@ -2,7 +2,7 @@
 
 use super::delta::is_forgotten;
 use super::folders::{FOLDER, GraphFolder, MOST_FOLDERS, WireFolder, too_many};
-use super::mail::MOST_PAGES;
+use super::list::MOST_PAGES;
 use super::paging::Pages;
 use super::wire::{self, Page};
 use super::{Caller, Graph, IMMUTABLE, PREFER, fault};

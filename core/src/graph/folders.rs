@@ -2,7 +2,8 @@
 
 use super::batch::Item;
 use super::folder_changes::FolderChanges;
-use super::mail::{List, is_about_one};
+use super::list::List;
+use super::mail::is_about_one;
 use super::{Caller, Graph, fault, segment, wire};
 use crate::error::{Error, ErrorKind, Result};
 use crate::json::lenient;

@@ -6,13 +6,13 @@ use super::batch::Item;
 use super::paging::Pages;
 use super::{Caller, Graph, fault, literal, segment};
 use crate::error::{Error, ErrorKind, Result};
-use crate::json::{self, lenient};
+use crate::json::lenient;
 use crate::model::{Address, AttachmentInfo, FileAttachment, MailDraft, MailHeader};
 use crate::pipeline::Safety;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, IF_MATCH};
-use http::{HeaderName, Method, StatusCode};
+use http::{Method, StatusCode};
 use std::time::Duration;
 use serde_json::value::RawValue;
 use serde::{Deserialize, Serialize};
@@ -23,8 +23,6 @@ const STATE: &str = "id,isDraft,changeKey,conversationId";
 pub(super) const MARK: &str = "String {6b1f0f0a-5c0c-4b0e-9c52-7a1d3f5e8b24} Name TidingsMark";
 /// Longer than any server makes them.
 const LONGEST_MESSAGE_ID: usize = 2048;
-/// Pages of a list that are read; more of them do not end.
-pub(super) const MOST_PAGES: usize = 1_000;
 
 /// What became of a message that left a folder.
 #[derive(Debug)]
@@ -34,20 +32,6 @@ pub enum Verified {
     There(Box<MailItem>),
     /// The mailbox does not tell, now or ever; the others were told.
     Unclear(Error),
-}
-
-/// A list that was read to its end.
-pub struct List<T> {
-    pub items: Vec<T>,
-    /// Items of no usable form, above all without an id: they cannot be asked about.
-    pub(super) unread: usize,
-}
-
-impl<T> List<T> {
-    /// Where one that cannot be read may be the very one that is looked for.
-    pub fn all(self) -> Result<Vec<T>> {
-        if self.unread > 0 { Err(wire::unreadable()) } else { Ok(self.items) }
-    }
 }
 
 /// What is attached to a message.
@@ -267,54 +251,7 @@ fn verified(id: &str, item: Item) -> Verified {
     }
 }
 
-const CONSISTENCY: HeaderName = HeaderName::from_static("consistencylevel");
-
 impl Graph {
-    /// Every item of every page; None: there is no such collection.
-    pub(super) async fn list<T: serde::de::DeserializeOwned>(&self, caller: &Caller, first: Url) -> Result<Option<List<T>>> {
-        self.list_on(caller, first.clone(), Pages::of(first), usize::MAX, false).await
-    }
-
-    /// The first of them, at most this many.
-    pub(super) async fn list_some<T: serde::de::DeserializeOwned>(&self, caller: &Caller, first: Url, most: usize) -> Result<Option<List<T>>> {
-        self.list_by(caller, first, most, false).await
-    }
-
-    /// `is_eventual`: it is a search in the directory, which Graph answers from its index alone (advanced queries on directory objects).
-    pub(super) async fn list_by<T: serde::de::DeserializeOwned>(&self, caller: &Caller, first: Url, most: usize, is_eventual: bool) -> Result<Option<List<T>>> {
-        self.list_on(caller, first.clone(), Pages::of(first), most, is_eventual).await
-    }
-
-    /// The same from a later page on.
-    async fn list_on<T: serde::de::DeserializeOwned>(&self, caller: &Caller, mut url: Url, mut pages: Pages, most: usize, is_eventual: bool) -> Result<Option<List<T>>> {
-        let mut list = List { items: Vec::new(), unread: 0 };
-        for _ in 0..MOST_PAGES {
-            let mut request = self.get(caller, url.clone());
-            if is_eventual {
-                request = request.header(CONSISTENCY, HeaderValue::from_static("eventual"));
-            }
-            let Some(response) = self.look(request).await? else { return Ok(None) };
-            let text = json::text(&response.body);
-            let mut page: Page<&RawValue> = wire::of_text(&text)?;
-            if response.repeats(&text) {
-                return Err(wire::repeating().on_account(&caller.account_id));
-            }
-            for raw in page.items()? {
-                match wire::item(raw.get()) {
-                    Some(item) => list.items.push(item),
-                    None => list.unread += 1,
-                }
-            }
-            if list.items.len() >= most {
-                list.items.truncate(most);
-                return Ok(Some(list));
-            }
-            let Some(link) = page.next_link else { return Ok(Some(list)) };
-            url = pages.next(self.pipeline.hosts(), &self.root, caller, &link)?;
-        }
-        Err(Error::new(ErrorKind::Upstream, "A list of Microsoft's does not end."))
-    }
-
     /// What is attached to these messages, in their order. What is wrong with one of them is told of that one.
     pub async fn attachments(&self, caller: &Caller, ids: &[String]) -> Result<Vec<(String, Attached)>> {
         let path = |id: &String| caller.path(&format!("messages/{}/attachments?$select=id,name,contentType,size,isInline", segment(id)?));

@@ -6,6 +6,7 @@ mod delta;
 mod folder_changes;
 mod folders;
 mod fault;
+mod list;
 mod listing;
 mod mail;
 mod mailbox;

@@ -1,7 +1,7 @@
 //! What the sender says, above the message that Microsoft quotes.
 
 use super::wire::ItemBody;
-use crate::markup::markdown;
+use crate::markup::{as_html, markdown};
 use crate::model::BodyType;
 
 /// As HTML, unless both are text.
@@ -21,26 +21,6 @@ pub fn above(body_type: BodyType, body: &str, quoted: Option<&ItemBody>) -> Item
     let at = body_start(&quote).unwrap_or(0);
     let (head, rest) = quote.split_at_checked(at).unwrap_or(("", &quote));
     ItemBody::new(BodyType::Html, &format!("{head}<div>{said}</div><br>{rest}"))
-}
-
-/// Text that looks in HTML as it was typed.
-fn as_html(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 16);
-    let mut after_space = true;
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\r' => continue,
-            '\n' => out.push_str("<br>"),
-            ' ' if after_space => out.push_str("&nbsp;"),
-            other => out.push(other),
-        }
-        after_space = matches!(c, ' ' | '\n');
-    }
-    out
 }
 
 /// What a whole document shows; a piece of one is as it is.

@@ -1,6 +1,6 @@
 //! People, and the chats that are made with them.
 
-use super::mail::List;
+use super::list::List;
 use super::wire;
 use super::{Caller, Graph, literal, segment};
 use crate::error::{Error, ErrorKind, Result};

@@ -3,7 +3,7 @@
 //! A mention stands in the text as a placeholder that the sender chose. Before the text is rendered, each placeholder becomes a mark of characters that no
 //! text has (private use, Unicode 23.5), so that Markdown and cleaning leave it whole; afterwards the text is cut at the marks.
 
-use super::{escaped_lines, markdown, teams};
+use super::{as_html, markdown, teams};
 use crate::error::{Error, Result};
 use crate::model::BodyType;
 
@@ -22,7 +22,7 @@ pub enum Piece {
 pub fn pieces(body: &str, kind: BodyType, placeholders: &[&str]) -> Result<Vec<Piece>> {
     let (marked, counts) = mark(body, placeholders);
     let html = match kind {
-        BodyType::Text => escaped_lines(&marked),
+        BodyType::Text => as_html(&marked),
         BodyType::Html => teams::clean(&marked),
         BodyType::Markdown => teams::clean(&markdown(&marked)),
     };

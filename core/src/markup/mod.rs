@@ -9,9 +9,24 @@ pub use card::check_card;
 pub use markdown::markdown;
 pub use mentions::{Piece, pieces};
 
-/// Text as HTML, with its line breaks.
-pub fn escaped_lines(text: &str) -> String {
-    escaped(text).replace("\r\n", "<br>").replace(['\n', '\r'], "<br>")
+/// Text that looks in HTML as it was typed.
+pub fn as_html(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 16);
+    let mut after_space = true;
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\r' => continue,
+            '\n' => out.push_str("<br>"),
+            ' ' if after_space => out.push_str("&nbsp;"),
+            other => out.push(other),
+        }
+        after_space = matches!(c, ' ' | '\n');
+    }
+    out
 }
 
 /// Text as it stands in HTML, also within quotes.

@@ -19,7 +19,7 @@ pub enum ChatImportance {
 pub enum MentionTarget {
     /// Somebody of the organisation, by mail address.
     Person { address: String },
-    /// Everybody who has shown this channel, or the one posted to when no id is given. Only in a channel of the same team.
+    /// A channel of the team that is posted to, with those who follow it; without an id the channel that is posted to.
     Channel { channel_id: Option<String> },
     /// All members of the team of the channel that is posted to.
     Team,

@@ -1,6 +1,7 @@
 //! Mail is written by strangers: what is shown as HTML passes an allow-list, and everything is bounded.
 
 use super::html_limits::within_html_limits;
+use crate::markup::escaped;
 use crate::model::BodyType;
 
 /// Characters in a line of text made from HTML, as mail has it (RFC 3676).
@@ -34,10 +35,6 @@ fn stripped(content: &str) -> String {
     }
     text.push_str(rest);
     text.replace("&nbsp;", " ").replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&amp;", "&")
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 /// HTML that is safe to show: known elements only, no scripts, styles, forms, SVG or MathML, nothing loaded from elsewhere; links open apart.

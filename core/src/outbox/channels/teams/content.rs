@@ -6,6 +6,7 @@ use crate::markup::{Piece, check_card, escaped, pieces};
 use crate::model::{BodyType, ChatImportance, FileLink, Mention, MentionTarget};
 use crate::outbox::check::{address, header, id as check_id};
 use crate::outbox::content::Fields;
+use crate::random;
 use sha2::{Digest, Sha256};
 use url::Url;
 
@@ -249,9 +250,7 @@ fn file_id(url: &str) -> String {
 
 /// An id that follows from a text.
 fn guid(text: &str) -> String {
-    let hex: String = Sha256::digest(text.as_bytes()).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-    let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
-    [part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32)].join("-")
+    random::uuid_of(Sha256::digest(text.as_bytes()).into())
 }
 
 /// Whom the mentions name, in their order. `place`: team and channel of a post. Errors: NotFound, naming the mention, for one that is nobody.
