@@ -109,6 +109,7 @@ pub struct Error {
     retry_after_ms: Option<u64>,
     remedy: Remedy,
     is_overload: bool,
+    awaits_turn: bool,
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
@@ -124,6 +125,7 @@ impl Error {
             retry_after_ms: None,
             remedy: kind.remedy(),
             is_overload: false,
+            awaits_turn: false,
             source: None,
         }
     }
@@ -173,6 +175,12 @@ impl Error {
         self
     }
 
+    /// Microsoft was not asked: the turn comes after `retry_after_ms`, as far as is known.
+    pub(crate) fn before_its_turn(mut self) -> Self {
+        self.awaits_turn = true;
+        self
+    }
+
     pub fn with_source(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
         self.source = Some(Arc::new(source));
         self
@@ -198,6 +206,10 @@ impl Error {
     /// See [`overloaded`](Self::overloaded).
     pub fn is_overload(&self) -> bool {
         self.is_overload
+    }
+    /// See [`before_its_turn`](Self::before_its_turn).
+    pub(crate) fn awaits_turn(&self) -> bool {
+        self.awaits_turn
     }
     pub fn remedy(&self) -> Remedy {
         self.remedy

@@ -61,7 +61,9 @@ impl Outbox {
         // An account that waits for its person is not claimed from, so its sends are due as soon as it is back. Microsoft may refuse a sign-in that still
         // counts as connected here: that one waits like any other.
         let waits_for_person = account != Some(AccountState::Connected);
-        let wait = if waits_for_person { 0 } else { backoff_ms(job.item.waits, error.retry_after_ms(), random::jitter()) };
+        // Who was not even asked is no reason to wait longer each time.
+        let waits = if error.awaits_turn() { 0 } else { job.item.waits };
+        let wait = if waits_for_person { 0 } else { backoff_ms(waits, error.retry_after_ms(), random::jitter()) };
         let state = if reconciling { ItemState::Reconciling } else { ItemState::RetryWait };
         let next_at = Some(job.now().saturating_add(wait));
         job.leave(state, Leaving { reason: Some(error.reason().to_owned()), next_at, tidy_at: None }).await

@@ -168,7 +168,7 @@ impl Pipeline {
             (None, Purpose::Identity) => RateScope::Uncounted(request.share.clone()),
             // Asked about a new token, mostly while another request waits for it.
             (Some(id), _) if request.bearer.is_some() => RateScope::Uncounted(format!("token/{id}")),
-            (Some(id), _) => RateScope::Graph(Service::of(request.url.path()), self.tokens.mailbox(id).await),
+            (Some(id), _) => RateScope::Graph(Service::of(&request.method, request.url.path()), self.tokens.mailbox(id).await),
             (None, _) => RateScope::None,
         }
     }

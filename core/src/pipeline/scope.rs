@@ -1,5 +1,6 @@
 //! Whose limits a request counts against.
 
+use http::Method;
 use std::sync::Arc;
 
 /// The parts of Graph that count limits of their own. Source: Graph, throttling limits by service.
@@ -9,6 +10,8 @@ pub enum Service {
     Outlook,
     /// Chats, teams, channels, their apps.
     Teams,
+    /// Messages that are posted in chats and channels.
+    TeamsMessages,
     /// People and organisations.
     Directory,
     /// OneDrive and SharePoint.
@@ -18,10 +21,19 @@ pub enum Service {
 }
 
 impl Service {
-    pub const ALL: [Self; 5] = [Self::Outlook, Self::Teams, Self::Directory, Self::Files, Self::Other];
+    pub const ALL: [Self; 6] = [Self::Outlook, Self::Teams, Self::TeamsMessages, Self::Directory, Self::Files, Self::Other];
 
-    /// By the path below Graph's version. What stands in `me` or `users/{id}` belongs to the service of its name, however its key is written (`users('x')`).
-    pub fn of(path: &str) -> Self {
+    /// Of a request, by its path below Graph's version.
+    pub fn of(method: &Method, path: &str) -> Self {
+        let is_posted = method == Method::POST && path.rsplit('/').find(|name| !name.is_empty()).is_some_and(|last| ["messages", "replies"].iter().any(|name| last.eq_ignore_ascii_case(name)));
+        match Self::of_path(path) {
+            Self::Teams if is_posted => Self::TeamsMessages,
+            service => service,
+        }
+    }
+
+    /// What stands in `me` or `users/{id}` belongs to the service of its name, however its key is written (`users('x')`).
+    fn of_path(path: &str) -> Self {
         let bare = |name: &str| name.split('(').next().unwrap_or_default().to_ascii_lowercase();
         let keyed = |name: &str| name.ends_with(')') && name.contains('(');
         let mut names = path.split('/').filter(|name| !name.is_empty()).skip(1).flat_map(|name| std::iter::once(bare(name)).chain(keyed(name).then(String::new)));
@@ -131,7 +143,13 @@ mod tests {
             ("/v1.0/me/planner/tasks", Service::Other),
             ("/v1.0/subscriptions", Service::Other),
         ] {
-            assert_eq!(Service::of(path), service, "{path}");
+            assert_eq!(Service::of(&Method::GET, path), service, "{path}");
+        }
+        for path in ["/v1.0/chats/19:a@thread.v2/messages", "/v1.0/me/chats/x/messages/", "/v1.0/teams/x/channels/y/messages", "/v1.0/teams/x/channels/y/messages/1/replies"] {
+            assert_eq!((Service::of(&Method::POST, path), Service::of(&Method::GET, path)), (Service::TeamsMessages, Service::Teams), "{path}");
+        }
+        for (path, service) in [("/v1.0/chats", Service::Teams), ("/v1.0/chats/x/messages/1/softDelete", Service::Teams), ("/v1.0/me/messages", Service::Outlook)] {
+            assert_eq!(Service::of(&Method::POST, path), service, "{path}");
         }
     }
 }

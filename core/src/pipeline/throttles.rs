@@ -20,6 +20,7 @@ fn word(service: Service) -> &'static str {
     match service {
         Service::Outlook => "outlook",
         Service::Teams => "teams",
+        Service::TeamsMessages => "teams_messages",
         Service::Directory => "directory",
         Service::Files => "files",
         Service::Other => "other",

@@ -13,6 +13,8 @@ pub struct Limits {
     pub page_max: usize,
     pub token_seconds: i64,
     pub chat_per_second: f64,
+    /// Of an application in a tenant: messages to chats, messages to channels, chats made.
+    pub tenant_per_second: [f64; 3],
     pub throttle: bool,
     /// How long a draft that was accepted for sending still lies in Drafts.
     pub submission_delay_ms: i64,
@@ -22,9 +24,22 @@ pub struct Limits {
     windows: HashMap<usize, VecDeque<i64>>,
     /// When the last message of a chat, or of a person, was taken.
     chats: HashMap<String, i64>,
+    /// When those of the last second were taken, by tenant and what they did.
+    tenants: HashMap<(usize, usize), VecDeque<i64>>,
     /// By person, method and path.
     promises: HashMap<(String, String, String), Promise>,
 }
+
+/// What Teams counts of a whole tenant.
+#[derive(Clone, Copy)]
+pub enum Teams {
+    ChatMessage,
+    ChannelMessage,
+    Chat,
+}
+
+/// How the control calls them, in that order.
+const TENANT_RATES: [&str; 3] = ["tenant_chat_messages_per_second", "tenant_channel_messages_per_second", "tenant_chats_per_second"];
 
 /// A Retry-After that was given.
 #[derive(Default)]
@@ -54,12 +69,14 @@ impl Default for Limits {
             page_max: 1000,
             token_seconds: 3600,
             chat_per_second: 1.0,
+            tenant_per_second: [20.0, 50.0, 20.0],
             throttle: true,
             submission_delay_ms: 0,
             upload_seconds: 7200,
             in_flight: HashMap::new(),
             windows: HashMap::new(),
             chats: HashMap::new(),
+            tenants: HashMap::new(),
             promises: HashMap::new(),
         }
     }
@@ -91,6 +108,11 @@ impl Limits {
         if let Some(n) = ask["chat_per_second"].as_f64() {
             self.chat_per_second = n;
         }
+        for (name, rate) in TENANT_RATES.iter().zip(&mut self.tenant_per_second) {
+            if let Some(n) = ask[*name].as_f64() {
+                *rate = n;
+            }
+        }
         if let Some(n) = ask["submission_delay_ms"].as_i64() {
             self.submission_delay_ms = n;
         }
@@ -100,11 +122,32 @@ impl Limits {
         if let Some(on) = ask["throttle"].as_bool() {
             self.throttle = on;
         }
-        json!({
+        let mut shown = json!({
             "concurrency": self.concurrency, "requests_per_10_min": self.requests_per_10_min, "page_max": self.page_max,
             "token_seconds": self.token_seconds, "chat_per_second": self.chat_per_second, "throttle": self.throttle,
             "submission_delay_ms": self.submission_delay_ms, "upload_seconds": self.upload_seconds,
-        })
+        });
+        for (name, rate) in TENANT_RATES.iter().zip(self.tenant_per_second) {
+            shown[*name] = json!(rate);
+        }
+        shown
+    }
+
+    /// What an application does in a tenant, within any second; seconds to wait when it is too much.
+    pub fn in_tenant(&mut self, tenant: usize, what: Teams, now: i64) -> Option<i64> {
+        let most = self.tenant_per_second.get(what as usize).copied().unwrap_or_default();
+        if !self.throttle || most <= 0.0 {
+            return None;
+        }
+        let taken = self.tenants.entry((tenant, what as usize)).or_default();
+        while taken.front().is_some_and(|at| *at <= now - 1000) {
+            taken.pop_front();
+        }
+        if taken.len() as f64 >= most {
+            return Some(1);
+        }
+        taken.push_back(now);
+        None
     }
 
     /// One more request on this mailbox; true when it is one too many.

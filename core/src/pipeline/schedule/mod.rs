@@ -73,7 +73,7 @@ impl Scheduler {
                     *left = left.saturating_sub(spent);
                     return Ok(entry.take());
                 }
-                Turn::At(at) | Turn::Later(Some(at)) if spent + at.saturating_sub(now) > *left => return Err(throttled(at.saturating_sub(now))),
+                Turn::At(at) | Turn::Later(Some(at)) if spent + at.saturating_sub(now) > *left => return Err(throttled(at.saturating_sub(now)).before_its_turn()),
                 Turn::Later(_) if spent > *left => return Err(busy()),
                 Turn::At(at) => {
                     let wait = at.saturating_sub(now);
@@ -196,7 +196,7 @@ impl Turns {
             }
             Err(wait) => {
                 slot.narrow(0);
-                return Err(throttled(wait));
+                return Err(throttled(wait).before_its_turn());
             }
         }
         Ok(slot)

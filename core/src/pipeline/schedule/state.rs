@@ -17,6 +17,9 @@ const TURN_BY_AGE: u32 = 8;
 const WORTH_KEEPING: u32 = 20;
 /// After a Retry-After of Teams, for so long one request goes at a time.
 const PACED_FOR: Duration = Duration::from_secs(60);
+/// Two requests come closer to each other on their way, by this at first. Each refusal in spite of the distance doubles it, up to the most.
+const MARGIN: Duration = Duration::from_millis(20);
+const MOST_MARGIN: Duration = Duration::from_millis(320);
 /// So many entries later, what is over is forgotten.
 const SWEEP: u64 = 1024;
 
@@ -49,7 +52,7 @@ impl Limits {
     /// Teams takes one message a second of a person (throttling limits, Teams service), and lets short bursts pass: so it is asked as fast as it serves until it
     /// refuses one, and then by its rule for a while.
     fn pace(&self, scope: &RateScope) -> Option<Duration> {
-        matches!(scope, RateScope::Graph(Service::Teams, _)).then_some(self.teams_pace)
+        matches!(scope, RateScope::Graph(Service::Teams | Service::TeamsMessages, _)).then_some(self.teams_pace)
     }
 
     fn rate(&self, scope: &RateScope) -> Option<Rate> {
@@ -104,6 +107,7 @@ struct Scope {
     /// Until then requests keep their distance, and the next one goes at `paced_at` at the earliest.
     paced_until: Duration,
     paced_at: Duration,
+    margin: Duration,
     waiting: BTreeMap<Position, Arc<Waiter>>,
     /// Where it stands in the line of its tenant.
     standing: Option<Position>,
@@ -151,14 +155,34 @@ impl Scope {
     /// `requests` are made now, at the distance that a paced scope keeps.
     fn keep_distance(&mut self, pace: Option<Duration>, requests: u32, now: Duration) {
         if let Some(pace) = pace.filter(|_| self.is_paced(now)) {
-            self.paced_at = self.paced_at.max(now).saturating_add(pace.saturating_mul(requests));
+            self.paced_at = self.paced_at.max(now).saturating_add((pace + self.margin).saturating_mul(requests));
         }
+    }
+
+    /// A request of this paced service was refused until then. True: in spite of its distance. One that left before an earlier refusal was heard of says
+    /// nothing of that.
+    fn refused(&mut self, until: Duration, now: Duration) -> bool {
+        let (was_paced, had_distance) = (self.is_paced(now), self.is_paced(now) && self.fence <= now);
+        self.margin = match had_distance {
+            true => self.margin.saturating_mul(2).min(MOST_MARGIN),
+            false if was_paced => self.margin,
+            false => MARGIN,
+        };
+        self.paced_until = self.paced_until.max(until.saturating_add(PACED_FOR));
+        had_distance
+    }
+
+    /// When the turn of this one comes, if those before it keep their distance.
+    fn turn_of(&self, position: Position, until: Duration, pace: Option<Duration>, now: Duration) -> Duration {
+        let Some(pace) = pace.filter(|_| self.is_paced(now)) else { return until };
+        let before: u32 = self.waiting.range(..position).map(|(_, waiter)| waiter.cost.requests).sum();
+        until.max(now).saturating_add((pace + self.margin).saturating_mul(before))
     }
 
     /// `requests` of those were not made.
     fn lose_distance(&mut self, pace: Option<Duration>, requests: u32, now: Duration) {
         if let Some(pace) = pace.filter(|_| self.is_paced(now)) {
-            self.paced_at = self.paced_at.saturating_sub(pace.saturating_mul(requests));
+            self.paced_at = self.paced_at.saturating_sub((pace + self.margin).saturating_mul(requests));
         }
     }
 
@@ -207,14 +231,14 @@ impl State {
                 return Turn::Now;
             }
         }
-        let rate = self.limits.rate(scope);
+        let (rate, pace) = (self.limits.rate(scope), self.limits.pace(scope));
         let Some(state) = self.scopes.get_mut(scope) else { return if is_counted { Turn::Later(None) } else { Turn::Now } };
         let first = state.first();
         let cost = first.as_ref().map_or(waiter.cost, |(_, first)| first.cost);
         let until = state.closed_until(rate, cost, now);
         match until > now {
             true if !is_counted || first.is_some_and(|(position, _)| position == (priority, ticket)) => Turn::At(until),
-            true => Turn::Later(Some(until)),
+            true => Turn::Later(Some(state.turn_of((priority, ticket), until, pace, now))),
             false if is_counted => Turn::Later(None),
             false => Turn::Now,
         }
@@ -299,10 +323,10 @@ impl State {
     /// False: it was as high already.
     pub fn fence(&mut self, scope: &RateScope, place: Option<&str>, until: Duration, now: Duration) -> bool {
         let is_pacing = self.limits.pace(scope).is_some();
-        self.paces.refused(scope, place, until.saturating_add(PACED_FOR));
         let state = self.scopes.entry(scope.clone()).or_default();
-        if is_pacing {
-            state.paced_until = state.paced_until.max(until.saturating_add(PACED_FOR));
+        // One person keeps the distance that is asked of one: it is the tenant, chat or channel of which too much is asked.
+        if is_pacing && state.refused(until, now) {
+            self.paces.refused(scope, place, until.saturating_add(PACED_FOR));
         }
         let has_grown = until > state.fence;
         if has_grown {

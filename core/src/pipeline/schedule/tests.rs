@@ -306,11 +306,11 @@ async fn teams_is_asked_once_a_second_for_a_while_after_it_refused() {
     set.scheduler.fence(&teams, Duration::from_secs(5));
     set.scheduler.fence(&mail, Duration::from_secs(5));
     set.clock.advance(5_000);
-    for second in 0..60 {
+    for second in 0..58 {
         assert!(set.enters(&teams).is_some(), "{second}");
         let mut waiting = set.enter(&teams, 1, Priority::Interactive);
         assert!((&mut waiting).now_or_never().is_none(), "{second}");
-        set.clock.advance(999);
+        set.clock.advance(1_019);
         assert!((&mut waiting).now_or_never().is_none(), "{second}");
         drop(waiting);
         for _ in 0..10 {
@@ -318,9 +318,65 @@ async fn teams_is_asked_once_a_second_for_a_while_after_it_refused() {
         }
         set.clock.advance(1);
     }
+    set.clock.advance(1_000);
     for _ in 0..100 {
         assert!(set.enters(&teams).is_some(), "it is over");
     }
+}
+
+#[tokio::test]
+async fn who_is_refused_in_spite_of_the_distance_keeps_more_of_it() {
+    let (set, teams) = (set(), scope_in("t", "a", Service::TeamsMessages));
+    let fence = |seconds| set.scheduler.fence(&teams, set.clock.elapsed() + Duration::from_secs(seconds));
+    fence(1);
+    // What left before that was heard of is refused as well.
+    fence(1);
+    set.clock.advance(1_000);
+    for distance in [1_020, 1_040, 1_080, 1_160, 1_320, 1_320] {
+        assert!(set.enters(&teams).is_some(), "{distance}");
+        let mut next = set.enter(&teams, 1, Priority::Send);
+        set.clock.advance(distance - 1);
+        assert!((&mut next).now_or_never().is_none(), "{distance}");
+        set.clock.advance(1);
+        assert!(next.now_or_never().is_some(), "{distance}");
+        set.clock.advance(3_000);
+        fence(1);
+        set.clock.advance(1_000);
+    }
+}
+
+#[tokio::test]
+async fn who_would_wait_too_long_behind_others_is_told_when_to_come_back() {
+    let (set, teams) = (set(), scope_in("t", "a", Service::TeamsMessages));
+    set.scheduler.fence(&teams, Duration::from_secs(1));
+    set.clock.advance(1_000);
+    assert!(set.enters(&teams).is_some());
+    let mut waiting: Vec<_> = (0..4).map(|_| set.enter(&teams, 1, Priority::Send)).collect();
+    assert!(waiting.iter_mut().all(|one| one.now_or_never().is_none()), "within five seconds");
+    let mut left = Duration::from_secs(5);
+    let told = set.scheduler.enter(&teams, Cost::ONE, Priority::Send, &mut left).now_or_never().unwrap();
+    assert_eq!(told.map(drop).unwrap_err().retry_after_ms(), Some(5 * 1_020), "four are before it");
+    let mut left = Duration::from_secs(5);
+    assert!(set.scheduler.enter(&teams, Cost::ONE, Priority::Interactive, &mut left).now_or_never().is_none(), "what somebody waits for goes first");
+}
+
+#[tokio::test]
+async fn refused_messages_hold_up_nothing_else_of_teams() {
+    let (set, place) = (set(), Some("chats/x".to_owned()));
+    let turns = |service| Turns::new(&set.scheduler, &scope_in("t", "a", service), place.clone(), Cost::ONE, Priority::Send, LONG);
+    turns(Service::TeamsMessages).fence(Duration::from_secs(5));
+    for _ in 0..100 {
+        assert!(turns(Service::Teams).enter().now_or_never().is_some(), "chats are found and made as before");
+    }
+    assert!(turns(Service::TeamsMessages).enter().now_or_never().is_none());
+    set.clock.advance(5_000);
+    assert!(turns(Service::TeamsMessages).enter().now_or_never().is_some());
+    let next = turns(Service::TeamsMessages);
+    let mut next = Box::pin(next.enter());
+    set.clock.advance(1_019);
+    assert!((&mut next).now_or_never().is_none(), "one a second, and a little more");
+    set.clock.advance(1);
+    assert!(next.now_or_never().is_some());
 }
 
 #[tokio::test]
@@ -347,6 +403,12 @@ async fn after_a_refusal_a_tenant_keeps_its_distance_and_so_does_a_chat_of_sever
     for _ in 0..100 {
         assert!(set.of_teams("t", "a", "chats/x", LONG).enter().now_or_never().is_some(), "nobody was refused yet");
     }
+    set.of_teams("t", "a", "chats/x", LONG).fence(Duration::from_secs(1));
+    set.clock.advance(1_000);
+    for _ in 0..100 {
+        assert!(set.of_teams("t", "b", "chats/x", LONG).enter().now_or_never().is_some(), "the limit of one person is nobody else's");
+    }
+    // Refused again, though it came once a second.
     set.of_teams("t", "a", "chats/x", LONG).fence(Duration::from_secs(5));
     set.clock.advance(5_000);
     // Other people, other chats: twenty a second of the tenant.

@@ -5,9 +5,11 @@ use crate::actions::only;
 use crate::clock::iso_ms;
 use crate::graph::{bad, page};
 use crate::http::{Answer, Call, encode};
+use crate::limits::Teams;
 use crate::odata::{self, Row};
 use crate::query;
 use crate::schema::CHAT;
+use crate::server::Arrival;
 use crate::world::World;
 use serde_json::{Value, json};
 
@@ -102,7 +104,11 @@ fn bound(member: &Value) -> Option<String> {
     Some(crate::http::decode(&key, false))
 }
 
-pub fn create(world: &mut World, call: &Call, me: usize) -> Answer {
+pub fn create(world: &mut World, call: &Call, arrival: &Arrival, me: usize) -> Answer {
+    let tenant = world.people.people[me].tenant;
+    if let Some(seconds) = world.limits.in_tenant(tenant, Teams::Chat, world.now()) {
+        return messages::throttled(world, call, arrival, seconds, "too many chats are made by this application in this tenant");
+    }
     let Some(body) = call.json() else {
         return bad("Invalid request body was sent.");
     };
@@ -117,7 +123,6 @@ pub fn create(world: &mut World, call: &Call, me: usize) -> Answer {
         Some(t) if t.eq_ignore_ascii_case("group") => false,
         _ => return bad("Invalid chat type."),
     };
-    let tenant = world.people.people[me].tenant;
     let mut members: Vec<usize> = Vec::new();
     for member in asked {
         if member["@odata.type"].as_str() != Some("#microsoft.graph.aadUserConversationMember") {

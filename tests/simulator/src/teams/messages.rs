@@ -5,6 +5,7 @@ use super::{ChatMessage, size, skipped};
 use crate::clock::iso_ms;
 use crate::graph::{bad, page};
 use crate::http::{Answer, Call};
+use crate::limits::Teams;
 use crate::odata::{self, Row};
 use crate::query;
 use crate::schema::CHAT_MESSAGE;
@@ -125,19 +126,26 @@ pub fn post(world: &mut World, call: &Call, arrival: &Arrival, at: usize, me: us
     Answer::json(201, &with_context(world, call, at, last))
 }
 
-/// The limits of a chat or channel and of a person. What is let through is written down, and whoever says the same twice is accused.
+/// The limits of a tenant, of a chat or channel, and of a person. What is let through is written down, and whoever says the same twice is accused.
 pub fn too_soon(world: &mut World, call: &Call, arrival: &Arrival, place: &str, me: usize, said: &Said) -> Option<Answer> {
     let (sender, now) = (world.people.people[me].address.clone(), world.now());
     if let Some(seconds) = world.limits.chat_message(place, &sender, now) {
-        world.limits.promise(&arrival.person, call, now + seconds * 1000);
-        let text = "Request was throttled: one message a second for each chat and each user.";
-        return Some(Answer::fail(429, "TooManyRequests", text).with("Retry-After", seconds.to_string()));
+        return Some(throttled(world, call, arrival, seconds, "one message a second for each chat and each user"));
+    }
+    let what = if call.segments().iter().any(|name| name.eq_ignore_ascii_case("channels")) { Teams::ChannelMessage } else { Teams::ChatMessage };
+    if let Some(seconds) = world.limits.in_tenant(world.people.people[me].tenant, what, now) {
+        return Some(throttled(world, call, arrival, seconds, "too many messages of this application in this tenant"));
     }
     if world.ledger.sent_before(&["chat", place, &sender, &said.content, &said.attachments.to_string()]) {
         let short: String = said.content.chars().take(80).collect();
         world.ledger.accuse("sent_twice", arrival.seq, format!("{sender} to {place}: {short}"));
     }
     None
+}
+
+pub fn throttled(world: &mut World, call: &Call, arrival: &Arrival, seconds: i64, why: &str) -> Answer {
+    world.limits.promise(&arrival.person, call, world.now() + seconds * 1000);
+    Answer::fail(429, "TooManyRequests", format!("Request was throttled: {why}.")).with("Retry-After", seconds.to_string())
 }
 
 /// Of one's own message: its text, what it names, its importance.

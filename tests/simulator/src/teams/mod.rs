@@ -151,7 +151,7 @@ pub fn handle(
             "GET" => chats::list(world, call, me),
             "POST" if below_user => not_allowed(),
             "POST" if !caller.has(&CREATE) => denied(caller, &CREATE.join(", ")),
-            "POST" => chats::create(world, call, me),
+            "POST" => chats::create(world, call, arrival, me),
             _ => not_allowed(),
         };
     };

@@ -2,13 +2,14 @@
 
 use super::Outcome;
 use super::ciphers::Speed;
+use super::limits::{self, Campaign};
 use super::measure::Measured;
 use super::sends::Sends;
 use comfy_table::{CellAlignment, Table, presets};
 use serde_json::json;
 use std::path::PathBuf;
 
-pub fn print(messages: u32, engine: &[Measured], plain: &[Measured], sends: &[Sends], ciphers: &[Speed]) -> Outcome<()> {
+pub fn print(messages: u32, engine: &[Measured], plain: &[Measured], sends: &[Sends], campaign: &Campaign, ciphers: &[Speed]) -> Outcome<()> {
     let (ours, theirs) = (Middle::of(messages, engine), Middle::of(messages, plain));
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED).set_header(["", "tidings", "plain", "ratio"]);
@@ -37,6 +38,7 @@ pub fn print(messages: u32, engine: &[Measured], plain: &[Measured], sends: &[Se
         column.set_cell_alignment(CellAlignment::Right);
     }
     println!("{table}");
+    of_campaign(campaign);
     by_stage(engine);
     println!("plain: a loop that downloads, parses and inserts in clear; for AES-256-GCM: aws-lc-rs. Sync: middle of {} runs, {messages} messages.", engine.len());
     // Said, since it flatters: what both pay draws the ratio towards 1.
@@ -55,11 +57,23 @@ pub fn print(messages: u32, engine: &[Measured], plain: &[Measured], sends: &[Se
             "ratio": ours.rate / theirs.rate,
         },
         "sends": sends,
+        "campaign": campaign,
         "aes_256_gcm_mb_per_second": ciphers,
     });
     std::fs::write(&file, serde_json::to_string_pretty(&report)?)?;
     println!("Written to {}", file.display());
     Ok(())
+}
+
+fn of_campaign(campaign: &Campaign) {
+    let Campaign { mails, chats, mails_seconds, seconds, best_seconds, refused, accusations, alone_ms, during_ms, request_ms } = campaign;
+    let (alone, during) = (middle(alone_ms.iter().copied()), middle(during_ms.iter().copied()));
+    let most = during_ms.iter().copied().fold(0.0, f64::max);
+    println!("{mails} mails and {chats} chat messages of {} mailboxes: {seconds:.1} s (the mails {mails_seconds:.1} s); the limits allow {best_seconds:.1} s; ratio {:.3}.", limits::MAILBOXES, seconds / best_seconds);
+    println!("Refused with 429: {refused}. Accusations: {}.", accusations.len());
+    accusations.iter().take(10).for_each(|one| println!("  {one}"));
+    let requests = |ms: f64| ms / request_ms;
+    println!("A mail that somebody waits for meanwhile: {during:.0} ms, at most {most:.0}; alone {alone:.0} ms: {:.2} request times more, at most {:.2}.", requests(during - alone), requests(most - alone));
 }
 
 /// Where the engine's time goes: the middle of its runs, stage by stage.
