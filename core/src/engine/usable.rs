@@ -48,6 +48,10 @@ impl Inner {
         }
         let other = match row.kind {
             AccountKind::Person => None,
+            // Teams: chatMessage post and channel: post messages have no application permission but for migrations.
+            AccountKind::Tenant if matches!(feature, Feature::Chat | Feature::Channels) => {
+                Some("This account is that of an organisation, and Microsoft lets no application post in chats or channels by itself. Use connect for a person and post in their name, or add_workflow for a channel.")
+            }
             AccountKind::Link => Some("This account only tells who somebody is. Use connect for a mailbox or chats of that person."),
             AccountKind::Tenant => Some("This account is that of an organisation, which has no mailbox or chats of its own. Use connect for a person."),
         };
