@@ -26,6 +26,7 @@ mod public;
 mod request;
 mod rest;
 mod retry;
+mod retry_budget;
 mod schedule;
 mod scope;
 mod throttles;
@@ -70,6 +71,7 @@ pub struct Pipeline {
     meters: Meters,
     insecure: insecure::Insecure,
     server_time: server_time::ServerTime,
+    retry_budget: retry_budget::RetryBudget,
 }
 
 impl Pipeline {
@@ -77,7 +79,7 @@ impl Pipeline {
         let meters = Meters::default();
         let transport = Arc::new(transport::Counted::new(transport, meters.clone()));
         let tokens = auth::Tokens::new((endpoints.graph.clone(), endpoints.beta()), clock.clone(), meters.clone());
-        Self { hosts: Hosts::new(endpoints), scheduler: Scheduler::new(clock.clone(), limits), tokens, transport, clock, meters, insecure: insecure::Insecure::default(), server_time: server_time::ServerTime::default() }
+        Self { hosts: Hosts::new(endpoints), scheduler: Scheduler::new(clock.clone(), limits), tokens, transport, clock, meters, insecure: insecure::Insecure::default(), server_time: server_time::ServerTime::default(), retry_budget: retry_budget::RetryBudget::default() }
     }
 
     /// Says who knows the tokens; once, when the engine is put together.
@@ -93,7 +95,7 @@ impl Pipeline {
         let (scope, began) = (self.scope(request).await, self.clock.elapsed());
         let place = scope::place_of(request.url.path());
         let turns = &Turns::new(&self.scheduler, &scope, place, request.cost, request.priority, request.max_wait);
-        let sending = retry::run(&*self.clock, turns, request, |attempt| async move {
+        let sending = retry::run(&*self.clock, turns, &self.retry_budget, request, |attempt| async move {
             if attempt > 1 {
                 self.meters.retries.up();
                 trace.again(attempt);

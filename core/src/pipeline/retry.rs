@@ -1,5 +1,7 @@
-//! When a request goes out again, and after how long. `Once` goes again only when it is proven that nothing was done.
+//! When a request goes out again, and after how long. `Once` goes again only when it is proven that nothing was done; and nothing does while most requests
+//! fail ([`retry_budget`](super::retry_budget)).
 
+use super::retry_budget::RetryBudget;
 use super::schedule::{Turns, throttled};
 use super::transport::{Answer, Sent, TransportError, Trouble};
 use super::{Request, Response, Safety, error_code};
@@ -24,7 +26,7 @@ enum Next {
 }
 
 /// Runs `attempt` until it is done. Waits for turns, which an attempt takes for each of its exchanges, come out of the same budget as every other wait.
-pub async fn run<F, Fut>(clock: &dyn Clock, turns: &Turns, request: &Request, attempt: F) -> Result<Response>
+pub async fn run<F, Fut>(clock: &dyn Clock, turns: &Turns, budget: &RetryBudget, request: &Request, attempt: F) -> Result<Response>
 where
     F: Fn(u32) -> Fut,
     Fut: Future<Output = Result<Answer>>,
@@ -34,15 +36,22 @@ where
         let answer = attempt(failures + refusals + 1).await?;
         let next = judge(request, answer, failures, refusals, (clock, turns));
         let (wait, otherwise) = match next {
-            Next::Done(response) => return Ok(response),
-            Next::Fail(error) => return Err(error),
+            Next::Done(response) => {
+                budget.succeeded(turns.scope());
+                return Ok(response);
+            }
+            Next::Fail(error) => {
+                budget.failed(turns.scope());
+                return Err(error);
+            }
             Next::Again { wait, fence, refusal, otherwise } => {
                 if fence {
                     turns.fence(wait);
                 }
                 let spent = if refusal { &mut refusals } else { &mut failures };
                 *spent += 1;
-                if failures >= request.attempts || refusals >= MOST_REFUSALS {
+                let may_go_again = refusal || budget.failed(turns.scope());
+                if !may_go_again || failures >= request.attempts || refusals >= MOST_REFUSALS {
                     return Err(otherwise);
                 }
                 (wait, otherwise)

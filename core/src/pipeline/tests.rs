@@ -97,6 +97,29 @@ async fn the_retry_table() {
 }
 
 #[tokio::test]
+async fn an_outage_is_not_made_longer_by_asking_everything_again() {
+    let (clock, is_out) = (clock(), Arc::new(std::sync::atomic::AtomicBool::new(true)));
+    let service = Service::new({
+        let is_out = is_out.clone();
+        move |_, _| if is_out.load(std::sync::atomic::Ordering::SeqCst) { says(503, "") } else { says(200, "{}") }
+    });
+    let (pipeline, _source) = plugged(&service, &clock, Numbered::default());
+    for _ in 0..200 {
+        assert_eq!(pipeline.send(request(Safety::Repeatable, 1000)).await.err().map(|e| e.kind()), Some(ErrorKind::Upstream));
+    }
+    assert!((200..=240).contains(&service.calls()), "{}", service.calls());
+    // What succeeds brings the retries back.
+    is_out.store(false, std::sync::atomic::Ordering::SeqCst);
+    for _ in 0..200 {
+        pipeline.send(request(Safety::Repeatable, 1000)).await.unwrap();
+    }
+    is_out.store(true, std::sync::atomic::Ordering::SeqCst);
+    let before = service.calls();
+    pipeline.send(request(Safety::Repeatable, 1000)).await.err().unwrap();
+    assert_eq!(service.calls() - before, 5);
+}
+
+#[tokio::test]
 async fn a_retry_after_is_waited_for_and_holds_the_whole_mailbox() {
     let clock = clock();
     let service = Service::script(vec![says_with(429, ("retry-after", "7"), ""), says(200, "{}")]);
