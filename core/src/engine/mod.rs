@@ -13,6 +13,7 @@ mod places;
 mod raw;
 mod raw_response;
 mod scope;
+mod sender;
 mod sign_in;
 mod sync;
 mod throttles;
@@ -368,6 +369,7 @@ impl Inner {
         if !self.outbox.is_ready_for(&account_id) {
             self.may_send(&account_id, sender).await?;
         }
+        self.may_send_as(&draft).await?;
         let drafts = Arc::new(vec![draft]);
         let receipt = match self.outbox.enqueue_one(&drafts, is_bulk, usable::may_send).await {
             Err(error) if error.kind() == ErrorKind::NotConnected => {
@@ -383,11 +385,14 @@ impl Inner {
 
     async fn enqueue_all(&self, drafts: Vec<Draft>) -> Result<Vec<Receipt>> {
         check_drafts(&drafts, self.clock.now())?;
-        let mut checked = HashSet::new();
+        let (mut checked, mut checked_names) = (HashSet::new(), HashSet::new());
         for (number, draft) in drafts.iter().enumerate() {
             let (account_id, sender) = (draft.account_id(), sender_for(draft));
             if checked.insert((account_id, sender)) {
                 self.may_send(account_id, sender).await.map_err(|e| of_draft(number, e))?;
+            }
+            if draft.from_address().is_some_and(|from| checked_names.insert((account_id, from.address.as_str()))) {
+                self.may_send_as(draft).await.map_err(|e| of_draft(number, e))?;
             }
         }
         let receipts = self.outbox.enqueue_all(drafts, usable::may_send).await?;
@@ -399,6 +404,9 @@ impl Inner {
 
     async fn edit(&self, receipt_id: &str, draft: Draft, owner: Option<String>) -> Result<Receipt> {
         check_draft(&draft, self.clock.now())?;
+        if draft.from_address().is_some() && self.outbox.receipt(receipt_id, owner.clone()).await?.account_id == draft.account_id() {
+            self.may_send_as(&draft).await?;
+        }
         self.outbox.edit(receipt_id, draft, owner.as_deref()).await
     }
 
