@@ -182,7 +182,8 @@ impl Engine {
     }
 
     /// Stores the draft, delivers it and answers with the outcome; `queued` when `send_timeout_ms` passed first.
-    /// Errors before anything is stored: InvalidInput, LimitExceeded, NotConnected, ConsentMissing, Conflict. After that the receipt tells.
+    /// Errors before anything is stored: InvalidInput, LimitExceeded, NotConnected, ConsentMissing (also of a `from_address` that is not the account's own),
+    /// Conflict. After that the receipt tells: without a right in Exchange to the `from_address` it is `failed`.
     pub async fn send(&self, draft: Draft) -> Result<Receipt> {
         if draft.is_scheduled() {
             return self.enqueue(draft).await;

@@ -607,6 +607,7 @@ async fn an_item_that_cannot_be_opened_does_not_block_its_lane() {
         send_at: None,
         created_at: 1,
         is_bulk: true,
+        last_sender: None,
         progress: None,
     };
     // Sealed for another row: the first cannot be opened, the second can.
