@@ -9,6 +9,7 @@ mod microsoft;
 mod model;
 mod priority;
 mod progress;
+mod sender;
 mod uploads;
 mod wire;
 mod world;

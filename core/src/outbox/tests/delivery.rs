@@ -113,6 +113,10 @@ impl Bench {
         self.service.seen.lock().unwrap().iter().map(|r| format!("{} {}", r.method(), r.uri().path())).collect()
     }
 
+    pub fn folder(&self) -> std::path::PathBuf {
+        self._folder.path().join("store")
+    }
+
     pub fn now(&self) -> i64 {
         to_ms(self.clock.now())
     }
