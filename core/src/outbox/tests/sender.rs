@@ -38,7 +38,7 @@ async fn the_draft_says_from_and_leaves_sender_to_the_service() {
 }
 
 #[tokio::test]
-async fn a_refused_name_is_asked_for_once_and_its_draft_removed() {
+async fn a_refused_name_is_asked_for_once_and_says_what_is_missing() {
     for code in ["ErrorSendAsDenied", "ErrorAccessDenied"] {
         let body = json!({ "error": { "code": code, "message": "x" } }).to_string();
         let bench = bench(move |request, _| match (request.method().as_str(), request.uri().path()) {
