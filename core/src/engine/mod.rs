@@ -392,7 +392,7 @@ impl Inner {
             if checked.insert((account_id, sender)) {
                 self.may_send(account_id, sender).await.map_err(|e| of_draft(number, e))?;
             }
-            if draft.from_address().is_some_and(|from| checked_names.insert((account_id, from.address.as_str()))) {
+            if draft.named_sender().is_some_and(|from| checked_names.insert((account_id, from.address.as_str()))) {
                 self.may_send_as(draft).await.map_err(|e| of_draft(number, e))?;
             }
         }
@@ -405,7 +405,7 @@ impl Inner {
 
     async fn edit(&self, receipt_id: &str, draft: Draft, owner: Option<String>) -> Result<Receipt> {
         check_draft(&draft, self.clock.now())?;
-        if draft.from_address().is_some() && self.outbox.receipt(receipt_id, owner.clone()).await?.account_id == draft.account_id() {
+        if draft.named_sender().is_some() && self.outbox.receipt(receipt_id, owner.clone()).await?.account_id == draft.account_id() {
             self.may_send_as(&draft).await?;
         }
         self.outbox.edit(receipt_id, draft, owner.as_deref()).await

@@ -21,7 +21,7 @@ impl Engine {
 impl Inner {
     /// That a mail may leave in the name it gives. Errors: those of an account that may not send; InvalidInput, ConsentMissing.
     pub(super) async fn may_send_as(&self, draft: &Draft) -> Result<()> {
-        match (draft.from_address(), sender_for(draft)) {
+        match (draft.named_sender(), sender_for(draft)) {
             (Some(from), Sender::Account(feature)) => {
                 let row = self.usable(draft.account_id(), feature).await?;
                 self.auth.check_sender(&row, from).await

@@ -223,7 +223,7 @@ impl Draft {
     }
 
     /// In whose name it leaves, if the host says so.
-    pub(crate) fn from_address(&self) -> Option<&Address> {
+    pub(crate) fn named_sender(&self) -> Option<&Address> {
         match self {
             Self::Mail { mail } => mail.from_address.as_ref(),
             Self::Reply { reply } => reply.from_address.as_ref(),

@@ -34,7 +34,7 @@ pub fn remembered(key: &DataKey, item: &NewItem, context: [u8; 32], draft: &Draf
         let text = serde_json::to_vec(address).map_err(|_| Error::internal("The sender of a mail cannot be written."))?;
         key.seal(place(&item.account_id, &row_of(&context), item.created_at), &text)
     };
-    let from_address = draft.from_address().map(seal).transpose()?;
+    let from_address = draft.named_sender().map(seal).transpose()?;
     Ok(LastSenderRow { context, account_id: item.account_id.clone(), from_address, used_at: item.created_at })
 }
 
