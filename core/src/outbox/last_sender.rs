@@ -6,7 +6,7 @@ use super::job::Tools;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Address, Draft, LastSender};
 use crate::seal::AadContext;
-use crate::store::{LastSenderRow, NewItem};
+use crate::store::LastSenderRow;
 use crate::vault::{DataKey, Vault};
 use std::collections::HashMap;
 
@@ -28,14 +28,15 @@ pub async fn contexts(tools: &Tools, drafts: &[Draft]) -> Result<Vec<Option<[u8;
     Ok(all)
 }
 
-/// What is remembered with this send.
-pub fn remembered(key: &DataKey, item: &NewItem, context: [u8; 32], draft: &Draft) -> Result<LastSenderRow> {
+/// What is remembered with this send, which is stored or replaced at this time.
+pub fn remembered(key: &DataKey, context: [u8; 32], draft: &Draft, used_at: i64) -> Result<LastSenderRow> {
+    let account_id = draft.account_id();
     let seal = |address: &Address| {
         let text = serde_json::to_vec(address).map_err(|_| Error::internal("The sender of a mail cannot be written."))?;
-        key.seal(place(&item.account_id, &row_of(&context), item.created_at), &text)
+        key.seal(place(account_id, &row_of(&context), used_at), &text)
     };
     let from_address = draft.named_sender().map(seal).transpose()?;
-    Ok(LastSenderRow { context, account_id: item.account_id.clone(), from_address, used_at: item.created_at })
+    Ok(LastSenderRow { context, account_id: account_id.to_owned(), from_address, used_at })
 }
 
 impl Outbox {

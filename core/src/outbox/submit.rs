@@ -305,7 +305,7 @@ fn lost() -> Error {
 fn sealed(key: &DataKey, new: &New, draft: &Draft) -> Result<(NewItem, Content)> {
     let item = &new.item;
     let progress = new.progress.as_ref().map(|text| seal_first_progress(key, item, text)).transpose()?;
-    let last_sender = new.context.map(|context| remembered(key, item, context, draft)).transpose()?;
+    let last_sender = new.context.map(|context| remembered(key, context, draft, item.created_at)).transpose()?;
     Ok((NewItem { progress, last_sender, ..item.clone() }, seal_content(key, &item.account_id, &item.id, draft)?))
 }
 
