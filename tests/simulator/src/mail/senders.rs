@@ -63,14 +63,12 @@ pub fn names(world: &World, person: usize, may_share: bool, message: &Message) -
     if given.address.split_once('@').is_none_or(|(local, domain)| local.is_empty() || domain.is_empty()) {
         return Err(Answer::fail(400, "ErrorInvalidRecipients", "The sender is not valid."));
     }
-    if !may_share {
-        return Err(super::denied());
-    }
     let group = world.senders.groups.get(&given.address.to_lowercase()).map(|group| (group.name.clone(), given.address.clone()));
     let mailbox = || world.people.find(&given.address).map(|other| &world.people.people[other]).map(|other| (other.name.clone(), other.address.clone()));
     let found = group.or_else(mailbox);
     let rights = found.as_ref().and_then(|(_, address)| world.senders.rights.get(&(address.to_lowercase(), person))).copied().unwrap_or_default();
     match found {
+        Some(_) if !may_share && rights != Rights::default() => Err(super::denied()),
         // Where somebody has both, it is sent as it.
         Some((name, address)) if rights.send_as => Ok(Names { from: Address { name: name.clone(), address: address.clone() }, sender: Address { name, address } }),
         Some((name, address)) if rights.on_behalf => Ok(Names { from: Address { name, address }, sender: own_address }),
