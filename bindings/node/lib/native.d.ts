@@ -400,6 +400,13 @@ export interface MailDraft {
   deliveryReceipt?: boolean;
   /** Up to five headers of your own; their names begin with `x-`. Default: `[]`. */
   headers?: readonly MailHeader[];
+  /** In whose name it leaves: a shared mailbox, a group or another person, if Exchange lets this account send as it or on its behalf (`sender` then says who
+   * wrote). It needs the feature shared_mailboxes. None: the account's own address, which may be given as well, and needs nothing more. The draft and the
+   * sent copy lie in the account's own mailbox. */
+  fromAddress?: AddressInput | null;
+  /** What this mail is about to the host, 1 to 200 characters: `last_sender` then tells the account and the From that its owner used last in this context.
+   * Like the deadline it is no part of the content. None: nothing is remembered. */
+  context?: string | null;
 }
 
 /** An answer within a conversation, to those who the message that is answered asks to answer to. Microsoft makes subject, recipients and the quoted
@@ -437,6 +444,9 @@ export interface ReplyDraft {
   deliveryReceipt?: boolean;
   /** Default: `[]`. */
   headers?: readonly MailHeader[];
+  /** As in `MailDraft`. */
+  fromAddress?: AddressInput | null;
+  context?: string | null;
 }
 
 /** A message passed on, with its attachments. Microsoft makes the subject and the quoted message below the body. */
@@ -471,6 +481,9 @@ export interface ForwardDraft {
   deliveryReceipt?: boolean;
   /** Default: `[]`. */
   headers?: readonly MailHeader[];
+  /** As in `MailDraft`. */
+  fromAddress?: AddressInput | null;
+  context?: string | null;
 }
 
 /** A post to a Teams workflow that was registered with `add_workflow`: a text, or an Adaptive Card. Posts to one workflow leave in the order in which they
@@ -515,6 +528,13 @@ export interface Receipt {
   nextAttemptAt: Date | null;
   /** It was open when the store was copied or restored, and waits for the host. */
   isParked: boolean;
+}
+
+/** The account and the From that an owner used last in a context. */
+export interface LastSender {
+  accountId: string;
+  /** None: the account's own address. */
+  fromAddress: Address | null;
 }
 
 export interface OutboxFilter {
@@ -1466,7 +1486,8 @@ export class Engine implements AsyncDisposable {
    * Source: Graph, Attach large files to Outlook messages. */
   stageAttachment(accountId: string, name: string, contentType?: string, size?: number | null, contentId?: string | null, options?: CallOptions): Promise<AttachmentWriter>;
   /** Stores the draft, delivers it and answers with the outcome; `queued` when `send_timeout_ms` passed first.
-   * Errors before anything is stored: InvalidInput, LimitExceeded, NotConnected, ConsentMissing, Conflict. After that the receipt tells. */
+   * Errors before anything is stored: InvalidInput, LimitExceeded, NotConnected, ConsentMissing (also of a `from_address` that is not the account's own),
+   * Conflict. After that the receipt tells: without a right in Exchange to the `from_address` it is `failed`. */
   send(draft: Draft, options?: CallOptions): Promise<Receipt>;
   /** Stores the draft and answers at once; delivery goes on in the background, after what `send` waits for. Errors: as `send` before storing. */
   enqueue(draft: Draft, options?: CallOptions): Promise<Receipt>;
@@ -1477,6 +1498,10 @@ export class Engine implements AsyncDisposable {
   receipt(receiptId: string, owner?: string | null, options?: CallOptions): Promise<Receipt>;
   /** Sends of an owner or an account, newest first. Errors: InvalidInput when neither is named. */
   outbox(filter?: OutboxFilter, options?: CallOptions): Promise<Receipt[]>;
+  /** The account and the From that this owner used last in this context, as the drafts name it (1 to 200 characters): remembered with the send when it was
+   * stored, whatever became of it, for a year after it was used last. None: nothing is remembered, or the account is disconnected or purged; the one
+   * before it is not offered in its place. What one owner used no other is told. Touches no network. Errors: InvalidInput. */
+  lastSender(owner: string, context: string, options?: CallOptions): Promise<LastSender | null>;
   /** Replaces what a send says that has not left: the draft is whole, what it leaves out is gone, with its time, deadline and order. The send keeps its
    * receipt, its account, its kind and its idempotency key, which then stands for the new content. With `owner`, a send of another owner is NotFound.
    * Errors: as `send` before storing; NotFound; Conflict when it has left, is being sent, or a draft of it may lie in the mailbox already. */

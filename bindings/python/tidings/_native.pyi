@@ -862,8 +862,8 @@ _MailHeader: TypeAlias = MailHeader | _MailHeaderFields
 @final
 class MailDraft:
     """A new mail. To, cc and bcc together 1 to 500 recipients."""
-    __match_args__ = ("account_id", "to", "subject", "body", "body_type", "cc", "bcc", "reply_to", "importance", "attachments", "key", "deadline", "ordering_key", "send_at", "read_receipt", "delivery_receipt", "headers")
-    def __new__(cls, account_id: str, to: _Address | Sequence[_Address], subject: str, body: str, body_type: _BodyType = ..., cc: _Address | Sequence[_Address] = ..., bcc: _Address | Sequence[_Address] = ..., reply_to: _Address | Sequence[_Address] = ..., importance: _Importance = ..., attachments: Sequence[_FileAttachment] = ..., key: str | None = ..., deadline: datetime | None = ..., ordering_key: str | None = ..., send_at: datetime | None = ..., read_receipt: bool = ..., delivery_receipt: bool = ..., headers: Sequence[_MailHeader] = ...) -> Self: ...
+    __match_args__ = ("account_id", "to", "subject", "body", "body_type", "cc", "bcc", "reply_to", "importance", "attachments", "key", "deadline", "ordering_key", "send_at", "read_receipt", "delivery_receipt", "headers", "from_address", "context")
+    def __new__(cls, account_id: str, to: _Address | Sequence[_Address], subject: str, body: str, body_type: _BodyType = ..., cc: _Address | Sequence[_Address] = ..., bcc: _Address | Sequence[_Address] = ..., reply_to: _Address | Sequence[_Address] = ..., importance: _Importance = ..., attachments: Sequence[_FileAttachment] = ..., key: str | None = ..., deadline: datetime | None = ..., ordering_key: str | None = ..., send_at: datetime | None = ..., read_receipt: bool = ..., delivery_receipt: bool = ..., headers: Sequence[_MailHeader] = ..., from_address: _Address | None = ..., context: str | None = ...) -> Self: ...
     @property
     def account_id(self) -> str: ...
     @property
@@ -907,6 +907,15 @@ class MailDraft:
     @property
     def headers(self) -> list[MailHeader]:
         """Up to five headers of your own; their names begin with `x-`."""
+    @property
+    def from_address(self) -> Address | None:
+        """In whose name it leaves: a shared mailbox, a group or another person, if Exchange lets this account send as it or on its behalf (`sender` then says who
+        wrote). It needs the feature shared_mailboxes. None: the account's own address, which may be given as well, and needs nothing more. The draft and the
+        sent copy lie in the account's own mailbox."""
+    @property
+    def context(self) -> str | None:
+        """What this mail is about to the host, 1 to 200 characters: `last_sender` then tells the account and the From that its owner used last in this context.
+        Like the deadline it is no part of the content. None: nothing is remembered."""
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -914,8 +923,8 @@ class MailDraft:
 class ReplyDraft:
     """An answer within a conversation, to those who the message that is answered asks to answer to. Microsoft makes subject, recipients and the quoted
     message below the body, and whether the answered message was read stays as it was."""
-    __match_args__ = ("account_id", "message_id", "body", "body_type", "to_all", "to", "cc", "bcc", "importance", "attachments", "key", "deadline", "ordering_key", "send_at", "read_receipt", "delivery_receipt", "headers")
-    def __new__(cls, account_id: str, message_id: str, body: str, body_type: _BodyType = ..., to_all: bool = ..., to: _Address | Sequence[_Address] = ..., cc: _Address | Sequence[_Address] = ..., bcc: _Address | Sequence[_Address] = ..., importance: _Importance = ..., attachments: Sequence[_FileAttachment] = ..., key: str | None = ..., deadline: datetime | None = ..., ordering_key: str | None = ..., send_at: datetime | None = ..., read_receipt: bool = ..., delivery_receipt: bool = ..., headers: Sequence[_MailHeader] = ...) -> Self: ...
+    __match_args__ = ("account_id", "message_id", "body", "body_type", "to_all", "to", "cc", "bcc", "importance", "attachments", "key", "deadline", "ordering_key", "send_at", "read_receipt", "delivery_receipt", "headers", "from_address", "context")
+    def __new__(cls, account_id: str, message_id: str, body: str, body_type: _BodyType = ..., to_all: bool = ..., to: _Address | Sequence[_Address] = ..., cc: _Address | Sequence[_Address] = ..., bcc: _Address | Sequence[_Address] = ..., importance: _Importance = ..., attachments: Sequence[_FileAttachment] = ..., key: str | None = ..., deadline: datetime | None = ..., ordering_key: str | None = ..., send_at: datetime | None = ..., read_receipt: bool = ..., delivery_receipt: bool = ..., headers: Sequence[_MailHeader] = ..., from_address: _Address | None = ..., context: str | None = ...) -> Self: ...
     @property
     def account_id(self) -> str: ...
     @property
@@ -958,14 +967,19 @@ class ReplyDraft:
     def delivery_receipt(self) -> bool: ...
     @property
     def headers(self) -> list[MailHeader]: ...
+    @property
+    def from_address(self) -> Address | None:
+        """As in `MailDraft`."""
+    @property
+    def context(self) -> str | None: ...
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
 @final
 class ForwardDraft:
     """A message passed on, with its attachments. Microsoft makes the subject and the quoted message below the body."""
-    __match_args__ = ("account_id", "message_id", "to", "body", "body_type", "cc", "bcc", "importance", "attachments", "key", "deadline", "ordering_key", "send_at", "read_receipt", "delivery_receipt", "headers")
-    def __new__(cls, account_id: str, message_id: str, to: _Address | Sequence[_Address], body: str = ..., body_type: _BodyType = ..., cc: _Address | Sequence[_Address] = ..., bcc: _Address | Sequence[_Address] = ..., importance: _Importance = ..., attachments: Sequence[_FileAttachment] = ..., key: str | None = ..., deadline: datetime | None = ..., ordering_key: str | None = ..., send_at: datetime | None = ..., read_receipt: bool = ..., delivery_receipt: bool = ..., headers: Sequence[_MailHeader] = ...) -> Self: ...
+    __match_args__ = ("account_id", "message_id", "to", "body", "body_type", "cc", "bcc", "importance", "attachments", "key", "deadline", "ordering_key", "send_at", "read_receipt", "delivery_receipt", "headers", "from_address", "context")
+    def __new__(cls, account_id: str, message_id: str, to: _Address | Sequence[_Address], body: str = ..., body_type: _BodyType = ..., cc: _Address | Sequence[_Address] = ..., bcc: _Address | Sequence[_Address] = ..., importance: _Importance = ..., attachments: Sequence[_FileAttachment] = ..., key: str | None = ..., deadline: datetime | None = ..., ordering_key: str | None = ..., send_at: datetime | None = ..., read_receipt: bool = ..., delivery_receipt: bool = ..., headers: Sequence[_MailHeader] = ..., from_address: _Address | None = ..., context: str | None = ...) -> Self: ...
     @property
     def account_id(self) -> str: ...
     @property
@@ -1004,6 +1018,11 @@ class ForwardDraft:
     def delivery_receipt(self) -> bool: ...
     @property
     def headers(self) -> list[MailHeader]: ...
+    @property
+    def from_address(self) -> Address | None:
+        """As in `MailDraft`."""
+    @property
+    def context(self) -> str | None: ...
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -1080,6 +1099,19 @@ class Receipt:
     @property
     def is_parked(self) -> bool:
         """It was open when the store was copied or restored, and waits for the host."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class LastSender:
+    """The account and the From that an owner used last in a context."""
+    __match_args__ = ("account_id", "from_address")
+    def __new__(cls, account_id: str, from_address: _Address | None) -> Self: ...
+    @property
+    def account_id(self) -> str: ...
+    @property
+    def from_address(self) -> Address | None:
+        """None: the account's own address."""
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -2625,7 +2657,8 @@ class Engine:
         Source: Graph, Attach large files to Outlook messages."""
     async def send(self, draft: _Draft) -> Receipt:
         """Stores the draft, delivers it and answers with the outcome; `queued` when `send_timeout_ms` passed first.
-        Errors before anything is stored: InvalidInput, LimitExceeded, NotConnected, ConsentMissing, Conflict. After that the receipt tells."""
+        Errors before anything is stored: InvalidInput, LimitExceeded, NotConnected, ConsentMissing (also of a `from_address` that is not the account's own),
+        Conflict. After that the receipt tells: without a right in Exchange to the `from_address` it is `failed`."""
     async def enqueue(self, draft: _Draft) -> Receipt:
         """Stores the draft and answers at once; delivery goes on in the background, after what `send` waits for. Errors: as `send` before storing."""
     async def enqueue_all(self, drafts: Sequence[_Draft]) -> list[Receipt]:
@@ -2638,6 +2671,10 @@ class Engine:
         """Sends of an owner or an account, newest first. Errors: InvalidInput when neither is named."""
     @overload
     async def outbox(self, *, owner: str | None = ..., account_id: str | None = ..., state: _SendState | None = ..., limit: int = ...) -> list[Receipt]: ...
+    async def last_sender(self, owner: str, context: str) -> LastSender | None:
+        """The account and the From that this owner used last in this context, as the drafts name it (1 to 200 characters): remembered with the send when it was
+        stored, whatever became of it, for a year after it was used last. None: nothing is remembered, or the account is disconnected or purged; the one
+        before it is not offered in its place. What one owner used no other is told. Touches no network. Errors: InvalidInput."""
     async def edit(self, receipt_id: str, draft: _Draft, owner: str | None = ...) -> Receipt:
         """Replaces what a send says that has not left: the draft is whole, what it leaves out is gone, with its time, deadline and order. The send keeps its
         receipt, its account, its kind and its idempotency key, which then stands for the new content. With `owner`, a send of another owner is NotFound.
@@ -2880,7 +2917,8 @@ class BlockingEngine:
         Source: Graph, Attach large files to Outlook messages."""
     def send(self, draft: _Draft) -> Receipt:
         """Stores the draft, delivers it and answers with the outcome; `queued` when `send_timeout_ms` passed first.
-        Errors before anything is stored: InvalidInput, LimitExceeded, NotConnected, ConsentMissing, Conflict. After that the receipt tells."""
+        Errors before anything is stored: InvalidInput, LimitExceeded, NotConnected, ConsentMissing (also of a `from_address` that is not the account's own),
+        Conflict. After that the receipt tells: without a right in Exchange to the `from_address` it is `failed`."""
     def enqueue(self, draft: _Draft) -> Receipt:
         """Stores the draft and answers at once; delivery goes on in the background, after what `send` waits for. Errors: as `send` before storing."""
     def enqueue_all(self, drafts: Sequence[_Draft]) -> list[Receipt]:
@@ -2893,6 +2931,10 @@ class BlockingEngine:
         """Sends of an owner or an account, newest first. Errors: InvalidInput when neither is named."""
     @overload
     def outbox(self, *, owner: str | None = ..., account_id: str | None = ..., state: _SendState | None = ..., limit: int = ...) -> list[Receipt]: ...
+    def last_sender(self, owner: str, context: str) -> LastSender | None:
+        """The account and the From that this owner used last in this context, as the drafts name it (1 to 200 characters): remembered with the send when it was
+        stored, whatever became of it, for a year after it was used last. None: nothing is remembered, or the account is disconnected or purged; the one
+        before it is not offered in its place. What one owner used no other is told. Touches no network. Errors: InvalidInput."""
     def edit(self, receipt_id: str, draft: _Draft, owner: str | None = ...) -> Receipt:
         """Replaces what a send says that has not left: the draft is whole, what it leaves out is gone, with its time, deadline and order. The send keeps its
         receipt, its account, its kind and its idempotency key, which then stands for the new content. With `owner`, a send of another owner is NotFound.

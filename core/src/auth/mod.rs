@@ -18,6 +18,7 @@ mod permissions;
 mod reach;
 mod refresh;
 mod scopes;
+mod sender;
 mod sheet;
 mod shown;
 mod state;

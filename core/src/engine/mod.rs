@@ -13,6 +13,7 @@ mod places;
 mod raw;
 mod raw_response;
 mod scope;
+mod sender;
 mod sign_in;
 mod sync;
 mod throttles;
@@ -181,7 +182,8 @@ impl Engine {
     }
 
     /// Stores the draft, delivers it and answers with the outcome; `queued` when `send_timeout_ms` passed first.
-    /// Errors before anything is stored: InvalidInput, LimitExceeded, NotConnected, ConsentMissing, Conflict. After that the receipt tells.
+    /// Errors before anything is stored: InvalidInput, LimitExceeded, NotConnected, ConsentMissing (also of a `from_address` that is not the account's own),
+    /// Conflict. After that the receipt tells: without a right in Exchange to the `from_address` it is `failed`.
     pub async fn send(&self, draft: Draft) -> Result<Receipt> {
         if draft.is_scheduled() {
             return self.enqueue(draft).await;
@@ -368,6 +370,7 @@ impl Inner {
         if !self.outbox.is_ready_for(&account_id) {
             self.may_send(&account_id, sender).await?;
         }
+        self.may_send_as(&draft).await?;
         let drafts = Arc::new(vec![draft]);
         let receipt = match self.outbox.enqueue_one(&drafts, is_bulk, usable::may_send).await {
             Err(error) if error.kind() == ErrorKind::NotConnected => {
@@ -383,11 +386,14 @@ impl Inner {
 
     async fn enqueue_all(&self, drafts: Vec<Draft>) -> Result<Vec<Receipt>> {
         check_drafts(&drafts, self.clock.now())?;
-        let mut checked = HashSet::new();
+        let (mut checked, mut checked_names) = (HashSet::new(), HashSet::new());
         for (number, draft) in drafts.iter().enumerate() {
             let (account_id, sender) = (draft.account_id(), sender_for(draft));
             if checked.insert((account_id, sender)) {
                 self.may_send(account_id, sender).await.map_err(|e| of_draft(number, e))?;
+            }
+            if draft.named_sender().is_some_and(|from| checked_names.insert((account_id, from.address.as_str()))) {
+                self.may_send_as(draft).await.map_err(|e| of_draft(number, e))?;
             }
         }
         let receipts = self.outbox.enqueue_all(drafts, usable::may_send).await?;
@@ -399,6 +405,9 @@ impl Inner {
 
     async fn edit(&self, receipt_id: &str, draft: Draft, owner: Option<String>) -> Result<Receipt> {
         check_draft(&draft, self.clock.now())?;
+        if draft.named_sender().is_some() && self.outbox.receipt(receipt_id, owner.clone()).await?.account_id == draft.account_id() {
+            self.may_send_as(&draft).await?;
+        }
         self.outbox.edit(receipt_id, draft, owner.as_deref()).await
     }
 

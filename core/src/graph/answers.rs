@@ -37,6 +37,8 @@ pub struct OutgoingAnswer<'a> {
     /// Microsoft's ids of the message and of its conversation; the latter is empty if it is not known.
     pub original: &'a str,
     pub conversation_id: &'a str,
+    /// In whose name it leaves; none: the mailbox's own.
+    pub from_address: Option<&'a Address>,
     pub to: &'a [Address],
     pub cc: &'a [Address],
     pub bcc: &'a [Address],
@@ -85,6 +87,8 @@ struct WireSeed<'a> {
 struct WireChange<'a> {
     body: ItemBody,
     internet_message_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<Recipient>,
     #[serde(skip_serializing_if = "Option::is_none")]
     to_recipients: Option<Vec<Recipient>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -229,6 +233,7 @@ fn change<'a>(begun: &BegunAnswer, answer: &OutgoingAnswer<'a>) -> WireChange<'a
     WireChange {
         body: above(answer.body_type, answer.body, begun.body.as_ref()),
         internet_message_id: answer.internet_message_id,
+        from: answer.from_address.map(Recipient::from),
         // Those of a forward are there from the start.
         to_recipients: joined(&begun.to, if is_forward { &[] } else { answer.to }),
         cc_recipients: joined(&begun.cc, answer.cc),

@@ -152,6 +152,9 @@ struct WireDraft<'a> {
     body: ItemBody,
     importance: &'static str,
     internet_message_id: &'a str,
+    /// `sender` is for the service to say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<Recipient>,
     to_recipients: Vec<Recipient>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     cc_recipients: Vec<Recipient>,
@@ -361,6 +364,7 @@ impl Graph {
             body: ItemBody::new(draft.body_type, &draft.body),
             importance: wire::importance_name(draft.importance),
             internet_message_id: mail.internet_message_id,
+            from: draft.from_address.as_ref().map(Recipient::from),
             to_recipients: recipients(&draft.to),
             cc_recipients: recipients(&draft.cc),
             bcc_recipients: recipients(&draft.bcc),

@@ -61,6 +61,13 @@ fn octet_stream() -> String {
 #[serde(default)]
 pub struct MailDraft {
     pub account_id: String,
+    /// In whose name it leaves: a shared mailbox, a group or another person, if Exchange lets this account send as it, or on its behalf (recipients then see who
+    /// wrote). It needs the feature shared_mailboxes. None: the account's own address, which may be given as well, and needs nothing more. The draft and the
+    /// sent copy lie in the account's own mailbox.
+    pub from_address: Option<Address>,
+    /// What this mail is about to the host, 1 to 200 characters: `last_sender` then tells the account and the From that its owner used last in this context.
+    /// Like the deadline it is no part of the content. None: nothing is remembered.
+    pub context: Option<String>,
     pub to: Vec<Address>,
     pub subject: String,
     pub body: String,
@@ -98,6 +105,9 @@ pub struct ReplyDraft {
     pub account_id: String,
     /// Id of the message that is answered, as `messages` shows it. It is one of this account.
     pub message_id: String,
+    /// As in `MailDraft`.
+    pub from_address: Option<Address>,
+    pub context: Option<String>,
     pub body: String,
     pub body_type: BodyType,
     /// Also to everybody else who got that message.
@@ -131,6 +141,9 @@ pub struct ForwardDraft {
     pub account_id: String,
     /// Id of the message that is passed on, as `messages` shows it. It is one of this account.
     pub message_id: String,
+    /// As in `MailDraft`.
+    pub from_address: Option<Address>,
+    pub context: Option<String>,
     pub to: Vec<Address>,
     pub body: String,
     pub body_type: BodyType,
@@ -206,6 +219,26 @@ impl Draft {
             Self::Reply { reply } => Some(&reply.message_id),
             Self::Forward { forward } => Some(&forward.message_id),
             Self::Mail { .. } | Self::Chat { .. } | Self::ChannelPost { .. } | Self::Workflow { .. } => None,
+        }
+    }
+
+    /// In whose name it leaves, if the host says so.
+    pub(crate) fn named_sender(&self) -> Option<&Address> {
+        match self {
+            Self::Mail { mail } => mail.from_address.as_ref(),
+            Self::Reply { reply } => reply.from_address.as_ref(),
+            Self::Forward { forward } => forward.from_address.as_ref(),
+            Self::Chat { .. } | Self::ChannelPost { .. } | Self::Workflow { .. } => None,
+        }
+    }
+
+    /// In which its sender is remembered.
+    pub(crate) fn context(&self) -> Option<&str> {
+        match self {
+            Self::Mail { mail } => mail.context.as_deref(),
+            Self::Reply { reply } => reply.context.as_deref(),
+            Self::Forward { forward } => forward.context.as_deref(),
+            Self::Chat { .. } | Self::ChannelPost { .. } | Self::Workflow { .. } => None,
         }
     }
 

@@ -27,7 +27,7 @@ pub use news::{Change, ChangeKind, ChangeQuery, Event, QuarantineKind, Quarantin
 pub use permission::{MailboxState, Permission, PermissionList, PermissionQuery, Verification};
 pub use places::{ChannelKind, ChatKind, ChatMember, ChatMessage, PeopleQuery, Person, Team, TeamChannel, TeamChannels, TeamsChat};
 pub use raw::{GraphVersion, RawOutcome, RawPage, RawRequest};
-pub use receipt::{OutboxFilter, Receipt, Route, SendState};
+pub use receipt::{LastSender, OutboxFilter, Receipt, Route, SendState};
 pub use teams::{ChannelPostDraft, ChatDraft, ChatImportance, FileLink, Mention, MentionTarget};
 pub use workflow::Workflow;
 

@@ -1,3 +1,4 @@
+use super::draft::Address;
 use super::rfc3339;
 use serde::{Deserialize, Serialize};
 use std::time::SystemTime;
@@ -56,6 +57,14 @@ pub struct Receipt {
     /// It was open when the store was copied or restored, and waits for the host.
     #[serde(default)]
     pub is_parked: bool,
+}
+
+/// The account and the From that an owner used last in a context.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastSender {
+    pub account_id: String,
+    /// None: the account's own address.
+    pub from_address: Option<Address>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -128,6 +128,11 @@ fn check_key(key: Option<&str>) -> Result<()> {
     }
 }
 
+/// In which an owner's choice of sender is remembered.
+pub fn check_context(context: &str) -> Result<()> {
+    if is_key(context) { Ok(()) } else { Err(Error::invalid("The context must have 1 to 200 characters without control characters.")) }
+}
+
 pub fn is_key(text: &str) -> bool {
     !text.is_empty() && text.len() <= 200 && !text.chars().any(char::is_control)
 }

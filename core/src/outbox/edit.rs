@@ -3,6 +3,7 @@
 use super::channel::{Channel, Progress, by_draft, by_route};
 use super::deliver::Outbox;
 use super::job::{Tools, read_progress, seal_progress};
+use super::last_sender::{contexts, remembered};
 use super::payload::{seal_content, work_of};
 use super::staged::StagedFiles;
 use super::submit::{New, check_named, check_owner, conflict, item, new_item, read_receipt};
@@ -64,14 +65,17 @@ async fn replace_by<C: Channel>(tools: &Tools, seen: &ItemRow, draft: &Arc<Draft
     let key = tools.vault.content(&seen.account_id).await?;
     let progress = seal_progress(&key, seen, &Progress { own, ..Progress::default() })?;
     let weight = by_draft!(&**draft, D, one => D::weight(one));
+    let now = to_ms(tools.clock.now());
+    let context = contexts(tools, std::slice::from_ref(draft)).await?.pop().flatten();
     let (draft, id, is_bulk, created_at) = (draft.clone(), seen.id.clone(), seen.is_bulk, seen.created_at);
     let sealed = work_of(weight, move || {
         let New { item, .. } = new_item(&hashes, (&draft, &staged), id, is_bulk, created_at)?;
         let content = seal_content(&key, &item.account_id, &item.id, &draft)?;
-        Ok((NewItem { progress: Some(progress), ..item }, content))
+        let last_sender = context.map(|context| remembered(&key, context, &draft, now)).transpose()?;
+        Ok((NewItem { progress: Some(progress), last_sender, ..item }, content))
     });
     let (item, content) = sealed.await?;
-    tools.store.edit(seen, item, content, to_ms(tools.clock.now())).await
+    tools.store.edit(seen, item, content, now).await
 }
 
 fn check_same(seen: &ItemRow, draft: &Draft) -> Result<()> {

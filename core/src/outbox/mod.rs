@@ -18,6 +18,7 @@ mod edit;
 mod capacity;
 mod item;
 mod job;
+mod last_sender;
 mod payload;
 mod receipt;
 mod sent;

@@ -6,6 +6,7 @@ use super::content::{FORM, content_hash};
 use super::deliver::Outbox;
 use super::job::{Tools, progress_text, read_progress, seal_first_progress, seal_progress};
 use super::payload::{seal_content, work_of};
+use super::last_sender::{contexts, remembered};
 use super::receipt::{receipt, receipts};
 use super::staged::StagedFiles;
 use super::staging::{Staging, sweep};
@@ -171,6 +172,8 @@ pub struct New {
     pub item: NewItem,
     /// Not sealed yet.
     progress: Option<Vec<u8>>,
+    /// In which its sender is remembered.
+    context: Option<[u8; 32]>,
 }
 
 impl<'a> Drafts<'a> {
@@ -187,8 +190,13 @@ impl<'a> Drafts<'a> {
         }
         let (hashes, now) = (Arc::new(hashes), to_ms(tools.clock.now()));
         let staged = Arc::new(StagedFiles::of(tools, drafts.iter()).await?);
+        let contexts = contexts(tools, &drafts).await?;
         let (all, of_account, contents) = (drafts.clone(), hashes.clone(), staged.clone());
-        let new = work_of(weight, move || all.iter().map(|draft| new_item(of(&of_account, draft)?, (draft, &contents), new_id()?, is_bulk, now)).collect()).await?;
+        let new = work_of(weight, move || {
+            let one = |(draft, context)| Ok(New { context, ..new_item(of(&of_account, draft)?, (draft, &contents), new_id()?, is_bulk, now)? });
+            all.iter().zip(contexts).map(one).collect()
+        });
+        let new = new.await?;
         let drafts = Self { tools, drafts, weight, hashes, staged, new: Arc::new(new) };
         drafts.check_named().await?;
         Ok(drafts)
@@ -297,7 +305,8 @@ fn lost() -> Error {
 fn sealed(key: &DataKey, new: &New, draft: &Draft) -> Result<(NewItem, Content)> {
     let item = &new.item;
     let progress = new.progress.as_ref().map(|text| seal_first_progress(key, item, text)).transpose()?;
-    Ok((NewItem { progress, ..item.clone() }, seal_content(key, &item.account_id, &item.id, draft)?))
+    let last_sender = new.context.map(|context| remembered(key, context, draft, item.created_at)).transpose()?;
+    Ok((NewItem { progress, last_sender, ..item.clone() }, seal_content(key, &item.account_id, &item.id, draft)?))
 }
 
 fn first_progress<C: Channel>(hashes: &Hashes, id: &str, created_at: i64) -> Result<Option<Vec<u8>>> {
@@ -320,8 +329,9 @@ pub fn new_item(hashes: &Hashes, (draft, staged): (&Draft, &StagedFiles), id: St
         send_at: send_at.map(to_ms),
         is_bulk,
         progress: None,
+        last_sender: None,
     };
-    Ok(New { item, progress })
+    Ok(New { item, progress, context: None })
 }
 
 async fn reopen(tools: &Tools, id: &str, even_if_unknown: bool) -> Result<()> {

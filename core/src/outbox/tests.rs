@@ -9,6 +9,7 @@ mod microsoft;
 mod model;
 mod priority;
 mod progress;
+mod sender;
 mod uploads;
 mod wire;
 mod world;
@@ -16,7 +17,7 @@ mod world;
 use super::check::check_draft;
 use super::item::{Start, Verdict, backoff_ms, start, verdict};
 use crate::error::{Error, ErrorKind, Remedy, Result};
-use crate::model::{Address, ChatDraft, Draft, FileAttachment, MailDraft, Receipt};
+use crate::model::{Address, ChatDraft, Draft, FileAttachment, ForwardDraft, MailDraft, Receipt, ReplyDraft};
 use crate::store::ItemState;
 use std::sync::Arc;
 
@@ -56,6 +57,18 @@ fn malformed_addresses_are_refused() {
         assert_eq!(kind(draft), Some(ErrorKind::InvalidInput), "{bad:?}");
         let chat = ChatDraft { account_id: "a".into(), to: bad.into(), body: "Hi".into(), ..ChatDraft::default() };
         assert_eq!(kind(chat), Some(ErrorKind::InvalidInput), "{bad:?}");
+        let from = Some(Address { address: bad.into(), name: String::new() });
+        assert_eq!(kind(MailDraft { from_address: from.clone(), ..mail() }), Some(ErrorKind::InvalidInput), "{bad:?}");
+        let to = vec![Address { address: "alex@contoso.com".into(), name: String::new() }];
+        assert_eq!(kind(ReplyDraft { account_id: "a".into(), message_id: "m".into(), from_address: from.clone(), ..ReplyDraft::default() }), Some(ErrorKind::InvalidInput), "{bad:?}");
+        assert_eq!(kind(ForwardDraft { account_id: "a".into(), message_id: "m".into(), to, from_address: from, ..ForwardDraft::default() }), Some(ErrorKind::InvalidInput), "{bad:?}");
+    }
+}
+
+#[test]
+fn a_context_is_as_a_key() {
+    for (context, refused) in [("c", false), (&*"c".repeat(200), false), ("", true), (&*"c".repeat(201), true), ("a\nb", true)] {
+        assert_eq!(kind(MailDraft { context: Some(context.into()), ..mail() }), refused.then_some(ErrorKind::InvalidInput), "{context:?}");
     }
 }
 
@@ -68,6 +81,8 @@ fn line_breaks_in_header_fields_are_refused() {
         let mut name = mail();
         name.to[0].name = bad.into();
         assert_eq!(kind(name), Some(ErrorKind::InvalidInput), "{bad:?}");
+        let from = Some(Address { address: "jobs@contoso.com".into(), name: bad.into() });
+        assert_eq!(kind(MailDraft { from_address: from, ..mail() }), Some(ErrorKind::InvalidInput), "{bad:?}");
     }
 }
 

@@ -7,6 +7,8 @@ use crate::store::Kept;
 const DAY_MS: i64 = 86_400_000;
 /// Changes kept of one account, whatever their age.
 const MOST_CHANGES: u32 = 1_000_000;
+/// Who wrote last in a context is known for so long after it was used.
+const SENDERS_DAYS: u32 = 365;
 /// Rows of each kind erased in one transaction: others wait for the writer no longer than that takes.
 const CHUNK: u32 = 500;
 
@@ -29,7 +31,7 @@ impl Retention {
             return Ok(());
         }
         let since = |days: u32| now.saturating_sub(i64::from(days) * DAY_MS);
-        let kept = Kept { now, changes_since: since(self.kept_for.changes_days), most_changes: MOST_CHANGES, sends_since: since(self.kept_for.sends_days) };
+        let kept = Kept { now, changes_since: since(self.kept_for.changes_days), most_changes: MOST_CHANGES, sends_since: since(self.kept_for.sends_days), senders_since: since(SENDERS_DAYS) };
         while self.store.trim(&kept, CHUNK).await? {}
         Ok(())
     }

@@ -11,6 +11,7 @@ mod claims;
 mod copies;
 mod health;
 mod keyring;
+mod last_senders;
 mod lease;
 mod mail;
 mod outbox;
@@ -41,6 +42,7 @@ pub use chats::ChatStore;
 pub use copies::{Copied, CopyStore, Parked};
 pub use health::{HealthError, HealthRow, HealthStore};
 pub use keyring::{HANDOVER_MS, KeyHandover, KeyFate, KeyStore, NewRoot, ROOT_KDF, ROOT_WRAPPED, Retired, RingKey, SealedValue, RowRef, is_outdated, outdated_key, moved_on, outdated, unready, unready_ring};
+pub use last_senders::{LastSenderRow, LastSenderStore};
 pub use lease::{LEASE_MS, LeaseRequest, hold, hold_claim};
 pub use mail::{
     Applied, AttachmentList, ChangeRow, Cursor, CursorEvent, FolderLink, FolderNews, FolderRow, Known, MailPage, MailStore, Mailbox, MessageRow, MessageWindow, NewMessage, PageBatch, Quarantined,
@@ -68,7 +70,7 @@ pub fn peek(data_dir: &Path, name: &str) -> Result<Option<Vec<u8>>> {
 
 /// What a backend promises; SQLite is one, PostgreSQL can be another.
 pub trait Store:
-    AccountStore + ChatStore + CopyStore + KeyStore + OutboxStore + MailStore + HealthStore + AuditStore + PaceStore + PurgeStore + StagingStore + ThrottleStore + TrimStore + WorkflowStore + Send + Sync
+    AccountStore + ChatStore + CopyStore + KeyStore + OutboxStore + MailStore + HealthStore + AuditStore + LastSenderStore + PaceStore + PurgeStore + StagingStore + ThrottleStore + TrimStore + WorkflowStore + Send + Sync
 {
     /// Ends all connections; later calls fail with `Closed`.
     fn close(&self);

@@ -4,6 +4,7 @@ use crate::error::Result;
 use crate::model::{OutboxFilter, Route, SendState};
 use crate::seal::Sealed;
 use super::accounts::AccountRow;
+use super::last_senders::LastSenderRow;
 use super::claims::{ClaimRequest, Claims, DueRequest, NextDue, Taken};
 use async_trait::async_trait;
 
@@ -70,6 +71,8 @@ pub struct NewItem {
     pub is_bulk: bool,
     /// What is known of it before anything is made for it, sealed for row version 1.
     pub progress: Option<Sealed>,
+    /// Who its owner writes as in its context. None: it names no context.
+    pub last_sender: Option<LastSenderRow>,
 }
 
 /// A draft under the content key.

@@ -13,6 +13,8 @@ pub struct Kept {
     pub most_changes: u32,
     /// Sends settled from then on, and all that are not settled.
     pub sends_since: i64,
+    /// Who wrote last in contexts that were used from then on.
+    pub senders_since: i64,
 }
 
 #[async_trait]

@@ -31,9 +31,16 @@ impl AuditSigner for AuditKey {
     }
 }
 
-/// Makes the log of a new store, and lets the store write it from now on. Answers who signs it, and what signs the cursors of lists: that comes from the same key, the one
-/// of the store that is never replaced, since a cursor is kept for as long as its host likes.
-pub async fn set_up(base: &Base, store_key: &Wrapper, now: i64) -> Result<(Cursors, Arc<dyn AuditSigner>)> {
+/// What comes from the one key of the store that is never replaced: who signs the log, what signs the cursors of lists, since a cursor is kept for as long as its
+/// host likes, and what makes hashes that rows are found by.
+pub struct Lasting {
+    pub cursors: Cursors,
+    pub store_hashes: KeyBytes,
+    pub audit_signer: Arc<dyn AuditSigner>,
+}
+
+/// Makes the log of a new store, and lets the store write it from now on.
+pub async fn set_up(base: &Base, store_key: &Wrapper, now: i64) -> Result<Lasting> {
     let store = &base.store;
     if store.active_key(KeyPurpose::Audit, None).await?.is_none() {
         let (id, key) = (new_id()?, KeyBytes::random()?);
@@ -47,5 +54,5 @@ pub async fn set_up(base: &Base, store_key: &Wrapper, now: i64) -> Result<(Curso
     let key = store_key.open(base, KeyPurpose::Audit, "", row.id, &wrapped).await?;
     let audit_signer: Arc<dyn AuditSigner> = Arc::new(AuditKey::new(&key, &base.store_id)?);
     store.set_audit_signer(audit_signer.clone());
-    Ok((Cursors::new(&key, &base.store_id)?, audit_signer))
+    Ok(Lasting { cursors: Cursors::new(&key, &base.store_id)?, store_hashes: key.derive(&base.store_id, &[b"store", b"hashes"])?, audit_signer })
 }

@@ -59,6 +59,7 @@ struct Inner {
     secrets: Mutex<HashMap<String, DataKey>>,
     hashes: Mutex<HashMap<String, Arc<KeyBytes>>>,
     cursors: cursor::Cursors,
+    store_hashes: KeyBytes,
     audit_signer: Arc<dyn AuditSigner>,
     /// Durable steps of a rotation after which it fails, as if killed there.
     #[cfg(test)]
@@ -85,7 +86,7 @@ impl Vault {
         let root = Arc::new(RootSlot::unlock(&*store, &store_id, key, now).await?);
         let base = Arc::new(Base { store, store_id, limits });
         let store_key = DataKey::load(base.clone(), Wrapper::Root(root.clone()), KeyPurpose::Store, "").await?;
-        let (cursors, audit_signer) = Self::set_up_audit(&base, &store_key, now).await?;
+        let audit::Lasting { cursors, store_hashes, audit_signer } = Self::set_up_audit(&base, &store_key, now).await?;
         // The hourly look tries again.
         let _ = base.store.drop_expired(now).await;
         Ok(Self(Arc::new(Inner {
@@ -96,6 +97,7 @@ impl Vault {
             secrets: Mutex::default(),
             hashes: Mutex::default(),
             cursors,
+            store_hashes,
             audit_signer,
             #[cfg(test)]
             breaks_after: std::sync::atomic::AtomicI64::new(i64::MAX),
@@ -103,7 +105,7 @@ impl Vault {
     }
 
     /// Like `with_current_keys`, before there is a vault.
-    async fn set_up_audit(base: &Base, store_key: &DataKey, now: i64) -> Result<(cursor::Cursors, Arc<dyn AuditSigner>)> {
+    async fn set_up_audit(base: &Base, store_key: &DataKey, now: i64) -> Result<audit::Lasting> {
         let wrapper = Wrapper::Store(store_key.clone());
         for _ in 0..AGAIN {
             match audit::set_up(base, &wrapper, now).await {
@@ -356,6 +358,13 @@ impl Vault {
         let (purpose, row) = hashes.map_or((KeyPurpose::Content, content), |row| (KeyPurpose::Hashes, row));
         let key = wrapper.open(base, purpose, account_id, row.id, &row.wrapped.ok_or_else(|| destroyed(account_id))?).await?;
         if purpose == KeyPurpose::Hashes { Ok(key) } else { ring::hash_key(base, &key) }
+    }
+}
+
+impl Vault {
+    /// HMAC-SHA256 of `parts` under a key of this store and purpose: for what goes over several accounts of an owner. Rotations do not change it.
+    pub fn store_hash(&self, purpose: &str, parts: &[&[u8]]) -> Result<[u8; 32]> {
+        self.0.store_hashes.derive(&self.0.base.store_id, &[b"purpose", purpose.as_bytes()])?.mac(parts)
     }
 }
 

@@ -84,6 +84,7 @@ async fn enqueue(store: &dyn Store, vault: &Vault) -> Result<String> {
         created_at: 1,
         is_bulk: true,
         progress: None,
+        last_sender: Some(LastSenderRow { context: [0xcd; 32], account_id: "a".into(), from_address: Some(vault.content("a").await?.seal(at("last_senders", "from_address", &"cd".repeat(32), 7), BODY)?), used_at: 7 }),
     };
     let key = vault.content("a").await?;
     let part = Part { file: 0, part: 0, sealed: key.seal(at("outbox_parts", "part", "1/0/0", 1), BODY)? };
@@ -159,6 +160,8 @@ pub async fn read_all(store: &dyn Store, vault: &Vault) -> Result<usize> {
         opens(content.open(at("outbox", "payload", "1", held.version), &held.payload)?);
         opens(content.open(at("outbox_parts", "part", "1/0/0", 1), &held.parts[0].sealed)?);
         opens(content.open(at("outbox", "progress", "1", item.progress_version), &item.progress.unwrap())?);
+        let last = store.last_sender(&[0xcd; 32]).await?.unwrap();
+        opens(content.open(at("last_senders", "from_address", &"cd".repeat(32), last.used_at), &last.from_address.unwrap())?);
         opens(vault.store_key().open(attempt_place("ab"), &store.attempt(&[0xab]).await?.unwrap().sealed)?);
         assert_eq!(enqueue(store, vault).await?, "snd_1", "the same submission is known again");
         Ok(rows.len())

@@ -23,7 +23,7 @@ const PLAIN = {
   resume: ['account_id', 'owner'], sync_all: ['owner'], choose_folders: ['account_id', 'folders', 'owner'],
   find_person: ['account_id', 'address', 'owner'], teams: ['account_id', 'owner'], channels: ['account_id', 'team_id', 'owner'], all_channels: ['account_id', 'owner'],
   chats: ['account_id', 'limit', 'owner'], chat_messages: ['account_id', 'chat_id', 'limit', 'owner'],
-  delete_sent: ['receipt_id', 'owner'], health: ['owner'], delete_owner: ['owner'], restore_owner: ['owner'],
+  last_sender: ['owner', 'context'], delete_sent: ['receipt_id', 'owner'], health: ['owner'], delete_owner: ['owner'], restore_owner: ['owner'],
   add_workflow: ['owner', 'name', 'url', 'context'], workflows: ['owner'], remove_workflow: ['workflow_id', 'owner'],
 }
 

@@ -105,6 +105,8 @@ def draft(given: dict):
     for part in ("to", "cc", "bcc", "reply_to"):
         if part in mail:
             mail[part] = [tidings.Address(**address) for address in mail[part]]
+    if "from_address" in mail:
+        mail["from_address"] = tidings.Address(**mail["from_address"])
     if "headers" in mail:
         mail["headers"] = [tidings.MailHeader(**header) for header in mail["headers"]]
     if "attachments" in mail:  # a scenario writes the content of a file as text

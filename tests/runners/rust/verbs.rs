@@ -77,6 +77,7 @@ pub async fn call(on: Player, verb: String, with: Value) -> Outcome {
         "cancel" => out(engine.cancel(must("receipt_id"), text("owner")).await),
         "retry" => out(engine.retry(must("receipt_id"), with["even_if_unknown"].as_bool().unwrap_or_default(), text("owner")).await),
         "outbox" => out(engine.outbox(record(&with)?).await),
+        "last_sender" => out(engine.last_sender(must("owner"), must("context")).await),
         "find_person" => out(engine.find_person(must("account_id"), must("address"), text("owner")).await),
         "people" => out(engine.people(record(&with)?).await),
         "teams" => out(engine.teams(must("account_id"), text("owner")).await),

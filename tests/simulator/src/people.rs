@@ -71,6 +71,8 @@ pub struct Person {
     /// `userPrincipalName`, where it is another than the address.
     pub user_name: Option<String>,
     pub guest: bool,
+    /// Further addresses of the mailbox.
+    pub aliases: Vec<String>,
 }
 
 impl Person {
@@ -196,7 +198,7 @@ impl People {
         };
         let name = name.unwrap_or(local).to_string();
         let (mailbox, teams) = (Mailbox::Ready, !personal);
-        self.push(Person { id, oid, address, name, tenant, mailbox, teams, admin: false, roles: Vec::new(), home: None, policy: None, mail: None, user_name: None, guest: false })
+        self.push(Person { id, oid, address, name, tenant, mailbox, teams, admin: false, roles: Vec::new(), home: None, policy: None, mail: None, user_name: None, guest: false, aliases: Vec::new() })
     }
 
     /// Somebody of elsewhere, invited to this tenant: an account of its own there.
@@ -207,7 +209,7 @@ impl People {
         let id = ids.guid();
         let (address, name) = (self.people[home].address.clone(), self.people[home].name.clone());
         let (oid, mailbox) = (id.clone(), Mailbox::Missing);
-        self.push(Person { id, oid, address, name, tenant, mailbox, teams: false, admin: false, roles: Vec::new(), home: Some(home), policy: None, mail: None, user_name: None, guest: true })
+        self.push(Person { id, oid, address, name, tenant, mailbox, teams: false, admin: false, roles: Vec::new(), home: Some(home), policy: None, mail: None, user_name: None, guest: true, aliases: Vec::new() })
     }
 
     pub fn guest(&self, home: usize, tenant: usize) -> Option<usize> {
@@ -231,6 +233,18 @@ impl People {
         }
         (who.id, who.oid) = (id.to_string(), id.to_string());
         self.known.insert(id.to_ascii_lowercase(), person);
+    }
+
+    /// One more address of a mailbox. False: somebody has it already.
+    pub fn add_alias(&mut self, person: usize, alias: &str) -> bool {
+        if *self.known.entry(alias.to_ascii_lowercase()).or_insert(person) != person {
+            return false;
+        }
+        let aliases = &mut self.people[person].aliases;
+        if !aliases.iter().any(|known| known.eq_ignore_ascii_case(alias)) {
+            aliases.push(alias.to_string());
+        }
+        true
     }
 
     /// By id or address.

@@ -50,7 +50,7 @@ fn object(world: &World, person: usize, select: &[String]) -> serde_json::Value 
             None if name == "assignedPlans" => out.insert(name.clone(), plans(p)),
             None if name == "userType" => out.insert(name.clone(), json!(p.user_type())),
             None if name == "otherMails" => out.insert(name.clone(), json!([])),
-            None if name == "proxyAddresses" => out.insert(name.clone(), json!([format!("SMTP:{}", p.address)])),
+            None if name == "proxyAddresses" => out.insert(name.clone(), json!(std::iter::once(format!("SMTP:{}", p.address)).chain(p.aliases.iter().map(|a| format!("smtp:{a}"))).collect::<Vec<_>>())),
             None => None,
         };
     }

@@ -8,6 +8,7 @@ use crate::http::{Answer, Call};
 use crate::ids::Ids;
 use crate::ledger::Ledger;
 use crate::limits::Limits;
+use crate::mail::senders::Senders;
 use crate::mail::store::Mailbox;
 use crate::mail::upload::Uploads;
 use crate::people::People;
@@ -58,6 +59,7 @@ pub struct World {
     pub mail: Vec<Mailbox>,
     pub teams: Teams,
     pub flows: Flows,
+    pub senders: Senders,
     pub submissions: Vec<crate::mail::send::Submission>,
     /// By person.
     pub profiles: HashMap<usize, Profile>,
@@ -107,6 +109,7 @@ impl World {
             mail: Vec::new(),
             teams: Teams::default(),
             flows: Flows::default(),
+            senders: Senders::default(),
             submissions: Vec::new(),
             profiles: HashMap::new(),
             faults: Faults::default(),

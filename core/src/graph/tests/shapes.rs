@@ -148,6 +148,7 @@ async fn a_reply_is_in_the_conversation_of_its_original_and_a_forward_goes_to_wh
             kind,
             original: "o",
             conversation_id: "c",
+            from_address: None,
             to: &to,
             cc: &[],
             bcc: &[],

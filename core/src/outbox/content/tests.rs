@@ -1,12 +1,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 use super::*;
-use crate::model::{ChatDraft, Importance, MailDraft, MailHeader};
+use crate::model::{ChatDraft, ForwardDraft, Importance, MailDraft, MailHeader, ReplyDraft};
 
 fn full_mail() -> MailDraft {
     let one = |address: &str, name: &str| Address { address: address.into(), name: name.into() };
     MailDraft {
         account_id: "acc_1".into(),
+        from_address: None,
+        context: None,
         to: vec![one("alex@contoso.com", "Alex Wilber"), one("megan@contoso.com", "")],
         subject: "Gespräch".into(),
         body: "<p>At three?</p>".into(),
@@ -73,7 +75,7 @@ fn the_text_of_the_first_versions_is_written_to_the_letter() {
 
 #[test]
 fn every_field_of_the_content_counts_and_nothing_else() {
-    let changes: [fn(&mut MailDraft); 17] = [
+    let changes: [fn(&mut MailDraft); 20] = [
         |m| m.to.swap(0, 1),
         |m| m.to[1].name = "x".into(),
         |m| m.subject.push('x'),
@@ -89,6 +91,9 @@ fn every_field_of_the_content_counts_and_nothing_else() {
         |m| m.attachments[0].content_id = Some("a".into()),
         |m| m.read_receipt = true,
         |m| m.delivery_receipt = true,
+        |m| m.from_address = Some(Address { address: "jobs@contoso.com".into(), name: String::new() }),
+        |m| m.from_address = Some(Address { address: "jobs@contoso.com".into(), name: "Jobs".into() }),
+        |m| (m.from_address, m.to) = (m.to.pop(), std::mem::take(&mut m.to)),
         |m| m.headers = vec![MailHeader { name: "x-a".into(), value: "bc".into() }],
         |m| m.headers = vec![MailHeader { name: "x-ab".into(), value: "c".into() }],
     ];
@@ -100,6 +105,18 @@ fn every_field_of_the_content_counts_and_nothing_else() {
         assert!(!seen.contains(&hash), "{seen:?}");
         seen.push(hash);
     }
-    let same = MailDraft { account_id: "other".into(), key: None, deadline: Some(crate::clock::from_ms(1)), send_at: Some(crate::clock::from_ms(1)), ordering_key: Some("o".into()), ..full_mail() };
+    let same = MailDraft { account_id: "other".into(), key: None, deadline: Some(crate::clock::from_ms(1)), send_at: Some(crate::clock::from_ms(1)), ordering_key: Some("o".into()), context: Some("c".into()), ..full_mail() };
     assert_eq!(hash(same), hash(full_mail()));
+}
+
+#[test]
+fn the_sender_of_a_reply_and_a_forward_counts() {
+    let from = Some(Address { address: "jobs@contoso.com".into(), name: String::new() });
+    let reply = ReplyDraft { message_id: "m".into(), ..ReplyDraft::default() };
+    let forward = ForwardDraft { message_id: "m".into(), ..ForwardDraft::default() };
+    assert_ne!(hash(ReplyDraft { from_address: from.clone(), ..reply.clone() }), hash(reply.clone()));
+    assert_ne!(hash(ForwardDraft { from_address: from, ..forward.clone() }), hash(forward.clone()));
+    let context = Some("candidate-7".to_owned());
+    assert_eq!(hash(ReplyDraft { context: context.clone(), ..reply.clone() }), hash(reply));
+    assert_eq!(hash(ForwardDraft { context, ..forward.clone() }), hash(forward));
 }

@@ -113,6 +113,10 @@ impl Bench {
         self.service.seen.lock().unwrap().iter().map(|r| format!("{} {}", r.method(), r.uri().path())).collect()
     }
 
+    pub fn folder(&self) -> std::path::PathBuf {
+        self._folder.path().join("store")
+    }
+
     pub fn now(&self) -> i64 {
         to_ms(self.clock.now())
     }
@@ -607,6 +611,7 @@ async fn an_item_that_cannot_be_opened_does_not_block_its_lane() {
         send_at: None,
         created_at: 1,
         is_bulk: true,
+        last_sender: None,
         progress: None,
     };
     // Sealed for another row: the first cannot be opened, the second can.

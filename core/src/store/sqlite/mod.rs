@@ -16,6 +16,7 @@ mod forks;
 mod health;
 mod integrity;
 mod keys;
+mod last_senders;
 mod leases;
 mod locking;
 mod mail;

@@ -2,7 +2,7 @@
 //! ([`queues`]).
 
 use super::fault::Outcome;
-use super::{SqliteStore, accounts, all, announce, awaited, exists, first, keys, leases, outbox_end, queues, run, sealed, sealed_opt, staging, word, workflows};
+use super::{SqliteStore, accounts, all, announce, awaited, exists, first, keys, last_senders, leases, outbox_end, queues, run, sealed, sealed_opt, staging, word, workflows};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{AccountState, AuditKind, ChangeKind, OutboxFilter, Route, SendState};
 use crate::seal::Sealed;
@@ -139,6 +139,7 @@ impl SqliteStore {
             queues::touch(tx, &item.account_id, item.route.word(), free_at(item))?;
         }
         put_content(tx, number, &item.account_id, content)?;
+        item.last_sender.iter().try_for_each(|last| last_senders::remember(tx, last))?;
         self.note(tx, &[Entry::new(AuditKind::SendQueued, "A send was accepted.").on(&item.account_id).about(&item.id)], item.created_at)?;
         Ok(Enqueued::New(ItemRow::new(item, !content.parts.is_empty() || !content.staged.is_empty())))
     }

@@ -3,7 +3,7 @@
 use super::fault::Outcome;
 use super::outbox::{put_content, sealed_values};
 use super::outbox_end::drop_own_content;
-use super::{SqliteStore, announce, first, keys, queues, run, staging};
+use super::{SqliteStore, announce, first, keys, last_senders, queues, run, staging};
 use crate::model::{AuditKind, ChangeKind};
 use crate::seal::Sealed;
 use crate::store::{Content, Entry, ItemRow, ItemState, NewItem};
@@ -27,6 +27,7 @@ impl SqliteStore {
         let named_before = staging::unlink(tx, number)?;
         put_content(tx, number, &seen.account_id, content)?;
         staging::drop_unnamed(tx, &named_before)?;
+        item.last_sender.iter().try_for_each(|last| last_senders::remember(tx, last))?;
         queues::lift(tx, &seen.account_id, &lane)?;
         queues::lift(tx, &seen.account_id, &item.ordering_key)?;
         announce(tx, ChangeKind::SendChanged, &seen.account_id, Some(&seen.id), now)?;

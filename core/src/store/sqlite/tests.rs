@@ -32,7 +32,7 @@ pub const ONE_CHAIN: &str = "
     CREATE TABLE audit (number INTEGER PRIMARY KEY, at INTEGER NOT NULL, kind TEXT NOT NULL, account_id TEXT, subject TEXT, detail TEXT NOT NULL, hash BLOB NOT NULL) STRICT;
     INSERT INTO audit SELECT * FROM kept;
     ALTER TABLE throttles DROP COLUMN counted_at; ALTER TABLE throttles DROP COLUMN counts;
-    DROP TABLE IF EXISTS outbox_staged; DROP TABLE IF EXISTS staged_parts; DROP TABLE IF EXISTS staged; DROP TABLE IF EXISTS chats; DROP TABLE IF EXISTS paces;
+    DROP TABLE IF EXISTS outbox_staged; DROP TABLE IF EXISTS staged_parts; DROP TABLE IF EXISTS staged; DROP TABLE IF EXISTS chats; DROP TABLE IF EXISTS paces; DROP TABLE IF EXISTS last_senders;
     PRAGMA user_version = 19";
 
 /// Plays the one who alters the file.
@@ -103,6 +103,10 @@ store_suite!(made, [
     a_message_is_its_owners,
     a_chat_is_known_by_whom_it_is_with,
     a_mailbox_keeps_its_pace,
+    the_last_sender_of_a_context_is_remembered_with_its_send,
+    what_is_not_stored_is_not_remembered,
+    an_account_that_is_gone_is_no_last_sender,
+    contexts_that_are_not_used_any_more_are_forgotten,
     a_throttle_holds_until_its_time,
     a_throttle_of_a_clock_that_stood_ahead_holds_nobody,
     throttles_go_with_the_last_account_of_a_mailbox,

@@ -3,7 +3,7 @@
 use super::fault::Outcome;
 use super::outbox_end::drop_content;
 use super::ending::mark_erasure;
-use super::{ERASE_RETRY_WAIT, SqliteStore, all, exists, first, handovers, purge, run, search, staging};
+use super::{ERASE_RETRY_WAIT, SqliteStore, all, exists, first, handovers, last_senders, purge, run, search, staging};
 use crate::error::Result;
 use crate::store::{Kept, TrimStore};
 use async_trait::async_trait;
@@ -19,7 +19,7 @@ impl TrimStore for SqliteStore {
         }
         self.write(move |tx| {
             let limit_rows = usize::try_from(limit).unwrap_or(usize::MAX);
-            let erased = [old_changes(tx, &kept, limit)?, surplus_changes(tx, &kept, limit)?, tombstones(tx, &kept, limit)?, sends(tx, &kept, limit)?];
+            let erased = [old_changes(tx, &kept, limit)?, surplus_changes(tx, &kept, limit)?, tombstones(tx, &kept, limit)?, sends(tx, &kept, limit)?, last_senders::forget_old(tx, kept.senders_since, limit)?];
             Ok(erased.into_iter().any(|rows| rows >= limit_rows))
         })
         .await
@@ -57,7 +57,8 @@ fn is_due(c: &Connection, kept: &Kept) -> Outcome<bool> {
     Ok(exists(c, "SELECT 1 FROM (SELECT at FROM changes ORDER BY id LIMIT 1) WHERE at < ?1 OR at > ?2", (kept.changes_since, kept.now))?
         || exists(c, CROWDED, [kept.most_changes])?
         || exists(c, OLD_TOMBSTONES, (kept.changes_since, 1))?
-        || exists(c, OLD_SENDS, (kept.sends_since, 1))?)
+        || exists(c, OLD_SENDS, (kept.sends_since, 1))?
+        || last_senders::has_old(c, kept.senders_since)?)
 }
 
 fn old_changes(c: &Connection, kept: &Kept, limit: u32) -> Outcome<usize> {

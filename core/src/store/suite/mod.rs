@@ -5,6 +5,7 @@ mod accounts;
 mod audit;
 mod chats;
 mod health;
+mod last_senders;
 mod mail;
 mod outbox;
 mod waiting;
@@ -21,6 +22,7 @@ pub use accounts::*;
 pub use audit::*;
 pub use chats::*;
 pub use health::*;
+pub use last_senders::*;
 pub use mail::*;
 pub use outbox::*;
 pub use waiting::*;
@@ -157,6 +159,7 @@ pub fn item_of(account: &str, ordering_key: &str, key: Option<&str>) -> NewItem 
         created_at: 1,
         is_bulk: true,
         progress: None,
+        last_sender: None,
     }
 }
 

@@ -58,7 +58,7 @@ pub async fn a_staged_content_is_there_for_as_long_as_a_send_needs_it(s: &dyn St
     // That the sends named it stays known, so that the same submission is; a new one cannot name it.
     assert_eq!(known(s, "stg_one").await, Some(true));
     assert_eq!(send(s, "a", &["stg_one"]).await.unwrap_err().kind(), crate::error::ErrorKind::NotFound);
-    while s.trim(&Kept { now: 10, changes_since: 0, most_changes: 1_000, sends_since: 10 }, 10).await.unwrap() {}
+    while s.trim(&Kept { now: 10, changes_since: 0, most_changes: 1_000, sends_since: 10, senders_since: 0 }, 10).await.unwrap() {}
     sweep(s, 0).await;
     assert_eq!(known(s, "stg_one").await, None);
 }

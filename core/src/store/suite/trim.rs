@@ -6,7 +6,7 @@ use crate::store::Kept;
 const DAY: i64 = 86_400_000;
 
 fn kept(now: i64) -> Kept {
-    Kept { now, changes_since: now - 30 * DAY, most_changes: 1_000, sends_since: now - 60 * DAY }
+    Kept { now, changes_since: now - 30 * DAY, most_changes: 1_000, sends_since: now - 60 * DAY, senders_since: 0 }
 }
 
 async fn all_of(s: &dyn Store, kept: &Kept) -> u32 {

@@ -42,6 +42,17 @@ pub fn add_person(world: &mut World, ask: &Value) -> Done {
     if let Some(id) = ask["id"].as_str().filter(|_| !personal) {
         world.people.set_id(at, id);
     }
+    for alias in ask["aliases"].as_array().into_iter().flatten() {
+        let alias = alias.as_str().filter(|a| a.contains('@')).ok_or("an alias is no address")?;
+        if !world.people.add_alias(at, alias) {
+            return Err(format!("somebody has this address: {alias}"));
+        }
+    }
+    let is_shared = ask["shared"] == json!(true);
+    if is_shared {
+        // Nobody signs in to it.
+        policy::set(world, at, Some(Policy::Disabled));
+    }
     let person = &mut world.people.people[at];
     match ask.get("mail") {
         None => {}
@@ -53,7 +64,7 @@ pub fn add_person(world: &mut World, ask: &Value) -> Done {
     }
     person.guest = ask["guest"].as_bool().unwrap_or(person.guest);
     person.mailbox = mailbox.unwrap_or(person.mailbox);
-    person.teams = ask["teams"].as_bool().unwrap_or(person.teams) && !personal;
+    person.teams = ask["teams"].as_bool().unwrap_or(person.teams) && !personal && !is_shared;
     if let Some(list) = ask["roles"].as_array() {
         let named = |name: &Value| name.as_str().and_then(crate::people::role).ok_or_else(|| format!("no such role: {name}"));
         person.roles = list.iter().map(named).collect::<Result<_, _>>()?;

@@ -244,7 +244,7 @@ fn shown(mailbox: &Mailbox, m: &Message, hashes: bool) -> Value {
     let files: Vec<Value> = m.attachments.iter().map(file).collect();
     json!({
         "id": m.immutable, "folder": folder.well_known.unwrap_or(&folder.name), "subject": m.subject,
-        "from": m.from.as_ref().map(one), "to": all(&m.to), "cc": all(&m.cc), "bcc": all(&m.bcc),
+        "from": m.from.as_ref().map(one), "sender": m.sender.as_ref().map(one), "to": all(&m.to), "cc": all(&m.cc), "bcc": all(&m.bcc),
         "received": clock::iso(m.received), "sent": clock::iso(m.sent), "is_read": m.is_read, "is_draft": m.is_draft,
         "importance": m.importance, "body_type": if m.html { "html" } else { "text" }, "body": m.content(),
         "attachments": m.attachments.iter().map(|a| &a.name).collect::<Vec<_>>(), "files": files, "internet_message_id": m.message_id,

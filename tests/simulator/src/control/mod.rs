@@ -2,6 +2,7 @@
 
 mod directory;
 mod mail;
+mod senders;
 
 use crate::clock::{self, Clock};
 use crate::entra::keys::Tamper;
@@ -57,6 +58,8 @@ pub async fn handle(shared: &Shared, call: &Call) -> Answer {
         ("POST", ["clock"]) => move_clock(world, &ask),
         ("POST", ["people"]) => directory::add_person(world, &ask),
         ("POST", ["people", "many"]) => directory::add_people(world, &ask),
+        ("POST", ["groups"]) => senders::add_group(world, &ask),
+        ("POST", ["senders"]) => senders::grant(world, &ask),
         ("POST", ["tenants"]) => directory::add_tenant(world, &ask),
         ("POST", ["apps"]) => directory::add_app(world, &ask),
         ("POST", ["apps", "delete"]) => directory::delete_app(world, &ask),

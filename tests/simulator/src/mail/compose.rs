@@ -25,6 +25,13 @@ pub fn addresses(name: &str, value: &Value) -> Result<Vec<Address>, Answer> {
     value.as_array().ok_or_else(wrong)?.iter().map(|v| address(v).ok_or_else(wrong)).collect()
 }
 
+fn nobody_or_one(name: &str, value: &Value) -> Result<Option<Address>, Answer> {
+    if value.is_null() {
+        return Ok(None);
+    }
+    address(value).map(Some).ok_or_else(|| bad(format!("The property '{name}' is not a recipient.")))
+}
+
 fn text(name: &str, value: &Value) -> Result<String, Answer> {
     value.as_str().map(String::from).ok_or_else(|| bad(format!("Cannot read the value of the property '{name}' as text.")))
 }
@@ -61,8 +68,8 @@ pub fn apply(message: &mut Message, body: &Value, new: bool) -> Result<(), Answe
             "ccRecipients" => message.cc = addresses(name, value)?,
             "bccRecipients" => message.bcc = addresses(name, value)?,
             "replyTo" => message.reply_to = addresses(name, value)?,
-            "from" => message.from = address(value),
-            "sender" => message.sender = address(value),
+            "from" => message.from = nobody_or_one(name, value)?,
+            "sender" => message.sender = nobody_or_one(name, value)?,
             "importance" => {
                 let given = text(name, value)?.to_lowercase();
                 if !["low", "normal", "high"].contains(&given.as_str()) {

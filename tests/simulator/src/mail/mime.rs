@@ -42,6 +42,7 @@ pub fn of(message: &Message) -> Bytes {
         }
     };
     header("From", list(message.from.as_slice()));
+    header("Sender", list(message.sender.as_ref().filter(|sender| message.from.as_ref() != Some(sender)).map(std::slice::from_ref).unwrap_or_default()));
     header("To", list(&message.to));
     header("Cc", list(&message.cc));
     header("Subject", word(&message.subject));

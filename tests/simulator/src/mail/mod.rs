@@ -12,6 +12,7 @@ mod list;
 pub mod message;
 mod mime;
 pub mod send;
+pub mod senders;
 pub mod store;
 pub mod token;
 pub mod upload;
@@ -36,6 +37,8 @@ pub struct Job<'a> {
     pub person: usize,
     pub seq: u64,
     pub now: i64,
+    /// The token allows to send in another's name.
+    pub may_share: bool,
 }
 
 impl Job<'_> {
@@ -81,7 +84,8 @@ pub fn handle(world: &mut World, caller: &Caller, call: &Call, arrival: &Arrival
     }
     send::submit_due(world);
     let now = world.now();
-    let mut job = Job { world, call, person, seq: arrival.seq, now };
+    let may_share = caller.has(&["Mail.Send.Shared"]);
+    let mut job = Job { world, call, person, seq: arrival.seq, now, may_share };
     let lower: Vec<String> = rest.iter().map(|s| s.to_ascii_lowercase()).collect();
     let names: Vec<&str> = lower.iter().map(String::as_str).collect();
     match (call.method.as_str(), names.as_slice()) {

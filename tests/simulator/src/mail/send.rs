@@ -4,36 +4,29 @@ use super::compose::{addresses, apply, blank};
 use super::item::{bad_mime, is_mime, matches, new_message_id, own_address, shown};
 use super::json::plain;
 use super::message::{Address, Message};
+use super::senders::{Names, names};
 use super::{Job, eml, not_found};
 use crate::actions::{Parameters, outlook};
 use crate::graph::bad;
 use crate::http::{Answer, unbase64};
-use crate::people::Mailbox;
 use crate::routes::lacks;
 use crate::world::World;
 use serde_json::Value;
 
 const RECIPIENTS_MAX: usize = 500;
 
-/// Is anything wrong with sending this?
-fn refusal(world: &World, person: usize, message: &Message) -> Option<Answer> {
+/// In whose name it leaves, unless anything is wrong with sending it.
+fn accepted(job: &Job, message: &Message) -> Result<Names, Answer> {
     let all: Vec<&Address> = message.to.iter().chain(&message.cc).chain(&message.bcc).collect();
     let plausible =
         |a: &&Address| a.address.split_once('@').is_some_and(|(l, d)| !l.is_empty() && !d.is_empty() && !d.contains(' '));
     if all.is_empty() || !all.iter().all(plausible) {
-        return Some(Answer::fail(400, "ErrorInvalidRecipients", "At least one recipient is not valid."));
+        return Err(Answer::fail(400, "ErrorInvalidRecipients", "At least one recipient is not valid."));
     }
     if all.len() > RECIPIENTS_MAX {
-        return Some(Answer::fail(400, "ErrorExceededRecipientLimit", "The message has too many recipients."));
+        return Err(Answer::fail(400, "ErrorExceededRecipientLimit", "The message has too many recipients."));
     }
-    let own = &world.people.people[person].address;
-    let from = message.from.as_ref().map_or(own, |f| &f.address);
-    if !from.eq_ignore_ascii_case(own) {
-        let text = "The user account which was used to submit this request does not have the right to send mail on behalf of the \
-                    specified sending account., Cannot submit message.";
-        return Some(Answer::fail(403, "ErrorSendAsDenied", text));
-    }
-    None
+    names(job.world, job.person, job.may_share, message)
 }
 
 /// The same once more? Clients must not do that, whatever happened to the first answer.
@@ -52,36 +45,46 @@ fn accuse_twice(job: &mut Job, message: &Message) {
 
 /// Copies into the mailboxes of the simulated world, and reports of what cannot be delivered.
 pub fn deliver(world: &mut World, person: usize, message: &Message) {
-    let now = world.now();
-    let mut seen = Vec::new();
+    let (mut seen, mut reached) = (Vec::new(), Vec::new());
     for to in message.to.iter().chain(&message.cc).chain(&message.bcc) {
         let address = to.address.to_lowercase();
         if seen.contains(&address) {
             continue;
         }
-        match world.people.find(&address).filter(|p| world.people.people[*p].mailbox == Mailbox::Ready) {
-            Some(reader) => {
-                let mut copy = message.clone();
-                copy.bcc.clear();
-                copy.attachments.iter_mut().for_each(|a| a.id.clear());
-                (copy.is_read, copy.is_draft, copy.received, copy.created, copy.modified) = (false, false, now, now, now);
-                (copy.late, copy.fresh) = (0, false);
-                copy.categories.clear();
-                copy.extended.clear();
-                copy.flag = "notFlagged".into();
-                copy.flag_dates.clear();
-                let mailbox = &mut world.mail[reader];
-                if let Some(thread) = mailbox.thread_for(&copy).filter(|_| copy.in_reply_to.is_some()) {
-                    copy.thread = thread;
+        match world.senders.readers(&world.people, &address) {
+            Some(readers) => {
+                for reader in readers {
+                    // One mailbox gets one copy, by however many addresses it is reached.
+                    if !reached.contains(&reader) {
+                        arrive(world, reader, message);
+                        reached.push(reader);
+                    }
                 }
-                let inbox = mailbox.folder("inbox").unwrap_or(0);
-                mailbox.insert(&mut world.ids, inbox, copy);
             }
             None if world.people.knows_domain(&address) => undeliverable(world, person, message, &address),
             None => {}
         }
         seen.push(address);
     }
+}
+
+fn arrive(world: &mut World, reader: usize, message: &Message) {
+    let now = world.now();
+    let mut copy = message.clone();
+    copy.bcc.clear();
+    copy.attachments.iter_mut().for_each(|a| a.id.clear());
+    (copy.is_read, copy.is_draft, copy.received, copy.created, copy.modified) = (false, false, now, now, now);
+    (copy.late, copy.fresh) = (0, false);
+    copy.categories.clear();
+    copy.extended.clear();
+    copy.flag = "notFlagged".into();
+    copy.flag_dates.clear();
+    let mailbox = &mut world.mail[reader];
+    if let Some(thread) = mailbox.thread_for(&copy).filter(|_| copy.in_reply_to.is_some()) {
+        copy.thread = thread;
+    }
+    let inbox = mailbox.folder("inbox").unwrap_or(0);
+    mailbox.insert(&mut world.ids, inbox, copy);
 }
 
 fn undeliverable(world: &mut World, person: usize, message: &Message, address: &str) {
@@ -119,9 +122,10 @@ pub fn send_draft(job: &mut Job, key: u32) -> Answer {
         job.world.ledger.accuse("sent_twice", job.seq, format!("{}: no draft any more", message.message_id));
         return Answer::fail(400, "ErrorInvalidOperation", "The message is not a draft and cannot be sent.");
     }
-    if let Some(answer) = matches(job, key).err().or_else(|| refusal(job.world, job.person, &message)) {
-        return answer;
-    }
+    let names = match matches(job, key).and_then(|()| accepted(job, &message)) {
+        Ok(names) => names,
+        Err(answer) => return answer,
+    };
     let (person, delay) = (job.person, job.world.limits.submission_delay_ms);
     if job.world.submissions.iter().any(|s| (s.person, s.key) == (person, key)) {
         job.world.ledger.accuse("sent_twice", job.seq, format!("{}: its submission is under way", message.message_id));
@@ -130,9 +134,9 @@ pub fn send_draft(job: &mut Job, key: u32) -> Answer {
     accuse_twice(job, &message);
     let renamed = job.world.odd("rewritten_message_id").then(|| new_message_id(job, &own_address(job)));
     if delay > 0 {
-        job.world.submissions.push(Submission { due: job.now + delay, person, key, renamed });
+        job.world.submissions.push(Submission { due: job.now + delay, person, key, renamed, names });
     } else {
-        submit(job.world, person, key, renamed);
+        submit(job.world, person, key, renamed, names);
     }
     Answer::empty(202)
 }
@@ -143,6 +147,7 @@ pub struct Submission {
     person: usize,
     key: u32,
     renamed: Option<String>,
+    names: Names,
 }
 
 /// What was accepted goes out once its time has come.
@@ -151,12 +156,12 @@ pub fn submit_due(world: &mut World) {
     while let Some(at) = world.submissions.iter().position(|s| s.due <= now) {
         let due = world.submissions.remove(at);
         if world.mail[due.person].get(due.key).is_some_and(|m| m.is_draft) {
-            submit(world, due.person, due.key, due.renamed);
+            submit(world, due.person, due.key, due.renamed, due.names);
         }
     }
 }
 
-fn submit(world: &mut World, person: usize, key: u32, renamed: Option<String>) {
+fn submit(world: &mut World, person: usize, key: u32, renamed: Option<String>, names: Names) {
     let now = world.now();
     let late = if world.odd("sent_copy_late") { 2 } else { 0 };
     let mailbox = &mut world.mail[person];
@@ -164,6 +169,7 @@ fn submit(world: &mut World, person: usize, key: u32, renamed: Option<String>) {
     mailbox.edit(key, now, |m| {
         (m.is_draft, m.is_read, m.sent, m.received) = (false, true, now, now);
         (m.late, m.fresh) = (late, false);
+        names.put(m);
         if let Some(id) = renamed {
             m.message_id = id;
         }
@@ -176,8 +182,9 @@ fn submit(world: &mut World, person: usize, key: u32, renamed: Option<String>) {
 
 /// A message that was never a draft.
 fn send_now(job: &mut Job, mut message: Message, keep: bool) -> Answer {
-    if let Some(answer) = refusal(job.world, job.person, &message) {
-        return answer;
+    match accepted(job, &message) {
+        Ok(names) => names.put(&mut message),
+        Err(answer) => return answer,
     }
     if message.message_id.is_empty() {
         message.message_id = new_message_id(job, &own_address(job));

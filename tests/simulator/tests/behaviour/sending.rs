@@ -105,3 +105,58 @@ async fn drafts_have_rules() {
     let conflict = http("PATCH", &url, &stale, b"{\"subject\":\"t\"}").await.unwrap();
     assert_eq!((conflict.status, conflict.code().as_str()), (412, "ErrorIrresolvableConflict"));
 }
+
+async fn send_as(person: &Person<'_>, from: &str, subject: &str) -> Reply {
+    person.post("/me/sendMail", json!({"message": {"subject": subject, "toRecipients": to("alex@contoso.com"), "from": to(from)[0]}})).await
+}
+
+/// What the last mail of Alex's Inbox says of who wrote it.
+async fn names(world: &World) -> (Value, Value) {
+    let inbox = world.control("/mail/list", json!({"mailbox": "alex@contoso.com", "folder": "inbox"})).await;
+    let last = inbox["items"].as_array().unwrap().last().unwrap().clone();
+    (last["from"]["address"].clone(), last["sender"]["address"].clone())
+}
+
+#[tokio::test]
+async fn another_name_takes_a_permission_and_a_right() {
+    let world = world().await;
+    world.control("/people", json!({"address": "jobs@contoso.com", "name": "Jobs", "shared": true})).await;
+    world.control("/people", json!({"address": "adele@contoso.com", "aliases": ["a.vance@contoso.com"]})).await;
+    world.control("/groups", json!({"address": "press@contoso.com", "members": ["megan@contoso.com", "alex@contoso.com"]})).await;
+    let plain = world.person("adele").await;
+    let tokens = world.tokens("adele@contoso.com", &format!("{SCOPE} Mail.Send.Shared")).await;
+    let adele = Person { world: &world, token: tokens["access_token"].as_str().unwrap().to_string() };
+    assert_eq!(send_as(&adele, "jobs@contoso.com", "1").await.code(), "ErrorSendAsDenied");
+    assert_eq!(send_as(&adele, "nobody@contoso.com", "2").await.code(), "ErrorSendAsDenied");
+    assert_eq!(send_as(&adele, "nonsense", "3").await.code(), "ErrorInvalidRecipients");
+    let odd = json!({"subject": "s", "from": "jobs@contoso.com"});
+    assert_eq!(adele.post("/me/messages", odd).await.status, 400);
+    for (right, sender) in [("send_as", "jobs@contoso.com"), ("on_behalf", "adele@contoso.com")] {
+        world.control("/senders", json!({"mailbox": "jobs@contoso.com", "person": "adele@contoso.com", right: true})).await;
+        assert_eq!(send_as(&plain, "jobs@contoso.com", "4").await.code(), "ErrorAccessDenied");
+        assert_eq!(send_as(&adele, "Jobs@contoso.com", right).await.status, 202);
+        assert_eq!(names(&world).await, (json!("jobs@contoso.com"), json!(sender)));
+    }
+    world.control("/senders", json!({"mailbox": "press@contoso.com", "person": "adele@contoso.com", "send_as": true, "on_behalf": true})).await;
+    assert_eq!(send_as(&adele, "press@contoso.com", "both").await.status, 202);
+    assert_eq!(names(&world).await, (json!("press@contoso.com"), json!("press@contoso.com")));
+    // An alias is shown as the mailbox's own address, and takes neither.
+    assert_eq!(send_as(&plain, "a.vance@contoso.com", "alias").await.status, 202);
+    assert_eq!(names(&world).await, (json!("adele@contoso.com"), json!("adele@contoso.com")));
+    // A draft may say anything; what it may do is looked at when it is sent.
+    world.control("/senders", json!({"mailbox": "jobs@contoso.com", "person": "adele@contoso.com"})).await;
+    let made = adele.post("/me/messages", json!({"subject": "draft", "toRecipients": to("press@contoso.com"), "from": to("jobs@contoso.com")[0]})).await.json();
+    let path = format!("/me/messages/{}", made["id"].as_str().unwrap());
+    assert_eq!(made["from"]["emailAddress"]["address"], "jobs@contoso.com");
+    assert_eq!(adele.send("POST", &format!("{path}/send"), None).await.code(), "ErrorSendAsDenied");
+    assert_eq!(adele.get(&path).await.json()["isDraft"], true);
+    let changed = adele.send("PATCH", &path, Some(json!({"from": to("adele@contoso.com")[0], "sender": to("megan@contoso.com")[0]}))).await;
+    assert_eq!(changed.status, 200);
+    assert_eq!(adele.send("POST", &format!("{path}/send"), None).await.status, 202);
+    assert_eq!(names(&world).await, (json!("adele@contoso.com"), json!("adele@contoso.com")), "sender is for the service to say, and a group is its members");
+    let megan = world.control("/mail/list", json!({"mailbox": "megan@contoso.com", "folder": "inbox"})).await;
+    assert_eq!((&megan["total"], &megan["items"][0]["subject"]), (&json!(1), &json!("draft")));
+    let own = adele.get("/me/mailFolders/sentitems/messages?$top=50").await.json();
+    assert_eq!(own["value"].as_array().unwrap().len(), 5);
+    assert!(world.accusations().await.is_empty());
+}

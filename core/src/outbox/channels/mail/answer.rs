@@ -50,6 +50,8 @@ impl Making for Answer {
         ReplyDraft {
             account_id: reply.account_id.clone(),
             message_id: reply.message_id.clone(),
+            from_address: reply.from_address.clone(),
+            context: reply.context.clone(),
             body: reply.body.clone(),
             body_type: reply.body_type,
             to_all: reply.to_all,
@@ -127,6 +129,8 @@ impl Making for PassOn {
         ForwardDraft {
             account_id: forward.account_id.clone(),
             message_id: forward.message_id.clone(),
+            from_address: forward.from_address.clone(),
+            context: forward.context.clone(),
             to: forward.to.clone(),
             body: forward.body.clone(),
             body_type: forward.body_type,
@@ -167,8 +171,8 @@ async fn make<K: Making>(job: &mut Job<MailBy<K>>, kind: AnswerKind, original: &
 
 fn outgoing<'a, K: Making>(job: &'a Job<MailBy<K>>, kind: AnswerKind, original: &'a MessageRow) -> Result<OutgoingAnswer<'a>> {
     let (internet_message_id, mark) = names(job)?;
-    let MailParts { to, cc, bcc, body, body_type, importance, attachments, read_receipt, delivery_receipt, headers, .. } = K::parts(&job.draft);
-    Ok(OutgoingAnswer { kind, original: &original.graph_id, conversation_id: &original.conversation_id, to, cc, bcc, body, body_type, importance, attachments, read_receipt, delivery_receipt, headers, internet_message_id, mark })
+    let MailParts { from_address, to, cc, bcc, body, body_type, importance, attachments, read_receipt, delivery_receipt, headers, .. } = K::parts(&job.draft);
+    Ok(OutgoingAnswer { kind, original: &original.graph_id, conversation_id: &original.conversation_id, from_address, to, cc, bcc, body, body_type, importance, attachments, read_receipt, delivery_receipt, headers, internet_message_id, mark })
 }
 
 /// A message of this account.

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Address, BodyType, FileAttachment, Importance, MailHeader};
-use crate::outbox::check::{header, is_key, recipient};
+use crate::outbox::check::{check_context, header, is_key, recipient};
 use crate::outbox::content::Fields;
 use crate::store::STAGED_ID;
 use std::time::SystemTime;
@@ -18,6 +18,8 @@ const MAIL_TOTAL: usize = 2_900_000;
 
 /// What mails of every kind say.
 pub struct MailParts<'a> {
+    pub from_address: Option<&'a Address>,
+    pub context: Option<&'a str>,
     pub to: &'a [Address],
     pub cc: &'a [Address],
     pub bcc: &'a [Address],
@@ -40,6 +42,8 @@ pub struct MailParts<'a> {
 macro_rules! mail_parts {
     ($draft:expr, $reply_to:expr, $subject:expr) => {
         crate::outbox::channels::mail::content::MailParts {
+            from_address: $draft.from_address.as_ref(),
+            context: $draft.context.as_deref(),
             to: &$draft.to,
             cc: &$draft.cc,
             bcc: &$draft.bcc,
@@ -74,7 +78,7 @@ pub fn check(mail: &MailParts<'_>) -> Result<()> {
     if count > RECIPIENTS {
         return Err(Error::new(ErrorKind::LimitExceeded, format!("The mail has {count} recipients; Microsoft 365 takes {RECIPIENTS} at the most. Split it.")));
     }
-    for (field, list) in [("to", mail.to), ("cc", mail.cc), ("bcc", mail.bcc), ("reply_to", mail.reply_to)] {
+    for (field, list) in [("from_address", mail.from_address.map(std::slice::from_ref).unwrap_or_default()), ("to", mail.to), ("cc", mail.cc), ("bcc", mail.bcc), ("reply_to", mail.reply_to)] {
         for one in list {
             recipient(field, one)?;
         }
@@ -94,6 +98,7 @@ pub fn check(mail: &MailParts<'_>) -> Result<()> {
     if total > MAIL_TOTAL {
         return Err(Error::new(ErrorKind::LimitExceeded, "Body and attachments together exceed 2.9 MB, the most one request to Microsoft takes. Stage the larger ones (attachment_from), and name the staged contents instead."));
     }
+    mail.context.map_or(Ok(()), check_context)?;
     if mail.ordering_key.is_some_and(|key| !is_key(key)) {
         return Err(Error::invalid("The ordering key must have 1 to 200 characters without control characters."));
     }
@@ -162,6 +167,7 @@ fn check_headers(headers: &[MailHeader]) -> Result<()> {
 pub fn canonical(route: u8, mail: &MailParts<'_>) -> Fields {
     let mut out = Fields::new(route);
     out.addresses(1, mail.to);
+    out.addresses(20, mail.from_address.map(std::slice::from_ref).unwrap_or_default());
     out.text(2, mail.subject);
     out.text(3, mail.body);
     out.body_type(4, mail.body_type);

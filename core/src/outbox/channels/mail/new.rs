@@ -99,6 +99,8 @@ struct FirstFile<'a> {
 fn without_attachments(mail: &MailDraft) -> MailDraft {
     MailDraft {
         account_id: mail.account_id.clone(),
+        from_address: mail.from_address.clone(),
+        context: mail.context.clone(),
         to: mail.to.clone(),
         subject: mail.subject.clone(),
         body: mail.body.clone(),

@@ -131,6 +131,18 @@ pub async fn dispatch<K: Making>(job: &mut Job<MailBy<K>>) -> Result<()> {
         Err(error) if error.kind() == ErrorKind::NotFound => {
             Err(Error::new(ErrorKind::OutcomeUnknown, "The draft is no longer where it was put.").with_request_of(&error))
         }
-        other => other,
+        other => other.map_err(|error| explained(job, error)),
     }
+}
+
+/// Microsoft refuses by several codes what is to leave in another name; to its sender they are one.
+fn explained<K: Making>(job: &Job<MailBy<K>>, error: Error) -> Error {
+    if error.kind() != ErrorKind::Forbidden || K::parts(&job.draft).from_address.is_none() {
+        return error;
+    }
+    let reason = format!(
+        "{} The mail names a from_address: ask an administrator to grant this account the right Send As or Send on behalf for that mailbox or group in Exchange, which can take an hour to act, then retry.",
+        error.reason()
+    );
+    error.with_reason(reason)
 }

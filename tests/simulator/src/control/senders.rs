@@ -1,0 +1,38 @@
+//! Groups, and who may send in whose name.
+
+use super::{Done, person};
+use crate::mail::senders::Group;
+use crate::world::World;
+use serde_json::{Value, json};
+
+fn address(ask: &Value, field: &str) -> Result<String, String> {
+    ask[field].as_str().filter(|a| a.contains('@')).map(str::to_lowercase).ok_or_else(|| format!("{field} is missing, or no address"))
+}
+
+/// Made if new; of a known one, what is not given stays.
+pub fn add_group(world: &mut World, ask: &Value) -> Done {
+    let address = address(ask, "address")?;
+    if world.people.find(&address).is_some() {
+        return Err(format!("somebody has this address: {address}"));
+    }
+    let find = |who: &Value| who.as_str().and_then(|who| world.people.find(who)).ok_or_else(|| format!("no such person: {who}"));
+    let members = ask["members"].as_array().map(|all| all.iter().map(find).collect::<Result<Vec<_>, _>>()).transpose()?;
+    let local = address.split('@').next().unwrap_or("").to_string();
+    let group = world.senders.groups.entry(address.clone()).or_insert(Group { name: local, members: Vec::new() });
+    group.members = members.unwrap_or_else(|| std::mem::take(&mut group.members));
+    group.name = ask["name"].as_str().map_or_else(|| std::mem::take(&mut group.name), String::from);
+    Ok(json!({"address": address}))
+}
+
+/// What is not given is not granted, or not any more.
+pub fn grant(world: &mut World, ask: &Value) -> Done {
+    let (mailbox, who) = (address(ask, "mailbox")?, person(world, ask, "person")?);
+    let mailbox = match world.people.find(&mailbox) {
+        Some(owner) => world.people.people[owner].address.to_lowercase(),
+        None if world.senders.groups.contains_key(&mailbox) => mailbox,
+        None => return Err(format!("no such mailbox or group: {mailbox}")),
+    };
+    let rights = world.senders.rights.entry((mailbox, who)).or_default();
+    (rights.send_as, rights.on_behalf) = (ask["send_as"] == json!(true), ask["on_behalf"] == json!(true));
+    Ok(json!({"send_as": rights.send_as, "on_behalf": rights.on_behalf}))
+}
