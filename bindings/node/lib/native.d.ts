@@ -373,6 +373,13 @@ export interface MailDraft {
   body: string;
   /** Default: `"text"`. */
   bodyType?: BodyType;
+  /** Values for the fields of a template: names with dots, as in `candidate.first_name`. None: subject and body are taken to the letter, `{{` included. Some:
+   * both are templates, filled when the draft is handed in; only what they become is stored, compared and sent. `{{ name }}`, the filters `default`, `upper`,
+   * `lower`, `title`, `trim` and `escape`, and `{% if %}` with `and`, `or`, `not`, `==`, `!=` and `is defined`; no loops, and nothing else. Each value is escaped for
+   * where it stands: in HTML, as text; in Markdown, as text; in text, as it is. Every field that is named must be given, but those with `default` or
+   * `is defined`. 100 fields, names of 100 characters, templates and values of 256 KB, and 1 MB filled at the most.
+   * Source: Jinja, Template Designer Documentation. */
+  mergeFields?: Readonly<Record<string, string>> | null;
   /** Default: `[]`. */
   cc?: AddressInput | readonly AddressInput[];
   /** Default: `[]`. */
@@ -411,6 +418,8 @@ export interface ReplyDraft {
   body: string;
   /** Default: `"text"`. */
   bodyType?: BodyType;
+  /** Values for the fields of the body, which then is a template; as in `MailDraft`. */
+  mergeFields?: Readonly<Record<string, string>> | null;
   /** Also to everybody else who got that message. Default: `false`. */
   toAll?: boolean;
   /** Beside those whom Microsoft fills in. Default: `[]`. */
@@ -449,6 +458,8 @@ export interface ForwardDraft {
   body?: string;
   /** Default: `"text"`. */
   bodyType?: BodyType;
+  /** Values for the fields of the body, which then is a template; as in `MailDraft`. */
+  mergeFields?: Readonly<Record<string, string>> | null;
   /** Default: `[]`. */
   cc?: AddressInput | readonly AddressInput[];
   /** Default: `[]`. */
@@ -480,6 +491,8 @@ export type WorkflowDraft = string | {
   workflowId: string;
   /** Shown as a card with this text. One of `text` and `card` is needed, not both. What is posted may have 28,000 bytes. */
   text?: string | null;
+  /** Values for the fields of `text`, which then is a template; as in `MailDraft`. */
+  mergeFields?: Readonly<Record<string, string>> | null;
   /** An Adaptive Card as JSON, version 1.0 to 1.5. */
   card?: string | null;
   /** Idempotency key, as in `MailDraft`. */
@@ -489,6 +502,15 @@ export type WorkflowDraft = string | {
   /** Not sent before this time, as in `MailDraft`. */
   sendAt?: Date | null;
 };
+
+/** What would be sent. */
+export interface Preview {
+  /** Of a mail or a post in a channel; empty where there is none, and where Microsoft makes it. */
+  subject: string;
+  /** Body or text, filled. Empty for a card. */
+  body: string;
+  bodyType: BodyType;
+}
 
 /** What became of a draft. */
 export interface Receipt {
@@ -553,6 +575,8 @@ export interface ChatDraft {
   body?: string;
   /** Default: `"text"`. */
   bodyType?: BodyType;
+  /** Values for the fields of the body, which then is a template; as in `MailDraft`. */
+  mergeFields?: Readonly<Record<string, string>> | null;
   /** Idempotency key, as in `MailDraft`. */
   key?: string | null;
   /** Not sent after this time, as in `MailDraft`. */
@@ -586,6 +610,8 @@ export interface ChannelPostDraft {
   body?: string;
   /** Default: `"text"`. */
   bodyType?: BodyType;
+  /** Values for the fields of subject and body, which then are templates; as in `MailDraft`. */
+  mergeFields?: Readonly<Record<string, string>> | null;
   /** Id of the message at the head of the thread that is answered, as `graph_id` of its receipt. */
   replyTo?: string | null;
   /** Shown above the message; a reply has none. */
@@ -1465,6 +1491,9 @@ export class Engine implements AsyncDisposable {
    * NeedsReconnect, ConsentMissing, StoreFull.
    * Source: Graph, Attach large files to Outlook messages. */
   stageAttachment(accountId: string, name: string, contentType?: string, size?: number | null, contentId?: string | null, options?: CallOptions): Promise<AttachmentWriter>;
+  /** What the draft says once its merge fields are filled in, as it would be sent; stores and sends nothing, and touches no network. Errors: as `send` before storing, but for
+   * what only the draft's key or the things it names would bring. */
+  preview(draft: Draft, options?: CallOptions): Promise<Preview>;
   /** Stores the draft, delivers it and answers with the outcome; `queued` when `send_timeout_ms` passed first.
    * Errors before anything is stored: InvalidInput, LimitExceeded, NotConnected, ConsentMissing, Conflict. After that the receipt tells. */
   send(draft: Draft, options?: CallOptions): Promise<Receipt>;

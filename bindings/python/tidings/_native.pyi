@@ -862,8 +862,8 @@ _MailHeader: TypeAlias = MailHeader | _MailHeaderFields
 @final
 class MailDraft:
     """A new mail. To, cc and bcc together 1 to 500 recipients."""
-    __match_args__ = ("account_id", "to", "subject", "body", "body_type", "cc", "bcc", "reply_to", "importance", "attachments", "key", "deadline", "ordering_key", "send_at", "read_receipt", "delivery_receipt", "headers")
-    def __new__(cls, account_id: str, to: _Address | Sequence[_Address], subject: str, body: str, body_type: _BodyType = ..., cc: _Address | Sequence[_Address] = ..., bcc: _Address | Sequence[_Address] = ..., reply_to: _Address | Sequence[_Address] = ..., importance: _Importance = ..., attachments: Sequence[_FileAttachment] = ..., key: str | None = ..., deadline: datetime | None = ..., ordering_key: str | None = ..., send_at: datetime | None = ..., read_receipt: bool = ..., delivery_receipt: bool = ..., headers: Sequence[_MailHeader] = ...) -> Self: ...
+    __match_args__ = ("account_id", "to", "subject", "body", "body_type", "merge_fields", "cc", "bcc", "reply_to", "importance", "attachments", "key", "deadline", "ordering_key", "send_at", "read_receipt", "delivery_receipt", "headers")
+    def __new__(cls, account_id: str, to: _Address | Sequence[_Address], subject: str, body: str, body_type: _BodyType = ..., merge_fields: Mapping[str, str] | None = ..., cc: _Address | Sequence[_Address] = ..., bcc: _Address | Sequence[_Address] = ..., reply_to: _Address | Sequence[_Address] = ..., importance: _Importance = ..., attachments: Sequence[_FileAttachment] = ..., key: str | None = ..., deadline: datetime | None = ..., ordering_key: str | None = ..., send_at: datetime | None = ..., read_receipt: bool = ..., delivery_receipt: bool = ..., headers: Sequence[_MailHeader] = ...) -> Self: ...
     @property
     def account_id(self) -> str: ...
     @property
@@ -874,6 +874,14 @@ class MailDraft:
     def body(self) -> str: ...
     @property
     def body_type(self) -> BodyType: ...
+    @property
+    def merge_fields(self) -> dict[str, str] | None:
+        """Values for the fields of a template: names with dots, as in `candidate.first_name`. None: subject and body are taken to the letter, `{{` included. Some:
+        both are templates, filled when the draft is handed in; only what they become is stored, compared and sent. `{{ name }}`, the filters `default`, `upper`,
+        `lower`, `title`, `trim` and `escape`, and `{% if %}` with `and`, `or`, `not`, `==`, `!=` and `is defined`; no loops, and nothing else. Each value is escaped for
+        where it stands: in HTML, as text; in Markdown, as text; in text, as it is. Every field that is named must be given, but those with `default` or
+        `is defined`. 100 fields, names of 100 characters, templates and values of 256 KB, and 1 MB filled at the most.
+        Source: Jinja, Template Designer Documentation."""
     @property
     def cc(self) -> list[Address]: ...
     @property
@@ -914,8 +922,8 @@ class MailDraft:
 class ReplyDraft:
     """An answer within a conversation, to those who the message that is answered asks to answer to. Microsoft makes subject, recipients and the quoted
     message below the body, and whether the answered message was read stays as it was."""
-    __match_args__ = ("account_id", "message_id", "body", "body_type", "to_all", "to", "cc", "bcc", "importance", "attachments", "key", "deadline", "ordering_key", "send_at", "read_receipt", "delivery_receipt", "headers")
-    def __new__(cls, account_id: str, message_id: str, body: str, body_type: _BodyType = ..., to_all: bool = ..., to: _Address | Sequence[_Address] = ..., cc: _Address | Sequence[_Address] = ..., bcc: _Address | Sequence[_Address] = ..., importance: _Importance = ..., attachments: Sequence[_FileAttachment] = ..., key: str | None = ..., deadline: datetime | None = ..., ordering_key: str | None = ..., send_at: datetime | None = ..., read_receipt: bool = ..., delivery_receipt: bool = ..., headers: Sequence[_MailHeader] = ...) -> Self: ...
+    __match_args__ = ("account_id", "message_id", "body", "body_type", "merge_fields", "to_all", "to", "cc", "bcc", "importance", "attachments", "key", "deadline", "ordering_key", "send_at", "read_receipt", "delivery_receipt", "headers")
+    def __new__(cls, account_id: str, message_id: str, body: str, body_type: _BodyType = ..., merge_fields: Mapping[str, str] | None = ..., to_all: bool = ..., to: _Address | Sequence[_Address] = ..., cc: _Address | Sequence[_Address] = ..., bcc: _Address | Sequence[_Address] = ..., importance: _Importance = ..., attachments: Sequence[_FileAttachment] = ..., key: str | None = ..., deadline: datetime | None = ..., ordering_key: str | None = ..., send_at: datetime | None = ..., read_receipt: bool = ..., delivery_receipt: bool = ..., headers: Sequence[_MailHeader] = ...) -> Self: ...
     @property
     def account_id(self) -> str: ...
     @property
@@ -925,6 +933,9 @@ class ReplyDraft:
     def body(self) -> str: ...
     @property
     def body_type(self) -> BodyType: ...
+    @property
+    def merge_fields(self) -> dict[str, str] | None:
+        """Values for the fields of the body, which then is a template; as in `MailDraft`."""
     @property
     def to_all(self) -> bool:
         """Also to everybody else who got that message."""
@@ -964,8 +975,8 @@ class ReplyDraft:
 @final
 class ForwardDraft:
     """A message passed on, with its attachments. Microsoft makes the subject and the quoted message below the body."""
-    __match_args__ = ("account_id", "message_id", "to", "body", "body_type", "cc", "bcc", "importance", "attachments", "key", "deadline", "ordering_key", "send_at", "read_receipt", "delivery_receipt", "headers")
-    def __new__(cls, account_id: str, message_id: str, to: _Address | Sequence[_Address], body: str = ..., body_type: _BodyType = ..., cc: _Address | Sequence[_Address] = ..., bcc: _Address | Sequence[_Address] = ..., importance: _Importance = ..., attachments: Sequence[_FileAttachment] = ..., key: str | None = ..., deadline: datetime | None = ..., ordering_key: str | None = ..., send_at: datetime | None = ..., read_receipt: bool = ..., delivery_receipt: bool = ..., headers: Sequence[_MailHeader] = ...) -> Self: ...
+    __match_args__ = ("account_id", "message_id", "to", "body", "body_type", "merge_fields", "cc", "bcc", "importance", "attachments", "key", "deadline", "ordering_key", "send_at", "read_receipt", "delivery_receipt", "headers")
+    def __new__(cls, account_id: str, message_id: str, to: _Address | Sequence[_Address], body: str = ..., body_type: _BodyType = ..., merge_fields: Mapping[str, str] | None = ..., cc: _Address | Sequence[_Address] = ..., bcc: _Address | Sequence[_Address] = ..., importance: _Importance = ..., attachments: Sequence[_FileAttachment] = ..., key: str | None = ..., deadline: datetime | None = ..., ordering_key: str | None = ..., send_at: datetime | None = ..., read_receipt: bool = ..., delivery_receipt: bool = ..., headers: Sequence[_MailHeader] = ...) -> Self: ...
     @property
     def account_id(self) -> str: ...
     @property
@@ -977,6 +988,9 @@ class ForwardDraft:
     def body(self) -> str: ...
     @property
     def body_type(self) -> BodyType: ...
+    @property
+    def merge_fields(self) -> dict[str, str] | None:
+        """Values for the fields of the body, which then is a template; as in `MailDraft`."""
     @property
     def cc(self) -> list[Address]: ...
     @property
@@ -1011,14 +1025,17 @@ class ForwardDraft:
 class WorkflowDraft:
     """A post to a Teams workflow that was registered with `add_workflow`: a text, or an Adaptive Card. Posts to one workflow leave in the order in which they
     were handed in."""
-    __match_args__ = ("workflow_id", "text", "card", "key", "deadline", "send_at")
-    def __new__(cls, workflow_id: str, text: str | None = ..., card: str | None = ..., key: str | None = ..., deadline: datetime | None = ..., send_at: datetime | None = ...) -> Self: ...
+    __match_args__ = ("workflow_id", "text", "merge_fields", "card", "key", "deadline", "send_at")
+    def __new__(cls, workflow_id: str, text: str | None = ..., merge_fields: Mapping[str, str] | None = ..., card: str | None = ..., key: str | None = ..., deadline: datetime | None = ..., send_at: datetime | None = ...) -> Self: ...
     @property
     def workflow_id(self) -> str:
         """Id of the workflow, as `add_workflow` gives it."""
     @property
     def text(self) -> str | None:
         """Shown as a card with this text. One of `text` and `card` is needed, not both. What is posted may have 28,000 bytes."""
+    @property
+    def merge_fields(self) -> dict[str, str] | None:
+        """Values for the fields of `text`, which then is a template; as in `MailDraft`."""
     @property
     def card(self) -> str | None:
         """An Adaptive Card as JSON, version 1.0 to 1.5."""
@@ -1036,6 +1053,22 @@ class WorkflowDraft:
 
 # A text stands for the workflow_id alone.
 _WorkflowDraft: TypeAlias = WorkflowDraft | str
+
+@final
+class Preview:
+    """What would be sent."""
+    __match_args__ = ("subject", "body", "body_type")
+    def __new__(cls, subject: str, body: str, body_type: _BodyType) -> Self: ...
+    @property
+    def subject(self) -> str:
+        """Of a mail or a post in a channel; empty where there is none, and where Microsoft makes it."""
+    @property
+    def body(self) -> str:
+        """Body or text, filled. Empty for a card."""
+    @property
+    def body_type(self) -> BodyType: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
 
 @final
 class Receipt:
@@ -1147,8 +1180,8 @@ _FileLink: TypeAlias = FileLink | _FileLinkFields
 class ChatDraft:
     """A Teams message in a chat: to one person (`to`), to a group (`members`), or in a chat there is (`chat_id`); one of the three. Messages to one chat leave in
     the order in which they were handed in."""
-    __match_args__ = ("account_id", "to", "body", "body_type", "key", "deadline", "send_at", "chat_id", "members", "topic", "importance", "mentions", "cards", "files")
-    def __new__(cls, account_id: str, to: str = ..., body: str = ..., body_type: _BodyType = ..., key: str | None = ..., deadline: datetime | None = ..., send_at: datetime | None = ..., chat_id: str | None = ..., members: Sequence[str] = ..., topic: str | None = ..., importance: _ChatImportance = ..., mentions: Sequence[_Mention] = ..., cards: Sequence[str] = ..., files: Sequence[_FileLink] = ...) -> Self: ...
+    __match_args__ = ("account_id", "to", "body", "body_type", "merge_fields", "key", "deadline", "send_at", "chat_id", "members", "topic", "importance", "mentions", "cards", "files")
+    def __new__(cls, account_id: str, to: str = ..., body: str = ..., body_type: _BodyType = ..., merge_fields: Mapping[str, str] | None = ..., key: str | None = ..., deadline: datetime | None = ..., send_at: datetime | None = ..., chat_id: str | None = ..., members: Sequence[str] = ..., topic: str | None = ..., importance: _ChatImportance = ..., mentions: Sequence[_Mention] = ..., cards: Sequence[str] = ..., files: Sequence[_FileLink] = ...) -> Self: ...
     @property
     def account_id(self) -> str: ...
     @property
@@ -1159,6 +1192,9 @@ class ChatDraft:
         """Text, HTML or Markdown. HTML is cleaned to what Teams shows. It may be empty beside a card or a file."""
     @property
     def body_type(self) -> BodyType: ...
+    @property
+    def merge_fields(self) -> dict[str, str] | None:
+        """Values for the fields of the body, which then is a template; as in `MailDraft`."""
     @property
     def key(self) -> str | None:
         """Idempotency key, as in `MailDraft`."""
@@ -1194,8 +1230,8 @@ class ChatDraft:
 class ChannelPostDraft:
     """A message in a channel of a team, as the person; with `reply_to` an answer in its thread. Messages to one channel leave in the order in which they were
     handed in."""
-    __match_args__ = ("account_id", "team_id", "channel_id", "body", "body_type", "reply_to", "subject", "importance", "mentions", "cards", "files", "key", "deadline", "send_at")
-    def __new__(cls, account_id: str, team_id: str, channel_id: str, body: str = ..., body_type: _BodyType = ..., reply_to: str | None = ..., subject: str | None = ..., importance: _ChatImportance = ..., mentions: Sequence[_Mention] = ..., cards: Sequence[str] = ..., files: Sequence[_FileLink] = ..., key: str | None = ..., deadline: datetime | None = ..., send_at: datetime | None = ...) -> Self: ...
+    __match_args__ = ("account_id", "team_id", "channel_id", "body", "body_type", "merge_fields", "reply_to", "subject", "importance", "mentions", "cards", "files", "key", "deadline", "send_at")
+    def __new__(cls, account_id: str, team_id: str, channel_id: str, body: str = ..., body_type: _BodyType = ..., merge_fields: Mapping[str, str] | None = ..., reply_to: str | None = ..., subject: str | None = ..., importance: _ChatImportance = ..., mentions: Sequence[_Mention] = ..., cards: Sequence[str] = ..., files: Sequence[_FileLink] = ..., key: str | None = ..., deadline: datetime | None = ..., send_at: datetime | None = ...) -> Self: ...
     @property
     def account_id(self) -> str: ...
     @property
@@ -1208,6 +1244,9 @@ class ChannelPostDraft:
         """As in `ChatDraft`."""
     @property
     def body_type(self) -> BodyType: ...
+    @property
+    def merge_fields(self) -> dict[str, str] | None:
+        """Values for the fields of subject and body, which then are templates; as in `MailDraft`."""
     @property
     def reply_to(self) -> str | None:
         """Id of the message at the head of the thread that is answered, as `graph_id` of its receipt."""
@@ -2623,6 +2662,9 @@ class Engine:
         language for files and streams do all of it in one call. Errors: InvalidInput (name, content type), LimitExceeded (size), NotConnected,
         NeedsReconnect, ConsentMissing, StoreFull.
         Source: Graph, Attach large files to Outlook messages."""
+    async def preview(self, draft: _Draft) -> Preview:
+        """What the draft says once its merge fields are filled in, as it would be sent; stores and sends nothing, and touches no network. Errors: as `send` before storing, but for
+        what only the draft's key or the things it names would bring."""
     async def send(self, draft: _Draft) -> Receipt:
         """Stores the draft, delivers it and answers with the outcome; `queued` when `send_timeout_ms` passed first.
         Errors before anything is stored: InvalidInput, LimitExceeded, NotConnected, ConsentMissing, Conflict. After that the receipt tells."""
@@ -2878,6 +2920,9 @@ class BlockingEngine:
         language for files and streams do all of it in one call. Errors: InvalidInput (name, content type), LimitExceeded (size), NotConnected,
         NeedsReconnect, ConsentMissing, StoreFull.
         Source: Graph, Attach large files to Outlook messages."""
+    def preview(self, draft: _Draft) -> Preview:
+        """What the draft says once its merge fields are filled in, as it would be sent; stores and sends nothing, and touches no network. Errors: as `send` before storing, but for
+        what only the draft's key or the things it names would bring."""
     def send(self, draft: _Draft) -> Receipt:
         """Stores the draft, delivers it and answers with the outcome; `queued` when `send_timeout_ms` passed first.
         Errors before anything is stored: InvalidInput, LimitExceeded, NotConnected, ConsentMissing, Conflict. After that the receipt tells."""

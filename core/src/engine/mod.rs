@@ -51,7 +51,7 @@ use crate::events::EventBus;
 use crate::retention::Retention;
 use crate::metrics::Meters;
 use crate::model::*;
-use crate::outbox::{DISCONNECTED, Outbox, check_draft, check_drafts, of_draft, sender_for, sender_of};
+use crate::outbox::{DISCONNECTED, Outbox, check_draft, check_drafts, fill, fill_all, of_draft, preview, sender_for, sender_of};
 use crate::pipeline::Pipeline;
 use crate::runtime::{Runtime, Stop};
 use crate::secret::RootKey;
@@ -180,6 +180,12 @@ impl Engine {
         self.finish(|inner| async move { inner.disconnect(account_id, owner).await }).await
     }
 
+    /// What the draft says once its merge fields are filled in, as it would be sent; stores and sends nothing, and touches no network. Errors: as `send` before storing, but for
+    /// what only the draft's key or the things it names would bring.
+    pub async fn preview(&self, draft: Draft) -> Result<Preview> {
+        self.finish(|inner| async move { inner.preview(draft).await }).await
+    }
+
     /// Stores the draft, delivers it and answers with the outcome; `queued` when `send_timeout_ms` passed first.
     /// Errors before anything is stored: InvalidInput, LimitExceeded, NotConnected, ConsentMissing, Conflict. After that the receipt tells.
     pub async fn send(&self, draft: Draft) -> Result<Receipt> {
@@ -235,8 +241,9 @@ impl Engine {
     /// connected with. With `owner`, a send of another owner is NotFound. Errors: InvalidInput, LimitExceeded; NotFound (also when the message is gone);
     /// Conflict for a mail, and for what was not sent; NotConnected, NeedsReconnect, ConsentMissing; Forbidden. Source: Graph, chatMessage: update.
     pub async fn edit_sent(&self, receipt_id: String, draft: Draft, owner: Option<String>) -> Result<Receipt> {
-        check_draft(&draft, self.inner.clock.now())?;
         self.finish(|inner| async move {
+            let draft = fill(draft).await?;
+            check_draft(&draft, inner.clock.now())?;
             let posted = inner.posted(&receipt_id, owner.as_deref()).await?;
             inner.outbox.change_sent(posted, &draft).await
         })
@@ -363,6 +370,7 @@ impl Engine {
 impl Inner {
     async fn enqueue(&self, draft: Draft, is_bulk: bool) -> Result<Receipt> {
         // Before anything is read: what is wrong in itself is wrong for any account.
+        let draft = fill(draft).await?;
         check_draft(&draft, self.clock.now())?;
         let (account_id, sender) = (draft.account_id().to_owned(), sender_for(&draft));
         if !self.outbox.is_ready_for(&account_id) {
@@ -382,6 +390,7 @@ impl Inner {
     }
 
     async fn enqueue_all(&self, drafts: Vec<Draft>) -> Result<Vec<Receipt>> {
+        let drafts = fill_all(drafts).await?;
         check_drafts(&drafts, self.clock.now())?;
         let mut checked = HashSet::new();
         for (number, draft) in drafts.iter().enumerate() {
@@ -397,7 +406,15 @@ impl Inner {
         Ok(receipts)
     }
 
+    async fn preview(&self, draft: Draft) -> Result<Preview> {
+        let draft = fill(draft).await?;
+        check_draft(&draft, self.clock.now())?;
+        self.may_send(draft.account_id(), sender_for(&draft)).await?;
+        Ok(preview(draft))
+    }
+
     async fn edit(&self, receipt_id: &str, draft: Draft, owner: Option<String>) -> Result<Receipt> {
+        let draft = fill(draft).await?;
         check_draft(&draft, self.clock.now())?;
         self.outbox.edit(receipt_id, draft, owner.as_deref()).await
     }

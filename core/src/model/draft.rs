@@ -1,6 +1,7 @@
 use super::rfc3339;
 use super::teams::{ChannelPostDraft, ChatDraft};
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 use std::time::SystemTime;
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -65,6 +66,14 @@ pub struct MailDraft {
     pub subject: String,
     pub body: String,
     pub body_type: BodyType,
+    /// Values for the fields of a template: names with dots, as in `candidate.first_name`. None: subject and body are taken to the letter, `{{` included. Some:
+    /// both are templates, filled when the draft is handed in; only what they become is stored, compared and sent. `{{ name }}`, the filters `default`, `upper`,
+    /// `lower`, `title`, `trim` and `escape`, and `{% if %}` with `and`, `or`, `not`, `==`, `!=` and `is defined`; no loops, and nothing else. Each value is escaped for
+    /// where it stands: in HTML, as text; in Markdown, as text; in text, as it is. Every field that is named must be given, but those with `default` or
+    /// `is defined`. 100 fields, names of 100 characters, templates and values of 256 KB, and 1 MB filled at the most.
+    /// Source: Jinja, Template Designer Documentation.
+    #[serde(skip_serializing)]
+    pub merge_fields: Option<HashMap<String, String>>,
     pub cc: Vec<Address>,
     pub bcc: Vec<Address>,
     pub reply_to: Vec<Address>,
@@ -100,6 +109,9 @@ pub struct ReplyDraft {
     pub message_id: String,
     pub body: String,
     pub body_type: BodyType,
+    /// Values for the fields of the body, which then is a template; as in `MailDraft`.
+    #[serde(skip_serializing)]
+    pub merge_fields: Option<HashMap<String, String>>,
     /// Also to everybody else who got that message.
     pub to_all: bool,
     /// Beside those whom Microsoft fills in.
@@ -134,6 +146,9 @@ pub struct ForwardDraft {
     pub to: Vec<Address>,
     pub body: String,
     pub body_type: BodyType,
+    /// Values for the fields of the body, which then is a template; as in `MailDraft`.
+    #[serde(skip_serializing)]
+    pub merge_fields: Option<HashMap<String, String>>,
     pub cc: Vec<Address>,
     pub bcc: Vec<Address>,
     pub importance: Importance,
@@ -163,6 +178,9 @@ pub struct WorkflowDraft {
     pub workflow_id: String,
     /// Shown as a card with this text. One of `text` and `card` is needed, not both. What is posted may have 28,000 bytes.
     pub text: Option<String>,
+    /// Values for the fields of `text`, which then is a template; as in `MailDraft`.
+    #[serde(skip_serializing)]
+    pub merge_fields: Option<HashMap<String, String>>,
     /// An Adaptive Card as JSON, version 1.0 to 1.5.
     pub card: Option<String>,
     /// Idempotency key, as in `MailDraft`.
@@ -256,4 +274,14 @@ impl From<WorkflowDraft> for Draft {
     fn from(workflow: WorkflowDraft) -> Self {
         Self::Workflow { workflow }
     }
+}
+
+/// What would be sent.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Preview {
+    /// Of a mail or a post in a channel; empty where there is none, and where Microsoft makes it.
+    pub subject: String,
+    /// Body or text, filled. Empty for a card.
+    pub body: String,
+    pub body_type: BodyType,
 }

@@ -197,7 +197,7 @@ class Player {
   }
 
   async call(verb, given) {
-    if (verb === 'send' || verb === 'enqueue') return canonical(await this.engine[verb](draft(given)))
+    if (['send', 'enqueue', 'preview'].includes(verb)) return canonical(await this.engine[verb](draft(given)))
     if (verb === 'attachment_from') return attachment(this.engine, given)
     if (verb === 'edit' || verb === 'edit_sent') return canonical(await this.engine[camel(verb)](given.receipt_id, draft(given.draft), given.owner))
     if (verb === 'enqueue_all') return canonical(await this.engine.enqueueAll(given.drafts.map(draft)))

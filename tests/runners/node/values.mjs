@@ -67,7 +67,9 @@ export function secretsOf({ root_key, passphrase, kms, apps, ...own }) {
 
 export function draft(given) {
   const timed = (fields) => {
-    const made = toNode(fields)
+    // Names of fields are the host's own.
+    const { merge_fields: mergeFields, ...others } = fields
+    const made = { ...toNode(others), ...(mergeFields && { mergeFields }) }
     for (const name of ['deadline', 'sendAt']) if (made[name]) made[name] = new Date(made[name])
     return made
   }

@@ -175,7 +175,7 @@ class Player:
 
     async def call(self, verb: str, given: dict):
         engine = self.engine
-        if verb in ("send", "enqueue"):
+        if verb in ("send", "enqueue", "preview"):
             outcome = await getattr(engine, verb)(values.draft(given))
         elif verb == "attachment_from":
             outcome = await attachment_from(engine, **given)

@@ -64,6 +64,7 @@ pub async fn call(on: Player, verb: String, with: Value) -> Outcome {
         "account" => out(engine.account(must("account_id"), text("owner")).await),
         "disconnect" => out(engine.disconnect(must("account_id"), text("owner")).await),
         "send" => out(engine.send(draft(&with)?).await),
+        "preview" => out(engine.preview(draft(&with)?).await),
         "enqueue" => out(engine.enqueue(draft(&with)?).await),
         "enqueue_all" => {
             let drafts = with["drafts"].as_array().into_iter().flatten().map(draft).collect::<Result<_, _>>()?;

@@ -11,6 +11,7 @@ fn full_mail() -> MailDraft {
         subject: "Gespräch".into(),
         body: "<p>At three?</p>".into(),
         body_type: BodyType::Html,
+        merge_fields: None,
         cc: vec![one("nestor@contoso.com", "N")],
         bcc: vec![one("fred@fabrikam.com", "")],
         reply_to: vec![one("jobs@contoso.com", "Jobs")],

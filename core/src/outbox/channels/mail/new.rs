@@ -103,6 +103,7 @@ fn without_attachments(mail: &MailDraft) -> MailDraft {
         subject: mail.subject.clone(),
         body: mail.body.clone(),
         body_type: mail.body_type,
+        merge_fields: mail.merge_fields.clone(),
         cc: mail.cc.clone(),
         bcc: mail.bcc.clone(),
         reply_to: mail.reply_to.clone(),

@@ -44,6 +44,18 @@ public suspend fun Engine.enqueue(workflow: WorkflowDraft): Receipt = enqueue(Dr
 
 public suspend fun Engine.edit(receiptId: String, workflow: WorkflowDraft, owner: String? = null): Receipt = edit(receiptId, Draft.Workflow(workflow), owner)
 
+public suspend fun Engine.preview(mail: MailDraft): Preview = preview(Draft.Mail(mail))
+
+public suspend fun Engine.preview(reply: ReplyDraft): Preview = preview(Draft.Reply(reply))
+
+public suspend fun Engine.preview(forward: ForwardDraft): Preview = preview(Draft.Forward(forward))
+
+public suspend fun Engine.preview(chat: ChatDraft): Preview = preview(Draft.Chat(chat))
+
+public suspend fun Engine.preview(post: ChannelPostDraft): Preview = preview(Draft.ChannelPost(post))
+
+public suspend fun Engine.preview(workflow: WorkflowDraft): Preview = preview(Draft.Workflow(workflow))
+
 @JvmName("enqueueAllMails")
 public suspend fun Engine.enqueueAll(mails: List<MailDraft>): List<Receipt> = enqueueAll(mails.map { Draft.Mail(it) })
 
