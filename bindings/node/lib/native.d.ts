@@ -359,6 +359,26 @@ export interface FileAttachmentInput {
   staged?: string | null;
 }
 
+/** What an account puts below its mails. */
+export interface Signature {
+  /** For bodies that are text. */
+  text: string;
+  /** For those of HTML and Markdown, as it is; none: the text. */
+  html: string;
+  /** What the HTML shows, as in `<img src="cid:logo">` with the content id `logo`. Each has a content of its own. */
+  images: FileAttachment[];
+}
+
+/** What an account puts below its mails. */
+export type SignatureInput = string | {
+  /** For bodies that are text. */
+  text: string;
+  /** For those of HTML and Markdown, as it is; none: the text. Default: `""`. */
+  html?: string;
+  /** What the HTML shows, as in `<img src="cid:logo">` with the content id `logo`. Each has a content of its own. Default: `[]`. */
+  images?: readonly FileAttachmentInput[];
+};
+
 /** A header of a mail that is sent. */
 export interface MailHeader {
   name: string;
@@ -380,6 +400,10 @@ export interface MailDraft {
    * `is defined`. 100 fields, names of 100 characters, templates and values of 256 KB, and 1 MB filled at the most.
    * Source: Jinja, Template Designer Documentation. */
   mergeFields?: Readonly<Record<string, string>> | null;
+  /** Puts the account's signature below the body, as `set_signature` gave it: behind a line `-- ` where the body is text, else as HTML, with its images; a body in Markdown
+   * becomes HTML. It is added once the templates are filled, and is none itself. The signature of the moment counts in which the draft is handed in; it is no part of the
+   * content that `key` stands for, though whether there is one is. Errors: InvalidInput, where the account has none, and where an attachment has the content id of an image of it. Default: `false`. */
+  addSignature?: boolean;
   /** Default: `[]`. */
   cc?: AddressInput | readonly AddressInput[];
   /** Default: `[]`. */
@@ -420,6 +444,8 @@ export interface ReplyDraft {
   bodyType?: BodyType;
   /** Values for the fields of the body, which then is a template; as in `MailDraft`. */
   mergeFields?: Readonly<Record<string, string>> | null;
+  /** As in `MailDraft`: it stands below the body and above the quoted message. Default: `false`. */
+  addSignature?: boolean;
   /** Also to everybody else who got that message. Default: `false`. */
   toAll?: boolean;
   /** Beside those whom Microsoft fills in. Default: `[]`. */
@@ -460,6 +486,8 @@ export interface ForwardDraft {
   bodyType?: BodyType;
   /** Values for the fields of the body, which then is a template; as in `MailDraft`. */
   mergeFields?: Readonly<Record<string, string>> | null;
+  /** As in `MailDraft`: it stands below the body and above the quoted message. Default: `false`. */
+  addSignature?: boolean;
   /** Default: `[]`. */
   cc?: AddressInput | readonly AddressInput[];
   /** Default: `[]`. */
@@ -1491,7 +1519,13 @@ export class Engine implements AsyncDisposable {
    * NeedsReconnect, ConsentMissing, StoreFull.
    * Source: Graph, Attach large files to Outlook messages. */
   stageAttachment(accountId: string, name: string, contentType?: string, size?: number | null, contentId?: string | null, options?: CallOptions): Promise<AttachmentWriter>;
-  /** What the draft says once its merge fields are filled in, as it would be sent; stores and sends nothing, and touches no network. Errors: as `send` before storing, but for
+  /** What the account puts below its mails whose drafts say `add_signature`; None takes it away. It is stored sealed, 256 KB with its images at the most, and stays
+   * after `disconnect`. Drafts that were handed in before keep the signature of that moment. Durable when it returns. With `owner`, an account of another owner
+   * is NotFound. Errors: InvalidInput (no text, an image without content or content id), LimitExceeded, NotFound, StoreBusy. */
+  setSignature(accountId: string, signature?: SignatureInput | null, owner?: string | null, options?: CallOptions): Promise<void>;
+  /** As it was set; None: the account has none. Errors: NotFound. */
+  signature(accountId: string, owner?: string | null, options?: CallOptions): Promise<Signature | null>;
+  /** What the draft says once its merge fields are filled in and its signature is added, as it would be sent; stores and sends nothing, and touches no network. Errors: as `send` before storing, but for
    * what only the draft's key or the things it names would bring. */
   preview(draft: Draft, options?: CallOptions): Promise<Preview>;
   /** Stores the draft, delivers it and answers with the outcome; `queued` when `send_timeout_ms` passed first.

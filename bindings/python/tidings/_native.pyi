@@ -842,6 +842,26 @@ class _FileAttachmentFields(TypedDict):
 _FileAttachment: TypeAlias = FileAttachment | _FileAttachmentFields
 
 @final
+class Signature:
+    """What an account puts below its mails."""
+    __match_args__ = ("text", "html", "images")
+    def __new__(cls, text: str, html: str = ..., images: Sequence[_FileAttachment] = ...) -> Self: ...
+    @property
+    def text(self) -> str:
+        """For bodies that are text."""
+    @property
+    def html(self) -> str:
+        """For those of HTML and Markdown, as it is; none: the text."""
+    @property
+    def images(self) -> list[FileAttachment]:
+        """What the HTML shows, as in `<img src="cid:logo">` with the content id `logo`. Each has a content of its own."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+# A text stands for the text alone.
+_Signature: TypeAlias = Signature | str
+
+@final
 class MailHeader:
     """A header of a mail that is sent."""
     __match_args__ = ("name", "value")
@@ -862,8 +882,8 @@ _MailHeader: TypeAlias = MailHeader | _MailHeaderFields
 @final
 class MailDraft:
     """A new mail. To, cc and bcc together 1 to 500 recipients."""
-    __match_args__ = ("account_id", "to", "subject", "body", "body_type", "merge_fields", "cc", "bcc", "reply_to", "importance", "attachments", "key", "deadline", "ordering_key", "send_at", "read_receipt", "delivery_receipt", "headers")
-    def __new__(cls, account_id: str, to: _Address | Sequence[_Address], subject: str, body: str, body_type: _BodyType = ..., merge_fields: Mapping[str, str] | None = ..., cc: _Address | Sequence[_Address] = ..., bcc: _Address | Sequence[_Address] = ..., reply_to: _Address | Sequence[_Address] = ..., importance: _Importance = ..., attachments: Sequence[_FileAttachment] = ..., key: str | None = ..., deadline: datetime | None = ..., ordering_key: str | None = ..., send_at: datetime | None = ..., read_receipt: bool = ..., delivery_receipt: bool = ..., headers: Sequence[_MailHeader] = ...) -> Self: ...
+    __match_args__ = ("account_id", "to", "subject", "body", "body_type", "merge_fields", "add_signature", "cc", "bcc", "reply_to", "importance", "attachments", "key", "deadline", "ordering_key", "send_at", "read_receipt", "delivery_receipt", "headers")
+    def __new__(cls, account_id: str, to: _Address | Sequence[_Address], subject: str, body: str, body_type: _BodyType = ..., merge_fields: Mapping[str, str] | None = ..., add_signature: bool = ..., cc: _Address | Sequence[_Address] = ..., bcc: _Address | Sequence[_Address] = ..., reply_to: _Address | Sequence[_Address] = ..., importance: _Importance = ..., attachments: Sequence[_FileAttachment] = ..., key: str | None = ..., deadline: datetime | None = ..., ordering_key: str | None = ..., send_at: datetime | None = ..., read_receipt: bool = ..., delivery_receipt: bool = ..., headers: Sequence[_MailHeader] = ...) -> Self: ...
     @property
     def account_id(self) -> str: ...
     @property
@@ -882,6 +902,11 @@ class MailDraft:
         where it stands: in HTML, as text; in Markdown, as text; in text, as it is. Every field that is named must be given, but those with `default` or
         `is defined`. 100 fields, names of 100 characters, templates and values of 256 KB, and 1 MB filled at the most.
         Source: Jinja, Template Designer Documentation."""
+    @property
+    def add_signature(self) -> bool:
+        """Puts the account's signature below the body, as `set_signature` gave it: behind a line `-- ` where the body is text, else as HTML, with its images; a body in Markdown
+        becomes HTML. It is added once the templates are filled, and is none itself. The signature of the moment counts in which the draft is handed in; it is no part of the
+        content that `key` stands for, though whether there is one is. Errors: InvalidInput, where the account has none, and where an attachment has the content id of an image of it."""
     @property
     def cc(self) -> list[Address]: ...
     @property
@@ -922,8 +947,8 @@ class MailDraft:
 class ReplyDraft:
     """An answer within a conversation, to those who the message that is answered asks to answer to. Microsoft makes subject, recipients and the quoted
     message below the body, and whether the answered message was read stays as it was."""
-    __match_args__ = ("account_id", "message_id", "body", "body_type", "merge_fields", "to_all", "to", "cc", "bcc", "importance", "attachments", "key", "deadline", "ordering_key", "send_at", "read_receipt", "delivery_receipt", "headers")
-    def __new__(cls, account_id: str, message_id: str, body: str, body_type: _BodyType = ..., merge_fields: Mapping[str, str] | None = ..., to_all: bool = ..., to: _Address | Sequence[_Address] = ..., cc: _Address | Sequence[_Address] = ..., bcc: _Address | Sequence[_Address] = ..., importance: _Importance = ..., attachments: Sequence[_FileAttachment] = ..., key: str | None = ..., deadline: datetime | None = ..., ordering_key: str | None = ..., send_at: datetime | None = ..., read_receipt: bool = ..., delivery_receipt: bool = ..., headers: Sequence[_MailHeader] = ...) -> Self: ...
+    __match_args__ = ("account_id", "message_id", "body", "body_type", "merge_fields", "add_signature", "to_all", "to", "cc", "bcc", "importance", "attachments", "key", "deadline", "ordering_key", "send_at", "read_receipt", "delivery_receipt", "headers")
+    def __new__(cls, account_id: str, message_id: str, body: str, body_type: _BodyType = ..., merge_fields: Mapping[str, str] | None = ..., add_signature: bool = ..., to_all: bool = ..., to: _Address | Sequence[_Address] = ..., cc: _Address | Sequence[_Address] = ..., bcc: _Address | Sequence[_Address] = ..., importance: _Importance = ..., attachments: Sequence[_FileAttachment] = ..., key: str | None = ..., deadline: datetime | None = ..., ordering_key: str | None = ..., send_at: datetime | None = ..., read_receipt: bool = ..., delivery_receipt: bool = ..., headers: Sequence[_MailHeader] = ...) -> Self: ...
     @property
     def account_id(self) -> str: ...
     @property
@@ -936,6 +961,9 @@ class ReplyDraft:
     @property
     def merge_fields(self) -> dict[str, str] | None:
         """Values for the fields of the body, which then is a template; as in `MailDraft`."""
+    @property
+    def add_signature(self) -> bool:
+        """As in `MailDraft`: it stands below the body and above the quoted message."""
     @property
     def to_all(self) -> bool:
         """Also to everybody else who got that message."""
@@ -975,8 +1003,8 @@ class ReplyDraft:
 @final
 class ForwardDraft:
     """A message passed on, with its attachments. Microsoft makes the subject and the quoted message below the body."""
-    __match_args__ = ("account_id", "message_id", "to", "body", "body_type", "merge_fields", "cc", "bcc", "importance", "attachments", "key", "deadline", "ordering_key", "send_at", "read_receipt", "delivery_receipt", "headers")
-    def __new__(cls, account_id: str, message_id: str, to: _Address | Sequence[_Address], body: str = ..., body_type: _BodyType = ..., merge_fields: Mapping[str, str] | None = ..., cc: _Address | Sequence[_Address] = ..., bcc: _Address | Sequence[_Address] = ..., importance: _Importance = ..., attachments: Sequence[_FileAttachment] = ..., key: str | None = ..., deadline: datetime | None = ..., ordering_key: str | None = ..., send_at: datetime | None = ..., read_receipt: bool = ..., delivery_receipt: bool = ..., headers: Sequence[_MailHeader] = ...) -> Self: ...
+    __match_args__ = ("account_id", "message_id", "to", "body", "body_type", "merge_fields", "add_signature", "cc", "bcc", "importance", "attachments", "key", "deadline", "ordering_key", "send_at", "read_receipt", "delivery_receipt", "headers")
+    def __new__(cls, account_id: str, message_id: str, to: _Address | Sequence[_Address], body: str = ..., body_type: _BodyType = ..., merge_fields: Mapping[str, str] | None = ..., add_signature: bool = ..., cc: _Address | Sequence[_Address] = ..., bcc: _Address | Sequence[_Address] = ..., importance: _Importance = ..., attachments: Sequence[_FileAttachment] = ..., key: str | None = ..., deadline: datetime | None = ..., ordering_key: str | None = ..., send_at: datetime | None = ..., read_receipt: bool = ..., delivery_receipt: bool = ..., headers: Sequence[_MailHeader] = ...) -> Self: ...
     @property
     def account_id(self) -> str: ...
     @property
@@ -991,6 +1019,9 @@ class ForwardDraft:
     @property
     def merge_fields(self) -> dict[str, str] | None:
         """Values for the fields of the body, which then is a template; as in `MailDraft`."""
+    @property
+    def add_signature(self) -> bool:
+        """As in `MailDraft`: it stands below the body and above the quoted message."""
     @property
     def cc(self) -> list[Address]: ...
     @property
@@ -2662,8 +2693,14 @@ class Engine:
         language for files and streams do all of it in one call. Errors: InvalidInput (name, content type), LimitExceeded (size), NotConnected,
         NeedsReconnect, ConsentMissing, StoreFull.
         Source: Graph, Attach large files to Outlook messages."""
+    async def set_signature(self, account_id: str, signature: _Signature | None = ..., owner: str | None = ...) -> None:
+        """What the account puts below its mails whose drafts say `add_signature`; None takes it away. It is stored sealed, 256 KB with its images at the most, and stays
+        after `disconnect`. Drafts that were handed in before keep the signature of that moment. Durable when it returns. With `owner`, an account of another owner
+        is NotFound. Errors: InvalidInput (no text, an image without content or content id), LimitExceeded, NotFound, StoreBusy."""
+    async def signature(self, account_id: str, owner: str | None = ...) -> Signature | None:
+        """As it was set; None: the account has none. Errors: NotFound."""
     async def preview(self, draft: _Draft) -> Preview:
-        """What the draft says once its merge fields are filled in, as it would be sent; stores and sends nothing, and touches no network. Errors: as `send` before storing, but for
+        """What the draft says once its merge fields are filled in and its signature is added, as it would be sent; stores and sends nothing, and touches no network. Errors: as `send` before storing, but for
         what only the draft's key or the things it names would bring."""
     async def send(self, draft: _Draft) -> Receipt:
         """Stores the draft, delivers it and answers with the outcome; `queued` when `send_timeout_ms` passed first.
@@ -2920,8 +2957,14 @@ class BlockingEngine:
         language for files and streams do all of it in one call. Errors: InvalidInput (name, content type), LimitExceeded (size), NotConnected,
         NeedsReconnect, ConsentMissing, StoreFull.
         Source: Graph, Attach large files to Outlook messages."""
+    def set_signature(self, account_id: str, signature: _Signature | None = ..., owner: str | None = ...) -> None:
+        """What the account puts below its mails whose drafts say `add_signature`; None takes it away. It is stored sealed, 256 KB with its images at the most, and stays
+        after `disconnect`. Drafts that were handed in before keep the signature of that moment. Durable when it returns. With `owner`, an account of another owner
+        is NotFound. Errors: InvalidInput (no text, an image without content or content id), LimitExceeded, NotFound, StoreBusy."""
+    def signature(self, account_id: str, owner: str | None = ...) -> Signature | None:
+        """As it was set; None: the account has none. Errors: NotFound."""
     def preview(self, draft: _Draft) -> Preview:
-        """What the draft says once its merge fields are filled in, as it would be sent; stores and sends nothing, and touches no network. Errors: as `send` before storing, but for
+        """What the draft says once its merge fields are filled in and its signature is added, as it would be sent; stores and sends nothing, and touches no network. Errors: as `send` before storing, but for
         what only the draft's key or the things it names would bring."""
     def send(self, draft: _Draft) -> Receipt:
         """Stores the draft, delivers it and answers with the outcome; `queued` when `send_timeout_ms` passed first.

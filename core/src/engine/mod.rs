@@ -13,6 +13,7 @@ mod places;
 mod raw;
 mod raw_response;
 mod scope;
+mod signature;
 mod sign_in;
 mod sync;
 mod throttles;
@@ -51,7 +52,7 @@ use crate::events::EventBus;
 use crate::retention::Retention;
 use crate::metrics::Meters;
 use crate::model::*;
-use crate::outbox::{DISCONNECTED, Outbox, check_draft, check_drafts, fill, fill_all, of_draft, preview, sender_for, sender_of};
+use crate::outbox::{DISCONNECTED, Outbox, check_draft, check_drafts, fill, fill_all, of_draft, sender_for, sender_of};
 use crate::pipeline::Pipeline;
 use crate::runtime::{Runtime, Stop};
 use crate::secret::RootKey;
@@ -178,12 +179,6 @@ impl Engine {
     /// Cancels queued sends, stops syncs and destroys the account's tokens at once; works offline. Synced mail is kept. Errors: NotFound.
     pub async fn disconnect(&self, account_id: String, owner: Option<String>) -> Result<Account> {
         self.finish(|inner| async move { inner.disconnect(account_id, owner).await }).await
-    }
-
-    /// What the draft says once its merge fields are filled in, as it would be sent; stores and sends nothing, and touches no network. Errors: as `send` before storing, but for
-    /// what only the draft's key or the things it names would bring.
-    pub async fn preview(&self, draft: Draft) -> Result<Preview> {
-        self.finish(|inner| async move { inner.preview(draft).await }).await
     }
 
     /// Stores the draft, delivers it and answers with the outcome; `queued` when `send_timeout_ms` passed first.
@@ -404,13 +399,6 @@ impl Inner {
             self.event_bus.publish(Event::SendChanged { receipt: receipt.clone() });
         }
         Ok(receipts)
-    }
-
-    async fn preview(&self, draft: Draft) -> Result<Preview> {
-        let draft = fill(draft).await?;
-        check_draft(&draft, self.clock.now())?;
-        self.may_send(draft.account_id(), sender_for(&draft)).await?;
-        Ok(preview(draft))
     }
 
     async fn edit(&self, receipt_id: &str, draft: Draft, owner: Option<String>) -> Result<Receipt> {

@@ -46,6 +46,18 @@ pub struct FileAttachment {
     pub staged: Option<String>,
 }
 
+/// What an account puts below its mails.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Signature {
+    /// For bodies that are text.
+    pub text: String,
+    /// For those of HTML and Markdown, as it is; none: the text.
+    pub html: String,
+    /// What the HTML shows, as in `<img src="cid:logo">` with the content id `logo`. Each has a content of its own.
+    pub images: Vec<FileAttachment>,
+}
+
 /// A header of a mail that is sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MailHeader {
@@ -74,6 +86,11 @@ pub struct MailDraft {
     /// Source: Jinja, Template Designer Documentation.
     #[serde(skip_serializing)]
     pub merge_fields: Option<HashMap<String, String>>,
+    /// Puts the account's signature below the body, as `set_signature` gave it: behind a line `-- ` where the body is text, else as HTML, with its images; a body in Markdown
+    /// becomes HTML. It is added once the templates are filled, and is none itself. The signature of the moment counts in which the draft is handed in; it is no part of the
+    /// content that `key` stands for, though whether there is one is. Errors: InvalidInput, where the account has none, and where an attachment has the content id of an image of it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub add_signature: bool,
     pub cc: Vec<Address>,
     pub bcc: Vec<Address>,
     pub reply_to: Vec<Address>,
@@ -112,6 +129,9 @@ pub struct ReplyDraft {
     /// Values for the fields of the body, which then is a template; as in `MailDraft`.
     #[serde(skip_serializing)]
     pub merge_fields: Option<HashMap<String, String>>,
+    /// As in `MailDraft`: it stands below the body and above the quoted message.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub add_signature: bool,
     /// Also to everybody else who got that message.
     pub to_all: bool,
     /// Beside those whom Microsoft fills in.
@@ -149,6 +169,9 @@ pub struct ForwardDraft {
     /// Values for the fields of the body, which then is a template; as in `MailDraft`.
     #[serde(skip_serializing)]
     pub merge_fields: Option<HashMap<String, String>>,
+    /// As in `MailDraft`: it stands below the body and above the quoted message.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub add_signature: bool,
     pub cc: Vec<Address>,
     pub bcc: Vec<Address>,
     pub importance: Importance,

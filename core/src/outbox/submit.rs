@@ -7,6 +7,7 @@ use super::deliver::Outbox;
 use super::job::{Tools, progress_text, read_progress, seal_first_progress, seal_progress};
 use super::payload::{seal_content, work_of};
 use super::receipt::{receipt, receipts};
+use super::signature::Signatures;
 use super::staged::StagedFiles;
 use super::staging::{Staging, sweep};
 use crate::clock::to_ms;
@@ -164,6 +165,9 @@ struct Drafts<'a> {
     hashes: Arc<HashMap<String, Hashes>>,
     staged: Arc<StagedFiles>,
     new: Arc<Vec<New>>,
+    /// By number, what is stored in the place of drafts that are signed. Their content is compared as it was handed in: the same draft is the same content, whatever
+    /// became of the signature in between.
+    signed: Arc<HashMap<usize, Draft>>,
 }
 
 /// A send that is about to be stored.
@@ -189,21 +193,34 @@ impl<'a> Drafts<'a> {
         let staged = Arc::new(StagedFiles::of(tools, drafts.iter()).await?);
         let (all, of_account, contents) = (drafts.clone(), hashes.clone(), staged.clone());
         let new = work_of(weight, move || all.iter().map(|draft| new_item(of(&of_account, draft)?, (draft, &contents), new_id()?, is_bulk, now)).collect()).await?;
-        let drafts = Self { tools, drafts, weight, hashes, staged, new: Arc::new(new) };
-        drafts.check_named().await?;
+        let mut drafts = Self { tools, drafts, weight, hashes, staged, new: Arc::new(new), signed: Arc::default() };
+        drafts.signed = Arc::new(drafts.check_named().await?);
         Ok(drafts)
     }
 
-    /// One that was handed in before is known, whatever became of the message that it answers and of the contents it names.
-    async fn check_named(&self) -> Result<()> {
+    /// One that was handed in before is known, whatever became of the message that it answers, of the contents it names and of the signature it wants. Answers those
+    /// that are signed.
+    async fn check_named(&self) -> Result<HashMap<usize, Draft>> {
+        let signatures = Signatures::of(self.tools, self.drafts.iter()).await?;
+        let mut all_signed = HashMap::new();
         for (number, (draft, new)) in self.drafts.iter().zip(&*self.new).enumerate() {
-            let Err(error) = check_named(self.tools, draft, &self.staged).await else { continue };
+            let named = match check_named(self.tools, draft, &self.staged).await {
+                Ok(()) => signatures.signed(draft).await,
+                Err(error) => Err(error),
+            };
+            let error = match named {
+                Ok(signed) => {
+                    all_signed.extend(signed.map(|signed| (number, signed)));
+                    continue;
+                }
+                Err(error) => error,
+            };
             let is_known = new.item.key.is_some() && self.tools.store.submitted(std::slice::from_ref(&new.item)).await?.iter().any(Option::is_some);
             if !is_known {
                 return Err(if self.drafts.len() > 1 { of_draft(number, error) } else { error });
             }
         }
-        Ok(())
+        Ok(all_signed)
     }
 
     /// What was handed in with their keys before.
@@ -231,8 +248,9 @@ impl<'a> Drafts<'a> {
                     };
                     keys.insert(account_id.to_owned(), key);
                 }
-                let (drafts, new) = (self.drafts.clone(), self.new.clone());
-                let sealed = work_of(self.weight, move || new.iter().zip(&*drafts).map(|(new, draft)| sealed(of(&keys, draft)?, new, draft)).collect()).await?;
+                let (drafts, new, signed) = (self.drafts.clone(), self.new.clone(), self.signed.clone());
+                let all = move || new.iter().zip(&*drafts).enumerate().map(|(number, (new, draft))| sealed(of(&keys, draft)?, new, signed.get(&number).unwrap_or(draft))).collect();
+                let sealed = work_of(self.weight, all).await?;
                 store.enqueue(sealed, is_usable).await
             }
         })

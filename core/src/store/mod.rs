@@ -17,6 +17,7 @@ mod outbox;
 mod paces;
 mod purge;
 mod scope;
+mod signatures;
 mod staging;
 mod throttles;
 mod trim;
@@ -53,6 +54,7 @@ pub use purge::{PurgeRow, PurgeStore, Purged};
 pub use throttles::ThrottleStore;
 pub use trim::{Kept, TrimStore};
 pub use scope::Scope;
+pub use signatures::{SignatureRow, SignatureStore};
 pub use workflows::{WorkflowRow, WorkflowStore};
 pub use staging::{STAGED_ID, Staged, StagedRow, StagingStore};
 pub use sqlite::SqliteStore;
@@ -68,7 +70,7 @@ pub fn peek(data_dir: &Path, name: &str) -> Result<Option<Vec<u8>>> {
 
 /// What a backend promises; SQLite is one, PostgreSQL can be another.
 pub trait Store:
-    AccountStore + ChatStore + CopyStore + KeyStore + OutboxStore + MailStore + HealthStore + AuditStore + PaceStore + PurgeStore + StagingStore + ThrottleStore + TrimStore + WorkflowStore + Send + Sync
+    AccountStore + ChatStore + CopyStore + KeyStore + OutboxStore + MailStore + HealthStore + AuditStore + PaceStore + PurgeStore + SignatureStore + StagingStore + ThrottleStore + TrimStore + WorkflowStore + Send + Sync
 {
     /// Ends all connections; later calls fail with `Closed`.
     fn close(&self);

@@ -74,10 +74,15 @@ export function draft(given) {
     return made
   }
   const [[kind, fields]] = Object.entries(given).filter(([name]) => ['chat', 'mail', 'reply', 'forward', 'channel_post', 'workflow'].includes(name))
-  const files = fields.attachments?.map((file) => ({ ...file, content: Buffer.from(file.content ?? []) }))
+  const files = attachments(fields.attachments)
   const mentions = fields.mentions?.map((one) => ({ ...one, target: mentioned(one.target) }))
   return { [camel(kind)]: timed({ ...fields, ...(files && { attachments: files }), ...(mentions && { mentions }) }) }
 }
+
+/** A scenario writes the content of a file as text. */
+const attachments = (files) => files?.map((file) => ({ ...file, content: Buffer.from(file.content ?? []) }))
+
+export const signature = (given) => given && toNode({ ...given, images: attachments(given.images) ?? [] })
 
 /** A target as scenarios write it: `"team"`, or `{variant: {fields}}`. */
 function mentioned(target) {

@@ -181,6 +181,8 @@ class Player:
             outcome = await attachment_from(engine, **given)
         elif verb in ("edit", "edit_sent"):
             outcome = await getattr(engine, verb)(given["receipt_id"], values.draft(given["draft"]), given.get("owner"))
+        elif verb == "set_signature":
+            outcome = await engine.set_signature(given["account_id"], values.signature(given.get("signature")), given.get("owner"))
         elif verb == "enqueue_all":
             outcome = await engine.enqueue_all([values.draft(draft) for draft in given["drafts"]])
         elif verb == "metrics":

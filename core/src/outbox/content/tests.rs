@@ -12,6 +12,7 @@ fn full_mail() -> MailDraft {
         body: "<p>At three?</p>".into(),
         body_type: BodyType::Html,
         merge_fields: None,
+        add_signature: false,
         cc: vec![one("nestor@contoso.com", "N")],
         bcc: vec![one("fred@fabrikam.com", "")],
         reply_to: vec![one("jobs@contoso.com", "Jobs")],
@@ -74,7 +75,7 @@ fn the_text_of_the_first_versions_is_written_to_the_letter() {
 
 #[test]
 fn every_field_of_the_content_counts_and_nothing_else() {
-    let changes: [fn(&mut MailDraft); 17] = [
+    let changes: [fn(&mut MailDraft); 18] = [
         |m| m.to.swap(0, 1),
         |m| m.to[1].name = "x".into(),
         |m| m.subject.push('x'),
@@ -88,6 +89,7 @@ fn every_field_of_the_content_counts_and_nothing_else() {
         |m| m.attachments[0].name = "cv.pd".into(),
         |m| m.attachments[0].content_type = "fapplication/pdf".into(),
         |m| m.attachments[0].content_id = Some("a".into()),
+        |m| m.add_signature = true,
         |m| m.read_receipt = true,
         |m| m.delivery_receipt = true,
         |m| m.headers = vec![MailHeader { name: "x-a".into(), value: "bc".into() }],

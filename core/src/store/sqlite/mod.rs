@@ -36,6 +36,7 @@ mod readers;
 mod rotation;
 mod sealed_columns;
 mod search;
+mod signatures;
 mod staging;
 mod stamp;
 mod throttles;

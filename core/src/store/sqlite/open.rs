@@ -40,6 +40,7 @@ pub(super) const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("../migrations/0023_chats.sql")),
     M::up(include_str!("../migrations/0024_staged.sql")),
     M::up(include_str!("../migrations/0025_paces.sql")),
+    M::up(include_str!("../migrations/0026_signatures.sql")),
 ];
 
 /// Pages that a connection keeps in memory, in KB. A reader has far fewer than the writer: there are up to eight of them, and what one lacks is in the
@@ -184,7 +185,7 @@ fn schema(connection: &Connection) -> rusqlite::Result<Vec<Table>> {
 
 /// SHA-256 of the tables that all migrations make together; a test says what it must be. Making the tables anew at each open, only to compare, would take
 /// longer than everything else there.
-const SCHEMA: &str = "61f28f514e52db8e84acf62e6efdcb959ec1f7602790ef63e47b4bdde5b233ff";
+const SCHEMA: &str = "143a1c0bd2fc1077340ed78f09b9778c86fd76cb511cc9dc1eaa3a0ad82839b9";
 
 fn digest(tables: &[Table]) -> String {
     let mut hash = Sha256::new();

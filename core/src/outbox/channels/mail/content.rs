@@ -27,6 +27,7 @@ pub struct MailParts<'a> {
     pub body_type: BodyType,
     pub importance: Importance,
     pub attachments: &'a [FileAttachment],
+    pub add_signature: bool,
     pub read_receipt: bool,
     pub delivery_receipt: bool,
     pub headers: &'a [MailHeader],
@@ -49,6 +50,7 @@ macro_rules! mail_parts {
             body_type: $draft.body_type,
             importance: $draft.importance,
             attachments: &$draft.attachments,
+            add_signature: $draft.add_signature,
             read_receipt: $draft.read_receipt,
             delivery_receipt: $draft.delivery_receipt,
             headers: &$draft.headers,
@@ -128,7 +130,7 @@ fn check_staged(file: &FileAttachment) -> Result<()> {
 /// An inline file is named by the body, and by one name alone.
 fn check_content_id(mail: &MailParts<'_>, file: &FileAttachment) -> Result<()> {
     let Some(id) = &file.content_id else { return Ok(()) };
-    if id.is_empty() || id.len() > 255 || !id.chars().all(|c| c.is_ascii_graphic() && !"<>()\"\\".contains(c)) {
+    if !is_content_id(id) {
         return Err(Error::invalid("The content_id of an attachment must have 1 to 255 letters, digits or marks like . - _ @, without < and >."));
     }
     if mail.body_type == BodyType::Text {
@@ -138,6 +140,10 @@ fn check_content_id(mail: &MailParts<'_>, file: &FileAttachment) -> Result<()> {
         return Err(Error::invalid("Two attachments have the same content_id. Give each its own."));
     }
     Ok(())
+}
+
+pub fn is_content_id(id: &str) -> bool {
+    !id.is_empty() && id.len() <= 255 && id.chars().all(|c| c.is_ascii_graphic() && !"<>()\"\\".contains(c))
 }
 
 /// Graph takes five, of names that begin with x- (message: create).
@@ -185,5 +191,7 @@ pub fn canonical(route: u8, mail: &MailParts<'_>) -> Fields {
         // The hash of each staged content, in the place of its id.
         out.pairs(16, mail.attachments.iter().map(|file| [file.staged.as_deref().unwrap_or_default()]));
     }
+    // Of a draft that is not signed yet: what the signature says may change.
+    out.flag(17, mail.add_signature);
     out
 }

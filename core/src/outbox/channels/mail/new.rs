@@ -104,6 +104,7 @@ fn without_attachments(mail: &MailDraft) -> MailDraft {
         body: mail.body.clone(),
         body_type: mail.body_type,
         merge_fields: mail.merge_fields.clone(),
+        add_signature: mail.add_signature,
         cc: mail.cc.clone(),
         bcc: mail.bcc.clone(),
         reply_to: mail.reply_to.clone(),
