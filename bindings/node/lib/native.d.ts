@@ -416,6 +416,9 @@ export interface MailDraft {
   attachments?: readonly FileAttachmentInput[];
   /** Idempotency key, unique per account: the same key and content give the same receipt, other content is a Conflict. */
   key?: string | null;
+  /** The host's own key for what the mail is about, as a candidate or a ticket, 1 to 200 characters. The sent copy carries it in `links` of its message once it is synced,
+   * and so does every mail that comes into its conversation afterwards; `messages` finds them by it. It is no part of the content, as the deadline is none. */
+  link?: string | null;
   /** Not sent after this time: what is provably unsent by then becomes `failed`, anything else `unknown`. None: it waits for as long as it takes. It is
    * no part of the content: the same key with another deadline gives the send as it was first handed in. */
   deadline?: Date | null;
@@ -460,6 +463,8 @@ export interface ReplyDraft {
   attachments?: readonly FileAttachmentInput[];
   /** Idempotency key, as in `MailDraft`. */
   key?: string | null;
+  /** As in `MailDraft`. */
+  link?: string | null;
   /** Not sent after this time, as in `MailDraft`. */
   deadline?: Date | null;
   /** As in `MailDraft`; mails, replies and forwards share these keys. None: replies to one message leave in the order in which they were handed in. */
@@ -498,6 +503,8 @@ export interface ForwardDraft {
   attachments?: readonly FileAttachmentInput[];
   /** Idempotency key, as in `MailDraft`. */
   key?: string | null;
+  /** As in `MailDraft`. */
+  link?: string | null;
   /** Not sent after this time, as in `MailDraft`. */
   deadline?: Date | null;
   /** As in `MailDraft`; mails, replies and forwards share these keys. */
@@ -548,6 +555,8 @@ export interface Receipt {
   route: Route;
   state: SendState;
   key: string | null;
+  /** As in its draft. */
+  link: string | null;
   /** Times it was tried with a request that may have had an effect, or whose process ended with it. Waiting for the network, a limit or a sign-in is no attempt. */
   attempts: number;
   /** Why it is not sent, or not yet, and what to do. */
@@ -860,6 +869,8 @@ export interface Message {
   webLink: string | null;
   /** Microsoft's version of the content (subject, people, body); read state, flag and categories may change under the same one. Empty: not told. */
   changeKey: string;
+  /** The host's keys for what it is about: of the send whose copy it is, or of the sends into whose conversation it came. */
+  links: string[];
 }
 
 /** Body of a mail, as stored and in both forms; a form that was not asked for is empty. */
@@ -881,6 +892,8 @@ export interface MessageQuery {
   folder?: string | null;
   isRead?: boolean | null;
   conversationId?: string | null;
+  /** One of `links` of a message. */
+  link?: string | null;
   /** 1 to 500. Default: `50`. */
   limit?: number;
   /** `next` of the page before; good for the same owner, account and filters. */

@@ -882,8 +882,8 @@ _MailHeader: TypeAlias = MailHeader | _MailHeaderFields
 @final
 class MailDraft:
     """A new mail. To, cc and bcc together 1 to 500 recipients."""
-    __match_args__ = ("account_id", "to", "subject", "body", "body_type", "merge_fields", "add_signature", "cc", "bcc", "reply_to", "importance", "attachments", "key", "deadline", "ordering_key", "send_at", "read_receipt", "delivery_receipt", "headers")
-    def __new__(cls, account_id: str, to: _Address | Sequence[_Address], subject: str, body: str, body_type: _BodyType = ..., merge_fields: Mapping[str, str] | None = ..., add_signature: bool = ..., cc: _Address | Sequence[_Address] = ..., bcc: _Address | Sequence[_Address] = ..., reply_to: _Address | Sequence[_Address] = ..., importance: _Importance = ..., attachments: Sequence[_FileAttachment] = ..., key: str | None = ..., deadline: datetime | None = ..., ordering_key: str | None = ..., send_at: datetime | None = ..., read_receipt: bool = ..., delivery_receipt: bool = ..., headers: Sequence[_MailHeader] = ...) -> Self: ...
+    __match_args__ = ("account_id", "to", "subject", "body", "body_type", "merge_fields", "add_signature", "cc", "bcc", "reply_to", "importance", "attachments", "key", "link", "deadline", "ordering_key", "send_at", "read_receipt", "delivery_receipt", "headers")
+    def __new__(cls, account_id: str, to: _Address | Sequence[_Address], subject: str, body: str, body_type: _BodyType = ..., merge_fields: Mapping[str, str] | None = ..., add_signature: bool = ..., cc: _Address | Sequence[_Address] = ..., bcc: _Address | Sequence[_Address] = ..., reply_to: _Address | Sequence[_Address] = ..., importance: _Importance = ..., attachments: Sequence[_FileAttachment] = ..., key: str | None = ..., link: str | None = ..., deadline: datetime | None = ..., ordering_key: str | None = ..., send_at: datetime | None = ..., read_receipt: bool = ..., delivery_receipt: bool = ..., headers: Sequence[_MailHeader] = ...) -> Self: ...
     @property
     def account_id(self) -> str: ...
     @property
@@ -921,6 +921,10 @@ class MailDraft:
     def key(self) -> str | None:
         """Idempotency key, unique per account: the same key and content give the same receipt, other content is a Conflict."""
     @property
+    def link(self) -> str | None:
+        """The host's own key for what the mail is about, as a candidate or a ticket, 1 to 200 characters. The sent copy carries it in `links` of its message once it is synced,
+        and so does every mail that comes into its conversation afterwards; `messages` finds them by it. It is no part of the content, as the deadline is none."""
+    @property
     def deadline(self) -> datetime | None:
         """Not sent after this time: what is provably unsent by then becomes `failed`, anything else `unknown`. None: it waits for as long as it takes. It is
         no part of the content: the same key with another deadline gives the send as it was first handed in."""
@@ -947,8 +951,8 @@ class MailDraft:
 class ReplyDraft:
     """An answer within a conversation, to those who the message that is answered asks to answer to. Microsoft makes subject, recipients and the quoted
     message below the body, and whether the answered message was read stays as it was."""
-    __match_args__ = ("account_id", "message_id", "body", "body_type", "merge_fields", "add_signature", "to_all", "to", "cc", "bcc", "importance", "attachments", "key", "deadline", "ordering_key", "send_at", "read_receipt", "delivery_receipt", "headers")
-    def __new__(cls, account_id: str, message_id: str, body: str, body_type: _BodyType = ..., merge_fields: Mapping[str, str] | None = ..., add_signature: bool = ..., to_all: bool = ..., to: _Address | Sequence[_Address] = ..., cc: _Address | Sequence[_Address] = ..., bcc: _Address | Sequence[_Address] = ..., importance: _Importance = ..., attachments: Sequence[_FileAttachment] = ..., key: str | None = ..., deadline: datetime | None = ..., ordering_key: str | None = ..., send_at: datetime | None = ..., read_receipt: bool = ..., delivery_receipt: bool = ..., headers: Sequence[_MailHeader] = ...) -> Self: ...
+    __match_args__ = ("account_id", "message_id", "body", "body_type", "merge_fields", "add_signature", "to_all", "to", "cc", "bcc", "importance", "attachments", "key", "link", "deadline", "ordering_key", "send_at", "read_receipt", "delivery_receipt", "headers")
+    def __new__(cls, account_id: str, message_id: str, body: str, body_type: _BodyType = ..., merge_fields: Mapping[str, str] | None = ..., add_signature: bool = ..., to_all: bool = ..., to: _Address | Sequence[_Address] = ..., cc: _Address | Sequence[_Address] = ..., bcc: _Address | Sequence[_Address] = ..., importance: _Importance = ..., attachments: Sequence[_FileAttachment] = ..., key: str | None = ..., link: str | None = ..., deadline: datetime | None = ..., ordering_key: str | None = ..., send_at: datetime | None = ..., read_receipt: bool = ..., delivery_receipt: bool = ..., headers: Sequence[_MailHeader] = ...) -> Self: ...
     @property
     def account_id(self) -> str: ...
     @property
@@ -982,6 +986,9 @@ class ReplyDraft:
     def key(self) -> str | None:
         """Idempotency key, as in `MailDraft`."""
     @property
+    def link(self) -> str | None:
+        """As in `MailDraft`."""
+    @property
     def deadline(self) -> datetime | None:
         """Not sent after this time, as in `MailDraft`."""
     @property
@@ -1003,8 +1010,8 @@ class ReplyDraft:
 @final
 class ForwardDraft:
     """A message passed on, with its attachments. Microsoft makes the subject and the quoted message below the body."""
-    __match_args__ = ("account_id", "message_id", "to", "body", "body_type", "merge_fields", "add_signature", "cc", "bcc", "importance", "attachments", "key", "deadline", "ordering_key", "send_at", "read_receipt", "delivery_receipt", "headers")
-    def __new__(cls, account_id: str, message_id: str, to: _Address | Sequence[_Address], body: str = ..., body_type: _BodyType = ..., merge_fields: Mapping[str, str] | None = ..., add_signature: bool = ..., cc: _Address | Sequence[_Address] = ..., bcc: _Address | Sequence[_Address] = ..., importance: _Importance = ..., attachments: Sequence[_FileAttachment] = ..., key: str | None = ..., deadline: datetime | None = ..., ordering_key: str | None = ..., send_at: datetime | None = ..., read_receipt: bool = ..., delivery_receipt: bool = ..., headers: Sequence[_MailHeader] = ...) -> Self: ...
+    __match_args__ = ("account_id", "message_id", "to", "body", "body_type", "merge_fields", "add_signature", "cc", "bcc", "importance", "attachments", "key", "link", "deadline", "ordering_key", "send_at", "read_receipt", "delivery_receipt", "headers")
+    def __new__(cls, account_id: str, message_id: str, to: _Address | Sequence[_Address], body: str = ..., body_type: _BodyType = ..., merge_fields: Mapping[str, str] | None = ..., add_signature: bool = ..., cc: _Address | Sequence[_Address] = ..., bcc: _Address | Sequence[_Address] = ..., importance: _Importance = ..., attachments: Sequence[_FileAttachment] = ..., key: str | None = ..., link: str | None = ..., deadline: datetime | None = ..., ordering_key: str | None = ..., send_at: datetime | None = ..., read_receipt: bool = ..., delivery_receipt: bool = ..., headers: Sequence[_MailHeader] = ...) -> Self: ...
     @property
     def account_id(self) -> str: ...
     @property
@@ -1033,6 +1040,9 @@ class ForwardDraft:
     @property
     def key(self) -> str | None:
         """Idempotency key, as in `MailDraft`."""
+    @property
+    def link(self) -> str | None:
+        """As in `MailDraft`."""
     @property
     def deadline(self) -> datetime | None:
         """Not sent after this time, as in `MailDraft`."""
@@ -1104,8 +1114,8 @@ class Preview:
 @final
 class Receipt:
     """What became of a draft."""
-    __match_args__ = ("id", "account_id", "route", "state", "key", "attempts", "reason", "internet_message_id", "graph_id", "chat_id", "conversation_id", "created_at", "sent_at", "next_attempt_at", "is_parked")
-    def __new__(cls, id: str, account_id: str, route: _Route, state: _SendState, key: str | None, attempts: int, reason: str | None, internet_message_id: str | None, graph_id: str | None, chat_id: str | None, conversation_id: str | None, created_at: datetime, sent_at: datetime | None, next_attempt_at: datetime | None, is_parked: bool) -> Self: ...
+    __match_args__ = ("id", "account_id", "route", "state", "key", "link", "attempts", "reason", "internet_message_id", "graph_id", "chat_id", "conversation_id", "created_at", "sent_at", "next_attempt_at", "is_parked")
+    def __new__(cls, id: str, account_id: str, route: _Route, state: _SendState, key: str | None, link: str | None, attempts: int, reason: str | None, internet_message_id: str | None, graph_id: str | None, chat_id: str | None, conversation_id: str | None, created_at: datetime, sent_at: datetime | None, next_attempt_at: datetime | None, is_parked: bool) -> Self: ...
     @property
     def id(self) -> str: ...
     @property
@@ -1117,6 +1127,9 @@ class Receipt:
     def state(self) -> SendState: ...
     @property
     def key(self) -> str | None: ...
+    @property
+    def link(self) -> str | None:
+        """As in its draft."""
     @property
     def attempts(self) -> int:
         """Times it was tried with a request that may have had an effect, or whose process ended with it. Waiting for the network, a limit or a sign-in is no attempt."""
@@ -1615,8 +1628,8 @@ class AttachmentInfo:
 @final
 class Message:
     """A mail as it was at the last sync; its body comes from `body`."""
-    __match_args__ = ("id", "account_id", "graph_id", "folder_id", "conversation_id", "internet_message_id", "subject", "preview", "from_address", "sender_address", "to", "cc", "bcc", "reply_to", "received_at", "sent_at", "is_read", "is_draft", "is_flagged", "importance", "categories", "has_attachments", "attachments", "web_link", "change_key")
-    def __new__(cls, id: str, account_id: str, graph_id: str, folder_id: str, conversation_id: str, internet_message_id: str | None, subject: str, preview: str, from_address: _Address | None, sender_address: _Address | None, to: _Address | Sequence[_Address], cc: _Address | Sequence[_Address], bcc: _Address | Sequence[_Address], reply_to: _Address | Sequence[_Address], received_at: datetime | None, sent_at: datetime | None, is_read: bool, is_draft: bool, is_flagged: bool, importance: _Importance, categories: Sequence[str], has_attachments: bool, attachments: Sequence[AttachmentInfo], web_link: str | None, change_key: str) -> Self: ...
+    __match_args__ = ("id", "account_id", "graph_id", "folder_id", "conversation_id", "internet_message_id", "subject", "preview", "from_address", "sender_address", "to", "cc", "bcc", "reply_to", "received_at", "sent_at", "is_read", "is_draft", "is_flagged", "importance", "categories", "has_attachments", "attachments", "web_link", "change_key", "links")
+    def __new__(cls, id: str, account_id: str, graph_id: str, folder_id: str, conversation_id: str, internet_message_id: str | None, subject: str, preview: str, from_address: _Address | None, sender_address: _Address | None, to: _Address | Sequence[_Address], cc: _Address | Sequence[_Address], bcc: _Address | Sequence[_Address], reply_to: _Address | Sequence[_Address], received_at: datetime | None, sent_at: datetime | None, is_read: bool, is_draft: bool, is_flagged: bool, importance: _Importance, categories: Sequence[str], has_attachments: bool, attachments: Sequence[AttachmentInfo], web_link: str | None, change_key: str, links: Sequence[str]) -> Self: ...
     @property
     def id(self) -> str:
         """Stable as long as the mail is in this mailbox, moves included."""
@@ -1673,6 +1686,9 @@ class Message:
     @property
     def change_key(self) -> str:
         """Microsoft's version of the content (subject, people, body); read state, flag and categories may change under the same one. Empty: not told."""
+    @property
+    def links(self) -> list[str]:
+        """The host's keys for what it is about: of the send whose copy it is, or of the sends into whose conversation it came."""
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -1697,8 +1713,8 @@ class MessageBody:
 
 @final
 class MessageQuery:
-    __match_args__ = ("owner", "account_id", "folder", "is_read", "conversation_id", "limit", "cursor")
-    def __new__(cls, owner: str | None = ..., account_id: str | None = ..., folder: str | None = ..., is_read: bool | None = ..., conversation_id: str | None = ..., limit: int = ..., cursor: str | None = ...) -> Self: ...
+    __match_args__ = ("owner", "account_id", "folder", "is_read", "conversation_id", "link", "limit", "cursor")
+    def __new__(cls, owner: str | None = ..., account_id: str | None = ..., folder: str | None = ..., is_read: bool | None = ..., conversation_id: str | None = ..., link: str | None = ..., limit: int = ..., cursor: str | None = ...) -> Self: ...
     @property
     def owner(self) -> str | None:
         """Whose mail: all accounts of an owner, or one account. One of them is needed; with both, the account must be the owner's."""
@@ -1711,6 +1727,9 @@ class MessageQuery:
     def is_read(self) -> bool | None: ...
     @property
     def conversation_id(self) -> str | None: ...
+    @property
+    def link(self) -> str | None:
+        """One of `links` of a message."""
     @property
     def limit(self) -> int:
         """1 to 500."""
@@ -2792,7 +2811,7 @@ class Engine:
     async def messages(self, query: MessageQuery) -> MessagePage:
         """Of all accounts of an owner, or of one account. Errors: InvalidInput (also when neither is named, or the cursor is another query's), NotFound."""
     @overload
-    async def messages(self, *, owner: str | None = ..., account_id: str | None = ..., folder: str | None = ..., is_read: bool | None = ..., conversation_id: str | None = ..., limit: int = ..., cursor: str | None = ...) -> MessagePage: ...
+    async def messages(self, *, owner: str | None = ..., account_id: str | None = ..., folder: str | None = ..., is_read: bool | None = ..., conversation_id: str | None = ..., link: str | None = ..., limit: int = ..., cursor: str | None = ...) -> MessagePage: ...
     async def message(self, message_id: str, owner: str | None = ...) -> Message:
         """Errors: NotFound."""
     async def body(self, message_id: str, owner: str | None = ..., form: _BodyForm | None = ...) -> MessageBody:
@@ -3056,7 +3075,7 @@ class BlockingEngine:
     def messages(self, query: MessageQuery) -> MessagePage:
         """Of all accounts of an owner, or of one account. Errors: InvalidInput (also when neither is named, or the cursor is another query's), NotFound."""
     @overload
-    def messages(self, *, owner: str | None = ..., account_id: str | None = ..., folder: str | None = ..., is_read: bool | None = ..., conversation_id: str | None = ..., limit: int = ..., cursor: str | None = ...) -> MessagePage: ...
+    def messages(self, *, owner: str | None = ..., account_id: str | None = ..., folder: str | None = ..., is_read: bool | None = ..., conversation_id: str | None = ..., link: str | None = ..., limit: int = ..., cursor: str | None = ...) -> MessagePage: ...
     def message(self, message_id: str, owner: str | None = ...) -> Message:
         """Errors: NotFound."""
     def body(self, message_id: str, owner: str | None = ..., form: _BodyForm | None = ...) -> MessageBody:

@@ -98,6 +98,10 @@ pub struct MailDraft {
     pub attachments: Vec<FileAttachment>,
     /// Idempotency key, unique per account: the same key and content give the same receipt, other content is a Conflict.
     pub key: Option<String>,
+    /// The host's own key for what the mail is about, as a candidate or a ticket, 1 to 200 characters. The sent copy carries it in `links` of its message once it is synced,
+    /// and so does every mail that comes into its conversation afterwards; `messages` finds them by it. It is no part of the content, as the deadline is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
     /// Not sent after this time: what is provably unsent by then becomes `failed`, anything else `unknown`. None: it waits for as long as it takes. It is
     /// no part of the content: the same key with another deadline gives the send as it was first handed in.
     #[serde(with = "rfc3339::option")]
@@ -142,6 +146,9 @@ pub struct ReplyDraft {
     pub attachments: Vec<FileAttachment>,
     /// Idempotency key, as in `MailDraft`.
     pub key: Option<String>,
+    /// As in `MailDraft`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
     /// Not sent after this time, as in `MailDraft`.
     #[serde(with = "rfc3339::option")]
     pub deadline: Option<SystemTime>,
@@ -178,6 +185,9 @@ pub struct ForwardDraft {
     pub attachments: Vec<FileAttachment>,
     /// Idempotency key, as in `MailDraft`.
     pub key: Option<String>,
+    /// As in `MailDraft`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
     /// Not sent after this time, as in `MailDraft`.
     #[serde(with = "rfc3339::option")]
     pub deadline: Option<SystemTime>,

@@ -65,7 +65,8 @@ async fn replace_by<C: Channel>(tools: &Tools, seen: &ItemRow, draft: &Arc<Draft
     };
     let hashes = tools.vault.hashes(&seen.account_id).await?;
     let key = tools.vault.content(&seen.account_id).await?;
-    let progress = seal_progress(&key, seen, &Progress { own, ..Progress::default() })?;
+    let link = by_draft!(&**draft, D, one => D::link(one).map(str::to_owned));
+    let progress = seal_progress(&key, seen, &Progress { own, link, ..Progress::default() })?;
     let weight = by_draft!(&**draft, D, one => D::weight(one));
     let (draft, id, is_bulk, created_at) = (draft.clone(), seen.id.clone(), seen.is_bulk, seen.created_at);
     let sealed = work_of(weight, move || {

@@ -318,13 +318,14 @@ fn sealed(key: &DataKey, new: &New, draft: &Draft) -> Result<(NewItem, Content)>
     Ok((NewItem { progress, ..item.clone() }, seal_content(key, &item.account_id, &item.id, draft)?))
 }
 
-fn first_progress<C: Channel>(hashes: &Hashes, id: &str, created_at: i64) -> Result<Option<Vec<u8>>> {
-    C::first_known(hashes, id, created_at)?.map(|own| progress_text(&Progress { own, ..Progress::default() })).transpose()
+fn first_progress<C: Channel>(hashes: &Hashes, id: &str, created_at: i64, link: Option<&str>) -> Result<Option<Vec<u8>>> {
+    let link = link.map(str::to_owned);
+    C::first_known(hashes, id, created_at)?.map(|own| progress_text(&Progress { own, link, ..Progress::default() })).transpose()
 }
 
 pub fn new_item(hashes: &Hashes, (draft, staged): (&Draft, &StagedFiles), id: String, is_bulk: bool, created_at: i64) -> Result<New> {
     let (route, Terms { key, deadline, send_at }) = by_draft!(draft, C, one => (C::ROUTE, C::terms(one)));
-    let progress = by_draft!(draft, C, _one => first_progress::<C>(hashes, &id, created_at))?;
+    let progress = by_draft!(draft, C, one => first_progress::<C>(hashes, &id, created_at, C::link(one)))?;
     let item = NewItem {
         ordering_key: ordering_key(hashes, &id, draft)?,
         id,

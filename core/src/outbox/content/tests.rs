@@ -19,6 +19,7 @@ fn full_mail() -> MailDraft {
         importance: Importance::High,
         attachments: vec![FileAttachment { name: "cv.pdf".into(), content: vec![0, 1, 255], content_type: "application/pdf".into(), content_id: None, staged: None }],
         key: Some("k".into()),
+        link: None,
         deadline: None,
         ordering_key: None,
         send_at: None,
@@ -103,6 +104,6 @@ fn every_field_of_the_content_counts_and_nothing_else() {
         assert!(!seen.contains(&hash), "{seen:?}");
         seen.push(hash);
     }
-    let same = MailDraft { account_id: "other".into(), key: None, deadline: Some(crate::clock::from_ms(1)), send_at: Some(crate::clock::from_ms(1)), ordering_key: Some("o".into()), ..full_mail() };
+    let same = MailDraft { account_id: "other".into(), key: None, link: Some("l".into()), deadline: Some(crate::clock::from_ms(1)), send_at: Some(crate::clock::from_ms(1)), ordering_key: Some("o".into()), ..full_mail() };
     assert_eq!(hash(same), hash(full_mail()));
 }

@@ -17,6 +17,7 @@ mod health;
 mod integrity;
 mod keys;
 mod leases;
+mod links;
 mod locking;
 mod mail;
 mod marks;

@@ -41,6 +41,7 @@ pub(super) const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("../migrations/0024_staged.sql")),
     M::up(include_str!("../migrations/0025_paces.sql")),
     M::up(include_str!("../migrations/0026_signatures.sql")),
+    M::up(include_str!("../migrations/0027_links.sql")),
 ];
 
 /// Pages that a connection keeps in memory, in KB. A reader has far fewer than the writer: there are up to eight of them, and what one lacks is in the
@@ -185,7 +186,7 @@ fn schema(connection: &Connection) -> rusqlite::Result<Vec<Table>> {
 
 /// SHA-256 of the tables that all migrations make together; a test says what it must be. Making the tables anew at each open, only to compare, would take
 /// longer than everything else there.
-const SCHEMA: &str = "143a1c0bd2fc1077340ed78f09b9778c86fd76cb511cc9dc1eaa3a0ad82839b9";
+const SCHEMA: &str = "64a6111dea60819f8b4e21d7b28eefdf594d1d34c8798805c1b73eb45f5579d0";
 
 fn digest(tables: &[Table]) -> String {
     let mut hash = Sha256::new();

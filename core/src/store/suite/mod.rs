@@ -5,6 +5,7 @@ mod accounts;
 mod audit;
 mod chats;
 mod health;
+mod links;
 mod mail;
 mod outbox;
 mod waiting;
@@ -22,6 +23,7 @@ pub use accounts::*;
 pub use audit::*;
 pub use chats::*;
 pub use health::*;
+pub use links::*;
 pub use mail::*;
 pub use outbox::*;
 pub use waiting::*;
@@ -185,7 +187,7 @@ pub async fn enqueue(s: &dyn Store, account: &str, ordering_key: &str, key: Opti
 }
 
 pub fn step(state: ItemState) -> Step {
-    Step { state, progress: None, reason: None, next_at: None, sent_at: None, claim_until: state.is_open().then_some(100), tally: Tally::Attempt, tidy_at: None, claim_next_until: None, announce: true }
+    Step { state, progress: None, reason: None, next_at: None, sent_at: None, claim_until: state.is_open().then_some(100), tally: Tally::Attempt, tidy_at: None, claim_next_until: None, announce: true, links: Vec::new() }
 }
 
 pub async fn lease(s: &dyn Store) -> Lease {

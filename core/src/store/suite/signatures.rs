@@ -1,6 +1,7 @@
 //! Signatures of accounts.
 
 use super::*;
+use crate::error::ErrorKind;
 use crate::store::SignatureRow;
 
 pub async fn a_signature_is_replaced_by_who_saw_it(s: &dyn Store) {

@@ -32,6 +32,7 @@ pub struct MailParts<'a> {
     pub delivery_receipt: bool,
     pub headers: &'a [MailHeader],
     pub key: Option<&'a str>,
+    pub link: Option<&'a str>,
     pub deadline: Option<SystemTime>,
     pub send_at: Option<SystemTime>,
     pub ordering_key: Option<&'a str>,
@@ -55,6 +56,7 @@ macro_rules! mail_parts {
             delivery_receipt: $draft.delivery_receipt,
             headers: &$draft.headers,
             key: $draft.key.as_deref(),
+            link: $draft.link.as_deref(),
             deadline: $draft.deadline,
             send_at: $draft.send_at,
             ordering_key: $draft.ordering_key.as_deref(),
@@ -95,6 +97,9 @@ pub fn check(mail: &MailParts<'_>) -> Result<()> {
     check_headers(mail.headers)?;
     if total > MAIL_TOTAL {
         return Err(Error::new(ErrorKind::LimitExceeded, "Body and attachments together exceed 2.9 MB, the most one request to Microsoft takes. Stage the larger ones (attachment_from), and name the staged contents instead."));
+    }
+    if mail.link.is_some_and(|link| !is_key(link)) {
+        return Err(Error::invalid("The link must have 1 to 200 characters without control characters."));
     }
     if mail.ordering_key.is_some_and(|key| !is_key(key)) {
         return Err(Error::invalid("The ordering key must have 1 to 200 characters without control characters."));

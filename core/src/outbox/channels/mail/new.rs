@@ -111,6 +111,7 @@ fn without_attachments(mail: &MailDraft) -> MailDraft {
         importance: mail.importance,
         attachments: Vec::new(),
         key: mail.key.clone(),
+        link: mail.link.clone(),
         deadline: mail.deadline,
         ordering_key: mail.ordering_key.clone(),
         send_at: mail.send_at,
