@@ -359,6 +359,26 @@ export interface FileAttachmentInput {
   staged?: string | null;
 }
 
+/** What an account puts below its mails. */
+export interface Signature {
+  /** For bodies that are text. */
+  text: string;
+  /** For those of HTML and Markdown, as it is; none: the text. */
+  html: string;
+  /** What the HTML shows, as in `<img src="cid:logo">` with the content id `logo`. Each has a content of its own. */
+  images: FileAttachment[];
+}
+
+/** What an account puts below its mails. */
+export type SignatureInput = string | {
+  /** For bodies that are text. */
+  text: string;
+  /** For those of HTML and Markdown, as it is; none: the text. Default: `""`. */
+  html?: string;
+  /** What the HTML shows, as in `<img src="cid:logo">` with the content id `logo`. Each has a content of its own. Default: `[]`. */
+  images?: readonly FileAttachmentInput[];
+};
+
 /** A header of a mail that is sent. */
 export interface MailHeader {
   name: string;
@@ -373,6 +393,17 @@ export interface MailDraft {
   body: string;
   /** Default: `"text"`. */
   bodyType?: BodyType;
+  /** Values for the fields of a template: names with dots, as in `candidate.first_name`. None: subject and body are taken to the letter, `{{` included. Some:
+   * both are templates, filled when the draft is handed in; only what they become is stored, compared and sent. `{{ name }}`, the filters `default`, `upper`,
+   * `lower`, `title`, `trim` and `escape`, and `{% if %}` with `and`, `or`, `not`, `==`, `!=` and `is defined`; no loops, and nothing else. Each value is escaped for
+   * where it stands: in HTML, as text; in Markdown, as text; in text, as it is. Every field that is named must be given, but those with `default` or
+   * `is defined`. 100 fields, names of 100 characters, templates and values of 256 KB, and 1 MB filled at the most.
+   * Source: Jinja, Template Designer Documentation. */
+  mergeFields?: Readonly<Record<string, string>> | null;
+  /** Puts the account's signature below the body, as `set_signature` gave it: behind a line `-- ` where the body is text, else as HTML, with its images; a body in Markdown
+   * becomes HTML. It is added once the templates are filled, and is none itself. The signature of the moment counts in which the draft is handed in; it is no part of the
+   * content that `key` stands for, though whether there is one is. Errors: InvalidInput, where the account has none, and where an attachment has the content id of an image of it. Default: `false`. */
+  addSignature?: boolean;
   /** Default: `[]`. */
   cc?: AddressInput | readonly AddressInput[];
   /** Default: `[]`. */
@@ -385,6 +416,9 @@ export interface MailDraft {
   attachments?: readonly FileAttachmentInput[];
   /** Idempotency key, unique per account: the same key and content give the same receipt, other content is a Conflict. */
   key?: string | null;
+  /** The host's own key for what the mail is about, as a candidate or a ticket, 1 to 200 characters. The sent copy carries it in `links` of its message once it is synced,
+   * and so does every mail that comes into its conversation afterwards; `messages` finds them by it. It is no part of the content, as the deadline is none. */
+  link?: string | null;
   /** Not sent after this time: what is provably unsent by then becomes `failed`, anything else `unknown`. None: it waits for as long as it takes. It is
    * no part of the content: the same key with another deadline gives the send as it was first handed in. */
   deadline?: Date | null;
@@ -418,6 +452,10 @@ export interface ReplyDraft {
   body: string;
   /** Default: `"text"`. */
   bodyType?: BodyType;
+  /** Values for the fields of the body, which then is a template; as in `MailDraft`. */
+  mergeFields?: Readonly<Record<string, string>> | null;
+  /** As in `MailDraft`: it stands below the body and above the quoted message. Default: `false`. */
+  addSignature?: boolean;
   /** Also to everybody else who got that message. Default: `false`. */
   toAll?: boolean;
   /** Beside those whom Microsoft fills in. Default: `[]`. */
@@ -432,6 +470,8 @@ export interface ReplyDraft {
   attachments?: readonly FileAttachmentInput[];
   /** Idempotency key, as in `MailDraft`. */
   key?: string | null;
+  /** As in `MailDraft`. */
+  link?: string | null;
   /** Not sent after this time, as in `MailDraft`. */
   deadline?: Date | null;
   /** As in `MailDraft`; mails, replies and forwards share these keys. None: replies to one message leave in the order in which they were handed in. */
@@ -459,6 +499,10 @@ export interface ForwardDraft {
   body?: string;
   /** Default: `"text"`. */
   bodyType?: BodyType;
+  /** Values for the fields of the body, which then is a template; as in `MailDraft`. */
+  mergeFields?: Readonly<Record<string, string>> | null;
+  /** As in `MailDraft`: it stands below the body and above the quoted message. Default: `false`. */
+  addSignature?: boolean;
   /** Default: `[]`. */
   cc?: AddressInput | readonly AddressInput[];
   /** Default: `[]`. */
@@ -469,6 +513,8 @@ export interface ForwardDraft {
   attachments?: readonly FileAttachmentInput[];
   /** Idempotency key, as in `MailDraft`. */
   key?: string | null;
+  /** As in `MailDraft`. */
+  link?: string | null;
   /** Not sent after this time, as in `MailDraft`. */
   deadline?: Date | null;
   /** As in `MailDraft`; mails, replies and forwards share these keys. */
@@ -493,6 +539,8 @@ export type WorkflowDraft = string | {
   workflowId: string;
   /** Shown as a card with this text. One of `text` and `card` is needed, not both. What is posted may have 28,000 bytes. */
   text?: string | null;
+  /** Values for the fields of `text`, which then is a template; as in `MailDraft`. */
+  mergeFields?: Readonly<Record<string, string>> | null;
   /** An Adaptive Card as JSON, version 1.0 to 1.5. */
   card?: string | null;
   /** Idempotency key, as in `MailDraft`. */
@@ -503,6 +551,15 @@ export type WorkflowDraft = string | {
   sendAt?: Date | null;
 };
 
+/** What would be sent. */
+export interface Preview {
+  /** Of a mail or a post in a channel; empty where there is none, and where Microsoft makes it. */
+  subject: string;
+  /** Body or text, filled. Empty for a card. */
+  body: string;
+  bodyType: BodyType;
+}
+
 /** What became of a draft. */
 export interface Receipt {
   id: string;
@@ -511,6 +568,8 @@ export interface Receipt {
   route: Route;
   state: SendState;
   key: string | null;
+  /** As in its draft. */
+  link: string | null;
   /** Times it was tried with a request that may have had an effect, or whose process ended with it. Waiting for the network, a limit or a sign-in is no attempt. */
   attempts: number;
   /** Why it is not sent, or not yet, and what to do. */
@@ -573,6 +632,8 @@ export interface ChatDraft {
   body?: string;
   /** Default: `"text"`. */
   bodyType?: BodyType;
+  /** Values for the fields of the body, which then is a template; as in `MailDraft`. */
+  mergeFields?: Readonly<Record<string, string>> | null;
   /** Idempotency key, as in `MailDraft`. */
   key?: string | null;
   /** Not sent after this time, as in `MailDraft`. */
@@ -606,6 +667,8 @@ export interface ChannelPostDraft {
   body?: string;
   /** Default: `"text"`. */
   bodyType?: BodyType;
+  /** Values for the fields of subject and body, which then are templates; as in `MailDraft`. */
+  mergeFields?: Readonly<Record<string, string>> | null;
   /** Id of the message at the head of the thread that is answered, as `graph_id` of its receipt. */
   replyTo?: string | null;
   /** Shown above the message; a reply has none. */
@@ -826,6 +889,8 @@ export interface Message {
   webLink: string | null;
   /** Microsoft's version of the content (subject, people, body); read state, flag and categories may change under the same one. Empty: not told. */
   changeKey: string;
+  /** The host's keys for what it is about: of the send whose copy it is, or of the sends into whose conversation it came. */
+  links: string[];
 }
 
 /** Body of a mail, as stored and in both forms; a form that was not asked for is empty. */
@@ -847,6 +912,8 @@ export interface MessageQuery {
   folder?: string | null;
   isRead?: boolean | null;
   conversationId?: string | null;
+  /** One of `links` of a message. */
+  link?: string | null;
   /** 1 to 500. Default: `50`. */
   limit?: number;
   /** `next` of the page before; good for the same owner, account and filters. */
@@ -1485,6 +1552,15 @@ export class Engine implements AsyncDisposable {
    * NeedsReconnect, ConsentMissing, StoreFull.
    * Source: Graph, Attach large files to Outlook messages. */
   stageAttachment(accountId: string, name: string, contentType?: string, size?: number | null, contentId?: string | null, options?: CallOptions): Promise<AttachmentWriter>;
+  /** What the account puts below its mails whose drafts say `add_signature`; None takes it away. It is stored sealed, 256 KB with its images at the most, and stays
+   * after `disconnect`. Drafts that were handed in before keep the signature of that moment. Durable when it returns. With `owner`, an account of another owner
+   * is NotFound. Errors: InvalidInput (no text, an image without content or content id), LimitExceeded, NotFound, StoreBusy. */
+  setSignature(accountId: string, signature?: SignatureInput | null, owner?: string | null, options?: CallOptions): Promise<void>;
+  /** As it was set; None: the account has none. Errors: NotFound. */
+  signature(accountId: string, owner?: string | null, options?: CallOptions): Promise<Signature | null>;
+  /** What the draft says once its merge fields are filled in and its signature is added, as it would be sent; stores and sends nothing, and touches no network. Errors: as `send` before storing, but for
+   * what only the draft's key or the things it names would bring. */
+  preview(draft: Draft, options?: CallOptions): Promise<Preview>;
   /** Stores the draft, delivers it and answers with the outcome; `queued` when `send_timeout_ms` passed first.
    * Errors before anything is stored: InvalidInput, LimitExceeded, NotConnected, ConsentMissing (also of a `from_address` that is not the account's own),
    * Conflict. After that the receipt tells: without a right in Exchange to the `from_address` it is `failed`. */

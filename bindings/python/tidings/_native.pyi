@@ -842,6 +842,26 @@ class _FileAttachmentFields(TypedDict):
 _FileAttachment: TypeAlias = FileAttachment | _FileAttachmentFields
 
 @final
+class Signature:
+    """What an account puts below its mails."""
+    __match_args__ = ("text", "html", "images")
+    def __new__(cls, text: str, html: str = ..., images: Sequence[_FileAttachment] = ...) -> Self: ...
+    @property
+    def text(self) -> str:
+        """For bodies that are text."""
+    @property
+    def html(self) -> str:
+        """For those of HTML and Markdown, as it is; none: the text."""
+    @property
+    def images(self) -> list[FileAttachment]:
+        """What the HTML shows, as in `<img src="cid:logo">` with the content id `logo`. Each has a content of its own."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+# A text stands for the text alone.
+_Signature: TypeAlias = Signature | str
+
+@final
 class MailHeader:
     """A header of a mail that is sent."""
     __match_args__ = ("name", "value")
@@ -862,8 +882,8 @@ _MailHeader: TypeAlias = MailHeader | _MailHeaderFields
 @final
 class MailDraft:
     """A new mail. To, cc and bcc together 1 to 500 recipients."""
-    __match_args__ = ("account_id", "to", "subject", "body", "body_type", "cc", "bcc", "reply_to", "importance", "attachments", "key", "deadline", "ordering_key", "send_at", "read_receipt", "delivery_receipt", "headers", "from_address", "context")
-    def __new__(cls, account_id: str, to: _Address | Sequence[_Address], subject: str, body: str, body_type: _BodyType = ..., cc: _Address | Sequence[_Address] = ..., bcc: _Address | Sequence[_Address] = ..., reply_to: _Address | Sequence[_Address] = ..., importance: _Importance = ..., attachments: Sequence[_FileAttachment] = ..., key: str | None = ..., deadline: datetime | None = ..., ordering_key: str | None = ..., send_at: datetime | None = ..., read_receipt: bool = ..., delivery_receipt: bool = ..., headers: Sequence[_MailHeader] = ..., from_address: _Address | None = ..., context: str | None = ...) -> Self: ...
+    __match_args__ = ("account_id", "to", "subject", "body", "body_type", "merge_fields", "add_signature", "cc", "bcc", "reply_to", "importance", "attachments", "key", "link", "deadline", "ordering_key", "send_at", "read_receipt", "delivery_receipt", "headers", "from_address", "context")
+    def __new__(cls, account_id: str, to: _Address | Sequence[_Address], subject: str, body: str, body_type: _BodyType = ..., merge_fields: Mapping[str, str] | None = ..., add_signature: bool = ..., cc: _Address | Sequence[_Address] = ..., bcc: _Address | Sequence[_Address] = ..., reply_to: _Address | Sequence[_Address] = ..., importance: _Importance = ..., attachments: Sequence[_FileAttachment] = ..., key: str | None = ..., link: str | None = ..., deadline: datetime | None = ..., ordering_key: str | None = ..., send_at: datetime | None = ..., read_receipt: bool = ..., delivery_receipt: bool = ..., headers: Sequence[_MailHeader] = ..., from_address: _Address | None = ..., context: str | None = ...) -> Self: ...
     @property
     def account_id(self) -> str: ...
     @property
@@ -874,6 +894,19 @@ class MailDraft:
     def body(self) -> str: ...
     @property
     def body_type(self) -> BodyType: ...
+    @property
+    def merge_fields(self) -> dict[str, str] | None:
+        """Values for the fields of a template: names with dots, as in `candidate.first_name`. None: subject and body are taken to the letter, `{{` included. Some:
+        both are templates, filled when the draft is handed in; only what they become is stored, compared and sent. `{{ name }}`, the filters `default`, `upper`,
+        `lower`, `title`, `trim` and `escape`, and `{% if %}` with `and`, `or`, `not`, `==`, `!=` and `is defined`; no loops, and nothing else. Each value is escaped for
+        where it stands: in HTML, as text; in Markdown, as text; in text, as it is. Every field that is named must be given, but those with `default` or
+        `is defined`. 100 fields, names of 100 characters, templates and values of 256 KB, and 1 MB filled at the most.
+        Source: Jinja, Template Designer Documentation."""
+    @property
+    def add_signature(self) -> bool:
+        """Puts the account's signature below the body, as `set_signature` gave it: behind a line `-- ` where the body is text, else as HTML, with its images; a body in Markdown
+        becomes HTML. It is added once the templates are filled, and is none itself. The signature of the moment counts in which the draft is handed in; it is no part of the
+        content that `key` stands for, though whether there is one is. Errors: InvalidInput, where the account has none, and where an attachment has the content id of an image of it."""
     @property
     def cc(self) -> list[Address]: ...
     @property
@@ -887,6 +920,10 @@ class MailDraft:
     @property
     def key(self) -> str | None:
         """Idempotency key, unique per account: the same key and content give the same receipt, other content is a Conflict."""
+    @property
+    def link(self) -> str | None:
+        """The host's own key for what the mail is about, as a candidate or a ticket, 1 to 200 characters. The sent copy carries it in `links` of its message once it is synced,
+        and so does every mail that comes into its conversation afterwards; `messages` finds them by it. It is no part of the content, as the deadline is none."""
     @property
     def deadline(self) -> datetime | None:
         """Not sent after this time: what is provably unsent by then becomes `failed`, anything else `unknown`. None: it waits for as long as it takes. It is
@@ -923,8 +960,8 @@ class MailDraft:
 class ReplyDraft:
     """An answer within a conversation, to those who the message that is answered asks to answer to. Microsoft makes subject, recipients and the quoted
     message below the body, and whether the answered message was read stays as it was."""
-    __match_args__ = ("account_id", "message_id", "body", "body_type", "to_all", "to", "cc", "bcc", "importance", "attachments", "key", "deadline", "ordering_key", "send_at", "read_receipt", "delivery_receipt", "headers", "from_address", "context")
-    def __new__(cls, account_id: str, message_id: str, body: str, body_type: _BodyType = ..., to_all: bool = ..., to: _Address | Sequence[_Address] = ..., cc: _Address | Sequence[_Address] = ..., bcc: _Address | Sequence[_Address] = ..., importance: _Importance = ..., attachments: Sequence[_FileAttachment] = ..., key: str | None = ..., deadline: datetime | None = ..., ordering_key: str | None = ..., send_at: datetime | None = ..., read_receipt: bool = ..., delivery_receipt: bool = ..., headers: Sequence[_MailHeader] = ..., from_address: _Address | None = ..., context: str | None = ...) -> Self: ...
+    __match_args__ = ("account_id", "message_id", "body", "body_type", "merge_fields", "add_signature", "to_all", "to", "cc", "bcc", "importance", "attachments", "key", "link", "deadline", "ordering_key", "send_at", "read_receipt", "delivery_receipt", "headers", "from_address", "context")
+    def __new__(cls, account_id: str, message_id: str, body: str, body_type: _BodyType = ..., merge_fields: Mapping[str, str] | None = ..., add_signature: bool = ..., to_all: bool = ..., to: _Address | Sequence[_Address] = ..., cc: _Address | Sequence[_Address] = ..., bcc: _Address | Sequence[_Address] = ..., importance: _Importance = ..., attachments: Sequence[_FileAttachment] = ..., key: str | None = ..., link: str | None = ..., deadline: datetime | None = ..., ordering_key: str | None = ..., send_at: datetime | None = ..., read_receipt: bool = ..., delivery_receipt: bool = ..., headers: Sequence[_MailHeader] = ..., from_address: _Address | None = ..., context: str | None = ...) -> Self: ...
     @property
     def account_id(self) -> str: ...
     @property
@@ -934,6 +971,12 @@ class ReplyDraft:
     def body(self) -> str: ...
     @property
     def body_type(self) -> BodyType: ...
+    @property
+    def merge_fields(self) -> dict[str, str] | None:
+        """Values for the fields of the body, which then is a template; as in `MailDraft`."""
+    @property
+    def add_signature(self) -> bool:
+        """As in `MailDraft`: it stands below the body and above the quoted message."""
     @property
     def to_all(self) -> bool:
         """Also to everybody else who got that message."""
@@ -951,6 +994,9 @@ class ReplyDraft:
     @property
     def key(self) -> str | None:
         """Idempotency key, as in `MailDraft`."""
+    @property
+    def link(self) -> str | None:
+        """As in `MailDraft`."""
     @property
     def deadline(self) -> datetime | None:
         """Not sent after this time, as in `MailDraft`."""
@@ -978,8 +1024,8 @@ class ReplyDraft:
 @final
 class ForwardDraft:
     """A message passed on, with its attachments. Microsoft makes the subject and the quoted message below the body."""
-    __match_args__ = ("account_id", "message_id", "to", "body", "body_type", "cc", "bcc", "importance", "attachments", "key", "deadline", "ordering_key", "send_at", "read_receipt", "delivery_receipt", "headers", "from_address", "context")
-    def __new__(cls, account_id: str, message_id: str, to: _Address | Sequence[_Address], body: str = ..., body_type: _BodyType = ..., cc: _Address | Sequence[_Address] = ..., bcc: _Address | Sequence[_Address] = ..., importance: _Importance = ..., attachments: Sequence[_FileAttachment] = ..., key: str | None = ..., deadline: datetime | None = ..., ordering_key: str | None = ..., send_at: datetime | None = ..., read_receipt: bool = ..., delivery_receipt: bool = ..., headers: Sequence[_MailHeader] = ..., from_address: _Address | None = ..., context: str | None = ...) -> Self: ...
+    __match_args__ = ("account_id", "message_id", "to", "body", "body_type", "merge_fields", "add_signature", "cc", "bcc", "importance", "attachments", "key", "link", "deadline", "ordering_key", "send_at", "read_receipt", "delivery_receipt", "headers", "from_address", "context")
+    def __new__(cls, account_id: str, message_id: str, to: _Address | Sequence[_Address], body: str = ..., body_type: _BodyType = ..., merge_fields: Mapping[str, str] | None = ..., add_signature: bool = ..., cc: _Address | Sequence[_Address] = ..., bcc: _Address | Sequence[_Address] = ..., importance: _Importance = ..., attachments: Sequence[_FileAttachment] = ..., key: str | None = ..., link: str | None = ..., deadline: datetime | None = ..., ordering_key: str | None = ..., send_at: datetime | None = ..., read_receipt: bool = ..., delivery_receipt: bool = ..., headers: Sequence[_MailHeader] = ..., from_address: _Address | None = ..., context: str | None = ...) -> Self: ...
     @property
     def account_id(self) -> str: ...
     @property
@@ -992,6 +1038,12 @@ class ForwardDraft:
     @property
     def body_type(self) -> BodyType: ...
     @property
+    def merge_fields(self) -> dict[str, str] | None:
+        """Values for the fields of the body, which then is a template; as in `MailDraft`."""
+    @property
+    def add_signature(self) -> bool:
+        """As in `MailDraft`: it stands below the body and above the quoted message."""
+    @property
     def cc(self) -> list[Address]: ...
     @property
     def bcc(self) -> list[Address]: ...
@@ -1002,6 +1054,9 @@ class ForwardDraft:
     @property
     def key(self) -> str | None:
         """Idempotency key, as in `MailDraft`."""
+    @property
+    def link(self) -> str | None:
+        """As in `MailDraft`."""
     @property
     def deadline(self) -> datetime | None:
         """Not sent after this time, as in `MailDraft`."""
@@ -1030,14 +1085,17 @@ class ForwardDraft:
 class WorkflowDraft:
     """A post to a Teams workflow that was registered with `add_workflow`: a text, or an Adaptive Card. Posts to one workflow leave in the order in which they
     were handed in."""
-    __match_args__ = ("workflow_id", "text", "card", "key", "deadline", "send_at")
-    def __new__(cls, workflow_id: str, text: str | None = ..., card: str | None = ..., key: str | None = ..., deadline: datetime | None = ..., send_at: datetime | None = ...) -> Self: ...
+    __match_args__ = ("workflow_id", "text", "merge_fields", "card", "key", "deadline", "send_at")
+    def __new__(cls, workflow_id: str, text: str | None = ..., merge_fields: Mapping[str, str] | None = ..., card: str | None = ..., key: str | None = ..., deadline: datetime | None = ..., send_at: datetime | None = ...) -> Self: ...
     @property
     def workflow_id(self) -> str:
         """Id of the workflow, as `add_workflow` gives it."""
     @property
     def text(self) -> str | None:
         """Shown as a card with this text. One of `text` and `card` is needed, not both. What is posted may have 28,000 bytes."""
+    @property
+    def merge_fields(self) -> dict[str, str] | None:
+        """Values for the fields of `text`, which then is a template; as in `MailDraft`."""
     @property
     def card(self) -> str | None:
         """An Adaptive Card as JSON, version 1.0 to 1.5."""
@@ -1057,10 +1115,26 @@ class WorkflowDraft:
 _WorkflowDraft: TypeAlias = WorkflowDraft | str
 
 @final
+class Preview:
+    """What would be sent."""
+    __match_args__ = ("subject", "body", "body_type")
+    def __new__(cls, subject: str, body: str, body_type: _BodyType) -> Self: ...
+    @property
+    def subject(self) -> str:
+        """Of a mail or a post in a channel; empty where there is none, and where Microsoft makes it."""
+    @property
+    def body(self) -> str:
+        """Body or text, filled. Empty for a card."""
+    @property
+    def body_type(self) -> BodyType: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
 class Receipt:
     """What became of a draft."""
-    __match_args__ = ("id", "account_id", "route", "state", "key", "attempts", "reason", "internet_message_id", "graph_id", "chat_id", "conversation_id", "created_at", "sent_at", "next_attempt_at", "is_parked")
-    def __new__(cls, id: str, account_id: str, route: _Route, state: _SendState, key: str | None, attempts: int, reason: str | None, internet_message_id: str | None, graph_id: str | None, chat_id: str | None, conversation_id: str | None, created_at: datetime, sent_at: datetime | None, next_attempt_at: datetime | None, is_parked: bool) -> Self: ...
+    __match_args__ = ("id", "account_id", "route", "state", "key", "link", "attempts", "reason", "internet_message_id", "graph_id", "chat_id", "conversation_id", "created_at", "sent_at", "next_attempt_at", "is_parked")
+    def __new__(cls, id: str, account_id: str, route: _Route, state: _SendState, key: str | None, link: str | None, attempts: int, reason: str | None, internet_message_id: str | None, graph_id: str | None, chat_id: str | None, conversation_id: str | None, created_at: datetime, sent_at: datetime | None, next_attempt_at: datetime | None, is_parked: bool) -> Self: ...
     @property
     def id(self) -> str: ...
     @property
@@ -1072,6 +1146,9 @@ class Receipt:
     def state(self) -> SendState: ...
     @property
     def key(self) -> str | None: ...
+    @property
+    def link(self) -> str | None:
+        """As in its draft."""
     @property
     def attempts(self) -> int:
         """Times it was tried with a request that may have had an effect, or whose process ended with it. Waiting for the network, a limit or a sign-in is no attempt."""
@@ -1179,8 +1256,8 @@ _FileLink: TypeAlias = FileLink | _FileLinkFields
 class ChatDraft:
     """A Teams message in a chat: to one person (`to`), to a group (`members`), or in a chat there is (`chat_id`); one of the three. Messages to one chat leave in
     the order in which they were handed in."""
-    __match_args__ = ("account_id", "to", "body", "body_type", "key", "deadline", "send_at", "chat_id", "members", "topic", "importance", "mentions", "cards", "files")
-    def __new__(cls, account_id: str, to: str = ..., body: str = ..., body_type: _BodyType = ..., key: str | None = ..., deadline: datetime | None = ..., send_at: datetime | None = ..., chat_id: str | None = ..., members: Sequence[str] = ..., topic: str | None = ..., importance: _ChatImportance = ..., mentions: Sequence[_Mention] = ..., cards: Sequence[str] = ..., files: Sequence[_FileLink] = ...) -> Self: ...
+    __match_args__ = ("account_id", "to", "body", "body_type", "merge_fields", "key", "deadline", "send_at", "chat_id", "members", "topic", "importance", "mentions", "cards", "files")
+    def __new__(cls, account_id: str, to: str = ..., body: str = ..., body_type: _BodyType = ..., merge_fields: Mapping[str, str] | None = ..., key: str | None = ..., deadline: datetime | None = ..., send_at: datetime | None = ..., chat_id: str | None = ..., members: Sequence[str] = ..., topic: str | None = ..., importance: _ChatImportance = ..., mentions: Sequence[_Mention] = ..., cards: Sequence[str] = ..., files: Sequence[_FileLink] = ...) -> Self: ...
     @property
     def account_id(self) -> str: ...
     @property
@@ -1191,6 +1268,9 @@ class ChatDraft:
         """Text, HTML or Markdown. HTML is cleaned to what Teams shows. It may be empty beside a card or a file."""
     @property
     def body_type(self) -> BodyType: ...
+    @property
+    def merge_fields(self) -> dict[str, str] | None:
+        """Values for the fields of the body, which then is a template; as in `MailDraft`."""
     @property
     def key(self) -> str | None:
         """Idempotency key, as in `MailDraft`."""
@@ -1226,8 +1306,8 @@ class ChatDraft:
 class ChannelPostDraft:
     """A message in a channel of a team, as the person; with `reply_to` an answer in its thread. Messages to one channel leave in the order in which they were
     handed in."""
-    __match_args__ = ("account_id", "team_id", "channel_id", "body", "body_type", "reply_to", "subject", "importance", "mentions", "cards", "files", "key", "deadline", "send_at")
-    def __new__(cls, account_id: str, team_id: str, channel_id: str, body: str = ..., body_type: _BodyType = ..., reply_to: str | None = ..., subject: str | None = ..., importance: _ChatImportance = ..., mentions: Sequence[_Mention] = ..., cards: Sequence[str] = ..., files: Sequence[_FileLink] = ..., key: str | None = ..., deadline: datetime | None = ..., send_at: datetime | None = ...) -> Self: ...
+    __match_args__ = ("account_id", "team_id", "channel_id", "body", "body_type", "merge_fields", "reply_to", "subject", "importance", "mentions", "cards", "files", "key", "deadline", "send_at")
+    def __new__(cls, account_id: str, team_id: str, channel_id: str, body: str = ..., body_type: _BodyType = ..., merge_fields: Mapping[str, str] | None = ..., reply_to: str | None = ..., subject: str | None = ..., importance: _ChatImportance = ..., mentions: Sequence[_Mention] = ..., cards: Sequence[str] = ..., files: Sequence[_FileLink] = ..., key: str | None = ..., deadline: datetime | None = ..., send_at: datetime | None = ...) -> Self: ...
     @property
     def account_id(self) -> str: ...
     @property
@@ -1240,6 +1320,9 @@ class ChannelPostDraft:
         """As in `ChatDraft`."""
     @property
     def body_type(self) -> BodyType: ...
+    @property
+    def merge_fields(self) -> dict[str, str] | None:
+        """Values for the fields of subject and body, which then are templates; as in `MailDraft`."""
     @property
     def reply_to(self) -> str | None:
         """Id of the message at the head of the thread that is answered, as `graph_id` of its receipt."""
@@ -1577,8 +1660,8 @@ class AttachmentInfo:
 @final
 class Message:
     """A mail as it was at the last sync; its body comes from `body`."""
-    __match_args__ = ("id", "account_id", "graph_id", "folder_id", "conversation_id", "internet_message_id", "subject", "preview", "from_address", "sender_address", "to", "cc", "bcc", "reply_to", "received_at", "sent_at", "is_read", "is_draft", "is_flagged", "importance", "categories", "has_attachments", "attachments", "web_link", "change_key")
-    def __new__(cls, id: str, account_id: str, graph_id: str, folder_id: str, conversation_id: str, internet_message_id: str | None, subject: str, preview: str, from_address: _Address | None, sender_address: _Address | None, to: _Address | Sequence[_Address], cc: _Address | Sequence[_Address], bcc: _Address | Sequence[_Address], reply_to: _Address | Sequence[_Address], received_at: datetime | None, sent_at: datetime | None, is_read: bool, is_draft: bool, is_flagged: bool, importance: _Importance, categories: Sequence[str], has_attachments: bool, attachments: Sequence[AttachmentInfo], web_link: str | None, change_key: str) -> Self: ...
+    __match_args__ = ("id", "account_id", "graph_id", "folder_id", "conversation_id", "internet_message_id", "subject", "preview", "from_address", "sender_address", "to", "cc", "bcc", "reply_to", "received_at", "sent_at", "is_read", "is_draft", "is_flagged", "importance", "categories", "has_attachments", "attachments", "web_link", "change_key", "links")
+    def __new__(cls, id: str, account_id: str, graph_id: str, folder_id: str, conversation_id: str, internet_message_id: str | None, subject: str, preview: str, from_address: _Address | None, sender_address: _Address | None, to: _Address | Sequence[_Address], cc: _Address | Sequence[_Address], bcc: _Address | Sequence[_Address], reply_to: _Address | Sequence[_Address], received_at: datetime | None, sent_at: datetime | None, is_read: bool, is_draft: bool, is_flagged: bool, importance: _Importance, categories: Sequence[str], has_attachments: bool, attachments: Sequence[AttachmentInfo], web_link: str | None, change_key: str, links: Sequence[str]) -> Self: ...
     @property
     def id(self) -> str:
         """Stable as long as the mail is in this mailbox, moves included."""
@@ -1635,6 +1718,9 @@ class Message:
     @property
     def change_key(self) -> str:
         """Microsoft's version of the content (subject, people, body); read state, flag and categories may change under the same one. Empty: not told."""
+    @property
+    def links(self) -> list[str]:
+        """The host's keys for what it is about: of the send whose copy it is, or of the sends into whose conversation it came."""
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -1659,8 +1745,8 @@ class MessageBody:
 
 @final
 class MessageQuery:
-    __match_args__ = ("owner", "account_id", "folder", "is_read", "conversation_id", "limit", "cursor")
-    def __new__(cls, owner: str | None = ..., account_id: str | None = ..., folder: str | None = ..., is_read: bool | None = ..., conversation_id: str | None = ..., limit: int = ..., cursor: str | None = ...) -> Self: ...
+    __match_args__ = ("owner", "account_id", "folder", "is_read", "conversation_id", "link", "limit", "cursor")
+    def __new__(cls, owner: str | None = ..., account_id: str | None = ..., folder: str | None = ..., is_read: bool | None = ..., conversation_id: str | None = ..., link: str | None = ..., limit: int = ..., cursor: str | None = ...) -> Self: ...
     @property
     def owner(self) -> str | None:
         """Whose mail: all accounts of an owner, or one account. One of them is needed; with both, the account must be the owner's."""
@@ -1673,6 +1759,9 @@ class MessageQuery:
     def is_read(self) -> bool | None: ...
     @property
     def conversation_id(self) -> str | None: ...
+    @property
+    def link(self) -> str | None:
+        """One of `links` of a message."""
     @property
     def limit(self) -> int:
         """1 to 500."""
@@ -2655,6 +2744,15 @@ class Engine:
         language for files and streams do all of it in one call. Errors: InvalidInput (name, content type), LimitExceeded (size), NotConnected,
         NeedsReconnect, ConsentMissing, StoreFull.
         Source: Graph, Attach large files to Outlook messages."""
+    async def set_signature(self, account_id: str, signature: _Signature | None = ..., owner: str | None = ...) -> None:
+        """What the account puts below its mails whose drafts say `add_signature`; None takes it away. It is stored sealed, 256 KB with its images at the most, and stays
+        after `disconnect`. Drafts that were handed in before keep the signature of that moment. Durable when it returns. With `owner`, an account of another owner
+        is NotFound. Errors: InvalidInput (no text, an image without content or content id), LimitExceeded, NotFound, StoreBusy."""
+    async def signature(self, account_id: str, owner: str | None = ...) -> Signature | None:
+        """As it was set; None: the account has none. Errors: NotFound."""
+    async def preview(self, draft: _Draft) -> Preview:
+        """What the draft says once its merge fields are filled in and its signature is added, as it would be sent; stores and sends nothing, and touches no network. Errors: as `send` before storing, but for
+        what only the draft's key or the things it names would bring."""
     async def send(self, draft: _Draft) -> Receipt:
         """Stores the draft, delivers it and answers with the outcome; `queued` when `send_timeout_ms` passed first.
         Errors before anything is stored: InvalidInput, LimitExceeded, NotConnected, ConsentMissing (also of a `from_address` that is not the account's own),
@@ -2750,7 +2848,7 @@ class Engine:
     async def messages(self, query: MessageQuery) -> MessagePage:
         """Of all accounts of an owner, or of one account. Errors: InvalidInput (also when neither is named, or the cursor is another query's), NotFound."""
     @overload
-    async def messages(self, *, owner: str | None = ..., account_id: str | None = ..., folder: str | None = ..., is_read: bool | None = ..., conversation_id: str | None = ..., limit: int = ..., cursor: str | None = ...) -> MessagePage: ...
+    async def messages(self, *, owner: str | None = ..., account_id: str | None = ..., folder: str | None = ..., is_read: bool | None = ..., conversation_id: str | None = ..., link: str | None = ..., limit: int = ..., cursor: str | None = ...) -> MessagePage: ...
     async def message(self, message_id: str, owner: str | None = ...) -> Message:
         """Errors: NotFound."""
     async def body(self, message_id: str, owner: str | None = ..., form: _BodyForm | None = ...) -> MessageBody:
@@ -2915,6 +3013,15 @@ class BlockingEngine:
         language for files and streams do all of it in one call. Errors: InvalidInput (name, content type), LimitExceeded (size), NotConnected,
         NeedsReconnect, ConsentMissing, StoreFull.
         Source: Graph, Attach large files to Outlook messages."""
+    def set_signature(self, account_id: str, signature: _Signature | None = ..., owner: str | None = ...) -> None:
+        """What the account puts below its mails whose drafts say `add_signature`; None takes it away. It is stored sealed, 256 KB with its images at the most, and stays
+        after `disconnect`. Drafts that were handed in before keep the signature of that moment. Durable when it returns. With `owner`, an account of another owner
+        is NotFound. Errors: InvalidInput (no text, an image without content or content id), LimitExceeded, NotFound, StoreBusy."""
+    def signature(self, account_id: str, owner: str | None = ...) -> Signature | None:
+        """As it was set; None: the account has none. Errors: NotFound."""
+    def preview(self, draft: _Draft) -> Preview:
+        """What the draft says once its merge fields are filled in and its signature is added, as it would be sent; stores and sends nothing, and touches no network. Errors: as `send` before storing, but for
+        what only the draft's key or the things it names would bring."""
     def send(self, draft: _Draft) -> Receipt:
         """Stores the draft, delivers it and answers with the outcome; `queued` when `send_timeout_ms` passed first.
         Errors before anything is stored: InvalidInput, LimitExceeded, NotConnected, ConsentMissing (also of a `from_address` that is not the account's own),
@@ -3010,7 +3117,7 @@ class BlockingEngine:
     def messages(self, query: MessageQuery) -> MessagePage:
         """Of all accounts of an owner, or of one account. Errors: InvalidInput (also when neither is named, or the cursor is another query's), NotFound."""
     @overload
-    def messages(self, *, owner: str | None = ..., account_id: str | None = ..., folder: str | None = ..., is_read: bool | None = ..., conversation_id: str | None = ..., limit: int = ..., cursor: str | None = ...) -> MessagePage: ...
+    def messages(self, *, owner: str | None = ..., account_id: str | None = ..., folder: str | None = ..., is_read: bool | None = ..., conversation_id: str | None = ..., link: str | None = ..., limit: int = ..., cursor: str | None = ...) -> MessagePage: ...
     def message(self, message_id: str, owner: str | None = ...) -> Message:
         """Errors: NotFound."""
     def body(self, message_id: str, owner: str | None = ..., form: _BodyForm | None = ...) -> MessageBody:

@@ -14,6 +14,7 @@ mod raw;
 mod raw_response;
 mod scope;
 mod sender;
+mod signature;
 mod sign_in;
 mod sync;
 mod throttles;
@@ -52,7 +53,7 @@ use crate::events::EventBus;
 use crate::retention::Retention;
 use crate::metrics::Meters;
 use crate::model::*;
-use crate::outbox::{DISCONNECTED, Outbox, check_draft, check_drafts, of_draft, sender_for, sender_of};
+use crate::outbox::{DISCONNECTED, Outbox, check_draft, check_drafts, fill, fill_all, of_draft, sender_for, sender_of};
 use crate::pipeline::Pipeline;
 use crate::runtime::{Runtime, Stop};
 use crate::secret::RootKey;
@@ -237,8 +238,9 @@ impl Engine {
     /// connected with. With `owner`, a send of another owner is NotFound. Errors: InvalidInput, LimitExceeded; NotFound (also when the message is gone);
     /// Conflict for a mail, and for what was not sent; NotConnected, NeedsReconnect, ConsentMissing; Forbidden. Source: Graph, chatMessage: update.
     pub async fn edit_sent(&self, receipt_id: String, draft: Draft, owner: Option<String>) -> Result<Receipt> {
-        check_draft(&draft, self.inner.clock.now())?;
         self.finish(|inner| async move {
+            let draft = fill(draft).await?;
+            check_draft(&draft, inner.clock.now())?;
             let posted = inner.posted(&receipt_id, owner.as_deref()).await?;
             inner.outbox.change_sent(posted, &draft).await
         })
@@ -365,6 +367,7 @@ impl Engine {
 impl Inner {
     async fn enqueue(&self, draft: Draft, is_bulk: bool) -> Result<Receipt> {
         // Before anything is read: what is wrong in itself is wrong for any account.
+        let draft = fill(draft).await?;
         check_draft(&draft, self.clock.now())?;
         let (account_id, sender) = (draft.account_id().to_owned(), sender_for(&draft));
         if !self.outbox.is_ready_for(&account_id) {
@@ -385,6 +388,7 @@ impl Inner {
     }
 
     async fn enqueue_all(&self, drafts: Vec<Draft>) -> Result<Vec<Receipt>> {
+        let drafts = fill_all(drafts).await?;
         check_drafts(&drafts, self.clock.now())?;
         let (mut checked, mut checked_names) = (HashSet::new(), HashSet::new());
         for (number, draft) in drafts.iter().enumerate() {
@@ -404,6 +408,7 @@ impl Inner {
     }
 
     async fn edit(&self, receipt_id: &str, draft: Draft, owner: Option<String>) -> Result<Receipt> {
+        let draft = fill(draft).await?;
         check_draft(&draft, self.clock.now())?;
         if draft.named_sender().is_some() && self.outbox.receipt(receipt_id, owner.clone()).await?.account_id == draft.account_id() {
             self.may_send_as(&draft).await?;

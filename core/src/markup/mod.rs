@@ -1,13 +1,15 @@
-//! What people write, in the form that a route takes: Markdown and HTML brought to what Teams shows, mentions put in their places, cards looked at.
+//! What people write, in the form that a route takes: templates filled, Markdown and HTML brought to what Teams shows, mentions put in their places, cards looked at.
 
 mod card;
 mod markdown;
 mod mentions;
 mod teams;
+mod template;
 
 pub use card::check_card;
 pub use markdown::markdown;
 pub use mentions::{Piece, pieces};
+pub use template::{Fields, fill};
 
 /// Text that looks in HTML as it was typed.
 pub fn as_html(text: &str) -> String {

@@ -1,6 +1,7 @@
 use super::rfc3339;
 use super::teams::{ChannelPostDraft, ChatDraft};
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 use std::time::SystemTime;
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -45,6 +46,18 @@ pub struct FileAttachment {
     pub staged: Option<String>,
 }
 
+/// What an account puts below its mails.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Signature {
+    /// For bodies that are text.
+    pub text: String,
+    /// For those of HTML and Markdown, as it is; none: the text.
+    pub html: String,
+    /// What the HTML shows, as in `<img src="cid:logo">` with the content id `logo`. Each has a content of its own.
+    pub images: Vec<FileAttachment>,
+}
+
 /// A header of a mail that is sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MailHeader {
@@ -72,6 +85,19 @@ pub struct MailDraft {
     pub subject: String,
     pub body: String,
     pub body_type: BodyType,
+    /// Values for the fields of a template: names with dots, as in `candidate.first_name`. None: subject and body are taken to the letter, `{{` included. Some:
+    /// both are templates, filled when the draft is handed in; only what they become is stored, compared and sent. `{{ name }}`, the filters `default`, `upper`,
+    /// `lower`, `title`, `trim` and `escape`, and `{% if %}` with `and`, `or`, `not`, `==`, `!=` and `is defined`; no loops, and nothing else. Each value is escaped for
+    /// where it stands: in HTML, as text; in Markdown, as text; in text, as it is. Every field that is named must be given, but those with `default` or
+    /// `is defined`. 100 fields, names of 100 characters, templates and values of 256 KB, and 1 MB filled at the most.
+    /// Source: Jinja, Template Designer Documentation.
+    #[serde(skip_serializing)]
+    pub merge_fields: Option<HashMap<String, String>>,
+    /// Puts the account's signature below the body, as `set_signature` gave it: behind a line `-- ` where the body is text, else as HTML, with its images; a body in Markdown
+    /// becomes HTML. It is added once the templates are filled, and is none itself. The signature of the moment counts in which the draft is handed in; it is no part of the
+    /// content that `key` stands for, though whether there is one is. Errors: InvalidInput, where the account has none, and where an attachment has the content id of an image of it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub add_signature: bool,
     pub cc: Vec<Address>,
     pub bcc: Vec<Address>,
     pub reply_to: Vec<Address>,
@@ -79,6 +105,10 @@ pub struct MailDraft {
     pub attachments: Vec<FileAttachment>,
     /// Idempotency key, unique per account: the same key and content give the same receipt, other content is a Conflict.
     pub key: Option<String>,
+    /// The host's own key for what the mail is about, as a candidate or a ticket, 1 to 200 characters. The sent copy carries it in `links` of its message once it is synced,
+    /// and so does every mail that comes into its conversation afterwards; `messages` finds them by it. It is no part of the content, as the deadline is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
     /// Not sent after this time: what is provably unsent by then becomes `failed`, anything else `unknown`. None: it waits for as long as it takes. It is
     /// no part of the content: the same key with another deadline gives the send as it was first handed in.
     #[serde(with = "rfc3339::option")]
@@ -110,6 +140,12 @@ pub struct ReplyDraft {
     pub context: Option<String>,
     pub body: String,
     pub body_type: BodyType,
+    /// Values for the fields of the body, which then is a template; as in `MailDraft`.
+    #[serde(skip_serializing)]
+    pub merge_fields: Option<HashMap<String, String>>,
+    /// As in `MailDraft`: it stands below the body and above the quoted message.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub add_signature: bool,
     /// Also to everybody else who got that message.
     pub to_all: bool,
     /// Beside those whom Microsoft fills in.
@@ -120,6 +156,9 @@ pub struct ReplyDraft {
     pub attachments: Vec<FileAttachment>,
     /// Idempotency key, as in `MailDraft`.
     pub key: Option<String>,
+    /// As in `MailDraft`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
     /// Not sent after this time, as in `MailDraft`.
     #[serde(with = "rfc3339::option")]
     pub deadline: Option<SystemTime>,
@@ -147,12 +186,21 @@ pub struct ForwardDraft {
     pub to: Vec<Address>,
     pub body: String,
     pub body_type: BodyType,
+    /// Values for the fields of the body, which then is a template; as in `MailDraft`.
+    #[serde(skip_serializing)]
+    pub merge_fields: Option<HashMap<String, String>>,
+    /// As in `MailDraft`: it stands below the body and above the quoted message.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub add_signature: bool,
     pub cc: Vec<Address>,
     pub bcc: Vec<Address>,
     pub importance: Importance,
     pub attachments: Vec<FileAttachment>,
     /// Idempotency key, as in `MailDraft`.
     pub key: Option<String>,
+    /// As in `MailDraft`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
     /// Not sent after this time, as in `MailDraft`.
     #[serde(with = "rfc3339::option")]
     pub deadline: Option<SystemTime>,
@@ -176,6 +224,9 @@ pub struct WorkflowDraft {
     pub workflow_id: String,
     /// Shown as a card with this text. One of `text` and `card` is needed, not both. What is posted may have 28,000 bytes.
     pub text: Option<String>,
+    /// Values for the fields of `text`, which then is a template; as in `MailDraft`.
+    #[serde(skip_serializing)]
+    pub merge_fields: Option<HashMap<String, String>>,
     /// An Adaptive Card as JSON, version 1.0 to 1.5.
     pub card: Option<String>,
     /// Idempotency key, as in `MailDraft`.
@@ -289,4 +340,14 @@ impl From<WorkflowDraft> for Draft {
     fn from(workflow: WorkflowDraft) -> Self {
         Self::Workflow { workflow }
     }
+}
+
+/// What would be sent.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Preview {
+    /// Of a mail or a post in a channel; empty where there is none, and where Microsoft makes it.
+    pub subject: String,
+    /// Body or text, filled. Empty for a card.
+    pub body: String,
+    pub body_type: BodyType,
 }

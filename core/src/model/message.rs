@@ -66,6 +66,9 @@ pub struct Message {
     pub web_link: Option<String>,
     /// Microsoft's version of the content (subject, people, body); read state, flag and categories may change under the same one. Empty: not told.
     pub change_key: String,
+    /// The host's keys for what it is about: of the send whose copy it is, or of the sends into whose conversation it came.
+    #[serde(default)]
+    pub links: Vec<String>,
 }
 
 /// A form in which a body is made ready.
@@ -100,6 +103,8 @@ pub struct MessageQuery {
     pub folder: Option<String>,
     pub is_read: Option<bool>,
     pub conversation_id: Option<String>,
+    /// One of `links` of a message.
+    pub link: Option<String>,
     /// 1 to 500.
     pub limit: u32,
     /// `next` of the page before; good for the same owner, account and filters.
@@ -108,7 +113,7 @@ pub struct MessageQuery {
 
 impl Default for MessageQuery {
     fn default() -> Self {
-        Self { owner: None, account_id: None, folder: None, is_read: None, conversation_id: None, limit: 50, cursor: None }
+        Self { owner: None, account_id: None, folder: None, is_read: None, conversation_id: None, link: None, limit: 50, cursor: None }
     }
 }
 

@@ -17,7 +17,7 @@ mod workflow;
 
 pub use account::{Account, AccountFilter, AccountKind, AccountPage, AccountState, Approval, ConnectRequest, Feature, LinkRequest, SignIn, TenantRequest};
 pub(crate) use address::is_mail_address;
-pub use draft::{Address, BodyType, Draft, FileAttachment, ForwardDraft, Importance, MailDraft, MailHeader, ReplyDraft, WorkflowDraft};
+pub use draft::{Address, BodyType, Draft, FileAttachment, ForwardDraft, Importance, MailDraft, MailHeader, Preview, ReplyDraft, Signature, WorkflowDraft};
 pub use health::{AccountHealth, Badge, Health, LogField, LogLevel, LogRecord, Metrics, Transport};
 pub use retention::{
     AuditChainHead, AuditFault, AuditHead, AuditKind, AuditPage, AuditRecord, AuditVerdict, KeyRotation, OwnerDeletion, PurgeReport, PurgeRequest, RotationReport,

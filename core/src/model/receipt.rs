@@ -36,6 +36,9 @@ pub struct Receipt {
     pub route: Route,
     pub state: SendState,
     pub key: Option<String>,
+    /// As in its draft.
+    #[serde(default)]
+    pub link: Option<String>,
     /// Times it was tried with a request that may have had an effect, or whose process ended with it. Waiting for the network, a limit or a sign-in is no attempt.
     pub attempts: u32,
     /// Why it is not sent, or not yet, and what to do.

@@ -1,6 +1,7 @@
 use super::draft::BodyType;
 use super::rfc3339;
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 use std::time::SystemTime;
 
 /// `Urgent` tells the recipients every two minutes for twenty minutes, where their organisation allows it.
@@ -57,6 +58,9 @@ pub struct ChatDraft {
     /// Text, HTML or Markdown. HTML is cleaned to what Teams shows. It may be empty beside a card or a file.
     pub body: String,
     pub body_type: BodyType,
+    /// Values for the fields of the body, which then is a template; as in `MailDraft`.
+    #[serde(skip_serializing)]
+    pub merge_fields: Option<HashMap<String, String>>,
     /// Idempotency key, as in `MailDraft`.
     pub key: Option<String>,
     /// Not sent after this time, as in `MailDraft`.
@@ -91,6 +95,9 @@ pub struct ChannelPostDraft {
     /// As in `ChatDraft`.
     pub body: String,
     pub body_type: BodyType,
+    /// Values for the fields of subject and body, which then are templates; as in `MailDraft`.
+    #[serde(skip_serializing)]
+    pub merge_fields: Option<HashMap<String, String>>,
     /// Id of the message at the head of the thread that is answered, as `graph_id` of its receipt.
     pub reply_to: Option<String>,
     /// Shown above the message; a reply has none.

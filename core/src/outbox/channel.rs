@@ -30,6 +30,10 @@ pub trait Channel: Sized + Send + Sync + 'static {
     /// Errors: InvalidInput or LimitExceeded, naming the field and the remedy. The deadline is looked at by the caller.
     fn check(draft: &Self::Draft) -> Result<()>;
     fn order(draft: &Self::Draft) -> Order;
+    /// The host's key for what it is about. Only mails have one.
+    fn link(_: &Self::Draft) -> Option<&str> {
+        None
+    }
     /// Bytes of text and attachments, about.
     fn weight(draft: &Self::Draft) -> usize;
     /// Form 1 of the content ([`content`](super::content)).
@@ -137,6 +141,8 @@ pub struct Ids {
     pub graph_id: Option<String>,
     pub conversation_id: Option<String>,
     pub chat_id: Option<String>,
+    /// The host's own key.
+    pub link: Option<String>,
 }
 
 /// What is known so far of a send; sealed with the item, as one flat record.
@@ -153,6 +159,9 @@ pub struct Progress<P> {
     pub refusal: Option<String>,
     /// The host wants it sent again although it may have been sent.
     pub insisted: bool,
+    /// The host's key for what it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
     #[serde(flatten)]
     pub own: P,
 }

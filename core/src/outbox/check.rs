@@ -31,8 +31,8 @@ pub fn check_draft(draft: &Draft, now: SystemTime) -> Result<()> {
 const FURTHEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
 /// Drafts handed in together.
-const MOST_DRAFTS: usize = 1_000;
-const DRAFTS_TOTAL: usize = 64 << 20;
+pub const MOST_DRAFTS: usize = 1_000;
+pub const DRAFTS_TOTAL: usize = 64 << 20;
 
 /// The same for drafts that are handed in together; the error says which one is wrong.
 pub fn check_drafts(drafts: &[Draft], now: SystemTime) -> Result<()> {
@@ -40,7 +40,7 @@ pub fn check_drafts(drafts: &[Draft], now: SystemTime) -> Result<()> {
         return Err(Error::invalid("There is no draft. Pass 1 to 1000 of them."));
     }
     if drafts.len() > MOST_DRAFTS {
-        return Err(Error::new(ErrorKind::LimitExceeded, "There are more than 1000 drafts. Hand them in in several calls."));
+        return Err(too_many());
     }
     let mut total = 0_usize;
     for (number, draft) in drafts.iter().enumerate() {
@@ -48,9 +48,17 @@ pub fn check_drafts(drafts: &[Draft], now: SystemTime) -> Result<()> {
         total += by_draft!(draft, C, one => C::weight(one));
     }
     if total > DRAFTS_TOTAL {
-        return Err(Error::new(ErrorKind::LimitExceeded, "The drafts hold more than 64 MB together. Hand them in in several calls."));
+        return Err(too_much());
     }
     Ok(())
+}
+
+pub fn too_many() -> Error {
+    Error::new(ErrorKind::LimitExceeded, "There are more than 1000 drafts. Hand them in in several calls.")
+}
+
+pub fn too_much() -> Error {
+    Error::new(ErrorKind::LimitExceeded, "The drafts hold more than 64 MB together. Hand them in in several calls.")
 }
 
 /// Says which of several drafts an error is about, counted from 0.

@@ -5,6 +5,7 @@ use super::deliver::Outbox;
 use super::job::{Tools, read_progress, seal_progress};
 use super::last_sender::{contexts, remembered};
 use super::payload::{seal_content, work_of};
+use super::signature::Signatures;
 use super::staged::StagedFiles;
 use super::submit::{New, check_named, check_owner, conflict, item, new_item, read_receipt};
 use crate::clock::to_ms;
@@ -50,10 +51,12 @@ async fn replace(tools: &Tools, id: &str, draft: &Arc<Draft>, owner: Option<&str
     }
     let staged = Arc::new(StagedFiles::of(tools, [&**draft]).await?);
     check_named(tools, draft, &staged).await?;
-    by_route!(seen.route, C => replace_by::<C>(tools, &seen, draft, staged).await)
+    let signed = Signatures::of(tools, [&**draft]).await?.signed(draft).await?;
+    by_route!(seen.route, C => replace_by::<C>(tools, &seen, draft, signed, staged).await)
 }
 
-async fn replace_by<C: Channel>(tools: &Tools, seen: &ItemRow, draft: &Arc<Draft>, staged: Arc<StagedFiles>) -> Result<bool> {
+/// `signed`: what is stored of the draft, where that is another one.
+async fn replace_by<C: Channel>(tools: &Tools, seen: &ItemRow, draft: &Arc<Draft>, signed: Option<Draft>, staged: Arc<StagedFiles>) -> Result<bool> {
     let progress = read_progress::<C::Progress>(&tools.vault, seen).await?;
     if progress.doubted {
         return Err(conflict("It may have been sent before it was queued again, so it cannot be changed. Look into the mailbox or chat."));
@@ -63,14 +66,15 @@ async fn replace_by<C: Channel>(tools: &Tools, seen: &ItemRow, draft: &Arc<Draft
     };
     let hashes = tools.vault.hashes(&seen.account_id).await?;
     let key = tools.vault.content(&seen.account_id).await?;
-    let progress = seal_progress(&key, seen, &Progress { own, ..Progress::default() })?;
+    let link = by_draft!(&**draft, D, one => D::link(one).map(str::to_owned));
+    let progress = seal_progress(&key, seen, &Progress { own, link, ..Progress::default() })?;
     let weight = by_draft!(&**draft, D, one => D::weight(one));
     let now = to_ms(tools.clock.now());
     let context = contexts(tools, std::slice::from_ref(draft)).await?.pop().flatten();
     let (draft, id, is_bulk, created_at) = (draft.clone(), seen.id.clone(), seen.is_bulk, seen.created_at);
     let sealed = work_of(weight, move || {
         let New { item, .. } = new_item(&hashes, (&draft, &staged), id, is_bulk, created_at)?;
-        let content = seal_content(&key, &item.account_id, &item.id, &draft)?;
+        let content = seal_content(&key, &item.account_id, &item.id, signed.as_ref().unwrap_or(&draft))?;
         let last_sender = context.map(|context| remembered(&key, context, &draft, now)).transpose()?;
         Ok((NewItem { progress: Some(progress), last_sender, ..item }, content))
     });

@@ -1,6 +1,6 @@
 //! What the delivery loop and the channels share: the claimed item, and its durable steps.
 
-use super::channel::{Channel, Progress};
+use super::channel::{Channel, Ids, Progress};
 use super::channels::Memory;
 use super::payload::{content_size, open_content, work_of};
 use crate::clock::{Clock, to_ms};
@@ -12,8 +12,8 @@ use crate::graph::{Caller, Graph};
 use crate::pipeline::Priority;
 use crate::runtime::Stop;
 use crate::seal::{AadContext, Sealed};
-use crate::store::{Content, Hold, ItemRow, ItemState, LEASE_MS, NewItem, Pace, Step, Store, Taken, Tally, sealed_row};
-use crate::vault::{DataKey, Vault};
+use crate::store::{Content, Hold, ItemRow, ItemState, LEASE_MS, NewItem, NewLink, link_place, link_row, Pace, Step, Store, Taken, Tally, sealed_row};
+use crate::vault::{DataKey, Vault, host_link};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
@@ -21,6 +21,9 @@ use std::time::Duration;
 
 /// Short waits are sat out in place; longer ones become `RetryWait`, which survives the process.
 pub const PATIENCE: Duration = Duration::from_secs(5);
+
+/// By how much the clock of this machine may go before Microsoft's: an answer that comes at once is one.
+const CLOCKS_MS: i64 = 300_000;
 
 /// What a channel works with.
 pub struct Tools {
@@ -106,6 +109,11 @@ impl<C: Channel> Job<C> {
         self.item.fence == 1
     }
 
+    /// What is known of it that a receipt shows.
+    pub fn ids(&self) -> Ids {
+        Ids { link: self.progress.link.clone(), ..C::ids(self.progress.own.clone()) }
+    }
+
     pub fn now(&self) -> i64 {
         to_ms(self.tools.clock.now())
     }
@@ -134,6 +142,22 @@ impl<C: Channel> Job<C> {
         self.write(state, leaving, true).await
     }
 
+    /// What the host's key is for from this state on: the message once it may be sent, should nobody hear of its end, and its conversation once it was.
+    async fn link(&self, state: ItemState, now: i64) -> Result<Option<Link>> {
+        let is_sent = state == ItemState::Sent;
+        if self.progress.link.is_none() || !(is_sent || state == ItemState::Dispatching) {
+            return Ok(None);
+        }
+        let Ids { link: Some(text), graph_id: Some(graph_id), conversation_id, .. } = self.ids() else { return Ok(None) };
+        let account_id = self.item.account_id.clone();
+        let hashes = match self.tools.vault.hashes_in_memory(&account_id) {
+            Some(hashes) => hashes,
+            None => self.tools.vault.hashes(&account_id).await?,
+        };
+        let hash = host_link(&hashes, &text)?;
+        Ok(Some(Link { text, account_id, graph_id, conversation_id, is_sent, hash, since: now.saturating_sub(CLOCKS_MS) }))
+    }
+
     async fn write(&mut self, state: ItemState, leaving: Leaving, release: bool) -> Result<Option<Left>> {
         failpoint!("outbox.storing", state);
         let (now, tally) = (self.now(), self.tally);
@@ -143,6 +167,7 @@ impl<C: Channel> Job<C> {
         let claim_until = (!release).then(|| now.saturating_add(LEASE_MS));
         let claim_next_until = (self.may_claim_next && !state.is_open() && !self.stop.is_set()).then(|| now.saturating_add(LEASE_MS));
         let leaving = &leaving;
+        let link = &self.link(state, now).await?;
         let written = tools.vault.with_current_keys(|| {
             let held = held.take();
             async move {
@@ -153,7 +178,8 @@ impl<C: Channel> Job<C> {
                 };
                 let sealed = seal_progress(&key, item, progress)?;
                 let Leaving { reason, next_at, tidy_at } = leaving.clone();
-                let step = Step { state, progress: Some(sealed), reason, next_at, sent_at, claim_until, tally, tidy_at, announce: release, claim_next_until };
+                let links = link.as_ref().map(|link| link.sealed(&key)).transpose()?.into_iter().collect();
+                let step = Step { state, progress: Some(sealed), reason, next_at, sent_at, claim_until, tally, tidy_at, announce: release, claim_next_until, links };
                 let stepped = tools.store.step(&item.id, item.fence, &step, now).await?;
                 Ok(stepped.map(|stepped| (item.after(&step, now), stepped.next)))
             }
@@ -165,6 +191,31 @@ impl<C: Channel> Job<C> {
             self.item.progress_version = row.progress_version;
         }
         Ok(written)
+    }
+}
+
+/// The host's key of a send, not sealed yet.
+struct Link {
+    text: String,
+    account_id: String,
+    graph_id: String,
+    conversation_id: Option<String>,
+    is_sent: bool,
+    hash: [u8; 32],
+    since: i64,
+}
+
+impl Link {
+    fn sealed(&self, key: &DataKey) -> Result<NewLink> {
+        Ok(NewLink {
+            account_id: self.account_id.clone(),
+            graph_id: self.graph_id.clone(),
+            is_sent: self.is_sent,
+            conversation_id: self.conversation_id.clone(),
+            hash: self.hash,
+            since: self.since,
+            sealed: key.seal(link_place(&self.account_id, &link_row(&self.hash)), self.text.as_bytes())?,
+        })
     }
 }
 

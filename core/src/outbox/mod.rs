@@ -16,6 +16,7 @@ mod content;
 mod deliver;
 mod edit;
 mod capacity;
+mod fill;
 mod item;
 mod job;
 mod last_sender;
@@ -23,6 +24,7 @@ mod payload;
 mod receipt;
 mod sent;
 mod settle;
+mod signature;
 mod staged;
 mod staging;
 mod submit;
@@ -33,6 +35,7 @@ pub use channel::{DISCONNECTED, REMOVED, Sender, sender_for, sender_of};
 pub use channels::{Posted, check_file};
 pub use check::{address as check_address, check_draft, check_drafts, id as check_id, of_draft};
 pub use deliver::Outbox;
+pub use fill::{fill, fill_all};
 pub use staging::Staging;
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use super::job::open_progress;
 use super::payload::work_of;
 use crate::clock::from_ms;
 use crate::error::Result;
-use crate::model::{Receipt, SendState};
+use crate::model::{Receipt, Route, SendState};
 use crate::store::{Hold, ItemRow};
 use crate::vault::{DataKey, Vault};
 use std::collections::HashMap;
@@ -44,6 +44,7 @@ pub fn receipt_with(item: &ItemRow, ids: Ids) -> Receipt {
         route: item.route,
         state,
         key: item.key.clone(),
+        link: ids.link,
         attempts: item.attempts,
         reason: if is_parked { Some(PARKED.to_owned()) } else { item.reason.clone() },
         internet_message_id: ids.internet_message_id,
@@ -57,9 +58,9 @@ pub fn receipt_with(item: &ItemRow, ids: Ids) -> Receipt {
     }
 }
 
-/// What nobody had in hand yet has none: nothing was made of it.
+/// What nobody had in hand yet has none: nothing was made of it. The names of a mail, and the host's key, are known from the beginning.
 fn has_ids(item: &ItemRow) -> bool {
-    item.fence > 0 && item.progress.is_some()
+    item.progress.is_some() && (item.fence > 0 || matches!(item.route, Route::Mail | Route::Reply | Route::Forward))
 }
 
 fn opened_receipt(key: Option<&DataKey>, item: &ItemRow) -> Result<Receipt> {
@@ -71,5 +72,9 @@ fn opened_receipt(key: Option<&DataKey>, item: &ItemRow) -> Result<Receipt> {
 }
 
 fn ids<C: Channel>(key: &DataKey, item: &ItemRow) -> Result<Ids> {
-    Ok(C::ids(open_progress(key, item)?.own))
+    let progress = open_progress(key, item)?;
+    let link = progress.link;
+    // Whoever has it in hand first may still give it other names.
+    let ids = if item.fence > 0 { C::ids(progress.own) } else { Ids::default() };
+    Ok(Ids { link, ..ids })
 }

@@ -8,6 +8,7 @@ use super::job::{Tools, progress_text, read_progress, seal_first_progress, seal_
 use super::payload::{seal_content, work_of};
 use super::last_sender::{contexts, remembered};
 use super::receipt::{receipt, receipts};
+use super::signature::Signatures;
 use super::staged::StagedFiles;
 use super::staging::{Staging, sweep};
 use crate::clock::to_ms;
@@ -165,6 +166,9 @@ struct Drafts<'a> {
     hashes: Arc<HashMap<String, Hashes>>,
     staged: Arc<StagedFiles>,
     new: Arc<Vec<New>>,
+    /// By number, what is stored in the place of drafts that are signed. Their content is compared as it was handed in: the same draft is the same content, whatever
+    /// became of the signature in between.
+    signed: Arc<HashMap<usize, Draft>>,
 }
 
 /// A send that is about to be stored.
@@ -196,22 +200,34 @@ impl<'a> Drafts<'a> {
             let one = |(draft, context)| Ok(New { context, ..new_item(of(&of_account, draft)?, (draft, &contents), new_id()?, is_bulk, now)? });
             all.iter().zip(contexts).map(one).collect()
         });
-        let new = new.await?;
-        let drafts = Self { tools, drafts, weight, hashes, staged, new: Arc::new(new) };
-        drafts.check_named().await?;
+        let mut drafts = Self { tools, drafts, weight, hashes, staged, new: Arc::new(new.await?), signed: Arc::default() };
+        drafts.signed = Arc::new(drafts.check_named().await?);
         Ok(drafts)
     }
 
-    /// One that was handed in before is known, whatever became of the message that it answers and of the contents it names.
-    async fn check_named(&self) -> Result<()> {
+    /// One that was handed in before is known, whatever became of the message that it answers, of the contents it names and of the signature it wants. Answers those
+    /// that are signed.
+    async fn check_named(&self) -> Result<HashMap<usize, Draft>> {
+        let signatures = Signatures::of(self.tools, self.drafts.iter()).await?;
+        let mut all_signed = HashMap::new();
         for (number, (draft, new)) in self.drafts.iter().zip(&*self.new).enumerate() {
-            let Err(error) = check_named(self.tools, draft, &self.staged).await else { continue };
+            let named = match check_named(self.tools, draft, &self.staged).await {
+                Ok(()) => signatures.signed(draft).await,
+                Err(error) => Err(error),
+            };
+            let error = match named {
+                Ok(signed) => {
+                    all_signed.extend(signed.map(|signed| (number, signed)));
+                    continue;
+                }
+                Err(error) => error,
+            };
             let is_known = new.item.key.is_some() && self.tools.store.submitted(std::slice::from_ref(&new.item)).await?.iter().any(Option::is_some);
             if !is_known {
                 return Err(if self.drafts.len() > 1 { of_draft(number, error) } else { error });
             }
         }
-        Ok(())
+        Ok(all_signed)
     }
 
     /// What was handed in with their keys before.
@@ -239,8 +255,9 @@ impl<'a> Drafts<'a> {
                     };
                     keys.insert(account_id.to_owned(), key);
                 }
-                let (drafts, new) = (self.drafts.clone(), self.new.clone());
-                let sealed = work_of(self.weight, move || new.iter().zip(&*drafts).map(|(new, draft)| sealed(of(&keys, draft)?, new, draft)).collect()).await?;
+                let (drafts, new, signed) = (self.drafts.clone(), self.new.clone(), self.signed.clone());
+                let all = move || new.iter().zip(&*drafts).enumerate().map(|(number, (new, draft))| sealed(of(&keys, draft)?, new, signed.get(&number).unwrap_or(draft))).collect();
+                let sealed = work_of(self.weight, all).await?;
                 store.enqueue(sealed, is_usable).await
             }
         })
@@ -309,13 +326,14 @@ fn sealed(key: &DataKey, new: &New, draft: &Draft) -> Result<(NewItem, Content)>
     Ok((NewItem { progress, last_sender, ..item.clone() }, seal_content(key, &item.account_id, &item.id, draft)?))
 }
 
-fn first_progress<C: Channel>(hashes: &Hashes, id: &str, created_at: i64) -> Result<Option<Vec<u8>>> {
-    C::first_known(hashes, id, created_at)?.map(|own| progress_text(&Progress { own, ..Progress::default() })).transpose()
+fn first_progress<C: Channel>(hashes: &Hashes, id: &str, created_at: i64, link: Option<&str>) -> Result<Option<Vec<u8>>> {
+    let link = link.map(str::to_owned);
+    C::first_known(hashes, id, created_at)?.map(|own| progress_text(&Progress { own, link, ..Progress::default() })).transpose()
 }
 
 pub fn new_item(hashes: &Hashes, (draft, staged): (&Draft, &StagedFiles), id: String, is_bulk: bool, created_at: i64) -> Result<New> {
     let (route, Terms { key, deadline, send_at }) = by_draft!(draft, C, one => (C::ROUTE, C::terms(one)));
-    let progress = by_draft!(draft, C, _one => first_progress::<C>(hashes, &id, created_at))?;
+    let progress = by_draft!(draft, C, one => first_progress::<C>(hashes, &id, created_at, C::link(one)))?;
     let item = NewItem {
         ordering_key: ordering_key(hashes, &id, draft)?,
         id,

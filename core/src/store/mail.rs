@@ -250,6 +250,8 @@ pub struct MessageWindow {
     pub mailboxes: Vec<Mailbox>,
     pub is_read: Option<bool>,
     pub conversation_id: Option<String>,
+    /// Keyed hashes of the host's key, by account; an account that is not in it has no such message.
+    pub link: Option<HashMap<String, [u8; 32]>>,
     pub limit: u32,
     /// (received_at, row_id) of the last one seen.
     pub after: Option<(i64, i64)>,

@@ -13,11 +13,13 @@ mod health;
 mod keyring;
 mod last_senders;
 mod lease;
+mod links;
 mod mail;
 mod outbox;
 mod paces;
 mod purge;
 mod scope;
+mod signatures;
 mod staging;
 mod throttles;
 mod trim;
@@ -44,6 +46,7 @@ pub use health::{HealthError, HealthRow, HealthStore};
 pub use keyring::{HANDOVER_MS, KeyHandover, KeyFate, KeyStore, NewRoot, ROOT_KDF, ROOT_WRAPPED, Retired, RingKey, SealedValue, RowRef, is_outdated, outdated_key, moved_on, outdated, unready, unready_ring};
 pub use last_senders::{LastSenderRow, LastSenderStore};
 pub use lease::{LEASE_MS, LeaseRequest, hold, hold_claim};
+pub use links::{LinkStore, LinkedRow, NewLink, link_place, link_row};
 pub use mail::{
     Applied, AttachmentList, ChangeRow, Cursor, CursorEvent, FolderLink, FolderNews, FolderRow, Known, MailPage, MailStore, Mailbox, MessageRow, MessageWindow, NewMessage, PageBatch, Quarantined,
     QuarantineRow, Question, Refusal, SearchText, Settled, SyncedFolder, Unlisted, pause_ms,
@@ -55,6 +58,7 @@ pub use purge::{PurgeRow, PurgeStore, Purged};
 pub use throttles::ThrottleStore;
 pub use trim::{Kept, TrimStore};
 pub use scope::Scope;
+pub use signatures::{SignatureRow, SignatureStore};
 pub use workflows::{WorkflowRow, WorkflowStore};
 pub use staging::{STAGED_ID, Staged, StagedRow, StagingStore};
 pub use sqlite::SqliteStore;
@@ -70,7 +74,7 @@ pub fn peek(data_dir: &Path, name: &str) -> Result<Option<Vec<u8>>> {
 
 /// What a backend promises; SQLite is one, PostgreSQL can be another.
 pub trait Store:
-    AccountStore + ChatStore + CopyStore + KeyStore + OutboxStore + MailStore + HealthStore + AuditStore + LastSenderStore + PaceStore + PurgeStore + StagingStore + ThrottleStore + TrimStore + WorkflowStore + Send + Sync
+    AccountStore + ChatStore + CopyStore + KeyStore + OutboxStore + LinkStore + MailStore + HealthStore + AuditStore + LastSenderStore + PaceStore + PurgeStore + SignatureStore + StagingStore + ThrottleStore + TrimStore + WorkflowStore + Send + Sync
 {
     /// Ends all connections; later calls fail with `Closed`.
     fn close(&self);

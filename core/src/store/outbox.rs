@@ -242,6 +242,8 @@ pub struct Step {
     pub announce: bool,
     /// When it is settled, the next send of its ordering key is claimed in the same step, until then, if it is due and nobody's.
     pub claim_next_until: Option<i64>,
+    /// What the host's key of this send is for from now on.
+    pub links: Vec<super::NewLink>,
 }
 
 /// A step that was taken.

@@ -14,6 +14,7 @@ mod first_pages;
 mod folder;
 mod folders;
 mod inline;
+mod links;
 mod listing;
 mod page;
 mod page_size;

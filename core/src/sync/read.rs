@@ -64,6 +64,7 @@ impl Reader {
             mailboxes: self.mailboxes(&scope, query.folder.as_deref()).await?,
             is_read: query.is_read,
             conversation_id: query.conversation_id.clone(),
+            link: self.link_hashes(&scope, query.link.as_deref()).await?,
             limit: query.limit,
             after: after.map(|[at, row]| (at, row)),
             oldest_first: false,
@@ -162,7 +163,10 @@ impl Reader {
     async fn read_message(&self, id: &str, owner: Option<&str>) -> Result<(MessageRow, Message)> {
         let read = async || {
             let row = self.row(id, owner).await?;
-            let message = message(&self.key(&row).await?, &row)?;
+            let mut message = message(&self.key(&row).await?, &row)?;
+            if let Some(links) = self.links_of(std::slice::from_ref(&row)).await?.remove(&row.row_id) {
+                message.links = links;
+            }
             Ok((row, message))
         };
         self.vault.with_current_keys(read).await
@@ -224,7 +228,9 @@ impl Reader {
                 keys.insert(row.account_id.clone(), key);
             }
         }
-        let open = move || rows.iter().filter_map(|row| Some((keys.get(&row.account_id)?.as_ref()?, row))).map(|(key, row)| message(key, row)).collect();
+        let mut links = self.links_of(&rows).await?;
+        let mut shown = move |key: &DataKey, row: &MessageRow| Ok(Message { links: links.remove(&row.row_id).unwrap_or_default(), ..message(key, row)? });
+        let open = move || rows.iter().filter_map(|row| Some((keys.get(&row.account_id)?.as_ref()?, row))).map(|(key, row)| shown(key, row)).collect();
         blocking(open).await
     }
 
@@ -252,10 +258,13 @@ impl Reader {
 }
 
 /// What a list of messages is, for its cursors: whose, and by what filters.
-fn list_of(scope: &Scope, query: &MessageQuery) -> [Vec<u8>; 6] {
+fn list_of(scope: &Scope, query: &MessageQuery) -> Vec<Vec<u8>> {
     let given = |text: &Option<String>| text.as_ref().map_or_else(Vec::new, |text| [b"=", text.as_bytes()].concat());
     let [kind, whose] = scope.parts().map(<[u8]>::to_vec);
-    [b"messages".to_vec(), kind, whose, given(&query.folder), given(&query.conversation_id), query.is_read.map_or_else(Vec::new, |is| vec![u8::from(is)])]
+    let mut list = vec![b"messages".to_vec(), kind, whose, given(&query.folder), given(&query.conversation_id), query.is_read.map_or_else(Vec::new, |is| vec![u8::from(is)])];
+    // Cursors of lists without one stay good.
+    list.extend(query.link.as_ref().map(|_| given(&query.link)));
+    list
 }
 
 fn folder(key: &DataKey, account_id: &str, folder: SyncedFolder, unread: &HashMap<String, u32>) -> Result<Folder> {

@@ -171,6 +171,7 @@ pub fn message(key: &DataKey, row: &MessageRow) -> Result<Message> {
         attachments: head.attachments,
         web_link: head.web_link,
         change_key: row.change_key.clone(),
+        links: Vec::new(),
     })
 }
 

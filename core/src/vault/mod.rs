@@ -381,6 +381,11 @@ impl Hashes {
     }
 }
 
+/// What a host's own key is found by in the store.
+pub fn host_link(hashes: &Hashes, link: &str) -> Result<[u8; 32]> {
+    hashes.of("host link", &[link.as_bytes()])
+}
+
 impl fmt::Debug for Vault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Vault(…)")

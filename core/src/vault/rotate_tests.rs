@@ -124,6 +124,7 @@ pub async fn fill(store: &dyn Store, vault: &Vault, mails: usize) -> Lease {
         tidy_at: None,
         announce: false,
         claim_next_until: None,
+        links: Vec::new(),
     };
     assert!(store.step(&id, item.fence, &step, 5).await.unwrap().is_some());
     let sealed = vault.store_key().seal(attempt_place("ab"), BODY).unwrap();

@@ -214,6 +214,7 @@ class Player(val engine: Engine) {
         when (verb) {
             "send" -> engine.send(draft(given))
             "enqueue" -> engine.enqueue(draft(given))
+            "preview" -> engine.preview(draft(given))
             "attachment_from" -> return attachment(given)
             "edit" -> engine.edit(given["receipt_id"].asText(), draft(given["draft"]), given["owner"]?.asText())
             "edit_sent" -> engine.editSent(given["receipt_id"].asText(), draft(given["draft"]), given["owner"]?.asText())

@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url'
 import { Engine, TestClock, attachmentFrom, generateRootKey, wrappedRootKey } from '../../../bindings/node/lib/index.mjs'
 import * as raw from './raw.mjs'
 import { Sim } from './sim.mjs'
-import { camel, canonical, config, draft, fill, refusal, rootKey, secretsOf, toNode } from './values.mjs'
+import { camel, canonical, config, draft, fill, refusal, rootKey, secretsOf, signature, toNode } from './values.mjs'
 
 const FINAL = ['sent', 'unknown', 'failed', 'cancelled']
 /** Verbs whose arguments are not one record. */
@@ -20,7 +20,7 @@ const PLAIN = {
   finish_connect: ['callback_url', 'binding'], account: ['account_id', 'owner'], disconnect: ['account_id', 'owner'], receipt: ['receipt_id', 'owner'], cancel: ['receipt_id', 'owner'], retry: ['receipt_id', 'even_if_unknown', 'owner'], sync: ['account_id', 'owner'],
   folders: ['account_id', 'owner'], quarantined: ['account_id', 'owner'], message: ['message_id', 'owner'], body: ['message_id', 'owner', 'form'], thread: ['message_id', 'owner'], mark_read: ['message_id', 'is_read', 'owner'], close: [], metrics: [],
   reconnect: ['account_id', 'redirect_uri', 'owner'], add_features: ['account_id', 'features', 'redirect_uri', 'owner'], approval: ['account_id', 'redirect_uri', 'owner'],
-  resume: ['account_id', 'owner'], sync_all: ['owner'], choose_folders: ['account_id', 'folders', 'owner'],
+  resume: ['account_id', 'owner'], signature: ['account_id', 'owner'], sync_all: ['owner'], choose_folders: ['account_id', 'folders', 'owner'],
   find_person: ['account_id', 'address', 'owner'], teams: ['account_id', 'owner'], channels: ['account_id', 'team_id', 'owner'], all_channels: ['account_id', 'owner'],
   chats: ['account_id', 'limit', 'owner'], chat_messages: ['account_id', 'chat_id', 'limit', 'owner'],
   last_sender: ['owner', 'context'], delete_sent: ['receipt_id', 'owner'], health: ['owner'], delete_owner: ['owner'], restore_owner: ['owner'],
@@ -197,9 +197,10 @@ class Player {
   }
 
   async call(verb, given) {
-    if (verb === 'send' || verb === 'enqueue') return canonical(await this.engine[verb](draft(given)))
+    if (['send', 'enqueue', 'preview'].includes(verb)) return canonical(await this.engine[verb](draft(given)))
     if (verb === 'attachment_from') return attachment(this.engine, given)
     if (verb === 'edit' || verb === 'edit_sent') return canonical(await this.engine[camel(verb)](given.receipt_id, draft(given.draft), given.owner))
+    if (verb === 'set_signature') return canonical(await this.engine.setSignature(given.account_id, signature(given.signature), given.owner))
     if (verb === 'enqueue_all') return canonical(await this.engine.enqueueAll(given.drafts.map(draft)))
     if (verb === 'audit') return canonical(await this.engine.audit(given.limit ?? 1000, given.cursor, given.owner))
     if (verb === 'trim_audit') return canonical(await this.engine.trimAudit(given.exported))

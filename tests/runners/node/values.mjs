@@ -67,15 +67,22 @@ export function secretsOf({ root_key, passphrase, kms, apps, ...own }) {
 
 export function draft(given) {
   const timed = (fields) => {
-    const made = toNode(fields)
+    // Names of fields are the host's own.
+    const { merge_fields: mergeFields, ...others } = fields
+    const made = { ...toNode(others), ...(mergeFields && { mergeFields }) }
     for (const name of ['deadline', 'sendAt']) if (made[name]) made[name] = new Date(made[name])
     return made
   }
   const [[kind, fields]] = Object.entries(given).filter(([name]) => ['chat', 'mail', 'reply', 'forward', 'channel_post', 'workflow'].includes(name))
-  const files = fields.attachments?.map((file) => ({ ...file, content: Buffer.from(file.content ?? []) }))
+  const files = attachments(fields.attachments)
   const mentions = fields.mentions?.map((one) => ({ ...one, target: mentioned(one.target) }))
   return { [camel(kind)]: timed({ ...fields, ...(files && { attachments: files }), ...(mentions && { mentions }) }) }
 }
+
+/** A scenario writes the content of a file as text. */
+const attachments = (files) => files?.map((file) => ({ ...file, content: Buffer.from(file.content ?? []) }))
+
+export const signature = (given) => given && toNode({ ...given, images: attachments(given.images) ?? [] })
 
 /** A target as scenarios write it: `"team"`, or `{variant: {fields}}`. */
 function mentioned(target) {

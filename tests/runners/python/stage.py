@@ -175,12 +175,14 @@ class Player:
 
     async def call(self, verb: str, given: dict):
         engine = self.engine
-        if verb in ("send", "enqueue"):
+        if verb in ("send", "enqueue", "preview"):
             outcome = await getattr(engine, verb)(values.draft(given))
         elif verb == "attachment_from":
             outcome = await attachment_from(engine, **given)
         elif verb in ("edit", "edit_sent"):
             outcome = await getattr(engine, verb)(given["receipt_id"], values.draft(given["draft"]), given.get("owner"))
+        elif verb == "set_signature":
+            outcome = await engine.set_signature(given["account_id"], values.signature(given.get("signature")), given.get("owner"))
         elif verb == "enqueue_all":
             outcome = await engine.enqueue_all([values.draft(draft) for draft in given["drafts"]])
         elif verb == "metrics":

@@ -109,9 +109,18 @@ def draft(given: dict):
         mail["from_address"] = tidings.Address(**mail["from_address"])
     if "headers" in mail:
         mail["headers"] = [tidings.MailHeader(**header) for header in mail["headers"]]
-    if "attachments" in mail:  # a scenario writes the content of a file as text
-        mail["attachments"] = [tidings.FileAttachment(**file | {"content": file["content"].encode() if isinstance(file.get("content"), str) else b""}) for file in mail["attachments"]]
+    if "attachments" in mail:
+        mail["attachments"] = attachments(mail["attachments"])
     return make(**mail)
+
+
+def attachments(files: list) -> list:
+    """A scenario writes the content of a file as text."""
+    return [tidings.FileAttachment(**file | {"content": file["content"].encode() if isinstance(file.get("content"), str) else b""}) for file in files]
+
+
+def signature(given: dict | None):
+    return given and tidings.Signature(**given | {"images": attachments(given.get("images", []))})
 
 
 def mentioned(value):

@@ -64,7 +64,15 @@ pub async fn call(on: Player, verb: String, with: Value) -> Outcome {
         "account" => out(engine.account(must("account_id"), text("owner")).await),
         "disconnect" => out(engine.disconnect(must("account_id"), text("owner")).await),
         "send" => out(engine.send(draft(&with)?).await),
+        "preview" => out(engine.preview(draft(&with)?).await),
         "enqueue" => out(engine.enqueue(draft(&with)?).await),
+        "set_signature" => {
+            let mut given = with["signature"].clone();
+            files_as_bytes(&mut given, "images");
+            let signature = if given.is_null() { None } else { Some(record(&given)?) };
+            out(engine.set_signature(must("account_id"), signature, text("owner")).await)
+        }
+        "signature" => out(engine.signature(must("account_id"), text("owner")).await),
         "enqueue_all" => {
             let drafts = with["drafts"].as_array().into_iter().flatten().map(draft).collect::<Result<_, _>>()?;
             out(engine.enqueue_all(drafts).await)
@@ -184,16 +192,20 @@ fn draft(with: &Value) -> Result<Draft, Value> {
     }
     let kind = ["reply", "forward"].into_iter().find(|kind| with.get(*kind).is_some()).unwrap_or("mail");
     let mut mail = with[kind].clone();
-    // A scenario writes the content of a file as text.
-    for file in mail.get_mut("attachments").and_then(Value::as_array_mut).into_iter().flatten() {
-        let bytes = file["content"].as_str().map(|text| text.as_bytes().to_vec()).unwrap_or_default();
-        file["content"] = json!(bytes);
-    }
+    files_as_bytes(&mut mail, "attachments");
     Ok(match kind {
         "reply" => Draft::Reply { reply: record(&mail)? },
         "forward" => Draft::Forward { forward: record(&mail)? },
         _ => Draft::Mail { mail: record::<MailDraft>(&mail)? },
     })
+}
+
+/// A scenario writes the content of a file as text.
+fn files_as_bytes(of: &mut Value, field: &str) {
+    for file in of.get_mut(field).and_then(Value::as_array_mut).into_iter().flatten() {
+        let bytes = file["content"].as_str().map(|text| text.as_bytes().to_vec()).unwrap_or_default();
+        file["content"] = json!(bytes);
+    }
 }
 
 pub fn record<T: DeserializeOwned>(value: &Value) -> Result<T, Value> {

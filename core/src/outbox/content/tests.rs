@@ -13,12 +13,15 @@ fn full_mail() -> MailDraft {
         subject: "Gespräch".into(),
         body: "<p>At three?</p>".into(),
         body_type: BodyType::Html,
+        merge_fields: None,
+        add_signature: false,
         cc: vec![one("nestor@contoso.com", "N")],
         bcc: vec![one("fred@fabrikam.com", "")],
         reply_to: vec![one("jobs@contoso.com", "Jobs")],
         importance: Importance::High,
         attachments: vec![FileAttachment { name: "cv.pdf".into(), content: vec![0, 1, 255], content_type: "application/pdf".into(), content_id: None, staged: None }],
         key: Some("k".into()),
+        link: None,
         deadline: None,
         ordering_key: None,
         send_at: None,
@@ -75,7 +78,7 @@ fn the_text_of_the_first_versions_is_written_to_the_letter() {
 
 #[test]
 fn every_field_of_the_content_counts_and_nothing_else() {
-    let changes: [fn(&mut MailDraft); 20] = [
+    let changes: [fn(&mut MailDraft); 21] = [
         |m| m.to.swap(0, 1),
         |m| m.to[1].name = "x".into(),
         |m| m.subject.push('x'),
@@ -89,6 +92,7 @@ fn every_field_of_the_content_counts_and_nothing_else() {
         |m| m.attachments[0].name = "cv.pd".into(),
         |m| m.attachments[0].content_type = "fapplication/pdf".into(),
         |m| m.attachments[0].content_id = Some("a".into()),
+        |m| m.add_signature = true,
         |m| m.read_receipt = true,
         |m| m.delivery_receipt = true,
         |m| m.from_address = Some(Address { address: "jobs@contoso.com".into(), name: String::new() }),
@@ -105,7 +109,7 @@ fn every_field_of_the_content_counts_and_nothing_else() {
         assert!(!seen.contains(&hash), "{seen:?}");
         seen.push(hash);
     }
-    let same = MailDraft { account_id: "other".into(), key: None, deadline: Some(crate::clock::from_ms(1)), send_at: Some(crate::clock::from_ms(1)), ordering_key: Some("o".into()), context: Some("c".into()), ..full_mail() };
+    let same = MailDraft { account_id: "other".into(), key: None, link: Some("l".into()), deadline: Some(crate::clock::from_ms(1)), send_at: Some(crate::clock::from_ms(1)), ordering_key: Some("o".into()), context: Some("c".into()), ..full_mail() };
     assert_eq!(hash(same), hash(full_mail()));
 }
 

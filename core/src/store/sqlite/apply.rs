@@ -2,7 +2,7 @@
 
 use super::fault::Outcome;
 use super::folders::Tally;
-use super::{all, exists, first, quarantine, run, sealed_opt, search};
+use super::{all, exists, first, links, quarantine, run, sealed_opt, search};
 use crate::model::ChangeKind;
 use crate::seal::Sealed;
 use crate::store::{Applied, Known, NewMessage, PageBatch, Refusal};
@@ -44,6 +44,9 @@ pub fn page(c: &Connection, batch: &PageBatch) -> Outcome<Applied> {
     let mut page = Page { c, batch, tally: Tally::default() };
     if !page.upserts()? {
         return Ok(Applied::Refused(Refusal::Outdated));
+    }
+    if !batch.upserts.is_empty() {
+        links::spread(c, &batch.account_id)?;
     }
     page.seen()?;
     page.pending_removals()?;

@@ -1,7 +1,7 @@
 //! Reading mail, marking it read, and the change feed.
 
 use super::fault::Outcome;
-use super::{SqliteStore, all, announce, apply, attachments, exists, first, folders, keys, may_write, quarantine, run, sealed, search, pending_removals, trim, word};
+use super::{SqliteStore, all, announce, apply, attachments, exists, first, folders, keys, links, may_write, quarantine, run, sealed, search, pending_removals, trim, word};
 use crate::error::Result;
 use crate::model::ChangeKind;
 use crate::seal::Sealed;
@@ -55,6 +55,10 @@ pub(super) fn window_sql(window: &MessageWindow, mailbox: &Mailbox) -> (String, 
     }
     if let Some(is_read) = window.is_read {
         bind("is_read", i64::from(is_read).into());
+    }
+    if let Some(link) = &window.link {
+        values.push(Value::from(link.get(&mailbox.account_id).map(|hash| hash.to_vec()).unwrap_or_default()));
+        sql.push_str(&links::among(values.len()));
     }
     let (compare, order) = if window.oldest_first { (">", "ASC") } else { ("<", "DESC") };
     if let Some((at, row_id)) = window.after {

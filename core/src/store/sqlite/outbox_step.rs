@@ -2,7 +2,7 @@
 
 use super::fault::Outcome;
 use super::outbox_end::{drop_content, settled_entry};
-use super::{SqliteStore, announce, first, keys, queues, run};
+use super::{SqliteStore, announce, first, keys, links, queues, run};
 use crate::model::ChangeKind;
 use crate::seal::Sealed;
 use crate::store::{ItemState, Step, Stepped, Tally, is_alone};
@@ -37,10 +37,11 @@ struct HeldRow {
 
 impl SqliteStore {
     pub(super) fn step_in(&self, tx: &Connection, id: &str, fence: i64, step: &Step, now: i64) -> Outcome<Option<Stepped>> {
-        keys::check_active(tx, &step.progress)?;
+        keys::check_active(tx, step.progress.iter().chain(step.links.iter().map(|link| &link.sealed)))?;
         if keep(tx, id, fence, step, now)? {
             let account_id = if step.announce { first(tx, "SELECT account_id FROM outbox WHERE public_id = ?1", [id], |row| Ok(row.get::<_, String>(0)?))? } else { None };
             account_id.map_or(Ok(()), |account_id| announce(tx, ChangeKind::SendChanged, &account_id, Some(id), now))?;
+            links::put(tx, &step.links)?;
             return Ok(Some(Stepped { next: None }));
         }
         let held = first(tx, HELD, (id, fence), |row| {
@@ -48,6 +49,7 @@ impl SqliteStore {
         })?;
         let Some(held) = held else { return Ok(None) };
         change(tx, held.number, step, now)?;
+        links::put(tx, &step.links)?;
         let account_id = &held.account_id;
         let mut next = None;
         if !step.state.is_open() {

@@ -54,6 +54,8 @@ pub const SEALED_COLUMNS: &[SealedColumn] = &[
     // Ids begin with stg_ (STAGED_ID).
     sealed_column!("staged_parts"."sealed", at "id", place "'part'", account "t.account_id", row "substr(s.public_id, 5) || '/' || t.part", version "1", join "JOIN staged AS s ON s.id = t.staged_id"),
     sealed_column!("last_senders"."from_address", at "context", place "'from_address'", account "t.account_id", row "lower(hex(t.context))", version "t.used_at"),
+    sealed_column!("signatures"."sealed", at "id", place "'sealed'", account "t.account_id", row "t.account_id", version "t.version"),
+    sealed_column!("links"."sealed", at "id", place "'sealed'", account "t.account_id", row "lower(hex(t.hash))", version "1"),
     sealed_column!("quarantine"."raw", at "id", place "'raw'", account "t.account_id", row "COALESCE(t.place, t.folder_id)", version "1"),
 ];
 
@@ -70,5 +72,6 @@ pub const OTHER_BLOBS: &[(&str, &str)] = &[
     ("staged", "digest"),
     ("chats", "people"),
     ("last_senders", "context"),
+    ("links", "hash"),
     ("throttles", "counts"),
 ];

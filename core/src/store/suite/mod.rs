@@ -6,6 +6,7 @@ mod audit;
 mod chats;
 mod health;
 mod last_senders;
+mod links;
 mod mail;
 mod outbox;
 mod waiting;
@@ -13,6 +14,7 @@ mod paces;
 mod parts;
 mod purge;
 mod search;
+mod signatures;
 mod staging;
 mod throttles;
 mod trim;
@@ -23,6 +25,7 @@ pub use audit::*;
 pub use chats::*;
 pub use health::*;
 pub use last_senders::*;
+pub use links::*;
 pub use mail::*;
 pub use outbox::*;
 pub use waiting::*;
@@ -30,6 +33,7 @@ pub use paces::*;
 pub use parts::*;
 pub use purge::*;
 pub use search::*;
+pub use signatures::*;
 pub use staging::*;
 pub use throttles::*;
 pub use trim::*;
@@ -186,7 +190,7 @@ pub async fn enqueue(s: &dyn Store, account: &str, ordering_key: &str, key: Opti
 }
 
 pub fn step(state: ItemState) -> Step {
-    Step { state, progress: None, reason: None, next_at: None, sent_at: None, claim_until: state.is_open().then_some(100), tally: Tally::Attempt, tidy_at: None, claim_next_until: None, announce: true }
+    Step { state, progress: None, reason: None, next_at: None, sent_at: None, claim_until: state.is_open().then_some(100), tally: Tally::Attempt, tidy_at: None, claim_next_until: None, announce: true, links: Vec::new() }
 }
 
 pub async fn lease(s: &dyn Store) -> Lease {

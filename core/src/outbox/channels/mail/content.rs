@@ -29,10 +29,12 @@ pub struct MailParts<'a> {
     pub body_type: BodyType,
     pub importance: Importance,
     pub attachments: &'a [FileAttachment],
+    pub add_signature: bool,
     pub read_receipt: bool,
     pub delivery_receipt: bool,
     pub headers: &'a [MailHeader],
     pub key: Option<&'a str>,
+    pub link: Option<&'a str>,
     pub deadline: Option<SystemTime>,
     pub send_at: Option<SystemTime>,
     pub ordering_key: Option<&'a str>,
@@ -53,10 +55,12 @@ macro_rules! mail_parts {
             body_type: $draft.body_type,
             importance: $draft.importance,
             attachments: &$draft.attachments,
+            add_signature: $draft.add_signature,
             read_receipt: $draft.read_receipt,
             delivery_receipt: $draft.delivery_receipt,
             headers: &$draft.headers,
             key: $draft.key.as_deref(),
+            link: $draft.link.as_deref(),
             deadline: $draft.deadline,
             send_at: $draft.send_at,
             ordering_key: $draft.ordering_key.as_deref(),
@@ -99,6 +103,9 @@ pub fn check(mail: &MailParts<'_>) -> Result<()> {
         return Err(Error::new(ErrorKind::LimitExceeded, "Body and attachments together exceed 2.9 MB, the most one request to Microsoft takes. Stage the larger ones (attachment_from), and name the staged contents instead."));
     }
     mail.context.map_or(Ok(()), check_context)?;
+    if mail.link.is_some_and(|link| !is_key(link)) {
+        return Err(Error::invalid("The link must have 1 to 200 characters without control characters."));
+    }
     if mail.ordering_key.is_some_and(|key| !is_key(key)) {
         return Err(Error::invalid("The ordering key must have 1 to 200 characters without control characters."));
     }
@@ -133,7 +140,7 @@ fn check_staged(file: &FileAttachment) -> Result<()> {
 /// An inline file is named by the body, and by one name alone.
 fn check_content_id(mail: &MailParts<'_>, file: &FileAttachment) -> Result<()> {
     let Some(id) = &file.content_id else { return Ok(()) };
-    if id.is_empty() || id.len() > 255 || !id.chars().all(|c| c.is_ascii_graphic() && !"<>()\"\\".contains(c)) {
+    if !is_content_id(id) {
         return Err(Error::invalid("The content_id of an attachment must have 1 to 255 letters, digits or marks like . - _ @, without < and >."));
     }
     if mail.body_type == BodyType::Text {
@@ -143,6 +150,10 @@ fn check_content_id(mail: &MailParts<'_>, file: &FileAttachment) -> Result<()> {
         return Err(Error::invalid("Two attachments have the same content_id. Give each its own."));
     }
     Ok(())
+}
+
+pub fn is_content_id(id: &str) -> bool {
+    !id.is_empty() && id.len() <= 255 && id.chars().all(|c| c.is_ascii_graphic() && !"<>()\"\\".contains(c))
 }
 
 /// Graph takes five, of names that begin with x- (message: create).
@@ -191,5 +202,7 @@ pub fn canonical(route: u8, mail: &MailParts<'_>) -> Fields {
         // The hash of each staged content, in the place of its id.
         out.pairs(16, mail.attachments.iter().map(|file| [file.staged.as_deref().unwrap_or_default()]));
     }
+    // Of a draft that is not signed yet: what the signature says may change.
+    out.flag(17, mail.add_signature);
     out
 }

@@ -19,7 +19,7 @@ use crate::outbox::job::{Job, Tools};
 use crate::store::{ItemRow, ItemState};
 use crate::vault::Hashes;
 use content::MailParts;
-pub use content::check_file;
+pub use content::{check_file, is_content_id};
 use serde::{Deserialize, Serialize};
 use std::marker::PhantomData;
 use upload::Uploading;
@@ -125,6 +125,10 @@ impl<K: Making> Channel for MailBy<K> {
         content::check(&K::parts(mail))
     }
 
+    fn link(mail: &K::Draft) -> Option<&str> {
+        K::parts(mail).link
+    }
+
     /// Mails that the host gave the same key.
     fn order(mail: &K::Draft) -> Order {
         K::parts(mail).ordering_key.map_or_else(|| K::usual_order(mail), |key| Order::By("order", key.to_owned()))
@@ -211,6 +215,6 @@ impl<K: Making> Channel for MailBy<K> {
     }
 
     fn ids(own: MailProgress) -> Ids {
-        Ids { internet_message_id: own.internet_message_id, graph_id: own.graph_id, conversation_id: own.conversation_id, chat_id: None }
+        Ids { internet_message_id: own.internet_message_id, graph_id: own.graph_id, conversation_id: own.conversation_id, ..Ids::default() }
     }
 }

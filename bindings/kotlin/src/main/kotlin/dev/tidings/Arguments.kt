@@ -44,6 +44,18 @@ public suspend fun Engine.enqueue(workflow: WorkflowDraft): Receipt = enqueue(Dr
 
 public suspend fun Engine.edit(receiptId: String, workflow: WorkflowDraft, owner: String? = null): Receipt = edit(receiptId, Draft.Workflow(workflow), owner)
 
+public suspend fun Engine.preview(mail: MailDraft): Preview = preview(Draft.Mail(mail))
+
+public suspend fun Engine.preview(reply: ReplyDraft): Preview = preview(Draft.Reply(reply))
+
+public suspend fun Engine.preview(forward: ForwardDraft): Preview = preview(Draft.Forward(forward))
+
+public suspend fun Engine.preview(chat: ChatDraft): Preview = preview(Draft.Chat(chat))
+
+public suspend fun Engine.preview(post: ChannelPostDraft): Preview = preview(Draft.ChannelPost(post))
+
+public suspend fun Engine.preview(workflow: WorkflowDraft): Preview = preview(Draft.Workflow(workflow))
+
 @JvmName("enqueueAllMails")
 public suspend fun Engine.enqueueAll(mails: List<MailDraft>): List<Receipt> = enqueueAll(mails.map { Draft.Mail(it) })
 
@@ -62,9 +74,10 @@ public suspend fun Engine.messages(
     folder: String? = null,
     isRead: Boolean? = null,
     conversationId: String? = null,
+    link: String? = null,
     limit: UInt = 50u,
     cursor: String? = null,
-): MessagePage = messages(MessageQuery(owner, accountId, folder, isRead, conversationId, limit, cursor))
+): MessagePage = messages(MessageQuery(owner, accountId, folder, isRead, conversationId, link, limit, cursor))
 
 public suspend fun Engine.people(accountId: String, text: String, limit: UInt = 20u, owner: String? = null): List<Person> =
     people(PeopleQuery(accountId, text, limit, owner))

@@ -1,0 +1,50 @@
+//! What a host's own keys are for. A key is for a message, by its immutable id, or for a conversation from some moment on; either may have several. Which messages carry
+//! it follows from that when they are read, so it does not matter which came first, the message or the link.
+
+use crate::error::Result;
+use crate::seal::{AadContext, Sealed};
+use async_trait::async_trait;
+
+/// The key of a send.
+#[derive(Debug, Clone)]
+pub struct NewLink {
+    pub account_id: String,
+    /// Immutable id of its message.
+    pub graph_id: String,
+    /// It was sent: its conversation is meant as well. None: it may be sent, and then the mailbox tells.
+    pub is_sent: bool,
+    /// Where it is known.
+    pub conversation_id: Option<String>,
+    /// Keyed hash of the host's key.
+    pub hash: [u8; 32],
+    /// Messages of the conversation that came before are not meant. What was noted of this send first counts.
+    pub since: i64,
+    /// The host's key, for its [`link_place`].
+    pub sealed: Sealed,
+}
+
+/// A key that a message carries.
+#[derive(Debug, Clone)]
+pub struct LinkedRow {
+    /// Of the message.
+    pub row_id: i64,
+    /// The row of its place.
+    pub row: String,
+    pub sealed: Sealed,
+}
+
+/// The row of a link's place.
+pub fn link_row(hash: &[u8]) -> String {
+    hash.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// Under the content key. The same for all that one key of the host is for.
+pub fn link_place<'a>(account_id: &'a str, row: &'a str) -> AadContext<'a> {
+    AadContext { table: "links", column: "sealed", account_id, row, version: 1 }
+}
+
+#[async_trait]
+pub trait LinkStore {
+    /// The keys that these messages carry, in the order in which they were noted; the same one may come twice.
+    async fn links(&self, row_ids: &[i64]) -> Result<Vec<LinkedRow>>;
+}
