@@ -51,7 +51,7 @@ use crate::events::EventBus;
 use crate::retention::Retention;
 use crate::metrics::Meters;
 use crate::model::*;
-use crate::outbox::{DISCONNECTED, Outbox, check_draft, check_drafts, of_draft, sender_for, sender_of};
+use crate::outbox::{DISCONNECTED, Outbox, check_draft, check_drafts, of_draft, scopes_for, sender_for, sender_of};
 use crate::pipeline::Pipeline;
 use crate::runtime::{Runtime, Stop};
 use crate::secret::RootKey;
@@ -225,7 +225,7 @@ impl Engine {
 
     /// Replaces what a send says that has not left: the draft is whole, what it leaves out is gone, with its time, deadline and order. The send keeps its
     /// receipt, its account, its kind and its idempotency key, which then stands for the new content. With `owner`, a send of another owner is NotFound.
-    /// Errors: as `send` before storing; NotFound; Conflict when it has left, is being sent, or a draft of it may lie in the mailbox already.
+    /// Errors: as `send` before storing; NotFound; Conflict when it has left, is being sent, or something of it may lie at Microsoft already, as a draft or a file.
     pub async fn edit(&self, receipt_id: String, draft: Draft, owner: Option<String>) -> Result<Receipt> {
         self.finish(|inner| async move { inner.edit(&receipt_id, draft, owner).await }).await
     }
@@ -365,8 +365,8 @@ impl Inner {
         // Before anything is read: what is wrong in itself is wrong for any account.
         check_draft(&draft, self.clock.now())?;
         let (account_id, sender) = (draft.account_id().to_owned(), sender_for(&draft));
-        if !self.outbox.is_ready_for(&account_id) {
-            self.may_send(&account_id, sender).await?;
+        if !scopes_for(&draft).is_empty() || !self.outbox.is_ready_for(&account_id) {
+            self.may_send_draft(&draft).await?;
         }
         let drafts = Arc::new(vec![draft]);
         let receipt = match self.outbox.enqueue_one(&drafts, is_bulk, usable::may_send).await {
@@ -385,9 +385,8 @@ impl Inner {
         check_drafts(&drafts, self.clock.now())?;
         let mut checked = HashSet::new();
         for (number, draft) in drafts.iter().enumerate() {
-            let (account_id, sender) = (draft.account_id(), sender_for(draft));
-            if checked.insert((account_id, sender)) {
-                self.may_send(account_id, sender).await.map_err(|e| of_draft(number, e))?;
+            if checked.insert((draft.account_id(), sender_for(draft), scopes_for(draft))) {
+                self.may_send_draft(draft).await.map_err(|e| of_draft(number, e))?;
             }
         }
         let receipts = self.outbox.enqueue_all(drafts, usable::may_send).await?;
@@ -399,6 +398,10 @@ impl Inner {
 
     async fn edit(&self, receipt_id: &str, draft: Draft, owner: Option<String>) -> Result<Receipt> {
         check_draft(&draft, self.clock.now())?;
+        if !scopes_for(&draft).is_empty() {
+            self.outbox.receipt(receipt_id, owner.clone()).await?;
+            self.may_send_draft(&draft).await?;
+        }
         self.outbox.edit(receipt_id, draft, owner.as_deref()).await
     }
 

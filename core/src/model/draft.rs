@@ -29,7 +29,7 @@ pub struct Address {
     pub name: String,
 }
 
-/// A file to send with a mail: its content, below 3 MB, or the id of a content that was staged, of any size that Microsoft takes.
+/// A file to send with a mail or a message of Teams: its content, below 3 MB, or the id of a content that was staged, of any size that Microsoft takes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileAttachment {
     pub name: String,
@@ -37,7 +37,7 @@ pub struct FileAttachment {
     pub content: Vec<u8>,
     #[serde(default = "octet_stream")]
     pub content_type: String,
-    /// It is an image that the HTML body shows, as in `<img src="cid:logo">` with the content id `logo`. None: it is listed below the mail.
+    /// It is an image that the HTML body of a mail shows, as in `<img src="cid:logo">` with the content id `logo`. None: it is listed below the mail.
     #[serde(default)]
     pub content_id: Option<String>,
     /// Id of a staged content of this account, as `stage_attachment` and the helpers for files and streams give it.

@@ -172,16 +172,10 @@ fn rotation(with: &Value) -> Result<KeyRotation, Value> {
 }
 
 fn draft(with: &Value) -> Result<Draft, Value> {
-    if with.get("chat").is_some() {
-        return Ok(Draft::Chat { chat: record::<ChatDraft>(&with["chat"])? });
-    }
-    if with.get("channel_post").is_some() {
-        return Ok(Draft::ChannelPost { channel_post: record(&with["channel_post"])? });
-    }
     if with.get("workflow").is_some() {
         return Ok(Draft::Workflow { workflow: record(&with["workflow"])? });
     }
-    let kind = ["reply", "forward"].into_iter().find(|kind| with.get(*kind).is_some()).unwrap_or("mail");
+    let kind = ["chat", "channel_post", "reply", "forward"].into_iter().find(|kind| with.get(*kind).is_some()).unwrap_or("mail");
     let mut mail = with[kind].clone();
     // A scenario writes the content of a file as text.
     for file in mail.get_mut("attachments").and_then(Value::as_array_mut).into_iter().flatten() {
@@ -189,6 +183,8 @@ fn draft(with: &Value) -> Result<Draft, Value> {
         file["content"] = json!(bytes);
     }
     Ok(match kind {
+        "chat" => Draft::Chat { chat: record::<ChatDraft>(&mail)? },
+        "channel_post" => Draft::ChannelPost { channel_post: record(&mail)? },
         "reply" => Draft::Reply { reply: record(&mail)? },
         "forward" => Draft::Forward { forward: record(&mail)? },
         _ => Draft::Mail { mail: record::<MailDraft>(&mail)? },

@@ -20,7 +20,7 @@ const fn route(path: &'static str, has: &'static str, lacks: &'static str, optio
 
 /// `{user}` is `me` or `users/…`; `{folder}` is `mailFolders/…`, with as many `childFolders/…` as there are;
 /// `{messages}` is `messages`, or `messages` of a folder. Two stars stand for anything below.
-pub const GRAPH: [Route; 108] = [
+pub const GRAPH: [Route; 115] = [
     route("$metadata", "GET", "", ""),
     route("$batch", "POST", "", ""),
     route("organization", "GET", "", "$select $count"),
@@ -110,6 +110,12 @@ pub const GRAPH: [Route; 108] = [
     route("{user}/calendarView/**", "", "GET", ""),
     route("{user}/events/**", "", "GET POST PATCH DELETE", ""),
     route("{user}/onlineMeetings/**", "", "GET POST PATCH DELETE", ""),
+    route("{user}/drive", "GET", "PATCH", ""),
+    route("{user}/drive/**", "GET POST PUT PATCH DELETE", "", "$select @microsoft.graph.conflictBehavior"),
+    route("{user}/drives", "", "GET", ""),
+    route("drives/{id}", "GET", "PATCH", ""),
+    route("drives/{id}/**", "GET POST PUT PATCH DELETE", "", "$select @microsoft.graph.conflictBehavior"),
+    route("sites/**", "", "GET POST PUT PATCH DELETE", ""),
     route("{user}/joinedTeams", "GET", "", ""),
     route("{user}/teamwork/**", "", "GET POST PATCH DELETE", ""),
     route("{user}/presence", "", "GET", ""),
@@ -119,6 +125,7 @@ pub const GRAPH: [Route; 108] = [
     route("teams/{id}/primaryChannel", "GET", "", ""),
     route("teams/{id}/channels", "GET", "POST", "$filter $select"),
     route("teams/{id}/channels/{channel}", "GET", "PATCH DELETE", "$select"),
+    route("teams/{id}/channels/{channel}/filesFolder", "GET", "", ""),
     route("teams/{id}/channels/{channel}/messages", "GET POST", "", "$top $skiptoken"),
     route("teams/{id}/channels/{channel}/messages/delta", "", "GET", ""),
     route("teams/{id}/channels/{channel}/messages/{message}", "GET PATCH", "", ""),
@@ -192,7 +199,8 @@ pub fn missing(call: &Call) -> Option<Answer> {
     if call.host != Host::Graph {
         return None;
     }
-    let known = |name: &str| call.method == "GET" && route.options.split(' ').any(|o| o.eq_ignore_ascii_case(name));
+    // Annotations stand in the query of any method.
+    let known = |name: &str| (call.method == "GET" || name.starts_with('@')) && route.options.split(' ').any(|o| o.eq_ignore_ascii_case(name));
     let params = call.params();
     let odd = params.iter().map(|(name, _)| name).find(|name| !known(name))?;
     Some(lacks(call, &format!("query option {odd}")))

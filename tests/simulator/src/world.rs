@@ -1,6 +1,7 @@
 //! All that a reset throws away.
 
 use crate::clock::Clock;
+use crate::drive::Drives;
 use crate::entra::Entra;
 use crate::faults::Faults;
 use crate::flows::Flows;
@@ -57,6 +58,7 @@ pub struct World {
     pub entra: Entra,
     pub mail: Vec<Mailbox>,
     pub teams: Teams,
+    pub drives: Drives,
     pub flows: Flows,
     pub submissions: Vec<crate::mail::send::Submission>,
     /// By person.
@@ -106,6 +108,7 @@ impl World {
             entra: Entra::default(),
             mail: Vec::new(),
             teams: Teams::default(),
+            drives: Drives::default(),
             flows: Flows::default(),
             submissions: Vec::new(),
             profiles: HashMap::new(),

@@ -7,6 +7,7 @@ mod messages;
 mod places;
 mod said;
 
+pub use channels::sees;
 pub use places::{all, joined, team};
 
 use crate::graph::{Caller, bad, no_segment, not_allowed, page};
@@ -54,6 +55,12 @@ pub struct Channel {
     pub messages: Vec<ChatMessage>,
 }
 
+impl Channel {
+    pub fn kind(&self) -> &str {
+        &self.kind
+    }
+}
+
 pub struct Team {
     pub id: String,
     pub name: String,
@@ -65,6 +72,12 @@ pub struct Team {
     tags: Vec<(String, String)>,
     /// The first one is the general channel.
     pub channels: Vec<Channel>,
+}
+
+impl Team {
+    pub fn tenant(&self) -> usize {
+        self.tenant
+    }
 }
 
 pub struct Chat {

@@ -67,7 +67,7 @@ pub fn read(world: &World, call: &Call, place: &Place, tenant: usize) -> Result<
         only(attachment, "chatMessageAttachment", &["id", "contentType", "content", "contentUrl", "name", "teamsAppId", "thumbnailUrl"], &[])?;
         match attachment["contentType"].as_str() {
             Some("application/vnd.microsoft.card.adaptive") if card(&attachment["content"]) => {}
-            Some("reference") if attachment["contentUrl"].as_str().is_some_and(|url| url.starts_with("https://")) && attachment["name"].is_string() => {}
+            Some("reference") if attachment["contentUrl"].as_str().is_some_and(|url| url.starts_with("https://")) && attachment["name"].is_string() => crate::drive::reference::check(world, attachment)?,
             Some("application/vnd.microsoft.card.adaptive" | "reference") => return Err(bad("Invalid request body was sent.")),
             other => return Err(crate::query::lacking(format!("attachments of the type {}", other.unwrap_or("none")))),
         }

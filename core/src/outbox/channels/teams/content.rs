@@ -3,7 +3,8 @@
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{Caller, Graph, Mentioned, MentionedKind, OutgoingAttachment, OutgoingMention, OutgoingPost};
 use crate::markup::{Piece, check_card, escaped, pieces};
-use crate::model::{BodyType, ChatImportance, FileLink, Mention, MentionTarget};
+use crate::model::{BodyType, ChatImportance, FileAttachment, FileLink, Mention, MentionTarget};
+use crate::outbox::attached::{check_content, check_file as check_name};
 use crate::outbox::check::{address, header, id as check_id};
 use crate::outbox::content::Fields;
 use crate::random;
@@ -16,6 +17,8 @@ const LONGEST_BYTES: usize = 27 * 1024;
 const LONGEST_BODY: usize = 4 * LONGEST_BYTES;
 const MOST_MENTIONS: usize = 50;
 const MOST_ATTACHED: usize = 10;
+/// Of a file; SharePoint takes 255.
+const LONGEST_NAME: usize = 240;
 
 const CARD: &str = "application/vnd.microsoft.card.adaptive";
 
@@ -27,6 +30,7 @@ pub struct Parts<'a> {
     pub mentions: &'a [Mention],
     pub cards: &'a [String],
     pub files: &'a [FileLink],
+    pub attachments: &'a [FileAttachment],
 }
 
 macro_rules! parts {
@@ -38,6 +42,7 @@ macro_rules! parts {
             mentions: &$draft.mentions,
             cards: &$draft.cards,
             files: &$draft.files,
+            attachments: &$draft.attachments,
         }
     };
 }
@@ -46,11 +51,11 @@ pub(super) use parts;
 impl Parts<'_> {
     /// It says no more than text can.
     fn is_plain(&self) -> bool {
-        self.body_type == BodyType::Text && self.mentions.is_empty() && self.cards.is_empty() && self.files.is_empty()
+        self.body_type == BodyType::Text && self.mentions.is_empty() && self.cards.is_empty() && self.files.is_empty() && self.attachments.is_empty()
     }
 
     pub fn weight(&self) -> usize {
-        self.body.len() + self.cards.iter().map(String::len).sum::<usize>()
+        self.body.len() + self.cards.iter().map(String::len).sum::<usize>() + self.attachments.iter().map(|file| file.content.len()).sum::<usize>()
     }
 
     /// Its form 1, from this tag on.
@@ -66,6 +71,11 @@ impl Parts<'_> {
         }));
         out.pairs(tag + 2, self.cards.iter().map(|card| [card.as_str()]));
         out.pairs(tag + 3, self.files.iter().map(|file| [file.name.as_str(), file.url.as_str()]));
+        out.files(tag + 4, self.attachments);
+        if self.attachments.iter().any(|file| file.staged.is_some()) {
+            // The hash of each staged content, in the place of its id.
+            out.pairs(tag + 5, self.attachments.iter().map(|file| [file.staged.as_deref().unwrap_or_default()]));
+        }
     }
 }
 
@@ -80,11 +90,11 @@ fn key_of(target: &MentionTarget) -> (&'static str, &str) {
 
 /// Errors: InvalidInput or LimitExceeded, naming the field and the remedy. `what`: as in "chat message".
 pub fn check(parts: &Parts<'_>, what: &str, is_channel: bool) -> Result<()> {
-    if parts.body.trim().is_empty() && parts.cards.is_empty() && parts.files.is_empty() {
+    if parts.body.trim().is_empty() && parts.cards.is_empty() && parts.files.is_empty() && parts.attachments.is_empty() {
         return Err(Error::invalid(format!("The {what} is empty. Fill in body.")));
     }
     check_mentions(parts.mentions, is_channel)?;
-    for (field, count) in [("cards", parts.cards.len()), ("files", parts.files.len())] {
+    for (field, count) in [("cards", parts.cards.len()), ("files", parts.files.len() + parts.attachments.len())] {
         if count > MOST_ATTACHED {
             return Err(Error::new(ErrorKind::LimitExceeded, format!("The {what} has {count} {field}; {MOST_ATTACHED} fit in one at the most. Split it.")));
         }
@@ -98,11 +108,14 @@ pub fn check(parts: &Parts<'_>, what: &str, is_channel: bool) -> Result<()> {
     for (number, file) in parts.files.iter().enumerate() {
         check_file(file).map_err(|e| named(&format!("files[{number}]"), e))?;
     }
+    for (number, file) in parts.attachments.iter().enumerate() {
+        check_attachment(file).map_err(|e| named(&format!("attachments[{number}]"), e))?;
+    }
     if parts.body.len() > LONGEST_BODY {
         return Err(too_long(what));
     }
     let names: Vec<String> = parts.mentions.iter().map(|one| one.text.clone().unwrap_or_else(|| one.placeholder.clone())).collect();
-    let post = compose(parts, &names.into_iter().map(unnamed).collect::<Vec<_>>())?;
+    let post = compose(parts, &names.into_iter().map(unnamed).collect::<Vec<_>>(), &parts.attachments.iter().map(unplaced).collect::<Vec<_>>())?;
     if !is_seen(&post) {
         return Err(Error::invalid(format!("Nothing of the {what} is left once its HTML is cleaned to what Teams shows. Write text, or use elements that Teams shows.")));
     }
@@ -192,13 +205,51 @@ fn check_file(file: &FileLink) -> Result<()> {
     }
 }
 
+/// What SharePoint takes as the name of a file. Source: Restrictions and limitations in OneDrive and SharePoint.
+fn check_attachment(file: &FileAttachment) -> Result<()> {
+    check_name(&file.name, &file.content_type)?;
+    check_content(file)?;
+    if file.content_id.is_some() {
+        return Err(Error::invalid("It has a content_id, which is for the pictures of mails. Leave it out: the file is shown below the message."));
+    }
+    let name = file.name.to_lowercase();
+    let stem = name.split('.').next().unwrap_or_default();
+    let is_device = matches!(stem, "con" | "prn" | "aux" | "nul") || stem.strip_prefix("com").or(stem.strip_prefix("lpt")).is_some_and(|rest| rest.len() == 1 && rest.bytes().all(|b| b.is_ascii_digit()));
+    let is_reserved = is_device || matches!(name.as_str(), ".lock" | "desktop.ini") || name.starts_with("~$") || name.contains("_vti_");
+    if file.name.contains(['"', '*', ':', '<', '>', '?', '|']) || file.name.trim() != file.name || file.name.ends_with('.') || is_reserved {
+        return Err(Error::invalid(
+            "The name is none that OneDrive takes: it may not hold \" * : < > ? / \\ |, begin or end with a space, end with a full stop, begin with ~$, or be a name that Windows keeps for itself. Give the file another name.",
+        ));
+    }
+    if file.name.chars().count() > LONGEST_NAME {
+        return Err(Error::new(ErrorKind::LimitExceeded, format!("The name is longer than {LONGEST_NAME} characters, with which there would be no room for a number behind it. Shorten it.")));
+    }
+    Ok(())
+}
+
+/// A file that was put where the message refers to it.
+pub struct Reference {
+    /// By which Teams knows it.
+    pub id: String,
+    pub url: String,
+    pub name: String,
+}
+
+/// As it looks before it is there, its address as long as they come.
+fn unplaced(file: &FileAttachment) -> Reference {
+    Reference { id: guid(&file.name), url: format!("https://{}", "x".repeat(300 + 3 * file.name.len())), name: file.name.clone() }
+}
+
 /// As it looks before anybody was asked.
 fn unnamed(name: String) -> Mentioned {
     Mentioned { kind: MentionedKind::Person, id: String::new(), name }
 }
 
-/// As it is posted. `mentioned`: in the order of the mentions.
-pub fn compose(parts: &Parts<'_>, mentioned: &[Mentioned]) -> Result<OutgoingPost> {
+/// As it is posted. `mentioned`: in the order of the mentions; `placed`: in that of the attachments.
+pub fn compose(parts: &Parts<'_>, mentioned: &[Mentioned], placed: &[Reference]) -> Result<OutgoingPost> {
+    if placed.len() != parts.attachments.len() {
+        return Err(Error::internal("A file of a message was not uploaded."));
+    }
     let mut post = OutgoingPost {
         subject: None,
         body_type: BodyType::Html,
@@ -232,7 +283,14 @@ pub fn compose(parts: &Parts<'_>, mentioned: &[Mentioned]) -> Result<OutgoingPos
         content_url: Some(file.url.clone()),
         name: Some(file.name.clone()),
     });
-    for (number, mut one) in cards.chain(files).enumerate() {
+    let placed = placed.iter().map(|file| OutgoingAttachment {
+        id: file.id.clone(),
+        content_type: "reference",
+        content: None,
+        content_url: Some(file.url.clone()),
+        name: Some(file.name.clone()),
+    });
+    for (number, mut one) in cards.chain(files).chain(placed).enumerate() {
         if one.id.is_empty() || post.attachments.iter().any(|other| other.id == one.id) {
             one.id = guid(&format!("{number}/{}", one.content.as_deref().or(one.content_url.as_deref()).unwrap_or_default()));
         }
