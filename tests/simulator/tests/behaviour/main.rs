@@ -10,6 +10,7 @@ mod device;
 mod eml;
 mod discovery;
 mod faults;
+mod files;
 mod items;
 mod misplaced;
 mod lacks;
