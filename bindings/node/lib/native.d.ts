@@ -340,7 +340,8 @@ export interface FileAttachment {
   /** Empty where `staged` says which content it is. */
   content: Buffer;
   contentType: string;
-  /** It is an image that the HTML body of a mail shows, as in `<img src="cid:logo">` with the content id `logo`. None: it is listed below the mail. */
+  /** It is an image that the HTML body shows, as in `<img src="cid:logo">` with the content id `logo`; in a message of Teams a PNG, JPEG or GIF with a content of
+   * its own, all of them below 2.8 MB. None: it is listed below the mail or message. */
   contentId: string | null;
   /** Id of a staged content of this account, as `stage_attachment` and the helpers for files and streams give it. */
   staged: string | null;
@@ -353,7 +354,8 @@ export interface FileAttachmentInput {
   content: Uint8Array;
   /** Default: `"application/octet-stream"`. */
   contentType?: string;
-  /** It is an image that the HTML body of a mail shows, as in `<img src="cid:logo">` with the content id `logo`. None: it is listed below the mail. */
+  /** It is an image that the HTML body shows, as in `<img src="cid:logo">` with the content id `logo`; in a message of Teams a PNG, JPEG or GIF with a content of
+   * its own, all of them below 2.8 MB. None: it is listed below the mail or message. */
   contentId?: string | null;
   /** Id of a staged content of this account, as `stage_attachment` and the helpers for files and streams give it. */
   staged?: string | null;
@@ -576,7 +578,7 @@ export interface ChatDraft {
   /** Files that are uploaded before the message is posted: into the folder `Microsoft Teams Chat Files` of the sender's OneDrive, where the others in the
    * chat may then read them (they are shared with each of them, without a mail). Where another file has the name already, a number follows it. How far
    * they are is durable: after a cut connection, or in another process, the upload goes on, and nothing is uploaded twice. Files of a message that is not
-   * posted are removed again. They have no `content_id`. The account needs `Files.ReadWrite` among the extra scopes it was connected with, and for a group
+   * posted are removed again. Those with a `content_id` are pictures of the text and go with the message itself, without any of this. The account needs `Files.ReadWrite` among the extra scopes it was connected with, and for a group
    * that `chat_id` names `Chat.ReadBasic`; without, ConsentMissing before anything is stored. In a group by `members` those of the draft may open them.
    * Names that OneDrive does not take are InvalidInput. Source: Graph, chatMessage: send (with file attachment), and driveItem: invite. Default: `[]`. */
   attachments?: readonly FileAttachmentInput[];

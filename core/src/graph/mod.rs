@@ -33,7 +33,7 @@ pub use reading::{KeptBody, MailBody};
 pub use raw::{PageWalk, RawAnswer, RawCall};
 pub use answers::{AnswerKind, OutgoingAnswer};
 pub use files::{ChatReader, DriveFile, FileFolder};
-pub use posts::{Mentioned, MentionedKind, OutgoingAttachment, OutgoingMention, OutgoingPost, PostPlace};
+pub use posts::{Mentioned, MentionedKind, OutgoingAttachment, OutgoingMention, OutgoingPicture, OutgoingPost, PostPlace};
 pub use teams::{Person, pair_of_chat};
 pub use upload::{Arrived, NewUpload, RANGE, SMALLEST_RANGE, Upload, UploadOf, UploadUrl};
 pub use mail::{Attached, MadeDraft, MessageState, OutgoingMail, Verified};

@@ -37,7 +37,8 @@ pub struct FileAttachment {
     pub content: Vec<u8>,
     #[serde(default = "octet_stream")]
     pub content_type: String,
-    /// It is an image that the HTML body of a mail shows, as in `<img src="cid:logo">` with the content id `logo`. None: it is listed below the mail.
+    /// It is an image that the HTML body shows, as in `<img src="cid:logo">` with the content id `logo`; in a message of Teams a PNG, JPEG or GIF with a content of
+    /// its own, all of them below 2.8 MB. None: it is listed below the mail or message.
     #[serde(default)]
     pub content_id: Option<String>,
     /// Id of a staged content of this account, as `stage_attachment` and the helpers for files and streams give it.

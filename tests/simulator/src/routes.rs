@@ -20,7 +20,7 @@ const fn route(path: &'static str, has: &'static str, lacks: &'static str, optio
 
 /// `{user}` is `me` or `users/…`; `{folder}` is `mailFolders/…`, with as many `childFolders/…` as there are;
 /// `{messages}` is `messages`, or `messages` of a folder. Two stars stand for anything below.
-pub const GRAPH: [Route; 115] = [
+pub const GRAPH: [Route; 124] = [
     route("$metadata", "GET", "", ""),
     route("$batch", "POST", "", ""),
     route("organization", "GET", "", "$select $count"),
@@ -95,6 +95,9 @@ pub const GRAPH: [Route; 115] = [
     route("{chat}/messages/{message}", "GET", "", ""),
     route("chats/{id}/messages/{message}", "PATCH", "", ""),
     route("{user}/chats/{id}/messages/{message}/softDelete", "POST", "", ""),
+    route("{chat}/messages/{message}/hostedContents", "GET", "POST", ""),
+    route("{chat}/messages/{message}/hostedContents/{content}", "GET", "PATCH DELETE", ""),
+    route("{chat}/messages/{message}/hostedContents/{content}/$value", "GET", "PUT DELETE", ""),
     route("{chat}/messages/{message}/**", "", "GET POST PATCH DELETE", ""),
     route("{chat}/lastMessagePreview", "", "GET", ""),
     route("{chat}/installedApps", "", "GET POST", ""),
@@ -129,6 +132,12 @@ pub const GRAPH: [Route; 115] = [
     route("teams/{id}/channels/{channel}/messages", "GET POST", "", "$top $skiptoken"),
     route("teams/{id}/channels/{channel}/messages/delta", "", "GET", ""),
     route("teams/{id}/channels/{channel}/messages/{message}", "GET PATCH", "", ""),
+    route("teams/{id}/channels/{channel}/messages/{message}/hostedContents", "GET", "POST", ""),
+    route("teams/{id}/channels/{channel}/messages/{message}/hostedContents/{content}", "GET", "PATCH DELETE", ""),
+    route("teams/{id}/channels/{channel}/messages/{message}/hostedContents/{content}/$value", "GET", "PUT DELETE", ""),
+    route("teams/{id}/channels/{channel}/messages/{message}/replies/{reply}/hostedContents", "GET", "POST", ""),
+    route("teams/{id}/channels/{channel}/messages/{message}/replies/{reply}/hostedContents/{content}", "GET", "PATCH DELETE", ""),
+    route("teams/{id}/channels/{channel}/messages/{message}/replies/{reply}/hostedContents/{content}/$value", "GET", "PUT DELETE", ""),
     route("teams/{id}/channels/{channel}/messages/{message}/softDelete", "POST", "", ""),
     route("teams/{id}/channels/{channel}/messages/{message}/replies", "GET POST", "", "$top $skiptoken"),
     route("teams/{id}/channels/{channel}/messages/{message}/replies/{reply}", "GET PATCH", "", ""),

@@ -3,6 +3,7 @@
 mod channels;
 mod chats;
 pub mod control;
+mod hosted;
 mod messages;
 mod places;
 mod said;
@@ -29,6 +30,7 @@ pub struct ChatMessage {
     subject: Option<String>,
     mentions: Value,
     attachments: Value,
+    hosted: Vec<hosted::Hosted>,
     /// The message of a channel that it answers.
     reply_to: Option<i64>,
     edited: Option<i64>,
@@ -37,8 +39,8 @@ pub struct ChatMessage {
 
 impl ChatMessage {
     fn new(id: i64, from: usize, reply_to: Option<i64>, said: said::Said) -> Self {
-        let said::Said { html, content, importance, subject, mentions, attachments } = said;
-        Self { id, from, html, content, importance, subject, mentions, attachments, reply_to, edited: None, deleted: None }
+        let said::Said { html, content, importance, subject, mentions, attachments, hosted } = said;
+        Self { id, from, html, content, importance, subject, mentions, attachments, hosted, reply_to, edited: None, deleted: None }
     }
 }
 
@@ -198,6 +200,10 @@ pub fn handle(
                 None => not_found("NotFound"),
             }
         }
+        ("GET", ["messages", one, "hostedContents", rest @ ..]) => match world.teams.chats[chat].messages.iter().find(|m| m.id.to_string() == *one) {
+            Some(message) => hosted::show(call, message, rest),
+            None => not_found("NotFound"),
+        },
         ("POST", ["messages"]) if below_user => bad("Write requests are only supported on contained entities"),
         ("POST", ["messages"]) if !caller.has(&SEND) => denied(caller, "ChatMessage.Send, Chat.ReadWrite, Group.ReadWrite.All"),
         ("POST", ["messages"]) => messages::post(world, call, arrival, chat, me),

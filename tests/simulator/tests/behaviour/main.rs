@@ -12,6 +12,7 @@ mod discovery;
 mod faults;
 mod files;
 mod items;
+mod mime;
 mod misplaced;
 mod lacks;
 mod places;

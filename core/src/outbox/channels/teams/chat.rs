@@ -5,7 +5,7 @@ use super::content::{self, parts};
 use super::files::{self, Filed, Files};
 use crate::error::{Error, ErrorKind, Result};
 use crate::failpoint::failpoint;
-use crate::graph::{ChatReader, FileFolder, Mentioned, Person, PostPlace, pair_of_chat};
+use crate::graph::{ChatReader, FileFolder, Mentioned, OutgoingPost, Person, PostPlace, pair_of_chat};
 use crate::model::{BodyType, ChatDraft, Draft, Feature, FileAttachment, Route};
 use crate::outbox::channel::{Channel, Finding, Ids, Order, Outcome, Prepared, Progress, Sender, Terms};
 use crate::outbox::check::{address, header, id as check_id};
@@ -130,7 +130,7 @@ impl Channel for Chat {
     /// A file lies in the OneDrive of the account's person; who is in a group that was made elsewhere has to be asked.
     fn scopes(chat: &ChatDraft) -> &'static [&'static str] {
         match target(chat) {
-            _ if chat.attachments.is_empty() => &[],
+            _ if chat.attachments.iter().all(content::is_picture) => &[],
             To::Chat(id) if pair_of_chat(id).is_none() => &["Files.ReadWrite", "Chat.ReadBasic"],
             _ => &["Files.ReadWrite"],
         }
@@ -401,6 +401,7 @@ async fn find_chat(job: &mut Job<Chat>) -> Result<()> {
 async fn post(job: &mut Job<Chat>) -> Result<()> {
     let chat_id = job.progress.own.chat_id.clone().ok_or_else(|| Error::internal("A prepared chat message has no chat."))?;
     let post = content::compose(&parts!(job.draft), &job.progress.own.mentioned, &job.progress.own.files.references())?;
+    let post = OutgoingPost { pictures: content::hosted(&parts!(job.draft)), ..post };
     let id = job.tools.graph.post_message(&job.caller(), PostPlace::Chat(&chat_id), &post).await?;
     job.progress.own.graph_id = Some(id);
     Ok(())

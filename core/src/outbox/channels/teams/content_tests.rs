@@ -41,9 +41,36 @@ fn names_that_onedrive_does_not_take_are_refused_before_anything_else() {
         assert_eq!(check(name).unwrap_err().kind(), ErrorKind::InvalidInput, "{name}");
     }
     assert_eq!(check(&"x".repeat(241)).unwrap_err().kind(), ErrorKind::LimitExceeded);
-    assert_eq!(Chat::check(&chat(|c| c.attachments = vec![FileAttachment { content_id: Some("logo".into()), ..attached("a.png") }])).unwrap_err().kind(), ErrorKind::InvalidInput);
     assert!(Chat::check(&chat(|c| (c.body, c.attachments) = (String::new(), vec![attached("a.pdf")]))).is_ok(), "a file alone is a message");
     assert!(Chat::check(&chat(|c| (c.files, c.attachments) = (vec![file("https://x"); 5], vec![attached("a.pdf"); 6]))).is_err());
+}
+
+#[test]
+fn a_picture_stands_where_the_text_shows_it() {
+    let logo = || FileAttachment { content_id: Some("logo&1".into()), content_type: "image/png".into(), ..attached("logo.png") };
+    let with = |body: &str, body_type: BodyType, files: Vec<FileAttachment>| chat(|c| (c.body, c.body_type, c.attachments) = (body.into(), body_type, files));
+    let html = with("<p>See <img src=\"cid:logo&amp;1\"></p>", BodyType::Html, vec![logo(), attached("a.pdf")]);
+    assert!(Chat::check(&html).is_ok(), "{:?}", Chat::check(&html));
+    assert_eq!(Chat::scopes(&html), ["Files.ReadWrite"]);
+    let made = compose(&parts!(html), &[], &[Reference { id: "g".into(), url: "https://x/a.pdf".into(), name: "a.pdf".into() }]).unwrap();
+    assert_eq!(made.content, "<p>See <img src=\"../hostedContents/1/$value\"></p><attachment id=\"g\"></attachment>");
+    let alone = with("![](cid:logo&1)", BodyType::Markdown, vec![logo()]);
+    assert!(Chat::check(&alone).is_ok() && Chat::scopes(&alone).is_empty(), "{:?}", Chat::check(&alone));
+    for (number, refused) in [
+        with("no picture", BodyType::Html, vec![logo()]),
+        with("text", BodyType::Text, vec![logo()]),
+        with("<img src=\"cid:other\">", BodyType::Html, vec![]),
+        with("<img src=\"cid:logo&amp;1\">", BodyType::Html, vec![FileAttachment { content_type: "image/svg+xml".into(), ..logo() }]),
+        with("<img src=\"cid:logo&amp;1\">", BodyType::Html, vec![FileAttachment { content: Vec::new(), staged: Some(format!("stg_{}", "0".repeat(32))), ..logo() }]),
+        with("<img src=\"cid:logo&amp;1\">", BodyType::Html, vec![logo(), logo()]),
+    ]
+    .iter()
+    .enumerate()
+    {
+        assert_eq!(Chat::check(refused).unwrap_err().kind(), ErrorKind::InvalidInput, "case {number}");
+    }
+    let large = FileAttachment { content: vec![0; 2_900_000], ..logo() };
+    assert_eq!(Chat::check(&with("<img src=\"cid:logo&amp;1\">", BodyType::Html, vec![large])).unwrap_err().kind(), ErrorKind::LimitExceeded);
 }
 
 fn file(url: &str) -> FileLink {

@@ -4,7 +4,7 @@
 //! lands on the same file; only then it gets its own name, or one with a number where that is taken. What is there is stored with the send before the next
 //! step. What a message that was not posted has left there is removed. Source: Graph, chatMessage: send (example: send a message with file attachment in it).
 
-use super::content::Reference;
+use super::content::{Reference, is_picture};
 use crate::error::{Error, ErrorKind, Result};
 use crate::failpoint::failpoint;
 use crate::graph::{Caller, ChatReader, DriveFile, FileFolder, UploadOf, UploadUrl};
@@ -109,7 +109,7 @@ pub trait Filed: Channel {
 
 /// Brings what is missing. False: the claim is lost.
 pub async fn bring<C: Filed>(job: &mut Job<C>) -> Result<bool> {
-    let attachments = C::attachments(&job.draft).to_vec();
+    let attachments: Vec<_> = C::attachments(&job.draft).iter().filter(|file| !is_picture(file)).cloned().collect();
     if attachments.is_empty() {
         return Ok(true);
     }

@@ -109,7 +109,7 @@ impl Channel for ChannelPost {
 
     /// The library of a team is not the person's own.
     fn scopes(post: &ChannelPostDraft) -> &'static [&'static str] {
-        if post.attachments.is_empty() { &[] } else { &["Files.ReadWrite.All"] }
+        if post.attachments.iter().all(content::is_picture) { &[] } else { &["Files.ReadWrite.All"] }
     }
 
     async fn prepare(job: &mut Job<Self>) -> Result<Prepared> {
@@ -123,7 +123,7 @@ impl Channel for ChannelPost {
 
     async fn dispatch(job: &mut Job<Self>) -> Result<()> {
         let draft = &job.draft;
-        let post = OutgoingPost { subject: draft.subject.clone(), ..content::compose(&parts!(draft), &job.progress.own.mentioned, &job.progress.own.files.references())? };
+        let post = OutgoingPost { subject: draft.subject.clone(), pictures: content::hosted(&parts!(draft)), ..content::compose(&parts!(draft), &job.progress.own.mentioned, &job.progress.own.files.references())? };
         let place = ChannelPlace { team_id: draft.team_id.clone(), channel_id: draft.channel_id.clone(), reply_to: draft.reply_to.clone() };
         let id = job.tools.graph.post_message(&job.caller(), place.place(), &post).await?;
         job.progress.own.place = Some(place);

@@ -52,6 +52,9 @@ impl Posted {
             Self::Chat(own) => &own.files,
             Self::Channel(own) => &own.files,
         };
+        if said.attachments.iter().any(content::is_picture) {
+            return Err(Error::invalid("The pictures in the text of a message are not changed once it was sent. Leave the attachments with a content_id out, and their images with them."));
+        }
         let placed = files.references();
         if placed.len() != said.attachments.len() {
             return Err(Error::invalid("The files of a message stay as they were posted. Pass as many attachments as the draft had that was sent; their content is not looked at."));
