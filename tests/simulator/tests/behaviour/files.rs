@@ -138,6 +138,6 @@ async fn messages_refer_to_files_that_are_there_and_drives_have_their_limits() {
     world.control("/people", json!({"address": "adele@contoso.com", "onedrive": false})).await;
     let none = adele.raw("PUT", "/me/drive/root:/a.txt:/content", b"four").await;
     assert_eq!((none.status, &none.json()["error"]["message"]), (404, &json!("User's mysite not found.")));
-    let small = somebody(&world, "adele", "openid User.Read Chat.ReadWrite").await;
+    let small = somebody(&world, "alex", "openid User.Read Chat.ReadWrite").await;
     assert_eq!(small.get("/me/drive").await.status, 403);
 }

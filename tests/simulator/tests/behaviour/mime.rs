@@ -25,7 +25,7 @@ async fn a_mail_comes_as_mime_and_leaves_in_the_name_of_its_mailbox() {
     for (mailbox, folder) in [("alex@contoso.com", "inbox"), ("megan@contoso.com", "inbox"), ("adele@contoso.com", "sentitems")] {
         let list = world.control("/mail/list", json!({"mailbox": mailbox, "folder": folder})).await;
         let one = &list["items"][0];
-        assert_eq!((&list["total"], &one["subject"], &one["from"], &one["attachments"], &one["body_type"]), (&json!(1), &json!("Plan"), &json!("adele@contoso.com"), &json!(["a.txt"]), &json!("html")), "{mailbox}");
+        assert_eq!((&list["total"], &one["subject"], &one["from"]["address"], &one["attachments"], &one["body_type"]), (&json!(1), &json!("Plan"), &json!("adele@contoso.com"), &json!(["a.txt"]), &json!("html")), "{mailbox}");
     }
     // A draft is sent by its id.
     let draft = adele.mime("/me/messages", &coded(&MAIL.replace("Plan", "Draft"))).await;
