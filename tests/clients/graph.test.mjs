@@ -7,16 +7,16 @@ import { CryptoProvider, PublicClientApplication } from '@azure/msal-node'
 import { authority, control, graph, host, listed, publicApp, redirectUri, visit } from './sim.mjs'
 
 const { BatchRequestContent, Client, FileUpload, LargeFileUploadTask, OneDriveLargeFileUploadTask, PageIterator } = graphClient
-const scopes = ['User.Read', 'User.ReadBasic.All', 'Mail.ReadWrite', 'Mail.Send', 'MailboxSettings.ReadWrite', 'Chat.ReadWrite', 'Team.ReadBasic.All', 'Channel.ReadBasic.All', 'ChannelMessage.Send', 'ChannelMessage.Read.All', 'Files.ReadWrite.All']
+const scopes = ['User.Read', 'User.ReadBasic.All', 'Mail.ReadWrite', 'Mail.Send', 'MailboxSettings.ReadWrite', 'Chat.ReadWrite', 'Team.ReadBasic.All', 'Channel.ReadBasic.All', 'ChannelMessage.Send', 'Files.ReadWrite.All']
 const adele = 'adele@contoso.com'
 const alex = 'alex@contoso.com'
 
-async function signed(who = adele) {
+async function signed(who = adele, more = []) {
   const app = new PublicClientApplication({ auth: { clientId: publicApp, authority, knownAuthorities: [host] } })
   const { verifier, challenge } = await new CryptoProvider().generatePkceCodes()
-  const url = await app.getAuthCodeUrl({ scopes, redirectUri, codeChallenge: challenge, codeChallengeMethod: 'S256' })
+  const url = await app.getAuthCodeUrl({ scopes: [...scopes, ...more], redirectUri, codeChallenge: challenge, codeChallengeMethod: 'S256' })
   const { code } = await visit(url, who)
-  const { accessToken } = await app.acquireTokenByCode({ code, scopes, redirectUri, codeVerifier: verifier })
+  const { accessToken } = await app.acquireTokenByCode({ code, scopes: [...scopes, ...more], redirectUri, codeVerifier: verifier })
   const baseUrl = new URL(graph).origin
   return Client.init({ authProvider: (done) => done(null, accessToken), baseUrl: `${baseUrl}/`, defaultVersion: 'v1.0', customHosts: new Set([new URL(graph).hostname]) })
 }
@@ -157,7 +157,7 @@ test('a large file in OneDrive, resumed after its connection broke', async () =>
 test('channels, replies in them and their files', async () => {
   await control('/people', { address: adele, admin: true })
   const made = await control('/teams', { name: 'Hiring', members: [adele, alex] })
-  const client = await signed()
+  const client = await signed(adele, ['ChannelMessage.Read.All']) // an administrator
   const [team] = (await client.api('/me/joinedTeams').get()).value
   const [channel] = (await client.api(`/teams/${team.id}/channels`).get()).value
   const messages = `/teams/${team.id}/channels/${channel.id}/messages`

@@ -57,16 +57,18 @@ from msgraph.generated.users.item.translate_exchange_ids.translate_exchange_ids_
 )
 from msgraph.generated.users.users_request_builder import UsersRequestBuilder
 
-SCOPES = ["User.Read", "User.ReadBasic.All", "Mail.ReadWrite", "Mail.Send", "MailboxSettings.ReadWrite", "Chat.ReadWrite", "Team.ReadBasic.All", "Channel.ReadBasic.All", "ChannelMessage.Send", "ChannelMessage.Read.All", "Files.ReadWrite.All"]
+SCOPES = ["User.Read", "User.ReadBasic.All", "Mail.ReadWrite", "Mail.Send", "MailboxSettings.ReadWrite", "Chat.ReadWrite", "Team.ReadBasic.All", "Channel.ReadBasic.All", "ChannelMessage.Send", "Files.ReadWrite.All"]
+# For these an administrator has to sign in.
+CHANNELS = [*SCOPES, "ChannelMessage.Read.All"]
 ADELE, ALEX = "adele@contoso.com", "alex@contoso.com"
 
 
 class Signed:
     """A credential of someone who signed in by MSAL."""
 
-    def __init__(self, who):
+    def __init__(self, who, scopes):
         self.app = msal.PublicClientApplication(PUBLIC, authority=AUTHORITY, instance_discovery=False)
-        flow = self.app.initiate_auth_code_flow(SCOPES, redirect_uri=REDIRECT)
+        flow = self.app.initiate_auth_code_flow(scopes, redirect_uri=REDIRECT)
         result = self.app.acquire_token_by_auth_code_flow(flow, visit(flow["auth_uri"], who))
         self.token = result["access_token"]
 
@@ -74,8 +76,8 @@ class Signed:
         return AccessToken(self.token, int(time.time()) + 3000)
 
 
-def graph(who=ADELE):
-    provider = AzureIdentityAuthenticationProvider(Signed(who), scopes=SCOPES, allowed_hosts=["127.0.0.1"])
+def graph(who=ADELE, scopes=SCOPES):
+    provider = AzureIdentityAuthenticationProvider(Signed(who, scopes), scopes=scopes, allowed_hosts=["127.0.0.1"])
     adapter = GraphRequestAdapter(provider)
     adapter.base_url = GRAPH
     return GraphServiceClient(request_adapter=adapter)
@@ -293,7 +295,7 @@ def test_drives_channels_and_replies():
     async def story():
         control("/people", {"address": ADELE, "admin": True})
         control("/teams", {"name": "Hiring", "members": [ADELE, ALEX]})
-        client = graph()
+        client = graph(scopes=CHANNELS)
         drive = await client.me.drive.get()
         items = client.drives.by_drive_id(drive.id).items
         properties = DriveItemUploadableProperties(additional_data={"@microsoft.graph.conflictBehavior": "rename"})
