@@ -334,26 +334,28 @@ export type AddressInput = string | {
   name?: string;
 };
 
-/** A file to send with a mail: its content, below 3 MB, or the id of a content that was staged, of any size that Microsoft takes. */
+/** A file to send with a mail or a message of Teams: its content, below 3 MB, or the id of a content that was staged, of any size that Microsoft takes. */
 export interface FileAttachment {
   name: string;
   /** Empty where `staged` says which content it is. */
   content: Buffer;
   contentType: string;
-  /** It is an image that the HTML body shows, as in `<img src="cid:logo">` with the content id `logo`. None: it is listed below the mail. */
+  /** It is an image that the HTML body shows, as in `<img src="cid:logo">` with the content id `logo`; in a message of Teams a PNG, JPEG or GIF with a content of
+   * its own, all of them below 2.8 MB. None: it is listed below the mail or message. */
   contentId: string | null;
   /** Id of a staged content of this account, as `stage_attachment` and the helpers for files and streams give it. */
   staged: string | null;
 }
 
-/** A file to send with a mail: its content, below 3 MB, or the id of a content that was staged, of any size that Microsoft takes. */
+/** A file to send with a mail or a message of Teams: its content, below 3 MB, or the id of a content that was staged, of any size that Microsoft takes. */
 export interface FileAttachmentInput {
   name: string;
   /** Empty where `staged` says which content it is. */
   content: Uint8Array;
   /** Default: `"application/octet-stream"`. */
   contentType?: string;
-  /** It is an image that the HTML body shows, as in `<img src="cid:logo">` with the content id `logo`. None: it is listed below the mail. */
+  /** It is an image that the HTML body shows, as in `<img src="cid:logo">` with the content id `logo`; in a message of Teams a PNG, JPEG or GIF with a content of
+   * its own, all of them below 2.8 MB. None: it is listed below the mail or message. */
   contentId?: string | null;
   /** Id of a staged content of this account, as `stage_attachment` and the helpers for files and streams give it. */
   staged?: string | null;
@@ -652,8 +654,15 @@ export interface ChatDraft {
   mentions?: readonly Mention[];
   /** Adaptive Cards as JSON, up to 10. Buttons that answer to a bot do nothing in a person's message. Default: `[]`. */
   cards?: readonly string[];
-  /** Up to 10. Default: `[]`. */
+  /** Files that are somewhere already, up to 10 with the attachments. Default: `[]`. */
   files?: readonly FileLink[];
+  /** Files that are uploaded before the message is posted: into the folder `Microsoft Teams Chat Files` of the sender's OneDrive, where the others in the
+   * chat may then read them (they are shared with each of them, without a mail). Where another file has the name already, a number follows it. How far
+   * they are is durable: after a cut connection, or in another process, the upload goes on, and nothing is uploaded twice. Files of a message that is not
+   * posted are removed again. Those with a `content_id` are pictures of the text and go with the message itself, without any of this. The account needs `Files.ReadWrite` among the extra scopes it was connected with, and for a group
+   * that `chat_id` names `Chat.ReadBasic`; without, ConsentMissing before anything is stored. In a group by `members` those of the draft may open them.
+   * Names that OneDrive does not take are InvalidInput. Source: Graph, chatMessage: send (with file attachment), and driveItem: invite. Default: `[]`. */
+  attachments?: readonly FileAttachmentInput[];
 }
 
 /** A message in a channel of a team, as the person; with `reply_to` an answer in its thread. Messages to one channel leave in the order in which they were
@@ -687,6 +696,9 @@ export interface ChannelPostDraft {
   deadline?: Date | null;
   /** Not sent before this time, as in `MailDraft`. */
   sendAt?: Date | null;
+  /** As in `ChatDraft`, uploaded to the files of the channel, which its members may open. The account needs `Files.ReadWrite.All` among the extra scopes.
+   * Source: Graph, channel: get filesFolder. Default: `[]`. */
+  attachments?: readonly FileAttachmentInput[];
 }
 
 /** A Teams workflow (Power Automate) that takes posts at a URL. Whoever has the URL can post, so it is a secret: it is stored sealed, and never shown again. */
@@ -1580,7 +1592,7 @@ export class Engine implements AsyncDisposable {
   lastSender(owner: string, context: string, options?: CallOptions): Promise<LastSender | null>;
   /** Replaces what a send says that has not left: the draft is whole, what it leaves out is gone, with its time, deadline and order. The send keeps its
    * receipt, its account, its kind and its idempotency key, which then stands for the new content. With `owner`, a send of another owner is NotFound.
-   * Errors: as `send` before storing; NotFound; Conflict when it has left, is being sent, or a draft of it may lie in the mailbox already. */
+   * Errors: as `send` before storing; NotFound; Conflict when it has left, is being sent, or something of it may lie at Microsoft already, as a draft or a file. */
   edit(receiptId: string, draft: Draft, owner?: string | null, options?: CallOptions): Promise<Receipt>;
   /** Replaces what a message in a chat or channel says that was sent: the draft is whole and checked like a new one; its key, time and place change nothing. It is changed at once,
    * and the same call again does no harm. The account needs `Chat.ReadWrite`, for a channel `ChannelMessage.ReadWrite`, among the extra scopes it was

@@ -813,7 +813,7 @@ _Address: TypeAlias = Address | _AddressFields | str
 
 @final
 class FileAttachment:
-    """A file to send with a mail: its content, below 3 MB, or the id of a content that was staged, of any size that Microsoft takes."""
+    """A file to send with a mail or a message of Teams: its content, below 3 MB, or the id of a content that was staged, of any size that Microsoft takes."""
     __match_args__ = ("name", "content", "content_type", "content_id", "staged")
     def __new__(cls, name: str, content: bytes, content_type: str = ..., content_id: str | None = ..., staged: str | None = ...) -> Self: ...
     @property
@@ -825,7 +825,8 @@ class FileAttachment:
     def content_type(self) -> str: ...
     @property
     def content_id(self) -> str | None:
-        """It is an image that the HTML body shows, as in `<img src="cid:logo">` with the content id `logo`. None: it is listed below the mail."""
+        """It is an image that the HTML body shows, as in `<img src="cid:logo">` with the content id `logo`; in a message of Teams a PNG, JPEG or GIF with a content of
+        its own, all of them below 2.8 MB. None: it is listed below the mail or message."""
     @property
     def staged(self) -> str | None:
         """Id of a staged content of this account, as `stage_attachment` and the helpers for files and streams give it."""
@@ -1256,8 +1257,8 @@ _FileLink: TypeAlias = FileLink | _FileLinkFields
 class ChatDraft:
     """A Teams message in a chat: to one person (`to`), to a group (`members`), or in a chat there is (`chat_id`); one of the three. Messages to one chat leave in
     the order in which they were handed in."""
-    __match_args__ = ("account_id", "to", "body", "body_type", "merge_fields", "key", "deadline", "send_at", "chat_id", "members", "topic", "importance", "mentions", "cards", "files")
-    def __new__(cls, account_id: str, to: str = ..., body: str = ..., body_type: _BodyType = ..., merge_fields: Mapping[str, str] | None = ..., key: str | None = ..., deadline: datetime | None = ..., send_at: datetime | None = ..., chat_id: str | None = ..., members: Sequence[str] = ..., topic: str | None = ..., importance: _ChatImportance = ..., mentions: Sequence[_Mention] = ..., cards: Sequence[str] = ..., files: Sequence[_FileLink] = ...) -> Self: ...
+    __match_args__ = ("account_id", "to", "body", "body_type", "merge_fields", "key", "deadline", "send_at", "chat_id", "members", "topic", "importance", "mentions", "cards", "files", "attachments")
+    def __new__(cls, account_id: str, to: str = ..., body: str = ..., body_type: _BodyType = ..., merge_fields: Mapping[str, str] | None = ..., key: str | None = ..., deadline: datetime | None = ..., send_at: datetime | None = ..., chat_id: str | None = ..., members: Sequence[str] = ..., topic: str | None = ..., importance: _ChatImportance = ..., mentions: Sequence[_Mention] = ..., cards: Sequence[str] = ..., files: Sequence[_FileLink] = ..., attachments: Sequence[_FileAttachment] = ...) -> Self: ...
     @property
     def account_id(self) -> str: ...
     @property
@@ -1298,7 +1299,15 @@ class ChatDraft:
         """Adaptive Cards as JSON, up to 10. Buttons that answer to a bot do nothing in a person's message."""
     @property
     def files(self) -> list[FileLink]:
-        """Up to 10."""
+        """Files that are somewhere already, up to 10 with the attachments."""
+    @property
+    def attachments(self) -> list[FileAttachment]:
+        """Files that are uploaded before the message is posted: into the folder `Microsoft Teams Chat Files` of the sender's OneDrive, where the others in the
+        chat may then read them (they are shared with each of them, without a mail). Where another file has the name already, a number follows it. How far
+        they are is durable: after a cut connection, or in another process, the upload goes on, and nothing is uploaded twice. Files of a message that is not
+        posted are removed again. Those with a `content_id` are pictures of the text and go with the message itself, without any of this. The account needs `Files.ReadWrite` among the extra scopes it was connected with, and for a group
+        that `chat_id` names `Chat.ReadBasic`; without, ConsentMissing before anything is stored. In a group by `members` those of the draft may open them.
+        Names that OneDrive does not take are InvalidInput. Source: Graph, chatMessage: send (with file attachment), and driveItem: invite."""
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -1306,8 +1315,8 @@ class ChatDraft:
 class ChannelPostDraft:
     """A message in a channel of a team, as the person; with `reply_to` an answer in its thread. Messages to one channel leave in the order in which they were
     handed in."""
-    __match_args__ = ("account_id", "team_id", "channel_id", "body", "body_type", "merge_fields", "reply_to", "subject", "importance", "mentions", "cards", "files", "key", "deadline", "send_at")
-    def __new__(cls, account_id: str, team_id: str, channel_id: str, body: str = ..., body_type: _BodyType = ..., merge_fields: Mapping[str, str] | None = ..., reply_to: str | None = ..., subject: str | None = ..., importance: _ChatImportance = ..., mentions: Sequence[_Mention] = ..., cards: Sequence[str] = ..., files: Sequence[_FileLink] = ..., key: str | None = ..., deadline: datetime | None = ..., send_at: datetime | None = ...) -> Self: ...
+    __match_args__ = ("account_id", "team_id", "channel_id", "body", "body_type", "merge_fields", "reply_to", "subject", "importance", "mentions", "cards", "files", "key", "deadline", "send_at", "attachments")
+    def __new__(cls, account_id: str, team_id: str, channel_id: str, body: str = ..., body_type: _BodyType = ..., merge_fields: Mapping[str, str] | None = ..., reply_to: str | None = ..., subject: str | None = ..., importance: _ChatImportance = ..., mentions: Sequence[_Mention] = ..., cards: Sequence[str] = ..., files: Sequence[_FileLink] = ..., key: str | None = ..., deadline: datetime | None = ..., send_at: datetime | None = ..., attachments: Sequence[_FileAttachment] = ...) -> Self: ...
     @property
     def account_id(self) -> str: ...
     @property
@@ -1347,6 +1356,10 @@ class ChannelPostDraft:
     @property
     def send_at(self) -> datetime | None:
         """Not sent before this time, as in `MailDraft`."""
+    @property
+    def attachments(self) -> list[FileAttachment]:
+        """As in `ChatDraft`, uploaded to the files of the channel, which its members may open. The account needs `Files.ReadWrite.All` among the extra scopes.
+        Source: Graph, channel: get filesFolder."""
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -2776,7 +2789,7 @@ class Engine:
     async def edit(self, receipt_id: str, draft: _Draft, owner: str | None = ...) -> Receipt:
         """Replaces what a send says that has not left: the draft is whole, what it leaves out is gone, with its time, deadline and order. The send keeps its
         receipt, its account, its kind and its idempotency key, which then stands for the new content. With `owner`, a send of another owner is NotFound.
-        Errors: as `send` before storing; NotFound; Conflict when it has left, is being sent, or a draft of it may lie in the mailbox already."""
+        Errors: as `send` before storing; NotFound; Conflict when it has left, is being sent, or something of it may lie at Microsoft already, as a draft or a file."""
     async def edit_sent(self, receipt_id: str, draft: _Draft, owner: str | None = ...) -> Receipt:
         """Replaces what a message in a chat or channel says that was sent: the draft is whole and checked like a new one; its key, time and place change nothing. It is changed at once,
         and the same call again does no harm. The account needs `Chat.ReadWrite`, for a channel `ChannelMessage.ReadWrite`, among the extra scopes it was
@@ -3045,7 +3058,7 @@ class BlockingEngine:
     def edit(self, receipt_id: str, draft: _Draft, owner: str | None = ...) -> Receipt:
         """Replaces what a send says that has not left: the draft is whole, what it leaves out is gone, with its time, deadline and order. The send keeps its
         receipt, its account, its kind and its idempotency key, which then stands for the new content. With `owner`, a send of another owner is NotFound.
-        Errors: as `send` before storing; NotFound; Conflict when it has left, is being sent, or a draft of it may lie in the mailbox already."""
+        Errors: as `send` before storing; NotFound; Conflict when it has left, is being sent, or something of it may lie at Microsoft already, as a draft or a file."""
     def edit_sent(self, receipt_id: str, draft: _Draft, owner: str | None = ...) -> Receipt:
         """Replaces what a message in a chat or channel says that was sent: the draft is whole and checked like a new one; its key, time and place change nothing. It is changed at once,
         and the same call again does no harm. The account needs `Chat.ReadWrite`, for a channel `ChannelMessage.ReadWrite`, among the extra scopes it was

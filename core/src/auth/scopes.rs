@@ -36,6 +36,9 @@ fn holders(scope: &str) -> &'static [&'static str] {
         "People.Read" => &["People.Read.All"],
         "Contacts.Read" => &["Contacts.ReadWrite"],
         "Calendars.Read" => &["Calendars.ReadWrite"],
+        "Chat.ReadBasic" => &["Chat.Read", "Chat.ReadWrite"],
+        "Files.ReadWrite" => &["Files.ReadWrite.All", "Sites.ReadWrite.All"],
+        "Files.ReadWrite.All" => &["Sites.ReadWrite.All"],
         _ => &[],
     }
 }

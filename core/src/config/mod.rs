@@ -241,8 +241,10 @@ pub(crate) struct Endpoints {
     pub login: Url,
     /// Graph with its version: `…/v1.0/`.
     pub graph: Url,
-    /// Hosts of upload sessions.
+    /// Hosts of upload sessions of mails.
     pub uploads: Vec<String>,
+    /// Hosts of upload sessions of files, or what their names end with if it begins with a dot.
+    pub file_uploads: Vec<String>,
     /// Hosts of workflows, or what their names end with if it begins with a dot.
     pub workflows: Vec<String>,
     /// Plain HTTP to loopback is allowed: the cloud is `Custom` and both origins are loopback.
@@ -253,12 +255,12 @@ pub(crate) struct Endpoints {
 
 impl Endpoints {
     pub fn of(cloud: &Cloud) -> Result<Self> {
-        let (login, graph, uploads): (&str, &str, &[&str]) = match cloud {
-            Cloud::Public => ("https://login.microsoftonline.com", "https://graph.microsoft.com", &["outlook.office.com", "outlook.office365.com"]),
-            Cloud::UsGov => ("https://login.microsoftonline.us", "https://graph.microsoft.us", &["outlook.office365.us"]),
-            Cloud::UsGovDod => ("https://login.microsoftonline.us", "https://dod-graph.microsoft.us", &["outlook-dod.office365.us"]),
-            Cloud::China => ("https://login.partner.microsoftonline.cn", "https://microsoftgraph.chinacloudapi.cn", &["partner.outlook.cn"]),
-            Cloud::Custom { login, graph } => (login, graph, &[]),
+        let (login, graph, uploads, file_uploads): (&str, &str, &[&str], &[&str]) = match cloud {
+            Cloud::Public => ("https://login.microsoftonline.com", "https://graph.microsoft.com", &["outlook.office.com", "outlook.office365.com"], &[".sharepoint.com"]),
+            Cloud::UsGov => ("https://login.microsoftonline.us", "https://graph.microsoft.us", &["outlook.office365.us"], &[".sharepoint.us"]),
+            Cloud::UsGovDod => ("https://login.microsoftonline.us", "https://dod-graph.microsoft.us", &["outlook-dod.office365.us"], &[".sharepoint-mil.us"]),
+            Cloud::China => ("https://login.partner.microsoftonline.cn", "https://microsoftgraph.chinacloudapi.cn", &["partner.outlook.cn"], &[".sharepoint.cn"]),
+            Cloud::Custom { login, graph } => (login, graph, &[], &[]),
         };
         let (login, login_loopback) = origin("login", login)?;
         let (mut graph, graph_loopback) = origin("graph", graph)?;
@@ -268,7 +270,8 @@ impl Endpoints {
         };
         graph.set_path(&path);
         let workflows = workflow_hosts::of_cloud(cloud).iter().map(|host| (*host).to_owned()).collect();
-        Ok(Self { login, graph, uploads: uploads.iter().map(|h| (*h).to_owned()).collect(), workflows, loopback: login_loopback && graph_loopback, personal: matches!(cloud, Cloud::Public | Cloud::Custom { .. }) })
+        let names = |hosts: &[&str]| hosts.iter().map(|host| (*host).to_owned()).collect();
+        Ok(Self { login, graph, uploads: names(uploads), file_uploads: names(file_uploads), workflows, loopback: login_loopback && graph_loopback, personal: matches!(cloud, Cloud::Public | Cloud::Custom { .. }) })
     }
 
     /// Graph's beta, beside its version 1.0. None: the address of `graph` ends in no version, so nobody knows where the other one is.

@@ -26,7 +26,7 @@ impl Engine {
     pub async fn stage_attachment(&self, account_id: String, name: String, content_type: String, size: Option<u64>, content_id: Option<String>) -> Result<Arc<AttachmentWriter>> {
         check_file(&name, &content_type)?;
         let staging = self.finish(|inner| async move {
-            inner.usable(&account_id, Feature::MailSend).await?;
+            inner.usable_for_any(&account_id, &[Feature::MailSend, Feature::Chat, Feature::Channels]).await?;
             inner.outbox.stage(&account_id, size).await
         });
         let staging = Arc::new(Mutex::new(staging.await?));

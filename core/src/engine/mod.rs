@@ -53,7 +53,7 @@ use crate::events::EventBus;
 use crate::retention::Retention;
 use crate::metrics::Meters;
 use crate::model::*;
-use crate::outbox::{DISCONNECTED, Outbox, check_draft, check_drafts, fill, fill_all, of_draft, sender_for, sender_of};
+use crate::outbox::{DISCONNECTED, Outbox, check_draft, check_drafts, fill, fill_all, of_draft, scopes_for, sender_for, sender_of};
 use crate::pipeline::Pipeline;
 use crate::runtime::{Runtime, Stop};
 use crate::secret::RootKey;
@@ -228,7 +228,7 @@ impl Engine {
 
     /// Replaces what a send says that has not left: the draft is whole, what it leaves out is gone, with its time, deadline and order. The send keeps its
     /// receipt, its account, its kind and its idempotency key, which then stands for the new content. With `owner`, a send of another owner is NotFound.
-    /// Errors: as `send` before storing; NotFound; Conflict when it has left, is being sent, or a draft of it may lie in the mailbox already.
+    /// Errors: as `send` before storing; NotFound; Conflict when it has left, is being sent, or something of it may lie at Microsoft already, as a draft or a file.
     pub async fn edit(&self, receipt_id: String, draft: Draft, owner: Option<String>) -> Result<Receipt> {
         self.finish(|inner| async move { inner.edit(&receipt_id, draft, owner).await }).await
     }
@@ -370,10 +370,9 @@ impl Inner {
         let draft = fill(draft).await?;
         check_draft(&draft, self.clock.now())?;
         let (account_id, sender) = (draft.account_id().to_owned(), sender_for(&draft));
-        if !self.outbox.is_ready_for(&account_id) {
-            self.may_send(&account_id, sender).await?;
+        if usable::asks_for_more(&draft) || !self.outbox.is_ready_for(&account_id) {
+            self.may_send_draft(&draft).await?;
         }
-        self.may_send_as(&draft).await?;
         let drafts = Arc::new(vec![draft]);
         let receipt = match self.outbox.enqueue_one(&drafts, is_bulk, usable::may_send).await {
             Err(error) if error.kind() == ErrorKind::NotConnected => {
@@ -390,14 +389,11 @@ impl Inner {
     async fn enqueue_all(&self, drafts: Vec<Draft>) -> Result<Vec<Receipt>> {
         let drafts = fill_all(drafts).await?;
         check_drafts(&drafts, self.clock.now())?;
-        let (mut checked, mut checked_names) = (HashSet::new(), HashSet::new());
+        let mut checked = HashSet::new();
         for (number, draft) in drafts.iter().enumerate() {
-            let (account_id, sender) = (draft.account_id(), sender_for(draft));
-            if checked.insert((account_id, sender)) {
-                self.may_send(account_id, sender).await.map_err(|e| of_draft(number, e))?;
-            }
-            if draft.named_sender().is_some_and(|from| checked_names.insert((account_id, from.address.as_str()))) {
-                self.may_send_as(draft).await.map_err(|e| of_draft(number, e))?;
+            let from = draft.named_sender().map(|from| from.address.as_str());
+            if checked.insert((draft.account_id(), sender_for(draft), scopes_for(draft), from)) {
+                self.may_send_draft(draft).await.map_err(|e| of_draft(number, e))?;
             }
         }
         let receipts = self.outbox.enqueue_all(drafts, usable::may_send).await?;
@@ -410,8 +406,8 @@ impl Inner {
     async fn edit(&self, receipt_id: &str, draft: Draft, owner: Option<String>) -> Result<Receipt> {
         let draft = fill(draft).await?;
         check_draft(&draft, self.clock.now())?;
-        if draft.named_sender().is_some() && self.outbox.receipt(receipt_id, owner.clone()).await?.account_id == draft.account_id() {
-            self.may_send_as(&draft).await?;
+        if usable::asks_for_more(&draft) && self.outbox.receipt(receipt_id, owner.clone()).await?.account_id == draft.account_id() {
+            self.may_send_draft(&draft).await?;
         }
         self.outbox.edit(receipt_id, draft, owner.as_deref()).await
     }

@@ -1,9 +1,8 @@
 //! In whose name mail leaves.
 
-use super::{Engine, Inner, scope};
+use super::{Engine, scope};
 use crate::error::Result;
-use crate::model::{Draft, LastSender};
-use crate::outbox::{Sender, sender_for};
+use crate::model::LastSender;
 
 impl Engine {
     /// The account and the From that this owner used last in this context, as the drafts name it (1 to 200 characters): remembered with the send when it was
@@ -15,18 +14,5 @@ impl Engine {
             inner.outbox.last_sender(&owner, &context).await
         })
         .await
-    }
-}
-
-impl Inner {
-    /// That a mail may leave in the name it gives. Errors: those of an account that may not send; InvalidInput, ConsentMissing.
-    pub(super) async fn may_send_as(&self, draft: &Draft) -> Result<()> {
-        match (draft.named_sender(), sender_for(draft)) {
-            (Some(from), Sender::Account(feature)) => {
-                let row = self.usable(draft.account_id(), feature).await?;
-                self.auth.check_sender(&row, from).await
-            }
-            _ => Ok(()),
-        }
     }
 }

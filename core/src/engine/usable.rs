@@ -2,13 +2,19 @@
 
 use super::Inner;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{AccountKind, AccountState, Feature, Route};
-use crate::outbox::{Sender, sender_of};
+use crate::auth::has_scope;
+use crate::model::{AccountKind, AccountState, Draft, Feature, Route};
+use crate::outbox::{Sender, scopes_for, sender_for, sender_of};
 use crate::store::AccountRow;
 
 /// The part of it that is asked again in the transaction that stores a send. The account is connected.
 pub fn may_send(row: &AccountRow, route: Route) -> bool {
     matches!(sender_of(route), Sender::Account(feature) if crate::auth::allows(row, feature))
+}
+
+/// It needs more than every message of its kind, so the account is looked at.
+pub(super) fn asks_for_more(draft: &Draft) -> bool {
+    draft.named_sender().is_some() || !scopes_for(draft).is_empty()
 }
 
 impl Inner {
@@ -17,6 +23,22 @@ impl Inner {
         match sender {
             Sender::Account(feature) => self.usable(id, feature).await.map(drop),
             Sender::Workflow => self.workflows.usable(id).await,
+        }
+    }
+
+    /// That this one may leave: what it needs beside its feature was granted as well, and so is the name it gives. Errors: ConsentMissing, InvalidInput (a
+    /// personal account in another name), and those of an account that is not usable.
+    pub(super) async fn may_send_draft(&self, draft: &Draft) -> Result<()> {
+        let (id, sender, scopes) = (draft.account_id(), sender_for(draft), scopes_for(draft));
+        let Sender::Account(feature) = sender else { return self.may_send(id, sender).await };
+        let row = self.usable(id, feature).await?;
+        if let Some(scope) = scopes.iter().find(|scope| !has_scope(&row, scope)) {
+            let reason = format!("The files of this message cannot be uploaded and shared with what this account was granted. Connect it again with {scope} among the extra scopes.");
+            return Err(Error::new(ErrorKind::ConsentMissing, reason).on_account(id));
+        }
+        match draft.named_sender() {
+            Some(from) => self.auth.check_sender(&row, from).await,
+            None => Ok(()),
         }
     }
 
@@ -38,6 +60,13 @@ impl Inner {
             AccountState::Declined => refuse(ErrorKind::ConsentMissing, "The approval was declined. Ask for it again."),
             AccountState::Misconfigured => refuse(ErrorKind::Forbidden, row.problem.as_deref().unwrap_or("The application's registration in Entra needs attention.")),
         }
+    }
+
+    /// The same for one of several features, of which the first is named when none of them is there.
+    pub(super) async fn usable_for_any(&self, account_id: &str, features: &[Feature]) -> Result<AccountRow> {
+        let row = self.connected(account_id).await?;
+        let (Some(first), false) = (features.first(), features.iter().any(|feature| crate::auth::allows(&row, *feature))) else { return Ok(row) };
+        self.usable(account_id, *first).await
     }
 
     /// An account that is connected and was granted what the feature needs.

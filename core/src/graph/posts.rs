@@ -6,6 +6,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::json::lenient;
 use crate::model::{BodyType, ChatImportance};
 use crate::pipeline::{Safety, error_code};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use http::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 
@@ -55,6 +57,13 @@ pub struct OutgoingPost {
     pub importance: ChatImportance,
     pub mentions: Vec<OutgoingMention>,
     pub attachments: Vec<OutgoingAttachment>,
+    pub pictures: Vec<OutgoingPicture>,
+}
+
+/// In the content it stands as `../hostedContents/1/$value`, with its place in the list, from 1, as number.
+pub struct OutgoingPicture {
+    pub content_type: String,
+    pub content: Vec<u8>,
 }
 
 /// In the content it stands as `<at id="…">`, with its place in the list as id.
@@ -95,6 +104,7 @@ pub struct OutgoingAttachment {
 }
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct WireMessage<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     subject: Option<&'a str>,
@@ -105,6 +115,17 @@ struct WireMessage<'a> {
     mentions: Vec<WireMention<'a>>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     attachments: &'a [OutgoingAttachment],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    hosted_contents: Vec<WirePicture<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct WirePicture<'a> {
+    #[serde(rename = "@microsoft.graph.temporaryId")]
+    number: String,
+    content_bytes: String,
+    content_type: &'a str,
 }
 
 #[derive(Serialize)]
@@ -173,7 +194,9 @@ fn written(post: &OutgoingPost) -> Result<Vec<u8>> {
         ChatImportance::Urgent => Some("urgent"),
     };
     let mentions = post.mentions.iter().enumerate().map(|(id, one)| WireMention { id, mention_text: &one.text, mentioned: (&one.target).into() }).collect();
-    let wire = WireMessage { subject: post.subject.as_deref(), importance, body: ItemBody::new(post.body_type, &post.content), mentions, attachments: &post.attachments };
+    let hosted_contents =
+        (1..).zip(&post.pictures).map(|(number, one): (usize, _)| WirePicture { number: number.to_string(), content_bytes: STANDARD.encode(&one.content), content_type: &one.content_type }).collect();
+    let wire = WireMessage { subject: post.subject.as_deref(), importance, body: ItemBody::new(post.body_type, &post.content), mentions, attachments: &post.attachments, hosted_contents };
     serde_json::to_vec(&wire).map_err(|_| Error::internal("A message could not be written."))
 }
 
@@ -198,7 +221,8 @@ impl Graph {
     pub async fn post_message(&self, caller: &Caller, place: PostPlace<'_>, post: &OutgoingPost) -> Result<String> {
         let url = self.url(&place.path()?, &[])?;
         let mut request = self.write(caller, Method::POST, url, written(post)?, Safety::Once);
-        request.is_batchable = true;
+        // With pictures it may be as large as a request can be.
+        request.is_batchable = post.pictures.is_empty();
         let response = self.pipeline.send(request).await?;
         let unclear = |words: &str| Error::new(ErrorKind::OutcomeUnknown, words.to_owned()).with_request_id(response.request_id());
         // Graph repeats towards Teams by itself, and Teams refuses the repetition of what it has already.

@@ -153,7 +153,7 @@ impl Graph {
     pub async fn one_to_one_chat(&self, caller: &Caller, me_id: &str, other: &Person) -> Result<String> {
         let id = self.make_chat(caller, me_id, "oneOnOne", None, std::slice::from_ref(other)).await?;
         // The id of such a chat is made of its two members: another pair is another person's chat.
-        match members(&id) {
+        match pair_of_chat(&id) {
             Some((a, b)) if !is_pair((a, b), (me_id, &other.id)) => Err(Error::new(ErrorKind::Upstream, "Microsoft answered with another chat than the one asked for. Try again later.")),
             _ => Ok(id),
         }
@@ -217,7 +217,7 @@ fn only(mut people: Vec<Person>) -> Result<Option<Person>> {
 }
 
 /// The two members named in the id of a one-to-one chat, when it has that form.
-fn members(chat_id: &str) -> Option<(&str, &str)> {
+pub fn pair_of_chat(chat_id: &str) -> Option<(&str, &str)> {
     let pair = chat_id.strip_prefix("19:")?.strip_suffix("@unq.gbl.spaces")?;
     let (a, b) = pair.split_once('_')?;
     let is_id = |id: &str| id.len() == 36 && id.bytes().all(|c| c.is_ascii_hexdigit() || c == b'-');

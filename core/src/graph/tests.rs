@@ -36,7 +36,7 @@ fn answers(list: Vec<Answer>) -> Bench {
 
 /// Posts a text in a chat.
 async fn post(graph: &Graph, chat: &str, text: &str) -> Result<String> {
-    let post = OutgoingPost { subject: None, body_type: BodyType::Text, content: text.into(), importance: Default::default(), mentions: Vec::new(), attachments: Vec::new() };
+    let post = OutgoingPost { subject: None, body_type: BodyType::Text, content: text.into(), importance: Default::default(), mentions: Vec::new(), attachments: Vec::new(), pictures: Vec::new() };
     graph.post_message(&caller(), PostPlace::Chat(chat), &post).await
 }
 

@@ -1,5 +1,5 @@
-//! Large attachments: an upload session takes them range by range, at an address that is open to whoever has it. It is a secret, and gets no token.
-//! Source: Graph, attachment: createUploadSession; Attach large files to Outlook messages.
+//! Large contents: an upload session takes them range by range, at an address that is open to whoever has it. It is a secret, and gets no token.
+//! Source: Graph, attachment: createUploadSession; Attach large files to Outlook messages; driveItem: createUploadSession.
 
 use super::mail::WireFile;
 use super::wire;
@@ -7,7 +7,7 @@ use super::{Caller, Graph, segment};
 use crate::error::{Error, ErrorKind, Result};
 use crate::json::lenient;
 use crate::model::FileAttachment;
-use crate::pipeline::{Purpose, Request, Safety};
+use crate::pipeline::{Purpose, Request, Response, Safety};
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_RANGE, CONTENT_TYPE, HeaderValue};
 use http::{Method, StatusCode};
@@ -37,6 +37,22 @@ impl fmt::Debug for UploadUrl {
     }
 }
 
+/// What a session is for; each has hosts of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UploadOf {
+    Mail,
+    File,
+}
+
+impl UploadOf {
+    fn purpose(self) -> Purpose {
+        match self {
+            Self::Mail => Purpose::Upload,
+            Self::File => Purpose::FileUpload,
+        }
+    }
+}
+
 /// How far a session is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Upload {
@@ -51,7 +67,7 @@ pub enum Upload {
 pub enum Arrived {
     /// The session waits for this byte.
     Next(u64),
-    /// It was the last one: the draft has the attachment.
+    /// It was the last one: the attachment or file is there.
     All,
     /// The session has to be asked how far it is.
     Unclear,
@@ -87,6 +103,9 @@ struct WireSession {
 struct WireProgress {
     #[serde(alias = "NextExpectedRanges", deserialize_with = "lenient::scalars")]
     next_expected_ranges: Vec<String>,
+    /// Of what was made of it.
+    #[serde(deserialize_with = "lenient::scalar")]
+    id: Option<String>,
 }
 
 impl WireProgress {
@@ -123,20 +142,25 @@ impl Graph {
         let item = WireItem { attachment_type: "file", name: &file.name, size: *size, content_type: &file.content_type, content_id: file.content_id.as_deref(), is_inline: file.content_id.is_some() };
         let url = self.url(&caller.path(&format!("messages/{}/attachments/createUploadSession", segment(draft_id)?))?, &[])?;
         let response = self.ask(self.write(caller, Method::POST, url, written(&WireStart { item })?, Safety::Repeatable)).await?;
+        self.session_of(&response, UploadOf::Mail)
+    }
+
+    /// The address in an answer. Errors: LinkRejected.
+    pub(super) fn session_of(&self, response: &Response, of: UploadOf) -> Result<UploadUrl> {
         let session: WireSession = wire::read(&response.body)?;
         // An address that repeats the token would carry it to another host.
         if response.repeats(&session.upload_url) {
             return Err(wire::repeating());
         }
-        self.pipeline.hosts().received(&session.upload_url, Purpose::Upload)?;
+        self.pipeline.hosts().received(&session.upload_url, of.purpose())?;
         Ok(UploadUrl(session.upload_url))
     }
 
     /// One range. A connection that breaks in between leaves it open how much arrived.
-    pub async fn put_range(&self, caller: &Caller, url: &UploadUrl, from: u64, total: u64, bytes: Bytes) -> Result<Arrived> {
+    pub async fn put_range(&self, caller: &Caller, (of, url): (UploadOf, &UploadUrl), from: u64, total: u64, bytes: Bytes) -> Result<Arrived> {
         let last = from.saturating_add(bytes.len() as u64).saturating_sub(1);
         let range = HeaderValue::from_str(&format!("bytes {from}-{last}/{total}")).map_err(|_| Error::internal("A range could not be written."))?;
-        let mut request = self.at_session(caller, url)?.with_body(Method::PUT, RANGE_TYPE, bytes).header(CONTENT_RANGE, range);
+        let mut request = self.at_session(caller, of, url)?.with_body(Method::PUT, RANGE_TYPE, bytes).header(CONTENT_RANGE, range);
         request.safety = Safety::Once;
         let response = match self.pipeline.send(request).await {
             Ok(response) => response,
@@ -145,10 +169,13 @@ impl Graph {
         };
         match response.status {
             StatusCode::CREATED => Ok(Arrived::All),
-            // The last answer names the attachment, the others what is still missing; an answer that does neither tells nothing.
+            // The last answer names what was made, the others what is still missing; an answer that does neither tells nothing.
             StatusCode::OK | StatusCode::ACCEPTED => {
-                let next = wire::read::<WireProgress>(&response.body).ok().and_then(|progress| progress.next());
-                Ok(next.map_or(Arrived::Unclear, Arrived::Next))
+                Ok(match wire::read::<WireProgress>(&response.body) {
+                    Ok(progress) if progress.next_expected_ranges.is_empty() && progress.id.is_some() => Arrived::All,
+                    Ok(progress) => progress.next().map_or(Arrived::Unclear, Arrived::Next),
+                    Err(_) => Arrived::Unclear,
+                })
             }
             // Received before, or the session is over: it is asked.
             StatusCode::RANGE_NOT_SATISFIABLE | StatusCode::CONFLICT => Ok(Arrived::Unclear),
@@ -158,8 +185,8 @@ impl Graph {
     }
 
     /// How far a session is.
-    pub async fn upload_state(&self, caller: &Caller, url: &UploadUrl) -> Result<Upload> {
-        let response = self.pipeline.send(self.at_session(caller, url)?).await?;
+    pub async fn upload_state(&self, caller: &Caller, (of, url): (UploadOf, &UploadUrl)) -> Result<Upload> {
+        let response = self.pipeline.send(self.at_session(caller, of, url)?).await?;
         match response.status {
             status if is_over(status) => Ok(Upload::Over),
             _ => {
@@ -170,10 +197,10 @@ impl Graph {
         }
     }
 
-    fn at_session(&self, caller: &Caller, url: &UploadUrl) -> Result<Request> {
+    fn at_session(&self, caller: &Caller, of: UploadOf, url: &UploadUrl) -> Result<Request> {
         // It may have been stored by another version, or for another cloud.
-        let url = self.pipeline.hosts().received(&url.0, Purpose::Upload)?;
-        let mut request = Request::get(url, Purpose::Upload);
+        let url = self.pipeline.hosts().received(&url.0, of.purpose())?;
+        let mut request = Request::get(url, of.purpose());
         request.headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         request.headers.remove(CONTENT_TYPE);
         request.account_id = Some(caller.account_id.clone());

@@ -22,7 +22,12 @@ pub fn clean(html: &str) -> String {
         .tags(ELEMENTS.into())
         .tag_attributes(attributes)
         .generic_attributes(HashSet::new())
-        .url_schemes(["http", "https", "mailto", "tel"].into())
+        .url_schemes(["http", "https", "mailto", "tel", "cid"].into())
+        // A picture that comes with the message; nothing else leads there.
+        .attribute_filter(|element, _, value| {
+            let is_picture = value.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("cid:"));
+            (element == "img" || !is_picture).then(|| value.into())
+        })
         .link_rel(None)
         .clean(html)
         .to_string()
@@ -41,6 +46,7 @@ mod tests {
             ("<a href=\"javascript:x()\">a</a><a href=\"https://contoso.com\">b</a>", "<a>a</a><a href=\"https://contoso.com\">b</a>"),
             ("<h5>Deep</h5><marquee>fast</marquee>", "Deepfast"),
             ("<iframe src=\"https://evil.example\"></iframe>x", "x"),
+            ("<img src=\"cid:logo\"><a href=\"cid:logo\">x</a>", "<img src=\"cid:logo\"><a>x</a>"),
             ("<img src=\"data:image/png;base64,AAAA\"><p style=\"color:red\">red</p>", "<img><p>red</p>"),
         ] {
             assert_eq!(clean(html), cleaned, "{html}");

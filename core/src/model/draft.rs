@@ -30,7 +30,7 @@ pub struct Address {
     pub name: String,
 }
 
-/// A file to send with a mail: its content, below 3 MB, or the id of a content that was staged, of any size that Microsoft takes.
+/// A file to send with a mail or a message of Teams: its content, below 3 MB, or the id of a content that was staged, of any size that Microsoft takes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileAttachment {
     pub name: String,
@@ -38,7 +38,8 @@ pub struct FileAttachment {
     pub content: Vec<u8>,
     #[serde(default = "octet_stream")]
     pub content_type: String,
-    /// It is an image that the HTML body shows, as in `<img src="cid:logo">` with the content id `logo`. None: it is listed below the mail.
+    /// It is an image that the HTML body shows, as in `<img src="cid:logo">` with the content id `logo`; in a message of Teams a PNG, JPEG or GIF with a content of
+    /// its own, all of them below 2.8 MB. None: it is listed below the mail or message.
     #[serde(default)]
     pub content_id: Option<String>,
     /// Id of a staged content of this account, as `stage_attachment` and the helpers for files and streams give it.

@@ -1,4 +1,4 @@
-use super::draft::BodyType;
+use super::draft::{BodyType, FileAttachment};
 use super::rfc3339;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -79,8 +79,12 @@ pub struct ChatDraft {
     pub mentions: Vec<Mention>,
     /// Adaptive Cards as JSON, up to 10. Buttons that answer to a bot do nothing in a person's message.
     pub cards: Vec<String>,
-    /// Up to 10.
+    /// Files that are somewhere already, up to 10 with the attachments.
     pub files: Vec<FileLink>,
+    /// Files that are uploaded before the message is posted: into the folder `Microsoft Teams Chat Files` of the sender's OneDrive, where the others in the
+    /// chat may then read them. Where another file has the name already, a number follows it. The account needs `Files.ReadWrite` among the extra scopes, and for a group
+    /// by `chat_id` `Chat.ReadBasic`. Files of a message that is not posted are removed again.
+    pub attachments: Vec<FileAttachment>,
 }
 
 /// A message in a channel of a team, as the person; with `reply_to` an answer in its thread. Messages to one channel leave in the order in which they were
@@ -115,4 +119,6 @@ pub struct ChannelPostDraft {
     /// Not sent before this time, as in `MailDraft`.
     #[serde(with = "rfc3339::option")]
     pub send_at: Option<SystemTime>,
+    /// As in `ChatDraft`, uploaded to the files of the channel. The account needs `Files.ReadWrite.All` among the extra scopes.
+    pub attachments: Vec<FileAttachment>,
 }

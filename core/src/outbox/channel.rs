@@ -50,6 +50,10 @@ pub trait Channel: Sized + Send + Sync + 'static {
         draft.clone()
     }
     fn set_attachments(_: &mut Self::Draft, _: Vec<FileAttachment>) {}
+    /// Permissions that it needs beside those of its feature.
+    fn scopes(_: &Self::Draft) -> &'static [&'static str] {
+        &[]
+    }
 
     /// What is known of a send before anything is made for it, stored with it. It follows from the id and the time of the send alone, so that whoever takes
     /// it in hand later knows what to look for. None: nothing.
@@ -272,4 +276,9 @@ pub fn sender_of(route: Route) -> Sender {
 /// The same for a draft.
 pub fn sender_for(draft: &Draft) -> Sender {
     by_draft!(draft, C, _one => C::SENDER)
+}
+
+/// Permissions that a draft needs beside those of its feature.
+pub fn scopes_for(draft: &Draft) -> &'static [&'static str] {
+    by_draft!(draft, C, one => C::scopes(one))
 }

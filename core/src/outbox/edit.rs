@@ -62,7 +62,7 @@ async fn replace_by<C: Channel>(tools: &Tools, seen: &ItemRow, draft: &Arc<Draft
         return Err(conflict("It may have been sent before it was queued again, so it cannot be changed. Look into the mailbox or chat."));
     }
     let Some(own) = C::replaced(progress.own, seen.fence == 0) else {
-        return Err(conflict("It was tried before, and a draft of it may lie in the mailbox. Take it back with cancel, and hand in a new draft."));
+        return Err(conflict("It was tried before, and something of it may lie at Microsoft, as a draft in the mailbox or a file. Take it back with cancel, and hand in a new draft."));
     };
     let hashes = tools.vault.hashes(&seen.account_id).await?;
     let key = tools.vault.content(&seen.account_id).await?;

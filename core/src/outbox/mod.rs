@@ -8,6 +8,7 @@
 //!
 //! What depends on the route is behind one trait, [`Channel`](channel::Channel): the loop claims, stores and settles without knowing how a message leaves.
 
+mod attached;
 mod attempt;
 mod channel;
 mod channels;
@@ -29,10 +30,12 @@ mod staged;
 mod staging;
 mod submit;
 mod tidy;
+mod upload;
 mod waiters;
 
-pub use channel::{DISCONNECTED, REMOVED, Sender, sender_for, sender_of};
-pub use channels::{Posted, check_file};
+pub use channel::{DISCONNECTED, REMOVED, Sender, scopes_for, sender_for, sender_of};
+pub use attached::check_file;
+pub use channels::Posted;
 pub use check::{address as check_address, check_draft, check_drafts, id as check_id, of_draft};
 pub use deliver::Outbox;
 pub use fill::{fill, fill_all};

@@ -1,7 +1,7 @@
 //! Signatures of accounts: kept sealed, and put below what a mail says when its draft is handed in.
 
 use super::channel::{Channel, by_draft};
-use super::channels::{check_file, is_content_id};
+use super::attached::{check_file, is_content_id};
 use super::deliver::Outbox;
 use super::job::Tools;
 use super::payload::work_of;

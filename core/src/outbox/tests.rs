@@ -1,6 +1,7 @@
 mod chance;
 mod delivery;
 mod edit;
+mod folders;
 mod killed_calls;
 mod kills;
 mod late;

@@ -78,7 +78,7 @@ impl Tokens {
         if request.purpose == Purpose::Workflow {
             request.url.query_pairs().filter(|(name, _)| name.eq_ignore_ascii_case("sig")).for_each(|(_, sig)| secrets.add_text(&sig));
         }
-        if request.purpose == Purpose::Upload {
+        if request.purpose.is_upload() {
             // Whoever has such an address may write to it.
             request.url.query_pairs().for_each(|(_, value)| secrets.add_text(&value));
         }

@@ -37,7 +37,8 @@ impl Hosts {
             Purpose::Identity => below(url, &self.endpoints.login),
             Purpose::Graph => below(url, &self.endpoints.graph),
             Purpose::Beta => self.endpoints.beta().is_some_and(|beta| below(url, &beta)),
-            Purpose::Upload => self.is_upload_host(url),
+            Purpose::Upload => self.is_upload_host(url, &self.endpoints.uploads),
+            Purpose::FileUpload => self.is_upload_host(url, &self.endpoints.file_uploads),
             Purpose::Workflow => self.is_workflow(url),
         };
         if !allowed {
@@ -50,10 +51,12 @@ impl Hosts {
         Ok(())
     }
 
-    fn is_upload_host(&self, url: &Url) -> bool {
+    /// One that begins with a dot is what the names of hosts end with.
+    fn is_upload_host(&self, url: &Url, hosts: &[String]) -> bool {
+        let is = |host: &str, allowed: &str| if allowed.starts_with('.') { host.len() > allowed.len() && host.ends_with(allowed) } else { host == allowed };
         let listed = url.scheme() == "https"
             && url.port().is_none()
-            && url.host_str().is_some_and(|host| self.endpoints.uploads.iter().any(|allowed| allowed == host));
+            && url.host_str().is_some_and(|host| hosts.iter().any(|allowed| is(host, allowed)));
         listed || (self.endpoints.loopback && same_origin(url, &self.endpoints.graph))
     }
 }
@@ -93,6 +96,15 @@ mod tests {
         }
         assert!(public().received("https://login.microsoftonline.com/common/discovery/v2.0/keys", Purpose::Identity).is_ok());
         assert!(public().received("https://outlook.office.com/api/v2.0/x?authtoken=1", Purpose::Upload).is_ok());
+        assert!(public().received("https://contoso-my.sharepoint.com/_api/v2.0/drives/x/items/y/uploadSession?guid=1&tempauth=2", Purpose::FileUpload).is_ok());
+    }
+
+    #[test]
+    fn files_and_attachments_of_mails_have_hosts_of_their_own() {
+        for link in ["https://outlook.office.com/x", "https://sharepoint.com/x", "https://.sharepoint.com/x", "https://evilsharepoint.com/x", "https://contoso.sharepoint.com:444/x", "http://contoso.sharepoint.com/x", "https://contoso.sharepoint.com.evil.example/x", "https://contoso.sharepoint.us/x"] {
+            assert!(public().received(link, Purpose::FileUpload).is_err(), "{link}");
+        }
+        assert!(public().received("https://contoso.sharepoint.com/x", Purpose::Upload).is_err());
     }
 
     #[test]

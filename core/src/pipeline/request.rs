@@ -21,8 +21,10 @@ pub enum Purpose {
     Graph,
     /// Graph's beta, for what a host asks itself.
     Beta,
-    /// Pre-authorised addresses of large attachments.
+    /// Pre-authorised addresses of large attachments of mails.
     Upload,
+    /// The same of files in OneDrive and SharePoint.
+    FileUpload,
     /// URLs that take posts, and prove by themselves that one may.
     Workflow,
 }
@@ -30,6 +32,11 @@ pub enum Purpose {
 impl Purpose {
     pub fn is_graph(self) -> bool {
         matches!(self, Self::Graph | Self::Beta)
+    }
+
+    /// Whoever has the address may write to it.
+    pub fn is_upload(self) -> bool {
+        matches!(self, Self::Upload | Self::FileUpload)
     }
 }
 
@@ -156,7 +163,7 @@ impl Request {
             attempts: ATTEMPTS,
             max_body: match purpose {
                 Purpose::Identity => MAX_TOKEN,
-                Purpose::Graph | Purpose::Beta | Purpose::Upload => MAX_PAGE,
+                Purpose::Graph | Purpose::Beta | Purpose::Upload | Purpose::FileUpload => MAX_PAGE,
                 Purpose::Workflow => MAX_POSTED,
             },
             sink: None,

@@ -16,6 +16,7 @@ use url::Url;
 const SEGMENTS: &[&str] = &[
     "v1.0", "me", "users", "messages", "mailFolders", "childFolders", "delta", "attachments", "send", "chats", "$batch", "oauth2", "v2.0", "token",
     ".well-known", "openid-configuration", "discovery", "keys", "common", "organizations", "consumers", "inbox", "sentitems", "drafts",
+    "drive", "drives", "items", "content", "createUploadSession", "invite", "teams", "channels", "filesFolder", "members", "hostedContents",
 ];
 const PARAMETERS: &[&str] = &["$select", "$top", "$filter", "$orderby", "$expand", "$skip", "$skiptoken", "$deltatoken"];
 

@@ -99,6 +99,8 @@ def draft(given: dict):
         draft["mentions"] = [tidings.Mention(**one | {"target": mentioned(one["target"])}) for one in draft["mentions"]]
     if "files" in draft:
         draft["files"] = [tidings.FileLink(**file) for file in draft["files"]]
+    if "attachments" in draft:  # a scenario writes the content of a file as text
+        draft["attachments"] = [tidings.FileAttachment(**file | {"content": file["content"].encode() if isinstance(file.get("content"), str) else b""}) for file in draft["attachments"]]
     if kind in ("chat", "channel_post", "workflow"):
         return make(**draft)
     mail = draft
@@ -109,8 +111,6 @@ def draft(given: dict):
         mail["from_address"] = tidings.Address(**mail["from_address"])
     if "headers" in mail:
         mail["headers"] = [tidings.MailHeader(**header) for header in mail["headers"]]
-    if "attachments" in mail:
-        mail["attachments"] = attachments(mail["attachments"])
     return make(**mail)
 
 

@@ -181,19 +181,15 @@ fn rotation(with: &Value) -> Result<KeyRotation, Value> {
 }
 
 fn draft(with: &Value) -> Result<Draft, Value> {
-    if with.get("chat").is_some() {
-        return Ok(Draft::Chat { chat: record::<ChatDraft>(&with["chat"])? });
-    }
-    if with.get("channel_post").is_some() {
-        return Ok(Draft::ChannelPost { channel_post: record(&with["channel_post"])? });
-    }
     if with.get("workflow").is_some() {
         return Ok(Draft::Workflow { workflow: record(&with["workflow"])? });
     }
-    let kind = ["reply", "forward"].into_iter().find(|kind| with.get(*kind).is_some()).unwrap_or("mail");
+    let kind = ["chat", "channel_post", "reply", "forward"].into_iter().find(|kind| with.get(*kind).is_some()).unwrap_or("mail");
     let mut mail = with[kind].clone();
     files_as_bytes(&mut mail, "attachments");
     Ok(match kind {
+        "chat" => Draft::Chat { chat: record::<ChatDraft>(&mail)? },
+        "channel_post" => Draft::ChannelPost { channel_post: record(&mail)? },
         "reply" => Draft::Reply { reply: record(&mail)? },
         "forward" => Draft::Forward { forward: record(&mail)? },
         _ => Draft::Mail { mail: record::<MailDraft>(&mail)? },

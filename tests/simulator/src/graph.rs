@@ -3,7 +3,7 @@
 use crate::http::{Answer, Call};
 use crate::server::Arrival;
 use crate::world::World;
-use crate::{mail, profile, routes, teams, users};
+use crate::{drive, mail, profile, routes, teams, users};
 use serde_json::json;
 
 /// The largest body taken.
@@ -88,6 +88,9 @@ fn serve(world: &mut World, call: &Call, arrival: &Arrival) -> Answer {
     if mail::upload::is_upload(call) {
         return mail::upload::handle(world, call, arrival);
     }
+    if drive::upload::is_open(call) {
+        return drive::upload::handle(world, call, arrival);
+    }
     if call.body.len() > BODY_MAX || call.too_long {
         return Answer::fail(400, "BadRequest", "The maximum request length supported is 4MB.");
     }
@@ -136,6 +139,7 @@ fn route(world: &mut World, caller: &Caller, call: &Call, arrival: &Arrival) -> 
         [chats, rest @ ..] if chats.eq_ignore_ascii_case("chats") => {
             return teams::handle(world, caller, call, arrival, None, rest);
         }
+        [drives, _, ..] if drives.eq_ignore_ascii_case("drives") => return drive::handle(world, caller, call, None),
         [teams] if teams.eq_ignore_ascii_case("teams") => return teams::all(world, caller, call),
         [teams, id, rest @ ..] if teams.eq_ignore_ascii_case("teams") => return teams::team(world, caller, call, arrival, id, rest),
         [organization, rest @ ..] if organization.eq_ignore_ascii_case("organization") => {
@@ -171,6 +175,7 @@ fn route(world: &mut World, caller: &Caller, call: &Call, arrival: &Arrival) -> 
         [chats, rest @ ..] if chats.eq_ignore_ascii_case("chats") => {
             teams::handle(world, caller, call, arrival, Some(person), rest)
         }
+        [drive, ..] if drive.eq_ignore_ascii_case("drive") => drive::handle(world, caller, call, Some(person)),
         [joined] if joined.eq_ignore_ascii_case("joinedTeams") => teams::joined(world, caller, call, person),
         [other, ..] => no_segment(other),
         [] => not_allowed(),

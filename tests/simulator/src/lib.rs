@@ -6,6 +6,7 @@ mod batch;
 mod clock;
 mod control;
 mod directory;
+mod drive;
 mod echo;
 mod entra;
 mod faults;

@@ -59,6 +59,8 @@ pub struct Person {
     pub tenant: usize,
     pub mailbox: Mailbox,
     pub teams: bool,
+    /// Has a OneDrive, or a licence for one.
+    pub onedrive: bool,
     /// A Global Administrator.
     pub admin: bool,
     /// Template ids of further directory roles.
@@ -198,7 +200,7 @@ impl People {
         };
         let name = name.unwrap_or(local).to_string();
         let (mailbox, teams) = (Mailbox::Ready, !personal);
-        self.push(Person { id, oid, address, name, tenant, mailbox, teams, admin: false, roles: Vec::new(), home: None, policy: None, mail: None, user_name: None, guest: false, aliases: Vec::new() })
+        self.push(Person { id, oid, address, name, tenant, mailbox, teams, onedrive: teams, admin: false, roles: Vec::new(), home: None, policy: None, mail: None, user_name: None, guest: false, aliases: Vec::new() })
     }
 
     /// Somebody of elsewhere, invited to this tenant: an account of its own there.
@@ -209,7 +211,7 @@ impl People {
         let id = ids.guid();
         let (address, name) = (self.people[home].address.clone(), self.people[home].name.clone());
         let (oid, mailbox) = (id.clone(), Mailbox::Missing);
-        self.push(Person { id, oid, address, name, tenant, mailbox, teams: false, admin: false, roles: Vec::new(), home: Some(home), policy: None, mail: None, user_name: None, guest: true, aliases: Vec::new() })
+        self.push(Person { id, oid, address, name, tenant, mailbox, teams: false, onedrive: false, admin: false, roles: Vec::new(), home: Some(home), policy: None, mail: None, user_name: None, guest: true, aliases: Vec::new() })
     }
 
     pub fn guest(&self, home: usize, tenant: usize) -> Option<usize> {

@@ -20,7 +20,7 @@ const fn route(path: &'static str, has: &'static str, lacks: &'static str, optio
 
 /// `{user}` is `me` or `users/…`; `{folder}` is `mailFolders/…`, with as many `childFolders/…` as there are;
 /// `{messages}` is `messages`, or `messages` of a folder. Two stars stand for anything below.
-pub const GRAPH: [Route; 108] = [
+pub const GRAPH: [Route; 124] = [
     route("$metadata", "GET", "", ""),
     route("$batch", "POST", "", ""),
     route("organization", "GET", "", "$select $count"),
@@ -95,6 +95,9 @@ pub const GRAPH: [Route; 108] = [
     route("{chat}/messages/{message}", "GET", "", ""),
     route("chats/{id}/messages/{message}", "PATCH", "", ""),
     route("{user}/chats/{id}/messages/{message}/softDelete", "POST", "", ""),
+    route("{chat}/messages/{message}/hostedContents", "GET", "POST", ""),
+    route("{chat}/messages/{message}/hostedContents/{content}", "GET", "PATCH DELETE", ""),
+    route("{chat}/messages/{message}/hostedContents/{content}/$value", "GET", "PUT DELETE", ""),
     route("{chat}/messages/{message}/**", "", "GET POST PATCH DELETE", ""),
     route("{chat}/lastMessagePreview", "", "GET", ""),
     route("{chat}/installedApps", "", "GET POST", ""),
@@ -110,6 +113,12 @@ pub const GRAPH: [Route; 108] = [
     route("{user}/calendarView/**", "", "GET", ""),
     route("{user}/events/**", "", "GET POST PATCH DELETE", ""),
     route("{user}/onlineMeetings/**", "", "GET POST PATCH DELETE", ""),
+    route("{user}/drive", "GET", "PATCH", ""),
+    route("{user}/drive/**", "GET POST PUT PATCH DELETE", "", "$select @microsoft.graph.conflictBehavior"),
+    route("{user}/drives", "", "GET", ""),
+    route("drives/{id}", "GET", "PATCH", ""),
+    route("drives/{id}/**", "GET POST PUT PATCH DELETE", "", "$select @microsoft.graph.conflictBehavior"),
+    route("sites/**", "", "GET POST PUT PATCH DELETE", ""),
     route("{user}/joinedTeams", "GET", "", ""),
     route("{user}/teamwork/**", "", "GET POST PATCH DELETE", ""),
     route("{user}/presence", "", "GET", ""),
@@ -119,9 +128,16 @@ pub const GRAPH: [Route; 108] = [
     route("teams/{id}/primaryChannel", "GET", "", ""),
     route("teams/{id}/channels", "GET", "POST", "$filter $select"),
     route("teams/{id}/channels/{channel}", "GET", "PATCH DELETE", "$select"),
+    route("teams/{id}/channels/{channel}/filesFolder", "GET", "", ""),
     route("teams/{id}/channels/{channel}/messages", "GET POST", "", "$top $skiptoken"),
     route("teams/{id}/channels/{channel}/messages/delta", "", "GET", ""),
     route("teams/{id}/channels/{channel}/messages/{message}", "GET PATCH", "", ""),
+    route("teams/{id}/channels/{channel}/messages/{message}/hostedContents", "GET", "POST", ""),
+    route("teams/{id}/channels/{channel}/messages/{message}/hostedContents/{content}", "GET", "PATCH DELETE", ""),
+    route("teams/{id}/channels/{channel}/messages/{message}/hostedContents/{content}/$value", "GET", "PUT DELETE", ""),
+    route("teams/{id}/channels/{channel}/messages/{message}/replies/{reply}/hostedContents", "GET", "POST", ""),
+    route("teams/{id}/channels/{channel}/messages/{message}/replies/{reply}/hostedContents/{content}", "GET", "PATCH DELETE", ""),
+    route("teams/{id}/channels/{channel}/messages/{message}/replies/{reply}/hostedContents/{content}/$value", "GET", "PUT DELETE", ""),
     route("teams/{id}/channels/{channel}/messages/{message}/softDelete", "POST", "", ""),
     route("teams/{id}/channels/{channel}/messages/{message}/replies", "GET POST", "", "$top $skiptoken"),
     route("teams/{id}/channels/{channel}/messages/{message}/replies/{reply}", "GET PATCH", "", ""),
@@ -192,7 +208,8 @@ pub fn missing(call: &Call) -> Option<Answer> {
     if call.host != Host::Graph {
         return None;
     }
-    let known = |name: &str| call.method == "GET" && route.options.split(' ').any(|o| o.eq_ignore_ascii_case(name));
+    // Annotations stand in the query of any method.
+    let known = |name: &str| (call.method == "GET" || name.starts_with('@')) && route.options.split(' ').any(|o| o.eq_ignore_ascii_case(name));
     let params = call.params();
     let odd = params.iter().map(|(name, _)| name).find(|name| !known(name))?;
     Some(lacks(call, &format!("query option {odd}")))

@@ -1,6 +1,7 @@
 //! All that a reset throws away.
 
 use crate::clock::Clock;
+use crate::drive::Drives;
 use crate::entra::Entra;
 use crate::faults::Faults;
 use crate::flows::Flows;
@@ -58,6 +59,7 @@ pub struct World {
     pub entra: Entra,
     pub mail: Vec<Mailbox>,
     pub teams: Teams,
+    pub drives: Drives,
     pub flows: Flows,
     pub senders: Senders,
     pub submissions: Vec<crate::mail::send::Submission>,
@@ -108,6 +110,7 @@ impl World {
             entra: Entra::default(),
             mail: Vec::new(),
             teams: Teams::default(),
+            drives: Drives::default(),
             flows: Flows::default(),
             senders: Senders::default(),
             submissions: Vec::new(),

@@ -4,7 +4,7 @@ mod mail;
 mod teams;
 mod workflow;
 
-pub use mail::{Forward, Mail, Reply, check_file, is_content_id};
+pub use mail::{Forward, Mail, Reply};
 pub use teams::{ChannelPost, Chat, Posted};
 pub use workflow::Workflow;
 

@@ -52,7 +52,7 @@ async fn what_may_have_left_a_draft_in_the_mailbox_is_not() {
     let bench = bench(|_, _| says(202, ""));
     let receipt = tried(&bench, false).await;
     let refused = edit(&bench, &receipt.id, "Later").await.unwrap_err();
-    assert!(refused.kind() == ErrorKind::Conflict && refused.reason().contains("draft of it may lie in the mailbox"), "{refused}");
+    assert!(refused.kind() == ErrorKind::Conflict && refused.reason().contains("something of it may lie at Microsoft"), "{refused}");
     assert_eq!(bench.outbox.cancel(&receipt.id, None).await.unwrap().state, SendState::Cancelled);
     assert!(edit(&bench, &receipt.id, "Later").await.unwrap_err().reason().contains("Hand in a new draft"));
 }

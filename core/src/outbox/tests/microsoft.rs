@@ -1,6 +1,7 @@
 //! A small Microsoft 365 that keeps what it was given: mailboxes with drafts and sent copies, chats, and troubles drawn by chance from a seed.
 
 use super::chance::Chance;
+use super::folders::{Folder, account_of_session, is_folder, is_session};
 use super::uploads::{Sessions, account_of_upload, is_upload};
 use crate::clock::{Clock, TestClock};
 use crate::failpoint::reach;
@@ -47,6 +48,8 @@ pub struct State {
     refuses: bool,
     pub mailboxes: HashMap<String, Mailbox>,
     pub sessions: Sessions,
+    /// By account.
+    pub folders: HashMap<String, Folder>,
     next_id: u64,
 }
 
@@ -104,7 +107,7 @@ pub const REFUSED: &str = "refused";
 
 impl Microsoft {
     pub fn new(clock: &TestClock, chance: Chance, troubles: Troubles) -> Arc<Self> {
-        Arc::new(Self { clock: clock.clone(), gate: Semaphore::new(0), is_slow: AtomicBool::new(false), state: Mutex::new(State { chance, troubles, refuses: true, mailboxes: HashMap::new(), sessions: Sessions::default(), next_id: 0 }) })
+        Arc::new(Self { clock: clock.clone(), gate: Semaphore::new(0), is_slow: AtomicBool::new(false), state: Mutex::new(State { chance, troubles, refuses: true, mailboxes: HashMap::new(), sessions: Sessions::default(), folders: HashMap::new(), next_id: 0 }) })
     }
 
     pub fn mailbox<T>(&self, account_id: &str, look: impl FnOnce(&Mailbox) -> T) -> T {
@@ -139,6 +142,11 @@ impl Microsoft {
         while self.state().next_id < count {
             tokio::task::yield_now().await;
         }
+    }
+
+    /// Files that lie in the folder of an account.
+    pub fn files_left(&self, account_id: &str) -> usize {
+        self.state().folders.get(account_id).map_or(0, Folder::count)
     }
 
     pub fn heal(&self) {
@@ -226,17 +234,21 @@ impl State {
         match draft_id(path) {
             Some(id) => Some(self.mailboxes.get(account_id)?.messages.get(id)?.subject.clone()),
             None if is_workflow(path) => Some(post_text(&serde_json::from_slice(body).ok()?)),
-            None => Some(serde_json::from_slice::<Value>(body).ok()?["body"]["content"].as_str()?.to_owned()),
+            None => Some(said(&serde_json::from_slice(body).ok()?)?.to_owned()),
         }
     }
 
-    pub fn write(&mut self, account_id: &str, method: &str, path: &str, body: &[u8], now: u64) -> Answer {
+    pub fn write(&mut self, account_id: &str, (method, path, range): (&str, &str, &str), body: &[u8], now: u64) -> Answer {
         let is_late = self.chance.below(100) < u64::from(self.troubles.late);
         let delay = if is_late { self.chance.below(240_000) } else { 0 };
         self.next_id += 1;
         let id = format!("id{}", self.next_id);
+        if is_folder(path) {
+            return self.write_folder(account_id, (method, path), (range, body), &id);
+        }
+        let referred = self.folders.entry(account_id.to_owned()).or_default().referred(&asked_of(body), path.starts_with("/v1.0/chats/"));
         let mailbox = self.mailboxes.entry(account_id.to_owned()).or_default();
-        let asked: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
+        let asked = asked_of(body);
         match (method, path) {
             ("POST", "/v1.0/me/messages") => {
                 let subject = asked["subject"].as_str().unwrap().to_owned();
@@ -278,9 +290,13 @@ impl State {
                 says(202, "")
             }
             ("POST", _) if is_post(path) => {
-                let text = asked["body"]["content"].as_str().unwrap().to_owned();
+                let text = said(&asked).unwrap().to_owned();
                 if self.refuses && text.contains(REFUSED) {
                     return says(403, r#"{"error":{"code":"Forbidden"}}"#);
+                }
+                if asked["attachments"].is_array() {
+                    let Some(files) = referred else { return says(400, r#"{"error":{"code":"BadRequest"}}"#) };
+                    mailbox.files.insert(text.clone(), files);
                 }
                 mailbox.accepted.push(text);
                 says(201, json!({ "id": id }).to_string())
@@ -315,7 +331,11 @@ impl State {
             let is_draft = message.sent_at.is_none_or(|at| at > now);
             json!({ "id": id, "isDraft": is_draft, "changeKey": "k", "internetMessageId": message.internet_message_id, "singleValueExtendedProperties": message.properties })
         };
+        if is_folder(path) {
+            return self.read_folder(account_id, path);
+        }
         match path {
+            _ if path.ends_with("/filesFolder") => says(200, json!({ "id": "folder", "parentReference": { "driveId": "d" } }).to_string()),
             "/v1.0/me/messages/original" => says(200, json!({ "id": "original", "isRead": mailbox.is_original_read }).to_string()),
             _ if path.ends_with("/attachments") || is_upload(path) => self.attached(account_id, path),
             "/v1.0/users" => says(200, json!({ "value": [{ "id": "somebody" }] }).to_string()),
@@ -345,6 +365,10 @@ fn account_of(request: &http::Request<Bytes>) -> String {
         assert!(!request.headers().contains_key("authorization"), "a token for the address of an upload");
         return account_of_upload(request.uri().path());
     }
+    if is_session(request.uri().path()) {
+        assert!(!request.headers().contains_key("authorization"), "a token for the address of an upload");
+        return account_of_session(request.uri().path());
+    }
     match request.headers().get("authorization") {
         Some(token) => token.to_str().unwrap().trim_start_matches("Bearer ").to_owned(),
         // A workflow is named by its path.
@@ -366,6 +390,15 @@ pub fn is_post(path: &str) -> bool {
 
 pub fn is_workflow(path: &str) -> bool {
     path.starts_with("/workflows/")
+}
+
+/// What a message in a chat or channel says, without what is attached.
+fn said(asked: &Value) -> Option<&str> {
+    asked["body"]["content"].as_str()?.split("<attachment").next()
+}
+
+fn asked_of(body: &[u8]) -> Value {
+    serde_json::from_slice(body).unwrap_or(Value::Null)
 }
 
 /// What a post shows.

@@ -46,6 +46,8 @@ struct Asked<'a> {
     method: &'a str,
     path: &'a str,
     query: &'a str,
+    /// Of an upload.
+    range: &'a str,
     body: Vec<u8>,
 }
 
@@ -61,7 +63,7 @@ impl State {
         if uri.path() == "/v1.0/$batch" {
             return self.batch(account_id, request.body(), now);
         }
-        let asked = Asked { method: request.method().as_str(), path: uri.path(), query: uri.query().unwrap_or_default(), body: request.body().to_vec() };
+        let asked = Asked { method: request.method().as_str(), path: uri.path(), query: uri.query().unwrap_or_default(), range: range(request), body: request.body().to_vec() };
         let connection = self.connect(account_id, std::slice::from_ref(&asked));
         if connection == Connection::BreaksBefore && is_upload(asked.path) {
             self.break_within(asked.path, &asked.body);
@@ -79,7 +81,7 @@ impl State {
             .zip(&paths)
             .map(|(one, url)| {
                 let (path, query) = url.split_once('?').unwrap_or((url, ""));
-                Asked { method: one["method"].as_str().unwrap(), path, query, body: if one["body"].is_null() { Vec::new() } else { serde_json::to_vec(&one["body"]).unwrap() } }
+                Asked { method: one["method"].as_str().unwrap(), path, query, range: "", body: if one["body"].is_null() { Vec::new() } else { serde_json::to_vec(&one["body"]).unwrap() } }
             })
             .collect();
         let connection = self.connect(account_id, &asked);
@@ -135,7 +137,11 @@ impl State {
         match u32::try_from(self.chance.below(100)).unwrap() {
             draw if draw < throttled => says_with(429, ("retry-after", &(1 + self.chance.below(40)).to_string()), ""),
             draw if draw < throttled + contested => says(412, r#"{"error":{"code":"ErrorIrresolvableConflict"}}"#),
-            _ => self.write(account_id, asked.method, asked.path, &asked.body, now),
+            _ => self.write(account_id, (asked.method, asked.path, asked.range), &asked.body, now),
         }
     }
+}
+
+fn range(request: &http::Request<Bytes>) -> &str {
+    request.headers().get("content-range").map_or("", |range| range.to_str().unwrap())
 }

@@ -51,7 +51,7 @@ fn cancel(c: &Connection, account_id: Option<&str>, id: Option<&str>, reason: &s
     let ended = end(
         c,
         "UPDATE outbox SET state = 'cancelled', is_open = 0, is_head = 0, reason = ?3, next_at = NULL, fence = fence + 1,
-           tidy_at = CASE WHEN progress IS NOT NULL AND fence > 0 AND route IN ('mail', 'reply', 'forward') THEN MIN(MAX(lease_until, ?4), ?4 + ?5) END, lease_until = 0
+           tidy_at = CASE WHEN progress IS NOT NULL AND fence > 0 AND route IN ('mail', 'reply', 'forward', 'chat', 'channel_post') THEN MIN(MAX(lease_until, ?4), ?4 + ?5) END, lease_until = 0
          WHERE (account_id = ?1 OR (public_id = ?2 AND parked = 0)) AND is_open = 1 AND state IN ('queued', 'claimed', 'prepared', 'retry_wait')",
         (account_id, id, reason, now, leases::SKEW_MS),
     )?;
@@ -143,7 +143,7 @@ impl SqliteStore {
             tx,
             concat!(
                 "UPDATE outbox INDEXED BY outbox_deadline SET state = 'failed', is_open = 0, is_head = 0, next_at = NULL, lease_until = 0, fence = fence + 1, reason = ?3,
-                   tidy_at = CASE WHEN progress IS NOT NULL AND fence > 0 AND route IN ('mail', 'reply', 'forward') THEN ?1 END
+                   tidy_at = CASE WHEN progress IS NOT NULL AND fence > 0 AND route IN ('mail', 'reply', 'forward', 'chat', 'channel_post') THEN ?1 END
                  WHERE ",
                 overdue!(),
                 " AND state IN ('queued', 'claimed', 'prepared', 'retry_wait')"

@@ -65,6 +65,7 @@ pub fn add_person(world: &mut World, ask: &Value) -> Done {
     person.guest = ask["guest"].as_bool().unwrap_or(person.guest);
     person.mailbox = mailbox.unwrap_or(person.mailbox);
     person.teams = ask["teams"].as_bool().unwrap_or(person.teams) && !personal && !is_shared;
+    person.onedrive = ask["onedrive"].as_bool().unwrap_or(person.onedrive) && !personal && !is_shared;
     if let Some(list) = ask["roles"].as_array() {
         let named = |name: &Value| name.as_str().and_then(crate::people::role).ok_or_else(|| format!("no such role: {name}"));
         person.roles = list.iter().map(named).collect::<Result<_, _>>()?;

@@ -50,7 +50,9 @@ pub fn of(message: &Message) -> Bytes {
     header("Message-ID", message.message_id.clone());
     header("In-Reply-To", message.in_reply_to.clone().unwrap_or_default());
     header("References", message.references.join("\r\n "));
-    for (name, value) in &message.headers {
+    // What came as MIME has its own of those that are written here.
+    const WRITTEN: [&str; 11] = ["From", "To", "Cc", "Subject", "Date", "Message-ID", "In-Reply-To", "References", "MIME-Version", "Content-Type", "Content-Transfer-Encoding"];
+    for (name, value) in message.headers.iter().filter(|(name, _)| !WRITTEN.iter().any(|own| own.eq_ignore_ascii_case(name))) {
         header(name, word(value));
     }
     header("MIME-Version", "1.0".into());

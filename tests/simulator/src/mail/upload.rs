@@ -161,7 +161,7 @@ fn shown(world: &World, call: &Call, id: &str) -> Value {
 }
 
 /// `bytes 0-99/200`: the first byte, the last, and the size of all.
-fn range(text: &str) -> Option<(u64, u64, u64)> {
+pub fn range(text: &str) -> Option<(u64, u64, u64)> {
     let (range, size) = text.trim().strip_prefix("bytes ")?.split_once('/')?;
     let (from, to) = range.split_once('-')?;
     let (from, to, size) = (from.parse().ok()?, to.parse().ok()?, size.parse().ok()?);

@@ -103,6 +103,11 @@ fn read(world: &World, caller: &Caller, call: &Call, place: (usize, usize), rest
             Err(_) => not_found("NotFound"),
         },
         [root, "replies", id] => one(id, Some(root)),
+        [id, "hostedContents", rest @ ..] | [_, "replies", id, "hostedContents", rest @ ..] => match channel.messages.iter().find(|m| m.id.to_string() == *id) {
+            Some(message) => super::hosted::show(call, message, rest),
+            None => not_found("NotFound"),
+        },
+        [_, "replies", _, other, ..] => no_segment(other),
         [_, other, ..] => no_segment(other),
     }
 }
@@ -125,14 +130,17 @@ fn post(world: &mut World, call: &Call, arrival: &Arrival, place: (usize, usize)
         Ok(said) => said,
         Err(answer) => return answer,
     };
-    let channel_id = world.teams.teams[place.0].channels[place.1].id.clone();
+    let (team_id, channel_id) = (world.teams.teams[place.0].id.clone(), world.teams.teams[place.0].channels[place.1].id.clone());
     if let Some(answer) = messages::too_soon(world, call, arrival, &channel_id, me, &said) {
         return answer;
     }
     let now = world.now();
     let messages = &mut world.teams.teams[place.0].channels[place.1].messages;
     let id = messages.last().map_or(now, |last| now.max(last.id + 1));
-    messages.push(ChatMessage::new(id, me, root, said));
+    let mut message = ChatMessage::new(id, me, root, said);
+    let below = root.map_or_else(|| id.to_string(), |root| format!("{root}/replies/{id}"));
+    super::hosted::settle(&mut message, &format!("{}/teams/{team_id}/channels/{channel_id}/messages/{below}", call.base()));
+    messages.push(message);
     let last = world.teams.teams[place.0].channels[place.1].messages.last();
     let mut answer = last.map_or(Value::Null, |m| shown(world, place, m));
     answer["@odata.context"] = json!(context(world, call, place, "/$entity"));

@@ -9,7 +9,7 @@ fn message(world: &World, m: &ChatMessage) -> Value {
     let kind = if m.html { "html" } else { "text" };
     json!({
         "id": m.id.to_string(), "from": world.people.people[m.from].address, "text": m.content, "content_type": kind, "importance": m.importance,
-        "subject": m.subject, "mentions": m.mentions, "attachments": m.attachments, "reply_to": m.reply_to.map(|id| id.to_string()),
+        "subject": m.subject, "mentions": m.mentions, "attachments": m.attachments, "pictures": super::hosted::told(m), "reply_to": m.reply_to.map(|id| id.to_string()),
         "is_edited": m.edited.is_some(), "is_deleted": m.deleted.is_some(),
     })
 }

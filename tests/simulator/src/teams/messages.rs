@@ -121,7 +121,9 @@ pub fn post(world: &mut World, call: &Call, arrival: &Arrival, at: usize, me: us
     // Ids are the time in milliseconds, and no two are the same.
     let id = chat.messages.last().map_or(now, |last| now.max(last.id + 1));
     chat.updated = chat.updated.max(id);
-    chat.messages.push(ChatMessage::new(id, me, None, said));
+    let mut message = ChatMessage::new(id, me, None, said);
+    super::hosted::settle(&mut message, &format!("{}/chats/{chat_id}/messages/{id}", call.base()));
+    chat.messages.push(message);
     let last = chat.messages.len() - 1;
     Answer::json(201, &with_context(world, call, at, last))
 }

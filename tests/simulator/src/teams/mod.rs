@@ -3,10 +3,12 @@
 mod channels;
 mod chats;
 pub mod control;
+mod hosted;
 mod messages;
 mod places;
 mod said;
 
+pub use channels::sees;
 pub use places::{all, joined, team};
 
 use crate::graph::{Caller, bad, no_segment, not_allowed, page};
@@ -28,6 +30,7 @@ pub struct ChatMessage {
     subject: Option<String>,
     mentions: Value,
     attachments: Value,
+    hosted: Vec<hosted::Hosted>,
     /// The message of a channel that it answers.
     reply_to: Option<i64>,
     edited: Option<i64>,
@@ -36,8 +39,8 @@ pub struct ChatMessage {
 
 impl ChatMessage {
     fn new(id: i64, from: usize, reply_to: Option<i64>, said: said::Said) -> Self {
-        let said::Said { html, content, importance, subject, mentions, attachments } = said;
-        Self { id, from, html, content, importance, subject, mentions, attachments, reply_to, edited: None, deleted: None }
+        let said::Said { html, content, importance, subject, mentions, attachments, hosted } = said;
+        Self { id, from, html, content, importance, subject, mentions, attachments, hosted, reply_to, edited: None, deleted: None }
     }
 }
 
@@ -54,6 +57,12 @@ pub struct Channel {
     pub messages: Vec<ChatMessage>,
 }
 
+impl Channel {
+    pub fn kind(&self) -> &str {
+        &self.kind
+    }
+}
+
 pub struct Team {
     pub id: String,
     pub name: String,
@@ -65,6 +74,12 @@ pub struct Team {
     tags: Vec<(String, String)>,
     /// The first one is the general channel.
     pub channels: Vec<Channel>,
+}
+
+impl Team {
+    pub fn tenant(&self) -> usize {
+        self.tenant
+    }
 }
 
 pub struct Chat {
@@ -185,6 +200,10 @@ pub fn handle(
                 None => not_found("NotFound"),
             }
         }
+        ("GET", ["messages", one, "hostedContents", rest @ ..]) => match world.teams.chats[chat].messages.iter().find(|m| m.id.to_string() == *one) {
+            Some(message) => hosted::show(call, message, rest),
+            None => not_found("NotFound"),
+        },
         ("POST", ["messages"]) if below_user => bad("Write requests are only supported on contained entities"),
         ("POST", ["messages"]) if !caller.has(&SEND) => denied(caller, "ChatMessage.Send, Chat.ReadWrite, Group.ReadWrite.All"),
         ("POST", ["messages"]) => messages::post(world, call, arrival, chat, me),

@@ -12,6 +12,8 @@ use crate::world::World;
 use serde_json::{Value, json};
 
 const READ_TEAMS: [&str; 5] = ["Team.ReadBasic.All", "TeamSettings.Read.All", "TeamSettings.ReadWrite.All", "Group.Read.All", "Group.ReadWrite.All"];
+const READ_FILES: [&str; 8] =
+    ["Files.Read.All", "Files.Read", "Files.ReadWrite", "Files.ReadWrite.All", "Group.Read.All", "Group.ReadWrite.All", "Sites.Read.All", "Sites.ReadWrite.All"];
 const READ_CHANNELS: [&str; 5] = ["Channel.ReadBasic.All", "ChannelSettings.Read.All", "ChannelSettings.ReadWrite.All", "Group.Read.All", "Group.ReadWrite.All"];
 
 struct TeamRow<'a>(&'a Team);
@@ -174,6 +176,16 @@ pub fn team(world: &mut World, caller: &Caller, call: &Call, arrival: &Arrival, 
                     shown["@odata.context"] = json!(context("/channels/$entity"));
                     Answer::json(200, &shown)
                 }
+            }
+        }
+        ("GET", ["channels", channel, "filesFolder"]) => {
+            if !caller.has(&READ_FILES) {
+                return denied(caller, &READ_FILES.join(", "));
+            }
+            let found = team.channels.iter().position(|c| c.id == *channel && channels::sees(c, caller.person));
+            match found {
+                Some(channel) => crate::drive::folder(world, call, (at, channel)),
+                None => not_found("NotFound"),
             }
         }
         (_, ["channels", channel, "messages", rest @ ..]) => match team.channels.iter().position(|c| c.id == *channel) {

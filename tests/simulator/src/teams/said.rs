@@ -1,5 +1,6 @@
 //! A message as somebody hands it in, for a chat or a channel.
 
+use super::hosted::{self, Hosted};
 use crate::actions::only;
 use crate::graph::bad;
 use crate::http::{Answer, Call};
@@ -16,6 +17,7 @@ pub struct Said {
     pub subject: Option<String>,
     pub mentions: Value,
     pub attachments: Value,
+    pub hosted: Vec<Hosted>,
 }
 
 /// Where it is said: whom and what a mention may name there.
@@ -33,8 +35,8 @@ pub fn read(world: &World, call: &Call, place: &Place, tenant: usize) -> Result<
     let Some(content) = body["body"]["content"].as_str() else {
         return Err(bad("Missing body content"));
     };
-    let known = ["body", "subject", "importance", "mentions", "attachments"];
-    let lacks = ["hostedContents", "summary", "locale", "policyViolation", "createdDateTime", "from", "replyToId", "reactions", "messageType", "channelIdentity"];
+    let known = ["body", "subject", "importance", "mentions", "attachments", "hostedContents"];
+    let lacks = ["summary", "locale", "policyViolation", "createdDateTime", "from", "replyToId", "reactions", "messageType", "channelIdentity"];
     only(&body, "chatMessage", &known, &lacks)?;
     only(&body["body"], "itemBody", &["contentType", "content"], &[])?;
     let kind = body["body"]["contentType"].as_str().unwrap_or("text").to_lowercase();
@@ -67,12 +69,13 @@ pub fn read(world: &World, call: &Call, place: &Place, tenant: usize) -> Result<
         only(attachment, "chatMessageAttachment", &["id", "contentType", "content", "contentUrl", "name", "teamsAppId", "thumbnailUrl"], &[])?;
         match attachment["contentType"].as_str() {
             Some("application/vnd.microsoft.card.adaptive") if card(&attachment["content"]) => {}
-            Some("reference") if attachment["contentUrl"].as_str().is_some_and(|url| url.starts_with("https://")) && attachment["name"].is_string() => {}
+            Some("reference") if attachment["contentUrl"].as_str().is_some_and(|url| url.starts_with("https://")) && attachment["name"].is_string() => crate::drive::reference::check(world, attachment)?,
             Some("application/vnd.microsoft.card.adaptive" | "reference") => return Err(bad("Invalid request body was sent.")),
             other => return Err(crate::query::lacking(format!("attachments of the type {}", other.unwrap_or("none")))),
         }
     }
-    Ok(Said { html: kind == "html", content: content.to_string(), importance: weight, subject: body["subject"].as_str().map(String::from), mentions, attachments })
+    let hosted = hosted::read(&body["hostedContents"], content)?;
+    Ok(Said { html: kind == "html", content: content.to_string(), importance: weight, subject: body["subject"].as_str().map(String::from), mentions, attachments, hosted })
 }
 
 /// The values behind a beginning, sorted.

@@ -2,17 +2,15 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Address, BodyType, FileAttachment, Importance, MailHeader};
+use crate::outbox::attached::{check_content, check_content_id, check_file};
 use crate::outbox::check::{check_context, header, is_key, recipient};
 use crate::outbox::content::Fields;
-use crate::store::STAGED_ID;
 use std::time::SystemTime;
 
 /// Recipients of one mail (Exchange Online's default).
 const RECIPIENTS: usize = 500;
 /// Headers of the sender's own in one mail.
 const HEADERS: usize = 5;
-/// One attachment inside a request (Graph: outlook-large-attachments).
-const ATTACHMENT: usize = 3 * 1024 * 1024;
 /// A whole request to Graph is 4 MB, and base64 makes 4 of 3.
 const MAIL_TOTAL: usize = 2_900_000;
 
@@ -91,11 +89,8 @@ pub fn check(mail: &MailParts<'_>) -> Result<()> {
     let mut total = mail.body.len();
     for file in mail.attachments {
         check_file(&file.name, &file.content_type)?;
-        if file.content.len() >= ATTACHMENT {
-            return Err(Error::new(ErrorKind::LimitExceeded, "An attachment is 3 MB or larger. Stage it (attachment_from), and name the staged content instead."));
-        }
-        check_staged(file)?;
-        check_content_id(mail, file)?;
+        check_content(file)?;
+        check_content_id(mail.attachments, mail.body_type, file)?;
         total += file.content.len();
     }
     check_headers(mail.headers)?;
@@ -110,50 +105,6 @@ pub fn check(mail: &MailParts<'_>) -> Result<()> {
         return Err(Error::invalid("The ordering key must have 1 to 200 characters without control characters."));
     }
     Ok(())
-}
-
-/// What a file must be called.
-pub fn check_file(name: &str, content_type: &str) -> Result<()> {
-    header("name of an attachment", name, 255)?;
-    if name.is_empty() {
-        return Err(Error::invalid("An attachment has no name."));
-    }
-    if name.contains(['/', '\\']) {
-        return Err(Error::invalid("The name of an attachment holds / or \\. Pass the name of the file alone, without its folder."));
-    }
-    if content_type.is_empty() || !content_type.chars().all(|c| c.is_ascii_graphic() || c == ' ') {
-        return Err(Error::invalid("The content_type of an attachment is not a media type, as in application/pdf."));
-    }
-    Ok(())
-}
-
-/// It has a content of its own or names a staged one.
-fn check_staged(file: &FileAttachment) -> Result<()> {
-    let Some(id) = &file.staged else { return Ok(()) };
-    if !file.content.is_empty() {
-        return Err(Error::invalid("An attachment has a content and names a staged one as well. Leave one of them out."));
-    }
-    let is_id = id.strip_prefix(STAGED_ID).is_some_and(|rest| rest.len() == 32 && rest.bytes().all(|b| b.is_ascii_hexdigit()));
-    if is_id { Ok(()) } else { Err(Error::invalid("The staged content of an attachment is not an id that stage_attachment gave.")) }
-}
-
-/// An inline file is named by the body, and by one name alone.
-fn check_content_id(mail: &MailParts<'_>, file: &FileAttachment) -> Result<()> {
-    let Some(id) = &file.content_id else { return Ok(()) };
-    if !is_content_id(id) {
-        return Err(Error::invalid("The content_id of an attachment must have 1 to 255 letters, digits or marks like . - _ @, without < and >."));
-    }
-    if mail.body_type == BodyType::Text {
-        return Err(Error::invalid("An attachment has a content_id, but the body is text, which shows no images. Use an HTML body, or leave content_id out."));
-    }
-    if mail.attachments.iter().filter(|other| other.content_id.as_ref() == Some(id)).count() > 1 {
-        return Err(Error::invalid("Two attachments have the same content_id. Give each its own."));
-    }
-    Ok(())
-}
-
-pub fn is_content_id(id: &str) -> bool {
-    !id.is_empty() && id.len() <= 255 && id.chars().all(|c| c.is_ascii_graphic() && !"<>()\"\\".contains(c))
 }
 
 /// Graph takes five, of names that begin with x- (message: create).

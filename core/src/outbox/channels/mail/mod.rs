@@ -19,7 +19,6 @@ use crate::outbox::job::{Job, Tools};
 use crate::store::{ItemRow, ItemState};
 use crate::vault::Hashes;
 use content::MailParts;
-pub use content::{check_file, is_content_id};
 use serde::{Deserialize, Serialize};
 use std::marker::PhantomData;
 use upload::Uploading;

@@ -1,28 +1,16 @@
-//! Staged contents on their way into a draft, which is sent when all of them are there. How far they are is stored with the send: after a cut connection, or
-//! in another process, the same session goes on at the byte it waits for; what expired is begun anew. The mailbox says what became of a last range whose answer was lost:
-//! the draft has one attachment more, or not.
+//! Staged contents on their way into a draft, which is sent when all of them are there. The mailbox says what became of a last range whose answer was lost: the
+//! draft has one attachment more, or not.
 
 use super::evidence::same_mark;
 use super::{MailBy, Making};
 use crate::error::{Error, ErrorKind, Result};
 use crate::failpoint::failpoint;
-use crate::graph::{Arrived, NewUpload, RANGE, SMALLEST_RANGE, Upload, UploadUrl};
-use crate::model::{Event, FileAttachment};
+use crate::graph::{NewUpload, UploadOf, UploadUrl};
+use crate::model::FileAttachment;
 use crate::outbox::job::Job;
-use crate::outbox::staging::{STAGED_PIECE, staged_piece};
-use crate::runtime::closed;
-use crate::store::{ItemState, LEASE_MS, PAST_DEADLINE};
-use bytes::Bytes;
+use crate::outbox::upload::{self, File, IN_SESSION, Takes, bytes, in_session, later, may_go_on, tell};
+use crate::store::ItemState;
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
-
-/// What is smaller goes in one request, of 4 MB at the most with all that stands around it (Graph: outlook-large-attachments).
-const IN_SESSION: u64 = 3 * 1024 * 1024 - 4096;
-/// Failures in a row, with growing pauses, after which the send waits for its next attempt.
-const MOST_FAILURES: u32 = 6;
-/// Sessions begun for one file in one attempt.
-const MOST_SESSIONS: u32 = 3;
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
 
 /// A draft that lacks some of its attachments.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,13 +80,6 @@ pub async fn resume<K: Making>(job: &mut Job<MailBy<K>>) -> Result<Resumed> {
     Ok(if all(job).await? { Resumed::Whole(id) } else { Resumed::Lost })
 }
 
-/// A staged file that is to be attached.
-struct File {
-    attachment: FileAttachment,
-    staged: String,
-    size: u64,
-}
-
 /// Brings what is missing. False: the claim is lost.
 async fn all<K: Making>(job: &mut Job<MailBy<K>>) -> Result<bool> {
     let files = files(job).await?;
@@ -107,7 +88,7 @@ async fn all<K: Making>(job: &mut Job<MailBy<K>>) -> Result<bool> {
         let upload = of(job)?;
         let Some(file) = files.get(upload.done) else { break };
         let arrived = files.iter().take(upload.done).map(|file| file.size).sum();
-        let is_there = if file.size < IN_SESSION { attach(job, file).await? } else { in_session(job, file, arrived, total).await? };
+        let is_there = if file.size < IN_SESSION { attach(job, file).await? } else { in_session::<Drafts, _>(job, file, arrived, total).await? };
         if !is_there {
             return Ok(false);
         }
@@ -133,12 +114,8 @@ async fn all<K: Making>(job: &mut Job<MailBy<K>>) -> Result<bool> {
 }
 
 async fn files<K: Making>(job: &Job<MailBy<K>>) -> Result<Vec<File>> {
-    let named: Vec<(FileAttachment, String)> = K::parts(&job.draft).attachments.iter().filter_map(|file| Some((file.clone(), file.staged.clone()?))).collect();
-    let ids: Vec<String> = named.iter().map(|(_, id)| id.clone()).collect();
-    let rows = job.tools.store.staged(&ids).await?;
-    let missing = || Error::new(ErrorKind::Corrupt, "The content of an attachment of a stored send is missing.");
-    let size_of = |id: &String| rows.iter().find(|row| row.id == *id && row.account_id == job.item.account_id && !row.is_gone).map(|row| row.size).ok_or_else(missing);
-    named.into_iter().map(|(attachment, staged)| Ok(File { attachment, size: size_of(&staged)?, staged })).collect()
+    let staged = K::parts(&job.draft).attachments.iter().filter(|file| file.staged.is_some()).cloned().collect();
+    upload::files(job, staged).await
 }
 
 /// In one request. False: the claim is lost.
@@ -160,94 +137,24 @@ async fn attach<K: Making>(job: &mut Job<MailBy<K>>, file: &File) -> Result<bool
     }
 }
 
-/// Range by range. `arrived` of `total` bytes of all files came before. False: the claim is lost.
-async fn in_session<K: Making>(job: &mut Job<MailBy<K>>, file: &File, arrived: u64, total: u64) -> Result<bool> {
-    let (mut failures, mut sessions, mut pause) = (0, 0, FIRST_PAUSE);
-    // None: it is to be asked.
-    let mut next = None;
-    loop {
-        if !may_go_on(job).await? {
-            return Ok(false);
-        }
-        let Some(url) = of(job)?.session.clone() else {
-            sessions += 1;
-            if sessions > MOST_SESSIONS {
-                return Err(Error::new(ErrorKind::Network, "Microsoft ends each upload of the attachment before it is whole; it will be tried again."));
-            }
-            let draft_id = of(job)?.draft_id.clone();
-            let url = job.tools.graph.begin_upload(&job.caller(), &draft_id, &NewUpload { file: &file.attachment, size: file.size }).await?;
-            of(job)?.session = Some(url);
-            next = Some(0);
-            if !job.advance(ItemState::Prepared).await? {
-                return Ok(false);
-            }
-            continue;
-        };
-        let came = match next {
-            None => look(job, &url, file.size).await,
-            Some(from) => {
-                let length = if failures == 0 { RANGE } else { SMALLEST_RANGE }.min(file.size.saturating_sub(from));
-                let range = bytes(job, file, from, length).await?;
-                match job.tools.graph.put_range(&job.caller(), &url, from, file.size, range).await {
-                    // More than it was given: it would leave a hole.
-                    Ok(Arrived::Next(at)) if at > from + length => {
-                        of(job)?.session = None;
-                        continue;
-                    }
-                    other => other,
-                }
-            }
-        };
-        match came {
-            Ok(Arrived::All) => return Ok(true),
-            Ok(Arrived::Next(at)) if at < file.size && next.is_none_or(|from| at > from) => {
-                if next.is_some() {
-                    (failures, pause) = (0, FIRST_PAUSE);
-                }
-                next = Some(at);
-                tell(job, arrived + at, total);
-                failpoint!("mail.range_arrived");
-                continue;
-            }
-            Ok(_) if next.is_none() => {
-                // The session is over.
-                if is_there(job).await? {
-                    return Ok(true);
-                }
-                of(job)?.session = None;
-                continue;
-            }
-            Err(error) if !is_passing(&error) => return Err(error),
-            Err(error) if failures >= MOST_FAILURES => return Err(later(&error)),
-            Ok(_) if failures >= MOST_FAILURES => {
-                return Err(Error::new(ErrorKind::Network, "The attachment does not arrive whole at Microsoft; it will be continued."));
-            }
-            Ok(_) | Err(_) => next = None,
-        }
-        failures += 1;
-        if !job.pause(pause).await {
-            return Err(closed());
-        }
-        pause *= 2;
+/// Drafts take the contents of mails.
+struct Drafts;
+
+impl<K: Making> Takes<MailBy<K>> for Drafts {
+    const OF: UploadOf = UploadOf::Mail;
+
+    fn session(job: &mut Job<MailBy<K>>) -> Result<&mut Option<UploadUrl>> {
+        Ok(&mut of(job)?.session)
     }
-}
 
-/// How far the session is: `Unclear` when it is over.
-async fn look<K: Making>(job: &Job<MailBy<K>>, url: &UploadUrl, size: u64) -> Result<Arrived> {
-    Ok(match job.tools.graph.upload_state(&job.caller(), url).await? {
-        Upload::Next(at) if at < size => Arrived::Next(at),
-        Upload::Next(_) | Upload::Over => Arrived::Unclear,
-    })
-}
+    async fn begin(job: &mut Job<MailBy<K>>, file: &File) -> Result<UploadUrl> {
+        let draft_id = of(job)?.draft_id.clone();
+        job.tools.graph.begin_upload(&job.caller(), &draft_id, &NewUpload { file: &file.attachment, size: file.size }).await
+    }
 
-/// The connection or the service; the send goes on when that is over.
-fn is_passing(error: &Error) -> bool {
-    matches!(error.kind(), ErrorKind::Network | ErrorKind::Upstream | ErrorKind::OutcomeUnknown)
-}
-
-/// Nothing that others could see has happened, so it is not in doubt.
-fn later(error: &Error) -> Error {
-    Error::new(ErrorKind::Network, "An attachment could not be brought to Microsoft whole; it will be continued.").with_request_of(error).with_retry_after_ms(error.retry_after_ms())
+    async fn is_there(job: &mut Job<MailBy<K>>) -> Result<bool> {
+        is_there(job).await
+    }
 }
 
 /// Whether the file that comes next is there already.
@@ -255,38 +162,6 @@ async fn is_there<K: Making>(job: &mut Job<MailBy<K>>) -> Result<bool> {
     let upload = of(job)?.clone();
     let there = job.tools.graph.count_attachments(&job.caller(), &upload.draft_id).await?.ok_or_else(vanished)?;
     Ok(there > upload.before + upload.done)
-}
-
-/// The claim is renewed before each request, so that what was taken back meanwhile goes no further. False: it is lost.
-async fn may_go_on<K: Making>(job: &Job<MailBy<K>>) -> Result<bool> {
-    if job.is_stopping() {
-        return Err(closed());
-    }
-    if job.is_overdue() {
-        return Err(Error::new(ErrorKind::Cancelled, PAST_DEADLINE));
-    }
-    job.tools.store.renew_claim(&job.item.id, job.item.fence, job.now(), LEASE_MS).await
-}
-
-/// `length` bytes of its content.
-async fn bytes<K: Making>(job: &Job<MailBy<K>>, file: &File, from: u64, length: u64) -> Result<Bytes> {
-    let (tools, account_id, id) = (&*job.tools, &job.item.account_id, &file.staged);
-    let missing = || Error::new(ErrorKind::Corrupt, "A part of an attachment of a stored send is missing.");
-    let wanted = usize::try_from(length).map_err(|_| missing())?;
-    let mut out = Vec::with_capacity(wanted);
-    while out.len() < wanted {
-        let at = from + out.len() as u64;
-        let (part, offset) = (at / STAGED_PIECE as u64, at % STAGED_PIECE as u64);
-        let part = u32::try_from(part).map_err(|_| missing())?;
-        let piece = tools.vault.with_current_keys(async || staged_piece(tools, &tools.vault.content(account_id).await?, account_id, id, part).await).await?;
-        let rest = usize::try_from(offset).ok().and_then(|offset| piece.get(offset..)).filter(|rest| !rest.is_empty()).ok_or_else(missing)?;
-        out.extend_from_slice(rest.get(..wanted - out.len()).unwrap_or(rest));
-    }
-    Ok(Bytes::from(out))
-}
-
-fn tell<K: Making>(job: &Job<MailBy<K>>, sent: u64, total: u64) {
-    job.tools.event_bus.publish(Event::UploadProgress { account_id: job.item.account_id.clone(), receipt_id: job.item.id.clone(), sent, total });
 }
 
 fn of<K: Making>(job: &mut Job<MailBy<K>>) -> Result<&mut Uploading> {

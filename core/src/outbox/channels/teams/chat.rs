@@ -2,15 +2,17 @@
 //! send unknown. Source: Graph, chat: create and chatMessage: send.
 
 use super::content::{self, parts};
+use super::files::{self, Filed, Files};
 use crate::error::{Error, ErrorKind, Result};
 use crate::failpoint::failpoint;
-use crate::graph::{Mentioned, Person, PostPlace};
-use crate::model::{BodyType, ChatDraft, Draft, Feature, Route};
-use crate::outbox::channel::{Channel, Finding, Ids, Order, Outcome, Prepared, Sender, Terms};
+use crate::graph::{ChatReader, FileFolder, Mentioned, OutgoingPost, Person, PostPlace, pair_of_chat};
+use crate::model::{BodyType, ChatDraft, Draft, Feature, FileAttachment, Route};
+use crate::outbox::channel::{Channel, Finding, Ids, Order, Outcome, Prepared, Progress, Sender, Terms};
 use crate::outbox::check::{address, header, id as check_id};
 use crate::outbox::content::{Fields, first_form};
 use crate::outbox::item::{Verdict, verdict};
-use crate::outbox::job::Job;
+use crate::outbox::job::{Job, Tools};
+use crate::store::{ItemRow, ItemState};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -30,6 +32,8 @@ pub struct ChatProgress {
     pub mentioned: Vec<Mentioned>,
     /// Id of the message.
     pub graph_id: Option<String>,
+    #[serde(skip_serializing_if = "Files::is_none")]
+    pub files: Files,
     /// The chat was made just now, so it is there.
     #[serde(skip)]
     is_new: bool,
@@ -111,13 +115,34 @@ impl Channel for Chat {
         first_form("chat", First { account_id: &chat.account_id, to: &chat.to, body: &chat.body, body_type: chat.body_type, key: chat.key.as_deref() })
     }
 
+    fn attachments(chat: &ChatDraft) -> &[FileAttachment] {
+        &chat.attachments
+    }
+
+    fn without_attachments(chat: &ChatDraft) -> ChatDraft {
+        without_attachments(chat)
+    }
+
+    fn set_attachments(chat: &mut ChatDraft, attachments: Vec<FileAttachment>) {
+        chat.attachments = attachments;
+    }
+
+    /// A file lies in the OneDrive of the account's person; who is in a group that was made elsewhere has to be asked.
+    fn scopes(chat: &ChatDraft) -> &'static [&'static str] {
+        match target(chat) {
+            _ if chat.attachments.iter().all(content::is_picture) => &[],
+            To::Chat(id) if pair_of_chat(id).is_none() => &["Files.ReadWrite", "Chat.ReadBasic"],
+            _ => &["Files.ReadWrite"],
+        }
+    }
+
     async fn prepare(job: &mut Job<Self>) -> Result<Prepared> {
         find_chat(job).await?;
         if job.progress.own.mentioned.len() != job.draft.mentions.len() {
             let mentioned = content::look_up(&job.tools.graph, &job.caller(), &job.draft.mentions, None).await?;
             job.progress.own.mentioned = mentioned;
         }
-        Ok(Prepared::Ready)
+        Ok(if files::bring(job).await? { Prepared::Ready } else { Prepared::Lost })
     }
 
     async fn dispatch(job: &mut Job<Self>) -> Result<()> {
@@ -126,7 +151,8 @@ impl Channel for Chat {
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Forbidden) && is_replaceable(job) => {
                 forget(job).await?;
                 job.progress.own.chat_id = None;
-                find_chat(job).await.map_err(|unfound| of_replacing(unfound, error))?;
+                find_chat(job).await.map_err(|unfound| of_replacing(unfound, error.clone()))?;
+                files::share(job).await.map_err(|unshared| of_replacing(unshared, error))?;
                 post(job).await
             }
             answer => answer,
@@ -141,8 +167,76 @@ impl Channel for Chat {
         Some(super::refused(job, error))
     }
 
+    async fn tidy(tools: &Tools, item: &ItemRow, progress: &Progress<ChatProgress>, is_last: bool) -> Result<Option<ChatProgress>> {
+        let left = files::tidy(tools, item, progress, &progress.own.files, is_last).await?;
+        Ok(left.map(|files| ChatProgress { files, ..progress.own.clone() }))
+    }
+
+    fn read_again(own: &mut ChatProgress) {
+        own.files.read_again();
+    }
+
+    fn replaced(own: ChatProgress, _: bool) -> Option<ChatProgress> {
+        (!own.files.are_begun()).then(ChatProgress::default)
+    }
+
+    fn has_left_something(own: &ChatProgress, state: ItemState) -> bool {
+        own.files.are_left(state)
+    }
+
+    fn may_leave_more(progress: &Progress<ChatProgress>, state: ItemState) -> bool {
+        progress.own.files.may_follow(progress, state)
+    }
+
     fn ids(own: ChatProgress) -> Ids {
         Ids { graph_id: own.graph_id, chat_id: own.chat_id, ..Ids::default() }
+    }
+}
+
+impl Filed for Chat {
+    fn files(own: &mut ChatProgress) -> &mut Files {
+        &mut own.files
+    }
+
+    async fn folder(_: &Job<Self>) -> Result<FileFolder> {
+        Ok(FileFolder::OfChats)
+    }
+
+    /// The others in the chat: by the id of one of two, which names both; of a group that was made here, those whom it was made with.
+    async fn readers(job: &Job<Self>) -> Result<Vec<ChatReader>> {
+        let account = job.tools.store.account(&job.item.account_id).await?.ok_or_else(|| Error::new(ErrorKind::NotConnected, "The account is gone."))?;
+        let is_other = |id: &str| !account.user_id.eq_ignore_ascii_case(id);
+        let chat_id = job.progress.own.chat_id.as_deref().unwrap_or_default();
+        if let Some((a, b)) = pair_of_chat(chat_id) {
+            return Ok([a, b].into_iter().filter(|id| is_other(id)).map(|id| ChatReader::Id(id.to_owned())).collect());
+        }
+        Ok(match target(&job.draft) {
+            To::Person(to) => vec![ChatReader::Address(to.to_owned())],
+            To::Group(members, _) => members.iter().cloned().map(ChatReader::Address).collect(),
+            To::Chat(id) => job.tools.graph.chat_members(&job.caller(), id).await?.into_iter().filter(|id| is_other(id)).map(ChatReader::Id).collect(),
+        })
+    }
+}
+
+/// Everything else.
+fn without_attachments(chat: &ChatDraft) -> ChatDraft {
+    ChatDraft {
+        account_id: chat.account_id.clone(),
+        to: chat.to.clone(),
+        body: chat.body.clone(),
+        body_type: chat.body_type,
+        merge_fields: chat.merge_fields.clone(),
+        key: chat.key.clone(),
+        deadline: chat.deadline,
+        send_at: chat.send_at,
+        chat_id: chat.chat_id.clone(),
+        members: chat.members.clone(),
+        topic: chat.topic.clone(),
+        importance: chat.importance,
+        mentions: chat.mentions.clone(),
+        cards: chat.cards.clone(),
+        files: chat.files.clone(),
+        attachments: Vec::new(),
     }
 }
 
@@ -307,7 +401,8 @@ async fn find_chat(job: &mut Job<Chat>) -> Result<()> {
 /// Posts the message.
 async fn post(job: &mut Job<Chat>) -> Result<()> {
     let chat_id = job.progress.own.chat_id.clone().ok_or_else(|| Error::internal("A prepared chat message has no chat."))?;
-    let post = content::compose(&parts!(job.draft), &job.progress.own.mentioned)?;
+    let post = content::compose(&parts!(job.draft), &job.progress.own.mentioned, &job.progress.own.files.references())?;
+    let post = OutgoingPost { pictures: content::hosted(&parts!(job.draft)), ..post };
     let id = job.tools.graph.post_message(&job.caller(), PostPlace::Chat(&chat_id), &post).await?;
     job.progress.own.graph_id = Some(id);
     Ok(())

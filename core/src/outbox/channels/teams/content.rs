@@ -1,9 +1,10 @@
 //! What messages of Teams say: what they must be, the form in which they are compared, and the form in which they are posted.
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::graph::{Caller, Graph, Mentioned, MentionedKind, OutgoingAttachment, OutgoingMention, OutgoingPost};
+use crate::graph::{Caller, Graph, Mentioned, MentionedKind, OutgoingAttachment, OutgoingMention, OutgoingPicture, OutgoingPost};
 use crate::markup::{Piece, check_card, escaped, pieces};
-use crate::model::{BodyType, ChatImportance, FileLink, Mention, MentionTarget};
+use crate::model::{BodyType, ChatImportance, FileAttachment, FileLink, Mention, MentionTarget};
+use crate::outbox::attached::{check_content, check_content_id, check_file as check_name};
 use crate::outbox::check::{address, header, id as check_id};
 use crate::outbox::content::Fields;
 use crate::random;
@@ -16,6 +17,10 @@ const LONGEST_BYTES: usize = 27 * 1024;
 const LONGEST_BODY: usize = 4 * LONGEST_BYTES;
 const MOST_MENTIONS: usize = 50;
 const MOST_ATTACHED: usize = 10;
+/// Of a file; SharePoint takes 255.
+const LONGEST_NAME: usize = 240;
+/// A whole request to Graph is 4 MB, and base64 makes 4 of 3.
+const PICTURES_TOTAL: usize = 2_800_000;
 
 const CARD: &str = "application/vnd.microsoft.card.adaptive";
 
@@ -27,6 +32,7 @@ pub struct Parts<'a> {
     pub mentions: &'a [Mention],
     pub cards: &'a [String],
     pub files: &'a [FileLink],
+    pub attachments: &'a [FileAttachment],
 }
 
 macro_rules! parts {
@@ -38,6 +44,7 @@ macro_rules! parts {
             mentions: &$draft.mentions,
             cards: &$draft.cards,
             files: &$draft.files,
+            attachments: &$draft.attachments,
         }
     };
 }
@@ -46,11 +53,21 @@ pub(super) use parts;
 impl Parts<'_> {
     /// It says no more than text can.
     fn is_plain(&self) -> bool {
-        self.body_type == BodyType::Text && self.mentions.is_empty() && self.cards.is_empty() && self.files.is_empty()
+        self.body_type == BodyType::Text && self.mentions.is_empty() && self.cards.is_empty() && self.files.is_empty() && self.attachments.is_empty()
+    }
+
+    /// Those that are uploaded.
+    fn uploaded(&self) -> impl Iterator<Item = &FileAttachment> {
+        self.attachments.iter().filter(|file| !is_picture(file))
+    }
+
+    /// Those that the text shows.
+    fn pictures(&self) -> impl Iterator<Item = &FileAttachment> {
+        self.attachments.iter().filter(|file| is_picture(file))
     }
 
     pub fn weight(&self) -> usize {
-        self.body.len() + self.cards.iter().map(String::len).sum::<usize>()
+        self.body.len() + self.cards.iter().map(String::len).sum::<usize>() + self.attachments.iter().map(|file| file.content.len()).sum::<usize>()
     }
 
     /// Its form 1, from this tag on.
@@ -66,7 +83,20 @@ impl Parts<'_> {
         }));
         out.pairs(tag + 2, self.cards.iter().map(|card| [card.as_str()]));
         out.pairs(tag + 3, self.files.iter().map(|file| [file.name.as_str(), file.url.as_str()]));
+        out.files(tag + 4, self.attachments);
+        if self.attachments.iter().any(|file| file.staged.is_some()) {
+            // The hash of each staged content, in the place of its id.
+            out.pairs(tag + 5, self.attachments.iter().map(|file| [file.staged.as_deref().unwrap_or_default()]));
+        }
+        if self.attachments.iter().any(is_picture) {
+            out.pairs(tag + 6, self.attachments.iter().map(|file| [file.content_id.as_deref().unwrap_or_default()]));
+        }
     }
+}
+
+/// It goes with the message itself, in the same request.
+pub fn is_picture(file: &FileAttachment) -> bool {
+    file.content_id.is_some()
 }
 
 fn key_of(target: &MentionTarget) -> (&'static str, &str) {
@@ -80,11 +110,11 @@ fn key_of(target: &MentionTarget) -> (&'static str, &str) {
 
 /// Errors: InvalidInput or LimitExceeded, naming the field and the remedy. `what`: as in "chat message".
 pub fn check(parts: &Parts<'_>, what: &str, is_channel: bool) -> Result<()> {
-    if parts.body.trim().is_empty() && parts.cards.is_empty() && parts.files.is_empty() {
+    if parts.body.trim().is_empty() && parts.cards.is_empty() && parts.files.is_empty() && parts.attachments.is_empty() {
         return Err(Error::invalid(format!("The {what} is empty. Fill in body.")));
     }
     check_mentions(parts.mentions, is_channel)?;
-    for (field, count) in [("cards", parts.cards.len()), ("files", parts.files.len())] {
+    for (field, count) in [("cards", parts.cards.len()), ("files", parts.files.len() + parts.uploaded().count()), ("pictures", parts.pictures().count())] {
         if count > MOST_ATTACHED {
             return Err(Error::new(ErrorKind::LimitExceeded, format!("The {what} has {count} {field}; {MOST_ATTACHED} fit in one at the most. Split it.")));
         }
@@ -98,11 +128,18 @@ pub fn check(parts: &Parts<'_>, what: &str, is_channel: bool) -> Result<()> {
     for (number, file) in parts.files.iter().enumerate() {
         check_file(file).map_err(|e| named(&format!("files[{number}]"), e))?;
     }
+    for (number, file) in parts.attachments.iter().enumerate() {
+        let checked = if is_picture(file) { check_picture(parts, file) } else { check_attachment(file) };
+        checked.map_err(|e| named(&format!("attachments[{number}]"), e))?;
+    }
+    if parts.pictures().map(|file| file.content.len()).sum::<usize>() > PICTURES_TOTAL {
+        return Err(Error::new(ErrorKind::LimitExceeded, format!("The pictures of the {what} exceed 2.8 MB together, the most one request to Microsoft takes. Make them smaller, or attach them as files, without content_id.")));
+    }
     if parts.body.len() > LONGEST_BODY {
         return Err(too_long(what));
     }
     let names: Vec<String> = parts.mentions.iter().map(|one| one.text.clone().unwrap_or_else(|| one.placeholder.clone())).collect();
-    let post = compose(parts, &names.into_iter().map(unnamed).collect::<Vec<_>>())?;
+    let post = compose(parts, &names.into_iter().map(unnamed).collect::<Vec<_>>(), &parts.uploaded().map(unplaced).collect::<Vec<_>>())?;
     if !is_seen(&post) {
         return Err(Error::invalid(format!("Nothing of the {what} is left once its HTML is cleaned to what Teams shows. Write text, or use elements that Teams shows.")));
     }
@@ -192,13 +229,83 @@ fn check_file(file: &FileLink) -> Result<()> {
     }
 }
 
+/// What SharePoint takes as the name of a file. Source: Restrictions and limitations in OneDrive and SharePoint.
+fn check_attachment(file: &FileAttachment) -> Result<()> {
+    check_name(&file.name, &file.content_type)?;
+    check_content(file)?;
+    let name = file.name.to_lowercase();
+    let stem = name.split('.').next().unwrap_or_default();
+    let is_device = matches!(stem, "con" | "prn" | "aux" | "nul") || stem.strip_prefix("com").or(stem.strip_prefix("lpt")).is_some_and(|rest| rest.len() == 1 && rest.bytes().all(|b| b.is_ascii_digit()));
+    let is_reserved = is_device || matches!(name.as_str(), ".lock" | "desktop.ini") || name.starts_with("~$") || name.contains("_vti_");
+    if file.name.contains(['"', '*', ':', '<', '>', '?', '|']) || file.name.trim() != file.name || file.name.ends_with('.') || is_reserved {
+        return Err(Error::invalid(
+            "The name is none that OneDrive takes: it may not hold \" * : < > ? / \\ |, begin or end with a space, end with a full stop, begin with ~$, or be a name that Windows keeps for itself. Give the file another name.",
+        ));
+    }
+    if file.name.chars().count() > LONGEST_NAME {
+        return Err(Error::new(ErrorKind::LimitExceeded, format!("The name is longer than {LONGEST_NAME} characters, with which there would be no room for a number behind it. Shorten it.")));
+    }
+    Ok(())
+}
+
+/// Source: Graph, chatMessage: send (send inline images along with the message).
+fn check_picture(parts: &Parts<'_>, file: &FileAttachment) -> Result<()> {
+    check_name(&file.name, &file.content_type)?;
+    check_content(file)?;
+    check_content_id(parts.attachments, parts.body_type, file)?;
+    if file.staged.is_some() || file.content.is_empty() {
+        return Err(Error::invalid("A picture in the text goes with the message itself. Pass its content, of up to 2.8 MB; only files below the message are staged."));
+    }
+    if !["image/png", "image/jpeg", "image/gif"].iter().any(|kind| file.content_type.eq_ignore_ascii_case(kind)) {
+        return Err(Error::invalid("A picture in the text is a PNG, JPEG or GIF: say so in content_type, or leave content_id out to attach it as a file."));
+    }
+    Ok(())
+}
+
+/// Puts the pictures where the text shows them. Errors: InvalidInput for one that nobody shows, and for one that is not there.
+fn show_pictures(content: &mut String, parts: &Parts<'_>) -> Result<()> {
+    for (number, file) in parts.pictures().enumerate() {
+        let id = file.content_id.as_deref().unwrap_or_default();
+        let shown = format!("src=\"cid:{}\"", escaped(id));
+        if !content.contains(&shown) {
+            return Err(Error::invalid(format!("No image of the body shows the attachment with the content_id {id}. Write <img src=\"cid:{id}\">, or leave content_id out.")));
+        }
+        *content = content.replace(&shown, &format!("src=\"../hostedContents/{}/$value\"", number + 1));
+    }
+    match content.contains("src=\"cid:") {
+        true => Err(Error::invalid("An image of the body has a cid: address that no attachment has as its content_id. Attach it, or leave the image out.")),
+        false => Ok(()),
+    }
+}
+
+/// The pictures of a message, in the order in which its text numbers them.
+pub fn hosted(parts: &Parts<'_>) -> Vec<OutgoingPicture> {
+    parts.pictures().map(|file| OutgoingPicture { content_type: file.content_type.clone(), content: file.content.clone() }).collect()
+}
+
+/// A file that was put where the message refers to it.
+pub struct Reference {
+    /// By which Teams knows it.
+    pub id: String,
+    pub url: String,
+    pub name: String,
+}
+
+/// As it looks before it is there, its address as long as they come.
+fn unplaced(file: &FileAttachment) -> Reference {
+    Reference { id: guid(&file.name), url: format!("https://{}", "x".repeat(300 + 3 * file.name.len())), name: file.name.clone() }
+}
+
 /// As it looks before anybody was asked.
 fn unnamed(name: String) -> Mentioned {
     Mentioned { kind: MentionedKind::Person, id: String::new(), name }
 }
 
-/// As it is posted. `mentioned`: in the order of the mentions.
-pub fn compose(parts: &Parts<'_>, mentioned: &[Mentioned]) -> Result<OutgoingPost> {
+/// As it is posted. `mentioned`: in the order of the mentions; `placed`: in that of the attachments that are uploaded. The pictures are added by [`hosted`].
+pub fn compose(parts: &Parts<'_>, mentioned: &[Mentioned], placed: &[Reference]) -> Result<OutgoingPost> {
+    if placed.len() != parts.uploaded().count() {
+        return Err(Error::internal("A file of a message was not uploaded."));
+    }
     let mut post = OutgoingPost {
         subject: None,
         body_type: BodyType::Html,
@@ -206,6 +313,7 @@ pub fn compose(parts: &Parts<'_>, mentioned: &[Mentioned]) -> Result<OutgoingPos
         importance: parts.importance,
         mentions: Vec::new(),
         attachments: Vec::new(),
+        pictures: Vec::new(),
     };
     if parts.is_plain() {
         return Ok(OutgoingPost { body_type: BodyType::Text, content: parts.body.to_owned(), ..post });
@@ -224,6 +332,7 @@ pub fn compose(parts: &Parts<'_>, mentioned: &[Mentioned]) -> Result<OutgoingPos
             }
         }
     }
+    show_pictures(&mut post.content, parts)?;
     let cards = parts.cards.iter().map(|card| OutgoingAttachment { id: String::new(), content_type: CARD, content: Some(card.clone()), content_url: None, name: None });
     let files = parts.files.iter().map(|file| OutgoingAttachment {
         id: file_id(&file.url),
@@ -232,7 +341,14 @@ pub fn compose(parts: &Parts<'_>, mentioned: &[Mentioned]) -> Result<OutgoingPos
         content_url: Some(file.url.clone()),
         name: Some(file.name.clone()),
     });
-    for (number, mut one) in cards.chain(files).enumerate() {
+    let placed = placed.iter().map(|file| OutgoingAttachment {
+        id: file.id.clone(),
+        content_type: "reference",
+        content: None,
+        content_url: Some(file.url.clone()),
+        name: Some(file.name.clone()),
+    });
+    for (number, mut one) in cards.chain(files).chain(placed).enumerate() {
         if one.id.is_empty() || post.attachments.iter().any(|other| other.id == one.id) {
             one.id = guid(&format!("{number}/{}", one.content.as_deref().or(one.content_url.as_deref()).unwrap_or_default()));
         }

@@ -27,6 +27,52 @@ fn alex() -> MentionTarget {
     MentionTarget::Person { address: "alex@contoso.com".into() }
 }
 
+fn attached(name: &str) -> FileAttachment {
+    FileAttachment { name: name.into(), content: b"x".to_vec(), content_type: "text/plain".into(), content_id: None, staged: None }
+}
+
+#[test]
+fn names_that_onedrive_does_not_take_are_refused_before_anything_else() {
+    let check = |name: &str| Chat::check(&chat(|c| c.attachments = vec![attached(name)]));
+    for name in ["a.pdf", "Lebenslauf – Ä.pdf", "a#b%c.txt", ".profile", "com.txt", "console.txt", "a..b", &"x".repeat(240)] {
+        assert!(check(name).is_ok(), "{name}: {:?}", check(name));
+    }
+    for name in ["", "a\"b", "a*b", "a:b", "a<b", "a>b", "a?b", "a/b", "a\\b", "a|b", " a", "a ", "a.", "~$a.docx", "CON", "con.txt", "LPT1.txt", "com0", ".lock", "Desktop.ini", "a_vti_b"] {
+        assert_eq!(check(name).unwrap_err().kind(), ErrorKind::InvalidInput, "{name}");
+    }
+    assert_eq!(check(&"x".repeat(241)).unwrap_err().kind(), ErrorKind::LimitExceeded);
+    assert!(Chat::check(&chat(|c| (c.body, c.attachments) = (String::new(), vec![attached("a.pdf")]))).is_ok(), "a file alone is a message");
+    assert!(Chat::check(&chat(|c| (c.files, c.attachments) = (vec![file("https://x"); 5], vec![attached("a.pdf"); 6]))).is_err());
+}
+
+#[test]
+fn a_picture_stands_where_the_text_shows_it() {
+    let logo = || FileAttachment { content_id: Some("logo&1".into()), content_type: "image/png".into(), ..attached("logo.png") };
+    let with = |body: &str, body_type: BodyType, files: Vec<FileAttachment>| chat(|c| (c.body, c.body_type, c.attachments) = (body.into(), body_type, files));
+    let html = with("<p>See <img src=\"cid:logo&amp;1\"></p>", BodyType::Html, vec![logo(), attached("a.pdf")]);
+    assert!(Chat::check(&html).is_ok(), "{:?}", Chat::check(&html));
+    assert_eq!(Chat::scopes(&html), ["Files.ReadWrite"]);
+    let made = compose(&parts!(html), &[], &[Reference { id: "g".into(), url: "https://x/a.pdf".into(), name: "a.pdf".into() }]).unwrap();
+    assert_eq!(made.content, "<p>See <img src=\"../hostedContents/1/$value\"></p><attachment id=\"g\"></attachment>");
+    let alone = with("![](cid:logo&1)", BodyType::Markdown, vec![logo()]);
+    assert!(Chat::check(&alone).is_ok() && Chat::scopes(&alone).is_empty(), "{:?}", Chat::check(&alone));
+    for (number, refused) in [
+        with("no picture", BodyType::Html, vec![logo()]),
+        with("text", BodyType::Text, vec![logo()]),
+        with("<img src=\"cid:other\">", BodyType::Html, vec![]),
+        with("<img src=\"cid:logo&amp;1\">", BodyType::Html, vec![FileAttachment { content_type: "image/svg+xml".into(), ..logo() }]),
+        with("<img src=\"cid:logo&amp;1\">", BodyType::Html, vec![FileAttachment { content: Vec::new(), staged: Some(format!("stg_{}", "0".repeat(32))), ..logo() }]),
+        with("<img src=\"cid:logo&amp;1\">", BodyType::Html, vec![logo(), logo()]),
+    ]
+    .iter()
+    .enumerate()
+    {
+        assert_eq!(Chat::check(refused).unwrap_err().kind(), ErrorKind::InvalidInput, "case {number}");
+    }
+    let large = FileAttachment { content: vec![0; 2_900_000], ..logo() };
+    assert_eq!(Chat::check(&with("<img src=\"cid:logo&amp;1\">", BodyType::Html, vec![large])).unwrap_err().kind(), ErrorKind::LimitExceeded);
+}
+
 fn file(url: &str) -> FileLink {
     FileLink { name: "cv.pdf".into(), url: url.into() }
 }
@@ -35,14 +81,14 @@ fn file(url: &str) -> FileLink {
 fn a_plain_text_stays_one_and_everything_else_is_html() {
     let named = [Mentioned { kind: MentionedKind::Person, id: "u1".into(), name: "Alex <W>".into() }];
     let plain = chat(|c| c.body = "1 < 2".into());
-    let made = compose(&parts!(plain), &[]).unwrap();
+    let made = compose(&parts!(plain), &[], &[]).unwrap();
     assert_eq!((made.body_type, made.content.as_str()), (BodyType::Text, "1 < 2"));
     let full = chat(|c| {
         c.mentions = vec![mention("@alex", alex())];
         c.cards = vec![CARD_TEXT.into(), CARD_TEXT.into()];
         c.files = vec![file("https://contoso.sharepoint.com/_layouts/Doc.aspx?sourcedoc=%7B0F8E9B5A-1C2D-4E3F-8A9B-0C1D2E3F4A5B%7D")];
     });
-    let made = compose(&parts!(full), &named).unwrap();
+    let made = compose(&parts!(full), &named, &[]).unwrap();
     assert_eq!(made.body_type, BodyType::Html);
     assert!(made.content.starts_with("Hi <at id=\"0\">Alex &lt;W&gt;</at><attachment id=\""), "{}", made.content);
     assert_eq!(made.attachments[2].id, "0f8e9b5a-1c2d-4e3f-8a9b-0c1d2e3f4a5b");
@@ -54,7 +100,7 @@ fn a_plain_text_stays_one_and_everything_else_is_html() {
         c.body = "@alex and @alex".into();
         c.mentions = vec![Mention { text: Some("A & B".into()), ..mention("@alex", alex()) }];
     });
-    let made = compose(&parts!(twice), &named).unwrap();
+    let made = compose(&parts!(twice), &named, &[]).unwrap();
     assert_eq!(made.content, "<at id=\"0\">A &amp; B</at> and <at id=\"1\">A &amp; B</at>");
     assert_eq!(made.mentions.len(), 2);
 }
@@ -152,7 +198,7 @@ fn what_people_send_is_taken() {
 
 #[test]
 fn every_field_counts_when_two_are_compared() {
-    let changes: [fn(&mut ChatDraft); 13] = [
+    let changes: [fn(&mut ChatDraft); 15] = [
         |_| {},
         |c| c.to.push('x'),
         |c| c.body.push('x'),
@@ -166,9 +212,11 @@ fn every_field_counts_when_two_are_compared() {
         |c| c.mentions = vec![mention("x", alex())],
         |c| c.cards = vec!["x".into()],
         |c| c.files = vec![file("x")],
+        |c| c.attachments = vec![attached("x")],
+        |c| c.attachments = vec![FileAttachment { staged: Some("x".into()), ..attached("x") }],
     ];
     let seen: std::collections::HashSet<Vec<u8>> = changes.into_iter().map(|change| Chat::canonical(&chat(change))).collect();
-    assert_eq!(seen.len(), 13);
+    assert_eq!(seen.len(), 15);
     let texts: [fn(&mut ChatDraft); 3] = [
         |c| c.mentions = vec![Mention { text: Some(String::new()), ..mention("x", alex()) }],
         |c| c.mentions = vec![mention("x", MentionTarget::Team)],

@@ -2,6 +2,7 @@
 
 mod chat;
 mod content;
+mod files;
 mod post;
 mod sent;
 

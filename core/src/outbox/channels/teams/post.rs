@@ -2,13 +2,15 @@
 //! Graph, chatMessage: send, and chatMessage: post replies.
 
 use super::content::{self, parts};
+use super::files::{self, Filed, Files};
 use crate::error::{Error, Result};
-use crate::graph::{Mentioned, OutgoingPost, PostPlace};
-use crate::model::{ChannelPostDraft, Draft, Feature, Route};
-use crate::outbox::channel::{Channel, Finding, Ids, Order, Outcome, Prepared, Sender, Terms};
+use crate::graph::{FileFolder, Mentioned, OutgoingPost, PostPlace};
+use crate::model::{ChannelPostDraft, Draft, Feature, FileAttachment, Route};
+use crate::outbox::channel::{Channel, Finding, Ids, Order, Outcome, Prepared, Progress, Sender, Terms};
 use crate::outbox::check::{header, id as check_id};
 use crate::outbox::content::Fields;
-use crate::outbox::job::Job;
+use crate::outbox::job::{Job, Tools};
+use crate::store::{ItemRow, ItemState};
 use serde::{Deserialize, Serialize};
 
 pub struct ChannelPost;
@@ -25,6 +27,8 @@ pub struct PostProgress {
     pub mentioned: Vec<Mentioned>,
     /// Id of the message.
     pub graph_id: Option<String>,
+    #[serde(skip_serializing_if = "Files::is_none")]
+    pub files: Files,
 }
 
 /// A thread of a channel, or the channel itself.
@@ -91,18 +95,35 @@ impl Channel for ChannelPost {
         out.into_bytes()
     }
 
+    fn attachments(post: &ChannelPostDraft) -> &[FileAttachment] {
+        &post.attachments
+    }
+
+    fn without_attachments(post: &ChannelPostDraft) -> ChannelPostDraft {
+        without_attachments(post)
+    }
+
+    fn set_attachments(post: &mut ChannelPostDraft, attachments: Vec<FileAttachment>) {
+        post.attachments = attachments;
+    }
+
+    /// The library of a team is not the person's own.
+    fn scopes(post: &ChannelPostDraft) -> &'static [&'static str] {
+        if post.attachments.iter().all(content::is_picture) { &[] } else { &["Files.ReadWrite.All"] }
+    }
+
     async fn prepare(job: &mut Job<Self>) -> Result<Prepared> {
         if job.progress.own.mentioned.len() != job.draft.mentions.len() {
             let place = (job.draft.team_id.as_str(), job.draft.channel_id.as_str());
             let mentioned = content::look_up(&job.tools.graph, &job.caller(), &job.draft.mentions, Some(place)).await?;
             job.progress.own.mentioned = mentioned;
         }
-        Ok(Prepared::Ready)
+        Ok(if files::bring(job).await? { Prepared::Ready } else { Prepared::Lost })
     }
 
     async fn dispatch(job: &mut Job<Self>) -> Result<()> {
         let draft = &job.draft;
-        let post = OutgoingPost { subject: draft.subject.clone(), ..content::compose(&parts!(draft), &job.progress.own.mentioned)? };
+        let post = OutgoingPost { subject: draft.subject.clone(), pictures: content::hosted(&parts!(draft)), ..content::compose(&parts!(draft), &job.progress.own.mentioned, &job.progress.own.files.references())? };
         let place = ChannelPlace { team_id: draft.team_id.clone(), channel_id: draft.channel_id.clone(), reply_to: draft.reply_to.clone() };
         let id = job.tools.graph.post_message(&job.caller(), place.place(), &post).await?;
         job.progress.own.place = Some(place);
@@ -118,7 +139,61 @@ impl Channel for ChannelPost {
         Some(super::refused(job, error))
     }
 
+    async fn tidy(tools: &Tools, item: &ItemRow, progress: &Progress<PostProgress>, is_last: bool) -> Result<Option<PostProgress>> {
+        let left = files::tidy(tools, item, progress, &progress.own.files, is_last).await?;
+        Ok(left.map(|files| PostProgress { files, ..progress.own.clone() }))
+    }
+
+    fn read_again(own: &mut PostProgress) {
+        own.files.read_again();
+    }
+
+    fn replaced(own: PostProgress, _: bool) -> Option<PostProgress> {
+        (!own.files.are_begun()).then(PostProgress::default)
+    }
+
+    fn has_left_something(own: &PostProgress, state: ItemState) -> bool {
+        own.files.are_left(state)
+    }
+
+    fn may_leave_more(progress: &Progress<PostProgress>, state: ItemState) -> bool {
+        progress.own.files.may_follow(progress, state)
+    }
+
     fn ids(own: PostProgress) -> Ids {
         Ids { graph_id: own.graph_id, ..Ids::default() }
+    }
+}
+
+/// Who is in the channel may open what is in its folder.
+impl Filed for ChannelPost {
+    fn files(own: &mut PostProgress) -> &mut Files {
+        &mut own.files
+    }
+
+    async fn folder(job: &Job<Self>) -> Result<FileFolder> {
+        job.tools.graph.files_folder(&job.caller(), &job.draft.team_id, &job.draft.channel_id).await
+    }
+}
+
+/// Everything else.
+fn without_attachments(post: &ChannelPostDraft) -> ChannelPostDraft {
+    ChannelPostDraft {
+        account_id: post.account_id.clone(),
+        team_id: post.team_id.clone(),
+        channel_id: post.channel_id.clone(),
+        body: post.body.clone(),
+        body_type: post.body_type,
+        merge_fields: post.merge_fields.clone(),
+        reply_to: post.reply_to.clone(),
+        subject: post.subject.clone(),
+        importance: post.importance,
+        mentions: post.mentions.clone(),
+        cards: post.cards.clone(),
+        files: post.files.clone(),
+        attachments: Vec::new(),
+        key: post.key.clone(),
+        deadline: post.deadline,
+        send_at: post.send_at,
     }
 }

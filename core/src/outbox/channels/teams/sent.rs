@@ -1,7 +1,7 @@
 //! A message that was posted is changed or deleted where it is. Source: Graph, chatMessage: update, and chatMessage: softDelete.
 
 use super::chat::ChatProgress;
-use super::content::{self, Parts, parts};
+use super::content::{self, Parts, Reference, parts};
 use super::post::PostProgress;
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{Caller, OutgoingPost, PostPlace};
@@ -46,6 +46,22 @@ impl Posted {
         }
     }
 
+    /// The files stay as they were posted: the draft names them as the first one did.
+    fn placed(&self, said: &Parts<'_>) -> Result<Vec<Reference>> {
+        let files = match self {
+            Self::Chat(own) => &own.files,
+            Self::Channel(own) => &own.files,
+        };
+        if said.attachments.iter().any(content::is_picture) {
+            return Err(Error::invalid("The pictures in the text of a message are not changed once it was sent. Leave the attachments with a content_id out, and their images with them."));
+        }
+        let placed = files.references();
+        if placed.len() != said.attachments.len() {
+            return Err(Error::invalid("The files of a message stay as they were posted. Pass as many attachments as the draft had that was sent; their content is not looked at."));
+        }
+        Ok(placed)
+    }
+
     pub async fn change(&self, tools: &Tools, caller: &Caller, draft: &Draft) -> Result<()> {
         let (place, id) = self.place()?;
         let channel = if let PostPlace::Channel { team, channel, .. } = place { Some((team, channel)) } else { None };
@@ -55,7 +71,7 @@ impl Posted {
             _ => return Err(Error::internal("A message of Teams is changed by another draft.")),
         };
         let mentioned = content::look_up(&tools.graph, caller, mentions, channel).await?;
-        let post = OutgoingPost { subject, ..content::compose(&said, &mentioned)? };
+        let post = OutgoingPost { subject, ..content::compose(&said, &mentioned, &self.placed(&said)?)? };
         tools.graph.change_message(caller, place, id, &post).await
     }
 

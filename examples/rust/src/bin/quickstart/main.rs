@@ -12,6 +12,7 @@
 //! TIDINGS_DATA        folder of the store, to keep it (default: a temporary one); the root key is kept beside it
 //! ```
 
+mod attaching;
 mod connecting;
 mod place;
 mod sending;

@@ -1,7 +1,7 @@
 //! Sending: both drafts are on disk before anything leaves, and the receipts tell what became of them.
 
-use super::{Outcome, place::Place};
-use tidings::{Account, Address, BodyType, ChannelPostDraft, ChatDraft, Engine, Feature, FileAttachment, MailDraft, Receipt};
+use super::{Outcome, attaching, place::Place};
+use tidings::{Account, Address, BodyType, ChannelPostDraft, ChatDraft, Engine, Feature, MailDraft, Receipt};
 
 pub struct Sent {
     /// Recipient and outcome, where something was sent.
@@ -34,10 +34,10 @@ pub async fn send(engine: &Engine, place: &Place, account: &Account) -> Outcome<
         subject: "Hello from the Tidings quickstart".into(),
         body: "This mail was sent by the **quickstart** of Tidings.".into(),
         body_type: BodyType::Markdown,
-        attachments: vec![FileAttachment { name: "hello.txt".into(), content: b"Hello.".to_vec(), content_type: "text/plain".into(), content_id: None, staged: None }],
+        attachments: vec![attaching::stage(engine, account).await?],
         ..MailDraft::default()
     };
-    let mail = Some((format!("{} with a file", to.mail), engine.send(mail.into()).await?));
+    let mail = Some((format!("{} with a file of 3.3 MB", to.mail), attaching::while_uploading(engine, engine.send(mail.into())).await?));
     Ok(Sent { chat, mail, post: post(engine, place, account).await? })
 }
 
