@@ -436,7 +436,7 @@ export interface MailDraft {
   deliveryReceipt?: boolean;
   /** Up to five headers of your own; their names begin with `x-`. Default: `[]`. */
   headers?: readonly MailHeader[];
-  /** In whose name it leaves: a shared mailbox, a group or another person, if Exchange lets this account send as it or on its behalf (`sender` then says who
+  /** In whose name it leaves: a shared mailbox, a group or another person, if Exchange lets this account send as it, or on its behalf (recipients then see who
    * wrote). It needs the feature shared_mailboxes. None: the account's own address, which may be given as well, and needs nothing more. The draft and the
    * sent copy lie in the account's own mailbox. */
   fromAddress?: AddressInput | null;

@@ -947,7 +947,7 @@ class MailDraft:
         """Up to five headers of your own; their names begin with `x-`."""
     @property
     def from_address(self) -> Address | None:
-        """In whose name it leaves: a shared mailbox, a group or another person, if Exchange lets this account send as it or on its behalf (`sender` then says who
+        """In whose name it leaves: a shared mailbox, a group or another person, if Exchange lets this account send as it, or on its behalf (recipients then see who
         wrote). It needs the feature shared_mailboxes. None: the account's own address, which may be given as well, and needs nothing more. The draft and the
         sent copy lie in the account's own mailbox."""
     @property
