@@ -1,6 +1,6 @@
 //! Everything that leaves as a message.
 //!
-//! A draft is checked, sealed and stored before `enqueue` answers. From then on it belongs to the delivery loop: *claim* it (lease, fence,
+//! A draft is filled, checked, signed, sealed and stored before `enqueue` answers. From then on it belongs to the delivery loop: *claim* it (lease, fence,
 //! attempt counted), *prepare* what the request needs, write that and *dispatching*, only then make the request, *settle*. A process
 //! killed anywhere in between leaves a row that says how far it came, and the next one takes it up from there ([`item`] has the table).
 //! A request that may have had its effect is never repeated blindly: mail is looked up by the id of its draft, chat stays unknown. A claim that

@@ -1,13 +1,13 @@
 //! What hosts ask of the outbox: take a draft, say what became of it, take it back, send it again.
 
-use super::channel::{Channel, Order, Progress, Terms, by_draft, by_route};
+use super::channel::{Channel, Ids, Order, Progress, Terms, by_draft, by_route};
 use super::check::of_draft;
 use super::content::{FORM, content_hash};
 use super::deliver::Outbox;
 use super::job::{Tools, progress_text, read_progress, seal_first_progress, seal_progress};
 use super::payload::{seal_content, work_of};
 use super::last_sender::{contexts, remembered};
-use super::receipt::{receipt, receipts};
+use super::receipt::{receipt, receipt_with, receipts};
 use super::signature::Signatures;
 use super::staged::StagedFiles;
 use super::staging::{Staging, sweep};
@@ -271,7 +271,9 @@ impl<'a> Drafts<'a> {
             Enqueued::New(row) => {
                 self.tools.graph.meters().sends_queued.up();
                 tracing::debug!(target: "tidings::outbox", send = row.id, account = row.account_id, "queued");
-                receipt(&self.tools.vault, &row).await
+                // Nothing is known of it but what the draft says, so nothing has to be opened.
+                let link = by_draft!(draft, C, one => C::link(one).map(str::to_owned));
+                Ok(receipt_with(&row, Ids { link, ..Ids::default() }))
             }
             Enqueued::Known { row, content_hash: known, hash_version } => {
                 let (drafts, hashes, staged) = (self.drafts.clone(), self.hashes.clone(), self.staged.clone());
