@@ -395,17 +395,6 @@ export interface MailDraft {
   body: string;
   /** Default: `"text"`. */
   bodyType?: BodyType;
-  /** Values for the fields of a template: names with dots, as in `candidate.first_name`. None: subject and body are taken to the letter, `{{` included. Some:
-   * both are templates, filled when the draft is handed in; only what they become is stored, compared and sent. `{{ name }}`, the filters `default`, `upper`,
-   * `lower`, `title`, `trim` and `escape`, and `{% if %}` with `and`, `or`, `not`, `==`, `!=` and `is defined`; no loops, and nothing else. Each value is escaped for
-   * where it stands: in HTML, as text; in Markdown, as text; in text, as it is. Every field that is named must be given, but those with `default` or
-   * `is defined`. 100 fields, names of 100 characters, templates and values of 256 KB, and 1 MB filled at the most.
-   * Source: Jinja, Template Designer Documentation. */
-  mergeFields?: Readonly<Record<string, string>> | null;
-  /** Puts the account's signature below the body, as `set_signature` gave it: behind a line `-- ` where the body is text, else as HTML, with its images; a body in Markdown
-   * becomes HTML. It is added once the templates are filled, and is none itself. The signature of the moment counts in which the draft is handed in; it is no part of the
-   * content that `key` stands for, though whether there is one is. Errors: InvalidInput, where the account has none, and where an attachment has the content id of an image of it. Default: `false`. */
-  addSignature?: boolean;
   /** Default: `[]`. */
   cc?: AddressInput | readonly AddressInput[];
   /** Default: `[]`. */
@@ -418,9 +407,6 @@ export interface MailDraft {
   attachments?: readonly FileAttachmentInput[];
   /** Idempotency key, unique per account: the same key and content give the same receipt, other content is a Conflict. */
   key?: string | null;
-  /** The host's own key for what the mail is about, as a candidate or a ticket, 1 to 200 characters. The sent copy carries it in `links` of its message once it is synced,
-   * and so does every mail that comes into its conversation afterwards; `messages` finds them by it. It is no part of the content, as the deadline is none. */
-  link?: string | null;
   /** Not sent after this time: what is provably unsent by then becomes `failed`, anything else `unknown`. None: it waits for as long as it takes. It is
    * no part of the content: the same key with another deadline gives the send as it was first handed in. */
   deadline?: Date | null;
@@ -443,6 +429,20 @@ export interface MailDraft {
   /** What this mail is about to the host, 1 to 200 characters: `last_sender` then tells the account and the From that its owner used last in this context.
    * Like the deadline it is no part of the content. None: nothing is remembered. */
   context?: string | null;
+  /** Values for the fields of a template: names with dots, as in `candidate.first_name`. None: subject and body are taken to the letter, `{{` included. Some:
+   * both are templates, filled when the draft is handed in; only what they become is stored, compared and sent. `{{ name }}`, the filters `default`, `upper`,
+   * `lower`, `title`, `trim` and `escape`, and `{% if %}` with `and`, `or`, `not`, `==`, `!=` and `is defined`; no loops, and nothing else. Each value is escaped for
+   * where it stands: in HTML, as text; in Markdown, as text; in text, as it is. Every field that is named must be given, but those with `default` or
+   * `is defined`. 100 fields, names of 100 characters, templates and values of 256 KB, and 1 MB filled at the most.
+   * Source: Jinja, Template Designer Documentation. */
+  mergeFields?: Readonly<Record<string, string>> | null;
+  /** Puts the account's signature below the body, as `set_signature` gave it: behind a line `-- ` where the body is text, else as HTML, with its images; a body in Markdown
+   * becomes HTML. It is added once the templates are filled, and is none itself. The signature of the moment counts in which the draft is handed in; it is no part of the
+   * content that `key` stands for, though whether there is one is. Errors: InvalidInput, where the account has none, and where an attachment has the content id of an image of it. Default: `false`. */
+  addSignature?: boolean;
+  /** The host's own key for what the mail is about, as a candidate or a ticket, 1 to 200 characters. The sent copy carries it in `links` of its message once it is synced,
+   * and so does every mail that comes into its conversation afterwards; `messages` finds them by it. It is no part of the content, as the deadline is none. */
+  link?: string | null;
 }
 
 /** An answer within a conversation, to those who the message that is answered asks to answer to. Microsoft makes subject, recipients and the quoted
@@ -454,10 +454,6 @@ export interface ReplyDraft {
   body: string;
   /** Default: `"text"`. */
   bodyType?: BodyType;
-  /** Values for the fields of the body, which then is a template; as in `MailDraft`. */
-  mergeFields?: Readonly<Record<string, string>> | null;
-  /** As in `MailDraft`: it stands below the body and above the quoted message. Default: `false`. */
-  addSignature?: boolean;
   /** Also to everybody else who got that message. Default: `false`. */
   toAll?: boolean;
   /** Beside those whom Microsoft fills in. Default: `[]`. */
@@ -472,8 +468,6 @@ export interface ReplyDraft {
   attachments?: readonly FileAttachmentInput[];
   /** Idempotency key, as in `MailDraft`. */
   key?: string | null;
-  /** As in `MailDraft`. */
-  link?: string | null;
   /** Not sent after this time, as in `MailDraft`. */
   deadline?: Date | null;
   /** As in `MailDraft`; mails, replies and forwards share these keys. None: replies to one message leave in the order in which they were handed in. */
@@ -489,6 +483,12 @@ export interface ReplyDraft {
   /** As in `MailDraft`. */
   fromAddress?: AddressInput | null;
   context?: string | null;
+  /** Values for the fields of the body, which then is a template; as in `MailDraft`. */
+  mergeFields?: Readonly<Record<string, string>> | null;
+  /** As in `MailDraft`: it stands below the body and above the quoted message. Default: `false`. */
+  addSignature?: boolean;
+  /** As in `MailDraft`. */
+  link?: string | null;
 }
 
 /** A message passed on, with its attachments. Microsoft makes the subject and the quoted message below the body. */
@@ -501,10 +501,6 @@ export interface ForwardDraft {
   body?: string;
   /** Default: `"text"`. */
   bodyType?: BodyType;
-  /** Values for the fields of the body, which then is a template; as in `MailDraft`. */
-  mergeFields?: Readonly<Record<string, string>> | null;
-  /** As in `MailDraft`: it stands below the body and above the quoted message. Default: `false`. */
-  addSignature?: boolean;
   /** Default: `[]`. */
   cc?: AddressInput | readonly AddressInput[];
   /** Default: `[]`. */
@@ -515,8 +511,6 @@ export interface ForwardDraft {
   attachments?: readonly FileAttachmentInput[];
   /** Idempotency key, as in `MailDraft`. */
   key?: string | null;
-  /** As in `MailDraft`. */
-  link?: string | null;
   /** Not sent after this time, as in `MailDraft`. */
   deadline?: Date | null;
   /** As in `MailDraft`; mails, replies and forwards share these keys. */
@@ -532,6 +526,12 @@ export interface ForwardDraft {
   /** As in `MailDraft`. */
   fromAddress?: AddressInput | null;
   context?: string | null;
+  /** Values for the fields of the body, which then is a template; as in `MailDraft`. */
+  mergeFields?: Readonly<Record<string, string>> | null;
+  /** As in `MailDraft`: it stands below the body and above the quoted message. Default: `false`. */
+  addSignature?: boolean;
+  /** As in `MailDraft`. */
+  link?: string | null;
 }
 
 /** A post to a Teams workflow that was registered with `add_workflow`: a text, or an Adaptive Card. Posts to one workflow leave in the order in which they
@@ -541,8 +541,6 @@ export type WorkflowDraft = string | {
   workflowId: string;
   /** Shown as a card with this text. One of `text` and `card` is needed, not both. What is posted may have 28,000 bytes. */
   text?: string | null;
-  /** Values for the fields of `text`, which then is a template; as in `MailDraft`. */
-  mergeFields?: Readonly<Record<string, string>> | null;
   /** An Adaptive Card as JSON, version 1.0 to 1.5. */
   card?: string | null;
   /** Idempotency key, as in `MailDraft`. */
@@ -551,6 +549,8 @@ export type WorkflowDraft = string | {
   deadline?: Date | null;
   /** Not sent before this time, as in `MailDraft`. */
   sendAt?: Date | null;
+  /** Values for the fields of `text`, which then is a template; as in `MailDraft`. */
+  mergeFields?: Readonly<Record<string, string>> | null;
 };
 
 /** What would be sent. */
@@ -570,8 +570,6 @@ export interface Receipt {
   route: Route;
   state: SendState;
   key: string | null;
-  /** As in its draft. */
-  link: string | null;
   /** Times it was tried with a request that may have had an effect, or whose process ended with it. Waiting for the network, a limit or a sign-in is no attempt. */
   attempts: number;
   /** Why it is not sent, or not yet, and what to do. */
@@ -589,6 +587,8 @@ export interface Receipt {
   nextAttemptAt: Date | null;
   /** It was open when the store was copied or restored, and waits for the host. */
   isParked: boolean;
+  /** As in its draft. */
+  link: string | null;
 }
 
 /** The account and the From that an owner used last in a context. */
@@ -634,8 +634,6 @@ export interface ChatDraft {
   body?: string;
   /** Default: `"text"`. */
   bodyType?: BodyType;
-  /** Values for the fields of the body, which then is a template; as in `MailDraft`. */
-  mergeFields?: Readonly<Record<string, string>> | null;
   /** Idempotency key, as in `MailDraft`. */
   key?: string | null;
   /** Not sent after this time, as in `MailDraft`. */
@@ -663,6 +661,8 @@ export interface ChatDraft {
    * that `chat_id` names `Chat.ReadBasic`; without, ConsentMissing before anything is stored. In a group by `members` those of the draft may open them.
    * Names that OneDrive does not take are InvalidInput. Source: Graph, chatMessage: send (with file attachment), and driveItem: invite. Default: `[]`. */
   attachments?: readonly FileAttachmentInput[];
+  /** Values for the fields of the body, which then is a template; as in `MailDraft`. */
+  mergeFields?: Readonly<Record<string, string>> | null;
 }
 
 /** A message in a channel of a team, as the person; with `reply_to` an answer in its thread. Messages to one channel leave in the order in which they were
@@ -676,8 +676,6 @@ export interface ChannelPostDraft {
   body?: string;
   /** Default: `"text"`. */
   bodyType?: BodyType;
-  /** Values for the fields of subject and body, which then are templates; as in `MailDraft`. */
-  mergeFields?: Readonly<Record<string, string>> | null;
   /** Id of the message at the head of the thread that is answered, as `graph_id` of its receipt. */
   replyTo?: string | null;
   /** Shown above the message; a reply has none. */
@@ -699,6 +697,8 @@ export interface ChannelPostDraft {
   /** As in `ChatDraft`, uploaded to the files of the channel, which its members may open. The account needs `Files.ReadWrite.All` among the extra scopes.
    * Source: Graph, channel: get filesFolder. Default: `[]`. */
   attachments?: readonly FileAttachmentInput[];
+  /** Values for the fields of subject and body, which then are templates; as in `MailDraft`. */
+  mergeFields?: Readonly<Record<string, string>> | null;
 }
 
 /** A Teams workflow (Power Automate) that takes posts at a URL. Whoever has the URL can post, so it is a secret: it is stored sealed, and never shown again. */
@@ -924,12 +924,12 @@ export interface MessageQuery {
   folder?: string | null;
   isRead?: boolean | null;
   conversationId?: string | null;
-  /** One of `links` of a message. */
-  link?: string | null;
   /** 1 to 500. Default: `50`. */
   limit?: number;
   /** `next` of the page before; good for the same owner, account and filters. */
   cursor?: string | null;
+  /** One of `links` of a message. */
+  link?: string | null;
 }
 
 /** Newest first. */

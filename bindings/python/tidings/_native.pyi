@@ -883,8 +883,8 @@ _MailHeader: TypeAlias = MailHeader | _MailHeaderFields
 @final
 class MailDraft:
     """A new mail. To, cc and bcc together 1 to 500 recipients."""
-    __match_args__ = ("account_id", "to", "subject", "body", "body_type", "merge_fields", "add_signature", "cc", "bcc", "reply_to", "importance", "attachments", "key", "link", "deadline", "ordering_key", "send_at", "read_receipt", "delivery_receipt", "headers", "from_address", "context")
-    def __new__(cls, account_id: str, to: _Address | Sequence[_Address], subject: str, body: str, body_type: _BodyType = ..., merge_fields: Mapping[str, str] | None = ..., add_signature: bool = ..., cc: _Address | Sequence[_Address] = ..., bcc: _Address | Sequence[_Address] = ..., reply_to: _Address | Sequence[_Address] = ..., importance: _Importance = ..., attachments: Sequence[_FileAttachment] = ..., key: str | None = ..., link: str | None = ..., deadline: datetime | None = ..., ordering_key: str | None = ..., send_at: datetime | None = ..., read_receipt: bool = ..., delivery_receipt: bool = ..., headers: Sequence[_MailHeader] = ..., from_address: _Address | None = ..., context: str | None = ...) -> Self: ...
+    __match_args__ = ("account_id", "to", "subject", "body", "body_type", "cc", "bcc", "reply_to", "importance", "attachments", "key", "deadline", "ordering_key", "send_at", "read_receipt", "delivery_receipt", "headers", "from_address", "context", "merge_fields", "add_signature", "link")
+    def __new__(cls, account_id: str, to: _Address | Sequence[_Address], subject: str, body: str, body_type: _BodyType = ..., cc: _Address | Sequence[_Address] = ..., bcc: _Address | Sequence[_Address] = ..., reply_to: _Address | Sequence[_Address] = ..., importance: _Importance = ..., attachments: Sequence[_FileAttachment] = ..., key: str | None = ..., deadline: datetime | None = ..., ordering_key: str | None = ..., send_at: datetime | None = ..., read_receipt: bool = ..., delivery_receipt: bool = ..., headers: Sequence[_MailHeader] = ..., from_address: _Address | None = ..., context: str | None = ..., merge_fields: Mapping[str, str] | None = ..., add_signature: bool = ..., link: str | None = ...) -> Self: ...
     @property
     def account_id(self) -> str: ...
     @property
@@ -895,19 +895,6 @@ class MailDraft:
     def body(self) -> str: ...
     @property
     def body_type(self) -> BodyType: ...
-    @property
-    def merge_fields(self) -> dict[str, str] | None:
-        """Values for the fields of a template: names with dots, as in `candidate.first_name`. None: subject and body are taken to the letter, `{{` included. Some:
-        both are templates, filled when the draft is handed in; only what they become is stored, compared and sent. `{{ name }}`, the filters `default`, `upper`,
-        `lower`, `title`, `trim` and `escape`, and `{% if %}` with `and`, `or`, `not`, `==`, `!=` and `is defined`; no loops, and nothing else. Each value is escaped for
-        where it stands: in HTML, as text; in Markdown, as text; in text, as it is. Every field that is named must be given, but those with `default` or
-        `is defined`. 100 fields, names of 100 characters, templates and values of 256 KB, and 1 MB filled at the most.
-        Source: Jinja, Template Designer Documentation."""
-    @property
-    def add_signature(self) -> bool:
-        """Puts the account's signature below the body, as `set_signature` gave it: behind a line `-- ` where the body is text, else as HTML, with its images; a body in Markdown
-        becomes HTML. It is added once the templates are filled, and is none itself. The signature of the moment counts in which the draft is handed in; it is no part of the
-        content that `key` stands for, though whether there is one is. Errors: InvalidInput, where the account has none, and where an attachment has the content id of an image of it."""
     @property
     def cc(self) -> list[Address]: ...
     @property
@@ -921,10 +908,6 @@ class MailDraft:
     @property
     def key(self) -> str | None:
         """Idempotency key, unique per account: the same key and content give the same receipt, other content is a Conflict."""
-    @property
-    def link(self) -> str | None:
-        """The host's own key for what the mail is about, as a candidate or a ticket, 1 to 200 characters. The sent copy carries it in `links` of its message once it is synced,
-        and so does every mail that comes into its conversation afterwards; `messages` finds them by it. It is no part of the content, as the deadline is none."""
     @property
     def deadline(self) -> datetime | None:
         """Not sent after this time: what is provably unsent by then becomes `failed`, anything else `unknown`. None: it waits for as long as it takes. It is
@@ -954,6 +937,23 @@ class MailDraft:
     def context(self) -> str | None:
         """What this mail is about to the host, 1 to 200 characters: `last_sender` then tells the account and the From that its owner used last in this context.
         Like the deadline it is no part of the content. None: nothing is remembered."""
+    @property
+    def merge_fields(self) -> dict[str, str] | None:
+        """Values for the fields of a template: names with dots, as in `candidate.first_name`. None: subject and body are taken to the letter, `{{` included. Some:
+        both are templates, filled when the draft is handed in; only what they become is stored, compared and sent. `{{ name }}`, the filters `default`, `upper`,
+        `lower`, `title`, `trim` and `escape`, and `{% if %}` with `and`, `or`, `not`, `==`, `!=` and `is defined`; no loops, and nothing else. Each value is escaped for
+        where it stands: in HTML, as text; in Markdown, as text; in text, as it is. Every field that is named must be given, but those with `default` or
+        `is defined`. 100 fields, names of 100 characters, templates and values of 256 KB, and 1 MB filled at the most.
+        Source: Jinja, Template Designer Documentation."""
+    @property
+    def add_signature(self) -> bool:
+        """Puts the account's signature below the body, as `set_signature` gave it: behind a line `-- ` where the body is text, else as HTML, with its images; a body in Markdown
+        becomes HTML. It is added once the templates are filled, and is none itself. The signature of the moment counts in which the draft is handed in; it is no part of the
+        content that `key` stands for, though whether there is one is. Errors: InvalidInput, where the account has none, and where an attachment has the content id of an image of it."""
+    @property
+    def link(self) -> str | None:
+        """The host's own key for what the mail is about, as a candidate or a ticket, 1 to 200 characters. The sent copy carries it in `links` of its message once it is synced,
+        and so does every mail that comes into its conversation afterwards; `messages` finds them by it. It is no part of the content, as the deadline is none."""
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -961,8 +961,8 @@ class MailDraft:
 class ReplyDraft:
     """An answer within a conversation, to those who the message that is answered asks to answer to. Microsoft makes subject, recipients and the quoted
     message below the body, and whether the answered message was read stays as it was."""
-    __match_args__ = ("account_id", "message_id", "body", "body_type", "merge_fields", "add_signature", "to_all", "to", "cc", "bcc", "importance", "attachments", "key", "link", "deadline", "ordering_key", "send_at", "read_receipt", "delivery_receipt", "headers", "from_address", "context")
-    def __new__(cls, account_id: str, message_id: str, body: str, body_type: _BodyType = ..., merge_fields: Mapping[str, str] | None = ..., add_signature: bool = ..., to_all: bool = ..., to: _Address | Sequence[_Address] = ..., cc: _Address | Sequence[_Address] = ..., bcc: _Address | Sequence[_Address] = ..., importance: _Importance = ..., attachments: Sequence[_FileAttachment] = ..., key: str | None = ..., link: str | None = ..., deadline: datetime | None = ..., ordering_key: str | None = ..., send_at: datetime | None = ..., read_receipt: bool = ..., delivery_receipt: bool = ..., headers: Sequence[_MailHeader] = ..., from_address: _Address | None = ..., context: str | None = ...) -> Self: ...
+    __match_args__ = ("account_id", "message_id", "body", "body_type", "to_all", "to", "cc", "bcc", "importance", "attachments", "key", "deadline", "ordering_key", "send_at", "read_receipt", "delivery_receipt", "headers", "from_address", "context", "merge_fields", "add_signature", "link")
+    def __new__(cls, account_id: str, message_id: str, body: str, body_type: _BodyType = ..., to_all: bool = ..., to: _Address | Sequence[_Address] = ..., cc: _Address | Sequence[_Address] = ..., bcc: _Address | Sequence[_Address] = ..., importance: _Importance = ..., attachments: Sequence[_FileAttachment] = ..., key: str | None = ..., deadline: datetime | None = ..., ordering_key: str | None = ..., send_at: datetime | None = ..., read_receipt: bool = ..., delivery_receipt: bool = ..., headers: Sequence[_MailHeader] = ..., from_address: _Address | None = ..., context: str | None = ..., merge_fields: Mapping[str, str] | None = ..., add_signature: bool = ..., link: str | None = ...) -> Self: ...
     @property
     def account_id(self) -> str: ...
     @property
@@ -972,12 +972,6 @@ class ReplyDraft:
     def body(self) -> str: ...
     @property
     def body_type(self) -> BodyType: ...
-    @property
-    def merge_fields(self) -> dict[str, str] | None:
-        """Values for the fields of the body, which then is a template; as in `MailDraft`."""
-    @property
-    def add_signature(self) -> bool:
-        """As in `MailDraft`: it stands below the body and above the quoted message."""
     @property
     def to_all(self) -> bool:
         """Also to everybody else who got that message."""
@@ -995,9 +989,6 @@ class ReplyDraft:
     @property
     def key(self) -> str | None:
         """Idempotency key, as in `MailDraft`."""
-    @property
-    def link(self) -> str | None:
-        """As in `MailDraft`."""
     @property
     def deadline(self) -> datetime | None:
         """Not sent after this time, as in `MailDraft`."""
@@ -1019,14 +1010,23 @@ class ReplyDraft:
         """As in `MailDraft`."""
     @property
     def context(self) -> str | None: ...
+    @property
+    def merge_fields(self) -> dict[str, str] | None:
+        """Values for the fields of the body, which then is a template; as in `MailDraft`."""
+    @property
+    def add_signature(self) -> bool:
+        """As in `MailDraft`: it stands below the body and above the quoted message."""
+    @property
+    def link(self) -> str | None:
+        """As in `MailDraft`."""
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
 @final
 class ForwardDraft:
     """A message passed on, with its attachments. Microsoft makes the subject and the quoted message below the body."""
-    __match_args__ = ("account_id", "message_id", "to", "body", "body_type", "merge_fields", "add_signature", "cc", "bcc", "importance", "attachments", "key", "link", "deadline", "ordering_key", "send_at", "read_receipt", "delivery_receipt", "headers", "from_address", "context")
-    def __new__(cls, account_id: str, message_id: str, to: _Address | Sequence[_Address], body: str = ..., body_type: _BodyType = ..., merge_fields: Mapping[str, str] | None = ..., add_signature: bool = ..., cc: _Address | Sequence[_Address] = ..., bcc: _Address | Sequence[_Address] = ..., importance: _Importance = ..., attachments: Sequence[_FileAttachment] = ..., key: str | None = ..., link: str | None = ..., deadline: datetime | None = ..., ordering_key: str | None = ..., send_at: datetime | None = ..., read_receipt: bool = ..., delivery_receipt: bool = ..., headers: Sequence[_MailHeader] = ..., from_address: _Address | None = ..., context: str | None = ...) -> Self: ...
+    __match_args__ = ("account_id", "message_id", "to", "body", "body_type", "cc", "bcc", "importance", "attachments", "key", "deadline", "ordering_key", "send_at", "read_receipt", "delivery_receipt", "headers", "from_address", "context", "merge_fields", "add_signature", "link")
+    def __new__(cls, account_id: str, message_id: str, to: _Address | Sequence[_Address], body: str = ..., body_type: _BodyType = ..., cc: _Address | Sequence[_Address] = ..., bcc: _Address | Sequence[_Address] = ..., importance: _Importance = ..., attachments: Sequence[_FileAttachment] = ..., key: str | None = ..., deadline: datetime | None = ..., ordering_key: str | None = ..., send_at: datetime | None = ..., read_receipt: bool = ..., delivery_receipt: bool = ..., headers: Sequence[_MailHeader] = ..., from_address: _Address | None = ..., context: str | None = ..., merge_fields: Mapping[str, str] | None = ..., add_signature: bool = ..., link: str | None = ...) -> Self: ...
     @property
     def account_id(self) -> str: ...
     @property
@@ -1039,12 +1039,6 @@ class ForwardDraft:
     @property
     def body_type(self) -> BodyType: ...
     @property
-    def merge_fields(self) -> dict[str, str] | None:
-        """Values for the fields of the body, which then is a template; as in `MailDraft`."""
-    @property
-    def add_signature(self) -> bool:
-        """As in `MailDraft`: it stands below the body and above the quoted message."""
-    @property
     def cc(self) -> list[Address]: ...
     @property
     def bcc(self) -> list[Address]: ...
@@ -1055,9 +1049,6 @@ class ForwardDraft:
     @property
     def key(self) -> str | None:
         """Idempotency key, as in `MailDraft`."""
-    @property
-    def link(self) -> str | None:
-        """As in `MailDraft`."""
     @property
     def deadline(self) -> datetime | None:
         """Not sent after this time, as in `MailDraft`."""
@@ -1079,6 +1070,15 @@ class ForwardDraft:
         """As in `MailDraft`."""
     @property
     def context(self) -> str | None: ...
+    @property
+    def merge_fields(self) -> dict[str, str] | None:
+        """Values for the fields of the body, which then is a template; as in `MailDraft`."""
+    @property
+    def add_signature(self) -> bool:
+        """As in `MailDraft`: it stands below the body and above the quoted message."""
+    @property
+    def link(self) -> str | None:
+        """As in `MailDraft`."""
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -1086,17 +1086,14 @@ class ForwardDraft:
 class WorkflowDraft:
     """A post to a Teams workflow that was registered with `add_workflow`: a text, or an Adaptive Card. Posts to one workflow leave in the order in which they
     were handed in."""
-    __match_args__ = ("workflow_id", "text", "merge_fields", "card", "key", "deadline", "send_at")
-    def __new__(cls, workflow_id: str, text: str | None = ..., merge_fields: Mapping[str, str] | None = ..., card: str | None = ..., key: str | None = ..., deadline: datetime | None = ..., send_at: datetime | None = ...) -> Self: ...
+    __match_args__ = ("workflow_id", "text", "card", "key", "deadline", "send_at", "merge_fields")
+    def __new__(cls, workflow_id: str, text: str | None = ..., card: str | None = ..., key: str | None = ..., deadline: datetime | None = ..., send_at: datetime | None = ..., merge_fields: Mapping[str, str] | None = ...) -> Self: ...
     @property
     def workflow_id(self) -> str:
         """Id of the workflow, as `add_workflow` gives it."""
     @property
     def text(self) -> str | None:
         """Shown as a card with this text. One of `text` and `card` is needed, not both. What is posted may have 28,000 bytes."""
-    @property
-    def merge_fields(self) -> dict[str, str] | None:
-        """Values for the fields of `text`, which then is a template; as in `MailDraft`."""
     @property
     def card(self) -> str | None:
         """An Adaptive Card as JSON, version 1.0 to 1.5."""
@@ -1109,6 +1106,9 @@ class WorkflowDraft:
     @property
     def send_at(self) -> datetime | None:
         """Not sent before this time, as in `MailDraft`."""
+    @property
+    def merge_fields(self) -> dict[str, str] | None:
+        """Values for the fields of `text`, which then is a template; as in `MailDraft`."""
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -1134,8 +1134,8 @@ class Preview:
 @final
 class Receipt:
     """What became of a draft."""
-    __match_args__ = ("id", "account_id", "route", "state", "key", "link", "attempts", "reason", "internet_message_id", "graph_id", "chat_id", "conversation_id", "created_at", "sent_at", "next_attempt_at", "is_parked")
-    def __new__(cls, id: str, account_id: str, route: _Route, state: _SendState, key: str | None, link: str | None, attempts: int, reason: str | None, internet_message_id: str | None, graph_id: str | None, chat_id: str | None, conversation_id: str | None, created_at: datetime, sent_at: datetime | None, next_attempt_at: datetime | None, is_parked: bool) -> Self: ...
+    __match_args__ = ("id", "account_id", "route", "state", "key", "attempts", "reason", "internet_message_id", "graph_id", "chat_id", "conversation_id", "created_at", "sent_at", "next_attempt_at", "is_parked", "link")
+    def __new__(cls, id: str, account_id: str, route: _Route, state: _SendState, key: str | None, attempts: int, reason: str | None, internet_message_id: str | None, graph_id: str | None, chat_id: str | None, conversation_id: str | None, created_at: datetime, sent_at: datetime | None, next_attempt_at: datetime | None, is_parked: bool, link: str | None) -> Self: ...
     @property
     def id(self) -> str: ...
     @property
@@ -1147,9 +1147,6 @@ class Receipt:
     def state(self) -> SendState: ...
     @property
     def key(self) -> str | None: ...
-    @property
-    def link(self) -> str | None:
-        """As in its draft."""
     @property
     def attempts(self) -> int:
         """Times it was tried with a request that may have had an effect, or whose process ended with it. Waiting for the network, a limit or a sign-in is no attempt."""
@@ -1177,6 +1174,9 @@ class Receipt:
     @property
     def is_parked(self) -> bool:
         """It was open when the store was copied or restored, and waits for the host."""
+    @property
+    def link(self) -> str | None:
+        """As in its draft."""
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -1257,8 +1257,8 @@ _FileLink: TypeAlias = FileLink | _FileLinkFields
 class ChatDraft:
     """A Teams message in a chat: to one person (`to`), to a group (`members`), or in a chat there is (`chat_id`); one of the three. Messages to one chat leave in
     the order in which they were handed in."""
-    __match_args__ = ("account_id", "to", "body", "body_type", "merge_fields", "key", "deadline", "send_at", "chat_id", "members", "topic", "importance", "mentions", "cards", "files", "attachments")
-    def __new__(cls, account_id: str, to: str = ..., body: str = ..., body_type: _BodyType = ..., merge_fields: Mapping[str, str] | None = ..., key: str | None = ..., deadline: datetime | None = ..., send_at: datetime | None = ..., chat_id: str | None = ..., members: Sequence[str] = ..., topic: str | None = ..., importance: _ChatImportance = ..., mentions: Sequence[_Mention] = ..., cards: Sequence[str] = ..., files: Sequence[_FileLink] = ..., attachments: Sequence[_FileAttachment] = ...) -> Self: ...
+    __match_args__ = ("account_id", "to", "body", "body_type", "key", "deadline", "send_at", "chat_id", "members", "topic", "importance", "mentions", "cards", "files", "attachments", "merge_fields")
+    def __new__(cls, account_id: str, to: str = ..., body: str = ..., body_type: _BodyType = ..., key: str | None = ..., deadline: datetime | None = ..., send_at: datetime | None = ..., chat_id: str | None = ..., members: Sequence[str] = ..., topic: str | None = ..., importance: _ChatImportance = ..., mentions: Sequence[_Mention] = ..., cards: Sequence[str] = ..., files: Sequence[_FileLink] = ..., attachments: Sequence[_FileAttachment] = ..., merge_fields: Mapping[str, str] | None = ...) -> Self: ...
     @property
     def account_id(self) -> str: ...
     @property
@@ -1269,9 +1269,6 @@ class ChatDraft:
         """Text, HTML or Markdown. HTML is cleaned to what Teams shows. It may be empty beside a card or a file."""
     @property
     def body_type(self) -> BodyType: ...
-    @property
-    def merge_fields(self) -> dict[str, str] | None:
-        """Values for the fields of the body, which then is a template; as in `MailDraft`."""
     @property
     def key(self) -> str | None:
         """Idempotency key, as in `MailDraft`."""
@@ -1308,6 +1305,9 @@ class ChatDraft:
         posted are removed again. Those with a `content_id` are pictures of the text and go with the message itself, without any of this. The account needs `Files.ReadWrite` among the extra scopes it was connected with, and for a group
         that `chat_id` names `Chat.ReadBasic`; without, ConsentMissing before anything is stored. In a group by `members` those of the draft may open them.
         Names that OneDrive does not take are InvalidInput. Source: Graph, chatMessage: send (with file attachment), and driveItem: invite."""
+    @property
+    def merge_fields(self) -> dict[str, str] | None:
+        """Values for the fields of the body, which then is a template; as in `MailDraft`."""
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -1315,8 +1315,8 @@ class ChatDraft:
 class ChannelPostDraft:
     """A message in a channel of a team, as the person; with `reply_to` an answer in its thread. Messages to one channel leave in the order in which they were
     handed in."""
-    __match_args__ = ("account_id", "team_id", "channel_id", "body", "body_type", "merge_fields", "reply_to", "subject", "importance", "mentions", "cards", "files", "key", "deadline", "send_at", "attachments")
-    def __new__(cls, account_id: str, team_id: str, channel_id: str, body: str = ..., body_type: _BodyType = ..., merge_fields: Mapping[str, str] | None = ..., reply_to: str | None = ..., subject: str | None = ..., importance: _ChatImportance = ..., mentions: Sequence[_Mention] = ..., cards: Sequence[str] = ..., files: Sequence[_FileLink] = ..., key: str | None = ..., deadline: datetime | None = ..., send_at: datetime | None = ..., attachments: Sequence[_FileAttachment] = ...) -> Self: ...
+    __match_args__ = ("account_id", "team_id", "channel_id", "body", "body_type", "reply_to", "subject", "importance", "mentions", "cards", "files", "key", "deadline", "send_at", "attachments", "merge_fields")
+    def __new__(cls, account_id: str, team_id: str, channel_id: str, body: str = ..., body_type: _BodyType = ..., reply_to: str | None = ..., subject: str | None = ..., importance: _ChatImportance = ..., mentions: Sequence[_Mention] = ..., cards: Sequence[str] = ..., files: Sequence[_FileLink] = ..., key: str | None = ..., deadline: datetime | None = ..., send_at: datetime | None = ..., attachments: Sequence[_FileAttachment] = ..., merge_fields: Mapping[str, str] | None = ...) -> Self: ...
     @property
     def account_id(self) -> str: ...
     @property
@@ -1329,9 +1329,6 @@ class ChannelPostDraft:
         """As in `ChatDraft`."""
     @property
     def body_type(self) -> BodyType: ...
-    @property
-    def merge_fields(self) -> dict[str, str] | None:
-        """Values for the fields of subject and body, which then are templates; as in `MailDraft`."""
     @property
     def reply_to(self) -> str | None:
         """Id of the message at the head of the thread that is answered, as `graph_id` of its receipt."""
@@ -1360,6 +1357,9 @@ class ChannelPostDraft:
     def attachments(self) -> list[FileAttachment]:
         """As in `ChatDraft`, uploaded to the files of the channel, which its members may open. The account needs `Files.ReadWrite.All` among the extra scopes.
         Source: Graph, channel: get filesFolder."""
+    @property
+    def merge_fields(self) -> dict[str, str] | None:
+        """Values for the fields of subject and body, which then are templates; as in `MailDraft`."""
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -1758,8 +1758,8 @@ class MessageBody:
 
 @final
 class MessageQuery:
-    __match_args__ = ("owner", "account_id", "folder", "is_read", "conversation_id", "link", "limit", "cursor")
-    def __new__(cls, owner: str | None = ..., account_id: str | None = ..., folder: str | None = ..., is_read: bool | None = ..., conversation_id: str | None = ..., link: str | None = ..., limit: int = ..., cursor: str | None = ...) -> Self: ...
+    __match_args__ = ("owner", "account_id", "folder", "is_read", "conversation_id", "limit", "cursor", "link")
+    def __new__(cls, owner: str | None = ..., account_id: str | None = ..., folder: str | None = ..., is_read: bool | None = ..., conversation_id: str | None = ..., limit: int = ..., cursor: str | None = ..., link: str | None = ...) -> Self: ...
     @property
     def owner(self) -> str | None:
         """Whose mail: all accounts of an owner, or one account. One of them is needed; with both, the account must be the owner's."""
@@ -1773,14 +1773,14 @@ class MessageQuery:
     @property
     def conversation_id(self) -> str | None: ...
     @property
-    def link(self) -> str | None:
-        """One of `links` of a message."""
-    @property
     def limit(self) -> int:
         """1 to 500."""
     @property
     def cursor(self) -> str | None:
         """`next` of the page before; good for the same owner, account and filters."""
+    @property
+    def link(self) -> str | None:
+        """One of `links` of a message."""
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -2861,7 +2861,7 @@ class Engine:
     async def messages(self, query: MessageQuery) -> MessagePage:
         """Of all accounts of an owner, or of one account. Errors: InvalidInput (also when neither is named, or the cursor is another query's), NotFound."""
     @overload
-    async def messages(self, *, owner: str | None = ..., account_id: str | None = ..., folder: str | None = ..., is_read: bool | None = ..., conversation_id: str | None = ..., link: str | None = ..., limit: int = ..., cursor: str | None = ...) -> MessagePage: ...
+    async def messages(self, *, owner: str | None = ..., account_id: str | None = ..., folder: str | None = ..., is_read: bool | None = ..., conversation_id: str | None = ..., limit: int = ..., cursor: str | None = ..., link: str | None = ...) -> MessagePage: ...
     async def message(self, message_id: str, owner: str | None = ...) -> Message:
         """Errors: NotFound."""
     async def body(self, message_id: str, owner: str | None = ..., form: _BodyForm | None = ...) -> MessageBody:
@@ -3130,7 +3130,7 @@ class BlockingEngine:
     def messages(self, query: MessageQuery) -> MessagePage:
         """Of all accounts of an owner, or of one account. Errors: InvalidInput (also when neither is named, or the cursor is another query's), NotFound."""
     @overload
-    def messages(self, *, owner: str | None = ..., account_id: str | None = ..., folder: str | None = ..., is_read: bool | None = ..., conversation_id: str | None = ..., link: str | None = ..., limit: int = ..., cursor: str | None = ...) -> MessagePage: ...
+    def messages(self, *, owner: str | None = ..., account_id: str | None = ..., folder: str | None = ..., is_read: bool | None = ..., conversation_id: str | None = ..., limit: int = ..., cursor: str | None = ..., link: str | None = ...) -> MessagePage: ...
     def message(self, message_id: str, owner: str | None = ...) -> Message:
         """Errors: NotFound."""
     def body(self, message_id: str, owner: str | None = ..., form: _BodyForm | None = ...) -> MessageBody:

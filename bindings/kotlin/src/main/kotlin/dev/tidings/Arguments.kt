@@ -74,10 +74,10 @@ public suspend fun Engine.messages(
     folder: String? = null,
     isRead: Boolean? = null,
     conversationId: String? = null,
-    link: String? = null,
     limit: UInt = 50u,
     cursor: String? = null,
-): MessagePage = messages(MessageQuery(owner, accountId, folder, isRead, conversationId, link, limit, cursor))
+    link: String? = null,
+): MessagePage = messages(MessageQuery(owner, accountId, folder, isRead, conversationId, limit, cursor, link))
 
 public suspend fun Engine.people(accountId: String, text: String, limit: UInt = 20u, owner: String? = null): List<Person> =
     people(PeopleQuery(accountId, text, limit, owner))
