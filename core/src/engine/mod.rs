@@ -14,6 +14,7 @@ mod raw;
 mod raw_response;
 mod scope;
 mod sender;
+mod sent;
 mod signature;
 mod sign_in;
 mod sync;
@@ -231,30 +232,6 @@ impl Engine {
     /// Errors: as `send` before storing; NotFound; Conflict when it has left, is being sent, or something of it may lie at Microsoft already, as a draft or a file.
     pub async fn edit(&self, receipt_id: String, draft: Draft, owner: Option<String>) -> Result<Receipt> {
         self.finish(|inner| async move { inner.edit(&receipt_id, draft, owner).await }).await
-    }
-
-    /// Replaces what a message in a chat or channel says that was sent: the draft is whole and checked like a new one; its key, time and place change nothing. It is changed at once,
-    /// and the same call again does no harm. The account needs `Chat.ReadWrite`, for a channel `ChannelMessage.ReadWrite`, among the extra scopes it was
-    /// connected with. With `owner`, a send of another owner is NotFound. Errors: InvalidInput, LimitExceeded; NotFound (also when the message is gone);
-    /// Conflict for a mail, and for what was not sent; NotConnected, NeedsReconnect, ConsentMissing; Forbidden. Source: Graph, chatMessage: update.
-    pub async fn edit_sent(&self, receipt_id: String, draft: Draft, owner: Option<String>) -> Result<Receipt> {
-        self.finish(|inner| async move {
-            let draft = fill(draft).await?;
-            check_draft(&draft, inner.clock.now())?;
-            let posted = inner.posted(&receipt_id, owner.as_deref()).await?;
-            inner.outbox.change_sent(posted, &draft).await
-        })
-        .await
-    }
-
-    /// Deletes a message in a chat or channel that was sent; those who see it are shown that it was deleted. The same call again does no harm, and the receipt
-    /// stays. Permissions and errors: as `edit_sent`. Source: Graph, chatMessage: softDelete.
-    pub async fn delete_sent(&self, receipt_id: String, owner: Option<String>) -> Result<Receipt> {
-        self.finish(|inner| async move {
-            let posted = inner.posted(&receipt_id, owner.as_deref()).await?;
-            inner.outbox.delete_sent(posted).await
-        })
-        .await
     }
 
     /// Takes a send back that is provably unsent, and its draft out of the mailbox if one was made. What is cancelled already stays so. A parked send ends

@@ -5,9 +5,8 @@ use crate::auth::{allows, has_scope};
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::Caller;
 use crate::model::*;
-use crate::outbox::{Posted, check_address, check_id, Sender, sender_of};
+use crate::outbox::{check_address, check_id};
 use crate::pipeline::Priority;
-use crate::store::ItemRow;
 use std::time::Duration;
 
 /// How long one request may pause in all.
@@ -110,18 +109,6 @@ fn check_people(query: &PeopleQuery) -> Result<()> {
 }
 
 impl Inner {
-    /// A message that was sent and may be changed.
-    pub(super) async fn posted(&self, receipt_id: &str, owner: Option<&str>) -> Result<(ItemRow, Posted)> {
-        let (seen, posted) = self.outbox.posted(receipt_id, owner).await?;
-        let Sender::Account(feature) = sender_of(seen.route) else { return Err(Error::internal("A post to a workflow is not changed.")) };
-        let row = self.usable(&seen.account_id, feature).await?;
-        if has_scope(&row, posted.scope()) {
-            return Ok((seen, posted));
-        }
-        let reason = format!("What was sent is not changed with what this account was granted. Connect it again with {} among the extra scopes.", posted.scope());
-        Err(Error::new(ErrorKind::ConsentMissing, reason).on_account(&seen.account_id))
-    }
-
     async fn caller_for(&self, account_id: &str, owner: Option<&str>, feature: Feature) -> Result<Caller> {
         self.owned(account_id, owner).await?;
         self.usable(account_id, feature).await?;
