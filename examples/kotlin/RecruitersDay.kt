@@ -1,5 +1,5 @@
-// A recruiter's day: an invitation with a PDF, a reply in its thread, a group chat with the interviewers, a card in the team's channel, and a
-// campaign of forty mails of which one is taken back.
+// A recruiter's day: an invitation with a PDF, found again by the candidate's key with its answer, a reply in its thread, a group chat with the
+// interviewers, a card in the team's channel, and a campaign of forty mails from one template, of which one is taken back.
 
 package dev.tidings.examples.recruitersday
 
@@ -21,6 +21,8 @@ fun main() = runBlocking<Unit> {
         val signIn = engine.connect(ConnectRequest(owner = OWNER, features = features, redirectUri = "http://localhost/callback"))
         val account = engine.finishConnect(signInAs(signIn.url, "adele@contoso.com"), signIn.binding)
 
+        engine.setSignature(account.id, Signature("Adele Vance, Contoso", html = "<b>Adele Vance</b>, Contoso"))
+
         val invitation = MailDraft(
             account.id,
             to = listOf(Address("megan@contoso.com", "Megan Bowen")),
@@ -29,18 +31,23 @@ fun main() = runBlocking<Unit> {
             bodyType = BodyType.MARKDOWN,
             attachments = listOf(FileAttachment("way.pdf", "%PDF-1.7".toByteArray(), "application/pdf")),
             key = "candidate-7/invitation",
+            addSignature = true,
+            link = "candidate-7",
         )
-        println("invitation with a PDF: ${word(engine.send(invitation).state)}")
+        val sent = engine.send(invitation)
+        println("invitation with a PDF: ${word(sent.state)}")
 
         control(
             "mail",
-            """{"mailbox": "adele@contoso.com", "subject": "Re: Interview on Thursday", "text": "Gladly. Is there a place to park?",
+            """{"mailbox": "adele@contoso.com", "conversation_of": "${sent.graphId}", "subject": "Re: Interview on Thursday", "text": "Gladly. Is there a place to park?",
                 "from": {"name": "Megan Bowen", "address": "megan@contoso.com"}, "to": [{"name": "Adele Vance", "address": "adele@contoso.com"}]}""",
         )
         engine.sync(account.id)
         val question = engine.messages(accountId = account.id, folder = "inbox", limit = 1u).items.first()
         println("Megan wrote: ${question.subject}")
         println("reply in the thread: ${word(engine.send(ReplyDraft(account.id, question.id, "In the yard, place 7.")).state)}")
+        val linked = engine.messages(owner = OWNER, link = "candidate-7")
+        println("linked to candidate-7: ${linked.items.map { it.subject }.sorted().joinToString(", ")}")
 
         val panel = ChatDraft(
             account.id,
@@ -59,7 +66,7 @@ fun main() = runBlocking<Unit> {
     }
 }
 
-/** Forty mails in one step; the last one waits until tomorrow, and is not wanted by then. */
+/** Forty mails of one template in one step; the last one waits until tomorrow, and is not wanted by then. */
 private suspend fun campaign(engine: Engine, accountId: String) {
     val tomorrow = Instant.now().plus(1, ChronoUnit.DAYS)
     val mails = (1..40).map {
@@ -67,7 +74,9 @@ private suspend fun campaign(engine: Engine, accountId: String) {
             accountId,
             to = listOf(Address("candidate$it@fabrikam.com")),
             subject = "We are hiring again",
-            body = "Would you like to hear more?",
+            body = "Dear {{ candidate.name }}, would you like to hear more?",
+            mergeFields = mapOf("candidate.name" to "Candidate $it"),
+            addSignature = true,
             key = "campaign-3/$it",
             sendAt = tomorrow.takeIf { _ -> it == 40 },
         )

@@ -1,5 +1,5 @@
-// A recruiter's day: an invitation with a PDF, a reply in its thread, a group chat with the interviewers, a card in the team's channel, and a
-// campaign of forty mails of which one is taken back.
+// A recruiter's day: an invitation with a PDF, found again by the candidate's key with its answer, a reply in its thread, a group chat with the
+// interviewers, a card in the team's channel, and a campaign of forty mails from one template, of which one is taken back.
 
 import { channelPost, chat, Engine, generateRootKey, mail, reply } from 'tidings'
 import { config, control, signInAs } from './support.mjs'
@@ -12,6 +12,8 @@ const signIn = await engine.connect({ owner, features, redirectUri: 'http://loca
 const { id: accountId } = await engine.finishConnect(await signInAs(signIn.url, 'adele@contoso.com'), signIn.binding)
 const state = async (draft) => (await engine.send(draft)).state
 
+await engine.setSignature(accountId, { text: 'Adele Vance, Contoso', html: '<b>Adele Vance</b>, Contoso' })
+
 const invitation = {
   accountId,
   to: { address: 'megan@contoso.com', name: 'Megan Bowen' },
@@ -20,11 +22,15 @@ const invitation = {
   bodyType: 'markdown',
   attachments: [{ name: 'way.pdf', content: Buffer.from('%PDF-1.7'), contentType: 'application/pdf' }],
   key: 'candidate-7/invitation',
+  addSignature: true,
+  link: 'candidate-7',
 }
-console.log(`invitation with a PDF: ${await state(mail(invitation))}`)
+const sent = await engine.send(mail(invitation))
+console.log(`invitation with a PDF: ${sent.state}`)
 
 await control('mail', {
   mailbox: 'adele@contoso.com',
+  conversation_of: sent.graphId,
   subject: 'Re: Interview on Thursday',
   text: 'Gladly. Is there a place to park?',
   from: { name: 'Megan Bowen', address: 'megan@contoso.com' },
@@ -34,6 +40,8 @@ await engine.sync(accountId)
 const [question] = (await engine.messages({ accountId, folder: 'inbox', limit: 1 })).items
 console.log(`Megan wrote: ${question.subject}`)
 console.log(`reply in the thread: ${await state(reply({ accountId, messageId: question.id, body: 'In the yard, place 7.' }))}`)
+const linked = await engine.messages({ owner, link: 'candidate-7' })
+console.log(`linked to candidate-7: ${linked.items.map(({ subject }) => subject).sort().join(', ')}`)
 
 const panel = {
   accountId,
@@ -56,14 +64,16 @@ const card = {
 const post = { accountId, teamId: channel.teamId, channelId: channel.id, cards: [JSON.stringify(card)] }
 console.log(`card in the channel: ${await state(channelPost(post))}`)
 
-// A campaign: forty mails in one step; the last one waits until tomorrow, and is not wanted by then.
+// A campaign: forty mails of one template in one step; the last one waits until tomorrow, and is not wanted by then.
 const tomorrow = new Date(Date.now() + 24 * 60 * 60 * 1000)
 const mails = Array.from({ length: 40 }, (_, at) =>
   mail({
     accountId,
     to: `candidate${at + 1}@fabrikam.com`,
     subject: 'We are hiring again',
-    body: 'Would you like to hear more?',
+    body: 'Dear {{ candidate.name }}, would you like to hear more?',
+    mergeFields: { 'candidate.name': `Candidate ${at + 1}` },
+    addSignature: true,
     key: `campaign-3/${at + 1}`,
     sendAt: at === 39 ? tomorrow : undefined,
   }),

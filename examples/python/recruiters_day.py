@@ -1,12 +1,12 @@
-"""A recruiter's day: an invitation with a PDF, a reply in its thread, a group chat with the interviewers, a card in the team's channel, and a
-campaign of forty mails of which one is taken back."""
+"""A recruiter's day: an invitation with a PDF, found again by the candidate's key with its answer, a reply in its thread, a group chat with the
+interviewers, a card in the team's channel, and a campaign of forty mails from one template, of which one is taken back."""
 
 import asyncio
 import json
 from datetime import datetime, timedelta, timezone
 
 from support import config, control, sign_in_as
-from tidings import Address, ChannelPost, Chat, Engine, FileAttachment, Mail, Reply, generate_root_key
+from tidings import Address, ChannelPost, Chat, Engine, FileAttachment, Mail, Reply, Signature, generate_root_key
 
 OWNER = "recruiter-42"
 
@@ -19,6 +19,8 @@ async def main() -> None:
         )
         account = await engine.finish_connect(sign_in_as(sign_in.url, "adele@contoso.com"), sign_in.binding)
 
+        await engine.set_signature(account.id, Signature("Adele Vance, Contoso", "<b>Adele Vance</b>, Contoso"))
+
         invitation = Mail(
             account.id,
             to=Address("megan@contoso.com", "Megan Bowen"),
@@ -27,13 +29,17 @@ async def main() -> None:
             body_type="markdown",
             attachments=[FileAttachment("way.pdf", b"%PDF-1.7", "application/pdf")],
             key="candidate-7/invitation",
+            add_signature=True,
+            link="candidate-7",
         )
-        print(f"invitation with a PDF: {(await engine.send(invitation)).state.value}")
+        sent = await engine.send(invitation)
+        print(f"invitation with a PDF: {sent.state.value}")
 
         control(
             "mail",
             {
                 "mailbox": "adele@contoso.com",
+                "conversation_of": sent.graph_id,
                 "subject": "Re: Interview on Thursday",
                 "text": "Gladly. Is there a place to park?",
                 "from": {"name": "Megan Bowen", "address": "megan@contoso.com"},
@@ -45,6 +51,8 @@ async def main() -> None:
         print(f"Megan wrote: {question.subject}")
         reply = Reply(account.id, message_id=question.id, body="In the yard, place 7.")
         print(f"reply in the thread: {(await engine.send(reply)).state.value}")
+        linked = await engine.messages(owner=OWNER, link="candidate-7")
+        print(f"linked to candidate-7: {', '.join(sorted(one.subject for one in linked.items))}")
 
         panel = Chat(
             account.id,
@@ -71,14 +79,16 @@ async def main() -> None:
 
 
 async def campaign(engine: Engine, account_id: str) -> None:
-    """Forty mails in one step; the last one waits until tomorrow, and is not wanted by then."""
+    """Forty mails of one template in one step; the last one waits until tomorrow, and is not wanted by then."""
     tomorrow = datetime.now(timezone.utc) + timedelta(days=1)
     mails = [
         Mail(
             account_id,
             to=f"candidate{number}@fabrikam.com",
             subject="We are hiring again",
-            body="Would you like to hear more?",
+            body="Dear {{ candidate.name }}, would you like to hear more?",
+            merge_fields={"candidate.name": f"Candidate {number}"},
+            add_signature=True,
             key=f"campaign-3/{number}",
             send_at=tomorrow if number == 40 else None,
         )

@@ -1,10 +1,11 @@
-//! A recruiter's day: an invitation with a PDF, a reply in its thread, a group chat with the interviewers, a card in the team's channel, and a campaign of
-//! forty mails of which one is taken back.
+//! A recruiter's day: an invitation with a PDF, found again by the candidate's key with its answer, a reply in its thread, a group chat with the
+//! interviewers, a card in the team's channel, and a campaign of forty mails from one template, of which one is taken back.
 
 use serde_json::json;
 use std::time::{Duration, SystemTime};
 use tidings::{
     Account, Address, ChangeQuery, ChannelPostDraft, ChatDraft, ConnectRequest, Draft, Engine, Feature, FileAttachment, MailDraft, MessageQuery, OutboxFilter, ReplyDraft, Result, SendState,
+    Signature,
 };
 use tidings_examples::control::Control;
 use tidings_examples::{open, word};
@@ -26,6 +27,9 @@ async fn main() -> Result<()> {
     let callback = simulator.sign_in(&sign_in.url, "adele@contoso.com").await?;
     let account = engine.finish_connect(callback, sign_in.binding).await?;
 
+    let signature = Signature { text: "Adele Vance, Contoso".into(), html: "<b>Adele Vance</b>, Contoso".into(), ..Signature::default() };
+    engine.set_signature(account.id.clone(), Some(signature), None).await?;
+
     let invitation = MailDraft {
         account_id: account.id.clone(),
         to: vec![Address { address: "megan@contoso.com".into(), name: "Megan Bowen".into() }],
@@ -34,12 +38,15 @@ async fn main() -> Result<()> {
         body_type: tidings::BodyType::Markdown,
         attachments: vec![FileAttachment { name: "way.pdf".into(), content: b"%PDF-1.7".to_vec(), content_type: "application/pdf".into(), content_id: None, staged: None }],
         key: Some("candidate-7/invitation".into()),
+        add_signature: true,
+        link: Some("candidate-7".into()),
         ..MailDraft::default()
     };
-    println!("invitation with a PDF: {}", word(engine.send(invitation.into()).await?.state));
+    let sent = engine.send(invitation.into()).await?;
+    println!("invitation with a PDF: {}", word(sent.state));
 
     let answer = json!({
-        "mailbox": "adele@contoso.com", "subject": "Re: Interview on Thursday", "text": "Gladly. Is there a place to park?",
+        "mailbox": "adele@contoso.com", "conversation_of": sent.graph_id, "subject": "Re: Interview on Thursday", "text": "Gladly. Is there a place to park?",
         "from": { "name": "Megan Bowen", "address": "megan@contoso.com" }, "to": [{ "name": "Adele Vance", "address": "adele@contoso.com" }],
     });
     simulator.post("mail", answer).await?;
@@ -49,6 +56,10 @@ async fn main() -> Result<()> {
     println!("Megan wrote: {}", question.subject);
     let reply = ReplyDraft { account_id: account.id.clone(), message_id: question.id, body: "In the yard, place 7.".into(), ..ReplyDraft::default() };
     println!("reply in the thread: {}", word(engine.send(reply.into()).await?.state));
+    let linked = engine.messages(MessageQuery { owner: Some(OWNER.into()), link: Some("candidate-7".into()), ..MessageQuery::default() }).await?;
+    let mut subjects: Vec<String> = linked.items.into_iter().map(|message| message.subject).collect();
+    subjects.sort();
+    println!("linked to candidate-7: {}", subjects.join(", "));
 
     let panel = ChatDraft {
         account_id: account.id.clone(),
@@ -74,14 +85,16 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
-/// Forty mails in one step; the last one waits until tomorrow, and is not wanted by then.
+/// Forty mails of one template in one step; the last one waits until tomorrow, and is not wanted by then.
 async fn campaign(engine: &Engine, account: &Account) -> Result<()> {
     let tomorrow = SystemTime::now() + Duration::from_secs(24 * 60 * 60);
     let mail = |number: u32| MailDraft {
         account_id: account.id.clone(),
         to: vec![Address { address: format!("candidate{number}@fabrikam.com"), name: String::new() }],
         subject: "We are hiring again".into(),
-        body: "Would you like to hear more?".into(),
+        body: "Dear {{ candidate.name }}, would you like to hear more?".into(),
+        merge_fields: Some([("candidate.name".to_owned(), format!("Candidate {number}"))].into()),
+        add_signature: true,
         key: Some(format!("campaign-3/{number}")),
         send_at: (number == 40).then_some(tomorrow),
         ..MailDraft::default()
