@@ -126,7 +126,7 @@ async fn no_property_of_a_body_is_passed_over() {
         (&said, json!({"body": {"content": "x"}, "nonsense": 1}), 400),
         (&said, json!({"body": {"content": "x", "contentType": "markdown"}}), 400),
         (&said, json!({"body": {"content": "x"}, "importance": "low"}), 400),
-        (&said, json!({"body": {"content": "x"}, "hostedContents": []}), 501),
+        (&said, json!({"body": {"content": "x"}, "reactions": []}), 501),
     ] {
         let reply = adele.post(path, body.clone()).await;
         assert_eq!(reply.status, status, "{path} {body}: {}", String::from_utf8_lossy(&reply.body));
