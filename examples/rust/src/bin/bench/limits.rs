@@ -19,7 +19,7 @@ const REQUEST: Duration = Duration::from_millis(20);
 /// Between two messages of one person (throttling limits, Teams service).
 const CHAT_PACE: Duration = Duration::from_secs(1);
 /// Mails that somebody waits for, beside the campaign and without it.
-const PAUSE: Duration = Duration::from_millis(500);
+const PAUSE: Duration = Duration::from_millis(100);
 const ALONE: u32 = 10;
 
 /// What came of it.
@@ -37,6 +37,8 @@ pub struct Campaign {
     /// Milliseconds of a mail that somebody waits for: while nothing else goes on, and during the campaign.
     pub alone_ms: Vec<f64>,
     pub during_ms: Vec<f64>,
+    /// Those of them that began while mails of the campaign were leaving.
+    pub beside_mails: usize,
     pub request_ms: f64,
 }
 
@@ -57,17 +59,18 @@ pub async fn run() -> Outcome<()> {
         alone_ms.push(interactive(&engine, &waited_for, n).await?);
     }
 
-    let is_over = Arc::new(AtomicBool::new(false));
+    let (is_over, mails_left) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(true)));
     let watching = tokio::spawn({
-        let (engine, account, is_over) = (engine.clone(), waited_for.clone(), is_over.clone());
+        let (engine, account, is_over, mails_left) = (engine.clone(), waited_for.clone(), is_over.clone(), mails_left.clone());
         async move {
-            let (mut took, mut n) = (Vec::new(), ALONE);
+            let (mut took, mut n, mut beside_mails) = (Vec::new(), ALONE, 0);
             while !is_over.load(Ordering::SeqCst) {
+                beside_mails += usize::from(mails_left.load(Ordering::SeqCst));
                 took.push(interactive(&engine, &account, n).await?);
                 n += 1;
                 tokio::time::sleep(PAUSE).await;
             }
-            Ok::<_, Box<dyn std::error::Error + Send + Sync>>(took)
+            Ok::<_, Box<dyn std::error::Error + Send + Sync>>((took, beside_mails))
         }
     });
     let began = Instant::now();
@@ -81,10 +84,11 @@ pub async fn run() -> Outcome<()> {
     }
     all_sent(&engine, &mail_ids).await?;
     let mails_seconds = began.elapsed().as_secs_f64();
+    mails_left.store(false, Ordering::SeqCst);
     all_sent(&engine, &chat_ids).await?;
     let seconds = began.elapsed().as_secs_f64();
     is_over.store(true, Ordering::SeqCst);
-    let during_ms = watching.await??;
+    let (during_ms, beside_mails) = watching.await??;
 
     // Rows of refused requests alone.
     let ledger = control.post("ledger", json!({ "status": 429 })).await?;
@@ -99,6 +103,7 @@ pub async fn run() -> Outcome<()> {
         accusations: texts("accusations").iter().map(|one| format!("{}: {}", one["kind"].as_str().unwrap_or_default(), one["text"].as_str().unwrap_or_default())).collect(),
         alone_ms,
         during_ms,
+        beside_mails,
         request_ms: REQUEST.as_secs_f64() * 1000.0,
     };
     control.clear_faults().await?;

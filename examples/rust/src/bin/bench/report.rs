@@ -66,14 +66,18 @@ pub fn print(messages: u32, engine: &[Measured], plain: &[Measured], sends: &[Se
 }
 
 fn of_campaign(campaign: &Campaign) {
-    let Campaign { mails, chats, mails_seconds, seconds, best_seconds, refused, accusations, alone_ms, during_ms, request_ms } = campaign;
-    let (alone, during) = (middle(alone_ms.iter().copied()), middle(during_ms.iter().copied()));
-    let most = during_ms.iter().copied().fold(0.0, f64::max);
+    let Campaign { mails, chats, mails_seconds, seconds, best_seconds, refused, accusations, alone_ms, during_ms, beside_mails, request_ms } = campaign;
+    let alone = middle(alone_ms.iter().copied());
     println!("{mails} mails and {chats} chat messages of {} mailboxes: {seconds:.1} s (the mails {mails_seconds:.1} s); the limits allow {best_seconds:.1} s; ratio {:.3}.", limits::MAILBOXES, seconds / best_seconds);
     println!("Refused with 429: {refused}. Accusations: {}.", accusations.len());
     accusations.iter().take(10).for_each(|one| println!("  {one}"));
-    let requests = |ms: f64| ms / request_ms;
-    println!("A mail that somebody waits for meanwhile: {during:.0} ms, at most {most:.0}; alone {alone:.0} ms: {:.2} request times more, at most {:.2}.", requests(during - alone), requests(most - alone));
+    let (first, rest) = during_ms.split_at((*beside_mails).min(during_ms.len()));
+    for (when, some) in [("while its mails leave", first), ("while its chat messages leave", rest)] {
+        let most = some.iter().copied().fold(0.0, f64::max);
+        let later = |ms: f64| (ms - alone) / request_ms;
+        let usual = middle(some.iter().copied());
+        println!("A mail that somebody waits for, {when} ({} mails): {usual:.0} ms, at most {most:.0}; alone {alone:.0}. In request times: {:.2} later, at most {:.2}.", some.len(), later(usual), later(most));
+    }
 }
 
 /// Where the engine's time goes: the middle of its runs, stage by stage.
