@@ -110,4 +110,6 @@ if [ -n "${CLIENTS_UNTIL:-}" ]; then
     echo "skipped: Microsoft's own clients, for want of time"
   fi
 fi
+# Of messages nobody can ask about, a kill in the wrong moment leaves some unknown.
+[ -f "$logs/rust.log" ] && grep -o 'share of unknown: .*' "$logs/rust.log"
 closing $(($(now_ms) - started))

@@ -66,8 +66,16 @@ async fn killed_at(ledger: &mut Ledger<'_>, process: Process, armed: Armed, what
     reached
 }
 
-/// Whether the point was reached.
-async fn run(world: &World, point: &str, route: Route, seed: u64) -> bool {
+/// What came of the runs of a route.
+#[derive(Default)]
+struct Tally {
+    kills: u32,
+    sends: usize,
+    unknown: usize,
+}
+
+/// Counts a kill only if the point was reached.
+async fn run(world: &World, point: &str, route: Route, seed: u64, tally: &mut Tally) {
     let what = format!("killed at {point}, {route:?}, seed {seed}");
     let mut chance = Chance::new(seed);
     let account_id = format!("{point} {route:?} {seed}").replace(' ', "_");
@@ -103,20 +111,24 @@ async fn run(world: &World, point: &str, route: Route, seed: u64) -> bool {
     let last = world.process(&microsoft);
     ledger.ended(&last, &what).await;
     ledger.check(&last, &what).await;
+    let (sends, unknown) = ledger.unknown(&last).await;
     last.kill().await;
-    reached
+    *tally = Tally { kills: tally.kills + u32::from(reached), sends: tally.sends + sends, unknown: tally.unknown + unknown };
 }
 
 async fn kill_everywhere(route: Route) {
-    let world = World::new();
+    let (world, mut all) = (World::new(), Tally::default());
     for (point, _) in POINTS.iter().filter(|(_, routes)| routes.contains(&route)) {
-        let (mut kills, mut seed) = (0, 0);
-        while kills < KILLS {
-            assert!(seed < MOST_SEEDS, "{point}, {route:?}: {kills} of {seed} runs came by");
-            kills += u32::from(run(&world, point, route, seed).await);
+        let (before, mut seed) = (all.kills, 0);
+        while all.kills - before < KILLS {
+            assert!(seed < MOST_SEEDS, "{point}, {route:?}: {} of {seed} runs came by", all.kills - before);
+            run(&world, point, route, seed, &mut all).await;
             seed += 1;
         }
     }
+    let Tally { kills, sends, unknown } = all;
+    let share = 100.0 * unknown as f64 / sends as f64;
+    println!("share of unknown: {route:?}, killed {kills} times: {unknown} of {sends} sends, {share:.1} %");
 }
 
 #[tokio::test]

@@ -87,6 +87,12 @@ impl<'a> Ledger<'a> {
         }
     }
 
+    /// How many sends there are, and how many of them ended as unknown.
+    pub async fn unknown(&self, process: &Process) -> (usize, usize) {
+        let receipts = self.receipts(process).await;
+        (receipts.len(), receipts.iter().filter(|receipt| receipt.state == SendState::Unknown).count())
+    }
+
     async fn receipts(&self, process: &Process) -> Vec<Receipt> {
         let mut receipts = Vec::new();
         for entry in &self.entries {
