@@ -10,7 +10,7 @@
 //! activities   auth      outbox      sync      retention  workflows  connect · what leaves · what we ask for · what is proven and erased
 //! tools        vault     trust       graph     flows     secrets · proofs · Microsoft's API · posts to workflows
 //! base         store     pipeline    events              durable rows · the only way out · the event bus
-//! plain        model  error  foreign  seal  clock  random  secret  config  json  runtime  logs  markup  metrics  failpoint  interleave  throttle  stages    plain things; no sockets, no SQL
+//! plain        model  error  foreign  seal  clock  random  hex  secret  config  json  runtime  logs  markup  metrics  failpoint  interleave  throttle  stages    plain things; no sockets, no SQL
 //! ```
 
 mod auth;
@@ -23,6 +23,7 @@ mod failpoint;
 mod flows;
 mod foreign;
 mod graph;
+mod hex;
 #[cfg(test)]
 mod interleave;
 mod json;

@@ -29,7 +29,7 @@ impl Proof {
         let now = to_ms(self.clock.now()).div_euclid(1000);
         let header = json!({ "alg": "PS256", "typ": "JWT", "x5t#S256": URL_SAFE_NO_PAD.encode(self.certificate.thumbprint()) });
         let claims = json!({
-            "aud": self.audience, "iss": self.client_id, "sub": self.client_id, "jti": guid()?,
+            "aud": self.audience, "iss": self.client_id, "sub": self.client_id, "jti": random::uuid()?,
             "nbf": now, "iat": now, "exp": now.saturating_add(LIVES_SECONDS),
         });
         let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
@@ -50,16 +50,6 @@ impl Proof {
         form.extend_from_slice(fields.as_bytes());
         Ok(())
     }
-}
-
-/// A random GUID (RFC 9562, version 4).
-fn guid() -> Result<String> {
-    let mut bytes = random::array::<16>()?;
-    bytes[6] = (bytes[6] & 0x0f) | 0x40;
-    bytes[8] = (bytes[8] & 0x3f) | 0x80;
-    let hex: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
-    let parts = [0..8, 8..12, 12..16, 16..20, 20..32].map(|range| hex.get(range).unwrap_or_default().to_owned());
-    Ok(parts.join("-"))
 }
 
 #[cfg(test)]

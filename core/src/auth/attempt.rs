@@ -5,6 +5,7 @@ use super::{Application, Auth};
 use crate::clock::from_ms;
 use crate::config::DEFAULT_APP;
 use crate::error::{Error, ErrorKind, Result};
+use crate::hex::hex;
 use crate::model::{Feature, SignIn};
 use crate::random;
 use crate::seal::AadContext;
@@ -177,10 +178,6 @@ fn place(row: &str) -> AadContext<'_> {
 
 pub(super) fn hash(text: &str) -> Vec<u8> {
     Sha256::digest(text.as_bytes()).to_vec()
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 fn unknown() -> Error {

@@ -1,10 +1,11 @@
 //! What a sign-in leaves in the store: account, keys and token become durable together.
 
 use super::approver::approver_of;
-use super::attempt::{Aim, Attempt, hash, hex};
+use super::attempt::{Aim, Attempt, hash};
 use super::token::{Grant, StoredToken};
 use super::{Auth, Profile, profile_place, scopes, token_place};
 use crate::error::{Error, ErrorKind, Result};
+use crate::hex::hex;
 use crate::model::{Account, AccountKind, AccountState, Event, Feature};
 use crate::random;
 use crate::store::{AccountQuery, AccountRow, Approver, KeyPurpose, Lease, LeaseRequest, NewConnection, TokenRow};
@@ -49,7 +50,7 @@ impl Auth {
     }
 
     pub(super) async fn connect_lease(&self, whose: &str) -> Result<Lease> {
-        let request = LeaseRequest::new(&self.store, &self.clock, format!("connect/{}", hex(&hash(whose))), CONNECT_LEASE_MS)?;
+        let request = LeaseRequest::new(&self.store, &self.clock, format!("connect/{}", hex(hash(whose))), CONNECT_LEASE_MS)?;
         for _ in 0..CONNECT_LOOKS {
             if let Some(lease) = request.take().await? {
                 return Ok(lease);

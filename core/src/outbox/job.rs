@@ -9,10 +9,11 @@ use crate::events::EventBus;
 use crate::failpoint::failpoint;
 use crate::flows::Flows;
 use crate::graph::{Caller, Graph};
+use crate::hex::hex;
 use crate::pipeline::Priority;
 use crate::runtime::Stop;
 use crate::seal::{AadContext, Sealed};
-use crate::store::{Content, Hold, ItemRow, ItemState, LEASE_MS, NewItem, NewLink, link_place, link_row, Pace, Step, Store, Taken, Tally, sealed_row};
+use crate::store::{Content, Hold, ItemRow, ItemState, LEASE_MS, NewItem, NewLink, link_place, Pace, Step, Store, Taken, Tally, sealed_row};
 use crate::vault::{DataKey, Vault, host_link};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -214,7 +215,7 @@ impl Link {
             conversation_id: self.conversation_id.clone(),
             hash: self.hash,
             since: self.since,
-            sealed: key.seal(link_place(&self.account_id, &link_row(&self.hash)), self.text.as_bytes())?,
+            sealed: key.seal(link_place(&self.account_id, &hex(self.hash)), self.text.as_bytes())?,
         })
     }
 }

@@ -4,6 +4,7 @@ use super::check::check_context;
 use super::deliver::Outbox;
 use super::job::Tools;
 use crate::error::{Error, ErrorKind, Result};
+use crate::hex::hex;
 use crate::model::{Address, Draft, LastSender};
 use crate::seal::AadContext;
 use crate::store::LastSenderRow;
@@ -33,7 +34,7 @@ pub fn remembered(key: &DataKey, context: [u8; 32], draft: &Draft, used_at: i64)
     let account_id = draft.account_id();
     let seal = |address: &Address| {
         let text = serde_json::to_vec(address).map_err(|_| Error::internal("The sender of a mail cannot be written."))?;
-        key.seal(place(account_id, &row_of(&context), used_at), &text)
+        key.seal(place(account_id, &hex(context), used_at), &text)
     };
     let from_address = draft.named_sender().map(seal).transpose()?;
     Ok(LastSenderRow { context, account_id: account_id.to_owned(), from_address, used_at })
@@ -49,7 +50,7 @@ impl Outbox {
             let Some(row) = store.last_sender(&context).await? else { return Ok(None) };
             let from_address = match &row.from_address {
                 Some(sealed) => {
-                    let plain = vault.content(&row.account_id).await?.open(place(&row.account_id, &row_of(&context), row.used_at), sealed)?;
+                    let plain = vault.content(&row.account_id).await?.open(place(&row.account_id, &hex(context), row.used_at), sealed)?;
                     Some(serde_json::from_slice(&plain).map_err(|_| Error::new(ErrorKind::Corrupt, "The stored sender of a context cannot be read.").on_account(&row.account_id))?)
                 }
                 None => None,
@@ -67,10 +68,6 @@ impl Outbox {
 /// Keyed, so that the row tells neither whose it is nor what it is about.
 fn hash(vault: &Vault, owner: &str, context: &str) -> Result<[u8; 32]> {
     vault.store_hash("last sender", &[owner.as_bytes(), context.as_bytes()])
-}
-
-fn row_of(context: &[u8; 32]) -> String {
-    context.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn place<'a>(account_id: &'a str, row: &'a str, used_at: i64) -> AadContext<'a> {

@@ -4,6 +4,7 @@ use super::channel::{Channel, by_draft};
 use super::job::Tools;
 use super::staging::{ATTACHMENTS_TOTAL, too_large};
 use crate::error::{Error, ErrorKind, Result};
+use crate::hex::hex;
 use crate::model::{Draft, FileAttachment};
 use crate::store::StagedRow;
 use std::borrow::Cow;
@@ -41,7 +42,7 @@ impl StagedFiles {
         if files(draft).iter().all(|file| file.staged.is_none()) {
             return Cow::Borrowed(draft);
         }
-        let digest = |id: &str| self.0.get(id).filter(|row| row.account_id == draft.account_id())?.digest.as_ref().map(|digest| digest.iter().map(|b| format!("{b:02x}")).collect::<String>());
+        let digest = |id: &str| self.0.get(id).filter(|row| row.account_id == draft.account_id())?.digest.as_ref().map(hex);
         let named = |file: &FileAttachment| FileAttachment { staged: file.staged.as_ref().map(|id| digest(id).unwrap_or_else(|| id.clone())), ..file.clone() };
         let renamed = files(draft).iter().map(named).collect();
         let mut named: Draft = by_draft!(draft, C, one => C::without_attachments(one).into());

@@ -14,6 +14,7 @@ use super::staging::{Staging, sweep};
 use crate::clock::to_ms;
 use crate::error::{Error, ErrorKind, Result};
 use crate::failpoint::failpoint;
+use crate::hex::hex;
 use crate::model::{Draft, Event, OutboxFilter, Receipt, SendState};
 use crate::random;
 use crate::store::{Content, Enqueued, Hold, IsUsable, Parked, ItemRow, ItemState, NewItem, Reopened, SEND_ID, of_route};
@@ -425,8 +426,7 @@ fn ordering_key(hashes: &Hashes, id: &str, draft: &Draft) -> Result<String> {
     let at = send_at.map(|at| to_ms(at).to_string());
     let parts: Vec<&[u8]> = std::iter::once(by.as_bytes()).chain(at.as_deref().map(str::as_bytes)).collect();
     let hash = hashes.of("outbox lane", &parts)?;
-    let short: String = hash.iter().take(12).map(|b| format!("{b:02x}")).collect();
-    Ok(format!("{account_id}/{kind}/{short}"))
+    Ok(format!("{account_id}/{kind}/{}", hex(hash.get(..12).unwrap_or_default())))
 }
 
 pub fn conflict(reason: &str) -> Error {

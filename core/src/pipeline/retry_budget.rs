@@ -5,7 +5,7 @@ use super::scope::{RateScope, Service};
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Half-successes that a tenant has at the most in one service. A failure takes two, a success gives one back; below half of them nothing is asked again.
+/// Of each tenant and service: a failure takes so many, a success gives one back, and below half of the most nothing is asked again.
 const MOST: u32 = 128;
 const FAILURE: u32 = 2;
 /// Tenants remembered; those that have all of it are not.

@@ -4,6 +4,7 @@ use super::{Retention, check_owner};
 use super::verify::{expected_ends, verify};
 use crate::clock::from_ms;
 use crate::error::{Error, ErrorKind, Result};
+use crate::hex::hex;
 use crate::model::{AuditHead, AuditKind, AuditPage, AuditRecord, AuditVerdict};
 use crate::store::{AuditRow, AuditStore, Entry, STORE_CHAIN};
 use serde::Deserialize;
@@ -121,8 +122,4 @@ fn record(row: AuditRow) -> Result<AuditRecord> {
         detail: row.detail,
         hash: hex(&row.hash),
     })
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }

@@ -1,7 +1,8 @@
 //! Proving that the audit log is as it was written: every record's hash is computed anew from what stands there and the hash before, chain by chain.
 
-use super::audit::{hex, kind_of};
+use super::audit::kind_of;
 use crate::error::{Error, Result};
+use crate::hex::hex;
 use crate::model::{AuditChainHead, AuditFault, AuditHead, AuditKind, AuditVerdict};
 use crate::store::{AuditChain, AuditEnd, AuditRow, AuditSigner, AuditStore, STORE_CHAIN, beginning};
 use std::collections::{BTreeMap, BTreeSet};
@@ -159,8 +160,8 @@ impl<S: AuditStore + Sync + ?Sized> Proof<'_, S> {
 
     fn verdict(mut self, owner: Option<&str>) -> AuditVerdict {
         let first = self.ends.remove(owner.unwrap_or(STORE_CHAIN));
-        let chains = self.ends.into_iter().map(|(owner, end)| AuditChainHead { owner, number: end.number.unsigned_abs(), hash: hex(&end.hash) }).collect();
-        let head = first.map(|end| AuditHead { number: end.number.unsigned_abs(), hash: hex(&end.hash), owner: owner.map(str::to_owned), chains });
+        let chains = self.ends.into_iter().map(|(owner, end)| AuditChainHead { owner, number: end.number.unsigned_abs(), hash: hex(end.hash) }).collect();
+        let head = first.map(|end| AuditHead { number: end.number.unsigned_abs(), hash: hex(end.hash), owner: owner.map(str::to_owned), chains });
         let records = self.records.unsigned_abs();
         match self.found {
             None if owner.is_some() && head.is_none() => {

@@ -33,12 +33,7 @@ pub struct LinkedRow {
     pub sealed: Sealed,
 }
 
-/// The row of a link's place.
-pub fn link_row(hash: &[u8]) -> String {
-    hash.iter().map(|b| format!("{b:02x}")).collect()
-}
-
-/// Under the content key. The same for all that one key of the host is for.
+/// Under the content key; `row`: the hash as [`hex`](crate::hex::hex). The same for all that one key of the host is for.
 pub fn link_place<'a>(account_id: &'a str, row: &'a str) -> AadContext<'a> {
     AadContext { table: "links", column: "sealed", account_id, row, version: 1 }
 }

@@ -3,6 +3,7 @@
 use super::base::{Base, Wrapper, corrupt, new_id};
 use super::cursor::Cursors;
 use crate::error::Result;
+use crate::hex::hex;
 use crate::seal::KeyBytes;
 use crate::store::{KeyPurpose, NewKey, AuditSigner};
 use std::sync::Arc;
@@ -26,8 +27,7 @@ impl AuditSigner for AuditKey {
     fn owner(&self, owner: &str) -> Result<String> {
         let hash = self.owners.mac(&[owner.as_bytes()])?;
         // Half of it tells owners apart, and reads better.
-        let shown: String = hash.iter().take(16).map(|b| format!("{b:02x}")).collect();
-        Ok(format!("own_{shown}"))
+        Ok(format!("own_{}", hex(hash.get(..16).unwrap_or_default())))
     }
 }
 

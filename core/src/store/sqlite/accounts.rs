@@ -2,7 +2,7 @@
 
 use super::fault::{Fault, Outcome};
 use super::ending::{destroy_key, end_sign_ins, mark_erasure};
-use super::{ERASE_WAIT, SqliteStore, all, exists, first, keys, leases, purge, run, sealed, sealed_opt, word};
+use super::{ERASE_WAIT, SqliteStore, all, exists, first, folders, keys, leases, purge, run, sealed, sealed_opt, word};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{AccountState, AuditKind, Feature};
 use crate::seal::Sealed;
@@ -104,18 +104,6 @@ fn put_account(c: &Connection, account: &AccountRow) -> Outcome<()> {
     Ok(())
 }
 
-/// Delta links are sealed with the secrets key, so they go with it; the next pass of each folder is a comparison with what is held.
-pub fn drop_cursors(c: &Connection, account_id: &str, now: i64) -> Outcome<()> {
-    run(
-        c,
-        "UPDATE folders SET link = NULL, link_is_delta = 0, pass = pass + 1, resync_since = CASE WHEN was_complete = 1 OR stored > 0 THEN ?2 ELSE resync_since END
-         WHERE account_id = ?1 AND link IS NOT NULL",
-        (account_id, now),
-    )?;
-    run(c, "UPDATE accounts SET folder_link = NULL WHERE id = ?1 AND folder_link IS NOT NULL", [account_id])?;
-    Ok(())
-}
-
 /// An account nobody ever signed in to holds nothing but its keys. One that somebody has signed in to meanwhile is another matter.
 /// `owner`: the mark of its owner, whose feed tells that it is gone.
 fn erase_unused(c: &Connection, account_id: &str, owner: &str, now: i64) -> Outcome<Vec<Entry>> {
@@ -192,7 +180,7 @@ fn connect(store: &SqliteStore, tx: &Connection, new: Connecting, now: i64) -> O
     entries.push(stored(&account, earlier.is_some()).of(store.owner_mark(&account.owner)?));
     entries.extend(destroy_key(tx, KeyPurpose::Secrets, &account.id)?);
     store.note(tx, &entries, now)?;
-    drop_cursors(tx, &account.id, now)?;
+    folders::drop_cursors(tx, &account.id, now)?;
     for key in &new_keys {
         if key.purpose == KeyPurpose::Content && keys::active(tx, KeyPurpose::Content, &account.id)?.is_some() {
             return Err(Error::new(ErrorKind::Conflict, "This account has a key for its mail already. Connect again.").into());

@@ -144,3 +144,15 @@ impl Tally {
         Ok(())
     }
 }
+
+/// Delta links are sealed with the secrets key, so they go with it; the next pass of each folder is a comparison with what is held.
+pub fn drop_cursors(c: &Connection, account_id: &str, now: i64) -> Outcome<()> {
+    run(
+        c,
+        "UPDATE folders SET link = NULL, link_is_delta = 0, pass = pass + 1, resync_since = CASE WHEN was_complete = 1 OR stored > 0 THEN ?2 ELSE resync_since END
+         WHERE account_id = ?1 AND link IS NOT NULL",
+        (account_id, now),
+    )?;
+    run(c, "UPDATE accounts SET folder_link = NULL WHERE id = ?1 AND folder_link IS NOT NULL", [account_id])?;
+    Ok(())
+}

@@ -3,8 +3,9 @@
 use super::fault::Outcome;
 use super::{SqliteStore, all, exists, json, keys, run, sealed};
 use crate::error::Result;
+use crate::hex::hex;
 use crate::seal::Sealed;
-use crate::store::{LinkStore, LinkedRow, NewLink, link_row};
+use crate::store::{LinkStore, LinkedRow, NewLink};
 use async_trait::async_trait;
 use rusqlite::Connection;
 
@@ -88,7 +89,7 @@ impl LinkStore for SqliteStore {
             if row_ids.is_empty() || !exists(c, "SELECT 1 FROM links", [])? {
                 return Ok(Vec::new());
             }
-            all(c, OF_MESSAGES, [json(&row_ids)?], |row| Ok(LinkedRow { row_id: row.get(0)?, row: link_row(&row.get::<_, Vec<u8>>(1)?), sealed: sealed(row, 2)? }))
+            all(c, OF_MESSAGES, [json(&row_ids)?], |row| Ok(LinkedRow { row_id: row.get(0)?, row: hex(row.get::<_, Vec<u8>>(1)?), sealed: sealed(row, 2)? }))
         })
         .await
     }

@@ -4,6 +4,7 @@
 use super::files::{self, FILE};
 use super::stamp::Stamp;
 use crate::error::Result;
+use crate::hex::hex;
 use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -104,8 +105,7 @@ fn text(number: i64, state: State, stamp: &Stamp) -> Vec<u8> {
         State::Open => "open  ",
         State::Closed => "closed",
     };
-    let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
-    let body = format!("tidings mark 1\n{number:020}\n{state}\n{}\n{}\n{}\n{:020}\n", hex(&stamp.store), hex(&stamp.mark), hex(&stamp.base), stamp.commits);
+    let body = format!("tidings mark 1\n{number:020}\n{state}\n{}\n{}\n{}\n{:020}\n", hex(stamp.store), hex(stamp.mark), hex(stamp.base), stamp.commits);
     let sum = hex(Sha256::digest(body.as_bytes()).get(..8).unwrap_or_default());
     format!("{body}{sum}\n").into_bytes()
 }

@@ -52,6 +52,8 @@ mod audit_tests;
 #[cfg(all(test, unix))]
 mod copies_tests;
 #[cfg(all(test, unix))]
+mod files_tests;
+#[cfg(all(test, unix))]
 mod migration_tests;
 #[cfg(all(test, unix))]
 mod mixture_tests;

@@ -6,6 +6,7 @@ use super::locking::Sharing;
 use super::marks::Keeper;
 use super::provenance;
 use crate::error::{Error, ErrorKind, Result};
+use crate::hex::hex;
 use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
@@ -197,7 +198,7 @@ fn digest(tables: &[Table]) -> String {
             hash.update(part);
         }
     }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(hash.finalize())
 }
 
 fn unmigrated(e: rusqlite_migration::Error) -> Error {

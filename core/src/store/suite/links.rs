@@ -1,7 +1,8 @@
 //! The host's own keys.
 
 use super::*;
-use crate::store::{NewLink, link_row};
+use crate::hex::hex;
+use crate::store::NewLink;
 use std::collections::HashMap;
 
 fn link(graph_id: &str, hash: u8, conversation_id: Option<&str>) -> NewLink {
@@ -35,7 +36,7 @@ pub async fn a_link_is_for_its_message_and_what_comes_after_it(s: &dyn Store) {
     assert!(carried(s, "copy").await.is_empty());
     note(s, &[link("copy", 1, Some("c"))]).await;
     apply(s, &lease, vec![at("reply", "c", 500)], |b| b.cursor = None).await;
-    let one = vec![link_row(&[1; 32])];
+    let one = vec![hex([1; 32])];
     assert_eq!((carried(s, "copy").await, carried(s, "reply").await), (one.clone(), one.clone()), "whichever came first");
     assert!(carried(s, "before").await.is_empty() && carried(s, "other").await.is_empty());
     assert_eq!(found(s, "a", 1).await, ["reply", "copy"], "newest first");
@@ -44,7 +45,7 @@ pub async fn a_link_is_for_its_message_and_what_comes_after_it(s: &dyn Store) {
     note(s, &[NewLink { since: 900, ..link("copy", 1, Some("c")) }]).await;
     note(s, &[NewLink { since: 501, ..link("copy", 2, Some("c")) }]).await;
     assert_eq!(carried(s, "reply").await, one, "it is as it was");
-    assert_eq!(carried(s, "copy").await, [link_row(&[1; 32]), link_row(&[2; 32])]);
+    assert_eq!(carried(s, "copy").await, [hex([1; 32]), hex([2; 32])]);
     assert_eq!(found(s, "a", 2).await, ["copy"]);
     let two: Vec<i64> = vec![id_of(s, "copy").await, id_of(s, "reply").await];
     assert_eq!(s.links(&two).await.unwrap().len(), 3, "of several messages at once");

@@ -111,7 +111,7 @@ async fn one_account_whose_key_is_out_of_reach_is_left_alone() {
 }
 
 #[tokio::test]
-async fn an_item_that_cannot_be_opened_does_not_block_its_lane() {
+async fn an_item_that_cannot_be_opened_keeps_none_behind_it_waiting() {
     let bench = bench(|request, _| match request.uri().path() {
         "/v1.0/users" => says(200, r#"{"value":[]}"#),
         "/v1.0/users/alex%40contoso.com" | "/v1.0/users/alex@contoso.com" => says(200, r#"{"id":"you"}"#),
