@@ -126,7 +126,7 @@ impl Graph {
         let requests: Vec<Asked<'_>> = open.iter().enumerate().filter_map(asked).collect();
         let body = batching::write(&requests)?;
         let mut request = self.write(caller, Method::POST, self.url("$batch", &[])?, body, Safety::Repeatable);
-        request.cost = Cost { requests: u32::try_from(open.len()).unwrap_or(u32::MAX) };
+        request.cost = Cost::of(open.len());
         if open.len() > 1 {
             request.attempts = 2;
             request.max_body = MAX_SEVERAL;

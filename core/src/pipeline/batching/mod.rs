@@ -208,7 +208,7 @@ impl Batching {
             self.waiting().put_back(group, left);
             if is_worth_waiting {
                 slot.narrow(0);
-                cost = Cost { requests: u32::try_from(wanted).unwrap_or(1) };
+                cost = Cost { is_divisible: true, ..Cost::of(wanted) };
                 continue;
             }
             slot.narrow(u32::try_from(mates.len() + 1).unwrap_or(u32::MAX));

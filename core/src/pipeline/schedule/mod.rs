@@ -10,6 +10,7 @@
 
 mod paces;
 mod state;
+mod times;
 mod window;
 
 pub use state::Limits;
@@ -22,10 +23,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::throttle::{RequestsMade, Throttle};
 use state::{State, Turn, Waiter};
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::Notify;
 
 /// A waiter looks again after this long.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -35,10 +35,17 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 pub struct Cost {
     /// Requests in it: one, or as many as a batch holds.
     pub requests: u32,
+    /// It may be let in with fewer of them.
+    pub is_divisible: bool,
 }
 
 impl Cost {
-    pub const ONE: Self = Self { requests: 1 };
+    pub const ONE: Self = Self { requests: 1, is_divisible: false };
+
+    /// All in one, as they are.
+    pub fn of(requests: usize) -> Self {
+        Self { requests: u32::try_from(requests).unwrap_or(u32::MAX), is_divisible: false }
+    }
 }
 
 #[derive(Clone)]
@@ -92,7 +99,7 @@ impl Scheduler {
     }
 
     fn queue(&self, scope: &RateScope, cost: Cost, priority: Priority) -> QueueEntry {
-        let waiter = Arc::new(Waiter { cost, called: Notify::new(), is_in: AtomicBool::new(false) });
+        let waiter = Arc::new(Waiter::new(cost));
         // A token must always be to be had for who holds a slot already.
         let is_counted = !matches!(scope, RateScope::Uncounted(_));
         let ticket = self.state().queue(scope, priority, waiter.clone(), is_counted, self.0.clock.elapsed());
@@ -188,11 +195,12 @@ impl Turns {
         *self.budget() = left;
         let mut slot = slot?;
         // Kept by who is inside, so that no more than a tenant's slots wait for it.
-        match self.scheduler.take_distance(&self.scope, self.place.as_deref(), cost.requests, left) {
+        match self.scheduler.take_distance(&self.scope, self.place.as_deref(), slot.requests().unwrap_or(cost.requests), left) {
             Ok(Duration::ZERO) => {}
             Ok(wait) => {
                 self.spend(wait);
                 self.scheduler.0.clock.pause(wait).await;
+                slot.begins_now();
             }
             Err(wait) => {
                 slot.narrow(0);
@@ -212,7 +220,7 @@ impl Turns {
 
     /// Requests of its scope that may be in one batch.
     pub fn most_together(&self) -> usize {
-        self.scheduler.state().most_together(&self.scope, self.scheduler.0.clock.elapsed()) as usize
+        self.scheduler.state().most_together(&self.scope, self.priority, self.scheduler.0.clock.elapsed()) as usize
     }
 
     /// Takes a wait out of what is left; false: it is longer than that.
@@ -255,7 +263,7 @@ struct QueueEntry {
 
 impl QueueEntry {
     fn take(&mut self) -> Slot {
-        let slot = self.is_counted.then(|| (self.scheduler.clone(), self.scope.clone(), self.waiter.cost));
+        let slot = self.is_counted.then(|| Held { scheduler: self.scheduler.clone(), scope: self.scope.clone(), priority: self.priority, cost: self.waiter.held(), began: self.scheduler.0.clock.elapsed(), is_used: true });
         // What is inside leaves by its slot.
         self.is_counted = false;
         Slot(slot)
@@ -269,8 +277,8 @@ impl Drop for QueueEntry {
             let mut state = self.scheduler.state();
             if self.waiter.is_in.load(Ordering::Acquire) {
                 // Nothing was made of it.
-                let cost = state.narrow(&self.scope, self.waiter.cost, 0, now);
-                state.leave(&self.scope, cost, now);
+                let cost = state.narrow(&self.scope, self.priority, self.waiter.held(), 0, now);
+                state.leave(&self.scope, self.priority, cost, now);
             } else {
                 state.give_up(&self.scope, self.priority, self.ticket, now);
             }
@@ -279,40 +287,66 @@ impl Drop for QueueEntry {
 }
 
 /// A place inside; free again when dropped.
-pub struct Slot(Option<(Scheduler, RateScope, Cost)>);
+pub struct Slot(Option<Held>);
+
+struct Held {
+    scheduler: Scheduler,
+    scope: RateScope,
+    priority: Priority,
+    cost: Cost,
+    began: Duration,
+    /// Something was asked of Microsoft with it.
+    is_used: bool,
+}
 
 impl Slot {
     /// Makes room for `requests` in all, as far as there is room now. Answers for how many there is.
     pub fn widen(&mut self, requests: u32) -> u32 {
-        let Some((scheduler, scope, cost)) = &mut self.0 else { return requests };
+        let Some(Held { scheduler, scope, priority, cost, .. }) = &mut self.0 else { return requests };
         let now = scheduler.0.clock.elapsed();
-        *cost = scheduler.state().widen(scope, *cost, requests, now);
+        *cost = scheduler.state().widen(scope, *priority, *cost, requests, now);
         cost.requests.min(requests)
     }
 
     /// Only `requests` are made in all; the rest is given back.
     pub fn narrow(&mut self, requests: u32) {
-        if let Some((scheduler, scope, cost)) = &mut self.0 {
+        if let Some(Held { scheduler, scope, priority, cost, is_used, .. }) = &mut self.0 {
             let now = scheduler.0.clock.elapsed();
-            *cost = scheduler.state().narrow(scope, *cost, requests, now);
+            *cost = scheduler.state().narrow(scope, *priority, *cost, requests, now);
+            *is_used = requests > 0;
         }
     }
 
     /// Nobody of its scope goes before that time from now. Said before the slot is free, so that no one who waits for it goes first.
     pub fn fence(&self, wait: Duration) {
-        if let Some((scheduler, scope, _)) = &self.0 {
+        if let Some(Held { scheduler, scope, .. }) = &self.0 {
             scheduler.fence(scope, scheduler.0.clock.elapsed().saturating_add(wait));
+        }
+    }
+
+    /// None: it is not counted.
+    fn requests(&self) -> Option<u32> {
+        self.0.as_ref().map(|held| held.cost.requests)
+    }
+
+    /// It waited with its slot until now.
+    fn begins_now(&mut self) {
+        if let Some(Held { scheduler, began, .. }) = &mut self.0 {
+            *began = scheduler.0.clock.elapsed();
         }
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        if let Some((scheduler, scope, cost)) = self.0.take() {
+        if let Some(Held { scheduler, scope, priority, cost, began, is_used }) = self.0.take() {
             let now = scheduler.0.clock.elapsed();
             let busy = {
                 let mut state = scheduler.state();
-                state.leave(&scope, cost, now);
+                if is_used {
+                    state.took(&scope, cost, now.saturating_sub(began));
+                }
+                state.leave(&scope, priority, cost, now);
                 state.take_busy()
             };
             scheduler.0.unkept.note_busy(busy);

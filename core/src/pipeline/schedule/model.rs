@@ -39,9 +39,11 @@ struct Walk {
     state: State,
     now: Duration,
     waiting: Vec<(RateScope, Priority, u64, Arc<Waiter>)>,
-    inside: Vec<(RateScope, Cost)>,
+    inside: Vec<(RateScope, Priority, Cost)>,
     made: Vec<(RateScope, u32, Duration)>,
     fences: HashMap<RateScope, Duration>,
+    /// Where a person was, and when last.
+    people: HashMap<RateScope, Duration>,
     /// What was made before Teams refused one.
     paced: HashMap<RateScope, usize>,
 }
@@ -55,18 +57,41 @@ impl Walk {
         }
         let (entered, waiting): (Vec<_>, Vec<_>) = self.waiting.drain(..).partition(|(.., waiter)| waiter.is_in.load(Ordering::Acquire));
         self.waiting = waiting;
-        for (scope, _, _, waiter) in entered {
+        let unattended: Vec<RateScope> = entered.iter().filter(|(_, priority, ..)| *priority != Priority::Interactive).map(|(scope, ..)| scope.clone()).collect();
+        for (scope, priority, _, waiter) in entered {
             assert!(self.fences.get(&scope).is_none_or(|fence| *fence <= self.now), "through a fence");
-            self.made.push((scope.clone(), waiter.cost.requests, self.now));
-            self.inside.push((scope, waiter.cost));
+            let cost = waiter.held();
+            assert!(cost == waiter.cost || waiter.cost.is_divisible && cost.requests < waiter.cost.requests);
+            self.made.push((scope.clone(), cost.requests, self.now));
+            self.inside.push((scope, priority, cost));
         }
+        unattended.iter().for_each(|scope| self.check_free(scope));
         self.check();
+    }
+
+    /// A person waits for it, or did until now.
+    fn waited_for(&mut self, scope: &RateScope) {
+        self.people.insert(scope.clone(), self.now);
+    }
+
+    /// Something that nobody waits for was let in: it left a slot free, if a person was there of late.
+    fn check_free(&self, scope: &RateScope) {
+        let is_kept_free = |of: &RateScope| self.people.get(of).is_some_and(|at| self.now < *at + Duration::from_secs(5));
+        let beside = |of: &dyn Fn(&RateScope) -> bool| self.inside.iter().filter(|(other, priority, _)| of(other) && *priority != Priority::Interactive).map(|(.., cost)| *cost).collect::<Vec<_>>();
+        let in_scope = beside(&|other| other == scope);
+        let slots: u32 = in_scope.iter().map(|cost| cost.requests.clamp(1, 4)).sum();
+        let is_whole = in_scope.len() == 1 && in_scope.iter().all(|cost| !cost.is_divisible);
+        assert!(!is_kept_free(scope) || slots <= 3 || is_whole, "{slots} slots in use while a person is there");
+        let RateScope::Graph(service, mailbox) = scope else { return };
+        let is_of_tenant = |other: &RateScope| matches!(other, RateScope::Graph(its, other) if its == service && other.tenant_id == mailbox.tenant_id);
+        let is_somebody_there = self.people.keys().any(|other| is_of_tenant(other) && is_kept_free(other));
+        assert!(!is_somebody_there || beside(&is_of_tenant).len() <= 4);
     }
 
     fn check(&self) {
         let mut slots: HashMap<&RateScope, u32> = HashMap::new();
         let mut tenants: HashMap<(u8, String), u32> = HashMap::new();
-        for (scope, cost) in &self.inside {
+        for (scope, _, cost) in &self.inside {
             *slots.entry(scope).or_default() += cost.requests.clamp(1, 4);
             let RateScope::Graph(service, mailbox) = scope else { continue };
             *tenants.entry((*service as u8, mailbox.tenant_id.clone())).or_default() += 1;
@@ -94,26 +119,36 @@ impl Walk {
         match *step {
             Step::Enter { user, teams, requests, priority } => {
                 let (scope, priority) = (scope(user, teams), Priority::ALL[usize::from(priority)]);
-                let waiter = Arc::new(Waiter { cost: Cost { requests }, called: Notify::new(), is_in: AtomicBool::new(false) });
+                let waiter = Arc::new(Waiter::new(Cost { requests, is_divisible: requests % 2 == 0 }));
                 let ticket = self.state.queue(&scope, priority, waiter.clone(), true, self.now);
+                if priority == Priority::Interactive {
+                    self.waited_for(&scope);
+                }
                 self.waiting.push((scope, priority, ticket, waiter));
             }
             Step::Leave(which) if !self.inside.is_empty() => {
-                let (scope, cost) = self.inside.remove(which % self.inside.len());
-                self.state.leave(&scope, cost, self.now);
+                let (scope, priority, cost) = self.inside.remove(which % self.inside.len());
+                if priority == Priority::Interactive {
+                    self.waited_for(&scope);
+                }
+                self.state.leave(&scope, priority, cost, self.now);
             }
             Step::Widen(which, requests) if !self.inside.is_empty() => {
                 let at = which % self.inside.len();
-                let (scope, held) = self.inside[at].clone();
-                let cost = self.state.widen(&scope, held, requests, self.now);
+                let (scope, priority, held) = self.inside[at].clone();
+                let cost = self.state.widen(&scope, priority, held, requests, self.now);
                 assert!(cost.requests >= held.requests && (cost == held || cost.requests <= requests));
+                let has_grown = cost.requests.min(4) > held.requests.min(4);
                 self.made.push((scope, cost.requests - held.requests, self.now));
-                self.inside[at].1 = cost;
+                self.inside[at].2 = cost;
+                if has_grown && priority != Priority::Interactive {
+                    self.check_free(&self.inside[at].0);
+                }
             }
             Step::Narrow(which, requests) if !self.inside.is_empty() => {
                 let at = which % self.inside.len();
-                let (scope, held) = self.inside[at].clone();
-                let cost = self.state.narrow(&scope, held, requests, self.now);
+                let (scope, priority, held) = self.inside[at].clone();
+                let cost = self.state.narrow(&scope, priority, held, requests, self.now);
                 assert!(cost.requests == held.requests.min(requests.max(1)));
                 let mut unused = held.requests.saturating_sub(requests);
                 for (_, made, _) in self.made.iter_mut().rev().filter(|(of, ..)| *of == scope) {
@@ -121,7 +156,7 @@ impl Walk {
                     *made -= back;
                     unused -= back;
                 }
-                self.inside[at].1 = cost;
+                self.inside[at].2 = cost;
             }
             Step::GiveUp(which) if !self.waiting.is_empty() => {
                 let (scope, priority, ticket, _) = self.waiting.remove(which % self.waiting.len());
@@ -149,7 +184,7 @@ proptest! {
 
     #[test]
     fn no_limit_is_passed_and_everybody_gets_a_turn(steps in prop::collection::vec(step(), 1..120)) {
-        let mut walk = Walk { state: State::new(LIMITS), now: Duration::ZERO, waiting: Vec::new(), inside: Vec::new(), made: Vec::new(), fences: HashMap::new(), paced: HashMap::new() };
+        let mut walk = Walk { state: State::new(LIMITS), now: Duration::ZERO, waiting: Vec::new(), inside: Vec::new(), made: Vec::new(), people: HashMap::new(), fences: HashMap::new(), paced: HashMap::new() };
         for step in &steps {
             walk.take(step);
         }

@@ -4,10 +4,11 @@ use super::super::Priority;
 use super::super::scope::{RateScope, Service};
 use super::Cost;
 use super::paces::Paces;
+use super::times::Times;
 use super::window::{Rate, Window};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 use tokio::sync::Notify;
 
@@ -20,6 +21,8 @@ const PACED_FOR: Duration = Duration::from_secs(60);
 /// Two requests come closer to each other on their way, by this at first. Each refusal in spite of the distance doubles it, up to the most.
 const MARGIN: Duration = Duration::from_millis(20);
 const MOST_MARGIN: Duration = Duration::from_millis(320);
+/// For so long after somebody waited for a mailbox, one slot of it and one of its tenant stay free of everything that nobody waits for.
+const KEPT_FREE_FOR: Duration = Duration::from_secs(5);
 /// So many entries later, what is over is forgotten.
 const SWEEP: u64 = 1024;
 
@@ -49,6 +52,11 @@ impl Limits {
         cost.requests.clamp(1, self.per_mailbox)
     }
 
+
+    fn of_tenant(&self, tenant: &TenantKey) -> u32 {
+        if tenant.is_some() { self.per_tenant } else { u32::MAX }
+    }
+
     /// Teams takes one message a second of a person (throttling limits, Teams service), and lets short bursts pass: so it is asked as fast as it serves until it
     /// refuses one, and then by its rule for a while.
     fn pace(&self, scope: &RateScope) -> Option<Duration> {
@@ -60,6 +68,54 @@ impl Limits {
     }
 }
 
+/// Slots in use, and whether one of them stays free for those whom a person waits for.
+#[derive(Default)]
+struct Slots {
+    running: u32,
+    /// Of those, the ones nobody waits for.
+    unattended: u32,
+    /// Until then others leave one free.
+    kept_free_until: Duration,
+}
+
+impl Slots {
+    /// As many as this one may take of `most` in all.
+    fn free(&self, most: u32, priority: Priority, now: Duration) -> u32 {
+        let free = most.saturating_sub(self.running);
+        if priority == Priority::Interactive || !self.is_kept_free(now) {
+            return free;
+        }
+        free.min(most_unattended(most).saturating_sub(self.unattended))
+    }
+
+    fn take(&mut self, slots: u32, priority: Priority) {
+        self.running += slots;
+        if priority != Priority::Interactive {
+            self.unattended += slots;
+        }
+    }
+
+    fn give_back(&mut self, slots: u32, priority: Priority) {
+        self.running = self.running.saturating_sub(slots);
+        if priority != Priority::Interactive {
+            self.unattended = self.unattended.saturating_sub(slots);
+        }
+    }
+
+    fn keep_free(&mut self, now: Duration) {
+        self.kept_free_until = now.saturating_add(KEPT_FREE_FOR);
+    }
+
+    fn is_kept_free(&self, now: Duration) -> bool {
+        now < self.kept_free_until
+    }
+}
+
+/// While one is kept free.
+fn most_unattended(most: u32) -> u32 {
+    most.saturating_sub(1).max(1)
+}
+
 /// A priority, and a number that rises with time: first things first, then the oldest.
 type Position = (Priority, u64);
 
@@ -69,6 +125,19 @@ pub struct Waiter {
     pub cost: Cost,
     pub called: Notify,
     pub is_in: AtomicBool,
+    /// Requests it was let in for: fewer than it came for, if some of its slots stay free.
+    let_in: AtomicU32,
+}
+
+impl Waiter {
+    pub fn new(cost: Cost) -> Self {
+        Self { cost, called: Notify::new(), is_in: AtomicBool::new(false), let_in: AtomicU32::new(cost.requests) }
+    }
+
+    /// Once it is in.
+    pub fn held(&self) -> Cost {
+        Cost { requests: self.let_in.load(Ordering::Acquire), ..self.cost }
+    }
 }
 
 /// What a waiter hears.
@@ -95,11 +164,12 @@ pub struct State {
     busy: Vec<RateScope>,
     /// Of tenants, chats and channels.
     pub paces: Paces,
+    times: HashMap<Service, Times>,
 }
 
 #[derive(Default)]
 struct Scope {
-    running: u32,
+    slots: Slots,
     turns: u32,
     window: Window,
     /// Nobody goes before this moment of the monotonic clock.
@@ -117,7 +187,7 @@ struct Scope {
 
 #[derive(Default)]
 struct Tenant {
-    running: u32,
+    slots: Slots,
     turns: u32,
     /// Scopes that may send, as far as they are concerned.
     line: BTreeMap<Position, RateScope>,
@@ -199,14 +269,54 @@ impl Scope {
         Some((position, self.waiting.get(&position)?.clone()))
     }
 
+    /// Who may go, as far as slots are concerned, and with how many of its requests: the first by turn; or else, if that one has to leave a slot of the
+    /// mailbox or of the tenant free, a person who waits.
+    fn next(&self, limits: &Limits, now: Duration, tenant_has_room: impl Fn(Priority) -> bool) -> Option<(Position, Arc<Waiter>, Cost)> {
+        let fits = |(position, waiter): (Position, Arc<Waiter>)| {
+            let (wanted, most) = (limits.slots(waiter.cost), most_unattended(limits.per_mailbox));
+            let has_to_leave_one = self.slots.is_kept_free(now) && position.0 != Priority::Interactive && wanted > most;
+            let (cost, free) = match has_to_leave_one {
+                true if waiter.cost.is_divisible => (Cost { requests: most, ..waiter.cost }, self.slots.free(limits.per_mailbox, position.0, now)),
+                // It cannot, and would never get its turn.
+                true => (waiter.cost, limits.per_mailbox.saturating_sub(self.slots.running)),
+                false => (waiter.cost, self.slots.free(limits.per_mailbox, position.0, now)),
+            };
+            (limits.slots(cost) <= free && tenant_has_room(position.0)).then_some((position, waiter, cost))
+        };
+        let by_priority = || self.waiting.first_key_value().map(|(position, waiter)| (*position, waiter.clone()));
+        self.first().and_then(fits).or_else(|| by_priority().filter(|((priority, _), _)| *priority == Priority::Interactive).and_then(fits))
+    }
+
+    /// With this it stands in the line of its tenant: a person who waits there is not held up by whose turn it is.
+    fn best(&self, limits: &Limits, now: Duration) -> Option<Priority> {
+        let best = |room: fn(Priority) -> bool| self.next(limits, now, room).map(|((priority, _), ..)| priority);
+        best(|priority| priority == Priority::Interactive).or_else(|| best(|_| true))
+    }
+
     fn is_over(&mut self, rate: Option<Rate>, now: Duration) -> bool {
-        self.running == 0 && self.waiting.is_empty() && self.fence <= now && !self.is_paced(now) && rate.is_none_or(|rate| self.window.is_empty(rate, now))
+        self.slots.running == 0 && !self.slots.is_kept_free(now) && self.waiting.is_empty() && self.fence <= now && !self.is_paced(now) && rate.is_none_or(|rate| self.window.is_empty(rate, now))
+    }
+}
+
+impl Tenant {
+    /// The first scope of its line that may go; its place.
+    fn next(&self, most: u32, now: Duration) -> Option<Position> {
+        let may_go = |(priority, _): &Position| self.has_room(most, *priority, now);
+        first(&self.line, self.turns).filter(may_go).or_else(|| self.line.keys().next().copied().filter(may_go))
+    }
+
+    fn has_room(&self, most: u32, priority: Priority, now: Duration) -> bool {
+        self.slots.free(most, priority, now) > 0
+    }
+
+    fn is_over(&self, now: Duration) -> bool {
+        self.slots.running == 0 && self.line.is_empty() && !self.slots.is_kept_free(now)
     }
 }
 
 impl State {
     pub fn new(limits: Limits) -> Self {
-        Self { limits, running: 0, turns: 0, scopes: HashMap::new(), tenants: HashMap::new(), line: BTreeMap::new(), next: 0, busy: Vec::new(), paces: Paces::default() }
+        Self { times: HashMap::new(), limits, running: 0, turns: 0, scopes: HashMap::new(), tenants: HashMap::new(), line: BTreeMap::new(), next: 0, busy: Vec::new(), paces: Paces::default() }
     }
 
     /// Answers the ticket.
@@ -214,6 +324,9 @@ impl State {
         let ticket = self.number();
         if is_counted {
             self.scopes.entry(scope.clone()).or_default().waiting.insert((priority, ticket), waiter);
+            if priority == Priority::Interactive {
+                self.keep_free(scope, now);
+            }
             self.refresh(scope, now);
             if ticket.is_multiple_of(SWEEP) {
                 self.sweep(now);
@@ -245,35 +358,54 @@ impl State {
     }
 
     /// It was let in, and is done.
-    pub fn leave(&mut self, scope: &RateScope, cost: Cost, now: Duration) {
+    pub fn leave(&mut self, scope: &RateScope, priority: Priority, cost: Cost, now: Duration) {
         let slots = self.limits.slots(cost);
         self.running = self.running.saturating_sub(1);
         if let Some(state) = self.scopes.get_mut(scope) {
-            state.running = state.running.saturating_sub(slots);
+            state.slots.give_back(slots, priority);
         }
         let tenant = tenant_of(scope);
         if let Some(state) = self.tenants.get_mut(&tenant) {
-            state.running = state.running.saturating_sub(1);
+            state.slots.give_back(1, priority);
+        }
+        if priority == Priority::Interactive {
+            // What comes next of the same action, and of the same person, finds a slot.
+            self.keep_free(scope, now);
         }
         self.refresh(scope, now);
-        self.refresh_tenant(&tenant);
+        self.refresh_tenant(&tenant, now);
         self.admit(now);
     }
 
+    fn keep_free(&mut self, scope: &RateScope, now: Duration) {
+        let tenant = tenant_of(scope);
+        if tenant.is_some() {
+            self.scopes.entry(scope.clone()).or_default().slots.keep_free(now);
+            self.tenants.entry(tenant).or_default().slots.keep_free(now);
+        }
+    }
+
+    /// What was sent as one took this long.
+    pub fn took(&mut self, scope: &RateScope, cost: Cost, time: Duration) {
+        if let RateScope::Graph(service @ Service::Outlook, _) = scope {
+            self.times.entry(*service).or_default().note(cost.requests, time);
+        }
+    }
+
     /// What is inside takes others along: `requests` in all, or as many as have a slot now. Answers what it costs then.
-    pub fn widen(&mut self, scope: &RateScope, held: Cost, requests: u32, now: Duration) -> Cost {
+    pub fn widen(&mut self, scope: &RateScope, priority: Priority, held: Cost, requests: u32, now: Duration) -> Cost {
         let (limits, rate, pace) = (self.limits, self.limits.rate(scope), self.limits.pace(scope));
         let Some(state) = self.scopes.get_mut(scope) else { return held };
         let has = limits.slots(held);
-        let free = limits.per_mailbox.saturating_sub(state.running);
-        let wanted = limits.slots(Cost { requests });
+        let free = state.slots.free(limits.per_mailbox, priority, now);
+        let wanted = limits.slots(Cost { requests, ..held });
         let requests = if has + free >= wanted { requests } else { has + free };
         let more = requests.saturating_sub(held.requests);
-        if more == 0 || state.closed_until(rate, Cost { requests: more }, now) > now {
+        if more == 0 || state.closed_until(rate, Cost { requests: more, ..held }, now) > now {
             return held;
         }
-        let cost = Cost { requests };
-        state.running += limits.slots(cost) - has;
+        let cost = Cost { requests, ..held };
+        state.slots.take(limits.slots(cost) - has, priority);
         state.keep_distance(pace, more, now);
         if rate.is_some_and(|rate| state.count(rate, more, now)) {
             self.busy.push(scope.clone());
@@ -283,15 +415,15 @@ impl State {
     }
 
     /// What is inside makes fewer requests than it came for, or none: the rest counts for nobody. Answers what it costs then.
-    pub fn narrow(&mut self, scope: &RateScope, held: Cost, requests: u32, now: Duration) -> Cost {
+    pub fn narrow(&mut self, scope: &RateScope, priority: Priority, held: Cost, requests: u32, now: Duration) -> Cost {
         let (limits, rate, pace) = (self.limits, self.limits.rate(scope), self.limits.pace(scope));
         let unused = held.requests.saturating_sub(requests);
         if unused == 0 {
             return held;
         }
-        let cost = Cost { requests: requests.max(1) };
+        let cost = Cost { requests: requests.max(1), ..held };
         if let Some(state) = self.scopes.get_mut(scope) {
-            state.running = state.running.saturating_sub(limits.slots(held).saturating_sub(limits.slots(cost)));
+            state.slots.give_back(limits.slots(held).saturating_sub(limits.slots(cost)), priority);
             state.lose_distance(pace, unused, now);
             if let Some(rate) = rate {
                 state.window.take_back(rate, unused, now);
@@ -303,9 +435,11 @@ impl State {
     }
 
     /// Requests of one batch. Outlook runs four of a batch at a time, and the others wait for them; elsewhere each of them counts at once.
-    pub fn most_together(&self, scope: &RateScope, now: Duration) -> u32 {
+    pub fn most_together(&self, scope: &RateScope, priority: Priority, now: Duration) -> u32 {
+        let is_kept_free = priority != Priority::Interactive && self.scopes.get(scope).is_some_and(|state| state.slots.is_kept_free(now));
         match scope {
-            RateScope::Graph(Service::Outlook, _) => u32::MAX,
+            RateScope::Graph(Service::Outlook, _) if is_kept_free => most_unattended(self.limits.per_mailbox),
+            RateScope::Graph(service @ Service::Outlook, _) => self.times.get(service).map_or(u32::MAX, Times::most_together),
             _ if self.paces.is_on(scope, now) || self.scopes.get(scope).is_some_and(|state| state.is_paced(now)) => 1,
             _ => self.limits.per_mailbox,
         }
@@ -373,30 +507,37 @@ impl State {
     fn admit(&mut self, now: Duration) {
         while self.running < self.limits.per_process {
             let Some(tenant) = first(&self.line, self.turns).and_then(|position| self.line.get(&position)).cloned() else { return };
-            let Some(scope) = self.tenants.get(&tenant).and_then(|state| state.line.get(&first(&state.line, state.turns)?)).cloned() else { return };
-            let (rate, pace) = (self.limits.rate(&scope), self.limits.pace(&scope));
+            let most = self.limits.of_tenant(&tenant);
+            let Some(of_tenant) = self.tenants.get(&tenant) else { return };
+            let Some(scope) = of_tenant.next(most, now).and_then(|position| of_tenant.line.get(&position)).cloned() else { return };
+            let (limits, rate, pace) = (self.limits, self.limits.rate(&scope), self.limits.pace(&scope));
             let Some(state) = self.scopes.get_mut(&scope) else { return };
-            let Some((position, waiter)) = state.first() else { return };
+            let next = match scope {
+                RateScope::None => state.first().map(|(position, waiter)| (position, waiter.clone(), waiter.cost)),
+                _ => state.next(&limits, now, |priority| of_tenant.has_room(most, priority, now)),
+            };
+            let Some((position @ (priority, _), waiter, cost)) = next else { return };
             state.waiting.remove(&position);
             state.turns = state.turns.wrapping_add(1);
-            state.running += self.limits.slots(waiter.cost);
-            state.keep_distance(pace, waiter.cost.requests, now);
-            if rate.is_some_and(|rate| state.count(rate, waiter.cost.requests, now)) {
+            state.slots.take(limits.slots(cost), priority);
+            state.keep_distance(pace, cost.requests, now);
+            if rate.is_some_and(|rate| state.count(rate, cost.requests, now)) {
                 self.busy.push(scope.clone());
             }
             self.running += 1;
             self.turns = self.turns.wrapping_add(1);
             if let Some(state) = self.tenants.get_mut(&tenant) {
-                state.running += 1;
+                state.slots.take(1, priority);
                 state.turns = state.turns.wrapping_add(1);
             }
+            waiter.let_in.store(cost.requests, Ordering::Release);
             waiter.is_in.store(true, Ordering::Release);
             waiter.called.notify_one();
             // To the ends of both lines.
-            self.stand(&scope, None);
+            self.stand(&scope, None, now);
             self.stand_tenant(&tenant, None);
             self.refresh(&scope, now);
-            self.refresh_tenant(&tenant);
+            self.refresh_tenant(&tenant, now);
         }
     }
 
@@ -405,26 +546,27 @@ impl State {
         let (limits, rate) = (self.limits, self.limits.rate(scope));
         let Some(state) = self.scopes.get_mut(scope) else { return };
         let mut wanted = None;
-        if let Some((position @ (priority, _), waiter)) = state.first() {
+        if let Some((position, waiter)) = state.first() {
             let until = state.closed_until(rate, waiter.cost, now);
             if until > now {
                 // It has to know that it is the one to watch.
                 if state.watched.replace((position, until)) != Some((position, until)) {
                     waiter.called.notify_one();
                 }
-            } else if *scope == RateScope::None || state.running + limits.slots(waiter.cost) <= limits.per_mailbox {
-                wanted = Some(priority);
+            } else if *scope == RateScope::None {
+                wanted = Some(position.0);
+            } else {
+                wanted = state.best(&limits, now);
             }
         }
-        self.stand(scope, wanted);
+        self.stand(scope, wanted, now);
     }
 
-    fn refresh_tenant(&mut self, tenant: &TenantKey) {
-        let most = self.limits.per_tenant;
+    fn refresh_tenant(&mut self, tenant: &TenantKey, now: Duration) {
+        let most = self.limits.of_tenant(tenant);
         let Some(state) = self.tenants.get(tenant) else { return };
-        let is_open = tenant.is_none() || state.running < most;
-        let wanted = first(&state.line, state.turns).filter(|_| is_open).map(|(priority, _)| priority);
-        let is_over = state.running == 0 && state.line.is_empty();
+        let wanted = state.next(most, now).map(|(priority, _)| priority);
+        let is_over = state.is_over(now);
         self.stand_tenant(tenant, wanted);
         if is_over {
             self.tenants.remove(tenant);
@@ -432,7 +574,7 @@ impl State {
     }
 
     /// The scope stands in its tenant's line with this priority, or not at all.
-    fn stand(&mut self, scope: &RateScope, wanted: Option<Priority>) {
+    fn stand(&mut self, scope: &RateScope, wanted: Option<Priority>, now: Duration) {
         let number = self.number();
         let Some(state) = self.scopes.get_mut(scope) else { return };
         if state.standing.map(|(priority, _)| priority) == wanted {
@@ -447,7 +589,7 @@ impl State {
             line.insert((priority, number), scope.clone());
             state.standing = Some((priority, number));
         }
-        self.refresh_tenant(&tenant);
+        self.refresh_tenant(&tenant, now);
     }
 
     fn stand_tenant(&mut self, tenant: &TenantKey, wanted: Option<Priority>) {
@@ -469,12 +611,13 @@ impl State {
     fn sweep(&mut self, now: Duration) {
         let limits = self.limits;
         self.scopes.retain(|scope, state| !state.is_over(limits.rate(scope), now));
+        self.tenants.retain(|_, state| !state.is_over(now));
         self.paces.forget_what_is_over(now);
     }
 
     #[cfg(test)]
     pub fn running(&self) -> (u32, HashMap<RateScope, u32>) {
-        (self.running, self.scopes.iter().map(|(scope, state)| (scope.clone(), state.running)).collect())
+        (self.running, self.scopes.iter().map(|(scope, state)| (scope.clone(), state.slots.running)).collect())
     }
 
     #[cfg(test)]
