@@ -48,6 +48,13 @@ impl Stop {
         }
     }
 
+    /// One that can be set earlier as well, by sending true. Whoever has it sends that also when this one is set.
+    pub fn narrowed(&self) -> (watch::Sender<bool>, Self) {
+        let earlier = watch::Sender::new(false);
+        let mine = earlier.subscribe();
+        (earlier, Self { all: self.all.clone(), mine })
+    }
+
     /// Waits until it is set.
     pub async fn wait(&self) {
         let (mut all, mut mine) = (self.all.clone(), self.mine.clone());

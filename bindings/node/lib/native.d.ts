@@ -828,6 +828,16 @@ export interface SyncOutcome {
   retryAfterMs: number | null;
 }
 
+/** What `run_once` did. */
+export interface RunReport {
+  /** Of the mailboxes that were due, in any order. */
+  syncs: SyncOutcome[];
+  /** False: the deadline came first, and something is due still. */
+  isComplete: boolean;
+  /** When something will be due next, if ever: run again by then. */
+  nextDueAt: Date | null;
+}
+
 /** A mail folder. */
 export interface Folder {
   id: string;
@@ -1642,6 +1652,15 @@ export class Engine implements AsyncDisposable {
   /** What was said in a chat, the newest first; `limit` 1 to 1000. It needs `Chat.Read` among the extra scopes the account was connected with. Microsoft's
    * terms allow no chat to be polled more than once a day. Errors: as `chats`; NotFound for a chat the person is not in. Source: Graph, chat: list messages. */
   chatMessages(accountId: string, chatId: string, limit?: number, owner?: string | null, options?: CallOptions): Promise<ChatMessage[]>;
+  /** From now on, until shutdown, this process brings mailboxes up to date by itself: those of all accounts that are connected for `mail_sync`, seconds after
+   * something happened in them and minutes apart when they are quiet. What came is in `changes`. Several processes on one store share the work. May be
+   * called twice. Errors: Closed, Forked. */
+  start(): void;
+  /** Does what is due and ends: mailboxes are brought up to date, sends delivered, and what is older than is kept erased. For programs that run now and then: a
+   * timer, a serverless function, a background window of a phone. At `deadline_ms` (from now; 1,000 to 86,400,000) syncs stop after a page, and what is left
+   * is due at the next call. Safe beside other processes on the same store. A cancelled call stops the same way and loses nothing.
+   * Errors: InvalidInput, Closed, StoreBusy; what fails in one mailbox is in the report. */
+  runOnce(deadlineMs: number, options?: CallOptions): Promise<RunReport>;
   /** Brings the account's folders up to date. Each page is stored with its cursor in one transaction; a cancelled call stops after a page and loses nothing.
    * Calls that come while a sync of the account runs share the one after it.
    * Source: Graph, message: delta. Errors: NotFound (of another owner), NotConnected, NeedsReconnect, ConsentMissing, Throttled, Network, Upstream, LinkRejected. */

@@ -1599,6 +1599,23 @@ class SyncOutcome:
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
 @final
+class RunReport:
+    """What `run_once` did."""
+    __match_args__ = ("syncs", "is_complete", "next_due_at")
+    def __new__(cls, syncs: Sequence[SyncOutcome], is_complete: bool, next_due_at: datetime | None) -> Self: ...
+    @property
+    def syncs(self) -> list[SyncOutcome]:
+        """Of the mailboxes that were due, in any order."""
+    @property
+    def is_complete(self) -> bool:
+        """False: the deadline came first, and something is due still."""
+    @property
+    def next_due_at(self) -> datetime | None:
+        """When something will be due next, if ever: run again by then."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
 class Folder:
     """A mail folder."""
     __match_args__ = ("id", "account_id", "display_name", "well_known_name", "is_synced", "stored", "total", "unread")
@@ -2841,6 +2858,15 @@ class Engine:
     async def chat_messages(self, account_id: str, chat_id: str, limit: int = ..., owner: str | None = ...) -> list[ChatMessage]:
         """What was said in a chat, the newest first; `limit` 1 to 1000. It needs `Chat.Read` among the extra scopes the account was connected with. Microsoft's
         terms allow no chat to be polled more than once a day. Errors: as `chats`; NotFound for a chat the person is not in. Source: Graph, chat: list messages."""
+    def start(self) -> None:
+        """From now on, until shutdown, this process brings mailboxes up to date by itself: those of all accounts that are connected for `mail_sync`, seconds after
+        something happened in them and minutes apart when they are quiet. What came is in `changes`. Several processes on one store share the work. May be
+        called twice. Errors: Closed, Forked."""
+    async def run_once(self, deadline_ms: int) -> RunReport:
+        """Does what is due and ends: mailboxes are brought up to date, sends delivered, and what is older than is kept erased. For programs that run now and then: a
+        timer, a serverless function, a background window of a phone. At `deadline_ms` (from now; 1,000 to 86,400,000) syncs stop after a page, and what is left
+        is due at the next call. Safe beside other processes on the same store. A cancelled call stops the same way and loses nothing.
+        Errors: InvalidInput, Closed, StoreBusy; what fails in one mailbox is in the report."""
     async def sync(self, account_id: str, owner: str | None = ...) -> SyncReport:
         """Brings the account's folders up to date. Each page is stored with its cursor in one transaction; a cancelled call stops after a page and loses nothing.
         Calls that come while a sync of the account runs share the one after it.
@@ -3110,6 +3136,15 @@ class BlockingEngine:
     def chat_messages(self, account_id: str, chat_id: str, limit: int = ..., owner: str | None = ...) -> list[ChatMessage]:
         """What was said in a chat, the newest first; `limit` 1 to 1000. It needs `Chat.Read` among the extra scopes the account was connected with. Microsoft's
         terms allow no chat to be polled more than once a day. Errors: as `chats`; NotFound for a chat the person is not in. Source: Graph, chat: list messages."""
+    def start(self) -> None:
+        """From now on, until shutdown, this process brings mailboxes up to date by itself: those of all accounts that are connected for `mail_sync`, seconds after
+        something happened in them and minutes apart when they are quiet. What came is in `changes`. Several processes on one store share the work. May be
+        called twice. Errors: Closed, Forked."""
+    def run_once(self, deadline_ms: int) -> RunReport:
+        """Does what is due and ends: mailboxes are brought up to date, sends delivered, and what is older than is kept erased. For programs that run now and then: a
+        timer, a serverless function, a background window of a phone. At `deadline_ms` (from now; 1,000 to 86,400,000) syncs stop after a page, and what is left
+        is due at the next call. Safe beside other processes on the same store. A cancelled call stops the same way and loses nothing.
+        Errors: InvalidInput, Closed, StoreBusy; what fails in one mailbox is in the report."""
     def sync(self, account_id: str, owner: str | None = ...) -> SyncReport:
         """Brings the account's folders up to date. Each page is stored with its cursor in one transaction; a cancelled call stops after a page and loses nothing.
         Calls that come while a sync of the account runs share the one after it.

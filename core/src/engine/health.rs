@@ -4,11 +4,13 @@ use super::{Engine, Inner};
 use crate::clock::{from_ms, to_ms};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{AccountHealth, AccountState, Badge, Feature, Health, Transport};
-use crate::store::{AccountQuery, AccountRow, HealthError, HealthRow};
+use crate::store::{AccountQuery, AccountRow, HealthError, HealthRow, PollState};
 use std::time::{Duration, SystemTime};
 
 /// A daily sync that is an hour late is still healthy.
 const FRESH_MS: i64 = 25 * 3_600_000;
+/// So long after its time, nobody looks.
+const LATE_MS: i64 = 3_600_000;
 /// How far two clocks of one company are apart; more than that, and time went back.
 const SKEW_MS: i64 = 5 * 60_000;
 
@@ -28,15 +30,17 @@ impl Inner {
         for row in found {
             let count = self.store.count_quarantine(&row.id).await?;
             let oldest = if count > 0 { self.store.quarantine(&row.id, 1).await?.pop() } else { None };
-            rows.push((self.store.health(&row.id).await?, self.store.parked_sends(&row.id).await?, count, oldest.map(|item| item.reason), row));
+            let facts = Facts { health: self.store.health(&row.id).await?, parked: self.store.parked_sends(&row.id).await?, count, reason: oldest.map(|item| item.reason), polled: self.store.poll_state(&row.id).await? };
+            rows.push((facts, row));
         }
         let now = to_ms(self.clock.now());
         let insecure = self.pipeline.insecure();
         let accounts: Vec<AccountHealth> = rows
             .iter()
-            .map(|(facts, parked, count, reason, row)| {
-                let health = judge(row, facts, now, self.sync.since_success(&row.id, facts.last_success_at));
-                let health = with_parked(*parked, with_quarantine(health, row, *count, reason.as_deref().unwrap_or_default()));
+            .map(|(facts, row)| {
+                let health = judge(row, &facts.health, now, self.sync.since_success(&row.id, facts.health.last_success_at));
+                let health = with_parked(facts.parked, with_quarantine(health, row, facts.count, facts.reason.as_deref().unwrap_or_default()));
+                let health = AccountHealth { transport: transport(row, facts.polled, now), ..health };
                 match &insecure {
                     Some((at, error)) if row.state == AccountState::Connected => cut_off(health, *at, error),
                     _ => health,
@@ -47,6 +51,22 @@ impl Inner {
         let badge = badge.ok_or_else(|| Error::new(ErrorKind::NotFound, "This owner has no account. Connect one first."))?;
         Ok(Health { owner, badge, accounts })
     }
+}
+
+/// What is known of an account.
+struct Facts {
+    health: HealthRow,
+    parked: u32,
+    /// Set aside, and why the oldest is.
+    count: u32,
+    reason: Option<String>,
+    polled: Option<PollState>,
+}
+
+/// A mailbox is polled as long as some process looks at it when it is due.
+fn transport(row: &AccountRow, polled: Option<PollState>, now: i64) -> Transport {
+    let is_looked_at = |polled: PollState| polled.next_at.saturating_add(LATE_MS) > now;
+    if row.state == AccountState::Connected && polled.is_some_and(is_looked_at) { Transport::Polling } else { Transport::Manual }
 }
 
 /// Sends that wait for the host are the host's to deal with, whatever else there is.

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod attachment;
+mod background;
 mod connect;
 mod device;
 mod events;
@@ -64,6 +65,7 @@ use crate::vault::Vault;
 use crate::workflows::Workflows;
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -94,6 +96,8 @@ struct Inner {
     send_timeout: Duration,
     meters: Meters,
     pipeline: Arc<Pipeline>,
+    /// Mailboxes are looked at by itself.
+    is_started: AtomicBool,
 }
 
 impl Engine {

@@ -19,6 +19,7 @@ use crate::vault::Vault;
 use crate::workflows::Workflows;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -132,7 +133,7 @@ pub fn open(config: Config, root_key: Arc<RootKey>, test_clock: Option<Arc<TestC
     runtime.background(throttles::keep(store.clone(), pipeline.clone(), clock.clone(), runtime.stop()));
     let send_timeout = Duration::from_millis(u64::from(config.send_timeout_ms));
     tracing::info!(target: "tidings::engine", version = env!("CARGO_PKG_VERSION"), content = ?config.content, "opened");
-    Ok(Arc::new(Inner { runtime, clock, store, vault, auth, outbox, sync, reader, retention, workflows, event_bus, news, send_timeout, meters, pipeline }))
+    Ok(Arc::new(Inner { runtime, clock, store, vault, auth, outbox, sync, reader, retention, workflows, event_bus, news, send_timeout, meters, pipeline, is_started: AtomicBool::new(false) }))
 }
 
 #[cfg(test)]

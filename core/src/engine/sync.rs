@@ -29,7 +29,7 @@ impl Inner {
         Ok(outcomes.into_iter().map(|(_, outcome)| outcome).collect())
     }
 
-    async fn sync_one(&self, account_id: &str, stop: Stop) -> Result<SyncReport> {
+    pub(super) async fn sync_one(&self, account_id: &str, stop: Stop) -> Result<SyncReport> {
         stop.check()?;
         let account = self.usable(account_id, Feature::MailSync).await?;
         self.sync.run(account, stop).await
@@ -57,7 +57,7 @@ impl Inner {
     }
 }
 
-fn outcome(account_id: String, synced: Result<SyncReport>) -> SyncOutcome {
+pub(super) fn outcome(account_id: String, synced: Result<SyncReport>) -> SyncOutcome {
     let failed = |error: Error| (Some(error.kind()), Some(error.reason().to_owned()), error.retry_after_ms());
     let (report, (error_kind, error, retry_after_ms)) = match synced {
         Ok(report) => (Some(report), (None, None, None)),

@@ -23,7 +23,7 @@ pub use retention::{
     AuditChainHead, AuditFault, AuditHead, AuditKind, AuditPage, AuditRecord, AuditVerdict, KeyRotation, OwnerDeletion, PurgeReport, PurgeRequest, RotationReport,
 };
 pub use message::{AttachmentInfo, BodyForm, Folder, MailThread, Message, MessageBody, MessagePage, MessageQuery, SearchQuery};
-pub use news::{Change, ChangeKind, ChangeQuery, Event, QuarantineKind, QuarantinedItem, SyncOutcome, SyncReport};
+pub use news::{Change, ChangeKind, ChangeQuery, Event, QuarantineKind, QuarantinedItem, RunReport, SyncOutcome, SyncReport};
 pub use permission::{MailboxState, Permission, PermissionList, PermissionQuery, Verification};
 pub use places::{ChannelKind, ChatKind, ChatMember, ChatMessage, PeopleQuery, Person, Team, TeamChannel, TeamChannels, TeamsChat};
 pub use raw::{GraphVersion, RawOutcome, RawPage, RawRequest};

@@ -36,6 +36,18 @@ pub struct SyncOutcome {
     pub retry_after_ms: Option<u64>,
 }
 
+/// What `run_once` did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunReport {
+    /// Of the mailboxes that were due, in any order.
+    pub syncs: Vec<SyncOutcome>,
+    /// False: the deadline came first, and something is due still.
+    pub is_complete: bool,
+    /// When something will be due next, if ever: run again by then.
+    #[serde(with = "rfc3339::option")]
+    pub next_due_at: Option<SystemTime>,
+}
+
 /// What of a message could not be read or told: all of it, what is attached, or whether it was removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

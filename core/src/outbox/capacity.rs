@@ -85,6 +85,11 @@ impl InFlight {
         self.slots.available_permits() + capacity.rest() == AT_ONCE && self.awaited_slots.available_permits() + capacity.beside() == AWAITED_AT_ONCE
     }
 
+    /// Nothing is under way, and nothing is about to be.
+    pub fn has_nothing(&self) -> bool {
+        self.slots.available_permits() == AT_ONCE && self.awaited_slots.available_permits() == AWAITED_AT_ONCE
+    }
+
     /// Whether what somebody waits for has to be taken in hand beside the rest, of this route of an account.
     pub fn is_full(&self, route: &str) -> bool {
         self.slots.available_permits() == 0 || self.held().values().filter(|one| !one.is_beside && one.route == route).count() >= OF_ONE_ROUTE

@@ -123,7 +123,7 @@ impl Outbox {
     }
 
     /// Accounts that are avoided now.
-    fn avoided(&self) -> Vec<String> {
+    pub(super) fn avoided(&self) -> Vec<String> {
         let now = to_ms(self.tools.clock.now());
         let mut avoided = self.avoided.lock().unwrap_or_else(PoisonError::into_inner);
         // Also what was noted when the clock stood ahead.
@@ -139,7 +139,7 @@ impl Outbox {
             tokio::task::yield_now().await;
             while under_way.try_join_next().is_some() {}
             let mut capacity = self.in_flight.capacity();
-            match self.next(&capacity).await {
+            match self.claim(&capacity).await {
                 Ok(works) => {
                     for work in works {
                         let (outbox, stop) = (self.clone(), stop.clone());
@@ -175,7 +175,7 @@ impl Outbox {
     }
 
     /// What is to be done next, as far as there is capacity. A process that cannot open what is stored now takes nothing in hand: others can send it.
-    async fn next(&self, capacity: &Capacity) -> Result<Vec<Work>> {
+    async fn claim(&self, capacity: &Capacity) -> Result<Vec<Work>> {
         let (left, most) = (self.avoided(), capacity.rest());
         let awaited = self.in_flight.awaited(capacity.beside(), self.waiters.ids(), left.clone());
         let wanted = (most > 0).then(|| self.in_flight.wanted(most, left));

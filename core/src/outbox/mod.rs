@@ -15,6 +15,7 @@ mod channels;
 mod check;
 mod content;
 mod deliver;
+mod due;
 mod edit;
 mod capacity;
 mod fill;

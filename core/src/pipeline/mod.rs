@@ -146,6 +146,12 @@ impl Pipeline {
         self.scheduler.fence(&RateScope::Graph(Service::Outlook, mailbox), self.clock.elapsed().saturating_add(wait));
     }
 
+    /// Of what this mailbox may be asked for mail in a span of time, how much was used: 0 to 1.
+    pub async fn quota_used(&self, account_id: &str) -> f64 {
+        let mailbox = self.tokens.mailbox(account_id).await;
+        self.scheduler.used(&RateScope::Graph(Service::Outlook, mailbox))
+    }
+
     /// Until there is something of the limits of a mailbox that another process should know.
     pub async fn throttled(&self) {
         self.scheduler.noted().await;

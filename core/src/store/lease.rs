@@ -2,7 +2,7 @@
 
 use crate::clock::{Clock, to_ms};
 use crate::error::Result;
-use super::{Lease, Store};
+use super::{Lease, Poll, Store};
 use crate::random;
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,6 +52,11 @@ async fn heartbeat<F: Future<Output = Result<bool>> + Send>(clock: Arc<dyn Clock
 /// Renews a lease for as long as it is polled; ends when it is lost.
 pub async fn hold(store: Arc<dyn Store>, clock: Arc<dyn Clock>, lease: Lease) {
     heartbeat(clock, |now| store.renew_lease(&lease, now, LEASE_MS)).await;
+}
+
+/// Renews the hold on a mailbox that is looked at for as long as it is polled; ends when it is lost.
+pub async fn hold_poll(store: Arc<dyn Store>, clock: Arc<dyn Clock>, poll: Poll) {
+    heartbeat(clock, |now| store.renew_poll(&poll, now)).await;
 }
 
 /// Renews the claim on a send for as long as it is polled; ends when it is lost.

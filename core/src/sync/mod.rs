@@ -19,6 +19,7 @@ mod listing;
 mod page;
 mod page_size;
 mod plan;
+pub mod polling;
 mod read;
 mod record;
 mod removal;

@@ -242,7 +242,7 @@ class Player(val engine: Engine) {
     /** Calls the method of this name: its one record made of the fields, or its arguments by their names, null when not given. */
     private suspend fun byName(verb: String, given: JsonNode): Any? {
         val method = engine::class.memberFunctions.first { it.name == camel(verb) }
-        val single = method.valueParameters.singleOrNull()?.takeIf { it.type.classifier != String::class }
+        val single = method.valueParameters.singleOrNull()?.takeIf { it.type.classifier !in setOf(String::class, UInt::class) }
         val arguments = method.valueParameters.associateWith {
             when {
                 it == single -> build(it.type, given)

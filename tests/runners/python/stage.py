@@ -185,6 +185,8 @@ class Player:
             outcome = await engine.set_signature(given["account_id"], values.signature(given.get("signature")), given.get("owner"))
         elif verb == "enqueue_all":
             outcome = await engine.enqueue_all([values.draft(draft) for draft in given["drafts"]])
+        elif verb == "start":
+            outcome = engine.start()
         elif verb == "metrics":
             outcome = engine.metrics()
         elif verb == "audit":

@@ -60,6 +60,8 @@ pub async fn call(on: Player, verb: String, with: Value) -> Outcome {
         "verify_audit" => out(engine.verify_audit(with.get("expected").map(record).transpose()?, text("owner")).await),
         "search" => out(engine.search(record(&with)?).await),
         "metrics" => out(Ok(engine.metrics())),
+        "start" => out(engine.start()),
+        "run_once" => out(engine.run_once(with["deadline_ms"].as_u64().map_or(60_000, small)).await),
         "accounts" => out(engine.accounts(record(&with)?).await),
         "account" => out(engine.account(must("account_id"), text("owner")).await),
         "disconnect" => out(engine.disconnect(must("account_id"), text("owner")).await),

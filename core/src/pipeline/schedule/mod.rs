@@ -141,6 +141,11 @@ impl Scheduler {
         self.state().paces.take(scope, place, requests, left, now)
     }
 
+    /// Of what may be asked of this scope in a span of time, how much was used: 0 to 1.
+    pub fn used(&self, scope: &RateScope) -> f64 {
+        self.state().used(scope, self.0.clock.elapsed())
+    }
+
     /// Until there is something that another process should know.
     pub async fn noted(&self) {
         self.0.unkept.noted().await;

@@ -491,6 +491,12 @@ impl State {
         Some(self.scopes.get_mut(scope)?.window.counts(rate, now))
     }
 
+    pub fn used(&mut self, scope: &RateScope, now: Duration) -> f64 {
+        let most = self.limits.rate(scope).map_or(1, |rate| rate.most.max(1));
+        let made: u32 = self.counts(scope, now).map_or(0, |counts| counts.into_iter().sum());
+        f64::from(made) / f64::from(most)
+    }
+
     /// Counts as well what another process has counted this long ago.
     pub fn add_counts(&mut self, scope: &RateScope, counts: &[u32], age: Duration, now: Duration) {
         if let Some(rate) = self.limits.rate(scope) {

@@ -28,6 +28,7 @@ mod outbox_edit;
 mod outbox_end;
 mod outbox_step;
 mod paces;
+mod polls;
 mod parked;
 mod presence;
 mod provenance;

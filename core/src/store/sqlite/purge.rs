@@ -26,6 +26,7 @@ pub(super) const HELD: &[(&str, &str)] = &[
     ("outbox", "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE account_id = ?1 LIMIT ?2)"),
     ("outbox_queues", "DELETE FROM outbox_queues WHERE account_id = ?1 AND ?2 > 0"),
     ("paces", "DELETE FROM paces WHERE (mailbox, item) IN (SELECT mailbox, item FROM paces WHERE account_id = ?1 LIMIT ?2)"),
+    ("polls", "DELETE FROM polls WHERE account_id = ?1 AND ?2 > 0"),
     ("chats", "DELETE FROM chats WHERE (account_id, people) IN (SELECT account_id, people FROM chats WHERE account_id = ?1 LIMIT ?2)"),
     ("last_senders", "DELETE FROM last_senders WHERE context IN (SELECT context FROM last_senders WHERE account_id = ?1 LIMIT ?2)"),
     ("links", "DELETE FROM links WHERE id IN (SELECT id FROM links WHERE account_id = ?1 LIMIT ?2)"),
