@@ -4,6 +4,7 @@ mod actions;
 mod apps;
 mod batch;
 mod clock;
+mod contacts;
 mod control;
 mod directory;
 mod drive;

@@ -1,7 +1,7 @@
 //! `$metadata`: the part of Graph's schema that the simulator has, written from `schema.rs`.
 
 use crate::http::Answer;
-use crate::schema::{ATTACHMENT, CATEGORY, CHAT, CHAT_MESSAGE, CHANNEL, Entity, FOLDER, MESSAGE, ORGANIZATION, PHOTO, SETTINGS, TEAM, USER};
+use crate::schema::{ATTACHMENT, CATEGORY, CHAT, CHAT_MESSAGE, CHANNEL, CONTACT, CONTACT_FOLDER, Entity, FOLDER, MESSAGE, ORGANIZATION, PHOTO, SETTINGS, TEAM, USER};
 
 /// Name, base, properties as `name:type`.
 type Plain = (&'static str, &'static str, &'static str);
@@ -143,8 +143,9 @@ fn entity(entity: &Entity) -> String {
     let link = |name: &str, kind: &str| format!("<NavigationProperty Name=\"{name}\" Type=\"{}\" ContainsTarget=\"true\"/>", full(kind));
     let mut links: String = entity.links.iter().filter(|p| p.can.contains('r')).map(|p| link(p.name, p.kind)).collect();
     let below: &[(&str, &str)] = match entity.name {
-        "user" => &[("messages", "Collection(message)"), ("mailFolders", "Collection(mailFolder)"), ("joinedTeams", "Collection(team)"), ("chats", "Collection(chat)"), ("photo", "profilePhoto"), ("outlook", "outlookUser")],
+        "user" => &[("messages", "Collection(message)"), ("mailFolders", "Collection(mailFolder)"), ("joinedTeams", "Collection(team)"), ("chats", "Collection(chat)"), ("photo", "profilePhoto"), ("contacts", "Collection(contact)"), ("contactFolders", "Collection(contactFolder)"), ("outlook", "outlookUser")],
         "mailFolder" => &[("messages", "Collection(message)"), ("childFolders", "Collection(mailFolder)")],
+        "contactFolder" => &[("contacts", "Collection(contact)"), ("childFolders", "Collection(contactFolder)")],
         "chat" => &[("messages", "Collection(chatMessage)")],
         "team" => &[("channels", "Collection(channel)")],
         "channel" => &[("messages", "Collection(chatMessage)")],
@@ -173,7 +174,7 @@ pub fn show() -> Answer {
     }
     out.extend(BASES.iter().chain(&ENTITIES).map(plain));
     out.push_str("<EntityType Name=\"outlookUser\" BaseType=\"graph.entity\"><NavigationProperty Name=\"masterCategories\" Type=\"Collection(graph.outlookCategory)\" ContainsTarget=\"true\"/></EntityType>");
-    let all = [&USER, &ORGANIZATION, &MESSAGE, &FOLDER, &ATTACHMENT, &CATEGORY, &SETTINGS, &PHOTO, &CHAT, &CHAT_MESSAGE, &TEAM, &CHANNEL];
+    let all = [&USER, &ORGANIZATION, &MESSAGE, &FOLDER, &ATTACHMENT, &CATEGORY, &SETTINGS, &PHOTO, &CHAT, &CHAT_MESSAGE, &TEAM, &CHANNEL, &CONTACT, &CONTACT_FOLDER];
     out.extend(all.into_iter().map(entity));
     for (name, bound, parameters, returns) in ACTIONS {
         let mut inside = format!("<Parameter Name=\"bindingParameter\" Type=\"graph.{bound}\"/>");
@@ -183,7 +184,7 @@ pub fn show() -> Answer {
         }
         out.push_str(&format!("<Action Name=\"{name}\" IsBound=\"true\">{inside}</Action>"));
     }
-    for bound in ["message", "mailFolder"] {
+    for bound in ["message", "mailFolder", "contact"] {
         let many = format!("Collection(graph.{bound})");
         out.push_str(&format!("<Function Name=\"delta\" IsBound=\"true\"><Parameter Name=\"bindingParameter\" Type=\"{many}\"/><ReturnType Type=\"{many}\"/></Function>"));
     }

@@ -20,7 +20,7 @@ const fn route(path: &'static str, has: &'static str, lacks: &'static str, optio
 
 /// `{user}` is `me` or `users/…`; `{folder}` is `mailFolders/…`, with as many `childFolders/…` as there are;
 /// `{messages}` is `messages`, or `messages` of a folder. Two stars stand for anything below.
-pub const GRAPH: [Route; 124] = [
+pub const GRAPH: [Route; 136] = [
     route("$metadata", "GET", "", ""),
     route("$batch", "POST", "", ""),
     route("organization", "GET", "", "$select $count"),
@@ -106,8 +106,20 @@ pub const GRAPH: [Route; 124] = [
     route("chats/{id}/markChatUnreadForUser", "", "POST", ""),
     route("chats/{id}/hideForUser", "", "POST", ""),
     route("chats/{id}/unhideForUser", "", "POST", ""),
-    route("{user}/contacts/**", "", "GET POST PATCH DELETE", ""),
-    route("{user}/contactFolders/**", "", "GET POST PATCH DELETE", ""),
+    route("{user}/contacts", "GET POST", "", "$select $top $skip $count"),
+    route("{user}/contacts/$count", "", "GET", ""),
+    route("{user}/contacts/delta", "GET", "", "$select $top $skiptoken $deltatoken"),
+    route("{user}/contacts/{contact}", "GET PATCH DELETE", "", "$select"),
+    route("{user}/contacts/{contact}/**", "", "GET POST PUT PATCH DELETE", ""),
+    route("{user}/contactFolders", "GET POST", "", "$select $top $skip $count"),
+    route("{user}/contactFolders/delta", "", "GET", ""),
+    route("{user}/contactFolders/{contactFolder}", "GET DELETE", "PATCH", "$select"),
+    route("{user}/contactFolders/{contactFolder}/childFolders", "GET POST", "", "$select $top $skip $count"),
+    route("{user}/contactFolders/{contactFolder}/childFolders/**", "", "GET POST PATCH DELETE", ""),
+    route("{user}/contactFolders/{contactFolder}/contacts", "GET POST", "", "$select $top $skip $count"),
+    route("{user}/contactFolders/{contactFolder}/contacts/delta", "GET", "", "$select $top $skiptoken $deltatoken"),
+    route("{user}/contactFolders/{contactFolder}/contacts/{contact}", "GET PATCH DELETE", "", "$select"),
+    route("{user}/contactFolders/{contactFolder}/contacts/{contact}/**", "", "GET POST PUT PATCH DELETE", ""),
     route("{user}/calendar/**", "", "GET POST PATCH DELETE", ""),
     route("{user}/calendars/**", "", "GET POST PATCH DELETE", ""),
     route("{user}/calendarView/**", "", "GET", ""),

@@ -1,6 +1,7 @@
 //! All that a reset throws away.
 
 use crate::clock::Clock;
+use crate::contacts::store::Contacts;
 use crate::drive::Drives;
 use crate::entra::Entra;
 use crate::faults::Faults;
@@ -58,6 +59,8 @@ pub struct World {
     pub people: People,
     pub entra: Entra,
     pub mail: Vec<Mailbox>,
+    /// By person, as mail is.
+    pub contacts: Vec<Contacts>,
     pub teams: Teams,
     pub drives: Drives,
     pub flows: Flows,
@@ -109,6 +112,7 @@ impl World {
             clock,
             entra: Entra::default(),
             mail: Vec::new(),
+            contacts: Vec::new(),
             teams: Teams::default(),
             drives: Drives::default(),
             flows: Flows::default(),
@@ -137,6 +141,9 @@ impl World {
         while self.mail.len() < self.people.people.len() {
             let mailbox = Mailbox::new(&mut self.ids);
             self.mail.push(mailbox);
+            // Ids of their own, so that those of mail do not depend on them.
+            let contacts = Contacts::new(&mut Ids::new(self.mail.len() as u64));
+            self.contacts.push(contacts);
         }
     }
 

@@ -18,18 +18,20 @@ fn gone() -> Answer {
     Answer::fail(410, "SyncStateNotFound", "The sync state generation is not found; generation=108;[highest=143].")
 }
 
-enum Start {
-    Fresh,
-    Known(Token),
+/// Where a round begins or goes on.
+pub struct Start {
+    pub token: Token,
+    /// It begins here.
+    pub is_first: bool,
 }
 
 /// The token of the request, if it has one that is sound.
-fn start(job: &mut Job) -> Result<Start, Answer> {
+fn known(job: &mut Job) -> Result<Option<Token>, Answer> {
     let call = job.call;
     let params = call.params();
     let given = params.iter().find(|(k, _)| matches!(k.to_ascii_lowercase().as_str(), "$deltatoken" | "$skiptoken"));
     let Some((_, text)) = given.filter(|(_, v)| !v.is_empty()) else {
-        return Ok(Start::Fresh);
+        return Ok(None);
     };
     let accuse = |job: &mut Job, why: &str| {
         let text = format!("{}: {why}", call.path);
@@ -49,14 +51,26 @@ fn start(job: &mut Job) -> Result<Start, Answer> {
     if token.epoch != job.world.epoch || token.person != job.person {
         return Err(gone());
     }
-    Ok(Start::Known(token))
+    Ok(Some(token))
 }
 
-fn option(query: &[(String, String)], name: &str) -> Option<String> {
+/// `seq`: the last change that there was.
+pub fn begin(job: &mut Job, seq: u64) -> Result<Start, Answer> {
+    if let Some(token) = known(job)? {
+        return Ok(Start { token, is_first: false });
+    }
+    let call = job.call;
+    let mut pairs = call.query.split('&').filter(|p| !p.is_empty()).collect::<Vec<_>>();
+    pairs.retain(|p| !p.to_ascii_lowercase().contains("deltatoken="));
+    let token = Token { epoch: job.world.epoch, person: job.person, path: call.path.clone(), query: pairs.join("&"), start: seq, ..Token::default() };
+    Ok(Start { token, is_first: true })
+}
+
+pub fn option(query: &[(String, String)], name: &str) -> Option<String> {
     query.iter().find(|(k, _)| k.eq_ignore_ascii_case(name)).map(|(_, v)| v.clone())
 }
 
-fn page_size(call: &Call, query: &[(String, String)], default: usize) -> Result<(usize, Option<usize>), Answer> {
+pub fn page_size(call: &Call, query: &[(String, String)], default: usize) -> Result<(usize, Option<usize>), Answer> {
     if let Some(n) = call.prefer("odata.maxpagesize").and_then(|n| n.parse::<usize>().ok()).filter(|n| *n > 0) {
         return Ok((n, Some(n)));
     }
@@ -80,26 +94,10 @@ enum Entry {
 
 pub fn messages(job: &mut Job, folder: usize) -> Answer {
     let call = job.call;
-    let start = match start(job) {
-        Ok(start) => start,
+    let seq = job.mailbox().seq;
+    let (mut token, first) = match begin(job, seq) {
+        Ok(Start { token, is_first }) => (token, is_first),
         Err(answer) => return answer,
-    };
-    let first = matches!(start, Start::Fresh);
-    let mut token = match start {
-        Start::Known(token) => token,
-        Start::Fresh => {
-            let mut pairs = call.query.split('&').filter(|p| !p.is_empty()).collect::<Vec<_>>();
-            pairs.retain(|p| !p.to_ascii_lowercase().contains("deltatoken="));
-            let seq = job.mailbox().seq;
-            Token {
-                epoch: job.world.epoch,
-                person: job.person,
-                path: call.path.clone(),
-                query: pairs.join("&"),
-                start: seq,
-                ..Token::default()
-            }
-        }
     };
     let query = form(&token.query);
     let view = match View::of(call, option(&query, "$select"), option(&query, "$expand")) {
@@ -263,18 +261,10 @@ fn walk_journal(
 
 /// The tree of folders.
 pub fn folders(job: &mut Job) -> Answer {
-    let start = match start(job) {
-        Ok(start) => start,
+    let seq = job.mailbox().seq;
+    let (mut token, first) = match begin(job, seq) {
+        Ok(Start { token, is_first }) => (token, is_first),
         Err(answer) => return answer,
-    };
-    let first = matches!(start, Start::Fresh);
-    let mut token = match start {
-        Start::Known(token) => token,
-        Start::Fresh => {
-            let seq = job.mailbox().seq;
-            let (path, query) = (job.call.path.clone(), job.call.query.clone());
-            Token { epoch: job.world.epoch, person: job.person, path, query, start: seq, ..Token::default() }
-        }
     };
     let query = form(&token.query);
     let select = odata::names(option(&query, "$select"));
@@ -308,9 +298,14 @@ pub fn folders(job: &mut Job) -> Answer {
     if !more {
         token.start = 0;
     }
+    answer(job, "mailFolders/$delta", &token, more, items, (first, preferred))
+}
+
+/// A page of a round.
+pub fn answer(job: &Job, context: &str, token: &Token, more: bool, items: Vec<serde_json::Value>, (first, preferred): (bool, Option<usize>)) -> Answer {
     let mut out = String::from("{\"@odata.context\":");
-    push_text(&mut out, &job.context("mailFolders/$delta"));
-    push_link(&mut out, job, &token, more);
+    push_text(&mut out, &job.context(context));
+    push_link(&mut out, job, token, more);
     out.push_str(",\"value\":");
     out.push_str(&serde_json::Value::Array(items).to_string());
     out.push('}');

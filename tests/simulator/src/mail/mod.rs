@@ -1,11 +1,11 @@
 //! Outlook mail: which path, with which right, does what.
 
 pub mod compose;
-mod delta;
+pub mod delta;
 pub mod eml;
 mod folders;
 mod item;
-mod journal;
+pub mod journal;
 pub mod json;
 mod kql;
 mod list;

@@ -4,6 +4,7 @@ mod actions;
 mod apps;
 mod client;
 mod consent;
+mod contacts;
 mod contract;
 mod delta;
 mod device;
