@@ -7,7 +7,7 @@
 //!
 //! ```text
 //! methods      engine                                    one short method per verb
-//! activities   auth      outbox      sync      retention  workflows  connect · what leaves · what we ask for · what is proven and erased
+//! activities   auth      outbox      sync      contacts  retention  workflows  connect · what leaves · what we ask for · what is proven and erased
 //! tools        vault     trust       graph     flows     secrets · proofs · Microsoft's API · posts to workflows
 //! base         store     pipeline    events              durable rows · the only way out · the event bus
 //! plain        model  error  foreign  seal  clock  random  hex  secret  config  json  runtime  logs  markup  metrics  failpoint  interleave  throttle  stages    plain things; no sockets, no SQL
@@ -16,6 +16,7 @@
 mod auth;
 mod clock;
 mod config;
+mod contacts;
 mod engine;
 mod error;
 mod events;

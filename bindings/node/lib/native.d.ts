@@ -61,7 +61,7 @@ export type QuarantineKind = 'message' | 'attachments' | 'removal';
 /** A form in which a body is made ready. */
 export type BodyForm = 'original' | 'text' | 'html';
 
-export type ChangeKind = 'message_added' | 'message_changed' | 'message_moved' | 'message_removed' | 'account_changed' | 'send_changed';
+export type ChangeKind = 'message_added' | 'message_changed' | 'message_moved' | 'message_removed' | 'account_changed' | 'send_changed' | 'contact_changed' | 'contact_removed';
 
 /** Which version of Graph is asked. `Beta` changes without notice. */
 export type GraphVersion = 'v1' | 'beta';
@@ -815,6 +815,8 @@ export interface SyncReport {
   /** Messages whose attachments are not listed yet: there are too many to wait for. They are listed afterwards, while the engine is open, else by the next sync; each is a change. */
   attachmentsPending: number;
   durationMs: number;
+  /** Contacts that are new, changed or gone. */
+  contacts: number;
 }
 
 /** What became of one account in `sync_all`: a report, or an error. */
@@ -968,6 +970,47 @@ export type SearchQuery = string | {
   limit?: number;
 };
 
+/** A contact of a mailbox, as it was at the last sync. */
+export interface Contact {
+  id: string;
+  accountId: string;
+  /** Microsoft's immutable id. */
+  graphId: string;
+  /** `contacts` for the default folder, else Microsoft's id of the folder. */
+  folderId: string;
+  displayName: string;
+  givenName: string | null;
+  surname: string | null;
+  companyName: string | null;
+  department: string | null;
+  jobTitle: string | null;
+  /** Mail addresses, the primary one first. */
+  addresses: Address[];
+  businessPhones: string[];
+  homePhones: string[];
+  mobilePhone: string | null;
+  categories: string[];
+}
+
+export interface ContactQuery {
+  /** Whose contacts: of all accounts of an owner, or of one account. One of them is needed; with both, the account must be the owner's. */
+  owner?: string | null;
+  accountId?: string | null;
+  /** Those with this mail address, in any letter case. */
+  address?: string | null;
+  /** 1 to 500. Default: `50`. */
+  limit?: number;
+  /** `next` of the page before; good for the same owner, account and address. */
+  cursor?: string | null;
+}
+
+/** In the order in which they came here first. */
+export interface ContactPage {
+  items: Contact[];
+  /** Cursor of the next page; none at the end. */
+  next: string | null;
+}
+
 /** Which changes. */
 export interface ChangeQuery {
   /** Whose: all accounts of an owner, those that are gone included, or one account or workflow. One of them is needed; with both, the account must be the owner's. */
@@ -982,7 +1025,7 @@ export interface Change {
   cursor: string;
   kind: ChangeKind;
   accountId: string;
-  /** Id of the message or receipt. */
+  /** Id of the message, receipt or contact. */
   subjectId: string | null;
   at: Date;
 }
@@ -1690,6 +1733,10 @@ export class Engine implements AsyncDisposable {
   thread(messageId: string, owner?: string | null, options?: CallOptions): Promise<MailThread>;
   /** Sets the read state in the mailbox, then here. Errors: NotFound, NotConnected, ConsentMissing, Network. */
   markRead(messageId: string, isRead: boolean, owner?: string | null, options?: CallOptions): Promise<Message>;
+  /** Contacts as of the last sync, of all accounts of an owner or of one account, all of them or those with a mail address. Accounts that are connected for
+   * `contacts` have theirs synced by `sync`, `start` and `run_once`. Touches no network.
+   * Errors: InvalidInput (also when neither is named, or the cursor is another query's), NotFound. */
+  contacts(query?: ContactQuery, options?: CallOptions): Promise<ContactPage>;
   /** Live events from now on: of all accounts of an owner, or of everybody when none is named. */
   events(owner?: string | null): EventStream;
   /** The change feed of all accounts of an owner, or of one account. What is wrong with the query is told by the stream: InvalidInput, NotFound,

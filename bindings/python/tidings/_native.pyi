@@ -227,9 +227,11 @@ class ChangeKind(str, enum.Enum):
     MESSAGE_REMOVED = "message_removed"
     ACCOUNT_CHANGED = "account_changed"
     SEND_CHANGED = "send_changed"
+    CONTACT_CHANGED = "contact_changed"
+    CONTACT_REMOVED = "contact_removed"
     def __new__(cls, value: object) -> Self: ...
 
-_ChangeKind: TypeAlias = ChangeKind | Literal["message_added", "message_changed", "message_moved", "message_removed", "account_changed", "send_changed"]
+_ChangeKind: TypeAlias = ChangeKind | Literal["message_added", "message_changed", "message_moved", "message_removed", "account_changed", "send_changed", "contact_changed", "contact_removed"]
 
 class GraphVersion(str, enum.Enum):
     """Which version of Graph is asked. `Beta` changes without notice."""
@@ -1548,8 +1550,8 @@ class ChatMessage:
 @final
 class SyncReport:
     """What a sync did."""
-    __match_args__ = ("account_id", "folders", "pages", "added", "changed", "moved", "removed", "resynced", "quarantined", "attachments_pending", "duration_ms")
-    def __new__(cls, account_id: str, folders: int, pages: int, added: int, changed: int, moved: int, removed: int, resynced: int, quarantined: int, attachments_pending: int, duration_ms: int) -> Self: ...
+    __match_args__ = ("account_id", "folders", "pages", "added", "changed", "moved", "removed", "resynced", "quarantined", "attachments_pending", "duration_ms", "contacts")
+    def __new__(cls, account_id: str, folders: int, pages: int, added: int, changed: int, moved: int, removed: int, resynced: int, quarantined: int, attachments_pending: int, duration_ms: int, contacts: int) -> Self: ...
     @property
     def account_id(self) -> str: ...
     @property
@@ -1575,6 +1577,9 @@ class SyncReport:
         """Messages whose attachments are not listed yet: there are too many to wait for. They are listed afterwards, while the engine is open, else by the next sync; each is a change."""
     @property
     def duration_ms(self) -> int: ...
+    @property
+    def contacts(self) -> int:
+        """Contacts that are new, changed or gone."""
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -1853,6 +1858,81 @@ class SearchQuery:
 _SearchQuery: TypeAlias = SearchQuery | str
 
 @final
+class Contact:
+    """A contact of a mailbox, as it was at the last sync."""
+    __match_args__ = ("id", "account_id", "graph_id", "folder_id", "display_name", "given_name", "surname", "company_name", "department", "job_title", "addresses", "business_phones", "home_phones", "mobile_phone", "categories")
+    def __new__(cls, id: str, account_id: str, graph_id: str, folder_id: str, display_name: str, given_name: str | None, surname: str | None, company_name: str | None, department: str | None, job_title: str | None, addresses: _Address | Sequence[_Address], business_phones: Sequence[str], home_phones: Sequence[str], mobile_phone: str | None, categories: Sequence[str]) -> Self: ...
+    @property
+    def id(self) -> str: ...
+    @property
+    def account_id(self) -> str: ...
+    @property
+    def graph_id(self) -> str:
+        """Microsoft's immutable id."""
+    @property
+    def folder_id(self) -> str:
+        """`contacts` for the default folder, else Microsoft's id of the folder."""
+    @property
+    def display_name(self) -> str: ...
+    @property
+    def given_name(self) -> str | None: ...
+    @property
+    def surname(self) -> str | None: ...
+    @property
+    def company_name(self) -> str | None: ...
+    @property
+    def department(self) -> str | None: ...
+    @property
+    def job_title(self) -> str | None: ...
+    @property
+    def addresses(self) -> list[Address]:
+        """Mail addresses, the primary one first."""
+    @property
+    def business_phones(self) -> list[str]: ...
+    @property
+    def home_phones(self) -> list[str]: ...
+    @property
+    def mobile_phone(self) -> str | None: ...
+    @property
+    def categories(self) -> list[str]: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class ContactQuery:
+    __match_args__ = ("owner", "account_id", "address", "limit", "cursor")
+    def __new__(cls, owner: str | None = ..., account_id: str | None = ..., address: str | None = ..., limit: int = ..., cursor: str | None = ...) -> Self: ...
+    @property
+    def owner(self) -> str | None:
+        """Whose contacts: of all accounts of an owner, or of one account. One of them is needed; with both, the account must be the owner's."""
+    @property
+    def account_id(self) -> str | None: ...
+    @property
+    def address(self) -> str | None:
+        """Those with this mail address, in any letter case."""
+    @property
+    def limit(self) -> int:
+        """1 to 500."""
+    @property
+    def cursor(self) -> str | None:
+        """`next` of the page before; good for the same owner, account and address."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class ContactPage:
+    """In the order in which they came here first."""
+    __match_args__ = ("items", "next")
+    def __new__(cls, items: Sequence[Contact], next: str | None) -> Self: ...
+    @property
+    def items(self) -> list[Contact]: ...
+    @property
+    def next(self) -> str | None:
+        """Cursor of the next page; none at the end."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
 class ChangeQuery:
     """Which changes."""
     __match_args__ = ("owner", "account_id", "cursor")
@@ -1881,7 +1961,7 @@ class Change:
     def account_id(self) -> str: ...
     @property
     def subject_id(self) -> str | None:
-        """Id of the message or receipt."""
+        """Id of the message, receipt or contact."""
     @property
     def at(self) -> datetime: ...
     def __eq__(self, other: object, /) -> bool: ...
@@ -2902,6 +2982,13 @@ class Engine:
         """The conversation a message belongs to, in its account. Errors: NotFound."""
     async def mark_read(self, message_id: str, is_read: bool, owner: str | None = ...) -> Message:
         """Sets the read state in the mailbox, then here. Errors: NotFound, NotConnected, ConsentMissing, Network."""
+    @overload
+    async def contacts(self, query: ContactQuery) -> ContactPage:
+        """Contacts as of the last sync, of all accounts of an owner or of one account, all of them or those with a mail address. Accounts that are connected for
+        `contacts` have theirs synced by `sync`, `start` and `run_once`. Touches no network.
+        Errors: InvalidInput (also when neither is named, or the cursor is another query's), NotFound."""
+    @overload
+    async def contacts(self, *, owner: str | None = ..., account_id: str | None = ..., address: str | None = ..., limit: int = ..., cursor: str | None = ...) -> ContactPage: ...
     def events(self, owner: str | None = ...) -> EventStream:
         """Live events from now on: of all accounts of an owner, or of everybody when none is named."""
     @overload
@@ -3180,6 +3267,13 @@ class BlockingEngine:
         """The conversation a message belongs to, in its account. Errors: NotFound."""
     def mark_read(self, message_id: str, is_read: bool, owner: str | None = ...) -> Message:
         """Sets the read state in the mailbox, then here. Errors: NotFound, NotConnected, ConsentMissing, Network."""
+    @overload
+    def contacts(self, query: ContactQuery) -> ContactPage:
+        """Contacts as of the last sync, of all accounts of an owner or of one account, all of them or those with a mail address. Accounts that are connected for
+        `contacts` have theirs synced by `sync`, `start` and `run_once`. Touches no network.
+        Errors: InvalidInput (also when neither is named, or the cursor is another query's), NotFound."""
+    @overload
+    def contacts(self, *, owner: str | None = ..., account_id: str | None = ..., address: str | None = ..., limit: int = ..., cursor: str | None = ...) -> ContactPage: ...
     def events(self, owner: str | None = ...) -> BlockingEventStream:
         """Live events from now on: of all accounts of an owner, or of everybody when none is named."""
     @overload

@@ -101,7 +101,7 @@ impl Inner {
         let before = Duration::from_millis(u64::try_from(poll.pause_ms).unwrap_or_default());
         let pause = match &outcome {
             Ok(report) => {
-                let has_news = report.added + report.changed + report.moved + report.removed > 0;
+                let has_news = report.added + report.changed + report.moved + report.removed + report.contacts > 0;
                 let quota_used = self.pipeline.quota_used(&poll.account_id).await;
                 after(before, Seen { has_news, requests: report.pages.max(report.folders).saturating_add(2), quota_used })
             }

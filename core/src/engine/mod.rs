@@ -4,6 +4,7 @@ mod accounts;
 mod attachment;
 mod background;
 mod connect;
+mod contacts;
 mod device;
 mod events;
 mod feed;
@@ -50,6 +51,7 @@ pub use sign_in::LoopbackSignIn;
 use crate::auth::Auth;
 use crate::clock::{Clock, TestClock, to_ms};
 use crate::config::Config;
+use crate::contacts::Contacts;
 use crate::error::{ErrorKind, Result};
 use crate::events::EventBus;
 use crate::retention::Retention;
@@ -88,6 +90,7 @@ struct Inner {
     outbox: Arc<Outbox>,
     sync: Arc<Sync>,
     reader: Reader,
+    contacts: Contacts,
     retention: Retention,
     workflows: Workflows,
     event_bus: EventBus,
@@ -260,8 +263,7 @@ impl Engine {
             if owner.is_some() {
                 inner.owned(&account_id, owner.as_deref()).await?;
             }
-            let account = inner.usable(&account_id, Feature::MailSync).await?;
-            inner.sync.run(account, stop).await
+            inner.sync_one(&account_id, stop).await
         })
         .await
     }

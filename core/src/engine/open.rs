@@ -3,6 +3,7 @@
 use super::{Inner, throttles};
 use crate::auth::{Auth, AuthConfig};
 use crate::clock::{Clock, SystemClock, TestClock, to_ms};
+use crate::contacts::Contacts;
 use crate::config::{Config, Content, CopiedStore, Endpoints};
 use crate::error::{Error, Result};
 use crate::events::EventBus;
@@ -106,6 +107,7 @@ pub fn open(config: Config, root_key: Arc<RootKey>, test_clock: Option<Arc<TestC
     let workflows = Workflows { store: store.clone(), vault: vault.clone(), flows: flows.clone(), clock: clock.clone(), event_bus: event_bus.clone() };
     let pace = Pace { mails_per_minute: config.mails_per_minute, recipients_per_day: config.recipients_per_day };
     let outbox = Outbox::new(store.clone(), vault.clone(), graph.clone(), flows, clock.clone(), event_bus.clone(), pace);
+    let contacts = Contacts { store: store.clone(), vault: vault.clone(), graph: graph.clone(), clock: clock.clone(), news: news.clone() };
     let reader = Reader { store: store.clone(), vault: vault.clone(), graph, clock: clock.clone(), news: news.clone(), content: config.content };
     let sync = Sync::new(reader.clone(), event_bus.clone(), config.page_size, config.folders);
 
@@ -133,7 +135,7 @@ pub fn open(config: Config, root_key: Arc<RootKey>, test_clock: Option<Arc<TestC
     runtime.background(throttles::keep(store.clone(), pipeline.clone(), clock.clone(), runtime.stop()));
     let send_timeout = Duration::from_millis(u64::from(config.send_timeout_ms));
     tracing::info!(target: "tidings::engine", version = env!("CARGO_PKG_VERSION"), content = ?config.content, "opened");
-    Ok(Arc::new(Inner { runtime, clock, store, vault, auth, outbox, sync, reader, retention, workflows, event_bus, news, send_timeout, meters, pipeline, is_started: AtomicBool::new(false) }))
+    Ok(Arc::new(Inner { runtime, clock, store, vault, auth, outbox, sync, reader, contacts, retention, workflows, event_bus, news, send_timeout, meters, pipeline, is_started: AtomicBool::new(false) }))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Syncs of many accounts, and what of each is synced.
 
 use super::{Inner, scope};
+use crate::auth::allows;
 use crate::config::check_folders;
 use crate::error::{Error, Result};
 use crate::model::{Account, AccountKind, AccountState, Feature, SyncOutcome, SyncReport};
@@ -31,8 +32,16 @@ impl Inner {
 
     pub(super) async fn sync_one(&self, account_id: &str, stop: Stop) -> Result<SyncReport> {
         stop.check()?;
-        let account = self.usable(account_id, Feature::MailSync).await?;
-        self.sync.run(account, stop).await
+        let account = self.usable_for_any(account_id, &[Feature::MailSync, Feature::Contacts]).await?;
+        let has_contacts = allows(&account, Feature::Contacts);
+        let mut report = match allows(&account, Feature::MailSync) {
+            true => self.sync.run(account.clone(), stop.clone()).await?,
+            false => SyncReport { account_id: account.id.clone(), ..SyncReport::default() },
+        };
+        if has_contacts {
+            report.contacts = self.contacts.sync(&account, &stop).await?;
+        }
+        Ok(report)
     }
 
     /// Those that have something to sync, or would have if somebody signed in.
@@ -42,7 +51,7 @@ impl Inner {
             let rows = self.store.accounts(AccountQuery::Page(AccountWindow { owner: owner.as_deref(), state: None, after, limit: PAGE })).await?;
             let Some(last) = rows.last() else { return Ok(ids) };
             after = last.number;
-            let is_synced = |row: &AccountRow| row.kind == AccountKind::Person && row.state != AccountState::Disconnected && row.features.contains(&Feature::MailSync);
+            let is_synced = |row: &AccountRow| row.kind == AccountKind::Person && row.state != AccountState::Disconnected && [Feature::MailSync, Feature::Contacts].iter().any(|feature| row.features.contains(feature));
             ids.extend(rows.into_iter().filter(is_synced).map(|row| row.id));
         }
     }

@@ -2,6 +2,7 @@
 
 mod answers;
 mod batch;
+mod contacts;
 mod delta;
 mod folder_changes;
 mod folders;
@@ -22,6 +23,7 @@ mod untold;
 mod upload;
 mod wire;
 
+pub use contacts::{ContactAnswer, ContactChanges, ContactItem, GraphContact};
 pub use delta::{DeltaAnswer, DeltaFrom, DeltaItem, DeltaPage, MailItem};
 #[cfg(test)]
 pub use untold::Untold;

@@ -22,6 +22,9 @@ pub struct SyncReport {
     /// Messages whose attachments are not listed yet: there are too many to wait for. They are listed afterwards, while the engine is open, else by the next sync; each is a change.
     pub attachments_pending: u32,
     pub duration_ms: u64,
+    /// Contacts that are new, changed or gone.
+    #[serde(default)]
+    pub contacts: u32,
 }
 
 /// What became of one account in `sync_all`: a report, or an error.
@@ -100,6 +103,9 @@ pub enum ChangeKind {
     MessageRemoved,
     AccountChanged,
     SendChanged,
+    /// One that is new as well.
+    ContactChanged,
+    ContactRemoved,
 }
 
 /// Which changes.
@@ -119,7 +125,7 @@ pub struct Change {
     pub cursor: String,
     pub kind: ChangeKind,
     pub account_id: String,
-    /// Id of the message or receipt.
+    /// Id of the message, receipt or contact.
     pub subject_id: Option<String>,
     #[serde(with = "rfc3339")]
     pub at: SystemTime,

@@ -8,6 +8,7 @@ mod accounts;
 mod audit;
 mod chats;
 mod claims;
+mod contacts;
 mod copies;
 mod health;
 mod keyring;
@@ -42,6 +43,7 @@ pub use accounts::{
 };
 pub use audit::{AuditChain, AuditEnd, AuditRow, AuditSigner, AuditStore, Entry, STORE_CHAIN, beginning};
 pub use chats::ChatStore;
+pub use contacts::{ContactBatch, ContactFolderRow, ContactRow, ContactStore, ContactWindow, KnownContact, NewContact, contact_cursor_place, contact_place};
 pub use copies::{Copied, CopyStore, Parked};
 pub use health::{HealthError, HealthRow, HealthStore};
 pub use keyring::{HANDOVER_MS, KeyHandover, KeyFate, KeyStore, NewRoot, ROOT_KDF, ROOT_WRAPPED, Retired, RingKey, SealedValue, RowRef, is_outdated, outdated_key, moved_on, outdated, unready, unready_ring};
@@ -76,7 +78,7 @@ pub fn peek(data_dir: &Path, name: &str) -> Result<Option<Vec<u8>>> {
 
 /// What a backend promises; SQLite is one, PostgreSQL can be another.
 pub trait Store:
-    AccountStore + ChatStore + CopyStore + KeyStore + OutboxStore + LinkStore + MailStore + HealthStore + AuditStore + LastSenderStore + PaceStore + PollStore + PurgeStore + SignatureStore + StagingStore + ThrottleStore + TrimStore + WorkflowStore + Send + Sync
+    AccountStore + ChatStore + ContactStore + CopyStore + KeyStore + OutboxStore + LinkStore + MailStore + HealthStore + AuditStore + LastSenderStore + PaceStore + PollStore + PurgeStore + SignatureStore + StagingStore + ThrottleStore + TrimStore + WorkflowStore + Send + Sync
 {
     /// Ends all connections; later calls fail with `Closed`.
     fn close(&self);

@@ -69,6 +69,8 @@ words!(ChangeKind, "a kind of change", {
     MessageRemoved = "message_removed",
     AccountChanged = "account_changed",
     SendChanged = "send_changed",
+    ContactChanged = "contact_changed",
+    ContactRemoved = "contact_removed",
 });
 
 words!(AuditKind, "a kind of audit record", {

@@ -42,6 +42,7 @@ impl Tally {
             quarantined,
             attachments_pending: self.attachments_pending,
             duration_ms: 0,
+            contacts: 0,
         }
     }
 

@@ -31,7 +31,7 @@ pub const ONE_CHAIN: &str = "
     CREATE TABLE audit (number INTEGER PRIMARY KEY, at INTEGER NOT NULL, kind TEXT NOT NULL, account_id TEXT, subject TEXT, detail TEXT NOT NULL, hash BLOB NOT NULL) STRICT;
     INSERT INTO audit SELECT * FROM kept;
     ALTER TABLE throttles DROP COLUMN counted_at; ALTER TABLE throttles DROP COLUMN counts;
-    DROP TABLE IF EXISTS outbox_staged; DROP TABLE IF EXISTS staged_parts; DROP TABLE IF EXISTS staged; DROP TABLE IF EXISTS chats; DROP TABLE IF EXISTS paces; DROP TABLE IF EXISTS last_senders; DROP TABLE IF EXISTS signatures; DROP TABLE IF EXISTS links; DROP TABLE IF EXISTS polls;
+    DROP TABLE IF EXISTS outbox_staged; DROP TABLE IF EXISTS staged_parts; DROP TABLE IF EXISTS staged; DROP TABLE IF EXISTS chats; DROP TABLE IF EXISTS paces; DROP TABLE IF EXISTS last_senders; DROP TABLE IF EXISTS signatures; DROP TABLE IF EXISTS links; DROP TABLE IF EXISTS polls; DROP TABLE IF EXISTS contacts; DROP TABLE IF EXISTS contact_folders; DROP TABLE IF EXISTS contact_addresses;
     PRAGMA user_version = 19";
 
 /// Plays the one who alters the file.
@@ -106,6 +106,9 @@ store_suite!(made, [
     a_link_finds_the_conversation_of_a_copy_that_comes_later,
     a_link_of_a_draft_goes_no_further,
     a_mailbox_keeps_its_pace,
+    contacts_are_kept_with_the_place_in_their_folder,
+    a_contact_is_gone_when_no_folder_has_it,
+    contacts_are_found_by_address_and_paged,
     a_mailbox_is_looked_at_by_one_at_a_time,
     a_mailbox_that_is_asked_for_is_due_by_then,
     a_mailbox_that_is_gone_is_not_looked_at,

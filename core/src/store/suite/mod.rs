@@ -4,6 +4,7 @@
 mod accounts;
 mod audit;
 mod chats;
+mod contacts;
 mod health;
 mod last_senders;
 mod links;
@@ -24,6 +25,7 @@ mod workflows;
 pub use accounts::*;
 pub use audit::*;
 pub use chats::*;
+pub use contacts::*;
 pub use health::*;
 pub use last_senders::*;
 pub use links::*;

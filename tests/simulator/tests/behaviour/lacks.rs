@@ -18,7 +18,7 @@ async fn what_is_not_simulated_says_so() {
     for (method, path) in [
         ("GET", "/me/events".to_string()),
         ("GET", "/me/calendar/events".into()),
-        ("GET", "/me/contacts".into()),
+        ("GET", "/me/contacts/x/photo".into()),
         ("GET", "/nonsense".into()),
         ("GET", "/teams/x/members".into()),
         ("POST", "/subscriptions".into()),

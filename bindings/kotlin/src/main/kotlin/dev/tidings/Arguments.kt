@@ -79,6 +79,9 @@ public suspend fun Engine.messages(
     link: String? = null,
 ): MessagePage = messages(MessageQuery(owner, accountId, folder, isRead, conversationId, limit, cursor, link))
 
+public suspend fun Engine.contacts(owner: String? = null, accountId: String? = null, address: String? = null, limit: UInt = 50u, cursor: String? = null): ContactPage =
+    contacts(ContactQuery(owner, accountId, address, limit, cursor))
+
 public suspend fun Engine.people(accountId: String, text: String, limit: UInt = 20u, owner: String? = null): List<Person> =
     people(PeopleQuery(accountId, text, limit, owner))
 

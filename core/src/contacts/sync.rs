@@ -1,0 +1,182 @@
+//! What is new among the contacts of a mailbox.
+
+use super::{Contacts, address_hash};
+use crate::clock::to_ms;
+use crate::error::{Error, ErrorKind, Result};
+use crate::failpoint::failpoint;
+use crate::graph::{Caller, ContactAnswer, ContactChanges, ContactItem, GraphContact};
+use crate::model::Contact;
+use crate::pipeline::Priority;
+use crate::random;
+use crate::runtime::Stop;
+use crate::store::{AccountRow, ContactBatch, ContactFolderRow, KnownContact, LEASE_MS, Lease, LeaseRequest, NewContact, contact_cursor_place, contact_place, hold};
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+/// How long it waits in all for Retry-After and outages before it reports them.
+const PATIENCE: Duration = Duration::from_secs(300);
+/// Pages of one round: more contacts than a mailbox holds.
+const MOST_PAGES: u32 = 5_000;
+
+/// One sync of one account's contacts.
+struct Pass<'a> {
+    contacts: &'a Contacts,
+    account: &'a AccountRow,
+    lease: Lease,
+    stop: &'a Stop,
+}
+
+impl Contacts {
+    /// Brings the contacts of an account up to date; answers how many are new, changed or gone. Stops between pages when told to; what is stored stays.
+    pub async fn sync(&self, account: &AccountRow, stop: &Stop) -> Result<u32> {
+        let lease = self.lease(&account.id, stop).await?;
+        let pass = Pass { contacts: self, account, lease: lease.clone(), stop };
+        let outcome = tokio::select! {
+            outcome = pass.run() => outcome,
+            () = hold(self.store.clone(), self.clock.clone(), lease.clone()) => Err(Error::new(ErrorKind::StoreBusy, "Another process took this sync of contacts over.")),
+        };
+        let _ = self.store.release_lease(&lease).await;
+        if let Ok(1..) = outcome {
+            self.news.send_modify(|n| *n = n.wrapping_add(1));
+        }
+        outcome.map_err(|e| e.on_account(&account.id))
+    }
+
+    async fn lease(&self, account_id: &str, stop: &Stop) -> Result<Lease> {
+        let request = LeaseRequest::new(&self.store, &self.clock, format!("contacts/{account_id}"), LEASE_MS)?;
+        loop {
+            stop.check()?;
+            if let Some(lease) = request.take().await? {
+                return Ok(lease);
+            }
+            tokio::select! { () = request.pause() => {}, () = stop.wait() => {} }
+        }
+    }
+}
+
+impl Pass<'_> {
+    fn caller(&self) -> Caller {
+        Caller { user_id: self.account.user_id.clone(), ..Caller::new(&self.account.id, Priority::Sync, PATIENCE) }
+    }
+
+    async fn run(&self) -> Result<u32> {
+        let folders = self.stop.until(self.contacts.graph.contact_folders(&self.caller())).await?;
+        let mut here = HashSet::new();
+        let mut changed = 0_u32;
+        for folder_id in &folders {
+            if self.folder(folder_id, &mut changed).await? {
+                here.insert(folder_id.clone());
+            }
+        }
+        let here: Vec<String> = here.into_iter().collect();
+        let now = to_ms(self.contacts.clock.now());
+        let gone = self.contacts.store.settle_contacts(&self.account.id, self.account.generation, &self.lease, &here, now).await?.ok_or_else(taken_over)?;
+        Ok(changed.saturating_add(gone))
+    }
+
+    /// Every page of a folder from where it stands to its next delta link. False: there is no such folder any more.
+    async fn folder(&self, folder_id: &str, changed: &mut u32) -> Result<bool> {
+        let (store, account_id) = (&self.contacts.store, self.account.id.as_str());
+        let mut row = store.contact_folders(account_id).await?.into_iter().find(|row| row.graph_id == folder_id);
+        let mut link = self.link(folder_id).await?;
+        let mut has_begun = false;
+        for _ in 0..MOST_PAGES {
+            if row.is_none() || link.is_none() {
+                let enumeration = store.begin_contacts(account_id, self.account.generation, &self.lease, folder_id).await?.ok_or_else(taken_over)?;
+                let version = row.map_or(0, |row| row.link_version);
+                row = Some(ContactFolderRow { graph_id: folder_id.to_owned(), link: None, link_version: version, enumeration });
+                has_begun = true;
+            }
+            let Some(current) = row.as_mut() else { return Ok(false) };
+            match self.stop.until(self.contacts.graph.contact_changes(&self.caller(), folder_id, link.as_deref())).await? {
+                ContactAnswer::FolderGone => return Ok(false),
+                ContactAnswer::Lost if has_begun => return Err(Error::new(ErrorKind::Upstream, "Microsoft lost its place among the contacts twice. Sync again later; nothing here is lost.")),
+                ContactAnswer::Lost => link = None,
+                ContactAnswer::Page(page) => {
+                    let (is_delta, next) = (page.is_delta, page.link.clone());
+                    current.link_version += 1;
+                    let stored = self.contacts.vault.with_current_keys(async || self.store(current, &page).await).await?;
+                    *changed = changed.saturating_add(stored.ok_or_else(taken_over)?);
+                    failpoint!("contacts.stored_page");
+                    if is_delta {
+                        return Ok(true);
+                    }
+                    link = Some(next);
+                }
+            }
+        }
+        Err(Error::new(ErrorKind::Upstream, "Microsoft's pages of contacts do not end."))
+    }
+
+    /// Where the folder stands. None: at its beginning.
+    async fn link(&self, folder_id: &str) -> Result<Option<String>> {
+        let (contacts, account_id) = (self.contacts, self.account.id.as_str());
+        let open = async || match contacts.store.contact_folders(account_id).await?.into_iter().find(|row| row.graph_id == folder_id) {
+            Some(ContactFolderRow { link: Some(link), link_version, .. }) => contacts.vault.secrets(account_id).await?.open(contact_cursor_place(account_id, folder_id, link_version), &link).map(Some),
+            _ => Ok(None),
+        };
+        match contacts.vault.with_current_keys(open).await {
+            Ok(link) => Ok(link.and_then(|plain| String::from_utf8(plain.to_vec()).ok())),
+            // The account was connected anew, and has another key: the folder is read from its beginning.
+            Err(error) if error.kind() == ErrorKind::Corrupt => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// None: taken over.
+    async fn store(&self, folder: &ContactFolderRow, page: &ContactChanges) -> Result<Option<u32>> {
+        let (contacts, account_id) = (self.contacts, self.account.id.as_str());
+        let shown = page.items.iter().filter_map(|item| if let ContactItem::Contact(contact) = item { Some(&**contact) } else { None });
+        // Of one that is shown twice, the last counts.
+        let mut latest: HashMap<&str, &GraphContact> = HashMap::new();
+        latest.extend(shown.map(|contact| (contact.id.as_str(), contact)));
+        let ids: Vec<String> = latest.keys().map(|id| (*id).to_owned()).collect();
+        let known: HashMap<String, KnownContact> = contacts.store.known_contacts(account_id, &ids).await?.into_iter().map(|row| (row.graph_id.clone(), row)).collect();
+        let (content, hashes) = (contacts.vault.content(account_id).await?, contacts.vault.hashes(account_id).await?);
+        let (mut put, mut same) = (Vec::new(), Vec::new());
+        for contact in latest.into_values() {
+            let before = known.get(&contact.id);
+            if before.is_some_and(|known| !contact.change_key.is_empty() && known.change_key == contact.change_key && known.folder_id == folder.graph_id) {
+                same.push(contact.id.clone());
+                continue;
+            }
+            let version = before.map_or(1, |known| known.version + 1);
+            let text = serde_json::to_vec(&kept(contact)).map_err(|e| Error::internal("A contact cannot be written.").with_source(e))?;
+            put.push(NewContact {
+                public_id: format!("con_{}", random::token::<16>()?),
+                graph_id: contact.id.clone(),
+                change_key: contact.change_key.clone(),
+                version,
+                sealed: content.seal(contact_place(account_id, &contact.id, version), &text)?,
+                addresses: contact.addresses.iter().map(|address| address_hash(&hashes, &address.address)).collect::<Result<_>>()?,
+            });
+        }
+        let gone = page.items.iter().filter_map(|item| if let ContactItem::Removed { id } = item { Some(id.clone()) } else { None }).collect();
+        let link = contacts.vault.secrets(account_id).await?.seal(contact_cursor_place(account_id, &folder.graph_id, folder.link_version), page.link.as_bytes())?;
+        let batch = ContactBatch {
+            account_id: account_id.to_owned(),
+            generation: self.account.generation,
+            lease: self.lease.clone(),
+            folder_id: folder.graph_id.clone(),
+            enumeration: folder.enumeration,
+            put,
+            same,
+            gone,
+            link,
+            link_version: folder.link_version,
+            is_delta: page.is_delta,
+            now: to_ms(contacts.clock.now()),
+        };
+        contacts.store.store_contacts(batch).await
+    }
+}
+
+/// What is sealed of a contact; the rest stands in columns.
+fn kept(contact: &GraphContact) -> Contact {
+    let GraphContact { display_name, given_name, surname, company_name, department, job_title, addresses, business_phones, home_phones, mobile_phone, categories, .. } = contact.clone();
+    Contact { display_name, given_name, surname, company_name, department, job_title, addresses, business_phones, home_phones, mobile_phone, categories, ..Contact::default() }
+}
+
+fn taken_over() -> Error {
+    Error::new(ErrorKind::StoreBusy, "The account changed during this sync of contacts, or another process took it over. Sync again.")
+}
