@@ -58,6 +58,9 @@ export type ChatKind = 'one_on_one' | 'group' | 'meeting' | 'other';
 /** What of a message could not be read or told: all of it, what is attached, or whether it was removed. */
 export type QuarantineKind = 'message' | 'attachments' | 'removal';
 
+/** What an attachment is. */
+export type AttachmentKind = 'file' | 'item' | 'reference';
+
 /** A form in which a body is made ready. */
 export type BodyForm = 'original' | 'text' | 'html';
 
@@ -866,6 +869,7 @@ export interface AttachmentInfo {
   /** Bytes. */
   size: number;
   isInline: boolean;
+  kind: AttachmentKind;
 }
 
 /** A mail as it was at the last sync; its body comes from `body`. */
@@ -1402,6 +1406,28 @@ export class AttachmentWriter {
   abort(options?: CallOptions): Promise<void>;
 }
 
+/** A content of a mailbox. Its connection is kept until the end of it, an hour at the most, or until this is let go of. After an error of `next` or `body` the
+ * next call goes on where it broke off: the content is asked for again, what was given out is passed over and compared by its hash. */
+export class AttachmentContent implements AsyncIterable<Buffer> {
+  private constructor();
+  /** As it is in the mail, or the subject of a mail as MIME; foreign text, and no safe name of a file. */
+  name(): string;
+  /** As the sender said. Of an item what its content is: `message/rfc822`, `text/vcard` or `text/calendar`. */
+  contentType(): string;
+  /** A mail as MIME is an item. */
+  kind(): AttachmentKind;
+  /** Bytes of the content, where Microsoft announces them. (`size` of an `AttachmentInfo` counts what the mailbox needs for it.) */
+  size(): number | null;
+  /** The whole content, or what `next` has not given out yet. A cancelled wait loses nothing. Errors: LimitExceeded (more than 64 MB: take it piece by piece),
+   * and those of `next`. */
+  body(options?: CallOptions): Promise<Buffer>;
+  /** The next piece; none at the end. A content up to 1 MB is one piece. A cancelled wait loses nothing; after an error the next call goes on where it broke off.
+   * Errors: Upstream (the connection broke), Conflict (after that it was another content: open it anew), NotFound (it is gone from the mailbox), InvalidInput (a
+   * reference has no content), Closed, and those of `attachment`. */
+  next(options?: CallOptions): Promise<Buffer | null>;
+  [Symbol.asyncIterator](): AsyncIterableIterator<Buffer>;
+}
+
 /** Live events from the moment it was made. */
 export class EventStream implements AsyncIterable<Event> {
   private constructor();
@@ -1664,6 +1690,14 @@ export class Engine implements AsyncDisposable {
   message(messageId: string, owner?: string | null, options?: CallOptions): Promise<Message>;
   /** The content as it came and both forms, or with `form` only that one made of it: making text or safe HTML of a long mail takes milliseconds. Errors: NotFound. */
   body(messageId: string, owner?: string | null, form?: BodyForm | null, options?: CallOptions): Promise<MessageBody>;
+  /** The content of an attachment, from the mailbox: one up to 1 MB is here when this answers, a longer one arrives as it is asked for. Of an item it is MIME, a
+   * vCard or iCalendar; a reference has none (see `AttachmentContent`). Works for attachments that are not listed yet as well. Needs `mail_sync`. Errors: NotFound
+   * (also when the mail or the attachment is gone from the mailbox), InvalidInput, NotConnected, NeedsReconnect, ConsentMissing, Throttled, Network, Upstream.
+   * Source: Graph, Get attachment. */
+  attachment(messageId: string, attachmentId: string, owner?: string | null, options?: CallOptions): Promise<AttachmentContent>;
+  /** A whole mail as MIME, with all that is attached, from the mailbox and in the form of `attachment`. Errors: as `attachment`.
+   * Source: Graph, Get MIME content of a message. */
+  mime(messageId: string, owner?: string | null, options?: CallOptions): Promise<AttachmentContent>;
   /** Best matches first, of all accounts of an owner or of one account. Errors: InvalidInput (also when neither is named, or the store's content is
    * sealed), NotFound. */
   search(query: SearchQuery, options?: CallOptions): Promise<Message[]>;

@@ -211,6 +211,15 @@ class QuarantineKind(str, enum.Enum):
 
 _QuarantineKind: TypeAlias = QuarantineKind | Literal["message", "attachments", "removal"]
 
+class AttachmentKind(str, enum.Enum):
+    """What an attachment is."""
+    FILE = "file"
+    ITEM = "item"
+    REFERENCE = "reference"
+    def __new__(cls, value: object) -> Self: ...
+
+_AttachmentKind: TypeAlias = AttachmentKind | Literal["file", "item", "reference"]
+
 class BodyForm(str, enum.Enum):
     """A form in which a body is made ready."""
     ORIGINAL = "original"
@@ -1654,8 +1663,8 @@ class QuarantinedItem:
 
 @final
 class AttachmentInfo:
-    __match_args__ = ("id", "name", "content_type", "size", "is_inline")
-    def __new__(cls, id: str, name: str, content_type: str, size: int, is_inline: bool) -> Self: ...
+    __match_args__ = ("id", "name", "content_type", "size", "is_inline", "kind")
+    def __new__(cls, id: str, name: str, content_type: str, size: int, is_inline: bool, kind: _AttachmentKind) -> Self: ...
     @property
     def id(self) -> str: ...
     @property
@@ -1667,6 +1676,8 @@ class AttachmentInfo:
         """Bytes."""
     @property
     def is_inline(self) -> bool: ...
+    @property
+    def kind(self) -> AttachmentKind: ...
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -2485,6 +2496,52 @@ class BlockingAttachmentWriter:
 _AttachmentWriter: TypeAlias = AttachmentWriter | BlockingAttachmentWriter
 
 @final
+class AttachmentContent:
+    """A content of a mailbox. Its connection is kept until the end of it, an hour at the most, or until this is let go of. After an error of `next` or `body` the
+    next call goes on where it broke off: the content is asked for again, what was given out is passed over and compared by its hash."""
+    def name(self) -> str:
+        """As it is in the mail, or the subject of a mail as MIME; foreign text, and no safe name of a file."""
+    def content_type(self) -> str:
+        """As the sender said. Of an item what its content is: `message/rfc822`, `text/vcard` or `text/calendar`."""
+    def kind(self) -> AttachmentKind:
+        """A mail as MIME is an item."""
+    def size(self) -> int | None:
+        """Bytes of the content, where Microsoft announces them. (`size` of an `AttachmentInfo` counts what the mailbox needs for it.)"""
+    async def body(self) -> bytes:
+        """The whole content, or what `next` has not given out yet. A cancelled wait loses nothing. Errors: LimitExceeded (more than 64 MB: take it piece by piece),
+        and those of `next`."""
+    async def next(self) -> bytes | None:
+        """The next piece; none at the end. A content up to 1 MB is one piece. A cancelled wait loses nothing; after an error the next call goes on where it broke off.
+        Errors: Upstream (the connection broke), Conflict (after that it was another content: open it anew), NotFound (it is gone from the mailbox), InvalidInput (a
+        reference has no content), Closed, and those of `attachment`."""
+    def __aiter__(self) -> Self: ...
+    async def __anext__(self) -> bytes: ...
+
+@final
+class BlockingAttachmentContent:
+    """A content of a mailbox. Its connection is kept until the end of it, an hour at the most, or until this is let go of. After an error of `next` or `body` the
+    next call goes on where it broke off: the content is asked for again, what was given out is passed over and compared by its hash."""
+    def name(self) -> str:
+        """As it is in the mail, or the subject of a mail as MIME; foreign text, and no safe name of a file."""
+    def content_type(self) -> str:
+        """As the sender said. Of an item what its content is: `message/rfc822`, `text/vcard` or `text/calendar`."""
+    def kind(self) -> AttachmentKind:
+        """A mail as MIME is an item."""
+    def size(self) -> int | None:
+        """Bytes of the content, where Microsoft announces them. (`size` of an `AttachmentInfo` counts what the mailbox needs for it.)"""
+    def body(self) -> bytes:
+        """The whole content, or what `next` has not given out yet. A cancelled wait loses nothing. Errors: LimitExceeded (more than 64 MB: take it piece by piece),
+        and those of `next`."""
+    def next(self) -> bytes | None:
+        """The next piece; none at the end. A content up to 1 MB is one piece. A cancelled wait loses nothing; after an error the next call goes on where it broke off.
+        Errors: Upstream (the connection broke), Conflict (after that it was another content: open it anew), NotFound (it is gone from the mailbox), InvalidInput (a
+        reference has no content), Closed, and those of `attachment`."""
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> bytes: ...
+
+_AttachmentContent: TypeAlias = AttachmentContent | BlockingAttachmentContent
+
+@final
 class EventStream:
     """Live events from the moment it was made."""
     async def next(self) -> Event | None:
@@ -2866,6 +2923,14 @@ class Engine:
         """Errors: NotFound."""
     async def body(self, message_id: str, owner: str | None = ..., form: _BodyForm | None = ...) -> MessageBody:
         """The content as it came and both forms, or with `form` only that one made of it: making text or safe HTML of a long mail takes milliseconds. Errors: NotFound."""
+    async def attachment(self, message_id: str, attachment_id: str, owner: str | None = ...) -> AttachmentContent:
+        """The content of an attachment, from the mailbox: one up to 1 MB is here when this answers, a longer one arrives as it is asked for. Of an item it is MIME, a
+        vCard or iCalendar; a reference has none (see `AttachmentContent`). Works for attachments that are not listed yet as well. Needs `mail_sync`. Errors: NotFound
+        (also when the mail or the attachment is gone from the mailbox), InvalidInput, NotConnected, NeedsReconnect, ConsentMissing, Throttled, Network, Upstream.
+        Source: Graph, Get attachment."""
+    async def mime(self, message_id: str, owner: str | None = ...) -> AttachmentContent:
+        """A whole mail as MIME, with all that is attached, from the mailbox and in the form of `attachment`. Errors: as `attachment`.
+        Source: Graph, Get MIME content of a message."""
     @overload
     async def search(self, query: SearchQuery) -> list[Message]:
         """Best matches first, of all accounts of an owner or of one account. Errors: InvalidInput (also when neither is named, or the store's content is
@@ -3135,6 +3200,14 @@ class BlockingEngine:
         """Errors: NotFound."""
     def body(self, message_id: str, owner: str | None = ..., form: _BodyForm | None = ...) -> MessageBody:
         """The content as it came and both forms, or with `form` only that one made of it: making text or safe HTML of a long mail takes milliseconds. Errors: NotFound."""
+    def attachment(self, message_id: str, attachment_id: str, owner: str | None = ...) -> BlockingAttachmentContent:
+        """The content of an attachment, from the mailbox: one up to 1 MB is here when this answers, a longer one arrives as it is asked for. Of an item it is MIME, a
+        vCard or iCalendar; a reference has none (see `AttachmentContent`). Works for attachments that are not listed yet as well. Needs `mail_sync`. Errors: NotFound
+        (also when the mail or the attachment is gone from the mailbox), InvalidInput, NotConnected, NeedsReconnect, ConsentMissing, Throttled, Network, Upstream.
+        Source: Graph, Get attachment."""
+    def mime(self, message_id: str, owner: str | None = ...) -> BlockingAttachmentContent:
+        """A whole mail as MIME, with all that is attached, from the mailbox and in the form of `attachment`. Errors: as `attachment`.
+        Source: Graph, Get MIME content of a message."""
     @overload
     def search(self, query: SearchQuery) -> list[Message]:
         """Best matches first, of all accounts of an owner or of one account. Errors: InvalidInput (also when neither is named, or the store's content is

@@ -3,6 +3,7 @@
 mod accounts;
 mod attachment;
 mod connect;
+mod content;
 mod device;
 mod events;
 mod feed;
@@ -39,6 +40,7 @@ mod throttles_tests;
 mod waiting_tests;
 
 pub use attachment::AttachmentWriter;
+pub use content::AttachmentContent;
 pub use device::DeviceSignIn;
 pub use events::EventStream;
 pub use feed::ChangeStream;

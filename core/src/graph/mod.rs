@@ -2,6 +2,7 @@
 
 mod answers;
 mod batch;
+mod content;
 mod delta;
 mod folder_changes;
 mod folders;
@@ -30,6 +31,7 @@ pub use folder_changes::FolderChanges;
 pub use listing::{Listing, ListingOrder, ListingRange};
 pub use folders::{FolderList, GraphFolder, WellKnownFolders};
 pub use reading::{KeptBody, MailBody};
+pub use content::{Content, ContentPlace};
 pub use raw::{PageWalk, RawAnswer, RawCall};
 pub use answers::{AnswerKind, OutgoingAnswer};
 pub use files::{ChatReader, DriveFile, FileFolder};

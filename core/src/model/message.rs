@@ -28,6 +28,20 @@ pub struct AttachmentInfo {
     /// Bytes.
     pub size: u32,
     pub is_inline: bool,
+    #[serde(default)]
+    pub kind: AttachmentKind,
+}
+
+/// What an attachment is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AttachmentKind {
+    #[default]
+    File,
+    /// A mail, contact or event; its content is MIME, a vCard or iCalendar.
+    Item,
+    /// A link to a file in a drive. Microsoft tells its name here, and neither content nor address: `web_link` of the mail leads to it.
+    Reference,
 }
 
 /// A mail as it was at the last sync; its body comes from `body`.

@@ -86,6 +86,13 @@ impl Reader {
         Ok(message)
     }
 
+    /// A message whose content is about to be read from the mailbox; that it is read is recorded.
+    pub async fn message_for_content(&self, id: String, owner: Option<String>, detail: &str) -> Result<Message> {
+        let (row, message) = self.read_message(&id, owner.as_deref()).await?;
+        self.record_one(&row, detail).await?;
+        Ok(message)
+    }
+
     pub async fn body(&self, id: String, owner: Option<String>, form: Option<BodyForm>) -> Result<MessageBody> {
         let read = async || {
             let row = self.row(&id, owner.as_deref()).await?;

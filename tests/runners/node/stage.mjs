@@ -10,6 +10,7 @@ import { text } from 'node:stream/consumers'
 import { setTimeout as pass } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { Engine, TestClock, attachmentFrom, generateRootKey, wrappedRootKey } from '../../../bindings/node/lib/index.mjs'
+import * as content from './content.mjs'
 import * as raw from './raw.mjs'
 import { Sim } from './sim.mjs'
 import { camel, canonical, config, draft, fill, refusal, rootKey, secretsOf, signature, toNode } from './values.mjs'
@@ -215,6 +216,7 @@ class Player {
       return canonical(await this.engine.changes(toNode(query)).ready(limit ?? 1000))
     }
     if (verb === 'events') return this.eventsUntil(given.owner, given.until)
+    if (verb in content) return content[verb](this.engine, given)
     if (verb in raw) return raw[verb](this.engine, given)
     if (verb === 'settled') return this.settled(given.receipt_id)
     const args = PLAIN[verb] ? PLAIN[verb].map((name) => given[name]) : [toNode(given)]
