@@ -934,11 +934,62 @@ export interface MessageQuery {
   cursor?: string | null;
   /** One of `links` of a message. */
   link?: string | null;
+  /** With attachments other than inline ones, or without. */
+  hasAttachments?: boolean | null;
+  /** Received at this time or later. */
+  receivedAfter?: Date | null;
+  /** Received before this time; so is one without a time. */
+  receivedBefore?: Date | null;
 }
 
 /** Newest first. */
 export interface MessagePage {
   items: Message[];
+  /** Cursor of the next page; none at the end. */
+  next: string | null;
+}
+
+/** Which conversations: those with a mail in the folder, an unread one, one with the link; of several filters, one mail that meets all of them. */
+export interface ThreadQuery {
+  /** As in `MessageQuery`. */
+  owner?: string | null;
+  accountId?: string | null;
+  /** Folder by id or well-known name; without an account, that folder of all accounts of the owner: `inbox` is the unified inbox. */
+  folder?: string | null;
+  /** Default: `false`. */
+  unreadOnly?: boolean;
+  /** One of `links` of a message. */
+  link?: string | null;
+  /** 1 to 200. Default: `50`. */
+  limit?: number;
+  /** `next` of the page before; good for the same owner, account and filters. */
+  cursor?: string | null;
+}
+
+/** One conversation of one account, in a list. */
+export interface ThreadSummary {
+  /** Empty: a mail that belongs to none, and is a thread of its own. */
+  conversationId: string;
+  accountId: string;
+  /** Of its oldest mail here. */
+  subject: string;
+  /** Its newest mail that meets the filters. */
+  newest: Message;
+  /** Mails of it that are here, in whatever folder; drafts and deleted ones as well where those folders are synced. */
+  messages: number;
+  /** Unread ones among them. */
+  unread: number;
+  /** Who wrote, the latest first, then who was written to; each once, 100 at the most, of the newest 50 mails and the oldest. */
+  participants: Address[];
+  /** One of its mails has attachments other than inline ones. */
+  hasAttachments: boolean;
+  /** Of the newest 50 mails and the oldest. */
+  links: string[];
+}
+
+/** By the time of `newest`, newest first. */
+export interface ThreadPage {
+  items: ThreadSummary[];
   /** Cursor of the next page; none at the end. */
   next: string | null;
 }
@@ -951,7 +1002,7 @@ export interface MailThread {
   messages: Message[];
 }
 
-/** Words to look for in subjects, names, addresses and bodies; all of them must be there. */
+/** Words to look for; all of them must be there. `search` says where. */
 export type SearchQuery = string | {
   /** 1 to 200 characters. */
   text: string;
@@ -1684,8 +1735,12 @@ export class Engine implements AsyncDisposable {
   /** What of the mailbox is set aside because it could not be read or told, oldest first, 1,000 at the most. Each is asked for again by the syncs to come,
    * with growing pauses, and leaves this list when it can be read or is gone. Touches no network. Errors: NotFound. */
   quarantined(accountId: string, owner?: string | null, options?: CallOptions): Promise<QuarantinedItem[]>;
-  /** Of all accounts of an owner, or of one account. Errors: InvalidInput (also when neither is named, or the cursor is another query's), NotFound. */
+  /** Of all accounts of an owner, or of one account. The first list after an update that asks for `has_attachments` looks through the mail of older versions, some
+   * seconds for 100,000. Errors: InvalidInput (also when neither is named, or the cursor is another query's), NotFound. */
   messages(query?: MessageQuery, options?: CallOptions): Promise<MessagePage>;
+  /** Conversations of all accounts of an owner or of one account, each once, with its newest mail; two accounts in the same conversation are two threads. Pages hold
+   * still while mail arrives: what came since the first page was asked for shows at the top of the next walk, and moves nothing in this one. Errors: as `messages`. */
+  threads(query?: ThreadQuery, options?: CallOptions): Promise<ThreadPage>;
   /** Errors: NotFound. */
   message(messageId: string, owner?: string | null, options?: CallOptions): Promise<Message>;
   /** The content as it came and both forms, or with `form` only that one made of it: making text or safe HTML of a long mail takes milliseconds. Errors: NotFound. */
@@ -1698,8 +1753,13 @@ export class Engine implements AsyncDisposable {
   /** A whole mail as MIME, with all that is attached, from the mailbox and in the form of `attachment`. Errors: as `attachment`.
    * Source: Graph, Get MIME content of a message. */
   mime(messageId: string, owner?: string | null, options?: CallOptions): Promise<AttachmentContent>;
-  /** Best matches first, of all accounts of an owner or of one account. Errors: InvalidInput (also when neither is named, or the store's content is
-   * sealed), NotFound. */
+  /** Of all accounts of an owner or of one account. In a store with clear content its own index is asked, and the best matches come first; it holds subjects, names,
+   * addresses and bodies. A store with sealed content has none: Microsoft searches the mailboxes, in subjects, senders and bodies, among the newest 1,000 that match,
+   * and the newest come first. Either way only mail that is here is shown, so what lies in folders that are not synced is left out. Of an owner's accounts, those that
+   * are disconnected or without `mail_sync` cannot be asked and are left out as well; any other failure fails the search. Words are words: quotes, operators and
+   * brackets mean nothing. Errors: InvalidInput (also when neither is named), NotFound; sealed: NotConnected, NeedsReconnect, ConsentMissing, Throttled, Network,
+   * Upstream, with the account.
+   * Source: Graph, use the $search query parameter. */
   search(query: SearchQuery, options?: CallOptions): Promise<Message[]>;
   /** The conversation a message belongs to, in its account. Errors: NotFound. */
   thread(messageId: string, owner?: string | null, options?: CallOptions): Promise<MailThread>;

@@ -1769,8 +1769,8 @@ class MessageBody:
 
 @final
 class MessageQuery:
-    __match_args__ = ("owner", "account_id", "folder", "is_read", "conversation_id", "limit", "cursor", "link")
-    def __new__(cls, owner: str | None = ..., account_id: str | None = ..., folder: str | None = ..., is_read: bool | None = ..., conversation_id: str | None = ..., limit: int = ..., cursor: str | None = ..., link: str | None = ...) -> Self: ...
+    __match_args__ = ("owner", "account_id", "folder", "is_read", "conversation_id", "limit", "cursor", "link", "has_attachments", "received_after", "received_before")
+    def __new__(cls, owner: str | None = ..., account_id: str | None = ..., folder: str | None = ..., is_read: bool | None = ..., conversation_id: str | None = ..., limit: int = ..., cursor: str | None = ..., link: str | None = ..., has_attachments: bool | None = ..., received_after: datetime | None = ..., received_before: datetime | None = ...) -> Self: ...
     @property
     def owner(self) -> str | None:
         """Whose mail: all accounts of an owner, or one account. One of them is needed; with both, the account must be the owner's."""
@@ -1792,6 +1792,15 @@ class MessageQuery:
     @property
     def link(self) -> str | None:
         """One of `links` of a message."""
+    @property
+    def has_attachments(self) -> bool | None:
+        """With attachments other than inline ones, or without."""
+    @property
+    def received_after(self) -> datetime | None:
+        """Received at this time or later."""
+    @property
+    def received_before(self) -> datetime | None:
+        """Received before this time; so is one without a time."""
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -1802,6 +1811,80 @@ class MessagePage:
     def __new__(cls, items: Sequence[Message], next: str | None) -> Self: ...
     @property
     def items(self) -> list[Message]: ...
+    @property
+    def next(self) -> str | None:
+        """Cursor of the next page; none at the end."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class ThreadQuery:
+    """Which conversations: those with a mail in the folder, an unread one, one with the link; of several filters, one mail that meets all of them."""
+    __match_args__ = ("owner", "account_id", "folder", "unread_only", "link", "limit", "cursor")
+    def __new__(cls, owner: str | None = ..., account_id: str | None = ..., folder: str | None = ..., unread_only: bool = ..., link: str | None = ..., limit: int = ..., cursor: str | None = ...) -> Self: ...
+    @property
+    def owner(self) -> str | None:
+        """As in `MessageQuery`."""
+    @property
+    def account_id(self) -> str | None: ...
+    @property
+    def folder(self) -> str | None:
+        """Folder by id or well-known name; without an account, that folder of all accounts of the owner: `inbox` is the unified inbox."""
+    @property
+    def unread_only(self) -> bool: ...
+    @property
+    def link(self) -> str | None:
+        """One of `links` of a message."""
+    @property
+    def limit(self) -> int:
+        """1 to 200."""
+    @property
+    def cursor(self) -> str | None:
+        """`next` of the page before; good for the same owner, account and filters."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class ThreadSummary:
+    """One conversation of one account, in a list."""
+    __match_args__ = ("conversation_id", "account_id", "subject", "newest", "messages", "unread", "participants", "has_attachments", "links")
+    def __new__(cls, conversation_id: str, account_id: str, subject: str, newest: Message, messages: int, unread: int, participants: _Address | Sequence[_Address], has_attachments: bool, links: Sequence[str]) -> Self: ...
+    @property
+    def conversation_id(self) -> str:
+        """Empty: a mail that belongs to none, and is a thread of its own."""
+    @property
+    def account_id(self) -> str: ...
+    @property
+    def subject(self) -> str:
+        """Of its oldest mail here."""
+    @property
+    def newest(self) -> Message:
+        """Its newest mail that meets the filters."""
+    @property
+    def messages(self) -> int:
+        """Mails of it that are here, in whatever folder; drafts and deleted ones as well where those folders are synced."""
+    @property
+    def unread(self) -> int:
+        """Unread ones among them."""
+    @property
+    def participants(self) -> list[Address]:
+        """Who wrote, the latest first, then who was written to; each once, 100 at the most, of the newest 50 mails and the oldest."""
+    @property
+    def has_attachments(self) -> bool:
+        """One of its mails has attachments other than inline ones."""
+    @property
+    def links(self) -> list[str]:
+        """Of the newest 50 mails and the oldest."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class ThreadPage:
+    """By the time of `newest`, newest first."""
+    __match_args__ = ("items", "next")
+    def __new__(cls, items: Sequence[ThreadSummary], next: str | None) -> Self: ...
+    @property
+    def items(self) -> list[ThreadSummary]: ...
     @property
     def next(self) -> str | None:
         """Cursor of the next page; none at the end."""
@@ -1826,7 +1909,7 @@ class MailThread:
 
 @final
 class SearchQuery:
-    """Words to look for in subjects, names, addresses and bodies; all of them must be there."""
+    """Words to look for; all of them must be there. `search` says where."""
     __match_args__ = ("text", "owner", "account_id", "limit")
     def __new__(cls, text: str, owner: str | None = ..., account_id: str | None = ..., limit: int = ...) -> Self: ...
     @property
@@ -2916,9 +2999,16 @@ class Engine:
         with growing pauses, and leaves this list when it can be read or is gone. Touches no network. Errors: NotFound."""
     @overload
     async def messages(self, query: MessageQuery) -> MessagePage:
-        """Of all accounts of an owner, or of one account. Errors: InvalidInput (also when neither is named, or the cursor is another query's), NotFound."""
+        """Of all accounts of an owner, or of one account. The first list after an update that asks for `has_attachments` looks through the mail of older versions, some
+        seconds for 100,000. Errors: InvalidInput (also when neither is named, or the cursor is another query's), NotFound."""
     @overload
-    async def messages(self, *, owner: str | None = ..., account_id: str | None = ..., folder: str | None = ..., is_read: bool | None = ..., conversation_id: str | None = ..., limit: int = ..., cursor: str | None = ..., link: str | None = ...) -> MessagePage: ...
+    async def messages(self, *, owner: str | None = ..., account_id: str | None = ..., folder: str | None = ..., is_read: bool | None = ..., conversation_id: str | None = ..., limit: int = ..., cursor: str | None = ..., link: str | None = ..., has_attachments: bool | None = ..., received_after: datetime | None = ..., received_before: datetime | None = ...) -> MessagePage: ...
+    @overload
+    async def threads(self, query: ThreadQuery) -> ThreadPage:
+        """Conversations of all accounts of an owner or of one account, each once, with its newest mail; two accounts in the same conversation are two threads. Pages hold
+        still while mail arrives: what came since the first page was asked for shows at the top of the next walk, and moves nothing in this one. Errors: as `messages`."""
+    @overload
+    async def threads(self, *, owner: str | None = ..., account_id: str | None = ..., folder: str | None = ..., unread_only: bool = ..., link: str | None = ..., limit: int = ..., cursor: str | None = ...) -> ThreadPage: ...
     async def message(self, message_id: str, owner: str | None = ...) -> Message:
         """Errors: NotFound."""
     async def body(self, message_id: str, owner: str | None = ..., form: _BodyForm | None = ...) -> MessageBody:
@@ -2933,8 +3023,13 @@ class Engine:
         Source: Graph, Get MIME content of a message."""
     @overload
     async def search(self, query: SearchQuery) -> list[Message]:
-        """Best matches first, of all accounts of an owner or of one account. Errors: InvalidInput (also when neither is named, or the store's content is
-        sealed), NotFound."""
+        """Of all accounts of an owner or of one account. In a store with clear content its own index is asked, and the best matches come first; it holds subjects, names,
+        addresses and bodies. A store with sealed content has none: Microsoft searches the mailboxes, in subjects, senders and bodies, among the newest 1,000 that match,
+        and the newest come first. Either way only mail that is here is shown, so what lies in folders that are not synced is left out. Of an owner's accounts, those that
+        are disconnected or without `mail_sync` cannot be asked and are left out as well; any other failure fails the search. Words are words: quotes, operators and
+        brackets mean nothing. Errors: InvalidInput (also when neither is named), NotFound; sealed: NotConnected, NeedsReconnect, ConsentMissing, Throttled, Network,
+        Upstream, with the account.
+        Source: Graph, use the $search query parameter."""
     @overload
     async def search(self, *, text: str, owner: str | None = ..., account_id: str | None = ..., limit: int = ...) -> list[Message]: ...
     async def thread(self, message_id: str, owner: str | None = ...) -> MailThread:
@@ -3193,9 +3288,16 @@ class BlockingEngine:
         with growing pauses, and leaves this list when it can be read or is gone. Touches no network. Errors: NotFound."""
     @overload
     def messages(self, query: MessageQuery) -> MessagePage:
-        """Of all accounts of an owner, or of one account. Errors: InvalidInput (also when neither is named, or the cursor is another query's), NotFound."""
+        """Of all accounts of an owner, or of one account. The first list after an update that asks for `has_attachments` looks through the mail of older versions, some
+        seconds for 100,000. Errors: InvalidInput (also when neither is named, or the cursor is another query's), NotFound."""
     @overload
-    def messages(self, *, owner: str | None = ..., account_id: str | None = ..., folder: str | None = ..., is_read: bool | None = ..., conversation_id: str | None = ..., limit: int = ..., cursor: str | None = ..., link: str | None = ...) -> MessagePage: ...
+    def messages(self, *, owner: str | None = ..., account_id: str | None = ..., folder: str | None = ..., is_read: bool | None = ..., conversation_id: str | None = ..., limit: int = ..., cursor: str | None = ..., link: str | None = ..., has_attachments: bool | None = ..., received_after: datetime | None = ..., received_before: datetime | None = ...) -> MessagePage: ...
+    @overload
+    def threads(self, query: ThreadQuery) -> ThreadPage:
+        """Conversations of all accounts of an owner or of one account, each once, with its newest mail; two accounts in the same conversation are two threads. Pages hold
+        still while mail arrives: what came since the first page was asked for shows at the top of the next walk, and moves nothing in this one. Errors: as `messages`."""
+    @overload
+    def threads(self, *, owner: str | None = ..., account_id: str | None = ..., folder: str | None = ..., unread_only: bool = ..., link: str | None = ..., limit: int = ..., cursor: str | None = ...) -> ThreadPage: ...
     def message(self, message_id: str, owner: str | None = ...) -> Message:
         """Errors: NotFound."""
     def body(self, message_id: str, owner: str | None = ..., form: _BodyForm | None = ...) -> MessageBody:
@@ -3210,8 +3312,13 @@ class BlockingEngine:
         Source: Graph, Get MIME content of a message."""
     @overload
     def search(self, query: SearchQuery) -> list[Message]:
-        """Best matches first, of all accounts of an owner or of one account. Errors: InvalidInput (also when neither is named, or the store's content is
-        sealed), NotFound."""
+        """Of all accounts of an owner or of one account. In a store with clear content its own index is asked, and the best matches come first; it holds subjects, names,
+        addresses and bodies. A store with sealed content has none: Microsoft searches the mailboxes, in subjects, senders and bodies, among the newest 1,000 that match,
+        and the newest come first. Either way only mail that is here is shown, so what lies in folders that are not synced is left out. Of an owner's accounts, those that
+        are disconnected or without `mail_sync` cannot be asked and are left out as well; any other failure fails the search. Words are words: quotes, operators and
+        brackets mean nothing. Errors: InvalidInput (also when neither is named), NotFound; sealed: NotConnected, NeedsReconnect, ConsentMissing, Throttled, Network,
+        Upstream, with the account.
+        Source: Graph, use the $search query parameter."""
     @overload
     def search(self, *, text: str, owner: str | None = ..., account_id: str | None = ..., limit: int = ...) -> list[Message]: ...
     def thread(self, message_id: str, owner: str | None = ...) -> MailThread:

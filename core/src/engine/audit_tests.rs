@@ -68,6 +68,7 @@ pub(super) async fn fill(engine: &Engine, id: &str, owner: &str, messages: usize
                 body: Some(seal(place("bodies", "body", id, &graph_id, 1), &body)),
                 version: 1,
                 is_unlisted: false,
+                has_attachments: false,
                 change: Some(ChangeKind::MessageAdded),
                 graph_id,
             }

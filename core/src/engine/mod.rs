@@ -14,6 +14,7 @@ mod places;
 mod raw;
 mod raw_response;
 mod scope;
+mod search;
 mod sender;
 mod sent;
 mod signature;
@@ -51,7 +52,7 @@ pub use sign_in::LoopbackSignIn;
 use crate::auth::Auth;
 use crate::clock::{Clock, TestClock, to_ms};
 use crate::config::Config;
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::events::EventBus;
 use crate::retention::Retention;
 use crate::metrics::Meters;
@@ -71,6 +72,9 @@ use tokio::sync::watch;
 
 /// How long shutdown waits for what is under way; what is not done by then is taken up at the next open.
 const SHUTDOWN: Duration = Duration::from_secs(10);
+
+/// Conversations of one page; of each some 50 mails are looked at.
+const MOST_THREADS: u32 = 200;
 
 /// One engine per process and store is enough; all methods may be called at the same time from any thread.
 /// Durable steps run to their end even when the caller stops waiting.
@@ -296,12 +300,26 @@ impl Engine {
         .await
     }
 
-    /// Of all accounts of an owner, or of one account. Errors: InvalidInput (also when neither is named, or the cursor is another query's), NotFound.
+    /// Of all accounts of an owner, or of one account. The first list after an update that asks for `has_attachments` looks through the mail of older versions, some
+    /// seconds for 100,000. Errors: InvalidInput (also when neither is named, or the cursor is another query's), NotFound.
     pub async fn messages(&self, query: MessageQuery) -> Result<MessagePage> {
         self.finish(|inner| async move {
             check_limit(query.limit)?;
             let scope = inner.scope(query.owner.as_deref(), query.account_id.as_deref()).await?;
             inner.reader.messages(scope, query).await
+        })
+        .await
+    }
+
+    /// Conversations of all accounts of an owner or of one account, each once, with its newest mail; two accounts in the same conversation are two threads. Pages hold
+    /// still while mail arrives: what came since the first page was asked for shows at the top of the next walk, and moves nothing in this one. Errors: as `messages`.
+    pub async fn threads(&self, query: ThreadQuery) -> Result<ThreadPage> {
+        self.finish(|inner| async move {
+            if !(1..=MOST_THREADS).contains(&query.limit) {
+                return Err(Error::invalid("limit must be from 1 to 200."));
+            }
+            let scope = inner.scope(query.owner.as_deref(), query.account_id.as_deref()).await?;
+            inner.reader.threads(scope, query).await
         })
         .await
     }

@@ -18,6 +18,7 @@ mod posts;
 mod quoted;
 mod raw;
 mod reading;
+mod search;
 mod teams;
 mod untold;
 mod upload;

@@ -123,11 +123,31 @@ pub struct MessageQuery {
     pub limit: u32,
     /// `next` of the page before; good for the same owner, account and filters.
     pub cursor: Option<String>,
+    /// With attachments other than inline ones, or without.
+    pub has_attachments: Option<bool>,
+    /// Received at this time or later.
+    #[serde(with = "rfc3339::option")]
+    pub received_after: Option<SystemTime>,
+    /// Received before this time; so is one without a time.
+    #[serde(with = "rfc3339::option")]
+    pub received_before: Option<SystemTime>,
 }
 
 impl Default for MessageQuery {
     fn default() -> Self {
-        Self { owner: None, account_id: None, folder: None, is_read: None, conversation_id: None, link: None, limit: 50, cursor: None }
+        Self {
+            owner: None,
+            account_id: None,
+            folder: None,
+            is_read: None,
+            conversation_id: None,
+            link: None,
+            limit: 50,
+            cursor: None,
+            has_attachments: None,
+            received_after: None,
+            received_before: None,
+        }
     }
 }
 
@@ -148,7 +168,61 @@ pub struct MailThread {
     pub messages: Vec<Message>,
 }
 
-/// Words to look for in subjects, names, addresses and bodies; all of them must be there.
+/// Which conversations: those with a mail in the folder, an unread one, one with the link; of several filters, one mail that meets all of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ThreadQuery {
+    /// As in `MessageQuery`.
+    pub owner: Option<String>,
+    pub account_id: Option<String>,
+    /// Folder by id or well-known name; without an account, that folder of all accounts of the owner: `inbox` is the unified inbox.
+    pub folder: Option<String>,
+    pub unread_only: bool,
+    /// One of `links` of a message.
+    pub link: Option<String>,
+    /// 1 to 200.
+    pub limit: u32,
+    /// `next` of the page before; good for the same owner, account and filters.
+    pub cursor: Option<String>,
+}
+
+impl Default for ThreadQuery {
+    fn default() -> Self {
+        Self { owner: None, account_id: None, folder: None, unread_only: false, link: None, limit: 50, cursor: None }
+    }
+}
+
+/// One conversation of one account, in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ThreadSummary {
+    /// Empty: a mail that belongs to none, and is a thread of its own.
+    pub conversation_id: String,
+    pub account_id: String,
+    /// Of its oldest mail here.
+    pub subject: String,
+    /// Its newest mail that meets the filters.
+    pub newest: Message,
+    /// Mails of it that are here, in whatever folder; drafts and deleted ones as well where those folders are synced.
+    pub messages: u32,
+    /// Unread ones among them.
+    pub unread: u32,
+    /// Who wrote, the latest first, then who was written to; each once, 100 at the most, of the newest 50 mails and the oldest.
+    pub participants: Vec<Address>,
+    /// One of its mails has attachments other than inline ones.
+    pub has_attachments: bool,
+    /// Of the newest 50 mails and the oldest.
+    pub links: Vec<String>,
+}
+
+/// By the time of `newest`, newest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ThreadPage {
+    pub items: Vec<ThreadSummary>,
+    /// Cursor of the next page; none at the end.
+    pub next: Option<String>,
+}
+
+/// Words to look for; all of them must be there. `search` says where.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SearchQuery {

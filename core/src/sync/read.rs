@@ -63,12 +63,18 @@ impl Reader {
         let window = MessageWindow {
             mailboxes: self.mailboxes(&scope, query.folder.as_deref()).await?,
             is_read: query.is_read,
+            has_attachments: query.has_attachments,
+            from: query.received_after.map(to_ms),
+            before: query.received_before.map(to_ms),
             conversation_id: query.conversation_id.clone(),
             link: self.link_hashes(&scope, query.link.as_deref()).await?,
             limit: query.limit,
             after: after.map(|[at, row]| (at, row)),
             oldest_first: false,
         };
+        if window.has_attachments.is_some() {
+            self.know_files(&scope).await?;
+        }
         let read = async || {
             let page = self.store.messages(&window).await?;
             let last = page.rows.last().filter(|_| page.more);
@@ -247,7 +253,7 @@ impl Reader {
     }
 
     /// Where a list is taken from. A folder that an account has not is left out of a list over several.
-    async fn mailboxes(&self, scope: &Scope, folder: Option<&str>) -> Result<Vec<Mailbox>> {
+    pub(super) async fn mailboxes(&self, scope: &Scope, folder: Option<&str>) -> Result<Vec<Mailbox>> {
         let mut mailboxes = Vec::new();
         for account_id in scope.account_ids() {
             let folder_id = match folder {
@@ -269,8 +275,11 @@ fn list_of(scope: &Scope, query: &MessageQuery) -> Vec<Vec<u8>> {
     let given = |text: &Option<String>| text.as_ref().map_or_else(Vec::new, |text| [b"=", text.as_bytes()].concat());
     let [kind, whose] = scope.parts().map(<[u8]>::to_vec);
     let mut list = vec![b"messages".to_vec(), kind, whose, given(&query.folder), given(&query.conversation_id), query.is_read.map_or_else(Vec::new, |is| vec![u8::from(is)])];
-    // Cursors of lists without one stay good.
+    // Cursors of lists without one stay good. A link begins with =, the others with their own mark.
     list.extend(query.link.as_ref().map(|_| given(&query.link)));
+    list.extend(query.has_attachments.map(|has| vec![b'f', u8::from(has)]));
+    let times = [(b'a', query.received_after), (b'b', query.received_before)];
+    list.extend(times.into_iter().filter_map(|(mark, at)| Some([&[mark][..], &to_ms(at?).to_be_bytes()].concat())));
     list
 }
 

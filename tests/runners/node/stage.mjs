@@ -219,6 +219,7 @@ class Player {
     if (verb in content) return content[verb](this.engine, given)
     if (verb in raw) return raw[verb](this.engine, given)
     if (verb === 'settled') return this.settled(given.receipt_id)
+    for (const name of ['received_after', 'received_before']) if (given[name]) given = { ...given, [name]: new Date(given[name]) }
     const args = PLAIN[verb] ? PLAIN[verb].map((name) => given[name]) : [toNode(given)]
     return canonical(await this.engine[camel(verb)](...args))
   }

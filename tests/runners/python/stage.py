@@ -176,6 +176,7 @@ class Player:
 
     async def call(self, verb: str, given: dict):
         engine = self.engine
+        given = given | {name: values.time(given[name]) for name in ("received_after", "received_before") if name in given}
         if verb in ("send", "enqueue", "preview"):
             outcome = await getattr(engine, verb)(values.draft(given))
         elif verb == "attachment_from":

@@ -102,6 +102,7 @@ pub async fn call(on: Player, verb: String, with: Value) -> Outcome {
         "folders" => out(engine.folders(must("account_id"), text("owner")).await),
         "quarantined" => out(engine.quarantined(must("account_id"), text("owner")).await),
         "messages" => out(engine.messages(record(&with)?).await),
+        "threads" => out(engine.threads(record(&with)?).await),
         "message" => out(engine.message(must("message_id"), text("owner")).await),
         "body" => out(engine.body(must("message_id"), text("owner"), with["form"].as_str().map(|_| record(&with["form"])).transpose()?).await),
         "attachment" => content::attachment(engine, &with).await,

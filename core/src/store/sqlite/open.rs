@@ -44,6 +44,7 @@ pub(super) const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("../migrations/0026_last_senders.sql")),
     M::up(include_str!("../migrations/0027_signatures.sql")),
     M::up(include_str!("../migrations/0028_links.sql")),
+    M::up(include_str!("../migrations/0029_reading.sql")),
 ];
 
 /// Pages that a connection keeps in memory, in KB. A reader has far fewer than the writer: there are up to eight of them, and what one lacks is in the
@@ -188,7 +189,7 @@ fn schema(connection: &Connection) -> rusqlite::Result<Vec<Table>> {
 
 /// SHA-256 of the tables that all migrations make together; a test says what it must be. Making the tables anew at each open, only to compare, would take
 /// longer than everything else there.
-const SCHEMA: &str = "fa3ee9257ac3d2571550d98b35fbe369cefb949a639be989abadfafb77ad058e";
+const SCHEMA: &str = "017cc4e162679f5d0eb72a37698324e938291b3f9cbde4e530116c13112c566a";
 
 fn digest(tables: &[Table]) -> String {
     let mut hash = Sha256::new();

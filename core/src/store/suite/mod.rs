@@ -16,6 +16,7 @@ mod purge;
 mod search;
 mod signatures;
 mod staging;
+mod threads;
 mod throttles;
 mod trim;
 mod workflows;
@@ -35,6 +36,7 @@ pub use purge::*;
 pub use search::*;
 pub use signatures::*;
 pub use staging::*;
+pub use threads::*;
 pub use throttles::*;
 pub use trim::*;
 pub use workflows::*;
@@ -216,6 +218,7 @@ pub fn message(id: &str, folder: &str, version: i64) -> NewMessage {
         search: None,
         version,
         is_unlisted: false,
+        has_attachments: false,
         change: Some(if version == 1 { ChangeKind::MessageAdded } else { ChangeKind::MessageChanged }),
     }
 }
