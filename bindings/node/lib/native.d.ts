@@ -64,6 +64,9 @@ export type AttachmentKind = 'file' | 'item' | 'reference';
 /** A form in which a body is made ready. */
 export type BodyForm = 'original' | 'text' | 'html';
 
+/** What becomes of pictures that a mail carries itself and shows in its HTML. */
+export type InlineImages = 'keep' | 'data' | 'leave_out';
+
 export type ChangeKind = 'message_added' | 'message_changed' | 'message_moved' | 'message_removed' | 'account_changed' | 'send_changed';
 
 /** Which version of Graph is asked. `Beta` changes without notice. */
@@ -909,6 +912,15 @@ export interface Message {
   links: string[];
 }
 
+/** What is made of a body beside its forms. */
+export interface BodyOptions {
+  /** Default: `"keep"`. */
+  inlineImages?: InlineImages;
+  /** Quoted mail and signature are split off, by the marks of the large mail programs: `text` and `html` are what the sender wrote. Nothing is split off where the sender
+   * answered between the lines. A guess: show the rest on request, never drop it. Default: `false`. */
+  split?: boolean;
+}
+
 /** Body of a mail, as stored and in both forms; a form that was not asked for is empty. */
 export interface MessageBody {
   /** The form Microsoft delivered, and its content unchanged. Unsafe to show as HTML. */
@@ -918,6 +930,11 @@ export interface MessageBody {
   text: string;
   /** HTML that is safe to show: an allow-list of elements, nothing remote. */
   html: string;
+  /** With `split`: the mail below, and the signature, apart from `text` and `html`, in the same forms. Empty: none was found. */
+  quotedText: string;
+  quotedHtml: string;
+  signatureText: string;
+  signatureHtml: string;
 }
 
 export interface MessageQuery {
@@ -1743,8 +1760,9 @@ export class Engine implements AsyncDisposable {
   threads(query?: ThreadQuery, options?: CallOptions): Promise<ThreadPage>;
   /** Errors: NotFound. */
   message(messageId: string, owner?: string | null, options?: CallOptions): Promise<Message>;
-  /** The content as it came and both forms, or with `form` only that one made of it: making text or safe HTML of a long mail takes milliseconds. Errors: NotFound. */
-  body(messageId: string, owner?: string | null, form?: BodyForm | null, options?: CallOptions): Promise<MessageBody>;
+  /** The content as it came and both forms, or with `form` only that one made of it: making text or safe HTML of a long mail takes milliseconds. Touches no network, unless
+   * pictures are asked for as data. Errors: NotFound; for pictures as data those of `attachment`. */
+  body(messageId: string, owner?: string | null, form?: BodyForm | null, options?: BodyOptions | null, options?: CallOptions): Promise<MessageBody>;
   /** The content of an attachment, from the mailbox: one up to 1 MB is here when this answers, a longer one arrives as it is asked for. Of an item it is MIME, a
    * vCard or iCalendar; a reference has none (see `AttachmentContent`). Works for attachments that are not listed yet as well. Needs `mail_sync`. Errors: NotFound
    * (also when the mail or the attachment is gone from the mailbox), InvalidInput, NotConnected, NeedsReconnect, ConsentMissing, Throttled, Network, Upstream.

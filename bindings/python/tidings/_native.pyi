@@ -229,6 +229,15 @@ class BodyForm(str, enum.Enum):
 
 _BodyForm: TypeAlias = BodyForm | Literal["original", "text", "html"]
 
+class InlineImages(str, enum.Enum):
+    """What becomes of pictures that a mail carries itself and shows in its HTML."""
+    KEEP = "keep"
+    DATA = "data"
+    LEAVE_OUT = "leave_out"
+    def __new__(cls, value: object) -> Self: ...
+
+_InlineImages: TypeAlias = InlineImages | Literal["keep", "data", "leave_out"]
+
 class ChangeKind(str, enum.Enum):
     MESSAGE_ADDED = "message_added"
     MESSAGE_CHANGED = "message_changed"
@@ -1749,10 +1758,24 @@ class Message:
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
 @final
+class BodyOptions:
+    """What is made of a body beside its forms."""
+    __match_args__ = ("inline_images", "split")
+    def __new__(cls, inline_images: _InlineImages = ..., split: bool = ...) -> Self: ...
+    @property
+    def inline_images(self) -> InlineImages: ...
+    @property
+    def split(self) -> bool:
+        """Quoted mail and signature are split off, by the marks of the large mail programs: `text` and `html` are what the sender wrote. Nothing is split off where the sender
+        answered between the lines. A guess: show the rest on request, never drop it."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
 class MessageBody:
     """Body of a mail, as stored and in both forms; a form that was not asked for is empty."""
-    __match_args__ = ("body_type", "content", "text", "html")
-    def __new__(cls, body_type: _BodyType, content: str, text: str, html: str) -> Self: ...
+    __match_args__ = ("body_type", "content", "text", "html", "quoted_text", "quoted_html", "signature_text", "signature_html")
+    def __new__(cls, body_type: _BodyType, content: str, text: str, html: str, quoted_text: str, quoted_html: str, signature_text: str, signature_html: str) -> Self: ...
     @property
     def body_type(self) -> BodyType:
         """The form Microsoft delivered, and its content unchanged. Unsafe to show as HTML."""
@@ -1764,6 +1787,15 @@ class MessageBody:
     @property
     def html(self) -> str:
         """HTML that is safe to show: an allow-list of elements, nothing remote."""
+    @property
+    def quoted_text(self) -> str:
+        """With `split`: the mail below, and the signature, apart from `text` and `html`, in the same forms. Empty: none was found."""
+    @property
+    def quoted_html(self) -> str: ...
+    @property
+    def signature_text(self) -> str: ...
+    @property
+    def signature_html(self) -> str: ...
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -3011,8 +3043,9 @@ class Engine:
     async def threads(self, *, owner: str | None = ..., account_id: str | None = ..., folder: str | None = ..., unread_only: bool = ..., link: str | None = ..., limit: int = ..., cursor: str | None = ...) -> ThreadPage: ...
     async def message(self, message_id: str, owner: str | None = ...) -> Message:
         """Errors: NotFound."""
-    async def body(self, message_id: str, owner: str | None = ..., form: _BodyForm | None = ...) -> MessageBody:
-        """The content as it came and both forms, or with `form` only that one made of it: making text or safe HTML of a long mail takes milliseconds. Errors: NotFound."""
+    async def body(self, message_id: str, owner: str | None = ..., form: _BodyForm | None = ..., options: BodyOptions | None = ...) -> MessageBody:
+        """The content as it came and both forms, or with `form` only that one made of it: making text or safe HTML of a long mail takes milliseconds. Touches no network, unless
+        pictures are asked for as data. Errors: NotFound; for pictures as data those of `attachment`."""
     async def attachment(self, message_id: str, attachment_id: str, owner: str | None = ...) -> AttachmentContent:
         """The content of an attachment, from the mailbox: one up to 1 MB is here when this answers, a longer one arrives as it is asked for. Of an item it is MIME, a
         vCard or iCalendar; a reference has none (see `AttachmentContent`). Works for attachments that are not listed yet as well. Needs `mail_sync`. Errors: NotFound
@@ -3300,8 +3333,9 @@ class BlockingEngine:
     def threads(self, *, owner: str | None = ..., account_id: str | None = ..., folder: str | None = ..., unread_only: bool = ..., link: str | None = ..., limit: int = ..., cursor: str | None = ...) -> ThreadPage: ...
     def message(self, message_id: str, owner: str | None = ...) -> Message:
         """Errors: NotFound."""
-    def body(self, message_id: str, owner: str | None = ..., form: _BodyForm | None = ...) -> MessageBody:
-        """The content as it came and both forms, or with `form` only that one made of it: making text or safe HTML of a long mail takes milliseconds. Errors: NotFound."""
+    def body(self, message_id: str, owner: str | None = ..., form: _BodyForm | None = ..., options: BodyOptions | None = ...) -> MessageBody:
+        """The content as it came and both forms, or with `form` only that one made of it: making text or safe HTML of a long mail takes milliseconds. Touches no network, unless
+        pictures are asked for as data. Errors: NotFound; for pictures as data those of `attachment`."""
     def attachment(self, message_id: str, attachment_id: str, owner: str | None = ...) -> BlockingAttachmentContent:
         """The content of an attachment, from the mailbox: one up to 1 MB is here when this answers, a longer one arrives as it is asked for. Of an item it is MIME, a
         vCard or iCalendar; a reference has none (see `AttachmentContent`). Works for attachments that are not listed yet as well. Needs `mail_sync`. Errors: NotFound

@@ -82,7 +82,7 @@ impl Inner {
         Ok(Opened { caller, place, info, content: Some(content) })
     }
 
-    async fn content_caller(&self, account_id: &str) -> Result<Caller> {
+    pub(super) async fn content_caller(&self, account_id: &str) -> Result<Caller> {
         self.usable(account_id, Feature::MailSync).await?;
         Ok(Caller::new(account_id, Priority::Interactive, PATIENCE))
     }

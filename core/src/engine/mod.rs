@@ -7,6 +7,7 @@ mod content;
 mod device;
 mod events;
 mod feed;
+mod images;
 mod health;
 mod retention;
 mod open;
@@ -329,9 +330,10 @@ impl Engine {
         self.finish(|inner| async move { inner.reader.message(message_id, owner).await }).await
     }
 
-    /// The content as it came and both forms, or with `form` only that one made of it: making text or safe HTML of a long mail takes milliseconds. Errors: NotFound.
-    pub async fn body(&self, message_id: String, owner: Option<String>, form: Option<BodyForm>) -> Result<MessageBody> {
-        self.finish(|inner| async move { inner.reader.body(message_id, owner, form).await }).await
+    /// The content as it came and both forms, or with `form` only that one made of it: making text or safe HTML of a long mail takes milliseconds. Touches no network, unless
+    /// pictures are asked for as data. Errors: NotFound; for pictures as data those of `attachment`.
+    pub async fn body(&self, message_id: String, owner: Option<String>, form: Option<BodyForm>, options: Option<BodyOptions>) -> Result<MessageBody> {
+        self.guard(|inner, stop| async move { stop.until(inner.shown_body(message_id, owner, form, options.unwrap_or_default())).await }).await
     }
 
     /// The conversation a message belongs to, in its account. Errors: NotFound.

@@ -3,12 +3,13 @@
 use super::mail::WireAttachment;
 use super::{Caller, Graph, segment, wire};
 use crate::error::{Error, ErrorKind, Result};
-use crate::json;
+use crate::json::{self, lenient};
 use crate::model::AttachmentInfo;
 use crate::pipeline::{Rest, Whole};
 use bytes::Bytes;
 use http::HeaderValue;
 use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE};
+use serde::Deserialize;
 
 /// A content up to this comes with the answer, a longer one piece by piece.
 const WHOLE: usize = 1 << 20;
@@ -31,6 +32,27 @@ pub struct Content {
     pub content_type: Option<String>,
     /// Bytes, where they are announced.
     pub length: Option<u64>,
+}
+
+/// A picture of a mail.
+#[derive(Debug)]
+pub struct Picture {
+    /// As the HTML of the mail names it.
+    pub id: String,
+    pub content_type: String,
+    /// Its bytes, as Graph gives them; not looked at.
+    pub base64: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WirePicture {
+    #[serde(default, deserialize_with = "lenient::scalar")]
+    content_id: Option<String>,
+    #[serde(default, deserialize_with = "lenient::scalar")]
+    content_type: Option<String>,
+    #[serde(default, deserialize_with = "lenient::scalar")]
+    content_bytes: Option<String>,
 }
 
 impl ContentPlace {
@@ -58,6 +80,22 @@ impl Graph {
         let announced = response.header(CONTENT_LENGTH.as_str()).and_then(|length| length.parse().ok());
         let length = if response.rest.is_some() { announced } else { u64::try_from(response.body.len()).ok() };
         Ok(Content { first: response.body, rest: response.rest, content_type, length })
+    }
+
+    /// A picture that the HTML of its mail names: its content id, its content type and its bytes in base64. None: it has no such id, or no content. Errors: NotFound, Upstream.
+    pub async fn picture(&self, caller: &Caller, place: &ContentPlace) -> Result<Option<Picture>> {
+        let response = self.ask(self.get(caller, self.url(&place.path(caller)?, &[])?)).await?;
+        let text = json::text(&response.body);
+        if response.repeats(&text) {
+            return Err(wire::repeating().with_request_id(response.request_id()).on_account(&caller.account_id));
+        }
+        let read = || {
+            let picture = wire::item::<WirePicture>(&text)?;
+            let (id, base64) = (picture.content_id?, picture.content_bytes?);
+            let id = id.trim().trim_start_matches('<').trim_end_matches('>').to_owned();
+            Some(Picture { id, content_type: picture.content_type.unwrap_or_default(), base64 })
+        };
+        Ok(read().filter(|picture| !picture.id.is_empty()))
     }
 
     /// What is known of an attachment, without its content. Errors: NotFound, Upstream.

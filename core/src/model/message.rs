@@ -95,8 +95,30 @@ pub enum BodyForm {
     Html,
 }
 
+/// What becomes of pictures that a mail carries itself and shows in its HTML.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InlineImages {
+    /// They stay named, as `cid:` and an id, for whoever shows them.
+    #[default]
+    Keep,
+    /// They are read from the mailbox and take their place as `data:`: PNG, JPEG, GIF, WebP and BMP of up to 4 MB, 10 MB together. The others are left out.
+    Data,
+    LeaveOut,
+}
+
+/// What is made of a body beside its forms.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(default)]
+pub struct BodyOptions {
+    pub inline_images: InlineImages,
+    /// Quoted mail and signature are split off, by the marks of the large mail programs: `text` and `html` are what the sender wrote. Nothing is split off where the sender
+    /// answered between the lines. A guess: show the rest on request, never drop it.
+    pub split: bool,
+}
+
 /// Body of a mail, as stored and in both forms; a form that was not asked for is empty.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MessageBody {
     /// The form Microsoft delivered, and its content unchanged. Unsafe to show as HTML.
     pub body_type: BodyType,
@@ -105,6 +127,15 @@ pub struct MessageBody {
     pub text: String,
     /// HTML that is safe to show: an allow-list of elements, nothing remote.
     pub html: String,
+    /// With `split`: the mail below, and the signature, apart from `text` and `html`, in the same forms. Empty: none was found.
+    #[serde(default)]
+    pub quoted_text: String,
+    #[serde(default)]
+    pub quoted_html: String,
+    #[serde(default)]
+    pub signature_text: String,
+    #[serde(default)]
+    pub signature_html: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -28,6 +28,9 @@ mod round;
 mod run;
 mod search;
 mod seeding;
+mod shown_body;
+mod split_html;
+mod split_text;
 mod tally;
 mod threads;
 mod turn;
@@ -36,6 +39,7 @@ mod html_open;
 
 pub use read::{Reader, check_limit};
 pub use run::Sync;
+pub use shown_body::Images;
 
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;

@@ -1,14 +1,15 @@
 //! What is here: messages, bodies, threads, folders. Nothing of this touches the network, but marking as read.
 
-use super::clean;
 use super::body::unpack_body;
+use super::inline::shows_inline_files;
 use super::record::{body_place, message};
 use super::run::folder_place;
+use super::shown_body::{Images, shown};
 use crate::clock::{Clock, from_ms, to_ms};
 use crate::config::Content;
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{Caller, Graph};
-use crate::model::{AuditKind, BodyForm, BodyType, Folder, MailThread, Message, MessageBody, MessagePage, MessageQuery, QuarantinedItem};
+use crate::model::{AttachmentInfo, AuditKind, BodyForm, BodyOptions, BodyType, Folder, MailThread, Message, MessageBody, MessagePage, MessageQuery, QuarantinedItem};
 use crate::pipeline::Priority;
 use crate::runtime::blocking;
 use crate::store::{Entry, Mailbox, MessageRow, MessageWindow, QuarantineRow, Scope, Store, SyncedFolder};
@@ -99,10 +100,25 @@ impl Reader {
         Ok(message)
     }
 
-    pub async fn body(&self, id: String, owner: Option<String>, form: Option<BodyForm>) -> Result<MessageBody> {
+    /// The mailbox's id of a mail, its account and what is attached, if its HTML names pictures of its own.
+    pub async fn named_pictures(&self, id: &str, owner: Option<&str>) -> Result<Option<(String, String, Vec<AttachmentInfo>)>> {
+        let read = async || {
+            let row = self.row(id, owner).await?;
+            let body = self.read_body(&row, Some(BodyForm::Original), BodyOptions::default(), Arc::default()).await?;
+            let names_any = body.body_type == BodyType::Html && blocking(move || Ok(shows_inline_files(&body.content))).await?;
+            let files = if names_any { message(&self.key(&row).await?, &row)?.attachments } else { Vec::new() };
+            Ok((row, files))
+        };
+        let (row, files) = self.vault.with_current_keys(read).await?;
+        Ok((!files.is_empty()).then_some((row.graph_id, row.account_id, files)))
+    }
+
+    /// `images`: those of its pictures that are to take their place.
+    pub async fn body(&self, id: String, owner: Option<String>, form: Option<BodyForm>, options: BodyOptions, images: Images) -> Result<MessageBody> {
+        let images = Arc::new(images);
         let read = async || {
             let row = self.row(&id, owner.as_deref()).await?;
-            let body = self.read_body(&row, form).await?;
+            let body = self.read_body(&row, form, options, images.clone()).await?;
             Ok((row, body))
         };
         let (row, body) = self.vault.with_current_keys(read).await?;
@@ -203,21 +219,18 @@ impl Reader {
         self.store.record(&[entry], to_ms(self.clock.now())).await
     }
 
-    async fn read_body(&self, row: &MessageRow, form: Option<BodyForm>) -> Result<MessageBody> {
+    async fn read_body(&self, row: &MessageRow, form: Option<BodyForm>, options: BodyOptions, images: Arc<Images>) -> Result<MessageBody> {
         // Microsoft may send no body at all.
         let Some((sealed, version)) = self.store.body(row.row_id).await? else {
             // Or a purge came in between and took it.
             self.key(row).await?;
-            return Ok(MessageBody { body_type: BodyType::Text, content: String::new(), text: String::new(), html: String::new() });
+            return Ok(MessageBody::default());
         };
         let (key, account_id, graph_id) = (self.key(row).await?, row.account_id.clone(), row.graph_id.clone());
         // Cleaning a large body takes its time.
         blocking(move || {
             let (body_type, content) = unpack_body(&key.open(body_place(&account_id, &graph_id, version), &sealed)?)?;
-            let wants = |one: BodyForm| form.is_none_or(|form| form == one);
-            let text = if wants(BodyForm::Text) { clean::text(body_type, &content) } else { String::new() };
-            let html = if wants(BodyForm::Html) { clean::html(body_type, &content) } else { String::new() };
-            Ok(MessageBody { body_type, content, text, html })
+            Ok(shown(body_type, content, form, options, &images))
         })
         .await
     }

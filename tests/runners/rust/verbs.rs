@@ -104,7 +104,7 @@ pub async fn call(on: Player, verb: String, with: Value) -> Outcome {
         "messages" => out(engine.messages(record(&with)?).await),
         "threads" => out(engine.threads(record(&with)?).await),
         "message" => out(engine.message(must("message_id"), text("owner")).await),
-        "body" => out(engine.body(must("message_id"), text("owner"), with["form"].as_str().map(|_| record(&with["form"])).transpose()?).await),
+        "body" => out(engine.body(must("message_id"), text("owner"), with["form"].as_str().map(|_| record(&with["form"])).transpose()?, with.get("options").map(record).transpose()?).await),
         "attachment" => content::attachment(engine, &with).await,
         "mime" => content::mime(engine, &with).await,
         "thread" => out(engine.thread(must("message_id"), text("owner")).await),
