@@ -69,7 +69,7 @@ pub use stages::spent as time_by_stage;
 
 pub use clock::TestClock;
 pub use config::{App, Cloud, Config, Content, CopiedStore};
-pub use engine::{AttachmentWriter, ChangeStream, DeviceSignIn, Engine, EventStream, LoopbackSignIn, RawPages, RawResponse};
+pub use engine::{AttachmentContent, AttachmentWriter, ChangeStream, DeviceSignIn, Engine, EventStream, LoopbackSignIn, RawPages, RawResponse};
 pub use error::{Error, ErrorKind, Remedy, Result};
 pub use logs::{LogStream, logs};
 pub use model::*;

@@ -31,7 +31,7 @@ async fn real_mail_arrives_as_it_was_loaded() {
     loop {
         let page = world.engine.messages(query.clone()).await.unwrap_or_else(|e| panic!("{e}"));
         for message in page.items {
-            match (truth.remove(&message.graph_id), world.engine.body(message.id.clone(), None, None).await) {
+            match (truth.remove(&message.graph_id), world.engine.body(message.id.clone(), None, None, None).await) {
                 (Some(mail), Ok(body)) => compare(&mail, &message, &body, &mut wrong),
                 (Some(mail), Err(e)) => wrong.note("body", &message.graph_id, &format!("{:?} of {}: {e}", e.kind(), mail["subject"])),
                 (None, _) => wrong.note("id", &message.graph_id, "nobody loaded it"),

@@ -37,7 +37,7 @@ async fn use_it(engine: &Engine, sim: &Sim, account: &str, name: &str, round: us
     engine.folders(account.to_owned(), None).await?;
     let page = engine.messages(MessageQuery { account_id: Some(account.to_owned()), limit: 100, ..MessageQuery::default() }).await?;
     for message in page.items.iter().take(5) {
-        assert!(!engine.body(message.id.clone(), None, None).await?.content.is_empty());
+        assert!(!engine.body(message.id.clone(), None, None, None).await?.content.is_empty());
         assert!(!engine.thread(message.id.clone(), None).await?.messages.is_empty());
         engine.mark_read(message.id.clone(), round.is_multiple_of(2), None).await?;
     }

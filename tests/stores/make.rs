@@ -50,7 +50,7 @@ async fn messages(engine: &Engine, account_id: &str) -> Vec<Value> {
     let mut all = Vec::new();
     let query = MessageQuery { account_id: Some(account_id.to_owned()), limit: 500, ..MessageQuery::default() };
     for message in good(engine.messages(query).await).items {
-        let body = good(engine.body(message.id.clone(), None, None).await);
+        let body = good(engine.body(message.id.clone(), None, None, None).await);
         let thread = good(engine.thread(message.id.clone(), None).await);
         let thread: Vec<String> = thread.messages.into_iter().map(|m| m.id).collect();
         all.push(json!({ "message": message, "body": body, "thread": thread }));

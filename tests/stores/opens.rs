@@ -60,7 +60,7 @@ async fn same_accounts_and_mail(engine: &Engine, held: &Value) {
         for mail in mails {
             let id = text(&mail["message"]["id"]);
             still_holds(&mail["message"], &json(good(engine.message(id.clone(), None).await)), "message");
-            still_holds(&mail["body"], &json(good(engine.body(id.clone(), None, None).await)), "body");
+            still_holds(&mail["body"], &json(good(engine.body(id.clone(), None, None, None).await)), "body");
             let thread: Vec<String> = good(engine.thread(id, None).await).messages.into_iter().map(|m| m.id).collect();
             assert_eq!(mail["thread"], json(thread));
         }

@@ -3,7 +3,7 @@ import tidings from './index.cjs'
 
 export default tidings
 export const {
-  Engine, AttachmentWriter, EventStream, ChangeStream, RawPages, RawResponse, LogStream, LoopbackSignIn, DeviceSignIn, RootKey, Secret, ClientCertificate, TestClock,
+  Engine, AttachmentContent, AttachmentWriter, EventStream, ChangeStream, RawPages, RawResponse, LogStream, LoopbackSignIn, DeviceSignIn, RootKey, Secret, ClientCertificate, TestClock,
   version, generateRootKey, wrappedRootKey, logs, onLog, attachmentFrom, mail, chat, reply, forward, channelPost, workflow,
   TidingsError, InvalidInputError, LimitExceededError, NotConnectedError, NeedsReconnectError, ConsentMissingError, ForbiddenError,
   NotFoundError, ConflictError, ThrottledError, UpstreamError, NetworkError, OutcomeUnknownError, LinkRejectedError,

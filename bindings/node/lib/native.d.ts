@@ -58,8 +58,14 @@ export type ChatKind = 'one_on_one' | 'group' | 'meeting' | 'other';
 /** What of a message could not be read or told: all of it, what is attached, or whether it was removed. */
 export type QuarantineKind = 'message' | 'attachments' | 'removal';
 
+/** What an attachment is. */
+export type AttachmentKind = 'file' | 'item' | 'reference';
+
 /** A form in which a body is made ready. */
 export type BodyForm = 'original' | 'text' | 'html';
+
+/** What becomes of pictures that a mail carries itself and shows in its HTML. */
+export type InlineImages = 'keep' | 'data' | 'leave_out';
 
 export type ChangeKind = 'message_added' | 'message_changed' | 'message_moved' | 'message_removed' | 'account_changed' | 'send_changed' | 'contact_changed' | 'contact_removed';
 
@@ -878,6 +884,7 @@ export interface AttachmentInfo {
   /** Bytes. */
   size: number;
   isInline: boolean;
+  kind: AttachmentKind;
 }
 
 /** A mail as it was at the last sync; its body comes from `body`. */
@@ -917,6 +924,15 @@ export interface Message {
   links: string[];
 }
 
+/** What is made of a body beside its forms. */
+export interface BodyOptions {
+  /** Default: `"keep"`. */
+  inlineImages?: InlineImages;
+  /** Quoted mail and signature are split off, by the marks of the large mail programs: `text` and `html` are what the sender wrote. Nothing is split off where the sender
+   * answered between the lines. A guess: show the rest on request, never drop it. Default: `false`. */
+  split?: boolean;
+}
+
 /** Body of a mail, as stored and in both forms; a form that was not asked for is empty. */
 export interface MessageBody {
   /** The form Microsoft delivered, and its content unchanged. Unsafe to show as HTML. */
@@ -926,6 +942,11 @@ export interface MessageBody {
   text: string;
   /** HTML that is safe to show: an allow-list of elements, nothing remote. */
   html: string;
+  /** With `split`: the mail below, and the signature, apart from `text` and `html`, in the same forms. Empty: none was found. */
+  quotedText: string;
+  quotedHtml: string;
+  signatureText: string;
+  signatureHtml: string;
 }
 
 export interface MessageQuery {
@@ -942,11 +963,62 @@ export interface MessageQuery {
   cursor?: string | null;
   /** One of `links` of a message. */
   link?: string | null;
+  /** With attachments other than inline ones, or without. */
+  hasAttachments?: boolean | null;
+  /** Received at this time or later. */
+  receivedAfter?: Date | null;
+  /** Received before this time; so is one without a time. */
+  receivedBefore?: Date | null;
 }
 
 /** Newest first. */
 export interface MessagePage {
   items: Message[];
+  /** Cursor of the next page; none at the end. */
+  next: string | null;
+}
+
+/** Which conversations: those with a mail in the folder, an unread one, one with the link; of several filters, one mail that meets all of them. */
+export interface ThreadQuery {
+  /** As in `MessageQuery`. */
+  owner?: string | null;
+  accountId?: string | null;
+  /** Folder by id or well-known name; without an account, that folder of all accounts of the owner: `inbox` is the unified inbox. */
+  folder?: string | null;
+  /** Default: `false`. */
+  unreadOnly?: boolean;
+  /** One of `links` of a message. */
+  link?: string | null;
+  /** 1 to 200. Default: `50`. */
+  limit?: number;
+  /** `next` of the page before; good for the same owner, account and filters. */
+  cursor?: string | null;
+}
+
+/** One conversation of one account, in a list. */
+export interface ThreadSummary {
+  /** Empty: a mail that belongs to none, and is a thread of its own. */
+  conversationId: string;
+  accountId: string;
+  /** Of its oldest mail here. */
+  subject: string;
+  /** Its newest mail that meets the filters. */
+  newest: Message;
+  /** Mails of it that are here, in whatever folder; drafts and deleted ones as well where those folders are synced. */
+  messages: number;
+  /** Unread ones among them. */
+  unread: number;
+  /** Who wrote, the latest first, then who was written to; each once, 100 at the most, of the newest 50 mails and the oldest. */
+  participants: Address[];
+  /** One of its mails has attachments other than inline ones. */
+  hasAttachments: boolean;
+  /** Of the newest 50 mails and the oldest. */
+  links: string[];
+}
+
+/** By the time of `newest`, newest first. */
+export interface ThreadPage {
+  items: ThreadSummary[];
   /** Cursor of the next page; none at the end. */
   next: string | null;
 }
@@ -959,7 +1031,7 @@ export interface MailThread {
   messages: Message[];
 }
 
-/** Words to look for in subjects, names, addresses and bodies; all of them must be there. */
+/** Words to look for; all of them must be there. `search` says where. */
 export type SearchQuery = string | {
   /** 1 to 200 characters. */
   text: string;
@@ -1455,6 +1527,28 @@ export class AttachmentWriter {
   abort(options?: CallOptions): Promise<void>;
 }
 
+/** A content of a mailbox. Its connection is kept until the end of it, an hour at the most, or until this is let go of. After an error of `next` or `body` the
+ * next call goes on where it broke off: the content is asked for again, what was given out is passed over and compared by its hash. */
+export class AttachmentContent implements AsyncIterable<Buffer> {
+  private constructor();
+  /** As it is in the mail, or the subject of a mail as MIME; foreign text, and no safe name of a file. */
+  name(): string;
+  /** As the sender said. Of an item what its content is: `message/rfc822`, `text/vcard` or `text/calendar`. */
+  contentType(): string;
+  /** A mail as MIME is an item. */
+  kind(): AttachmentKind;
+  /** Bytes of the content, where Microsoft announces them. (`size` of an `AttachmentInfo` counts what the mailbox needs for it.) */
+  size(): number | null;
+  /** The whole content, or what `next` has not given out yet. A cancelled wait loses nothing. Errors: LimitExceeded (more than 64 MB: take it piece by piece),
+   * and those of `next`. */
+  body(options?: CallOptions): Promise<Buffer>;
+  /** The next piece; none at the end. A content up to 1 MB is one piece. A cancelled wait loses nothing; after an error the next call goes on where it broke off.
+   * Errors: Upstream (the connection broke), Conflict (after that it was another content: open it anew), NotFound (it is gone from the mailbox), InvalidInput (a
+   * reference has no content), Closed, and those of `attachment`. */
+  next(options?: CallOptions): Promise<Buffer | null>;
+  [Symbol.asyncIterator](): AsyncIterableIterator<Buffer>;
+}
+
 /** Live events from the moment it was made. */
 export class EventStream implements AsyncIterable<Event> {
   private constructor();
@@ -1720,14 +1814,32 @@ export class Engine implements AsyncDisposable {
   /** What of the mailbox is set aside because it could not be read or told, oldest first, 1,000 at the most. Each is asked for again by the syncs to come,
    * with growing pauses, and leaves this list when it can be read or is gone. Touches no network. Errors: NotFound. */
   quarantined(accountId: string, owner?: string | null, options?: CallOptions): Promise<QuarantinedItem[]>;
-  /** Of all accounts of an owner, or of one account. Errors: InvalidInput (also when neither is named, or the cursor is another query's), NotFound. */
+  /** Of all accounts of an owner, or of one account. The first list after an update that asks for `has_attachments` looks through the mail of older versions, some
+   * seconds for 100,000. Errors: InvalidInput (also when neither is named, or the cursor is another query's), NotFound. */
   messages(query?: MessageQuery, options?: CallOptions): Promise<MessagePage>;
+  /** Conversations of all accounts of an owner or of one account, each once, with its newest mail; two accounts in the same conversation are two threads. Pages hold
+   * still while mail arrives: what came since the first page was asked for shows at the top of the next walk, and moves nothing in this one. Errors: as `messages`. */
+  threads(query?: ThreadQuery, options?: CallOptions): Promise<ThreadPage>;
   /** Errors: NotFound. */
   message(messageId: string, owner?: string | null, options?: CallOptions): Promise<Message>;
-  /** The content as it came and both forms, or with `form` only that one made of it: making text or safe HTML of a long mail takes milliseconds. Errors: NotFound. */
-  body(messageId: string, owner?: string | null, form?: BodyForm | null, options?: CallOptions): Promise<MessageBody>;
-  /** Best matches first, of all accounts of an owner or of one account. Errors: InvalidInput (also when neither is named, or the store's content is
-   * sealed), NotFound. */
+  /** The content as it came and both forms, or with `form` only that one made of it: making text or safe HTML of a long mail takes milliseconds. Touches no network, unless
+   * pictures are asked for as data. Errors: NotFound; for pictures as data those of `attachment`. */
+  body(messageId: string, owner?: string | null, form?: BodyForm | null, options?: BodyOptions | null, options?: CallOptions): Promise<MessageBody>;
+  /** The content of an attachment, from the mailbox: one up to 1 MB is here when this answers, a longer one arrives as it is asked for. Of an item it is MIME, a
+   * vCard or iCalendar; a reference has none (see `AttachmentContent`). Works for attachments that are not listed yet as well. Needs `mail_sync`. Errors: NotFound
+   * (also when the mail or the attachment is gone from the mailbox), InvalidInput, NotConnected, NeedsReconnect, ConsentMissing, Throttled, Network, Upstream.
+   * Source: Graph, Get attachment. */
+  attachment(messageId: string, attachmentId: string, owner?: string | null, options?: CallOptions): Promise<AttachmentContent>;
+  /** A whole mail as MIME, with all that is attached, from the mailbox and in the form of `attachment`. Errors: as `attachment`.
+   * Source: Graph, Get MIME content of a message. */
+  mime(messageId: string, owner?: string | null, options?: CallOptions): Promise<AttachmentContent>;
+  /** Of all accounts of an owner or of one account. In a store with clear content its own index is asked, and the best matches come first; it holds subjects, names,
+   * addresses and bodies. A store with sealed content has none: Microsoft searches the mailboxes, in subjects, senders and bodies, among the newest 1,000 that match,
+   * and the newest come first. Either way only mail that is here is shown, so what lies in folders that are not synced is left out. Of an owner's accounts, those that
+   * are disconnected or without `mail_sync` cannot be asked and are left out as well; any other failure fails the search. Words are words: quotes, operators and
+   * brackets mean nothing. Errors: InvalidInput (also when neither is named), NotFound; sealed: NotConnected, NeedsReconnect, ConsentMissing, Throttled, Network,
+   * Upstream, with the account.
+   * Source: Graph, use the $search query parameter. */
   search(query: SearchQuery, options?: CallOptions): Promise<Message[]>;
   /** The conversation a message belongs to, in its account. Errors: NotFound. */
   thread(messageId: string, owner?: string | null, options?: CallOptions): Promise<MailThread>;

@@ -177,3 +177,16 @@ def test_raw_requests_without_asyncio(blocking):
             blocking.request("none", "/me")
         with pytest.raises(tidings.NotConnectedError):
             next(iter(blocking.pages("none", "/me/events")))
+
+
+def test_a_content_is_read_as_a_file():
+    class Content:
+        def __init__(self, *pieces):
+            self.pieces = list(pieces)
+
+        def next(self):
+            return self.pieces.pop(0) if self.pieces else None
+
+    with tidings.content_file(Content(b"one\n", b"two\nthree")) as file:
+        assert file.readable() and not file.seekable()
+        assert (file.read(2), file.readline(), file.read(), file.read()) == (b"on", b"e\n", b"two\nthree", b"")

@@ -49,6 +49,11 @@ async def uses(engine: tidings.Engine, account: Account, url: str) -> None:
     assert_type(await engine.verify_audit((await engine.verify_audit()).head), tidings.AuditVerdict)
     assert_type((await engine.permissions(features=["chat"])).not_accessed, list[str])
     assert_type(await engine.search(text="invoice"), list[tidings.Message])
+    assert_type((await engine.threads(owner="recruiter-42", folder="inbox")).items, list[tidings.ThreadSummary])
+    content = await engine.attachment("message", "attachment")
+    async for bit in content:
+        assert_type(bit, bytes)
+    assert_type((await engine.body("message", options=tidings.BodyOptions(split=True))).quoted_text, str)
     assert_type((await engine.health("recruiter-42")).badge, tidings.Badge)
     assert_type(engine.metrics().requests, int)
     assert_type(tidings.wrapped_root_key("data"), bytes | None)

@@ -211,6 +211,15 @@ class QuarantineKind(str, enum.Enum):
 
 _QuarantineKind: TypeAlias = QuarantineKind | Literal["message", "attachments", "removal"]
 
+class AttachmentKind(str, enum.Enum):
+    """What an attachment is."""
+    FILE = "file"
+    ITEM = "item"
+    REFERENCE = "reference"
+    def __new__(cls, value: object) -> Self: ...
+
+_AttachmentKind: TypeAlias = AttachmentKind | Literal["file", "item", "reference"]
+
 class BodyForm(str, enum.Enum):
     """A form in which a body is made ready."""
     ORIGINAL = "original"
@@ -219,6 +228,15 @@ class BodyForm(str, enum.Enum):
     def __new__(cls, value: object) -> Self: ...
 
 _BodyForm: TypeAlias = BodyForm | Literal["original", "text", "html"]
+
+class InlineImages(str, enum.Enum):
+    """What becomes of pictures that a mail carries itself and shows in its HTML."""
+    KEEP = "keep"
+    DATA = "data"
+    LEAVE_OUT = "leave_out"
+    def __new__(cls, value: object) -> Self: ...
+
+_InlineImages: TypeAlias = InlineImages | Literal["keep", "data", "leave_out"]
 
 class ChangeKind(str, enum.Enum):
     MESSAGE_ADDED = "message_added"
@@ -1676,8 +1694,8 @@ class QuarantinedItem:
 
 @final
 class AttachmentInfo:
-    __match_args__ = ("id", "name", "content_type", "size", "is_inline")
-    def __new__(cls, id: str, name: str, content_type: str, size: int, is_inline: bool) -> Self: ...
+    __match_args__ = ("id", "name", "content_type", "size", "is_inline", "kind")
+    def __new__(cls, id: str, name: str, content_type: str, size: int, is_inline: bool, kind: _AttachmentKind) -> Self: ...
     @property
     def id(self) -> str: ...
     @property
@@ -1689,6 +1707,8 @@ class AttachmentInfo:
         """Bytes."""
     @property
     def is_inline(self) -> bool: ...
+    @property
+    def kind(self) -> AttachmentKind: ...
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -1760,10 +1780,24 @@ class Message:
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
 @final
+class BodyOptions:
+    """What is made of a body beside its forms."""
+    __match_args__ = ("inline_images", "split")
+    def __new__(cls, inline_images: _InlineImages = ..., split: bool = ...) -> Self: ...
+    @property
+    def inline_images(self) -> InlineImages: ...
+    @property
+    def split(self) -> bool:
+        """Quoted mail and signature are split off, by the marks of the large mail programs: `text` and `html` are what the sender wrote. Nothing is split off where the sender
+        answered between the lines. A guess: show the rest on request, never drop it."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
 class MessageBody:
     """Body of a mail, as stored and in both forms; a form that was not asked for is empty."""
-    __match_args__ = ("body_type", "content", "text", "html")
-    def __new__(cls, body_type: _BodyType, content: str, text: str, html: str) -> Self: ...
+    __match_args__ = ("body_type", "content", "text", "html", "quoted_text", "quoted_html", "signature_text", "signature_html")
+    def __new__(cls, body_type: _BodyType, content: str, text: str, html: str, quoted_text: str, quoted_html: str, signature_text: str, signature_html: str) -> Self: ...
     @property
     def body_type(self) -> BodyType:
         """The form Microsoft delivered, and its content unchanged. Unsafe to show as HTML."""
@@ -1775,13 +1809,22 @@ class MessageBody:
     @property
     def html(self) -> str:
         """HTML that is safe to show: an allow-list of elements, nothing remote."""
+    @property
+    def quoted_text(self) -> str:
+        """With `split`: the mail below, and the signature, apart from `text` and `html`, in the same forms. Empty: none was found."""
+    @property
+    def quoted_html(self) -> str: ...
+    @property
+    def signature_text(self) -> str: ...
+    @property
+    def signature_html(self) -> str: ...
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
 @final
 class MessageQuery:
-    __match_args__ = ("owner", "account_id", "folder", "is_read", "conversation_id", "limit", "cursor", "link")
-    def __new__(cls, owner: str | None = ..., account_id: str | None = ..., folder: str | None = ..., is_read: bool | None = ..., conversation_id: str | None = ..., limit: int = ..., cursor: str | None = ..., link: str | None = ...) -> Self: ...
+    __match_args__ = ("owner", "account_id", "folder", "is_read", "conversation_id", "limit", "cursor", "link", "has_attachments", "received_after", "received_before")
+    def __new__(cls, owner: str | None = ..., account_id: str | None = ..., folder: str | None = ..., is_read: bool | None = ..., conversation_id: str | None = ..., limit: int = ..., cursor: str | None = ..., link: str | None = ..., has_attachments: bool | None = ..., received_after: datetime | None = ..., received_before: datetime | None = ...) -> Self: ...
     @property
     def owner(self) -> str | None:
         """Whose mail: all accounts of an owner, or one account. One of them is needed; with both, the account must be the owner's."""
@@ -1803,6 +1846,15 @@ class MessageQuery:
     @property
     def link(self) -> str | None:
         """One of `links` of a message."""
+    @property
+    def has_attachments(self) -> bool | None:
+        """With attachments other than inline ones, or without."""
+    @property
+    def received_after(self) -> datetime | None:
+        """Received at this time or later."""
+    @property
+    def received_before(self) -> datetime | None:
+        """Received before this time; so is one without a time."""
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -1813,6 +1865,80 @@ class MessagePage:
     def __new__(cls, items: Sequence[Message], next: str | None) -> Self: ...
     @property
     def items(self) -> list[Message]: ...
+    @property
+    def next(self) -> str | None:
+        """Cursor of the next page; none at the end."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class ThreadQuery:
+    """Which conversations: those with a mail in the folder, an unread one, one with the link; of several filters, one mail that meets all of them."""
+    __match_args__ = ("owner", "account_id", "folder", "unread_only", "link", "limit", "cursor")
+    def __new__(cls, owner: str | None = ..., account_id: str | None = ..., folder: str | None = ..., unread_only: bool = ..., link: str | None = ..., limit: int = ..., cursor: str | None = ...) -> Self: ...
+    @property
+    def owner(self) -> str | None:
+        """As in `MessageQuery`."""
+    @property
+    def account_id(self) -> str | None: ...
+    @property
+    def folder(self) -> str | None:
+        """Folder by id or well-known name; without an account, that folder of all accounts of the owner: `inbox` is the unified inbox."""
+    @property
+    def unread_only(self) -> bool: ...
+    @property
+    def link(self) -> str | None:
+        """One of `links` of a message."""
+    @property
+    def limit(self) -> int:
+        """1 to 200."""
+    @property
+    def cursor(self) -> str | None:
+        """`next` of the page before; good for the same owner, account and filters."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class ThreadSummary:
+    """One conversation of one account, in a list."""
+    __match_args__ = ("conversation_id", "account_id", "subject", "newest", "messages", "unread", "participants", "has_attachments", "links")
+    def __new__(cls, conversation_id: str, account_id: str, subject: str, newest: Message, messages: int, unread: int, participants: _Address | Sequence[_Address], has_attachments: bool, links: Sequence[str]) -> Self: ...
+    @property
+    def conversation_id(self) -> str:
+        """Empty: a mail that belongs to none, and is a thread of its own."""
+    @property
+    def account_id(self) -> str: ...
+    @property
+    def subject(self) -> str:
+        """Of its oldest mail here."""
+    @property
+    def newest(self) -> Message:
+        """Its newest mail that meets the filters."""
+    @property
+    def messages(self) -> int:
+        """Mails of it that are here, in whatever folder; drafts and deleted ones as well where those folders are synced."""
+    @property
+    def unread(self) -> int:
+        """Unread ones among them."""
+    @property
+    def participants(self) -> list[Address]:
+        """Who wrote, the latest first, then who was written to; each once, 100 at the most, of the newest 50 mails and the oldest."""
+    @property
+    def has_attachments(self) -> bool:
+        """One of its mails has attachments other than inline ones."""
+    @property
+    def links(self) -> list[str]:
+        """Of the newest 50 mails and the oldest."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class ThreadPage:
+    """By the time of `newest`, newest first."""
+    __match_args__ = ("items", "next")
+    def __new__(cls, items: Sequence[ThreadSummary], next: str | None) -> Self: ...
+    @property
+    def items(self) -> list[ThreadSummary]: ...
     @property
     def next(self) -> str | None:
         """Cursor of the next page; none at the end."""
@@ -1837,7 +1963,7 @@ class MailThread:
 
 @final
 class SearchQuery:
-    """Words to look for in subjects, names, addresses and bodies; all of them must be there."""
+    """Words to look for; all of them must be there. `search` says where."""
     __match_args__ = ("text", "owner", "account_id", "limit")
     def __new__(cls, text: str, owner: str | None = ..., account_id: str | None = ..., limit: int = ...) -> Self: ...
     @property
@@ -2582,6 +2708,52 @@ class BlockingAttachmentWriter:
 _AttachmentWriter: TypeAlias = AttachmentWriter | BlockingAttachmentWriter
 
 @final
+class AttachmentContent:
+    """A content of a mailbox. Its connection is kept until the end of it, an hour at the most, or until this is let go of. After an error of `next` or `body` the
+    next call goes on where it broke off: the content is asked for again, what was given out is passed over and compared by its hash."""
+    def name(self) -> str:
+        """As it is in the mail, or the subject of a mail as MIME; foreign text, and no safe name of a file."""
+    def content_type(self) -> str:
+        """As the sender said. Of an item what its content is: `message/rfc822`, `text/vcard` or `text/calendar`."""
+    def kind(self) -> AttachmentKind:
+        """A mail as MIME is an item."""
+    def size(self) -> int | None:
+        """Bytes of the content, where Microsoft announces them. (`size` of an `AttachmentInfo` counts what the mailbox needs for it.)"""
+    async def body(self) -> bytes:
+        """The whole content, or what `next` has not given out yet. A cancelled wait loses nothing. Errors: LimitExceeded (more than 64 MB: take it piece by piece),
+        and those of `next`."""
+    async def next(self) -> bytes | None:
+        """The next piece; none at the end. A content up to 1 MB is one piece. A cancelled wait loses nothing; after an error the next call goes on where it broke off.
+        Errors: Upstream (the connection broke), Conflict (after that it was another content: open it anew), NotFound (it is gone from the mailbox), InvalidInput (a
+        reference has no content), Closed, and those of `attachment`."""
+    def __aiter__(self) -> Self: ...
+    async def __anext__(self) -> bytes: ...
+
+@final
+class BlockingAttachmentContent:
+    """A content of a mailbox. Its connection is kept until the end of it, an hour at the most, or until this is let go of. After an error of `next` or `body` the
+    next call goes on where it broke off: the content is asked for again, what was given out is passed over and compared by its hash."""
+    def name(self) -> str:
+        """As it is in the mail, or the subject of a mail as MIME; foreign text, and no safe name of a file."""
+    def content_type(self) -> str:
+        """As the sender said. Of an item what its content is: `message/rfc822`, `text/vcard` or `text/calendar`."""
+    def kind(self) -> AttachmentKind:
+        """A mail as MIME is an item."""
+    def size(self) -> int | None:
+        """Bytes of the content, where Microsoft announces them. (`size` of an `AttachmentInfo` counts what the mailbox needs for it.)"""
+    def body(self) -> bytes:
+        """The whole content, or what `next` has not given out yet. A cancelled wait loses nothing. Errors: LimitExceeded (more than 64 MB: take it piece by piece),
+        and those of `next`."""
+    def next(self) -> bytes | None:
+        """The next piece; none at the end. A content up to 1 MB is one piece. A cancelled wait loses nothing; after an error the next call goes on where it broke off.
+        Errors: Upstream (the connection broke), Conflict (after that it was another content: open it anew), NotFound (it is gone from the mailbox), InvalidInput (a
+        reference has no content), Closed, and those of `attachment`."""
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> bytes: ...
+
+_AttachmentContent: TypeAlias = AttachmentContent | BlockingAttachmentContent
+
+@final
 class EventStream:
     """Live events from the moment it was made."""
     async def next(self) -> Event | None:
@@ -2965,17 +3137,38 @@ class Engine:
         with growing pauses, and leaves this list when it can be read or is gone. Touches no network. Errors: NotFound."""
     @overload
     async def messages(self, query: MessageQuery) -> MessagePage:
-        """Of all accounts of an owner, or of one account. Errors: InvalidInput (also when neither is named, or the cursor is another query's), NotFound."""
+        """Of all accounts of an owner, or of one account. The first list after an update that asks for `has_attachments` looks through the mail of older versions, some
+        seconds for 100,000. Errors: InvalidInput (also when neither is named, or the cursor is another query's), NotFound."""
     @overload
-    async def messages(self, *, owner: str | None = ..., account_id: str | None = ..., folder: str | None = ..., is_read: bool | None = ..., conversation_id: str | None = ..., limit: int = ..., cursor: str | None = ..., link: str | None = ...) -> MessagePage: ...
+    async def messages(self, *, owner: str | None = ..., account_id: str | None = ..., folder: str | None = ..., is_read: bool | None = ..., conversation_id: str | None = ..., limit: int = ..., cursor: str | None = ..., link: str | None = ..., has_attachments: bool | None = ..., received_after: datetime | None = ..., received_before: datetime | None = ...) -> MessagePage: ...
+    @overload
+    async def threads(self, query: ThreadQuery) -> ThreadPage:
+        """Conversations of all accounts of an owner or of one account, each once, with its newest mail; two accounts in the same conversation are two threads. Pages hold
+        still while mail arrives: what came since the first page was asked for shows at the top of the next walk, and moves nothing in this one. Errors: as `messages`."""
+    @overload
+    async def threads(self, *, owner: str | None = ..., account_id: str | None = ..., folder: str | None = ..., unread_only: bool = ..., link: str | None = ..., limit: int = ..., cursor: str | None = ...) -> ThreadPage: ...
     async def message(self, message_id: str, owner: str | None = ...) -> Message:
         """Errors: NotFound."""
-    async def body(self, message_id: str, owner: str | None = ..., form: _BodyForm | None = ...) -> MessageBody:
-        """The content as it came and both forms, or with `form` only that one made of it: making text or safe HTML of a long mail takes milliseconds. Errors: NotFound."""
+    async def body(self, message_id: str, owner: str | None = ..., form: _BodyForm | None = ..., options: BodyOptions | None = ...) -> MessageBody:
+        """The content as it came and both forms, or with `form` only that one made of it: making text or safe HTML of a long mail takes milliseconds. Touches no network, unless
+        pictures are asked for as data. Errors: NotFound; for pictures as data those of `attachment`."""
+    async def attachment(self, message_id: str, attachment_id: str, owner: str | None = ...) -> AttachmentContent:
+        """The content of an attachment, from the mailbox: one up to 1 MB is here when this answers, a longer one arrives as it is asked for. Of an item it is MIME, a
+        vCard or iCalendar; a reference has none (see `AttachmentContent`). Works for attachments that are not listed yet as well. Needs `mail_sync`. Errors: NotFound
+        (also when the mail or the attachment is gone from the mailbox), InvalidInput, NotConnected, NeedsReconnect, ConsentMissing, Throttled, Network, Upstream.
+        Source: Graph, Get attachment."""
+    async def mime(self, message_id: str, owner: str | None = ...) -> AttachmentContent:
+        """A whole mail as MIME, with all that is attached, from the mailbox and in the form of `attachment`. Errors: as `attachment`.
+        Source: Graph, Get MIME content of a message."""
     @overload
     async def search(self, query: SearchQuery) -> list[Message]:
-        """Best matches first, of all accounts of an owner or of one account. Errors: InvalidInput (also when neither is named, or the store's content is
-        sealed), NotFound."""
+        """Of all accounts of an owner or of one account. In a store with clear content its own index is asked, and the best matches come first; it holds subjects, names,
+        addresses and bodies. A store with sealed content has none: Microsoft searches the mailboxes, in subjects, senders and bodies, among the newest 1,000 that match,
+        and the newest come first. Either way only mail that is here is shown, so what lies in folders that are not synced is left out. Of an owner's accounts, those that
+        are disconnected or without `mail_sync` cannot be asked and are left out as well; any other failure fails the search. Words are words: quotes, operators and
+        brackets mean nothing. Errors: InvalidInput (also when neither is named), NotFound; sealed: NotConnected, NeedsReconnect, ConsentMissing, Throttled, Network,
+        Upstream, with the account.
+        Source: Graph, use the $search query parameter."""
     @overload
     async def search(self, *, text: str, owner: str | None = ..., account_id: str | None = ..., limit: int = ...) -> list[Message]: ...
     async def thread(self, message_id: str, owner: str | None = ...) -> MailThread:
@@ -3250,17 +3443,38 @@ class BlockingEngine:
         with growing pauses, and leaves this list when it can be read or is gone. Touches no network. Errors: NotFound."""
     @overload
     def messages(self, query: MessageQuery) -> MessagePage:
-        """Of all accounts of an owner, or of one account. Errors: InvalidInput (also when neither is named, or the cursor is another query's), NotFound."""
+        """Of all accounts of an owner, or of one account. The first list after an update that asks for `has_attachments` looks through the mail of older versions, some
+        seconds for 100,000. Errors: InvalidInput (also when neither is named, or the cursor is another query's), NotFound."""
     @overload
-    def messages(self, *, owner: str | None = ..., account_id: str | None = ..., folder: str | None = ..., is_read: bool | None = ..., conversation_id: str | None = ..., limit: int = ..., cursor: str | None = ..., link: str | None = ...) -> MessagePage: ...
+    def messages(self, *, owner: str | None = ..., account_id: str | None = ..., folder: str | None = ..., is_read: bool | None = ..., conversation_id: str | None = ..., limit: int = ..., cursor: str | None = ..., link: str | None = ..., has_attachments: bool | None = ..., received_after: datetime | None = ..., received_before: datetime | None = ...) -> MessagePage: ...
+    @overload
+    def threads(self, query: ThreadQuery) -> ThreadPage:
+        """Conversations of all accounts of an owner or of one account, each once, with its newest mail; two accounts in the same conversation are two threads. Pages hold
+        still while mail arrives: what came since the first page was asked for shows at the top of the next walk, and moves nothing in this one. Errors: as `messages`."""
+    @overload
+    def threads(self, *, owner: str | None = ..., account_id: str | None = ..., folder: str | None = ..., unread_only: bool = ..., link: str | None = ..., limit: int = ..., cursor: str | None = ...) -> ThreadPage: ...
     def message(self, message_id: str, owner: str | None = ...) -> Message:
         """Errors: NotFound."""
-    def body(self, message_id: str, owner: str | None = ..., form: _BodyForm | None = ...) -> MessageBody:
-        """The content as it came and both forms, or with `form` only that one made of it: making text or safe HTML of a long mail takes milliseconds. Errors: NotFound."""
+    def body(self, message_id: str, owner: str | None = ..., form: _BodyForm | None = ..., options: BodyOptions | None = ...) -> MessageBody:
+        """The content as it came and both forms, or with `form` only that one made of it: making text or safe HTML of a long mail takes milliseconds. Touches no network, unless
+        pictures are asked for as data. Errors: NotFound; for pictures as data those of `attachment`."""
+    def attachment(self, message_id: str, attachment_id: str, owner: str | None = ...) -> BlockingAttachmentContent:
+        """The content of an attachment, from the mailbox: one up to 1 MB is here when this answers, a longer one arrives as it is asked for. Of an item it is MIME, a
+        vCard or iCalendar; a reference has none (see `AttachmentContent`). Works for attachments that are not listed yet as well. Needs `mail_sync`. Errors: NotFound
+        (also when the mail or the attachment is gone from the mailbox), InvalidInput, NotConnected, NeedsReconnect, ConsentMissing, Throttled, Network, Upstream.
+        Source: Graph, Get attachment."""
+    def mime(self, message_id: str, owner: str | None = ...) -> BlockingAttachmentContent:
+        """A whole mail as MIME, with all that is attached, from the mailbox and in the form of `attachment`. Errors: as `attachment`.
+        Source: Graph, Get MIME content of a message."""
     @overload
     def search(self, query: SearchQuery) -> list[Message]:
-        """Best matches first, of all accounts of an owner or of one account. Errors: InvalidInput (also when neither is named, or the store's content is
-        sealed), NotFound."""
+        """Of all accounts of an owner or of one account. In a store with clear content its own index is asked, and the best matches come first; it holds subjects, names,
+        addresses and bodies. A store with sealed content has none: Microsoft searches the mailboxes, in subjects, senders and bodies, among the newest 1,000 that match,
+        and the newest come first. Either way only mail that is here is shown, so what lies in folders that are not synced is left out. Of an owner's accounts, those that
+        are disconnected or without `mail_sync` cannot be asked and are left out as well; any other failure fails the search. Words are words: quotes, operators and
+        brackets mean nothing. Errors: InvalidInput (also when neither is named), NotFound; sealed: NotConnected, NeedsReconnect, ConsentMissing, Throttled, Network,
+        Upstream, with the account.
+        Source: Graph, use the $search query parameter."""
     @overload
     def search(self, *, text: str, owner: str | None = ..., account_id: str | None = ..., limit: int = ...) -> list[Message]: ...
     def thread(self, message_id: str, owner: str | None = ...) -> MailThread:

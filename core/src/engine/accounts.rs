@@ -14,17 +14,6 @@ impl Engine {
         Self::open(Config::from_file(&path)?, root_key)
     }
 
-    /// Best matches first, of all accounts of an owner or of one account. Errors: InvalidInput (also when neither is named, or the store's content is
-    /// sealed), NotFound.
-    pub async fn search(&self, query: SearchQuery) -> Result<Vec<Message>> {
-        self.finish(|inner| async move {
-            let words = inner.reader.search_words(&query)?;
-            let scope = inner.scope(query.owner.as_deref(), query.account_id.as_deref()).await?;
-            inner.reader.search(scope, words, query.limit).await
-        })
-        .await
-    }
-
     /// Counts since the engine was opened.
     pub fn metrics(&self) -> Metrics {
         self.inner.meters.snapshot()

@@ -68,6 +68,7 @@ pub(super) async fn fill(engine: &Engine, id: &str, owner: &str, messages: usize
                 body: Some(seal(place("bodies", "body", id, &graph_id, 1), &body)),
                 version: 1,
                 is_unlisted: false,
+                has_attachments: false,
                 change: Some(ChangeKind::MessageAdded),
                 graph_id,
             }
@@ -111,7 +112,7 @@ async fn reading_leaves_one_record_each() {
     let id = first_message(&engine).await.id;
     engine.messages(MessageQuery { owner: Some("owner".into()), ..MessageQuery::default() }).await.unwrap();
     assert_eq!(engine.message(id.clone(), None).await.unwrap().subject, "Subject 2");
-    assert_eq!(engine.body(id.clone(), None, None).await.unwrap().text.trim(), "Body 2");
+    assert_eq!(engine.body(id.clone(), None, None, None).await.unwrap().text.trim(), "Body 2");
     assert_eq!(engine.thread(id.clone(), None).await.unwrap().messages.len(), 3);
     let records = log(&engine).await.split_off(before);
     assert!(records.iter().all(|r| r.kind == AuditKind::ContentRead && r.at == crate::clock::from_ms(START as i64)));
@@ -130,7 +131,7 @@ async fn reading_leaves_one_record_each() {
         ]
     );
     // What does not exist was not read.
-    assert!(engine.body("msg_999".into(), None, None).await.is_err());
+    assert!(engine.body("msg_999".into(), None, None, None).await.is_err());
     assert_eq!(log(&engine).await.len(), before + 6);
     engine.shutdown().await;
 }
@@ -152,7 +153,7 @@ async fn how_many_transactions_a_thousand_reads_cost() {
             let (engine, id) = (engine.clone(), id.clone());
             tokio::spawn(async move {
                 for _ in (n..1_000).step_by(callers) {
-                    engine.body(id.clone(), None, None).await.unwrap();
+                    engine.body(id.clone(), None, None, None).await.unwrap();
                 }
             })
         });
@@ -174,9 +175,9 @@ async fn no_record_no_content() {
     let id = first_message(&engine).await.id;
     tamper(&store, "ALTER TABLE audit RENAME TO gone");
     assert!(engine.messages(MessageQuery { account_id: Some("acc_a".into()), ..MessageQuery::default() }).await.is_err());
-    assert!(engine.message(id.clone(), None).await.is_err() && engine.body(id.clone(), None, None).await.is_err() && engine.thread(id.clone(), None).await.is_err());
+    assert!(engine.message(id.clone(), None).await.is_err() && engine.body(id.clone(), None, None, None).await.is_err() && engine.thread(id.clone(), None).await.is_err());
     tamper(&store, "ALTER TABLE gone RENAME TO audit");
-    assert!(engine.body(id, None, None).await.is_ok() && engine.verify_audit(None, None).await.unwrap().intact);
+    assert!(engine.body(id, None, None, None).await.is_ok() && engine.verify_audit(None, None).await.unwrap().intact);
     engine.shutdown().await;
 }
 

@@ -208,9 +208,9 @@ async fn another_process_reads_nothing_of_what_was_purged() {
     fill(&one, "acc_b", "owner", 2).await;
     // Keys and rows are in its memory.
     let id = two.messages(MessageQuery { account_id: Some("acc_a".into()), ..MessageQuery::default() }).await.unwrap().items[0].id.clone();
-    assert!(two.body(id.clone(), None, None).await.is_ok());
+    assert!(two.body(id.clone(), None, None, None).await.is_ok());
     one.inner.store.begin_purge(Purged::Account("acc_a"), "purged", 1).await.unwrap();
-    for kind in [two.message(id.clone(), None).await.err(), two.thread(id.clone(), None).await.err(), two.body(id.clone(), None, None).await.err()] {
+    for kind in [two.message(id.clone(), None).await.err(), two.thread(id.clone(), None).await.err(), two.body(id.clone(), None, None, None).await.err()] {
         assert_eq!(kind.map(|e| e.kind()), Some(ErrorKind::NotFound));
     }
     assert_eq!(two.messages(list_of("owner")).await.unwrap().items.len(), 2, "the other account's are listed all the same");

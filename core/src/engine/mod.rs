@@ -5,9 +5,11 @@ mod attachment;
 mod background;
 mod connect;
 mod contacts;
+mod content;
 mod device;
 mod events;
 mod feed;
+mod images;
 mod health;
 mod retention;
 mod open;
@@ -15,6 +17,7 @@ mod places;
 mod raw;
 mod raw_response;
 mod scope;
+mod search;
 mod sender;
 mod sent;
 mod signature;
@@ -41,6 +44,7 @@ mod throttles_tests;
 mod waiting_tests;
 
 pub use attachment::AttachmentWriter;
+pub use content::AttachmentContent;
 pub use device::DeviceSignIn;
 pub use events::EventStream;
 pub use feed::ChangeStream;
@@ -52,7 +56,7 @@ use crate::auth::Auth;
 use crate::clock::{Clock, TestClock, to_ms};
 use crate::config::Config;
 use crate::contacts::Contacts;
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::events::EventBus;
 use crate::retention::Retention;
 use crate::metrics::Meters;
@@ -73,6 +77,9 @@ use tokio::sync::watch;
 
 /// How long shutdown waits for what is under way; what is not done by then is taken up at the next open.
 const SHUTDOWN: Duration = Duration::from_secs(10);
+
+/// Conversations of one page; of each some 50 mails are looked at.
+const MOST_THREADS: u32 = 200;
 
 /// One engine per process and store is enough; all methods may be called at the same time from any thread.
 /// Durable steps run to their end even when the caller stops waiting.
@@ -300,7 +307,8 @@ impl Engine {
         .await
     }
 
-    /// Of all accounts of an owner, or of one account. Errors: InvalidInput (also when neither is named, or the cursor is another query's), NotFound.
+    /// Of all accounts of an owner, or of one account. The first list after an update that asks for `has_attachments` looks through the mail of older versions, some
+    /// seconds for 100,000. Errors: InvalidInput (also when neither is named, or the cursor is another query's), NotFound.
     pub async fn messages(&self, query: MessageQuery) -> Result<MessagePage> {
         self.finish(|inner| async move {
             check_limit(query.limit)?;
@@ -310,14 +318,28 @@ impl Engine {
         .await
     }
 
+    /// Conversations of all accounts of an owner or of one account, each once, with its newest mail; two accounts in the same conversation are two threads. Pages hold
+    /// still while mail arrives: what came since the first page was asked for shows at the top of the next walk, and moves nothing in this one. Errors: as `messages`.
+    pub async fn threads(&self, query: ThreadQuery) -> Result<ThreadPage> {
+        self.finish(|inner| async move {
+            if !(1..=MOST_THREADS).contains(&query.limit) {
+                return Err(Error::invalid("limit must be from 1 to 200."));
+            }
+            let scope = inner.scope(query.owner.as_deref(), query.account_id.as_deref()).await?;
+            inner.reader.threads(scope, query).await
+        })
+        .await
+    }
+
     /// Errors: NotFound.
     pub async fn message(&self, message_id: String, owner: Option<String>) -> Result<Message> {
         self.finish(|inner| async move { inner.reader.message(message_id, owner).await }).await
     }
 
-    /// The content as it came and both forms, or with `form` only that one made of it: making text or safe HTML of a long mail takes milliseconds. Errors: NotFound.
-    pub async fn body(&self, message_id: String, owner: Option<String>, form: Option<BodyForm>) -> Result<MessageBody> {
-        self.finish(|inner| async move { inner.reader.body(message_id, owner, form).await }).await
+    /// The content as it came and both forms, or with `form` only that one made of it: making text or safe HTML of a long mail takes milliseconds. Touches no network, unless
+    /// pictures are asked for as data. Errors: NotFound; for pictures as data those of `attachment`.
+    pub async fn body(&self, message_id: String, owner: Option<String>, form: Option<BodyForm>, options: Option<BodyOptions>) -> Result<MessageBody> {
+        self.guard(|inner, stop| async move { stop.until(inner.shown_body(message_id, owner, form, options.unwrap_or_default())).await }).await
     }
 
     /// The conversation a message belongs to, in its account. Errors: NotFound.

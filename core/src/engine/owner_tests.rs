@@ -117,7 +117,7 @@ async fn ids_of_another_owner_lead_nowhere() {
     let (ann, zoe) = (Some("ann".to_owned()), Some("zoe".to_owned()));
     for (owner, wanted) in [(ann.clone(), None), (None, None), (zoe.clone(), Some(ErrorKind::NotFound)), (Some(String::new()), Some(ErrorKind::NotFound))] {
         assert_eq!(kind(engine.message(id.clone(), owner.clone()).await), wanted, "{owner:?}");
-        assert_eq!(kind(engine.body(id.clone(), owner.clone(), None).await), wanted, "{owner:?}");
+        assert_eq!(kind(engine.body(id.clone(), owner.clone(), None, None).await), wanted, "{owner:?}");
         assert_eq!(kind(engine.thread(id.clone(), owner).await), wanted);
     }
     assert_eq!(kind(engine.mark_read(id, true, zoe.clone()).await), Some(ErrorKind::NotFound));

@@ -7,7 +7,7 @@ use super::paging::Pages;
 use super::{Caller, Graph, fault, literal, segment};
 use crate::error::{Error, ErrorKind, Result};
 use crate::json::lenient;
-use crate::model::{Address, AttachmentInfo, FileAttachment, MailDraft, MailHeader};
+use crate::model::{Address, AttachmentInfo, AttachmentKind, FileAttachment, MailDraft, MailHeader};
 use crate::pipeline::Safety;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -18,6 +18,8 @@ use serde_json::value::RawValue;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+/// What is asked of an attachment: never its content.
+pub(super) const ATTACHMENT: &str = "id,name,contentType,size,isInline";
 const STATE: &str = "id,isDraft,changeKey,conversationId";
 /// A private property on every draft made here, by which it is found again when its id was never learnt.
 pub(super) const MARK: &str = "String {6b1f0f0a-5c0c-4b0e-9c52-7a1d3f5e8b24} Name TidingsMark";
@@ -208,7 +210,9 @@ impl<'a> From<&'a FileAttachment> for WireFile<'a> {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct WireAttachment {
+pub(super) struct WireAttachment {
+    #[serde(rename = "@odata.type", default, deserialize_with = "lenient::scalar")]
+    kind: Option<String>,
     #[serde(deserialize_with = "wire::id")]
     id: String,
     #[serde(default, deserialize_with = "lenient::scalar")]
@@ -229,7 +233,16 @@ impl From<WireAttachment> for AttachmentInfo {
             content_type: w.content_type.unwrap_or_default(),
             size: u32::try_from(w.size.unwrap_or(0).max(0)).unwrap_or(u32::MAX),
             is_inline: w.is_inline.unwrap_or_default(),
+            kind: kind_of(w.kind.as_deref().unwrap_or_default()),
         }
+    }
+}
+
+fn kind_of(odata_type: &str) -> AttachmentKind {
+    match odata_type.rsplit('.').next().unwrap_or_default().to_ascii_lowercase().as_str() {
+        "itemattachment" => AttachmentKind::Item,
+        "referenceattachment" => AttachmentKind::Reference,
+        _ => AttachmentKind::File,
     }
 }
 
@@ -257,7 +270,7 @@ fn verified(id: &str, item: Item) -> Verified {
 impl Graph {
     /// What is attached to these messages, in their order. What is wrong with one of them is told of that one.
     pub async fn attachments(&self, caller: &Caller, ids: &[String]) -> Result<Vec<(String, Attached)>> {
-        let path = |id: &String| caller.path(&format!("messages/{}/attachments?$select=id,name,contentType,size,isInline", segment(id)?));
+        let path = |id: &String| caller.path(&format!("messages/{}/attachments?$select={ATTACHMENT}", segment(id)?));
         let paths = ids.iter().map(path).collect::<Result<Vec<_>>>()?;
         let found = self.batch_get(caller, &paths.iter().map(|path| format!("/{path}")).collect::<Vec<_>>(), fault::is_lasting).await?;
         let mut all = Vec::with_capacity(ids.len());

@@ -28,6 +28,20 @@ pub struct AttachmentInfo {
     /// Bytes.
     pub size: u32,
     pub is_inline: bool,
+    #[serde(default)]
+    pub kind: AttachmentKind,
+}
+
+/// What an attachment is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AttachmentKind {
+    #[default]
+    File,
+    /// A mail, contact or event; its content is MIME, a vCard or iCalendar.
+    Item,
+    /// A link to a file in a drive. Microsoft tells its name here, and neither content nor address: `web_link` of the mail leads to it.
+    Reference,
 }
 
 /// A mail as it was at the last sync; its body comes from `body`.
@@ -81,8 +95,30 @@ pub enum BodyForm {
     Html,
 }
 
+/// What becomes of pictures that a mail carries itself and shows in its HTML.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InlineImages {
+    /// They stay named, as `cid:` and an id, for whoever shows them.
+    #[default]
+    Keep,
+    /// They are read from the mailbox and take their place as `data:`: PNG, JPEG, GIF, WebP and BMP of up to 4 MB, 10 MB together. The others are left out.
+    Data,
+    LeaveOut,
+}
+
+/// What is made of a body beside its forms.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(default)]
+pub struct BodyOptions {
+    pub inline_images: InlineImages,
+    /// Quoted mail and signature are split off, by the marks of the large mail programs: `text` and `html` are what the sender wrote. Nothing is split off where the sender
+    /// answered between the lines. A guess: show the rest on request, never drop it.
+    pub split: bool,
+}
+
 /// Body of a mail, as stored and in both forms; a form that was not asked for is empty.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MessageBody {
     /// The form Microsoft delivered, and its content unchanged. Unsafe to show as HTML.
     pub body_type: BodyType,
@@ -91,6 +127,15 @@ pub struct MessageBody {
     pub text: String,
     /// HTML that is safe to show: an allow-list of elements, nothing remote.
     pub html: String,
+    /// With `split`: the mail below, and the signature, apart from `text` and `html`, in the same forms. Empty: none was found.
+    #[serde(default)]
+    pub quoted_text: String,
+    #[serde(default)]
+    pub quoted_html: String,
+    #[serde(default)]
+    pub signature_text: String,
+    #[serde(default)]
+    pub signature_html: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -109,11 +154,31 @@ pub struct MessageQuery {
     pub limit: u32,
     /// `next` of the page before; good for the same owner, account and filters.
     pub cursor: Option<String>,
+    /// With attachments other than inline ones, or without.
+    pub has_attachments: Option<bool>,
+    /// Received at this time or later.
+    #[serde(with = "rfc3339::option")]
+    pub received_after: Option<SystemTime>,
+    /// Received before this time; so is one without a time.
+    #[serde(with = "rfc3339::option")]
+    pub received_before: Option<SystemTime>,
 }
 
 impl Default for MessageQuery {
     fn default() -> Self {
-        Self { owner: None, account_id: None, folder: None, is_read: None, conversation_id: None, link: None, limit: 50, cursor: None }
+        Self {
+            owner: None,
+            account_id: None,
+            folder: None,
+            is_read: None,
+            conversation_id: None,
+            link: None,
+            limit: 50,
+            cursor: None,
+            has_attachments: None,
+            received_after: None,
+            received_before: None,
+        }
     }
 }
 
@@ -134,7 +199,61 @@ pub struct MailThread {
     pub messages: Vec<Message>,
 }
 
-/// Words to look for in subjects, names, addresses and bodies; all of them must be there.
+/// Which conversations: those with a mail in the folder, an unread one, one with the link; of several filters, one mail that meets all of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ThreadQuery {
+    /// As in `MessageQuery`.
+    pub owner: Option<String>,
+    pub account_id: Option<String>,
+    /// Folder by id or well-known name; without an account, that folder of all accounts of the owner: `inbox` is the unified inbox.
+    pub folder: Option<String>,
+    pub unread_only: bool,
+    /// One of `links` of a message.
+    pub link: Option<String>,
+    /// 1 to 200.
+    pub limit: u32,
+    /// `next` of the page before; good for the same owner, account and filters.
+    pub cursor: Option<String>,
+}
+
+impl Default for ThreadQuery {
+    fn default() -> Self {
+        Self { owner: None, account_id: None, folder: None, unread_only: false, link: None, limit: 50, cursor: None }
+    }
+}
+
+/// One conversation of one account, in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ThreadSummary {
+    /// Empty: a mail that belongs to none, and is a thread of its own.
+    pub conversation_id: String,
+    pub account_id: String,
+    /// Of its oldest mail here.
+    pub subject: String,
+    /// Its newest mail that meets the filters.
+    pub newest: Message,
+    /// Mails of it that are here, in whatever folder; drafts and deleted ones as well where those folders are synced.
+    pub messages: u32,
+    /// Unread ones among them.
+    pub unread: u32,
+    /// Who wrote, the latest first, then who was written to; each once, 100 at the most, of the newest 50 mails and the oldest.
+    pub participants: Vec<Address>,
+    /// One of its mails has attachments other than inline ones.
+    pub has_attachments: bool,
+    /// Of the newest 50 mails and the oldest.
+    pub links: Vec<String>,
+}
+
+/// By the time of `newest`, newest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ThreadPage {
+    pub items: Vec<ThreadSummary>,
+    /// Cursor of the next page; none at the end.
+    pub next: Option<String>,
+}
+
+/// Words to look for; all of them must be there. `search` says where.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SearchQuery {

@@ -106,6 +106,8 @@ pub struct NewMessage {
     pub version: i64,
     /// What is attached to it is still to be listed.
     pub is_unlisted: bool,
+    /// Attachments other than inline ones, as `head` says.
+    pub has_attachments: bool,
     /// What the change feed shall say; None: nothing worth telling changed (a replay).
     pub change: Option<ChangeKind>,
 }
@@ -172,6 +174,17 @@ pub struct AttachmentList {
     pub version: i64,
     /// With what is attached, for `version + 1`. None: what is here says it already.
     pub head: Option<Sealed>,
+    /// As `head` says.
+    pub has_attachments: bool,
+}
+
+/// Whether a message has attachments other than inline ones, of a row that does not tell yet.
+#[derive(Debug, Clone, Copy)]
+pub struct FilesKnown {
+    pub row_id: i64,
+    /// As it was seen.
+    pub version: i64,
+    pub has_attachments: bool,
 }
 
 /// A page of changes and its cursor, committed together.
@@ -249,6 +262,11 @@ pub struct Mailbox {
 pub struct MessageWindow {
     pub mailboxes: Vec<Mailbox>,
     pub is_read: Option<bool>,
+    /// Rows that do not tell yet ([`MailStore::files_unknown`]) fit neither way.
+    pub has_attachments: Option<bool>,
+    /// Received at this time or later, and before that one.
+    pub from: Option<i64>,
+    pub before: Option<i64>,
     pub conversation_id: Option<String>,
     /// Keyed hashes of the host's key, by account; an account that is not in it has no such message.
     pub link: Option<HashMap<String, [u8; 32]>>,
@@ -338,6 +356,11 @@ pub trait MailStore {
     /// Writes what was listed, under generation, and sets aside what could not be (`failed`: row version and the item). A message that changed meanwhile is
     /// left as it is: it is asked for again. Answers how many messages were settled; None: generation lost.
     async fn put_attachments(&self, account_id: &str, generation: i64, lists: &[AttachmentList], failed: &[(i64, Quarantined)], now: i64) -> Result<Option<u32>>;
+
+    /// Messages of which the store does not tell whether they have attachments: rows of an older version.
+    async fn files_unknown(&self, account_id: &str, limit: u32) -> Result<Vec<MessageRow>>;
+    /// What changed meanwhile is left as it is.
+    async fn note_files(&self, known: &[FilesKnown]) -> Result<()>;
 
     /// By what hosts call it; with an owner, only if it is theirs.
     async fn message(&self, id: &str, owner: Option<&str>) -> Result<Option<MessageRow>>;

@@ -23,6 +23,7 @@ mod purge;
 mod scope;
 mod signatures;
 mod staging;
+mod threads;
 mod throttles;
 mod trim;
 mod words;
@@ -51,7 +52,7 @@ pub use last_senders::{LastSenderRow, LastSenderStore};
 pub use lease::{LEASE_MS, LeaseRequest, hold, hold_claim, hold_poll};
 pub use links::{LinkStore, LinkedRow, NewLink, link_place};
 pub use mail::{
-    Applied, AttachmentList, ChangeRow, Cursor, CursorEvent, FolderLink, FolderNews, FolderRow, Known, MailPage, MailStore, Mailbox, MessageRow, MessageWindow, NewMessage, PageBatch, Quarantined,
+    Applied, AttachmentList, ChangeRow, Cursor, CursorEvent, FilesKnown, FolderLink, FolderNews, FolderRow, Known, MailPage, MailStore, Mailbox, MessageRow, MessageWindow, NewMessage, PageBatch, Quarantined,
     QuarantineRow, Question, Refusal, SearchText, Settled, SyncedFolder, Unlisted, pause_ms,
 };
 pub use claims::{Awaited, ClaimRequest, Claimed, Claims, Taken, Due, DueRequest, NextDue, Wanted, of_route};
@@ -59,6 +60,7 @@ pub use outbox::{Content, Enqueued, Hold, IsUsable, ItemRow, ItemState, NewItem,
 pub use paces::{PACE_DAY_MS, Pace, PaceRequest, PaceStore};
 pub use polls::{LONGEST_POLL_PAUSE_MS, Poll, PollRequest, PollState, PollStore, poll_lease};
 pub use purge::{PurgeRow, PurgeStore, Purged};
+pub use threads::{ThreadPage, ThreadPlace, ThreadRow, ThreadStore, ThreadWindow};
 pub use throttles::ThrottleStore;
 pub use trim::{Kept, TrimStore};
 pub use scope::Scope;
@@ -78,7 +80,7 @@ pub fn peek(data_dir: &Path, name: &str) -> Result<Option<Vec<u8>>> {
 
 /// What a backend promises; SQLite is one, PostgreSQL can be another.
 pub trait Store:
-    AccountStore + ChatStore + ContactStore + CopyStore + KeyStore + OutboxStore + LinkStore + MailStore + HealthStore + AuditStore + LastSenderStore + PaceStore + PollStore + PurgeStore + SignatureStore + StagingStore + ThrottleStore + TrimStore + WorkflowStore + Send + Sync
+    AccountStore + ChatStore + ContactStore + CopyStore + KeyStore + OutboxStore + LinkStore + MailStore + HealthStore + AuditStore + LastSenderStore + PaceStore + PollStore + PurgeStore + SignatureStore + StagingStore + ThreadStore + ThrottleStore + TrimStore + WorkflowStore + Send + Sync
 {
     /// Ends all connections; later calls fail with `Closed`.
     fn close(&self);

@@ -128,17 +128,17 @@ async fn write(context: &SyncContext, open: &[Unlisted], found: &HashMap<String,
         let (mut lists, mut failed) = (Vec::with_capacity(open.len()), Vec::new());
         for Unlisted { graph_id, version } in open {
             let Some(row) = here.get(graph_id).filter(|row| row.version == *version && !row.is_removed) else { continue };
-            let head = match found.get(graph_id) {
-                Some(Attached::Listed(files)) => with_files(&key, account_id, row, files)?,
+            let (head, has_attachments) = match found.get(graph_id) {
+                Some(Attached::Listed(files)) => with_files(&key, account_id, row, files)?.unzip(),
                 // It cannot be told, and asking again brings nothing.
-                Some(Attached::Untold) => None,
+                Some(Attached::Untold) => (None, None),
                 Some(Attached::Failed(error)) => {
                     failed.push((*version, set_aside(&key, account_id, graph_id, error)?));
                     continue;
                 }
                 None => continue,
             };
-            lists.push(AttachmentList { graph_id: graph_id.clone(), version: *version, head });
+            lists.push(AttachmentList { graph_id: graph_id.clone(), version: *version, head, has_attachments: has_attachments.unwrap_or(false) });
         }
         let tells_news = lists.iter().any(|list| list.head.is_some());
         let settled = context.store.put_attachments(account_id, context.account.generation, &lists, &failed, context.now()).await?;
@@ -147,8 +147,8 @@ async fn write(context: &SyncContext, open: &[Unlisted], found: &HashMap<String,
     context.vault.with_current_keys(write).await
 }
 
-/// The sealed part of a message with what is attached; None: it says so already.
-fn with_files(key: &DataKey, account_id: &str, row: &Known, files: &[AttachmentInfo]) -> Result<Option<crate::seal::Sealed>> {
+/// The sealed part of a message with what is attached, and whether that is more than inline files; None: it says so already.
+fn with_files(key: &DataKey, account_id: &str, row: &Known, files: &[AttachmentInfo]) -> Result<Option<(crate::seal::Sealed, bool)>> {
     let sealed = row.head.as_ref().ok_or_else(|| Error::new(ErrorKind::Corrupt, "A stored message cannot be read."))?;
     let mut head = MessageMetadata::open_sealed(key, account_id, &row.graph_id, row.version, sealed)?;
     if head.attachments == files && !head.has_is_untold {
@@ -158,7 +158,7 @@ fn with_files(key: &DataKey, account_id: &str, row: &Known, files: &[AttachmentI
     if std::mem::take(&mut head.has_is_untold) {
         head.has_attachments = files.iter().any(|file| !file.is_inline);
     }
-    head.seal(key, account_id, &row.graph_id, row.version + 1).map(Some)
+    Ok(Some((head.seal(key, account_id, &row.graph_id, row.version + 1)?, head.has_attachments)))
 }
 
 fn set_aside(key: &DataKey, account_id: &str, graph_id: &str, error: &Error) -> Result<Quarantined> {

@@ -11,11 +11,11 @@ const NEVER: [&str; 20] = [
 /// A body of HTML.
 pub fn html(bytes: &[u8]) {
     let content = String::from_utf8_lossy(bytes);
-    let shown = clean::html(BodyType::Html, &content);
+    let shown = clean::html(BodyType::Html, &content, &clean::Pictures::Named);
     check(&shown);
-    check(&clean::html(BodyType::Text, &content));
+    check(&clean::html(BodyType::Text, &content, &clean::Pictures::Named));
     // Cleaned once more there is nothing left to take out.
-    check(&clean::html(BodyType::Html, &shown));
+    check(&clean::html(BodyType::Html, &shown, &clean::Pictures::Named));
     let text = clean::text(BodyType::Html, &content);
     // `<a>` alone becomes an element with attributes, a table becomes lines, and what was not closed is opened anew, within limits.
     let most = 300 * content.len() + (2 << 20);

@@ -10,12 +10,14 @@ mod attachments;
 mod body;
 mod quarantined;
 mod clean;
+mod files_known;
 mod first_pages;
 mod folder;
 mod folders;
 mod inline;
 mod links;
 mod listing;
+mod mailbox_search;
 mod page;
 mod page_size;
 mod plan;
@@ -27,13 +29,18 @@ mod round;
 mod run;
 mod search;
 mod seeding;
+mod shown_body;
+mod split_html;
+mod split_text;
 mod tally;
+mod threads;
 mod turn;
 mod html_limits;
 mod html_open;
 
 pub use read::{Reader, check_limit};
 pub use run::Sync;
+pub use shown_body::Images;
 
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;

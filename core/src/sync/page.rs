@@ -252,6 +252,7 @@ impl Mail {
             search: self.search.clone(),
             version: self.version,
             is_unlisted: self.is_unlisted,
+            has_attachments: self.head.has_attachments,
             change: Some(self.change),
         })
     }

@@ -1,14 +1,15 @@
 //! What is here: messages, bodies, threads, folders. Nothing of this touches the network, but marking as read.
 
-use super::clean;
 use super::body::unpack_body;
+use super::inline::shows_inline_files;
 use super::record::{body_place, message};
 use super::run::folder_place;
+use super::shown_body::{Images, shown};
 use crate::clock::{Clock, from_ms, to_ms};
 use crate::config::Content;
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{Caller, Graph};
-use crate::model::{AuditKind, BodyForm, BodyType, Folder, MailThread, Message, MessageBody, MessagePage, MessageQuery, QuarantinedItem};
+use crate::model::{AttachmentInfo, AuditKind, BodyForm, BodyOptions, BodyType, Folder, MailThread, Message, MessageBody, MessagePage, MessageQuery, QuarantinedItem};
 use crate::pipeline::Priority;
 use crate::runtime::blocking;
 use crate::store::{Entry, Mailbox, MessageRow, MessageWindow, QuarantineRow, Scope, Store, SyncedFolder};
@@ -63,12 +64,18 @@ impl Reader {
         let window = MessageWindow {
             mailboxes: self.mailboxes(&scope, query.folder.as_deref()).await?,
             is_read: query.is_read,
+            has_attachments: query.has_attachments,
+            from: query.received_after.map(to_ms),
+            before: query.received_before.map(to_ms),
             conversation_id: query.conversation_id.clone(),
             link: self.link_hashes(&scope, query.link.as_deref()).await?,
             limit: query.limit,
             after: after.map(|[at, row]| (at, row)),
             oldest_first: false,
         };
+        if window.has_attachments.is_some() {
+            self.know_files(&scope).await?;
+        }
         let read = async || {
             let page = self.store.messages(&window).await?;
             let last = page.rows.last().filter(|_| page.more);
@@ -86,10 +93,32 @@ impl Reader {
         Ok(message)
     }
 
-    pub async fn body(&self, id: String, owner: Option<String>, form: Option<BodyForm>) -> Result<MessageBody> {
+    /// A message whose content is about to be read from the mailbox; that it is read is recorded.
+    pub async fn message_for_content(&self, id: String, owner: Option<String>, detail: &str) -> Result<Message> {
+        let (row, message) = self.read_message(&id, owner.as_deref()).await?;
+        self.record_one(&row, detail).await?;
+        Ok(message)
+    }
+
+    /// The mailbox's id of a mail, its account and what is attached, if its HTML names pictures of its own.
+    pub async fn named_pictures(&self, id: &str, owner: Option<&str>) -> Result<Option<(String, String, Vec<AttachmentInfo>)>> {
+        let read = async || {
+            let row = self.row(id, owner).await?;
+            let body = self.read_body(&row, Some(BodyForm::Original), BodyOptions::default(), Arc::default()).await?;
+            let names_any = body.body_type == BodyType::Html && blocking(move || Ok(shows_inline_files(&body.content))).await?;
+            let files = if names_any { message(&self.key(&row).await?, &row)?.attachments } else { Vec::new() };
+            Ok((row, files))
+        };
+        let (row, files) = self.vault.with_current_keys(read).await?;
+        Ok((!files.is_empty()).then_some((row.graph_id, row.account_id, files)))
+    }
+
+    /// `images`: those of its pictures that are to take their place.
+    pub async fn body(&self, id: String, owner: Option<String>, form: Option<BodyForm>, options: BodyOptions, images: Images) -> Result<MessageBody> {
+        let images = Arc::new(images);
         let read = async || {
             let row = self.row(&id, owner.as_deref()).await?;
-            let body = self.read_body(&row, form).await?;
+            let body = self.read_body(&row, form, options, images.clone()).await?;
             Ok((row, body))
         };
         let (row, body) = self.vault.with_current_keys(read).await?;
@@ -190,21 +219,18 @@ impl Reader {
         self.store.record(&[entry], to_ms(self.clock.now())).await
     }
 
-    async fn read_body(&self, row: &MessageRow, form: Option<BodyForm>) -> Result<MessageBody> {
+    async fn read_body(&self, row: &MessageRow, form: Option<BodyForm>, options: BodyOptions, images: Arc<Images>) -> Result<MessageBody> {
         // Microsoft may send no body at all.
         let Some((sealed, version)) = self.store.body(row.row_id).await? else {
             // Or a purge came in between and took it.
             self.key(row).await?;
-            return Ok(MessageBody { body_type: BodyType::Text, content: String::new(), text: String::new(), html: String::new() });
+            return Ok(MessageBody::default());
         };
         let (key, account_id, graph_id) = (self.key(row).await?, row.account_id.clone(), row.graph_id.clone());
         // Cleaning a large body takes its time.
         blocking(move || {
             let (body_type, content) = unpack_body(&key.open(body_place(&account_id, &graph_id, version), &sealed)?)?;
-            let wants = |one: BodyForm| form.is_none_or(|form| form == one);
-            let text = if wants(BodyForm::Text) { clean::text(body_type, &content) } else { String::new() };
-            let html = if wants(BodyForm::Html) { clean::html(body_type, &content) } else { String::new() };
-            Ok(MessageBody { body_type, content, text, html })
+            Ok(shown(body_type, content, form, options, &images))
         })
         .await
     }
@@ -240,7 +266,7 @@ impl Reader {
     }
 
     /// Where a list is taken from. A folder that an account has not is left out of a list over several.
-    async fn mailboxes(&self, scope: &Scope, folder: Option<&str>) -> Result<Vec<Mailbox>> {
+    pub(super) async fn mailboxes(&self, scope: &Scope, folder: Option<&str>) -> Result<Vec<Mailbox>> {
         let mut mailboxes = Vec::new();
         for account_id in scope.account_ids() {
             let folder_id = match folder {
@@ -262,8 +288,11 @@ fn list_of(scope: &Scope, query: &MessageQuery) -> Vec<Vec<u8>> {
     let given = |text: &Option<String>| text.as_ref().map_or_else(Vec::new, |text| [b"=", text.as_bytes()].concat());
     let [kind, whose] = scope.parts().map(<[u8]>::to_vec);
     let mut list = vec![b"messages".to_vec(), kind, whose, given(&query.folder), given(&query.conversation_id), query.is_read.map_or_else(Vec::new, |is| vec![u8::from(is)])];
-    // Cursors of lists without one stay good.
+    // Cursors of lists without one stay good. A link begins with =, the others with their own mark.
     list.extend(query.link.as_ref().map(|_| given(&query.link)));
+    list.extend(query.has_attachments.map(|has| vec![b'f', u8::from(has)]));
+    let times = [(b'a', query.received_after), (b'b', query.received_before)];
+    list.extend(times.into_iter().filter_map(|(mark, at)| Some([&[mark][..], &to_ms(at?).to_be_bytes()].concat())));
     list
 }
 

@@ -186,12 +186,13 @@ fn html_to_show_holds_nothing_that_acts_or_loads() {
     let html = clean::html(
         BodyType::Html,
         r#"<p onclick="x()">Hi</p><script>alert(1)</script><img src="https://spy.example/x.gif"><img src="cid:logo"><svg><a href="javascript:x"></svg><a href="https://ok.example">y</a><iframe src="//e"></iframe>"#,
+        &clean::Pictures::Named,
     );
     for bad in ["script", "onclick", "spy.example", "svg", "javascript", "iframe"] {
         assert!(!html.contains(bad), "{bad} in {html}");
     }
     assert!(html.contains("cid:logo") && html.contains("https://ok.example"));
-    assert!(clean::html(BodyType::Text, "a<b>").starts_with("<pre>a&lt;b&gt;"));
+    assert!(clean::html(BodyType::Text, "a<b>", &clean::Pictures::Named).starts_with("<pre>a&lt;b&gt;"));
     assert_eq!(clean::text(BodyType::Html, "<p>Hello <b>you</b></p>").trim(), "Hello you");
 }
 
@@ -207,13 +208,13 @@ fn html_made_to_stall_the_parsers_still_gives_its_text() {
         format!("<style><a b=\"</style>{}style", "<div>".repeat(20_000)),
         format!("{}fonts", "<p><font size=1>".repeat(5_000)),
     ] {
-        let (text, html) = (clean::text(BodyType::Html, &hostile), clean::html(BodyType::Html, &hostile));
+        let (text, html) = (clean::text(BodyType::Html, &hostile), clean::html(BodyType::Html, &hostile, &clean::Pictures::Named));
         let last = hostile.rsplit(['>', ' ']).next().unwrap_or_default();
         assert!(text.ends_with(last) && html.contains(last) && !html.contains("<div>"), "{last}");
     }
     // Newsletters with thousands of line breaks and cells are not taken for that.
     let letter = format!("<table>{}</table>", "<tr><td>a<br>b<img src=cid:x></td></tr>".repeat(3_000));
-    assert!(clean::html(BodyType::Html, &letter).contains("<table>"));
+    assert!(clean::html(BodyType::Html, &letter, &clean::Pictures::Named).contains("<table>"));
 }
 
 proptest! {

@@ -39,6 +39,7 @@ fn mail(key: &DataKey, n: usize) -> Result<NewMessage> {
         search: None,
         version: 1,
         is_unlisted: false,
+        has_attachments: false,
         change: Some(ChangeKind::MessageAdded),
     })
 }

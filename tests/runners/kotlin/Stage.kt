@@ -226,6 +226,8 @@ class Player(val engine: Engine) {
             "events" -> return eventsUntil(given["owner"]?.asText(), given["until"]?.asText())
             "settled" -> return settled(given["receipt_id"].asText())
             "request" -> return rawRequest(engine, given)
+            "attachment" -> return attachmentContent(engine, given)
+            "mime" -> return mimeContent(engine, given)
             "batch" -> return rawBatch(engine, given)
             "pages" -> return rawPages(engine, given)
             "close" -> engine.shutdown()

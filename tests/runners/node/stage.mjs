@@ -10,6 +10,7 @@ import { text } from 'node:stream/consumers'
 import { setTimeout as pass } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { Engine, TestClock, attachmentFrom, generateRootKey, wrappedRootKey } from '../../../bindings/node/lib/index.mjs'
+import * as content from './content.mjs'
 import * as raw from './raw.mjs'
 import { Sim } from './sim.mjs'
 import { camel, canonical, config, draft, fill, refusal, rootKey, secretsOf, signature, toNode } from './values.mjs'
@@ -18,7 +19,7 @@ const FINAL = ['sent', 'unknown', 'failed', 'cancelled']
 /** Verbs whose arguments are not one record. */
 const PLAIN = {
   finish_connect: ['callback_url', 'binding'], account: ['account_id', 'owner'], disconnect: ['account_id', 'owner'], receipt: ['receipt_id', 'owner'], cancel: ['receipt_id', 'owner'], retry: ['receipt_id', 'even_if_unknown', 'owner'], sync: ['account_id', 'owner'],
-  folders: ['account_id', 'owner'], quarantined: ['account_id', 'owner'], message: ['message_id', 'owner'], body: ['message_id', 'owner', 'form'], thread: ['message_id', 'owner'], mark_read: ['message_id', 'is_read', 'owner'], close: [], metrics: [],
+  folders: ['account_id', 'owner'], quarantined: ['account_id', 'owner'], message: ['message_id', 'owner'], body: ['message_id', 'owner', 'form', 'options'], thread: ['message_id', 'owner'], mark_read: ['message_id', 'is_read', 'owner'], close: [], metrics: [],
   reconnect: ['account_id', 'redirect_uri', 'owner'], add_features: ['account_id', 'features', 'redirect_uri', 'owner'], approval: ['account_id', 'redirect_uri', 'owner'],
   resume: ['account_id', 'owner'], signature: ['account_id', 'owner'], sync_all: ['owner'], start: [], run_once: ['deadline_ms'], choose_folders: ['account_id', 'folders', 'owner'],
   find_person: ['account_id', 'address', 'owner'], teams: ['account_id', 'owner'], channels: ['account_id', 'team_id', 'owner'], all_channels: ['account_id', 'owner'],
@@ -215,9 +216,11 @@ class Player {
       return canonical(await this.engine.changes(toNode(query)).ready(limit ?? 1000))
     }
     if (verb === 'events') return this.eventsUntil(given.owner, given.until)
+    if (verb in content) return content[verb](this.engine, given)
     if (verb in raw) return raw[verb](this.engine, given)
     if (verb === 'settled') return this.settled(given.receipt_id)
-    const args = PLAIN[verb] ? PLAIN[verb].map((name) => given[name]) : [toNode(given)]
+    for (const name of ['received_after', 'received_before']) if (given[name]) given = { ...given, [name]: new Date(given[name]) }
+    const args = PLAIN[verb] ? PLAIN[verb].map((name) => (name === 'options' ? toNode(given[name]) : given[name])) : [toNode(given)]
     return canonical(await this.engine[camel(verb)](...args))
   }
 

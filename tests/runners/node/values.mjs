@@ -36,7 +36,7 @@ const keys = (object, rename) => Object.fromEntries(Object.entries(object).map((
 /** Names in camelCase, all the way down. */
 export function toNode(value) {
   if (Array.isArray(value)) return value.map(toNode)
-  if (value === null || typeof value !== 'object' || Buffer.isBuffer(value)) return value
+  if (value === null || typeof value !== 'object' || Buffer.isBuffer(value) || value instanceof Date) return value
   return keys(Object.fromEntries(Object.entries(value).map(([key, item]) => [key, toNode(item)])), camel)
 }
 

@@ -9,6 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import content
 import raw
 import tidings
 import values
@@ -175,6 +176,9 @@ class Player:
 
     async def call(self, verb: str, given: dict):
         engine = self.engine
+        given = given | {name: values.time(given[name]) for name in ("received_after", "received_before") if name in given}
+        if "options" in given:
+            given = given | {"options": tidings.BodyOptions(**given["options"])}
         if verb in ("send", "enqueue", "preview"):
             outcome = await getattr(engine, verb)(values.draft(given))
         elif verb == "attachment_from":
@@ -207,6 +211,8 @@ class Player:
             outcome = await self.events_until(given.get("owner"), given.get("until"))
         elif verb in ("request", "batch", "pages"):
             outcome = await getattr(raw, verb)(engine, given)
+        elif verb in ("attachment", "mime"):
+            outcome = await getattr(content, verb)(engine, given)
         elif verb == "settled":
             outcome = await self.settled(given["receipt_id"])
         else:

@@ -1,6 +1,7 @@
 //! Runs the scenarios through the Rust interface. `scenarios [FILE…]`; `--child` is the second process of a scenario.
 
 mod child;
+mod content;
 mod logs;
 mod matching;
 mod opening;

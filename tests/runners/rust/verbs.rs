@@ -1,6 +1,6 @@
 //! JSON in, a call through the public interface, JSON out.
 
-use crate::raw;
+use crate::{content, raw};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -105,8 +105,11 @@ pub async fn call(on: Player, verb: String, with: Value) -> Outcome {
         "quarantined" => out(engine.quarantined(must("account_id"), text("owner")).await),
         "messages" => out(engine.messages(record(&with)?).await),
         "contacts" => out(engine.contacts(record(&with)?).await),
+        "threads" => out(engine.threads(record(&with)?).await),
         "message" => out(engine.message(must("message_id"), text("owner")).await),
-        "body" => out(engine.body(must("message_id"), text("owner"), with["form"].as_str().map(|_| record(&with["form"])).transpose()?).await),
+        "body" => out(engine.body(must("message_id"), text("owner"), with["form"].as_str().map(|_| record(&with["form"])).transpose()?, with.get("options").map(record).transpose()?).await),
+        "attachment" => content::attachment(engine, &with).await,
+        "mime" => content::mime(engine, &with).await,
         "thread" => out(engine.thread(must("message_id"), text("owner")).await),
         "mark_read" => out(engine.mark_read(must("message_id"), with["is_read"].as_bool().unwrap_or(true), text("owner")).await),
         "changes" => out(engine.changes(record(&with)?).ready(with["limit"].as_u64().map_or(1000, small)).await),

@@ -130,8 +130,8 @@ impl Page<'_> {
 
     fn insert(&mut self, m: &NewMessage) -> Outcome<i64> {
         let mut statement = self.c.prepare_cached(
-            "INSERT INTO messages (account_id, graph_id, folder_id, conversation_id, change_key, received_at, sort_at, is_read, is_draft, pass, version, head, shown_id, is_unlisted)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+            "INSERT INTO messages (account_id, graph_id, folder_id, conversation_id, change_key, received_at, sort_at, is_read, is_draft, pass, version, head, shown_id, is_unlisted, has_attachments)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
         )?;
         let row_id = statement.insert(rusqlite::params![
             &self.batch.account_id,
@@ -148,6 +148,7 @@ impl Page<'_> {
             m.head.as_bytes(),
             m.id,
             m.is_unlisted,
+            m.has_attachments,
         ])?;
         self.tally.came(&m.folder_id);
         self.body(row_id, m)?;
@@ -158,7 +159,7 @@ impl Page<'_> {
     fn update(&mut self, m: &NewMessage, known: &Known) -> Outcome<()> {
         let mut statement = self.c.prepare_cached(
             "UPDATE messages SET folder_id = ?2, conversation_id = ?3, change_key = ?4, received_at = ?5, sort_at = ?6, is_read = ?7, is_draft = ?8,
-               is_removed = 0, pass = CASE WHEN folder_id = ?2 THEN MAX(pass, ?9) ELSE ?9 END, version = ?10, head = ?11, is_unlisted = ?12
+               is_removed = 0, pass = CASE WHEN folder_id = ?2 THEN MAX(pass, ?9) ELSE ?9 END, version = ?10, head = ?11, is_unlisted = ?12, has_attachments = ?13
              WHERE id = ?1",
         )?;
         statement.execute(rusqlite::params![
@@ -174,6 +175,7 @@ impl Page<'_> {
             m.version,
             m.head.as_bytes(),
             m.is_unlisted,
+            m.has_attachments,
         ])?;
         if known.is_removed {
             self.tally.came(&m.folder_id);

@@ -6,13 +6,13 @@ use crate::error::Result;
 use crate::model::ChangeKind;
 use crate::seal::Sealed;
 use crate::stages::{Stage, timed};
-use crate::store::{Applied, AttachmentList, ChangeRow, CursorEvent, FolderNews, Known, Lease, MailPage, MailStore, Mailbox, MessageRow, MessageWindow, PageBatch, Question, QuarantineRow, Quarantined, Refusal, Settled, SyncedFolder, Unlisted};
+use crate::store::{Applied, AttachmentList, ChangeRow, CursorEvent, FilesKnown, FolderNews, Known, Lease, MailPage, MailStore, Mailbox, MessageRow, MessageWindow, PageBatch, Question, QuarantineRow, Quarantined, Refusal, Settled, SyncedFolder, Unlisted};
 use async_trait::async_trait;
 use std::collections::HashMap;
 use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params_from_iter};
 
-const COLUMNS: &str = "m.id, m.account_id, m.graph_id, m.folder_id, m.conversation_id, m.received_at, m.is_read, m.is_draft, m.change_key, m.head, m.version, \
+pub(super) const COLUMNS: &str = "m.id, m.account_id, m.graph_id, m.folder_id, m.conversation_id, m.received_at, m.is_read, m.is_draft, m.change_key, m.head, m.version, \
                        COALESCE(m.shown_id, 'msg_' || m.id)";
 
 pub(super) fn message_row(row: &Row<'_>) -> Outcome<MessageRow> {
@@ -42,7 +42,13 @@ pub(super) fn by_id_sql() -> String {
 /// Times and row ids of one mailbox's part of a window, as SQL. The text is made of our own words alone; there are few variants, so each stays prepared.
 pub(super) fn window_sql(window: &MessageWindow, mailbox: &Mailbox) -> (String, Vec<Value>) {
     let mut values = vec![Value::from(mailbox.account_id.clone())];
-    let mut sql = "SELECT sort_at, id FROM messages WHERE is_removed = 0 AND account_id = ?1".to_owned();
+    let mut sql = format!("SELECT sort_at, id FROM messages{} WHERE is_removed = 0 AND account_id = ?1", along(window));
+    if let Some(is_read) = window.is_read {
+        sql.push_str(if is_read { " AND is_read = 1" } else { " AND is_read = 0" });
+    }
+    if let Some(has) = window.has_attachments {
+        sql.push_str(if has { " AND has_attachments = 1" } else { " AND has_attachments = 0" });
+    }
     let mut bind = |column: &str, value: Value| {
         values.push(value);
         sql.push_str(&format!(" AND {column} = ?{}", values.len()));
@@ -53,9 +59,6 @@ pub(super) fn window_sql(window: &MessageWindow, mailbox: &Mailbox) -> (String, 
     if let Some(conversation) = &window.conversation_id {
         bind("conversation_id", conversation.clone().into());
     }
-    if let Some(is_read) = window.is_read {
-        bind("is_read", i64::from(is_read).into());
-    }
     if let Some(link) = &window.link {
         values.push(Value::from(link.get(&mailbox.account_id).map(|hash| hash.to_vec()).unwrap_or_default()));
         sql.push_str(&links::among(values.len()));
@@ -65,9 +68,25 @@ pub(super) fn window_sql(window: &MessageWindow, mailbox: &Mailbox) -> (String, 
         values.extend([Value::from(at), Value::from(row_id)]);
         sql.push_str(&format!(" AND (sort_at, id) {compare} (?{}, ?{})", values.len() - 1, values.len()));
     }
+    for (compare, at) in [(">=", window.from), ("<", window.before)] {
+        if let Some(at) = at {
+            values.push(Value::from(at));
+            sql.push_str(&format!(" AND sort_at {compare} ?{}", values.len()));
+        }
+    }
     values.push(Value::from(i64::from(window.limit) + 1));
     sql.push_str(&format!(" ORDER BY sort_at {order}, id {order} LIMIT ?{}", values.len()));
     (sql, values)
+}
+
+/// The index of what is rare, which the planner knows nothing about. It holds the folder as well.
+fn along(window: &MessageWindow) -> &'static str {
+    match (window.is_read, window.has_attachments) {
+        _ if window.conversation_id.is_some() || window.link.is_some() => "",
+        (_, Some(true)) => " INDEXED BY messages_with_files",
+        (Some(false), _) => " INDEXED BY messages_unread",
+        _ => "",
+    }
 }
 
 /// Each mailbox gives as many as the whole window holds, along its own index; the first of all of them are the window. So a list over several accounts
@@ -256,6 +275,16 @@ impl MailStore for SqliteStore {
             if ours { attachments::put(tx, &id, &lists, &failed, now).map(Some) } else { Ok(None) }
         })
         .await
+    }
+
+    async fn files_unknown(&self, account_id: &str, limit: u32) -> Result<Vec<MessageRow>> {
+        let id = account_id.to_owned();
+        self.read(move |c| attachments::unknown(c, &id, limit)).await
+    }
+
+    async fn note_files(&self, known: &[FilesKnown]) -> Result<()> {
+        let known = known.to_vec();
+        self.write(move |tx| attachments::note(tx, &known)).await
     }
 
     async fn message(&self, id: &str, owner: Option<&str>) -> Result<Option<MessageRow>> {

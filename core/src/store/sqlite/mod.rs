@@ -43,6 +43,7 @@ mod search;
 mod signatures;
 mod staging;
 mod stamp;
+mod threads;
 mod throttles;
 mod trim;
 mod pending_removals;
@@ -59,6 +60,8 @@ mod files_tests;
 mod migration_tests;
 #[cfg(all(test, unix))]
 mod mixture_tests;
+#[cfg(all(test, unix))]
+mod reading_tests;
 #[cfg(all(test, unix))]
 mod sealed_tests;
 #[cfg(all(test, unix))] // they look at modes, owners and links

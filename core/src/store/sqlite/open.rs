@@ -46,6 +46,7 @@ pub(super) const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("../migrations/0028_links.sql")),
     M::up(include_str!("../migrations/0029_polls.sql")),
     M::up(include_str!("../migrations/0030_contacts.sql")),
+    M::up(include_str!("../migrations/0031_reading.sql")),
 ];
 
 /// Pages that a connection keeps in memory, in KB. A reader has far fewer than the writer: there are up to eight of them, and what one lacks is in the

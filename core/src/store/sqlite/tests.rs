@@ -32,6 +32,7 @@ pub const ONE_CHAIN: &str = "
     INSERT INTO audit SELECT * FROM kept;
     ALTER TABLE throttles DROP COLUMN counted_at; ALTER TABLE throttles DROP COLUMN counts;
     DROP TABLE IF EXISTS outbox_staged; DROP TABLE IF EXISTS staged_parts; DROP TABLE IF EXISTS staged; DROP TABLE IF EXISTS chats; DROP TABLE IF EXISTS paces; DROP TABLE IF EXISTS last_senders; DROP TABLE IF EXISTS signatures; DROP TABLE IF EXISTS links; DROP TABLE IF EXISTS polls; DROP TABLE IF EXISTS contacts; DROP TABLE IF EXISTS contact_folders; DROP TABLE IF EXISTS contact_addresses;
+    DROP INDEX messages_with_files; DROP INDEX messages_files_unknown; DROP INDEX messages_unread; ALTER TABLE messages DROP COLUMN has_attachments;
     PRAGMA user_version = 19";
 
 /// Plays the one who alters the file.
@@ -97,6 +98,9 @@ store_suite!(made, [
     what_was_listed_is_to_be_shown_by_the_enumeration,
     a_folder_that_is_gone_asks_for_its_mail,
     lists_are_paged_without_gaps,
+    a_conversation_is_listed_once_by_its_newest,
+    pages_of_conversations_hold_still,
+    messages_are_found_by_time_and_by_files,
     reading_is_told_once,
     lists_of_several_accounts_are_one,
     a_message_is_its_owners,
@@ -275,9 +279,22 @@ fn lists_read_along_an_index() {
         ("messages_by_folder", suite::of_folder("f"), window(false, false)),
         ("messages_by_folder", suite::of_folder("f"), window(false, true)),
         ("messages_by_conversation", suite::of_account("a"), window(true, false)),
+        ("messages_with_files", suite::of_account("a"), crate::store::MessageWindow { has_attachments: Some(true), ..window(false, true) }),
+        ("messages_with_files", suite::of_folder("f"), crate::store::MessageWindow { has_attachments: Some(true), is_read: Some(false), ..window(false, true) }),
+        ("messages_unread", suite::of_account("a"), crate::store::MessageWindow { is_read: Some(false), from: Some(1), before: Some(9), ..window(false, true) }),
+        ("messages_by_account", suite::of_account("a"), crate::store::MessageWindow { from: Some(1), before: Some(9), ..window(false, false) }),
+        ("messages_by_folder", suite::of_folder("f"), crate::store::MessageWindow { from: Some(1), is_read: Some(true), ..window(false, false) }),
     ] {
         let plan = plan(mail::window_sql(&window, &mailbox));
         assert!(plan.contains(index) && !plan.contains("TEMP B-TREE"), "{plan}");
+    }
+    for (index, mailbox, unread_only) in [("messages_by_account", suite::of_account("a"), false), ("messages_by_folder", suite::of_folder("f"), false), ("messages_unread", suite::of_folder("f"), true)] {
+        let after = Some(crate::store::ThreadPlace { received_at: 1, row_id: 1, until: 9 });
+        for after in [None, after] {
+            let window = crate::store::ThreadWindow { unread_only, after, limit: 10, ..crate::store::ThreadWindow::default() };
+            let plan = plan(super::threads::heads_sql(&window, &mailbox, 9));
+            assert!(plan.contains(index) && plan.contains("messages_by_conversation (account_id=? AND conversation_id=?") && !plan.contains("TEMP B-TREE") && !plan.contains("SCAN messages"), "{plan}");
+        }
     }
     let values = |n: usize| (0..n).map(|_| rusqlite::types::Value::from(1)).collect::<Vec<_>>();
     for (index, sql, count) in [

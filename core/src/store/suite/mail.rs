@@ -45,7 +45,7 @@ pub async fn a_page_that_was_planned_over_something_else_changes_nothing(s: &dyn
     let lease = mailbox(s).await;
     let cursor = |version| Some(Cursor { link: sealed("link"), version, is_delta: true });
     apply(s, &lease, vec![NewMessage { is_unlisted: true, ..message("m", "in", 1) }], |b| b.cursor = cursor(1)).await;
-    s.put_attachments("a", 1, &[AttachmentList { graph_id: "m".into(), version: 1, head: Some(sealed("head")) }], &[], 5).await.unwrap();
+    s.put_attachments("a", 1, &[AttachmentList { graph_id: "m".into(), version: 1, head: Some(sealed("head")), has_attachments: true }], &[], 5).await.unwrap();
     let since = last(s).await;
     let late = || vec![message("m", "in", 2), message("n", "in", 1)];
     for outside in [false, true] {
@@ -66,7 +66,7 @@ pub async fn attachments_are_listed_for_the_message_that_was_seen(s: &dyn Store)
     apply(s, &lease, vec![of("changes", 2, 4)], |b| b.cursor = Some(Cursor { link: sealed("link"), version: 2, is_delta: false })).await;
     let since = last(s).await;
     let files = sealed("files");
-    let list = |id: &str, head: bool| AttachmentList { graph_id: id.into(), version: 1, head: head.then(|| files.clone()) };
+    let list = |id: &str, head: bool| AttachmentList { graph_id: id.into(), version: 1, head: head.then(|| files.clone()), has_attachments: true };
     let aside = |place: &str| Quarantined { graph_id: Some("fails".into()), raw: sealed("raw"), place: place.into(), reason: "busy".into(), kind: QuarantineKind::Attachments };
     let lists = [list("new", true), list("old", false), list("changes", true), list("gone", true), list("none", true)];
     assert_eq!(s.put_attachments("a", 2, &lists, &[], 5).await.unwrap(), None, "the account was connected anew");

@@ -18,6 +18,7 @@ mod purge;
 mod search;
 mod signatures;
 mod staging;
+mod threads;
 mod throttles;
 mod trim;
 mod workflows;
@@ -39,6 +40,7 @@ pub use purge::*;
 pub use search::*;
 pub use signatures::*;
 pub use staging::*;
+pub use threads::*;
 pub use throttles::*;
 pub use trim::*;
 pub use workflows::*;
@@ -220,6 +222,7 @@ pub fn message(id: &str, folder: &str, version: i64) -> NewMessage {
         search: None,
         version,
         is_unlisted: false,
+        has_attachments: false,
         change: Some(if version == 1 { ChangeKind::MessageAdded } else { ChangeKind::MessageChanged }),
     }
 }

@@ -31,7 +31,7 @@ async fn main() -> Result<()> {
     let Some(message) = newest.first() else { return Ok(()) };
     let thread = engine.thread(message.id.clone(), None).await?;
     println!("conversation: {}, {} mails", thread.subject, thread.messages.len());
-    let body = engine.body(message.id.clone(), None, Some(BodyForm::Text)).await?;
+    let body = engine.body(message.id.clone(), None, Some(BodyForm::Text), None).await?;
     println!("text: {}", body.text.trim());
 
     // Where the owner's change feed stands now; what comes after it is news.

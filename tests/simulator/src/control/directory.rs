@@ -35,6 +35,11 @@ pub fn add_person(world: &mut World, ask: &Value) -> Done {
         at = world.people.invite(&mut world.ids, at, tenant);
     }
     world.furnish();
+    if let Some(language) = ask["language"].as_str()
+        && !world.mail[at].speak(language)
+    {
+        return Err(format!("no such language: {language}"));
+    }
     if let Some(policy) = policy {
         policy::set(world, at, policy);
     }

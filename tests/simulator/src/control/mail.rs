@@ -5,7 +5,7 @@ use crate::clock;
 use crate::http::{Bytes, unbase64};
 use crate::mail::compose::blank;
 use crate::mail::eml as files;
-use crate::mail::message::{Address, Attachment, Message};
+use crate::mail::message::{Address, Attachment, Kind, Message};
 use crate::mail::store::{Mailbox, ROOT};
 use crate::world::World;
 use serde_json::{Value, json};
@@ -69,6 +69,16 @@ fn attachments(ask: &Value) -> Result<Vec<Attachment>, String> {
             (_, Some(text)) => unbase64(text).ok_or("base64 is not base64")?.into(),
             _ => Bytes::new(),
         };
+        let bytes = match part["fill"].as_u64() {
+            Some(size) => (0..size).map(|n| (n % 251) as u8).collect::<Vec<u8>>().into(),
+            None => bytes,
+        };
+        let kind = match part["kind"].as_str() {
+            None | Some("file") => Kind::File,
+            Some("item") => Kind::Item,
+            Some("reference") => Kind::Reference,
+            Some(other) => return Err(format!("no such kind of attachment: {other}")),
+        };
         files.push(Attachment {
             id: String::new(),
             name: part["name"].as_str().unwrap_or("file").to_string(),
@@ -76,7 +86,7 @@ fn attachments(ask: &Value) -> Result<Vec<Attachment>, String> {
             inline: part["inline"].as_bool().unwrap_or(false),
             content_id: part["content_id"].as_str().map(String::from),
             bytes,
-            item: false,
+            kind,
         });
     }
     Ok(files)

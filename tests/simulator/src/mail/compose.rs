@@ -1,6 +1,6 @@
 //! From the JSON of a client to a message, with Outlook's rules of what may be written when.
 
-use super::message::{Address, Attachment, Message};
+use super::message::{Address, Attachment, Kind, Message};
 use crate::actions::{only, outlook};
 use crate::http::{Answer, Bytes, unbase64};
 use crate::query::lacking;
@@ -195,7 +195,7 @@ pub fn attachment(value: &Value) -> Result<Attachment, Answer> {
         inline: value["isInline"].as_bool().unwrap_or(false),
         content_id: value["contentId"].as_str().map(String::from),
         bytes: Bytes::from(bytes),
-        item: false,
+        kind: Kind::File,
         name,
     })
 }

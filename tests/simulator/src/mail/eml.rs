@@ -1,6 +1,6 @@
 //! Real mail from files, however broken.
 
-use super::message::{Address, Attachment, Message};
+use super::message::{Address, Attachment, Kind, Message};
 use crate::http::Bytes;
 use crate::world::World;
 use mail_parser::{Addr, HeaderValue, MessageParser, MimeHeaders, PartType};
@@ -175,5 +175,5 @@ fn attachment(raw: &[u8], part: &mail_parser::MessagePart, n: usize) -> Attachme
         _ => None,
     });
     let name = name.unwrap_or_else(|| format!("ATT{:05}", n + 1));
-    Attachment { id: String::new(), name, content_type, inline, content_id, bytes: Bytes::from(bytes), item }
+    Attachment { id: String::new(), name, content_type, inline, content_id, bytes: Bytes::from(bytes), kind: if item { Kind::Item } else { Kind::File } }
 }

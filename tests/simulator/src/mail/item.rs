@@ -2,7 +2,7 @@
 
 use super::compose::{apply, attachment, blank};
 use super::json::{View, push_attachment, push_message};
-use super::message::Address;
+use super::message::{Address, Kind};
 use super::{Job, eml, mime, not_found, send, upload};
 use crate::actions::Parameters;
 use crate::graph::{bad, no_segment, not_allowed};
@@ -262,6 +262,8 @@ fn attachments(job: &mut Job, key: u32, rest: &[&str]) -> Answer {
             push_attachment(&mut out, message, found, &select, Some(&context));
             Answer::raw_json(200, out)
         }
+        // Source: Graph, "Get attachment": the raw contents of a reference attachment are answered 405.
+        ("GET", ["$value"]) if found.kind == Kind::Reference => not_allowed(),
         ("GET", ["$value"]) => {
             let kind = if found.content_type.is_ascii() { found.content_type.as_str() } else { "application/octet-stream" };
             let kind = if kind.bytes().all(|b| (0x20..0x7f).contains(&b)) { kind } else { "application/octet-stream" };

@@ -1,6 +1,6 @@
 //! Messages as Graph writes them, straight into text: a folder of ten thousand must not take long.
 
-use super::message::{Address, Attachment, Message};
+use super::message::{Address, Attachment, Kind, Message};
 use super::store::Mailbox;
 use crate::clock::push_iso;
 use crate::http::{Answer, Call, base64};
@@ -323,8 +323,7 @@ pub fn push_attachment(out: &mut String, m: &Message, a: &Attachment, select: &[
         push_text(out, context);
         out.push(',');
     }
-    let kind = if a.item { "itemAttachment" } else { "fileAttachment" };
-    out.push_str(&format!("\"@odata.type\":\"#microsoft.graph.{kind}\",\"id\":"));
+    out.push_str(&format!("\"@odata.type\":\"#microsoft.graph.{}\",\"id\":", a.kind.name()));
     push_text(out, &a.id);
     if wanted("lastModifiedDateTime") {
         out.push_str(",\"lastModifiedDateTime\":\"");
@@ -346,7 +345,7 @@ pub fn push_attachment(out: &mut String, m: &Message, a: &Attachment, select: &[
         out.push_str(",\"isInline\":");
         push_bool(out, a.inline);
     }
-    if !a.item {
+    if a.kind == Kind::File {
         if wanted("contentId") {
             out.push_str(",\"contentId\":");
             match &a.content_id {

@@ -16,8 +16,27 @@ pub struct Attachment {
     pub inline: bool,
     pub content_id: Option<String>,
     pub bytes: Bytes,
-    /// A message in a message: it has MIME, but no contentBytes.
-    pub item: bool,
+    pub kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    File,
+    /// A message, contact or event in a message: it has a `$value`, but no contentBytes.
+    Item,
+    /// A link to a file elsewhere, whose content is not here.
+    Reference,
+}
+
+impl Kind {
+    /// As in `@odata.type`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::File => "fileAttachment",
+            Kind::Item => "itemAttachment",
+            Kind::Reference => "referenceAttachment",
+        }
+    }
 }
 
 #[derive(Clone, Default)]

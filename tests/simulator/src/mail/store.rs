@@ -34,6 +34,21 @@ const FOLDERS: [(&str, &str, bool); 11] = [
     ("recoverableitemsdeletions", "Deletions", true),
 ];
 
+/// Names of the well-known folders, in the order of `FOLDERS`.
+const GERMAN: [&str; 11] = [
+    "Oberste Ebene des Informationsspeichers",
+    "Posteingang",
+    "Entwürfe",
+    "Gesendete Elemente",
+    "Gelöschte Elemente",
+    "Junk-E-Mail",
+    "Archiv",
+    "Postausgang",
+    "Aufgezeichnete Unterhaltungen",
+    "Synchronisierungsprobleme",
+    "Deletions",
+];
+
 pub struct Mailbox {
     pub folders: Vec<Folder>,
     messages: Vec<Option<Box<Message>>>,
@@ -62,6 +77,23 @@ impl Mailbox {
             mailbox.add_folder(ids, name, ROOT, Some(known), hidden);
         }
         mailbox
+    }
+
+    /// Names the well-known folders anew, as Outlook does when the mailbox gets another language. False: the language is not known here.
+    pub fn speak(&mut self, language: &str) -> bool {
+        let english = FOLDERS.map(|(_, name, _)| name);
+        let names = match language.split('-').next().unwrap_or("") {
+            "en" => english,
+            "de" => GERMAN,
+            _ => return false,
+        };
+        for ((known, ..), name) in FOLDERS.into_iter().zip(names) {
+            if let Some(at) = self.folders.iter().position(|f| f.well_known == Some(known)) {
+                self.folders[at].name = name.to_string();
+                self.folder_changed(at);
+            }
+        }
+        true
     }
 
     pub fn add_folder(

@@ -223,7 +223,7 @@ fn finish(world: &mut World, call: &Call, id: &str) -> Answer {
         inline: session.inline,
         content_id: session.content_id,
         bytes: Bytes::from(session.bytes),
-        item: false,
+        kind: super::message::Kind::File,
     };
     let (now, place) = (world.now(), format!("{root}/Attachments('{}')", encode(&made.id)));
     world.mail[person].edit(key, now, |m| m.attachments.push(made));

@@ -47,7 +47,7 @@ fn listing(fixture: &Fixture, times: usize) -> (Meanwhile, Rc<Cell<usize>>) {
         }
         let version = block_on(store.known("a", &[&id])).unwrap()[0].version;
         let head = MessageMetadata::default().seal(&block_on(vault.content("a")).unwrap(), "a", &id, version + 1).unwrap();
-        let listed = block_on(store.put_attachments("a", 1, &[AttachmentList { graph_id: id, version, head: Some(head) }], &[], 5)).unwrap();
+        let listed = block_on(store.put_attachments("a", 1, &[AttachmentList { graph_id: id, version, head: Some(head), has_attachments: true }], &[], 5)).unwrap();
         assert_eq!(listed, Some(1));
     };
     (Meanwhile::at("sync.planned_page", lists), count)

@@ -1,6 +1,7 @@
 package dev.tidings
 
 import java.nio.file.Path
+import java.time.Instant
 
 // Shorter ways to say the same.
 
@@ -77,7 +78,20 @@ public suspend fun Engine.messages(
     limit: UInt = 50u,
     cursor: String? = null,
     link: String? = null,
-): MessagePage = messages(MessageQuery(owner, accountId, folder, isRead, conversationId, limit, cursor, link))
+    hasAttachments: Boolean? = null,
+    receivedAfter: Instant? = null,
+    receivedBefore: Instant? = null,
+): MessagePage = messages(MessageQuery(owner, accountId, folder, isRead, conversationId, limit, cursor, link, hasAttachments, receivedAfter, receivedBefore))
+
+public suspend fun Engine.threads(
+    owner: String? = null,
+    accountId: String? = null,
+    folder: String? = null,
+    unreadOnly: Boolean = false,
+    link: String? = null,
+    limit: UInt = 50u,
+    cursor: String? = null,
+): ThreadPage = threads(ThreadQuery(owner, accountId, folder, unreadOnly, link, limit, cursor))
 
 public suspend fun Engine.contacts(owner: String? = null, accountId: String? = null, address: String? = null, limit: UInt = 50u, cursor: String? = null): ContactPage =
     contacts(ContactQuery(owner, accountId, address, limit, cursor))

@@ -1,7 +1,9 @@
 package dev.tidings
 
+import java.io.InputStream
 import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.flow
+import kotlinx.coroutines.runBlocking
 
 private const val BATCH = 100u
 
@@ -29,6 +31,41 @@ public fun Engine.pageFlow(accountId: String, request: RawRequest, owner: String
 /** What is left of the body, piece by piece. */
 public fun RawResponse.bodyFlow(): Flow<ByteArray> = flow {
     while (true) emit(next() ?: break)
+}
+
+/** What is left of the content, piece by piece. After an error a new collecting goes on where it broke off. */
+public fun AttachmentContent.contentFlow(): Flow<ByteArray> = flow {
+    while (true) emit(next() ?: break)
+}
+
+/** What is left of the content, for whoever reads streams; its reads block. Closing it lets go of the content. */
+public fun AttachmentContent.inputStream(): InputStream = ContentStream(this)
+
+private class ContentStream(private val content: AttachmentContent) : InputStream() {
+    private var piece = ByteArray(0)
+    private var at = 0
+
+    override fun read(): Int = if (isOver()) -1 else piece[at++].toInt() and 0xff
+
+    override fun read(bytes: ByteArray, offset: Int, length: Int): Int {
+        if (length == 0) return 0
+        if (isOver()) return -1
+        val size = minOf(length, piece.size - at)
+        piece.copyInto(bytes, offset, at, at + size)
+        at += size
+        return size
+    }
+
+    override fun available(): Int = piece.size - at
+
+    override fun close(): Unit = content.close()
+
+    private fun isOver(): Boolean {
+        if (at < piece.size) return false
+        piece = runBlocking { content.next() } ?: return true
+        at = 0
+        return false
+    }
 }
 
 /**
