@@ -58,6 +58,9 @@ export type ChatKind = 'one_on_one' | 'group' | 'meeting' | 'other';
 /** What of a message could not be read or told: all of it, what is attached, or whether it was removed. */
 export type QuarantineKind = 'message' | 'attachments' | 'removal';
 
+/** `Complete`: it was flagged, and is done. */
+export type FlagStatus = 'not_flagged' | 'flagged' | 'complete';
+
 /** A form in which a body is made ready. */
 export type BodyForm = 'original' | 'text' | 'html';
 
@@ -903,6 +906,12 @@ export interface Message {
   changeKey: string;
   /** The host's keys for what it is about: of the send whose copy it is, or of the sends into whose conversation it came. */
   links: string[];
+  /** `is_flagged` says the same of `Flagged`. */
+  flagStatus: FlagStatus;
+  /** The day a flag is due, as Microsoft keeps it: mostly midnight of it, UTC. */
+  flagDueAt: Date | null;
+  /** A change made here (`mark_read`, `flag` …) is still on its way to the mailbox. */
+  isEditWaiting: boolean;
 }
 
 /** Body of a mail, as stored and in both forms; a form that was not asked for is empty. */
@@ -1231,6 +1240,8 @@ export type Event =
   | { type: 'sync_progress'; accountId: string; folderId: string; stored: number; total: number }
   | { type: 'sync_finished'; report: SyncReport }
   | { type: 'sync_failed'; accountId: string; kind: ErrorKind; reason: string }
+  /** Microsoft refused for good what was changed of a message here (`mark_read`, `flag` …); it shows again what the mailbox says. */
+  | { type: 'edit_refused'; accountId: string; messageId: string; kind: ErrorKind; reason: string }
   /** The reader was too slow; this many events were dropped, the oldest first. */
   | { type: 'missed'; count: number };
 
@@ -1669,8 +1680,29 @@ export class Engine implements AsyncDisposable {
   search(query: SearchQuery, options?: CallOptions): Promise<Message[]>;
   /** The conversation a message belongs to, in its account. Errors: NotFound. */
   thread(messageId: string, owner?: string | null, options?: CallOptions): Promise<MailThread>;
-  /** Sets the read state in the mailbox, then here. Errors: NotFound, NotConnected, ConsentMissing, Network. */
+  /** Sets the read state here and, in the background, in the mailbox: as `mark_all_read`, of one message, which is handed out as it is then. Errors:
+   * NotFound, NotConnected, NeedsReconnect, ConsentMissing, StoreBusy. */
   markRead(messageId: string, isRead: boolean, owner?: string | null, options?: CallOptions): Promise<Message>;
+  /** Sets the read state of 1 to 1,000 messages: of all of them, or of none. It is stored and shows at once, and goes to the mailbox in the background, many
+   * in a batch; `is_edit_waiting` of a message says that it is on its way. Offline it waits, without end and over restarts. Of each property the newest
+   * change counts, by Microsoft's clock and to the second: a newer one here replaces one that waits; where somebody else changed it in the mailbox after
+   * that, theirs stays. What Microsoft refuses for good is taken back here, which is a change in the feed and the event `EditRefused`; of a message that
+   * is gone nothing is left to change. A disconnect drops what waits. Source: Graph, message: update.
+   * Errors, before anything is stored: InvalidInput, NotFound (one of them is unknown or of another owner), NotConnected, NeedsReconnect, ConsentMissing
+   * (`Mail.ReadWrite`), StoreBusy. */
+  markAllRead(messageIds: readonly string[], isRead: boolean, owner?: string | null, options?: CallOptions): Promise<void>;
+  /** Flags 1 to 1,000 messages for follow-up, marks them as done, or takes the flag away; otherwise as `mark_all_read`. `due_at` is for `Flagged` alone:
+   * Outlook shows its day. Without it the flag has none. Source: Graph, followupFlag. Errors: as `mark_all_read`. */
+  flag(messageIds: readonly string[], status: FlagStatus, dueAt?: Date | null, owner?: string | null, options?: CallOptions): Promise<void>;
+  /** Adds and removes categories of 1 to 1,000 messages, by name; otherwise as `mark_all_read`. The list as it is here, changed by these, is what the mailbox
+   * gets, and the list is one property. 1 to 50 names of 1 to 255 characters. Errors: as `mark_all_read`. */
+  categorize(messageIds: readonly string[], add?: readonly string[], remove?: readonly string[], owner?: string | null, options?: CallOptions): Promise<void>;
+  /** Moves 1 to 1,000 messages to a folder, by its id or well-known name, as of the last sync; otherwise as `mark_all_read`. They keep their ids. Not to
+   * Deleted Items or below: mail is never deleted from here. Source: Graph, message: move. Errors: as `mark_all_read`; NotFound, for a folder that is not
+   * known; InvalidInput, for one that takes no mail. */
+  moveMessages(messageIds: readonly string[], folder: string, owner?: string | null, options?: CallOptions): Promise<void>;
+  /** `move_messages` to the archive folder of their mailboxes. Errors: as `move_messages`; NotFound where a mailbox has no archive folder. */
+  archive(messageIds: readonly string[], owner?: string | null, options?: CallOptions): Promise<void>;
   /** Live events from now on: of all accounts of an owner, or of everybody when none is named. */
   events(owner?: string | null): EventStream;
   /** The change feed of all accounts of an owner, or of one account. What is wrong with the query is told by the stream: InvalidInput, NotFound,

@@ -3,6 +3,7 @@
 mod answers;
 mod batch;
 mod delta;
+mod edits;
 mod folder_changes;
 mod folders;
 mod fault;
@@ -22,10 +23,11 @@ mod untold;
 mod upload;
 mod wire;
 
-pub use delta::{DeltaAnswer, DeltaFrom, DeltaItem, DeltaPage, MailItem};
+pub use delta::{DeltaAnswer, DeltaFrom, DeltaItem, DeltaPage, MailFlag, MailItem};
 #[cfg(test)]
 pub use untold::Untold;
 pub use untold::MessageProperty;
+pub use edits::MailEdit;
 pub use folder_changes::FolderChanges;
 pub use listing::{Listing, ListingOrder, ListingRange};
 pub use folders::{FolderList, GraphFolder, WellKnownFolders};
@@ -44,7 +46,7 @@ use crate::metrics::Meters;
 use crate::pipeline::{Pipeline, Priority, Purpose, Request, Response, Safety};
 use http::{HeaderName, HeaderValue, Method};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use url::Url;
 
 const JSON: &str = "application/json";
@@ -93,6 +95,11 @@ impl Graph {
 
     pub fn meters(&self) -> &Meters {
         self.pipeline.meters()
+    }
+
+    /// What time it is at Microsoft.
+    pub fn server_time(&self) -> SystemTime {
+        self.pipeline.server_time()
     }
 
     /// An address below Graph's root. `path` is made of literals and [`segment`]s.

@@ -69,6 +69,25 @@ pub struct Message {
     /// The host's keys for what it is about: of the send whose copy it is, or of the sends into whose conversation it came.
     #[serde(default)]
     pub links: Vec<String>,
+    /// `is_flagged` says the same of `Flagged`.
+    #[serde(default)]
+    pub flag_status: FlagStatus,
+    /// The day a flag is due, as Microsoft keeps it: mostly midnight of it, UTC.
+    #[serde(default, with = "rfc3339::option")]
+    pub flag_due_at: Option<SystemTime>,
+    /// A change made here (`mark_read`, `flag` …) is still on its way to the mailbox.
+    #[serde(default)]
+    pub is_edit_waiting: bool,
+}
+
+/// `Complete`: it was flagged, and is done.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FlagStatus {
+    #[default]
+    NotFlagged,
+    Flagged,
+    Complete,
 }
 
 /// A form in which a body is made ready.

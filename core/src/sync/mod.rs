@@ -10,6 +10,7 @@ mod attachments;
 mod body;
 mod quarantined;
 mod clean;
+mod edits;
 mod first_pages;
 mod folder;
 mod folders;
@@ -31,6 +32,7 @@ mod turn;
 mod html_limits;
 mod html_open;
 
+pub use edits::{Change as MessageChange, Edits};
 pub use read::{Reader, check_limit};
 pub use run::Sync;
 

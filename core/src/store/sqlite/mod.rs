@@ -7,6 +7,7 @@ mod audit;
 mod awaited;
 mod handovers;
 mod chats;
+mod edits;
 mod emptying;
 mod ending;
 mod fault;

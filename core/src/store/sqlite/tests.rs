@@ -31,7 +31,7 @@ pub const ONE_CHAIN: &str = "
     CREATE TABLE audit (number INTEGER PRIMARY KEY, at INTEGER NOT NULL, kind TEXT NOT NULL, account_id TEXT, subject TEXT, detail TEXT NOT NULL, hash BLOB NOT NULL) STRICT;
     INSERT INTO audit SELECT * FROM kept;
     ALTER TABLE throttles DROP COLUMN counted_at; ALTER TABLE throttles DROP COLUMN counts;
-    DROP TABLE IF EXISTS outbox_staged; DROP TABLE IF EXISTS staged_parts; DROP TABLE IF EXISTS staged; DROP TABLE IF EXISTS chats; DROP TABLE IF EXISTS paces; DROP TABLE IF EXISTS last_senders; DROP TABLE IF EXISTS signatures; DROP TABLE IF EXISTS links;
+    DROP TABLE IF EXISTS outbox_staged; DROP TABLE IF EXISTS staged_parts; DROP TABLE IF EXISTS staged; DROP TABLE IF EXISTS chats; DROP TABLE IF EXISTS paces; DROP TABLE IF EXISTS last_senders; DROP TABLE IF EXISTS signatures; DROP TABLE IF EXISTS links; DROP TABLE IF EXISTS edits;
     PRAGMA user_version = 19";
 
 /// Plays the one who alters the file.
@@ -97,7 +97,11 @@ store_suite!(made, [
     what_was_listed_is_to_be_shown_by_the_enumeration,
     a_folder_that_is_gone_asks_for_its_mail,
     lists_are_paged_without_gaps,
-    reading_is_told_once,
+    a_change_is_shown_with_what_is_to_be_delivered,
+    a_newer_change_replaces_the_older_one,
+    changes_wait_for_their_time_and_their_account,
+    what_becomes_of_a_change_is_not_said_of_a_newer_one,
+    changes_go_with_their_message_and_account,
     lists_of_several_accounts_are_one,
     a_message_is_its_owners,
     a_chat_is_known_by_whom_it_is_with,

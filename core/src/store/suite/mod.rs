@@ -4,6 +4,7 @@
 mod accounts;
 mod audit;
 mod chats;
+mod edits;
 mod health;
 mod last_senders;
 mod links;
@@ -23,6 +24,7 @@ mod workflows;
 pub use accounts::*;
 pub use audit::*;
 pub use chats::*;
+pub use edits::*;
 pub use health::*;
 pub use last_senders::*;
 pub use links::*;
@@ -231,6 +233,7 @@ pub fn page(account_id: &str, lease: &Lease, upserts: Vec<NewMessage>) -> PageBa
         seen: vec![],
         pending_removals: vec![],
         quarantined: vec![],
+        edits: vec![],
         cursor: Some(Cursor { link: sealed("link"), version: 1, is_delta: false }),
         page_size: None,
         completes_pass: false,
