@@ -205,6 +205,8 @@ class Player:
             outcome = await self.events_until(given.get("owner"), given.get("until"))
         elif verb in ("request", "batch", "pages"):
             outcome = await getattr(raw, verb)(engine, given)
+        elif verb == "flag":
+            outcome = await engine.flag(**given | {"due_at": values.time(given.get("due_at"))})
         elif verb == "settled":
             outcome = await self.settled(given["receipt_id"])
         else:

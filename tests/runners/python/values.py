@@ -89,12 +89,16 @@ def cloud(value) -> tidings.Cloud:
 DRAFTS = {"chat": tidings.Chat, "mail": tidings.Mail, "reply": tidings.Reply, "forward": tidings.Forward, "channel_post": tidings.ChannelPost, "workflow": tidings.WorkflowPost}
 
 
+def time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text.replace("Z", "+00:00")) if text else None
+
+
 def draft(given: dict):
     kind, make = next((kind, make) for kind, make in DRAFTS.items() if kind in given)
     draft = dict(given[kind])
     for name in ("deadline", "send_at"):
         if name in draft:
-            draft[name] = datetime.fromisoformat(draft[name].replace("Z", "+00:00"))
+            draft[name] = time(draft[name])
     if "mentions" in draft:
         draft["mentions"] = [tidings.Mention(**one | {"target": mentioned(one["target"])}) for one in draft["mentions"]]
     if "files" in draft:
