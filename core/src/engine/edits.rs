@@ -60,6 +60,19 @@ impl Engine {
         self.move_messages(message_ids, "archive".to_owned(), owner).await
     }
 
+    /// Gives 1 to 1,000 messages a key of the host's own, all of them or none: `links` shows it, of what came into their conversations since as well, and of
+    /// what comes there later; `messages` finds them by it. Each is a change in the feed. Nothing of it leaves this store.
+    /// Errors: InvalidInput, NotFound (one of them is unknown or of another owner), StoreBusy.
+    pub async fn link(&self, message_ids: Vec<String>, key: String, owner: Option<String>) -> Result<()> {
+        self.finish(|inner| async move { inner.edits.link(&message_ids, owner.as_deref(), &key, true).await }).await
+    }
+
+    /// Takes a key from 1 to 1,000 messages, whoever gave it, and remembers that. Others of their conversations keep it; where no message of a conversation
+    /// is left that was given it, what comes there gets it no more. Errors: as `link`.
+    pub async fn unlink(&self, message_ids: Vec<String>, key: String, owner: Option<String>) -> Result<()> {
+        self.finish(|inner| async move { inner.edits.link(&message_ids, owner.as_deref(), &key, false).await }).await
+    }
+
     async fn edit_all(&self, message_ids: Vec<String>, owner: Option<String>, change: Result<MessageChange>) -> Result<()> {
         let change = change?;
         self.finish(|inner| async move { inner.edit_messages(&message_ids, owner.as_deref(), change).await }).await

@@ -66,7 +66,7 @@ pub struct Message {
     pub web_link: Option<String>,
     /// Microsoft's version of the content (subject, people, body); read state, flag and categories may change under the same one. Empty: not told.
     pub change_key: String,
-    /// The host's keys for what it is about: of the send whose copy it is, or of the sends into whose conversation it came.
+    /// The host's keys for what it is about: given by `link`, of the send whose copy it is, or of the messages and sends into whose conversation it came.
     #[serde(default)]
     pub links: Vec<String>,
     /// `is_flagged` says the same of `Flagged`.

@@ -48,7 +48,7 @@ pub use health::{HealthError, HealthRow, HealthStore};
 pub use keyring::{HANDOVER_MS, KeyHandover, KeyFate, KeyStore, NewRoot, ROOT_KDF, ROOT_WRAPPED, Retired, RingKey, SealedValue, RowRef, is_outdated, outdated_key, moved_on, outdated, unready, unready_ring};
 pub use last_senders::{LastSenderRow, LastSenderStore};
 pub use lease::{LEASE_MS, LeaseRequest, hold, hold_claim};
-pub use links::{LinkStore, LinkedRow, NewLink, link_place};
+pub use links::{LinkStore, LinkedMessage, LinkedRow, NewLink, link_place};
 pub use mail::{
     Applied, AttachmentList, ChangeRow, Cursor, CursorEvent, FolderLink, FolderNews, FolderRow, Known, MailPage, MailStore, Mailbox, MessageRow, MessageWindow, NewMessage, PageBatch, Quarantined,
     QuarantineRow, Question, Refusal, SearchText, Settled, SyncedFolder, Unlisted, pause_ms,

@@ -113,6 +113,8 @@ pub async fn call(on: Player, verb: String, with: Value) -> Outcome {
             out(engine.categorize(record(&with["message_ids"])?, list("add")?, list("remove")?, text("owner")).await)
         }
         "move_messages" => out(engine.move_messages(record(&with["message_ids"])?, must("folder"), text("owner")).await),
+        "link" => out(engine.link(record(&with["message_ids"])?, must("key"), text("owner")).await),
+        "unlink" => out(engine.unlink(record(&with["message_ids"])?, must("key"), text("owner")).await),
         "archive" => out(engine.archive(record(&with["message_ids"])?, text("owner")).await),
         "changes" => out(engine.changes(record(&with)?).ready(with["limit"].as_u64().map_or(1000, small)).await),
         "request" => raw::request(engine, &with).await,

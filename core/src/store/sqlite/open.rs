@@ -45,6 +45,7 @@ pub(super) const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("../migrations/0027_signatures.sql")),
     M::up(include_str!("../migrations/0028_links.sql")),
     M::up(include_str!("../migrations/0029_edits.sql")),
+    M::up(include_str!("../migrations/0030_unlinks.sql")),
 ];
 
 /// Pages that a connection keeps in memory, in KB. A reader has far fewer than the writer: there are up to eight of them, and what one lacks is in the
@@ -189,7 +190,7 @@ fn schema(connection: &Connection) -> rusqlite::Result<Vec<Table>> {
 
 /// SHA-256 of the tables that all migrations make together; a test says what it must be. Making the tables anew at each open, only to compare, would take
 /// longer than everything else there.
-const SCHEMA: &str = "fa3ee9257ac3d2571550d98b35fbe369cefb949a639be989abadfafb77ad058e";
+const SCHEMA: &str = "86b2eef8b8a5d8e7c63e05acb66ade427212cfbf8a99d19fc77bf9adf979fdc7";
 
 fn digest(tables: &[Table]) -> String {
     let mut hash = Sha256::new();

@@ -30,6 +30,7 @@ pub(super) const HELD: &[(&str, &str)] = &[
     ("chats", "DELETE FROM chats WHERE (account_id, people) IN (SELECT account_id, people FROM chats WHERE account_id = ?1 LIMIT ?2)"),
     ("last_senders", "DELETE FROM last_senders WHERE context IN (SELECT context FROM last_senders WHERE account_id = ?1 LIMIT ?2)"),
     ("links", "DELETE FROM links WHERE id IN (SELECT id FROM links WHERE account_id = ?1 LIMIT ?2)"),
+    ("unlinks", "DELETE FROM unlinks WHERE (account_id, graph_id, hash) IN (SELECT account_id, graph_id, hash FROM unlinks WHERE account_id = ?1 LIMIT ?2)"),
     ("signatures", "DELETE FROM signatures WHERE account_id = ?1 AND ?2 > 0"),
     ("folders", "DELETE FROM folders WHERE num IN (SELECT num FROM folders WHERE account_id = ?1 LIMIT ?2)"),
     ("changes", "DELETE FROM changes WHERE id IN (SELECT id FROM changes WHERE account_id = ?1 LIMIT ?2)"),

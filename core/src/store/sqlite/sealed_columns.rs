@@ -74,5 +74,6 @@ pub const OTHER_BLOBS: &[(&str, &str)] = &[
     ("chats", "people"),
     ("last_senders", "context"),
     ("links", "hash"),
+    ("unlinks", "hash"),
     ("throttles", "counts"),
 ];

@@ -65,6 +65,11 @@ impl Edits {
         self.wake.notify_one();
     }
 
+    /// What it works with.
+    pub fn reader(&self) -> &Reader {
+        &self.reader
+    }
+
     pub(super) fn now(&self) -> i64 {
         to_ms(self.reader.clock.now())
     }

@@ -100,7 +100,8 @@ impl Edits {
                 let modified = item.as_ref().and_then(|item| item.modified_at).map(to_ms);
                 Ending { edit, end: EditEnd::Arrived { modified }, value, refused: None }
             }
-            Done::Overtaken(item) => Ending { value: shown(&item), edit, end: EditEnd::Dropped, refused: None },
+            // Remembered as if it were ours: pages that were asked for before that are old.
+            Done::Overtaken(item) => Ending { value: shown(&item), edit, end: EditEnd::Arrived { modified: item.modified_at.map(to_ms) }, refused: None },
             Done::Gone => Ending { edit, end: EditEnd::Gone, value: None, refused: None },
             Done::Failed(error) if is_final(&error) => {
                 let value = there.and_then(shown).unwrap_or_else(|| edit.wish.base.clone());

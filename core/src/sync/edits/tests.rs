@@ -156,7 +156,8 @@ impl World {
                     self.edit = Some(edit);
                 }
                 Done::Overtaken(item) => {
-                    self.edit = None;
+                    (edit.row.is_open, edit.row.modified, edit.wish.wanted) = (false, Some(self.modified), Value::flag(item.flag));
+                    self.edit = Some(edit);
                     self.show(Value::flag(item.flag));
                 }
                 other => panic!("{other:?}"),
