@@ -904,7 +904,7 @@ export interface Message {
   webLink: string | null;
   /** Microsoft's version of the content (subject, people, body); read state, flag and categories may change under the same one. Empty: not told. */
   changeKey: string;
-  /** The host's keys for what it is about: of the send whose copy it is, or of the sends into whose conversation it came. */
+  /** The host's keys for what it is about: given by `link`, of the send whose copy it is, or of the messages and sends into whose conversation it came. */
   links: string[];
   /** `is_flagged` says the same of `Flagged`. */
   flagStatus: FlagStatus;
@@ -1701,6 +1701,13 @@ export class Engine implements AsyncDisposable {
    * Deleted Items or below: mail is never deleted from here. Source: Graph, message: move. Errors: as `mark_all_read`; NotFound, for a folder that is not
    * known; InvalidInput, for one that takes no mail. */
   moveMessages(messageIds: readonly string[], folder: string, owner?: string | null, options?: CallOptions): Promise<void>;
+  /** Gives 1 to 1,000 messages a key of the host's own, all of them or none: `links` shows it, of what came into their conversations since as well, and of
+   * what comes there later; `messages` finds them by it. Each is a change in the feed. Nothing of it leaves this store.
+   * Errors: InvalidInput, NotFound (one of them is unknown or of another owner), StoreBusy. */
+  link(messageIds: readonly string[], key: string, owner?: string | null, options?: CallOptions): Promise<void>;
+  /** Takes a key from 1 to 1,000 messages, whoever gave it, and remembers that. Others of their conversations keep it; where no message of a conversation
+   * is left that was given it, what comes there gets it no more. Errors: as `link`. */
+  unlink(messageIds: readonly string[], key: string, owner?: string | null, options?: CallOptions): Promise<void>;
   /** `move_messages` to the archive folder of their mailboxes. Errors: as `move_messages`; NotFound where a mailbox has no archive folder. */
   archive(messageIds: readonly string[], owner?: string | null, options?: CallOptions): Promise<void>;
   /** Live events from now on: of all accounts of an owner, or of everybody when none is named. */

@@ -1742,7 +1742,7 @@ class Message:
         """Microsoft's version of the content (subject, people, body); read state, flag and categories may change under the same one. Empty: not told."""
     @property
     def links(self) -> list[str]:
-        """The host's keys for what it is about: of the send whose copy it is, or of the sends into whose conversation it came."""
+        """The host's keys for what it is about: given by `link`, of the send whose copy it is, or of the messages and sends into whose conversation it came."""
     @property
     def flag_status(self) -> FlagStatus:
         """`is_flagged` says the same of `Flagged`."""
@@ -2926,6 +2926,13 @@ class Engine:
         """Moves 1 to 1,000 messages to a folder, by its id or well-known name, as of the last sync; otherwise as `mark_all_read`. They keep their ids. Not to
         Deleted Items or below: mail is never deleted from here. Source: Graph, message: move. Errors: as `mark_all_read`; NotFound, for a folder that is not
         known; InvalidInput, for one that takes no mail."""
+    async def link(self, message_ids: Sequence[str], key: str, owner: str | None = ...) -> None:
+        """Gives 1 to 1,000 messages a key of the host's own, all of them or none: `links` shows it, of what came into their conversations since as well, and of
+        what comes there later; `messages` finds them by it. Each is a change in the feed. Nothing of it leaves this store.
+        Errors: InvalidInput, NotFound (one of them is unknown or of another owner), StoreBusy."""
+    async def unlink(self, message_ids: Sequence[str], key: str, owner: str | None = ...) -> None:
+        """Takes a key from 1 to 1,000 messages, whoever gave it, and remembers that. Others of their conversations keep it; where no message of a conversation
+        is left that was given it, what comes there gets it no more. Errors: as `link`."""
     async def archive(self, message_ids: Sequence[str], owner: str | None = ...) -> None:
         """`move_messages` to the archive folder of their mailboxes. Errors: as `move_messages`; NotFound where a mailbox has no archive folder."""
     def events(self, owner: str | None = ...) -> EventStream:
@@ -3216,6 +3223,13 @@ class BlockingEngine:
         """Moves 1 to 1,000 messages to a folder, by its id or well-known name, as of the last sync; otherwise as `mark_all_read`. They keep their ids. Not to
         Deleted Items or below: mail is never deleted from here. Source: Graph, message: move. Errors: as `mark_all_read`; NotFound, for a folder that is not
         known; InvalidInput, for one that takes no mail."""
+    def link(self, message_ids: Sequence[str], key: str, owner: str | None = ...) -> None:
+        """Gives 1 to 1,000 messages a key of the host's own, all of them or none: `links` shows it, of what came into their conversations since as well, and of
+        what comes there later; `messages` finds them by it. Each is a change in the feed. Nothing of it leaves this store.
+        Errors: InvalidInput, NotFound (one of them is unknown or of another owner), StoreBusy."""
+    def unlink(self, message_ids: Sequence[str], key: str, owner: str | None = ...) -> None:
+        """Takes a key from 1 to 1,000 messages, whoever gave it, and remembers that. Others of their conversations keep it; where no message of a conversation
+        is left that was given it, what comes there gets it no more. Errors: as `link`."""
     def archive(self, message_ids: Sequence[str], owner: str | None = ...) -> None:
         """`move_messages` to the archive folder of their mailboxes. Errors: as `move_messages`; NotFound where a mailbox has no archive folder."""
     def events(self, owner: str | None = ...) -> BlockingEventStream:

@@ -1,11 +1,11 @@
 //! Changing messages: what may be asked for, and of whose.
 
-use super::{Engine, Inner};
+use super::{Engine, Inner, scope};
 use crate::clock::to_ms;
 use crate::error::{Error, Result};
 use crate::graph::MailFlag;
-use crate::model::{Feature, FlagStatus, Message};
-use crate::sync::MessageChange;
+use crate::model::{Feature, FlagStatus, LinkRule, Message};
+use crate::sync::{MessageChange, check_rule};
 use std::collections::{BTreeSet, HashMap};
 use std::time::SystemTime;
 
@@ -71,6 +71,38 @@ impl Engine {
     /// is left that was given it, what comes there gets it no more. Errors: as `link`.
     pub async fn unlink(&self, message_ids: Vec<String>, key: String, owner: Option<String>) -> Result<()> {
         self.finish(|inner| async move { inner.edits.link(&message_ids, owner.as_deref(), &key, false).await }).await
+    }
+
+    /// From now on messages of the owner's accounts get the rule's key by who wrote them and who is among `to` and `cc`: as they arrive, and those that are here in
+    /// the background, in steps that survive a restart; as if by `link`, so that their conversations inherit it. An address may stand in many rules. A message the key was taken
+    /// from by `unlink` does not get it back. A rule with the same key is replaced; what messages got by it stays. Addresses are stored sealed, and found by keyed hashes.
+    /// Errors: InvalidInput, LimitExceeded (10,000 rules of the owner), Conflict (the owner was deleted), StoreBusy.
+    pub async fn set_link_rule(&self, rule: LinkRule) -> Result<()> {
+        check_rule(&rule)?;
+        self.finish(|inner| async move {
+            scope::check(&rule.owner)?;
+            inner.retention.check_not_deleted(&rule.owner).await?;
+            inner.edits.set_rule(&rule).await
+        })
+        .await
+    }
+
+    /// All rules of an owner, in the order in which they were made. Errors: InvalidInput.
+    pub async fn link_rules(&self, owner: String) -> Result<Vec<LinkRule>> {
+        self.finish(|inner| async move {
+            scope::check(&owner)?;
+            inner.edits.rules(&owner).await
+        })
+        .await
+    }
+
+    /// No more messages get a key by this rule; those that have it keep it. Errors: InvalidInput, NotFound.
+    pub async fn remove_link_rule(&self, owner: String, key: String) -> Result<()> {
+        self.finish(|inner| async move {
+            scope::check(&owner)?;
+            inner.edits.remove_rule(&owner, &key).await
+        })
+        .await
     }
 
     async fn edit_all(&self, message_ids: Vec<String>, owner: Option<String>, change: Result<MessageChange>) -> Result<()> {

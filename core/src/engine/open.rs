@@ -128,6 +128,7 @@ pub fn open(config: Config, root_key: Arc<RootKey>, test_clock: Option<Arc<TestC
 
     runtime.background(outbox.clone().run(runtime.stop()));
     runtime.background(edits.clone().run(runtime.stop()));
+    runtime.background(edits.clone().apply_rules(runtime.stop()));
     runtime.background(retention.clone().sweep(runtime.stop()));
     runtime.background(sync.clone().list_attachments(runtime.stop()));
     runtime.background(super::retention::renew_keys(vault.clone(), clock.clone(), runtime.stop()));

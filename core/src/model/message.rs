@@ -171,3 +171,16 @@ impl Default for SearchQuery {
         Self { text: String::new(), owner: None, account_id: None, limit: 50 }
     }
 }
+
+/// Messages of an owner's accounts get a key of the host's own by who is in them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LinkRule {
+    pub owner: String,
+    /// As in `link`: 1 to 200 characters. One rule of an owner has it.
+    pub key: String,
+    /// Mail addresses, whatever the case of their letters. With `domains` 1 to 1,000.
+    pub addresses: Vec<String>,
+    /// As in `contoso.com`, which stands for its subdomains as well.
+    pub domains: Vec<String>,
+}

@@ -22,7 +22,7 @@ pub use health::{AccountHealth, Badge, Health, LogField, LogLevel, LogRecord, Me
 pub use retention::{
     AuditChainHead, AuditFault, AuditHead, AuditKind, AuditPage, AuditRecord, AuditVerdict, KeyRotation, OwnerDeletion, PurgeReport, PurgeRequest, RotationReport,
 };
-pub use message::{AttachmentInfo, BodyForm, FlagStatus, Folder, MailThread, Message, MessageBody, MessagePage, MessageQuery, SearchQuery};
+pub use message::{AttachmentInfo, BodyForm, FlagStatus, Folder, LinkRule, MailThread, Message, MessageBody, MessagePage, MessageQuery, SearchQuery};
 pub use news::{Change, ChangeKind, ChangeQuery, Event, QuarantineKind, QuarantinedItem, SyncOutcome, SyncReport};
 pub use permission::{MailboxState, Permission, PermissionList, PermissionQuery, Verification};
 pub use places::{ChannelKind, ChatKind, ChatMember, ChatMessage, PeopleQuery, Person, Team, TeamChannel, TeamChannels, TeamsChat};

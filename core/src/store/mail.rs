@@ -194,6 +194,8 @@ pub struct PageBatch {
     pub quarantined: Vec<Quarantined>,
     /// What the page means for changes made here.
     pub edits: Vec<super::EndedEdit>,
+    /// Keys that its messages get by rules.
+    pub links: Vec<super::LinkedMessage>,
     /// None: these items came outside of the folder's walk, whose place stays.
     pub cursor: Option<Cursor>,
     pub page_size: Option<u32>,
@@ -344,6 +346,8 @@ pub trait MailStore {
     /// By what hosts call it; with an owner, only if it is theirs.
     async fn message(&self, id: &str, owner: Option<&str>) -> Result<Option<MessageRow>>;
     async fn messages(&self, window: &MessageWindow) -> Result<MailPage>;
+    /// Of an account by their rows, those after one.
+    async fn messages_after(&self, account_id: &str, row_id: i64, limit: u32) -> Result<Vec<MessageRow>>;
     /// Sealed body and its row version.
     async fn body(&self, row_id: i64) -> Result<Option<(Sealed, i64)>>;
     /// Best matches first; every word must be there.

@@ -19,6 +19,7 @@ mod mail;
 mod outbox;
 mod paces;
 mod purge;
+mod rules;
 mod scope;
 mod signatures;
 mod staging;
@@ -56,6 +57,7 @@ pub use mail::{
 pub use claims::{Awaited, ClaimRequest, Claimed, Claims, Taken, Due, DueRequest, NextDue, Wanted, of_route};
 pub use outbox::{Content, Enqueued, Hold, IsUsable, ItemRow, ItemState, NewItem, OutboxStore, PAST_DEADLINE, Part, Reopened, SEND_ID, Step, Stepped, Tally, Tidied, is_alone, sealed_row};
 pub use paces::{PACE_DAY_MS, Pace, PaceRequest, PaceStore};
+pub use rules::{RuleRow, RuleStore, rule_place};
 pub use purge::{PurgeRow, PurgeStore, Purged};
 pub use throttles::ThrottleStore;
 pub use trim::{Kept, TrimStore};
@@ -76,7 +78,7 @@ pub fn peek(data_dir: &Path, name: &str) -> Result<Option<Vec<u8>>> {
 
 /// What a backend promises; SQLite is one, PostgreSQL can be another.
 pub trait Store:
-    AccountStore + ChatStore + CopyStore + EditStore + KeyStore + OutboxStore + LinkStore + MailStore + HealthStore + AuditStore + LastSenderStore + PaceStore + PurgeStore + SignatureStore + StagingStore + ThrottleStore + TrimStore + WorkflowStore + Send + Sync
+    AccountStore + ChatStore + CopyStore + EditStore + KeyStore + OutboxStore + LinkStore + MailStore + HealthStore + AuditStore + LastSenderStore + PaceStore + PurgeStore + RuleStore + SignatureStore + StagingStore + ThrottleStore + TrimStore + WorkflowStore + Send + Sync
 {
     /// Ends all connections; later calls fail with `Closed`.
     fn close(&self);

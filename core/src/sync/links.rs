@@ -14,7 +14,7 @@ use std::collections::HashMap;
 const LONGEST: usize = 200;
 
 /// Errors: InvalidInput, for what is no key.
-fn check(link: &str) -> Result<()> {
+pub fn check(link: &str) -> Result<()> {
     if link.is_empty() || link.len() > LONGEST || link.chars().any(char::is_control) {
         return Err(Error::invalid("link must have 1 to 200 characters without control characters, as in a draft."));
     }

@@ -24,6 +24,7 @@ mod read;
 mod record;
 mod removal;
 mod round;
+mod rules;
 mod run;
 mod search;
 mod seeding;
@@ -33,6 +34,7 @@ mod html_limits;
 mod html_open;
 
 pub use edits::{Change as MessageChange, Edits};
+pub use rules::check_rule;
 pub use read::{Reader, check_limit};
 pub use run::Sync;
 

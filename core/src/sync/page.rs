@@ -3,6 +3,7 @@
 use super::body::kept;
 use super::edits::{self, Edited};
 use super::plan::{Held, Plan, Unreadable, Upsert, id_of, may_have_attachments, plan};
+use super::rules;
 use super::record::{MessageMetadata, body_place, new_id};
 use super::run::SyncContext;
 use super::search::text_of;
@@ -157,6 +158,8 @@ async fn write(context: &SyncContext, place: &PagePlace, plan: Plan) -> Result<(
     let places = plan.unreadable.iter().map(|_| random::token::<16>()).collect::<Result<Vec<String>>>()?;
     let plan_edits = plan.edits;
     let mails: Vec<Mail> = plan.upserts.into_iter().map(|upsert| Mail::of(upsert, context.content)).collect::<Result<_>>()?;
+    let heads: Vec<(&str, &MessageMetadata)> = mails.iter().map(|mail| (mail.id.as_str(), &mail.head)).collect();
+    let linked = rules::of_page(context, &heads).await?;
     // Sealed anew when a key is replaced between sealing and writing: what it sealed may open for nobody by then.
     let mails = Arc::new(mails);
     let write = async || {
@@ -166,6 +169,7 @@ async fn write(context: &SyncContext, place: &PagePlace, plan: Plan) -> Result<(
             blocking(move || mails.iter().map(|mail| mail.seal(&content, &account_id)).collect::<Result<_>>()).await?
         };
         let edits = plan_edits.iter().map(|planned| planned.seal(&content)).collect::<Result<_>>()?;
+        let links = rules::seal(context, &content, &linked).await?;
         let quarantined = |(item, row): (&Unreadable, &String)| {
             let raw = content.seal(AadContext { table: "quarantine", column: "raw", account_id, row, version: 1 }, item.raw.as_bytes())?;
             Ok(Quarantined { raw, place: row.clone(), graph_id: item.id.clone(), reason: item.reason.clone(), kind: QuarantineKind::Message })
@@ -189,6 +193,7 @@ async fn write(context: &SyncContext, place: &PagePlace, plan: Plan) -> Result<(
             quarantined: plan.unreadable.iter().zip(&places).map(quarantined).collect::<Result<_>>()?,
             completes_pass: cursor.as_ref().is_some_and(|cursor| cursor.is_delta),
             edits,
+            links,
             cursor,
             page_size: place.page_size,
             now: context.now(),

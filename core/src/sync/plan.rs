@@ -6,7 +6,7 @@ use super::record::MessageMetadata;
 use crate::clock::{from_ms, to_ms};
 use crate::graph::{DeltaItem, MailBody, MailItem, MessageProperty};
 use crate::model::{AttachmentInfo, ChangeKind};
-use crate::store::Known;
+use crate::store::{EditedProperty, Known};
 use bytes::Bytes;
 use std::collections::HashMap;
 
@@ -93,7 +93,10 @@ impl Held {
             (Some(held), Some(MailBody::Kept(kept))) => *held == kept.packed,
             (_, body) => body.is_none(),
         };
-        !self.edits.is_empty() && self.is_whole && self.shows(item) && is_same_body()
+        // An address in Outlook on the web holds another id of the message, which is a new one in each folder.
+        let has_moved = self.edits.iter().any(|edit| edit.row.property == EditedProperty::Place);
+        let web_link = self.head.as_ref().and_then(|head| head.web_link.clone()).filter(|_| has_moved).or_else(|| item.web_link.clone());
+        !self.edits.is_empty() && self.is_whole && self.shows(&MailItem { web_link, body: None, ..item.clone() }) && is_same_body()
     }
 }
 

@@ -341,6 +341,7 @@ mod walk {
     mod kills;
     mod newest;
     mod outdated;
+    mod rules;
 
     const LINK: &str = "https://graph.microsoft.com/v1.0/me/mailFolders/in/messages/delta?$deltatoken=";
 

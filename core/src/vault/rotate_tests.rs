@@ -55,6 +55,7 @@ async fn page(store: &dyn Store, vault: &Vault, lease: &Lease, mails: std::ops::
         seen: vec![],
         pending_removals: vec![],
         edits: vec![],
+        links: vec![],
         quarantined: vec![Quarantined {
             graph_id: Some(format!("q{version}")),
             raw: content.seal(at("quarantine", "raw", &format!("p{version}"), 1), BODY)?,

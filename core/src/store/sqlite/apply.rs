@@ -48,6 +48,7 @@ pub fn page(c: &Connection, batch: &PageBatch) -> Outcome<Applied> {
     if !batch.upserts.is_empty() {
         links::spread(c, &batch.account_id)?;
     }
+    batch.links.iter().try_for_each(|link| links::give_by_rule(c, link, None))?;
     page.seen()?;
     page.pending_removals()?;
     quarantine::put(c, batch, &tries)?;

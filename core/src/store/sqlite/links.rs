@@ -90,6 +90,23 @@ fn give(c: &Connection, message: &LinkedMessage, sealed: &Sealed) -> Outcome<()>
     Ok(())
 }
 
+/// As a rule says: not to a message it was taken from. `told_at`: where it is news of messages that were here before.
+pub fn give_by_rule(c: &Connection, message: &LinkedMessage, told_at: Option<i64>) -> Outcome<()> {
+    let LinkedMessage { account_id, graph_id, hash, sealed } = message;
+    let Some(sealed) = sealed else { return Ok(()) };
+    let is_settled = "SELECT 1 FROM unlinks WHERE account_id = ?1 AND graph_id = ?2 AND hash = ?3
+                      UNION ALL SELECT 1 FROM links WHERE account_id = ?1 AND kind = 'message' AND target = ?2 AND hash = ?3";
+    if exists(c, is_settled, (account_id, graph_id, &hash[..]))? {
+        return Ok(());
+    }
+    give(c, message, sealed)?;
+    let Some(at) = told_at else { return Ok(()) };
+    for id in all(c, CARRIERS, (account_id, graph_id), |row| Ok(row.get::<_, String>(0)?))? {
+        announce(c, ChangeKind::MessageChanged, account_id, Some(&id), at)?;
+    }
+    Ok(())
+}
+
 fn take(c: &Connection, message: &LinkedMessage) -> Outcome<()> {
     let LinkedMessage { account_id, graph_id, hash, .. } = message;
     run(c, "INSERT INTO unlinks (account_id, graph_id, hash) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING", (account_id, graph_id, &hash[..]))?;

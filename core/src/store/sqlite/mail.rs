@@ -170,7 +170,7 @@ impl MailStore for SqliteStore {
             let heads = batch.upserts.iter().map(|m| &m.head);
             let bodies = batch.upserts.iter().filter_map(|m| m.body.as_ref());
             let raws = batch.quarantined.iter().map(|q| &q.raw);
-            keys::check_active(tx, heads.chain(bodies).chain(raws).chain(edits::sealed_of(&batch.edits)).chain(batch.cursor.as_ref().map(|cursor| &cursor.link)))?;
+            keys::check_active(tx, heads.chain(bodies).chain(raws).chain(edits::sealed_of(&batch.edits)).chain(batch.links.iter().filter_map(|link| link.sealed.as_ref())).chain(batch.cursor.as_ref().map(|cursor| &cursor.link)))?;
             timed(Stage::Insert, || apply::page(tx, &batch))
         })
         .await
@@ -253,6 +253,13 @@ impl MailStore for SqliteStore {
     async fn messages(&self, wanted: &MessageWindow) -> Result<MailPage> {
         let wanted = wanted.clone();
         self.read(move |c| window(c, &wanted)).await
+    }
+
+    async fn messages_after(&self, account_id: &str, row_id: i64, limit: u32) -> Result<Vec<MessageRow>> {
+        let id = account_id.to_owned();
+        // The rows of the store in their order: each step goes on where the last one ended, whoever's the rows in between are.
+        let sql = format!("SELECT {COLUMNS} FROM messages AS m NOT INDEXED WHERE m.id > ?2 AND m.account_id = ?1 AND m.is_removed = 0 ORDER BY m.id LIMIT ?3");
+        self.read(move |c| all(c, &sql, (id, row_id, limit), message_row)).await
     }
 
     async fn body(&self, row_id: i64) -> Result<Option<(Sealed, i64)>> {

@@ -37,6 +37,7 @@ mod quarantine;
 mod queues;
 mod readers;
 mod rotation;
+mod rules;
 mod sealed_columns;
 mod search;
 mod signatures;

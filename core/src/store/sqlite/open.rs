@@ -46,6 +46,7 @@ pub(super) const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("../migrations/0028_links.sql")),
     M::up(include_str!("../migrations/0029_edits.sql")),
     M::up(include_str!("../migrations/0030_unlinks.sql")),
+    M::up(include_str!("../migrations/0031_link_rules.sql")),
 ];
 
 /// Pages that a connection keeps in memory, in KB. A reader has far fewer than the writer: there are up to eight of them, and what one lacks is in the
@@ -190,7 +191,7 @@ fn schema(connection: &Connection) -> rusqlite::Result<Vec<Table>> {
 
 /// SHA-256 of the tables that all migrations make together; a test says what it must be. Making the tables anew at each open, only to compare, would take
 /// longer than everything else there.
-const SCHEMA: &str = "86b2eef8b8a5d8e7c63e05acb66ade427212cfbf8a99d19fc77bf9adf979fdc7";
+const SCHEMA: &str = "6c9a9a9a796c4f4c94e3e7f0b8a41b3e624162b3b35ff989c30dfa238e0d6eff";
 
 fn digest(tables: &[Table]) -> String {
     let mut hash = Sha256::new();

@@ -2,7 +2,7 @@
 
 use super::ending::{destroy_key, mark_erasure};
 use super::fault::Outcome;
-use super::{ERASE_WAIT, SqliteStore, all, exists, first, keys, outbox_end, run, throttles, workflows};
+use super::{ERASE_WAIT, SqliteStore, all, exists, first, keys, outbox_end, rules, run, throttles, workflows};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::AuditKind;
 use crate::store::{Entry, ItemState, KeyPurpose, PurgeRow, PurgeStore, Purged, person_of};
@@ -30,6 +30,7 @@ pub(super) const HELD: &[(&str, &str)] = &[
     ("chats", "DELETE FROM chats WHERE (account_id, people) IN (SELECT account_id, people FROM chats WHERE account_id = ?1 LIMIT ?2)"),
     ("last_senders", "DELETE FROM last_senders WHERE context IN (SELECT context FROM last_senders WHERE account_id = ?1 LIMIT ?2)"),
     ("links", "DELETE FROM links WHERE id IN (SELECT id FROM links WHERE account_id = ?1 LIMIT ?2)"),
+    ("link_scans", "DELETE FROM link_scans WHERE account_id = ?1 AND ?2 > 0"),
     ("unlinks", "DELETE FROM unlinks WHERE (account_id, graph_id, hash) IN (SELECT account_id, graph_id, hash FROM unlinks WHERE account_id = ?1 LIMIT ?2)"),
     ("signatures", "DELETE FROM signatures WHERE account_id = ?1 AND ?2 > 0"),
     ("folders", "DELETE FROM folders WHERE num IN (SELECT num FROM folders WHERE account_id = ?1 LIMIT ?2)"),
@@ -133,6 +134,7 @@ impl SqliteStore {
             (id, reason),
         )?;
         throttles::forget(c, id, &account.tenant_id, person_of(&account.user_id))?;
+        rules::forget_owner(c, &account.owner)?;
         let owner = self.owner_mark(&account.owner)?;
         // One that failed names no account, and may have been this person's.
         run(c, "DELETE FROM attempts WHERE owner = ?1 AND used_at <> 0", [&owner])?;

@@ -56,6 +56,7 @@ pub const SEALED_COLUMNS: &[SealedColumn] = &[
     sealed_column!("last_senders"."from_address", at "context", place "'from_address'", account "t.account_id", row "lower(hex(t.context))", version "t.used_at"),
     sealed_column!("signatures"."sealed", at "id", place "'sealed'", account "t.account_id", row "t.account_id", version "t.version"),
     sealed_column!("links"."sealed", at "id", place "'sealed'", account "t.account_id", row "lower(hex(t.hash))", version "1"),
+    sealed_column!("link_rules"."sealed", at "id", place "'sealed'", account "''", row "lower(hex(t.hash))", version "t.version"),
     sealed_column!("edits"."sealed", at "id", place "'sealed'", account "t.account_id", row "t.graph_id || '/' || t.property", version "t.version"),
     sealed_column!("quarantine"."raw", at "id", place "'raw'", account "t.account_id", row "COALESCE(t.place, t.folder_id)", version "1"),
 ];
@@ -75,5 +76,7 @@ pub const OTHER_BLOBS: &[(&str, &str)] = &[
     ("last_senders", "context"),
     ("links", "hash"),
     ("unlinks", "hash"),
+    ("link_rules", "hash"),
+    ("link_terms", "term"),
     ("throttles", "counts"),
 ];

@@ -31,7 +31,7 @@ pub const ONE_CHAIN: &str = "
     CREATE TABLE audit (number INTEGER PRIMARY KEY, at INTEGER NOT NULL, kind TEXT NOT NULL, account_id TEXT, subject TEXT, detail TEXT NOT NULL, hash BLOB NOT NULL) STRICT;
     INSERT INTO audit SELECT * FROM kept;
     ALTER TABLE throttles DROP COLUMN counted_at; ALTER TABLE throttles DROP COLUMN counts;
-    DROP TABLE IF EXISTS outbox_staged; DROP TABLE IF EXISTS staged_parts; DROP TABLE IF EXISTS staged; DROP TABLE IF EXISTS chats; DROP TABLE IF EXISTS paces; DROP TABLE IF EXISTS last_senders; DROP TABLE IF EXISTS signatures; DROP TABLE IF EXISTS links; DROP TABLE IF EXISTS edits; DROP TABLE IF EXISTS unlinks;
+    DROP TABLE IF EXISTS outbox_staged; DROP TABLE IF EXISTS staged_parts; DROP TABLE IF EXISTS staged; DROP TABLE IF EXISTS chats; DROP TABLE IF EXISTS paces; DROP TABLE IF EXISTS last_senders; DROP TABLE IF EXISTS signatures; DROP TABLE IF EXISTS links; DROP TABLE IF EXISTS edits; DROP TABLE IF EXISTS unlinks; DROP TABLE IF EXISTS link_scans; DROP TABLE IF EXISTS link_terms; DROP TABLE IF EXISTS link_rules;
     PRAGMA user_version = 19";
 
 /// Plays the one who alters the file.
@@ -110,6 +110,8 @@ store_suite!(made, [
     a_link_finds_the_conversation_of_a_copy_that_comes_later,
     a_link_of_a_draft_goes_no_further,
     a_host_gives_messages_a_key_and_takes_it_away,
+    a_rule_is_found_by_its_terms_and_applied_in_steps,
+    rules_go_with_the_last_account_of_their_owner,
     a_mailbox_keeps_its_pace,
     the_last_sender_of_a_context_is_remembered_with_its_send,
     what_is_not_stored_is_not_remembered,

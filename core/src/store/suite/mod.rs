@@ -14,6 +14,7 @@ mod waiting;
 mod paces;
 mod parts;
 mod purge;
+mod rules;
 mod search;
 mod signatures;
 mod staging;
@@ -34,6 +35,7 @@ pub use waiting::*;
 pub use paces::*;
 pub use parts::*;
 pub use purge::*;
+pub use rules::*;
 pub use search::*;
 pub use signatures::*;
 pub use staging::*;
@@ -234,6 +236,7 @@ pub fn page(account_id: &str, lease: &Lease, upserts: Vec<NewMessage>) -> PageBa
         pending_removals: vec![],
         quarantined: vec![],
         edits: vec![],
+        links: vec![],
         cursor: Some(Cursor { link: sealed("link"), version: 1, is_delta: false }),
         page_size: None,
         completes_pass: false,

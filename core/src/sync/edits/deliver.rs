@@ -5,7 +5,7 @@ use super::page::opened;
 use super::rule::{Edit, Verdict, judge};
 use super::settle::{Done, Outcome};
 use super::send::Sending;
-use super::wish::{Value, Wish};
+use super::wish::Value;
 use crate::clock::to_ms;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::EventBus;
@@ -45,6 +45,8 @@ pub struct Edits {
     pub(super) event_bus: EventBus,
     /// Notified when there may be something to deliver.
     wake: Notify,
+    /// Notified when mail that is here is to be held against a rule.
+    scan: Notify,
 }
 
 /// The changes of one message.
@@ -57,12 +59,21 @@ pub(super) struct Message {
 
 impl Edits {
     pub fn new(reader: Reader, event_bus: EventBus) -> Arc<Self> {
-        Arc::new(Self { reader, event_bus, wake: Notify::new() })
+        Arc::new(Self { reader, event_bus, wake: Notify::new(), scan: Notify::new() })
     }
 
     /// There may be something to deliver: a change was made, an account came back.
     pub fn wake(&self) {
         self.wake.notify_one();
+    }
+
+    /// Mail that is here is to be held against a rule.
+    pub fn scan_soon(&self) {
+        self.scan.notify_one();
+    }
+
+    pub async fn scan_asked(&self) {
+        self.scan.notified().await;
     }
 
     /// What it works with.
@@ -241,7 +252,7 @@ pub(super) fn judged(message: Message, item: MailItem) -> (Option<Message>, Outc
             Verdict::Yield => done.push((edit, Done::Overtaken(item.clone()))),
             Verdict::Keep => open.push(edit),
             Verdict::KeepOver(base) => {
-                edit.wish = Wish { base, ..edit.wish };
+                edit.wish = edit.wish.rebased(base);
                 open.push(edit);
             }
         }

@@ -103,7 +103,7 @@ pub fn reconcile(edits: &[Edit], item: &mut MailItem, folder_id: &mut String) ->
             Verdict::Keep => continue,
             Verdict::Yield => What::Dropped,
             Verdict::Arrived => What::Arrived(item.modified_at.map(to_ms)),
-            Verdict::KeepOver(base) => What::Over(Wish { base, ..wish.clone() }),
+            Verdict::KeepOver(base) => What::Over(wish.clone().rebased(base)),
         };
         planned.push(Planned { row: row.clone(), what });
     }

@@ -139,7 +139,7 @@ impl World {
         match (verdict, &mut self.edit) {
             (Some(Verdict::Yield), edit) => *edit = None,
             (Some(Verdict::Arrived), Some(edit)) => (edit.row.is_open, edit.row.modified) = (false, Some(modified)),
-            (Some(Verdict::KeepOver(base)), Some(edit)) => edit.wish.base = base,
+            (Some(Verdict::KeepOver(base)), Some(edit)) => edit.wish = edit.wish.clone().rebased(base),
             _ => {}
         }
         self.cursor = seq;

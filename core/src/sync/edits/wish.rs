@@ -98,7 +98,7 @@ pub struct Wish {
     /// What the mailbox had, by its last word.
     #[serde(rename = "was")]
     pub base: Value,
-    /// Wanted before, and perhaps sent: what the mailbox shows of them is ours as well.
+    /// Wanted before, and perhaps sent, or what the mailbox had before: what it shows of them is no news.
     #[serde(rename = "own", default, skip_serializing_if = "Vec::is_empty")]
     pub earlier: Vec<Value>,
 }
@@ -111,15 +111,26 @@ impl Wish {
     pub fn over(local: &Local, before: Option<(bool, Wish)>, wanted: Value) -> Self {
         match before {
             Some((true, old)) => {
-                let mut earlier = old.earlier;
-                if old.wanted != wanted && !earlier.contains(&old.wanted) {
-                    earlier.push(old.wanted);
-                }
-                earlier.drain(..earlier.len().saturating_sub(MOST_EARLIER));
-                Self { base: old.base, wanted, earlier }
+                let mut wish = Self { base: old.base, wanted, earlier: old.earlier };
+                wish.remember(old.wanted);
+                wish
             }
             _ => Self { base: local.value(wanted.property()), wanted, earlier: Vec::new() },
         }
+    }
+
+    /// The same over what the mailbox has by now. What it had before is no news should it come once more, with a page from then.
+    pub fn rebased(mut self, base: Value) -> Self {
+        let before = std::mem::replace(&mut self.base, base);
+        self.remember(before);
+        self
+    }
+
+    fn remember(&mut self, value: Value) {
+        if self.wanted != value && !self.earlier.contains(&value) {
+            self.earlier.push(value);
+        }
+        self.earlier.drain(..self.earlier.len().saturating_sub(MOST_EARLIER));
     }
 
     pub fn seal(&self, key: &DataKey, account_id: &str, graph_id: &str, version: i64) -> Result<Sealed> {

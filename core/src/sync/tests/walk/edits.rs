@@ -16,7 +16,7 @@ const POINTS: [&str; 5] = ["edits.storing", "edits.stored", "edits.sending", "ed
 
 /// The inbox and another folder as Microsoft has them.
 #[derive(Default)]
-struct There {
+pub struct There {
     mails: BTreeMap<String, Value>,
     /// Ids in the order in which they changed.
     log: Vec<String>,
@@ -37,7 +37,7 @@ enum Fault {
 }
 
 impl There {
-    fn put(&mut self, id: &str) {
+    pub fn put(&mut self, id: &str) {
         self.mails.insert(id.into(), mail(id, "0", id, "<p>x</p>"));
         self.touch(id);
     }
@@ -51,7 +51,7 @@ impl There {
         }
     }
 
-    fn answer(&mut self, request: &Seen) -> Answer {
+    pub fn answer(&mut self, request: &Seen) -> Answer {
         let (path, query) = (request.uri().path().trim_start_matches("/v1.0").to_owned(), request.uri().query().unwrap_or_default().to_owned());
         if path == "/me/mailFolders/delta" {
             return says(200, json!({ "value": [], "@odata.deltaLink": "https://graph.microsoft.com/v1.0/me/mailFolders/delta?$deltatoken=f" }).to_string());
@@ -110,6 +110,7 @@ impl There {
         let mail = self.mails.get_mut(id).unwrap();
         if rest.starts_with("move") {
             mail["parentFolderId"] = body["destinationId"].clone();
+            mail["webLink"] = format!("https://outlook.office365.com/owa/?ItemID={id}{}", self.moved).into();
             self.moved += 1;
         } else {
             body.as_object().unwrap().iter().for_each(|(name, value)| mail[name] = value.clone());
@@ -251,11 +252,13 @@ async fn whatever_a_killed_process_left_is_delivered_by_the_next() {
                     worker.round().await.unwrap();
                 });
                 tokio::select! {
-                    () = armed.reached() => kills += 1,
+                    () = armed.reached() => {
+                        kills += 1;
+                        working.abort();
+                        let _ = working.await;
+                    }
                     outcome = &mut working => outcome.unwrap(),
                 }
-                working.abort();
-                let _ = working.await;
                 drop(armed);
                 let (next, _) = bench.edits();
                 // The host asks again, since it does not know.
