@@ -967,6 +967,28 @@ export type SearchQuery = string | {
   limit?: number;
 };
 
+/** Messages of an owner's accounts get a key of the host's own by who is in them. */
+export interface LinkRule {
+  owner: string;
+  /** As in `link`: 1 to 200 characters. One rule of an owner has it. */
+  key: string;
+  /** Mail addresses, whatever the case of their letters. With `domains` 1 to 1,000. */
+  addresses: string[];
+  /** As in `contoso.com`, which stands for its subdomains as well. */
+  domains: string[];
+}
+
+/** Messages of an owner's accounts get a key of the host's own by who is in them. */
+export interface LinkRuleInput {
+  owner: string;
+  /** As in `link`: 1 to 200 characters. One rule of an owner has it. */
+  key: string;
+  /** Mail addresses, whatever the case of their letters. With `domains` 1 to 1,000. Default: `[]`. */
+  addresses?: readonly string[];
+  /** As in `contoso.com`, which stands for its subdomains as well. Default: `[]`. */
+  domains?: readonly string[];
+}
+
 /** Which changes. */
 export interface ChangeQuery {
   /** Whose: all accounts of an owner, those that are gone included, or one account or workflow. One of them is needed; with both, the account must be the owner's. */
@@ -1708,6 +1730,15 @@ export class Engine implements AsyncDisposable {
   /** Takes a key from 1 to 1,000 messages, whoever gave it, and remembers that. Others of their conversations keep it; where no message of a conversation
    * is left that was given it, what comes there gets it no more. Errors: as `link`. */
   unlink(messageIds: readonly string[], key: string, owner?: string | null, options?: CallOptions): Promise<void>;
+  /** From now on messages of the owner's accounts get the rule's key by who wrote them and who is among `to` and `cc`: as they arrive, and those that are here in
+   * the background, in steps that survive a restart; as if by `link`, so that their conversations inherit it. An address may stand in many rules. A message the key was taken
+   * from by `unlink` does not get it back. A rule with the same key is replaced; what messages got by it stays. Addresses are stored sealed, and found by keyed hashes.
+   * Errors: InvalidInput, LimitExceeded (10,000 rules of the owner), Conflict (the owner was deleted), StoreBusy. */
+  setLinkRule(rule: LinkRuleInput, options?: CallOptions): Promise<void>;
+  /** All rules of an owner, in the order in which they were made. Errors: InvalidInput. */
+  linkRules(owner: string, options?: CallOptions): Promise<LinkRule[]>;
+  /** No more messages get a key by this rule; those that have it keep it. Errors: InvalidInput, NotFound. */
+  removeLinkRule(owner: string, key: string, options?: CallOptions): Promise<void>;
   /** `move_messages` to the archive folder of their mailboxes. Errors: as `move_messages`; NotFound where a mailbox has no archive folder. */
   archive(messageIds: readonly string[], owner?: string | null, options?: CallOptions): Promise<void>;
   /** Live events from now on: of all accounts of an owner, or of everybody when none is named. */

@@ -1854,6 +1854,25 @@ class SearchQuery:
 _SearchQuery: TypeAlias = SearchQuery | str
 
 @final
+class LinkRule:
+    """Messages of an owner's accounts get a key of the host's own by who is in them."""
+    __match_args__ = ("owner", "key", "addresses", "domains")
+    def __new__(cls, owner: str, key: str, addresses: Sequence[str] = ..., domains: Sequence[str] = ...) -> Self: ...
+    @property
+    def owner(self) -> str: ...
+    @property
+    def key(self) -> str:
+        """As in `link`: 1 to 200 characters. One rule of an owner has it."""
+    @property
+    def addresses(self) -> list[str]:
+        """Mail addresses, whatever the case of their letters. With `domains` 1 to 1,000."""
+    @property
+    def domains(self) -> list[str]:
+        """As in `contoso.com`, which stands for its subdomains as well."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
 class ChangeQuery:
     """Which changes."""
     __match_args__ = ("owner", "account_id", "cursor")
@@ -2933,6 +2952,18 @@ class Engine:
     async def unlink(self, message_ids: Sequence[str], key: str, owner: str | None = ...) -> None:
         """Takes a key from 1 to 1,000 messages, whoever gave it, and remembers that. Others of their conversations keep it; where no message of a conversation
         is left that was given it, what comes there gets it no more. Errors: as `link`."""
+    @overload
+    async def set_link_rule(self, rule: LinkRule) -> None:
+        """From now on messages of the owner's accounts get the rule's key by who wrote them and who is among `to` and `cc`: as they arrive, and those that are here in
+        the background, in steps that survive a restart; as if by `link`, so that their conversations inherit it. An address may stand in many rules. A message the key was taken
+        from by `unlink` does not get it back. A rule with the same key is replaced; what messages got by it stays. Addresses are stored sealed, and found by keyed hashes.
+        Errors: InvalidInput, LimitExceeded (10,000 rules of the owner), Conflict (the owner was deleted), StoreBusy."""
+    @overload
+    async def set_link_rule(self, *, owner: str, key: str, addresses: Sequence[str] = ..., domains: Sequence[str] = ...) -> None: ...
+    async def link_rules(self, owner: str) -> list[LinkRule]:
+        """All rules of an owner, in the order in which they were made. Errors: InvalidInput."""
+    async def remove_link_rule(self, owner: str, key: str) -> None:
+        """No more messages get a key by this rule; those that have it keep it. Errors: InvalidInput, NotFound."""
     async def archive(self, message_ids: Sequence[str], owner: str | None = ...) -> None:
         """`move_messages` to the archive folder of their mailboxes. Errors: as `move_messages`; NotFound where a mailbox has no archive folder."""
     def events(self, owner: str | None = ...) -> EventStream:
@@ -3230,6 +3261,18 @@ class BlockingEngine:
     def unlink(self, message_ids: Sequence[str], key: str, owner: str | None = ...) -> None:
         """Takes a key from 1 to 1,000 messages, whoever gave it, and remembers that. Others of their conversations keep it; where no message of a conversation
         is left that was given it, what comes there gets it no more. Errors: as `link`."""
+    @overload
+    def set_link_rule(self, rule: LinkRule) -> None:
+        """From now on messages of the owner's accounts get the rule's key by who wrote them and who is among `to` and `cc`: as they arrive, and those that are here in
+        the background, in steps that survive a restart; as if by `link`, so that their conversations inherit it. An address may stand in many rules. A message the key was taken
+        from by `unlink` does not get it back. A rule with the same key is replaced; what messages got by it stays. Addresses are stored sealed, and found by keyed hashes.
+        Errors: InvalidInput, LimitExceeded (10,000 rules of the owner), Conflict (the owner was deleted), StoreBusy."""
+    @overload
+    def set_link_rule(self, *, owner: str, key: str, addresses: Sequence[str] = ..., domains: Sequence[str] = ...) -> None: ...
+    def link_rules(self, owner: str) -> list[LinkRule]:
+        """All rules of an owner, in the order in which they were made. Errors: InvalidInput."""
+    def remove_link_rule(self, owner: str, key: str) -> None:
+        """No more messages get a key by this rule; those that have it keep it. Errors: InvalidInput, NotFound."""
     def archive(self, message_ids: Sequence[str], owner: str | None = ...) -> None:
         """`move_messages` to the archive folder of their mailboxes. Errors: as `move_messages`; NotFound where a mailbox has no archive folder."""
     def events(self, owner: str | None = ...) -> BlockingEventStream:

@@ -1,7 +1,7 @@
 //! The host's own keys.
 
 use super::fault::Outcome;
-use super::{SqliteStore, all, announce, exists, json, keys, run, sealed};
+use super::{SqliteStore, all, announce, exists, first, json, keys, run, sealed};
 use crate::error::Result;
 use crate::hex::hex;
 use crate::model::ChangeKind;
@@ -64,11 +64,29 @@ pub fn spread(c: &Connection, account_id: &str) -> Outcome<()> {
     Ok(())
 }
 
-/// Messages that carry a key because of one of them: its own row and those that came into its conversation since, or all of that.
+/// Messages that carry a key because of one of them: it (if ?4), and those that came into its conversation since, apart from those that came after ?3.
 const CARRIERS: &str = "
-    SELECT COALESCE(m.shown_id, 'msg_' || m.id) FROM messages AS one CROSS JOIN messages AS m ON m.account_id = one.account_id AND m.is_removed = 0
-      AND (m.id = one.id OR (one.conversation_id <> '' AND m.conversation_id = one.conversation_id AND m.sort_at >= one.sort_at))
-    WHERE one.account_id = ?1 AND one.graph_id = ?2 ORDER BY m.id";
+    SELECT m.id, COALESCE(m.shown_id, 'msg_' || m.id) FROM messages AS one CROSS JOIN messages AS m ON m.account_id = one.account_id AND m.graph_id = one.graph_id AND m.is_removed = 0
+    WHERE one.account_id = ?1 AND one.graph_id = ?2 AND (?4 OR ?3 IS NULL OR m.sort_at < ?3)
+    UNION
+    SELECT m.id, COALESCE(m.shown_id, 'msg_' || m.id) FROM messages AS one CROSS JOIN messages AS m ON m.account_id = one.account_id AND m.conversation_id = one.conversation_id
+      AND m.sort_at >= one.sort_at AND m.is_removed = 0 AND (?3 IS NULL OR m.sort_at < ?3)
+    WHERE one.account_id = ?1 AND one.graph_id = ?2 AND one.conversation_id <> ''
+    ORDER BY 1";
+
+/// What hosts call those of whom it is news that they carry a key because of this one. Where its conversation has the key already, since some moment on, those
+/// from then on have it. `is_told`: it is news of the message itself in any case.
+fn news_of(c: &Connection, message: &LinkedMessage, is_told: bool) -> Outcome<Vec<String>> {
+    let LinkedMessage { account_id, graph_id, hash, .. } = message;
+    let since = first(
+        c,
+        "SELECT l.since FROM messages AS m CROSS JOIN links AS l ON l.account_id = m.account_id AND l.kind = 'conversation' AND l.target = m.conversation_id AND l.hash = ?3
+         WHERE m.account_id = ?1 AND m.graph_id = ?2",
+        (account_id, graph_id, &hash[..]),
+        |row| Ok(row.get::<_, i64>(0)?),
+    )?;
+    all(c, CARRIERS, (account_id, graph_id, since, is_told), |row| Ok(row.get(1)?))
+}
 
 fn give(c: &Connection, message: &LinkedMessage, sealed: &Sealed) -> Outcome<()> {
     let LinkedMessage { account_id, graph_id, hash, .. } = message;
@@ -99,12 +117,9 @@ pub fn give_by_rule(c: &Connection, message: &LinkedMessage, told_at: Option<i64
     if exists(c, is_settled, (account_id, graph_id, &hash[..]))? {
         return Ok(());
     }
+    let news = news_of(c, message, false)?;
     give(c, message, sealed)?;
-    let Some(at) = told_at else { return Ok(()) };
-    for id in all(c, CARRIERS, (account_id, graph_id), |row| Ok(row.get::<_, String>(0)?))? {
-        announce(c, ChangeKind::MessageChanged, account_id, Some(&id), at)?;
-    }
-    Ok(())
+    told_at.map_or(Ok(()), |at| news.iter().try_for_each(|id| announce(c, ChangeKind::MessageChanged, account_id, Some(id), at)))
 }
 
 fn take(c: &Connection, message: &LinkedMessage) -> Outcome<()> {
@@ -158,15 +173,19 @@ impl LinkStore for SqliteStore {
         self.write(move |tx| {
             keys::check_active(tx, messages.iter().filter_map(|message| message.sealed.as_ref()))?;
             for message in &messages {
-                // Told of before a link goes, or after it came: those who carry it then.
-                let carriers: Vec<String> = all(tx, CARRIERS, (&message.account_id, &message.graph_id), |row| Ok(row.get(0)?))?;
-                match &message.sealed {
-                    Some(sealed) => give(tx, message, sealed)?,
-                    None => take(tx, message)?,
-                }
-                for id in carriers {
-                    announce(tx, ChangeKind::MessageChanged, &message.account_id, Some(&id), now)?;
-                }
+                let news = match &message.sealed {
+                    Some(sealed) => {
+                        let news = news_of(tx, message, true)?;
+                        give(tx, message, sealed)?;
+                        news
+                    }
+                    None => {
+                        take(tx, message)?;
+                        // Where its conversation keeps the key, it is news of this one alone.
+                        news_of(tx, message, true)?
+                    }
+                };
+                news.iter().try_for_each(|id| announce(tx, ChangeKind::MessageChanged, &message.account_id, Some(id), now))?;
             }
             Ok(())
         })
