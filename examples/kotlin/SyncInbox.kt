@@ -18,7 +18,7 @@ fun main() = runBlocking<Unit> {
         val first = engine.sync(account.id)
         println("first sync: ${first.added} added")
 
-        // From here on nothing touches the network but `markRead` and `sync`.
+        // From here on nothing waits for the network but `sync`; `markRead` tells the mailbox in the background.
         val newest = engine.messages(accountId = account.id, folder = "inbox", limit = 5u).items
         for (message in newest) println("- ${message.subject} (${message.fromAddress?.name ?: "nobody"})")
         val message = newest.first()

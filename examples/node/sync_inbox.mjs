@@ -10,7 +10,7 @@ const account = await engine.finishConnect(await signInAs(signIn.url, 'adele@con
 let report = await engine.sync(account.id)
 console.log(`first sync: ${report.added} added`)
 
-// From here on nothing touches the network but `markRead` and `sync`.
+// From here on nothing waits for the network but `sync`; `markRead` tells the mailbox in the background.
 const { items } = await engine.messages({ accountId: account.id, folder: 'inbox', limit: 5 })
 for (const { subject, fromAddress } of items) console.log(`- ${subject} (${fromAddress?.name ?? 'nobody'})`)
 const [newest] = items

@@ -12,7 +12,7 @@ def main() -> None:
         report = engine.sync(account.id)
         print(f"first sync: {report.added} added")
 
-        # From here on nothing touches the network but `mark_read` and `sync`.
+        # From here on nothing waits for the network but `sync`; `mark_read` tells the mailbox in the background.
         newest = engine.messages(account_id=account.id, folder="inbox", limit=5).items
         for message in newest:
             print(f"- {message.subject} ({message.from_address.name if message.from_address else 'nobody'})")

@@ -61,6 +61,9 @@ export type QuarantineKind = 'message' | 'attachments' | 'removal';
 /** What an attachment is. */
 export type AttachmentKind = 'file' | 'item' | 'reference';
 
+/** `Complete`: it was flagged, and is done. */
+export type FlagStatus = 'not_flagged' | 'flagged' | 'complete';
+
 /** A form in which a body is made ready. */
 export type BodyForm = 'original' | 'text' | 'html';
 
@@ -920,8 +923,14 @@ export interface Message {
   webLink: string | null;
   /** Microsoft's version of the content (subject, people, body); read state, flag and categories may change under the same one. Empty: not told. */
   changeKey: string;
-  /** The host's keys for what it is about: of the send whose copy it is, or of the sends into whose conversation it came. */
+  /** The host's keys for what it is about: given by `link`, of the send whose copy it is, or of the messages and sends into whose conversation it came. */
   links: string[];
+  /** `is_flagged` says the same of `Flagged`. */
+  flagStatus: FlagStatus;
+  /** The day a flag is due, as Microsoft keeps it: mostly midnight of it, UTC. */
+  flagDueAt: Date | null;
+  /** A change made here (`mark_read`, `flag` …) is still on its way to the mailbox. */
+  isEditWaiting: boolean;
 }
 
 /** What is made of a body beside its forms. */
@@ -1041,6 +1050,28 @@ export type SearchQuery = string | {
   /** 1 to 500. Default: `50`. */
   limit?: number;
 };
+
+/** Messages of an owner's accounts get a key of the host's own by who is in them. */
+export interface LinkRule {
+  owner: string;
+  /** As in `link`: 1 to 200 characters. One rule of an owner has it. */
+  key: string;
+  /** Mail addresses, whatever the case of their letters. With `domains` 1 to 1,000. */
+  addresses: string[];
+  /** As in `contoso.com`, which stands for its subdomains as well. */
+  domains: string[];
+}
+
+/** Messages of an owner's accounts get a key of the host's own by who is in them. */
+export interface LinkRuleInput {
+  owner: string;
+  /** As in `link`: 1 to 200 characters. One rule of an owner has it. */
+  key: string;
+  /** Mail addresses, whatever the case of their letters. With `domains` 1 to 1,000. Default: `[]`. */
+  addresses?: readonly string[];
+  /** As in `contoso.com`, which stands for its subdomains as well. Default: `[]`. */
+  domains?: readonly string[];
+}
 
 /** A contact of a mailbox, as it was at the last sync. */
 export interface Contact {
@@ -1356,6 +1387,8 @@ export type Event =
   | { type: 'sync_progress'; accountId: string; folderId: string; stored: number; total: number }
   | { type: 'sync_finished'; report: SyncReport }
   | { type: 'sync_failed'; accountId: string; kind: ErrorKind; reason: string }
+  /** Microsoft refused for good what was changed of a message here (`mark_read`, `flag` …); it shows again what the mailbox says. */
+  | { type: 'edit_refused'; accountId: string; messageId: string; kind: ErrorKind; reason: string }
   /** The reader was too slow; this many events were dropped, the oldest first. */
   | { type: 'missed'; count: number };
 
@@ -1843,8 +1876,45 @@ export class Engine implements AsyncDisposable {
   search(query: SearchQuery, options?: CallOptions): Promise<Message[]>;
   /** The conversation a message belongs to, in its account. Errors: NotFound. */
   thread(messageId: string, owner?: string | null, options?: CallOptions): Promise<MailThread>;
-  /** Sets the read state in the mailbox, then here. Errors: NotFound, NotConnected, ConsentMissing, Network. */
+  /** Sets the read state here and, in the background, in the mailbox: as `mark_all_read`, of one message, which is handed out as it is then. Errors:
+   * NotFound, NotConnected, NeedsReconnect, ConsentMissing, StoreBusy. */
   markRead(messageId: string, isRead: boolean, owner?: string | null, options?: CallOptions): Promise<Message>;
+  /** Sets the read state of 1 to 1,000 messages: of all of them, or of none. It is stored and shows at once, and goes to the mailbox in the background, many
+   * in a batch; `is_edit_waiting` of a message says that it is on its way. Offline it waits, without end and over restarts. Of each property the newest
+   * change counts, by Microsoft's clock and to the second: a newer one here replaces one that waits; where somebody else changed it in the mailbox after
+   * that, theirs stays. What Microsoft refuses for good is taken back here, which is a change in the feed and the event `EditRefused`; of a message that
+   * is gone nothing is left to change. A disconnect drops what waits. Source: Graph, message: update.
+   * Errors, before anything is stored: InvalidInput, NotFound (one of them is unknown or of another owner), NotConnected, NeedsReconnect, ConsentMissing
+   * (`Mail.ReadWrite`), StoreBusy. */
+  markAllRead(messageIds: readonly string[], isRead: boolean, owner?: string | null, options?: CallOptions): Promise<void>;
+  /** Flags 1 to 1,000 messages for follow-up, marks them as done, or takes the flag away; otherwise as `mark_all_read`. `due_at` is for `Flagged` alone:
+   * Outlook shows its day. Without it the flag has none. Source: Graph, followupFlag. Errors: as `mark_all_read`. */
+  flag(messageIds: readonly string[], status: FlagStatus, dueAt?: Date | null, owner?: string | null, options?: CallOptions): Promise<void>;
+  /** Adds and removes categories of 1 to 1,000 messages, by name; otherwise as `mark_all_read`. The list as it is here, changed by these, is what the mailbox
+   * gets, and the list is one property. 1 to 50 names of 1 to 255 characters. Errors: as `mark_all_read`. */
+  categorize(messageIds: readonly string[], add?: readonly string[], remove?: readonly string[], owner?: string | null, options?: CallOptions): Promise<void>;
+  /** Moves 1 to 1,000 messages to a folder, by its id or well-known name, as of the last sync; otherwise as `mark_all_read`. They keep their ids. Not to
+   * Deleted Items or below: mail is never deleted from here. Source: Graph, message: move. Errors: as `mark_all_read`; NotFound, for a folder that is not
+   * known; InvalidInput, for one that takes no mail. */
+  moveMessages(messageIds: readonly string[], folder: string, owner?: string | null, options?: CallOptions): Promise<void>;
+  /** Gives 1 to 1,000 messages a key of the host's own, all of them or none: `links` shows it, of what came into their conversations since as well, and of
+   * what comes there later; `messages` finds them by it. Each is a change in the feed. Nothing of it leaves this store.
+   * Errors: InvalidInput, NotFound (one of them is unknown or of another owner), StoreBusy. */
+  link(messageIds: readonly string[], key: string, owner?: string | null, options?: CallOptions): Promise<void>;
+  /** Takes a key from 1 to 1,000 messages, whoever gave it, and remembers that. Others of their conversations keep it; where no message of a conversation
+   * is left that was given it, what comes there gets it no more. Errors: as `link`. */
+  unlink(messageIds: readonly string[], key: string, owner?: string | null, options?: CallOptions): Promise<void>;
+  /** From now on messages of the owner's accounts get the rule's key by who wrote them and who is among `to` and `cc`: as they arrive, and those that are here in
+   * the background, in steps that survive a restart; as if by `link`, so that their conversations inherit it. An address may stand in many rules. A message the key was taken
+   * from by `unlink` does not get it back. A rule with the same key is replaced; what messages got by it stays. Addresses are stored sealed, and found by keyed hashes.
+   * Errors: InvalidInput, LimitExceeded (10,000 rules of the owner), Conflict (the owner was deleted), StoreBusy. */
+  setLinkRule(rule: LinkRuleInput, options?: CallOptions): Promise<void>;
+  /** All rules of an owner, in the order in which they were made. Errors: InvalidInput. */
+  linkRules(owner: string, options?: CallOptions): Promise<LinkRule[]>;
+  /** No more messages get a key by this rule; those that have it keep it. Errors: InvalidInput, NotFound. */
+  removeLinkRule(owner: string, key: string, options?: CallOptions): Promise<void>;
+  /** `move_messages` to the archive folder of their mailboxes. Errors: as `move_messages`; NotFound where a mailbox has no archive folder. */
+  archive(messageIds: readonly string[], owner?: string | null, options?: CallOptions): Promise<void>;
   /** Contacts as of the last sync, of all accounts of an owner or of one account, all of them or those with a mail address. Accounts that are connected for
    * `contacts` have theirs synced by `sync`, `start` and `run_once`. Touches no network.
    * Errors: InvalidInput (also when neither is named, or the cursor is another query's), NotFound. */

@@ -220,6 +220,15 @@ class AttachmentKind(str, enum.Enum):
 
 _AttachmentKind: TypeAlias = AttachmentKind | Literal["file", "item", "reference"]
 
+class FlagStatus(str, enum.Enum):
+    """`Complete`: it was flagged, and is done."""
+    NOT_FLAGGED = "not_flagged"
+    FLAGGED = "flagged"
+    COMPLETE = "complete"
+    def __new__(cls, value: object) -> Self: ...
+
+_FlagStatus: TypeAlias = FlagStatus | Literal["not_flagged", "flagged", "complete"]
+
 class BodyForm(str, enum.Enum):
     """A form in which a body is made ready."""
     ORIGINAL = "original"
@@ -1715,8 +1724,8 @@ class AttachmentInfo:
 @final
 class Message:
     """A mail as it was at the last sync; its body comes from `body`."""
-    __match_args__ = ("id", "account_id", "graph_id", "folder_id", "conversation_id", "internet_message_id", "subject", "preview", "from_address", "sender_address", "to", "cc", "bcc", "reply_to", "received_at", "sent_at", "is_read", "is_draft", "is_flagged", "importance", "categories", "has_attachments", "attachments", "web_link", "change_key", "links")
-    def __new__(cls, id: str, account_id: str, graph_id: str, folder_id: str, conversation_id: str, internet_message_id: str | None, subject: str, preview: str, from_address: _Address | None, sender_address: _Address | None, to: _Address | Sequence[_Address], cc: _Address | Sequence[_Address], bcc: _Address | Sequence[_Address], reply_to: _Address | Sequence[_Address], received_at: datetime | None, sent_at: datetime | None, is_read: bool, is_draft: bool, is_flagged: bool, importance: _Importance, categories: Sequence[str], has_attachments: bool, attachments: Sequence[AttachmentInfo], web_link: str | None, change_key: str, links: Sequence[str]) -> Self: ...
+    __match_args__ = ("id", "account_id", "graph_id", "folder_id", "conversation_id", "internet_message_id", "subject", "preview", "from_address", "sender_address", "to", "cc", "bcc", "reply_to", "received_at", "sent_at", "is_read", "is_draft", "is_flagged", "importance", "categories", "has_attachments", "attachments", "web_link", "change_key", "links", "flag_status", "flag_due_at", "is_edit_waiting")
+    def __new__(cls, id: str, account_id: str, graph_id: str, folder_id: str, conversation_id: str, internet_message_id: str | None, subject: str, preview: str, from_address: _Address | None, sender_address: _Address | None, to: _Address | Sequence[_Address], cc: _Address | Sequence[_Address], bcc: _Address | Sequence[_Address], reply_to: _Address | Sequence[_Address], received_at: datetime | None, sent_at: datetime | None, is_read: bool, is_draft: bool, is_flagged: bool, importance: _Importance, categories: Sequence[str], has_attachments: bool, attachments: Sequence[AttachmentInfo], web_link: str | None, change_key: str, links: Sequence[str], flag_status: _FlagStatus, flag_due_at: datetime | None, is_edit_waiting: bool) -> Self: ...
     @property
     def id(self) -> str:
         """Stable as long as the mail is in this mailbox, moves included."""
@@ -1775,7 +1784,16 @@ class Message:
         """Microsoft's version of the content (subject, people, body); read state, flag and categories may change under the same one. Empty: not told."""
     @property
     def links(self) -> list[str]:
-        """The host's keys for what it is about: of the send whose copy it is, or of the sends into whose conversation it came."""
+        """The host's keys for what it is about: given by `link`, of the send whose copy it is, or of the messages and sends into whose conversation it came."""
+    @property
+    def flag_status(self) -> FlagStatus:
+        """`is_flagged` says the same of `Flagged`."""
+    @property
+    def flag_due_at(self) -> datetime | None:
+        """The day a flag is due, as Microsoft keeps it: mostly midnight of it, UTC."""
+    @property
+    def is_edit_waiting(self) -> bool:
+        """A change made here (`mark_read`, `flag` …) is still on its way to the mailbox."""
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -1982,6 +2000,25 @@ class SearchQuery:
 
 # A text stands for the text alone.
 _SearchQuery: TypeAlias = SearchQuery | str
+
+@final
+class LinkRule:
+    """Messages of an owner's accounts get a key of the host's own by who is in them."""
+    __match_args__ = ("owner", "key", "addresses", "domains")
+    def __new__(cls, owner: str, key: str, addresses: Sequence[str] = ..., domains: Sequence[str] = ...) -> Self: ...
+    @property
+    def owner(self) -> str: ...
+    @property
+    def key(self) -> str:
+        """As in `link`: 1 to 200 characters. One rule of an owner has it."""
+    @property
+    def addresses(self) -> list[str]:
+        """Mail addresses, whatever the case of their letters. With `domains` 1 to 1,000."""
+    @property
+    def domains(self) -> list[str]:
+        """As in `contoso.com`, which stands for its subdomains as well."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
 
 @final
 class Contact:
@@ -2618,6 +2655,19 @@ class Event:
         @property
         def reason(self) -> str: ...
     @final
+    class EditRefused(Event):
+        """Microsoft refused for good what was changed of a message here (`mark_read`, `flag` …); it shows again what the mailbox says."""
+        __match_args__ = ("account_id", "message_id", "kind", "reason")
+        def __new__(cls, account_id: str, message_id: str, kind: _ErrorKind, reason: str) -> Self: ...
+        @property
+        def account_id(self) -> str: ...
+        @property
+        def message_id(self) -> str: ...
+        @property
+        def kind(self) -> ErrorKind: ...
+        @property
+        def reason(self) -> str: ...
+    @final
     class Missed(Event):
         """The reader was too slow; this many events were dropped, the oldest first."""
         __match_args__ = ("count",)
@@ -3174,7 +3224,47 @@ class Engine:
     async def thread(self, message_id: str, owner: str | None = ...) -> MailThread:
         """The conversation a message belongs to, in its account. Errors: NotFound."""
     async def mark_read(self, message_id: str, is_read: bool, owner: str | None = ...) -> Message:
-        """Sets the read state in the mailbox, then here. Errors: NotFound, NotConnected, ConsentMissing, Network."""
+        """Sets the read state here and, in the background, in the mailbox: as `mark_all_read`, of one message, which is handed out as it is then. Errors:
+        NotFound, NotConnected, NeedsReconnect, ConsentMissing, StoreBusy."""
+    async def mark_all_read(self, message_ids: Sequence[str], is_read: bool, owner: str | None = ...) -> None:
+        """Sets the read state of 1 to 1,000 messages: of all of them, or of none. It is stored and shows at once, and goes to the mailbox in the background, many
+        in a batch; `is_edit_waiting` of a message says that it is on its way. Offline it waits, without end and over restarts. Of each property the newest
+        change counts, by Microsoft's clock and to the second: a newer one here replaces one that waits; where somebody else changed it in the mailbox after
+        that, theirs stays. What Microsoft refuses for good is taken back here, which is a change in the feed and the event `EditRefused`; of a message that
+        is gone nothing is left to change. A disconnect drops what waits. Source: Graph, message: update.
+        Errors, before anything is stored: InvalidInput, NotFound (one of them is unknown or of another owner), NotConnected, NeedsReconnect, ConsentMissing
+        (`Mail.ReadWrite`), StoreBusy."""
+    async def flag(self, message_ids: Sequence[str], status: _FlagStatus, due_at: datetime | None = ..., owner: str | None = ...) -> None:
+        """Flags 1 to 1,000 messages for follow-up, marks them as done, or takes the flag away; otherwise as `mark_all_read`. `due_at` is for `Flagged` alone:
+        Outlook shows its day. Without it the flag has none. Source: Graph, followupFlag. Errors: as `mark_all_read`."""
+    async def categorize(self, message_ids: Sequence[str], add: Sequence[str] = ..., remove: Sequence[str] = ..., owner: str | None = ...) -> None:
+        """Adds and removes categories of 1 to 1,000 messages, by name; otherwise as `mark_all_read`. The list as it is here, changed by these, is what the mailbox
+        gets, and the list is one property. 1 to 50 names of 1 to 255 characters. Errors: as `mark_all_read`."""
+    async def move_messages(self, message_ids: Sequence[str], folder: str, owner: str | None = ...) -> None:
+        """Moves 1 to 1,000 messages to a folder, by its id or well-known name, as of the last sync; otherwise as `mark_all_read`. They keep their ids. Not to
+        Deleted Items or below: mail is never deleted from here. Source: Graph, message: move. Errors: as `mark_all_read`; NotFound, for a folder that is not
+        known; InvalidInput, for one that takes no mail."""
+    async def link(self, message_ids: Sequence[str], key: str, owner: str | None = ...) -> None:
+        """Gives 1 to 1,000 messages a key of the host's own, all of them or none: `links` shows it, of what came into their conversations since as well, and of
+        what comes there later; `messages` finds them by it. Each is a change in the feed. Nothing of it leaves this store.
+        Errors: InvalidInput, NotFound (one of them is unknown or of another owner), StoreBusy."""
+    async def unlink(self, message_ids: Sequence[str], key: str, owner: str | None = ...) -> None:
+        """Takes a key from 1 to 1,000 messages, whoever gave it, and remembers that. Others of their conversations keep it; where no message of a conversation
+        is left that was given it, what comes there gets it no more. Errors: as `link`."""
+    @overload
+    async def set_link_rule(self, rule: LinkRule) -> None:
+        """From now on messages of the owner's accounts get the rule's key by who wrote them and who is among `to` and `cc`: as they arrive, and those that are here in
+        the background, in steps that survive a restart; as if by `link`, so that their conversations inherit it. An address may stand in many rules. A message the key was taken
+        from by `unlink` does not get it back. A rule with the same key is replaced; what messages got by it stays. Addresses are stored sealed, and found by keyed hashes.
+        Errors: InvalidInput, LimitExceeded (10,000 rules of the owner), Conflict (the owner was deleted), StoreBusy."""
+    @overload
+    async def set_link_rule(self, *, owner: str, key: str, addresses: Sequence[str] = ..., domains: Sequence[str] = ...) -> None: ...
+    async def link_rules(self, owner: str) -> list[LinkRule]:
+        """All rules of an owner, in the order in which they were made. Errors: InvalidInput."""
+    async def remove_link_rule(self, owner: str, key: str) -> None:
+        """No more messages get a key by this rule; those that have it keep it. Errors: InvalidInput, NotFound."""
+    async def archive(self, message_ids: Sequence[str], owner: str | None = ...) -> None:
+        """`move_messages` to the archive folder of their mailboxes. Errors: as `move_messages`; NotFound where a mailbox has no archive folder."""
     @overload
     async def contacts(self, query: ContactQuery) -> ContactPage:
         """Contacts as of the last sync, of all accounts of an owner or of one account, all of them or those with a mail address. Accounts that are connected for
@@ -3480,7 +3570,47 @@ class BlockingEngine:
     def thread(self, message_id: str, owner: str | None = ...) -> MailThread:
         """The conversation a message belongs to, in its account. Errors: NotFound."""
     def mark_read(self, message_id: str, is_read: bool, owner: str | None = ...) -> Message:
-        """Sets the read state in the mailbox, then here. Errors: NotFound, NotConnected, ConsentMissing, Network."""
+        """Sets the read state here and, in the background, in the mailbox: as `mark_all_read`, of one message, which is handed out as it is then. Errors:
+        NotFound, NotConnected, NeedsReconnect, ConsentMissing, StoreBusy."""
+    def mark_all_read(self, message_ids: Sequence[str], is_read: bool, owner: str | None = ...) -> None:
+        """Sets the read state of 1 to 1,000 messages: of all of them, or of none. It is stored and shows at once, and goes to the mailbox in the background, many
+        in a batch; `is_edit_waiting` of a message says that it is on its way. Offline it waits, without end and over restarts. Of each property the newest
+        change counts, by Microsoft's clock and to the second: a newer one here replaces one that waits; where somebody else changed it in the mailbox after
+        that, theirs stays. What Microsoft refuses for good is taken back here, which is a change in the feed and the event `EditRefused`; of a message that
+        is gone nothing is left to change. A disconnect drops what waits. Source: Graph, message: update.
+        Errors, before anything is stored: InvalidInput, NotFound (one of them is unknown or of another owner), NotConnected, NeedsReconnect, ConsentMissing
+        (`Mail.ReadWrite`), StoreBusy."""
+    def flag(self, message_ids: Sequence[str], status: _FlagStatus, due_at: datetime | None = ..., owner: str | None = ...) -> None:
+        """Flags 1 to 1,000 messages for follow-up, marks them as done, or takes the flag away; otherwise as `mark_all_read`. `due_at` is for `Flagged` alone:
+        Outlook shows its day. Without it the flag has none. Source: Graph, followupFlag. Errors: as `mark_all_read`."""
+    def categorize(self, message_ids: Sequence[str], add: Sequence[str] = ..., remove: Sequence[str] = ..., owner: str | None = ...) -> None:
+        """Adds and removes categories of 1 to 1,000 messages, by name; otherwise as `mark_all_read`. The list as it is here, changed by these, is what the mailbox
+        gets, and the list is one property. 1 to 50 names of 1 to 255 characters. Errors: as `mark_all_read`."""
+    def move_messages(self, message_ids: Sequence[str], folder: str, owner: str | None = ...) -> None:
+        """Moves 1 to 1,000 messages to a folder, by its id or well-known name, as of the last sync; otherwise as `mark_all_read`. They keep their ids. Not to
+        Deleted Items or below: mail is never deleted from here. Source: Graph, message: move. Errors: as `mark_all_read`; NotFound, for a folder that is not
+        known; InvalidInput, for one that takes no mail."""
+    def link(self, message_ids: Sequence[str], key: str, owner: str | None = ...) -> None:
+        """Gives 1 to 1,000 messages a key of the host's own, all of them or none: `links` shows it, of what came into their conversations since as well, and of
+        what comes there later; `messages` finds them by it. Each is a change in the feed. Nothing of it leaves this store.
+        Errors: InvalidInput, NotFound (one of them is unknown or of another owner), StoreBusy."""
+    def unlink(self, message_ids: Sequence[str], key: str, owner: str | None = ...) -> None:
+        """Takes a key from 1 to 1,000 messages, whoever gave it, and remembers that. Others of their conversations keep it; where no message of a conversation
+        is left that was given it, what comes there gets it no more. Errors: as `link`."""
+    @overload
+    def set_link_rule(self, rule: LinkRule) -> None:
+        """From now on messages of the owner's accounts get the rule's key by who wrote them and who is among `to` and `cc`: as they arrive, and those that are here in
+        the background, in steps that survive a restart; as if by `link`, so that their conversations inherit it. An address may stand in many rules. A message the key was taken
+        from by `unlink` does not get it back. A rule with the same key is replaced; what messages got by it stays. Addresses are stored sealed, and found by keyed hashes.
+        Errors: InvalidInput, LimitExceeded (10,000 rules of the owner), Conflict (the owner was deleted), StoreBusy."""
+    @overload
+    def set_link_rule(self, *, owner: str, key: str, addresses: Sequence[str] = ..., domains: Sequence[str] = ...) -> None: ...
+    def link_rules(self, owner: str) -> list[LinkRule]:
+        """All rules of an owner, in the order in which they were made. Errors: InvalidInput."""
+    def remove_link_rule(self, owner: str, key: str) -> None:
+        """No more messages get a key by this rule; those that have it keep it. Errors: InvalidInput, NotFound."""
+    def archive(self, message_ids: Sequence[str], owner: str | None = ...) -> None:
+        """`move_messages` to the archive folder of their mailboxes. Errors: as `move_messages`; NotFound where a mailbox has no archive folder."""
     @overload
     def contacts(self, query: ContactQuery) -> ContactPage:
         """Contacts as of the last sync, of all accounts of an owner or of one account, all of them or those with a mail address. Accounts that are connected for

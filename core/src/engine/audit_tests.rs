@@ -85,6 +85,8 @@ pub(super) async fn fill(engine: &Engine, id: &str, owner: &str, messages: usize
             seen: vec![],
             pending_removals: vec![],
             quarantined: vec![],
+            edits: vec![],
+        links: vec![],
             cursor: Some(Cursor { link, version, is_delta: true }),
             page_size: None,
             completes_pass: false,

@@ -95,7 +95,8 @@ fn account_of(event: &Event) -> Option<&str> {
         | Event::AccountChanged { account_id, .. }
         | Event::UploadProgress { account_id, .. }
         | Event::SyncProgress { account_id, .. }
-        | Event::SyncFailed { account_id, .. } => Some(account_id),
+        | Event::SyncFailed { account_id, .. }
+        | Event::EditRefused { account_id, .. } => Some(account_id),
         Event::SendChanged { receipt } => Some(&receipt.account_id),
         Event::SyncFinished { report } => Some(&report.account_id),
         Event::Missed { .. } => None,

@@ -7,6 +7,7 @@ mod connect;
 mod contacts;
 mod content;
 mod device;
+mod edits;
 mod events;
 mod feed;
 mod images;
@@ -66,7 +67,7 @@ use crate::pipeline::Pipeline;
 use crate::runtime::{Runtime, Stop};
 use crate::secret::RootKey;
 use crate::store::{AccountRow, Store};
-use crate::sync::{Reader, Sync, check_limit};
+use crate::sync::{Edits, Reader, Sync, check_limit};
 use crate::vault::Vault;
 use crate::workflows::Workflows;
 use std::collections::HashSet;
@@ -96,6 +97,7 @@ struct Inner {
     auth: Arc<Auth>,
     outbox: Arc<Outbox>,
     sync: Arc<Sync>,
+    edits: Arc<Edits>,
     reader: Reader,
     contacts: Contacts,
     retention: Retention,
@@ -347,16 +349,6 @@ impl Engine {
         self.finish(|inner| async move { inner.reader.thread(message_id, owner).await }).await
     }
 
-    /// Sets the read state in the mailbox, then here. Errors: NotFound, NotConnected, ConsentMissing, Network.
-    pub async fn mark_read(&self, message_id: String, is_read: bool, owner: Option<String>) -> Result<Message> {
-        self.finish(|inner| async move {
-            let account_id = inner.reader.account_of(message_id.clone(), owner).await?;
-            inner.usable(&account_id, Feature::MailSync).await?;
-            inner.reader.mark_read(message_id, is_read).await.map_err(|e| e.on_account(account_id))
-        })
-        .await
-    }
-
     /// Live events from now on: of all accounts of an owner, or of everybody when none is named.
     pub fn events(&self, owner: Option<String>) -> Arc<EventStream> {
         Arc::new(EventStream::new(self.inner.clone(), owner))
@@ -460,6 +452,7 @@ impl Inner {
 
     fn account_changed(&self) {
         self.outbox.nudge();
+        self.edits.wake();
         self.news.send_modify(|n| *n = n.wrapping_add(1));
     }
 

@@ -15,7 +15,7 @@ use crate::pipeline::{Limits, Pipeline, ReqwestTransport};
 use crate::runtime::Runtime;
 use crate::secret::RootKey;
 use crate::store::{Copied, Pace, SqliteStore, Store};
-use crate::sync::{Reader, Sync};
+use crate::sync::{Edits, Reader, Sync};
 use crate::vault::Vault;
 use crate::workflows::Workflows;
 use std::path::Path;
@@ -109,6 +109,7 @@ pub fn open(config: Config, root_key: Arc<RootKey>, test_clock: Option<Arc<TestC
     let outbox = Outbox::new(store.clone(), vault.clone(), graph.clone(), flows, clock.clone(), event_bus.clone(), pace);
     let contacts = Contacts { store: store.clone(), vault: vault.clone(), graph: graph.clone(), clock: clock.clone(), news: news.clone() };
     let reader = Reader { store: store.clone(), vault: vault.clone(), graph, clock: clock.clone(), news: news.clone(), content: config.content };
+    let edits = Edits::new(reader.clone(), event_bus.clone());
     let sync = Sync::new(reader.clone(), event_bus.clone(), config.page_size, config.folders);
 
     let (memory, waiting) = (auth.clone(), outbox.clone());
@@ -129,13 +130,15 @@ pub fn open(config: Config, root_key: Arc<RootKey>, test_clock: Option<Arc<TestC
     let retention = Retention { kept_for, is_time_known, store: store.clone(), audit_signer: vault.audit_signer().clone(), clock: clock.clone(), event_bus: event_bus.clone(), forget, keep_up, news: news.clone() };
 
     runtime.background(outbox.clone().run(runtime.stop()));
+    runtime.background(edits.clone().run(runtime.stop()));
+    runtime.background(edits.clone().apply_rules(runtime.stop()));
     runtime.background(retention.clone().sweep(runtime.stop()));
     runtime.background(sync.clone().list_attachments(runtime.stop()));
     runtime.background(super::retention::renew_keys(vault.clone(), clock.clone(), runtime.stop()));
     runtime.background(throttles::keep(store.clone(), pipeline.clone(), clock.clone(), runtime.stop()));
     let send_timeout = Duration::from_millis(u64::from(config.send_timeout_ms));
     tracing::info!(target: "tidings::engine", version = env!("CARGO_PKG_VERSION"), content = ?config.content, "opened");
-    Ok(Arc::new(Inner { runtime, clock, store, vault, auth, outbox, sync, reader, contacts, retention, workflows, event_bus, news, send_timeout, meters, pipeline, is_started: AtomicBool::new(false) }))
+    Ok(Arc::new(Inner { runtime, clock, store, vault, auth, outbox, sync, edits, reader, contacts, retention, workflows, event_bus, news, send_timeout, meters, pipeline, is_started: AtomicBool::new(false) }))
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use crate::clock::to_ms;
 use crate::error::{Error, ErrorKind, Result};
 use crate::json::{self, lenient};
 use crate::foreign::Proofs;
-use crate::model::{Address, Importance, rfc3339};
+use crate::model::{Address, FlagStatus, Importance, rfc3339};
 use crate::pipeline::{MAX_STREAMED, Response, Sink, error_code};
 use http::HeaderValue;
 use serde::Deserialize;
@@ -22,7 +22,7 @@ use url::Url;
 
 /// Properties of a message that are asked for, always all and by name.
 pub(super) const MESSAGE: &str = "id,changeKey,parentFolderId,conversationId,internetMessageId,subject,bodyPreview,from,sender,toRecipients,ccRecipients,\
-bccRecipients,replyTo,receivedDateTime,sentDateTime,isRead,isDraft,flag,importance,categories,hasAttachments,webLink,body";
+bccRecipients,replyTo,receivedDateTime,sentDateTime,lastModifiedDateTime,isRead,isDraft,flag,importance,categories,hasAttachments,webLink,body";
 
 #[derive(Debug, Clone)]
 pub enum DeltaFrom {
@@ -74,9 +74,11 @@ pub struct MailItem {
     pub reply_to: Vec<Address>,
     pub received_at: Option<SystemTime>,
     pub sent_at: Option<SystemTime>,
+    /// When anything of it was changed last, to the second; None: not told.
+    pub modified_at: Option<SystemTime>,
     pub is_read: bool,
     pub is_draft: bool,
-    pub is_flagged: bool,
+    pub flag: MailFlag,
     pub importance: Importance,
     pub categories: Vec<String>,
     pub has_attachments: bool,
@@ -86,6 +88,13 @@ pub struct MailItem {
     pub is_partial: bool,
     /// What was not told, which is not "no" and not "none".
     pub untold: Untold,
+}
+
+/// A flag and the day it is due.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct MailFlag {
+    pub status: FlagStatus,
+    pub due_at: Option<SystemTime>,
 }
 
 impl MailItem {
@@ -282,6 +291,8 @@ struct WireMessage {
     received_date_time: Option<String>,
     #[serde(default, deserialize_with = "lenient::scalar")]
     sent_date_time: Option<String>,
+    #[serde(default, deserialize_with = "lenient::scalar")]
+    last_modified_date_time: Option<String>,
     #[serde(default, deserialize_with = "lenient::present")]
     is_read: Option<Option<bool>>,
     #[serde(default, deserialize_with = "lenient::scalar")]
@@ -305,6 +316,30 @@ struct WireMessage {
 struct Flag {
     #[serde(default, deserialize_with = "lenient::scalar")]
     flag_status: Option<String>,
+    #[serde(default, deserialize_with = "lenient::object")]
+    due_date_time: Option<Day>,
+}
+
+/// In UTC, unless another zone was asked for.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Day {
+    #[serde(default, deserialize_with = "lenient::scalar")]
+    date_time: Option<String>,
+}
+
+impl Flag {
+    /// None: it says nothing.
+    fn read(self) -> Option<MailFlag> {
+        let status = match self.flag_status?.to_ascii_lowercase().as_str() {
+            "flagged" => FlagStatus::Flagged,
+            "complete" => FlagStatus::Complete,
+            _ => FlagStatus::NotFlagged,
+        };
+        // Without a zone in the text.
+        let due = self.due_date_time.and_then(|day| day.date_time).and_then(|text| time(format!("{}Z", text.trim_end_matches(['Z', 'z']))));
+        Some(MailFlag { status, due_at: due.filter(|_| status == FlagStatus::Flagged) })
+    }
 }
 
 /// What is read of every item first, however bad the rest is.
@@ -364,7 +399,7 @@ fn message(wire: WireMessage, folder_id: &str) -> MailItem {
     let is_partial = wire.parent_folder_id.is_none() || wire.subject.is_none() || wire.to_recipients.is_none() || wire.is_read.is_none() || wire.body.is_none();
     let mut untold = Untold::default();
     let addresses = |list: Vec<Recipient>| list.into_iter().filter_map(Recipient::address).collect::<Vec<Address>>();
-    let flag = wire.flag.and_then(|flag| flag.flag_status).map(|status| status.eq_ignore_ascii_case("flagged"));
+    let flag = wire.flag.and_then(Flag::read);
     let parent = wire.parent_folder_id.flatten().filter(|id| wire::is_id(id));
     MailItem {
         id: wire.id,
@@ -382,9 +417,10 @@ fn message(wire: WireMessage, folder_id: &str) -> MailItem {
         reply_to: addresses(untold.take(MessageProperty::ReplyTo, wire.reply_to)),
         received_at: untold.take(MessageProperty::Received, wire.received_date_time.map(time)),
         sent_at: untold.take(MessageProperty::Sent, wire.sent_date_time.map(time)),
+        modified_at: wire.last_modified_date_time.and_then(time),
         is_read: untold.take(MessageProperty::Read, wire.is_read.flatten()),
         is_draft: untold.take(MessageProperty::Draft, wire.is_draft),
-        is_flagged: untold.take(MessageProperty::Flag, flag),
+        flag: untold.take(MessageProperty::Flag, flag),
         importance: untold.take(MessageProperty::Importance, wire.importance.as_deref().map(wire::importance)),
         categories: untold.take(MessageProperty::Categories, wire.categories),
         has_attachments: untold.take(MessageProperty::Attachments, wire.has_attachments),

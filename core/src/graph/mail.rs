@@ -252,7 +252,7 @@ pub(super) fn is_about_one(error: &Error) -> bool {
     matches!(error.kind(), Upstream | InvalidInput | Forbidden | NotFound | LimitExceeded | LinkRejected | Conflict)
 }
 
-fn verified(id: &str, item: Item) -> Verified {
+pub(super) fn verified(id: &str, item: Item) -> Verified {
     let (body, proofs) = match item {
         Item::Found(body, proofs) => (body, proofs),
         Item::Absent => return Verified::Gone,

@@ -5,6 +5,7 @@ mod batch;
 mod contacts;
 mod content;
 mod delta;
+mod edits;
 mod folder_changes;
 mod folders;
 mod fault;
@@ -26,10 +27,11 @@ mod upload;
 mod wire;
 
 pub use contacts::{ContactAnswer, ContactChanges, ContactItem, GraphContact};
-pub use delta::{DeltaAnswer, DeltaFrom, DeltaItem, DeltaPage, MailItem};
+pub use delta::{DeltaAnswer, DeltaFrom, DeltaItem, DeltaPage, MailFlag, MailItem};
 #[cfg(test)]
 pub use untold::Untold;
 pub use untold::MessageProperty;
+pub use edits::MailEdit;
 pub use folder_changes::FolderChanges;
 pub use listing::{Listing, ListingOrder, ListingRange};
 pub use folders::{FolderList, GraphFolder, WellKnownFolders};
@@ -49,7 +51,7 @@ use crate::metrics::Meters;
 use crate::pipeline::{Pipeline, Priority, Purpose, Request, Response, Safety};
 use http::{HeaderName, HeaderValue, Method};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use url::Url;
 
 const JSON: &str = "application/json";
@@ -98,6 +100,11 @@ impl Graph {
 
     pub fn meters(&self) -> &Meters {
         self.pipeline.meters()
+    }
+
+    /// What time it is at Microsoft.
+    pub fn server_time(&self) -> SystemTime {
+        self.pipeline.server_time()
     }
 
     /// An address below Graph's root. `path` is made of literals and [`segment`]s.

@@ -1,7 +1,7 @@
 use super::*;
 use crate::clock::TestClock;
 use crate::config::Cloud;
-use crate::model::{Address, BodyType, FileAttachment, Importance, MailDraft, MailHeader};
+use crate::model::{Address, BodyType, FileAttachment, FlagStatus, Importance, MailDraft, MailHeader};
 use crate::pipeline::fake::{Seen, Service, breaks, clock, passed_ms, says, says_with};
 use crate::pipeline::{AccessToken, Answer, Sent, TokenSource};
 use futures_util::future::BoxFuture;
@@ -104,7 +104,7 @@ async fn a_page_is_read_item_by_item() {
     let DeltaItem::Message(m) = &page.items[1] else { panic!("no message") };
     let address = |name: &str, address: &str| Address { name: name.into(), address: address.into() };
     assert_eq!((m.subject.as_str(), m.change_key.as_str(), m.from.clone(), m.sender.clone()), ("Hello\u{0} wörld", "ck1", Some(address("Ann", "ann@x")), None));
-    assert_eq!((m.to.clone(), m.importance, m.is_flagged, m.is_read), (vec![address("", "bob@x")], Importance::High, true, true));
+    assert_eq!((m.to.clone(), m.importance, m.flag.status, m.is_read), (vec![address("", "bob@x")], Importance::High, FlagStatus::Flagged, true));
     assert_eq!((m.body.clone(), m.sent_at), (Some(MailBody::Kept(keep(BodyType::Html, "<p>Hi</p>"))), None));
     let (asked, _) = bench.last();
     assert!(asked.starts_with("GET https://graph.microsoft.com/v1.0/me/mailFolders/f1/messages/delta?$select=id,changeKey,") && asked.ends_with(",webLink,body"), "{asked}");

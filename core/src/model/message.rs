@@ -80,9 +80,28 @@ pub struct Message {
     pub web_link: Option<String>,
     /// Microsoft's version of the content (subject, people, body); read state, flag and categories may change under the same one. Empty: not told.
     pub change_key: String,
-    /// The host's keys for what it is about: of the send whose copy it is, or of the sends into whose conversation it came.
+    /// The host's keys for what it is about: given by `link`, of the send whose copy it is, or of the messages and sends into whose conversation it came.
     #[serde(default)]
     pub links: Vec<String>,
+    /// `is_flagged` says the same of `Flagged`.
+    #[serde(default)]
+    pub flag_status: FlagStatus,
+    /// The day a flag is due, as Microsoft keeps it: mostly midnight of it, UTC.
+    #[serde(default, with = "rfc3339::option")]
+    pub flag_due_at: Option<SystemTime>,
+    /// A change made here (`mark_read`, `flag` …) is still on its way to the mailbox.
+    #[serde(default)]
+    pub is_edit_waiting: bool,
+}
+
+/// `Complete`: it was flagged, and is done.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FlagStatus {
+    #[default]
+    NotFlagged,
+    Flagged,
+    Complete,
 }
 
 /// A form in which a body is made ready.
@@ -270,4 +289,17 @@ impl Default for SearchQuery {
     fn default() -> Self {
         Self { text: String::new(), owner: None, account_id: None, limit: 50 }
     }
+}
+
+/// Messages of an owner's accounts get a key of the host's own by who is in them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LinkRule {
+    pub owner: String,
+    /// As in `link`: 1 to 200 characters. One rule of an owner has it.
+    pub key: String,
+    /// Mail addresses, whatever the case of their letters. With `domains` 1 to 1,000.
+    pub addresses: Vec<String>,
+    /// As in `contoso.com`, which stands for its subdomains as well.
+    pub domains: Vec<String>,
 }

@@ -24,7 +24,7 @@ pub use health::{AccountHealth, Badge, Health, LogField, LogLevel, LogRecord, Me
 pub use retention::{
     AuditChainHead, AuditFault, AuditHead, AuditKind, AuditPage, AuditRecord, AuditVerdict, KeyRotation, OwnerDeletion, PurgeReport, PurgeRequest, RotationReport,
 };
-pub use message::{AttachmentInfo, AttachmentKind, BodyForm, BodyOptions, Folder, InlineImages, MailThread, Message, MessageBody, MessagePage, MessageQuery, SearchQuery, ThreadPage, ThreadQuery, ThreadSummary};
+pub use message::{AttachmentInfo, AttachmentKind, BodyForm, BodyOptions, FlagStatus, Folder, InlineImages, LinkRule, MailThread, Message, MessageBody, MessagePage, MessageQuery, SearchQuery, ThreadPage, ThreadQuery, ThreadSummary};
 pub use news::{Change, ChangeKind, ChangeQuery, Event, QuarantineKind, QuarantinedItem, RunReport, SyncOutcome, SyncReport};
 pub use permission::{MailboxState, Permission, PermissionList, PermissionQuery, Verification};
 pub use places::{ChannelKind, ChatKind, ChatMember, ChatMessage, PeopleQuery, Person, Team, TeamChannel, TeamChannels, TeamsChat};

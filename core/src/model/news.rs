@@ -90,6 +90,8 @@ pub enum Event {
     SyncProgress { account_id: String, folder_id: String, stored: u32, total: u32 },
     SyncFinished { report: SyncReport },
     SyncFailed { account_id: String, kind: ErrorKind, reason: String },
+    /// Microsoft refused for good what was changed of a message here (`mark_read`, `flag` …); it shows again what the mailbox says.
+    EditRefused { account_id: String, message_id: String, kind: ErrorKind, reason: String },
     /// The reader was too slow; this many events were dropped, the oldest first.
     Missed { count: u64 },
 }

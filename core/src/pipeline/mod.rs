@@ -135,6 +135,11 @@ impl Pipeline {
         self.server_time.confirms(self.clock.now(), self.clock.elapsed())
     }
 
+    /// What time it is at Microsoft by its last answer; by our clock before the first one.
+    pub fn server_time(&self) -> SystemTime {
+        self.server_time.now(self.clock.elapsed()).unwrap_or_else(|| self.clock.now())
+    }
+
     /// For links in answers.
     pub fn hosts(&self) -> &Hosts {
         &self.hosts

@@ -20,10 +20,15 @@ impl ServerTime {
         }
     }
 
-    /// By what was said last and the time that has passed since then, `now` is right. False as long as nothing was said.
-    pub fn confirms(&self, now: SystemTime, elapsed: Duration) -> bool {
+    /// What time it is there by what was said last and the time that has passed since then. None: nothing was said yet.
+    pub fn now(&self, elapsed: Duration) -> Option<SystemTime> {
         let last = *self.last.lock().unwrap_or_else(PoisonError::into_inner);
         last.and_then(|(said, heard)| said.checked_add(elapsed.saturating_sub(heard)))
+    }
+
+    /// By what was said last and the time that has passed since then, `now` is right. False as long as nothing was said.
+    pub fn confirms(&self, now: SystemTime, elapsed: Duration) -> bool {
+        self.now(elapsed)
             .is_some_and(|expected| now.duration_since(expected).unwrap_or_else(|e| e.duration()) < MOST_OFF)
     }
 }

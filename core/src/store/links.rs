@@ -23,6 +23,17 @@ pub struct NewLink {
     pub sealed: Sealed,
 }
 
+/// A message that a host gives a key, or takes one from.
+#[derive(Debug, Clone)]
+pub struct LinkedMessage {
+    pub account_id: String,
+    pub graph_id: String,
+    /// Keyed hash of the host's key.
+    pub hash: [u8; 32],
+    /// The host's key, for its [`link_place`]. None: it is taken away.
+    pub sealed: Option<Sealed>,
+}
+
 /// A key that a message carries.
 #[derive(Debug, Clone)]
 pub struct LinkedRow {
@@ -42,4 +53,7 @@ pub fn link_place<'a>(account_id: &'a str, row: &'a str) -> AadContext<'a> {
 pub trait LinkStore {
     /// The keys that these messages carry, in the order in which they were noted; the same one may come twice.
     async fn links(&self, row_ids: &[i64]) -> Result<Vec<LinkedRow>>;
+    /// Gives messages a key, and what came into their conversations since, or takes it from them; all in one transaction, with rows in the change feed. A
+    /// message it was taken from does not carry it any more, and a conversation of which no message was given it does not either.
+    async fn link_messages(&self, messages: Vec<LinkedMessage>, now: i64) -> Result<()>;
 }

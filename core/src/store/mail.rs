@@ -205,6 +205,10 @@ pub struct PageBatch {
     /// Ids that Graph says left this folder: kept as questions until proven.
     pub pending_removals: Vec<String>,
     pub quarantined: Vec<Quarantined>,
+    /// What the page means for changes made here.
+    pub edits: Vec<super::EndedEdit>,
+    /// Keys that its messages get by rules.
+    pub links: Vec<super::LinkedMessage>,
     /// None: these items came outside of the folder's walk, whose place stays.
     pub cursor: Option<Cursor>,
     pub page_size: Option<u32>,
@@ -365,12 +369,12 @@ pub trait MailStore {
     /// By what hosts call it; with an owner, only if it is theirs.
     async fn message(&self, id: &str, owner: Option<&str>) -> Result<Option<MessageRow>>;
     async fn messages(&self, window: &MessageWindow) -> Result<MailPage>;
+    /// Of an account by their rows, those after one.
+    async fn messages_after(&self, account_id: &str, row_id: i64, limit: u32) -> Result<Vec<MessageRow>>;
     /// Sealed body and its row version.
     async fn body(&self, row_id: i64) -> Result<Option<(Sealed, i64)>>;
     /// Best matches first; every word must be there.
     async fn search(&self, words: &[String], account_ids: &[String], limit: u32) -> Result<Vec<MessageRow>>;
-    /// After the server said yes; `change_key` is the one it answered. Writes a change-feed row when it differs from what was here.
-    async fn set_read(&self, row_id: i64, is_read: bool, change_key: Option<&str>, now: i64) -> Result<()>;
 
     /// Whether a change of these accounts after `after` was erased: who has read up to there has missed it. To be asked after the rows were read.
     async fn is_missed(&self, account_ids: &[String], after: i64) -> Result<bool>;

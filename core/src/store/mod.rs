@@ -10,6 +10,7 @@ mod chats;
 mod claims;
 mod contacts;
 mod copies;
+mod edits;
 mod health;
 mod keyring;
 mod last_senders;
@@ -20,6 +21,7 @@ mod outbox;
 mod paces;
 mod polls;
 mod purge;
+mod rules;
 mod scope;
 mod signatures;
 mod staging;
@@ -46,11 +48,12 @@ pub use audit::{AuditChain, AuditEnd, AuditRow, AuditSigner, AuditStore, Entry, 
 pub use chats::ChatStore;
 pub use contacts::{ContactBatch, ContactFolderRow, ContactRow, ContactStore, ContactWindow, KnownContact, NewContact, contact_cursor_place, contact_place};
 pub use copies::{Copied, CopyStore, Parked};
+pub use edits::{EditBatch, EditEnd, EditRow, EditStore, EditedProperty, EndedEdit, MessageEdit, edit_place, edit_row};
 pub use health::{HealthError, HealthRow, HealthStore};
 pub use keyring::{HANDOVER_MS, KeyHandover, KeyFate, KeyStore, NewRoot, ROOT_KDF, ROOT_WRAPPED, Retired, RingKey, SealedValue, RowRef, is_outdated, outdated_key, moved_on, outdated, unready, unready_ring};
 pub use last_senders::{LastSenderRow, LastSenderStore};
 pub use lease::{LEASE_MS, LeaseRequest, hold, hold_claim, hold_poll};
-pub use links::{LinkStore, LinkedRow, NewLink, link_place};
+pub use links::{LinkStore, LinkedMessage, LinkedRow, NewLink, link_place};
 pub use mail::{
     Applied, AttachmentList, ChangeRow, Cursor, CursorEvent, FilesKnown, FolderLink, FolderNews, FolderRow, Known, MailPage, MailStore, Mailbox, MessageRow, MessageWindow, NewMessage, PageBatch, Quarantined,
     QuarantineRow, Question, Refusal, SearchText, Settled, SyncedFolder, Unlisted, pause_ms,
@@ -59,6 +62,7 @@ pub use claims::{Awaited, ClaimRequest, Claimed, Claims, Taken, Due, DueRequest,
 pub use outbox::{Content, Enqueued, Hold, IsUsable, ItemRow, ItemState, NewItem, OutboxStore, PAST_DEADLINE, Part, Reopened, SEND_ID, Step, Stepped, Tally, Tidied, is_alone, sealed_row};
 pub use paces::{PACE_DAY_MS, Pace, PaceRequest, PaceStore};
 pub use polls::{LONGEST_POLL_PAUSE_MS, Poll, PollRequest, PollState, PollStore, poll_lease};
+pub use rules::{RuleRow, RuleStore, rule_place};
 pub use purge::{PurgeRow, PurgeStore, Purged};
 pub use threads::{ThreadPage, ThreadPlace, ThreadRow, ThreadStore, ThreadWindow};
 pub use throttles::ThrottleStore;
@@ -80,7 +84,7 @@ pub fn peek(data_dir: &Path, name: &str) -> Result<Option<Vec<u8>>> {
 
 /// What a backend promises; SQLite is one, PostgreSQL can be another.
 pub trait Store:
-    AccountStore + ChatStore + ContactStore + CopyStore + KeyStore + OutboxStore + LinkStore + MailStore + HealthStore + AuditStore + LastSenderStore + PaceStore + PollStore + PurgeStore + SignatureStore + StagingStore + ThreadStore + ThrottleStore + TrimStore + WorkflowStore + Send + Sync
+    AccountStore + ChatStore + ContactStore + CopyStore + EditStore + KeyStore + OutboxStore + LinkStore + MailStore + HealthStore + AuditStore + LastSenderStore + PaceStore + PollStore + PurgeStore + RuleStore + SignatureStore + StagingStore + ThreadStore + ThrottleStore + TrimStore + WorkflowStore + Send + Sync
 {
     /// Ends all connections; later calls fail with `Closed`.
     fn close(&self);

@@ -1,6 +1,6 @@
 //! How states and kinds are spelled in a store, whichever backend it has. A word is never renamed.
 
-use super::{Approver, ItemState, KeyPurpose};
+use super::{Approver, EditedProperty, ItemState, KeyPurpose};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{AccountKind, AccountState, AuditKind, ChangeKind, Feature, QuarantineKind, Route};
 
@@ -57,6 +57,8 @@ words!(Feature, "a feature", {
 });
 
 words!(QuarantineKind, "a kind of quarantine", { Message = "message", Attachments = "attachments", Removal = "removal" });
+
+words!(EditedProperty, "a property", { Read = "read", Flag = "flag", Categories = "categories", Place = "place" });
 
 words!(Route, "a route", { Mail = "mail", Reply = "reply", Forward = "forward", Chat = "chat", ChannelPost = "channel_post", Workflow = "workflow" });
 

@@ -1,21 +1,56 @@
 //! The host's own keys that messages carry.
 
+use super::edits::Edits;
 use super::read::Reader;
+use crate::clock::to_ms;
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::{MessageRow, Scope, link_place};
+use crate::failpoint::failpoint;
+use crate::hex::hex;
+use crate::store::{LinkedMessage, MessageRow, Scope, link_place};
 use crate::vault::host_link;
 use std::collections::HashMap;
 
 /// Characters of a key.
 const LONGEST: usize = 200;
 
+/// Errors: InvalidInput, for what is no key.
+pub fn check(link: &str) -> Result<()> {
+    if link.is_empty() || link.len() > LONGEST || link.chars().any(char::is_control) {
+        return Err(Error::invalid("link must have 1 to 200 characters without control characters, as in a draft."));
+    }
+    Ok(())
+}
+
+impl Edits {
+    /// Gives these messages a key, or takes it from them. Errors: InvalidInput, NotFound.
+    pub async fn link(&self, ids: &[String], owner: Option<&str>, link: &str, is_given: bool) -> Result<()> {
+        check(link)?;
+        let Reader { store, vault, clock, news, .. } = self.reader();
+        let write = async || {
+            let (mut messages, mut keys) = (Vec::new(), HashMap::new());
+            for row in self.rows(ids, owner).await? {
+                if !keys.contains_key(&row.account_id) {
+                    let hash = host_link(&vault.hashes(&row.account_id).await?, link)?;
+                    keys.insert(row.account_id.clone(), (vault.content(&row.account_id).await?, hash));
+                }
+                let Some((key, hash)) = keys.get(&row.account_id) else { continue };
+                let sealed = is_given.then(|| key.seal(link_place(&row.account_id, &hex(hash)), link.as_bytes())).transpose()?;
+                messages.push(LinkedMessage { account_id: row.account_id, graph_id: row.graph_id, hash: *hash, sealed });
+            }
+            store.link_messages(messages, to_ms(clock.now())).await
+        };
+        vault.with_current_keys(write).await?;
+        failpoint!("links.stored");
+        news.send_modify(|n| *n = n.wrapping_add(1));
+        Ok(())
+    }
+}
+
 impl Reader {
     /// Hashes of a key by account. Errors: InvalidInput, for what is no key.
     pub(super) async fn link_hashes(&self, scope: &Scope, link: Option<&str>) -> Result<Option<HashMap<String, [u8; 32]>>> {
         let Some(link) = link else { return Ok(None) };
-        if link.is_empty() || link.len() > LONGEST || link.chars().any(char::is_control) {
-            return Err(Error::invalid("link must have 1 to 200 characters without control characters, as in a draft."));
-        }
+        check(link)?;
         let mut hashes = HashMap::new();
         for account_id in scope.account_ids() {
             match self.vault.hashes(account_id).await {

@@ -1,7 +1,9 @@
 //! One page of items of a folder on its way into the store: completed, planned against what is here, sealed, written in one transaction.
 
 use super::body::kept;
+use super::edits::{self, Edited};
 use super::plan::{Held, Plan, Unreadable, Upsert, id_of, may_have_attachments, plan};
+use super::rules;
 use super::record::{MessageMetadata, body_place, new_id};
 use super::run::SyncContext;
 use super::search::text_of;
@@ -136,15 +138,17 @@ async fn held(context: &SyncContext, items: &[DeltaItem], anew: bool) -> Result<
     };
     let read = async || {
         let rows = context.store.known(&context.account.id, &ids).await?;
-        let key = if rows.iter().any(|row| row.head.is_some() && needs_head(row)) { Some(context.vault.content(&context.account.id).await?) } else { None };
-        let held = |row: Known| {
+        let mut edited = edits::of_page(context, &ids, &rows).await?;
+        let key = if rows.iter().any(|row| row.head.is_some() && (needs_head(row) || edited.contains_key(&row.graph_id))) { Some(context.vault.content(&context.account.id).await?) } else { None };
+        let mut held = |row: Known| {
+            let Edited { edits, body } = edited.remove(&row.graph_id).unwrap_or_default();
             let head = match (&row.head, &key) {
-                (Some(sealed), Some(key)) if needs_head(&row) => Some(MessageMetadata::open_sealed(key, &context.account.id, &row.graph_id, row.version, sealed)?),
+                (Some(sealed), Some(key)) if needs_head(&row) || !edits.is_empty() => Some(MessageMetadata::open_sealed(key, &context.account.id, &row.graph_id, row.version, sealed)?),
                 _ => None,
             };
-            Ok((row.graph_id.clone(), Held { row, head, is_whole: !anew }))
+            Ok((row.graph_id.clone(), Held { row, head, is_whole: !anew, edits, body }))
         };
-        timed(Stage::Plan, || rows.into_iter().map(held).collect())
+        timed(Stage::Plan, || rows.into_iter().map(&mut held).collect())
     };
     context.vault.with_current_keys(read).await
 }
@@ -152,15 +156,20 @@ async fn held(context: &SyncContext, items: &[DeltaItem], anew: bool) -> Result<
 async fn write(context: &SyncContext, place: &PagePlace, plan: Plan) -> Result<(Applied, Option<Cursor>)> {
     let (account_id, folder_id) = (context.account.id.as_str(), place.folder_id.as_str());
     let places = plan.unreadable.iter().map(|_| random::token::<16>()).collect::<Result<Vec<String>>>()?;
+    let plan_edits = plan.edits;
     let mails: Vec<Mail> = plan.upserts.into_iter().map(|upsert| Mail::of(upsert, context.content)).collect::<Result<_>>()?;
+    let heads: Vec<(&str, &MessageMetadata)> = mails.iter().map(|mail| (mail.id.as_str(), &mail.head)).collect();
+    let linked = rules::of_page(context, &heads).await?;
     // Sealed anew when a key is replaced between sealing and writing: what it sealed may open for nobody by then.
     let mails = Arc::new(mails);
     let write = async || {
         let content = context.vault.content(account_id).await?;
         let upserts = {
-            let (mails, content, account_id, folder_id) = (mails.clone(), content.clone(), account_id.to_owned(), folder_id.to_owned());
-            blocking(move || mails.iter().map(|mail| mail.seal(&content, &account_id, &folder_id)).collect::<Result<_>>()).await?
+            let (mails, content, account_id) = (mails.clone(), content.clone(), account_id.to_owned());
+            blocking(move || mails.iter().map(|mail| mail.seal(&content, &account_id)).collect::<Result<_>>()).await?
         };
+        let edits = plan_edits.iter().map(|planned| planned.seal(&content)).collect::<Result<_>>()?;
+        let links = rules::seal(context, &content, &linked).await?;
         let quarantined = |(item, row): (&Unreadable, &String)| {
             let raw = content.seal(AadContext { table: "quarantine", column: "raw", account_id, row, version: 1 }, item.raw.as_bytes())?;
             Ok(Quarantined { raw, place: row.clone(), graph_id: item.id.clone(), reason: item.reason.clone(), kind: QuarantineKind::Message })
@@ -183,6 +192,8 @@ async fn write(context: &SyncContext, place: &PagePlace, plan: Plan) -> Result<(
             pending_removals: plan.pending_removals.clone(),
             quarantined: plan.unreadable.iter().zip(&places).map(quarantined).collect::<Result<_>>()?,
             completes_pass: cursor.as_ref().is_some_and(|cursor| cursor.is_delta),
+            edits,
+            links,
             cursor,
             page_size: place.page_size,
             now: context.now(),
@@ -198,6 +209,7 @@ struct Mail {
     /// What hosts will call it, should it be new.
     shown_id: String,
     id: String,
+    folder_id: String,
     conversation_id: String,
     change_key: String,
     received_at: Option<i64>,
@@ -208,12 +220,12 @@ struct Mail {
     search: Option<SearchText>,
     version: i64,
     is_unlisted: bool,
-    change: ChangeKind,
+    change: Option<ChangeKind>,
 }
 
 impl Mail {
     fn of(upsert: Upsert, content: Content) -> Result<Self> {
-        let Upsert { mut item, version, change, keeps_body, attachments, is_unlisted } = upsert;
+        let Upsert { mut item, folder_id, version, change, keeps_body, attachments, is_unlisted } = upsert;
         let mut search = (content == Content::Clear).then(|| text_of(&item)).transpose()?;
         let body = item.body.take().filter(|_| !keeps_body).map(|body| kept(body).packed);
         if let Some(words) = search.as_mut().filter(|_| keeps_body) {
@@ -223,6 +235,7 @@ impl Mail {
             shown_id: new_id()?,
             head: MessageMetadata::of(&mut item, attachments),
             id: item.id,
+            folder_id,
             conversation_id: item.conversation_id,
             change_key: item.change_key,
             received_at: item.received_at.map(to_ms),
@@ -236,13 +249,13 @@ impl Mail {
         })
     }
 
-    fn seal(&self, content: &DataKey, account_id: &str, folder_id: &str) -> Result<NewMessage> {
+    fn seal(&self, content: &DataKey, account_id: &str) -> Result<NewMessage> {
         let body = self.body.as_ref().map(|body| content.seal(body_place(account_id, &self.id, self.version), body)).transpose()?;
         Ok(NewMessage {
             head: self.head.seal(content, account_id, &self.id, self.version)?,
             id: self.shown_id.clone(),
             graph_id: self.id.clone(),
-            folder_id: folder_id.to_owned(),
+            folder_id: self.folder_id.clone(),
             conversation_id: self.conversation_id.clone(),
             change_key: self.change_key.clone(),
             received_at: self.received_at,
@@ -253,7 +266,7 @@ impl Mail {
             version: self.version,
             is_unlisted: self.is_unlisted,
             has_attachments: self.head.has_attachments,
-            change: Some(self.change),
+            change: self.change,
         })
     }
 }

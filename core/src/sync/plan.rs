@@ -1,11 +1,13 @@
 //! Pure: a page and what is already here, to what is to be written.
 
 use super::body::shows_files;
+use super::edits::{Edit, Planned, reconcile};
 use super::record::MessageMetadata;
 use crate::clock::{from_ms, to_ms};
-use crate::graph::{DeltaItem, MailItem, MessageProperty};
+use crate::graph::{DeltaItem, MailBody, MailItem, MessageProperty};
 use crate::model::{AttachmentInfo, ChangeKind};
-use crate::store::Known;
+use crate::store::{EditedProperty, Known};
+use bytes::Bytes;
 use std::collections::HashMap;
 
 /// What a page means for this folder.
@@ -17,14 +19,19 @@ pub struct Plan {
     /// Said to have left this folder; to be proven.
     pub pending_removals: Vec<String>,
     pub unreadable: Vec<Unreadable>,
+    /// What the page means for changes made here.
+    pub edits: Vec<Planned>,
 }
 
 #[derive(Debug)]
 pub struct Upsert {
     pub item: MailItem,
+    /// Where it is to be: where the page shows it, or where it was moved to here.
+    pub folder_id: String,
     /// Version to write: the known one + 1.
     pub version: i64,
-    pub change: ChangeKind,
+    /// None: nothing that anybody sees.
+    pub change: Option<ChangeKind>,
     /// The body is the one that is here: only what the change key does not count has changed.
     pub keeps_body: bool,
     /// Those that are here.
@@ -41,6 +48,10 @@ pub struct Held {
     pub head: Option<MessageMetadata>,
     /// Body and attachments are known to be here.
     pub is_whole: bool,
+    /// Changes made here, on their way or just arrived.
+    pub edits: Vec<Edit>,
+    /// The body, packed; where there are edits.
+    pub body: Option<Bytes>,
 }
 
 impl Held {
@@ -75,6 +86,20 @@ impl Held {
     }
 }
 
+impl Held {
+    /// Nothing but a change made here has come back, under a change key that its answer did not tell.
+    fn is_echo(&self, item: &MailItem) -> bool {
+        let is_same_body = || match (&self.body, &item.body) {
+            (Some(held), Some(MailBody::Kept(kept))) => *held == kept.packed,
+            (_, body) => body.is_none(),
+        };
+        // An address in Outlook on the web holds another id of the message, which is a new one in each folder.
+        let has_moved = self.edits.iter().any(|edit| edit.row.property == EditedProperty::Place);
+        let web_link = self.head.as_ref().and_then(|head| head.web_link.clone()).filter(|_| has_moved).or_else(|| item.web_link.clone());
+        !self.edits.is_empty() && self.is_whole && self.shows(&MailItem { web_link, body: None, ..item.clone() }) && is_same_body()
+    }
+}
+
 #[derive(Debug)]
 pub struct Unreadable {
     pub id: Option<String>,
@@ -106,30 +131,38 @@ pub fn plan(folder_id: &str, items: Vec<DeltaItem>, known: &HashMap<String, Held
             DeltaItem::Message(mut item) => match known.get(&item.id) {
                 None => {
                     let is_unlisted = may_have_attachments(&item);
-                    plan.upserts.push(Upsert { item: *item, version: 1, change: ChangeKind::MessageAdded, keeps_body: false, attachments: Vec::new(), is_unlisted });
+                    let folder_id = folder_id.to_owned();
+                    plan.upserts.push(Upsert { item: *item, folder_id, version: 1, change: Some(ChangeKind::MessageAdded), keeps_body: false, attachments: Vec::new(), is_unlisted });
                 }
                 Some(held) => {
                     let row = &held.row;
                     let same_key = held.is_whole && !row.is_removed && !row.change_key.is_empty() && row.change_key == item.change_key;
                     let may_have = may_have_attachments(&item);
+                    let mut folder_id = folder_id.to_owned();
+                    if !row.is_removed {
+                        plan.edits.extend(reconcile(&held.edits, &mut item, &mut folder_id));
+                    }
                     held.complete(&mut item);
+                    let is_echo = !row.is_removed && !same_key && held.is_echo(&item);
                     let change = if row.is_removed {
-                        ChangeKind::MessageAdded
+                        Some(ChangeKind::MessageAdded)
                     } else if row.folder_id != folder_id {
-                        ChangeKind::MessageMoved
+                        Some(ChangeKind::MessageMoved)
                     } else if same_key && held.shows(&item) {
                         plan.seen.push(item.id);
                         continue;
+                    } else if is_echo {
+                        None
                     } else {
-                        ChangeKind::MessageChanged
+                        Some(ChangeKind::MessageChanged)
                     };
-                    let keeps_body = same_key && held.head.is_some();
+                    let keeps_body = (same_key || is_echo) && held.head.is_some();
                     let has_first = || held.head.as_ref().is_some_and(|head| item.has_attachments && !head.has_attachments);
                     let is_unlisted = if keeps_body { row.is_unlisted || has_first() } else { may_have };
                     // Until they are listed anew, those that were here are the best guess.
                     let kept = held.head.as_ref().filter(|_| keeps_body || is_unlisted);
                     let attachments = kept.map(|head| head.attachments.clone()).unwrap_or_default();
-                    plan.upserts.push(Upsert { item: *item, version: row.version + 1, change, keeps_body, attachments, is_unlisted });
+                    plan.upserts.push(Upsert { item: *item, folder_id, version: row.version + 1, change, keeps_body, attachments, is_unlisted });
                 }
             },
         }

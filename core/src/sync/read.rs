@@ -1,4 +1,4 @@
-//! What is here: messages, bodies, threads, folders. Nothing of this touches the network, but marking as read.
+//! What is here: messages, bodies, threads, folders. Nothing of this touches the network.
 
 use super::body::unpack_body;
 use super::inline::shows_inline_files;
@@ -8,15 +8,13 @@ use super::shown_body::{Images, shown};
 use crate::clock::{Clock, from_ms, to_ms};
 use crate::config::Content;
 use crate::error::{Error, ErrorKind, Result};
-use crate::graph::{Caller, Graph};
+use crate::graph::Graph;
 use crate::model::{AttachmentInfo, AuditKind, BodyForm, BodyOptions, BodyType, Folder, MailThread, Message, MessageBody, MessagePage, MessageQuery, QuarantinedItem};
-use crate::pipeline::Priority;
 use crate::runtime::blocking;
-use crate::store::{Entry, Mailbox, MessageRow, MessageWindow, QuarantineRow, Scope, Store, SyncedFolder};
+use crate::store::{Entry, FolderRow, Mailbox, MessageRow, MessageWindow, QuarantineRow, Scope, Store, SyncedFolder};
 use crate::vault::{DataKey, Vault};
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::watch;
 
 /// Rows read at a time of a long thread.
@@ -163,26 +161,37 @@ impl Reader {
         }
     }
 
-    /// In the mailbox first, then here: if the process dies in between, the next sync brings it.
-    pub async fn mark_read(&self, id: String, is_read: bool) -> Result<Message> {
-        let row = self.row(&id, None).await?;
-        let caller = Caller::new(&row.account_id, Priority::Interactive, Duration::from_secs(30));
-        let change_key = self.graph.set_read(&caller, &row.graph_id, is_read, &row.change_key).await?;
-        let written = self.note_read(&id, &row, is_read, change_key.as_deref()).await;
-        self.news.send_modify(|n| *n = n.wrapping_add(1));
-        written
-    }
-
-    async fn note_read(&self, id: &str, row: &MessageRow, is_read: bool, change_key: Option<&str>) -> Result<Message> {
-        self.store.set_read(row.row_id, is_read, change_key, to_ms(self.clock.now())).await?;
-        let (row, message) = self.read_message(id, None).await?;
+    /// After a change of it.
+    pub async fn marked(&self, id: String) -> Result<Message> {
+        let (row, message) = self.read_message(&id, None).await?;
         self.record_one(&row, "A message was marked and read.").await?;
         Ok(message)
     }
 
-    /// The account a message belongs to.
-    pub async fn account_of(&self, id: String, owner: Option<String>) -> Result<String> {
-        Ok(self.row(&id, owner.as_deref()).await?.account_id)
+    /// A folder to move messages to, by id or well-known name. Errors: NotFound, InvalidInput for one that takes no mail, or from which it would be deleted.
+    pub async fn target_folder(&self, account_id: &str, folder: &str) -> Result<String> {
+        let folders: HashMap<String, FolderRow> = self.store.folders(account_id).await?.into_iter().map(|f| (f.row.graph_id.clone(), f.row)).collect();
+        if DELETED.contains(&folder) {
+            return Err(deleted());
+        }
+        let target = match folders.get(folder) {
+            Some(row) => Some(row),
+            None => folders.values().find(|row| row.well_known_name.as_deref() == Some(folder)),
+        };
+        let target = target.ok_or_else(|| if folder == "archive" { no_archive() } else { no_folder() })?;
+        if target.is_search {
+            return Err(Error::invalid("A search folder shows messages of others and holds none. Name another folder."));
+        }
+        let mut above = Some(target);
+        // No tree is deeper than Exchange's 300 levels; a circle ends here.
+        for _ in 0..300 {
+            let Some(row) = above else { break };
+            if row.well_known_name.as_deref().is_some_and(|name| DELETED.contains(&name)) {
+                return Err(deleted());
+            }
+            above = row.parent_id.as_ref().and_then(|parent| folders.get(parent));
+        }
+        Ok(target.graph_id.clone())
     }
 
     async fn row(&self, id: &str, owner: Option<&str>) -> Result<MessageRow> {
@@ -196,6 +205,7 @@ impl Reader {
             if let Some(links) = self.links_of(std::slice::from_ref(&row)).await?.remove(&row.row_id) {
                 message.links = links;
             }
+            message.is_edit_waiting = !self.store.waiting_edits(&[row.row_id]).await?.is_empty();
             Ok((row, message))
         };
         self.vault.with_current_keys(read).await
@@ -255,7 +265,10 @@ impl Reader {
             }
         }
         let mut links = self.links_of(&rows).await?;
-        let mut shown = move |key: &DataKey, row: &MessageRow| Ok(Message { links: links.remove(&row.row_id).unwrap_or_default(), ..message(key, row)? });
+        let waiting = self.store.waiting_edits(&rows.iter().map(|row| row.row_id).collect::<Vec<_>>()).await?;
+        let mut shown = move |key: &DataKey, row: &MessageRow| {
+            Ok(Message { links: links.remove(&row.row_id).unwrap_or_default(), is_edit_waiting: waiting.contains(&row.row_id), ..message(key, row)? })
+        };
         let open = move || rows.iter().filter_map(|row| Some((keys.get(&row.account_id)?.as_ref()?, row))).map(|(key, row)| shown(key, row)).collect();
         blocking(open).await
     }
@@ -325,6 +338,17 @@ pub(super) fn counted(what: &str, messages: usize) -> String {
 
 fn no_folder() -> Error {
     Error::new(ErrorKind::NotFound, "No such folder is known here. Sync first, or pass an id from folders.")
+}
+
+fn no_archive() -> Error {
+    Error::new(ErrorKind::NotFound, "This mailbox has no archive folder, as of its last sync. Outlook makes one when something is archived there for the first time: sync after that, or name another folder.")
+}
+
+/// Folders whose mail is on its way out.
+const DELETED: [&str; 2] = ["deleteditems", "recoverableitemsdeletions"];
+
+fn deleted() -> Error {
+    Error::invalid("Messages are not moved to Deleted Items, or to a folder in it: Exchange empties it, and Tidings never deletes mail. Name another folder, archive say.")
 }
 
 fn not_found() -> Error {

@@ -2,8 +2,8 @@
 
 use crate::clock::{from_ms, to_ms};
 use crate::error::{Error, ErrorKind, Result};
-use crate::graph::{MailItem, MessageProperty};
-use crate::model::{Address, AttachmentInfo, Importance, Message};
+use crate::graph::{MailFlag, MailItem, MessageProperty};
+use crate::model::{Address, AttachmentInfo, FlagStatus, Importance, Message};
 use crate::random;
 use crate::seal::{AadContext, Sealed};
 use crate::store::MessageRow;
@@ -37,6 +37,11 @@ pub struct MessageMetadata {
     pub sent_at: Option<i64>,
     #[serde(rename = "flg")]
     pub is_flagged: bool,
+    #[serde(rename = "fdn", skip_serializing_if = "std::ops::Not::not")]
+    pub is_flag_done: bool,
+    /// Milliseconds since 1970.
+    #[serde(rename = "fdu", skip_serializing_if = "Option::is_none")]
+    pub flag_due_at: Option<i64>,
     #[serde(rename = "imp")]
     pub importance: Importance,
     #[serde(rename = "cat", skip_serializing_if = "Vec::is_empty")]
@@ -67,7 +72,9 @@ impl MessageMetadata {
             bcc: take(&mut item.bcc),
             reply_to: take(&mut item.reply_to),
             sent_at: item.sent_at.map(to_ms),
-            is_flagged: item.is_flagged,
+            is_flagged: item.flag.status == FlagStatus::Flagged,
+            is_flag_done: item.flag.status == FlagStatus::Complete,
+            flag_due_at: item.flag.due_at.map(to_ms),
             importance: item.importance,
             categories: take(&mut item.categories),
             has_attachments: item.has_attachments || (item.untold.has(MessageProperty::Attachments) && attachments.iter().any(|file| !file.is_inline)),
@@ -93,15 +100,30 @@ impl MessageMetadata {
         fill(untold.has(MessageProperty::Bcc), &mut item.bcc, &self.bcc);
         fill(untold.has(MessageProperty::ReplyTo), &mut item.reply_to, &self.reply_to);
         fill(untold.has(MessageProperty::Sent), &mut item.sent_at, &self.sent_at.map(from_ms));
-        fill(untold.has(MessageProperty::Flag), &mut item.is_flagged, &self.is_flagged);
+        fill(untold.has(MessageProperty::Flag), &mut item.flag, &self.flag());
         fill(untold.has(MessageProperty::Importance), &mut item.importance, &self.importance);
         fill(untold.has(MessageProperty::Categories), &mut item.categories, &self.categories);
         fill(untold.has(MessageProperty::WebLink), &mut item.web_link, &self.web_link);
     }
 
+    pub fn flag(&self) -> MailFlag {
+        let status = match (self.is_flagged, self.is_flag_done) {
+            (true, _) => FlagStatus::Flagged,
+            (false, true) => FlagStatus::Complete,
+            (false, false) => FlagStatus::NotFlagged,
+        };
+        MailFlag { status, due_at: self.flag_due_at.map(from_ms) }
+    }
+
+    pub fn set_flag(&mut self, flag: MailFlag) {
+        self.is_flagged = flag.status == FlagStatus::Flagged;
+        self.is_flag_done = flag.status == FlagStatus::Complete;
+        self.flag_due_at = flag.due_at.map(to_ms);
+    }
+
     /// Whether it says the same as the item, attachments aside.
     pub fn shows(&self, item: &MailItem) -> bool {
-        let Self { internet_message_id, subject, preview, from, sender, to, cc, bcc, reply_to, sent_at, is_flagged, importance, categories, has_attachments, has_is_untold: _, attachments: _, web_link } = self;
+        let Self { internet_message_id, subject, preview, from, sender, to, cc, bcc, reply_to, sent_at, is_flagged: _, is_flag_done: _, flag_due_at: _, importance, categories, has_attachments, has_is_untold: _, attachments: _, web_link } = self;
         *internet_message_id == item.internet_message_id
             && *subject == item.subject
             && *preview == item.preview
@@ -112,7 +134,7 @@ impl MessageMetadata {
             && *bcc == item.bcc
             && *reply_to == item.reply_to
             && *sent_at == item.sent_at.map(to_ms)
-            && *is_flagged == item.is_flagged
+            && self.flag() == item.flag
             && *importance == item.importance
             && *categories == item.categories
             && (item.untold.has(MessageProperty::Attachments) || *has_attachments == item.has_attachments)
@@ -145,6 +167,7 @@ pub fn body_place<'a>(account_id: &'a str, graph_id: &'a str, version: i64) -> A
 /// Row and sealed part together, as hosts see it.
 pub fn message(key: &DataKey, row: &MessageRow) -> Result<Message> {
     let head = MessageMetadata::open(key, row)?;
+    let flag = head.flag();
     Ok(Message {
         id: row.id.clone(),
         account_id: row.account_id.clone(),
@@ -172,6 +195,9 @@ pub fn message(key: &DataKey, row: &MessageRow) -> Result<Message> {
         web_link: head.web_link,
         change_key: row.change_key.clone(),
         links: Vec::new(),
+        flag_status: flag.status,
+        flag_due_at: flag.due_at,
+        is_edit_waiting: false,
     })
 }
 

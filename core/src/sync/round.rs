@@ -39,7 +39,7 @@ impl Round {
             let mark = match item {
                 DeltaItem::Message(m) => {
                     self.messages += 1;
-                    hash(&(&m.id, &m.change_key, m.is_read, m.is_flagged, &m.categories))
+                    hash(&(&m.id, &m.change_key, m.is_read, m.flag, &m.categories))
                 }
                 DeltaItem::Removed { id } => {
                     self.removals += 1;

@@ -51,9 +51,10 @@ impl Tally {
         let mut tally = Self { tells_news: !plan.upserts.is_empty() || !plan.pending_removals.is_empty(), ..Self::default() };
         for upsert in &plan.upserts {
             match upsert.change {
-                ChangeKind::MessageAdded => tally.added += 1,
-                ChangeKind::MessageMoved => tally.moved += 1,
-                _ => tally.changed += 1,
+                Some(ChangeKind::MessageAdded) => tally.added += 1,
+                Some(ChangeKind::MessageMoved) => tally.moved += 1,
+                Some(_) => tally.changed += 1,
+                None => {}
             }
         }
         tally

@@ -34,7 +34,7 @@ fn held(item: MailItem, folder: &str, version: i64) -> Held {
         head: None,
         is_unlisted: false,
     };
-    Held { row, head: Some(MessageMetadata::of(&mut item, Vec::new())), is_whole: true }
+    Held { row, head: Some(MessageMetadata::of(&mut item, Vec::new())), is_whole: true, edits: Vec::new(), body: None }
 }
 
 fn known(rows: &[(&str, &str, &str)]) -> HashMap<String, Held> {
@@ -49,7 +49,7 @@ fn every_property_is_compared_and_the_key_keeps_the_body() {
     let address = || Some(crate::model::Address { name: String::new(), address: "x@contoso.com".into() });
     let changes: [fn(&mut MailItem); 12] = [
         |m| m.is_read = true,
-        |m| m.is_flagged = true,
+        |m| m.flag.status = crate::model::FlagStatus::Flagged,
         |m| m.categories = vec!["Red".into()],
         |m| m.importance = crate::model::Importance::High,
         |m| m.subject = "other".into(),
@@ -69,7 +69,7 @@ fn every_property_is_compared_and_the_key_keeps_the_body() {
         change(&mut item);
         let out = planned(item.clone());
         assert_eq!(out.upserts.len(), 1, "{n}");
-        assert!(out.upserts[0].change == ChangeKind::MessageChanged && out.upserts[0].keeps_body, "{n}");
+        assert!(out.upserts[0].change == Some(ChangeKind::MessageChanged) && out.upserts[0].keeps_body, "{n}");
         item.change_key = "2".into();
         assert!(!planned(item).upserts[0].keeps_body, "another key: the body is taken again");
     }
@@ -108,7 +108,7 @@ fn what_an_update_leaves_out_stays() {
         sent_at: at,
         is_read: true,
         is_draft: true,
-        is_flagged: true,
+        flag: crate::graph::MailFlag { status: crate::model::FlagStatus::Flagged, due_at: at },
         importance: crate::model::Importance::High,
         categories: vec!["Red".into()],
         has_attachments: true,
@@ -133,7 +133,7 @@ fn new_changed_moved_and_repeated_messages_are_told_apart() {
     let here = known(&[("b", "inbox", "1"), ("c", "archive", "1"), ("d", "inbox", "1")]);
     let plan = plan("inbox", vec![item("a", "1"), item("b", "2"), item("c", "1"), item("d", "1")], &here);
     let changes: Vec<_> = plan.upserts.iter().map(|u| (u.item.id.as_str(), u.change, u.version)).collect();
-    assert_eq!(changes, [("a", ChangeKind::MessageAdded, 1), ("b", ChangeKind::MessageChanged, 4), ("c", ChangeKind::MessageMoved, 4)]);
+    assert_eq!(changes, [("a", Some(ChangeKind::MessageAdded), 1), ("b", Some(ChangeKind::MessageChanged), 4), ("c", Some(ChangeKind::MessageMoved), 4)]);
     assert_eq!(plan.seen, ["d"]);
 }
 
@@ -302,7 +302,7 @@ mod walk {
                 });
                 says(200, json!({ "responses": items.collect::<Vec<_>>() }).to_string())
             }
-            "/v1.0/me/mailFolders" => says(200, json!({ "value": [{ "id": "in", "displayName": "Inbox", "childFolderCount": 0, "totalItemCount": total }] }).to_string()),
+            "/v1.0/me/mailFolders" => says(200, json!({ "value": [{ "id": "in", "displayName": "Inbox", "childFolderCount": 0, "totalItemCount": total }, { "id": "kept", "displayName": "Kept", "childFolderCount": 0, "totalItemCount": 0 }] }).to_string()),
             _ => answer(request),
         });
         let folder = tempfile::tempdir().unwrap();
@@ -336,11 +336,13 @@ mod walk {
         }
     }
 
+    mod edits;
     mod facts;
     mod files;
     mod kills;
     mod newest;
     mod outdated;
+    mod rules;
 
     const LINK: &str = "https://graph.microsoft.com/v1.0/me/mailFolders/in/messages/delta?$deltatoken=";
 

@@ -55,6 +55,8 @@ async fn page(store: &dyn Store, vault: &Vault, lease: &Lease, mails: std::ops::
         upserts: mails.map(|n| mail(&content, n)).collect::<Result<_>>()?,
         seen: vec![],
         pending_removals: vec![],
+        edits: vec![],
+        links: vec![],
         quarantined: vec![Quarantined {
             graph_id: Some(format!("q{version}")),
             raw: content.seal(at("quarantine", "raw", &format!("p{version}"), 1), BODY)?,

@@ -249,7 +249,9 @@ class Player(val engine: Engine) {
             when {
                 it == single -> build(it.type, given)
                 given.has(snake(it.name!!)) -> build(it.type, given[snake(it.name!!)])
-                else -> if (it.type == typeOf<Boolean>()) false else null // what may be left out
+                it.type == typeOf<Boolean>() -> false // what may be left out
+                it.type.classifier == List::class && !it.type.isMarkedNullable -> emptyList<Any>()
+                else -> null
             }
         }
         try {

@@ -19,7 +19,8 @@ const FINAL = ['sent', 'unknown', 'failed', 'cancelled']
 /** Verbs whose arguments are not one record. */
 const PLAIN = {
   finish_connect: ['callback_url', 'binding'], account: ['account_id', 'owner'], disconnect: ['account_id', 'owner'], receipt: ['receipt_id', 'owner'], cancel: ['receipt_id', 'owner'], retry: ['receipt_id', 'even_if_unknown', 'owner'], sync: ['account_id', 'owner'],
-  folders: ['account_id', 'owner'], quarantined: ['account_id', 'owner'], message: ['message_id', 'owner'], body: ['message_id', 'owner', 'form', 'options'], thread: ['message_id', 'owner'], mark_read: ['message_id', 'is_read', 'owner'], close: [], metrics: [],
+  folders: ['account_id', 'owner'], quarantined: ['account_id', 'owner'], message: ['message_id', 'owner'], body: ['message_id', 'owner', 'form', 'options'], thread: ['message_id', 'owner'], mark_read: ['message_id', 'is_read', 'owner'], mark_all_read: ['message_ids', 'is_read', 'owner'], flag: ['message_ids', 'status', 'due_at', 'owner'], categorize: ['message_ids', 'add', 'remove', 'owner'],
+  move_messages: ['message_ids', 'folder', 'owner'], archive: ['message_ids', 'owner'], link: ['message_ids', 'key', 'owner'], unlink: ['message_ids', 'key', 'owner'], link_rules: ['owner'], remove_link_rule: ['owner', 'key'], close: [], metrics: [],
   reconnect: ['account_id', 'redirect_uri', 'owner'], add_features: ['account_id', 'features', 'redirect_uri', 'owner'], approval: ['account_id', 'redirect_uri', 'owner'],
   resume: ['account_id', 'owner'], signature: ['account_id', 'owner'], sync_all: ['owner'], start: [], run_once: ['deadline_ms'], choose_folders: ['account_id', 'folders', 'owner'],
   find_person: ['account_id', 'address', 'owner'], teams: ['account_id', 'owner'], channels: ['account_id', 'team_id', 'owner'], all_channels: ['account_id', 'owner'],
@@ -219,7 +220,7 @@ class Player {
     if (verb in content) return content[verb](this.engine, given)
     if (verb in raw) return raw[verb](this.engine, given)
     if (verb === 'settled') return this.settled(given.receipt_id)
-    for (const name of ['received_after', 'received_before']) if (given[name]) given = { ...given, [name]: new Date(given[name]) }
+    for (const name of ['received_after', 'received_before', 'due_at']) if (given[name]) given = { ...given, [name]: new Date(given[name]) }
     const args = PLAIN[verb] ? PLAIN[verb].map((name) => (name === 'options' ? toNode(given[name]) : given[name])) : [toNode(given)]
     return canonical(await this.engine[camel(verb)](...args))
   }

@@ -213,6 +213,8 @@ class Player:
             outcome = await getattr(raw, verb)(engine, given)
         elif verb in ("attachment", "mime"):
             outcome = await getattr(content, verb)(engine, given)
+        elif verb == "flag":
+            outcome = await engine.flag(**given | {"due_at": values.time(given.get("due_at"))})
         elif verb == "settled":
             outcome = await self.settled(given["receipt_id"])
         else:

@@ -93,6 +93,10 @@ def time(text: str) -> datetime:
     return datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
+def time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text.replace("Z", "+00:00")) if text else None
+
+
 def draft(given: dict):
     kind, make = next((kind, make) for kind, make in DRAFTS.items() if kind in given)
     draft = dict(given[kind])

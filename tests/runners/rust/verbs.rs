@@ -112,6 +112,19 @@ pub async fn call(on: Player, verb: String, with: Value) -> Outcome {
         "mime" => content::mime(engine, &with).await,
         "thread" => out(engine.thread(must("message_id"), text("owner")).await),
         "mark_read" => out(engine.mark_read(must("message_id"), with["is_read"].as_bool().unwrap_or(true), text("owner")).await),
+        "mark_all_read" => out(engine.mark_all_read(record(&with["message_ids"])?, with["is_read"].as_bool().unwrap_or(true), text("owner")).await),
+        "flag" => out(engine.flag(record(&with["message_ids"])?, record(&with["status"])?, time(&with["due_at"])?, text("owner")).await),
+        "categorize" => {
+            let list = |name: &str| if with[name].is_null() { Ok(Vec::new()) } else { record(&with[name]) };
+            out(engine.categorize(record(&with["message_ids"])?, list("add")?, list("remove")?, text("owner")).await)
+        }
+        "move_messages" => out(engine.move_messages(record(&with["message_ids"])?, must("folder"), text("owner")).await),
+        "link" => out(engine.link(record(&with["message_ids"])?, must("key"), text("owner")).await),
+        "unlink" => out(engine.unlink(record(&with["message_ids"])?, must("key"), text("owner")).await),
+        "set_link_rule" => out(engine.set_link_rule(record(&with)?).await),
+        "link_rules" => out(engine.link_rules(must("owner")).await),
+        "remove_link_rule" => out(engine.remove_link_rule(must("owner"), must("key")).await),
+        "archive" => out(engine.archive(record(&with["message_ids"])?, text("owner")).await),
         "changes" => out(engine.changes(record(&with)?).ready(with["limit"].as_u64().map_or(1000, small)).await),
         "request" => raw::request(engine, &with).await,
         "batch" => raw::batch(engine, &with).await,
@@ -120,6 +133,12 @@ pub async fn call(on: Player, verb: String, with: Value) -> Outcome {
         "settled" => settled(engine, &must("receipt_id")).await,
         other => Err(defect(format!("no verb {other}"))),
     }
+}
+
+/// A time, as drafts are given one.
+fn time(text: &Value) -> Result<Option<std::time::SystemTime>, Value> {
+    let draft = json!({ "account_id": "", "to": [], "subject": "", "body": "", "send_at": text });
+    Ok(record::<tidings::MailDraft>(&draft)?.send_at)
 }
 
 /// An attachment of so many bytes, each its place modulo 251. The source `fails` or is given up, `stops`, after so many of them.

@@ -2,7 +2,7 @@
 
 use super::fault::Outcome;
 use super::folders::Tally;
-use super::{all, exists, first, links, quarantine, run, sealed_opt, search};
+use super::{all, edits, exists, first, links, quarantine, run, sealed_opt, search};
 use crate::model::ChangeKind;
 use crate::seal::Sealed;
 use crate::store::{Applied, Known, NewMessage, PageBatch, Refusal};
@@ -48,9 +48,11 @@ pub fn page(c: &Connection, batch: &PageBatch) -> Outcome<Applied> {
     if !batch.upserts.is_empty() {
         links::spread(c, &batch.account_id)?;
     }
+    batch.links.iter().try_for_each(|link| links::give_by_rule(c, link, None))?;
     page.seen()?;
     page.pending_removals()?;
     quarantine::put(c, batch, &tries)?;
+    batch.edits.iter().try_for_each(|ended| edits::end(c, ended, batch.now))?;
     page.cursor()?;
     let Page { tally, .. } = page;
     tally.write(c, &batch.account_id)?;
@@ -274,6 +276,7 @@ impl Page<'_> {
 pub fn tombstone(c: &Connection, row_id: i64, now: i64) -> Outcome<()> {
     run(c, "UPDATE messages SET is_removed = 1, removed_at = ?2, head = NULL, is_unlisted = 0 WHERE id = ?1", (row_id, now))?;
     run(c, "DELETE FROM bodies WHERE message_id = ?1", [row_id])?;
+    edits::forget(c, row_id)?;
     search::forget(c, row_id)
 }
 

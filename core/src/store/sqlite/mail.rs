@@ -1,9 +1,8 @@
 //! Reading mail, marking it read, and the change feed.
 
 use super::fault::Outcome;
-use super::{SqliteStore, all, announce, apply, attachments, exists, first, folders, keys, links, may_write, quarantine, run, sealed, search, pending_removals, trim, word};
+use super::{SqliteStore, all, apply, attachments, edits, exists, first, folders, keys, links, may_write, quarantine, sealed, search, pending_removals, trim, word};
 use crate::error::Result;
-use crate::model::ChangeKind;
 use crate::seal::Sealed;
 use crate::stages::{Stage, timed};
 use crate::store::{Applied, AttachmentList, ChangeRow, CursorEvent, FilesKnown, FolderNews, Known, Lease, MailPage, MailStore, Mailbox, MessageRow, MessageWindow, PageBatch, Question, QuarantineRow, Quarantined, Refusal, Settled, SyncedFolder, Unlisted};
@@ -124,18 +123,6 @@ pub(super) fn changes(c: &Connection, account_ids: &[String], after: i64, limit:
 
 pub(super) const CHANGES: &str = "SELECT id, kind, account_id, subject_id, at FROM changes WHERE account_id = ?1 AND id > ?2 ORDER BY id LIMIT ?3";
 
-fn set_read(c: &Connection, row_id: i64, is_read: bool, change_key: Option<&str>, now: i64) -> Outcome<()> {
-    let before = first(c, "SELECT account_id, is_read, COALESCE(shown_id, 'msg_' || id) FROM messages WHERE id = ?1 AND is_removed = 0", [row_id], |row| {
-        Ok((row.get::<_, String>(0)?, row.get::<_, bool>(1)?, row.get::<_, String>(2)?))
-    })?;
-    let Some((account, was_read, id)) = before else { return Ok(()) };
-    run(c, "UPDATE messages SET is_read = ?2, change_key = COALESCE(?3, change_key) WHERE id = ?1", (row_id, is_read, change_key))?;
-    if was_read != is_read {
-        announce(c, ChangeKind::MessageChanged, &account, Some(&id), now)?;
-    }
-    Ok(())
-}
-
 #[async_trait]
 impl MailStore for SqliteStore {
     async fn save_folders(&self, account_id: &str, generation: i64, lease: &Lease, news: &FolderNews, now: i64) -> Result<bool> {
@@ -202,7 +189,7 @@ impl MailStore for SqliteStore {
             let heads = batch.upserts.iter().map(|m| &m.head);
             let bodies = batch.upserts.iter().filter_map(|m| m.body.as_ref());
             let raws = batch.quarantined.iter().map(|q| &q.raw);
-            keys::check_active(tx, heads.chain(bodies).chain(raws).chain(batch.cursor.as_ref().map(|cursor| &cursor.link)))?;
+            keys::check_active(tx, heads.chain(bodies).chain(raws).chain(edits::sealed_of(&batch.edits)).chain(batch.links.iter().filter_map(|link| link.sealed.as_ref())).chain(batch.cursor.as_ref().map(|cursor| &cursor.link)))?;
             timed(Stage::Insert, || apply::page(tx, &batch))
         })
         .await
@@ -297,6 +284,13 @@ impl MailStore for SqliteStore {
         self.read(move |c| window(c, &wanted)).await
     }
 
+    async fn messages_after(&self, account_id: &str, row_id: i64, limit: u32) -> Result<Vec<MessageRow>> {
+        let id = account_id.to_owned();
+        // The rows of the store in their order: each step goes on where the last one ended, whoever's the rows in between are.
+        let sql = format!("SELECT {COLUMNS} FROM messages AS m NOT INDEXED WHERE m.id > ?2 AND m.account_id = ?1 AND m.is_removed = 0 ORDER BY m.id LIMIT ?3");
+        self.read(move |c| all(c, &sql, (id, row_id, limit), message_row)).await
+    }
+
     async fn body(&self, row_id: i64) -> Result<Option<(Sealed, i64)>> {
         self.read(move |c| first(c, "SELECT sealed, version FROM bodies WHERE message_id = ?1", [row_id], |row| Ok((sealed(row, 0)?, row.get(1)?)))).await
     }
@@ -304,11 +298,6 @@ impl MailStore for SqliteStore {
     async fn search(&self, words: &[String], account_ids: &[String], limit: u32) -> Result<Vec<MessageRow>> {
         let (words, account_ids) = (words.to_vec(), account_ids.to_vec());
         self.read(move |c| search::find(c, &words, &account_ids, limit)).await
-    }
-
-    async fn set_read(&self, row_id: i64, is_read: bool, change_key: Option<&str>, now: i64) -> Result<()> {
-        let change_key = change_key.map(str::to_owned);
-        self.write(move |tx| set_read(tx, row_id, is_read, change_key.as_deref(), now)).await
     }
 
     async fn is_missed(&self, account_ids: &[String], after: i64) -> Result<bool> {

@@ -47,6 +47,9 @@ pub(super) const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("../migrations/0029_polls.sql")),
     M::up(include_str!("../migrations/0030_contacts.sql")),
     M::up(include_str!("../migrations/0031_reading.sql")),
+    M::up(include_str!("../migrations/0032_edits.sql")),
+    M::up(include_str!("../migrations/0033_unlinks.sql")),
+    M::up(include_str!("../migrations/0034_link_rules.sql")),
 ];
 
 /// Pages that a connection keeps in memory, in KB. A reader has far fewer than the writer: there are up to eight of them, and what one lacks is in the

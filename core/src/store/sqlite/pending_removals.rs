@@ -2,7 +2,7 @@
 
 use super::fault::Outcome;
 use super::folders::{Tally, current_pass};
-use super::{all, announce, apply, exists, first, run};
+use super::{all, announce, apply, edits, exists, first, run};
 use crate::model::ChangeKind;
 use rusqlite::Connection;
 
@@ -57,7 +57,10 @@ pub fn settle(c: &Connection, account_id: &str, gone: &[String], there: &[(Strin
         forget(c, account_id, graph_id)?;
     }
     for (graph_id, folder) in there {
-        if let Some((row_id, id, old)) = asked(c, account_id, graph_id)? {
+        // Where it is shown is where it was moved to here, and the mailbox has yet to hear of it.
+        if !edits::is_moving(c, account_id, graph_id)?
+            && let Some((row_id, id, old)) = asked(c, account_id, graph_id)?
+        {
             // Seen just now, so it counts as listed by the pass that folder is in.
             let pass = current_pass(c, account_id, folder)?;
             run(c, "UPDATE messages SET folder_id = ?2, pass = ?3 WHERE id = ?1", (row_id, folder, pass))?;

@@ -2,7 +2,7 @@
 
 use super::ending::{destroy_key, mark_erasure};
 use super::fault::Outcome;
-use super::{ERASE_WAIT, SqliteStore, all, exists, first, keys, outbox_end, run, throttles, workflows};
+use super::{ERASE_WAIT, SqliteStore, all, exists, first, keys, outbox_end, rules, run, throttles, workflows};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::AuditKind;
 use crate::store::{Entry, ItemState, KeyPurpose, PurgeRow, PurgeStore, Purged, person_of};
@@ -16,6 +16,7 @@ pub(super) const HELD: &[(&str, &str)] = &[
     ("search", "DELETE FROM search WHERE rowid IN (SELECT m.id FROM messages m JOIN search_docsize d ON d.id = m.id WHERE m.account_id = ?1 LIMIT ?2)"),
     ("bodies", "DELETE FROM bodies WHERE message_id IN (SELECT b.message_id FROM messages m JOIN bodies b ON b.message_id = m.id WHERE m.account_id = ?1 LIMIT ?2)"),
     ("messages", "DELETE FROM messages WHERE id IN (SELECT id FROM messages WHERE account_id = ?1 LIMIT ?2)"),
+    ("edits", "DELETE FROM edits WHERE id IN (SELECT id FROM edits WHERE account_id = ?1 LIMIT ?2)"),
     ("suspects", "DELETE FROM suspects WHERE id IN (SELECT id FROM suspects WHERE account_id = ?1 LIMIT ?2)"),
     ("quarantine", "DELETE FROM quarantine WHERE id IN (SELECT id FROM quarantine WHERE account_id = ?1 LIMIT ?2)"),
     ("outbox_parts", "DELETE FROM outbox_parts WHERE id IN (SELECT id FROM outbox_parts WHERE account_id = ?1 LIMIT ?2)"),
@@ -33,6 +34,8 @@ pub(super) const HELD: &[(&str, &str)] = &[
     ("chats", "DELETE FROM chats WHERE (account_id, people) IN (SELECT account_id, people FROM chats WHERE account_id = ?1 LIMIT ?2)"),
     ("last_senders", "DELETE FROM last_senders WHERE context IN (SELECT context FROM last_senders WHERE account_id = ?1 LIMIT ?2)"),
     ("links", "DELETE FROM links WHERE id IN (SELECT id FROM links WHERE account_id = ?1 LIMIT ?2)"),
+    ("link_scans", "DELETE FROM link_scans WHERE account_id = ?1 AND ?2 > 0"),
+    ("unlinks", "DELETE FROM unlinks WHERE (account_id, graph_id, hash) IN (SELECT account_id, graph_id, hash FROM unlinks WHERE account_id = ?1 LIMIT ?2)"),
     ("signatures", "DELETE FROM signatures WHERE account_id = ?1 AND ?2 > 0"),
     ("folders", "DELETE FROM folders WHERE num IN (SELECT num FROM folders WHERE account_id = ?1 LIMIT ?2)"),
     ("changes", "DELETE FROM changes WHERE id IN (SELECT id FROM changes WHERE account_id = ?1 LIMIT ?2)"),
@@ -135,6 +138,7 @@ impl SqliteStore {
             (id, reason),
         )?;
         throttles::forget(c, id, &account.tenant_id, person_of(&account.user_id))?;
+        rules::forget_owner(c, &account.owner)?;
         let owner = self.owner_mark(&account.owner)?;
         // One that failed names no account, and may have been this person's.
         run(c, "DELETE FROM attempts WHERE owner = ?1 AND used_at <> 0", [&owner])?;

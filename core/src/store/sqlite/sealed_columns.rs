@@ -58,6 +58,8 @@ pub const SEALED_COLUMNS: &[SealedColumn] = &[
     sealed_column!("links"."sealed", at "id", place "'sealed'", account "t.account_id", row "lower(hex(t.hash))", version "1"),
     sealed_column!("contacts"."sealed", at "id", place "'sealed'", account "t.account_id", row "t.graph_id", version "t.version"),
     sealed_column!("contact_folders"."link", at "id", place "'link'", account "t.account_id", row "t.graph_id", version "t.link_version"),
+    sealed_column!("link_rules"."sealed", at "id", place "'sealed'", account "''", row "lower(hex(t.hash))", version "t.version"),
+    sealed_column!("edits"."sealed", at "id", place "'sealed'", account "t.account_id", row "t.graph_id || '/' || t.property", version "t.version"),
     sealed_column!("quarantine"."raw", at "id", place "'raw'", account "t.account_id", row "COALESCE(t.place, t.folder_id)", version "1"),
 ];
 
@@ -76,5 +78,8 @@ pub const OTHER_BLOBS: &[(&str, &str)] = &[
     ("contact_addresses", "hash"),
     ("last_senders", "context"),
     ("links", "hash"),
+    ("unlinks", "hash"),
+    ("link_rules", "hash"),
+    ("link_terms", "term"),
     ("throttles", "counts"),
 ];

@@ -32,6 +32,7 @@ pub const ONE_CHAIN: &str = "
     INSERT INTO audit SELECT * FROM kept;
     ALTER TABLE throttles DROP COLUMN counted_at; ALTER TABLE throttles DROP COLUMN counts;
     DROP TABLE IF EXISTS outbox_staged; DROP TABLE IF EXISTS staged_parts; DROP TABLE IF EXISTS staged; DROP TABLE IF EXISTS chats; DROP TABLE IF EXISTS paces; DROP TABLE IF EXISTS last_senders; DROP TABLE IF EXISTS signatures; DROP TABLE IF EXISTS links; DROP TABLE IF EXISTS polls; DROP TABLE IF EXISTS contacts; DROP TABLE IF EXISTS contact_folders; DROP TABLE IF EXISTS contact_addresses;
+    DROP TABLE IF EXISTS edits; DROP TABLE IF EXISTS unlinks; DROP TABLE IF EXISTS link_scans; DROP TABLE IF EXISTS link_terms; DROP TABLE IF EXISTS link_rules;
     DROP INDEX messages_with_files; DROP INDEX messages_files_unknown; DROP INDEX messages_unread; ALTER TABLE messages DROP COLUMN has_attachments;
     PRAGMA user_version = 19";
 
@@ -101,7 +102,11 @@ store_suite!(made, [
     a_conversation_is_listed_once_by_its_newest,
     pages_of_conversations_hold_still,
     messages_are_found_by_time_and_by_files,
-    reading_is_told_once,
+    reading_is_told_oncea_change_is_shown_with_what_is_to_be_delivered,
+    a_newer_change_replaces_the_older_one,
+    changes_wait_for_their_time_and_their_account,
+    what_becomes_of_a_change_is_not_said_of_a_newer_one,
+    changes_go_with_their_message_and_account,
     lists_of_several_accounts_are_one,
     a_message_is_its_owners,
     a_chat_is_known_by_whom_it_is_with,
@@ -109,6 +114,9 @@ store_suite!(made, [
     a_link_is_for_its_message_and_what_comes_after_it,
     a_link_finds_the_conversation_of_a_copy_that_comes_later,
     a_link_of_a_draft_goes_no_further,
+    a_host_gives_messages_a_key_and_takes_it_away,
+    a_rule_is_found_by_its_terms_and_applied_in_steps,
+    rules_go_with_the_last_account_of_their_owner,
     a_mailbox_keeps_its_pace,
     contacts_are_kept_with_the_place_in_their_folder,
     a_contact_is_gone_when_no_folder_has_it,

@@ -76,3 +76,34 @@ pub async fn a_link_of_a_draft_goes_no_further(s: &dyn Store) {
     apply(s, &lease, vec![NewMessage { version: 2, ..at("draft", "c", 700) }], |b| b.cursor = None).await;
     assert_eq!(found(s, "a", 1).await, ["other", "draft"]);
 }
+
+pub async fn a_host_gives_messages_a_key_and_takes_it_away(s: &dyn Store) {
+    let lease = mailbox(s).await;
+    apply(s, &lease, vec![at("before", "c", 499), at("one", "c", 500), at("two", "c", 600), at("alone", "", 600)], |_| {}).await;
+    let set = async |graph_id: &str, hash: u8, is_given: bool| {
+        let since = last(s).await;
+        let message = LinkedMessage { account_id: "a".into(), graph_id: graph_id.into(), hash: [hash; 32], sealed: is_given.then(|| sealed("link")) };
+        s.link_messages(vec![message], 9).await.unwrap();
+        changes(s, since).await.into_iter().filter_map(|row| row.subject_id).collect::<Vec<_>>()
+    };
+    assert_eq!(set("one", 1, true).await, ["msg_one", "msg_two"], "and what came into its conversation since");
+    assert_eq!(set("alone", 1, true).await, ["msg_alone"]);
+    assert_eq!(found(s, "a", 1).await, ["alone", "two", "one"]);
+    apply(s, &lease, vec![at("three", "c", 700)], |b| b.cursor = None).await;
+    assert_eq!(found(s, "a", 1).await, ["three", "alone", "two", "one"]);
+    // Taken from one that inherits it: the others keep it, and what comes gets it.
+    set("two", 1, false).await;
+    assert_eq!(found(s, "a", 1).await, ["three", "alone", "one"]);
+    assert!(carried(s, "two").await.is_empty() && carried(s, "three").await.len() == 1);
+    // It is remembered, until the host gives it again.
+    set("one", 1, true).await;
+    assert!(carried(s, "two").await.is_empty());
+    set("two", 1, true).await;
+    assert!(!carried(s, "two").await.is_empty());
+    // Taken from all that were given it, the conversation has it no more.
+    set("two", 1, false).await;
+    set("one", 1, false).await;
+    assert_eq!(found(s, "a", 1).await, ["alone"]);
+    apply(s, &lease, vec![at("four", "c", 800)], |b| b.cursor = None).await;
+    assert!(carried(s, "four").await.is_empty());
+}

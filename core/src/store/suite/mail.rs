@@ -319,15 +319,3 @@ pub async fn a_message_is_its_owners(s: &dyn Store) {
     assert!(s.account_ids("owner", false).await.unwrap().is_empty() && s.message("msg_m", Some("owner")).await.unwrap().is_none());
     assert_eq!(s.account_ids("owner", true).await.unwrap(), ["a"]);
 }
-
-pub async fn reading_is_told_once(s: &dyn Store) {
-    let lease = mailbox(s).await;
-    apply(s, &lease, vec![message("m", "in", 1)], |_| {}).await;
-    let (row, since) = (id_of(s, "m").await, last(s).await);
-    s.set_read(row, true, Some("ck9"), 5).await.unwrap();
-    s.set_read(row, true, None, 6).await.unwrap();
-    let now = s.message("msg_m", None).await.unwrap().unwrap();
-    assert!(now.is_read && now.change_key == "ck9" && now.version == 1);
-    assert_eq!(told(s, since).await, [ChangeKind::MessageChanged]);
-    assert_eq!(s.changes(&["a".to_owned()], since, 0).await.unwrap().len(), 0);
-}

@@ -5,6 +5,7 @@ mod accounts;
 mod audit;
 mod chats;
 mod contacts;
+mod edits;
 mod health;
 mod last_senders;
 mod links;
@@ -15,6 +16,7 @@ mod paces;
 mod parts;
 mod polls;
 mod purge;
+mod rules;
 mod search;
 mod signatures;
 mod staging;
@@ -27,6 +29,7 @@ pub use accounts::*;
 pub use audit::*;
 pub use chats::*;
 pub use contacts::*;
+pub use edits::*;
 pub use health::*;
 pub use last_senders::*;
 pub use links::*;
@@ -37,6 +40,7 @@ pub use paces::*;
 pub use parts::*;
 pub use polls::*;
 pub use purge::*;
+pub use rules::*;
 pub use search::*;
 pub use signatures::*;
 pub use staging::*;
@@ -238,6 +242,8 @@ pub fn page(account_id: &str, lease: &Lease, upserts: Vec<NewMessage>) -> PageBa
         seen: vec![],
         pending_removals: vec![],
         quarantined: vec![],
+        edits: vec![],
+        links: vec![],
         cursor: Some(Cursor { link: sealed("link"), version: 1, is_delta: false }),
         page_size: None,
         completes_pass: false,

@@ -22,7 +22,7 @@ async fn main() -> Result<()> {
     let report = engine.sync(account.id.clone(), None).await?;
     println!("first sync: {} added", report.added);
 
-    // From here on nothing touches the network but `mark_read` and `sync`.
+    // From here on nothing waits for the network but `sync`; `mark_read` tells the mailbox in the background.
     let query = MessageQuery { account_id: Some(account.id.clone()), folder: Some("inbox".into()), limit: 5, ..MessageQuery::default() };
     let newest = engine.messages(query).await?.items;
     for message in &newest {

@@ -261,7 +261,7 @@ fn shown(mailbox: &Mailbox, m: &Message, hashes: bool) -> Value {
         "content_ids": m.attachments.iter().filter(|a| a.inline).filter_map(|a| a.content_id.as_ref()).collect::<Vec<_>>(),
         "read_receipt": m.read_receipt, "delivery_receipt": m.delivery_receipt,
         "conversation_id": mailbox.conversation_id(m.thread), "in_reply_to": m.in_reply_to, "categories": m.categories,
-        "flagged": m.flag == "flagged", "headers": m.headers.iter().map(|(k, v)| json!({"name": k, "value": v})).collect::<Vec<_>>(),
+        "flagged": m.flag == "flagged", "flag": m.flag, "flag_dates": m.flag_dates.iter().map(|(name, date)| (name.to_string(), serde_json::from_str(date).unwrap_or_default())).collect::<serde_json::Map<String, Value>>(), "headers": m.headers.iter().map(|(k, v)| json!({"name": k, "value": v})).collect::<Vec<_>>(),
     })
 }
 
