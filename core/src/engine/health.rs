@@ -4,7 +4,7 @@ use super::{Engine, Inner};
 use crate::clock::{from_ms, to_ms};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{AccountHealth, AccountState, Badge, Feature, Health, Transport};
-use crate::store::{AccountQuery, AccountRow, HealthError, HealthRow};
+use crate::store::{AccountQuery, AccountRow, HealthError, HealthRow, SubscriptionRow, SubscriptionState};
 use std::time::{Duration, SystemTime};
 
 /// A daily sync that is an hour late is still healthy.
@@ -28,14 +28,16 @@ impl Inner {
         for row in found {
             let count = self.store.count_quarantine(&row.id).await?;
             let oldest = if count > 0 { self.store.quarantine(&row.id, 1).await?.pop() } else { None };
-            rows.push((self.store.health(&row.id).await?, self.store.parked_sends(&row.id).await?, count, oldest.map(|item| item.reason), row));
+            let subscription = self.store.subscription(&row.id).await?;
+            rows.push((subscription, self.store.health(&row.id).await?, self.store.parked_sends(&row.id).await?, count, oldest.map(|item| item.reason), row));
         }
         let now = to_ms(self.clock.now());
         let insecure = self.pipeline.insecure();
         let accounts: Vec<AccountHealth> = rows
             .iter()
-            .map(|(facts, parked, count, reason, row)| {
+            .map(|(subscription, facts, parked, count, reason, row)| {
                 let health = judge(row, facts, now, self.sync.since_success(&row.id, facts.last_success_at));
+                let health = with_push(subscription.as_ref().filter(|_| self.notify.is_on()), health, now);
                 let health = with_parked(*parked, with_quarantine(health, row, *count, reason.as_deref().unwrap_or_default()));
                 match &insecure {
                     Some((at, error)) if row.state == AccountState::Connected => cut_off(health, *at, error),
@@ -79,7 +81,21 @@ fn judge(row: &AccountRow, facts: &HealthRow, now: i64, since: Option<Duration>)
         quarantined: 0,
         parked_sends: 0,
         next_step,
+        transport_since: None,
     }
+}
+
+/// Whether Microsoft tells what is new, and what is in the way.
+fn with_push(subscription: Option<&SubscriptionRow>, mut health: AccountHealth, now: i64) -> AccountHealth {
+    let Some(row) = subscription.filter(|row| row.is_wanted && health.state == AccountState::Connected) else { return health };
+    if row.state == SubscriptionState::Active && row.expires_at > now {
+        health.transport = Transport::Push;
+        health.transport_since = Some(from_ms(row.state_since));
+    } else if let Some(problem) = &row.problem {
+        let step = format!("Nothing is told by Microsoft now, so sync it: {problem}");
+        health.next_step = if health.next_step.is_empty() { step } else { format!("{} {step}", health.next_step) };
+    }
+    health
 }
 
 /// What is set aside keeps an account that is otherwise well below healthy. `reason`: that of the oldest.

@@ -7,6 +7,7 @@ mod device;
 mod events;
 mod feed;
 mod health;
+mod inbound;
 mod retention;
 mod open;
 mod places;
@@ -53,6 +54,7 @@ use crate::error::{ErrorKind, Result};
 use crate::events::EventBus;
 use crate::retention::Retention;
 use crate::metrics::Meters;
+use crate::notify::Notify;
 use crate::model::*;
 use crate::outbox::{DISCONNECTED, Outbox, check_draft, check_drafts, fill, fill_all, of_draft, scopes_for, sender_for, sender_of};
 use crate::pipeline::Pipeline;
@@ -88,6 +90,7 @@ struct Inner {
     reader: Reader,
     retention: Retention,
     workflows: Workflows,
+    notify: Arc<Notify>,
     event_bus: EventBus,
     /// Bumped whenever the change feed may have grown.
     news: watch::Sender<u64>,
@@ -178,7 +181,8 @@ impl Engine {
         .await
     }
 
-    /// Cancels queued sends, stops syncs and destroys the account's tokens at once; works offline. Synced mail is kept. Errors: NotFound.
+    /// Cancels queued sends, stops syncs and destroys the account's tokens at once; works offline. Its subscription is deleted at Microsoft first, if that can be
+    /// reached within five seconds; else it expires, and what is posted until then is dropped. Synced mail is kept. Errors: NotFound.
     pub async fn disconnect(&self, account_id: String, owner: Option<String>) -> Result<Account> {
         self.finish(|inner| async move { inner.disconnect(account_id, owner).await }).await
     }
@@ -420,6 +424,7 @@ impl Inner {
 
     async fn disconnect(&self, account_id: String, owner: Option<String>) -> Result<Account> {
         let row = self.owned(&account_id, owner.as_deref()).await?;
+        self.notify.end(std::slice::from_ref(&row.id)).await;
         self.store.disconnect_account(&row.id, DISCONNECTED, to_ms(self.clock.now())).await?;
         self.vault.forget(&row.id);
         self.auth.forget(&row.id);
@@ -432,6 +437,7 @@ impl Inner {
 
     fn account_changed(&self) {
         self.outbox.nudge();
+        self.notify.nudge();
         self.news.send_modify(|n| *n = n.wrapping_add(1));
     }
 

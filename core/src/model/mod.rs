@@ -4,6 +4,7 @@ mod account;
 mod address;
 mod draft;
 mod health;
+mod inbound;
 mod retention;
 mod message;
 mod news;
@@ -19,6 +20,7 @@ pub use account::{Account, AccountFilter, AccountKind, AccountPage, AccountState
 pub(crate) use address::is_mail_address;
 pub use draft::{Address, BodyType, Draft, FileAttachment, ForwardDraft, Importance, MailDraft, MailHeader, Preview, ReplyDraft, Signature, WorkflowDraft};
 pub use health::{AccountHealth, Badge, Health, LogField, LogLevel, LogRecord, Metrics, Transport};
+pub use inbound::{HttpRequest, HttpResponse};
 pub use retention::{
     AuditChainHead, AuditFault, AuditHead, AuditKind, AuditPage, AuditRecord, AuditVerdict, KeyRotation, OwnerDeletion, PurgeReport, PurgeRequest, RotationReport,
 };

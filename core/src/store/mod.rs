@@ -21,6 +21,7 @@ mod purge;
 mod scope;
 mod signatures;
 mod staging;
+mod subscriptions;
 mod throttles;
 mod trim;
 mod words;
@@ -60,6 +61,7 @@ pub use trim::{Kept, TrimStore};
 pub use scope::Scope;
 pub use signatures::{SignatureRow, SignatureStore};
 pub use workflows::{WorkflowRow, WorkflowStore};
+pub use subscriptions::{KnownSubscription, Lifecycle, NewsRow, SubscriptionRow, SubscriptionState, SubscriptionStore};
 pub use staging::{STAGED_ID, Staged, StagedRow, StagingStore};
 pub use sqlite::SqliteStore;
 #[cfg(all(test, unix))]
@@ -74,7 +76,7 @@ pub fn peek(data_dir: &Path, name: &str) -> Result<Option<Vec<u8>>> {
 
 /// What a backend promises; SQLite is one, PostgreSQL can be another.
 pub trait Store:
-    AccountStore + ChatStore + CopyStore + KeyStore + OutboxStore + LinkStore + MailStore + HealthStore + AuditStore + LastSenderStore + PaceStore + PurgeStore + SignatureStore + StagingStore + ThrottleStore + TrimStore + WorkflowStore + Send + Sync
+    AccountStore + ChatStore + CopyStore + KeyStore + OutboxStore + LinkStore + MailStore + HealthStore + AuditStore + LastSenderStore + PaceStore + PurgeStore + SignatureStore + StagingStore + SubscriptionStore + ThrottleStore + TrimStore + WorkflowStore + Send + Sync
 {
     /// Ends all connections; later calls fail with `Closed`.
     fn close(&self);

@@ -41,6 +41,7 @@ mod search;
 mod signatures;
 mod staging;
 mod stamp;
+mod subscriptions;
 mod throttles;
 mod trim;
 mod pending_removals;

@@ -44,6 +44,7 @@ pub(super) const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("../migrations/0026_last_senders.sql")),
     M::up(include_str!("../migrations/0027_signatures.sql")),
     M::up(include_str!("../migrations/0028_links.sql")),
+    M::up(include_str!("../migrations/0029_subscriptions.sql")),
 ];
 
 /// Pages that a connection keeps in memory, in KB. A reader has far fewer than the writer: there are up to eight of them, and what one lacks is in the

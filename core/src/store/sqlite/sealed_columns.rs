@@ -74,4 +74,5 @@ pub const OTHER_BLOBS: &[(&str, &str)] = &[
     ("last_senders", "context"),
     ("links", "hash"),
     ("throttles", "counts"),
+    ("subscriptions", "client_hash"),
 ];

@@ -31,7 +31,7 @@ pub const ONE_CHAIN: &str = "
     CREATE TABLE audit (number INTEGER PRIMARY KEY, at INTEGER NOT NULL, kind TEXT NOT NULL, account_id TEXT, subject TEXT, detail TEXT NOT NULL, hash BLOB NOT NULL) STRICT;
     INSERT INTO audit SELECT * FROM kept;
     ALTER TABLE throttles DROP COLUMN counted_at; ALTER TABLE throttles DROP COLUMN counts;
-    DROP TABLE IF EXISTS outbox_staged; DROP TABLE IF EXISTS staged_parts; DROP TABLE IF EXISTS staged; DROP TABLE IF EXISTS chats; DROP TABLE IF EXISTS paces; DROP TABLE IF EXISTS last_senders; DROP TABLE IF EXISTS signatures; DROP TABLE IF EXISTS links;
+    DROP TABLE IF EXISTS outbox_staged; DROP TABLE IF EXISTS staged_parts; DROP TABLE IF EXISTS staged; DROP TABLE IF EXISTS chats; DROP TABLE IF EXISTS paces; DROP TABLE IF EXISTS last_senders; DROP TABLE IF EXISTS signatures; DROP TABLE IF EXISTS links; DROP TABLE IF EXISTS subscriptions; DROP TABLE IF EXISTS news;
     PRAGMA user_version = 19";
 
 /// Plays the one who alters the file.
