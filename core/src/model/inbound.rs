@@ -11,12 +11,13 @@ pub struct HttpRequest {
     /// What stands behind the `?`, as it came (percent-encoded).
     pub query: String,
     pub headers: HashMap<String, String>,
-    pub body: Vec<u8>,
+    /// All of it; none where there is none.
+    pub body: Option<Vec<u8>>,
 }
 
 impl Default for HttpRequest {
     fn default() -> Self {
-        Self { method: "POST".to_owned(), path: "/".to_owned(), query: String::new(), headers: HashMap::new(), body: Vec::new() }
+        Self { method: "POST".to_owned(), path: "/".to_owned(), query: String::new(), headers: HashMap::new(), body: None }
     }
 }
 

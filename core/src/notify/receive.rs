@@ -50,10 +50,11 @@ impl Notify {
         if let Some(token) = validation_token(&request.query) {
             return handshake(token);
         }
-        if request.body.len() > LARGEST_BODY {
+        let body = request.body.as_deref().unwrap_or_default();
+        if body.len() > LARGEST_BODY {
             return plain(413);
         }
-        let items = match posted(&request.body) {
+        let items = match posted(body) {
             Posted::Items(items) => items,
             Posted::TooMany => return plain(413),
             Posted::Unreadable => return plain(400),

@@ -9,6 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import posts
 import raw
 import tidings
 import values
@@ -205,6 +206,8 @@ class Player:
             outcome = await self.events_until(given.get("owner"), given.get("until"))
         elif verb in ("request", "batch", "pages"):
             outcome = await getattr(raw, verb)(engine, given)
+        elif verb == "receive":
+            outcome = await posts.receive(engine, given)
         elif verb == "settled":
             outcome = await self.settled(given["receipt_id"])
         else:

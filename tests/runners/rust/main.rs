@@ -4,6 +4,7 @@ mod child;
 mod logs;
 mod matching;
 mod opening;
+mod posts;
 mod raw;
 mod stage;
 mod steps;

@@ -1,6 +1,6 @@
 //! JSON in, a call through the public interface, JSON out.
 
-use crate::raw;
+use crate::{posts, raw};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -107,6 +107,8 @@ pub async fn call(on: Player, verb: String, with: Value) -> Outcome {
         "thread" => out(engine.thread(must("message_id"), text("owner")).await),
         "mark_read" => out(engine.mark_read(must("message_id"), with["is_read"].as_bool().unwrap_or(true), text("owner")).await),
         "changes" => out(engine.changes(record(&with)?).ready(with["limit"].as_u64().map_or(1000, small)).await),
+        "watch" => out(engine.watch(must("account_id"), with["on"].as_bool().unwrap_or(true), text("owner")).await),
+        "receive" => posts::receive(engine, &with).await,
         "request" => raw::request(engine, &with).await,
         "batch" => raw::batch(engine, &with).await,
         "pages" => raw::pages(engine, &with).await,

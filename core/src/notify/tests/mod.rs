@@ -233,5 +233,5 @@ pub fn item(client_state: &str, subscription_id: &str) -> Value {
 }
 
 pub fn post(items: &[Value]) -> HttpRequest {
-    HttpRequest { body: json!({ "value": items }).to_string().into_bytes(), ..HttpRequest::default() }
+    HttpRequest { body: Some(json!({ "value": items }).to_string().into_bytes()), ..HttpRequest::default() }
 }
