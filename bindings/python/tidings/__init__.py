@@ -14,6 +14,8 @@ except ImportError as _error:
     raise
 from ._attachments import attachment_from as attachment_from
 from ._attachments import blocking_attachment_from as blocking_attachment_from
+from ._inbound import AsgiRoute as AsgiRoute
+from ._inbound import WsgiRoute as WsgiRoute
 from ._logging import log_to_logging as log_to_logging
 from ._native import *
 

@@ -235,7 +235,8 @@ async fn process(shared: Arc<Shared>, line: Arc<Mutex<Line>>, call: Call, mut ar
         hit.held().await;
     }
     // Microsoft asks the notification URL before it answers.
-    let question = push::question(&mut shared.lock(), &call);
+    let is_replaced = matches!(action, Some(Action::Status(_) | Action::Revoked | Action::Gone { .. } | Action::Echo(_)));
+    let question = if is_replaced { None } else { push::question(&mut shared.lock(), &call) };
     if let Some(question) = question {
         shared.posts.notify_one();
         let outcome = question.await;

@@ -42,6 +42,7 @@ pub fn tell(world: &mut World, ask: &Value) -> Result<Value, String> {
     if event == "missed" {
         // What was to be told before is what was missed.
         world.push.items.retain(|item| !item.value["lifecycleEvent"].is_null());
+        world.push.posts.retain(|post| post.asks.is_some() || post.is_out || post.body.contains("lifecycleEvent"));
     }
     Ok(json!({"count": ids.len()}))
 }
