@@ -55,6 +55,7 @@ pub mod fuzzing {
     pub use crate::auth::fuzzing::{callback_query, token_answer};
     pub use crate::config::fuzzing::config_file;
     pub use crate::graph::fuzzing::{batch_answer, delta_page};
+    pub use crate::notify::fuzzing::notification_post;
     pub use crate::retention::fuzzing::audit_page;
     pub use crate::seal::fuzzing::envelope;
     pub use crate::sync::fuzzing::html;

@@ -6,6 +6,8 @@
 
 mod ending;
 mod follow;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod known;
 mod marks;
 mod parse;

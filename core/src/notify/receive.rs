@@ -126,13 +126,13 @@ fn belongs(item: &Notification, hash: &[u8; 32], one: &KnownSubscription) -> boo
 }
 
 /// Of Microsoft's question whether the route is ours.
-fn validation_token(query: &str) -> Option<String> {
+pub(super) fn validation_token(query: &str) -> Option<String> {
     let query = query.strip_prefix('?').unwrap_or(query);
     url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name.eq_ignore_ascii_case("validationToken")).map(|(_, token)| token.into_owned())
 }
 
 /// The token and nothing else, as plain text that no browser takes for more.
-fn handshake(token: String) -> HttpResponse {
+pub(super) fn handshake(token: String) -> HttpResponse {
     if token.is_empty() || token.len() > LONGEST_TOKEN || token.chars().any(char::is_control) {
         return plain(400);
     }
