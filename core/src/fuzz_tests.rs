@@ -4,6 +4,7 @@
 use crate::auth::fuzzing::{callback_query, token_answer};
 use crate::config::fuzzing::config_file;
 use crate::graph::fuzzing::{batch_answer, delta_page};
+use crate::notify::fuzzing::notification_post;
 use crate::retention::fuzzing::audit_page;
 use crate::seal::fuzzing::envelope;
 use crate::sync::fuzzing::html;
@@ -54,6 +55,11 @@ fn html_bodies() {
 #[test]
 fn config_files() {
     run("config_file", config_file);
+}
+
+#[test]
+fn notification_posts() {
+    run("notification_post", notification_post);
 }
 
 #[test]

@@ -7,7 +7,7 @@
 //!
 //! ```text
 //! methods      engine                                    one short method per verb
-//! activities   auth      outbox      sync      contacts  retention  workflows  connect · what leaves · what we ask for · what is proven and erased
+//! activities   auth      outbox      sync      contacts  notify    retention  workflows  connect · what leaves · what we ask for · what Microsoft tells · what is proven and erased
 //! tools        vault     trust       graph     flows     secrets · proofs · Microsoft's API · posts to workflows
 //! base         store     pipeline    events              durable rows · the only way out · the event bus
 //! plain        model  error  foreign  seal  clock  random  hex  secret  config  json  runtime  logs  markup  metrics  failpoint  interleave  throttle  stages    plain things; no sockets, no SQL
@@ -33,6 +33,7 @@ mod logs;
 mod markup;
 mod metrics;
 mod model;
+mod notify;
 mod outbox;
 #[allow(clippy::disallowed_methods, clippy::disallowed_types)] // the only way out
 mod pipeline;
@@ -55,6 +56,7 @@ pub mod fuzzing {
     pub use crate::auth::fuzzing::{callback_query, token_answer};
     pub use crate::config::fuzzing::config_file;
     pub use crate::graph::fuzzing::{batch_answer, delta_page};
+    pub use crate::notify::fuzzing::notification_post;
     pub use crate::retention::fuzzing::audit_page;
     pub use crate::seal::fuzzing::envelope;
     pub use crate::sync::fuzzing::html;

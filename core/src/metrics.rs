@@ -40,6 +40,10 @@ pub struct Counters {
     pub pages: Counter,
     pub messages_stored: Counter,
     pub sends_parked: Counter,
+    pub notifications: Counter,
+    pub notifications_refused: Counter,
+    pub subscriptions_made: Counter,
+    pub subscriptions_renewed: Counter,
 }
 
 impl std::ops::Deref for Meters {
@@ -66,6 +70,10 @@ impl Meters {
             pages: self.pages.get(),
             messages_stored: self.messages_stored.get(),
             sends_parked: self.sends_parked.get(),
+            notifications: self.notifications.get(),
+            notifications_refused: self.notifications_refused.get(),
+            subscriptions_made: self.subscriptions_made.get(),
+            subscriptions_renewed: self.subscriptions_renewed.get(),
         }
     }
 }

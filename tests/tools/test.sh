@@ -38,7 +38,7 @@ cargo_flags=(--workspace --features tidings-uniffi/bindgen)
 
 python_env() {
   [ -x "$venv/bin/python" ] || python3 -m venv "$venv"
-  "$venv/bin/pip" install -q --disable-pip-version-check pytest mypy typing_extensions
+  "$venv/bin/pip" install -q --disable-pip-version-check pytest mypy typing_extensions fastapi flask django uvicorn
 }
 node_modules() { (cd "$1" && npm ci --no-audit --no-fund --ignore-scripts); }
 # The dependencies, and the plugins that compile and test.
@@ -47,6 +47,7 @@ downloads() {
   wants python && step get-python python_env
   { wants node || wants rust; } && step get-node-tests node_modules tests
   wants node && [ -f bindings/node/package-lock.json ] && step get-node node_modules bindings/node
+  wants node && step get-node-push node_modules examples/push/node
   wants kotlin && step get-maven maven
   true
 }
@@ -58,6 +59,7 @@ export venv
 examples() {
   step "examples-$1" examples/run.sh "$1"
   step "readme-$1" examples/readme.sh "$1"
+  [ "$1" = kotlin ] || step "push-$1" examples/push/run.sh "$1"
 }
 rust_lane() {
   step rust cargo test "${cargo_flags[@]}" --no-fail-fast -- --nocapture

@@ -19,5 +19,5 @@ const channelPost = (draft) => ({ type: 'channel_post', channelPost: draft })
 
 // The native classes are dressed once, whoever loads this file again.
 const whole = Symbol.for('tidings')
-if (!native[whole]) Object.defineProperty(native, whole, { value: { ...require('./idioms.cjs'), ...require('./errors.cjs').classes, mail, chat, reply, forward, channelPost, workflow } })
+if (!native[whole]) Object.defineProperty(native, whole, { value: { ...require('./idioms.cjs'), ...require('./errors.cjs').classes, mail, chat, reply, forward, channelPost, workflow, ...require('./inbound.cjs') } })
 module.exports = native[whole]

@@ -16,6 +16,14 @@ export function channelPost(draft: ChannelPostDraft): Draft
 /** A draft of a post to a workflow, for `send` and `enqueue`. */
 export function workflow(draft: WorkflowDraft): Draft
 /**
+ * A route that takes Microsoft's notifications: a listener of `node:http` and a handler of Express that hands each request to `receive`. The body must not have been
+ * read as anything but bytes before.
+ */
+export function notifications(engine: Engine): (
+  request: { method?: string | undefined; url?: string | undefined; [Symbol.asyncIterator](): AsyncIterator<any> },
+  response: { headersSent: boolean; writeHead(status: number, headers?: any): unknown; end(body?: any): unknown },
+) => Promise<void>
+/**
  * Calls `callback` with each record that the engines of this process log, at this level (default: `info`) and above; gives a function that
  * stops it. It keeps no process alive. What the callback throws becomes a warning of the process. Errors: as `logs`.
  */

@@ -34,7 +34,7 @@ export type MailboxState = 'not_asked' | 'reachable' | 'unlicensed' | 'on_premis
 /** `Healthy`: a success within 25 hours, or it has nothing to sync. `Incomplete`: the same, but something is set aside. `NeverSynced`: nothing was fetched yet. `Stale`: the last success is older. `Error`: it does not work. */
 export type Badge = 'healthy' | 'incomplete' | 'never_synced' | 'stale' | 'error';
 
-/** How news of a mailbox come: `Manual` when the host calls `sync`. */
+/** How news of a mailbox come: `Manual` when the host calls `sync`, `Push` while Microsoft posts to `notification_url`. */
 export type Transport = 'manual' | 'polling' | 'push';
 
 export type BodyType = 'text' | 'html' | 'markdown';
@@ -143,6 +143,9 @@ export interface Config {
   mailsPerMinute?: number;
   /** Recipients of the mails that leave a mailbox in any 24 hours, up to 1,000,000; 0: no limit. Exchange Online takes 10,000 and refuses those beyond. Default: `0`. */
   recipientsPerDay?: number;
+  /** Where Microsoft posts that something changed in a mailbox: a route of the host's own, which hands what comes to `receive`. https, without user and fragment,
+   * 2,000 characters at the most; none: no mailbox is watched. Plain http is for loopback hosts of a custom cloud only. */
+  notificationUrl?: string | null;
 }
 
 /** A sign-in to start. */
@@ -321,6 +324,8 @@ export interface AccountHealth {
   parkedSends: number;
   /** What to do, in words; empty when there is nothing to do. */
   nextStep: string;
+  /** Since when news come that way; none where it is the usual way. */
+  transportSince: Date | null;
 }
 
 /** All accounts of an owner; the badge is that of the worst. */
@@ -1133,6 +1138,27 @@ export interface Change {
   at: Date;
 }
 
+/** A request that came to the host's own route, as its web framework has it. */
+export interface HttpRequest {
+  /** Default: `"POST"`. */
+  method?: string;
+  /** Not looked at: which route it is, is the host's to say. Default: `"/"`. */
+  path?: string;
+  /** What stands behind the `?`, as it came (percent-encoded). Default: `""`. */
+  query?: string;
+  /** Default: `{}`. */
+  headers?: Readonly<Record<string, string>>;
+  /** All of it; none where there is none. */
+  body?: Uint8Array | null;
+}
+
+/** What the host's route is to answer. */
+export interface HttpResponse {
+  status: number;
+  headers: Record<string, string>;
+  body: Buffer;
+}
+
 /** A request to any endpoint of Graph. */
 export type RawRequest = string | {
   /** Below the version, as in `/me/events`, with or without a query. What may not stand in an address is encoded; what is encoded already stays. Or a link of an
@@ -1217,6 +1243,11 @@ export interface Metrics {
   messagesStored: number;
   /** Sends that were parked when the engine was opened, since the store was copied or restored. */
   sendsParked: number;
+  /** Notifications that belong to a subscription of the store, and those that were dropped: forged, of unknown or ended subscriptions, of another tenant. */
+  notifications: number;
+  notificationsRefused: number;
+  subscriptionsMade: number;
+  subscriptionsRenewed: number;
 }
 
 /** Which keys to replace. Nothing stops meanwhile; a rotation that was cut off goes on with the next one. Processes that have the store open go on with
@@ -1735,7 +1766,8 @@ export class Engine implements AsyncDisposable {
   verify(accountId: string, testMessage: boolean, owner?: string | null, options?: CallOptions): Promise<Verification>;
   /** How all accounts of an owner are doing. Touches no network. Errors: NotFound. */
   health(owner: string, options?: CallOptions): Promise<Health>;
-  /** Cancels queued sends, stops syncs and destroys the account's tokens at once; works offline. Synced mail is kept. Errors: NotFound. */
+  /** Cancels queued sends, stops syncs and destroys the account's tokens at once; works offline. Its subscription is deleted at Microsoft first, if that can be
+   * reached within five seconds; else it expires, and what is posted until then is dropped. Synced mail is kept. Errors: NotFound. */
   disconnect(accountId: string, owner?: string | null, options?: CallOptions): Promise<Account>;
   /** Begins an attachment of up to 150 MB that is handed in piece by piece, sealed and durable, before the draft that names it. `size`: bytes that it comes
    * to, if that is known; another count is an error. What `finish` gives goes into drafts of this account, into several of them if they are handed in
@@ -1924,6 +1956,17 @@ export class Engine implements AsyncDisposable {
   /** The change feed of all accounts of an owner, or of one account. What is wrong with the query is told by the stream: InvalidInput, NotFound,
    * CursorExpired (it is older than what is kept: `keep_changes_days`). */
   changes(query?: ChangeQuery): ChangeStream;
+  /** Takes a request that came to `notification_url`, whatever it holds, and gives the answer to send back. Mount it as one route that takes POST; the body must
+   * be whole. Answered within three seconds, without a request to anybody: Microsoft's question whether the route is there by its token as plain text;
+   * notifications by 202 once they are durable, good and bad ones alike (a bad one is dropped, and counted by `metrics`); what is no list of notifications by
+   * 400, more than 4 MB or 1,000 of them by 413, and 503 when the store cannot be written, upon which Microsoft comes again. The accounts that were told of are
+   * synced in the background, each once for all that was told of it meanwhile, and after a restart as well. Errors: Closed, Forked.
+   * Source: Graph, receive change notifications through webhooks. */
+  receive(request?: HttpRequest, options?: CallOptions): Promise<HttpResponse>;
+  /** Whether Microsoft is to tell what changes in the account's mailbox. Every account with `mail_sync` is watched when `notification_url` is set; this takes
+   * one out, or in again. Stores the wish and answers at once; the subscription is made or deleted in the background, and `health` tells by which way news
+   * come. Errors: InvalidInput (`notification_url` is not set), NotFound; to watch it also NotConnected, NeedsReconnect, ConsentMissing, Forbidden (it is no person's). */
+  watch(accountId: string, on: boolean, owner?: string | null, options?: CallOptions): Promise<void>;
   /** Any endpoint of Graph, v1.0 or beta, with the account's token, under its limits. A GET or HEAD is repeated after an outage or a lost answer; anything else only
    * with `repeat`, and never by itself when it may have been done. 429 and 503 with a Retry-After are waited for as long as `max_wait_ms` allows. What Graph answers
    * is handed out as it came, refusals (4xx) and redirects included: none is followed, since the token is for Graph alone; the address in `location` is yours to

@@ -15,6 +15,8 @@ except ImportError as _error:
 from ._attachments import attachment_from as attachment_from
 from ._attachments import blocking_attachment_from as blocking_attachment_from
 from ._contents import content_file as content_file
+from ._inbound import AsgiRoute as AsgiRoute
+from ._inbound import WsgiRoute as WsgiRoute
 from ._logging import log_to_logging as log_to_logging
 from ._native import *
 

@@ -126,7 +126,7 @@ class Badge(str, enum.Enum):
 _Badge: TypeAlias = Badge | Literal["healthy", "incomplete", "never_synced", "stale", "error"]
 
 class Transport(str, enum.Enum):
-    """How news of a mailbox come: `Manual` when the host calls `sync`."""
+    """How news of a mailbox come: `Manual` when the host calls `sync`, `Push` while Microsoft posts to `notification_url`."""
     MANUAL = "manual"
     POLLING = "polling"
     PUSH = "push"
@@ -426,8 +426,8 @@ _App: TypeAlias = App | _AppFields
 @final
 class Config:
     """How an engine is set up."""
-    __match_args__ = ("data_dir", "client_id", "cloud", "client_secret", "certificate", "tenant", "apps", "content", "on_copied_store", "send_timeout_ms", "sign_in_seconds", "page_size", "folders", "allow_tls12", "proxy", "ca_certificates", "max_tenant_requests", "max_requests", "keep_changes_days", "keep_sends_days", "workflow_hosts", "mails_per_minute", "recipients_per_day")
-    def __new__(cls, data_dir: str, client_id: str, cloud: _Cloud, client_secret: _Secret | None = ..., certificate: _ClientCertificate | None = ..., tenant: str = ..., apps: Sequence[_App] = ..., content: _Content = ..., on_copied_store: _CopiedStore = ..., send_timeout_ms: int = ..., sign_in_seconds: int = ..., page_size: int = ..., folders: Sequence[str] = ..., allow_tls12: bool = ..., proxy: _Secret | None = ..., ca_certificates: str | None = ..., max_tenant_requests: int = ..., max_requests: int = ..., keep_changes_days: int = ..., keep_sends_days: int = ..., workflow_hosts: Sequence[str] = ..., mails_per_minute: int = ..., recipients_per_day: int = ...) -> Self: ...
+    __match_args__ = ("data_dir", "client_id", "cloud", "client_secret", "certificate", "tenant", "apps", "content", "on_copied_store", "send_timeout_ms", "sign_in_seconds", "page_size", "folders", "allow_tls12", "proxy", "ca_certificates", "max_tenant_requests", "max_requests", "keep_changes_days", "keep_sends_days", "workflow_hosts", "mails_per_minute", "recipients_per_day", "notification_url")
+    def __new__(cls, data_dir: str, client_id: str, cloud: _Cloud, client_secret: _Secret | None = ..., certificate: _ClientCertificate | None = ..., tenant: str = ..., apps: Sequence[_App] = ..., content: _Content = ..., on_copied_store: _CopiedStore = ..., send_timeout_ms: int = ..., sign_in_seconds: int = ..., page_size: int = ..., folders: Sequence[str] = ..., allow_tls12: bool = ..., proxy: _Secret | None = ..., ca_certificates: str | None = ..., max_tenant_requests: int = ..., max_requests: int = ..., keep_changes_days: int = ..., keep_sends_days: int = ..., workflow_hosts: Sequence[str] = ..., mails_per_minute: int = ..., recipients_per_day: int = ..., notification_url: str | None = ...) -> Self: ...
     @property
     def data_dir(self) -> str:
         """Folder of the store, made with mode 0700 if missing. One folder may be opened by several processes."""
@@ -499,6 +499,10 @@ class Config:
     @property
     def recipients_per_day(self) -> int:
         """Recipients of the mails that leave a mailbox in any 24 hours, up to 1,000,000; 0: no limit. Exchange Online takes 10,000 and refuses those beyond."""
+    @property
+    def notification_url(self) -> str | None:
+        """Where Microsoft posts that something changed in a mailbox: a route of the host's own, which hands what comes to `receive`. https, without user and fragment,
+        2,000 characters at the most; none: no mailbox is watched. Plain http is for loopback hosts of a custom cloud only."""
 
 @final
 class ConnectRequest:
@@ -775,8 +779,8 @@ class Verification:
 @final
 class AccountHealth:
     """How an account is doing, from recorded facts."""
-    __match_args__ = ("account_id", "badge", "state", "transport", "last_success_at", "last_error_at", "last_error_kind", "last_error", "quarantined", "parked_sends", "next_step")
-    def __new__(cls, account_id: str, badge: _Badge, state: _AccountState, transport: _Transport, last_success_at: datetime | None, last_error_at: datetime | None, last_error_kind: _ErrorKind | None, last_error: str | None, quarantined: int, parked_sends: int, next_step: str) -> Self: ...
+    __match_args__ = ("account_id", "badge", "state", "transport", "last_success_at", "last_error_at", "last_error_kind", "last_error", "quarantined", "parked_sends", "next_step", "transport_since")
+    def __new__(cls, account_id: str, badge: _Badge, state: _AccountState, transport: _Transport, last_success_at: datetime | None, last_error_at: datetime | None, last_error_kind: _ErrorKind | None, last_error: str | None, quarantined: int, parked_sends: int, next_step: str, transport_since: datetime | None) -> Self: ...
     @property
     def account_id(self) -> str: ...
     @property
@@ -804,6 +808,9 @@ class AccountHealth:
     @property
     def next_step(self) -> str:
         """What to do, in words; empty when there is nothing to do."""
+    @property
+    def transport_since(self) -> datetime | None:
+        """Since when news come that way; none where it is the usual way."""
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -2131,6 +2138,41 @@ class Change:
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
 @final
+class HttpRequest:
+    """A request that came to the host's own route, as its web framework has it."""
+    __match_args__ = ("method", "path", "query", "headers", "body")
+    def __new__(cls, method: str = ..., path: str = ..., query: str = ..., headers: Mapping[str, str] = ..., body: bytes | None = ...) -> Self: ...
+    @property
+    def method(self) -> str: ...
+    @property
+    def path(self) -> str:
+        """Not looked at: which route it is, is the host's to say."""
+    @property
+    def query(self) -> str:
+        """What stands behind the `?`, as it came (percent-encoded)."""
+    @property
+    def headers(self) -> dict[str, str]: ...
+    @property
+    def body(self) -> bytes | None:
+        """All of it; none where there is none."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class HttpResponse:
+    """What the host's route is to answer."""
+    __match_args__ = ("status", "headers", "body")
+    def __new__(cls, status: int, headers: Mapping[str, str], body: bytes) -> Self: ...
+    @property
+    def status(self) -> int: ...
+    @property
+    def headers(self) -> dict[str, str]: ...
+    @property
+    def body(self) -> bytes: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
 class RawRequest:
     """A request to any endpoint of Graph."""
     __match_args__ = ("path", "method", "query", "headers", "json", "body", "version", "repeat", "background", "max_wait_ms")
@@ -2250,8 +2292,8 @@ class LogRecord:
 @final
 class Metrics:
     """Counts since the engine was opened, in this process."""
-    __match_args__ = ("requests", "throttled", "retries", "failures", "tokens_renewed", "sends_queued", "sends_sent", "sends_failed", "sends_unknown", "syncs", "pages", "messages_stored", "sends_parked")
-    def __new__(cls, requests: int, throttled: int, retries: int, failures: int, tokens_renewed: int, sends_queued: int, sends_sent: int, sends_failed: int, sends_unknown: int, syncs: int, pages: int, messages_stored: int, sends_parked: int) -> Self: ...
+    __match_args__ = ("requests", "throttled", "retries", "failures", "tokens_renewed", "sends_queued", "sends_sent", "sends_failed", "sends_unknown", "syncs", "pages", "messages_stored", "sends_parked", "notifications", "notifications_refused", "subscriptions_made", "subscriptions_renewed")
+    def __new__(cls, requests: int, throttled: int, retries: int, failures: int, tokens_renewed: int, sends_queued: int, sends_sent: int, sends_failed: int, sends_unknown: int, syncs: int, pages: int, messages_stored: int, sends_parked: int, notifications: int, notifications_refused: int, subscriptions_made: int, subscriptions_renewed: int) -> Self: ...
     @property
     def requests(self) -> int:
         """HTTP requests sent, those answered 429, those sent again, those that ended in an error."""
@@ -2280,6 +2322,15 @@ class Metrics:
     @property
     def sends_parked(self) -> int:
         """Sends that were parked when the engine was opened, since the store was copied or restored."""
+    @property
+    def notifications(self) -> int:
+        """Notifications that belong to a subscription of the store, and those that were dropped: forged, of unknown or ended subscriptions, of another tenant."""
+    @property
+    def notifications_refused(self) -> int: ...
+    @property
+    def subscriptions_made(self) -> int: ...
+    @property
+    def subscriptions_renewed(self) -> int: ...
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -3068,7 +3119,8 @@ class Engine:
     async def health(self, owner: str) -> Health:
         """How all accounts of an owner are doing. Touches no network. Errors: NotFound."""
     async def disconnect(self, account_id: str, owner: str | None = ...) -> Account:
-        """Cancels queued sends, stops syncs and destroys the account's tokens at once; works offline. Synced mail is kept. Errors: NotFound."""
+        """Cancels queued sends, stops syncs and destroys the account's tokens at once; works offline. Its subscription is deleted at Microsoft first, if that can be
+        reached within five seconds; else it expires, and what is posted until then is dropped. Synced mail is kept. Errors: NotFound."""
     async def stage_attachment(self, account_id: str, name: str, content_type: str = ..., size: int | None = ..., content_id: str | None = ...) -> AttachmentWriter:
         """Begins an attachment of up to 150 MB that is handed in piece by piece, sealed and durable, before the draft that names it. `size`: bytes that it comes
         to, if that is known; another count is an error. What `finish` gives goes into drafts of this account, into several of them if they are handed in
@@ -3280,6 +3332,20 @@ class Engine:
         CursorExpired (it is older than what is kept: `keep_changes_days`)."""
     @overload
     def changes(self, *, owner: str | None = ..., account_id: str | None = ..., cursor: str | None = ...) -> ChangeStream: ...
+    @overload
+    async def receive(self, request: HttpRequest) -> HttpResponse:
+        """Takes a request that came to `notification_url`, whatever it holds, and gives the answer to send back. Mount it as one route that takes POST; the body must
+        be whole. Answered within three seconds, without a request to anybody: Microsoft's question whether the route is there by its token as plain text;
+        notifications by 202 once they are durable, good and bad ones alike (a bad one is dropped, and counted by `metrics`); what is no list of notifications by
+        400, more than 4 MB or 1,000 of them by 413, and 503 when the store cannot be written, upon which Microsoft comes again. The accounts that were told of are
+        synced in the background, each once for all that was told of it meanwhile, and after a restart as well. Errors: Closed, Forked.
+        Source: Graph, receive change notifications through webhooks."""
+    @overload
+    async def receive(self, *, method: str = ..., path: str = ..., query: str = ..., headers: Mapping[str, str] = ..., body: bytes | None = ...) -> HttpResponse: ...
+    async def watch(self, account_id: str, on: bool, owner: str | None = ...) -> None:
+        """Whether Microsoft is to tell what changes in the account's mailbox. Every account with `mail_sync` is watched when `notification_url` is set; this takes
+        one out, or in again. Stores the wish and answers at once; the subscription is made or deleted in the background, and `health` tells by which way news
+        come. Errors: InvalidInput (`notification_url` is not set), NotFound; to watch it also NotConnected, NeedsReconnect, ConsentMissing, Forbidden (it is no person's)."""
     async def request(self, account_id: str, request: _RawRequest, owner: str | None = ...) -> RawResponse:
         """Any endpoint of Graph, v1.0 or beta, with the account's token, under its limits. A GET or HEAD is repeated after an outage or a lost answer; anything else only
         with `repeat`, and never by itself when it may have been done. 429 and 503 with a Retry-After are waited for as long as `max_wait_ms` allows. What Graph answers
@@ -3414,7 +3480,8 @@ class BlockingEngine:
     def health(self, owner: str) -> Health:
         """How all accounts of an owner are doing. Touches no network. Errors: NotFound."""
     def disconnect(self, account_id: str, owner: str | None = ...) -> Account:
-        """Cancels queued sends, stops syncs and destroys the account's tokens at once; works offline. Synced mail is kept. Errors: NotFound."""
+        """Cancels queued sends, stops syncs and destroys the account's tokens at once; works offline. Its subscription is deleted at Microsoft first, if that can be
+        reached within five seconds; else it expires, and what is posted until then is dropped. Synced mail is kept. Errors: NotFound."""
     def stage_attachment(self, account_id: str, name: str, content_type: str = ..., size: int | None = ..., content_id: str | None = ...) -> BlockingAttachmentWriter:
         """Begins an attachment of up to 150 MB that is handed in piece by piece, sealed and durable, before the draft that names it. `size`: bytes that it comes
         to, if that is known; another count is an error. What `finish` gives goes into drafts of this account, into several of them if they are handed in
@@ -3626,6 +3693,20 @@ class BlockingEngine:
         CursorExpired (it is older than what is kept: `keep_changes_days`)."""
     @overload
     def changes(self, *, owner: str | None = ..., account_id: str | None = ..., cursor: str | None = ...) -> BlockingChangeStream: ...
+    @overload
+    def receive(self, request: HttpRequest) -> HttpResponse:
+        """Takes a request that came to `notification_url`, whatever it holds, and gives the answer to send back. Mount it as one route that takes POST; the body must
+        be whole. Answered within three seconds, without a request to anybody: Microsoft's question whether the route is there by its token as plain text;
+        notifications by 202 once they are durable, good and bad ones alike (a bad one is dropped, and counted by `metrics`); what is no list of notifications by
+        400, more than 4 MB or 1,000 of them by 413, and 503 when the store cannot be written, upon which Microsoft comes again. The accounts that were told of are
+        synced in the background, each once for all that was told of it meanwhile, and after a restart as well. Errors: Closed, Forked.
+        Source: Graph, receive change notifications through webhooks."""
+    @overload
+    def receive(self, *, method: str = ..., path: str = ..., query: str = ..., headers: Mapping[str, str] = ..., body: bytes | None = ...) -> HttpResponse: ...
+    def watch(self, account_id: str, on: bool, owner: str | None = ...) -> None:
+        """Whether Microsoft is to tell what changes in the account's mailbox. Every account with `mail_sync` is watched when `notification_url` is set; this takes
+        one out, or in again. Stores the wish and answers at once; the subscription is made or deleted in the background, and `health` tells by which way news
+        come. Errors: InvalidInput (`notification_url` is not set), NotFound; to watch it also NotConnected, NeedsReconnect, ConsentMissing, Forbidden (it is no person's)."""
     def request(self, account_id: str, request: _RawRequest, owner: str | None = ...) -> BlockingRawResponse:
         """Any endpoint of Graph, v1.0 or beta, with the account's token, under its limits. A GET or HEAD is repeated after an outage or a lost answer; anything else only
         with `repeat`, and never by itself when it may have been done. 429 and 503 with a Retry-After are waited for as long as `max_wait_ms` allows. What Graph answers

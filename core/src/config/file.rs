@@ -38,6 +38,7 @@ const KEYS: &[&str] = &[
     "workflow_hosts",
     "mails_per_minute",
     "recipients_per_day",
+    "notification_url",
 ];
 const APP_KEYS: &[&str] = &["client_id", "client_secret", "certificate", "tenant"];
 const CERTIFICATE_KEYS: &[&str] = &["certificate", "private_key", "certificate_file", "private_key_file"];
@@ -152,6 +153,9 @@ fn settings(top: &mut Section<'_, '_>, folder: &Path, keys: &mut Vec<String>) ->
     }
     if let Some(recipients) = top.number("recipients_per_day")? {
         config.recipients_per_day = recipients;
+    }
+    if let Some(url) = top.text("notification_url")? {
+        config.notification_url = Some(url.to_string());
     }
     if let Some(hosts) = top.texts("workflow_hosts")? {
         config.workflow_hosts = hosts;

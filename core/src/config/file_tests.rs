@@ -44,6 +44,7 @@ fn every_field_is_read_by_its_name() {
         workflow_hosts = [".logic.azure.us"]
         mails_per_minute = 30
         recipients_per_day = 10000
+        notification_url = "https://app.example.com/tidings"
         allow_tls12 = true
         proxy = "http://${{HOST}}:8080"
         ca_certificates = "pem"
@@ -67,6 +68,7 @@ fn every_field_is_read_by_its_name() {
     assert_eq!(config.folders, ["inbox", "a${b}"]);
     assert_eq!(config.workflow_hosts, [".logic.azure.us"]);
     assert_eq!((config.mails_per_minute, config.recipients_per_day), (30, 10_000));
+    assert_eq!(config.notification_url.as_deref(), Some("https://app.example.com/tidings"));
     config.client_secret.unwrap().expose(|secret| assert_eq!(secret, "s3cret-canary"));
     let [plain, sales] = config.apps.as_slice() else { panic!() };
     assert_eq!((plain.name.as_str(), plain.tenant.as_str(), plain.client_secret.is_none()), ("plain", "common", true));

@@ -2,6 +2,7 @@
 
 mod file;
 mod folders;
+mod notifications;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
 mod printed;
@@ -122,6 +123,9 @@ pub struct Config {
     pub mails_per_minute: u32,
     /// Recipients of the mails that leave a mailbox in any 24 hours, up to 1,000,000; 0: no limit. Exchange Online takes 10,000 and refuses those beyond.
     pub recipients_per_day: u32,
+    /// Where Microsoft posts that something changed in a mailbox: a route of the host's own, which hands what comes to `receive`. https, without user and
+    /// fragment, 2,000 characters at the most; none: no mailbox is watched. Plain http is for loopback hosts of a custom cloud only.
+    pub notification_url: Option<String>,
 }
 
 impl Config {
@@ -151,6 +155,7 @@ impl Config {
             workflow_hosts: Vec::new(),
             mails_per_minute: 0,
             recipients_per_day: 0,
+            notification_url: None,
         }
     }
 
@@ -166,6 +171,7 @@ impl Config {
         }
         let mut endpoints = Endpoints::of(&self.cloud)?;
         workflow_hosts::check(&self.workflow_hosts)?;
+        self.notification_url.as_deref().map_or(Ok(()), |text| notifications::check(text, endpoints.loopback))?;
         if self.mails_per_minute > 10_000 || self.recipients_per_day > 1_000_000 {
             return Err(Error::invalid("mails_per_minute may be 10,000 at the most and recipients_per_day 1,000,000; 0 is no limit."));
         }

@@ -7,7 +7,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::events::Listener;
 use crate::model::{AccountState, Event, Route, RunReport, SendState, SyncOutcome, SyncReport};
 use crate::runtime::Stop;
-use crate::store::{Poll, PollRequest, hold_poll};
+use crate::store::{Poll, PollRequest, SubscriptionRow, SubscriptionState, TOLD_PAUSE_MS, hold_poll};
 use crate::sync::polling::{SOONEST, Seen, after, after_failure};
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 const AT_ONCE: usize = 16;
 /// How often is looked for what another process connected or planned.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
+const TOLD_PAUSE: Duration = Duration::from_millis(TOLD_PAUSE_MS.unsigned_abs());
 /// After the store could not be read.
 const STORE_FAILED: Duration = Duration::from_secs(5);
 
@@ -92,6 +93,13 @@ impl Inner {
         tokio::select! { () = self.retention.sweep_once() => {}, () = stop.wait() => {} }
     }
 
+    /// Microsoft tells what happens in this mailbox, so that a look a day is enough.
+    async fn is_told_of(&self, account_id: &str) -> bool {
+        let now = to_ms(self.clock.now());
+        let is_active = |row: SubscriptionRow| row.state == SubscriptionState::Active && row.expires_at > now;
+        self.notify.is_on() && self.store.subscription(account_id).await.is_ok_and(|row| row.is_some_and(is_active))
+    }
+
     /// Looks at one mailbox, and plans the next look.
     async fn look(self: &Arc<Self>, poll: Poll, stop: Stop) -> Result<SyncReport> {
         let outcome = tokio::select! {
@@ -103,7 +111,8 @@ impl Inner {
             Ok(report) => {
                 let has_news = report.added + report.changed + report.moved + report.removed + report.contacts > 0;
                 let quota_used = self.pipeline.quota_used(&poll.account_id).await;
-                after(before, Seen { has_news, requests: report.pages.max(report.folders).saturating_add(2), quota_used })
+                let pause = after(before, Seen { has_news, requests: report.pages.max(report.folders).saturating_add(2), quota_used });
+                if self.is_told_of(&poll.account_id).await { pause.max(TOLD_PAUSE) } else { pause }
             }
             Err(error) => {
                 tracing::info!(target: "tidings::engine", account = poll.account_id, kind = ?error.kind(), "a mailbox could not be looked at");

@@ -4,7 +4,7 @@ use super::{Engine, Inner};
 use crate::clock::{from_ms, to_ms};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{AccountHealth, AccountState, Badge, Feature, Health, Transport};
-use crate::store::{AccountQuery, AccountRow, HealthError, HealthRow, PollState};
+use crate::store::{AccountQuery, AccountRow, HealthError, HealthRow, PollState, SubscriptionRow, SubscriptionState};
 use std::time::{Duration, SystemTime};
 
 /// A daily sync that is an hour late is still healthy.
@@ -30,7 +30,14 @@ impl Inner {
         for row in found {
             let count = self.store.count_quarantine(&row.id).await?;
             let oldest = if count > 0 { self.store.quarantine(&row.id, 1).await?.pop() } else { None };
-            let facts = Facts { health: self.store.health(&row.id).await?, parked: self.store.parked_sends(&row.id).await?, count, reason: oldest.map(|item| item.reason), polled: self.store.poll_state(&row.id).await? };
+            let facts = Facts {
+                health: self.store.health(&row.id).await?,
+                parked: self.store.parked_sends(&row.id).await?,
+                count,
+                reason: oldest.map(|item| item.reason),
+                polled: self.store.poll_state(&row.id).await?,
+                subscription: self.store.subscription(&row.id).await?,
+            };
             rows.push((facts, row));
         }
         let now = to_ms(self.clock.now());
@@ -39,8 +46,8 @@ impl Inner {
             .iter()
             .map(|(facts, row)| {
                 let health = judge(row, &facts.health, now, self.sync.since_success(&row.id, facts.health.last_success_at));
+                let health = with_push(facts.subscription.as_ref().filter(|_| self.notify.is_on()), with_polling(facts.polled, health, now), now);
                 let health = with_parked(facts.parked, with_quarantine(health, row, facts.count, facts.reason.as_deref().unwrap_or_default()));
-                let health = AccountHealth { transport: transport(row, facts.polled, now), ..health };
                 match &insecure {
                     Some((at, error)) if row.state == AccountState::Connected => cut_off(health, *at, error),
                     _ => health,
@@ -61,12 +68,16 @@ struct Facts {
     count: u32,
     reason: Option<String>,
     polled: Option<PollState>,
+    subscription: Option<SubscriptionRow>,
 }
 
 /// A mailbox is polled as long as some process looks at it when it is due.
-fn transport(row: &AccountRow, polled: Option<PollState>, now: i64) -> Transport {
-    let is_looked_at = |polled: PollState| polled.next_at.saturating_add(LATE_MS) > now;
-    if row.state == AccountState::Connected && polled.is_some_and(is_looked_at) { Transport::Polling } else { Transport::Manual }
+fn with_polling(polled: Option<PollState>, mut health: AccountHealth, now: i64) -> AccountHealth {
+    if let Some(polled) = polled.filter(|polled| health.state == AccountState::Connected && polled.next_at.saturating_add(LATE_MS) > now) {
+        health.transport = Transport::Polling;
+        health.transport_since = Some(from_ms(polled.since));
+    }
+    health
 }
 
 /// Sends that wait for the host are the host's to deal with, whatever else there is.
@@ -99,7 +110,21 @@ fn judge(row: &AccountRow, facts: &HealthRow, now: i64, since: Option<Duration>)
         quarantined: 0,
         parked_sends: 0,
         next_step,
+        transport_since: None,
     }
+}
+
+/// Whether Microsoft tells what is new, and what is in the way.
+fn with_push(subscription: Option<&SubscriptionRow>, mut health: AccountHealth, now: i64) -> AccountHealth {
+    let Some(row) = subscription.filter(|row| row.is_wanted && health.state == AccountState::Connected) else { return health };
+    if row.state == SubscriptionState::Active && row.expires_at > now {
+        health.transport = Transport::Push;
+        health.transport_since = Some(from_ms(row.state_since));
+    } else if let Some(problem) = &row.problem {
+        let step = if health.transport == Transport::Manual { format!("Nothing is told by Microsoft now, so sync it: {problem}") } else { format!("Nothing is told by Microsoft now, so it is looked at every few minutes: {problem}") };
+        health.next_step = if health.next_step.is_empty() { step } else { format!("{} {step}", health.next_step) };
+    }
+    health
 }
 
 /// What is set aside keeps an account that is otherwise well below healthy. `reason`: that of the oldest.

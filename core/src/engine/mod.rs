@@ -12,6 +12,7 @@ mod events;
 mod feed;
 mod images;
 mod health;
+mod inbound;
 mod retention;
 mod open;
 mod places;
@@ -61,6 +62,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::events::EventBus;
 use crate::retention::Retention;
 use crate::metrics::Meters;
+use crate::notify::Notify;
 use crate::model::*;
 use crate::outbox::{DISCONNECTED, Outbox, check_draft, check_drafts, fill, fill_all, of_draft, scopes_for, sender_for, sender_of};
 use crate::pipeline::Pipeline;
@@ -102,6 +104,7 @@ struct Inner {
     contacts: Contacts,
     retention: Retention,
     workflows: Workflows,
+    notify: Arc<Notify>,
     event_bus: EventBus,
     /// Bumped whenever the change feed may have grown.
     news: watch::Sender<u64>,
@@ -194,7 +197,8 @@ impl Engine {
         .await
     }
 
-    /// Cancels queued sends, stops syncs and destroys the account's tokens at once; works offline. Synced mail is kept. Errors: NotFound.
+    /// Cancels queued sends, stops syncs and destroys the account's tokens at once; works offline. Its subscription is deleted at Microsoft first, if that can be
+    /// reached within five seconds; else it expires, and what is posted until then is dropped. Synced mail is kept. Errors: NotFound.
     pub async fn disconnect(&self, account_id: String, owner: Option<String>) -> Result<Account> {
         self.finish(|inner| async move { inner.disconnect(account_id, owner).await }).await
     }
@@ -440,6 +444,7 @@ impl Inner {
 
     async fn disconnect(&self, account_id: String, owner: Option<String>) -> Result<Account> {
         let row = self.owned(&account_id, owner.as_deref()).await?;
+        self.notify.end(std::slice::from_ref(&row.id)).await;
         self.store.disconnect_account(&row.id, DISCONNECTED, to_ms(self.clock.now())).await?;
         self.vault.forget(&row.id);
         self.auth.forget(&row.id);
@@ -453,6 +458,7 @@ impl Inner {
     fn account_changed(&self) {
         self.outbox.nudge();
         self.edits.wake();
+        self.notify.nudge();
         self.news.send_modify(|n| *n = n.wrapping_add(1));
     }
 

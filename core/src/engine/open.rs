@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::events::EventBus;
 use crate::flows::Flows;
 use crate::graph::Graph;
+use crate::notify::{Notify, Parts};
 use crate::retention::{KeepUp, KeptFor, Retention};
 use crate::outbox::Outbox;
 use crate::pipeline::{Limits, Pipeline, ReqwestTransport};
@@ -108,6 +109,8 @@ pub fn open(config: Config, root_key: Arc<RootKey>, test_clock: Option<Arc<TestC
     let pace = Pace { mails_per_minute: config.mails_per_minute, recipients_per_day: config.recipients_per_day };
     let outbox = Outbox::new(store.clone(), vault.clone(), graph.clone(), flows, clock.clone(), event_bus.clone(), pace);
     let contacts = Contacts { store: store.clone(), vault: vault.clone(), graph: graph.clone(), clock: clock.clone(), news: news.clone() };
+    let parts = Parts { store: store.clone(), vault: vault.clone(), graph: graph.clone(), clock: clock.clone(), notification_url: config.notification_url.clone(), is_usable: super::usable::may_be_watched };
+    let notify = Notify::new(parts)?;
     let reader = Reader { store: store.clone(), vault: vault.clone(), graph, clock: clock.clone(), news: news.clone(), content: config.content };
     let edits = Edits::new(reader.clone(), event_bus.clone());
     let sync = Sync::new(reader.clone(), event_bus.clone(), config.page_size, config.folders);
@@ -138,7 +141,9 @@ pub fn open(config: Config, root_key: Arc<RootKey>, test_clock: Option<Arc<TestC
     runtime.background(throttles::keep(store.clone(), pipeline.clone(), clock.clone(), runtime.stop()));
     let send_timeout = Duration::from_millis(u64::from(config.send_timeout_ms));
     tracing::info!(target: "tidings::engine", version = env!("CARGO_PKG_VERSION"), content = ?config.content, "opened");
-    Ok(Arc::new(Inner { runtime, clock, store, vault, auth, outbox, sync, edits, reader, contacts, retention, workflows, event_bus, news, send_timeout, meters, pipeline, is_started: AtomicBool::new(false) }))
+    let inner = Arc::new(Inner { runtime, clock, store, vault, auth, outbox, sync, edits, reader, contacts, retention, workflows, notify, event_bus, news, send_timeout, meters, pipeline, is_started: AtomicBool::new(false) });
+    super::inbound::start(&inner);
+    Ok(inner)
 }
 
 #[cfg(test)]

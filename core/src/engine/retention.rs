@@ -39,8 +39,12 @@ impl Engine {
     /// Destroys the content key at once, then erases every row. What was begun is ended at the next open. Errors: InvalidInput, NotFound,
     /// StoreBusy (all is erased, but another process that reads the store keeps older bytes in its log; the purge ends by itself once it is done).
     pub async fn purge(&self, request: PurgeRequest) -> Result<PurgeReport> {
-        let retention = self.inner.retention.clone();
-        let purged = self.inner.runtime.finish(async move { retention.purge(request).await }).await?;
+        let purged = self
+            .finish(|inner| async move {
+                inner.end_subscriptions(request.account_id.as_deref(), request.owner.as_deref()).await;
+                inner.retention.purge(request).await
+            })
+            .await?;
         for account in &purged.account_ids {
             tracing::info!(target: "tidings::engine", account, "purged");
         }
@@ -50,6 +54,7 @@ impl Engine {
     /// Disconnects all accounts of an owner and purges them in 30 days. Errors: InvalidInput, NotFound (the owner has no account).
     pub async fn delete_owner(&self, owner: String) -> Result<OwnerDeletion> {
         self.finish(|inner| async move {
+            inner.end_subscriptions(None, Some(&owner)).await;
             let deletion = inner.retention.delete_owner(owner).await?;
             inner.account_changed();
             Ok(deletion)

@@ -12,6 +12,11 @@ pub fn may_send(row: &AccountRow, route: Route) -> bool {
     matches!(sender_of(route), Sender::Account(feature) if crate::auth::allows(row, feature))
 }
 
+/// Microsoft may be asked to tell what changes in its mailbox: a person's own.
+pub fn may_be_watched(row: &AccountRow) -> bool {
+    row.kind == AccountKind::Person && crate::auth::allows(row, Feature::MailSync)
+}
+
 /// It needs more than every message of its kind, so the account is looked at.
 pub(super) fn asks_for_more(draft: &Draft) -> bool {
     draft.named_sender().is_some() || !scopes_for(draft).is_empty()

@@ -21,6 +21,7 @@ mod quoted;
 mod raw;
 mod reading;
 mod search;
+mod subscriptions;
 mod teams;
 mod untold;
 mod upload;
@@ -42,6 +43,7 @@ pub use answers::{AnswerKind, OutgoingAnswer};
 pub use files::{ChatReader, DriveFile, FileFolder};
 pub use posts::{Mentioned, MentionedKind, OutgoingAttachment, OutgoingMention, OutgoingPicture, OutgoingPost, PostPlace};
 pub use teams::{Person, pair_of_chat};
+pub use subscriptions::{MadeSubscription, NewSubscription, RenewedSubscription};
 pub use upload::{Arrived, NewUpload, RANGE, SMALLEST_RANGE, Upload, UploadOf, UploadUrl};
 pub use mail::{Attached, MadeDraft, MessageState, OutgoingMail, Verified};
 

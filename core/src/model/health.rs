@@ -15,7 +15,7 @@ pub enum Badge {
     Error,
 }
 
-/// How news of a mailbox come: `Manual` when the host calls `sync`.
+/// How news of a mailbox come: `Manual` when the host calls `sync`, `Push` while Microsoft posts to `notification_url`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Transport {
@@ -45,6 +45,9 @@ pub struct AccountHealth {
     pub parked_sends: u32,
     /// What to do, in words; empty when there is nothing to do.
     pub next_step: String,
+    /// Since when news come that way; none where it is the usual way.
+    #[serde(with = "rfc3339::option")]
+    pub transport_since: Option<SystemTime>,
 }
 
 /// All accounts of an owner; the badge is that of the worst.
@@ -73,6 +76,11 @@ pub struct Metrics {
     pub messages_stored: u64,
     /// Sends that were parked when the engine was opened, since the store was copied or restored.
     pub sends_parked: u64,
+    /// Notifications that belong to a subscription of the store, and those that were dropped: forged, of unknown or ended subscriptions, of another tenant.
+    pub notifications: u64,
+    pub notifications_refused: u64,
+    pub subscriptions_made: u64,
+    pub subscriptions_renewed: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

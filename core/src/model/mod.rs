@@ -5,6 +5,7 @@ mod address;
 mod contact;
 mod draft;
 mod health;
+mod inbound;
 mod retention;
 mod message;
 mod news;
@@ -21,6 +22,7 @@ pub(crate) use address::is_mail_address;
 pub use contact::{Contact, ContactPage, ContactQuery};
 pub use draft::{Address, BodyType, Draft, FileAttachment, ForwardDraft, Importance, MailDraft, MailHeader, Preview, ReplyDraft, Signature, WorkflowDraft};
 pub use health::{AccountHealth, Badge, Health, LogField, LogLevel, LogRecord, Metrics, Transport};
+pub use inbound::{HttpRequest, HttpResponse};
 pub use retention::{
     AuditChainHead, AuditFault, AuditHead, AuditKind, AuditPage, AuditRecord, AuditVerdict, KeyRotation, OwnerDeletion, PurgeReport, PurgeRequest, RotationReport,
 };

@@ -1,6 +1,6 @@
 //! What `Debug` shows of records that hold something secret: it ends up in logs.
 
-use super::{Account, Approval, ConnectRequest, LinkRequest, RawOutcome, RawPage, RawRequest, SignIn, TenantRequest, Workflow};
+use super::{Account, Approval, ConnectRequest, HttpRequest, HttpResponse, LinkRequest, RawOutcome, RawPage, RawRequest, SignIn, TenantRequest, Workflow};
 use crate::secret::shown;
 use std::fmt;
 
@@ -34,6 +34,9 @@ prints!(Approval shows { account_id, expires_at } addresses {} hides { url, bind
 prints!(RawRequest shows { method, version, repeat, background, max_wait_ms } addresses { path } hides { query, headers, json, body });
 prints!(RawPage shows {} addresses {} hides { items, envelope, next_link, delta_link });
 prints!(RawOutcome shows { status, request_id, error_kind, error, retry_after_ms } addresses {} hides { headers, body });
+// What proves that a notification is Microsoft's.
+prints!(HttpRequest shows { method } addresses { path } hides { query, headers, body });
+prints!(HttpResponse shows { status } addresses {} hides { headers, body });
 
 #[cfg(test)]
 mod tests {

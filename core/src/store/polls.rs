@@ -7,6 +7,9 @@ use async_trait::async_trait;
 /// What is further ahead than this was written by a clock that stood ahead, and counts as due.
 pub const LONGEST_POLL_PAUSE_MS: i64 = 2 * 86_400_000;
 
+/// Between two looks at a mailbox of which Microsoft tells: a day.
+pub const TOLD_PAUSE_MS: i64 = 86_400_000;
+
 /// A mailbox that this process looks at now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Poll {
@@ -35,7 +38,8 @@ pub struct PollState {
 
 #[async_trait]
 pub trait PollStore {
-    /// Mailboxes that are connected to be synced and are not looked at yet are due now. Answers how many.
+    /// Mailboxes that are connected to be synced and are not looked at yet are due now; and so are those that are hardly looked at because Microsoft tells of
+    /// them, where it does so no longer. Answers how many.
     async fn adopt_polls(&self, now: i64) -> Result<u32>;
     /// The earliest of those that are due and nobody has, for [`LEASE_MS`]. What is no longer connected to be synced is dropped.
     async fn claim_polls(&self, request: PollRequest) -> Result<Vec<Poll>>;

@@ -1,6 +1,6 @@
 //! How states and kinds are spelled in a store, whichever backend it has. A word is never renamed.
 
-use super::{Approver, EditedProperty, ItemState, KeyPurpose};
+use super::{Approver, EditedProperty, ItemState, KeyPurpose, SubscriptionState};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{AccountKind, AccountState, AuditKind, ChangeKind, Feature, QuarantineKind, Route};
 
@@ -42,6 +42,8 @@ words!(AccountState, "an account state", {
 });
 
 words!(AccountKind, "a kind of account", { Person = "person", Tenant = "tenant", Link = "link" });
+
+words!(SubscriptionState, "a state of a subscription", { Absent = "absent", Creating = "creating", Active = "active", Failed = "failed" });
 
 words!(Approver, "an approver", { Unsaid = "unsaid", Refused = "refused", Proven = "proven" });
 

@@ -225,6 +225,7 @@ class Player(val engine: Engine) {
             }
             "events" -> return eventsUntil(given["owner"]?.asText(), given["until"]?.asText())
             "settled" -> return settled(given["receipt_id"].asText())
+            "receive" -> return receive(engine, given)
             "request" -> return rawRequest(engine, given)
             "attachment" -> return attachmentContent(engine, given)
             "mime" -> return mimeContent(engine, given)

@@ -22,7 +22,7 @@ private val TOKEN = Regex("""(?:access_token|refresh_token|id_token)\\?":\s*\\?"
 private typealias Outcome = Result<JsonNode>
 
 /** Verbs that change the stage, or that the engine need not be open for. */
-private val ONCE = setOf("open", "open_file", "wrapped_root_key")
+private val ONCE = setOf("open", "open_file", "wrapped_root_key", "deliver")
 
 suspend fun run(sim: Sim, logs: Logs, scenario: JsonNode): Unit = coroutineScope {
     logs.begin()
@@ -152,6 +152,7 @@ private suspend fun simple(stage: Stage, step: JsonNode, given: JsonNode, on: St
         else -> when (step["do"].asText()) {
             "open_file" -> stage.openFile(given)
             "wrapped_root_key" -> return stage.wrappedRootKey()
+            "deliver" -> return deliver(stage.player(on).engine, stage.sim, given)
             else -> stage.open(on, given)
         }
     }

@@ -11,6 +11,7 @@ import { setTimeout as pass } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { Engine, TestClock, attachmentFrom, generateRootKey, wrappedRootKey } from '../../../bindings/node/lib/index.mjs'
 import * as content from './content.mjs'
+import { receive } from './posts.mjs'
 import * as raw from './raw.mjs'
 import { Sim } from './sim.mjs'
 import { camel, canonical, config, draft, fill, refusal, rootKey, secretsOf, signature, toNode } from './values.mjs'
@@ -26,7 +27,7 @@ const PLAIN = {
   find_person: ['account_id', 'address', 'owner'], teams: ['account_id', 'owner'], channels: ['account_id', 'team_id', 'owner'], all_channels: ['account_id', 'owner'],
   chats: ['account_id', 'limit', 'owner'], chat_messages: ['account_id', 'chat_id', 'limit', 'owner'],
   last_sender: ['owner', 'context'], delete_sent: ['receipt_id', 'owner'], health: ['owner'], delete_owner: ['owner'], restore_owner: ['owner'],
-  add_workflow: ['owner', 'name', 'url', 'context'], workflows: ['owner'], remove_workflow: ['workflow_id', 'owner'],
+  add_workflow: ['owner', 'name', 'url', 'context'], workflows: ['owner'], watch: ['account_id', 'on', 'owner'], remove_workflow: ['workflow_id', 'owner'],
 }
 
 /** A call failed; the error as a record. */
@@ -218,6 +219,7 @@ class Player {
     }
     if (verb === 'events') return this.eventsUntil(given.owner, given.until)
     if (verb in content) return content[verb](this.engine, given)
+    if (verb === 'receive') return receive(this.engine, given)
     if (verb in raw) return raw[verb](this.engine, given)
     if (verb === 'settled') return this.settled(given.receipt_id)
     for (const name of ['received_after', 'received_before', 'due_at']) if (given[name]) given = { ...given, [name]: new Date(given[name]) }

@@ -2,6 +2,7 @@
 
 import { setTimeout as pass } from 'node:timers/promises'
 import { mismatch, short } from './matching.mjs'
+import { deliver } from './posts.mjs'
 import { Refused, Stage } from './stage.mjs'
 import { camel, canonical, fill, refusal, toNode } from './values.mjs'
 
@@ -9,7 +10,7 @@ const ACTIONS = ['sim', 'do', 'sign_in', 'let', 'cut', 'join', 'child', 'browse'
 const TOKEN = /(?:access_token|refresh_token|id_token)\\?":\s*\\?"([^"\\]{16,})/g
 
 /** Verbs that change the stage, or that the engine need not be open for. */
-const ONCE = ['open', 'open_file', 'wrapped_root_key']
+const ONCE = ['open', 'open_file', 'wrapped_root_key', 'deliver']
 
 export async function run(sim, logs, scenario) {
   await logs.begin()
@@ -154,6 +155,7 @@ async function simple(stage, step, given, on) {
   if (step.sign_in) return signIn(stage, step.sign_in)
   if (step.do === 'open_file') return stage.openFile(given)
   if (step.do === 'wrapped_root_key') return stage.wrappedRootKey()
+  if (step.do === 'deliver') return deliver(stage.player(on).engine, stage.sim, given)
   return stage.open(on, given)
 }
 

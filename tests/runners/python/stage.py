@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 import content
+import posts
 import raw
 import tidings
 import values
@@ -215,6 +216,8 @@ class Player:
             outcome = await getattr(content, verb)(engine, given)
         elif verb == "flag":
             outcome = await engine.flag(**given | {"due_at": values.time(given.get("due_at"))})
+        elif verb == "receive":
+            outcome = await posts.receive(engine, given)
         elif verb == "settled":
             outcome = await self.settled(given["receipt_id"])
         else:

@@ -5,6 +5,7 @@ import json
 import re
 import time
 
+import posts
 import tidings
 import values
 from matching import mismatch, short
@@ -113,7 +114,7 @@ async def act(stage: Stage, logs, waiting: dict, step: dict) -> list:
         waiting[step["background"]] = asyncio.create_task(gather([later(sign_in)]))
         shown = ("url",) if step["do"] == "connect_here" else ("user_code", "verification_uri", "message", "expires_at")
         return [{name: values.canonical(getattr(sign_in, name)()) for name in shown}]
-    elif "do" in step and step["do"] not in ("open", "open_file", "wrapped_root_key"):
+    elif "do" in step and step["do"] not in ("open", "open_file", "wrapped_root_key", "deliver"):
         calls = [stage.player(on).call(step["do"], given) for _ in range(step.get("times", 1))]
     else:
         calls = [simple(stage, step, given, on)]
@@ -170,6 +171,8 @@ async def simple(stage: Stage, step: dict, given: dict, on: str):
         return stage.open_file(given)
     if step["do"] == "wrapped_root_key":
         return stage.wrapped_root_key()
+    if step["do"] == "deliver":
+        return await posts.deliver(stage.player(on).engine, stage.sim, given)
     return stage.open(on, given)
 
 

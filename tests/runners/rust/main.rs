@@ -5,6 +5,7 @@ mod content;
 mod logs;
 mod matching;
 mod opening;
+mod posts;
 mod raw;
 mod stage;
 mod steps;

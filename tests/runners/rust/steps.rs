@@ -2,6 +2,7 @@
 
 use crate::logs::Logs;
 use crate::matching::{mismatch, short};
+use crate::posts;
 use tidings_tests::sim::{Sim, text};
 use crate::stage::{Kill, Stage};
 use crate::values::{Vars, fill};
@@ -17,7 +18,7 @@ use tokio::task::JoinHandle;
 /// What came of a step: one outcome, or one for each of `times` calls.
 type Outcomes = Vec<Outcome>;
 /// Verbs that change the stage, or that the engine need not be open for.
-const ONCE: [&str; 5] = ["open", "open_file", "wrapped_root_key", "connect_here", "connect_device"];
+const ONCE: [&str; 6] = ["open", "open_file", "wrapped_root_key", "deliver", "connect_here", "connect_device"];
 type Waiting = HashMap<String, JoinHandle<Outcomes>>;
 
 const ACTIONS: [&str; 10] = ["sim", "do", "sign_in", "let", "cut", "join", "child", "browse", "check_disk", "damage"];
@@ -186,6 +187,7 @@ async fn simple(stage: &mut Stage, waiting: &mut Waiting, step: &Value) -> Outco
         Some("open") => stage.open(on, &given(step)),
         Some("open_file") => stage.open_file(&given(step)),
         Some("wrapped_root_key") => stage.wrapped_root_key(),
+        Some("deliver") => posts::deliver(&stage.player(on)?.engine, &stage.sim.clone(), &given(step)).await,
         Some("connect_device") => {
             let sign_in = stage.player(on)?.engine.connect_device(verbs::record(&given(step))?).await.map_err(verbs::error)?;
             let shown = json!({ "user_code": sign_in.user_code(), "verification_uri": sign_in.verification_uri(), "message": sign_in.message(), "expires_at": rfc3339(sign_in.expires_at()) });

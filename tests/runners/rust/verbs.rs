@@ -1,6 +1,6 @@
 //! JSON in, a call through the public interface, JSON out.
 
-use crate::{content, raw};
+use crate::{content, posts, raw};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -126,6 +126,8 @@ pub async fn call(on: Player, verb: String, with: Value) -> Outcome {
         "remove_link_rule" => out(engine.remove_link_rule(must("owner"), must("key")).await),
         "archive" => out(engine.archive(record(&with["message_ids"])?, text("owner")).await),
         "changes" => out(engine.changes(record(&with)?).ready(with["limit"].as_u64().map_or(1000, small)).await),
+        "watch" => out(engine.watch(must("account_id"), with["on"].as_bool().unwrap_or(true), text("owner")).await),
+        "receive" => posts::receive(engine, &with).await,
         "request" => raw::request(engine, &with).await,
         "batch" => raw::batch(engine, &with).await,
         "pages" => raw::pages(engine, &with).await,

@@ -3,7 +3,7 @@
 use crate::http::{Answer, Call};
 use crate::server::Arrival;
 use crate::world::World;
-use crate::{contacts, drive, mail, profile, routes, teams, users};
+use crate::{contacts, drive, mail, profile, push, routes, teams, users};
 use serde_json::json;
 
 /// The largest body taken.
@@ -13,6 +13,8 @@ pub struct Caller {
     /// None for an app with a token of its own.
     pub person: Option<usize>,
     pub tenant: usize,
+    /// Client id.
+    pub app: String,
     /// Of an app on its own: its roles.
     pub scopes: Vec<String>,
 }
@@ -45,7 +47,7 @@ pub fn caller(world: &World, call: &Call) -> Result<Caller, Answer> {
     if !crate::entra::resource::is_graph(&format!("{}/.default", access.audience)) {
         return Err(refuse("Access token validation failure. Invalid audience."));
     }
-    Ok(Caller { person: access.person, tenant: access.tenant, scopes: access.scopes.clone() })
+    Ok(Caller { person: access.person, tenant: access.tenant, app: access.app.clone(), scopes: access.scopes.clone() })
 }
 
 /// The person a path speaks of: `/me` or `/users/{id}`, and what comes after.
@@ -140,6 +142,7 @@ fn route(world: &mut World, caller: &Caller, call: &Call, arrival: &Arrival) -> 
             return teams::handle(world, caller, call, arrival, None, rest);
         }
         [drives, _, ..] if drives.eq_ignore_ascii_case("drives") => return drive::handle(world, caller, call, None),
+        [subscriptions, rest @ ..] if subscriptions.eq_ignore_ascii_case("subscriptions") => return push::handle(world, caller, call, arrival, rest),
         [teams] if teams.eq_ignore_ascii_case("teams") => return teams::all(world, caller, call),
         [teams, id, rest @ ..] if teams.eq_ignore_ascii_case("teams") => return teams::team(world, caller, call, arrival, id, rest),
         [organization, rest @ ..] if organization.eq_ignore_ascii_case("organization") => {

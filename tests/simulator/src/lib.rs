@@ -24,6 +24,7 @@ mod odata;
 mod outgoing;
 mod people;
 mod profile;
+mod push;
 mod query;
 mod record;
 mod routes;
@@ -119,7 +120,7 @@ impl Simulator {
         for (who, folder) in &options.mail {
             mail::eml::load_path(&mut world, who, "inbox", folder).map_err(wrong)?;
         }
-        let shared = Arc::new(Shared { world: Mutex::new(world), seed, clock: clock_text, auto_approve: options.auto_approve, held: tokio::sync::watch::Sender::new(false) });
+        let shared = Arc::new(Shared { world: Mutex::new(world), seed, clock: clock_text, auto_approve: options.auto_approve, held: tokio::sync::watch::Sender::new(false), posts: tokio::sync::Notify::new() });
         let (modern, old) = (Some(tls.modern), Some(tls.old));
         let hosts = [
             (Host::Login, None),
@@ -131,11 +132,12 @@ impl Simulator {
             (Host::Login, old.clone()),
             (Host::Graph, old),
         ];
-        let tasks = listeners
+        let mut tasks = vec![tokio::spawn(push::outgoing::run(shared.clone()))];
+        let listening = listeners
             .into_iter()
             .zip(hosts)
-            .map(|(listener, (host, tls))| tokio::spawn(server::listen(listener, host, tls, shared.clone())))
-            .collect();
+            .map(|(listener, (host, tls))| tokio::spawn(server::listen(listener, host, tls, shared.clone())));
+        tasks.extend(listening);
         Ok(Simulator { shared, origins, tasks })
     }
 

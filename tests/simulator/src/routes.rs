@@ -20,7 +20,7 @@ const fn route(path: &'static str, has: &'static str, lacks: &'static str, optio
 
 /// `{user}` is `me` or `users/…`; `{folder}` is `mailFolders/…`, with as many `childFolders/…` as there are;
 /// `{messages}` is `messages`, or `messages` of a folder. Two stars stand for anything below.
-pub const GRAPH: [Route; 136] = [
+pub const GRAPH: [Route; 138] = [
     route("$metadata", "GET", "", ""),
     route("$batch", "POST", "", ""),
     route("organization", "GET", "", "$select $count"),
@@ -156,7 +156,9 @@ pub const GRAPH: [Route; 136] = [
     route("teams/{id}/channels/{channel}/messages/{message}/replies/{reply}/softDelete", "POST", "", ""),
     route("teams/**", "", "GET POST PUT PATCH DELETE", ""),
     route("appCatalogs/**", "", "GET POST PATCH DELETE", ""),
-    route("subscriptions/**", "", "GET POST PATCH DELETE", ""),
+    route("subscriptions", "GET POST", "", ""),
+    route("subscriptions/{id}", "GET PATCH DELETE", "", ""),
+    route("subscriptions/{id}/reauthorize", "POST", "", ""),
 ];
 
 /// The sign-in host.

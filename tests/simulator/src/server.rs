@@ -7,7 +7,7 @@ use crate::limits::Flight;
 use crate::slip::Line;
 use crate::outgoing::{CutOff, Outgoing, respond};
 use crate::world::World;
-use crate::{batch, control, entra, flows, graph, spoil};
+use crate::{batch, control, entra, flows, graph, push, spoil};
 use bytes::BytesMut;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -28,6 +28,8 @@ pub struct Shared {
     pub auto_approve: Option<String>,
     /// Requests wait before anything is seen of them: the clocks of both sides are being moved.
     pub held: watch::Sender<bool>,
+    /// There may be something to post.
+    pub posts: tokio::sync::Notify,
 }
 
 impl Shared {
@@ -232,13 +234,24 @@ async fn process(shared: Arc<Shared>, line: Arc<Mutex<Line>>, call: Call, mut ar
     if let (Some(Action::Hold { after: false }), Some(hit)) = (&action, &mut arrival.hit) {
         hit.held().await;
     }
+    // Microsoft asks the notification URL before it answers.
+    let is_replaced = matches!(action, Some(Action::Status(_) | Action::Revoked | Action::Gone { .. } | Action::Echo(_)));
+    let question = if is_replaced { None } else { push::question(&mut shared.lock(), &call) };
+    if let Some(question) = question {
+        shared.posts.notify_one();
+        let outcome = question.await;
+        push::answered(&mut shared.lock(), arrival.seq, outcome);
+    }
     let (answer, broken) = {
         let mut world = shared.lock();
         if world.epoch != arrival.epoch {
             return Reply::Cut;
         }
-        act(&mut world, &call, &arrival)
+        let done = act(&mut world, &call, &arrival);
+        push::collect(&mut world);
+        done
     };
+    shared.posts.notify_one();
     match action {
         Some(Action::Slow(ms)) => tokio::time::sleep(Duration::from_millis(ms)).await,
         Some(Action::Hold { after: true }) => {

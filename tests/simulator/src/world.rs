@@ -15,6 +15,7 @@ use crate::mail::store::Mailbox;
 use crate::mail::upload::Uploads;
 use crate::people::People;
 use crate::profile::Profile;
+use crate::push::Push;
 use crate::record::Record;
 use crate::secrets::Secrets;
 use crate::teams::Teams;
@@ -74,6 +75,7 @@ pub struct World {
     pub slipped: HashMap<String, Answer>,
     pub limits: Limits,
     pub uploads: Uploads,
+    pub push: Push,
     pub ledger: Ledger,
     pub record: Record,
     pub oddities: BTreeMap<&'static str, bool>,
@@ -81,7 +83,7 @@ pub struct World {
     pub secret: String,
 }
 
-pub const ODDITIES: [(&str, bool); 16] = [
+pub const ODDITIES: [(&str, bool); 22] = [
     ("user_names_refused", false),
     ("sent_copy_late", false),
     ("reply_marks_read", false),
@@ -98,6 +100,12 @@ pub const ODDITIES: [(&str, bool); 16] = [
     ("only_removed", false),
     ("no_client_request_id", false),
     ("aligned_ranges", false),
+    ("old_subscription_lifetimes", false),
+    ("subscriptions_full", false),
+    ("subscriptions_taken", false),
+    ("notifications_doubled", false),
+    ("notifications_shuffled", false),
+    ("notifications_mixed", false),
 ];
 
 impl World {
@@ -124,6 +132,7 @@ impl World {
             slipped: HashMap::new(),
             limits: Limits::default(),
             uploads: Uploads::default(),
+            push: Push::default(),
             ledger: Ledger::default(),
             record,
             oddities: ODDITIES.into_iter().collect(),

@@ -1,7 +1,7 @@
 //! How accounts and workflows end: disconnected at once, whatever state they are in, and told.
 
 use super::fault::Outcome;
-use super::{ERASURE_PENDING, SqliteStore, edits, folders, keys, outbox_end, run, workflows};
+use super::{ERASURE_PENDING, SqliteStore, edits, folders, keys, outbox_end, run, subscriptions, workflows};
 use crate::model::{AccountState, AuditKind};
 use crate::random;
 use crate::store::{Entry, ItemState, KeyPurpose};
@@ -60,6 +60,7 @@ impl SqliteStore {
         entries.extend(destroy_key(c, KeyPurpose::Secrets, id)?);
         run(c, "DELETE FROM tokens WHERE account_id = ?1", [id])?;
         end_sign_ins(c, id)?;
+        subscriptions::drop_all(c, id)?;
         folders::drop_cursors(c, id, now)?;
         edits::forget_account(c, id)?;
         let cancelled = outbox_end::cancel_unsent(c, id, reason, now)?;

@@ -46,6 +46,7 @@ mod signatures;
 mod staging;
 mod stamp;
 mod threads;
+mod subscriptions;
 mod throttles;
 mod trim;
 mod pending_removals;

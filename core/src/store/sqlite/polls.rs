@@ -3,7 +3,7 @@
 use super::fault::Outcome;
 use super::{SqliteStore, all, exists, first, run};
 use crate::error::Result;
-use crate::store::{LONGEST_POLL_PAUSE_MS, Poll, PollRequest, PollState, PollStore, poll_lease};
+use crate::store::{LONGEST_POLL_PAUSE_MS, TOLD_PAUSE_MS, Poll, PollRequest, PollState, PollStore, poll_lease};
 use async_trait::async_trait;
 use rusqlite::Connection;
 
@@ -18,6 +18,17 @@ macro_rules! is_synced {
 macro_rules! missing {
     ($before:literal) => {
         concat!($before, " FROM accounts a WHERE ", is_synced!(), " AND NOT EXISTS (SELECT 1 FROM polls p WHERE p.account_id = a.id)")
+    };
+}
+
+/// Hardly looked at since Microsoft tells of them, and it does so no longer. ?1: now. ?2: the pause of those.
+macro_rules! untold {
+    ($before:literal) => {
+        concat!(
+            $before,
+            " FROM polls p WHERE p.pause_ms >= ?2 AND p.next_at > ?1 AND NOT EXISTS
+               (SELECT 1 FROM subscriptions s WHERE s.account_id = p.account_id AND s.state = 'active' AND s.expires_at > ?1)"
+        )
     };
 }
 
@@ -64,12 +75,14 @@ fn claim(tx: &Connection, request: &PollRequest) -> Outcome<Vec<Poll>> {
 #[async_trait]
 impl PollStore for SqliteStore {
     async fn adopt_polls(&self, now: i64) -> Result<u32> {
-        if !self.read(|c| exists(c, missing!("SELECT 1"), [])).await? {
+        let is_any = move |c: &Connection| Ok(exists(c, missing!("SELECT 1"), [])? || exists(c, untold!("SELECT 1"), (now, TOLD_PAUSE_MS))?);
+        if !self.read(is_any).await? {
             return Ok(0);
         }
         self.write(move |tx| {
             let added = run(tx, missing!("INSERT INTO polls (account_id, next_at, pause_ms, turn, lease_until, since) SELECT a.id, ?1, 0, 0, 0, ?1"), [now])?;
-            Ok(u32::try_from(added).unwrap_or(u32::MAX))
+            let untold = run(tx, concat!("UPDATE polls SET next_at = ?1, pause_ms = 0 WHERE account_id IN (", untold!("SELECT p.account_id"), ")"), (now, TOLD_PAUSE_MS))?;
+            Ok(u32::try_from(added + untold).unwrap_or(u32::MAX))
         })
         .await
     }

@@ -82,4 +82,5 @@ pub const OTHER_BLOBS: &[(&str, &str)] = &[
     ("link_rules", "hash"),
     ("link_terms", "term"),
     ("throttles", "counts"),
+    ("subscriptions", "client_hash"),
 ];

@@ -7,6 +7,7 @@ mod senders;
 use crate::clock::{self, Clock};
 use crate::entra::keys::Tamper;
 use crate::http::{Answer, Bytes, Call, Host};
+use crate::push::control as push;
 use crate::server::Shared;
 use crate::teams::control as teams;
 use crate::world::{ODDITIES, Origins, World};
@@ -39,6 +40,9 @@ pub async fn handle(shared: &Shared, call: &Call) -> Answer {
     let parts: Vec<&str> = segments.iter().map(String::as_str).collect();
     if (call.method.as_str(), parts.as_slice()) == ("POST", &["faults", "reached"]) {
         return reached(shared, &ask).await;
+    }
+    if (call.method.as_str(), parts.as_slice()) == ("POST", &["notifications", "take"]) {
+        return Answer::json(200, &push::take(shared, &ask).await);
     }
     match parts.as_slice() {
         ["clock"] => drop(shared.held.send_replace(ask["hold"] == json!(true))),
@@ -98,6 +102,10 @@ pub async fn handle(shared: &Shared, call: &Call) -> Answer {
         ("POST", ["workflows"]) => crate::flows::add(world, &ask),
         ("POST", ["workflows", "change"]) => crate::flows::change(world, &ask),
         ("POST", ["workflows", "list"]) => crate::flows::list(world, &ask),
+        ("POST", ["subscriptions", "list"]) => Ok(push::list(world)),
+        ("POST", ["subscriptions", "tell"]) => push::tell(world, &ask),
+        ("POST", ["subscriptions", "remove"]) => push::remove(world, &ask),
+        ("POST", ["notifications", "answer"]) => push::answer(world, &ask),
         ("POST", ["faults"]) => world.faults.add(&ask).map(|id| json!({"id": id})),
         ("DELETE", ["faults"]) => {
             world.faults.clear();
@@ -124,6 +132,9 @@ pub async fn handle(shared: &Shared, call: &Call) -> Answer {
             return Answer::json(404, &json!({"error": format!("no such endpoint: {method} {}", call.path)}));
         }
     };
+    crate::push::collect(world);
+    drop(guard);
+    shared.posts.notify_one();
     match done {
         Ok(value) => Answer::json(200, &value),
         Err(text) => Answer::json(400, &json!({"error": text})),

@@ -61,7 +61,7 @@ pub fn answer(world: &mut World, tenant: &str, app: &App, get: Get) -> Result<An
     if let Some(tamper) = world.entra.own_tokens.get(&at) {
         tamper.twist_access(&mut claims);
     }
-    let access = Access { person: None, tenant: at, scopes: roles, expires_ms: now + seconds * 1000, audience, serial: 0 };
+    let access = Access { person: None, tenant: at, app: app.client_id.to_string(), scopes: roles, expires_ms: now + seconds * 1000, audience, serial: 0 };
     let token = world.entra.give_access(&mut world.noise, access, Some(claims));
     let body = json!({"token_type": "Bearer", "expires_in": seconds, "ext_expires_in": seconds, "access_token": token});
     Ok(Answer::json(200, &body))

@@ -42,6 +42,8 @@ pub struct Access {
     /// None for a token of the app's own.
     pub person: Option<usize>,
     pub tenant: usize,
+    /// Client id.
+    pub app: String,
     /// Of an app's own token: its roles.
     pub scopes: Vec<String>,
     pub expires_ms: i64,

@@ -40,6 +40,7 @@ pub fn give(world: &mut World, call: &Call, grant: Grant) -> Answer {
     let access = Access {
         person: Some(opens),
         tenant: world.people.people[grant.person].tenant,
+        app: grant.client_id.to_string(),
         scopes: named.clone(),
         expires_ms: now + seconds * 1000,
         audience: audience.clone(),

@@ -49,7 +49,20 @@ const GERMAN: [&str; 11] = [
     "Deletions",
 ];
 
+/// A change as notifications tell of it.
+pub struct Happened {
+    /// `created`, `updated` or `deleted`.
+    pub what: &'static str,
+    pub id: String,
+    pub immutable: String,
+    pub folder: usize,
+}
+
 pub struct Mailbox {
+    /// Somebody has a subscription to it.
+    pub is_watched: bool,
+    /// Since it was last collected, if somebody has.
+    pub happened: Vec<Happened>,
     pub folders: Vec<Folder>,
     messages: Vec<Option<Box<Message>>>,
     by_id: HashMap<String, u32>,
@@ -64,6 +77,8 @@ pub struct Mailbox {
 impl Mailbox {
     pub fn new(ids: &mut Ids) -> Mailbox {
         let mut mailbox = Mailbox {
+            is_watched: false,
+            happened: Vec::new(),
             folders: Vec::new(),
             messages: Vec::new(),
             by_id: HashMap::new(),
@@ -227,9 +242,19 @@ impl Mailbox {
         place.order.insert((message.received, key));
         place.unread += usize::from(!message.is_read);
         place.journal.touch(key, seq);
+        self.tell("created", key);
+    }
+
+    fn tell(&mut self, what: &'static str, key: u32) {
+        if !self.is_watched {
+            return;
+        }
+        let told = self.get(key).map(|m| Happened { what, id: m.id.clone(), immutable: m.immutable.clone(), folder: m.folder });
+        self.happened.extend(told);
     }
 
     fn leave(&mut self, key: u32) {
+        self.tell("deleted", key);
         self.seq += 1;
         let seq = self.seq;
         let Some(message) = self.messages.get_mut(key as usize).and_then(|m| m.as_deref_mut()) else {
@@ -298,5 +323,6 @@ impl Mailbox {
             self.by_message_id.remove(&old_id);
             self.by_message_id.insert(message.message_id.clone(), key);
         }
+        self.tell("updated", key);
     }
 }

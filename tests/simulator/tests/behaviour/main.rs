@@ -20,6 +20,7 @@ mod places;
 mod personal;
 mod policy;
 mod profile;
+mod push;
 mod queries;
 mod resources;
 mod sending;

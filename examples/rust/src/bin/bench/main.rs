@@ -1,6 +1,6 @@
 //! Ratios from one run on one machine, since bare figures say more about the machine than about the engine:
 //! a sync into the sealed store beside a plain loop that downloads, parses and inserts; AES-256-GCM of the crate that seals beside that of aws-lc-rs;
-//! sends of many callers at once beside those of one; a campaign of many mailboxes beside what Microsoft's limits allow.
+//! sends of many callers at once beside those of one; a campaign of many mailboxes beside what Microsoft's limits allow; how long posts of notifications take.
 //!
 //! `bench` measures and prints; `bench case NAME` is what it starts as a child, so that each case has its own peak of memory.
 
@@ -12,6 +12,7 @@ mod measure;
 mod plain;
 mod report;
 mod sends;
+mod storm;
 mod token;
 
 use measure::{Measured, Task};
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         ["case", "engine"] => runtime.block_on(engine::run()),
         ["case", "plain"] => runtime.block_on(plain::run()),
         ["case", "sends"] => runtime.block_on(sends::run()),
+        ["case", "storm"] => runtime.block_on(storm::run()),
         ["case", "limits"] => runtime.block_on(limits::run()),
         _ => Err("usage: bench".into()),
     };
@@ -76,7 +78,9 @@ async fn whole() -> Outcome<()> {
     let sends: Vec<sends::Sends> = measure::child("sends", &task).await?;
     println!("A campaign within Microsoft's limits, half a minute …");
     let campaign: limits::Campaign = measure::child("limits", &task).await?;
+    println!("A storm of notifications …");
+    let storm: storm::Storm = measure::child("storm", &task).await?;
     println!("AES-256-GCM …");
     let ciphers = ciphers::compare()?;
-    report::print(messages, &engine, &plain, &sends, &campaign, &ciphers)
+    report::print(messages, &engine, &plain, &sends, &campaign, &storm, &ciphers)
 }

@@ -5,11 +5,12 @@ use super::ciphers::Speed;
 use super::limits::{self, Campaign};
 use super::measure::Measured;
 use super::sends::Sends;
+use super::storm::Storm;
 use comfy_table::{CellAlignment, Table, presets};
 use serde_json::json;
 use std::path::PathBuf;
 
-pub fn print(messages: u32, engine: &[Measured], plain: &[Measured], sends: &[Sends], campaign: &Campaign, ciphers: &[Speed]) -> Outcome<()> {
+pub fn print(messages: u32, engine: &[Measured], plain: &[Measured], sends: &[Sends], campaign: &Campaign, storm: &Storm, ciphers: &[Speed]) -> Outcome<()> {
     let (ours, theirs) = (Middle::of(messages, engine), Middle::of(messages, plain));
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED).set_header(["", "tidings", "plain", "ratio"]);
@@ -39,6 +40,8 @@ pub fn print(messages: u32, engine: &[Measured], plain: &[Measured], sends: &[Se
     }
     println!("{table}");
     of_campaign(campaign);
+    let Storm { posts, mailboxes, seconds, p50_ms, p99_ms, most_ms, unanswered, syncs } = storm;
+    println!("{posts} posts of notifications over {mailboxes} mailboxes: {seconds:.1} s; half of them were answered within {p50_ms:.2} ms, 99 % within {p99_ms:.2} ms, the slowest after {most_ms:.1}; not taken: {unanswered}; syncs: {syncs}.");
     by_stage(engine);
     println!("plain: a loop that downloads, parses and inserts in clear; for AES-256-GCM: aws-lc-rs. Sync: middle of {} runs, {messages} messages.", engine.len());
     // Said, since it flatters: what both pay draws the ratio towards 1.
@@ -58,6 +61,7 @@ pub fn print(messages: u32, engine: &[Measured], plain: &[Measured], sends: &[Se
         },
         "sends": sends,
         "campaign": campaign,
+        "storm": storm,
         "aes_256_gcm_mb_per_second": ciphers,
     });
     std::fs::write(&file, serde_json::to_string_pretty(&report)?)?;

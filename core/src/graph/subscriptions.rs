@@ -1,0 +1,218 @@
+//! Subscriptions to the changes of a mailbox.
+//! Source: Graph, subscription resource; create, update, reauthorize, delete, list subscriptions.
+
+use super::{Caller, Graph, fault, segment, wire};
+use crate::clock::{from_ms, to_ms};
+use crate::error::{ErrorKind, Result};
+use crate::json::{self, lenient};
+use crate::model::rfc3339;
+use crate::pipeline::{Response, Safety, error_code};
+use http::{Method, StatusCode};
+use serde::{Deserialize, Serialize};
+
+/// All of a mailbox, drafts and sent items as well.
+const RESOURCE: &str = "/me/messages";
+/// Longest id of one; Microsoft's are GUIDs.
+const LONGEST_ID: usize = 128;
+/// A lifetime in minutes that Microsoft may name as its longest.
+const LIFETIMES: std::ops::RangeInclusive<i64> = 45..=50_000;
+
+/// A subscription to make.
+#[derive(Debug)]
+pub struct NewSubscription<'a> {
+    /// Of changes and of what concerns the subscription itself.
+    pub notification_url: &'a str,
+    /// The word by which its notifications prove that they belong to it.
+    pub client_state: &'a str,
+    pub expires_at: i64,
+}
+
+#[derive(Debug)]
+pub enum MadeSubscription {
+    Made { id: String, expires_at: i64 },
+    /// It may live for so many minutes at the most.
+    TooLong(i64),
+    /// The notification URL did not answer Microsoft's question, or not as it must.
+    Unanswered,
+    /// Microsoft has one like it.
+    Taken,
+    /// The mailbox, or the organisation, has as many as it may have, or a right is missing.
+    Refused,
+}
+
+#[derive(Debug)]
+pub enum RenewedSubscription {
+    Until(i64),
+    TooLong(i64),
+    Gone,
+}
+
+/// One of those that there are.
+#[derive(Debug)]
+pub struct ListedSubscription {
+    pub id: String,
+    pub client_state: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct WireNew<'a> {
+    change_type: &'static str,
+    notification_url: &'a str,
+    lifecycle_notification_url: &'a str,
+    resource: &'static str,
+    expiration_date_time: String,
+    client_state: &'a str,
+    latest_supported_tls_version: &'static str,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WireSubscription {
+    #[serde(default, deserialize_with = "lenient::scalar")]
+    id: Option<String>,
+    #[serde(default, deserialize_with = "lenient::scalar")]
+    expiration_date_time: Option<String>,
+    #[serde(default, deserialize_with = "lenient::scalar")]
+    client_state: Option<String>,
+}
+
+fn is_id(id: &str) -> bool {
+    wire::is_id(id) && id.len() <= LONGEST_ID
+}
+
+impl WireSubscription {
+    fn expires_at(&self) -> Option<i64> {
+        self.expiration_date_time.as_deref().and_then(wire::time).map(to_ms)
+    }
+}
+
+fn time(ms: i64) -> String {
+    rfc3339::to_text(from_ms(ms))
+}
+
+/// What a message says in small letters. It is written for people and changes, but says alone which lifetimes are allowed and what a 400 is about.
+fn message(response: &Response) -> String {
+    #[derive(Default, Deserialize)]
+    struct Body {
+        #[serde(default, deserialize_with = "lenient::object")]
+        error: Option<Inner>,
+    }
+    #[derive(Default, Deserialize)]
+    struct Inner {
+        #[serde(default, deserialize_with = "lenient::scalar")]
+        message: Option<String>,
+    }
+    let body: Body = json::read(&response.body).unwrap_or_default();
+    body.error.and_then(|error| error.message).unwrap_or_default().to_ascii_lowercase()
+}
+
+/// The longest lifetime in minutes, where the message is about that: "Subscription expiration can only be 4230 minutes in the future."
+fn longest(message: &str) -> Option<i64> {
+    if !message.contains("expiration") {
+        return None;
+    }
+    let (before, _) = message.split_once(" minutes")?;
+    let number = before.rsplit(|c: char| !c.is_ascii_digit()).next()?;
+    number.parse().ok().filter(|minutes| LIFETIMES.contains(minutes))
+}
+
+impl Graph {
+    /// A lost answer is not asked for again: there may be one then that nobody knows of; [`subscriptions`](Self::subscriptions) shows it.
+    pub async fn subscribe(&self, caller: &Caller, new: NewSubscription<'_>) -> Result<MadeSubscription> {
+        let body = WireNew {
+            change_type: "created,updated,deleted",
+            notification_url: new.notification_url,
+            lifecycle_notification_url: new.notification_url,
+            resource: RESOURCE,
+            expiration_date_time: time(new.expires_at),
+            client_state: new.client_state,
+            latest_supported_tls_version: "v1_2",
+        };
+        let body = serde_json::to_vec(&body).map_err(|_| crate::error::Error::internal("A subscription cannot be written."))?;
+        let response = self.pipeline.send(self.write(caller, Method::POST, self.url("subscriptions", &[])?, body, Safety::Once)).await?;
+        if response.status.is_success() {
+            let made: WireSubscription = wire::read(&response.body)?;
+            let expires_at = made.expires_at().unwrap_or(new.expires_at);
+            let id = made.id.filter(|id| is_id(id) && !response.repeats(id)).ok_or_else(wire::unreadable)?;
+            return Ok(MadeSubscription::Made { id, expires_at });
+        }
+        let message = message(&response);
+        match response.status {
+            StatusCode::BAD_REQUEST => {
+                if let Some(minutes) = longest(&message) {
+                    return Ok(MadeSubscription::TooLong(minutes));
+                }
+                if error_code(&response.body).is_one_of(&["validationerror", "invalidrequest"]) && message.contains("validation request") {
+                    return Ok(MadeSubscription::Unanswered);
+                }
+            }
+            StatusCode::CONFLICT => return Ok(MadeSubscription::Taken),
+            StatusCode::FORBIDDEN => return Ok(MadeSubscription::Refused),
+            _ => {}
+        }
+        Err(refusal(response, caller))
+    }
+
+    pub async fn renew_subscription(&self, caller: &Caller, id: &str, expires_at: i64) -> Result<RenewedSubscription> {
+        let url = self.url(&format!("subscriptions/{}", segment(id)?), &[])?;
+        let body = serde_json::json!({ "expirationDateTime": time(expires_at) }).to_string().into_bytes();
+        let response = self.pipeline.send(self.write(caller, Method::PATCH, url, body, Safety::Repeatable)).await?;
+        if response.status.is_success() {
+            let renewed: WireSubscription = wire::read(&response.body)?;
+            return Ok(RenewedSubscription::Until(renewed.expires_at().unwrap_or(expires_at)));
+        }
+        if response.status == StatusCode::BAD_REQUEST && let Some(minutes) = longest(&message(&response)) {
+            return Ok(RenewedSubscription::TooLong(minutes));
+        }
+        if fault::is_absent(response.status, &response.body) {
+            return Ok(RenewedSubscription::Gone);
+        }
+        Err(refusal(response, caller))
+    }
+
+    /// Tells Microsoft that the access goes on. False: there is no such subscription any more.
+    pub async fn reauthorize_subscription(&self, caller: &Caller, id: &str) -> Result<bool> {
+        let url = self.url(&format!("subscriptions/{}/reauthorize", segment(id)?), &[])?;
+        Ok(self.look(self.write(caller, Method::POST, url, Vec::new(), Safety::Repeatable)).await?.is_some())
+    }
+
+    /// One that is gone already is deleted.
+    pub async fn unsubscribe(&self, caller: &Caller, id: &str) -> Result<()> {
+        let url = self.url(&format!("subscriptions/{}", segment(id)?), &[])?;
+        self.look(self.write(caller, Method::DELETE, url, Vec::new(), Safety::Repeatable)).await.map(drop)
+    }
+
+    /// Those of this application and person.
+    pub async fn subscriptions(&self, caller: &Caller) -> Result<Vec<ListedSubscription>> {
+        let list = self.list::<WireSubscription>(caller, self.url("subscriptions", &[])?).await?;
+        let items = list.map(|list| list.items).unwrap_or_default();
+        Ok(items.into_iter().filter_map(|one| Some(ListedSubscription { id: one.id.filter(|id| is_id(id))?, client_state: one.client_state })).collect())
+    }
+}
+
+fn refusal(response: Response, caller: &Caller) -> crate::error::Error {
+    let error = fault::error(response.status, &response.body, &response.secrets).with_request_id(response.request_id()).on_account(&caller.account_id);
+    // What we ask for is always the same, so a 400 is not the caller's.
+    if error.kind() == ErrorKind::InvalidInput { crate::error::Error::new(ErrorKind::Upstream, error.reason().to_owned()).on_account(&caller.account_id) } else { error }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::longest;
+
+    #[test]
+    fn a_refusal_names_the_longest_lifetime() {
+        for (message, minutes) in [
+            ("subscription expiration can only be 4230 minutes in the future.", Some(4_230)),
+            ("expirationdatetime is out of range: subscription expiration can only be 10080 minutes in the future", Some(10_080)),
+            ("subscription expiration can only be 0 minutes in the future.", None),
+            ("subscription expiration can only be 99999999999999999999 minutes in the future.", None),
+            ("subscription validation request timed out.", None),
+            ("wait 10 minutes", None),
+            ("", None),
+        ] {
+            assert_eq!(longest(message), minutes, "{message}");
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! Subscriptions to the changes of mailboxes, and the posts that tell of them.
+
+pub mod control;
+mod create;
+mod news;
+pub mod outgoing;
+mod serve;
+
+pub use create::{answered, question};
+pub use news::collect;
+pub use serve::handle;
+
+use crate::world::World;
+use serde_json::{Value, json};
+use std::collections::{HashMap, VecDeque};
+use tokio::sync::oneshot;
+
+/// Posts are tried again for so long.
+const GIVEN_UP_MS: i64 = 4 * 3_600_000;
+/// Items of one post.
+const TOGETHER: usize = 50;
+
+pub struct Subscription {
+    pub id: String,
+    /// Client id.
+    pub app: String,
+    /// Whose token made it; none: the app's own.
+    creator: Option<usize>,
+    tenant: usize,
+    /// Whose mailbox it is about.
+    mailbox: usize,
+    /// `created` and the like.
+    changes: Vec<String>,
+    /// Well-known name or id of a folder.
+    folder: Option<String>,
+    resource: String,
+    url: String,
+    lifecycle_url: Option<String>,
+    client_state: Option<String>,
+    tls: Option<String>,
+    immutable: bool,
+    expires_ms: i64,
+    /// Microsoft has asked for its renewal.
+    was_asked: bool,
+    renewed: u32,
+    reauthorized: u32,
+}
+
+/// A post on its way to a notification URL.
+pub struct Post {
+    pub id: u64,
+    pub url: String,
+    content_type: &'static str,
+    body: String,
+    /// Not before.
+    at_ms: i64,
+    first_ms: i64,
+    tries: u32,
+    /// Somebody has it in hand.
+    is_out: bool,
+    /// Of a subscription that is being made.
+    asks: Option<oneshot::Sender<Said>>,
+    /// Subscriptions that it tells of.
+    about: Vec<String>,
+}
+
+/// What a notification URL answered.
+pub struct Said {
+    pub status: u16,
+    pub content_type: String,
+    pub body: String,
+}
+
+/// Something to tell, not in a post yet.
+struct Item {
+    url: String,
+    subscription: String,
+    value: Value,
+}
+
+#[derive(Default)]
+pub struct Push {
+    subscriptions: Vec<Subscription>,
+    items: Vec<Item>,
+    posts: VecDeque<Post>,
+    last: u64,
+    /// Why a subscription may not be made, by the request that wants it; empty: it may.
+    answers: HashMap<u64, String>,
+    /// Posts that nobody took within four hours.
+    lost: u32,
+}
+
+/// Posts go to this machine alone. What is for anybody else waits until a test takes it.
+pub fn is_here(url: &str) -> bool {
+    let host = url.strip_prefix("http://").map(|rest| rest.split(['/', '?']).next().unwrap_or(""));
+    host.is_some_and(|host| host.starts_with("127.0.0.1:") || host.starts_with("localhost:"))
+}
+
+impl Push {
+    fn add_post(&mut self, now: i64, url: String, content_type: &'static str, body: String, about: Vec<String>, asks: Option<oneshot::Sender<Said>>) {
+        self.last += 1;
+        self.posts.push_back(Post { id: self.last, url, content_type, body, at_ms: now, first_ms: now, tries: 0, is_out: false, asks, about });
+    }
+
+    /// What is to be told becomes posts: everything for one URL together.
+    fn pack(&mut self, now: i64) {
+        let mut by_url: Vec<(String, Vec<Item>)> = Vec::new();
+        for item in std::mem::take(&mut self.items) {
+            match by_url.iter_mut().find(|(url, items)| *url == item.url && items.len() < TOGETHER) {
+                Some((_, items)) => items.push(item),
+                None => by_url.push((item.url.clone(), vec![item])),
+            }
+        }
+        for (url, items) in by_url {
+            let about = items.iter().map(|item| item.subscription.clone()).collect();
+            let value: Vec<Value> = items.into_iter().map(|item| item.value).collect();
+            self.add_post(now, url, "application/json", json!({ "value": value }).to_string(), about, None);
+        }
+    }
+
+    /// The posts whose time has come, to send or to hand to a test.
+    fn due(&mut self, now: i64, here: bool, most: usize) -> Vec<(u64, String, &'static str, String)> {
+        self.pack(now);
+        let due = self.posts.iter_mut().filter(|post| !post.is_out && post.at_ms <= now && is_here(&post.url) == here);
+        let take = |post: &mut Post| {
+            post.is_out = true;
+            post.tries += 1;
+            (post.id, post.url.clone(), post.content_type, post.body.clone())
+        };
+        due.take(most).map(take).collect()
+    }
+
+    /// A post was answered; none: nobody answered.
+    fn answered(&mut self, now: i64, id: u64, said: Option<Said>) {
+        let Some(at) = self.posts.iter().position(|post| post.id == id) else { return };
+        let is_question = self.posts.get(at).is_some_and(|post| post.asks.is_some());
+        if is_question {
+            // Where nobody answered, whoever asked hears it by the end of the channel.
+            if let (Some(asks), Some(said)) = (self.posts.remove(at).and_then(|post| post.asks), said) {
+                let _ = asks.send(said);
+            }
+            return;
+        }
+        if said.is_some_and(|said| (200..300).contains(&said.status)) {
+            self.posts.remove(at);
+            return;
+        }
+        let Some(post) = self.posts.get_mut(at) else { return };
+        post.is_out = false;
+        post.at_ms = now + 10_000 * (1_i64 << post.tries.min(12));
+        if post.at_ms - post.first_ms > GIVEN_UP_MS
+            && let Some(post) = self.posts.remove(at)
+        {
+            self.lost += 1;
+            for id in post.about {
+                self.tell(&id, "missed");
+            }
+        }
+    }
+
+    /// A lifecycle event of a subscription.
+    fn tell(&mut self, id: &str, event: &str) {
+        let Some(one) = self.subscriptions.iter().find(|one| one.id == id) else { return };
+        let Some(url) = one.lifecycle_url.clone() else { return };
+        let value = json!({
+            "subscriptionId": one.id, "subscriptionExpirationDateTime": crate::clock::iso(one.expires_ms), "clientState": one.client_state,
+            "tenantId": Value::Null, "lifecycleEvent": event,
+        });
+        let subscription = one.id.clone();
+        self.items.push(Item { url, subscription, value });
+    }
+}
+
+/// Those that have expired are gone; some of the others are about to.
+pub fn look_at_time(world: &mut World) {
+    let now = world.now();
+    world.push.subscriptions.retain(|one| one.expires_ms > now);
+    let near: Vec<String> = world.push.subscriptions.iter_mut().filter(|one| !one.was_asked && one.expires_ms - now <= 2 * 3_600_000).map(|one| {
+        one.was_asked = true;
+        one.id.clone()
+    }).collect();
+    for id in near {
+        world.push.tell(&id, "reauthorizationRequired");
+    }
+    news::name_tenants(world);
+}

@@ -1,0 +1,66 @@
+//! What happened in the mailboxes becomes something to tell.
+
+use super::Item;
+use crate::mail::store::Happened;
+use crate::world::World;
+use serde_json::{Value, json};
+
+/// After every request and every doing of a test.
+pub fn collect(world: &mut World) {
+    if world.push.subscriptions.is_empty() {
+        return;
+    }
+    super::look_at_time(world);
+    let mailboxes: Vec<usize> = world.push.subscriptions.iter().map(|one| one.mailbox).collect();
+    let (doubled, shuffled, mixed) = (world.odd("notifications_doubled"), world.odd("notifications_shuffled"), world.odd("notifications_mixed"));
+    let mut items = Vec::new();
+    for (at, mailbox) in world.mail.iter_mut().enumerate() {
+        if !mailboxes.contains(&at) {
+            continue;
+        }
+        for Happened { what, id, immutable, folder } in std::mem::take(&mut mailbox.happened) {
+            let person = &world.people.people[at].id;
+            for one in world.push.subscriptions.iter().filter(|one| one.mailbox == at && one.changes.iter().any(|change| change == what)) {
+                if one.folder.as_deref().is_some_and(|name| mailbox.folder(name) != Some(folder)) {
+                    continue;
+                }
+                let id = if one.immutable { &immutable } else { &id };
+                let place = format!("Users/{person}/Messages/{id}");
+                let value = json!({
+                    "subscriptionId": one.id, "subscriptionExpirationDateTime": crate::clock::iso_ms(one.expires_ms), "changeType": what, "resource": place,
+                    "resourceData": {"@odata.type": "#Microsoft.Graph.Message", "@odata.id": place, "@odata.etag": "W/\"CQAAAB\"", "id": id},
+                    "clientState": one.client_state, "tenantId": Value::Null,
+                });
+                items.push(Item { url: one.url.clone(), subscription: one.id.clone(), value });
+            }
+        }
+    }
+    if shuffled {
+        items.reverse();
+    }
+    for item in items {
+        if mixed {
+            // Of another organisation, of a stranger who knows the id, and of nobody.
+            for (name, value) in [("tenantId", json!(world.noise.guid())), ("clientState", json!("guessed")), ("subscriptionId", json!(world.noise.guid()))] {
+                let mut other = item.value.clone();
+                other[name] = value;
+                world.push.items.push(Item { url: item.url.clone(), subscription: item.subscription.clone(), value: other });
+            }
+        }
+        if doubled {
+            world.push.items.push(Item { url: item.url.clone(), subscription: item.subscription.clone(), value: item.value.clone() });
+        }
+        world.push.items.push(item);
+    }
+    name_tenants(world);
+}
+
+/// Every item names the tenant of its subscription.
+pub fn name_tenants(world: &mut World) {
+    for item in &mut world.push.items {
+        let tenant = world.push.subscriptions.iter().find(|one| one.id == item.subscription).map(|one| one.tenant);
+        if let (Value::Null, Some(tenant)) = (&item.value["tenantId"], tenant) {
+            item.value["tenantId"] = json!(world.people.tenants[tenant].id);
+        }
+    }
+}
