@@ -2,7 +2,7 @@
 //! store share the work: each mailbox is one process's at a time.
 
 use super::{Engine, Inner};
-use crate::clock::to_ms;
+use crate::clock::{real_time, to_ms};
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::Listener;
 use crate::model::{AccountState, Event, Route, RunReport, SendState, SyncOutcome, SyncReport};
@@ -20,6 +20,8 @@ const AT_ONCE: usize = 16;
 /// How often is looked for what another process connected or planned.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
 const TOLD_PAUSE: Duration = Duration::from_millis(TOLD_PAUSE_MS.unsigned_abs());
+/// Whether what other tasks do is done.
+const LOOK_SOON: Duration = Duration::from_millis(50);
 /// After the store could not be read.
 const STORE_FAILED: Duration = Duration::from_secs(5);
 
@@ -38,7 +40,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Does what is due and ends: mailboxes are brought up to date, sends delivered, and what is older than is kept erased. For programs that run now and then: a
+    /// Does what is due and ends: mailboxes are brought up to date, sends and changes of messages delivered, and what is older than is kept erased. For programs that run now and then: a
     /// timer, a serverless function, a background window of a phone. At `deadline_ms` (from now; 1,000 to 86,400,000) syncs stop after a page, and what is left
     /// is due at the next call. Safe beside other processes on the same store. A cancelled call stops the same way and loses nothing.
     /// Errors: InvalidInput, Closed, StoreBusy; what fails in one mailbox is in the report.
@@ -54,9 +56,13 @@ impl Inner {
     async fn run_once(self: Arc<Self>, deadline: Duration, stop: Stop) -> Result<RunReport> {
         let began = to_ms(self.clock.now());
         self.store.adopt_polls(began).await?;
+        // What Microsoft told of before.
+        for told in self.store.news().await? {
+            self.store.poll_by(&told.account_id, began).await?;
+        }
         let (cut, stopped) = stop.narrowed();
         let work = async {
-            let (syncs, (), ()) = tokio::join!(self.poll_due(began, &stopped), self.outbox.until_nothing_is_due(&stopped), self.sweep(&stopped));
+            let (syncs, (), (), ()) = tokio::join!(self.poll_due(began, &stopped), self.outbox.until_nothing_is_due(&stopped), self.until_edits_arrived(&stopped), self.sweep(&stopped));
             syncs
         };
         let timer = async {
@@ -67,7 +73,7 @@ impl Inner {
         let syncs = tokio::select! { syncs = work => syncs?, never = timer => match never {} };
         stop.check()?;
         let is_complete = !stopped.is_set();
-        let next = [self.store.next_poll().await?, self.outbox.next_due().await?].into_iter().flatten().min();
+        let next = [self.store.next_poll().await?, self.outbox.next_due().await?, self.store.next_edit_at().await?].into_iter().flatten().min();
         Ok(RunReport { syncs, is_complete, next_due_at: next.map(crate::clock::from_ms) })
     }
 
@@ -87,6 +93,13 @@ impl Inner {
             outcomes.push(super::sync::outcome(id, self.look(poll, stop.clone()).await));
         }
         Ok(outcomes)
+    }
+
+    /// Those that can be delivered now.
+    async fn until_edits_arrived(&self, stop: &Stop) {
+        while self.store.accounts_with_edits(to_ms(self.clock.now())).await.is_ok_and(|accounts| !accounts.is_empty()) {
+            tokio::select! { () = real_time(LOOK_SOON) => {}, () = stop.wait() => return }
+        }
     }
 
     async fn sweep(&self, stop: &Stop) {

@@ -102,7 +102,7 @@ store_suite!(made, [
     a_conversation_is_listed_once_by_its_newest,
     pages_of_conversations_hold_still,
     messages_are_found_by_time_and_by_files,
-    reading_is_told_oncea_change_is_shown_with_what_is_to_be_delivered,
+    a_change_is_shown_with_what_is_to_be_delivered,
     a_newer_change_replaces_the_older_one,
     changes_wait_for_their_time_and_their_account,
     what_becomes_of_a_change_is_not_said_of_a_newer_one,
