@@ -25,7 +25,7 @@ routes() {
 has() {
   case $language-$1 in
   rust-* | python-wsgi | node-http) true ;;
-  python-*) python -c "import $1, sys; sys.exit('$1' != 'flask' and __import__('importlib').util.find_spec('uvicorn') is None)" 2>/dev/null ;;
+  python-*) python -c "import $1, uvicorn" 2>/dev/null ;;
   node-*) [ -d "$here/node/node_modules/$1" ] ;;
   esac
 }

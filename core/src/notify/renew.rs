@@ -140,13 +140,15 @@ impl Notify {
             // What came since it ended was told to nobody.
             Outcome::Gone => self.make(SubscriptionRow { state: SubscriptionState::Absent, graph_id: None, ..row }, account, caller).await,
             Outcome::Active(_, expires_at) => {
-                self.parts.graph.meters().subscriptions_renewed.up();
                 let next_at = self.half_way(expires_at);
                 let is_again = row.generation != account.generation;
                 let renewed = SubscriptionRow { expires_at, next_at, tries: 0, must_reauthorize: false, problem: None, generation: account.generation, ..row };
-                if self.save(&renewed).await? && is_again {
-                    // Nobody knows what was told while nobody was signed in.
-                    self.mark(&account.id).await?;
+                if self.save(&renewed).await? {
+                    self.parts.graph.meters().subscriptions_renewed.up();
+                    if is_again {
+                        // Nobody knows what was told while nobody was signed in.
+                        self.mark(&account.id).await?;
+                    }
                 }
                 Ok(())
             }

@@ -1,5 +1,7 @@
 """Push in Flask."""
 
+import logging
+
 from flask import Flask, Response, request
 from story import KEY, PORT, run, settings
 from tidings import BlockingEngine, HttpRequest
@@ -15,4 +17,5 @@ def tidings():
     return Response(answer.body, answer.status, answer.headers)
 
 
+logging.getLogger("werkzeug").setLevel(logging.ERROR)
 run(make_server("127.0.0.1", PORT, app, threaded=True).serve_forever)

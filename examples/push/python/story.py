@@ -45,7 +45,7 @@ def tell() -> None:
         account = engine.finish_connect(sign_in_as(sign_in.url, "adele@contoso.com"), sign_in.binding)
         wait_until(lambda: engine.health("recruiter-42").accounts[0].transport.value == "push")
         print("watched by push")
-        wait_until(lambda: len(engine.messages(account_id=account.id, folder="inbox").items) == 7)
+        wait_until(lambda: len(engine.messages(account_id=account.id).items) == 7)
         control("mail", {"mailbox": "adele@contoso.com", "subject": "It came by itself"})
         wait_until(lambda: any(message.subject == "It came by itself" for message in engine.messages(account_id=account.id).items))
         print("arrived: It came by itself")

@@ -53,7 +53,7 @@ async fn main() -> Result<(), Failed> {
     let account = engine.finish_connect(callback, sign_in.binding).await?;
     until(async || Ok(engine.health("recruiter-42".into()).await?.accounts.iter().all(|account| account.transport == Transport::Push))).await?;
     println!("watched by push");
-    let query = MessageQuery { account_id: Some(account.id), folder: Some("inbox".into()), limit: 10, ..MessageQuery::default() };
+    let query = MessageQuery { account_id: Some(account.id), limit: 10, ..MessageQuery::default() };
     until(async || Ok(engine.messages(query.clone()).await?.items.len() == 7)).await?;
     simulator.post("mail", json!({ "mailbox": "adele@contoso.com", "subject": "It came by itself" })).await?;
     until(async || Ok(engine.messages(query.clone()).await?.items.iter().any(|message| message.subject == "It came by itself"))).await?;

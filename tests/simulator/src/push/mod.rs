@@ -102,10 +102,13 @@ impl Push {
         self.posts.push_back(Post { id: self.last, url, content_type, body, at_ms: now, first_ms: now, tries: 0, is_out: false, asks, about });
     }
 
-    /// What is to be told becomes posts: everything for one URL together.
-    fn pack(&mut self, now: i64) {
+    /// What is to be told becomes posts when they are to leave: everything for one URL together.
+    fn pack(&mut self, now: i64, here: bool) {
         let mut by_url: Vec<(String, Vec<Item>)> = Vec::new();
-        for item in std::mem::take(&mut self.items) {
+        let (leaving, left) = std::mem::take(&mut self.items).into_iter().partition(|item| is_here(&item.url) == here);
+        let leaving: Vec<Item> = leaving;
+        self.items = left;
+        for item in leaving {
             match by_url.iter_mut().find(|(url, items)| *url == item.url && items.len() < TOGETHER) {
                 Some((_, items)) => items.push(item),
                 None => by_url.push((item.url.clone(), vec![item])),
@@ -120,7 +123,7 @@ impl Push {
 
     /// The posts whose time has come, to send or to hand to a test.
     fn due(&mut self, now: i64, here: bool, most: usize) -> Vec<(u64, String, &'static str, String)> {
-        self.pack(now);
+        self.pack(now, here);
         let due = self.posts.iter_mut().filter(|post| !post.is_out && post.at_ms <= now && is_here(&post.url) == here);
         let take = |post: &mut Post| {
             post.is_out = true;

@@ -7,15 +7,19 @@ use serde_json::{Value, json};
 
 /// After every request and every doing of a test.
 pub fn collect(world: &mut World) {
-    if world.push.subscriptions.is_empty() {
-        return;
-    }
     super::look_at_time(world);
     let mailboxes: Vec<usize> = world.push.subscriptions.iter().map(|one| one.mailbox).collect();
+    // What happens while nobody has a subscription is told to nobody.
+    for (at, mailbox) in world.mail.iter_mut().enumerate().filter(|(_, mailbox)| mailbox.is_watched) {
+        if !mailboxes.contains(&at) {
+            mailbox.is_watched = false;
+            mailbox.happened.clear();
+        }
+    }
     let (doubled, shuffled, mixed) = (world.odd("notifications_doubled"), world.odd("notifications_shuffled"), world.odd("notifications_mixed"));
     let mut items = Vec::new();
     for (at, mailbox) in world.mail.iter_mut().enumerate() {
-        if !mailboxes.contains(&at) {
+        if !mailbox.is_watched {
             continue;
         }
         for Happened { what, id, immutable, folder } in std::mem::take(&mut mailbox.happened) {
