@@ -86,20 +86,35 @@ fn length_of(attributes: &str) -> usize {
     attributes.len()
 }
 
-/// Value of an attribute, in small letters.
+/// Value of an attribute, in small letters. What stands within another's value is none.
 fn value(attributes: &str, name: &str) -> Option<String> {
-    let lower = attributes.to_ascii_lowercase();
-    let mut rest = lower.as_str();
-    while let Some((before, after)) = rest.split_once(name) {
-        let is_name = before.ends_with(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '/'));
-        if let Some(value) = after.trim_start().strip_prefix('=').filter(|_| is_name) {
-            let value = value.trim_start();
-            let quoted = |mark: char| value.strip_prefix(mark).map(|inner| inner.split(mark).next().unwrap_or_default());
-            return Some(quoted('"').or_else(|| quoted('\'')).unwrap_or_else(|| value.split([' ', '\t', '\n', '\r']).next().unwrap_or_default()).to_owned());
+    let mut rest = attributes;
+    loop {
+        rest = rest.trim_start_matches(|c: char| c.is_whitespace() || c == '/');
+        if rest.is_empty() {
+            return None;
         }
-        rest = after;
+        let (found, after) = cut(rest, rest.find(|c: char| c.is_whitespace() || matches!(c, '=' | '/')));
+        let Some(given) = after.trim_start().strip_prefix('=') else {
+            // A sign where a name should be is passed over.
+            rest = if found.is_empty() { cut(rest, rest.char_indices().nth(1).map(|(at, _)| at)).1 } else { after };
+            continue;
+        };
+        let given = given.trim_start();
+        let mark = given.chars().next().filter(|mark| matches!(mark, '"' | '\''));
+        let (text, behind) = match mark.and_then(|mark| Some((mark, given.strip_prefix(mark)?))) {
+            Some((mark, inner)) => inner.split_once(mark).unwrap_or((inner, "")),
+            None => cut(given, given.find(char::is_whitespace)),
+        };
+        if found.eq_ignore_ascii_case(name) {
+            return Some(text.to_ascii_lowercase());
+        }
+        rest = behind;
     }
-    None
+}
+
+fn cut(text: &str, at: Option<usize>) -> (&str, &str) {
+    text.split_at_checked(at.unwrap_or(text.len())).unwrap_or((text, ""))
 }
 
 /// Where the first element begins of which `kind` says that it is one, and behind which nothing else follows.
