@@ -1,5 +1,6 @@
 """Read by mypy, not run: what must type-check, and what must not."""
 
+import datetime
 import pathlib
 from typing import assert_type
 
@@ -23,6 +24,8 @@ async def uses(engine: tidings.Engine, account: Account, url: str) -> None:
                 assert_type(report, tidings.SyncReport)
             case Event.SyncFailed(account_id=id, reason=reason):
                 print(id, reason)
+            case Event.EditRefused(message_id=message, kind=kind):
+                print(message, kind)
     async for change in engine.changes(owner="me", cursor="cursor"):
         assert_type(change, Change)
     response = await engine.request(account.id, tidings.RawRequest("/me", query={"$top": "5"}))
@@ -56,6 +59,17 @@ async def uses(engine: tidings.Engine, account: Account, url: str) -> None:
     assert_type((await engine.body("message", options=tidings.BodyOptions(split=True))).quoted_text, str)
     assert_type((await engine.health("recruiter-42")).badge, tidings.Badge)
     assert_type(engine.metrics().requests, int)
+    await engine.mark_all_read(["msg_1"], True)
+    await engine.flag(["msg_1"], "flagged", due_at=datetime.datetime.now(datetime.timezone.utc))
+    await engine.categorize(["msg_1"], add=["Red"])
+    await engine.move_messages(["msg_1"], "inbox", owner="me")
+    await engine.archive(["msg_1"])
+    await engine.link(["msg_1"], "candidate-7")
+    await engine.unlink(["msg_1"], "candidate-7")
+    await engine.set_link_rule(owner="me", key="client-9", domains=["fabrikam.com"])
+    assert_type((await engine.link_rules("me"))[0].addresses, list[str])
+    await engine.remove_link_rule("me", "client-9")
+    assert_type((await engine.message("msg_1")).flag_status, tidings.FlagStatus)
     assert_type(tidings.wrapped_root_key("data"), bytes | None)
     async for record in tidings.logs("debug"):
         assert_type(record, tidings.LogRecord)

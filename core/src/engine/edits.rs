@@ -19,7 +19,7 @@ impl Engine {
     /// NotFound, NotConnected, NeedsReconnect, ConsentMissing, StoreBusy.
     pub async fn mark_read(&self, message_id: String, is_read: bool, owner: Option<String>) -> Result<Message> {
         self.finish(|inner| async move {
-            inner.edit_messages(&[message_id.clone()], owner.as_deref(), MessageChange::Read(is_read)).await?;
+            inner.edit_messages(std::slice::from_ref(&message_id), owner.as_deref(), MessageChange::Read(is_read)).await?;
             inner.reader.marked(message_id).await
         })
         .await

@@ -164,7 +164,7 @@ impl Edits {
             let key = match vault.content(account_id).await {
                 Ok(key) => key,
                 // It is being purged, and its mail with it.
-                Err(e) if e.kind() == ErrorKind::NotConnected => return Ok(store.note_scan(account_id, &row, Vec::new(), None, 0).await.map(|_| Some(false))?),
+                Err(e) if e.kind() == ErrorKind::NotConnected => return store.note_scan(account_id, &row, Vec::new(), None, 0).await.map(|_| Some(false)),
                 Err(e) => return Err(e),
             };
             let rule = open_rule(vault, &row)?;

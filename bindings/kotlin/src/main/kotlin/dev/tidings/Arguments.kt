@@ -107,6 +107,9 @@ public fun Engine.Companion.open(path: String, rootKey: RootKey): Engine = openF
 
 public fun Engine.Companion.open(path: Path, rootKey: RootKey): Engine = openFile(path.toString(), rootKey)
 
+public suspend fun Engine.setLinkRule(owner: String, key: String, addresses: List<String> = emptyList(), domains: List<String> = emptyList()): Unit =
+    setLinkRule(LinkRule(owner, key, addresses, domains))
+
 /** Everything of one account. */
 public suspend fun Engine.purge(accountId: String): PurgeReport = purge(PurgeRequest(accountId = accountId))
 
