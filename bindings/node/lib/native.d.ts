@@ -1858,7 +1858,7 @@ export class Engine implements AsyncDisposable {
    * something happened in them and minutes apart when they are quiet. What came is in `changes`. Several processes on one store share the work. May be
    * called twice. Errors: Closed, Forked. */
   start(): void;
-  /** Does what is due and ends: mailboxes are brought up to date, sends delivered, and what is older than is kept erased. For programs that run now and then: a
+  /** Does what is due and ends: mailboxes are brought up to date, sends and changes of messages delivered, and what is older than is kept erased. For programs that run now and then: a
    * timer, a serverless function, a background window of a phone. At `deadline_ms` (from now; 1,000 to 86,400,000) syncs stop after a page, and what is left
    * is due at the next call. Safe beside other processes on the same store. A cancelled call stops the same way and loses nothing.
    * Errors: InvalidInput, Closed, StoreBusy; what fails in one mailbox is in the report. */
