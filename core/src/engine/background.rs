@@ -6,7 +6,7 @@ use crate::clock::{real_time, to_ms};
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::Listener;
 use crate::model::{AccountState, Event, Route, RunReport, SendState, SyncOutcome, SyncReport};
-use crate::runtime::Stop;
+use crate::runtime::{Stop, defect};
 use crate::store::{Poll, PollRequest, SubscriptionRow, SubscriptionState, TOLD_PAUSE_MS, hold_poll};
 use crate::sync::polling::{SOONEST, Seen, after, after_failure};
 use std::collections::HashMap;
@@ -79,8 +79,19 @@ impl Inner {
 
     /// Those that were due at `began`.
     async fn poll_due(self: &Arc<Self>, began: i64, stop: &Stop) -> Result<Vec<SyncOutcome>> {
-        let some = (0..AT_ONCE).map(|_| self.clone().poll_some(began, stop.clone()));
-        Ok(futures_util::future::try_join_all(some).await?.into_iter().flatten().collect())
+        // Tasks of their own: syncs are large, and would all lie on one stack.
+        let mut some = JoinSet::new();
+        for _ in 0..AT_ONCE {
+            some.spawn(self.clone().poll_some(began, stop.clone()));
+        }
+        let (mut outcomes, mut failed) = (Vec::new(), None);
+        while let Some(ended) = some.join_next().await {
+            match ended.unwrap_or_else(|_| Err(defect())) {
+                Ok(more) => outcomes.extend(more),
+                Err(error) => failed = failed.or(Some(error)),
+            }
+        }
+        failed.map_or(Ok(outcomes), Err)
     }
 
     /// One after another, until none is due.
@@ -116,7 +127,7 @@ impl Inner {
     /// Looks at one mailbox, and plans the next look.
     async fn look(self: &Arc<Self>, poll: Poll, stop: Stop) -> Result<SyncReport> {
         let outcome = tokio::select! {
-            outcome = self.sync_one(&poll.account_id, stop) => outcome,
+            outcome = Box::pin(self.sync_one(&poll.account_id, stop)) => outcome,
             () = hold_poll(self.store.clone(), self.clock.clone(), poll.clone()) => Err(Error::new(ErrorKind::StoreBusy, "Another process looks at this mailbox now.").on_account(&poll.account_id)),
         };
         let before = Duration::from_millis(u64::try_from(poll.pause_ms).unwrap_or_default());

@@ -35,11 +35,11 @@ impl Inner {
         let account = self.usable_for_any(account_id, &[Feature::MailSync, Feature::Contacts]).await?;
         let has_contacts = allows(&account, Feature::Contacts);
         let mut report = match allows(&account, Feature::MailSync) {
-            true => self.sync.run(account.clone(), stop.clone()).await?,
+            true => Box::pin(self.sync.run(account.clone(), stop.clone())).await?,
             false => SyncReport { account_id: account.id.clone(), ..SyncReport::default() },
         };
         if has_contacts {
-            report.contacts = self.contacts.sync(&account, &stop).await?;
+            report.contacts = Box::pin(self.contacts.sync(&account, &stop)).await?;
         }
         Ok(report)
     }
