@@ -114,6 +114,7 @@ fn params(inputs: &[Param]) -> String {
 
 fn args(inputs: &[Param]) -> String {
     each(inputs, ", ", |i| match left_out(i).filter(|_| has_default(i)) {
+        Some(value) if value == "Vec::new()" => format!("{}.0.unwrap_or_default()", i.name),
         Some(value) => format!("{}.0.unwrap_or({value})", i.name),
         None => format!("{}.0", i.name),
     })

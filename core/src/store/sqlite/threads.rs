@@ -58,7 +58,7 @@ fn threads(c: &Connection, window: &ThreadWindow) -> Outcome<ThreadPage> {
         let (sql, values) = heads_sql(window, mailbox, until);
         heads.extend(all(c, &sql, params_from_iter(values), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?);
     }
-    heads.sort_unstable_by(|a, b| (b.0, b.1).cmp(&(a.0, a.1)));
+    heads.sort_unstable_by_key(|head| std::cmp::Reverse((head.0, head.1)));
     let limit = usize::try_from(window.limit).unwrap_or(usize::MAX);
     let more = heads.len() > limit;
     heads.truncate(limit);
