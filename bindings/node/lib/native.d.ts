@@ -1889,7 +1889,7 @@ export class Engine implements AsyncDisposable {
   message(messageId: string, owner?: string | null, options?: CallOptions): Promise<Message>;
   /** The content as it came and both forms, or with `form` only that one made of it: making text or safe HTML of a long mail takes milliseconds. Touches no network, unless
    * pictures are asked for as data. Errors: NotFound; for pictures as data those of `attachment`. */
-  body(messageId: string, owner?: string | null, form?: BodyForm | null, options?: BodyOptions | null, options?: CallOptions): Promise<MessageBody>;
+  body(messageId: string, owner?: string | null, form?: BodyForm | null, options?: BodyOptions | null, callOptions?: CallOptions): Promise<MessageBody>;
   /** The content of an attachment, from the mailbox: one up to 1 MB is here when this answers, a longer one arrives as it is asked for. Of an item it is MIME, a
    * vCard or iCalendar; a reference has none (see `AttachmentContent`). Works for attachments that are not listed yet as well. Needs `mail_sync`. Errors: NotFound
    * (also when the mail or the attachment is gone from the mailbox), InvalidInput, NotConnected, NeedsReconnect, ConsentMissing, Throttled, Network, Upstream.

@@ -85,7 +85,10 @@ fn object(contract: &Contract, outs: &[&str], o: &Object) -> String {
         let mut inputs = inputs(contract, outs, &m.inputs);
         let mut result = answer(&m.return_type);
         if m.is_async {
-            inputs += if inputs.is_empty() { "options?: CallOptions" } else { ", options?: CallOptions" };
+            // A verb may have options of its own.
+            let own = if inputs.contains("options?:") || inputs.contains("options:") { "callOptions" } else { "options" };
+            let before = if inputs.is_empty() { "" } else { ", " };
+            inputs += &format!("{before}{own}?: CallOptions");
             result = format!("Promise<{result}>");
         }
         out += &format!("{}  {}({inputs}): {result};\n", docs(&m.docstring, 2), camel(face_name(&m.name)));
