@@ -1854,20 +1854,20 @@ export class Engine implements AsyncDisposable {
   /** What was said in a chat, the newest first; `limit` 1 to 1000. It needs `Chat.Read` among the extra scopes the account was connected with. Microsoft's
    * terms allow no chat to be polled more than once a day. Errors: as `chats`; NotFound for a chat the person is not in. Source: Graph, chat: list messages. */
   chatMessages(accountId: string, chatId: string, limit?: number, owner?: string | null, options?: CallOptions): Promise<ChatMessage[]>;
-  /** From now on, until shutdown, this process brings mailboxes up to date by itself: those of all accounts that are connected for `mail_sync`, seconds after
+  /** From now on, until shutdown, this process brings mailboxes up to date by itself: those of all accounts that are connected for `mail_sync` or `contacts`, seconds after
    * something happened in them and minutes apart when they are quiet. What came is in `changes`. Several processes on one store share the work. May be
    * called twice. Errors: Closed, Forked. */
   start(): void;
-  /** Does what is due and ends: mailboxes are brought up to date, sends and changes of messages delivered, and what is older than is kept erased. For programs that run now and then: a
+  /** Does what is due and ends: mailboxes are brought up to date, sends and changes of messages delivered, subscriptions renewed, and what is older than is kept erased. For programs that run now and then: a
    * timer, a serverless function, a background window of a phone. At `deadline_ms` (from now; 1,000 to 86,400,000) syncs stop after a page, and what is left
    * is due at the next call. Safe beside other processes on the same store. A cancelled call stops the same way and loses nothing.
    * Errors: InvalidInput, Closed, StoreBusy; what fails in one mailbox is in the report. */
   runOnce(deadlineMs: number, options?: CallOptions): Promise<RunReport>;
-  /** Brings the account's folders up to date. Each page is stored with its cursor in one transaction; a cancelled call stops after a page and loses nothing.
+  /** Brings the account's folders up to date, and its contacts. Each page is stored with its cursor in one transaction; a cancelled call stops after a page and loses nothing.
    * Calls that come while a sync of the account runs share the one after it.
    * Source: Graph, message: delta. Errors: NotFound (of another owner), NotConnected, NeedsReconnect, ConsentMissing, Throttled, Network, Upstream, LinkRejected. */
   sync(accountId: string, owner?: string | null, options?: CallOptions): Promise<SyncReport>;
-  /** `sync` for all accounts of an owner, or of everybody when none is named, that are connected for `mail_sync`: several at a time, in any order. Outcomes
+  /** `sync` for all accounts of an owner, or of everybody when none is named, that are connected for `mail_sync` or `contacts`: several at a time, in any order. Outcomes
    * come in the order of `accounts`; the failure of one stops no other. A cancelled call stops each sync after a page. Errors: InvalidInput (the owner). */
   syncAll(owner?: string | null, options?: CallOptions): Promise<SyncOutcome[]>;
   /** Chooses the folders that are synced from the next sync on, by well-known name or id, or `["all"]` for every folder, those to come as well; an empty

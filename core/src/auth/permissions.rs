@@ -133,7 +133,7 @@ fn why(feature: Feature, name: &str) -> Option<&'static str> {
         (Feature::People, "People.Read") => "Those you work with most come first.",
         (Feature::MailSend, "Mail.Send") => "Mail is sent in your name.",
         (Feature::MailSend, "Mail.ReadWrite") => "A draft is made and its sent copy looked up, so that no mail is sent twice.",
-        (Feature::MailSync, "Mail.ReadWrite") => "Mail is fetched, and read marks you set are passed on to the mailbox.",
+        (Feature::MailSync, "Mail.ReadWrite") => "Mail is fetched, and what is changed of it (read marks, flags, categories, the folder) is passed on to the mailbox.",
         (Feature::SharedMailboxes, "Mail.ReadWrite.Shared") => "Mail of shared mailboxes you may open is fetched, and read marks are passed on.",
         (Feature::SharedMailboxes, "Mail.Send.Shared") => "Mail is sent in the name of shared mailboxes you may send for.",
         (Feature::Contacts, "Contacts.Read") => "Your contacts are read, to find addresses.",

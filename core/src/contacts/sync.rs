@@ -4,7 +4,7 @@ use super::{Contacts, address_hash};
 use crate::clock::to_ms;
 use crate::error::{Error, ErrorKind, Result};
 use crate::failpoint::failpoint;
-use crate::graph::{Caller, ContactAnswer, ContactChanges, ContactItem, GraphContact};
+use crate::graph::{Caller, ContactAnswer, ContactChanges, ContactItem};
 use crate::model::Contact;
 use crate::pipeline::Priority;
 use crate::random;
@@ -126,28 +126,31 @@ impl Pass<'_> {
     /// None: taken over.
     async fn store(&self, folder: &ContactFolderRow, page: &ContactChanges) -> Result<Option<u32>> {
         let (contacts, account_id) = (self.contacts, self.account.id.as_str());
-        let shown = page.items.iter().filter_map(|item| if let ContactItem::Contact(contact) = item { Some(&**contact) } else { None });
         // Of one that is shown twice, the last counts.
-        let mut latest: HashMap<&str, &GraphContact> = HashMap::new();
-        latest.extend(shown.map(|contact| (contact.id.as_str(), contact)));
+        let mut latest: HashMap<&str, (&Contact, &str)> = HashMap::new();
+        for item in &page.items {
+            if let ContactItem::Contact { contact, change_key } = item {
+                latest.insert(&contact.graph_id, (contact, change_key));
+            }
+        }
         let ids: Vec<String> = latest.keys().map(|id| (*id).to_owned()).collect();
         let known: HashMap<String, KnownContact> = contacts.store.known_contacts(account_id, &ids).await?.into_iter().map(|row| (row.graph_id.clone(), row)).collect();
         let (content, hashes) = (contacts.vault.content(account_id).await?, contacts.vault.hashes(account_id).await?);
         let (mut put, mut same) = (Vec::new(), Vec::new());
-        for contact in latest.into_values() {
-            let before = known.get(&contact.id);
-            if before.is_some_and(|known| !contact.change_key.is_empty() && known.change_key == contact.change_key && known.folder_id == folder.graph_id) {
-                same.push(contact.id.clone());
+        for (id, (contact, change_key)) in latest {
+            let before = known.get(id);
+            if before.is_some_and(|known| !change_key.is_empty() && known.change_key == change_key && known.folder_id == folder.graph_id) {
+                same.push(id.to_owned());
                 continue;
             }
             let version = before.map_or(1, |known| known.version + 1);
-            let text = serde_json::to_vec(&kept(contact)).map_err(|e| Error::internal("A contact cannot be written.").with_source(e))?;
+            let text = serde_json::to_vec(contact).map_err(|e| Error::internal("A contact cannot be written.").with_source(e))?;
             put.push(NewContact {
                 public_id: format!("con_{}", random::token::<16>()?),
-                graph_id: contact.id.clone(),
-                change_key: contact.change_key.clone(),
+                graph_id: id.to_owned(),
+                change_key: change_key.to_owned(),
                 version,
-                sealed: content.seal(contact_place(account_id, &contact.id, version), &text)?,
+                sealed: content.seal(contact_place(account_id, id, version), &text)?,
                 addresses: contact.addresses.iter().map(|address| address_hash(&hashes, &address.address)).collect::<Result<_>>()?,
             });
         }
@@ -169,12 +172,6 @@ impl Pass<'_> {
         };
         contacts.store.store_contacts(batch).await
     }
-}
-
-/// What is sealed of a contact; the rest stands in columns.
-fn kept(contact: &GraphContact) -> Contact {
-    let GraphContact { display_name, given_name, surname, company_name, department, job_title, addresses, business_phones, home_phones, mobile_phone, categories, .. } = contact.clone();
-    Contact { display_name, given_name, surname, company_name, department, job_title, addresses, business_phones, home_phones, mobile_phone, categories, ..Contact::default() }
 }
 
 fn taken_over() -> Error {

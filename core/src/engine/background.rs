@@ -26,7 +26,7 @@ const LOOK_SOON: Duration = Duration::from_millis(50);
 const STORE_FAILED: Duration = Duration::from_secs(5);
 
 impl Engine {
-    /// From now on, until shutdown, this process brings mailboxes up to date by itself: those of all accounts that are connected for `mail_sync`, seconds after
+    /// From now on, until shutdown, this process brings mailboxes up to date by itself: those of all accounts that are connected for `mail_sync` or `contacts`, seconds after
     /// something happened in them and minutes apart when they are quiet. What came is in `changes`. Several processes on one store share the work. May be
     /// called twice. Errors: Closed, Forked.
     pub fn start(&self) -> Result<()> {
@@ -40,7 +40,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Does what is due and ends: mailboxes are brought up to date, sends and changes of messages delivered, and what is older than is kept erased. For programs that run now and then: a
+    /// Does what is due and ends: mailboxes are brought up to date, sends and changes of messages delivered, subscriptions renewed, and what is older than is kept erased. For programs that run now and then: a
     /// timer, a serverless function, a background window of a phone. At `deadline_ms` (from now; 1,000 to 86,400,000) syncs stop after a page, and what is left
     /// is due at the next call. Safe beside other processes on the same store. A cancelled call stops the same way and loses nothing.
     /// Errors: InvalidInput, Closed, StoreBusy; what fails in one mailbox is in the report.
@@ -62,7 +62,13 @@ impl Inner {
         }
         let (cut, stopped) = stop.narrowed();
         let work = async {
-            let (syncs, (), (), ()) = tokio::join!(self.poll_due(began, &stopped), self.outbox.until_nothing_is_due(&stopped), self.until_edits_arrived(&stopped), self.sweep(&stopped));
+            let (syncs, (), (), (), ()) = tokio::join!(
+                self.poll_due(began, &stopped),
+                self.outbox.until_nothing_is_due(&stopped),
+                self.until_edits_arrived(&stopped),
+                self.notify.until_nothing_is_due(&stopped),
+                self.sweep(&stopped)
+            );
             syncs
         };
         let timer = async {
@@ -73,7 +79,7 @@ impl Inner {
         let syncs = tokio::select! { syncs = work => syncs?, never = timer => match never {} };
         stop.check()?;
         let is_complete = !stopped.is_set();
-        let next = [self.store.next_poll().await?, self.outbox.next_due().await?, self.store.next_edit_at().await?].into_iter().flatten().min();
+        let next = [self.store.next_poll().await?, self.outbox.next_due().await?, self.store.next_edit_at().await?, self.notify.next_due().await?].into_iter().flatten().min();
         Ok(RunReport { syncs, is_complete, next_due_at: next.map(crate::clock::from_ms) })
     }
 

@@ -19,8 +19,7 @@ pub(super) fn start(inner: &Arc<Inner>) {
         let weak = weak.clone();
         Box::pin(async move {
             let inner = weak.upgrade().ok_or_else(crate::runtime::closed)?;
-            let account = inner.usable(&account_id, Feature::MailSync).await?;
-            inner.sync.run(account, stop).await.map(drop)
+            inner.sync_one(&account_id, stop).await.map(drop)
         })
     });
     inner.runtime.background(notify.clone().follow(sync, inner.runtime.stop()));

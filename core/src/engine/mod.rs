@@ -268,7 +268,7 @@ impl Engine {
         self.finish(|inner| async move { inner.retry(&receipt_id, even_if_unknown, owner).await }).await
     }
 
-    /// Brings the account's folders up to date. Each page is stored with its cursor in one transaction; a cancelled call stops after a page and loses nothing.
+    /// Brings the account's folders up to date, and its contacts. Each page is stored with its cursor in one transaction; a cancelled call stops after a page and loses nothing.
     /// Calls that come while a sync of the account runs share the one after it.
     /// Source: Graph, message: delta. Errors: NotFound (of another owner), NotConnected, NeedsReconnect, ConsentMissing, Throttled, Network, Upstream, LinkRejected.
     pub async fn sync(&self, account_id: String, owner: Option<String>) -> Result<SyncReport> {
@@ -281,7 +281,7 @@ impl Engine {
         .await
     }
 
-    /// `sync` for all accounts of an owner, or of everybody when none is named, that are connected for `mail_sync`: several at a time, in any order. Outcomes
+    /// `sync` for all accounts of an owner, or of everybody when none is named, that are connected for `mail_sync` or `contacts`: several at a time, in any order. Outcomes
     /// come in the order of `accounts`; the failure of one stops no other. A cancelled call stops each sync after a page. Errors: InvalidInput (the owner).
     pub async fn sync_all(&self, owner: Option<String>) -> Result<Vec<SyncOutcome>> {
         self.guard(|inner, stop| async move { inner.sync_all(owner, stop).await }).await

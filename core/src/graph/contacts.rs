@@ -9,7 +9,7 @@ use super::{Caller, Graph, IMMUTABLE, PREFER, fault, segment};
 use crate::error::{Error, ErrorKind, Result};
 use crate::foreign::Proofs;
 use crate::json::{self, lenient};
-use crate::model::Address;
+use crate::model::Contact;
 use crate::pipeline::error_code;
 use http::HeaderValue;
 use serde::Deserialize;
@@ -24,26 +24,10 @@ const MOST_FOLDERS: usize = 1_000;
 /// The default folder, by its well-known name.
 pub const DEFAULT_CONTACTS: &str = "contacts";
 
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct GraphContact {
-    pub id: String,
-    pub change_key: String,
-    pub display_name: String,
-    pub given_name: Option<String>,
-    pub surname: Option<String>,
-    pub company_name: Option<String>,
-    pub department: Option<String>,
-    pub job_title: Option<String>,
-    pub addresses: Vec<Address>,
-    pub business_phones: Vec<String>,
-    pub home_phones: Vec<String>,
-    pub mobile_phone: Option<String>,
-    pub categories: Vec<String>,
-}
-
 #[derive(Debug)]
 pub enum ContactItem {
-    Contact(Box<GraphContact>),
+    /// Without what only this store knows of it.
+    Contact { contact: Box<Contact>, change_key: String },
     Removed { id: String },
     /// Of no usable form.
     Unreadable,
@@ -115,9 +99,8 @@ impl WireContact {
             return ContactItem::Removed { id: self.id };
         }
         let addresses = self.email_addresses.into_iter().filter_map(|address| Recipient { email_address: Some(address) }.address()).filter(|address| !address.address.is_empty());
-        ContactItem::Contact(Box::new(GraphContact {
-            id: self.id,
-            change_key: self.change_key.unwrap_or_default(),
+        let contact = Contact {
+            graph_id: self.id,
             display_name: self.display_name.unwrap_or_default(),
             given_name: said(self.given_name),
             surname: said(self.surname),
@@ -129,7 +112,9 @@ impl WireContact {
             home_phones: self.home_phones,
             mobile_phone: said(self.mobile_phone),
             categories: self.categories,
-        }))
+            ..Contact::default()
+        };
+        ContactItem::Contact { contact: Box::new(contact), change_key: self.change_key.unwrap_or_default() }
     }
 }
 

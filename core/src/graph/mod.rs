@@ -27,7 +27,7 @@ mod untold;
 mod upload;
 mod wire;
 
-pub use contacts::{ContactAnswer, ContactChanges, ContactItem, GraphContact};
+pub use contacts::{ContactAnswer, ContactChanges, ContactItem};
 pub use delta::{DeltaAnswer, DeltaFrom, DeltaItem, DeltaPage, MailFlag, MailItem};
 #[cfg(test)]
 pub use untold::Untold;

@@ -4,9 +4,9 @@
 use super::{Caller, Graph, fault, segment, wire};
 use crate::clock::{from_ms, to_ms};
 use crate::error::{ErrorKind, Result};
-use crate::json::{self, lenient};
+use crate::json::lenient;
 use crate::model::rfc3339;
-use crate::pipeline::{Response, Safety, error_code};
+use crate::pipeline::{Response, Safety, error_code, error_message};
 use http::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 
@@ -91,22 +91,6 @@ fn time(ms: i64) -> String {
     rfc3339::to_text(from_ms(ms))
 }
 
-/// What a message says in small letters. It is written for people and changes, but says alone which lifetimes are allowed and what a 400 is about.
-fn message(response: &Response) -> String {
-    #[derive(Default, Deserialize)]
-    struct Body {
-        #[serde(default, deserialize_with = "lenient::object")]
-        error: Option<Inner>,
-    }
-    #[derive(Default, Deserialize)]
-    struct Inner {
-        #[serde(default, deserialize_with = "lenient::scalar")]
-        message: Option<String>,
-    }
-    let body: Body = json::read(&response.body).unwrap_or_default();
-    body.error.and_then(|error| error.message).unwrap_or_default().to_ascii_lowercase()
-}
-
 /// The longest lifetime in minutes, where the message is about that: "Subscription expiration can only be 4230 minutes in the future."
 fn longest(message: &str) -> Option<i64> {
     if !message.contains("expiration") {
@@ -137,7 +121,8 @@ impl Graph {
             let id = made.id.filter(|id| is_id(id) && !response.repeats(id)).ok_or_else(wire::unreadable)?;
             return Ok(MadeSubscription::Made { id, expires_at });
         }
-        let message = message(&response);
+        // It alone says which lifetimes are allowed, and what a 400 is about.
+        let message = error_message(&response.body);
         match response.status {
             StatusCode::BAD_REQUEST => {
                 if let Some(minutes) = longest(&message) {
@@ -162,7 +147,7 @@ impl Graph {
             let renewed: WireSubscription = wire::read(&response.body)?;
             return Ok(RenewedSubscription::Until(renewed.expires_at().unwrap_or(expires_at)));
         }
-        if response.status == StatusCode::BAD_REQUEST && let Some(minutes) = longest(&message(&response)) {
+        if response.status == StatusCode::BAD_REQUEST && let Some(minutes) = longest(&error_message(&response.body)) {
             return Ok(RenewedSubscription::TooLong(minutes));
         }
         if fault::is_absent(response.status, &response.body) {

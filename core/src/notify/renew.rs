@@ -2,6 +2,7 @@
 //! Source: Graph, subscription resource; create, update, reauthorize subscription; reduce missing change notifications.
 
 use super::Notify;
+use crate::clock::real_time;
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{Caller, MadeSubscription, NewSubscription, RenewedSubscription};
 use crate::pipeline::Priority;
@@ -27,6 +28,8 @@ const MOST_PAGES: u32 = 1_000;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Until one that was being made when its process ended is looked after.
 const MAKING_MS: i64 = 2 * MINUTE_MS;
+/// Between two looks at what another task or process is at.
+const LOOK_SOON: Duration = Duration::from_millis(50);
 /// The longest sleep between two runs: another process may have changed something.
 const LONGEST_SLEEP_MS: i64 = HOUR_MS;
 
@@ -66,16 +69,33 @@ impl Notify {
 
     /// Does what is due, under a lease of all processes of the store. Answers when something is due next; another process may be at it now.
     pub async fn run_due(&self) -> Result<i64> {
+        Ok(self.try_due().await?.unwrap_or_else(|| self.now().saturating_add(LEASE_MS)))
+    }
+
+    /// None: somebody else is at it.
+    async fn try_due(&self) -> Result<Option<i64>> {
         if !self.is_on() {
-            return Ok(i64::MAX);
+            return Ok(Some(i64::MAX));
         }
         let request = LeaseRequest::new(&self.parts.store, &self.parts.clock, "subscriptions", LEASE_MS)?;
-        let Some(lease) = request.take().await? else { return Ok(self.now().saturating_add(LEASE_MS)) };
+        let Some(lease) = request.take().await? else { return Ok(None) };
         let beat = hold(self.parts.store.clone(), self.parts.clock.clone(), lease.clone());
         let done = tokio::select! { done = self.tend_all() => done, () = beat => Ok(()) };
         let _ = self.parts.store.release_lease(&lease).await;
         done?;
-        Ok(self.parts.store.next_subscription().await?.unwrap_or(i64::MAX))
+        Ok(Some(self.parts.store.next_subscription().await?.unwrap_or(i64::MAX)))
+    }
+
+    /// Waits until what is due was done, whoever does it. Ends as well when it is stopped, or when the store cannot be read.
+    pub async fn until_nothing_is_due(&self, stop: &Stop) {
+        while let Ok(None) = stop.until(self.try_due()).await {
+            tokio::select! { () = real_time(LOOK_SOON) => {}, () = stop.wait() => return }
+        }
+    }
+
+    /// When something is due next. None: there is nothing.
+    pub async fn next_due(&self) -> Result<Option<i64>> {
+        if self.is_on() { self.parts.store.next_subscription().await } else { Ok(None) }
     }
 
     async fn tend_all(&self) -> Result<()> {

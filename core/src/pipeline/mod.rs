@@ -40,7 +40,7 @@ pub use auth::TokenSource;
 pub use body::{BodySink, Sink};
 pub use hosts::Hosts;
 pub use loopback::LoopbackReceiver;
-pub use request::{AccessToken, MAX_KEYS, MAX_PAGE, MAX_SEVERAL, MAX_STREAMED, MAX_TOKEN, Priority, Purpose, Request, Response, Safety, error_code};
+pub use request::{AccessToken, MAX_KEYS, MAX_PAGE, MAX_SEVERAL, MAX_STREAMED, MAX_TOKEN, Priority, Purpose, Request, Response, Safety, error_code, error_message};
 pub use retry::{LONGEST_WAIT, parse_retry_after};
 pub use schedule::{Cost, Limits};
 pub use rest::{Rest, Whole};

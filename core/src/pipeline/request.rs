@@ -252,18 +252,30 @@ impl ErrorCode {
     }
 }
 
+#[derive(Default, Deserialize)]
+struct ErrorBody {
+    #[serde(default, deserialize_with = "lenient::object")]
+    error: Option<InnerError>,
+}
+
+#[derive(Default, Deserialize)]
+struct InnerError {
+    #[serde(default, deserialize_with = "lenient::scalar")]
+    code: Option<String>,
+    #[serde(default, deserialize_with = "lenient::scalar")]
+    message: Option<String>,
+}
+
+fn inner_error(body: &[u8]) -> InnerError {
+    json::read::<ErrorBody>(body).unwrap_or_default().error.unwrap_or_default()
+}
+
 /// The code of `{"error":{"code":…}}`; empty if there is none.
 pub fn error_code(body: &[u8]) -> ErrorCode {
-    #[derive(Default, Deserialize)]
-    struct Body {
-        #[serde(default, deserialize_with = "lenient::object")]
-        error: Option<Inner>,
-    }
-    #[derive(Default, Deserialize)]
-    struct Inner {
-        #[serde(default, deserialize_with = "lenient::scalar")]
-        code: Option<String>,
-    }
-    let body: Body = json::read(body).unwrap_or_default();
-    ErrorCode(body.error.and_then(|error| error.code).map(|code| code.to_ascii_lowercase()).unwrap_or_default())
+    ErrorCode(inner_error(body).code.unwrap_or_default().to_ascii_lowercase())
+}
+
+/// The message of an error in small letters; empty if there is none. It is written for people and changes: for what nothing else tells, and never to be shown.
+pub fn error_message(body: &[u8]) -> String {
+    inner_error(body).message.unwrap_or_default().to_ascii_lowercase()
 }

@@ -8,12 +8,14 @@
 //! process, and only the scope concerned is looked at. What is closed for a time is watched by the first of its queue alone. The distances that Teams wants
 //! of a tenant, a chat or a channel ([`paces`]) are kept by who has its turn already.
 
+mod lines;
 mod paces;
+mod slots;
 mod state;
 mod times;
 mod window;
 
-pub use state::Limits;
+pub use slots::Limits;
 
 use super::Priority;
 use super::scope::RateScope;
@@ -21,7 +23,8 @@ use super::throttles::{Unkept, left, scope_of, throttle_of};
 use crate::clock::{Clock, from_ms, to_ms};
 use crate::error::{Error, ErrorKind, Result};
 use crate::throttle::{RequestsMade, Throttle};
-use state::{State, Turn, Waiter};
+use lines::Waiter;
+use state::{State, Turn};
 use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -2,8 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
-use super::SqliteStore;
-use super::tests::open;
+use super::{SqliteStore, mail};
+use super::tests::{made, open};
 use crate::store::suite;
 use crate::store::{MailStore, MessageWindow, ThreadPlace, ThreadStore, ThreadWindow};
 
@@ -82,4 +82,52 @@ async fn rows_of_an_older_version_are_filled_in_step_by_step() {
     assert_eq!(steps, [500, 500, 200, 0]);
     let window = MessageWindow { mailboxes: vec![suite::of_account("a")], has_attachments: Some(true), before: Some(1_201 * 60_000), limit: 1000, ..MessageWindow::default() };
     assert_eq!(store.messages(&window).await.unwrap().rows.len(), 600);
+}
+
+#[test]
+fn lists_read_along_an_index() {
+    let made = made();
+    let slot = made.store.writer.alone();
+    let writer = slot.as_ref().unwrap();
+    let plan = |(sql, values): (String, Vec<rusqlite::types::Value>)| {
+        let mut statement = writer.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        statement.query_map(rusqlite::params_from_iter(values), |r| r.get::<_, String>(3)).unwrap().map(|line| line.unwrap()).collect::<Vec<_>>().join("; ")
+    };
+    let window = |conversation: bool, after: bool| crate::store::MessageWindow {
+        conversation_id: conversation.then(|| "c".into()),
+        after: after.then_some((1, 1)),
+        ..suite::window()
+    };
+    for (index, mailbox, window) in [
+        ("messages_by_account", suite::of_account("a"), window(false, true)),
+        ("messages_by_folder", suite::of_folder("f"), window(false, false)),
+        ("messages_by_folder", suite::of_folder("f"), window(false, true)),
+        ("messages_by_conversation", suite::of_account("a"), window(true, false)),
+        ("messages_with_files", suite::of_account("a"), crate::store::MessageWindow { has_attachments: Some(true), ..window(false, true) }),
+        ("messages_with_files", suite::of_folder("f"), crate::store::MessageWindow { has_attachments: Some(true), is_read: Some(false), ..window(false, true) }),
+        ("messages_unread", suite::of_account("a"), crate::store::MessageWindow { is_read: Some(false), from: Some(1), before: Some(9), ..window(false, true) }),
+        ("messages_by_account", suite::of_account("a"), crate::store::MessageWindow { from: Some(1), before: Some(9), ..window(false, false) }),
+        ("messages_by_folder", suite::of_folder("f"), crate::store::MessageWindow { from: Some(1), is_read: Some(true), ..window(false, false) }),
+    ] {
+        let plan = plan(mail::window_sql(&window, &mailbox));
+        assert!(plan.contains(index) && !plan.contains("TEMP B-TREE"), "{plan}");
+    }
+    for (index, mailbox, unread_only) in [("messages_by_account", suite::of_account("a"), false), ("messages_by_folder", suite::of_folder("f"), false), ("messages_unread", suite::of_folder("f"), true)] {
+        let after = Some(crate::store::ThreadPlace { received_at: 1, row_id: 1, until: 9 });
+        for after in [None, after] {
+            let window = crate::store::ThreadWindow { unread_only, after, limit: 10, ..crate::store::ThreadWindow::default() };
+            let plan = plan(super::threads::heads_sql(&window, &mailbox, 9));
+            assert!(plan.contains(index) && plan.contains("messages_by_conversation (account_id=? AND conversation_id=?") && !plan.contains("TEMP B-TREE") && !plan.contains("SCAN messages"), "{plan}");
+        }
+    }
+    let values = |n: usize| (0..n).map(|_| rusqlite::types::Value::from(1)).collect::<Vec<_>>();
+    for (index, sql, count) in [
+        ("changes_by_account", mail::CHANGES.to_owned(), 3),
+        ("messages_shown", mail::by_id_sql(), 2),
+        ("accounts", "SELECT id FROM accounts WHERE owner = ?1 ORDER BY num".to_owned(), 1),
+        ("purges_owner", "SELECT account_id FROM purges WHERE owner = ?1 ORDER BY begun_at, account_id".to_owned(), 1),
+    ] {
+        let plan = plan((sql, values(count)));
+        assert!(plan.contains("SEARCH") && plan.contains(index) && !plan.contains("SCAN"), "{plan}");
+    }
 }
