@@ -2,6 +2,7 @@
 
 mod accounts;
 mod attachment;
+mod backfill;
 mod background;
 mod connect;
 mod contacts;
@@ -69,7 +70,7 @@ use crate::pipeline::Pipeline;
 use crate::runtime::{Runtime, Stop};
 use crate::secret::RootKey;
 use crate::store::{AccountRow, Store};
-use crate::sync::{Edits, Reader, Sync, check_limit};
+use crate::sync::{Backfills, Edits, Reader, Sync, check_limit};
 use crate::vault::Vault;
 use crate::workflows::Workflows;
 use std::collections::HashSet;
@@ -100,6 +101,7 @@ struct Inner {
     outbox: Arc<Outbox>,
     sync: Arc<Sync>,
     edits: Arc<Edits>,
+    backfills: Arc<Backfills>,
     reader: Reader,
     contacts: Contacts,
     retention: Retention,
