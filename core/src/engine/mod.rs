@@ -271,7 +271,8 @@ impl Engine {
     }
 
     /// Brings the account's folders up to date, and its contacts. Each page is stored with its cursor in one transaction; a cancelled call stops after a page and loses nothing.
-    /// Calls that come while a sync of the account runs share the one after it.
+    /// While a back-fill of the account is not done, folders that it has not come to the end of bring what is new in them. Calls that come while a sync of the account runs
+    /// share the one after it.
     /// Source: Graph, message: delta. Errors: NotFound (of another owner), NotConnected, NeedsReconnect, ConsentMissing, Throttled, Network, Upstream, LinkRejected.
     pub async fn sync(&self, account_id: String, owner: Option<String>) -> Result<SyncReport> {
         self.guard(|inner, stop| async move {

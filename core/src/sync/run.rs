@@ -337,7 +337,7 @@ impl Sync {
             async move {
                 // What it held before is left to the back-fill.
                 let is_left = is_filling && folder.cursor.as_ref().is_none_or(|cursor| !cursor.is_delta);
-                if is_left { backfill::look(&context, &folder).await } else { FolderSync::new(context, folder, page).run().await }
+                if is_left { Box::pin(backfill::look(&context, &folder)).await } else { FolderSync::new(context, folder, page).run().await }
             }
         };
         let mut walks = futures_util::stream::iter(folders.into_iter().map(walk)).buffer_unordered(FOLDERS_AT_ONCE);
@@ -375,7 +375,7 @@ impl Sync {
             first_error.get_or_insert(error);
         }
         if first_error.is_none() {
-            total.add(&self.walk_short(context, &before).await?);
+            total.add(&Box::pin(self.walk_short(context, &before)).await?);
         }
         if let Some(error) = first_error {
             return Err(error);

@@ -56,7 +56,8 @@ pub async fn a_back_fill_is_one_process_s_at_a_time(s: &dyn Store) {
 
 pub async fn a_back_fill_that_is_paused_or_cancelled_stores_nothing_more(s: &dyn Store) {
     let (lease, row) = begun(s, Some(0)).await;
-    s.divide_folders("a", row.turn, &[part(50, OPEN_UPPER), part(20, 50), part(0, 20)]).await.unwrap();
+    let other = BackfillWindow { folder_id: "out".into(), ..part(0, 0) };
+    s.divide_folders("a", row.turn, &[part(50, OPEN_UPPER), part(20, 50), part(0, 20), other]).await.unwrap();
     let paused = s.wish_backfill("a", BackfillWish::Pause, 110).await.unwrap().unwrap();
     assert_eq!(paused.wish, BackfillWish::Pause);
     assert_eq!(stored(s, &lease, "m", step(&row, 50, 70)).await, Applied::Refused(Refusal::Stopped));
@@ -131,7 +132,7 @@ pub async fn a_back_fill_goes_on_when_the_account_is_connected_again(s: &dyn Sto
     let row = s.backfill("a").await.unwrap().unwrap();
     assert_eq!((row.problem, row.failures), (problem, 1));
     assert_eq!(s.claim_backfill(101).await.unwrap(), None);
-    connect(s, "a").await;
+    s.store_account(&AccountRow { generation: 2, ..account("a") }, Some(&token("a", 2)), &[key(903, KeyPurpose::Secrets, "a")], None, 102).await.unwrap();
     assert!(s.claim_backfill(102).await.unwrap().is_some());
     s.disconnect_account("a", "by hand", 103).await.unwrap();
     assert_eq!((s.claim_backfill(i64::MAX / 2).await.unwrap(), s.next_backfill().await.unwrap()), (None, None));

@@ -31,7 +31,7 @@ impl Sync {
         let context = self.context(account, &lease, stop.clone(), Extent::Slice { until, turn: row.turn });
         let beat = hold(self.store.clone(), self.clock.clone(), lease.clone());
         let outcome = tokio::select! {
-            outcome = self.work(&context, row) => outcome,
+            outcome = Box::pin(self.work(&context, row)) => outcome,
             () = beat => Err(context.taken_over().await),
         };
         let _ = self.store.release_lease(&lease).await; // it lapses by itself otherwise
@@ -45,8 +45,8 @@ impl Sync {
         }
         let folders = synced(context).await?;
         let phase = match row.phase {
-            BackfillPhase::Listing => list(context, row, folders).await?,
-            BackfillPhase::Seeding => self.seed(context, folders).await?,
+            BackfillPhase::Listing => Box::pin(list(context, row, folders)).await?,
+            BackfillPhase::Seeding => Box::pin(self.seed(context, folders)).await?,
             BackfillPhase::Done => BackfillPhase::Done,
         };
         self.lists.after_sync(context).await?;
@@ -63,7 +63,7 @@ impl Sync {
         drop(walks);
         failpoint!("backfill.seeded");
         removal::settle(context).await?;
-        self.walk_short(context, &folders).await?;
+        Box::pin(self.walk_short(context, &folders)).await?;
         let is_any_open = synced(context).await?.iter().any(is_open);
         Ok(if is_any_open { BackfillPhase::Seeding } else { BackfillPhase::Done })
     }
