@@ -58,6 +58,14 @@ export type ChatKind = 'one_on_one' | 'group' | 'meeting' | 'other';
 /** What of a message could not be read or told: all of it, what is attached, or whether it was removed. */
 export type QuarantineKind = 'message' | 'attachments' | 'removal';
 
+/** How far back mail is fetched: not at all, only mail that comes from now on; 30, 90 or 365 days; or all of it. */
+export type BackfillRange = 'nothing' | 'thirty_days' | 'ninety_days' | 'twelve_months' | 'everything';
+
+/** What a back-fill is at. `Listing`: mail of the range is fetched, the newest first. `Seeding`: all mail of the range is here, and the folders are walked once more
+ * for their delta links, which also shows what was missed or removed meanwhile. `Paused`: `resume_backfill` goes on from there. `Cancelled`: what is here stays,
+ * and nothing older is fetched. */
+export type BackfillState = 'listing' | 'seeding' | 'paused' | 'cancelled' | 'done';
+
 /** What an attachment is. */
 export type AttachmentKind = 'file' | 'item' | 'reference';
 
@@ -885,6 +893,38 @@ export interface QuarantinedItem {
   nextTryAt: Date;
 }
 
+/** How many messages a back-fill would look at. */
+export interface BackfillEstimate {
+  accountId: string;
+  range: BackfillRange;
+  /** Mail received then or later; none for all of it. */
+  since: Date | null;
+  /** In the folders that are synced, as Microsoft counts them now. */
+  messages: number;
+  folders: number;
+}
+
+/** A back-fill of an account, as it is now. */
+export interface Backfill {
+  accountId: string;
+  range: BackfillRange;
+  state: BackfillState;
+  /** Mail received then or later; none for all of it. */
+  since: Date | null;
+  /** Messages looked at; never less than before. */
+  done: number;
+  /** Messages in the range, as counted when it began; at least `done`. */
+  total: number;
+  /** Messages a minute while it is at work; none until that is known. */
+  rate: number | null;
+  /** Milliseconds until all mail of the range is here, at this rate; none unless it is `Listing` and the rate is known. */
+  remainingMs: number | null;
+  startedAt: Date;
+  /** Why it does not get on now, if that is so. It tries again by itself, and goes on when the account is connected again. */
+  problemKind: ErrorKind | null;
+  problem: string | null;
+}
+
 export interface AttachmentInfo {
   id: string;
   name: string;
@@ -1420,6 +1460,8 @@ export type Event =
   | { type: 'sync_failed'; accountId: string; kind: ErrorKind; reason: string }
   /** Microsoft refused for good what was changed of a message here (`mark_read`, `flag` …); it shows again what the mailbox says. */
   | { type: 'edit_refused'; accountId: string; messageId: string; kind: ErrorKind; reason: string }
+  /** A back-fill got on by a page, or changed its state. */
+  | { type: 'backfill_changed'; backfill: Backfill }
   /** The reader was too slow; this many events were dropped, the oldest first. */
   | { type: 'missed'; count: number };
 
@@ -1879,6 +1921,28 @@ export class Engine implements AsyncDisposable {
   /** What of the mailbox is set aside because it could not be read or told, oldest first, 1,000 at the most. Each is asked for again by the syncs to come,
    * with growing pauses, and leaves this list when it can be read or is gone. Touches no network. Errors: NotFound. */
   quarantined(accountId: string, owner?: string | null, options?: CallOptions): Promise<QuarantinedItem[]>;
+  /** How many messages a range holds in the folders of the account that are synced, before anything is fetched. Asks Microsoft for the folders and, for a range
+   * with a beginning, for a count of each. Errors: InvalidInput, NotFound, NotConnected, NeedsReconnect, ConsentMissing, those of the network.
+   * Source: Graph, list mailFolders; list messages, `$count`. */
+  estimateBackfill(accountId: string, range: BackfillRange, owner?: string | null, options?: CallOptions): Promise<BackfillEstimate>;
+  /** Fetches the mail of a range in the background, the newest first, bodies included, and answers once that is stored, with an estimate. It goes on in this
+   * process, or in another one that opens the store, until it is `Done`: over restarts, expired links and new sign-ins. Each page is durable with how far it
+   * brings the back-fill. New mail does not wait for it: `sync`, `start` and push go on. From then on nothing is fetched that is older than the range and was not
+   * fetched before. Called again it changes the range: what is here stays, a larger range fetches what is missing. Progress is in `events`
+   * (`BackfillChanged`) and `backfill_status`. An account without a back-fill is fetched whole by its first sync. A cancelled call has begun it or not.
+   * Errors: as `estimate_backfill`; Conflict. */
+  backfill(accountId: string, range: BackfillRange, owner?: string | null, options?: CallOptions): Promise<Backfill>;
+  /** Has a back-fill wait; nothing more of it is stored once this answers. Durable. Changes nothing of one that is done, cancelled or paused already.
+   * Touches no network. Errors: NotFound. */
+  pauseBackfill(accountId: string, owner?: string | null, options?: CallOptions): Promise<Backfill>;
+  /** Has a paused back-fill go on from where it is, also when its links have expired meanwhile. Durable. Changes nothing of one that is not paused.
+   * Touches no network. Errors: NotFound. */
+  resumeBackfill(accountId: string, owner?: string | null, options?: CallOptions): Promise<Backfill>;
+  /** Ends a back-fill for good: what is here stays, and nothing older is fetched. The folders are still walked for their delta links, so that syncs go on from
+   * there. `backfill` begins another one. Durable. Changes nothing of one that is done. Touches no network. Errors: NotFound. */
+  cancelBackfill(accountId: string, owner?: string | null, options?: CallOptions): Promise<Backfill>;
+  /** How far the account's last back-fill is; none if there was none. Touches no network. Errors: NotFound. */
+  backfillStatus(accountId: string, owner?: string | null, options?: CallOptions): Promise<Backfill | null>;
   /** Of all accounts of an owner, or of one account. The first list after an update that asks for `has_attachments` looks through the mail of older versions, some
    * seconds for 100,000. Errors: InvalidInput (also when neither is named, or the cursor is another query's), NotFound. */
   messages(query?: MessageQuery, options?: CallOptions): Promise<MessagePage>;

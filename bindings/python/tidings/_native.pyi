@@ -211,6 +211,30 @@ class QuarantineKind(str, enum.Enum):
 
 _QuarantineKind: TypeAlias = QuarantineKind | Literal["message", "attachments", "removal"]
 
+class BackfillRange(str, enum.Enum):
+    """How far back mail is fetched: not at all, only mail that comes from now on; 30, 90 or 365 days; or all of it."""
+    NOTHING = "nothing"
+    THIRTY_DAYS = "thirty_days"
+    NINETY_DAYS = "ninety_days"
+    TWELVE_MONTHS = "twelve_months"
+    EVERYTHING = "everything"
+    def __new__(cls, value: object) -> Self: ...
+
+_BackfillRange: TypeAlias = BackfillRange | Literal["nothing", "thirty_days", "ninety_days", "twelve_months", "everything"]
+
+class BackfillState(str, enum.Enum):
+    """What a back-fill is at. `Listing`: mail of the range is fetched, the newest first. `Seeding`: all mail of the range is here, and the folders are walked once more
+    for their delta links, which also shows what was missed or removed meanwhile. `Paused`: `resume_backfill` goes on from there. `Cancelled`: what is here stays,
+    and nothing older is fetched."""
+    LISTING = "listing"
+    SEEDING = "seeding"
+    PAUSED = "paused"
+    CANCELLED = "cancelled"
+    DONE = "done"
+    def __new__(cls, value: object) -> Self: ...
+
+_BackfillState: TypeAlias = BackfillState | Literal["listing", "seeding", "paused", "cancelled", "done"]
+
 class AttachmentKind(str, enum.Enum):
     """What an attachment is."""
     FILE = "file"
@@ -1709,6 +1733,62 @@ class QuarantinedItem:
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
 @final
+class BackfillEstimate:
+    """How many messages a back-fill would look at."""
+    __match_args__ = ("account_id", "range", "since", "messages", "folders")
+    def __new__(cls, account_id: str, range: _BackfillRange, since: datetime | None, messages: int, folders: int) -> Self: ...
+    @property
+    def account_id(self) -> str: ...
+    @property
+    def range(self) -> BackfillRange: ...
+    @property
+    def since(self) -> datetime | None:
+        """Mail received then or later; none for all of it."""
+    @property
+    def messages(self) -> int:
+        """In the folders that are synced, as Microsoft counts them now."""
+    @property
+    def folders(self) -> int: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class Backfill:
+    """A back-fill of an account, as it is now."""
+    __match_args__ = ("account_id", "range", "state", "since", "done", "total", "rate", "remaining_ms", "started_at", "problem_kind", "problem")
+    def __new__(cls, account_id: str, range: _BackfillRange, state: _BackfillState, since: datetime | None, done: int, total: int, rate: int | None, remaining_ms: int | None, started_at: datetime, problem_kind: _ErrorKind | None, problem: str | None) -> Self: ...
+    @property
+    def account_id(self) -> str: ...
+    @property
+    def range(self) -> BackfillRange: ...
+    @property
+    def state(self) -> BackfillState: ...
+    @property
+    def since(self) -> datetime | None:
+        """Mail received then or later; none for all of it."""
+    @property
+    def done(self) -> int:
+        """Messages looked at; never less than before."""
+    @property
+    def total(self) -> int:
+        """Messages in the range, as counted when it began; at least `done`."""
+    @property
+    def rate(self) -> int | None:
+        """Messages a minute while it is at work; none until that is known."""
+    @property
+    def remaining_ms(self) -> int | None:
+        """Milliseconds until all mail of the range is here, at this rate; none unless it is `Listing` and the rate is known."""
+    @property
+    def started_at(self) -> datetime: ...
+    @property
+    def problem_kind(self) -> ErrorKind | None:
+        """Why it does not get on now, if that is so. It tries again by itself, and goes on when the account is connected again."""
+    @property
+    def problem(self) -> str | None: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
 class AttachmentInfo:
     __match_args__ = ("id", "name", "content_type", "size", "is_inline", "kind")
     def __new__(cls, id: str, name: str, content_type: str, size: int, is_inline: bool, kind: _AttachmentKind) -> Self: ...
@@ -2719,6 +2799,13 @@ class Event:
         @property
         def reason(self) -> str: ...
     @final
+    class BackfillChanged(Event):
+        """A back-fill got on by a page, or changed its state."""
+        __match_args__ = ("backfill",)
+        def __new__(cls, backfill: Backfill) -> Self: ...
+        @property
+        def backfill(self) -> Backfill: ...
+    @final
     class Missed(Event):
         """The reader was too slow; this many events were dropped, the oldest first."""
         __match_args__ = ("count",)
@@ -2728,7 +2815,7 @@ class Event:
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
-_Event: TypeAlias = Event | Receipt | SyncReport
+_Event: TypeAlias = Event | Receipt | SyncReport | Backfill
 
 @final
 class LoopbackSignIn:
@@ -3237,6 +3324,28 @@ class Engine:
     async def quarantined(self, account_id: str, owner: str | None = ...) -> list[QuarantinedItem]:
         """What of the mailbox is set aside because it could not be read or told, oldest first, 1,000 at the most. Each is asked for again by the syncs to come,
         with growing pauses, and leaves this list when it can be read or is gone. Touches no network. Errors: NotFound."""
+    async def estimate_backfill(self, account_id: str, range: _BackfillRange, owner: str | None = ...) -> BackfillEstimate:
+        """How many messages a range holds in the folders of the account that are synced, before anything is fetched. Asks Microsoft for the folders and, for a range
+        with a beginning, for a count of each. Errors: InvalidInput, NotFound, NotConnected, NeedsReconnect, ConsentMissing, those of the network.
+        Source: Graph, list mailFolders; list messages, `$count`."""
+    async def backfill(self, account_id: str, range: _BackfillRange, owner: str | None = ...) -> Backfill:
+        """Fetches the mail of a range in the background, the newest first, bodies included, and answers once that is stored, with an estimate. It goes on in this
+        process, or in another one that opens the store, until it is `Done`: over restarts, expired links and new sign-ins. Each page is durable with how far it
+        brings the back-fill. New mail does not wait for it: `sync`, `start` and push go on. From then on nothing is fetched that is older than the range and was not
+        fetched before. Called again it changes the range: what is here stays, a larger range fetches what is missing. Progress is in `events`
+        (`BackfillChanged`) and `backfill_status`. An account without a back-fill is fetched whole by its first sync. A cancelled call has begun it or not.
+        Errors: as `estimate_backfill`; Conflict."""
+    async def pause_backfill(self, account_id: str, owner: str | None = ...) -> Backfill:
+        """Has a back-fill wait; nothing more of it is stored once this answers. Durable. Changes nothing of one that is done, cancelled or paused already.
+        Touches no network. Errors: NotFound."""
+    async def resume_backfill(self, account_id: str, owner: str | None = ...) -> Backfill:
+        """Has a paused back-fill go on from where it is, also when its links have expired meanwhile. Durable. Changes nothing of one that is not paused.
+        Touches no network. Errors: NotFound."""
+    async def cancel_backfill(self, account_id: str, owner: str | None = ...) -> Backfill:
+        """Ends a back-fill for good: what is here stays, and nothing older is fetched. The folders are still walked for their delta links, so that syncs go on from
+        there. `backfill` begins another one. Durable. Changes nothing of one that is done. Touches no network. Errors: NotFound."""
+    async def backfill_status(self, account_id: str, owner: str | None = ...) -> Backfill | None:
+        """How far the account's last back-fill is; none if there was none. Touches no network. Errors: NotFound."""
     @overload
     async def messages(self, query: MessageQuery) -> MessagePage:
         """Of all accounts of an owner, or of one account. The first list after an update that asks for `has_attachments` looks through the mail of older versions, some
@@ -3598,6 +3707,28 @@ class BlockingEngine:
     def quarantined(self, account_id: str, owner: str | None = ...) -> list[QuarantinedItem]:
         """What of the mailbox is set aside because it could not be read or told, oldest first, 1,000 at the most. Each is asked for again by the syncs to come,
         with growing pauses, and leaves this list when it can be read or is gone. Touches no network. Errors: NotFound."""
+    def estimate_backfill(self, account_id: str, range: _BackfillRange, owner: str | None = ...) -> BackfillEstimate:
+        """How many messages a range holds in the folders of the account that are synced, before anything is fetched. Asks Microsoft for the folders and, for a range
+        with a beginning, for a count of each. Errors: InvalidInput, NotFound, NotConnected, NeedsReconnect, ConsentMissing, those of the network.
+        Source: Graph, list mailFolders; list messages, `$count`."""
+    def backfill(self, account_id: str, range: _BackfillRange, owner: str | None = ...) -> Backfill:
+        """Fetches the mail of a range in the background, the newest first, bodies included, and answers once that is stored, with an estimate. It goes on in this
+        process, or in another one that opens the store, until it is `Done`: over restarts, expired links and new sign-ins. Each page is durable with how far it
+        brings the back-fill. New mail does not wait for it: `sync`, `start` and push go on. From then on nothing is fetched that is older than the range and was not
+        fetched before. Called again it changes the range: what is here stays, a larger range fetches what is missing. Progress is in `events`
+        (`BackfillChanged`) and `backfill_status`. An account without a back-fill is fetched whole by its first sync. A cancelled call has begun it or not.
+        Errors: as `estimate_backfill`; Conflict."""
+    def pause_backfill(self, account_id: str, owner: str | None = ...) -> Backfill:
+        """Has a back-fill wait; nothing more of it is stored once this answers. Durable. Changes nothing of one that is done, cancelled or paused already.
+        Touches no network. Errors: NotFound."""
+    def resume_backfill(self, account_id: str, owner: str | None = ...) -> Backfill:
+        """Has a paused back-fill go on from where it is, also when its links have expired meanwhile. Durable. Changes nothing of one that is not paused.
+        Touches no network. Errors: NotFound."""
+    def cancel_backfill(self, account_id: str, owner: str | None = ...) -> Backfill:
+        """Ends a back-fill for good: what is here stays, and nothing older is fetched. The folders are still walked for their delta links, so that syncs go on from
+        there. `backfill` begins another one. Durable. Changes nothing of one that is done. Touches no network. Errors: NotFound."""
+    def backfill_status(self, account_id: str, owner: str | None = ...) -> Backfill | None:
+        """How far the account's last back-fill is; none if there was none. Touches no network. Errors: NotFound."""
     @overload
     def messages(self, query: MessageQuery) -> MessagePage:
         """Of all accounts of an owner, or of one account. The first list after an update that asks for `has_attachments` looks through the mail of older versions, some

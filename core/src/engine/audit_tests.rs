@@ -88,6 +88,7 @@ pub(super) async fn fill(engine: &Engine, id: &str, owner: &str, messages: usize
             edits: vec![],
         links: vec![],
             cursor: Some(Cursor { link, version, is_delta: true }),
+            step: None,
             page_size: None,
             completes_pass: false,
             now: START as i64,

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod attachment;
+mod backfill;
 mod background;
 mod connect;
 mod contacts;
@@ -69,7 +70,7 @@ use crate::pipeline::Pipeline;
 use crate::runtime::{Runtime, Stop};
 use crate::secret::RootKey;
 use crate::store::{AccountRow, Store};
-use crate::sync::{Edits, Reader, Sync, check_limit};
+use crate::sync::{Backfills, Edits, Reader, Sync, check_limit};
 use crate::vault::Vault;
 use crate::workflows::Workflows;
 use std::collections::HashSet;
@@ -100,6 +101,7 @@ struct Inner {
     outbox: Arc<Outbox>,
     sync: Arc<Sync>,
     edits: Arc<Edits>,
+    backfills: Arc<Backfills>,
     reader: Reader,
     contacts: Contacts,
     retention: Retention,
@@ -269,7 +271,8 @@ impl Engine {
     }
 
     /// Brings the account's folders up to date, and its contacts. Each page is stored with its cursor in one transaction; a cancelled call stops after a page and loses nothing.
-    /// Calls that come while a sync of the account runs share the one after it.
+    /// While a back-fill of the account is not done, folders that it has not come to the end of bring what is new in them. Calls that come while a sync of the account runs
+    /// share the one after it.
     /// Source: Graph, message: delta. Errors: NotFound (of another owner), NotConnected, NeedsReconnect, ConsentMissing, Throttled, Network, Upstream, LinkRejected.
     pub async fn sync(&self, account_id: String, owner: Option<String>) -> Result<SyncReport> {
         self.guard(|inner, stop| async move {

@@ -16,7 +16,7 @@ use crate::pipeline::{Limits, Pipeline, ReqwestTransport};
 use crate::runtime::Runtime;
 use crate::secret::RootKey;
 use crate::store::{Copied, Pace, SqliteStore, Store};
-use crate::sync::{Edits, Reader, Sync};
+use crate::sync::{Backfills, Edits, Reader, Sync};
 use crate::vault::Vault;
 use crate::workflows::Workflows;
 use std::path::Path;
@@ -114,6 +114,7 @@ pub fn open(config: Config, root_key: Arc<RootKey>, test_clock: Option<Arc<TestC
     let reader = Reader { store: store.clone(), vault: vault.clone(), graph, clock: clock.clone(), news: news.clone(), content: config.content };
     let edits = Edits::new(reader.clone(), event_bus.clone());
     let sync = Sync::new(reader.clone(), event_bus.clone(), config.page_size, config.folders);
+    let backfills = Backfills::new(sync.clone());
 
     let (memory, waiting) = (auth.clone(), outbox.clone());
     let forget = Arc::new(move |account_id: &str| {
@@ -137,11 +138,12 @@ pub fn open(config: Config, root_key: Arc<RootKey>, test_clock: Option<Arc<TestC
     runtime.background(edits.clone().apply_rules(runtime.stop()));
     runtime.background(retention.clone().sweep(runtime.stop()));
     runtime.background(sync.clone().list_attachments(runtime.stop()));
+    runtime.background(backfills.clone().run(runtime.stop()));
     runtime.background(super::retention::renew_keys(vault.clone(), clock.clone(), runtime.stop()));
     runtime.background(throttles::keep(store.clone(), pipeline.clone(), clock.clone(), runtime.stop()));
     let send_timeout = Duration::from_millis(u64::from(config.send_timeout_ms));
     tracing::info!(target: "tidings::engine", version = env!("CARGO_PKG_VERSION"), content = ?config.content, "opened");
-    let inner = Arc::new(Inner { runtime, clock, store, vault, auth, outbox, sync, edits, reader, contacts, retention, workflows, notify, event_bus, news, send_timeout, meters, pipeline, is_started: AtomicBool::new(false) });
+    let inner = Arc::new(Inner { runtime, clock, store, vault, auth, outbox, sync, edits, backfills, reader, contacts, retention, workflows, notify, event_bus, news, send_timeout, meters, pipeline, is_started: AtomicBool::new(false) });
     super::inbound::start(&inner);
     Ok(inner)
 }

@@ -1,8 +1,8 @@
 //! How states and kinds are spelled in a store, whichever backend it has. A word is never renamed.
 
-use super::{Approver, EditedProperty, ItemState, KeyPurpose, SubscriptionState};
+use super::{Approver, BackfillPhase, BackfillWish, EditedProperty, ItemState, KeyPurpose, SubscriptionState};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{AccountKind, AccountState, AuditKind, ChangeKind, Feature, QuarantineKind, Route};
+use crate::model::{AccountKind, AccountState, AuditKind, BackfillRange, ChangeKind, Feature, QuarantineKind, Route};
 
 /// For words and values of the store that no release wrote.
 pub fn corrupt(what: &str) -> Error {
@@ -44,6 +44,18 @@ words!(AccountState, "an account state", {
 words!(AccountKind, "a kind of account", { Person = "person", Tenant = "tenant", Link = "link" });
 
 words!(SubscriptionState, "a state of a subscription", { Absent = "absent", Creating = "creating", Active = "active", Failed = "failed" });
+
+words!(BackfillRange, "a range of a back-fill", {
+    Nothing = "nothing",
+    ThirtyDays = "thirty_days",
+    NinetyDays = "ninety_days",
+    TwelveMonths = "twelve_months",
+    Everything = "everything",
+});
+
+words!(BackfillPhase, "a phase of a back-fill", { Listing = "listing", Seeding = "seeding", Done = "done" });
+
+words!(BackfillWish, "a wish for a back-fill", { Run = "run", Pause = "pause", Cancel = "cancel" });
 
 words!(Approver, "an approver", { Unsaid = "unsaid", Refused = "refused", Proven = "proven" });
 

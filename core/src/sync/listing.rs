@@ -31,6 +31,11 @@ impl Lister {
         Ok(Self { context: context.clone(), caller, listing })
     }
 
+    /// There may be another page.
+    pub fn has_more(&self) -> bool {
+        self.listing.has_more()
+    }
+
     /// The next page; None after the last.
     pub async fn next(&mut self) -> Result<Option<Vec<DeltaItem>>> {
         self.context.ask(self.context.graph.listed(&self.caller, &mut self.listing, body::keep)).await
@@ -62,7 +67,7 @@ async fn list_newest(context: &Arc<SyncContext>, folder: &SyncedFolder, page_siz
     items.retain(|item| matches!(item, DeltaItem::Message(message) if !message.is_partial));
     failpoint!("sync.listing_newest");
     // They were not shown by the enumeration yet: should it never show one of them, which left the folder before its turn came, it is asked about.
-    let place = PagePlace { folder_id, enumeration: folder.enumeration - 1, link: None, page_size: folder.page_size, anew: false };
+    let place = PagePlace { folder_id, enumeration: folder.enumeration - 1, link: None, page_size: folder.page_size, anew: false, step: None, within_reach: true };
     let stored = store_page(context, place, items).await?;
     failpoint!("sync.listed_newest");
     let mut tally = stored.tally;

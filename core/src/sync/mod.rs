@@ -7,9 +7,11 @@
 //! One sync per account runs at a time, over all processes: a lease with a fence that every write carries.
 
 mod attachments;
+mod backfill;
 mod body;
 mod quarantined;
 mod clean;
+mod counts;
 mod files_known;
 mod edits;
 mod first_pages;
@@ -40,6 +42,7 @@ mod turn;
 mod html_limits;
 mod html_open;
 
+pub use backfill::Backfills;
 pub use edits::{Change as MessageChange, Edits};
 pub use rules::check_rule;
 pub use read::{Reader, check_limit};

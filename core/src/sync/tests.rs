@@ -336,6 +336,7 @@ mod walk {
         }
     }
 
+    mod backfill;
     mod edits;
     mod facts;
     mod files;

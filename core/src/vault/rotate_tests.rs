@@ -66,6 +66,7 @@ async fn page(store: &dyn Store, vault: &Vault, lease: &Lease, mails: std::ops::
         }],
         cursor: Some(Cursor { link: secrets.seal(at("folders", "cursor", "in", version), BODY)?, version, is_delta: true }),
         page_size: None,
+        step: None,
         completes_pass: false,
         now: 100,
     };

@@ -2,7 +2,7 @@
 
 use super::fault::Outcome;
 use super::folders::Tally;
-use super::{all, edits, exists, first, links, quarantine, run, sealed_opt, search};
+use super::{all, backfills, edits, exists, first, links, quarantine, run, sealed_opt, search};
 use crate::model::ChangeKind;
 use crate::seal::Sealed;
 use crate::store::{Applied, Known, NewMessage, PageBatch, Refusal};
@@ -39,6 +39,11 @@ pub fn page(c: &Connection, batch: &PageBatch) -> Outcome<Applied> {
     if batch.cursor.is_none() && is_late(c, batch)? {
         return Ok(Applied::Refused(Refusal::Late));
     }
+    if let Some(step) = &batch.step
+        && !backfills::may_step(c, &batch.account_id, &batch.folder_id, step)?
+    {
+        return Ok(Applied::Refused(Refusal::Stopped));
+    }
     // Before what is readable now leaves the quarantine: the same mail may be set aside again for another reason.
     let tries = quarantine::tries(c, batch)?;
     let mut page = Page { c, batch, tally: Tally::default() };
@@ -54,6 +59,9 @@ pub fn page(c: &Connection, batch: &PageBatch) -> Outcome<Applied> {
     quarantine::put(c, batch, &tries)?;
     batch.edits.iter().try_for_each(|ended| edits::end(c, ended, batch.now))?;
     page.cursor()?;
+    if let Some(step) = &batch.step {
+        backfills::step(c, &batch.account_id, &batch.folder_id, step)?;
+    }
     let Page { tally, .. } = page;
     tally.write(c, &batch.account_id)?;
     let stored = first(c, "SELECT stored FROM folders WHERE account_id = ?1 AND graph_id = ?2", (&batch.account_id, &batch.folder_id), |row| Ok(row.get(0)?))?;

@@ -5,6 +5,7 @@ mod apply;
 mod attachments;
 mod audit;
 mod awaited;
+mod backfills;
 mod handovers;
 mod chats;
 mod contacts;

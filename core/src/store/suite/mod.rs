@@ -3,6 +3,7 @@
 
 mod accounts;
 mod audit;
+mod backfills;
 mod chats;
 mod contacts;
 mod edits;
@@ -28,6 +29,7 @@ mod workflows;
 
 pub use accounts::*;
 pub use audit::*;
+pub use backfills::*;
 pub use chats::*;
 pub use contacts::*;
 pub use edits::*;
@@ -247,6 +249,7 @@ pub fn page(account_id: &str, lease: &Lease, upserts: Vec<NewMessage>) -> PageBa
         edits: vec![],
         links: vec![],
         cursor: Some(Cursor { link: sealed("link"), version: 1, is_delta: false }),
+        step: None,
         page_size: None,
         completes_pass: false,
         now: 100,
