@@ -48,6 +48,10 @@ impl Inner {
             // Perhaps mended meanwhile; only a renewal can tell.
             AccountState::Misconfigured => self.auth.try_again(account_id).await.map_err(|e| e.on_account(account_id))?,
         }
+        if row.kind == AccountKind::SharedMailbox {
+            let account = self.verify_shared(&row).await?;
+            return Ok(Verification { problems: account.warnings.clone(), account, mailbox: MailboxState::Reachable, test_message: None });
+        }
         if row.kind != AccountKind::Person {
             if row.kind == AccountKind::Tenant {
                 self.auth.try_again(account_id).await.map_err(|e| e.on_account(account_id))?;

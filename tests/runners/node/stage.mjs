@@ -23,7 +23,7 @@ const PLAIN = {
   folders: ['account_id', 'owner'], quarantined: ['account_id', 'owner'], message: ['message_id', 'owner'], body: ['message_id', 'owner', 'form', 'options'], thread: ['message_id', 'owner'], mark_read: ['message_id', 'is_read', 'owner'], mark_all_read: ['message_ids', 'is_read', 'owner'], flag: ['message_ids', 'status', 'due_at', 'owner'], categorize: ['message_ids', 'add', 'remove', 'owner'],
   move_messages: ['message_ids', 'folder', 'owner'], archive: ['message_ids', 'owner'], link: ['message_ids', 'key', 'owner'], unlink: ['message_ids', 'key', 'owner'], link_rules: ['owner'], remove_link_rule: ['owner', 'key'], close: [], metrics: [],
   reconnect: ['account_id', 'redirect_uri', 'owner'], add_features: ['account_id', 'features', 'redirect_uri', 'owner'], approval: ['account_id', 'redirect_uri', 'owner'],
-  resume: ['account_id', 'owner'], signature: ['account_id', 'owner'], sync_all: ['owner'], start: [], run_once: ['deadline_ms'], choose_folders: ['account_id', 'folders', 'owner'],
+  add_shared_mailbox: ['account_id', 'address', 'owner'], resume: ['account_id', 'owner'], signature: ['account_id', 'owner'], sync_all: ['owner'], start: [], run_once: ['deadline_ms'], choose_folders: ['account_id', 'folders', 'owner'],
   find_person: ['account_id', 'address', 'owner'], teams: ['account_id', 'owner'], channels: ['account_id', 'team_id', 'owner'], all_channels: ['account_id', 'owner'],
   chats: ['account_id', 'limit', 'owner'], chat_messages: ['account_id', 'chat_id', 'limit', 'owner'],
   last_sender: ['owner', 'context'], delete_sent: ['receipt_id', 'owner'], health: ['owner'], delete_owner: ['owner'], restore_owner: ['owner'],

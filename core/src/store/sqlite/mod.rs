@@ -8,6 +8,7 @@ mod awaited;
 mod handovers;
 mod chats;
 mod contacts;
+mod delegates;
 mod edits;
 mod emptying;
 mod ending;
