@@ -193,6 +193,15 @@ impl Auth {
         Ok(self.store.accounts(AccountQuery::OpenedThrough(account_id)).await?.into_iter().map(|row| row.id).collect())
     }
 
+    /// Tells of what is opened through an account, whose state it has now. An event is a help: that the store cannot be read now must not hide what was done.
+    pub(super) async fn publish_opened(&self, account_id: &str, state: AccountState) {
+        for row in self.store.accounts(AccountQuery::OpenedThrough(account_id)).await.unwrap_or_default() {
+            if row.state == state {
+                self.event_bus.publish(Event::AccountChanged { account_id: row.id, state });
+            }
+        }
+    }
+
     /// That a person can sign in to it, or approve for it. Errors: InvalidInput, for a shared mailbox.
     pub(super) fn check_signs_in(row: &AccountRow) -> Result<()> {
         if row.kind != AccountKind::SharedMailbox {

@@ -46,6 +46,7 @@ impl Auth {
             AccountState::Connected => Event::AccountConnected { account_id: row.id.clone() },
             state => Event::AccountChanged { account_id: row.id.clone(), state },
         });
+        self.publish_opened(&row.id, row.state).await;
         self.describe(&row).await
     }
 

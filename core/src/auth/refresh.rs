@@ -331,15 +331,12 @@ impl Auth {
         }
         let changed = self.store.change_account(&account.id, Some(account.generation), AccountChange::State { state, problem }, self.now()).await?;
         if changed {
-            // What is opened through it has its state as well.
-            let opened = self.opened_through(&account.id).await?;
             if state != AccountState::Connected {
                 self.token_cache.table().cached.remove(&account.id);
             }
             tracing::info!(target: "tidings::auth", account = account.id, ?state, "the account changed its state");
-            for id in std::iter::once(account.id.clone()).chain(opened) {
-                self.event_bus.publish(Event::AccountChanged { account_id: id, state });
-            }
+            self.event_bus.publish(Event::AccountChanged { account_id: account.id.clone(), state });
+            self.publish_opened(&account.id, state).await;
         }
         Ok(())
     }

@@ -104,6 +104,7 @@ impl Auth {
         };
         if self.store.change_account(&row.id, Some(row.generation), AccountChange::State { state, problem: Some(problem.to_owned()) }, now).await? {
             self.event_bus.publish(Event::AccountChanged { account_id: row.id.clone(), state });
+            self.publish_opened(&row.id, state).await;
         }
         Ok(self.store.account(&row.id).await?.unwrap_or(row))
     }
