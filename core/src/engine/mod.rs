@@ -199,7 +199,7 @@ impl Engine {
     }
 
     /// Cancels queued sends, stops syncs and destroys the account's tokens at once; works offline. Its subscription is deleted at Microsoft first, if that can be
-    /// reached within five seconds; else it expires, and what is posted until then is dropped. Synced mail is kept. Errors: NotFound.
+    /// reached within five seconds; else it expires, and what is posted until then is dropped. Shared mailboxes that are opened through it are disconnected with it. Synced mail is kept. Errors: NotFound.
     pub async fn disconnect(&self, account_id: String, owner: Option<String>) -> Result<Account> {
         self.finish(|inner| async move { inner.disconnect(account_id, owner).await }).await
     }

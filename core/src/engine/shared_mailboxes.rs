@@ -3,7 +3,7 @@
 use super::{Engine, Inner};
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::Caller;
-use crate::model::{Account, AccountKind, Address, Feature};
+use crate::model::{Account, AccountKind, Address, Feature, MailboxState, Verification};
 use crate::outbox::IN_SESSION;
 use crate::pipeline::Priority;
 use crate::store::AccountRow;
@@ -51,11 +51,16 @@ impl Inner {
     }
 
     /// Exchange is asked once more what its delegate may do; what changed is kept.
-    pub(super) async fn verify_shared(&self, row: &AccountRow) -> Result<Account> {
-        let address = self.auth.account(&row.id).await?.address;
+    pub(super) async fn verify_shared(&self, row: &AccountRow) -> Result<Verification> {
+        let account = self.auth.account(&row.id).await?;
         let delegate = self.connected(row.delegate.as_deref().unwrap_or_default()).await?;
-        let features = self.open_mailbox(&delegate, &address).await.map_err(|e| e.on_account(&row.id))?;
-        self.auth.keep_shared(&delegate, &address, features).await
+        let (mailbox, account, refused) = match self.open_mailbox(&delegate, &account.address).await {
+            Ok(features) => (MailboxState::Reachable, self.auth.keep_shared(&delegate, &account.address, features).await?, None),
+            Err(e) if matches!(e.kind(), ErrorKind::Forbidden | ErrorKind::NotFound) => (MailboxState::Forbidden, account, Some(e.reason().to_owned())),
+            Err(e) => return Err(e.on_account(&row.id)),
+        };
+        let problems = refused.into_iter().chain(account.warnings.iter().cloned()).collect();
+        Ok(Verification { account, mailbox, test_message: None, problems })
     }
 
     /// Errors: LimitExceeded, for an attachment of which Exchange takes none that large in a shared mailbox. Source: Graph, known issues: large attachments

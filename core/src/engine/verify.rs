@@ -49,8 +49,7 @@ impl Inner {
             AccountState::Misconfigured => self.auth.try_again(account_id).await.map_err(|e| e.on_account(account_id))?,
         }
         if row.kind == AccountKind::SharedMailbox {
-            let account = self.verify_shared(&row).await?;
-            return Ok(Verification { problems: account.warnings.clone(), account, mailbox: MailboxState::Reachable, test_message: None });
+            return self.verify_shared(&row).await;
         }
         if row.kind != AccountKind::Person {
             if row.kind == AccountKind::Tenant {
