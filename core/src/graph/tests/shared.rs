@@ -57,7 +57,7 @@ async fn whatever_is_asked_of_a_mailbox_is_asked_of_the_shared_one() {
     let place = |attachment_id: Option<&str>| ContentPlace { message_id: "m1".into(), attachment_id: attachment_id.map(str::to_owned) };
     let outgoing = OutgoingMail { draft: &mail, internet_message_id: "<m@x>", mark: "mark" };
     let range = ListingRange { folder_id: "f1".into(), from: None, to: None, order: ListingOrder::NewestFirst };
-    let file = FileAttachment { name: "a".into(), content: vec![1], ..FileAttachment::default() };
+    let file = FileAttachment { name: "a".into(), content: vec![1], content_type: "text/plain".into(), content_id: None, staged: None };
     let _ = graph.folder_changes(&caller, None).await;
     let _ = graph.folders(&caller).await;
     let _ = graph.well_known(&caller).await;
