@@ -24,8 +24,9 @@ export type Feature = 'chat' | 'channels' | 'people' | 'mail_send' | 'mail_sync'
 
 export type AccountState = 'connected' | 'needs_reconnect' | 'awaiting_admin' | 'declined' | 'misconfigured' | 'disconnected';
 
-/** `Person`: one person's mailbox and chats. `Tenant`: a whole organisation, without a person. `Link`: a person who is known, whose data is not touched. */
-export type AccountKind = 'person' | 'tenant' | 'link';
+/** `Person`: one person's mailbox and chats. `Tenant`: a whole organisation, without a person. `Link`: a person who is known, whose data is not touched.
+ * `SharedMailbox`: a mailbox without a person of its own, opened through the account of somebody who may. */
+export type AccountKind = 'person' | 'tenant' | 'link' | 'shared_mailbox';
 
 /** `NotAsked`: the account has no mail feature. `Unlicensed`: no Exchange Online licence. `OnPremises`: it is on a server of the organisation's own, which
  * Graph cannot reach. `Forbidden`: the permission is missing. `Unreachable`: no answer; try again. */
@@ -284,6 +285,8 @@ export interface Account {
   warnings: string[];
   /** When access ends for good, since no lasting access (`offline_access`) was granted. */
   accessEndsAt: Date | null;
+  /** Of a shared mailbox: id of the account it is opened through, or was before it was disconnected. */
+  delegate: string | null;
 }
 
 /** Which accounts, in the order in which they were connected first. */
@@ -1790,6 +1793,16 @@ export class Engine implements AsyncDisposable {
   reconnect(accountId: string, redirectUri: string, owner?: string | null, options?: CallOptions): Promise<SignIn>;
   /** Starts a sign-in that asks for further features, beside those the account has. Errors: as `connect`; NotFound. */
   addFeatures(accountId: string, features: readonly Feature[], redirectUri: string, owner?: string | null, options?: CallOptions): Promise<SignIn>;
+  /** Adds a shared mailbox of the organisation, or another person's mailbox that is shared with this account, as an account of its own: with its own id,
+   * folders, messages, health and schedule, and the owner of the account that opens it, its delegate. Exchange has to show first that it lets the delegate
+   * in: the inbox is read, and a draft is made and removed. Where only reading works, the mailbox is synced and nothing is sent from it; whether Exchange
+   * lets mail out in its name (Send As, Send on Behalf) only a send tells. Microsoft tells nothing of such mailboxes, so it is looked at every few minutes
+   * once the engine has started. A mailbox that is there already keeps its id, mail and queue, and is opened through this account from then on. When its
+   * delegate is disconnected or purged, so is the mailbox. Runs to its end when the caller stops waiting.
+   * Errors: InvalidInput (the address, the account's own address, a personal account, an account that is a shared mailbox itself), ConsentMissing (Mail.ReadWrite.Shared was not granted: add the
+   * feature shared_mailboxes), Forbidden (no right in Exchange), NotFound (no such account, or no such mailbox), NotConnected, NeedsReconnect, Throttled, Network.
+   * Source: Graph, outlook-share-messages-folders and outlook-send-mail-from-other-user. */
+  addSharedMailbox(accountId: string, address: string, owner?: string | null, options?: CallOptions): Promise<Account>;
   /** Explains permissions to the person who is asked for them. Errors: InvalidInput, NotFound. */
   permissions(query?: PermissionQuery, options?: CallOptions): Promise<PermissionList>;
   /** What an administrator has to approve for this account: link, texts. The link is valid as long as a sign-in; ask again for another.
@@ -1809,7 +1822,7 @@ export class Engine implements AsyncDisposable {
   /** How all accounts of an owner are doing. Touches no network. Errors: NotFound. */
   health(owner: string, options?: CallOptions): Promise<Health>;
   /** Cancels queued sends, stops syncs and destroys the account's tokens at once; works offline. Its subscription is deleted at Microsoft first, if that can be
-   * reached within five seconds; else it expires, and what is posted until then is dropped. Synced mail is kept. Errors: NotFound. */
+   * reached within five seconds; else it expires, and what is posted until then is dropped. Shared mailboxes that are opened through it are disconnected with it. Synced mail is kept. Errors: NotFound. */
   disconnect(accountId: string, owner?: string | null, options?: CallOptions): Promise<Account>;
   /** Begins an attachment of up to 150 MB that is handed in piece by piece, sealed and durable, before the draft that names it. `size`: bytes that it comes
    * to, if that is known; another count is an error. What `finish` gives goes into drafts of this account, into several of them if they are handed in
@@ -2064,7 +2077,7 @@ export class Engine implements AsyncDisposable {
    * many records were erased. Durable in pieces: a call that was cut off is taken up by the next one. Errors: InvalidInput, Corrupt (the log is not as it
    * was written, or does not hold `exported`: nothing is erased). */
   trimAudit(exported: AuditHeadInput, options?: CallOptions): Promise<number>;
-  /** Destroys the content key at once, then erases every row. What was begun is ended at the next open. Errors: InvalidInput, NotFound,
+  /** Destroys the content key at once, then erases every row, and the same of shared mailboxes that are opened through the account. What was begun is ended at the next open. Errors: InvalidInput, NotFound,
    * StoreBusy (all is erased, but another process that reads the store keeps older bytes in its log; the purge ends by itself once it is done). */
   purge(request?: PurgeRequest, options?: CallOptions): Promise<PurgeReport>;
   /** Disconnects all accounts of an owner and purges them in 30 days. Errors: InvalidInput, NotFound (the owner has no account). */

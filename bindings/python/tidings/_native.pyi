@@ -93,13 +93,15 @@ class AccountState(str, enum.Enum):
 _AccountState: TypeAlias = AccountState | Literal["connected", "needs_reconnect", "awaiting_admin", "declined", "misconfigured", "disconnected"]
 
 class AccountKind(str, enum.Enum):
-    """`Person`: one person's mailbox and chats. `Tenant`: a whole organisation, without a person. `Link`: a person who is known, whose data is not touched."""
+    """`Person`: one person's mailbox and chats. `Tenant`: a whole organisation, without a person. `Link`: a person who is known, whose data is not touched.
+    `SharedMailbox`: a mailbox without a person of its own, opened through the account of somebody who may."""
     PERSON = "person"
     TENANT = "tenant"
     LINK = "link"
+    SHARED_MAILBOX = "shared_mailbox"
     def __new__(cls, value: object) -> Self: ...
 
-_AccountKind: TypeAlias = AccountKind | Literal["person", "tenant", "link"]
+_AccountKind: TypeAlias = AccountKind | Literal["person", "tenant", "link", "shared_mailbox"]
 
 class MailboxState(str, enum.Enum):
     """`NotAsked`: the account has no mail feature. `Unlicensed`: no Exchange Online licence. `OnPremises`: it is on a server of the organisation's own, which
@@ -700,8 +702,8 @@ class Approval:
 @final
 class Account:
     """A connected Microsoft 365 account."""
-    __match_args__ = ("id", "owner", "kind", "state", "app", "context", "address", "display_name", "tenant_id", "user_id", "features", "scopes", "missing", "connected_at", "folders", "problem", "warnings", "access_ends_at")
-    def __new__(cls, id: str, owner: str, kind: _AccountKind, state: _AccountState, app: str, context: str | None, address: str, display_name: str, tenant_id: str, user_id: str, features: Sequence[_Feature], scopes: Sequence[str], missing: Sequence[_Feature], connected_at: datetime, folders: Sequence[str], problem: str | None, warnings: Sequence[str], access_ends_at: datetime | None) -> Self: ...
+    __match_args__ = ("id", "owner", "kind", "state", "app", "context", "address", "display_name", "tenant_id", "user_id", "features", "scopes", "missing", "connected_at", "folders", "problem", "warnings", "access_ends_at", "delegate")
+    def __new__(cls, id: str, owner: str, kind: _AccountKind, state: _AccountState, app: str, context: str | None, address: str, display_name: str, tenant_id: str, user_id: str, features: Sequence[_Feature], scopes: Sequence[str], missing: Sequence[_Feature], connected_at: datetime, folders: Sequence[str], problem: str | None, warnings: Sequence[str], access_ends_at: datetime | None, delegate: str | None) -> Self: ...
     @property
     def id(self) -> str: ...
     @property
@@ -747,6 +749,9 @@ class Account:
     @property
     def access_ends_at(self) -> datetime | None:
         """When access ends for good, since no lasting access (`offline_access`) was granted."""
+    @property
+    def delegate(self) -> str | None:
+        """Of a shared mailbox: id of the account it is opened through, or was before it was disconnected."""
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -3181,6 +3186,16 @@ class Engine:
         (claims) is passed on. Errors: as `connect`; NotFound."""
     async def add_features(self, account_id: str, features: Sequence[_Feature], redirect_uri: str, owner: str | None = ...) -> SignIn:
         """Starts a sign-in that asks for further features, beside those the account has. Errors: as `connect`; NotFound."""
+    async def add_shared_mailbox(self, account_id: str, address: str, owner: str | None = ...) -> Account:
+        """Adds a shared mailbox of the organisation, or another person's mailbox that is shared with this account, as an account of its own: with its own id,
+        folders, messages, health and schedule, and the owner of the account that opens it, its delegate. Exchange has to show first that it lets the delegate
+        in: the inbox is read, and a draft is made and removed. Where only reading works, the mailbox is synced and nothing is sent from it; whether Exchange
+        lets mail out in its name (Send As, Send on Behalf) only a send tells. Microsoft tells nothing of such mailboxes, so it is looked at every few minutes
+        once the engine has started. A mailbox that is there already keeps its id, mail and queue, and is opened through this account from then on. When its
+        delegate is disconnected or purged, so is the mailbox. Runs to its end when the caller stops waiting.
+        Errors: InvalidInput (the address, the account's own address, a personal account, an account that is a shared mailbox itself), ConsentMissing (Mail.ReadWrite.Shared was not granted: add the
+        feature shared_mailboxes), Forbidden (no right in Exchange), NotFound (no such account, or no such mailbox), NotConnected, NeedsReconnect, Throttled, Network.
+        Source: Graph, outlook-share-messages-folders and outlook-send-mail-from-other-user."""
     @overload
     async def permissions(self, query: PermissionQuery) -> PermissionList:
         """Explains permissions to the person who is asked for them. Errors: InvalidInput, NotFound."""
@@ -3207,7 +3222,7 @@ class Engine:
         """How all accounts of an owner are doing. Touches no network. Errors: NotFound."""
     async def disconnect(self, account_id: str, owner: str | None = ...) -> Account:
         """Cancels queued sends, stops syncs and destroys the account's tokens at once; works offline. Its subscription is deleted at Microsoft first, if that can be
-        reached within five seconds; else it expires, and what is posted until then is dropped. Synced mail is kept. Errors: NotFound."""
+        reached within five seconds; else it expires, and what is posted until then is dropped. Shared mailboxes that are opened through it are disconnected with it. Synced mail is kept. Errors: NotFound."""
     async def stage_attachment(self, account_id: str, name: str, content_type: str = ..., size: int | None = ..., content_id: str | None = ...) -> AttachmentWriter:
         """Begins an attachment of up to 150 MB that is handed in piece by piece, sealed and durable, before the draft that names it. `size`: bytes that it comes
         to, if that is known; another count is an error. What `finish` gives goes into drafts of this account, into several of them if they are handed in
@@ -3496,7 +3511,7 @@ class Engine:
     async def trim_audit(self, *, number: int, hash: str, owner: str | None = ..., chains: Sequence[_AuditChainHead] = ...) -> int: ...
     @overload
     async def purge(self, request: PurgeRequest) -> PurgeReport:
-        """Destroys the content key at once, then erases every row. What was begun is ended at the next open. Errors: InvalidInput, NotFound,
+        """Destroys the content key at once, then erases every row, and the same of shared mailboxes that are opened through the account. What was begun is ended at the next open. Errors: InvalidInput, NotFound,
         StoreBusy (all is erased, but another process that reads the store keeps older bytes in its log; the purge ends by itself once it is done)."""
     @overload
     async def purge(self, *, account_id: str | None = ..., owner: str | None = ...) -> PurgeReport: ...
@@ -3564,6 +3579,16 @@ class BlockingEngine:
         (claims) is passed on. Errors: as `connect`; NotFound."""
     def add_features(self, account_id: str, features: Sequence[_Feature], redirect_uri: str, owner: str | None = ...) -> SignIn:
         """Starts a sign-in that asks for further features, beside those the account has. Errors: as `connect`; NotFound."""
+    def add_shared_mailbox(self, account_id: str, address: str, owner: str | None = ...) -> Account:
+        """Adds a shared mailbox of the organisation, or another person's mailbox that is shared with this account, as an account of its own: with its own id,
+        folders, messages, health and schedule, and the owner of the account that opens it, its delegate. Exchange has to show first that it lets the delegate
+        in: the inbox is read, and a draft is made and removed. Where only reading works, the mailbox is synced and nothing is sent from it; whether Exchange
+        lets mail out in its name (Send As, Send on Behalf) only a send tells. Microsoft tells nothing of such mailboxes, so it is looked at every few minutes
+        once the engine has started. A mailbox that is there already keeps its id, mail and queue, and is opened through this account from then on. When its
+        delegate is disconnected or purged, so is the mailbox. Runs to its end when the caller stops waiting.
+        Errors: InvalidInput (the address, the account's own address, a personal account, an account that is a shared mailbox itself), ConsentMissing (Mail.ReadWrite.Shared was not granted: add the
+        feature shared_mailboxes), Forbidden (no right in Exchange), NotFound (no such account, or no such mailbox), NotConnected, NeedsReconnect, Throttled, Network.
+        Source: Graph, outlook-share-messages-folders and outlook-send-mail-from-other-user."""
     @overload
     def permissions(self, query: PermissionQuery) -> PermissionList:
         """Explains permissions to the person who is asked for them. Errors: InvalidInput, NotFound."""
@@ -3590,7 +3615,7 @@ class BlockingEngine:
         """How all accounts of an owner are doing. Touches no network. Errors: NotFound."""
     def disconnect(self, account_id: str, owner: str | None = ...) -> Account:
         """Cancels queued sends, stops syncs and destroys the account's tokens at once; works offline. Its subscription is deleted at Microsoft first, if that can be
-        reached within five seconds; else it expires, and what is posted until then is dropped. Synced mail is kept. Errors: NotFound."""
+        reached within five seconds; else it expires, and what is posted until then is dropped. Shared mailboxes that are opened through it are disconnected with it. Synced mail is kept. Errors: NotFound."""
     def stage_attachment(self, account_id: str, name: str, content_type: str = ..., size: int | None = ..., content_id: str | None = ...) -> BlockingAttachmentWriter:
         """Begins an attachment of up to 150 MB that is handed in piece by piece, sealed and durable, before the draft that names it. `size`: bytes that it comes
         to, if that is known; another count is an error. What `finish` gives goes into drafts of this account, into several of them if they are handed in
@@ -3879,7 +3904,7 @@ class BlockingEngine:
     def trim_audit(self, *, number: int, hash: str, owner: str | None = ..., chains: Sequence[_AuditChainHead] = ...) -> int: ...
     @overload
     def purge(self, request: PurgeRequest) -> PurgeReport:
-        """Destroys the content key at once, then erases every row. What was begun is ended at the next open. Errors: InvalidInput, NotFound,
+        """Destroys the content key at once, then erases every row, and the same of shared mailboxes that are opened through the account. What was begun is ended at the next open. Errors: InvalidInput, NotFound,
         StoreBusy (all is erased, but another process that reads the store keeps older bytes in its log; the purge ends by itself once it is done)."""
     @overload
     def purge(self, *, account_id: str | None = ..., owner: str | None = ...) -> PurgeReport: ...

@@ -70,7 +70,7 @@ impl Auth {
         match row.kind {
             AccountKind::Tenant => vec![format!("{prefix}.default")],
             AccountKind::Link => vec![format!("{prefix}User.Read")],
-            AccountKind::Person => scopes::asked(&row.features, &row.extra_scopes, &prefix).into_iter().filter(|scope| scope.starts_with(&prefix)).collect(),
+            AccountKind::Person | AccountKind::SharedMailbox => scopes::asked(&row.features, &row.extra_scopes, &prefix).into_iter().filter(|scope| scope.starts_with(&prefix)).collect(),
         }
     }
 
@@ -111,6 +111,7 @@ impl Auth {
     /// Looks whether the approval came without a callback.
     pub async fn resume(&self, account_id: &str) -> Result<Account> {
         let row = self.row(account_id).await?;
+        Self::check_signs_in(&row)?;
         if row.state == AccountState::Disconnected {
             return Err(Error::new(ErrorKind::NotConnected, "The account is disconnected. Connect it again.").on_account(account_id));
         }

@@ -21,6 +21,7 @@ mod raw;
 mod raw_response;
 mod scope;
 mod search;
+mod shared_mailboxes;
 mod sender;
 mod sent;
 mod signature;
@@ -200,7 +201,7 @@ impl Engine {
     }
 
     /// Cancels queued sends, stops syncs and destroys the account's tokens at once; works offline. Its subscription is deleted at Microsoft first, if that can be
-    /// reached within five seconds; else it expires, and what is posted until then is dropped. Synced mail is kept. Errors: NotFound.
+    /// reached within five seconds; else it expires, and what is posted until then is dropped. Shared mailboxes that are opened through it are disconnected with it. Synced mail is kept. Errors: NotFound.
     pub async fn disconnect(&self, account_id: String, owner: Option<String>) -> Result<Account> {
         self.finish(|inner| async move { inner.disconnect(account_id, owner).await }).await
     }
@@ -449,11 +450,14 @@ impl Inner {
         let row = self.owned(&account_id, owner.as_deref()).await?;
         self.notify.end(std::slice::from_ref(&row.id)).await;
         self.store.disconnect_account(&row.id, DISCONNECTED, to_ms(self.clock.now())).await?;
-        self.vault.forget(&row.id);
-        self.auth.forget(&row.id);
-        tracing::info!(target: "tidings::engine", account = row.id, "disconnected");
-        // It is done, whether or not the account can be described.
-        self.event_bus.publish(Event::AccountChanged { account_id: row.id.clone(), state: AccountState::Disconnected });
+        // It is done, whether or not what was opened through it can be listed, or the account described.
+        let opened = self.auth.opened_through(&row.id).await.unwrap_or_default();
+        for id in std::iter::once(&row.id).chain(&opened) {
+            self.vault.forget(id);
+            self.auth.forget(id);
+            tracing::info!(target: "tidings::engine", account = id, "disconnected");
+            self.event_bus.publish(Event::AccountChanged { account_id: id.clone(), state: AccountState::Disconnected });
+        }
         self.account_changed();
         self.auth.account(&row.id).await
     }

@@ -61,7 +61,7 @@ impl Listing {
 
 impl Graph {
     /// Nothing is asked yet. `page_size`: 1 to 1,000 messages. Errors: InvalidInput, for a folder id that cannot be part of an address.
-    pub fn listing(&self, caller: &Caller, range: &ListingRange, page_size: u32) -> Result<Listing> {
+    pub async fn listing(&self, caller: &Caller, range: &ListingRange, page_size: u32) -> Result<Listing> {
         let order = match range.order {
             ListingOrder::NewestFirst => "receivedDateTime desc",
             ListingOrder::OldestFirst => "receivedDateTime asc",
@@ -70,7 +70,7 @@ impl Graph {
         let top = page_size.to_string();
         let mut query = vec![("$select", MESSAGE), ("$top", top.as_str()), ("$orderby", order)];
         query.extend(filter.as_deref().map(|filter| ("$filter", filter)));
-        let first = self.url(&caller.path(&format!("mailFolders/{}/messages", segment(&range.folder_id)?))?, &query)?;
+        let first = self.url(&self.path(caller, &format!("mailFolders/{}/messages", segment(&range.folder_id)?)).await?, &query)?;
         Ok(Listing { folder_id: range.folder_id.clone(), page_size, pages: Pages::of(first.clone()), next: Some(first) })
     }
 

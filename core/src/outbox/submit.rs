@@ -47,6 +47,11 @@ impl Outbox {
         self.tools.vault.hashes_in_memory(account_id).is_some() && self.tools.vault.content_in_memory(account_id).is_some()
     }
 
+    /// Bytes of the largest staged content that this draft names, as far as it is known.
+    pub async fn largest_staged(&self, draft: &Draft) -> Result<u64> {
+        Ok(StagedFiles::of(&self.tools, [draft]).await?.largest())
+    }
+
     /// Makes all drafts durable in one transaction, or none. As [`enqueue_one`](Self::enqueue_one) otherwise.
     pub async fn enqueue_all(&self, drafts: Vec<Draft>, is_usable: IsUsable) -> Result<Vec<Receipt>> {
         let drafts = Drafts::new(&self.tools, Arc::new(drafts), true).await?;

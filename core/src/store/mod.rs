@@ -44,7 +44,7 @@ use std::sync::Arc;
 
 pub use accounts::{
     AccountChange, AccountQuery, AccountRow, AccountStore, AccountWindow, Approver, AttemptRow, Consumed, KeyPurpose, KeyRow, Lease, NewAttempt, NewConnection, NewKey, TokenRow,
-    USES_AT_BIRTH, person_of,
+    USES_AT_BIRTH, mailbox_of,
 };
 pub use audit::{AuditChain, AuditEnd, AuditRow, AuditSigner, AuditStore, Entry, STORE_CHAIN, beginning};
 pub use backfills::{BackfillEnd, BackfillPhase, BackfillRow, BackfillStep, BackfillStore, BackfillWindow, BackfillWish, LONGEST_BACKFILL_PAUSE_MS, NewBackfill, OPEN_LOWER, OPEN_UPPER};

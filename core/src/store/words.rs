@@ -41,7 +41,7 @@ words!(AccountState, "an account state", {
     Disconnected = "disconnected",
 });
 
-words!(AccountKind, "a kind of account", { Person = "person", Tenant = "tenant", Link = "link" });
+words!(AccountKind, "a kind of account", { Person = "person", Tenant = "tenant", Link = "link", SharedMailbox = "shared_mailbox" });
 
 words!(SubscriptionState, "a state of a subscription", { Absent = "absent", Creating = "creating", Active = "active", Failed = "failed" });
 

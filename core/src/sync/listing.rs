@@ -25,9 +25,9 @@ pub struct Lister {
 
 impl Lister {
     /// `page_size`: messages. Errors: InvalidInput, for a folder id that cannot be part of an address.
-    pub fn new(context: &Arc<SyncContext>, range: &ListingRange, page_size: u32, priority: Priority) -> Result<Self> {
+    pub async fn new(context: &Arc<SyncContext>, range: &ListingRange, page_size: u32, priority: Priority) -> Result<Self> {
         let caller = Caller { priority, ..context.caller() };
-        let listing = context.graph.listing(&caller, range, page_size)?;
+        let listing = context.graph.listing(&caller, range, page_size).await?;
         Ok(Self { context: context.clone(), caller, listing })
     }
 
@@ -57,7 +57,7 @@ pub async fn newest(context: &Arc<SyncContext>, folder: &SyncedFolder, page_size
 async fn list_newest(context: &Arc<SyncContext>, folder: &SyncedFolder, page_size: u32, ended: oneshot::Receiver<()>) -> Result<Tally> {
     let folder_id = folder.row.graph_id.clone();
     let range = ListingRange { folder_id: folder_id.clone(), from: None, to: None, order: ListingOrder::NewestFirst };
-    let mut lister = Lister::new(context, &range, page_size.min(FIRST_SIGHT), Priority::Sync)?;
+    let mut lister = Lister::new(context, &range, page_size.min(FIRST_SIGHT), Priority::Sync).await?;
     let page = tokio::select! {
         page = lister.next() => page?,
         _ = ended => None,

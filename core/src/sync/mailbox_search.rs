@@ -36,7 +36,7 @@ impl Reader {
 
     /// Ids of messages that are here, with their account.
     async fn search_mailbox(&self, caller: &Caller, words: &[String], limit: usize) -> Result<Vec<(String, String)>> {
-        let mut search = self.graph.mail_search(caller, words)?;
+        let mut search = self.graph.mail_search(caller, words).await?;
         let mut found = Vec::new();
         while found.len() < limit {
             let Some(ids) = self.graph.mails_found(caller, &mut search).await? else { break };

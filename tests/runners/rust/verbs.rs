@@ -47,6 +47,7 @@ pub async fn call(on: Player, verb: String, with: Value) -> Outcome {
         "reconnect" => out(engine.reconnect(must("account_id"), must("redirect_uri"), text("owner")).await),
         "add_features" => out(engine.add_features(must("account_id"), record(&with["features"])?, must("redirect_uri"), text("owner")).await),
         "approval" => out(engine.approval(must("account_id"), must("redirect_uri"), text("owner")).await),
+        "add_shared_mailbox" => out(engine.add_shared_mailbox(must("account_id"), must("address"), text("owner")).await),
         "resume" => out(engine.resume(must("account_id"), text("owner")).await),
         "verify" => out(engine.verify(must("account_id"), with["test_message"].as_bool().unwrap_or_default(), text("owner")).await),
         "permissions" => out(engine.permissions(record(&with)?).await),

@@ -9,6 +9,7 @@ mod backfills;
 mod handovers;
 mod chats;
 mod contacts;
+mod delegates;
 mod edits;
 mod emptying;
 mod ending;

@@ -2,10 +2,10 @@
 
 use super::ending::{destroy_key, mark_erasure};
 use super::fault::Outcome;
-use super::{ERASE_WAIT, SqliteStore, all, exists, first, keys, outbox_end, rules, run, throttles, workflows};
+use super::{ERASE_WAIT, SqliteStore, all, delegates, exists, first, keys, outbox_end, rules, run, throttles, workflows};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::AuditKind;
-use crate::store::{Entry, ItemState, KeyPurpose, PurgeRow, PurgeStore, Purged, person_of};
+use crate::store::{Entry, ItemState, KeyPurpose, PurgeRow, PurgeStore, Purged, mailbox_of};
 use async_trait::async_trait;
 use rusqlite::{Connection, Row};
 
@@ -121,8 +121,11 @@ impl SqliteStore {
     fn begin_all(&self, c: &Connection, ids: Vec<String>, reason: &str, now: i64) -> Outcome<Vec<String>> {
         let mut begun = Vec::new();
         for id in ids {
-            if self.begin(c, &id, reason, now)? {
-                begun.push(id);
+            // Before the account is nobody's: what is opened through it goes with it.
+            for opened in delegates::opened_through(c, &id)?.into_iter().chain([id]) {
+                if self.begin(c, &opened, reason, now)? {
+                    begun.push(opened);
+                }
             }
         }
         mark_erasure(c)?;
@@ -139,10 +142,10 @@ impl SqliteStore {
         // The row stays for those who refer to it until they are gone. Whose it was is gone at once, and a row without an owner is not shown.
         run(
             c,
-            "UPDATE accounts SET owner = '', tenant_id = '', user_id = id, authority = '', problem = ?2, generation = generation + 1 WHERE id = ?1",
+            "UPDATE accounts SET owner = '', tenant_id = '', user_id = id, authority = '', delegate = NULL, problem = ?2, generation = generation + 1 WHERE id = ?1",
             (id, reason),
         )?;
-        throttles::forget(c, id, &account.tenant_id, person_of(&account.user_id))?;
+        throttles::forget(c, id, &account.tenant_id, mailbox_of(&account.user_id))?;
         rules::forget_owner(c, &account.owner)?;
         let owner = self.owner_mark(&account.owner)?;
         // One that failed names no account, and may have been this person's.

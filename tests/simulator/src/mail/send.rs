@@ -26,7 +26,7 @@ fn accepted(job: &Job, message: &Message) -> Result<Names, Answer> {
     if all.len() > RECIPIENTS_MAX {
         return Err(Answer::fail(400, "ErrorExceededRecipientLimit", "The message has too many recipients."));
     }
-    names(job.world, job.person, job.may_share, message)
+    names(job.world, job.actor, job.person, job.may_share, message)
 }
 
 /// The same once more? Clients must not do that, whatever happened to the first answer.
