@@ -11,7 +11,7 @@ use weedle::{Definition, Parse};
 
 /// The files of `udl/src` in the order that readers of the typings see; `engine` defines what the others are parts of.
 const SUBJECTS: [&str; 20] = [
-    "errors", "config", "connect", "consent", "accounts", "send", "teams", "workflows", "places", "sync", "mail", "contacts", "news", "inbound", "raw", "logs", "keys", "audit", "erasure", "engine",
+    "errors", "config", "connect", "consent", "accounts", "send", "teams", "workflows", "places", "sync", "mail", "contacts", "calendar", "news", "inbound", "raw", "logs", "keys", "audit", "erasure", "engine",
 ];
 
 /// A file of the contract. The name is the one that errors show.

@@ -7,6 +7,7 @@ mod audit;
 mod awaited;
 mod handovers;
 mod chats;
+mod calendar;
 mod contacts;
 mod edits;
 mod emptying;

@@ -4,6 +4,7 @@
 mod accounts;
 mod audit;
 mod chats;
+mod calendar;
 mod contacts;
 mod edits;
 mod health;
@@ -29,6 +30,7 @@ mod workflows;
 pub use accounts::*;
 pub use audit::*;
 pub use chats::*;
+pub use calendar::*;
 pub use contacts::*;
 pub use edits::*;
 pub use health::*;
