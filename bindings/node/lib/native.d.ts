@@ -79,7 +79,21 @@ export type BodyForm = 'original' | 'text' | 'html';
 /** What becomes of pictures that a mail carries itself and shows in its HTML. */
 export type InlineImages = 'keep' | 'data' | 'leave_out';
 
-export type ChangeKind = 'message_added' | 'message_changed' | 'message_moved' | 'message_removed' | 'account_changed' | 'send_changed' | 'contact_changed' | 'contact_removed';
+/** `Single`: happens once. `Occurrence`: one of a series, as the series is. `Exception`: one of a series that was changed by itself. */
+export type EventKind = 'single' | 'occurrence' | 'exception';
+
+/** What others see of the person's time. */
+export type ShowAs = 'free' | 'tentative' | 'busy' | 'out_of_office' | 'working_elsewhere' | 'unknown';
+
+export type Sensitivity = 'normal' | 'personal' | 'private' | 'confidential';
+
+/** What somebody who is invited has answered. */
+export type AttendeeAnswer = 'none' | 'organizer' | 'accepted' | 'tentative' | 'declined';
+
+/** `Resource`: a room or a thing. */
+export type AttendeeKind = 'required' | 'optional' | 'resource';
+
+export type ChangeKind = 'message_added' | 'message_changed' | 'message_moved' | 'message_removed' | 'account_changed' | 'send_changed' | 'contact_changed' | 'contact_removed' | 'event_changed' | 'event_removed';
 
 /** Which version of Graph is asked. `Beta` changes without notice. */
 export type GraphVersion = 'v1' | 'beta';
@@ -155,6 +169,10 @@ export interface Config {
   /** Where Microsoft posts that something changed in a mailbox: a route of the host's own, which hands what comes to `receive`. https, without user and fragment,
    * 2,000 characters at the most; none: no mailbox is watched. Plain http is for loopback hosts of a custom cloud only. */
   notificationUrl?: string | null;
+  /** How many days before today events of the calendar are synced, 0 to 900. Default: `30`. */
+  calendarDaysBefore?: number;
+  /** How many days after today events of the calendar are synced, 1 to 900. Default: `365`. */
+  calendarDaysAfter?: number;
 }
 
 /** A sign-in to start. */
@@ -842,6 +860,8 @@ export interface SyncReport {
   durationMs: number;
   /** Contacts that are new, changed or gone. */
   contacts: number;
+  /** Events of the calendar that are new, changed or gone; each occurrence of a series is one. */
+  events: number;
 }
 
 /** What became of one account in `sync_all`: a report, or an error. */
@@ -1162,6 +1182,78 @@ export interface ContactPage {
   next: string | null;
 }
 
+/** Somebody who is invited, or a room. */
+export interface Attendee {
+  address: Address;
+  kind: AttendeeKind;
+  answer: AttendeeAnswer;
+  answeredAt: Date | null;
+}
+
+/** An event of the default calendar of a mailbox, as it was at the last sync. Of a series each occurrence is one. */
+export interface CalendarEvent {
+  id: string;
+  accountId: string;
+  /** Microsoft's immutable id. */
+  graphId: string;
+  kind: EventKind;
+  /** Microsoft's id of the series; none of one that happens once. */
+  seriesId: string | null;
+  subject: string;
+  /** The beginning of the text. */
+  preview: string;
+  /** Of one that lasts all day midnight UTC of its first day, whatever the zone: show `start_date`. */
+  startAt: Date;
+  /** When it is over; of one that lasts all day midnight UTC after its last day. */
+  endAt: Date;
+  isAllDay: boolean;
+  /** First day of one that lasts all day, as `2026-03-02`, which is no other day in another zone; else none. */
+  startDate: string | null;
+  /** Last day of one that lasts all day. */
+  endDate: string | null;
+  /** The zone the event was made in, as IANA calls it (`Europe/Berlin`); a name that is no zone of Windows as Microsoft gives it; none for a zone that
+   * somebody made up. `start_at` is right in any case. */
+  startTimeZone: string | null;
+  endTimeZone: string | null;
+  location: string | null;
+  organizer: Address | null;
+  /** It is the person's own. */
+  isOrganizer: boolean;
+  attendees: Attendee[];
+  /** Opens the online meeting. */
+  onlineMeetingUrl: string | null;
+  /** The organiser called it off; it stays until the person removes it. */
+  isCancelled: boolean;
+  showAs: ShowAs;
+  sensitivity: Sensitivity;
+  categories: string[];
+  /** Opens it in Outlook on the web. */
+  webLink: string | null;
+  /** When it, or the series it is of, was changed last. */
+  changedAt: Date | null;
+}
+
+export interface CalendarQuery {
+  /** Those that are not over by then. */
+  starting: Date;
+  /** Those that begin before. */
+  ending: Date;
+  /** Whose events: of all accounts of an owner, or of one account. One of them is needed; with both, the account must be the owner's. */
+  owner?: string | null;
+  accountId?: string | null;
+  /** 1 to 500. Default: `50`. */
+  limit?: number;
+  /** `next` of the page before; good for the same owner, account and times. */
+  cursor?: string | null;
+}
+
+/** In the order in which they begin. */
+export interface CalendarPage {
+  items: CalendarEvent[];
+  /** Cursor of the next page; none at the end. */
+  next: string | null;
+}
+
 /** Which changes. */
 export interface ChangeQuery {
   /** Whose: all accounts of an owner, those that are gone included, or one account or workflow. One of them is needed; with both, the account must be the owner's. */
@@ -1176,7 +1268,7 @@ export interface Change {
   cursor: string;
   kind: ChangeKind;
   accountId: string;
-  /** Id of the message, receipt or contact. */
+  /** Id of the message, receipt, contact or event. */
   subjectId: string | null;
   at: Date;
 }
@@ -1909,7 +2001,7 @@ export class Engine implements AsyncDisposable {
   /** What was said in a chat, the newest first; `limit` 1 to 1000. It needs `Chat.Read` among the extra scopes the account was connected with. Microsoft's
    * terms allow no chat to be polled more than once a day. Errors: as `chats`; NotFound for a chat the person is not in. Source: Graph, chat: list messages. */
   chatMessages(accountId: string, chatId: string, limit?: number, owner?: string | null, options?: CallOptions): Promise<ChatMessage[]>;
-  /** From now on, until shutdown, this process brings mailboxes up to date by itself: those of all accounts that are connected for `mail_sync` or `contacts`, seconds after
+  /** From now on, until shutdown, this process brings mailboxes up to date by itself: those of all accounts that are connected for `mail_sync`, `contacts` or `calendar`, seconds after
    * something happened in them and minutes apart when they are quiet. What came is in `changes`. Several processes on one store share the work. May be
    * called twice. Errors: Closed, Forked. */
   start(): void;
@@ -1918,11 +2010,11 @@ export class Engine implements AsyncDisposable {
    * is due at the next call. Safe beside other processes on the same store. A cancelled call stops the same way and loses nothing.
    * Errors: InvalidInput, Closed, StoreBusy; what fails in one mailbox is in the report. */
   runOnce(deadlineMs: number, options?: CallOptions): Promise<RunReport>;
-  /** Brings the account's folders up to date, and its contacts. Each page is stored with its cursor in one transaction; a cancelled call stops after a page and loses nothing.
+  /** Brings the account's folders up to date, its contacts and its calendar. Each page is stored with its cursor in one transaction; a cancelled call stops after a page and loses nothing.
    * Calls that come while a sync of the account runs share the one after it.
    * Source: Graph, message: delta. Errors: NotFound (of another owner), NotConnected, NeedsReconnect, ConsentMissing, Throttled, Network, Upstream, LinkRejected. */
   sync(accountId: string, owner?: string | null, options?: CallOptions): Promise<SyncReport>;
-  /** `sync` for all accounts of an owner, or of everybody when none is named, that are connected for `mail_sync` or `contacts`: several at a time, in any order. Outcomes
+  /** `sync` for all accounts of an owner, or of everybody when none is named, that are connected for `mail_sync`, `contacts` or `calendar`: several at a time, in any order. Outcomes
    * come in the order of `accounts`; the failure of one stops no other. A cancelled call stops each sync after a page. Errors: InvalidInput (the owner). */
   syncAll(owner?: string | null, options?: CallOptions): Promise<SyncOutcome[]>;
   /** Chooses the folders that are synced from the next sync on, by well-known name or id, or `["all"]` for every folder, those to come as well; an empty
@@ -2028,6 +2120,11 @@ export class Engine implements AsyncDisposable {
    * `contacts` have theirs synced by `sync`, `start` and `run_once`. Touches no network.
    * Errors: InvalidInput (also when neither is named, or the cursor is another query's), NotFound. */
   contacts(query?: ContactQuery, options?: CallOptions): Promise<ContactPage>;
+  /** Events between two times as of the last sync, in the order in which they begin, of all accounts of an owner or of one account; each occurrence of a series
+   * is one. Accounts that are connected for `calendar` have their default calendar synced by `sync`, `start` and `run_once`, from `calendar_days_before` to
+   * `calendar_days_after` of the configuration. One that lasts all day counts from midnight to midnight UTC. Touches no network.
+   * Errors: InvalidInput (also when neither is named, or the cursor is another query's), NotFound, ConsentMissing (the account was not connected for `calendar`). */
+  eventsBetween(query: CalendarQuery, options?: CallOptions): Promise<CalendarPage>;
   /** Live events from now on: of all accounts of an owner, or of everybody when none is named. */
   events(owner?: string | null): EventStream;
   /** The change feed of all accounts of an owner, or of one account. What is wrong with the query is told by the stream: InvalidInput, NotFound,

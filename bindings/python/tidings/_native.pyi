@@ -273,6 +273,56 @@ class InlineImages(str, enum.Enum):
 
 _InlineImages: TypeAlias = InlineImages | Literal["keep", "data", "leave_out"]
 
+class EventKind(str, enum.Enum):
+    """`Single`: happens once. `Occurrence`: one of a series, as the series is. `Exception`: one of a series that was changed by itself."""
+    SINGLE = "single"
+    OCCURRENCE = "occurrence"
+    EXCEPTION = "exception"
+    def __new__(cls, value: object) -> Self: ...
+
+_EventKind: TypeAlias = EventKind | Literal["single", "occurrence", "exception"]
+
+class ShowAs(str, enum.Enum):
+    """What others see of the person's time."""
+    FREE = "free"
+    TENTATIVE = "tentative"
+    BUSY = "busy"
+    OUT_OF_OFFICE = "out_of_office"
+    WORKING_ELSEWHERE = "working_elsewhere"
+    UNKNOWN = "unknown"
+    def __new__(cls, value: object) -> Self: ...
+
+_ShowAs: TypeAlias = ShowAs | Literal["free", "tentative", "busy", "out_of_office", "working_elsewhere", "unknown"]
+
+class Sensitivity(str, enum.Enum):
+    NORMAL = "normal"
+    PERSONAL = "personal"
+    PRIVATE = "private"
+    CONFIDENTIAL = "confidential"
+    def __new__(cls, value: object) -> Self: ...
+
+_Sensitivity: TypeAlias = Sensitivity | Literal["normal", "personal", "private", "confidential"]
+
+class AttendeeAnswer(str, enum.Enum):
+    """What somebody who is invited has answered."""
+    NONE = "none"
+    ORGANIZER = "organizer"
+    ACCEPTED = "accepted"
+    TENTATIVE = "tentative"
+    DECLINED = "declined"
+    def __new__(cls, value: object) -> Self: ...
+
+_AttendeeAnswer: TypeAlias = AttendeeAnswer | Literal["none", "organizer", "accepted", "tentative", "declined"]
+
+class AttendeeKind(str, enum.Enum):
+    """`Resource`: a room or a thing."""
+    REQUIRED = "required"
+    OPTIONAL = "optional"
+    RESOURCE = "resource"
+    def __new__(cls, value: object) -> Self: ...
+
+_AttendeeKind: TypeAlias = AttendeeKind | Literal["required", "optional", "resource"]
+
 class ChangeKind(str, enum.Enum):
     MESSAGE_ADDED = "message_added"
     MESSAGE_CHANGED = "message_changed"
@@ -282,9 +332,11 @@ class ChangeKind(str, enum.Enum):
     SEND_CHANGED = "send_changed"
     CONTACT_CHANGED = "contact_changed"
     CONTACT_REMOVED = "contact_removed"
+    EVENT_CHANGED = "event_changed"
+    EVENT_REMOVED = "event_removed"
     def __new__(cls, value: object) -> Self: ...
 
-_ChangeKind: TypeAlias = ChangeKind | Literal["message_added", "message_changed", "message_moved", "message_removed", "account_changed", "send_changed", "contact_changed", "contact_removed"]
+_ChangeKind: TypeAlias = ChangeKind | Literal["message_added", "message_changed", "message_moved", "message_removed", "account_changed", "send_changed", "contact_changed", "contact_removed", "event_changed", "event_removed"]
 
 class GraphVersion(str, enum.Enum):
     """Which version of Graph is asked. `Beta` changes without notice."""
@@ -452,8 +504,8 @@ _App: TypeAlias = App | _AppFields
 @final
 class Config:
     """How an engine is set up."""
-    __match_args__ = ("data_dir", "client_id", "cloud", "client_secret", "certificate", "tenant", "apps", "content", "on_copied_store", "send_timeout_ms", "sign_in_seconds", "page_size", "folders", "allow_tls12", "proxy", "ca_certificates", "max_tenant_requests", "max_requests", "keep_changes_days", "keep_sends_days", "workflow_hosts", "mails_per_minute", "recipients_per_day", "notification_url")
-    def __new__(cls, data_dir: str, client_id: str, cloud: _Cloud, client_secret: _Secret | None = ..., certificate: _ClientCertificate | None = ..., tenant: str = ..., apps: Sequence[_App] = ..., content: _Content = ..., on_copied_store: _CopiedStore = ..., send_timeout_ms: int = ..., sign_in_seconds: int = ..., page_size: int = ..., folders: Sequence[str] = ..., allow_tls12: bool = ..., proxy: _Secret | None = ..., ca_certificates: str | None = ..., max_tenant_requests: int = ..., max_requests: int = ..., keep_changes_days: int = ..., keep_sends_days: int = ..., workflow_hosts: Sequence[str] = ..., mails_per_minute: int = ..., recipients_per_day: int = ..., notification_url: str | None = ...) -> Self: ...
+    __match_args__ = ("data_dir", "client_id", "cloud", "client_secret", "certificate", "tenant", "apps", "content", "on_copied_store", "send_timeout_ms", "sign_in_seconds", "page_size", "folders", "allow_tls12", "proxy", "ca_certificates", "max_tenant_requests", "max_requests", "keep_changes_days", "keep_sends_days", "workflow_hosts", "mails_per_minute", "recipients_per_day", "notification_url", "calendar_days_before", "calendar_days_after")
+    def __new__(cls, data_dir: str, client_id: str, cloud: _Cloud, client_secret: _Secret | None = ..., certificate: _ClientCertificate | None = ..., tenant: str = ..., apps: Sequence[_App] = ..., content: _Content = ..., on_copied_store: _CopiedStore = ..., send_timeout_ms: int = ..., sign_in_seconds: int = ..., page_size: int = ..., folders: Sequence[str] = ..., allow_tls12: bool = ..., proxy: _Secret | None = ..., ca_certificates: str | None = ..., max_tenant_requests: int = ..., max_requests: int = ..., keep_changes_days: int = ..., keep_sends_days: int = ..., workflow_hosts: Sequence[str] = ..., mails_per_minute: int = ..., recipients_per_day: int = ..., notification_url: str | None = ..., calendar_days_before: int = ..., calendar_days_after: int = ...) -> Self: ...
     @property
     def data_dir(self) -> str:
         """Folder of the store, made with mode 0700 if missing. One folder may be opened by several processes."""
@@ -529,6 +581,12 @@ class Config:
     def notification_url(self) -> str | None:
         """Where Microsoft posts that something changed in a mailbox: a route of the host's own, which hands what comes to `receive`. https, without user and fragment,
         2,000 characters at the most; none: no mailbox is watched. Plain http is for loopback hosts of a custom cloud only."""
+    @property
+    def calendar_days_before(self) -> int:
+        """How many days before today events of the calendar are synced, 0 to 900."""
+    @property
+    def calendar_days_after(self) -> int:
+        """How many days after today events of the calendar are synced, 1 to 900."""
 
 @final
 class ConnectRequest:
@@ -1613,8 +1671,8 @@ class ChatMessage:
 @final
 class SyncReport:
     """What a sync did."""
-    __match_args__ = ("account_id", "folders", "pages", "added", "changed", "moved", "removed", "resynced", "quarantined", "attachments_pending", "duration_ms", "contacts")
-    def __new__(cls, account_id: str, folders: int, pages: int, added: int, changed: int, moved: int, removed: int, resynced: int, quarantined: int, attachments_pending: int, duration_ms: int, contacts: int) -> Self: ...
+    __match_args__ = ("account_id", "folders", "pages", "added", "changed", "moved", "removed", "resynced", "quarantined", "attachments_pending", "duration_ms", "contacts", "events")
+    def __new__(cls, account_id: str, folders: int, pages: int, added: int, changed: int, moved: int, removed: int, resynced: int, quarantined: int, attachments_pending: int, duration_ms: int, contacts: int, events: int) -> Self: ...
     @property
     def account_id(self) -> str: ...
     @property
@@ -1643,6 +1701,9 @@ class SyncReport:
     @property
     def contacts(self) -> int:
         """Contacts that are new, changed or gone."""
+    @property
+    def events(self) -> int:
+        """Events of the calendar that are new, changed or gone; each occurrence of a series is one."""
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -2188,6 +2249,131 @@ class ContactPage:
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
 @final
+class Attendee:
+    """Somebody who is invited, or a room."""
+    __match_args__ = ("address", "kind", "answer", "answered_at")
+    def __new__(cls, address: _Address, kind: _AttendeeKind, answer: _AttendeeAnswer, answered_at: datetime | None) -> Self: ...
+    @property
+    def address(self) -> Address: ...
+    @property
+    def kind(self) -> AttendeeKind: ...
+    @property
+    def answer(self) -> AttendeeAnswer: ...
+    @property
+    def answered_at(self) -> datetime | None: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class CalendarEvent:
+    """An event of the default calendar of a mailbox, as it was at the last sync. Of a series each occurrence is one."""
+    __match_args__ = ("id", "account_id", "graph_id", "kind", "series_id", "subject", "preview", "start_at", "end_at", "is_all_day", "start_date", "end_date", "start_time_zone", "end_time_zone", "location", "organizer", "is_organizer", "attendees", "online_meeting_url", "is_cancelled", "show_as", "sensitivity", "categories", "web_link", "changed_at")
+    def __new__(cls, id: str, account_id: str, graph_id: str, kind: _EventKind, series_id: str | None, subject: str, preview: str, start_at: datetime, end_at: datetime, is_all_day: bool, start_date: str | None, end_date: str | None, start_time_zone: str | None, end_time_zone: str | None, location: str | None, organizer: _Address | None, is_organizer: bool, attendees: Sequence[Attendee], online_meeting_url: str | None, is_cancelled: bool, show_as: _ShowAs, sensitivity: _Sensitivity, categories: Sequence[str], web_link: str | None, changed_at: datetime | None) -> Self: ...
+    @property
+    def id(self) -> str: ...
+    @property
+    def account_id(self) -> str: ...
+    @property
+    def graph_id(self) -> str:
+        """Microsoft's immutable id."""
+    @property
+    def kind(self) -> EventKind: ...
+    @property
+    def series_id(self) -> str | None:
+        """Microsoft's id of the series; none of one that happens once."""
+    @property
+    def subject(self) -> str: ...
+    @property
+    def preview(self) -> str:
+        """The beginning of the text."""
+    @property
+    def start_at(self) -> datetime:
+        """Of one that lasts all day midnight UTC of its first day, whatever the zone: show `start_date`."""
+    @property
+    def end_at(self) -> datetime:
+        """When it is over; of one that lasts all day midnight UTC after its last day."""
+    @property
+    def is_all_day(self) -> bool: ...
+    @property
+    def start_date(self) -> str | None:
+        """First day of one that lasts all day, as `2026-03-02`, which is no other day in another zone; else none."""
+    @property
+    def end_date(self) -> str | None:
+        """Last day of one that lasts all day."""
+    @property
+    def start_time_zone(self) -> str | None:
+        """The zone the event was made in, as IANA calls it (`Europe/Berlin`); a name that is no zone of Windows as Microsoft gives it; none for a zone that
+        somebody made up. `start_at` is right in any case."""
+    @property
+    def end_time_zone(self) -> str | None: ...
+    @property
+    def location(self) -> str | None: ...
+    @property
+    def organizer(self) -> Address | None: ...
+    @property
+    def is_organizer(self) -> bool:
+        """It is the person's own."""
+    @property
+    def attendees(self) -> list[Attendee]: ...
+    @property
+    def online_meeting_url(self) -> str | None:
+        """Opens the online meeting."""
+    @property
+    def is_cancelled(self) -> bool:
+        """The organiser called it off; it stays until the person removes it."""
+    @property
+    def show_as(self) -> ShowAs: ...
+    @property
+    def sensitivity(self) -> Sensitivity: ...
+    @property
+    def categories(self) -> list[str]: ...
+    @property
+    def web_link(self) -> str | None:
+        """Opens it in Outlook on the web."""
+    @property
+    def changed_at(self) -> datetime | None:
+        """When it, or the series it is of, was changed last."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class CalendarQuery:
+    __match_args__ = ("starting", "ending", "owner", "account_id", "limit", "cursor")
+    def __new__(cls, starting: datetime, ending: datetime, owner: str | None = ..., account_id: str | None = ..., limit: int = ..., cursor: str | None = ...) -> Self: ...
+    @property
+    def starting(self) -> datetime:
+        """Those that are not over by then."""
+    @property
+    def ending(self) -> datetime:
+        """Those that begin before."""
+    @property
+    def owner(self) -> str | None:
+        """Whose events: of all accounts of an owner, or of one account. One of them is needed; with both, the account must be the owner's."""
+    @property
+    def account_id(self) -> str | None: ...
+    @property
+    def limit(self) -> int:
+        """1 to 500."""
+    @property
+    def cursor(self) -> str | None:
+        """`next` of the page before; good for the same owner, account and times."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class CalendarPage:
+    """In the order in which they begin."""
+    __match_args__ = ("items", "next")
+    def __new__(cls, items: Sequence[CalendarEvent], next: str | None) -> Self: ...
+    @property
+    def items(self) -> list[CalendarEvent]: ...
+    @property
+    def next(self) -> str | None:
+        """Cursor of the next page; none at the end."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
 class ChangeQuery:
     """Which changes."""
     __match_args__ = ("owner", "account_id", "cursor")
@@ -2216,7 +2402,7 @@ class Change:
     def account_id(self) -> str: ...
     @property
     def subject_id(self) -> str | None:
-        """Id of the message, receipt or contact."""
+        """Id of the message, receipt, contact or event."""
     @property
     def at(self) -> datetime: ...
     def __eq__(self, other: object, /) -> bool: ...
@@ -3315,7 +3501,7 @@ class Engine:
         """What was said in a chat, the newest first; `limit` 1 to 1000. It needs `Chat.Read` among the extra scopes the account was connected with. Microsoft's
         terms allow no chat to be polled more than once a day. Errors: as `chats`; NotFound for a chat the person is not in. Source: Graph, chat: list messages."""
     def start(self) -> None:
-        """From now on, until shutdown, this process brings mailboxes up to date by itself: those of all accounts that are connected for `mail_sync` or `contacts`, seconds after
+        """From now on, until shutdown, this process brings mailboxes up to date by itself: those of all accounts that are connected for `mail_sync`, `contacts` or `calendar`, seconds after
         something happened in them and minutes apart when they are quiet. What came is in `changes`. Several processes on one store share the work. May be
         called twice. Errors: Closed, Forked."""
     async def run_once(self, deadline_ms: int) -> RunReport:
@@ -3324,11 +3510,11 @@ class Engine:
         is due at the next call. Safe beside other processes on the same store. A cancelled call stops the same way and loses nothing.
         Errors: InvalidInput, Closed, StoreBusy; what fails in one mailbox is in the report."""
     async def sync(self, account_id: str, owner: str | None = ...) -> SyncReport:
-        """Brings the account's folders up to date, and its contacts. Each page is stored with its cursor in one transaction; a cancelled call stops after a page and loses nothing.
+        """Brings the account's folders up to date, its contacts and its calendar. Each page is stored with its cursor in one transaction; a cancelled call stops after a page and loses nothing.
         Calls that come while a sync of the account runs share the one after it.
         Source: Graph, message: delta. Errors: NotFound (of another owner), NotConnected, NeedsReconnect, ConsentMissing, Throttled, Network, Upstream, LinkRejected."""
     async def sync_all(self, owner: str | None = ...) -> list[SyncOutcome]:
-        """`sync` for all accounts of an owner, or of everybody when none is named, that are connected for `mail_sync` or `contacts`: several at a time, in any order. Outcomes
+        """`sync` for all accounts of an owner, or of everybody when none is named, that are connected for `mail_sync`, `contacts` or `calendar`: several at a time, in any order. Outcomes
         come in the order of `accounts`; the failure of one stops no other. A cancelled call stops each sync after a page. Errors: InvalidInput (the owner)."""
     async def choose_folders(self, account_id: str, folders: Sequence[str], owner: str | None = ...) -> Account:
         """Chooses the folders that are synced from the next sync on, by well-known name or id, or `["all"]` for every folder, those to come as well; an empty
@@ -3448,6 +3634,14 @@ class Engine:
         Errors: InvalidInput (also when neither is named, or the cursor is another query's), NotFound."""
     @overload
     async def contacts(self, *, owner: str | None = ..., account_id: str | None = ..., address: str | None = ..., limit: int = ..., cursor: str | None = ...) -> ContactPage: ...
+    @overload
+    async def events_between(self, query: CalendarQuery) -> CalendarPage:
+        """Events between two times as of the last sync, in the order in which they begin, of all accounts of an owner or of one account; each occurrence of a series
+        is one. Accounts that are connected for `calendar` have their default calendar synced by `sync`, `start` and `run_once`, from `calendar_days_before` to
+        `calendar_days_after` of the configuration. One that lasts all day counts from midnight to midnight UTC. Touches no network.
+        Errors: InvalidInput (also when neither is named, or the cursor is another query's), NotFound, ConsentMissing (the account was not connected for `calendar`)."""
+    @overload
+    async def events_between(self, *, starting: datetime, ending: datetime, owner: str | None = ..., account_id: str | None = ..., limit: int = ..., cursor: str | None = ...) -> CalendarPage: ...
     def events(self, owner: str | None = ...) -> EventStream:
         """Live events from now on: of all accounts of an owner, or of everybody when none is named."""
     @overload
@@ -3708,7 +3902,7 @@ class BlockingEngine:
         """What was said in a chat, the newest first; `limit` 1 to 1000. It needs `Chat.Read` among the extra scopes the account was connected with. Microsoft's
         terms allow no chat to be polled more than once a day. Errors: as `chats`; NotFound for a chat the person is not in. Source: Graph, chat: list messages."""
     def start(self) -> None:
-        """From now on, until shutdown, this process brings mailboxes up to date by itself: those of all accounts that are connected for `mail_sync` or `contacts`, seconds after
+        """From now on, until shutdown, this process brings mailboxes up to date by itself: those of all accounts that are connected for `mail_sync`, `contacts` or `calendar`, seconds after
         something happened in them and minutes apart when they are quiet. What came is in `changes`. Several processes on one store share the work. May be
         called twice. Errors: Closed, Forked."""
     def run_once(self, deadline_ms: int) -> RunReport:
@@ -3717,11 +3911,11 @@ class BlockingEngine:
         is due at the next call. Safe beside other processes on the same store. A cancelled call stops the same way and loses nothing.
         Errors: InvalidInput, Closed, StoreBusy; what fails in one mailbox is in the report."""
     def sync(self, account_id: str, owner: str | None = ...) -> SyncReport:
-        """Brings the account's folders up to date, and its contacts. Each page is stored with its cursor in one transaction; a cancelled call stops after a page and loses nothing.
+        """Brings the account's folders up to date, its contacts and its calendar. Each page is stored with its cursor in one transaction; a cancelled call stops after a page and loses nothing.
         Calls that come while a sync of the account runs share the one after it.
         Source: Graph, message: delta. Errors: NotFound (of another owner), NotConnected, NeedsReconnect, ConsentMissing, Throttled, Network, Upstream, LinkRejected."""
     def sync_all(self, owner: str | None = ...) -> list[SyncOutcome]:
-        """`sync` for all accounts of an owner, or of everybody when none is named, that are connected for `mail_sync` or `contacts`: several at a time, in any order. Outcomes
+        """`sync` for all accounts of an owner, or of everybody when none is named, that are connected for `mail_sync`, `contacts` or `calendar`: several at a time, in any order. Outcomes
         come in the order of `accounts`; the failure of one stops no other. A cancelled call stops each sync after a page. Errors: InvalidInput (the owner)."""
     def choose_folders(self, account_id: str, folders: Sequence[str], owner: str | None = ...) -> Account:
         """Chooses the folders that are synced from the next sync on, by well-known name or id, or `["all"]` for every folder, those to come as well; an empty
@@ -3841,6 +4035,14 @@ class BlockingEngine:
         Errors: InvalidInput (also when neither is named, or the cursor is another query's), NotFound."""
     @overload
     def contacts(self, *, owner: str | None = ..., account_id: str | None = ..., address: str | None = ..., limit: int = ..., cursor: str | None = ...) -> ContactPage: ...
+    @overload
+    def events_between(self, query: CalendarQuery) -> CalendarPage:
+        """Events between two times as of the last sync, in the order in which they begin, of all accounts of an owner or of one account; each occurrence of a series
+        is one. Accounts that are connected for `calendar` have their default calendar synced by `sync`, `start` and `run_once`, from `calendar_days_before` to
+        `calendar_days_after` of the configuration. One that lasts all day counts from midnight to midnight UTC. Touches no network.
+        Errors: InvalidInput (also when neither is named, or the cursor is another query's), NotFound, ConsentMissing (the account was not connected for `calendar`)."""
+    @overload
+    def events_between(self, *, starting: datetime, ending: datetime, owner: str | None = ..., account_id: str | None = ..., limit: int = ..., cursor: str | None = ...) -> CalendarPage: ...
     def events(self, owner: str | None = ...) -> BlockingEventStream:
         """Live events from now on: of all accounts of an owner, or of everybody when none is named."""
     @overload

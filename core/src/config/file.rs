@@ -39,6 +39,8 @@ const KEYS: &[&str] = &[
     "mails_per_minute",
     "recipients_per_day",
     "notification_url",
+    "calendar_days_before",
+    "calendar_days_after",
 ];
 const APP_KEYS: &[&str] = &["client_id", "client_secret", "certificate", "tenant"];
 const CERTIFICATE_KEYS: &[&str] = &["certificate", "private_key", "certificate_file", "private_key_file"];
@@ -150,6 +152,12 @@ fn settings(top: &mut Section<'_, '_>, folder: &Path, keys: &mut Vec<String>) ->
     }
     if let Some(mails) = top.number("mails_per_minute")? {
         config.mails_per_minute = mails;
+    }
+    if let Some(days) = top.number("calendar_days_before")? {
+        config.calendar_days_before = days;
+    }
+    if let Some(days) = top.number("calendar_days_after")? {
+        config.calendar_days_after = days;
     }
     if let Some(recipients) = top.number("recipients_per_day")? {
         config.recipients_per_day = recipients;

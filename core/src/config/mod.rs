@@ -126,6 +126,10 @@ pub struct Config {
     /// Where Microsoft posts that something changed in a mailbox: a route of the host's own, which hands what comes to `receive`. https, without user and
     /// fragment, 2,000 characters at the most; none: no mailbox is watched. Plain http is for loopback hosts of a custom cloud only.
     pub notification_url: Option<String>,
+    /// How many days before today events of the calendar are synced, 0 to 900.
+    pub calendar_days_before: u32,
+    /// How many days after today events of the calendar are synced, 1 to 900.
+    pub calendar_days_after: u32,
 }
 
 impl Config {
@@ -156,6 +160,8 @@ impl Config {
             mails_per_minute: 0,
             recipients_per_day: 0,
             notification_url: None,
+            calendar_days_before: 30,
+            calendar_days_after: 365,
         }
     }
 
@@ -193,6 +199,9 @@ impl Config {
             if !(1..=3_650).contains(&days) {
                 return Err(Error::invalid(format!("{name} must be from 1 to 3650.")));
             }
+        }
+        if self.calendar_days_before > 900 || !(1..=900).contains(&self.calendar_days_after) {
+            return Err(Error::invalid("calendar_days_before must be from 0 to 900 and calendar_days_after from 1 to 900."));
         }
         if !(1..=300).contains(&self.sign_in_seconds) {
             return Err(Error::invalid("sign_in_seconds must be from 1 to 300."));

@@ -4,6 +4,7 @@ use super::{Contacts, address_hash, unreadable};
 use crate::clock::to_ms;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{AuditKind, Contact, ContactPage, ContactQuery};
+use crate::vault::DataKey;
 use crate::store::{ContactRow, ContactWindow, Entry, Scope, contact_place};
 use std::collections::HashMap;
 
@@ -34,10 +35,7 @@ impl Contacts {
         };
         let page = self.vault.with_current_keys(read).await?;
         let entry = Entry::new(AuditKind::ContentRead, format!("A list of contacts was read, {} of them.", page.items.len()));
-        let entry = match &scope {
-            Scope::Account(id) => entry.on(id),
-            Scope::Owner { owner, .. } => entry.of(self.vault.audit_signer().owner(owner)?),
-        };
+        let entry = self.vault.about(entry, &scope)?;
         self.store.record(&[entry], to_ms(self.clock.now())).await?;
         Ok(page)
     }
@@ -58,21 +56,11 @@ impl Contacts {
     }
 
     async fn open(&self, rows: Vec<ContactRow>) -> Result<Vec<Contact>> {
-        let (mut keys, mut items) = (HashMap::new(), Vec::with_capacity(rows.len()));
-        for row in rows {
-            if !keys.contains_key(&row.account_id) {
-                let key = match self.vault.content(&row.account_id).await {
-                    Ok(key) => Some(key),
-                    Err(e) if e.kind() == ErrorKind::NotConnected => None,
-                    Err(e) => return Err(e),
-                };
-                keys.insert(row.account_id.clone(), key);
-            }
-            let Some(Some(key)) = keys.get(&row.account_id) else { continue };
+        let open = |key: &DataKey, row: ContactRow| {
             let plain = key.open(contact_place(&row.account_id, &row.graph_id, row.version), &row.sealed)?;
             let contact: Contact = serde_json::from_slice(&plain).map_err(unreadable)?;
-            items.push(Contact { id: row.public_id, account_id: row.account_id, graph_id: row.graph_id, folder_id: row.folder_id, ..contact });
-        }
-        Ok(items)
+            Ok(Contact { id: row.public_id, account_id: row.account_id, graph_id: row.graph_id, folder_id: row.folder_id, ..contact })
+        };
+        self.vault.open_rows(rows, |row| &row.account_id, open).await
     }
 }

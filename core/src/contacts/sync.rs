@@ -4,12 +4,12 @@ use super::{Contacts, address_hash};
 use crate::clock::to_ms;
 use crate::error::{Error, ErrorKind, Result};
 use crate::failpoint::failpoint;
-use crate::graph::{Caller, ContactAnswer, ContactChanges, ContactItem};
+use crate::graph::{Caller, Changes, ChangesAnswer, ContactItem};
 use crate::model::Contact;
 use crate::pipeline::Priority;
 use crate::random;
 use crate::runtime::Stop;
-use crate::store::{AccountRow, ContactBatch, ContactFolderRow, KnownContact, LEASE_MS, Lease, LeaseRequest, NewContact, contact_cursor_place, contact_place, hold};
+use crate::store::{AccountRow, ContactBatch, ContactFolderRow, KnownContact, Lease, NewContact, contact_cursor_place, contact_place, leased};
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
@@ -29,28 +29,12 @@ struct Pass<'a> {
 impl Contacts {
     /// Brings the contacts of an account up to date; answers how many are new, changed or gone. Stops between pages when told to; what is stored stays.
     pub async fn sync(&self, account: &AccountRow, stop: &Stop) -> Result<u32> {
-        let lease = self.lease(&account.id, stop).await?;
-        let pass = Pass { contacts: self, account, lease: lease.clone(), stop };
-        let outcome = tokio::select! {
-            outcome = pass.run() => outcome,
-            () = hold(self.store.clone(), self.clock.clone(), lease.clone()) => Err(Error::new(ErrorKind::StoreBusy, "Another process took this sync of contacts over.")),
-        };
-        let _ = self.store.release_lease(&lease).await;
+        let run = |lease| async move { Pass { contacts: self, account, lease, stop }.run().await };
+        let outcome = leased(&self.store, &self.clock, format!("contacts/{}", account.id), stop, "this sync of contacts", run).await;
         if let Ok(1..) = outcome {
             self.news.send_modify(|n| *n = n.wrapping_add(1));
         }
         outcome.map_err(|e| e.on_account(&account.id))
-    }
-
-    async fn lease(&self, account_id: &str, stop: &Stop) -> Result<Lease> {
-        let request = LeaseRequest::new(&self.store, &self.clock, format!("contacts/{account_id}"), LEASE_MS)?;
-        loop {
-            stop.check()?;
-            if let Some(lease) = request.take().await? {
-                return Ok(lease);
-            }
-            tokio::select! { () = request.pause() => {}, () = stop.wait() => {} }
-        }
     }
 }
 
@@ -89,10 +73,10 @@ impl Pass<'_> {
             }
             let Some(current) = row.as_mut() else { return Ok(false) };
             match self.stop.until(self.contacts.graph.contact_changes(&self.caller(), folder_id, link.as_deref())).await? {
-                ContactAnswer::FolderGone => return Ok(false),
-                ContactAnswer::Lost if has_begun => return Err(Error::new(ErrorKind::Upstream, "Microsoft lost its place among the contacts twice. Sync again later; nothing here is lost.")),
-                ContactAnswer::Lost => link = None,
-                ContactAnswer::Page(page) => {
+                ChangesAnswer::Gone => return Ok(false),
+                ChangesAnswer::Lost if has_begun => return Err(Error::new(ErrorKind::Upstream, "Microsoft lost its place among the contacts twice. Sync again later; nothing here is lost.")),
+                ChangesAnswer::Lost => link = None,
+                ChangesAnswer::Page(page) => {
                     let (is_delta, next) = (page.is_delta, page.link.clone());
                     current.link_version += 1;
                     let stored = self.contacts.vault.with_current_keys(async || self.store(current, &page).await).await?;
@@ -124,7 +108,7 @@ impl Pass<'_> {
     }
 
     /// None: taken over.
-    async fn store(&self, folder: &ContactFolderRow, page: &ContactChanges) -> Result<Option<u32>> {
+    async fn store(&self, folder: &ContactFolderRow, page: &Changes<ContactItem>) -> Result<Option<u32>> {
         let (contacts, account_id) = (self.contacts, self.account.id.as_str());
         // Of one that is shown twice, the last counts.
         let mut latest: HashMap<&str, (&Contact, &str)> = HashMap::new();

@@ -26,7 +26,7 @@ const LOOK_SOON: Duration = Duration::from_millis(50);
 const STORE_FAILED: Duration = Duration::from_secs(5);
 
 impl Engine {
-    /// From now on, until shutdown, this process brings mailboxes up to date by itself: those of all accounts that are connected for `mail_sync` or `contacts`, seconds after
+    /// From now on, until shutdown, this process brings mailboxes up to date by itself: those of all accounts that are connected for `mail_sync`, `contacts` or `calendar`, seconds after
     /// something happened in them and minutes apart when they are quiet. What came is in `changes`. Several processes on one store share the work. May be
     /// called twice. Errors: Closed, Forked.
     pub fn start(&self) -> Result<()> {
@@ -140,7 +140,7 @@ impl Inner {
         let before = Duration::from_millis(u64::try_from(poll.pause_ms).unwrap_or_default());
         let pause = match &outcome {
             Ok(report) => {
-                let has_news = report.added + report.changed + report.moved + report.removed + report.contacts > 0;
+                let has_news = report.added + report.changed + report.moved + report.removed + report.contacts + report.events > 0;
                 let quota_used = self.pipeline.quota_used(&poll.account_id).await;
                 let pause = after(before, Seen { has_news, requests: report.pages.max(report.folders).saturating_add(2), quota_used });
                 if self.is_told_of(&poll.account_id).await { pause.max(TOLD_PAUSE) } else { pause }

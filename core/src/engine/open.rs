@@ -3,6 +3,7 @@
 use super::{Inner, throttles};
 use crate::auth::{Auth, AuthConfig};
 use crate::clock::{Clock, SystemClock, TestClock, to_ms};
+use crate::calendar::{Calendar, CalendarDays};
 use crate::contacts::Contacts;
 use crate::config::{Config, Content, CopiedStore, Endpoints};
 use crate::error::{Error, Result};
@@ -109,6 +110,8 @@ pub fn open(config: Config, root_key: Arc<RootKey>, test_clock: Option<Arc<TestC
     let pace = Pace { mails_per_minute: config.mails_per_minute, recipients_per_day: config.recipients_per_day };
     let outbox = Outbox::new(store.clone(), vault.clone(), graph.clone(), flows, clock.clone(), event_bus.clone(), pace);
     let contacts = Contacts { store: store.clone(), vault: vault.clone(), graph: graph.clone(), clock: clock.clone(), news: news.clone() };
+    let days = CalendarDays { before: config.calendar_days_before, after: config.calendar_days_after };
+    let calendar = Calendar { store: store.clone(), vault: vault.clone(), graph: graph.clone(), clock: clock.clone(), news: news.clone(), days };
     let parts = Parts { store: store.clone(), vault: vault.clone(), graph: graph.clone(), clock: clock.clone(), notification_url: config.notification_url.clone(), is_usable: super::usable::may_be_watched };
     let notify = Notify::new(parts)?;
     let reader = Reader { store: store.clone(), vault: vault.clone(), graph, clock: clock.clone(), news: news.clone(), content: config.content };
@@ -143,7 +146,7 @@ pub fn open(config: Config, root_key: Arc<RootKey>, test_clock: Option<Arc<TestC
     runtime.background(throttles::keep(store.clone(), pipeline.clone(), clock.clone(), runtime.stop()));
     let send_timeout = Duration::from_millis(u64::from(config.send_timeout_ms));
     tracing::info!(target: "tidings::engine", version = env!("CARGO_PKG_VERSION"), content = ?config.content, "opened");
-    let inner = Arc::new(Inner { runtime, clock, store, vault, auth, outbox, sync, edits, backfills, reader, contacts, retention, workflows, notify, event_bus, news, send_timeout, meters, pipeline, is_started: AtomicBool::new(false) });
+    let inner = Arc::new(Inner { runtime, clock, store, vault, auth, outbox, sync, edits, backfills, reader, contacts, calendar, retention, workflows, notify, event_bus, news, send_timeout, meters, pipeline, is_started: AtomicBool::new(false) });
     super::inbound::start(&inner);
     Ok(inner)
 }

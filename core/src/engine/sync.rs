@@ -14,6 +14,8 @@ use std::sync::Arc;
 const AT_ONCE: usize = 16;
 /// Accounts read at a time.
 const PAGE: u32 = 500;
+/// What is synced; the first is named when an account is connected for none of them.
+const SYNCED: &[Feature] = &[Feature::MailSync, Feature::Contacts, Feature::Calendar];
 
 impl Inner {
     pub(super) async fn sync_all(self: Arc<Self>, owner: Option<String>, stop: Stop) -> Result<Vec<SyncOutcome>> {
@@ -32,14 +34,16 @@ impl Inner {
 
     pub(super) async fn sync_one(&self, account_id: &str, stop: Stop) -> Result<SyncReport> {
         stop.check()?;
-        let account = self.usable_for_any(account_id, &[Feature::MailSync, Feature::Contacts]).await?;
-        let has_contacts = allows(&account, Feature::Contacts);
+        let account = self.usable_for_any(account_id, &SYNCED).await?;
         let mut report = match allows(&account, Feature::MailSync) {
             true => Box::pin(self.sync.run(account.clone(), stop.clone())).await?,
             false => SyncReport { account_id: account.id.clone(), ..SyncReport::default() },
         };
-        if has_contacts {
+        if allows(&account, Feature::Contacts) {
             report.contacts = Box::pin(self.contacts.sync(&account, &stop)).await?;
+        }
+        if allows(&account, Feature::Calendar) {
+            report.events = Box::pin(self.calendar.sync(&account, &stop)).await?;
         }
         Ok(report)
     }
@@ -51,7 +55,7 @@ impl Inner {
             let rows = self.store.accounts(AccountQuery::Page(AccountWindow { owner: owner.as_deref(), state: None, after, limit: PAGE })).await?;
             let Some(last) = rows.last() else { return Ok(ids) };
             after = last.number;
-            let is_synced = |row: &AccountRow| matches!(row.kind, AccountKind::Person | AccountKind::SharedMailbox) && row.state != AccountState::Disconnected && [Feature::MailSync, Feature::Contacts].iter().any(|feature| row.features.contains(feature));
+            let is_synced = |row: &AccountRow| matches!(row.kind, AccountKind::Person | AccountKind::SharedMailbox) && row.state != AccountState::Disconnected && SYNCED.iter().any(|feature| row.features.contains(feature));
             ids.extend(rows.into_iter().filter(is_synced).map(|row| row.id));
         }
     }

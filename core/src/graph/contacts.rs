@@ -2,18 +2,14 @@
 //!
 //! The default folder stands in no list of folders, so it is asked for as the contacts of the mailbox (Graph, known issues).
 
-use super::delta::is_forgotten;
-use super::paging::followed;
-use super::wire::{self, EmailAddress, Page, Recipient};
-use super::{Caller, Graph, IMMUTABLE, PREFER, fault, segment};
+use super::changes::ChangesAnswer;
+use super::wire::{self, EmailAddress, Recipient};
+use super::{Caller, Graph, segment};
 use crate::error::{Error, ErrorKind, Result};
 use crate::foreign::Proofs;
-use crate::json::{self, lenient};
+use crate::json::lenient;
 use crate::model::Contact;
-use crate::pipeline::error_code;
-use http::HeaderValue;
 use serde::Deserialize;
-use serde_json::value::RawValue;
 use std::collections::HashSet;
 
 const CONTACT: &str = "displayName,givenName,surname,companyName,department,jobTitle,emailAddresses,businessPhones,homePhones,mobilePhone,categories,changeKey,parentFolderId";
@@ -31,22 +27,6 @@ pub enum ContactItem {
     Removed { id: String },
     /// Of no usable form.
     Unreadable,
-}
-
-#[derive(Debug)]
-pub struct ContactChanges {
-    pub items: Vec<ContactItem>,
-    pub link: String,
-    /// The round is complete; `link` starts the next one.
-    pub is_delta: bool,
-}
-
-#[derive(Debug)]
-pub enum ContactAnswer {
-    Page(ContactChanges),
-    /// The link is no longer good.
-    Lost,
-    FolderGone,
 }
 
 #[derive(Deserialize)]
@@ -154,45 +134,12 @@ impl Graph {
     }
 
     /// A page of what changed in a folder since `link`; from the beginning without one.
-    pub async fn contact_changes(&self, caller: &Caller, folder_id: &str, link: Option<&str>) -> Result<ContactAnswer> {
+    pub async fn contact_changes(&self, caller: &Caller, folder_id: &str, link: Option<&str>) -> Result<ChangesAnswer<ContactItem>> {
         let path = match folder_id {
             DEFAULT_CONTACTS => self.path(caller, "contacts/delta").await?,
             id => self.path(caller, &format!("contactFolders/{}/contacts/delta", segment(id)?)).await?,
         };
         let first = self.url(&path, &[("$select", CONTACT)])?;
-        let follow = |link: &str| followed(self.pipeline.hosts(), &self.root, caller, &first, link);
-        let url = match link {
-            // A stored link is received data like a fresh one.
-            Some(link) => match follow(link) {
-                Ok(url) => url,
-                Err(_) => return Ok(ContactAnswer::Lost),
-            },
-            None => first.clone(),
-        };
-        let prefer = HeaderValue::from_str(&format!("{IMMUTABLE}, odata.maxpagesize={PAGE}")).map_err(|_| Error::internal("A header could not be made."))?;
-        let response = self.pipeline.send(self.get(caller, url).header(PREFER, prefer)).await?;
-        if !response.status.is_success() {
-            let is_gone = response.status.as_u16() == 404 && error_code(&response.body).is_one_of(&["erroritemnotfound", "errorsyncfoldernotfound", "errorfoldernotfound", "resourcenotfound"]);
-            return match (link.is_some() && is_forgotten(&response), is_gone) {
-                (true, _) => Ok(ContactAnswer::Lost),
-                (false, true) => Ok(ContactAnswer::FolderGone),
-                _ => Err(fault::error(response.status, &response.body, &response.secrets).with_request_id(response.request_id()).on_account(&caller.account_id)),
-            };
-        }
-        let text = json::text(&response.body);
-        let mut page: Page<&RawValue> = wire::of_text(&text)?;
-        let proofs = response.secrets.proofs();
-        let items = page.items()?.into_iter().map(|raw| item(raw.get(), &proofs)).collect();
-        match (page.next_link, page.delta_link) {
-            (Some(next), None) if link != Some(next.as_str()) => {
-                follow(&next)?;
-                Ok(ContactAnswer::Page(ContactChanges { items, link: next, is_delta: false }))
-            }
-            (None, Some(delta)) => {
-                follow(&delta)?;
-                Ok(ContactAnswer::Page(ContactChanges { items, link: delta, is_delta: true }))
-            }
-            _ => Err(Error::new(ErrorKind::Upstream, "A page of contacts says neither where it goes on nor that it is the last.").on_account(&caller.account_id)),
-        }
+        self.changes(caller, &first, link, &format!("odata.maxpagesize={PAGE}"), "contacts", item).await
     }
 }

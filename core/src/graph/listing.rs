@@ -84,7 +84,7 @@ impl Graph {
         }
         let mut paths = Vec::with_capacity(folder_ids.len());
         for id in folder_ids {
-            let folder = caller.path(&format!("mailFolders/{}/messages", segment(id)?))?;
+            let folder = self.path(caller, &format!("mailFolders/{}/messages", segment(id)?)).await?;
             let filter = from.map(|from| format!("&$filter=receivedDateTime%20ge%20{}", rfc3339::to_text(from))).unwrap_or_default();
             paths.push(format!("/{folder}?$select=id&$top=1&$count=true{filter}"));
         }

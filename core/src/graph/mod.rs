@@ -2,10 +2,12 @@
 
 mod answers;
 mod batch;
+mod changes;
 mod contacts;
 mod content;
 mod delta;
 mod edits;
+mod events;
 mod folder_changes;
 mod folders;
 mod fault;
@@ -26,14 +28,17 @@ mod subscriptions;
 mod teams;
 mod untold;
 mod upload;
+mod windows_zones;
 mod wire;
 
-pub use contacts::{ContactAnswer, ContactChanges, ContactItem};
+pub use changes::{Changes, ChangesAnswer};
+pub use contacts::ContactItem;
 pub use delta::{DeltaAnswer, DeltaFrom, DeltaItem, DeltaPage, MailFlag, MailItem};
 #[cfg(test)]
 pub use untold::Untold;
 pub use untold::MessageProperty;
 pub use edits::MailEdit;
+pub use events::{EventItem, EventProof, GraphEvent};
 pub use folder_changes::FolderChanges;
 pub use listing::{Listing, ListingOrder, ListingRange};
 pub use folders::{FolderList, GraphFolder, WellKnownFolders};

@@ -11,8 +11,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use url::Url;
 
 /// Names in addresses that Graph writes in any letter case. All else is an id, and ids differ by letter case.
-const NAMES: [&str; 17] = [
-    "me", "users", "mailfolders", "childfolders", "messages", "attachments", "delta", "chats", "members", "people", "$batch", "contacts", "contactfolders", "teams", "joinedteams", "channels", "replies",
+const NAMES: [&str; 19] = [
+    "me", "users", "mailfolders", "childfolders", "messages", "attachments", "delta", "chats", "members", "people", "$batch", "contacts", "contactfolders", "teams", "joinedteams", "channels", "replies", "calendarview", "events",
 ];
 
 /// The collection an address belongs to, whichever of its spellings Graph chose: `mailFolders('x')` is `mailFolders/x`, `delta()` is `delta`.

@@ -3,6 +3,7 @@
 mod account;
 mod address;
 mod backfill;
+mod calendar;
 mod contact;
 mod draft;
 mod health;
@@ -21,6 +22,7 @@ mod workflow;
 pub use account::{Account, AccountFilter, AccountKind, AccountPage, AccountState, Approval, ConnectRequest, Feature, LinkRequest, SignIn, TenantRequest};
 pub(crate) use address::is_mail_address;
 pub use backfill::{Backfill, BackfillEstimate, BackfillRange, BackfillState};
+pub use calendar::{Attendee, AttendeeAnswer, AttendeeKind, CalendarEvent, CalendarPage, CalendarQuery, EventKind, Sensitivity, ShowAs};
 pub use contact::{Contact, ContactPage, ContactQuery};
 pub use draft::{Address, BodyType, Draft, FileAttachment, ForwardDraft, Importance, MailDraft, MailHeader, Preview, ReplyDraft, Signature, WorkflowDraft};
 pub use health::{AccountHealth, Badge, Health, LogField, LogLevel, LogRecord, Metrics, Transport};

@@ -26,6 +26,9 @@ pub struct SyncReport {
     /// Contacts that are new, changed or gone.
     #[serde(default)]
     pub contacts: u32,
+    /// Events of the calendar that are new, changed or gone; each occurrence of a series is one.
+    #[serde(default)]
+    pub events: u32,
 }
 
 /// What became of one account in `sync_all`: a report, or an error.
@@ -111,6 +114,10 @@ pub enum ChangeKind {
     /// One that is new as well.
     ContactChanged,
     ContactRemoved,
+    /// One that is new as well; each occurrence of a series is one.
+    EventChanged,
+    /// It is no longer in the calendar, or at a time that is not synced.
+    EventRemoved,
 }
 
 /// Which changes.
@@ -130,7 +137,7 @@ pub struct Change {
     pub cursor: String,
     pub kind: ChangeKind,
     pub account_id: String,
-    /// Id of the message, receipt or contact.
+    /// Id of the message, receipt, contact or event.
     pub subject_id: Option<String>,
     #[serde(with = "rfc3339")]
     pub at: SystemTime,

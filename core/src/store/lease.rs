@@ -1,9 +1,10 @@
 //! How long a dead process keeps the others out, how a living one keeps its place, and how one waits for its turn.
 
 use crate::clock::{Clock, to_ms};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use super::{Lease, Poll, Store};
 use crate::random;
+use crate::runtime::Stop;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,6 +31,17 @@ impl LeaseRequest {
     /// None: somebody else has it.
     pub async fn take(&self) -> Result<Option<Lease>> {
         self.store.take_lease(&self.name, &self.holder, to_ms(self.clock.now()), self.lease_ms).await
+    }
+
+    /// Waits for it. Errors: Cancelled, Closed.
+    pub async fn wait(&self, stop: &Stop) -> Result<Lease> {
+        loop {
+            stop.check()?;
+            if let Some(lease) = self.take().await? {
+                return Ok(lease);
+            }
+            tokio::select! { () = self.pause() => {}, () = stop.wait() => {} }
+        }
     }
 
     /// Until it is worth a look whether it is free.
@@ -67,4 +79,16 @@ pub async fn hold_backfill(store: Arc<dyn Store>, clock: Arc<dyn Clock>, account
 /// Renews the claim on a send for as long as it is polled; ends when it is lost.
 pub async fn hold_claim(store: Arc<dyn Store>, clock: Arc<dyn Clock>, id: String, fence: i64) {
     heartbeat(clock, |now| store.renew_claim(&id, fence, now, LEASE_MS)).await;
+}
+
+/// Does what one process at a time may do under this name, waiting for its turn. Errors: those of the work; Cancelled, Closed; StoreBusy, when another process
+/// took it over. `what`: it, for that error.
+pub async fn leased<T, F: Future<Output = Result<T>>>(store: &Arc<dyn Store>, clock: &Arc<dyn Clock>, name: String, stop: &Stop, what: &str, work: impl FnOnce(Lease) -> F) -> Result<T> {
+    let lease = LeaseRequest::new(store, clock, name, LEASE_MS)?.wait(stop).await?;
+    let outcome = tokio::select! {
+        outcome = work(lease.clone()) => outcome,
+        () = hold(store.clone(), clock.clone(), lease.clone()) => Err(Error::new(ErrorKind::StoreBusy, format!("Another process took {what} over."))),
+    };
+    let _ = store.release_lease(&lease).await;
+    outcome
 }

@@ -7,6 +7,7 @@
 mod accounts;
 mod audit;
 mod backfills;
+mod calendar;
 mod chats;
 mod claims;
 mod contacts;
@@ -48,6 +49,7 @@ pub use accounts::{
 };
 pub use audit::{AuditChain, AuditEnd, AuditRow, AuditSigner, AuditStore, Entry, STORE_CHAIN, beginning};
 pub use backfills::{BackfillEnd, BackfillPhase, BackfillRow, BackfillStep, BackfillStore, BackfillWindow, BackfillWish, LONGEST_BACKFILL_PAUSE_MS, NewBackfill, OPEN_LOWER, OPEN_UPPER};
+pub use calendar::{CalendarStore, CalendarViewRow, EventBatch, EventRow, EventWindow, KnownEvent, NewEvent, SealedEvent, calendar_cursor_place, event_place};
 pub use chats::ChatStore;
 pub use contacts::{ContactBatch, ContactFolderRow, ContactRow, ContactStore, ContactWindow, KnownContact, NewContact, contact_cursor_place, contact_place};
 pub use copies::{Copied, CopyStore, Parked};
@@ -55,7 +57,7 @@ pub use edits::{EditBatch, EditEnd, EditRow, EditStore, EditedProperty, EndedEdi
 pub use health::{HealthError, HealthRow, HealthStore};
 pub use keyring::{HANDOVER_MS, KeyHandover, KeyFate, KeyStore, NewRoot, ROOT_KDF, ROOT_WRAPPED, Retired, RingKey, SealedValue, RowRef, is_outdated, outdated_key, moved_on, outdated, unready, unready_ring};
 pub use last_senders::{LastSenderRow, LastSenderStore};
-pub use lease::{LEASE_MS, LeaseRequest, hold, hold_backfill, hold_claim, hold_poll};
+pub use lease::{LEASE_MS, LeaseRequest, hold, hold_backfill, leased, hold_claim, hold_poll};
 pub use links::{LinkStore, LinkedMessage, LinkedRow, NewLink, link_place};
 pub use mail::{
     Applied, AttachmentList, ChangeRow, Cursor, CursorEvent, FilesKnown, FolderLink, FolderNews, FolderRow, Known, MailPage, MailStore, Mailbox, MessageRow, MessageWindow, NewMessage, PageBatch, Quarantined,
@@ -88,7 +90,7 @@ pub fn peek(data_dir: &Path, name: &str) -> Result<Option<Vec<u8>>> {
 
 /// What a backend promises; SQLite is one, PostgreSQL can be another.
 pub trait Store:
-    AccountStore + BackfillStore + ChatStore + ContactStore + CopyStore + EditStore + KeyStore + OutboxStore + LinkStore + MailStore + HealthStore + AuditStore + LastSenderStore + PaceStore + PollStore + PurgeStore + RuleStore + SignatureStore + StagingStore + ThreadStore + SubscriptionStore + ThrottleStore + TrimStore + WorkflowStore + Send + Sync
+    AccountStore + BackfillStore + CalendarStore + ChatStore + ContactStore + CopyStore + EditStore + KeyStore + OutboxStore + LinkStore + MailStore + HealthStore + AuditStore + LastSenderStore + PaceStore + PollStore + PurgeStore + RuleStore + SignatureStore + StagingStore + ThreadStore + SubscriptionStore + ThrottleStore + TrimStore + WorkflowStore + Send + Sync
 {
     /// Ends all connections; later calls fail with `Closed`.
     fn close(&self);

@@ -87,6 +87,8 @@ words!(ChangeKind, "a kind of change", {
     SendChanged = "send_changed",
     ContactChanged = "contact_changed",
     ContactRemoved = "contact_removed",
+    EventChanged = "event_changed",
+    EventRemoved = "event_removed",
 });
 
 words!(AuditKind, "a kind of audit record", {

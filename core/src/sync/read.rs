@@ -213,12 +213,7 @@ impl Reader {
 
     /// Who reads content leaves a record of it, before anything is handed out. No record, no content.
     pub(super) async fn record(&self, scope: &Scope, detail: impl Into<String>) -> Result<()> {
-        let entry = Entry::new(AuditKind::ContentRead, detail);
-        let entry = match scope {
-            Scope::Account(id) => entry.on(id),
-            Scope::Owner { owner, .. } => entry.of(self.vault.audit_signer().owner(owner)?),
-        };
-        self.write_record(entry).await
+        self.write_record(self.vault.about(Entry::new(AuditKind::ContentRead, detail), scope)?).await
     }
 
     async fn record_one(&self, row: &MessageRow, detail: impl Into<String>) -> Result<()> {

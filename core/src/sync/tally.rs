@@ -43,6 +43,7 @@ impl Tally {
             attachments_pending: self.attachments_pending,
             duration_ms: 0,
             contacts: 0,
+            events: 0,
         }
     }
 

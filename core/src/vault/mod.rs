@@ -11,6 +11,7 @@ mod kdf;
 mod ring;
 mod root;
 mod rotate;
+mod rows;
 mod slices;
 
 #[cfg(all(test, unix))]

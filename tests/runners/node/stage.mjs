@@ -223,7 +223,7 @@ class Player {
     if (verb === 'receive') return receive(this.engine, given)
     if (verb in raw) return raw[verb](this.engine, given)
     if (verb === 'settled') return this.settled(given.receipt_id)
-    for (const name of ['received_after', 'received_before', 'due_at']) if (given[name]) given = { ...given, [name]: new Date(given[name]) }
+    for (const name of ['received_after', 'received_before', 'starting', 'ending', 'due_at']) if (given[name]) given = { ...given, [name]: new Date(given[name]) }
     const args = PLAIN[verb] ? PLAIN[verb].map((name) => (name === 'options' ? toNode(given[name]) : given[name])) : [toNode(given)]
     return canonical(await this.engine[camel(verb)](...args))
   }

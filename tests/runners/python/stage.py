@@ -177,7 +177,7 @@ class Player:
 
     async def call(self, verb: str, given: dict):
         engine = self.engine
-        given = given | {name: values.time(given[name]) for name in ("received_after", "received_before") if name in given}
+        given = given | {name: values.time(given[name]) for name in ("received_after", "received_before", "starting", "ending") if name in given}
         if "options" in given:
             given = given | {"options": tidings.BodyOptions(**given["options"])}
         if verb in ("send", "enqueue", "preview"):

@@ -3,7 +3,7 @@
 use crate::http::{Answer, Call};
 use crate::server::Arrival;
 use crate::world::World;
-use crate::{contacts, drive, mail, profile, push, routes, teams, users};
+use crate::{calendar, contacts, drive, mail, profile, push, routes, teams, users};
 use serde_json::json;
 
 /// The largest body taken.
@@ -73,7 +73,7 @@ pub fn mailbox_of(world: &World, caller: &Caller, call: &Call) -> Option<usize> 
     let segments = call.segments();
     let parts: Vec<&str> = segments.iter().skip(1).map(String::as_str).collect();
     match subject(world, caller, &parts)? {
-        (Some(person), [first, ..]) if is_mail(first) || contacts::is_here(first) => Some(person),
+        (Some(person), [first, ..]) if is_mail(first) || contacts::is_here(first) || calendar::is_here(first) => Some(person),
         _ => None,
     }
 }
@@ -175,6 +175,7 @@ fn route(world: &mut World, caller: &Caller, call: &Call, arrival: &Arrival) -> 
         [] if method == "GET" => users::get(world, caller, call, person),
         [first, ..] if profile::is_here(first) => profile::handle(world, caller, call, person, rest),
         [first, ..] if is_mail(first) => mail::handle(world, caller, call, arrival, person, rest),
+        [first, ..] if calendar::is_here(first) => calendar::handle(world, caller, call, arrival, person, rest),
         [first, ..] if contacts::is_here(first) => contacts::handle(world, caller, call, arrival, person, rest),
         [chats, rest @ ..] if chats.eq_ignore_ascii_case("chats") => {
             teams::handle(world, caller, call, arrival, Some(person), rest)

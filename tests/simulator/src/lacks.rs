@@ -2,7 +2,7 @@
 
 use crate::entra::token::LACKING;
 use crate::routes::{GRAPH, LOGIN, Route};
-use crate::schema::{CHAT, CHAT_MESSAGE, CHANNEL, CONTACT, CONTACT_FOLDER, Entity, FOLDER, MESSAGE, ORGANIZATION, TEAM, USER};
+use crate::schema::{CHAT, CHAT_MESSAGE, CHANNEL, CONTACT, CONTACT_FOLDER, EVENT, Entity, FOLDER, MESSAGE, ORGANIZATION, TEAM, USER};
 
 pub fn section() -> String {
     let mut out = String::from("Paths of Graph, below `/v1.0/`; `beta` and every path that is not in its table are lacking altogether:\n\n");
@@ -16,7 +16,7 @@ pub fn section() -> String {
         let all = e.properties.iter().chain(e.links).filter(|p| !p.can.contains('r'));
         format!("- {}: {}\n", e.name, all.map(|p| p.name).collect::<Vec<_>>().join(", "))
     };
-    out.extend([&USER, &ORGANIZATION, &MESSAGE, &FOLDER, &CHAT, &CHAT_MESSAGE, &TEAM, &CHANNEL, &CONTACT, &CONTACT_FOLDER].into_iter().map(names));
+    out.extend([&USER, &ORGANIZATION, &MESSAGE, &FOLDER, &CHAT, &CHAT_MESSAGE, &TEAM, &CHANNEL, &CONTACT, &CONTACT_FOLDER, &EVENT].into_iter().map(names));
     out.push_str("\nQuery options that are understood (all others are 501):\n\n");
     out.extend(GRAPH.iter().filter(|r| !r.options.is_empty()).map(|r| format!("- `{}`: {}\n", r.path, r.options)));
     out

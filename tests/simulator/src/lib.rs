@@ -3,6 +3,7 @@
 mod actions;
 mod apps;
 mod batch;
+mod calendar;
 mod clock;
 mod contacts;
 mod control;

@@ -1,7 +1,7 @@
 //! `$metadata`: the part of Graph's schema that the simulator has, written from `schema.rs`.
 
 use crate::http::Answer;
-use crate::schema::{ATTACHMENT, CATEGORY, CHAT, CHAT_MESSAGE, CHANNEL, CONTACT, CONTACT_FOLDER, Entity, FOLDER, MESSAGE, ORGANIZATION, PHOTO, SETTINGS, TEAM, USER};
+use crate::schema::{ATTACHMENT, CATEGORY, CHAT, CHAT_MESSAGE, CHANNEL, CONTACT, CONTACT_FOLDER, EVENT, Entity, FOLDER, MESSAGE, ORGANIZATION, PHOTO, SETTINGS, TEAM, USER};
 
 /// Name, base, properties as `name:type`.
 type Plain = (&'static str, &'static str, &'static str);
@@ -21,7 +21,7 @@ const ENTITIES: [Plain; 6] = [
     ("chatMessageInfo", "entity", "body:itemBody createdDateTime:Edm.DateTimeOffset isDeleted:Edm.Boolean messageType:chatMessageType from:chatMessageFromIdentitySet"),
 ];
 
-const COMPLEX: [(&str, &str); 29] = [
+const COMPLEX: [(&str, &str); 33] = [
     ("itemBody", "content:Edm.String contentType:bodyType"),
     ("emailAddress", "address:Edm.String name:Edm.String"),
     ("recipient", "emailAddress:emailAddress"),
@@ -50,10 +50,14 @@ const COMPLEX: [(&str, &str); 29] = [
     ("channelIdentity", "channelId:Edm.String teamId:Edm.String"),
     ("chatMessagePolicyViolation", "justificationText:Edm.String"),
     ("eventMessageDetail", ""),
+    ("location", "displayName:Edm.String locationEmailAddress:Edm.String locationUri:Edm.String uniqueId:Edm.String"),
+    ("responseStatus", "response:responseType time:Edm.DateTimeOffset"),
+    ("attendee", "emailAddress:emailAddress status:responseStatus type:attendeeType"),
+    ("onlineMeetingInfo", "conferenceId:Edm.String joinUrl:Edm.String quickDial:Edm.String tollNumber:Edm.String"),
     ("teamworkOnlineMeetingInfo", "calendarEventId:Edm.String joinWebUrl:Edm.String"),
 ];
 
-const ENUMS: [(&str, &str); 17] = [
+const ENUMS: [(&str, &str); 22] = [
     ("teamworkConversationIdentityType", "team channel chat unknownFutureValue"),
     ("teamSpecialization", "none educationStandard educationClass educationProfessionalLearningCommunity educationStaff healthcareStandard healthcareCareCoordination unknownFutureValue"),
     ("teamVisibilityType", "private public hiddenMembership unknownFutureValue"),
@@ -70,6 +74,11 @@ const ENUMS: [(&str, &str); 17] = [
     ("chatType", "oneOnOne group meeting unknownFutureValue"),
     ("chatMessageType", "message chatEvent typing unknownFutureValue systemEventMessage"),
     ("chatMessageImportance", "normal high urgent unknownFutureValue"),
+    ("eventType", "singleInstance occurrence exception seriesMaster"),
+    ("freeBusyStatus", "unknown free tentative busy oof workingElsewhere"),
+    ("sensitivity", "normal personal private confidential"),
+    ("responseType", "none organizer tentativelyAccepted accepted declined notResponded"),
+    ("attendeeType", "required optional resource"),
     ("exchangeIdFormat", "entryId ewsId immutableEntryId restId restImmutableEntryId"),
 ];
 
@@ -143,7 +152,7 @@ fn entity(entity: &Entity) -> String {
     let link = |name: &str, kind: &str| format!("<NavigationProperty Name=\"{name}\" Type=\"{}\" ContainsTarget=\"true\"/>", full(kind));
     let mut links: String = entity.links.iter().filter(|p| p.can.contains('r')).map(|p| link(p.name, p.kind)).collect();
     let below: &[(&str, &str)] = match entity.name {
-        "user" => &[("messages", "Collection(message)"), ("mailFolders", "Collection(mailFolder)"), ("joinedTeams", "Collection(team)"), ("chats", "Collection(chat)"), ("photo", "profilePhoto"), ("contacts", "Collection(contact)"), ("contactFolders", "Collection(contactFolder)"), ("outlook", "outlookUser")],
+        "user" => &[("messages", "Collection(message)"), ("mailFolders", "Collection(mailFolder)"), ("joinedTeams", "Collection(team)"), ("chats", "Collection(chat)"), ("photo", "profilePhoto"), ("contacts", "Collection(contact)"), ("contactFolders", "Collection(contactFolder)"), ("calendarView", "Collection(event)"), ("events", "Collection(event)"), ("outlook", "outlookUser")],
         "mailFolder" => &[("messages", "Collection(message)"), ("childFolders", "Collection(mailFolder)")],
         "contactFolder" => &[("contacts", "Collection(contact)"), ("childFolders", "Collection(contactFolder)")],
         "chat" => &[("messages", "Collection(chatMessage)")],
@@ -174,7 +183,7 @@ pub fn show() -> Answer {
     }
     out.extend(BASES.iter().chain(&ENTITIES).map(plain));
     out.push_str("<EntityType Name=\"outlookUser\" BaseType=\"graph.entity\"><NavigationProperty Name=\"masterCategories\" Type=\"Collection(graph.outlookCategory)\" ContainsTarget=\"true\"/></EntityType>");
-    let all = [&USER, &ORGANIZATION, &MESSAGE, &FOLDER, &ATTACHMENT, &CATEGORY, &SETTINGS, &PHOTO, &CHAT, &CHAT_MESSAGE, &TEAM, &CHANNEL, &CONTACT, &CONTACT_FOLDER];
+    let all = [&USER, &ORGANIZATION, &MESSAGE, &FOLDER, &ATTACHMENT, &CATEGORY, &SETTINGS, &PHOTO, &CHAT, &CHAT_MESSAGE, &TEAM, &CHANNEL, &CONTACT, &CONTACT_FOLDER, &EVENT];
     out.extend(all.into_iter().map(entity));
     for (name, bound, parameters, returns) in ACTIONS {
         let mut inside = format!("<Parameter Name=\"bindingParameter\" Type=\"graph.{bound}\"/>");
@@ -184,7 +193,7 @@ pub fn show() -> Answer {
         }
         out.push_str(&format!("<Action Name=\"{name}\" IsBound=\"true\">{inside}</Action>"));
     }
-    for bound in ["message", "mailFolder", "contact"] {
+    for bound in ["message", "mailFolder", "contact", "event"] {
         let many = format!("Collection(graph.{bound})");
         out.push_str(&format!("<Function Name=\"delta\" IsBound=\"true\"><Parameter Name=\"bindingParameter\" Type=\"{many}\"/><ReturnType Type=\"{many}\"/></Function>"));
     }

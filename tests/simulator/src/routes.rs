@@ -20,7 +20,7 @@ const fn route(path: &'static str, has: &'static str, lacks: &'static str, optio
 
 /// `{user}` is `me` or `users/…`; `{folder}` is `mailFolders/…`, with as many `childFolders/…` as there are;
 /// `{messages}` is `messages`, or `messages` of a folder. Two stars stand for anything below.
-pub const GRAPH: [Route; 138] = [
+pub const GRAPH: [Route; 142] = [
     route("$metadata", "GET", "", ""),
     route("$batch", "POST", "", ""),
     route("organization", "GET", "", "$select $count"),
@@ -122,8 +122,12 @@ pub const GRAPH: [Route; 138] = [
     route("{user}/contactFolders/{contactFolder}/contacts/{contact}/**", "", "GET POST PUT PATCH DELETE", ""),
     route("{user}/calendar/**", "", "GET POST PATCH DELETE", ""),
     route("{user}/calendars/**", "", "GET POST PATCH DELETE", ""),
+    route("{user}/calendarView", "GET", "", "startDateTime endDateTime $select $top $skip $count"),
+    route("{user}/calendarView/delta", "GET", "", "startDateTime endDateTime $skiptoken $deltatoken"),
     route("{user}/calendarView/**", "", "GET", ""),
-    route("{user}/events/**", "", "GET POST PATCH DELETE", ""),
+    route("{user}/events", "", "GET POST", ""),
+    route("{user}/events/{event}", "GET", "PATCH DELETE", "$select"),
+    route("{user}/events/{event}/**", "", "GET POST PATCH DELETE", ""),
     route("{user}/onlineMeetings/**", "", "GET POST PATCH DELETE", ""),
     route("{user}/drive", "GET", "PATCH", ""),
     route("{user}/drive/**", "GET POST PUT PATCH DELETE", "", "$select @microsoft.graph.conflictBehavior"),

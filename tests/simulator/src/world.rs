@@ -1,5 +1,6 @@
 //! All that a reset throws away.
 
+use crate::calendar::store::Calendar;
 use crate::clock::Clock;
 use crate::contacts::store::Contacts;
 use crate::drive::Drives;
@@ -62,6 +63,8 @@ pub struct World {
     pub mail: Vec<Mailbox>,
     /// By person, as mail is.
     pub contacts: Vec<Contacts>,
+    /// By person, as mail is.
+    pub calendars: Vec<Calendar>,
     pub teams: Teams,
     pub drives: Drives,
     pub flows: Flows,
@@ -121,6 +124,7 @@ impl World {
             entra: Entra::default(),
             mail: Vec::new(),
             contacts: Vec::new(),
+            calendars: Vec::new(),
             teams: Teams::default(),
             drives: Drives::default(),
             flows: Flows::default(),
@@ -153,6 +157,7 @@ impl World {
             // Ids of their own, so that those of mail do not depend on them.
             let contacts = Contacts::new(&mut Ids::new(self.mail.len() as u64));
             self.contacts.push(contacts);
+            self.calendars.push(Calendar::default());
         }
     }
 

@@ -8,6 +8,7 @@ mod awaited;
 mod backfills;
 mod handovers;
 mod chats;
+mod calendar;
 mod contacts;
 mod delegates;
 mod edits;

@@ -46,18 +46,18 @@ impl Listing {
         let context = &self.context;
         let mut page_size = PageSize::of(context.page_size, folder.page_size, folder.page_size_at, context.now());
         let mut tally = Tally::default();
-        let mut lister = self.lister(&window, &page_size)?;
+        let mut lister = self.lister(&window, &page_size).await?;
         let mut is_first = true;
         while window.reached > window.lower && !context.is_enough(false).await? {
             context.stop.check()?;
             let items = match lister.next().await {
                 Ok(items) => items,
                 Err(error) if (error.is_overload() || error.kind() == ErrorKind::LimitExceeded) && page_size.shrink() => {
-                    (lister, is_first) = (self.lister(&window, &page_size)?, true);
+                    (lister, is_first) = (self.lister(&window, &page_size).await?, true);
                     continue;
                 }
                 Err(error) if !is_first && is_about_the_link(&error) => {
-                    (lister, is_first) = (self.lister(&window, &page_size)?, true);
+                    (lister, is_first) = (self.lister(&window, &page_size).await?, true);
                     continue;
                 }
                 Err(error) => return Err(error),
@@ -74,7 +74,7 @@ impl Listing {
         Ok(tally)
     }
 
-    fn lister(&self, window: &BackfillWindow, page_size: &PageSize) -> Result<Lister> {
+    async fn lister(&self, window: &BackfillWindow, page_size: &PageSize) -> Result<Lister> {
         let bound = |at: i64, open: i64| (at != open).then(|| from_ms(at));
         let range = ListingRange {
             folder_id: window.folder_id.clone(),
@@ -82,7 +82,7 @@ impl Listing {
             to: bound(window.reached, OPEN_UPPER),
             order: ListingOrder::NewestFirst,
         };
-        Lister::new(&self.context, &range, page_size.now(), Priority::BackFill)
+        Lister::new(&self.context, &range, page_size.now(), Priority::BackFill).await
     }
 
     /// How far a page brings the part. Messages of the same second as the oldest one may follow on the next page, so that one begins with that second again.

@@ -19,7 +19,7 @@ const MOST_PAGES: u32 = 20;
 pub async fn look(context: &Arc<SyncContext>, folder: &SyncedFolder) -> Result<Tally> {
     let folder_id = folder.row.graph_id.clone();
     let range = ListingRange { folder_id: folder_id.clone(), from: None, to: None, order: ListingOrder::NewestFirst };
-    let mut lister = Lister::new(context, &range, context.page_size.min(PAGE), Priority::Sync)?;
+    let mut lister = Lister::new(context, &range, context.page_size.min(PAGE), Priority::Sync).await?;
     let mut tally = Tally::default();
     for _ in 0..MOST_PAGES {
         context.stop.check()?;

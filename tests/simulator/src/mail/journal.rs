@@ -35,6 +35,13 @@ impl Journal {
         self.log.insert(seq, Change::Left { id, immutable, received });
     }
 
+    /// As if it had never been here.
+    pub fn forget(&mut self, key: u32) {
+        if let Some(old) = self.latest.remove(&key) {
+            self.log.remove(&old);
+        }
+    }
+
     pub fn after(&self, seq: u64) -> impl Iterator<Item = (u64, &Change)> {
         self.log.range(seq + 1..).map(|(s, c)| (*s, c))
     }

@@ -21,7 +21,7 @@ async fn what_is_not_simulated_says_so() {
         ("GET", "/me/contacts/x/photo".into()),
         ("GET", "/nonsense".into()),
         ("GET", "/teams/x/members".into()),
-        ("GET", "/me/calendarView/delta".into()),
+        ("GET", "/me/calendars".into()),
         ("GET", "/users/delta".into()),
         ("PATCH", "/me".into()),
         ("GET", "/me/messages/delta".into()),

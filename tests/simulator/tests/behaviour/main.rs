@@ -4,6 +4,7 @@ mod actions;
 mod apps;
 mod client;
 mod consent;
+mod calendar;
 mod contacts;
 mod contract;
 mod delta;

@@ -36,6 +36,8 @@ async fn until(mut what: impl AsyncFnMut() -> tidings::Result<bool>) -> Outcome<
         }
         tidings::Result::Ok(())
     };
-    tokio::time::timeout(WITHIN, waits).await.map_err(|_| "No mail came by push within a minute.")??;
-    Ok(())
+    match tokio::time::timeout(WITHIN, waits).await {
+        Ok(outcome) => Ok(outcome?),
+        Err(_) => Err("No mail came by push within a minute.".into()),
+    }
 }

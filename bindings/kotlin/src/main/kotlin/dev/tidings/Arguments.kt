@@ -96,6 +96,15 @@ public suspend fun Engine.threads(
 public suspend fun Engine.contacts(owner: String? = null, accountId: String? = null, address: String? = null, limit: UInt = 50u, cursor: String? = null): ContactPage =
     contacts(ContactQuery(owner, accountId, address, limit, cursor))
 
+public suspend fun Engine.eventsBetween(
+    starting: Instant,
+    ending: Instant,
+    owner: String? = null,
+    accountId: String? = null,
+    limit: UInt = 50u,
+    cursor: String? = null,
+): CalendarPage = eventsBetween(CalendarQuery(starting, ending, owner, accountId, limit, cursor))
+
 public suspend fun Engine.people(accountId: String, text: String, limit: UInt = 20u, owner: String? = null): List<Person> =
     people(PeopleQuery(accountId, text, limit, owner))
 
