@@ -40,6 +40,7 @@ impl Auth {
     pub async fn begin_approval(&self, account_id: &str, redirect_uri: String) -> Result<Approval> {
         check_redirect(&redirect_uri)?;
         let row = self.row(account_id).await?;
+        Self::check_signs_in(&row)?;
         if let Some(tenant) = row.tenant() {
             refuse_personal(tenant, "nothing can be approved for it").map_err(|e| e.on_account(account_id))?;
         }
