@@ -47,6 +47,8 @@ export type Route = 'mail' | 'reply' | 'forward' | 'chat' | 'channel_post' | 'wo
  * `Failed`: it was not sent. `Cancelled`: taken back before it was sent. */
 export type SendState = 'queued' | 'sending' | 'sent' | 'unknown' | 'failed' | 'cancelled';
 
+export type BounceKind = 'permanent' | 'temporary';
+
 /** `Urgent` tells the recipients every two minutes for twenty minutes, where their organisation allows it. */
 export type ChatImportance = 'normal' | 'high' | 'urgent';
 
@@ -61,6 +63,9 @@ export type QuarantineKind = 'message' | 'attachments' | 'removal';
 /** What an attachment is. */
 export type AttachmentKind = 'file' | 'item' | 'reference';
 
+/** What a message is, by its form. That can be forged: what is proven, and answers a mail that was sent here, stands in that receipt. */
+export type MessageKind = 'ordinary' | 'bounce' | 'automatic_reply';
+
 /** `Complete`: it was flagged, and is done. */
 export type FlagStatus = 'not_flagged' | 'flagged' | 'complete';
 
@@ -70,7 +75,7 @@ export type BodyForm = 'original' | 'text' | 'html';
 /** What becomes of pictures that a mail carries itself and shows in its HTML. */
 export type InlineImages = 'keep' | 'data' | 'leave_out';
 
-export type ChangeKind = 'message_added' | 'message_changed' | 'message_moved' | 'message_removed' | 'account_changed' | 'send_changed' | 'contact_changed' | 'contact_removed';
+export type ChangeKind = 'message_added' | 'message_changed' | 'message_moved' | 'message_removed' | 'account_changed' | 'send_changed' | 'contact_changed' | 'contact_removed' | 'send_answered';
 
 /** Which version of Graph is asked. `Beta` changes without notice. */
 export type GraphVersion = 'v1' | 'beta';
@@ -603,6 +608,32 @@ export interface Receipt {
   isParked: boolean;
   /** As in its draft. */
   link: string | null;
+  /** What mail systems reported of a mail that did not arrive, or not yet, oldest first. Known once the reports are synced. Only reports that name this very mail, and
+   * whose origin is proven: the mailbox's own organisation, or the domain of the recipient. */
+  bounces: Bounce[];
+  /** Answers that no person wrote: out of office and the like, oldest first. Known once they are synced; proven like the reports. */
+  automaticReplies: AutomaticReply[];
+}
+
+/** What a mail system reported of one recipient of a sent mail. Source: RFC 3464. */
+export interface Bounce {
+  recipient: string;
+  /** Status code as in RFC 3463: `5.1.10`. */
+  status: string;
+  /** What the mail system said, in its own words and language; foreign text, 500 characters at the most. */
+  reason: string | null;
+  kind: BounceKind;
+  at: Date;
+  /** The message that reports it, as in `id` of a message. */
+  messageId: string;
+}
+
+/** An answer to a sent mail that no person wrote. */
+export interface AutomaticReply {
+  fromAddress: Address | null;
+  at: Date;
+  /** The answer, as in `id` of a message. */
+  messageId: string;
 }
 
 /** The account and the From that an owner used last in a context. */
@@ -936,6 +967,8 @@ export interface Message {
   flagDueAt: Date | null;
   /** A change made here (`mark_read`, `flag` …) is still on its way to the mailbox. */
   isEditWaiting: boolean;
+  /** Told once it was looked at, in the sync that brings it. */
+  kind: MessageKind;
 }
 
 /** What is made of a body beside its forms. */
@@ -1133,7 +1166,7 @@ export interface Change {
   cursor: string;
   kind: ChangeKind;
   accountId: string;
-  /** Id of the message, receipt or contact. */
+  /** Id of the message, receipt or contact; of `SendAnswered` (a mail that was sent has a bounce or an automatic reply) the receipt. */
   subjectId: string | null;
   at: Date;
 }

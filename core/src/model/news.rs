@@ -108,6 +108,8 @@ pub enum ChangeKind {
     /// One that is new as well.
     ContactChanged,
     ContactRemoved,
+    /// A mail that was sent has a bounce or an automatic reply; `subject_id` is its receipt.
+    SendAnswered,
 }
 
 /// Which changes.

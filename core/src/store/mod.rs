@@ -5,6 +5,7 @@
 //! once somebody else holds the lease.
 
 mod accounts;
+mod answers;
 mod audit;
 mod chats;
 mod claims;
@@ -45,6 +46,7 @@ pub use accounts::{
     AccountChange, AccountQuery, AccountRow, AccountStore, AccountWindow, Approver, AttemptRow, Consumed, KeyPurpose, KeyRow, Lease, NewAttempt, NewConnection, NewKey, TokenRow,
     USES_AT_BIRTH, person_of,
 };
+pub use answers::{AnswerRow, AnswerStore, Candidate, Looked, LookedAt, NewAnswer, SendAnswers, SentMail, answer_place, answer_row};
 pub use audit::{AuditChain, AuditEnd, AuditRow, AuditSigner, AuditStore, Entry, STORE_CHAIN, beginning};
 pub use chats::ChatStore;
 pub use contacts::{ContactBatch, ContactFolderRow, ContactRow, ContactStore, ContactWindow, KnownContact, NewContact, contact_cursor_place, contact_place};
@@ -86,7 +88,7 @@ pub fn peek(data_dir: &Path, name: &str) -> Result<Option<Vec<u8>>> {
 
 /// What a backend promises; SQLite is one, PostgreSQL can be another.
 pub trait Store:
-    AccountStore + ChatStore + ContactStore + CopyStore + EditStore + KeyStore + OutboxStore + LinkStore + MailStore + HealthStore + AuditStore + LastSenderStore + PaceStore + PollStore + PurgeStore + RuleStore + SignatureStore + StagingStore + ThreadStore + SubscriptionStore + ThrottleStore + TrimStore + WorkflowStore + Send + Sync
+    AccountStore + AnswerStore + ChatStore + ContactStore + CopyStore + EditStore + KeyStore + OutboxStore + LinkStore + MailStore + HealthStore + AuditStore + LastSenderStore + PaceStore + PollStore + PurgeStore + RuleStore + SignatureStore + StagingStore + ThreadStore + SubscriptionStore + ThrottleStore + TrimStore + WorkflowStore + Send + Sync
 {
     /// Ends all connections; later calls fail with `Closed`.
     fn close(&self);

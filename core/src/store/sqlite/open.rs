@@ -51,6 +51,7 @@ pub(super) const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("../migrations/0033_unlinks.sql")),
     M::up(include_str!("../migrations/0034_link_rules.sql")),
     M::up(include_str!("../migrations/0035_subscriptions.sql")),
+    M::up(include_str!("../migrations/0036_answers.sql")),
 ];
 
 /// Pages that a connection keeps in memory, in KB. A reader has far fewer than the writer: there are up to eight of them, and what one lacks is in the

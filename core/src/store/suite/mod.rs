@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod accounts;
+mod answers;
 mod audit;
 mod chats;
 mod contacts;
@@ -27,6 +28,7 @@ mod trim;
 mod workflows;
 
 pub use accounts::*;
+pub use answers::*;
 pub use audit::*;
 pub use chats::*;
 pub use contacts::*;
@@ -202,7 +204,7 @@ pub async fn enqueue(s: &dyn Store, account: &str, ordering_key: &str, key: Opti
 }
 
 pub fn step(state: ItemState) -> Step {
-    Step { state, progress: None, reason: None, next_at: None, sent_at: None, claim_until: state.is_open().then_some(100), tally: Tally::Attempt, tidy_at: None, claim_next_until: None, announce: true, links: Vec::new() }
+    Step { state, progress: None, reason: None, next_at: None, sent_at: None, claim_until: state.is_open().then_some(100), tally: Tally::Attempt, tidy_at: None, claim_next_until: None, announce: true, links: Vec::new(), sent_mail: None }
 }
 
 pub async fn lease(s: &dyn Store) -> Lease {
@@ -246,6 +248,7 @@ pub fn page(account_id: &str, lease: &Lease, upserts: Vec<NewMessage>) -> PageBa
         quarantined: vec![],
         edits: vec![],
         links: vec![],
+        candidates: vec![],
         cursor: Some(Cursor { link: sealed("link"), version: 1, is_delta: false }),
         page_size: None,
         completes_pass: false,
