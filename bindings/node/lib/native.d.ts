@@ -48,6 +48,8 @@ export type Route = 'mail' | 'reply' | 'forward' | 'chat' | 'channel_post' | 'wo
  * `Failed`: it was not sent. `Cancelled`: taken back before it was sent. */
 export type SendState = 'queued' | 'sending' | 'sent' | 'unknown' | 'failed' | 'cancelled';
 
+export type BounceKind = 'permanent' | 'temporary';
+
 /** `Urgent` tells the recipients every two minutes for twenty minutes, where their organisation allows it. */
 export type ChatImportance = 'normal' | 'high' | 'urgent';
 
@@ -69,6 +71,9 @@ export type BackfillState = 'listing' | 'seeding' | 'paused' | 'cancelled' | 'do
 
 /** What an attachment is. */
 export type AttachmentKind = 'file' | 'item' | 'reference';
+
+/** What a message is, by its form. That can be forged: what is proven, and answers a mail that was sent here, stands in that receipt. */
+export type MessageKind = 'ordinary' | 'bounce' | 'automatic_reply';
 
 /** `Complete`: it was flagged, and is done. */
 export type FlagStatus = 'not_flagged' | 'flagged' | 'complete';
@@ -93,7 +98,7 @@ export type AttendeeAnswer = 'none' | 'organizer' | 'accepted' | 'tentative' | '
 /** `Resource`: a room or a thing. */
 export type AttendeeKind = 'required' | 'optional' | 'resource';
 
-export type ChangeKind = 'message_added' | 'message_changed' | 'message_moved' | 'message_removed' | 'account_changed' | 'send_changed' | 'contact_changed' | 'contact_removed' | 'event_changed' | 'event_removed';
+export type ChangeKind = 'message_added' | 'message_changed' | 'message_moved' | 'message_removed' | 'account_changed' | 'send_changed' | 'contact_changed' | 'contact_removed' | 'event_changed' | 'event_removed' | 'send_answered';
 
 /** Which version of Graph is asked. `Beta` changes without notice. */
 export type GraphVersion = 'v1' | 'beta';
@@ -632,6 +637,32 @@ export interface Receipt {
   isParked: boolean;
   /** As in its draft. */
   link: string | null;
+  /** What mail systems reported of a mail that did not arrive, or not yet, oldest first. Known once the reports are synced. Only reports that name this very mail, and
+   * whose origin is proven: the mailbox's own organisation, or the domain of the recipient. */
+  bounces: Bounce[];
+  /** Answers that no person wrote: out of office and the like, oldest first. Known once they are synced; proven like the reports. */
+  automaticReplies: AutomaticReply[];
+}
+
+/** What a mail system reported of one recipient of a sent mail. Source: RFC 3464. */
+export interface Bounce {
+  recipient: string;
+  /** Status code as in RFC 3463: `5.1.10`. */
+  status: string;
+  /** What the mail system said, in its own words and language; foreign text, 500 characters at the most. */
+  reason: string | null;
+  kind: BounceKind;
+  at: Date;
+  /** The message that reports it, as in `id` of a message. */
+  messageId: string;
+}
+
+/** An answer to a sent mail that no person wrote. */
+export interface AutomaticReply {
+  fromAddress: Address | null;
+  at: Date;
+  /** The answer, as in `id` of a message. */
+  messageId: string;
 }
 
 /** The account and the From that an owner used last in a context. */
@@ -999,6 +1030,8 @@ export interface Message {
   flagDueAt: Date | null;
   /** A change made here (`mark_read`, `flag` …) is still on its way to the mailbox. */
   isEditWaiting: boolean;
+  /** Told once it was looked at, in the sync that brings it. */
+  kind: MessageKind;
 }
 
 /** What is made of a body beside its forms. */
@@ -1268,7 +1301,7 @@ export interface Change {
   cursor: string;
   kind: ChangeKind;
   accountId: string;
-  /** Id of the message, receipt, contact or event. */
+  /** Id of the message, receipt, contact or event; of `SendAnswered` (a mail that was sent has a bounce or an automatic reply) the receipt. */
   subjectId: string | null;
   at: Date;
 }
@@ -2011,7 +2044,8 @@ export class Engine implements AsyncDisposable {
    * Errors: InvalidInput, Closed, StoreBusy; what fails in one mailbox is in the report. */
   runOnce(deadlineMs: number, options?: CallOptions): Promise<RunReport>;
   /** Brings the account's folders up to date, its contacts and its calendar. Each page is stored with its cursor in one transaction; a cancelled call stops after a page and loses nothing.
-   * Calls that come while a sync of the account runs share the one after it.
+   * While a back-fill of the account is not done, folders that it has not come to the end of bring what is new in them. Calls that come while a sync of the account runs
+   * share the one after it.
    * Source: Graph, message: delta. Errors: NotFound (of another owner), NotConnected, NeedsReconnect, ConsentMissing, Throttled, Network, Upstream, LinkRejected. */
   sync(accountId: string, owner?: string | null, options?: CallOptions): Promise<SyncReport>;
   /** `sync` for all accounts of an owner, or of everybody when none is named, that are connected for `mail_sync`, `contacts` or `calendar`: several at a time, in any order. Outcomes

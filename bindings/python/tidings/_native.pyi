@@ -176,6 +176,13 @@ class SendState(str, enum.Enum):
 
 _SendState: TypeAlias = SendState | Literal["queued", "sending", "sent", "unknown", "failed", "cancelled"]
 
+class BounceKind(str, enum.Enum):
+    PERMANENT = "permanent"
+    TEMPORARY = "temporary"
+    def __new__(cls, value: object) -> Self: ...
+
+_BounceKind: TypeAlias = BounceKind | Literal["permanent", "temporary"]
+
 class ChatImportance(str, enum.Enum):
     """`Urgent` tells the recipients every two minutes for twenty minutes, where their organisation allows it."""
     NORMAL = "normal"
@@ -245,6 +252,15 @@ class AttachmentKind(str, enum.Enum):
     def __new__(cls, value: object) -> Self: ...
 
 _AttachmentKind: TypeAlias = AttachmentKind | Literal["file", "item", "reference"]
+
+class MessageKind(str, enum.Enum):
+    """What a message is, by its form. That can be forged: what is proven, and answers a mail that was sent here, stands in that receipt."""
+    ORDINARY = "ordinary"
+    BOUNCE = "bounce"
+    AUTOMATIC_REPLY = "automatic_reply"
+    def __new__(cls, value: object) -> Self: ...
+
+_MessageKind: TypeAlias = MessageKind | Literal["ordinary", "bounce", "automatic_reply"]
 
 class FlagStatus(str, enum.Enum):
     """`Complete`: it was flagged, and is done."""
@@ -334,9 +350,10 @@ class ChangeKind(str, enum.Enum):
     CONTACT_REMOVED = "contact_removed"
     EVENT_CHANGED = "event_changed"
     EVENT_REMOVED = "event_removed"
+    SEND_ANSWERED = "send_answered"
     def __new__(cls, value: object) -> Self: ...
 
-_ChangeKind: TypeAlias = ChangeKind | Literal["message_added", "message_changed", "message_moved", "message_removed", "account_changed", "send_changed", "contact_changed", "contact_removed", "event_changed", "event_removed"]
+_ChangeKind: TypeAlias = ChangeKind | Literal["message_added", "message_changed", "message_moved", "message_removed", "account_changed", "send_changed", "contact_changed", "contact_removed", "event_changed", "event_removed", "send_answered"]
 
 class GraphVersion(str, enum.Enum):
     """Which version of Graph is asked. `Beta` changes without notice."""
@@ -1257,8 +1274,8 @@ class Preview:
 @final
 class Receipt:
     """What became of a draft."""
-    __match_args__ = ("id", "account_id", "route", "state", "key", "attempts", "reason", "internet_message_id", "graph_id", "chat_id", "conversation_id", "created_at", "sent_at", "next_attempt_at", "is_parked", "link")
-    def __new__(cls, id: str, account_id: str, route: _Route, state: _SendState, key: str | None, attempts: int, reason: str | None, internet_message_id: str | None, graph_id: str | None, chat_id: str | None, conversation_id: str | None, created_at: datetime, sent_at: datetime | None, next_attempt_at: datetime | None, is_parked: bool, link: str | None) -> Self: ...
+    __match_args__ = ("id", "account_id", "route", "state", "key", "attempts", "reason", "internet_message_id", "graph_id", "chat_id", "conversation_id", "created_at", "sent_at", "next_attempt_at", "is_parked", "link", "bounces", "automatic_replies")
+    def __new__(cls, id: str, account_id: str, route: _Route, state: _SendState, key: str | None, attempts: int, reason: str | None, internet_message_id: str | None, graph_id: str | None, chat_id: str | None, conversation_id: str | None, created_at: datetime, sent_at: datetime | None, next_attempt_at: datetime | None, is_parked: bool, link: str | None, bounces: Sequence[Bounce], automatic_replies: Sequence[AutomaticReply]) -> Self: ...
     @property
     def id(self) -> str: ...
     @property
@@ -1300,6 +1317,51 @@ class Receipt:
     @property
     def link(self) -> str | None:
         """As in its draft."""
+    @property
+    def bounces(self) -> list[Bounce]:
+        """What mail systems reported of a mail that did not arrive, or not yet, oldest first. Known once the reports are synced. Only reports that name this very mail, and
+        whose origin is proven: the mailbox's own organisation, or the domain of the recipient."""
+    @property
+    def automatic_replies(self) -> list[AutomaticReply]:
+        """Answers that no person wrote: out of office and the like, oldest first. Known once they are synced; proven like the reports."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class Bounce:
+    """What a mail system reported of one recipient of a sent mail. Source: RFC 3464."""
+    __match_args__ = ("recipient", "status", "reason", "kind", "at", "message_id")
+    def __new__(cls, recipient: str, status: str, reason: str | None, kind: _BounceKind, at: datetime, message_id: str) -> Self: ...
+    @property
+    def recipient(self) -> str: ...
+    @property
+    def status(self) -> str:
+        """Status code as in RFC 3463: `5.1.10`."""
+    @property
+    def reason(self) -> str | None:
+        """What the mail system said, in its own words and language; foreign text, 500 characters at the most."""
+    @property
+    def kind(self) -> BounceKind: ...
+    @property
+    def at(self) -> datetime: ...
+    @property
+    def message_id(self) -> str:
+        """The message that reports it, as in `id` of a message."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class AutomaticReply:
+    """An answer to a sent mail that no person wrote."""
+    __match_args__ = ("from_address", "at", "message_id")
+    def __new__(cls, from_address: _Address | None, at: datetime, message_id: str) -> Self: ...
+    @property
+    def from_address(self) -> Address | None: ...
+    @property
+    def at(self) -> datetime: ...
+    @property
+    def message_id(self) -> str:
+        """The answer, as in `id` of a message."""
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -1877,8 +1939,8 @@ class AttachmentInfo:
 @final
 class Message:
     """A mail as it was at the last sync; its body comes from `body`."""
-    __match_args__ = ("id", "account_id", "graph_id", "folder_id", "conversation_id", "internet_message_id", "subject", "preview", "from_address", "sender_address", "to", "cc", "bcc", "reply_to", "received_at", "sent_at", "is_read", "is_draft", "is_flagged", "importance", "categories", "has_attachments", "attachments", "web_link", "change_key", "links", "flag_status", "flag_due_at", "is_edit_waiting")
-    def __new__(cls, id: str, account_id: str, graph_id: str, folder_id: str, conversation_id: str, internet_message_id: str | None, subject: str, preview: str, from_address: _Address | None, sender_address: _Address | None, to: _Address | Sequence[_Address], cc: _Address | Sequence[_Address], bcc: _Address | Sequence[_Address], reply_to: _Address | Sequence[_Address], received_at: datetime | None, sent_at: datetime | None, is_read: bool, is_draft: bool, is_flagged: bool, importance: _Importance, categories: Sequence[str], has_attachments: bool, attachments: Sequence[AttachmentInfo], web_link: str | None, change_key: str, links: Sequence[str], flag_status: _FlagStatus, flag_due_at: datetime | None, is_edit_waiting: bool) -> Self: ...
+    __match_args__ = ("id", "account_id", "graph_id", "folder_id", "conversation_id", "internet_message_id", "subject", "preview", "from_address", "sender_address", "to", "cc", "bcc", "reply_to", "received_at", "sent_at", "is_read", "is_draft", "is_flagged", "importance", "categories", "has_attachments", "attachments", "web_link", "change_key", "links", "flag_status", "flag_due_at", "is_edit_waiting", "kind")
+    def __new__(cls, id: str, account_id: str, graph_id: str, folder_id: str, conversation_id: str, internet_message_id: str | None, subject: str, preview: str, from_address: _Address | None, sender_address: _Address | None, to: _Address | Sequence[_Address], cc: _Address | Sequence[_Address], bcc: _Address | Sequence[_Address], reply_to: _Address | Sequence[_Address], received_at: datetime | None, sent_at: datetime | None, is_read: bool, is_draft: bool, is_flagged: bool, importance: _Importance, categories: Sequence[str], has_attachments: bool, attachments: Sequence[AttachmentInfo], web_link: str | None, change_key: str, links: Sequence[str], flag_status: _FlagStatus, flag_due_at: datetime | None, is_edit_waiting: bool, kind: _MessageKind) -> Self: ...
     @property
     def id(self) -> str:
         """Stable as long as the mail is in this mailbox, moves included."""
@@ -1947,6 +2009,9 @@ class Message:
     @property
     def is_edit_waiting(self) -> bool:
         """A change made here (`mark_read`, `flag` …) is still on its way to the mailbox."""
+    @property
+    def kind(self) -> MessageKind:
+        """Told once it was looked at, in the sync that brings it."""
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -2402,7 +2467,7 @@ class Change:
     def account_id(self) -> str: ...
     @property
     def subject_id(self) -> str | None:
-        """Id of the message, receipt, contact or event."""
+        """Id of the message, receipt, contact or event; of `SendAnswered` (a mail that was sent has a bounce or an automatic reply) the receipt."""
     @property
     def at(self) -> datetime: ...
     def __eq__(self, other: object, /) -> bool: ...
@@ -3511,7 +3576,8 @@ class Engine:
         Errors: InvalidInput, Closed, StoreBusy; what fails in one mailbox is in the report."""
     async def sync(self, account_id: str, owner: str | None = ...) -> SyncReport:
         """Brings the account's folders up to date, its contacts and its calendar. Each page is stored with its cursor in one transaction; a cancelled call stops after a page and loses nothing.
-        Calls that come while a sync of the account runs share the one after it.
+        While a back-fill of the account is not done, folders that it has not come to the end of bring what is new in them. Calls that come while a sync of the account runs
+        share the one after it.
         Source: Graph, message: delta. Errors: NotFound (of another owner), NotConnected, NeedsReconnect, ConsentMissing, Throttled, Network, Upstream, LinkRejected."""
     async def sync_all(self, owner: str | None = ...) -> list[SyncOutcome]:
         """`sync` for all accounts of an owner, or of everybody when none is named, that are connected for `mail_sync`, `contacts` or `calendar`: several at a time, in any order. Outcomes
@@ -3912,7 +3978,8 @@ class BlockingEngine:
         Errors: InvalidInput, Closed, StoreBusy; what fails in one mailbox is in the report."""
     def sync(self, account_id: str, owner: str | None = ...) -> SyncReport:
         """Brings the account's folders up to date, its contacts and its calendar. Each page is stored with its cursor in one transaction; a cancelled call stops after a page and loses nothing.
-        Calls that come while a sync of the account runs share the one after it.
+        While a back-fill of the account is not done, folders that it has not come to the end of bring what is new in them. Calls that come while a sync of the account runs
+        share the one after it.
         Source: Graph, message: delta. Errors: NotFound (of another owner), NotConnected, NeedsReconnect, ConsentMissing, Throttled, Network, Upstream, LinkRejected."""
     def sync_all(self, owner: str | None = ...) -> list[SyncOutcome]:
         """`sync` for all accounts of an owner, or of everybody when none is named, that are connected for `mail_sync`, `contacts` or `calendar`: several at a time, in any order. Outcomes

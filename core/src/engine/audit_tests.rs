@@ -87,6 +87,7 @@ pub(super) async fn fill(engine: &Engine, id: &str, owner: &str, messages: usize
             quarantined: vec![],
             edits: vec![],
         links: vec![],
+        candidates: vec![],
             cursor: Some(Cursor { link, version, is_delta: true }),
             step: None,
             page_size: None,

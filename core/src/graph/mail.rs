@@ -247,7 +247,7 @@ fn kind_of(odata_type: &str) -> AttachmentKind {
 }
 
 /// It says something of what was asked for, and nothing of the mailbox or the way there.
-pub(super) fn is_about_one(error: &Error) -> bool {
+pub fn is_about_one(error: &Error) -> bool {
     use ErrorKind::{Conflict, Forbidden, InvalidInput, LimitExceeded, LinkRejected, NotFound, Upstream};
     matches!(error.kind(), Upstream | InvalidInput | Forbidden | NotFound | LimitExceeded | LinkRejected | Conflict)
 }

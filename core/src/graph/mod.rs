@@ -15,6 +15,7 @@ mod files;
 mod list;
 mod listing;
 mod mail;
+mod marks;
 mod mailbox;
 mod paging;
 mod places;
@@ -51,7 +52,8 @@ pub use posts::{Mentioned, MentionedKind, OutgoingAttachment, OutgoingMention, O
 pub use teams::{Person, pair_of_chat};
 pub use subscriptions::{MadeSubscription, NewSubscription, RenewedSubscription};
 pub use upload::{Arrived, NewUpload, RANGE, SMALLEST_RANGE, Upload, UploadOf, UploadUrl};
-pub use mail::{Attached, MadeDraft, MessageState, OutgoingMail, Verified};
+pub use marks::{MailMarks, Marked};
+pub use mail::{Attached, is_about_one, MadeDraft, MessageState, OutgoingMail, Verified};
 
 use crate::config::Endpoints;
 use crate::error::{Error, ErrorKind, Result};

@@ -30,12 +30,12 @@ pub use inbound::{HttpRequest, HttpResponse};
 pub use retention::{
     AuditChainHead, AuditFault, AuditHead, AuditKind, AuditPage, AuditRecord, AuditVerdict, KeyRotation, OwnerDeletion, PurgeReport, PurgeRequest, RotationReport,
 };
-pub use message::{AttachmentInfo, AttachmentKind, BodyForm, BodyOptions, FlagStatus, Folder, InlineImages, LinkRule, MailThread, Message, MessageBody, MessagePage, MessageQuery, SearchQuery, ThreadPage, ThreadQuery, ThreadSummary};
+pub use message::{AttachmentInfo, AttachmentKind, BodyForm, BodyOptions, FlagStatus, Folder, InlineImages, LinkRule, MailThread, Message, MessageBody, MessageKind, MessagePage, MessageQuery, SearchQuery, ThreadPage, ThreadQuery, ThreadSummary};
 pub use news::{Change, ChangeKind, ChangeQuery, Event, QuarantineKind, QuarantinedItem, RunReport, SyncOutcome, SyncReport};
 pub use permission::{MailboxState, Permission, PermissionList, PermissionQuery, Verification};
 pub use places::{ChannelKind, ChatKind, ChatMember, ChatMessage, PeopleQuery, Person, Team, TeamChannel, TeamChannels, TeamsChat};
 pub use raw::{GraphVersion, RawOutcome, RawPage, RawRequest};
-pub use receipt::{LastSender, OutboxFilter, Receipt, Route, SendState};
+pub use receipt::{AutomaticReply, Bounce, BounceKind, LastSender, OutboxFilter, Receipt, Route, SendState};
 pub use teams::{ChannelPostDraft, ChatDraft, ChatImportance, FileLink, Mention, MentionTarget};
 pub use workflow::Workflow;
 

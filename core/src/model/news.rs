@@ -118,6 +118,8 @@ pub enum ChangeKind {
     EventChanged,
     /// It is no longer in the calendar, or at a time that is not synced.
     EventRemoved,
+    /// A mail that was sent has a bounce or an automatic reply; `subject_id` is its receipt.
+    SendAnswered,
 }
 
 /// Which changes.

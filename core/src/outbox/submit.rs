@@ -92,7 +92,7 @@ impl Outbox {
             return Err(Error::invalid("owner and account_id may be left out, but not be empty."));
         }
         let Tools { store, vault, .. } = &*self.tools;
-        vault.with_current_keys(async || receipts(vault, store.items(&filter).await?).await).await
+        vault.with_current_keys(async || receipts(&self.tools, store.items(&filter).await?).await).await
     }
 
     /// Takes back what is provably unsent; what is cancelled already stays so.
@@ -412,7 +412,7 @@ pub fn check_owner(owner: Option<&str>) -> Result<()> {
 }
 
 pub async fn read_receipt(tools: &Tools, id: &str, owner: Option<&str>) -> Result<Receipt> {
-    tools.vault.with_current_keys(async || receipt(&tools.vault, &item(tools, id, owner).await?).await).await
+    tools.vault.with_current_keys(async || receipt(tools, &item(tools, id, owner).await?).await).await
 }
 
 pub async fn item(tools: &Tools, id: &str, owner: Option<&str>) -> Result<ItemRow> {

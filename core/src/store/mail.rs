@@ -1,7 +1,7 @@
 //! What arrives: folders, messages, bodies, cursors, and the change feed.
 
 use crate::error::Result;
-use crate::model::{ChangeKind, QuarantineKind};
+use crate::model::{ChangeKind, MessageKind, QuarantineKind};
 use crate::seal::Sealed;
 use async_trait::async_trait;
 use std::collections::HashMap;
@@ -83,6 +83,7 @@ pub struct Known {
     pub head: Option<Sealed>,
     /// What is attached to it is still to be listed.
     pub is_unlisted: bool,
+    pub kind: MessageKind,
 }
 
 #[derive(Debug, Clone)]
@@ -209,6 +210,8 @@ pub struct PageBatch {
     pub edits: Vec<super::EndedEdit>,
     /// Keys that its messages get by rules.
     pub links: Vec<super::LinkedMessage>,
+    /// Graph ids of new messages that look as if no person wrote them. New ones in the conversation of a mail that was sent here are looked at as well.
+    pub candidates: Vec<String>,
     /// None: these items came outside of the folder's walk, whose place stays.
     pub cursor: Option<Cursor>,
     /// How far the page brings a back-fill.
@@ -255,6 +258,7 @@ pub struct MessageRow {
     pub change_key: String,
     pub head: Sealed,
     pub version: i64,
+    pub kind: MessageKind,
 }
 
 /// An account's mail, or one folder of it.

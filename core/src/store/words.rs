@@ -2,7 +2,7 @@
 
 use super::{Approver, BackfillPhase, BackfillWish, EditedProperty, ItemState, KeyPurpose, SubscriptionState};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{AccountKind, AccountState, AuditKind, BackfillRange, ChangeKind, Feature, QuarantineKind, Route};
+use crate::model::{AccountKind, AccountState, AuditKind, BackfillRange, ChangeKind, Feature, MessageKind, QuarantineKind, Route};
 
 /// For words and values of the store that no release wrote.
 pub fn corrupt(what: &str) -> Error {
@@ -72,6 +72,8 @@ words!(Feature, "a feature", {
 
 words!(QuarantineKind, "a kind of quarantine", { Message = "message", Attachments = "attachments", Removal = "removal" });
 
+words!(MessageKind, "a kind of message", { Ordinary = "ordinary", Bounce = "bounce", AutomaticReply = "automatic_reply" });
+
 words!(EditedProperty, "a property", { Read = "read", Flag = "flag", Categories = "categories", Place = "place" });
 
 words!(Route, "a route", { Mail = "mail", Reply = "reply", Forward = "forward", Chat = "chat", ChannelPost = "channel_post", Workflow = "workflow" });
@@ -89,6 +91,7 @@ words!(ChangeKind, "a kind of change", {
     ContactRemoved = "contact_removed",
     EventChanged = "event_changed",
     EventRemoved = "event_removed",
+    SendAnswered = "send_answered",
 });
 
 words!(AuditKind, "a kind of audit record", {

@@ -50,7 +50,7 @@ impl Reader {
 
 /// None: it was removed.
 fn shown(account_id: &str, known: Known) -> Option<MessageRow> {
-    let Known { row_id, id, graph_id, folder_id, change_key, version, is_removed, conversation_id, received_at, is_read, is_draft, head, is_unlisted: _ } = known;
+    let Known { row_id, id, graph_id, folder_id, change_key, version, is_removed, conversation_id, received_at, is_read, is_draft, head, is_unlisted: _, kind } = known;
     let head = head.filter(|_| !is_removed)?;
-    Some(MessageRow { row_id, id, account_id: account_id.to_owned(), graph_id, folder_id, conversation_id, received_at, is_read, is_draft, change_key, head, version })
+    Some(MessageRow { row_id, id, account_id: account_id.to_owned(), graph_id, folder_id, conversation_id, received_at, is_read, is_draft, change_key, head, version, kind })
 }

@@ -1,5 +1,6 @@
 //! One page of items of a folder on its way into the store: completed, planned against what is here, sealed, written in one transaction.
 
+use super::answers;
 use super::body::kept;
 use super::edits::{self, Edited};
 use super::plan::{Held, Plan, Unreadable, Upsert, id_of, may_have_attachments, plan};
@@ -178,6 +179,7 @@ async fn write(context: &SyncContext, place: &PagePlace, plan: Plan) -> Result<(
     let (account_id, folder_id) = (context.account.id.as_str(), place.folder_id.as_str());
     let places = plan.unreadable.iter().map(|_| random::token::<16>()).collect::<Result<Vec<String>>>()?;
     let plan_edits = plan.edits;
+    let candidates = answers::candidates(&plan.upserts);
     let mails: Vec<Mail> = plan.upserts.into_iter().map(|upsert| Mail::of(upsert, context.content)).collect::<Result<_>>()?;
     let heads: Vec<(&str, &MessageMetadata)> = mails.iter().map(|mail| (mail.id.as_str(), &mail.head)).collect();
     let linked = rules::of_page(context, &heads).await?;
@@ -215,6 +217,7 @@ async fn write(context: &SyncContext, place: &PagePlace, plan: Plan) -> Result<(
             completes_pass: cursor.as_ref().is_some_and(|cursor| cursor.is_delta),
             edits,
             links,
+            candidates: candidates.clone(),
             cursor,
             step: place.step.clone(),
             page_size: place.page_size,

@@ -1,5 +1,6 @@
 //! One sync of one account: lease, folders, pages, questions, report.
 
+use super::answers;
 use super::attachments::{self, Lists};
 use super::backfill;
 use super::counts::{self, Rewalked};
@@ -362,7 +363,7 @@ impl Sync {
         removal::ask_about_strays(context).await?;
         // A folder that failed is no reason to leave the questions of the others open.
         let questions = async { [removal::settle(context).await, quarantined::retry(context).await] };
-        let (settled, listed) = tokio::join!(questions, attachments::list_few(context));
+        let (settled, listed, looked) = tokio::join!(questions, attachments::list_few(context), answers::look(context));
         for settled in settled {
             match settled {
                 Ok(tally) => total.add(&tally),
@@ -371,8 +372,10 @@ impl Sync {
                 }
             }
         }
-        if let Err(error) = listed {
-            first_error.get_or_insert(error);
+        for outcome in [listed, looked] {
+            if let Err(error) = outcome {
+                first_error.get_or_insert(error);
+            }
         }
         if first_error.is_none() {
             total.add(&Box::pin(self.walk_short(context, &before)).await?);

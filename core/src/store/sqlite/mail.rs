@@ -1,7 +1,7 @@
 //! Reading mail, marking it read, and the change feed.
 
 use super::fault::Outcome;
-use super::{SqliteStore, all, apply, attachments, edits, exists, first, folders, keys, links, may_write, quarantine, sealed, search, pending_removals, trim, word};
+use super::{SqliteStore, all, answers, apply, attachments, edits, exists, first, folders, keys, links, may_write, quarantine, sealed, search, pending_removals, trim, word};
 use crate::error::Result;
 use crate::seal::Sealed;
 use crate::stages::{Stage, timed};
@@ -12,7 +12,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params_from_iter};
 
 pub(super) const COLUMNS: &str = "m.id, m.account_id, m.graph_id, m.folder_id, m.conversation_id, m.received_at, m.is_read, m.is_draft, m.change_key, m.head, m.version, \
-                       COALESCE(m.shown_id, 'msg_' || m.id)";
+                       COALESCE(m.shown_id, 'msg_' || m.id), m.kind";
 
 pub(super) fn message_row(row: &Row<'_>) -> Outcome<MessageRow> {
     Ok(MessageRow {
@@ -28,6 +28,7 @@ pub(super) fn message_row(row: &Row<'_>) -> Outcome<MessageRow> {
         head: apply::head(row.get(9)?)?,
         version: row.get(10)?,
         id: row.get(11)?,
+        kind: answers::kind(row.get(12)?)?,
     })
 }
 

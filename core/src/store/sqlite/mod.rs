@@ -1,6 +1,7 @@
 //! The store in one SQLite file: one connection that writes ([`writer`]), a few that read ([`readers`]).
 
 mod accounts;
+mod answers;
 mod apply;
 mod attachments;
 mod audit;

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod accounts;
+mod answers;
 mod audit;
 mod backfills;
 mod chats;
@@ -30,6 +31,7 @@ mod trim;
 mod workflows;
 
 pub use accounts::*;
+pub use answers::*;
 pub use audit::*;
 pub use backfills::*;
 pub use chats::*;
@@ -208,7 +210,7 @@ pub async fn enqueue(s: &dyn Store, account: &str, ordering_key: &str, key: Opti
 }
 
 pub fn step(state: ItemState) -> Step {
-    Step { state, progress: None, reason: None, next_at: None, sent_at: None, claim_until: state.is_open().then_some(100), tally: Tally::Attempt, tidy_at: None, claim_next_until: None, announce: true, links: Vec::new() }
+    Step { state, progress: None, reason: None, next_at: None, sent_at: None, claim_until: state.is_open().then_some(100), tally: Tally::Attempt, tidy_at: None, claim_next_until: None, announce: true, links: Vec::new(), sent_mail: None }
 }
 
 pub async fn lease(s: &dyn Store) -> Lease {
@@ -252,6 +254,7 @@ pub fn page(account_id: &str, lease: &Lease, upserts: Vec<NewMessage>) -> PageBa
         quarantined: vec![],
         edits: vec![],
         links: vec![],
+        candidates: vec![],
         cursor: Some(Cursor { link: sealed("link"), version: 1, is_delta: false }),
         step: None,
         page_size: None,

@@ -1,5 +1,6 @@
 //! Outlook mail: which path, with which right, does what.
 
+pub mod automatic;
 pub mod compose;
 pub mod delta;
 pub mod eml;
