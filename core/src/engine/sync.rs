@@ -34,7 +34,7 @@ impl Inner {
 
     pub(super) async fn sync_one(&self, account_id: &str, stop: Stop) -> Result<SyncReport> {
         stop.check()?;
-        let account = self.usable_for_any(account_id, &SYNCED).await?;
+        let account = self.usable_for_any(account_id, SYNCED).await?;
         let mut report = match allows(&account, Feature::MailSync) {
             true => Box::pin(self.sync.run(account.clone(), stop.clone())).await?,
             false => SyncReport { account_id: account.id.clone(), ..SyncReport::default() },
