@@ -45,6 +45,7 @@ fn every_field_is_read_by_its_name() {
         mails_per_minute = 30
         recipients_per_day = 10000
         notification_url = "https://app.example.com/tidings"
+        encrypted_notifications = true
         allow_tls12 = true
         proxy = "http://${{HOST}}:8080"
         ca_certificates = "pem"
@@ -69,6 +70,7 @@ fn every_field_is_read_by_its_name() {
     assert_eq!(config.workflow_hosts, [".logic.azure.us"]);
     assert_eq!((config.mails_per_minute, config.recipients_per_day), (30, 10_000));
     assert_eq!(config.notification_url.as_deref(), Some("https://app.example.com/tidings"));
+    assert!(config.encrypted_notifications);
     config.client_secret.unwrap().expose(|secret| assert_eq!(secret, "s3cret-canary"));
     let [plain, sales] = config.apps.as_slice() else { panic!() };
     assert_eq!((plain.name.as_str(), plain.tenant.as_str(), plain.client_secret.is_none()), ("plain", "common", true));

@@ -126,6 +126,9 @@ pub struct Config {
     /// Where Microsoft posts that something changed in a mailbox: a route of the host's own, which hands what comes to `receive`. https, without user and
     /// fragment, 2,000 characters at the most; none: no mailbox is watched. Plain http is for loopback hosts of a custom cloud only.
     pub notification_url: Option<String>,
+    /// Notifications bring what changed of a message, encrypted for a certificate that the engine makes and replaces, and signed by Microsoft. It is proven and counted (`metrics`),
+    /// and read from the mailbox all the same. Such a subscription lives for a day instead of three. Needs `notification_url`.
+    pub encrypted_notifications: bool,
 }
 
 impl Config {
@@ -156,6 +159,7 @@ impl Config {
             mails_per_minute: 0,
             recipients_per_day: 0,
             notification_url: None,
+            encrypted_notifications: false,
         }
     }
 
@@ -172,6 +176,9 @@ impl Config {
         let mut endpoints = Endpoints::of(&self.cloud)?;
         workflow_hosts::check(&self.workflow_hosts)?;
         self.notification_url.as_deref().map_or(Ok(()), |text| notifications::check(text, endpoints.loopback))?;
+        if self.encrypted_notifications && self.notification_url.is_none() {
+            return Err(Error::invalid("encrypted_notifications needs notification_url, where Microsoft posts them to."));
+        }
         if self.mails_per_minute > 10_000 || self.recipients_per_day > 1_000_000 {
             return Err(Error::invalid("mails_per_minute may be 10,000 at the most and recipients_per_day 1,000,000; 0 is no limit."));
         }

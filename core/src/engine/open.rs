@@ -17,6 +17,7 @@ use crate::runtime::Runtime;
 use crate::secret::RootKey;
 use crate::store::{Copied, Pace, SqliteStore, Store};
 use crate::sync::{Edits, Reader, Sync};
+use crate::trust::Trust;
 use crate::vault::Vault;
 use crate::workflows::Workflows;
 use std::path::Path;
@@ -103,13 +104,24 @@ pub fn open(config: Config, root_key: Arc<RootKey>, test_clock: Option<Arc<TestC
     let meters = pipeline.meters().clone();
     meters.sends_parked.add(copied.parked);
     tell_of_copy(copied);
+    let trust = Trust::new(pipeline.clone(), &endpoints, clock.clone());
     let graph = Graph::new(pipeline.clone(), endpoints);
     let flows = Flows::new(pipeline.clone());
     let workflows = Workflows { store: store.clone(), vault: vault.clone(), flows: flows.clone(), clock: clock.clone(), event_bus: event_bus.clone() };
     let pace = Pace { mails_per_minute: config.mails_per_minute, recipients_per_day: config.recipients_per_day };
     let outbox = Outbox::new(store.clone(), vault.clone(), graph.clone(), flows, clock.clone(), event_bus.clone(), pace);
     let contacts = Contacts { store: store.clone(), vault: vault.clone(), graph: graph.clone(), clock: clock.clone(), news: news.clone() };
-    let parts = Parts { store: store.clone(), vault: vault.clone(), graph: graph.clone(), clock: clock.clone(), notification_url: config.notification_url.clone(), is_usable: super::usable::may_be_watched };
+    let parts = Parts {
+        store: store.clone(),
+        vault: vault.clone(),
+        graph: graph.clone(),
+        clock: clock.clone(),
+        notification_url: config.notification_url.clone(),
+        is_usable: super::usable::may_be_watched,
+        with_content: config.encrypted_notifications,
+        trust,
+        client_ids: config.apps.iter().map(|app| (app.name.clone(), app.client_id.clone())).chain([("default".to_owned(), config.client_id.clone())]).collect(),
+    };
     let notify = Notify::new(parts)?;
     let reader = Reader { store: store.clone(), vault: vault.clone(), graph, clock: clock.clone(), news: news.clone(), content: config.content };
     let edits = Edits::new(reader.clone(), event_bus.clone());
@@ -138,6 +150,7 @@ pub fn open(config: Config, root_key: Arc<RootKey>, test_clock: Option<Arc<TestC
     runtime.background(retention.clone().sweep(runtime.stop()));
     runtime.background(sync.clone().list_attachments(runtime.stop()));
     runtime.background(super::retention::renew_keys(vault.clone(), clock.clone(), runtime.stop()));
+    runtime.background(notify.clone().prove(runtime.stop()));
     runtime.background(throttles::keep(store.clone(), pipeline.clone(), clock.clone(), runtime.stop()));
     let send_timeout = Duration::from_millis(u64::from(config.send_timeout_ms));
     tracing::info!(target: "tidings::engine", version = env!("CARGO_PKG_VERSION"), content = ?config.content, "opened");

@@ -78,14 +78,15 @@ fn config(with: &Value) -> Result<Config, Value> {
         mails_per_minute: number("mails_per_minute", usual.mails_per_minute),
         recipients_per_day: number("recipients_per_day", usual.recipients_per_day),
         notification_url: text("notification_url"),
+        encrypted_notifications: with["encrypted_notifications"].as_bool().unwrap_or_default(),
         workflow_hosts: with.get("workflow_hosts").map_or(Ok(usual.workflow_hosts), record)?,
         ..usual
     })
 }
 
-const SETTINGS: [&str; 24] = [
+const SETTINGS: [&str; 25] = [
     "data_dir", "client_id", "cloud", "client_secret", "certificate", "tenant", "apps", "content", "on_copied_store", "send_timeout_ms", "sign_in_seconds", "page_size",
-    "folders", "allow_tls12", "proxy", "ca_certificates", "max_tenant_requests", "max_requests", "keep_changes_days", "keep_sends_days", "workflow_hosts", "mails_per_minute", "recipients_per_day", "notification_url",
+    "folders", "allow_tls12", "proxy", "ca_certificates", "max_tenant_requests", "max_requests", "keep_changes_days", "keep_sends_days", "workflow_hosts", "mails_per_minute", "recipients_per_day", "notification_url", "encrypted_notifications",
 ];
 
 fn app(with: &Value) -> Result<App, Value> {
