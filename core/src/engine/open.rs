@@ -18,6 +18,7 @@ use crate::runtime::Runtime;
 use crate::secret::RootKey;
 use crate::store::{Copied, Pace, SqliteStore, Store};
 use crate::sync::{Backfills, Edits, Reader, Sync};
+use crate::trust::Trust;
 use crate::vault::Vault;
 use crate::workflows::Workflows;
 use std::path::Path;
@@ -104,6 +105,7 @@ pub fn open(config: Config, root_key: Arc<RootKey>, test_clock: Option<Arc<TestC
     let meters = pipeline.meters().clone();
     meters.sends_parked.add(copied.parked);
     tell_of_copy(copied);
+    let trust = Trust::new(pipeline.clone(), &endpoints, clock.clone());
     let graph = Graph::new(pipeline.clone(), endpoints);
     let flows = Flows::new(pipeline.clone());
     let workflows = Workflows { store: store.clone(), vault: vault.clone(), flows: flows.clone(), clock: clock.clone(), event_bus: event_bus.clone() };
@@ -112,7 +114,17 @@ pub fn open(config: Config, root_key: Arc<RootKey>, test_clock: Option<Arc<TestC
     let contacts = Contacts { store: store.clone(), vault: vault.clone(), graph: graph.clone(), clock: clock.clone(), news: news.clone() };
     let days = CalendarDays { before: config.calendar_days_before, after: config.calendar_days_after };
     let calendar = Calendar { store: store.clone(), vault: vault.clone(), graph: graph.clone(), clock: clock.clone(), news: news.clone(), days };
-    let parts = Parts { store: store.clone(), vault: vault.clone(), graph: graph.clone(), clock: clock.clone(), notification_url: config.notification_url.clone(), is_usable: super::usable::may_be_watched };
+    let parts = Parts {
+        store: store.clone(),
+        vault: vault.clone(),
+        graph: graph.clone(),
+        clock: clock.clone(),
+        notification_url: config.notification_url.clone(),
+        is_usable: super::usable::may_be_watched,
+        with_content: config.encrypted_notifications,
+        trust,
+        client_ids: config.apps.iter().map(|app| (app.name.clone(), app.client_id.clone())).chain([("default".to_owned(), config.client_id.clone())]).collect(),
+    };
     let notify = Notify::new(parts)?;
     let reader = Reader { store: store.clone(), vault: vault.clone(), graph, clock: clock.clone(), news: news.clone(), content: config.content };
     let edits = Edits::new(reader.clone(), event_bus.clone());
@@ -143,6 +155,7 @@ pub fn open(config: Config, root_key: Arc<RootKey>, test_clock: Option<Arc<TestC
     runtime.background(sync.clone().list_attachments(runtime.stop()));
     runtime.background(backfills.clone().run(runtime.stop()));
     runtime.background(super::retention::renew_keys(vault.clone(), clock.clone(), runtime.stop()));
+    runtime.background(notify.clone().prove(runtime.stop()));
     runtime.background(throttles::keep(store.clone(), pipeline.clone(), clock.clone(), runtime.stop()));
     let send_timeout = Duration::from_millis(u64::from(config.send_timeout_ms));
     tracing::info!(target: "tidings::engine", version = env!("CARGO_PKG_VERSION"), content = ?config.content, "opened");

@@ -77,7 +77,7 @@ pub use trim::{Kept, TrimStore};
 pub use scope::Scope;
 pub use signatures::{SignatureRow, SignatureStore};
 pub use workflows::{WorkflowRow, WorkflowStore};
-pub use subscriptions::{KnownSubscription, Lifecycle, NewsRow, SubscriptionRow, SubscriptionState, SubscriptionStore};
+pub use subscriptions::{CertificateRow, KnownSubscription, Lifecycle, NewsRow, SubscriptionRow, SubscriptionState, SubscriptionStore, certificate_place};
 pub use staging::{STAGED_ID, Staged, StagedRow, StagingStore};
 pub use sqlite::SqliteStore;
 #[cfg(all(test, unix))]

@@ -55,6 +55,7 @@ pub(super) const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("../migrations/0037_shared_mailboxes.sql")),
     M::up(include_str!("../migrations/0038_calendar.sql")),
     M::up(include_str!("../migrations/0039_answers.sql")),
+    M::up(include_str!("../migrations/0040_certificates.sql")),
 ];
 
 /// Pages that a connection keeps in memory, in KB. A reader has far fewer than the writer: there are up to eight of them, and what one lacks is in the
