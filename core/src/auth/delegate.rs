@@ -36,7 +36,12 @@ impl Auth {
     /// The account whose token opens the mailbox: of a shared one its delegate, which is looked up each time, since another process may have changed it.
     /// Errors: NotConnected, when the shared mailbox is disconnected.
     pub(super) async fn token_holder(&self, account_id: &str) -> Result<String> {
-        if matches!(self.token_cache.table().opened.get(account_id), Some(Opened::Own)) {
+        let is_own = {
+            let table = self.token_cache.table();
+            // A shared mailbox has no token, so one that is known is the account's own.
+            matches!(table.opened.get(account_id), Some(Opened::Own)) || table.cached.contains_key(account_id)
+        };
+        if is_own {
             return Ok(account_id.to_owned());
         }
         let Some(row) = self.store.account(account_id).await? else { return Ok(account_id.to_owned()) };

@@ -34,6 +34,7 @@ pub const ONE_CHAIN: &str = "
     DROP TABLE IF EXISTS outbox_staged; DROP TABLE IF EXISTS staged_parts; DROP TABLE IF EXISTS staged; DROP TABLE IF EXISTS chats; DROP TABLE IF EXISTS paces; DROP TABLE IF EXISTS last_senders; DROP TABLE IF EXISTS signatures; DROP TABLE IF EXISTS links; DROP TABLE IF EXISTS polls; DROP TABLE IF EXISTS contacts; DROP TABLE IF EXISTS contact_folders; DROP TABLE IF EXISTS contact_addresses; DROP TABLE IF EXISTS calendar_events; DROP TABLE IF EXISTS calendar_views;
     DROP TABLE IF EXISTS edits; DROP TABLE IF EXISTS unlinks; DROP TABLE IF EXISTS link_scans; DROP TABLE IF EXISTS link_terms; DROP TABLE IF EXISTS link_rules; DROP TABLE IF EXISTS subscriptions; DROP TABLE IF EXISTS news; DROP TABLE IF EXISTS backfills; DROP TABLE IF EXISTS backfill_windows; DROP TABLE IF EXISTS strays; DROP TABLE IF EXISTS send_answers; DROP TABLE IF EXISTS sent_mails; DROP TABLE IF EXISTS answer_candidates; ALTER TABLE messages DROP COLUMN kind; DROP TABLE IF EXISTS certificates;
     DROP INDEX messages_with_files; DROP INDEX messages_files_unknown; DROP INDEX messages_unread; ALTER TABLE messages DROP COLUMN has_attachments;
+    DROP INDEX accounts_delegate; ALTER TABLE accounts DROP COLUMN delegate;
     PRAGMA user_version = 19";
 
 /// Plays the one who alters the file.
