@@ -151,6 +151,9 @@ export interface Config {
   /** Where Microsoft posts that something changed in a mailbox: a route of the host's own, which hands what comes to `receive`. https, without user and fragment,
    * 2,000 characters at the most; none: no mailbox is watched. Plain http is for loopback hosts of a custom cloud only. */
   notificationUrl?: string | null;
+  /** Notifications bring what changed of a message, encrypted for a certificate that the engine makes and replaces, and signed by Microsoft. It is proven and counted (`metrics`),
+   * and read from the mailbox all the same. Such a subscription lives for a day instead of three. Needs `notification_url`. Default: `false`. */
+  encryptedNotifications?: boolean;
 }
 
 /** A sign-in to start. */
@@ -1281,6 +1284,9 @@ export interface Metrics {
   notificationsRefused: number;
   subscriptionsMade: number;
   subscriptionsRenewed: number;
+  /** Encrypted contents of notifications that were proven, and those that were dropped: not Microsoft's, for no certificate of the store, changed on the way, or shown twice. */
+  contentsProven: number;
+  contentsRefused: number;
 }
 
 /** Which keys to replace. Nothing stops meanwhile; a rotation that was cut off goes on with the next one. Processes that have the store open go on with
