@@ -27,8 +27,8 @@ fun show(threads: ThreadPage) {
 
 fun main() = runBlocking<Unit> {
     val application = """{
-        "mailbox": "adele@contoso.com", "subject": "Application: designer", "text": "Dear Adele,\nmy papers are attached.\nJo",
-        "from": {"name": "Jo", "address": "jo@fabrikam.com"},
+        "mailbox": "adele@contoso.com", "subject": "Application: designer", "text": "Dear Adele,\nmy papers are attached.\nFred",
+        "from": {"name": "Fred Fabrikam", "address": "fred@fabrikam.com"},
         "attachments": [{"name": "cv.txt", "content_type": "text/plain", "text": "Ten years of design."}]
     }"""
     control("mail", application)

@@ -21,8 +21,8 @@ async function show(query) {
 await control('mail', {
   mailbox: 'adele@contoso.com',
   subject: 'Application: designer',
-  text: 'Dear Adele,\nmy papers are attached.\nJo',
-  from: { name: 'Jo', address: 'jo@fabrikam.com' },
+  text: 'Dear Adele,\nmy papers are attached.\nFred',
+  from: { name: 'Fred Fabrikam', address: 'fred@fabrikam.com' },
   attachments: [{ name: 'cv.txt', content_type: 'text/plain', text: 'Ten years of design.' }],
 })
 await control('mail', { mailbox: 'megan@contoso.com', subject: 'Figures of May', from: { name: 'Alex', address: 'alex@contoso.com' }, received: '2025-05-31T10:00:00Z' })

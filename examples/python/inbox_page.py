@@ -21,10 +21,10 @@ async def show(engine: Engine, **query) -> None:
 
 
 async def main() -> None:
-    jo = {"name": "Jo", "address": "jo@fabrikam.com"}
+    fred = {"name": "Fred Fabrikam", "address": "fred@fabrikam.com"}
     papers = [{"name": "cv.txt", "content_type": "text/plain", "text": "Ten years of design."}]
-    text = "Dear Adele,\nmy papers are attached.\nJo"
-    control("mail", {"mailbox": "adele@contoso.com", "subject": "Application: designer", "text": text, "from": jo, "attachments": papers})
+    text = "Dear Adele,\nmy papers are attached.\nFred"
+    control("mail", {"mailbox": "adele@contoso.com", "subject": "Application: designer", "text": text, "from": fred, "attachments": papers})
     alex = {"name": "Alex", "address": "alex@contoso.com"}
     control("mail", {"mailbox": "megan@contoso.com", "subject": "Figures of May", "from": alex, "received": "2025-05-31T10:00:00Z"})
     async with Engine.open(config(), generate_root_key()) as engine:

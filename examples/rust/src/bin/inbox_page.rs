@@ -28,7 +28,7 @@ async fn main() -> Result<()> {
     let engine = open()?;
     let simulator = Control::from_env()?;
     let application = json!({
-        "mailbox": "adele@contoso.com", "subject": "Application: designer", "text": "Dear Adele,\nmy papers are attached.\nJo", "from": { "name": "Jo", "address": "jo@fabrikam.com" },
+        "mailbox": "adele@contoso.com", "subject": "Application: designer", "text": "Dear Adele,\nmy papers are attached.\nFred", "from": { "name": "Fred Fabrikam", "address": "fred@fabrikam.com" },
         "attachments": [{ "name": "cv.txt", "content_type": "text/plain", "text": "Ten years of design." }],
     });
     simulator.post("mail", application).await?;
