@@ -8,6 +8,7 @@ mod awaited;
 mod handovers;
 mod chats;
 mod calendar;
+mod said;
 mod contacts;
 mod edits;
 mod emptying;
