@@ -30,7 +30,7 @@ if [ "$language" = kotlin ]; then
 fi
 start_simulator
 if [ "$language" = node ]; then link_node_package "$root/examples/node"; fi
-for name in connect send_invitation sync_inbox recruiters_day; do
+for name in connect send_invitation sync_inbox recruiters_day inbox_page; do
   fresh_world
   # A store of its own for each: none knows the accounts of another.
   export TIDINGS_DATA=$work/$name

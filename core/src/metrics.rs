@@ -44,6 +44,8 @@ pub struct Counters {
     pub notifications_refused: Counter,
     pub subscriptions_made: Counter,
     pub subscriptions_renewed: Counter,
+    pub contents_proven: Counter,
+    pub contents_refused: Counter,
 }
 
 impl std::ops::Deref for Meters {
@@ -74,6 +76,8 @@ impl Meters {
             notifications_refused: self.notifications_refused.get(),
             subscriptions_made: self.subscriptions_made.get(),
             subscriptions_renewed: self.subscriptions_renewed.get(),
+            contents_proven: self.contents_proven.get(),
+            contents_refused: self.contents_refused.get(),
         }
     }
 }

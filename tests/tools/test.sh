@@ -59,7 +59,7 @@ export venv
 examples() {
   step "examples-$1" examples/run.sh "$1"
   step "readme-$1" examples/readme.sh "$1"
-  [ "$1" = kotlin ] || step "push-$1" examples/push/run.sh "$1"
+  step "push-$1" examples/push/run.sh "$1"
 }
 rust_lane() {
   step rust cargo test "${cargo_flags[@]}" --no-fail-fast -- --nocapture

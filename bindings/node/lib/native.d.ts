@@ -24,8 +24,9 @@ export type Feature = 'chat' | 'channels' | 'people' | 'mail_send' | 'mail_sync'
 
 export type AccountState = 'connected' | 'needs_reconnect' | 'awaiting_admin' | 'declined' | 'misconfigured' | 'disconnected';
 
-/** `Person`: one person's mailbox and chats. `Tenant`: a whole organisation, without a person. `Link`: a person who is known, whose data is not touched. */
-export type AccountKind = 'person' | 'tenant' | 'link';
+/** `Person`: one person's mailbox and chats. `Tenant`: a whole organisation, without a person. `Link`: a person who is known, whose data is not touched.
+ * `SharedMailbox`: a mailbox without a person of its own, opened through the account of somebody who may. */
+export type AccountKind = 'person' | 'tenant' | 'link' | 'shared_mailbox';
 
 /** `NotAsked`: the account has no mail feature. `Unlicensed`: no Exchange Online licence. `OnPremises`: it is on a server of the organisation's own, which
  * Graph cannot reach. `Forbidden`: the permission is missing. `Unreachable`: no answer; try again. */
@@ -47,6 +48,8 @@ export type Route = 'mail' | 'reply' | 'forward' | 'chat' | 'channel_post' | 'wo
  * `Failed`: it was not sent. `Cancelled`: taken back before it was sent. */
 export type SendState = 'queued' | 'sending' | 'sent' | 'unknown' | 'failed' | 'cancelled';
 
+export type BounceKind = 'permanent' | 'temporary';
+
 /** `Urgent` tells the recipients every two minutes for twenty minutes, where their organisation allows it. */
 export type ChatImportance = 'normal' | 'high' | 'urgent';
 
@@ -58,8 +61,19 @@ export type ChatKind = 'one_on_one' | 'group' | 'meeting' | 'other';
 /** What of a message could not be read or told: all of it, what is attached, or whether it was removed. */
 export type QuarantineKind = 'message' | 'attachments' | 'removal';
 
+/** How far back mail is fetched: not at all, only mail that comes from now on; 30, 90 or 365 days; or all of it. */
+export type BackfillRange = 'nothing' | 'thirty_days' | 'ninety_days' | 'twelve_months' | 'everything';
+
+/** What a back-fill is at. `Listing`: mail of the range is fetched, the newest first. `Seeding`: all mail of the range is here, and the folders are walked once more
+ * for their delta links, which also shows what was missed or removed meanwhile. `Paused`: `resume_backfill` goes on from there. `Cancelled`: what is here stays,
+ * and nothing older is fetched. */
+export type BackfillState = 'listing' | 'seeding' | 'paused' | 'cancelled' | 'done';
+
 /** What an attachment is. */
 export type AttachmentKind = 'file' | 'item' | 'reference';
+
+/** What a message is, by its form. That can be forged: what is proven, and answers a mail that was sent here, stands in that receipt. */
+export type MessageKind = 'ordinary' | 'bounce' | 'automatic_reply';
 
 /** `Complete`: it was flagged, and is done. */
 export type FlagStatus = 'not_flagged' | 'flagged' | 'complete';
@@ -84,7 +98,7 @@ export type AttendeeAnswer = 'none' | 'organizer' | 'accepted' | 'tentative' | '
 /** `Resource`: a room or a thing. */
 export type AttendeeKind = 'required' | 'optional' | 'resource';
 
-export type ChangeKind = 'message_added' | 'message_changed' | 'message_moved' | 'message_removed' | 'account_changed' | 'send_changed' | 'contact_changed' | 'contact_removed' | 'event_changed' | 'event_removed';
+export type ChangeKind = 'message_added' | 'message_changed' | 'message_moved' | 'message_removed' | 'account_changed' | 'send_changed' | 'contact_changed' | 'contact_removed' | 'event_changed' | 'event_removed' | 'send_answered';
 
 /** Which version of Graph is asked. `Beta` changes without notice. */
 export type GraphVersion = 'v1' | 'beta';
@@ -164,6 +178,9 @@ export interface Config {
   calendarDaysBefore?: number;
   /** How many days after today events of the calendar are synced, 1 to 900. Default: `365`. */
   calendarDaysAfter?: number;
+  /** Notifications bring what changed of a message, encrypted for a certificate that the engine makes and replaces, and signed by Microsoft. It is proven and counted (`metrics`),
+   * and read from the mailbox all the same. Such a subscription lives for a day instead of three. Needs `notification_url`. Default: `false`. */
+  encryptedNotifications?: boolean;
 }
 
 /** A sign-in to start. */
@@ -294,6 +311,8 @@ export interface Account {
   warnings: string[];
   /** When access ends for good, since no lasting access (`offline_access`) was granted. */
   accessEndsAt: Date | null;
+  /** Of a shared mailbox: id of the account it is opened through, or was before it was disconnected. */
+  delegate: string | null;
 }
 
 /** Which accounts, in the order in which they were connected first. */
@@ -621,6 +640,32 @@ export interface Receipt {
   isParked: boolean;
   /** As in its draft. */
   link: string | null;
+  /** What mail systems reported of a mail that did not arrive, or not yet, oldest first. Known once the reports are synced. Only reports that name this very mail, and
+   * whose origin is proven: the mailbox's own organisation, or the domain of the recipient. */
+  bounces: Bounce[];
+  /** Answers that no person wrote: out of office and the like, oldest first. Known once they are synced; proven like the reports. */
+  automaticReplies: AutomaticReply[];
+}
+
+/** What a mail system reported of one recipient of a sent mail. Source: RFC 3464. */
+export interface Bounce {
+  recipient: string;
+  /** Status code as in RFC 3463: `5.1.10`. */
+  status: string;
+  /** What the mail system said, in its own words and language; foreign text, 500 characters at the most. */
+  reason: string | null;
+  kind: BounceKind;
+  at: Date;
+  /** The message that reports it, as in `id` of a message. */
+  messageId: string;
+}
+
+/** An answer to a sent mail that no person wrote. */
+export interface AutomaticReply {
+  fromAddress: Address | null;
+  at: Date;
+  /** The answer, as in `id` of a message. */
+  messageId: string;
 }
 
 /** The account and the From that an owner used last in a context. */
@@ -905,6 +950,38 @@ export interface QuarantinedItem {
   nextTryAt: Date;
 }
 
+/** How many messages a back-fill would look at. */
+export interface BackfillEstimate {
+  accountId: string;
+  range: BackfillRange;
+  /** Mail received then or later; none for all of it. */
+  since: Date | null;
+  /** In the folders that are synced, as Microsoft counts them now. */
+  messages: number;
+  folders: number;
+}
+
+/** A back-fill of an account, as it is now. */
+export interface Backfill {
+  accountId: string;
+  range: BackfillRange;
+  state: BackfillState;
+  /** Mail received then or later; none for all of it. */
+  since: Date | null;
+  /** Messages looked at; never less than before. */
+  done: number;
+  /** Messages in the range, as counted when it began; at least `done`. */
+  total: number;
+  /** Messages a minute while it is at work; none until that is known. */
+  rate: number | null;
+  /** Milliseconds until all mail of the range is here, at this rate; none unless it is `Listing` and the rate is known. */
+  remainingMs: number | null;
+  startedAt: Date;
+  /** Why it does not get on now, if that is so. It tries again by itself, and goes on when the account is connected again. */
+  problemKind: ErrorKind | null;
+  problem: string | null;
+}
+
 export interface AttachmentInfo {
   id: string;
   name: string;
@@ -956,6 +1033,8 @@ export interface Message {
   flagDueAt: Date | null;
   /** A change made here (`mark_read`, `flag` …) is still on its way to the mailbox. */
   isEditWaiting: boolean;
+  /** Told once it was looked at, in the sync that brings it. */
+  kind: MessageKind;
 }
 
 /** What is made of a body beside its forms. */
@@ -1225,7 +1304,7 @@ export interface Change {
   cursor: string;
   kind: ChangeKind;
   accountId: string;
-  /** Id of the message, receipt, contact or event. */
+  /** Id of the message, receipt, contact or event; of `SendAnswered` (a mail that was sent has a bounce or an automatic reply) the receipt. */
   subjectId: string | null;
   at: Date;
 }
@@ -1340,6 +1419,9 @@ export interface Metrics {
   notificationsRefused: number;
   subscriptionsMade: number;
   subscriptionsRenewed: number;
+  /** Encrypted contents of notifications that were proven, and those that were dropped: not Microsoft's, for no certificate of the store, changed on the way, or shown twice. */
+  contentsProven: number;
+  contentsRefused: number;
 }
 
 /** Which keys to replace. Nothing stops meanwhile; a rotation that was cut off goes on with the next one. Processes that have the store open go on with
@@ -1512,6 +1594,8 @@ export type Event =
   | { type: 'sync_failed'; accountId: string; kind: ErrorKind; reason: string }
   /** Microsoft refused for good what was changed of a message here (`mark_read`, `flag` …); it shows again what the mailbox says. */
   | { type: 'edit_refused'; accountId: string; messageId: string; kind: ErrorKind; reason: string }
+  /** A back-fill got on by a page, or changed its state. */
+  | { type: 'backfill_changed'; backfill: Backfill }
   /** The reader was too slow; this many events were dropped, the oldest first. */
   | { type: 'missed'; count: number };
 
@@ -1840,6 +1924,16 @@ export class Engine implements AsyncDisposable {
   reconnect(accountId: string, redirectUri: string, owner?: string | null, options?: CallOptions): Promise<SignIn>;
   /** Starts a sign-in that asks for further features, beside those the account has. Errors: as `connect`; NotFound. */
   addFeatures(accountId: string, features: readonly Feature[], redirectUri: string, owner?: string | null, options?: CallOptions): Promise<SignIn>;
+  /** Adds a shared mailbox of the organisation, or another person's mailbox that is shared with this account, as an account of its own: with its own id,
+   * folders, messages, health and schedule, and the owner of the account that opens it, its delegate. Exchange has to show first that it lets the delegate
+   * in: the inbox is read, and a draft is made and removed. Where only reading works, the mailbox is synced and nothing is sent from it; whether Exchange
+   * lets mail out in its name (Send As, Send on Behalf) only a send tells. Microsoft tells nothing of such mailboxes, so it is looked at every few minutes
+   * once the engine has started. A mailbox that is there already keeps its id, mail and queue, and is opened through this account from then on. When its
+   * delegate is disconnected or purged, so is the mailbox. Runs to its end when the caller stops waiting.
+   * Errors: InvalidInput (the address, the account's own address, a personal account, an account that is a shared mailbox itself), ConsentMissing (Mail.ReadWrite.Shared was not granted: add the
+   * feature shared_mailboxes), Forbidden (no right in Exchange), NotFound (no such account, or no such mailbox), NotConnected, NeedsReconnect, Throttled, Network.
+   * Source: Graph, outlook-share-messages-folders and outlook-send-mail-from-other-user. */
+  addSharedMailbox(accountId: string, address: string, owner?: string | null, options?: CallOptions): Promise<Account>;
   /** Explains permissions to the person who is asked for them. Errors: InvalidInput, NotFound. */
   permissions(query?: PermissionQuery, options?: CallOptions): Promise<PermissionList>;
   /** What an administrator has to approve for this account: link, texts. The link is valid as long as a sign-in; ask again for another.
@@ -1859,7 +1953,7 @@ export class Engine implements AsyncDisposable {
   /** How all accounts of an owner are doing. Touches no network. Errors: NotFound. */
   health(owner: string, options?: CallOptions): Promise<Health>;
   /** Cancels queued sends, stops syncs and destroys the account's tokens at once; works offline. Its subscription is deleted at Microsoft first, if that can be
-   * reached within five seconds; else it expires, and what is posted until then is dropped. Synced mail is kept. Errors: NotFound. */
+   * reached within five seconds; else it expires, and what is posted until then is dropped. Shared mailboxes that are opened through it are disconnected with it. Synced mail is kept. Errors: NotFound. */
   disconnect(accountId: string, owner?: string | null, options?: CallOptions): Promise<Account>;
   /** Begins an attachment of up to 150 MB that is handed in piece by piece, sealed and durable, before the draft that names it. `size`: bytes that it comes
    * to, if that is known; another count is an error. What `finish` gives goes into drafts of this account, into several of them if they are handed in
@@ -1956,7 +2050,8 @@ export class Engine implements AsyncDisposable {
    * Errors: InvalidInput, Closed, StoreBusy; what fails in one mailbox is in the report. */
   runOnce(deadlineMs: number, options?: CallOptions): Promise<RunReport>;
   /** Brings the account's folders up to date, its contacts and its calendar. Each page is stored with its cursor in one transaction; a cancelled call stops after a page and loses nothing.
-   * Calls that come while a sync of the account runs share the one after it.
+   * While a back-fill of the account is not done, folders that it has not come to the end of bring what is new in them. Calls that come while a sync of the account runs
+   * share the one after it.
    * Source: Graph, message: delta. Errors: NotFound (of another owner), NotConnected, NeedsReconnect, ConsentMissing, Throttled, Network, Upstream, LinkRejected. */
   sync(accountId: string, owner?: string | null, options?: CallOptions): Promise<SyncReport>;
   /** `sync` for all accounts of an owner, or of everybody when none is named, that are connected for `mail_sync`, `contacts` or `calendar`: several at a time, in any order. Outcomes
@@ -1971,6 +2066,28 @@ export class Engine implements AsyncDisposable {
   /** What of the mailbox is set aside because it could not be read or told, oldest first, 1,000 at the most. Each is asked for again by the syncs to come,
    * with growing pauses, and leaves this list when it can be read or is gone. Touches no network. Errors: NotFound. */
   quarantined(accountId: string, owner?: string | null, options?: CallOptions): Promise<QuarantinedItem[]>;
+  /** How many messages a range holds in the folders of the account that are synced, before anything is fetched. Asks Microsoft for the folders and, for a range
+   * with a beginning, for a count of each. Errors: InvalidInput, NotFound, NotConnected, NeedsReconnect, ConsentMissing, those of the network.
+   * Source: Graph, list mailFolders; list messages, `$count`. */
+  estimateBackfill(accountId: string, range: BackfillRange, owner?: string | null, options?: CallOptions): Promise<BackfillEstimate>;
+  /** Fetches the mail of a range in the background, the newest first, bodies included, and answers once that is stored, with an estimate. It goes on in this
+   * process, or in another one that opens the store, until it is `Done`: over restarts, expired links and new sign-ins. Each page is durable with how far it
+   * brings the back-fill. New mail does not wait for it: `sync`, `start` and push go on. From then on nothing is fetched that is older than the range and was not
+   * fetched before. Called again it changes the range: what is here stays, a larger range fetches what is missing. Progress is in `events`
+   * (`BackfillChanged`) and `backfill_status`. An account without a back-fill is fetched whole by its first sync. A cancelled call has begun it or not.
+   * Errors: as `estimate_backfill`; Conflict. */
+  backfill(accountId: string, range: BackfillRange, owner?: string | null, options?: CallOptions): Promise<Backfill>;
+  /** Has a back-fill wait; nothing more of it is stored once this answers. Durable. Changes nothing of one that is done, cancelled or paused already.
+   * Touches no network. Errors: NotFound. */
+  pauseBackfill(accountId: string, owner?: string | null, options?: CallOptions): Promise<Backfill>;
+  /** Has a paused back-fill go on from where it is, also when its links have expired meanwhile. Durable. Changes nothing of one that is not paused.
+   * Touches no network. Errors: NotFound. */
+  resumeBackfill(accountId: string, owner?: string | null, options?: CallOptions): Promise<Backfill>;
+  /** Ends a back-fill for good: what is here stays, and nothing older is fetched. The folders are still walked for their delta links, so that syncs go on from
+   * there. `backfill` begins another one. Durable. Changes nothing of one that is done. Touches no network. Errors: NotFound. */
+  cancelBackfill(accountId: string, owner?: string | null, options?: CallOptions): Promise<Backfill>;
+  /** How far the account's last back-fill is; none if there was none. Touches no network. Errors: NotFound. */
+  backfillStatus(accountId: string, owner?: string | null, options?: CallOptions): Promise<Backfill | null>;
   /** Of all accounts of an owner, or of one account. The first list after an update that asks for `has_attachments` looks through the mail of older versions, some
    * seconds for 100,000. Errors: InvalidInput (also when neither is named, or the cursor is another query's), NotFound. */
   messages(query?: MessageQuery, options?: CallOptions): Promise<MessagePage>;
@@ -2097,7 +2214,7 @@ export class Engine implements AsyncDisposable {
    * many records were erased. Durable in pieces: a call that was cut off is taken up by the next one. Errors: InvalidInput, Corrupt (the log is not as it
    * was written, or does not hold `exported`: nothing is erased). */
   trimAudit(exported: AuditHeadInput, options?: CallOptions): Promise<number>;
-  /** Destroys the content key at once, then erases every row. What was begun is ended at the next open. Errors: InvalidInput, NotFound,
+  /** Destroys the content key at once, then erases every row, and the same of shared mailboxes that are opened through the account. What was begun is ended at the next open. Errors: InvalidInput, NotFound,
    * StoreBusy (all is erased, but another process that reads the store keeps older bytes in its log; the purge ends by itself once it is done). */
   purge(request?: PurgeRequest, options?: CallOptions): Promise<PurgeReport>;
   /** Disconnects all accounts of an owner and purges them in 30 days. Errors: InvalidInput, NotFound (the owner has no account). */

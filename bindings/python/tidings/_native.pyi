@@ -93,13 +93,15 @@ class AccountState(str, enum.Enum):
 _AccountState: TypeAlias = AccountState | Literal["connected", "needs_reconnect", "awaiting_admin", "declined", "misconfigured", "disconnected"]
 
 class AccountKind(str, enum.Enum):
-    """`Person`: one person's mailbox and chats. `Tenant`: a whole organisation, without a person. `Link`: a person who is known, whose data is not touched."""
+    """`Person`: one person's mailbox and chats. `Tenant`: a whole organisation, without a person. `Link`: a person who is known, whose data is not touched.
+    `SharedMailbox`: a mailbox without a person of its own, opened through the account of somebody who may."""
     PERSON = "person"
     TENANT = "tenant"
     LINK = "link"
+    SHARED_MAILBOX = "shared_mailbox"
     def __new__(cls, value: object) -> Self: ...
 
-_AccountKind: TypeAlias = AccountKind | Literal["person", "tenant", "link"]
+_AccountKind: TypeAlias = AccountKind | Literal["person", "tenant", "link", "shared_mailbox"]
 
 class MailboxState(str, enum.Enum):
     """`NotAsked`: the account has no mail feature. `Unlicensed`: no Exchange Online licence. `OnPremises`: it is on a server of the organisation's own, which
@@ -174,6 +176,13 @@ class SendState(str, enum.Enum):
 
 _SendState: TypeAlias = SendState | Literal["queued", "sending", "sent", "unknown", "failed", "cancelled"]
 
+class BounceKind(str, enum.Enum):
+    PERMANENT = "permanent"
+    TEMPORARY = "temporary"
+    def __new__(cls, value: object) -> Self: ...
+
+_BounceKind: TypeAlias = BounceKind | Literal["permanent", "temporary"]
+
 class ChatImportance(str, enum.Enum):
     """`Urgent` tells the recipients every two minutes for twenty minutes, where their organisation allows it."""
     NORMAL = "normal"
@@ -211,6 +220,30 @@ class QuarantineKind(str, enum.Enum):
 
 _QuarantineKind: TypeAlias = QuarantineKind | Literal["message", "attachments", "removal"]
 
+class BackfillRange(str, enum.Enum):
+    """How far back mail is fetched: not at all, only mail that comes from now on; 30, 90 or 365 days; or all of it."""
+    NOTHING = "nothing"
+    THIRTY_DAYS = "thirty_days"
+    NINETY_DAYS = "ninety_days"
+    TWELVE_MONTHS = "twelve_months"
+    EVERYTHING = "everything"
+    def __new__(cls, value: object) -> Self: ...
+
+_BackfillRange: TypeAlias = BackfillRange | Literal["nothing", "thirty_days", "ninety_days", "twelve_months", "everything"]
+
+class BackfillState(str, enum.Enum):
+    """What a back-fill is at. `Listing`: mail of the range is fetched, the newest first. `Seeding`: all mail of the range is here, and the folders are walked once more
+    for their delta links, which also shows what was missed or removed meanwhile. `Paused`: `resume_backfill` goes on from there. `Cancelled`: what is here stays,
+    and nothing older is fetched."""
+    LISTING = "listing"
+    SEEDING = "seeding"
+    PAUSED = "paused"
+    CANCELLED = "cancelled"
+    DONE = "done"
+    def __new__(cls, value: object) -> Self: ...
+
+_BackfillState: TypeAlias = BackfillState | Literal["listing", "seeding", "paused", "cancelled", "done"]
+
 class AttachmentKind(str, enum.Enum):
     """What an attachment is."""
     FILE = "file"
@@ -219,6 +252,15 @@ class AttachmentKind(str, enum.Enum):
     def __new__(cls, value: object) -> Self: ...
 
 _AttachmentKind: TypeAlias = AttachmentKind | Literal["file", "item", "reference"]
+
+class MessageKind(str, enum.Enum):
+    """What a message is, by its form. That can be forged: what is proven, and answers a mail that was sent here, stands in that receipt."""
+    ORDINARY = "ordinary"
+    BOUNCE = "bounce"
+    AUTOMATIC_REPLY = "automatic_reply"
+    def __new__(cls, value: object) -> Self: ...
+
+_MessageKind: TypeAlias = MessageKind | Literal["ordinary", "bounce", "automatic_reply"]
 
 class FlagStatus(str, enum.Enum):
     """`Complete`: it was flagged, and is done."""
@@ -308,9 +350,10 @@ class ChangeKind(str, enum.Enum):
     CONTACT_REMOVED = "contact_removed"
     EVENT_CHANGED = "event_changed"
     EVENT_REMOVED = "event_removed"
+    SEND_ANSWERED = "send_answered"
     def __new__(cls, value: object) -> Self: ...
 
-_ChangeKind: TypeAlias = ChangeKind | Literal["message_added", "message_changed", "message_moved", "message_removed", "account_changed", "send_changed", "contact_changed", "contact_removed", "event_changed", "event_removed"]
+_ChangeKind: TypeAlias = ChangeKind | Literal["message_added", "message_changed", "message_moved", "message_removed", "account_changed", "send_changed", "contact_changed", "contact_removed", "event_changed", "event_removed", "send_answered"]
 
 class GraphVersion(str, enum.Enum):
     """Which version of Graph is asked. `Beta` changes without notice."""
@@ -478,8 +521,8 @@ _App: TypeAlias = App | _AppFields
 @final
 class Config:
     """How an engine is set up."""
-    __match_args__ = ("data_dir", "client_id", "cloud", "client_secret", "certificate", "tenant", "apps", "content", "on_copied_store", "send_timeout_ms", "sign_in_seconds", "page_size", "folders", "allow_tls12", "proxy", "ca_certificates", "max_tenant_requests", "max_requests", "keep_changes_days", "keep_sends_days", "workflow_hosts", "mails_per_minute", "recipients_per_day", "notification_url", "calendar_days_before", "calendar_days_after")
-    def __new__(cls, data_dir: str, client_id: str, cloud: _Cloud, client_secret: _Secret | None = ..., certificate: _ClientCertificate | None = ..., tenant: str = ..., apps: Sequence[_App] = ..., content: _Content = ..., on_copied_store: _CopiedStore = ..., send_timeout_ms: int = ..., sign_in_seconds: int = ..., page_size: int = ..., folders: Sequence[str] = ..., allow_tls12: bool = ..., proxy: _Secret | None = ..., ca_certificates: str | None = ..., max_tenant_requests: int = ..., max_requests: int = ..., keep_changes_days: int = ..., keep_sends_days: int = ..., workflow_hosts: Sequence[str] = ..., mails_per_minute: int = ..., recipients_per_day: int = ..., notification_url: str | None = ..., calendar_days_before: int = ..., calendar_days_after: int = ...) -> Self: ...
+    __match_args__ = ("data_dir", "client_id", "cloud", "client_secret", "certificate", "tenant", "apps", "content", "on_copied_store", "send_timeout_ms", "sign_in_seconds", "page_size", "folders", "allow_tls12", "proxy", "ca_certificates", "max_tenant_requests", "max_requests", "keep_changes_days", "keep_sends_days", "workflow_hosts", "mails_per_minute", "recipients_per_day", "notification_url", "calendar_days_before", "calendar_days_after", "encrypted_notifications")
+    def __new__(cls, data_dir: str, client_id: str, cloud: _Cloud, client_secret: _Secret | None = ..., certificate: _ClientCertificate | None = ..., tenant: str = ..., apps: Sequence[_App] = ..., content: _Content = ..., on_copied_store: _CopiedStore = ..., send_timeout_ms: int = ..., sign_in_seconds: int = ..., page_size: int = ..., folders: Sequence[str] = ..., allow_tls12: bool = ..., proxy: _Secret | None = ..., ca_certificates: str | None = ..., max_tenant_requests: int = ..., max_requests: int = ..., keep_changes_days: int = ..., keep_sends_days: int = ..., workflow_hosts: Sequence[str] = ..., mails_per_minute: int = ..., recipients_per_day: int = ..., notification_url: str | None = ..., calendar_days_before: int = ..., calendar_days_after: int = ..., encrypted_notifications: bool = ...) -> Self: ...
     @property
     def data_dir(self) -> str:
         """Folder of the store, made with mode 0700 if missing. One folder may be opened by several processes."""
@@ -561,6 +604,10 @@ class Config:
     @property
     def calendar_days_after(self) -> int:
         """How many days after today events of the calendar are synced, 1 to 900."""
+    @property
+    def encrypted_notifications(self) -> bool:
+        """Notifications bring what changed of a message, encrypted for a certificate that the engine makes and replaces, and signed by Microsoft. It is proven and counted (`metrics`),
+        and read from the mailbox all the same. Such a subscription lives for a day instead of three. Needs `notification_url`."""
 
 @final
 class ConnectRequest:
@@ -734,8 +781,8 @@ class Approval:
 @final
 class Account:
     """A connected Microsoft 365 account."""
-    __match_args__ = ("id", "owner", "kind", "state", "app", "context", "address", "display_name", "tenant_id", "user_id", "features", "scopes", "missing", "connected_at", "folders", "problem", "warnings", "access_ends_at")
-    def __new__(cls, id: str, owner: str, kind: _AccountKind, state: _AccountState, app: str, context: str | None, address: str, display_name: str, tenant_id: str, user_id: str, features: Sequence[_Feature], scopes: Sequence[str], missing: Sequence[_Feature], connected_at: datetime, folders: Sequence[str], problem: str | None, warnings: Sequence[str], access_ends_at: datetime | None) -> Self: ...
+    __match_args__ = ("id", "owner", "kind", "state", "app", "context", "address", "display_name", "tenant_id", "user_id", "features", "scopes", "missing", "connected_at", "folders", "problem", "warnings", "access_ends_at", "delegate")
+    def __new__(cls, id: str, owner: str, kind: _AccountKind, state: _AccountState, app: str, context: str | None, address: str, display_name: str, tenant_id: str, user_id: str, features: Sequence[_Feature], scopes: Sequence[str], missing: Sequence[_Feature], connected_at: datetime, folders: Sequence[str], problem: str | None, warnings: Sequence[str], access_ends_at: datetime | None, delegate: str | None) -> Self: ...
     @property
     def id(self) -> str: ...
     @property
@@ -781,6 +828,9 @@ class Account:
     @property
     def access_ends_at(self) -> datetime | None:
         """When access ends for good, since no lasting access (`offline_access`) was granted."""
+    @property
+    def delegate(self) -> str | None:
+        """Of a shared mailbox: id of the account it is opened through, or was before it was disconnected."""
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -1228,8 +1278,8 @@ class Preview:
 @final
 class Receipt:
     """What became of a draft."""
-    __match_args__ = ("id", "account_id", "route", "state", "key", "attempts", "reason", "internet_message_id", "graph_id", "chat_id", "conversation_id", "created_at", "sent_at", "next_attempt_at", "is_parked", "link")
-    def __new__(cls, id: str, account_id: str, route: _Route, state: _SendState, key: str | None, attempts: int, reason: str | None, internet_message_id: str | None, graph_id: str | None, chat_id: str | None, conversation_id: str | None, created_at: datetime, sent_at: datetime | None, next_attempt_at: datetime | None, is_parked: bool, link: str | None) -> Self: ...
+    __match_args__ = ("id", "account_id", "route", "state", "key", "attempts", "reason", "internet_message_id", "graph_id", "chat_id", "conversation_id", "created_at", "sent_at", "next_attempt_at", "is_parked", "link", "bounces", "automatic_replies")
+    def __new__(cls, id: str, account_id: str, route: _Route, state: _SendState, key: str | None, attempts: int, reason: str | None, internet_message_id: str | None, graph_id: str | None, chat_id: str | None, conversation_id: str | None, created_at: datetime, sent_at: datetime | None, next_attempt_at: datetime | None, is_parked: bool, link: str | None, bounces: Sequence[Bounce], automatic_replies: Sequence[AutomaticReply]) -> Self: ...
     @property
     def id(self) -> str: ...
     @property
@@ -1271,6 +1321,51 @@ class Receipt:
     @property
     def link(self) -> str | None:
         """As in its draft."""
+    @property
+    def bounces(self) -> list[Bounce]:
+        """What mail systems reported of a mail that did not arrive, or not yet, oldest first. Known once the reports are synced. Only reports that name this very mail, and
+        whose origin is proven: the mailbox's own organisation, or the domain of the recipient."""
+    @property
+    def automatic_replies(self) -> list[AutomaticReply]:
+        """Answers that no person wrote: out of office and the like, oldest first. Known once they are synced; proven like the reports."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class Bounce:
+    """What a mail system reported of one recipient of a sent mail. Source: RFC 3464."""
+    __match_args__ = ("recipient", "status", "reason", "kind", "at", "message_id")
+    def __new__(cls, recipient: str, status: str, reason: str | None, kind: _BounceKind, at: datetime, message_id: str) -> Self: ...
+    @property
+    def recipient(self) -> str: ...
+    @property
+    def status(self) -> str:
+        """Status code as in RFC 3463: `5.1.10`."""
+    @property
+    def reason(self) -> str | None:
+        """What the mail system said, in its own words and language; foreign text, 500 characters at the most."""
+    @property
+    def kind(self) -> BounceKind: ...
+    @property
+    def at(self) -> datetime: ...
+    @property
+    def message_id(self) -> str:
+        """The message that reports it, as in `id` of a message."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class AutomaticReply:
+    """An answer to a sent mail that no person wrote."""
+    __match_args__ = ("from_address", "at", "message_id")
+    def __new__(cls, from_address: _Address | None, at: datetime, message_id: str) -> Self: ...
+    @property
+    def from_address(self) -> Address | None: ...
+    @property
+    def at(self) -> datetime: ...
+    @property
+    def message_id(self) -> str:
+        """The answer, as in `id` of a message."""
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -1770,6 +1865,62 @@ class QuarantinedItem:
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
 @final
+class BackfillEstimate:
+    """How many messages a back-fill would look at."""
+    __match_args__ = ("account_id", "range", "since", "messages", "folders")
+    def __new__(cls, account_id: str, range: _BackfillRange, since: datetime | None, messages: int, folders: int) -> Self: ...
+    @property
+    def account_id(self) -> str: ...
+    @property
+    def range(self) -> BackfillRange: ...
+    @property
+    def since(self) -> datetime | None:
+        """Mail received then or later; none for all of it."""
+    @property
+    def messages(self) -> int:
+        """In the folders that are synced, as Microsoft counts them now."""
+    @property
+    def folders(self) -> int: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class Backfill:
+    """A back-fill of an account, as it is now."""
+    __match_args__ = ("account_id", "range", "state", "since", "done", "total", "rate", "remaining_ms", "started_at", "problem_kind", "problem")
+    def __new__(cls, account_id: str, range: _BackfillRange, state: _BackfillState, since: datetime | None, done: int, total: int, rate: int | None, remaining_ms: int | None, started_at: datetime, problem_kind: _ErrorKind | None, problem: str | None) -> Self: ...
+    @property
+    def account_id(self) -> str: ...
+    @property
+    def range(self) -> BackfillRange: ...
+    @property
+    def state(self) -> BackfillState: ...
+    @property
+    def since(self) -> datetime | None:
+        """Mail received then or later; none for all of it."""
+    @property
+    def done(self) -> int:
+        """Messages looked at; never less than before."""
+    @property
+    def total(self) -> int:
+        """Messages in the range, as counted when it began; at least `done`."""
+    @property
+    def rate(self) -> int | None:
+        """Messages a minute while it is at work; none until that is known."""
+    @property
+    def remaining_ms(self) -> int | None:
+        """Milliseconds until all mail of the range is here, at this rate; none unless it is `Listing` and the rate is known."""
+    @property
+    def started_at(self) -> datetime: ...
+    @property
+    def problem_kind(self) -> ErrorKind | None:
+        """Why it does not get on now, if that is so. It tries again by itself, and goes on when the account is connected again."""
+    @property
+    def problem(self) -> str | None: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
 class AttachmentInfo:
     __match_args__ = ("id", "name", "content_type", "size", "is_inline", "kind")
     def __new__(cls, id: str, name: str, content_type: str, size: int, is_inline: bool, kind: _AttachmentKind) -> Self: ...
@@ -1792,8 +1943,8 @@ class AttachmentInfo:
 @final
 class Message:
     """A mail as it was at the last sync; its body comes from `body`."""
-    __match_args__ = ("id", "account_id", "graph_id", "folder_id", "conversation_id", "internet_message_id", "subject", "preview", "from_address", "sender_address", "to", "cc", "bcc", "reply_to", "received_at", "sent_at", "is_read", "is_draft", "is_flagged", "importance", "categories", "has_attachments", "attachments", "web_link", "change_key", "links", "flag_status", "flag_due_at", "is_edit_waiting")
-    def __new__(cls, id: str, account_id: str, graph_id: str, folder_id: str, conversation_id: str, internet_message_id: str | None, subject: str, preview: str, from_address: _Address | None, sender_address: _Address | None, to: _Address | Sequence[_Address], cc: _Address | Sequence[_Address], bcc: _Address | Sequence[_Address], reply_to: _Address | Sequence[_Address], received_at: datetime | None, sent_at: datetime | None, is_read: bool, is_draft: bool, is_flagged: bool, importance: _Importance, categories: Sequence[str], has_attachments: bool, attachments: Sequence[AttachmentInfo], web_link: str | None, change_key: str, links: Sequence[str], flag_status: _FlagStatus, flag_due_at: datetime | None, is_edit_waiting: bool) -> Self: ...
+    __match_args__ = ("id", "account_id", "graph_id", "folder_id", "conversation_id", "internet_message_id", "subject", "preview", "from_address", "sender_address", "to", "cc", "bcc", "reply_to", "received_at", "sent_at", "is_read", "is_draft", "is_flagged", "importance", "categories", "has_attachments", "attachments", "web_link", "change_key", "links", "flag_status", "flag_due_at", "is_edit_waiting", "kind")
+    def __new__(cls, id: str, account_id: str, graph_id: str, folder_id: str, conversation_id: str, internet_message_id: str | None, subject: str, preview: str, from_address: _Address | None, sender_address: _Address | None, to: _Address | Sequence[_Address], cc: _Address | Sequence[_Address], bcc: _Address | Sequence[_Address], reply_to: _Address | Sequence[_Address], received_at: datetime | None, sent_at: datetime | None, is_read: bool, is_draft: bool, is_flagged: bool, importance: _Importance, categories: Sequence[str], has_attachments: bool, attachments: Sequence[AttachmentInfo], web_link: str | None, change_key: str, links: Sequence[str], flag_status: _FlagStatus, flag_due_at: datetime | None, is_edit_waiting: bool, kind: _MessageKind) -> Self: ...
     @property
     def id(self) -> str:
         """Stable as long as the mail is in this mailbox, moves included."""
@@ -1862,6 +2013,9 @@ class Message:
     @property
     def is_edit_waiting(self) -> bool:
         """A change made here (`mark_read`, `flag` …) is still on its way to the mailbox."""
+    @property
+    def kind(self) -> MessageKind:
+        """Told once it was looked at, in the sync that brings it."""
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -2317,7 +2471,7 @@ class Change:
     def account_id(self) -> str: ...
     @property
     def subject_id(self) -> str | None:
-        """Id of the message, receipt, contact or event."""
+        """Id of the message, receipt, contact or event; of `SendAnswered` (a mail that was sent has a bounce or an automatic reply) the receipt."""
     @property
     def at(self) -> datetime: ...
     def __eq__(self, other: object, /) -> bool: ...
@@ -2478,8 +2632,8 @@ class LogRecord:
 @final
 class Metrics:
     """Counts since the engine was opened, in this process."""
-    __match_args__ = ("requests", "throttled", "retries", "failures", "tokens_renewed", "sends_queued", "sends_sent", "sends_failed", "sends_unknown", "syncs", "pages", "messages_stored", "sends_parked", "notifications", "notifications_refused", "subscriptions_made", "subscriptions_renewed")
-    def __new__(cls, requests: int, throttled: int, retries: int, failures: int, tokens_renewed: int, sends_queued: int, sends_sent: int, sends_failed: int, sends_unknown: int, syncs: int, pages: int, messages_stored: int, sends_parked: int, notifications: int, notifications_refused: int, subscriptions_made: int, subscriptions_renewed: int) -> Self: ...
+    __match_args__ = ("requests", "throttled", "retries", "failures", "tokens_renewed", "sends_queued", "sends_sent", "sends_failed", "sends_unknown", "syncs", "pages", "messages_stored", "sends_parked", "notifications", "notifications_refused", "subscriptions_made", "subscriptions_renewed", "contents_proven", "contents_refused")
+    def __new__(cls, requests: int, throttled: int, retries: int, failures: int, tokens_renewed: int, sends_queued: int, sends_sent: int, sends_failed: int, sends_unknown: int, syncs: int, pages: int, messages_stored: int, sends_parked: int, notifications: int, notifications_refused: int, subscriptions_made: int, subscriptions_renewed: int, contents_proven: int, contents_refused: int) -> Self: ...
     @property
     def requests(self) -> int:
         """HTTP requests sent, those answered 429, those sent again, those that ended in an error."""
@@ -2517,6 +2671,11 @@ class Metrics:
     def subscriptions_made(self) -> int: ...
     @property
     def subscriptions_renewed(self) -> int: ...
+    @property
+    def contents_proven(self) -> int:
+        """Encrypted contents of notifications that were proven, and those that were dropped: not Microsoft's, for no certificate of the store, changed on the way, or shown twice."""
+    @property
+    def contents_refused(self) -> int: ...
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -2905,6 +3064,13 @@ class Event:
         @property
         def reason(self) -> str: ...
     @final
+    class BackfillChanged(Event):
+        """A back-fill got on by a page, or changed its state."""
+        __match_args__ = ("backfill",)
+        def __new__(cls, backfill: Backfill) -> Self: ...
+        @property
+        def backfill(self) -> Backfill: ...
+    @final
     class Missed(Event):
         """The reader was too slow; this many events were dropped, the oldest first."""
         __match_args__ = ("count",)
@@ -2914,7 +3080,7 @@ class Event:
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
-_Event: TypeAlias = Event | Receipt | SyncReport
+_Event: TypeAlias = Event | Receipt | SyncReport | Backfill
 
 @final
 class LoopbackSignIn:
@@ -3280,6 +3446,16 @@ class Engine:
         (claims) is passed on. Errors: as `connect`; NotFound."""
     async def add_features(self, account_id: str, features: Sequence[_Feature], redirect_uri: str, owner: str | None = ...) -> SignIn:
         """Starts a sign-in that asks for further features, beside those the account has. Errors: as `connect`; NotFound."""
+    async def add_shared_mailbox(self, account_id: str, address: str, owner: str | None = ...) -> Account:
+        """Adds a shared mailbox of the organisation, or another person's mailbox that is shared with this account, as an account of its own: with its own id,
+        folders, messages, health and schedule, and the owner of the account that opens it, its delegate. Exchange has to show first that it lets the delegate
+        in: the inbox is read, and a draft is made and removed. Where only reading works, the mailbox is synced and nothing is sent from it; whether Exchange
+        lets mail out in its name (Send As, Send on Behalf) only a send tells. Microsoft tells nothing of such mailboxes, so it is looked at every few minutes
+        once the engine has started. A mailbox that is there already keeps its id, mail and queue, and is opened through this account from then on. When its
+        delegate is disconnected or purged, so is the mailbox. Runs to its end when the caller stops waiting.
+        Errors: InvalidInput (the address, the account's own address, a personal account, an account that is a shared mailbox itself), ConsentMissing (Mail.ReadWrite.Shared was not granted: add the
+        feature shared_mailboxes), Forbidden (no right in Exchange), NotFound (no such account, or no such mailbox), NotConnected, NeedsReconnect, Throttled, Network.
+        Source: Graph, outlook-share-messages-folders and outlook-send-mail-from-other-user."""
     @overload
     async def permissions(self, query: PermissionQuery) -> PermissionList:
         """Explains permissions to the person who is asked for them. Errors: InvalidInput, NotFound."""
@@ -3306,7 +3482,7 @@ class Engine:
         """How all accounts of an owner are doing. Touches no network. Errors: NotFound."""
     async def disconnect(self, account_id: str, owner: str | None = ...) -> Account:
         """Cancels queued sends, stops syncs and destroys the account's tokens at once; works offline. Its subscription is deleted at Microsoft first, if that can be
-        reached within five seconds; else it expires, and what is posted until then is dropped. Synced mail is kept. Errors: NotFound."""
+        reached within five seconds; else it expires, and what is posted until then is dropped. Shared mailboxes that are opened through it are disconnected with it. Synced mail is kept. Errors: NotFound."""
     async def stage_attachment(self, account_id: str, name: str, content_type: str = ..., size: int | None = ..., content_id: str | None = ...) -> AttachmentWriter:
         """Begins an attachment of up to 150 MB that is handed in piece by piece, sealed and durable, before the draft that names it. `size`: bytes that it comes
         to, if that is known; another count is an error. What `finish` gives goes into drafts of this account, into several of them if they are handed in
@@ -3409,7 +3585,8 @@ class Engine:
         Errors: InvalidInput, Closed, StoreBusy; what fails in one mailbox is in the report."""
     async def sync(self, account_id: str, owner: str | None = ...) -> SyncReport:
         """Brings the account's folders up to date, its contacts and its calendar. Each page is stored with its cursor in one transaction; a cancelled call stops after a page and loses nothing.
-        Calls that come while a sync of the account runs share the one after it.
+        While a back-fill of the account is not done, folders that it has not come to the end of bring what is new in them. Calls that come while a sync of the account runs
+        share the one after it.
         Source: Graph, message: delta. Errors: NotFound (of another owner), NotConnected, NeedsReconnect, ConsentMissing, Throttled, Network, Upstream, LinkRejected."""
     async def sync_all(self, owner: str | None = ...) -> list[SyncOutcome]:
         """`sync` for all accounts of an owner, or of everybody when none is named, that are connected for `mail_sync`, `contacts` or `calendar`: several at a time, in any order. Outcomes
@@ -3423,6 +3600,28 @@ class Engine:
     async def quarantined(self, account_id: str, owner: str | None = ...) -> list[QuarantinedItem]:
         """What of the mailbox is set aside because it could not be read or told, oldest first, 1,000 at the most. Each is asked for again by the syncs to come,
         with growing pauses, and leaves this list when it can be read or is gone. Touches no network. Errors: NotFound."""
+    async def estimate_backfill(self, account_id: str, range: _BackfillRange, owner: str | None = ...) -> BackfillEstimate:
+        """How many messages a range holds in the folders of the account that are synced, before anything is fetched. Asks Microsoft for the folders and, for a range
+        with a beginning, for a count of each. Errors: InvalidInput, NotFound, NotConnected, NeedsReconnect, ConsentMissing, those of the network.
+        Source: Graph, list mailFolders; list messages, `$count`."""
+    async def backfill(self, account_id: str, range: _BackfillRange, owner: str | None = ...) -> Backfill:
+        """Fetches the mail of a range in the background, the newest first, bodies included, and answers once that is stored, with an estimate. It goes on in this
+        process, or in another one that opens the store, until it is `Done`: over restarts, expired links and new sign-ins. Each page is durable with how far it
+        brings the back-fill. New mail does not wait for it: `sync`, `start` and push go on. From then on nothing is fetched that is older than the range and was not
+        fetched before. Called again it changes the range: what is here stays, a larger range fetches what is missing. Progress is in `events`
+        (`BackfillChanged`) and `backfill_status`. An account without a back-fill is fetched whole by its first sync. A cancelled call has begun it or not.
+        Errors: as `estimate_backfill`; Conflict."""
+    async def pause_backfill(self, account_id: str, owner: str | None = ...) -> Backfill:
+        """Has a back-fill wait; nothing more of it is stored once this answers. Durable. Changes nothing of one that is done, cancelled or paused already.
+        Touches no network. Errors: NotFound."""
+    async def resume_backfill(self, account_id: str, owner: str | None = ...) -> Backfill:
+        """Has a paused back-fill go on from where it is, also when its links have expired meanwhile. Durable. Changes nothing of one that is not paused.
+        Touches no network. Errors: NotFound."""
+    async def cancel_backfill(self, account_id: str, owner: str | None = ...) -> Backfill:
+        """Ends a back-fill for good: what is here stays, and nothing older is fetched. The folders are still walked for their delta links, so that syncs go on from
+        there. `backfill` begins another one. Durable. Changes nothing of one that is done. Touches no network. Errors: NotFound."""
+    async def backfill_status(self, account_id: str, owner: str | None = ...) -> Backfill | None:
+        """How far the account's last back-fill is; none if there was none. Touches no network. Errors: NotFound."""
     @overload
     async def messages(self, query: MessageQuery) -> MessagePage:
         """Of all accounts of an owner, or of one account. The first list after an update that asks for `has_attachments` looks through the mail of older versions, some
@@ -3581,7 +3780,7 @@ class Engine:
     async def trim_audit(self, *, number: int, hash: str, owner: str | None = ..., chains: Sequence[_AuditChainHead] = ...) -> int: ...
     @overload
     async def purge(self, request: PurgeRequest) -> PurgeReport:
-        """Destroys the content key at once, then erases every row. What was begun is ended at the next open. Errors: InvalidInput, NotFound,
+        """Destroys the content key at once, then erases every row, and the same of shared mailboxes that are opened through the account. What was begun is ended at the next open. Errors: InvalidInput, NotFound,
         StoreBusy (all is erased, but another process that reads the store keeps older bytes in its log; the purge ends by itself once it is done)."""
     @overload
     async def purge(self, *, account_id: str | None = ..., owner: str | None = ...) -> PurgeReport: ...
@@ -3649,6 +3848,16 @@ class BlockingEngine:
         (claims) is passed on. Errors: as `connect`; NotFound."""
     def add_features(self, account_id: str, features: Sequence[_Feature], redirect_uri: str, owner: str | None = ...) -> SignIn:
         """Starts a sign-in that asks for further features, beside those the account has. Errors: as `connect`; NotFound."""
+    def add_shared_mailbox(self, account_id: str, address: str, owner: str | None = ...) -> Account:
+        """Adds a shared mailbox of the organisation, or another person's mailbox that is shared with this account, as an account of its own: with its own id,
+        folders, messages, health and schedule, and the owner of the account that opens it, its delegate. Exchange has to show first that it lets the delegate
+        in: the inbox is read, and a draft is made and removed. Where only reading works, the mailbox is synced and nothing is sent from it; whether Exchange
+        lets mail out in its name (Send As, Send on Behalf) only a send tells. Microsoft tells nothing of such mailboxes, so it is looked at every few minutes
+        once the engine has started. A mailbox that is there already keeps its id, mail and queue, and is opened through this account from then on. When its
+        delegate is disconnected or purged, so is the mailbox. Runs to its end when the caller stops waiting.
+        Errors: InvalidInput (the address, the account's own address, a personal account, an account that is a shared mailbox itself), ConsentMissing (Mail.ReadWrite.Shared was not granted: add the
+        feature shared_mailboxes), Forbidden (no right in Exchange), NotFound (no such account, or no such mailbox), NotConnected, NeedsReconnect, Throttled, Network.
+        Source: Graph, outlook-share-messages-folders and outlook-send-mail-from-other-user."""
     @overload
     def permissions(self, query: PermissionQuery) -> PermissionList:
         """Explains permissions to the person who is asked for them. Errors: InvalidInput, NotFound."""
@@ -3675,7 +3884,7 @@ class BlockingEngine:
         """How all accounts of an owner are doing. Touches no network. Errors: NotFound."""
     def disconnect(self, account_id: str, owner: str | None = ...) -> Account:
         """Cancels queued sends, stops syncs and destroys the account's tokens at once; works offline. Its subscription is deleted at Microsoft first, if that can be
-        reached within five seconds; else it expires, and what is posted until then is dropped. Synced mail is kept. Errors: NotFound."""
+        reached within five seconds; else it expires, and what is posted until then is dropped. Shared mailboxes that are opened through it are disconnected with it. Synced mail is kept. Errors: NotFound."""
     def stage_attachment(self, account_id: str, name: str, content_type: str = ..., size: int | None = ..., content_id: str | None = ...) -> BlockingAttachmentWriter:
         """Begins an attachment of up to 150 MB that is handed in piece by piece, sealed and durable, before the draft that names it. `size`: bytes that it comes
         to, if that is known; another count is an error. What `finish` gives goes into drafts of this account, into several of them if they are handed in
@@ -3778,7 +3987,8 @@ class BlockingEngine:
         Errors: InvalidInput, Closed, StoreBusy; what fails in one mailbox is in the report."""
     def sync(self, account_id: str, owner: str | None = ...) -> SyncReport:
         """Brings the account's folders up to date, its contacts and its calendar. Each page is stored with its cursor in one transaction; a cancelled call stops after a page and loses nothing.
-        Calls that come while a sync of the account runs share the one after it.
+        While a back-fill of the account is not done, folders that it has not come to the end of bring what is new in them. Calls that come while a sync of the account runs
+        share the one after it.
         Source: Graph, message: delta. Errors: NotFound (of another owner), NotConnected, NeedsReconnect, ConsentMissing, Throttled, Network, Upstream, LinkRejected."""
     def sync_all(self, owner: str | None = ...) -> list[SyncOutcome]:
         """`sync` for all accounts of an owner, or of everybody when none is named, that are connected for `mail_sync`, `contacts` or `calendar`: several at a time, in any order. Outcomes
@@ -3792,6 +4002,28 @@ class BlockingEngine:
     def quarantined(self, account_id: str, owner: str | None = ...) -> list[QuarantinedItem]:
         """What of the mailbox is set aside because it could not be read or told, oldest first, 1,000 at the most. Each is asked for again by the syncs to come,
         with growing pauses, and leaves this list when it can be read or is gone. Touches no network. Errors: NotFound."""
+    def estimate_backfill(self, account_id: str, range: _BackfillRange, owner: str | None = ...) -> BackfillEstimate:
+        """How many messages a range holds in the folders of the account that are synced, before anything is fetched. Asks Microsoft for the folders and, for a range
+        with a beginning, for a count of each. Errors: InvalidInput, NotFound, NotConnected, NeedsReconnect, ConsentMissing, those of the network.
+        Source: Graph, list mailFolders; list messages, `$count`."""
+    def backfill(self, account_id: str, range: _BackfillRange, owner: str | None = ...) -> Backfill:
+        """Fetches the mail of a range in the background, the newest first, bodies included, and answers once that is stored, with an estimate. It goes on in this
+        process, or in another one that opens the store, until it is `Done`: over restarts, expired links and new sign-ins. Each page is durable with how far it
+        brings the back-fill. New mail does not wait for it: `sync`, `start` and push go on. From then on nothing is fetched that is older than the range and was not
+        fetched before. Called again it changes the range: what is here stays, a larger range fetches what is missing. Progress is in `events`
+        (`BackfillChanged`) and `backfill_status`. An account without a back-fill is fetched whole by its first sync. A cancelled call has begun it or not.
+        Errors: as `estimate_backfill`; Conflict."""
+    def pause_backfill(self, account_id: str, owner: str | None = ...) -> Backfill:
+        """Has a back-fill wait; nothing more of it is stored once this answers. Durable. Changes nothing of one that is done, cancelled or paused already.
+        Touches no network. Errors: NotFound."""
+    def resume_backfill(self, account_id: str, owner: str | None = ...) -> Backfill:
+        """Has a paused back-fill go on from where it is, also when its links have expired meanwhile. Durable. Changes nothing of one that is not paused.
+        Touches no network. Errors: NotFound."""
+    def cancel_backfill(self, account_id: str, owner: str | None = ...) -> Backfill:
+        """Ends a back-fill for good: what is here stays, and nothing older is fetched. The folders are still walked for their delta links, so that syncs go on from
+        there. `backfill` begins another one. Durable. Changes nothing of one that is done. Touches no network. Errors: NotFound."""
+    def backfill_status(self, account_id: str, owner: str | None = ...) -> Backfill | None:
+        """How far the account's last back-fill is; none if there was none. Touches no network. Errors: NotFound."""
     @overload
     def messages(self, query: MessageQuery) -> MessagePage:
         """Of all accounts of an owner, or of one account. The first list after an update that asks for `has_attachments` looks through the mail of older versions, some
@@ -3950,7 +4182,7 @@ class BlockingEngine:
     def trim_audit(self, *, number: int, hash: str, owner: str | None = ..., chains: Sequence[_AuditChainHead] = ...) -> int: ...
     @overload
     def purge(self, request: PurgeRequest) -> PurgeReport:
-        """Destroys the content key at once, then erases every row. What was begun is ended at the next open. Errors: InvalidInput, NotFound,
+        """Destroys the content key at once, then erases every row, and the same of shared mailboxes that are opened through the account. What was begun is ended at the next open. Errors: InvalidInput, NotFound,
         StoreBusy (all is erased, but another process that reads the store keeps older bytes in its log; the purge ends by itself once it is done)."""
     @overload
     def purge(self, *, account_id: str | None = ..., owner: str | None = ...) -> PurgeReport: ...

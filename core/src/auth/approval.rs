@@ -40,6 +40,7 @@ impl Auth {
     pub async fn begin_approval(&self, account_id: &str, redirect_uri: String) -> Result<Approval> {
         check_redirect(&redirect_uri)?;
         let row = self.row(account_id).await?;
+        Self::check_signs_in(&row)?;
         if let Some(tenant) = row.tenant() {
             refuse_personal(tenant, "nothing can be approved for it").map_err(|e| e.on_account(account_id))?;
         }
@@ -70,7 +71,7 @@ impl Auth {
         match row.kind {
             AccountKind::Tenant => vec![format!("{prefix}.default")],
             AccountKind::Link => vec![format!("{prefix}User.Read")],
-            AccountKind::Person => scopes::asked(&row.features, &row.extra_scopes, &prefix).into_iter().filter(|scope| scope.starts_with(&prefix)).collect(),
+            AccountKind::Person | AccountKind::SharedMailbox => scopes::asked(&row.features, &row.extra_scopes, &prefix).into_iter().filter(|scope| scope.starts_with(&prefix)).collect(),
         }
     }
 
@@ -111,6 +112,7 @@ impl Auth {
     /// Looks whether the approval came without a callback.
     pub async fn resume(&self, account_id: &str) -> Result<Account> {
         let row = self.row(account_id).await?;
+        Self::check_signs_in(&row)?;
         if row.state == AccountState::Disconnected {
             return Err(Error::new(ErrorKind::NotConnected, "The account is disconnected. Connect it again.").on_account(account_id));
         }

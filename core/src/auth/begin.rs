@@ -96,6 +96,7 @@ impl Auth {
     pub async fn begin_again(&self, account_id: &str, redirect_uri: String) -> Result<SignIn> {
         check_redirect(&redirect_uri)?;
         let row = self.row(account_id).await?;
+        Self::check_signs_in(&row)?;
         self.again(row, Aim::Reconnect(account_id.to_owned()), &[], redirect_uri).await
     }
 
@@ -104,6 +105,7 @@ impl Auth {
         check_redirect(&redirect_uri)?;
         check_features(&features, "common")?;
         let row = self.row(account_id).await?;
+        Self::check_signs_in(&row)?;
         if row.kind == AccountKind::Link {
             return Err(Error::invalid("This account only tells who somebody is. Use connect for a mailbox or chats of that person.").on_account(account_id));
         }
@@ -128,7 +130,7 @@ impl Auth {
         attempt.extra_scopes = row.extra_scopes.clone();
         attempt.scopes = match row.kind {
             AccountKind::Link => self.link_scopes(),
-            AccountKind::Person | AccountKind::Tenant => scopes::asked(&attempt.features, &attempt.extra_scopes, &self.config.endpoints.scope_prefix()),
+            AccountKind::Person | AccountKind::Tenant | AccountKind::SharedMailbox => scopes::asked(&attempt.features, &attempt.extra_scopes, &self.config.endpoints.scope_prefix()),
         };
         let profile = self.profile_of(&row).await?;
         attempt.login_hint = Some(profile.address).filter(|a| is_mail_address(a)).or(profile.login_hint);

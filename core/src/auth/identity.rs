@@ -62,7 +62,7 @@ impl Auth {
         let tenant_id = account.tenant().ok_or_else(|| Doubt::Unsure(Error::internal("An account without a tenant has a token.")))?;
         let person = match account.kind {
             AccountKind::Tenant => None,
-            AccountKind::Person | AccountKind::Link => Some(account.person().ok_or_else(|| Doubt::Unsure(Error::internal("An account without a person has a token.")))?),
+            AccountKind::Person | AccountKind::Link | AccountKind::SharedMailbox => Some(account.person().ok_or_else(|| Doubt::Unsure(Error::internal("An account without a person has a token.")))?),
         };
         let mut expected = Expected { tenant_id, person, subject, client_id: app.entra.client_id(), is_guest: false };
         let mut proven = None;

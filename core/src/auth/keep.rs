@@ -46,6 +46,7 @@ impl Auth {
             AccountState::Connected => Event::AccountConnected { account_id: row.id.clone() },
             state => Event::AccountChanged { account_id: row.id.clone(), state },
         });
+        self.publish_opened(&row.id, row.state).await;
         self.describe(&row).await
     }
 
@@ -84,6 +85,7 @@ impl Auth {
             AccountKind::Person => identity.user_id.clone(),
             AccountKind::Link => AccountRow::known(&identity.user_id),
             AccountKind::Tenant => AccountRow::organisation(&wish.app),
+            AccountKind::SharedMailbox => return Err(Error::new(ErrorKind::Conflict, "This account is a shared mailbox, to which nobody signs in. Nothing was stored.")),
         };
         let holder = self.store.accounts(AccountQuery::Person { owner: &wish.owner, tenant_id: &identity.tenant_id, user_id: &user_id }).await?.pop();
         if kind == AccountKind::Tenant
@@ -134,7 +136,7 @@ impl Auth {
                 Some(TokenRow { account_id: id.clone(), version, sealed: opened.secrets.seal(token_place(&id, version), &token.to_json()?)?, expires_at, refreshed_at: now })
             }
             // Who somebody is, is known now; the token has done its work.
-            AccountKind::Link | AccountKind::Tenant => None,
+            AccountKind::Link | AccountKind::Tenant | AccountKind::SharedMailbox => None,
         };
         let waits = kind == AccountKind::Tenant;
         // What an administrator has proven for this account stays proven while it waits; a disconnected one begins anew.

@@ -10,6 +10,7 @@ mod attempt;
 mod begin;
 mod callback;
 mod check;
+mod delegate;
 mod device;
 mod flow;
 mod identity;

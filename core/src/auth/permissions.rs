@@ -26,6 +26,7 @@ impl Auth {
         let features = in_order(features);
         Ok(match account.kind {
             AccountKind::Person => explain(&features, &query.extra_scopes, Some(&granted)),
+            AccountKind::SharedMailbox => explain(&[Feature::SharedMailboxes], &query.extra_scopes, Some(&granted)),
             AccountKind::Link => list(shorts(&query.extra_scopes), &features, Some(&granted)),
             AccountKind::Tenant => organisation(shorts(&query.extra_scopes), &granted),
         })

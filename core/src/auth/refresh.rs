@@ -40,7 +40,11 @@ struct Held {
 impl TokenSource for Auth {
     fn token(&self, account_id: String, stale: Option<AccessToken>, claims: Option<String>) -> BoxFuture<'static, Result<AccessToken>> {
         let me = self.me.upgrade();
-        Box::pin(async move { me.ok_or_else(crate::runtime::closed)?.give(account_id, stale, claims).await })
+        Box::pin(async move {
+            let me = me.ok_or_else(crate::runtime::closed)?;
+            let holder = me.token_holder(&account_id).await?;
+            me.give(holder, stale, claims).await
+        })
     }
 
     fn mailbox(&self, account_id: &str) -> BoxFuture<'static, Arc<Mailbox>> {
@@ -54,15 +58,26 @@ impl TokenSource for Auth {
         })
     }
 
+    fn shared_mailbox(&self, account_id: &str) -> BoxFuture<'static, Result<Option<Arc<str>>>> {
+        if let Some(opened) = self.token_cache.table().opened.get(account_id) {
+            return Box::pin(std::future::ready(Ok(opened.address())));
+        }
+        let (me, account_id) = (self.me.upgrade(), account_id.to_owned());
+        Box::pin(async move { me.ok_or_else(crate::runtime::closed)?.mailbox_opened(&account_id).await.map(|opened| opened.address()) })
+    }
+
     fn accepted(&self, account_id: &str) {
-        self.token_cache.table().refused.remove(account_id);
+        let mut table = self.token_cache.table();
+        let Table { refused, holders, .. } = &mut *table;
+        refused.remove(holders.get(account_id).map_or(account_id, String::as_str));
     }
 
     fn refused(&self, account_id: String, token: AccessToken, claims: Option<String>, certain: bool) -> BoxFuture<'static, ()> {
         let me = self.me.upgrade();
         Box::pin(async move {
             let Some(me) = me else { return };
-            if let Err(e) = me.give_up(&account_id, &token, claims, certain).await {
+            let holder = me.token_cache.table().holders.get(&account_id).cloned().unwrap_or(account_id);
+            if let Err(e) = me.give_up(&holder, &token, claims, certain).await {
                 tracing::debug!(target: "tidings::auth", kind = ?e.kind(), "a lasting refusal could not be noted");
             }
         })
@@ -72,8 +87,12 @@ impl TokenSource for Auth {
 impl Auth {
     /// Drops what memory holds of an account: it was disconnected or connected anew.
     pub fn forget(&self, account_id: &str) {
-        self.token_cache.table().cached.remove(account_id);
-        self.token_cache.table().mailboxes.remove(account_id);
+        let mut table = self.token_cache.table();
+        table.cached.remove(account_id);
+        table.mailboxes.remove(account_id);
+        table.opened.remove(account_id);
+        table.holders.remove(account_id);
+        drop(table);
         self.vault.forget(account_id);
     }
 
@@ -85,8 +104,7 @@ impl Auth {
     /// None: there is none, or it cannot be read, which whoever needs a token will hear.
     async fn read_mailbox(self: Arc<Self>, account_id: &str) -> Option<Arc<Mailbox>> {
         let row = self.store.account(account_id).await.ok()??;
-        let client_id = self.app(&row.app)?.entra.client_id().to_owned();
-        let mailbox = Arc::new(Mailbox { client_id, tenant_id: row.tenant()?.to_owned(), user_id: row.person()?.to_owned() });
+        let mailbox = Arc::new(self.limits_of(&row)?);
         self.token_cache.table().mailboxes.insert(account_id.to_owned(), mailbox.clone());
         Some(mailbox)
     }
@@ -219,7 +237,7 @@ impl Auth {
                 let answer = match account.kind {
                     // An organisation's account has no refresh token; the application asks in its own name.
                     AccountKind::Tenant => app.entra.app_only(tenant, account_id, claims).await,
-                    AccountKind::Person | AccountKind::Link => app.entra.refresh(tenant, account_id, &stored.refresh_token, claims).await,
+                    AccountKind::Person | AccountKind::Link | AccountKind::SharedMailbox => app.entra.refresh(tenant, account_id, &stored.refresh_token, claims).await,
                 };
                 match (&answer, &stored.unproven) {
                     // Perhaps it has been replaced by one that could not be proven when it came. What that one brings is checked like any other.
@@ -318,6 +336,7 @@ impl Auth {
             }
             tracing::info!(target: "tidings::auth", account = account.id, ?state, "the account changed its state");
             self.event_bus.publish(Event::AccountChanged { account_id: account.id.clone(), state });
+            self.publish_opened(&account.id, state).await;
         }
         Ok(())
     }

@@ -10,7 +10,7 @@ const ALWAYS: &[&str] = &["openid", "profile", "offline_access", "User.Read"];
 const OPENID: &[&str] = &["openid", "profile", "offline_access", "email"];
 
 /// What a feature asks for.
-fn needs(feature: Feature) -> &'static [&'static str] {
+pub fn needs(feature: Feature) -> &'static [&'static str] {
     match feature {
         Feature::Chat => &["Chat.Create", "ChatMessage.Send", "User.ReadBasic.All"],
         Feature::Channels => &["Team.ReadBasic.All", "Channel.ReadBasic.All", "ChannelMessage.Send"],
@@ -78,6 +78,20 @@ pub fn has(granted: &[String], scope: &str) -> bool {
 /// Permissions this feature needs and that were not granted.
 pub fn lacking(feature: Feature, granted: &[String]) -> Vec<&'static str> {
     needs(feature).iter().filter(|scope| !has(granted, scope)).copied().collect()
+}
+
+/// What a shared mailbox needs of its delegate for a feature. None: shared mailboxes do not have it.
+fn needs_of_shared(feature: Feature) -> Option<&'static [&'static str]> {
+    match feature {
+        Feature::MailSync => Some(&["Mail.ReadWrite.Shared"]),
+        Feature::MailSend => Some(&["Mail.ReadWrite.Shared", "Mail.Send.Shared"]),
+        Feature::Chat | Feature::Channels | Feature::People | Feature::SharedMailboxes | Feature::Contacts | Feature::Calendar => None,
+    }
+}
+
+/// Permissions that a feature of a shared mailbox needs and that its delegate was not granted. None: shared mailboxes do not have it.
+pub fn lacking_of_shared(feature: Feature, granted: &[String]) -> Option<Vec<&'static str>> {
+    Some(needs_of_shared(feature)?.iter().filter(|scope| !has(granted, scope)).copied().collect())
 }
 
 /// Why personal Microsoft accounts do not have it; None: they do.

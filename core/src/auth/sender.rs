@@ -2,7 +2,7 @@
 
 use super::{Auth, scopes};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Address, Feature};
+use crate::model::{AccountKind, Address, Feature};
 use crate::store::AccountRow;
 
 const SEND_SHARED: &str = "Mail.Send.Shared";
@@ -13,6 +13,9 @@ impl Auth {
         let own = self.profile_of(row).await?.address;
         if own.to_lowercase() == from.address.to_lowercase() {
             return Ok(());
+        }
+        if row.kind == AccountKind::SharedMailbox {
+            return Err(Error::invalid("A shared mailbox sends in its own name. Leave from_address out, or send from the account of a person who may use the other name.").on_account(&row.id));
         }
         if scopes::is_personal_tenant(row.tenant()) {
             let why = scopes::not_for_personal(Feature::SharedMailboxes).unwrap_or_default();

@@ -22,7 +22,7 @@ fn justification(row: &AccountRow, client_id: &str, items: &[Permission]) -> Str
     match row.kind {
         AccountKind::Tenant => format!("Please approve the application {client_id} for our organisation, with the application permissions of its registration."),
         AccountKind::Link => format!("I would like the application {client_id} to know who I am. It reads my profile and nothing else."),
-        AccountKind::Person => {
+        AccountKind::Person | AccountKind::SharedMailbox => {
             let what: Vec<&str> = row.features.iter().map(|feature| purpose(*feature)).collect();
             let names: Vec<&str> = items.iter().filter(|item| !OPENID.contains(&item.name.as_str())).map(|item| item.name.as_str()).collect();
             format!("I would like to use the application {client_id} with my account: {}. It acts in my name only. Permissions: {}.", what.join(", "), names.join(", "))
@@ -60,7 +60,7 @@ fn sheet(row: &AccountRow, client_id: &str, link: &str, items: &[Permission], no
     });
     line(match row.kind {
         AccountKind::Tenant => "- Kind of access: as an application, without a signed-in person",
-        AccountKind::Person | AccountKind::Link => "- Kind of access: in the name of a signed-in person, never beyond what that person may do",
+        AccountKind::Person | AccountKind::Link | AccountKind::SharedMailbox => "- Kind of access: in the name of a signed-in person, never beyond what that person may do",
     });
     line("");
     line("## What is asked for");
@@ -92,7 +92,7 @@ fn sheet(row: &AccountRow, client_id: &str, link: &str, items: &[Permission], no
     line("");
     line(match row.kind {
         AccountKind::Tenant => "Tell whoever asked. The application looks for the approval and is connected within minutes; nobody has to sign in.",
-        AccountKind::Person | AccountKind::Link => "Tell the person who asked to sign in again. The approval counts for the other people of the organisation, too.",
+        AccountKind::Person | AccountKind::Link | AccountKind::SharedMailbox => "Tell the person who asked to sign in again. The approval counts for the other people of the organisation, too.",
     });
     line("");
     line("To withdraw it: Entra admin center, Enterprise applications, the application, Permissions; or delete the application there.");

@@ -16,7 +16,14 @@ const ACCESS_ENDED: &str = "Microsoft gave no lasting access (offline_access), a
 /// What was asked for, was granted, and exists for this kind of account.
 pub fn allows(row: &AccountRow, feature: Feature) -> bool {
     // Both: what Microsoft granted for one feature may technically do for another that the person was never asked about.
-    row.features.contains(&feature) && scopes::works(feature, &row.scopes, row.tenant())
+    row.features.contains(&feature) && is_granted(row, feature)
+}
+
+fn is_granted(row: &AccountRow, feature: Feature) -> bool {
+    match row.kind {
+        AccountKind::SharedMailbox => scopes::lacking_of_shared(feature, &row.scopes).is_some_and(|lacking| lacking.is_empty()),
+        AccountKind::Person | AccountKind::Tenant | AccountKind::Link => scopes::works(feature, &row.scopes, row.tenant()),
+    }
 }
 
 /// It was granted, by itself or within a larger permission.
@@ -97,6 +104,7 @@ impl Auth {
         };
         if self.store.change_account(&row.id, Some(row.generation), AccountChange::State { state, problem: Some(problem.to_owned()) }, now).await? {
             self.event_bus.publish(Event::AccountChanged { account_id: row.id.clone(), state });
+            self.publish_opened(&row.id, state).await;
         }
         Ok(self.store.account(&row.id).await?.unwrap_or(row))
     }
@@ -116,18 +124,22 @@ fn account(row: &AccountRow, profile: Profile) -> Account {
         user_id: row.person().unwrap_or_default().to_owned(),
         features: row.features.clone(),
         scopes: row.scopes.clone(),
-        missing: row.features.iter().filter(|feature| !scopes::works(**feature, &row.scopes, row.tenant())).copied().collect(),
+        missing: row.features.iter().filter(|feature| !is_granted(row, **feature)).copied().collect(),
         connected_at: from_ms(row.connected_at),
         folders: row.folders.clone(),
         problem: row.problem.clone().filter(|_| row.state != AccountState::Connected),
         warnings: profile.is_damaged.then(|| DAMAGED_NAME.to_owned()).into_iter().chain(warnings(row)).collect(),
         access_ends_at: row.access_ends_at.map(from_ms),
+        delegate: row.delegate.clone(),
     }
 }
 
 /// What will not work, why, and what to do.
 fn warnings(row: &AccountRow) -> Vec<String> {
     let mut said = Vec::new();
+    if row.kind == AccountKind::SharedMailbox && row.state != AccountState::Disconnected {
+        return warnings_of_shared(row);
+    }
     if row.kind != AccountKind::Person || row.person().is_none() {
         return said;
     }
@@ -149,6 +161,18 @@ fn warnings(row: &AccountRow) -> Vec<String> {
     }
     if row.access_ends_at.is_some() && row.state == AccountState::Connected {
         said.push("Microsoft gave no lasting access (offline_access): this account stops working within about an hour. Sign in again and allow it (reconnect).".to_owned());
+    }
+    said
+}
+
+fn warnings_of_shared(row: &AccountRow) -> Vec<String> {
+    let lacking = |feature: &Feature| scopes::lacking_of_shared(*feature, &row.scopes).filter(|lacking| !lacking.is_empty()).map(|lacking| (*feature, lacking));
+    let mut said: Vec<String> = row.features.iter().filter_map(lacking).map(|(feature, lacking)| {
+        let (delegate, name) = (row.delegate.as_deref().unwrap_or_default(), scopes::name(feature));
+        format!("The feature {name} does not work: {} was not granted to the account it is opened through ({delegate}). Add the feature shared_mailboxes there (add_features).", lacking.join(", "))
+    }).collect();
+    if !row.features.contains(&Feature::MailSend) {
+        said.push("Nothing can be sent from it: Exchange lets the account it is opened through read it, but write nothing in it. Ask an administrator for Full Access and Send As, then add it again (add_shared_mailbox).".to_owned());
     }
     said
 }

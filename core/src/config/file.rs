@@ -41,6 +41,7 @@ const KEYS: &[&str] = &[
     "notification_url",
     "calendar_days_before",
     "calendar_days_after",
+    "encrypted_notifications",
 ];
 const APP_KEYS: &[&str] = &["client_id", "client_secret", "certificate", "tenant"];
 const CERTIFICATE_KEYS: &[&str] = &["certificate", "private_key", "certificate_file", "private_key_file"];
@@ -164,6 +165,9 @@ fn settings(top: &mut Section<'_, '_>, folder: &Path, keys: &mut Vec<String>) ->
     }
     if let Some(url) = top.text("notification_url")? {
         config.notification_url = Some(url.to_string());
+    }
+    if let Some(encrypted) = top.flag("encrypted_notifications")? {
+        config.encrypted_notifications = encrypted;
     }
     if let Some(hosts) = top.texts("workflow_hosts")? {
         config.workflow_hosts = hosts;

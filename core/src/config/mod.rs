@@ -130,6 +130,9 @@ pub struct Config {
     pub calendar_days_before: u32,
     /// How many days after today events of the calendar are synced, 1 to 900.
     pub calendar_days_after: u32,
+    /// Notifications bring what changed of a message, encrypted for a certificate that the engine makes and replaces, and signed by Microsoft. It is proven and counted (`metrics`),
+    /// and read from the mailbox all the same. Such a subscription lives for a day instead of three. Needs `notification_url`.
+    pub encrypted_notifications: bool,
 }
 
 impl Config {
@@ -162,6 +165,7 @@ impl Config {
             notification_url: None,
             calendar_days_before: 30,
             calendar_days_after: 365,
+            encrypted_notifications: false,
         }
     }
 
@@ -178,6 +182,9 @@ impl Config {
         let mut endpoints = Endpoints::of(&self.cloud)?;
         workflow_hosts::check(&self.workflow_hosts)?;
         self.notification_url.as_deref().map_or(Ok(()), |text| notifications::check(text, endpoints.loopback))?;
+        if self.encrypted_notifications && self.notification_url.is_none() {
+            return Err(Error::invalid("encrypted_notifications needs notification_url, where Microsoft posts them to."));
+        }
         if self.mails_per_minute > 10_000 || self.recipients_per_day > 1_000_000 {
             return Err(Error::invalid("mails_per_minute may be 10,000 at the most and recipients_per_day 1,000,000; 0 is no limit."));
         }

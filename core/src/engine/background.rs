@@ -41,7 +41,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Does what is due and ends: mailboxes are brought up to date, sends and changes of messages delivered, subscriptions renewed, and what is older than is kept erased. For programs that run now and then: a
+    /// Does what is due and ends: mailboxes are brought up to date, back-fills go on, sends and changes of messages delivered, subscriptions renewed, and what is older than is kept erased. For programs that run now and then: a
     /// timer, a serverless function, a background window of a phone. At `deadline_ms` (from now; 1,000 to 86,400,000) syncs stop after a page, and what is left
     /// is due at the next call. Safe beside other processes on the same store. A cancelled call stops the same way and loses nothing.
     /// Errors: InvalidInput, Closed, StoreBusy; what fails in one mailbox is in the report.
@@ -63,11 +63,12 @@ impl Inner {
         }
         let (cut, stopped) = stop.narrowed();
         let work = async {
-            let (syncs, (), (), (), ()) = tokio::join!(
+            let (syncs, (), (), (), (), ()) = tokio::join!(
                 self.poll_due(began, &stopped),
                 self.outbox.until_nothing_is_due(&stopped),
                 self.until_edits_arrived(&stopped),
                 self.notify.until_nothing_is_due(&stopped),
+                self.backfills.until_nothing_is_due(&stopped),
                 self.sweep(&stopped)
             );
             syncs
@@ -80,7 +81,7 @@ impl Inner {
         let syncs = tokio::select! { syncs = work => syncs?, never = timer => match never {} };
         stop.check()?;
         let is_complete = !stopped.is_set();
-        let next = [self.store.next_poll().await?, self.outbox.next_due().await?, self.store.next_edit_at().await?, self.notify.next_due().await?].into_iter().flatten().min();
+        let next = [self.store.next_poll().await?, self.outbox.next_due().await?, self.store.next_edit_at().await?, self.notify.next_due().await?, self.backfills.next_due().await?].into_iter().flatten().min();
         Ok(RunReport { syncs, is_complete, next_due_at: next.map(crate::clock::from_ms) })
     }
 

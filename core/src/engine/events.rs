@@ -99,6 +99,7 @@ fn account_of(event: &Event) -> Option<&str> {
         | Event::EditRefused { account_id, .. } => Some(account_id),
         Event::SendChanged { receipt } => Some(&receipt.account_id),
         Event::SyncFinished { report } => Some(&report.account_id),
+        Event::BackfillChanged { backfill } => Some(&backfill.account_id),
         Event::Missed { .. } => None,
     }
 }

@@ -3,7 +3,7 @@
 use super::{Engine, Inner};
 use crate::clock::{from_ms, to_ms};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{AccountHealth, AccountState, Badge, Feature, Health, Transport};
+use crate::model::{AccountHealth, AccountKind, AccountState, Badge, Feature, Health, Transport};
 use crate::store::{AccountQuery, AccountRow, HealthError, HealthRow, PollState, SubscriptionRow, SubscriptionState};
 use std::time::{Duration, SystemTime};
 
@@ -98,6 +98,7 @@ fn judge(row: &AccountRow, facts: &HealthRow, now: i64, since: Option<Duration>)
     let again = if connected { row.connected_at.max(row.state_since) } else { row.connected_at };
     let error = facts.error.as_ref().filter(|error| error.at >= again);
     let (badge, next_step) = verdict(row, facts.last_success_at, error, now, since);
+    let next_step = step_of_shared(row, error).unwrap_or(next_step);
     AccountHealth {
         account_id: row.id.clone(),
         badge,
@@ -176,6 +177,20 @@ fn verdict(row: &AccountRow, success: Option<i64>, error: Option<&HealthError>, 
         (true, Some(error)) => (Badge::Healthy, of_kind(error.kind).to_owned()),
         (false, None) => (Badge::Stale, "Sync it; the last complete sync is more than 25 hours ago.".to_owned()),
         (false, Some(error)) => (Badge::Stale, format!("{} The last complete sync is more than 25 hours ago.", of_kind(error.kind))),
+    }
+}
+
+/// Where it is its delegate, or what its delegate may do, that is to be mended.
+fn step_of_shared(row: &AccountRow, error: Option<&HealthError>) -> Option<String> {
+    let delegate = row.delegate.as_deref().filter(|_| row.kind == AccountKind::SharedMailbox)?;
+    match (row.state, error.map(|error| error.kind)) {
+        (AccountState::Disconnected, _) => Some("Add it again (add_shared_mailbox), or purge it.".to_owned()),
+        (AccountState::Connected, Some(ErrorKind::Forbidden | ErrorKind::NotFound)) => Some(format!(
+            "Exchange does not let the account it is opened through ({delegate}) in. Ask an administrator for Full Access, or add it again through another account (add_shared_mailbox). It is tried again every hour."
+        )),
+        (AccountState::Connected, Some(ErrorKind::ConsentMissing)) => Some(format!("Add the feature shared_mailboxes to the account it is opened through ({delegate}).")),
+        (AccountState::Connected, _) => None,
+        _ => Some(format!("It is opened through the account {delegate}, which does not work now: mend that one, or add the mailbox again through another account (add_shared_mailbox).")),
     }
 }
 

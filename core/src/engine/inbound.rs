@@ -2,8 +2,8 @@
 
 use super::{Engine, Inner, scope};
 use crate::clock::to_ms;
-use crate::error::{Error, Result};
-use crate::model::{Feature, HttpRequest, HttpResponse};
+use crate::error::{Error, ErrorKind, Remedy, Result};
+use crate::model::{AccountKind, Feature, HttpRequest, HttpResponse};
 use crate::notify::SyncNow;
 use std::sync::{Arc, Weak};
 
@@ -60,6 +60,10 @@ impl Engine {
             let row = inner.owned(&account_id, owner.as_deref()).await?;
             if on {
                 inner.usable(&row.id, Feature::MailSync).await?;
+                if row.kind == AccountKind::SharedMailbox {
+                    let reason = "Microsoft tells nothing of a shared mailbox. It is looked at every few minutes once the engine has started.";
+                    return Err(Error::new(ErrorKind::Forbidden, reason).with_remedy(Remedy::Developer).on_account(&row.id));
+                }
             }
             if !inner.store.want_subscription(&row.id, on, to_ms(inner.clock.now())).await? {
                 return Err(scope::no_account());

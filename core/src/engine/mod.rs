@@ -2,6 +2,7 @@
 
 mod accounts;
 mod attachment;
+mod backfill;
 mod background;
 mod connect;
 mod calendar;
@@ -22,6 +23,7 @@ mod raw;
 mod raw_response;
 mod scope;
 mod search;
+mod shared_mailboxes;
 mod sender;
 mod sent;
 mod signature;
@@ -74,7 +76,7 @@ use crate::pipeline::Pipeline;
 use crate::runtime::{Runtime, Stop};
 use crate::secret::RootKey;
 use crate::store::{AccountRow, Store};
-use crate::sync::{Edits, Reader, Sync, check_limit};
+use crate::sync::{Backfills, Edits, Reader, Sync, check_limit};
 use crate::vault::Vault;
 use crate::workflows::Workflows;
 use std::collections::HashSet;
@@ -105,6 +107,7 @@ struct Inner {
     outbox: Arc<Outbox>,
     sync: Arc<Sync>,
     edits: Arc<Edits>,
+    backfills: Arc<Backfills>,
     reader: Reader,
     contacts: Contacts,
     calendar: Calendar,
@@ -205,7 +208,7 @@ impl Engine {
     }
 
     /// Cancels queued sends, stops syncs and destroys the account's tokens at once; works offline. Its subscription is deleted at Microsoft first, if that can be
-    /// reached within five seconds; else it expires, and what is posted until then is dropped. Synced mail is kept. Errors: NotFound.
+    /// reached within five seconds; else it expires, and what is posted until then is dropped. Shared mailboxes that are opened through it are disconnected with it. Synced mail is kept. Errors: NotFound.
     pub async fn disconnect(&self, account_id: String, owner: Option<String>) -> Result<Account> {
         self.finish(|inner| async move { inner.disconnect(account_id, owner).await }).await
     }
@@ -276,7 +279,8 @@ impl Engine {
     }
 
     /// Brings the account's folders up to date, its contacts, its calendar and its chats (for `chat`, if `Chat.Read` was granted: Microsoft allows them to be asked for once a day). Each page is stored with its cursor in one transaction; a cancelled call stops after a page and loses nothing.
-    /// Calls that come while a sync of the account runs share the one after it.
+    /// While a back-fill of the account is not done, folders that it has not come to the end of bring what is new in them. Calls that come while a sync of the account runs
+    /// share the one after it.
     /// Source: Graph, message: delta. Errors: NotFound (of another owner), NotConnected, NeedsReconnect, ConsentMissing, Throttled, Network, Upstream, LinkRejected.
     pub async fn sync(&self, account_id: String, owner: Option<String>) -> Result<SyncReport> {
         self.guard(|inner, stop| async move {
@@ -453,11 +457,14 @@ impl Inner {
         let row = self.owned(&account_id, owner.as_deref()).await?;
         self.notify.end(std::slice::from_ref(&row.id)).await;
         self.store.disconnect_account(&row.id, DISCONNECTED, to_ms(self.clock.now())).await?;
-        self.vault.forget(&row.id);
-        self.auth.forget(&row.id);
-        tracing::info!(target: "tidings::engine", account = row.id, "disconnected");
-        // It is done, whether or not the account can be described.
-        self.event_bus.publish(Event::AccountChanged { account_id: row.id.clone(), state: AccountState::Disconnected });
+        // It is done, whether or not what was opened through it can be listed, or the account described.
+        let opened = self.auth.opened_through(&row.id).await.unwrap_or_default();
+        for id in std::iter::once(&row.id).chain(&opened) {
+            self.vault.forget(id);
+            self.auth.forget(id);
+            tracing::info!(target: "tidings::engine", account = id, "disconnected");
+            self.event_bus.publish(Event::AccountChanged { account_id: id.clone(), state: AccountState::Disconnected });
+        }
         self.account_changed();
         self.auth.account(&row.id).await
     }

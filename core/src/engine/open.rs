@@ -18,7 +18,8 @@ use crate::pipeline::{Limits, Pipeline, ReqwestTransport};
 use crate::runtime::Runtime;
 use crate::secret::RootKey;
 use crate::store::{Copied, Pace, SqliteStore, Store};
-use crate::sync::{Edits, Reader, Sync};
+use crate::sync::{Backfills, Edits, Reader, Sync};
+use crate::trust::Trust;
 use crate::vault::Vault;
 use crate::workflows::Workflows;
 use std::path::Path;
@@ -105,6 +106,7 @@ pub fn open(config: Config, root_key: Arc<RootKey>, test_clock: Option<Arc<TestC
     let meters = pipeline.meters().clone();
     meters.sends_parked.add(copied.parked);
     tell_of_copy(copied);
+    let trust = Trust::new(pipeline.clone(), &endpoints, clock.clone());
     let graph = Graph::new(pipeline.clone(), endpoints);
     let flows = Flows::new(pipeline.clone());
     let workflows = Workflows { store: store.clone(), vault: vault.clone(), flows: flows.clone(), clock: clock.clone(), event_bus: event_bus.clone() };
@@ -114,11 +116,22 @@ pub fn open(config: Config, root_key: Arc<RootKey>, test_clock: Option<Arc<TestC
     let days = CalendarDays { before: config.calendar_days_before, after: config.calendar_days_after };
     let calendar = Calendar { store: store.clone(), vault: vault.clone(), graph: graph.clone(), clock: clock.clone(), news: news.clone(), days };
     let chats = Chats { store: store.clone(), vault: vault.clone(), graph: graph.clone(), clock: clock.clone(), news: news.clone() };
-    let parts = Parts { store: store.clone(), vault: vault.clone(), graph: graph.clone(), clock: clock.clone(), notification_url: config.notification_url.clone(), is_usable: super::usable::may_be_watched };
+    let parts = Parts {
+        store: store.clone(),
+        vault: vault.clone(),
+        graph: graph.clone(),
+        clock: clock.clone(),
+        notification_url: config.notification_url.clone(),
+        is_usable: super::usable::may_be_watched,
+        with_content: config.encrypted_notifications,
+        trust,
+        client_ids: config.apps.iter().map(|app| (app.name.clone(), app.client_id.clone())).chain([("default".to_owned(), config.client_id.clone())]).collect(),
+    };
     let notify = Notify::new(parts)?;
     let reader = Reader { store: store.clone(), vault: vault.clone(), graph, clock: clock.clone(), news: news.clone(), content: config.content };
     let edits = Edits::new(reader.clone(), event_bus.clone());
     let sync = Sync::new(reader.clone(), event_bus.clone(), config.page_size, config.folders);
+    let backfills = Backfills::new(sync.clone());
 
     let (memory, waiting) = (auth.clone(), outbox.clone());
     let forget = Arc::new(move |account_id: &str| {
@@ -142,11 +155,13 @@ pub fn open(config: Config, root_key: Arc<RootKey>, test_clock: Option<Arc<TestC
     runtime.background(edits.clone().apply_rules(runtime.stop()));
     runtime.background(retention.clone().sweep(runtime.stop()));
     runtime.background(sync.clone().list_attachments(runtime.stop()));
+    runtime.background(backfills.clone().run(runtime.stop()));
     runtime.background(super::retention::renew_keys(vault.clone(), clock.clone(), runtime.stop()));
+    runtime.background(notify.clone().prove(runtime.stop()));
     runtime.background(throttles::keep(store.clone(), pipeline.clone(), clock.clone(), runtime.stop()));
     let send_timeout = Duration::from_millis(u64::from(config.send_timeout_ms));
     tracing::info!(target: "tidings::engine", version = env!("CARGO_PKG_VERSION"), content = ?config.content, "opened");
-    let inner = Arc::new(Inner { runtime, clock, store, vault, auth, outbox, sync, edits, reader, contacts, calendar, chats, retention, workflows, notify, event_bus, news, send_timeout, meters, pipeline, is_started: AtomicBool::new(false) });
+    let inner = Arc::new(Inner { runtime, clock, store, vault, auth, outbox, sync, edits, backfills, reader, contacts, calendar, chats, retention, workflows, notify, event_bus, news, send_timeout, meters, pipeline, is_started: AtomicBool::new(false) });
     super::inbound::start(&inner);
     Ok(inner)
 }

@@ -130,6 +130,7 @@ async fn ids_of_another_owner_lead_nowhere() {
         kind(engine.verify(account.clone(), true, zoe.clone()).await),
         kind(engine.reconnect(account.clone(), back.clone(), zoe.clone()).await),
         kind(engine.add_features(account.clone(), vec![Feature::Chat], back.clone(), zoe.clone()).await),
+        kind(engine.add_shared_mailbox(account.clone(), "jobs@contoso.com".into(), zoe.clone()).await),
         kind(engine.approval(account.clone(), back, zoe.clone()).await),
         kind(engine.resume(account.clone(), zoe.clone()).await),
         kind(engine.permissions(PermissionQuery { account_id: Some(account.clone()), owner: zoe.clone(), ..PermissionQuery::default() }).await),

@@ -3,9 +3,9 @@
 use super::raw_response::RawResponse;
 use super::{Engine, Inner};
 use crate::clock::to_ms;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Remedy, Result};
 use crate::graph::{Caller, PageWalk, RawAnswer, RawCall};
-use crate::model::{AuditKind, RawOutcome, RawPage, RawRequest};
+use crate::model::{AccountKind, AuditKind, RawOutcome, RawPage, RawRequest};
 use crate::pipeline::Priority;
 use crate::store::Entry;
 use futures_util::StreamExt;
@@ -100,7 +100,12 @@ impl Inner {
         if owner.is_some() {
             self.owned(account_id, owner).await?;
         }
-        self.connected(account_id).await?;
+        let row = self.connected(account_id).await?;
+        if row.kind == AccountKind::SharedMailbox {
+            let delegate = row.delegate.unwrap_or_default();
+            let reason = format!("Microsoft knows no token of a shared mailbox, and /me would be another mailbox. Ask through the account it is opened through ({delegate}), below /users/ and the mailbox's address.");
+            return Err(Error::new(ErrorKind::Forbidden, reason).with_remedy(Remedy::Developer).on_account(account_id));
+        }
         // Priority and patience are the request's own.
         Ok(Caller::new(account_id, Priority::Interactive, Duration::ZERO))
     }

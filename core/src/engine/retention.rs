@@ -36,7 +36,7 @@ pub(super) fn until_next_look(outcome: &Result<Slice>) -> Duration {
 }
 
 impl Engine {
-    /// Destroys the content key at once, then erases every row. What was begun is ended at the next open. Errors: InvalidInput, NotFound,
+    /// Destroys the content key at once, then erases every row, and the same of shared mailboxes that are opened through the account. What was begun is ended at the next open. Errors: InvalidInput, NotFound,
     /// StoreBusy (all is erased, but another process that reads the store keeps older bytes in its log; the purge ends by itself once it is done).
     pub async fn purge(&self, request: PurgeRequest) -> Result<PurgeReport> {
         let purged = self

@@ -75,7 +75,7 @@ impl Inner {
             let rows = self.store.accounts(AccountQuery::Page(AccountWindow { owner: owner.as_deref(), state: None, after, limit: PAGE })).await?;
             let Some(last) = rows.last() else { return Ok(ids) };
             after = last.number;
-            let is_synced = |row: &AccountRow| row.kind == AccountKind::Person && row.state != AccountState::Disconnected && (reads_chats(row) || SYNCED.iter().any(|feature| row.features.contains(feature)));
+            let is_synced = |row: &AccountRow| matches!(row.kind, AccountKind::Person | AccountKind::SharedMailbox) && row.state != AccountState::Disconnected && (reads_chats(row) || SYNCED.iter().any(|feature| row.features.contains(feature)));
             ids.extend(rows.into_iter().filter(is_synced).map(|row| row.id));
         }
     }

@@ -1,10 +1,10 @@
 //! Whether an account may be used for something, and why not.
 
 use super::Inner;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Remedy, Result};
 use crate::auth::has_scope;
 use crate::model::{AccountKind, AccountState, Draft, Feature, Route};
-use crate::outbox::{Sender, scopes_for, sender_for, sender_of};
+use crate::outbox::{Sender, has_staged, scopes_for, sender_for, sender_of};
 use crate::store::AccountRow;
 
 /// The part of it that is asked again in the transaction that stores a send. The account is connected.
@@ -19,7 +19,7 @@ pub fn may_be_watched(row: &AccountRow) -> bool {
 
 /// It needs more than every message of its kind, so the account is looked at.
 pub(super) fn asks_for_more(draft: &Draft) -> bool {
-    draft.named_sender().is_some() || !scopes_for(draft).is_empty()
+    draft.named_sender().is_some() || !scopes_for(draft).is_empty() || has_staged(draft)
 }
 
 impl Inner {
@@ -41,6 +41,7 @@ impl Inner {
             let reason = format!("The files of this message cannot be uploaded and shared with what this account was granted. Connect it again with {scope} among the extra scopes.");
             return Err(Error::new(ErrorKind::ConsentMissing, reason).on_account(id));
         }
+        self.check_shared_draft(&row, draft).await?;
         match draft.named_sender() {
             Some(from) => self.auth.check_sender(&row, from).await,
             None => Ok(()),
@@ -80,8 +81,11 @@ impl Inner {
         if crate::auth::allows(&row, feature) {
             return Ok(row);
         }
+        if row.kind == AccountKind::SharedMailbox {
+            return Err(not_of_shared(&row, feature));
+        }
         let other = match row.kind {
-            AccountKind::Person => None,
+            AccountKind::Person | AccountKind::SharedMailbox => None,
             // Teams: chatMessage post and channel: post messages have no application permission but for migrations.
             AccountKind::Tenant if matches!(feature, Feature::Chat | Feature::Channels) => {
                 Some("This account is that of an organisation, and Microsoft lets no application post in chats or channels by itself. Use connect for a person and post in their name, or add_workflow for a channel.")
@@ -94,4 +98,24 @@ impl Inner {
         }
         Err(Error::new(ErrorKind::ConsentMissing, format!("The account was not connected for {}, or the permission was not granted. Connect it again with this feature.", crate::auth::feature_name(feature))).on_account(account_id))
     }
+}
+
+/// Why a shared mailbox does not have it.
+fn not_of_shared(row: &AccountRow, feature: Feature) -> Error {
+    let delegate = row.delegate.as_deref().unwrap_or_default();
+    let error = match feature {
+        Feature::MailSend | Feature::MailSync if row.features.contains(&feature) => Error::new(
+            ErrorKind::ConsentMissing,
+            format!("The account the shared mailbox is opened through ({delegate}) was not granted what that needs. Add the feature shared_mailboxes there (add_features)."),
+        ),
+        Feature::MailSend | Feature::MailSync => {
+            let reason = "Exchange lets the account the shared mailbox is opened through read it, but write nothing in it, so nothing is sent from it. Ask an administrator for Full Access and Send As, then add it again (add_shared_mailbox).";
+            Error::new(ErrorKind::Forbidden, reason).with_remedy(Remedy::Admin)
+        }
+        _ => {
+            let reason = format!("A shared mailbox has mail and nothing else. Use the account it is opened through ({delegate}) for {}.", crate::auth::feature_name(feature));
+            Error::new(ErrorKind::Forbidden, reason).with_remedy(Remedy::Developer)
+        }
+    };
+    error.on_account(&row.id)
 }

@@ -48,6 +48,9 @@ impl Inner {
             // Perhaps mended meanwhile; only a renewal can tell.
             AccountState::Misconfigured => self.auth.try_again(account_id).await.map_err(|e| e.on_account(account_id))?,
         }
+        if row.kind == AccountKind::SharedMailbox {
+            return self.verify_shared(&row).await;
+        }
         if row.kind != AccountKind::Person {
             if row.kind == AccountKind::Tenant {
                 self.auth.try_again(account_id).await.map_err(|e| e.on_account(account_id))?;

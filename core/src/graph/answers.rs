@@ -164,7 +164,7 @@ struct WireRead {
 impl Graph {
     /// Whether a message is read. None: the mailbox does not have it.
     pub async fn is_read(&self, caller: &Caller, id: &str) -> Result<Option<bool>> {
-        let url = self.url(&caller.path(&format!("messages/{}", segment(id)?))?, &[("$select", "id,isRead")])?;
+        let url = self.url(&self.path(caller, &format!("messages/{}", segment(id)?)).await?, &[("$select", "id,isRead")])?;
         let Some(response) = self.look(self.get(caller, url)).await? else { return Ok(None) };
         let found: WireRead = wire::read(&response.body)?;
         let is_read = found.is_read.filter(|_| found.id == id);
@@ -175,7 +175,7 @@ impl Graph {
     pub async fn begin_answer(&self, caller: &Caller, answer: &OutgoingAnswer<'_>) -> Result<BegunAnswer> {
         let to = if answer.kind == AnswerKind::Forward { answer.to.iter().map(Recipient::from).collect() } else { Vec::new() };
         let seed = WireSeed { to_recipients: to, internet_message_headers: answer.headers, single_value_extended_properties: [Property { id: MARK, value: answer.mark }] };
-        let url = self.url(&caller.path(&format!("messages/{}/{}", segment(answer.original)?, answer.kind.action()))?, &[])?;
+        let url = self.url(&self.path(caller, &format!("messages/{}/{}", segment(answer.original)?, answer.kind.action())).await?, &[])?;
         let response = self.ask(self.write(caller, Method::POST, url, written(&WireAction { message: seed })?, Safety::Once)).await?;
         let begun = wire::read::<WireBegun>(&response.body).ok().and_then(|begun| begun.of(answer));
         begun.filter(|begun| !response.repeats(&begun.id)).ok_or_else(|| {
@@ -189,7 +189,7 @@ impl Graph {
         let shown = self.change_begun(caller, &begun, answer).await?;
         let id = begun.id;
         for file in answer.attachments.iter().filter(|file| file.staged.is_none()) {
-            let url = self.url(&caller.path(&format!("messages/{}/attachments", segment(&id)?))?, &[])?;
+            let url = self.url(&self.path(caller, &format!("messages/{}/attachments", segment(&id)?)).await?, &[])?;
             self.ask(self.write(caller, Method::POST, url, written(&WireFile::from(file))?, Safety::Once)).await?;
         }
         let state = self.message_state(caller, &id).await?;
@@ -203,8 +203,8 @@ impl Graph {
     /// The Message-ID that the mailbox shows. Nobody else has a part in this draft, so a conflict means that Microsoft was at it: the same change is made
     /// once more, to what the draft was when it was made, so that it is the same however often.
     async fn change_begun(&self, caller: &Caller, begun: &BegunAnswer, answer: &OutgoingAnswer<'_>) -> Result<String> {
-        let url = self.url(&caller.path(&format!("messages/{}", segment(&begun.id)?))?, &[])?;
-        let request = self.write(caller, Method::PATCH, url, written(&change(begun, answer))?, Safety::Repeatable);
+        let url = self.url(&self.path(caller, &format!("messages/{}", segment(&begun.id)?)).await?, &[])?;
+        let request = self.write(caller, Method::PATCH, url, written(&change(begun, answer, self.usual_sender(caller).await?))?, Safety::Repeatable);
         let (mut pause, mut key) = (CONTESTED_PAUSE, begun.change_key.clone());
         for attempt in 1.. {
             let request = match key.as_deref().and_then(tag) {
@@ -228,12 +228,12 @@ impl Graph {
     }
 }
 
-fn change<'a>(begun: &BegunAnswer, answer: &OutgoingAnswer<'a>) -> WireChange<'a> {
+fn change<'a>(begun: &BegunAnswer, answer: &OutgoingAnswer<'a>, usual_sender: Option<Recipient>) -> WireChange<'a> {
     let is_forward = answer.kind == AnswerKind::Forward;
     WireChange {
         body: above(answer.body_type, answer.body, begun.body.as_ref()),
         internet_message_id: answer.internet_message_id,
-        from: answer.from_address.map(Recipient::from),
+        from: answer.from_address.map(Recipient::from).or(usual_sender),
         // Those of a forward are there from the start.
         to_recipients: joined(&begun.to, if is_forward { &[] } else { answer.to }),
         cc_recipients: joined(&begun.cc, answer.cc),

@@ -113,8 +113,8 @@ impl Graph {
         let mut open: Vec<Option<String>> = vec![None];
         while let Some(parent) = open.pop() {
             let path = match &parent {
-                None => caller.path("contactFolders")?,
-                Some(id) => caller.path(&format!("contactFolders/{}/childFolders", segment(id)?))?,
+                None => self.path(caller, "contactFolders").await?,
+                Some(id) => self.path(caller, &format!("contactFolders/{}/childFolders", segment(id)?)).await?,
             };
             let url = self.url(&path, &[("$select", "id"), ("$top", "100")])?;
             // Deleted since its parent was read.
@@ -136,8 +136,8 @@ impl Graph {
     /// A page of what changed in a folder since `link`; from the beginning without one.
     pub async fn contact_changes(&self, caller: &Caller, folder_id: &str, link: Option<&str>) -> Result<ChangesAnswer<ContactItem>> {
         let path = match folder_id {
-            DEFAULT_CONTACTS => caller.path("contacts/delta")?,
-            id => caller.path(&format!("contactFolders/{}/contacts/delta", segment(id)?))?,
+            DEFAULT_CONTACTS => self.path(caller, "contacts/delta").await?,
+            id => self.path(caller, &format!("contactFolders/{}/contacts/delta", segment(id)?)).await?,
         };
         let first = self.url(&path, &[("$select", CONTACT)])?;
         self.changes(caller, &first, link, &format!("odata.maxpagesize={PAGE}"), "contacts", item).await

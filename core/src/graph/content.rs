@@ -56,11 +56,12 @@ struct WirePicture {
 }
 
 impl ContentPlace {
-    fn path(&self, caller: &Caller) -> Result<String> {
+    /// Within its mailbox.
+    fn within(&self) -> Result<String> {
         let message = segment(&self.message_id)?;
         match &self.attachment_id {
-            None => caller.path(&format!("messages/{message}")),
-            Some(id) => caller.path(&format!("messages/{message}/attachments/{}", segment(id)?)),
+            None => Ok(format!("messages/{message}")),
+            Some(id) => Ok(format!("messages/{message}/attachments/{}", segment(id)?)),
         }
     }
 }
@@ -68,7 +69,7 @@ impl ContentPlace {
 impl Graph {
     /// Errors: NotFound, InvalidInput (it has no content), Upstream.
     pub async fn content(&self, caller: &Caller, place: &ContentPlace) -> Result<Content> {
-        let mut request = self.get(caller, self.url(&format!("{}/$value", place.path(caller)?), &[])?);
+        let mut request = self.get(caller, self.url(&format!("{}/$value", self.path(caller, &place.within()?).await?), &[])?);
         request.headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
         request.whole = Some(Whole(WHOLE));
         request.may_be_empty = true;
@@ -84,7 +85,7 @@ impl Graph {
 
     /// A picture that the HTML of its mail names: its content id, its content type and its bytes in base64. None: it has no such id, or no content. Errors: NotFound, Upstream.
     pub async fn picture(&self, caller: &Caller, place: &ContentPlace) -> Result<Option<Picture>> {
-        let response = self.ask(self.get(caller, self.url(&place.path(caller)?, &[])?)).await?;
+        let response = self.ask(self.get(caller, self.url(&self.path(caller, &place.within()?).await?, &[])?)).await?;
         let text = json::text(&response.body);
         if response.repeats(&text) {
             return Err(wire::repeating().with_request_id(response.request_id()).on_account(&caller.account_id));
@@ -100,7 +101,7 @@ impl Graph {
 
     /// What is known of an attachment, without its content. Errors: NotFound, Upstream.
     pub async fn attachment(&self, caller: &Caller, place: &ContentPlace) -> Result<AttachmentInfo> {
-        let url = self.url(&place.path(caller)?, &[("$select", super::mail::ATTACHMENT)])?;
+        let url = self.url(&self.path(caller, &place.within()?).await?, &[("$select", super::mail::ATTACHMENT)])?;
         let response = self.ask(self.get(caller, url)).await?;
         let text = json::text(&response.body);
         if response.repeats(&text) {

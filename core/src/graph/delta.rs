@@ -111,7 +111,7 @@ impl Graph {
             DeltaFrom::Start { folder_id, page_size } => (folder_id, None, page_size),
             DeltaFrom::Link { folder_id, link, page_size } => (folder_id, Some(link), page_size),
         };
-        let first = self.url(&caller.path(&format!("mailFolders/{}/messages/delta", segment(&folder_id)?))?, &[("$select", MESSAGE)])?;
+        let first = self.url(&self.path(caller, &format!("mailFolders/{}/messages/delta", segment(&folder_id)?)).await?, &[("$select", MESSAGE)])?;
         let url = match &link {
             // A stored link is received data like a fresh one. One that leads nowhere any more, say because the cloud has another address now, is lost.
             Some(link) => match self.followed(caller, &first, link) {
@@ -149,7 +149,7 @@ impl Graph {
         for folders in folders.chunks(MOST_ITEMS) {
             let (mut asked, mut paths) = (Vec::new(), Vec::new());
             for (folder_id, link) in folders {
-                let first = self.url(&caller.path(&format!("mailFolders/{}/messages/delta", segment(folder_id)?))?, &[("$select", MESSAGE)])?;
+                let first = self.url(&self.path(caller, &format!("mailFolders/{}/messages/delta", segment(folder_id)?)).await?, &[("$select", MESSAGE)])?;
                 let Ok(url) = self.followed(caller, &first, link) else { continue };
                 let Some(path) = url.as_str().strip_prefix(self.root.as_str()) else { continue };
                 paths.push(format!("/{path}"));

@@ -61,7 +61,7 @@ impl Graph {
     /// Changes a message, with `known` only if that is its change key still. Answers how it is by then; None: the answer does not show it.
     /// Errors: Conflict, when it is another one; NotFound. Source: Graph, message: update.
     pub async fn edit_message(&self, caller: &Caller, id: &str, edit: &MailEdit, known: Option<&str>) -> Result<Option<MailItem>> {
-        let url = self.url(&caller.path(&format!("messages/{}", segment(id)?))?, &[])?;
+        let url = self.url(&self.path(caller, &format!("messages/{}", segment(id)?)).await?, &[])?;
         let mut request = self.write(caller, Method::PATCH, url, edit.body(), Safety::Repeatable);
         if let Some(condition) = known.and_then(tag) {
             request = request.header(IF_MATCH, condition);
@@ -72,7 +72,7 @@ impl Graph {
 
     /// Moves a message to another folder. Not repeated in doubt: after `OutcomeUnknown` its folder tells. Source: Graph, message: move.
     pub async fn move_message(&self, caller: &Caller, id: &str, folder_id: &str) -> Result<Option<MailItem>> {
-        let url = self.url(&caller.path(&format!("messages/{}/move", segment(id)?))?, &[])?;
+        let url = self.url(&self.path(caller, &format!("messages/{}/move", segment(id)?)).await?, &[])?;
         let body = json!({ "destinationId": folder_id }).to_string().into_bytes();
         let mut request = self.write(caller, Method::POST, url, body, Safety::Once);
         request.is_batchable = true;
@@ -81,7 +81,8 @@ impl Graph {
 
     /// How these messages are now, in what can be changed of them. What is wrong with one is told of that one.
     pub async fn editable(&self, caller: &Caller, ids: &[String]) -> Result<Vec<(String, Verified)>> {
-        let path = |id: &String| Ok(format!("/{}", caller.path(&format!("messages/{}?$select={EDITABLE}", segment(id)?))?));
+        let place = self.place(caller).await?;
+        let path = |id: &String| Ok(format!("/{place}/messages/{}?$select={EDITABLE}", segment(id)?));
         let paths = ids.iter().map(path).collect::<Result<Vec<_>>>()?;
         let found = self.batch_get(caller, &paths, fault::is_item_gone).await?;
         Ok(ids.iter().zip(found).map(|(id, item)| (id.clone(), verified(id, item))).collect())

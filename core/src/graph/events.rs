@@ -269,13 +269,14 @@ fn item(raw: &str, proofs: &Proofs) -> EventItem {
 impl Graph {
     /// A page of what changed in the view from `start` to `end` since `link`; from the beginning without one.
     pub async fn calendar_changes(&self, caller: &Caller, (start, end): (SystemTime, SystemTime), link: Option<&str>) -> Result<ChangesAnswer<EventItem>> {
-        let first = self.url(&caller.path("calendarView/delta")?, &[("startDateTime", &rfc3339::to_text(start)), ("endDateTime", &rfc3339::to_text(end))])?;
+        let first = self.url(&self.path(caller, "calendarView/delta").await?, &[("startDateTime", &rfc3339::to_text(start)), ("endDateTime", &rfc3339::to_text(end))])?;
         self.changes(caller, &first, link, PREFERRED, "events", item).await
     }
 
     /// What is there of these, twenty a request, in their order.
     pub async fn events_by_id(&self, caller: &Caller, ids: &[String]) -> Result<Vec<EventProof>> {
-        let paths = ids.iter().map(|id| Ok(format!("/{}?$select={EVENT}", caller.path(&format!("events/{}", segment(id)?))?))).collect::<Result<Vec<_>>>()?;
+        let place = self.place(caller).await?;
+        let paths = ids.iter().map(|id| Ok(format!("/{place}/events/{}?$select={EVENT}", segment(id)?))).collect::<Result<Vec<_>>>()?;
         let mut proofs = Vec::with_capacity(ids.len());
         for (id, answer) in ids.iter().zip(self.batch_get(caller, &paths, fault::is_absent).await?) {
             proofs.push(match answer {

@@ -34,7 +34,7 @@ enum Told {
 impl Graph {
     /// Changes since a link of an earlier answer; all that there are, without one. None: the link is no longer good.
     pub async fn folder_changes(&self, caller: &Caller, from: Option<&str>) -> Result<Option<FolderChanges>> {
-        let first = self.url(&caller.path("mailFolders/delta")?, &[("$select", FOLDER)])?;
+        let first = self.url(&self.path(caller, "mailFolders/delta").await?, &[("$select", FOLDER)])?;
         let mut pages = Pages::of(first.clone());
         let mut url = match from {
             Some(link) => match pages.next(self.pipeline.hosts(), &self.root, caller, link) {

@@ -133,8 +133,8 @@ impl Graph {
         let mut open: Vec<Option<String>> = vec![None];
         while let Some(parent) = open.pop() {
             let path = match &parent {
-                None => caller.path("mailFolders")?,
-                Some(id) => caller.path(&format!("mailFolders/{}/childFolders", segment(id)?))?,
+                None => self.path(caller, "mailFolders").await?,
+                Some(id) => self.path(caller, &format!("mailFolders/{}/childFolders", segment(id)?)).await?,
             };
             let url = self.url(&path, &[("$select", FOLDER), ("$top", "100")])?;
             let found = match self.list::<WireFolder>(caller, url).await.and_then(|found| below(parent.as_ref(), found)) {
@@ -178,8 +178,8 @@ impl Graph {
             #[serde(deserialize_with = "wire::id")]
             id: String,
         }
-        let path = |name: &&str| Ok(format!("/{}", caller.path(&format!("mailFolders/{name}?$select=id"))?));
-        let paths = WELL_KNOWN.iter().map(path).collect::<Result<Vec<String>>>()?;
+        let place = self.place(caller).await?;
+        let paths: Vec<String> = WELL_KNOWN.iter().map(|name| format!("/{place}/mailFolders/{name}?$select=id")).collect();
         let found = self.batch_get(caller, &paths, fault::is_absent).await?;
         let mut list = WellKnownFolders::default();
         for (name, item) in WELL_KNOWN.into_iter().zip(found) {

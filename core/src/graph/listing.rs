@@ -1,13 +1,16 @@
 //! Messages of one folder by the date they came, page by page. A list shows a part of a folder at once; it tells of no removal and leads to no cursor, so
 //! it never replaces the folder's delta.
 
+use super::batch::Item;
 use super::delta::{DeltaItem, MESSAGE, checked_items};
 use super::paging::Pages;
 use super::reading::{KeepBody, PageReader};
-use super::{Caller, Graph, segment, wire};
+use super::{Caller, Graph, fault, segment, wire};
 use crate::error::Result;
+use crate::json::lenient;
 use crate::model::rfc3339;
 use crate::pipeline::{MAX_STREAMED, Sink};
+use serde::Deserialize;
 use std::sync::Arc;
 use std::time::SystemTime;
 use url::Url;
@@ -49,9 +52,16 @@ pub struct Listing {
     next: Option<Url>,
 }
 
+impl Listing {
+    /// The last page was not read yet.
+    pub fn has_more(&self) -> bool {
+        self.next.is_some()
+    }
+}
+
 impl Graph {
     /// Nothing is asked yet. `page_size`: 1 to 1,000 messages. Errors: InvalidInput, for a folder id that cannot be part of an address.
-    pub fn listing(&self, caller: &Caller, range: &ListingRange, page_size: u32) -> Result<Listing> {
+    pub async fn listing(&self, caller: &Caller, range: &ListingRange, page_size: u32) -> Result<Listing> {
         let order = match range.order {
             ListingOrder::NewestFirst => "receivedDateTime desc",
             ListingOrder::OldestFirst => "receivedDateTime asc",
@@ -60,8 +70,29 @@ impl Graph {
         let top = page_size.to_string();
         let mut query = vec![("$select", MESSAGE), ("$top", top.as_str()), ("$orderby", order)];
         query.extend(filter.as_deref().map(|filter| ("$filter", filter)));
-        let first = self.url(&caller.path(&format!("mailFolders/{}/messages", segment(&range.folder_id)?))?, &query)?;
+        let first = self.url(&self.path(caller, &format!("mailFolders/{}/messages", segment(&range.folder_id)?)).await?, &query)?;
         Ok(Listing { folder_id: range.folder_id.clone(), page_size, pages: Pages::of(first.clone()), next: Some(first) })
+    }
+
+    /// How many messages each folder holds, all of them or those received at `from` or later, in the order of the folders; None where it cannot be told, or the folder is gone.
+    /// Errors are about the mailbox or the way there. Source: Graph, list messages; `$count`.
+    pub async fn count_messages(&self, caller: &Caller, folder_ids: &[String], from: Option<SystemTime>) -> Result<Vec<Option<u32>>> {
+        #[derive(Deserialize)]
+        struct Wire {
+            #[serde(rename = "@odata.count", default, deserialize_with = "lenient::scalar")]
+            count: Option<i64>,
+        }
+        let mut paths = Vec::with_capacity(folder_ids.len());
+        for id in folder_ids {
+            let folder = self.path(caller, &format!("mailFolders/{}/messages", segment(id)?)).await?;
+            let filter = from.map(|from| format!("&$filter=receivedDateTime%20ge%20{}", rfc3339::to_text(from))).unwrap_or_default();
+            paths.push(format!("/{folder}?$select=id&$top=1&$count=true{filter}"));
+        }
+        let read = |item: Item| match item {
+            Item::Found(body, proofs) if !proofs.are_in(&body) => wire::read::<Wire>(body.as_bytes()).ok().and_then(|wire| u32::try_from(wire.count?).ok()),
+            Item::Found(..) | Item::Absent | Item::Failed(_) => None,
+        };
+        Ok(self.batch_get(caller, &paths, fault::is_absent).await?.into_iter().map(read).collect())
     }
 
     /// The next page; None after the last. It is read while it arrives; `keep` makes of each body what is kept of it. After an error the same page can be asked for again, but not after one of its link, which ends the list.

@@ -247,7 +247,7 @@ fn kind_of(odata_type: &str) -> AttachmentKind {
 }
 
 /// It says something of what was asked for, and nothing of the mailbox or the way there.
-pub(super) fn is_about_one(error: &Error) -> bool {
+pub fn is_about_one(error: &Error) -> bool {
     use ErrorKind::{Conflict, Forbidden, InvalidInput, LimitExceeded, LinkRejected, NotFound, Upstream};
     matches!(error.kind(), Upstream | InvalidInput | Forbidden | NotFound | LimitExceeded | LinkRejected | Conflict)
 }
@@ -270,7 +270,8 @@ pub(super) fn verified(id: &str, item: Item) -> Verified {
 impl Graph {
     /// What is attached to these messages, in their order. What is wrong with one of them is told of that one.
     pub async fn attachments(&self, caller: &Caller, ids: &[String]) -> Result<Vec<(String, Attached)>> {
-        let path = |id: &String| caller.path(&format!("messages/{}/attachments?$select={ATTACHMENT}", segment(id)?));
+        let place = self.place(caller).await?;
+        let path = |id: &String| Ok(format!("{place}/messages/{}/attachments?$select={ATTACHMENT}", segment(id)?));
         let paths = ids.iter().map(path).collect::<Result<Vec<_>>>()?;
         let found = self.batch_get(caller, &paths.iter().map(|path| format!("/{path}")).collect::<Vec<_>>(), fault::is_lasting).await?;
         let mut all = Vec::with_capacity(ids.len());
@@ -317,7 +318,8 @@ impl Graph {
     /// Whether these messages still exist and, if so, all of them: a delta's "removed" does not tell a deletion from a move, and its change of a known
     /// message may hold nothing but the change. What is wrong with one of them is told of that one.
     pub async fn verify(&self, caller: &Caller, ids: &[String]) -> Result<Vec<(String, Verified)>> {
-        let path = |id: &String| Ok(format!("/{}", caller.path(&format!("messages/{}?$select={MESSAGE}", segment(id)?))?));
+        let place = self.place(caller).await?;
+        let path = |id: &String| Ok(format!("/{place}/messages/{}?$select={MESSAGE}", segment(id)?));
         let paths = ids.iter().map(path).collect::<Result<Vec<_>>>()?;
         let found = self.batch_get(caller, &paths, fault::is_item_gone).await?;
         Ok(ids.iter().zip(found).map(|(id, item)| (id.clone(), verified(id, item))).collect())
@@ -326,7 +328,7 @@ impl Graph {
     /// Answers the new change key if it stands for this change alone: nothing else was changed since `known`. A conflict passes: the item is read again
     /// and the change repeated, with growing pauses.
     pub async fn set_read(&self, caller: &Caller, id: &str, is_read: bool, known: &str) -> Result<Option<String>> {
-        let url = self.url(&caller.path(&format!("messages/{}", segment(id)?))?, &[])?;
+        let url = self.url(&self.path(caller, &format!("messages/{}", segment(id)?)).await?, &[])?;
         let body = serde_json::json!({ "isRead": is_read }).to_string().into_bytes();
         let request = self.write(caller, Method::PATCH, url, body, Safety::Repeatable);
         let mut pause = CONTESTED_PAUSE;
@@ -361,7 +363,7 @@ impl Graph {
     }
 
     pub(super) async fn current_key(&self, caller: &Caller, id: &str) -> Result<Option<String>> {
-        let url = self.url(&caller.path(&format!("messages/{}", segment(id)?))?, &[("$select", "id,changeKey")])?;
+        let url = self.url(&self.path(caller, &format!("messages/{}", segment(id)?)).await?, &[("$select", "id,changeKey")])?;
         let wire: WireKey = wire::read(&self.ask(self.get(caller, url)).await?.body)?;
         Ok(wire.change_key.or_else(|| change_key(&wire.etag?)))
     }
@@ -377,7 +379,7 @@ impl Graph {
             body: ItemBody::new(draft.body_type, &draft.body),
             importance: wire::importance_name(draft.importance),
             internet_message_id: mail.internet_message_id,
-            from: draft.from_address.as_ref().map(Recipient::from),
+            from: draft.from_address.as_ref().map(Recipient::from).or(self.usual_sender(caller).await?),
             to_recipients: recipients(&draft.to),
             cc_recipients: recipients(&draft.cc),
             bcc_recipients: recipients(&draft.bcc),
@@ -389,7 +391,7 @@ impl Graph {
             single_value_extended_properties: [Property { id: MARK, value: mail.mark }],
         };
         let body = serde_json::to_vec(&wire).map_err(|_| Error::internal("A draft could not be written."))?;
-        let mut request = self.write(caller, Method::POST, self.url(&caller.path("messages")?, &[])?, body, Safety::Once);
+        let mut request = self.write(caller, Method::POST, self.url(&self.path(caller, "messages").await?, &[])?, body, Safety::Once);
         request.is_batchable = true;
         let response = self.ask(request).await?;
         match wire::read::<WireMade>(&response.body).ok().and_then(|made| made.of(mail)).filter(|made| !response.repeats(&made.id)) {
@@ -400,7 +402,7 @@ impl Graph {
 
     /// Accepted for delivery when this returns. Any success but 202 comes from somebody who is not Graph, and is doubt.
     pub async fn send_draft(&self, caller: &Caller, id: &str) -> Result<()> {
-        let url = self.url(&caller.path(&format!("messages/{}/send", segment(id)?))?, &[])?;
+        let url = self.url(&self.path(caller, &format!("messages/{}/send", segment(id)?)).await?, &[])?;
         let mut request = self.write(caller, Method::POST, url, Vec::new(), Safety::Once).header(CONTENT_LENGTH, HeaderValue::from_static("0"));
         request.headers.remove(CONTENT_TYPE);
         request.is_batchable = true;
@@ -413,7 +415,7 @@ impl Graph {
 
     /// None: the mailbox does not have it (yet). An answer about another message, or one that does not say whether it is a draft, is an error.
     pub async fn message_state(&self, caller: &Caller, id: &str) -> Result<Option<MessageState>> {
-        let url = self.url(&caller.path(&format!("messages/{}", segment(id)?))?, &[("$select", STATE), ("$expand", &shown_mark())])?;
+        let url = self.url(&self.path(caller, &format!("messages/{}", segment(id)?)).await?, &[("$select", STATE), ("$expand", &shown_mark())])?;
         let mut request = self.get(caller, url);
         request.is_batchable = true;
         let Some(response) = self.look(request).await? else { return Ok(None) };
@@ -427,7 +429,7 @@ impl Graph {
         let (mut found, mut is_clear) = (Vec::new(), true);
         // In this order: what leaves Drafts between the two looks is in Sent Items by then.
         for folder in ["drafts", "sentitems"] {
-            let url = self.url(&caller.path(&format!("mailFolders/{folder}/messages"))?, &[("$filter", &filter), ("$select", STATE), ("$expand", &shown_mark())])?;
+            let url = self.url(&self.path(caller, &format!("mailFolders/{folder}/messages")).await?, &[("$filter", &filter), ("$select", STATE), ("$expand", &shown_mark())])?;
             let Some(list) = self.list::<WireState>(caller, url).await? else { continue };
             is_clear &= list.unread == 0;
             for wire in list.items {
@@ -445,7 +447,7 @@ impl Graph {
     /// Removes a draft that is still as it was seen. A conflict: it is not, and stays.
     pub async fn delete_draft(&self, caller: &Caller, id: &str, change_key: &str) -> Result<()> {
         let condition = tag(change_key).ok_or_else(|| Error::internal("A draft to be removed has no change key."))?;
-        let url = self.url(&caller.path(&format!("messages/{}", segment(id)?))?, &[])?;
+        let url = self.url(&self.path(caller, &format!("messages/{}", segment(id)?)).await?, &[])?;
         let mut request = self.write(caller, Method::DELETE, url, Vec::new(), Safety::Repeatable).header(IF_MATCH, condition);
         request.headers.remove(CONTENT_TYPE);
         self.look(request).await.map(drop)

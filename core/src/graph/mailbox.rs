@@ -45,7 +45,7 @@ impl Graph {
 
     /// Errors: those that say nothing of the mailbox (the sign-in, the network).
     pub async fn mailbox(&self, caller: &Caller) -> Result<MailboxState> {
-        let url = self.url(&caller.path("mailFolders/inbox")?, &[("$select", "id")])?;
+        let url = self.url(&self.path(caller, "mailFolders/inbox").await?, &[("$select", "id")])?;
         let response = match self.pipeline.send(self.get(caller, url)).await {
             Ok(response) => response,
             Err(e) if matches!(e.kind(), ErrorKind::Upstream | ErrorKind::Throttled) => return Ok(MailboxState::Unreachable),

@@ -15,6 +15,7 @@ mod files;
 mod list;
 mod listing;
 mod mail;
+mod marks;
 mod mailbox;
 mod paging;
 mod places;
@@ -24,6 +25,7 @@ mod raw;
 mod reading;
 mod said;
 mod search;
+mod shared_mailbox;
 mod subscriptions;
 mod teams;
 mod untold;
@@ -52,7 +54,8 @@ pub use posts::{Mentioned, MentionedKind, OutgoingAttachment, OutgoingMention, O
 pub use teams::{Person, pair_of_chat};
 pub use subscriptions::{MadeSubscription, NewSubscription, RenewedSubscription};
 pub use upload::{Arrived, NewUpload, RANGE, SMALLEST_RANGE, Upload, UploadOf, UploadUrl};
-pub use mail::{Attached, MadeDraft, MessageState, OutgoingMail, Verified};
+pub use marks::{MailMarks, Marked};
+pub use mail::{Attached, is_about_one, MadeDraft, MessageState, OutgoingMail, Verified};
 
 use crate::config::Endpoints;
 use crate::error::{Error, ErrorKind, Result};
@@ -78,7 +81,7 @@ pub struct Graph {
 #[derive(Debug, Clone)]
 pub struct Caller {
     pub account_id: String,
-    /// Whose mailbox it is about, by object id or address: a shared one, or one that an organisation's token opens. None: the person's own.
+    /// Whose mailbox it is about, by object id or address: one that no account is for yet. None: the account's, which is the person's own or a shared one.
     pub mailbox: Option<String>,
     /// Object id of that person or mailbox, by which Graph may name it in its links; empty: unknown.
     pub user_id: String,
@@ -88,17 +91,17 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Asks for the person's own mailbox.
+    /// Asks for the account's mailbox.
     pub fn new(account_id: impl Into<String>, priority: Priority, max_wait: Duration) -> Self {
         Self { account_id: account_id.into(), mailbox: None, user_id: String::new(), priority, max_wait }
     }
+}
 
-    /// A path within the mailbox: `me/messages`, `users/{id}/messages`. Errors: InvalidInput, for a mailbox that cannot be part of an address.
-    fn path(&self, within: &str) -> Result<String> {
-        match &self.mailbox {
-            None => Ok(format!("me/{within}")),
-            Some(id) => Ok(format!("users/{}/{within}", segment(id)?)),
-        }
+/// Where a mailbox lies: `me`, or `users/{id}`. Errors: InvalidInput, for a mailbox that cannot be part of an address.
+fn place_of(mailbox: Option<&str>) -> Result<String> {
+    match mailbox {
+        None => Ok("me".to_owned()),
+        Some(id) => Ok(format!("users/{}", segment(id)?)),
     }
 }
 
@@ -114,6 +117,19 @@ impl Graph {
     /// What time it is at Microsoft.
     pub fn server_time(&self) -> SystemTime {
         self.pipeline.server_time()
+    }
+
+    /// Where the caller's mailbox lies. Nothing else decides it: whatever asks for a mailbox's mail begins its path with this.
+    async fn place(&self, caller: &Caller) -> Result<String> {
+        match &caller.mailbox {
+            Some(id) => place_of(Some(id)),
+            None => place_of(self.pipeline.shared_mailbox(&caller.account_id).await?.as_deref()),
+        }
+    }
+
+    /// A path within the caller's mailbox: `me/messages`, `users/{id}/messages`. Errors: those of the account, when its mailbox is not known.
+    async fn path(&self, caller: &Caller, within: &str) -> Result<String> {
+        Ok(format!("{}/{within}", self.place(caller).await?))
     }
 
     /// An address below Graph's root. `path` is made of literals and [`segment`]s.

@@ -39,16 +39,25 @@ impl Collection {
         Some(Self(segments))
     }
 
-    /// The same collection of the same mailbox: `me` and `users/{id}` are one for the person whose id it is, and so are the address and the id of the
-    /// mailbox that was asked for.
-    fn is(&self, other: &Self, caller: &Caller) -> bool {
-        self.of_me(caller) == other.of_me(caller)
+    /// The same collection of the same mailbox as `asked`: `me` and `users/{id}` are one for the person whose id it is, and so are the address and the id of
+    /// the mailbox that was asked for.
+    fn is(&self, asked: &Self, caller: &Caller) -> bool {
+        // Another mailbox is never the person's own, whatever a link says.
+        let mailbox = asked.mailbox();
+        self.within(mailbox, caller) == asked.within(mailbox, caller)
     }
 
-    fn of_me(&self, caller: &Caller) -> Vec<&str> {
-        // Another mailbox is never the person's own, whatever a link says.
-        let own = if caller.mailbox.is_some() { "the mailbox" } else { "me" };
-        let is_asked = |id: &str| caller.mailbox.as_ref().is_some_and(|mailbox| mailbox.eq_ignore_ascii_case(id));
+    /// Another mailbox than the person's own, by the name it is asked for.
+    fn mailbox(&self) -> Option<&str> {
+        match self.0.as_slice() {
+            [users, id, _, ..] if users == "users" => Some(id),
+            _ => None,
+        }
+    }
+
+    fn within<'a>(&'a self, mailbox: Option<&str>, caller: &Caller) -> Vec<&'a str> {
+        let own = if mailbox.is_some() { "the mailbox" } else { "me" };
+        let is_asked = |id: &str| mailbox.is_some_and(|mailbox| mailbox.eq_ignore_ascii_case(id));
         match self.0.as_slice() {
             [users, id, rest @ ..] if users == "users" && (is_user(id, &caller.user_id) || is_asked(id)) => std::iter::once(own).chain(rest.iter().map(String::as_str)).collect(),
             all => all.iter().map(String::as_str).collect(),
@@ -130,6 +139,7 @@ fn hash(text: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::graph::place_of;
     use crate::config::{Cloud, Endpoints};
     use crate::pipeline::Priority;
     use std::time::Duration;
@@ -189,7 +199,7 @@ mod tests {
     fn another_mailbox_is_one_by_its_address_and_its_id() {
         let hosts = Hosts::new(Endpoints::of(&Cloud::Public).unwrap());
         let caller = Caller { mailbox: Some("jobs@contoso.com".into()), user_id: ME.into(), ..Caller::new("acc", Priority::Interactive, Duration::ZERO) };
-        let first = format!("{ROOT}{}", caller.path("mailFolders/inbox/messages/delta").unwrap());
+        let first = format!("{ROOT}{}", format!("{}/mailFolders/inbox/messages/delta", place_of(caller.mailbox.as_deref()).unwrap()));
         assert_eq!(first, format!("{ROOT}users/jobs%40contoso.com/mailFolders/inbox/messages/delta"));
         let is_followed = |link: &str| followed(&hosts, &Url::parse(ROOT).unwrap(), &caller, &Url::parse(&first).unwrap(), &format!("{ROOT}{link}")).is_ok();
         assert!(is_followed("users/Jobs@contoso.com/mailFolders/inbox/messages/delta?$skiptoken=x"));
@@ -198,7 +208,7 @@ mod tests {
         assert!(!is_followed("users/sales@contoso.com/mailFolders/inbox/messages/delta?$skiptoken=x"));
         assert!(!is_followed("users/00000000-44d7-43e1-9a83-5f2406dee5bd/mailFolders/inbox/messages/delta?$skiptoken=x"));
         for bad in ["", ".", ".."] {
-            assert!(Caller { mailbox: Some(bad.into()), ..caller.clone() }.path("messages").is_err());
+            assert!(place_of(Some(bad)).is_err());
         }
     }
 

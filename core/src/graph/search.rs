@@ -28,8 +28,8 @@ struct WireFound {
 impl Graph {
     /// Nothing is asked yet. All of the words must be in subject, sender or body. Errors: InvalidInput.
     /// Source: Graph, use the $search query parameter; Keyword Query Language.
-    pub fn mail_search(&self, caller: &Caller, words: &[String]) -> Result<MailSearch> {
-        let first = self.url(&caller.path("messages")?, &[("$search", &expression(words)), ("$select", "id"), ("$top", PAGE)])?;
+    pub async fn mail_search(&self, caller: &Caller, words: &[String]) -> Result<MailSearch> {
+        let first = self.url(&self.path(caller, "messages").await?, &[("$search", &expression(words)), ("$select", "id"), ("$top", PAGE)])?;
         Ok(MailSearch { pages: Pages::of(first.clone()), next: Some(first) })
     }
 

@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 
 /// All of a mailbox, drafts and sent items as well.
 const RESOURCE: &str = "/me/messages";
+/// The same where contents are to come, which takes a selection.
+const RESOURCE_WITH_CONTENT: &str = "/me/messages?$select=id,changeKey,parentFolderId,receivedDateTime,isRead";
 /// Longest id of one; Microsoft's are GUIDs.
 const LONGEST_ID: usize = 128;
 /// A lifetime in minutes that Microsoft may name as its longest.
@@ -25,6 +27,8 @@ pub struct NewSubscription<'a> {
     /// The word by which its notifications prove that they belong to it.
     pub client_state: &'a str,
     pub expires_at: i64,
+    /// Contents are to come, encrypted for this certificate: its name, and DER in base64.
+    pub certificate: Option<(&'a str, &'a str)>,
 }
 
 #[derive(Debug)]
@@ -64,6 +68,12 @@ struct WireNew<'a> {
     expiration_date_time: String,
     client_state: &'a str,
     latest_supported_tls_version: &'static str,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    include_resource_data: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    encryption_certificate_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    encryption_certificate: Option<&'a str>,
 }
 
 #[derive(Deserialize)]
@@ -108,10 +118,13 @@ impl Graph {
             change_type: "created,updated,deleted",
             notification_url: new.notification_url,
             lifecycle_notification_url: new.notification_url,
-            resource: RESOURCE,
+            resource: if new.certificate.is_some() { RESOURCE_WITH_CONTENT } else { RESOURCE },
             expiration_date_time: time(new.expires_at),
             client_state: new.client_state,
             latest_supported_tls_version: "v1_2",
+            include_resource_data: new.certificate.is_some(),
+            encryption_certificate_id: new.certificate.map(|(name, _)| name),
+            encryption_certificate: new.certificate.map(|(_, der)| der),
         };
         let body = serde_json::to_vec(&body).map_err(|_| crate::error::Error::internal("A subscription cannot be written."))?;
         let response = self.pipeline.send(self.write(caller, Method::POST, self.url("subscriptions", &[])?, body, Safety::Once)).await?;

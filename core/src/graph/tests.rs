@@ -480,4 +480,5 @@ mod listing;
 mod mixed;
 mod people;
 mod shapes;
+mod shared;
 mod together;

@@ -118,7 +118,7 @@ impl WireProgress {
 impl Graph {
     /// How many attachments a draft has. None: there is no such draft.
     pub async fn count_attachments(&self, caller: &Caller, draft_id: &str) -> Result<Option<usize>> {
-        let url = self.url(&caller.path(&format!("messages/{}/attachments", segment(draft_id)?))?, &[("$select", "id,name,size")])?;
+        let url = self.url(&self.path(caller, &format!("messages/{}/attachments", segment(draft_id)?)).await?, &[("$select", "id,name,size")])?;
         #[derive(Deserialize)]
         struct Id {
             #[serde(deserialize_with = "wire::id")]
@@ -131,7 +131,7 @@ impl Graph {
 
     /// Adds a file below 3 MB to a draft. Not repeated in doubt: [`count_attachments`](Self::count_attachments) tells.
     pub async fn attach(&self, caller: &Caller, draft_id: &str, file: &FileAttachment) -> Result<()> {
-        let url = self.url(&caller.path(&format!("messages/{}/attachments", segment(draft_id)?))?, &[])?;
+        let url = self.url(&self.path(caller, &format!("messages/{}/attachments", segment(draft_id)?)).await?, &[])?;
         self.ask(self.write(caller, Method::POST, url, written(&WireFile::from(file))?, Safety::Once)).await.map(drop)
     }
 
@@ -140,7 +140,7 @@ impl Graph {
     pub async fn begin_upload(&self, caller: &Caller, draft_id: &str, upload: &NewUpload<'_>) -> Result<UploadUrl> {
         let NewUpload { file, size } = upload;
         let item = WireItem { attachment_type: "file", name: &file.name, size: *size, content_type: &file.content_type, content_id: file.content_id.as_deref(), is_inline: file.content_id.is_some() };
-        let url = self.url(&caller.path(&format!("messages/{}/attachments/createUploadSession", segment(draft_id)?))?, &[])?;
+        let url = self.url(&self.path(caller, &format!("messages/{}/attachments/createUploadSession", segment(draft_id)?)).await?, &[])?;
         let response = self.ask(self.write(caller, Method::POST, url, written(&WireStart { item })?, Safety::Repeatable)).await?;
         self.session_of(&response, UploadOf::Mail)
     }

@@ -28,6 +28,7 @@ pub enum AccountState {
 }
 
 /// `Person`: one person's mailbox and chats. `Tenant`: a whole organisation, without a person. `Link`: a person who is known, whose data is not touched.
+/// `SharedMailbox`: a mailbox without a person of its own, opened through the account of somebody who may.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AccountKind {
@@ -35,6 +36,7 @@ pub enum AccountKind {
     Person,
     Tenant,
     Link,
+    SharedMailbox,
 }
 
 /// A sign-in to start.
@@ -144,6 +146,8 @@ pub struct Account {
     /// When access ends for good, since no lasting access (`offline_access`) was granted.
     #[serde(with = "rfc3339::option")]
     pub access_ends_at: Option<SystemTime>,
+    /// Of a shared mailbox: id of the account it is opened through, or was before it was disconnected.
+    pub delegate: Option<String>,
 }
 
 /// Which accounts, in the order in which they were connected first.

@@ -81,6 +81,9 @@ pub struct Metrics {
     pub notifications_refused: u64,
     pub subscriptions_made: u64,
     pub subscriptions_renewed: u64,
+    /// Encrypted contents of notifications that were proven, and those that were dropped: not Microsoft's, for no certificate of the store, changed on the way, or shown twice.
+    pub contents_proven: u64,
+    pub contents_refused: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

@@ -92,6 +92,20 @@ pub struct Message {
     /// A change made here (`mark_read`, `flag` …) is still on its way to the mailbox.
     #[serde(default)]
     pub is_edit_waiting: bool,
+    /// Told once it was looked at, in the sync that brings it.
+    #[serde(default)]
+    pub kind: MessageKind,
+}
+
+/// What a message is, by its form. `Bounce`: a mail system reports that a mail did not arrive, or not yet. `AutomaticReply`: no person wrote it (out of office).
+/// Its form can be forged: what is proven, and answers a mail that was sent here, stands in that receipt.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MessageKind {
+    #[default]
+    Ordinary,
+    Bounce,
+    AutomaticReply,
 }
 
 /// `Complete`: it was flagged, and is done.

@@ -2,6 +2,7 @@
 
 mod account;
 mod address;
+mod backfill;
 mod calendar;
 mod contact;
 mod draft;
@@ -21,6 +22,7 @@ mod workflow;
 
 pub use account::{Account, AccountFilter, AccountKind, AccountPage, AccountState, Approval, ConnectRequest, Feature, LinkRequest, SignIn, TenantRequest};
 pub(crate) use address::is_mail_address;
+pub use backfill::{Backfill, BackfillEstimate, BackfillRange, BackfillState};
 pub use calendar::{Attendee, AttendeeAnswer, AttendeeKind, CalendarEvent, CalendarPage, CalendarQuery, EventKind, Sensitivity, ShowAs};
 pub use contact::{Contact, ContactPage, ContactQuery};
 pub use draft::{Address, BodyType, Draft, FileAttachment, ForwardDraft, Importance, MailDraft, MailHeader, Preview, ReplyDraft, Signature, WorkflowDraft};
@@ -29,13 +31,13 @@ pub use inbound::{HttpRequest, HttpResponse};
 pub use retention::{
     AuditChainHead, AuditFault, AuditHead, AuditKind, AuditPage, AuditRecord, AuditVerdict, KeyRotation, OwnerDeletion, PurgeReport, PurgeRequest, RotationReport,
 };
-pub use message::{AttachmentInfo, AttachmentKind, BodyForm, BodyOptions, FlagStatus, Folder, InlineImages, LinkRule, MailThread, Message, MessageBody, MessagePage, MessageQuery, SearchQuery, ThreadPage, ThreadQuery, ThreadSummary};
+pub use message::{AttachmentInfo, AttachmentKind, BodyForm, BodyOptions, FlagStatus, Folder, InlineImages, LinkRule, MailThread, Message, MessageBody, MessageKind, MessagePage, MessageQuery, SearchQuery, ThreadPage, ThreadQuery, ThreadSummary};
 pub use news::{Change, ChangeKind, ChangeQuery, Event, QuarantineKind, QuarantinedItem, RunReport, SyncOutcome, SyncReport};
 pub use permission::{MailboxState, Permission, PermissionList, PermissionQuery, Verification};
 pub use places::{ChannelKind, ChatKind, ChatMember, ChatMessage, PeopleQuery, Person, Team, TeamChannel, TeamChannels, TeamsChat};
 pub use raw::{GraphVersion, RawOutcome, RawPage, RawRequest};
 pub use said::{TeamsMessage, TeamsMessageKind, TeamsMessagePage, TeamsMessageQuery};
-pub use receipt::{LastSender, OutboxFilter, Receipt, Route, SendState};
+pub use receipt::{AutomaticReply, Bounce, BounceKind, LastSender, OutboxFilter, Receipt, Route, SendState};
 pub use teams::{ChannelPostDraft, ChatDraft, ChatImportance, FileLink, Mention, MentionTarget};
 pub use workflow::Workflow;
 

@@ -1,4 +1,5 @@
 use super::account::AccountState;
+use super::backfill::Backfill;
 use super::receipt::Receipt;
 use super::rfc3339;
 use crate::error::ErrorKind;
@@ -98,6 +99,8 @@ pub enum Event {
     SyncFailed { account_id: String, kind: ErrorKind, reason: String },
     /// Microsoft refused for good what was changed of a message here (`mark_read`, `flag` …); it shows again what the mailbox says.
     EditRefused { account_id: String, message_id: String, kind: ErrorKind, reason: String },
+    /// A back-fill got on by a page, or changed its state.
+    BackfillChanged { backfill: Backfill },
     /// The reader was too slow; this many events were dropped, the oldest first.
     Missed { count: u64 },
 }
@@ -122,6 +125,8 @@ pub enum ChangeKind {
     ChatMessageChanged,
     /// Its sender deleted it.
     ChatMessageRemoved,
+    /// A mail that was sent has a bounce or an automatic reply; `subject_id` is its receipt.
+    SendAnswered,
 }
 
 /// Which changes.

@@ -24,7 +24,7 @@ prints!(ConnectRequest shows { owner, features, login_hint, extra_scopes, app, t
 prints!(TenantRequest shows { owner, app, tenant } addresses { redirect_uri } hides { context });
 prints!(LinkRequest shows { owner, app, tenant, login_hint } addresses { redirect_uri } hides { context });
 prints!(Account shows {
-    id, owner, kind, state, app, address, display_name, tenant_id, user_id, features, scopes, missing, connected_at, folders, problem, warnings, access_ends_at
+    id, owner, kind, state, app, address, display_name, tenant_id, user_id, features, scopes, missing, connected_at, folders, problem, warnings, access_ends_at, delegate
 } addresses {} hides { context });
 prints!(Workflow shows { id, owner, name, url, host, added_at } addresses {} hides { context });
 // The URL carries `state`, the binding is a secret.

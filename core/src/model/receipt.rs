@@ -60,6 +60,45 @@ pub struct Receipt {
     /// It was open when the store was copied or restored, and waits for the host.
     #[serde(default)]
     pub is_parked: bool,
+    /// What mail systems reported of a mail that did not arrive, or not yet, oldest first. Known once the reports are synced.
+    #[serde(default)]
+    pub bounces: Vec<Bounce>,
+    /// Answers that no person wrote: out of office and the like, oldest first. Known once they are synced.
+    #[serde(default)]
+    pub automatic_replies: Vec<AutomaticReply>,
+}
+
+/// What a mail system reported of one recipient of a sent mail (RFC 3464).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bounce {
+    pub recipient: String,
+    /// Status code as in RFC 3463: `5.1.10`.
+    pub status: String,
+    /// What the mail system said, in its own words and language; foreign text, 500 characters at the most.
+    pub reason: Option<String>,
+    pub kind: BounceKind,
+    #[serde(with = "rfc3339")]
+    pub at: SystemTime,
+    /// The message that reports it, as in `Message.id`.
+    pub message_id: String,
+}
+
+/// `Permanent`: given up, it will not arrive. `Temporary`: late, and still being tried; nothing has failed yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BounceKind {
+    Permanent,
+    Temporary,
+}
+
+/// An answer to a sent mail that no person wrote.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AutomaticReply {
+    pub from_address: Option<Address>,
+    #[serde(with = "rfc3339")]
+    pub at: SystemTime,
+    /// The answer, as in `Message.id`.
+    pub message_id: String,
 }
 
 /// The account and the From that an owner used last in a context.

@@ -4,6 +4,8 @@
 //! which believes only what proves to belong to a subscription of this store, and of that only that *something* is new: the account is marked, durably, before
 //! the answer, and synced afterwards ([`follow`]). What is in a post is never stored. A subscription lives for days: [`renew`] makes, renews and replaces it.
 
+mod certificates;
+mod decrypt;
 mod ending;
 mod follow;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -11,6 +13,7 @@ pub mod fuzzing;
 mod known;
 mod marks;
 mod parse;
+mod prove;
 mod receive;
 mod renew;
 #[cfg(test)]
@@ -23,9 +26,13 @@ use crate::error::Result;
 use crate::graph::Graph;
 use crate::random;
 use crate::store::{AccountRow, Store};
+use crate::trust::Trust;
 use crate::vault::Vault;
+use certificates::ContentKeys;
 use known::KnownOnes;
 use marks::Marks;
+use prove::Proofs;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
@@ -39,6 +46,11 @@ pub struct Parts {
     pub notification_url: Option<String>,
     /// The account may be watched.
     pub is_usable: fn(&AccountRow) -> bool,
+    /// Contents are to come with notifications, encrypted.
+    pub with_content: bool,
+    pub trust: Trust,
+    /// By the names of applications.
+    pub client_ids: HashMap<String, String>,
 }
 
 pub struct Notify {
@@ -51,6 +63,8 @@ pub struct Notify {
     renewals: tokio::sync::Notify,
     /// Minutes that a subscription is asked to live.
     lifetime: AtomicI64,
+    keys: ContentKeys,
+    proofs: Proofs,
 }
 
 impl Notify {
@@ -62,6 +76,8 @@ impl Notify {
             known: KnownOnes::default(),
             renewals: tokio::sync::Notify::new(),
             lifetime: AtomicI64::new(renew::LIFETIME_MINUTES),
+            keys: ContentKeys::default(),
+            proofs: Proofs::default(),
         }))
     }
 

@@ -1,6 +1,7 @@
 //! A post of notifications, read within bounds. Nothing of it is believed yet.
 //! Source: Graph, changeNotificationCollection; lifecycle notifications.
 
+use super::decrypt::EncryptedContent;
 use crate::json::{self, lenient};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -23,13 +24,28 @@ pub struct Notification {
     pub tenant_id: Option<String>,
     #[serde(deserialize_with = "short")]
     pub lifecycle_event: Option<String>,
+    #[serde(deserialize_with = "lenient::object")]
+    pub encrypted_content: Option<EncryptedContent>,
+    #[serde(deserialize_with = "lenient::object")]
+    pub resource_data: Option<ResourceData>,
 }
+
+/// What it is about, as it says outside of its content.
+#[derive(Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(default)]
+pub struct ResourceData {
+    #[serde(deserialize_with = "lenient::scalar")]
+    pub id: Option<String>,
+}
+
+/// Tokens that came with a post and say who posts.
+pub type Tokens = Vec<String>;
 
 /// What a post holds.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Posted {
     /// None: one that cannot be read.
-    Items(Vec<Option<Notification>>),
+    Items(Vec<Option<Notification>>, Tokens),
     TooMany,
     /// It is no list of notifications.
     Unreadable,
@@ -43,6 +59,8 @@ fn short<'de, D: Deserializer<'de>>(input: D) -> Result<Option<String>, D::Error
 struct Body<'a> {
     #[serde(borrow)]
     value: Items<'a>,
+    #[serde(borrow, default, rename = "validationTokens")]
+    tokens: Option<&'a RawValue>,
 }
 
 struct Items<'a> {
@@ -78,8 +96,11 @@ impl<'de: 'a, 'a> Deserialize<'de> for Items<'a> {
 pub fn posted(body: &[u8]) -> Posted {
     let text = json::text(body);
     match json::of_text::<Body<'_>>(&text) {
-        Ok(Body { value: Items { is_more: true, .. } }) => Posted::TooMany,
-        Ok(Body { value }) => Posted::Items(value.items.into_iter().map(|raw| serde_json::from_str(raw.get()).ok()).collect()),
+        Ok(Body { value: Items { is_more: true, .. }, .. }) => Posted::TooMany,
+        Ok(Body { value, tokens }) => {
+            let tokens = tokens.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
+            Posted::Items(value.items.into_iter().map(|raw| serde_json::from_str(raw.get()).ok()).collect(), tokens)
+        }
         Err(_) => Posted::Unreadable,
     }
 }
@@ -95,10 +116,10 @@ mod tests {
             r#"{{"validationTokens":["a"],"value":[{{"clientState":"one","subscriptionId":"s","tenantId":"t","resourceData":{{"id":"AAMk"}}}},7,null,[],
                {{"clientState":{{}},"lifecycleEvent":"missed"}},{{"clientState":"{long}"}}]}}"#
         );
-        let Posted::Items(items) = posted(body.as_bytes()) else { panic!("unreadable") };
+        let Posted::Items(items, tokens) = posted(body.as_bytes()) else { panic!("unreadable") };
         let text = |text: &str| Some(text.to_owned());
-        assert_eq!(items.len(), 6);
-        assert_eq!(items[0], Some(Notification { client_state: text("one"), subscription_id: text("s"), tenant_id: text("t"), lifecycle_event: None }));
+        assert_eq!((items.len(), tokens), (6, vec!["a".to_owned()]));
+        assert_eq!(items[0], Some(Notification { client_state: text("one"), subscription_id: text("s"), tenant_id: text("t"), resource_data: Some(ResourceData { id: text("AAMk") }), ..Notification::default() }));
         assert!(items[1].is_none() && items[2].is_none());
         assert_eq!(items[4].as_ref().map(|item| (&item.client_state, item.lifecycle_event.as_deref())), Some((&None, Some("missed"))));
         assert_eq!(items[5], Some(Notification::default()));
@@ -111,8 +132,8 @@ mod tests {
         }
         assert_eq!(posted(b"\xff\xfe\xff"), Posted::Unreadable);
         let many = |n: usize| format!(r#"{{"value":[{}]}}"#, vec!["0"; n].join(","));
-        assert!(matches!(posted(many(MOST_ITEMS).as_bytes()), Posted::Items(items) if items.len() == MOST_ITEMS));
+        assert!(matches!(posted(many(MOST_ITEMS).as_bytes()), Posted::Items(items, _) if items.len() == MOST_ITEMS));
         assert_eq!(posted(many(MOST_ITEMS + 1).as_bytes()), Posted::TooMany);
-        assert_eq!(posted(br#"{"value":[]}"#), Posted::Items(Vec::new()));
+        assert_eq!(posted(br#"{"value":[]}"#), Posted::Items(Vec::new(), Vec::new()));
     }
 }

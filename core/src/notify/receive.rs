@@ -2,7 +2,8 @@
 //! Source: Graph, receive change notifications through webhooks; lifecycle notifications.
 
 use super::Notify;
-use super::parse::{Notification, Posted, posted};
+use super::parse::{Notification, Posted, Tokens, posted};
+use super::prove::{Post, Told};
 use crate::error::Result;
 use crate::model::{HttpRequest, HttpResponse};
 use crate::store::{KnownSubscription, Lifecycle};
@@ -22,6 +23,8 @@ struct Believed {
     /// Accounts with something new.
     accounts: BTreeSet<String>,
     lifecycle: BTreeMap<[u8; 32], Lifecycle>,
+    /// Not proven yet.
+    contents: Vec<Told>,
     good: u32,
     bad: u32,
 }
@@ -54,18 +57,19 @@ impl Notify {
         if body.len() > LARGEST_BODY {
             return plain(413);
         }
-        let items = match posted(body) {
-            Posted::Items(items) => items,
+        let (items, tokens) = match posted(body) {
+            Posted::Items(items, tokens) => (items, tokens),
             Posted::TooMany => return plain(413),
             Posted::Unreadable => return plain(400),
         };
         // The same for good and bad ones: who guesses learns nothing.
-        if self.take_in(items).await.is_ok() { plain(202) } else { plain(503) }
+        if self.take_in(items, tokens).await.is_ok() { plain(202) } else { plain(503) }
     }
 
     /// Everything is durable when this returns.
-    async fn take_in(&self, items: Vec<Option<Notification>>) -> Result<()> {
+    async fn take_in(&self, items: Vec<Option<Notification>>, tokens: Tokens) -> Result<()> {
         let believed = self.check(items).await?;
+        let contents = believed.contents;
         let (meters, clock) = (self.parts.graph.meters(), &self.parts.clock);
         meters.notifications.add(believed.good);
         meters.notifications_refused.add(believed.bad);
@@ -81,22 +85,24 @@ impl Notify {
                 marking.done();
             }
         }
+        // Marked first: what is wrong with a content loses nothing.
+        self.prove_later(Post { tokens, contents });
         Ok(())
     }
 
     /// Each by itself: one that is forged costs its neighbours nothing.
-    async fn check(&self, items: Vec<Option<Notification>>) -> Result<Believed> {
+    async fn check(&self, mut items: Vec<Option<Notification>>) -> Result<Believed> {
         let mut hashes = HashMap::new();
         for state in items.iter().flatten().filter_map(|item| item.client_state.as_deref()) {
             if !hashes.contains_key(state) {
-                hashes.insert(state, self.client_hash(state)?);
+                hashes.insert(state.to_owned(), self.client_hash(state)?);
             }
         }
         let wanted: Vec<[u8; 32]> = hashes.values().copied().collect();
         let known = self.known.find(&*self.parts.store, &*self.parts.clock, &wanted).await?;
         let mut believed = Believed::default();
-        for item in &items {
-            let found = item.as_ref().and_then(|item| {
+        for item in &mut items {
+            let found = item.as_mut().and_then(|item| {
                 let hash = hashes.get(item.client_state.as_deref()?)?;
                 known.get(hash).filter(|one| belongs(item, hash, one)).map(|one| (item, one))
             });
@@ -105,6 +111,10 @@ impl Notify {
                 continue;
             };
             believed.good = believed.good.saturating_add(1);
+            if let Some(content) = item.encrypted_content.take() {
+                let graph_id = item.resource_data.take().and_then(|about| about.id);
+                believed.contents.push(Told { account_id: one.account_id.clone(), tenant_id: one.tenant_id.clone(), app: one.app.clone(), graph_id, content });
+            }
             match item.lifecycle_event.as_deref() {
                 Some("reauthorizationRequired") => drop(believed.lifecycle.entry(one.client_hash).or_insert(Lifecycle::MustReauthorize)),
                 Some("subscriptionRemoved") => drop(believed.lifecycle.insert(one.client_hash, Lifecycle::Removed)),

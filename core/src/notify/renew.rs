@@ -8,7 +8,7 @@ use crate::graph::{Caller, MadeSubscription, NewSubscription, RenewedSubscriptio
 use crate::pipeline::Priority;
 use crate::random;
 use crate::runtime::Stop;
-use crate::store::{AccountRow, LEASE_MS, LeaseRequest, SubscriptionRow, SubscriptionState, hold};
+use crate::store::{AccountRow, CertificateRow, LEASE_MS, LeaseRequest, SubscriptionRow, SubscriptionState, hold};
 use futures_util::StreamExt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -16,6 +16,8 @@ use std::time::Duration;
 
 /// Three days: what every copy of Microsoft's pages allows.
 pub const LIFETIME_MINUTES: i64 = 4_320;
+/// A day, where contents come: what Microsoft allows then.
+const LIFETIME_WITH_CONTENT: i64 = 1_440;
 const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
 const DAY_MS: i64 = 24 * HOUR_MS;
@@ -100,6 +102,7 @@ impl Notify {
 
     async fn tend_all(&self) -> Result<()> {
         self.parts.store.add_subscriptions(self.now()).await?;
+        self.drop_certificates().await?;
         for _ in 0..MOST_PAGES {
             let due = self.parts.store.due_subscriptions(self.now(), PAGE).await?;
             if due.is_empty() {
@@ -125,10 +128,24 @@ impl Notify {
         if !(self.parts.is_usable)(&account) {
             return self.save(&SubscriptionRow { next_at: now.saturating_add(DAY_MS), generation: account.generation, ..row }).await.map(drop);
         }
+        let certificate = self.wanted_certificate().await?;
+        let wanted = certificate.as_ref().map(|one| one.name.clone());
         if is_there && row.expires_at > now {
-            return self.renew(row, &account, &caller).await;
+            if row.certificate == wanted {
+                return self.renew(row, &account, &caller).await;
+            }
+            // A certificate cannot be changed. What comes by the old subscription until it is gone is covered by the sync that follows the new one.
+            let old = row.graph_id.clone().unwrap_or_default();
+            self.make(SubscriptionRow { state: SubscriptionState::Absent, graph_id: None, ..row }, &account, &caller).await?;
+            let _ = self.parts.graph.unsubscribe(&caller, &old).await; // it expires otherwise
+            return Ok(());
         }
         self.make(row, &account, &caller).await
+    }
+
+    /// None: contents are not wanted.
+    async fn wanted_certificate(&self) -> Result<Option<CertificateRow>> {
+        if self.parts.with_content { self.current_certificate().await.map(Some) } else { Ok(None) }
     }
 
     async fn renew(&self, row: SubscriptionRow, account: &AccountRow, caller: &Caller) -> Result<()> {
@@ -190,7 +207,9 @@ impl Notify {
         }
         let client_state = random::token::<32>()?;
         let now = self.now();
+        let certificate = self.wanted_certificate().await?;
         row = SubscriptionRow {
+            certificate: certificate.as_ref().map(|one| one.name.clone()),
             state: SubscriptionState::Creating,
             state_since: now,
             graph_id: None,
@@ -204,10 +223,10 @@ impl Notify {
             return Ok(());
         }
         row.version += 1;
-        let mut made = self.ask_for_one(caller, &client_state).await;
+        let mut made = self.ask_for_one(caller, &client_state, certificate.as_ref()).await;
         if let Ok(MadeSubscription::TooLong(minutes)) = made {
             self.shorten(minutes);
-            made = self.ask_for_one(caller, &client_state).await;
+            made = self.ask_for_one(caller, &client_state, certificate.as_ref()).await;
         }
         let failed = |why: &str, wait| Outcome::Failed(why.to_owned(), wait);
         let outcome = match made {
@@ -233,10 +252,10 @@ impl Notify {
         self.mark(&account.id).await
     }
 
-    async fn ask_for_one(&self, caller: &Caller, client_state: &str) -> Result<MadeSubscription> {
+    async fn ask_for_one(&self, caller: &Caller, client_state: &str, certificate: Option<&CertificateRow>) -> Result<MadeSubscription> {
         let notification_url = self.parts.notification_url.as_deref().unwrap_or_default();
         let expires_at = self.now().saturating_add(self.lifetime_ms());
-        self.parts.graph.subscribe(caller, NewSubscription { notification_url, client_state, expires_at }).await
+        self.parts.graph.subscribe(caller, NewSubscription { notification_url, client_state, expires_at, certificate: certificate.map(|one| (one.name.as_str(), one.certificate.as_str())) }).await
     }
 
     /// One may have been made by a request whose answer was lost.
@@ -293,7 +312,8 @@ impl Notify {
     }
 
     fn lifetime_ms(&self) -> i64 {
-        self.lifetime.load(Ordering::Relaxed).saturating_mul(MINUTE_MS)
+        let longest = if self.parts.with_content { LIFETIME_WITH_CONTENT } else { LIFETIME_MINUTES };
+        self.lifetime.load(Ordering::Relaxed).min(longest).saturating_mul(MINUTE_MS)
     }
 
     /// Microsoft named a shorter one.

@@ -13,8 +13,8 @@ use crate::hex::hex;
 use crate::pipeline::Priority;
 use crate::runtime::Stop;
 use crate::seal::{AadContext, Sealed};
-use crate::store::{Content, Hold, ItemRow, ItemState, LEASE_MS, NewItem, NewLink, link_place, Pace, Step, Store, Taken, Tally, sealed_row};
-use crate::vault::{DataKey, Vault, host_link};
+use crate::store::{Content, Hold, ItemRow, ItemState, LEASE_MS, NewItem, NewLink, SentMail, link_place, Pace, Step, Store, Taken, Tally, sealed_row};
+use crate::vault::{DataKey, Hashes, Vault, host_link, message_id_hash};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
@@ -62,6 +62,8 @@ pub struct Job<C: Channel> {
     pub tally: Tally,
     /// What comes after it may be taken in hand when it is settled.
     pub may_claim_next: bool,
+    /// What is stored of it, should it be answered.
+    known_by: Option<SentMail>,
     /// The content key of its account. A write asks whether it is still the one.
     key: DataKey,
     stop: Stop,
@@ -93,7 +95,7 @@ impl<C: Channel> Job<C> {
         let (now, draft, progress, key) = opened.await?;
         // The claim stays, whatever is there now.
         let item = ItemRow { progress: now.progress, progress_version: now.progress_version, ..item };
-        Ok(Self { tools, item, draft, progress, tally: Tally::None, may_claim_next: false, key, stop })
+        Ok(Self { tools, item, draft, progress, tally: Tally::None, may_claim_next: false, known_by: None, key, stop })
     }
 
     pub fn caller(&self) -> Caller {
@@ -151,12 +153,25 @@ impl<C: Channel> Job<C> {
         }
         let Ids { link: Some(text), graph_id: Some(graph_id), conversation_id, .. } = self.ids() else { return Ok(None) };
         let account_id = self.item.account_id.clone();
-        let hashes = match self.tools.vault.hashes_in_memory(&account_id) {
-            Some(hashes) => hashes,
-            None => self.tools.vault.hashes(&account_id).await?,
-        };
-        let hash = host_link(&hashes, &text)?;
+        let hash = host_link(&self.hashes().await?, &text)?;
         Ok(Some(Link { text, account_id, graph_id, conversation_id, is_sent, hash, since: now.saturating_sub(CLOCKS_MS) }))
+    }
+
+    /// What its answers find it by, once it may be sent.
+    async fn sent_mail(&self, state: ItemState) -> Result<Option<SentMail>> {
+        if !matches!(state, ItemState::Dispatching | ItemState::Sent) {
+            return Ok(None);
+        }
+        let Ids { internet_message_id: Some(message_id), graph_id: Some(graph_id), conversation_id, .. } = C::ids(self.progress.own.clone()) else { return Ok(None) };
+        let sent = SentMail { account_id: self.item.account_id.clone(), graph_id, conversation_id, hash: message_id_hash(&self.hashes().await?, &message_id)? };
+        Ok(Some(sent).filter(|sent| self.known_by.as_ref() != Some(sent)))
+    }
+
+    async fn hashes(&self) -> Result<Hashes> {
+        match self.tools.vault.hashes_in_memory(&self.item.account_id) {
+            Some(hashes) => Ok(hashes),
+            None => self.tools.vault.hashes(&self.item.account_id).await,
+        }
     }
 
     async fn write(&mut self, state: ItemState, leaving: Leaving, release: bool) -> Result<Option<Left>> {
@@ -169,6 +184,7 @@ impl<C: Channel> Job<C> {
         let claim_next_until = (self.may_claim_next && !state.is_open() && !self.stop.is_set()).then(|| now.saturating_add(LEASE_MS));
         let leaving = &leaving;
         let link = &self.link(state, now).await?;
+        let sent_mail = &self.sent_mail(state).await?;
         let written = tools.vault.with_current_keys(|| {
             let held = held.take();
             async move {
@@ -180,7 +196,7 @@ impl<C: Channel> Job<C> {
                 let sealed = seal_progress(&key, item, progress)?;
                 let Leaving { reason, next_at, tidy_at } = leaving.clone();
                 let links = link.as_ref().map(|link| link.sealed(&key)).transpose()?.into_iter().collect();
-                let step = Step { state, progress: Some(sealed), reason, next_at, sent_at, claim_until, tally, tidy_at, announce: release, claim_next_until, links };
+                let step = Step { state, progress: Some(sealed), reason, next_at, sent_at, claim_until, tally, tidy_at, announce: release, claim_next_until, links, sent_mail: sent_mail.clone() };
                 let stepped = tools.store.step(&item.id, item.fence, &step, now).await?;
                 Ok(stepped.map(|stepped| (item.after(&step, now), stepped.next)))
             }
@@ -190,6 +206,7 @@ impl<C: Channel> Job<C> {
         if let Some((row, _)) = &written {
             self.item.state = row.state;
             self.item.progress_version = row.progress_version;
+            self.known_by = sent_mail.clone().or(self.known_by.take());
         }
         Ok(written)
     }

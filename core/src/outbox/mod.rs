@@ -40,7 +40,9 @@ pub use channels::Posted;
 pub use check::{address as check_address, check_draft, check_drafts, id as check_id, of_draft};
 pub use deliver::Outbox;
 pub use fill::{fill, fill_all};
+pub use staged::has_staged;
 pub use staging::Staging;
+pub use upload::IN_SESSION;
 
 #[cfg(test)]
 mod tests;

@@ -90,7 +90,7 @@ impl Outbox {
         if state.is_open() {
             self.avoid(&item.account_id);
         }
-        let step = Step { state, progress: None, reason, next_at, sent_at: None, claim_until: None, tally, tidy_at: None, announce: !state.is_open(), claim_next_until: None, links: Vec::new() };
+        let step = Step { state, progress: None, reason, next_at, sent_at: None, claim_until: None, tally, tidy_at: None, announce: !state.is_open(), claim_next_until: None, links: Vec::new(), sent_mail: None };
         match self.tools.store.step(&item.id, item.fence, &step, to_ms(self.tools.clock.now())).await {
             Ok(Some(_)) if !state.is_open() => {
                 self.tell(&item.id, None, state, Some(error));

@@ -25,6 +25,11 @@ impl StagedFiles {
         Ok(Self(rows.into_iter().map(|row| (row.id.clone(), row)).collect()))
     }
 
+    /// Bytes of the largest.
+    pub fn largest(&self) -> u64 {
+        self.0.values().map(|row| row.size).max().unwrap_or_default()
+    }
+
     /// Every content that this draft names is there, of its account, and all together are small enough. Errors: NotFound, LimitExceeded.
     pub fn check(&self, draft: &Draft) -> Result<()> {
         let mut total = 0_u64;
@@ -49,6 +54,11 @@ impl StagedFiles {
         by_draft!(&mut named, C, one => C::set_attachments(one, renamed));
         Cow::Owned(named)
     }
+}
+
+/// Something that is attached to it is staged.
+pub fn has_staged(draft: &Draft) -> bool {
+    files(draft).iter().any(|file| file.staged.is_some())
 }
 
 /// What is attached to it.

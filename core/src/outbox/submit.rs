@@ -47,6 +47,11 @@ impl Outbox {
         self.tools.vault.hashes_in_memory(account_id).is_some() && self.tools.vault.content_in_memory(account_id).is_some()
     }
 
+    /// Bytes of the largest staged content that this draft names, as far as it is known.
+    pub async fn largest_staged(&self, draft: &Draft) -> Result<u64> {
+        Ok(StagedFiles::of(&self.tools, [draft]).await?.largest())
+    }
+
     /// Makes all drafts durable in one transaction, or none. As [`enqueue_one`](Self::enqueue_one) otherwise.
     pub async fn enqueue_all(&self, drafts: Vec<Draft>, is_usable: IsUsable) -> Result<Vec<Receipt>> {
         let drafts = Drafts::new(&self.tools, Arc::new(drafts), true).await?;
@@ -87,7 +92,7 @@ impl Outbox {
             return Err(Error::invalid("owner and account_id may be left out, but not be empty."));
         }
         let Tools { store, vault, .. } = &*self.tools;
-        vault.with_current_keys(async || receipts(vault, store.items(&filter).await?).await).await
+        vault.with_current_keys(async || receipts(&self.tools, store.items(&filter).await?).await).await
     }
 
     /// Takes back what is provably unsent; what is cancelled already stays so.
@@ -407,7 +412,7 @@ pub fn check_owner(owner: Option<&str>) -> Result<()> {
 }
 
 pub async fn read_receipt(tools: &Tools, id: &str, owner: Option<&str>) -> Result<Receipt> {
-    tools.vault.with_current_keys(async || receipt(&tools.vault, &item(tools, id, owner).await?).await).await
+    tools.vault.with_current_keys(async || receipt(tools, &item(tools, id, owner).await?).await).await
 }
 
 pub async fn item(tools: &Tools, id: &str, owner: Option<&str>) -> Result<ItemRow> {

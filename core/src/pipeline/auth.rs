@@ -29,6 +29,11 @@ pub trait TokenSource: Send + Sync {
     fn mailbox(&self, account_id: &str) -> BoxFuture<'static, Arc<Mailbox>> {
         Box::pin(std::future::ready(Mailbox::of_account(account_id)))
     }
+    /// The address of the mailbox that an account of a shared mailbox is for. None: the mailbox is the person's own. Asked before every request, as above.
+    fn shared_mailbox(&self, account_id: &str) -> BoxFuture<'static, Result<Option<Arc<str>>>> {
+        let _ = account_id;
+        Box::pin(std::future::ready(Ok(None)))
+    }
     /// The service refuses this token too, though it came as a fresh one. `claims`: what it asks for even now. `certain`: it says that it is the token;
     /// otherwise it may be anything, and only that it goes on tells.
     fn refused(&self, account_id: String, token: AccessToken, claims: Option<String>, certain: bool) -> BoxFuture<'static, ()> {
@@ -64,6 +69,14 @@ impl Tokens {
         match self.source() {
             Some(source) => source.mailbox(account_id).await,
             None => Mailbox::of_account(account_id),
+        }
+    }
+
+    /// Without a source nobody gets a token either, and every mailbox is the person's own.
+    pub async fn shared_mailbox(&self, account_id: &str) -> Result<Option<Arc<str>>> {
+        match self.source() {
+            Some(source) => source.shared_mailbox(account_id).await,
+            None => Ok(None),
         }
     }
 

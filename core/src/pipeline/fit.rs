@@ -26,7 +26,7 @@ pub fn fits(request: &Request, sent_id: &str, token: Option<&AccessToken>, answe
         return false;
     }
     match token {
-        Some(token) if request.purpose.is_graph() && is_about_me(request) => is_of(token, answer.body(), !echoes.is_empty()) && is_of_kind(request.url.path(), answer.body()),
+        Some(token) if request.purpose.is_graph() && request.account_id.is_some() => is_about(request.url.path(), token, answer.body(), !echoes.is_empty()),
         _ => true,
     }
 }
@@ -46,7 +46,7 @@ impl Owner {
 
     /// `path`: what was asked for.
     pub fn fits(&self, path: &str, part: &[u8]) -> bool {
-        self.token.as_ref().is_none_or(|token| is_of(token, part, self.is_ours)) && is_of_kind(path, part)
+        self.token.as_ref().map_or_else(|| is_of_kind(path, part), |token| is_about(path, token, part, self.is_ours))
     }
 }
 
@@ -74,8 +74,21 @@ fn echoes(headers: &HeaderMap, body: &[u8], status: u16) -> Vec<String> {
     found
 }
 
-fn is_about_me(request: &Request) -> bool {
-    request.account_id.is_some() && request.url.path().split('/').any(|segment| segment == "me")
+/// The mailbox that a path leads to is the one that the answer names.
+fn is_about(path: &str, token: &AccessToken, body: &[u8], is_ours: bool) -> bool {
+    let mut segments = path.split(['/', '?']);
+    match segments.find(|segment| matches!(*segment, "me" | "users")) {
+        Some("me") => is_of(token, body, is_ours) && is_of_kind(path, body),
+        Some(_) => segments.next().is_none_or(|asked| is_of_mailbox(asked, body, is_ours)) && is_of_kind(path, body),
+        None => true,
+    }
+}
+
+/// The body's `@odata.context` names nobody, or not another address than was asked for. An id tells nothing of an address, nor does an alias that is ours.
+fn is_of_mailbox(asked: &str, body: &[u8], is_ours: bool) -> bool {
+    let asked = percent_encoding(asked);
+    let is_address = |text: &str| text.contains('@');
+    is_ours || user(body).is_none_or(|user| !is_address(&user) || !is_address(&asked) || user.eq_ignore_ascii_case(&asked))
 }
 
 /// Who a token is for. It is Microsoft's to read; here it is only ever a reason to refuse.

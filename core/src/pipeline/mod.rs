@@ -145,6 +145,11 @@ impl Pipeline {
         &self.hosts
     }
 
+    /// The address of the mailbox that an account of a shared mailbox is for. None: the mailbox is the person's own.
+    pub async fn shared_mailbox(&self, account_id: &str) -> Result<Option<Arc<str>>> {
+        self.tokens.shared_mailbox(account_id).await.map_err(|e| e.on_account(account_id))
+    }
+
     /// Nobody asks this mailbox for mail again before `wait` is over: what a Retry-After inside a batch says.
     pub async fn hold(&self, account_id: &str, wait: Duration) {
         let mailbox = self.tokens.mailbox(account_id).await;

@@ -43,6 +43,8 @@ pub struct AccountRow {
     pub claims_version: i64,
     /// Of an organisation's account.
     pub approver: Approver,
+    /// Of a shared mailbox: the account whose token opens it.
+    pub delegate: Option<String>,
 }
 
 /// Whether somebody who may approve for the organisation has signed in to its account.
@@ -82,6 +84,7 @@ impl AccountRow {
             claims: None,
             claims_version: 0,
             approver: Approver::Unsaid,
+            delegate: None,
         }
     }
 
@@ -105,6 +108,11 @@ impl AccountRow {
         format!("link/{user_id}")
     }
 
+    /// `user_id` of a shared mailbox, from a keyed hash of its address, which is stored in clear nowhere.
+    pub fn shared(hash: &str) -> String {
+        format!("shared/{hash}")
+    }
+
     /// Entra tenant id, once somebody has proven it.
     pub fn tenant(&self) -> Option<&str> {
         Some(self.tenant_id.as_str()).filter(|id| !id.is_empty())
@@ -122,6 +130,11 @@ pub fn person_of(user_id: &str) -> Option<&str> {
     Some(id).filter(|id| !id.is_empty() && !id.contains('/'))
 }
 
+/// What the limits of a mailbox are counted by: its person, or the mark of a shared one. None: it has no mailbox.
+pub fn mailbox_of(user_id: &str) -> Option<&str> {
+    if user_id.starts_with("shared/") { Some(user_id) } else { person_of(user_id) }
+}
+
 /// Which accounts.
 #[derive(Debug, Clone, Copy)]
 pub enum AccountQuery<'a> {
@@ -129,6 +142,8 @@ pub enum AccountQuery<'a> {
     Owner(&'a str),
     /// The one of this person, if the owner has it.
     Person { owner: &'a str, tenant_id: &'a str, user_id: &'a str },
+    /// The shared mailboxes that are opened through this account.
+    OpenedThrough(&'a str),
     Page(AccountWindow<'a>),
     /// Those that have waited for an administrator since `awaiting_since` or longer, and those whose access has ended.
     Overdue { owner: Option<&'a str>, awaiting_since: i64, now: i64 },
@@ -251,6 +266,9 @@ pub enum AccountChange {
     Folders(Vec<String>),
     /// Name and address. `version` is the one they were sealed for, the row's and one.
     Profile { sealed: Sealed, version: i64 },
+    /// Of a shared mailbox: the account that opens it from now on, and what was found to work through it. [`moved_on`](crate::store::moved_on) when that
+    /// account is not connected.
+    Delegate { account_id: String, features: Vec<Feature> },
     /// What Microsoft asked for. `version` is the one it was sealed for, the row's and one.
     Claims { sealed: Option<Sealed>, version: i64 },
 }
@@ -271,15 +289,15 @@ pub trait AccountStore {
     /// Gives a used attempt back: it is proven that nothing was done with it.
     async fn return_attempt(&self, state_hash: &[u8]) -> Result<()>;
 
-    /// Account, token and keys in one step, with a change-feed row. An account with this id is taken over: its mail and outbox stay, its generation
+    /// Account, token and keys in one step, with a change-feed row. What is opened through it gets its state and scopes. An account with this id is taken over: its mail and outbox stay, its generation
     /// grows, a new secrets key replaces the old, tokens not given are gone. Another account of the same owner, tenant and user is a Conflict.
     /// If the row it was decided on has changed since, or somebody has signed in to the replaced one, nothing is stored and the error is
     /// [`moved_on`](crate::store::moved_on). `Cancelled`, and nothing stored, when its attempt has ended meanwhile. Answers the row as stored.
     async fn connect_account(&self, new: NewConnection<'_>, now: i64) -> Result<AccountRow>;
     /// False when somebody else was here: the generation, the version or the state it was decided on has moved on, or the account is gone.
-    /// `generation` None: whichever it is.
+    /// `generation` None: whichever it is. What is opened through the account gets its state.
     async fn change_account(&self, id: &str, generation: Option<i64>, change: AccountChange, now: i64) -> Result<bool>;
-    /// In one step: state, generation, token row gone, secrets key destroyed, delta cursors gone, unsent sends cancelled with `reason`, those a dead
+    /// In one step, with all that is opened through it: state, generation, token row gone, secrets key destroyed, delta cursors gone, unsent sends cancelled with `reason`, those a dead
     /// worker left in doubt unknown, change-feed rows.
     /// Afterwards no copy of the key is left in the backend's own files, unless somebody reads them at this moment: then later steps see to it. Idempotent. Answers ids of the sends cancelled.
     async fn disconnect_account(&self, id: &str, reason: &str, now: i64) -> Result<Vec<String>>;

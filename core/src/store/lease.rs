@@ -71,6 +71,11 @@ pub async fn hold_poll(store: Arc<dyn Store>, clock: Arc<dyn Clock>, poll: Poll)
     heartbeat(clock, |now| store.renew_poll(&poll, now)).await;
 }
 
+/// Renews the hold on a back-fill for as long as it is polled; ends when it is lost.
+pub async fn hold_backfill(store: Arc<dyn Store>, clock: Arc<dyn Clock>, account_id: String, turn: i64) {
+    heartbeat(clock, |now| store.renew_backfill(&account_id, turn, now)).await;
+}
+
 /// Renews the claim on a send for as long as it is polled; ends when it is lost.
 pub async fn hold_claim(store: Arc<dyn Store>, clock: Arc<dyn Clock>, id: String, fence: i64) {
     heartbeat(clock, |now| store.renew_claim(&id, fence, now, LEASE_MS)).await;

@@ -1,7 +1,7 @@
 //! What arrives: folders, messages, bodies, cursors, and the change feed.
 
 use crate::error::Result;
-use crate::model::{ChangeKind, QuarantineKind};
+use crate::model::{ChangeKind, MessageKind, QuarantineKind};
 use crate::seal::Sealed;
 use async_trait::async_trait;
 use std::collections::HashMap;
@@ -83,6 +83,7 @@ pub struct Known {
     pub head: Option<Sealed>,
     /// What is attached to it is still to be listed.
     pub is_unlisted: bool,
+    pub kind: MessageKind,
 }
 
 #[derive(Debug, Clone)]
@@ -209,8 +210,12 @@ pub struct PageBatch {
     pub edits: Vec<super::EndedEdit>,
     /// Keys that its messages get by rules.
     pub links: Vec<super::LinkedMessage>,
+    /// Graph ids of new messages that look as if no person wrote them. New ones in the conversation of a mail that was sent here are looked at as well.
+    pub candidates: Vec<String>,
     /// None: these items came outside of the folder's walk, whose place stays.
     pub cursor: Option<Cursor>,
+    /// How far the page brings a back-fill.
+    pub step: Option<super::BackfillStep>,
     pub page_size: Option<u32>,
     /// The enumeration is complete: rows of this folder that an older enumeration wrote become pending removals if this was the first enumeration or a resync.
     pub completes_pass: bool,
@@ -234,6 +239,8 @@ pub enum Refusal {
     Outdated,
     /// The enumeration that was to show these rows is complete.
     Late,
+    /// The back-fill that the page belongs to was paused or cancelled, or another process has it.
+    Stopped,
 }
 
 #[derive(Debug, Clone)]
@@ -251,6 +258,7 @@ pub struct MessageRow {
     pub change_key: String,
     pub head: Sealed,
     pub version: i64,
+    pub kind: MessageKind,
 }
 
 /// An account's mail, or one folder of it.
@@ -334,6 +342,8 @@ pub trait MailStore {
     /// Where the list of folders goes on, if that is known, and the version of the last place that was stored.
     async fn folder_link(&self, account_id: &str) -> Result<(Option<Sealed>, i64)>;
     async fn folders(&self, account_id: &str) -> Result<Vec<SyncedFolder>>;
+    /// Messages of a folder that are here, all of them or those received at `since` or later, and those that are set aside.
+    async fn count_held(&self, account_id: &str, folder_id: &str, since: Option<i64>) -> Result<u32>;
     /// Unread messages held here, by folder; a folder without any is left out.
     async fn unread(&self, account_id: &str) -> Result<HashMap<String, u32>>;
     /// Notes what happened to the place of a folder's walk. Answers how often in a row the link was refused ([`CursorEvent::Refused`]), or 1 if there was
@@ -342,6 +352,9 @@ pub trait MailStore {
     async fn known(&self, account_id: &str, graph_ids: &[&str]) -> Result<Vec<Known>>;
     /// Changes and cursor in one transaction, under lease and generation.
     async fn apply(&self, batch: PageBatch) -> Result<Applied>;
+    /// Makes pending removals of messages that lie in folders that are not synced, once in `every_ms`: at most `limit` of them now, the next ones at the next
+    /// call. Answers how many; None: lease or generation lost.
+    async fn suspect_strays(&self, account_id: &str, generation: i64, lease: &super::Lease, every_ms: i64, limit: u32, now: i64) -> Result<Option<u32>>;
     /// Pending removals that are due, oldest first: (graph id, folder it left). Those that turned up in another folder meanwhile are dropped on the way.
     async fn pending_removals(&self, account_id: &str, now: i64, limit: u32) -> Result<Vec<(String, String)>>;
     /// Settles questions: whether messages that left their folder are gone, or what became of items that were set aside. Change-feed rows are written. Answers

@@ -5,7 +5,9 @@
 //! once somebody else holds the lease.
 
 mod accounts;
+mod answers;
 mod audit;
+mod backfills;
 mod calendar;
 mod chats;
 mod claims;
@@ -45,9 +47,11 @@ use std::sync::Arc;
 
 pub use accounts::{
     AccountChange, AccountQuery, AccountRow, AccountStore, AccountWindow, Approver, AttemptRow, Consumed, KeyPurpose, KeyRow, Lease, NewAttempt, NewConnection, NewKey, TokenRow,
-    USES_AT_BIRTH, person_of,
+    USES_AT_BIRTH, mailbox_of,
 };
+pub use answers::{AnswerRow, AnswerStore, Candidate, Looked, LookedAt, NewAnswer, SendAnswers, SentMail, answer_place, answer_row};
 pub use audit::{AuditChain, AuditEnd, AuditRow, AuditSigner, AuditStore, Entry, STORE_CHAIN, beginning};
+pub use backfills::{BackfillEnd, BackfillPhase, BackfillRow, BackfillStep, BackfillStore, BackfillWindow, BackfillWish, LONGEST_BACKFILL_PAUSE_MS, NewBackfill, OPEN_LOWER, OPEN_UPPER};
 pub use calendar::{CalendarStore, CalendarViewRow, EventBatch, EventRow, EventWindow, KnownEvent, NewEvent, SealedEvent, calendar_cursor_place, event_place};
 pub use chats::ChatStore;
 pub use contacts::{ContactBatch, ContactFolderRow, ContactRow, ContactStore, ContactWindow, KnownContact, NewContact, contact_cursor_place, contact_place};
@@ -56,7 +60,7 @@ pub use edits::{EditBatch, EditEnd, EditRow, EditStore, EditedProperty, EndedEdi
 pub use health::{HealthError, HealthRow, HealthStore};
 pub use keyring::{HANDOVER_MS, KeyHandover, KeyFate, KeyStore, NewRoot, ROOT_KDF, ROOT_WRAPPED, Retired, RingKey, SealedValue, RowRef, is_outdated, outdated_key, moved_on, outdated, unready, unready_ring};
 pub use last_senders::{LastSenderRow, LastSenderStore};
-pub use lease::{LEASE_MS, LeaseRequest, hold, leased, hold_claim, hold_poll};
+pub use lease::{LEASE_MS, LeaseRequest, hold, hold_backfill, leased, hold_claim, hold_poll};
 pub use links::{LinkStore, LinkedMessage, LinkedRow, NewLink, link_place};
 pub use mail::{
     Applied, AttachmentList, ChangeRow, Cursor, CursorEvent, FilesKnown, FolderLink, FolderNews, FolderRow, Known, MailPage, MailStore, Mailbox, MessageRow, MessageWindow, NewMessage, PageBatch, Quarantined,
@@ -75,7 +79,7 @@ pub use said::{ChatPlaceRow, KnownSaid, NewSaid, SaidBatch, SaidRow, SaidStore, 
 pub use scope::Scope;
 pub use signatures::{SignatureRow, SignatureStore};
 pub use workflows::{WorkflowRow, WorkflowStore};
-pub use subscriptions::{KnownSubscription, Lifecycle, NewsRow, SubscriptionRow, SubscriptionState, SubscriptionStore};
+pub use subscriptions::{CertificateRow, KnownSubscription, Lifecycle, NewsRow, SubscriptionRow, SubscriptionState, SubscriptionStore, certificate_place};
 pub use staging::{STAGED_ID, Staged, StagedRow, StagingStore};
 pub use sqlite::SqliteStore;
 #[cfg(all(test, unix))]
@@ -90,7 +94,7 @@ pub fn peek(data_dir: &Path, name: &str) -> Result<Option<Vec<u8>>> {
 
 /// What a backend promises; SQLite is one, PostgreSQL can be another.
 pub trait Store:
-    AccountStore + CalendarStore + ChatStore + ContactStore + CopyStore + EditStore + KeyStore + OutboxStore + LinkStore + MailStore + HealthStore + AuditStore + LastSenderStore + PaceStore + PollStore + PurgeStore + RuleStore + SaidStore + SignatureStore + StagingStore + ThreadStore + SubscriptionStore + ThrottleStore + TrimStore + WorkflowStore + Send + Sync
+    AccountStore + BackfillStore + CalendarStore + AnswerStore + ChatStore + ContactStore + CopyStore + EditStore + KeyStore + OutboxStore + LinkStore + MailStore + HealthStore + AuditStore + LastSenderStore + PaceStore + PollStore + PurgeStore + RuleStore + SaidStore + SignatureStore + StagingStore + ThreadStore + SubscriptionStore + ThrottleStore + TrimStore + WorkflowStore + Send + Sync
 {
     /// Ends all connections; later calls fail with `Closed`.
     fn close(&self);

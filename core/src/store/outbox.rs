@@ -244,6 +244,8 @@ pub struct Step {
     pub claim_next_until: Option<i64>,
     /// What the host's key of this send is for from now on.
     pub links: Vec<super::NewLink>,
+    /// What the mail is known by in the mailbox, should it be answered.
+    pub sent_mail: Option<super::SentMail>,
 }
 
 /// A step that was taken.

@@ -1,6 +1,7 @@
 //! Subscriptions to the changes of mailboxes, and the mailboxes that have told of changes.
 
 use crate::error::Result;
+use crate::seal::{AadContext, Sealed};
 use async_trait::async_trait;
 
 /// `Absent`: there is none, and one is to be made unless it is not wanted. `Creating`: it may have been made. `Failed`: the last try failed, another follows.
@@ -33,8 +34,27 @@ pub struct SubscriptionRow {
     pub problem: Option<String>,
     /// Of the account, when it was last made or renewed.
     pub generation: i64,
+    /// Name of the certificate that its contents are encrypted for; none: it brings none.
+    pub certificate: Option<String>,
     /// Bumped by every write.
     pub version: i64,
+}
+
+/// A certificate that contents of notifications are encrypted for.
+#[derive(Debug, Clone)]
+pub struct CertificateRow {
+    /// What Microsoft calls it; 128 random bits.
+    pub name: String,
+    /// DER in base64.
+    pub certificate: String,
+    pub made_at: i64,
+    /// Its private key, for its [`certificate_place`].
+    pub sealed: Sealed,
+}
+
+/// Under the store key.
+pub fn certificate_place(name: &str) -> AadContext<'_> {
+    AadContext { table: "certificates", column: "sealed", account_id: "", row: name, version: 1 }
 }
 
 /// What a notification is held against.
@@ -46,6 +66,7 @@ pub struct KnownSubscription {
     pub graph_id: Option<String>,
     /// Of the account.
     pub tenant_id: String,
+    pub app: String,
 }
 
 /// What Microsoft tells of a subscription itself.
@@ -88,6 +109,12 @@ pub trait SubscriptionStore {
     /// All that is noted, the oldest first.
     async fn news(&self) -> Result<Vec<NewsRow>>;
     async fn news_of(&self, account_id: &str, holder: &str) -> Result<Option<NewsRow>>;
+    async fn newest_certificate(&self) -> Result<Option<CertificateRow>>;
+    async fn certificate(&self, name: &str) -> Result<Option<CertificateRow>>;
+    async fn add_certificate(&self, row: &CertificateRow) -> Result<()>;
+    /// Notes which ones but the newest no subscription was made with any more, and erases those that were noted before `before`. Answers the names of these.
+    async fn drop_certificates(&self, now: i64, before: i64) -> Result<Vec<String>>;
+
     /// It was synced since. Nothing happens if it was noted again meanwhile.
     async fn clear_news(&self, row: &NewsRow) -> Result<()>;
 }

@@ -1,8 +1,8 @@
 //! How states and kinds are spelled in a store, whichever backend it has. A word is never renamed.
 
-use super::{Approver, EditedProperty, ItemState, KeyPurpose, SubscriptionState};
+use super::{Approver, BackfillPhase, BackfillWish, EditedProperty, ItemState, KeyPurpose, SubscriptionState};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{AccountKind, AccountState, AuditKind, ChangeKind, Feature, QuarantineKind, Route};
+use crate::model::{AccountKind, AccountState, AuditKind, BackfillRange, ChangeKind, Feature, MessageKind, QuarantineKind, Route};
 
 /// For words and values of the store that no release wrote.
 pub fn corrupt(what: &str) -> Error {
@@ -41,9 +41,21 @@ words!(AccountState, "an account state", {
     Disconnected = "disconnected",
 });
 
-words!(AccountKind, "a kind of account", { Person = "person", Tenant = "tenant", Link = "link" });
+words!(AccountKind, "a kind of account", { Person = "person", Tenant = "tenant", Link = "link", SharedMailbox = "shared_mailbox" });
 
 words!(SubscriptionState, "a state of a subscription", { Absent = "absent", Creating = "creating", Active = "active", Failed = "failed" });
+
+words!(BackfillRange, "a range of a back-fill", {
+    Nothing = "nothing",
+    ThirtyDays = "thirty_days",
+    NinetyDays = "ninety_days",
+    TwelveMonths = "twelve_months",
+    Everything = "everything",
+});
+
+words!(BackfillPhase, "a phase of a back-fill", { Listing = "listing", Seeding = "seeding", Done = "done" });
+
+words!(BackfillWish, "a wish for a back-fill", { Run = "run", Pause = "pause", Cancel = "cancel" });
 
 words!(Approver, "an approver", { Unsaid = "unsaid", Refused = "refused", Proven = "proven" });
 
@@ -59,6 +71,8 @@ words!(Feature, "a feature", {
 });
 
 words!(QuarantineKind, "a kind of quarantine", { Message = "message", Attachments = "attachments", Removal = "removal" });
+
+words!(MessageKind, "a kind of message", { Ordinary = "ordinary", Bounce = "bounce", AutomaticReply = "automatic_reply" });
 
 words!(EditedProperty, "a property", { Read = "read", Flag = "flag", Categories = "categories", Place = "place" });
 
@@ -79,6 +93,7 @@ words!(ChangeKind, "a kind of change", {
     EventRemoved = "event_removed",
     ChatMessageChanged = "chat_message_changed",
     ChatMessageRemoved = "chat_message_removed",
+    SendAnswered = "send_answered",
 });
 
 words!(AuditKind, "a kind of audit record", {

@@ -46,6 +46,11 @@ impl FolderSync {
         Ok(tally)
     }
 
+    /// The same without a list of the newest beside, as far as it comes in this part of a back-fill.
+    pub async fn seed(mut self) -> Result<Tally> {
+        self.walk().await
+    }
+
     /// Every page from where the folder stands to its next delta link.
     async fn walk(&mut self) -> Result<Tally> {
         let mut from = self.start().await?;
@@ -91,13 +96,18 @@ impl FolderSync {
             }
             let is_last = page.is_delta;
             let (link, is_large) = (page.link.clone(), page.held > LARGE_PAGE);
+            let is_first = !self.folder.cursor.as_ref().is_some_and(|cursor| cursor.is_delta);
             if is_last || is_large {
                 self.store(page).await?;
-                if is_last {
+                if is_last || self.context.is_enough(is_first).await? {
                     return Ok(self.tally.clone());
                 }
                 from = self.link(link);
                 continue;
+            }
+            if self.context.is_enough(is_first).await? {
+                self.store(page).await?;
+                return Ok(self.tally.clone());
             }
             // While this page is sealed and stored, the next one is on its way.
             let next = self.link(link);
@@ -134,6 +144,8 @@ impl FolderSync {
             link: Some((link, is_delta, version)),
             page_size: self.page_size.kept(),
             anew: false,
+            step: None,
+            within_reach: true,
         };
         let stored = store_page(&self.context, place, items).await?;
         self.folder.cursor = stored.cursor;

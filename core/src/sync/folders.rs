@@ -37,8 +37,17 @@ impl Chosen {
     }
 
     fn holds(&self, row: &FolderRow) -> bool {
-        let is_named = |name: &String| *name == row.graph_id || row.well_known_name.as_deref() == Some(name);
-        !row.is_search && (self.is_all() || self.0.iter().any(is_named))
+        self.has(&row.graph_id, row.well_known_name.as_deref(), row.is_search)
+    }
+
+    /// Whether a folder of the mailbox, as it says itself, is to be synced.
+    pub fn holds_listed(&self, folder: &GraphFolder) -> bool {
+        self.has(&folder.id, folder.well_known_name.as_deref(), folder.is_search)
+    }
+
+    fn has(&self, id: &str, well_known_name: Option<&str>, is_search: bool) -> bool {
+        let is_named = |name: &String| name == id || well_known_name == Some(name);
+        !is_search && (self.is_all() || self.0.iter().any(is_named))
     }
 }
 

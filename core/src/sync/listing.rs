@@ -25,10 +25,15 @@ pub struct Lister {
 
 impl Lister {
     /// `page_size`: messages. Errors: InvalidInput, for a folder id that cannot be part of an address.
-    pub fn new(context: &Arc<SyncContext>, range: &ListingRange, page_size: u32, priority: Priority) -> Result<Self> {
+    pub async fn new(context: &Arc<SyncContext>, range: &ListingRange, page_size: u32, priority: Priority) -> Result<Self> {
         let caller = Caller { priority, ..context.caller() };
-        let listing = context.graph.listing(&caller, range, page_size)?;
+        let listing = context.graph.listing(&caller, range, page_size).await?;
         Ok(Self { context: context.clone(), caller, listing })
+    }
+
+    /// There may be another page.
+    pub fn has_more(&self) -> bool {
+        self.listing.has_more()
     }
 
     /// The next page; None after the last.
@@ -52,7 +57,7 @@ pub async fn newest(context: &Arc<SyncContext>, folder: &SyncedFolder, page_size
 async fn list_newest(context: &Arc<SyncContext>, folder: &SyncedFolder, page_size: u32, ended: oneshot::Receiver<()>) -> Result<Tally> {
     let folder_id = folder.row.graph_id.clone();
     let range = ListingRange { folder_id: folder_id.clone(), from: None, to: None, order: ListingOrder::NewestFirst };
-    let mut lister = Lister::new(context, &range, page_size.min(FIRST_SIGHT), Priority::Sync)?;
+    let mut lister = Lister::new(context, &range, page_size.min(FIRST_SIGHT), Priority::Sync).await?;
     let page = tokio::select! {
         page = lister.next() => page?,
         _ = ended => None,
@@ -62,7 +67,7 @@ async fn list_newest(context: &Arc<SyncContext>, folder: &SyncedFolder, page_siz
     items.retain(|item| matches!(item, DeltaItem::Message(message) if !message.is_partial));
     failpoint!("sync.listing_newest");
     // They were not shown by the enumeration yet: should it never show one of them, which left the folder before its turn came, it is asked about.
-    let place = PagePlace { folder_id, enumeration: folder.enumeration - 1, link: None, page_size: folder.page_size, anew: false };
+    let place = PagePlace { folder_id, enumeration: folder.enumeration - 1, link: None, page_size: folder.page_size, anew: false, step: None, within_reach: true };
     let stored = store_page(context, place, items).await?;
     failpoint!("sync.listed_newest");
     let mut tally = stored.tally;

@@ -36,7 +36,7 @@ impl Reader {
 
     /// Ids of messages that are here, with their account.
     async fn search_mailbox(&self, caller: &Caller, words: &[String], limit: usize) -> Result<Vec<(String, String)>> {
-        let mut search = self.graph.mail_search(caller, words)?;
+        let mut search = self.graph.mail_search(caller, words).await?;
         let mut found = Vec::new();
         while found.len() < limit {
             let Some(ids) = self.graph.mails_found(caller, &mut search).await? else { break };
@@ -50,7 +50,7 @@ impl Reader {
 
 /// None: it was removed.
 fn shown(account_id: &str, known: Known) -> Option<MessageRow> {
-    let Known { row_id, id, graph_id, folder_id, change_key, version, is_removed, conversation_id, received_at, is_read, is_draft, head, is_unlisted: _ } = known;
+    let Known { row_id, id, graph_id, folder_id, change_key, version, is_removed, conversation_id, received_at, is_read, is_draft, head, is_unlisted: _, kind } = known;
     let head = head.filter(|_| !is_removed)?;
-    Some(MessageRow { row_id, id, account_id: account_id.to_owned(), graph_id, folder_id, conversation_id, received_at, is_read, is_draft, change_key, head, version })
+    Some(MessageRow { row_id, id, account_id: account_id.to_owned(), graph_id, folder_id, conversation_id, received_at, is_read, is_draft, change_key, head, version, kind })
 }

@@ -6,10 +6,13 @@
 //! What is attached is listed once the pages are stored ([`attachments`]): before the sync ends where it is little, after it where it is much.
 //! One sync per account runs at a time, over all processes: a lease with a fence that every write carries.
 
+mod answers;
 mod attachments;
+mod backfill;
 mod body;
 mod quarantined;
 mod clean;
+mod counts;
 mod files_known;
 mod edits;
 mod first_pages;
@@ -41,6 +44,7 @@ mod html_limits;
 mod html_open;
 
 pub use clean::{Pictures, html as clean_html, text as clean_text};
+pub use backfill::Backfills;
 pub use edits::{Change as MessageChange, Edits};
 pub use rules::check_rule;
 pub use read::{Reader, check_limit};

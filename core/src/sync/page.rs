@@ -1,5 +1,6 @@
 //! One page of items of a folder on its way into the store: completed, planned against what is here, sealed, written in one transaction.
 
+use super::answers;
 use super::body::kept;
 use super::edits::{self, Edited};
 use super::plan::{Held, Plan, Unreadable, Upsert, id_of, may_have_attachments, plan};
@@ -18,10 +19,10 @@ use crate::random;
 use crate::runtime::blocking;
 use crate::seal::AadContext;
 use crate::stages::{Stage, timed};
-use crate::store::{Applied, Cursor, Known, NewMessage, PageBatch, Quarantined, Refusal, SearchText};
+use crate::store::{Applied, BackfillStep, Cursor, Known, NewMessage, PageBatch, Quarantined, Refusal, SearchText};
 use crate::vault::DataKey;
 use bytes::Bytes;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// Times a page is planned: anew where what is here changed between its plan and its writing.
@@ -37,6 +38,10 @@ pub struct PagePlace {
     pub page_size: Option<u32>,
     /// Written although nothing seems new: what is here is known to be incomplete.
     pub anew: bool,
+    /// How far it brings a back-fill.
+    pub step: Option<BackfillStep>,
+    /// Whether new mail that is older than the account's back-fill reaches is left out.
+    pub within_reach: bool,
 }
 
 /// What became of it.
@@ -50,7 +55,10 @@ pub struct Stored {
 
 /// Errors: those of the mailbox and the store. What is wrong with one item is stored as a question about that item.
 pub async fn store_page(context: &Arc<SyncContext>, place: PagePlace, items: Vec<DeltaItem>) -> Result<Stored> {
-    let items = complete(context, items).await?;
+    let mut items = complete(context, items).await?;
+    if place.within_reach {
+        items = within_reach(context, items).await?;
+    }
     // Two folders may bring the same mail at once (it was moved meanwhile): what is known must not change between the plan and its writing.
     let turn = context.turn.writing().await;
     failpoint!("sync.storing_page");
@@ -95,6 +103,7 @@ async fn refused(context: &SyncContext, refusal: Refusal) -> Error {
     let why = match refusal {
         Refusal::TakenOver => return context.taken_over().await,
         Refusal::Outdated => "Messages of a page changed each time it was about to be stored; nothing of it was. Sync again.",
+        Refusal::Stopped => return Error::new(ErrorKind::Cancelled, "The back-fill was stopped.").on_account(context.account.id.clone()),
         Refusal::Late => "These messages came when their folder was complete already; nothing of them was stored.",
     };
     Error::new(ErrorKind::StoreBusy, why).on_account(context.account.id.clone())
@@ -116,6 +125,19 @@ async fn complete(context: &SyncContext, mut items: Vec<DeltaItem>) -> Result<Ve
             Some(Verified::Gone) | None => DeltaItem::Removed { id },
         };
     }
+    Ok(items)
+}
+
+/// Without mail that is older than the account's back-fill reaches and was not fetched before.
+async fn within_reach(context: &SyncContext, mut items: Vec<DeltaItem>) -> Result<Vec<DeltaItem>> {
+    let Some(since) = context.store.backfill(&context.account.id).await?.and_then(|backfill| backfill.since) else { return Ok(items) };
+    let is_old = |item: &DeltaItem| matches!(item, DeltaItem::Message(item) if item.received_at.is_some_and(|at| to_ms(at) < since));
+    let old: Vec<&str> = items.iter().filter(|item| is_old(item)).filter_map(id_of).collect();
+    if old.is_empty() {
+        return Ok(items);
+    }
+    let known: HashSet<String> = context.store.known(&context.account.id, &old).await?.into_iter().filter(|row| !row.is_removed).map(|row| row.graph_id).collect();
+    items.retain(|item| !is_old(item) || id_of(item).is_some_and(|id| known.contains(id)));
     Ok(items)
 }
 
@@ -157,6 +179,7 @@ async fn write(context: &SyncContext, place: &PagePlace, plan: Plan) -> Result<(
     let (account_id, folder_id) = (context.account.id.as_str(), place.folder_id.as_str());
     let places = plan.unreadable.iter().map(|_| random::token::<16>()).collect::<Result<Vec<String>>>()?;
     let plan_edits = plan.edits;
+    let candidates = answers::candidates(&plan.upserts);
     let mails: Vec<Mail> = plan.upserts.into_iter().map(|upsert| Mail::of(upsert, context.content)).collect::<Result<_>>()?;
     let heads: Vec<(&str, &MessageMetadata)> = mails.iter().map(|mail| (mail.id.as_str(), &mail.head)).collect();
     let linked = rules::of_page(context, &heads).await?;
@@ -194,7 +217,9 @@ async fn write(context: &SyncContext, place: &PagePlace, plan: Plan) -> Result<(
             completes_pass: cursor.as_ref().is_some_and(|cursor| cursor.is_delta),
             edits,
             links,
+            candidates: candidates.clone(),
             cursor,
+            step: place.step.clone(),
             page_size: place.page_size,
             now: context.now(),
         };

@@ -61,7 +61,7 @@ pub async fn store(context: &Arc<SyncContext>, messages: Vec<MailItem>, anew: bo
     }
     for (folder_id, items) in by_folder {
         let Some((enumeration, page_size)) = passes.get(&folder_id).copied() else { continue };
-        let place = PagePlace { folder_id, enumeration, link: None, page_size, anew };
+        let place = PagePlace { folder_id, enumeration, link: None, page_size, anew, step: None, within_reach: false };
         tally.add(&store_page(context, place, items).await?.tally);
     }
     Ok(tally)

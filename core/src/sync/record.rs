@@ -198,6 +198,7 @@ pub fn message(key: &DataKey, row: &MessageRow) -> Result<Message> {
         flag_status: flag.status,
         flag_due_at: flag.due_at,
         is_edit_waiting: false,
+        kind: row.kind,
     })
 }
 

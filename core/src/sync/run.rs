@@ -1,6 +1,9 @@
 //! One sync of one account: lease, folders, pages, questions, report.
 
+use super::answers;
 use super::attachments::{self, Lists};
+use super::backfill;
+use super::counts::{self, Rewalked};
 use super::quarantined;
 use super::folder::FolderSync;
 use super::folders::{self, Chosen};
@@ -18,7 +21,7 @@ use crate::model::{AccountState, Event, SyncReport};
 use crate::pipeline::Priority;
 use crate::runtime::Stop;
 use crate::seal::AadContext;
-use crate::store::{AccountRow, FolderRow, HealthError, LEASE_MS, Lease, LeaseRequest, Store, SyncedFolder, hold};
+use crate::store::{AccountRow, BackfillPhase, BackfillWish, FolderRow, HealthError, LEASE_MS, Lease, LeaseRequest, Store, SyncedFolder, hold};
 use crate::vault::Vault;
 use futures_util::StreamExt;
 use std::collections::HashMap;
@@ -53,6 +56,16 @@ pub struct SyncContext {
     pub is_reached: AtomicBool,
     /// Of the account in this process.
     pub turn: Arc<Turn>,
+    pub extent: Extent,
+}
+
+/// How much is done under one lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// All there is.
+    Whole,
+    /// A part of a back-fill, until this monotonic time or until a sync waits.
+    Slice { until: Duration, turn: i64 },
 }
 
 /// What became of messages that were asked for.
@@ -66,7 +79,8 @@ pub struct Verdicts {
 
 impl SyncContext {
     pub fn caller(&self) -> Caller {
-        Caller { user_id: self.account.user_id.clone(), ..Caller::new(&self.account.id, Priority::Sync, PATIENCE) }
+        let priority = if self.extent == Extent::Whole { Priority::Sync } else { Priority::BackFill };
+        Caller { user_id: self.account.user_id.clone(), ..Caller::new(&self.account.id, priority, PATIENCE) }
     }
 
     pub fn now(&self) -> i64 {
@@ -86,6 +100,19 @@ impl SyncContext {
             stored,
             total: folder.total.max(stored),
         });
+    }
+
+    /// Whether the walk of a folder is to end after this page, since what is left of it belongs to a back-fill or comes with its next part. `is_first`: the
+    /// folder was never complete, or is enumerated anew.
+    pub async fn is_enough(&self, is_first: bool) -> Result<bool> {
+        let backfill = self.store.backfill(&self.account.id).await?.filter(|row| row.phase != BackfillPhase::Done);
+        Ok(match self.extent {
+            Extent::Whole => is_first && backfill.is_some(),
+            Extent::Slice { until, turn } => {
+                let is_over = self.clock.elapsed() >= until || self.turn.is_wanted();
+                is_over || backfill.is_none_or(|row| row.turn != turn || row.wish == BackfillWish::Pause)
+            }
+        })
     }
 
     /// What the mailbox says of these messages, sorted.
@@ -129,11 +156,11 @@ pub async fn ask<T>(stop: &Stop, question: impl Future<Output = Result<T>>) -> R
 }
 
 pub struct Sync {
-    store: Arc<dyn Store>,
+    pub(super) store: Arc<dyn Store>,
     vault: Vault,
-    graph: Graph,
-    clock: Arc<dyn Clock>,
-    event_bus: EventBus,
+    pub(super) graph: Graph,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) event_bus: EventBus,
     news: watch::Sender<u64>,
     content: Content,
     page_size: u32,
@@ -142,14 +169,15 @@ pub struct Sync {
     running: Mutex<HashMap<String, Weak<Turn>>>,
     /// When accounts were synced completely by this process: wall time as it is stored, and monotonic.
     successes: Mutex<HashMap<String, (i64, Duration)>>,
-    lists: Lists,
+    pub(super) lists: Lists,
+    pub(super) rewalked: Rewalked,
 }
 
 impl Sync {
     /// Works with what the reader works with.
     pub fn new(reader: Reader, event_bus: EventBus, page_size: u32, folders: Vec<String>) -> Arc<Self> {
         let Reader { store, vault, graph, clock, news, content } = reader;
-        Arc::new(Self { store, vault, graph, clock, event_bus, news, content, page_size, folders, running: Mutex::default(), successes: Mutex::default(), lists: Lists::default() })
+        Arc::new(Self { store, vault, graph, clock, event_bus, news, content, page_size, folders, running: Mutex::default(), successes: Mutex::default(), lists: Lists::default(), rewalked: Rewalked::default() })
     }
 
     /// Brings an account up to date. Stops between pages when told to; what is stored stays. Whoever asks while a sync runs shares the one after it,
@@ -249,8 +277,18 @@ impl Sync {
             // The first write finds out.
             _ => account.clone(),
         };
+        let context = self.context(account, &lease, stop, Extent::Whole);
+        let beat = hold(self.store.clone(), self.clock.clone(), lease.clone());
+        let outcome = tokio::select! { outcome = self.walk(&context) => outcome, () = beat => Err(context.taken_over().await) };
+        let _ = self.store.release_lease(&lease).await; // it lapses by itself otherwise
+        let mut report = outcome?;
+        report.duration_ms = u64::try_from(self.clock.elapsed().saturating_sub(began).as_millis()).unwrap_or(u64::MAX);
+        Ok(report)
+    }
+
+    pub(super) fn context(&self, account: AccountRow, lease: &Lease, stop: Stop, extent: Extent) -> Arc<SyncContext> {
         let turn = self.turn(&account.id);
-        let context = Arc::new(SyncContext {
+        Arc::new(SyncContext {
             store: self.store.clone(),
             vault: self.vault.clone(),
             graph: self.graph.clone(),
@@ -264,17 +302,13 @@ impl Sync {
             stop,
             is_reached: AtomicBool::new(false),
             turn,
-        });
-        let beat = hold(self.store.clone(), self.clock.clone(), lease.clone());
-        let outcome = tokio::select! { outcome = self.walk(&context) => outcome, () = beat => Err(context.taken_over().await) };
-        let _ = self.store.release_lease(&lease).await; // it lapses by itself otherwise
-        let mut report = outcome?;
-        report.duration_ms = u64::try_from(self.clock.elapsed().saturating_sub(began).as_millis()).unwrap_or(u64::MAX);
-        Ok(report)
+            extent,
+        })
     }
 
     async fn walk(&self, context: &Arc<SyncContext>) -> Result<SyncReport> {
-        let chosen = Chosen::of(&context.account.folders, &self.folders);
+        let chosen = self.chosen(&context.account);
+        let is_filling = context.is_enough(true).await?;
         // What is new in the list of folders comes beside what is new in those that are known.
         let known = synced(context).await?;
         let (refreshed, first) = tokio::join!(folders::refresh(context, &chosen), first_pages::fetch(context, &known));
@@ -296,10 +330,16 @@ impl Sync {
             return Err(Error::invalid(format!("The mailbox has none of the folders to sync ({names}). Name others with choose_folders or in Config.folders, by well-known name or id.")));
         }
 
+        let before = folders.clone();
         let mut total = Tally { folders: u32::try_from(folders.len()).unwrap_or(u32::MAX), ..Tally::default() };
         let walk = |folder: SyncedFolder| {
             let page = first.remove(&folder.row.graph_id);
-            FolderSync::new(context.clone(), folder, page).run()
+            let context = context.clone();
+            async move {
+                // What it held before is left to the back-fill.
+                let is_left = is_filling && folder.cursor.as_ref().is_none_or(|cursor| !cursor.is_delta);
+                if is_left { Box::pin(backfill::look(&context, &folder)).await } else { FolderSync::new(context, folder, page).run().await }
+            }
         };
         let mut walks = futures_util::stream::iter(folders.into_iter().map(walk)).buffer_unordered(FOLDERS_AT_ONCE);
         let mut fatal = false;
@@ -320,9 +360,10 @@ impl Sync {
         if let Some(error) = first_error.take_if(|_| fatal) {
             return Err(error);
         }
+        removal::ask_about_strays(context).await?;
         // A folder that failed is no reason to leave the questions of the others open.
         let questions = async { [removal::settle(context).await, quarantined::retry(context).await] };
-        let (settled, listed) = tokio::join!(questions, attachments::list_few(context));
+        let (settled, listed, looked) = tokio::join!(questions, attachments::list_few(context), answers::look(context));
         for settled in settled {
             match settled {
                 Ok(tally) => total.add(&tally),
@@ -331,8 +372,13 @@ impl Sync {
                 }
             }
         }
-        if let Err(error) = listed {
-            first_error.get_or_insert(error);
+        for outcome in [listed, looked] {
+            if let Err(error) = outcome {
+                first_error.get_or_insert(error);
+            }
+        }
+        if first_error.is_none() {
+            total.add(&Box::pin(self.walk_short(context, &before)).await?);
         }
         if let Some(error) = first_error {
             return Err(error);
@@ -342,7 +388,25 @@ impl Sync {
         Ok(total.report(&context.account.id, quarantined))
     }
 
-    fn turn(&self, account_id: &str) -> Arc<Turn> {
+    /// Walks once more what an enumeration showed a part of.
+    pub(super) async fn walk_short(&self, context: &Arc<SyncContext>, before: &[SyncedFolder]) -> Result<Tally> {
+        let mut total = Tally::default();
+        let enumerated = counts::enumerated(before, synced(context).await?);
+        for folder in counts::give_up_short(context, &self.rewalked, enumerated).await? {
+            total.resynced += 1;
+            total.add(&FolderSync::new(context.clone(), folder, None).seed().await?);
+        }
+        if total.resynced > 0 {
+            total.add(&removal::settle(context).await?);
+        }
+        Ok(total)
+    }
+
+    pub(super) fn chosen(&self, account: &AccountRow) -> Chosen {
+        Chosen::of(&account.folders, &self.folders)
+    }
+
+    pub(super) fn turn(&self, account_id: &str) -> Arc<Turn> {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         running.retain(|_, turn| turn.strong_count() > 0);
         if let Some(turn) = running.get(account_id).and_then(Weak::upgrade) {
@@ -354,7 +418,7 @@ impl Sync {
     }
 
     /// Waits until no other process syncs this account.
-    async fn lease(&self, account_id: &str, stop: &Stop) -> Result<Lease> {
+    pub(super) async fn lease(&self, account_id: &str, stop: &Stop) -> Result<Lease> {
         let request = LeaseRequest::new(&self.store, &self.clock, format!("sync/{account_id}"), LEASE_MS)?;
         loop {
             stop.check()?;
@@ -367,7 +431,7 @@ impl Sync {
 }
 
 /// Folders that are to be synced, as they are here.
-async fn synced(context: &Arc<SyncContext>) -> Result<Vec<SyncedFolder>> {
+pub async fn synced(context: &Arc<SyncContext>) -> Result<Vec<SyncedFolder>> {
     Ok(context.store.folders(&context.account.id).await?.into_iter().filter(|folder| folder.row.is_synced).collect())
 }
 

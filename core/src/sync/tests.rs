@@ -33,6 +33,7 @@ fn held(item: MailItem, folder: &str, version: i64) -> Held {
         is_draft: item.is_draft,
         head: None,
         is_unlisted: false,
+        kind: Default::default(),
     };
     Held { row, head: Some(MessageMetadata::of(&mut item, Vec::new())), is_whole: true, edits: Vec::new(), body: None }
 }
@@ -336,6 +337,7 @@ mod walk {
         }
     }
 
+    mod backfill;
     mod edits;
     mod facts;
     mod files;

@@ -2,13 +2,15 @@
 
 use crate::error::Result;
 use crate::model::SyncReport;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// The passes of one account in this process.
 #[derive(Default)]
 pub struct Turn {
     running: tokio::sync::Mutex<()>,
+    /// Those who wait for a pass.
+    waiting: AtomicUsize,
     /// Held while a page, or what was listed, is planned and written.
     writing: tokio::sync::Mutex<()>,
     /// Held while attachments are listed.
@@ -61,13 +63,26 @@ impl Turn {
 
     /// Waits until no pass runs. A wait that is given up leaves nothing behind.
     pub async fn enter(&self, asked: &Asked) -> Entered<'_> {
-        let running = self.running.lock().await;
+        let running = {
+            let _waits = Waits::of(&self.waiting);
+            self.running.lock().await
+        };
         let mut state = self.state();
         if let Some(ended) = state.last.as_ref().filter(|ended| ended.pass > asked.after && ended.generation == asked.generation) {
             return Entered::Shared(Box::new(ended.outcome.clone()));
         }
         state.begun += 1;
         Entered::Pass(Pass { turn: self, number: state.begun, generation: asked.generation, _running: running })
+    }
+
+    /// Waits until no pass runs, and keeps passes out until the guard is dropped: for a part of a back-fill, which lets a pass that waits go first.
+    pub async fn slice(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.running.lock().await
+    }
+
+    /// Somebody waits for a pass.
+    pub fn is_wanted(&self) -> bool {
+        self.waiting.load(Ordering::Acquire) > 0
     }
 
     /// What is here of the account's mail changes by nobody else of this process until the guard is dropped.
@@ -91,6 +106,22 @@ impl Turn {
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Counted for as long as it lives, also when the wait is given up.
+struct Waits<'a>(&'a AtomicUsize);
+
+impl<'a> Waits<'a> {
+    fn of(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::AcqRel);
+        Self(count)
+    }
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
     }
 }
 

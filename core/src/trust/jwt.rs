@@ -13,13 +13,13 @@ use subtle::ConstantTimeEq;
 const LONGEST: usize = 64 << 10;
 const LONGEST_HEADER: usize = 4 << 10;
 /// Clocks differ; five minutes are what Microsoft's own libraries allow.
-const SKEW: i64 = 300;
+pub(super) const SKEW: i64 = 300;
 const LONGEST_KID: usize = 256;
 const MOST_ROLES: usize = 500;
 /// Entra's longest lifetime of an id token is a day (configurable token lifetimes).
-const LONGEST_LIFE: i64 = 48 * 3600;
+pub(super) const LONGEST_LIFE: i64 = 48 * 3600;
 /// The end of the year 9999: what lies outside of these is no time.
-const LAST_SECOND: i64 = 253_402_300_799;
+pub(super) const LAST_SECOND: i64 = 253_402_300_799;
 
 /// Who somebody is, from a verified token.
 #[derive(Debug, Clone, PartialEq, Eq)]

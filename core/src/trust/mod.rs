@@ -2,6 +2,7 @@
 
 mod issuers;
 mod jwt;
+mod publisher;
 mod strict;
 
 pub use jwt::{Identity, is_guid};
@@ -42,6 +43,14 @@ impl Trust {
         let (issuer, key) = self.issuers.key(tenant, unverified.kid()).await?;
         let claims = unverified.verify(&key)?;
         claims.check(&issuer, &key, client_id, nonce, to_ms(answered_at.unwrap_or_else(|| self.clock.now())) / 1000)
+    }
+
+    /// Whether a token that came with notifications says that Microsoft posts them, to this application and about this tenant. Errors: TokenRejected, and those of
+    /// fetching keys.
+    pub async fn validation_token(&self, token: &str, tenant_id: &str, client_id: &str) -> Result<()> {
+        let unverified = jwt::Unverified::parse(token)?;
+        let (issuer, key) = self.issuers.key("common", unverified.kid()).await?;
+        publisher::PublisherClaims::of(&unverified, &key)?.check(&issuer, tenant_id, client_id, to_ms(self.clock.now()) / 1000)
     }
 }
 

@@ -387,6 +387,11 @@ pub fn host_link(hashes: &Hashes, link: &str) -> Result<[u8; 32]> {
     hashes.of("host link", &[link.as_bytes()])
 }
 
+/// What a Message-ID is found by in the store. Mail systems change the case of letters, and leave brackets out.
+pub fn message_id_hash(hashes: &Hashes, message_id: &str) -> Result<[u8; 32]> {
+    hashes.of("message id", &[message_id.trim().trim_matches(['<', '>']).to_lowercase().as_bytes()])
+}
+
 impl fmt::Debug for Vault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Vault(…)")

@@ -57,6 +57,7 @@ async fn page(store: &dyn Store, vault: &Vault, lease: &Lease, mails: std::ops::
         pending_removals: vec![],
         edits: vec![],
         links: vec![],
+        candidates: vec![],
         quarantined: vec![Quarantined {
             graph_id: Some(format!("q{version}")),
             raw: content.seal(at("quarantine", "raw", &format!("p{version}"), 1), BODY)?,
@@ -66,6 +67,7 @@ async fn page(store: &dyn Store, vault: &Vault, lease: &Lease, mails: std::ops::
         }],
         cursor: Some(Cursor { link: secrets.seal(at("folders", "cursor", "in", version), BODY)?, version, is_delta: true }),
         page_size: None,
+        step: None,
         completes_pass: false,
         now: 100,
     };
@@ -128,6 +130,7 @@ pub async fn fill(store: &dyn Store, vault: &Vault, mails: usize) -> Lease {
         announce: false,
         claim_next_until: None,
         links: Vec::new(),
+        sent_mail: None,
     };
     assert!(store.step(&id, item.fence, &step, 5).await.unwrap().is_some());
     let sealed = vault.store_key().seal(attempt_place("ab"), BODY).unwrap();

@@ -1,6 +1,7 @@
 //! What the stories share: an engine pointed at the simulator, and the simulator's control endpoints.
 
 pub mod control;
+pub mod route;
 
 use serde::Serialize;
 use std::sync::Arc;

@@ -26,6 +26,8 @@ pub enum Action {
     EmptyBody,
     Unparsable,
     BadItem,
+    /// So many items of a page are missing.
+    LeaveOut(usize),
     Revoked,
     ThrottleItem(f64),
     /// The right answer in an odd form: `byte_order_mark`, `replace` (pairs of text), `merge` (JSON text, into each item of a list or into the object).
@@ -231,6 +233,9 @@ fn action(ask: &Value) -> Result<Action, String> {
     }
     if let Some(n) = ask["cut_body"].as_u64() {
         return Ok(Action::CutBody(n as usize));
+    }
+    if let Some(n) = ask["leave_out"].as_u64() {
+        return Ok(Action::LeaveOut(n as usize));
     }
     if let Some(n) = ask["cut_request"].as_u64() {
         return Ok(Action::CutRequest(n as usize));

@@ -122,6 +122,11 @@ impl Action {
                     value.push(bad);
                 }
             }),
+            Action::LeaveOut(n) => edit(answer, &mut |page| {
+                if let Some(value) = page["value"].as_array_mut() {
+                    value.drain(..(*n).min(value.len()));
+                }
+            }),
             Action::Echo(echo) => echo.spoil(call, answer),
             Action::Items(items) => edit(answer, &mut |whole| items.spoil(whole)),
             Action::Other(crate::slip::Other::Request) => {
@@ -140,7 +145,7 @@ impl Action {
         if let Action::Status(ask) = self {
             return ask["status"].as_u64() < Some(400) || !ask["body"].is_null();
         }
-        !matches!(self, Action::Slow(_) | Action::Hold { .. } | Action::Replay | Action::Revoked | Action::ThrottleItem(_))
+        !matches!(self, Action::Slow(_) | Action::Hold { .. } | Action::LeaveOut(_) | Action::Replay | Action::Revoked | Action::ThrottleItem(_))
             && !matches!(self, Action::Gone { .. } | Action::EmptyPage)
     }
 }

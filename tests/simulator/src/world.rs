@@ -86,7 +86,7 @@ pub struct World {
     pub secret: String,
 }
 
-pub const ODDITIES: [(&str, bool); 22] = [
+pub const ODDITIES: [(&str, bool); 27] = [
     ("user_names_refused", false),
     ("sent_copy_late", false),
     ("reply_marks_read", false),
@@ -109,6 +109,11 @@ pub const ODDITIES: [(&str, bool); 22] = [
     ("notifications_doubled", false),
     ("notifications_shuffled", false),
     ("notifications_mixed", false),
+    ("contents_changed", false),
+    ("contents_for_others", false),
+    ("contents_of_others", false),
+    ("contents_replayed", false),
+    ("foreign_validation_tokens", false),
 ];
 
 impl World {

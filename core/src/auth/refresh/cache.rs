@@ -1,5 +1,6 @@
 //! Tokens in memory: each until it has ended, since most of a large number of accounts are idle.
 
+use crate::auth::delegate::Opened;
 use crate::error::Result;
 use crate::pipeline::{AccessToken, Mailbox};
 use crate::random;
@@ -28,6 +29,10 @@ pub struct Table {
     pub cached: HashMap<String, Cached>,
     /// Whose limits the accounts' requests count against. An account keeps its person for life.
     pub mailboxes: HashMap<String, Arc<Mailbox>>,
+    /// Whose mailboxes the accounts are for.
+    pub opened: HashMap<String, Opened>,
+    /// Whose tokens opened shared mailboxes last.
+    pub holders: HashMap<String, String>,
     pub in_flight: HashMap<String, Joinable>,
     /// Fresh tokens that Graph refused without saying why, one after another, nothing taken in between.
     pub refused: HashMap<String, Refused>,
@@ -103,11 +108,15 @@ impl TokenCache {
     /// Drops tokens that have ended, and what else is known of their accounts: most of a large number of accounts are idle.
     pub fn drop_ended(&self, now: i64) {
         let mut table = self.table();
-        let Table { cached, mailboxes, .. } = &mut *table;
+        let Table { cached, mailboxes, opened, holders, .. } = &mut *table;
         cached.retain(|_, c| now < c.expires_at.saturating_add(ENDED_MS));
-        mailboxes.retain(|id, _| cached.contains_key(id));
+        holders.retain(|_, holder| cached.contains_key(holder));
+        let is_used = |id: &String| cached.contains_key(id) || holders.contains_key(id);
+        mailboxes.retain(|id, _| is_used(id));
+        opened.retain(|id, _| is_used(id));
         cached.shrink_to_fit();
         mailboxes.shrink_to_fit();
+        opened.shrink_to_fit();
     }
 
     pub fn table(&self) -> MutexGuard<'_, Table> {

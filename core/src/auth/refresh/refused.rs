@@ -27,7 +27,7 @@ impl Auth {
         tracing::error!(target: "tidings::auth", account = account.id, why, "a renewal was refused");
         let (state, words) = match account.kind {
             AccountKind::Tenant => (AccountState::Misconfigured, format!("Microsoft's answer to a renewal was refused: {why}. Nothing of it was used. If it lasts, have whoever runs this program look at what stands between it and Microsoft.")),
-            AccountKind::Person | AccountKind::Link => (AccountState::NeedsReconnect, format!("Microsoft's answer to a renewal was refused, since it is not for this account: {why}. Nothing of it was used. Connect the account again.")),
+            AccountKind::Person | AccountKind::Link | AccountKind::SharedMailbox => (AccountState::NeedsReconnect, format!("Microsoft's answer to a renewal was refused, since it is not for this account: {why}. Nothing of it was used. Connect the account again.")),
         };
         let entry = Entry::new(AuditKind::SignInRefused, "A renewal was refused: Microsoft's answer was not for this account.").on(&account.id);
         if let Err(e) = self.store.record(&[entry], self.now()).await {
@@ -38,7 +38,7 @@ impl Auth {
         }
         match account.kind {
             AccountKind::Tenant => Error::new(ErrorKind::Forbidden, words).with_remedy(Remedy::Developer),
-            AccountKind::Person | AccountKind::Link => Error::new(ErrorKind::NeedsReconnect, words),
+            AccountKind::Person | AccountKind::Link | AccountKind::SharedMailbox => Error::new(ErrorKind::NeedsReconnect, words),
         }
     }
 
@@ -112,7 +112,7 @@ impl Auth {
         }
         let (state, problem) = match account.kind {
             AccountKind::Tenant => (AccountState::Misconfigured, "Microsoft does not accept the application's own tokens. Ask an administrator whether the application is still approved."),
-            AccountKind::Person | AccountKind::Link => (AccountState::NeedsReconnect, NOT_ACCEPTED),
+            AccountKind::Person | AccountKind::Link | AccountKind::SharedMailbox => (AccountState::NeedsReconnect, NOT_ACCEPTED),
         };
         self.change_state(&account, state, Some(problem.to_owned())).await
     }

@@ -33,20 +33,20 @@ async fn a_range_comes_first_in_the_filter_and_is_what_the_list_is_ordered_by() 
         ),
     ] {
         let bench = answers(vec![page(&["m1"], None)]);
-        let mut listing = bench.graph.listing(&caller(), &range, size).unwrap();
+        let mut listing = bench.graph.listing(&caller(), &range, size).await.unwrap();
         assert_eq!(ids(&bench.graph.listed(&caller(), &mut listing, keep).await.unwrap().unwrap()), ["m1"]);
         assert!(bench.graph.listed(&caller(), &mut listing, keep).await.unwrap().is_none() && bench.service.calls() == 1);
         assert_eq!(bench.last().0, format!("GET {LIST}?$select={}&{wanted}", crate::graph::delta::MESSAGE));
     }
     let nowhere = ListingRange { folder_id: "..".into(), ..range(None, None, ListingOrder::NewestFirst) };
-    assert_eq!(answers(vec![]).graph.listing(&caller(), &nowhere, 1).err().unwrap().kind(), ErrorKind::InvalidInput);
+    assert_eq!(answers(vec![]).graph.listing(&caller(), &nowhere, 1).await.err().unwrap().kind(), ErrorKind::InvalidInput);
 }
 
 #[tokio::test]
 async fn its_pages_are_followed_within_the_folder_and_not_in_a_circle() {
     let next = format!("{LIST}?$skip=2");
     let bench = answers(vec![page(&["m1", "m2"], Some(&next)), says(503, ""), says(503, ""), page(&["m3"], None)]);
-    let mut listing = bench.graph.listing(&caller(), &range(None, None, ListingOrder::NewestFirst), 2).unwrap();
+    let mut listing = bench.graph.listing(&caller(), &range(None, None, ListingOrder::NewestFirst), 2).await.unwrap();
     assert_eq!(ids(&bench.graph.listed(&caller(), &mut listing, keep).await.unwrap().unwrap()), ["m1", "m2"]);
     // A page that fails is asked for again.
     assert!(bench.graph.listed(&caller(), &mut listing, keep).await.unwrap_err().is_overload());
@@ -59,7 +59,7 @@ async fn its_pages_are_followed_within_the_folder_and_not_in_a_circle() {
         (&next, ErrorKind::Upstream),
     ] {
         let bench = answers(vec![page(&["m1"], Some(&next)), page(&["m2"], Some(link))]);
-        let mut listing = bench.graph.listing(&caller(), &range(None, None, ListingOrder::NewestFirst), 2).unwrap();
+        let mut listing = bench.graph.listing(&caller(), &range(None, None, ListingOrder::NewestFirst), 2).await.unwrap();
         bench.graph.listed(&caller(), &mut listing, keep).await.unwrap();
         assert_eq!(bench.graph.listed(&caller(), &mut listing, keep).await.unwrap_err().kind(), kind, "{link}");
         assert!(bench.graph.listed(&caller(), &mut listing, keep).await.unwrap().is_none() && bench.service.calls() == 2, "{link}");
@@ -72,7 +72,7 @@ async fn a_page_of_another_folder_or_without_a_list_is_refused() {
     for (folder, body) in [("f1", json!({ "value": null })), ("f1", json!({})), ("a folder id of some length", json!({ "value": other }))] {
         let bench = answers(vec![says(200, body.to_string())]);
         let wanted = ListingRange { folder_id: folder.into(), ..range(None, None, ListingOrder::NewestFirst) };
-        let mut listing = bench.graph.listing(&caller(), &wanted, 2).unwrap();
+        let mut listing = bench.graph.listing(&caller(), &wanted, 2).await.unwrap();
         assert_eq!(bench.graph.listed(&caller(), &mut listing, keep).await.unwrap_err().kind(), ErrorKind::Upstream, "{body}");
     }
 }

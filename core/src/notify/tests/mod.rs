@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 //! A store with accounts, the part of Microsoft that keeps subscriptions, and processes that come and go.
 
+mod contents;
 mod posts;
 mod storm;
 mod years;
@@ -25,6 +26,7 @@ use std::time::Duration;
 
 pub const MINUTE: i64 = 60_000;
 pub const DAY: i64 = 24 * 60 * MINUTE;
+pub const APP: &str = "4f2b6f0a-0000-4000-8000-000000000001";
 pub const TENANT: &str = "00000000-0000-0000-0000-00000000000a";
 
 struct Always;
@@ -41,6 +43,8 @@ pub struct Kept {
     pub client_state: String,
     pub expires_at: i64,
     pub reauthorized: u32,
+    /// Name of the certificate that its contents are encrypted for.
+    pub certificate: Option<String>,
 }
 
 /// What Microsoft does next, once.
@@ -93,7 +97,7 @@ impl Microsoft {
         let answer = match (method.as_str(), path.trim_start_matches("/v1.0/subscriptions").trim_start_matches('/').split('/').collect::<Vec<_>>().as_slice()) {
             ("POST", [""]) => {
                 assert_eq!(body["changeType"], "created,updated,deleted");
-                assert_eq!((&body["resource"], &body["notificationUrl"]), (&json!("/me/messages"), &body["lifecycleNotificationUrl"]));
+                assert_eq!((body["resource"].as_str().map(|text| text.split('?').next().unwrap()), &body["notificationUrl"]), (Some("/me/messages"), &body["lifecycleNotificationUrl"]));
                 if trouble == Some(Trouble::Unanswered) {
                     return refused(400, "ValidationError", "Subscription validation request timed out.");
                 }
@@ -103,7 +107,7 @@ impl Microsoft {
                 }
                 self.made += 1;
                 let id = format!("00000000-0000-0000-0000-{:012}", self.made);
-                let kept = Kept { client_state: body["clientState"].as_str().unwrap().to_owned(), expires_at, reauthorized: 0 };
+                let kept = Kept { client_state: body["clientState"].as_str().unwrap().to_owned(), expires_at, reauthorized: 0, certificate: body["encryptionCertificateId"].as_str().map(str::to_owned) };
                 let shown = shown(&id, &kept);
                 self.kept.insert(id, kept);
                 says(201, shown.to_string())
@@ -152,6 +156,8 @@ pub struct World {
     service: Arc<Service>,
     _tokens: Arc<dyn TokenSource>,
     folder: tempfile::TempDir,
+    /// Contents are to come with notifications.
+    pub with_content: bool,
 }
 
 impl World {
@@ -168,7 +174,7 @@ impl World {
             microsoft.now = i64::try_from(time.now_ms()).unwrap();
             microsoft.answer(request)
         });
-        Self { store, vault, clock, microsoft, service, _tokens: Arc::new(Always), folder }
+        Self { store, vault, clock, microsoft, service, _tokens: Arc::new(Always), folder, with_content: false }
     }
 
     pub fn folder(&self) -> std::path::PathBuf {
@@ -198,10 +204,12 @@ impl World {
     pub fn process(&self) -> Arc<Notify> {
         let pipeline = self.service.pipeline(&self.clock);
         pipeline.plug_tokens(self._tokens.clone());
-        let graph = Graph::new(pipeline, Endpoints::of(&Cloud::Public).unwrap());
+        let endpoints = Endpoints::of(&Cloud::Public).unwrap();
+        let trust = crate::trust::Trust::new(pipeline.clone(), &endpoints, Arc::new(self.clock.clone()));
+        let graph = Graph::new(pipeline, endpoints);
         let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
         let notification_url = Some("https://app.example.com/tidings".to_owned());
-        Notify::new(Parts { store: self.store.clone(), vault: self.vault.clone(), graph, clock, notification_url, is_usable: |_| true }).unwrap()
+        Notify::new(Parts { store: self.store.clone(), vault: self.vault.clone(), graph, clock, notification_url, is_usable: |_| true, with_content: self.with_content, trust, client_ids: [("default".to_owned(), APP.to_owned())].into() }).unwrap()
     }
 
     pub async fn row(&self, id: &str) -> SubscriptionRow {

@@ -125,7 +125,7 @@ impl Bench {
     pub async fn left_in(&self, receipt: &Receipt, state: ItemState) {
         let item = self.store.claim(self.now(), 0, &[]).await.unwrap().unwrap();
         assert_eq!(item.id, receipt.id);
-        let step = Step { state, progress: None, reason: None, next_at: None, sent_at: None, claim_until: Some(self.now()), links: Vec::new(), tally: Tally::Attempt, tidy_at: None, announce: false, claim_next_until: None };
+        let step = Step { state, progress: None, reason: None, next_at: None, sent_at: None, claim_until: Some(self.now()), links: Vec::new(), sent_mail: None, tally: Tally::Attempt, tidy_at: None, announce: false, claim_next_until: None };
         assert!(self.store.step(&item.id, item.fence, &step, self.now()).await.unwrap().is_some());
     }
 }

@@ -1,8 +1,8 @@
 //! Accounts from connect to disconnect, their tokens, sign-in attempts.
 
 use super::fault::{Fault, Outcome};
-use super::ending::{destroy_key, end_sign_ins, mark_erasure};
-use super::{ERASE_WAIT, SqliteStore, all, exists, first, folders, keys, leases, purge, run, sealed, sealed_opt, word};
+use super::ending::{destroy_key, erase_unused, mark_erasure};
+use super::{ERASE_WAIT, SqliteStore, all, delegates, exists, first, folders, keys, leases, purge, run, sealed, sealed_opt, word};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{AccountState, AuditKind, Feature};
 use crate::seal::Sealed;
@@ -17,7 +17,7 @@ macro_rules! select_account {
     ($rest:literal) => {
         concat!(
             "SELECT id, owner, tenant_id, user_id, state, features, scopes, problem, profile, profile_version, generation, connected_at, \
-             kind, app, authority, extra_scopes, state_since, access_ends_at, claims, claims_version, approver, folders, num FROM accounts ",
+             kind, app, authority, extra_scopes, state_since, access_ends_at, claims, claims_version, approver, folders, num, delegate FROM accounts ",
             $rest
         )
     };
@@ -49,6 +49,7 @@ fn account_row(row: &Row<'_>) -> Outcome<AccountRow> {
         claims_version: row.get(19)?,
         approver: word(row, 20)?,
         folders: strings(row, 21)?,
+        delegate: row.get(23)?,
     })
 }
 
@@ -70,12 +71,12 @@ fn put_account(c: &Connection, account: &AccountRow) -> Outcome<()> {
     let features: Vec<&str> = account.features.iter().map(|f| f.word()).collect();
     let mut statement = c.prepare_cached(
         "INSERT INTO accounts (id, owner, tenant_id, user_id, state, features, scopes, problem, profile, profile_version, generation, connected_at,
-           kind, app, authority, extra_scopes, state_since, access_ends_at, claims, claims_version, approver)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)
+           kind, app, authority, extra_scopes, state_since, access_ends_at, claims, claims_version, approver, delegate)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)
          ON CONFLICT (id) DO UPDATE SET
            tenant_id = excluded.tenant_id, user_id = excluded.user_id, kind = excluded.kind, app = excluded.app, authority = excluded.authority,
            extra_scopes = excluded.extra_scopes, state_since = excluded.state_since, access_ends_at = excluded.access_ends_at, claims = excluded.claims,
-           claims_version = excluded.claims_version, approver = excluded.approver, state = excluded.state, features = excluded.features, scopes = excluded.scopes, problem = excluded.problem, profile = excluded.profile,
+           claims_version = excluded.claims_version, approver = excluded.approver, delegate = excluded.delegate, state = excluded.state, features = excluded.features, scopes = excluded.scopes, problem = excluded.problem, profile = excluded.profile,
            profile_version = excluded.profile_version, generation = excluded.generation, connected_at = excluded.connected_at",
     )?;
     statement.execute(rusqlite::params![
@@ -100,37 +101,15 @@ fn put_account(c: &Connection, account: &AccountRow) -> Outcome<()> {
         account.claims.as_ref().map(Sealed::as_bytes),
         account.claims_version,
         account.approver.word(),
+        account.delegate,
     ])?;
     Ok(())
-}
-
-/// An account nobody ever signed in to holds nothing but its keys. One that somebody has signed in to meanwhile is another matter.
-/// `owner`: the mark of its owner, whose feed tells that it is gone.
-fn erase_unused(c: &Connection, account_id: &str, owner: &str, now: i64) -> Outcome<Vec<Entry>> {
-    if !by_id(c, account_id)?.is_some_and(|row| row.is_nobodys()) {
-        return Err(moved_on().into());
-    }
-    let mut entries = Vec::new();
-    for purpose in [KeyPurpose::Secrets, KeyPurpose::Content] {
-        entries.extend(destroy_key(c, purpose, account_id)?);
-    }
-    run(c, "DELETE FROM tokens WHERE account_id = ?1", [account_id])?;
-    end_sign_ins(c, account_id)?;
-    if run(c, "DELETE FROM accounts WHERE id = ?1", [account_id])? > 0 {
-        run(
-            c,
-            "INSERT INTO purges (account_id, owner, begun_at, erased, ended_at) VALUES (?1, ?2, ?3, 1, ?3) ON CONFLICT (account_id) DO NOTHING",
-            (account_id, owner, now),
-        )?;
-        keys::announce_account(c, account_id, now)?;
-        mark_erasure(c)?;
-    }
-    Ok(entries)
 }
 
 /// What is recorded of an account that a sign-in has stored.
 fn stored(account: &AccountRow, renewed: bool) -> Entry {
     let entry = match account.state {
+        _ if account.delegate.is_some() => Entry::new(AuditKind::StateChanged, "The shared mailbox was added."),
         AccountState::Connected if renewed => Entry::new(AuditKind::SignedIn, "A sign-in renewed the account."),
         AccountState::Connected => Entry::new(AuditKind::SignedIn, "A sign-in connected the account."),
         state => Entry::new(AuditKind::StateChanged, format!("The account is now {}.", state.word())),
@@ -176,6 +155,7 @@ fn connect(store: &SqliteStore, tx: &Connection, new: Connecting, now: i64) -> O
     if account.generation != earlier.as_ref().map_or(1, |earlier| earlier.generation + 1) {
         return Err(moved_on().into());
     }
+    delegates::check(tx, &account)?;
     put_account(tx, &account)?;
     entries.push(stored(&account, earlier.is_some()).of(store.owner_mark(&account.owner)?));
     entries.extend(destroy_key(tx, KeyPurpose::Secrets, &account.id)?);
@@ -202,8 +182,10 @@ fn connect(store: &SqliteStore, tx: &Connection, new: Connecting, now: i64) -> O
         mark_erasure(tx)?;
     }
     keys::announce_account(tx, &account.id, now)?;
+    store.tell_opened(tx, account.delegate.as_ref().unwrap_or(&account.id), now)?;
+    let account = by_id(tx, &account.id)?.unwrap_or(account);
     let is_destroyed = earlier.is_some() || replaces.is_some();
-    Ok((AccountRow { folders: earlier.map(|earlier| earlier.folders).unwrap_or_default(), ..account }, is_destroyed))
+    Ok((account, is_destroyed))
 }
 
 fn change(store: &SqliteStore, tx: &Connection, id: &str, generation: Option<i64>, change: &AccountChange, now: i64) -> Outcome<bool> {
@@ -227,6 +209,7 @@ fn change(store: &SqliteStore, tx: &Connection, id: &str, generation: Option<i64
             if changed > 0 {
                 keys::announce_account(tx, id, now)?;
                 store.note(tx, &[Entry::new(AuditKind::StateChanged, format!("The account is now {}.", state.word())).on(id)], now)?;
+                store.tell_opened(tx, id, now)?;
             }
             Ok(changed > 0)
         }
@@ -247,6 +230,7 @@ fn change(store: &SqliteStore, tx: &Connection, id: &str, generation: Option<i64
             let sql = "UPDATE accounts SET folders = ?3 WHERE id = ?1 AND (?2 IS NULL OR generation = ?2) AND owner <> ''";
             Ok(run(tx, sql, (id, generation, super::json(folders)?))? > 0)
         }
+        AccountChange::Delegate { account_id, features } => store.open_through(tx, id, generation, account_id, features, now),
         AccountChange::Profile { sealed, version } => {
             let changed = run(
                 tx,
@@ -406,6 +390,10 @@ impl AccountStore for SqliteStore {
             AccountQuery::Person { owner, tenant_id, user_id } => {
                 let (owner, tenant_id, user_id) = (owner.to_owned(), tenant_id.to_owned(), user_id.to_owned());
                 self.read(move |c| Ok(by_person(c, &owner, &tenant_id, &user_id)?.into_iter().collect())).await
+            }
+            AccountQuery::OpenedThrough(delegate) => {
+                let delegate = delegate.to_owned();
+                self.read(move |c| all(c, select_account!("WHERE delegate = ?1 AND owner <> '' ORDER BY num"), [delegate], account_row)).await
             }
             AccountQuery::Page(AccountWindow { owner, state, after, limit }) => {
                 let owner = owner.map(str::to_owned);

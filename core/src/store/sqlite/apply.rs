@@ -2,8 +2,8 @@
 
 use super::fault::Outcome;
 use super::folders::Tally;
-use super::{all, edits, exists, first, links, quarantine, run, sealed_opt, search};
-use crate::model::ChangeKind;
+use super::{all, answers, backfills, edits, exists, first, links, quarantine, run, sealed_opt, search};
+use crate::model::{ChangeKind, MessageKind};
 use crate::seal::Sealed;
 use crate::store::{Applied, Known, NewMessage, PageBatch, Refusal};
 use rusqlite::Connection;
@@ -12,7 +12,7 @@ use std::collections::HashMap;
 pub fn known(c: &Connection, account_id: &str, graph_ids: &[impl serde::Serialize]) -> Outcome<Vec<Known>> {
     all(
         c,
-        "SELECT m.id, m.graph_id, m.folder_id, m.change_key, m.version, m.is_removed, m.conversation_id, m.received_at, m.is_read, m.is_draft, m.head, COALESCE(m.shown_id, 'msg_' || m.id), m.is_unlisted
+        "SELECT m.id, m.graph_id, m.folder_id, m.change_key, m.version, m.is_removed, m.conversation_id, m.received_at, m.is_read, m.is_draft, m.head, COALESCE(m.shown_id, 'msg_' || m.id), m.is_unlisted, m.kind
          FROM (SELECT DISTINCT value FROM json_each(?2)) AS wanted CROSS JOIN messages AS m ON m.account_id = ?1 AND m.graph_id = wanted.value",
         (account_id, super::json(graph_ids)?),
         |row| {
@@ -30,6 +30,7 @@ pub fn known(c: &Connection, account_id: &str, graph_ids: &[impl serde::Serializ
                 head: sealed_opt(row, 10)?,
                 id: row.get(11)?,
                 is_unlisted: row.get(12)?,
+                kind: answers::kind(row.get(13)?)?,
             })
         },
     )
@@ -38,6 +39,11 @@ pub fn known(c: &Connection, account_id: &str, graph_ids: &[impl serde::Serializ
 pub fn page(c: &Connection, batch: &PageBatch) -> Outcome<Applied> {
     if batch.cursor.is_none() && is_late(c, batch)? {
         return Ok(Applied::Refused(Refusal::Late));
+    }
+    if let Some(step) = &batch.step
+        && !backfills::may_step(c, &batch.account_id, &batch.folder_id, step)?
+    {
+        return Ok(Applied::Refused(Refusal::Stopped));
     }
     // Before what is readable now leaves the quarantine: the same mail may be set aside again for another reason.
     let tries = quarantine::tries(c, batch)?;
@@ -49,11 +55,15 @@ pub fn page(c: &Connection, batch: &PageBatch) -> Outcome<Applied> {
         links::spread(c, &batch.account_id)?;
     }
     batch.links.iter().try_for_each(|link| links::give_by_rule(c, link, None))?;
+    answers::note_candidates(c, batch)?;
     page.seen()?;
     page.pending_removals()?;
     quarantine::put(c, batch, &tries)?;
     batch.edits.iter().try_for_each(|ended| edits::end(c, ended, batch.now))?;
     page.cursor()?;
+    if let Some(step) = &batch.step {
+        backfills::step(c, &batch.account_id, &batch.folder_id, step)?;
+    }
     let Page { tally, .. } = page;
     tally.write(c, &batch.account_id)?;
     let stored = first(c, "SELECT stored FROM folders WHERE account_id = ?1 AND graph_id = ?2", (&batch.account_id, &batch.folder_id), |row| Ok(row.get(0)?))?;
@@ -106,6 +116,7 @@ impl Page<'_> {
                         is_draft: message.is_draft,
                         head: None,
                         is_unlisted: message.is_unlisted,
+                        kind: MessageKind::Ordinary,
                     };
                     here.insert(message.graph_id.clone(), known);
                 }
@@ -277,6 +288,7 @@ pub fn tombstone(c: &Connection, row_id: i64, now: i64) -> Outcome<()> {
     run(c, "UPDATE messages SET is_removed = 1, removed_at = ?2, head = NULL, is_unlisted = 0 WHERE id = ?1", (row_id, now))?;
     run(c, "DELETE FROM bodies WHERE message_id = ?1", [row_id])?;
     edits::forget(c, row_id)?;
+    answers::forget_message(c, row_id)?;
     search::forget(c, row_id)
 }
 

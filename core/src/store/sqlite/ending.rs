@@ -1,10 +1,11 @@
 //! How accounts and workflows end: disconnected at once, whatever state they are in, and told.
 
+use super::accounts::by_id;
 use super::fault::Outcome;
-use super::{ERASURE_PENDING, SqliteStore, edits, folders, keys, outbox_end, run, subscriptions, workflows};
+use super::{ERASURE_PENDING, SqliteStore, delegates, edits, folders, keys, outbox_end, run, subscriptions, workflows};
 use crate::model::{AccountState, AuditKind};
 use crate::random;
-use crate::store::{Entry, ItemState, KeyPurpose};
+use crate::store::{Entry, ItemState, KeyPurpose, moved_on};
 use crate::store::words::Word;
 use rusqlite::Connection;
 
@@ -32,6 +33,30 @@ pub fn end_sign_ins(c: &Connection, account_id: &str) -> Outcome<()> {
     Ok(())
 }
 
+/// An account nobody ever signed in to holds nothing but its keys. One that somebody has signed in to meanwhile is another matter.
+/// `owner`: the mark of its owner, whose feed tells that it is gone.
+pub fn erase_unused(c: &Connection, account_id: &str, owner: &str, now: i64) -> Outcome<Vec<Entry>> {
+    if !by_id(c, account_id)?.is_some_and(|row| row.is_nobodys()) {
+        return Err(moved_on().into());
+    }
+    let mut entries = Vec::new();
+    for purpose in [KeyPurpose::Secrets, KeyPurpose::Content] {
+        entries.extend(destroy_key(c, purpose, account_id)?);
+    }
+    run(c, "DELETE FROM tokens WHERE account_id = ?1", [account_id])?;
+    end_sign_ins(c, account_id)?;
+    if run(c, "DELETE FROM accounts WHERE id = ?1", [account_id])? > 0 {
+        run(
+            c,
+            "INSERT INTO purges (account_id, owner, begun_at, erased, ended_at) VALUES (?1, ?2, ?3, 1, ?3) ON CONFLICT (account_id) DO NOTHING",
+            (account_id, owner, now),
+        )?;
+        keys::announce_account(c, account_id, now)?;
+        mark_erasure(c)?;
+    }
+    Ok(entries)
+}
+
 impl SqliteStore {
     /// The same for everything an owner has under way.
     pub(super) fn end_sign_ins_of(&self, c: &Connection, owner: &str) -> Outcome<()> {
@@ -40,7 +65,7 @@ impl SqliteStore {
     }
 
     /// Idempotent: whatever a half-finished earlier call left is taken along, and every step changes nothing when it was done. Answers ids of the
-    /// sends cancelled.
+    /// sends cancelled. What is opened through it ends with it.
     pub(super) fn disconnect(&self, c: &Connection, id: &str, reason: &str, now: i64) -> Outcome<Vec<String>> {
         let Some(account) = workflows::ending(c, id)? else { return Ok(Vec::new()) };
         let mut entries = Vec::new();
@@ -69,6 +94,10 @@ impl SqliteStore {
         self.tell_ended(c, &cancelled, ItemState::Cancelled, now)?;
         self.tell_ended(c, &in_doubt, ItemState::Unknown, now)?;
         mark_erasure(c)?;
-        Ok(cancelled.into_iter().map(|one| one.id).collect())
+        let mut ids: Vec<String> = cancelled.into_iter().map(|one| one.id).collect();
+        for opened in delegates::opened_through(c, id)? {
+            ids.extend(self.disconnect(c, &opened, delegates::ENDED, now)?);
+        }
+        Ok(ids)
     }
 }

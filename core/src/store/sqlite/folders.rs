@@ -78,6 +78,12 @@ pub fn save(c: &Connection, account_id: &str, news: &FolderNews, now: i64) -> Ou
     Ok(())
 }
 
+pub fn count_held(c: &Connection, account_id: &str, folder_id: &str, since: Option<i64>) -> Outcome<u32> {
+    let sql = "SELECT (SELECT count(*) FROM messages WHERE account_id = ?1 AND folder_id = ?2 AND is_removed = 0 AND (?3 IS NULL OR received_at >= ?3))
+                    + (SELECT count(*) FROM quarantine WHERE account_id = ?1 AND folder_id = ?2 AND kind = 'message')";
+    Ok(first(c, sql, (account_id, folder_id, since), |row| Ok(row.get(0)?))?.unwrap_or(0))
+}
+
 pub fn unread(c: &Connection, account_id: &str) -> Outcome<HashMap<String, u32>> {
     let counts = all(
         c,

@@ -1,7 +1,7 @@
 //! Reading mail, marking it read, and the change feed.
 
 use super::fault::Outcome;
-use super::{SqliteStore, all, apply, attachments, edits, exists, first, folders, keys, links, may_write, quarantine, sealed, search, pending_removals, trim, word};
+use super::{SqliteStore, all, answers, apply, attachments, edits, exists, first, folders, keys, links, may_write, quarantine, sealed, search, pending_removals, trim, word};
 use crate::error::Result;
 use crate::seal::Sealed;
 use crate::stages::{Stage, timed};
@@ -12,7 +12,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params_from_iter};
 
 pub(super) const COLUMNS: &str = "m.id, m.account_id, m.graph_id, m.folder_id, m.conversation_id, m.received_at, m.is_read, m.is_draft, m.change_key, m.head, m.version, \
-                       COALESCE(m.shown_id, 'msg_' || m.id)";
+                       COALESCE(m.shown_id, 'msg_' || m.id), m.kind";
 
 pub(super) fn message_row(row: &Row<'_>) -> Outcome<MessageRow> {
     Ok(MessageRow {
@@ -28,6 +28,7 @@ pub(super) fn message_row(row: &Row<'_>) -> Outcome<MessageRow> {
         head: apply::head(row.get(9)?)?,
         version: row.get(10)?,
         id: row.get(11)?,
+        kind: answers::kind(row.get(12)?)?,
     })
 }
 
@@ -148,6 +149,11 @@ impl MailStore for SqliteStore {
         self.read(move |c| folders::list(c, &id)).await
     }
 
+    async fn count_held(&self, account_id: &str, folder_id: &str, since: Option<i64>) -> Result<u32> {
+        let (id, folder_id) = (account_id.to_owned(), folder_id.to_owned());
+        self.read(move |c| folders::count_held(c, &id, &folder_id, since)).await
+    }
+
     async fn unread(&self, account_id: &str) -> Result<HashMap<String, u32>> {
         let id = account_id.to_owned();
         self.read(move |c| folders::unread(c, &id)).await
@@ -191,6 +197,25 @@ impl MailStore for SqliteStore {
             let raws = batch.quarantined.iter().map(|q| &q.raw);
             keys::check_active(tx, heads.chain(bodies).chain(raws).chain(edits::sealed_of(&batch.edits)).chain(batch.links.iter().filter_map(|link| link.sealed.as_ref())).chain(batch.cursor.as_ref().map(|cursor| &cursor.link)))?;
             timed(Stage::Insert, || apply::page(tx, &batch))
+        })
+        .await
+    }
+
+    async fn suspect_strays(&self, account_id: &str, generation: i64, lease: &Lease, every_ms: i64, limit: u32, now: i64) -> Result<Option<u32>> {
+        let (id, lease) = (account_id.to_owned(), lease.clone());
+        // Looked for without the writer first: mostly there is nothing to do.
+        let is_due = {
+            let id = id.clone();
+            move |c: &Connection| Ok(!pending_removals::strays_wait(c, &id, every_ms, now)? && pending_removals::has_strays(c, &id)?)
+        };
+        if !self.read(is_due).await? {
+            return Ok(Some(0));
+        }
+        self.write(move |tx| {
+            if !may_write(tx, &id, generation, &lease)? {
+                return Ok(None);
+            }
+            pending_removals::suspect_strays(tx, &id, every_ms, limit, now).map(Some)
         })
         .await
     }

@@ -1,15 +1,18 @@
 //! The store in one SQLite file: one connection that writes ([`writer`]), a few that read ([`readers`]).
 
 mod accounts;
+mod answers;
 mod apply;
 mod attachments;
 mod audit;
 mod awaited;
+mod backfills;
 mod handovers;
 mod chats;
 mod calendar;
 mod said;
 mod contacts;
+mod delegates;
 mod edits;
 mod emptying;
 mod ending;

@@ -2,7 +2,7 @@
 
 use super::fault::Outcome;
 use super::outbox_end::{drop_content, settled_entry};
-use super::{SqliteStore, announce, first, keys, links, queues, run};
+use super::{SqliteStore, announce, answers, first, keys, links, queues, run};
 use crate::model::ChangeKind;
 use crate::seal::Sealed;
 use crate::store::{ItemState, Step, Stepped, Tally, is_alone};
@@ -42,6 +42,7 @@ impl SqliteStore {
             let account_id = if step.announce { first(tx, "SELECT account_id FROM outbox WHERE public_id = ?1", [id], |row| Ok(row.get::<_, String>(0)?))? } else { None };
             account_id.map_or(Ok(()), |account_id| announce(tx, ChangeKind::SendChanged, &account_id, Some(id), now))?;
             links::put(tx, &step.links)?;
+            answers::put_sent(tx, id, step.sent_mail.as_ref())?;
             return Ok(Some(Stepped { next: None }));
         }
         let held = first(tx, HELD, (id, fence), |row| {
@@ -50,6 +51,7 @@ impl SqliteStore {
         let Some(held) = held else { return Ok(None) };
         change(tx, held.number, step, now)?;
         links::put(tx, &step.links)?;
+        answers::put_sent(tx, id, step.sent_mail.as_ref())?;
         let account_id = &held.account_id;
         let mut next = None;
         if !step.state.is_open() {

@@ -32,6 +32,43 @@ pub fn list(c: &Connection, account_id: &str, now: i64, limit: u32) -> Outcome<V
     )
 }
 
+/// Mail that lies in folders that are not synced: whatever happens to it there, no delta tells.
+macro_rules! strays {
+    () => {
+        "FROM folders f JOIN messages m ON m.account_id = f.account_id AND m.folder_id = f.graph_id WHERE f.account_id = ?1 AND f.is_synced = 0 AND m.is_removed = 0 AND m.id > ?2"
+    };
+}
+
+/// When they are asked about next; None: now.
+pub fn strays_wait(c: &Connection, account_id: &str, every_ms: i64, now: i64) -> Outcome<bool> {
+    exists(c, "SELECT 1 FROM strays WHERE account_id = ?1 AND next_at > ?2 AND next_at <= ?3", (account_id, now, now.saturating_add(every_ms)))
+}
+
+pub fn has_strays(c: &Connection, account_id: &str) -> Outcome<bool> {
+    exists(c, concat!("SELECT 1 ", strays!()), (account_id, 0))
+}
+
+pub fn suspect_strays(c: &Connection, account_id: &str, every_ms: i64, limit: u32, now: i64) -> Outcome<u32> {
+    let after = first(c, "SELECT after FROM strays WHERE account_id = ?1", [account_id], |row| Ok(row.get::<_, i64>(0)?))?.unwrap_or(0);
+    let found = all(c, concat!("SELECT m.id, m.graph_id, m.folder_id ", strays!(), " ORDER BY m.id LIMIT ?3"), (account_id, after, limit), |row| {
+        Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
+    })?;
+    for (_, graph_id, folder_id) in &found {
+        run(
+            c,
+            "INSERT INTO suspects (account_id, graph_id, folder_id, noted_at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (account_id, graph_id) DO NOTHING",
+            (account_id, graph_id, folder_id, now),
+        )?;
+    }
+    let count = u32::try_from(found.len()).unwrap_or(u32::MAX);
+    let (next_at, after) = match found.last() {
+        Some((row, _, _)) if count == limit => (now, *row),
+        _ => (now.saturating_add(every_ms), 0),
+    };
+    run(c, "INSERT INTO strays (account_id, next_at, after) VALUES (?1, ?2, ?3) ON CONFLICT (account_id) DO UPDATE SET next_at = excluded.next_at, after = excluded.after", (account_id, next_at, after))?;
+    Ok(count)
+}
+
 /// The live row a question is about (row, what hosts call it, folder); None when there is no such question any more.
 fn asked(c: &Connection, account_id: &str, graph_id: &str) -> Outcome<Option<(i64, String, String)>> {
     first(

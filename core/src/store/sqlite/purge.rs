@@ -2,10 +2,10 @@
 
 use super::ending::{destroy_key, mark_erasure};
 use super::fault::Outcome;
-use super::{ERASE_WAIT, SqliteStore, all, exists, first, keys, outbox_end, rules, run, throttles, workflows};
+use super::{ERASE_WAIT, SqliteStore, all, delegates, exists, first, keys, outbox_end, rules, run, throttles, workflows};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::AuditKind;
-use crate::store::{Entry, ItemState, KeyPurpose, PurgeRow, PurgeStore, Purged, person_of};
+use crate::store::{Entry, ItemState, KeyPurpose, PurgeRow, PurgeStore, Purged, mailbox_of};
 use async_trait::async_trait;
 use rusqlite::{Connection, Row};
 
@@ -24,6 +24,9 @@ pub(super) const HELD: &[(&str, &str)] = &[
     ("staged_parts", "DELETE FROM staged_parts WHERE id IN (SELECT id FROM staged_parts WHERE account_id = ?1 LIMIT ?2)"),
     ("staged", "DELETE FROM staged WHERE id IN (SELECT id FROM staged WHERE account_id = ?1 LIMIT ?2)"),
     ("outbox_payloads", "DELETE FROM outbox_payloads WHERE item_id IN (SELECT p.item_id FROM outbox o JOIN outbox_payloads p ON p.item_id = o.id WHERE o.account_id = ?1 LIMIT ?2)"),
+    ("send_answers", "DELETE FROM send_answers WHERE id IN (SELECT id FROM send_answers WHERE account_id = ?1 LIMIT ?2)"),
+    ("sent_mails", "DELETE FROM sent_mails WHERE item_id IN (SELECT item_id FROM sent_mails WHERE account_id = ?1 LIMIT ?2)"),
+    ("answer_candidates", "DELETE FROM answer_candidates WHERE (account_id, graph_id) IN (SELECT account_id, graph_id FROM answer_candidates WHERE account_id = ?1 LIMIT ?2)"),
     ("outbox", "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE account_id = ?1 LIMIT ?2)"),
     ("outbox_queues", "DELETE FROM outbox_queues WHERE account_id = ?1 AND ?2 > 0"),
     ("paces", "DELETE FROM paces WHERE (mailbox, item) IN (SELECT mailbox, item FROM paces WHERE account_id = ?1 LIMIT ?2)"),
@@ -36,6 +39,9 @@ pub(super) const HELD: &[(&str, &str)] = &[
     ("chat_places", "DELETE FROM chat_places WHERE (account_id, chat_id) IN (SELECT account_id, chat_id FROM chat_places WHERE account_id = ?1 LIMIT ?2)"),
     ("chat_looks", "DELETE FROM chat_looks WHERE account_id = ?1 AND ?2 > 0"),
     ("polls", "DELETE FROM polls WHERE account_id = ?1 AND ?2 > 0"),
+    ("backfills", "DELETE FROM backfills WHERE account_id = ?1 AND ?2 > 0"),
+    ("backfill_windows", "DELETE FROM backfill_windows WHERE (account_id, folder_id, lower) IN (SELECT account_id, folder_id, lower FROM backfill_windows WHERE account_id = ?1 LIMIT ?2)"),
+    ("strays", "DELETE FROM strays WHERE account_id = ?1 AND ?2 > 0"),
     ("chats", "DELETE FROM chats WHERE (account_id, people) IN (SELECT account_id, people FROM chats WHERE account_id = ?1 LIMIT ?2)"),
     ("last_senders", "DELETE FROM last_senders WHERE context IN (SELECT context FROM last_senders WHERE account_id = ?1 LIMIT ?2)"),
     ("links", "DELETE FROM links WHERE id IN (SELECT id FROM links WHERE account_id = ?1 LIMIT ?2)"),
@@ -123,8 +129,11 @@ impl SqliteStore {
     fn begin_all(&self, c: &Connection, ids: Vec<String>, reason: &str, now: i64) -> Outcome<Vec<String>> {
         let mut begun = Vec::new();
         for id in ids {
-            if self.begin(c, &id, reason, now)? {
-                begun.push(id);
+            // Before the account is nobody's: what is opened through it goes with it.
+            for opened in delegates::opened_through(c, &id)?.into_iter().chain([id]) {
+                if self.begin(c, &opened, reason, now)? {
+                    begun.push(opened);
+                }
             }
         }
         mark_erasure(c)?;
@@ -141,10 +150,10 @@ impl SqliteStore {
         // The row stays for those who refer to it until they are gone. Whose it was is gone at once, and a row without an owner is not shown.
         run(
             c,
-            "UPDATE accounts SET owner = '', tenant_id = '', user_id = id, authority = '', problem = ?2, generation = generation + 1 WHERE id = ?1",
+            "UPDATE accounts SET owner = '', tenant_id = '', user_id = id, authority = '', delegate = NULL, problem = ?2, generation = generation + 1 WHERE id = ?1",
             (id, reason),
         )?;
-        throttles::forget(c, id, &account.tenant_id, person_of(&account.user_id))?;
+        throttles::forget(c, id, &account.tenant_id, mailbox_of(&account.user_id))?;
         rules::forget_owner(c, &account.owner)?;
         let owner = self.owner_mark(&account.owner)?;
         // One that failed names no account, and may have been this person's.

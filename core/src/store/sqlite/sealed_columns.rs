@@ -62,7 +62,9 @@ pub const SEALED_COLUMNS: &[SealedColumn] = &[
     sealed_column!("calendar_views"."link", at "id", place "'link'", account "t.account_id", row "t.account_id", version "t.link_version"),
     sealed_column!("chat_messages"."sealed", at "id", place "'sealed'", account "t.account_id", row "t.chat_id || '/' || t.graph_id", version "t.version"),
     sealed_column!("link_rules"."sealed", at "id", place "'sealed'", account "''", row "lower(hex(t.hash))", version "t.version"),
+    sealed_column!("certificates"."sealed", at "id", place "'sealed'", account "''", row "t.name", version "1"),
     sealed_column!("edits"."sealed", at "id", place "'sealed'", account "t.account_id", row "t.graph_id || '/' || t.property", version "t.version"),
+    sealed_column!("send_answers"."sealed", at "id", place "'sealed'", account "t.account_id", row "substr(o.public_id, 5) || '/' || t.graph_id", version "1", join "JOIN outbox AS o ON o.id = t.item_id"),
     sealed_column!("quarantine"."raw", at "id", place "'raw'", account "t.account_id", row "COALESCE(t.place, t.folder_id)", version "1"),
 ];
 
@@ -85,6 +87,7 @@ pub const OTHER_BLOBS: &[(&str, &str)] = &[
     ("last_senders", "context"),
     ("links", "hash"),
     ("unlinks", "hash"),
+    ("sent_mails", "hash"),
     ("link_rules", "hash"),
     ("link_terms", "term"),
     ("throttles", "counts"),

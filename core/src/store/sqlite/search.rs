@@ -28,7 +28,7 @@ pub fn find(c: &Connection, words: &[String], account_ids: &[String], limit: u32
     super::all(
         c,
         "SELECT m.id, m.account_id, m.graph_id, m.folder_id, m.conversation_id, m.received_at, m.is_read, m.is_draft, m.change_key, m.head, m.version,
-           COALESCE(m.shown_id, 'msg_' || m.id)
+           COALESCE(m.shown_id, 'msg_' || m.id), m.kind
          FROM search JOIN messages AS m ON m.id = search.rowid
          WHERE search MATCH ?1 AND m.is_removed = 0 AND m.account_id IN (SELECT value FROM json_each(?2))
          ORDER BY bm25(search, 8.0, 4.0, 1.0), m.sort_at DESC, m.id DESC LIMIT ?3",

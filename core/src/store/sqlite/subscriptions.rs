@@ -1,10 +1,10 @@
 //! Subscriptions, and which accounts have news.
 
 use super::fault::Outcome;
-use super::{SqliteStore, all, exists, first, run, word};
+use super::{SqliteStore, all, exists, first, keys, run, sealed, word};
 use crate::error::Result;
 use crate::store::words::{Word, corrupt};
-use crate::store::{KnownSubscription, Lifecycle, NewsRow, SubscriptionRow, SubscriptionStore};
+use crate::store::{CertificateRow, KnownSubscription, Lifecycle, NewsRow, SubscriptionRow, SubscriptionStore};
 use async_trait::async_trait;
 use rusqlite::{Connection, Row};
 
@@ -14,7 +14,7 @@ const TOGETHER: usize = 50;
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT s.account_id, s.is_wanted, s.state, s.state_since, s.graph_id, s.client_hash, s.expires_at, s.next_at, s.tries, s.must_reauthorize, s.problem, s.generation, s.version
+            "SELECT s.account_id, s.is_wanted, s.state, s.state_since, s.graph_id, s.client_hash, s.expires_at, s.next_at, s.tries, s.must_reauthorize, s.problem, s.generation, s.version, s.certificate
              FROM subscriptions s JOIN accounts a ON a.id = s.account_id ",
             $rest
         )
@@ -29,6 +29,16 @@ macro_rules! without {
                AND EXISTS (SELECT 1 FROM json_each(a.features) WHERE value = 'mail_sync') AND NOT EXISTS (SELECT 1 FROM subscriptions s WHERE s.account_id = a.id)"
         )
     };
+}
+
+macro_rules! select_certificate {
+    ($rest:literal) => {
+        concat!("SELECT name, certificate, made_at, sealed FROM certificates ", $rest)
+    };
+}
+
+fn certificate_row(row: &Row<'_>) -> Outcome<CertificateRow> {
+    Ok(CertificateRow { name: row.get(0)?, certificate: row.get(1)?, made_at: row.get(2)?, sealed: sealed(row, 3)? })
 }
 
 fn hash(bytes: Vec<u8>) -> Outcome<[u8; 32]> {
@@ -50,6 +60,7 @@ fn read(row: &Row<'_>) -> Outcome<SubscriptionRow> {
         problem: row.get(10)?,
         generation: row.get(11)?,
         version: row.get(12)?,
+        certificate: row.get(13)?,
     })
 }
 
@@ -105,7 +116,7 @@ impl SubscriptionStore for SqliteStore {
             let changed = run(
                 tx,
                 "UPDATE subscriptions SET state = ?3, state_since = ?4, graph_id = ?5, client_hash = ?6, expires_at = ?7, next_at = ?8, tries = ?9, must_reauthorize = ?10, problem = ?11,
-                   generation = ?12, version = version + 1
+                   generation = ?12, certificate = ?13, version = version + 1
                  WHERE account_id = ?1 AND version = ?2",
                 (
                     &row.account_id,
@@ -120,6 +131,7 @@ impl SubscriptionStore for SqliteStore {
                     row.must_reauthorize,
                     &row.problem,
                     row.generation,
+                    &row.certificate,
                 ),
             )?;
             Ok(changed > 0)
@@ -149,10 +161,10 @@ impl SubscriptionStore for SqliteStore {
             for hash in &hashes {
                 found.extend(first(
                     c,
-                    "SELECT s.account_id, s.graph_id, a.tenant_id FROM subscriptions s JOIN accounts a ON a.id = s.account_id
+                    "SELECT s.account_id, s.graph_id, a.tenant_id, a.app FROM subscriptions s JOIN accounts a ON a.id = s.account_id
                      WHERE s.client_hash = ?1 AND s.is_wanted AND a.state <> 'disconnected' AND a.owner <> ''",
                     [&hash[..]],
-                    |row| Ok(KnownSubscription { client_hash: *hash, account_id: row.get(0)?, graph_id: row.get(1)?, tenant_id: row.get(2)? }),
+                    |row| Ok(KnownSubscription { client_hash: *hash, account_id: row.get(0)?, graph_id: row.get(1)?, tenant_id: row.get(2)?, app: row.get(3)? }),
                 )?);
             }
             Ok(found)
@@ -198,6 +210,43 @@ impl SubscriptionStore for SqliteStore {
             .await?;
         }
         Ok(())
+    }
+
+    async fn newest_certificate(&self) -> Result<Option<CertificateRow>> {
+        self.read(|c| first(c, select_certificate!("ORDER BY made_at DESC, id DESC LIMIT 1"), [], certificate_row)).await
+    }
+
+    async fn certificate(&self, name: &str) -> Result<Option<CertificateRow>> {
+        let name = name.to_owned();
+        self.read(move |c| first(c, select_certificate!("WHERE name = ?1"), [name], certificate_row)).await
+    }
+
+    async fn add_certificate(&self, row: &CertificateRow) -> Result<()> {
+        let row = row.clone();
+        self.write(move |tx| {
+            keys::check_active(tx, [&row.sealed])?;
+            run(tx, "INSERT INTO certificates (name, certificate, made_at, sealed) VALUES (?1, ?2, ?3, ?4)", (&row.name, &row.certificate, row.made_at, row.sealed.as_bytes()))?;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn drop_certificates(&self, now: i64, before: i64) -> Result<Vec<String>> {
+        if !self.read(|c| exists(c, "SELECT 1 FROM certificates LIMIT 1 OFFSET 1", [])).await? {
+            return Ok(Vec::new());
+        }
+        self.write(move |tx| {
+            run(
+                tx,
+                "UPDATE certificates SET unused_since = CASE WHEN EXISTS (SELECT 1 FROM subscriptions AS s WHERE s.certificate = certificates.name)
+                     OR id = (SELECT id FROM certificates ORDER BY made_at DESC, id DESC LIMIT 1) THEN NULL ELSE COALESCE(unused_since, ?1) END",
+                [now],
+            )?;
+            let names = all(tx, "SELECT name FROM certificates WHERE unused_since < ?1", [before], |row| Ok(row.get(0)?))?;
+            run(tx, "DELETE FROM certificates WHERE unused_since < ?1", [before])?;
+            Ok(names)
+        })
+        .await
     }
 
     async fn news(&self) -> Result<Vec<NewsRow>> {

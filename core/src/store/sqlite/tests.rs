@@ -32,7 +32,7 @@ pub const ONE_CHAIN: &str = "
     INSERT INTO audit SELECT * FROM kept;
     ALTER TABLE throttles DROP COLUMN counted_at; ALTER TABLE throttles DROP COLUMN counts;
     DROP TABLE IF EXISTS outbox_staged; DROP TABLE IF EXISTS staged_parts; DROP TABLE IF EXISTS staged; DROP TABLE IF EXISTS chats; DROP TABLE IF EXISTS paces; DROP TABLE IF EXISTS last_senders; DROP TABLE IF EXISTS signatures; DROP TABLE IF EXISTS links; DROP TABLE IF EXISTS polls; DROP TABLE IF EXISTS contacts; DROP TABLE IF EXISTS contact_folders; DROP TABLE IF EXISTS contact_addresses; DROP TABLE IF EXISTS calendar_events; DROP TABLE IF EXISTS calendar_views; DROP TABLE IF EXISTS chat_messages; DROP TABLE IF EXISTS chat_places; DROP TABLE IF EXISTS chat_looks;
-    DROP TABLE IF EXISTS edits; DROP TABLE IF EXISTS unlinks; DROP TABLE IF EXISTS link_scans; DROP TABLE IF EXISTS link_terms; DROP TABLE IF EXISTS link_rules; DROP TABLE IF EXISTS subscriptions; DROP TABLE IF EXISTS news;
+    DROP TABLE IF EXISTS edits; DROP TABLE IF EXISTS unlinks; DROP TABLE IF EXISTS link_scans; DROP TABLE IF EXISTS link_terms; DROP TABLE IF EXISTS link_rules; DROP TABLE IF EXISTS subscriptions; DROP TABLE IF EXISTS news; DROP TABLE IF EXISTS backfills; DROP TABLE IF EXISTS backfill_windows; DROP TABLE IF EXISTS strays; DROP TABLE IF EXISTS send_answers; DROP TABLE IF EXISTS sent_mails; DROP TABLE IF EXISTS answer_candidates; ALTER TABLE messages DROP COLUMN kind; DROP TABLE IF EXISTS certificates;
     DROP INDEX messages_with_files; DROP INDEX messages_files_unknown; DROP INDEX messages_unread; ALTER TABLE messages DROP COLUMN has_attachments;
     PRAGMA user_version = 19";
 
@@ -121,6 +121,13 @@ store_suite!(made, [
     contacts_are_kept_with_the_place_in_their_folder,
     a_contact_is_gone_when_no_folder_has_it,
     contacts_are_found_by_address_and_paged,
+    a_back_fill_is_one_process_s_at_a_time,
+    a_back_fill_that_is_paused_or_cancelled_stores_nothing_more,
+    a_larger_range_goes_on_where_the_smaller_one_ended,
+    a_smaller_range_forgets_what_lies_beyond_a_gap,
+    an_account_that_was_synced_whole_has_everything,
+    a_back_fill_goes_on_when_the_account_is_connected_again,
+    mail_in_folders_that_are_not_synced_is_asked_about_once_a_day,
     a_calendar_is_kept_with_its_place_and_a_series_goes_as_one,
     what_a_round_did_not_show_is_asked_about_and_what_the_view_left_is_dropped,
     events_come_in_order_of_time_with_their_masters,
@@ -154,6 +161,11 @@ store_suite!(made, [
     sign_ins_nobody_came_back_to_go_after_a_day,
     an_owner_is_deleted_and_restored,
     an_owner_is_purged_whole,
+    a_shared_mailbox_has_what_its_delegate_has,
+    a_shared_mailbox_ends_with_its_delegate,
+    a_shared_mailbox_is_purged_with_its_delegate,
+    another_delegate_takes_over_and_everything_stays,
+    a_shared_mailbox_needs_a_delegate_that_is_there,
     an_owner_is_purged_only_while_that_is_due,
     a_claim_of_a_clock_that_stood_ahead_is_taken_over,
     a_name_is_written_under_a_living_key_only,
@@ -167,6 +179,10 @@ store_suite!(made, [
     what_is_told_of_a_subscription_makes_it_due,
     notifications_find_their_subscription_by_its_client_state,
     news_stay_until_they_were_synced,
+    what_comes_into_the_conversation_of_a_send_is_looked_at,
+    an_answer_is_told_once,
+    what_the_mailbox_does_not_tell_is_asked_again_and_given_up,
+    answers_go_with_their_send,
     a_staged_content_is_there_for_as_long_as_a_send_needs_it,
     a_staged_content_that_nobody_names_goes_in_its_time,
     what_a_send_says_is_replaced_with_its_staged_contents,

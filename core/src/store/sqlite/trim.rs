@@ -3,7 +3,7 @@
 use super::fault::Outcome;
 use super::outbox_end::drop_content;
 use super::ending::mark_erasure;
-use super::{ERASE_RETRY_WAIT, SqliteStore, all, exists, first, handovers, last_senders, purge, run, search, staging};
+use super::{ERASE_RETRY_WAIT, SqliteStore, all, answers, exists, first, handovers, last_senders, purge, run, search, staging};
 use crate::error::Result;
 use crate::store::{Kept, TrimStore};
 use async_trait::async_trait;
@@ -108,6 +108,7 @@ fn sends(c: &Connection, kept: &Kept, limit: u32) -> Outcome<usize> {
         drop_content(c, *id, true)?;
         let named = staging::unlink(c, *id)?;
         staging::drop_unnamed(c, &named)?;
+        answers::forget_send(c, *id)?;
         run(c, "DELETE FROM outbox WHERE id = ?1", [id])?;
     }
     Ok(ids.len())

@@ -2,11 +2,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod accounts;
+mod answers;
 mod audit;
+mod backfills;
 mod chats;
 mod calendar;
 mod said;
 mod contacts;
+mod delegates;
 mod edits;
 mod health;
 mod last_senders;
@@ -29,11 +32,14 @@ mod trim;
 mod workflows;
 
 pub use accounts::*;
+pub use answers::*;
 pub use audit::*;
+pub use backfills::*;
 pub use chats::*;
 pub use calendar::*;
 pub use said::*;
 pub use contacts::*;
+pub use delegates::*;
 pub use edits::*;
 pub use health::*;
 pub use last_senders::*;
@@ -206,7 +212,7 @@ pub async fn enqueue(s: &dyn Store, account: &str, ordering_key: &str, key: Opti
 }
 
 pub fn step(state: ItemState) -> Step {
-    Step { state, progress: None, reason: None, next_at: None, sent_at: None, claim_until: state.is_open().then_some(100), tally: Tally::Attempt, tidy_at: None, claim_next_until: None, announce: true, links: Vec::new() }
+    Step { state, progress: None, reason: None, next_at: None, sent_at: None, claim_until: state.is_open().then_some(100), tally: Tally::Attempt, tidy_at: None, claim_next_until: None, announce: true, links: Vec::new(), sent_mail: None }
 }
 
 pub async fn lease(s: &dyn Store) -> Lease {
@@ -250,7 +256,9 @@ pub fn page(account_id: &str, lease: &Lease, upserts: Vec<NewMessage>) -> PageBa
         quarantined: vec![],
         edits: vec![],
         links: vec![],
+        candidates: vec![],
         cursor: Some(Cursor { link: sealed("link"), version: 1, is_delta: false }),
+        step: None,
         page_size: None,
         completes_pass: false,
         now: 100,

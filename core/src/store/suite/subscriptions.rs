@@ -65,7 +65,7 @@ pub async fn notifications_find_their_subscription_by_its_client_state(s: &dyn S
     made(s, "b").await;
     let creating = SubscriptionRow { state: SubscriptionState::Creating, client_hash: Some([1; 32]), ..row };
     s.save_subscription(&creating).await.unwrap();
-    let known = |graph_id: Option<&str>| KnownSubscription { client_hash: [1; 32], account_id: "a".into(), graph_id: graph_id.map(str::to_owned), tenant_id: "t".into() };
+    let known = |graph_id: Option<&str>| KnownSubscription { client_hash: [1; 32], account_id: "a".into(), graph_id: graph_id.map(str::to_owned), tenant_id: "t".into(), app: "default".into() };
     assert_eq!(s.known_subscriptions(&[[2; 32], [1; 32]]).await.unwrap(), [known(None)]);
     s.want_subscription("a", false, 5).await.unwrap();
     assert!(s.known_subscriptions(&[[1; 32]]).await.unwrap().is_empty(), "it is not wanted");

@@ -41,7 +41,7 @@ pub fn handle(world: &mut World, caller: &Caller, call: &Call, arrival: &Arrival
         return query::lacking(format!("times in the zone {zone}"));
     }
     let now = world.now();
-    let mut job = Job { world, call, person, seq: arrival.seq, now, may_share: false };
+    let mut job = Job { world, call, person, actor: person, seq: arrival.seq, now, may_share: false };
     job.accuse_ids();
     match rest {
         [view] if view.eq_ignore_ascii_case("calendarView") => list(&mut job),

@@ -40,7 +40,7 @@ pub fn handle(world: &mut World, caller: &Caller, call: &Call, arrival: &Arrival
         return Answer::fail(404, "MailboxNotEnabledForRESTAPI", text);
     }
     let now = world.now();
-    let mut job = Job { world, call, person, seq: arrival.seq, now, may_share: false };
+    let mut job = Job { world, call, person, actor: person, seq: arrival.seq, now, may_share: false };
     match rest.split_first() {
         Some((first, below)) if first.eq_ignore_ascii_case("contacts") => contacts(&mut job, DEFAULT, below),
         Some((_, below)) => folders(&mut job, below),

@@ -40,6 +40,14 @@ pub fn add_person(world: &mut World, ask: &Value) -> Done {
     {
         return Err(format!("no such language: {language}"));
     }
+    match ask.get("automatic_reply") {
+        None => {}
+        Some(Value::Null) => world.mail[at].automatic_reply = None,
+        Some(text) => {
+            world.mail[at].automatic_reply = Some(text.as_str().ok_or("automatic_reply is a text")?.to_string());
+            world.mail[at].replied.clear();
+        }
+    }
     if let Some(policy) = policy {
         policy::set(world, at, policy);
     }

@@ -3,6 +3,7 @@
 use super::{Done, person};
 use crate::clock;
 use crate::http::{Bytes, unbase64};
+use crate::mail::automatic::{self, Origin, Report};
 use crate::mail::compose::blank;
 use crate::mail::eml as files;
 use crate::mail::message::{Address, Attachment, Kind, Message};
@@ -283,5 +284,24 @@ pub fn delete_folder(world: &mut World, ask: &Value) -> Done {
     let mailbox = &mut world.mail[owner];
     let at = mailbox.folder_loosely(name).filter(|f| *f != ROOT).ok_or_else(|| format!("no such folder: {name}"))?;
     mailbox.drop_folder(at);
+    Ok(json!({}))
+}
+
+/// Reports of a mail that was sent: as Exchange does it, or as somebody outside would.
+pub fn report(world: &mut World, ask: &Value) -> Done {
+    let (owner, key) = named(world, ask)?;
+    let message = world.mail[owner].get(key).cloned().ok_or("no such message")?;
+    let recipient = ask["recipient"].as_str().ok_or("recipient is missing")?.to_string();
+    let is_delayed = match ask["action"].as_str() {
+        None | Some("failed") => false,
+        Some("delayed") => true,
+        Some(other) => return Err(format!("no such action: {other}")),
+    };
+    let origin = match ask["domain"].as_str() {
+        None => Origin::Own,
+        Some(domain) => Origin::Outside { domain: domain.to_string(), is_proven: ask["proven"].as_bool().unwrap_or(true) },
+    };
+    let (status, message_id) = (ask["status"].as_str().map(String::from), ask["message_id"].as_str().map(String::from));
+    automatic::report(world, owner, &message, &Report { recipient, is_delayed, status, origin, message_id });
     Ok(json!({}))
 }

@@ -84,6 +84,7 @@ pub async fn handle(shared: &Shared, call: &Call) -> Answer {
         ("POST", ["mail", "change"]) => mail::change(world, &ask),
         ("POST", ["mail", "move"]) => mail::shift(world, &ask),
         ("POST", ["mail", "delete"]) => mail::delete(world, &ask),
+        ("POST", ["mail", "report"]) => mail::report(world, &ask),
         ("POST", ["mail", "list"]) => mail::list(world, &ask),
         ("POST", ["folders"]) => mail::add_folder(world, &ask),
         ("POST", ["folders", "delete"]) => mail::delete_folder(world, &ask),

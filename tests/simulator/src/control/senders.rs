@@ -1,4 +1,4 @@
-//! Groups, and who may send in whose name.
+//! Groups, who may send in whose name, and who may open whose mailbox.
 
 use super::{Done, person};
 use crate::mail::senders::Group;
@@ -33,6 +33,8 @@ pub fn grant(world: &mut World, ask: &Value) -> Done {
         None => return Err(format!("no such mailbox or group: {mailbox}")),
     };
     let rights = world.senders.rights.entry((mailbox, who)).or_default();
-    (rights.send_as, rights.on_behalf) = (ask["send_as"] == json!(true), ask["on_behalf"] == json!(true));
-    Ok(json!({"send_as": rights.send_as, "on_behalf": rights.on_behalf}))
+    let is = |name: &str| ask[name] == json!(true);
+    (rights.send_as, rights.on_behalf, rights.full_access) = (is("send_as"), is("on_behalf"), is("full_access"));
+    rights.folders = ask["folders"].as_array().into_iter().flatten().filter_map(|name| name.as_str().map(String::from)).collect();
+    Ok(json!({"send_as": rights.send_as, "on_behalf": rights.on_behalf, "full_access": rights.full_access, "folders": rights.folders}))
 }

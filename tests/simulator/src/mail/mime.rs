@@ -3,7 +3,7 @@
 use super::message::{Address, Message};
 use crate::http::{Bytes, base64};
 
-fn word(text: &str) -> String {
+pub fn word(text: &str) -> String {
     if text.bytes().all(|b| (0x20..0x7f).contains(&b)) {
         text.to_string()
     } else {
@@ -18,7 +18,7 @@ fn list(all: &[Address]) -> String {
     all.iter().map(one).collect::<Vec<_>>().join(",\r\n ")
 }
 
-fn wrapped(bytes: &[u8]) -> String {
+pub fn wrapped(bytes: &[u8]) -> String {
     let text = base64(bytes);
     let mut out = String::with_capacity(text.len() + text.len() / 38 + 2);
     for (n, c) in text.chars().enumerate() {

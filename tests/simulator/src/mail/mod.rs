@@ -1,5 +1,6 @@
 //! Outlook mail: which path, with which right, does what.
 
+pub mod automatic;
 pub mod compose;
 pub mod delta;
 pub mod eml;
@@ -13,6 +14,7 @@ pub mod message;
 mod mime;
 pub mod send;
 pub mod senders;
+mod shared;
 pub mod store;
 pub mod token;
 pub mod upload;
@@ -37,6 +39,8 @@ pub struct Job<'a> {
     pub person: usize,
     pub seq: u64,
     pub now: i64,
+    /// Who asks: the person of the mailbox, or somebody who may open it.
+    pub actor: usize,
     /// The token allows to send in another's name.
     pub may_share: bool,
 }
@@ -61,12 +65,14 @@ impl Job<'_> {
     }
 }
 
+fn sends(rest: &[&str]) -> bool {
+    rest.last().is_some_and(|last| ["sendMail", "send", "reply", "replyAll", "forward"].iter().any(|s| s.eq_ignore_ascii_case(last)))
+}
+
 fn allowed(caller: &Caller, call: &Call, rest: &[&str]) -> bool {
-    let sends = |name: &&str| ["sendMail", "send", "reply", "replyAll", "forward"].iter().any(|s| s.eq_ignore_ascii_case(name));
-    let last = rest.last().copied().unwrap_or("");
     if call.method == "GET" {
         caller.has(&["Mail.Read", "Mail.ReadWrite", "Mail.ReadBasic", "Mail.Read.Shared", "Mail.ReadWrite.Shared"])
-    } else if sends(&last) {
+    } else if sends(rest) {
         caller.has(&["Mail.Send", "Mail.Send.Shared"])
     } else {
         caller.has(&["Mail.ReadWrite", "Mail.ReadWrite.Shared"])
@@ -74,18 +80,21 @@ fn allowed(caller: &Caller, call: &Call, rest: &[&str]) -> bool {
 }
 
 pub fn handle(world: &mut World, caller: &Caller, call: &Call, arrival: &Arrival, person: usize, rest: &[&str]) -> Answer {
-    // Nobody has been given rights in another's mailbox.
-    if !allowed(caller, call, rest) || caller.person.is_some_and(|p| p != person) {
+    if !allowed(caller, call, rest) {
         return denied();
     }
     if world.people.people[person].mailbox != crate::people::Mailbox::Ready {
         let text = "The mailbox is either inactive, soft-deleted, or is hosted on-premise.";
         return Answer::fail(404, "MailboxNotEnabledForRESTAPI", text);
     }
+    if !shared::is_open(world, caller, call, person, rest, sends(rest)) {
+        return denied();
+    }
     send::submit_due(world);
     let now = world.now();
+    let actor = caller.person.unwrap_or(person);
     let may_share = caller.has(&["Mail.Send.Shared"]);
-    let mut job = Job { world, call, person, seq: arrival.seq, now, may_share };
+    let mut job = Job { world, call, person, actor, seq: arrival.seq, now, may_share };
     let lower: Vec<String> = rest.iter().map(|s| s.to_ascii_lowercase()).collect();
     let names: Vec<&str> = lower.iter().map(String::as_str).collect();
     match (call.method.as_str(), names.as_slice()) {

@@ -1,5 +1,6 @@
 //! Sending: the copy in Sent Items, the copies that arrive, and what comes back undeliverable.
 
+use super::automatic::{self, Origin, Report};
 use super::compose::{addresses, apply, blank};
 use super::item::{bad_mime, is_mime, matches, new_message_id, own_address, shown};
 use super::json::plain;
@@ -26,7 +27,7 @@ fn accepted(job: &Job, message: &Message) -> Result<Names, Answer> {
     if all.len() > RECIPIENTS_MAX {
         return Err(Answer::fail(400, "ErrorExceededRecipientLimit", "The message has too many recipients."));
     }
-    names(job.world, job.person, job.may_share, message)
+    names(job.world, job.actor, job.person, job.may_share, message)
 }
 
 /// The same once more? Clients must not do that, whatever happened to the first answer.
@@ -57,11 +58,15 @@ pub fn deliver(world: &mut World, person: usize, message: &Message) {
                     // One mailbox gets one copy, by however many addresses it is reached.
                     if !reached.contains(&reader) {
                         arrive(world, reader, message);
+                        automatic::reply(world, reader, person, message);
                         reached.push(reader);
                     }
                 }
             }
-            None if world.people.knows_domain(&address) => undeliverable(world, person, message, &address),
+            None if world.people.knows_domain(&address) => {
+                let report = Report { recipient: address.clone(), is_delayed: false, status: None, origin: Origin::Own, message_id: None };
+                automatic::report(world, person, message, &report);
+            }
             None => {}
         }
         seen.push(address);
@@ -85,32 +90,6 @@ fn arrive(world: &mut World, reader: usize, message: &Message) {
     }
     let inbox = mailbox.folder("inbox").unwrap_or(0);
     mailbox.insert(&mut world.ids, inbox, copy);
-}
-
-fn undeliverable(world: &mut World, person: usize, message: &Message, address: &str) {
-    let now = world.now();
-    let own = world.people.people[person].address.clone();
-    let domain = address.rsplit('@').next().unwrap_or("contoso.com").to_string();
-    let postmaster = Address { name: "Microsoft Outlook".into(), address: format!("postmaster@{domain}") };
-    let mut report = blank(postmaster, now);
-    report.subject = format!("Undeliverable: {}", message.subject);
-    report.to = vec![Address { name: world.people.people[person].name.clone(), address: own }];
-    report.set_body(
-        true,
-        format!(
-            "<html><body><p><b>Your message to {address} couldn't be delivered.</b></p><p>{address} wasn't found at {domain}.</p>\
-             <p>550 5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient {address} not found by SMTP address lookup</p></body></html>"
-        ),
-    );
-    (report.is_draft, report.is_read) = (false, false);
-    report.message_id = format!("<{}@{domain}>", world.ids.guid());
-    report.in_reply_to = Some(message.message_id.clone());
-    report.references = vec![message.message_id.clone()];
-    report.thread = message.thread;
-    report.headers = vec![("X-Failed-Recipients".into(), address.to_string())];
-    let mailbox = &mut world.mail[person];
-    let inbox = mailbox.folder("inbox").unwrap_or(0);
-    mailbox.insert(&mut world.ids, inbox, report);
 }
 
 /// The draft goes to Sent Items under the same immutable id, the copies go out.

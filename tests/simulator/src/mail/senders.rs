@@ -6,11 +6,14 @@ use crate::people::{Mailbox, People};
 use crate::world::World;
 use std::collections::HashMap;
 
-/// Who may use an address as From.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
+/// What somebody may do with an address: use it as From, open its mailbox.
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Rights {
     pub send_as: bool,
     pub on_behalf: bool,
+    pub full_access: bool,
+    /// Folders that are shared for reading, by well-known name or id.
+    pub folders: Vec<String>,
 }
 
 /// A distribution list or a group: it has members, and no mailbox that anybody opens.
@@ -50,11 +53,14 @@ impl Names {
     }
 }
 
-/// The service decides both: what the client wrote into `sender` counts for nothing. `may_share`: the token allows to send in another's name.
-pub fn names(world: &World, person: usize, may_share: bool, message: &Message) -> Result<Names, Answer> {
+/// The service decides both: what the client wrote into `sender` counts for nothing. `person` sends, from this mailbox. `may_share`: the token allows to send
+/// in another's name.
+pub fn names(world: &World, person: usize, mailbox: usize, may_share: bool, message: &Message) -> Result<Names, Answer> {
     let own = &world.people.people[person];
-    let own_address = Address { name: own.name.clone(), address: own.address.clone() };
-    let Some(given) = &message.from else { return Ok(Names { from: own_address.clone(), sender: own_address }) };
+    let address = |person: usize| Address { name: world.people.people[person].name.clone(), address: world.people.people[person].address.clone() };
+    let own_address = address(person);
+    let usual = (person != mailbox).then(|| address(mailbox));
+    let Some(given) = message.from.as_ref().or(usual.as_ref()) else { return Ok(Names { from: own_address.clone(), sender: own_address }) };
     let is = |address: &str| address.eq_ignore_ascii_case(&given.address);
     // An alias is shown as the mailbox's address, unless the organisation lets aliases be seen.
     if is(&own.address) || is(own.user_name()) || own.mail().is_some_and(is) || own.aliases.iter().any(|alias| is(alias)) {
@@ -66,9 +72,9 @@ pub fn names(world: &World, person: usize, may_share: bool, message: &Message) -
     let group = world.senders.groups.get(&given.address.to_lowercase()).map(|group| (group.name.clone(), given.address.clone()));
     let mailbox = || world.people.find(&given.address).map(|other| &world.people.people[other]).map(|other| (other.name.clone(), other.address.clone()));
     let found = group.or_else(mailbox);
-    let rights = found.as_ref().and_then(|(_, address)| world.senders.rights.get(&(address.to_lowercase(), person))).copied().unwrap_or_default();
+    let rights = found.as_ref().and_then(|(_, address)| world.senders.rights.get(&(address.to_lowercase(), person))).cloned().unwrap_or_default();
     match found {
-        Some(_) if !may_share && rights != Rights::default() => Err(super::denied()),
+        Some(_) if !may_share && (rights.send_as || rights.on_behalf) => Err(super::denied()),
         // Where somebody has both, it is sent as it.
         Some((name, address)) if rights.send_as => Ok(Names { from: Address { name: name.clone(), address: address.clone() }, sender: Address { name, address } }),
         Some((name, address)) if rights.on_behalf => Ok(Names { from: Address { name, address }, sender: own_address }),

@@ -49,6 +49,34 @@ const GERMAN: [&str; 11] = [
     "Deletions",
 ];
 
+const FRENCH: [&str; 11] = [
+    "Haut de la banque d'informations",
+    "Boîte de réception",
+    "Brouillons",
+    "Éléments envoyés",
+    "Éléments supprimés",
+    "Courrier indésirable",
+    "Archive",
+    "Boîte d'envoi",
+    "Historique des conversations",
+    "Problèmes de synchronisation",
+    "Deletions",
+];
+
+const JAPANESE: [&str; 11] = [
+    "インフォメーション ストアの先頭",
+    "受信トレイ",
+    "下書き",
+    "送信済みアイテム",
+    "削除済みアイテム",
+    "迷惑メール",
+    "アーカイブ",
+    "送信トレイ",
+    "会話の履歴",
+    "同期の失敗",
+    "Deletions",
+];
+
 /// A change as notifications tell of it.
 pub struct Happened {
     /// `created`, `updated` or `deleted`.
@@ -59,6 +87,12 @@ pub struct Happened {
 }
 
 pub struct Mailbox {
+    /// What Exchange writes in it by itself is in this one: `en`.
+    pub language: String,
+    /// What its automatic replies say, while they are on.
+    pub automatic_reply: Option<String>,
+    /// Who has had one since.
+    pub replied: BTreeSet<usize>,
     /// Somebody has a subscription to it.
     pub is_watched: bool,
     /// Since it was last collected, if somebody has.
@@ -77,6 +111,9 @@ pub struct Mailbox {
 impl Mailbox {
     pub fn new(ids: &mut Ids) -> Mailbox {
         let mut mailbox = Mailbox {
+            language: "en".to_string(),
+            automatic_reply: None,
+            replied: BTreeSet::new(),
             is_watched: false,
             happened: Vec::new(),
             folders: Vec::new(),
@@ -100,8 +137,11 @@ impl Mailbox {
         let names = match language.split('-').next().unwrap_or("") {
             "en" => english,
             "de" => GERMAN,
+            "fr" => FRENCH,
+            "ja" => JAPANESE,
             _ => return false,
         };
+        self.language = language.split('-').next().unwrap_or("").to_string();
         for ((known, ..), name) in FOLDERS.into_iter().zip(names) {
             if let Some(at) = self.folders.iter().position(|f| f.well_known == Some(known)) {
                 self.folders[at].name = name.to_string();

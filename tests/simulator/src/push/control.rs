@@ -17,7 +17,7 @@ pub fn list(world: &mut World) -> Value {
     let show = |one: &super::Subscription| {
         json!({
             "id": one.id, "mailbox": world.people.people[one.mailbox].address, "resource": one.resource, "url": one.url, "client_state": one.client_state,
-            "expires_at": clock::iso(one.expires_ms), "renewed": one.renewed, "reauthorized": one.reauthorized, "immutable": one.immutable,
+            "expires_at": clock::iso(one.expires_ms), "renewed": one.renewed, "reauthorized": one.reauthorized, "immutable": one.immutable, "certificate": one.encryption.as_ref().map(|with| with.id.clone()),
         })
     };
     let waiting = world.push.posts.len() + world.push.items.len();

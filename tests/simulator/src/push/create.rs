@@ -13,6 +13,8 @@ const MINUTE_MS: i64 = 60_000;
 /// Mail: seven days, three in older copies of Microsoft's pages.
 const LONGEST: i64 = 10_080;
 const LONGEST_ONCE: i64 = 4_230;
+/// With resource data.
+const LONGEST_WITH_CONTENT: i64 = 1_440;
 const SHORTEST: i64 = 45;
 /// Of a mailbox, over all applications.
 const MOST: usize = 1_000;
@@ -29,13 +31,13 @@ fn invalid(text: &str) -> Answer {
 }
 
 /// A time to come, raised to the shortest lifetime.
-pub fn expiry(world: &World, value: &Value) -> Result<i64, Answer> {
+pub fn expiry(world: &World, value: &Value, with_content: bool) -> Result<i64, Answer> {
     let now = world.now();
     let asked = value.as_str().and_then(clock::parse).ok_or_else(|| bad("expirationDateTime is missing or is no time."))?;
     if asked <= now {
         return Err(bad("Subscription expiration must be in the future."));
     }
-    let longest = longest(world);
+    let longest = if with_content { LONGEST_WITH_CONTENT } else { longest(world) };
     if asked > now + longest * MINUTE_MS {
         return Err(Answer::fail(400, "ExtensionError", format!("Operation: Create; Exception: [Status Code: BadRequest; Reason: Subscription expiration can only be {longest} minutes in the future.]")));
     }
@@ -73,7 +75,7 @@ fn place(world: &World, caller: &Caller, resource: &str) -> Result<(usize, Optio
 pub fn wanted(world: &mut World, caller: &Caller, call: &Call) -> Result<Subscription, Answer> {
     let body = call.json().filter(Value::is_object).ok_or_else(|| bad("Empty Payload. JSON content expected."))?;
     let text = |name: &str| body[name].as_str().map(String::from);
-    for name in ["includeResourceData", "encryptionCertificate", "notificationUrlAppId", "notificationQueryOptions"] {
+    for name in ["notificationUrlAppId", "notificationQueryOptions"] {
         if !matches!(&body[name], Value::Null | Value::Bool(false)) {
             return Err(Answer::fail(501, "SimulatorLacks", name));
         }
@@ -92,8 +94,9 @@ pub fn wanted(world: &mut World, caller: &Caller, call: &Call) -> Result<Subscri
         return Err(bad("clientState is longer than 128 characters."));
     }
     let resource = text("resource").ok_or_else(|| bad("resource is missing."))?;
-    let (mailbox, folder) = place(world, caller, &resource)?;
-    let expires_ms = expiry(world, &body["expirationDateTime"])?;
+    let encryption = super::content::asked(&body, &resource).map_err(|why| invalid(&why))?;
+    let (mailbox, folder) = place(world, caller, resource.split('?').next().unwrap_or(&resource))?;
+    let expires_ms = expiry(world, &body["expirationDateTime"], encryption.is_some())?;
     let many = world.push.subscriptions.iter().filter(|one| one.mailbox == mailbox).count();
     if many >= MOST || world.odd("subscriptions_full") {
         return Err(Answer::fail(403, "ExtensionError", "Operation: Create; Exception: [Status Code: Forbidden; Reason: The mailbox has reached its limit of subscriptions.]"));
@@ -120,6 +123,7 @@ pub fn wanted(world: &mut World, caller: &Caller, call: &Call) -> Result<Subscri
         was_asked: false,
         renewed: 0,
         reauthorized: 0,
+        encryption,
     })
 }
 

@@ -1,6 +1,7 @@
 //! Subscriptions to the changes of mailboxes, and the posts that tell of them.
 
 pub mod control;
+mod content;
 mod create;
 mod news;
 pub mod outgoing;
@@ -44,6 +45,8 @@ pub struct Subscription {
     was_asked: bool,
     renewed: u32,
     reauthorized: u32,
+    /// Resource data is to come.
+    encryption: Option<content::Encryption>,
 }
 
 /// A post on its way to a notification URL.
@@ -88,6 +91,8 @@ pub struct Push {
     answers: HashMap<u64, String>,
     /// Posts that nobody took within four hours.
     lost: u32,
+    /// Validation tokens are signed with a key that nobody knows.
+    foreign_tokens: bool,
 }
 
 /// Posts go to this machine alone. What is for anybody else waits until a test takes it.
@@ -116,9 +121,27 @@ impl Push {
         }
         for (url, items) in by_url {
             let about = items.iter().map(|item| item.subscription.clone()).collect();
+            let tokens = self.validation_tokens(now, &items);
             let value: Vec<Value> = items.into_iter().map(|item| item.value).collect();
-            self.add_post(now, url, "application/json", json!({ "value": value }).to_string(), about, None);
+            let mut body = json!({ "value": value });
+            if !tokens.is_empty() {
+                body["validationTokens"] = json!(tokens);
+            }
+            self.add_post(now, url, "application/json", body.to_string(), about, None);
         }
+    }
+
+    /// One for each application and tenant of which contents are posted.
+    fn validation_tokens(&self, now: i64, items: &[Item]) -> Vec<String> {
+        let mut known: Vec<(&str, &str)> = Vec::new();
+        for item in items.iter().filter(|item| item.value["encryptedContent"].is_object()) {
+            let app = self.subscriptions.iter().find(|one| one.id == item.subscription).map_or("", |one| &one.app);
+            let sender = (app, item.value["tenantId"].as_str().unwrap_or(""));
+            if !known.contains(&sender) {
+                known.push(sender);
+            }
+        }
+        known.into_iter().map(|(app, tenant)| content::validation_token(app, tenant, now, self.foreign_tokens)).collect()
     }
 
     /// The posts whose time has come, to send or to hand to a test.

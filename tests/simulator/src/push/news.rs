@@ -1,5 +1,6 @@
 //! What happened in the mailboxes becomes something to tell.
 
+use super::content::{Wrong, encrypted};
 use super::Item;
 use crate::mail::store::Happened;
 use crate::world::World;
@@ -17,6 +18,9 @@ pub fn collect(world: &mut World) {
         }
     }
     let (doubled, shuffled, mixed) = (world.odd("notifications_doubled"), world.odd("notifications_shuffled"), world.odd("notifications_mixed"));
+    let wrong = Wrong { signature: world.odd("contents_changed"), certificate: world.odd("contents_for_others"), message: world.odd("contents_of_others") };
+    let replayed = world.odd("contents_replayed");
+    world.push.foreign_tokens = world.odd("foreign_validation_tokens");
     let mut items = Vec::new();
     for (at, mailbox) in world.mail.iter_mut().enumerate() {
         if !mailbox.is_watched {
@@ -30,11 +34,19 @@ pub fn collect(world: &mut World) {
                 }
                 let id = if one.immutable { &immutable } else { &id };
                 let place = format!("Users/{person}/Messages/{id}");
-                let value = json!({
+                let mut value = json!({
                     "subscriptionId": one.id, "subscriptionExpirationDateTime": crate::clock::iso_ms(one.expires_ms), "changeType": what, "resource": place,
                     "resourceData": {"@odata.type": "#Microsoft.Graph.Message", "@odata.id": place, "@odata.etag": "W/\"CQAAAB\"", "id": id},
                     "clientState": one.client_state, "tenantId": Value::Null,
                 });
+                // What is gone brings nothing.
+                let message = mailbox.find(id).and_then(|key| mailbox.get(key)).filter(|_| what != "deleted");
+                if let (Some(encryption), Some(message)) = (&one.encryption, message) {
+                    value["encryptedContent"] = json!(encrypted(encryption, message, &mailbox.folders[folder].id, id, wrong));
+                }
+                if replayed && value["encryptedContent"].is_object() {
+                    items.push(Item { url: one.url.clone(), subscription: one.id.clone(), value: value.clone() });
+                }
                 items.push(Item { url: one.url.clone(), subscription: one.id.clone(), value });
             }
         }

@@ -12,8 +12,8 @@ fn shown(world: &World, one: &Subscription) -> Value {
     json!({
         "id": one.id, "resource": one.resource, "applicationId": one.app, "changeType": one.changes.join(","), "clientState": one.client_state,
         "notificationUrl": one.url, "notificationQueryOptions": null, "lifecycleNotificationUrl": one.lifecycle_url, "expirationDateTime": iso_ms(one.expires_ms),
-        "creatorId": one.creator.map(|person| world.people.people[person].id.clone()), "includeResourceData": null,
-        "latestSupportedTlsVersion": one.tls.as_deref().unwrap_or("v1_2"), "encryptionCertificate": null, "encryptionCertificateId": null, "notificationUrlAppId": null,
+        "creatorId": one.creator.map(|person| world.people.people[person].id.clone()), "includeResourceData": one.encryption.as_ref().map(|_| true),
+        "latestSupportedTlsVersion": one.tls.as_deref().unwrap_or("v1_2"), "encryptionCertificate": null, "encryptionCertificateId": one.encryption.as_ref().map(|with| with.id.clone()), "notificationUrlAppId": null,
     })
 }
 
@@ -80,7 +80,7 @@ fn renew(world: &mut World, call: &Call, at: usize) -> Answer {
     if body.as_object().is_some_and(|fields| fields.keys().any(|name| name != "expirationDateTime")) {
         return Answer::fail(501, "SimulatorLacks", "changing other properties of a subscription than its expiry");
     }
-    let expires_ms = match create::expiry(world, &body["expirationDateTime"]) {
+    let expires_ms = match create::expiry(world, &body["expirationDateTime"], world.push.subscriptions.get(at).is_some_and(|one| one.encryption.is_some())) {
         Ok(at) => at,
         Err(answer) => return answer,
     };

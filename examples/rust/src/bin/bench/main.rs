@@ -4,6 +4,7 @@
 //!
 //! `bench` measures and prints; `bench case NAME` is what it starts as a child, so that each case has its own peak of memory.
 
+mod backfill;
 mod ciphers;
 mod engine;
 mod limits;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         [] => runtime.block_on(whole()),
         ["case", "engine"] => runtime.block_on(engine::run()),
         ["case", "plain"] => runtime.block_on(plain::run()),
+        ["case", "backfill"] => runtime.block_on(backfill::run()),
         ["case", "sends"] => runtime.block_on(sends::run()),
         ["case", "storm"] => runtime.block_on(storm::run()),
         ["case", "limits"] => runtime.block_on(limits::run()),
@@ -74,6 +76,8 @@ async fn whole() -> Outcome<()> {
         engine.push(measure::child("engine", &task).await?);
         plain.push(measure::child("plain", &task).await?);
     }
+    println!("Back-fills …");
+    let filled: Vec<backfill::Filled> = measure::child("backfill", &task).await?;
     println!("Sends …");
     let sends: Vec<sends::Sends> = measure::child("sends", &task).await?;
     println!("A campaign within Microsoft's limits, half a minute …");
@@ -82,5 +86,5 @@ async fn whole() -> Outcome<()> {
     let storm: storm::Storm = measure::child("storm", &task).await?;
     println!("AES-256-GCM …");
     let ciphers = ciphers::compare()?;
-    report::print(messages, &engine, &plain, &sends, &campaign, &storm, &ciphers)
+    report::print(messages, &engine, &plain, &filled, &sends, &campaign, &storm, &ciphers)
 }

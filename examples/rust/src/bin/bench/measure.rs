@@ -73,6 +73,12 @@ pub struct Took {
     cpu_seconds: Option<f64>,
 }
 
+impl Took {
+    pub fn cpu(&self) -> Option<f64> {
+        self.cpu_seconds
+    }
+}
+
 /// Of the engine so far, if this was built with the feature `profile`.
 pub fn stages() -> Vec<(String, f64)> {
     #[cfg(feature = "profile")]

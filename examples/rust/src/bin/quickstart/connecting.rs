@@ -3,7 +3,7 @@
 use super::{Outcome, place::Place};
 use tidings::{Account, AccountFilter, AccountState, ConnectRequest, Engine, Feature};
 
-const OWNER: &str = "quickstart";
+pub const OWNER: &str = "quickstart";
 
 pub async fn connect(engine: &Engine, place: &Place) -> Outcome<Account> {
     let features = features(place);

@@ -1,4 +1,4 @@
-//! From nothing to a connected account, a sent Teams message, a post in a channel, a sent mail with a file and a synced mailbox.
+//! From nothing to a connected account, a sent Teams message, a post in a channel, a sent mail with a file, the mailbox's mail of a year, and a mail that arrives by push and is linked to a candidate.
 //!
 //! Without settings it starts a simulated Microsoft 365 inside this process. With `TIDINGS_CLIENT_ID` the same code talks to the real one:
 //!
@@ -12,6 +12,7 @@
 //! TIDINGS_DATA        folder of the store, to keep it (default: a temporary one); the root key is kept beside it
 //! ```
 
+mod arriving;
 mod attaching;
 mod connecting;
 mod place;
@@ -41,7 +42,15 @@ async fn main() -> ExitCode {
 async fn run() -> Outcome<()> {
     let place = Place::find().await?;
     println!("{}", place.greeting());
-    let engine = Engine::open(place.config(), place.root_key())?;
+    // Microsoft's posts come to a port of this machine, which only the simulator can reach.
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let mut config = place.config();
+    if place.browser().is_some() {
+        config.notification_url = Some(format!("http://{}/tidings", listener.local_addr()?));
+    }
+    let engine = Engine::open(config, place.root_key())?;
+    let route = tidings_examples::route::route(engine.clone());
+    tokio::spawn(async move { axum::serve(listener, route).await });
     let outcome = story(&engine, &place).await;
     // Also after a failure: what is under way is brought to its end.
     engine.shutdown().await;
@@ -53,10 +62,11 @@ async fn story(engine: &Engine, place: &Place) -> Outcome<()> {
     // Counted from here: how long a person takes to sign in says nothing about the engine.
     let began = Instant::now();
     let sent = sending::send(engine, place, &account).await?;
-    let synced = syncing::sync(engine, &account).await?;
+    let filled = syncing::backfill(engine, &account).await?;
     let marked = syncing::mark_one(engine, place, &account).await?;
-    let again = engine.sync(account.id.clone(), None).await?;
-    table::print(&table::Findings { account, sent, synced, marked, again, time: began.elapsed() });
+    let arrived = arriving::receive(engine, place, &account).await?;
+    let report = engine.sync(account.id.clone(), None).await?;
+    table::print(&table::Findings { account, sent, filled, marked, arrived, report, time: began.elapsed() });
     println!("{}", place.farewell());
     Ok(())
 }

@@ -1,60 +1,54 @@
-//! Syncing, with a progress bar fed by the engine's events.
+//! Back-filling a mailbox, with a progress bar fed by the engine's events.
 
 use super::{Outcome, place::Place};
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tidings::{Account, Engine, Event, EventStream, Message, MessageQuery, SyncReport};
+use tidings::{Account, Backfill, BackfillRange, BackfillState, Engine, Event, EventStream, Message, MessageQuery};
 
-pub struct Synced {
-    pub report: SyncReport,
+pub struct Filled {
+    pub backfill: Backfill,
     pub time: Duration,
 }
 
-pub async fn sync(engine: &Engine, account: &Account) -> Outcome<Synced> {
-    let bar = bar();
-    // Listening starts before the sync, or the first pages would pass unseen.
-    let watching = tokio::spawn(watch(engine.events(None), bar.clone()));
+/// Mail of a year, the newest first. It goes on in the background; this waits for its end only to show it.
+pub async fn backfill(engine: &Engine, account: &Account) -> Outcome<Filled> {
+    // Listening starts before the back-fill, or the first pages would pass unseen.
+    let events = engine.events(None);
     let began = Instant::now();
-    let report = engine.sync(account.id.clone(), None).await;
-    let time = began.elapsed();
-    if report.is_err() {
-        watching.abort();
-    } else {
-        let _ = watching.await; // ends with SyncFinished
-    }
+    let begun = engine.backfill(account.id.clone(), BackfillRange::TwelveMonths, None).await?;
+    let bar = bar(begun.total.into());
+    let ended = watch(&events, begun, &bar).await;
     bar.abandon(); // the full bar stays
-    let report = report?;
-    if report.folders == 0 {
-        return Err("The mailbox has none of the folders in TIDINGS_FOLDERS. Use names such as inbox, sentitems or archive, or ids.".into());
-    }
-    Ok(Synced { report, time })
+    Ok(Filled { backfill: ended?, time: began.elapsed() })
 }
 
-/// Folders are walked side by side and report one by one; the bar shows their sum.
-async fn watch(events: Arc<EventStream>, bar: ProgressBar) {
-    let mut folders: HashMap<String, (u64, u64)> = HashMap::new();
-    while let Ok(Some(event)) = events.next().await {
-        match event {
-            Event::SyncProgress { folder_id, stored, total, .. } => {
-                folders.insert(folder_id, (stored.into(), total.max(stored).into()));
-                bar.set_length(folders.values().map(|(_, total)| total).sum());
-                bar.set_position(folders.values().map(|(stored, _)| stored).sum());
-            }
-            Event::SyncFinished { .. } | Event::SyncFailed { .. } => return,
-            _ => {}
+async fn watch(events: &Arc<EventStream>, mut now: Backfill, bar: &ProgressBar) -> Outcome<Backfill> {
+    while !matches!(now.state, BackfillState::Done | BackfillState::Cancelled) {
+        // It would try again by itself, but here somebody waits.
+        if let Some(problem) = now.problem {
+            return Err(format!("The back-fill does not get on: {problem}").into());
         }
+        match events.next().await? {
+            Some(Event::BackfillChanged { backfill }) => now = backfill,
+            Some(_) => continue,
+            None => return Err("The engine was closed.".into()),
+        }
+        bar.set_length(now.total.into());
+        bar.set_position(now.done.into());
     }
+    bar.set_length(now.total.into());
+    bar.set_position(now.done.into());
+    Ok(now)
 }
 
-fn bar() -> ProgressBar {
-    let style = ProgressStyle::with_template("Syncing  {bar:40} {pos}/{len} messages, {rate}").unwrap_or_else(|_| ProgressStyle::default_bar());
+fn bar(total: u64) -> ProgressBar {
+    let style = ProgressStyle::with_template("Back-fill {bar:40} {pos}/{len} messages, {rate}, {eta} left").unwrap_or_else(|_| ProgressStyle::default_bar());
     // Its own `per_sec` shows fractions of a message.
     let style = style.with_key("rate", |state: &ProgressState, out: &mut dyn std::fmt::Write| {
         let _ = write!(out, "{:.0} per second", state.per_sec());
     });
-    ProgressBar::new(0).with_style(style)
+    ProgressBar::new(total).with_style(style)
 }
 
 /// Sets the read state of one mail. In the simulator an unread one is marked as read; in a real mailbox one that is read already is set to

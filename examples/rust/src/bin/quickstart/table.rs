@@ -1,7 +1,7 @@
 //! The closing table.
 
 use super::sending::Sent;
-use super::syncing::Synced;
+use super::syncing::Filled;
 use comfy_table::{ContentArrangement, Table, presets};
 use std::time::Duration;
 use tidings::{Account, Message, Receipt, SendState, SyncReport};
@@ -10,31 +10,32 @@ use tidings_examples::word;
 pub struct Findings {
     pub account: Account,
     pub sent: Sent,
-    pub synced: Synced,
+    pub filled: Filled,
     pub marked: Option<Message>,
-    pub again: SyncReport,
+    pub arrived: Option<Message>,
+    pub report: SyncReport,
     pub time: Duration,
 }
 
 pub fn print(found: &Findings) {
-    let Findings { account, sent, synced, marked, again, time } = found;
-    let report = &synced.report;
+    let Findings { account, sent, filled, marked, arrived, report, time } = found;
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED);
     // Some terminals say that they have no width at all; folding a table into that makes it unreadable.
     if table.width().is_some_and(|width| width >= 60) {
         table.set_content_arrangement(ContentArrangement::Dynamic);
     }
-    let rate = f64::from(report.added) / synced.time.as_secs_f64().max(0.001);
+    let rate = f64::from(filled.backfill.done) / filled.time.as_secs_f64().max(0.001);
     let rows = [
         ("Account", format!("{} <{}>, {}", account.display_name, account.address, word(account.state))),
         ("Teams message", outcome(sent.chat.as_ref())),
         ("Channel post", outcome(sent.post.as_ref())),
         ("Mail", outcome(sent.mail.as_ref())),
-        ("Messages synced", format!("{} from {} folders{}", report.added, report.folders, aside(report))),
+        ("Mail of a year", format!("{} messages{}", filled.backfill.done, aside(report))),
         ("Rate", format!("{rate:.0} per second")),
         ("Marked as read", marked.as_ref().map_or_else(|| "no mail to mark".into(), |message| message.subject.clone())),
-        ("Second sync", format!("{} new, {} changed", again.added, again.changed)),
+        ("Arrived by push", arrived.as_ref().map_or_else(|| "skipped".into(), |message| format!("{}, linked to {}", message.subject, message.links.join(", ")))),
+        ("Sync after that", format!("{} new, {} changed", report.added, report.changed)),
         ("Time", format!("{:.1} s", time.as_secs_f64())),
     ];
     for (name, value) in rows {
