@@ -2,7 +2,7 @@
 
 use super::{Chats, taken_over};
 use crate::clock::{from_ms, to_ms};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::failpoint::failpoint;
 use crate::graph::{Caller, ChatState, SaidItem};
 use crate::pipeline::Priority;
@@ -62,7 +62,7 @@ impl Pass<'_> {
         let hashes = self.chats.vault.hashes(account_id).await?;
         let known: HashMap<String, ChatPlaceRow> = store.chat_places(account_id).await?.into_iter().map(|row| (row.chat_id.clone(), row)).collect();
         let first = self.now - FIRST_DAYS * DAY_MS;
-        let mut changed = 0_u32;
+        let (mut changed, mut refused, mut is_any_read) = (0_u32, Vec::new(), !known.is_empty());
         for state in &states {
             let mark = hashes.of("chat mark", &[state.mark.as_bytes()])?;
             let place = known.get(&state.id);
@@ -71,13 +71,30 @@ impl Pass<'_> {
                 continue;
             }
             let known_to = place.map_or(first, |place| place.known_to);
-            changed = changed.saturating_add(self.chat(state, mark, known_to).await?);
+            match self.chat(state, mark, known_to).await {
+                Ok(count) => (changed, is_any_read) = (changed.saturating_add(count), true),
+                Err(e) if e.kind() == ErrorKind::Forbidden => refused.push((ChatPlaceRow { chat_id: state.id.clone(), mark, known_to }, e)),
+                Err(e) => return Err(e),
+            }
             failpoint!("chats.stored_chat");
         }
+        self.pass_over(refused, is_any_read).await?;
         if !store.chats_were_looked_at(account_id, self.account.generation, &self.lease, self.now).await? {
             return Err(taken_over());
         }
         Ok(changed)
+    }
+
+    /// A chat that its organisation lets nobody read stops no other: it is asked about again once something happens in it. If no chat at all may be read, that is told.
+    async fn pass_over(&self, refused: Vec<(ChatPlaceRow, Error)>, is_any_read: bool) -> Result<()> {
+        for (place, error) in refused {
+            if !is_any_read {
+                return Err(error);
+            }
+            tracing::warn!(target: "tidings::sync", account = self.account.id, kind = ?error.kind(), request_id = error.request_id(), "a chat may not be read and is passed over");
+            self.keep(&place, &[]).await?;
+        }
+        Ok(())
     }
 
     /// What was said or changed in a chat since then.
@@ -88,7 +105,11 @@ impl Pass<'_> {
         let Some(items) = self.stop.until(self.chats.graph.said_since(&self.caller(), &state.id, since, MOST_SAID)).await? else { return Ok(0) };
         let known_to = items.iter().map(|item| to_ms(item.modified_at)).max().unwrap_or(known_to).max(known_to);
         let place = ChatPlaceRow { chat_id: state.id.clone(), mark, known_to };
-        let stored = self.chats.vault.with_current_keys(async || self.store(&place, &items).await).await?;
+        self.keep(&place, &items).await
+    }
+
+    async fn keep(&self, place: &ChatPlaceRow, items: &[SaidItem]) -> Result<u32> {
+        let stored = self.chats.vault.with_current_keys(async || self.store(place, items).await).await?;
         stored.ok_or_else(taken_over)
     }
 

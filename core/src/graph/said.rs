@@ -201,3 +201,7 @@ impl Graph {
         Ok(list.map(|list| list.items.into_iter().filter_map(|one| one.read(chat_id)).collect()))
     }
 }
+
+#[cfg(test)]
+#[path = "tests/said.rs"]
+mod tests;

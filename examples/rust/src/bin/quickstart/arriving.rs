@@ -34,7 +34,7 @@ async fn until(mut what: impl AsyncFnMut() -> tidings::Result<bool>) -> Outcome<
         while !what().await? {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        tidings::Result::Ok(())
+        Ok::<_, tidings::Error>(())
     };
     match tokio::time::timeout(WITHIN, waits).await {
         Ok(outcome) => Ok(outcome?),
