@@ -7,7 +7,7 @@
 //!
 //! ```text
 //! methods      engine                                    one short method per verb
-//! activities   auth      outbox      sync      contacts  calendar  notify    retention  workflows  connect · what leaves · what we ask for · what Microsoft tells · what is proven and erased
+//! activities   auth      outbox      sync      contacts  calendar  chats     notify    retention  workflows  connect · what leaves · what we ask for · what Microsoft tells · what is proven and erased
 //! tools        vault     trust       graph     flows     secrets · proofs · Microsoft's API · posts to workflows
 //! base         store     pipeline    events              durable rows · the only way out · the event bus
 //! plain        model  error  foreign  seal  clock  random  hex  secret  config  json  runtime  logs  markup  metrics  failpoint  interleave  throttle  stages    plain things; no sockets, no SQL
@@ -15,6 +15,7 @@
 
 mod auth;
 mod calendar;
+mod chats;
 mod clock;
 mod config;
 mod contacts;

@@ -98,7 +98,10 @@ export type AttendeeAnswer = 'none' | 'organizer' | 'accepted' | 'tentative' | '
 /** `Resource`: a room or a thing. */
 export type AttendeeKind = 'required' | 'optional' | 'resource';
 
-export type ChangeKind = 'message_added' | 'message_changed' | 'message_moved' | 'message_removed' | 'account_changed' | 'send_changed' | 'contact_changed' | 'contact_removed' | 'event_changed' | 'event_removed' | 'send_answered';
+/** `System`: of Teams itself, as when somebody joins. */
+export type TeamsMessageKind = 'message' | 'system';
+
+export type ChangeKind = 'message_added' | 'message_changed' | 'message_moved' | 'message_removed' | 'account_changed' | 'send_changed' | 'contact_changed' | 'contact_removed' | 'event_changed' | 'event_removed' | 'chat_message_changed' | 'chat_message_removed' | 'send_answered';
 
 /** Which version of Graph is asked. `Beta` changes without notice. */
 export type GraphVersion = 'v1' | 'beta';
@@ -896,6 +899,8 @@ export interface SyncReport {
   contacts: number;
   /** Events of the calendar that are new, changed or gone; each occurrence of a series is one. */
   events: number;
+  /** Chat messages that are new, changed or gone. */
+  chatMessages: number;
 }
 
 /** What became of one account in `sync_all`: a report, or an error. */
@@ -1290,6 +1295,56 @@ export interface CalendarPage {
   next: string | null;
 }
 
+/** A message of a chat of the account, as it was at the last sync. */
+export interface TeamsMessage {
+  id: string;
+  accountId: string;
+  /** Microsoft's id, which is one within its chat. */
+  graphId: string;
+  /** Microsoft's id of the chat. */
+  chatId: string;
+  kind: TeamsMessageKind;
+  /** Who said it; none for an app or a message of Teams itself. */
+  sender: ChatMember | null;
+  /** The app that said it. */
+  appName: string | null;
+  /** The person of the account said it. */
+  isOwn: boolean;
+  subject: string | null;
+  /** In the form that was asked for. */
+  body: string;
+  importance: ChatImportance;
+  /** Names of those who are mentioned. */
+  mentions: ChatMember[];
+  /** Names of the files; nothing of them is kept here. */
+  attachments: string[];
+  /** Microsoft's id of the message of this chat that it quotes. */
+  replyTo: string | null;
+  sentAt: Date;
+  editedAt: Date | null;
+}
+
+export interface TeamsMessageQuery {
+  /** Whose messages: of all accounts of an owner, or of one account. One of them is needed; with both, the account must be the owner's. */
+  owner?: string | null;
+  accountId?: string | null;
+  /** Those of this chat, by Microsoft's id. */
+  chatId?: string | null;
+  /** `Html` is safe to show, `Original` as its sender wrote it. Default: `"html"`. */
+  form?: BodyForm;
+  /** 1 to 500. Default: `50`. */
+  limit?: number;
+  /** `next` of the page before; good for the same owner, account and chat. */
+  cursor?: string | null;
+}
+
+/** The newest first. */
+export interface TeamsMessagePage {
+  items: TeamsMessage[];
+  /** Cursor of the next page; none at the end. */
+  next: string | null;
+}
+
 /** Which changes. */
 export interface ChangeQuery {
   /** Whose: all accounts of an owner, those that are gone included, or one account or workflow. One of them is needed; with both, the account must be the owner's. */
@@ -1304,7 +1359,7 @@ export interface Change {
   cursor: string;
   kind: ChangeKind;
   accountId: string;
-  /** Id of the message, receipt, contact or event; of `SendAnswered` (a mail that was sent has a bounce or an automatic reply) the receipt. */
+  /** Id of the message, receipt, contact, event or chat message; of `SendAnswered` (a mail that was sent has a bounce or an automatic reply) the receipt. */
   subjectId: string | null;
   at: Date;
 }
@@ -2040,8 +2095,8 @@ export class Engine implements AsyncDisposable {
   /** What was said in a chat, the newest first; `limit` 1 to 1000. It needs `Chat.Read` among the extra scopes the account was connected with. Microsoft's
    * terms allow no chat to be polled more than once a day. Errors: as `chats`; NotFound for a chat the person is not in. Source: Graph, chat: list messages. */
   chatMessages(accountId: string, chatId: string, limit?: number, owner?: string | null, options?: CallOptions): Promise<ChatMessage[]>;
-  /** From now on, until shutdown, this process brings mailboxes up to date by itself: those of all accounts that are connected for `mail_sync`, `contacts` or `calendar`, seconds after
-   * something happened in them and minutes apart when they are quiet. What came is in `changes`. Several processes on one store share the work. May be
+  /** From now on, until shutdown, this process brings mailboxes up to date by itself: those of all accounts that are connected for `mail_sync`, `contacts`, `calendar` or chats that may be read, seconds after
+   * something happened in them and minutes apart when they are quiet; chats once a day. What came is in `changes`. Several processes on one store share the work. May be
    * called twice. Errors: Closed, Forked. */
   start(): void;
   /** Does what is due and ends: mailboxes are brought up to date, sends and changes of messages delivered, subscriptions renewed, and what is older than is kept erased. For programs that run now and then: a
@@ -2049,12 +2104,12 @@ export class Engine implements AsyncDisposable {
    * is due at the next call. Safe beside other processes on the same store. A cancelled call stops the same way and loses nothing.
    * Errors: InvalidInput, Closed, StoreBusy; what fails in one mailbox is in the report. */
   runOnce(deadlineMs: number, options?: CallOptions): Promise<RunReport>;
-  /** Brings the account's folders up to date, its contacts and its calendar. Each page is stored with its cursor in one transaction; a cancelled call stops after a page and loses nothing.
+  /** Brings the account's folders up to date, its contacts, its calendar and its chats (for `chat`, if `Chat.Read` was granted: Microsoft allows them to be asked for once a day). Each page is stored with its cursor in one transaction; a cancelled call stops after a page and loses nothing.
    * While a back-fill of the account is not done, folders that it has not come to the end of bring what is new in them. Calls that come while a sync of the account runs
    * share the one after it.
    * Source: Graph, message: delta. Errors: NotFound (of another owner), NotConnected, NeedsReconnect, ConsentMissing, Throttled, Network, Upstream, LinkRejected. */
   sync(accountId: string, owner?: string | null, options?: CallOptions): Promise<SyncReport>;
-  /** `sync` for all accounts of an owner, or of everybody when none is named, that are connected for `mail_sync`, `contacts` or `calendar`: several at a time, in any order. Outcomes
+  /** `sync` for all accounts of an owner, or of everybody when none is named, that are connected for `mail_sync`, `contacts`, `calendar` or chats that may be read: several at a time, in any order. Outcomes
    * come in the order of `accounts`; the failure of one stops no other. A cancelled call stops each sync after a page. Errors: InvalidInput (the owner). */
   syncAll(owner?: string | null, options?: CallOptions): Promise<SyncOutcome[]>;
   /** Chooses the folders that are synced from the next sync on, by well-known name or id, or `["all"]` for every folder, those to come as well; an empty
@@ -2165,6 +2220,12 @@ export class Engine implements AsyncDisposable {
    * `calendar_days_after` of the configuration. One that lasts all day counts from midnight to midnight UTC. Touches no network.
    * Errors: InvalidInput (also when neither is named, or the cursor is another query's), NotFound, ConsentMissing (the account was not connected for `calendar`). */
   eventsBetween(query: CalendarQuery, options?: CallOptions): Promise<CalendarPage>;
+  /** Messages of Teams chats as of the last sync, the newest first, of all accounts of an owner or of one account, of all chats or of one. Accounts that are
+   * connected for `chat` with `Chat.Read` among the extra scopes have theirs synced: by `sync` and `sync_all` when they are called, by `start` and `run_once`
+   * once a day, as Microsoft's terms allow; of a chat that is new here the last 30 days, and at the most the newest 1,000 messages at a time. A message that
+   * was changed or deleted is noticed at once if it is the last of its chat, else with the next one that is said there. Touches no network.
+   * Errors: InvalidInput (also when neither is named, or the cursor is another query's), NotFound, ConsentMissing (the account may not read chats). */
+  chatHistory(query?: TeamsMessageQuery, options?: CallOptions): Promise<TeamsMessagePage>;
   /** Live events from now on: of all accounts of an owner, or of everybody when none is named. */
   events(owner?: string | null): EventStream;
   /** The change feed of all accounts of an owner, or of one account. What is wrong with the query is told by the stream: InvalidInput, NotFound,

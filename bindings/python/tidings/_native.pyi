@@ -339,6 +339,14 @@ class AttendeeKind(str, enum.Enum):
 
 _AttendeeKind: TypeAlias = AttendeeKind | Literal["required", "optional", "resource"]
 
+class TeamsMessageKind(str, enum.Enum):
+    """`System`: of Teams itself, as when somebody joins."""
+    MESSAGE = "message"
+    SYSTEM = "system"
+    def __new__(cls, value: object) -> Self: ...
+
+_TeamsMessageKind: TypeAlias = TeamsMessageKind | Literal["message", "system"]
+
 class ChangeKind(str, enum.Enum):
     MESSAGE_ADDED = "message_added"
     MESSAGE_CHANGED = "message_changed"
@@ -350,10 +358,12 @@ class ChangeKind(str, enum.Enum):
     CONTACT_REMOVED = "contact_removed"
     EVENT_CHANGED = "event_changed"
     EVENT_REMOVED = "event_removed"
+    CHAT_MESSAGE_CHANGED = "chat_message_changed"
+    CHAT_MESSAGE_REMOVED = "chat_message_removed"
     SEND_ANSWERED = "send_answered"
     def __new__(cls, value: object) -> Self: ...
 
-_ChangeKind: TypeAlias = ChangeKind | Literal["message_added", "message_changed", "message_moved", "message_removed", "account_changed", "send_changed", "contact_changed", "contact_removed", "event_changed", "event_removed", "send_answered"]
+_ChangeKind: TypeAlias = ChangeKind | Literal["message_added", "message_changed", "message_moved", "message_removed", "account_changed", "send_changed", "contact_changed", "contact_removed", "event_changed", "event_removed", "chat_message_changed", "chat_message_removed", "send_answered"]
 
 class GraphVersion(str, enum.Enum):
     """Which version of Graph is asked. `Beta` changes without notice."""
@@ -1737,8 +1747,8 @@ class ChatMessage:
 @final
 class SyncReport:
     """What a sync did."""
-    __match_args__ = ("account_id", "folders", "pages", "added", "changed", "moved", "removed", "resynced", "quarantined", "attachments_pending", "duration_ms", "contacts", "events")
-    def __new__(cls, account_id: str, folders: int, pages: int, added: int, changed: int, moved: int, removed: int, resynced: int, quarantined: int, attachments_pending: int, duration_ms: int, contacts: int, events: int) -> Self: ...
+    __match_args__ = ("account_id", "folders", "pages", "added", "changed", "moved", "removed", "resynced", "quarantined", "attachments_pending", "duration_ms", "contacts", "events", "chat_messages")
+    def __new__(cls, account_id: str, folders: int, pages: int, added: int, changed: int, moved: int, removed: int, resynced: int, quarantined: int, attachments_pending: int, duration_ms: int, contacts: int, events: int, chat_messages: int) -> Self: ...
     @property
     def account_id(self) -> str: ...
     @property
@@ -1770,6 +1780,9 @@ class SyncReport:
     @property
     def events(self) -> int:
         """Events of the calendar that are new, changed or gone; each occurrence of a series is one."""
+    @property
+    def chat_messages(self) -> int:
+        """Chat messages that are new, changed or gone."""
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -2443,6 +2456,92 @@ class CalendarPage:
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
 @final
+class TeamsMessage:
+    """A message of a chat of the account, as it was at the last sync."""
+    __match_args__ = ("id", "account_id", "graph_id", "chat_id", "kind", "sender", "app_name", "is_own", "subject", "body", "importance", "mentions", "attachments", "reply_to", "sent_at", "edited_at")
+    def __new__(cls, id: str, account_id: str, graph_id: str, chat_id: str, kind: _TeamsMessageKind, sender: ChatMember | None, app_name: str | None, is_own: bool, subject: str | None, body: str, importance: _ChatImportance, mentions: Sequence[ChatMember], attachments: Sequence[str], reply_to: str | None, sent_at: datetime, edited_at: datetime | None) -> Self: ...
+    @property
+    def id(self) -> str: ...
+    @property
+    def account_id(self) -> str: ...
+    @property
+    def graph_id(self) -> str:
+        """Microsoft's id, which is one within its chat."""
+    @property
+    def chat_id(self) -> str:
+        """Microsoft's id of the chat."""
+    @property
+    def kind(self) -> TeamsMessageKind: ...
+    @property
+    def sender(self) -> ChatMember | None:
+        """Who said it; none for an app or a message of Teams itself."""
+    @property
+    def app_name(self) -> str | None:
+        """The app that said it."""
+    @property
+    def is_own(self) -> bool:
+        """The person of the account said it."""
+    @property
+    def subject(self) -> str | None: ...
+    @property
+    def body(self) -> str:
+        """In the form that was asked for."""
+    @property
+    def importance(self) -> ChatImportance: ...
+    @property
+    def mentions(self) -> list[ChatMember]:
+        """Names of those who are mentioned."""
+    @property
+    def attachments(self) -> list[str]:
+        """Names of the files; nothing of them is kept here."""
+    @property
+    def reply_to(self) -> str | None:
+        """Microsoft's id of the message of this chat that it quotes."""
+    @property
+    def sent_at(self) -> datetime: ...
+    @property
+    def edited_at(self) -> datetime | None: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class TeamsMessageQuery:
+    __match_args__ = ("owner", "account_id", "chat_id", "form", "limit", "cursor")
+    def __new__(cls, owner: str | None = ..., account_id: str | None = ..., chat_id: str | None = ..., form: _BodyForm = ..., limit: int = ..., cursor: str | None = ...) -> Self: ...
+    @property
+    def owner(self) -> str | None:
+        """Whose messages: of all accounts of an owner, or of one account. One of them is needed; with both, the account must be the owner's."""
+    @property
+    def account_id(self) -> str | None: ...
+    @property
+    def chat_id(self) -> str | None:
+        """Those of this chat, by Microsoft's id."""
+    @property
+    def form(self) -> BodyForm:
+        """`Html` is safe to show, `Original` as its sender wrote it."""
+    @property
+    def limit(self) -> int:
+        """1 to 500."""
+    @property
+    def cursor(self) -> str | None:
+        """`next` of the page before; good for the same owner, account and chat."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class TeamsMessagePage:
+    """The newest first."""
+    __match_args__ = ("items", "next")
+    def __new__(cls, items: Sequence[TeamsMessage], next: str | None) -> Self: ...
+    @property
+    def items(self) -> list[TeamsMessage]: ...
+    @property
+    def next(self) -> str | None:
+        """Cursor of the next page; none at the end."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
 class ChangeQuery:
     """Which changes."""
     __match_args__ = ("owner", "account_id", "cursor")
@@ -2471,7 +2570,7 @@ class Change:
     def account_id(self) -> str: ...
     @property
     def subject_id(self) -> str | None:
-        """Id of the message, receipt, contact or event; of `SendAnswered` (a mail that was sent has a bounce or an automatic reply) the receipt."""
+        """Id of the message, receipt, contact, event or chat message; of `SendAnswered` (a mail that was sent has a bounce or an automatic reply) the receipt."""
     @property
     def at(self) -> datetime: ...
     def __eq__(self, other: object, /) -> bool: ...
@@ -3575,8 +3674,8 @@ class Engine:
         """What was said in a chat, the newest first; `limit` 1 to 1000. It needs `Chat.Read` among the extra scopes the account was connected with. Microsoft's
         terms allow no chat to be polled more than once a day. Errors: as `chats`; NotFound for a chat the person is not in. Source: Graph, chat: list messages."""
     def start(self) -> None:
-        """From now on, until shutdown, this process brings mailboxes up to date by itself: those of all accounts that are connected for `mail_sync`, `contacts` or `calendar`, seconds after
-        something happened in them and minutes apart when they are quiet. What came is in `changes`. Several processes on one store share the work. May be
+        """From now on, until shutdown, this process brings mailboxes up to date by itself: those of all accounts that are connected for `mail_sync`, `contacts`, `calendar` or chats that may be read, seconds after
+        something happened in them and minutes apart when they are quiet; chats once a day. What came is in `changes`. Several processes on one store share the work. May be
         called twice. Errors: Closed, Forked."""
     async def run_once(self, deadline_ms: int) -> RunReport:
         """Does what is due and ends: mailboxes are brought up to date, sends and changes of messages delivered, subscriptions renewed, and what is older than is kept erased. For programs that run now and then: a
@@ -3584,12 +3683,12 @@ class Engine:
         is due at the next call. Safe beside other processes on the same store. A cancelled call stops the same way and loses nothing.
         Errors: InvalidInput, Closed, StoreBusy; what fails in one mailbox is in the report."""
     async def sync(self, account_id: str, owner: str | None = ...) -> SyncReport:
-        """Brings the account's folders up to date, its contacts and its calendar. Each page is stored with its cursor in one transaction; a cancelled call stops after a page and loses nothing.
+        """Brings the account's folders up to date, its contacts, its calendar and its chats (for `chat`, if `Chat.Read` was granted: Microsoft allows them to be asked for once a day). Each page is stored with its cursor in one transaction; a cancelled call stops after a page and loses nothing.
         While a back-fill of the account is not done, folders that it has not come to the end of bring what is new in them. Calls that come while a sync of the account runs
         share the one after it.
         Source: Graph, message: delta. Errors: NotFound (of another owner), NotConnected, NeedsReconnect, ConsentMissing, Throttled, Network, Upstream, LinkRejected."""
     async def sync_all(self, owner: str | None = ...) -> list[SyncOutcome]:
-        """`sync` for all accounts of an owner, or of everybody when none is named, that are connected for `mail_sync`, `contacts` or `calendar`: several at a time, in any order. Outcomes
+        """`sync` for all accounts of an owner, or of everybody when none is named, that are connected for `mail_sync`, `contacts`, `calendar` or chats that may be read: several at a time, in any order. Outcomes
         come in the order of `accounts`; the failure of one stops no other. A cancelled call stops each sync after a page. Errors: InvalidInput (the owner)."""
     async def choose_folders(self, account_id: str, folders: Sequence[str], owner: str | None = ...) -> Account:
         """Chooses the folders that are synced from the next sync on, by well-known name or id, or `["all"]` for every folder, those to come as well; an empty
@@ -3717,6 +3816,15 @@ class Engine:
         Errors: InvalidInput (also when neither is named, or the cursor is another query's), NotFound, ConsentMissing (the account was not connected for `calendar`)."""
     @overload
     async def events_between(self, *, starting: datetime, ending: datetime, owner: str | None = ..., account_id: str | None = ..., limit: int = ..., cursor: str | None = ...) -> CalendarPage: ...
+    @overload
+    async def chat_history(self, query: TeamsMessageQuery) -> TeamsMessagePage:
+        """Messages of Teams chats as of the last sync, the newest first, of all accounts of an owner or of one account, of all chats or of one. Accounts that are
+        connected for `chat` with `Chat.Read` among the extra scopes have theirs synced: by `sync` and `sync_all` when they are called, by `start` and `run_once`
+        once a day, as Microsoft's terms allow; of a chat that is new here the last 30 days, and at the most the newest 1,000 messages at a time. A message that
+        was changed or deleted is noticed at once if it is the last of its chat, else with the next one that is said there. Touches no network.
+        Errors: InvalidInput (also when neither is named, or the cursor is another query's), NotFound, ConsentMissing (the account may not read chats)."""
+    @overload
+    async def chat_history(self, *, owner: str | None = ..., account_id: str | None = ..., chat_id: str | None = ..., form: _BodyForm = ..., limit: int = ..., cursor: str | None = ...) -> TeamsMessagePage: ...
     def events(self, owner: str | None = ...) -> EventStream:
         """Live events from now on: of all accounts of an owner, or of everybody when none is named."""
     @overload
@@ -3977,8 +4085,8 @@ class BlockingEngine:
         """What was said in a chat, the newest first; `limit` 1 to 1000. It needs `Chat.Read` among the extra scopes the account was connected with. Microsoft's
         terms allow no chat to be polled more than once a day. Errors: as `chats`; NotFound for a chat the person is not in. Source: Graph, chat: list messages."""
     def start(self) -> None:
-        """From now on, until shutdown, this process brings mailboxes up to date by itself: those of all accounts that are connected for `mail_sync`, `contacts` or `calendar`, seconds after
-        something happened in them and minutes apart when they are quiet. What came is in `changes`. Several processes on one store share the work. May be
+        """From now on, until shutdown, this process brings mailboxes up to date by itself: those of all accounts that are connected for `mail_sync`, `contacts`, `calendar` or chats that may be read, seconds after
+        something happened in them and minutes apart when they are quiet; chats once a day. What came is in `changes`. Several processes on one store share the work. May be
         called twice. Errors: Closed, Forked."""
     def run_once(self, deadline_ms: int) -> RunReport:
         """Does what is due and ends: mailboxes are brought up to date, sends and changes of messages delivered, subscriptions renewed, and what is older than is kept erased. For programs that run now and then: a
@@ -3986,12 +4094,12 @@ class BlockingEngine:
         is due at the next call. Safe beside other processes on the same store. A cancelled call stops the same way and loses nothing.
         Errors: InvalidInput, Closed, StoreBusy; what fails in one mailbox is in the report."""
     def sync(self, account_id: str, owner: str | None = ...) -> SyncReport:
-        """Brings the account's folders up to date, its contacts and its calendar. Each page is stored with its cursor in one transaction; a cancelled call stops after a page and loses nothing.
+        """Brings the account's folders up to date, its contacts, its calendar and its chats (for `chat`, if `Chat.Read` was granted: Microsoft allows them to be asked for once a day). Each page is stored with its cursor in one transaction; a cancelled call stops after a page and loses nothing.
         While a back-fill of the account is not done, folders that it has not come to the end of bring what is new in them. Calls that come while a sync of the account runs
         share the one after it.
         Source: Graph, message: delta. Errors: NotFound (of another owner), NotConnected, NeedsReconnect, ConsentMissing, Throttled, Network, Upstream, LinkRejected."""
     def sync_all(self, owner: str | None = ...) -> list[SyncOutcome]:
-        """`sync` for all accounts of an owner, or of everybody when none is named, that are connected for `mail_sync`, `contacts` or `calendar`: several at a time, in any order. Outcomes
+        """`sync` for all accounts of an owner, or of everybody when none is named, that are connected for `mail_sync`, `contacts`, `calendar` or chats that may be read: several at a time, in any order. Outcomes
         come in the order of `accounts`; the failure of one stops no other. A cancelled call stops each sync after a page. Errors: InvalidInput (the owner)."""
     def choose_folders(self, account_id: str, folders: Sequence[str], owner: str | None = ...) -> Account:
         """Chooses the folders that are synced from the next sync on, by well-known name or id, or `["all"]` for every folder, those to come as well; an empty
@@ -4119,6 +4227,15 @@ class BlockingEngine:
         Errors: InvalidInput (also when neither is named, or the cursor is another query's), NotFound, ConsentMissing (the account was not connected for `calendar`)."""
     @overload
     def events_between(self, *, starting: datetime, ending: datetime, owner: str | None = ..., account_id: str | None = ..., limit: int = ..., cursor: str | None = ...) -> CalendarPage: ...
+    @overload
+    def chat_history(self, query: TeamsMessageQuery) -> TeamsMessagePage:
+        """Messages of Teams chats as of the last sync, the newest first, of all accounts of an owner or of one account, of all chats or of one. Accounts that are
+        connected for `chat` with `Chat.Read` among the extra scopes have theirs synced: by `sync` and `sync_all` when they are called, by `start` and `run_once`
+        once a day, as Microsoft's terms allow; of a chat that is new here the last 30 days, and at the most the newest 1,000 messages at a time. A message that
+        was changed or deleted is noticed at once if it is the last of its chat, else with the next one that is said there. Touches no network.
+        Errors: InvalidInput (also when neither is named, or the cursor is another query's), NotFound, ConsentMissing (the account may not read chats)."""
+    @overload
+    def chat_history(self, *, owner: str | None = ..., account_id: str | None = ..., chat_id: str | None = ..., form: _BodyForm = ..., limit: int = ..., cursor: str | None = ...) -> TeamsMessagePage: ...
     def events(self, owner: str | None = ...) -> BlockingEventStream:
         """Live events from now on: of all accounts of an owner, or of everybody when none is named."""
     @overload

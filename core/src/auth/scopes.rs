@@ -37,6 +37,7 @@ fn holders(scope: &str) -> &'static [&'static str] {
         "Contacts.Read" => &["Contacts.ReadWrite"],
         "Calendars.Read" => &["Calendars.ReadWrite"],
         "Chat.ReadBasic" => &["Chat.Read", "Chat.ReadWrite"],
+        "Chat.Read" => &["Chat.ReadWrite"],
         "Files.ReadWrite" => &["Files.ReadWrite.All", "Sites.ReadWrite.All"],
         "Files.ReadWrite.All" => &["Sites.ReadWrite.All"],
         _ => &[],

@@ -1,6 +1,7 @@
 //! What the engine does by itself: mailboxes are looked at when they are due, in this process until it ends (`start`), or once (`run_once`). Processes on one
 //! store share the work: each mailbox is one process's at a time.
 
+use super::sync::Looks;
 use super::{Engine, Inner};
 use crate::clock::{real_time, to_ms};
 use crate::error::{Error, ErrorKind, Result};
@@ -26,8 +27,8 @@ const LOOK_SOON: Duration = Duration::from_millis(50);
 const STORE_FAILED: Duration = Duration::from_secs(5);
 
 impl Engine {
-    /// From now on, until shutdown, this process brings mailboxes up to date by itself: those of all accounts that are connected for `mail_sync`, `contacts` or `calendar`, seconds after
-    /// something happened in them and minutes apart when they are quiet. What came is in `changes`. Several processes on one store share the work. May be
+    /// From now on, until shutdown, this process brings mailboxes up to date by itself: those of all accounts that are connected for `mail_sync`, `contacts`, `calendar` or chats that may be read, seconds after
+    /// something happened in them and minutes apart when they are quiet; chats once a day. What came is in `changes`. Several processes on one store share the work. May be
     /// called twice. Errors: Closed, Forked.
     pub fn start(&self) -> Result<()> {
         self.inner.runtime.check()?;
@@ -134,13 +135,13 @@ impl Inner {
     /// Looks at one mailbox, and plans the next look.
     async fn look(self: &Arc<Self>, poll: Poll, stop: Stop) -> Result<SyncReport> {
         let outcome = tokio::select! {
-            outcome = Box::pin(self.sync_one(&poll.account_id, stop)) => outcome,
+            outcome = Box::pin(self.sync_one(&poll.account_id, Looks::ByItself, stop)) => outcome,
             () = hold_poll(self.store.clone(), self.clock.clone(), poll.clone()) => Err(Error::new(ErrorKind::StoreBusy, "Another process looks at this mailbox now.").on_account(&poll.account_id)),
         };
         let before = Duration::from_millis(u64::try_from(poll.pause_ms).unwrap_or_default());
         let pause = match &outcome {
             Ok(report) => {
-                let has_news = report.added + report.changed + report.moved + report.removed + report.contacts + report.events > 0;
+                let has_news = report.added + report.changed + report.moved + report.removed + report.contacts + report.events + report.chat_messages > 0;
                 let quota_used = self.pipeline.quota_used(&poll.account_id).await;
                 let pause = after(before, Seen { has_news, requests: report.pages.max(report.folders).saturating_add(2), quota_used });
                 if self.is_told_of(&poll.account_id).await { pause.max(TOLD_PAUSE) } else { pause }

@@ -19,7 +19,7 @@ pub(super) fn start(inner: &Arc<Inner>) {
         let weak = weak.clone();
         Box::pin(async move {
             let inner = weak.upgrade().ok_or_else(crate::runtime::closed)?;
-            inner.sync_one(&account_id, stop).await.map(drop)
+            inner.sync_one(&account_id, super::sync::Looks::ByItself, stop).await.map(drop)
         })
     });
     inner.runtime.background(notify.clone().follow(sync, inner.runtime.stop()));

@@ -6,6 +6,7 @@ mod backfill;
 mod background;
 mod connect;
 mod calendar;
+mod chats;
 mod contacts;
 mod content;
 mod device;
@@ -61,6 +62,8 @@ use crate::auth::Auth;
 use crate::clock::{Clock, TestClock, to_ms};
 use crate::config::Config;
 use crate::calendar::Calendar;
+use crate::chats::Chats;
+use sync::Looks;
 use crate::contacts::Contacts;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::EventBus;
@@ -108,6 +111,7 @@ struct Inner {
     reader: Reader,
     contacts: Contacts,
     calendar: Calendar,
+    chats: Chats,
     retention: Retention,
     workflows: Workflows,
     notify: Arc<Notify>,
@@ -274,7 +278,7 @@ impl Engine {
         self.finish(|inner| async move { inner.retry(&receipt_id, even_if_unknown, owner).await }).await
     }
 
-    /// Brings the account's folders up to date, its contacts and its calendar. Each page is stored with its cursor in one transaction; a cancelled call stops after a page and loses nothing.
+    /// Brings the account's folders up to date, its contacts, its calendar and its chats (for `chat`, if `Chat.Read` was granted: Microsoft allows them to be asked for once a day). Each page is stored with its cursor in one transaction; a cancelled call stops after a page and loses nothing.
     /// While a back-fill of the account is not done, folders that it has not come to the end of bring what is new in them. Calls that come while a sync of the account runs
     /// share the one after it.
     /// Source: Graph, message: delta. Errors: NotFound (of another owner), NotConnected, NeedsReconnect, ConsentMissing, Throttled, Network, Upstream, LinkRejected.
@@ -283,12 +287,12 @@ impl Engine {
             if owner.is_some() {
                 inner.owned(&account_id, owner.as_deref()).await?;
             }
-            inner.sync_one(&account_id, stop).await
+            inner.sync_one(&account_id, Looks::Asked, stop).await
         })
         .await
     }
 
-    /// `sync` for all accounts of an owner, or of everybody when none is named, that are connected for `mail_sync`, `contacts` or `calendar`: several at a time, in any order. Outcomes
+    /// `sync` for all accounts of an owner, or of everybody when none is named, that are connected for `mail_sync`, `contacts`, `calendar` or chats that may be read: several at a time, in any order. Outcomes
     /// come in the order of `accounts`; the failure of one stops no other. A cancelled call stops each sync after a page. Errors: InvalidInput (the owner).
     pub async fn sync_all(&self, owner: Option<String>) -> Result<Vec<SyncOutcome>> {
         self.guard(|inner, stop| async move { inner.sync_all(owner, stop).await }).await

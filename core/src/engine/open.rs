@@ -3,6 +3,7 @@
 use super::{Inner, throttles};
 use crate::auth::{Auth, AuthConfig};
 use crate::clock::{Clock, SystemClock, TestClock, to_ms};
+use crate::chats::Chats;
 use crate::calendar::{Calendar, CalendarDays};
 use crate::contacts::Contacts;
 use crate::config::{Config, Content, CopiedStore, Endpoints};
@@ -114,6 +115,7 @@ pub fn open(config: Config, root_key: Arc<RootKey>, test_clock: Option<Arc<TestC
     let contacts = Contacts { store: store.clone(), vault: vault.clone(), graph: graph.clone(), clock: clock.clone(), news: news.clone() };
     let days = CalendarDays { before: config.calendar_days_before, after: config.calendar_days_after };
     let calendar = Calendar { store: store.clone(), vault: vault.clone(), graph: graph.clone(), clock: clock.clone(), news: news.clone(), days };
+    let chats = Chats { store: store.clone(), vault: vault.clone(), graph: graph.clone(), clock: clock.clone(), news: news.clone() };
     let parts = Parts {
         store: store.clone(),
         vault: vault.clone(),
@@ -159,7 +161,7 @@ pub fn open(config: Config, root_key: Arc<RootKey>, test_clock: Option<Arc<TestC
     runtime.background(throttles::keep(store.clone(), pipeline.clone(), clock.clone(), runtime.stop()));
     let send_timeout = Duration::from_millis(u64::from(config.send_timeout_ms));
     tracing::info!(target: "tidings::engine", version = env!("CARGO_PKG_VERSION"), content = ?config.content, "opened");
-    let inner = Arc::new(Inner { runtime, clock, store, vault, auth, outbox, sync, edits, backfills, reader, contacts, calendar, retention, workflows, notify, event_bus, news, send_timeout, meters, pipeline, is_started: AtomicBool::new(false) });
+    let inner = Arc::new(Inner { runtime, clock, store, vault, auth, outbox, sync, edits, backfills, reader, contacts, calendar, chats, retention, workflows, notify, event_bus, news, send_timeout, meters, pipeline, is_started: AtomicBool::new(false) });
     super::inbound::start(&inner);
     Ok(inner)
 }

@@ -1,7 +1,7 @@
 //! Syncs of many accounts, and what of each is synced.
 
 use super::{Inner, scope};
-use crate::auth::allows;
+use crate::auth::{allows, has_scope};
 use crate::config::check_folders;
 use crate::error::{Error, Result};
 use crate::model::{Account, AccountKind, AccountState, Feature, SyncOutcome, SyncReport};
@@ -17,6 +17,20 @@ const PAGE: u32 = 500;
 /// What is synced; the first is named when an account is connected for none of them.
 const SYNCED: &[Feature] = &[Feature::MailSync, Feature::Contacts, Feature::Calendar];
 
+/// Who looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Looks {
+    /// The host asked for it.
+    Asked,
+    /// The engine by itself, which keeps to what Microsoft allows.
+    ByItself,
+}
+
+/// It was connected for chats, and may read them, which sending does not need.
+pub(super) fn reads_chats(row: &AccountRow) -> bool {
+    allows(row, Feature::Chat) && has_scope(row, "Chat.Read")
+}
+
 impl Inner {
     pub(super) async fn sync_all(self: Arc<Self>, owner: Option<String>, stop: Stop) -> Result<Vec<SyncOutcome>> {
         owner.as_deref().map_or(Ok(()), scope::check)?;
@@ -24,7 +38,7 @@ impl Inner {
         let me = &self;
         let syncs = futures_util::stream::iter(ids.into_iter().enumerate()).map(|(number, id)| {
             let stop = stop.clone();
-            async move { (number, outcome(id.clone(), me.sync_one(&id, stop).await)) }
+            async move { (number, outcome(id.clone(), me.sync_one(&id, Looks::Asked, stop).await)) }
         });
         let mut outcomes: Vec<(usize, SyncOutcome)> = syncs.buffer_unordered(AT_ONCE).collect().await;
         stop.check()?;
@@ -32,9 +46,12 @@ impl Inner {
         Ok(outcomes.into_iter().map(|(_, outcome)| outcome).collect())
     }
 
-    pub(super) async fn sync_one(&self, account_id: &str, stop: Stop) -> Result<SyncReport> {
+    pub(super) async fn sync_one(&self, account_id: &str, looks: Looks, stop: Stop) -> Result<SyncReport> {
         stop.check()?;
-        let account = self.usable_for_any(account_id, SYNCED).await?;
+        let account = match self.connected(account_id).await? {
+            row if reads_chats(&row) => row,
+            _ => self.usable_for_any(account_id, SYNCED).await?,
+        };
         let mut report = match allows(&account, Feature::MailSync) {
             true => Box::pin(self.sync.run(account.clone(), stop.clone())).await?,
             false => SyncReport { account_id: account.id.clone(), ..SyncReport::default() },
@@ -44,6 +61,9 @@ impl Inner {
         }
         if allows(&account, Feature::Calendar) {
             report.events = Box::pin(self.calendar.sync(&account, &stop)).await?;
+        }
+        if reads_chats(&account) && (looks == Looks::Asked || self.chats.are_due(&account.id).await?) {
+            report.chat_messages = Box::pin(self.chats.sync(&account, &stop)).await?;
         }
         Ok(report)
     }
@@ -55,7 +75,7 @@ impl Inner {
             let rows = self.store.accounts(AccountQuery::Page(AccountWindow { owner: owner.as_deref(), state: None, after, limit: PAGE })).await?;
             let Some(last) = rows.last() else { return Ok(ids) };
             after = last.number;
-            let is_synced = |row: &AccountRow| matches!(row.kind, AccountKind::Person | AccountKind::SharedMailbox) && row.state != AccountState::Disconnected && SYNCED.iter().any(|feature| row.features.contains(feature));
+            let is_synced = |row: &AccountRow| matches!(row.kind, AccountKind::Person | AccountKind::SharedMailbox) && row.state != AccountState::Disconnected && (reads_chats(row) || SYNCED.iter().any(|feature| row.features.contains(feature)));
             ids.extend(rows.into_iter().filter(is_synced).map(|row| row.id));
         }
     }

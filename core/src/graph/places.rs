@@ -145,11 +145,11 @@ struct WireFrom {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct WireUser {
+pub(super) struct WireUser {
     #[serde(default, deserialize_with = "lenient::scalar")]
-    id: Option<String>,
+    pub(super) id: Option<String>,
     #[serde(default, deserialize_with = "lenient::scalar")]
-    display_name: Option<String>,
+    pub(super) display_name: Option<String>,
 }
 
 impl WireChatMessage {
@@ -171,7 +171,7 @@ impl WireChatMessage {
 
 const CHANNEL: &str = "id,displayName,description,membershipType,isArchived,webUrl";
 /// The most that Graph gives of chats and of their messages in a page.
-const PAGE: u32 = 50;
+pub(super) const PAGE: u32 = 50;
 
 fn channels_path(team_id: &str) -> Result<String> {
     Ok(format!("teams/{}/channels", segment(team_id)?))

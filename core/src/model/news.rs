@@ -29,6 +29,9 @@ pub struct SyncReport {
     /// Events of the calendar that are new, changed or gone; each occurrence of a series is one.
     #[serde(default)]
     pub events: u32,
+    /// Chat messages that are new, changed or gone.
+    #[serde(default)]
+    pub chat_messages: u32,
 }
 
 /// What became of one account in `sync_all`: a report, or an error.
@@ -118,6 +121,10 @@ pub enum ChangeKind {
     EventChanged,
     /// It is no longer in the calendar, or at a time that is not synced.
     EventRemoved,
+    /// One that is new as well.
+    ChatMessageChanged,
+    /// Its sender deleted it.
+    ChatMessageRemoved,
     /// A mail that was sent has a bounce or an automatic reply; `subject_id` is its receipt.
     SendAnswered,
 }
@@ -139,7 +146,7 @@ pub struct Change {
     pub cursor: String,
     pub kind: ChangeKind,
     pub account_id: String,
-    /// Id of the message, receipt, contact or event.
+    /// Id of the message, receipt, contact, event or chat message.
     pub subject_id: Option<String>,
     #[serde(with = "rfc3339")]
     pub at: SystemTime,

@@ -91,6 +91,8 @@ words!(ChangeKind, "a kind of change", {
     ContactRemoved = "contact_removed",
     EventChanged = "event_changed",
     EventRemoved = "event_removed",
+    ChatMessageChanged = "chat_message_changed",
+    ChatMessageRemoved = "chat_message_removed",
     SendAnswered = "send_answered",
 });
 

@@ -43,6 +43,7 @@ mod turn;
 mod html_limits;
 mod html_open;
 
+pub use clean::{Pictures, html as clean_html, text as clean_text};
 pub use backfill::Backfills;
 pub use edits::{Change as MessageChange, Edits};
 pub use rules::check_rule;

@@ -44,6 +44,7 @@ impl Tally {
             duration_ms: 0,
             contacts: 0,
             events: 0,
+            chat_messages: 0,
         }
     }
 

@@ -111,6 +111,7 @@ pub async fn call(on: Player, verb: String, with: Value) -> Outcome {
         "folders" => out(engine.folders(must("account_id"), text("owner")).await),
         "quarantined" => out(engine.quarantined(must("account_id"), text("owner")).await),
         "messages" => out(engine.messages(record(&with)?).await),
+        "chat_history" => out(engine.chat_history(record(&with)?).await),
         "events_between" => out(engine.events_between(record(&with)?).await),
         "contacts" => out(engine.contacts(record(&with)?).await),
         "threads" => out(engine.threads(record(&with)?).await),

@@ -10,6 +10,7 @@ mod backfills;
 mod handovers;
 mod chats;
 mod calendar;
+mod said;
 mod contacts;
 mod delegates;
 mod edits;

@@ -10,7 +10,8 @@ use rusqlite::Connection;
 /// Connected to be synced.
 macro_rules! is_synced {
     () => {
-        "a.state = 'connected' AND a.kind IN ('person', 'shared_mailbox') AND a.owner <> '' AND (instr(a.features, '\"mail_sync\"') > 0 OR instr(a.features, '\"contacts\"') > 0 OR instr(a.features, '\"calendar\"') > 0)"
+        "a.state = 'connected' AND a.kind IN ('person', 'shared_mailbox') AND a.owner <> '' AND (instr(a.features, '\"mail_sync\"') > 0 OR instr(a.features, '\"contacts\"') > 0 OR instr(a.features, '\"calendar\"') > 0
+           OR (instr(a.features, '\"chat\"') > 0 AND (instr(lower(a.scopes), '\"chat.read\"') > 0 OR instr(lower(a.scopes), '\"chat.readwrite\"') > 0)))"
     };
 }
 

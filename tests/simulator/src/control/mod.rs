@@ -96,6 +96,8 @@ pub async fn handle(shared: &Shared, call: &Call) -> Answer {
         ("POST", ["events", "change"]) => crate::calendar::control::change(world, &ask),
         ("POST", ["events", "delete"]) => crate::calendar::control::delete(world, &ask),
         ("POST", ["chats", "list"]) => teams::chats(world, &ask),
+        ("POST", ["chats", "say"]) => teams::say(world, &ask),
+        ("POST", ["chats", "unsay"]) => teams::unsay(world, &ask),
         ("POST", ["chats", "delete"]) => teams::delete_chat(world, &ask),
         ("POST", ["teams"]) => teams::add(world, &ask),
         ("POST", ["teams", "change"]) => teams::change(world, &ask),

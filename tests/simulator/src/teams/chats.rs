@@ -43,7 +43,7 @@ pub fn chat_json(world: &World, at: usize, expand: &[String]) -> Value {
     if expand.iter().any(|e| e == "lastmessagepreview") {
         out["lastMessagePreview"] = match chat.messages.last() {
             Some(m) => json!({
-                "id": m.id.to_string(), "createdDateTime": iso_ms(m.id), "isDeleted": false, "messageType": "message",
+                "id": m.id.to_string(), "createdDateTime": iso_ms(m.id), "isDeleted": m.deleted.is_some(), "messageType": m.kind(),
                 "body": messages::body(m), "from": messages::from(world, m),
             }),
             None => Value::Null,

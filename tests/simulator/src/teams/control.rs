@@ -26,6 +26,60 @@ pub fn chats(world: &World, ask: &Value) -> Done {
     Ok(json!({"items": chats.map(one).collect::<Vec<_>>()}))
 }
 
+/// `{chat or members: [address], topic?, from?, text or html, importance?, mentions?: [address], quotes?: id, files?: [name], system?: true}`: said in a chat, or
+/// in a new group of these members. Without `from` its first member says it.
+pub fn say(world: &mut World, ask: &Value) -> Done {
+    let at = match ask["chat"].as_str() {
+        Some(id) => world.teams.chats.iter().position(|c| c.id == id).ok_or_else(|| format!("no such chat: {id}"))?,
+        None => group(world, ask)?,
+    };
+    let from = if ask["from"].is_null() { *world.teams.chats[at].members.first().ok_or("nobody is in it")? } else { person(world, ask, "from")? };
+    let texts = |name: &str| ask[name].as_array().into_iter().flatten().filter_map(Value::as_str).collect::<Vec<_>>();
+    let mentioned = texts("mentions").into_iter().map(|who| world.people.find(who).ok_or_else(|| format!("no such person: {who}"))).collect::<Result<Vec<_>, _>>()?;
+    let mention = |(n, p): (usize, &usize)| {
+        let p = &world.people.people[*p];
+        json!({"id": n, "mentionText": p.name, "mentioned": {"user": {"id": p.id, "displayName": p.name, "userIdentityType": "aadUser"}}})
+    };
+    let quote = ask["quotes"].as_str().map(|id| json!({"id": id, "contentType": "messageReference", "content": "{}"}));
+    let files = texts("files").into_iter().map(|name| json!({"id": name, "contentType": "reference", "contentUrl": "https://contoso.sharepoint.com/x", "name": name}));
+    let said = super::said::Said {
+        html: ask["html"].is_string() || ask["system"] == true,
+        content: ask["html"].as_str().or(ask["text"].as_str()).unwrap_or("<systemEventMessage/>").to_string(),
+        importance: ask["importance"].as_str().unwrap_or("normal").to_string(),
+        subject: None,
+        mentions: mentioned.iter().enumerate().map(mention).collect(),
+        attachments: quote.into_iter().chain(files).collect(),
+        hosted: Vec::new(),
+    };
+    let now = world.now();
+    let chat = &mut world.teams.chats[at];
+    let id = chat.messages.last().map_or(now, |last| now.max(last.id + 1));
+    chat.updated = chat.updated.max(id);
+    chat.messages.push(ChatMessage { system: ask["system"] == true, ..ChatMessage::new(id, from, None, said) });
+    Ok(json!({"chat": chat.id, "id": id.to_string()}))
+}
+
+fn group(world: &mut World, ask: &Value) -> Result<usize, String> {
+    let members = members(world, &ask["members"])?;
+    let first = *members.first().ok_or("members are missing")?;
+    let (id, now, tenant) = (format!("19:{}@thread.v2", world.ids.guid().replace('-', "")), world.now(), world.people.people[first].tenant);
+    let topic = ask["topic"].as_str().map(String::from);
+    world.teams.chats.push(super::Chat { id, one_on_one: false, topic, members, created: now, updated: now, tenant, messages: Vec::new() });
+    Ok(world.teams.chats.len() - 1)
+}
+
+/// `{chat, id, text}`: its sender says something else; without `text` it is deleted.
+pub fn unsay(world: &mut World, ask: &Value) -> Done {
+    let (chat, id, now) = (ask["chat"].as_str().ok_or("chat is missing")?, ask["id"].as_str().ok_or("id is missing")?, world.now());
+    let chat = world.teams.chats.iter_mut().find(|c| c.id == chat).ok_or_else(|| format!("no such chat: {chat}"))?;
+    let message = super::found(&mut chat.messages, id).ok_or_else(|| format!("no such message: {id}"))?;
+    match ask["text"].as_str() {
+        Some(text) => (message.content, message.edited) = (text.to_string(), Some(now)),
+        None => message.deleted = Some(now),
+    }
+    Ok(json!({}))
+}
+
 /// It is gone for everybody, as when an administrator deletes it.
 pub fn delete_chat(world: &mut World, ask: &Value) -> Done {
     let id = ask["id"].as_str().ok_or("id is missing")?;

@@ -21,6 +21,9 @@ pub fn body(m: &ChatMessage) -> Value {
 }
 
 pub fn from(world: &World, m: &ChatMessage) -> Value {
+    if m.system {
+        return Value::Null;
+    }
     let p = &world.people.people[m.from];
     json!({
         "application": null, "device": null,
@@ -46,10 +49,10 @@ pub fn message_json(world: &World, home: &Home, m: &ChatMessage) -> Value {
             (Value::Null, json!({"teamId": team, "channelId": channel}), json!(link))
         }
     };
-    let changed = m.deleted.or(m.edited).unwrap_or(m.id);
+    let changed = m.changed();
     let gone = m.deleted.is_some();
     json!({
-        "id": m.id.to_string(), "replyToId": m.reply_to.map(|id| id.to_string()), "etag": changed.to_string(), "messageType": "message",
+        "id": m.id.to_string(), "replyToId": m.reply_to.map(|id| id.to_string()), "etag": changed.to_string(), "messageType": m.kind(),
         "createdDateTime": iso_ms(m.id), "lastModifiedDateTime": iso_ms(changed), "lastEditedDateTime": m.edited.map(iso_ms),
         "deletedDateTime": m.deleted.map(iso_ms), "subject": m.subject, "summary": null, "chatId": chat, "importance": m.importance, "locale": "en-us",
         "webUrl": link, "channelIdentity": channel, "policyViolation": null, "eventDetail": null, "from": from(world, m), "body": body(m),
@@ -70,7 +73,7 @@ impl Row for MessageRow<'_> {
     fn get(&self, path: &str) -> odata::Value {
         match path.to_ascii_lowercase().as_str() {
             "createddatetime" => odata::Value::Time(self.0.id),
-            "lastmodifieddatetime" => odata::Value::Time(self.0.deleted.or(self.0.edited).unwrap_or(self.0.id)),
+            "lastmodifieddatetime" => odata::Value::Time(self.0.changed()),
             _ => odata::Value::Null,
         }
     }
@@ -98,8 +101,11 @@ pub fn list(world: &World, call: &Call, at: usize) -> Answer {
         return bad("The $filter property must be the same as the $orderby property.");
     }
     let chat = &world.teams.chats[at];
-    let all: Vec<&ChatMessage> =
+    let mut all: Vec<&ChatMessage> =
         chat.messages.iter().rev().filter(|m| filter.as_ref().is_none_or(|f| f.holds(&MessageRow(m)))).collect();
+    if ordered == "lastmodifieddatetime" {
+        all.sort_by_key(|m| std::cmp::Reverse(m.changed()));
+    }
     let skip = skipped(call);
     let value: Vec<Value> = all.iter().skip(skip).take(top).map(|m| message_json(world, &Home::Chat(&chat.id), m)).collect();
     let next = (skip + top < all.len()).then(|| odata::relink(call, "$skiptoken", &format!("c{}", skip + top)));

@@ -35,12 +35,23 @@ pub struct ChatMessage {
     reply_to: Option<i64>,
     edited: Option<i64>,
     deleted: Option<i64>,
+    /// Of Teams itself.
+    system: bool,
 }
 
 impl ChatMessage {
+    /// When anything of it was changed last.
+    fn changed(&self) -> i64 {
+        self.deleted.or(self.edited).unwrap_or(self.id)
+    }
+
+    fn kind(&self) -> &'static str {
+        if self.system { "systemEventMessage" } else { "message" }
+    }
+
     fn new(id: i64, from: usize, reply_to: Option<i64>, said: said::Said) -> Self {
         let said::Said { html, content, importance, subject, mentions, attachments, hosted } = said;
-        Self { id, from, html, content, importance, subject, mentions, attachments, hosted, reply_to, edited: None, deleted: None }
+        Self { id, from, html, content, importance, subject, mentions, attachments, hosted, reply_to, edited: None, deleted: None, system: false }
     }
 }
 

@@ -60,3 +60,30 @@ async fn one_message_a_second_and_not_too_long() {
     let megan = world.person("megan").await;
     assert_eq!(megan.get(&path).await.status, 404);
 }
+
+#[tokio::test]
+async fn what_is_said_is_changed_and_deleted_in_the_list_by_change() {
+    let world = world().await;
+    let (adele, megan) = (world.person("adele").await, world.person("megan").await);
+    let said = world.control("/chats/say", json!({"members": ["alex@contoso.com", "adele@contoso.com"], "topic": "T", "text": "one"})).await;
+    let (chat, first) = (said["chat"].as_str().unwrap(), said["id"].as_str().unwrap());
+    world.advance(1000).await;
+    let second = world.control("/chats/say", json!({"chat": chat, "from": "adele@contoso.com", "html": "<p>two</p>", "quotes": first, "files": ["cv.pdf"], "mentions": ["alex@contoso.com"]})).await;
+    world.control("/chats/say", json!({"chat": chat, "system": true})).await;
+    world.advance(1000).await;
+    world.control("/chats/unsay", json!({"chat": chat, "id": first})).await;
+    world.advance(1000).await;
+    world.control("/chats/unsay", json!({"chat": chat, "id": second["id"], "text": "changed"})).await;
+    let path = format!("/chats/{chat}/messages?$orderby=lastModifiedDateTime desc");
+    let all = adele.get(&path).await.json();
+    let kinds: Vec<_> = all["value"].as_array().unwrap().iter().map(|m| (m["body"]["content"].as_str().unwrap(), m["messageType"].as_str().unwrap(), m["deletedDateTime"].is_string())).collect();
+    assert_eq!(kinds, [("changed", "message", false), ("", "message", true), ("<systemEventMessage/>", "systemEventMessage", false)]);
+    let newest = &all["value"][0];
+    assert_eq!((&newest["attachments"][0]["contentType"], &newest["attachments"][1]["name"], &newest["mentions"][0]["id"]), (&json!("messageReference"), &json!("cv.pdf"), &json!(0)));
+    assert!(newest["lastEditedDateTime"].is_string() && all["value"][2]["from"].is_null());
+    world.advance(1000).await;
+    let since = adele.get(&format!("{path}&$filter=lastModifiedDateTime gt {}", all["value"][1]["lastModifiedDateTime"].as_str().unwrap())).await.json();
+    assert_eq!(since["value"].as_array().unwrap().len(), 1);
+    let listed = megan.get("/me/chats?$expand=lastMessagePreview").await.json();
+    assert_eq!(listed["value"], json!([]));
+}

@@ -105,6 +105,15 @@ public suspend fun Engine.eventsBetween(
     cursor: String? = null,
 ): CalendarPage = eventsBetween(CalendarQuery(starting, ending, owner, accountId, limit, cursor))
 
+public suspend fun Engine.chatHistory(
+    owner: String? = null,
+    accountId: String? = null,
+    chatId: String? = null,
+    form: BodyForm = BodyForm.HTML,
+    limit: UInt = 50u,
+    cursor: String? = null,
+): TeamsMessagePage = chatHistory(TeamsMessageQuery(owner, accountId, chatId, form, limit, cursor))
+
 public suspend fun Engine.people(accountId: String, text: String, limit: UInt = 20u, owner: String? = null): List<Person> =
     people(PeopleQuery(accountId, text, limit, owner))
 
