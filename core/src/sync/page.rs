@@ -69,7 +69,7 @@ pub async fn store_page(context: &Arc<SyncContext>, place: PagePlace, items: Vec
         let plan = timed(Stage::Plan, || plan(&place.folder_id, items.clone(), &held));
         let tally = Tally::of(&plan);
         meanwhile!("sync.planned_page");
-        match write(context, &place, plan).await? {
+        match Box::pin(write(context, &place, plan)).await? {
             // Another process listed attachments, say: the same page means something else over what is here now.
             (Applied::Refused(Refusal::Outdated), _) if attempt < MOST_PLANS => attempt += 1,
             (Applied::Written { stored }, cursor) => break Ok(Stored { stored, cursor, tally }),

@@ -192,7 +192,8 @@ impl Sync {
             },
             () = stop.wait() => return Err(stop.check().err().unwrap_or_else(crate::runtime::closed)),
         };
-        let outcome = self.run_alone(account, stop.clone()).await;
+        // On the heap, as what is within: a sync is large, and its callers join several on one stack.
+        let outcome = Box::pin(self.run_alone(account, stop.clone())).await;
         // One that its caller stopped says nothing to the others.
         if !stop.is_set() {
             pass.share(&outcome);
@@ -279,7 +280,7 @@ impl Sync {
         };
         let context = self.context(account, &lease, stop, Extent::Whole);
         let beat = hold(self.store.clone(), self.clock.clone(), lease.clone());
-        let outcome = tokio::select! { outcome = self.walk(&context) => outcome, () = beat => Err(context.taken_over().await) };
+        let outcome = tokio::select! { outcome = Box::pin(self.walk(&context)) => outcome, () = beat => Err(context.taken_over().await) };
         let _ = self.store.release_lease(&lease).await; // it lapses by itself otherwise
         let mut report = outcome?;
         report.duration_ms = u64::try_from(self.clock.elapsed().saturating_sub(began).as_millis()).unwrap_or(u64::MAX);
@@ -338,7 +339,7 @@ impl Sync {
             async move {
                 // What it held before is left to the back-fill.
                 let is_left = is_filling && folder.cursor.as_ref().is_none_or(|cursor| !cursor.is_delta);
-                if is_left { Box::pin(backfill::look(&context, &folder)).await } else { FolderSync::new(context, folder, page).run().await }
+                if is_left { Box::pin(backfill::look(&context, &folder)).await } else { Box::pin(FolderSync::new(context, folder, page).run()).await }
             }
         };
         let mut walks = futures_util::stream::iter(folders.into_iter().map(walk)).buffer_unordered(FOLDERS_AT_ONCE);
