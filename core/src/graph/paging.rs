@@ -199,7 +199,7 @@ mod tests {
     fn another_mailbox_is_one_by_its_address_and_its_id() {
         let hosts = Hosts::new(Endpoints::of(&Cloud::Public).unwrap());
         let caller = Caller { mailbox: Some("jobs@contoso.com".into()), user_id: ME.into(), ..Caller::new("acc", Priority::Interactive, Duration::ZERO) };
-        let first = format!("{ROOT}{}", format!("{}/mailFolders/inbox/messages/delta", place_of(caller.mailbox.as_deref()).unwrap()));
+        let first = format!("{ROOT}{}/mailFolders/inbox/messages/delta", place_of(caller.mailbox.as_deref()).unwrap());
         assert_eq!(first, format!("{ROOT}users/jobs%40contoso.com/mailFolders/inbox/messages/delta"));
         let is_followed = |link: &str| followed(&hosts, &Url::parse(ROOT).unwrap(), &caller, &Url::parse(&first).unwrap(), &format!("{ROOT}{link}")).is_ok();
         assert!(is_followed("users/Jobs@contoso.com/mailFolders/inbox/messages/delta?$skiptoken=x"));

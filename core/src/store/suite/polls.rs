@@ -17,7 +17,7 @@ pub async fn a_mailbox_is_looked_at_by_one_at_a_time(s: &dyn Store) {
     for id in ["a", "b"] {
         connect(s, id).await;
     }
-    let without = AccountRow { features: vec![Feature::Chat], ..account("c") };
+    let without = AccountRow { features: vec![Feature::MailSend], ..account("c") };
     s.store_account(&without, None, &[key(901, KeyPurpose::Secrets, "c"), key(902, KeyPurpose::Content, "c")], None, 10).await.unwrap();
     assert_eq!(claim(s, 100).await, [], "nobody said that they are to be looked at");
     assert_eq!((s.adopt_polls(100).await.unwrap(), s.adopt_polls(100).await.unwrap()), (2, 0));
