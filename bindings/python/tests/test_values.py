@@ -100,7 +100,7 @@ def test_enums_are_texts():
 
 
 def test_enums_with_data_match():
-    report = tidings.SyncReport("account", 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11)
+    report = tidings.SyncReport("account", 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13)
     match Event.SyncFinished(report=report):
         case Event.SyncFinished(found):
             assert found == report

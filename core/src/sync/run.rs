@@ -384,6 +384,8 @@ impl Sync {
         if let Some(error) = first_error {
             return Err(error);
         }
+        // Those that were moved there by this sync are asked about a day later.
+        removal::ask_about_strays(context).await?;
         total.attachments_pending = self.lists.after_sync(context).await?;
         let quarantined = context.store.count_quarantine(&context.account.id).await?;
         Ok(total.report(&context.account.id, quarantined))

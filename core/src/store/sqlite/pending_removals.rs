@@ -39,7 +39,7 @@ macro_rules! strays {
     };
 }
 
-/// When they are asked about next; None: now.
+/// They are not asked about yet.
 pub fn strays_wait(c: &Connection, account_id: &str, every_ms: i64, now: i64) -> Outcome<bool> {
     exists(c, "SELECT 1 FROM strays WHERE account_id = ?1 AND next_at > ?2 AND next_at <= ?3", (account_id, now, now.saturating_add(every_ms)))
 }
@@ -49,7 +49,11 @@ pub fn has_strays(c: &Connection, account_id: &str) -> Outcome<bool> {
 }
 
 pub fn suspect_strays(c: &Connection, account_id: &str, every_ms: i64, limit: u32, now: i64) -> Outcome<u32> {
-    let after = first(c, "SELECT after FROM strays WHERE account_id = ?1", [account_id], |row| Ok(row.get::<_, i64>(0)?))?.unwrap_or(0);
+    let Some(after) = first(c, "SELECT after FROM strays WHERE account_id = ?1", [account_id], |row| Ok(row.get::<_, i64>(0)?))? else {
+        // The first ones came there just now, and where they are is known.
+        run(c, "INSERT INTO strays (account_id, next_at, after) VALUES (?1, ?2, 0)", (account_id, now.saturating_add(every_ms)))?;
+        return Ok(0);
+    };
     let found = all(c, concat!("SELECT m.id, m.graph_id, m.folder_id ", strays!(), " ORDER BY m.id LIMIT ?3"), (account_id, after, limit), |row| {
         Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
     })?;
@@ -65,7 +69,7 @@ pub fn suspect_strays(c: &Connection, account_id: &str, every_ms: i64, limit: u3
         Some((row, _, _)) if count == limit => (now, *row),
         _ => (now.saturating_add(every_ms), 0),
     };
-    run(c, "INSERT INTO strays (account_id, next_at, after) VALUES (?1, ?2, ?3) ON CONFLICT (account_id) DO UPDATE SET next_at = excluded.next_at, after = excluded.after", (account_id, next_at, after))?;
+    run(c, "UPDATE strays SET next_at = ?2, after = ?3 WHERE account_id = ?1", (account_id, next_at, after))?;
     Ok(count)
 }
 

@@ -335,7 +335,9 @@ async fn a_killed_process_leaves_what_the_next_one_ends() {
             // One that is removed before its folder is walked for the delta link.
             Box::pin(world.works(Some(("backfill.divided", 0)))).await;
             Box::pin(world.works(Some(("backfill.stored", 1)))).await;
-            world.inbox.lock().unwrap().events.push(("m0".into(), None));
+            let window = MessageWindow { mailboxes: vec![Mailbox { account_id: "a".into(), folder_id: None }], limit: 1, ..MessageWindow::default() };
+            let listed = world.fixture.store.messages(&window).await.unwrap().rows.remove(0).graph_id;
+            world.inbox.lock().unwrap().events.push((listed, None));
             let before = world.kills;
             Box::pin(world.works(Some((point, usize::try_from(passing).unwrap())))).await;
             kills += world.kills - before;
