@@ -200,12 +200,17 @@ impl Batching {
                 return after(place.outcome().await, turns).await;
             };
             let mut slot = slot?;
-            let mut mates = self.waiting().take(group, &own, turns.most_together().min(MOST_ITEMS));
-            let wanted = mates.len() + 1;
-            let room = if wanted > 1 { slot.widen(u32::try_from(wanted).unwrap_or(1)) as usize } else { 1 };
-            let is_worth_waiting = room < wanted && wanted >= WORTH_WAITING && cost == Cost::ONE;
-            let left = if is_worth_waiting { std::mem::take(&mut mates) } else { mates.split_off(room.clamp(1, wanted) - 1) };
-            self.waiting().put_back(group, left);
+            // In one step: whoever finds its request gone waits for what comes of it, and must not find itself put back.
+            let (mut mates, wanted, is_worth_waiting) = {
+                let mut waiting = self.waiting();
+                let mut mates = waiting.take(group, &own, turns.most_together().min(MOST_ITEMS));
+                let wanted = mates.len() + 1;
+                let room = if wanted > 1 { slot.widen(u32::try_from(wanted).unwrap_or(1)) as usize } else { 1 };
+                let is_worth_waiting = room < wanted && wanted >= WORTH_WAITING && cost == Cost::ONE;
+                let left = if is_worth_waiting { std::mem::take(&mut mates) } else { mates.split_off(room.clamp(1, wanted) - 1) };
+                waiting.put_back(group, left);
+                (mates, wanted, is_worth_waiting)
+            };
             if is_worth_waiting {
                 slot.narrow(0);
                 cost = Cost { is_divisible: true, ..Cost::of(wanted) };
