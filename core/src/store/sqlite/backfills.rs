@@ -116,12 +116,12 @@ fn reach_to(c: &Connection, account_id: &str, since: Option<i64>) -> Outcome<()>
     let cut = all(
         c,
         "SELECT folder_id, min(lower), max(CASE WHEN reached > ?2 AND reached > lower THEN reached ELSE ?2 END) FROM backfill_windows
-         WHERE account_id = ?1 AND lower < ?2 AND folder_id IN (SELECT folder_id FROM backfill_windows WHERE account_id = ?1 AND lower < ?2 AND reached > lower) GROUP BY folder_id",
+         WHERE account_id = ?1 AND lower < ?2 GROUP BY folder_id",
         (account_id, since),
         window,
     )?;
     for old in cut {
-        // What was listed further back is beyond a gap: it counts for nothing should the range be larger again.
+        // What was listed further back counts for nothing should the range be larger again: mail that is older than the new one is left out when it comes.
         run(c, "DELETE FROM backfill_windows WHERE account_id = ?1 AND folder_id = ?2 AND lower < ?3", (account_id, &old.folder_id, since))?;
         put(c, account_id, &BackfillWindow { lower: since, ..old })?;
     }
@@ -157,6 +157,7 @@ fn begin(c: &Connection, new: &NewBackfill) -> Outcome<Option<BackfillRow>> {
                  SELECT f.account_id, f.graph_id, ?2, ?2 FROM folders f WHERE f.account_id = ?1 AND f.is_synced = 1 AND f.was_complete = 1",
                 (&new.account_id, OPEN_LOWER),
             )?;
+            reach_to(c, &new.account_id, new.since)?;
         }
     }
     let is_complete = exists(c, "SELECT 1 FROM folders WHERE account_id = ?1 AND is_synced = 1", [&new.account_id])?
