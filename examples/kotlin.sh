@@ -17,9 +17,9 @@ kotlin_compile() {
   touch "$kotlin_home/target/examples.stamp"
 }
 
-# kotlin_main CLASS
+# kotlin_main CLASS. Ktor logs by SLF4J, which would say that nobody listens.
 kotlin_main() {
-  java -cp "$kotlin_home/target/test-classes:$kotlin_home/target/classes:$(cat "$kotlin_home/target/classpath.txt")" "$1"
+  java -Dslf4j.internal.verbosity=ERROR -cp "$kotlin_home/target/test-classes:$kotlin_home/target/classes:$(cat "$kotlin_home/target/classpath.txt")" "$1"
 }
 
 # send_invitation: SendInvitation
