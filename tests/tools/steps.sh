@@ -57,6 +57,19 @@ count() {
     }' "$1"
 }
 
+# What failed, by name, with the step it failed in. It stands right before the end: of a long output mostly the end is kept.
+failures() {
+  local name rc rest
+  cat "$logs"/*.result | while read -r name rc rest; do
+    [ "$rc" = 0 ] && continue
+    # cargo test, pytest, node --test, the scenarios, then Maven; of a step that names nothing the last lines.
+    grep -aE -A 1 --no-group-separator '^(test .* FAILED$|FAILED |not ok [0-9]+ |FAIL(ED)? +[a-z]|\[ERROR\] +[A-Za-z_.]+:[0-9]+)|panicked at ' "$logs/$name.log" | head -n 20 >"$logs/$name.failed"
+    [ -s "$logs/$name.failed" ] || tail -n 5 "$logs/$name.log" >"$logs/$name.failed"
+    sed "s/^/  $name: /" "$logs/$name.failed"
+  done >"$logs/failures"
+  [ -s "$logs/failures" ] && printf 'What failed\n%s\n\n' "$(cat "$logs/failures")"
+}
+
 # The table, then the closing line alone on its line; fails when anything failed.
 closing() {
   local total=$1
@@ -66,5 +79,6 @@ closing() {
     printf '  %-22s %10s   %s\n' "$name" "$(seconds "$ms")" "$([ "$rc" = 0 ] || echo failed)"
   done
   printf '  %-22s %10s\n\n' "all, side by side" "$(seconds "$total")"
+  failures
   cat "$logs"/*.result | awk '{ p += $3; f += $4 } END { printf "%d passed, %d failed\n", p, f; exit f > 0 }'
 }

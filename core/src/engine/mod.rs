@@ -324,8 +324,9 @@ impl Engine {
         .await
     }
 
-    /// Of all accounts of an owner, or of one account. The first list after an update that asks for `has_attachments` looks through the mail of older versions, some
-    /// seconds for 100,000. Errors: InvalidInput (also when neither is named, or the cursor is another query's), NotFound.
+    /// Of all accounts of an owner, or of one account. The first list that asks for an `address`, or after an update for
+    /// `has_attachments`, looks through all mail that is here, some seconds for 100,000. Errors: InvalidInput (also when neither is named, or the cursor is another query's),
+    /// NotFound.
     pub async fn messages(&self, query: MessageQuery) -> Result<MessagePage> {
         self.finish(|inner| async move {
             check_limit(query.limit)?;

@@ -3,7 +3,7 @@
 use super::{Inner, scope};
 use crate::auth::{allows, has_scope};
 use crate::config::check_folders;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Account, AccountKind, AccountState, Feature, SyncOutcome, SyncReport};
 use crate::runtime::Stop;
 use crate::store::{AccountChange, AccountQuery, AccountRow, AccountWindow};
@@ -52,20 +52,22 @@ impl Inner {
             row if reads_chats(&row) => row,
             _ => self.usable_for_any(account_id, SYNCED).await?,
         };
-        let mut report = match allows(&account, Feature::MailSync) {
-            true => Box::pin(self.sync.run(account.clone(), stop.clone())).await?,
-            false => SyncReport { account_id: account.id.clone(), ..SyncReport::default() },
-        };
+        // Each on the heap: a sync is large, and callers join several of them on one stack.
+        let mut parts = Parts::default();
+        let mut report = SyncReport { account_id: account.id.clone(), ..SyncReport::default() };
+        if allows(&account, Feature::MailSync) {
+            report = parts.tried(Box::pin(self.sync.run(account.clone(), stop.clone())).await)?.unwrap_or(report);
+        }
         if allows(&account, Feature::Contacts) {
-            report.contacts = Box::pin(self.contacts.sync(&account, &stop)).await?;
+            report.contacts = parts.tried(Box::pin(self.contacts.sync(&account, &stop)).await)?.unwrap_or_default();
         }
         if allows(&account, Feature::Calendar) {
-            report.events = Box::pin(self.calendar.sync(&account, &stop)).await?;
+            report.events = parts.tried(Box::pin(self.calendar.sync(&account, &stop)).await)?.unwrap_or_default();
         }
         if reads_chats(&account) && (looks == Looks::Asked || self.chats.are_due(&account.id).await?) {
-            report.chat_messages = Box::pin(self.chats.sync(&account, &stop)).await?;
+            report.chat_messages = parts.tried(Box::pin(self.chats.sync(&account, &stop)).await)?.unwrap_or_default();
         }
-        Ok(report)
+        parts.failed.map_or(Ok(report), Err)
     }
 
     /// Those that have something to sync, or would have if somebody signed in.
@@ -88,6 +90,32 @@ impl Inner {
         }
         self.auth.account(&account_id).await
     }
+}
+
+/// Mail, contacts, calendar and chats of one account. What one of them fails with stops no other; the first of these errors is what the caller hears.
+#[derive(Default)]
+struct Parts {
+    failed: Option<Error>,
+}
+
+impl Parts {
+    /// None: it failed, and the next one is tried. Errors: those of the whole account, of the store, and of who stopped it.
+    fn tried<T>(&mut self, outcome: Result<T>) -> Result<Option<T>> {
+        match outcome {
+            Ok(found) => Ok(Some(found)),
+            Err(error) if is_of_all(error.kind()) => Err(self.failed.take().unwrap_or(error)),
+            Err(error) => {
+                self.failed.get_or_insert(error);
+                Ok(None)
+            }
+        }
+    }
+}
+
+/// The next part would fail with the same, or must not begin.
+fn is_of_all(kind: ErrorKind) -> bool {
+    use ErrorKind::{Cancelled, Closed, Forked, NeedsReconnect, NotConnected, StoreBusy, StoreFull, VaultLocked, WrongKey};
+    matches!(kind, NotConnected | NeedsReconnect | Cancelled | Closed | Forked | VaultLocked | WrongKey | StoreBusy | StoreFull)
 }
 
 pub(super) fn outcome(account_id: String, synced: Result<SyncReport>) -> SyncOutcome {

@@ -15,7 +15,7 @@ mod files;
 mod list;
 mod listing;
 mod mail;
-mod marks;
+mod mail_headers;
 mod mailbox;
 mod paging;
 mod places;
@@ -23,7 +23,7 @@ mod posts;
 mod quoted;
 mod raw;
 mod reading;
-mod said;
+mod teams_messages;
 mod search;
 mod shared_mailbox;
 mod subscriptions;
@@ -48,19 +48,20 @@ pub use reading::{KeptBody, MailBody};
 pub use content::{Content, ContentPlace};
 pub use raw::{PageWalk, RawAnswer, RawCall};
 pub use answers::{AnswerKind, OutgoingAnswer};
-pub use said::{ChatState, GraphSaid, SaidItem};
+pub use teams_messages::{ChatState, GraphTeamsMessage, TeamsMessageItem};
 pub use files::{ChatReader, DriveFile, FileFolder};
 pub use posts::{Mentioned, MentionedKind, OutgoingAttachment, OutgoingMention, OutgoingPicture, OutgoingPost, PostPlace};
 pub use teams::{Person, pair_of_chat};
 pub use subscriptions::{MadeSubscription, NewSubscription, RenewedSubscription};
 pub use upload::{Arrived, NewUpload, RANGE, SMALLEST_RANGE, Upload, UploadOf, UploadUrl};
-pub use marks::{MailMarks, Marked};
+pub use mail_headers::{HeadersAnswer, MailHeaders};
 pub use mail::{Attached, is_about_one, MadeDraft, MessageState, OutgoingMail, Verified};
 
 use crate::config::Endpoints;
 use crate::error::{Error, ErrorKind, Result};
 use crate::metrics::Meters;
 use crate::pipeline::{Pipeline, Priority, Purpose, Request, Response, Safety};
+use crate::store::AccountRow;
 use http::{HeaderName, HeaderValue, Method};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -94,6 +95,11 @@ impl Caller {
     /// Asks for the account's mailbox.
     pub fn new(account_id: impl Into<String>, priority: Priority, max_wait: Duration) -> Self {
         Self { account_id: account_id.into(), mailbox: None, user_id: String::new(), priority, max_wait }
+    }
+
+    /// Asks for the mailbox of an account that is connected.
+    pub fn of(account: &AccountRow, priority: Priority, max_wait: Duration) -> Self {
+        Self { user_id: account.user_id.clone(), ..Self::new(&account.id, priority, max_wait) }
     }
 }
 

@@ -65,6 +65,11 @@ pub fn of_text<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T> {
     json::of_text(text).map_err(|_| unreadable())
 }
 
+/// A text that says something: Microsoft writes an empty one or null for what is not known.
+pub fn told(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.is_empty())
+}
+
 pub fn unreadable() -> Error {
     Error::new(ErrorKind::Upstream, "Microsoft's answer could not be read. Try again later.")
 }

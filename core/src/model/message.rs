@@ -195,6 +195,8 @@ pub struct MessageQuery {
     /// Received before this time; so is one without a time.
     #[serde(with = "rfc3339::option")]
     pub received_before: Option<SystemTime>,
+    /// With this address: sender, recipient, copy or blind copy. Capital letters do not matter.
+    pub address: Option<String>,
 }
 
 impl Default for MessageQuery {
@@ -211,6 +213,7 @@ impl Default for MessageQuery {
             has_attachments: None,
             received_after: None,
             received_before: None,
+            address: None,
         }
     }
 }
@@ -248,11 +251,13 @@ pub struct ThreadQuery {
     pub limit: u32,
     /// `next` of the page before; good for the same owner, account and filters.
     pub cursor: Option<String>,
+    /// With a mail with this address: sender, recipient, copy or blind copy.
+    pub address: Option<String>,
 }
 
 impl Default for ThreadQuery {
     fn default() -> Self {
-        Self { owner: None, account_id: None, folder: None, unread_only: false, link: None, limit: 50, cursor: None }
+        Self { owner: None, account_id: None, folder: None, unread_only: false, link: None, limit: 50, cursor: None, address: None }
     }
 }
 

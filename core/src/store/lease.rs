@@ -81,13 +81,18 @@ pub async fn hold_claim(store: Arc<dyn Store>, clock: Arc<dyn Clock>, id: String
     heartbeat(clock, |now| store.renew_claim(&id, fence, now, LEASE_MS)).await;
 }
 
+/// Why a write under a lease was refused. `what`: the work it was for.
+pub fn taken_over(what: &str) -> Error {
+    Error::new(ErrorKind::StoreBusy, format!("The account changed during {what}, or another process took it over. Sync again."))
+}
+
 /// Does what one process at a time may do under this name, waiting for its turn. Errors: those of the work; Cancelled, Closed; StoreBusy, when another process
 /// took it over. `what`: it, for that error.
 pub async fn leased<T, F: Future<Output = Result<T>>>(store: &Arc<dyn Store>, clock: &Arc<dyn Clock>, name: String, stop: &Stop, what: &str, work: impl FnOnce(Lease) -> F) -> Result<T> {
     let lease = LeaseRequest::new(store, clock, name, LEASE_MS)?.wait(stop).await?;
     let outcome = tokio::select! {
         outcome = work(lease.clone()) => outcome,
-        () = hold(store.clone(), clock.clone(), lease.clone()) => Err(Error::new(ErrorKind::StoreBusy, format!("Another process took {what} over."))),
+        () = hold(store.clone(), clock.clone(), lease.clone()) => Err(taken_over(what)),
     };
     let _ = store.release_lease(&lease).await;
     outcome

@@ -282,6 +282,8 @@ pub struct MessageWindow {
     pub conversation_id: Option<String>,
     /// Keyed hashes of the host's key, by account; an account that is not in it has no such message.
     pub link: Option<HashMap<String, [u8; 32]>>,
+    /// Keyed hashes of an address, by account, of one of the people.
+    pub address: Option<HashMap<String, [u8; 32]>>,
     pub limit: u32,
     /// (received_at, row_id) of the last one seen.
     pub after: Option<(i64, i64)>,
@@ -354,7 +356,7 @@ pub trait MailStore {
     async fn apply(&self, batch: PageBatch) -> Result<Applied>;
     /// Makes pending removals of messages that lie in folders that are not synced, once in `every_ms`, the first time so long after they were there at a call:
     /// at most `limit` of them now, the next ones at the next call. Answers how many; None: lease or generation lost.
-    async fn suspect_strays(&self, account_id: &str, generation: i64, lease: &super::Lease, every_ms: i64, limit: u32, now: i64) -> Result<Option<u32>>;
+    async fn suspect_unsynced(&self, account_id: &str, generation: i64, lease: &super::Lease, every_ms: i64, limit: u32, now: i64) -> Result<Option<u32>>;
     /// Pending removals that are due, oldest first: (graph id, folder it left). Those that turned up in another folder meanwhile are dropped on the way.
     async fn pending_removals(&self, account_id: &str, now: i64, limit: u32) -> Result<Vec<(String, String)>>;
     /// Settles questions: whether messages that left their folder are gone, or what became of items that were set aside. Change-feed rows are written. Answers

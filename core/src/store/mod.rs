@@ -5,6 +5,7 @@
 //! once somebody else holds the lease.
 
 mod accounts;
+mod addresses;
 mod answers;
 mod audit;
 mod backfills;
@@ -25,7 +26,7 @@ mod paces;
 mod polls;
 mod purge;
 mod rules;
-mod said;
+mod teams_messages;
 mod scope;
 mod signatures;
 mod staging;
@@ -60,7 +61,7 @@ pub use edits::{EditBatch, EditEnd, EditRow, EditStore, EditedProperty, EndedEdi
 pub use health::{HealthError, HealthRow, HealthStore};
 pub use keyring::{HANDOVER_MS, KeyHandover, KeyFate, KeyStore, NewRoot, ROOT_KDF, ROOT_WRAPPED, Retired, RingKey, SealedValue, RowRef, is_outdated, outdated_key, moved_on, outdated, unready, unready_ring};
 pub use last_senders::{LastSenderRow, LastSenderStore};
-pub use lease::{LEASE_MS, LeaseRequest, hold, hold_backfill, leased, hold_claim, hold_poll};
+pub use lease::{LEASE_MS, LeaseRequest, hold, hold_backfill, hold_claim, hold_poll, leased, taken_over};
 pub use links::{LinkStore, LinkedMessage, LinkedRow, NewLink, link_place};
 pub use mail::{
     Applied, AttachmentList, ChangeRow, Cursor, CursorEvent, FilesKnown, FolderLink, FolderNews, FolderRow, Known, MailPage, MailStore, Mailbox, MessageRow, MessageWindow, NewMessage, PageBatch, Quarantined,
@@ -72,10 +73,11 @@ pub use paces::{PACE_DAY_MS, Pace, PaceRequest, PaceStore};
 pub use polls::{LONGEST_POLL_PAUSE_MS, TOLD_PAUSE_MS, Poll, PollRequest, PollState, PollStore, poll_lease};
 pub use rules::{RuleRow, RuleStore, rule_place};
 pub use purge::{PurgeRow, PurgeStore, Purged};
+pub use addresses::{AddressStore, MessageAddresses};
 pub use threads::{ThreadPage, ThreadPlace, ThreadRow, ThreadStore, ThreadWindow};
 pub use throttles::ThrottleStore;
 pub use trim::{Kept, TrimStore};
-pub use said::{ChatPlaceRow, KnownSaid, NewSaid, SaidBatch, SaidRow, SaidStore, SaidWindow, said_place, said_row};
+pub use teams_messages::{ChatPlaceRow, KnownTeamsMessage, NewTeamsMessage, TeamsMessageBatch, TeamsMessageRow, TeamsMessageStore, TeamsMessageWindow, teams_message_place, teams_message_row};
 pub use scope::Scope;
 pub use signatures::{SignatureRow, SignatureStore};
 pub use workflows::{WorkflowRow, WorkflowStore};
@@ -94,7 +96,7 @@ pub fn peek(data_dir: &Path, name: &str) -> Result<Option<Vec<u8>>> {
 
 /// What a backend promises; SQLite is one, PostgreSQL can be another.
 pub trait Store:
-    AccountStore + BackfillStore + CalendarStore + AnswerStore + ChatStore + ContactStore + CopyStore + EditStore + KeyStore + OutboxStore + LinkStore + MailStore + HealthStore + AuditStore + LastSenderStore + PaceStore + PollStore + PurgeStore + RuleStore + SaidStore + SignatureStore + StagingStore + ThreadStore + SubscriptionStore + ThrottleStore + TrimStore + WorkflowStore + Send + Sync
+    AccountStore + AddressStore + BackfillStore + CalendarStore + AnswerStore + ChatStore + ContactStore + CopyStore + EditStore + KeyStore + OutboxStore + LinkStore + MailStore + HealthStore + AuditStore + LastSenderStore + PaceStore + PollStore + PurgeStore + RuleStore + TeamsMessageStore + SignatureStore + StagingStore + ThreadStore + SubscriptionStore + ThrottleStore + TrimStore + WorkflowStore + Send + Sync
 {
     /// Ends all connections; later calls fail with `Closed`.
     fn close(&self);

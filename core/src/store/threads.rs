@@ -13,6 +13,8 @@ pub struct ThreadWindow {
     pub unread_only: bool,
     /// Keyed hashes of the host's key, by account; an account that is not in it has no such message.
     pub link: Option<HashMap<String, [u8; 32]>>,
+    /// Keyed hashes of an address, by account, of one of the people.
+    pub address: Option<HashMap<String, [u8; 32]>>,
     pub limit: u32,
     pub after: Option<ThreadPlace>,
     /// Messages read of each conversation, the newest ones and the oldest.

@@ -6,6 +6,7 @@
 //! What is attached is listed once the pages are stored ([`attachments`]): before the sync ends where it is little, after it where it is much.
 //! One sync per account runs at a time, over all processes: a lease with a fence that every write carries.
 
+mod addresses;
 mod answers;
 mod attachments;
 mod backfill;

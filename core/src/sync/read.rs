@@ -67,6 +67,7 @@ impl Reader {
             before: query.received_before.map(to_ms),
             conversation_id: query.conversation_id.clone(),
             link: self.link_hashes(&scope, query.link.as_deref()).await?,
+            address: self.address_hashes(&scope, query.address.as_deref()).await?,
             limit: query.limit,
             after: after.map(|[at, row]| (at, row)),
             oldest_first: false,
@@ -298,6 +299,7 @@ fn list_of(scope: &Scope, query: &MessageQuery) -> Vec<Vec<u8>> {
     let mut list = vec![b"messages".to_vec(), kind, whose, given(&query.folder), given(&query.conversation_id), query.is_read.map_or_else(Vec::new, |is| vec![u8::from(is)])];
     // Cursors of lists without one stay good. A link begins with =, the others with their own mark.
     list.extend(query.link.as_ref().map(|_| given(&query.link)));
+    list.extend(query.address.as_ref().map(|address| [b"@", address.as_bytes()].concat()));
     list.extend(query.has_attachments.map(|has| vec![b'f', u8::from(has)]));
     let times = [(b'a', query.received_after), (b'b', query.received_before)];
     list.extend(times.into_iter().filter_map(|(mark, at)| Some([&[mark][..], &to_ms(at?).to_be_bytes()].concat())));

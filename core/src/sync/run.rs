@@ -80,7 +80,7 @@ pub struct Verdicts {
 impl SyncContext {
     pub fn caller(&self) -> Caller {
         let priority = if self.extent == Extent::Whole { Priority::Sync } else { Priority::BackFill };
-        Caller { user_id: self.account.user_id.clone(), ..Caller::new(&self.account.id, priority, PATIENCE) }
+        Caller::of(&self.account, priority, PATIENCE)
     }
 
     pub fn now(&self) -> i64 {
@@ -361,7 +361,7 @@ impl Sync {
         if let Some(error) = first_error.take_if(|_| fatal) {
             return Err(error);
         }
-        removal::ask_about_strays(context).await?;
+        removal::ask_about_unsynced(context).await?;
         // A folder that failed is no reason to leave the questions of the others open.
         let questions = async { [removal::settle(context).await, quarantined::retry(context).await] };
         let (settled, listed, looked) = tokio::join!(questions, attachments::list_few(context), answers::look(context));
@@ -385,7 +385,7 @@ impl Sync {
             return Err(error);
         }
         // Those that were moved there by this sync are asked about a day later.
-        removal::ask_about_strays(context).await?;
+        removal::ask_about_unsynced(context).await?;
         total.attachments_pending = self.lists.after_sync(context).await?;
         let quarantined = context.store.count_quarantine(&context.account.id).await?;
         Ok(total.report(&context.account.id, quarantined))
@@ -422,14 +422,7 @@ impl Sync {
 
     /// Waits until no other process syncs this account.
     pub(super) async fn lease(&self, account_id: &str, stop: &Stop) -> Result<Lease> {
-        let request = LeaseRequest::new(&self.store, &self.clock, format!("sync/{account_id}"), LEASE_MS)?;
-        loop {
-            stop.check()?;
-            if let Some(lease) = request.take().await? {
-                return Ok(lease);
-            }
-            tokio::select! { () = request.pause() => {}, () = stop.wait() => {} }
-        }
+        LeaseRequest::new(&self.store, &self.clock, format!("sync/{account_id}"), LEASE_MS)?.wait(stop).await
     }
 }
 

@@ -19,6 +19,7 @@ impl Reader {
             mailboxes: self.mailboxes(&scope, query.folder.as_deref()).await?,
             unread_only: query.unread_only,
             link: self.link_hashes(&scope, query.link.as_deref()).await?,
+            address: self.address_hashes(&scope, query.address.as_deref()).await?,
             limit: query.limit,
             after: after.map(|[received_at, row_id, until]| ThreadPlace { received_at, row_id, until }),
             most_members: MOST_MEMBERS,
@@ -79,5 +80,7 @@ fn participants(members: &[&Message]) -> Vec<Address> {
 fn list_of(scope: &Scope, query: &ThreadQuery) -> Vec<Vec<u8>> {
     let given = |text: &Option<String>| text.as_ref().map_or_else(Vec::new, |text| [b"=", text.as_bytes()].concat());
     let [kind, whose] = scope.parts().map(<[u8]>::to_vec);
-    vec![b"threads".to_vec(), kind, whose, given(&query.folder), given(&query.link), vec![u8::from(query.unread_only)]]
+    let mut list = vec![b"threads".to_vec(), kind, whose, given(&query.folder), given(&query.link), vec![u8::from(query.unread_only)]];
+    list.extend(query.address.as_ref().map(|address| [b"@", address.as_bytes()].concat()));
+    list
 }

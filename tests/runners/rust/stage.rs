@@ -135,7 +135,7 @@ impl Stage {
     pub fn check_disk(&self, secrets: &[Vec<u8>]) -> Result<(), String> {
         for file in self.files() {
             let bytes = std::fs::read(&file).unwrap_or_default();
-            let found = secrets.iter().find(|s| !s.is_empty() && bytes.windows(s.len()).any(|window| window == s.as_slice()));
+            let found = secrets.iter().find(|s| !s.is_empty() && memchr::memmem::find(&bytes, s).is_some());
             if let Some(secret) = found {
                 let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
                 return Err(format!("{name} holds {:?} in the clear", String::from_utf8_lossy(secret)));

@@ -2,7 +2,7 @@
 
 use super::fault::Outcome;
 use super::folders::Tally;
-use super::{all, answers, backfills, edits, exists, first, links, quarantine, run, sealed_opt, search};
+use super::{addresses, all, answers, backfills, edits, exists, first, links, quarantine, run, sealed_opt, search};
 use crate::model::{ChangeKind, MessageKind};
 use crate::seal::Sealed;
 use crate::store::{Applied, Known, NewMessage, PageBatch, Refusal};
@@ -289,6 +289,7 @@ pub fn tombstone(c: &Connection, row_id: i64, now: i64) -> Outcome<()> {
     run(c, "DELETE FROM bodies WHERE message_id = ?1", [row_id])?;
     edits::forget(c, row_id)?;
     answers::forget_message(c, row_id)?;
+    addresses::forget(c, row_id)?;
     search::forget(c, row_id)
 }
 

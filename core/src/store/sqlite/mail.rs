@@ -1,7 +1,7 @@
 //! Reading mail, marking it read, and the change feed.
 
 use super::fault::Outcome;
-use super::{SqliteStore, all, answers, apply, attachments, edits, exists, first, folders, keys, links, may_write, quarantine, sealed, search, pending_removals, trim, word};
+use super::{addresses, SqliteStore, all, answers, apply, attachments, edits, exists, first, folders, keys, links, may_write, quarantine, sealed, search, pending_removals, trim, word};
 use crate::error::Result;
 use crate::seal::Sealed;
 use crate::stages::{Stage, timed};
@@ -63,6 +63,10 @@ pub(super) fn window_sql(window: &MessageWindow, mailbox: &Mailbox) -> (String, 
         values.push(Value::from(link.get(&mailbox.account_id).map(|hash| hash.to_vec()).unwrap_or_default()));
         sql.push_str(&links::among(values.len()));
     }
+    if let Some(address) = &window.address {
+        values.push(Value::from(address.get(&mailbox.account_id).map(|hash| hash.to_vec()).unwrap_or_default()));
+        sql.push_str(&addresses::among(values.len()));
+    }
     let (compare, order) = if window.oldest_first { (">", "ASC") } else { ("<", "DESC") };
     if let Some((at, row_id)) = window.after {
         values.extend([Value::from(at), Value::from(row_id)]);
@@ -82,7 +86,7 @@ pub(super) fn window_sql(window: &MessageWindow, mailbox: &Mailbox) -> (String, 
 /// The index of what is rare, which the planner knows nothing about. It holds the folder as well.
 fn along(window: &MessageWindow) -> &'static str {
     match (window.is_read, window.has_attachments) {
-        _ if window.conversation_id.is_some() || window.link.is_some() => "",
+        _ if window.conversation_id.is_some() || window.link.is_some() || window.address.is_some() => "",
         (_, Some(true)) => " INDEXED BY messages_with_files",
         (Some(false), _) => " INDEXED BY messages_unread",
         _ => "",
@@ -201,12 +205,12 @@ impl MailStore for SqliteStore {
         .await
     }
 
-    async fn suspect_strays(&self, account_id: &str, generation: i64, lease: &Lease, every_ms: i64, limit: u32, now: i64) -> Result<Option<u32>> {
+    async fn suspect_unsynced(&self, account_id: &str, generation: i64, lease: &Lease, every_ms: i64, limit: u32, now: i64) -> Result<Option<u32>> {
         let (id, lease) = (account_id.to_owned(), lease.clone());
         // Looked for without the writer first: mostly there is nothing to do.
         let is_due = {
             let id = id.clone();
-            move |c: &Connection| Ok(!pending_removals::strays_wait(c, &id, every_ms, now)? && pending_removals::has_strays(c, &id)?)
+            move |c: &Connection| Ok(!pending_removals::unsynced_wait(c, &id, every_ms, now)? && pending_removals::has_unsynced(c, &id)?)
         };
         if !self.read(is_due).await? {
             return Ok(Some(0));
@@ -215,7 +219,7 @@ impl MailStore for SqliteStore {
             if !may_write(tx, &id, generation, &lease)? {
                 return Ok(None);
             }
-            pending_removals::suspect_strays(tx, &id, every_ms, limit, now).map(Some)
+            pending_removals::suspect_unsynced(tx, &id, every_ms, limit, now).map(Some)
         })
         .await
     }

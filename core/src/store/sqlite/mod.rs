@@ -1,6 +1,7 @@
 //! The store in one SQLite file: one connection that writes ([`writer`]), a few that read ([`readers`]).
 
 mod accounts;
+mod addresses;
 mod answers;
 mod apply;
 mod attachments;
@@ -10,7 +11,7 @@ mod backfills;
 mod handovers;
 mod chats;
 mod calendar;
-mod said;
+mod teams_messages;
 mod contacts;
 mod delegates;
 mod edits;

@@ -15,6 +15,7 @@ pub(super) const HELD: &[(&str, &str)] = &[
     // First, since it is the one thing here that no key protects.
     ("search", "DELETE FROM search WHERE rowid IN (SELECT m.id FROM messages m JOIN search_docsize d ON d.id = m.id WHERE m.account_id = ?1 LIMIT ?2)"),
     ("bodies", "DELETE FROM bodies WHERE message_id IN (SELECT b.message_id FROM messages m JOIN bodies b ON b.message_id = m.id WHERE m.account_id = ?1 LIMIT ?2)"),
+    ("message_addresses", "DELETE FROM message_addresses WHERE (account_id, hash, message_id) IN (SELECT account_id, hash, message_id FROM message_addresses WHERE account_id = ?1 LIMIT ?2)"),
     ("messages", "DELETE FROM messages WHERE id IN (SELECT id FROM messages WHERE account_id = ?1 LIMIT ?2)"),
     ("edits", "DELETE FROM edits WHERE id IN (SELECT id FROM edits WHERE account_id = ?1 LIMIT ?2)"),
     ("suspects", "DELETE FROM suspects WHERE id IN (SELECT id FROM suspects WHERE account_id = ?1 LIMIT ?2)"),
@@ -41,7 +42,7 @@ pub(super) const HELD: &[(&str, &str)] = &[
     ("polls", "DELETE FROM polls WHERE account_id = ?1 AND ?2 > 0"),
     ("backfills", "DELETE FROM backfills WHERE account_id = ?1 AND ?2 > 0"),
     ("backfill_windows", "DELETE FROM backfill_windows WHERE (account_id, folder_id, lower) IN (SELECT account_id, folder_id, lower FROM backfill_windows WHERE account_id = ?1 LIMIT ?2)"),
-    ("strays", "DELETE FROM strays WHERE account_id = ?1 AND ?2 > 0"),
+    ("unsynced_looks", "DELETE FROM unsynced_looks WHERE account_id = ?1 AND ?2 > 0"),
     ("chats", "DELETE FROM chats WHERE (account_id, people) IN (SELECT account_id, people FROM chats WHERE account_id = ?1 LIMIT ?2)"),
     ("last_senders", "DELETE FROM last_senders WHERE context IN (SELECT context FROM last_senders WHERE account_id = ?1 LIMIT ?2)"),
     ("links", "DELETE FROM links WHERE id IN (SELECT id FROM links WHERE account_id = ?1 LIMIT ?2)"),

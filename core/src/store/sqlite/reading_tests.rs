@@ -120,6 +120,14 @@ fn lists_read_along_an_index() {
             assert!(plan.contains(index) && plan.contains("messages_by_conversation (account_id=? AND conversation_id=?") && !plan.contains("TEMP B-TREE") && !plan.contains("SCAN messages"), "{plan}");
         }
     }
+    let address = Some(std::collections::HashMap::from([("a".to_owned(), [1; 32])]));
+    for sql in [
+        mail::window_sql(&crate::store::MessageWindow { address: address.clone(), ..window(false, true) }, &suite::of_account("a")),
+        super::threads::heads_sql(&crate::store::ThreadWindow { address, limit: 10, ..crate::store::ThreadWindow::default() }, &suite::of_folder("f"), 9),
+    ] {
+        let plan = plan(sql);
+        assert!(plan.contains("SEARCH a USING PRIMARY KEY (account_id=? AND hash=?)") && !plan.contains("SCAN messages"), "{plan}");
+    }
     let values = |n: usize| (0..n).map(|_| rusqlite::types::Value::from(1)).collect::<Vec<_>>();
     for (index, sql, count) in [
         ("changes_by_account", mail::CHANGES.to_owned(), 3),

@@ -86,6 +86,7 @@ pub const OTHER_BLOBS: &[(&str, &str)] = &[
     ("chat_places", "mark"),
     ("last_senders", "context"),
     ("links", "hash"),
+    ("message_addresses", "hash"),
     ("unlinks", "hash"),
     ("sent_mails", "hash"),
     ("link_rules", "hash"),

@@ -2,7 +2,7 @@
 //! nothing more to store; what a list costs is the messages it passes over, which are those of the conversations it shows.
 
 use super::fault::Outcome;
-use super::{SqliteStore, all, first, links, mail};
+use super::{SqliteStore, addresses, all, first, links, mail};
 use crate::error::Result;
 use crate::store::{Mailbox, ThreadPage, ThreadPlace, ThreadRow, ThreadStore, ThreadWindow};
 use async_trait::async_trait;
@@ -27,14 +27,18 @@ pub(super) fn heads_sql(window: &ThreadWindow, mailbox: &Mailbox, until: i64) ->
         values.push(Value::from(link.get(&mailbox.account_id).map(|hash| hash.to_vec()).unwrap_or_default()));
         fits.push_str(&links::among(values.len()));
     }
+    if let Some(address) = &window.address {
+        values.push(Value::from(address.get(&mailbox.account_id).map(|hash| hash.to_vec()).unwrap_or_default()));
+        fits.push_str(&addresses::among(values.len()));
+    }
     let mut from = String::new();
     if let Some(place) = window.after {
         values.extend([Value::from(place.received_at), Value::from(place.row_id)]);
         from.push_str(&format!(" AND (sort_at, id) < (?{}, ?{})", values.len() - 1, values.len()));
     }
     values.push(Value::from(i64::from(window.limit) + 1));
-    let along = match (&window.link, window.unread_only) {
-        (None, true) => " INDEXED BY messages_unread",
+    let along = match (window.link.is_some() || window.address.is_some(), window.unread_only) {
+        (false, true) => " INDEXED BY messages_unread",
         _ => "",
     };
     let sql = format!(

@@ -1,7 +1,7 @@
 //! Lists of conversations, and the filters of lists of messages.
 
 use super::*;
-use crate::store::{FilesKnown, NewLink, ThreadPage, ThreadWindow};
+use crate::store::{FilesKnown, MessageAddresses, NewLink, ThreadPage, ThreadWindow};
 use std::collections::HashMap;
 
 fn at(id: &str, conversation: &str, received_at: i64, folder: &str) -> NewMessage {
@@ -97,4 +97,35 @@ pub async fn messages_are_found_by_time_and_by_files(s: &dyn Store) {
     assert!(s.files_unknown("a", 10).await.unwrap().is_empty());
     s.note_files(&[FilesKnown { row_id: id_of(s, "m1").await, version: 1, has_attachments: true }]).await.unwrap();
     assert_eq!(found(MessageWindow { has_attachments: Some(true), ..window() }).await.len(), 5, "what is known stays");
+}
+
+pub async fn messages_are_found_by_an_address(s: &dyn Store) {
+    let lease = mailbox(s).await;
+    apply(s, &lease, (0..6).map(|n| at(&format!("m{n}"), &format!("c{}", n % 2), 1_000 + n, "in")).collect(), |_| {}).await;
+    let (ann, ben) = ([1; 32], [2; 32]);
+    let address = |hash: [u8; 32]| Some(HashMap::from([("a".to_owned(), hash)]));
+    let found = async |hash| s.messages(&MessageWindow { address: address(hash), ..window() }).await.unwrap().rows.into_iter().map(|row| row.graph_id).collect::<Vec<_>>();
+    let unknown = async || s.addresses_unknown("a", 10).await.unwrap().into_iter().map(|row| row.graph_id).collect::<Vec<_>>();
+    assert_eq!(unknown().await.len(), 6);
+    assert!(s.addresses_unknown("b", 10).await.unwrap().is_empty() && found(ann).await.is_empty());
+    let note = async |id: &str, version: i64, hashes: &[[u8; 32]]| {
+        s.note_addresses(vec![MessageAddresses { account_id: "a".into(), row_id: id_of(s, id).await, version, hashes: hashes.to_vec() }]).await.unwrap();
+    };
+    for n in 0..5 {
+        // The same one twice is no error.
+        note(&format!("m{n}"), 1, if n % 2 == 0 { &[[1; 32], [1; 32]] } else { &[[2; 32]] }).await;
+    }
+    note("m5", 2, &[ann]).await;
+    assert_eq!(unknown().await, ["m5"], "what was read of another version is not noted");
+    note("m5", 1, &[]).await;
+    assert_eq!((found(ann).await, found(ben).await), (vec!["m4".to_owned(), "m2".into(), "m0".into()], vec!["m3".to_owned(), "m1".into()]));
+    assert!(s.messages(&MessageWindow { address: address(ann), mailboxes: vec![of_account("b")], ..window() }).await.unwrap().rows.is_empty());
+    let threads = s.threads(&ThreadWindow { address: address(ben), ..of(vec![of_account("a")]) }).await.unwrap();
+    assert_eq!(newest(&threads), ["m3"]);
+    // A message that changed is read again, and what was noted of it before does not stay.
+    apply(s, &lease, vec![NewMessage { version: 2, change_key: "new".into(), ..at("m0", "c0", 1_000, "in") }], |b| b.cursor = None).await;
+    assert_eq!(unknown().await, ["m0"]);
+    note("m0", 2, &[ben]).await;
+    assert_eq!(found(ann).await, ["m4", "m2"]);
+    assert!(unknown().await.is_empty());
 }

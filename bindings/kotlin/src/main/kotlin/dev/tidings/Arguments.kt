@@ -81,7 +81,8 @@ public suspend fun Engine.messages(
     hasAttachments: Boolean? = null,
     receivedAfter: Instant? = null,
     receivedBefore: Instant? = null,
-): MessagePage = messages(MessageQuery(owner, accountId, folder, isRead, conversationId, limit, cursor, link, hasAttachments, receivedAfter, receivedBefore))
+    address: String? = null,
+): MessagePage = messages(MessageQuery(owner, accountId, folder, isRead, conversationId, limit, cursor, link, hasAttachments, receivedAfter, receivedBefore, address))
 
 public suspend fun Engine.threads(
     owner: String? = null,
@@ -91,7 +92,8 @@ public suspend fun Engine.threads(
     link: String? = null,
     limit: UInt = 50u,
     cursor: String? = null,
-): ThreadPage = threads(ThreadQuery(owner, accountId, folder, unreadOnly, link, limit, cursor))
+    address: String? = null,
+): ThreadPage = threads(ThreadQuery(owner, accountId, folder, unreadOnly, link, limit, cursor, address))
 
 public suspend fun Engine.contacts(owner: String? = null, accountId: String? = null, address: String? = null, limit: UInt = 50u, cursor: String? = null): ContactPage =
     contacts(ContactQuery(owner, accountId, address, limit, cursor))

@@ -18,20 +18,20 @@ pub struct ChatState {
     /// Another one once something is said, or what was said last is changed.
     pub mark: String,
     /// When something was said last.
-    pub said_at: Option<SystemTime>,
+    pub last_at: Option<SystemTime>,
 }
 
 /// A message as Microsoft shows it, without what only this store knows of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GraphSaid {
+pub struct GraphTeamsMessage {
     pub message: TeamsMessage,
     pub body_type: BodyType,
     pub sender_id: Option<String>,
 }
 
 #[derive(Debug)]
-pub struct SaidItem {
-    pub said: GraphSaid,
+pub struct TeamsMessageItem {
+    pub teams_message: GraphTeamsMessage,
     pub modified_at: SystemTime,
     pub is_deleted: bool,
 }
@@ -72,14 +72,14 @@ impl From<WireState> for ChatState {
             last.and_then(|last| last.is_deleted).unwrap_or_default().to_string(),
             text(last.and_then(|last| last.body.as_ref()).and_then(|body| body.content.as_ref())),
         ];
-        let said_at = last.and_then(|last| last.created_date_time.as_deref()).and_then(wire::time);
-        Self { id: chat.id, mark: parts.join("\n"), said_at }
+        let last_at = last.and_then(|last| last.created_date_time.as_deref()).and_then(wire::time);
+        Self { id: chat.id, mark: parts.join("\n"), last_at }
     }
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct WireSaid {
+struct WireTeamsMessage {
     #[serde(deserialize_with = "wire::id")]
     id: String,
     #[serde(default, deserialize_with = "lenient::scalar")]
@@ -134,20 +134,16 @@ struct WireAttached {
     name: Option<String>,
 }
 
-fn said(text: Option<String>) -> Option<String> {
-    text.filter(|text| !text.is_empty())
-}
-
-impl WireSaid {
+impl WireTeamsMessage {
     /// None: it has no time.
-    fn read(self, chat_id: &str) -> Option<SaidItem> {
+    fn read(self, chat_id: &str) -> Option<TeamsMessageItem> {
         let at = |text: &Option<String>| text.as_deref().and_then(wire::time);
         let sent_at = at(&self.created_date_time)?;
         let (user, app) = self.from.map_or((None, None), |from| (from.user, from.application));
         let sender = user.map(|user| ChatMember { user_id: user.id, name: user.display_name.unwrap_or_default(), address: None });
         let mention = |one: WireMention| {
             let user = one.mentioned.and_then(|mentioned| mentioned.user);
-            let name = said(one.mention_text).or_else(|| user.as_ref().and_then(|user| user.display_name.clone())).unwrap_or_default();
+            let name = wire::told(one.mention_text).or_else(|| user.as_ref().and_then(|user| user.display_name.clone())).unwrap_or_default();
             ChatMember { user_id: user.and_then(|user| user.id), name, address: None }
         };
         let is_quote = |one: &WireAttached| one.content_type.as_deref().is_some_and(|kind| kind.eq_ignore_ascii_case("messageReference"));
@@ -163,7 +159,7 @@ impl WireSaid {
             kind,
             app_name: app.and_then(|app| app.display_name).filter(|_| sender.is_none()),
             is_own: false,
-            subject: said(self.subject),
+            subject: wire::told(self.subject),
             importance: match self.importance.as_deref().map(str::to_ascii_lowercase).as_deref() {
                 Some("high") => ChatImportance::High,
                 Some("urgent") => ChatImportance::Urgent,
@@ -171,7 +167,7 @@ impl WireSaid {
             },
             mentions: self.mentions.into_iter().map(mention).collect(),
             reply_to: self.attachments.iter().find(|one| is_quote(one)).and_then(|one| one.id.clone()),
-            attachments: self.attachments.into_iter().filter(|one| !is_quote(one)).filter_map(|one| said(one.name)).collect(),
+            attachments: self.attachments.into_iter().filter(|one| !is_quote(one)).filter_map(|one| wire::told(one.name)).collect(),
             sent_at,
             edited_at: at(&self.last_edited_date_time),
             body: String::new(),
@@ -181,7 +177,7 @@ impl WireSaid {
         let body = self.body.and_then(|body| body.content).unwrap_or_default();
         let sender_id = message.sender.as_ref().and_then(|sender| sender.user_id.clone());
         let modified_at = at(&self.last_modified_date_time).unwrap_or(sent_at);
-        Some(SaidItem { said: GraphSaid { message: TeamsMessage { body, ..message }, body_type, sender_id }, modified_at, is_deleted: self.deleted_date_time.is_some() })
+        Some(TeamsMessageItem { teams_message: GraphTeamsMessage { message: TeamsMessage { body, ..message }, body_type, sender_id }, modified_at, is_deleted: self.deleted_date_time.is_some() })
     }
 }
 
@@ -194,14 +190,14 @@ impl Graph {
     }
 
     /// What was said or changed in a chat since then, the newest first, at most this many. None: there is no such chat, or the person is not in it.
-    pub async fn said_since(&self, caller: &Caller, chat_id: &str, since: SystemTime, most: usize) -> Result<Option<Vec<SaidItem>>> {
+    pub async fn teams_messages_since(&self, caller: &Caller, chat_id: &str, since: SystemTime, most: usize) -> Result<Option<Vec<TeamsMessageItem>>> {
         let filter = format!("lastModifiedDateTime gt {}", rfc3339::to_text(since));
         let url = self.url(&format!("chats/{}/messages", segment(chat_id)?), &[("$orderby", "lastModifiedDateTime desc"), ("$filter", &filter), ("$top", &PAGE.to_string())])?;
-        let list = self.list_some::<WireSaid>(caller, url, most).await?;
+        let list = self.list_some::<WireTeamsMessage>(caller, url, most).await?;
         Ok(list.map(|list| list.items.into_iter().filter_map(|one| one.read(chat_id)).collect()))
     }
 }
 
 #[cfg(test)]
-#[path = "tests/said.rs"]
+#[path = "tests/teams_messages.rs"]
 mod tests;
