@@ -1087,6 +1087,8 @@ export interface MessageQuery {
   receivedAfter?: Date | null;
   /** Received before this time; so is one without a time. */
   receivedBefore?: Date | null;
+  /** With this address: sender, recipient, copy or blind copy. Capital letters do not matter. */
+  address?: string | null;
 }
 
 /** Newest first. */
@@ -1111,6 +1113,8 @@ export interface ThreadQuery {
   limit?: number;
   /** `next` of the page before; good for the same owner, account and filters. */
   cursor?: string | null;
+  /** With a mail with this address: sender, recipient, copy or blind copy. */
+  address?: string | null;
 }
 
 /** One conversation of one account, in a list. */
@@ -2143,8 +2147,9 @@ export class Engine implements AsyncDisposable {
   cancelBackfill(accountId: string, owner?: string | null, options?: CallOptions): Promise<Backfill>;
   /** How far the account's last back-fill is; none if there was none. Touches no network. Errors: NotFound. */
   backfillStatus(accountId: string, owner?: string | null, options?: CallOptions): Promise<Backfill | null>;
-  /** Of all accounts of an owner, or of one account. The first list after an update that asks for `has_attachments` looks through the mail of older versions, some
-   * seconds for 100,000. Errors: InvalidInput (also when neither is named, or the cursor is another query's), NotFound. */
+  /** Of all accounts of an owner, or of one account. The first list that asks for an `address`, or after an update for
+   * `has_attachments`, looks through all mail that is here, some seconds for 100,000. Errors: InvalidInput (also when neither is named, or the cursor is another query's),
+   * NotFound. */
   messages(query?: MessageQuery, options?: CallOptions): Promise<MessagePage>;
   /** Conversations of all accounts of an owner or of one account, each once, with its newest mail; two accounts in the same conversation are two threads. Pages hold
    * still while mail arrives: what came since the first page was asked for shows at the top of the next walk, and moves nothing in this one. Errors: as `messages`. */

@@ -2076,8 +2076,8 @@ class MessageBody:
 
 @final
 class MessageQuery:
-    __match_args__ = ("owner", "account_id", "folder", "is_read", "conversation_id", "limit", "cursor", "link", "has_attachments", "received_after", "received_before")
-    def __new__(cls, owner: str | None = ..., account_id: str | None = ..., folder: str | None = ..., is_read: bool | None = ..., conversation_id: str | None = ..., limit: int = ..., cursor: str | None = ..., link: str | None = ..., has_attachments: bool | None = ..., received_after: datetime | None = ..., received_before: datetime | None = ...) -> Self: ...
+    __match_args__ = ("owner", "account_id", "folder", "is_read", "conversation_id", "limit", "cursor", "link", "has_attachments", "received_after", "received_before", "address")
+    def __new__(cls, owner: str | None = ..., account_id: str | None = ..., folder: str | None = ..., is_read: bool | None = ..., conversation_id: str | None = ..., limit: int = ..., cursor: str | None = ..., link: str | None = ..., has_attachments: bool | None = ..., received_after: datetime | None = ..., received_before: datetime | None = ..., address: str | None = ...) -> Self: ...
     @property
     def owner(self) -> str | None:
         """Whose mail: all accounts of an owner, or one account. One of them is needed; with both, the account must be the owner's."""
@@ -2108,6 +2108,9 @@ class MessageQuery:
     @property
     def received_before(self) -> datetime | None:
         """Received before this time; so is one without a time."""
+    @property
+    def address(self) -> str | None:
+        """With this address: sender, recipient, copy or blind copy. Capital letters do not matter."""
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -2127,8 +2130,8 @@ class MessagePage:
 @final
 class ThreadQuery:
     """Which conversations: those with a mail in the folder, an unread one, one with the link; of several filters, one mail that meets all of them."""
-    __match_args__ = ("owner", "account_id", "folder", "unread_only", "link", "limit", "cursor")
-    def __new__(cls, owner: str | None = ..., account_id: str | None = ..., folder: str | None = ..., unread_only: bool = ..., link: str | None = ..., limit: int = ..., cursor: str | None = ...) -> Self: ...
+    __match_args__ = ("owner", "account_id", "folder", "unread_only", "link", "limit", "cursor", "address")
+    def __new__(cls, owner: str | None = ..., account_id: str | None = ..., folder: str | None = ..., unread_only: bool = ..., link: str | None = ..., limit: int = ..., cursor: str | None = ..., address: str | None = ...) -> Self: ...
     @property
     def owner(self) -> str | None:
         """As in `MessageQuery`."""
@@ -2148,6 +2151,9 @@ class ThreadQuery:
     @property
     def cursor(self) -> str | None:
         """`next` of the page before; good for the same owner, account and filters."""
+    @property
+    def address(self) -> str | None:
+        """With a mail with this address: sender, recipient, copy or blind copy."""
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -3723,16 +3729,17 @@ class Engine:
         """How far the account's last back-fill is; none if there was none. Touches no network. Errors: NotFound."""
     @overload
     async def messages(self, query: MessageQuery) -> MessagePage:
-        """Of all accounts of an owner, or of one account. The first list after an update that asks for `has_attachments` looks through the mail of older versions, some
-        seconds for 100,000. Errors: InvalidInput (also when neither is named, or the cursor is another query's), NotFound."""
+        """Of all accounts of an owner, or of one account. The first list that asks for an `address`, or after an update for
+        `has_attachments`, looks through all mail that is here, some seconds for 100,000. Errors: InvalidInput (also when neither is named, or the cursor is another query's),
+        NotFound."""
     @overload
-    async def messages(self, *, owner: str | None = ..., account_id: str | None = ..., folder: str | None = ..., is_read: bool | None = ..., conversation_id: str | None = ..., limit: int = ..., cursor: str | None = ..., link: str | None = ..., has_attachments: bool | None = ..., received_after: datetime | None = ..., received_before: datetime | None = ...) -> MessagePage: ...
+    async def messages(self, *, owner: str | None = ..., account_id: str | None = ..., folder: str | None = ..., is_read: bool | None = ..., conversation_id: str | None = ..., limit: int = ..., cursor: str | None = ..., link: str | None = ..., has_attachments: bool | None = ..., received_after: datetime | None = ..., received_before: datetime | None = ..., address: str | None = ...) -> MessagePage: ...
     @overload
     async def threads(self, query: ThreadQuery) -> ThreadPage:
         """Conversations of all accounts of an owner or of one account, each once, with its newest mail; two accounts in the same conversation are two threads. Pages hold
         still while mail arrives: what came since the first page was asked for shows at the top of the next walk, and moves nothing in this one. Errors: as `messages`."""
     @overload
-    async def threads(self, *, owner: str | None = ..., account_id: str | None = ..., folder: str | None = ..., unread_only: bool = ..., link: str | None = ..., limit: int = ..., cursor: str | None = ...) -> ThreadPage: ...
+    async def threads(self, *, owner: str | None = ..., account_id: str | None = ..., folder: str | None = ..., unread_only: bool = ..., link: str | None = ..., limit: int = ..., cursor: str | None = ..., address: str | None = ...) -> ThreadPage: ...
     async def message(self, message_id: str, owner: str | None = ...) -> Message:
         """Errors: NotFound."""
     async def body(self, message_id: str, owner: str | None = ..., form: _BodyForm | None = ..., options: BodyOptions | None = ...) -> MessageBody:
@@ -4134,16 +4141,17 @@ class BlockingEngine:
         """How far the account's last back-fill is; none if there was none. Touches no network. Errors: NotFound."""
     @overload
     def messages(self, query: MessageQuery) -> MessagePage:
-        """Of all accounts of an owner, or of one account. The first list after an update that asks for `has_attachments` looks through the mail of older versions, some
-        seconds for 100,000. Errors: InvalidInput (also when neither is named, or the cursor is another query's), NotFound."""
+        """Of all accounts of an owner, or of one account. The first list that asks for an `address`, or after an update for
+        `has_attachments`, looks through all mail that is here, some seconds for 100,000. Errors: InvalidInput (also when neither is named, or the cursor is another query's),
+        NotFound."""
     @overload
-    def messages(self, *, owner: str | None = ..., account_id: str | None = ..., folder: str | None = ..., is_read: bool | None = ..., conversation_id: str | None = ..., limit: int = ..., cursor: str | None = ..., link: str | None = ..., has_attachments: bool | None = ..., received_after: datetime | None = ..., received_before: datetime | None = ...) -> MessagePage: ...
+    def messages(self, *, owner: str | None = ..., account_id: str | None = ..., folder: str | None = ..., is_read: bool | None = ..., conversation_id: str | None = ..., limit: int = ..., cursor: str | None = ..., link: str | None = ..., has_attachments: bool | None = ..., received_after: datetime | None = ..., received_before: datetime | None = ..., address: str | None = ...) -> MessagePage: ...
     @overload
     def threads(self, query: ThreadQuery) -> ThreadPage:
         """Conversations of all accounts of an owner or of one account, each once, with its newest mail; two accounts in the same conversation are two threads. Pages hold
         still while mail arrives: what came since the first page was asked for shows at the top of the next walk, and moves nothing in this one. Errors: as `messages`."""
     @overload
-    def threads(self, *, owner: str | None = ..., account_id: str | None = ..., folder: str | None = ..., unread_only: bool = ..., link: str | None = ..., limit: int = ..., cursor: str | None = ...) -> ThreadPage: ...
+    def threads(self, *, owner: str | None = ..., account_id: str | None = ..., folder: str | None = ..., unread_only: bool = ..., link: str | None = ..., limit: int = ..., cursor: str | None = ..., address: str | None = ...) -> ThreadPage: ...
     def message(self, message_id: str, owner: str | None = ...) -> Message:
         """Errors: NotFound."""
     def body(self, message_id: str, owner: str | None = ..., form: _BodyForm | None = ..., options: BodyOptions | None = ...) -> MessageBody:
