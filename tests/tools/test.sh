@@ -91,9 +91,14 @@ if step build cargo build "${cargo_flags[@]}" --all-targets; then
 fi
 wait
 
-# Two lanes for two cores; Cargo's in the first, the longest of the others last.
-{ wants rust && rust_lane; } &
-for language in python node kotlin; do wants $language && ${language}_lane; done
+# Two languages at a time for two cores, the longest first; the next one begins when either has ended.
+running=0
+for language in rust kotlin python node; do
+  wants $language || continue
+  if [ $running = 2 ]; then wait -n; running=1; fi
+  ${language}_lane &
+  running=$((running + 1))
+done
 wait
 step results node tests/tools/merge.mjs
 step canary tests/tools/canary.sh "$TIDINGS_EVIDENCE" "$logs"
