@@ -38,6 +38,8 @@ mod workflows;
 #[cfg(all(test, unix))]
 mod audit_tests;
 #[cfg(all(test, unix))]
+mod cache_tests;
+#[cfg(all(test, unix))]
 mod erasure_tests;
 #[cfg(all(test, unix))]
 mod owner_tests;
