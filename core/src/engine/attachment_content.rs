@@ -193,7 +193,8 @@ impl AttachmentContent {
         let size = new.len() as u64;
         let kept = inner.runtime.finish(async move { Ok(filling.lock().await.add(at, &new, is_end).await) });
         drop(inner);
-        if is_end || !matches!(kept.await, Ok(true)) {
+        let is_kept = matches!(kept.await, Ok(true));
+        if is_end || !is_kept {
             state.filling = None;
         }
         state.kept = at.saturating_add(size);
