@@ -184,6 +184,9 @@ export interface Config {
   /** Notifications bring what changed of a message, encrypted for a certificate that the engine makes and replaces, and signed by Microsoft. It is proven and counted (`metrics`),
    * and read from the mailbox all the same. Such a subscription lives for a day instead of three. Needs `notification_url`. Default: `false`. */
   encryptedNotifications?: boolean;
+  /** How many megabytes of attachments are kept on disk, sealed, for whoever reads them again; 0: none. Those that were read least recently go first. It is the same in all processes of a
+   * store, up to 1,000,000. Default: `0`. */
+  attachmentCacheMb?: number;
 }
 
 /** A sign-in to start. */
@@ -2160,7 +2163,8 @@ export class Engine implements AsyncDisposable {
    * pictures are asked for as data. Errors: NotFound; for pictures as data those of `attachment`. */
   body(messageId: string, owner?: string | null, form?: BodyForm | null, options?: BodyOptions | null, callOptions?: CallOptions): Promise<MessageBody>;
   /** The content of an attachment, from the mailbox: one up to 1 MB is here when this answers, a longer one arrives as it is asked for. Of an item it is MIME, a
-   * vCard or iCalendar; a reference has none (see `AttachmentContent`). Works for attachments that are not listed yet as well. Needs `mail_sync`. Errors: NotFound
+   * vCard or iCalendar; a reference has none (see `AttachmentContent`). Works for attachments that are not listed yet as well. Needs `mail_sync`. With
+   * `attachment_cache_mb` of `Config`, one that was read to its end before is served from disk, as a body is: without a request, and recorded as read all the same. Errors: NotFound
    * (also when the mail or the attachment is gone from the mailbox), InvalidInput, NotConnected, NeedsReconnect, ConsentMissing, Throttled, Network, Upstream.
    * Source: Graph, Get attachment. */
   attachment(messageId: string, attachmentId: string, owner?: string | null, options?: CallOptions): Promise<AttachmentContent>;

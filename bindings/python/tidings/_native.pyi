@@ -531,8 +531,8 @@ _App: TypeAlias = App | _AppFields
 @final
 class Config:
     """How an engine is set up."""
-    __match_args__ = ("data_dir", "client_id", "cloud", "client_secret", "certificate", "tenant", "apps", "content", "on_copied_store", "send_timeout_ms", "sign_in_seconds", "page_size", "folders", "allow_tls12", "proxy", "ca_certificates", "max_tenant_requests", "max_requests", "keep_changes_days", "keep_sends_days", "workflow_hosts", "mails_per_minute", "recipients_per_day", "notification_url", "calendar_days_before", "calendar_days_after", "encrypted_notifications")
-    def __new__(cls, data_dir: str, client_id: str, cloud: _Cloud, client_secret: _Secret | None = ..., certificate: _ClientCertificate | None = ..., tenant: str = ..., apps: Sequence[_App] = ..., content: _Content = ..., on_copied_store: _CopiedStore = ..., send_timeout_ms: int = ..., sign_in_seconds: int = ..., page_size: int = ..., folders: Sequence[str] = ..., allow_tls12: bool = ..., proxy: _Secret | None = ..., ca_certificates: str | None = ..., max_tenant_requests: int = ..., max_requests: int = ..., keep_changes_days: int = ..., keep_sends_days: int = ..., workflow_hosts: Sequence[str] = ..., mails_per_minute: int = ..., recipients_per_day: int = ..., notification_url: str | None = ..., calendar_days_before: int = ..., calendar_days_after: int = ..., encrypted_notifications: bool = ...) -> Self: ...
+    __match_args__ = ("data_dir", "client_id", "cloud", "client_secret", "certificate", "tenant", "apps", "content", "on_copied_store", "send_timeout_ms", "sign_in_seconds", "page_size", "folders", "allow_tls12", "proxy", "ca_certificates", "max_tenant_requests", "max_requests", "keep_changes_days", "keep_sends_days", "workflow_hosts", "mails_per_minute", "recipients_per_day", "notification_url", "calendar_days_before", "calendar_days_after", "encrypted_notifications", "attachment_cache_mb")
+    def __new__(cls, data_dir: str, client_id: str, cloud: _Cloud, client_secret: _Secret | None = ..., certificate: _ClientCertificate | None = ..., tenant: str = ..., apps: Sequence[_App] = ..., content: _Content = ..., on_copied_store: _CopiedStore = ..., send_timeout_ms: int = ..., sign_in_seconds: int = ..., page_size: int = ..., folders: Sequence[str] = ..., allow_tls12: bool = ..., proxy: _Secret | None = ..., ca_certificates: str | None = ..., max_tenant_requests: int = ..., max_requests: int = ..., keep_changes_days: int = ..., keep_sends_days: int = ..., workflow_hosts: Sequence[str] = ..., mails_per_minute: int = ..., recipients_per_day: int = ..., notification_url: str | None = ..., calendar_days_before: int = ..., calendar_days_after: int = ..., encrypted_notifications: bool = ..., attachment_cache_mb: int = ...) -> Self: ...
     @property
     def data_dir(self) -> str:
         """Folder of the store, made with mode 0700 if missing. One folder may be opened by several processes."""
@@ -618,6 +618,10 @@ class Config:
     def encrypted_notifications(self) -> bool:
         """Notifications bring what changed of a message, encrypted for a certificate that the engine makes and replaces, and signed by Microsoft. It is proven and counted (`metrics`),
         and read from the mailbox all the same. Such a subscription lives for a day instead of three. Needs `notification_url`."""
+    @property
+    def attachment_cache_mb(self) -> int:
+        """How many megabytes of attachments are kept on disk, sealed, for whoever reads them again; 0: none. Those that were read least recently go first. It is the same in all processes of a
+        store, up to 1,000,000."""
 
 @final
 class ConnectRequest:
@@ -3747,7 +3751,8 @@ class Engine:
         pictures are asked for as data. Errors: NotFound; for pictures as data those of `attachment`."""
     async def attachment(self, message_id: str, attachment_id: str, owner: str | None = ...) -> AttachmentContent:
         """The content of an attachment, from the mailbox: one up to 1 MB is here when this answers, a longer one arrives as it is asked for. Of an item it is MIME, a
-        vCard or iCalendar; a reference has none (see `AttachmentContent`). Works for attachments that are not listed yet as well. Needs `mail_sync`. Errors: NotFound
+        vCard or iCalendar; a reference has none (see `AttachmentContent`). Works for attachments that are not listed yet as well. Needs `mail_sync`. With
+        `attachment_cache_mb` of `Config`, one that was read to its end before is served from disk, as a body is: without a request, and recorded as read all the same. Errors: NotFound
         (also when the mail or the attachment is gone from the mailbox), InvalidInput, NotConnected, NeedsReconnect, ConsentMissing, Throttled, Network, Upstream.
         Source: Graph, Get attachment."""
     async def mime(self, message_id: str, owner: str | None = ...) -> AttachmentContent:
@@ -4159,7 +4164,8 @@ class BlockingEngine:
         pictures are asked for as data. Errors: NotFound; for pictures as data those of `attachment`."""
     def attachment(self, message_id: str, attachment_id: str, owner: str | None = ...) -> BlockingAttachmentContent:
         """The content of an attachment, from the mailbox: one up to 1 MB is here when this answers, a longer one arrives as it is asked for. Of an item it is MIME, a
-        vCard or iCalendar; a reference has none (see `AttachmentContent`). Works for attachments that are not listed yet as well. Needs `mail_sync`. Errors: NotFound
+        vCard or iCalendar; a reference has none (see `AttachmentContent`). Works for attachments that are not listed yet as well. Needs `mail_sync`. With
+        `attachment_cache_mb` of `Config`, one that was read to its end before is served from disk, as a body is: without a request, and recorded as read all the same. Errors: NotFound
         (also when the mail or the attachment is gone from the mailbox), InvalidInput, NotConnected, NeedsReconnect, ConsentMissing, Throttled, Network, Upstream.
         Source: Graph, Get attachment."""
     def mime(self, message_id: str, owner: str | None = ...) -> BlockingAttachmentContent:

@@ -42,6 +42,7 @@ const KEYS: &[&str] = &[
     "calendar_days_before",
     "calendar_days_after",
     "encrypted_notifications",
+    "attachment_cache_mb",
 ];
 const APP_KEYS: &[&str] = &["client_id", "client_secret", "certificate", "tenant"];
 const CERTIFICATE_KEYS: &[&str] = &["certificate", "private_key", "certificate_file", "private_key_file"];
@@ -168,6 +169,9 @@ fn settings(top: &mut Section<'_, '_>, folder: &Path, keys: &mut Vec<String>) ->
     }
     if let Some(encrypted) = top.flag("encrypted_notifications")? {
         config.encrypted_notifications = encrypted;
+    }
+    if let Some(megabytes) = top.number("attachment_cache_mb")? {
+        config.attachment_cache_mb = megabytes;
     }
     if let Some(hosts) = top.texts("workflow_hosts")? {
         config.workflow_hosts = hosts;

@@ -48,6 +48,7 @@ fn every_field_is_read_by_its_name() {
         calendar_days_before = 7
         calendar_days_after = 90
         encrypted_notifications = true
+        attachment_cache_mb = 200
         allow_tls12 = true
         proxy = "http://${{HOST}}:8080"
         ca_certificates = "pem"
@@ -74,6 +75,7 @@ fn every_field_is_read_by_its_name() {
     assert_eq!(config.notification_url.as_deref(), Some("https://app.example.com/tidings"));
     assert_eq!((config.calendar_days_before, config.calendar_days_after), (7, 90));
     assert!(config.encrypted_notifications);
+    assert_eq!(config.attachment_cache_mb, 200);
     config.client_secret.unwrap().expose(|secret| assert_eq!(secret, "s3cret-canary"));
     let [plain, sales] = config.apps.as_slice() else { panic!() };
     assert_eq!((plain.name.as_str(), plain.tenant.as_str(), plain.client_secret.is_none()), ("plain", "common", true));

@@ -133,6 +133,9 @@ pub struct Config {
     /// Notifications bring what changed of a message, encrypted for a certificate that the engine makes and replaces, and signed by Microsoft. It is proven and counted (`metrics`),
     /// and read from the mailbox all the same. Such a subscription lives for a day instead of three. Needs `notification_url`.
     pub encrypted_notifications: bool,
+    /// How many megabytes of attachments are kept on disk, sealed, for whoever reads them again; 0: none. Those that were read least recently go first. It is the same in all processes of a
+    /// store, up to 1,000,000.
+    pub attachment_cache_mb: u32,
 }
 
 impl Config {
@@ -166,6 +169,7 @@ impl Config {
             calendar_days_before: 30,
             calendar_days_after: 365,
             encrypted_notifications: false,
+            attachment_cache_mb: 0,
         }
     }
 
@@ -209,6 +213,9 @@ impl Config {
         }
         if self.calendar_days_before > 900 || !(1..=900).contains(&self.calendar_days_after) {
             return Err(Error::invalid("calendar_days_before must be from 0 to 900 and calendar_days_after from 1 to 900."));
+        }
+        if self.attachment_cache_mb > 1_000_000 {
+            return Err(Error::invalid("attachment_cache_mb may be 1,000,000 at the most; 0 keeps none."));
         }
         if !(1..=300).contains(&self.sign_in_seconds) {
             return Err(Error::invalid("sign_in_seconds must be from 1 to 300."));

@@ -14,9 +14,14 @@ pub(super) fn engine(dir: &Path, clock: &Arc<TestClock>) -> Engine {
 }
 
 pub(super) fn engine_with(dir: &Path, clock: &Arc<TestClock>, content: crate::config::Content) -> Engine {
-    let mut config = Config::new(dir.to_string_lossy(), "00000000-0000-0000-0000-000000000000");
-    config.cloud = Cloud::custom("http://127.0.0.1:9", "http://127.0.0.1:9");
-    config.content = content;
+    engine_of(Config { content, ..config(dir) }, clock)
+}
+
+pub(super) fn config(dir: &Path) -> Config {
+    Config { cloud: Cloud::custom("http://127.0.0.1:9", "http://127.0.0.1:9"), ..Config::new(dir.to_string_lossy(), "00000000-0000-0000-0000-000000000000") }
+}
+
+pub(super) fn engine_of(config: Config, clock: &Arc<TestClock>) -> Engine {
     Engine::open_with_clock(config, Arc::new(RootKey::raw((0..32).collect()).unwrap()), clock.clone()).unwrap()
 }
 
@@ -64,7 +69,7 @@ pub(super) async fn fill(engine: &Engine, id: &str, owner: &str, messages: usize
                 received_at: Some(*n as i64),
                 is_read: false,
                 is_draft: false,
-                head: seal(place("messages", "head", id, &graph_id, 1), format!(r#"{{"sub":"Subject {n}"}}"#).as_bytes()),
+                head: seal(place("messages", "head", id, &graph_id, 1), format!(r#"{{"sub":"Subject {n}","att":[{{"id":"file","name":"cv.pdf","content_type":"application/pdf","size":7,"is_inline":false}}]}}"#).as_bytes()),
                 body: Some(seal(place("bodies", "body", id, &graph_id, 1), &body)),
                 version: 1,
                 is_unlisted: false,

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod attachment;
+mod attachment_content;
 mod backfill;
 mod background;
 mod connect;
@@ -37,6 +38,8 @@ mod workflows;
 #[cfg(all(test, unix))]
 mod audit_tests;
 #[cfg(all(test, unix))]
+mod cache_tests;
+#[cfg(all(test, unix))]
 mod erasure_tests;
 #[cfg(all(test, unix))]
 mod owner_tests;
@@ -50,7 +53,7 @@ mod throttles_tests;
 mod waiting_tests;
 
 pub use attachment::AttachmentWriter;
-pub use content::AttachmentContent;
+pub use attachment_content::AttachmentContent;
 pub use device::DeviceSignIn;
 pub use events::EventStream;
 pub use feed::ChangeStream;
@@ -76,7 +79,7 @@ use crate::pipeline::Pipeline;
 use crate::runtime::{Runtime, Stop};
 use crate::secret::RootKey;
 use crate::store::{AccountRow, Store};
-use crate::sync::{Backfills, Edits, Reader, Sync, check_limit};
+use crate::sync::{AttachmentCache, Backfills, Edits, Reader, Sync, check_limit};
 use crate::vault::Vault;
 use crate::workflows::Workflows;
 use std::collections::HashSet;
@@ -109,6 +112,7 @@ struct Inner {
     edits: Arc<Edits>,
     backfills: Arc<Backfills>,
     reader: Reader,
+    cache: AttachmentCache,
     contacts: Contacts,
     calendar: Calendar,
     chats: Chats,

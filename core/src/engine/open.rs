@@ -18,7 +18,7 @@ use crate::pipeline::{Limits, Pipeline, ReqwestTransport};
 use crate::runtime::Runtime;
 use crate::secret::RootKey;
 use crate::store::{Copied, Pace, SqliteStore, Store};
-use crate::sync::{Backfills, Edits, Reader, Sync};
+use crate::sync::{AttachmentCache, Backfills, Edits, Reader, Sync};
 use crate::trust::Trust;
 use crate::vault::Vault;
 use crate::workflows::Workflows;
@@ -145,7 +145,9 @@ pub fn open(config: Config, root_key: Arc<RootKey>, test_clock: Option<Arc<TestC
         let keys = keys.clone();
         Box::pin(async move { keys.keep_up().await })
     });
-    let kept_for = KeptFor { changes_days: config.keep_changes_days, sends_days: config.keep_sends_days };
+    let cached = u64::from(config.attachment_cache_mb) << 20;
+    let cache = AttachmentCache::new(store.clone(), vault.clone(), clock.clone(), cached);
+    let kept_for = KeptFor { changes_days: config.keep_changes_days, sends_days: config.keep_sends_days, cached };
     let clocks = pipeline.clone();
     let is_time_known = Arc::new(move || clocks.confirms_time());
     let retention = Retention { kept_for, is_time_known, store: store.clone(), audit_signer: vault.audit_signer().clone(), clock: clock.clone(), event_bus: event_bus.clone(), forget, keep_up, news: news.clone() };
@@ -161,7 +163,7 @@ pub fn open(config: Config, root_key: Arc<RootKey>, test_clock: Option<Arc<TestC
     runtime.background(throttles::keep(store.clone(), pipeline.clone(), clock.clone(), runtime.stop()));
     let send_timeout = Duration::from_millis(u64::from(config.send_timeout_ms));
     tracing::info!(target: "tidings::engine", version = env!("CARGO_PKG_VERSION"), content = ?config.content, "opened");
-    let inner = Arc::new(Inner { runtime, clock, store, vault, auth, outbox, sync, edits, backfills, reader, contacts, calendar, chats, retention, workflows, notify, event_bus, news, send_timeout, meters, pipeline, is_started: AtomicBool::new(false) });
+    let inner = Arc::new(Inner { runtime, clock, store, vault, auth, outbox, sync, edits, backfills, reader, cache, contacts, calendar, chats, retention, workflows, notify, event_bus, news, send_timeout, meters, pipeline, is_started: AtomicBool::new(false) });
     super::inbound::start(&inner);
     Ok(inner)
 }

@@ -2,7 +2,7 @@
 
 use super::Retention;
 use crate::error::Result;
-use crate::store::Kept;
+use crate::store::{CACHE_STALE_MS, CacheSweep, Kept};
 
 const DAY_MS: i64 = 86_400_000;
 /// Changes kept of one account, whatever their age.
@@ -17,6 +17,8 @@ const CHUNK: u32 = 500;
 pub struct KeptFor {
     pub changes_days: u32,
     pub sends_days: u32,
+    /// Bytes of the cache of attachments.
+    pub cached: u64,
 }
 
 impl Retention {
@@ -27,6 +29,8 @@ impl Retention {
         let now = self.now();
         // What was given up goes whatever time it is.
         while self.store.sweep_staged(if is_time_known { now } else { 0 }).await? {}
+        let sweep = CacheSweep { most: Some(self.kept_for.cached), stale_before: now.saturating_sub(CACHE_STALE_MS) };
+        while self.store.sweep_cached(sweep).await? {}
         if !is_time_known {
             return Ok(());
         }

@@ -9,6 +9,7 @@ mod addresses;
 mod answers;
 mod audit;
 mod backfills;
+mod cache;
 mod calendar;
 mod chats;
 mod claims;
@@ -53,6 +54,7 @@ pub use accounts::{
 pub use answers::{AnswerRow, AnswerStore, Candidate, Looked, LookedAt, NewAnswer, SendAnswers, SentMail, answer_place, answer_row};
 pub use audit::{AuditChain, AuditEnd, AuditRow, AuditSigner, AuditStore, Entry, STORE_CHAIN, beginning};
 pub use backfills::{BackfillEnd, BackfillPhase, BackfillRow, BackfillStep, BackfillStore, BackfillWindow, BackfillWish, LONGEST_BACKFILL_PAUSE_MS, NewBackfill, OPEN_LOWER, OPEN_UPPER};
+pub use cache::{CACHE_STALE_MS, CachePlace, CacheStore, CacheSweep, CachedPiece, CachedRow, NewPiece};
 pub use calendar::{CalendarStore, CalendarViewRow, EventBatch, EventRow, EventWindow, KnownEvent, NewEvent, SealedEvent, calendar_cursor_place, event_place};
 pub use chats::ChatStore;
 pub use contacts::{ContactBatch, ContactFolderRow, ContactRow, ContactStore, ContactWindow, KnownContact, NewContact, contact_cursor_place, contact_place};
@@ -96,7 +98,7 @@ pub fn peek(data_dir: &Path, name: &str) -> Result<Option<Vec<u8>>> {
 
 /// What a backend promises; SQLite is one, PostgreSQL can be another.
 pub trait Store:
-    AccountStore + AddressStore + BackfillStore + CalendarStore + AnswerStore + ChatStore + ContactStore + CopyStore + EditStore + KeyStore + OutboxStore + LinkStore + MailStore + HealthStore + AuditStore + LastSenderStore + PaceStore + PollStore + PurgeStore + RuleStore + TeamsMessageStore + SignatureStore + StagingStore + ThreadStore + SubscriptionStore + ThrottleStore + TrimStore + WorkflowStore + Send + Sync
+    AccountStore + AddressStore + BackfillStore + CacheStore + CalendarStore + AnswerStore + ChatStore + ContactStore + CopyStore + EditStore + KeyStore + OutboxStore + LinkStore + MailStore + HealthStore + AuditStore + LastSenderStore + PaceStore + PollStore + PurgeStore + RuleStore + TeamsMessageStore + SignatureStore + StagingStore + ThreadStore + SubscriptionStore + ThrottleStore + TrimStore + WorkflowStore + Send + Sync
 {
     /// Ends all connections; later calls fail with `Closed`.
     fn close(&self);

@@ -8,6 +8,7 @@
 
 mod addresses;
 mod answers;
+mod attachment_cache;
 mod attachments;
 mod backfill;
 mod body;
@@ -45,6 +46,7 @@ mod html_limits;
 mod html_open;
 
 pub use clean::{Pictures, html as clean_html, text as clean_text};
+pub use attachment_cache::{AttachmentCache, Filling, Hit, listed_in};
 pub use backfill::Backfills;
 pub use edits::{Change as MessageChange, Edits};
 pub use rules::check_rule;

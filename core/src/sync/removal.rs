@@ -1,6 +1,7 @@
 //! "Removed" is a question: a move out of a folder looks the same. Nothing is dropped before Graph says, of the immutable id, that it is gone; and what
 //! is still there is read whole, since it may have changed while it was away.
 
+use super::attachment_cache::erase_gone;
 use super::quarantined;
 use super::run::{SyncContext, Verdicts};
 use super::tally::Tally;
@@ -44,6 +45,9 @@ pub async fn settle(context: &Arc<SyncContext>) -> Result<Tally> {
         let written = context.store.settle(&context.account.id, context.account.generation, &context.lease, Question::PendingRemovals, &Settled { gone: &gone, there: &places, later: &later }, context.now()).await?;
         failpoint!("sync.settled_removals");
         let Some((removed, moved)) = written else { return Err(context.taken_over().await) };
+        if removed > 0 {
+            erase_gone(&*context.store).await;
+        }
         tally.removed += removed;
         tally.moved += moved;
         context.news.send_modify(|n| *n = n.wrapping_add(1));

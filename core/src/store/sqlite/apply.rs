@@ -2,7 +2,7 @@
 
 use super::fault::Outcome;
 use super::folders::Tally;
-use super::{addresses, all, answers, backfills, edits, exists, first, links, quarantine, run, sealed_opt, search};
+use super::{addresses, all, answers, backfills, cache, edits, exists, first, links, quarantine, run, sealed_opt, search};
 use crate::model::{ChangeKind, MessageKind};
 use crate::seal::Sealed;
 use crate::store::{Applied, Known, NewMessage, PageBatch, Refusal};
@@ -197,6 +197,9 @@ impl Page<'_> {
             self.tally.came(&m.folder_id);
         }
         self.body(known.row_id, m)?;
+        if m.is_draft {
+            cache::forget_message(self.c, known.row_id)?;
+        }
         // Only a fresh listing brings a removed message back, and to a reader of the feed it is new.
         self.tell(&known.id, if known.is_removed { Some(ChangeKind::MessageAdded) } else { m.change })
     }
@@ -287,6 +290,7 @@ impl Page<'_> {
 pub fn tombstone(c: &Connection, row_id: i64, now: i64) -> Outcome<()> {
     run(c, "UPDATE messages SET is_removed = 1, removed_at = ?2, head = NULL, is_unlisted = 0 WHERE id = ?1", (row_id, now))?;
     run(c, "DELETE FROM bodies WHERE message_id = ?1", [row_id])?;
+    cache::forget_message(c, row_id)?;
     edits::forget(c, row_id)?;
     answers::forget_message(c, row_id)?;
     addresses::forget(c, row_id)?;

@@ -8,6 +8,7 @@ mod attachments;
 mod audit;
 mod awaited;
 mod backfills;
+mod cache;
 mod handovers;
 mod chats;
 mod calendar;

@@ -58,6 +58,7 @@ pub(super) const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("../migrations/0040_certificates.sql")),
     M::up(include_str!("../migrations/0041_chat_messages.sql")),
     M::up(include_str!("../migrations/0042_message_addresses.sql")),
+    M::up(include_str!("../migrations/0043_attachment_cache.sql")),
 ];
 
 /// Pages that a connection keeps in memory, in KB. A reader has far fewer than the writer: there are up to eight of them, and what one lacks is in the

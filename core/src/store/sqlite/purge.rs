@@ -15,6 +15,8 @@ pub(super) const HELD: &[(&str, &str)] = &[
     // First, since it is the one thing here that no key protects.
     ("search", "DELETE FROM search WHERE rowid IN (SELECT m.id FROM messages m JOIN search_docsize d ON d.id = m.id WHERE m.account_id = ?1 LIMIT ?2)"),
     ("bodies", "DELETE FROM bodies WHERE message_id IN (SELECT b.message_id FROM messages m JOIN bodies b ON b.message_id = m.id WHERE m.account_id = ?1 LIMIT ?2)"),
+    ("cached_pieces", "DELETE FROM cached_pieces WHERE id IN (SELECT id FROM cached_pieces WHERE account_id = ?1 LIMIT ?2)"),
+    ("cached_attachments", "DELETE FROM cached_attachments WHERE id IN (SELECT id FROM cached_attachments WHERE account_id = ?1 LIMIT ?2)"),
     ("message_addresses", "DELETE FROM message_addresses WHERE (account_id, hash, message_id) IN (SELECT account_id, hash, message_id FROM message_addresses WHERE account_id = ?1 LIMIT ?2)"),
     ("messages", "DELETE FROM messages WHERE id IN (SELECT id FROM messages WHERE account_id = ?1 LIMIT ?2)"),
     ("edits", "DELETE FROM edits WHERE id IN (SELECT id FROM edits WHERE account_id = ?1 LIMIT ?2)"),

@@ -53,6 +53,7 @@ pub const SEALED_COLUMNS: &[SealedColumn] = &[
     sealed_column!("outbox_parts"."sealed", at "id", place "'part'", account "t.account_id", row "substr(o.public_id, 5) || '/' || t.file || '/' || t.part", version "1", join "JOIN outbox AS o ON o.id = t.item_id"),
     // Ids begin with stg_ (STAGED_ID).
     sealed_column!("staged_parts"."sealed", at "id", place "'part'", account "t.account_id", row "substr(s.public_id, 5) || '/' || t.part", version "1", join "JOIN staged AS s ON s.id = t.staged_id"),
+    sealed_column!("cached_pieces"."sealed", at "id", place "'piece'", account "t.account_id", row "a.public_id || '/' || t.part", version "1", join "JOIN cached_attachments AS a ON a.id = t.cached_id"),
     sealed_column!("last_senders"."from_address", at "context", place "'from_address'", account "t.account_id", row "lower(hex(t.context))", version "t.used_at"),
     sealed_column!("signatures"."sealed", at "id", place "'sealed'", account "t.account_id", row "t.account_id", version "t.version"),
     sealed_column!("links"."sealed", at "id", place "'sealed'", account "t.account_id", row "lower(hex(t.hash))", version "1"),

@@ -33,7 +33,7 @@ pub const ONE_CHAIN: &str = "
     ALTER TABLE throttles DROP COLUMN counted_at; ALTER TABLE throttles DROP COLUMN counts;
     DROP TABLE IF EXISTS outbox_staged; DROP TABLE IF EXISTS staged_parts; DROP TABLE IF EXISTS staged; DROP TABLE IF EXISTS chats; DROP TABLE IF EXISTS paces; DROP TABLE IF EXISTS last_senders; DROP TABLE IF EXISTS signatures; DROP TABLE IF EXISTS links; DROP TABLE IF EXISTS polls; DROP TABLE IF EXISTS contacts; DROP TABLE IF EXISTS contact_folders; DROP TABLE IF EXISTS contact_addresses; DROP TABLE IF EXISTS calendar_events; DROP TABLE IF EXISTS calendar_views; DROP TABLE IF EXISTS chat_messages; DROP TABLE IF EXISTS chat_places; DROP TABLE IF EXISTS chat_looks;
     DROP TABLE IF EXISTS edits; DROP TABLE IF EXISTS unlinks; DROP TABLE IF EXISTS link_scans; DROP TABLE IF EXISTS link_terms; DROP TABLE IF EXISTS link_rules; DROP TABLE IF EXISTS subscriptions; DROP TABLE IF EXISTS news; DROP TABLE IF EXISTS backfills; DROP TABLE IF EXISTS backfill_windows; DROP TABLE IF EXISTS unsynced_looks; DROP TABLE IF EXISTS send_answers; DROP TABLE IF EXISTS sent_mails; DROP TABLE IF EXISTS answer_candidates; ALTER TABLE messages DROP COLUMN kind; DROP TABLE IF EXISTS certificates;
-    DROP TABLE IF EXISTS message_addresses; DROP INDEX messages_addresses_unknown; ALTER TABLE messages DROP COLUMN addresses_version;
+    DROP TABLE IF EXISTS cached_pieces; DROP TABLE IF EXISTS cached_attachments; DROP TABLE IF EXISTS message_addresses; DROP INDEX messages_addresses_unknown; ALTER TABLE messages DROP COLUMN addresses_version;
     DROP INDEX messages_with_files; DROP INDEX messages_files_unknown; DROP INDEX messages_unread; ALTER TABLE messages DROP COLUMN has_attachments;
     DROP INDEX accounts_delegate; ALTER TABLE accounts DROP COLUMN delegate;
     PRAGMA user_version = 19";
@@ -56,6 +56,11 @@ store_suite!(made, [
     meta_is_written_once,
     the_first_store_key_stays,
     an_attempt_is_used_up_once,
+    a_cached_content_is_served_once_it_is_whole,
+    two_who_read_the_same_attachment_store_it_once,
+    the_cache_stays_below_its_limit,
+    many_small_contents_make_room_for_a_large_one,
+    a_cached_content_goes_with_its_message_and_account,
     a_sign_in_ends_with_its_account_and_owner,
     an_account_comes_back_as_stored,
     a_workflow_is_no_account_and_ends_as_one,
