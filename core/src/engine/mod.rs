@@ -39,6 +39,8 @@ mod audit_tests;
 #[cfg(all(test, unix))]
 mod erasure_tests;
 #[cfg(all(test, unix))]
+mod hostile_tests;
+#[cfg(all(test, unix))]
 mod owner_tests;
 #[cfg(all(test, unix))]
 mod raw_tests;

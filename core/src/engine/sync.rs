@@ -4,6 +4,7 @@ use super::{Inner, scope};
 use crate::auth::{allows, has_scope};
 use crate::config::check_folders;
 use crate::error::{Error, Result};
+use crate::graph::is_about_one;
 use crate::model::{Account, AccountKind, AccountState, Feature, SyncOutcome, SyncReport};
 use crate::runtime::Stop;
 use crate::store::{AccountChange, AccountQuery, AccountRow, AccountWindow};
@@ -56,16 +57,17 @@ impl Inner {
             true => Box::pin(self.sync.run(account.clone(), stop.clone())).await?,
             false => SyncReport { account_id: account.id.clone(), ..SyncReport::default() },
         };
+        let mut failed = None;
         if allows(&account, Feature::Contacts) {
-            report.contacts = Box::pin(self.contacts.sync(&account, &stop)).await?;
+            report.contacts = part(Box::pin(self.contacts.sync(&account, &stop)).await, &mut failed)?;
         }
         if allows(&account, Feature::Calendar) {
-            report.events = Box::pin(self.calendar.sync(&account, &stop)).await?;
+            report.events = part(Box::pin(self.calendar.sync(&account, &stop)).await, &mut failed)?;
         }
         if reads_chats(&account) && (looks == Looks::Asked || self.chats.are_due(&account.id).await?) {
-            report.chat_messages = Box::pin(self.chats.sync(&account, &stop)).await?;
+            report.chat_messages = part(Box::pin(self.chats.sync(&account, &stop)).await, &mut failed)?;
         }
-        Ok(report)
+        failed.map_or(Ok(report), Err)
     }
 
     /// Those that have something to sync, or would have if somebody signed in.
@@ -87,6 +89,17 @@ impl Inner {
             return Err(scope::no_account());
         }
         self.auth.account(&account_id).await
+    }
+}
+
+/// What is wrong with the contacts, say, keeps the calendar from nothing. It is told in the end.
+fn part(synced: Result<u32>, failed: &mut Option<Error>) -> Result<u32> {
+    match synced {
+        Err(error) if is_about_one(&error) && !error.is_overload() => {
+            failed.get_or_insert(error);
+            Ok(0)
+        }
+        synced => synced,
     }
 }
 

@@ -65,6 +65,12 @@ pub fn of_text<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T> {
     json::of_text(text).map_err(|_| unreadable())
 }
 
+/// A page whose items are read one by one, of a text that [`json::text`] put right. However deep an item is nested, that is a matter of this item: the parser
+/// passes over it without recursion.
+pub fn page<'a>(text: &'a str) -> Result<Page<&'a RawValue>> {
+    serde_json::from_str(text).map_err(|_| unreadable())
+}
+
 pub fn unreadable() -> Error {
     Error::new(ErrorKind::Upstream, "Microsoft's answer could not be read. Try again later.")
 }

@@ -1,14 +1,13 @@
 //! A report of a mail system in parts: who did not get the mail, why, and which mail it was. Sources: RFC 3462, RFC 3464, RFC 3463, RFC 6533.
 
-use super::proof::is_report_type;
+use super::proof::{MOST_RECIPIENTS, is_address, is_report_type};
 use crate::model::BounceKind;
 use mail_parser::{Message, MessageParser, MessagePart, MimeHeaders, PartType};
 
-/// Recipients that are told of one report.
-const MOST_RECIPIENTS: usize = 100;
+/// Groups of fields that are looked at.
+const MOST_GROUPS: usize = 1_000;
 /// Characters of what the mail system said.
 const LONGEST_REASON: usize = 500;
-const LONGEST_ADDRESS: usize = 320;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Report {
@@ -37,7 +36,9 @@ pub fn read(mime: &[u8]) -> Option<Report> {
     let mut report = Report::default();
     for part in children.iter().filter_map(|at| message.parts.get(usize::try_from(*at).ok()?)) {
         if is(part, "message", &["delivery-status", "global-delivery-status"]) {
-            report.recipients.extend(recipients(part.contents()));
+            if report.recipients.len() < MOST_RECIPIENTS {
+                report.recipients.extend(recipients(part.contents()));
+            }
         } else if report.original.is_none() {
             report.original = original(part);
         }
@@ -63,7 +64,7 @@ fn original(part: &MessagePart<'_>) -> Option<String> {
 /// Groups of fields, an empty line between them: the first is about the mail, each other one about a recipient.
 fn recipients(fields: &[u8]) -> Vec<Recipient> {
     let text = String::from_utf8_lossy(fields).replace("\r\n", "\n");
-    text.split("\n\n").filter_map(|group| recipient(group.trim_matches('\n'))).collect()
+    text.split("\n\n").take(MOST_GROUPS).filter_map(|group| recipient(group.trim_matches('\n'))).take(MOST_RECIPIENTS).collect()
 }
 
 fn recipient(group: &str) -> Option<Recipient> {
@@ -81,7 +82,7 @@ fn recipient(group: &str) -> Option<Recipient> {
         // Delivered, relayed, expanded: nothing went wrong.
         _ => return None,
     };
-    if !address.contains('@') || address.len() > LONGEST_ADDRESS || address.chars().any(char::is_control) {
+    if !is_address(&address) {
         return None;
     }
     let usual = if kind == BounceKind::Permanent { "5.0.0" } else { "4.0.0" };

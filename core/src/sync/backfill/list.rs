@@ -17,6 +17,9 @@ use crate::store::{BackfillStep, BackfillWindow, OPEN_LOWER, OPEN_UPPER, SyncedF
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+/// Pages in a row that bring a part no further, all of one second or without a date. The rest of a part that has more of them is left to the walk of its folder.
+const MOST_STILL: u32 = 200;
+
 /// Time at work, counted once however many parts are listed at a time.
 pub struct Stopwatch(Mutex<Duration>);
 
@@ -41,14 +44,24 @@ pub struct Listing {
 }
 
 impl Listing {
-    /// Lists one part until it is done or this slice is over. A link that has expired is replaced by one that begins where the part stands.
+    /// Lists one part until it is done or this slice is over. A link that has expired is replaced by one that begins where the part stands. A part that has begun
+    /// goes on until it stands elsewhere: else it would begin with the same second in each slice, for ever. What leads nowhere is left to the walk of the folder,
+    /// which brings all of it.
     pub async fn list(&self, folder: &SyncedFolder, mut window: BackfillWindow) -> Result<Tally> {
         let context = &self.context;
         let mut page_size = PageSize::of(context.page_size, folder.page_size, folder.page_size_at, context.now());
         let mut tally = Tally::default();
         let mut lister = self.lister(&window, &page_size).await?;
         let mut is_first = true;
-        while window.reached > window.lower && !context.is_enough(false).await? {
+        let (mut renewed_at, mut still) = (None, 0);
+        while window.reached > window.lower {
+            let is_over = context.is_enough(false).await?;
+            if is_over && (still == 0 || context.is_unwanted().await?) {
+                break;
+            }
+            if still >= MOST_STILL {
+                return self.leave(folder, &window, tally, "its pages do not end").await;
+            }
             context.stop.check()?;
             let items = match lister.next().await {
                 Ok(items) => items,
@@ -57,6 +70,10 @@ impl Listing {
                     continue;
                 }
                 Err(error) if !is_first && is_about_the_link(&error) => {
+                    if renewed_at == Some(window.reached) {
+                        return self.leave(folder, &window, tally, error.reason()).await;
+                    }
+                    renewed_at = Some(window.reached);
                     (lister, is_first) = (self.lister(&window, &page_size).await?, true);
                     continue;
                 }
@@ -69,8 +86,17 @@ impl Listing {
             let reached = step.reached;
             tally.add(&self.store(folder, items, step).await?);
             tally.pages += 1;
+            still = if reached < window.reached { 0 } else { still + 1 };
             (window.reached, is_first) = (reached, false);
         }
+        Ok(tally)
+    }
+
+    /// The part counts as listed.
+    async fn leave(&self, folder: &SyncedFolder, window: &BackfillWindow, mut tally: Tally, why: &str) -> Result<Tally> {
+        tracing::warn!(target: "tidings::sync", account = self.context.account.id, reason = why, "a part of a back-fill leads nowhere; the rest of it is left to the walk of its folder");
+        let step = BackfillStep { turn: self.turn, lower: window.lower, reached: window.lower, done: 0, worked_ms: self.stopwatch.lap(&self.context) };
+        tally.add(&self.store(folder, Vec::new(), step).await?);
         Ok(tally)
     }
 
