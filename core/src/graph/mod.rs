@@ -217,6 +217,8 @@ fn literal(text: &str) -> String {
 
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing_rounds;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

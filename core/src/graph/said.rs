@@ -47,7 +47,7 @@ pub struct SaidItem {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct WireState {
+pub(super) struct WireState {
     #[serde(deserialize_with = "wire::id")]
     id: String,
     #[serde(default, deserialize_with = "lenient::scalar")]

@@ -15,7 +15,7 @@ use crate::pipeline::{AccessToken, Answer, TokenSource};
 use crate::runtime::Runtime;
 use crate::seal::AadContext;
 use crate::secret::RootKey;
-use crate::store::{AccountRow, ContactStore as _, Scope, Shorthand, SqliteStore, Store, TokenRow};
+use crate::store::{AccountRow, Scope, Shorthand, SqliteStore, Store, TokenRow};
 use crate::vault::Vault;
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};

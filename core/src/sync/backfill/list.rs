@@ -19,6 +19,8 @@ use std::time::Duration;
 
 /// Pages in a row that bring a part no further, all of one second or without a date. The rest of a part that has more of them is left to the walk of its folder.
 const MOST_STILL: u32 = 200;
+/// Failures of a back-fill in a row, with pauses between them, after which a part that cannot be listed is left to the walk as well.
+const MOST_FAILURES: u32 = 5;
 
 /// Time at work, counted once however many parts are listed at a time.
 pub struct Stopwatch(Mutex<Duration>);
@@ -40,6 +42,8 @@ impl Stopwatch {
 pub struct Listing {
     pub context: Arc<SyncContext>,
     pub turn: i64,
+    /// Failures in a row, before this slice.
+    pub failures: u32,
     pub stopwatch: Stopwatch,
 }
 
@@ -77,6 +81,7 @@ impl Listing {
                     (lister, is_first) = (self.lister(&window, &page_size).await?, true);
                     continue;
                 }
+                Err(error) if self.failures >= MOST_FAILURES && !error.is_overload() && is_about_the_link(&error) => return self.leave(folder, &window, tally, error.reason()).await,
                 Err(error) => return Err(error),
             };
             page_size.worked();

@@ -79,7 +79,7 @@ async fn list(context: &Arc<SyncContext>, row: &BackfillRow, folders: Vec<Synced
     for folder_id in gone {
         context.store.drop_windows(account_id, &folder_id).await?;
     }
-    let listing = Listing { context: context.clone(), turn: row.turn, stopwatch: Stopwatch::start(context) };
+    let listing = Listing { context: context.clone(), turn: row.turn, failures: row.failures, stopwatch: Stopwatch::start(context) };
     let part = |window: BackfillWindow| folders.get(&window.folder_id).map(|folder| listing.list(folder, window));
     let mut parts = futures_util::stream::iter(open.into_iter().filter_map(part)).buffer_unordered(AT_ONCE);
     finish(&mut parts).await?;
