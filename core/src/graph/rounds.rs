@@ -8,7 +8,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 /// Pages in a row that may bring nothing new: items of a round may be repeated, but not for ever.
 const MOST_STALE_PAGES: u32 = 5;
 /// Empty pages in a row: Microsoft sends such while it searches.
-const MOST_EMPTY_PAGES: u32 = 200;
+const MOST_EMPTY_PAGES: u32 = 50;
 /// Pages of a round: more than such a collection has.
 const MOST_PAGES: u32 = 5_000;
 
@@ -76,7 +76,7 @@ mod tests {
         assert_eq!(stopped_after(|n| ((n % 3).to_string(), vec![n])), Some(3), "a circle");
         assert_eq!(stopped_after(|n| (n.to_string(), vec![1, 2])), Some(5), "new links with old items");
         assert_eq!(stopped_after(|n| (n.to_string(), vec![n % 7])), Some(11), "also when the repetition is long");
-        assert_eq!(stopped_after(|n| (n.to_string(), vec![])), Some(200), "nothing but empty pages");
+        assert_eq!(stopped_after(|n| (n.to_string(), vec![])), Some(50), "nothing but empty pages");
         assert_eq!(stopped_after(|n| (n.to_string(), vec![n])), Some(4_999), "pages without end");
     }
 

@@ -125,7 +125,7 @@ async fn times_at_the_ends_of_the_calendar_are_stored_and_can_be_shown() {
 
 #[tokio::test]
 async fn zones_that_nobody_knows_take_no_event_away() {
-    for zone in [json!(null), json!(7), json!("Mars Standard Time"), json!("tzone://Microsoft/Custom"), json!("\u{0}"), json!("z".repeat(1 << 20)), json!({})] {
+    for zone in [json!(null), json!(7), json!("Mars Standard Time"), json!("tzone://Microsoft/Custom"), json!("\u{0}"), json!("z".repeat(100_000)), json!({})] {
         let mut item = event("e", "E");
         (item["originalStartTimeZone"], item["originalEndTimeZone"]) = (zone.clone(), zone.clone());
         // The time itself in a zone that was not asked for is none.

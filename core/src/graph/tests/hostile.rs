@@ -24,7 +24,7 @@ async fn an_echo_of_any_form_breaks_nothing() {
         }
     }
     let deep = format!(r#"{{"id":"m","categories":{}1{}}}"#, "[".repeat(1_000), "]".repeat(1_000));
-    let times = [("0001-01-01T00:00:00Z", false), ("9999-12-30T00:00:00Z", true), ("9999-12-31T23:59:59Z", false), ("soon", false)];
+    let times = [("0001-01-01T00:00:00Z", false), ("9999-12-30T00:00:00Z", false), ("2026-01-01T00:00:00Z", true), ("9999-12-31T23:59:59Z", false), ("soon", false)];
     for body in ["", "null", "[]", "{}", "<html>", r#"{"id":"M"}"#, r#"{"id":7}"#, r#"{"id":""}"#, r#"{"id":"m""#, &deep] {
         let bench = answers(vec![says(200, body.to_owned())]);
         let echo = bench.graph.edit_message(&caller(), "m", &edit, None).await;

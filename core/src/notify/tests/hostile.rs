@@ -46,7 +46,7 @@ async fn bodies_of_any_form_have_the_documented_status() {
         ("no UTF-8 in a text", [b"{\"value\":[{\"clientState\":\"".as_slice(), &[0xff, 0xc0, 0x80], b"\"}]}"].concat(), 202),
         ("half a pair", br#"{"value":[{"clientState":"\ud800","subscriptionId":"\udfff\ud800"}]}"#.to_vec(), 202),
         ("nulls", br#"{"value":[{"clientState":"\u0000"}]}"#.to_vec(), 202),
-        ("a number no parser reads", br#"{"value":[{"clientState":1e400}]}"#.to_vec(), 400),
+        ("a number no parser reads", br#"{"value":[{"clientState":1e400}]}"#.to_vec(), 202),
         ("tokens of any type", br#"{"value":[],"validationTokens":{"a":[7]}}"#.to_vec(), 202),
         ("tokens twice", br#"{"value":[],"validationTokens":[],"validationTokens":[]}"#.to_vec(), 400),
         ("two bytes", b"\xff\xfe".to_vec(), 400),
@@ -136,7 +136,8 @@ fn contents_of_wrong_sizes_are_refused_and_nothing_breaks() {
     }
     // Data of any length, rightly signed.
     for length in [0, 1, 15, 16, 17, 32, 1 << 20] {
-        assert_eq!(sealer.own.open(&sealer.signed(&key[..32], &vec![7; length])), Err(Fault::Cipher), "data of {length}");
+        // One in 256 has a padding by chance.
+        assert!(matches!(sealer.own.open(&sealer.signed(&key[..32], &vec![7; length])), Err(Fault::Cipher | Fault::Json)), "data of {length}");
     }
     let part = |change: fn(&mut EncryptedContent, String), value: &str| {
         let mut content = good.clone();

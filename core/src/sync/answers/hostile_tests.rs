@@ -18,10 +18,8 @@ fn to_size(text: &str) -> String {
 
 const NAMES: [&str; 10] = ["Content-Type", "Auto-Submitted", "X-Failed-Recipients", "In-Reply-To", "References", "X-Auto-Response-Suppress", "Precedence", "Authentication-Results", "X-MS-Exchange-Organization-AuthAs", "X-Autoreply"];
 
-#[test]
-fn header_lines_of_any_length_are_read() {
-    let long = [to_size("a@b.example "), to_size("<a@b.example>"), to_size(","), to_size(";"), to_size("("), to_size("\""), to_size("="), to_size("=?utf-8?Q?"), to_size("\r\n "), to_size("\u{0}"), to_size("é"), to_size("multipart/report; report-type=delivery-status;")];
-    for value in &long {
+fn read_lines_of(long: &[String]) {
+    for value in long {
         let headers: Vec<(&str, &str)> = NAMES.iter().map(|name| (*name, value.as_str())).collect();
         let marks = marks(&headers);
         let (form, named) = (form(&marks), named(&marks));
@@ -31,6 +29,16 @@ fn header_lines_of_any_length_are_read() {
             assert!(recipients.len() <= MOST_RECIPIENTS, "{}", recipients.len());
         }
     }
+}
+
+#[test]
+fn header_lines_of_any_length_are_read() {
+    read_lines_of(&[to_size("a@b.example "), to_size("<a@b.example>"), to_size(","), to_size(";"), to_size("(")]);
+}
+
+#[test]
+fn header_lines_of_any_form_are_read() {
+    read_lines_of(&[ to_size("\""), to_size("="), to_size("=?utf-8?Q?"), to_size("\r\n "), to_size("\u{0}"), to_size("é"), to_size("multipart/report; report-type=delivery-status;")]);
 }
 
 #[test]
@@ -78,7 +86,7 @@ fn reports_of_any_form_are_read_within_bounds() {
         ("mails in mails", format!("{HEAD}{}--b\r\n{}", part("message/delivery-status", FIELDS), "Content-Type: message/rfc822\r\n\r\n".repeat(20_000)), Some(1)),
         ("parts in parts", format!("{HEAD}{}--b\r\n{nested}", part("message/delivery-status", FIELDS)), Some(1)),
         ("parts that never begin", format!("{HEAD}{}{unclosed}", part("message/delivery-status", FIELDS)), Some(1)),
-        ("the same boundary", format!("{HEAD}--b\r\n{HEAD}{}", part("message/delivery-status", FIELDS)), None),
+        ("the same boundary", format!("{HEAD}--b\r\n{HEAD}{}", part("message/delivery-status", FIELDS)), Some(1)),
         ("boundaries alone", format!("{HEAD}{}", to_size("--b\r\n")), None),
         ("base64", format!("{HEAD}--b\r\nContent-Type: message/delivery-status\r\nContent-Transfer-Encoding: base64\r\n\r\n{}\r\n--b--", to_size("/////")), None),
         ("no boundary", HEAD.replace("; boundary=\"b\"", ""), None),

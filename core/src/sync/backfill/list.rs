@@ -14,6 +14,7 @@ use crate::graph::{DeltaItem, ListingOrder, ListingRange};
 use crate::model::Event;
 use crate::pipeline::Priority;
 use crate::store::{BackfillStep, BackfillWindow, OPEN_LOWER, OPEN_UPPER, SyncedFolder};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -45,6 +46,8 @@ pub struct Listing {
     /// Failures in a row, before this slice.
     pub failures: u32,
     pub stopwatch: Stopwatch,
+    /// A page was listed in this slice, which each of them does: else one whose time is over before would bring it nowhere.
+    pub has_listed: AtomicBool,
 }
 
 impl Listing {
@@ -60,7 +63,8 @@ impl Listing {
         let (mut renewed_at, mut still) = (None, 0);
         while window.reached > window.lower {
             let is_over = context.is_enough(false).await?;
-            if is_over && (still == 0 || context.is_unwanted().await?) {
+            let may_end = still == 0 && self.has_listed.load(Ordering::Acquire);
+            if is_over && (may_end || context.is_unwanted().await?) {
                 break;
             }
             if still >= MOST_STILL {
@@ -91,6 +95,7 @@ impl Listing {
             let reached = step.reached;
             tally.add(&self.store(folder, items, step).await?);
             tally.pages += 1;
+            self.has_listed.store(true, Ordering::Release);
             still = if reached < window.reached { 0 } else { still + 1 };
             (window.reached, is_first) = (reached, false);
         }
