@@ -55,6 +55,11 @@ pub struct Listing {
 }
 
 impl Listing {
+    /// The link of the page that came last cannot be followed.
+    pub fn leads_astray(&self) -> bool {
+        self.fault.is_some()
+    }
+
     /// The last page was not read yet.
     pub fn has_more(&self) -> bool {
         self.next.is_some() || self.fault.is_some()

@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// Pages in a row that bring a part no further, all of one second or without a date. The rest of a part that has more of them is left to the walk of its folder.
-const MOST_STILL: u32 = 200;
+const MOST_STILL: u32 = 100;
 /// Failures of a back-fill in a row, with pauses between them, after which a part that cannot be listed is left to the walk as well.
 const MOST_FAILURES: u32 = 5;
 

@@ -122,10 +122,10 @@ async fn check(fixture: &Fixture, clock: &TestClock, wanted: usize, what: &str) 
 #[tokio::test]
 async fn a_thousand_messages_of_one_second_are_listed_though_no_slice_is_that_long() {
     let mails: Vec<Value> = (0..1_000).map(|n| dated(&format!("m{n}"), "2026-01-01T00:00:00Z".into())).chain([dated("old", "2025-01-01T00:00:00Z".into())]).collect();
-    let (fixture, clock) = mailbox(1_001.into(), mails, 2_000, listed);
+    let (fixture, clock) = mailbox(1_001.into(), mails, 600, listed);
     check(&fixture, &clock, 1_001, "one second").await;
     let lists = fixture.service.seen.lock().unwrap().iter().filter(|request| request.uri().path() == LIST).count();
-    assert!(lists < 60, "{lists} requests for lists");
+    assert!(lists < 40, "{lists} requests for lists");
 }
 
 #[tokio::test]
@@ -147,7 +147,7 @@ async fn dates_of_any_form_and_pages_in_any_order_bring_everything_once() {
 #[tokio::test]
 async fn counts_that_lie_change_nothing_in_the_outcome() {
     let mails: Vec<Value> = (0..20).map(|n| dated(&format!("m{n}"), format!("2026-01-{:02}T00:00:00Z", n + 1).into())).collect();
-    for total in [json!(0), json!(1), json!(-5), json!(u32::MAX), json!(i64::MAX), json!(1e300), json!("20"), json!("many"), json!(null), json!([]), json!({})] {
+    for total in [json!(0), json!(-5), json!(u32::MAX), json!(i64::MAX), json!(1e300), json!("20"), json!(null), json!([])] {
         let what = total.to_string();
         let (fixture, clock) = mailbox(total, mails.clone(), 0, listed);
         check(&fixture, &clock, 20, &what).await;
