@@ -67,7 +67,7 @@ pub fn of_text<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T> {
 
 /// A page whose items are read one by one, of a text that [`json::text`] put right. However deep an item is nested, that is a matter of this item: the parser
 /// passes over it without recursion.
-pub fn page<'a>(text: &'a str) -> Result<Page<&'a RawValue>> {
+pub fn page(text: &str) -> Result<Page<&RawValue>> {
     serde_json::from_str(text).map_err(|_| unreadable())
 }
 

@@ -134,7 +134,7 @@ async fn a_stored_link_that_leads_nowhere(part: Part, half: usize) {
     for (what, _, page) in nowhere().into_iter().skip(half).step_by(2) {
         let world = World::new(part.answers(move |at| if at.is_none() { part.last("a") } else { page(part, 1) })).await;
         part.sync(&world).await.unwrap();
-        world.becomes(part.answers(move |at| if at.is_none() { part.last("c") } else { page(part, at.unwrap() + 1) }));
+        world.becomes(part.answers(move |at| at.map_or_else(|| part.last("c"), |n| page(part, n + 1))));
         // What is stored is a delta link, whose page may lead to a good one for a while.
         part.sync(&world).await.unwrap_or_else(|error| panic!("{part:?} {what}: {error:?}"));
         assert!(part.here(&world).await.contains(&"c".to_owned()), "{part:?} {what}");
