@@ -46,7 +46,3 @@ impl CalendarDays {
 fn unreadable(error: serde_json::Error) -> Error {
     Error::new(ErrorKind::Corrupt, "A stored event cannot be read.").with_source(error)
 }
-
-fn taken_over() -> Error {
-    Error::new(ErrorKind::StoreBusy, "The account changed during this sync of its calendar, or another process took it over. Sync again.")
-}

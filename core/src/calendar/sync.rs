@@ -1,6 +1,6 @@
 //! What is new in the calendar of a mailbox.
 
-use super::{Calendar, taken_over};
+use super::Calendar;
 use crate::clock::{from_ms, to_ms};
 use crate::error::{Error, ErrorKind, Result};
 use crate::failpoint::failpoint;
@@ -8,10 +8,12 @@ use crate::graph::{Caller, Changes, ChangesAnswer, EventItem, EventProof, GraphE
 use crate::pipeline::Priority;
 use crate::random;
 use crate::runtime::Stop;
-use crate::store::{AccountRow, CalendarViewRow, EventBatch, KnownEvent, Lease, NewEvent, calendar_cursor_place, event_place, leased};
+use crate::store::{AccountRow, CalendarViewRow, EventBatch, KnownEvent, Lease, NewEvent, calendar_cursor_place, event_place, leased, taken_over};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
+/// What is done here, as errors name it.
+const THIS: &str = "this sync of a calendar";
 /// How long it waits in all for Retry-After and outages before it reports them.
 const PATIENCE: Duration = Duration::from_secs(300);
 /// Events asked for by their ids, and stored, at a time.
@@ -43,7 +45,7 @@ impl Calendar {
     pub async fn sync(&self, account: &AccountRow, stop: &Stop) -> Result<u32> {
         let view = self.days.view(self.clock.now());
         let run = |lease| async move { Pass { calendar: self, account, lease, stop, view }.run().await };
-        let outcome = leased(&self.store, &self.clock, format!("calendar/{}", account.id), stop, "this sync of a calendar", run).await;
+        let outcome = leased(&self.store, &self.clock, format!("calendar/{}", account.id), stop, THIS, run).await;
         if let Ok(1..) = outcome {
             self.news.send_modify(|n| *n = n.wrapping_add(1));
         }
@@ -53,7 +55,7 @@ impl Calendar {
 
 impl Pass<'_> {
     fn caller(&self) -> Caller {
-        Caller { user_id: self.account.user_id.clone(), ..Caller::new(&self.account.id, Priority::Sync, PATIENCE) }
+        Caller::of(self.account, Priority::Sync, PATIENCE)
     }
 
     async fn run(&self) -> Result<u32> {
@@ -87,7 +89,7 @@ impl Pass<'_> {
         loop {
             if link.is_none() {
                 if !store.begin_calendar(account_id, self.account.generation, &self.lease, self.view).await? {
-                    return Err(taken_over());
+                    return Err(taken_over(THIS));
                 }
                 (has_begun, round) = (true, Round::default());
             }
@@ -218,7 +220,7 @@ impl Pass<'_> {
     /// `is_end`: of the round.
     async fn store(&self, found: &Found, link: Option<(&str, i64)>, is_end: bool) -> Result<u32> {
         let stored = self.calendar.vault.with_current_keys(async || self.store_once(found, link, is_end).await).await?;
-        stored.ok_or_else(taken_over)
+        stored.ok_or_else(|| taken_over(THIS))
     }
 
     async fn store_once(&self, found: &Found, link: Option<(&str, i64)>, is_end: bool) -> Result<Option<u32>> {

@@ -26,7 +26,3 @@ pub struct Chats {
 fn unreadable(error: serde_json::Error) -> Error {
     Error::new(ErrorKind::Corrupt, "A stored chat message cannot be read.").with_source(error)
 }
-
-fn taken_over() -> Error {
-    Error::new(ErrorKind::StoreBusy, "The account changed during this sync of its chats, or another process took it over. Sync again.")
-}

@@ -1,17 +1,19 @@
 //! What is new in the chats of an account.
 
-use super::{Chats, taken_over};
+use super::Chats;
 use crate::clock::{from_ms, to_ms};
 use crate::error::{Error, ErrorKind, Result};
 use crate::failpoint::failpoint;
-use crate::graph::{Caller, ChatState, SaidItem, SaidList, is_about_one};
+use crate::graph::{Caller, ChatState, TeamsMessageItem, TeamsMessageList, is_about_one};
 use crate::pipeline::Priority;
 use crate::random;
 use crate::runtime::Stop;
-use crate::store::{AccountRow, ChatPlaceRow, KnownSaid, Lease, NewSaid, SaidBatch, leased, said_place, said_row};
+use crate::store::{AccountRow, ChatPlaceRow, KnownTeamsMessage, Lease, NewTeamsMessage, TeamsMessageBatch, leased, taken_over, teams_message_place, teams_message_row};
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
+/// What is done here, as errors name it.
+const THIS: &str = "this sync of chats";
 /// How long it waits in all for Retry-After and outages before it reports them.
 const PATIENCE: Duration = Duration::from_secs(300);
 const DAY_MS: i64 = 86_400_000;
@@ -22,7 +24,7 @@ const MOST_CHATS: usize = 1_000;
 /// Chats that may fail in one sync; more of them are an outage.
 const MOST_FAILURES: usize = 10;
 /// Messages taken of one chat at a time, the newest.
-const MOST_SAID: usize = 1_000;
+const MOST_MESSAGES: usize = 1_000;
 
 /// One sync of one account's chats.
 struct Pass<'a> {
@@ -45,7 +47,7 @@ impl Chats {
     pub async fn sync(&self, account: &AccountRow, stop: &Stop) -> Result<u32> {
         let now = to_ms(self.clock.now());
         let run = |lease| async move { Pass { chats: self, account, lease, stop, now }.run().await };
-        let outcome = leased(&self.store, &self.clock, format!("chats/{}", account.id), stop, "this sync of chats", run).await;
+        let outcome = leased(&self.store, &self.clock, format!("chats/{}", account.id), stop, THIS, run).await;
         if let Ok(1..) = outcome {
             self.news.send_modify(|n| *n = n.wrapping_add(1));
         }
@@ -55,7 +57,7 @@ impl Chats {
 
 impl Pass<'_> {
     fn caller(&self) -> Caller {
-        Caller { user_id: self.account.user_id.clone(), ..Caller::new(&self.account.id, Priority::Sync, PATIENCE) }
+        Caller::of(self.account, Priority::Sync, PATIENCE)
     }
 
     async fn run(&self) -> Result<u32> {
@@ -68,7 +70,7 @@ impl Pass<'_> {
         for state in &states {
             let mark = hashes.of("chat mark", &[state.mark.as_bytes()])?;
             let place = known.get(&state.id);
-            let is_quiet = place.is_none() && state.said_at.is_none_or(|at| to_ms(at) < first);
+            let is_quiet = place.is_none() && state.last_at.is_none_or(|at| to_ms(at) < first);
             if is_quiet || place.is_some_and(|place| place.mark == mark) {
                 continue;
             }
@@ -85,7 +87,7 @@ impl Pass<'_> {
         }
         self.pass_over(refused, is_any_read).await?;
         if !store.chats_were_looked_at(account_id, self.account.generation, &self.lease, self.now).await? {
-            return Err(taken_over());
+            return Err(taken_over(THIS));
         }
         failed.into_iter().next().map_or(Ok(changed), Err)
     }
@@ -107,7 +109,7 @@ impl Pass<'_> {
         // Times are cut to milliseconds: what changed in the same one is asked for again.
         let since = from_ms(known_to.saturating_sub(1));
         // Gone, or the person left it, between the two answers.
-        let Some(SaidList { items, unread }) = self.stop.until(self.chats.graph.said_since(&self.caller(), &state.id, since, MOST_SAID)).await? else { return Ok(0) };
+        let Some(TeamsMessageList { items, unread }) = self.stop.until(self.chats.graph.teams_messages_since(&self.caller(), &state.id, since, MOST_MESSAGES)).await? else { return Ok(0) };
         if unread > 0 {
             tracing::warn!(target: "tidings::sync", account = self.account.id, rows = unread, "chat messages that cannot be read are left out");
         }
@@ -117,21 +119,21 @@ impl Pass<'_> {
         self.keep(&place, &items).await
     }
 
-    async fn keep(&self, place: &ChatPlaceRow, items: &[SaidItem]) -> Result<u32> {
+    async fn keep(&self, place: &ChatPlaceRow, items: &[TeamsMessageItem]) -> Result<u32> {
         let stored = self.chats.vault.with_current_keys(async || self.store(place, items).await).await?;
-        stored.ok_or_else(taken_over)
+        stored.ok_or_else(|| taken_over(THIS))
     }
 
-    async fn store(&self, place: &ChatPlaceRow, items: &[SaidItem]) -> Result<Option<u32>> {
+    async fn store(&self, place: &ChatPlaceRow, items: &[TeamsMessageItem]) -> Result<Option<u32>> {
         let (chats, account_id) = (self.chats, self.account.id.as_str());
         // Of one that is shown twice, the first is the newer one.
-        let mut latest: BTreeMap<&str, &SaidItem> = BTreeMap::new();
+        let mut latest: BTreeMap<&str, &TeamsMessageItem> = BTreeMap::new();
         for item in items {
-            latest.entry(&item.said.message.graph_id).or_insert(item);
+            latest.entry(&item.teams_message.message.graph_id).or_insert(item);
         }
         let ids: Vec<String> = latest.keys().map(|id| (*id).to_owned()).collect();
-        let known = chats.store.known_said(account_id, &place.chat_id, &ids).await?;
-        let known: HashMap<String, KnownSaid> = known.into_iter().map(|row| (row.graph_id.clone(), row)).collect();
+        let known = chats.store.known_teams_messages(account_id, &place.chat_id, &ids).await?;
+        let known: HashMap<String, KnownTeamsMessage> = known.into_iter().map(|row| (row.graph_id.clone(), row)).collect();
         let (content, hashes) = (chats.vault.content(account_id).await?, chats.vault.hashes(account_id).await?);
         let (mut put, mut gone) = (Vec::new(), Vec::new());
         for (id, item) in latest {
@@ -139,25 +141,25 @@ impl Pass<'_> {
                 gone.push(id.to_owned());
                 continue;
             }
-            let mut said = item.said.clone();
-            said.message.is_own = said.sender_id.as_ref().is_some_and(|sender| sender.eq_ignore_ascii_case(&self.account.user_id));
-            let text = serde_json::to_vec(&said).map_err(|e| Error::internal("A chat message cannot be written.").with_source(e))?;
+            let mut read = item.teams_message.clone();
+            read.message.is_own = read.sender_id.as_ref().is_some_and(|sender| sender.eq_ignore_ascii_case(&self.account.user_id));
+            let text = serde_json::to_vec(&read).map_err(|e| Error::internal("A chat message cannot be written.").with_source(e))?;
             let digest = hashes.of("chat message", &[&text])?;
             let before = known.get(id);
             if before.is_some_and(|known| known.digest == digest) {
                 continue;
             }
             let version = before.map_or(1, |known| known.version + 1);
-            put.push(NewSaid {
+            put.push(NewTeamsMessage {
                 public_id: format!("tms_{}", random::token::<16>()?),
                 graph_id: id.to_owned(),
-                sent_at: to_ms(said.message.sent_at),
+                sent_at: to_ms(read.message.sent_at),
                 digest,
                 version,
-                sealed: content.seal(said_place(account_id, &said_row(&place.chat_id, id), version), &text)?,
+                sealed: content.seal(teams_message_place(account_id, &teams_message_row(&place.chat_id, id), version), &text)?,
             });
         }
-        let batch = SaidBatch { account_id: account_id.to_owned(), generation: self.account.generation, lease: self.lease.clone(), place: place.clone(), put, gone, now: to_ms(chats.clock.now()) };
-        chats.store.store_said(batch).await
+        let batch = TeamsMessageBatch { account_id: account_id.to_owned(), generation: self.account.generation, lease: self.lease.clone(), place: place.clone(), put, gone, now: to_ms(chats.clock.now()) };
+        chats.store.store_teams_messages(batch).await
     }
 }

@@ -9,10 +9,12 @@ use crate::model::Contact;
 use crate::pipeline::Priority;
 use crate::random;
 use crate::runtime::Stop;
-use crate::store::{AccountRow, ContactBatch, ContactFolderRow, KnownContact, Lease, NewContact, contact_cursor_place, contact_place, leased};
+use crate::store::{AccountRow, ContactBatch, ContactFolderRow, KnownContact, Lease, NewContact, contact_cursor_place, contact_place, leased, taken_over};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
+/// What is done here, as errors name it.
+const THIS: &str = "this sync of contacts";
 /// How long it waits in all for Retry-After and outages before it reports them.
 const PATIENCE: Duration = Duration::from_secs(300);
 /// Folders that may fail in one sync; more of them are an outage.
@@ -32,7 +34,7 @@ impl Contacts {
     /// Brings the contacts of an account up to date; answers how many are new, changed or gone. Stops between pages when told to; what is stored stays.
     pub async fn sync(&self, account: &AccountRow, stop: &Stop) -> Result<u32> {
         let run = |lease| async move { Pass { contacts: self, account, lease, stop }.run().await };
-        let outcome = leased(&self.store, &self.clock, format!("contacts/{}", account.id), stop, "this sync of contacts", run).await;
+        let outcome = leased(&self.store, &self.clock, format!("contacts/{}", account.id), stop, THIS, run).await;
         if let Ok(1..) = outcome {
             self.news.send_modify(|n| *n = n.wrapping_add(1));
         }
@@ -42,7 +44,7 @@ impl Contacts {
 
 impl Pass<'_> {
     fn caller(&self) -> Caller {
-        Caller { user_id: self.account.user_id.clone(), ..Caller::new(&self.account.id, Priority::Sync, PATIENCE) }
+        Caller::of(self.account, Priority::Sync, PATIENCE)
     }
 
     async fn run(&self) -> Result<u32> {
@@ -68,7 +70,7 @@ impl Pass<'_> {
         }
         let here: Vec<String> = here.into_iter().collect();
         let now = to_ms(self.contacts.clock.now());
-        let gone = self.contacts.store.settle_contacts(&self.account.id, self.account.generation, &self.lease, &here, now).await?.ok_or_else(taken_over)?;
+        let gone = self.contacts.store.settle_contacts(&self.account.id, self.account.generation, &self.lease, &here, now).await?.ok_or_else(|| taken_over(THIS))?;
         Ok(changed.saturating_add(gone))
     }
 
@@ -80,7 +82,7 @@ impl Pass<'_> {
         let (mut has_begun, mut round) = (false, Round::default());
         loop {
             if row.is_none() || link.is_none() {
-                let enumeration = store.begin_contacts(account_id, self.account.generation, &self.lease, folder_id).await?.ok_or_else(taken_over)?;
+                let enumeration = store.begin_contacts(account_id, self.account.generation, &self.lease, folder_id).await?.ok_or_else(|| taken_over(THIS))?;
                 let version = row.map_or(0, |row| row.link_version);
                 row = Some(ContactFolderRow { graph_id: folder_id.to_owned(), link: None, link_version: version, enumeration });
                 (has_begun, round) = (true, Round::default());
@@ -107,7 +109,7 @@ impl Pass<'_> {
                     let (is_delta, next) = (page.is_delta, page.link.clone());
                     current.link_version += 1;
                     let stored = self.contacts.vault.with_current_keys(async || self.store(current, &page).await).await?;
-                    *changed = changed.saturating_add(stored.ok_or_else(taken_over)?);
+                    *changed = changed.saturating_add(stored.ok_or_else(|| taken_over(THIS))?);
                     failpoint!("contacts.stored_page");
                     if is_delta {
                         return Ok(true);
@@ -200,8 +202,4 @@ fn mark(item: &ContactItem) -> (&str, &str) {
         ContactItem::Removed { id } => (id, "removed"),
         ContactItem::Unreadable => ("", ""),
     }
-}
-
-fn taken_over() -> Error {
-    Error::new(ErrorKind::StoreBusy, "The account changed during this sync of contacts, or another process took it over. Sync again.")
 }

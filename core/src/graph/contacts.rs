@@ -70,10 +70,6 @@ struct WireContact {
     categories: Vec<String>,
 }
 
-fn said(text: Option<String>) -> Option<String> {
-    text.filter(|text| !text.is_empty())
-}
-
 /// The folders of contacts of a mailbox.
 #[derive(Debug)]
 pub struct ContactFolders {
@@ -92,15 +88,15 @@ impl WireContact {
         let contact = Contact {
             graph_id: self.id,
             display_name: self.display_name.unwrap_or_default(),
-            given_name: said(self.given_name),
-            surname: said(self.surname),
-            company_name: said(self.company_name),
-            department: said(self.department),
-            job_title: said(self.job_title),
+            given_name: wire::told(self.given_name),
+            surname: wire::told(self.surname),
+            company_name: wire::told(self.company_name),
+            department: wire::told(self.department),
+            job_title: wire::told(self.job_title),
             addresses: addresses.collect(),
             business_phones: self.business_phones,
             home_phones: self.home_phones,
-            mobile_phone: said(self.mobile_phone),
+            mobile_phone: wire::told(self.mobile_phone),
             categories: self.categories,
             ..Contact::default()
         };

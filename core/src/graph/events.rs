@@ -148,10 +148,6 @@ struct WireStatus {
     time: Option<String>,
 }
 
-fn said(text: Option<String>) -> Option<String> {
-    text.filter(|text| !text.is_empty())
-}
-
 fn small(text: Option<&String>) -> String {
     text.map(|text| text.to_ascii_lowercase()).unwrap_or_default()
 }
@@ -225,11 +221,11 @@ impl WireEvent {
             end_date: None,
             start_time_zone: self.original_start_time_zone.as_deref().and_then(windows_zones::iana),
             end_time_zone: self.original_end_time_zone.as_deref().and_then(windows_zones::iana),
-            location: said(self.location.and_then(|location| location.display_name)),
+            location: wire::told(self.location.and_then(|location| location.display_name)),
             organizer: self.organizer.and_then(Recipient::address),
             is_organizer: self.is_organizer.unwrap_or_default(),
             attendees: self.attendees.into_iter().filter_map(attendee).collect(),
-            online_meeting_url: said(self.online_meeting.and_then(|meeting| meeting.join_url)).or_else(|| said(self.online_meeting_url)),
+            online_meeting_url: wire::told(self.online_meeting.and_then(|meeting| meeting.join_url)).or_else(|| wire::told(self.online_meeting_url)),
             is_cancelled: self.is_cancelled.unwrap_or_default(),
             show_as: match small(self.show_as.as_ref()).as_str() {
                 "free" => ShowAs::Free,
@@ -246,7 +242,7 @@ impl WireEvent {
                 _ => Sensitivity::Normal,
             },
             categories: self.categories,
-            web_link: said(self.web_link),
+            web_link: wire::told(self.web_link),
             changed_at: self.last_modified_date_time.as_deref().and_then(wire::time),
         };
         EventItem::Event(Box::new(GraphEvent { event, is_master, is_part }))

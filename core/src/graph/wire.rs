@@ -71,6 +71,11 @@ pub fn page(text: &str) -> Result<Page<&RawValue>> {
     serde_json::from_str(text).map_err(|_| unreadable())
 }
 
+/// A text that says something: Microsoft writes an empty one or null for what is not known.
+pub fn told(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.is_empty())
+}
+
 pub fn unreadable() -> Error {
     Error::new(ErrorKind::Upstream, "Microsoft's answer could not be read. Try again later.")
 }

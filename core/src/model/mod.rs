@@ -16,7 +16,7 @@ mod places;
 mod printed;
 mod raw;
 mod receipt;
-mod said;
+mod teams_messages;
 mod teams;
 mod workflow;
 
@@ -36,7 +36,7 @@ pub use news::{Change, ChangeKind, ChangeQuery, Event, QuarantineKind, Quarantin
 pub use permission::{MailboxState, Permission, PermissionList, PermissionQuery, Verification};
 pub use places::{ChannelKind, ChatKind, ChatMember, ChatMessage, PeopleQuery, Person, Team, TeamChannel, TeamChannels, TeamsChat};
 pub use raw::{GraphVersion, RawOutcome, RawPage, RawRequest};
-pub use said::{TeamsMessage, TeamsMessageKind, TeamsMessagePage, TeamsMessageQuery};
+pub use teams_messages::{TeamsMessage, TeamsMessageKind, TeamsMessagePage, TeamsMessageQuery};
 pub use receipt::{AutomaticReply, Bounce, BounceKind, LastSender, OutboxFilter, Receipt, Route, SendState};
 pub use teams::{ChannelPostDraft, ChatDraft, ChatImportance, FileLink, Mention, MentionTarget};
 pub use workflow::Workflow;

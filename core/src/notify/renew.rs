@@ -119,7 +119,7 @@ impl Notify {
     /// Errors are those of the store.
     async fn tend(&self, row: SubscriptionRow) -> Result<()> {
         let Some(account) = self.parts.store.account(&row.account_id).await? else { return Ok(()) };
-        let caller = Caller { user_id: account.user_id.clone(), ..Caller::new(&account.id, Priority::Sync, PATIENCE) };
+        let caller = Caller::of(account, Priority::Sync, PATIENCE);
         let now = self.now();
         let is_there = row.state == SubscriptionState::Active && row.graph_id.is_some();
         if !row.is_wanted {

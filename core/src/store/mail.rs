@@ -354,7 +354,7 @@ pub trait MailStore {
     async fn apply(&self, batch: PageBatch) -> Result<Applied>;
     /// Makes pending removals of messages that lie in folders that are not synced, once in `every_ms`, the first time so long after they were there at a call:
     /// at most `limit` of them now, the next ones at the next call. Answers how many; None: lease or generation lost.
-    async fn suspect_strays(&self, account_id: &str, generation: i64, lease: &super::Lease, every_ms: i64, limit: u32, now: i64) -> Result<Option<u32>>;
+    async fn suspect_unsynced(&self, account_id: &str, generation: i64, lease: &super::Lease, every_ms: i64, limit: u32, now: i64) -> Result<Option<u32>>;
     /// Pending removals that are due, oldest first: (graph id, folder it left). Those that turned up in another folder meanwhile are dropped on the way.
     async fn pending_removals(&self, account_id: &str, now: i64, limit: u32) -> Result<Vec<(String, String)>>;
     /// Settles questions: whether messages that left their folder are gone, or what became of items that were set aside. Change-feed rows are written. Answers

@@ -25,7 +25,7 @@ mod paces;
 mod polls;
 mod purge;
 mod rules;
-mod said;
+mod teams_messages;
 mod scope;
 mod signatures;
 mod staging;
@@ -75,7 +75,7 @@ pub use purge::{PurgeRow, PurgeStore, Purged};
 pub use threads::{ThreadPage, ThreadPlace, ThreadRow, ThreadStore, ThreadWindow};
 pub use throttles::ThrottleStore;
 pub use trim::{Kept, TrimStore};
-pub use said::{ChatPlaceRow, KnownSaid, NewSaid, SaidBatch, SaidRow, SaidStore, SaidWindow, said_place, said_row};
+pub use teams_messages::{ChatPlaceRow, KnownTeamsMessage, NewTeamsMessage, TeamsMessageBatch, TeamsMessageRow, TeamsMessageStore, TeamsMessageWindow, teams_message_place, teams_message_row};
 pub use scope::Scope;
 pub use signatures::{SignatureRow, SignatureStore};
 pub use workflows::{WorkflowRow, WorkflowStore};
@@ -94,7 +94,7 @@ pub fn peek(data_dir: &Path, name: &str) -> Result<Option<Vec<u8>>> {
 
 /// What a backend promises; SQLite is one, PostgreSQL can be another.
 pub trait Store:
-    AccountStore + BackfillStore + CalendarStore + AnswerStore + ChatStore + ContactStore + CopyStore + EditStore + KeyStore + OutboxStore + LinkStore + MailStore + HealthStore + AuditStore + LastSenderStore + PaceStore + PollStore + PurgeStore + RuleStore + SaidStore + SignatureStore + StagingStore + ThreadStore + SubscriptionStore + ThrottleStore + TrimStore + WorkflowStore + Send + Sync
+    AccountStore + BackfillStore + CalendarStore + AnswerStore + ChatStore + ContactStore + CopyStore + EditStore + KeyStore + OutboxStore + LinkStore + MailStore + HealthStore + AuditStore + LastSenderStore + PaceStore + PollStore + PurgeStore + RuleStore + TeamsMessageStore + SignatureStore + StagingStore + ThreadStore + SubscriptionStore + ThrottleStore + TrimStore + WorkflowStore + Send + Sync
 {
     /// Ends all connections; later calls fail with `Closed`.
     fn close(&self);

@@ -13,13 +13,13 @@ use std::sync::Arc;
 const AT_ONCE: u32 = 100;
 
 /// Mail that was moved into folders that are not synced is asked about so often: where it is, and whether it still is.
-const STRAYS_EVERY_MS: i64 = 20 * 3_600_000;
+const UNSYNCED_EVERY_MS: i64 = 20 * 3_600_000;
 /// Of those, at most so many in one sync.
-const MOST_STRAYS: u32 = 1_000;
+const MOST_UNSYNCED: u32 = 1_000;
 
 /// Asks what became of mail that no delta tells of. The answers come with those to the other questions.
-pub async fn ask_about_strays(context: &Arc<SyncContext>) -> Result<()> {
-    let asked = context.store.suspect_strays(&context.account.id, context.account.generation, &context.lease, STRAYS_EVERY_MS, MOST_STRAYS, context.now()).await?;
+pub async fn ask_about_unsynced(context: &Arc<SyncContext>) -> Result<()> {
+    let asked = context.store.suspect_unsynced(&context.account.id, context.account.generation, &context.lease, UNSYNCED_EVERY_MS, MOST_UNSYNCED, context.now()).await?;
     match asked {
         Some(_) => Ok(()),
         None => Err(context.taken_over().await),

@@ -367,7 +367,7 @@ impl Sync {
         if let Some(error) = first_error.take_if(|_| fatal) {
             return Err(error);
         }
-        removal::ask_about_strays(context).await?;
+        removal::ask_about_unsynced(context).await?;
         // A folder that failed is no reason to leave the questions of the others open.
         let questions = async { [removal::settle(context).await, quarantined::retry(context).await] };
         let (settled, listed, looked) = tokio::join!(questions, attachments::list_few(context), answers::look(context));
@@ -391,7 +391,7 @@ impl Sync {
             return Err(error);
         }
         // Those that were moved there by this sync are asked about a day later.
-        removal::ask_about_strays(context).await?;
+        removal::ask_about_unsynced(context).await?;
         total.attachments_pending = self.lists.after_sync(context).await?;
         let quarantined = context.store.count_quarantine(&context.account.id).await?;
         Ok(total.report(&context.account.id, quarantined))

@@ -35,7 +35,7 @@ CREATE TABLE backfill_windows (
 ) STRICT, WITHOUT ROWID;
 
 -- Mail that was moved to folders that are not synced is asked about once a day: when next, and the row that was asked about last.
-CREATE TABLE strays (
+CREATE TABLE unsynced_looks (
   account_id TEXT NOT NULL,
   next_at INTEGER NOT NULL,
   after INTEGER NOT NULL,

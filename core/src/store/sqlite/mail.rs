@@ -201,12 +201,12 @@ impl MailStore for SqliteStore {
         .await
     }
 
-    async fn suspect_strays(&self, account_id: &str, generation: i64, lease: &Lease, every_ms: i64, limit: u32, now: i64) -> Result<Option<u32>> {
+    async fn suspect_unsynced(&self, account_id: &str, generation: i64, lease: &Lease, every_ms: i64, limit: u32, now: i64) -> Result<Option<u32>> {
         let (id, lease) = (account_id.to_owned(), lease.clone());
         // Looked for without the writer first: mostly there is nothing to do.
         let is_due = {
             let id = id.clone();
-            move |c: &Connection| Ok(!pending_removals::strays_wait(c, &id, every_ms, now)? && pending_removals::has_strays(c, &id)?)
+            move |c: &Connection| Ok(!pending_removals::unsynced_wait(c, &id, every_ms, now)? && pending_removals::has_unsynced(c, &id)?)
         };
         if !self.read(is_due).await? {
             return Ok(Some(0));
@@ -215,7 +215,7 @@ impl MailStore for SqliteStore {
             if !may_write(tx, &id, generation, &lease)? {
                 return Ok(None);
             }
-            pending_removals::suspect_strays(tx, &id, every_ms, limit, now).map(Some)
+            pending_removals::suspect_unsynced(tx, &id, every_ms, limit, now).map(Some)
         })
         .await
     }

@@ -10,7 +10,7 @@ mod backfills;
 mod handovers;
 mod chats;
 mod calendar;
-mod said;
+mod teams_messages;
 mod contacts;
 mod delegates;
 mod edits;

@@ -33,28 +33,28 @@ pub fn list(c: &Connection, account_id: &str, now: i64, limit: u32) -> Outcome<V
 }
 
 /// Mail that lies in folders that are not synced: whatever happens to it there, no delta tells.
-macro_rules! strays {
+macro_rules! unsynced_looks {
     () => {
         "FROM folders f JOIN messages m ON m.account_id = f.account_id AND m.folder_id = f.graph_id WHERE f.account_id = ?1 AND f.is_synced = 0 AND m.is_removed = 0 AND m.id > ?2"
     };
 }
 
 /// They are not asked about yet.
-pub fn strays_wait(c: &Connection, account_id: &str, every_ms: i64, now: i64) -> Outcome<bool> {
-    exists(c, "SELECT 1 FROM strays WHERE account_id = ?1 AND next_at > ?2 AND next_at <= ?3", (account_id, now, now.saturating_add(every_ms)))
+pub fn unsynced_wait(c: &Connection, account_id: &str, every_ms: i64, now: i64) -> Outcome<bool> {
+    exists(c, "SELECT 1 FROM unsynced_looks WHERE account_id = ?1 AND next_at > ?2 AND next_at <= ?3", (account_id, now, now.saturating_add(every_ms)))
 }
 
-pub fn has_strays(c: &Connection, account_id: &str) -> Outcome<bool> {
-    exists(c, concat!("SELECT 1 ", strays!()), (account_id, 0))
+pub fn has_unsynced(c: &Connection, account_id: &str) -> Outcome<bool> {
+    exists(c, concat!("SELECT 1 ", unsynced_looks!()), (account_id, 0))
 }
 
-pub fn suspect_strays(c: &Connection, account_id: &str, every_ms: i64, limit: u32, now: i64) -> Outcome<u32> {
-    let Some(after) = first(c, "SELECT after FROM strays WHERE account_id = ?1", [account_id], |row| Ok(row.get::<_, i64>(0)?))? else {
+pub fn suspect_unsynced(c: &Connection, account_id: &str, every_ms: i64, limit: u32, now: i64) -> Outcome<u32> {
+    let Some(after) = first(c, "SELECT after FROM unsynced_looks WHERE account_id = ?1", [account_id], |row| Ok(row.get::<_, i64>(0)?))? else {
         // The first ones came there just now, and where they are is known.
-        run(c, "INSERT INTO strays (account_id, next_at, after) VALUES (?1, ?2, 0)", (account_id, now.saturating_add(every_ms)))?;
+        run(c, "INSERT INTO unsynced_looks (account_id, next_at, after) VALUES (?1, ?2, 0)", (account_id, now.saturating_add(every_ms)))?;
         return Ok(0);
     };
-    let found = all(c, concat!("SELECT m.id, m.graph_id, m.folder_id ", strays!(), " ORDER BY m.id LIMIT ?3"), (account_id, after, limit), |row| {
+    let found = all(c, concat!("SELECT m.id, m.graph_id, m.folder_id ", unsynced_looks!(), " ORDER BY m.id LIMIT ?3"), (account_id, after, limit), |row| {
         Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
     })?;
     for (_, graph_id, folder_id) in &found {
@@ -69,7 +69,7 @@ pub fn suspect_strays(c: &Connection, account_id: &str, every_ms: i64, limit: u3
         Some((row, _, _)) if count == limit => (now, *row),
         _ => (now.saturating_add(every_ms), 0),
     };
-    run(c, "UPDATE strays SET next_at = ?2, after = ?3 WHERE account_id = ?1", (account_id, next_at, after))?;
+    run(c, "UPDATE unsynced_looks SET next_at = ?2, after = ?3 WHERE account_id = ?1", (account_id, next_at, after))?;
     Ok(count)
 }
 

@@ -32,7 +32,7 @@ pub const ONE_CHAIN: &str = "
     INSERT INTO audit SELECT * FROM kept;
     ALTER TABLE throttles DROP COLUMN counted_at; ALTER TABLE throttles DROP COLUMN counts;
     DROP TABLE IF EXISTS outbox_staged; DROP TABLE IF EXISTS staged_parts; DROP TABLE IF EXISTS staged; DROP TABLE IF EXISTS chats; DROP TABLE IF EXISTS paces; DROP TABLE IF EXISTS last_senders; DROP TABLE IF EXISTS signatures; DROP TABLE IF EXISTS links; DROP TABLE IF EXISTS polls; DROP TABLE IF EXISTS contacts; DROP TABLE IF EXISTS contact_folders; DROP TABLE IF EXISTS contact_addresses; DROP TABLE IF EXISTS calendar_events; DROP TABLE IF EXISTS calendar_views; DROP TABLE IF EXISTS chat_messages; DROP TABLE IF EXISTS chat_places; DROP TABLE IF EXISTS chat_looks;
-    DROP TABLE IF EXISTS edits; DROP TABLE IF EXISTS unlinks; DROP TABLE IF EXISTS link_scans; DROP TABLE IF EXISTS link_terms; DROP TABLE IF EXISTS link_rules; DROP TABLE IF EXISTS subscriptions; DROP TABLE IF EXISTS news; DROP TABLE IF EXISTS backfills; DROP TABLE IF EXISTS backfill_windows; DROP TABLE IF EXISTS strays; DROP TABLE IF EXISTS send_answers; DROP TABLE IF EXISTS sent_mails; DROP TABLE IF EXISTS answer_candidates; ALTER TABLE messages DROP COLUMN kind; DROP TABLE IF EXISTS certificates;
+    DROP TABLE IF EXISTS edits; DROP TABLE IF EXISTS unlinks; DROP TABLE IF EXISTS link_scans; DROP TABLE IF EXISTS link_terms; DROP TABLE IF EXISTS link_rules; DROP TABLE IF EXISTS subscriptions; DROP TABLE IF EXISTS news; DROP TABLE IF EXISTS backfills; DROP TABLE IF EXISTS backfill_windows; DROP TABLE IF EXISTS unsynced_looks; DROP TABLE IF EXISTS send_answers; DROP TABLE IF EXISTS sent_mails; DROP TABLE IF EXISTS answer_candidates; ALTER TABLE messages DROP COLUMN kind; DROP TABLE IF EXISTS certificates;
     DROP INDEX messages_with_files; DROP INDEX messages_files_unknown; DROP INDEX messages_unread; ALTER TABLE messages DROP COLUMN has_attachments;
     DROP INDEX accounts_delegate; ALTER TABLE accounts DROP COLUMN delegate;
     PRAGMA user_version = 19";
@@ -132,7 +132,7 @@ store_suite!(made, [
     a_calendar_is_kept_with_its_place_and_a_series_goes_as_one,
     what_a_round_did_not_show_is_asked_about_and_what_the_view_left_is_dropped,
     events_come_in_order_of_time_with_their_masters,
-    what_is_said_is_kept_with_the_place_of_its_chat,
+    messages_are_kept_with_the_place_of_their_chat,
     a_mailbox_is_looked_at_by_one_at_a_time,
     a_mailbox_that_is_asked_for_is_due_by_then,
     a_mailbox_that_is_gone_is_not_looked_at,

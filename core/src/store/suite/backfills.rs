@@ -142,7 +142,7 @@ pub async fn a_back_fill_goes_on_when_the_account_is_connected_again(s: &dyn Sto
 
 pub async fn mail_in_folders_that_are_not_synced_is_asked_about_once_a_day(s: &dyn Store) {
     let lease = mailbox(s).await;
-    let ask = async |limit, now| s.suspect_strays("a", 1, &lease, 1_000, limit, now).await.unwrap();
+    let ask = async |limit, now| s.suspect_unsynced("a", 1, &lease, 1_000, limit, now).await.unwrap();
     for id in ["m", "n", "o"] {
         apply(s, &lease, vec![message(id, "in", 1)], |batch| batch.cursor = None).await;
     }
@@ -152,5 +152,5 @@ pub async fn mail_in_folders_that_are_not_synced_is_asked_about_once_a_day(s: &d
     assert_eq!((ask(2, 1_102).await, ask(2, 1_103).await, ask(2, 1_104).await), (Some(2), Some(1), Some(0)));
     assert_eq!(s.pending_removals("a", 1_105, 10).await.unwrap().len(), 3);
     assert_eq!((ask(10, 2_102).await, ask(10, 2_103).await), (Some(0), Some(3)));
-    assert_eq!(s.suspect_strays("a", 2, &lease, 1_000, 10, 9_000).await.unwrap(), None);
+    assert_eq!(s.suspect_unsynced("a", 2, &lease, 1_000, 10, 9_000).await.unwrap(), None);
 }

@@ -2,18 +2,18 @@
 
 use super::proof::{Form, MOST_RECIPIENTS, form, is_address, named, origin};
 use super::report;
-use crate::graph::MailMarks;
+use crate::graph::MailHeaders;
 
 /// A message: its header lines as they are told of one that is looked at, and all of it as it is read of a report.
 pub fn bounce(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let head = text.split("\r\n\r\n").next().unwrap_or_default();
     let lines = head.split("\r\n").filter_map(|line| line.split_once(':')).map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let marks = MailMarks { headers: lines.collect(), class: text.split(' ').next().unwrap_or_default().to_owned() };
-    let is_own = origin(&marks).vouches_for("ann@contoso.com") && !text.contains('.');
+    let headers = MailHeaders { headers: lines.collect(), class: text.split(' ').next().unwrap_or_default().to_owned() };
+    let is_own = origin(&headers).vouches_for("ann@contoso.com") && !text.contains('.');
     assert!(!is_own || text.to_ascii_lowercase().contains("authas"), "somebody vouches for what nobody sent");
-    assert!(named(&marks).len() <= 50, "more Message-IDs than are looked up");
-    if let Form::PlainReport { recipients } = form(&marks) {
+    assert!(named(&headers).len() <= 50, "more Message-IDs than are looked up");
+    if let Form::PlainReport { recipients } = form(&headers) {
         assert!(recipients.len() <= MOST_RECIPIENTS && recipients.iter().all(|one| is_address(one)), "{recipients:?}");
     }
     let Some(report) = report::read(bytes) else { return };

@@ -3,13 +3,13 @@
 
 use super::proof::{Form, MOST_RECIPIENTS, form, named, origin};
 use super::report;
-use crate::graph::MailMarks;
+use crate::graph::MailHeaders;
 
 /// Bytes of a message that are read of a report.
 const LARGEST: usize = 1 << 20;
 
-fn marks(headers: &[(&str, &str)]) -> MailMarks {
-    MailMarks { class: String::new(), headers: headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect() }
+fn headers(headers: &[(&str, &str)]) -> MailHeaders {
+    MailHeaders { class: String::new(), headers: headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect() }
 }
 
 fn to_size(text: &str) -> String {
@@ -21,9 +21,9 @@ const NAMES: [&str; 10] = ["Content-Type", "Auto-Submitted", "X-Failed-Recipient
 fn read_lines_of(long: &[String]) {
     for value in long {
         let headers: Vec<(&str, &str)> = NAMES.iter().map(|name| (*name, value.as_str())).collect();
-        let marks = marks(&headers);
-        let (form, named) = (form(&marks), named(&marks));
-        origin(&marks);
+        let headers = headers(&headers);
+        let (form, named) = (form(&headers), named(&headers));
+        origin(&headers);
         assert!(named.len() <= 50, "{}", named.len());
         if let Form::PlainReport { recipients } = form {
             assert!(recipients.len() <= MOST_RECIPIENTS, "{}", recipients.len());
@@ -44,10 +44,10 @@ fn header_lines_of_any_form_are_read() {
 #[test]
 fn many_header_lines_are_read() {
     let lines: Vec<(&str, &str)> = (0..100_000).map(|n| (NAMES[n % NAMES.len()], ["", "<a@b.example>", "auto-replied", "x"][n % 4])).collect();
-    let marks = marks(&lines);
-    form(&marks);
-    origin(&marks);
-    assert_eq!(named(&marks), ["a@b.example"]);
+    let headers = headers(&lines);
+    form(&headers);
+    origin(&headers);
+    assert_eq!(named(&headers), ["a@b.example"]);
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn failed_recipients_are_told_within_bounds() {
     let list: String = (0..10_000).map(|n| format!("a{n}@contoso.com, ")).collect();
     let odd = format!("{}@contoso.com, nobody, a\u{7}@contoso.com, ann@contoso.com", "x".repeat(400));
     for (value, count) in [(list.as_str(), MOST_RECIPIENTS), (odd.as_str(), 1)] {
-        let Form::PlainReport { recipients } = form(&marks(&[("Auto-Submitted", "auto-replied"), ("X-Failed-Recipients", value)])) else { panic!("{value}") };
+        let Form::PlainReport { recipients } = form(&headers(&[("Auto-Submitted", "auto-replied"), ("X-Failed-Recipients", value)])) else { panic!("{value}") };
         assert_eq!(recipients.len(), count);
     }
 }

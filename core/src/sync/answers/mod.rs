@@ -15,7 +15,7 @@ use super::run::SyncContext;
 use crate::clock::from_ms;
 use crate::error::{Error, Result};
 use crate::failpoint::failpoint;
-use crate::graph::{Caller, ContentPlace, MailMarks, Marked, is_about_one};
+use crate::graph::{Caller, ContentPlace, MailHeaders, HeadersAnswer, is_about_one};
 use crate::model::{Address, AutomaticReply, Bounce, BounceKind, MessageKind};
 use crate::pipeline::Priority;
 use crate::runtime::blocking;
@@ -47,14 +47,14 @@ pub async fn look(context: &Arc<SyncContext>) -> Result<()> {
             return Ok(());
         }
         let ids: Vec<String> = due.iter().map(|candidate| candidate.graph_id.clone()).collect();
-        let mut marked: HashMap<String, Marked> = context.ask(context.graph.marks(&caller, &ids)).await?.into_iter().collect();
+        let mut answers: HashMap<String, HeadersAnswer> = context.ask(context.graph.mail_headers(&caller, &ids)).await?.into_iter().collect();
         let mut found = Vec::with_capacity(due.len());
         for candidate in due {
-            let finding = match marked.remove(&candidate.graph_id) {
-                Some(Marked::There(marks)) => finding(context, &caller, &candidate, &marks).await?,
+            let finding = match answers.remove(&candidate.graph_id) {
+                Some(HeadersAnswer::There(headers)) => finding(context, &caller, &candidate, &headers).await?,
                 // The next page says that it is gone.
-                Some(Marked::Gone) => Finding::Told(MessageKind::Ordinary),
-                Some(Marked::Failed(error)) => later(&candidate, &error),
+                Some(HeadersAnswer::Gone) => Finding::Told(MessageKind::Ordinary),
+                Some(HeadersAnswer::Failed(error)) => later(&candidate, &error),
                 None => Finding::Later,
             };
             found.push((candidate, finding));
@@ -81,9 +81,9 @@ fn later(candidate: &Candidate, error: &Error) -> Finding {
     Finding::Later
 }
 
-async fn finding(context: &Arc<SyncContext>, caller: &Caller, candidate: &Candidate, marks: &MailMarks) -> Result<Finding> {
-    let (origin, mut ids) = (origin(marks), named(marks));
-    let recipients = match form(marks) {
+async fn finding(context: &Arc<SyncContext>, caller: &Caller, candidate: &Candidate, headers: &MailHeaders) -> Result<Finding> {
+    let (origin, mut ids) = (origin(headers), named(headers));
+    let recipients = match form(headers) {
         Form::Ordinary => return Ok(Finding::Told(MessageKind::Ordinary)),
         Form::AutomaticReply => {
             let from = sender(context, candidate).await?;

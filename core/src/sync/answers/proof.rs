@@ -1,7 +1,7 @@
 //! What header lines and class of a message prove, whatever its language: what it is, which mails it answers, and where it is from. Sources: RFC 3834, RFC 3464, RFC 8601;
 //! [MS-OXCMAIL] 2.2.3.2 (X-Auto-Response-Suppress); Exchange, "Header firewall": what comes from outside keeps no `X-MS-Exchange-Organization-…` of its own.
 
-use crate::graph::MailMarks;
+use crate::graph::MailHeaders;
 use mail_parser::{MessageParser, MimeHeaders};
 
 /// Message-IDs that are looked up of one message.
@@ -47,31 +47,31 @@ fn are_related(one: &str, other: &str) -> bool {
     one == other || is_below(one, other) || is_below(other, one)
 }
 
-fn values<'a>(marks: &'a MailMarks, name: &'a str) -> impl Iterator<Item = &'a str> {
-    marks.headers.iter().filter(move |(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
+fn values<'a>(headers: &'a MailHeaders, name: &'a str) -> impl Iterator<Item = &'a str> {
+    headers.lines.iter().filter(move |(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
 }
 
-fn value<'a>(marks: &'a MailMarks, name: &'a str) -> Option<&'a str> {
-    values(marks, name).next()
+fn value<'a>(headers: &'a MailHeaders, name: &'a str) -> Option<&'a str> {
+    values(headers, name).next()
 }
 
-pub fn form(marks: &MailMarks) -> Form {
-    let class = marks.class.to_ascii_lowercase();
-    if is_report(marks) || (class.starts_with("report.ipm.note.") && !class.ends_with(".dr") && !class.ends_with(".ipnrn") && !class.ends_with(".ipnnrn")) {
+pub fn form(headers: &MailHeaders) -> Form {
+    let class = headers.class.to_ascii_lowercase();
+    if is_report(headers) || (class.starts_with("report.ipm.note.") && !class.ends_with(".dr") && !class.ends_with(".ipnrn") && !class.ends_with(".ipnnrn")) {
         return Form::Report;
     }
     // A word may be followed by parameters and a comment.
-    let submitted = value(marks, "Auto-Submitted").and_then(|text| text.split([';', ' ', '(']).next()).unwrap_or_default().to_ascii_lowercase();
-    let recipients: Vec<String> = values(marks, "X-Failed-Recipients").flat_map(|list| list.split(',')).map(str::trim).filter(|one| is_address(one)).take(MOST_RECIPIENTS).map(str::to_owned).collect();
+    let submitted = value(headers, "Auto-Submitted").and_then(|text| text.split([';', ' ', '(']).next()).unwrap_or_default().to_ascii_lowercase();
+    let recipients: Vec<String> = values(headers, "X-Failed-Recipients").flat_map(|list| list.split(',')).map(str::trim).filter(|one| is_address(one)).take(MOST_RECIPIENTS).map(str::to_owned).collect();
     if !recipients.is_empty() && matches!(submitted.as_str(), "auto-replied" | "auto-generated") {
         return Form::PlainReport { recipients };
     }
-    let answers = value(marks, "In-Reply-To").is_some_and(|id| !id.is_empty()) || values(marks, "References").any(|ids| !ids.is_empty());
+    let answers = value(headers, "In-Reply-To").is_some_and(|id| !id.is_empty()) || values(headers, "References").any(|ids| !ids.is_empty());
     let is_rule = class.starts_with("ipm.note.rules.ooftemplate") || class.starts_with("ipm.note.rules.replytemplate");
     // Exchange says that it generated what it answers by itself. So does whoever sends newsletters, which answer nothing.
-    let is_generated = submitted == "auto-generated" && (value(marks, "X-Auto-Response-Suppress").is_some() || value(marks, "X-MS-Exchange-Inbox-Rules-Loop").is_some());
-    let says_so = ["X-Autoreply", "X-Autorespond", "X-Autoresponder"].iter().any(|name| value(marks, name).is_some())
-        || value(marks, "Precedence").is_some_and(|word| word.eq_ignore_ascii_case("auto_reply"));
+    let is_generated = submitted == "auto-generated" && (value(headers, "X-Auto-Response-Suppress").is_some() || value(headers, "X-MS-Exchange-Inbox-Rules-Loop").is_some());
+    let says_so = ["X-Autoreply", "X-Autorespond", "X-Autoresponder"].iter().any(|name| value(headers, name).is_some())
+        || value(headers, "Precedence").is_some_and(|word| word.eq_ignore_ascii_case("auto_reply"));
     if is_rule || submitted == "auto-replied" || (answers && (is_generated || says_so)) { Form::AutomaticReply } else { Form::Ordinary }
 }
 
@@ -81,8 +81,8 @@ pub fn is_address(text: &str) -> bool {
 }
 
 /// `multipart/report; report-type=delivery-status`.
-fn is_report(marks: &MailMarks) -> bool {
-    let Some(line) = value(marks, "Content-Type") else { return false };
+fn is_report(headers: &MailHeaders) -> bool {
+    let Some(line) = value(headers, "Content-Type") else { return false };
     let text = format!("Content-Type: {}\r\n\r\n", line.replace(['\r', '\n'], " "));
     MessageParser::default().parse_headers(text.as_bytes()).is_some_and(|message| message.content_type().is_some_and(is_report_type))
 }
@@ -94,14 +94,14 @@ pub fn is_report_type(kind: &mail_parser::ContentType<'_>) -> bool {
 }
 
 /// The line that was written last stands first, and was written by the mailbox's own border: those that came along below it prove nothing.
-pub fn origin(marks: &MailMarks) -> Origin {
-    let mut inside = values(marks, "X-MS-Exchange-Organization-AuthAs");
+pub fn origin(headers: &MailHeaders) -> Origin {
+    let mut inside = values(headers, "X-MS-Exchange-Organization-AuthAs");
     if let (Some(word), None) = (inside.next(), inside.next())
         && word.eq_ignore_ascii_case("Internal")
     {
         return Origin::Own;
     }
-    let Some(results) = value(marks, "Authentication-Results") else { return Origin::Unproven };
+    let Some(results) = value(headers, "Authentication-Results") else { return Origin::Unproven };
     let results = results.to_ascii_lowercase();
     let mut is_proven = false;
     let mut domain = None;
@@ -116,9 +116,9 @@ pub fn origin(marks: &MailMarks) -> Origin {
 }
 
 /// Message-IDs that it answers, the most telling first: the mail that is answered, then the conversation from its end.
-pub fn named(marks: &MailMarks) -> Vec<String> {
-    let answered = values(marks, "In-Reply-To").flat_map(ids);
-    let mut before: Vec<String> = values(marks, "References").flat_map(ids).collect();
+pub fn named(headers: &MailHeaders) -> Vec<String> {
+    let answered = values(headers, "In-Reply-To").flat_map(ids);
+    let mut before: Vec<String> = values(headers, "References").flat_map(ids).collect();
     before.reverse();
     let mut named = Vec::new();
     for id in answered.chain(before) {
@@ -141,23 +141,23 @@ fn ids(text: &str) -> Vec<String> {
 mod tests {
     use super::*;
 
-    fn marks(class: &str, headers: &[(&str, &str)]) -> MailMarks {
-        MailMarks { class: class.into(), headers: headers.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect() }
+    fn headers(class: &str, headers: &[(&str, &str)]) -> MailHeaders {
+        MailHeaders { class: class.into(), lines: headers.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect() }
     }
 
     #[test]
     fn a_report_is_told_by_its_type_or_its_class() {
-        assert_eq!(form(&marks("", &[("content-type", "multipart/report; report-type=\"delivery-status\";\r\n\tboundary=\"x\"")])), Form::Report);
-        assert_eq!(form(&marks("REPORT.IPM.Note.NDR", &[])), Form::Report);
+        assert_eq!(form(&headers("", &[("content-type", "multipart/report; report-type=\"delivery-status\";\r\n\tboundary=\"x\"")])), Form::Report);
+        assert_eq!(form(&headers("REPORT.IPM.Note.NDR", &[])), Form::Report);
         for receipt in ["multipart/report; report-type=disposition-notification; boundary=x", "multipart/mixed; boundary=x", "text/plain"] {
-            assert_eq!(form(&marks("", &[("Content-Type", receipt)])), Form::Ordinary, "{receipt}");
+            assert_eq!(form(&headers("", &[("Content-Type", receipt)])), Form::Ordinary, "{receipt}");
         }
-        assert_eq!(form(&marks("REPORT.IPM.Note.DR", &[])), Form::Ordinary);
+        assert_eq!(form(&headers("REPORT.IPM.Note.DR", &[])), Form::Ordinary);
         assert_eq!(
-            form(&marks("", &[("X-Failed-Recipients", "a@b.example, c@d.example"), ("Auto-Submitted", "auto-replied")])),
+            form(&headers("", &[("X-Failed-Recipients", "a@b.example, c@d.example"), ("Auto-Submitted", "auto-replied")])),
             Form::PlainReport { recipients: vec!["a@b.example".into(), "c@d.example".into()] }
         );
-        assert_eq!(form(&marks("", &[("X-Failed-Recipients", "a@b.example")])), Form::Ordinary);
+        assert_eq!(form(&headers("", &[("X-Failed-Recipients", "a@b.example")])), Form::Ordinary);
     }
 
     #[test]
@@ -169,9 +169,9 @@ mod tests {
             vec![("Precedence", "auto_reply"), answer],
             vec![("X-Autoreply", "yes"), answer],
         ] {
-            assert_eq!(form(&marks("", &words)), Form::AutomaticReply, "{words:?}");
+            assert_eq!(form(&headers("", &words)), Form::AutomaticReply, "{words:?}");
         }
-        assert_eq!(form(&marks("IPM.Note.Rules.OofTemplate.Microsoft", &[])), Form::AutomaticReply);
+        assert_eq!(form(&headers("IPM.Note.Rules.OofTemplate.Microsoft", &[])), Form::AutomaticReply);
         for words in [
             vec![],
             vec![("Auto-Submitted", "no"), answer],
@@ -179,19 +179,19 @@ mod tests {
             vec![("Auto-Submitted", "auto-generated"), ("X-Auto-Response-Suppress", "All")],
             vec![("Precedence", "bulk"), answer],
         ] {
-            assert_eq!(form(&marks("IPM.Note", &words)), Form::Ordinary, "{words:?}");
+            assert_eq!(form(&headers("IPM.Note", &words)), Form::Ordinary, "{words:?}");
         }
     }
 
     #[test]
     fn only_the_own_border_vouches() {
         let pass = "spf=pass (sender IP is 1.2.3.4) smtp.mailfrom=mx.fabrikam.com; dkim=none;dmarc=pass action=none header.from=fabrikam.com;compauth=pass reason=100";
-        assert_eq!(origin(&marks("", &[("X-MS-Exchange-Organization-AuthAs", "Internal")])), Origin::Own);
-        assert_eq!(origin(&marks("", &[("X-MS-Exchange-Organization-AuthAs", "Anonymous"), ("Authentication-Results", pass)])), Origin::Domain("fabrikam.com".into()));
-        assert_eq!(origin(&marks("", &[("X-MS-Exchange-Organization-AuthAs", "Anonymous"), ("X-MS-Exchange-Organization-AuthAs", "Internal")])), Origin::Unproven);
+        assert_eq!(origin(&headers("", &[("X-MS-Exchange-Organization-AuthAs", "Internal")])), Origin::Own);
+        assert_eq!(origin(&headers("", &[("X-MS-Exchange-Organization-AuthAs", "Anonymous"), ("Authentication-Results", pass)])), Origin::Domain("fabrikam.com".into()));
+        assert_eq!(origin(&headers("", &[("X-MS-Exchange-Organization-AuthAs", "Anonymous"), ("X-MS-Exchange-Organization-AuthAs", "Internal")])), Origin::Unproven);
         let fail = "spf=fail smtp.mailfrom=fabrikam.com; dmarc=fail header.from=fabrikam.com;compauth=fail reason=001";
-        assert_eq!(origin(&marks("", &[("Authentication-Results", fail), ("Authentication-Results", pass)])), Origin::Unproven, "what came along proves nothing");
-        assert_eq!(origin(&marks("", &[])), Origin::Unproven);
+        assert_eq!(origin(&headers("", &[("Authentication-Results", fail), ("Authentication-Results", pass)])), Origin::Unproven, "what came along proves nothing");
+        assert_eq!(origin(&headers("", &[])), Origin::Unproven);
     }
 
     #[test]
@@ -204,7 +204,7 @@ mod tests {
 
     #[test]
     fn what_it_answers_comes_before_the_conversation() {
-        let marks = marks("", &[("References", "<1@a.example>\r\n <2@a.example><3@a.example>"), ("In-Reply-To", "<2@a.example>")]);
-        assert_eq!(named(&marks), ["2@a.example", "3@a.example", "1@a.example"]);
+        let headers = headers("", &[("References", "<1@a.example>\r\n <2@a.example><3@a.example>"), ("In-Reply-To", "<2@a.example>")]);
+        assert_eq!(named(&headers), ["2@a.example", "3@a.example", "1@a.example"]);
     }
 }

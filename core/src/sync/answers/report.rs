@@ -52,7 +52,7 @@ fn parts<'a>(mime: &'a [u8], boundary: &str) -> impl Iterator<Item = &'a [u8]> {
     let line = format!("--{boundary}");
     let is_one = !boundary.is_empty();
     // Where each such line begins, and where the part behind it does.
-    let mut marks = Vec::new();
+    let mut headers = Vec::new();
     for at in memmem::find_iter(mime, line.as_bytes()).filter(|_| is_one) {
         let rest = mime.get(at + line.len()..).unwrap_or_default();
         let is_at_start = at == 0 || mime.get(at - 1) == Some(&b'\n');
@@ -61,13 +61,13 @@ fn parts<'a>(mime: &'a [u8], boundary: &str) -> impl Iterator<Item = &'a [u8]> {
         if !is_at_start || !matches!(tail, b"" | b"--") {
             continue;
         }
-        marks.push((at, at + line.len() + (end + 1).min(rest.len())));
-        if tail == b"--" || marks.len() > MOST_PARTS {
+        headers.push((at, at + line.len() + (end + 1).min(rest.len())));
+        if tail == b"--" || headers.len() > MOST_PARTS {
             break;
         }
     }
-    let ends: Vec<usize> = marks.iter().skip(1).map(|(at, _)| *at).chain([mime.len()]).collect();
-    marks.into_iter().zip(ends).filter_map(move |((_, from), to)| mime.get(from..to).filter(|part| !part.is_empty()))
+    let ends: Vec<usize> = headers.iter().skip(1).map(|(at, _)| *at).chain([mime.len()]).collect();
+    headers.into_iter().zip(ends).filter_map(move |((_, from), to)| mime.get(from..to).filter(|part| !part.is_empty()))
 }
 
 /// Of a part that has no parts.

@@ -47,7 +47,7 @@ impl Backfills {
 
     /// How many messages a range holds now.
     pub async fn estimate(&self, account: &AccountRow, range: BackfillRange) -> Result<BackfillEstimate> {
-        let caller = Caller { user_id: account.user_id.clone(), ..Caller::new(&account.id, Priority::Interactive, PATIENCE) };
+        let caller = Caller::of(account, Priority::Interactive, PATIENCE);
         let list = self.sync.graph.folders(&caller).await?;
         let chosen = self.sync.chosen(account);
         let folders: Vec<_> = list.folders.into_iter().filter(|folder| chosen.holds_listed(folder)).collect();

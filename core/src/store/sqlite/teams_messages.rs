@@ -4,23 +4,23 @@ use super::fault::Outcome;
 use super::{SqliteStore, all, announce, first, json, keys, may_write, run, sealed};
 use crate::error::Result;
 use crate::model::ChangeKind;
-use crate::store::{ChatPlaceRow, KnownSaid, Lease, NewSaid, SaidBatch, SaidRow, SaidStore, SaidWindow};
+use crate::store::{ChatPlaceRow, KnownTeamsMessage, Lease, NewTeamsMessage, TeamsMessageBatch, TeamsMessageRow, TeamsMessageStore, TeamsMessageWindow};
 use async_trait::async_trait;
 use rusqlite::{Connection, Row};
 
-fn put(tx: &Connection, batch: &SaidBatch, said: &NewSaid) -> Outcome<()> {
+fn put(tx: &Connection, batch: &TeamsMessageBatch, message: &NewTeamsMessage) -> Outcome<()> {
     let public_id = first(
         tx,
         "INSERT INTO chat_messages (public_id, account_id, chat_id, graph_id, sent_at, digest, version, sealed) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
          ON CONFLICT (account_id, chat_id, graph_id) DO UPDATE SET sent_at = excluded.sent_at, digest = excluded.digest, version = excluded.version, sealed = excluded.sealed
          RETURNING public_id",
-        (&said.public_id, &batch.account_id, &batch.place.chat_id, &said.graph_id, said.sent_at, &said.digest[..], said.version, said.sealed.as_bytes()),
+        (&message.public_id, &batch.account_id, &batch.place.chat_id, &message.graph_id, message.sent_at, &message.digest[..], message.version, message.sealed.as_bytes()),
         |row| Ok(row.get::<_, String>(0)?),
     )?;
     announce(tx, ChangeKind::ChatMessageChanged, &batch.account_id, public_id.as_deref(), batch.now)
 }
 
-fn remove(tx: &Connection, batch: &SaidBatch, graph_id: &str) -> Outcome<u32> {
+fn remove(tx: &Connection, batch: &TeamsMessageBatch, graph_id: &str) -> Outcome<u32> {
     let gone = first(
         tx,
         "DELETE FROM chat_messages WHERE account_id = ?1 AND chat_id = ?2 AND graph_id = ?3 RETURNING public_id",
@@ -32,8 +32,8 @@ fn remove(tx: &Connection, batch: &SaidBatch, graph_id: &str) -> Outcome<u32> {
     Ok(1)
 }
 
-fn row(row: &Row<'_>) -> Outcome<SaidRow> {
-    Ok(SaidRow {
+fn row(row: &Row<'_>) -> Outcome<TeamsMessageRow> {
+    Ok(TeamsMessageRow {
         row_id: row.get(0)?,
         public_id: row.get(1)?,
         account_id: row.get(2)?,
@@ -46,7 +46,7 @@ fn row(row: &Row<'_>) -> Outcome<SaidRow> {
 }
 
 #[async_trait]
-impl SaidStore for SqliteStore {
+impl TeamsMessageStore for SqliteStore {
     async fn chats_looked_at(&self, account_id: &str) -> Result<Option<i64>> {
         let account_id = account_id.to_owned();
         self.read(move |c| first(c, "SELECT looked_at FROM chat_looks WHERE account_id = ?1", [account_id], |row| Ok(row.get(0)?))).await
@@ -74,29 +74,29 @@ impl SaidStore for SqliteStore {
         .await
     }
 
-    async fn known_said(&self, account_id: &str, chat_id: &str, graph_ids: &[String]) -> Result<Vec<KnownSaid>> {
+    async fn known_teams_messages(&self, account_id: &str, chat_id: &str, graph_ids: &[String]) -> Result<Vec<KnownTeamsMessage>> {
         let (account_id, chat_id, graph_ids) = (account_id.to_owned(), chat_id.to_owned(), graph_ids.to_vec());
         self.read(move |c| {
             all(
                 c,
                 "SELECT m.graph_id, m.digest, m.version FROM json_each(?3) AS wanted CROSS JOIN chat_messages AS m ON m.account_id = ?1 AND m.chat_id = ?2 AND m.graph_id = wanted.value",
                 (&account_id, &chat_id, json(&graph_ids)?),
-                |row| Ok(KnownSaid { graph_id: row.get(0)?, digest: row.get(1)?, version: row.get(2)? }),
+                |row| Ok(KnownTeamsMessage { graph_id: row.get(0)?, digest: row.get(1)?, version: row.get(2)? }),
             )
         })
         .await
     }
 
-    async fn store_said(&self, batch: SaidBatch) -> Result<Option<u32>> {
+    async fn store_teams_messages(&self, batch: TeamsMessageBatch) -> Result<Option<u32>> {
         self.write(move |tx| {
-            let SaidBatch { account_id, place, put: new, gone, .. } = &batch;
+            let TeamsMessageBatch { account_id, place, put: new, gone, .. } = &batch;
             if !may_write(tx, account_id, batch.generation, &batch.lease)? {
                 return Ok(None);
             }
-            keys::check_active(tx, new.iter().map(|said| &said.sealed))?;
+            keys::check_active(tx, new.iter().map(|message| &message.sealed))?;
             let mut changed = u32::try_from(new.len()).unwrap_or(u32::MAX);
-            for said in new {
-                put(tx, &batch, said)?;
+            for message in new {
+                put(tx, &batch, message)?;
             }
             for graph_id in gone {
                 changed = changed.saturating_add(remove(tx, &batch, graph_id)?);
@@ -112,10 +112,10 @@ impl SaidStore for SqliteStore {
         .await
     }
 
-    async fn said(&self, window: &SaidWindow) -> Result<Vec<SaidRow>> {
+    async fn teams_messages(&self, window: &TeamsMessageWindow) -> Result<Vec<TeamsMessageRow>> {
         let window = window.clone();
         self.read(move |c| {
-            let SaidWindow { account_ids, chat_id, before, limit } = &window;
+            let TeamsMessageWindow { account_ids, chat_id, before, limit } = &window;
             let (before_time, before_row) = before.unwrap_or((i64::MAX, i64::MAX));
             all(
                 c,

@@ -4,8 +4,8 @@ use super::*;
 use crate::clock::to_ms;
 use serde_json::{Value, json};
 
-fn read(item: Value) -> SaidItem {
-    serde_json::from_value::<WireSaid>(item).unwrap().read("19:x@thread.v2").unwrap()
+fn read(item: Value) -> TeamsMessageItem {
+    serde_json::from_value::<WireTeamsMessage>(item).unwrap().read("19:x@thread.v2").unwrap()
 }
 
 #[test]
@@ -17,7 +17,7 @@ fn who_said_what() {
         "mentions": [{"id": 0, "mentionText": "Alex", "mentioned": {"user": {"id": "oid-2", "displayName": "Alex W"}}}, {"id": 1, "mentionText": "Everyone", "mentioned": {"conversation": {"id": "19:x"}}}],
         "attachments": [{"id": "1690000000000", "contentType": "messageReference", "content": "{}", "name": null}, {"id": "f", "contentType": "reference", "name": "cv.pdf"}],
     }));
-    let GraphSaid { message, body_type, sender_id } = &item.said;
+    let GraphTeamsMessage { message, body_type, sender_id } = &item.teams_message;
     assert_eq!((message.kind, *body_type, sender_id.as_deref(), item.is_deleted), (TeamsMessageKind::Message, BodyType::Html, Some("oid-1"), false));
     assert_eq!((message.sender.as_ref().map(|sender| sender.name.as_str()), message.app_name.as_ref(), message.subject.as_ref()), (Some("Adele"), None, None));
     assert_eq!((message.body.as_str(), message.importance, message.edited_at), ("<p>Hi</p>", ChatImportance::Urgent, None));
@@ -29,12 +29,12 @@ fn who_said_what() {
 #[test]
 fn of_an_app_of_teams_itself_and_deleted() {
     let app = read(json!({"id": "1", "createdDateTime": "2026-01-15T09:00:00Z", "from": {"application": {"id": "a", "displayName": "Planner"}, "user": null}, "body": null}));
-    assert_eq!((app.said.message.app_name.as_deref(), app.said.message.sender), (Some("Planner"), None));
+    assert_eq!((app.teams_message.message.app_name.as_deref(), app.teams_message.message.sender), (Some("Planner"), None));
     // What is not known to this version is not shown as something that a person said.
     let system = read(json!({"id": "1", "messageType": "unknownFutureValue", "createdDateTime": "2026-01-15T09:00:00Z", "from": null}));
-    assert_eq!(system.said.message.kind, TeamsMessageKind::System);
+    assert_eq!(system.teams_message.message.kind, TeamsMessageKind::System);
     assert!(read(json!({"id": "1", "createdDateTime": "2026-01-15T09:00:00Z", "deletedDateTime": "2026-01-15T09:01:00Z"})).is_deleted);
-    let timeless = serde_json::from_value::<WireSaid>(json!({"id": "1", "createdDateTime": null})).unwrap();
+    let timeless = serde_json::from_value::<WireTeamsMessage>(json!({"id": "1", "createdDateTime": null})).unwrap();
     assert!(timeless.read("19:x@thread.v2").is_none());
 }
 

@@ -19,28 +19,28 @@ pub struct ChatState {
     /// Another one once something is said, or what was said last is changed.
     pub mark: String,
     /// When something was said last.
-    pub said_at: Option<SystemTime>,
+    pub last_at: Option<SystemTime>,
 }
 
 /// What was said in a chat.
 #[derive(Debug)]
-pub struct SaidList {
-    pub items: Vec<SaidItem>,
+pub struct TeamsMessageList {
+    pub items: Vec<TeamsMessageItem>,
     /// Messages of no usable form: without an id, or without a time.
     pub unread: usize,
 }
 
 /// A message as Microsoft shows it, without what only this store knows of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GraphSaid {
+pub struct GraphTeamsMessage {
     pub message: TeamsMessage,
     pub body_type: BodyType,
     pub sender_id: Option<String>,
 }
 
 #[derive(Debug)]
-pub struct SaidItem {
-    pub said: GraphSaid,
+pub struct TeamsMessageItem {
+    pub teams_message: GraphTeamsMessage,
     pub modified_at: SystemTime,
     pub is_deleted: bool,
 }
@@ -83,14 +83,14 @@ impl From<WireState> for ChatState {
         ];
         // Something was said, even if it is not told when.
         let updated_at = last.and(chat.last_updated_date_time.as_deref());
-        let said_at = last.and_then(|last| last.created_date_time.as_deref()).and_then(wire::time).or_else(|| updated_at.and_then(wire::time));
-        Self { id: chat.id, mark: parts.join("\n"), said_at }
+        let last_at = last.and_then(|last| last.created_date_time.as_deref()).and_then(wire::time).or_else(|| updated_at.and_then(wire::time));
+        Self { id: chat.id, mark: parts.join("\n"), last_at }
     }
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct WireSaid {
+pub(super) struct WireTeamsMessage {
     #[serde(deserialize_with = "wire::id")]
     id: String,
     #[serde(default, deserialize_with = "lenient::scalar")]
@@ -145,20 +145,16 @@ struct WireAttached {
     name: Option<String>,
 }
 
-fn said(text: Option<String>) -> Option<String> {
-    text.filter(|text| !text.is_empty())
-}
-
-impl WireSaid {
+impl WireTeamsMessage {
     /// None: it has no time.
-    pub(super) fn read(self, chat_id: &str) -> Option<SaidItem> {
+    pub(super) fn read(self, chat_id: &str) -> Option<TeamsMessageItem> {
         let at = |text: &Option<String>| text.as_deref().and_then(wire::time);
         let sent_at = at(&self.created_date_time).or_else(|| at(&self.last_modified_date_time))?;
         let (user, app) = self.from.map_or((None, None), |from| (from.user, from.application));
         let sender = user.map(|user| ChatMember { user_id: user.id, name: user.display_name.unwrap_or_default(), address: None });
         let mention = |one: WireMention| {
             let user = one.mentioned.and_then(|mentioned| mentioned.user);
-            let name = said(one.mention_text).or_else(|| user.as_ref().and_then(|user| user.display_name.clone())).unwrap_or_default();
+            let name = wire::told(one.mention_text).or_else(|| user.as_ref().and_then(|user| user.display_name.clone())).unwrap_or_default();
             ChatMember { user_id: user.and_then(|user| user.id), name, address: None }
         };
         let is_quote = |one: &WireAttached| one.content_type.as_deref().is_some_and(|kind| kind.eq_ignore_ascii_case("messageReference"));
@@ -174,7 +170,7 @@ impl WireSaid {
             kind,
             app_name: app.and_then(|app| app.display_name).filter(|_| sender.is_none()),
             is_own: false,
-            subject: said(self.subject),
+            subject: wire::told(self.subject),
             importance: match self.importance.as_deref().map(str::to_ascii_lowercase).as_deref() {
                 Some("high") => ChatImportance::High,
                 Some("urgent") => ChatImportance::Urgent,
@@ -182,7 +178,7 @@ impl WireSaid {
             },
             mentions: self.mentions.into_iter().map(mention).collect(),
             reply_to: self.attachments.iter().find(|one| is_quote(one)).and_then(|one| one.id.clone()),
-            attachments: self.attachments.into_iter().filter(|one| !is_quote(one)).filter_map(|one| said(one.name)).collect(),
+            attachments: self.attachments.into_iter().filter(|one| !is_quote(one)).filter_map(|one| wire::told(one.name)).collect(),
             sent_at,
             edited_at: at(&self.last_edited_date_time),
             body: String::new(),
@@ -192,7 +188,7 @@ impl WireSaid {
         let body = self.body.and_then(|body| body.content).unwrap_or_default();
         let sender_id = message.sender.as_ref().and_then(|sender| sender.user_id.clone());
         let modified_at = at(&self.last_modified_date_time).unwrap_or(sent_at);
-        Some(SaidItem { said: GraphSaid { message: TeamsMessage { body, ..message }, body_type, sender_id }, modified_at, is_deleted: self.deleted_date_time.is_some() })
+        Some(TeamsMessageItem { teams_message: GraphTeamsMessage { message: TeamsMessage { body, ..message }, body_type, sender_id }, modified_at, is_deleted: self.deleted_date_time.is_some() })
     }
 }
 
@@ -205,19 +201,19 @@ impl Graph {
     }
 
     /// What was said or changed in a chat since then, the newest first, at most this many. None: there is no such chat, or the person is not in it.
-    pub async fn said_since(&self, caller: &Caller, chat_id: &str, since: SystemTime, most: usize) -> Result<Option<SaidList>> {
+    pub async fn teams_messages_since(&self, caller: &Caller, chat_id: &str, since: SystemTime, most: usize) -> Result<Option<TeamsMessageList>> {
         let filter = format!("lastModifiedDateTime gt {}", rfc3339::to_text(since));
         let url = self.url(&format!("chats/{}/messages", segment(chat_id)?), &[("$orderby", "lastModifiedDateTime desc"), ("$filter", &filter), ("$top", &PAGE.to_string())])?;
-        let list = self.list_some::<WireSaid>(caller, url, most).await?;
-        let read = |list: List<WireSaid>| {
+        let list = self.list_some::<WireTeamsMessage>(caller, url, most).await?;
+        let read = |list: List<WireTeamsMessage>| {
             let all = list.unread + list.items.len();
-            let items: Vec<SaidItem> = list.items.into_iter().filter_map(|one| one.read(chat_id)).collect();
-            SaidList { unread: all - items.len(), items }
+            let items: Vec<TeamsMessageItem> = list.items.into_iter().filter_map(|one| one.read(chat_id)).collect();
+            TeamsMessageList { unread: all - items.len(), items }
         };
         Ok(list.map(read))
     }
 }
 
 #[cfg(test)]
-#[path = "tests/said.rs"]
+#[path = "tests/teams_messages.rs"]
 mod tests;

@@ -13,16 +13,16 @@ const CLASS: &str = "String 0x001A";
 const MOST_LINES: usize = 500;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct MailMarks {
+pub struct MailHeaders {
     /// Name and value, the one that was written last first.
-    pub headers: Vec<(String, String)>,
+    pub lines: Vec<(String, String)>,
     /// As in `REPORT.IPM.Note.NDR`; empty where it is not told.
     pub class: String,
 }
 
 #[derive(Debug)]
-pub enum Marked {
-    There(MailMarks),
+pub enum HeadersAnswer {
+    There(MailHeaders),
     Gone,
     /// It cannot be told now.
     Failed(Error),
@@ -30,7 +30,7 @@ pub enum Marked {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct WireMarks {
+struct WireHeaders {
     #[serde(deserialize_with = "wire::id")]
     id: String,
     #[serde(default, deserialize_with = "lenient::present_objects")]
@@ -64,12 +64,12 @@ struct WireName {
     internet_message_id: Option<String>,
 }
 
-impl From<WireMarks> for MailMarks {
-    fn from(wire: WireMarks) -> Self {
+impl From<WireHeaders> for MailHeaders {
+    fn from(wire: WireHeaders) -> Self {
         let lines = wire.internet_message_headers.unwrap_or_default().into_iter().take(MOST_LINES);
         let is_class = |p: &WireClass| p.id.as_deref().is_some_and(|id| id.eq_ignore_ascii_case(CLASS));
         Self {
-            headers: lines.filter_map(|line| Some((line.name?, line.value.unwrap_or_default()))).collect(),
+            lines: lines.filter_map(|line| Some((line.name?, line.value.unwrap_or_default()))).collect(),
             class: wire.single_value_extended_properties.unwrap_or_default().into_iter().find(is_class).and_then(|p| p.value).unwrap_or_default(),
         }
     }
@@ -77,20 +77,20 @@ impl From<WireMarks> for MailMarks {
 
 impl Graph {
     /// Of these messages, in their order. What is wrong with one of them is told of that one.
-    pub async fn marks(&self, caller: &Caller, ids: &[String]) -> Result<Vec<(String, Marked)>> {
+    pub async fn mail_headers(&self, caller: &Caller, ids: &[String]) -> Result<Vec<(String, HeadersAnswer)>> {
         let class = format!("singleValueExtendedProperties($filter=id eq {})", literal(CLASS));
         let query = [("$select", "id,internetMessageHeaders"), ("$expand", class.as_str())];
         let found = self.of_messages(caller, ids, &query).await?;
-        let marked = |id: &str, item| match item {
-            Item::Found(body, proofs) if proofs.are_in(&body) => Marked::Failed(wire::repeating()),
-            Item::Found(body, _) => match wire::item::<WireMarks>(&body).filter(|wire| wire.id == id) {
-                Some(wire) => Marked::There(wire.into()),
-                None => Marked::Failed(wire::unreadable()),
+        let answer = |id: &str, item| match item {
+            Item::Found(body, proofs) if proofs.are_in(&body) => HeadersAnswer::Failed(wire::repeating()),
+            Item::Found(body, _) => match wire::item::<WireHeaders>(&body).filter(|wire| wire.id == id) {
+                Some(wire) => HeadersAnswer::There(wire.into()),
+                None => HeadersAnswer::Failed(wire::unreadable()),
             },
-            Item::Absent => Marked::Gone,
-            Item::Failed(error) => Marked::Failed(error),
+            Item::Absent => HeadersAnswer::Gone,
+            Item::Failed(error) => HeadersAnswer::Failed(error),
         };
-        Ok(ids.iter().zip(found).map(|(id, item)| (id.clone(), marked(id, item))).collect())
+        Ok(ids.iter().zip(found).map(|(id, item)| (id.clone(), answer(id, item))).collect())
     }
 
     /// Message-IDs of these messages, in their order; none where it cannot be told.
